@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#ifndef PEFT_H
+#define PEFT_H
+#include <peft/adapter.h>
+#include <peft/backbone.h>
+#include <peft/context.h>
+#include <peft/export.h>
+#include <peft/options.h>
+#include <peft/session.h>
+#include <peft/status.h>
+#include <peft/tensor.h>
+#include <peft/trainer.h>
+#endif

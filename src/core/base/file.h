@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * file.h -- reading by mmap, writing so that a reader sees the old file or the new one and never half of one. */
+#ifndef PF_FILE_H
+#define PF_FILE_H
+#include "core/base/context.h"
+
+typedef struct pf_map pf_map;                                 /* a read-only mapping of a whole file */
+peft_status    pf_map_open(peft_context *ctx, const char *path, pf_map **out);
+void           pf_map_close(pf_map *m);
+const uint8_t *pf_map_data(const pf_map *m);
+size_t         pf_map_size(const pf_map *m);
+
+/* Writing: <path>.tmp.<pid>.<n> in the same folder, then fsync, rename over path, fsync of the folder. Until commit
+ * returns PEFT_OK path holds what it held before; abandon (or a failed commit) removes the temporary file. */
+typedef struct pf_writer pf_writer;
+peft_status pf_writer_open(peft_context *ctx, const char *path, pf_writer **out);
+peft_status pf_writer_write(pf_writer *w, const void *data, size_t bytes);     /* first error sticks */
+peft_status pf_writer_commit(pf_writer *w);                   /* frees w in every case */
+void        pf_writer_abandon(pf_writer *w);                  /* NULL is fine */
+
+/* Test hook: when set, called before every system call of this file with its name ("open", "write", "fsync",
+ * "rename", "mmap"); a non-zero return is taken as that errno. Thread-local. */
+extern _Thread_local int (*pf_file_fault)(const char *call);
+#endif

@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * options.h -- option tables: one row an option; the row is also its documentation, its bounds and its default. */
+#ifndef PF_OPTIONS_H
+#define PF_OPTIONS_H
+#include <peft/options.h>
+#include "core/base/context.h"
+
+/* type: 'i' integer, 'f' float, 'b' boolean, 's' text. lo..hi bound 'i' and 'f' (lo == hi: unbounded). fallback is
+ * the default as text. A table ends with a NULL name. */
+typedef struct pf_opt { const char *name; char type; const char *fallback; double lo, hi; const char *help; } pf_opt;
+
+/* Every name in o (NULL: none given) is in one of the two tables (b may be NULL), of a type that converts to the
+ * row's, inside its bounds; else PEFT_E_OPTION naming the option, the value, the bounds, and for an unknown name the
+ * nearest known one ("did you mean"). who is for the message: "method 'ept'". */
+peft_status pf_options_check(const peft_options *o, const pf_opt *a, const pf_opt *b, const char *who);
+
+/* Values by name: what was set, else the row's fallback. Only for names in the table and after the check. */
+int64_t     pf_options_int   (const peft_options *o, const pf_opt *table, const char *name);
+double      pf_options_float (const peft_options *o, const pf_opt *table, const char *name);
+const char *pf_options_string(const peft_options *o, const pf_opt *table, const char *name);  /* lives as long as o */
+bool        pf_options_has   (const peft_options *o, const char *name);
+
+size_t      pf_options_count(const peft_options *o);
+const char *pf_options_name (const peft_options *o, size_t i);
+/* The value as text, exact (floats round-trip, C locale), into text[room]; returns text. */
+const char *pf_options_text (const peft_options *o, size_t i, char *text, size_t room);
+peft_status pf_options_copy (const peft_options *o, peft_options **out);       /* o NULL: an empty bag needs ctx: use create */
+
+/* C-locale number parsing and printing, whatever the program's locale. */
+bool pf_parse_int(const char *s, int64_t *out);               /* whole string, no blanks */
+bool pf_parse_float(const char *s, double *out);
+void pf_print_float(char *text, size_t room, double v);       /* shortest that reads back equal */
+/* The candidate nearest to name by edit distance when near enough to be a slip, else NULL. */
+const char *pf_nearest(const char *name, const char *const *candidates, size_t n);
+#endif

@@ -1,0 +1,12 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * sha256.h -- SHA-256 (FIPS 180-4), for the fingerprints of weights. */
+#ifndef PF_SHA256_H
+#define PF_SHA256_H
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct pf_sha256 { uint32_t h[8]; uint64_t bytes; uint8_t block[64]; } pf_sha256;
+void pf_sha256_init(pf_sha256 *s);
+void pf_sha256_add(pf_sha256 *s, const void *data, size_t n);
+void pf_sha256_hex(pf_sha256 *s, char hex[65]);               /* finishes */
+#endif

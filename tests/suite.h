@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * suite.h -- what every test program shares: one suite, one runner, an exit status. */
+#ifndef SUITE_H
+#define SUITE_H
+#include <check.h>
+#include <stdlib.h>
+#include <stdio.h>
+#include <string.h>
+
+/* int main(void) { return run_suite("name", tests, count); } with tests from tcase_add_test's static functions */
+typedef const TTest *suite_test;
+static inline int run_suite(const char *name, const suite_test *tests, size_t n)
+{
+    Suite *s = suite_create(name);
+    TCase *c = tcase_create(name);
+    tcase_set_timeout(c, 300);
+    for (size_t i = 0; i < n; i++) tcase_add_test(c, tests[i]);
+    suite_add_tcase(s, c);
+    SRunner *r = srunner_create(s);
+    srunner_run_all(r, CK_NORMAL);
+    int failed = srunner_ntests_failed(r);
+    srunner_free(r);
+    return failed ? EXIT_FAILURE : EXIT_SUCCESS;
+}
+#define SUITE_MAIN(name, ...) \
+    int main(void) { const suite_test t[] = { __VA_ARGS__ }; return run_suite(name, t, sizeof t / sizeof *t); }
+
+/* The folder of shared test data, or NULL with a message: tests that need it skip. */
+static inline const char *shared_folder(void)
+{
+    const char *p = getenv("PEFT_SHARED");
+    if (!p || !*p) { printf("SKIP: PEFT_SHARED is not set\n"); return NULL; }
+    return p;
+}
+#endif
