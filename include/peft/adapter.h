@@ -1,51 +1,72 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * peft/adapter.h -- methods, adapters, models. A method is an idea from a paper (EPT, BitFit, ...); an adapter is one
+ * method with its trainable tensors, made for one backbone; a model is a backbone, the adapters attached to it in
+ * order, and a head. What a function returns is borrowed from the handle; what comes through `T **out` is yours. */
 #ifndef PEFT_ADAPTER_H
 #define PEFT_ADAPTER_H
 #include <peft/backbone.h>
 PEFT_BEGIN_DECLS
 
-/* --- methods: what this library can attach ------------------------------------------------------- */
+/* --- methods: what this library can attach ------------------------------------------------------------------------ */
 PEFT_API size_t      peft_method_count(void);
-PEFT_API const char *peft_method_name(size_t i);
-PEFT_API const char *peft_method_summary(const char *method);
+PEFT_API const char *peft_method_name(size_t i);                  /* NULL: no such index */
+PEFT_API const char *peft_method_summary(const char *method);     /* one line; NULL: no such method */
+PEFT_API const char *peft_method_paper(const char *method);       /* DOI or arXiv number, "" when none */
 PEFT_API size_t      peft_method_option_count(const char *method);
+/* Option i of a method: its name, type ("integer", "float", "boolean", "text"), default as text, one line of help.
+ * Any out pointer may be NULL. PEFT_E_NOTFOUND: no such method or index. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_method_option(const char *method, size_t i, const char **name, const char **type,
                    const char **fallback, const char **help);
 
-/* --- parameters: borrowed views, alive as long as what they were taken from ---------------------- */
+/* --- parameters: borrowed views, alive as long as what they were taken from ---------------------------------------- */
 typedef struct peft_param peft_param;
-PEFT_API const char  *peft_param_name(const peft_param *p);       /* "blocks.3.attn.q.lora_a" */
-PEFT_API peft_tensor *peft_param_value(peft_param *p);
-PEFT_API peft_tensor *peft_param_grad(peft_param *p);             /* NULL before the first backward */
-PEFT_API const char  *peft_param_group(const peft_param *p);      /* "prompt", "head", "bias", ... */
+PEFT_API const char  *peft_param_name(const peft_param *p);       /* "prompt", "blocks.3.attn.qkv.bias", "head.weight" */
+PEFT_API peft_tensor *peft_param_value(peft_param *p);            /* f32; writing to it between steps is allowed */
+/* The gradient of the last backward pass, before clipping; NULL while no trainer holds the parameter. */
+PEFT_API const peft_tensor *peft_param_grad(const peft_param *p);
+PEFT_API const char  *peft_param_group(const peft_param *p);      /* "prompt", "head", "bias", "norm" or "weight" */
 
-/* --- adapter: one method with its trainable state, made for one backbone -------------------------- */
+/* --- adapter -------------------------------------------------------------------------------------------------------- */
 typedef struct peft_adapter peft_adapter;
+/* o may be NULL: the method's defaults. Initial values follow the context's seed and each tensor's name.
+ * PEFT_E_NOTFOUND: unknown method; PEFT_E_OPTION: unknown option or bad value. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_adapter_create(peft_backbone *b, const char *method, const peft_options *o, peft_adapter **out);
-PEFT_API PEFT_NODISCARD peft_status
-peft_adapter_load(peft_backbone *b, const char *path, peft_adapter **out);
+/* An adapter file holds method, options, tensors and the backbone's fingerprint. Another backbone is refused with
+ * PEFT_E_MISMATCH (both fingerprints named); missing, unexpected or misshapen tensors with PEFT_E_FORMAT. */
+PEFT_API PEFT_NODISCARD peft_status peft_adapter_load(peft_backbone *b, const char *path, peft_adapter **out);
+/* Atomic: path holds the old file or the complete new one, never less. Non-finite values are refused
+ * (PEFT_E_NONFINITE). */
 PEFT_API PEFT_NODISCARD peft_status peft_adapter_save(const peft_adapter *a, const char *path);
-PEFT_API void        peft_adapter_free(peft_adapter *a);
+PEFT_API void        peft_adapter_free(peft_adapter *a);          /* NULL is fine; models that use it keep it alive */
 PEFT_API const char *peft_adapter_method(const peft_adapter *a);
 PEFT_API size_t      peft_adapter_param_count(const peft_adapter *a);
-PEFT_API peft_param *peft_adapter_param(peft_adapter *a, size_t i);
+PEFT_API peft_param *peft_adapter_param(peft_adapter *a, size_t i);            /* NULL: no such index */
 
-/* --- model: a backbone, the adapters attached to it in order, and a head -------------------------- */
+/* --- model ---------------------------------------------------------------------------------------------------------- */
 typedef struct peft_model peft_model;
-PEFT_API PEFT_NODISCARD peft_status    /* "classes", "pool", "head", "head_init" */
-peft_model_create(peft_backbone *b, const peft_options *o, peft_model **out);
+/* Options: "classes" (0: the backbone's own head and its classes), "head" (linear, mlp, bn_linear), "head_init"
+ * (normal:STD, trunc_normal:STD, kaiming, zero), "head_layers" (mlp), "pool" (auto, cls, mean). o may be NULL. */
+PEFT_API PEFT_NODISCARD peft_status peft_model_create(peft_backbone *b, const peft_options *o, peft_model **out);
 PEFT_API void peft_model_free(peft_model *m);
+/* Attach and detach are refused with PEFT_E_STATE while a trainer or session of this model lives. Adapters act in the
+ * order of attachment; two whose tensors share a name cannot stand on one model (PEFT_E_STATE). */
 PEFT_API PEFT_NODISCARD peft_status peft_model_attach(peft_model *m, peft_adapter *a);
 PEFT_API PEFT_NODISCARD peft_status peft_model_detach(peft_model *m, peft_adapter *a);
-PEFT_API PEFT_NODISCARD peft_status    /* fold LoRA, SSF, ... into a new backbone; E_UNSUPPORTED where it cannot be */
-peft_model_merge(const peft_model *m, peft_backbone **out);
-PEFT_API size_t      peft_model_param_count(const peft_model *m);           /* trainable ones, stable order */
+PEFT_API int64_t     peft_model_classes(const peft_model *m);
+PEFT_API size_t      peft_model_param_count(const peft_model *m);              /* trainable ones, stable order */
 PEFT_API peft_param *peft_model_param(peft_model *m, size_t i);
-PEFT_API peft_param *peft_model_find_param(peft_model *m, const char *name);/* NULL: no such */
-PEFT_API int64_t     peft_model_trainable_count(const peft_model *m);       /* scalars */
-PEFT_API PEFT_NODISCARD peft_status peft_model_save(const peft_model *m, const char *path);   /* adapters + head */
+PEFT_API peft_param *peft_model_find_param(peft_model *m, const char *name);   /* NULL: no such parameter */
+PEFT_API int64_t     peft_model_trainable_count(const peft_model *m);          /* scalars in them */
+/* State that is not trained (running statistics of batch norm), by the same kind of names. */
+PEFT_API size_t      peft_model_buffer_count(const peft_model *m);
+PEFT_API const char *peft_model_buffer_name(const peft_model *m, size_t i);
+PEFT_API peft_tensor *peft_model_find_buffer(peft_model *m, const char *name); /* NULL: no such buffer */
+/* Notes travel in the saved file: "preprocess", "class_names", whatever an application needs to predict alike. */
+PEFT_API PEFT_NODISCARD peft_status peft_model_set_note(peft_model *m, const char *key, const char *value);
+PEFT_API const char *peft_model_note(const peft_model *m, const char *key);    /* NULL: none */
+PEFT_API PEFT_NODISCARD peft_status peft_model_save(const peft_model *m, const char *path);   /* adapters, head, notes */
 PEFT_API PEFT_NODISCARD peft_status peft_model_load(peft_backbone *b, const char *path, peft_model **out);
 
 PEFT_END_DECLS

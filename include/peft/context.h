@@ -1,4 +1,9 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * context.h -- what everything else is made from: the allocator, the number of threads, the seed, the kernels, the log.
+ *
+ * A program may have any number of contexts. The setters are for the time before objects are made: a session or a
+ * trainer takes the settings when it is created and keeps them. They must not run while another thread uses the
+ * context. */
 #ifndef PEFT_CONTEXT_H
 #define PEFT_CONTEXT_H
 #include <peft/status.h>
@@ -6,24 +11,50 @@ PEFT_BEGIN_DECLS
 
 typedef struct peft_context peft_context;
 
+/* An allocator of the program's own: size in bytes, align a power of two (the block must start at a multiple of it;
+ * a block that does not counts as refused), NULL to refuse. release gets the size that alloc was asked for. Both may
+ * be called from several threads at once and must not call the library. */
 typedef void *(*peft_alloc_fn)(size_t size, size_t align, void *user);
 typedef void  (*peft_free_fn)(void *ptr, size_t size, void *user);
-typedef void  (*peft_log_fn)(int level, const char *message, void *user);   /* 0 error .. 3 debug */
 
-/* NULL, NULL, NULL: the C library's allocator. The context is internally reference counted: every
-   object made from it holds it, so the order of the *_free calls does not matter. */
+/* message is one text without a line end, borrowed for the call. level: 0 error, 1 warning, 2 information, 3 debug. */
+typedef void  (*peft_log_fn)(int level, const char *message, void *user);
+
+/* alloc, release, user all NULL: the C library's allocator. Every object made from the context holds it, so it lives
+ * until the last of them is freed. Starts with all cores the process may use, seed 0, no log, the best kernels of
+ * this CPU, or those that the environment variable PEFT_ISA names.
+ * PEFT_E_INVALID: only one of alloc and release given. PEFT_E_UNSUPPORTED: PEFT_ISA names what this CPU lacks. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_context_create(peft_alloc_fn alloc, peft_free_fn release, void *user, peft_context **out);
-PEFT_API void peft_context_free(peft_context *ctx);                            /* NULL is fine */
+PEFT_API void peft_context_free(peft_context *ctx);
 
-PEFT_API PEFT_NODISCARD peft_status peft_context_set_threads(peft_context *ctx, int n);      /* 0: all cores */
+/* Threads that compute, the calling one among them: 1 to 1024, or 0 for all cores the process may use. Results do not
+ * depend on it. PEFT_E_INVALID: out of range. */
+PEFT_API PEFT_NODISCARD peft_status peft_context_set_threads(peft_context *ctx, int n);
+
+/* The seed of everything random: initial values, dropout, shuffling. The same seed gives the same numbers. */
 PEFT_API PEFT_NODISCARD peft_status peft_context_set_seed(peft_context *ctx, uint64_t seed);
-PEFT_API PEFT_NODISCARD peft_status peft_context_set_isa(peft_context *ctx, const char *isa);/* "auto","ref","avx2","avx512" */
-PEFT_API PEFT_NODISCARD peft_status peft_context_set_gemm(peft_context *ctx, const char *kind);/* "auto","own","cblas" */
+
+/* The instruction set of the kernels: "auto" (the best there is), "ref" (plain C), "avx2", "avx512". Results differ in
+ * rounding between them. PEFT_E_UNSUPPORTED: this CPU or build does not have it, or nobody does. */
+PEFT_API PEFT_NODISCARD peft_status peft_context_set_isa(peft_context *ctx, const char *isa);
+
+/* Who multiplies matrices: "own" (the library's kernels), "cblas" (the system's BLAS, whose results may depend on its
+ * number of threads), "auto" (own where there is one for the CPU). PEFT_E_INVALID: another word. */
+PEFT_API PEFT_NODISCARD peft_status peft_context_set_gemm(peft_context *ctx, const char *kind);
+
+/* Messages of level 0 to max_level go to fn with user; fn NULL: none (as at the start). The library prints nothing
+ * itself. fn may be called from any thread that calls the library. PEFT_E_INVALID: max_level is not 0 to 3. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_context_set_log(peft_context *ctx, peft_log_fn fn, void *user, int max_level);
-PEFT_API const char *peft_context_isa(const peft_context *ctx);                /* what was picked */
-PEFT_API size_t      peft_context_memory_used(const peft_context *ctx);        /* live bytes, our allocations */
+
+/* The instruction set in use: "avx2"; never "auto". "" for NULL. */
+PEFT_API const char *peft_context_isa(const peft_context *ctx);
+
+/* Bytes asked of the allocator and not given back yet, and the most there ever were: everything the library holds
+ * itself; not mapped files, and not what BLAS, the JSON parser or the C library allocate on their own. 0 for NULL.
+ * May be called at any time from any thread. */
+PEFT_API size_t      peft_context_memory_used(const peft_context *ctx);
 PEFT_API size_t      peft_context_memory_peak(const peft_context *ctx);
 
 PEFT_END_DECLS

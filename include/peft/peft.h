@@ -5,6 +5,8 @@
 #include <peft/backbone.h>
 #include <peft/context.h>
 #include <peft/export.h>
+#include <peft/file.h>
+#include <peft/metrics.h>
 #include <peft/options.h>
 #include <peft/session.h>
 #include <peft/status.h>

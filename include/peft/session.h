@@ -1,19 +1,29 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * peft/session.h -- a model compiled for inference: one arena, no allocation per call. A session is used by one
+ * thread at a time; sessions of one model may run in different threads. */
 #ifndef PEFT_SESSION_H
 #define PEFT_SESSION_H
 #include <peft/adapter.h>
 PEFT_BEGIN_DECLS
 
-/* A model compiled for inference at one batch size and image size: one arena, no allocation per call. */
 typedef struct peft_session peft_session;
-PEFT_API PEFT_NODISCARD peft_status    /* "batch", "image_size", "taps", "memory_limit" */
+/* Options: "batch" (largest number of images a call; 1), "taps" (inner values to keep: "embed", "block.N",
+ * "feature", separated by commas), "threads" (0: the context's), "executor" (planned, naive). The model's adapters
+ * and head are read at each call, so a session sees what a trainer of the same model has learned. */
+PEFT_API PEFT_NODISCARD peft_status
 peft_session_create(peft_model *m, const peft_options *o, peft_session **out);
 PEFT_API void peft_session_free(peft_session *s);
-PEFT_API PEFT_NODISCARD peft_status    /* images [n,3,h,w] f32, n <= batch; logits [n,classes] */
+/* images [n,3,S,S] f32, normalised, 1 <= n <= batch; logits [n,classes] f32. The numbers do not depend on n, on the
+ * batch compiled for, or on the number of threads. */
+PEFT_API PEFT_NODISCARD peft_status
 peft_session_predict(peft_session *s, const peft_tensor *images, peft_tensor *logits);
-PEFT_API PEFT_NODISCARD peft_status    /* a named inner value: "pool", "blocks.11.attn", ... */
+/* Class probabilities in place of logits: softmax, or the sigmoid of each class when multi_label is not 0. */
+PEFT_API PEFT_NODISCARD peft_status
+peft_session_probabilities(peft_session *s, const peft_tensor *images, int multi_label, peft_tensor *probabilities);
+/* What a tap held after the last predict, [batch, ...]; borrowed, overwritten by the next call. */
+PEFT_API PEFT_NODISCARD peft_status
 peft_session_tap(peft_session *s, const char *tap, const peft_tensor **out);
-PEFT_API size_t peft_session_memory(const peft_session *s);
+PEFT_API size_t peft_session_memory(const peft_session *s);                    /* planned bytes */
 typedef void (*peft_text_fn)(const char *line, void *user);
 PEFT_API void peft_session_describe(const peft_session *s, peft_text_fn fn, void *user);  /* the plan, line by line */
 

@@ -1,10 +1,22 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * status.h -- how calls fail, and which library this is.
+ *
+ * A call that can fail returns a peft_status. On failure its outputs are untouched, its objects stay usable, and
+ * peft_last_error tells this thread which argument was wrong, what was given and what was expected. Unless a function
+ * says otherwise, a NULL where an object or text is needed is PEFT_E_INVALID, and any call that makes something or
+ * keeps a copy may return PEFT_E_NOMEM.
+ *
+ * Ownership, everywhere: what a function returns is borrowed from the object it was asked of; what comes through a
+ * `T **out` is the caller's, to be given back once to its _free. The order of frees never matters; free of NULL is
+ * fine.
+ * Threads: different objects may be used by different threads at once, one object by one thread at a time, except
+ * that a backbone and everything const may be read by many. */
 #ifndef PEFT_STATUS_H
 #define PEFT_STATUS_H
 #include <peft/export.h>
 PEFT_BEGIN_DECLS
 
-/* Values are frozen for ever; new codes are appended. Every function that can fail returns one. */
+/* Values are frozen for ever; new codes are appended, so be ready for one that is not listed here. */
 typedef enum peft_status {
     PEFT_OK             = 0,
     PEFT_E_INVALID      = -1,  /* an argument is NULL, out of range or malformed */
@@ -12,23 +24,34 @@ typedef enum peft_status {
     PEFT_E_IO           = -3,  /* the system refused to open, read, write or map */
     PEFT_E_FORMAT       = -4,  /* a file is not what it claims to be */
     PEFT_E_SHAPE        = -5,  /* tensor ranks or extents do not fit */
-    PEFT_E_DTYPE        = -6,
+    PEFT_E_DTYPE        = -6,  /* an element type is unknown or not the one needed */
     PEFT_E_NOTFOUND     = -7,  /* no such method, parameter or tensor */
     PEFT_E_OPTION       = -8,  /* unknown option, wrong type, or out of its bounds */
     PEFT_E_STATE        = -9,  /* valid call, wrong moment */
-    PEFT_E_UNSUPPORTED  = -10,
+    PEFT_E_UNSUPPORTED  = -10, /* this build, CPU or method cannot do it */
     PEFT_E_MISMATCH     = -11, /* the adapter was trained for another backbone */
     PEFT_E_CANCELLED    = -12, /* a callback returned non-zero */
     PEFT_E_NONFINITE    = -13, /* loss or gradient is NaN or Inf */
-    PEFT_E_INTERNAL     = -99
+    PEFT_E_INTERNAL     = -99  /* a fault of the library: please report it */
 } peft_status;
 
-PEFT_API const char *peft_status_name(peft_status s);   /* "PEFT_E_SHAPE"; never NULL */
-PEFT_API const char *peft_last_error(void);             /* this thread's last failure; never NULL; valid
-                                                           until the next failing call on this thread */
-PEFT_API unsigned    peft_version_number(void);         /* major*10000 + minor*100 + patch, at run time */
+/* The code's own name, "PEFT_E_SHAPE"; "unknown status" for any other number. Never NULL, never freed. */
+PEFT_API const char *peft_status_name(peft_status s);
+
+/* One line about this thread's last failure, "" before the first. Never NULL; borrowed, and valid until the next
+ * failing call on this thread. A call that succeeds leaves it as it is. At most 1023 bytes. */
+PEFT_API const char *peft_last_error(void);
+
+/* For companion libraries and callbacks: makes message (NULL: "") this thread's last failure, and returns s. */
+PEFT_API peft_status peft_set_error(peft_status s, const char *message);
+
+/* The version of the library that runs, which may be newer than the headers compiled against:
+ * major*10000 + minor*100 + patch, and the same as "major.minor.patch". */
+PEFT_API unsigned    peft_version_number(void);
 PEFT_API const char *peft_version_string(void);
-PEFT_API const char *peft_build_info(void);             /* compiler, BLAS, compiled ISAs, options */
+
+/* One line for bug reports: version, compiler, BLAS, compiled instruction sets, the type of reals. */
+PEFT_API const char *peft_build_info(void);
 
 PEFT_END_DECLS
 #endif

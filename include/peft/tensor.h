@@ -1,26 +1,43 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * tensor.h -- how data goes in and out: an element type, 0 to 8 extents, elements in row-major order without gaps. */
 #ifndef PEFT_TENSOR_H
 #define PEFT_TENSOR_H
 #include <peft/context.h>
 PEFT_BEGIN_DECLS
 
 typedef struct peft_tensor peft_tensor;
+
+/* Element types in native byte order. Values are frozen for ever; new ones are appended. */
 typedef enum peft_dtype { PEFT_F32 = 1, PEFT_BF16 = 2, PEFT_F16 = 3, PEFT_I32 = 4, PEFT_I64 = 5, PEFT_U8 = 6,
                PEFT_F64 = 7, PEFT_U16 = 8 } peft_dtype;
 #define PEFT_MAX_DIMS 8
 
+/* A tensor of dims[0..ndim-1] zeros with memory of its own, aligned to 64 bytes. ndim 0 is one element (dims may be
+ * NULL); an extent of 0 makes an empty tensor.
+ * PEFT_E_DTYPE: no such type. PEFT_E_SHAPE: ndim is not 0 to 8, an extent is negative, or the size overflows. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_tensor_create(peft_context *ctx, peft_dtype type, int ndim, const int64_t *dims, peft_tensor **out);
-/* Borrows data, row-major; it must outlive the tensor. No alignment or padding is asked of it. */
+
+/* The same over memory of the caller's, which must outlive the tensor and is not freed with it. No alignment or
+ * padding is asked of it. Errors as above, and PEFT_E_INVALID: data is NULL and the tensor is not empty. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_tensor_wrap(peft_context *ctx, peft_dtype type, int ndim, const int64_t *dims, void *data, peft_tensor **out);
+
+/* Frees what peft_tensor_create or peft_tensor_wrap made; tensors that a function returned are borrowed and not
+ * freed. */
 PEFT_API void        peft_tensor_free(peft_tensor *t);
-PEFT_API peft_dtype  peft_tensor_dtype(const peft_tensor *t);
-PEFT_API int         peft_tensor_ndim(const peft_tensor *t);
-PEFT_API int64_t     peft_tensor_dim(const peft_tensor *t, int axis);
-PEFT_API int64_t     peft_tensor_count(const peft_tensor *t);
+
+PEFT_API peft_dtype  peft_tensor_dtype(const peft_tensor *t);             /* 0 for NULL */
+PEFT_API int         peft_tensor_ndim(const peft_tensor *t);              /* 0 for NULL */
+PEFT_API int64_t     peft_tensor_dim(const peft_tensor *t, int axis);     /* axis 0..ndim-1; -1: no such axis */
+PEFT_API int64_t     peft_tensor_count(const peft_tensor *t);             /* the extents' product; 0 for NULL */
+
+/* The first element; borrowed, valid until the tensor is freed. NULL for NULL. */
 PEFT_API void       *peft_tensor_data(peft_tensor *t);
 PEFT_API const void *peft_tensor_cdata(const peft_tensor *t);
+
+/* Overwrites all elements with bytes bytes from src, which are of the tensor's type and order.
+ * PEFT_E_SHAPE: bytes is not the size of the tensor's data. */
 PEFT_API PEFT_NODISCARD peft_status peft_tensor_copy_from(peft_tensor *t, const void *src, size_t bytes);
 
 PEFT_END_DECLS

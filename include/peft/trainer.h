@@ -1,29 +1,56 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * peft/trainer.h -- a model compiled for training. All memory is planned and taken when the trainer is made; steps
+ * allocate nothing. One thread uses a trainer at a time. */
 #ifndef PEFT_TRAINER_H
 #define PEFT_TRAINER_H
 #include <peft/session.h>
 PEFT_BEGIN_DECLS
 
 typedef struct peft_trainer peft_trainer;
-/* Called between steps; non-zero stops with PEFT_E_CANCELLED, everything left consistent. */
+/* Called after each optimiser step of fit; non-zero stops with PEFT_E_CANCELLED, everything left consistent. */
 typedef int (*peft_progress_fn)(const peft_trainer *t, void *user);
-/* Fills images and labels for step i; returns how many samples were written (0 ends the epoch), < 0 cancels. */
+/* Fills images [batch,3,S,S] and labels for batch i of the current epoch; returns how many samples were written
+ * (0 ends the epoch), < 0 cancels. sample_ids [batch] may be left alone by callers that do not cache features. */
 typedef int64_t (*peft_batch_fn)(int64_t i, peft_tensor *images, peft_tensor *labels, int64_t *sample_ids, void *user);
 
-PEFT_API PEFT_NODISCARD peft_status    /* "batch","loss","optimizer","lr","weight_decay","schedule","warmup",
-                                          "clip_norm","memory_limit","recompute","cache_features", ... */
-peft_trainer_create(peft_model *m, const peft_options *o, peft_trainer **out);
+/* Options (defaults in peft_trainer_option): "batch"; "loss" (ce, bce, bce_sum), "label_smoothing", "class_weights"
+ * ("1,2.5,.."), "weight_reduction" (weights, batch); "optimizer" (adamw, sgd), "lr", "weight_decay", "beta1", "beta2",
+ * "eps", "momentum", "nesterov"; "clip_norm" (0: off); "accumulate" (backward passes an update); "schedule" (constant,
+ * cosine, warmup_cosine, warmup_cosine_full_period, step), "steps" (length of the schedule), "warmup", "start_lr",
+ * "min_lr", "decay_every", "decay", "steps_per_epoch" (> 0: the rate changes with the epoch, not the step);
+ * "cache_features" (bytes for what the frozen prefix computes, kept by sample id; 0: off), "threads", "executor". */
+PEFT_API PEFT_NODISCARD peft_status peft_trainer_create(peft_model *m, const peft_options *o, peft_trainer **out);
 PEFT_API void peft_trainer_free(peft_trainer *t);
-PEFT_API PEFT_NODISCARD peft_status    /* forward, loss, backward, clip, update; sample_ids may be NULL */
+PEFT_API PEFT_NODISCARD peft_status
+peft_trainer_option(size_t i, const char **name, const char **type, const char **fallback, const char **help);
+/* Parameters whose name matches pattern (* and ?) get lr * lr_scale and this weight decay; later calls win.
+ * PEFT_E_NOTFOUND: nothing matches. */
+PEFT_API PEFT_NODISCARD peft_status
+peft_trainer_group(peft_trainer *t, const char *pattern, double lr_scale, double weight_decay);
+
+/* Forward, loss, backward, clip, update. images [n,3,S,S] f32, n <= batch; labels [n] i64 for ce, [n,classes] f32
+ * for bce; sample_ids [n] or NULL. PEFT_E_NONFINITE: loss or gradients are NaN or Inf; nothing was updated. */
+PEFT_API PEFT_NODISCARD peft_status
 peft_trainer_step(peft_trainer *t, const peft_tensor *images, const peft_tensor *labels, const int64_t *sample_ids);
-PEFT_API PEFT_NODISCARD peft_status    /* the pieces, for experiments: accumulate, look at gradients, then update */
+/* The pieces, for experiments: backward adds into the gradients of earlier calls until update consumes them. */
+PEFT_API PEFT_NODISCARD peft_status
 peft_trainer_backward(peft_trainer *t, const peft_tensor *images, const peft_tensor *labels, const int64_t *sample_ids);
 PEFT_API PEFT_NODISCARD peft_status peft_trainer_update(peft_trainer *t);
 PEFT_API PEFT_NODISCARD peft_status
 peft_trainer_fit(peft_trainer *t, int64_t epochs, peft_batch_fn next, peft_progress_fn progress, void *user);
-PEFT_API PEFT_NODISCARD peft_status peft_trainer_evaluate(peft_trainer *t, const peft_tensor *images, peft_tensor *logits);
-PEFT_API double  peft_trainer_get(const peft_trainer *t, const char *what); /* "loss","lr","grad_norm","step",..; NaN */
-PEFT_API PEFT_NODISCARD peft_status peft_trainer_save(const peft_trainer *t, const char *path);     /* to resume */
+/* Logits [n,classes] in evaluation mode (running statistics, no dropout). */
+PEFT_API PEFT_NODISCARD peft_status
+peft_trainer_evaluate(peft_trainer *t, const peft_tensor *images, peft_tensor *logits);
+/* Logits of the last backward pass, in training mode: [n,classes], borrowed. NULL before the first. */
+PEFT_API const peft_tensor *peft_trainer_logits(const peft_trainer *t);
+/* "loss", "lr", "grad_norm", "step", "epoch", "samples", "step_seconds", "planned_bytes" (everything the trainer
+ * holds), "arena_bytes", "flops" (multiply-adds x 2 a step needs), "cache_hits"; NaN: no such figure. */
+PEFT_API double  peft_trainer_get(const peft_trainer *t, const char *what);
+PEFT_API void    peft_trainer_describe(const peft_trainer *t, peft_text_fn fn, void *user);
+
+/* The whole state (parameters, moments, buffers, step, epoch, settings): a resumed run ends with the same bits as an
+ * unbroken one. Restore needs the same model and options and refuses others (PEFT_E_MISMATCH). */
+PEFT_API PEFT_NODISCARD peft_status peft_trainer_save(const peft_trainer *t, const char *path);
 PEFT_API PEFT_NODISCARD peft_status peft_trainer_restore(peft_trainer *t, const char *path);
 
 PEFT_END_DECLS

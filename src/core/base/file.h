@@ -16,6 +16,7 @@ typedef struct pf_writer pf_writer;
 peft_status pf_writer_open(peft_context *ctx, const char *path, pf_writer **out);
 peft_status pf_writer_write(pf_writer *w, const void *data, size_t bytes);     /* first error sticks */
 peft_status pf_writer_commit(pf_writer *w);                   /* frees w in every case */
+const char *pf_writer_temporary(const pf_writer *w);          /* path of what is written so far, to read it back */
 void        pf_writer_abandon(pf_writer *w);                  /* NULL is fine */
 
 /* Test hook: when set, called before every system call of this file with its name ("open", "write", "fsync",

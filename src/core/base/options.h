@@ -19,6 +19,10 @@ int64_t     pf_options_int   (const peft_options *o, const pf_opt *table, const 
 double      pf_options_float (const peft_options *o, const pf_opt *table, const char *name);
 const char *pf_options_string(const peft_options *o, const pf_opt *table, const char *name);  /* lives as long as o */
 bool        pf_options_has   (const peft_options *o, const char *name);
+const char *pf_options_given (const peft_options *o, const char *name);       /* as text; NULL: not set */
+
+/* A row as the public listings give it; any out pointer may be NULL. */
+void pf_option_row(const pf_opt *row, const char **name, const char **type, const char **fallback, const char **help);
 
 size_t      pf_options_count(const peft_options *o);
 const char *pf_options_name (const peft_options *o, size_t i);

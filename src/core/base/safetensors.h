@@ -16,7 +16,7 @@ typedef struct pf_st_tensor { const char *name; peft_dtype type; const char *typ
 /* type is 0 for a dtype that is legal in the format and unknown to us (type_name has its name); data may be unaligned. */
 size_t              pf_st_count(const pf_st *st);
 const pf_st_tensor *pf_st_at(const pf_st *st, size_t i);      /* in the order of their offsets */
-const pf_st_tensor *pf_st_find(const pf_st *st, const char *name);             /* NULL: none (hashed, not linear) */
+const pf_st_tensor *pf_st_find(const pf_st *st, const char *name);             /* NULL: none (binary search) */
 const char         *pf_st_meta(const pf_st *st, const char *key);              /* NULL: none */
 size_t              pf_st_meta_count(const pf_st *st);
 void                pf_st_meta_at(const pf_st *st, size_t i, const char **key, const char **value);

@@ -11,6 +11,9 @@
 #define PK_CAT(a, b) PK_CAT_(a, b)
 #define PK_NAME(name) PK_CAT(pk_##name, PK_ISA)         /* pk_add_avx2, pk_add_avx512 */
 
+/* 1.5*2^23 + 127: x + PV_EXP2_BIAS rounds x to an integer n, and the low bits of the sum are the exponent of 2^n */
+#define PV_EXP2_BIAS 12583039.0f
+
 #if defined(__AVX512F__)
 #define PW 16
 typedef __m512 pv;
@@ -18,7 +21,7 @@ typedef __m512i pvi;
 typedef __mmask16 pm;
 static inline pv  pv_load(const float *p)              { return _mm512_loadu_ps(p); }
 static inline void pv_store(float *p, pv x)            { _mm512_storeu_ps(p, x); }
-static inline pm  pm_tail(int64_t n)                   { return (pm)((1u << n) - 1u); }      /* 0 <= n < 16 */
+static inline pm  pm_tail(int64_t n)                   { return (pm)((1u << n) - 1u); }      /* 0 <= n <= PW */
 static inline pv  pv_load_m(const float *p, pm m)      { return _mm512_maskz_loadu_ps(m, p); } /* 0 elsewhere */
 static inline void pv_store_m(float *p, pm m, pv x)    { _mm512_mask_storeu_ps(p, m, x); }
 static inline pv  pv_keep(pm m, pv x, pv other)        { return _mm512_mask_blend_ps(m, other, x); }
@@ -43,6 +46,17 @@ static inline pv  pv_copysign(pv mag, pv s)            /* |mag| with the sign of
 static inline pm  pv_less(pv a, pv b)                  { return _mm512_cmp_ps_mask(a, b, _CMP_LT_OQ); }
 static inline pv  pv_exp2i(pv n)                       /* 2^n for integral n in -126..127 */
 { return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_add_epi32(_mm512_cvtps_epi32(n), _mm512_set1_epi32(127)), 23)); }
+static inline pv  pv_exp2_biased(pv t)                 /* 2^n from t = PV_EXP2_BIAS + n, n in -127 (gives 0)..127 */
+{ return _mm512_castsi512_ps(_mm512_slli_epi32(_mm512_castps_si512(t), 23)); }
+static inline float pv_sum(pv a)                       /* of all lanes, by halves: lane i + lane i+PW/2, and so on */
+{
+    __m256 x = _mm256_add_ps(_mm512_castps512_ps256(a), _mm512_extractf32x8_ps(a, 1));
+    __m128 y = _mm_add_ps(_mm256_castps256_ps128(x), _mm256_extractf128_ps(x, 1));
+    y = _mm_add_ps(y, _mm_movehl_ps(y, y));
+    return _mm_cvtss_f32(_mm_add_ss(y, _mm_movehdup_ps(y)));
+}
+static inline float pv_peak(pv a)                      /* the largest lane (of lanes without NaN) */
+{ return _mm512_reduce_max_ps(a); }
 #else
 #define PW 8
 typedef __m256 pv;
@@ -50,7 +64,7 @@ typedef __m256i pvi;
 typedef __m256 pm;
 static inline pv  pv_load(const float *p)              { return _mm256_loadu_ps(p); }
 static inline void pv_store(float *p, pv x)            { _mm256_storeu_ps(p, x); }
-static inline pm  pm_tail(int64_t n)                   /* 0 <= n < 8 */
+static inline pm  pm_tail(int64_t n)                   /* 0 <= n <= PW */
 { return _mm256_castsi256_ps(_mm256_cmpgt_epi32(_mm256_set1_epi32((int)n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7))); }
 static inline pv  pv_load_m(const float *p, pm m)      { return _mm256_maskload_ps(p, _mm256_castps_si256(m)); }
 static inline void pv_store_m(float *p, pm m, pv x)    { _mm256_maskstore_ps(p, _mm256_castps_si256(m), x); }
@@ -76,5 +90,19 @@ static inline pv  pv_copysign(pv mag, pv s)
 static inline pm  pv_less(pv a, pv b)                  { return _mm256_cmp_ps(a, b, _CMP_LT_OQ); }
 static inline pv  pv_exp2i(pv n)
 { return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_add_epi32(_mm256_cvtps_epi32(n), _mm256_set1_epi32(127)), 23)); }
+static inline pv  pv_exp2_biased(pv t)
+{ return _mm256_castsi256_ps(_mm256_slli_epi32(_mm256_castps_si256(t), 23)); }
+static inline float pv_sum(pv a)
+{
+    __m128 y = _mm_add_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
+    y = _mm_add_ps(y, _mm_movehl_ps(y, y));
+    return _mm_cvtss_f32(_mm_add_ss(y, _mm_movehdup_ps(y)));
+}
+static inline float pv_peak(pv a)
+{
+    __m128 y = _mm_max_ps(_mm256_castps256_ps128(a), _mm256_extractf128_ps(a, 1));
+    y = _mm_max_ps(y, _mm_movehl_ps(y, y));
+    return _mm_cvtss_f32(_mm_max_ss(y, _mm_movehdup_ps(y)));
+}
 #endif
 #endif

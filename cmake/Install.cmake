@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: Apache-2.0
+# Headers, libraries, the CMake package (peft::peft, peft::peft_static, peft::io, peft::io_static) and pkg-config files.
+include(CMakePackageConfigHelpers)
+set(peft_cmake_dir ${CMAKE_INSTALL_LIBDIR}/cmake/peft)
+
+# One set of targets a component: a program that uses the shared library needs none of what the static one needs.
+function(peft_install target component)
+  set_target_properties(${target} PROPERTIES EXPORT_NAME ${component})
+  install(TARGETS ${target} EXPORT peft_${component}
+          LIBRARY DESTINATION ${CMAKE_INSTALL_LIBDIR} ARCHIVE DESTINATION ${CMAKE_INSTALL_LIBDIR})
+  install(EXPORT peft_${component} NAMESPACE peft:: FILE peft_${component}.cmake DESTINATION ${peft_cmake_dir})
+endfunction()
+
+# The prefix as seen from the pkg-config file, so that an installed tree may be moved.
+if(IS_ABSOLUTE ${CMAKE_INSTALL_LIBDIR} OR IS_ABSOLUTE ${CMAKE_INSTALL_INCLUDEDIR})
+  set(PEFT_PC_PREFIX ${CMAKE_INSTALL_PREFIX})
+  set(PEFT_PC_LIBDIR ${CMAKE_INSTALL_FULL_LIBDIR})
+  set(PEFT_PC_INCLUDEDIR ${CMAKE_INSTALL_FULL_INCLUDEDIR})
+else()
+  file(RELATIVE_PATH up /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
+  string(REGEX REPLACE "/$" "" up "${up}")
+  set(PEFT_PC_PREFIX "\${pcfiledir}/${up}")
+  set(PEFT_PC_LIBDIR "\${prefix}/${CMAKE_INSTALL_LIBDIR}")
+  set(PEFT_PC_INCLUDEDIR "\${prefix}/${CMAKE_INSTALL_INCLUDEDIR}")
+endif()
+function(peft_pc name)
+  configure_file(cmake/${name}.pc.in ${name}.pc @ONLY)
+  install(FILES ${PROJECT_BINARY_DIR}/${name}.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+endfunction()
+
+set(peft_headers_unused "")
+if(NOT PEFT_IO)
+  set(peft_headers_unused PATTERN io.h EXCLUDE)
+endif()
+install(DIRECTORY include/peft DESTINATION ${CMAKE_INSTALL_INCLUDEDIR} FILES_MATCHING PATTERN "*.h" ${peft_headers_unused})
+peft_install(peft peft)
+peft_install(peft_static peft_static)
+peft_pc(peft)
+if(PEFT_IO)
+  peft_install(peft_io io)
+  peft_install(peft_io_static io_static)
+  peft_pc(peft-io)
+endif()
+
+configure_package_config_file(cmake/peftConfig.cmake.in peftConfig.cmake INSTALL_DESTINATION ${peft_cmake_dir})
+write_basic_package_version_file(peftConfigVersion.cmake COMPATIBILITY SameMinorVersion)
+install(FILES ${PROJECT_BINARY_DIR}/peftConfig.cmake ${PROJECT_BINARY_DIR}/peftConfigVersion.cmake
+        DESTINATION ${peft_cmake_dir})
+install(FILES LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})

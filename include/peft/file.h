@@ -1,0 +1,21 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * peft/file.h -- a look into any safetensors file (backbone, adapter, model, training state) without loading it. */
+#ifndef PEFT_FILE_H
+#define PEFT_FILE_H
+#include <peft/tensor.h>
+PEFT_BEGIN_DECLS
+
+typedef struct peft_file peft_file;
+PEFT_API PEFT_NODISCARD peft_status peft_file_open(peft_context *ctx, const char *path, peft_file **out);
+PEFT_API void        peft_file_free(peft_file *f);
+PEFT_API const char *peft_file_kind(const peft_file *f);          /* "backbone", "adapter", "model", "trainer", "unknown" */
+PEFT_API size_t      peft_file_tensor_count(const peft_file *f);
+/* Tensor i: name, type ("F32"), rank and extents (borrowed). Any out pointer may be NULL. */
+PEFT_API PEFT_NODISCARD peft_status
+peft_file_tensor(const peft_file *f, size_t i, const char **name, const char **type, int *ndim, const int64_t **dims);
+PEFT_API size_t      peft_file_meta_count(const peft_file *f);
+PEFT_API PEFT_NODISCARD peft_status peft_file_meta_at(const peft_file *f, size_t i, const char **key, const char **value);
+PEFT_API const char *peft_file_meta(const peft_file *f, const char *key);      /* NULL: no such key */
+
+PEFT_END_DECLS
+#endif

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * io.h -- the companion library libpeft-io: pictures, the preprocessing that turns them into network input, data sets
+ * and batches. Link it beside libpeft; it uses libpeft's public functions only.
+ *
+ * House rules as everywhere in <peft/...>: every failing call returns a status and leaves a message in
+ * peft_last_error(); outputs are untouched then. What comes through `T **out` is the caller's and takes one _free;
+ * what a function returns is borrowed from the handle. Handles are counted inside: the order of frees never matters.
+ * All handles but the loader are immutable and may be used from any number of threads.
+ *
+ * Settings are text: "name=value" pairs between commas or blanks, NULL or "" for the defaults; a list is written
+ * a:b:c, a truth value true or false. Unknown names, doubled names and values out of bounds are PEFT_E_OPTION. */
+#ifndef PEFT_IO_H
+#define PEFT_IO_H
+#include <peft/tensor.h>
+PEFT_BEGIN_DECLS
+
+/* --- image: width x height pixels of 1 (grey) or 3 (RGB) samples, 8 or 16 bits each ------------------------------- */
+typedef struct peft_image peft_image;
+
+/* Reads PNG, JPEG or PNM (P5, P6), known by content and not by name. 16-bit samples stay 16-bit; palettes become RGB;
+ * 1, 2 and 4-bit greys are scaled to 8; an alpha channel is dropped, not blended (grey + alpha: grey). Gamma, ICC
+ * profiles and EXIF orientation are ignored. JPEG is decoded with the accurate integer DCT; CMYK is refused, and so
+ * is any file with a wrong checksum or a part missing.
+ * options: max_side (16384) pixels, max_bytes (1073741824) of the file and of the decoded picture; both are checked
+ * before anything of that size is allocated.
+ * PEFT_E_IO: cannot be read. PEFT_E_FORMAT: broken, or none of the formats. PEFT_E_UNSUPPORTED: too big, or CMYK. */
+PEFT_API PEFT_NODISCARD peft_status peft_image_load(const char *path, const char *options, peft_image **out);
+PEFT_API PEFT_NODISCARD peft_status
+peft_image_load_memory(const void *data, size_t size, const char *options, peft_image **out);
+/* Copies pixels: height rows of width * channels interleaved samples (uint8_t for depth 8, host-endian uint16_t for
+ * depth 16), row_bytes from one row to the next (0: rows without gaps). */
+PEFT_API PEFT_NODISCARD peft_status
+peft_image_from_buffer(const void *pixels, int64_t width, int64_t height, int channels, int depth, int64_t row_bytes,
+                       peft_image **out);
+PEFT_API void        peft_image_free(peft_image *im);                         /* NULL is fine */
+PEFT_API int64_t     peft_image_width(const peft_image *im);
+PEFT_API int64_t     peft_image_height(const peft_image *im);
+PEFT_API int         peft_image_channels(const peft_image *im);               /* 1 or 3 */
+PEFT_API int         peft_image_depth(const peft_image *im);                  /* 8 or 16 */
+PEFT_API const void *peft_image_pixels(const peft_image *im);                 /* [height, width, channels], no gaps */
+/* PNG of the image's own depth. Atomic: path holds the old file or the whole new one. */
+PEFT_API PEFT_NODISCARD peft_status peft_image_save_png(const peft_image *im, const char *path);
+
+/* Antialiased two-pass resizing, filter "bicubic" (a = -0.5) or "bilinear". 8-bit results equal Pillow's to the bit
+ * (22-bit weights, 8 bits between the passes); 16-bit ones equal its 32-bit integer mode, clipped to 0..65535. */
+PEFT_API PEFT_NODISCARD peft_status
+peft_image_resize(const peft_image *im, int64_t width, int64_t height, const char *filter, peft_image **out);
+/* The same in Pillow's float mode, neither rounded nor clipped: out [height, width, channels] of the caller. */
+PEFT_API PEFT_NODISCARD peft_status
+peft_image_resize_float(const peft_image *im, int64_t width, int64_t height, const char *filter, float *out);
+/* The shorter side becomes size, the longer one the whole part of size * long / short. */
+PEFT_API PEFT_NODISCARD peft_status
+peft_image_resize_shorter(const peft_image *im, int64_t size, const char *filter, peft_image **out);
+/* left and top may be negative and the box may reach beyond the image: what lies outside is 0. */
+PEFT_API PEFT_NODISCARD peft_status
+peft_image_crop(const peft_image *im, int64_t left, int64_t top, int64_t width, int64_t height, peft_image **out);
+/* The offset is half the difference, rounded half to even; a side too short is first padded with 0 on both ends
+ * (the odd one at the far end). */
+PEFT_API PEFT_NODISCARD peft_status
+peft_image_centre_crop(const peft_image *im, int64_t width, int64_t height, peft_image **out);
+PEFT_API PEFT_NODISCARD peft_status peft_image_flip(const peft_image *im, peft_image **out);  /* left to right */
+
+/* --- transform: the whole way from an image to network input, described by a text --------------------------------- */
+typedef struct peft_transform peft_transform;
+
+/* Names and defaults:
+ *   size=224              the output is [3, size, size]; grey is repeated three times
+ *   resize=squash         squash: both sides to size; shorter: shorter side to floor(size / crop_pct), centre crop
+ *   crop_pct=0.875        for resize=shorter
+ *   interpolation=bicubic or bilinear
+ *   grey=false            true: colour becomes luma (ITU-R 601) first
+ *   mean=0.5:0.5:0.5  std=0.5:0.5:0.5   out = (sample / largest sample - mean) / std; one value stands for three
+ * and for training only:
+ *   random_crop=false     true: a random box, resized to size, takes the place of resize
+ *   scale=0.08:1  ratio=0.75:1.3333333333333333   its area as a part of the image's, its width / height (log-uniform)
+ *   flip=0                probability of a left-right flip
+ *   brightness=0  contrast=0   b: factors uniform in [max(0, 1 - b), 1 + b], in random order */
+PEFT_API PEFT_NODISCARD peft_status peft_transform_parse(const char *text, peft_transform **out);
+/* Every setting in canonical order; parse(text(t)) makes an equal transform, so an adapter file can carry it. */
+PEFT_API const char *peft_transform_text(const peft_transform *t);
+PEFT_API void        peft_transform_free(peft_transform *t);
+PEFT_API int64_t     peft_transform_size(const peft_transform *t);
+/* out: [3, size, size] floats of the caller. */
+PEFT_API PEFT_NODISCARD peft_status
+peft_transform_apply(const peft_transform *t, const peft_image *im, float *out);
+/* With the training augmentations, drawn from a generator keyed by (seed, epoch, sample) alone. */
+PEFT_API PEFT_NODISCARD peft_status
+peft_transform_apply_train(const peft_transform *t, const peft_image *im, uint64_t seed, int64_t epoch, int64_t sample,
+                           float *out);
+
+/* --- data set: samples with a class each, or with a 0/1 target per class ------------------------------------------ */
+typedef struct peft_dataset peft_dataset;
+
+/* path/<class>/<file> (split NULL), or path/<split>/<class>/<file> with split "train", "val", "valid" or "test".
+ * Classes are sorted by name (bytewise) and taken from all splits together, so every split numbers them alike; files
+ * too are sorted. Counted are .png .jpg .jpeg .pgm .ppm .pnm (any case), hidden files are not. */
+PEFT_API PEFT_NODISCARD peft_status peft_dataset_open_folder(const char *path, const char *split, peft_dataset **out);
+/* MedMNIST: <split>_images u8 or u16 [n,h,w] or [n,h,w,3], <split>_labels integers [n], [n,1] (classes) or [n,C]
+ * (0/1 targets); split "train", "val" or "test". The split's images are held in memory.
+ * PEFT_E_UNSUPPORTED: over a limit (64 entries, 8 GiB an array, 200 times inflated), or an array of objects. */
+PEFT_API PEFT_NODISCARD peft_status peft_dataset_open_npz(const char *path, const char *split, peft_dataset **out);
+/* A text file, one sample a line: `name class` or `name 0,1,0`, parted at the last blank. Names are relative to
+ * folder (NULL: the list's own). classes 0: the largest class + 1. */
+PEFT_API PEFT_NODISCARD peft_status
+peft_dataset_open_list(const char *path, const char *folder, int64_t classes, peft_dataset **out);
+PEFT_API void        peft_dataset_free(peft_dataset *d);
+
+PEFT_API int64_t     peft_dataset_count(const peft_dataset *d);
+PEFT_API int64_t     peft_dataset_classes(const peft_dataset *d);
+PEFT_API const char *peft_dataset_class_name(const peft_dataset *d, int64_t c);      /* NULL: no such class */
+PEFT_API int         peft_dataset_multilabel(const peft_dataset *d);                 /* 1: targets, 0: labels */
+PEFT_API int64_t     peft_dataset_label(const peft_dataset *d, int64_t i);           /* -1: multi-label or no such i */
+PEFT_API PEFT_NODISCARD peft_status    /* out [classes]: the targets, or the label as one 1 among 0 */
+peft_dataset_targets(const peft_dataset *d, int64_t i, float *out);
+PEFT_API const char *peft_dataset_name(const peft_dataset *d, int64_t i);            /* path, or "train/17"; NULL */
+PEFT_API int64_t     peft_dataset_id(const peft_dataset *d, int64_t i);  /* the index in the set it was taken from */
+PEFT_API PEFT_NODISCARD peft_status    /* the message of a failure names the file */
+peft_dataset_load(const peft_dataset *d, int64_t i, peft_image **out);
+
+/* Parts of a data set are data sets. Ids (peft_dataset_id) stay those of the opened set, so parts never collide. */
+PEFT_API PEFT_NODISCARD peft_status
+peft_dataset_subset(peft_dataset *d, const int64_t *indices, int64_t count, peft_dataset **out);
+/* ways classes drawn by seed (0: all; their numbers become 0..ways-1 in the old order), shots samples of each without
+ * replacement. rest (may be NULL): the other samples of those classes. "120 test images a class" is shots = 120.
+ * PEFT_E_INVALID names a class with fewer; PEFT_E_UNSUPPORTED: multi-label, or nothing left for rest. */
+PEFT_API PEFT_NODISCARD peft_status
+peft_dataset_few_shot(peft_dataset *d, int64_t ways, int64_t shots, uint64_t seed, peft_dataset **out,
+                      peft_dataset **rest);
+/* fraction of every class (multi-label: of all), to the nearest whole sample, drawn by seed; rest may be NULL. */
+PEFT_API PEFT_NODISCARD peft_status
+peft_dataset_split(peft_dataset *d, double fraction, uint64_t seed, peft_dataset **out, peft_dataset **rest);
+
+/* --- loader: batches for the trainer ------------------------------------------------------------------------------ */
+typedef struct peft_loader peft_loader;
+
+/* options: batch=16, shuffle=false, drop_last=false, train=false (augment), seed=0, threads=0 (that prepare batches
+ * ahead; 0: the caller alone), cache=268435456 (bytes of decoded images kept). Batch b of epoch e depends on the data
+ * set, the transform and these but not on threads or cache. A loader is used by one thread at a time. */
+PEFT_API PEFT_NODISCARD peft_status
+peft_loader_create(peft_dataset *d, peft_transform *t, const char *options, peft_loader **out);
+PEFT_API void    peft_loader_free(peft_loader *l);
+PEFT_API int64_t peft_loader_batch_size(const peft_loader *l);
+PEFT_API int64_t peft_loader_batches(const peft_loader *l);                          /* in an epoch */
+/* Any batch: images f32 [>= batch, 3, size, size]; labels NULL, i64 [>= batch] (single label) or f32 [>= batch,
+ * classes] (targets); sample_ids NULL or [>= batch], as peft_dataset_id. count: samples written, 0 past the end.
+ * PEFT_E_SHAPE, PEFT_E_DTYPE: a tensor that does not fit. */
+PEFT_API PEFT_NODISCARD peft_status
+peft_loader_read(peft_loader *l, int64_t epoch, int64_t batch, peft_tensor *images, peft_tensor *labels,
+                 int64_t *sample_ids, int64_t *count);
+/* Where peft_loader_next goes on; a new loader starts at epoch 0, batch 0. */
+PEFT_API PEFT_NODISCARD peft_status peft_loader_seek(peft_loader *l, int64_t epoch, int64_t batch);
+/* A peft_batch_fn with the loader as its user: the next batch, 0 at the end of an epoch (the call after it begins the
+ * next), -1 on failure with peft_last_error() set. The loader keeps its own place: step is not used. */
+PEFT_API int64_t peft_loader_next(int64_t step, peft_tensor *images, peft_tensor *labels, int64_t *sample_ids,
+                                  void *loader);
+
+PEFT_END_DECLS
+#endif

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * context.c -- the public context: creation, settings, queries. Everything made from a context holds a reference. */
+#include "core/base/context.h"
+#include <sched.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define MOST_THREADS 1024
+
+static void *default_alloc(size_t size, size_t align, void *user)
+{
+    void *p;
+    (void)user;
+    return posix_memalign(&p, align, size) ? NULL : p;
+}
+
+static void default_release(void *ptr, size_t size, void *user)
+{
+    (void)size, (void)user;
+    free(ptr);
+}
+
+/* Cores this process may use: taskset and container limits count, not what the machine has. */
+static int usable_cores(void)
+{
+    cpu_set_t set;
+    long n = sched_getaffinity(0, sizeof set, &set) ? sysconf(_SC_NPROCESSORS_ONLN) : CPU_COUNT(&set);
+    return n < 1 ? 1 : n > MOST_THREADS ? MOST_THREADS : (int)n;
+}
+
+static peft_status find_kernels(const char *isa, const char *asked_by, const pk_table **out)
+{
+    const pk_table *t = pk_find(isa);
+    if (!t) {
+        char known[128] = "";
+        size_t n = 0;
+        for (const char *const *name = pk_isas(); *name && n < sizeof known; name++)
+            n += (size_t)snprintf(known + n, sizeof known - n, ", %s", *name);
+        return pf_fail(PEFT_E_UNSUPPORTED, "%s is '%s'; this CPU and build have auto%s", asked_by, isa, known);
+    }
+    *out = t;
+    return PEFT_OK;
+}
+
+peft_status peft_context_create(peft_alloc_fn alloc, peft_free_fn release, void *user, peft_context **out)
+{
+    if (!out) return pf_fail(PEFT_E_INVALID, "peft_context_create: out is NULL");
+    if (!alloc != !release)
+        return pf_fail(PEFT_E_INVALID, "peft_context_create: %s is NULL and %s is not; give both or neither",
+                       alloc ? "release" : "alloc", alloc ? "alloc" : "release");
+    /* Built on the stack, so that the context's own block is allocated and counted like every other. */
+    peft_context boot = { .alloc = alloc ? alloc : default_alloc, .release = release ? release : default_release,
+                          .user = user, .threads = usable_cores(), .gemm = PK_GEMM_AUTO };
+    atomic_init(&boot.refs, 1);
+    const char *isa = getenv("PEFT_ISA");
+    PF_TRY(find_kernels(isa && *isa ? isa : "auto", "peft_context_create: environment variable PEFT_ISA",
+                        &boot.kernels));
+    peft_context *ctx = pf_alloc(&boot, sizeof *ctx);
+    if (!ctx) return pf_nomem("context", sizeof *ctx);
+    *ctx = boot;
+    *out = ctx;
+    return PEFT_OK;
+}
+
+peft_context *pf_context_retain(peft_context *ctx)
+{
+    atomic_fetch_add_explicit(&ctx->refs, 1, memory_order_relaxed);
+    return ctx;
+}
+
+void peft_context_free(peft_context *ctx)
+{
+    if (!ctx || atomic_fetch_sub_explicit(&ctx->refs, 1, memory_order_acq_rel) != 1) return;
+    peft_context last = *ctx;
+    pf_free(&last, ctx);
+}
+
+peft_status peft_context_set_threads(peft_context *ctx, int n)
+{
+    if (!ctx) return pf_fail(PEFT_E_INVALID, "peft_context_set_threads: ctx is NULL");
+    if (n < 0 || n > MOST_THREADS)
+        return pf_fail(PEFT_E_INVALID, "peft_context_set_threads: n is %d; expected 0 (all cores) to %d", n,
+                       MOST_THREADS);
+    ctx->threads = n ? n : usable_cores();
+    return PEFT_OK;
+}
+
+peft_status peft_context_set_seed(peft_context *ctx, uint64_t seed)
+{
+    if (!ctx) return pf_fail(PEFT_E_INVALID, "peft_context_set_seed: ctx is NULL");
+    ctx->seed = seed;
+    return PEFT_OK;
+}
+
+peft_status peft_context_set_isa(peft_context *ctx, const char *isa)
+{
+    if (!ctx || !isa) return pf_fail(PEFT_E_INVALID, "peft_context_set_isa: %s is NULL", ctx ? "isa" : "ctx");
+    return find_kernels(isa, "peft_context_set_isa: isa", &ctx->kernels);
+}
+
+peft_status peft_context_set_gemm(peft_context *ctx, const char *kind)
+{
+    static const struct { const char *name; pk_gemm_kind kind; } kinds[] = {
+        { "auto", PK_GEMM_AUTO }, { "own", PK_GEMM_OWN }, { "cblas", PK_GEMM_CBLAS } };
+    if (!ctx || !kind) return pf_fail(PEFT_E_INVALID, "peft_context_set_gemm: %s is NULL", ctx ? "kind" : "ctx");
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        if (!strcmp(kind, kinds[i].name)) {
+            ctx->gemm = kinds[i].kind;
+            return PEFT_OK;
+        }
+    return pf_fail(PEFT_E_INVALID, "peft_context_set_gemm: kind is '%s'; expected auto, own or cblas", kind);
+}
+
+peft_status peft_context_set_log(peft_context *ctx, peft_log_fn fn, void *user, int max_level)
+{
+    if (!ctx) return pf_fail(PEFT_E_INVALID, "peft_context_set_log: ctx is NULL");
+    if (max_level < 0 || max_level > 3)
+        return pf_fail(PEFT_E_INVALID, "peft_context_set_log: max_level is %d; expected 0 (errors) to 3 (debug)",
+                       max_level);
+    ctx->log = fn, ctx->log_user = user, ctx->log_level = max_level;
+    return PEFT_OK;
+}
+
+void pf_log(peft_context *ctx, int level, const char *format, ...)
+{
+    if (!ctx->log || level > ctx->log_level) return;
+    char text[1024];
+    va_list args;
+    va_start(args, format);
+    int n = vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    if (n >= 0) ctx->log(level, text, ctx->log_user);
+}
+
+const char *peft_context_isa(const peft_context *ctx) { return ctx ? ctx->kernels->name : ""; }
+size_t peft_context_memory_used(const peft_context *ctx) { return ctx ? atomic_load(&ctx->used) : 0; }
+size_t peft_context_memory_peak(const peft_context *ctx) { return ctx ? atomic_load(&ctx->peak) : 0; }

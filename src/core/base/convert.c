@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * convert.c -- stored element types to pk_real and back. Widening is exact; narrowing rounds once, to nearest even,
+ * whatever pk_real is. A NaN stays a NaN. Data may be unaligned, so elements move through memcpy. */
+#include "core/base/tensor.h"
+#include <string.h>
+
+static float float_of(uint32_t bits)
+{
+    float f;
+    memcpy(&f, &bits, sizeof f);
+    return f;
+}
+
+static float from_bf16(uint16_t h) { return float_of((uint32_t)h << 16); }
+
+/* Written without branches, for the compiler's vectors. Subnormals are fraction * 2^-24, which is normal as a float. */
+static float from_f16(uint16_t h)
+{
+    uint32_t sign = (uint32_t)(h & 0x8000) << 16, exponent = h >> 10 & 31, fraction = h & 0x3FF, bits;
+    float small = (float)(int32_t)fraction * 0x1p-24f;
+    memcpy(&bits, &small, sizeof bits);
+    if (exponent) bits = (exponent + (exponent == 31 ? 224 : 112)) << 23 | fraction << 13;
+    return float_of(sign | bits);
+}
+
+/* v in a binary format of `exponent` and `fraction` bits below a sign bit. */
+static uint16_t narrow(double v, int exponent, int fraction)
+{
+    const uint64_t top = UINT64_C(1) << 52, infinity = UINT64_C(0x7FF) << 52;
+    const int bias = (1 << (exponent - 1)) - 1, drop = 52 - fraction;
+    const uint64_t all_ones = ((UINT64_C(1) << exponent) - 1) << fraction;
+    uint64_t bits, r;
+    memcpy(&bits, &v, sizeof bits);
+    uint64_t sign = bits >> 63 << (exponent + fraction), a = bits & ~(UINT64_C(1) << 63);
+    int e = (int)(a >> 52) - 1023 + bias;             /* the exponent field it would have */
+    if (a > infinity) {
+        r = all_ones | UINT64_C(1) << (fraction - 1) | (a & (top - 1)) >> drop;
+    } else if (e > 0) {                               /* a carry out of the fraction walks into the exponent */
+        a -= (uint64_t)(1023 - bias) << 52;
+        r = (a + (UINT64_C(1) << (drop - 1)) - 1 + (a >> drop & 1)) >> drop;
+        if (r > all_ones) r = all_ones;
+    } else if (drop + 1 - e <= 53) {                  /* subnormal: more bits to drop, the leading one now explicit */
+        int shift = drop + 1 - e;
+        a = (a & (top - 1)) | top;
+        r = (a + (UINT64_C(1) << (shift - 1)) - 1 + (a >> shift & 1)) >> shift;
+    } else {
+        r = 0;
+    }
+    return (uint16_t)(sign | r);
+}
+
+#define EACH(T, value) do { \
+        const char *p = from; \
+        for (int64_t i = 0; i < n; i++) { \
+            T x; \
+            memcpy(&x, p + i * (int64_t)sizeof x, sizeof x); \
+            to[i] = (pk_real)(value); \
+        } \
+    } while (0)
+
+bool pf_to_real(pk_real *to, const void *from, peft_dtype type, int64_t n)
+{
+    if (n > 0 && type == PF_REAL) {
+        memcpy(to, from, (size_t)n * sizeof *to);
+        return true;
+    }
+    switch (type) {
+    case PEFT_F32:  EACH(float, x); return true;
+    case PEFT_F64:  EACH(double, x); return true;
+    case PEFT_F16:  EACH(uint16_t, from_f16(x)); return true;
+    case PEFT_BF16: EACH(uint16_t, from_bf16(x)); return true;
+    case PEFT_I32:  EACH(int32_t, x); return true;
+    case PEFT_I64:  EACH(int64_t, x); return true;
+    case PEFT_U16:  EACH(uint16_t, x); return true;
+    case PEFT_U8:   EACH(uint8_t, x); return true;
+    }
+    return false;
+}
+#undef EACH
+
+#define EACH(T, value) do { \
+        char *p = to; \
+        for (int64_t i = 0; i < n; i++) { \
+            T x = (T)(value); \
+            memcpy(p + i * (int64_t)sizeof x, &x, sizeof x); \
+        } \
+    } while (0)
+
+bool pf_from_real(void *to, peft_dtype type, const pk_real *from, int64_t n)
+{
+    if (n > 0 && type == PF_REAL) {
+        memcpy(to, from, (size_t)n * sizeof *from);
+        return true;
+    }
+    switch (type) {
+    case PEFT_F32:  EACH(float, from[i]); return true;
+    case PEFT_F64:  EACH(double, from[i]); return true;
+    case PEFT_F16:  EACH(uint16_t, narrow((double)from[i], 5, 10)); return true;
+    case PEFT_BF16: EACH(uint16_t, narrow((double)from[i], 8, 7)); return true;
+    default:        return false;
+    }
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * rng.c -- random numbers by Random123's Philox4x32-10. The counter of element i of stream (seed, a, b) is
+ * (i low, i high, a, b), the key is the seed: one block of four words an element, nothing kept between calls.
+ * Integers and uniforms are the same everywhere; normals go through the C library's log and cos, whose last bit may
+ * differ between machines (not between runs, threads or instruction sets of one). */
+#include "core/base/rng.h"
+#include <Random123/philox.h>
+#include <math.h>
+
+static philox4x32_ctr_t block(const pf_rng *r, uint64_t i)
+{
+    philox4x32_ctr_t counter = { { (uint32_t)i, (uint32_t)(i >> 32), r->a, r->b } };
+    philox4x32_key_t key = { { (uint32_t)r->seed, (uint32_t)(r->seed >> 32) } };
+    return philox4x32_R(10, counter, key);
+}
+
+static uint64_t join(uint32_t high, uint32_t low) { return (uint64_t)high << 32 | low; }
+
+/* The upper 53 bits as the middle of one of 2^53 equal cells of (0, 1); the last cell's middle would round to 1. */
+static double unit(uint64_t bits)
+{
+    double u = ((double)(bits >> 11) + 0.5) * 0x1p-53;
+    return u < 1 ? u : 1 - 0x1p-53;
+}
+
+uint32_t pf_rng_u32(const pf_rng *r, uint64_t i) { return block(r, i).v[0]; }
+
+double pf_rng_uniform(const pf_rng *r, uint64_t i)
+{
+    philox4x32_ctr_t w = block(r, i);
+    return unit(join(w.v[0], w.v[1]));
+}
+
+double pf_rng_normal(const pf_rng *r, uint64_t i)
+{
+    philox4x32_ctr_t w = block(r, i);
+    double radius = sqrt(-2 * log(unit(join(w.v[0], w.v[1]))));
+    return radius * cos(6.283185307179586476925 * unit(join(w.v[2], w.v[3])));
+}
+
+/* The high half of bits * n: each result has 2^64/n of the 2^64 words, give or take one. */
+int64_t pf_rng_below(const pf_rng *r, uint64_t i, int64_t n)
+{
+    philox4x32_ctr_t w = block(r, i);
+    return n > 0 ? (int64_t)(((unsigned __int128)join(w.v[0], w.v[1]) * (uint64_t)n) >> 64) : 0;
+}
+
+void pf_rng_shuffle(const pf_rng *r, int64_t *items, int64_t n)
+{
+    for (int64_t i = n - 1; i > 0; i--) {
+        int64_t j = pf_rng_below(r, (uint64_t)i, i + 1), item = items[i];
+        items[i] = items[j];
+        items[j] = item;
+    }
+}
+
+uint32_t pf_rng_stream(const char *name)          /* FNV-1a */
+{
+    uint32_t h = 2166136261u;
+    for (; *name; name++) h = (h ^ (uint8_t)*name) * 16777619u;
+    return h;
+}

@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * safetensors_write.c -- making the container: what was declared is sorted, laid out, written beside the old file, read
+ * back through the strict reader, compared, and only then put in the old file's place. */
+#include "core/base/safetensors_header.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+typedef struct item {
+    char *name;
+    const pf_st_type *type;
+    int ndim;
+    int64_t dim[PEFT_MAX_DIMS];
+    const void *data;
+    size_t bytes;
+} item;
+typedef struct pair { char *key, *value; } pair;
+struct pf_st_out {
+    peft_context *ctx;
+    item *items; size_t count, room;
+    pair *meta;  size_t meta_count, meta_room, meta_bytes;
+};
+
+peft_status pf_st_out_create(peft_context *ctx, pf_st_out **out)
+{
+    pf_st_out *o = pf_alloc_zero(ctx, sizeof *o);
+    if (!o) return pf_nomem("safetensors writer", sizeof *o);
+    o->ctx = pf_context_retain(ctx);
+    *out = o;
+    return PEFT_OK;
+}
+
+void pf_st_out_free(pf_st_out *o)
+{
+    if (!o) return;
+    peft_context *ctx = o->ctx;
+    for (size_t i = 0; i < o->count; i++) pf_free(ctx, o->items[i].name);
+    for (size_t i = 0; i < o->meta_count; i++) pf_free(ctx, o->meta[i].key), pf_free(ctx, o->meta[i].value);
+    pf_free(ctx, o->items);
+    pf_free(ctx, o->meta);
+    pf_free(ctx, o);
+    peft_context_free(ctx);
+}
+
+/* list, or a larger copy of it when it is full; NULL: no memory, and the list is as it was. */
+static void *room_for_one(peft_context *ctx, void *list, size_t count, size_t *room, size_t each)
+{
+    size_t more = *room ? 2 * *room : 16, bytes;
+    if (count < *room) return list;
+    void *larger = pf_mul_size(more, each, &bytes) ? pf_realloc(ctx, list, bytes) : NULL;
+    if (larger) *room = more;
+    return larger;
+}
+
+/* The format's text is UTF-8; jansson knows what that is. It tells apart neither from no memory, but errno does. */
+static peft_status check_text(const char *what, const char *s)
+{
+    errno = 0;
+    json_t *text = json_string(s);
+    if (!text && errno == ENOMEM) return pf_nomem(what, strlen(s));
+    json_decref(text);
+    return text ? PEFT_OK : pf_fail(PEFT_E_INVALID, "%s '%.80s' is not UTF-8", what, s);
+}
+
+peft_status pf_st_out_meta(pf_st_out *o, const char *key, const char *value)
+{
+    size_t bytes = strlen(key) + strlen(value);
+    PF_TRY(check_text("metadata key", key));
+    PF_TRY(check_text("metadata value", value));
+    for (size_t i = 0; i < o->meta_count; i++)
+        if (!strcmp(o->meta[i].key, key)) return pf_fail(PEFT_E_INVALID, "metadata '%.80s' is given twice", key);
+    if (bytes > PF_ST_META - o->meta_bytes)
+        return pf_fail(PEFT_E_INVALID, "metadata '%.80s' makes %zu bytes of metadata; expected at most %d", key,
+                       o->meta_bytes + bytes, PF_ST_META);
+    pair *meta = room_for_one(o->ctx, o->meta, o->meta_count, &o->meta_room, sizeof *meta);
+    if (meta) o->meta = meta;
+    pair p = { pf_strdup(o->ctx, key), pf_strdup(o->ctx, value) };
+    if (!meta || !p.key || !p.value) {
+        pf_free(o->ctx, p.key);
+        pf_free(o->ctx, p.value);
+        return pf_nomem("metadata", bytes);
+    }
+    o->meta[o->meta_count++] = p;
+    o->meta_bytes += bytes;
+    return PEFT_OK;
+}
+
+static peft_status check_name(const pf_st_out *o, const char *name)
+{
+    if (strlen(name) > PF_ST_NAME || !strcmp(name, "__metadata__"))
+        return pf_fail(PEFT_E_INVALID, "tensor '%.80s': expected a name of at most %d bytes, not __metadata__", name,
+                       PF_ST_NAME);
+    for (size_t i = 0; i < o->count; i++)
+        if (!strcmp(o->items[i].name, name)) return pf_fail(PEFT_E_INVALID, "tensor '%.80s' is given twice", name);
+    if (o->count >= PF_ST_TENSORS)
+        return pf_fail(PEFT_E_INVALID, "tensor '%.80s' is one too many; expected at most %d", name, PF_ST_TENSORS);
+    return check_text("tensor name", name);
+}
+
+peft_status pf_st_out_tensor(pf_st_out *o, const char *name, peft_dtype type, int ndim, const int64_t *dims,
+                             const void *data)
+{
+    item it = { .type = pf_st_type_of(type), .ndim = ndim, .data = data };
+    PF_TRY(check_name(o, name));
+    if (!it.type) return pf_fail(PEFT_E_DTYPE, "tensor '%.80s': type is %d; expected 1 to 8", name, (int)type);
+    int64_t count = ndim < 0 || ndim > PEFT_MAX_DIMS ? -1 : pf_dims_count(ndim, dims);
+    if (count < 0 || !pf_mul_size((size_t)count, (size_t)it.type->bits / 8, &it.bytes))
+        return pf_fail(PEFT_E_SHAPE, "tensor '%.80s': expected 0 to %d extents >= 0 whose product does not overflow",
+                       name, PEFT_MAX_DIMS);
+    if (!data && it.bytes)
+        return pf_fail(PEFT_E_INVALID, "tensor '%.80s': data is NULL; expected %zu bytes", name, it.bytes);
+    if (ndim) memcpy(it.dim, dims, (size_t)ndim * sizeof *dims);
+    item *items = room_for_one(o->ctx, o->items, o->count, &o->room, sizeof *items);
+    if (items) o->items = items;
+    it.name = items ? pf_strdup(o->ctx, name) : NULL;
+    if (!it.name) return pf_nomem("tensor to write", sizeof it);
+    o->items[o->count++] = it;
+    return PEFT_OK;
+}
+
+/* Larger elements first, so that all of them are aligned; then by name. */
+static int larger_first(const void *a, const void *b)
+{
+    const item *x = a, *y = b;
+    return x->type->bits != y->type->bits ? y->type->bits - x->type->bits : strcmp(x->name, y->name);
+}
+
+static json_t *entry_of(const item *it, size_t begin)
+{
+    json_t *entry = json_object(), *shape = json_array(), *offsets = json_array();
+    int bad = 0;
+    for (int i = 0; i < it->ndim; i++) bad |= json_array_append_new(shape, json_integer(it->dim[i]));
+    bad |= json_array_append_new(offsets, json_integer((json_int_t)begin));
+    bad |= json_array_append_new(offsets, json_integer((json_int_t)(begin + it->bytes)));
+    bad |= json_object_set_new(entry, "dtype", json_string(it->type->name));
+    bad |= json_object_set_new(entry, "shape", shape);
+    bad |= json_object_set_new(entry, "data_offsets", offsets);
+    if (!bad) return entry;
+    json_decref(entry);
+    return NULL;
+}
+
+/* The header as JSON; NULL: no memory. */
+static json_t *header_of(const pf_st_out *o)
+{
+    json_t *root = json_object();
+    size_t begin = 0;
+    int bad = !root;
+    if (o->meta_count) {
+        json_t *meta = json_object();
+        for (size_t i = 0; i < o->meta_count; i++)
+            bad |= json_object_set_new(meta, o->meta[i].key, json_string(o->meta[i].value));
+        bad |= json_object_set_new(root, "__metadata__", meta);
+    }
+    for (size_t i = 0; i < o->count && !bad; begin += o->items[i++].bytes)
+        bad |= json_object_set_new(root, o->items[i].name, entry_of(o->items + i, begin));
+    if (!bad) return root;
+    json_decref(root);
+    return NULL;
+}
+
+typedef struct text { peft_context *ctx; char *at; size_t length, room; } text;
+
+static int append(const char *bytes, size_t n, void *user)
+{
+    text *t = user;
+    if (n > t->room - t->length) {
+        size_t room = 2 * (t->length + n) + 4096;
+        char *larger = pf_realloc(t->ctx, t->at, room);
+        if (!larger) return -1;
+        t->at = larger;
+        t->room = room;
+    }
+    memcpy(t->at + t->length, bytes, n);
+    t->length += n;
+    return 0;
+}
+
+/* Length word and header, padded with blanks to a multiple of 8, into t (freed by the caller in every case). */
+static peft_status make_front(const pf_st_out *o, text *t)
+{
+    uint64_t n = 0;
+    json_t *root = header_of(o);
+    int bad = !root || append((const char *)&n, sizeof n, t) || json_dump_callback(root, append, t, JSON_COMPACT)
+           || append("        ", (8 - t->length % 8) % 8, t);
+    json_decref(root);
+    if (bad) return pf_nomem("safetensors header", t->length);
+    n = t->length - sizeof n;
+    if (n > PF_ST_HEADER)
+        return pf_fail(PEFT_E_INVALID, "header has %llu bytes; expected at most %d", (unsigned long long)n,
+                       PF_ST_HEADER);
+    memcpy(t->at, &n, sizeof n);
+    return PEFT_OK;
+}
+
+static bool same(const pf_st_tensor *t, const item *it)
+{
+    return t && t->type == it->type->type && t->ndim == it->ndim && t->bytes == it->bytes
+        && !memcmp(t->dim, it->dim, sizeof *t->dim * (size_t)t->ndim)
+        && (!t->bytes || !memcmp(t->data, it->data, t->bytes));
+}
+
+/* What a reader will find in the file equals what was declared. */
+static peft_status read_back(const pf_st_out *o, const char *path)
+{
+    pf_st *st;
+    peft_status s = pf_st_open(o->ctx, path, &st);
+    if (s) return pf_within(s, "what was written does not read back");
+    for (size_t i = 0; i < o->count && !s; i++)
+        if (!same(pf_st_find(st, o->items[i].name), o->items + i))
+            s = pf_fail(PEFT_E_IO, "%s: tensor '%.80s' reads back changed", path, o->items[i].name);
+    for (size_t i = 0; i < o->meta_count && !s; i++) {
+        const char *value = pf_st_meta(st, o->meta[i].key);
+        if (!value || strcmp(value, o->meta[i].value))
+            s = pf_fail(PEFT_E_IO, "%s: metadata '%.80s' reads back changed", path, o->meta[i].key);
+    }
+    pf_st_close(st);
+    return s;
+}
+
+static peft_status write_all(const pf_st_out *o, pf_writer *w, const text *front)
+{
+    PF_TRY(pf_writer_write(w, front->at, front->length));
+    for (size_t i = 0; i < o->count; i++) PF_TRY(pf_writer_write(w, o->items[i].data, o->items[i].bytes));
+    return read_back(o, pf_writer_temporary(w));
+}
+
+peft_status pf_st_out_write(pf_st_out *o, const char *path)
+{
+    text front = { .ctx = o->ctx };
+    pf_writer *w = NULL;
+    size_t total = 0;
+    for (size_t i = 0; i < o->count; i++)
+        if (!pf_add_size(total, o->items[i].bytes, &total) || total > INT64_MAX)
+            return pf_fail(PEFT_E_SHAPE, "%s: the tensors together are larger than a file can be", path);
+    if (o->count) qsort(o->items, o->count, sizeof *o->items, larger_first);
+    peft_status s = make_front(o, &front);
+    if (!s) s = pf_writer_open(o->ctx, path, &w);
+    if (!s) s = write_all(o, w, &front);
+    if (s) pf_writer_abandon(w);
+    else s = pf_writer_commit(w);
+    pf_free(o->ctx, front.at);
+    return s;
+}

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * version.c -- which library this is and how it was built. */
+#include <peft/status.h>
+#include "kernels/pk.h"
+
+#define VERSION_MAJOR 0
+#define VERSION_MINOR 1
+#define VERSION_PATCH 0
+
+#define TEXT_(x) #x
+#define TEXT(x) TEXT_(x)
+#define VERSION TEXT(VERSION_MAJOR) "." TEXT(VERSION_MINOR) "." TEXT(VERSION_PATCH)
+
+#if defined(__clang__)
+#define COMPILER __VERSION__
+#elif defined(__GNUC__)
+#define COMPILER "gcc " __VERSION__
+#else
+#define COMPILER "unknown compiler"
+#endif
+
+#ifdef PK_SIMD
+#define ISAS "avx512 avx2 ref"
+#else
+#define ISAS "ref"
+#endif
+
+#ifdef PF_REAL_DOUBLE
+#define REAL "double"
+#else
+#define REAL "float"
+#endif
+
+#if defined(__SANITIZE_ADDRESS__)
+#define CHECKED "; address sanitizer"
+#else
+#define CHECKED ""
+#endif
+
+unsigned peft_version_number(void) { return VERSION_MAJOR * 10000 + VERSION_MINOR * 100 + VERSION_PATCH; }
+const char *peft_version_string(void) { return VERSION; }
+
+const char *peft_build_info(void)
+{
+    return "libpeft " VERSION "; " COMPILER "; BLAS: CBLAS of the system's libblas, linked dynamically; kernels: " ISAS
+           "; reals: " REAL CHECKED;
+}

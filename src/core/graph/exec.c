@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * exec.c -- pointers bound once, then the walk over the nodes. With PF_PLAN_NAIVE every value has memory of its own and
+ * is overwritten with NaN after its last use: tests compare both executors bit for bit. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include "core/base/tensor.h"
+#include "core/graph/exec.h"
+#include "core/graph/param.h"
+
+pf_mat pf_matrix(const pf_run *r, pf_val v)
+{
+    if (!pf_is(v)) return (pf_mat){ 0 };
+    return (pf_mat){ r->ptr[v.id], pf_rows(r->g, v), pf_cols(r->g, v), pf_cols(r->g, pf_root(r->g, v)) };
+}
+
+typedef struct { pf_range_fn fn; void *arg; int64_t n, chunk; } range_job;
+
+static void run_range(void *arg, int64_t task, int worker)
+{
+    const range_job *j = arg;
+    int64_t begin = task * j->chunk, end = begin + j->chunk < j->n ? begin + j->chunk : j->n;
+    j->fn(j->arg, begin, end, worker);
+}
+
+void pf_parallel(const pf_run *r, int64_t n, int64_t grain, pf_range_fn fn, void *arg)
+{
+    range_job j = { fn, arg, n, grain > 0 ? grain : 1 };
+    if (n > 0) pk_pool_run(r->pool, (n + j.chunk - 1) / j.chunk, run_range, &j);
+}
+
+peft_status pf_exec_create(pf_exec *e, pf_graph *g, const pf_exec_env *env)
+{
+    memset(e, 0, sizeof *e);
+    e->g = *g;
+    memset(g, 0, sizeof *g);
+    e->flags = env->flags;
+    peft_context *ctx = e->g.ctx;
+    e->run = (pf_run){ .g = &e->g, .k = ctx->kernels, .pool = env->pool, .threads = env->threads, .gemm = ctx->gemm,
+                       .seed = ctx->seed };
+    e->run.ptr = pf_alloc_zero(ctx, e->g.values * sizeof(pk_real *));
+    if (!e->run.ptr) return pf_nomem("graph pointers", e->g.values * sizeof(pk_real *));
+    PF_TRY(pf_plan_make(&e->plan, &e->g, &e->run, env->flags));
+    for (uint32_t i = 0; i < e->g.nodes; i++)
+        if (e->g.node[i].op->flops) e->flops += e->g.node[i].op->flops(&e->g, &e->g.node[i]);
+    return PEFT_OK;
+}
+
+size_t pf_exec_bytes(const pf_exec *e) { return e->plan.arena + e->plan.work + PK_ALIGN; }
+
+static void bind(pf_exec *e)
+{
+    pf_graph *g = &e->g;
+    for (uint32_t id = 1; id < g->values; id++) {
+        pf_value *v = &g->value[id];
+        pk_real **p = &e->run.ptr[id];
+        if (v->kind == PF_CONST) *p = v->data;
+        else if (v->kind == PF_PARAM) *p = (pk_real *)v->param->value.data + v->offset;
+        else if (v->kind == PF_TEMP && e->plan.offset[id] != SIZE_MAX) *p = (pk_real *)((char *)e->arena + e->plan.offset[id]);
+    }
+    for (uint32_t id = 1; id < g->values; id++) {
+        int64_t col = 0;
+        pf_val v = { id };
+        for (; pf_is(pf_v(g, v)->view_of); v = pf_v(g, v)->view_of) col += pf_v(g, v)->col;
+        if (v.id != id && e->run.ptr[v.id]) e->run.ptr[id] = e->run.ptr[v.id] + col;
+    }
+}
+
+peft_status pf_exec_bind(pf_exec *e, void *memory)
+{
+    e->owns_arena = !memory;
+    e->arena = memory ? memory : pf_alloc_zero(e->g.ctx, pf_exec_bytes(e));
+    if (!e->arena) return pf_nomem("arena", pf_exec_bytes(e));
+    e->run.work = (char *)e->arena + e->plan.arena;
+    bind(e);
+    return PEFT_OK;
+}
+
+void pf_exec_free(pf_exec *e)
+{
+    peft_context *ctx = e->g.ctx;
+    if (!ctx) return;
+    if (e->owns_arena) pf_free(ctx, e->arena);
+    pf_free(ctx, e->run.ptr);
+    pf_plan_free(&e->plan, &e->g);
+    pf_graph_free(&e->g);
+    memset(e, 0, sizeof *e);
+}
+
+void pf_exec_input(pf_exec *e, int slot, const void *data)
+{
+    if (slot == PF_IN_LABELS) e->run.labels = data;
+    for (uint32_t id = 1; id < e->g.values; id++)
+        if (e->g.value[id].kind == PF_INPUT && e->g.value[id].slot == slot) e->run.ptr[id] = (pk_real *)(uintptr_t)data;
+}
+
+static void poison_dead(pf_exec *e, uint32_t i)
+{
+    for (uint32_t id = 1; id < e->g.values; id++) {
+        if (e->plan.last[id] != i || e->plan.offset[id] == SIZE_MAX) continue;
+        int64_t n = pf_shape_count(&e->g.value[id].shape);
+        for (int64_t k = 0; k < n; k++) e->run.ptr[id][k] = (pk_real)NAN;
+    }
+}
+
+void pf_exec_run(pf_exec *e, uint32_t begin, uint32_t end)
+{
+    for (uint32_t i = begin; i < end; i++) {
+        e->g.node[i].op->run(&e->run, &e->g.node[i]);
+        if (e->flags & PF_PLAN_NAIVE) poison_dead(e, i);
+    }
+}
+
+pk_real *pf_exec_data(const pf_exec *e, pf_val v) { return e->run.ptr[v.id]; }
+
+static void describe_node(const pf_exec *e, uint32_t i, char *line, size_t room)
+{
+    const pf_node *n = &e->g.node[i];
+    char dims[80] = "";
+    pf_val o = n->out[0];
+    for (int k = 1; k < PF_MAX_OUT && !pf_is(o); k++) o = n->out[k];
+    if (pf_is(o)) pf_dims_text(dims, sizeof dims, pf_v(&e->g, o)->shape.ndim, pf_v(&e->g, o)->shape.dim);
+    size_t at = pf_is(o) ? e->plan.offset[pf_root(&e->g, o).id] : SIZE_MAX;
+    long long flops = n->op->flops ? (long long)n->op->flops(&e->g, n) : 0;
+    snprintf(line, room, "%4u %c %-16s %-20s at %-12lld flops %lld", i,
+             i < e->g.prefix ? 'f' : n->backward ? 'b' : ' ', n->op->name, dims, at == SIZE_MAX ? -1LL : (long long)at, flops);
+}
+
+void pf_exec_describe(const pf_exec *e, void (*fn)(const char *line, void *user), void *user)
+{
+    char line[192];
+    for (uint32_t i = 0; i < e->g.nodes; i++) {
+        describe_node(e, i, line, sizeof line);
+        fn(line, user);
+    }
+    snprintf(line, sizeof line, "arena %zu bytes, scratch %zu bytes, %lld flops", e->plan.arena, e->plan.work, (long long)e->flops);
+    fn(line, user);
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * exec.h -- a compiled graph: memory plan, bound pointers, and the walk over the nodes. */
+#ifndef PF_EXEC_H
+#define PF_EXEC_H
+#include "core/graph/graph.h"
+
+/* What a running operation sees. */
+struct pf_run {
+    const pf_graph *g;
+    const pk_table *k;
+    pk_pool *pool;                       /* NULL: the caller's thread alone */
+    int threads;
+    pk_gemm_kind gemm;
+    void *work;                          /* the largest scratch any node asked for */
+    pk_real **ptr;                       /* [values]: where each value stands */
+    const int64_t *labels;               /* PF_IN_LABELS */
+    bool accumulate;                     /* store adds to the gradients already there */
+    uint64_t seed, step;
+};
+
+/* A value as a matrix: row i at p + i*ld. */
+typedef struct pf_mat { pk_real *p; int64_t rows, cols, ld; } pf_mat;
+pf_mat pf_matrix(const pf_run *r, pf_val v);                           /* PF_NONE: p is NULL */
+/* fn over n items in chunks of at least `grain` items, chunk borders a function of n and grain alone. */
+typedef void (*pf_range_fn)(void *arg, int64_t begin, int64_t end, int worker);
+void   pf_parallel(const pf_run *r, int64_t n, int64_t grain, pf_range_fn fn, void *arg);
+#define PF_GRAIN 16384                                                 /* elements worth a task of their own */
+
+typedef struct pf_plan {
+    size_t *offset;                      /* [values] in the arena, SIZE_MAX: not there */
+    uint32_t *last;                      /* [values]: the node after which a root's memory is free */
+    size_t arena, work;                  /* bytes */
+} pf_plan;
+enum { PF_PLAN_NAIVE = 1 };              /* nothing shares memory; what is dead is poisoned with NaN */
+peft_status pf_plan_make(pf_plan *p, const pf_graph *g, const pf_run *r, unsigned flags);
+void        pf_plan_free(pf_plan *p, const pf_graph *g);
+
+typedef struct pf_exec {
+    pf_graph g;                          /* owned */
+    pf_plan plan;
+    pf_run run;
+    unsigned flags;
+    bool owns_arena;
+    void *arena;                         /* arena, then work */
+    int64_t flops;
+} pf_exec;
+
+typedef struct pf_exec_env { pk_pool *pool; int threads; unsigned flags; } pf_exec_env;
+/* Takes g over (also on failure), plans it. Memory comes with pf_exec_bind: bytes as told, or own when NULL. */
+peft_status pf_exec_create(pf_exec *e, pf_graph *g, const pf_exec_env *env);
+size_t      pf_exec_bytes(const pf_exec *e);                           /* what bind needs */
+peft_status pf_exec_bind(pf_exec *e, void *memory);
+void        pf_exec_free(pf_exec *e);                                  /* a zeroed one is fine */
+void        pf_exec_input(pf_exec *e, int slot, const void *data);     /* borrowed for the next run */
+/* Runs nodes begin .. end-1 (whole graph: 0, nodes). */
+void        pf_exec_run(pf_exec *e, uint32_t begin, uint32_t end);
+pk_real    *pf_exec_data(const pf_exec *e, pf_val v);
+void        pf_exec_describe(const pf_exec *e, void (*fn)(const char *line, void *user), void *user);
+
+/* The whole pipeline on a forward graph. loss PF_NONE: inference. */
+peft_status pf_compile(pf_graph *g, pf_val loss);
+#endif

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * graph.h -- the static graph: values, nodes, operations. Built forward by the words of build.h, rewritten by the
+ * passes (pass_*.c), laid out by plan.c, walked by exec.c. A value is a dense row-major array of pk_real, looked at as
+ * a matrix: cols is the last extent, rows the product of the others; token values are [batch, tokens, width]. */
+#ifndef PF_GRAPH_H
+#define PF_GRAPH_H
+#include "core/base/context.h"
+#include "core/graph/val.h"
+
+typedef struct peft_param pf_param;
+#define PF_MAX_IN 10
+#define PF_MAX_OUT 7
+#define PF_MAX_RANK 4
+
+typedef struct pf_shape { int ndim; int64_t dim[PF_MAX_RANK]; } pf_shape;
+
+/* PF_TEMP is computed by a node; PF_CONST is frozen memory; PF_PARAM a slice of a trained tensor; PF_INPUT is given at
+ * each run (slot). */
+typedef enum { PF_TEMP, PF_CONST, PF_PARAM, PF_INPUT } pf_kind;
+enum { PF_IN_IMAGES, PF_IN_LABELS, PF_IN_TARGETS, PF_INPUTS };
+
+typedef struct pf_value {
+    pf_shape shape;
+    pf_kind kind;
+    int slot;                    /* INPUT */
+    pk_real *data;               /* CONST; written to only by batch norm's running statistics */
+    pf_param *param;             /* PARAM: elements offset .. offset + count of it */
+    int64_t offset;
+    pf_val view_of;              /* columns col .. col + cols of a wider TEMP with the same rows; shares its memory */
+    int64_t col;
+    bool needs_grad;             /* depends on a trained value */
+    bool keep;                   /* outlives the run (logits, loss, taps): its memory is never reused */
+} pf_value;
+
+/* What an operation needs beside its inputs; every operation documents which it uses. */
+typedef struct pf_attr { int64_t i[4]; double f[4]; pf_shape shape; const void *ptr; } pf_attr;
+
+typedef struct pf_op pf_op;
+typedef struct pf_node {
+    const pf_op *op;
+    pf_val in[PF_MAX_IN];        /* optional inputs may be PF_NONE */
+    pf_val out[PF_MAX_OUT];      /* outputs nobody wants are PF_NONE */
+    pf_attr attr;
+    bool backward;               /* made by the grad pass */
+} pf_node;
+
+typedef struct pf_graph {
+    peft_context *ctx;
+    peft_status status;          /* the first error of building; sticks */
+    pf_value *value; uint32_t values, value_room;          /* value[0] is unused */
+    pf_node *node; uint32_t nodes, node_room;
+    int64_t batch;
+    bool training;               /* batch statistics, dropout */
+    uint32_t prefix;             /* nodes 0 .. prefix-1 depend on no trained value (after the split pass) */
+} pf_graph;
+
+typedef struct pf_run pf_run;
+typedef struct pf_grads pf_grads;
+enum {
+    PF_ROWWISE = 1,              /* row i of the outputs depends on row i of in[0] (and of same-shaped inputs) only */
+    PF_STRIDED_OUT = 2,          /* out[] may be columns of a wider value */
+    PF_EFFECT = 4                /* writes to memory outside the graph: never removed */
+};
+struct pf_op {
+    const char *name;
+    unsigned flags;
+    unsigned inplace;                                               /* bit i: out[0] may take in[i]'s memory */
+    bool    (*infer)(pf_graph *g, pf_node *n);                      /* checks inputs, makes the outputs */
+    void    (*grad)(pf_grads *gr, const pf_node *n);                /* emits backward nodes; NULL: no gradient */
+    size_t  (*work)(const pf_run *r, const pf_node *n);             /* scratch bytes; NULL: none */
+    void    (*run)(const pf_run *r, const pf_node *n);
+    int64_t (*flops)(const pf_graph *g, const pf_node *n);          /* multiply-adds x 2; NULL: counted as none */
+};
+#define PF_OP(name) extern const pf_op pf_op_##name;
+#include "core/graph/ops.def"
+#undef PF_OP
+
+/* --- graph.c: making values and nodes; all return PF_NONE and do nothing once g->status is set ---------------------- */
+void   pf_graph_init(pf_graph *g, peft_context *ctx, int64_t batch, bool training);
+void   pf_graph_free(pf_graph *g);
+pf_val pf_graph_fail(pf_graph *g, peft_status s);                   /* records s (message already set) */
+pf_val pf_value_new(pf_graph *g, pf_kind kind, pf_shape shape);
+pf_val pf_columns(pf_graph *g, pf_val wide, int64_t col, int64_t cols);        /* a view */
+/* Appends a node, infers its outputs; returns out[0]. The node may be moved by later calls: keep no pointer. */
+pf_val pf_emit(pf_graph *g, const pf_op *op, const pf_attr *attr, int nin, const pf_val *in);
+pf_val pf_emit_node(pf_graph *g, pf_node n, pf_node *made);         /* the same, with access to all outputs */
+pf_node *pf_node_append(pf_graph *g, const pf_node *n);             /* no inference: for passes; NULL: no memory */
+
+static inline pf_value *pf_v(const pf_graph *g, pf_val v) { return &g->value[v.id]; }
+static inline bool pf_is(pf_val v) { return v.id != 0; }
+static inline bool pf_eq(pf_val a, pf_val b) { return a.id == b.id; }
+pf_shape pf_shape_of(int ndim, ...);                                /* int64_t extents */
+bool    pf_shape_equal(const pf_shape *a, const pf_shape *b);
+int64_t pf_shape_count(const pf_shape *s);
+int64_t pf_cols(const pf_graph *g, pf_val v);                       /* last extent */
+int64_t pf_rows(const pf_graph *g, pf_val v);                       /* count / cols */
+pf_val  pf_root(const pf_graph *g, pf_val v);                       /* the value whose memory v uses */
+/* b, leading ones dropped, equals the trailing extents of a. */
+bool    pf_is_suffix(const pf_shape *b, const pf_shape *a);
+/* Number of node inputs that read v (views of v not counted). */
+void    pf_count_uses(const pf_graph *g, uint32_t *uses);           /* uses[values] */
+
+/* --- the grad pass as seen by operations ----------------------------------------------------------------------------- */
+struct pf_grads { pf_graph *g; pf_val *of; };                       /* of[id]: gradient so far */
+static inline pf_val pf_grad_of(const pf_grads *gr, pf_val v) { return gr->of[v.id]; }
+static inline bool pf_grad_wanted(const pf_grads *gr, pf_val v) { return pf_is(v) && pf_v(gr->g, v)->needs_grad; }
+void pf_grad_add(pf_grads *gr, pf_val v, pf_val d);                 /* d joins the gradient of v */
+/* d summed over its leading extents down to v's shape, then pf_grad_add. */
+void pf_grad_add_reduced(pf_grads *gr, pf_val v, pf_val d);
+
+/* --- passes: each leaves a valid graph or an error ------------------------------------------------------------------- */
+peft_status pf_pass_rows(pf_graph *g);                              /* rows nobody reads are not computed */
+peft_status pf_pass_merge(pf_graph *g);                             /* linears on one input with adjacent weights */
+peft_status pf_pass_grad(pf_graph *g, pf_val loss);                 /* backward nodes, down to the lowest trained value */
+peft_status pf_pass_fuse(pf_graph *g);                              /* epilogues */
+peft_status pf_pass_clean(pf_graph *g);                             /* drops nodes nobody reads */
+peft_status pf_pass_trim(pf_graph *g);                              /* and single outputs: the last of its kind */
+peft_status pf_pass_split(pf_graph *g);                             /* the frozen prefix to the front */
+peft_status pf_pass_place(pf_graph *g);                             /* pieces are computed inside their concatenation */
+#endif

@@ -1,0 +1,164 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * attention.c -- softmax attention with optional extra rows, sink and per-head scale (kernels/pk.h says what they
+ * are), and its gradient: one node whose unwanted outputs cost nothing. */
+#include <math.h>
+#include "core/graph/ops/op.h"
+
+enum { Q, K, V, XK, XV, SINK, HSCALE };                 /* inputs of attention; the gradient's start with these */
+enum { OUT = 7, LSE = 8, DOUT = 9 };                    /* further inputs of attention_grad */
+enum { DQ, DK, DV, DXK, DXV, DSINK, DHSCALE };          /* outputs of attention_grad */
+
+/* in: q [b,nq,d], k, v [b,nk,d], xk?, xv? [m,d] or [b,m,d], sink? [nq], head_scale? [heads]; attr i[0]: heads;
+ * out: out [b,nq,d], lse [b,heads,nq] */
+static bool attention_infer(pf_graph *g, pf_node *n)
+{
+    const pf_shape q = pf_v(g, n->in[Q])->shape, k = pf_v(g, n->in[K])->shape;
+    int64_t heads = n->attr.i[0];
+    if (q.ndim != 3 || k.ndim != 3 || q.dim[0] != k.dim[0] || q.dim[2] != k.dim[2] || heads < 1 || q.dim[2] % heads
+        || !pf_shape_equal(&k, &pf_v(g, n->in[V])->shape))
+        return pf_bad_shape(g, n, "q [b, n, d], k and v [b, m, d], d a multiple of the heads");
+    if (pf_is(n->in[XK]) != pf_is(n->in[XV]) || (pf_is(n->in[XK]) && pf_cols(g, n->in[XK]) != q.dim[2]))
+        return pf_bad_shape(g, n, "extra keys and values of the same width as q");
+    if (pf_is(n->in[SINK]) && pf_shape_count(&pf_v(g, n->in[SINK])->shape) != q.dim[1])
+        return pf_bad_shape(g, n, "one sink logit for each row of q");
+    if (pf_is(n->in[HSCALE]) && pf_shape_count(&pf_v(g, n->in[HSCALE])->shape) != heads)
+        return pf_bad_shape(g, n, "one scale for each head");
+    return pf_out(g, n, 0, q) && pf_out(g, n, 1, pf_shape_of(3, q.dim[0], heads, q.dim[1]));
+}
+
+static int64_t tokens(const pf_graph *g, pf_val v) { const pf_shape *s = &pf_v(g, v)->shape; return s->dim[s->ndim - 2]; }
+
+static pk_operand operand(const pf_run *r, pf_val v)
+{
+    pf_mat m = pf_matrix(r, v);
+    pk_operand o = { m.p, 0, m.ld };
+    if (m.p && pf_v(r->g, v)->shape.ndim == 3) o.batch = tokens(r->g, v) * m.ld;
+    return o;
+}
+
+static pk_output output(const pf_run *r, pf_val v)
+{
+    pf_mat m = pf_matrix(r, v);
+    pk_output o = { m.p, m.p ? tokens(r->g, v) * m.ld : 0, m.ld };
+    return o;
+}
+
+static pk_attention describe(const pf_run *r, const pf_node *n, pf_val out, pf_val lse)
+{
+    const pf_graph *g = r->g;
+    int64_t heads = n->attr.i[0], width = pf_cols(g, n->in[Q]);
+    pk_attention a = {
+        .samples = pf_v(g, n->in[Q])->shape.dim[0], .heads = heads, .head_dim = width / heads,
+        .queries = tokens(g, n->in[Q]), .keys = tokens(g, n->in[K]),
+        .extra = pf_is(n->in[XK]) ? tokens(g, n->in[XK]) : 0,
+        .scale = (pk_real)(1.0 / sqrt((double)(width / heads))),
+        .q = operand(r, n->in[Q]), .k = operand(r, n->in[K]), .v = operand(r, n->in[V]),
+        .xk = operand(r, n->in[XK]), .xv = operand(r, n->in[XV]),
+        .sink = r->ptr[n->in[SINK].id], .head_scale = r->ptr[n->in[HSCALE].id], .lse = r->ptr[lse.id] };
+    pk_output o = output(r, out);
+    a.out = o.data; a.out_batch = o.batch; a.out_row = o.row;
+    return a;
+}
+
+typedef struct { const pf_run *r; pk_attention_grad a; size_t work; } job;
+
+static void forward(void *arg, int64_t task, int worker)
+{
+    const job *j = arg;
+    int64_t heads = j->a.fwd.heads;
+    j->r->k->attention(&j->a.fwd, task / heads, task % heads, (char *)j->r->work + (size_t)worker * j->work);
+}
+
+static void backward(void *arg, int64_t task, int worker)
+{
+    const job *j = arg;
+    int64_t heads = j->a.fwd.heads;
+    j->r->k->attention_grad(&j->a, task / heads, task % heads, (char *)j->r->work + (size_t)worker * j->work);
+}
+
+static size_t scratch(const pf_run *r, const pf_node *n, int gradient)
+{
+    pk_attention a = describe(r, n, PF_NONE, PF_NONE);
+    return (pk_attention_work(r->k, &a, gradient) + PK_ALIGN - 1) / PK_ALIGN * PK_ALIGN;
+}
+
+static size_t attention_work(const pf_run *r, const pf_node *n) { return scratch(r, n, 0) * (size_t)r->threads; }
+static size_t grad_work(const pf_run *r, const pf_node *n) { return scratch(r, n, 1) * (size_t)r->threads; }
+
+static void attention_run(const pf_run *r, const pf_node *n)
+{
+    job j = { .r = r, .a = { .fwd = describe(r, n, n->out[0], n->out[1]) }, .work = scratch(r, n, 0) };
+    pk_pool_run(r->pool, j.a.fwd.samples * j.a.fwd.heads, forward, &j);
+}
+
+/* Two products of [queries, head_dim] with [head_dim, keys] a head. */
+static int64_t products(const pf_graph *g, const pf_node *n, int64_t count)
+{
+    int64_t keys = tokens(g, n->in[K]) + (pf_is(n->in[XK]) ? tokens(g, n->in[XK]) : 0);
+    return 2 * count * pf_shape_count(&pf_v(g, n->in[Q])->shape) * keys;
+}
+static int64_t attention_flops(const pf_graph *g, const pf_node *n) { return products(g, n, 2); }
+
+static void attention_grad_emit(pf_grads *gr, const pf_node *n)
+{
+    pf_node b = { .op = &pf_op_attention_grad, .attr = n->attr, .backward = true };
+    for (int i = 0; i < 7; i++) {
+        b.in[i] = n->in[i];
+        b.attr.i[1] |= (int64_t)pf_grad_wanted(gr, n->in[i]) << i;
+    }
+    b.in[OUT] = n->out[0];
+    b.in[LSE] = n->out[1];
+    b.in[DOUT] = pf_grad_of(gr, n->out[0]);
+    pf_emit_node(gr->g, b, &b);
+    if (gr->g->status) return;
+    for (int i = Q; i <= V; i++) if (pf_is(b.out[i])) pf_grad_add(gr, n->in[i], b.out[i]);
+    for (int i = XK; i <= HSCALE; i++) {
+        pf_val part = b.out[i];
+        if (!pf_is(part)) continue;
+        if (i == HSCALE) part = PF_BACK(gr, &pf_op_row_sums, NULL, part);
+        if (i == SINK) {                                         /* [b,heads,nq] -> [nq] */
+            pf_attr a = { .shape = pf_shape_of(1, pf_cols(gr->g, part)) };
+            part = PF_BACK(gr, &pf_op_sum_to, &a, part);
+        }
+        pf_grad_add_reduced(gr, n->in[i], part);
+    }
+}
+
+const pf_op pf_op_attention = { .name = "attention", .flags = PF_STRIDED_OUT, .infer = attention_infer,
+    .grad = attention_grad_emit, .work = attention_work, .run = attention_run, .flops = attention_flops };
+
+/* in: as attention, then out, lse, dout; attr i[0]: heads, i[1]: bit set of wanted gradients; out: dq, dk, dv like
+ * their inputs; dxk, dxv [b,m,d], dsink, dhead_scale [b,heads,nq]: one part a sample (and head), to be summed */
+static bool grad_infer(pf_graph *g, pf_node *n)
+{
+    const pf_shape q = pf_v(g, n->in[Q])->shape;
+    for (int i = Q; i <= HSCALE; i++) {
+        if (!(n->attr.i[1] >> i & 1)) continue;
+        pf_shape s = i <= V ? pf_v(g, n->in[i])->shape
+                   : i <= XV ? pf_shape_of(3, q.dim[0], tokens(g, n->in[XK]), q.dim[2])
+                             : pf_v(g, n->in[LSE])->shape;
+        if (!pf_out(g, n, i, s)) return false;
+    }
+    return true;
+}
+
+static void grad_run(const pf_run *r, const pf_node *n)
+{
+    job j = { .r = r, .work = scratch(r, n, 1) };
+    j.a.fwd = describe(r, n, n->in[OUT], n->in[LSE]);
+    j.a.dout = operand(r, n->in[DOUT]);
+    j.a.dq = output(r, n->out[DQ]); j.a.dk = output(r, n->out[DK]); j.a.dv = output(r, n->out[DV]);
+    j.a.dxk = output(r, n->out[DXK]); j.a.dxv = output(r, n->out[DXV]);
+    j.a.dsink = r->ptr[n->out[DSINK].id];
+    j.a.dhead_scale = r->ptr[n->out[DHSCALE].id];
+    pk_pool_run(r->pool, j.a.fwd.samples * j.a.fwd.heads, backward, &j);
+}
+
+static int64_t grad_flops(const pf_graph *g, const pf_node *n)
+{
+    bool k = pf_is(n->out[DK]) || pf_is(n->out[DXK]), v = pf_is(n->out[DV]) || pf_is(n->out[DXV]), q = pf_is(n->out[DQ]);
+    return products(g, n, v + (q || k) + q + k);               /* dV, dP, dQ, dK; scores again are not counted */
+}
+
+const pf_op pf_op_attention_grad = { .name = "attention_grad", .flags = PF_STRIDED_OUT,
+    .infer = grad_infer, .work = grad_work, .run = grad_run, .flops = grad_flops };

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * linear.c -- y = x w^T + b and its two gradients, as separate operations: a frozen weight costs no dW.
+ * x [..,k], w [n,k] (dense; extents behind the first are flattened), b [n]. After the fuse pass an epilogue may ride
+ * along: activation, LayerScale, residual sum. */
+#include "core/graph/ops/op.h"
+
+static int64_t out_features(const pf_graph *g, pf_val w) { return pf_v(g, w)->shape.dim[0]; }
+static int64_t in_features(const pf_graph *g, pf_val w) { return pf_shape_count(&pf_v(g, w)->shape) / out_features(g, w); }
+
+static int64_t flops_of(const pf_graph *g, pf_val x, pf_val w)
+{
+    return 2 * pf_rows(g, x) * pf_shape_count(&pf_v(g, w)->shape);
+}
+
+static void gemm(const pf_run *r, pk_gemm *a) { pk_gemm_run(r->k, r->pool, r->gemm, a, r->work); }
+
+/* in: x, w, bias?, residual?, gamma?; attr i[0]: pk_act; out: y, pre? (what went into the activation) */
+static bool linear_infer(pf_graph *g, pf_node *n)
+{
+    const pf_shape *w = &pf_v(g, n->in[1])->shape;
+    pf_shape s = pf_v(g, n->in[0])->shape;
+    if (w->ndim < 2 || !w->dim[0] || pf_cols(g, n->in[0]) != in_features(g, n->in[1]))
+        return pf_bad_shape(g, n, "x [.., k] and w [n, k]");
+    if (pf_is(n->in[2]) && pf_shape_count(&pf_v(g, n->in[2])->shape) != w->dim[0])
+        return pf_bad_shape(g, n, "a bias [n] for w [n, k]");
+    s.dim[s.ndim - 1] = w->dim[0];
+    return pf_out(g, n, 0, s);
+}
+
+static void linear_run(const pf_run *r, const pf_node *n)
+{
+    const pf_graph *g = r->g;
+    pf_mat x = pf_matrix(r, n->in[0]), y = pf_matrix(r, n->out[0]), pre = pf_matrix(r, n->out[1]);
+    pf_mat residual = pf_matrix(r, n->in[3]);
+    pk_gemm a = {
+        .m = x.rows, .n = out_features(g, n->in[1]), .k = x.cols,
+        .a = x.p, .a_row = x.ld, .a_col = 1,
+        .b = r->ptr[n->in[1].id], .b_row = 1, .b_col = x.cols,
+        .c = y.p, .c_row = y.ld, .scale = 1,
+        .bias = r->ptr[n->in[2].id], .act = (pk_act)n->attr.i[0], .pre = pre.p, .pre_row = pre.ld,
+        .gamma = r->ptr[n->in[4].id], .residual = residual.p, .residual_row = residual.ld };
+    gemm(r, &a);
+}
+
+static size_t linear_work(const pf_run *r, const pf_node *n)
+{
+    return pk_gemm_work(r->k, pf_rows(r->g, n->in[0]), out_features(r->g, n->in[1]), in_features(r->g, n->in[1]), r->threads);
+}
+
+static int64_t linear_flops(const pf_graph *g, const pf_node *n) { return flops_of(g, n->in[0], n->in[1]); }
+
+static void linear_grad(pf_grads *gr, const pf_node *n)
+{
+    pf_graph *g = gr->g;
+    pf_val dy = pf_grad_of(gr, n->out[0]), x = n->in[0], w = n->in[1], bias = n->in[2];
+    if (pf_grad_wanted(gr, x)) {
+        pf_attr a = { .shape = pf_v(g, x)->shape };
+        pf_grad_add(gr, x, PF_BACK(gr, &pf_op_linear_dx, &a, dy, w));
+    }
+    if (pf_grad_wanted(gr, w)) {
+        pf_attr a = { .shape = pf_v(g, w)->shape };
+        pf_grad_add(gr, w, PF_BACK(gr, &pf_op_linear_dw, &a, dy, x));
+    }
+    if (pf_grad_wanted(gr, bias)) pf_grad_add_reduced(gr, bias, dy);
+}
+
+const pf_op pf_op_linear = { .name = "linear", .flags = PF_ROWWISE | PF_STRIDED_OUT, .inplace = 1u << 3,
+    .infer = linear_infer, .grad = linear_grad, .work = linear_work, .run = linear_run, .flops = linear_flops };
+
+/* in: dy, w, gate?, add?; attr shape: of x, i[0]: pk_act of the gate; out: dx = (dy w) act'(gate) + add */
+static bool dx_infer(pf_graph *g, pf_node *n) { return pf_out(g, n, 0, n->attr.shape); }
+
+static void dx_run(const pf_run *r, const pf_node *n)
+{
+    pf_mat dy = pf_matrix(r, n->in[0]), dx = pf_matrix(r, n->out[0]);
+    pf_mat gate = pf_matrix(r, n->in[2]), add = pf_matrix(r, n->in[3]);
+    pk_gemm a = {
+        .m = dy.rows, .n = dx.cols, .k = dy.cols,
+        .a = dy.p, .a_row = dy.ld, .a_col = 1,
+        .b = r->ptr[n->in[1].id], .b_row = dx.cols, .b_col = 1,
+        .c = dx.p, .c_row = dx.ld, .scale = 1,
+        .gate = gate.p, .gate_row = gate.ld, .gate_act = (pk_act)n->attr.i[0],
+        .residual = add.p, .residual_row = add.ld };
+    gemm(r, &a);
+}
+
+static size_t dx_work(const pf_run *r, const pf_node *n)
+{
+    return pk_gemm_work(r->k, pf_rows(r->g, n->in[0]), pf_cols(r->g, n->out[0]), pf_cols(r->g, n->in[0]), r->threads);
+}
+
+static int64_t dx_flops(const pf_graph *g, const pf_node *n) { return flops_of(g, n->in[0], n->in[1]); }
+
+const pf_op pf_op_linear_dx = { .name = "linear_dx", .flags = PF_STRIDED_OUT, .inplace = 1u << 3,
+    .infer = dx_infer, .work = dx_work, .run = dx_run, .flops = dx_flops };
+
+/* in: dy [..,n], x [..,k]; attr shape: of w; out: dw = dy^T x, summed over all rows in order */
+static void dw_run(const pf_run *r, const pf_node *n)
+{
+    pf_mat dy = pf_matrix(r, n->in[0]), x = pf_matrix(r, n->in[1]);
+    pk_gemm a = {
+        .m = dy.cols, .n = x.cols, .k = dy.rows,
+        .a = dy.p, .a_row = 1, .a_col = dy.ld,
+        .b = x.p, .b_row = x.ld, .b_col = 1,
+        .c = r->ptr[n->out[0].id], .c_row = x.cols, .scale = 1 };
+    gemm(r, &a);
+}
+
+static size_t dw_work(const pf_run *r, const pf_node *n)
+{
+    return pk_gemm_work(r->k, pf_cols(r->g, n->in[0]), pf_cols(r->g, n->in[1]), pf_rows(r->g, n->in[0]), r->threads);
+}
+
+static int64_t dw_flops(const pf_graph *g, const pf_node *n) { return 2 * pf_rows(g, n->in[0]) * pf_shape_count(&n->attr.shape); }
+
+const pf_op pf_op_linear_dw = { .name = "linear_dw",
+    .infer = dx_infer, .work = dw_work, .run = dw_run, .flops = dw_flops };

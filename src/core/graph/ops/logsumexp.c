@@ -1,0 +1,73 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * logsumexp.c -- lse(x) = log sum exp x over the last extent (EPT's sink) and log(e^a + e^c) (two sinks at one site). */
+#include <math.h>
+#include "core/graph/ops/op.h"
+
+/* in: x [.., n]; out: [..] */
+static bool lse_infer(pf_graph *g, pf_node *n)
+{
+    pf_shape s = pf_v(g, n->in[0])->shape;
+    if (s.ndim < 2) return pf_bad_shape(g, n, "two extents or more");
+    s.ndim--;
+    return pf_out(g, n, 0, s);
+}
+static void lse_run(const pf_run *r, const pf_node *n)
+{
+    pf_mat x = pf_matrix(r, n->in[0]);
+    r->k->logsumexp(r->ptr[n->out[0].id], NULL, 0, x.p, x.ld, x.rows, x.cols);
+}
+static void lse_grad(pf_grads *gr, const pf_node *n)
+{
+    if (pf_grad_wanted(gr, n->in[0]))
+        pf_grad_add(gr, n->in[0], PF_BACK(gr, &pf_op_logsumexp_grad, NULL, pf_grad_of(gr, n->out[0]), n->in[0], n->out[0]));
+}
+const pf_op pf_op_logsumexp = { .name = "logsumexp", .infer = lse_infer, .grad = lse_grad, .run = lse_run };
+
+/* in: d [..], x [.., n], lse [..]; out: d softmax(x) */
+static bool lse_grad_infer(pf_graph *g, pf_node *n) { return pf_out_like(g, n, 0, n->in[1]); }
+static void lse_grad_run(const pf_run *r, const pf_node *n)
+{
+    pf_mat x = pf_matrix(r, n->in[1]), dx = pf_matrix(r, n->out[0]);
+    const pk_real *d = r->ptr[n->in[0].id];
+    for (int64_t i = 0; i < x.rows; i++) {
+        pk_real lse, *row = dx.p + i * dx.ld;
+        r->k->logsumexp(&lse, row, dx.ld, x.p + i * x.ld, x.ld, 1, x.cols);
+        r->k->scale(row, row, d[i], x.cols);
+    }
+}
+const pf_op pf_op_logsumexp_grad = { .name = "logsumexp_grad", .infer = lse_grad_infer, .run = lse_grad_run };
+
+/* in: a, c of one shape; out: log(e^a + e^c); either may be -inf */
+static bool lae_infer(pf_graph *g, pf_node *n)
+{
+    if (!pf_shape_equal(&pf_v(g, n->in[0])->shape, &pf_v(g, n->in[1])->shape)) return pf_bad_shape(g, n, "equal extents");
+    return pf_out_like(g, n, 0, n->in[0]);
+}
+static void lae_run(const pf_run *r, const pf_node *n)
+{
+    const pk_real *a = r->ptr[n->in[0].id], *c = r->ptr[n->in[1].id];
+    pk_real *y = r->ptr[n->out[0].id];
+    int64_t count = pf_shape_count(&pf_v(r->g, n->out[0])->shape);
+    for (int64_t i = 0; i < count; i++) {
+        double hi = a[i] > c[i] ? a[i] : c[i], lo = a[i] > c[i] ? c[i] : a[i];
+        y[i] = (pk_real)(hi + log1p(exp(lo - hi)));
+    }
+}
+static void lae_grad(pf_grads *gr, const pf_node *n)
+{
+    pf_val d = pf_grad_of(gr, n->out[0]);
+    for (int i = 0; i < 2; i++)
+        if (pf_grad_wanted(gr, n->in[i]))
+            pf_grad_add(gr, n->in[i], PF_BACK(gr, &pf_op_logaddexp_grad, NULL, d, n->in[i], n->out[0]));
+}
+const pf_op pf_op_logaddexp = { .name = "logaddexp", .infer = lae_infer, .grad = lae_grad, .run = lae_run };
+
+/* in: d, a, y = log(e^a + ..); out: d e^(a - y) */
+static void lae_grad_run(const pf_run *r, const pf_node *n)
+{
+    const pk_real *d = r->ptr[n->in[0].id], *a = r->ptr[n->in[1].id], *y = r->ptr[n->in[2].id];
+    pk_real *out = r->ptr[n->out[0].id];
+    int64_t count = pf_shape_count(&pf_v(r->g, n->out[0])->shape);
+    for (int64_t i = 0; i < count; i++) out[i] = (pk_real)(d[i] * exp((double)a[i] - (double)y[i]));
+}
+const pf_op pf_op_logaddexp_grad = { .name = "logaddexp_grad", .infer = lse_grad_infer, .run = lae_grad_run };

@@ -1,0 +1,9 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * loss.h -- what a loss node needs to know; it must outlive the graph. */
+#ifndef PF_LOSS_H
+#define PF_LOSS_H
+#include "core/graph/ops/loss_math.h"
+
+typedef enum { PF_LOSS_CE, PF_LOSS_BCE } pf_loss_kind;
+typedef struct pf_loss { pf_loss_kind kind; pf_ce ce; pf_bce bce; } pf_loss;
+#endif

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * memory.c -- where values meet memory: the concatenation behind a column view, and the store of a finished gradient. */
+#include "core/graph/ops/op.h"
+#include "core/graph/param.h"
+
+/* in: up to four pieces with the same rows, in column order; attr i[k]: first column of piece k, shape: the result's;
+ * out: the pieces side by side, zeros between. A piece that was computed in its place already is not copied. */
+static bool concat_infer(pf_graph *g, pf_node *n) { return pf_out(g, n, 0, n->attr.shape); }
+
+static void zero_columns(pf_mat y, int64_t begin, int64_t end)
+{
+    if (begin >= end) return;
+    for (int64_t i = 0; i < y.rows; i++) memset(y.p + i * y.ld + begin, 0, (size_t)(end - begin) * sizeof(pk_real));
+}
+
+static void concat_run(const pf_run *r, const pf_node *n)
+{
+    pf_mat y = pf_matrix(r, n->out[0]);
+    int64_t done = 0;
+    for (int k = 0; k < 4 && pf_is(n->in[k]); k++) {
+        pf_mat x = pf_matrix(r, n->in[k]);
+        pk_real *to = y.p + n->attr.i[k];
+        zero_columns(y, done, n->attr.i[k]);
+        if (x.p != to)
+            for (int64_t i = 0; i < y.rows; i++)
+                memcpy(to + i * y.ld, x.p + i * x.ld, (size_t)x.cols * sizeof(pk_real));
+        done = n->attr.i[k] + x.cols;
+    }
+    zero_columns(y, done, y.cols);
+}
+const pf_op pf_op_concat_cols = { .name = "concat_cols", .infer = concat_infer, .run = concat_run };
+
+/* in: gradient; attr ptr: the parameter, i[0]: its first element, i[1]: 1 when an earlier store touched the same
+ * elements in this pass. No output. */
+static bool store_infer(pf_graph *g, pf_node *n) { (void)g; (void)n; return true; }
+
+static void store_run(const pf_run *r, const pf_node *n)
+{
+    const pf_param *p = n->attr.ptr;
+    pf_mat d = pf_matrix(r, n->in[0]);
+    pk_real *to = (pk_real *)p->grad.data + n->attr.i[0];
+    bool add = r->accumulate || n->attr.i[1];
+    for (int64_t i = 0; i < d.rows; i++) {
+        if (add) r->k->add(to + i * d.cols, to + i * d.cols, d.p + i * d.ld, d.cols);
+        else memcpy(to + i * d.cols, d.p + i * d.ld, (size_t)d.cols * sizeof *to);
+    }
+}
+const pf_op pf_op_store = { .name = "store", .flags = PF_EFFECT, .infer = store_infer, .run = store_run };

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * op.h -- what the files of this folder share. */
+#ifndef PF_OP_H
+#define PF_OP_H
+#include <string.h>
+#include "core/graph/exec.h"
+
+/* One output of the given shape; false when memory ran out. */
+static inline bool pf_out(pf_graph *g, pf_node *n, int i, pf_shape s)
+{
+    n->out[i] = pf_value_new(g, PF_TEMP, s);
+    return pf_is(n->out[i]);
+}
+static inline bool pf_out_like(pf_graph *g, pf_node *n, int i, pf_val v) { return pf_out(g, n, i, pf_v(g, v)->shape); }
+
+/* Records PEFT_E_SHAPE for the operation with its inputs' shapes; returns false. */
+bool pf_bad_shape(pf_graph *g, const pf_node *n, const char *expected);
+
+/* A backward node with these inputs (PF_NONE allowed); returns out[0]. */
+pf_val pf_back(pf_grads *gr, const pf_op *op, const pf_attr *attr, int nin, const pf_val *in);
+#define PF_BACK(gr, op, attr, ...) \
+    pf_back(gr, op, attr, (int)(sizeof((pf_val[]){__VA_ARGS__}) / sizeof(pf_val)), (pf_val[]){__VA_ARGS__})
+
+/* The same pointwise function on two or three matrices row by row, in one go where all are dense. */
+static inline bool pf_dense(pf_mat m) { return m.ld == m.cols; }
+#endif

@@ -1,0 +1,144 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * rows.c -- moving token rows: take (or drop), put back among zeros, insert, mean. Values are [batch, tokens, width];
+ * the token axis is the second last, everything in front of it is repeated. */
+#include "core/graph/ops/op.h"
+
+static int64_t token_count(const pf_graph *g, pf_val v) { const pf_shape *s = &pf_v(g, v)->shape; return s->dim[s->ndim - 2]; }
+
+static void copy_rows(pf_mat to, int64_t to_row, pf_mat from, int64_t from_row, int64_t rows)
+{
+    if (to.ld == to.cols && from.ld == from.cols)
+        memcpy(to.p + to_row * to.ld, from.p + from_row * from.ld, (size_t)(rows * to.cols) * sizeof(pk_real));
+    else
+        for (int64_t i = 0; i < rows; i++)
+            memcpy(to.p + (to_row + i) * to.ld, from.p + (from_row + i) * from.ld, (size_t)to.cols * sizeof(pk_real));
+}
+
+static void zero_rows(pf_mat to, int64_t to_row, int64_t rows)
+{
+    for (int64_t i = 0; i < rows; i++) memset(to.p + (to_row + i) * to.ld, 0, (size_t)to.cols * sizeof(pk_real));
+}
+
+/* in: x [..,t,d]; attr i[0]: at, i[1]: n, i[2]: 0 keeps rows at..at+n-1, 1 drops them; out [..,n,d] or [..,t-n,d] */
+static bool take_infer(pf_graph *g, pf_node *n)
+{
+    pf_shape s = pf_v(g, n->in[0])->shape;
+    int64_t at = n->attr.i[0], rows = n->attr.i[1];
+    if (s.ndim < 2 || at < 0 || rows < 0 || at + rows > s.dim[s.ndim - 2])
+        return pf_bad_shape(g, n, "rows that exist");
+    s.dim[s.ndim - 2] = n->attr.i[2] ? s.dim[s.ndim - 2] - rows : rows;
+    return pf_out(g, n, 0, s);
+}
+static void take_run(const pf_run *r, const pf_node *n)
+{
+    pf_mat x = pf_matrix(r, n->in[0]), y = pf_matrix(r, n->out[0]);
+    int64_t t = token_count(r->g, n->in[0]), m = token_count(r->g, n->out[0]), at = n->attr.i[0], rows = n->attr.i[1];
+    for (int64_t b = 0; b < x.rows / t; b++) {
+        if (!n->attr.i[2]) copy_rows(y, b * m, x, b * t + at, rows);
+        else {
+            copy_rows(y, b * m, x, b * t, at);
+            copy_rows(y, b * m + at, x, b * t + at + rows, t - at - rows);
+        }
+    }
+}
+static void take_grad(pf_grads *gr, const pf_node *n)
+{
+    pf_attr a = n->attr;
+    a.shape = pf_v(gr->g, n->in[0])->shape;
+    if (pf_grad_wanted(gr, n->in[0]))
+        pf_grad_add(gr, n->in[0], PF_BACK(gr, &pf_op_put, &a, pf_grad_of(gr, n->out[0])));
+}
+const pf_op pf_op_take = { .name = "take", .flags = PF_STRIDED_OUT, .infer = take_infer, .grad = take_grad, .run = take_run };
+
+/* The gradient of take. in: d; attr as take's, shape: of x; out: d in its rows, zeros elsewhere */
+static bool put_infer(pf_graph *g, pf_node *n) { return pf_out(g, n, 0, n->attr.shape); }
+static void put_run(const pf_run *r, const pf_node *n)
+{
+    pf_mat d = pf_matrix(r, n->in[0]), y = pf_matrix(r, n->out[0]);
+    int64_t t = token_count(r->g, n->out[0]), m = token_count(r->g, n->in[0]), at = n->attr.i[0], rows = n->attr.i[1];
+    for (int64_t b = 0; b < y.rows / t; b++) {
+        if (!n->attr.i[2]) {
+            zero_rows(y, b * t, at);
+            copy_rows(y, b * t + at, d, b * m, rows);
+            zero_rows(y, b * t + at + rows, t - at - rows);
+        } else {
+            copy_rows(y, b * t, d, b * m, at);
+            zero_rows(y, b * t + at, rows);
+            copy_rows(y, b * t + at + rows, d, b * m + at, t - at - rows);
+        }
+    }
+}
+const pf_op pf_op_put = { .name = "put", .flags = PF_STRIDED_OUT, .infer = put_infer, .run = put_run };
+
+/* in: x [b,t,d], rows [n,d] or [1,n,d] (the same for every sample) or [b,n,d]; attr i[0]: at; out [b,t+n,d] */
+static bool insert_infer(pf_graph *g, pf_node *n)
+{
+    pf_shape s = pf_v(g, n->in[0])->shape;
+    const pf_shape *p = &pf_v(g, n->in[1])->shape;
+    if (s.ndim != 3 || p->ndim < 2 || p->dim[p->ndim - 1] != s.dim[2] || n->attr.i[0] < 0 || n->attr.i[0] > s.dim[1]
+        || (p->ndim == 3 && p->dim[0] != 1 && p->dim[0] != s.dim[0]))
+        return pf_bad_shape(g, n, "tokens [b, t, d] and rows [n, d] or [b, n, d]");
+    s.dim[1] += p->dim[p->ndim - 2];
+    return pf_out(g, n, 0, s);
+}
+static void insert_run(const pf_run *r, const pf_node *n)
+{
+    pf_mat x = pf_matrix(r, n->in[0]), p = pf_matrix(r, n->in[1]), y = pf_matrix(r, n->out[0]);
+    int64_t t = token_count(r->g, n->in[0]), m = token_count(r->g, n->in[1]), at = n->attr.i[0];
+    for (int64_t b = 0; b < x.rows / t; b++) {
+        copy_rows(y, b * (t + m), x, b * t, at);
+        copy_rows(y, b * (t + m) + at, p, p.rows == m ? 0 : b * m, m);
+        copy_rows(y, b * (t + m) + at + m, x, b * t + at, t - at);
+    }
+}
+static void insert_grad(pf_grads *gr, const pf_node *n)
+{
+    pf_val d = pf_grad_of(gr, n->out[0]);
+    pf_attr a = { .i = { n->attr.i[0], token_count(gr->g, n->in[1]), 1 } };
+    if (pf_grad_wanted(gr, n->in[0])) pf_grad_add(gr, n->in[0], PF_BACK(gr, &pf_op_take, &a, d));
+    a.i[2] = 0;
+    if (pf_grad_wanted(gr, n->in[1])) pf_grad_add_reduced(gr, n->in[1], PF_BACK(gr, &pf_op_take, &a, d));
+}
+const pf_op pf_op_insert = { .name = "insert", .flags = PF_STRIDED_OUT, .infer = insert_infer, .grad = insert_grad, .run = insert_run };
+
+/* in: x [b,t,d]; attr i[0]: at, i[1]: n; out [b,1,d]: mean of rows at..at+n-1 */
+static bool mean_infer(pf_graph *g, pf_node *n)
+{
+    pf_shape s = pf_v(g, n->in[0])->shape;
+    if (s.ndim != 3 || n->attr.i[1] < 1 || n->attr.i[0] + n->attr.i[1] > s.dim[1])
+        return pf_bad_shape(g, n, "tokens [b, t, d] with the rows to average");
+    s.dim[1] = 1;
+    return pf_out(g, n, 0, s);
+}
+static void mean_run(const pf_run *r, const pf_node *n)
+{
+    pf_mat x = pf_matrix(r, n->in[0]), y = pf_matrix(r, n->out[0]);
+    int64_t t = token_count(r->g, n->in[0]), rows = n->attr.i[1];
+    for (int64_t b = 0; b < y.rows; b++) {
+        pk_real *out = y.p + b * y.ld;
+        memset(out, 0, (size_t)y.cols * sizeof *out);
+        r->k->col_sums(out, x.p + (b * t + n->attr.i[0]) * x.ld, x.ld, NULL, 0, NULL, NULL, rows, y.cols);
+        r->k->scale(out, out, (pk_real)(1.0 / (double)rows), y.cols);
+    }
+}
+static void mean_grad(pf_grads *gr, const pf_node *n)
+{
+    pf_attr a = n->attr;
+    a.shape = pf_v(gr->g, n->in[0])->shape;
+    if (pf_grad_wanted(gr, n->in[0]))
+        pf_grad_add(gr, n->in[0], PF_BACK(gr, &pf_op_mean_rows_grad, &a, pf_grad_of(gr, n->out[0])));
+}
+const pf_op pf_op_mean_rows = { .name = "mean_rows", .infer = mean_infer, .grad = mean_grad, .run = mean_run };
+
+/* in: d [b,1,d]; attr as mean_rows, shape: of x; out: d/n in the averaged rows, zeros elsewhere */
+static void mean_grad_run(const pf_run *r, const pf_node *n)
+{
+    pf_mat d = pf_matrix(r, n->in[0]), y = pf_matrix(r, n->out[0]);
+    int64_t t = token_count(r->g, n->out[0]), at = n->attr.i[0], rows = n->attr.i[1];
+    for (int64_t b = 0; b < d.rows; b++) {
+        zero_rows(y, b * t, t);
+        for (int64_t i = 0; i < rows; i++)
+            r->k->scale(y.p + (b * t + at + i) * y.ld, d.p + b * d.ld, (pk_real)(1.0 / (double)rows), d.cols);
+    }
+}
+const pf_op pf_op_mean_rows_grad = { .name = "mean_rows_grad", .infer = put_infer, .run = mean_grad_run };

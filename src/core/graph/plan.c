@@ -1,0 +1,138 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * plan.c -- where every value stands in one arena: exact lifetimes over the node order, in-place reuse where an
+ * operation allows it, then greedy by size (the largest first, each at the lowest offset free for its whole life). */
+#include <stdlib.h>
+#include <string.h>
+#include "core/graph/exec.h"
+
+typedef struct { uint32_t id, first, last; size_t bytes, offset; } block;       /* a piece of the arena */
+typedef struct { const pf_graph *g; uint32_t *first, *last; pf_val *store; uint8_t *viewed; } pass;
+
+static pf_val storage(const pass *p, pf_val v) { return p->store[pf_root(p->g, v).id]; }
+
+static void lifetimes(pass *p)
+{
+    const pf_graph *g = p->g;
+    for (uint32_t v = 0; v < g->values; v++) {
+        p->first[v] = UINT32_MAX;
+        p->last[v] = 0;
+        p->store[v] = (pf_val){ v };
+        if (pf_is(g->value[v].view_of)) p->viewed[pf_root(g, (pf_val){ v }).id] = 1;
+    }
+    for (uint32_t i = 0; i < g->nodes; i++) {
+        for (int k = 0; k < PF_MAX_OUT; k++) {
+            uint32_t r = pf_root(g, g->node[i].out[k]).id;
+            if (p->first[r] == UINT32_MAX) p->first[r] = i;
+            p->last[r] = i;
+        }
+        for (int k = 0; k < PF_MAX_IN; k++) p->last[pf_root(g, g->node[i].in[k]).id] = i;
+    }
+    for (uint32_t v = 1; v < g->values; v++)
+        if (g->value[v].keep) p->last[pf_root(g, (pf_val){ v }).id] = UINT32_MAX;
+}
+
+static bool can_take(const pass *p, uint32_t i, int k)
+{
+    const pf_graph *g = p->g;
+    const pf_node *n = &g->node[i];
+    pf_val v = n->in[k], out = n->out[0];
+    if (!(n->op->inplace >> k & 1) || !pf_is(v) || !pf_is(out)) return false;
+    if (pf_v(g, v)->kind != PF_TEMP || pf_is(pf_v(g, v)->view_of) || pf_is(pf_v(g, out)->view_of)) return false;
+    if (p->viewed[v.id] || p->viewed[out.id] || p->last[storage(p, v).id] != i) return false;
+    for (int o = 0; o < PF_MAX_IN; o++) if (o != k && pf_eq(n->in[o], v)) return false;
+    return pf_shape_count(&pf_v(g, v)->shape) == pf_shape_count(&pf_v(g, out)->shape);
+}
+
+static void reuse_in_place(pass *p)
+{
+    for (uint32_t i = 0; i < p->g->nodes; i++)
+        for (int k = 0; k < PF_MAX_IN; k++) {
+            if (!can_take(p, i, k)) continue;
+            pf_val out = p->g->node[i].out[0], s = storage(p, p->g->node[i].in[k]);
+            p->store[out.id] = s;
+            p->last[s.id] = p->last[out.id];
+            break;
+        }
+}
+
+static int by_size(const void *a, const void *b)
+{
+    const block *x = a, *y = b;
+    if (x->bytes != y->bytes) return x->bytes < y->bytes ? 1 : -1;
+    return x->id < y->id ? -1 : x->id > y->id;
+}
+
+/* placed[0..n-1] is sorted by offset; b goes into the lowest gap between those that live while it does. */
+static void place(block *placed, uint32_t n, block b, bool share)
+{
+    size_t at = 0;
+    for (uint32_t i = 0; i < n; i++) {
+        const block *o = &placed[i];
+        if (share && (o->first > b.last || b.first > o->last)) continue;
+        if (o->offset >= at + b.bytes) break;
+        if (o->offset + o->bytes > at) at = o->offset + o->bytes;
+    }
+    b.offset = at;
+    uint32_t to = n;
+    while (to > 0 && placed[to - 1].offset > at) to--;
+    memmove(placed + to + 1, placed + to, (n - to) * sizeof *placed);
+    placed[to] = b;
+}
+
+static void arrange(pf_plan *plan, const pass *p, block *blocks, unsigned flags)
+{
+    const pf_graph *g = p->g;
+    uint32_t n = 0;
+    for (uint32_t v = 1; v < g->values; v++) {
+        if (g->value[v].kind != PF_TEMP || p->first[v] == UINT32_MAX || p->store[v].id != v) continue;
+        if (pf_is(g->value[v].view_of)) continue;
+        size_t bytes = (size_t)pf_shape_count(&g->value[v].shape) * sizeof(pk_real);
+        blocks[n++] = (block){ v, p->first[v], p->last[v], (bytes + PK_ALIGN - 1) / PK_ALIGN * PK_ALIGN, 0 };
+    }
+    qsort(blocks, n, sizeof *blocks, by_size);
+    block *placed = blocks + n;
+    for (uint32_t i = 0; i < n; i++) place(placed, i, blocks[i], !(flags & PF_PLAN_NAIVE));
+    for (uint32_t i = 0; i < n; i++) {
+        plan->offset[placed[i].id] = placed[i].offset;
+        if (placed[i].offset + placed[i].bytes > plan->arena) plan->arena = placed[i].offset + placed[i].bytes;
+    }
+    for (uint32_t v = 1; v < g->values; v++) {
+        if (p->first[v] != UINT32_MAX && p->store[v].id != v) plan->offset[v] = plan->offset[p->store[v].id];
+        plan->last[v] = p->last[v];
+    }
+}
+
+peft_status pf_plan_make(pf_plan *plan, const pf_graph *g, const pf_run *r, unsigned flags)
+{
+    size_t one = sizeof(size_t) + sizeof(uint32_t), bytes = g->values * one;
+    memset(plan, 0, sizeof *plan);
+    plan->offset = pf_alloc(g->ctx, bytes);
+    size_t scratch = g->values * (2 * sizeof(block) + 2 * sizeof(uint32_t) + sizeof(pf_val) + 1);
+    block *memory = pf_alloc_zero(g->ctx, scratch);
+    if (!plan->offset || !memory) {
+        pf_free(g->ctx, memory);
+        pf_plan_free(plan, g);
+        return pf_nomem("memory plan", bytes + scratch);
+    }
+    plan->last = (uint32_t *)(plan->offset + g->values);
+    for (uint32_t v = 0; v < g->values; v++) plan->offset[v] = SIZE_MAX;
+    pass p = { .g = g, .first = (uint32_t *)(memory + 2 * g->values) };
+    p.last = p.first + g->values;
+    p.store = (pf_val *)(p.last + g->values);
+    p.viewed = (uint8_t *)(p.store + g->values);
+    lifetimes(&p);
+    if (!(flags & PF_PLAN_NAIVE)) reuse_in_place(&p);
+    arrange(plan, &p, memory, flags);
+    for (uint32_t i = 0; i < g->nodes; i++) {
+        size_t need = g->node[i].op->work ? g->node[i].op->work(r, &g->node[i]) : 0;
+        if (need > plan->work) plan->work = need;
+    }
+    pf_free(g->ctx, memory);
+    return PEFT_OK;
+}
+
+void pf_plan_free(pf_plan *p, const pf_graph *g)
+{
+    pf_free(g->ctx, p->offset);
+    memset(p, 0, sizeof *p);
+}

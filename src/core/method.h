@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * method.h -- all that a PEFT method may see. src/methods includes this header of core, and no other.
+ *
+ * A method says which trainable parameters it has (init) and how the forward pass changes at the sites it asked for
+ * (emit). It writes no backward pass, allocates no activation, and checks no error: a failing call records the first
+ * error and every later call does nothing. */
+#ifndef PF_METHOD_H
+#define PF_METHOD_H
+#include <peft/options.h>
+#include <peft/status.h>
+#include "core/base/options.h"
+#include "core/graph/val.h"
+
+typedef struct pf_graph     pf_build;   /* the graph being built */
+typedef struct peft_adapter pf_adapter; /* owner of one method's parameters and state */
+typedef struct peft_param   pf_param;
+
+/* The backbone's shape; prefix: class and register tokens, which stand in front of the patches. */
+typedef struct { int64_t width, depth, heads, mlp, tokens, prefix; } pf_vit;
+
+/* Where a method may act. In the order of the forward pass:
+ * TOKENS     out: [b,t,d] entering block 0
+ * BLOCK_IN   out: the residual stream entering block `layer`
+ * NORM       out: a normalised value (role NORM1, NORM2, FINAL)
+ * LINEAR     in, out: input and output of a linear layer (role PATCH, Q, K, V, PROJ, FC1, FC2); FC1 before its activation
+ * ATTN       q, k, v [b,t,d]; xk, xv: further keys and values [n,d] or [b,n,d]; sink [t]: a further logit a query row;
+ *            head_scale [heads]; the last four start as PF_NONE
+ * BRANCH     in: the residual stream; out: what is about to be added to it (role SA, MLP)
+ * BLOCK_OUT  out: the residual stream leaving block `layer`
+ * POOL       out: the pooled feature [b,1,d] entering the head */
+typedef enum { PF_TOKENS, PF_BLOCK_IN, PF_NORM, PF_LINEAR, PF_ATTN, PF_BRANCH, PF_BLOCK_OUT, PF_POOL } pf_where;
+#define PF_AT(w) (1u << (w))
+typedef enum { PF_PATCH, PF_Q, PF_K, PF_V, PF_PROJ, PF_FC1, PF_FC2, PF_NORM1, PF_NORM2, PF_FINAL, PF_SA, PF_MLP } pf_role;
+
+typedef struct {
+    pf_where where;
+    pf_role role;
+    int64_t layer;                      /* -1 outside the blocks */
+    pf_val in, out;                     /* a method replaces out */
+    pf_val q, k, v, xk, xv, sink, head_scale;
+} pf_site;
+
+typedef struct pf_method {
+    const char   *name, *summary, *paper;
+    const pf_opt *opts;                 /* ends with a NULL name; NULL: none */
+    uint32_t      sites;                /* PF_AT(..) | ..: emit is called at these only */
+    size_t        state_size;           /* zeroed, owned by the adapter */
+    peft_status (*init)(pf_adapter *a, const pf_vit *vit);
+    void        (*emit)(const void *state, pf_build *b, pf_site *s);
+} pf_method;
+
+/* --- in init: options and parameters -------------------------------------------------------------------------------- */
+int64_t     pf_opt_int   (const pf_adapter *a, const char *name);
+double      pf_opt_float (const pf_adapter *a, const char *name);
+const char *pf_opt_string(const pf_adapter *a, const char *name);
+/* "all", "0", "6-11", "2,5", "[0,1,2]" as a set of bits; the backbone's depth bounds it. */
+uint64_t    pf_opt_layers(pf_adapter *a, const char *name);
+
+#define PF_DIMS(...) (const int64_t[]){ __VA_ARGS__, 0 }
+void       *pf_state(pf_adapter *a);
+/* A trainable tensor with extents dims (0 ends them). init: "zero", "one", "normal:STD", "trunc_normal:STD",
+ * "uniform:BOUND", "kaiming" (uniform +-1/sqrt(fan_in)), "kaiming_normal" (sqrt(2/fan_in)), "xavier" (uniform); fan_in
+ * is the product of the extents behind the first, fan_out that of all but the second. */
+#if defined(__GNUC__)
+__attribute__((format(printf, 4, 5)))
+#endif
+pf_param   *pf_declare(pf_adapter *a, const int64_t *dims, const char *init, const char *name, ...);
+void        pf_unfreeze(pf_adapter *a, const char *pattern);   /* the backbone's tensors so named become trainable copies */
+/* For options whose check is the method's own: records PEFT_E_OPTION. */
+void        pf_reject(pf_adapter *a, const char *option, const char *expected);
+peft_status pf_done(pf_adapter *a);                            /* the first error, or PEFT_OK */
+
+/* --- in emit: the forward vocabulary; every word has its backward pass in core/graph/ops ----------------------------- */
+pf_val pf_use(pf_build *b, pf_param *p);
+pf_val pf_at(pf_build *b, pf_val x, int64_t i);                /* x[i] along the first extent; x straight from pf_use */
+pf_val pf_add(pf_build *b, pf_val x, pf_val y);                /* y repeats over x's leading extents; PF_NONE is 0 */
+pf_val pf_mul(pf_build *b, pf_val x, pf_val y);
+pf_val pf_scale(pf_build *b, pf_val x, double s);
+pf_val pf_affine(pf_build *b, pf_val x, pf_val gamma, pf_val beta);            /* PF_NONE: 1 and 0 */
+pf_val pf_linear(pf_build *b, pf_val x, pf_val w, pf_val bias);                /* x w^T + bias; bias may be PF_NONE */
+pf_val pf_activate(pf_build *b, pf_val x, const char *kind);  /* gelu quickgelu relu tanh sigmoid silu */
+pf_val pf_layernorm(pf_build *b, pf_val x, pf_val gamma, pf_val beta, double eps);
+pf_val pf_logsumexp(pf_build *b, pf_val x);                    /* over the last extent */
+pf_val pf_logaddexp(pf_build *b, pf_val a, pf_val c);          /* log(e^a + e^c); PF_NONE is -inf */
+pf_val pf_insert_rows(pf_build *b, pf_val x, int64_t at, pf_val rows);
+pf_val pf_take_rows(pf_build *b, pf_val x, int64_t at, int64_t n);
+pf_val pf_drop_rows(pf_build *b, pf_val x, int64_t at, int64_t n);
+pf_val pf_mean_rows(pf_build *b, pf_val x, int64_t at, int64_t n);             /* [b,t,d] -> [b,1,d] */
+pf_val pf_attention(pf_build *b, int64_t heads, const pf_site *s);             /* of s->q, k, v, xk, xv, sink, head_scale */
+#endif

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * adapter.c -- an adapter's life, and what method.h gives to a method's init. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include "core/base/glob.h"
+#include "core/model/adapter.h"
+
+const pf_method *pf_method_find(const char *name)
+{
+    for (size_t i = 0; pf_methods[i]; i++) if (!strcmp(pf_methods[i]->name, name)) return pf_methods[i];
+    return NULL;
+}
+
+static peft_status unknown_method(const char *name)
+{
+    const char *known[64], *near;
+    size_t n = 0;
+    for (; pf_methods[n] && n < 64; n++) known[n] = pf_methods[n]->name;
+    near = pf_nearest(name, known, n);
+    if (near) return pf_fail(PEFT_E_NOTFOUND, "method '%s' is unknown; did you mean '%s'?", name, near);
+    return pf_fail(PEFT_E_NOTFOUND, "method '%s' is unknown; peft_method_name lists the known ones", name);
+}
+
+peft_status pf_adapter_make(peft_backbone *b, const char *method, const peft_options *o, bool blank, peft_adapter **out)
+{
+    static const pf_opt none[] = { { 0 } };
+    const pf_method *m = pf_method_find(method);
+    char who[80];
+    if (!m) return unknown_method(method);
+    snprintf(who, sizeof who, "method '%s'", m->name);
+    PF_TRY(pf_options_check(o, m->opts ? m->opts : none, NULL, who));
+    peft_adapter *a = pf_alloc_zero(b->ctx, sizeof *a);
+    if (!a) return pf_nomem("adapter", sizeof *a);
+    atomic_init(&a->refs, 1);
+    a->backbone = pf_backbone_retain(b);
+    a->method = m;
+    a->blank = blank;
+    peft_status s = o ? pf_options_copy(o, &a->options) : PEFT_OK;
+    if (!s && m->state_size && !(a->state = pf_alloc_zero(b->ctx, m->state_size))) s = pf_nomem("method state", m->state_size);
+    const pf_vit_shape *v = &b->shape;
+    const pf_vit vit = { v->width, v->depth, v->heads, v->mlp, pf_vit_tokens(v), pf_vit_prefix(v) };
+    if (!s) s = m->init(a, &vit);
+    if (s) peft_adapter_free(a);
+    else *out = a;
+    return s;
+}
+
+peft_status peft_adapter_create(peft_backbone *b, const char *method, const peft_options *o, peft_adapter **out)
+{
+    if (!b || !method || !out)
+        return pf_fail(PEFT_E_INVALID, "%s is NULL: expected a pointer", !b ? "backbone" : !method ? "method" : "out");
+    return pf_adapter_make(b, method, o, false, out);
+}
+
+peft_adapter *pf_adapter_retain(peft_adapter *a)
+{
+    atomic_fetch_add(&a->refs, 1);
+    return a;
+}
+
+void peft_adapter_free(peft_adapter *a)
+{
+    if (!a || atomic_fetch_sub(&a->refs, 1) != 1) return;
+    peft_backbone *b = a->backbone;
+    pf_params_free(b->ctx, &a->params);
+    peft_options_free(a->options);
+    pf_free(b->ctx, a->state);
+    pf_free(b->ctx, a);
+    peft_backbone_free(b);
+}
+
+const char *peft_adapter_method(const peft_adapter *a) { return a ? a->method->name : NULL; }
+size_t peft_adapter_param_count(const peft_adapter *a) { return a ? a->params.count : 0; }
+peft_param *peft_adapter_param(peft_adapter *a, size_t i) { return a && i < a->params.count ? a->params.item[i] : NULL; }
+
+/* --- method.h, the part for init ------------------------------------------------------------------------------------- */
+void *pf_state(pf_adapter *a) { return a->state; }
+int64_t pf_opt_int(const pf_adapter *a, const char *name) { return pf_options_int(a->options, a->method->opts, name); }
+double pf_opt_float(const pf_adapter *a, const char *name) { return pf_options_float(a->options, a->method->opts, name); }
+const char *pf_opt_string(const pf_adapter *a, const char *name) { return pf_options_string(a->options, a->method->opts, name); }
+
+void pf_reject(pf_adapter *a, const char *option, const char *expected)
+{
+    if (a->status) return;
+    a->status = pf_fail(PEFT_E_OPTION, "option '%s' of method '%s': given '%s', expected %s", option, a->method->name,
+                        pf_opt_string(a, option), expected);
+}
+
+uint64_t pf_opt_layers(pf_adapter *a, const char *name)
+{
+    const char *p = pf_opt_string(a, name);
+    int64_t depth = a->backbone->shape.depth;
+    uint64_t set = 0;
+    bool bad = false;
+    if (!strcmp(p, "all")) return depth == 64 ? UINT64_MAX : ((uint64_t)1 << depth) - 1;
+    while (*p && !bad) {
+        int from, to, used = 0;
+        p += strspn(p, "[], ");
+        if (!*p) break;
+        if (sscanf(p, "%d-%d%n", &from, &to, &used) < 2 || !used) {
+            bad = sscanf(p, "%d%n", &from, &used) != 1;
+            to = from;
+        }
+        bad = bad || from < 0 || to < from || to >= depth;
+        for (int l = from; l <= to && !bad; l++) set |= (uint64_t)1 << l;
+        p += used;
+    }
+    if (bad || !set) pf_reject(a, name, "all, or layers of the backbone such as 0, 6-11 or [0,3,5]");
+    return set;
+}
+
+pf_param *pf_declare(pf_adapter *a, const int64_t *dims, const char *init, const char *format, ...)
+{
+    char name[128];
+    int ndim = 0;
+    pf_param *p = NULL;
+    va_list ap;
+    if (a->status) return NULL;
+    va_start(ap, format);
+    vsnprintf(name, sizeof name, format, ap);
+    va_end(ap);
+    while (ndim < PEFT_MAX_DIMS && dims[ndim]) ndim++;
+    a->status = pf_param_make(a->backbone->ctx, &a->params, name, pf_param_group_of(name), ndim, dims, &p);
+    if (!a->status && !a->blank) a->status = pf_param_draw(a->backbone->ctx, p, init);
+    return p;
+}
+
+void pf_unfreeze(pf_adapter *a, const char *pattern)
+{
+    for (size_t i = 0; i < a->backbone->weights && !a->status; i++) {
+        const pf_weight *w = &a->backbone->weight[i];
+        pf_param *p;
+        if (pf_is_classifier(w->name) || !pf_glob(pattern, w->name) || pf_params_find(&a->params, w->name)) continue;
+        a->status = pf_param_make(a->backbone->ctx, &a->params, w->name, pf_param_group_of(w->name), w->tensor.ndim, w->tensor.dim, &p);
+        if (!a->status && !a->blank) memcpy(p->value.data, w->tensor.data, pf_tensor_bytes(&w->tensor));
+    }
+}
+
+peft_status pf_done(pf_adapter *a) { return a->status; }

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * adapter.h -- the adapter inside: a method's parameters and state. */
+#ifndef PF_ADAPTER_H
+#define PF_ADAPTER_H
+#include <peft/adapter.h>
+#include "core/graph/param.h"
+#include "core/method.h"
+#include "core/model/backbone.h"
+
+typedef struct pf_params { pf_param **item; size_t count, room; } pf_params;
+
+struct peft_adapter {
+    atomic_int refs;
+    peft_backbone *backbone;
+    const pf_method *method;
+    peft_options *options;               /* as given; NULL: none */
+    void *state;
+    pf_params params;
+    peft_status status;                  /* the first error of init */
+    bool blank;                          /* made to be filled from a file: initial values are not drawn */
+};
+
+extern const pf_method *const pf_methods[];
+const pf_method *pf_method_find(const char *name);                          /* NULL: no such method */
+peft_adapter *pf_adapter_retain(peft_adapter *a);
+peft_status pf_adapter_make(peft_backbone *b, const char *method, const peft_options *o, bool blank, peft_adapter **out);
+
+/* params.c: making, naming, finding parameters; drawing initial values. */
+peft_status pf_param_make(peft_context *ctx, pf_params *list, const char *name, const char *group, int ndim,
+                          const int64_t *dims, pf_param **out);
+void        pf_params_free(peft_context *ctx, pf_params *list);
+pf_param   *pf_params_find(const pf_params *list, const char *name);        /* NULL: none */
+const char *pf_param_group_of(const char *name);
+/* Fills p by an init rule of method.h; values depend on the context's seed and the name alone. */
+peft_status pf_param_draw(peft_context *ctx, pf_param *p, const char *init);
+#endif

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * backbone.h -- the backbone inside: shape, tensors under their timm names, the file they are mapped from. */
+#ifndef PF_BACKBONE_H
+#define PF_BACKBONE_H
+#include <peft/backbone.h>
+#include <pthread.h>
+#include "core/base/safetensors.h"
+#include "core/base/options.h"
+#include "core/model/shape.h"
+
+typedef struct pf_weight { char name[PF_NAME_MAX]; peft_tensor tensor; } pf_weight;   /* dense pk_real */
+
+struct peft_backbone {
+    atomic_int refs;
+    peft_context *ctx;
+    pf_st *file;                         /* tensors may point into it; NULL: all are owned */
+    pf_vit_shape shape;
+    char resample[16];                   /* the rule its position embedding came by, "" when as in the file */
+    pf_weight *weight; size_t weights;
+    peft_tensor native_pos;              /* pos_embed before resampling, for the fingerprint; no data when the same */
+    pthread_mutex_t lock;                /* guards fingerprint */
+    char fingerprint[65];
+};
+
+peft_backbone *pf_backbone_retain(peft_backbone *b);
+const peft_tensor *pf_backbone_find(const peft_backbone *b, const char *name);         /* NULL: no such tensor */
+bool pf_is_classifier(const char *name);                                               /* head.* */
+
+/* A backbone of this shape with room for its tensors, none filled. */
+peft_status pf_backbone_alloc(peft_context *ctx, const pf_vit_shape *shape, peft_backbone **out);
+/* Owned memory for weight i; NULL with the message set. */
+pk_real *pf_backbone_own(peft_backbone *b, size_t i);
+extern const pf_opt pf_backbone_load_options[], pf_backbone_create_options[];
+peft_status pf_shape_check(const pf_vit_shape *s);
+int pf_act_named(const char *name);                                                    /* -1: unknown */
+
+/* names.c: where a file under another naming keeps what timm calls `name`. */
+typedef enum { PF_NAMING_TIMM, PF_NAMING_HF, PF_NAMING_HF5, PF_NAMINGS } pf_naming;
+extern const char *const pf_naming_name[PF_NAMINGS];
+typedef struct pf_source { char name[3][PF_NAME_MAX * 2]; int parts; } pf_source;      /* parts are stacked along rows */
+bool pf_naming_detect(const pf_st *file, pf_naming *naming, char prefix[PF_NAME_MAX]);
+/* Candidates in order of preference: variant 0, 1, ..; false: none left. */
+bool pf_naming_source(pf_naming naming, const char *prefix, const char *name, int variant, pf_source *out);
+/* Tensors that belong to such files and to nothing we run (poolers, mask tokens). */
+bool pf_naming_ignored(const char *name);
+#endif

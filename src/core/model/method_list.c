@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * method_list.c -- the public view of the method table. */
+#include "core/model/adapter.h"
+
+size_t peft_method_count(void)
+{
+    size_t n = 0;
+    while (pf_methods[n]) n++;
+    return n;
+}
+
+const char *peft_method_name(size_t i) { return i < peft_method_count() ? pf_methods[i]->name : NULL; }
+
+const char *peft_method_summary(const char *method)
+{
+    const pf_method *m = method ? pf_method_find(method) : NULL;
+    return m ? m->summary : NULL;
+}
+
+const char *peft_method_paper(const char *method)
+{
+    const pf_method *m = method ? pf_method_find(method) : NULL;
+    return m ? m->paper : NULL;
+}
+
+size_t peft_method_option_count(const char *method)
+{
+    const pf_method *m = method ? pf_method_find(method) : NULL;
+    size_t n = 0;
+    while (m && m->opts && m->opts[n].name) n++;
+    return n;
+}
+
+peft_status peft_method_option(const char *method, size_t i, const char **name, const char **type,
+                               const char **fallback, const char **help)
+{
+    if (!method) return pf_fail(PEFT_E_INVALID, "method is NULL: expected a name");
+    if (!pf_method_find(method)) return pf_fail(PEFT_E_NOTFOUND, "method '%s' is unknown", method);
+    if (i >= peft_method_option_count(method))
+        return pf_fail(PEFT_E_NOTFOUND, "option %zu of method '%s': it has %zu", i, method, peft_method_option_count(method));
+    pf_option_row(&pf_method_find(method)->opts[i], name, type, fallback, help);
+    return PEFT_OK;
+}

@@ -1,0 +1,185 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * model.c -- a model's life: backbone, adapters in order, head, notes. */
+#include <stdio.h>
+#include <string.h>
+#include "core/model/model.h"
+
+const pf_opt pf_model_options[] = {
+    { "classes", 'i', "0", 0, 1 << 24, "classes of a new head; 0: the backbone's own, frozen" },
+    { "head", 's', "linear", 0, 0, "linear, bn_linear (batch norm without affine part in front) or mlp" },
+    { "head_layers", 'i', "3", 0, 64, "hidden layers of the mlp head" },
+    { "head_init", 's', "auto", 0, 0, "of the head's weights: normal:STD, trunc_normal:STD, kaiming_out, zero, .." },
+    { "pool", 's', "auto", 0, 0, "cls or mean (of the patch tokens); auto: as the backbone was trained" },
+    { 0 } };
+
+static peft_status choose(peft_model *m, const peft_options *o)
+{
+    const pf_opt *t = pf_model_options;
+    const char *head = pf_options_string(o, t, "head"), *pool = pf_options_string(o, t, "pool");
+    m->classes = pf_options_int(o, t, "classes");
+    m->head_layers = pf_options_int(o, t, "head_layers");
+    m->mean_pool = !strcmp(pool, "auto") ? m->backbone->shape.mean_pool : !strcmp(pool, "mean");
+    if (!m->mean_pool && strcmp(pool, "auto") && strcmp(pool, "cls"))
+        return pf_fail(PEFT_E_OPTION, "pool: given '%s', expected auto, cls or mean", pool);
+    for (m->head = PF_HEAD_LINEAR; pf_head_name[m->head] && strcmp(head, pf_head_name[m->head]);) m->head++;
+    if (!pf_head_name[m->head]) return pf_fail(PEFT_E_OPTION, "head: given '%s', expected linear, bn_linear or mlp", head);
+    if (m->classes) return PEFT_OK;
+    m->head = PF_HEAD_BACKBONE;
+    m->classes = m->backbone->shape.classes;
+    return m->classes ? PEFT_OK : pf_fail(PEFT_E_OPTION, "classes: the backbone has no classifier of its own; expected 1 or more");
+}
+
+peft_status pf_model_make(peft_backbone *b, const peft_options *o, bool blank, peft_model **out)
+{
+    PF_TRY(pf_options_check(o, pf_model_options, NULL, "a model"));
+    peft_model *m = pf_alloc_zero(b->ctx, sizeof *m);
+    if (!m) return pf_nomem("model", sizeof *m);
+    atomic_init(&m->refs, 1);
+    m->backbone = pf_backbone_retain(b);
+    peft_status s = o ? pf_options_copy(o, &m->options) : PEFT_OK;
+    if (!s) s = choose(m, o);
+    if (!s) s = pf_head_make(m, pf_options_string(o, pf_model_options, "head_init"), blank);
+    if (s) peft_model_free(m);
+    else *out = m;
+    return s;
+}
+
+peft_status peft_model_create(peft_backbone *b, const peft_options *o, peft_model **out)
+{
+    if (!b || !out) return pf_fail(PEFT_E_INVALID, "%s is NULL: expected a pointer", b ? "out" : "backbone");
+    return pf_model_make(b, o, false, out);
+}
+
+peft_model *pf_model_retain(peft_model *m)
+{
+    atomic_fetch_add(&m->refs, 1);
+    return m;
+}
+
+void peft_model_free(peft_model *m)
+{
+    if (!m || atomic_fetch_sub(&m->refs, 1) != 1) return;
+    peft_backbone *b = m->backbone;
+    for (size_t i = 0; i < m->adapters; i++) peft_adapter_free(m->adapter[i]);
+    for (size_t i = 0; i < m->notes; i++) {
+        pf_free(b->ctx, m->note[i].key);
+        pf_free(b->ctx, m->note[i].value);
+    }
+    pf_free(b->ctx, m->note);
+    pf_free(b->ctx, m->adapter);
+    pf_params_free(b->ctx, &m->params);
+    pf_params_free(b->ctx, &m->buffers);
+    peft_options_free(m->options);
+    pf_free(b->ctx, m);
+    peft_backbone_free(b);
+}
+
+static peft_status in_use(const peft_model *m, const char *what)
+{
+    if (!atomic_load(&m->users)) return PEFT_OK;
+    return pf_fail(PEFT_E_STATE, "%s: %d trainers or sessions of this model live; free them first", what, atomic_load(&m->users));
+}
+
+peft_status peft_model_attach(peft_model *m, peft_adapter *a)
+{
+    if (!m || !a) return pf_fail(PEFT_E_INVALID, "%s is NULL: expected a pointer", m ? "adapter" : "model");
+    PF_TRY(in_use(m, "attach"));
+    if (a->backbone != m->backbone) return pf_fail(PEFT_E_MISMATCH, "adapter: made for another backbone object than the model's");
+    for (size_t i = 0; i < m->adapters; i++) {
+        if (m->adapter[i] == a) return pf_fail(PEFT_E_STATE, "adapter: attached to this model already");
+        for (size_t k = 0; k < a->params.count; k++)
+            if (pf_params_find(&m->adapter[i]->params, a->params.item[k]->name))
+                return pf_fail(PEFT_E_STATE, "adapter '%s': its tensor '%s' stands in the attached '%s' too",
+                               a->method->name, a->params.item[k]->name, m->adapter[i]->method->name);
+    }
+    peft_adapter **more = pf_realloc(m->backbone->ctx, m->adapter, (m->adapters + 1) * sizeof *more);
+    if (!more) return pf_nomem("adapter list", (m->adapters + 1) * sizeof *more);
+    m->adapter = more;
+    m->adapter[m->adapters++] = pf_adapter_retain(a);
+    return PEFT_OK;
+}
+
+peft_status peft_model_detach(peft_model *m, peft_adapter *a)
+{
+    if (!m || !a) return pf_fail(PEFT_E_INVALID, "%s is NULL: expected a pointer", m ? "adapter" : "model");
+    PF_TRY(in_use(m, "detach"));
+    for (size_t i = 0; i < m->adapters; i++) {
+        if (m->adapter[i] != a) continue;
+        memmove(m->adapter + i, m->adapter + i + 1, (--m->adapters - i) * sizeof *m->adapter);
+        peft_adapter_free(a);
+        return PEFT_OK;
+    }
+    return pf_fail(PEFT_E_NOTFOUND, "adapter: not attached to this model");
+}
+
+int64_t peft_model_classes(const peft_model *m) { return m ? m->classes : -1; }
+
+size_t peft_model_param_count(const peft_model *m)
+{
+    size_t n = m ? m->params.count : 0;
+    for (size_t i = 0; m && i < m->adapters; i++) n += m->adapter[i]->params.count;
+    return n;
+}
+
+peft_param *peft_model_param(peft_model *m, size_t i)
+{
+    for (size_t k = 0; m && k < m->adapters; k++) {
+        if (i < m->adapter[k]->params.count) return m->adapter[k]->params.item[i];
+        i -= m->adapter[k]->params.count;
+    }
+    return m && i < m->params.count ? m->params.item[i] : NULL;
+}
+
+peft_param *peft_model_find_param(peft_model *m, const char *name)
+{
+    for (size_t i = 0; name && i < peft_model_param_count(m); i++)
+        if (!strcmp(peft_model_param(m, i)->name, name)) return peft_model_param(m, i);
+    return NULL;
+}
+
+int64_t peft_model_trainable_count(const peft_model *m)
+{
+    int64_t n = 0;
+    for (size_t i = 0; i < peft_model_param_count(m); i++) n += peft_tensor_count(&peft_model_param((peft_model *)m, i)->value);
+    return n;
+}
+
+size_t peft_model_buffer_count(const peft_model *m) { return m ? m->buffers.count : 0; }
+const char *peft_model_buffer_name(const peft_model *m, size_t i) { return m && i < m->buffers.count ? m->buffers.item[i]->name : NULL; }
+
+peft_tensor *peft_model_find_buffer(peft_model *m, const char *name)
+{
+    pf_param *p = m && name ? pf_params_find(&m->buffers, name) : NULL;
+    return p ? &p->value : NULL;
+}
+
+const char *peft_model_note(const peft_model *m, const char *key)
+{
+    for (size_t i = 0; m && key && i < m->notes; i++) if (!strcmp(m->note[i].key, key)) return m->note[i].value;
+    return NULL;
+}
+
+peft_status peft_model_set_note(peft_model *m, const char *key, const char *value)
+{
+    if (!m || !key || !value) return pf_fail(PEFT_E_INVALID, "%s is NULL: expected a pointer", !m ? "model" : !key ? "key" : "value");
+    if (!*key || !strncmp(key, "libpeft.", 8)) return pf_fail(PEFT_E_INVALID, "key '%s': expected text that does not begin with libpeft.", key);
+    peft_context *ctx = m->backbone->ctx;
+    char *v = pf_strdup(ctx, value);
+    if (!v) return pf_nomem("note", strlen(value) + 1);
+    for (size_t i = 0; i < m->notes; i++) {
+        if (strcmp(m->note[i].key, key)) continue;
+        pf_free(ctx, m->note[i].value);
+        m->note[i].value = v;
+        return PEFT_OK;
+    }
+    char *k = pf_strdup(ctx, key);
+    pf_note *more = k ? pf_realloc(ctx, m->note, (m->notes + 1) * sizeof *more) : NULL;
+    if (!more) {
+        pf_free(ctx, k);
+        pf_free(ctx, v);
+        return pf_nomem("note", strlen(key) + 1);
+    }
+    m->note = more;
+    m->note[m->notes++] = (pf_note){ k, v };
+    return PEFT_OK;
+}

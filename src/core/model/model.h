@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * model.h -- the model inside: backbone, adapters in order, head; and its forward pass as a graph. */
+#ifndef PF_MODEL_H
+#define PF_MODEL_H
+#include "core/model/adapter.h"
+
+typedef enum { PF_HEAD_BACKBONE, PF_HEAD_LINEAR, PF_HEAD_BN_LINEAR, PF_HEAD_MLP } pf_head_kind;
+extern const char *const pf_head_name[];
+typedef struct pf_note { char *key, *value; } pf_note;
+
+struct peft_model {
+    atomic_int refs;
+    atomic_int users;                    /* trainers and sessions compiled from it */
+    peft_backbone *backbone;
+    peft_options *options;
+    peft_adapter **adapter; size_t adapters;
+    pf_head_kind head;
+    int64_t classes, head_layers;
+    bool mean_pool;
+    pf_params params;                    /* of the head */
+    pf_params buffers;                   /* running statistics */
+    pf_note *note; size_t notes;
+};
+
+extern const pf_opt pf_model_options[];
+peft_model *pf_model_retain(peft_model *m);
+peft_status pf_model_make(peft_backbone *b, const peft_options *o, bool blank, peft_model **out);
+
+/* head.c */
+peft_status pf_head_make(peft_model *m, const char *init, bool blank);
+pf_val      pf_head_forward(const peft_model *m, pf_graph *g, pf_val feature);         /* [b,1,d] -> [b,1,classes] */
+
+/* vit.c: images [b,3,s,s] to logits [b,1,classes]. tap, when given, sees "embed", "block.N" and "feature". */
+typedef void (*pf_tap_fn)(void *user, pf_graph *g, const char *name, pf_val v);
+pf_val pf_model_forward(const peft_model *m, pf_graph *g, pf_val images, pf_tap_fn tap, void *user);
+pf_val pf_const(pf_graph *g, const peft_tensor *t);
+/* A backbone tensor by name: the trained copy of the adapter that unfroze it, else the frozen one; PF_NONE: none. */
+pf_val pf_model_weight(const peft_model *m, pf_graph *g, const char *name);
+#endif

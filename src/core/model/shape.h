@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * shape.h -- the facts that make one ViT differ from another, and the tensors that follow from them (timm names). */
+#ifndef PF_SHAPE_H
+#define PF_SHAPE_H
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define PF_NAME_MAX 64
+#define PF_DEPTH_MAX 64                 /* sets of layers are 64 bits */
+
+typedef struct pf_vit_shape {
+    int64_t image, patch, width, depth, heads, mlp, classes, registers;
+    double eps;
+    int act;                            /* pk_act */
+    bool mean_pool;                     /* fc_norm behind the mean of the patches, else norm and the class token */
+    bool layer_scale, qkv_bias, patch_bias, norm_pre;
+    bool pos_prefix;                    /* pos_embed has a row for the class token */
+} pf_vit_shape;
+
+typedef struct pf_tensor_spec { char name[PF_NAME_MAX]; int ndim; int64_t dim[4]; } pf_tensor_spec;
+
+static inline int64_t pf_vit_grid(const pf_vit_shape *s) { return s->image / s->patch; }
+static inline int64_t pf_vit_prefix(const pf_vit_shape *s) { return 1 + s->registers; }
+static inline int64_t pf_vit_tokens(const pf_vit_shape *s) { return pf_vit_prefix(s) + pf_vit_grid(s) * pf_vit_grid(s); }
+
+/* Tensor i of the network, in the order of the forward pass; false: no more. */
+bool   pf_vit_tensor(const pf_vit_shape *s, size_t i, pf_tensor_spec *out);
+size_t pf_vit_tensor_count(const pf_vit_shape *s);
+#endif

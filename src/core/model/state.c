@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * state.c -- parameters and metadata in and out of safetensors files. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include "core/model/state.h"
+
+bool pf_finite(const pk_real *x, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++) if (!isfinite(x[i])) return false;
+    return true;
+}
+
+peft_status pf_state_write(pf_st_out *o, const char *prefix, const pf_params *list)
+{
+    char name[160];
+    for (size_t i = 0; i < list->count; i++) {
+        const pf_param *p = list->item[i];
+        if (!pf_finite(p->value.data, peft_tensor_count(&p->value)))
+            return pf_fail(PEFT_E_NONFINITE, "tensor '%s' holds NaN or Inf: not saved", p->name);
+        snprintf(name, sizeof name, "%s%s", prefix, p->name);
+        PF_TRY(pf_st_out_tensor(o, name, PF_REAL, p->value.ndim, p->value.dim, p->value.data));
+    }
+    return PEFT_OK;
+}
+
+peft_status pf_state_read(const pf_st *st, const char *prefix, const pf_params *list)
+{
+    char name[160], given[96], expected[96];
+    for (size_t i = 0; i < list->count; i++) {
+        pf_param *p = list->item[i];
+        snprintf(name, sizeof name, "%s%s", prefix, p->name);
+        const pf_st_tensor *t = pf_st_find(st, name);
+        if (!t) return pf_fail(PEFT_E_FORMAT, "tensor '%s' is missing", name);
+        if (t->ndim != p->value.ndim || memcmp(t->dim, p->value.dim, sizeof(int64_t) * (size_t)t->ndim))
+            return pf_fail(PEFT_E_FORMAT, "tensor '%s': given %s, expected %s", name,
+                           pf_dims_text(given, sizeof given, t->ndim, t->dim),
+                           pf_dims_text(expected, sizeof expected, p->value.ndim, p->value.dim));
+        if (!pf_to_real(p->value.data, t->data, t->type, peft_tensor_count(&p->value)))
+            return pf_fail(PEFT_E_DTYPE, "tensor '%s': given %s, expected F32, F16 or BF16", name, t->type_name);
+    }
+    return PEFT_OK;
+}
+
+peft_status pf_state_only(const pf_st *st, bool (*known)(const void *user, const char *name), const void *user)
+{
+    for (size_t i = 0; i < pf_st_count(st); i++)
+        if (!known(user, pf_st_at(st, i)->name))
+            return pf_fail(PEFT_E_FORMAT, "tensor '%s' is unexpected", pf_st_at(st, i)->name);
+    return PEFT_OK;
+}
+
+peft_status pf_options_write(const peft_options *o, char *text, size_t room)
+{
+    char value[1024];
+    size_t used = 0;
+    text[0] = 0;
+    for (size_t i = 0; o && i < pf_options_count(o); i++) {
+        const char *name = pf_options_name(o, i), *v = pf_options_text(o, i, value, sizeof value);
+        if (used + strlen(name) + 2 * strlen(v) + 8 > room || strlen(v) + 1 >= sizeof value)
+            return pf_fail(PEFT_E_OPTION, "option '%s': too long to be saved", name);
+        used += (size_t)sprintf(text + used, "%s%s=\"", used ? "," : "", name);
+        for (; *v; v++) {
+            if (*v == '"' || *v == '\\') text[used++] = '\\';
+            text[used++] = *v;
+        }
+        text[used++] = '"';
+        text[used] = 0;
+    }
+    return PEFT_OK;
+}
+
+peft_status pf_meta_number(pf_st_out *o, const char *key, int64_t value)
+{
+    char text[32];
+    snprintf(text, sizeof text, "%lld", (long long)value);
+    return pf_st_out_meta(o, key, text);
+}
+
+peft_status pf_meta_text(const pf_st *st, const char *key, const char **out)
+{
+    *out = pf_st_meta(st, key);
+    return *out ? PEFT_OK : pf_fail(PEFT_E_FORMAT, "metadata entry '%s' is missing", key);
+}
+
+peft_status pf_meta_int(const pf_st *st, const char *key, int64_t *out)
+{
+    const char *text;
+    PF_TRY(pf_meta_text(st, key, &text));
+    return pf_parse_int(text, out) ? PEFT_OK : pf_fail(PEFT_E_FORMAT, "metadata entry '%s': given '%s', expected an integer", key, text);
+}
+
+peft_status pf_meta_write(pf_st_out *o, const char *kind, peft_backbone *b)
+{
+    PF_TRY(pf_st_out_meta(o, "libpeft.kind", kind));
+    PF_TRY(pf_st_out_meta(o, "libpeft.format", "1"));
+    PF_TRY(pf_st_out_meta(o, "libpeft.version", peft_version_string()));
+    PF_TRY(pf_st_out_meta(o, "libpeft.backbone.fingerprint", peft_backbone_fingerprint(b)));
+    PF_TRY(pf_st_out_meta(o, "libpeft.backbone.resample", *b->resample ? b->resample : "none"));
+    return pf_meta_number(o, "libpeft.backbone.image_size", b->shape.image);
+}
+
+peft_status pf_meta_check(const pf_st *st, const char *kind, peft_backbone *b)
+{
+    const char *text;
+    int64_t image, format;
+    PF_TRY(pf_meta_text(st, "libpeft.kind", &text));
+    if (strcmp(text, kind)) return pf_fail(PEFT_E_FORMAT, "the file holds a %s, expected a %s", text, kind);
+    PF_TRY(pf_meta_int(st, "libpeft.format", &format));
+    if (format != 1) return pf_fail(PEFT_E_UNSUPPORTED, "file format %lld: this library reads 1", (long long)format);
+    PF_TRY(pf_meta_text(st, "libpeft.backbone.fingerprint", &text));
+    if (strcmp(text, peft_backbone_fingerprint(b)))
+        return pf_fail(PEFT_E_MISMATCH, "trained on backbone %s, given backbone %s", text, peft_backbone_fingerprint(b));
+    PF_TRY(pf_meta_int(st, "libpeft.backbone.image_size", &image));
+    if (image != b->shape.image)
+        return pf_fail(PEFT_E_MISMATCH, "trained at image_size %lld, the backbone was loaded at %lld", (long long)image, (long long)b->shape.image);
+    PF_TRY(pf_meta_text(st, "libpeft.backbone.resample", &text));
+    if (strcmp(text, *b->resample ? b->resample : "none"))
+        return pf_fail(PEFT_E_MISMATCH, "trained with position embedding rule '%s', the backbone was loaded with '%s'", text,
+                       *b->resample ? b->resample : "none");
+    return PEFT_OK;
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * state.h -- parameters in and out of safetensors files, strictly: every expected tensor once, nothing else. */
+#ifndef PF_STATE_H
+#define PF_STATE_H
+#include "core/model/model.h"
+
+#define PF_META_MAX 8192                 /* longest options text of a file */
+
+/* Tensors "<prefix><name>"; PEFT_E_NONFINITE when a value is NaN or Inf. */
+peft_status pf_state_write(pf_st_out *o, const char *prefix, const pf_params *list);
+peft_status pf_state_read(const pf_st *st, const char *prefix, const pf_params *list);
+/* Every tensor of the file is one of `count`: else PEFT_E_FORMAT names what is too much (known says which are ours). */
+peft_status pf_state_only(const pf_st *st, bool (*known)(const void *user, const char *name), const void *user);
+bool        pf_finite(const pk_real *x, int64_t n);
+
+/* Options as text that peft_options_parse reads back: key="value",... */
+peft_status pf_options_write(const peft_options *o, char *text, size_t room);
+peft_status pf_meta_number(pf_st_out *o, const char *key, int64_t value);
+/* The entry, or PEFT_E_FORMAT naming the key. */
+peft_status pf_meta_text(const pf_st *st, const char *key, const char **out);
+peft_status pf_meta_int(const pf_st *st, const char *key, int64_t *out);
+
+/* "libpeft.*" entries that tie a file to its kind and backbone, and their check. */
+peft_status pf_meta_write(pf_st_out *o, const char *kind, peft_backbone *b);
+peft_status pf_meta_check(const pf_st *st, const char *kind, peft_backbone *b);
+#endif

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * vit.c -- the Vision Transformer's forward pass, once (methods.md 1.1), with the sites at which methods act. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include "core/model/model.h"
+
+typedef struct { const peft_model *m; pf_graph *g; pf_tap_fn tap; void *user; } pass;
+
+pf_val pf_const(pf_graph *g, const peft_tensor *t)
+{
+    pf_shape s = { .ndim = t->ndim };
+    memcpy(s.dim, t->dim, sizeof(int64_t) * PF_MAX_RANK);
+    pf_val v = pf_value_new(g, PF_CONST, s);
+    if (pf_is(v)) pf_v(g, v)->data = t->data;
+    return v;
+}
+
+pf_val pf_model_weight(const peft_model *m, pf_graph *g, const char *name)
+{
+    for (size_t i = 0; i < m->adapters; i++) {
+        pf_param *p = pf_params_find(&m->adapter[i]->params, name);
+        if (p) return pf_use(g, p);
+    }
+    const peft_tensor *t = pf_backbone_find(m->backbone, name);
+    return t ? pf_const(g, t) : PF_NONE;
+}
+
+#if defined(__GNUC__)
+__attribute__((format(printf, 2, 3)))
+#endif
+static pf_val weight(const pass *p, const char *format, ...)
+{
+    char name[PF_NAME_MAX];
+    va_list ap;
+    va_start(ap, format);
+    vsnprintf(name, sizeof name, format, ap);
+    va_end(ap);
+    return pf_model_weight(p->m, p->g, name);
+}
+
+/* Rows from .. from + rows - 1 of a leaf. */
+static pf_val slice(pf_graph *g, pf_val leaf, int64_t from, int64_t rows)
+{
+    if (g->status || !pf_is(leaf)) return PF_NONE;
+    pf_value v = *pf_v(g, leaf);
+    int64_t skip = from * (pf_shape_count(&v.shape) / v.shape.dim[0]);
+    v.shape.dim[0] = rows;
+    if (v.kind == PF_PARAM) v.offset += skip;
+    else v.data += skip;
+    pf_val out = pf_value_new(g, v.kind, v.shape);
+    if (pf_is(out)) *pf_v(g, out) = v;
+    return out;
+}
+
+static void visit(const pass *p, pf_site *s)
+{
+    for (size_t i = 0; i < p->m->adapters && !p->g->status; i++) {
+        const peft_adapter *a = p->m->adapter[i];
+        if (a->method->sites & PF_AT(s->where)) a->method->emit(a->state, p->g, s);
+    }
+}
+
+static pf_val at(const pass *p, pf_where where, pf_role role, int64_t layer, pf_val in, pf_val out)
+{
+    pf_site s = { .where = where, .role = role, .layer = layer, .in = in, .out = out };
+    visit(p, &s);
+    return s.out;
+}
+
+static void tap(const pass *p, const char *name, pf_val v)
+{
+    if (p->tap && !p->g->status) p->tap(p->user, p->g, name, v);
+}
+
+static pf_val linear(const pass *p, pf_role role, int64_t layer, pf_val x, pf_val w, pf_val b)
+{
+    return at(p, PF_LINEAR, role, layer, x, pf_linear(p->g, x, w, b));
+}
+
+static pf_val norm(const pass *p, pf_role role, int64_t layer, pf_val x, pf_val gamma, pf_val beta)
+{
+    return at(p, PF_NORM, role, layer, x, pf_layernorm(p->g, x, gamma, beta, p->m->backbone->shape.eps));
+}
+
+static pf_val embed(const pass *p, pf_val images)
+{
+    const pf_vit_shape *v = &p->m->backbone->shape;
+    pf_graph *g = p->g;
+    pf_val x = pf_emit(g, &pf_op_patches, &(pf_attr){ .i = { v->patch } }, 1, (pf_val[]){ images });
+    x = linear(p, PF_PATCH, -1, x, weight(p, "patch_embed.proj.weight"), weight(p, "patch_embed.proj.bias"));
+    if (v->pos_prefix) x = pf_insert_rows(g, x, 0, weight(p, "cls_token"));
+    x = pf_add(g, x, weight(p, "pos_embed"));
+    if (!v->pos_prefix) x = pf_insert_rows(g, x, 0, weight(p, "cls_token"));
+    if (v->registers) x = pf_insert_rows(g, x, 1, weight(p, "reg_token"));
+    if (v->norm_pre) x = pf_layernorm(g, x, weight(p, "norm_pre.weight"), weight(p, "norm_pre.bias"), v->eps);
+    return at(p, PF_TOKENS, PF_PATCH, -1, PF_NONE, x);
+}
+
+static pf_val attend(const pass *p, int64_t l, pf_val x)
+{
+    const int64_t d = p->m->backbone->shape.width, heads = p->m->backbone->shape.heads;
+    pf_val w = weight(p, "blocks.%lld.attn.qkv.weight", (long long)l), b = weight(p, "blocks.%lld.attn.qkv.bias", (long long)l);
+    pf_val part[3];
+    for (int i = 0; i < 3; i++)
+        part[i] = linear(p, (pf_role)(PF_Q + i), l, x, slice(p->g, w, i * d, d), slice(p->g, b, i * d, d));
+    pf_site s = { .where = PF_ATTN, .layer = l, .in = x, .q = part[0], .k = part[1], .v = part[2] };
+    visit(p, &s);
+    return linear(p, PF_PROJ, l, pf_attention(p->g, heads, &s),
+                  weight(p, "blocks.%lld.attn.proj.weight", (long long)l), weight(p, "blocks.%lld.attn.proj.bias", (long long)l));
+}
+
+static pf_val mlp(const pass *p, int64_t l, pf_val x)
+{
+    long long n = l;
+    x = linear(p, PF_FC1, l, x, weight(p, "blocks.%lld.mlp.fc1.weight", n), weight(p, "blocks.%lld.mlp.fc1.bias", n));
+    x = pf_activate(p->g, x, p->m->backbone->shape.act == PK_QUICKGELU ? "quickgelu" : "gelu");
+    return linear(p, PF_FC2, l, x, weight(p, "blocks.%lld.mlp.fc2.weight", n), weight(p, "blocks.%lld.mlp.fc2.bias", n));
+}
+
+/* x + ls * branch(norm(x)) */
+static pf_val residual(const pass *p, int64_t l, pf_role role, pf_val x, pf_val branch)
+{
+    pf_val gamma = weight(p, "blocks.%lld.ls%d.gamma", (long long)l, role == PF_SA ? 1 : 2);
+    if (pf_is(gamma)) branch = pf_affine(p->g, branch, gamma, PF_NONE);
+    return pf_add(p->g, x, at(p, PF_BRANCH, role, l, x, branch));
+}
+
+static pf_val block(const pass *p, int64_t l, pf_val x)
+{
+    long long n = l;
+    x = at(p, PF_BLOCK_IN, PF_SA, l, PF_NONE, x);
+    pf_val y = norm(p, PF_NORM1, l, x, weight(p, "blocks.%lld.norm1.weight", n), weight(p, "blocks.%lld.norm1.bias", n));
+    x = residual(p, l, PF_SA, x, attend(p, l, y));
+    y = norm(p, PF_NORM2, l, x, weight(p, "blocks.%lld.norm2.weight", n), weight(p, "blocks.%lld.norm2.bias", n));
+    x = residual(p, l, PF_MLP, x, mlp(p, l, y));
+    return at(p, PF_BLOCK_OUT, PF_MLP, l, PF_NONE, x);
+}
+
+/* The pooled token goes through the final norm; for the class token this equals the norm of all tokens, then row 0. */
+static pf_val pool(const pass *p, pf_val x)
+{
+    const pf_vit_shape *v = &p->m->backbone->shape;
+    const char *name = v->mean_pool ? "fc_norm" : "norm";
+    int64_t patches = pf_vit_grid(v) * pf_vit_grid(v);
+    if (p->g->status) return PF_NONE;
+    int64_t prefix = pf_v(p->g, x)->shape.dim[1] - patches;
+    x = p->m->mean_pool ? pf_mean_rows(p->g, x, prefix, patches) : pf_take_rows(p->g, x, 0, 1);
+    x = norm(p, PF_FINAL, -1, x, weight(p, "%s.weight", name), weight(p, "%s.bias", name));
+    return at(p, PF_POOL, PF_FINAL, -1, PF_NONE, x);
+}
+
+pf_val pf_model_forward(const peft_model *m, pf_graph *g, pf_val images, pf_tap_fn fn, void *user)
+{
+    pass p = { m, g, fn, user };
+    char name[32];
+    pf_val x = embed(&p, images);
+    tap(&p, "embed", x);
+    for (int64_t l = 0; l < m->backbone->shape.depth; l++) {
+        x = block(&p, l, x);
+        snprintf(name, sizeof name, "block.%lld", (long long)l);
+        tap(&p, name, x);
+    }
+    x = pool(&p, x);
+    tap(&p, "feature", x);
+    return pf_head_forward(m, g, x);
+}

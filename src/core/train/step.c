@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * step.c -- one train step: forward, loss, backward (a walk over the compiled graph), clip, update. */
+#include <math.h>
+#include <string.h>
+#include <time.h>
+#include "core/train/trainer.h"
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+static peft_status check_labels(const peft_trainer *t, const peft_tensor *labels, int64_t n)
+{
+    char given[96];
+    int64_t classes = t->model->classes;
+    if (!labels) return pf_fail(PEFT_E_INVALID, "labels is NULL: expected a tensor");
+    if (t->loss.kind == PF_LOSS_BCE) {
+        if (labels->type != PEFT_F32 && labels->type != PEFT_F64)
+            return pf_fail(PEFT_E_DTYPE, "labels: given %s, expected f32 targets", pf_dtype_name(labels->type));
+        if (labels->ndim != 2 || labels->dim[0] != n || labels->dim[1] != classes)
+            return pf_fail(PEFT_E_SHAPE, "labels: given %s, expected [%lld, %lld]",
+                           pf_dims_text(given, sizeof given, labels->ndim, labels->dim), (long long)n, (long long)classes);
+        return PEFT_OK;
+    }
+    if (labels->type != PEFT_I64) return pf_fail(PEFT_E_DTYPE, "labels: given %s, expected i64", pf_dtype_name(labels->type));
+    if (labels->ndim != 1 || labels->dim[0] != n)
+        return pf_fail(PEFT_E_SHAPE, "labels: given %s, expected [%lld]", pf_dims_text(given, sizeof given, labels->ndim, labels->dim), (long long)n);
+    for (int64_t i = 0; i < n; i++) {
+        int64_t y = ((const int64_t *)labels->data)[i];
+        if (y < 0 || y >= classes)
+            return pf_fail(PEFT_E_INVALID, "labels[%lld]: given %lld, expected 0 to %lld", (long long)i, (long long)y, (long long)classes - 1);
+    }
+    return PEFT_OK;
+}
+
+/* data as pk_real: itself, or converted into room. */
+static const void *as_real(const peft_tensor *x, pk_real *room)
+{
+    if (x->type == PF_REAL) return x->data;
+    pf_to_real(room, x->data, x->type, peft_tensor_count(x));
+    return room;
+}
+
+static void keep_buffers(peft_trainer *t, bool restore)
+{
+    pk_real *at = t->saved_buffers;
+    for (size_t i = 0; i < t->model->buffers.count; i++) {
+        peft_tensor *b = &t->model->buffers.item[i]->value;
+        int64_t n = peft_tensor_count(b);
+        memcpy(restore ? b->data : at, restore ? at : b->data, (size_t)n * sizeof *at);
+        at += n;
+    }
+}
+
+static void run(peft_trainer *t, pf_compiled *net, const int64_t *ids, int64_t n)
+{
+    pf_exec *e = &net->exec;
+    e->run.accumulate = t->pending > 0;
+    e->run.step = (uint64_t)t->step;
+    if (!pf_cache_fetch(&t->cache, net, ids, n)) {
+        pf_exec_run(e, 0, e->g.prefix);
+        pf_cache_keep(&t->cache, net, ids, n);
+    }
+    pf_exec_run(e, e->g.prefix, e->g.nodes);
+}
+
+peft_status peft_trainer_backward(peft_trainer *t, const peft_tensor *images, const peft_tensor *labels, const int64_t *sample_ids)
+{
+    int64_t n;
+    pf_compiled *net;
+    if (!t) return pf_fail(PEFT_E_INVALID, "trainer is NULL");
+    PF_TRY(pf_check_images(t->model, images, t->batch, &n));
+    PF_TRY(check_labels(t, labels, n));
+    PF_TRY(pf_trainer_net(t, n, &net));
+    double start = now();
+    keep_buffers(t, false);
+    pf_exec_input(&net->exec, PF_IN_IMAGES, as_real(images, t->images));
+    if (t->loss.kind == PF_LOSS_CE) pf_exec_input(&net->exec, PF_IN_LABELS, labels->data);
+    else pf_exec_input(&net->exec, PF_IN_TARGETS, as_real(labels, t->targets));
+    run(t, net, sample_ids, n);
+    t->seconds = now() - start;
+    t->last_loss = pf_exec_data(&net->exec, net->loss)[0];
+    t->logits_view.dim[0] = n;
+    t->logits_view.data = pf_exec_data(&net->exec, net->logits);
+    if (!isfinite(t->last_loss)) {
+        keep_buffers(t, true);
+        t->pending = 0;
+        return pf_fail(PEFT_E_NONFINITE, "the loss is %s at step %lld: gradients dropped, nothing updated",
+                       isnan(t->last_loss) ? "NaN" : "infinite", (long long)t->step);
+    }
+    t->pending++;
+    t->samples += n;
+    return PEFT_OK;
+}
+
+/* In fixed pieces, so that the sum has the same bits for any number of threads. */
+enum { PIECE = 1 << 16 };
+typedef struct { peft_trainer *t; double gscale, lr; double c1, c2; const pf_slot *slot; } update_job;
+
+static double grad_norm(peft_trainer *t)
+{
+    double total = 0;
+    for (size_t i = 0; i < t->slots; i++)
+        for (int64_t at = 0; at < t->slot[i].count; at += PIECE) {
+            int64_t n = t->slot[i].count - at < PIECE ? t->slot[i].count - at : PIECE;
+            double sq;
+            t->ctx->kernels->sums(NULL, &sq, (const pk_real *)t->slot[i].p->grad.data + at, n);
+            total += sq;
+        }
+    return sqrt(total);
+}
+
+static void update_piece(void *arg, int64_t piece, int worker)
+{
+    const update_job *j = arg;
+    const pf_slot *s = j->slot;
+    const pf_optimizer *o = &j->t->opt;
+    int64_t at = piece * PIECE, n = s->count - at < PIECE ? s->count - at : PIECE;
+    pk_real *p = (pk_real *)s->p->value.data + at;
+    const pk_real *g = (const pk_real *)s->p->grad.data + at;
+    double lr = j->lr * s->lr_scale;
+    (void)worker;
+    if (o->adamw) j->t->ctx->kernels->adamw(p, s->m + at, s->v + at, g, n, j->gscale, lr, o->beta1, o->beta2, o->eps, s->weight_decay, j->c1, j->c2);
+    else j->t->ctx->kernels->sgd(p, s->m ? s->m + at : NULL, g, n, j->gscale, lr, o->momentum, s->weight_decay, o->nesterov, j->t->step == 0);
+}
+
+peft_status peft_trainer_update(peft_trainer *t)
+{
+    if (!t) return pf_fail(PEFT_E_INVALID, "trainer is NULL");
+    if (!t->pending) return pf_fail(PEFT_E_STATE, "update: no backward pass since the last one");
+    double start = now(), mean = 1.0 / (double)t->pending, norm = grad_norm(t) * mean;
+    t->pending = 0;
+    t->last_norm = norm;
+    if (!isfinite(norm)) {
+        keep_buffers(t, true);
+        return pf_fail(PEFT_E_NONFINITE, "the gradients hold NaN or Inf at step %lld: nothing updated", (long long)t->step);
+    }
+    update_job j = { .t = t, .gscale = mean, .lr = pf_schedule_lr(&t->schedule, t->step) };
+    if (t->opt.clip > 0 && norm > 0) j.gscale *= fmin(1, t->opt.clip / (norm + 1e-6));
+    j.c1 = 1 - pow(t->opt.beta1, (double)(t->step + 1));
+    j.c2 = 1 - pow(t->opt.beta2, (double)(t->step + 1));
+    for (size_t i = 0; i < t->slots; i++) {
+        j.slot = &t->slot[i];
+        pk_pool_run(t->team.pool, (j.slot->count + PIECE - 1) / PIECE, update_piece, &j);
+    }
+    t->last_lr = j.lr;
+    t->step++;
+    t->seconds += now() - start;
+    return PEFT_OK;
+}
+
+peft_status peft_trainer_step(peft_trainer *t, const peft_tensor *images, const peft_tensor *labels, const int64_t *sample_ids)
+{
+    PF_TRY(peft_trainer_backward(t, images, labels, sample_ids));
+    return t->pending >= t->accumulate ? peft_trainer_update(t) : PEFT_OK;
+}
+
+peft_status peft_trainer_evaluate(peft_trainer *t, const peft_tensor *images, peft_tensor *logits)
+{
+    int64_t n;
+    if (!t) return pf_fail(PEFT_E_INVALID, "trainer is NULL");
+    PF_TRY(pf_check_images(t->model, images, t->batch, &n));
+    PF_TRY(pf_check_logits(t->model, logits, n));
+    int64_t one = peft_tensor_count(images) / n;
+    if (images->data != t->images) pf_to_real(t->images, images->data, images->type, n * one);
+    memset(t->images + n * one, 0, (size_t)((t->batch - n) * one) * sizeof(pk_real));
+    pf_exec_input(&t->eval.exec, PF_IN_IMAGES, t->images);
+    pf_exec_run(&t->eval.exec, 0, t->eval.exec.g.nodes);
+    memcpy(logits->data, pf_exec_data(&t->eval.exec, t->eval.logits), (size_t)(n * t->model->classes) * sizeof(pk_real));
+    return PEFT_OK;
+}
+
+const peft_tensor *peft_trainer_logits(const peft_trainer *t) { return t && t->logits_view.data ? &t->logits_view : NULL; }
+
+double peft_trainer_get(const peft_trainer *t, const char *what)
+{
+    if (!t || !what) return NAN;
+    const struct { const char *name; double value; } facts[] = {
+        { "loss", t->last_loss }, { "lr", t->last_lr }, { "grad_norm", t->last_norm }, { "step", (double)t->step },
+        { "epoch", (double)t->epoch }, { "batch_in_epoch", (double)t->batch_in_epoch }, { "samples", (double)t->samples },
+        { "step_seconds", t->seconds }, { "planned_bytes", (double)pf_trainer_bytes(t) }, { "arena_bytes", (double)t->arena_bytes },
+        { "flops", (double)t->net[0].exec.flops }, { "cache_hits", (double)t->cache.hits } };
+    for (size_t i = 0; i < sizeof facts / sizeof *facts; i++) if (!strcmp(what, facts[i].name)) return facts[i].value;
+    return NAN;
+}
+
+void peft_trainer_describe(const peft_trainer *t, peft_text_fn fn, void *user)
+{
+    if (t && fn) pf_exec_describe(&t->net[0].exec, fn, user);
+}

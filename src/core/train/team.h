@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * team.h -- the threads of one session or trainer, and a model compiled for one batch size on them. */
+#ifndef PF_TEAM_H
+#define PF_TEAM_H
+#include "core/graph/exec.h"
+#include "core/graph/ops/loss.h"
+#include "core/model/model.h"
+
+typedef struct pf_team { peft_context *ctx; pk_pool *pool; int threads; } pf_team;
+peft_status pf_team_start(pf_team *t, peft_context *ctx, int64_t threads);          /* 0: the context's number */
+void        pf_team_stop(pf_team *t);
+
+/* images -> logits (-> loss -> gradients when loss is given). */
+typedef struct pf_compiled {
+    pf_exec exec;
+    int64_t batch;
+    pf_val logits, loss;
+    pf_val tap[16]; const char *tap_name[16]; int taps;      /* names are borrowed */
+} pf_compiled;
+
+typedef struct pf_compile_spec {
+    const peft_model *model;
+    const pf_team *team;
+    int64_t batch;
+    const pf_loss *loss;                 /* NULL: inference */
+    const char *taps;                    /* wanted taps, comma separated; NULL: none. Must outlive the result. */
+    unsigned flags;                      /* PF_PLAN_NAIVE */
+} pf_compile_spec;
+
+/* Compiled and planned, not yet bound to memory. */
+peft_status pf_compiled_create(pf_compiled *c, const pf_compile_spec *spec);
+void        pf_compiled_free(pf_compiled *c);
+/* "planned" or "naive" */
+peft_status pf_executor_parse(const char *name, unsigned *flags);
+
+/* images is [n,3,s,s] of the model's side with 1 <= n <= batch, and of a float type; writes n. */
+peft_status pf_check_images(const peft_model *m, const peft_tensor *images, int64_t batch, int64_t *n);
+/* out is [n,classes] */
+peft_status pf_check_logits(const peft_model *m, const peft_tensor *out, int64_t n);
+#endif

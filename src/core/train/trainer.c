@@ -1,0 +1,256 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * trainer.c -- a trainer's making and end: options, memory, compiled nets. */
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+#include "core/base/glob.h"
+#include "core/train/trainer.h"
+
+const pf_opt pf_trainer_options[] = {
+    { "batch", 'i', "4", 1, 65536, "largest number of samples a step" },
+    { "loss", 's', "ce", 0, 0, "ce, bce (mean over batch and classes) or bce_sum (sum over classes, mean over the batch)" },
+    { "label_smoothing", 'f', "0", 0, 1, "share of the target spread over all classes (ce)" },
+    { "class_weights", 's', "", 0, 0, "one number a class, separated by commas" },
+    { "weight_reduction", 's', "weights", 0, 0, "ce with class weights is divided by: weights (their sum) or batch" },
+    { "optimizer", 's', "adamw", 0, 0, "adamw or sgd" },
+    { "lr", 'f', "1e-3", 0, 1e6, "learning rate" },
+    { "weight_decay", 'f', "0", 0, 1e6, "on every trained tensor; see peft_trainer_group" },
+    { "beta1", 'f', "0.9", 0, 1, "adamw" }, { "beta2", 'f', "0.999", 0, 1, "adamw" }, { "eps", 'f', "1e-8", 0, 1, "adamw" },
+    { "momentum", 'f', "0.9", 0, 1, "sgd" }, { "nesterov", 'b', "false", 0, 0, "sgd" },
+    { "clip_norm", 'f', "0", 0, 1e12, "largest L2 norm of all gradients together; 0: off" },
+    { "accumulate", 'i', "1", 1, 1 << 20, "backward passes whose mean makes one update" },
+    { "schedule", 's', "constant", 0, 0, "constant, cosine, warmup_cosine, warmup_cosine_full_period or step" },
+    { "steps", 'i', "0", 0, 1e15, "length of the schedule in updates" },
+    { "warmup", 'i', "0", 0, 1e15, "updates of warm-up" },
+    { "start_lr", 'f', "0", 0, 1e6, "where warm-up starts" }, { "min_lr", 'f', "0", 0, 1e6, "where the cosine ends" },
+    { "decay_every", 'i', "1", 1, 1e15, "updates between decays of schedule step" },
+    { "decay", 'f', "0.1", 0, 1, "factor of each of them" },
+    { "steps_per_epoch", 'i', "0", 0, 1e15, "> 0: the rate changes with the epoch only" },
+    { "cache_features", 'i', "0", 0, 9e15, "bytes for the frozen prefix's results by sample id; 0: off" },
+    { "threads", 'i', "0", 0, 1024, "0: the context's number" },
+    { "executor", 's', "planned", 0, 0, "planned, or naive (for tests)" },
+    { 0 } };
+
+static double number(const peft_trainer *t, const char *name) { return pf_options_float(t->options, pf_trainer_options, name); }
+static int64_t whole(const peft_trainer *t, const char *name) { return pf_options_int(t->options, pf_trainer_options, name); }
+static const char *text(const peft_trainer *t, const char *name) { return pf_options_string(t->options, pf_trainer_options, name); }
+
+static peft_status read_weights(peft_trainer *t)
+{
+    const char *p = text(t, "class_weights");
+    int64_t classes = t->model->classes, n = 0;
+    if (!*p) return PEFT_OK;
+    t->class_weights = pf_alloc_zero(t->ctx, (size_t)classes * sizeof(pk_real));
+    if (!t->class_weights) return pf_nomem("class_weights", (size_t)classes * sizeof(pk_real));
+    for (p += strspn(p, "[ "); *p && *p != ']'; p += strspn(p, ", ")) {
+        char word[64];
+        double v;
+        size_t length = strcspn(p, ", ]");
+        if (length < sizeof word) memcpy(word, p, length);
+        word[length < sizeof word ? length : 0] = 0;
+        if (n >= classes || !pf_parse_float(word, &v) || !(v >= 0) || isinf(v)) { n = -1; break; }
+        t->class_weights[n++] = (pk_real)v;
+        p += length;
+    }
+    if (n != classes)
+        return pf_fail(PEFT_E_OPTION, "class_weights '%s': expected %lld numbers >= 0", text(t, "class_weights"), (long long)classes);
+    t->loss.ce.weight = t->loss.bce.weight = t->class_weights;
+    return PEFT_OK;
+}
+
+static peft_status read_loss(peft_trainer *t)
+{
+    const char *loss = text(t, "loss"), *reduction = text(t, "weight_reduction");
+    if (strcmp(loss, "ce") && strcmp(loss, "bce") && strcmp(loss, "bce_sum"))
+        return pf_fail(PEFT_E_OPTION, "loss: given '%s', expected ce, bce or bce_sum", loss);
+    if (strcmp(reduction, "weights") && strcmp(reduction, "batch"))
+        return pf_fail(PEFT_E_OPTION, "weight_reduction: given '%s', expected weights or batch", reduction);
+    t->loss.kind = strcmp(loss, "ce") ? PF_LOSS_BCE : PF_LOSS_CE;
+    t->loss.bce.sum_classes = !strcmp(loss, "bce_sum");
+    t->loss.ce.smoothing = number(t, "label_smoothing");
+    t->loss.ce.by_batch = !strcmp(reduction, "batch");
+    return read_weights(t);
+}
+
+static peft_status read_options(peft_trainer *t)
+{
+    const char *optimizer = text(t, "optimizer");
+    if (strcmp(optimizer, "adamw") && strcmp(optimizer, "sgd"))
+        return pf_fail(PEFT_E_OPTION, "optimizer: given '%s', expected adamw or sgd", optimizer);
+    t->opt = (pf_optimizer){ !strcmp(optimizer, "adamw"), whole(t, "nesterov"), number(t, "weight_decay"), number(t, "beta1"),
+                             number(t, "beta2"), number(t, "eps"), number(t, "momentum"), number(t, "clip_norm") };
+    t->schedule = (pf_schedule){ .lr = number(t, "lr"), .min_lr = number(t, "min_lr"), .start_lr = number(t, "start_lr"),
+                                 .steps = whole(t, "steps"), .warmup = whole(t, "warmup"), .decay_every = whole(t, "decay_every"),
+                                 .gamma = number(t, "decay"), .steps_per_epoch = whole(t, "steps_per_epoch") };
+    t->batch = whole(t, "batch");
+    t->accumulate = whole(t, "accumulate");
+    PF_TRY(pf_schedule_parse(text(t, "schedule"), &t->schedule.kind));
+    PF_TRY(pf_schedule_check(&t->schedule));
+    PF_TRY(pf_executor_parse(text(t, "executor"), &t->flags));
+    return read_loss(t);
+}
+
+int pf_optimizer_moments(const pf_optimizer *o) { return o->adamw ? 2 : o->momentum > 0; }
+
+/* One slab: for each parameter gradient and moments, then a copy of the model's buffers. */
+static peft_status take_slab(peft_trainer *t)
+{
+    int64_t scalars = peft_model_trainable_count(t->model), buffers = 0;
+    int moments = pf_optimizer_moments(&t->opt);
+    t->slots = peft_model_param_count(t->model);
+    if (!t->slots) return pf_fail(PEFT_E_STATE, "model: nothing to train; attach an adapter or give it a head (classes >= 1)");
+    for (size_t i = 0; i < t->model->buffers.count; i++) buffers += peft_tensor_count(&t->model->buffers.item[i]->value);
+    t->slab_bytes = (size_t)(scalars * (1 + moments) + buffers) * sizeof(pk_real);
+    t->slot = pf_alloc_zero(t->ctx, t->slots * sizeof *t->slot);
+    t->slab = pf_alloc_zero(t->ctx, t->slab_bytes);
+    if (!t->slot || !t->slab) return pf_nomem("gradients and moments", t->slab_bytes);
+    pk_real *at = t->slab;
+    for (size_t i = 0; i < t->slots; i++) {
+        pf_slot *s = &t->slot[i];
+        s->p = peft_model_param(t->model, i);
+        s->count = peft_tensor_count(&s->p->value);
+        s->lr_scale = 1;
+        s->weight_decay = t->opt.weight_decay;
+        if (s->p->grad.data) {
+            t->slots = i;
+            return pf_fail(PEFT_E_STATE, "parameter '%s': another trainer holds it", s->p->name);
+        }
+        s->p->grad.data = at;
+        at += s->count;
+        if (moments > 0) s->m = at, at += s->count;
+        if (moments > 1) s->v = at, at += s->count;
+    }
+    t->saved_buffers = at;
+    return PEFT_OK;
+}
+
+static pf_compile_spec spec_of(const peft_trainer *t, int64_t n, bool training)
+{
+    return (pf_compile_spec){ .model = t->model, .team = &t->team, .batch = n, .loss = training ? &t->loss : NULL, .flags = t->flags };
+}
+
+peft_status pf_trainer_net(peft_trainer *t, int64_t n, pf_compiled **out)
+{
+    for (int i = 0; i < t->nets; i++)
+        if (t->net[i].batch == n) {
+            *out = &t->net[i];
+            return PEFT_OK;
+        }
+    pf_compile_spec spec = spec_of(t, n, true);
+    pf_compiled made;
+    PF_TRY(pf_compiled_create(&made, &spec));
+    bool fits = pf_exec_bytes(&made.exec) <= t->arena_bytes;
+    peft_status s = pf_exec_bind(&made.exec, fits ? t->arena : NULL);
+    if (s) {
+        pf_compiled_free(&made);
+        return s;
+    }
+    if (t->nets == PF_NETS) pf_compiled_free(&t->net[--t->nets]);
+    t->net[t->nets] = made;
+    t->net[t->nets].exec.run.g = &t->net[t->nets].exec.g;
+    *out = &t->net[t->nets++];
+    return PEFT_OK;
+}
+
+static peft_status compile(peft_trainer *t)
+{
+    pf_compile_spec training = spec_of(t, t->batch, true), inference = spec_of(t, t->batch, false);
+    PF_TRY(pf_compiled_create(&t->net[0], &training));
+    t->nets = 1;
+    PF_TRY(pf_compiled_create(&t->eval, &inference));
+    size_t a = pf_exec_bytes(&t->net[0].exec), b = pf_exec_bytes(&t->eval.exec);
+    t->arena_bytes = a > b ? a : b;
+    t->arena = pf_alloc_zero(t->ctx, t->arena_bytes);
+    if (!t->arena) return pf_nomem("arena", t->arena_bytes);
+    PF_TRY(pf_exec_bind(&t->net[0].exec, t->arena));
+    PF_TRY(pf_exec_bind(&t->eval.exec, t->arena));
+    return pf_cache_create(&t->cache, &t->net[0], whole(t, "cache_features"));
+}
+
+static int64_t image_count(const peft_trainer *t) { int64_t s = t->model->backbone->shape.image; return 3 * s * s; }
+
+static peft_status take_batch(peft_trainer *t)
+{
+    int64_t classes = t->model->classes, side = t->model->backbone->shape.image;
+    bool ce = t->loss.kind == PF_LOSS_CE;
+    size_t images = (size_t)(t->batch * image_count(t)) * sizeof(pk_real), targets = (size_t)(t->batch * classes) * sizeof(pk_real);
+    t->images = pf_alloc_zero(t->ctx, images);
+    t->targets = pf_alloc_zero(t->ctx, targets);
+    t->labels = pf_alloc_zero(t->ctx, (size_t)t->batch * sizeof(int64_t));
+    t->ids = pf_alloc_zero(t->ctx, (size_t)t->batch * sizeof(int64_t));
+    if (!t->images || !t->targets || !t->labels || !t->ids) return pf_nomem("batch", images + targets);
+    t->image_view = (peft_tensor){ .ctx = t->ctx, .type = PF_REAL, .ndim = 4, .dim = { t->batch, 3, side, side }, .data = t->images };
+    t->label_view = (peft_tensor){ .ctx = t->ctx, .type = ce ? PEFT_I64 : PF_REAL, .ndim = ce ? 1 : 2,
+                                   .dim = { t->batch, ce ? 0 : classes }, .data = ce ? (void *)t->labels : (void *)t->targets };
+    t->logits_view = (peft_tensor){ .ctx = t->ctx, .type = PF_REAL, .ndim = 2, .dim = { 0, classes } };
+    return PEFT_OK;
+}
+
+size_t pf_trainer_bytes(const peft_trainer *t)
+{
+    size_t batch = (size_t)(t->batch * (image_count(t) + t->model->classes)) * sizeof(pk_real) + (size_t)t->batch * 2 * sizeof(int64_t);
+    return t->arena_bytes + t->slab_bytes + batch + pf_cache_bytes(&t->cache);
+}
+
+peft_status peft_trainer_create(peft_model *m, const peft_options *o, peft_trainer **out)
+{
+    if (!m || !out) return pf_fail(PEFT_E_INVALID, "%s is NULL: expected a pointer", m ? "out" : "model");
+    PF_TRY(pf_options_check(o, pf_trainer_options, NULL, "a trainer"));
+    peft_trainer *t = pf_alloc_zero(m->backbone->ctx, sizeof *t);
+    if (!t) return pf_nomem("trainer", sizeof *t);
+    t->ctx = m->backbone->ctx;
+    t->cache.ctx = t->ctx;
+    t->model = pf_model_retain(m);
+    atomic_fetch_add(&m->users, 1);
+    t->last_loss = t->last_norm = t->last_lr = NAN;
+    peft_status s = o ? pf_options_copy(o, &t->options) : PEFT_OK;
+    if (!s) s = read_options(t);
+    if (!s) s = pf_team_start(&t->team, t->ctx, whole(t, "threads"));
+    if (!s) s = take_slab(t);
+    if (!s) s = take_batch(t);
+    if (!s) s = compile(t);
+    if (s) peft_trainer_free(t);
+    else *out = t;
+    return s;
+}
+
+void peft_trainer_free(peft_trainer *t)
+{
+    if (!t) return;
+    peft_context *ctx = t->ctx;
+    peft_model *m = t->model;
+    for (size_t i = 0; t->slot && i < t->slots; i++) if (t->slot[i].p) t->slot[i].p->grad.data = NULL;
+    for (int i = 0; i < t->nets; i++) pf_compiled_free(&t->net[i]);
+    pf_compiled_free(&t->eval);
+    pf_team_stop(&t->team);
+    pf_cache_free(&t->cache);
+    void *const blocks[] = { t->arena, t->slab, t->slot, t->class_weights, t->images, t->targets, t->labels, t->ids };
+    for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++) pf_free(ctx, blocks[i]);
+    peft_options_free(t->options);
+    atomic_fetch_sub(&m->users, 1);
+    pf_free(ctx, t);
+    peft_model_free(m);
+}
+
+peft_status peft_trainer_option(size_t i, const char **name, const char **type, const char **fallback, const char **help)
+{
+    for (size_t k = 0; k <= i; k++)
+        if (!pf_trainer_options[k].name) return pf_fail(PEFT_E_NOTFOUND, "trainer option %zu: there are %zu", i, k);
+    pf_option_row(&pf_trainer_options[i], name, type, fallback, help);
+    return PEFT_OK;
+}
+
+peft_status peft_trainer_group(peft_trainer *t, const char *pattern, double lr_scale, double weight_decay)
+{
+    int matched = 0;
+    if (!t || !pattern) return pf_fail(PEFT_E_INVALID, "%s is NULL: expected a pointer", t ? "pattern" : "trainer");
+    if (!(lr_scale >= 0) || !(weight_decay >= 0) || isinf(lr_scale) || isinf(weight_decay))
+        return pf_fail(PEFT_E_INVALID, "lr_scale and weight_decay: expected finite numbers >= 0");
+    for (size_t i = 0; i < t->slots; i++) {
+        if (!pf_glob(pattern, t->slot[i].p->name)) continue;
+        t->slot[i].lr_scale = lr_scale;
+        t->slot[i].weight_decay = weight_decay;
+        matched++;
+    }
+    return matched ? PEFT_OK : pf_fail(PEFT_E_NOTFOUND, "pattern '%s': no trained parameter has such a name", pattern);
+}

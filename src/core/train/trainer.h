@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * trainer.h -- the trainer inside. */
+#ifndef PF_TRAINER_H
+#define PF_TRAINER_H
+#include <peft/trainer.h>
+#include "core/train/cache.h"
+#include "core/train/schedule.h"
+
+enum { PF_NETS = 4 };                    /* batch sizes kept compiled at once */
+
+typedef struct pf_optimizer {
+    bool adamw, nesterov;
+    double weight_decay, beta1, beta2, eps, momentum, clip;
+} pf_optimizer;
+
+/* A trained tensor as the optimiser sees it. */
+typedef struct pf_slot { pf_param *p; int64_t count; pk_real *m, *v; double lr_scale, weight_decay; } pf_slot;
+
+struct peft_trainer {
+    peft_model *model;
+    peft_context *ctx;
+    peft_options *options;
+    pf_team team;
+    pf_loss loss;
+    pk_real *class_weights;
+    pf_optimizer opt;
+    pf_schedule schedule;
+    int64_t batch, accumulate;
+    unsigned flags;
+
+    pf_slot *slot; size_t slots;
+    pk_real *slab; size_t slab_bytes;    /* gradients, moments, copy of the buffers */
+    pk_real *saved_buffers;
+    pf_compiled net[PF_NETS]; int nets;  /* training, net[0] for the full batch */
+    pf_compiled eval;
+    void *arena; size_t arena_bytes;     /* shared by all of them: one runs at a time */
+    pf_cache cache;
+    pk_real *images, *targets;           /* a batch as fit hands it out or as converted */
+    int64_t *labels, *ids;
+    peft_tensor image_view, label_view, logits_view;
+
+    int64_t step, epoch, batch_in_epoch, samples, pending;       /* pending: backward passes not yet used by update */
+    double last_loss, last_norm, last_lr, seconds;
+};
+
+extern const pf_opt pf_trainer_options[];
+peft_status pf_trainer_net(peft_trainer *t, int64_t n, pf_compiled **out);       /* the net for a batch of n */
+size_t      pf_trainer_bytes(const peft_trainer *t);
+/* moments the optimiser keeps per parameter: 2, 1 or 0 */
+int         pf_optimizer_moments(const pf_optimizer *o);
+#endif

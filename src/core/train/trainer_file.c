@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * trainer_file.c -- the whole training state in one file: parameters, moments, gradients of an unfinished accumulation,
+ * buffers, counters, and the options they belong to. */
+#include <stdio.h>
+#include <string.h>
+#include "core/model/state.h"
+#include "core/train/trainer.h"
+
+static const struct { const char *key; size_t offset; } counter[] = {
+    { "libpeft.step", offsetof(struct peft_trainer, step) }, { "libpeft.epoch", offsetof(struct peft_trainer, epoch) },
+    { "libpeft.batch_in_epoch", offsetof(struct peft_trainer, batch_in_epoch) },
+    { "libpeft.samples", offsetof(struct peft_trainer, samples) }, { "libpeft.pending", offsetof(struct peft_trainer, pending) } };
+#define COUNTERS (sizeof counter / sizeof *counter)
+
+/* What must be equal for a state to fit: trainer options without those that change no number, model and adapters. */
+static peft_status recipe(const peft_trainer *t, char *text, size_t room)
+{
+    char part[PF_META_MAX];
+    size_t used = 0;
+    text[0] = 0;
+    for (size_t i = 0; pf_trainer_options[i].name; i++) {
+        static const char *const free_to_change[] = { "threads", "executor", "cache_features" };
+        const char *name = pf_trainer_options[i].name;
+        bool skip = false;
+        for (size_t k = 0; k < 3; k++) skip |= !strcmp(name, free_to_change[k]);
+        const char *value = pf_options_string(t->options, pf_trainer_options, name);
+        if (skip) continue;
+        used += (size_t)snprintf(text + used, room - used, "%s=%s;", name, value);
+        if (used >= room) return pf_fail(PEFT_E_OPTION, "option '%s': too long to be saved", name);
+    }
+    for (size_t i = 0; i <= t->model->adapters; i++) {
+        bool model = i == t->model->adapters;
+        PF_TRY(pf_options_write(model ? t->model->options : t->model->adapter[i]->options, part, sizeof part));
+        used += (size_t)snprintf(text + used, room - used, "%s(%s);", model ? "model" : t->model->adapter[i]->method->name, part);
+        if (used >= room) return pf_fail(PEFT_E_OPTION, "options: too long to be saved");
+    }
+    for (size_t i = 0; i < t->slots; i++) {
+        const pf_slot *s = &t->slot[i];
+        if (s->lr_scale == 1 && s->weight_decay == t->opt.weight_decay) continue;
+        char a[32], b[32];
+        pf_print_float(a, sizeof a, s->lr_scale);
+        pf_print_float(b, sizeof b, s->weight_decay);
+        used += (size_t)snprintf(text + used, room - used, "group %s %s %s;", s->p->name, a, b);
+        if (used >= room) return pf_fail(PEFT_E_OPTION, "groups: too many to be saved");
+    }
+    return PEFT_OK;
+}
+
+/* Visits every tensor of the state with its name in the file. */
+typedef peft_status (*tensor_fn)(void *user, const char *name, peft_tensor *t);
+static peft_status each(const peft_trainer *t, tensor_fn fn, void *user)
+{
+    char name[160];
+    for (size_t i = 0; i < t->slots; i++) {
+        const pf_slot *s = &t->slot[i];
+        const struct { const char *prefix; void *data; } parts[] = {
+            { "param.", s->p->value.data }, { "moment1.", s->m }, { "moment2.", s->v },
+            { "grad.", t->pending ? s->p->grad.data : NULL } };
+        for (size_t k = 0; k < sizeof parts / sizeof *parts; k++) {
+            if (!parts[k].data) continue;
+            peft_tensor view = s->p->value;
+            view.data = parts[k].data;
+            snprintf(name, sizeof name, "%s%s", parts[k].prefix, s->p->name);
+            PF_TRY(fn(user, name, &view));
+        }
+    }
+    for (size_t i = 0; i < t->model->buffers.count; i++) {
+        snprintf(name, sizeof name, "buffer.%s", t->model->buffers.item[i]->name);
+        PF_TRY(fn(user, name, &t->model->buffers.item[i]->value));
+    }
+    return PEFT_OK;
+}
+
+static peft_status write_one(void *user, const char *name, peft_tensor *t)
+{
+    return pf_st_out_tensor(user, name, t->type, t->ndim, t->dim, t->data);
+}
+
+static peft_status fill(const peft_trainer *t, pf_st_out *o)
+{
+    char text[2 * PF_META_MAX];
+    PF_TRY(pf_meta_write(o, "trainer", t->model->backbone));
+    PF_TRY(recipe(t, text, sizeof text));
+    PF_TRY(pf_st_out_meta(o, "libpeft.recipe", text));
+    for (size_t i = 0; i < COUNTERS; i++)
+        PF_TRY(pf_meta_number(o, counter[i].key, *(const int64_t *)((const char *)t + counter[i].offset)));
+    snprintf(text, sizeof text, "%llu", (unsigned long long)t->ctx->seed);
+    PF_TRY(pf_st_out_meta(o, "libpeft.seed", text));
+    return each(t, write_one, o);
+}
+
+peft_status peft_trainer_save(const peft_trainer *t, const char *path)
+{
+    pf_st_out *o;
+    if (!t || !path) return pf_fail(PEFT_E_INVALID, "%s is NULL: expected a pointer", t ? "path" : "trainer");
+    PF_TRY(pf_st_out_create(t->ctx, &o));
+    peft_status s = fill(t, o);
+    if (!s) s = pf_st_out_write(o, path);
+    pf_st_out_free(o);
+    return s ? pf_within(s, "%s", path) : PEFT_OK;
+}
+
+/* First all tensors are checked, then all are copied: a file that does not fit changes nothing. */
+typedef struct { const pf_st *st; size_t seen; bool copy; } reader;
+
+static peft_status read_one(void *user, const char *name, peft_tensor *t)
+{
+    reader *r = user;
+    const pf_st_tensor *from = pf_st_find(r->st, name);
+    if (!from) return pf_fail(PEFT_E_FORMAT, "tensor '%s' is missing", name);
+    if (from->type != t->type || from->ndim != t->ndim || memcmp(from->dim, t->dim, sizeof(int64_t) * (size_t)t->ndim))
+        return pf_fail(PEFT_E_MISMATCH, "tensor '%s' has another type or other extents than the model's", name);
+    if (r->copy) memcpy(t->data, from->data, from->bytes);
+    r->seen++;
+    return PEFT_OK;
+}
+
+static peft_status restore(peft_trainer *t, const pf_st *st)
+{
+    char text[2 * PF_META_MAX];
+    const char *saved;
+    int64_t value[COUNTERS], pending = t->pending;
+    reader check = { st, 0, false }, copy = { st, 0, true };
+    PF_TRY(pf_meta_check(st, "trainer", t->model->backbone));
+    PF_TRY(recipe(t, text, sizeof text));
+    PF_TRY(pf_meta_text(st, "libpeft.recipe", &saved));
+    if (strcmp(saved, text)) return pf_fail(PEFT_E_MISMATCH, "the state was saved with [%.400s], the trainer has [%.400s]", saved, text);
+    for (size_t i = 0; i < COUNTERS; i++) {
+        PF_TRY(pf_meta_int(st, counter[i].key, &value[i]));
+        if (value[i] < 0) return pf_fail(PEFT_E_FORMAT, "metadata entry '%s': expected 0 or more", counter[i].key);
+    }
+    t->pending = value[COUNTERS - 1];
+    peft_status s = each(t, read_one, &check);
+    if (!s && check.seen != pf_st_count(st)) s = pf_fail(PEFT_E_FORMAT, "%zu tensors, expected %zu", pf_st_count(st), check.seen);
+    if (!s) s = each(t, read_one, &copy);
+    if (s) {
+        t->pending = pending;
+        return s;
+    }
+    for (size_t i = 0; i < COUNTERS; i++) *(int64_t *)((char *)t + counter[i].offset) = value[i];
+    return PEFT_OK;
+}
+
+peft_status peft_trainer_restore(peft_trainer *t, const char *path)
+{
+    pf_st *st;
+    if (!t || !path) return pf_fail(PEFT_E_INVALID, "%s is NULL: expected a pointer", t ? "path" : "trainer");
+    PF_TRY(pf_st_open(t->ctx, path, &st));
+    peft_status s = restore(t, st);
+    pf_st_close(st);
+    return s ? pf_within(s, "%s", path) : PEFT_OK;
+}

@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * dataset.h -- a data set inside: files or one array of images, or a part of another set. */
+#ifndef IO_DATASET_H
+#define IO_DATASET_H
+#include "io/image.h"
+
+typedef struct io_strings { char **item; int64_t count, room; } io_strings;
+peft_status io_strings_add(io_strings *list, char *owned);    /* owned NULL (no memory) is a failure too */
+void        io_strings_sort(io_strings *list, bool unique);   /* bytewise */
+void        io_strings_clear(io_strings *list);
+
+struct peft_dataset {
+    atomic_int refs;
+    int64_t count, classes;
+    int64_t *label;                                           /* [count]; NULL: multi-label */
+    uint8_t *target;                                          /* [count, classes] of 0 and 1; NULL: single label */
+    io_strings class_names, names;                            /* a part has no names of its own */
+    uint8_t *images;                                          /* [count, height, width, channels]; NULL: files */
+    int64_t width, height;
+    int channels, depth;
+    peft_dataset *root;                                       /* of a part: the opened set, and which of its samples */
+    int64_t *index;
+};
+
+peft_status io_dataset_new(peft_dataset **out);
+peft_dataset *io_dataset_retain(peft_dataset *d);
+peft_status io_number_classes(peft_dataset *d);               /* class_names "0".."classes-1" */
+/* The labels' largest + 1, and not less than classes; PEFT_E_FORMAT (naming where) for more than 2^20. */
+peft_status io_count_classes(const int64_t *label, int64_t count, const char *where, int64_t *classes);
+#endif

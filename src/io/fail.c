@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * fail.c -- messages and memory. */
+#include "io/io.h"
+#include <stdarg.h>
+#include <stdio.h>
+
+peft_status io_fail(peft_status s, const char *format, ...)
+{
+    char message[512];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(message, sizeof message, format, args);
+    va_end(args);
+    return peft_set_error(s, message);
+}
+
+peft_status io_nomem(const char *what) { return io_fail(PEFT_E_NOMEM, "%s: out of memory", what); }
+
+peft_status io_fail_in(peft_status s, const char *name)
+{
+    char message[400];
+    snprintf(message, sizeof message, "%s", peft_last_error());
+    return io_fail(s, "%s: %s", name, message);
+}
+
+void *io_alloc(int64_t count, size_t size)
+{
+    int64_t bytes;
+    if (count < 0 || size > INT32_MAX || __builtin_mul_overflow(count, (int64_t)size, &bytes)) return NULL;
+    return calloc(1, bytes ? (size_t)bytes : 1);
+}
+
+char *io_join(const char *a, const char *b)
+{
+    size_t n = strlen(a), m = strlen(b);
+    char *s = malloc(n + m + 1);
+    if (!s) return NULL;
+    memcpy(s, a, n);
+    memcpy(s + n, b, m + 1);
+    return s;
+}

@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * io.h -- what every file of libpeft-io shares: failing, allocating, reading and writing files, option texts. */
+#ifndef IO_IO_H
+#define IO_IO_H
+#include <peft/io.h>
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* Leaves the formatted message for peft_last_error() and returns s. */
+__attribute__((format(printf, 2, 3))) peft_status io_fail(peft_status s, const char *format, ...);
+peft_status io_nomem(const char *what);
+/* Prefixes the last message with "name: " and returns s, so that a failure says which file it was. */
+peft_status io_fail_in(peft_status s, const char *name);
+
+/* count * size zeroed bytes (at least one), NULL where that overflows or memory is short; freed with free(). */
+void *io_alloc(int64_t count, size_t size);
+/* A copy of a followed by b; NULL: no memory. */
+char *io_join(const char *a, const char *b);
+
+/* The whole of a regular file, with one 0 byte after it; PEFT_E_UNSUPPORTED when it has more than limit bytes. */
+peft_status io_read_file(const char *path, int64_t limit, uint8_t **data, size_t *size);
+/* Temporary file in the same folder, fsync, rename, fsync of the folder. */
+peft_status io_write_file(const char *path, const void *data, size_t size);
+
+/* A table of settings; it ends with a NULL name. The value lies at offset in the caller's struct and is
+ * 'i' int64_t, 'b' bool, 'f' double, '2' double[2] rising, '3' double[3], 'c' int (an index in choices "a|b|c").
+ * Numbers lie in lo..hi (lo == hi: unbounded). */
+typedef struct io_key { const char *name; char type; size_t offset; double lo, hi; const char *choices; } io_key;
+/* Overwrites in values what text (NULL: nothing) sets; who begins the messages. */
+peft_status io_spec_parse(const io_key *keys, const char *text, const char *who, void *values);
+/* "name=value,..." of all keys, exact and in the C locale; the caller frees *text. */
+peft_status io_spec_print(const io_key *keys, const void *values, char **text);
+/* The index of word in "a|b|c", -1: none. */
+int io_choice(const char *choices, const char *word, size_t length);
+bool io_parse_int(const char *s, size_t length, int64_t *out);
+
+static inline void io_retain(atomic_int *refs) { atomic_fetch_add_explicit(refs, 1, memory_order_relaxed); }
+static inline bool io_release(atomic_int *refs)                               /* true: that was the last one */
+{
+    return atomic_fetch_sub_explicit(refs, 1, memory_order_acq_rel) == 1;
+}
+#endif

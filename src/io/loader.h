@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * loader.h -- a loader inside: what a batch is, the cache of decoded images, the queue that prepares batches ahead. */
+#ifndef IO_LOADER_H
+#define IO_LOADER_H
+#include "io/dataset.h"
+#include "io/transform.h"
+#include <pthread.h>
+
+/* Decoded images by sample, as many as fit under the limit; the first come stay. */
+typedef struct io_cache { pthread_mutex_t lock; peft_image **image; int64_t count, limit, used; } io_cache;
+peft_status io_cache_begin(io_cache *c, int64_t count, int64_t limit);
+void        io_cache_end(io_cache *c);
+/* The image of sample i of d, from the cache or loaded (and then kept if there is room); the caller's reference. */
+peft_status io_cache_load(io_cache *c, const peft_dataset *d, int64_t i, peft_image **out);
+
+/* A batch in the making. Everything but next, done, status and message is written only while it is idle. */
+typedef struct io_batch {
+    int64_t epoch, number, count, *sample;                    /* sample [batch]: indices in the data set */
+    float *images;                                            /* [batch, 3, size, size] */
+    int64_t next, done, failed;                               /* handed out, finished, the lowest that failed */
+    peft_status status;
+    char message[512];
+} io_batch;
+
+typedef struct io_loader_options {
+    int64_t batch, seed, threads, cache;
+    bool shuffle, drop_last, train;
+} io_loader_options;
+
+struct peft_loader {
+    peft_dataset *data;
+    peft_transform *transform;
+    io_loader_options o;
+    io_cache cache;
+    int64_t floats;                                           /* of one image: 3 * size * size */
+    int64_t epoch, batch;                                     /* where peft_loader_next goes on */
+    int64_t order_epoch, *order;                              /* of the samples in that epoch; -1: none yet */
+    /* Batches slot[first], slot[first + 1], ... (cyclic) are `queued` consecutive ones; only the caller's thread
+     * changes the queue, and only under the lock. */
+    pthread_mutex_t lock;
+    pthread_cond_t work, finished;
+    io_batch *slot;
+    int64_t slots, first, queued, started;                    /* started: threads running */
+    pthread_t *thread;
+    bool stop;
+};
+
+/* Fills b with the batch that comes at (epoch, number): which samples, nothing done yet. */
+void        io_batch_plan(peft_loader *l, int64_t epoch, int64_t number, io_batch *b);
+peft_status io_queue_begin(peft_loader *l);
+void        io_queue_end(peft_loader *l);
+/* The finished batch (epoch, number), 0 <= number < batches; io_queue_done gives its place back and plans ahead. */
+peft_status io_queue_get(peft_loader *l, int64_t epoch, int64_t number, io_batch **out);
+void        io_queue_done(peft_loader *l);
+#endif

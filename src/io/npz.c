@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * npz.c -- data sets from a MedMNIST file: a zip of arrays, <split>_images and <split>_labels. */
+#include "io/dataset.h"
+#include "io/npy.h"
+#include <stdio.h>
+#include <zip.h>
+
+static const char *const split_names[] = { "train", "val", "test" };
+enum { SPLITS = 3, MOST_ENTRIES = 64, MOST_RATIO = 200 };
+#define MOST_BYTES (8ll << 30)
+
+static peft_status check_entry(const zip_stat_t *st)
+{
+    zip_uint64_t need = ZIP_STAT_SIZE | ZIP_STAT_COMP_SIZE;
+    if ((st->valid & need) != need) return io_fail(PEFT_E_FORMAT, "size unknown");
+    if (st->size > MOST_BYTES || (st->size > 1 << 20 && st->size / MOST_RATIO > st->comp_size))
+        return io_fail(PEFT_E_UNSUPPORTED, "%llu bytes from %llu, the limits are %lld and %d times",
+                       (unsigned long long)st->size, (unsigned long long)st->comp_size, MOST_BYTES, MOST_RATIO);
+    return PEFT_OK;
+}
+
+/* Reading on to the end makes libzip compare the checksum. */
+static bool read_all(zip_file_t *f, uint8_t *data, zip_uint64_t size)
+{
+    uint8_t beyond;
+    for (zip_uint64_t at = 0; at < size;) {
+        zip_int64_t n = zip_fread(f, data + at, size - at);
+        if (n <= 0) return false;
+        at += (zip_uint64_t)n;
+    }
+    return zip_fread(f, &beyond, 1) == 0;
+}
+
+static peft_status read_entry(zip_t *z, zip_uint64_t index, uint8_t **data, io_npy *array)
+{
+    zip_stat_t st;
+    if (zip_stat_index(z, index, 0, &st)) return io_fail(PEFT_E_FORMAT, "%s", zip_strerror(z));
+    peft_status s = check_entry(&st);
+    if (s) return s;
+    zip_file_t *f = zip_fopen_index(z, index, 0);
+    if (!f) return io_fail(PEFT_E_FORMAT, "%s", zip_strerror(z));
+    uint8_t *d = malloc(st.size ? st.size : 1);
+    if (!d) s = io_nomem("array");
+    else if (!read_all(f, d, st.size)) s = io_fail(PEFT_E_FORMAT, "the compressed data are broken");
+    else s = io_npy_parse(d, st.size, array);
+    zip_fclose(f);
+    if (s) free(d);
+    else *data = d;
+    return s;
+}
+
+/* <split>_<what>.npy; PEFT_E_NOTFOUND where there is none. *data is the caller's. */
+static peft_status read_array(zip_t *z, const char *split, const char *what, uint8_t **data, io_npy *array)
+{
+    char name[40];
+    snprintf(name, sizeof name, "%s_%s.npy", split, what);
+    zip_int64_t index = zip_name_locate(z, name, 0);
+    if (index < 0) return io_fail(PEFT_E_NOTFOUND, "no array '%s'", name);
+    peft_status s = read_entry(z, (zip_uint64_t)index, data, array);
+    return s ? io_fail_in(s, name) : PEFT_OK;
+}
+
+static peft_status read_images(zip_t *z, const char *split, peft_dataset *d)
+{
+    io_npy a;
+    uint8_t *file;
+    peft_status s = read_array(z, split, "images", &file, &a);
+    if (s) return s;
+    bool shape = a.ndim == 3 || (a.ndim == 4 && a.dim[3] == 3);
+    if (!shape || a.kind != 'u' || a.bytes > 2 || !a.count) {
+        free(file);
+        return io_fail(PEFT_E_UNSUPPORTED, "%s_images: expected u8 or u16 of [n,h,w] or [n,h,w,3]", split);
+    }
+    memmove(file, a.data, (size_t)a.count * (size_t)a.bytes); /* over the header: the array keeps the allocation */
+    d->images = file;
+    d->count = a.dim[0];
+    d->height = a.dim[1];
+    d->width = a.dim[2];
+    d->channels = a.ndim == 4 ? 3 : 1;
+    d->depth = 8 * a.bytes;
+    return PEFT_OK;
+}
+
+/* The numbers of a [n], [n,1] (*width 1) or [n,C] array as int64. */
+static peft_status read_labels(zip_t *z, const char *split, int64_t **label, int64_t *count, int64_t *width)
+{
+    io_npy a;
+    uint8_t *file;
+    peft_status s = read_array(z, split, "labels", &file, &a);
+    if (s) return s;
+    int64_t *v = io_alloc(a.count, sizeof *v);
+    if (!v) s = io_nomem("labels");
+    if (!s && (a.ndim > 2 || (a.ndim == 2 && a.dim[1] < 1)))
+        s = io_fail(PEFT_E_UNSUPPORTED, "%s_labels: expected [n], [n,1] or [n,C]", split);
+    for (int64_t i = 0; i < a.count && !s; i++)
+        if (!io_npy_int(&a, i, &v[i])) s = io_fail(PEFT_E_FORMAT, "%s_labels: a label is out of range", split);
+    free(file);
+    if (s) {
+        free(v);
+        return s;
+    }
+    *label = v;
+    *count = a.dim[0];
+    *width = a.ndim == 2 ? a.dim[1] : 1;
+    return PEFT_OK;
+}
+
+static peft_status take_targets(peft_dataset *d, const int64_t *v, int64_t width, const char *split)
+{
+    d->classes = width;
+    if (!(d->target = io_alloc(d->count * width, 1))) return io_nomem("labels");
+    for (int64_t i = 0; i < d->count * width; i++) {
+        if (v[i] != 0 && v[i] != 1) return io_fail(PEFT_E_FORMAT, "%s_labels: several columns, but not 0 or 1", split);
+        d->target[i] = (uint8_t)v[i];
+    }
+    return PEFT_OK;
+}
+
+/* The split's own labels; the other splits only tell how many classes there are. */
+static peft_status use_labels(zip_t *z, const char *split, bool own, peft_dataset *d)
+{
+    int64_t *v, count, width;
+    peft_status s = read_labels(z, split, &v, &count, &width);
+    if (s) return s;
+    if (own && count != d->count)
+        s = io_fail(PEFT_E_SHAPE, "%s: %lld labels for %lld images", split, (long long)count, (long long)d->count);
+    else if (width > 1)
+        s = own ? take_targets(d, v, width, split) : PEFT_OK;
+    else
+        s = io_count_classes(v, count, split, &d->classes);
+    if (!s && own && width == 1) d->label = v;
+    else free(v);
+    return s;
+}
+
+static peft_status name_samples(peft_dataset *d, const char *split)
+{
+    peft_status s = PEFT_OK;
+    for (int64_t i = 0; i < d->count && !s; i++) {
+        char text[40];
+        snprintf(text, sizeof text, "%s/%lld", split, (long long)i);
+        s = io_strings_add(&d->names, strdup(text));
+    }
+    return s;
+}
+
+static peft_status fill(zip_t *z, const char *split, peft_dataset *d)
+{
+    if (zip_get_num_entries(z, 0) > MOST_ENTRIES)
+        return io_fail(PEFT_E_UNSUPPORTED, "%lld entries, the limit is %d", (long long)zip_get_num_entries(z, 0),
+                       MOST_ENTRIES);
+    peft_status s = read_images(z, split, d);
+    if (!s) s = use_labels(z, split, true, d);
+    for (int i = 0; i < SPLITS && !s && d->label; i++) {
+        if (!strcmp(split, split_names[i])) continue;
+        s = use_labels(z, split_names[i], false, d);
+        if (s == PEFT_E_NOTFOUND) s = PEFT_OK;
+    }
+    if (!s) s = io_number_classes(d);
+    return s ? s : name_samples(d, split);
+}
+
+static peft_status open_zip(const char *path, zip_t **out)
+{
+    int code;
+    *out = zip_open(path, ZIP_RDONLY, &code);
+    if (*out) return PEFT_OK;
+    zip_error_t error;
+    zip_error_init_with_code(&error, code);
+    peft_status s = io_fail(code == ZIP_ER_OPEN || code == ZIP_ER_NOENT || code == ZIP_ER_READ ? PEFT_E_IO
+                            : code == ZIP_ER_MEMORY ? PEFT_E_NOMEM : PEFT_E_FORMAT, "%s: %s", path,
+                            zip_error_strerror(&error));
+    zip_error_fini(&error);
+    return s;
+}
+
+peft_status peft_dataset_open_npz(const char *path, const char *split, peft_dataset **out)
+{
+    peft_dataset *d;
+    zip_t *z;
+    if (!path || !split || !out)
+        return io_fail(PEFT_E_INVALID, "data set: %s is NULL", !path ? "path" : !split ? "split" : "out");
+    if (strcmp(split, "train") && strcmp(split, "val") && strcmp(split, "test"))
+        return io_fail(PEFT_E_INVALID, "data set: split '%.40s', expected train, val or test", split);
+    peft_status s = open_zip(path, &z);
+    if (s) return s;
+    if (!(s = io_dataset_new(&d))) {
+        s = fill(z, split, d);
+        if (s) {
+            io_fail_in(s, path);
+            peft_dataset_free(d);
+        } else *out = d;
+    }
+    zip_discard(z);
+    return s;
+}

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * png.c -- PNG through libspng: limits before decoding, every checksum, everything up to the end chunk. */
+#include "io/image.h"
+#include <spng.h>
+
+static peft_status png_failed(int e)
+{
+    return io_fail(e == SPNG_EMEM ? PEFT_E_NOMEM : PEFT_E_FORMAT, "PNG: %s", spng_strerror(e));
+}
+
+/* How libspng hands us the pixels: channels as stored (alpha too) except for palettes and greys below 8 bits. */
+typedef struct layout { int format, stored, channels, depth; } layout;
+
+static layout layout_of(const struct spng_ihdr *h)
+{
+    int depth = h->bit_depth == 16 ? 16 : 8;
+    switch (h->color_type) {
+    case SPNG_COLOR_TYPE_GRAYSCALE: return (layout){ depth == 16 ? SPNG_FMT_PNG : SPNG_FMT_G8, 1, 1, depth };
+    case SPNG_COLOR_TYPE_INDEXED: return (layout){ SPNG_FMT_RGB8, 3, 3, 8 };
+    case SPNG_COLOR_TYPE_GRAYSCALE_ALPHA: return (layout){ SPNG_FMT_PNG, 2, 1, depth };
+    case SPNG_COLOR_TYPE_TRUECOLOR: return (layout){ SPNG_FMT_PNG, 3, 3, depth };
+    default: return (layout){ SPNG_FMT_PNG, 4, 3, depth };
+    }
+}
+
+/* from [pixels, stored] to [pixels, channels], both in bytes. */
+static void drop_alpha(const uint8_t *from, uint8_t *to, size_t pixels, size_t stored, size_t channels)
+{
+    for (size_t i = 0; i < pixels; i++, from += stored, to += channels) memcpy(to, from, channels);
+}
+
+static peft_status decode_pixels(spng_ctx *ctx, const layout *l, peft_image *im)
+{
+    size_t sample = (size_t)l->depth / 8, pixels = (size_t)(im->width * im->height), want, wide = sample * l->stored;
+    uint8_t *buffer = (uint8_t *)im->pixels;
+    int e = spng_decoded_image_size(ctx, l->format, &want);
+    if (e) return png_failed(e);
+    if (want != pixels * wide)
+        return io_fail(PEFT_E_INTERNAL, "PNG: %zu bytes to decode, expected %zu", want, pixels * wide);
+    if (l->stored != l->channels && !(buffer = malloc(want))) return io_nomem("PNG");
+    e = spng_decode_image(ctx, buffer, want, l->format, 0);
+    if (!e) e = spng_decode_chunks(ctx);                                      /* what follows the pixels, to IEND */
+    if (buffer != (uint8_t *)im->pixels) {
+        if (!e) drop_alpha(buffer, (uint8_t *)im->pixels, pixels, wide, sample * l->channels);
+        free(buffer);
+    }
+    return e ? png_failed(e) : PEFT_OK;
+}
+
+static peft_status decode_with(spng_ctx *ctx, const uint8_t *data, size_t size, const io_limits *limits,
+                               peft_image **out)
+{
+    struct spng_ihdr h;
+    peft_image *im;
+    size_t chunk = 64 << 20;
+    int e = spng_set_crc_action(ctx, SPNG_CRC_ERROR, SPNG_CRC_ERROR);
+    if (!e) e = spng_set_image_limits(ctx, INT32_MAX, INT32_MAX);             /* ours below give the better message */
+    if (!e) e = spng_set_chunk_limits(ctx, chunk, chunk);
+    if (!e) e = spng_set_png_buffer(ctx, data, size);
+    if (!e) e = spng_get_ihdr(ctx, &h);
+    if (e) return png_failed(e);
+    layout l = layout_of(&h);
+    peft_status s = io_check_limits(limits, h.width, h.height, l.stored, l.depth);
+    if (s) return s;
+    /* Deflate shrinks at most 1032 times: no need to allocate for pixels that cannot be there. */
+    int stored = h.color_type == SPNG_COLOR_TYPE_INDEXED ? 1 : l.stored;
+    if ((double)h.width * h.height * stored * h.bit_depth / 8 > 1040.0 * (double)size)
+        return io_fail(PEFT_E_FORMAT, "PNG: %zu bytes cannot hold %u x %u pixels", size, h.width, h.height);
+    s = io_image_new(h.width, h.height, l.channels, l.depth, &im);
+    if (s) return s;
+    s = decode_pixels(ctx, &l, im);
+    if (s) {
+        peft_image_free(im);
+        return s;
+    }
+    *out = im;
+    return PEFT_OK;
+}
+
+/* Whether the chunks follow each other to the whole of the end chunk; libspng does not read that one's checksum. */
+static bool is_whole(const uint8_t *data, size_t size)
+{
+    for (size_t at = 8; size - at >= 12;) {
+        const uint8_t *p = data + at;
+        size_t length = (size_t)p[0] << 24 | (size_t)p[1] << 16 | (size_t)p[2] << 8 | p[3];
+        if (!memcmp(p, "\0\0\0\0IEND\xae\x42\x60\x82", 12)) return true;
+        if (length > size - at - 12) return false;
+        at += length + 12;
+    }
+    return false;
+}
+
+peft_status io_png_decode(const uint8_t *data, size_t size, const io_limits *limits, peft_image **out)
+{
+    if (!is_whole(data, size)) return io_fail(PEFT_E_FORMAT, "PNG: the file ends early");
+    spng_ctx *ctx = spng_ctx_new(0);
+    if (!ctx) return io_nomem("PNG");
+    peft_status s = decode_with(ctx, data, size, limits, out);
+    spng_ctx_free(ctx);
+    return s;
+}
+
+static int encode(spng_ctx *ctx, const peft_image *im, void **data, size_t *size)
+{
+    struct spng_ihdr h = {
+        .width = (uint32_t)im->width, .height = (uint32_t)im->height,
+        .bit_depth = (uint8_t)im->depth,
+        .color_type = im->channels == 1 ? SPNG_COLOR_TYPE_GRAYSCALE : SPNG_COLOR_TYPE_TRUECOLOR };
+    int e = spng_set_option(ctx, SPNG_ENCODE_TO_BUFFER, 1);
+    if (!e) e = spng_set_ihdr(ctx, &h);
+    if (!e) e = spng_encode_image(ctx, im->pixels, io_image_bytes(im), SPNG_FMT_PNG, SPNG_ENCODE_FINALIZE);
+    if (!e) *data = spng_get_png_buffer(ctx, size, &e);
+    return e;
+}
+
+peft_status peft_image_save_png(const peft_image *im, const char *path)
+{
+    void *data = NULL;
+    size_t size = 0;
+    if (!im || !path) return io_fail(PEFT_E_INVALID, "save PNG: %s is NULL", im ? "path" : "image");
+    if (im->width > INT32_MAX || im->height > INT32_MAX)
+        return io_fail(PEFT_E_UNSUPPORTED, "save PNG: %lld x %lld is more than the format holds", (long long)im->width,
+                       (long long)im->height);
+    spng_ctx *ctx = spng_ctx_new(SPNG_CTX_ENCODER);
+    if (!ctx) return io_nomem("save PNG");
+    int e = encode(ctx, im, &data, &size);
+    peft_status s = e ? io_fail_in(png_failed(e), path) : io_write_file(path, data, size);
+    free(data);
+    spng_ctx_free(ctx);
+    return s;
+}

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * rng.h -- a counter-based generator (splitmix64): its numbers depend on the key and their index alone, so samples
+ * may be prepared in any order and by any thread. */
+#ifndef IO_RNG_H
+#define IO_RNG_H
+#include <stdint.h>
+
+typedef struct io_rng { uint64_t state; } io_rng;
+enum { IO_RNG_ORDER = 1, IO_RNG_CLASSES, IO_RNG_SAMPLES, IO_RNG_CROP, IO_RNG_FLIP, IO_RNG_JITTER };  /* purposes */
+
+static inline uint64_t io_rng_mix(uint64_t z)
+{
+    z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
+    z = (z ^ (z >> 27)) * 0x94d049bb133111ebu;
+    return z ^ (z >> 31);
+}
+
+static inline uint64_t io_rng_next(io_rng *r) { return io_rng_mix(r->state += 0x9e3779b97f4a7c15u); }
+
+static inline io_rng io_rng_make(int purpose, uint64_t seed, int64_t a, int64_t b)
+{
+    io_rng r = { (uint64_t)purpose };
+    r.state = io_rng_next(&r) ^ seed;
+    r.state = io_rng_next(&r) ^ (uint64_t)a;
+    r.state = io_rng_next(&r) ^ (uint64_t)b;
+    r.state = io_rng_next(&r);
+    return r;
+}
+
+static inline double io_rng_uniform(io_rng *r, double lo, double hi)           /* [lo, hi) */
+{
+    return lo + (hi - lo) * ((double)(io_rng_next(r) >> 11) * 0x1p-53);
+}
+
+/* Unbiased in [0, n), n > 0. */
+static inline int64_t io_rng_below(io_rng *r, int64_t n)
+{
+    uint64_t limit = UINT64_MAX - UINT64_MAX % (uint64_t)n, v;
+    do v = io_rng_next(r);
+    while (v >= limit);
+    return (int64_t)(v % (uint64_t)n);
+}
+
+/* A uniformly drawn order of v[n]; its first k entries are a draw of k without replacement. */
+static inline void io_rng_shuffle(io_rng *r, int64_t *v, int64_t n)
+{
+    for (int64_t i = 0; i + 1 < n; i++) {
+        int64_t j = i + io_rng_below(r, n - i), t = v[i];
+        v[i] = v[j];
+        v[j] = t;
+    }
+}
+#endif

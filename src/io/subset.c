@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * subset.c -- parts of data sets: by index, by class and number, by fraction. A part keeps the opened set alive and
+ * points straight into it, however often parts were taken of parts. */
+#include "io/dataset.h"
+#include "io/rng.h"
+
+static peft_status copy_class_names(peft_dataset *to, const peft_dataset *from, const int64_t *class_map)
+{
+    peft_status s = PEFT_OK;
+    for (int64_t c = 0; c < from->classes && !s; c++)
+        if (!class_map || class_map[c] >= 0) s = io_strings_add(&to->class_names, strdup(from->class_names.item[c]));
+    to->classes = to->class_names.count;
+    return s;
+}
+
+static peft_status copy_samples(peft_dataset *to, const peft_dataset *from, const int64_t *at, const int64_t *class_map)
+{
+    int64_t n = to->count, width = from->classes;
+    to->index = io_alloc(n, sizeof *to->index);
+    if (from->label) to->label = io_alloc(n, sizeof *to->label);
+    else to->target = io_alloc(n * width, 1);
+    if (!to->index || (!to->label && !to->target)) return io_nomem("data set");
+    for (int64_t i = 0; i < n; i++) {
+        to->index[i] = peft_dataset_id(from, at[i]);
+        if (to->target) memcpy(to->target + i * width, from->target + at[i] * width, (size_t)width);
+        else to->label[i] = class_map ? class_map[from->label[at[i]]] : from->label[at[i]];
+    }
+    return PEFT_OK;
+}
+
+/* The samples at[count] of d (all valid); class_map [classes] gives new numbers, -1 for classes left out. */
+static peft_status make_part(peft_dataset *d, const int64_t *at, int64_t count, const int64_t *class_map,
+                             peft_dataset **out)
+{
+    peft_dataset *part;
+    peft_status s = io_dataset_new(&part);
+    if (s) return s;
+    part->count = count;
+    part->root = io_dataset_retain(d->root ? d->root : d);
+    s = copy_class_names(part, d, class_map);
+    if (!s) s = copy_samples(part, d, at, class_map);
+    if (s) peft_dataset_free(part);
+    else *out = part;
+    return s;
+}
+
+peft_status peft_dataset_subset(peft_dataset *d, const int64_t *indices, int64_t count, peft_dataset **out)
+{
+    if (!d || !indices || !out)
+        return io_fail(PEFT_E_INVALID, "subset: %s is NULL", !d ? "data set" : !indices ? "indices" : "out");
+    if (count < 1) return io_fail(PEFT_E_INVALID, "subset: %lld samples, expected at least 1", (long long)count);
+    for (int64_t i = 0; i < count; i++)
+        if (indices[i] < 0 || indices[i] >= d->count)
+            return io_fail(PEFT_E_INVALID, "subset: indices[%lld] is %lld, the data set has %lld samples",
+                           (long long)i, (long long)indices[i], (long long)d->count);
+    return make_part(d, indices, count, NULL, out);
+}
+
+/* A draw in the making: which samples are taken (1) or left over (2), per class how many are wanted. */
+typedef struct draw { int64_t *class_map, *order; uint8_t *mark; } draw;
+
+static peft_status draw_begin(const peft_dataset *d, draw *w)
+{
+    w->class_map = io_alloc(d->classes, sizeof *w->class_map);
+    w->order = io_alloc(d->count > d->classes ? d->count : d->classes, sizeof *w->order);
+    w->mark = io_alloc(d->count, 1);
+    return w->class_map && w->order && w->mark ? PEFT_OK : io_nomem("draw of samples");
+}
+
+static void draw_end(draw *w)
+{
+    free(w->class_map);
+    free(w->order);
+    free(w->mark);
+}
+
+/* The indices of class c (-1: of all samples) into order, returns how many. */
+static int64_t members(const peft_dataset *d, int64_t c, int64_t *order)
+{
+    int64_t n = 0;
+    for (int64_t i = 0; i < d->count; i++)
+        if (c < 0 || d->label[i] == c) order[n++] = i;
+    return n;
+}
+
+/* Marks n members of the class in order[have] as taken and the others as left. */
+static void draw_class(draw *w, int64_t c, int64_t have, int64_t n, uint64_t seed)
+{
+    io_rng g = io_rng_make(IO_RNG_SAMPLES, seed, c, 0);
+    io_rng_shuffle(&g, w->order, have);
+    for (int64_t i = 0; i < have; i++) w->mark[w->order[i]] = i < n ? 1 : 2;
+}
+
+/* Parts in the set's own order, so that they do not depend on how the draw went about it. */
+static peft_status make_marked(peft_dataset *d, draw *w, uint8_t mark, peft_dataset **out)
+{
+    int64_t n = 0;
+    for (int64_t i = 0; i < d->count; i++)
+        if (w->mark[i] == mark) w->order[n++] = i;
+    if (!n) return io_fail(PEFT_E_UNSUPPORTED, "draw of samples: %s would be empty", mark == 1 ? "the part" : "rest");
+    return make_part(d, w->order, n, w->class_map, out);
+}
+
+static peft_status make_both(peft_dataset *d, draw *w, peft_dataset **out, peft_dataset **rest)
+{
+    peft_dataset *first, *second;
+    peft_status s = make_marked(d, w, 1, &first);
+    if (s) return s;
+    if (rest && (s = make_marked(d, w, 2, &second))) {
+        peft_dataset_free(first);
+        return s;
+    }
+    *out = first;
+    if (rest) *rest = second;
+    return PEFT_OK;
+}
+
+/* class_map: 0..ways-1 for the drawn classes in their old order, -1 for the others. */
+static void draw_classes(const peft_dataset *d, int64_t ways, uint64_t seed, draw *w)
+{
+    io_rng g = io_rng_make(IO_RNG_CLASSES, seed, 0, 0);
+    for (int64_t c = 0; c < d->classes; c++) w->order[c] = c, w->class_map[c] = -1;
+    if (ways < d->classes) io_rng_shuffle(&g, w->order, d->classes);
+    for (int64_t i = 0; i < ways; i++) w->class_map[w->order[i]] = 0;
+    for (int64_t c = 0, next = 0; c < d->classes; c++)
+        if (w->class_map[c] == 0) w->class_map[c] = next++;
+}
+
+static peft_status draw_shots(const peft_dataset *d, int64_t shots, uint64_t seed, draw *w)
+{
+    for (int64_t c = 0; c < d->classes; c++) {
+        if (w->class_map[c] < 0) continue;
+        int64_t have = members(d, c, w->order);
+        if (have < shots)
+            return io_fail(PEFT_E_INVALID, "few-shot: class '%s' has %lld samples, wanted are %lld",
+                           d->class_names.item[c], (long long)have, (long long)shots);
+        draw_class(w, c, have, shots, seed);
+    }
+    return PEFT_OK;
+}
+
+peft_status peft_dataset_few_shot(peft_dataset *d, int64_t ways, int64_t shots, uint64_t seed, peft_dataset **out,
+                                  peft_dataset **rest)
+{
+    draw w = { 0 };
+    if (!d || !out) return io_fail(PEFT_E_INVALID, "few-shot: %s is NULL", d ? "out" : "data set");
+    if (d->target)
+        return io_fail(PEFT_E_UNSUPPORTED, "few-shot: samples of this data set have several labels each; use a split "
+                       "or an index list");
+    if (ways < 0 || ways > d->classes || shots < 1)
+        return io_fail(PEFT_E_INVALID, "few-shot: %lld ways of %lld shots, expected 0..%lld and at least 1",
+                       (long long)ways, (long long)shots, (long long)d->classes);
+    peft_status s = draw_begin(d, &w);
+    if (!s) {
+        draw_classes(d, ways ? ways : d->classes, seed, &w);
+        s = draw_shots(d, shots, seed, &w);
+    }
+    if (!s) s = make_both(d, &w, out, rest);
+    draw_end(&w);
+    return s;
+}
+
+peft_status peft_dataset_split(peft_dataset *d, double fraction, uint64_t seed, peft_dataset **out,
+                               peft_dataset **rest)
+{
+    draw w = { 0 };
+    if (!d || !out) return io_fail(PEFT_E_INVALID, "split: %s is NULL", d ? "out" : "data set");
+    if (!(fraction > 0 && fraction < 1))
+        return io_fail(PEFT_E_INVALID, "split: fraction %g, expected between 0 and 1", fraction);
+    peft_status s = draw_begin(d, &w);
+    if (!s) {
+        for (int64_t c = 0; c < d->classes; c++) w.class_map[c] = c;
+        for (int64_t c = d->target ? -1 : 0; c < (d->target ? 0 : d->classes); c++) {
+            int64_t have = members(d, c, w.order);
+            draw_class(&w, c, have, (int64_t)(fraction * (double)have + 0.5), seed);
+        }
+        s = make_both(d, &w, out, rest);
+    }
+    draw_end(&w);
+    return s;
+}

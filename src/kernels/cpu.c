@@ -1,0 +1,119 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * cpu.c -- which kernels this CPU can run. A kernel table is made from kernels.def for each instruction set; each set
+ * contains the one below it, so what a machine has is a level. */
+#include <stdatomic.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include "names.h"
+
+#if defined(PK_SIMD) && !defined(PF_REAL_DOUBLE)
+#define HAVE_SIMD 1
+#include <cpuid.h>
+#endif
+
+/* The parts of the product beside kernels.def's rows, in the table's order after mr, nr, kc. */
+#define GEMM_PARTS(isa) \
+    .pack_a = pk_pack_a_##isa, .pack_b = pk_pack_b_##isa, .micro = pk_micro_##isa, .finish = pk_finish_##isa, \
+    .fmas = pk_fmas_##isa
+#define DECLARE_GEMM_PARTS(isa) \
+    void pk_pack_a_##isa(pk_real *to, const pk_real *a, int64_t row, int64_t col, int64_t m, int64_t k); \
+    void pk_pack_b_##isa(pk_real *to, const pk_real *b, int64_t row, int64_t col, int64_t k, int64_t n); \
+    void pk_micro_##isa(int64_t k, const pk_real *a, const pk_real *b, pk_real *c, int64_t c_row, int m, int n, \
+                        int accumulate); \
+    void pk_finish_##isa(const pk_table *t, const pk_gemm *g, pk_real *tile, int64_t i, int64_t j, int m, int n); \
+    double pk_fmas_##isa(int64_t rounds);
+
+DECLARE_GEMM_PARTS(ref)
+static const pk_table table_ref = {
+    .name = "ref", .vector = 1, .mr = 4, .nr = 8, .kc = 384, GEMM_PARTS(ref),
+#define PK_KERNEL(name, args) .name = pk_##name##_ref,
+#include "kernels.def"
+#undef PK_KERNEL
+};
+
+#if HAVE_SIMD
+DECLARE_GEMM_PARTS(avx2)
+static const pk_table table_avx2 = {
+    .name = "avx2", .vector = 8, .mr = 6, .nr = 16, .kc = 384, GEMM_PARTS(avx2),
+#define PK_KERNEL(name, args) .name = pk_##name##_avx2,
+#include "kernels.def"
+#undef PK_KERNEL
+};
+
+DECLARE_GEMM_PARTS(avx512)
+static const pk_table table_avx512 = {
+    .name = "avx512", .vector = 16, .mr = 14, .nr = 32, .kc = 384, GEMM_PARTS(avx512),
+#define PK_KERNEL(name, args) .name = pk_##name##_avx512,
+#include "kernels.def"
+#undef PK_KERNEL
+};
+
+static const pk_table *const tables[] = { &table_avx512, &table_avx2, &table_ref };     /* best first */
+static const char *const names[] = { "avx512", "avx2", "ref", NULL };
+
+/* What the CPU has (CPUID) and the operating system keeps on a thread switch (XCR0): the first usable table. */
+static int probe(void)
+{
+    unsigned a, b, c, d;
+    if (!__get_cpuid(1, &a, &b, &c, &d)) return 2;
+    if (!(c & bit_OSXSAVE) || !(c & bit_AVX) || !(c & bit_FMA)) return 2;
+    unsigned low, high;
+    __asm__("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
+    if ((low & 0x6) != 0x6) return 2;                                   /* xmm and ymm */
+    if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || !(b & bit_AVX2)) return 2;
+    const unsigned need = bit_AVX512F | bit_AVX512DQ | bit_AVX512BW | bit_AVX512VL;
+    return (b & need) == need && (low & 0xe6) == 0xe6 ? 0 : 1;          /* and opmask, both halves of zmm */
+}
+#else
+static const pk_table *const tables[] = { &table_ref };
+static const char *const names[] = { "ref", NULL };
+static int probe(void) { return 0; }
+#endif
+
+#define TABLES ((int)(sizeof tables / sizeof *tables))
+
+/* CPUID is slow in virtual machines, so its answer is kept; whoever asks first, the answer is the same. */
+static int first_usable(void)
+{
+    static atomic_int known;                                            /* 1 + the answer */
+    int at = atomic_load_explicit(&known, memory_order_relaxed);
+    if (!at) {
+        at = 1 + probe();
+        atomic_store_explicit(&known, at, memory_order_relaxed);
+    }
+    return at - 1;
+}
+
+static const pk_table *named(const char *isa)
+{
+    for (int i = first_usable(); i < TABLES; i++)
+        if (!strcmp(isa, names[i])) return tables[i];
+    return NULL;
+}
+
+const pk_table *pk_find(const char *isa)
+{
+    if (isa && strcmp(isa, "auto")) return named(isa);
+    const char *wish = getenv("PEFT_ISA");
+    const pk_table *t = wish ? named(wish) : NULL;
+    return t ? t : tables[first_usable()];
+}
+
+const char *const *pk_isas(void)
+{
+    return names + first_usable();
+}
+
+double pk_fma_peak(const pk_table *t, double seconds)
+{
+    double done = 0, passed;
+    struct timespec from, now;
+    clock_gettime(CLOCK_MONOTONIC, &from);
+    do {
+        done += t->fmas(10000);
+        clock_gettime(CLOCK_MONOTONIC, &now);
+        passed = (double)(now.tv_sec - from.tv_sec) + 1e-9 * (double)(now.tv_nsec - from.tv_nsec);
+    } while (passed < seconds);
+    return done / passed;
+}

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * gemm.c -- the matrix product. K is cut in even pieces, by k alone. A block of rows of A is packed by all threads;
+ * then each task owns a rectangle of C: piece by piece it packs a panel of B and multiplies it with every panel of A,
+ * adding into tiles of its own, and hands each tile to the epilogue after the last piece. So an element is one chain
+ * of FMAs a piece and the pieces' sums in order, wherever it stands and however the tasks are cut. */
+#include "gemm_plan.h"
+
+enum {
+    BLOCK_ROWS = 800,           /* of A: a piece of them (1.2 MB) stays in the second cache while B passes by */
+    TASK_PANELS = 4,            /* of B in one task, so that its tiles (0.4 MB) stay there too */
+    PACK_PANELS = 4,            /* of A in one packing task */
+    PIECE_STEP = 16,
+    FETCH_ROWS = 8,             /* panels of A that make fetching the next panel of B ahead worth while */
+    ALONE = 1 << 18             /* products this small are not worth waking anybody */
+};
+
+typedef struct plan {
+    const pk_table *t;
+    const pk_gemm *g;
+    int64_t pieces, piece;      /* pieces of K, of this length (the last: what remains) */
+    int64_t m_panels, n_panels; /* of the whole product */
+    int64_t block;              /* panels of A in a block; block_at, block_panels: the current one */
+    int64_t block_at, block_panels;
+    int64_t task_rows, task_cols, row_tasks;                            /* panels in a task; tasks along the rows */
+    pk_real *packed;            /* A's block: [piece][panel][k of the piece][mr] */
+    char *scratch;              /* one a thread: a panel of B, then tiles [task_cols][task_rows][mr][nr] */
+    int64_t panel_bytes, thread_bytes;
+} plan;
+
+static plan make_plan(const pk_table *t, int64_t m, int64_t n, int64_t k)
+{
+    plan p = { .t = t };
+    p.pieces = at_least(ceil_div(k, t->kc), 1);
+    p.piece = ceil_div(ceil_div(k, p.pieces), PIECE_STEP) * PIECE_STEP;
+    p.m_panels = ceil_div(m, t->mr);
+    p.n_panels = ceil_div(n, t->nr);
+    int64_t blocks = ceil_div(p.m_panels, BLOCK_ROWS / t->mr);
+    p.block = ceil_div(p.m_panels, at_least(blocks, 1));
+    int64_t tiles = p.pieces > 1 ? p.block * at_most(p.n_panels, TASK_PANELS) : 1;
+    p.panel_bytes = aligned(at_most(p.piece, k) * t->nr * (int64_t)sizeof(pk_real));
+    p.thread_bytes = p.panel_bytes + aligned(tiles * t->mr * t->nr * (int64_t)sizeof(pk_real));
+    return p;
+}
+
+static int64_t packed_bytes(const plan *p, int64_t k)
+{
+    return aligned(p->block * p->t->mr * k * (int64_t)sizeof(pk_real));
+}
+
+size_t pk_gemm_work(const pk_table *t, int64_t m, int64_t n, int64_t k, int threads)
+{
+    plan p = make_plan(t, m, n, k);
+    int64_t own = packed_bytes(&p, k) + p.thread_bytes * at_least(threads, 1);
+    return (size_t)at_least(own, pk_gemm_cblas_work(t, m, n, threads));
+}
+
+/* The task's shape: the least time of the busiest thread, counting besides the products the packing of B (about as
+ * long as 10 rows) and the coming of A from the third cache (8 columns). */
+static void cut_tasks(plan *p, int threads)
+{
+    const int64_t mr = p->t->mr, nr = p->t->nr;
+    int64_t best = INT64_MAX;
+    for (int64_t split = 1; split <= at_most(p->block_panels, 2 * (int64_t)threads); split++) {
+        int64_t rows = ceil_div(p->block_panels, split), along = ceil_div(p->block_panels, rows);
+        for (int64_t cols = at_most(p->n_panels, TASK_PANELS); cols > 0; cols--) {
+            int64_t turns = ceil_div(along * ceil_div(p->n_panels, cols), threads);
+            int64_t time = turns * (rows * mr * (cols * nr + 8) + cols * nr * 10);
+            if (time >= best) continue;
+            best = time;
+            p->task_rows = rows;
+            p->task_cols = cols;
+            p->row_tasks = along;
+        }
+        if (threads == 1) break;
+    }
+}
+
+static void pack_task(void *arg, int64_t task, int worker)
+{
+    (void)worker;
+    const plan *p = arg;
+    const pk_gemm *g = p->g;
+    const int64_t mr = p->t->mr, first = task * PACK_PANELS, some = at_most(p->block_panels - first, PACK_PANELS);
+    const int64_t row = (p->block_at + first) * mr, rows = at_most(some * mr, g->m - row);
+    for (int64_t from = 0; from < g->k; from += p->piece) {
+        int64_t k = at_most(p->piece, g->k - from);
+        p->t->pack_a(p->packed + p->block_panels * mr * from + first * mr * k,
+                     g->a + row * g->a_row + from * g->a_col, g->a_row, g->a_col, rows, k);
+    }
+}
+
+/* Asks for lines [first, last) of `line` elements each, `step` apart. gcc drops calls of functions that do nothing but
+ * prefetch; the empty statement tells it that this one matters. */
+static void fetch_lines(const pk_real *from, int64_t step, int64_t line, int64_t first, int64_t last)
+{
+    const int64_t unit = PK_ALIGN / (int64_t)sizeof *from;
+    for (int64_t i = first; i < last; i++) {
+        for (int64_t q = 0; q < line; q += unit) __builtin_prefetch(from + i * step + q, 0, 2);
+        __builtin_prefetch(from + i * step + line - 1, 0, 2);
+    }
+    __asm__ volatile("");
+}
+
+/* Part `part` of `parts` of the panel of B at (from, column): asked for while another one is multiplied, because the
+ * packing is nothing but waiting for memory. */
+static void fetch_panel(const plan *p, int64_t from, int64_t column, int64_t part, int64_t parts)
+{
+    const pk_gemm *g = p->g;
+    if (from >= g->k) return;
+    const pk_real *b = g->b + from * g->b_row + column * g->b_col;
+    const int64_t k = at_most(p->piece, g->k - from), n = at_most(p->t->nr, g->n - column);
+    if (g->b_row == 1) fetch_lines(b, g->b_col, k, n * part / parts, n * (part + 1) / parts);
+    else fetch_lines(b, g->b_row, n, k * part / parts, k * (part + 1) / parts);
+}
+
+/* The rows of C that a tile is about to become. */
+static void fetch_target(const pk_gemm *g, int64_t row, int64_t column, int m, int n)
+{
+    for (int i = 0; i < m; i++) {
+        const pk_real *c = g->c + (row + i) * g->c_row + column;
+        __builtin_prefetch(c, 1, 3);
+        __builtin_prefetch(c + n / 2, 1, 3);
+        __builtin_prefetch(c + n - 1, 1, 3);
+    }
+    __asm__ volatile("");
+}
+
+typedef struct step {           /* of a task: panel `panel` of B, piece at `from`; and the panel that comes after it */
+    int64_t panel, from, next_panel, next_from;
+} step;
+
+/* One panel of B for one piece times the panels first.. of A; tile: the first of the results. */
+static void multiply_panel(const plan *p, int64_t first, int64_t rows, const step *s, const pk_real *b, pk_real *tile)
+{
+    const pk_gemm *g = p->g;
+    const int64_t mr = p->t->mr, nr = p->t->nr, k = at_most(p->piece, g->k - s->from), column = s->panel * nr;
+    const int n = (int)at_most(nr, g->n - column), last = s->from + p->piece >= g->k;
+    const int64_t tile_step = p->pieces > 1 ? mr * nr : 0;
+    const pk_real *a = p->packed + p->block_panels * mr * s->from + first * mr * k;
+    for (int64_t i = 0; i < rows; i++, a += mr * k, tile += tile_step) {
+        int64_t row = (p->block_at + first + i) * mr;
+        int m = (int)at_most(mr, g->m - row);
+        if (rows >= FETCH_ROWS) fetch_panel(p, s->next_from, s->next_panel * nr, i, rows);
+        if (last) fetch_target(g, row, column, m, n);
+        p->t->micro(k, a, b, tile, nr, m, n, s->from > 0);
+        if (last) p->t->finish(p->t, g, tile, row, column, m, n);
+    }
+}
+
+static void multiply_task(void *arg, int64_t task, int worker)
+{
+    const plan *p = arg;
+    const pk_gemm *g = p->g;
+    const int64_t nr = p->t->nr;
+    const int64_t first = task % p->row_tasks * p->task_rows, rows = at_most(p->task_rows, p->block_panels - first);
+    const int64_t left = task / p->row_tasks * p->task_cols, cols = at_most(p->task_cols, p->n_panels - left);
+    pk_real *b = (pk_real *)(p->scratch + worker * p->thread_bytes), *tiles = b + p->panel_bytes / (int64_t)sizeof *b;
+    int64_t from = 0;
+    do {                                                        /* once when k is 0: products of nothing are 0 */
+        for (int64_t j = 0; j < cols; j++) {
+            step s = { .panel = left + j, .from = from, .next_panel = left + j + 1, .next_from = from };
+            if (j + 1 == cols) { s.next_panel = left; s.next_from = from + p->piece; }
+            p->t->pack_b(b, g->b + from * g->b_row + s.panel * nr * g->b_col, g->b_row, g->b_col,
+                         at_most(p->piece, g->k - from), at_most(nr, g->n - s.panel * nr));
+            multiply_panel(p, first, rows, &s, b, tiles + (p->pieces > 1 ? j * rows * p->t->mr * nr : 0));
+        }
+        from += p->piece;
+    } while (from < g->k);
+}
+
+static void own_gemm(const pk_table *t, pk_pool *pool, const pk_gemm *g, void *work)
+{
+    plan p = make_plan(t, g->m, g->n, g->k);
+    p.g = g;
+    p.packed = work;
+    p.scratch = (char *)work + packed_bytes(&p, g->k);
+    if (g->m * g->n < ALONE && g->m * g->n * g->k < ALONE) pool = NULL;
+    for (p.block_at = 0; p.block_at < p.m_panels; p.block_at += p.block) {
+        p.block_panels = at_most(p.block, p.m_panels - p.block_at);
+        cut_tasks(&p, pk_pool_threads(pool));
+        pk_pool_run(pool, ceil_div(p.block_panels, PACK_PANELS), pack_task, &p);
+        pk_pool_run(pool, p.row_tasks * ceil_div(p.n_panels, p.task_cols), multiply_task, &p);
+    }
+}
+
+void pk_gemm_run(const pk_table *t, pk_pool *pool, pk_gemm_kind kind, const pk_gemm *g, void *work)
+{
+    if (g->m <= 0 || g->n <= 0) return;
+    if (kind == PK_GEMM_AUTO) kind = t->vector > 1 || sizeof(pk_real) > sizeof(float) ? PK_GEMM_OWN : PK_GEMM_CBLAS;
+    if (kind == PK_GEMM_CBLAS) pk_gemm_cblas(t, pool, g, work);
+    else own_gemm(t, pool, g, work);
+}

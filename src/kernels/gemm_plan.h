@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * gemm_plan.h -- between gemm.c and cblas.c only. */
+#ifndef PK_GEMM_PLAN_H
+#define PK_GEMM_PLAN_H
+#include "pk.h"
+
+static inline int64_t ceil_div(int64_t a, int64_t b)       { return (a + b - 1) / b; }
+static inline int64_t at_most(int64_t a, int64_t b)        { return a < b ? a : b; }
+static inline int64_t at_least(int64_t a, int64_t b)       { return a > b ? a : b; }
+static inline int64_t aligned(int64_t bytes)               { return ceil_div(bytes, PK_ALIGN) * PK_ALIGN; }
+
+/* The product by the system's BLAS, from the calling thread only, and the epilogue on the pool. */
+void    pk_gemm_cblas(const pk_table *t, pk_pool *pool, const pk_gemm *g, void *work);
+int64_t pk_gemm_cblas_work(const pk_table *t, int64_t m, int64_t n, int threads);
+#endif

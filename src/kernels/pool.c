@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * pool.c -- the threads that share the tasks of one call. A call opens a round; workers join it, take task numbers
+ * from a counter until none is left, and leave. The caller works too, then closes the round and waits only for those
+ * who joined, so a worker that wakes late costs nothing. Between rounds a worker watches for a few microseconds
+ * (a step is some hundred short calls), then sleeps. */
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <time.h>
+#include <unistd.h>
+#include "pk.h"
+
+#define WATCH_NANOSECONDS 30000
+
+/* state: how many workers are in the round, whether it may be joined, and its number */
+#define ROUND_WORKERS UINT64_C(0xffff)
+#define ROUND_OPEN    UINT64_C(0x10000)
+#define ROUND_ONE     UINT64_C(0x20000)
+
+typedef struct worker {
+    pk_pool *pool;
+    pthread_t thread;
+    int index;
+} worker;
+
+struct pk_pool {
+    int threads;
+    pid_t owner;                        /* threads do not survive a fork: in another process the pool is empty */
+    atomic_int busy;                    /* a call is being served: calls from its tasks and from others run alone */
+    pk_task fn; void *arg; int64_t tasks;                       /* of the round; read only by those who joined it */
+    _Alignas(PK_ALIGN) atomic_int_least64_t next;
+    _Alignas(PK_ALIGN) atomic_uint_least64_t state;
+    pthread_mutex_t lock;               /* for sleeping only */
+    pthread_cond_t wake, done;
+    int sleepers, caller_sleeps, stop;  /* under lock */
+    worker workers[];
+};
+
+size_t pk_pool_bytes(int threads)
+{
+    return sizeof(pk_pool) + (size_t)(threads > 1 ? threads - 1 : 0) * sizeof(worker);
+}
+
+int pk_pool_threads(const pk_pool *p)
+{
+    return p ? p->threads : 1;
+}
+
+static int64_t nanoseconds(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+static void relax(void)
+{
+#if defined(__x86_64__) || defined(__i386__)
+    __builtin_ia32_pause();
+#elif defined(__aarch64__)
+    __asm__ volatile("yield");
+#endif
+}
+
+static int joinable(uint64_t state, uint64_t seen)              /* seen: the round this worker was in last */
+{
+    return (state & ROUND_OPEN) && state / ROUND_ONE != seen;
+}
+
+static int finished(uint64_t state, uint64_t unused)
+{
+    (void)unused;
+    return !(state & ROUND_WORKERS);
+}
+
+/* Watches the state for a short while; whether it came to what is wanted. */
+static int watch(pk_pool *p, int (*wanted)(uint64_t, uint64_t), uint64_t with)
+{
+    int64_t end = nanoseconds() + WATCH_NANOSECONDS;
+    do {
+        for (int i = 0; i < 32; i++) {
+            if (wanted(atomic_load_explicit(&p->state, memory_order_acquire), with)) return 1;
+            relax();
+        }
+    } while (nanoseconds() < end);
+    return 0;
+}
+
+static void take_tasks(pk_pool *p, int index)
+{
+    for (;;) {
+        int64_t task = atomic_fetch_add_explicit(&p->next, 1, memory_order_relaxed);
+        if (task >= p->tasks) return;
+        p->fn(p->arg, task, index);
+    }
+}
+
+/* Joins a round that is open and not `seen`; its number in *seen. */
+static int join_round(pk_pool *p, uint64_t *seen)
+{
+    uint64_t s = atomic_load_explicit(&p->state, memory_order_acquire);
+    while (joinable(s, *seen)) {
+        if (atomic_compare_exchange_weak_explicit(&p->state, &s, s + 1, memory_order_acquire, memory_order_acquire)) {
+            *seen = s / ROUND_ONE;
+            return 1;
+        }
+    }
+    return 0;
+}
+
+static void leave_round(pk_pool *p)
+{
+    uint64_t s = atomic_fetch_sub_explicit(&p->state, 1, memory_order_acq_rel) - 1;
+    if ((s & ROUND_OPEN) || (s & ROUND_WORKERS)) return;
+    pthread_mutex_lock(&p->lock);
+    if (p->caller_sleeps) pthread_cond_signal(&p->done);
+    pthread_mutex_unlock(&p->lock);
+}
+
+/* Sleeps until a round can be joined (1) or the pool stops (0). */
+static int sleep_for_round(pk_pool *p, uint64_t seen)
+{
+    pthread_mutex_lock(&p->lock);
+    p->sleepers++;
+    while (!p->stop && !joinable(atomic_load(&p->state), seen)) pthread_cond_wait(&p->wake, &p->lock);
+    p->sleepers--;
+    int stop = p->stop;
+    pthread_mutex_unlock(&p->lock);
+    return !stop;
+}
+
+static void *work(void *arg)
+{
+    const worker *w = arg;
+    pk_pool *p = w->pool;
+    uint64_t seen = 0;
+    while (watch(p, joinable, seen) || sleep_for_round(p, seen)) {
+        if (join_round(p, &seen)) {
+            take_tasks(p, w->index);
+            leave_round(p);
+        }
+    }
+    return NULL;
+}
+
+static void stop_workers(pk_pool *p, int count)
+{
+    pthread_mutex_lock(&p->lock);
+    p->stop = 1;
+    pthread_cond_broadcast(&p->wake);
+    pthread_mutex_unlock(&p->lock);
+    for (int i = 0; i < count; i++) pthread_join(p->workers[i].thread, NULL);
+    pthread_cond_destroy(&p->wake);
+    pthread_cond_destroy(&p->done);
+    pthread_mutex_destroy(&p->lock);
+}
+
+int pk_pool_start(pk_pool *p, int threads)
+{
+    p->threads = threads > 1 ? threads : 1;
+    p->owner = getpid();
+    p->sleepers = p->caller_sleeps = p->stop = 0;
+    atomic_init(&p->busy, 0);
+    atomic_init(&p->next, 0);
+    atomic_init(&p->state, 0);
+    if (threads - 1 > (int)ROUND_WORKERS) return -1;
+    pthread_mutex_init(&p->lock, NULL);
+    pthread_cond_init(&p->wake, NULL);
+    pthread_cond_init(&p->done, NULL);
+
+    sigset_t all, before;               /* workers inherit the mask: signals are the application's business */
+    sigfillset(&all);
+    pthread_sigmask(SIG_SETMASK, &all, &before);
+    int made = 0;
+    for (; made < p->threads - 1; made++) {
+        worker *w = &p->workers[made];
+        w->pool = p;
+        w->index = made + 1;
+        if (pthread_create(&w->thread, NULL, work, w)) break;
+    }
+    pthread_sigmask(SIG_SETMASK, &before, NULL);
+    if (made == p->threads - 1) return 0;
+    stop_workers(p, made);
+    return -1;
+}
+
+void pk_pool_stop(pk_pool *p)
+{
+    if (p && p->owner == getpid()) stop_workers(p, p->threads - 1);
+}
+
+/* Opens the next round: its number is one more than the last one's. */
+static void open_round(pk_pool *p, int64_t tasks, pk_task fn, void *arg)
+{
+    p->fn = fn;
+    p->arg = arg;
+    p->tasks = tasks;
+    atomic_store_explicit(&p->next, 0, memory_order_relaxed);
+    uint64_t last = atomic_load_explicit(&p->state, memory_order_relaxed) / ROUND_ONE;
+    pthread_mutex_lock(&p->lock);
+    atomic_store_explicit(&p->state, (last + 1) * ROUND_ONE | ROUND_OPEN, memory_order_release);
+    if (p->sleepers) pthread_cond_broadcast(&p->wake);
+    pthread_mutex_unlock(&p->lock);
+}
+
+/* Lets nobody in any more and waits for those inside. */
+static void close_round(pk_pool *p)
+{
+    uint64_t s = atomic_fetch_and_explicit(&p->state, ~ROUND_OPEN, memory_order_acq_rel);
+    if (finished(s, 0) || watch(p, finished, 0)) return;
+    pthread_mutex_lock(&p->lock);
+    p->caller_sleeps = 1;
+    while (!finished(atomic_load(&p->state), 0)) pthread_cond_wait(&p->done, &p->lock);
+    p->caller_sleeps = 0;
+    pthread_mutex_unlock(&p->lock);
+}
+
+void pk_pool_run(pk_pool *p, int64_t tasks, pk_task fn, void *arg)
+{
+    if (p && p->threads > 1 && tasks > 1 && p->owner == getpid() && !atomic_exchange(&p->busy, 1)) {
+        open_round(p, tasks, fn, arg);
+        take_tasks(p, 0);
+        close_round(p);
+        atomic_store(&p->busy, 0);
+        return;
+    }
+    for (int64_t task = 0; task < tasks; task++) fn(arg, task, 0);
+}

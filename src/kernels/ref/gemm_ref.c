@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * gemm_ref.c -- the parts of a matrix product in plain C: what the vector versions must do. */
+#include "../pk.h"
+
+enum { MR = 4, NR = 8 };
+
+void pk_pack_a_ref(pk_real *to, const pk_real *a, int64_t row, int64_t col, int64_t m, int64_t k);
+void pk_pack_b_ref(pk_real *to, const pk_real *b, int64_t row, int64_t col, int64_t k, int64_t n);
+void pk_micro_ref(int64_t k, const pk_real *a, const pk_real *b, pk_real *c, int64_t c_row, int m, int n,
+                  int accumulate);
+void pk_finish_ref(const pk_table *t, const pk_gemm *g, pk_real *tile, int64_t i, int64_t j, int m, int n);
+double pk_fmas_ref(int64_t rounds);
+
+/* to[panel][k][width]: lane l of panel q is from[(q*width + l)*lane + p*step], 0 from `lanes` on. */
+static void pack(pk_real *to, int width, const pk_real *from, int64_t lane, int64_t step, int64_t lanes, int64_t k)
+{
+    for (int64_t at = 0; at < lanes; at += width)
+        for (int64_t p = 0; p < k; p++)
+            for (int64_t l = at; l < at + width; l++) *to++ = l < lanes ? from[l * lane + p * step] : 0;
+}
+
+void pk_pack_a_ref(pk_real *to, const pk_real *a, int64_t row, int64_t col, int64_t m, int64_t k)
+{
+    pack(to, MR, a, row, col, m, k);
+}
+
+void pk_pack_b_ref(pk_real *to, const pk_real *b, int64_t row, int64_t col, int64_t k, int64_t n)
+{
+    pack(to, NR, b, col, row, n, k);
+}
+
+void pk_micro_ref(int64_t k, const pk_real *a, const pk_real *b, pk_real *c, int64_t c_row, int m, int n,
+                  int accumulate)
+{
+    pk_real acc[MR][NR] = {{0}};
+    for (int64_t p = 0; p < k; p++, a += MR, b += NR)
+        for (int i = 0; i < MR; i++)
+            for (int j = 0; j < NR; j++) acc[i][j] += a[i] * b[j];
+    for (int i = 0; i < m; i++)
+        for (int j = 0; j < n; j++) c[i * c_row + j] = accumulate ? c[i * c_row + j] + acc[i][j] : acc[i][j];
+}
+
+void pk_finish_ref(const pk_table *t, const pk_gemm *g, pk_real *tile, int64_t i, int64_t j, int m, int n)
+{
+    for (int r = 0; r < m; r++, i++, tile += NR) {
+        pk_real *c = g->c + i * g->c_row + j;
+        for (int q = 0; q < n; q++) {
+            tile[q] *= g->scale;
+            if (g->accumulate) tile[q] += c[q];
+            if (g->bias) tile[q] += g->bias[j + q];
+            if (g->pre) g->pre[i * g->pre_row + j + q] = tile[q];
+        }
+        if (g->act != PK_NONE) t->act(g->act, tile, tile, n);
+        if (g->gate) t->act_grad(g->gate_act, tile, tile, g->gate + i * g->gate_row + j, n);
+        for (int q = 0; q < n; q++) {
+            if (g->gamma) tile[q] *= g->gamma[j + q];
+            if (g->residual) tile[q] += g->residual[i * g->residual_row + j + q];
+            c[q] = tile[q];
+        }
+    }
+}
+
+double pk_fmas_ref(int64_t rounds)
+{
+    volatile pk_real one = 1, zero = 0;
+    pk_real x = one, y = zero, s[8] = {0, 1, 2, 3, 4, 5, 6, 7};
+    for (int64_t r = 0; r < rounds; r++)
+        for (int i = 0; i < 8; i++) s[i] += x * y;
+    for (int i = 1; i < 8; i++) s[0] += s[i];
+    return s[0] == 28 ? (double)rounds * 8 * 2 : 0;
+}

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * gemm.c -- the parts of a matrix product that gemm.c of the floor puts together: packing, the micro-kernel and the
+ * epilogue of a finished tile. */
+#include "gemm_micro.h"
+
+void PK_NAME(pack_a)(float *to, const float *a, int64_t row, int64_t col, int64_t m, int64_t k);
+void PK_NAME(pack_b)(float *to, const float *b, int64_t row, int64_t col, int64_t k, int64_t n);
+void PK_NAME(micro)(int64_t k, const float *a, const float *b, float *c, int64_t c_row, int m, int n, int accumulate);
+void PK_NAME(finish)(const pk_table *t, const pk_gemm *g, float *tile, int64_t i, int64_t j, int m, int n);
+double PK_NAME(fmas)(int64_t rounds);
+
+void PK_NAME(pack_a)(float *to, const float *a, int64_t row, int64_t col, int64_t m, int64_t k)
+{
+    for (int64_t i = 0; i < m; i += PK_MR, to += PK_MR * k)
+        pack_panel(to, PK_MR, a + i * row, row, col, m - i < PK_MR ? (int)(m - i) : PK_MR, k);
+}
+
+void PK_NAME(pack_b)(float *to, const float *b, int64_t row, int64_t col, int64_t k, int64_t n)
+{
+    for (int64_t j = 0; j < n; j += PK_NR, to += PK_NR * k)
+        pack_panel(to, PK_NR, b + j * col, col, row, n - j < PK_NR ? (int)(n - j) : PK_NR, k);
+}
+
+void PK_NAME(micro)(int64_t k, const float *a, const float *b, float *c, int64_t c_row, int m, int n, int accumulate)
+{
+    micro_tile(k, a, b, c, c_row, m, n, accumulate);
+}
+
+/* n lanes (n >= 1; all of a vector if more) */
+static inline pv load_some(const float *p, int n)          { return n >= PW ? pv_load(p) : pv_load_m(p, pm_tail(n)); }
+static inline void store_some(float *p, pv x, int n)
+{
+    if (n >= PW) pv_store(p, x);
+    else pv_store_m(p, pm_tail(n), x);
+}
+
+/* An absent factor is 1 and an absent addend -0, and every product is part of an FMA: so there is one path, whose
+ * rounding does not depend on what the compiler makes of it. (x*1 + -0 is x, for every x.) */
+static void before_act(const pk_gemm *g, float *tile, int64_t i, int64_t j, int m, int n, float *to, int64_t to_row)
+{
+    for (int v = 0; v < n; v += PW) {
+        const int some = n - v;
+        const pv scale = pv_set(g->scale), nothing = pv_set(-0.0f);
+        const pv bias = g->bias ? load_some(g->bias + j + v, some) : nothing;
+        for (int r = 0; r < m; r++) {
+            pv x = load_some(tile + r * PK_NR + v, some);
+            pv c = g->accumulate ? load_some(g->c + (i + r) * g->c_row + j + v, some) : nothing;
+            x = pv_add(pv_fma(x, scale, c), bias);
+            if (g->pre) store_some(g->pre + (i + r) * g->pre_row + j + v, x, some);
+            store_some(to + r * to_row + v, x, some);
+        }
+    }
+}
+
+static void after_act(const pk_gemm *g, const float *from, int64_t from_row, int64_t i, int64_t j, int m, int n)
+{
+    for (int v = 0; v < n; v += PW) {
+        const int some = n - v;
+        const pv gamma = g->gamma ? load_some(g->gamma + j + v, some) : pv_set(1.0f);
+        for (int r = 0; r < m; r++) {
+            pv x = load_some(from + r * from_row + v, some);
+            pv add = g->residual ? load_some(g->residual + (i + r) * g->residual_row + j + v, some) : pv_set(-0.0f);
+            store_some(g->c + (i + r) * g->c_row + j + v, pv_fma(x, gamma, add), some);
+        }
+    }
+}
+
+/* The activation and the gate go through the table; a tile of full width is one call. */
+static void act_and_gate(const pk_table *t, const pk_gemm *g, float *tile, int64_t i, int64_t j, int m, int n)
+{
+    const int calls = n == PK_NR ? 1 : m, count = n == PK_NR ? m * PK_NR : n;
+    if (g->act != PK_NONE)
+        for (int r = 0; r < calls; r++) t->act(g->act, tile + r * PK_NR, tile + r * PK_NR, count);
+    if (!g->gate) return;
+    float gate[PK_MR * PK_NR];
+    for (int r = 0; r < m; r++)
+        for (int v = 0; v < n; v += PW)
+            store_some(gate + r * PK_NR + v, load_some(g->gate + (i + r) * g->gate_row + j + v, n - v), n - v);
+    for (int r = 0; r < calls; r++)
+        t->act_grad(g->gate_act, tile + r * PK_NR, tile + r * PK_NR, gate + r * PK_NR, count);
+}
+
+void PK_NAME(finish)(const pk_table *t, const pk_gemm *g, float *tile, int64_t i, int64_t j, int m, int n)
+{
+    const int plain = g->act == PK_NONE && !g->gate;
+    if (plain && !g->gamma && !g->residual) {
+        before_act(g, tile, i, j, m, n, g->c + i * g->c_row + j, g->c_row);
+        return;
+    }
+    before_act(g, tile, i, j, m, n, tile, PK_NR);
+    if (!plain) act_and_gate(t, g, tile, i, j, m, n);
+    after_act(g, tile, PK_NR, i, j, m, n);
+}
+
+/* The tile's sums and no memory: more than enough to hide an FMA's latency. */
+double PK_NAME(fmas)(int64_t rounds)
+{
+    pv acc[PK_MR][2], x = pv_set(1.0f), y = pv_zero();
+#define PK_ROW(i) acc[i][0] = acc[i][1] = pv_set(1.0f);
+    PK_EACH_ROW(PK_ROW)
+#undef PK_ROW
+    for (int64_t r = 0; r < rounds; r++) {
+#define PK_ROW(i) micro_fma(&acc[i][0], x, y); micro_fma(&acc[i][1], x, y);
+        PK_EACH_ROW(PK_ROW)
+#undef PK_ROW
+        PK_ORDER;
+    }
+    pv sum = pv_zero();
+#define PK_ROW(i) sum = pv_add(sum, pv_add(acc[i][0], acc[i][1]));
+    PK_EACH_ROW(PK_ROW)
+#undef PK_ROW
+    float out[PW];
+    pv_store(out, sum);
+    return out[0] == 2 * PK_MR ? (double)rounds * PK_MR * 2 * PW * 2 : 0;      /* asking for it keeps the loop */
+}

@@ -1,0 +1,209 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * gemm_micro.h -- the register tile of a matrix product, for every kernel of this folder that multiplies matrices.
+ * Operands come as panels: A as a[k][PK_MR], B as b[k][PK_NR], lanes beyond the matrix are zero. pack_panel makes
+ * both kinds. Each element of a tile is one chain of FMAs over k in index order, whatever its place in the tile. */
+#ifndef PK_GEMM_MICRO_H
+#define PK_GEMM_MICRO_H
+#include "simd.h"
+
+#if PW == 16
+#define PK_MR 14                                        /* 28 accumulators, 2 of B, 1 of A: 31 of 32 registers */
+#else
+#define PK_MR 6                                         /* 12 accumulators, 2 of B, 1 or 2 of A: 16 registers */
+#endif
+#define PK_NR (2 * PW)
+#define PK_INLINE static inline __attribute__((always_inline))
+#if defined(__clang__)
+#define PK_UNROLL _Pragma("clang loop unroll(full)")
+#else
+#define PK_UNROLL _Pragma("GCC unroll 16")
+#endif
+/* Keeps the compiler from moving loads across: hoisting them makes it run out of registers. */
+#define PK_ORDER __asm__ volatile("" ::: "memory")
+
+/* One vector to memory: all of it, or its first n lanes (n >= 1). */
+PK_INLINE void micro_store(float *c, pv x, int n, int accumulate)
+{
+    if (n >= PW) {
+        pv_store(c, accumulate ? pv_add(pv_load(c), x) : x);
+    } else {
+        pm tail = pm_tail(n);
+        pv_store_m(c, tail, accumulate ? pv_add(pv_load_m(c, tail), x) : x);
+    }
+}
+
+/* The rows of a tile, written out: a loop over them is not unrolled in time for acc to become registers. */
+#if PW == 16
+#define PK_EACH_ROW(f) f(0) f(1) f(2) f(3) f(4) f(5) f(6) f(7) f(8) f(9) f(10) f(11) f(12) f(13)
+#else
+#define PK_EACH_ROW(f) f(0) f(1) f(2) f(3) f(4) f(5)
+#endif
+
+/* acc += x*b in acc's own register. gcc left alone lets the sums wander between registers and spills some. */
+PK_INLINE void micro_fma(pv *acc, pv x, pv b)
+{
+#if defined(__clang__)
+    *acc = pv_fma(x, b, *acc);
+#else
+    __asm__("vfmadd231ps %2, %1, %0" : "+v"(*acc) : "v"(x), "v"(b));
+#endif
+}
+
+/* acc += a[rows] b[vectors*PW] of one k; rows and vectors are constants. */
+PK_INLINE void micro_step(pv (*acc)[2], const float *a, const float *b, const int rows, const int vectors)
+{
+    pv b0 = pv_load(b), b1 = vectors > 1 ? pv_load(b + PW) : pv_zero(), x;
+#define PK_ROW(i) if (i < rows) { x = pv_set(a[i]); micro_fma(&acc[i][0], x, b0); \
+                                  if (vectors > 1) micro_fma(&acc[i][1], x, b1); }
+    PK_EACH_ROW(PK_ROW)
+#undef PK_ROW
+    PK_ORDER;
+}
+
+PK_INLINE void micro_rows(int64_t k, const float *a, const float *b, float *c, int64_t c_row, int m, int n,
+                          int accumulate, const int rows, const int vectors)
+{
+    pv acc[PK_MR][2];
+#define PK_ROW(i) if (i < rows) acc[i][0] = acc[i][1] = pv_zero();
+    PK_EACH_ROW(PK_ROW)
+#undef PK_ROW
+    int64_t p = 0;
+    for (; p + 4 <= k; p += 4, a += 4 * PK_MR, b += 4 * PK_NR) {
+        micro_step(acc, a, b, rows, vectors);
+        micro_step(acc, a + PK_MR, b + PK_NR, rows, vectors);
+        micro_step(acc, a + 2 * PK_MR, b + 2 * PK_NR, rows, vectors);
+        micro_step(acc, a + 3 * PK_MR, b + 3 * PK_NR, rows, vectors);
+    }
+    for (; p < k; p++, a += PK_MR, b += PK_NR) micro_step(acc, a, b, rows, vectors);
+#define PK_ROW(i) if (i < rows && i < m) { \
+        micro_store(c + i * c_row, acc[i][0], n, accumulate); \
+        if (vectors > 1) micro_store(c + i * c_row + PW, acc[i][1], n - PW, accumulate); }
+    PK_EACH_ROW(PK_ROW)
+#undef PK_ROW
+}
+
+/* c[m,n] = (accumulate: +=) a^T b over k; 1 <= m <= PK_MR, 1 <= n <= PK_NR. Only the m x n corner is touched. */
+static inline void micro_tile(int64_t k, const float *a, const float *b, float *c, int64_t c_row, int m, int n,
+                              int accumulate)
+{
+    /* Rows are rounded up to the next size compiled, so a few left-over rows do not cost a full tile. */
+#define PK_ROWS(rows) { if (n > PW) micro_rows(k, a, b, c, c_row, m, n, accumulate, rows, 2); \
+                        else        micro_rows(k, a, b, c, c_row, m, n, accumulate, rows, 1); }
+    if (m <= 2) PK_ROWS(2)
+    else if (m <= 4) PK_ROWS(4)
+#if PK_MR > 8
+    else if (m <= 8) PK_ROWS(8)
+#endif
+    else PK_ROWS(PK_MR)
+#undef PK_ROWS
+}
+
+/* Transposes PW rows: lane i of to[j] is lane j of from[i]. */
+PK_INLINE void transpose(pv *to, const pv *from)
+{
+#if PW == 16
+    __m512 t[16], u[16];
+    PK_UNROLL
+    for (int i = 0; i < 16; i += 2) {
+        t[i] = _mm512_unpacklo_ps(from[i], from[i + 1]);
+        t[i + 1] = _mm512_unpackhi_ps(from[i], from[i + 1]);
+    }
+    PK_UNROLL
+    for (int i = 0; i < 16; i += 4) {
+        u[i] = _mm512_shuffle_ps(t[i], t[i + 2], 0x44);
+        u[i + 1] = _mm512_shuffle_ps(t[i], t[i + 2], 0xEE);
+        u[i + 2] = _mm512_shuffle_ps(t[i + 1], t[i + 3], 0x44);
+        u[i + 3] = _mm512_shuffle_ps(t[i + 1], t[i + 3], 0xEE);
+    }
+    PK_UNROLL
+    for (int i = 0; i < 4; i++) {                       /* u[i + 4q]: column i + 4*lane of the rows 4q..4q+3 */
+        t[i] = _mm512_shuffle_f32x4(u[i], u[i + 4], 0x88);
+        t[i + 4] = _mm512_shuffle_f32x4(u[i], u[i + 4], 0xDD);
+        t[i + 8] = _mm512_shuffle_f32x4(u[i + 8], u[i + 12], 0x88);
+        t[i + 12] = _mm512_shuffle_f32x4(u[i + 8], u[i + 12], 0xDD);
+        to[i] = _mm512_shuffle_f32x4(t[i], t[i + 8], 0x88);
+        to[i + 8] = _mm512_shuffle_f32x4(t[i], t[i + 8], 0xDD);
+        to[i + 4] = _mm512_shuffle_f32x4(t[i + 4], t[i + 12], 0x88);
+        to[i + 12] = _mm512_shuffle_f32x4(t[i + 4], t[i + 12], 0xDD);
+    }
+#else
+    __m256 t[8], u[8];
+    PK_UNROLL
+    for (int i = 0; i < 8; i += 2) {
+        t[i] = _mm256_unpacklo_ps(from[i], from[i + 1]);
+        t[i + 1] = _mm256_unpackhi_ps(from[i], from[i + 1]);
+    }
+    PK_UNROLL
+    for (int i = 0; i < 8; i += 4) {
+        u[i] = _mm256_shuffle_ps(t[i], t[i + 2], 0x44);
+        u[i + 1] = _mm256_shuffle_ps(t[i], t[i + 2], 0xEE);
+        u[i + 2] = _mm256_shuffle_ps(t[i + 1], t[i + 3], 0x44);
+        u[i + 3] = _mm256_shuffle_ps(t[i + 1], t[i + 3], 0xEE);
+    }
+    PK_UNROLL
+    for (int i = 0; i < 4; i++) {
+        to[i] = _mm256_permute2f128_ps(u[i], u[i + 4], 0x20);
+        to[i + 4] = _mm256_permute2f128_ps(u[i], u[i + 4], 0x31);
+    }
+#endif
+}
+
+/* Up to PW lanes of a panel whose lanes are contiguous in memory (lane stride 1): rows of the panel are copied. */
+PK_INLINE void pack_copy(float *to, const int width, const float *from, int64_t step, int lanes, int64_t k)
+{
+    if (lanes >= PW) {
+        for (int64_t p = 0; p < k; p++) pv_store(to + p * width, pv_load(from + p * step));
+    } else {
+        pm have = pm_tail(lanes);
+        if (width % PW == 0) {
+            for (int64_t p = 0; p < k; p++) pv_store(to + p * width, pv_load_m(from + p * step, have));
+        } else {                                        /* the panel's last lanes: not a full vector of them */
+            pm keep = pm_tail(width % PW);
+            for (int64_t p = 0; p < k; p++) pv_store_m(to + p * width, keep, pv_load_m(from + p * step, have));
+        }
+    }
+}
+
+/* Up to PW lanes of a panel whose k is contiguous in memory (step 1): transposed PW x PW at a time. */
+PK_INLINE void pack_transpose(float *to, const int width, const float *from, int64_t lane, int lanes, int64_t k)
+{
+    const int room = width % PW ? width % PW : PW;
+    pv x[PW], y[PW];
+    for (int64_t p = 0; p < k; p += PW) {
+        int got = k - p < PW ? (int)(k - p) : PW;
+        if (got == PW && lanes >= room) {
+            PK_UNROLL
+            for (int i = 0; i < PW; i++) x[i] = i < room ? pv_load(from + i * lane + p) : pv_zero();
+        } else {
+            for (int i = 0; i < PW; i++)
+                x[i] = i >= lanes ? pv_zero()
+                     : got == PW ? pv_load(from + i * lane + p) : pv_load_m(from + i * lane + p, pm_tail(got));
+        }
+        transpose(y, x);
+        if (got == PW) {
+            PK_UNROLL
+            for (int i = 0; i < PW; i++) {
+                if (room == PW) pv_store(to + (p + i) * width, y[i]);
+                else pv_store_m(to + (p + i) * width, pm_tail(room), y[i]);
+            }
+        } else {
+            for (int i = 0; i < got; i++) {
+                if (room == PW) pv_store(to + (p + i) * width, y[i]);
+                else pv_store_m(to + (p + i) * width, pm_tail(room), y[i]);
+            }
+        }
+    }
+}
+
+/* to[k][width]: lane i of row p is from[i*lane + p*step], zero for i >= lanes (lanes <= width). One of lane and
+ * step is 1. width is a constant: PK_MR (A; lane is the distance of rows) or PK_NR (B; lane: of columns). */
+PK_INLINE void pack_panel(float *to, const int width, const float *from, int64_t lane, int64_t step, int lanes,
+                          int64_t k)
+{
+    for (int at = 0; at < width; at += PW) {
+        int some = lanes - at < 0 ? 0 : lanes - at < PW ? lanes - at : PW;
+        if (lane == 1) pack_copy(to + at, width, from + at, step, some, k);
+        else pack_transpose(to + at, width, from + at * lane, lane, some, k);
+    }
+}
+#endif

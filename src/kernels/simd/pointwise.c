@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * pointwise.c -- the pointwise kernels. Each is a function of vectors handed to one loop; the loop is always
+ * inlined, so nothing is called per vector. */
+#include <string.h>
+#include "../names.h"
+#include "vmath.h"
+
+#define INLINE static inline __attribute__((always_inline))
+#define QUICK 1.702f                                /* QuickGELU is x sigmoid(QUICK x) */
+
+/* y = f(a, b, s); a kernel of one input gives it twice. Every load of a vector stands before its store. */
+INLINE void map(float *y, const float *a, const float *b, float s, int64_t n, pv (*f)(pv a, pv b, pv s))
+{
+    int64_t i = 0;
+    for (; i + PW <= n; i += PW) pv_store(y + i, f(pv_load(a + i), pv_load(b + i), pv_set(s)));
+    if (i < n) {
+        pm m = pm_tail(n - i);
+        pv_store_m(y + i, m, f(pv_load_m(a + i, m), pv_load_m(b + i, m), pv_set(s)));
+    }
+}
+
+INLINE pv f_add(pv a, pv b, pv s)   { (void)s; return pv_add(a, b); }
+INLINE pv f_mul(pv a, pv b, pv s)   { (void)s; return pv_mul(a, b); }
+INLINE pv f_axpy(pv y, pv x, pv s)  { return pv_fma(s, x, y); }
+INLINE pv f_scale(pv x, pv b, pv s) { (void)b; return pv_mul(s, x); }
+
+void PK_NAME(add)(float *y, const float *a, const float *b, int64_t n)      { map(y, a, b, 0, n, f_add); }
+void PK_NAME(mul)(float *y, const float *a, const float *b, int64_t n)      { map(y, a, b, 0, n, f_mul); }
+void PK_NAME(axpy)(float *y, const float *x, float s, int64_t n)            { map(y, y, x, s, n, f_axpy); }
+void PK_NAME(scale)(float *y, const float *x, float s, int64_t n)           { map(y, x, x, s, n, f_scale); }
+
+/* x where |x| <= 88, beyond which sigmoid is 0 or 1: so that infinity times 0 does not come up */
+INLINE pv tame(pv x) { return pv_min(pv_set(88.0f), pv_max(pv_set(-88.0f), x)); }
+
+INLINE pv times_sigmoid(pv x, pv u)                 /* x sigmoid(u), u of the sign of x */
+{
+    pv rest, s = pv_sigmoid(u, &rest);
+    return pv_mul(pv_max(pv_set(-88.0f), x), s);
+}
+
+INLINE pv f_gelu(pv x, pv b, pv s)    { (void)b; (void)s; return pv_gelu(x); }
+INLINE pv f_quick(pv x, pv b, pv s)   { (void)b; return times_sigmoid(x, pv_mul(x, s)); }
+INLINE pv f_relu(pv x, pv b, pv s)    { (void)b; (void)s; return pv_max(pv_zero(), x); }
+INLINE pv f_tanh(pv x, pv b, pv s)    { (void)b; (void)s; return pv_tanh(x); }
+INLINE pv f_sigmoid(pv x, pv b, pv s) { (void)b; (void)s; pv rest; return pv_sigmoid(x, &rest); }
+INLINE pv f_silu(pv x, pv b, pv s)    { (void)b; (void)s; return times_sigmoid(x, x); }
+
+void PK_NAME(act)(pk_act kind, float *y, const float *x, int64_t n)
+{
+    switch (kind) {
+    case PK_GELU:      map(y, x, x, 0, n, f_gelu);      break;
+    case PK_QUICKGELU: map(y, x, x, QUICK, n, f_quick); break;
+    case PK_RELU:      map(y, x, x, 0, n, f_relu);      break;
+    case PK_TANH:      map(y, x, x, 0, n, f_tanh);      break;
+    case PK_SIGMOID:   map(y, x, x, 0, n, f_sigmoid);   break;
+    case PK_SILU:      map(y, x, x, 0, n, f_silu);      break;
+    case PK_NONE:      if (n > 0) memmove(y, x, (size_t)n * sizeof *y); break;
+    }
+}
+
+/* d/du of u sigmoid(u) */
+INLINE pv silu_slope(pv u)
+{
+    pv rest, s = pv_sigmoid(u, &rest);
+    return pv_mul(s, pv_fma(tame(u), rest, pv_set(1.0f)));
+}
+
+/* product of sigmoid(x) and sigmoid(-x) */
+INLINE pv sigmoid_slope(pv x)
+{
+    pv rest, s = pv_sigmoid(x, &rest);
+    return pv_mul(s, rest);
+}
+
+INLINE pv g_gelu(pv dy, pv x, pv s)    { (void)s; return pv_mul(dy, pv_gelu_grad(x)); }
+INLINE pv g_quick(pv dy, pv x, pv s)   { return pv_mul(dy, silu_slope(pv_mul(x, s))); }
+INLINE pv g_relu(pv dy, pv x, pv s)    { (void)s; return pv_keep(pv_less(pv_zero(), x), dy, pv_zero()); }
+INLINE pv g_tanh(pv dy, pv x, pv s)    { (void)s; return pv_mul(dy, pv_mul(pv_set(4), sigmoid_slope(pv_add(x, x)))); }
+INLINE pv g_sigmoid(pv dy, pv x, pv s) { (void)s; return pv_mul(dy, sigmoid_slope(x)); }
+INLINE pv g_silu(pv dy, pv x, pv s)    { (void)s; return pv_mul(dy, silu_slope(x)); }
+
+void PK_NAME(act_grad)(pk_act kind, float *dx, const float *dy, const float *x, int64_t n)
+{
+    switch (kind) {
+    case PK_GELU:      map(dx, dy, x, 0, n, g_gelu);      break;
+    case PK_QUICKGELU: map(dx, dy, x, QUICK, n, g_quick); break;
+    case PK_RELU:      map(dx, dy, x, 0, n, g_relu);      break;
+    case PK_TANH:      map(dx, dy, x, 0, n, g_tanh);      break;
+    case PK_SIGMOID:   map(dx, dy, x, 0, n, g_sigmoid);   break;
+    case PK_SILU:      map(dx, dy, x, 0, n, g_silu);      break;
+    case PK_NONE:      if (n > 0) memmove(dx, dy, (size_t)n * sizeof *dx); break;
+    }
+}
+
+/* In double: PW running sums of every PW-th element, added up by halves. */
+void PK_NAME(sums)(double *sum, double *sum_sq, const float *x, int64_t n)
+{
+    double s[PW] = {0}, q[PW] = {0};
+    int64_t i = 0;
+    for (; i + PW <= n; i += PW)
+        for (int l = 0; l < PW; l++) {
+            double v = x[i + l];
+            s[l] += v;
+            q[l] += v * v;
+        }
+    for (int l = 0; i + l < n; l++) {
+        double v = x[i + l];
+        s[l] += v;
+        q[l] += v * v;
+    }
+    for (int half = PW / 2; half; half /= 2)
+        for (int l = 0; l < half; l++) {
+            s[l] += s[l + half];
+            q[l] += q[l + half];
+        }
+    if (sum) *sum = s[0];
+    if (sum_sq) *sum_sq = q[0];
+}

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * methods.c -- the table of built-in methods, from methods.def. */
+#include "core/method.h"
+
+#define PF_METHOD(name, file) extern const pf_method pf_method_##name;
+#include "methods.def"
+#undef PF_METHOD
+
+extern const pf_method *const pf_methods[];
+const pf_method *const pf_methods[] = {
+#define PF_METHOD(name, file) &pf_method_##name,
+#include "methods.def"
+#undef PF_METHOD
+    NULL
+};

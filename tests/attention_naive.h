@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * attention_naive.h -- attention of one (sample, head) in double precision, told another way than the kernels tell it:
+ * the sink is one more column, softmax over all columns, then that column is cut off; the gradient goes through the
+ * softmax's Jacobian. Dense arrays. */
+#ifndef ATTENTION_NAIVE_H
+#define ATTENTION_NAIVE_H
+#include <math.h>
+#include <stdint.h>
+#include <stdlib.h>
+
+typedef struct naive {
+    int64_t queries, columns, n;                    /* columns: keys and extra keys */
+    double scale, boost;
+    double *q, *k, *v, *sink, *dout;                /* sink NULL: none */
+    double *out, *lse;
+    double *dq, *dk, *dv, *dsink, *dboost;          /* dboost [queries] */
+    double *p;                                      /* [queries][columns + 1] */
+} naive;
+
+static double naive_dot(const double *x, const double *y, int64_t n)
+{
+    double sum = 0;
+    for (int64_t c = 0; c < n; c++) sum += x[c] * y[c];
+    return sum;
+}
+
+static void naive_forward(naive *a)
+{
+    const int64_t all = a->columns + 1;
+    for (int64_t i = 0; i < a->queries; i++) {
+        double *p = a->p + i * all, top = -INFINITY, sum = 0;
+        for (int64_t k = 0; k < a->columns; k++)
+            p[k] = naive_dot(a->q + i * a->n, a->k + k * a->n, a->n) * a->scale * a->boost;
+        p[a->columns] = a->sink ? a->sink[i] : -INFINITY;
+        for (int64_t k = 0; k < all; k++) top = fmax(top, p[k]);
+        for (int64_t k = 0; k < all; k++) sum += p[k] = p[k] == top ? 1 : exp(p[k] - top);
+        for (int64_t k = 0; k < all; k++) p[k] /= sum;
+        a->lse[i] = top + log(sum);
+        for (int64_t c = 0; c < a->n; c++) {
+            double o = 0;
+            for (int64_t k = 0; k < a->columns; k++) o += p[k] * a->v[k * a->n + c];
+            a->out[i * a->n + c] = o;
+        }
+    }
+}
+
+/* After naive_forward. */
+static void naive_backward(naive *a)
+{
+    const int64_t all = a->columns + 1, n = a->n;
+    double *dp = calloc((size_t)all, sizeof *dp);
+    for (int64_t j = 0; j < a->queries * n; j++) a->dq[j] = 0;
+    for (int64_t j = 0; j < a->columns * n; j++) a->dk[j] = a->dv[j] = 0;
+    for (int64_t i = 0; i < a->queries; i++) {
+        const double *p = a->p + i * all;
+        double mean = 0;
+        for (int64_t k = 0; k < all; k++) {
+            dp[k] = k < a->columns ? naive_dot(a->dout + i * n, a->v + k * n, n) : 0;
+            mean += p[k] * dp[k];
+        }
+        a->dboost[i] = 0;
+        a->dsink[i] = p[a->columns] * (dp[a->columns] - mean);
+        for (int64_t k = 0; k < a->columns; k++) {
+            const double ds = p[k] * (dp[k] - mean);
+            a->dboost[i] += ds * naive_dot(a->q + i * n, a->k + k * n, n) * a->scale;
+            for (int64_t c = 0; c < n; c++) {
+                a->dq[i * n + c] += ds * a->scale * a->boost * a->k[k * n + c];
+                a->dk[k * n + c] += ds * a->scale * a->boost * a->q[i * n + c];
+                a->dv[k * n + c] += p[k] * a->dout[i * n + c];
+            }
+        }
+    }
+    free(dp);
+}
+
+static void naive_make(naive *a, int64_t queries, int64_t columns, int64_t n, int sink)
+{
+    const size_t rows = (size_t)(queries * n), cols = (size_t)(columns * n), one = (size_t)queries;
+    double **const part[] = { &a->q, &a->dout, &a->out, &a->dq, &a->k, &a->v, &a->dk, &a->dv, &a->lse, &a->dsink,
+                              &a->dboost, &a->sink, &a->p };
+    const size_t count[] = { rows, rows, rows, rows, cols, cols, cols, cols, one, one, one, sink ? one : 0,
+                             one * (size_t)(columns + 1) };
+    *a = (naive){ .queries = queries, .columns = columns, .n = n, .scale = 1, .boost = 1 };
+    for (size_t i = 0; i < sizeof part / sizeof *part; i++)
+        *part[i] = count[i] ? calloc(count[i], sizeof(double)) : NULL;
+}
+
+static void naive_free(naive *a)
+{
+    double *const part[] = { a->q, a->dout, a->out, a->dq, a->k, a->v, a->dk, a->dv, a->lse, a->dsink, a->dboost,
+                             a->sink, a->p };
+    for (size_t i = 0; i < sizeof part / sizeof *part; i++) free(part[i]);
+}
+#endif

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * attention_problem.h -- one attention problem with all its arrays, each exactly as long as its extents say and ending
+ * at a page that may not be touched. Outputs have spare columns that must keep their pattern. */
+#ifndef ATTENTION_PROBLEM_H
+#define ATTENTION_PROBLEM_H
+#include "attention_naive.h"
+#include "guarded.h"
+#include "kernels/pk.h"
+
+enum { SPARE = 3 };                         /* columns of each output row that belong to nobody */
+enum { DQ = 1, DK = 2, DV = 4, DXK = 8, DXV = 16, DSINK = 32, DBOOST = 64, ALL = 127 };
+
+typedef struct shape {
+    int64_t samples, heads, n, queries, keys, extra;
+    int sink, boost, own_extra;             /* sink: 0 none, 1 ordinary; own_extra: extra rows differ by sample */
+    float size;                             /* about the largest |logit| */
+} shape;
+
+typedef struct problem {
+    shape s;
+    pk_attention a;
+    pk_attention_grad g;
+    guarded q, k, v, xk, xv, sink, boost, dout;                                      /* given */
+    guarded out, lse, dq, dk, dv, dxk, dxv, dsink, dboost;                           /* found */
+} problem;
+
+static guarded guarded_noise_of(int64_t count, float size, uint64_t *state)
+{
+    guarded m = guarded_noise(count, state);
+    for (int64_t i = 0; i < count; i++) m.data[i] *= size;
+    return m;
+}
+
+static void guarded_fill(const guarded *m, float x)
+{
+    for (int64_t i = 0; i < m->count; i++) m->data[i] = x;
+}
+
+static problem problem_make(shape s)
+{
+    const int64_t D = s.heads * s.n, wide = D + SPARE, each = s.samples * s.heads * s.queries;
+    const int64_t x = s.own_extra ? s.samples : 1;
+    const float side = sqrtf(s.size * 3 / sqrtf((float)s.n));       /* so that a logit is rarely beyond size */
+    uint64_t state = (uint64_t)(s.queries * 131 + s.keys * 7 + s.n);
+    problem p = { .s = s,
+        .q = guarded_noise_of(s.samples * s.queries * D, side, &state),
+        .k = guarded_noise_of(s.samples * s.keys * D, side, &state),
+        .v = guarded_noise_of(s.samples * s.keys * D, 1, &state),
+        .xk = guarded_noise_of(x * s.extra * D, side, &state),
+        .xv = guarded_noise_of(x * s.extra * D, 1, &state),
+        .sink = guarded_noise_of(s.queries, s.size, &state),
+        .boost = guarded_noise_of(s.heads, 1.5f, &state),
+        .dout = guarded_noise_of(s.samples * s.queries * D, 1, &state),
+        .out = guarded_make(s.samples * s.queries * wide), .lse = guarded_make(each),
+        .dq = guarded_make(s.samples * s.queries * wide), .dk = guarded_make(s.samples * s.keys * wide),
+        .dv = guarded_make(s.samples * s.keys * wide), .dxk = guarded_make(s.samples * s.extra * wide),
+        .dxv = guarded_make(s.samples * s.extra * wide), .dsink = guarded_make(each), .dboost = guarded_make(each) };
+    const int64_t xb = s.own_extra ? s.extra * D : 0;
+    p.a = (pk_attention){ .samples = s.samples, .heads = s.heads, .head_dim = s.n, .queries = s.queries,
+        .keys = s.keys, .extra = s.extra, .scale = 1 / sqrtf((float)s.n), .q = { p.q.data, s.queries * D, D },
+        .k = { p.k.data, s.keys * D, D }, .v = { p.v.data, s.keys * D, D }, .out = p.out.data,
+        .out_batch = s.queries * wide, .out_row = wide, .lse = p.lse.data };
+    if (s.extra) p.a.xk = (pk_operand){ p.xk.data, xb, D }, p.a.xv = (pk_operand){ p.xv.data, xb, D };
+    if (s.sink) p.a.sink = p.sink.data;
+    if (s.boost) p.a.head_scale = p.boost.data;
+    return p;
+}
+
+/* The gradient call for the wanted outputs of p. */
+static pk_attention_grad problem_grad(const problem *p, int want)
+{
+    const shape s = p->s;
+    const int64_t D = s.heads * s.n, wide = D + SPARE;
+    pk_attention_grad g = { .fwd = p->a, .dout = { p->dout.data, s.queries * D, D } };
+    if (want & DQ) g.dq = (pk_output){ p->dq.data, s.queries * wide, wide };
+    if (want & DK) g.dk = (pk_output){ p->dk.data, s.keys * wide, wide };
+    if (want & DV) g.dv = (pk_output){ p->dv.data, s.keys * wide, wide };
+    if ((want & DXK) && s.extra) g.dxk = (pk_output){ p->dxk.data, s.extra * wide, wide };
+    if ((want & DXV) && s.extra) g.dxv = (pk_output){ p->dxv.data, s.extra * wide, wide };
+    if ((want & DSINK) && s.sink) g.dsink = p->dsink.data;
+    if (want & DBOOST) g.dhead_scale = p->dboost.data;
+    return g;
+}
+
+static void problem_free(problem *p)
+{
+    guarded *const m[] = { &p->q, &p->k, &p->v, &p->xk, &p->xv, &p->sink, &p->boost, &p->dout, &p->out, &p->lse,
+                          &p->dq, &p->dk, &p->dv, &p->dxk, &p->dxv, &p->dsink, &p->dboost };
+    for (size_t i = 0; i < sizeof m / sizeof *m; i++) guarded_free(m[i]);
+}
+
+/* Scratch exactly as long as pk_attention_work says, 64-byte aligned, full of NaN: nothing in it may be relied on. */
+static guarded scratch_make(const pk_table *t, const pk_attention *a, int gradient)
+{
+    guarded m = guarded_make((int64_t)(pk_attention_work(t, a, gradient) / sizeof(float)));
+    guarded_fill(&m, NAN);
+    return m;
+}
+
+static void run_forward(const pk_table *t, const problem *p)
+{
+    guarded w = scratch_make(t, &p->a, 0);
+    for (int64_t b = 0; b < p->s.samples; b++)
+        for (int64_t h = 0; h < p->s.heads; h++) t->attention(&p->a, b, h, w.data);
+    guarded_free(&w);
+}
+
+static void run_backward(const pk_table *t, const problem *p, int want)
+{
+    guarded w = scratch_make(t, &p->a, 1);
+    const pk_attention_grad g = problem_grad(p, want);
+    for (int64_t b = 0; b < p->s.samples; b++)
+        for (int64_t h = 0; h < p->s.heads; h++) t->attention_grad(&g, b, h, w.data);
+    guarded_free(&w);
+}
+
+/* The same (sample, head) in double precision, solved. */
+static naive problem_naive(const problem *p, int64_t b, int64_t h)
+{
+    const shape s = p->s;
+    naive x;
+    naive_make(&x, s.queries, s.keys + s.extra, s.n, s.sink);
+    x.scale = p->a.scale;
+    x.boost = s.boost ? p->boost.data[h] : 1;
+    for (int64_t i = 0; i < s.queries; i++) {
+        if (s.sink) x.sink[i] = p->sink.data[i];
+        for (int64_t c = 0; c < s.n; c++) {
+            x.q[i * s.n + c] = p->a.q.data[b * p->a.q.batch + i * p->a.q.row + h * s.n + c];
+            x.dout[i * s.n + c] = p->dout.data[((b * s.queries + i) * s.heads + h) * s.n + c];
+        }
+    }
+    for (int64_t k = 0; k < s.keys + s.extra; k++) {
+        const int own = k < s.keys;
+        const pk_operand *key = own ? &p->a.k : &p->a.xk, *value = own ? &p->a.v : &p->a.xv;
+        const int64_t t = own ? k : k - s.keys;
+        for (int64_t c = 0; c < s.n; c++) {
+            x.k[k * s.n + c] = key->data[b * key->batch + t * key->row + h * s.n + c];
+            x.v[k * s.n + c] = value->data[b * value->batch + t * value->row + h * s.n + c];
+        }
+    }
+    naive_forward(&x);
+    naive_backward(&x);
+    return x;
+}
+#endif

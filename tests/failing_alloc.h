@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * failing_alloc.h -- an allocator that counts what is alive and refuses the calls a test wants refused. */
+#ifndef FAILING_ALLOC_H
+#define FAILING_ALLOC_H
+#include <peft/context.h>
+#include <stdbool.h>
+#include <stdlib.h>
+
+typedef struct failing_alloc {
+    long calls, fail_at;                 /* the call number fail_at (from 0) is refused, and ... */
+    bool and_after;                      /* ... all that follow it; fail_at < 0: none */
+    long blocks;                         /* alive */
+    size_t bytes;                        /* alive, by the sizes given to both hooks */
+} failing_alloc;
+
+static inline void *failing_alloc_take(size_t size, size_t align, void *user)
+{
+    failing_alloc *f = user;
+    void *p = NULL;
+    long call = f->calls++;
+    if (f->fail_at >= 0 && (call == f->fail_at || (f->and_after && call > f->fail_at))) return NULL;
+    if (posix_memalign(&p, align, size)) return NULL;
+    f->blocks++;
+    f->bytes += size;
+    return p;
+}
+
+static inline void failing_alloc_give(void *p, size_t size, void *user)
+{
+    failing_alloc *f = user;
+    f->blocks--;
+    f->bytes -= size;
+    free(p);
+}
+
+/* Runs fn(ctx, arg) with allocation 0, then 1, 2, ... refused, once and from there on, until fn got through with
+ * nothing refused. fn returns the status of what it did; any but OK and NOMEM is the test's failure, as is a leak, a
+ * message that is missing, or a second run without refusals that does not succeed. Returns the number of sites. */
+static inline long failing_alloc_loop(peft_status (*fn)(peft_context *, void *), void *arg)
+{
+    for (long n = 0; ; n++)
+        for (int after = 0; after < 2; after++) {
+            failing_alloc f = { .fail_at = -1 };
+            peft_context *ctx = NULL;
+            ck_assert_int_eq(peft_context_create(failing_alloc_take, failing_alloc_give, &f, &ctx), PEFT_OK);
+            long blocks = f.blocks;
+            f.calls = 0, f.fail_at = n, f.and_after = after;
+            peft_status s = fn(ctx, arg);
+            bool refused = f.calls > n;
+            ck_assert_msg(s == (refused ? PEFT_E_NOMEM : PEFT_OK), "allocation %ld: %s: %s", n, peft_status_name(s),
+                          peft_last_error());
+            if (refused) ck_assert_ptr_nonnull(strstr(peft_last_error(), "memory"));
+            ck_assert_int_eq(f.blocks, blocks);
+            f.fail_at = -1;
+            ck_assert_int_eq(fn(ctx, arg), PEFT_OK);
+            peft_context_free(ctx);
+            ck_assert_int_eq(f.blocks, 0);
+            ck_assert_uint_eq(f.bytes, 0);
+            if (!refused) return n;
+        }
+}
+#endif

@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * golden_case.c -- inference and training cases: everything is taken from the file (method, options, head, loss,
+ * optimiser, initial values), run through the public API and compared. No case is known by name. */
+#include <jansson.h>
+#include <math.h>
+#include <peft/peft.h>
+#include <stdlib.h>
+#include "golden_case.h"
+
+#define RETURN_ON(call) do { peft_status s_ = (call); if (s_) return s_; } while (0)
+
+/* A JSON value as the text an option takes: lists keep their brackets, booleans and numbers are printed. */
+static peft_status set_json(peft_options *o, const char *name, const json_t *v)
+{
+    if (json_is_null(v)) return PEFT_OK;
+    if (json_is_integer(v)) return peft_options_set_int(o, name, json_integer_value(v));
+    if (json_is_real(v)) return peft_options_set_float(o, name, json_real_value(v));
+    if (json_is_boolean(v)) return peft_options_set_int(o, name, json_is_true(v));
+    if (json_is_string(v)) return peft_options_set_string(o, name, json_string_value(v));
+    char *text = json_dumps(v, JSON_COMPACT);
+    if (!text) return PEFT_E_NOMEM;
+    char *to = text;                                     /* ["attn.q","attn.v"] -> [attn.q,attn.v] */
+    for (const char *c = text; *c; c++) if (*c != '"') *to++ = *c;
+    *to = 0;
+    peft_status s = peft_options_set_string(o, name, text);
+    free(text);
+    return s;
+}
+
+static peft_status options_of(peft_context *ctx, json_t *object, peft_options **out)
+{
+    const char *key;
+    json_t *v;
+    RETURN_ON(peft_options_create(ctx, out));
+    json_object_foreach(object, key, v) RETURN_ON(set_json(*out, key, v));
+    return PEFT_OK;
+}
+
+static const char *meta(const golden_case *c, const char *key)
+{
+    const char *s = pf_st_meta(c->file, key);
+    return s ? s : "";
+}
+
+/* The backbone beside the case, with what the case's metadata says of it. */
+static peft_status open_backbone(golden_case *c, const char *key)
+{
+    char path[1024];
+    const char *slash = strrchr(c->path, '/');
+    peft_options *o;
+    json_t *config = json_loads(meta(c, "backbone_config"), 0, NULL);
+    const pf_st_tensor *images = pf_st_find(c->file, "input.images");
+    if (!config || !images) return peft_set_error(PEFT_E_FORMAT, "backbone_config or input.images is missing");
+    snprintf(path, sizeof path, "%.*s/%s", slash ? (int)(slash - c->path) : 1, slash ? c->path : ".", meta(c, key));
+    RETURN_ON(peft_options_create(c->ctx, &o));
+    static const char *const facts[] = { "heads", "eps", "act", "pool", "patch" };
+    for (size_t i = 0; i < 5; i++) RETURN_ON(set_json(o, facts[i], json_object_get(config, facts[i])));
+    RETURN_ON(peft_options_set_int(o, "image_size", images->dim[3]));
+    const char *rule = meta(c, "pos_embed_resample");
+    if (*rule && strcmp(rule, "none")) RETURN_ON(peft_options_set_string(o, "resample", rule));
+    json_decref(config);
+    peft_status s = peft_backbone_load(c->ctx, path, o, &c->backbone);
+    peft_options_free(o);
+    return s;
+}
+
+static peft_status make_model(golden_case *c)
+{
+    const char *head = meta(c, "head"), *classes = meta(c, "classes");
+    peft_options *o;
+    RETURN_ON(peft_options_create(c->ctx, &o));
+    if (strcmp(head, "backbone")) {
+        RETURN_ON(peft_options_set_string(o, "head", head));
+        RETURN_ON(peft_options_set_string(o, "classes", classes));
+    } else if (!peft_backbone_get(c->backbone, "classes")) RETURN_ON(peft_options_set_int(o, "classes", 1));
+    peft_status s = peft_model_create(c->backbone, o, &c->model);
+    peft_options_free(o);
+    return s;
+}
+
+/* "ept+lora" with options by method, or one method with options of its own. */
+static peft_status attach_methods(golden_case *c)
+{
+    char names[256], *rest = names;
+    json_t *all = json_loads(meta(c, "options"), 0, NULL);
+    bool several = strchr(meta(c, "method"), '+') != NULL;
+    if (!all) return peft_set_error(PEFT_E_FORMAT, "options: not JSON");
+    snprintf(names, sizeof names, "%s", meta(c, "method"));
+    for (char *name; (name = strsep(&rest, "+"));) {
+        peft_adapter *a;
+        peft_options *o;
+        json_t *own = several ? json_object_get(all, name) : all;
+        RETURN_ON(options_of(c->ctx, own, &o));
+        peft_status s = peft_adapter_create(c->backbone, name, o, &a);
+        peft_options_free(o);
+        if (s) {
+            json_decref(all);
+            return s;
+        }
+        RETURN_ON(peft_model_attach(c->model, a));
+        peft_adapter_free(a);
+    }
+    json_decref(all);
+    return PEFT_OK;
+}
+
+bool golden_has_methods(const golden_case *c)
+{
+    char names[256], *rest = names;
+    snprintf(names, sizeof names, "%s", meta(c, "method"));
+    for (char *name; (name = strsep(&rest, "+"));)
+        if (strcmp(name, "none") && !peft_method_summary(name)) return false;
+    return true;
+}
+
+peft_status golden_open(golden_case *c, const char *backbone_key)
+{
+    RETURN_ON(open_backbone(c, backbone_key));
+    RETURN_ON(make_model(c));
+    return strcmp(meta(c, "method"), "none") ? attach_methods(c) : PEFT_OK;
+}
+
+void golden_close(golden_case *c)
+{
+    peft_trainer_free(c->trainer);
+    peft_model_free(c->model);
+    peft_backbone_free(c->backbone);
+    c->trainer = NULL;
+    c->model = NULL;
+    c->backbone = NULL;
+}
+
+/* init.<name> into every parameter and init.buffer.<name> into every buffer; all must be there. */
+peft_status golden_set_start(golden_case *c)
+{
+    char name[200];
+    size_t used = 0;
+    for (size_t i = 0; i < peft_model_param_count(c->model) + peft_model_buffer_count(c->model); i++) {
+        bool param = i < peft_model_param_count(c->model);
+        const char *own = param ? peft_param_name(peft_model_param(c->model, i))
+                                : peft_model_buffer_name(c->model, i - peft_model_param_count(c->model));
+        peft_tensor *t = param ? peft_param_value(peft_model_param(c->model, i)) : peft_model_find_buffer(c->model, own);
+        snprintf(name, sizeof name, "init.%s%s", param ? "" : "buffer.", own);
+        const pf_st_tensor *from = pf_st_find(c->file, name);
+        if (!from || from->bytes / 4 != (size_t)peft_tensor_count(t))
+            return pf_fail(PEFT_E_FORMAT, "%s: absent or of another size", name);
+        pf_to_real(peft_tensor_data(t), from->data, from->type, peft_tensor_count(t));
+        used++;
+    }
+    for (size_t i = 0; i < pf_st_count(c->file); i++) used -= !strncmp(pf_st_at(c->file, i)->name, "init.", 5);
+    return used ? peft_set_error(PEFT_E_FORMAT, "the file has init.* tensors the model does not train") : PEFT_OK;
+}
+
+peft_status golden_make_trainer(golden_case *c)
+{
+    static const char *const names[][2] = { { "name", "optimizer" }, { "clip_grad_norm", "clip_norm" }, { "lr", "lr" },
+        { "weight_decay", "weight_decay" }, { "momentum", "momentum" }, { "nesterov", "nesterov" }, { "eps", "eps" } };
+    json_t *opt = json_loads(meta(c, "optimizer"), 0, NULL), *betas = json_object_get(opt, "betas");
+    peft_options *o;
+    RETURN_ON(peft_options_create(c->ctx, &o));
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (json_object_get(opt, names[i][0])) RETURN_ON(set_json(o, names[i][1], json_object_get(opt, names[i][0])));
+    if (betas) {
+        RETURN_ON(set_json(o, "beta1", json_array_get(betas, 0)));
+        RETURN_ON(set_json(o, "beta2", json_array_get(betas, 1)));
+    }
+    json_decref(opt);
+    RETURN_ON(peft_options_set_string(o, "loss", meta(c, "loss")));
+    RETURN_ON(peft_options_set_int(o, "batch", pf_st_find(c->file, "input.images")->dim[0]));
+    peft_status s = peft_trainer_create(c->model, o, &c->trainer);
+    peft_options_free(o);
+    return s;
+}

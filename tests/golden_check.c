@@ -1,0 +1,290 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * golden_check.c -- golden_check FILE_OR_FOLDER...: runs reference cases through the library and prints one line a
+ * case: the largest error of logits, loss, gradients and parameters after the last step, each beside its limit. Exits 1
+ * when a case fails, 77 when there is nothing to check. */
+#include <dirent.h>
+#include <math.h>
+#include <peft/peft.h>
+#include <stdlib.h>
+#include "golden_case.h"
+#include "core/graph/param.h"
+
+typedef struct { double error, limit; } worst;
+enum { LOGITS, LOSS, GRADIENTS, STEP3, KINDS };
+static const char *const kind_name[KINDS] = { "logits", "loss", "gradients", "after steps" };
+#ifdef PF_REAL_DOUBLE
+static const double forward_limit = 1e-6, gradient_limit = 1e-6, step_limit = 1e-6;
+#else
+static const double forward_limit = 1e-5, gradient_limit = 1e-4, step_limit = 2e-5;
+#endif
+
+typedef struct { golden_case c; worst w[KINDS]; char message[512]; } check;
+
+static void note(check *k, int kind, double error, double limit, const char *what)
+{
+    if (!(error <= limit) && !*k->message) snprintf(k->message, sizeof k->message, "%s: error %.3g, limit %.3g", what, error, limit);
+    if (!k->w[kind].limit || !(error / limit <= k->w[kind].error / k->w[kind].limit)) k->w[kind] = (worst){ error, limit };
+}
+
+/* |got - want| / |want| over the tensor; largest difference where no entry of want reaches 1e-6. */
+static double relative(const pk_real *got, const double *want, int64_t n)
+{
+    double diff = 0, norm = 0, top = 0, most = 0;
+    for (int64_t i = 0; i < n; i++) {
+        double d = fabs((double)got[i] - want[i]);
+        diff += d * d;
+        norm += want[i] * want[i];
+        if (fabs(want[i]) > top) top = fabs(want[i]);
+        if (!(d <= most)) most = d;
+    }
+    return top < 1e-6 ? most : sqrt(diff / norm);
+}
+
+static double *wanted(const check *k, const char *name, int64_t *n)
+{
+    const pf_st_tensor *t = pf_st_find(k->c.file, name);
+    if (!t) return NULL;
+    *n = pf_dims_count(t->ndim, t->dim);
+    double *out = malloc((size_t)(*n ? *n : 1) * sizeof *out);
+    float *raw = malloc((size_t)(*n ? *n : 1) * sizeof *raw);
+    memcpy(raw, t->data, (size_t)*n * sizeof *raw);
+    for (int64_t i = 0; i < *n; i++) out[i] = raw[i];
+    free(raw);
+    return out;
+}
+
+static void compare(check *k, int kind, const char *name, const pk_real *got, double limit)
+{
+    int64_t n;
+    double *want = wanted(k, name, &n), top = 0;
+    if (!want) return;
+    for (int64_t i = 0; i < n; i++) top = fmax(top, fabs(want[i]));
+    note(k, kind, relative(got, want, n), top < 1e-6 ? 1e-6 : limit, name);
+    free(want);
+}
+
+static void compare_loss(check *k, int kind, const char *name, double got)
+{
+    int64_t n;
+    double *want = wanted(k, name, &n);
+    if (!want) return;
+    double error = fabs(got - *want);
+    note(k, kind, error, fmax(forward_limit * fabs(*want), 2e-6), name);
+    free(want);
+}
+
+static bool listed(const check *k, const char *list, const char *name)
+{
+    const char *meta = pf_st_meta(k->c.file, "zero_gradients"), *from = meta ? strstr(meta, list) : NULL;
+    const char *to = from ? strchr(from, ']') : NULL;
+    char quoted[200];
+    snprintf(quoted, sizeof quoted, "\"%s\"", name);
+    const char *hit = from ? strstr(from, quoted) : NULL;
+    return hit && hit < to;
+}
+
+/* Absolute; under Adam only where the gradient is more than rounding noise, or is exactly 0 where it should be. */
+static void compare_step(check *k, const char *name, const pk_real *got, bool adam)
+{
+    char expect[240], gradient[240];
+    int64_t n, m;
+    snprintf(expect, sizeof expect, "expect.step3.%s", name);
+    snprintf(gradient, sizeof gradient, "expect.grad.%s", name);
+    double *want = wanted(k, expect, &n), *grad = wanted(k, gradient, &m), most = 0;
+    bool exact = listed(k, "exact", name);
+    for (int64_t i = 0; want && i < n; i++) {
+        if (adam && grad && !(fabs(grad[i]) >= 1e-6 || (exact && grad[i] == 0))) continue;
+        double d = fabs((double)got[i] - want[i]);
+        if (!(d <= most)) most = d;
+    }
+    if (want) note(k, STEP3, most, step_limit, expect);
+    else note(k, STEP3, NAN, step_limit, expect);
+    free(want);
+    free(grad);
+}
+
+static peft_tensor view_of(peft_context *ctx, const pf_st_tensor *t, void *room, peft_dtype type)
+{
+    peft_tensor v = { .ctx = ctx, .type = type, .ndim = t->ndim, .data = room };
+    memcpy(v.dim, t->dim, sizeof t->dim);
+    if (type == PF_REAL) pf_to_real(room, t->data, t->type, pf_dims_count(t->ndim, t->dim));
+    else memcpy(room, t->data, t->bytes);
+    return v;
+}
+
+static peft_status inference(check *k)
+{
+    const pf_st_tensor *in = pf_st_find(k->c.file, "input.images");
+    peft_context *ctx = k->c.ctx;
+    peft_session *s;
+    peft_options *o;
+    char taps[512] = "embed,feature", name[64];
+    for (int64_t l = 0; l < peft_backbone_get(k->c.backbone, "depth"); l++)
+        snprintf(taps + strlen(taps), sizeof taps - strlen(taps), ",block.%d", (int)l);
+    PF_TRY(peft_options_create(ctx, &o));
+    PF_TRY(peft_options_set_int(o, "batch", in->dim[0]));
+    PF_TRY(peft_options_set_string(o, "taps", taps));
+    peft_status status = peft_session_create(k->c.model, o, &s);
+    peft_options_free(o);
+    if (status) return status;
+    pk_real *room = malloc((size_t)pf_dims_count(in->ndim, in->dim) * sizeof *room);
+    peft_tensor images = view_of(ctx, in, room, PF_REAL), *logits;
+    PF_TRY(peft_tensor_create(ctx, PF_REAL, 2, (int64_t[]){ in->dim[0], peft_model_classes(k->c.model) }, &logits));
+    PF_TRY(peft_session_predict(s, &images, logits));
+    if (peft_backbone_get(k->c.backbone, "classes") > 0)
+        compare(k, LOGITS, "expect.logits", peft_tensor_cdata(logits), forward_limit);
+    for (char *rest = taps, *tap; (tap = strsep(&rest, ","));) {
+        const peft_tensor *t;
+        PF_TRY(peft_session_tap(s, tap, &t));
+        snprintf(name, sizeof name, "expect.%s", tap);
+        compare(k, LOGITS, name, peft_tensor_cdata(t), forward_limit);
+    }
+    for (size_t i = 0; i < peft_backbone_tensor_count(k->c.backbone); i++)
+        if (!strcmp(peft_backbone_tensor_name(k->c.backbone, i), "pos_embed"))
+            compare(k, LOGITS, "expect.pos_embed", peft_tensor_cdata(peft_backbone_tensor(k->c.backbone, i)), forward_limit);
+    peft_tensor_free(logits);
+    peft_session_free(s);
+    free(room);
+    return PEFT_OK;
+}
+
+static peft_status training(check *k)
+{
+    golden_case *c = &k->c;
+    const pf_st_tensor *in = pf_st_find(c->file, "input.images"), *la = pf_st_find(c->file, "input.labels");
+    const pf_st_tensor *fine = pf_st_find(c->file, "input.images_fine");
+    if (fine) in = fine;
+    peft_dtype type = la ? PEFT_I64 : PF_REAL;
+    if (!la) la = pf_st_find(c->file, "input.targets");
+    bool adam = strstr(pf_st_meta(c->file, "optimizer"), "adamw") != NULL;
+    PF_TRY(golden_set_start(c));
+    PF_TRY(golden_make_trainer(c));
+    pk_real *room = malloc((size_t)pf_dims_count(in->ndim, in->dim) * sizeof *room);
+    void *label_room = malloc(la->bytes * 2 + 8);
+    peft_tensor images = view_of(c->ctx, in, room, PF_REAL), labels = view_of(c->ctx, la, label_room, type);
+    char name[240];
+    PF_TRY(peft_trainer_backward(c->trainer, &images, &labels, NULL));
+    compare(k, LOGITS, "expect.logits", peft_tensor_cdata(peft_trainer_logits(c->trainer)), forward_limit);
+    compare_loss(k, LOSS, "expect.loss", peft_trainer_get(c->trainer, "loss"));
+    for (size_t i = 0; i < peft_model_param_count(c->model); i++) {
+        const peft_param *p = peft_model_param(c->model, i);
+        snprintf(name, sizeof name, "expect.grad.%s", peft_param_name(p));
+        compare(k, GRADIENTS, name, peft_tensor_cdata(peft_param_grad(p)), gradient_limit);
+    }
+    PF_TRY(peft_trainer_update(c->trainer));
+    compare_loss(k, GRADIENTS, "expect.grad_norm", peft_trainer_get(c->trainer, "grad_norm"));
+    int steps = atoi(pf_st_meta(c->file, "steps"));
+    for (int i = 1; i < steps; i++) PF_TRY(peft_trainer_step(c->trainer, &images, &labels, NULL));
+    for (size_t i = 0; i < peft_model_param_count(c->model); i++) {
+        peft_param *p = peft_model_param(c->model, i);
+        compare_step(k, peft_param_name(p), peft_tensor_cdata(peft_param_value(p)), adam);
+    }
+    for (size_t i = 0; i < peft_model_buffer_count(c->model); i++) {
+        const char *own = peft_model_buffer_name(c->model, i);
+        snprintf(name, sizeof name, "buffer.%s", own);
+        compare_step(k, name, peft_tensor_cdata(peft_model_find_buffer(c->model, own)), false);
+    }
+    peft_tensor *logits;
+    PF_TRY(peft_tensor_create(c->ctx, PF_REAL, 2, (int64_t[]){ in->dim[0], peft_model_classes(c->model) }, &logits));
+    PF_TRY(peft_trainer_evaluate(c->trainer, &images, logits));
+    bool running = pf_st_find(c->file, "expect.step3.logits_eval") != NULL;
+    compare(k, LOGITS, running ? "expect.step3.logits_eval" : "expect.step3.logits", peft_tensor_cdata(logits), forward_limit);
+    PF_TRY(peft_trainer_backward(c->trainer, &images, &labels, NULL));        /* training mode; no update follows */
+    compare(k, LOGITS, "expect.step3.logits", peft_tensor_cdata(peft_trainer_logits(c->trainer)), forward_limit);
+    compare_loss(k, LOSS, "expect.step3.loss", peft_trainer_get(c->trainer, "loss"));
+    peft_tensor_free(logits);
+    free(room);
+    free(label_room);
+    return PEFT_OK;
+}
+
+static int report(const check *k, const char *label, peft_status s)
+{
+    printf("%-44s", label);
+    for (int i = 0; i < KINDS; i++)
+        if (k->w[i].limit) printf("  %s %.2g/%.0e", kind_name[i], k->w[i].error, k->w[i].limit);
+    bool failed = s || *k->message;
+    printf("  %s", failed ? "FAIL" : "PASS");
+    if (failed) printf(" (%s)", s ? peft_last_error() : k->message);
+    printf("\n");
+    return failed;
+}
+
+static int run_case(check *k, const char *label, const char *kind)
+{
+    int failed = 0;
+    static const char *const keys[] = { "backbone", "backbone_hf" };
+    for (size_t i = 0; i < 2; i++) {
+        const char *file = pf_st_meta(k->c.file, keys[i]);
+        char name[300];
+        if (i && (strcmp(kind, "inference") || !file || !strstr(file, ".safetensors"))) continue;
+        snprintf(name, sizeof name, "%.200s%s", label, i ? " (hf)" : "");
+        memset(k->w, 0, sizeof k->w);
+        *k->message = 0;
+        peft_status s = golden_open(&k->c, keys[i]);
+        if (!s) s = strcmp(kind, "inference") ? training(k) : inference(k);
+        failed |= report(k, name, s);
+        golden_close(&k->c);
+    }
+    return failed;
+}
+
+/* 1: failed, 0: passed, -1: nothing to check in this file. */
+static int check_file(peft_context *ctx, const char *path)
+{
+    pf_st *file;
+    const char *label = strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
+    if (pf_st_open(ctx, path, &file)) {
+        printf("%-44s  FAIL (%s)\n", label, peft_last_error());
+        return 1;
+    }
+    const char *kind = pf_st_meta(file, "kind");
+    int result = -1;
+    if (kind && !strcmp(kind, "component")) {
+        golden_report r = { 0 };
+        result = golden_component(ctx, file, &r) != 0;
+        if (r.skipped) printf("%-44s  SKIP (no such part in the library)\n", label);
+        else printf("%-44s  %d checks, worst %s %.2g/%.0e  %s\n", label, r.checks, r.what, r.error, r.limit, result ? "FAIL" : "PASS");
+        if (r.skipped) result = -1;
+    } else if (kind && (!strcmp(kind, "inference") || !strcmp(kind, "training"))) {
+        check k = { .c = { .ctx = ctx, .path = path, .file = file } };
+        if (golden_has_methods(&k.c)) result = run_case(&k, label, kind);
+        else printf("%-44s  SKIP (method %s)\n", label, pf_st_meta(file, "method"));
+    }
+    pf_st_close(file);
+    return result;
+}
+
+static int ends_with(const struct dirent *e) { size_t n = strlen(e->d_name); return n > 12 && !strcmp(e->d_name + n - 12, ".safetensors"); }
+
+int main(int argc, char **argv)
+{
+    peft_context *ctx;
+    int passed = 0, failed = 0;
+    char standard[1024];
+    const char *shared = getenv("PEFT_SHARED");
+    snprintf(standard, sizeof standard, "%s/golden", shared ? shared : "");
+    const char *only[2] = { argv[0], standard };
+    if (argc < 2 && !shared) {
+        printf("golden_check FILE_OR_FOLDER...\nSKIP: nothing given and PEFT_SHARED is not set\n");
+        return 77;
+    }
+    if (peft_context_create(NULL, NULL, NULL, &ctx)) return 1;
+    for (int i = 1; i < (argc < 2 ? 2 : argc); i++) {
+        const char *path = argc < 2 ? only[i] : argv[i];
+        struct dirent **entry;
+        int n = scandir(path, &entry, ends_with, alphasort);
+        for (int k = 0; k < (n < 0 ? 1 : n); k++) {
+            char one[1300];
+            snprintf(one, sizeof one, "%s%s%s", path, n < 0 ? "" : "/", n < 0 ? "" : entry[k]->d_name);
+            int result = check_file(ctx, one);
+            passed += result == 0;
+            failed += result == 1;
+            if (n >= 0) free(entry[k]);
+        }
+        if (n >= 0) free(entry);
+    }
+    peft_context_free(ctx);
+    printf("%d passed, %d failed\n", passed, failed);
+    return failed ? 1 : passed ? 0 : 77;
+}

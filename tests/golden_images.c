@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * golden_images.c -- resizing and preprocessing of libpeft-io against reference pictures, bit for bit. */
+#include "golden.h"
+#include <jansson.h>
+#include <peft/io.h>
+#include <stdio.h>
+#include <string.h>
+
+/* input.<name>: [rows, columns] or [rows, columns, channels], 8 or 16 bits; NULL: a failure is recorded */
+static peft_image *picture(golden *g, const char *name)
+{
+    const pf_st_tensor *t = golden_find(g, "input.%s", name);
+    peft_image *im = NULL;
+    if (!t) { golden_fail(g, "input.%s is missing", name); return NULL; }
+    const int depth = t->type == PEFT_U16 ? 16 : 8, channels = t->ndim > 2 ? (int)t->dim[2] : 1;
+    golden_ok(g, peft_image_from_buffer(golden_raw(g, t), t->dim[1], t->dim[0], channels, depth, 0, &im), t->name);
+    return im;
+}
+
+static size_t bytes_of(const peft_image *im)
+{
+    return (size_t)(peft_image_width(im) * peft_image_height(im)) * (size_t)peft_image_channels(im)
+         * (size_t)(peft_image_depth(im) / 8);
+}
+
+/* 16-bit results are expected unclipped in 32 bits; ours are clipped to what 16 bits hold. */
+static void compare_clipped(golden *g, const peft_image *im, const pf_st_tensor *t)
+{
+    const int64_t n = pf_dims_count(t->ndim, t->dim);
+    const int32_t *want = golden_raw(g, t);
+    const uint16_t *got = peft_image_pixels(im);
+    int64_t differ = n != peft_image_width(im) * peft_image_height(im);
+    for (int64_t i = 0; i < n && !differ; i++)
+        differ += got[i] != (want[i] < 0 ? 0 : want[i] > 65535 ? 65535 : want[i]);
+    golden_note(g, (double)differ, 0, "%s", t->name);
+}
+
+static void resize_case(golden *g, const pf_st_tensor *t, const char *name, const char *filter, int rows, int columns)
+{
+    const bool grey16 = !strncmp(name, "gray16_as_", 10);
+    peft_image *im = picture(g, grey16 ? "gray16" : name), *out = NULL;
+    if (im && !strcmp(name, "gray16_as_float")) {
+        float *to = golden_memory(g, t->bytes);
+        if (golden_ok(g, peft_image_resize_float(im, columns, rows, filter, to), t->name))
+            golden_bits(g, to, (size_t)rows * (size_t)columns * sizeof *to, "%s", t->name);
+    } else if (im && golden_ok(g, peft_image_resize(im, columns, rows, filter, &out), t->name)) {
+        if (grey16) compare_clipped(g, out, t);
+        else golden_bits(g, peft_image_pixels(out), bytes_of(out), "%s", t->name);
+    }
+    peft_image_free(out);
+    peft_image_free(im);
+}
+
+/* expect.<picture>.<filter>.<rows>x<columns> */
+void golden_resize(golden *g)
+{
+    for (size_t i = 0; i < pf_st_count(g->file); i++) {
+        const pf_st_tensor *t = pf_st_at(g->file, i);
+        char name[32], filter[16];
+        int rows, columns;
+        if (sscanf(t->name, "expect.%31[^.].%15[^.].%dx%d", name, filter, &rows, &columns) == 4)
+            resize_case(g, t, name, filter, rows, columns);
+    }
+}
+
+static int64_t item(json_t *o, const char *name, size_t i)
+{
+    return json_integer_value(json_array_get(json_object_get(o, name), i));
+}
+
+/* The geometry alone: squash, or shorter side and centre crop */
+static peft_image *shaped(golden *g, const peft_image *im, const char *name, json_t *o)
+{
+    const char *filter = json_string_value(json_object_get(o, "filter"));
+    json_t *shorter = json_object_get(o, "shorter_side");
+    peft_image *mid = NULL, *out = NULL;
+    if (!shorter) {
+        golden_ok(g, peft_image_resize(im, item(o, "resize", 1), item(o, "resize", 0), filter, &out), name);
+        return out;
+    }
+    if (golden_ok(g, peft_image_resize_shorter(im, json_integer_value(shorter), filter, &mid), name))
+        golden_ok(g, peft_image_centre_crop(mid, item(o, "centre_crop", 1), item(o, "centre_crop", 0), &out), name);
+    peft_image_free(mid);
+    return out;
+}
+
+/* im through a transform with the file's mean and std; resize is "squash" or "shorter,crop_pct=..." */
+static void transformed(golden *g, const peft_image *im, const char *name, int64_t size, const char *resize,
+                        const char *filter, json_t *all)
+{
+    char text[400], triple[2][80];
+    peft_transform *t = NULL;
+    for (int k = 0; k < 2; k++) {
+        const json_t *v = json_object_get(all, k ? "std" : "mean");
+        snprintf(triple[k], sizeof triple[k], "%.9g:%.9g:%.9g", json_number_value(json_array_get(v, 0)),
+                 json_number_value(json_array_get(v, 1)), json_number_value(json_array_get(v, 2)));
+    }
+    snprintf(text, sizeof text, "size=%d,interpolation=%s,mean=%s,std=%s,resize=%s", (int)size, filter, triple[0],
+             triple[1], resize);
+    const int64_t n = 3 * size * size;
+    float *got = golden_memory(g, (size_t)n * sizeof *got);
+    double *values = golden_memory(g, (size_t)n * sizeof *values);
+    if (golden_ok(g, peft_transform_parse(text, &t), text) && golden_ok(g, peft_transform_apply(t, im, got), text)) {
+        for (int64_t i = 0; i < n; i++) values[i] = (double)got[i];
+        golden_each(g, values, n, 1, 1e-6, "expect.%s.float", name);
+    }
+    peft_transform_free(t);
+}
+
+/* Step by step, then the whole way in one transform where one can say it: it crops no more than it resized to. A
+ * crop_pct for shorter + 1/2 gives the shorter side exactly. */
+static void preprocess_case(golden *g, const peft_image *im, const char *name, json_t *o, json_t *all)
+{
+    const char *filter = json_string_value(json_object_get(o, "filter"));
+    const int64_t shorter = json_integer_value(json_object_get(o, "shorter_side"));
+    const int64_t size = item(o, shorter ? "centre_crop" : "resize", 0);
+    peft_image *out = shaped(g, im, name, o);
+    if (!out) return;
+    golden_bits(g, peft_image_pixels(out), bytes_of(out), "expect.%s.uint8", name);
+    transformed(g, out, name, size, "squash", filter, all);
+    peft_image_free(out);
+    char whole[60] = "squash";
+    if (shorter) snprintf(whole, sizeof whole, "shorter,crop_pct=%.6f", (double)size / ((double)shorter + 0.5));
+    if (!shorter || size <= shorter) transformed(g, im, name, size, whole, filter, all);
+}
+
+void golden_preprocess(golden *g)
+{
+    json_t *options = json_loads(pf_st_meta(g->file, "options"), 0, NULL), *o;
+    peft_image *im = picture(g, "rgb8");
+    const char *name;
+    json_object_foreach(options, name, o)
+        if (im && json_is_object(o)) preprocess_case(g, im, name, o, options);
+    peft_image_free(im);
+    json_decref(options);
+}

@@ -1,0 +1,257 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * golden_kernels.c -- kernels against reference results, in every instruction set this CPU can run. */
+#include "golden.h"
+#include <jansson.h>
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+
+#define EACH_ISA(g, k) \
+    for (const char *const *isa_ = pk_isas(); *isa_; isa_++) \
+        for (const pk_table *k = ((g)->isa = *isa_, pk_find(*isa_)); k; k = NULL, (g)->isa = NULL)
+
+void golden_gelu(golden *g)
+{
+    static const struct { pk_act act; const char *name; } acts[] = {
+        { PK_GELU, "gelu" }, { PK_QUICKGELU, "quickgelu" } };
+    const pf_st_tensor *t = golden_find(g, "input.x");
+    const pk_real *x = golden_real(g, "input.x");
+    if (!x) return;
+    const int64_t n = pf_dims_count(t->ndim, t->dim);
+    pk_real *one = golden_memory(g, (size_t)n * sizeof *one), *y = golden_memory(g, (size_t)n * sizeof *y);
+    for (int64_t i = 0; i < n; i++) one[i] = 1;
+    EACH_ISA(g, k)
+        for (size_t a = 0; a < sizeof acts / sizeof *acts; a++) {
+            k->act(acts[a].act, y, x, n);
+            golden_l2(g, y, n, GOLDEN_FORWARD, "expect.%s", acts[a].name);
+            k->act_grad(acts[a].act, y, one, x, n);
+            golden_l2(g, y, n, GOLDEN_FORWARD, "expect.%s_grad", acts[a].name);
+        }
+}
+
+static void layernorm_case(golden *g, const char *name)
+{
+    double eps;
+    const pf_st_tensor *t = golden_find(g, "input.x");
+    const pk_real *x = golden_real(g, "input.x"), *dy = golden_real(g, "input.grad_out");
+    const pk_real *gamma = golden_real(g, "input.weight"), *beta = golden_real(g, "input.bias");
+    if (!x || !dy || !gamma || !beta || sscanf(name, "eps_%lf", &eps) != 1) return;
+    const int64_t rows = t->dim[0], cols = t->dim[1], n = rows * cols;
+    pk_real *y = golden_memory(g, (size_t)n * sizeof *y), *dx = golden_memory(g, (size_t)n * sizeof *dx);
+    pk_real *mean = golden_memory(g, (size_t)rows * sizeof *mean);
+    pk_real *rstd = golden_memory(g, (size_t)rows * sizeof *rstd);
+    EACH_ISA(g, k) {
+        pk_real *dgamma = golden_memory(g, (size_t)cols * sizeof *dgamma);
+        pk_real *dbeta = golden_memory(g, (size_t)cols * sizeof *dbeta);
+        k->layernorm(y, cols, mean, rstd, x, cols, gamma, beta, (pk_real)eps, rows, cols);
+        k->layernorm_grad(dx, cols, dy, cols, x, cols, mean, rstd, gamma, NULL, 0, rows, cols);
+        k->col_sums(dgamma, dy, cols, x, cols, mean, rstd, rows, cols);
+        k->col_sums(dbeta, dy, cols, NULL, 0, NULL, NULL, rows, cols);
+        golden_l2(g, y, n, GOLDEN_FORWARD, "expect.%s.out", name);
+        golden_l2(g, dx, n, GOLDEN_GRADIENT, "expect.%s.grad_x", name);
+        golden_l2(g, dgamma, cols, GOLDEN_GRADIENT, "expect.%s.grad_weight", name);
+        golden_l2(g, dbeta, cols, GOLDEN_GRADIENT, "expect.%s.grad_bias", name);
+    }
+}
+
+void golden_layernorm(golden *g) { golden_cases(g, ".out", layernorm_case); }
+
+/* [samples, heads, rows, d] <-> [samples, rows, heads*d], the layout of the kernels */
+typedef struct sizes { int64_t samples, heads, rows, d; } sizes;
+
+static int64_t count(sizes s) { return s.samples * s.heads * s.rows * s.d; }
+
+static pk_real *turn(golden *g, const pk_real *x, sizes s, bool to_kernel)
+{
+    pk_real *y = golden_memory(g, (size_t)count(s) * sizeof *y);
+    for (int64_t i = 0; i < count(s); i++) {
+        const int64_t c = i % s.d, row = i / s.d % s.rows, head = i / s.d / s.rows % s.heads,
+                      b = i / s.d / s.rows / s.heads, j = ((b * s.rows + row) * s.heads + head) * s.d + c;
+        y[to_kernel ? j : i] = x[to_kernel ? i : j];
+    }
+    return y;
+}
+
+static pk_operand operand(golden *g, const char *mode, const char *name, sizes s)
+{
+    const bool own = golden_find(g, "input.%s.%s", mode, name) != NULL;
+    const pk_real *x = own ? golden_real(g, "input.%s.%s", mode, name) : golden_real(g, "input.%s", name);
+    const int64_t row = s.heads * s.d;
+    return (pk_operand){ .data = x ? turn(g, x, s, true) : NULL, .batch = s.samples > 1 ? s.rows * row : 0,
+                         .row = row };
+}
+
+static pk_output output(golden *g, sizes s)
+{
+    return (pk_output){ .data = golden_memory(g, (size_t)count(s) * sizeof(pk_real)),
+                        .batch = s.rows * s.heads * s.d, .row = s.heads * s.d };
+}
+
+/* the kernels leave one part a sample (or a sample and head): added here, in order */
+static pk_real *summed(golden *g, const pk_real *parts, int64_t n, int64_t many)
+{
+    pk_real *sum = golden_memory(g, (size_t)n * sizeof *sum);
+    for (int64_t p = 0; p < many; p++) for (int64_t i = 0; i < n; i++) sum[i] += parts[p * n + i];
+    return sum;
+}
+
+typedef struct attention_case {
+    pk_attention_grad a;
+    sizes s, x;                            /* of q, k, v and of the extra rows */
+} attention_case;
+
+static void attention_compare(golden *g, const char *mode, const attention_case *c)
+{
+    const pk_attention_grad *a = &c->a;
+    const sizes s = c->s, one = { 1, c->x.heads, c->x.rows, c->x.d };
+    const int64_t n = count(s), queries = s.rows;
+    const pk_output *gradient[] = { &a->dq, &a->dk, &a->dv };
+    golden_l2(g, turn(g, a->fwd.out, s, false), n, GOLDEN_FORWARD, "expect.%s.out", mode);
+    golden_l2(g, a->fwd.lse, s.samples * s.heads * queries, GOLDEN_FORWARD, "expect.%s.lse", mode);
+    for (int i = 0; i < 3; i++)
+        golden_l2(g, turn(g, gradient[i]->data, s, false), n, GOLDEN_GRADIENT, "expect.%s.grad_%c", mode, "qkv"[i]);
+    if (a->dsink)
+        golden_l2(g, summed(g, a->dsink, queries, s.samples * s.heads), queries, GOLDEN_GRADIENT,
+                  "expect.%s.grad_sink", mode);
+    for (int i = 0; i < 2 && a->dxk.data; i++) {
+        const pk_real *sum = summed(g, i ? a->dxv.data : a->dxk.data, count(one), s.samples);
+        golden_l2(g, turn(g, sum, one, false), count(one), GOLDEN_GRADIENT, "expect.%s.grad_prompt_%c", mode, "kv"[i]);
+    }
+}
+
+static void attention_run(golden *g, const pk_table *k, const attention_case *c)
+{
+    const pk_attention *f = &c->a.fwd;
+    void *work = golden_memory(g, pk_attention_work(k, f, 0)), *work2 = golden_memory(g, pk_attention_work(k, f, 1));
+    for (int64_t b = 0; b < f->samples; b++)
+        for (int64_t h = 0; h < f->heads; h++) k->attention(f, b, h, work);
+    for (int64_t b = 0; b < f->samples; b++)
+        for (int64_t h = 0; h < f->heads; h++) k->attention_grad(&c->a, b, h, work2);
+}
+
+/* input.<mode>.q and .sink stand for input.q and input.sink where the file has them; which gradients are expected
+ * says whether the mode has a sink and prompt rows. */
+static void attention_mode(golden *g, const char *mode)
+{
+    const pf_st_tensor *q = golden_find(g, "input.q"), *p = golden_find(g, "expect.%s.grad_prompt_k", mode);
+    if (!q) { golden_fail(g, "input.q is missing"); return; }
+    const sizes s = { q->dim[0], q->dim[1], q->dim[2], q->dim[3] };
+    const sizes x = { 1, s.heads, p ? p->dim[1] : 0, s.d }, parts = { s.samples, s.heads, x.rows, s.d };
+    pk_attention f = { .samples = s.samples, .heads = s.heads, .head_dim = s.d, .queries = s.rows, .keys = s.rows,
+                       .extra = x.rows, .scale = (pk_real)(1 / sqrt((double)s.d)),
+                       .q = operand(g, mode, "q", s), .k = operand(g, mode, "k", s), .v = operand(g, mode, "v", s),
+                       .out_batch = s.rows * s.heads * s.d, .out_row = s.heads * s.d };
+    const bool sink = golden_find(g, "expect.%s.grad_sink", mode) != NULL;
+    if (sink)
+        f.sink = golden_find(g, "input.%s.sink", mode) ? golden_real(g, "input.%s.sink", mode)
+                                                       : golden_real(g, "input.sink");
+    if (p) f.xk = operand(g, mode, "prompt_k", x), f.xv = operand(g, mode, "prompt_v", x);
+    const pk_operand dout = operand(g, mode, "grad_out", s);
+    if (!f.q.data || !f.k.data || !f.v.data || !dout.data) return;
+    if ((p && (!f.xk.data || !f.xv.data)) || (sink && !f.sink)) return;
+    EACH_ISA(g, k) {
+        attention_case c = { .a = { .fwd = f, .dout = dout }, .s = s, .x = x };
+        const size_t per_row = (size_t)(s.samples * s.heads * s.rows) * sizeof(pk_real);
+        c.a.fwd.out = golden_memory(g, (size_t)count(s) * sizeof(pk_real));
+        c.a.fwd.lse = golden_memory(g, per_row);
+        c.a.dq = output(g, s), c.a.dk = output(g, s), c.a.dv = output(g, s);
+        if (sink) c.a.dsink = golden_memory(g, per_row);
+        if (p) c.a.dxk = output(g, parts), c.a.dxv = output(g, parts);
+        attention_run(g, k, &c);
+        attention_compare(g, mode, &c);
+    }
+}
+
+void golden_attention(golden *g) { golden_cases(g, ".lse", attention_mode); }
+
+/* Every coordinate is a problem of its own, with gradients from 1e-7 to 1e3: an error counts against the largest
+ * value that coordinate's expected path takes, and at least `least`. */
+static void compare_paths(golden *g, const pk_real *got, int64_t steps, int64_t n, double least, double limit,
+                          const char *name)
+{
+    const pf_st_tensor *t = golden_find(g, "%s", name);
+    const pk_real *want = golden_real(g, "%s", name);
+    if (!want) return;
+    if (pf_dims_count(t->ndim, t->dim) != steps * n) { golden_fail(g, "%s has another shape", name); return; }
+    double worst = 0;
+    for (int64_t j = 0; j < n; j++) {
+        double scale = least;
+        for (int64_t i = j; i < steps * n; i += n) scale = fmax(scale, fabs((double)want[i]));
+        for (int64_t i = j; i < steps * n; i += n) {
+            const double error = fabs((double)got[i] - (double)want[i]);
+            if (error > 0 && !(error / scale <= worst)) worst = error / scale;
+        }
+    }
+    golden_note(g, worst, limit, "%s", name);
+}
+
+static double number(json_t *o, const char *name) { return json_number_value(json_object_get(o, name)); }
+
+/* The state is kept for every step, so that it too can be seen against its own scale: the momentum sums may cancel. */
+static void optimizer_case(golden *g, const pk_table *k, const char *name, json_t *o)
+{
+    const pf_st_tensor *t = golden_find(g, "input.grads");
+    const pk_real *start = golden_real(g, "input.param"), *grads = golden_real(g, "input.grads");
+    if (!start || !grads) return;
+    const int64_t steps = t->dim[0], n = t->dim[1];
+    json_t *betas = json_object_get(o, "betas");
+    const double lr = number(o, "lr"), wd = number(o, "weight_decay"), mu = number(o, "momentum");
+    const double b1 = json_number_value(json_array_get(betas, 0)), b2 = json_number_value(json_array_get(betas, 1));
+    const bool adam = betas != NULL;
+    pk_real *p = golden_memory(g, (size_t)n * sizeof *p), *m = golden_memory(g, (size_t)n * sizeof *m);
+    pk_real *v = golden_memory(g, (size_t)n * sizeof *v), *path = golden_memory(g, (size_t)(steps * n) * sizeof *path);
+    memcpy(p, start, (size_t)n * sizeof *p);
+    for (int64_t i = 0; i < steps; i++) {
+        const double c1 = 1 - pow(b1, (double)(i + 1)), c2 = 1 - pow(b2, (double)(i + 1));
+        if (adam) k->adamw(p, m, v, grads + i * n, n, 1, lr, b1, b2, number(o, "eps"), wd, c1, c2);
+        else k->sgd(p, m, grads + i * n, n, 1, lr, mu, wd, json_is_true(json_object_get(o, "nesterov")), i == 0);
+        memcpy(path + i * n, p, (size_t)n * sizeof *p);
+    }
+    char expect[100];
+    snprintf(expect, sizeof expect, "expect.%s.param", name);
+    compare_paths(g, path, steps, n, 1, 2e-5, expect);
+    snprintf(expect, sizeof expect, adam ? "expect.%s.exp_avg" : "expect.%s.momentum", name);
+    if (golden_find(g, "%s", expect)) compare_paths(g, m, 1, n, 0, 2e-5, expect);
+    snprintf(expect, sizeof expect, "expect.%s.exp_avg_sq", name);
+    if (adam) compare_paths(g, v, 1, n, 0, 2e-5, expect);
+}
+
+/* Two tensors, one norm: every gradient times min(1, c / (norm + 1e-6)) */
+static void clip_case(golden *g, const pk_table *k, json_t *limits)
+{
+    pk_real *tensor[2];
+    int64_t n[2];
+    double square = 0;
+    for (int i = 0; i < 2; i++) {
+        const pf_st_tensor *t = golden_find(g, "input.clip.%c", "ab"[i]);
+        double part;
+        if (!(tensor[i] = golden_real(g, "input.clip.%c", "ab"[i]))) return;
+        n[i] = pf_dims_count(t->ndim, t->dim);
+        k->sums(NULL, &part, tensor[i], n[i]);
+        square += part;
+    }
+    const double norm = sqrt(square);
+    golden_each(g, &norm, 1, 0, 1e-5, "expect.clip.norm");
+    const char *name;
+    json_t *limit;
+    json_object_foreach(limits, name, limit) {
+        const double s = fmin(1, json_number_value(limit) / (norm + 1e-6));
+        for (int i = 0; i < 2; i++) {
+            pk_real *y = golden_memory(g, (size_t)n[i] * sizeof *y);
+            k->scale(y, tensor[i], (pk_real)s, n[i]);
+            golden_l2(g, y, n[i], GOLDEN_FORWARD, "expect.clip.%s.%c", name, "ab"[i]);
+        }
+    }
+}
+
+void golden_optimizers(golden *g)
+{
+    json_t *options = json_loads(pf_st_meta(g->file, "options"), 0, NULL), *o;
+    const char *name;
+    EACH_ISA(g, k)
+        json_object_foreach(options, name, o) {
+            if (strcmp(name, "clip")) optimizer_case(g, k, name, o);
+            else clip_case(g, k, o);
+        }
+    json_decref(options);
+}

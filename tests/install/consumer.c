@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * consumer.c -- a program outside the project, in what C and C++ share: it uses both libraries as they are installed. */
+#include <peft/io.h>
+#include <peft/peft.h>
+#include <stdio.h>
+
+static int failed(const char *what)
+{
+    fprintf(stderr, "%s: %s\n", what, peft_last_error());
+    return 1;
+}
+
+int main(void)
+{
+    static float pixels[3 * 32 * 32], logits[4];
+    const int64_t image_dims[] = { 1, 3, 32, 32 }, logit_dims[] = { 1, 4 };
+    peft_context *ctx;
+    peft_options *o;
+    peft_backbone *vit;
+    peft_adapter *ept;
+    peft_model *m;
+    peft_session *s;
+    peft_tensor *images, *out;
+    peft_transform *t;
+    if (peft_context_create(NULL, NULL, NULL, &ctx) || peft_options_create(ctx, &o)) return failed("context");
+    if (peft_options_parse(o, "image_size=32,patch=8,width=32,depth=1,heads=2,mlp=64,classes=4,seed=1") ||
+        peft_backbone_create(ctx, o, &vit)) return failed("backbone");
+    if (peft_adapter_create(vit, "ept", NULL, &ept) || peft_model_create(vit, NULL, &m) || peft_model_attach(m, ept) ||
+        peft_session_create(m, NULL, &s)) return failed("model");
+    if (peft_tensor_wrap(ctx, PEFT_F32, 4, image_dims, pixels, &images) ||
+        peft_tensor_wrap(ctx, PEFT_F32, 2, logit_dims, logits, &out) ||
+        peft_session_predict(s, images, out)) return failed("predict");
+    if (peft_transform_parse("size=32", &t)) return failed("transform");
+    printf("libpeft %s: %g %s\n", peft_version_string(), (double)logits[0], peft_transform_text(t));
+    peft_transform_free(t);
+    peft_tensor_free(images);
+    peft_tensor_free(out);
+    peft_session_free(s);
+    peft_model_free(m);
+    peft_adapter_free(ept);
+    peft_backbone_free(vit);
+    peft_options_free(o);
+    peft_context_free(ctx);
+    return 0;
+}

@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * io_files.h -- what the tests of libpeft-io share: a folder of their own, files in it, pictures, broken copies. */
+#ifndef IO_FILES_H
+#define IO_FILES_H
+#include "suite.h"
+#include <ftw.h>
+#include <peft/io.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <zip.h>
+
+#define ok(call) \
+    do { \
+        peft_status s_ = (call); \
+        ck_assert_msg(s_ == PEFT_OK, "%s: %s: %s", #call, peft_status_name(s_), peft_last_error()); \
+    } while (0)
+/* The call fails with this status and its message contains word. */
+#define fails(status, word, call) \
+    do { \
+        peft_status s_ = (call); \
+        ck_assert_msg(s_ == (status), "%s: %s, not %s", #call, peft_status_name(s_), #status); \
+        ck_assert_msg(strstr(peft_last_error(), word) != NULL, "%s: no '%s' in: %s", #call, word, peft_last_error()); \
+    } while (0)
+
+static char io_folder[64];
+
+static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *ftw)
+{
+    (void)st, (void)kind, (void)ftw;
+    return remove(path);
+}
+
+static void folder_remove(void)
+{
+    if (*io_folder) nftw(io_folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+    *io_folder = 0;
+}
+
+static void folder_make(void)
+{
+    strcpy(io_folder, "/tmp/peft-io-XXXXXX");
+    ck_assert_ptr_nonnull(mkdtemp(io_folder));
+}
+
+/* A path in the test's folder; folders on the way are made. The last eight answers stay valid. */
+static inline const char *in_folder(const char *name)
+{
+    static char path[8][400];
+    static int turn;
+    char *p = path[turn++ % 8];
+    snprintf(p, sizeof path[0], "%s/%s", io_folder, name);
+    for (char *slash = p + strlen(io_folder) + 1; (slash = strchr(slash, '/')); slash++) {
+        *slash = 0;
+        mkdir(p, 0777);
+        *slash = '/';
+    }
+    return p;
+}
+
+static inline void write_bytes(const char *path, const void *data, size_t size)
+{
+    FILE *f = fopen(path, "wb");
+    ck_assert_ptr_nonnull(f);
+    ck_assert_uint_eq(fwrite(data, 1, size, f), size);
+    fclose(f);
+}
+
+static inline unsigned char *read_bytes(const char *path, size_t *size)
+{
+    FILE *f = fopen(path, "rb");
+    ck_assert_ptr_nonnull(f);
+    unsigned char *data = malloc(1 << 20);
+    *size = fread(data, 1, 1 << 20, f);
+    fclose(f);
+    return data;
+}
+
+/* A picture without symmetry, different for every seed. */
+static inline peft_image *picture(int64_t width, int64_t height, int channels, int depth, unsigned seed)
+{
+    int64_t n = width * height * channels;
+    uint16_t *v = malloc((size_t)n * 2);
+    for (int64_t i = 0; i < n; i++) {
+        unsigned x = (unsigned)(i * 2654435761u) ^ (seed * 40503u), mixed = (x >> 7) * 31 + (unsigned)i * 5;
+        if (depth == 8) ((uint8_t *)v)[i] = (uint8_t)mixed;
+        else v[i] = (uint16_t)(mixed * 257 + x);
+    }
+    peft_image *im;
+    ok(peft_image_from_buffer(v, width, height, channels, depth, 0, &im));
+    free(v);
+    return im;
+}
+
+static inline void save_picture(const char *path, int64_t width, int64_t height, int channels, unsigned seed)
+{
+    peft_image *im = picture(width, height, channels, 8, seed);
+    ok(peft_image_save_png(im, path));
+    peft_image_free(im);
+}
+
+static inline size_t pixel_bytes(const peft_image *im)
+{
+    return (size_t)(peft_image_width(im) * peft_image_height(im) * peft_image_channels(im) *
+                    peft_image_depth(im) / 8);
+}
+
+static inline void same_image(const peft_image *a, const peft_image *b)
+{
+    ck_assert_int_eq(peft_image_width(a), peft_image_width(b));
+    ck_assert_int_eq(peft_image_height(a), peft_image_height(b));
+    ck_assert_int_eq(peft_image_channels(a), peft_image_channels(b));
+    ck_assert_int_eq(peft_image_depth(a), peft_image_depth(b));
+    ck_assert_mem_eq(peft_image_pixels(a), peft_image_pixels(b), pixel_bytes(a));
+}
+
+/* A NumPy file, version 1, with this header dictionary and data; returns its size. */
+static inline size_t npy_file(unsigned char *out, const char *dictionary, const void *data, size_t bytes)
+{
+    size_t n = strlen(dictionary), length = (10 + n + 1 + 63) / 64 * 64 - 10;
+    memcpy(out, "\x93NUMPY\x01\x00", 8);
+    out[8] = (unsigned char)(length & 255);
+    out[9] = (unsigned char)(length >> 8);
+    memset(out + 10, ' ', length);
+    memcpy(out + 10, dictionary, n);
+    out[10 + length - 1] = '\n';
+    if (bytes) memcpy(out + 10 + length, data, bytes);
+    return 10 + length + bytes;
+}
+
+typedef struct entry { const char *name; const void *data; size_t size; } entry;
+
+static inline void zip_make(const char *path, const entry *e, size_t n)
+{
+    int code;
+    zip_t *z = zip_open(path, ZIP_CREATE | ZIP_TRUNCATE, &code);
+    ck_assert_ptr_nonnull(z);
+    for (size_t i = 0; i < n; i++) {
+        zip_source_t *source = zip_source_buffer(z, e[i].data, e[i].size, 0);
+        ck_assert_int_ge(zip_file_add(z, e[i].name, source, 0), 0);
+    }
+    ck_assert_int_eq(zip_close(z), 0);
+}
+
+/* SUITE_MAIN with the folder around every test. */
+#define IO_SUITE_MAIN(name, ...) \
+    int main(void) \
+    { \
+        const suite_test tests[] = { __VA_ARGS__ }; \
+        Suite *s = suite_create(name); \
+        TCase *c = tcase_create(name); \
+        tcase_set_timeout(c, 300); \
+        tcase_add_checked_fixture(c, folder_make, folder_remove); \
+        for (size_t i = 0; i < sizeof tests / sizeof *tests; i++) tcase_add_test(c, tests[i]); \
+        suite_add_tcase(s, c); \
+        SRunner *r = srunner_create(s); \
+        srunner_run_all(r, CK_NORMAL); \
+        int failed = srunner_ntests_failed(r); \
+        srunner_free(r); \
+        return failed ? EXIT_FAILURE : EXIT_SUCCESS; \
+    }
+#endif

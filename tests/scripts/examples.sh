@@ -1,0 +1,48 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# The example programs run: --help, wrong flags, and a training stopped, resumed and repeated. examples.sh FOLDER
+set -eu
+bin=$1
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+for program in finetune predict inspect; do
+    "$bin/$program" --help | grep -q "^usage: $program"
+    if "$bin/$program" 2> /dev/null || "$bin/$program" --no-such-flag 2> /dev/null; then
+        echo "$program: wrong flags were taken"
+        exit 1
+    fi
+done
+"$bin/inspect" --methods | grep -q '^ept'
+
+# The rest needs pretrained weights and pictures.
+vit=${PEFT_SHARED-}/data/vit/deit_tiny_patch16_224.safetensors
+[ -f "$vit" ] || { echo "SKIP: PEFT_SHARED has no data"; exit 0; }
+"$bin/inspect" "$vit" | grep -q ': backbone'
+data=$PEFT_SHARED/data/busi
+image=$data/normal/normal_1.png
+train() {
+    "$bin/finetune" --backbone "$vit" --data "$data" --shots 2 --test-per-class 2 --epochs 3 --batch 2 --image-size 64 \
+        --options length=10 --state "$work/state" "$@"
+}
+predict() {
+    "$bin/predict" --backbone "$vit" --model "$1" "$image" "$data/benign/benign_1.png"
+}
+# Three times: with two threads, with one, and stopped after about an epoch and resumed. The same model each time.
+train --threads 2 --out "$work/a.safetensors" > "$work/a.log"
+grep -q '^auroc_macro' "$work/a.log"
+train --threads 1 --out "$work/b.safetensors" > "$work/b.log"
+cmp "$work/a.safetensors" "$work/b.safetensors"
+train --out "$work/c.safetensors" > "$work/c.log" 2>&1 &
+child=$!
+while kill -0 $child 2> /dev/null && ! grep -q '^epoch' "$work/c.log"; do sleep 0.01; done
+kill -INT $child 2> /dev/null || true
+wait $child || true
+train --resume --out "$work/c.safetensors" > "$work/c.log"
+cmp "$work/a.safetensors" "$work/c.safetensors"
+
+predict "$work/a.safetensors" > "$work/a.txt"
+predict "$work/c.safetensors" > "$work/c.txt"
+cmp "$work/a.txt" "$work/c.txt"
+[ "$(wc -l < "$work/a.txt")" -eq 2 ]
+"$bin/predict" --csv --backbone "$vit" --model "$work/a.safetensors" "$image" | grep -q '^image,predicted,benign,malignant,normal'
+"$bin/inspect" "$work/a.safetensors" | grep -q ': model'

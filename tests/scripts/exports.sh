@@ -1,0 +1,47 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# The functions that public headers declare with PEFT_API, as a linker version script.
+#   exports.sh core|io           prints what src/peft.map or src/io/peft_io.map must be
+#   exports.sh --names core|io   the bare names, sorted
+set -eu
+export LC_ALL=C
+root=$(cd "$(dirname "$0")/../.." && pwd)
+names_only=
+if [ "${1-}" = --names ]; then names_only=1; shift; fi
+case ${1-} in
+    core) headers=$(find "$root/include/peft" -name '*.h' ! -name io.h) ;;
+    io) headers=$root/include/peft/io.h ;;
+    *) echo "usage: exports.sh [--names] core|io" >&2; exit 2 ;;
+esac
+
+# Comments and preprocessor lines go; after each PEFT_API the first name before a "(" is the function's. awk reads
+# the declarations as one text, because some span lines.
+# shellcheck disable=SC2086  # the list of headers is meant to be split
+names=$(sed '/^[[:space:]]*#/d' $headers | tr '\n' ' ' | awk '{
+    text = $0
+    while ((start = index(text, "/*")) > 0) {
+        rest = substr(text, start + 2)
+        end = index(rest, "*/")
+        text = substr(text, 1, start - 1) " " substr(rest, end + 2)
+    }
+    count = split(text, part, /PEFT_API/)
+    for (i = 2; i <= count; i++)
+        if (match(part[i], /peft_[a-z0-9_]+[ ]*\(/))
+            print substr(part[i], RSTART, RLENGTH - 1)
+}' | tr -d ' ' | sort)
+if [ -n "$(echo "$names" | uniq -d)" ]; then
+    echo "exports.sh: declared twice: $(echo "$names" | uniq -d | tr '\n' ' ')" >&2
+    exit 1
+fi
+if [ -n "$names_only" ]; then
+    echo "$names"
+else
+    echo "/* SPDX-License-Identifier: Apache-2.0"
+    echo " * What the shared library exports: tests/scripts/exports.sh $1 writes it from the headers. */"
+    echo "PEFT_0 {"
+    echo "global:"
+    echo "$names" | sed 's/.*/    &;/'
+    echo "local:"
+    echo "    *;"
+    echo "};"
+fi

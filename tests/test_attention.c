@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * test_attention.c -- attention and its gradient, every instruction set this CPU has, against double precision. */
+#include "suite.h"
+#include "attention_problem.h"
+
+static const shape shapes[] = {
+    /* samples heads n queries keys extra  sink boost own  size */
+    { 1, 1,  1,   1,   1, 0,   0, 0, 0,   1 },
+    { 1, 1,  8,   7,   7, 0,   0, 0, 0,   3 },
+    { 2, 3,  8,   7,   7, 4,   1, 0, 0,   3 },
+    { 2, 2, 16,   1, 197, 0,   1, 0, 0,   3 },
+    { 2, 2, 64,   1, 197, 5,   0, 1, 1,   3 },
+    { 1, 2, 64, 197, 197, 0,   1, 1, 0,   4 },
+    { 1, 2, 64, 197, 197, 3,   1, 1, 1,   4 },
+    { 1, 1, 80,  50,  50, 1,   0, 0, 0,   2 },
+    { 1, 2,  5,  33,  29, 2,   1, 1, 0,   3 },
+    { 1, 1, 33,  16,  14, 5,   1, 0, 1,   3 },
+    { 1, 2, 17,  48,  15, 0,   0, 1, 0,   3 },
+    { 2, 1,  3,   2,  31, 1,   1, 0, 1,   8 },
+    { 1, 1, 31,  65,   6, 14,  0, 0, 0,   3 },
+    { 1, 1, 96,  17, 100, 2,   1, 1, 0,  30 },
+    { 1, 1, 64,  40, 577, 0,   0, 0, 0,   5 },              /* from here on: more than one chunk of columns */
+    { 1, 2,  4,  35, 400, 390, 1, 1, 0,   6 },
+    { 1, 1, 12,  33, 385, 4,   1, 0, 1,   6 },
+    { 1, 1, 24,   1, 1025, 0,  1, 0, 0,   3 },
+    { 1, 1,  8,  20, 380, 2,   1, 1, 0, 1e4f },
+    { 1, 2, 64,  34,  60, 2,   1, 0, 0, 1e4f },
+    { 1, 2,  8,  20,  30, 2,   0, 1, 0, 1e4f },
+};
+#define COUNT(a) (sizeof(a) / sizeof *(a))
+
+/* Worst error of count values, x apart by step, of what; relative to the largest |want|, or 1. */
+static double error_of(const float *x, int64_t x_row, const double *want, int64_t rows, int64_t n)
+{
+    double worst = 0, top = 1;
+    for (int64_t i = 0; i < rows * n; i++) top = fmax(top, fabs(want[i]));
+    for (int64_t i = 0; i < rows; i++) {
+        for (int64_t c = 0; c < n; c++) {
+            const double e = fabs(x[i * x_row + c] - want[i * n + c]);
+            if (!(e <= worst)) worst = e;                   /* a NaN stays */
+        }
+    }
+    return worst / top;
+}
+
+static void expect(const char *isa, const char *what, const shape *s, double error, double limit)
+{
+    ck_assert_msg(error <= limit, "%s %s: error %.3g, limit %.3g (n %d, queries %d, keys %d, extra %d, size %g)", isa,
+                  what, error, limit, (int)s->n, (int)s->queries, (int)s->keys, (int)s->extra, (double)s->size);
+}
+
+/* All outputs of p for (b, h) against double precision. A probability is known to eps*|logit| only. */
+static void compare(const char *isa, const problem *p, int64_t b, int64_t h)
+{
+    const shape *s = &p->s;
+    const int64_t wide = s->heads * s->n + SPARE, at = (b * s->heads + h) * s->queries;
+    const double limit = 1.2e-7 * (20 + 4 * (double)s->size);
+    naive x = problem_naive(p, b, h);
+    const struct { const char *name; const guarded *m; const double *want; int64_t rows; } rows[] = {
+        { "out", &p->out, x.out, s->queries }, { "dq", &p->dq, x.dq, s->queries },
+        { "dk", &p->dk, x.dk, s->keys }, { "dv", &p->dv, x.dv, s->keys },
+        { "dxk", &p->dxk, x.dk + s->keys * s->n, s->extra },
+        { "dxv", &p->dxv, x.dv + s->keys * s->n, s->extra },
+    };
+    for (size_t i = 0; i < COUNT(rows); i++)
+        expect(isa, rows[i].name, s,
+               error_of(rows[i].m->data + b * rows[i].rows * wide + h * s->n, wide, rows[i].want, rows[i].rows, s->n),
+               limit);
+    expect(isa, "lse", s, error_of(p->lse.data + at, 1, x.lse, s->queries, 1), 2e-6);
+    if (s->sink) expect(isa, "dsink", s, error_of(p->dsink.data + at, 1, x.dsink, s->queries, 1), limit);
+    expect(isa, "dboost", s, error_of(p->dboost.data + at, 1, x.dboost, s->queries, 1), limit * fmax(1, s->size / 4));
+    naive_free(&x);
+}
+
+START_TEST(double_against_finite_differences)
+{
+    for (int sink = 0; sink < 2; sink++) {
+        uint64_t state = 5;
+        naive x;
+        naive_make(&x, 3, 4, 2, sink);
+        x.scale = 0.7;
+        x.boost = 1.3;
+        double *const in[] = { x.q, x.k, x.v, x.sink, &x.boost };
+        double *const grad[] = { x.dq, x.dk, x.dv, x.dsink, x.dboost };
+        const int64_t count[] = { 6, 8, 8, sink ? 3 : 0, 1 };
+        for (int j = 0; j < 4; j++) for (int64_t i = 0; i < count[j]; i++) in[j][i] = noise(&state) * 2;
+        for (int i = 0; i < 6; i++) x.dout[i] = noise(&state);
+        naive_forward(&x);
+        naive_backward(&x);
+        x.dboost[0] += x.dboost[1] + x.dboost[2];
+        for (int j = 0; j < 5; j++) {
+            for (int64_t i = 0; i < count[j]; i++) {
+                const double keep = in[j][i];
+                double loss[2];
+                for (int side = 0; side < 2; side++) {
+                    in[j][i] = keep + (side ? 1e-5 : -1e-5);
+                    naive_forward(&x);
+                    loss[side] = naive_dot(x.out, x.dout, 6);
+                }
+                in[j][i] = keep;
+                ck_assert_double_eq_tol((loss[1] - loss[0]) / 2e-5, grad[j][i], 1e-8);
+            }
+        }
+        naive_free(&x);
+    }
+}
+END_TEST
+
+START_TEST(all_against_double)
+{
+    for (const char *const *isa = pk_isas(); *isa; isa++) {
+        for (size_t i = 0; i < COUNT(shapes); i++) {
+            problem p = problem_make(shapes[i]);
+            run_forward(pk_find(*isa), &p);
+            run_backward(pk_find(*isa), &p, ALL);
+            for (int64_t b = 0; b < p.s.samples; b++) for (int64_t h = 0; h < p.s.heads; h++) compare(*isa, &p, b, h);
+            problem_free(&p);
+        }
+    }
+}
+END_TEST
+
+/* One (sample, head) writes its columns, all of them, and no others. */
+static void only_own_columns(const char *isa, const problem *p, const guarded *m, int64_t rows, int64_t b, int64_t h)
+{
+    const int64_t wide = p->s.heads * p->s.n + SPARE;
+    for (int64_t i = 0; i < m->count; i++) {
+        const int64_t c = i % wide, sample = i / wide / rows;
+        const int own = sample == b && c >= h * p->s.n && c < (h + 1) * p->s.n;
+        ck_assert_msg((m->data[i] == 12345.0f) == !own, "%s: element %d", isa, (int)i);
+    }
+}
+
+START_TEST(own_columns_only)
+{
+    for (const char *const *isa = pk_isas(); *isa; isa++) {
+        for (size_t i = 0; i < COUNT(shapes); i++) {
+            problem p = problem_make(shapes[i]);
+            const shape s = p.s;
+            const pk_attention_grad g = problem_grad(&p, ALL);
+            const guarded *const m[] = { &p.out, &p.dq, &p.dk, &p.dv, &p.dxk, &p.dxv, &p.lse, &p.dsink, &p.dboost };
+            const int64_t rows[] = { s.queries, s.queries, s.keys, s.keys, s.extra, s.extra };
+            const int64_t b = s.samples - 1, h = s.heads / 2, at = (b * s.heads + h) * s.queries;
+            for (size_t j = 0; j < COUNT(m); j++) guarded_fill(m[j], 12345.0f);
+            guarded w = scratch_make(pk_find(*isa), &p.a, 0), w2 = scratch_make(pk_find(*isa), &p.a, 1);
+            pk_find(*isa)->attention(&p.a, b, h, w.data);
+            pk_find(*isa)->attention_grad(&g, b, h, w2.data);
+            for (size_t j = 0; j < 6; j++) only_own_columns(*isa, &p, m[j], rows[j], b, h);
+            for (size_t j = 6; j < COUNT(m); j++)
+                for (int64_t e = 0; e < m[j]->count; e++)
+                    ck_assert_int_eq(m[j]->data[e] != 12345.0f,
+                                     e >= at && e < at + s.queries && (m[j] != &p.dsink || s.sink));
+            guarded_free(&w);
+            guarded_free(&w2);
+            problem_free(&p);
+        }
+    }
+}
+END_TEST
+
+START_TEST(skipping_changes_nothing)
+{
+    const shape s[] = { { 1, 2, 20, 35, 30, 5, 1, 1, 0, 3 }, { 1, 1, 64, 9, 15, 0, 1, 0, 0, 3 },
+                        { 1, 1, 4, 18, 200, 390, 1, 1, 0, 3 } };
+    for (const char *const *isa = pk_isas(); *isa; isa++) {
+        for (size_t i = 0; i < COUNT(s); i++) {
+            problem all = problem_make(s[i]), some = problem_make(s[i]);
+            const guarded *const x[] = { &all.dq, &all.dk, &all.dv, &all.dxk, &all.dxv, &all.dsink, &all.dboost };
+            const guarded *const y[] = { &some.dq, &some.dk, &some.dv, &some.dxk, &some.dxv, &some.dsink,
+                                         &some.dboost };
+            run_forward(pk_find(*isa), &all);
+            run_forward(pk_find(*isa), &some);
+            for (size_t j = 0; j < COUNT(x); j++) guarded_fill(x[j], 7.0f);
+            run_backward(pk_find(*isa), &all, ALL);
+            for (int want = 0; want < ALL; want++) {
+                for (size_t j = 0; j < COUNT(y); j++) guarded_fill(y[j], 7.0f);
+                run_backward(pk_find(*isa), &some, want);
+                for (size_t j = 0; j < COUNT(y); j++) {
+                    const size_t bytes = (size_t)y[j]->count * sizeof(float);
+                    if (want >> j & 1) ck_assert_mem_eq(x[j]->data, y[j]->data, bytes);
+                    else for (int64_t e = 0; e < y[j]->count; e++) ck_assert(y[j]->data[e] == 7.0f);
+                }
+            }
+            problem_free(&all);
+            problem_free(&some);
+        }
+    }
+}
+END_TEST
+
+/* The same rows of q (from `first` on, `queries` of them) as a problem of its own: the same bits of out, lse, dq. */
+static void rows_alone(const pk_table *t, const problem *p, int64_t first, int64_t queries, int64_t b)
+{
+    const shape s = p->s;
+    const int64_t D = s.heads * s.n, wide = D + SPARE;
+    shape few = s;
+    few.samples = 1, few.queries = queries;
+    problem x = problem_make(few);
+    x.a.q.data = p->a.q.data + b * p->a.q.batch + first * D;
+    x.a.k.data = p->a.k.data + b * p->a.k.batch;
+    x.a.v.data = p->a.v.data + b * p->a.v.batch;
+    x.a.xk.data = p->a.xk.data + b * p->a.xk.batch;
+    x.a.xv.data = p->a.xv.data + b * p->a.xv.batch;
+    x.a.sink = p->a.sink + first;
+    x.a.head_scale = p->a.head_scale;
+    memcpy(x.dout.data, p->dout.data + (b * s.queries + first) * D, (size_t)(queries * D) * sizeof(float));
+    run_forward(t, &x);
+    run_backward(t, &x, ALL);
+    for (int64_t i = 0; i < queries; i++) {
+        const int64_t from = ((b * s.queries) + first + i) * wide;
+        ck_assert_mem_eq(x.out.data + i * wide, p->out.data + from, (size_t)D * sizeof(float));
+        ck_assert_mem_eq(x.dq.data + i * wide, p->dq.data + from, (size_t)D * sizeof(float));
+    }
+    const guarded *const one[] = { &x.lse, &x.dsink, &x.dboost }, *const all[] = { &p->lse, &p->dsink, &p->dboost };
+    for (size_t j = 0; j < COUNT(one); j++)
+        for (int64_t h = 0; h < s.heads; h++)
+            ck_assert_mem_eq(one[j]->data + h * queries, all[j]->data + (b * s.heads + h) * s.queries + first,
+                             (size_t)queries * sizeof(float));
+    problem_free(&x);
+}
+
+START_TEST(rows_do_not_depend_on_others)
+{
+    for (const char *const *isa = pk_isas(); *isa; isa++) {
+        const shape s[] = { { 2, 2, 24, 75, 41, 3, 1, 1, 1, 4 }, { 2, 1, 5, 75, 400, 3, 1, 1, 1, 4 } };
+        const int64_t some[][2] = { { 0, 1 }, { 0, 75 }, { 3, 8 }, { 10, 17 }, { 31, 33 }, { 74, 1 }, { 5, 70 } };
+        for (size_t j = 0; j < COUNT(s); j++) {
+            problem p = problem_make(s[j]);
+            run_forward(pk_find(*isa), &p);
+            run_backward(pk_find(*isa), &p, ALL);
+            for (size_t i = 0; i < COUNT(some); i++)
+                for (int64_t b = 0; b < 2; b++) rows_alone(pk_find(*isa), &p, some[i][0], some[i][1], b);
+            problem_free(&p);
+        }
+    }
+}
+END_TEST
+
+/* A sink so low that it is as if it were not there, or so high that nothing is left. */
+static void sink_case(const pk_table *t, const problem *none, float sink)
+{
+    shape s = none->s;
+    s.sink = 1;
+    problem p = problem_make(s);
+    const guarded *const x[] = { &p.out, &p.dq, &p.dk, &p.dv, &p.dxk, &p.dxv };
+    const guarded *const y[] = { &none->out, &none->dq, &none->dk, &none->dv, &none->dxk, &none->dxv };
+    guarded_fill(&p.sink, sink);
+    run_forward(t, &p);
+    run_backward(t, &p, ALL);
+    for (int64_t e = 0; e < p.dsink.count; e++) ck_assert(fabsf(p.dsink.data[e]) < 1e-30f);
+    for (int64_t e = 0; sink > 1e20f && e < p.lse.count; e++) ck_assert(p.lse.data[e] == sink);
+    for (size_t j = 0; j < COUNT(x); j++) {
+        if (sink < 0) ck_assert_mem_eq(x[j]->data, y[j]->data, (size_t)x[j]->count * sizeof(float));
+        else for (int64_t e = 0; e < x[j]->count; e++) ck_assert(fabsf(x[j]->data[e]) < 1e-30f);
+    }
+    problem_free(&p);
+}
+
+START_TEST(sink_at_its_extremes)
+{
+    const float sinks[] = { -INFINITY, -1e30f, 100.0f, 1e30f, INFINITY };
+    const shape s[] = { { 1, 1, 16, 19, 23, 2, 0, 0, 0, 3 }, { 1, 1, 3, 19, 390, 2, 0, 0, 0, 3 } };
+    for (const char *const *isa = pk_isas(); *isa; isa++) {
+        for (size_t j = 0; j < COUNT(s); j++) {
+            problem none = problem_make(s[j]);
+            run_forward(pk_find(*isa), &none);
+            run_backward(pk_find(*isa), &none, ALL);
+            for (size_t i = 0; i < COUNT(sinks); i++) sink_case(pk_find(*isa), &none, sinks[i]);
+            problem_free(&none);
+        }
+    }
+}
+END_TEST
+
+START_TEST(nan_is_not_lost)
+{
+    for (const char *const *isa = pk_isas(); *isa; isa++) {
+        problem p = problem_make((shape){ 1, 1, 8, 3, 9, 0, 0, 0, 0, 3 });
+        p.q.data[8] = NAN;                                  /* row 1 */
+        run_forward(pk_find(*isa), &p);
+        for (int64_t c = 0; c < 8; c++) {
+            ck_assert(isnan(p.out.data[8 + SPARE + c]));
+            ck_assert(!isnan(p.out.data[c]) && !isnan(p.out.data[2 * (8 + SPARE) + c]));
+        }
+        problem_free(&p);
+    }
+}
+END_TEST
+
+SUITE_MAIN("attention", double_against_finite_differences, all_against_double, own_columns_only,
+           skipping_changes_nothing, rows_do_not_depend_on_others, sink_at_its_extremes, nan_is_not_lost)

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * test_cpu.c -- which kernel table is found: by name, by the environment, and that every slot of it is filled. */
+#include "kernels/pk.h"
+#include "suite.h"
+
+START_TEST(names)
+{
+    const char *const *isa = pk_isas();
+    unsetenv("PEFT_ISA");
+    ck_assert_ptr_eq(pk_find("auto"), pk_find(isa[0]));
+    ck_assert_ptr_eq(pk_find(NULL), pk_find(isa[0]));
+    int count = 0;
+    for (; isa[count]; count++) {
+        const pk_table *t = pk_find(isa[count]);
+        ck_assert_ptr_nonnull(t);
+        ck_assert_str_eq(t->name, isa[count]);
+    }
+    ck_assert_str_eq(isa[count - 1], "ref");
+    ck_assert_ptr_null(pk_find("neon2"));
+    ck_assert_ptr_null(pk_find(""));
+}
+END_TEST
+
+START_TEST(environment)             /* is asked for "auto" only; what is not there counts for nothing */
+{
+    const pk_table *best = pk_find(pk_isas()[0]);
+    setenv("PEFT_ISA", "ref", 1);
+    ck_assert_str_eq(pk_find("auto")->name, "ref");
+    ck_assert_ptr_eq(pk_find(pk_isas()[0]), best);
+    setenv("PEFT_ISA", "sse9", 1);
+    ck_assert_ptr_eq(pk_find("auto"), best);
+    unsetenv("PEFT_ISA");
+}
+END_TEST
+
+START_TEST(tables)
+{
+    for (const char *const *isa = pk_isas(); *isa; isa++) {
+        const pk_table *t = pk_find(*isa);
+#define PK_KERNEL(name, args) ck_assert_msg(t->name != NULL, "%s has no " #name, *isa);
+#include "kernels/kernels.def"
+#undef PK_KERNEL
+        ck_assert(t->pack_a && t->pack_b && t->micro && t->finish);
+        ck_assert(t->mr > 0 && t->nr % t->vector == 0 && t->kc > 0);
+        ck_assert(pk_fma_peak(t, 0.001) > 0);
+    }
+}
+END_TEST
+
+SUITE_MAIN("cpu", names, environment, tables)

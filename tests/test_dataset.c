@@ -1,0 +1,375 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * test_dataset.c -- data sets from folders, lists and MedMNIST files, hostile ones too; parts drawn from them. */
+#include "io_files.h"
+#include <peft/io.h>
+#include <stdbool.h>
+
+static void check_sample(const peft_dataset *d, int64_t i, const char *name_end, int64_t label)
+{
+    const char *name = peft_dataset_name(d, i);
+    ck_assert_ptr_nonnull(name);
+    ck_assert_msg(strlen(name) >= strlen(name_end) && !strcmp(name + strlen(name) - strlen(name_end), name_end),
+                  "sample %d is %s, not %s", (int)i, name, name_end);
+    ck_assert_int_eq(peft_dataset_label(d, i), label);
+}
+
+START_TEST(folder_of_classes)
+{
+    peft_dataset *d;
+    peft_image *im;
+    save_picture(in_folder("d/b/2.png"), 4, 3, 1, 1);
+    save_picture(in_folder("d/b/10.PNG"), 4, 3, 1, 2);
+    save_picture(in_folder("d/a/x.png"), 4, 3, 3, 3);
+    write_bytes(in_folder("d/a/notes.txt"), "-", 1);
+    write_bytes(in_folder("d/.hidden/x.png"), "-", 1);
+    write_bytes(in_folder("d/C/y.jpg"), "broken", 6);
+    ok(peft_dataset_open_folder(in_folder("d"), NULL, &d));
+    ck_assert_int_eq(peft_dataset_count(d), 4);
+    ck_assert_int_eq(peft_dataset_classes(d), 3);
+    ck_assert_int_eq(peft_dataset_multilabel(d), 0);
+    ck_assert_str_eq(peft_dataset_class_name(d, 0), "C");
+    ck_assert_str_eq(peft_dataset_class_name(d, 2), "b");
+    ck_assert_ptr_null(peft_dataset_class_name(d, 3));
+    check_sample(d, 0, "d/C/y.jpg", 0);
+    check_sample(d, 1, "d/a/x.png", 1);
+    check_sample(d, 2, "d/b/10.PNG", 2);
+    check_sample(d, 3, "d/b/2.png", 2);
+    ok(peft_dataset_load(d, 1, &im));
+    ck_assert_int_eq(peft_image_channels(im), 3);
+    peft_image_free(im);
+    fails(PEFT_E_FORMAT, "d/C/y.jpg", peft_dataset_load(d, 0, &im));
+    fails(PEFT_E_INVALID, "sample 4 of 4", peft_dataset_load(d, 4, &im));
+    ck_assert_ptr_null(peft_dataset_name(d, -1));
+    ck_assert_int_eq(peft_dataset_label(d, 4), -1);
+    float one_hot[3];
+    ok(peft_dataset_targets(d, 3, one_hot));
+    ck_assert(one_hot[0] == 0 && one_hot[1] == 0 && one_hot[2] == 1);
+    peft_dataset_free(d);
+    fails(PEFT_E_IO, "nothing", peft_dataset_open_folder(in_folder("nothing"), NULL, &d));
+    fails(PEFT_E_FORMAT, "no class", peft_dataset_open_folder(in_folder("d/a"), NULL, &d));
+    fails(PEFT_E_NOTFOUND, "test", peft_dataset_open_folder(in_folder("d"), "test", &d));
+    fails(PEFT_E_INVALID, "holdout", peft_dataset_open_folder(in_folder("d"), "holdout", &d));
+}
+END_TEST
+
+/* A split without a class numbers the others as the whole does. */
+START_TEST(folder_of_splits)
+{
+    peft_dataset *d;
+    save_picture(in_folder("s/train/a/1.png"), 2, 2, 1, 1);
+    save_picture(in_folder("s/train/b/1.png"), 2, 2, 1, 2);
+    save_picture(in_folder("s/test/b/2.png"), 2, 2, 1, 3);
+    ok(peft_dataset_open_folder(in_folder("s"), "test", &d));
+    ck_assert_int_eq(peft_dataset_count(d), 1);
+    ck_assert_int_eq(peft_dataset_classes(d), 2);
+    check_sample(d, 0, "s/test/b/2.png", 1);
+    peft_dataset_free(d);
+    fails(PEFT_E_INVALID, "which split", peft_dataset_open_folder(in_folder("s"), NULL, &d));
+}
+END_TEST
+
+static peft_status open_list(const char *text, int64_t classes, peft_dataset **out)
+{
+    write_bytes(in_folder("l/list.txt"), text, strlen(text));
+    return peft_dataset_open_list(in_folder("l/list.txt"), NULL, classes, out);
+}
+
+START_TEST(lists)
+{
+    peft_dataset *d;
+    peft_image *im;
+    float targets[3];
+    save_picture(in_folder("l/a b.png"), 3, 3, 1, 1);
+    ok(open_list("a b.png 2\r\n\n/x/y.png\t0", 0, &d));
+    ck_assert_int_eq(peft_dataset_count(d), 2);
+    ck_assert_int_eq(peft_dataset_classes(d), 3);
+    check_sample(d, 0, "l/a b.png", 2);
+    ck_assert_str_eq(peft_dataset_name(d, 1), "/x/y.png");
+    ck_assert_str_eq(peft_dataset_class_name(d, 2), "2");
+    ok(peft_dataset_load(d, 0, &im));
+    peft_image_free(im);
+    fails(PEFT_E_IO, "/x/y.png", peft_dataset_load(d, 1, &im));
+    peft_dataset_free(d);
+    ok(open_list("p 0\nq 1\n", 5, &d));
+    ck_assert_int_eq(peft_dataset_classes(d), 5);
+    peft_dataset_free(d);
+    ok(open_list("p 0,1,1\nq 0,0,0\n", 0, &d));
+    ck_assert_int_eq(peft_dataset_multilabel(d), 1);
+    ck_assert_int_eq(peft_dataset_classes(d), 3);
+    ck_assert_int_eq(peft_dataset_label(d, 0), -1);
+    ok(peft_dataset_targets(d, 0, targets));
+    ck_assert(targets[0] == 0 && targets[1] == 1 && targets[2] == 1);
+    fails(PEFT_E_UNSUPPORTED, "several labels", peft_dataset_few_shot(d, 0, 1, 0, &d, NULL));
+    peft_dataset_free(d);
+    static const struct { const char *text, *word; int64_t classes; } bad[] = {
+        { "", "empty", 0 }, { " \n\r\n", "empty", 0 }, { "p 0\nlonely\n", "line 2", 0 }, { "p x", "class number", 0 },
+        { "p 1.5", "class number", 0 }, { "p -1", "label -1", 0 }, { "p 99999999999999999999", "line 1", 0 },
+        { "p 2000000", "label", 0 }, { "p 0,1\nq 0,1,1", "line 2", 0 }, { "p 0,2", "line 1", 0 },
+        { "p 0,1\nq 1", "line 2", 0 }, { "p 5", "told were 2", 2 }, { "p 0,1", "told were 3", 3 },
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        fails(PEFT_E_FORMAT, bad[i].word, open_list(bad[i].text, bad[i].classes, &d));
+    write_bytes(in_folder("l/zero"), "p 0\0 1\n", 7);
+    fails(PEFT_E_FORMAT, "text file", peft_dataset_open_list(in_folder("l/zero"), NULL, 0, &d));
+}
+END_TEST
+
+#define DICT(type, shape) "{'descr': '" type "', 'fortran_order': False, 'shape': " shape ", }"
+
+/* An npz of one split from dictionaries and data. */
+static const char *npz_of(const char *images, const void *pixels, size_t pixel_size, const char *labels,
+                          const void *label, size_t label_size)
+{
+    static unsigned char a[4096], b[4096];
+    const char *path = in_folder("m.npz");
+    size_t an = npy_file(a, images, pixels, pixel_size), bn = npy_file(b, labels, label, label_size);
+    zip_make(path, (const entry[]){ { "val_images.npy", a, an }, { "val_labels.npy", b, bn } }, 2);
+    return path;
+}
+
+START_TEST(npz)
+{
+    peft_dataset *d;
+    peft_image *im;
+    float t[3];
+    unsigned char pixels[2 * 2 * 3 * 3];
+    for (size_t i = 0; i < sizeof pixels; i++) pixels[i] = (unsigned char)(i * 7);
+    const int64_t label[] = { 4, 1 };
+    ok(peft_dataset_open_npz(npz_of(DICT("|u1", "(2, 2, 3)"), pixels, 12, DICT("<i8", "(2, 1)"), label, 16), "val",
+                             &d));
+    ck_assert_int_eq(peft_dataset_count(d), 2);
+    ck_assert_int_eq(peft_dataset_classes(d), 5);
+    check_sample(d, 1, "val/1", 1);
+    ok(peft_dataset_load(d, 1, &im));
+    ck_assert_int_eq(peft_image_width(im), 3);
+    ck_assert_int_eq(peft_image_height(im), 2);
+    ck_assert_mem_eq(peft_image_pixels(im), pixels + 6, 6);
+    peft_image_free(im);
+    peft_dataset_free(d);
+    ok(peft_dataset_open_npz(npz_of(DICT("|u1", "(2,2,3,3)"), pixels, 36, DICT("|u1", "(2, 3)"), "\1\0\1\0\0\0", 6),
+                             "val", &d));
+    ck_assert_int_eq(peft_dataset_multilabel(d), 1);
+    ok(peft_dataset_targets(d, 0, t));
+    ck_assert(t[0] == 1 && t[1] == 0 && t[2] == 1);
+    ok(peft_dataset_load(d, 1, &im));
+    ck_assert_int_eq(peft_image_channels(im), 3);
+    peft_image_free(im);
+    peft_dataset_free(d);
+    ok(peft_dataset_open_npz(npz_of(DICT("<u2", "(2,2,3)"), pixels, 24, DICT("|b1", "(2,)"), "\1\0", 2), "val", &d));
+    ok(peft_dataset_load(d, 0, &im));
+    ck_assert_int_eq(peft_image_depth(im), 16);
+    peft_image_free(im);
+    peft_dataset_free(d);
+    fails(PEFT_E_NOTFOUND, "train_images", peft_dataset_open_npz(in_folder("m.npz"), "train", &d));
+    fails(PEFT_E_INVALID, "'all'", peft_dataset_open_npz(in_folder("m.npz"), "all", &d));
+    fails(PEFT_E_IO, "gone.npz", peft_dataset_open_npz(in_folder("gone.npz"), "val", &d));
+}
+END_TEST
+
+START_TEST(npz_refused)
+{
+    peft_dataset *d = NULL;
+    unsigned char z[64] = { 0 };
+    static const struct { const char *images, *labels; size_t image_bytes, label_bytes; peft_status s; } bad[] = {
+        { DICT("|O", "(2,2,2)"), DICT("|u1", "(2,)"), 8, 2, PEFT_E_UNSUPPORTED },
+        { DICT("<f4", "(2,2,2)"), DICT("|u1", "(2,)"), 32, 2, PEFT_E_UNSUPPORTED },
+        { DICT(">u2", "(2,2,2)"), DICT("|u1", "(2,)"), 16, 2, PEFT_E_UNSUPPORTED },
+        { DICT("|i1", "(2,2,2)"), DICT("|u1", "(2,)"), 8, 2, PEFT_E_UNSUPPORTED },
+        { DICT("|u1", "(2,2,2,2)"), DICT("|u1", "(2,)"), 16, 2, PEFT_E_UNSUPPORTED },
+        { DICT("|u1", "(2,4)"), DICT("|u1", "(2,)"), 8, 2, PEFT_E_UNSUPPORTED },
+        { DICT("|u1", "(0,2,2)"), DICT("|u1", "(0,)"), 0, 0, PEFT_E_UNSUPPORTED },
+        { DICT("|u1", "(2,2,2)"), DICT("|u1", "(2,)"), 7, 2, PEFT_E_FORMAT },
+        { DICT("|u1", "(2,2,2)"), DICT("|u1", "(2,)"), 9, 2, PEFT_E_FORMAT },
+        { DICT("|u1", "(2,2,2)"), DICT("|u1", "(3,)"), 8, 3, PEFT_E_SHAPE },
+        { DICT("|u1", "(2,2,2)"), DICT("<f8", "(2,)"), 8, 16, PEFT_E_UNSUPPORTED },
+        { DICT("|u1", "(4611686018427387904,2,2)"), DICT("|u1", "(2,)"), 8, 2, PEFT_E_FORMAT },
+        { DICT("|u1", "(-2,2,-2)"), DICT("|u1", "(2,)"), 8, 2, PEFT_E_FORMAT },
+        { DICT("|u1", "()"), DICT("|u1", "(2,)"), 1, 2, PEFT_E_FORMAT },
+        { DICT("|u1", "(8)"), DICT("|u1", "(2,)"), 8, 2, PEFT_E_FORMAT },
+        { "{'descr': '|u1', 'fortran_order': True, 'shape': (2,2,2), }", DICT("|u1", "(2,)"), 8, 2,
+          PEFT_E_UNSUPPORTED },
+        { "{'descr': [('a', '|u1')], 'fortran_order': False, 'shape': (8,)}", DICT("|u1", "(2,)"), 8, 2,
+          PEFT_E_UNSUPPORTED },
+        { "{'descr': '|u1', 'shape': (2,2,2), }", DICT("|u1", "(2,)"), 8, 2, PEFT_E_FORMAT },
+        { "{'descr': '|u1', 'descr': '|u1', 'fortran_order': False, 'shape': (2,2,2), }", DICT("|u1", "(2,)"), 8, 2,
+          PEFT_E_FORMAT },
+        { "{'descr': '|u1', 'fortran_order': False, 'shape': (2,2,2), } x", DICT("|u1", "(2,)"), 8, 2, PEFT_E_FORMAT },
+        { "nonsense", DICT("|u1", "(2,)"), 8, 2, PEFT_E_FORMAT },
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        const char *path = npz_of(bad[i].images, z, bad[i].image_bytes, bad[i].labels, z, bad[i].label_bytes);
+        peft_status s = peft_dataset_open_npz(path, "val", &d);
+        ck_assert_msg(s == bad[i].s, "%s gave %s: %s", bad[i].images, peft_status_name(s), peft_last_error());
+    }
+    ck_assert_ptr_null(d);
+}
+END_TEST
+
+/* Two million zeros compress a thousand times: more than any picture does. And too many entries. */
+START_TEST(npz_bombs)
+{
+    peft_dataset *d;
+    size_t n = 2 << 20;
+    unsigned char *big = calloc(1, n + 200);
+    size_t size = npy_file(big, DICT("|u1", "(2,1024,1024)"), NULL, 0) + n;
+    zip_make(in_folder("z.npz"), (const entry[]){ { "val_images.npy", big, size } }, 1);
+    fails(PEFT_E_UNSUPPORTED, "200 times", peft_dataset_open_npz(in_folder("z.npz"), "val", &d));
+    entry many[65];
+    char name[65][16];
+    for (int i = 0; i < 65; i++) {
+        snprintf(name[i], sizeof name[i], "%d", i);
+        many[i] = (entry){ name[i], big, 1 };
+    }
+    zip_make(in_folder("y.npz"), many, 65);
+    fails(PEFT_E_UNSUPPORTED, "65 entries", peft_dataset_open_npz(in_folder("y.npz"), "val", &d));
+    free(big);
+}
+END_TEST
+
+/* Cut anywhere it is refused; with a byte changed it opens or is refused, no more. */
+START_TEST(npz_broken)
+{
+    peft_dataset *d;
+    size_t size;
+    unsigned char pixels[300];
+    for (size_t i = 0; i < sizeof pixels; i++) pixels[i] = (unsigned char)(i * i);
+    const char *path = npz_of(DICT("|u1", "(3,10,10)"), pixels, 300, DICT("|u1", "(3, 1)"), "\0\1\2", 3);
+    unsigned char *file = read_bytes(path, &size);
+    for (size_t n = 0; n < size; n += 3) {
+        write_bytes(in_folder("cut.npz"), file, n);
+        ck_assert_msg(peft_dataset_open_npz(in_folder("cut.npz"), "val", &d) != PEFT_OK, "cut at %zu of %zu", n, size);
+    }
+    for (size_t at = 0; at < size; at++) {
+        file[at] ^= 0x21;
+        write_bytes(in_folder("bad.npz"), file, size);
+        if (!peft_dataset_open_npz(in_folder("bad.npz"), "val", &d)) peft_dataset_free(d);
+        file[at] ^= 0x21;
+    }
+    free(file);
+}
+END_TEST
+
+/* 3 classes with 4, 6 and 10 samples. */
+static peft_dataset *small_set(void)
+{
+    char text[400] = "";
+    peft_dataset *d;
+    for (int i = 0; i < 20; i++) sprintf(text + strlen(text), "s%d %d\n", i, i % 5 == 0 ? 0 : i % 2 ? 2 : 1);
+    ok(open_list(text, 0, &d));
+    return d;
+}
+
+static int64_t count_of(const peft_dataset *d, int64_t c)
+{
+    int64_t n = 0;
+    for (int64_t i = 0; i < peft_dataset_count(d); i++) n += peft_dataset_label(d, i) == c;
+    return n;
+}
+
+static void same_ids(const peft_dataset *a, const peft_dataset *b, bool same)
+{
+    int64_t differ = peft_dataset_count(a) != peft_dataset_count(b);
+    for (int64_t i = 0; i < peft_dataset_count(a); i++) differ += peft_dataset_id(a, i) != peft_dataset_id(b, i);
+    ck_assert(same == !differ);
+}
+
+START_TEST(few_shot)
+{
+    peft_dataset *d = small_set(), *a, *rest, *b, *twice;
+    int64_t all[3] = { count_of(d, 0), count_of(d, 1), count_of(d, 2) };
+    ok(peft_dataset_few_shot(d, 0, 3, 11, &a, &rest));
+    ck_assert_int_eq(peft_dataset_count(a), 9);
+    ck_assert_int_eq(peft_dataset_count(rest), 11);
+    for (int64_t c = 0; c < 3; c++) {
+        ck_assert_int_eq(count_of(a, c), 3);
+        ck_assert_int_eq(count_of(rest, c), all[c] - 3);
+    }
+    char seen[20] = { 0 };
+    for (int64_t i = 0; i < 9; i++) seen[peft_dataset_id(a, i)]++;
+    for (int64_t i = 0; i < 11; i++) seen[peft_dataset_id(rest, i)]++;
+    for (int i = 0; i < 20; i++) ck_assert_int_eq(seen[i], 1);
+    ok(peft_dataset_few_shot(d, 0, 3, 11, &b, NULL));
+    same_ids(a, b, true);
+    peft_dataset_free(b);
+    ok(peft_dataset_few_shot(d, 0, 3, 12, &b, NULL));
+    same_ids(a, b, false);
+    peft_dataset_free(b);
+    ok(peft_dataset_few_shot(rest, 2, 1, 5, &twice, NULL));                   /* a part of a part, two classes of it */
+    ck_assert_int_eq(peft_dataset_classes(twice), 2);
+    ck_assert_int_eq(count_of(twice, 0) + count_of(twice, 1), 2);
+    for (int64_t i = 0; i < 2; i++) {
+        ck_assert_str_eq(peft_dataset_name(twice, i), peft_dataset_name(d, peft_dataset_id(twice, i)));
+        int64_t old = peft_dataset_label(d, peft_dataset_id(twice, i));
+        ck_assert_str_eq(peft_dataset_class_name(twice, peft_dataset_label(twice, i)), peft_dataset_class_name(d, old));
+    }
+    fails(PEFT_E_INVALID, "class '0' has 4", peft_dataset_few_shot(d, 0, 5, 1, &b, NULL));
+    fails(PEFT_E_INVALID, "ways", peft_dataset_few_shot(d, 4, 1, 1, &b, NULL));
+    peft_dataset_free(d);                                                     /* the parts keep it alive */
+    peft_dataset_free(rest);
+    ck_assert_ptr_nonnull(peft_dataset_name(twice, 0));
+    peft_dataset_free(twice);
+    peft_dataset_free(a);
+}
+END_TEST
+
+START_TEST(splits_and_subsets)
+{
+    peft_dataset *d = small_set(), *a, *b;
+    ok(peft_dataset_split(d, 0.5, 3, &a, &b));
+    for (int64_t c = 0; c < 3; c++) ck_assert_int_eq(count_of(a, c), (count_of(d, c) + 1) / 2);
+    ck_assert_int_eq(peft_dataset_count(a) + peft_dataset_count(b), 20);
+    peft_dataset_free(a);
+    peft_dataset_free(b);
+    fails(PEFT_E_INVALID, "fraction", peft_dataset_split(d, 1, 3, &a, &b));
+    fails(PEFT_E_UNSUPPORTED, "empty", peft_dataset_split(d, 0.001, 3, &a, &b));
+    ok(peft_dataset_subset(d, (const int64_t[]){ 7, 7, 0 }, 3, &a));
+    ck_assert_int_eq(peft_dataset_id(a, 1), 7);
+    ck_assert_int_eq(peft_dataset_classes(a), 3);
+    ck_assert_int_eq(peft_dataset_label(a, 2), peft_dataset_label(d, 0));
+    fails(PEFT_E_INVALID, "indices[1] is 20", peft_dataset_subset(d, (const int64_t[]){ 0, 20 }, 2, &b));
+    peft_dataset_free(a);
+    peft_dataset_free(d);
+    ok(open_list("p 0,1\nq 1,1\nr 0,0\ns 1,0\n", 0, &d));
+    ok(peft_dataset_split(d, 0.75, 1, &a, &b));
+    ck_assert_int_eq(peft_dataset_count(a), 3);
+    float t[2], u[2];
+    ok(peft_dataset_targets(b, 0, t));
+    ok(peft_dataset_targets(d, peft_dataset_id(b, 0), u));
+    ck_assert_mem_eq(t, u, sizeof t);
+    peft_dataset_free(a);
+    peft_dataset_free(b);
+    peft_dataset_free(d);
+}
+END_TEST
+
+START_TEST(real_data)
+{
+    const char *shared = shared_folder(), *split[] = { "train", "val", "test" };
+    const int64_t busi[] = { 437, 209, 133 }, breast[] = { 546, 78, 156 }, pneumonia[] = { 4708, 524, 624 };
+    char path[400];
+    peft_dataset *d;
+    peft_image *im;
+    if (!shared) return;
+    snprintf(path, sizeof path, "%s/data/busi", shared);
+    ok(peft_dataset_open_folder(path, NULL, &d));
+    for (int c = 0; c < 3; c++) ck_assert_int_eq(count_of(d, c), busi[c]);
+    ck_assert_str_eq(peft_dataset_class_name(d, 1), "malignant");
+    ok(peft_dataset_load(d, 500, &im));
+    ck_assert_int_eq(peft_image_width(im), 256);
+    peft_image_free(im);
+    peft_dataset_free(d);
+    for (int i = 0; i < 6; i++) {
+        snprintf(path, sizeof path, "%s/data/medmnist/%s.npz", shared, i < 3 ? "breastmnist" : "pneumoniamnist");
+        ok(peft_dataset_open_npz(path, split[i % 3], &d));
+        ck_assert_int_eq(peft_dataset_count(d), i < 3 ? breast[i] : pneumonia[i - 3]);
+        ck_assert_int_eq(peft_dataset_classes(d), 2);
+        ok(peft_dataset_load(d, 77, &im));
+        ck_assert_int_eq(peft_image_width(im), 28);
+        peft_image_free(im);
+        peft_dataset_free(d);
+    }
+}
+END_TEST
+
+IO_SUITE_MAIN("dataset", folder_of_classes, folder_of_splits, lists, npz, npz_refused, npz_bombs, npz_broken, few_shot,
+              splits_and_subsets, real_data)

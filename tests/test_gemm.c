@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * test_gemm.c -- the matrix product of every instruction set, and the one by CBLAS, against a plain triple loop in
+ * double: all layouts, edge sizes, every epilogue part, NaN, arrays between guard pages; and the same bits for any
+ * number of threads and any part of the result. */
+#include <math.h>
+#include "guarded.h"
+#include "kernels/pk.h"
+#include "suite.h"
+
+enum { SCALE = 1, ACCUMULATE = 2, BIAS = 4, PRE = 8, GATE = 16, GAMMA = 32, RESIDUAL = 64, IN_PLACE = 128,
+       EPILOGUES = 256, GAP = 3 };
+
+typedef struct problem {
+    int64_t m, n, k;
+    int a_turned, b_turned, parts;          /* turned: columns are contiguous */
+    pk_act act, gate_act;
+    guarded a, b, c, bias, pre, gate, gamma, residual, before;      /* before: C as it was given */
+    pk_gemm g;
+} problem;
+
+static guarded matrix(int64_t rows, int64_t cols, int64_t ld, uint64_t *seed)
+{
+    return guarded_noise(rows && cols ? (rows - 1) * ld + cols : 0, seed);
+}
+
+/* Rows of every matrix are GAP elements longer than they need be, but for the last. */
+static problem make(int64_t m, int64_t n, int64_t k, int layout, int parts, pk_act act, pk_act gate_act)
+{
+    uint64_t seed = (uint64_t)(m * 1000003 + n * 1009 + k + parts);
+    problem p = { .m = m, .n = n, .k = k, .a_turned = layout & 1, .b_turned = layout >> 1, .parts = parts, .act = act,
+                  .gate_act = gate_act };
+    const int64_t lda = (p.a_turned ? m : k) + GAP, ldb = (p.b_turned ? k : n) + GAP, ld = n + GAP;
+    p.a = p.a_turned ? matrix(k, m, lda, &seed) : matrix(m, k, lda, &seed);
+    p.b = p.b_turned ? matrix(n, k, ldb, &seed) : matrix(k, n, ldb, &seed);
+    p.c = matrix(m, n, ld, &seed);
+    p.before = guarded_make(p.c.count);
+    memcpy(p.before.data, p.c.data, (size_t)p.c.count * sizeof(float));
+    p.bias = guarded_noise(n, &seed);
+    p.gamma = guarded_noise(n, &seed);
+    p.pre = matrix(m, n, ld, &seed);
+    p.gate = matrix(m, n, ld, &seed);
+    p.residual = matrix(m, n, ld, &seed);
+    p.g = (pk_gemm){ .m = m, .n = n, .k = k, .a = p.a.data, .b = p.b.data, .c = p.c.data, .c_row = ld,
+        .a_row = p.a_turned ? 1 : lda, .a_col = p.a_turned ? lda : 1,
+        .b_row = p.b_turned ? 1 : ldb, .b_col = p.b_turned ? ldb : 1,
+        .scale = parts & SCALE ? -0.75f : 1, .accumulate = !!(parts & ACCUMULATE), .act = act, .gate_act = gate_act,
+        .bias = parts & BIAS ? p.bias.data : NULL, .gamma = parts & GAMMA ? p.gamma.data : NULL,
+        .pre = parts & PRE ? p.pre.data : NULL, .pre_row = ld, .gate = parts & GATE ? p.gate.data : NULL,
+        .gate_row = ld, .residual_row = ld,
+        .residual = parts & IN_PLACE ? p.c.data : parts & RESIDUAL ? p.residual.data : NULL };
+    return p;
+}
+
+static void unmake(problem *p)
+{
+    guarded *all[] = { &p->a, &p->b, &p->c, &p->before, &p->bias, &p->gamma, &p->pre, &p->gate, &p->residual };
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) guarded_free(all[i]);
+}
+
+static void run(const pk_table *t, pk_pool *pool, pk_gemm_kind kind, const pk_gemm *g)
+{
+    size_t bytes = pk_gemm_work(t, g->m, g->n, g->k, pk_pool_threads(pool));
+    ck_assert_uint_eq(bytes % PK_ALIGN, 0);
+    void *work = aligned_alloc(PK_ALIGN, bytes + PK_ALIGN);
+    memset(work, 0xff, bytes + PK_ALIGN);                                       /* NaN, and a mark behind the end */
+    pk_gemm_run(t, pool, kind, g, work);
+    for (size_t i = bytes; i < bytes + PK_ALIGN; i++) ck_assert_uint_eq(((unsigned char *)work)[i], 0xff);
+    free(work);
+}
+
+/* --- the plain version ---------------------------------------------------------------------------------------*/
+static double act(pk_act kind, double x)
+{
+    switch (kind) {
+    case PK_GELU: return 0.5 * x * (1 + erf(x / sqrt(2)));
+    case PK_QUICKGELU: return x / (1 + exp(-1.702 * x));
+    case PK_RELU: return x > 0 ? x : 0;
+    case PK_TANH: return tanh(x);
+    case PK_SIGMOID: return 1 / (1 + exp(-x));
+    case PK_SILU: return x / (1 + exp(-x));
+    default: return x;
+    }
+}
+
+static double slope(pk_act kind, double x)
+{
+    if (kind == PK_NONE) return 1;
+    if (kind == PK_RELU) return x > 0;
+    return (act(kind, x + 1e-6) - act(kind, x - 1e-6)) / 2e-6;
+}
+
+/* Elements in the gaps must be as before; the others as the plain version says. */
+static void check(const problem *p, const char *what)
+{
+    const pk_gemm *g = &p->g;
+    for (int64_t at = 0; at < p->c.count; at++) {
+        int64_t i = at / g->c_row, j = at % g->c_row;
+        if (j >= p->n) {
+            ck_assert_msg(!memcmp(p->c.data + at, p->before.data + at, sizeof(float)), "%s: gap written", what);
+            continue;
+        }
+        double sum = 0, size = 1;
+        for (int64_t q = 0; q < p->k; q++) {
+            double x = (double)g->a[i * g->a_row + q * g->a_col] * g->b[q * g->b_row + j * g->b_col];
+            sum += x;
+            size += fabs(x);
+        }
+        const double old = p->before.data[at], tolerance = 2e-6 * size;
+        sum *= g->scale;
+        if (g->accumulate) sum += old;
+        if (g->bias) sum += g->bias[j];
+        if (g->pre) ck_assert_msg(fabs(g->pre[at] - sum) < tolerance, "%s: pre[%d,%d]", what, (int)i, (int)j);
+        sum = act(p->act, sum);
+        if (g->gate) sum *= slope(p->gate_act, g->gate[at]);
+        if (g->gamma) sum *= g->gamma[j];
+        if (p->parts & IN_PLACE) sum += old;
+        else if (g->residual) sum += g->residual[at];
+        ck_assert_msg(fabs(p->c.data[at] - sum) < tolerance, "%s: [%d,%d] of %dx%dx%d is %g, expected %g", what, (int)i,
+                      (int)j, (int)p->m, (int)p->n, (int)p->k, p->c.data[at], sum);
+    }
+}
+
+static void try(const pk_table *t, pk_pool *pool, pk_gemm_kind kind, int64_t m, int64_t n, int64_t k, int layout,
+                int parts, pk_act act, pk_act gate_act)
+{
+    char what[100];
+    snprintf(what, sizeof what, "%s%s layout %d parts %d act %d gate %d", t->name,
+             kind == PK_GEMM_CBLAS ? " by cblas" : "", layout, parts, act, gate_act);
+    problem p = make(m, n, k, layout, parts, act, gate_act);
+    run(t, pool, kind, &p.g);
+    check(&p, what);
+    unmake(&p);
+}
+
+static pk_pool *start(int threads)
+{
+    pk_pool *p = aligned_alloc(PK_ALIGN, (pk_pool_bytes(threads) + PK_ALIGN - 1) / PK_ALIGN * PK_ALIGN);
+    ck_assert_int_eq(pk_pool_start(p, threads), 0);
+    return p;
+}
+
+static void stop(pk_pool *p)
+{
+    pk_pool_stop(p);
+    free(p);
+}
+
+#define EACH_TABLE(t) for (const char *const *name = pk_isas(); *name; name++) \
+    for (const pk_table *t = pk_find(*name); t; t = NULL)
+
+START_TEST(edges)
+{
+    EACH_TABLE(t) {
+        const int64_t ks[] = { 1, 2, 7, 16, 19, 33 };
+        for (int layout = 0; layout < 4; layout++)
+            for (int64_t m = 1; m <= 2 * t->mr; m++)
+                for (int64_t n = 1; n <= 2 * t->nr; n += m == t->mr || m == 3 ? 1 : 5 + m % 3)
+                    try(t, NULL, PK_GEMM_OWN, m, n, ks[(m + n) % 6], layout, 0, PK_NONE, PK_NONE);
+    }
+}
+END_TEST
+
+START_TEST(pieces_of_k)                                 /* and blocks of rows */
+{
+    EACH_TABLE(t) {
+        const int64_t ks[] = { t->kc - 1, t->kc, t->kc + 1, 2 * t->kc, 2 * t->kc + 17 };
+        for (int layout = 0; layout < 4; layout++) {
+            for (size_t i = 0; i < sizeof ks / sizeof *ks; i++)
+                try(t, NULL, PK_GEMM_OWN, t->mr + 3, t->nr + 5, ks[i], layout, BIAS, PK_NONE, PK_NONE);
+            try(t, NULL, PK_GEMM_OWN, 1000, t->nr + 1, 9, layout, BIAS, PK_NONE, PK_NONE);
+            try(t, NULL, PK_GEMM_OWN, t->mr + 1, 6 * t->nr + 1, t->kc + 9, layout, BIAS, PK_NONE, PK_NONE);
+        }
+    }
+}
+END_TEST
+
+START_TEST(epilogues)
+{
+    pk_pool *pool = start(2);
+    EACH_TABLE(t) {
+        for (int parts = 0; parts < EPILOGUES; parts++) {
+            pk_act one = (pk_act)(parts % 7), other = (pk_act)((parts / 7) % 7);
+            try(t, pool, PK_GEMM_OWN, t->mr + 2, t->nr + 9, 5, 0, parts, PK_NONE, other);
+            try(t, pool, PK_GEMM_OWN, t->mr + 2, t->nr + 9, t->kc + 1, 2, parts, one, other);
+            try(t, pool, PK_GEMM_CBLAS, t->mr + 2, t->nr + 9, 5, parts % 4, parts, one, other);
+        }
+        for (int kind = PK_NONE; kind <= PK_SILU; kind++)
+            try(t, pool, PK_GEMM_AUTO, 19, 2 * t->nr, 8, 0, BIAS | PRE | GATE, (pk_act)kind, (pk_act)kind);
+    }
+    stop(pool);
+}
+END_TEST
+
+START_TEST(cblas)
+{
+    pk_pool *pool = start(2);
+    EACH_TABLE(t) {
+        for (int layout = 0; layout < 4; layout++) {
+            const int64_t sizes[][3] = { { 1, 1, 1 }, { 1, 40, 9 }, { 40, 1, 9 }, { 17, 33, 1 }, { 600, 20, 11 } };
+            for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
+                const int64_t *s = sizes[i];
+                try(t, pool, PK_GEMM_CBLAS, s[0], s[1], s[2], layout, 0, PK_NONE, PK_NONE);
+                try(t, pool, PK_GEMM_CBLAS, s[0], s[1], s[2], layout, SCALE | ACCUMULATE | IN_PLACE | PRE | GATE, PK_TANH,
+                    PK_GELU);
+            }
+        }
+    }
+    stop(pool);
+}
+END_TEST
+
+START_TEST(empty)
+{
+    EACH_TABLE(t) {
+        for (int kind = PK_GEMM_OWN; kind <= PK_GEMM_CBLAS; kind++) {
+            try(t, NULL, kind, 7, 37, 0, 0, BIAS | ACCUMULATE | GAMMA, PK_TANH, PK_NONE);
+            try(t, NULL, kind, 0, 37, 5, 0, BIAS, PK_NONE, PK_NONE);
+            try(t, NULL, kind, 7, 0, 5, 0, 0, PK_NONE, PK_NONE);
+        }
+    }
+}
+END_TEST
+
+START_TEST(not_a_number)            /* NaN and infinity reach their row or column and nothing else */
+{
+    EACH_TABLE(t) {
+        for (int layout = 0; layout < 4; layout++) {
+            const int64_t m = 2 * t->mr + 1, n = t->nr + 3, k = 21, row = t->mr, column = t->nr - 1;
+            problem p = make(m, n, k, layout, 0, PK_NONE, PK_NONE);
+            p.a.data[row * p.g.a_row + 4 * p.g.a_col] = NAN;
+            p.b.data[20 * p.g.b_row + column * p.g.b_col] = INFINITY;
+            run(t, NULL, PK_GEMM_OWN, &p.g);
+            for (int64_t i = 0; i < m; i++)
+                for (int64_t j = 0; j < n; j++) {
+                    float x = p.c.data[i * p.g.c_row + j];
+                    ck_assert_msg(i == row ? isnan(x) : j == column ? isinf(x) : isfinite(x), "%s [%d,%d] is %g", t->name,
+                                  (int)i, (int)j, x);
+                }
+            unmake(&p);
+        }
+    }
+}
+END_TEST
+
+static void check_same(const pk_table *t, const problem *p, const float *whole, int64_t i0, int64_t j0)
+{
+    for (int64_t i = 0; i < p->g.m; i++)
+        ck_assert_msg(!memcmp(p->g.c + i * p->g.c_row, whole + (i0 + i) * p->g.c_row + j0, (size_t)p->g.n * sizeof(float)),
+                      "%s: other bits in row %d of the part at %d,%d", t->name, (int)i, (int)i0, (int)j0);
+}
+
+START_TEST(same_bits)
+{
+    const int64_t sizes[][3] = { { 61, 150, 800 }, { 830, 70, 20 }, { 3, 520, 60 }, { 300, 5, 400 } };
+    const int threads[] = { 2, 3, 8 };
+    pk_pool *pools[3];
+    for (int i = 0; i < 3; i++) pools[i] = start(threads[i]);
+    EACH_TABLE(t) {
+        for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
+            problem p = make(sizes[s][0], sizes[s][1], sizes[s][2], (int)s, BIAS | GATE | GAMMA | RESIDUAL | SCALE, PK_GELU,
+                             PK_SILU);
+            run(t, NULL, PK_GEMM_OWN, &p.g);
+            guarded whole = p.c;
+            p.c = guarded_make(whole.count);
+            p.g.c = p.c.data;
+            for (int i = 0; i < 3; i++) {
+                memset(p.c.data, 0, (size_t)p.c.count * sizeof(float));
+                run(t, pools[i], PK_GEMM_OWN, &p.g);
+                check_same(t, &p, whole.data, 0, 0);
+            }
+            const int64_t i0 = p.m / 3, j0 = p.n / 3, in = i0 * p.g.c_row + j0;
+            p.g.a += i0 * p.g.a_row;
+            p.g.b += j0 * p.g.b_col;
+            p.g.bias += j0;
+            p.g.gamma += j0;
+            p.g.gate += in;
+            p.g.residual += in;
+            for (int64_t less = 0; less < 3; less++) {
+                p.g.m = p.m - i0 - less * (p.m / 5);
+                p.g.n = p.n - j0 - less * (p.n / 5);
+                run(t, less ? pools[less] : NULL, PK_GEMM_OWN, &p.g);
+                check_same(t, &p, whole.data, i0, j0);
+            }
+            guarded_free(&whole);
+            unmake(&p);
+        }
+    }
+    for (int i = 0; i < 3; i++) stop(pools[i]);
+}
+END_TEST
+
+SUITE_MAIN("gemm", edges, pieces_of_k, epilogues, cblas, empty, not_a_number, same_bits)

@@ -1,0 +1,280 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * test_image.c -- reading and writing pictures: every kind of PNG, JPEG, PNM; broken, cut and oversized files. */
+#include "io_files.h"
+#include <peft/io.h>
+#include <spng.h>
+#include <turbojpeg.h>
+
+static peft_image *load(const void *data, size_t size)
+{
+    peft_image *im;
+    ok(peft_image_load_memory(data, size, NULL, &im));
+    return im;
+}
+
+/* Encodes rows of raw samples as a PNG of any colour type; the caller frees. */
+static void *png_of(int type, int bits, unsigned w, unsigned h, const void *data, size_t bytes, size_t *size)
+{
+    struct spng_ihdr ihdr = { .width = w, .height = h, .bit_depth = (uint8_t)bits, .color_type = (uint8_t)type };
+    struct spng_plte palette = { .n_entries = 4, .entries = { { 1, 2, 3, 0 }, { 40, 50, 60, 0 }, { 7, 8, 9, 0 },
+                                                              { 255, 0, 128, 0 } } };
+    int e = 0;
+    spng_ctx *ctx = spng_ctx_new(SPNG_CTX_ENCODER);
+    spng_set_option(ctx, SPNG_ENCODE_TO_BUFFER, 1);
+    spng_set_ihdr(ctx, &ihdr);
+    if (type == SPNG_COLOR_TYPE_INDEXED) spng_set_plte(ctx, &palette);
+    ck_assert_int_eq(spng_encode_image(ctx, data, bytes, SPNG_FMT_PNG, SPNG_ENCODE_FINALIZE), 0);
+    void *png = spng_get_png_buffer(ctx, size, &e);
+    ck_assert_int_eq(e, 0);
+    spng_ctx_free(ctx);
+    return png;
+}
+
+static void *jpeg_of(int channels, int format, const void *pixels, int w, int h, size_t *size)
+{
+    unsigned char *jpeg = NULL;
+    unsigned long bytes = 0;
+    tjhandle t = tjInitCompress();
+    ck_assert_int_eq(tjCompress2(t, pixels, w, 0, h, format, &jpeg, &bytes, channels == 1 ? TJSAMP_GRAY : TJSAMP_444,
+                                 95, TJFLAG_ACCURATEDCT), 0);
+    tjDestroy(t);
+    *size = bytes;
+    return jpeg;
+}
+
+START_TEST(png_round_trip)
+{
+    const char *path = in_folder("a.png");
+    for (int depth = 8; depth <= 16; depth += 8)
+        for (int channels = 1; channels <= 3; channels += 2) {
+            peft_image *im = picture(19, 7, channels, depth, 3), *back;
+            ok(peft_image_save_png(im, path));
+            ok(peft_image_load(path, NULL, &back));
+            same_image(im, back);
+            peft_image_free(im);
+            peft_image_free(back);
+        }
+    fails(PEFT_E_INVALID, "image is NULL", peft_image_save_png(NULL, path));
+}
+END_TEST
+
+START_TEST(png_kinds)
+{
+    size_t size;
+    const uint8_t alpha[] = { 10, 20, 30, 0, 40, 50, 60, 128 }, grey_alpha[] = { 9, 0, 200, 255 };
+    const uint16_t deep[] = { 1000, 5, 60000, 65535 };
+    const uint8_t indices[] = { 0x1b }, bits[] = { 0xa0 };                 /* 0 1 2 3; 1 0 1 */
+
+    void *png = png_of(SPNG_COLOR_TYPE_TRUECOLOR_ALPHA, 8, 2, 1, alpha, 8, &size);
+    peft_image *im = load(png, size);
+    ck_assert_int_eq(peft_image_channels(im), 3);
+    ck_assert_mem_eq(peft_image_pixels(im), ((uint8_t[]){ 10, 20, 30, 40, 50, 60 }), 6);
+    peft_image_free(im);
+    free(png);
+
+    png = png_of(SPNG_COLOR_TYPE_GRAYSCALE_ALPHA, 8, 2, 1, grey_alpha, 4, &size);
+    im = load(png, size);
+    ck_assert_int_eq(peft_image_channels(im), 1);
+    ck_assert_mem_eq(peft_image_pixels(im), ((uint8_t[]){ 9, 200 }), 2);
+    peft_image_free(im);
+    free(png);
+
+    png = png_of(SPNG_COLOR_TYPE_GRAYSCALE_ALPHA, 16, 2, 1, deep, 8, &size);
+    im = load(png, size);
+    ck_assert_int_eq(peft_image_depth(im), 16);
+    ck_assert_mem_eq(peft_image_pixels(im), ((uint16_t[]){ 1000, 60000 }), 4);
+    peft_image_free(im);
+    free(png);
+
+    png = png_of(SPNG_COLOR_TYPE_INDEXED, 2, 4, 1, indices, 1, &size);
+    im = load(png, size);
+    ck_assert_int_eq(peft_image_channels(im), 3);
+    ck_assert_mem_eq(peft_image_pixels(im), ((uint8_t[]){ 1, 2, 3, 40, 50, 60, 7, 8, 9, 255, 0, 128 }), 12);
+    peft_image_free(im);
+    free(png);
+
+    png = png_of(SPNG_COLOR_TYPE_GRAYSCALE, 1, 3, 1, bits, 1, &size);
+    im = load(png, size);
+    ck_assert_mem_eq(peft_image_pixels(im), ((uint8_t[]){ 255, 0, 255 }), 3);
+    peft_image_free(im);
+    free(png);
+}
+END_TEST
+
+/* A PNG is safe by its checksums: no cut and no changed byte goes unnoticed. */
+START_TEST(png_broken)
+{
+    const char *path = in_folder("a.png");
+    size_t size;
+    peft_image *im = NULL;
+    save_picture(path, 33, 21, 3, 1);
+    unsigned char *png = read_bytes(path, &size);
+    for (size_t n = 0; n < size; n++) {
+        unsigned char *cut = malloc(n + 1);                                   /* its own size: reading beyond shows */
+        memcpy(cut, png, n);
+        ck_assert_msg(peft_image_load_memory(cut, n, NULL, &im) == PEFT_E_FORMAT, "cut at %zu of %zu", n, size);
+        free(cut);
+    }
+    for (size_t at = 0; at < size; at++) {
+        png[at] ^= 0x10;
+        ck_assert_msg(peft_image_load_memory(png, size, NULL, &im) != PEFT_OK, "byte %zu of %zu changed", at, size);
+        png[at] ^= 0x10;
+    }
+    ck_assert_ptr_null(im);
+    free(png);
+}
+END_TEST
+
+static uint32_t crc(const unsigned char *p, size_t n)
+{
+    uint32_t c = ~0u;
+    for (size_t i = 0; i < n; i++) {
+        c ^= p[i];
+        for (int k = 0; k < 8; k++) c = c >> 1 ^ (c & 1 ? 0xedb88320u : 0);
+    }
+    return ~c;
+}
+
+static void set_size(unsigned char *png, uint32_t width, uint32_t height)
+{
+    const uint32_t v[] = { width, height };
+    for (int i = 0; i < 8; i++) png[16 + i] = (unsigned char)(v[i / 4] >> (24 - 8 * (i % 4)));
+    uint32_t c = crc(png + 12, 17);
+    for (int i = 0; i < 4; i++) png[29 + i] = (unsigned char)(c >> (24 - 8 * i));
+}
+
+START_TEST(limits)
+{
+    const char *path = in_folder("a.png");
+    size_t size;
+    peft_image *im = NULL;
+    save_picture(path, 8, 8, 1, 1);
+    unsigned char *png = read_bytes(path, &size);
+    fails(PEFT_E_UNSUPPORTED, "max_side", peft_image_load(path, "max_side=7", &im));
+    fails(PEFT_E_UNSUPPORTED, "max_bytes", peft_image_load_memory(png, size, "max_bytes=63", &im));
+    fails(PEFT_E_OPTION, "max_size", peft_image_load(path, "max_size=7", &im));
+    fails(PEFT_E_OPTION, "max_side=x", peft_image_load(path, "max_side=x", &im));
+    fails(PEFT_E_OPTION, "twice", peft_image_load(path, "max_side=8 max_side=9", &im));
+    set_size(png, 0x7fffffff, 0x7fffffff);
+    fails(PEFT_E_UNSUPPORTED, "max_side", peft_image_load_memory(png, size, NULL, &im));
+    set_size(png, 16384, 16384);
+    fails(PEFT_E_FORMAT, "cannot hold", peft_image_load_memory(png, size, NULL, &im));
+    set_size(png, 8, 9);
+    ck_assert_int_eq(peft_image_load_memory(png, size, NULL, &im), PEFT_E_FORMAT);
+    free(png);
+}
+END_TEST
+
+START_TEST(jpeg)
+{
+    size_t size;
+    peft_image *im = picture(24, 16, 3, 8, 2), *back;
+    memset((void *)peft_image_pixels(im), 90, pixel_bytes(im));
+    void *jpeg = jpeg_of(3, TJPF_RGB, peft_image_pixels(im), 24, 16, &size);
+    back = load(jpeg, size);
+    same_image(im, back);                                                     /* one colour survives */
+    peft_image_free(back);
+    tjFree(jpeg);
+
+    jpeg = jpeg_of(1, TJPF_GRAY, peft_image_pixels(im), 24, 16, &size);
+    back = load(jpeg, size);
+    ck_assert_int_eq(peft_image_channels(back), 1);
+    peft_image_free(back);
+    fails(PEFT_E_UNSUPPORTED, "max_side", peft_image_load_memory(jpeg, size, "max_side=23", &back));
+    tjFree(jpeg);
+    peft_image_free(im);
+
+    unsigned char ink[64 * 4] = { 0 };
+    jpeg = jpeg_of(4, TJPF_CMYK, ink, 8, 8, &size);
+    fails(PEFT_E_UNSUPPORTED, "CMYK", peft_image_load_memory(jpeg, size, NULL, &back));
+    tjFree(jpeg);
+}
+END_TEST
+
+/* A cut JPEG is refused at every length; a changed one gives a picture or a status and nothing worse. */
+START_TEST(jpeg_broken)
+{
+    size_t size;
+    peft_image *im = picture(40, 24, 3, 8, 5), *back;
+    unsigned char *jpeg = jpeg_of(3, TJPF_RGB, peft_image_pixels(im), 40, 24, &size);
+    for (size_t n = 0; n < size; n++) {
+        unsigned char *cut = malloc(n + 1);
+        memcpy(cut, jpeg, n);
+        peft_status s = peft_image_load_memory(cut, n, NULL, &back);
+        ck_assert_msg(s == PEFT_E_FORMAT, "cut at %zu of %zu: %s", n, size, s ? peft_last_error() : "accepted");
+        free(cut);
+    }
+    for (size_t at = 0; at < size; at++)
+        for (int bit = 0; bit < 8; bit += 3) {
+            jpeg[at] ^= (unsigned char)(1 << bit);
+            if (!peft_image_load_memory(jpeg, size, "max_side=4096", &back)) peft_image_free(back);
+            jpeg[at] ^= (unsigned char)(1 << bit);
+        }
+    tjFree(jpeg);
+    peft_image_free(im);
+}
+END_TEST
+
+START_TEST(pnm)
+{
+    peft_image *im;
+    const char grey[] = "P5\n# two\n2 1\n255\n\x07\xff", deep[] = "P5 1 2 65535 \x01\x02\xff\xff";
+    const char small[] = "P5 3 1 15 \x00\x07\x0f", colour[] = "P6 1 1 255\n\x01\x02\x03";
+    im = load(grey, sizeof grey - 1);
+    ck_assert_int_eq(peft_image_width(im), 2);
+    ck_assert_mem_eq(peft_image_pixels(im), "\x07\xff", 2);
+    peft_image_free(im);
+    im = load(deep, sizeof deep - 1);
+    ck_assert_mem_eq(peft_image_pixels(im), ((uint16_t[]){ 258, 65535 }), 4);
+    peft_image_free(im);
+    im = load(small, sizeof small - 1);
+    ck_assert_mem_eq(peft_image_pixels(im), ((uint8_t[]){ 0, 119, 255 }), 3);
+    peft_image_free(im);
+    im = load(colour, sizeof colour - 1);
+    ck_assert_int_eq(peft_image_channels(im), 3);
+    peft_image_free(im);
+    for (size_t n = 0; n < sizeof colour - 1; n++)
+        ck_assert_int_eq(peft_image_load_memory(colour, n, NULL, &im), PEFT_E_FORMAT);
+    const char *broken[] = { "P5 0 1 255 x", "P5 1 1 0 x", "P5 1 1 65536 xx", "P5 -1 1 255 x", "P5 1 1 4 \x05",
+                             "P5 16777216 16777216 255 x", "P5 99999999999 1 255 x", "P4 1 1 x" };
+    for (size_t i = 0; i < sizeof broken / sizeof *broken; i++)
+        ck_assert_int_ne(peft_image_load_memory(broken[i], strlen(broken[i]), NULL, &im), PEFT_OK);
+}
+END_TEST
+
+START_TEST(buffers)
+{
+    peft_image *im = NULL;
+    const uint8_t rows[] = { 1, 2, 99, 3, 4, 99 };
+    ok(peft_image_from_buffer(rows, 2, 2, 1, 8, 3, &im));
+    ck_assert_mem_eq(peft_image_pixels(im), ((uint8_t[]){ 1, 2, 3, 4 }), 4);
+    fails(PEFT_E_IO, "gone/x.png", peft_image_save_png(im, "/nonexistent-gone/x.png"));
+    peft_image_free(im);
+    peft_image_free(NULL);
+    fails(PEFT_E_INVALID, "row_bytes", peft_image_from_buffer(rows, 2, 2, 1, 8, 1, &im));
+    fails(PEFT_E_INVALID, "2 channels", peft_image_from_buffer(rows, 2, 2, 2, 8, 0, &im));
+    fails(PEFT_E_INVALID, "0 x 2", peft_image_from_buffer(rows, 0, 2, 1, 8, 0, &im));
+    fails(PEFT_E_INVALID, "large", peft_image_from_buffer(rows, INT64_MAX, 2, 1, 8, 0, &im));
+    fails(PEFT_E_INVALID, "pixels", peft_image_from_buffer(NULL, 1, 1, 1, 8, 0, &im));
+    fails(PEFT_E_IO, "no-such", peft_image_load(in_folder("no-such"), NULL, &im));
+    fails(PEFT_E_IO, "regular", peft_image_load(io_folder, NULL, &im));
+    write_bytes(in_folder("text.png"), "hello", 5);
+    fails(PEFT_E_FORMAT, "text.png", peft_image_load(in_folder("text.png"), NULL, &im));
+}
+END_TEST
+
+/* Saving over a file: the folder holds the new file and no temporary one. */
+START_TEST(save_is_atomic)
+{
+    peft_image *im;
+    save_picture(in_folder("a.png"), 4, 4, 1, 1);
+    save_picture(in_folder("a.png"), 5, 5, 1, 1);
+    ok(peft_image_load(in_folder("a.png"), NULL, &im));
+    ck_assert_int_eq(peft_image_width(im), 5);
+    peft_image_free(im);
+    ck_assert_int_eq(remove(in_folder("a.png")), 0);
+    ck_assert_int_eq(rmdir(io_folder), 0);                                    /* empty: nothing was left behind */
+}
+END_TEST
+
+IO_SUITE_MAIN("image", png_round_trip, png_kinds, png_broken, limits, jpeg, jpeg_broken, pnm, buffers, save_is_atomic)

@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * test_kernels.c -- every instruction set against the reference: all lengths around a vector, rows with gaps, buffers
+ * between guard pages, in place, special values, and the same bits however the elements are cut. A kernel is one line
+ * of `cases`: what its buffers are and a function that calls it; attention has a test program of its own. */
+#include <math.h>
+#include <stdint.h>
+#include <sys/mman.h>
+#include <unistd.h>
+#include "kernels/pk.h"
+#include "suite.h"
+
+enum { SLOTS = 7, CAPACITY = 1 << 16 };             /* bytes a buffer can have */
+
+typedef struct shape { int64_t rows, cols, ld; } shape;
+typedef struct kernel_case {
+    const char *name;
+    const char *buffers;        /* a letter each: c cols, q cols not negative, r rows, m rows x cols ld apart, 2 two */
+    const char *special;        /* s, t: gets special values, in all pairs; NULL: not with special values */
+    int variants;
+    void (*run)(const pk_table *t, pk_real *const *b, shape s, int variant);
+    double tolerance;           /* on |difference| / (1 + |expected|) */
+} kernel_case;
+
+/* --- the calls -----------------------------------------------------------------------------------------------*/
+#define RUN(name) static void run_##name(const pk_table *t, pk_real *const *b, shape s, int v)
+
+RUN(add)   { t->add(v == 1 ? b[1] : v == 2 ? b[2] : b[0], b[1], b[2], s.cols); }
+RUN(mul)   { t->mul(v == 1 ? b[1] : v == 2 ? b[2] : b[0], b[1], b[2], s.cols); }
+RUN(axpy)  { t->axpy(v ? b[1] : b[0], b[1], (pk_real)0.37, s.cols); }
+RUN(scale) { t->scale(v ? b[1] : b[0], b[1], (pk_real)-1.3, s.cols); }
+RUN(act)   { t->act((pk_act)(v / 2), v % 2 ? b[1] : b[0], b[1], s.cols); }
+RUN(act_grad) { t->act_grad((pk_act)(v / 3), b[v % 3], b[1], b[2], s.cols); }
+
+RUN(affine)
+{
+    t->affine(v & 1 ? b[1] : b[0], s.ld, b[1], s.ld, v & 2 ? NULL : b[2], v & 4 ? NULL : b[3], s.rows, s.cols);
+}
+RUN(layernorm)
+{
+    t->layernorm(v & 1 ? b[1] : b[0], s.ld, v & 2 ? NULL : b[4], v & 4 ? NULL : b[5], b[1], s.ld, v & 2 ? NULL : b[2],
+                 v & 4 ? NULL : b[3], (pk_real)1e-5, s.rows, s.cols);
+}
+RUN(layernorm_grad)
+{
+    t->layernorm_grad(b[v % 3], s.ld, b[1], s.ld, b[3], s.ld, b[4], b[5], v & 1 ? NULL : b[6], v / 3 == 1 ? NULL : b[2],
+                      s.ld, s.rows, s.cols);
+}
+RUN(col_sums)
+{
+    t->col_sums(b[0], b[1], s.ld, v > 0 ? b[2] : NULL, s.ld, v > 1 ? b[3] : NULL, v > 1 ? b[4] : NULL, s.rows, s.cols);
+}
+RUN(logsumexp) { t->logsumexp(b[0], v ? b[1] : NULL, s.ld, b[2], s.ld, s.rows, s.cols); }
+RUN(sums)
+{
+    double sum = 0, sum_sq = 0;
+    t->sums(v == 1 ? NULL : &sum, v == 2 ? NULL : &sum_sq, b[1], s.cols);
+    b[0][0] = (pk_real)sum, b[0][1] = (pk_real)sum_sq;
+}
+RUN(adamw)
+{
+    t->adamw(b[0], b[1], b[2], b[3], s.cols, 0.7, 1e-2, 0.9, v ? 0.95 : 0.999, 1e-8, 0.05, 0.1, v ? 0.05 : 0.001);
+}
+RUN(sgd) { t->sgd(b[0], b[1], b[2], s.cols, 0.7, 0.1, 0.9, 1e-2, v & 1, v >> 1); }
+
+static const kernel_case cases[] = {
+    { "add",            "ccc",     ".st",  3,  run_add,            1e-7 },
+    { "mul",            "ccc",     ".st",  3,  run_mul,            1e-7 },
+    { "axpy",           "cc",      "st",   2,  run_axpy,           1e-6 },
+    { "scale",          "cc",      ".s",   2,  run_scale,          1e-7 },
+    { "act",            "cc",      ".s",   14, run_act,            5e-7 },
+    { "act_grad",       "ccc",     "..s",  21, run_act_grad,       1e-6 },
+    { "affine",         "mmcc",    NULL,   8,  run_affine,         5e-7 },
+    { "layernorm",      "mmccrr",  NULL,   8,  run_layernorm,      4e-6 },
+    { "layernorm_grad", "mmmmrrc", NULL,   6,  run_layernorm_grad, 4e-6 },
+    { "col_sums",       "cmmrr",   NULL,   3,  run_col_sums,       2e-6 },
+    { "logsumexp",      "rmm",     NULL,   2,  run_logsumexp,      1e-6 },
+    { "sums",           "2c",      NULL,   3,  run_sums,           1e-6 },
+    { "adamw",          "ccqc",    NULL,   2,  run_adamw,          5e-6 },
+    { "sgd",            "ccc",     NULL,   4,  run_sgd,            1e-6 },
+};
+enum { CASES = sizeof cases / sizeof *cases };
+
+/* --- buffers between guard pages ----------------------------------------------------------------------------*/
+/* Each slot is CAPACITY bytes with a page that cannot be touched on both sides. */
+typedef struct arena { char *slot[SLOTS]; } arena;
+
+static arena arena_make(void)
+{
+    const size_t page = (size_t)sysconf(_SC_PAGESIZE);
+    arena a;
+    for (int i = 0; i < SLOTS; i++) {
+        char *p = mmap(NULL, CAPACITY + 2 * page, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+        ck_assert_ptr_ne(p, MAP_FAILED);
+        ck_assert_int_eq(mprotect(p + page, CAPACITY, PROT_READ | PROT_WRITE), 0);
+        a.slot[i] = p + page;
+    }
+    return a;
+}
+
+static int64_t elements(char kind, shape s)
+{
+    switch (kind) {
+    case 'r': return s.rows;
+    case 'm': return s.rows && s.cols ? (s.rows - 1) * s.ld + s.cols : 0;
+    case '2': return 2;
+    default:  return s.cols;
+    }
+}
+
+/* Buffer i of a case, against the guard page behind it or before it. */
+static pk_real *place(const arena *a, int i, int64_t n, int at_end)
+{
+    if (n * (int64_t)sizeof(pk_real) > CAPACITY) ck_abort_msg("a test buffer of %d elements is too long", (int)n);
+    return (pk_real *)(a->slot[i] + (at_end ? CAPACITY - n * (int64_t)sizeof(pk_real) : 0));
+}
+
+static uint32_t noise_state = 1;
+static pk_real noise(void)                          /* -2..2 */
+{
+    noise_state = noise_state * 1664525u + 1013904223u;
+    return (pk_real)((double)(noise_state >> 8) / (1 << 22) - 2);
+}
+
+static void fill(const kernel_case *k, pk_real *const *b, shape s)
+{
+    for (int i = 0; k->buffers[i]; i++)
+        for (int64_t j = 0, n = elements(k->buffers[i], s); j < n; j++)
+            b[i][j] = k->buffers[i] == 'q' ? (pk_real)fabs((double)noise()) : noise();
+}
+
+static int near(pk_real got, pk_real want, double tolerance)
+{
+    if (isnan(want) || isnan(got)) return isnan(want) && isnan(got);
+    if (isinf(want) || isinf(got)) return want == got;
+    return fabs((double)got - (double)want) <= tolerance * (1 + fabs((double)want));
+}
+
+/* Runs the case with the same buffers on the reference and on t and compares all of them, inputs and gaps too. */
+static void compare(const kernel_case *k, const pk_table *t, int variant, shape s, const arena mem[2], int at_end,
+                    void (*fill_in)(const kernel_case *, pk_real *const *, shape))
+{
+    pk_real *b[2][SLOTS] = {{0}};
+    for (int i = 0; k->buffers[i]; i++)
+        for (int side = 0; side < 2; side++)
+            b[side][i] = place(&mem[side], i, elements(k->buffers[i], s), at_end);
+    fill_in(k, b[0], s);
+    for (int i = 0; k->buffers[i]; i++)
+        memcpy(b[1][i], b[0][i], (size_t)elements(k->buffers[i], s) * sizeof(pk_real));
+    k->run(pk_find("ref"), b[0], s, variant);
+    k->run(t, b[1], s, variant);
+    for (int i = 0; k->buffers[i]; i++)
+        for (int64_t j = 0, n = elements(k->buffers[i], s); j < n; j++)
+            if (!near(b[1][i][j], b[0][i][j], k->tolerance))
+                ck_abort_msg("%s %s variant %d, %d x %d (%d): buffer %d[%d] is %.9g, not %.9g", t->name, k->name,
+                             variant, (int)s.rows, (int)s.cols, (int)s.ld, i, (int)j, (double)b[1][i][j],
+                             (double)b[0][i][j]);
+}
+
+/* --- the tests ----------------------------------------------------------------------------------------------*/
+START_TEST(every_kernel_has_a_case)
+{
+    static const char *const rows[] = {
+#define PK_KERNEL(name, args) #name,
+#include "kernels/kernels.def"
+#undef PK_KERNEL
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        int found = !strncmp(rows[i], "attention", 9);
+        for (int k = 0; k < CASES; k++) found |= !strcmp(cases[k].name, rows[i]);
+        ck_assert_msg(found, "no case for %s", rows[i]);
+    }
+}
+END_TEST
+
+/* All shapes of a case: columns around one, two and three vectors and some large, 0 to 3 rows, the third with gaps. */
+static void all_shapes(const kernel_case *k, const pk_table *t, int variant, const arena mem[2])
+{
+    static const int64_t large[] = { 64, 100, 127, 197, 257, 768, 1001 };
+    const int by_row = strpbrk(k->buffers, "mr") != NULL;
+    for (int64_t c = 0; c < 50 + 7; c++) {
+        const int64_t cols = c < 50 ? c : large[c - 50];
+        for (int64_t rows = by_row ? 0 : 1; rows <= (by_row ? 3 : 1); rows++)
+            for (int at_end = 0; at_end < 2; at_end++)
+                compare(k, t, variant, (shape){ rows, cols, cols + 5 * (rows == 3) }, mem, at_end, fill);
+    }
+}
+
+START_TEST(like_the_reference)
+{
+    const arena mem[2] = { arena_make(), arena_make() };
+    for (const char *const *isa = pk_isas(); *isa; isa++)
+        for (int k = 0; k < CASES; k++)
+            for (int v = 0; v < cases[k].variants; v++) all_shapes(&cases[k], pk_find(*isa), v, mem);
+}
+END_TEST
+
+static const double specials[] = { 0.0, -0.0, 1, -1, 0.5, -0.75, INFINITY, -INFINITY, NAN, 1e-45, -1e-45, 1e-39,
+    1.2e-38, -1.2e-38, 3.4e38, -3.4e38, 1e30, -1e30, 13.2, -13.2, -13.25, -13.3, 40, -40, 87.3, -87.3, 88, -88,
+    88.8, -88.8, 104, -104 };
+enum { SPECIALS = sizeof specials / sizeof *specials };
+
+static void fill_special(const kernel_case *k, pk_real *const *b, shape s)
+{
+    fill(k, b, s);
+    for (int i = 0; k->buffers[i]; i++)
+        for (int64_t j = 0; j < s.cols && k->special[i] != '.'; j++)
+            b[i][j] = (pk_real)specials[k->special[i] == 's' ? j / SPECIALS : j % SPECIALS];
+}
+
+START_TEST(special_values)
+{
+    const arena mem[2] = { arena_make(), arena_make() };
+    const shape s = { 1, (int64_t)SPECIALS * SPECIALS, 0 };
+    for (const char *const *isa = pk_isas(); *isa; isa++)
+        for (int k = 0; k < CASES; k++)
+            for (int v = 0; cases[k].special && v < cases[k].variants; v++)
+                compare(&cases[k], pk_find(*isa), v, s, mem, 1, fill_special);
+}
+END_TEST
+
+/* The case on s.cols elements at once and on the same elements in two parts, up to cut and from there. */
+static void cut_at(const kernel_case *k, const pk_table *t, int variant, int64_t cut, shape s, const arena mem[2])
+{
+    pk_real *whole[SLOTS] = {0}, *parts[SLOTS] = {0}, *second[SLOTS] = {0};
+    const size_t bytes = (size_t)s.cols * sizeof(pk_real);
+    for (int i = 0; k->buffers[i]; i++) {
+        whole[i] = place(&mem[0], i, s.cols, 1);
+        parts[i] = place(&mem[1], i, s.cols, 1);
+        second[i] = parts[i] + cut;
+    }
+    fill(k, whole, s);
+    for (int i = 0; k->buffers[i]; i++) memcpy(parts[i], whole[i], bytes);
+    k->run(t, whole, s, variant);
+    k->run(t, parts, (shape){ 1, cut, 0 }, variant);
+    k->run(t, second, (shape){ 1, s.cols - cut, 0 }, variant);
+    for (int i = 0; k->buffers[i]; i++)
+        if (memcmp(whole[i], parts[i], bytes))
+            ck_abort_msg("%s %s variant %d cut at %d", t->name, k->name, variant, (int)cut);
+}
+
+/* An element's bits must not depend on where the run it is in begins or ends. */
+START_TEST(any_cut_same_bits)
+{
+    const shape s = { 1, 77, 0 };
+    const arena mem[2] = { arena_make(), arena_make() };
+    for (const char *const *isa = pk_isas(); *isa; isa++)
+        for (int k = 0; k < CASES; k++)
+            for (int v = 0; v < cases[k].variants && !strpbrk(cases[k].buffers, "mr2"); v++)
+                for (int64_t cut = 0; cut <= s.cols; cut++) cut_at(&cases[k], pk_find(*isa), v, cut, s, mem);
+}
+END_TEST
+
+SUITE_MAIN("kernels", every_kernel_has_a_case, like_the_reference, special_values, any_cut_same_bits)

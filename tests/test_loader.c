@@ -1,0 +1,271 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * test_loader.c -- batches: the same for any number of threads and any cache, every sample once an epoch, new order
+ * and new augmentations in the next; targets, ids, failures, seeking. */
+#include "io_files.h"
+#include <peft/io.h>
+
+enum { SIZE = 8, IMAGE = 3 * SIZE * SIZE, SAMPLES = 23 };
+
+static peft_dataset *make_set(void)
+{
+    char name[40], list[1000] = "";
+    peft_dataset *d;
+    for (int i = 0; i < SAMPLES; i++) {
+        snprintf(name, sizeof name, "i%d.png", i);
+        save_picture(in_folder(name), 11, 9 + i % 3, i % 2 ? 1 : 3, (unsigned)i);
+        sprintf(list + strlen(list), "i%d.png %d\n", i, i % 3);
+    }
+    write_bytes(in_folder("list"), list, strlen(list));
+    ok(peft_dataset_open_list(in_folder("list"), NULL, 0, &d));
+    return d;
+}
+
+static peft_transform *make_transform(const char *more)
+{
+    char text[200];
+    peft_transform *t;
+    snprintf(text, sizeof text, "size=%d %s", SIZE, more);
+    ok(peft_transform_parse(text, &t));
+    return t;
+}
+
+static peft_loader *make_loader(const char *options)
+{
+    peft_dataset *d = make_set();
+    peft_transform *t = make_transform("random_crop=true flip=0.5");
+    peft_loader *l;
+    ok(peft_loader_create(d, t, options, &l));
+    peft_dataset_free(d);                                                     /* the loader keeps them */
+    peft_transform_free(t);
+    return l;
+}
+
+typedef struct batch { peft_context *ctx; peft_tensor *images, *labels; int64_t id[32]; } batch;
+
+static batch make_batch(int64_t size, int64_t targets)
+{
+    batch b = { 0 };
+    ok(peft_context_create(NULL, NULL, NULL, &b.ctx));
+    ok(peft_tensor_create(b.ctx, PEFT_F32, 4, (const int64_t[]){ size, 3, SIZE, SIZE }, &b.images));
+    if (targets) ok(peft_tensor_create(b.ctx, PEFT_F32, 2, (const int64_t[]){ size, targets }, &b.labels));
+    else ok(peft_tensor_create(b.ctx, PEFT_I64, 1, &size, &b.labels));
+    return b;
+}
+
+static void free_batch(batch *b)
+{
+    peft_tensor_free(b->images);
+    peft_tensor_free(b->labels);
+    peft_context_free(b->ctx);
+}
+
+/* Two epochs as one array: images [2, SAMPLES, IMAGE], ids and labels [2, SAMPLES]. */
+typedef struct record { float images[2 * SAMPLES * IMAGE]; int64_t id[2 * SAMPLES], label[2 * SAMPLES]; } record;
+
+static void run_epochs(peft_loader *l, record *r)
+{
+    batch b = make_batch(peft_loader_batch_size(l), 0);
+    int64_t at = 0;
+    for (int epoch = 0; epoch < 2; epoch++) {
+        int64_t n, steps = 0;
+        while ((n = peft_loader_next(steps, b.images, b.labels, b.id, l)) > 0) {
+            ck_assert_int_le(at + n, 2 * SAMPLES);
+            memcpy(r->images + at * IMAGE, peft_tensor_cdata(b.images), (size_t)(n * IMAGE) * sizeof(float));
+            memcpy(r->label + at, peft_tensor_cdata(b.labels), (size_t)n * sizeof(int64_t));
+            memcpy(r->id + at, b.id, (size_t)n * sizeof(int64_t));
+            at += n;
+            steps++;
+        }
+        ck_assert_int_eq(n, 0);
+        ck_assert_int_eq(steps, peft_loader_batches(l));
+        ck_assert_int_eq(at, (epoch + 1) * SAMPLES);
+    }
+    free_batch(&b);
+}
+
+START_TEST(same_for_any_threads)
+{
+    static record first, other;
+    static const char *const options[] = { "threads=1", "threads=2 cache=0", "threads=5 cache=2000", "cache=0",
+                                           "threads=16" };
+    peft_loader *l = make_loader("batch=5 shuffle=true train=true seed=9");
+    run_epochs(l, &first);
+    peft_loader_free(l);
+    for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
+        char text[100];
+        snprintf(text, sizeof text, "batch=5 shuffle=true train=true seed=9 %s", options[i]);
+        l = make_loader(text);
+        run_epochs(l, &other);
+        ck_assert_msg(!memcmp(&first, &other, sizeof first), "%s differs", options[i]);
+        peft_loader_free(l);
+    }
+    l = make_loader("batch=5 shuffle=true train=true seed=10");
+    run_epochs(l, &other);
+    ck_assert(memcmp(first.id, other.id, sizeof first.id));
+    peft_loader_free(l);
+}
+END_TEST
+
+START_TEST(epochs)
+{
+    static record r;
+    int seen[2][SAMPLES] = { { 0 } }, moved = 0, changed = 0;
+    peft_loader *l = make_loader("batch=4 shuffle=true train=true threads=2");
+    run_epochs(l, &r);
+    for (int e = 0; e < 2; e++)
+        for (int k = 0; k < SAMPLES; k++) {
+            int64_t id = r.id[e * SAMPLES + k];
+            seen[e][id]++;
+            ck_assert_int_eq(r.label[e * SAMPLES + k], id % 3);
+            for (int j = 0; e == 0 && j < SAMPLES; j++)
+                if (r.id[SAMPLES + j] == id)
+                    changed += memcmp(r.images + k * IMAGE, r.images + (SAMPLES + j) * IMAGE, IMAGE * 4) != 0;
+            moved += e == 0 && id != r.id[SAMPLES + k];
+        }
+    for (int i = 0; i < 2 * SAMPLES; i++) ck_assert_int_eq(seen[i / SAMPLES][i % SAMPLES], 1);
+    ck_assert_int_gt(moved, SAMPLES / 2);
+    ck_assert_int_eq(changed, SAMPLES);
+    peft_loader_free(l);
+}
+END_TEST
+
+/* Without shuffle and train: the data set's order and the plain transform, every epoch. */
+START_TEST(evaluation)
+{
+    static record r;
+    peft_dataset *d = make_set();
+    peft_transform *t = make_transform("random_crop=true flip=1");
+    peft_loader *l;
+    ok(peft_loader_create(d, t, "batch=7 threads=1", &l));
+    run_epochs(l, &r);
+    for (int64_t k = 0; k < 2 * SAMPLES; k++) {
+        peft_image *im;
+        float want[IMAGE];
+        ck_assert_int_eq(r.id[k], k % SAMPLES);
+        ok(peft_dataset_load(d, k % SAMPLES, &im));
+        ok(peft_transform_apply(t, im, want));
+        ck_assert_mem_eq(r.images + k * IMAGE, want, sizeof want);
+        peft_image_free(im);
+    }
+    peft_loader_free(l);
+    peft_dataset_free(d);
+    peft_transform_free(t);
+}
+END_TEST
+
+START_TEST(reading_anywhere)
+{
+    int64_t n, id[5], again[5];
+    peft_loader *l = make_loader("batch=5 shuffle=true threads=2");
+    batch b = make_batch(5, 0);
+    ck_assert_int_eq(peft_loader_batches(l), 5);
+    ok(peft_loader_read(l, 3, 2, b.images, b.labels, id, &n));
+    ck_assert_int_eq(n, 5);
+    ok(peft_loader_read(l, 0, 4, b.images, NULL, NULL, &n));
+    ck_assert_int_eq(n, 3);
+    ok(peft_loader_read(l, 0, 5, b.images, NULL, NULL, &n));
+    ck_assert_int_eq(n, 0);
+    ok(peft_loader_seek(l, 3, 2));
+    ck_assert_int_eq(peft_loader_next(0, b.images, b.labels, again, l), 5);
+    ck_assert_mem_eq(id, again, sizeof id);
+    fails(PEFT_E_INVALID, "epoch -1", peft_loader_read(l, -1, 0, b.images, NULL, NULL, &n));
+    fails(PEFT_E_INVALID, "an epoch has 5", peft_loader_seek(l, 0, 6));
+    peft_loader_free(l);
+    l = make_loader("batch=5 drop_last=true");
+    ck_assert_int_eq(peft_loader_batches(l), 4);
+    ok(peft_loader_read(l, 0, 4, b.images, NULL, NULL, &n));
+    ck_assert_int_eq(n, 0);
+    peft_loader_free(l);
+    free_batch(&b);
+}
+END_TEST
+
+START_TEST(targets)
+{
+    peft_dataset *d = make_set(), *many, *part;
+    peft_transform *t = make_transform("");
+    peft_loader *l;
+    batch b = make_batch(4, 3), labels = make_batch(4, 0);
+    ok(peft_dataset_subset(d, (const int64_t[]){ 20, 4, 0 }, 3, &part));
+    ok(peft_loader_create(part, t, "batch=4", &l));
+    ck_assert_int_eq(peft_loader_next(0, b.images, b.labels, b.id, l), 3);
+    ck_assert_int_eq(b.id[0], 20);                                            /* as numbered in the opened set */
+    ck_assert_mem_eq(peft_tensor_cdata(b.labels), ((float[]){ 0, 0, 1, 0, 1, 0, 1, 0, 0 }), 9 * sizeof(float));
+    peft_loader_free(l);
+    write_bytes(in_folder("multi"), "i3.png 0,1,1\n", 13);
+    ok(peft_dataset_open_list(in_folder("multi"), NULL, 0, &many));
+    ok(peft_loader_create(many, t, "batch=1", &l));
+    ck_assert_int_eq(peft_loader_next(0, b.images, b.labels, NULL, l), 1);
+    ck_assert_mem_eq(peft_tensor_cdata(b.labels), ((float[]){ 0, 1, 1 }), 3 * sizeof(float));
+    ck_assert_int_eq(peft_loader_next(1, b.images, NULL, NULL, l), 0);
+    ck_assert_int_eq(peft_loader_next(0, labels.images, labels.labels, NULL, l), -1);
+    ck_assert_ptr_nonnull(strstr(peft_last_error(), "f32 targets"));
+    peft_loader_free(l);
+    peft_dataset_free(many);
+    peft_dataset_free(part);
+    peft_dataset_free(d);
+    peft_transform_free(t);
+    free_batch(&b);
+    free_batch(&labels);
+}
+END_TEST
+
+/* The failure is the same for any number of threads, names the file, and does not stick. */
+START_TEST(broken_files)
+{
+    for (int threads = 0; threads < 4; threads++) {
+        char options[40];
+        peft_dataset *d = make_set();
+        peft_transform *t = make_transform("");
+        peft_loader *l;
+        batch b = make_batch(6, 0);
+        snprintf(options, sizeof options, "batch=6,threads=%d", threads);
+        write_bytes(in_folder("i8.png"), "broken", 6);
+        write_bytes(in_folder("i10.png"), "broken", 6);
+        ok(peft_loader_create(d, t, options, &l));
+        ck_assert_int_eq(peft_loader_next(0, b.images, b.labels, b.id, l), 6);
+        for (int again = 0; again < 2; again++) {
+            ck_assert_int_eq(peft_loader_next(1, b.images, b.labels, b.id, l), -1);
+            ck_assert_ptr_nonnull(strstr(peft_last_error(), "i8.png"));
+        }
+        save_picture(in_folder("i8.png"), 5, 5, 1, 1);
+        save_picture(in_folder("i10.png"), 5, 5, 1, 1);
+        ck_assert_int_eq(peft_loader_next(1, b.images, b.labels, b.id, l), 6);
+        peft_loader_free(l);
+        peft_dataset_free(d);
+        peft_transform_free(t);
+        free_batch(&b);
+    }
+}
+END_TEST
+
+START_TEST(refusals)
+{
+    peft_dataset *d = make_set();
+    peft_transform *t = make_transform("");
+    peft_loader *l = NULL;
+    int64_t n = 77;
+    batch small = make_batch(3, 0), wrong = make_batch(4, 2);
+    fails(PEFT_E_OPTION, "batch=0", peft_loader_create(d, t, "batch=0", &l));
+    fails(PEFT_E_OPTION, "workers", peft_loader_create(d, t, "workers=2", &l));
+    fails(PEFT_E_OPTION, "drop_last", peft_loader_create(d, t, "batch=24 drop_last=true", &l));
+    fails(PEFT_E_INVALID, "transform", peft_loader_create(d, NULL, NULL, &l));
+    ck_assert_ptr_null(l);
+    ok(peft_loader_create(d, t, "batch=4 threads=2", &l));
+    fails(PEFT_E_SHAPE, "[4 or more, 3, 8, 8]", peft_loader_read(l, 0, 0, small.images, NULL, NULL, &n));
+    fails(PEFT_E_SHAPE, "labels", peft_loader_read(l, 0, 0, wrong.images, small.labels, NULL, &n));
+    fails(PEFT_E_SHAPE, "labels", peft_loader_read(l, 0, 0, wrong.images, wrong.labels, NULL, &n));
+    fails(PEFT_E_DTYPE, "images", peft_loader_read(l, 0, 0, small.labels, NULL, NULL, &n));
+    fails(PEFT_E_INVALID, "images", peft_loader_read(l, 0, 0, NULL, NULL, NULL, &n));
+    ck_assert_int_eq(n, 77);
+    ck_assert_int_eq(peft_loader_next(0, wrong.images, NULL, NULL, NULL), -1);
+    peft_loader_free(l);
+    peft_loader_free(NULL);
+    peft_dataset_free(d);
+    peft_transform_free(t);
+    free_batch(&small);
+    free_batch(&wrong);
+}
+END_TEST
+
+IO_SUITE_MAIN("loader", same_for_any_threads, epochs, evaluation, reading_anywhere, targets, broken_files, refusals)

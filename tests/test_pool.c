@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * test_pool.c -- the thread pool: every task once, whatever the numbers; thousands of short calls, with and without
+ * sleep between them; calls from tasks, from two threads at once, and after fork. */
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#include "kernels/pk.h"
+#include "suite.h"
+
+enum { MOST = 1000 };
+
+typedef struct job {
+    pk_pool *pool;
+    int threads;
+    atomic_int done[MOST];
+    atomic_int wrong;               /* worker numbers out of range, or the signal mask */
+} job;
+
+static pk_pool *start(int threads)
+{
+    pk_pool *p = aligned_alloc(PK_ALIGN, (pk_pool_bytes(threads) + PK_ALIGN - 1) / PK_ALIGN * PK_ALIGN);
+    ck_assert_int_eq(pk_pool_start(p, threads), 0);
+    ck_assert_int_eq(pk_pool_threads(p), threads);
+    return p;
+}
+
+static void stop(pk_pool *p)
+{
+    pk_pool_stop(p);
+    free(p);
+}
+
+static void count(void *arg, int64_t task, int worker)
+{
+    job *j = arg;
+    atomic_fetch_add(&j->done[task], 1);
+    if (worker < 0 || worker >= j->threads) atomic_fetch_add(&j->wrong, 1);
+}
+
+static void run_and_check(pk_pool *p, int64_t tasks, int times)
+{
+    job j = { .pool = p, .threads = pk_pool_threads(p) };
+    for (int i = 0; i < times; i++) pk_pool_run(p, tasks, count, &j);
+    for (int64_t i = 0; i < MOST; i++) ck_assert_int_eq(atomic_load(&j.done[i]), i < tasks ? times : 0);
+    ck_assert_int_eq(atomic_load(&j.wrong), 0);
+}
+
+START_TEST(every_task_once)
+{
+    ck_assert_int_eq(pk_pool_threads(NULL), 1);
+    run_and_check(NULL, 7, 1);
+    for (int threads = 1; threads <= 8; threads++) {
+        pk_pool *p = start(threads);
+        for (int64_t tasks = 0; tasks <= 40; tasks++) run_and_check(p, tasks, 3);
+        run_and_check(p, MOST, 1);
+        stop(p);
+    }
+}
+END_TEST
+
+START_TEST(many_calls)
+{
+    pk_pool *p = start(4);
+    run_and_check(p, 3, 5000);
+    for (int i = 0; i < 50; i++) {
+        usleep(200);                                    /* long enough for the workers to fall asleep */
+        run_and_check(p, 5, 1);
+    }
+    stop(p);
+}
+END_TEST
+
+static void slow_task(void *arg, int64_t task, int worker)
+{
+    usleep(task == 0 ? 0 : 3000);                       /* whoever is done first has to wait for the other */
+    count(arg, task, worker);
+}
+
+START_TEST(uneven_tasks)
+{
+    pk_pool *p = start(2);
+    job j = { .pool = p, .threads = 2 };
+    for (int i = 0; i < 20; i++) pk_pool_run(p, 2, slow_task, &j);
+    for (int i = 0; i < 2; i++) ck_assert_int_eq(atomic_load(&j.done[i]), 20);
+    stop(p);
+}
+END_TEST
+
+static void nested(void *arg, int64_t task, int worker)
+{
+    (void)worker;
+    job *j = arg;
+    job inner = { .pool = j->pool, .threads = 1 };      /* alone: worker 0 of one */
+    pk_pool_run(j->pool, 10, count, &inner);
+    for (int i = 0; i < 10; i++)
+        if (atomic_load(&inner.done[i]) != 1) atomic_fetch_add(&j->wrong, 1);
+    atomic_fetch_add(&j->wrong, atomic_load(&inner.wrong));
+    atomic_fetch_add(&j->done[task], 1);
+}
+
+START_TEST(calls_from_tasks)
+{
+    pk_pool *p = start(3);
+    job j = { .pool = p, .threads = 3 };
+    pk_pool_run(p, 30, nested, &j);
+    for (int i = 0; i < 30; i++) ck_assert_int_eq(atomic_load(&j.done[i]), 1);
+    ck_assert_int_eq(atomic_load(&j.wrong), 0);
+    stop(p);
+}
+END_TEST
+
+static void *call_often(void *arg)
+{
+    for (int i = 0; i < 500; i++) run_and_check(arg, 6, 1);
+    return NULL;
+}
+
+START_TEST(two_callers)
+{
+    pk_pool *p = start(3);
+    pthread_t other;
+    ck_assert_int_eq(pthread_create(&other, NULL, call_often, p), 0);
+    call_often(p);
+    pthread_join(other, NULL);
+    stop(p);
+}
+END_TEST
+
+START_TEST(after_fork)
+{
+    pk_pool *p = start(4);
+    run_and_check(p, 50, 2);
+    pid_t child = fork();
+    if (child == 0) {
+        alarm(20);                                      /* a hang is a failure */
+        job j = { .pool = p, .threads = 1 };
+        pk_pool_run(p, 50, count, &j);
+        int good = atomic_load(&j.wrong) == 0;
+        for (int i = 0; i < 50; i++) good &= atomic_load(&j.done[i]) == 1;
+        pk_pool_stop(p);
+        _exit(good ? 0 : 1);
+    }
+    int status = 0;
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    ck_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    run_and_check(p, 50, 2);                            /* the parent's is as it was */
+    stop(p);
+}
+END_TEST
+
+static void look_at_signals(void *arg, int64_t task, int worker)
+{
+    job *j = arg;
+    sigset_t now;
+    pthread_sigmask(SIG_SETMASK, NULL, &now);
+    if (sigismember(&now, SIGUSR1) != (worker > 0)) atomic_fetch_add(&j->wrong, 1);
+    usleep(500);
+    atomic_fetch_add(&j->done[task], 1);
+}
+
+START_TEST(signals)                 /* blocked in the workers, the caller's mask as it was */
+{
+    pk_pool *p = start(3);
+    job j = { .pool = p, .threads = 3 };
+    pk_pool_run(p, 30, look_at_signals, &j);
+    ck_assert_int_eq(atomic_load(&j.wrong), 0);
+    stop(p);
+}
+END_TEST
+
+START_TEST(too_many)
+{
+    pk_pool *p = aligned_alloc(PK_ALIGN, (pk_pool_bytes(70000) + PK_ALIGN - 1) / PK_ALIGN * PK_ALIGN);
+    ck_assert_int_eq(pk_pool_start(p, 70000), -1);
+    free(p);
+}
+END_TEST
+
+SUITE_MAIN("pool", every_task_once, many_calls, uneven_tasks, calls_from_tasks, two_callers, after_fork, signals, too_many)
