@@ -2,9 +2,9 @@
  * failing_alloc.h -- an allocator that counts what is alive and refuses the calls a test wants refused. */
 #ifndef FAILING_ALLOC_H
 #define FAILING_ALLOC_H
+#include "suite.h"
 #include <peft/context.h>
 #include <stdbool.h>
-#include <stdlib.h>
 
 typedef struct failing_alloc {
     long calls, fail_at;                 /* the call number fail_at (from 0) is refused, and ... */

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
  * test_base.c -- errors, version, context, memory, tensors. */
-#include "suite.h"
 #include "failing_alloc.h"
 #include <peft/status.h>
 #include "core/base/tensor.h"

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
  * test_file.c -- mapping files, replacing them in one step, and what is left when any call of that fails. */
-#include "suite.h"
 #include "failing_alloc.h"
 #include "core/base/file.h"
 #include "core/base/safetensors.h"

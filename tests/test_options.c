@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
  * test_options.c -- bags of settings, their text form, option tables, near misses. */
-#include "suite.h"
 #include "failing_alloc.h"
 #include "core/base/options.h"
 #include <math.h>

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * test_safetensors_write.c -- writing the container: what is written reads back, here and by a JSON parser; bad
  * declarations, a bad disk and want of memory leave the old file and the declarations as they were. */
-#include "suite.h"
 #include "failing_alloc.h"
 #include "core/base/safetensors.h"
 #include <jansson.h>

@@ -11,6 +11,7 @@ enum {
     PACK_PANELS = 4,            /* of A in one packing task */
     PIECE_STEP = 16,
     FETCH_ROWS = 8,             /* panels of A that make fetching the next panel of B ahead worth while */
+    FETCHES = 160,
     ALONE = 1 << 18             /* products this small are not worth waking anybody */
 };
 
@@ -89,40 +90,49 @@ static void pack_task(void *arg, int64_t task, int worker)
     }
 }
 
-/* Asks for lines [first, last) of `line` elements each, `step` apart. gcc drops calls of functions that do nothing but
- * prefetch; the empty statement tells it that this one matters. */
-static void fetch_lines(const pk_real *from, int64_t step, int64_t line, int64_t first, int64_t last)
+/* What the micro-kernel shall fetch while it multiplies. Packing and the epilogue are little but waiting for memory;
+ * asked for all at once, the lines would stand in the way of those the product needs. */
+typedef struct wanted { pk_fetch at[FETCHES]; int count; } wanted;
+
+enum { LINE = PK_ALIGN / (int)sizeof(pk_real) };
+
+/* The lines of `rows` rows of `length` elements, `step` apart. */
+typedef struct lines { const pk_real *at; int64_t step, length, rows, next; } lines;
+
+/* The next `count` of them; a row's last line is asked for by its last element. */
+static void want(wanted *w, lines *l, int64_t count)
 {
-    const int64_t unit = PK_ALIGN / (int64_t)sizeof *from;
-    for (int64_t i = first; i < last; i++) {
-        for (int64_t q = 0; q < line; q += unit) __builtin_prefetch(from + i * step + q, 0, 2);
-        __builtin_prefetch(from + i * step + line - 1, 0, 2);
+    for (count = at_most(count, FETCHES - w->count); count > 0 && l->rows > 0; count--) {
+        w->at[w->count++] = l->at + at_most(l->next, l->length - 1);
+        l->next += LINE;
+        if (l->next < l->length + LINE - 1) continue;
+        l->next = 0;
+        l->at += l->step;
+        l->rows--;
     }
-    __asm__ volatile("");
 }
 
-/* Part `part` of `parts` of the panel of B at (from, column): asked for while another one is multiplied, because the
- * packing is nothing but waiting for memory. */
-static void fetch_panel(const plan *p, int64_t from, int64_t column, int64_t part, int64_t parts)
+/* The panel of B at (from, column), the next to be packed. */
+static lines panel_lines(const plan *p, int64_t from, int64_t column)
 {
     const pk_gemm *g = p->g;
-    if (from >= g->k) return;
-    const pk_real *b = g->b + from * g->b_row + column * g->b_col;
     const int64_t k = at_most(p->piece, g->k - from), n = at_most(p->t->nr, g->n - column);
-    if (g->b_row == 1) fetch_lines(b, g->b_col, k, n * part / parts, n * (part + 1) / parts);
-    else fetch_lines(b, g->b_row, n, k * part / parts, k * (part + 1) / parts);
+    const pk_real *b = g->b + from * g->b_row + column * g->b_col;
+    if (from >= g->k) return (lines){ .rows = 0 };
+    return g->b_row == 1 ? (lines){ b, g->b_col, k, n, 0 } : (lines){ b, g->b_row, n, k, 0 };
 }
 
-/* The rows of C that a tile is about to become. */
-static void fetch_target(const pk_gemm *g, int64_t row, int64_t column, int m, int n)
+static void want_rows(wanted *w, const pk_real *from, int64_t step, int m, int n)
 {
-    for (int i = 0; i < m; i++) {
-        const pk_real *c = g->c + (row + i) * g->c_row + column;
-        __builtin_prefetch(c, 1, 3);
-        __builtin_prefetch(c + n / 2, 1, 3);
-        __builtin_prefetch(c + n - 1, 1, 3);
-    }
-    __asm__ volatile("");
+    if (from) want(w, &(lines){ from, step, n, m, 0 }, FETCHES);
+}
+
+/* What the epilogue of a tile will read and write. */
+static void want_target(wanted *w, const pk_gemm *g, int64_t row, int64_t column, int m, int n)
+{
+    want_rows(w, g->c + row * g->c_row + column, g->c_row, m, n);
+    if (g->residual && g->residual != g->c) want_rows(w, g->residual + row * g->residual_row + column, g->residual_row, m, n);
+    if (g->gate) want_rows(w, g->gate + row * g->gate_row + column, g->gate_row, m, n);
 }
 
 typedef struct step {           /* of a task: panel `panel` of B, piece at `from`; and the panel that comes after it */
@@ -137,12 +147,16 @@ static void multiply_panel(const plan *p, int64_t first, int64_t rows, const ste
     const int n = (int)at_most(nr, g->n - column), last = s->from + p->piece >= g->k;
     const int64_t tile_step = p->pieces > 1 ? mr * nr : 0;
     const pk_real *a = p->packed + p->block_panels * mr * s->from + first * mr * k;
+    lines next = panel_lines(p, s->next_from, s->next_panel * nr);
+    const int64_t quota = rows < FETCH_ROWS ? 0 : next.rows * (next.length / LINE + 2) / rows + 1;
     for (int64_t i = 0; i < rows; i++, a += mr * k, tile += tile_step) {
         int64_t row = (p->block_at + first + i) * mr;
         int m = (int)at_most(mr, g->m - row);
-        if (rows >= FETCH_ROWS) fetch_panel(p, s->next_from, s->next_panel * nr, i, rows);
-        if (last) fetch_target(g, row, column, m, n);
-        p->t->micro(k, a, b, tile, nr, m, n, s->from > 0);
+        wanted w;
+        w.count = 0;
+        want(&w, &next, quota);
+        if (last) want_target(&w, g, row, column, m, n);
+        p->t->micro(k, a, b, tile, nr, m, n, s->from > 0, w.at, w.count);
         if (last) p->t->finish(p->t, g, tile, row, column, m, n);
     }
 }

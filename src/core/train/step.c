@@ -124,7 +124,7 @@ static void update_piece(void *arg, int64_t piece, int worker)
     double lr = j->lr * s->lr_scale;
     (void)worker;
     if (o->adamw) j->t->ctx->kernels->adamw(p, s->m + at, s->v + at, g, n, j->gscale, lr, o->beta1, o->beta2, o->eps, s->weight_decay, j->c1, j->c2);
-    else j->t->ctx->kernels->sgd(p, s->m ? s->m + at : NULL, g, n, j->gscale, lr, o->momentum, s->weight_decay, o->nesterov, j->t->step == 0);
+    else j->t->ctx->kernels->sgd(p, s->m + at, g, n, j->gscale, lr, o->momentum, s->weight_decay, o->nesterov, j->t->step == 0);
 }
 
 peft_status peft_trainer_update(peft_trainer *t)

@@ -90,7 +90,7 @@ static peft_status read_options(peft_trainer *t)
     return read_loss(t);
 }
 
-int pf_optimizer_moments(const pf_optimizer *o) { return o->adamw ? 2 : o->momentum > 0; }
+int pf_optimizer_moments(const pf_optimizer *o) { return o->adamw ? 2 : 1; }
 
 /* One slab: for each parameter gradient and moments, then a copy of the model's buffers. */
 static peft_status take_slab(peft_trainer *t)

@@ -46,6 +46,6 @@ struct peft_trainer {
 extern const pf_opt pf_trainer_options[];
 peft_status pf_trainer_net(peft_trainer *t, int64_t n, pf_compiled **out);       /* the net for a batch of n */
 size_t      pf_trainer_bytes(const peft_trainer *t);
-/* moments the optimiser keeps per parameter: 2, 1 or 0 */
+/* moments the optimiser keeps a parameter: 2 for AdamW, 1 for SGD */
 int         pf_optimizer_moments(const pf_optimizer *o);
 #endif

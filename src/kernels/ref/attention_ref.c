@@ -59,7 +59,7 @@ void pk_attention_ref(const pk_attention *a, int64_t sample, int64_t head, void 
         pk_real top = a->sink ? a->sink[i] : -(pk_real)INFINITY;
         for (int64_t k = 0; k < columns; k++) {
             p[k] = dot(q, column(&a->k, &a->xk, a, sample, head, k), n) * a->scale * boost;
-            if (!(p[k] <= top)) top = p[k];                 /* so that a NaN is not lost */
+            if (p[k] > top) top = p[k];
         }
         pk_real sum = a->sink ? share(a->sink[i], top) : 0;
         for (int64_t k = 0; k < columns; k++) sum += p[k] = real_exp(p[k] - top);

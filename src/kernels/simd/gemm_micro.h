@@ -60,8 +60,17 @@ PK_INLINE void micro_step(pv (*acc)[2], const float *a, const float *b, const in
     PK_ORDER;
 }
 
+/* One address of the list, if any is left: spread over the loop, so that waiting for them delays nobody. */
+PK_INLINE void micro_fetch(const pk_fetch **next, int *left)
+{
+    if (*left <= 0) return;
+    __builtin_prefetch(**next, 0, 2);
+    ++*next;
+    --*left;
+}
+
 PK_INLINE void micro_rows(int64_t k, const float *a, const float *b, float *c, int64_t c_row, int m, int n,
-                          int accumulate, const int rows, const int vectors)
+                          int accumulate, const pk_fetch *next, int fetches, const int rows, const int vectors)
 {
     pv acc[PK_MR][2];
 #define PK_ROW(i) if (i < rows) acc[i][0] = acc[i][1] = pv_zero();
@@ -69,8 +78,10 @@ PK_INLINE void micro_rows(int64_t k, const float *a, const float *b, float *c, i
 #undef PK_ROW
     int64_t p = 0;
     for (; p + 4 <= k; p += 4, a += 4 * PK_MR, b += 4 * PK_NR) {
+        micro_fetch(&next, &fetches);
         micro_step(acc, a, b, rows, vectors);
         micro_step(acc, a + PK_MR, b + PK_NR, rows, vectors);
+        micro_fetch(&next, &fetches);
         micro_step(acc, a + 2 * PK_MR, b + 2 * PK_NR, rows, vectors);
         micro_step(acc, a + 3 * PK_MR, b + 3 * PK_NR, rows, vectors);
     }
@@ -82,13 +93,14 @@ PK_INLINE void micro_rows(int64_t k, const float *a, const float *b, float *c, i
 #undef PK_ROW
 }
 
-/* c[m,n] = (accumulate: +=) a^T b over k; 1 <= m <= PK_MR, 1 <= n <= PK_NR. Only the m x n corner is touched. */
-static inline void micro_tile(int64_t k, const float *a, const float *b, float *c, int64_t c_row, int m, int n,
-                              int accumulate)
+/* c[m,n] = (accumulate: +=) a^T b over k; 1 <= m <= PK_MR, 1 <= n <= PK_NR. Only the m x n corner is touched. Of the
+ * list of addresses that will be needed soon one is prefetched every other k. */
+static inline void micro_tile_fetching(int64_t k, const float *a, const float *b, float *c, int64_t c_row, int m, int n,
+                                       int accumulate, const pk_fetch *list, int fetches)
 {
     /* Rows are rounded up to the next size compiled, so a few left-over rows do not cost a full tile. */
-#define PK_ROWS(rows) { if (n > PW) micro_rows(k, a, b, c, c_row, m, n, accumulate, rows, 2); \
-                        else        micro_rows(k, a, b, c, c_row, m, n, accumulate, rows, 1); }
+#define PK_ROWS(rows) { if (n > PW) micro_rows(k, a, b, c, c_row, m, n, accumulate, list, fetches, rows, 2); \
+                        else        micro_rows(k, a, b, c, c_row, m, n, accumulate, list, fetches, rows, 1); }
     if (m <= 2) PK_ROWS(2)
     else if (m <= 4) PK_ROWS(4)
 #if PK_MR > 8
@@ -96,6 +108,12 @@ static inline void micro_tile(int64_t k, const float *a, const float *b, float *
 #endif
     else PK_ROWS(PK_MR)
 #undef PK_ROWS
+}
+
+static inline void micro_tile(int64_t k, const float *a, const float *b, float *c, int64_t c_row, int m, int n,
+                              int accumulate)
+{
+    micro_tile_fetching(k, a, b, c, c_row, m, n, accumulate, NULL, 0);
 }
 
 /* Transposes PW rows: lane i of to[j] is lane j of from[i]. */

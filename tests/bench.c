@@ -1,0 +1,262 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * bench.c -- speed as ratios within one run: the FMA peak of this machine, own GEMM and CBLAS at the products of
+ * ViT-B/16, whole train steps and inference of a random ViT-B/16 as fractions of that peak over the FLOPs that are
+ * needed (dead rows and repeated work do not count). Each figure is the best of several rounds. */
+#include <getopt.h>
+#include <peft/peft.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include "core/model/adapter.h"
+#include "kernels/pk.h"
+
+typedef struct { const char *isa; int threads, rounds, batch, depth; const char *gemm; } settings;
+
+static void must(peft_status s)
+{
+    if (!s) return;
+    fprintf(stderr, "bench: %s: %s\n", peft_status_name(s), peft_last_error());
+    exit(1);
+}
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+typedef struct { const pk_table *t; double flops[256]; } peak_job;
+static void measure_peak(void *arg, int64_t task, int worker)
+{
+    peak_job *j = arg;
+    (void)worker;
+    j->flops[task] = pk_fma_peak(j->t, 0.05);
+}
+
+/* FLOP/s of all threads together, each on FMAs alone. */
+static double peak(const pk_table *t, pk_pool *pool, int rounds)
+{
+    double best = 0;
+    for (int r = 0; r < rounds; r++) {
+        peak_job j = { .t = t };
+        double sum = 0;
+        pk_pool_run(pool, pk_pool_threads(pool), measure_peak, &j);
+        for (int i = 0; i < pk_pool_threads(pool); i++) sum += j.flops[i];
+        if (sum > best) best = sum;
+    }
+    return best;
+}
+
+typedef struct { const char *name; int64_t n, k; bool dx; } product;
+static const product products[] = {
+    { "qkv forward", 2304, 768, false }, { "proj forward", 768, 768, false },
+    { "fc1 forward", 3072, 768, false }, { "fc2 forward", 768, 3072, false },
+    { "qkv dX", 768, 2304, true }, { "proj dX", 768, 768, true }, { "fc1 dX", 768, 3072, true }, { "fc2 dX", 3072, 768, true } };
+
+static double time_gemm(const pk_table *t, pk_pool *pool, pk_gemm_kind kind, const product *p, int64_t m, float *memory, void *work, int rounds)
+{
+    float *a = memory, *b = a + m * p->k, *c = b + p->n * p->k;
+    pk_gemm g = { .m = m, .n = p->n, .k = p->k, .a = a, .a_row = p->k, .a_col = 1, .b = b, .b_row = p->dx ? p->n : 1,
+                  .b_col = p->dx ? 1 : p->k, .c = c, .c_row = p->n, .scale = 1 };
+    double best = 1e9;
+    for (int r = 0; r < rounds; r++) {
+        double start = now();
+        pk_gemm_run(t, pool, kind, &g, work);
+        double seconds = now() - start;
+        if (seconds < best) best = seconds;
+    }
+    return 2.0 * (double)m * (double)p->n * (double)p->k / best;
+}
+
+static void bench_gemm(const settings *s, const pk_table *t, pk_pool *pool)
+{
+    int64_t m = 197 * s->batch;
+    int threads = pk_pool_threads(pool);
+    float *memory = aligned_alloc(64, (size_t)(m * 3072 + 3072 * 3072 + m * 3072 + 64) / 16 * 64);
+    for (int64_t i = 0; i < 2 * m * 3072 + 3072 * 3072; i++) memory[i] = (float)((i * 2654435761u >> 8) & 1023) / 1024 - 0.5f;
+    void *work = aligned_alloc(64, (pk_gemm_work(t, m, 3072, 3072, threads) + 63) / 64 * 64);
+    printf("\nGEMM, %lld rows, %d thread%s, fraction of the FMA peak\n%-16s %8s %8s %8s\n", (long long)m, threads, threads > 1 ? "s" : "", "product", "own", "cblas", "own/cblas");
+    for (size_t i = 0; i < sizeof products / sizeof *products; i++) {
+        double top = peak(t, pool, 3), own = 0, blas = 0;
+        for (int r = 0; r < 3; r++) {
+            double x = time_gemm(t, pool, PK_GEMM_OWN, &products[i], m, memory, work, s->rounds);
+            double y = time_gemm(t, pool, PK_GEMM_CBLAS, &products[i], m, memory, work, s->rounds);
+            own = x > own ? x : own;
+            blas = y > blas ? y : blas;
+        }
+        double again = peak(t, pool, 3);
+        if (again > top) top = again;
+        printf("%-16s %8.3f %8.3f %8.3f\n", products[i].name, own / top, blas / top, own / blas);
+    }
+    free(memory);
+    free(work);
+}
+
+static peft_options *options(peft_context *ctx, const char *text)
+{
+    peft_options *o;
+    must(peft_options_create(ctx, &o));
+    must(peft_options_parse(o, text));
+    return o;
+}
+
+typedef struct { peft_context *ctx; peft_backbone *b; peft_tensor *images, *labels, *logits; int batch; } bed;
+
+/* unfreeze: a further pattern of backbone tensors to train, for steps without a method but with its gradients. */
+static peft_trainer *trainer_of(const bed *x, const char *method, const char *unfreeze, peft_model **m)
+{
+    char text[64];
+    peft_adapter *a;
+    peft_trainer *t;
+    peft_options *o = options(x->ctx, "classes=2");
+    must(peft_model_create(x->b, o, m));
+    peft_options_free(o);
+    must(peft_adapter_create(x->b, method, NULL, &a));
+    if (unfreeze) pf_unfreeze(a, unfreeze);
+    must(peft_model_attach(*m, a));
+    peft_adapter_free(a);
+    snprintf(text, sizeof text, "batch=%d", x->batch);
+    o = options(x->ctx, text);
+    must(peft_trainer_create(*m, o, &t));
+    peft_options_free(o);
+    return t;
+}
+
+static double time_steps(const bed *x, peft_trainer *t, int rounds, double best)
+{
+    for (int r = 0; r < rounds; r++) {
+        double start = now();
+        must(peft_trainer_step(t, x->images, x->labels, NULL));
+        double seconds = now() - start;
+        if (seconds < best) best = seconds;
+    }
+    return best;
+}
+
+static void bench_steps(const settings *s, const bed *x, const pk_table *t, pk_pool *pool)
+{
+    static const struct { const char *label, *method, *unfreeze; } runs[] = {
+        { "ept", "ept", NULL }, { "same gradients without ept", "linear", "blocks.0.attn.proj.bias" },
+        { "bitfit", "bitfit", NULL }, { "partial-1", "partial", NULL }, { "linear", "linear", NULL }, { "full", "full", NULL } };
+    enum { RUNS = sizeof runs / sizeof *runs };
+    double best[RUNS], top = peak(t, pool, 5);
+    peft_model *m[2];
+    peft_trainer *pair[2];
+    printf("\ntrain step, batch %d, %d thread%s\n%-28s %9s %9s %9s %10s\n", x->batch, pk_pool_threads(pool),
+           pk_pool_threads(pool) > 1 ? "s" : "", "method", "ms", "GFLOP", "of peak", "planned MB");
+    for (int i = 0; i < RUNS; i++) best[i] = 1e9;
+    for (int i = 0; i < RUNS; i += i ? 1 : 2) {          /* the first two take turns: their ratio is what matters */
+        int n = i ? 1 : 2;
+        for (int k = 0; k < n; k++) pair[k] = trainer_of(x, runs[i + k].method, runs[i + k].unfreeze, &m[k]);
+        for (int r = 0; r < s->rounds; r++)
+            for (int k = 0; k < n; k++) best[i + k] = time_steps(x, pair[k], 1, best[i + k]);
+        double again = peak(t, pool, 5);
+        if (again > top) top = again;
+        for (int k = 0; k < n; k++) {
+            double flops = peft_trainer_get(pair[k], "flops");
+            printf("%-28s %9.1f %9.1f %9.3f %10.1f\n", runs[i + k].label, 1e3 * best[i + k], 1e-9 * flops,
+                   flops / best[i + k] / top, peft_trainer_get(pair[k], "planned_bytes") / 1e6);
+            peft_trainer_free(pair[k]);
+            peft_model_free(m[k]);
+        }
+        if (!i) printf("%-28s %9.4f\n", "ept / the same without", best[0] / best[1]);
+    }
+}
+
+static void bench_inference(const settings *s, const bed *x, const pk_table *t, pk_pool *pool)
+{
+    char text[64];
+    peft_model *m;
+    peft_session *session;
+    peft_trainer *flops_of;
+    double best = 1e9, top = peak(t, pool, 5);
+    snprintf(text, sizeof text, "batch=%d", x->batch);
+    peft_options *o = options(x->ctx, text);
+    flops_of = trainer_of(x, "linear", NULL, &m);        /* its forward pass is all it computes, head gradients aside */
+    double flops = peft_trainer_get(flops_of, "flops");
+    peft_trainer_free(flops_of);
+    must(peft_session_create(m, o, &session));
+    for (int r = 0; r < s->rounds; r++) {
+        double start = now();
+        must(peft_session_predict(session, x->images, x->logits));
+        double seconds = now() - start;
+        if (seconds < best) best = seconds;
+    }
+    printf("\ninference, batch %d: %.1f ms, %.1f images/s, %.3f of peak, planned %.1f MB\n", x->batch, 1e3 * best,
+           x->batch / best, flops / best / top, (double)peft_session_memory(session) / 1e6);
+    peft_session_free(session);
+    peft_model_free(m);
+    peft_options_free(o);
+}
+
+static bed make_bed(const settings *s, int threads)
+{
+    bed x = { .batch = s->batch };
+    char text[64];
+    must(peft_context_create(NULL, NULL, NULL, &x.ctx));
+    must(peft_context_set_isa(x.ctx, s->isa));
+    must(peft_context_set_gemm(x.ctx, s->gemm));
+    must(peft_context_set_threads(x.ctx, threads));
+    snprintf(text, sizeof text, "depth=%d", s->depth);
+    peft_options *o = options(x.ctx, text);
+    must(peft_backbone_create(x.ctx, o, &x.b));
+    peft_options_free(o);
+    must(peft_tensor_create(x.ctx, PEFT_F32, 4, (int64_t[]){ s->batch, 3, 224, 224 }, &x.images));
+    must(peft_tensor_create(x.ctx, PEFT_I64, 1, (int64_t[]){ s->batch }, &x.labels));
+    must(peft_tensor_create(x.ctx, PEFT_F32, 2, (int64_t[]){ s->batch, 2 }, &x.logits));
+    float *p = peft_tensor_data(x.images);
+    for (int64_t i = 0; i < peft_tensor_count(x.images); i++) p[i] = (float)((i * 2654435761u >> 8) & 1023) / 512 - 1;
+    for (int i = 0; i < s->batch; i++) ((int64_t *)peft_tensor_data(x.labels))[i] = i % 2;
+    return x;
+}
+
+static void free_bed(bed *x)
+{
+    peft_tensor_free(x->images);
+    peft_tensor_free(x->labels);
+    peft_tensor_free(x->logits);
+    peft_backbone_free(x->b);
+    peft_context_free(x->ctx);
+}
+
+static void bench(const settings *s, int threads)
+{
+    const pk_table *t = pk_find(s->isa);
+    if (!t) must(peft_set_error(PEFT_E_NOTFOUND, "--isa: this machine has no such instruction set"));
+    pk_pool *pool = aligned_alloc(64, (pk_pool_bytes(threads) + 63) / 64 * 64);
+    if (pk_pool_start(pool, threads)) must(peft_set_error(PEFT_E_NOMEM, "threads could not be started"));
+    printf("\n%s, %d thread%s: FMA peak %.1f GFLOP/s\n", t->name, threads, threads > 1 ? "s" : "", 1e-9 * peak(t, pool, 10));
+    bench_gemm(s, t, pool);
+    bed x = make_bed(s, threads);
+    bench_steps(s, &x, t, pool);
+    bench_inference(s, &x, t, pool);
+    free_bed(&x);
+    pk_pool_stop(pool);
+    free(pool);
+}
+
+int main(int argc, char **argv)
+{
+    settings s = { "auto", 0, 7, 4, 12, "auto" };
+    static const struct option long_options[] = {
+        { "isa", 1, 0, 'i' }, { "threads", 1, 0, 't' }, { "rounds", 1, 0, 'r' }, { "batch", 1, 0, 'b' },
+        { "depth", 1, 0, 'd' }, { "gemm", 1, 0, 'g' }, { "help", 0, 0, 'h' }, { 0 } };
+    for (int c; (c = getopt_long(argc, argv, "h", long_options, NULL)) != -1;) {
+        if (c == 'i') s.isa = optarg;
+        else if (c == 't') s.threads = atoi(optarg);
+        else if (c == 'r') s.rounds = atoi(optarg);
+        else if (c == 'b') s.batch = atoi(optarg);
+        else if (c == 'd') s.depth = atoi(optarg);
+        else if (c == 'g') s.gemm = optarg;
+        else {
+            printf("bench [--isa avx512|avx2|ref] [--threads N (0: 1, then 2)] [--rounds N] [--batch N] [--depth N] [--gemm own|cblas]\n");
+            return c != 'h';
+        }
+    }
+    printf("%s\n", peft_build_info());
+    if (s.threads) bench(&s, s.threads);
+    else for (int n = 1; n <= 2; n++) bench(&s, n);
+    return 0;
+}

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * test_deit.c -- a real DeiT-Ti on three real pictures: class token and logits of a double-precision forward pass. */
+#include <math.h>
+#include <peft/io.h>
+#include <peft/peft.h>
+#include <zip.h>
+#include "suite.h"
+
+/* The numbers of one array of an .npz, as double; the header is 128 bytes long, the type f4 or f8 by size. */
+static double *read_array(zip_t *z, const char *name, int64_t count)
+{
+    zip_stat_t st;
+    ck_assert_int_eq(zip_stat(z, name, 0, &st), 0);
+    char *raw = malloc(st.size);
+    zip_file_t *f = zip_fopen(z, name, 0);
+    ck_assert_int_eq(zip_fread(f, raw, st.size), (zip_int64_t)st.size);
+    zip_fclose(f);
+    size_t size = (st.size - 128) / (size_t)count;
+    ck_assert(size == 4 || size == 8);
+    double *out = malloc((size_t)count * sizeof *out);
+    for (int64_t i = 0; i < count; i++) {
+        float x;
+        if (size == 8) memcpy(&out[i], raw + 128 + 8 * i, 8);
+        else memcpy(&x, raw + 128 + 4 * i, 4), out[i] = x;
+    }
+    free(raw);
+    return out;
+}
+
+static double largest_difference(const float *got, const double *want, int64_t n)
+{
+    double most = 0;
+    for (int64_t i = 0; i < n; i++) most = fmax(most, fabs(got[i] - want[i]));
+    return most;
+}
+
+static peft_options *options(peft_context *ctx, const char *text)
+{
+    peft_options *o;
+    ck_assert_int_eq(peft_options_create(ctx, &o), PEFT_OK);
+    ck_assert_int_eq(peft_options_parse(o, text), PEFT_OK);
+    return o;
+}
+
+START_TEST(deit_tiny)
+{
+    const char *shared = shared_folder();
+    char path[1024];
+    if (!shared) return;
+    snprintf(path, sizeof path, "%s/data/vit/deit_tiny_golden.npz", shared);
+    zip_t *z = zip_open(path, ZIP_RDONLY, NULL);
+    if (!z) {
+        printf("SKIP: %s is not there\n", path);
+        return;
+    }
+    double *pixels = read_array(z, "inputs_hwc.npy", 3 * 224 * 224 * 3);
+    double *feature = read_array(z, "cls_feature.npy", 3 * 192), *logits = read_array(z, "logits.npy", 3 * 1000);
+    zip_close(z);
+    peft_context *ctx;
+    peft_backbone *vit;
+    peft_model *m;
+    peft_session *s;
+    peft_tensor *images, *out;
+    const peft_tensor *tap;
+    ck_assert_int_eq(peft_context_create(NULL, NULL, NULL, &ctx), PEFT_OK);
+    snprintf(path, sizeof path, "%s/data/vit/deit_tiny_patch16_224.safetensors", shared);
+    ck_assert_msg(!peft_backbone_load(ctx, path, NULL, &vit), "%s", peft_last_error());
+    ck_assert_int_eq(peft_backbone_get(vit, "parameters"), 5717416);
+    ck_assert_int_eq(peft_model_create(vit, NULL, &m), PEFT_OK);
+    peft_options *o = options(ctx, "batch=3,taps=feature");
+    ck_assert_int_eq(peft_session_create(m, o, &s), PEFT_OK);
+    ck_assert_int_eq(peft_tensor_create(ctx, PEFT_F32, 4, (int64_t[]){ 3, 3, 224, 224 }, &images), PEFT_OK);
+    ck_assert_int_eq(peft_tensor_create(ctx, PEFT_F32, 2, (int64_t[]){ 3, 1000 }, &out), PEFT_OK);
+    float *x = peft_tensor_data(images);
+    for (int i = 0; i < 3; i++)
+        for (int p = 0; p < 224 * 224; p++)
+            for (int c = 0; c < 3; c++) x[(i * 3 + c) * 224 * 224 + p] = (float)pixels[(i * 224 * 224 + p) * 3 + c];
+    ck_assert_msg(!peft_session_predict(s, images, out), "%s", peft_last_error());
+    ck_assert_int_eq(peft_session_tap(s, "feature", &tap), PEFT_OK);
+    double e = largest_difference(peft_tensor_cdata(out), logits, 3000), f = largest_difference(peft_tensor_cdata(tap), feature, 576);
+    printf("DeiT-Ti: logits differ by at most %.2g, class token by %.2g\n", e, f);
+    ck_assert_double_le(e, 1e-4);
+    ck_assert_double_le(f, 1e-4);
+    peft_options_free(o);
+    peft_tensor_free(images);
+    peft_tensor_free(out);
+    peft_session_free(s);
+    peft_model_free(m);
+    peft_backbone_free(vit);
+    ck_assert_uint_gt(peft_context_memory_used(ctx), 0);
+    peft_context_free(ctx);
+    free(pixels);
+    free(feature);
+    free(logits);
+}
+END_TEST
+
+SUITE_MAIN("deit", deit_tiny)
