@@ -80,9 +80,11 @@ PK_INLINE void micro_rows(int64_t k, const float *a, const float *b, float *c, i
     for (; p + 4 <= k; p += 4, a += 4 * PK_MR, b += 4 * PK_NR) {
         micro_fetch(&next, &fetches);
         micro_step(acc, a, b, rows, vectors);
+        micro_fetch(&next, &fetches);
         micro_step(acc, a + PK_MR, b + PK_NR, rows, vectors);
         micro_fetch(&next, &fetches);
         micro_step(acc, a + 2 * PK_MR, b + 2 * PK_NR, rows, vectors);
+        micro_fetch(&next, &fetches);
         micro_step(acc, a + 3 * PK_MR, b + 3 * PK_NR, rows, vectors);
     }
     for (; p < k; p++, a += PK_MR, b += PK_NR) micro_step(acc, a, b, rows, vectors);
@@ -94,7 +96,7 @@ PK_INLINE void micro_rows(int64_t k, const float *a, const float *b, float *c, i
 }
 
 /* c[m,n] = (accumulate: +=) a^T b over k; 1 <= m <= PK_MR, 1 <= n <= PK_NR. Only the m x n corner is touched. Of the
- * list of addresses that will be needed soon one is prefetched every other k. */
+ * list of addresses that will be needed soon one is prefetched every k. */
 static inline void micro_tile_fetching(int64_t k, const float *a, const float *b, float *c, int64_t c_row, int m, int n,
                                        int accumulate, const pk_fetch *list, int fetches)
 {
