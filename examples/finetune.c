@@ -53,6 +53,7 @@ typedef struct run {
     bool bar;
     int64_t steps, epoch_steps;                               /* of this run, of this epoch in this run */
     double start, epoch_start, epoch_loss;
+    double planned;                                           /* bytes held before training, and the trainer's */
 } run;
 
 static void build(run *r)
@@ -92,7 +93,9 @@ static void build(run *r)
     for (int i = batch; i <= clip_norm; i++)
         if (given[i].value) must(peft_options_set_string(o, given[i].name, given[i].value));
     must(peft_options_set_int(o, "steps", r->epochs * r->batches));
+    r->planned = (double)peft_context_memory_used(r->ctx);
     must(peft_trainer_create(r->model, o, &r->trainer));
+    r->planned += peft_trainer_get(r->trainer, "planned_bytes");
     peft_options_free(o);
 }
 
@@ -153,7 +156,7 @@ static void report(run *r)
     print_figures(r->ctx, s, r->test, r->transform);
     printf("%-22s %lld\n", "trainable_parameters", (long long)peft_model_trainable_count(r->model));
     printf("%-22s %.4f\n", "seconds_per_step", seconds);
-    printf("%-22s %.2f\n", "planned_mib", peft_trainer_get(r->trainer, "planned_bytes") / mib);
+    printf("%-22s %.2f\n", "planned_mib", r->planned / mib);
     printf("%-22s %.2f\n", "peak_mib", (double)peak / mib);
     peft_session_free(s);
 

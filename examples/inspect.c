@@ -63,8 +63,10 @@ static void inspect(peft_context *ctx, const char *path)
     for (size_t i = 0; i < peft_file_meta_count(f); i++) {
         const char *key, *value;
         must(peft_file_meta_at(f, i, &key, &value));
-        bool cut = !given[full].value && strlen(value) > 200;
-        printf("  %s: %.*s%s\n", key, cut ? 200 : (int)strlen(value), value, cut ? "..." : "");
+        size_t length = strlen(value), shown = !given[full].value && length > 200 ? 200 : length;
+        printf("  %s: ", key);
+        for (size_t k = 0; k < shown; k++) putchar(iscntrl((unsigned char)value[k]) ? ' ' : value[k]);
+        printf(shown < length ? "...\n" : "\n");
     }
     print_tensors(f);
     peft_file_free(f);

@@ -1,226 +1,219 @@
 /* SPDX-License-Identifier: Apache-2.0
- * gemm.c -- the matrix product. K is cut in even pieces, by k alone. A block of rows of A is packed by all threads;
- * then each task owns a rectangle of C: piece by piece it packs a panel of B and multiplies it with every panel of A,
- * adding into tiles of its own, and hands each tile to the epilogue after the last piece. So an element is one chain
- * of FMAs a piece and the pieces' sums in order, wherever it stands and however the tasks are cut. */
+ * gemm.c -- the matrix product. K is cut in even pieces, by k alone. Of each piece, A's rows are packed to stay in the
+ * second cache while B passes by: panel by panel it is packed to the first cache and multiplied with all of A's
+ * panels, adding into tiles in the scratch memory; after the last piece each tile goes through the epilogue. So an
+ * element is one chain of FMAs a piece and the pieces' sums in order, wherever it stands and however the tasks are cut. */
 #include "gemm_plan.h"
 
 enum {
-    BLOCK_ROWS = 800,           /* of A: a piece of them (1.2 MB) stays in the second cache while B passes by */
-    TASK_PANELS = 4,            /* of B in one task, so that its tiles (0.4 MB) stay there too */
+    BLOCK_ROWS = 800,           /* of A packed at a time: 1.2 MB */
     PIECE_STEP = 16,
+    FIRST_PANELS = 4,           /* most panels of B that the packing tasks multiply */
     FETCH_ROWS = 8,             /* panels of A that make fetching the next panel of B ahead worth while */
     FETCHES = 512,
-    ALONE = 1 << 18             /* products this small are not worth waking anybody */
+    ALONE = 1 << 18,            /* products this small are not worth waking anybody */
+    LINE = PK_ALIGN / (int)sizeof(pk_real)
 };
 
 typedef struct plan {
     const pk_table *t;
     const pk_gemm *g;
+    int threads;
     int64_t pieces, piece;      /* pieces of K, of this length (the last: what remains) */
     int64_t m_panels, n_panels; /* of the whole product */
-    int64_t block;              /* panels of A in a block; block_at, block_panels: the current one */
-    int64_t block_at, block_panels;
-    int64_t column_at, task_rows, task_cols, row_tasks; /* tasks: the first panel of B, panels in one, along the rows */
-    int packing;                /* the tasks pack their rows of A as they go */
-    pk_real *packed;            /* A's block: [piece][panel][k of the piece][mr] */
-    char *scratch;              /* one a thread: a panel of B, then tiles [task_cols][task_rows][mr][nr] */
-    int64_t panel_bytes, thread_bytes;
+    int64_t block;              /* panels of A in a block */
+    int64_t block_at, block_panels, from;                               /* the current block and piece */
+    int64_t first_panels, first_rows;   /* of B multiplied by the tasks that pack A; rows of one of them, in panels */
+    int64_t rows, row_tasks;            /* of the tasks for the other panels of B */
+    pk_real *packed;            /* A's block: [panel][k of the piece][mr] */
+    pk_real *partial;           /* tiles [panel of B][panel of A][mr][nr], when there are several pieces */
+    char *scratch;              /* one a thread: a panel of B, a tile */
+    int64_t panel_bytes, thread_bytes, packed_bytes, partial_bytes;
 } plan;
 
 static plan make_plan(const pk_table *t, int64_t m, int64_t n, int64_t k)
 {
+    const int64_t size = (int64_t)sizeof(pk_real), tile = t->mr * t->nr * size;
     plan p = { .t = t };
     p.pieces = at_least(ceil_div(k, t->kc), 1);
     p.piece = ceil_div(ceil_div(k, p.pieces), PIECE_STEP) * PIECE_STEP;
     p.m_panels = ceil_div(m, t->mr);
     p.n_panels = ceil_div(n, t->nr);
-    int64_t blocks = ceil_div(p.m_panels, BLOCK_ROWS / t->mr);
-    p.block = ceil_div(p.m_panels, at_least(blocks, 1));
-    int64_t tiles = p.pieces > 1 ? p.block * at_most(p.n_panels, TASK_PANELS) : 1;
-    p.panel_bytes = aligned(at_most(p.piece, k) * t->nr * (int64_t)sizeof(pk_real));
-    p.thread_bytes = p.panel_bytes + aligned(tiles * t->mr * t->nr * (int64_t)sizeof(pk_real));
+    const int64_t blocks = at_least(ceil_div(p.m_panels, BLOCK_ROWS / t->mr), 1), deep = at_most(p.piece, k);
+    p.block = ceil_div(p.m_panels, blocks);
+    p.packed_bytes = aligned(p.block * t->mr * deep * size);
+    p.partial_bytes = p.pieces > 1 ? aligned(p.block * p.n_panels * tile) : 0;
+    p.panel_bytes = aligned(deep * t->nr * size);
+    p.thread_bytes = p.panel_bytes + aligned(tile);
     return p;
-}
-
-static int64_t packed_bytes(const plan *p, int64_t k)
-{
-    return aligned(p->block * p->t->mr * k * (int64_t)sizeof(pk_real));
 }
 
 size_t pk_gemm_work(const pk_table *t, int64_t m, int64_t n, int64_t k, int threads)
 {
     plan p = make_plan(t, m, n, k);
-    int64_t own = packed_bytes(&p, k) + p.thread_bytes * at_least(threads, 1);
+    int64_t own = p.packed_bytes + p.partial_bytes + p.thread_bytes * at_least(threads, 1);
     return (size_t)at_least(own, pk_gemm_cblas_work(t, m, n, threads));
 }
 
-/* The first panel of B, multiplied by as many tasks as there are threads; they pack A as they go. */
-static void cut_first(plan *p, int threads)
+/* Two kinds of tasks, one after the other: as many as threads pack their rows of A and multiply them with the first
+ * panels of B; then a panel of B each, with all rows or some. Cut for the least time of the busiest thread, where
+ * packing a panel of B takes about as long as multiplying 10 rows with it. */
+static void cut_tasks(plan *p)
 {
-    p->column_at = 0;
-    p->packing = 1;
-    p->task_cols = 1;
-    p->task_rows = ceil_div(p->block_panels, threads);
-    p->row_tasks = ceil_div(p->block_panels, p->task_rows);
-}
-
-/* The others, in tasks of the shape that takes the busiest thread the least time, counting besides the products the
- * packing of B (about as long as 10 rows) and the coming of A from the third cache (8 columns). */
-static void cut_others(plan *p, int threads)
-{
-    const int64_t mr = p->t->mr, nr = p->t->nr, panels = p->n_panels - 1;
+    const int64_t mr = p->t->mr, threads = p->threads, packing = 10;
     int64_t best = INT64_MAX;
-    p->column_at = 1;
-    p->packing = 0;
-    for (int64_t split = 1; split <= at_most(p->block_panels, 2 * (int64_t)threads); split++) {
-        int64_t rows = ceil_div(p->block_panels, split), along = ceil_div(p->block_panels, rows);
-        for (int64_t cols = at_most(panels, TASK_PANELS); cols > 0; cols--) {
-            int64_t turns = ceil_div(along * ceil_div(panels, cols), threads);
-            int64_t time = turns * (rows * mr * (cols * nr + 8) + cols * nr * 10);
+    p->first_rows = ceil_div(p->block_panels, threads);
+    for (int64_t first = 1; first <= at_most(at_most(threads, FIRST_PANELS), p->n_panels); first++)
+        for (int64_t split = 1; split <= at_most(p->block_panels, threads == 1 ? 1 : 2 * threads); split++) {
+            int64_t rows = ceil_div(p->block_panels, split), along = ceil_div(p->block_panels, rows);
+            int64_t turns = ceil_div(along * (p->n_panels - first), threads);
+            int64_t time = first * (p->first_rows * mr + packing) + turns * (rows * mr + packing);
             if (time >= best) continue;
             best = time;
-            p->task_rows = rows;
-            p->task_cols = cols;
+            p->first_panels = first;
+            p->rows = rows;
             p->row_tasks = along;
         }
-        if (threads == 1) break;
-    }
 }
 
 /* What the micro-kernel shall fetch while it multiplies. Packing and the epilogue are little but waiting for memory;
  * asked for all at once, the lines would stand in the way of those the product needs. */
 typedef struct wanted { pk_fetch at[FETCHES]; int count; } wanted;
 
-enum { LINE = PK_ALIGN / (int)sizeof(pk_real) };
-
-/* The lines of `rows` rows of `length` elements, `step` apart. */
-typedef struct lines { const pk_real *at; int64_t step, length, rows, next; } lines;
-
-/* The next `count` of them; a row's last line is asked for by its last element. */
-static void want(wanted *w, lines *l, int64_t count)
+/* The lines of some rows of `length` elements, `step` apart: every LINE-th element and the last one, but only the first
+ * where a row is shorter than a line (it is one of neighbours that are fetched too). */
+static void want(wanted *w, const pk_real *from, int64_t step, int64_t rows, int64_t length)
 {
-    for (count = at_most(count, FETCHES - w->count); count > 0 && l->rows > 0; count--) {
-        w->at[w->count++] = l->at + at_most(l->next, l->length - 1);
-        l->next += LINE;
-        if (l->length >= LINE && l->next < l->length + LINE - 1) continue;
-        l->next = 0;
-        l->at += l->step;
-        l->rows--;
+    const int64_t each = length < LINE ? 1 : length / LINE + 1;
+    for (pk_fetch *at = w->at + w->count; rows > 0 && w->count + each <= FETCHES; rows--, from += step) {
+        for (int64_t q = 0; q < each - 1; q++) *at++ = from + q * LINE;
+        *at++ = from + at_least(length - 1, 0) * (each > 1);
+        w->count += (int)each;
     }
 }
 
-/* `lanes` rows or columns of a matrix over k: lane and step are its strides along and across them. */
+/* A panel to be: `lanes` rows or columns of a matrix over k; lane and step are its strides along and across them. */
+typedef struct lines { const pk_real *at; int64_t step, rows, length; } lines;
+
 static lines panel_lines(const pk_real *at, int64_t lane, int64_t step, int64_t lanes, int64_t k)
 {
     if (k <= 0) return (lines){ .rows = 0 };
-    return step == 1 ? (lines){ at, lane, k, lanes, 0 } : (lines){ at, step, lanes, k, 0 };
+    return step == 1 ? (lines){ at, lane, lanes, k } : (lines){ at, step, k, lanes };
 }
 
-/* The panel of B at (from, column), the next to be packed. */
-static lines b_lines(const plan *p, int64_t from, int64_t column)
+/* What the tile at (row, column) will add to, and at the end what its epilogue reads and writes. */
+static void want_target(wanted *w, const plan *p, const pk_real *tile, int64_t row, int64_t column, int m, int n)
 {
     const pk_gemm *g = p->g;
-    return panel_lines(g->b + from * g->b_row + column * g->b_col, g->b_col, g->b_row, at_most(p->t->nr, g->n - column),
-                       at_most(p->piece, g->k - from));
+    if (p->from > 0) want(w, tile, 0, 1, m * p->t->nr);
+    if (p->from + p->piece < g->k) return;
+    want(w, g->c + row * g->c_row + column, g->c_row, m, n);
+    if (g->residual && g->residual != g->c)
+        want(w, g->residual + row * g->residual_row + column, g->residual_row, m, n);
+    if (g->gate) want(w, g->gate + row * g->gate_row + column, g->gate_row, m, n);
 }
 
-static lines a_lines(const plan *p, int64_t from, int64_t row)
+/* A task: panels of A in the block, first to first + rows; packing: it is the one that packs them. */
+typedef struct range { int64_t first, rows; int packing; } range;
+
+/* Packs one panel of A and wants the next. */
+static void pack_a_panel(const plan *p, int64_t row, int64_t rows, pk_real *to, wanted *w)
 {
     const pk_gemm *g = p->g;
-    return panel_lines(g->a + row * g->a_row + from * g->a_col, g->a_row, g->a_col, at_most(p->t->mr, g->m - row),
-                       at_most(p->piece, g->k - from));
+    const int64_t mr = p->t->mr, k = at_most(p->piece, g->k - p->from), next = at_most(rows - mr, mr);
+    const pk_real *a = g->a + row * g->a_row + p->from * g->a_col;
+    p->t->pack_a(to, a, g->a_row, g->a_col, at_most(rows, mr), k);
+    if (next <= 0) return;
+    lines l = panel_lines(a + mr * g->a_row, g->a_row, g->a_col, next, k);
+    want(w, l.at, l.step, l.rows, l.length);
 }
 
-static void want_rows(wanted *w, const pk_real *from, int64_t step, int m, int n)
-{
-    if (from) want(w, &(lines){ from, step, n, m, 0 }, FETCHES);
-}
-
-/* What the epilogue of a tile will read and write. */
-static void want_target(wanted *w, const pk_gemm *g, int64_t row, int64_t column, int m, int n)
-{
-    want_rows(w, g->c + row * g->c_row + column, g->c_row, m, n);
-    if (g->residual && g->residual != g->c) want_rows(w, g->residual + row * g->residual_row + column, g->residual_row, m, n);
-    if (g->gate) want_rows(w, g->gate + row * g->gate_row + column, g->gate_row, m, n);
-}
-
-/* A task's rectangle in panels, the piece of K it is at, the panel of B in hand and what comes after them. */
-typedef struct step {
-    int64_t first, rows, left, cols;
-    int64_t from, panel, next_from, next_panel;
-} step;
-
-static void pack_a_panel(const plan *p, const step *s, int64_t row, pk_real *to, wanted *w)
+/* One packed panel of B times the panels of A; next: what to fetch for the panel of B that comes after it. */
+static void multiply_panel(const plan *p, const range *r, int64_t panel, const pk_real *b, pk_real *spare, lines next)
 {
     const pk_gemm *g = p->g;
-    p->t->pack_a(to, g->a + row * g->a_row + s->from * g->a_col, g->a_row, g->a_col, at_most(p->t->mr, g->m - row),
-                 at_most(p->piece, g->k - s->from));
-    const int64_t end = (p->block_at + s->first + s->rows) * p->t->mr, next = row + p->t->mr;
-    lines l = next < at_most(end, g->m) ? a_lines(p, s->from, next)
-                                        : a_lines(p, s->from + p->piece, (p->block_at + s->first) * p->t->mr);
-    want(w, &l, FETCHES);
-}
-
-/* The panel of B in hand times the task's panels of A; tile: the first of the results. */
-static void multiply_panel(const plan *p, const step *s, const pk_real *b, pk_real *tile)
-{
-    const pk_gemm *g = p->g;
-    const int64_t mr = p->t->mr, nr = p->t->nr, k = at_most(p->piece, g->k - s->from), column = s->panel * nr;
-    const int n = (int)at_most(nr, g->n - column), last = s->from + p->piece >= g->k;
-    const int64_t tile_step = p->pieces > 1 ? mr * nr : 0;
-    pk_real *a = p->packed + p->block_panels * mr * s->from + s->first * mr * k;
-    lines next = b_lines(p, s->next_from, s->next_panel * nr);
-    const int64_t quota = s->rows < FETCH_ROWS ? 0 : next.rows * (next.length / LINE + 2) / s->rows + 1;
-    for (int64_t i = 0; i < s->rows; i++, a += mr * k, tile += tile_step) {
-        int64_t row = (p->block_at + s->first + i) * mr;
-        int m = (int)at_most(mr, g->m - row);
+    const int64_t mr = p->t->mr, nr = p->t->nr, k = at_most(p->piece, g->k - p->from), column = panel * nr;
+    const int64_t end = at_most(g->m, (p->block_at + r->first + r->rows) * mr);
+    const int n = (int)at_most(nr, g->n - column), last = p->from + p->piece >= g->k;
+    int64_t due = 0;
+    if (r->rows < FETCH_ROWS) next.rows = 0;
+    for (int64_t i = r->first; i < r->first + r->rows; i++) {
+        pk_real *a = p->packed + i * mr * k;
+        pk_real *tile = p->pieces > 1 ? p->partial + (panel * p->block_panels + i) * mr * nr : spare;
+        const int64_t row = (p->block_at + i) * mr;
+        const int m = (int)at_most(mr, g->m - row);
         wanted w;
         w.count = 0;
-        want(&w, &next, quota);
-        if (last) want_target(&w, g, row, column, m, n);
-        if (p->packing) pack_a_panel(p, s, row, a, &w);
-        p->t->micro(k, a, b, tile, nr, m, n, s->from > 0, w.at, w.count);
+        want_target(&w, p, tile, row, column, m, n);
+        for (due += next.rows; due >= r->rows; due -= r->rows, next.at += next.step)
+            want(&w, next.at, 0, 1, next.length);
+        if (r->packing) pack_a_panel(p, row, end - row, a, &w);
+        p->t->micro(k, a, b, tile, nr, m, n, p->from > 0, w.at, w.count);
         if (last) p->t->finish(p->t, g, tile, row, column, m, n);
     }
 }
 
-static void multiply_task(void *arg, int64_t task, int worker)
+/* The panel of B at (from, panel): to be packed, or to be fetched. */
+static void pack_b_panel(const plan *p, int64_t panel, pk_real *to)
+{
+    const pk_gemm *g = p->g;
+    const int64_t column = panel * p->t->nr;
+    p->t->pack_b(to, g->b + p->from * g->b_row + column * g->b_col, g->b_row, g->b_col,
+                 at_most(p->piece, g->k - p->from), at_most(p->t->nr, g->n - column));
+}
+
+static lines fetch_b_panel(const plan *p, int64_t panel)
+{
+    const pk_gemm *g = p->g;
+    int64_t from = p->from;
+    if (panel >= p->n_panels) { panel = 0; from += p->piece; }
+    const int64_t column = panel * p->t->nr;
+    return panel_lines(g->b + from * g->b_row + column * g->b_col, g->b_col, g->b_row, at_most(p->t->nr, g->n - column),
+                       at_most(p->piece, g->k - from));
+}
+
+static void multiply(const plan *p, range r, int64_t panel, int worker, int64_t next)
+{
+    pk_real *b = (pk_real *)(p->scratch + worker * p->thread_bytes), *spare = b + p->panel_bytes / (int64_t)sizeof *b;
+    r.rows = at_most(r.rows, p->block_panels - r.first);
+    pack_b_panel(p, panel, b);
+    multiply_panel(p, &r, panel, b, spare, fetch_b_panel(p, next));
+}
+
+static void first_task(void *arg, int64_t task, int worker)
 {
     const plan *p = arg;
-    const pk_gemm *g = p->g;
-    const int64_t nr = p->t->nr;
-    step s = { .first = task % p->row_tasks * p->task_rows, .left = p->column_at + task / p->row_tasks * p->task_cols };
-    s.rows = at_most(p->task_rows, p->block_panels - s.first);
-    s.cols = at_most(p->task_cols, p->n_panels - s.left);
-    pk_real *b = (pk_real *)(p->scratch + worker * p->thread_bytes), *tiles = b + p->panel_bytes / (int64_t)sizeof *b;
-    do {                                                        /* once when k is 0: products of nothing are 0 */
-        for (int64_t j = 0; j < s.cols; j++) {
-            s.panel = s.left + j;
-            s.next_panel = j + 1 < s.cols ? s.panel + 1 : s.left;
-            s.next_from = j + 1 < s.cols ? s.from : s.from + p->piece;
-            p->t->pack_b(b, g->b + s.from * g->b_row + s.panel * nr * g->b_col, g->b_row, g->b_col,
-                         at_most(p->piece, g->k - s.from), at_most(nr, g->n - s.panel * nr));
-            multiply_panel(p, &s, b, tiles + (p->pieces > 1 ? j * s.rows * p->t->mr * nr : 0));
-        }
-        s.from += p->piece;
-    } while (s.from < g->k);
+    for (int64_t panel = 0; panel < p->first_panels; panel++)
+        multiply(p, (range){ task * p->first_rows, p->first_rows, panel == 0 }, panel, worker, panel + 1);
+}
+
+/* The next panel of B is that of the thread's next task, if all threads go at the same speed. */
+static void other_task(void *arg, int64_t task, int worker)
+{
+    const plan *p = arg;
+    const int64_t panel = p->first_panels + task / p->row_tasks;
+    const int64_t next = p->first_panels + (task + p->threads) / p->row_tasks;
+    multiply(p, (range){ task % p->row_tasks * p->rows, p->rows, 0 }, panel, worker, next);
 }
 
 static void own_gemm(const pk_table *t, pk_pool *pool, const pk_gemm *g, void *work)
 {
     plan p = make_plan(t, g->m, g->n, g->k);
-    p.g = g;
-    p.packed = work;
-    p.scratch = (char *)work + packed_bytes(&p, g->k);
     if (g->m * g->n < ALONE && g->m * g->n * g->k < ALONE) pool = NULL;
+    p.g = g;
+    p.threads = pk_pool_threads(pool);
+    p.packed = work;
+    p.partial = p.packed + p.packed_bytes / (int64_t)sizeof *p.packed;
+    p.scratch = (char *)work + p.packed_bytes + p.partial_bytes;
     for (p.block_at = 0; p.block_at < p.m_panels; p.block_at += p.block) {
         p.block_panels = at_most(p.block, p.m_panels - p.block_at);
-        cut_first(&p, pk_pool_threads(pool));
-        pk_pool_run(pool, p.row_tasks, multiply_task, &p);
-        if (p.n_panels == 1) continue;
-        cut_others(&p, pk_pool_threads(pool));
-        pk_pool_run(pool, p.row_tasks * ceil_div(p.n_panels - 1, p.task_cols), multiply_task, &p);
+        cut_tasks(&p);
+        p.from = 0;
+        do {                                                    /* once when k is 0: products of nothing are 0 */
+            pk_pool_run(pool, ceil_div(p.block_panels, p.first_rows), first_task, &p);
+            pk_pool_run(pool, (p.n_panels - p.first_panels) * p.row_tasks, other_task, &p);
+            p.from += p.piece;
+        } while (p.from < g->k);
     }
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * consumer.c -- a program outside the project, in what C and C++ share: it uses both libraries as they are installed. */
+ * consumer.c -- a program outside the project, in what C and C++ share; it uses both libraries as installed. */
 #include <peft/io.h>
 #include <peft/peft.h>
 #include <stdio.h>

@@ -29,7 +29,8 @@ run_it() {
 for kind in shared static; do
     suffix=$([ $kind = shared ] || echo _static)
     cmake -G Ninja -S "$here" -B "$work/cmake_$kind" -DCMAKE_C_COMPILER="$cc" -DCMAKE_CXX_COMPILER="$cxx" \
-        -DCMAKE_PREFIX_PATH="$work/shared" -DSUFFIX="$suffix" -DCMAKE_SKIP_RPATH=ON > "$work/log" || { cat "$work/log"; exit 1; }
+        -DCMAKE_PREFIX_PATH="$work/shared" -DSUFFIX="$suffix" -DCMAKE_SKIP_RPATH=ON > "$work/log" ||
+        { cat "$work/log"; exit 1; }
     cmake --build "$work/cmake_$kind" > "$work/log" || { cat "$work/log"; exit 1; }
     PKG_CONFIG_PATH=$work/$kind/$pc
     export PKG_CONFIG_PATH

@@ -44,5 +44,6 @@ predict "$work/a.safetensors" > "$work/a.txt"
 predict "$work/c.safetensors" > "$work/c.txt"
 cmp "$work/a.txt" "$work/c.txt"
 [ "$(wc -l < "$work/a.txt")" -eq 2 ]
-"$bin/predict" --csv --backbone "$vit" --model "$work/a.safetensors" "$image" | grep -q '^image,predicted,benign,malignant,normal'
+"$bin/predict" --csv --backbone "$vit" --model "$work/a.safetensors" "$image" |
+    grep -q '^image,predicted,benign,malignant,normal'
 "$bin/inspect" "$work/a.safetensors" | grep -q ': model'

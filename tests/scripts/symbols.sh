@@ -1,34 +1,52 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# What a shared library gives and takes: symbols.sh core|io LIBRARY MAP.
-# It exports the PEFT_API functions of its headers and nothing else; its map is what the headers say; and the core
-# imports nothing that prints, ends the process, or changes what belongs to the whole process.
+# What a shared library gives and takes. It exports the PEFT_API functions of its headers and nothing else; its map is
+# what the headers say; and the core imports nothing that prints, ends the process, or changes what belongs to the
+# whole process.
+#   symbols.sh core|io LIBRARY MAP
+#   symbols.sh --self-test [CC]     a library that does all that is forbidden must be refused for each of it
 set -eu
 export LC_ALL=C
-part=$1 library=$2 map=$3
-scripts=$(dirname "$0")
+scripts=$(cd "$(dirname "$0")" && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-failed=0
 
-"$scripts/exports.sh" "$part" > "$work/map"
-diff -u "$map" "$work/map" || { echo "symbols.sh: $map differs from the headers (lines with + are right)"; failed=1; }
+# snprintf and vsnprintf are fine.
+refused='_?exit|_Exit|quick_exit|abort|__assert.*|v?[fd]?printf|__v?[fd]?printf_chk|f?puts|f?putc|putchar|perror'
+refused="$refused|stdout|stderr|rand|srand|random|srandom|drand48|setlocale|signal|sigaction|s?longjmp|__longjmp_chk"
+refused="$refused|setenv|putenv|unsetenv|fesetround|fesetenv|openblas_set_num_threads|strtok|system|popen"
 
-"$scripts/exports.sh" --names "$part" > "$work/declared"
-nm -D --defined-only "$library" | awk '$2 != "A" { sub(/@.*/, "", $3); print $3 }' | sort > "$work/exported"
-diff -u "$work/declared" "$work/exported" || { echo "symbols.sh: $library exports other symbols than declared"; failed=1; }
-
-# In the core: no output, no end of the process, no process-wide state. snprintf and vsnprintf are fine.
-if [ "$part" = core ]; then
-    nm -D --undefined-only "$library" | awk '{ sub(/@.*/, "", $2); print $2 }' | sort -u > "$work/imported"
-    [ -s "$work/imported" ] || { echo "symbols.sh: nothing imported, which cannot be"; failed=1; }
-    refused='_?exit|_Exit|quick_exit|abort|__assert.*|v?[fd]?printf|(__)?v?[fd]?printf_chk|f?puts|f?putc|putchar|perror'
-    refused="$refused|stdout|stderr|rand|srand|random|srandom|drand48|setlocale|signal|sigaction|s?longjmp|strtok"
-    refused="$refused|getenv_s|setenv|putenv|unsetenv|fesetround|fesetenv|openblas_set_num_threads|system|popen"
-    if grep -xE "$refused" "$work/imported"; then
-        echo "symbols.sh: $library imports the names above"
-        failed=1
+# $1 core or io, $2 the library, $3 its map
+check() {
+    bad=0
+    "$scripts/exports.sh" "$1" > "$work/map"
+    if ! diff -u "$3" "$work/map"; then
+        echo "symbols.sh: $3 differs from the headers (lines with + are right)"
+        bad=1
     fi
+    "$scripts/exports.sh" --names "$1" > "$work/declared"
+    nm -D --defined-only "$2" | awk '$2 != "A" { sub(/@.*/, "", $3); print $3 }' | sort > "$work/exported"
+    if ! diff -u "$work/declared" "$work/exported"; then
+        echo "symbols.sh: $2 exports other symbols than declared"
+        bad=1
+    fi
+    nm -D --undefined-only "$2" | awk '{ sub(/@.*/, "", $2); print $2 }' | sort -u > "$work/imported"
+    if [ "$1" = core ] && grep -xE "$refused" "$work/imported"; then
+        echo "symbols.sh: $2 imports these"
+        bad=1
+    fi
+    echo "symbols.sh: $2 exports $(wc -l < "$work/exported") functions"
+    return $bad
+}
+
+if [ "$1" = --self-test ]; then
+    echo 'int abort(void); int peft_other(void); int peft_other(void) { return abort(); }' > "$work/bad.c"
+    "${2:-cc}" -w -fno-builtin -shared -fPIC "$work/bad.c" -o "$work/bad.so"
+    echo 'PEFT_0 { local: *; };' > "$work/bad.map"
+    if check core "$work/bad.so" "$work/bad.map" > "$work/log"; then exit 1; fi
+    for line in "bad.map differs" "exports other symbols" "^+peft_other" "^abort"; do
+        grep -q "$line" "$work/log" || { echo "symbols.sh: not found out: $line"; exit 1; }
+    done
+else
+    check "$@"
 fi
-[ $failed -eq 0 ] && echo "symbols.sh: $library exports $(wc -l < "$work/exported") functions"
-exit $failed

@@ -7,6 +7,8 @@
 #define EMIT(g, op, attr, ...) \
     pf_emit(g, op, attr, (int)(sizeof((pf_val[]){__VA_ARGS__}) / sizeof(pf_val)), (pf_val[]){__VA_ARGS__})
 
+int64_t pf_extent(const pf_build *g, pf_val x, int axis) { return g->status || !pf_is(x) ? 0 : pf_v(g, x)->shape.dim[axis]; }
+
 pf_val pf_use(pf_build *g, pf_param *p)
 {
     pf_shape s = { .ndim = p->value.ndim };
@@ -20,19 +22,28 @@ pf_val pf_use(pf_build *g, pf_param *p)
     return v;
 }
 
-pf_val pf_at(pf_build *g, pf_val x, int64_t i)
+pf_val pf_slice(pf_build *g, pf_val x, int64_t at, int64_t n)
 {
-    if (g->status) return PF_NONE;
+    if (g->status || !pf_is(x)) return PF_NONE;
     pf_value v = *pf_v(g, x);
-    if ((v.kind != PF_PARAM && v.kind != PF_CONST) || v.shape.ndim < 2 || i < 0 || i >= v.shape.dim[0])
-        return pf_graph_fail(g, pf_fail(PEFT_E_SHAPE, "index %lld of a value that has no such slice", (long long)i));
-    memmove(v.shape.dim, v.shape.dim + 1, sizeof(int64_t) * (size_t)--v.shape.ndim);
-    int64_t skip = i * pf_shape_count(&v.shape);
+    if ((v.kind != PF_PARAM && v.kind != PF_CONST) || v.shape.ndim < 1 || at < 0 || n < 1 || at + n > v.shape.dim[0])
+        return pf_graph_fail(g, pf_fail(PEFT_E_SHAPE, "rows %lld to %lld of a value that has no such rows", (long long)at, (long long)(at + n - 1)));
+    int64_t skip = at * (pf_shape_count(&v.shape) / v.shape.dim[0]);
+    v.shape.dim[0] = n;
     if (v.kind == PF_PARAM) v.offset += skip;
     else v.data += skip;
     pf_val out = pf_value_new(g, v.kind, v.shape);
     if (pf_is(out)) *pf_v(g, out) = v;
     return out;
+}
+
+pf_val pf_at(pf_build *g, pf_val x, int64_t i)
+{
+    pf_val v = pf_slice(g, x, i, 1);
+    if (!pf_is(v)) return v;
+    pf_shape *s = &pf_v(g, v)->shape;
+    memmove(s->dim, s->dim + 1, sizeof(int64_t) * (size_t)--s->ndim);
+    return v;
 }
 
 pf_val pf_add(pf_build *g, pf_val x, pf_val y)
@@ -82,6 +93,33 @@ pf_val pf_take_rows(pf_build *g, pf_val x, int64_t at, int64_t n)
 pf_val pf_drop_rows(pf_build *g, pf_val x, int64_t at, int64_t n)
 {
     return EMIT(g, &pf_op_take, (&(pf_attr){ .i = { at, n, 1 } }), x);
+}
+
+pf_val pf_replace_rows(pf_build *g, pf_val x, int64_t at, pf_val rows)
+{
+    if (g->status) return PF_NONE;
+    const pf_shape *s = &pf_v(g, rows)->shape;
+    return pf_insert_rows(g, pf_drop_rows(g, x, at, s->dim[s->ndim - 2]), at, rows);
+}
+
+pf_val pf_repeat(pf_build *g, pf_val rows) { return EMIT(g, &pf_op_repeat, &(pf_attr){ .i = { g->batch } }, rows); }
+
+pf_val pf_dropout(pf_build *g, pf_val x, double p)
+{
+    if (!g->training || p <= 0 || g->status) return x;
+    return EMIT(g, &pf_op_dropout, (&(pf_attr){ .f = { p }, .i = { g->dropouts++ } }), x);
+}
+
+pf_val pf_swap(pf_build *g, pf_val x) { return EMIT(g, &pf_op_swap, NULL, x); }
+
+pf_val pf_frame(pf_build *g, pf_val up, pf_val down, pf_val left, pf_val right)
+{
+    return EMIT(g, &pf_op_frame, NULL, up, down, left, right);
+}
+
+pf_val pf_row_scale(pf_build *g, pf_val w, pf_val a, pf_val b, double s)
+{
+    return EMIT(g, &pf_op_row_scale, &(pf_attr){ .f = { s } }, w, a, b);
 }
 
 pf_val pf_mean_rows(pf_build *g, pf_val x, int64_t at, int64_t n)

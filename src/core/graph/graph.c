@@ -79,7 +79,7 @@ pf_val pf_emit_node(pf_graph *g, pf_node n, pf_node *made)
     if (g->status) return PF_NONE;
     if (!n.op->infer(g, &n)) return pf_graph_fail(g, g->status ? g->status : PEFT_E_SHAPE);
     bool needs = false;
-    for (int i = 0; i < PF_MAX_IN; i++)
+    for (int i = 0; i < PF_MAX_IN && !(n.op->flags & PF_STOP); i++)
         if (pf_is(n.in[i]) && pf_v(g, n.in[i])->needs_grad) needs = true;
     for (int i = 0; i < PF_MAX_OUT; i++)
         if (pf_is(n.out[i])) pf_v(g, n.out[i])->needs_grad = needs && !n.backward;

@@ -10,7 +10,7 @@
 typedef struct peft_param pf_param;
 #define PF_MAX_IN 10
 #define PF_MAX_OUT 7
-#define PF_MAX_RANK 4
+#define PF_MAX_RANK 5
 
 typedef struct pf_shape { int ndim; int64_t dim[PF_MAX_RANK]; } pf_shape;
 
@@ -51,6 +51,7 @@ typedef struct pf_graph {
     pf_node *node; uint32_t nodes, node_room;
     int64_t batch;
     bool training;               /* batch statistics, dropout */
+    int64_t dropouts;            /* made so far: each draws from a stream of its own */
     uint32_t prefix;             /* nodes 0 .. prefix-1 depend on no trained value (after the split pass) */
 } pf_graph;
 
@@ -59,7 +60,9 @@ typedef struct pf_grads pf_grads;
 enum {
     PF_ROWWISE = 1,              /* row i of the outputs depends on row i of in[0] (and of same-shaped inputs) only */
     PF_STRIDED_OUT = 2,          /* out[] may be columns of a wider value */
-    PF_EFFECT = 4                /* writes to memory outside the graph: never removed */
+    PF_EFFECT = 4,               /* writes to memory outside the graph: never removed */
+    PF_RANDOM = 8,               /* equal inputs do not make equal outputs: never shared, never cached */
+    PF_STOP = 16                 /* no gradient flows through it, by definition */
 };
 struct pf_op {
     const char *name;
@@ -110,6 +113,8 @@ void pf_grad_add_reduced(pf_grads *gr, pf_val v, pf_val d);
 
 /* --- passes: each leaves a valid graph or an error ------------------------------------------------------------------- */
 peft_status pf_pass_rows(pf_graph *g);                              /* rows nobody reads are not computed */
+peft_status pf_pass_share(pf_graph *g);                             /* the same operation on the same inputs once */
+peft_status pf_pass_hoist(pf_graph *g);                             /* rows equal for all samples once, not once a sample */
 peft_status pf_pass_merge(pf_graph *g);                             /* linears on one input with adjacent weights */
 peft_status pf_pass_grad(pf_graph *g, pf_val loss);                 /* backward nodes, down to the lowest trained value */
 peft_status pf_pass_fuse(pf_graph *g);                              /* epilogues */

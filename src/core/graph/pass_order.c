@@ -47,7 +47,7 @@ peft_status pf_pass_split(pf_graph *g)
         for (uint32_t i = 0; i < g->nodes; i++) {
             pf_node *n = &old[i];
             if (!n->op) continue;
-            bool t = n->op->flags & PF_EFFECT || n->backward;
+            bool t = n->op->flags & (PF_EFFECT | PF_RANDOM) || n->backward;
             for (int k = 0; k < PF_MAX_IN; k++) t |= trained[n->in[k].id] || trained[pf_root(g, n->in[k]).id];
             if (t) for (int k = 0; k < PF_MAX_OUT; k++) if (pf_is(n->out[k])) trained[n->out[k].id] = 1;
             if (t && side == 0) continue;
@@ -60,14 +60,11 @@ peft_status pf_pass_split(pf_graph *g)
     return g->status;
 }
 
-/* A piece that is made by one operation able to write strided, read by its concatenation only, and no view already,
- * becomes a view of the result. */
+/* A piece whose maker can write strided, and that is no view already, becomes a view of its concatenation. Whoever
+ * else reads it reads it there: the plan never gives away memory that is looked into. */
 peft_status pf_pass_place(pf_graph *g)
 {
     if (g->status) return g->status;
-    uint32_t *uses = pf_alloc(g->ctx, g->values * sizeof *uses);
-    if (!uses) return g->status = pf_nomem("graph pass", g->values * sizeof *uses);
-    pf_count_uses(g, uses);
     for (uint32_t i = 0; i < g->nodes; i++) {
         const pf_node *n = &g->node[i];
         if (n->op != &pf_op_concat_cols) continue;
@@ -75,12 +72,11 @@ peft_status pf_pass_place(pf_graph *g)
             for (int o = 0; o < PF_MAX_OUT; o++)
                 for (int k = 0; k < 4; k++) {
                     pf_val v = g->node[m].out[o];
-                    if (!pf_is(v) || !pf_eq(v, n->in[k]) || uses[v.id] != 1 || pf_v(g, v)->keep
+                    if (!pf_is(v) || !pf_eq(v, n->in[k]) || pf_v(g, v)->keep
                         || pf_is(pf_v(g, v)->view_of) || !(g->node[m].op->flags & PF_STRIDED_OUT)) continue;
                     pf_v(g, v)->view_of = n->out[0];
                     pf_v(g, v)->col = n->attr.i[k];
                 }
     }
-    pf_free(g->ctx, uses);
     return g->status;
 }

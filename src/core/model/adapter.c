@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * adapter.c -- an adapter's life, and what method.h gives to a method's init. */
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -39,7 +40,8 @@ peft_status pf_adapter_make(peft_backbone *b, const char *method, const peft_opt
     peft_status s = o ? pf_options_copy(o, &a->options) : PEFT_OK;
     if (!s && m->state_size && !(a->state = pf_alloc_zero(b->ctx, m->state_size))) s = pf_nomem("method state", m->state_size);
     const pf_vit_shape *v = &b->shape;
-    const pf_vit vit = { v->width, v->depth, v->heads, v->mlp, pf_vit_tokens(v), pf_vit_prefix(v) };
+    const pf_vit vit = { v->width, v->depth, v->heads, v->mlp, pf_vit_tokens(v), pf_vit_prefix(v),
+                         v->image, 3 * v->patch * v->patch };
     if (!s) s = m->init(a, &vit);
     if (s) peft_adapter_free(a);
     else *out = a;
@@ -87,29 +89,6 @@ void pf_reject(pf_adapter *a, const char *option, const char *expected)
                         pf_opt_string(a, option), expected);
 }
 
-uint64_t pf_opt_layers(pf_adapter *a, const char *name)
-{
-    const char *p = pf_opt_string(a, name);
-    int64_t depth = a->backbone->shape.depth;
-    uint64_t set = 0;
-    bool bad = false;
-    if (!strcmp(p, "all")) return depth == 64 ? UINT64_MAX : ((uint64_t)1 << depth) - 1;
-    while (*p && !bad) {
-        int from, to, used = 0;
-        p += strspn(p, "[], ");
-        if (!*p) break;
-        if (sscanf(p, "%d-%d%n", &from, &to, &used) < 2 || !used) {
-            bad = sscanf(p, "%d%n", &from, &used) != 1;
-            to = from;
-        }
-        bad = bad || from < 0 || to < from || to >= depth;
-        for (int l = from; l <= to && !bad; l++) set |= (uint64_t)1 << l;
-        p += used;
-    }
-    if (bad || !set) pf_reject(a, name, "all, or layers of the backbone such as 0, 6-11 or [0,3,5]");
-    return set;
-}
-
 pf_param *pf_declare(pf_adapter *a, const int64_t *dims, const char *init, const char *format, ...)
 {
     char name[128];
@@ -124,6 +103,26 @@ pf_param *pf_declare(pf_adapter *a, const int64_t *dims, const char *init, const
     a->status = pf_param_make(a->backbone->ctx, &a->params, name, pf_param_group_of(name), ndim, dims, &p);
     if (!a->status && !a->blank) a->status = pf_param_draw(a->backbone->ctx, p, init);
     return p;
+}
+
+const char *pf_rule(pf_adapter *a, const char *kind, double size)
+{
+    char number[32];
+    pf_print_float(number, sizeof number, size);
+    snprintf(a->rule, sizeof a->rule, "%.16s:%s", kind, number);
+    return a->rule;
+}
+
+void pf_fill_row_norms(pf_adapter *a, pf_param *p, const char *tensor, int64_t first)
+{
+    const peft_tensor *w = pf_backbone_find(a->backbone, tensor);
+    if (a->status || a->blank || !p || !w) return;
+    int64_t cols = peft_tensor_count(w) / w->dim[0], rows = peft_tensor_count(&p->value);
+    for (int64_t i = 0; i < rows && first + i < w->dim[0]; i++) {
+        double sq;
+        a->backbone->ctx->kernels->sums(NULL, &sq, (const pk_real *)w->data + (first + i) * cols, cols);
+        ((pk_real *)p->value.data)[i] = (pk_real)sqrt(sq);
+    }
 }
 
 void pf_unfreeze(pf_adapter *a, const char *pattern)

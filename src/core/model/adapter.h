@@ -17,6 +17,7 @@ struct peft_adapter {
     void *state;
     pf_params params;
     peft_status status;                  /* the first error of init */
+    char rule[64];                       /* pf_rule's text */
     bool blank;                          /* made to be filled from a file: initial values are not drawn */
 };
 

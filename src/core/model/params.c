@@ -83,14 +83,19 @@ static double truncated(const pf_rng *r, uint64_t i)
 
 peft_status pf_param_draw(peft_context *ctx, pf_param *p, const char *init)
 {
+    /* the rules of method.h: a word, then size and mean where it takes them */
     enum { CONSTANT, NORMAL, TRUNCATED, UNIFORM } kind = CONSTANT;
     const int64_t *dim = p->value.dim, count = peft_tensor_count(&p->value);
     double fan_in = 1, fan_out = 1, size = 0;
     for (int i = 1; i < p->value.ndim; i++) fan_in *= (double)dim[i];
     for (int i = 0; i < p->value.ndim; i++) if (i != 1) fan_out *= (double)dim[i];
-    const char *number = strchr(init, ':');
-    size_t word = number ? (size_t)(number - init) : strlen(init);
-    bool given = number && pf_parse_float(number + 1, &size) && size >= 0;
+    char text[64];
+    snprintf(text, sizeof text, "%s", init);
+    char *number = strchr(text, ':'), *second = number ? strchr(number + 1, ':') : NULL;
+    size_t word = number ? (size_t)(number - text) : strlen(init);
+    double mean = 0;
+    if (second) *second++ = 0;
+    bool given = number && pf_parse_float(number + 1, &size) && size >= 0 && (!second || pf_parse_float(second, &mean));
     const struct { const char *name; int kind; bool sized; double size; } rules[] = {
         { "zero", CONSTANT, false, 0 }, { "one", CONSTANT, false, 1 },
         { "normal", NORMAL, true, 0 }, { "trunc_normal", TRUNCATED, true, 0 }, { "uniform", UNIFORM, true, 0 },
@@ -111,7 +116,7 @@ peft_status pf_param_draw(peft_context *ctx, pf_param *p, const char *init)
     for (int64_t i = 0; i < count; i++) {
         double v = kind == CONSTANT ? 1 : kind == NORMAL ? pf_rng_normal(&r, (uint64_t)i)
                  : kind == TRUNCATED ? truncated(&r, (uint64_t)i) : 2 * pf_rng_uniform(&r, (uint64_t)i) - 1;
-        x[i] = (pk_real)(v * size);
+        x[i] = (pk_real)(v * size + mean);
     }
     return PEFT_OK;
 }

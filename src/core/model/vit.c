@@ -39,20 +39,6 @@ static pf_val weight(const pass *p, const char *format, ...)
     return pf_model_weight(p->m, p->g, name);
 }
 
-/* Rows from .. from + rows - 1 of a leaf. */
-static pf_val slice(pf_graph *g, pf_val leaf, int64_t from, int64_t rows)
-{
-    if (g->status || !pf_is(leaf)) return PF_NONE;
-    pf_value v = *pf_v(g, leaf);
-    int64_t skip = from * (pf_shape_count(&v.shape) / v.shape.dim[0]);
-    v.shape.dim[0] = rows;
-    if (v.kind == PF_PARAM) v.offset += skip;
-    else v.data += skip;
-    pf_val out = pf_value_new(g, v.kind, v.shape);
-    if (pf_is(out)) *pf_v(g, out) = v;
-    return out;
-}
-
 static void visit(const pass *p, pf_site *s)
 {
     for (size_t i = 0; i < p->m->adapters && !p->g->status; i++) {
@@ -75,7 +61,10 @@ static void tap(const pass *p, const char *name, pf_val v)
 
 static pf_val linear(const pass *p, pf_role role, int64_t layer, pf_val x, pf_val w, pf_val b)
 {
-    return at(p, PF_LINEAR, role, layer, x, pf_linear(p->g, x, w, b));
+    if (role >= PF_PROJ) x = at(p, PF_LINEAR_IN, role, layer, PF_NONE, x);
+    pf_site s = { .where = PF_LINEAR, .role = role, .layer = layer, .in = x, .w = w, .bias = b, .out = pf_linear(p->g, x, w, b) };
+    visit(p, &s);
+    return s.out;
 }
 
 static pf_val norm(const pass *p, pf_role role, int64_t layer, pf_val x, pf_val gamma, pf_val beta)
@@ -87,6 +76,7 @@ static pf_val embed(const pass *p, pf_val images)
 {
     const pf_vit_shape *v = &p->m->backbone->shape;
     pf_graph *g = p->g;
+    images = at(p, PF_IMAGE, PF_PATCH, -1, PF_NONE, images);
     pf_val x = pf_emit(g, &pf_op_patches, &(pf_attr){ .i = { v->patch } }, 1, (pf_val[]){ images });
     x = linear(p, PF_PATCH, -1, x, weight(p, "patch_embed.proj.weight"), weight(p, "patch_embed.proj.bias"));
     if (v->pos_prefix) x = pf_insert_rows(g, x, 0, weight(p, "cls_token"));
@@ -101,9 +91,15 @@ static pf_val attend(const pass *p, int64_t l, pf_val x)
 {
     const int64_t d = p->m->backbone->shape.width, heads = p->m->backbone->shape.heads;
     pf_val w = weight(p, "blocks.%lld.attn.qkv.weight", (long long)l), b = weight(p, "blocks.%lld.attn.qkv.bias", (long long)l);
-    pf_val part[3];
-    for (int i = 0; i < 3; i++)
-        part[i] = linear(p, (pf_role)(PF_Q + i), l, x, slice(p->g, w, i * d, d), slice(p->g, b, i * d, d));
+    pf_val part[3], sum = at(p, PF_LINEAR, PF_QKV, l, x, PF_NONE);
+    for (int i = 0; i < 3; i++) {
+        pf_site s = { .where = PF_LINEAR, .role = (pf_role)(PF_Q + i), .layer = l, .in = x,
+                      .w = pf_slice(p->g, w, i * d, d), .bias = pf_slice(p->g, b, i * d, d) };
+        s.out = pf_linear(p->g, x, s.w, s.bias);
+        if (pf_is(sum)) s.out = pf_add(p->g, s.out, pf_columns(p->g, sum, i * d, d));
+        visit(p, &s);
+        part[i] = s.out;
+    }
     pf_site s = { .where = PF_ATTN, .layer = l, .in = x, .q = part[0], .k = part[1], .v = part[2] };
     visit(p, &s);
     return linear(p, PF_PROJ, l, pf_attention(p->g, heads, &s),

@@ -12,6 +12,7 @@
 #define PK_MR 6                                         /* 12 accumulators, 2 of B, 1 or 2 of A: 16 registers */
 #endif
 #define PK_NR (2 * PW)
+#define PK_A_AHEAD 1024                                 /* elements of A between using and fetching */
 #define PK_INLINE static inline __attribute__((always_inline))
 #if defined(__clang__)
 #define PK_UNROLL _Pragma("clang loop unroll(full)")
@@ -78,6 +79,8 @@ PK_INLINE void micro_rows(int64_t k, const float *a, const float *b, float *c, i
 #undef PK_ROW
     int64_t p = 0;
     for (; p + 4 <= k; p += 4, a += 4 * PK_MR, b += 4 * PK_NR) {
+        if (next)                               /* A comes from the second cache, panel after panel */
+            for (int i = 0; i < 4 * PK_MR; i += 16) __builtin_prefetch(a + PK_A_AHEAD + i, 0, 3);
         micro_fetch(&next, &fetches);
         micro_step(acc, a, b, rows, vectors);
         micro_fetch(&next, &fetches);
@@ -96,7 +99,8 @@ PK_INLINE void micro_rows(int64_t k, const float *a, const float *b, float *c, i
 }
 
 /* c[m,n] = (accumulate: +=) a^T b over k; 1 <= m <= PK_MR, 1 <= n <= PK_NR. Only the m x n corner is touched. Of the
- * list of addresses that will be needed soon one is prefetched every k. */
+ * list of addresses that will be needed soon one is prefetched every k; with a list (not NULL) A's panels are taken to
+ * follow each other. */
 static inline void micro_tile_fetching(int64_t k, const float *a, const float *b, float *c, int64_t c_row, int m, int n,
                                        int accumulate, const pk_fetch *list, int fetches)
 {
@@ -184,33 +188,78 @@ PK_INLINE void pack_copy(float *to, const int width, const float *from, int64_t 
     }
 }
 
+/* The same of rows in memory, `row` apart: to[j] is column j of the first `rows` of them. Putting the quarters of a
+ * vector together while loading leaves only shuffles within quarters, half as many. rows is a constant. */
+PK_INLINE void load_transposed(pv *to, const float *from, int64_t row, const int rows)
+{
+#if PW == 16
+    PK_UNROLL
+    for (int j = 0; j < 16; j += 4) {
+        __m512 x[4], t[4];
+        PK_UNROLL
+        for (int i = 0; i < 4; i++) {
+            const float *at = from + i * row + j;
+            x[i] = _mm512_castps128_ps512(_mm_loadu_ps(at));
+            if (i + 4 < rows) x[i] = _mm512_insertf32x4(x[i], _mm_loadu_ps(at + 4 * row), 1);
+            if (i + 8 < rows) x[i] = _mm512_insertf32x4(x[i], _mm_loadu_ps(at + 8 * row), 2);
+            if (i + 12 < rows) x[i] = _mm512_insertf32x4(x[i], _mm_loadu_ps(at + 12 * row), 3);
+        }
+        t[0] = _mm512_unpacklo_ps(x[0], x[1]);
+        t[1] = _mm512_unpackhi_ps(x[0], x[1]);
+        t[2] = _mm512_unpacklo_ps(x[2], x[3]);
+        t[3] = _mm512_unpackhi_ps(x[2], x[3]);
+        to[j] = _mm512_shuffle_ps(t[0], t[2], 0x44);
+        to[j + 1] = _mm512_shuffle_ps(t[0], t[2], 0xEE);
+        to[j + 2] = _mm512_shuffle_ps(t[1], t[3], 0x44);
+        to[j + 3] = _mm512_shuffle_ps(t[1], t[3], 0xEE);
+    }
+#else
+    PK_UNROLL
+    for (int j = 0; j < 8; j += 4) {
+        __m256 x[4], t[4];
+        PK_UNROLL
+        for (int i = 0; i < 4; i++) {
+            const float *at = from + i * row + j;
+            x[i] = _mm256_castps128_ps256(_mm_loadu_ps(at));
+            if (i + 4 < rows) x[i] = _mm256_insertf128_ps(x[i], _mm_loadu_ps(at + 4 * row), 1);
+        }
+        t[0] = _mm256_unpacklo_ps(x[0], x[1]);
+        t[1] = _mm256_unpackhi_ps(x[0], x[1]);
+        t[2] = _mm256_unpacklo_ps(x[2], x[3]);
+        t[3] = _mm256_unpackhi_ps(x[2], x[3]);
+        to[j] = _mm256_shuffle_ps(t[0], t[2], 0x44);
+        to[j + 1] = _mm256_shuffle_ps(t[0], t[2], 0xEE);
+        to[j + 2] = _mm256_shuffle_ps(t[1], t[3], 0x44);
+        to[j + 3] = _mm256_shuffle_ps(t[1], t[3], 0xEE);
+    }
+#endif
+}
+
 /* Up to PW lanes of a panel whose k is contiguous in memory (step 1): transposed PW x PW at a time. */
 PK_INLINE void pack_transpose(float *to, const int width, const float *from, int64_t lane, int lanes, int64_t k)
 {
     const int room = width % PW ? width % PW : PW;
     pv x[PW], y[PW];
-    for (int64_t p = 0; p < k; p += PW) {
-        int got = k - p < PW ? (int)(k - p) : PW;
-        if (got == PW && lanes >= room) {
-            PK_UNROLL
-            for (int i = 0; i < PW; i++) x[i] = i < room ? pv_load(from + i * lane + p) : pv_zero();
-        } else {
-            for (int i = 0; i < PW; i++)
-                x[i] = i >= lanes ? pv_zero()
-                     : got == PW ? pv_load(from + i * lane + p) : pv_load_m(from + i * lane + p, pm_tail(got));
-        }
-        transpose(y, x);
-        if (got == PW) {
+    int64_t p = 0;
+    if (lanes >= room) {
+        for (; p + PW <= k; p += PW) {
+            load_transposed(y, from + p, lane, room);
             PK_UNROLL
             for (int i = 0; i < PW; i++) {
                 if (room == PW) pv_store(to + (p + i) * width, y[i]);
                 else pv_store_m(to + (p + i) * width, pm_tail(room), y[i]);
             }
-        } else {
-            for (int i = 0; i < got; i++) {
-                if (room == PW) pv_store(to + (p + i) * width, y[i]);
-                else pv_store_m(to + (p + i) * width, pm_tail(room), y[i]);
-            }
+        }
+    }
+    for (; p < k; p += PW) {
+        const int got = k - p < PW ? (int)(k - p) : PW;
+        for (int i = 0; i < PW; i++)
+            x[i] = i >= lanes ? pv_zero() : got == PW ? pv_load(from + i * lane + p)
+                                                      : pv_load_m(from + i * lane + p, pm_tail(got));
+        transpose(y, x);
+        for (int i = 0; i < got; i++) {
+            if (room == PW) pv_store(to + (p + i) * width, y[i]);
+            else pv_store_m(to + (p + i) * width, pm_tail(room), y[i]);
         }
     }
 }

@@ -32,7 +32,8 @@ static pk_operand operand(const pf_run *r, pf_val v)
 {
     pf_mat m = pf_matrix(r, v);
     pk_operand o = { m.p, 0, m.ld };
-    if (m.p && pf_v(r->g, v)->shape.ndim == 3) o.batch = tokens(r->g, v) * m.ld;
+    const pf_shape *s = &pf_v(r->g, v)->shape;
+    if (m.p && s->ndim == 3 && s->dim[0] > 1) o.batch = tokens(r->g, v) * m.ld;      /* [1,n,d]: for every sample */
     return o;
 }
 

@@ -101,6 +101,22 @@ static void insert_grad(pf_grads *gr, const pf_node *n)
 }
 const pf_op pf_op_insert = { .name = "insert", .flags = PF_STRIDED_OUT, .infer = insert_infer, .grad = insert_grad, .run = insert_run };
 
+/* in: rows [n,d] or [1,n,d]; attr i[0]: b; out [b,n,d]: a copy for every sample */
+static bool repeat_infer(pf_graph *g, pf_node *n)
+{
+    return pf_out(g, n, 0, pf_shape_of(3, n->attr.i[0], pf_rows(g, n->in[0]), pf_cols(g, n->in[0])));
+}
+static void repeat_run(const pf_run *r, const pf_node *n)
+{
+    pf_mat x = pf_matrix(r, n->in[0]), y = pf_matrix(r, n->out[0]);
+    for (int64_t b = 0; b < n->attr.i[0]; b++) copy_rows(y, b * x.rows, x, 0, x.rows);
+}
+static void repeat_grad(pf_grads *gr, const pf_node *n)
+{
+    if (pf_grad_wanted(gr, n->in[0])) pf_grad_add_reduced(gr, n->in[0], pf_grad_of(gr, n->out[0]));
+}
+const pf_op pf_op_repeat = { .name = "repeat", .infer = repeat_infer, .grad = repeat_grad, .run = repeat_run };
+
 /* in: x [b,t,d]; attr i[0]: at, i[1]: n; out [b,1,d]: mean of rows at..at+n-1 */
 static bool mean_infer(pf_graph *g, pf_node *n)
 {

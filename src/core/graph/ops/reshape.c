@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * reshape.c -- small rearrangements of parameters: heads to columns (prefix keys and values are stored by head), and
+ * the frame of a picture from its four pads. */
+#include "core/graph/ops/op.h"
+
+/* to[j][i] = from[i][j], each of `inner` contiguous elements. */
+static void transpose(pk_real *to, const pk_real *from, int64_t rows, int64_t cols, int64_t inner)
+{
+    for (int64_t i = 0; i < rows; i++)
+        for (int64_t j = 0; j < cols; j++)
+            memcpy(to + (j * rows + i) * inner, from + (i * cols + j) * inner, (size_t)inner * sizeof *to);
+}
+
+/* in: x [h,n,d]; out: [n, h d] */
+static bool swap_infer(pf_graph *g, pf_node *n)
+{
+    const pf_shape s = pf_v(g, n->in[0])->shape;
+    if (s.ndim != 3) return pf_bad_shape(g, n, "[heads, rows, head width]");
+    return pf_out(g, n, 0, pf_shape_of(2, s.dim[1], s.dim[0] * s.dim[2]));
+}
+static void swap_run(const pf_run *r, const pf_node *n)
+{
+    const pf_shape *s = &pf_v(r->g, n->in[0])->shape;
+    transpose(r->ptr[n->out[0].id], r->ptr[n->in[0].id], s->dim[0], s->dim[1], s->dim[2]);
+}
+static void swap_grad(pf_grads *gr, const pf_node *n)
+{
+    pf_attr a = { .shape = pf_v(gr->g, n->in[0])->shape };
+    if (pf_grad_wanted(gr, n->in[0])) pf_grad_add(gr, n->in[0], PF_BACK(gr, &pf_op_swap_grad, &a, pf_grad_of(gr, n->out[0])));
+}
+const pf_op pf_op_swap = { .name = "swap", .infer = swap_infer, .grad = swap_grad, .run = swap_run };
+
+/* in: d [n, h d]; attr shape: [h,n,d]; out: d by heads */
+static bool shape_infer(pf_graph *g, pf_node *n) { return pf_out(g, n, 0, n->attr.shape); }
+static void swap_grad_run(const pf_run *r, const pf_node *n)
+{
+    const pf_shape *s = &n->attr.shape;
+    transpose(r->ptr[n->out[0].id], r->ptr[n->in[0].id], s->dim[1], s->dim[0], s->dim[2]);
+}
+const pf_op pf_op_swap_grad = { .name = "swap_grad", .infer = shape_infer, .run = swap_grad_run };
+
+/* Where pad k (up, down, left, right) of width w stands in a square of the side: top row, left column, rows, columns. */
+typedef struct { int64_t y, x, rows, cols; } box;
+static box pad_box(int k, int64_t side, int64_t w)
+{
+    const box boxes[4] = { { 0, 0, w, side }, { side - w, 0, w, side }, { w, 0, side - 2 * w, w }, { w, side - w, side - 2 * w, w } };
+    return boxes[k];
+}
+
+/* in: up, down [1,c,w,s], left, right [1,c,s-2w,w]; out: [c,s,s], zeros inside the frame */
+static bool frame_infer(pf_graph *g, pf_node *n)
+{
+    const pf_shape up = pf_v(g, n->in[0])->shape;
+    for (int k = 0; k < 4; k++) {
+        const pf_shape *s = &pf_v(g, n->in[k])->shape;
+        if (s->ndim != 4 || up.ndim != 4 || s->dim[2] != pad_box(k, up.dim[3], up.dim[2]).rows || s->dim[3] != pad_box(k, up.dim[3], up.dim[2]).cols)
+            return pf_bad_shape(g, n, "pads [1, c, w, s] twice and [1, c, s - 2w, w] twice");
+    }
+    return pf_out(g, n, 0, pf_shape_of(3, up.dim[1], up.dim[3], up.dim[3]));
+}
+static void frame_run(const pf_run *r, const pf_node *n)
+{
+    const pf_shape *up = &pf_v(r->g, n->in[0])->shape;
+    int64_t side = up->dim[3], channels = up->dim[1];
+    pk_real *y = r->ptr[n->out[0].id];
+    memset(y, 0, (size_t)(channels * side * side) * sizeof *y);
+    for (int k = 0; k < 4; k++) {
+        box b = pad_box(k, side, up->dim[2]);
+        for (int64_t i = 0; i < channels * b.rows; i++)
+            memcpy(y + (i / b.rows * side + b.y + i % b.rows) * side + b.x, r->ptr[n->in[k].id] + i * b.cols, (size_t)b.cols * sizeof *y);
+    }
+}
+static void frame_grad(pf_grads *gr, const pf_node *n)
+{
+    for (int k = 0; k < 4; k++) {
+        pf_attr a = { .i = { k, pf_v(gr->g, n->in[0])->shape.dim[2] }, .shape = pf_v(gr->g, n->in[k])->shape };
+        if (pf_grad_wanted(gr, n->in[k])) pf_grad_add(gr, n->in[k], PF_BACK(gr, &pf_op_frame_grad, &a, pf_grad_of(gr, n->out[0])));
+    }
+}
+const pf_op pf_op_frame = { .name = "frame", .infer = frame_infer, .grad = frame_grad, .run = frame_run };
+
+/* in: d [c,s,s]; attr i[0]: which pad, i[1]: w, shape: of the pad; out: its piece of d */
+static void frame_grad_run(const pf_run *r, const pf_node *n)
+{
+    const pf_shape *d = &pf_v(r->g, n->in[0])->shape;
+    int64_t side = d->dim[2];
+    box b = pad_box((int)n->attr.i[0], side, n->attr.i[1]);
+    for (int64_t i = 0; i < d->dim[0] * b.rows; i++)
+        memcpy(r->ptr[n->out[0].id] + i * b.cols, r->ptr[n->in[0].id] + (i / b.rows * side + b.y + i % b.rows) * side + b.x,
+               (size_t)b.cols * sizeof(pk_real));
+}
+const pf_op pf_op_frame_grad = { .name = "frame_grad", .infer = shape_infer, .run = frame_grad_run };

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * row_scale.c -- 1/|row of W + s B A|, DoRA's normaliser (methods.md 6.3). It counts as a constant in the backward pass
+ * and is computed anew each step, without forming B A for more than one row. */
+#include <math.h>
+#include "core/graph/ops/op.h"
+
+typedef struct { const pk_real *w, *a, *b; pk_real *y; int64_t cols, rank; double s; const pk_table *k; pk_real *row; } job;
+
+static void rows(void *arg, int64_t begin, int64_t end, int worker)
+{
+    const job *j = arg;
+    pk_real *row = j->row + worker * j->cols;
+    for (int64_t i = begin; i < end; i++) {
+        double sq;
+        memcpy(row, j->w + i * j->cols, (size_t)j->cols * sizeof *row);
+        for (int64_t r = 0; r < j->rank; r++) j->k->axpy(row, j->a + r * j->cols, (pk_real)(j->s * j->b[i * j->rank + r]), j->cols);
+        j->k->sums(NULL, &sq, row, j->cols);
+        j->y[i] = (pk_real)(1 / sqrt(sq));
+    }
+}
+
+/* in: w [n,k], a [r,k], b [n,r]; attr f[0]: s; out: [n] */
+static bool infer(pf_graph *g, pf_node *n)
+{
+    const pf_shape *w = &pf_v(g, n->in[0])->shape;
+    int64_t cols = pf_shape_count(w) / w->dim[0], rank = pf_v(g, n->in[1])->shape.dim[0];
+    if (pf_shape_count(&pf_v(g, n->in[1])->shape) != rank * cols || pf_shape_count(&pf_v(g, n->in[2])->shape) != rank * w->dim[0])
+        return pf_bad_shape(g, n, "w [n, k], a [r, k], b [n, r]");
+    return pf_out(g, n, 0, pf_shape_of(1, w->dim[0]));
+}
+static size_t work(const pf_run *r, const pf_node *n)
+{
+    const pf_shape *w = &pf_v(r->g, n->in[0])->shape;
+    return (size_t)(pf_shape_count(w) / w->dim[0]) * (size_t)r->threads * sizeof(pk_real);
+}
+static void run(const pf_run *r, const pf_node *n)
+{
+    const pf_shape *w = &pf_v(r->g, n->in[0])->shape;
+    job j = { r->ptr[n->in[0].id], r->ptr[n->in[1].id], r->ptr[n->in[2].id], r->ptr[n->out[0].id],
+              pf_shape_count(w) / w->dim[0], pf_v(r->g, n->in[1])->shape.dim[0], n->attr.f[0], r->k, r->work };
+    pf_parallel(r, w->dim[0], 32, rows, &j);
+}
+const pf_op pf_op_row_scale = { .name = "row_scale", .flags = PF_STOP, .infer = infer, .work = work, .run = run };

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * opt_lists.c -- options of methods that hold lists: layers, names, patterns. */
+#include <stdio.h>
+#include <string.h>
+#include "core/model/adapter.h"
+
+/* The next item of a list: skips brackets, blanks and commas; its length in *n. NULL: no more. */
+static const char *next_item(const char *p, size_t *n)
+{
+    p += strspn(p, "[], \"'");
+    *n = strcspn(p, "], \"'");
+    return *n ? p : NULL;
+}
+
+int64_t pf_opt_items(const pf_adapter *a, const char *name)
+{
+    int64_t count = 0;
+    size_t n;
+    for (const char *p = pf_opt_string(a, name); (p = next_item(p, &n)); p += n) count++;
+    return count;
+}
+
+bool pf_opt_lists(const pf_adapter *a, const char *name, const char *item)
+{
+    size_t n;
+    for (const char *p = pf_opt_string(a, name); (p = next_item(p, &n)); p += n)
+        if (n == strlen(item) && !strncmp(p, item, n)) return true;
+    return false;
+}
+
+double pf_opt_pattern(pf_adapter *a, const char *name, const char *path, double fallback)
+{
+    size_t n;
+    for (const char *p = pf_opt_string(a, name); (p = next_item(p, &n)); p += n) {
+        const char *equals = memchr(p, '=', n);
+        char number[64];
+        double v;
+        size_t key = equals ? (size_t)(equals - p) : 0, tail = strlen(path);
+        if (!key || n - key - 1 >= sizeof number) {
+            pf_reject(a, name, "name=number, ..");
+            return fallback;
+        }
+        memcpy(number, equals + 1, n - key - 1);
+        number[n - key - 1] = 0;
+        if (!pf_parse_float(number, &v)) {
+            pf_reject(a, name, "name=number, ..");
+            return fallback;
+        }
+        if (key <= tail && !strncmp(path + tail - key, p, key) && (key == tail || path[tail - key - 1] == '.')) return v;
+    }
+    return fallback;
+}
+
+uint64_t pf_opt_layers(pf_adapter *a, const char *name)
+{
+    int64_t depth = a->backbone->shape.depth;
+    uint64_t set = 0;
+    const char *p = pf_opt_string(a, name);
+    size_t n;
+    if (!strcmp(p, "all")) return depth == 64 ? UINT64_MAX : ((uint64_t)1 << depth) - 1;
+    for (; (p = next_item(p, &n)); p += n) {
+        int from, to, used = 0;
+        bool range = sscanf(p, "%d-%d%n", &from, &to, &used) == 2 && (size_t)used == n;
+        if (!range) {
+            used = 0;
+            if (sscanf(p, "%d%n", &from, &used) != 1 || (size_t)used != n) from = -1;
+            to = from;
+        }
+        if (from < 0 || to < from || to >= depth) {
+            pf_reject(a, name, "all, or layers of the backbone such as 0, 6-11 or [0,3,5]");
+            return 0;
+        }
+        for (int l = from; l <= to; l++) set |= (uint64_t)1 << l;
+    }
+    if (!set) pf_reject(a, name, "all, or layers of the backbone such as 0, 6-11 or [0,3,5]");
+    return set;
+}

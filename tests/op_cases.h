@@ -1,0 +1,248 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * op_cases.h -- a small graph for every operation that has a gradient, in every form it comes in. */
+#ifndef OP_CASES_H
+#define OP_CASES_H
+#include "lab.h"
+
+enum { B = 2, T = 3, D = 4 };
+#define NONE PF_NONE
+
+/* For what must lie dense in memory: weights of more than two extents, and rearrangements of whole parameters. */
+static lab_dress dense(const lab *l) { return l->dress == PLAIN ? PLAIN : COMPUTED; }
+
+static pf_val case_linear(lab *l, int v)
+{
+    pf_graph *g = &l->g;
+    if (v == 0) { pf_val x = LEAF(l, B, T, 5), w = LEAF(l, 4, 5); return pf_linear(g, x, w, NONE); }
+    if (v == 1) { pf_val x = LEAF(l, B, T, 5), w = LEAF(l, 4, 5), b = LEAF(l, 4); return pf_linear(g, x, w, b); }
+    if (v == 2) { pf_val x = LEAF(l, 5), w = LEAF(l, 7, 5), b = LEAF(l, 7); return pf_linear(g, x, w, b); }
+    if (v == 3) { pf_val x = LEAF(l, 1, 1, 9), w = LEAF(l, 1, 9), b = LEAF(l, 1); return pf_linear(g, x, w, b); }
+    if (v == 4) { pf_val x = LEAF(l, 5, 5); return pf_linear(g, x, x, NONE); }
+    pf_val x = LEAF(l, B, T, 12), w = lab_leaf_as(l, dense(l), PF_DIMS(4, 3, 2, 2));
+    return pf_linear(g, x, w, LEAF(l, 4));
+}
+
+/* bit 0: gamma, bit 1: beta */
+static pf_val case_layernorm(lab *l, int v)
+{
+    pf_val x = LEAF(l, B, T, 5), gamma = v & 1 ? LEAF(l, 5) : NONE, beta = v & 2 ? LEAF(l, 5) : NONE;
+    return pf_layernorm(&l->g, x, gamma, beta, 1e-6);
+}
+
+/* bits 0, 1: as above; bit 2: by running statistics, as in evaluation */
+static pf_val case_batchnorm(lab *l, int v)
+{
+    const pf_attr a = { .f = { 1e-5, 0.1 } };
+    pf_val x = LEAF(l, 5, 1, D), gamma = v & 1 ? LEAF(l, D) : NONE, beta = v & 2 ? LEAF(l, D) : NONE;
+    pf_val mean = lab_const(l, PF_DIMS(D)), var = lab_const(l, PF_DIMS(D));
+    pk_real *p = pf_v(&l->g, var)->data;
+    for (int i = 0; i < D; i++) p[i] = 1 + p[i] * p[i];
+    l->g.training = !(v & 4);
+    return pf_emit(&l->g, &pf_op_batchnorm, &a, 5, (pf_val[]){ x, gamma, beta, mean, var });
+}
+
+/* bits 0, 1: no extra rows, [n,d], [1,n,d], [b,n,d]; bit 2: sink; bit 3: head_scale; bit 4: one query a sample */
+static pf_val case_attention(lab *l, int v)
+{
+    enum { HEADS = 2, WIDE = 6, EXTRA = 2 };
+    pf_site s = { .q = LEAF(l, B, v & 16 ? 1 : T, WIDE), .k = LEAF(l, B, 4, WIDE), .v = LEAF(l, B, 4, WIDE) };
+    const int64_t extra[3][4] = { { EXTRA, WIDE }, { 1, EXTRA, WIDE }, { B, EXTRA, WIDE } };
+    if (v & 3) { s.xk = lab_leaf(l, extra[(v & 3) - 1]); s.xv = lab_leaf(l, extra[(v & 3) - 1]); }
+    if (v & 4) s.sink = LEAF(l, v & 16 ? 1 : T);
+    if (v & 8) s.head_scale = LEAF(l, HEADS);
+    return pf_attention(&l->g, HEADS, &s);
+}
+
+/* Queries, keys, values and extra rows are one value. */
+static pf_val case_self_attention(lab *l, int v)
+{
+    pf_val x = LEAF(l, B, T, 6);
+    pf_site s = { .q = x, .k = x, .v = x, .xk = v ? x : NONE, .xv = v ? x : NONE };
+    return pf_attention(&l->g, 3, &s);
+}
+
+static pf_val case_act(lab *l, int v)
+{
+    static const char *const kind[] = { "gelu", "quickgelu", "relu", "tanh", "sigmoid", "silu" };
+    return pf_activate(&l->g, LEAF(l, B, T, 5), kind[v]);
+}
+
+static pf_val case_pair(lab *l, int v, pf_val (*word)(pf_build *, pf_val, pf_val))
+{
+    static const int64_t shape[][2][5] = {
+        { { B, T, D }, { B, T, D } }, { { B, T, D }, { D } }, { { B, T, D }, { T, D } }, { { B, T, D }, { 1, T, D } },
+        { { B, T, D }, { 1, 1, D } }, { { T, D }, { 1, T, D } }, { { D }, { D } }, { { B, 1, D }, { 1, D } } };
+    pf_val x = lab_leaf(l, shape[v % 8][0]);
+    return word(&l->g, x, v < 8 ? lab_leaf(l, shape[v][1]) : x);
+}
+static pf_val case_add(lab *l, int v) { return case_pair(l, v, pf_add); }
+static pf_val case_mul(lab *l, int v) { return case_pair(l, v, pf_mul); }
+
+static pf_val case_scale(lab *l, int v) { return pf_scale(&l->g, LEAF(l, B, T, D), v ? 0 : -0.3); }
+
+static pf_val case_affine(lab *l, int v)
+{
+    pf_val x = LEAF(l, B, T, D), gamma = v & 1 ? LEAF(l, D) : NONE, beta = v & 2 ? LEAF(l, D) : NONE;
+    return pf_affine(&l->g, x, gamma, beta);
+}
+
+static pf_val case_take(lab *l, int v)
+{
+    static const int64_t shape[][4] = { { B, 5, D }, { 5, D } };
+    static const int at[][2] = { { 0, 1 }, { 1, 3 }, { 2, 3 }, { 0, 5 } };
+    pf_val x = lab_leaf(l, shape[v / 4 % 2]);
+    const int *r = at[v % 4];
+    return v < 8 ? pf_take_rows(&l->g, x, r[0], r[1]) : pf_drop_rows(&l->g, x, r[0], r[1] - (r[1] == 5));
+}
+
+static pf_val case_insert(lab *l, int v)
+{
+    static const int64_t shape[][4] = { { 2, D }, { 1, 2, D }, { B, 2, D } };
+    pf_val x = LEAF(l, B, T, D);
+    return pf_insert_rows(&l->g, x, v / 3, lab_leaf(l, shape[v % 3]));
+}
+
+static pf_val case_mean_rows(lab *l, int v)
+{
+    static const int at[][2] = { { 0, 5 }, { 1, 4 }, { 2, 1 } };
+    return pf_mean_rows(&l->g, LEAF(l, B, 5, D), at[v][0], at[v][1]);
+}
+
+static pf_val case_logsumexp(lab *l, int v)
+{
+    static const int64_t shape[][4] = { { T, 5 }, { B, T, 5 }, { T, 1 } };
+    return pf_logsumexp(&l->g, lab_leaf(l, shape[v]));
+}
+
+/* v 1 and above: up to hundreds apart */
+static pf_val case_logaddexp(lab *l, int v)
+{
+    static const int64_t shape[][3] = { { 9 }, { 9 }, { T, 5 } };
+    pf_val a = lab_leaf(l, shape[v]), b = lab_leaf(l, shape[v]);
+    return pf_logaddexp(&l->g, v ? pf_scale(&l->g, a, 150) : a, b);
+}
+
+static pf_val case_patches(lab *l, int v)
+{
+    const pf_attr a = { .i = { v ? 4 : 2 } };
+    pf_val x = lab_leaf_as(l, dense(l), PF_DIMS(B, 3, 4, 4));
+    return pf_emit(&l->g, &pf_op_patches, &a, 1, (pf_val[]){ x });
+}
+
+static pf_val case_dropout(lab *l, int v)
+{
+    pf_val x = LEAF(l, B, T, 5);
+    return pf_dropout(&l->g, v ? pf_dropout(&l->g, x, 0.5) : x, 0.3);
+}
+
+static pf_val case_swap(lab *l, int v) { return pf_swap(&l->g, lab_leaf_as(l, dense(l), v ? PF_DIMS(1, 4, 2) : PF_DIMS(3, 5, 2))); }
+
+static pf_val case_frame(lab *l, int v)
+{
+    const int64_t side = 6, w = v + 1, wide[] = { 1, 2, w, side, 0 }, high[] = { 1, 2, side - 2 * w, w, 0 };
+    pf_val up = lab_leaf_as(l, dense(l), wide), down = lab_leaf_as(l, dense(l), wide);
+    pf_val left = lab_leaf_as(l, dense(l), high), right = lab_leaf_as(l, dense(l), high);
+    return pf_frame(&l->g, up, down, left, right);
+}
+
+/* DoRA's form: the scale of each row counts as a constant. */
+static pf_val case_row_scale(lab *l, int v)
+{
+    pf_val x = LEAF(l, B, T, 5), m = LEAF(l, 4), a = lab_leaf_as(l, dense(l), PF_DIMS(2, 5)), b = lab_leaf_as(l, dense(l), PF_DIMS(4, 2));
+    pf_val w = v ? lab_leaf_as(l, dense(l), PF_DIMS(4, 5)) : lab_const(l, PF_DIMS(4, 5));
+    pf_val y = pf_linear(&l->g, pf_linear(&l->g, x, a, PF_NONE), b, PF_NONE);
+    y = pf_add(&l->g, pf_scale(&l->g, y, 0.7), pf_linear(&l->g, x, w, PF_NONE));
+    return pf_mul(&l->g, pf_mul(&l->g, y, m), pf_row_scale(&l->g, w, a, b, 0.7));
+}
+
+static const pk_real class_weight[LAB_CLASSES] = { 0.5, 2, 1.25 }, pos_weight[LAB_CLASSES] = { 3, 1, 0.25 };
+static const pf_loss losses[] = {
+    { .kind = PF_LOSS_CE }, { .ce = { .smoothing = 0.2 } }, { .ce = { .weight = class_weight } },
+    { .ce = { .weight = class_weight, .by_batch = true } }, { .ce = { .smoothing = 0.1, .weight = class_weight } },
+    { .kind = PF_LOSS_BCE }, { .kind = PF_LOSS_BCE, .bce = { .sum_classes = true } },
+    { .kind = PF_LOSS_BCE, .bce = { .weight = class_weight, .pos_weight = pos_weight } } };
+static pf_val case_loss(lab *l, int v)
+{
+    l->loss = losses[v];
+    lab_loss(l, LEAF(l, 5, LAB_CLASSES));
+    return NONE;
+}
+
+/* Views of one value: with gaps, side by side, out of order, one in the other, the same twice, many. */
+static pf_val case_columns(lab *l, int v)
+{
+    static const int col[][6] = { { 1, 5 }, { 0, 2, 4 }, { 4, 0 }, { 1, 2 }, { 3, 3 }, { 0, 1, 2, 3, 4, 5 } };
+    static const int count[] = { 2, 3, 2, 2, 2, 6 };
+    pf_val wide = LEAF(l, B, T, 8), sum = NONE;
+    for (int i = 0; i < count[v]; i++) {
+        pf_val part = pf_activate(&l->g, pf_columns(&l->g, wide, col[v][i], 2), "tanh");
+        sum = pf_add(&l->g, sum, pf_mul(&l->g, part, lab_const(l, PF_DIMS(2))));
+    }
+    return sum;
+}
+
+/* Parts of one parameter, and the whole of it, one after the other: which share elements and which come first. */
+static pf_val case_slices(lab *l, int v)
+{
+    static const struct { int at, n; } part[][4] = {
+        { { 2, 1 }, { 0, 1 } }, { { 0, 4 }, { 1, 2 } }, { { 1, 2 }, { 0, 4 } }, { { 1, 2 }, { 1, 2 } },
+        { { 0, 3 }, { 2, 2 } }, { { 2, 2 }, { 0, 3 } }, { { 3, 1 }, { 1, 1 }, { 2, 1 }, { 0, 4 } },
+        { { 1, 1 }, { 0, 2 }, { 1, 3 }, { 2, 1 } }, { { 0, 4 }, { 0, 4 } } };
+    pf_graph *g = &l->g;
+    pf_param *p = lab_tensor(l, true, PF_DIMS(4, D));
+    pf_val x = LEAF(l, B, T, D);
+    for (int i = 0; i < 4 && part[v][i].n; i++) {
+        pf_val rows = pf_activate(g, pf_slice(g, pf_use(g, p), part[v][i].at, part[v][i].n), "tanh");
+        x = pf_insert_rows(g, x, i, rows);
+    }
+    return x;
+}
+
+/* pf_at of the same use, twice, and of itself; v 1: products with neighbours, merged as 0 1 and as 1 2 */
+static pf_val case_entries(lab *l, int v)
+{
+    pf_graph *g = &l->g;
+    pf_val w = pf_use(g, lab_tensor(l, true, PF_DIMS(4, T, D))), x = LEAF(l, B, T, D), y = LEAF(l, B, T, D);
+    if (!v) return pf_mul(g, pf_mul(g, pf_add(g, x, pf_at(g, w, 1)), pf_at(g, w, 1)), pf_at(g, pf_at(g, w, 1), 2));
+    x = pf_mul(g, pf_linear(g, x, pf_at(g, w, 0), NONE), pf_linear(g, x, pf_at(g, w, 1), NONE));
+    return pf_mul(g, x, pf_mul(g, pf_linear(g, y, pf_at(g, w, 1), NONE), pf_linear(g, y, pf_at(g, w, 2), NONE)));
+}
+
+/* op must occur in the compiled graph. */
+typedef struct op_case { const char *name; const pf_op *op; pf_val (*build)(lab *l, int variant); int variants; } op_case;
+static const op_case op_cases[] = {
+    { "linear", &pf_op_linear, case_linear, 6 },
+    { "layernorm", &pf_op_layernorm, case_layernorm, 4 },
+    { "batchnorm", &pf_op_batchnorm, case_batchnorm, 8 },
+    { "attention", &pf_op_attention, case_attention, 32 },
+    { "self attention", &pf_op_attention, case_self_attention, 2 },
+    { "act", &pf_op_act, case_act, 6 },
+    { "add", &pf_op_add, case_add, 9 },
+    { "mul", &pf_op_mul, case_mul, 9 },
+    { "scale", &pf_op_scale, case_scale, 2 },
+    { "affine", &pf_op_affine, case_affine, 4 },
+    { "take", &pf_op_take, case_take, 16 },
+    { "insert", &pf_op_insert, case_insert, 12 },
+    { "mean_rows", &pf_op_mean_rows, case_mean_rows, 3 },
+    { "logsumexp", &pf_op_logsumexp, case_logsumexp, 3 },
+    { "logaddexp", &pf_op_logaddexp, case_logaddexp, 3 },
+    { "dropout", &pf_op_dropout, case_dropout, 2 },
+    { "swap", &pf_op_swap, case_swap, 2 },
+    { "frame", &pf_op_frame, case_frame, 2 },
+    { "row_scale", &pf_op_row_scale, case_row_scale, 2 },
+    { "patches", &pf_op_patches, case_patches, 2 },
+    { "loss", &pf_op_loss, case_loss, 8 },
+    { "column views", &pf_op_concat_cols, case_columns, 6 },
+    { "slices", &pf_op_store, case_slices, 9 },
+    { "entries", &pf_op_store, case_entries, 2 },
+};
+enum { OP_CASES = sizeof op_cases / sizeof *op_cases };
+#undef NONE
+
+static inline void open_case(lab *l, peft_context *ctx, const op_case *c, int variant, lab_dress dress, uint64_t trained)
+{
+    lab_open(l, ctx, 1, trained, dress);
+    pf_val y = c->build(l, variant);
+    if (!pf_is(l->end)) lab_end(l, y);
+}
+#endif

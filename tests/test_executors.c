@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * test_executors.c -- the planned executor, whose values share one arena, against the naive one, where each has memory
+ * of its own and is NaN after its last use: every bit of losses, gradients, parameters, buffers, logits and taps. */
+#include "tiny.h"
+
+static const char *const heads[] = { "classes=3", "classes=3,head=bn_linear", "classes=3,head=mlp,head_layers=2", "classes=0" };
+static const char *const pools[] = { "cls", "mean" };
+enum { HEADS = 4, POOLS = 2 };
+
+/* Batches of 4 down to 1 (2 where batch norm needs them), a step each; every gradient on the way. */
+static void record_steps(const tiny *t, const char *options, const char *executor, bool bce, tiny_bits *bits)
+{
+    if (!peft_model_param_count(t->model)) return;
+    peft_trainer *r = tiny_trainer(t->model, "batch=4,lr=1e-2,weight_decay=0.01,clip_norm=1,executor=%s%s", executor, options);
+    for (int n = 4, first = 0; n >= (peft_model_buffer_count(t->model) ? 2 : 1); first += n--) {
+        tiny_batch b = tiny_batch_make(t->model, n, first % 8);
+        OK(peft_trainer_backward(r, b.images, bce ? b.targets : b.labels, b.ids));
+        tiny_bits_add(bits, "loss", "", &r->last_loss, sizeof r->last_loss);
+        tiny_bits_tensor(bits, "training logits", "", peft_trainer_logits(r));
+        tiny_bits_grads(bits, t->model);
+        OK(peft_trainer_update(r));
+        tiny_batch_free(&b);
+    }
+    tiny_bits_training(bits, r);
+    peft_trainer_free(r);
+}
+
+static void record_session(const tiny *t, const char *executor, tiny_bits *bits)
+{
+    static const char *const taps[] = { "embed", "block.0", "feature" };
+    peft_session *s = tiny_session(t->model, "batch=3,taps=\"embed,block.0,feature\",executor=%s", executor);
+    for (int n = 1; n <= 3; n++) {
+        tiny_batch b = tiny_batch_make(t->model, n, n);
+        peft_tensor *logits = tiny_tensor(t->ctx, PEFT_F32, 2, n, (int)t->model->classes);
+        const peft_tensor *tap;
+        OK(peft_session_predict(s, b.images, logits));
+        tiny_finite(logits, "logits");
+        tiny_bits_tensor(bits, "logits", "", logits);
+        for (size_t i = 0; i < sizeof taps / sizeof *taps; i++) {
+            OK(peft_session_tap(s, taps[i], &tap));
+            tiny_bits_tensor(bits, "tap ", taps[i], tap);
+        }
+        peft_tensor_free(logits);
+        tiny_batch_free(&b);
+    }
+    peft_session_free(s);
+}
+
+static void compare(const tiny_spec *spec, const char *second, const char *options)
+{
+    char who[256];
+    tiny_bits bits[2] = { { 0 } };
+    for (int i = 0; i < 2; i++) {
+        const char *executor = i ? "planned" : "naive";
+        tiny t = tiny_make(spec);
+        peft_adapter *more = second ? tiny_adapter(t.backbone, second) : NULL;
+        if (more && peft_model_attach(t.model, more)) {                 /* the two train tensors of one name */
+            peft_adapter_free(more);
+            tiny_free(&t);
+            return;
+        }
+        record_steps(&t, options, executor, strstr(options, "bce"), &bits[i]);
+        record_session(&t, executor, &bits[i]);
+        peft_adapter_free(more);
+        tiny_free(&t);
+    }
+    snprintf(who, sizeof who, "%s%s%s, %s, %s%s, %s", spec->method, second ? " + " : "", second ? second : "",
+             spec->isa ? spec->isa : "auto", spec->model, options, spec->more ? spec->more : "");
+    tiny_same(&bits[0], &bits[1], who);
+    tiny_bits_free(&bits[0]);
+}
+
+START_TEST(every_method_head_and_pool)
+{
+    for (const char *const *isa = pk_isas(); *isa; isa++)
+        for (size_t i = 0; i < peft_method_count(); i++)
+            for (int h = 0; h < HEADS; h++)
+                for (int p = 0; p < POOLS; p++) {
+                    char model[96];
+                    if (isa != pk_isas() && (size_t)(h + HEADS * p) != i % (HEADS * POOLS)) continue;
+                    snprintf(model, sizeof model, "%s,pool=%s", heads[h], pools[p]);
+                    compare(&(tiny_spec){ .isa = *isa, .method = peft_method_name(i), .model = model }, NULL, "");
+                }
+}
+END_TEST
+
+START_TEST(every_kind_of_backbone)
+{
+    static const char *const kinds[] = { "registers=2", "layer_scale=1,norm_pre=1", "qkv_bias=0,act=quickgelu",
+                                         "pool=mean,depth=1", "heads=1,mlp=50", "width=34,heads=2,image_size=12" };
+    for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++)
+        for (size_t i = 0; i < peft_method_count(); i++)
+            compare(&(tiny_spec){ .more = kinds[k], .method = peft_method_name(i), .model = "classes=3" }, NULL, "");
+}
+END_TEST
+
+START_TEST(every_loss_and_the_feature_cache)
+{
+    static const char *const options[] = { ",loss=bce", ",loss=bce_sum,class_weights=\"1,2,0.5\"", ",optimizer=sgd,nesterov=1",
+        ",label_smoothing=0.1,class_weights=\"1,2,0.5\",weight_reduction=batch", ",cache_features=1000000", ",accumulate=2" };
+    for (size_t k = 0; k < sizeof options / sizeof *options; k++)
+        for (size_t i = 0; i < peft_method_count(); i++)
+            compare(&(tiny_spec){ .method = peft_method_name(i), .model = heads[k % 3] }, NULL, options[k]);
+}
+END_TEST
+
+START_TEST(two_methods_on_one_model)
+{
+    for (size_t i = 0; i < peft_method_count(); i++)
+        for (size_t k = i + 1; k <= i + 3; k++)
+            compare(&(tiny_spec){ .method = peft_method_name(i), .model = "classes=3" },
+                    peft_method_name(k % peft_method_count()), "");
+}
+END_TEST
+
+SUITE_MAIN("executors", every_method_head_and_pool, every_kind_of_backbone, every_loss_and_the_feature_cache,
+           two_methods_on_one_model)

@@ -1,0 +1,321 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * test_nomem.c -- the n-th allocation is refused, for all n: PEFT_E_NOMEM, nothing leaks, what existed before works on. */
+#include <dirent.h>
+#include "failing_alloc.h"
+#include "tiny.h"
+
+#define SMALL "image_size=8,patch=4,width=16,depth=2,heads=2,mlp=16,classes=5"
+
+/* --- a program's whole life, again and again with one allocation more ------------------------------------------------------ */
+typedef struct life { const char *method, *model, *trainer, *options; tiny_batch batch; } life;
+typedef struct things { peft_options *o; peft_backbone *b; peft_adapter *a, *a2; peft_model *m, *m2; peft_trainer *t;
+                        peft_session *s; peft_tensor *logits; peft_file *f; } things;
+
+static void free_things(things *x)
+{
+    peft_file_free(x->f);
+    peft_tensor_free(x->logits);
+    peft_session_free(x->s);
+    peft_trainer_free(x->t);
+    peft_model_free(x->m);
+    peft_model_free(x->m2);
+    peft_adapter_free(x->a);
+    peft_adapter_free(x->a2);
+    peft_backbone_free(x->b);
+    peft_options_free(x->o);
+}
+
+static peft_status options(things *x, peft_context *ctx, const char *text)
+{
+    peft_options_free(x->o);
+    x->o = NULL;
+    PF_TRY(peft_options_create(ctx, &x->o));
+    return peft_options_parse(x->o, text);
+}
+
+static peft_status begin(things *x, peft_context *ctx, const life *l)
+{
+    PF_TRY(options(x, ctx, "image_size=16,heads=2,pool=cls"));
+    PF_TRY(peft_backbone_load(ctx, tiny_path("backbone.safetensors"), x->o, &x->b));
+    PF_TRY(options(x, ctx, l->options));
+    PF_TRY(peft_adapter_create(x->b, l->method, x->o, &x->a));
+    PF_TRY(options(x, ctx, l->model));
+    PF_TRY(peft_model_create(x->b, x->o, &x->m));
+    PF_TRY(peft_model_attach(x->m, x->a));
+    return peft_model_set_note(x->m, "preprocess", "none");
+}
+
+static peft_status train(things *x, peft_context *ctx, const life *l)
+{
+    const int64_t dims[] = { 2, 3 };
+    PF_TRY(options(x, ctx, l->trainer));
+    PF_TRY(peft_trainer_create(x->m, x->o, &x->t));
+    PF_TRY(peft_trainer_step(x->t, l->batch.images, l->batch.labels, l->batch.ids));
+    PF_TRY(peft_tensor_create(ctx, PEFT_F32, 2, dims, &x->logits));
+    return peft_trainer_evaluate(x->t, l->batch.images, x->logits);
+}
+
+static peft_status predict(things *x, peft_context *ctx, const life *l)
+{
+    PF_TRY(options(x, ctx, "batch=2,threads=2,taps=feature"));
+    PF_TRY(peft_session_create(x->m, x->o, &x->s));
+    PF_TRY(peft_session_predict(x->s, l->batch.images, x->logits));
+    return peft_session_probabilities(x->s, l->batch.images, 0, x->logits);
+}
+
+static peft_status files(things *x, peft_context *ctx, const life *l)
+{
+    (void)l;
+    PF_TRY(peft_trainer_save(x->t, tiny_path("trainer")));
+    PF_TRY(peft_model_save(x->m, tiny_path("model")));
+    PF_TRY(peft_adapter_save(x->a, tiny_path("adapter")));
+    PF_TRY(peft_trainer_restore(x->t, tiny_path("trainer")));
+    PF_TRY(peft_model_load(x->b, tiny_path("model"), &x->m2));
+    PF_TRY(peft_adapter_load(x->b, tiny_path("adapter"), &x->a2));
+    return peft_file_open(ctx, tiny_path("model"), &x->f);
+}
+
+static peft_status run_life(peft_context *ctx, void *arg)
+{
+    things x = { 0 };
+    peft_status s = begin(&x, ctx, arg);
+    if (!s) s = train(&x, ctx, arg);
+    if (!s) s = predict(&x, ctx, arg);
+    if (!s) s = files(&x, ctx, arg);
+    free_things(&x);
+    return s;
+}
+
+static void write_backbone(const peft_backbone *b, const char *path)
+{
+    pf_st_out *o;
+    OK(pf_st_out_create(b->ctx, &o));
+    for (size_t i = 0; i < b->weights; i++) {
+        const peft_tensor *t = &b->weight[i].tensor;
+        OK(pf_st_out_tensor(o, b->weight[i].name, t->type, t->ndim, t->dim, t->data));
+    }
+    OK(pf_st_out_write(o, path));
+    pf_st_out_free(o);
+}
+
+static void check_life(life l)
+{
+    tiny t = tiny_make(&(tiny_spec){ .backbone = SMALL, .method = "linear" });
+    tiny u = tiny_make(&(tiny_spec){ .backbone = SMALL, .more = "image_size=16", .method = "linear" });
+    write_backbone(t.backbone, tiny_path("backbone.safetensors"));
+    l.batch = tiny_batch_make(u.model, 2, 0);
+    long sites = failing_alloc_loop(run_life, &l);
+    ck_assert_int_gt(sites, 100);
+    tiny_batch_free(&l.batch);
+    tiny_free(&t);
+    tiny_free(&u);
+    tiny_clean();
+}
+
+START_TEST(a_prompt_s_life)
+{
+    check_life((life){ "ept", "classes=3", "batch=2,threads=2,loss=ce,class_weights=\"1,2,3\"", "length=3", { 0 } });
+}
+END_TEST
+
+START_TEST(a_life_with_batch_norm_and_cache)
+{
+    check_life((life){ "linear", "classes=3,head=mlp,head_layers=1", "batch=2,cache_features=100000,optimizer=sgd", "", { 0 } });
+}
+END_TEST
+
+/* --- one refused call among living objects --------------------------------------------------------------------------------- */
+typedef struct world {
+    failing_alloc hooks;
+    peft_context *ctx;
+    peft_backbone *backbone;
+    peft_adapter *adapter, *spare;
+    peft_model *model, *idle;            /* idle: has no trainer and no session */
+    peft_trainer *trainer;
+    peft_session *session;
+    tiny_batch batch, smaller[4];
+    peft_tensor *logits;
+    peft_options *batch_of_2, *small;
+} world;
+
+static world *world_make(const char *method)
+{
+    world *w = calloc(1, sizeof *w);
+    w->hooks.fail_at = -1;
+    OK(peft_context_create(failing_alloc_take, failing_alloc_give, &w->hooks, &w->ctx));
+    OK(peft_context_set_threads(w->ctx, 2));
+    w->backbone = tiny_backbone(w->ctx, SMALL, NULL);
+    w->adapter = tiny_adapter(w->backbone, method);
+    w->spare = tiny_adapter(w->backbone, method);
+    w->model = tiny_model(w->backbone, "classes=3,head=bn_linear");
+    w->idle = tiny_model(w->backbone, "classes=3");
+    OK(peft_model_attach(w->model, w->adapter));
+    tiny_shake(w->model);
+    w->trainer = tiny_trainer(w->model, "batch=6");
+    w->session = tiny_session(w->model, "batch=6");
+    w->batch = tiny_batch_make(w->model, 6, 0);
+    for (int i = 0; i < 4; i++) w->smaller[i] = tiny_batch_make(w->model, 2 + i, 0);
+    w->logits = tiny_tensor(w->ctx, PEFT_F32, 2, 6, 3);
+    w->batch_of_2 = tiny_options(w->ctx, "batch=2");
+    w->small = tiny_options(w->ctx, SMALL);
+    OK(peft_trainer_step(w->trainer, w->batch.images, w->batch.labels, NULL));
+    OK(peft_trainer_save(w->trainer, tiny_path("trainer")));
+    OK(peft_model_save(w->model, tiny_path("model")));
+    OK(peft_adapter_save(w->adapter, tiny_path("adapter")));
+    return w;
+}
+
+static void world_free(world *w)
+{
+    peft_options_free(w->batch_of_2);
+    peft_options_free(w->small);
+    peft_tensor_free(w->logits);
+    tiny_batch_free(&w->batch);
+    for (int i = 0; i < 4; i++) tiny_batch_free(&w->smaller[i]);
+    peft_session_free(w->session);
+    peft_trainer_free(w->trainer);
+    peft_model_free(w->model);
+    peft_model_free(w->idle);
+    peft_adapter_free(w->adapter);
+    peft_adapter_free(w->spare);
+    peft_backbone_free(w->backbone);
+    peft_context_free(w->ctx);
+    ck_assert_int_eq(w->hooks.blocks, 0);
+    free(w);
+    tiny_clean();
+}
+
+/* What works must go on doing: the numbers of the session, the state of the trainer, the files, no leftover file. */
+static void record(world *w, tiny_bits *b)
+{
+    static const char *const names[] = { "trainer", "model", "adapter" };
+    int entries = 0;
+    OK(peft_session_predict(w->session, w->batch.images, w->logits));
+    tiny_bits_tensor(b, "logits", "", w->logits);
+    OK(peft_trainer_evaluate(w->trainer, w->batch.images, w->logits));
+    tiny_bits_tensor(b, "evaluated", "", w->logits);
+    tiny_bits_training(b, w->trainer);
+    for (size_t i = 0; i < 3; i++) {
+        static char bytes[1 << 20];
+        FILE *f = fopen(tiny_path(names[i]), "rb");
+        ck_assert_ptr_nonnull(f);
+        tiny_bits_add(b, "file ", names[i], bytes, fread(bytes, 1, sizeof bytes, f));
+        fclose(f);
+    }
+    DIR *d = opendir(tiny_folder);
+    while (readdir(d)) entries++;
+    closedir(d);
+    tiny_bits_add(b, "number of files", "", &entries, sizeof entries);
+    ck_assert_ptr_null(peft_model_note(w->model, "key"));
+}
+
+typedef peft_status (*operation)(world *w);
+static peft_status make_backbone(world *w)
+{
+    peft_backbone *b;
+    PF_TRY(peft_backbone_create(w->ctx, w->small, &b));
+    peft_backbone_free(b);
+    return PEFT_OK;
+}
+static peft_status make_adapter(world *w)
+{
+    peft_adapter *a;
+    PF_TRY(peft_adapter_create(w->backbone, w->adapter->method->name, w->adapter->options, &a));
+    peft_adapter_free(a);
+    return PEFT_OK;
+}
+static peft_status make_model(world *w)
+{
+    peft_model *m;
+    PF_TRY(peft_model_create(w->backbone, w->model->options, &m));
+    peft_model_free(m);
+    return PEFT_OK;
+}
+static peft_status attach(world *w)
+{
+    PF_TRY(peft_model_attach(w->idle, w->spare));
+    return peft_model_detach(w->idle, w->spare);
+}
+static peft_status note(world *w)
+{
+    PF_TRY(peft_model_set_note(w->idle, "key", "value"));
+    return peft_model_set_note(w->idle, "key", "another");
+}
+static peft_status make_trainer(world *w)
+{
+    peft_trainer *t;
+    PF_TRY(peft_trainer_create(w->idle, w->batch_of_2, &t));
+    peft_trainer_free(t);
+    return PEFT_OK;
+}
+static peft_status make_session(world *w)
+{
+    peft_session *s;
+    PF_TRY(peft_session_create(w->model, w->batch_of_2, &s));
+    peft_session_free(s);
+    return PEFT_OK;
+}
+static peft_status save_trainer(world *w) { return peft_trainer_save(w->trainer, tiny_path("trainer")); }
+static peft_status save_model(world *w) { return peft_model_save(w->model, tiny_path("model")); }
+static peft_status save_adapter(world *w) { return peft_adapter_save(w->adapter, tiny_path("adapter")); }
+static peft_status restore(world *w) { return peft_trainer_restore(w->trainer, tiny_path("trainer")); }
+static peft_status load_model(world *w)
+{
+    peft_model *m;
+    PF_TRY(peft_model_load(w->backbone, tiny_path("model"), &m));
+    peft_model_free(m);
+    return PEFT_OK;
+}
+static peft_status load_adapter(world *w)
+{
+    peft_adapter *a;
+    PF_TRY(peft_adapter_load(w->backbone, tiny_path("adapter"), &a));
+    peft_adapter_free(a);
+    return PEFT_OK;
+}
+/* Sizes not seen yet have to be compiled: the only allocation of a step; the fifth of them drops another. */
+static peft_status smaller_steps(world *w)
+{
+    for (int i = 0; i < 4; i++) PF_TRY(peft_trainer_backward(w->trainer, w->smaller[i].images, w->smaller[i].labels, NULL));
+    return PEFT_OK;
+}
+
+static const struct { const char *name; operation run; bool changes; } operations[] = {
+    { "backbone", make_backbone, false }, { "adapter", make_adapter, false }, { "model", make_model, false },
+    { "attach", attach, false }, { "note", note, false }, { "trainer", make_trainer, false }, { "session", make_session, false },
+    { "save trainer", save_trainer, false }, { "save model", save_model, false }, { "save adapter", save_adapter, false },
+    { "restore", restore, false }, { "load model", load_model, false }, { "load adapter", load_adapter, false },
+    { "smaller steps", smaller_steps, true } };
+
+static void check_operation(world *w, size_t i)
+{
+    tiny_bits before = { 0 };
+    record(w, &before);
+    for (long n = 0; ; n++) {
+        tiny_bits after = { 0 };
+        size_t used = peft_context_memory_used(w->ctx);
+        w->hooks.calls = 0, w->hooks.fail_at = n, w->hooks.and_after = n % 2;
+        peft_status s = operations[i].run(w);
+        bool refused = w->hooks.calls > n;
+        w->hooks.fail_at = -1;
+        ck_assert_msg(s == (refused ? PEFT_E_NOMEM : PEFT_OK), "%s, allocation %ld: %s: %s", operations[i].name, n,
+                      peft_status_name(s), peft_last_error());
+        if (refused && !operations[i].changes) ck_assert_uint_eq(peft_context_memory_used(w->ctx), used);
+        if (!operations[i].changes) {
+            record(w, &after);
+            tiny_same(&before, &after, operations[i].name);
+        }
+        if (!refused) break;
+    }
+    tiny_bits_free(&before);
+}
+
+START_TEST(living_objects_work_on)
+{
+    world *w = world_make("ept");
+    for (size_t i = 0; i < sizeof operations / sizeof *operations; i++) check_operation(w, i);
+    world_free(w);
+}
+END_TEST
+
+SUITE_MAIN("nomem", a_prompt_s_life, a_life_with_batch_norm_and_cache, living_objects_work_on)

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * test_threads.c -- results do not depend on the number of threads, nor an image's logits on what is predicted with it. */
+#include "tiny.h"
+
+static const int threads[] = { 1, 2, 3, 8 };
+enum { THREADS = 4 };
+
+static void record_steps(const tiny *t, int steps, int n, int workers, tiny_bits *bits)
+{
+    peft_trainer *r = tiny_trainer(t->model, "batch=%d,lr=1e-2,weight_decay=0.01,clip_norm=1,threads=%d", n, workers);
+    for (int i = 0; i < steps; i++) {
+        tiny_batch b = tiny_batch_make(t->model, n, i * n);
+        OK(peft_trainer_backward(r, b.images, b.labels, NULL));
+        tiny_bits_add(bits, "loss", "", &r->last_loss, sizeof r->last_loss);
+        tiny_bits_grads(bits, t->model);
+        OK(peft_trainer_update(r));
+        tiny_batch_free(&b);
+    }
+    tiny_bits_training(bits, r);
+    peft_trainer_free(r);
+}
+
+static void record_session(const tiny *t, int n, int workers, tiny_bits *bits)
+{
+    peft_session *s = tiny_session(t->model, "batch=%d,threads=%d", n, workers);
+    tiny_batch b = tiny_batch_make(t->model, n, 50);
+    peft_tensor *logits = tiny_tensor(t->ctx, PEFT_F32, 2, n, (int)t->model->classes);
+    OK(peft_session_predict(s, b.images, logits));
+    tiny_finite(logits, "logits");
+    tiny_bits_tensor(bits, "logits", "", logits);
+    peft_tensor_free(logits);
+    tiny_batch_free(&b);
+    peft_session_free(s);
+}
+
+static void compare(tiny_spec spec, int steps, int n)
+{
+    tiny_bits bits[2] = { { 0 } };
+    char who[160];
+    for (int k = 0; k < THREADS; k++) {
+        tiny t = tiny_make(&spec);
+        record_steps(&t, steps, n, threads[k], &bits[k > 0]);
+        record_session(&t, n, threads[k], &bits[k > 0]);
+        tiny_free(&t);
+        snprintf(who, sizeof who, "%s, %s, %d threads", spec.method, spec.isa ? spec.isa : "auto", threads[k]);
+        if (k) tiny_same(&bits[0], &bits[1], who);
+    }
+    tiny_bits_free(&bits[0]);
+}
+
+START_TEST(every_method_on_every_isa)
+{
+    for (const char *const *isa = pk_isas(); *isa; isa++)
+        for (size_t i = 0; i < peft_method_count(); i++)
+            compare((tiny_spec){ .isa = *isa, .method = peft_method_name(i) }, 3, 3);
+}
+END_TEST
+
+START_TEST(heads_with_batch_norm)
+{
+    compare((tiny_spec){ .method = "bitfit", .model = "classes=3,head=bn_linear,pool=mean" }, 3, 3);
+    compare((tiny_spec){ .method = "ept", .model = "classes=3,head=mlp" }, 3, 3);
+}
+END_TEST
+
+/* Wide enough that products, norms, updates and attention are cut into several tasks. */
+START_TEST(every_method_on_several_tasks)
+{
+    for (size_t i = 0; i < peft_method_count(); i++)
+        compare((tiny_spec){ .backbone = TINY_WIDE, .method = peft_method_name(i) }, 2, 3);
+}
+END_TEST
+
+/* The context's number of threads is what threads=0 means, and gives the same bits too. */
+START_TEST(threads_of_the_context)
+{
+    tiny_bits bits[2] = { { 0 } };
+    for (int k = 0; k < THREADS; k++) {
+        tiny t = tiny_make(&(tiny_spec){ .method = "ept", .threads = threads[k], .backbone = TINY_WIDE });
+        record_steps(&t, 2, 2, 0, &bits[k > 0]);
+        tiny_free(&t);
+        if (k) tiny_same(&bits[0], &bits[1], "context's threads");
+    }
+    tiny_bits_free(&bits[0]);
+}
+END_TEST
+
+/* Logits of `count` images predicted n at a time by a session for `batch`. */
+static void predict(const tiny *t, const tiny_batch *all, int batch, int n, int from, float *to)
+{
+    const int64_t one = peft_tensor_count(all->images) / peft_tensor_dim(all->images, 0), side = t->backbone->shape.image;
+    int count = (int)peft_tensor_dim(all->images, 0), classes = (int)t->model->classes;
+    peft_session *s = tiny_session(t->model, "batch=%d,threads=2", batch);
+    for (int i = from; i < count; i += n) {
+        int now = count - i < n ? count - i : n;
+        peft_tensor *view, *logits = tiny_tensor(t->ctx, PEFT_F32, 2, now, classes);
+        const int64_t dims[] = { now, 3, side, side };
+        OK(peft_tensor_wrap(t->ctx, PEFT_F32, 4, dims, (float *)peft_tensor_data(all->images) + i * one, &view));
+        OK(peft_session_predict(s, view, logits));
+        memcpy(to + i * classes, peft_tensor_cdata(logits), pf_tensor_bytes(logits));
+        peft_tensor_free(logits);
+        peft_tensor_free(view);
+    }
+    peft_session_free(s);
+}
+
+static void check_independence(const tiny_spec *spec)
+{
+    static const struct { int batch, n, from; } ways[] = { { 1, 1, 0 }, { 7, 7, 0 }, { 7, 3, 0 }, { 3, 2, 1 }, { 5, 5, 2 }, { 16, 4, 0 } };
+    enum { COUNT = 7, CLASSES = 3 };
+    float expected[COUNT * CLASSES], got[COUNT * CLASSES];
+    tiny t = tiny_make(spec);
+    tiny_batch all = tiny_batch_make(t.model, COUNT, 0);
+    for (size_t k = 0; k < sizeof ways / sizeof *ways; k++) {
+        memcpy(got, expected, sizeof got);
+        predict(&t, &all, ways[k].batch, ways[k].n, ways[k].from, k ? got : expected);
+        if (k)
+            ck_assert_msg(!memcmp(got, expected, sizeof got), "%s: batch %d, %d at a time from %d", spec->method, ways[k].batch,
+                          ways[k].n, ways[k].from);
+    }
+    tiny_batch_free(&all);
+    tiny_free(&t);
+}
+
+START_TEST(an_image_s_logits_are_its_own)
+{
+    for (const char *const *isa = pk_isas(); *isa; isa++)
+        for (size_t i = 0; i < peft_method_count(); i++)
+            check_independence(&(tiny_spec){ .isa = *isa, .method = peft_method_name(i), .model = "classes=3,head=bn_linear" });
+    for (size_t i = 0; i < peft_method_count(); i++)
+        check_independence(&(tiny_spec){ .backbone = TINY_WIDE, .method = peft_method_name(i) });
+}
+END_TEST
+
+SUITE_MAIN("threads", every_method_on_every_isa, heads_with_batch_norm, every_method_on_several_tasks, threads_of_the_context,
+           an_image_s_logits_are_its_own)
