@@ -27,7 +27,7 @@ static inline double slope_error(loss_fn f, void *user, pk_real *x, double grad,
 {
     static const double steps[] = { 1e-3, 1e-4, 1e-5 };
     double best = INFINITY;
-    for (size_t i = 0; i < sizeof steps / sizeof *steps && !(best <= 1e-7); i++)
+    for (size_t i = 0; i < sizeof steps / sizeof *steps && !(best <= 1e-8); i++)
         best = fmin(best, fabs(five_point(f, user, x, steps[i]) - grad) / unit);
     return best;
 }

@@ -139,7 +139,8 @@ peft_status golden_set_start(golden_case *c)
         bool param = i < peft_model_param_count(c->model);
         const char *own = param ? peft_param_name(peft_model_param(c->model, i))
                                 : peft_model_buffer_name(c->model, i - peft_model_param_count(c->model));
-        peft_tensor *t = param ? peft_param_value(peft_model_param(c->model, i)) : peft_model_find_buffer(c->model, own);
+        peft_tensor *t = param ? peft_param_value(peft_model_param(c->model, i)) : peft_model_find_buffer(c->model,
+                                                                                                          own);
         snprintf(name, sizeof name, "init.%s%s", param ? "" : "buffer.", own);
         const pf_st_tensor *from = pf_st_find(c->file, name);
         if (!from || from->bytes / 4 != (size_t)peft_tensor_count(t))

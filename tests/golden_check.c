@@ -22,8 +22,10 @@ typedef struct { golden_case c; worst w[KINDS]; char message[512]; } check;
 
 static void note(check *k, int kind, double error, double limit, const char *what)
 {
-    if (!(error <= limit) && !*k->message) snprintf(k->message, sizeof k->message, "%s: error %.3g, limit %.3g", what, error, limit);
-    if (!k->w[kind].limit || !(error / limit <= k->w[kind].error / k->w[kind].limit)) k->w[kind] = (worst){ error, limit };
+    if (!(error <= limit) && !*k->message) snprintf(k->message, sizeof k->message, "%s: error %.3g, limit %.3g", what,
+                                                    error, limit);
+    if (!k->w[kind].limit || !(error / limit <= k->w[kind].error / k->w[kind].limit)) k->w[kind] = (worst){ error,
+                                                                                                            limit };
 }
 
 /* |got - want| / |want| over the tensor; largest difference where no entry of want reaches 1e-6. */
@@ -141,7 +143,8 @@ static peft_status inference(check *k)
     }
     for (size_t i = 0; i < peft_backbone_tensor_count(k->c.backbone); i++)
         if (!strcmp(peft_backbone_tensor_name(k->c.backbone, i), "pos_embed"))
-            compare(k, LOGITS, "expect.pos_embed", peft_tensor_cdata(peft_backbone_tensor(k->c.backbone, i)), forward_limit);
+            compare(k, LOGITS, "expect.pos_embed", peft_tensor_cdata(peft_backbone_tensor(k->c.backbone, i)),
+                    forward_limit);
     peft_tensor_free(logits);
     peft_session_free(s);
     free(room);
@@ -188,7 +191,8 @@ static peft_status training(check *k)
     PF_TRY(peft_tensor_create(c->ctx, PF_REAL, 2, (int64_t[]){ in->dim[0], peft_model_classes(c->model) }, &logits));
     PF_TRY(peft_trainer_evaluate(c->trainer, &images, logits));
     bool running = pf_st_find(c->file, "expect.step3.logits_eval") != NULL;
-    compare(k, LOGITS, running ? "expect.step3.logits_eval" : "expect.step3.logits", peft_tensor_cdata(logits), forward_limit);
+    compare(k, LOGITS, running ? "expect.step3.logits_eval" : "expect.step3.logits", peft_tensor_cdata(logits),
+            forward_limit);
     PF_TRY(peft_trainer_backward(c->trainer, &images, &labels, NULL));        /* training mode; no update follows */
     compare(k, LOGITS, "expect.step3.logits", peft_tensor_cdata(peft_trainer_logits(c->trainer)), forward_limit);
     compare_loss(k, LOSS, "expect.step3.loss", peft_trainer_get(c->trainer, "loss"));
@@ -244,7 +248,8 @@ static int check_file(peft_context *ctx, const char *path)
         golden_report r = { 0 };
         result = golden_component(ctx, file, &r) != 0;
         if (r.skipped) printf("%-44s  SKIP (no such part in the library)\n", label);
-        else printf("%-44s  %d checks, worst %s %.2g/%.0e  %s\n", label, r.checks, r.what, r.error, r.limit, result ? "FAIL" : "PASS");
+        else printf("%-44s  %d checks, worst %s %.2g/%.0e  %s\n", label, r.checks, r.what, r.error, r.limit, result
+                    ? "FAIL" : "PASS");
         if (r.skipped) result = -1;
     } else if (kind && (!strcmp(kind, "inference") || !strcmp(kind, "training"))) {
         check k = { .c = { .ctx = ctx, .path = path, .file = file } };
@@ -255,7 +260,8 @@ static int check_file(peft_context *ctx, const char *path)
     return result;
 }
 
-static int ends_with(const struct dirent *e) { size_t n = strlen(e->d_name); return n > 12 && !strcmp(e->d_name + n - 12, ".safetensors"); }
+static int ends_with(const struct dirent *e) { size_t n = strlen(e->d_name); return n > 12
+                                               && !strcmp(e->d_name + n - 12, ".safetensors"); }
 
 int main(int argc, char **argv)
 {

@@ -20,6 +20,7 @@ typedef struct lab {
     uint64_t seed;
     uint64_t trained;                    /* bit i: leaf i is trained, else frozen */
     lab_dress dress;
+    double size;                         /* of the leaves' values */
     pf_graph g;                          /* until lab_compile */
     pf_exec e;
     void *memory;
@@ -37,7 +38,7 @@ typedef struct lab {
 
 static inline void lab_open(lab *l, peft_context *ctx, uint64_t seed, uint64_t trained, lab_dress dress)
 {
-    *l = (lab){ .ctx = ctx, .seed = seed, .trained = trained, .dress = dress };
+    *l = (lab){ .ctx = ctx, .seed = seed, .trained = trained, .dress = dress, .size = 1 };
     pf_graph_init(&l->g, ctx, 2, true);
     const pf_rng r = { seed, 0, 1 };
     for (int i = 0; i < 64; i++) l->labels[i] = pf_rng_below(&r, (uint64_t)i, LAB_CLASSES);
@@ -53,7 +54,7 @@ static inline void lab_close(lab *l)
     else pf_graph_free(&l->g);
 }
 
-/* A tensor of standard normal numbers; dims end with 0. */
+/* A tensor of normal numbers; dims end with 0. */
 static inline pf_param *lab_tensor(lab *l, bool trained, const int64_t *dims)
 {
     char name[16];
@@ -65,7 +66,7 @@ static inline pf_param *lab_tensor(lab *l, bool trained, const int64_t *dims)
     LAB_OK(l, pf_param_make(l->ctx, trained ? &l->params : &l->frozen, name, "weight", ndim, dims, &p));
     const pf_rng r = { l->seed, l->leaves, 0 };
     pk_real *x = p->value.data;
-    for (int64_t i = 0; i < peft_tensor_count(&p->value); i++) x[i] = (pk_real)pf_rng_normal(&r, (uint64_t)i);
+    for (int64_t i = 0; i < peft_tensor_count(&p->value); i++) x[i] = (pk_real)(l->size * pf_rng_normal(&r, (uint64_t)i));
     if (trained) p->grad.data = pf_alloc_zero(l->ctx, pf_tensor_bytes(&p->value));
     l->leaf[l->leaves++] = trained ? p : NULL;
     return p;

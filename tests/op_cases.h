@@ -78,7 +78,7 @@ static pf_val case_pair(lab *l, int v, pf_val (*word)(pf_build *, pf_val, pf_val
 static pf_val case_add(lab *l, int v) { return case_pair(l, v, pf_add); }
 static pf_val case_mul(lab *l, int v) { return case_pair(l, v, pf_mul); }
 
-static pf_val case_scale(lab *l, int v) { return pf_scale(&l->g, LEAF(l, B, T, D), v ? 0 : -0.3); }
+static pf_val case_scale(lab *l, int v) { return pf_scale(&l->g, LEAF(l, B, T, D), v ? 1 : -0.3); }
 
 static pf_val case_affine(lab *l, int v)
 {
@@ -102,6 +102,8 @@ static pf_val case_insert(lab *l, int v)
     return pf_insert_rows(&l->g, x, v / 3, lab_leaf(l, shape[v % 3]));
 }
 
+static pf_val case_repeat(lab *l, int v) { return pf_repeat(&l->g, lab_leaf(l, v ? PF_DIMS(1, T, D) : PF_DIMS(T, D))); }
+
 static pf_val case_mean_rows(lab *l, int v)
 {
     static const int at[][2] = { { 0, 5 }, { 1, 4 }, { 2, 1 } };
@@ -114,12 +116,12 @@ static pf_val case_logsumexp(lab *l, int v)
     return pf_logsumexp(&l->g, lab_leaf(l, shape[v]));
 }
 
-/* v 1 and above: up to hundreds apart */
+/* v 1 and above: up to hundreds apart (the loss must not see hundreds: it would be flat there) */
 static pf_val case_logaddexp(lab *l, int v)
 {
     static const int64_t shape[][3] = { { 9 }, { 9 }, { T, 5 } };
     pf_val a = lab_leaf(l, shape[v]), b = lab_leaf(l, shape[v]);
-    return pf_logaddexp(&l->g, v ? pf_scale(&l->g, a, 150) : a, b);
+    return pf_scale(&l->g, pf_logaddexp(&l->g, v ? pf_scale(&l->g, a, 150) : a, b), v ? 0.01 : 1);
 }
 
 static pf_val case_patches(lab *l, int v)
@@ -164,7 +166,7 @@ static const pf_loss losses[] = {
 static pf_val case_loss(lab *l, int v)
 {
     l->loss = losses[v];
-    lab_loss(l, LEAF(l, 5, LAB_CLASSES));
+    lab_loss(l, lab_leaf_as(l, dense(l), PF_DIMS(5, LAB_CLASSES)));
     return NONE;
 }
 
@@ -223,6 +225,7 @@ static const op_case op_cases[] = {
     { "affine", &pf_op_affine, case_affine, 4 },
     { "take", &pf_op_take, case_take, 16 },
     { "insert", &pf_op_insert, case_insert, 12 },
+    { "repeat", &pf_op_repeat, case_repeat, 2 },
     { "mean_rows", &pf_op_mean_rows, case_mean_rows, 3 },
     { "logsumexp", &pf_op_logsumexp, case_logsumexp, 3 },
     { "logaddexp", &pf_op_logaddexp, case_logaddexp, 3 },

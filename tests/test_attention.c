@@ -10,8 +10,8 @@ static const shape shapes[] = {
     { 2, 3,  8,   7,   7, 4,   1, 0, 0,   3 },
     { 2, 2, 16,   1, 197, 0,   1, 0, 0,   3 },
     { 2, 2, 64,   1, 197, 5,   0, 1, 1,   3 },
-    { 1, 2, 64, 197, 197, 0,   1, 1, 0,   4 },
-    { 1, 2, 64, 197, 197, 3,   1, 1, 1,   4 },
+    { 1, 2, 64,  69,  99, 3,   1, 1, 1,   4 },
+    { 1, 1, 64, 197, 197, 0,   1, 1, 0,   4 },
     { 1, 1, 80,  50,  50, 1,   0, 0, 0,   2 },
     { 1, 2,  5,  33,  29, 2,   1, 1, 0,   3 },
     { 1, 1, 33,  16,  14, 5,   1, 0, 1,   3 },
@@ -19,7 +19,7 @@ static const shape shapes[] = {
     { 2, 1,  3,   2,  31, 1,   1, 0, 1,   8 },
     { 1, 1, 31,  65,   6, 14,  0, 0, 0,   3 },
     { 1, 1, 96,  17, 100, 2,   1, 1, 0,  30 },
-    { 1, 1, 64,  40, 577, 0,   0, 0, 0,   5 },              /* from here on: more than one chunk of columns */
+    { 1, 1, 32,  34, 577, 0,   0, 0, 0,   5 },              /* from here on: more than one chunk of columns */
     { 1, 2,  4,  35, 400, 390, 1, 1, 0,   6 },
     { 1, 1, 12,  33, 385, 4,   1, 0, 1,   6 },
     { 1, 1, 24,   1, 1025, 0,  1, 0, 0,   3 },
@@ -120,15 +120,25 @@ START_TEST(all_against_double)
 }
 END_TEST
 
+/* How many elements are x, within `slack`. (Check writes a file at every assertion, so one for all elements.) */
+static int64_t count_of(const guarded *m, float x, float slack)
+{
+    int64_t n = 0;
+    for (int64_t i = 0; i < m->count; i++) n += m->data[i] == x || fabsf(m->data[i] - x) < slack;
+    return n;
+}
+
 /* One (sample, head) writes its columns, all of them, and no others. */
 static void only_own_columns(const char *isa, const problem *p, const guarded *m, int64_t rows, int64_t b, int64_t h)
 {
     const int64_t wide = p->s.heads * p->s.n + SPARE;
+    int64_t wrong = 0;
     for (int64_t i = 0; i < m->count; i++) {
         const int64_t c = i % wide, sample = i / wide / rows;
         const int own = sample == b && c >= h * p->s.n && c < (h + 1) * p->s.n;
-        ck_assert_msg((m->data[i] == 12345.0f) == !own, "%s: element %d", isa, (int)i);
+        wrong += (m->data[i] == 12345.0f) == own;
     }
+    ck_assert_msg(wrong == 0, "%s: %d elements", isa, (int)wrong);
 }
 
 START_TEST(own_columns_only)
@@ -146,10 +156,11 @@ START_TEST(own_columns_only)
             pk_find(*isa)->attention(&p.a, b, h, w.data);
             pk_find(*isa)->attention_grad(&g, b, h, w2.data);
             for (size_t j = 0; j < 6; j++) only_own_columns(*isa, &p, m[j], rows[j], b, h);
-            for (size_t j = 6; j < COUNT(m); j++)
-                for (int64_t e = 0; e < m[j]->count; e++)
-                    ck_assert_int_eq(m[j]->data[e] != 12345.0f,
-                                     e >= at && e < at + s.queries && (m[j] != &p.dsink || s.sink));
+            for (size_t j = 6; j < COUNT(m); j++) {
+                const int64_t from = at, to = m[j] == &p.dsink && !s.sink ? at : at + s.queries;
+                ck_assert_int_eq(to - from, m[j]->count - count_of(m[j], 12345.0f, 0));
+                for (int64_t e = from; e < to; e++) ck_assert(m[j]->data[e] != 12345.0f);
+            }
             guarded_free(&w);
             guarded_free(&w2);
             problem_free(&p);
@@ -173,12 +184,14 @@ START_TEST(skipping_changes_nothing)
             for (size_t j = 0; j < COUNT(x); j++) guarded_fill(x[j], 7.0f);
             run_backward(pk_find(*isa), &all, ALL);
             for (int want = 0; want < ALL; want++) {
+                const int rest = ALL & ~want;
+                if (s[i].keys > 100 && (want & (want - 1)) && (rest & (rest - 1))) continue;   /* one, or all but one */
                 for (size_t j = 0; j < COUNT(y); j++) guarded_fill(y[j], 7.0f);
                 run_backward(pk_find(*isa), &some, want);
                 for (size_t j = 0; j < COUNT(y); j++) {
                     const size_t bytes = (size_t)y[j]->count * sizeof(float);
                     if (want >> j & 1) ck_assert_mem_eq(x[j]->data, y[j]->data, bytes);
-                    else for (int64_t e = 0; e < y[j]->count; e++) ck_assert(y[j]->data[e] == 7.0f);
+                    else ck_assert_int_eq(count_of(y[j], 7.0f, 0), y[j]->count);
                 }
             }
             problem_free(&all);
@@ -247,11 +260,11 @@ static void sink_case(const pk_table *t, const problem *none, float sink)
     guarded_fill(&p.sink, sink);
     run_forward(t, &p);
     run_backward(t, &p, ALL);
-    for (int64_t e = 0; e < p.dsink.count; e++) ck_assert(fabsf(p.dsink.data[e]) < 1e-30f);
-    for (int64_t e = 0; sink > 1e20f && e < p.lse.count; e++) ck_assert(p.lse.data[e] == sink);
+    ck_assert_int_eq(count_of(&p.dsink, 0, 1e-30f), p.dsink.count);
+    if (sink > 1e20f) ck_assert_int_eq(count_of(&p.lse, sink, 0), p.lse.count);
     for (size_t j = 0; j < COUNT(x); j++) {
         if (sink < 0) ck_assert_mem_eq(x[j]->data, y[j]->data, (size_t)x[j]->count * sizeof(float));
-        else for (int64_t e = 0; e < x[j]->count; e++) ck_assert(fabsf(x[j]->data[e]) < 1e-30f);
+        else ck_assert_int_eq(count_of(x[j], 0, 1e-30f), x[j]->count);
     }
     problem_free(&p);
 }

@@ -200,8 +200,8 @@ START_TEST(cblas)
             for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
                 const int64_t *s = sizes[i];
                 try(t, pool, PK_GEMM_CBLAS, s[0], s[1], s[2], layout, 0, PK_NONE, PK_NONE);
-                try(t, pool, PK_GEMM_CBLAS, s[0], s[1], s[2], layout, SCALE | ACCUMULATE | IN_PLACE | PRE | GATE, PK_TANH,
-                    PK_GELU);
+                try(t, pool, PK_GEMM_CBLAS, s[0], s[1], s[2], layout, SCALE | ACCUMULATE | IN_PLACE | PRE | GATE,
+                    PK_TANH, PK_GELU);
             }
         }
     }
@@ -233,8 +233,8 @@ START_TEST(not_a_number)            /* NaN and infinity reach their row or colum
             for (int64_t i = 0; i < m; i++)
                 for (int64_t j = 0; j < n; j++) {
                     float x = p.c.data[i * p.g.c_row + j];
-                    ck_assert_msg(i == row ? isnan(x) : j == column ? isinf(x) : isfinite(x), "%s [%d,%d] is %g", t->name,
-                                  (int)i, (int)j, x);
+                    ck_assert_msg(i == row ? isnan(x) : j == column ? isinf(x) : isfinite(x), "%s [%d,%d] is %g",
+                                  t->name, (int)i, (int)j, x);
                 }
             unmake(&p);
         }
@@ -244,9 +244,11 @@ END_TEST
 
 static void check_same(const pk_table *t, const problem *p, const float *whole, int64_t i0, int64_t j0)
 {
-    for (int64_t i = 0; i < p->g.m; i++)
-        ck_assert_msg(!memcmp(p->g.c + i * p->g.c_row, whole + (i0 + i) * p->g.c_row + j0, (size_t)p->g.n * sizeof(float)),
+    for (int64_t i = 0; i < p->g.m; i++) {
+        const float *part = p->g.c + i * p->g.c_row, *same = whole + (i0 + i) * p->g.c_row + j0;
+        ck_assert_msg(!memcmp(part, same, (size_t)p->g.n * sizeof(float)),
                       "%s: other bits in row %d of the part at %d,%d", t->name, (int)i, (int)i0, (int)j0);
+    }
 }
 
 START_TEST(same_bits)
@@ -257,8 +259,8 @@ START_TEST(same_bits)
     for (int i = 0; i < 3; i++) pools[i] = start(threads[i]);
     EACH_TABLE(t) {
         for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
-            problem p = make(sizes[s][0], sizes[s][1], sizes[s][2], (int)s, BIAS | GATE | GAMMA | RESIDUAL | SCALE, PK_GELU,
-                             PK_SILU);
+            problem p = make(sizes[s][0], sizes[s][1], sizes[s][2], (int)s, BIAS | GATE | GAMMA | RESIDUAL | SCALE,
+                             PK_GELU, PK_SILU);
             run(t, NULL, PK_GEMM_OWN, &p.g);
             guarded whole = p.c;
             p.c = guarded_make(whole.count);

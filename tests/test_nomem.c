@@ -145,8 +145,8 @@ static world *world_make(const char *method)
     OK(peft_context_create(failing_alloc_take, failing_alloc_give, &w->hooks, &w->ctx));
     OK(peft_context_set_threads(w->ctx, 2));
     w->backbone = tiny_backbone(w->ctx, SMALL, NULL);
-    w->adapter = tiny_adapter(w->backbone, method);
-    w->spare = tiny_adapter(w->backbone, method);
+    w->adapter = tiny_adapter(w->backbone, method, NULL);
+    w->spare = tiny_adapter(w->backbone, method, NULL);
     w->model = tiny_model(w->backbone, "classes=3,head=bn_linear");
     w->idle = tiny_model(w->backbone, "classes=3");
     OK(peft_model_attach(w->model, w->adapter));
@@ -238,8 +238,7 @@ static peft_status attach(world *w)
 }
 static peft_status note(world *w)
 {
-    PF_TRY(peft_model_set_note(w->idle, "key", "value"));
-    return peft_model_set_note(w->idle, "key", "another");
+    return peft_model_set_note(w->idle, "key", "value");
 }
 static peft_status make_trainer(world *w)
 {
@@ -282,7 +281,8 @@ static peft_status smaller_steps(world *w)
 
 static const struct { const char *name; operation run; bool changes; } operations[] = {
     { "backbone", make_backbone, false }, { "adapter", make_adapter, false }, { "model", make_model, false },
-    { "attach", attach, false }, { "note", note, false }, { "trainer", make_trainer, false }, { "session", make_session, false },
+    { "attach", attach, false }, { "note", note, false }, { "note again", note, false },
+    { "trainer", make_trainer, false }, { "session", make_session, false },
     { "save trainer", save_trainer, false }, { "save model", save_model, false }, { "save adapter", save_adapter, false },
     { "restore", restore, false }, { "load model", load_model, false }, { "load adapter", load_adapter, false },
     { "smaller steps", smaller_steps, true } };

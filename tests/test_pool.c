@@ -178,4 +178,5 @@ START_TEST(too_many)
 }
 END_TEST
 
-SUITE_MAIN("pool", every_task_once, many_calls, uneven_tasks, calls_from_tasks, two_callers, after_fork, signals, too_many)
+SUITE_MAIN("pool", every_task_once, many_calls, uneven_tasks, calls_from_tasks, two_callers, after_fork, signals,
+           too_many)

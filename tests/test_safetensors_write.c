@@ -17,6 +17,7 @@ static char path[] = "/tmp/peft-safetensors-XXXXXX";
 
 static void make_path(void)
 {
+    strcpy(path, "/tmp/peft-safetensors-XXXXXX");         /* again for each test, where they share a process */
     int fd = mkstemp(path);
     ck_assert_int_ge(fd, 0);
     close(fd);

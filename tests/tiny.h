@@ -46,18 +46,19 @@ static inline peft_options *tiny_options(peft_context *ctx, const char *format, 
     return o;
 }
 
-/* A method's options as small as its tensors shall be here: those of the table that it has. */
-static inline peft_options *tiny_method_options(peft_context *ctx, const char *method)
+/* A method's options as small as its tensors shall be here (those of the table that it has), and more. */
+static inline peft_options *tiny_method_options(peft_context *ctx, const char *method, const char *more)
 {
     static const char *const small[][2] = {
-        { "length", "3" }, { "tokens", "3" }, { "prompts", "3" }, { "rank", "2" }, { "dim", "6" }, { "bottleneck", "6" },
-        { "hidden", "6" }, { "width", "12" }, { "reduction", "4" } };
-    peft_options *o = tiny_options(ctx, "%s", "");
+        { "length", "3" }, { "tokens", "3" }, { "prompts", "3" }, { "r", "2" }, { "rank", "2" }, { "bottleneck", "6" },
+        { "hidden", "6" }, { "width", "3" } };
+    peft_options *o = tiny_options(ctx, "%s", more ? more : "");
     for (size_t i = 0; i < peft_method_option_count(method); i++) {
         const char *name, *type;
         OK(peft_method_option(method, i, &name, &type, NULL, NULL));
         for (size_t k = 0; k < sizeof small / sizeof *small; k++)
-            if (!strcmp(name, small[k][0]) && !strcmp(type, "integer")) OK(peft_options_set_string(o, name, small[k][1]));
+            if (!strcmp(name, small[k][0]) && !strcmp(type, "integer") && !pf_options_has(o, name))
+                OK(peft_options_set_string(o, name, small[k][1]));
     }
     return o;
 }
@@ -70,7 +71,7 @@ typedef struct tiny_spec {
     const char *isa;                     /* NULL: the best */
     int threads;                         /* 0: 1 */
     const char *backbone, *more;         /* options, and further ones; NULL: TINY_BACKBONE, none */
-    const char *method;                  /* NULL: no adapter */
+    const char *method, *adapter;        /* NULL: no adapter; further options of it */
     const char *model;                   /* options; NULL: "classes=3" */
 } tiny_spec;
 
@@ -96,10 +97,10 @@ static inline peft_backbone *tiny_backbone(peft_context *ctx, const char *first,
     return b;
 }
 
-static inline peft_adapter *tiny_adapter(peft_backbone *b, const char *method)
+static inline peft_adapter *tiny_adapter(peft_backbone *b, const char *method, const char *options)
 {
     peft_adapter *a;
-    peft_options *o = tiny_method_options(b->ctx, method);
+    peft_options *o = tiny_method_options(b->ctx, method, options);
     OK(peft_adapter_create(b, method, o, &a));
     peft_options_free(o);
     return a;
@@ -170,7 +171,7 @@ static inline tiny tiny_make(const tiny_spec *s)
     tiny_base(s, &t);
     t.model = tiny_model(t.backbone, s->model);
     if (s->method) {
-        t.adapter = tiny_adapter(t.backbone, s->method);
+        t.adapter = tiny_adapter(t.backbone, s->method, s->adapter);
         OK(peft_model_attach(t.model, t.adapter));
     }
     tiny_shake(t.model);

@@ -6,6 +6,7 @@
 #include <peft/context.h>
 #include <peft/export.h>
 #include <peft/file.h>
+#include <peft/interop.h>
 #include <peft/metrics.h>
 #include <peft/options.h>
 #include <peft/session.h>

@@ -33,9 +33,11 @@ typedef struct { int64_t width, depth, heads, mlp, tokens, prefix, image, patch_
  * BRANCH     in: the residual stream; out: what is about to be added to it (role SA, MLP)
  * BLOCK_OUT  out: the residual stream leaving block `layer`
  * POOL       out: the pooled feature [b,1,d] entering the head */
-typedef enum { PF_IMAGE, PF_TOKENS, PF_BLOCK_IN, PF_NORM, PF_LINEAR_IN, PF_LINEAR, PF_ATTN, PF_BRANCH, PF_BLOCK_OUT, PF_POOL } pf_where;
+typedef enum { PF_IMAGE, PF_TOKENS, PF_BLOCK_IN, PF_NORM, PF_LINEAR_IN, PF_LINEAR, PF_ATTN, PF_BRANCH, PF_BLOCK_OUT,
+               PF_POOL } pf_where;
 #define PF_AT(w) (1u << (w))
-typedef enum { PF_PATCH, PF_QKV, PF_Q, PF_K, PF_V, PF_PROJ, PF_FC1, PF_FC2, PF_NORM1, PF_NORM2, PF_FINAL, PF_SA, PF_MLP } pf_role;
+typedef enum { PF_PATCH, PF_QKV, PF_Q, PF_K, PF_V, PF_PROJ, PF_FC1, PF_FC2, PF_NORM1, PF_NORM2, PF_FINAL, PF_SA,
+               PF_MLP } pf_role;
 
 typedef struct {
     pf_where where;
@@ -81,7 +83,8 @@ pf_param   *pf_declare(pf_adapter *a, const int64_t *dims, const char *init, con
 const char *pf_rule(pf_adapter *a, const char *kind, double size);
 /* The value of p becomes the L2 norms of rows first .. of a backbone tensor. */
 void        pf_fill_row_norms(pf_adapter *a, pf_param *p, const char *tensor, int64_t first);
-void        pf_unfreeze(pf_adapter *a, const char *pattern);   /* the backbone's tensors so named become trainable copies */
+/* the backbone's tensors so named become trainable copies */
+void        pf_unfreeze(pf_adapter *a, const char *pattern);
 /* For options whose check is the method's own: records PEFT_E_OPTION. */
 void        pf_reject(pf_adapter *a, const char *option, const char *expected);
 peft_status pf_done(pf_adapter *a);                            /* the first error, or PEFT_OK */
@@ -108,7 +111,10 @@ pf_val pf_replace_rows(pf_build *b, pf_val x, int64_t at, pf_val rows);        /
 pf_val pf_repeat(pf_build *b, pf_val rows);                     /* [n,d] -> [batch,n,d] */
 pf_val pf_dropout(pf_build *b, pf_val x, double p);            /* in training only; drawn anew each step */
 pf_val pf_swap(pf_build *b, pf_val x);                         /* [h,n,d] -> [n,h*d] */
-pf_val pf_frame(pf_build *b, pf_val up, pf_val down, pf_val left, pf_val right); /* pads of an image -> [3,s,s], 0 inside */
-pf_val pf_row_scale(pf_build *b, pf_val w, pf_val lora_a, pf_val lora_b, double s); /* 1/|rows of w + s b a|; no gradient */
-pf_val pf_attention(pf_build *b, int64_t heads, const pf_site *s);             /* of s->q, k, v, xk, xv, sink, head_scale */
+pf_val pf_frame(pf_build *b, pf_val up, pf_val down, pf_val left,
+                pf_val right); /* pads of an image -> [3,s,s], 0 inside */
+pf_val pf_row_scale(pf_build *b, pf_val w, pf_val lora_a, pf_val lora_b,
+                    double s); /* 1/|rows of w + s b a|; no gradient */
+/* of s->q, k, v, xk, xv, sink, head_scale */
+pf_val pf_attention(pf_build *b, int64_t heads, const pf_site *s);
 #endif

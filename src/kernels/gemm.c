@@ -2,7 +2,7 @@
  * gemm.c -- the matrix product. K is cut in even pieces, by k alone. Of each piece, A's rows are packed to stay in the
  * second cache while B passes by: panel by panel it is packed to the first cache and multiplied with all of A's
  * panels, adding into tiles in the scratch memory; after the last piece each tile goes through the epilogue. So an
- * element is one chain of FMAs a piece and the pieces' sums in order, wherever it stands and however the tasks are cut. */
+ * element is one chain of FMAs a piece and the pieces' sums in order, wherever it stands, however the tasks are cut. */
 #include "gemm_plan.h"
 
 enum {
@@ -116,7 +116,7 @@ static void want_target(wanted *w, const plan *p, const pk_real *tile, int64_t r
 /* A task: panels of A in the block, first to first + rows; packing: it is the one that packs them. */
 typedef struct range { int64_t first, rows; int packing; } range;
 
-/* Packs one panel of A and wants the next. */
+/* Packs the panel of A at `row`, of which and of what follows the task has `rows` rows, and wants the next. */
 static void pack_a_panel(const plan *p, int64_t row, int64_t rows, pk_real *to, wanted *w)
 {
     const pk_gemm *g = p->g;
@@ -153,7 +153,6 @@ static void multiply_panel(const plan *p, const range *r, int64_t panel, const p
     }
 }
 
-/* The panel of B at (from, panel): to be packed, or to be fetched. */
 static void pack_b_panel(const plan *p, int64_t panel, pk_real *to)
 {
     const pk_gemm *g = p->g;
@@ -162,6 +161,7 @@ static void pack_b_panel(const plan *p, int64_t panel, pk_real *to)
                  at_most(p->piece, g->k - p->from), at_most(p->t->nr, g->n - column));
 }
 
+/* What to fetch for a panel of B; after the last comes the first one of the next piece. */
 static lines fetch_b_panel(const plan *p, int64_t panel)
 {
     const pk_gemm *g = p->g;

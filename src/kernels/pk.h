@@ -86,9 +86,10 @@ struct pk_table {
     int64_t kc;
     void (*pack_a)(pk_real *to, const pk_real *a, int64_t row, int64_t col, int64_t m, int64_t k);
     void (*pack_b)(pk_real *to, const pk_real *b, int64_t row, int64_t col, int64_t k, int64_t n);
-    void (*micro)(int64_t k, const pk_real *a, const pk_real *b, pk_real *c, int64_t c_row, int m, int n, int accumulate,
-                  const pk_fetch *list, int fetches);
-    /* The epilogue of one tile[mr][nr] = AB of rows i.. and columns j..: its m x n corner goes to g->c, the tile is lost. */
+    void (*micro)(int64_t k, const pk_real *a, const pk_real *b, pk_real *c, int64_t c_row, int m, int n,
+                  int accumulate, const pk_fetch *list, int fetches);
+    /* The epilogue of one tile[mr][nr] = AB of rows i.. and columns j..: its m x n corner goes to g->c; the tile is
+     * scratch. */
     void (*finish)(const pk_table *t, const pk_gemm *g, pk_real *tile, int64_t i, int64_t j, int m, int n);
     double (*fmas)(int64_t rounds);                   /* does independent FMAs only; how many operations they were */
 };

@@ -8,13 +8,15 @@ typedef struct { pf_param *dw[64], *db[64], *uw[64], *ub[64]; double scale, drop
 
 static const pf_opt adapter_opts[] = {
     { "bottleneck", 'i', "96", 1, 65536, "inner width" },
-    { "init", 's', "kaiming", 0, 0, "of the way down: kaiming; zero: the published start, from which only one bias moves" }, { 0 } };
+    { "init", 's', "kaiming", 0, 0, "of the way down: kaiming; zero: the published start, where only a bias moves" },
+    { 0 } };
 static const pf_opt adaptformer_opts[] = {
     { "bottleneck", 'i', "64", 1, 65536, "inner width" },
     { "scale", 'f', "0.1", 0, 1e3, "of the adapter's output" },
     { "dropout", 'f', "0", 0, 0.99, "behind the activation, in training" }, { 0 } };
 
-static void declare(pf_adapter *a, const pf_vit *v, const char *init, const char *where, const char *down, const char *up)
+static void declare(pf_adapter *a, const pf_vit *v, const char *init, const char *where, const char *down,
+                    const char *up)
 {
     bottleneck *m = pf_state(a);
     const int64_t c = v->width, h = pf_opt_int(a, "bottleneck");
@@ -61,8 +63,10 @@ static void adaptformer_emit(const void *state, pf_build *b, pf_site *s)
 }
 
 const pf_method pf_method_adapter = {
-    .name = "adapter", .summary = "a trained bottleneck behind each MLP", .paper = "arXiv:1902.00751", .opts = adapter_opts,
+    .name = "adapter", .summary = "a trained bottleneck behind each MLP", .paper = "arXiv:1902.00751",
+        .opts = adapter_opts,
     .sites = PF_AT(PF_BRANCH), .state_size = sizeof(bottleneck), .init = adapter_init, .emit = adapter_emit };
 const pf_method pf_method_adaptformer = {
-    .name = "adaptformer", .summary = "a trained bottleneck beside each MLP", .paper = "arXiv:2205.13535", .opts = adaptformer_opts,
+    .name = "adaptformer", .summary = "a trained bottleneck beside each MLP", .paper = "arXiv:2205.13535",
+        .opts = adaptformer_opts,
     .sites = PF_AT(PF_BRANCH), .state_size = sizeof(bottleneck), .init = adaptformer_init, .emit = adaptformer_emit };

@@ -12,7 +12,8 @@ static peft_status init(pf_adapter *a, const pf_vit *v)
 {
     attnscale *m = pf_state(a);
     for (int64_t l = 0; l < v->depth; l++) {
-        if (pf_opt_int(a, "scale")) m->scale[l] = pf_declare(a, PF_DIMS(v->heads), "one", "blocks.%d.attn.attn_scale", (int)l);
+        if (pf_opt_int(a, "scale"))
+            m->scale[l] = pf_declare(a, PF_DIMS(v->heads), "one", "blocks.%d.attn.attn_scale", (int)l);
         if (!pf_opt_int(a, "offsets")) continue;
         m->after_sa[l]  = pf_declare(a, PF_DIMS(v->width), "zero", "blocks.%d.adapter_1.offset", (int)l);
         m->after_mlp[l] = pf_declare(a, PF_DIMS(v->width), "zero", "blocks.%d.adapter_2.offset", (int)l);

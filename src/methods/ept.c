@@ -18,7 +18,8 @@ static const pf_opt opts[] = {
 static const char *initial(pf_adapter *a)
 {
     static const char *const known[][2] = {
-        { "normal", "normal:0.02" }, { "uniform", "uniform:0.08" }, { "zero", "zero" }, { "kaiming", "kaiming_normal" } };
+        { "normal", "normal:0.02" }, { "uniform", "uniform:0.08" }, { "zero", "zero" },
+            { "kaiming", "kaiming_normal" } };
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (!strcmp(pf_opt_string(a, "init"), known[i][0])) return known[i][1];
     pf_reject(a, "init", "normal, uniform, zero or kaiming");

@@ -21,7 +21,8 @@ static const pf_opt opts[] = {
     { "alpha",    'f', "8", 0, 1e6, "the update is scaled by alpha / r" },
     { "rslora",   'b', "false", 0, 0, "by alpha / sqrt(r) instead" },
     { "dora",     'b', "false", 0, 0, "a learned magnitude for every output row" },
-    { "targets",  's', "attn.q,attn.v", 0, 0, "any of attn.qkv, attn.q, attn.k, attn.v, attn.proj, mlp.fc1, mlp.fc2, patch_embed.proj" },
+    { "targets",  's', "attn.q,attn.v", 0, 0, "any of attn.qkv, attn.q, attn.k, attn.v, attn.proj, mlp.fc1, mlp.fc2,"
+      " patch_embed.proj" },
     { "layers",   's', "all", 0, 0, "blocks that are adapted" },
     { "dropout",  'f', "0", 0, 0.99, "on the input of A, in training" },
     { "init",     's', "kaiming", 0, 0, "of A: kaiming, gaussian (std 1/r) or zero; B starts at zero" },
@@ -70,7 +71,8 @@ static peft_status init(pf_adapter *ad, const pf_vit *v)
         else for (int64_t l = 0; l < v->depth; l++) if (layers >> l & 1) declare(ad, m, v, l, k);
     }
     if (!known || known != pf_opt_items(ad, "targets"))
-        pf_reject(ad, "targets", "some of attn.qkv, attn.q, attn.k, attn.v, attn.proj, mlp.fc1, mlp.fc2, patch_embed.proj, each once");
+        pf_reject(ad, "targets", "some of attn.qkv, attn.q, attn.k, attn.v, attn.proj, mlp.fc1, mlp.fc2, "
+                  "patch_embed.proj, each once");
     if (pf_opt_int(ad, "train_norm")) {
         pf_unfreeze(ad, "norm.*");
         pf_unfreeze(ad, "fc_norm.*");
@@ -102,10 +104,12 @@ static void emit(const void *state, pf_build *b, pf_site *s)
         bool part = target[k].role == PF_QKV && s->role >= PF_Q && s->role <= PF_V;      /* q, k or v of a fused pair */
         if (target[k].role == s->role) s->out = pf_add(b, s->out, update(m, b, t, s->in));
         else if (!part) continue;
-        if (t->m && s->role != PF_QKV) renormalise(b, s, t, part ? (s->role - PF_Q) * m->width : 0, pf_extent(b, s->w, 0));
+        if (t->m && s->role != PF_QKV)
+            renormalise(b, s, t, part ? (s->role - PF_Q) * m->width : 0, pf_extent(b, s->w, 0));
     }
 }
 
 const pf_method pf_method_lora = {
-    .name = "lora", .summary = "low-rank updates beside frozen linear layers (rsLoRA, DoRA)", .paper = "arXiv:2106.09685",
+    .name = "lora", .summary = "low-rank updates beside frozen linear layers (rsLoRA, DoRA)",
+        .paper = "arXiv:2106.09685",
     .opts = opts, .sites = PF_AT(PF_LINEAR), .state_size = sizeof(lora), .init = init, .emit = emit };

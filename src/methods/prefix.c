@@ -10,7 +10,8 @@ static const pf_opt opts[] = {
 static peft_status init(pf_adapter *a, const pf_vit *v)
 {
     prefix *m = pf_state(a);
-    m->prefix = pf_declare(a, PF_DIMS(v->depth, 2, v->heads, pf_opt_int(a, "tokens"), v->width / v->heads), pf_opt_string(a, "init"), "prefix");
+    m->prefix = pf_declare(a, PF_DIMS(v->depth, 2, v->heads, pf_opt_int(a, "tokens"), v->width / v->heads),
+                           pf_opt_string(a, "init"), "prefix");
     return pf_done(a);
 }
 

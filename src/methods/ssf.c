@@ -21,7 +21,8 @@ static void declare(pf_adapter *a, const pf_vit *v)
                 const char *what = shift ? "shift" : "scale", *init = shift ? "normal:0.02" : "normal:0.02:1";
                 pf_param **p = shift ? &m->beta[at][k] : &m->gamma[at][k];
                 *p = outside ? pf_declare(a, PF_DIMS(n), init, "%sssf_%s_%s", name[k].at, what, name[k].end)
-                             : pf_declare(a, PF_DIMS(n), init, "blocks.%d.%sssf_%s_%s", (int)l, name[k].at, what, name[k].end);
+                             : pf_declare(a, PF_DIMS(n), init, "blocks.%d.%sssf_%s_%s", (int)l, name[k].at, what,
+                                          name[k].end);
             }
         }
 }
@@ -35,8 +36,10 @@ static peft_status init(pf_adapter *a, const pf_vit *v)
 
 static void emit(const void *state, pf_build *b, pf_site *s)
 {
-    static const int spot[] = { [PF_PATCH] = PATCH, [PF_QKV] = -1, [PF_Q] = QKV, [PF_K] = QKV, [PF_V] = QKV, [PF_PROJ] = PROJ,
-                                [PF_FC1] = FC1, [PF_FC2] = FC2, [PF_NORM1] = NORM1, [PF_NORM2] = NORM2, [PF_FINAL] = FINAL };
+    static const int spot[] = { [PF_PATCH] = PATCH, [PF_QKV] = -1, [PF_Q] = QKV, [PF_K] = QKV, [PF_V] = QKV,
+                                [PF_PROJ] = PROJ,
+                                [PF_FC1] = FC1, [PF_FC2] = FC2, [PF_NORM1] = NORM1, [PF_NORM2] = NORM2,
+                                    [PF_FINAL] = FINAL };
     const ssf *m = state;
     const int64_t l = s->layer < 0 ? 64 : s->layer;
     const int k = spot[s->role];

@@ -48,11 +48,14 @@ static peft_status last_blocks(pf_adapter *a, const pf_vit *vit)
     return pf_done(a);
 }
 
-const pf_method pf_method_linear  = { .name = "linear", .summary = "the head alone (linear probing)", .paper = "", .init = nothing };
-const pf_method pf_method_full    = { .name = "full", .summary = "every tensor of the backbone", .paper = "", .init = everything };
+const pf_method pf_method_linear  = { .name = "linear", .summary = "the head alone (linear probing)", .paper = "",
+                                      .init = nothing };
+const pf_method pf_method_full    = { .name = "full", .summary = "every tensor of the backbone", .paper = "",
+                                      .init = everything };
 const pf_method pf_method_partial = { .name = "partial", .summary = "the last blocks and the final norm", .paper = "",
                                       .opts = partial_opts, .init = last_blocks };
-const pf_method pf_method_bitfit  = { .name = "bitfit", .summary = "every bias of the backbone", .paper = "arXiv:2106.10199",
+const pf_method pf_method_bitfit  = { .name = "bitfit", .summary = "every bias of the backbone",
+                                      .paper = "arXiv:2106.10199",
                                       .init = biases };
 const pf_method pf_method_ln_tune = { .name = "ln_tune", .summary = "scale and shift of every LayerNorm",
                                       .paper = "Basu et al., AAAI 2024", .init = norms };

@@ -3,7 +3,8 @@
 #include "core/method.h"
 
 typedef struct { pf_param *up, *down, *left, *right; } vp;
-static const pf_opt opts[] = { { "width", 'i', "30", 1, 4096, "of the frame in pixels, less than half the image" }, { 0 } };
+static const pf_opt opts[] = { { "width", 'i', "30", 1, 4096, "of the frame in pixels, less than half the image" },
+                               { 0 } };
 
 static peft_status init(pf_adapter *a, const pf_vit *v)
 {
@@ -20,7 +21,8 @@ static peft_status init(pf_adapter *a, const pf_vit *v)
 static void emit(const void *state, pf_build *b, pf_site *s)
 {
     const vp *m = state;
-    s->out = pf_add(b, s->out, pf_frame(b, pf_use(b, m->up), pf_use(b, m->down), pf_use(b, m->left), pf_use(b, m->right)));
+    s->out = pf_add(b, s->out, pf_frame(b, pf_use(b, m->up), pf_use(b, m->down), pf_use(b, m->left),
+                                        pf_use(b, m->right)));
 }
 
 const pf_method pf_method_vp = {

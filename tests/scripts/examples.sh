@@ -12,7 +12,13 @@ for program in finetune predict inspect; do
         exit 1
     fi
 done
-"$bin/inspect" --methods | grep -q '^ept'
+"$bin/inspect" --methods | grep '^[a-z]' > "$work/methods"
+grep -qx ept "$work/methods"
+while read -r method; do
+    grep -q "^| \`$method\` |" "$(dirname "$0")/../../README.md" && continue
+    echo "README.md lacks the method $method"
+    exit 1
+done < "$work/methods"
 
 # The rest needs pretrained weights and pictures.
 vit=${PEFT_SHARED-}/data/vit/deit_tiny_patch16_224.safetensors

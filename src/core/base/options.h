@@ -28,7 +28,8 @@ size_t      pf_options_count(const peft_options *o);
 const char *pf_options_name (const peft_options *o, size_t i);
 /* The value as text, exact (floats round-trip, C locale), into text[room]; returns text. */
 const char *pf_options_text (const peft_options *o, size_t i, char *text, size_t room);
-peft_status pf_options_copy (const peft_options *o, peft_options **out);       /* o NULL: an empty bag needs ctx: use create */
+/* o NULL: an empty bag needs ctx: use create */
+peft_status pf_options_copy (const peft_options *o, peft_options **out);
 
 /* C-locale number parsing and printing, whatever the program's locale. */
 bool pf_parse_int(const char *s, int64_t *out);               /* whole string, no blanks */

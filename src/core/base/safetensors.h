@@ -26,7 +26,8 @@ void                pf_st_meta_at(const pf_st *st, size_t i, const char **key, c
 typedef struct pf_st_out pf_st_out;
 peft_status pf_st_out_create(peft_context *ctx, pf_st_out **out);
 peft_status pf_st_out_meta(pf_st_out *o, const char *key, const char *value);
-peft_status pf_st_out_tensor(pf_st_out *o, const char *name, peft_dtype type, int ndim, const int64_t *dims, const void *data);
+peft_status pf_st_out_tensor(pf_st_out *o, const char *name, peft_dtype type, int ndim, const int64_t *dims,
+                             const void *data);
 peft_status pf_st_out_write(pf_st_out *o, const char *path);  /* atomically, see file.h; then re-read and compared */
 void        pf_st_out_free(pf_st_out *o);
 #endif

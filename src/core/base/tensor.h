@@ -29,5 +29,6 @@ const char *pf_dims_text(char *text, size_t room, int ndim, const int64_t *dims)
 
 /* n elements of `from` type to pk_real (f32, f64, f16, bf16, and integers by value). false: type has no conversion. */
 bool pf_to_real(pk_real *to, const void *from, peft_dtype type, int64_t n);
-bool pf_from_real(void *to, peft_dtype type, const pk_real *from, int64_t n);   /* f32, f64, f16, bf16: round to nearest even */
+bool pf_from_real(void *to, peft_dtype type, const pk_real *from,
+                  int64_t n);   /* f32, f64, f16, bf16: round to nearest even */
 #endif

@@ -7,13 +7,15 @@
 #define EMIT(g, op, attr, ...) \
     pf_emit(g, op, attr, (int)(sizeof((pf_val[]){__VA_ARGS__}) / sizeof(pf_val)), (pf_val[]){__VA_ARGS__})
 
-int64_t pf_extent(const pf_build *g, pf_val x, int axis) { return g->status || !pf_is(x) ? 0 : pf_v(g, x)->shape.dim[axis]; }
+int64_t pf_extent(const pf_build *g, pf_val x, int axis) { return g->status || !pf_is(x) ? 0
+                                                           : pf_v(g, x)->shape.dim[axis]; }
 
 pf_val pf_use(pf_build *g, pf_param *p)
 {
     pf_shape s = { .ndim = p->value.ndim };
     if (s.ndim > PF_MAX_RANK)
-        return pf_graph_fail(g, pf_fail(PEFT_E_SHAPE, "parameter '%s': rank %d, expected at most %d", p->name, s.ndim, PF_MAX_RANK));
+        return pf_graph_fail(g, pf_fail(PEFT_E_SHAPE, "parameter '%s': rank %d, expected at most %d", p->name, s.ndim,
+                                        PF_MAX_RANK));
     memcpy(s.dim, p->value.dim, sizeof(int64_t) * (size_t)s.ndim);
     pf_val v = pf_value_new(g, PF_PARAM, s);
     if (!pf_is(v)) return v;
@@ -27,7 +29,8 @@ pf_val pf_slice(pf_build *g, pf_val x, int64_t at, int64_t n)
     if (g->status || !pf_is(x)) return PF_NONE;
     pf_value v = *pf_v(g, x);
     if ((v.kind != PF_PARAM && v.kind != PF_CONST) || v.shape.ndim < 1 || at < 0 || n < 1 || at + n > v.shape.dim[0])
-        return pf_graph_fail(g, pf_fail(PEFT_E_SHAPE, "rows %lld to %lld of a value that has no such rows", (long long)at, (long long)(at + n - 1)));
+        return pf_graph_fail(g, pf_fail(PEFT_E_SHAPE, "rows %lld to %lld of a value that has no such rows",
+                                        (long long)at, (long long)(at + n - 1)));
     int64_t skip = at * (pf_shape_count(&v.shape) / v.shape.dim[0]);
     v.shape.dim[0] = n;
     if (v.kind == PF_PARAM) v.offset += skip;
@@ -54,7 +57,10 @@ pf_val pf_add(pf_build *g, pf_val x, pf_val y)
 
 pf_val pf_mul(pf_build *g, pf_val x, pf_val y) { return EMIT(g, &pf_op_mul, NULL, x, y); }
 pf_val pf_scale(pf_build *g, pf_val x, double s) { return EMIT(g, &pf_op_scale, &(pf_attr){ .f = { s } }, x); }
-pf_val pf_affine(pf_build *g, pf_val x, pf_val gamma, pf_val beta) { return EMIT(g, &pf_op_affine, NULL, x, gamma, beta); }
+pf_val pf_affine(pf_build *g, pf_val x, pf_val gamma, pf_val beta)
+{
+    return EMIT(g, &pf_op_affine, NULL, x, gamma, beta);
+}
 pf_val pf_linear(pf_build *g, pf_val x, pf_val w, pf_val bias) { return EMIT(g, &pf_op_linear, NULL, x, w, bias); }
 
 pf_val pf_activate(pf_build *g, pf_val x, const char *kind)
@@ -64,7 +70,8 @@ pf_val pf_activate(pf_build *g, pf_val x, const char *kind)
         { "tanh", PK_TANH }, { "sigmoid", PK_SIGMOID }, { "silu", PK_SILU } };
     for (size_t i = 0; i < sizeof acts / sizeof *acts; i++)
         if (!strcmp(kind, acts[i].name)) return EMIT(g, &pf_op_act, &(pf_attr){ .i = { acts[i].act } }, x);
-    return pf_graph_fail(g, pf_fail(PEFT_E_NOTFOUND, "activation '%s': expected gelu, quickgelu, relu, tanh, sigmoid or silu", kind));
+    return pf_graph_fail(g, pf_fail(PEFT_E_NOTFOUND, "activation '%s': expected gelu, quickgelu, relu, tanh, sigmoid "
+                                    "or silu", kind));
 }
 
 pf_val pf_layernorm(pf_build *g, pf_val x, pf_val gamma, pf_val beta, double eps)
@@ -129,5 +136,6 @@ pf_val pf_mean_rows(pf_build *g, pf_val x, int64_t at, int64_t n)
 
 pf_val pf_attention(pf_build *g, int64_t heads, const pf_site *s)
 {
-    return EMIT(g, &pf_op_attention, &(pf_attr){ .i = { heads } }, s->q, s->k, s->v, s->xk, s->xv, s->sink, s->head_scale);
+    return EMIT(g, &pf_op_attention, &(pf_attr){ .i = { heads } }, s->q, s->k, s->v, s->xk, s->xv, s->sink,
+                s->head_scale);
 }

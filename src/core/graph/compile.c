@@ -7,7 +7,8 @@ peft_status pf_compile(pf_graph *g, pf_val loss)
 {
     peft_status (*const first[])(pf_graph *) = {
         pf_pass_clean, pf_pass_rows, pf_pass_hoist, pf_pass_clean, pf_pass_share, pf_pass_merge };
-    peft_status (*const then[])(pf_graph *) = { pf_pass_clean, pf_pass_fuse, pf_pass_trim, pf_pass_split, pf_pass_place };
+    peft_status (*const then[])(pf_graph *) = { pf_pass_clean, pf_pass_fuse, pf_pass_trim, pf_pass_split,
+                                                pf_pass_place };
     for (size_t i = 0; i < sizeof first / sizeof *first; i++) {
         peft_status s = first[i](g);
         if (s) return s;

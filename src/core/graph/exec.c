@@ -56,7 +56,8 @@ static void bind(pf_exec *e)
         pk_real **p = &e->run.ptr[id];
         if (v->kind == PF_CONST) *p = v->data;
         else if (v->kind == PF_PARAM) *p = (pk_real *)v->param->value.data + v->offset;
-        else if (v->kind == PF_TEMP && e->plan.offset[id] != SIZE_MAX) *p = (pk_real *)((char *)e->arena + e->plan.offset[id]);
+        else if (v->kind == PF_TEMP && e->plan.offset[id] != SIZE_MAX)
+            *p = (pk_real *)((char *)e->arena + e->plan.offset[id]);
     }
     for (uint32_t id = 1; id < g->values; id++) {
         int64_t col = 0;
@@ -123,7 +124,8 @@ static void describe_node(const pf_exec *e, uint32_t i, char *line, size_t room)
     size_t at = pf_is(o) ? e->plan.offset[pf_root(&e->g, o).id] : SIZE_MAX;
     long long flops = n->op->flops ? (long long)n->op->flops(&e->g, n) : 0;
     snprintf(line, room, "%4u %c %-16s %-20s at %-12lld flops %lld", i,
-             i < e->g.prefix ? 'f' : n->backward ? 'b' : ' ', n->op->name, dims, at == SIZE_MAX ? -1LL : (long long)at, flops);
+             i < e->g.prefix ? 'f' : n->backward ? 'b' : ' ', n->op->name, dims, at == SIZE_MAX ? -1LL : (long long)at,
+                 flops);
 }
 
 void pf_exec_describe(const pf_exec *e, void (*fn)(const char *line, void *user), void *user)
@@ -133,6 +135,7 @@ void pf_exec_describe(const pf_exec *e, void (*fn)(const char *line, void *user)
         describe_node(e, i, line, sizeof line);
         fn(line, user);
     }
-    snprintf(line, sizeof line, "arena %zu bytes, scratch %zu bytes, %lld flops", e->plan.arena, e->plan.work, (long long)e->flops);
+    snprintf(line, sizeof line, "arena %zu bytes, scratch %zu bytes, %lld flops", e->plan.arena, e->plan.work,
+             (long long)e->flops);
     fn(line, user);
 }

@@ -114,9 +114,11 @@ void pf_grad_add_reduced(pf_grads *gr, pf_val v, pf_val d);
 /* --- passes: each leaves a valid graph or an error ------------------------------------------------------------------- */
 peft_status pf_pass_rows(pf_graph *g);                              /* rows nobody reads are not computed */
 peft_status pf_pass_share(pf_graph *g);                             /* the same operation on the same inputs once */
-peft_status pf_pass_hoist(pf_graph *g);                             /* rows equal for all samples once, not once a sample */
+/* rows equal for all samples once, not once a sample */
+peft_status pf_pass_hoist(pf_graph *g);
 peft_status pf_pass_merge(pf_graph *g);                             /* linears on one input with adjacent weights */
-peft_status pf_pass_grad(pf_graph *g, pf_val loss);                 /* backward nodes, down to the lowest trained value */
+/* backward nodes, down to the lowest trained value */
+peft_status pf_pass_grad(pf_graph *g, pf_val loss);
 peft_status pf_pass_fuse(pf_graph *g);                              /* epilogues */
 peft_status pf_pass_clean(pf_graph *g);                             /* drops nodes nobody reads */
 peft_status pf_pass_trim(pf_graph *g);                              /* and single outputs: the last of its kind */

@@ -19,42 +19,83 @@ void pf_grad_add_reduced(pf_grads *gr, pf_val v, pf_val d)
     pf_grad_add(gr, v, d);
 }
 
-/* Gradients of column views become one gradient of the value they look into. */
+enum { PIECES = 4 };                                     /* that one concatenation takes */
+
+/* Place of columns col.. among the pieces of n, which are in order; -1: no room, or they overlap. */
+static int piece_place(const pf_graph *g, const pf_node *n, int pieces, int64_t col, int64_t cols)
+{
+    int at = pieces;
+    while (at > 0 && n->attr.i[at - 1] >= col) at--;
+    if (pieces == PIECES || (at > 0 && n->attr.i[at - 1] + pf_cols(g, n->in[at - 1]) > col)) return -1;
+    return at < pieces && n->attr.i[at] < col + cols ? -1 : at;
+}
+
+/* Gradients of column views, and of views of these, become gradients of the value they look into. */
 static void gather_views(pf_grads *gr, uint32_t values, pf_val wide)
 {
-    pf_node n = { .op = &pf_op_concat_cols, .attr = { .shape = pf_v(gr->g, wide)->shape }, .backward = true };
+    const pf_node none = { .op = &pf_op_concat_cols, .attr = { .shape = pf_v(gr->g, wide)->shape }, .backward = true };
+    pf_node n = none;
     int pieces = 0;
-    for (uint32_t id = 1; id < values; id++) {
+    for (uint32_t id = 1; id < values && !gr->g->status; id++) {
+        if (!pf_eq(gr->g->value[id].view_of, wide)) continue;
+        gather_views(gr, values, (pf_val){ id });
         pf_val d = gr->of[id];
-        if (!pf_eq(gr->g->value[id].view_of, wide) || !pf_is(d)) continue;
-        int at = pieces++;
-        while (at > 0 && n.attr.i[at - 1] > gr->g->value[id].col) {
-            n.attr.i[at] = n.attr.i[at - 1];
-            n.in[at] = n.in[at - 1];
-            at--;
+        if (!pf_is(d)) continue;
+        int64_t col = gr->g->value[id].col;
+        int at = piece_place(gr->g, &n, pieces, col, pf_cols(gr->g, d));
+        if (at < 0) {
+            pf_grad_add(gr, wide, pf_emit_node(gr->g, n, NULL));
+            n = none;
+            at = pieces = 0;
         }
-        n.attr.i[at] = gr->g->value[id].col;
+        for (int k = pieces++; k > at; k--) {
+            n.attr.i[k] = n.attr.i[k - 1];
+            n.in[k] = n.in[k - 1];
+        }
+        n.attr.i[at] = col;
         n.in[at] = d;
     }
     if (pieces) pf_grad_add(gr, wide, pf_emit_node(gr->g, n, NULL));
 }
 
-/* Finished gradients of parameter slices go to their buffers; a slice that overlaps an earlier one is added. */
+/* The slice of p with a gradient that follows slice `after` (0: the first) by offset, then by id; 0: none. */
+static uint32_t next_slice(const pf_grads *gr, uint32_t values, const pf_param *p, uint32_t after)
+{
+    const pf_value *v = gr->g->value;
+    uint32_t next = 0;
+    for (uint32_t id = 1; id < values; id++) {
+        if (v[id].kind != PF_PARAM || v[id].param != p || !pf_is(gr->of[id])) continue;
+        bool later = !after || v[id].offset > v[after].offset || (v[id].offset == v[after].offset && id > after);
+        if (later && (!next || v[id].offset < v[next].offset)) next = id;
+    }
+    return next;
+}
+
+/* The finished gradients of p's slices go to its buffer, in the order of their first elements, so that what earlier
+ * ones have stored of a slice already is its beginning. */
+static void emit_stores_of(pf_grads *gr, uint32_t values, const pf_param *p)
+{
+    int64_t end = 0;
+    for (uint32_t id = next_slice(gr, values, p, 0); id && !gr->g->status; id = next_slice(gr, values, p, id)) {
+        const pf_value v = gr->g->value[id];
+        int64_t stored = end - v.offset, count = pf_shape_count(&v.shape);
+        pf_node n = { .op = &pf_op_store, .in = { gr->of[id] }, .backward = true };
+        n.attr.ptr = p;
+        n.attr.i[0] = v.offset;
+        n.attr.i[1] = stored < 0 ? 0 : stored < count ? stored : count;
+        pf_emit_node(gr->g, n, NULL);
+        if (v.offset + count > end) end = v.offset + count;
+    }
+}
+
 static void emit_stores(pf_grads *gr, uint32_t values)
 {
-    pf_graph *g = gr->g;
+    const pf_graph *g = gr->g;
     for (uint32_t id = 1; id < values; id++) {
-        if (g->value[id].kind != PF_PARAM || !pf_is(gr->of[id])) continue;
-        pf_node n = { .op = &pf_op_store, .in = { gr->of[id] }, .backward = true };
-        n.attr.ptr = g->value[id].param;
-        n.attr.i[0] = g->value[id].offset;
-        int64_t end = n.attr.i[0] + pf_shape_count(&g->value[id].shape);
-        for (uint32_t o = 1; o < id; o++) {
-            const pf_value *e = &g->value[o];
-            if (e->kind == PF_PARAM && e->param == n.attr.ptr && pf_is(gr->of[o]) && e->offset < end
-                && n.attr.i[0] < e->offset + pf_shape_count(&e->shape)) n.attr.i[1] = 1;
-        }
-        pf_emit_node(g, n, NULL);
+        bool first = g->value[id].kind == PF_PARAM && pf_is(gr->of[id]);
+        for (uint32_t o = 1; o < id && first; o++)
+            first = g->value[o].kind != PF_PARAM || g->value[o].param != g->value[id].param || !pf_is(gr->of[o]);
+        if (first) emit_stores_of(gr, values, g->value[id].param);
     }
 }
 

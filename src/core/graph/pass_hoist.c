@@ -45,14 +45,16 @@ static void use_take(pass *p, const pf_node *n)
     parts s = p->split[n->in[0].id];
     if (pf_v(p->g, n->out[0])->keep) return;
     if (n->attr.i[2] && pf_is(s.rest) && s.at == n->attr.i[0] && s.n == n->attr.i[1]) p->now[n->out[0].id] = s.rest;
-    else if (pf_shape_equal(&pf_v(p->g, n->in[0])->shape, &pf_v(p->g, n->out[0])->shape)) p->now[n->out[0].id] = n->in[0];
+    else if (pf_shape_equal(&pf_v(p->g, n->in[0])->shape, &pf_v(p->g, n->out[0])->shape))
+        p->now[n->out[0].id] = n->in[0];
 }
 
 /* An attention whose keys and values are both split alike, and whose queries have no such rows. */
 static void use_attention(pass *p, pf_node *n)
 {
     parts k = p->split[n->in[1].id], v = p->split[n->in[2].id];
-    if (pf_is(p->split[n->in[0].id].rest) || pf_is(n->in[3]) || !pf_is(k.rest) || !pf_is(v.rest) || k.at != v.at || k.n != v.n) return;
+    if (pf_is(p->split[n->in[0].id].rest) || pf_is(n->in[3]) || !pf_is(k.rest) || !pf_is(v.rest) || k.at != v.at
+        || k.n != v.n) return;
     n->in[1] = k.rest;
     n->in[2] = v.rest;
     n->in[3] = k.rows;
@@ -62,7 +64,8 @@ static void use_attention(pass *p, pf_node *n)
 peft_status pf_pass_hoist(pf_graph *g)
 {
     if (g->status) return g->status;
-    uint32_t values = g->values, nodes = g->nodes, room = values + 8 * nodes;    /* learn makes two values or so a node */
+    /* learn makes two values or so a node */
+    uint32_t values = g->values, nodes = g->nodes, room = values + 8 * nodes;
     size_t bytes = nodes * sizeof(pf_node) + room * (sizeof(parts) + sizeof(pf_val));
     pf_node *old = pf_alloc_zero(g->ctx, bytes);
     if (!old) return g->status = pf_nomem("graph pass", bytes);

@@ -21,9 +21,12 @@ static rows join(rows a, rows b)
     return (rows){ ALL, 0, 0 };
 }
 
+/* Who reads columns of a value needs all rows of the value itself: its rows are not cut, only what is read of them. */
 static void demand(pass *p, pf_val v, rows r)
 {
-    if (pf_is(v)) p->want[v.id] = join(p->want[v.id], r);
+    if (!pf_is(v)) return;
+    p->want[v.id] = join(p->want[v.id], r);
+    while (pf_is(v = pf_v(p->g, v)->view_of)) p->want[v.id] = (rows){ ALL, 0, 0 };
 }
 
 static rows range(const pf_graph *g, pf_val v, int64_t at, int64_t n)
@@ -42,7 +45,8 @@ static bool rowwise(const pf_graph *g, const pf_node *n)
 
 static bool same_tokens(const pf_graph *g, pf_val a, pf_val b)
 {
-    return is_tokens(g, b) && pf_v(g, a)->shape.dim[0] == pf_v(g, b)->shape.dim[0] && pf_v(g, a)->shape.dim[1] == pf_v(g, b)->shape.dim[1];
+    return is_tokens(g, b) && pf_v(g, a)->shape.dim[0] == pf_v(g, b)->shape.dim[0]
+        && pf_v(g, a)->shape.dim[1] == pf_v(g, b)->shape.dim[1];
 }
 
 static void back(pass *p, const pf_node *n, uint8_t *cuts)
@@ -65,7 +69,9 @@ static void back(pass *p, const pf_node *n, uint8_t *cuts)
         return;
     }
     if (n->op == &pf_op_take && is_tokens(g, n->in[0])) {
-        demand(p, n->in[0], n->attr.i[2] ? (rows){ BUT, n->attr.i[0], n->attr.i[1] } : range(g, n->in[0], n->attr.i[0], n->attr.i[1]));
+        rows r = n->attr.i[2] ? (rows){ BUT, n->attr.i[0], n->attr.i[1] }
+                              : range(g, n->in[0], n->attr.i[0], n->attr.i[1]);
+        demand(p, n->in[0], r);
         p->want[n->out[0].id] = all;
         return;
     }

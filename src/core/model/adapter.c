@@ -38,7 +38,8 @@ peft_status pf_adapter_make(peft_backbone *b, const char *method, const peft_opt
     a->method = m;
     a->blank = blank;
     peft_status s = o ? pf_options_copy(o, &a->options) : PEFT_OK;
-    if (!s && m->state_size && !(a->state = pf_alloc_zero(b->ctx, m->state_size))) s = pf_nomem("method state", m->state_size);
+    if (!s && m->state_size && !(a->state = pf_alloc_zero(b->ctx, m->state_size)))
+        s = pf_nomem("method state", m->state_size);
     const pf_vit_shape *v = &b->shape;
     const pf_vit vit = { v->width, v->depth, v->heads, v->mlp, pf_vit_tokens(v), pf_vit_prefix(v),
                          v->image, 3 * v->patch * v->patch };
@@ -74,13 +75,22 @@ void peft_adapter_free(peft_adapter *a)
 
 const char *peft_adapter_method(const peft_adapter *a) { return a ? a->method->name : NULL; }
 size_t peft_adapter_param_count(const peft_adapter *a) { return a ? a->params.count : 0; }
-peft_param *peft_adapter_param(peft_adapter *a, size_t i) { return a && i < a->params.count ? a->params.item[i] : NULL; }
+peft_param *peft_adapter_param(peft_adapter *a, size_t i)
+{
+    return a && i < a->params.count ? a->params.item[i] : NULL;
+}
 
 /* --- method.h, the part for init ------------------------------------------------------------------------------------- */
 void *pf_state(pf_adapter *a) { return a->state; }
 int64_t pf_opt_int(const pf_adapter *a, const char *name) { return pf_options_int(a->options, a->method->opts, name); }
-double pf_opt_float(const pf_adapter *a, const char *name) { return pf_options_float(a->options, a->method->opts, name); }
-const char *pf_opt_string(const pf_adapter *a, const char *name) { return pf_options_string(a->options, a->method->opts, name); }
+double pf_opt_float(const pf_adapter *a, const char *name)
+{
+    return pf_options_float(a->options, a->method->opts, name);
+}
+const char *pf_opt_string(const pf_adapter *a, const char *name)
+{
+    return pf_options_string(a->options, a->method->opts, name);
+}
 
 void pf_reject(pf_adapter *a, const char *option, const char *expected)
 {
@@ -131,7 +141,8 @@ void pf_unfreeze(pf_adapter *a, const char *pattern)
         const pf_weight *w = &a->backbone->weight[i];
         pf_param *p;
         if (pf_is_classifier(w->name) || !pf_glob(pattern, w->name) || pf_params_find(&a->params, w->name)) continue;
-        a->status = pf_param_make(a->backbone->ctx, &a->params, w->name, pf_param_group_of(w->name), w->tensor.ndim, w->tensor.dim, &p);
+        a->status = pf_param_make(a->backbone->ctx, &a->params, w->name, pf_param_group_of(w->name), w->tensor.ndim,
+                                  w->tensor.dim, &p);
         if (!a->status && !a->blank) memcpy(p->value.data, w->tensor.data, pf_tensor_bytes(&w->tensor));
     }
 }

@@ -24,7 +24,8 @@ struct peft_adapter {
 extern const pf_method *const pf_methods[];
 const pf_method *pf_method_find(const char *name);                          /* NULL: no such method */
 peft_adapter *pf_adapter_retain(peft_adapter *a);
-peft_status pf_adapter_make(peft_backbone *b, const char *method, const peft_options *o, bool blank, peft_adapter **out);
+peft_status pf_adapter_make(peft_backbone *b, const char *method, const peft_options *o, bool blank,
+                            peft_adapter **out);
 
 /* params.c: making, naming, finding parameters; drawing initial values. */
 peft_status pf_param_make(peft_context *ctx, pf_params *list, const char *name, const char *group, int ndim,

@@ -88,6 +88,15 @@ size_t peft_backbone_tensor_count(const peft_backbone *b) { return b ? b->weight
 const char *peft_backbone_tensor_name(const peft_backbone *b, size_t i) { return b && i < b->weights ? b->weight[i].name : NULL; }
 const peft_tensor *peft_backbone_tensor(const peft_backbone *b, size_t i) { return b && i < b->weights ? &b->weight[i].tensor : NULL; }
 
+const char *const pf_note_name[PF_NOTES] = { "mean", "std", "image_size", "crop_pct", "interpolation" };
+
+const char *peft_backbone_note(const peft_backbone *b, const char *key)
+{
+    for (int i = 0; b && key && i < PF_NOTES; i++)
+        if (!strcmp(key, pf_note_name[i])) return *b->note[i] ? b->note[i] : NULL;
+    return NULL;
+}
+
 /* What changes the numbers: the facts the tensors do not tell, then name, extents and values of every tensor but the
  * classifier's, the position embedding as it was in the file. */
 static void digest(const peft_backbone *b, char hex[65])
@@ -151,6 +160,7 @@ const pf_opt pf_backbone_create_options[] = {
     { "classes", 'i', "0", 0, 1 << 24, "rows of the classifier; 0: none" },
     { "registers", 'i', "0", 0, 65536, "register tokens" },
     { "layer_scale", 'b', "false", 0, 0, "LayerScale behind attention and MLP" },
+    { "swiglu", 'b', "false", 0, 0, "the MLP is gated: SiLU(first half of fc1) * second half" },
     { "qkv_bias", 'b', "true", 0, 0, "biases of q, k and v" },
     { "norm_pre", 'b', "false", 0, 0, "LayerNorm in front of the blocks" },
     { "eps", 'f', "1e-6", 0, 1, "epsilon of LayerNorm" },
@@ -165,15 +175,11 @@ static void randomise(pf_weight *w, uint64_t seed)
     pk_real *x = w->tensor.data;
     int64_t n = peft_tensor_count(&w->tensor);
     pf_rng r = { seed, pf_rng_stream(w->name), 0 };
-    bool norm = strstr(w->name, "norm") != NULL, bias = strstr(w->name, "bias") != NULL;
+    bool gamma = strstr(w->name, "gamma"), bias = strstr(w->name, "bias"), norm = strstr(w->name, "norm");
+    double constant = gamma ? 1e-5 : bias ? 0 : 1;
     for (int64_t i = 0; i < n; i++) {
-        if (strstr(w->name, "gamma")) x[i] = (pk_real)1e-5;
-        else if (bias) x[i] = 0;
-        else if (norm) x[i] = 1;
-        else {
-            double v = pf_rng_normal(&r, (uint64_t)i);
-            x[i] = (pk_real)(0.02 * (v > 2 ? 2 : v < -2 ? -2 : v));
-        }
+        double v = gamma || bias || norm ? 0 : pf_rng_normal(&r, (uint64_t)i);
+        x[i] = (pk_real)(gamma || bias || norm ? constant : 0.02 * (v > 2 ? 2 : v < -2 ? -2 : v));
     }
 }
 
@@ -190,7 +196,8 @@ peft_status peft_backbone_create(peft_context *ctx, const peft_options *o, peft_
         .eps = pf_options_float(o, t, "eps"), .act = pf_act_named(pf_options_string(o, t, "act")),
         .mean_pool = !strcmp(pf_options_string(o, t, "pool"), "mean"),
         .layer_scale = pf_options_int(o, t, "layer_scale"), .qkv_bias = pf_options_int(o, t, "qkv_bias"),
-        .norm_pre = pf_options_int(o, t, "norm_pre"), .patch_bias = true, .pos_prefix = true };
+        .norm_pre = pf_options_int(o, t, "norm_pre"), .swiglu = pf_options_int(o, t, "swiglu"),
+        .patch_bias = true, .pos_prefix = true };
     if (!s.mlp) s.mlp = 4 * s.width;
     PF_TRY(pf_shape_check(&s));
     peft_backbone *b;

@@ -6,15 +6,20 @@
 #include <pthread.h>
 #include "core/base/safetensors.h"
 #include "core/base/options.h"
-#include "core/model/shape.h"
+#include "core/model/names.h"
 
 typedef struct pf_weight { char name[PF_NAME_MAX]; peft_tensor tensor; } pf_weight;   /* dense pk_real */
+
+/* What peft_backbone_note knows. */
+enum { PF_NOTES = 5, PF_NOTE_MAX = 72 };
+extern const char *const pf_note_name[PF_NOTES];
 
 struct peft_backbone {
     atomic_int refs;
     peft_context *ctx;
     pf_st *file;                         /* tensors may point into it; NULL: all are owned */
     pf_vit_shape shape;
+    char note[PF_NOTES][PF_NOTE_MAX];    /* by pf_note_name; "" where not known */
     char resample[16];                   /* the rule its position embedding came by, "" when as in the file */
     pf_weight *weight; size_t weights;
     peft_tensor native_pos;              /* pos_embed before resampling, for the fingerprint; no data when the same */
@@ -33,14 +38,4 @@ pk_real *pf_backbone_own(peft_backbone *b, size_t i);
 extern const pf_opt pf_backbone_load_options[], pf_backbone_create_options[];
 peft_status pf_shape_check(const pf_vit_shape *s);
 int pf_act_named(const char *name);                                                    /* -1: unknown */
-
-/* names.c: where a file under another naming keeps what timm calls `name`. */
-typedef enum { PF_NAMING_TIMM, PF_NAMING_HF, PF_NAMING_HF5, PF_NAMINGS } pf_naming;
-extern const char *const pf_naming_name[PF_NAMINGS];
-typedef struct pf_source { char name[3][PF_NAME_MAX * 2]; int parts; } pf_source;      /* parts are stacked along rows */
-bool pf_naming_detect(const pf_st *file, pf_naming *naming, char prefix[PF_NAME_MAX]);
-/* Candidates in order of preference: variant 0, 1, ..; false: none left. */
-bool pf_naming_source(pf_naming naming, const char *prefix, const char *name, int variant, pf_source *out);
-/* Tensors that belong to such files and to nothing we run (poolers, mask tokens). */
-bool pf_naming_ignored(const char *name);
 #endif

@@ -12,7 +12,7 @@ static peft_status options_from(peft_context *ctx, const pf_st *st, const char *
     peft_status s = peft_options_parse(*out, text);
     if (!s) return PEFT_OK;
     peft_options_free(*out);
-    return pf_within(PEFT_E_FORMAT, "metadata entry '%s'", key);
+    return pf_within(s == PEFT_E_NOMEM ? s : PEFT_E_FORMAT, "metadata entry '%s'", key);
 }
 
 static peft_status options_to(pf_st_out *o, const char *key, const peft_options *options)
@@ -52,7 +52,10 @@ static peft_status adapter_from(peft_backbone *b, const pf_st *st, size_t k, pef
     return s;
 }
 
-static bool adapter_knows(const void *a, const char *name) { return pf_params_find(&((const peft_adapter *)a)->params, name); }
+static bool adapter_knows(const void *a, const char *name)
+{
+    return pf_params_find(&((const peft_adapter *)a)->params, name);
+}
 
 static bool model_knows(const void *user, const char *name)
 {
@@ -152,7 +155,8 @@ static peft_status load_model(peft_backbone *b, const pf_st *st, peft_model **ou
 peft_status peft_adapter_load(peft_backbone *b, const char *path, peft_adapter **out)
 {
     pf_st *st;
-    if (!b || !path || !out) return pf_fail(PEFT_E_INVALID, "%s is NULL: expected a pointer", !b ? "backbone" : !path ? "path" : "out");
+    if (!b || !path || !out) return pf_fail(PEFT_E_INVALID, "%s is NULL: expected a pointer", !b ? "backbone" : !path
+                                            ? "path" : "out");
     PF_TRY(pf_st_open(b->ctx, path, &st));
     peft_status s = read_adapter(b, st, out);
     pf_st_close(st);
@@ -162,7 +166,8 @@ peft_status peft_adapter_load(peft_backbone *b, const char *path, peft_adapter *
 peft_status peft_model_load(peft_backbone *b, const char *path, peft_model **out)
 {
     pf_st *st;
-    if (!b || !path || !out) return pf_fail(PEFT_E_INVALID, "%s is NULL: expected a pointer", !b ? "backbone" : !path ? "path" : "out");
+    if (!b || !path || !out) return pf_fail(PEFT_E_INVALID, "%s is NULL: expected a pointer", !b ? "backbone" : !path
+                                            ? "path" : "out");
     PF_TRY(pf_st_open(b->ctx, path, &st));
     peft_status s = load_model(b, st, out);
     pf_st_close(st);

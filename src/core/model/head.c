@@ -7,7 +7,8 @@
 
 const char *const pf_head_name[] = { "backbone", "linear", "bn_linear", "mlp", NULL };
 
-static peft_status tensor(peft_model *m, pf_params *list, const char *name, int64_t rows, int64_t cols, const char *init, bool blank)
+static peft_status tensor(peft_model *m, pf_params *list, const char *name, int64_t rows, int64_t cols,
+                          const char *init, bool blank)
 {
     pf_param *p;
     const int64_t dims[2] = { rows, cols };
@@ -24,7 +25,8 @@ static peft_status statistics(peft_model *m, const char *stem, int64_t d)
     return tensor(m, &m->buffers, name, d, 0, "one", false);
 }
 
-static peft_status pair(peft_model *m, const char *stem, int64_t rows, int64_t cols, const char *weight, const char *bias, bool blank)
+static peft_status pair(peft_model *m, const char *stem, int64_t rows, int64_t cols, const char *weight,
+                        const char *bias, bool blank)
 {
     char name[96];
     snprintf(name, sizeof name, "%s.weight", stem);

@@ -22,11 +22,13 @@ static peft_status choose(peft_model *m, const peft_options *o)
     if (!m->mean_pool && strcmp(pool, "auto") && strcmp(pool, "cls"))
         return pf_fail(PEFT_E_OPTION, "pool: given '%s', expected auto, cls or mean", pool);
     for (m->head = PF_HEAD_LINEAR; pf_head_name[m->head] && strcmp(head, pf_head_name[m->head]);) m->head++;
-    if (!pf_head_name[m->head]) return pf_fail(PEFT_E_OPTION, "head: given '%s', expected linear, bn_linear or mlp", head);
+    if (!pf_head_name[m->head]) return pf_fail(PEFT_E_OPTION, "head: given '%s', expected linear, bn_linear or mlp",
+                                               head);
     if (m->classes) return PEFT_OK;
     m->head = PF_HEAD_BACKBONE;
     m->classes = m->backbone->shape.classes;
-    return m->classes ? PEFT_OK : pf_fail(PEFT_E_OPTION, "classes: the backbone has no classifier of its own; expected 1 or more");
+    if (m->classes) return PEFT_OK;
+    return pf_fail(PEFT_E_OPTION, "classes: the backbone has no classifier of its own; expected 1 or more");
 }
 
 peft_status pf_model_make(peft_backbone *b, const peft_options *o, bool blank, peft_model **out)
@@ -77,14 +79,16 @@ void peft_model_free(peft_model *m)
 static peft_status in_use(const peft_model *m, const char *what)
 {
     if (!atomic_load(&m->users)) return PEFT_OK;
-    return pf_fail(PEFT_E_STATE, "%s: %d trainers or sessions of this model live; free them first", what, atomic_load(&m->users));
+    return pf_fail(PEFT_E_STATE, "%s: %d trainers or sessions of this model live; free them first", what,
+                   atomic_load(&m->users));
 }
 
 peft_status peft_model_attach(peft_model *m, peft_adapter *a)
 {
     if (!m || !a) return pf_fail(PEFT_E_INVALID, "%s is NULL: expected a pointer", m ? "adapter" : "model");
     PF_TRY(in_use(m, "attach"));
-    if (a->backbone != m->backbone) return pf_fail(PEFT_E_MISMATCH, "adapter: made for another backbone object than the model's");
+    if (a->backbone != m->backbone) return pf_fail(PEFT_E_MISMATCH,
+                                                   "adapter: made for another backbone object than the model's");
     for (size_t i = 0; i < m->adapters; i++) {
         if (m->adapter[i] == a) return pf_fail(PEFT_E_STATE, "adapter: attached to this model already");
         for (size_t k = 0; k < a->params.count; k++)
@@ -140,12 +144,16 @@ peft_param *peft_model_find_param(peft_model *m, const char *name)
 int64_t peft_model_trainable_count(const peft_model *m)
 {
     int64_t n = 0;
-    for (size_t i = 0; i < peft_model_param_count(m); i++) n += peft_tensor_count(&peft_model_param((peft_model *)m, i)->value);
+    for (size_t i = 0; i < peft_model_param_count(m); i++)
+        n += peft_tensor_count(&peft_model_param((peft_model *)m, i)->value);
     return n;
 }
 
 size_t peft_model_buffer_count(const peft_model *m) { return m ? m->buffers.count : 0; }
-const char *peft_model_buffer_name(const peft_model *m, size_t i) { return m && i < m->buffers.count ? m->buffers.item[i]->name : NULL; }
+const char *peft_model_buffer_name(const peft_model *m, size_t i)
+{
+    return m && i < m->buffers.count ? m->buffers.item[i]->name : NULL;
+}
 
 peft_tensor *peft_model_find_buffer(peft_model *m, const char *name)
 {
@@ -161,8 +169,10 @@ const char *peft_model_note(const peft_model *m, const char *key)
 
 peft_status peft_model_set_note(peft_model *m, const char *key, const char *value)
 {
-    if (!m || !key || !value) return pf_fail(PEFT_E_INVALID, "%s is NULL: expected a pointer", !m ? "model" : !key ? "key" : "value");
-    if (!*key || !strncmp(key, "libpeft.", 8)) return pf_fail(PEFT_E_INVALID, "key '%s': expected text that does not begin with libpeft.", key);
+    if (!m || !key || !value) return pf_fail(PEFT_E_INVALID, "%s is NULL: expected a pointer", !m ? "model" : !key
+                                             ? "key" : "value");
+    if (!*key || !strncmp(key, "libpeft.", 8))
+        return pf_fail(PEFT_E_INVALID, "key '%s': expected text that does not begin with libpeft.", key);
     peft_context *ctx = m->backbone->ctx;
     char *v = pf_strdup(ctx, value);
     if (!v) return pf_nomem("note", strlen(value) + 1);

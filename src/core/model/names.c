@@ -1,98 +1,243 @@
 /* SPDX-License-Identifier: Apache-2.0
- * names.c -- the names other libraries give to the tensors of a ViT (methods.md 20.2, 20.4), as tables of stems: what
- * timm calls blocks.3.norm1.weight is found by its stem "norm1" among the block rows. */
+ * names.c -- what timm calls the tensors of other libraries, as a table a library. In a row # is the number of a block
+ * and @ the word weight or bias; rows of a block stand behind the block's own front. */
 #include <stdio.h>
 #include <string.h>
 #include "core/base/glob.h"
-#include "core/model/backbone.h"
+#include "core/model/names.h"
 
-const char *const pf_naming_name[PF_NAMINGS] = { "timm", "hf", "hf5" };
+const char *const pf_naming_name[PF_NAMINGS] = { "timm", "hf", "hf5", "hf-clip", "clip", "torchvision", "mmcls" };
 
-typedef struct { const char *stem, *names[3]; } row;         /* more than one name: parts stacked along rows */
+typedef struct { const char *theirs, *timm; int part; } row;           /* part 1, 2, 3: q, k, v of a fused tensor */
+
+/* Facebook's DINOv2 and DeiT-III differ from timm in a few names. */
+static const row timm_top[] = {
+    { "cls_token", "cls_token", 0 }, { "pos_embed", "pos_embed", 0 },
+    { "reg_token", "reg_token", 0 }, { "register_tokens", "reg_token", 0 },
+    { "patch_embed.proj.@", "patch_embed.proj.@", 0 }, { "norm_pre.@", "norm_pre.@", 0 },
+    { "norm.@", "norm.@", 0 }, { "fc_norm.@", "fc_norm.@", 0 }, { 0 } };
+static const row timm_block[] = {
+    { "norm1.@", "norm1.@", 0 }, { "norm2.@", "norm2.@", 0 },
+    { "attn.qkv.@", "attn.qkv.@", 0 }, { "attn.proj.@", "attn.proj.@", 0 },
+    { "mlp.fc1.@", "mlp.fc1.@", 0 }, { "mlp.fc2.@", "mlp.fc2.@", 0 },
+    { "mlp.w12.@", "mlp.fc1.@", 0 }, { "mlp.w3.@", "mlp.fc2.@", 0 },
+    { "ls1.gamma", "ls1.gamma", 0 }, { "ls2.gamma", "ls2.gamma", 0 },
+    { "gamma_1", "ls1.gamma", 0 }, { "gamma_2", "ls2.gamma", 0 }, { 0 } };
 
 static const row hf_top[] = {
-    { "cls_token", { "embeddings.cls_token" } }, { "reg_token", { "embeddings.register_tokens" } },
-    { "pos_embed", { "embeddings.position_embeddings" } }, { "patch_embed.proj", { "embeddings.patch_embeddings.projection" } },
-    { "norm", { "layernorm" } }, { 0 } };
-
+    { "embeddings.cls_token", "cls_token", 0 }, { "embeddings.register_tokens", "reg_token", 0 },
+    { "embeddings.position_embeddings", "pos_embed", 0 },
+    { "embeddings.patch_embeddings.projection.@", "patch_embed.proj.@", 0 }, { "layernorm.@", "norm.@", 0 }, { 0 } };
+#define HF_BLOCK \
+    { "layernorm_before.@", "norm1.@", 0 }, { "norm1.@", "norm1.@", 0 }, \
+    { "layernorm_after.@", "norm2.@", 0 }, { "norm2.@", "norm2.@", 0 }, \
+    { "mlp.fc1.@", "mlp.fc1.@", 0 }, { "mlp.fc2.@", "mlp.fc2.@", 0 }, \
+    { "mlp.weights_in.@", "mlp.fc1.@", 0 }, { "mlp.weights_out.@", "mlp.fc2.@", 0 }, \
+    { "layer_scale1.lambda1", "ls1.gamma", 0 }, { "layer_scale2.lambda1", "ls2.gamma", 0 }
 static const row hf_block[] = {
-    { "norm1", { "layernorm_before" } }, { "norm1", { "norm1" } },
-    { "norm2", { "layernorm_after" } }, { "norm2", { "norm2" } },
-    { "attn.qkv", { "attention.attention.query", "attention.attention.key", "attention.attention.value" } },
-    { "attn.proj", { "attention.output.dense" } },
-    { "mlp.fc1", { "intermediate.dense" } }, { "mlp.fc1", { "mlp.fc1" } },
-    { "mlp.fc2", { "output.dense" } }, { "mlp.fc2", { "mlp.fc2" } },
-    { "ls1.gamma", { "layer_scale1.lambda1" } }, { "ls2.gamma", { "layer_scale2.lambda1" } }, { 0 } };
-
+    HF_BLOCK,
+    { "attention.attention.query.@", "attn.qkv.@", 1 }, { "attention.attention.key.@", "attn.qkv.@", 2 },
+    { "attention.attention.value.@", "attn.qkv.@", 3 }, { "attention.output.dense.@", "attn.proj.@", 0 },
+    { "intermediate.dense.@", "mlp.fc1.@", 0 }, { "output.dense.@", "mlp.fc2.@", 0 }, { 0 } };
 static const row hf5_block[] = {
-    { "norm1", { "layernorm_before" } }, { "norm1", { "norm1" } },
-    { "norm2", { "layernorm_after" } }, { "norm2", { "norm2" } },
-    { "attn.qkv", { "attention.q_proj", "attention.k_proj", "attention.v_proj" } },
-    { "attn.proj", { "attention.o_proj" } }, { "mlp.fc1", { "mlp.fc1" } }, { "mlp.fc2", { "mlp.fc2" } },
-    { "ls1.gamma", { "layer_scale1.lambda1" } }, { "ls2.gamma", { "layer_scale2.lambda1" } }, { 0 } };
+    HF_BLOCK,
+    { "attention.q_proj.@", "attn.qkv.@", 1 }, { "attention.k_proj.@", "attn.qkv.@", 2 },
+    { "attention.v_proj.@", "attn.qkv.@", 3 }, { "attention.o_proj.@", "attn.proj.@", 0 }, { 0 } };
 
-/* The sentinel tells the naming, what stands in front of it is the file's prefix. */
-static const struct { const char *sentinel, *block; const row *top, *rows; } naming[PF_NAMINGS] = {
-    [PF_NAMING_TIMM] = { "blocks.0.attn.qkv.weight", "blocks.%lld.", NULL, NULL },
-    [PF_NAMING_HF]   = { "encoder.layer.0.attention.attention.query.weight", "encoder.layer.%lld.", hf_top, hf_block },
-    [PF_NAMING_HF5]  = { "layers.0.attention.q_proj.weight", "layers.%lld.", hf_top, hf5_block } };
+/* pre_layrnorm is how the library spells it. */
+static const row hf_clip_top[] = {
+    { "embeddings.class_embedding", "cls_token", 0 }, { "embeddings.position_embedding.weight", "pos_embed", 0 },
+    { "embeddings.patch_embedding.@", "patch_embed.proj.@", 0 },
+    { "pre_layrnorm.@", "norm_pre.@", 0 }, { "post_layernorm.@", "norm.@", 0 }, { 0 } };
+static const row hf_clip_block[] = {
+    { "layer_norm1.@", "norm1.@", 0 }, { "layer_norm2.@", "norm2.@", 0 },
+    { "self_attn.q_proj.@", "attn.qkv.@", 1 }, { "self_attn.k_proj.@", "attn.qkv.@", 2 },
+    { "self_attn.v_proj.@", "attn.qkv.@", 3 }, { "self_attn.out_proj.@", "attn.proj.@", 0 },
+    { "mlp.fc1.@", "mlp.fc1.@", 0 }, { "mlp.fc2.@", "mlp.fc2.@", 0 }, { 0 } };
+
+static const row clip_top[] = {
+    { "class_embedding", "cls_token", 0 }, { "positional_embedding", "pos_embed", 0 },
+    { "conv1.@", "patch_embed.proj.@", 0 }, { "ln_pre.@", "norm_pre.@", 0 }, { "ln_post.@", "norm.@", 0 }, { 0 } };
+static const row clip_block[] = {
+    { "ln_1.@", "norm1.@", 0 }, { "ln_2.@", "norm2.@", 0 },
+    { "attn.in_proj_@", "attn.qkv.@", 0 }, { "attn.out_proj.@", "attn.proj.@", 0 },
+    { "mlp.c_fc.@", "mlp.fc1.@", 0 }, { "mlp.c_proj.@", "mlp.fc2.@", 0 }, { 0 } };
+
+static const row torchvision_top[] = {
+    { "class_token", "cls_token", 0 }, { "encoder.pos_embedding", "pos_embed", 0 },
+    { "conv_proj.@", "patch_embed.proj.@", 0 }, { "encoder.ln.@", "norm.@", 0 }, { 0 } };
+static const row torchvision_block[] = {
+    { "ln_1.@", "norm1.@", 0 }, { "ln_2.@", "norm2.@", 0 },
+    { "self_attention.in_proj_@", "attn.qkv.@", 0 }, { "self_attention.out_proj.@", "attn.proj.@", 0 },
+    { "mlp.0.@", "mlp.fc1.@", 0 }, { "mlp.3.@", "mlp.fc2.@", 0 },
+    { "mlp.linear_1.@", "mlp.fc1.@", 0 }, { "mlp.linear_2.@", "mlp.fc2.@", 0 }, { 0 } };
+
+static const row mmcls_top[] = {
+    { "cls_token", "cls_token", 0 }, { "pos_embed", "pos_embed", 0 },
+    { "patch_embed.projection.@", "patch_embed.proj.@", 0 }, { "ln1.@", "norm.@", 0 }, { 0 } };
+static const row mmcls_block[] = {
+    { "ln1.@", "norm1.@", 0 }, { "ln2.@", "norm2.@", 0 },
+    { "attn.qkv.@", "attn.qkv.@", 0 }, { "attn.proj.@", "attn.proj.@", 0 },
+    { "ffn.layers.0.0.@", "mlp.fc1.@", 0 }, { "ffn.layers.1.@", "mlp.fc2.@", 0 },
+    { "attn.gamma1.weight", "ls1.gamma", 0 }, { "ffn.gamma2.weight", "ls2.gamma", 0 }, { 0 } };
+
+/* sentinel: a name that tells the naming. patch: one that every whole ViT of it has. DINOv2 is also trained with
+ * blocks in chunks, blocks.CHUNK.NUMBER. */
+typedef struct { const char *sentinel[2], *patch, *front[2]; const row *top, *block; } naming;
+static const naming namings[PF_NAMINGS] = {
+    [PF_NAMING_TIMM] = { { "blocks.0.attn.qkv.weight", "blocks.0.0.attn.qkv.weight" }, "patch_embed.proj.weight",
+                         { "blocks.#.", "blocks.#.#." }, timm_top, timm_block },
+    [PF_NAMING_HF] = { { "encoder.layer.0.attention.attention.query.weight", NULL },
+                       "embeddings.patch_embeddings.projection.weight", { "encoder.layer.#.", NULL }, hf_top, hf_block },
+    [PF_NAMING_HF5] = { { "layers.0.attention.q_proj.weight", NULL }, "embeddings.patch_embeddings.projection.weight",
+                        { "layers.#.", NULL }, hf_top, hf5_block },
+    [PF_NAMING_HF_CLIP] = { { "encoder.layers.0.self_attn.q_proj.weight", NULL }, "embeddings.patch_embedding.weight",
+                            { "encoder.layers.#.", NULL }, hf_clip_top, hf_clip_block },
+    [PF_NAMING_CLIP] = { { "transformer.resblocks.0.attn.in_proj_weight", NULL }, "conv1.weight",
+                         { "transformer.resblocks.#.", NULL }, clip_top, clip_block },
+    [PF_NAMING_TORCHVISION] = { { "encoder.layers.encoder_layer_0.self_attention.in_proj_weight", NULL },
+                                "conv_proj.weight", { "encoder.layers.encoder_layer_#.", NULL },
+                                torchvision_top, torchvision_block },
+    [PF_NAMING_MMCLS] = { { "layers.0.attn.qkv.weight", NULL }, "patch_embed.projection.weight",
+                          { "layers.#.", NULL }, mmcls_top, mmcls_block } };
+
+/* The classifier, in front of which may stand the whole prefix or a part of it. */
+static const row classifiers[] = {
+    { "head.@", "head.@", 0 }, { "classifier.@", "head.@", 0 }, { "heads.head.@", "head.@", 0 },
+    { "head.fc.@", "head.@", 0 }, { "head.layers.head.@", "head.@", 0 }, { 0 } };
+
+static const char *const ignored[] = {
+    "*mask_token", "*pooler.*", "*pre_logits.*", "*position_ids", "*num_batches_tracked", "*decoder_*",
+    "*head.mlp.*", "*head.last_layer.*", "*head.?.*", "proj", "*visual.proj" };
+/* Beside the ViT, not in it: other towers, other networks of the same training. */
+static const char *const ignored_beside[] = {
+    "*student.*", "*teacher.*", "*momentum_encoder.*", "*predictor.*", "*dino_loss.*", "*text_model.*", "text.*",
+    "*text_projection*", "*visual_projection.*", "*logit_scale", "*logit_bias", "*token_embedding.*",
+    "*positional_embedding", "*ln_final.*", "*transformer.resblocks.*", "*input_resolution", "*context_length",
+    "*vocab_size" };
+
+static const struct { const char *glob, *what; } refused[] = {
+    { "*relative_position_bias_table", "relative position bias (BEiT, Swin)" },
+    { "*dist_token", "a distillation token (distilled DeiT)" },
+    { "*distillation_token", "a distillation token (distilled DeiT)" },
+    { "*attn_pool.*", "attention pooling (SigLIP)" },
+    { "*vision_model.head.*", "attention pooling (SigLIP)" },
+    { "*patch_embed.backbone.*", "a convolutional stem (hybrid ViT)" },
+    { "*layer1.0.conv1.weight", "a convolutional network (ResNet)" },
+    { "*encoder.stages.0.layers.0.*convolution.weight", "a convolutional network (ResNet)" } };
+#define COUNT(a) (sizeof(a) / sizeof *(a))
+
+typedef struct { int64_t layer; const char *word; size_t length; } holes;
+
+/* Follows pattern along name and notes what stands at # (the last one) and @. Returns the rest; NULL: no match. */
+static const char *follow(const char *pattern, const char *name, holes *h)
+{
+    for (; *pattern; pattern++) {
+        if (*pattern == '#') {
+            if (*name < '0' || *name > '9' || (*name == '0' && name[1] >= '0' && name[1] <= '9')) return NULL;
+            for (h->layer = 0; *name >= '0' && *name <= '9' && h->layer < 1000; name++) h->layer = 10 * h->layer + *name - '0';
+        } else if (*pattern == '@') {
+            h->word = name;
+            h->length = !strncmp(name, "weight", 6) ? 6 : !strncmp(name, "bias", 4) ? 4 : 0;
+            if (!h->length) return NULL;
+            name += h->length;
+        } else if (*pattern != *name++) return NULL;
+    }
+    return name;
+}
+
+/* The row for all of name; front is what timm puts in front. */
+static bool look_up(const row *rows, const char *name, const char *front, holes h, pf_timm_name *out)
+{
+    for (const row *r = rows; r->theirs; r++) {
+        const char *rest = follow(r->theirs, name, &h), *at = strchr(r->timm, '@');
+        if (!rest || *rest) continue;
+        int stem = at ? (int)(at - r->timm) : (int)strlen(r->timm), word = at ? (int)h.length : 0;
+        if (*front) snprintf(out->name, sizeof out->name, "%s.%lld.%.*s%.*s", front, (long long)h.layer, stem, r->timm, word, h.word);
+        else snprintf(out->name, sizeof out->name, "%.*s%.*s", stem, r->timm, word, h.word);
+        out->part = r->part;
+        out->kind = PF_NAME_OURS;
+        return true;
+    }
+    return false;
+}
+
+static bool inside(const naming *n, const char *name, pf_timm_name *out)
+{
+    holes h = { 0, "", 0 };
+    for (int i = 0; i < 2 && n->front[i]; i++) {
+        const char *rest = follow(n->front[i], name, &h);
+        if (rest && look_up(n->block, rest, "blocks", h, out)) return true;
+    }
+    return look_up(n->top, name, "", h, out);
+}
+
+static bool classifier(const char *prefix, const char *name, pf_timm_name *out)
+{
+    const holes h = { 0, "", 0 };
+    for (size_t cut = 0;; cut++) {
+        if ((!cut || prefix[cut - 1] == '.') && look_up(classifiers, name + cut, "", h, out)) return true;
+        if (!prefix[cut] || prefix[cut] != name[cut]) return false;
+    }
+}
+
+static bool any_of(const char *const *globs, size_t n, const char *name)
+{
+    for (size_t i = 0; i < n; i++) if (pf_glob(globs[i], name)) return true;
+    return false;
+}
+
+pf_timm_name pf_naming_translate(pf_naming n, const char *prefix, const char *name)
+{
+    pf_timm_name out = { .kind = PF_NAME_UNKNOWN };
+    const size_t front = strlen(prefix);
+    const bool within = !strncmp(name, prefix, front);
+    if ((within && inside(&namings[n], name + front, &out)) || classifier(prefix, name, &out)) return out;
+    if (any_of(ignored, COUNT(ignored), within ? name + front : name)) out.kind = PF_NAME_IGNORED;
+    if (!within && any_of(ignored_beside, COUNT(ignored_beside), name)) out.kind = PF_NAME_IGNORED;
+    return out;
+}
+
+const char *pf_naming_refused(const pf_st *file)
+{
+    for (size_t r = 0; r < COUNT(refused); r++)
+        for (size_t i = 0; i < pf_st_count(file); i++)
+            if (pf_glob(refused[r].glob, pf_st_at(file, i)->name)) return refused[r].what;
+    return NULL;
+}
+
+/* Length of what stands in front of the sentinel; -1: the name does not end with it. */
+static long front_of(const char *name, const char *sentinel)
+{
+    size_t length = strlen(name), tail = strlen(sentinel), front = length - tail;
+    if (length < tail || front >= PF_NAME_MAX || strcmp(name + front, sentinel)) return -1;
+    return front && name[front - 1] != '.' ? -1 : (long)front;
+}
+
+/* A whole ViT before a part of one, and then the network that is meant to be used before its partner in training. */
+static int preference(const pf_st *file, const naming *n, const char *prefix)
+{
+    char patch[PF_NAME_MAX * 2];
+    snprintf(patch, sizeof patch, "%s%s", prefix, n->patch);
+    const bool partner = strstr(prefix, "student.") || strstr(prefix, "momentum_encoder.");
+    return 1 + 2 * (pf_st_find(file, patch) != NULL) + !partner;
+}
 
 bool pf_naming_detect(const pf_st *file, pf_naming *found, char prefix[PF_NAME_MAX])
 {
+    int best = 0;
     for (int n = 0; n < PF_NAMINGS; n++)
-        for (size_t i = 0; i < pf_st_count(file); i++) {
-            const char *name = pf_st_at(file, i)->name;
-            size_t length = strlen(name), tail = strlen(naming[n].sentinel);
-            if (length < tail || length - tail >= PF_NAME_MAX || strcmp(name + length - tail, naming[n].sentinel)) continue;
-            if (length > tail && name[length - tail - 1] != '.') continue;
-            memcpy(prefix, name, length - tail);
-            prefix[length - tail] = 0;
+        for (size_t i = 0; i < 2 * pf_st_count(file); i++) {
+            const char *sentinel = namings[n].sentinel[i % 2], *name = pf_st_at(file, i / 2)->name;
+            char front[PF_NAME_MAX] = "";
+            long length = sentinel ? front_of(name, sentinel) : -1;
+            if (length < 0) continue;
+            memcpy(front, name, (size_t)length);
+            int rank = preference(file, &namings[n], front);
+            if (rank <= best) continue;
+            best = rank;
             *found = (pf_naming)n;
-            return true;
+            memcpy(prefix, front, sizeof front);
         }
-    return false;
-}
-
-/* "norm1.weight" -> stem "norm1" and end ".weight"; names without one keep "". */
-static const char *split(const char *name, char *stem, size_t room)
-{
-    snprintf(stem, room, "%s", name);
-    char *end = strrchr(stem, '.');
-    if (!end || (strcmp(end, ".weight") && strcmp(end, ".bias"))) return "";
-    *end = 0;
-    return name + (end - stem);
-}
-
-bool pf_naming_source(pf_naming n, const char *prefix, const char *name, int variant, pf_source *out)
-{
-    char stem[PF_NAME_MAX], front[PF_NAME_MAX] = "";
-    long long layer = -1;
-    int skip = 0;
-    memset(out, 0, sizeof *out);
-    out->parts = 1;
-    bool classifier = pf_is_classifier(name);
-    if (n == PF_NAMING_TIMM || (classifier && variant > 0)) {
-        snprintf(out->name[0], sizeof out->name[0], "%s%s", prefix, name);
-        return variant == (n != PF_NAMING_TIMM);
-    }
-    if (classifier) {
-        snprintf(out->name[0], sizeof out->name[0], "classifier%s", name + strlen("head"));
-        return true;
-    }
-    if (sscanf(name, "blocks.%lld.%n", &layer, &skip) == 1) snprintf(front, sizeof front, naming[n].block, layer);
-    const char *end = split(name + skip, stem, sizeof stem);
-    for (const row *r = layer < 0 ? naming[n].top : naming[n].rows; r->stem; r++) {
-        if (strcmp(r->stem, stem) || variant-- > 0) continue;
-        for (out->parts = 0; out->parts < 3 && r->names[out->parts]; out->parts++)
-            snprintf(out->name[out->parts], sizeof out->name[0], "%s%s%s%s", prefix, front, r->names[out->parts], end);
-        return true;
-    }
-    return false;
-}
-
-bool pf_naming_ignored(const char *name)
-{
-    static const char *const known[] = { "*mask_token", "*pooler.*", "*pre_logits.*", "*position_ids", "*num_batches_tracked" };
-    for (size_t i = 0; i < sizeof known / sizeof *known; i++) if (pf_glob(known[i], name)) return true;
-    return false;
+    return best > 0;
 }

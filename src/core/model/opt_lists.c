@@ -46,7 +46,8 @@ double pf_opt_pattern(pf_adapter *a, const char *name, const char *path, double 
             pf_reject(a, name, "name=number, ..");
             return fallback;
         }
-        if (key <= tail && !strncmp(path + tail - key, p, key) && (key == tail || path[tail - key - 1] == '.')) return v;
+        if (key <= tail && !strncmp(path + tail - key, p, key)
+            && (key == tail || path[tail - key - 1] == '.')) return v;
     }
     return fallback;
 }

@@ -100,7 +100,8 @@ peft_status pf_param_draw(peft_context *ctx, pf_param *p, const char *init)
         { "zero", CONSTANT, false, 0 }, { "one", CONSTANT, false, 1 },
         { "normal", NORMAL, true, 0 }, { "trunc_normal", TRUNCATED, true, 0 }, { "uniform", UNIFORM, true, 0 },
         { "kaiming", UNIFORM, false, 1 / sqrt(fan_in) }, { "kaiming_normal", NORMAL, false, sqrt(2 / fan_in) },
-        { "kaiming_out", NORMAL, false, sqrt(2 / fan_out) }, { "xavier", UNIFORM, false, sqrt(6 / (fan_in + fan_out)) } };
+        { "kaiming_out", NORMAL, false, sqrt(2 / fan_out) }, { "xavier", UNIFORM, false,
+                                                               sqrt(6 / (fan_in + fan_out)) } };
     bool known = false;
     for (size_t i = 0; i < sizeof rules / sizeof *rules && !known; i++) {
         known = strlen(rules[i].name) == word && !strncmp(init, rules[i].name, word) && rules[i].sized == given;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * shape.c -- the table of a ViT's tensors. Extents are letters: D width, T 3*width, F mlp, C classes, R registers,
+ * shape.c -- the table of a ViT's tensors. Extents are letters: D width, T 3*width, F mlp, G fc1's rows, C classes, R registers,
  * N rows of pos_embed, p patch side, c colours, 1. */
 #include <stdio.h>
 #include "core/model/shape.h"
@@ -16,7 +16,7 @@ static const row block[] = {
     { "attn.qkv.weight", "TD", ALWAYS }, { "attn.qkv.bias", "T", QKV_BIAS },
     { "attn.proj.weight", "DD", ALWAYS }, { "attn.proj.bias", "D", ALWAYS }, { "ls1.gamma", "D", LAYER_SCALE },
     { "norm2.weight", "D", ALWAYS }, { "norm2.bias", "D", ALWAYS },
-    { "mlp.fc1.weight", "FD", ALWAYS }, { "mlp.fc1.bias", "F", ALWAYS },
+    { "mlp.fc1.weight", "GD", ALWAYS }, { "mlp.fc1.bias", "G", ALWAYS },
     { "mlp.fc2.weight", "DF", ALWAYS }, { "mlp.fc2.bias", "D", ALWAYS }, { "ls2.gamma", "D", LAYER_SCALE } };
 static const row back[] = {
     { "norm.weight", "D", CLS_POOL }, { "norm.bias", "D", CLS_POOL },
@@ -45,6 +45,7 @@ static int64_t extent(const pf_vit_shape *s, char c)
     case 'D': return s->width;
     case 'T': return 3 * s->width;
     case 'F': return s->mlp;
+    case 'G': return s->swiglu ? 2 * s->mlp : s->mlp;
     case 'C': return s->classes;
     case 'R': return s->registers;
     case 'N': return s->pos_prefix + pf_vit_grid(s) * pf_vit_grid(s);

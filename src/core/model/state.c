@@ -87,7 +87,9 @@ peft_status pf_meta_int(const pf_st *st, const char *key, int64_t *out)
 {
     const char *text;
     PF_TRY(pf_meta_text(st, key, &text));
-    return pf_parse_int(text, out) ? PEFT_OK : pf_fail(PEFT_E_FORMAT, "metadata entry '%s': given '%s', expected an integer", key, text);
+    return pf_parse_int(text, out) ? PEFT_OK : pf_fail(PEFT_E_FORMAT,
+                                                       "metadata entry '%s': given '%s', expected an integer", key,
+                                                           text);
 }
 
 peft_status pf_meta_write(pf_st_out *o, const char *kind, peft_backbone *b)
@@ -110,13 +112,16 @@ peft_status pf_meta_check(const pf_st *st, const char *kind, peft_backbone *b)
     if (format != 1) return pf_fail(PEFT_E_UNSUPPORTED, "file format %lld: this library reads 1", (long long)format);
     PF_TRY(pf_meta_text(st, "libpeft.backbone.fingerprint", &text));
     if (strcmp(text, peft_backbone_fingerprint(b)))
-        return pf_fail(PEFT_E_MISMATCH, "trained on backbone %s, given backbone %s", text, peft_backbone_fingerprint(b));
+        return pf_fail(PEFT_E_MISMATCH, "trained on backbone %s, given backbone %s", text,
+                       peft_backbone_fingerprint(b));
     PF_TRY(pf_meta_int(st, "libpeft.backbone.image_size", &image));
     if (image != b->shape.image)
-        return pf_fail(PEFT_E_MISMATCH, "trained at image_size %lld, the backbone was loaded at %lld", (long long)image, (long long)b->shape.image);
+        return pf_fail(PEFT_E_MISMATCH, "trained at image_size %lld, the backbone was loaded at %lld",
+                       (long long)image, (long long)b->shape.image);
     PF_TRY(pf_meta_text(st, "libpeft.backbone.resample", &text));
     if (strcmp(text, *b->resample ? b->resample : "none"))
-        return pf_fail(PEFT_E_MISMATCH, "trained with position embedding rule '%s', the backbone was loaded with '%s'", text,
+        return pf_fail(PEFT_E_MISMATCH, "trained with position embedding rule '%s', the backbone was loaded with '%s'",
+                       text,
                        *b->resample ? b->resample : "none");
     return PEFT_OK;
 }

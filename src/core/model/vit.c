@@ -108,9 +108,11 @@ static pf_val attend(const pass *p, int64_t l, pf_val x)
 
 static pf_val mlp(const pass *p, int64_t l, pf_val x)
 {
+    const pf_vit_shape *v = &p->m->backbone->shape;
     long long n = l;
     x = linear(p, PF_FC1, l, x, weight(p, "blocks.%lld.mlp.fc1.weight", n), weight(p, "blocks.%lld.mlp.fc1.bias", n));
-    x = pf_activate(p->g, x, p->m->backbone->shape.act == PK_QUICKGELU ? "quickgelu" : "gelu");
+    if (v->swiglu) x = pf_mul(p->g, pf_activate(p->g, pf_columns(p->g, x, 0, v->mlp), "silu"), pf_columns(p->g, x, v->mlp, v->mlp));
+    else x = pf_activate(p->g, x, v->act == PK_QUICKGELU ? "quickgelu" : "gelu");
     return linear(p, PF_FC2, l, x, weight(p, "blocks.%lld.mlp.fc2.weight", n), weight(p, "blocks.%lld.mlp.fc2.bias", n));
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * cache.c -- values that cross from the frozen prefix into the rest of the graph, by sample. */
 #include <string.h>
+#include "core/model/state.h"
 #include "core/train/cache.h"
 
 /* Calls fn for every value made in the prefix and read behind it; false when one has no leading batch extent. */
@@ -70,7 +71,14 @@ static size_t bucket_of(const pf_cache *cache, int64_t id)
     return i;
 }
 
-typedef struct { char *slot; size_t at; int64_t sample; bool store; } copy_job;
+typedef struct { char *slot; size_t at; int64_t sample; bool store, bad; } copy_job;
+
+static void check(void *user, pk_real *data, size_t bytes)
+{
+    copy_job *j = user;
+    int64_t n = (int64_t)(bytes / sizeof *data);
+    j->bad |= !pf_finite(data + j->sample * n, n);
+}
 
 static void copy(void *user, pk_real *data, size_t bytes)
 {
@@ -90,7 +98,8 @@ bool pf_cache_fetch(pf_cache *cache, const pf_compiled *c, const int64_t *ids, i
             return false;
         }
     for (int64_t i = 0; i < n; i++) {
-        copy_job j = { cache->data + (size_t)cache->slot[bucket_of(cache, ids[i])] * cache->sample_bytes, 0, i, false };
+        copy_job j = { cache->data + (size_t)cache->slot[bucket_of(cache, ids[i])] * cache->sample_bytes, 0, i, false,
+                       false };
         crossings(c, copy, &j);
     }
     cache->hits += n;
@@ -103,9 +112,11 @@ void pf_cache_keep(pf_cache *cache, const pf_compiled *c, const int64_t *ids, in
         if (ids[i] < 0 || cache->used == cache->room) continue;
         size_t b = bucket_of(cache, ids[i]);
         if (cache->id[b] != -1) continue;
+        copy_job j = { cache->data + cache->used * cache->sample_bytes, 0, i, true, false };
+        crossings(c, check, &j);
+        if (j.bad) continue;
         cache->id[b] = ids[i];
-        cache->slot[b] = (uint32_t)cache->used;
-        copy_job j = { cache->data + cache->used++ * cache->sample_bytes, 0, i, true };
+        cache->slot[b] = (uint32_t)cache->used++;
         crossings(c, copy, &j);
     }
 }

@@ -20,6 +20,6 @@ void        pf_cache_free(pf_cache *cache);
 size_t      pf_cache_bytes(const pf_cache *cache);
 /* All n samples known: their values are put where the prefix would have left them; true. */
 bool        pf_cache_fetch(pf_cache *cache, const pf_compiled *c, const int64_t *ids, int64_t n);
-/* After the prefix has run: keeps samples that are new, as far as there is room. */
+/* After the prefix has run: keeps samples that are new and finite, as far as there is room. */
 void        pf_cache_keep(pf_cache *cache, const pf_compiled *c, const int64_t *ids, int64_t n);
 #endif

@@ -9,8 +9,11 @@ static peft_status one_epoch(peft_trainer *t, peft_batch_fn next, peft_progress_
     for (;;) {
         t->image_view.dim[0] = t->label_view.dim[0] = t->batch;
         int64_t n = next(t->batch_in_epoch, &t->image_view, &t->label_view, t->ids, user);
-        if (n < 0) return pf_within(PEFT_E_CANCELLED, "batch %lld of epoch %lld", (long long)t->batch_in_epoch, (long long)t->epoch);
-        if (n > t->batch) return pf_fail(PEFT_E_INVALID, "batch callback: returned %lld samples, expected at most %lld", (long long)n, (long long)t->batch);
+        if (n < 0) return pf_within(PEFT_E_CANCELLED, "batch %lld of epoch %lld", (long long)t->batch_in_epoch,
+                                    (long long)t->epoch);
+        if (n > t->batch)
+            return pf_fail(PEFT_E_INVALID, "batch callback: returned %lld samples, expected at most %lld", (long long)n,
+                           (long long)t->batch);
         if (n == 0) break;
         t->image_view.dim[0] = t->label_view.dim[0] = n;
         int64_t step = t->step;
@@ -23,7 +26,8 @@ static peft_status one_epoch(peft_trainer *t, peft_batch_fn next, peft_progress_
     t->epoch++;
     if (!t->pending) return PEFT_OK;
     PF_TRY(peft_trainer_update(t));                   /* what a last, incomplete accumulation holds */
-    return progress && progress(t, user) ? pf_fail(PEFT_E_CANCELLED, "cancelled by the progress callback at step %lld", (long long)t->step) : PEFT_OK;
+    return progress && progress(t, user) ? pf_fail(PEFT_E_CANCELLED, "cancelled by the progress callback at step %lld",
+                                                   (long long)t->step) : PEFT_OK;
 }
 
 peft_status peft_trainer_fit(peft_trainer *t, int64_t epochs, peft_batch_fn next, peft_progress_fn progress, void *user)

@@ -105,7 +105,8 @@ static void softmax(pk_real *to, const pk_real *x, int64_t n)
     for (int64_t i = 0; i < n; i++) to[i] = (pk_real)(exp(x[i] - top) / sum);
 }
 
-peft_status peft_session_probabilities(peft_session *s, const peft_tensor *images, int multi_label, peft_tensor *probabilities)
+peft_status peft_session_probabilities(peft_session *s, const peft_tensor *images, int multi_label,
+                                       peft_tensor *probabilities)
 {
     int64_t n;
     PF_TRY(run(s, images, probabilities, &n));
@@ -121,11 +122,13 @@ peft_status peft_session_probabilities(peft_session *s, const peft_tensor *image
 
 peft_status peft_session_tap(peft_session *s, const char *tap, const peft_tensor **out)
 {
-    if (!s || !tap || !out) return pf_fail(PEFT_E_INVALID, "%s is NULL: expected a pointer", !s ? "session" : !tap ? "tap" : "out");
+    if (!s || !tap || !out) return pf_fail(PEFT_E_INVALID, "%s is NULL: expected a pointer", !s ? "session" : !tap
+                                           ? "tap" : "out");
     if (!s->ran) return pf_fail(PEFT_E_STATE, "tap '%s': nothing predicted yet", tap);
     size_t length = strlen(tap);
     for (int i = 0; i < s->net.taps; i++) {
-        if (strncmp(s->net.tap_name[i], tap, length) || (s->net.tap_name[i][length] && s->net.tap_name[i][length] != ',')) continue;
+        if (strncmp(s->net.tap_name[i], tap, length) || (s->net.tap_name[i][length]
+                                                         && s->net.tap_name[i][length] != ',')) continue;
         const pf_shape *shape = &pf_v(&s->net.exec.g, s->net.tap[i])->shape;
         s->tap = (peft_tensor){ .ctx = s->model->backbone->ctx, .type = PF_REAL, .ndim = shape->ndim,
                                 .data = pf_exec_data(&s->net.exec, s->net.tap[i]) };
@@ -133,7 +136,8 @@ peft_status peft_session_tap(peft_session *s, const char *tap, const peft_tensor
         *out = &s->tap;
         return PEFT_OK;
     }
-    return pf_fail(PEFT_E_NOTFOUND, "tap '%s': not among the session's taps '%s'", tap, pf_options_string(s->options, options, "taps"));
+    return pf_fail(PEFT_E_NOTFOUND, "tap '%s': not among the session's taps '%s'", tap,
+                   pf_options_string(s->options, options, "taps"));
 }
 
 size_t peft_session_memory(const peft_session *s)

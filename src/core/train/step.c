@@ -22,16 +22,20 @@ static peft_status check_labels(const peft_trainer *t, const peft_tensor *labels
             return pf_fail(PEFT_E_DTYPE, "labels: given %s, expected f32 targets", pf_dtype_name(labels->type));
         if (labels->ndim != 2 || labels->dim[0] != n || labels->dim[1] != classes)
             return pf_fail(PEFT_E_SHAPE, "labels: given %s, expected [%lld, %lld]",
-                           pf_dims_text(given, sizeof given, labels->ndim, labels->dim), (long long)n, (long long)classes);
+                           pf_dims_text(given, sizeof given, labels->ndim, labels->dim), (long long)n,
+                               (long long)classes);
         return PEFT_OK;
     }
-    if (labels->type != PEFT_I64) return pf_fail(PEFT_E_DTYPE, "labels: given %s, expected i64", pf_dtype_name(labels->type));
+    if (labels->type != PEFT_I64) return pf_fail(PEFT_E_DTYPE, "labels: given %s, expected i64",
+                                                 pf_dtype_name(labels->type));
     if (labels->ndim != 1 || labels->dim[0] != n)
-        return pf_fail(PEFT_E_SHAPE, "labels: given %s, expected [%lld]", pf_dims_text(given, sizeof given, labels->ndim, labels->dim), (long long)n);
+        return pf_fail(PEFT_E_SHAPE, "labels: given %s, expected [%lld]", pf_dims_text(given, sizeof given,
+                                                                                       labels->ndim, labels->dim), (long long)n);
     for (int64_t i = 0; i < n; i++) {
         int64_t y = ((const int64_t *)labels->data)[i];
         if (y < 0 || y >= classes)
-            return pf_fail(PEFT_E_INVALID, "labels[%lld]: given %lld, expected 0 to %lld", (long long)i, (long long)y, (long long)classes - 1);
+            return pf_fail(PEFT_E_INVALID, "labels[%lld]: given %lld, expected 0 to %lld", (long long)i, (long long)y,
+                           (long long)classes - 1);
     }
     return PEFT_OK;
 }
@@ -59,7 +63,8 @@ static void run(peft_trainer *t, pf_compiled *net, const int64_t *ids, int64_t n
 {
     pf_exec *e = &net->exec;
     e->run.accumulate = t->pending > 0;
-    e->run.step = (uint64_t)t->step;
+    e->run.step = (uint64_t)(t->step * t->accumulate + t->pending);     /* dropout differs in every pass */
+    e->run.seed = t->seed;
     if (!pf_cache_fetch(&t->cache, net, ids, n)) {
         pf_exec_run(e, 0, e->g.prefix);
         pf_cache_keep(&t->cache, net, ids, n);
@@ -67,7 +72,8 @@ static void run(peft_trainer *t, pf_compiled *net, const int64_t *ids, int64_t n
     pf_exec_run(e, e->g.prefix, e->g.nodes);
 }
 
-peft_status peft_trainer_backward(peft_trainer *t, const peft_tensor *images, const peft_tensor *labels, const int64_t *sample_ids)
+peft_status peft_trainer_backward(peft_trainer *t, const peft_tensor *images, const peft_tensor *labels,
+                                  const int64_t *sample_ids)
 {
     int64_t n;
     pf_compiled *net;
@@ -76,7 +82,7 @@ peft_status peft_trainer_backward(peft_trainer *t, const peft_tensor *images, co
     PF_TRY(check_labels(t, labels, n));
     PF_TRY(pf_trainer_net(t, n, &net));
     double start = now();
-    keep_buffers(t, false);
+    if (!t->pending) keep_buffers(t, false);
     pf_exec_input(&net->exec, PF_IN_IMAGES, as_real(images, t->images));
     if (t->loss.kind == PF_LOSS_CE) pf_exec_input(&net->exec, PF_IN_LABELS, labels->data);
     else pf_exec_input(&net->exec, PF_IN_TARGETS, as_real(labels, t->targets));
@@ -84,7 +90,8 @@ peft_status peft_trainer_backward(peft_trainer *t, const peft_tensor *images, co
     t->seconds = now() - start;
     t->last_loss = pf_exec_data(&net->exec, net->loss)[0];
     t->logits_view.dim[0] = n;
-    t->logits_view.data = pf_exec_data(&net->exec, net->logits);
+    t->logits_view.data = memcpy(t->logits, pf_exec_data(&net->exec, net->logits),
+                                 (size_t)(n * t->model->classes) * sizeof(pk_real));
     if (!isfinite(t->last_loss)) {
         keep_buffers(t, true);
         t->pending = 0;
@@ -123,8 +130,10 @@ static void update_piece(void *arg, int64_t piece, int worker)
     const pk_real *g = (const pk_real *)s->p->grad.data + at;
     double lr = j->lr * s->lr_scale;
     (void)worker;
-    if (o->adamw) j->t->ctx->kernels->adamw(p, s->m + at, s->v + at, g, n, j->gscale, lr, o->beta1, o->beta2, o->eps, s->weight_decay, j->c1, j->c2);
-    else j->t->ctx->kernels->sgd(p, s->m + at, g, n, j->gscale, lr, o->momentum, s->weight_decay, o->nesterov, j->t->step == 0);
+    if (o->adamw) j->t->ctx->kernels->adamw(p, s->m + at, s->v + at, g, n, j->gscale, lr, o->beta1, o->beta2, o->eps,
+                                            s->weight_decay, j->c1, j->c2);
+    else j->t->ctx->kernels->sgd(p, s->m + at, g, n, j->gscale, lr, o->momentum, s->weight_decay, o->nesterov,
+                                 j->t->step == 0);
 }
 
 peft_status peft_trainer_update(peft_trainer *t)
@@ -136,7 +145,8 @@ peft_status peft_trainer_update(peft_trainer *t)
     t->last_norm = norm;
     if (!isfinite(norm)) {
         keep_buffers(t, true);
-        return pf_fail(PEFT_E_NONFINITE, "the gradients hold NaN or Inf at step %lld: nothing updated", (long long)t->step);
+        return pf_fail(PEFT_E_NONFINITE, "the gradients hold NaN or Inf at step %lld: nothing updated",
+                       (long long)t->step);
     }
     update_job j = { .t = t, .gscale = mean, .lr = pf_schedule_lr(&t->schedule, t->step) };
     if (t->opt.clip > 0 && norm > 0) j.gscale *= fmin(1, t->opt.clip / (norm + 1e-6));
@@ -152,7 +162,8 @@ peft_status peft_trainer_update(peft_trainer *t)
     return PEFT_OK;
 }
 
-peft_status peft_trainer_step(peft_trainer *t, const peft_tensor *images, const peft_tensor *labels, const int64_t *sample_ids)
+peft_status peft_trainer_step(peft_trainer *t, const peft_tensor *images, const peft_tensor *labels,
+                              const int64_t *sample_ids)
 {
     PF_TRY(peft_trainer_backward(t, images, labels, sample_ids));
     return t->pending >= t->accumulate ? peft_trainer_update(t) : PEFT_OK;
@@ -169,19 +180,25 @@ peft_status peft_trainer_evaluate(peft_trainer *t, const peft_tensor *images, pe
     memset(t->images + n * one, 0, (size_t)((t->batch - n) * one) * sizeof(pk_real));
     pf_exec_input(&t->eval.exec, PF_IN_IMAGES, t->images);
     pf_exec_run(&t->eval.exec, 0, t->eval.exec.g.nodes);
-    memcpy(logits->data, pf_exec_data(&t->eval.exec, t->eval.logits), (size_t)(n * t->model->classes) * sizeof(pk_real));
+    memcpy(logits->data, pf_exec_data(&t->eval.exec, t->eval.logits),
+           (size_t)(n * t->model->classes) * sizeof(pk_real));
     return PEFT_OK;
 }
 
-const peft_tensor *peft_trainer_logits(const peft_trainer *t) { return t && t->logits_view.data ? &t->logits_view : NULL; }
+const peft_tensor *peft_trainer_logits(const peft_trainer *t)
+{
+    return t && t->logits_view.data ? &t->logits_view : NULL;
+}
 
 double peft_trainer_get(const peft_trainer *t, const char *what)
 {
     if (!t || !what) return NAN;
     const struct { const char *name; double value; } facts[] = {
         { "loss", t->last_loss }, { "lr", t->last_lr }, { "grad_norm", t->last_norm }, { "step", (double)t->step },
-        { "epoch", (double)t->epoch }, { "batch_in_epoch", (double)t->batch_in_epoch }, { "samples", (double)t->samples },
-        { "step_seconds", t->seconds }, { "planned_bytes", (double)pf_trainer_bytes(t) }, { "arena_bytes", (double)t->arena_bytes },
+        { "epoch", (double)t->epoch }, { "batch_in_epoch", (double)t->batch_in_epoch },
+            { "samples", (double)t->samples },
+        { "step_seconds", t->seconds }, { "planned_bytes", (double)pf_trainer_bytes(t) },
+            { "arena_bytes", (double)t->arena_bytes },
         { "flops", (double)t->net[0].exec.flops }, { "cache_hits", (double)t->cache.hits } };
     for (size_t i = 0; i < sizeof facts / sizeof *facts; i++) if (!strcmp(what, facts[i].name)) return facts[i].value;
     return NAN;

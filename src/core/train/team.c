@@ -121,7 +121,8 @@ peft_status pf_check_images(const peft_model *m, const peft_tensor *images, int6
     if (images->ndim != 4 || images->dim[0] < 1 || images->dim[0] > batch || images->dim[1] != 3
         || images->dim[2] != side || images->dim[3] != side)
         return pf_fail(PEFT_E_SHAPE, "images: given %s, expected [1..%lld, 3, %lld, %lld]",
-                       pf_dims_text(given, sizeof given, images->ndim, images->dim), (long long)batch, (long long)side, (long long)side);
+                       pf_dims_text(given, sizeof given, images->ndim, images->dim), (long long)batch, (long long)side,
+                           (long long)side);
     *n = images->dim[0];
     return PEFT_OK;
 }
@@ -131,7 +132,8 @@ peft_status pf_check_logits(const peft_model *m, const peft_tensor *out, int64_t
     char given[96];
     if (!out) return pf_fail(PEFT_E_INVALID, "the result tensor is NULL");
     if (out->type != PF_REAL)
-        return pf_fail(PEFT_E_DTYPE, "the result tensor: given %s, expected %s", pf_dtype_name(out->type), pf_dtype_name(PF_REAL));
+        return pf_fail(PEFT_E_DTYPE, "the result tensor: given %s, expected %s", pf_dtype_name(out->type),
+                       pf_dtype_name(PF_REAL));
     if (out->ndim != 2 || out->dim[0] != n || out->dim[1] != m->classes)
         return pf_fail(PEFT_E_SHAPE, "the result tensor: given %s, expected [%lld, %lld]",
                        pf_dims_text(given, sizeof given, out->ndim, out->dim), (long long)n, (long long)m->classes);

@@ -8,14 +8,15 @@
 
 const pf_opt pf_trainer_options[] = {
     { "batch", 'i', "4", 1, 65536, "largest number of samples a step" },
-    { "loss", 's', "ce", 0, 0, "ce, bce (mean over batch and classes) or bce_sum (sum over classes, mean over the batch)" },
+    { "loss", 's', "ce", 0, 0, "ce, bce (mean over batch and classes) or bce_sum (sum over classes, mean of the batch)" },
     { "label_smoothing", 'f', "0", 0, 1, "share of the target spread over all classes (ce)" },
     { "class_weights", 's', "", 0, 0, "one number a class, separated by commas" },
     { "weight_reduction", 's', "weights", 0, 0, "ce with class weights is divided by: weights (their sum) or batch" },
     { "optimizer", 's', "adamw", 0, 0, "adamw or sgd" },
     { "lr", 'f', "1e-3", 0, 1e6, "learning rate" },
     { "weight_decay", 'f', "0", 0, 1e6, "on every trained tensor; see peft_trainer_group" },
-    { "beta1", 'f', "0.9", 0, 1, "adamw" }, { "beta2", 'f', "0.999", 0, 1, "adamw" }, { "eps", 'f', "1e-8", 0, 1, "adamw" },
+    { "beta1", 'f', "0.9", 0, 0.9999999, "adamw" }, { "beta2", 'f', "0.999", 0, 0.9999999, "adamw" },
+    { "eps", 'f', "1e-8", 1e-30, 1, "adamw" },
     { "momentum", 'f', "0.9", 0, 1, "sgd" }, { "nesterov", 'b', "false", 0, 0, "sgd" },
     { "clip_norm", 'f', "0", 0, 1e12, "largest L2 norm of all gradients together; 0: off" },
     { "accumulate", 'i', "1", 1, 1 << 20, "backward passes whose mean makes one update" },
@@ -31,9 +32,10 @@ const pf_opt pf_trainer_options[] = {
     { "executor", 's', "planned", 0, 0, "planned, or naive (for tests)" },
     { 0 } };
 
-static double number(const peft_trainer *t, const char *name) { return pf_options_float(t->options, pf_trainer_options, name); }
-static int64_t whole(const peft_trainer *t, const char *name) { return pf_options_int(t->options, pf_trainer_options, name); }
-static const char *text(const peft_trainer *t, const char *name) { return pf_options_string(t->options, pf_trainer_options, name); }
+#define OPTION(t, kind, name) pf_options_##kind((t)->options, pf_trainer_options, name)
+static double number(const peft_trainer *t, const char *name) { return OPTION(t, float, name); }
+static int64_t whole(const peft_trainer *t, const char *name) { return OPTION(t, int, name); }
+static const char *text(const peft_trainer *t, const char *name) { return OPTION(t, string, name); }
 
 static peft_status read_weights(peft_trainer *t)
 {
@@ -53,7 +55,8 @@ static peft_status read_weights(peft_trainer *t)
         p += length;
     }
     if (n != classes)
-        return pf_fail(PEFT_E_OPTION, "class_weights '%s': expected %lld numbers >= 0", text(t, "class_weights"), (long long)classes);
+        return pf_fail(PEFT_E_OPTION, "class_weights '%s': expected %lld numbers >= 0", text(t, "class_weights"),
+                       (long long)classes);
     t->loss.ce.weight = t->loss.bce.weight = t->class_weights;
     return PEFT_OK;
 }
@@ -77,10 +80,12 @@ static peft_status read_options(peft_trainer *t)
     const char *optimizer = text(t, "optimizer");
     if (strcmp(optimizer, "adamw") && strcmp(optimizer, "sgd"))
         return pf_fail(PEFT_E_OPTION, "optimizer: given '%s', expected adamw or sgd", optimizer);
-    t->opt = (pf_optimizer){ !strcmp(optimizer, "adamw"), whole(t, "nesterov"), number(t, "weight_decay"), number(t, "beta1"),
+    t->opt = (pf_optimizer){ !strcmp(optimizer, "adamw"), whole(t, "nesterov"), number(t, "weight_decay"),
+                             number(t, "beta1"),
                              number(t, "beta2"), number(t, "eps"), number(t, "momentum"), number(t, "clip_norm") };
-    t->schedule = (pf_schedule){ .lr = number(t, "lr"), .min_lr = number(t, "min_lr"), .start_lr = number(t, "start_lr"),
-                                 .steps = whole(t, "steps"), .warmup = whole(t, "warmup"), .decay_every = whole(t, "decay_every"),
+    t->schedule = (pf_schedule){ .lr = number(t, "lr"), .min_lr = number(t, "min_lr"),
+                                 .start_lr = number(t, "start_lr"), .steps = whole(t, "steps"),
+                                 .warmup = whole(t, "warmup"), .decay_every = whole(t, "decay_every"),
                                  .gamma = number(t, "decay"), .steps_per_epoch = whole(t, "steps_per_epoch") };
     t->batch = whole(t, "batch");
     t->accumulate = whole(t, "accumulate");
@@ -98,8 +103,10 @@ static peft_status take_slab(peft_trainer *t)
     int64_t scalars = peft_model_trainable_count(t->model), buffers = 0;
     int moments = pf_optimizer_moments(&t->opt);
     t->slots = peft_model_param_count(t->model);
-    if (!t->slots) return pf_fail(PEFT_E_STATE, "model: nothing to train; attach an adapter or give it a head (classes >= 1)");
-    for (size_t i = 0; i < t->model->buffers.count; i++) buffers += peft_tensor_count(&t->model->buffers.item[i]->value);
+    if (!t->slots)
+        return pf_fail(PEFT_E_STATE, "model: nothing to train; attach an adapter or give it a head (classes >= 1)");
+    for (size_t i = 0; i < t->model->buffers.count; i++)
+        buffers += peft_tensor_count(&t->model->buffers.item[i]->value);
     t->slab_bytes = (size_t)(scalars * (1 + moments) + buffers) * sizeof(pk_real);
     t->slot = pf_alloc_zero(t->ctx, t->slots * sizeof *t->slot);
     t->slab = pf_alloc_zero(t->ctx, t->slab_bytes);
@@ -126,7 +133,8 @@ static peft_status take_slab(peft_trainer *t)
 
 static pf_compile_spec spec_of(const peft_trainer *t, int64_t n, bool training)
 {
-    return (pf_compile_spec){ .model = t->model, .team = &t->team, .batch = n, .loss = training ? &t->loss : NULL, .flags = t->flags };
+    return (pf_compile_spec){ .model = t->model, .team = &t->team, .batch = n, .loss = training ? &t->loss : NULL,
+                              .flags = t->flags };
 }
 
 peft_status pf_trainer_net(peft_trainer *t, int64_t n, pf_compiled **out)
@@ -173,23 +181,31 @@ static peft_status take_batch(peft_trainer *t)
 {
     int64_t classes = t->model->classes, side = t->model->backbone->shape.image;
     bool ce = t->loss.kind == PF_LOSS_CE;
-    size_t images = (size_t)(t->batch * image_count(t)) * sizeof(pk_real), targets = (size_t)(t->batch * classes) * sizeof(pk_real);
+    size_t images = (size_t)(t->batch * image_count(t)) * sizeof(pk_real),
+        targets = (size_t)(t->batch * classes) * sizeof(pk_real);
     t->images = pf_alloc_zero(t->ctx, images);
     t->targets = pf_alloc_zero(t->ctx, targets);
+    t->logits = pf_alloc_zero(t->ctx, targets);
     t->labels = pf_alloc_zero(t->ctx, (size_t)t->batch * sizeof(int64_t));
     t->ids = pf_alloc_zero(t->ctx, (size_t)t->batch * sizeof(int64_t));
-    if (!t->images || !t->targets || !t->labels || !t->ids) return pf_nomem("batch", images + targets);
-    t->image_view = (peft_tensor){ .ctx = t->ctx, .type = PF_REAL, .ndim = 4, .dim = { t->batch, 3, side, side }, .data = t->images };
+    if (!t->images || !t->targets || !t->logits || !t->labels || !t->ids)
+        return pf_nomem("batch", images + 2 * targets);
+    t->image_view = (peft_tensor){ .ctx = t->ctx, .type = PF_REAL, .ndim = 4, .dim = { t->batch, 3, side, side },
+                                   .data = t->images };
     t->label_view = (peft_tensor){ .ctx = t->ctx, .type = ce ? PEFT_I64 : PF_REAL, .ndim = ce ? 1 : 2,
-                                   .dim = { t->batch, ce ? 0 : classes }, .data = ce ? (void *)t->labels : (void *)t->targets };
+                                   .dim = { t->batch, ce ? 0 : classes }, .data = ce ? (void *)t->labels
+                                       : (void *)t->targets };
     t->logits_view = (peft_tensor){ .ctx = t->ctx, .type = PF_REAL, .ndim = 2, .dim = { 0, classes } };
     return PEFT_OK;
 }
 
 size_t pf_trainer_bytes(const peft_trainer *t)
 {
-    size_t batch = (size_t)(t->batch * (image_count(t) + t->model->classes)) * sizeof(pk_real) + (size_t)t->batch * 2 * sizeof(int64_t);
-    return t->arena_bytes + t->slab_bytes + batch + pf_cache_bytes(&t->cache);
+    size_t batch = (size_t)(t->batch * (image_count(t) + 2 * t->model->classes)) * sizeof(pk_real)
+                 + (size_t)t->batch * 2 * sizeof(int64_t);
+    size_t own = 0;                      /* arenas of nets that the shared one was too small for */
+    for (int i = 0; i < t->nets; i++) if (t->net[i].exec.owns_arena) own += pf_exec_bytes(&t->net[i].exec);
+    return t->arena_bytes + own + t->slab_bytes + batch + pf_cache_bytes(&t->cache);
 }
 
 peft_status peft_trainer_create(peft_model *m, const peft_options *o, peft_trainer **out)
@@ -199,6 +215,7 @@ peft_status peft_trainer_create(peft_model *m, const peft_options *o, peft_train
     peft_trainer *t = pf_alloc_zero(m->backbone->ctx, sizeof *t);
     if (!t) return pf_nomem("trainer", sizeof *t);
     t->ctx = m->backbone->ctx;
+    t->seed = t->ctx->seed;
     t->cache.ctx = t->ctx;
     t->model = pf_model_retain(m);
     atomic_fetch_add(&m->users, 1);
@@ -224,7 +241,8 @@ void peft_trainer_free(peft_trainer *t)
     pf_compiled_free(&t->eval);
     pf_team_stop(&t->team);
     pf_cache_free(&t->cache);
-    void *const blocks[] = { t->arena, t->slab, t->slot, t->class_weights, t->images, t->targets, t->labels, t->ids };
+    void *const blocks[] = { t->arena, t->slab, t->slot, t->class_weights, t->images, t->targets, t->logits, t->labels,
+                             t->ids };
     for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++) pf_free(ctx, blocks[i]);
     peft_options_free(t->options);
     atomic_fetch_sub(&m->users, 1);
@@ -232,7 +250,8 @@ void peft_trainer_free(peft_trainer *t)
     peft_model_free(m);
 }
 
-peft_status peft_trainer_option(size_t i, const char **name, const char **type, const char **fallback, const char **help)
+peft_status peft_trainer_option(size_t i, const char **name, const char **type, const char **fallback,
+                                const char **help)
 {
     for (size_t k = 0; k <= i; k++)
         if (!pf_trainer_options[k].name) return pf_fail(PEFT_E_NOTFOUND, "trainer option %zu: there are %zu", i, k);

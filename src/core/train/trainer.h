@@ -30,15 +30,17 @@ struct peft_trainer {
 
     pf_slot *slot; size_t slots;
     pk_real *slab; size_t slab_bytes;    /* gradients, moments, copy of the buffers */
-    pk_real *saved_buffers;
+    pk_real *saved_buffers;              /* as they were before the first of the pending backward passes */
     pf_compiled net[PF_NETS]; int nets;  /* training, net[0] for the full batch */
     pf_compiled eval;
     void *arena; size_t arena_bytes;     /* shared by all of them: one runs at a time */
     pf_cache cache;
     pk_real *images, *targets;           /* a batch as fit hands it out or as converted */
+    pk_real *logits;                     /* of the last backward pass */
     int64_t *labels, *ids;
     peft_tensor image_view, label_view, logits_view;
 
+    uint64_t seed;                       /* the context's when the trainer was made, or the restored run's */
     int64_t step, epoch, batch_in_epoch, samples, pending;       /* pending: backward passes not yet used by update */
     double last_loss, last_norm, last_lr, seconds;
 };

@@ -9,7 +9,8 @@
 static const struct { const char *key; size_t offset; } counter[] = {
     { "libpeft.step", offsetof(struct peft_trainer, step) }, { "libpeft.epoch", offsetof(struct peft_trainer, epoch) },
     { "libpeft.batch_in_epoch", offsetof(struct peft_trainer, batch_in_epoch) },
-    { "libpeft.samples", offsetof(struct peft_trainer, samples) }, { "libpeft.pending", offsetof(struct peft_trainer, pending) } };
+    { "libpeft.samples", offsetof(struct peft_trainer, samples) },
+    { "libpeft.pending", offsetof(struct peft_trainer, pending) } };
 #define COUNTERS (sizeof counter / sizeof *counter)
 
 /* What must be equal for a state to fit: trainer options without those that change no number, model and adapters. */
@@ -31,7 +32,8 @@ static peft_status recipe(const peft_trainer *t, char *text, size_t room)
     for (size_t i = 0; i <= t->model->adapters; i++) {
         bool model = i == t->model->adapters;
         PF_TRY(pf_options_write(model ? t->model->options : t->model->adapter[i]->options, part, sizeof part));
-        used += (size_t)snprintf(text + used, room - used, "%s(%s);", model ? "model" : t->model->adapter[i]->method->name, part);
+        used += (size_t)snprintf(text + used, room - used, "%s(%s);", model ? "model"
+                                 : t->model->adapter[i]->method->name, part);
         if (used >= room) return pf_fail(PEFT_E_OPTION, "options: too long to be saved");
     }
     for (size_t i = 0; i < t->slots; i++) {
@@ -51,6 +53,7 @@ typedef peft_status (*tensor_fn)(void *user, const char *name, peft_tensor *t);
 static peft_status each(const peft_trainer *t, tensor_fn fn, void *user)
 {
     char name[160];
+    pk_real *before = t->saved_buffers;
     for (size_t i = 0; i < t->slots; i++) {
         const pf_slot *s = &t->slot[i];
         const struct { const char *prefix; void *data; } parts[] = {
@@ -66,7 +69,13 @@ static peft_status each(const peft_trainer *t, tensor_fn fn, void *user)
     }
     for (size_t i = 0; i < t->model->buffers.count; i++) {
         snprintf(name, sizeof name, "buffer.%s", t->model->buffers.item[i]->name);
-        PF_TRY(fn(user, name, &t->model->buffers.item[i]->value));
+        peft_tensor view = t->model->buffers.item[i]->value;
+        PF_TRY(fn(user, name, &view));
+        if (!t->pending) continue;
+        snprintf(name, sizeof name, "saved.%s", t->model->buffers.item[i]->name);
+        view.data = before;
+        before += peft_tensor_count(&view);
+        PF_TRY(fn(user, name, &view));
     }
     return PEFT_OK;
 }
@@ -84,8 +93,7 @@ static peft_status fill(const peft_trainer *t, pf_st_out *o)
     PF_TRY(pf_st_out_meta(o, "libpeft.recipe", text));
     for (size_t i = 0; i < COUNTERS; i++)
         PF_TRY(pf_meta_number(o, counter[i].key, *(const int64_t *)((const char *)t + counter[i].offset)));
-    snprintf(text, sizeof text, "%llu", (unsigned long long)t->ctx->seed);
-    PF_TRY(pf_st_out_meta(o, "libpeft.seed", text));
+    PF_TRY(pf_meta_number(o, "libpeft.seed", (int64_t)t->seed));
     return each(t, write_one, o);
 }
 
@@ -119,24 +127,28 @@ static peft_status restore(peft_trainer *t, const pf_st *st)
 {
     char text[2 * PF_META_MAX];
     const char *saved;
-    int64_t value[COUNTERS], pending = t->pending;
+    int64_t value[COUNTERS], seed, pending = t->pending;
     reader check = { st, 0, false }, copy = { st, 0, true };
     PF_TRY(pf_meta_check(st, "trainer", t->model->backbone));
     PF_TRY(recipe(t, text, sizeof text));
     PF_TRY(pf_meta_text(st, "libpeft.recipe", &saved));
-    if (strcmp(saved, text)) return pf_fail(PEFT_E_MISMATCH, "the state was saved with [%.400s], the trainer has [%.400s]", saved, text);
+    if (strcmp(saved, text)) return pf_fail(PEFT_E_MISMATCH,
+                                            "the state was saved with [%.400s], the trainer has [%.400s]", saved, text);
     for (size_t i = 0; i < COUNTERS; i++) {
         PF_TRY(pf_meta_int(st, counter[i].key, &value[i]));
         if (value[i] < 0) return pf_fail(PEFT_E_FORMAT, "metadata entry '%s': expected 0 or more", counter[i].key);
     }
+    PF_TRY(pf_meta_int(st, "libpeft.seed", &seed));
     t->pending = value[COUNTERS - 1];
     peft_status s = each(t, read_one, &check);
-    if (!s && check.seen != pf_st_count(st)) s = pf_fail(PEFT_E_FORMAT, "%zu tensors, expected %zu", pf_st_count(st), check.seen);
+    if (!s && check.seen != pf_st_count(st)) s = pf_fail(PEFT_E_FORMAT, "%zu tensors, expected %zu", pf_st_count(st),
+                                                         check.seen);
     if (!s) s = each(t, read_one, &copy);
     if (s) {
         t->pending = pending;
         return s;
     }
+    t->seed = (uint64_t)seed;
     for (size_t i = 0; i < COUNTERS; i++) *(int64_t *)((char *)t + counter[i].offset) = value[i];
     return PEFT_OK;
 }

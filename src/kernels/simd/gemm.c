@@ -36,13 +36,21 @@ static inline void store_some(float *p, pv x, int n)
     else pv_store_m(p, pm_tail(n), x);
 }
 
-/* An absent factor is 1 and an absent addend -0, and every product is part of an FMA: so there is one path, whose
- * rounding does not depend on what the compiler makes of it. (x*1 + -0 is x, for every x.) */
+/* An absent addend is -0 and every product is part of an FMA, so there is one path, and its rounding is the same in
+ * every place. The compiler must not know of the -0, or it makes products of FMAs and then FMAs of other pairs, in one
+ * loop so and in another otherwise. */
+static inline pv no_addend(void)
+{
+    pv x = pv_set(-0.0f);
+    __asm__("" : "+v"(x));
+    return x;
+}
+
 static void before_act(const pk_gemm *g, float *tile, int64_t i, int64_t j, int m, int n, float *to, int64_t to_row)
 {
     for (int v = 0; v < n; v += PW) {
         const int some = n - v;
-        const pv scale = pv_set(g->scale), nothing = pv_set(-0.0f);
+        const pv scale = pv_set(g->scale), nothing = no_addend();
         const pv bias = g->bias ? load_some(g->bias + j + v, some) : nothing;
         for (int r = 0; r < m; r++) {
             pv x = load_some(tile + r * PK_NR + v, some);
@@ -58,10 +66,10 @@ static void after_act(const pk_gemm *g, const float *from, int64_t from_row, int
 {
     for (int v = 0; v < n; v += PW) {
         const int some = n - v;
-        const pv gamma = g->gamma ? load_some(g->gamma + j + v, some) : pv_set(1.0f);
+        const pv gamma = g->gamma ? load_some(g->gamma + j + v, some) : pv_set(1.0f), nothing = no_addend();
         for (int r = 0; r < m; r++) {
             pv x = load_some(from + r * from_row + v, some);
-            pv add = g->residual ? load_some(g->residual + (i + r) * g->residual_row + j + v, some) : pv_set(-0.0f);
+            pv add = g->residual ? load_some(g->residual + (i + r) * g->residual_row + j + v, some) : nothing;
             store_some(g->c + (i + r) * g->c_row + j + v, pv_fma(x, gamma, add), some);
         }
     }

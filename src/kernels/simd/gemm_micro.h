@@ -12,7 +12,8 @@
 #define PK_MR 6                                         /* 12 accumulators, 2 of B, 1 or 2 of A: 16 registers */
 #endif
 #define PK_NR (2 * PW)
-#define PK_A_AHEAD 1024                                 /* elements of A between using and fetching */
+/* A comes from the second cache, panel after panel: four k of it are asked for 1024 elements ahead. */
+#define PK_FETCH_A(a) for (int i = 0; i < 4 * PK_MR; i += 16) __builtin_prefetch((a) + 1024 + i, 0, 3)
 #define PK_INLINE static inline __attribute__((always_inline))
 #if defined(__clang__)
 #define PK_UNROLL _Pragma("clang loop unroll(full)")
@@ -61,34 +62,30 @@ PK_INLINE void micro_step(pv (*acc)[2], const float *a, const float *b, const in
     PK_ORDER;
 }
 
-/* One address of the list, if any is left: spread over the loop, so that waiting for them delays nobody. */
-PK_INLINE void micro_fetch(const pk_fetch **next, int *left)
+PK_INLINE void micro_four(pv (*acc)[2], const float *a, const float *b, const int rows, const int vectors)
 {
-    if (*left <= 0) return;
-    __builtin_prefetch(**next, 0, 2);
-    ++*next;
-    --*left;
+    micro_step(acc, a, b, rows, vectors);
+    micro_step(acc, a + PK_MR, b + PK_NR, rows, vectors);
+    micro_step(acc, a + 2 * PK_MR, b + 2 * PK_NR, rows, vectors);
+    micro_step(acc, a + 3 * PK_MR, b + 3 * PK_NR, rows, vectors);
 }
 
 PK_INLINE void micro_rows(int64_t k, const float *a, const float *b, float *c, int64_t c_row, int m, int n,
-                          int accumulate, const pk_fetch *next, int fetches, const int rows, const int vectors)
+                          int accumulate, const pk_fetch *list, int fetches, const int rows, const int vectors)
 {
     pv acc[PK_MR][2];
 #define PK_ROW(i) if (i < rows) acc[i][0] = acc[i][1] = pv_zero();
     PK_EACH_ROW(PK_ROW)
 #undef PK_ROW
     int64_t p = 0;
+    for (; p + 4 <= k && fetches > 0; p += 4, a += 4 * PK_MR, b += 4 * PK_NR, list += 4, fetches -= 4) {
+        for (int i = 0; i < 4; i++) __builtin_prefetch(list[fetches > i ? i : 0], 0, 2);
+        PK_FETCH_A(a);
+        micro_four(acc, a, b, rows, vectors);
+    }
     for (; p + 4 <= k; p += 4, a += 4 * PK_MR, b += 4 * PK_NR) {
-        if (next)                               /* A comes from the second cache, panel after panel */
-            for (int i = 0; i < 4 * PK_MR; i += 16) __builtin_prefetch(a + PK_A_AHEAD + i, 0, 3);
-        micro_fetch(&next, &fetches);
-        micro_step(acc, a, b, rows, vectors);
-        micro_fetch(&next, &fetches);
-        micro_step(acc, a + PK_MR, b + PK_NR, rows, vectors);
-        micro_fetch(&next, &fetches);
-        micro_step(acc, a + 2 * PK_MR, b + 2 * PK_NR, rows, vectors);
-        micro_fetch(&next, &fetches);
-        micro_step(acc, a + 3 * PK_MR, b + 3 * PK_NR, rows, vectors);
+        if (list) PK_FETCH_A(a);
+        micro_four(acc, a, b, rows, vectors);
     }
     for (; p < k; p++, a += PK_MR, b += PK_NR) micro_step(acc, a, b, rows, vectors);
 #define PK_ROW(i) if (i < rows && i < m) { \
@@ -99,8 +96,8 @@ PK_INLINE void micro_rows(int64_t k, const float *a, const float *b, float *c, i
 }
 
 /* c[m,n] = (accumulate: +=) a^T b over k; 1 <= m <= PK_MR, 1 <= n <= PK_NR. Only the m x n corner is touched. Of the
- * list of addresses that will be needed soon one is prefetched every k; with a list (not NULL) A's panels are taken to
- * follow each other. */
+ * list of addresses that will be needed soon four are prefetched every four k; with a list (not NULL) A's panels are
+ * taken to follow each other. */
 static inline void micro_tile_fetching(int64_t k, const float *a, const float *b, float *c, int64_t c_row, int m, int n,
                                        int accumulate, const pk_fetch *list, int fetches)
 {

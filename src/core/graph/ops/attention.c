@@ -8,6 +8,24 @@ enum { Q, K, V, XK, XV, SINK, HSCALE };                 /* inputs of attention; 
 enum { OUT = 7, LSE = 8, DOUT = 9 };                    /* further inputs of attention_grad */
 enum { DQ, DK, DV, DXK, DXV, DSINK, DHSCALE };          /* outputs of attention_grad */
 
+static int64_t tokens(const pf_graph *g, pf_val v)
+{
+    const pf_shape *s = &pf_v(g, v)->shape;
+    return s->dim[s->ndim - 2];
+}
+
+static bool extra_fits(const pf_graph *g, const pf_node *n)
+{
+    const pf_shape *q = &pf_v(g, n->in[Q])->shape;
+    for (int i = XK; i <= XV; i++) {
+        const pf_shape *s = &pf_v(g, n->in[i])->shape;
+        if (s->ndim < 2 || s->ndim > 3 || s->dim[s->ndim - 1] != q->dim[2]
+            || tokens(g, n->in[i]) != tokens(g, n->in[XK])
+            || (s->ndim == 3 && s->dim[0] != 1 && s->dim[0] != q->dim[0])) return false;
+    }
+    return true;
+}
+
 /* in: q [b,nq,d], k, v [b,nk,d], xk?, xv? [m,d] or [b,m,d], sink? [nq], head_scale? [heads]; attr i[0]: heads;
  * out: out [b,nq,d], lse [b,heads,nq] */
 static bool attention_infer(pf_graph *g, pf_node *n)
@@ -17,16 +35,14 @@ static bool attention_infer(pf_graph *g, pf_node *n)
     if (q.ndim != 3 || k.ndim != 3 || q.dim[0] != k.dim[0] || q.dim[2] != k.dim[2] || heads < 1 || q.dim[2] % heads
         || !pf_shape_equal(&k, &pf_v(g, n->in[V])->shape))
         return pf_bad_shape(g, n, "q [b, n, d], k and v [b, m, d], d a multiple of the heads");
-    if (pf_is(n->in[XK]) != pf_is(n->in[XV]) || (pf_is(n->in[XK]) && pf_cols(g, n->in[XK]) != q.dim[2]))
-        return pf_bad_shape(g, n, "extra keys and values of the same width as q");
+    if (pf_is(n->in[XK]) != pf_is(n->in[XV]) || (pf_is(n->in[XK]) && !extra_fits(g, n)))
+        return pf_bad_shape(g, n, "extra keys and values [n, d] or [b, n, d], as wide as q");
     if (pf_is(n->in[SINK]) && pf_shape_count(&pf_v(g, n->in[SINK])->shape) != q.dim[1])
         return pf_bad_shape(g, n, "one sink logit for each row of q");
     if (pf_is(n->in[HSCALE]) && pf_shape_count(&pf_v(g, n->in[HSCALE])->shape) != heads)
         return pf_bad_shape(g, n, "one scale for each head");
     return pf_out(g, n, 0, q) && pf_out(g, n, 1, pf_shape_of(3, q.dim[0], heads, q.dim[1]));
 }
-
-static int64_t tokens(const pf_graph *g, pf_val v) { const pf_shape *s = &pf_v(g, v)->shape; return s->dim[s->ndim - 2]; }
 
 static pk_operand operand(const pf_run *r, pf_val v)
 {
@@ -157,7 +173,8 @@ static void grad_run(const pf_run *r, const pf_node *n)
 
 static int64_t grad_flops(const pf_graph *g, const pf_node *n)
 {
-    bool k = pf_is(n->out[DK]) || pf_is(n->out[DXK]), v = pf_is(n->out[DV]) || pf_is(n->out[DXV]), q = pf_is(n->out[DQ]);
+    bool k = pf_is(n->out[DK]) || pf_is(n->out[DXK]), v = pf_is(n->out[DV]) || pf_is(n->out[DXV]),
+        q = pf_is(n->out[DQ]);
     return products(g, n, v + (q || k) + q + k);               /* dV, dP, dQ, dK; scores again are not counted */
 }
 

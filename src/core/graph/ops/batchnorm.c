@@ -42,7 +42,8 @@ static void run(const pf_run *r, const pf_node *n)
             rvar[c] = (pk_real)((1 - momentum) * rvar[c] + momentum * var * count / (count - 1));
         }
         double rstd = 1 / sqrt(var + n->attr.f[0]), scale = gamma ? gamma[c] : 1, shift = beta ? beta[c] : 0;
-        for (int64_t i = 0; i < x.rows; i++) y.p[i * y.ld + c] = (pk_real)((x.p[i * x.ld + c] - mean) * rstd * scale + shift);
+        for (int64_t i = 0; i < x.rows; i++)
+            y.p[i * y.ld + c] = (pk_real)((x.p[i * x.ld + c] - mean) * rstd * scale + shift);
         if (kmean) kmean[c] = (pk_real)mean;
         if (krstd) krstd[c] = (pk_real)rstd;
     }
@@ -80,7 +81,8 @@ static void grad_run(const pf_run *r, const pf_node *n)
         }
         for (int64_t i = 0; i < x.rows; i++) {
             double g = d.p[i * d.ld + c], xhat = (x.p[i * x.ld + c] - (double)mean[c]) * rstd[c];
-            double t = n->attr.i[1] ? g * xhat : n->attr.i[0] ? scale * (g - sum / count - xhat * dot / count) : scale * g;
+            double t = n->attr.i[1] ? g * xhat : n->attr.i[0] ? scale * (g - sum / count - xhat * dot / count)
+                : scale * g;
             dx.p[i * dx.ld + c] = (pk_real)t;
         }
     }

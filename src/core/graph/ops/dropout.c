@@ -16,7 +16,8 @@ static void rows(void *arg, int64_t begin, int64_t end, int worker)
     (void)worker;
     for (int64_t i = begin; i < end; i++)
         for (int64_t c = 0; c < j->x.cols; c++)
-            j->y.p[i * j->y.ld + c] = pf_rng_u32(&rng, (uint64_t)(i * j->x.cols + c)) < limit ? 0 : j->x.p[i * j->x.ld + c] * keep;
+            j->y.p[i * j->y.ld + c] = pf_rng_u32(&rng, (uint64_t)(i * j->x.cols + c)) < limit ? 0
+                : j->x.p[i * j->x.ld + c] * keep;
 }
 
 /* in: x; attr f[0]: p, i[0]: stream; out: y */
@@ -32,5 +33,7 @@ static void grad(pf_grads *gr, const pf_node *n)
         pf_grad_add(gr, n->in[0], PF_BACK(gr, &pf_op_dropout_grad, &n->attr, pf_grad_of(gr, n->out[0])));
 }
 /* Not rowwise: its element numbers would change with the rows. */
-const pf_op pf_op_dropout = { .name = "dropout", .flags = PF_STRIDED_OUT | PF_RANDOM, .inplace = 1, .infer = infer, .grad = grad, .run = run };
-const pf_op pf_op_dropout_grad = { .name = "dropout_grad", .flags = PF_STRIDED_OUT | PF_RANDOM, .inplace = 1, .infer = infer, .run = run };
+const pf_op pf_op_dropout = { .name = "dropout", .flags = PF_STRIDED_OUT | PF_RANDOM, .inplace = 1, .infer = infer,
+                              .grad = grad, .run = run };
+const pf_op pf_op_dropout_grad = { .name = "dropout_grad", .flags = PF_STRIDED_OUT | PF_RANDOM, .inplace = 1,
+                                   .infer = infer, .run = run };

@@ -5,11 +5,20 @@
 #include "core/graph/ops/op.h"
 
 static int64_t out_features(const pf_graph *g, pf_val w) { return pf_v(g, w)->shape.dim[0]; }
-static int64_t in_features(const pf_graph *g, pf_val w) { return pf_shape_count(&pf_v(g, w)->shape) / out_features(g, w); }
+static int64_t in_features(const pf_graph *g, pf_val w)
+{
+    return pf_shape_count(&pf_v(g, w)->shape) / out_features(g, w);
+}
 
 static int64_t flops_of(const pf_graph *g, pf_val x, pf_val w)
 {
     return 2 * pf_rows(g, x) * pf_shape_count(&pf_v(g, w)->shape);
+}
+
+/* Elements from one row of w to the next: w may be columns of a wider matrix. */
+static int64_t weight_row(const pf_run *r, pf_val w)
+{
+    return pf_v(r->g, w)->shape.ndim == 2 ? pf_matrix(r, w).ld : in_features(r->g, w);
 }
 
 static void gemm(const pf_run *r, pk_gemm *a) { pk_gemm_run(r->k, r->pool, r->gemm, a, r->work); }
@@ -35,7 +44,7 @@ static void linear_run(const pf_run *r, const pf_node *n)
     pk_gemm a = {
         .m = x.rows, .n = out_features(g, n->in[1]), .k = x.cols,
         .a = x.p, .a_row = x.ld, .a_col = 1,
-        .b = r->ptr[n->in[1].id], .b_row = 1, .b_col = x.cols,
+        .b = r->ptr[n->in[1].id], .b_row = 1, .b_col = weight_row(r, n->in[1]),
         .c = y.p, .c_row = y.ld, .scale = 1,
         .bias = r->ptr[n->in[2].id], .act = (pk_act)n->attr.i[0], .pre = pre.p, .pre_row = pre.ld,
         .gamma = r->ptr[n->in[4].id], .residual = residual.p, .residual_row = residual.ld };
@@ -44,7 +53,8 @@ static void linear_run(const pf_run *r, const pf_node *n)
 
 static size_t linear_work(const pf_run *r, const pf_node *n)
 {
-    return pk_gemm_work(r->k, pf_rows(r->g, n->in[0]), out_features(r->g, n->in[1]), in_features(r->g, n->in[1]), r->threads);
+    return pk_gemm_work(r->k, pf_rows(r->g, n->in[0]), out_features(r->g, n->in[1]), in_features(r->g, n->in[1]),
+                        r->threads);
 }
 
 static int64_t linear_flops(const pf_graph *g, const pf_node *n) { return flops_of(g, n->in[0], n->in[1]); }
@@ -77,7 +87,7 @@ static void dx_run(const pf_run *r, const pf_node *n)
     pk_gemm a = {
         .m = dy.rows, .n = dx.cols, .k = dy.cols,
         .a = dy.p, .a_row = dy.ld, .a_col = 1,
-        .b = r->ptr[n->in[1].id], .b_row = dx.cols, .b_col = 1,
+        .b = r->ptr[n->in[1].id], .b_row = weight_row(r, n->in[1]), .b_col = 1,
         .c = dx.p, .c_row = dx.ld, .scale = 1,
         .gate = gate.p, .gate_row = gate.ld, .gate_act = (pk_act)n->attr.i[0],
         .residual = add.p, .residual_row = add.ld };
@@ -111,7 +121,10 @@ static size_t dw_work(const pf_run *r, const pf_node *n)
     return pk_gemm_work(r->k, pf_cols(r->g, n->in[0]), pf_cols(r->g, n->in[1]), pf_rows(r->g, n->in[0]), r->threads);
 }
 
-static int64_t dw_flops(const pf_graph *g, const pf_node *n) { return 2 * pf_rows(g, n->in[0]) * pf_shape_count(&n->attr.shape); }
+static int64_t dw_flops(const pf_graph *g, const pf_node *n)
+{
+    return 2 * pf_rows(g, n->in[0]) * pf_shape_count(&n->attr.shape);
+}
 
 const pf_op pf_op_linear_dw = { .name = "linear_dw",
     .infer = dx_infer, .work = dw_work, .run = dw_run, .flops = dw_flops };

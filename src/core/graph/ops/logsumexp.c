@@ -19,7 +19,8 @@ static void lse_run(const pf_run *r, const pf_node *n)
 static void lse_grad(pf_grads *gr, const pf_node *n)
 {
     if (pf_grad_wanted(gr, n->in[0]))
-        pf_grad_add(gr, n->in[0], PF_BACK(gr, &pf_op_logsumexp_grad, NULL, pf_grad_of(gr, n->out[0]), n->in[0], n->out[0]));
+        pf_grad_add(gr, n->in[0], PF_BACK(gr, &pf_op_logsumexp_grad, NULL, pf_grad_of(gr, n->out[0]), n->in[0],
+                                          n->out[0]));
 }
 const pf_op pf_op_logsumexp = { .name = "logsumexp", .infer = lse_infer, .grad = lse_grad, .run = lse_run };
 
@@ -27,12 +28,11 @@ const pf_op pf_op_logsumexp = { .name = "logsumexp", .infer = lse_infer, .grad =
 static bool lse_grad_infer(pf_graph *g, pf_node *n) { return pf_out_like(g, n, 0, n->in[1]); }
 static void lse_grad_run(const pf_run *r, const pf_node *n)
 {
-    pf_mat x = pf_matrix(r, n->in[1]), dx = pf_matrix(r, n->out[0]);
-    const pk_real *d = r->ptr[n->in[0].id];
+    pf_mat d = pf_matrix(r, n->in[0]), x = pf_matrix(r, n->in[1]), dx = pf_matrix(r, n->out[0]);
     for (int64_t i = 0; i < x.rows; i++) {
         pk_real lse, *row = dx.p + i * dx.ld;
         r->k->logsumexp(&lse, row, dx.ld, x.p + i * x.ld, x.ld, 1, x.cols);
-        r->k->scale(row, row, d[i], x.cols);
+        r->k->scale(row, row, d.p[i / d.cols * d.ld + i % d.cols], x.cols);
     }
 }
 const pf_op pf_op_logsumexp_grad = { .name = "logsumexp_grad", .infer = lse_grad_infer, .run = lse_grad_run };
@@ -40,18 +40,18 @@ const pf_op pf_op_logsumexp_grad = { .name = "logsumexp_grad", .infer = lse_grad
 /* in: a, c of one shape; out: log(e^a + e^c); either may be -inf */
 static bool lae_infer(pf_graph *g, pf_node *n)
 {
-    if (!pf_shape_equal(&pf_v(g, n->in[0])->shape, &pf_v(g, n->in[1])->shape)) return pf_bad_shape(g, n, "equal extents");
+    if (!pf_shape_equal(&pf_v(g, n->in[0])->shape, &pf_v(g, n->in[1])->shape))
+        return pf_bad_shape(g, n, "equal extents");
     return pf_out_like(g, n, 0, n->in[0]);
 }
 static void lae_run(const pf_run *r, const pf_node *n)
 {
-    const pk_real *a = r->ptr[n->in[0].id], *c = r->ptr[n->in[1].id];
-    pk_real *y = r->ptr[n->out[0].id];
-    int64_t count = pf_shape_count(&pf_v(r->g, n->out[0])->shape);
-    for (int64_t i = 0; i < count; i++) {
-        double hi = a[i] > c[i] ? a[i] : c[i], lo = a[i] > c[i] ? c[i] : a[i];
-        y[i] = (pk_real)(hi + log1p(exp(lo - hi)));
-    }
+    pf_mat a = pf_matrix(r, n->in[0]), c = pf_matrix(r, n->in[1]), y = pf_matrix(r, n->out[0]);
+    for (int64_t i = 0; i < y.rows; i++)
+        for (int64_t j = 0; j < y.cols; j++) {
+            double s = a.p[i * a.ld + j], t = c.p[i * c.ld + j], hi = s > t ? s : t, lo = s > t ? t : s;
+            y.p[i * y.ld + j] = (pk_real)(hi + log1p(exp(lo - hi)));
+        }
 }
 static void lae_grad(pf_grads *gr, const pf_node *n)
 {
@@ -65,9 +65,10 @@ const pf_op pf_op_logaddexp = { .name = "logaddexp", .infer = lae_infer, .grad =
 /* in: d, a, y = log(e^a + ..); out: d e^(a - y) */
 static void lae_grad_run(const pf_run *r, const pf_node *n)
 {
-    const pk_real *d = r->ptr[n->in[0].id], *a = r->ptr[n->in[1].id], *y = r->ptr[n->in[2].id];
-    pk_real *out = r->ptr[n->out[0].id];
-    int64_t count = pf_shape_count(&pf_v(r->g, n->out[0])->shape);
-    for (int64_t i = 0; i < count; i++) out[i] = (pk_real)(d[i] * exp((double)a[i] - (double)y[i]));
+    pf_mat d = pf_matrix(r, n->in[0]), a = pf_matrix(r, n->in[1]), y = pf_matrix(r, n->in[2]),
+        out = pf_matrix(r, n->out[0]);
+    for (int64_t i = 0; i < out.rows; i++)
+        for (int64_t j = 0; j < out.cols; j++)
+            out.p[i * out.ld + j] = (pk_real)(d.p[i * d.ld + j] * exp((double)a.p[i * a.ld + j] - (double)y.p[i * y.ld + j]));
 }
 const pf_op pf_op_logaddexp_grad = { .name = "logaddexp_grad", .infer = lse_grad_infer, .run = lae_grad_run };

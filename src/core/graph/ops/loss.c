@@ -7,7 +7,8 @@
 static bool infer(pf_graph *g, pf_node *n)
 {
     const pf_loss *loss = n->attr.ptr;
-    if (loss->kind == PF_LOSS_BCE && pf_shape_count(&pf_v(g, n->in[0])->shape) != pf_shape_count(&pf_v(g, n->in[1])->shape))
+    if (loss->kind == PF_LOSS_BCE
+        && pf_shape_count(&pf_v(g, n->in[0])->shape) != pf_shape_count(&pf_v(g, n->in[1])->shape))
         return pf_bad_shape(g, n, "targets for every logit");
     return pf_out(g, n, 0, pf_shape_of(1, (int64_t)1)) && pf_out_like(g, n, 1, n->in[0]);
 }

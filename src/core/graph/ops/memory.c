@@ -30,8 +30,8 @@ static void concat_run(const pf_run *r, const pf_node *n)
 }
 const pf_op pf_op_concat_cols = { .name = "concat_cols", .infer = concat_infer, .run = concat_run };
 
-/* in: gradient; attr ptr: the parameter, i[0]: its first element, i[1]: 1 when an earlier store touched the same
- * elements in this pass. No output. */
+/* in: gradient; attr ptr: the parameter, i[0]: its first element, i[1]: how many elements from there on earlier stores
+ * of this pass have written: these are added to. No output. */
 static bool store_infer(pf_graph *g, pf_node *n) { (void)g; (void)n; return true; }
 
 static void store_run(const pf_run *r, const pf_node *n)
@@ -39,10 +39,11 @@ static void store_run(const pf_run *r, const pf_node *n)
     const pf_param *p = n->attr.ptr;
     pf_mat d = pf_matrix(r, n->in[0]);
     pk_real *to = (pk_real *)p->grad.data + n->attr.i[0];
-    bool add = r->accumulate || n->attr.i[1];
-    for (int64_t i = 0; i < d.rows; i++) {
-        if (add) r->k->add(to + i * d.cols, to + i * d.cols, d.p + i * d.ld, d.cols);
-        else memcpy(to + i * d.cols, d.p + i * d.ld, (size_t)d.cols * sizeof *to);
+    int64_t add = r->accumulate ? d.rows * d.cols : n->attr.i[1];
+    for (int64_t i = 0; i < d.rows; i++, to += d.cols, add -= d.cols) {
+        int64_t sum = add < 0 ? 0 : add < d.cols ? add : d.cols;
+        r->k->add(to, to, d.p + i * d.ld, sum);
+        memcpy(to + sum, d.p + i * d.ld + sum, (size_t)(d.cols - sum) * sizeof *to);
     }
 }
 const pf_op pf_op_store = { .name = "store", .flags = PF_EFFECT, .infer = store_infer, .run = store_run };

@@ -22,8 +22,10 @@ static void forward(void *arg, int64_t begin, int64_t end, int worker)
     pf_mat x = pf_matrix(r, j->n->in[0]), y = pf_matrix(r, j->n->out[0]);
     pk_real *mean = r->ptr[j->n->out[1].id], *rstd = r->ptr[j->n->out[2].id];
     (void)worker;
-    r->k->layernorm(y.p + begin * y.ld, y.ld, mean ? mean + begin : NULL, rstd ? rstd + begin : NULL, x.p + begin * x.ld,
-                    x.ld, r->ptr[j->n->in[1].id], r->ptr[j->n->in[2].id], (pk_real)j->n->attr.f[0], end - begin, x.cols);
+    r->k->layernorm(y.p + begin * y.ld, y.ld, mean ? mean + begin : NULL, rstd ? rstd + begin : NULL,
+                    x.p + begin * x.ld,
+                    x.ld, r->ptr[j->n->in[1].id], r->ptr[j->n->in[2].id], (pk_real)j->n->attr.f[0], end - begin,
+                        x.cols);
 }
 
 static void layernorm_run(const pf_run *r, const pf_node *n)

@@ -26,7 +26,8 @@ static void swap_run(const pf_run *r, const pf_node *n)
 static void swap_grad(pf_grads *gr, const pf_node *n)
 {
     pf_attr a = { .shape = pf_v(gr->g, n->in[0])->shape };
-    if (pf_grad_wanted(gr, n->in[0])) pf_grad_add(gr, n->in[0], PF_BACK(gr, &pf_op_swap_grad, &a, pf_grad_of(gr, n->out[0])));
+    if (pf_grad_wanted(gr, n->in[0]))
+        pf_grad_add(gr, n->in[0], PF_BACK(gr, &pf_op_swap_grad, &a, pf_grad_of(gr, n->out[0])));
 }
 const pf_op pf_op_swap = { .name = "swap", .infer = swap_infer, .grad = swap_grad, .run = swap_run };
 
@@ -43,7 +44,8 @@ const pf_op pf_op_swap_grad = { .name = "swap_grad", .infer = shape_infer, .run 
 typedef struct { int64_t y, x, rows, cols; } box;
 static box pad_box(int k, int64_t side, int64_t w)
 {
-    const box boxes[4] = { { 0, 0, w, side }, { side - w, 0, w, side }, { w, 0, side - 2 * w, w }, { w, side - w, side - 2 * w, w } };
+    const box boxes[4] = { { 0, 0, w, side }, { side - w, 0, w, side }, { w, 0, side - 2 * w, w },
+                           { w, side - w, side - 2 * w, w } };
     return boxes[k];
 }
 
@@ -53,7 +55,8 @@ static bool frame_infer(pf_graph *g, pf_node *n)
     const pf_shape up = pf_v(g, n->in[0])->shape;
     for (int k = 0; k < 4; k++) {
         const pf_shape *s = &pf_v(g, n->in[k])->shape;
-        if (s->ndim != 4 || up.ndim != 4 || s->dim[2] != pad_box(k, up.dim[3], up.dim[2]).rows || s->dim[3] != pad_box(k, up.dim[3], up.dim[2]).cols)
+        if (s->ndim != 4 || up.ndim != 4 || s->dim[2] != pad_box(k, up.dim[3], up.dim[2]).rows
+            || s->dim[3] != pad_box(k, up.dim[3], up.dim[2]).cols)
             return pf_bad_shape(g, n, "pads [1, c, w, s] twice and [1, c, s - 2w, w] twice");
     }
     return pf_out(g, n, 0, pf_shape_of(3, up.dim[1], up.dim[3], up.dim[3]));
@@ -67,14 +70,16 @@ static void frame_run(const pf_run *r, const pf_node *n)
     for (int k = 0; k < 4; k++) {
         box b = pad_box(k, side, up->dim[2]);
         for (int64_t i = 0; i < channels * b.rows; i++)
-            memcpy(y + (i / b.rows * side + b.y + i % b.rows) * side + b.x, r->ptr[n->in[k].id] + i * b.cols, (size_t)b.cols * sizeof *y);
+            memcpy(y + (i / b.rows * side + b.y + i % b.rows) * side + b.x, r->ptr[n->in[k].id] + i * b.cols,
+                   (size_t)b.cols * sizeof *y);
     }
 }
 static void frame_grad(pf_grads *gr, const pf_node *n)
 {
     for (int k = 0; k < 4; k++) {
         pf_attr a = { .i = { k, pf_v(gr->g, n->in[0])->shape.dim[2] }, .shape = pf_v(gr->g, n->in[k])->shape };
-        if (pf_grad_wanted(gr, n->in[k])) pf_grad_add(gr, n->in[k], PF_BACK(gr, &pf_op_frame_grad, &a, pf_grad_of(gr, n->out[0])));
+        if (pf_grad_wanted(gr, n->in[k]))
+            pf_grad_add(gr, n->in[k], PF_BACK(gr, &pf_op_frame_grad, &a, pf_grad_of(gr, n->out[0])));
     }
 }
 const pf_op pf_op_frame = { .name = "frame", .infer = frame_infer, .grad = frame_grad, .run = frame_run };

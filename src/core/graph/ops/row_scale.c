@@ -4,7 +4,8 @@
 #include <math.h>
 #include "core/graph/ops/op.h"
 
-typedef struct { const pk_real *w, *a, *b; pk_real *y; int64_t cols, rank; double s; const pk_table *k; pk_real *row; } job;
+typedef struct { const pk_real *w, *a, *b; pk_real *y; int64_t cols,
+                 rank; double s; const pk_table *k; pk_real *row; } job;
 
 static void rows(void *arg, int64_t begin, int64_t end, int worker)
 {
@@ -13,7 +14,8 @@ static void rows(void *arg, int64_t begin, int64_t end, int worker)
     for (int64_t i = begin; i < end; i++) {
         double sq;
         memcpy(row, j->w + i * j->cols, (size_t)j->cols * sizeof *row);
-        for (int64_t r = 0; r < j->rank; r++) j->k->axpy(row, j->a + r * j->cols, (pk_real)(j->s * j->b[i * j->rank + r]), j->cols);
+        for (int64_t r = 0; r < j->rank; r++) j->k->axpy(row, j->a + r * j->cols,
+                                                         (pk_real)(j->s * j->b[i * j->rank + r]), j->cols);
         j->k->sums(NULL, &sq, row, j->cols);
         j->y[i] = (pk_real)(1 / sqrt(sq));
     }
@@ -24,7 +26,8 @@ static bool infer(pf_graph *g, pf_node *n)
 {
     const pf_shape *w = &pf_v(g, n->in[0])->shape;
     int64_t cols = pf_shape_count(w) / w->dim[0], rank = pf_v(g, n->in[1])->shape.dim[0];
-    if (pf_shape_count(&pf_v(g, n->in[1])->shape) != rank * cols || pf_shape_count(&pf_v(g, n->in[2])->shape) != rank * w->dim[0])
+    if (pf_shape_count(&pf_v(g, n->in[1])->shape) != rank * cols
+        || pf_shape_count(&pf_v(g, n->in[2])->shape) != rank * w->dim[0])
         return pf_bad_shape(g, n, "w [n, k], a [r, k], b [n, r]");
     return pf_out(g, n, 0, pf_shape_of(1, w->dim[0]));
 }

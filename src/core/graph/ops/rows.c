@@ -3,7 +3,11 @@
  * the token axis is the second last, everything in front of it is repeated. */
 #include "core/graph/ops/op.h"
 
-static int64_t token_count(const pf_graph *g, pf_val v) { const pf_shape *s = &pf_v(g, v)->shape; return s->dim[s->ndim - 2]; }
+static int64_t token_count(const pf_graph *g, pf_val v)
+{
+    const pf_shape *s = &pf_v(g, v)->shape;
+    return s->dim[s->ndim - 2];
+}
 
 static void copy_rows(pf_mat to, int64_t to_row, pf_mat from, int64_t from_row, int64_t rows)
 {
@@ -48,7 +52,8 @@ static void take_grad(pf_grads *gr, const pf_node *n)
     if (pf_grad_wanted(gr, n->in[0]))
         pf_grad_add(gr, n->in[0], PF_BACK(gr, &pf_op_put, &a, pf_grad_of(gr, n->out[0])));
 }
-const pf_op pf_op_take = { .name = "take", .flags = PF_STRIDED_OUT, .infer = take_infer, .grad = take_grad, .run = take_run };
+const pf_op pf_op_take = { .name = "take", .flags = PF_STRIDED_OUT, .infer = take_infer, .grad = take_grad,
+                           .run = take_run };
 
 /* The gradient of take. in: d; attr as take's, shape: of x; out: d in its rows, zeros elsewhere */
 static bool put_infer(pf_graph *g, pf_node *n) { return pf_out(g, n, 0, n->attr.shape); }
@@ -99,7 +104,8 @@ static void insert_grad(pf_grads *gr, const pf_node *n)
     a.i[2] = 0;
     if (pf_grad_wanted(gr, n->in[1])) pf_grad_add_reduced(gr, n->in[1], PF_BACK(gr, &pf_op_take, &a, d));
 }
-const pf_op pf_op_insert = { .name = "insert", .flags = PF_STRIDED_OUT, .infer = insert_infer, .grad = insert_grad, .run = insert_run };
+const pf_op pf_op_insert = { .name = "insert", .flags = PF_STRIDED_OUT, .infer = insert_infer, .grad = insert_grad,
+                             .run = insert_run };
 
 /* in: rows [n,d] or [1,n,d]; attr i[0]: b; out [b,n,d]: a copy for every sample */
 static bool repeat_infer(pf_graph *g, pf_node *n)

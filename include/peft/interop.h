@@ -1,0 +1,31 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * peft/interop.h -- adapters in the form of Hugging Face's PEFT library: a directory with adapter_config.json and
+ * adapter_model.safetensors. LoRA (with rsLoRA and DoRA), IA3 and LN tuning, over the module names of transformers' ViT
+ * and DINOv2 (before and since version 5) and of timm. docs/interop.md says what of a configuration is understood. */
+#ifndef PEFT_INTEROP_H
+#define PEFT_INTEROP_H
+#include <peft/adapter.h>
+PEFT_BEGIN_DECLS
+
+/* The adapter is an ordinary "lora", "ia3" or "ln_tune" one: it trains, saves and loads as if made here. A classifier
+ * in the directory is left out. The names in the file tell the naming and its prefix.
+ * PEFT_E_UNSUPPORTED: the configuration asks for mathematics that is not here; the message names the field.
+ * PEFT_E_FORMAT: malformed, or tensors missing, unexpected or of other shapes than configuration and backbone give.
+ * PEFT_E_NONFINITE: a tensor holds NaN or Inf. */
+PEFT_API PEFT_NODISCARD peft_status peft_adapter_load_hf(peft_backbone *b, const char *dir, peft_adapter **out);
+
+/* Options, o may be NULL: "naming" (hf, hf5 for the names since transformers 5, timm) and "prefix", what stands in front
+ * of the backbone's modules ("vit.", "dinov2." with layer scale, "" for timm). The directory is made when missing. A
+ * crash leaves the old adapter, the new one, or tensors without their configuration; never a mixture.
+ * PEFT_E_UNSUPPORTED: the method has no form in PEFT, or a target no name in this naming (attn.q in timm, attn.qkv in
+ * the others). PEFT_E_NONFINITE: a tensor holds NaN or Inf. */
+PEFT_API PEFT_NODISCARD peft_status peft_adapter_save_hf(const peft_adapter *a, const char *dir, const peft_options *o);
+
+/* The same with the classifier, which PEFT keeps among "modules_to_save". Loading makes a model with that one adapter
+ * and a linear head, or the backbone's own head when the directory has none. Saving takes a model with exactly one
+ * adapter and a linear head or the backbone's, pooled as the backbone is; notes are not saved. */
+PEFT_API PEFT_NODISCARD peft_status peft_model_load_hf(peft_backbone *b, const char *dir, peft_model **out);
+PEFT_API PEFT_NODISCARD peft_status peft_model_save_hf(const peft_model *m, const char *dir, const peft_options *o);
+
+PEFT_END_DECLS
+#endif

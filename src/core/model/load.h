@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * load.h -- a backbone on its way from a file, in the order of the steps: the file's names under ours, the facts the
+ * weights do not tell, the shape, the tensors. */
+#ifndef PF_LOAD_H
+#define PF_LOAD_H
+#include "core/model/backbone.h"
+
+/* --- load_config.c: config.json and preprocessor_config.json ------------------------------------------------------- */
+enum { PF_FACT_MAX = PF_NOTE_MAX, PF_FACTS = 13 };
+typedef struct pf_config { char fact[PF_FACTS][PF_FACT_MAX]; } pf_config;                /* "" where not told */
+/* Facts under the names of the load options and notes, and "width", "depth", "qkv_bias"; NULL: not told. */
+const char *pf_config_get(const pf_config *c, const char *fact);
+/* Reads the files beside weights (NULL: there are none) as option says: "auto", "none" or one file's path. */
+peft_status pf_config_read(peft_context *ctx, const char *option, const char *weights, pf_config *c);
+
+/* --- load_names.c -------------------------------------------------------------------------------------------------- */
+/* A tensor of the file; used: it became part of the backbone. */
+typedef struct pf_found { pf_timm_name timm; const pf_st_tensor *tensor; bool used; } pf_found;
+
+typedef struct pf_loader {
+    peft_context *ctx;
+    const peft_options *o;
+    pf_st *file;
+    pf_naming naming;
+    char prefix[PF_NAME_MAX];
+    pf_found *found; size_t count;       /* all of the file's tensors, in its order */
+    pf_config config;
+    pf_vit_shape shape;
+    int64_t native_grid, native_prefix;  /* of the file's pos_embed */
+    bool fold;                           /* its rows in front of the patches join the tokens they belong to */
+    const char *rule, *mean, *std;       /* resampling and normalisation of the family; mean, std may be NULL */
+} pf_loader;
+
+peft_status pf_load_names(pf_loader *l);
+/* The parts of what timm calls name, marked as used when take; 0: it is not in the file, or not all of it. */
+int         pf_load_find(pf_loader *l, const char *name, bool take, const pf_st_tensor *part[3]);
+bool        pf_load_has(const pf_loader *l, const char *glob);                          /* among the file's names */
+/* PEFT_OK, or what is missing from b and what the file has beside it in one message. */
+peft_status pf_load_account(pf_loader *l, const peft_backbone *b);
+
+/* --- load_shape.c -------------------------------------------------------------------------------------------------- */
+extern const pf_opt pf_backbone_load_options[];
+peft_status pf_load_shape(pf_loader *l);
+void        pf_load_notes(const pf_loader *l, peft_backbone *b);
+
+/* --- load_tensors.c ------------------------------------------------------------------------------------------------ */
+peft_status pf_load_tensors(pf_loader *l, peft_backbone *b);
+#endif

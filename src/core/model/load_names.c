@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * load_names.c -- the file's names under ours: detecting, finding, and accounting for every one of them. */
+#include <stdio.h>
+#include <string.h>
+#include "core/base/glob.h"
+#include "core/model/load.h"
+
+static peft_status detect(pf_loader *l)
+{
+    const char *asked = pf_options_string(l->o, pf_backbone_load_options, "naming");
+    const char *refused = pf_naming_refused(l->file);
+    if (refused) return pf_fail(PEFT_E_UNSUPPORTED, "the file holds %s, which is not supported", refused);
+    if (!pf_naming_detect(l->file, &l->naming, l->prefix))
+        return pf_fail(PEFT_E_FORMAT, "no ViT found: expected a tensor named as the first block's attention is by timm "
+                       "(..blocks.0.attn.qkv.weight), Hugging Face, CLIP, torchvision or mmpretrain");
+    const char *name = pf_naming_name[l->naming];
+    if (strcmp(asked, "auto") && strncmp(asked, name, strlen(asked)))
+        return pf_fail(PEFT_E_OPTION, "naming: given '%s', but the file's names are %s", asked, name);
+    return PEFT_OK;
+}
+
+peft_status pf_load_names(pf_loader *l)
+{
+    PF_TRY(detect(l));
+    size_t n = pf_st_count(l->file), ignored = 0;
+    const char *one = "";
+    l->found = pf_alloc_zero(l->ctx, n * sizeof *l->found);
+    if (!l->found) return pf_nomem("the file's names", n * sizeof *l->found);
+    l->count = n;
+    for (size_t i = 0; i < n; i++) {
+        pf_found *f = &l->found[i];
+        f->tensor = pf_st_at(l->file, i);
+        f->timm = pf_naming_translate(l->naming, l->prefix, f->tensor->name);
+        if (f->timm.kind != PF_NAME_IGNORED) continue;
+        ignored++;
+        one = f->tensor->name;
+    }
+    if (ignored) pf_log(l->ctx, 2, "%zu tensors of the file are not used, among them %.80s", ignored, one);
+    return PEFT_OK;
+}
+
+int pf_load_find(pf_loader *l, const char *name, bool take, const pf_st_tensor *part[3])
+{
+    pf_found *hit[4] = { NULL };
+    for (size_t i = 0; i < l->count; i++) {
+        pf_found *f = &l->found[i];
+        if (f->timm.kind == PF_NAME_OURS && !hit[f->timm.part] && !strcmp(f->timm.name, name)) hit[f->timm.part] = f;
+    }
+    const int first = hit[0] ? 0 : 1, parts = hit[0] ? 1 : 3;
+    for (int i = 0; i < parts; i++) if (!hit[first + i]) return 0;
+    for (int i = 0; i < parts; i++) {
+        part[i] = hit[first + i]->tensor;
+        if (take) hit[first + i]->used = true;
+    }
+    return parts;
+}
+
+bool pf_load_has(const pf_loader *l, const char *glob)
+{
+    for (size_t i = 0; i < l->count; i++) if (pf_glob(glob, l->found[i].tensor->name)) return true;
+    return false;
+}
+
+typedef struct { char text[640]; int count; } names;
+
+static void add(names *n, const char *name)
+{
+    size_t used = strlen(n->text);
+    if (n->count++ < 8) snprintf(n->text + used, sizeof n->text - used, "%s%s", used ? ", " : "", name);
+}
+
+peft_status pf_load_account(pf_loader *l, const peft_backbone *b)
+{
+    names missing = { "", 0 }, extra = { "", 0 };
+    for (size_t i = 0; i < b->weights; i++) if (!b->weight[i].tensor.data) add(&missing, b->weight[i].name);
+    for (size_t i = 0; i < l->count; i++)
+        if (!l->found[i].used && l->found[i].timm.kind != PF_NAME_IGNORED) add(&extra, l->found[i].tensor->name);
+    if (!missing.count && !extra.count) return PEFT_OK;
+    return pf_fail(PEFT_E_FORMAT, "%d tensors missing (%s) and %d unexpected (%s) for a %s ViT of width %lld and depth %lld",
+                   missing.count, missing.text, extra.count, extra.text, pf_naming_name[l->naming],
+                   (long long)b->shape.width, (long long)b->shape.depth);
+}

@@ -1,0 +1,176 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * peft_names.c -- the modules of the backbone under the names of a wrapped model, and the tensors of an adapter's
+ * parameters under the names of PEFT's files. */
+#include <stdio.h>
+#include <string.h>
+#include "core/model/peft_dir.h"
+
+typedef struct { const char *ours; pf_module_kind kind; } row;
+static const row block_rows[] = {
+    { "norm1", PF_MODULE_NORM }, { "attn.qkv", PF_MODULE_LINEAR }, { "attn.q", PF_MODULE_LINEAR }, { "attn.k", PF_MODULE_LINEAR },
+    { "attn.v", PF_MODULE_LINEAR }, { "attn.proj", PF_MODULE_LINEAR }, { "norm2", PF_MODULE_NORM },
+    { "mlp.fc1", PF_MODULE_LINEAR }, { "mlp.fc2", PF_MODULE_LINEAR } };
+static const row top_rows[] = {
+    { "patch_embed.proj", PF_MODULE_CONV }, { "norm_pre", PF_MODULE_NORM }, { "norm", PF_MODULE_FINAL },
+    { "fc_norm", PF_MODULE_FINAL }, { "head", PF_MODULE_HEAD } };
+#define COUNT(a) (sizeof(a) / sizeof *(a))
+
+/* The path of module `ours`; false: this naming has none. */
+static bool module_path(const pf_peft_names *n, const char *ours, char path[PF_PATH_MAX])
+{
+    char name[PF_NAME_MAX + 16];
+    const char *end = strrchr(ours, '.');
+    pf_source s;
+    size_t length;
+    int part = -1;
+    if (end && end[1] && !end[2] && strchr("qkv", end[1])) part = (int)(strchr("qkv", end[1]) - "qkv");
+    snprintf(name, sizeof name, "%s%s.weight", ours, part < 0 ? "" : "kv");
+    if (part >= 0) memcpy(name + (end + 1 - ours), "qkv", 3);
+    if (!(n->dino && pf_naming_source(n->naming, n->prefix, name, 1, &s)) && !pf_naming_source(n->naming, n->prefix, name, 0, &s))
+        return false;
+    if (s.parts != (part < 0 ? 1 : 3)) return false;
+    const char *from = s.name[part < 0 ? 0 : part];
+    length = strlen(from) - strlen(".weight");
+    memcpy(path, from, length);
+    path[length] = 0;
+    return true;
+}
+
+static void append(pf_modules *m, const pf_peft_names *n, const row *r, int64_t layer)
+{
+    pf_module *to = &m->item[m->count];
+    memset(to, 0, sizeof *to);
+    if (layer >= 0) snprintf(to->ours, sizeof to->ours, "blocks.%lld.%s", (long long)layer, r->ours);
+    else snprintf(to->ours, sizeof to->ours, "%s", r->ours);
+    to->kind = r->kind;
+    to->layer = layer;
+    if (module_path(n, to->ours, to->path)) m->count++;
+}
+
+peft_status pf_modules_make(const peft_backbone *b, const pf_peft_names *n, pf_modules *out)
+{
+    const pf_vit_shape *s = &b->shape;
+    size_t room = (size_t)s->depth * COUNT(block_rows) + COUNT(top_rows) + 1;
+    pf_modules m = { .ctx = b->ctx, .item = pf_alloc(b->ctx, room * sizeof *m.item) };
+    if (!m.item) return pf_nomem("list of modules", room * sizeof *m.item);
+    for (int64_t l = 0; l < s->depth; l++)
+        for (size_t i = 0; i < COUNT(block_rows); i++) append(&m, n, &block_rows[i], l);
+    for (size_t i = 0; i < COUNT(top_rows); i++) {
+        const char *other = s->mean_pool ? "norm" : "fc_norm";
+        if (strcmp(top_rows[i].ours, other) && (s->norm_pre || strcmp(top_rows[i].ours, "norm_pre"))) append(&m, n, &top_rows[i], -1);
+    }
+    if (n->naming != PF_NAMING_TIMM) {                       /* a bare ViTModel has a pooler, which matches "dense" too */
+        pf_module *to = &m.item[m.count++];
+        *to = (pf_module){ .kind = PF_MODULE_OTHER, .layer = -1 };
+        snprintf(to->path, sizeof to->path, "%spooler.dense", n->prefix);
+    }
+    *out = m;
+    return PEFT_OK;
+}
+
+void pf_modules_free(pf_modules *m) { pf_free(m->ctx, m->item); }
+
+/* How a method's tensors end, in both namings of a module. */
+static const char *const endings[] = { ".lora_A.weight", ".lora_B.weight", ".lora_magnitude_vector", ".ia3_l",
+                                       ".ln_tuning_layers.weight", ".ln_tuning_layers.bias" };
+
+static const char *ending_of(const char *name, const char *const *list, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        size_t length = strlen(name), tail = strlen(list[i]);
+        if (length > tail && !strcmp(name + length - tail, list[i])) return name + length - tail;
+    }
+    return NULL;
+}
+
+/* The prefix when tensor `key` belongs to a module of m, whose prefix is empty. */
+static bool prefix_of(const pf_modules *m, const char *key, bool blocks, char prefix[PF_NAME_MAX])
+{
+    const char *end = ending_of(key, endings, COUNT(endings));
+    if (!end || strncmp(key, PF_PEFT_FRONT, strlen(PF_PEFT_FRONT))) return false;
+    key += strlen(PF_PEFT_FRONT);
+    for (size_t i = 0; i < m->count; i++) {
+        size_t tail = strlen(m->item[i].path), before = end > key ? (size_t)(end - key) : 0;
+        if ((m->item[i].layer >= 0) != blocks || m->item[i].kind >= PF_MODULE_HEAD || before < tail) continue;
+        before -= tail;
+        if (before >= PF_NAME_MAX || strncmp(key + before, m->item[i].path, tail) || (before && key[before - 1] != '.')) continue;
+        memcpy(prefix, key, before);
+        prefix[before] = 0;
+        return true;
+    }
+    return false;
+}
+
+peft_status pf_peft_detect(const peft_backbone *b, const pf_st *st, pf_peft_names *out)
+{
+    for (int pass = 0; pass < 2 * PF_NAMINGS; pass++) {      /* modules of blocks tell more than those outside */
+        pf_peft_names n = { .naming = (pf_naming)(pass % PF_NAMINGS) };
+        pf_modules m;
+        bool found = false;
+        n.dino = n.naming != PF_NAMING_TIMM && b->shape.layer_scale;
+        PF_TRY(pf_modules_make(b, &n, &m));
+        for (size_t i = 0; i < pf_st_count(st) && !found; i++)
+            found = prefix_of(&m, pf_st_at(st, i)->name, pass < PF_NAMINGS, n.prefix);
+        pf_modules_free(&m);
+        if (!found) continue;
+        *out = n;
+        return PEFT_OK;
+    }
+    const char *name = pf_st_count(st) ? pf_st_at(st, 0)->name : "";
+    return pf_fail(PEFT_E_FORMAT, "no tensor adapts a module of this backbone ('%.150s' is the first of %zu): expected "
+                   PF_PEFT_FRONT "[prefix.]encoder.layer.N.., layers.N.. or blocks.N.. with N below %lld", name, pf_st_count(st),
+                   (long long)b->shape.depth);
+}
+
+bool pf_peft_key(const pf_peft_names *n, bool ln_tune, const char *name, char key[PF_PATH_MAX + 64])
+{
+    static const char *const plain[] = { ".weight", ".bias" };
+    char ours[PF_NAME_MAX * 2], path[PF_PATH_MAX];
+    const char *end = ending_of(name, endings, COUNT(endings));
+    bool whole = !end;
+    if (whole) end = ending_of(name, plain, COUNT(plain));
+    if (!end || (size_t)(end - name) >= PF_NAME_MAX) return false;
+    memcpy(ours, name, (size_t)(end - name));
+    ours[end - name] = 0;
+    if (!module_path(n, ours, path)) return false;
+    snprintf(key, PF_PATH_MAX + 64, PF_PEFT_FRONT "%s%s%s", path,
+             whole && ln_tune && !pf_is_classifier(name) ? ".ln_tuning_layers" : "", end);
+    return true;
+}
+
+/* The patch embedding's factors as those of a convolution: A [r,3,p,p], B [out,r,1,1], magnitude [1,out,1,1]. */
+static void as_convolution(pf_peft_entry *e, int64_t patch)
+{
+    const int64_t first = e->param->value.dim[0], second = e->param->value.dim[1];
+    if (e->ndim == 1) memcpy(e->dim, (int64_t[]){ 1, first, 1, 1 }, sizeof e->dim);
+    else if (ending_of(e->param->name, endings, 1)) memcpy(e->dim, (int64_t[]){ first, 3, patch, patch }, sizeof e->dim);
+    else memcpy(e->dim, (int64_t[]){ first, second, 1, 1 }, sizeof e->dim);
+    e->ndim = 4;
+}
+
+static peft_status entry(const peft_adapter *a, const pf_peft_names *n, pf_param *p, pf_peft_entry *e)
+{
+    if (!pf_peft_key(n, !strcmp(a->method->name, "ln_tune"), p->name, e->key))
+        return pf_fail(PEFT_E_UNSUPPORTED, "'%s' has no name of its own in the %s naming", p->name, pf_naming_name[n->naming]);
+    e->param = p;
+    e->ndim = p->value.ndim;
+    memcpy(e->dim, p->value.dim, sizeof(int64_t) * (size_t)e->ndim);
+    if (!strncmp(p->name, "patch_embed.", strlen("patch_embed."))) as_convolution(e, a->backbone->shape.patch);
+    return PEFT_OK;
+}
+
+peft_status pf_peft_entries_make(const peft_adapter *a, const pf_params *head, const pf_peft_names *n, pf_peft_entries *out)
+{
+    peft_context *ctx = a->backbone->ctx;
+    size_t count = a->params.count + (head ? head->count : 0), bytes = count * sizeof(pf_peft_entry);
+    pf_peft_entries e = { .ctx = ctx, .item = pf_alloc_zero(ctx, bytes), .count = count };
+    if (!e.item) return pf_nomem("list of tensors", bytes);
+    peft_status s = PEFT_OK;
+    for (size_t i = 0; i < count && !s; i++)
+        s = entry(a, n, i < a->params.count ? a->params.item[i] : head->item[i - a->params.count], &e.item[i]);
+    if (s) pf_peft_entries_free(&e);
+    else *out = e;
+    return s;
+}
+
+void pf_peft_entries_free(pf_peft_entries *e) { pf_free(e->ctx, e->item); }

@@ -1,0 +1,199 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * test_lives.c -- who may be used when, and that objects may be freed in any order; fit's callbacks. */
+#include "failing_alloc.h"
+#include "tiny.h"
+
+START_TEST(one_trainer_at_a_time)
+{
+    tiny t = tiny_make(&(tiny_spec){ .method = "ept" });
+    peft_model *second = tiny_model(t.backbone, "classes=4");
+    peft_trainer *x = tiny_trainer(t.model, "batch=2"), *y = NULL;
+    OK(peft_model_attach(second, t.adapter));
+    FAILS(PEFT_E_STATE, "'prompt': another trainer", peft_trainer_create(t.model, NULL, &y));
+    FAILS(PEFT_E_STATE, "'prompt': another trainer", peft_trainer_create(second, NULL, &y));
+    ck_assert_ptr_null(y);
+    tiny_step(x, 2, 0);                                                      /* and the first one was not disturbed */
+    ck_assert_ptr_nonnull(peft_param_grad(peft_model_find_param(t.model, "prompt")));
+    peft_trainer_free(x);
+    ck_assert_ptr_null(peft_param_grad(peft_model_find_param(t.model, "prompt")));
+    OK(peft_trainer_create(second, NULL, &y));
+    tiny_step(y, 2, 0);
+    peft_trainer_free(y);
+    peft_model_free(second);
+    tiny_free(&t);
+}
+END_TEST
+
+START_TEST(attach_and_detach)
+{
+    tiny t = tiny_make(&(tiny_spec){ .method = "ept" });
+    tiny other = tiny_make(&(tiny_spec){ .method = "ept", .more = "seed=3" });
+    peft_adapter *twin = tiny_adapter(t.backbone, "ept", NULL), *bias = tiny_adapter(t.backbone, "bitfit", NULL);
+    peft_trainer *x = tiny_trainer(t.model, "batch=2");
+    FAILS(PEFT_E_STATE, "attach", peft_model_attach(t.model, bias));
+    FAILS(PEFT_E_STATE, "detach", peft_model_detach(t.model, t.adapter));
+    peft_trainer_free(x);
+    peft_session *s = tiny_session(t.model, "batch=2");
+    FAILS(PEFT_E_STATE, "attach", peft_model_attach(t.model, bias));
+    peft_session_free(s);
+    FAILS(PEFT_E_STATE, "already", peft_model_attach(t.model, t.adapter));
+    FAILS(PEFT_E_STATE, "'prompt'", peft_model_attach(t.model, twin));
+    FAILS(PEFT_E_NOTFOUND, "not attached", peft_model_detach(t.model, twin));
+    FAILS(PEFT_E_MISMATCH, "backbone", peft_model_attach(t.model, other.adapter));
+    FAILS(PEFT_E_INVALID, "adapter", peft_model_attach(t.model, NULL));
+    FAILS(PEFT_E_INVALID, "model", peft_model_detach(NULL, twin));
+    size_t before = peft_model_param_count(t.model);
+    OK(peft_model_attach(t.model, bias));
+    ck_assert_uint_eq(peft_model_param_count(t.model), before + peft_adapter_param_count(bias));
+    OK(peft_model_detach(t.model, t.adapter));
+    ck_assert_ptr_null(peft_model_find_param(t.model, "prompt"));
+    OK(peft_model_detach(t.model, bias));
+    OK(peft_model_attach(t.model, twin));
+    OK(peft_model_detach(t.model, twin));
+    peft_adapter_free(twin);
+    peft_adapter_free(bias);
+    tiny_free(&t);
+    tiny_free(&other);
+}
+END_TEST
+
+/* A detached adapter leaves no trace: the logits are those of the bare backbone again. */
+START_TEST(a_detached_adapter_is_gone)
+{
+    float before[3], after[3];
+    for (size_t i = 0; i < peft_method_count(); i++) {
+        tiny t = tiny_make(&(tiny_spec){ .model = "classes=3" });
+        peft_adapter *a = tiny_adapter(t.backbone, peft_method_name(i), NULL);
+        tiny_batch b = tiny_batch_make(t.model, 1, 0);
+        peft_tensor *logits = tiny_tensor(t.ctx, PEFT_F32, 2, 1, 3);
+        for (int k = 0; k < 3; k++) {
+            if (k == 1) OK(peft_model_attach(t.model, a));
+            if (k == 1) {
+                peft_trainer *x = tiny_trainer(t.model, "batch=2,lr=0.5");
+                OK(peft_trainer_group(x, "head.*", 0, 0));
+                for (int n = 0; n < 2; n++) tiny_step(x, 2, n);
+                peft_trainer_free(x);
+                OK(peft_model_detach(t.model, a));
+            }
+            peft_session *s = tiny_session(t.model, "batch=1");
+            OK(peft_session_predict(s, b.images, logits));
+            memcpy(k ? after : before, peft_tensor_cdata(logits), sizeof before);
+            if (k) ck_assert_mem_eq(before, after, sizeof before);
+            peft_session_free(s);
+        }
+        peft_tensor_free(logits);
+        tiny_batch_free(&b);
+        peft_adapter_free(a);
+        tiny_free(&t);
+    }
+}
+END_TEST
+
+/* Six objects freed in all 720 orders; what is still held goes on working. */
+START_TEST(any_order_of_frees)
+{
+    for (int order = 0; order < 720; order++) {
+        failing_alloc f = { .fail_at = -1 };
+        tiny t = { 0 };
+        OK(peft_context_create(failing_alloc_take, failing_alloc_give, &f, &t.ctx));
+        OK(peft_context_set_threads(t.ctx, 1 + order % 2));
+        t.backbone = tiny_backbone(t.ctx, "image_size=8,patch=4,width=8,depth=1,heads=2,mlp=8,classes=3", NULL);
+        t.adapter = tiny_adapter(t.backbone, "ept", NULL);
+        t.model = tiny_model(t.backbone, NULL);
+        OK(peft_model_attach(t.model, t.adapter));
+        peft_trainer *x = tiny_trainer(t.model, "batch=2");
+        peft_session *s = tiny_session(t.model, "batch=2");
+        tiny_batch b = tiny_batch_make(t.model, 2, 0);
+        peft_tensor *logits = tiny_tensor(t.ctx, PEFT_F32, 2, 2, 3);
+        bool freed[6] = { false };
+        for (int left = 6, rest = order; left > 0; rest /= left--) {
+            int k = 0;
+            for (int skip = rest % left; freed[k] || skip--; k++) {}
+            freed[k] = true;
+            if (k == 0) peft_context_free(t.ctx);
+            if (k == 1) peft_backbone_free(t.backbone);
+            if (k == 2) peft_adapter_free(t.adapter);
+            if (k == 3) peft_model_free(t.model);
+            if (k == 4) peft_trainer_free(x);
+            if (k == 5) peft_session_free(s);
+            if (!freed[4]) OK(peft_trainer_step(x, b.images, b.labels, NULL));
+            if (!freed[5]) OK(peft_session_predict(s, b.images, logits));
+        }
+        tiny_batch_free(&b);
+        peft_tensor_free(logits);
+        ck_assert_int_eq(f.blocks, 0);
+        ck_assert_uint_eq(f.bytes, 0);
+    }
+}
+END_TEST
+
+START_TEST(freeing_nothing)
+{
+    peft_context_free(NULL);
+    peft_options_free(NULL);
+    peft_tensor_free(NULL);
+    peft_backbone_free(NULL);
+    peft_adapter_free(NULL);
+    peft_model_free(NULL);
+    peft_session_free(NULL);
+    peft_trainer_free(NULL);
+    peft_file_free(NULL);
+}
+END_TEST
+
+/* --- fit ------------------------------------------------------------------------------------------------------------------------- */
+typedef struct feed { const peft_model *m; int64_t sizes[4], seen[16]; int calls, updates, stop; double lr; } feed;
+
+static int64_t next(int64_t i, peft_tensor *images, peft_tensor *labels, int64_t *ids, void *user)
+{
+    feed *f = user;
+    f->seen[f->calls++ % 16] = i;
+    ck_assert_int_eq(peft_tensor_dim(images, 0), 3);
+    ck_assert_int_eq(peft_tensor_dim(images, 2), f->m->backbone->shape.image);
+    ck_assert_int_eq(peft_tensor_dim(labels, 0), 3);
+    ck_assert_ptr_nonnull(ids);
+    memset(peft_tensor_data(images), 0, pf_tensor_bytes(images));
+    memset(peft_tensor_data(labels), 0, pf_tensor_bytes(labels));
+    return f->sizes[i];
+}
+
+static int progress(const peft_trainer *t, void *user)
+{
+    feed *f = user;
+    f->updates++;
+    f->lr = peft_trainer_get(t, "lr");
+    return f->updates == f->stop;
+}
+
+START_TEST(callbacks_of_fit)
+{
+    tiny t = tiny_make(&(tiny_spec){ .method = "linear" });
+    peft_trainer *x = tiny_trainer(t.model, "batch=3,accumulate=2,lr=0.25");
+    feed f = { .m = t.model, .sizes = { 3, 2, 1, 0 }, .stop = -1 };
+    OK(peft_trainer_fit(x, 0, next, progress, &f));
+    ck_assert_int_eq(f.calls, 0);
+    OK(peft_trainer_fit(x, 1, next, progress, &f));
+    ck_assert_int_eq(f.calls, 4);
+    ck_assert_int_eq(f.updates, 2);                                          /* 2 passes, then the one left over */
+    ck_assert(peft_trainer_get(x, "samples") == 6 && f.lr == 0.25);
+    for (int i = 0; i < 4; i++) ck_assert_int_eq(f.seen[i], i);
+    OK(peft_trainer_fit(x, 1, next, progress, &f));                          /* epochs count from the start of the run */
+    ck_assert_int_eq(f.calls, 4);
+    f.stop = 3;
+    FAILS(PEFT_E_CANCELLED, "step 3", peft_trainer_fit(x, 3, next, progress, &f));
+    ck_assert(peft_trainer_get(x, "epoch") == 1 && peft_trainer_get(x, "step") == 3);
+    OK(peft_trainer_fit(x, 2, next, NULL, &f));
+    f.sizes[1] = -5;
+    FAILS(PEFT_E_CANCELLED, "batch 1 of epoch 2", peft_trainer_fit(x, 3, next, NULL, &f));
+    f.sizes[1] = 4;
+    FAILS(PEFT_E_INVALID, "4 samples, expected at most 3", peft_trainer_fit(x, 3, next, NULL, &f));
+    FAILS(PEFT_E_INVALID, "epochs", peft_trainer_fit(x, -1, next, NULL, &f));
+    f.sizes[1] = 0;
+    OK(peft_trainer_fit(x, 3, next, NULL, &f));
+    peft_trainer_free(x);
+    tiny_free(&t);
+}
+END_TEST
+
+SUITE_MAIN("lives", one_trainer_at_a_time, attach_and_detach, a_detached_adapter_is_gone, any_order_of_frees, freeing_nothing,
+           callbacks_of_fit)

@@ -1,0 +1,174 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * test_memory.c -- all memory is planned and taken when a trainer or session is made: what is told beforehand covers what
+ * is held, nobody writes behind it, and steps and predictions allocate nothing. */
+#include "failing_alloc.h"
+#include "tiny.h"
+
+/* What planned bytes leave out: graphs and their plans, twice while passes work on them, options, threads' descriptors. */
+static size_t metadata(const pf_exec *e)
+{
+    return 2 * (e->g.node_room * sizeof(pf_node) + e->g.value_room * sizeof(pf_value)) + (1 << 14);
+}
+
+/* An allocator whose blocks end in a pattern that must be there when they are given back. */
+enum { FENCE = 256 };
+
+static void *fenced_take(size_t size, size_t align, void *user)
+{
+    char *p = failing_alloc_take(size + FENCE, align, user);
+    return p ? memset(p + size, 0xA5, FENCE) - size : NULL;
+}
+
+static void fenced_give(void *p, size_t size, void *user)
+{
+    for (int i = 0; i < FENCE; i++)
+        ck_assert_msg(((unsigned char *)p)[size + (size_t)i] == 0xA5, "a block of %zu bytes is written %d bytes behind its end", size, i);
+    failing_alloc_give(p, size + FENCE, user);
+}
+
+static tiny fenced(failing_alloc *f, const char *backbone, const char *method, const char *model)
+{
+    tiny t = { 0 };
+    *f = (failing_alloc){ .fail_at = -1 };
+    OK(peft_context_create(fenced_take, fenced_give, f, &t.ctx));
+    OK(peft_context_set_threads(t.ctx, 2));
+    t.backbone = tiny_backbone(t.ctx, backbone, NULL);
+    t.adapter = tiny_adapter(t.backbone, method, NULL);
+    t.model = tiny_model(t.backbone, model);
+    OK(peft_model_attach(t.model, t.adapter));
+    tiny_shake(t.model);
+    return t;
+}
+
+static void fenced_free(tiny *t, failing_alloc *f)
+{
+    tiny_free(t);
+    ck_assert_int_eq(f->blocks, 0);
+}
+
+/* The most memory since the last call, beyond what was in use then. */
+static size_t rise(peft_context *ctx, size_t *base)
+{
+    size_t most = peft_context_memory_peak(ctx) - *base;
+    *base = peft_context_memory_used(ctx);
+    atomic_store(&ctx->peak, *base);
+    return most;
+}
+
+static void check_planned(const char *method, const char *options)
+{
+    failing_alloc f;
+    tiny t = fenced(&f, TINY_WIDE, method, "classes=3");
+    size_t base = peft_context_memory_used(t.ctx);
+    tiny_batch b = tiny_batch_make(t.model, 6, 0), part = tiny_batch_make(t.model, 4, 0);
+    peft_tensor *logits = tiny_tensor(t.ctx, PEFT_F32, 2, 6, 3);
+    rise(t.ctx, &base);
+    peft_trainer *r = tiny_trainer(t.model, "batch=6%s", options);
+    for (int i = 0; i < 2; i++) {
+        OK(peft_trainer_step(r, b.images, b.labels, b.ids));
+        OK(peft_trainer_step(r, part.images, part.labels, part.ids));
+        OK(peft_trainer_evaluate(r, b.images, logits));
+    }
+    size_t planned = (size_t)peft_trainer_get(r, "planned_bytes"), arena = (size_t)peft_trainer_get(r, "arena_bytes");
+    size_t held = peft_context_memory_used(t.ctx) - base, most = rise(t.ctx, &base);
+    size_t beside = metadata(&r->eval.exec);
+    for (int i = 0; i < r->nets; i++) beside += metadata(&r->net[i].exec);
+    ck_assert_msg(most <= planned + beside, "%s%s: %zu bytes held at most, planned %zu", method, options, most, planned);
+    ck_assert_msg(held >= planned, "%s%s: %zu bytes held, planned %zu", method, options, held, planned);
+    ck_assert_uint_lt(arena, planned);
+    for (int i = 0; i < r->nets; i++) {
+        ck_assert_uint_le(pf_exec_bytes(&r->net[i].exec), arena);
+        ck_assert(!r->net[i].exec.owns_arena);
+    }
+    peft_trainer_free(r);
+    ck_assert_uint_eq(peft_context_memory_used(t.ctx), base - held);
+    peft_tensor_free(logits);
+    tiny_batch_free(&b);
+    tiny_batch_free(&part);
+    fenced_free(&t, &f);
+}
+
+START_TEST(a_trainer_holds_what_it_planned)
+{
+    for (size_t i = 0; i < peft_method_count(); i++) check_planned(peft_method_name(i), "");
+    check_planned("linear", ",cache_features=4000000");
+    check_planned("ept", ",optimizer=sgd,threads=3,executor=naive");
+}
+END_TEST
+
+START_TEST(a_session_holds_what_it_planned)
+{
+    for (size_t i = 0; i < peft_method_count(); i++) {
+        failing_alloc f;
+        tiny t = fenced(&f, TINY_WIDE, peft_method_name(i), "classes=3");
+        tiny_batch b = tiny_batch_make(t.model, 6, 0);
+        peft_tensor *logits = tiny_tensor(t.ctx, PEFT_F32, 2, 6, 3);
+        size_t base = peft_context_memory_used(t.ctx);
+        rise(t.ctx, &base);
+        peft_session *s = tiny_session(t.model, "batch=6");
+        OK(peft_session_predict(s, b.images, logits));
+        size_t most = rise(t.ctx, &base), planned = peft_session_memory(s);
+        ck_assert_msg(most <= planned + (1 << 18), "%s: %zu bytes held at most, planned %zu", peft_method_name(i), most, planned);
+        peft_session_free(s);
+        peft_tensor_free(logits);
+        tiny_batch_free(&b);
+        fenced_free(&t, &f);
+    }
+}
+END_TEST
+
+static int64_t next(int64_t i, peft_tensor *images, peft_tensor *labels, int64_t *ids, void *user)
+{
+    const tiny_batch *b = user;
+    int64_t n = i == 0 ? 4 : i == 1 ? 3 : 0;
+    memcpy(peft_tensor_data(images), peft_tensor_cdata(b->images), pf_tensor_bytes(b->images) / 4 * (size_t)n);
+    memcpy(peft_tensor_data(labels), peft_tensor_cdata(b->labels), sizeof(int64_t) * (size_t)n);
+    memcpy(ids, b->ids, sizeof *ids * (size_t)n);
+    return n;
+}
+
+/* One step of each size, then an allocator that refuses everything. */
+static void check_silence(const char *method, const char *model, const char *options)
+{
+    failing_alloc f;
+    tiny t = fenced(&f, NULL, method, model);
+    tiny_batch b = tiny_batch_make(t.model, 4, 0), part = tiny_batch_make(t.model, 3, 0);
+    peft_tensor *logits = tiny_tensor(t.ctx, PEFT_F32, 2, 4, 3);
+    peft_trainer *r = tiny_trainer(t.model, "batch=4%s", options);
+    peft_session *s = tiny_session(t.model, "batch=4,taps=feature");
+    const peft_tensor *tap;
+    OK(peft_trainer_step(r, b.images, b.labels, b.ids));
+    OK(peft_trainer_step(r, part.images, part.labels, part.ids));
+    f.calls = f.fail_at = 0;
+    f.and_after = true;
+    for (int i = 0; i < 3; i++) {
+        OK(peft_trainer_step(r, b.images, b.labels, b.ids));
+        OK(peft_trainer_backward(r, part.images, part.labels, part.ids));
+        OK(peft_trainer_update(r));
+        OK(peft_trainer_evaluate(r, b.images, logits));
+        OK(peft_session_predict(s, b.images, logits));
+        OK(peft_session_probabilities(s, b.images, i % 2, logits));
+        OK(peft_session_tap(s, "feature", &tap));
+    }
+    OK(peft_trainer_group(r, "*", 0.5, 0));
+    OK(peft_trainer_fit(r, 2, next, NULL, &b));
+    ck_assert_msg(f.calls == 0, "%s: %ld allocations after the first steps", method, f.calls);
+    f.fail_at = -1;
+    peft_session_free(s);
+    peft_trainer_free(r);
+    peft_tensor_free(logits);
+    tiny_batch_free(&b);
+    tiny_batch_free(&part);
+    fenced_free(&t, &f);
+}
+
+START_TEST(steps_and_predictions_allocate_nothing)
+{
+    for (size_t i = 0; i < peft_method_count(); i++) check_silence(peft_method_name(i), "classes=3", "");
+    check_silence("ept", "classes=3,head=mlp", ",optimizer=sgd,clip_norm=1,accumulate=2");
+    check_silence("linear", "classes=3,head=bn_linear", ",cache_features=100000,threads=3");
+    check_silence("bitfit", "classes=3", ",executor=naive");
+}
+END_TEST
+
+SUITE_MAIN("memory", a_trainer_holds_what_it_planned, a_session_holds_what_it_planned, steps_and_predictions_allocate_nothing)

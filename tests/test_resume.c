@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * test_resume.c -- a run that was saved at any step and goes on in a new trainer ends with the same bits as one that was
+ * never broken off; a state that does not fit is refused and changes nothing. */
+#include "tiny.h"
+
+enum { STEPS = 10, N = 3 };
+
+typedef struct run { tiny_spec net; const char *options; bool group; } run;
+static const run runs[] = {
+    { { .method = "ept" }, "", false },
+    { { .method = "lora", .adapter = "dropout=0.3" }, ",weight_decay=0.1", true },
+    { { .method = "linear", .model = "classes=3,head=bn_linear,pool=mean" }, ",optimizer=sgd,nesterov=1", false },
+    { { .method = "bitfit", .model = "classes=3,head=mlp,head_layers=1" }, ",accumulate=3", false },
+    { { .method = "lora", .adapter = "dropout=0.3" }, ",accumulate=3,loss=bce", false },
+    { { .method = "ln_tune" }, ",schedule=warmup_cosine,steps=10,warmup=3,clip_norm=0.5", true } };
+enum { RUNS = sizeof runs / sizeof *runs };
+
+/* A context of another seed than the saved run's: what is random must follow the file. */
+static tiny net_for(const run *r, uint64_t seed)
+{
+    tiny t = tiny_make(&r->net);
+    if (seed) tiny_shake(t.model);
+    OK(peft_context_set_seed(t.ctx, 7 + seed));
+    return t;
+}
+
+static peft_trainer *trainer_for(const run *r, tiny *t, const char *more)
+{
+    peft_trainer *x = tiny_trainer(t->model, "batch=%d,lr=1e-2%s%s", N, r->options, more);
+    if (r->group) OK(peft_trainer_group(x, "head.*", 2, 0.5));
+    return x;
+}
+
+static void end(tiny *t, peft_trainer *x)
+{
+    OK(peft_context_set_seed(t->ctx, 7));
+    peft_trainer_free(x);
+    tiny_free(t);
+}
+
+/* Steps from .. to - 1; shorter batches now and then. */
+static void steps(peft_trainer *x, int from, int to)
+{
+    for (int i = from; i < to; i++) tiny_step(x, i % 4 == 3 ? 2 : N, i * N % 12);
+}
+
+START_TEST(saved_at_any_step)
+{
+    for (int i = 0; i < RUNS; i++) {
+        tiny_bits whole = { 0 };
+        tiny t = net_for(&runs[i], 0);
+        peft_trainer *x = trainer_for(&runs[i], &t, "");
+        steps(x, 0, STEPS);
+        tiny_bits_training(&whole, x);
+        end(&t, x);
+        for (int k = 0; k <= STEPS; k++) {
+            tiny_bits resumed = { 0 };
+            char who[96];
+            t = net_for(&runs[i], 0);
+            x = trainer_for(&runs[i], &t, ",threads=2");
+            steps(x, 0, k);
+            OK(peft_trainer_save(x, tiny_path("state")));
+            end(&t, x);
+            t = net_for(&runs[i], 5);
+            x = trainer_for(&runs[i], &t, k % 2 ? ",cache_features=50000" : ",executor=naive");
+            OK(peft_trainer_restore(x, tiny_path("state")));
+            steps(x, k, STEPS);
+            tiny_bits_training(&resumed, x);
+            end(&t, x);
+            snprintf(who, sizeof who, "%s%s, saved at step %d", runs[i].net.method, runs[i].options, k);
+            tiny_same(&whole, &resumed, who);
+        }
+        tiny_bits_free(&whole);
+    }
+    tiny_clean();
+}
+END_TEST
+
+/* --- fit ---------------------------------------------------------------------------------------------------------------------- */
+typedef struct feed { const peft_model *m; int64_t stop_step, stop_batch; int updates, batches; } feed;
+
+static int64_t next(int64_t i, peft_tensor *images, peft_tensor *labels, int64_t *ids, void *user)
+{
+    feed *f = user;
+    int64_t n = i == 3 ? 2 : i < 4 ? N : 0;
+    if (f->stop_batch >= 0 && f->batches == f->stop_batch) return -1;
+    if (!n) return 0;
+    f->batches++;
+    tiny_batch b = tiny_batch_make(f->m, (int)n, (int)i * N);
+    memcpy(peft_tensor_data(images), peft_tensor_cdata(b.images), pf_tensor_bytes(b.images));
+    const peft_tensor *y = peft_tensor_dtype(labels) == PEFT_I64 ? b.labels : b.targets;
+    memcpy(peft_tensor_data(labels), peft_tensor_cdata(y), pf_tensor_bytes(y));
+    memcpy(ids, b.ids, sizeof *ids * (size_t)n);
+    tiny_batch_free(&b);
+    return n;
+}
+
+static int progress(const peft_trainer *t, void *user)
+{
+    feed *f = user;
+    f->updates++;
+    ck_assert(peft_trainer_get(t, "step") > 0);
+    return f->stop_step >= 0 && peft_trainer_get(t, "step") >= (double)f->stop_step;
+}
+
+/* Two epochs, broken off where the feed says, saved, and gone on with. */
+static void check_fit(const run *r, const tiny_bits *whole, int64_t stop_step, int64_t stop_batch)
+{
+    char who[96];
+    tiny_bits resumed = { 0 };
+    tiny t = net_for(r, 0);
+    peft_trainer *x = trainer_for(r, &t, "");
+    feed f = { t.model, stop_step, stop_batch, 0, 0 };
+    FAILS(PEFT_E_CANCELLED, stop_batch < 0 ? "step" : "batch", peft_trainer_fit(x, 2, next, progress, &f));
+    OK(peft_trainer_save(x, tiny_path("state")));
+    end(&t, x);
+    t = net_for(r, 5);
+    x = trainer_for(r, &t, "");
+    OK(peft_trainer_restore(x, tiny_path("state")));
+    f = (feed){ t.model, -1, -1, 0, 0 };
+    OK(peft_trainer_fit(x, 2, next, progress, &f));
+    tiny_bits_training(&resumed, x);
+    end(&t, x);
+    snprintf(who, sizeof who, "%s%s, stopped at step %d, batch %d", r->net.method, r->options, (int)stop_step, (int)stop_batch);
+    tiny_same(whole, &resumed, who);
+}
+
+START_TEST(fit_broken_off)
+{
+    for (int i = 0; i < RUNS; i++) {
+        tiny_bits whole = { 0 };
+        tiny t = net_for(&runs[i], 0);
+        peft_trainer *x = trainer_for(&runs[i], &t, "");
+        feed f = { t.model, -1, -1, 0, 0 };
+        OK(peft_trainer_fit(x, 2, next, progress, &f));
+        ck_assert_int_eq(f.batches, 8);
+        ck_assert_int_eq(f.updates, strstr(runs[i].options, "accumulate=3") ? 4 : 8);
+        ck_assert(peft_trainer_get(x, "epoch") == 2);
+        tiny_bits_training(&whole, x);
+        end(&t, x);
+        for (int64_t k = 1; k <= f.updates; k++) check_fit(&runs[i], &whole, k, -1);
+        for (int64_t k = 0; k < 8; k++) check_fit(&runs[i], &whole, -1, k);
+        tiny_bits_free(&whole);
+    }
+    tiny_clean();
+}
+END_TEST
+
+/* --- what does not fit ---------------------------------------------------------------------------------------------------------- */
+static void refuse(const run *r, const char *more, peft_status status, const char *text)
+{
+    tiny_bits before = { 0 }, after = { 0 };
+    tiny t = net_for(r, 0);
+    peft_trainer *x = trainer_for(r, &t, more);
+    steps(x, 0, 2);
+    tiny_bits_training(&before, x);
+    FAILS(status, text, peft_trainer_restore(x, tiny_path("state")));
+    tiny_bits_training(&after, x);
+    tiny_same(&before, &after, text);
+    steps(x, 2, 4);
+    tiny_bits_free(&before);
+    end(&t, x);
+}
+
+START_TEST(states_that_do_not_fit)
+{
+    const run plain = { { .method = "ept" }, "", false }, grouped = { { .method = "ept" }, "", true };
+    const run other_method = { { .method = "linear" }, "", false }, other_head = { { .method = "ept", .model = "classes=4" }, "", false };
+    const run other_option = { { .method = "ept", .adapter = "length=4" }, "", false };
+    const run other_net = { { .method = "ept", .more = "seed=3" }, "", false };
+    tiny t = net_for(&plain, 0);
+    peft_trainer *x = trainer_for(&plain, &t, "");
+    steps(x, 0, 3);
+    OK(peft_trainer_save(x, tiny_path("state")));
+    refuse(&plain, ",weight_decay=0.5", PEFT_E_MISMATCH, "weight_decay=0.5");
+    refuse(&plain, ",lr=0.5", PEFT_E_MISMATCH, "lr=0.5");
+    refuse(&grouped, "", PEFT_E_MISMATCH, "group head.weight");
+    refuse(&other_method, "", PEFT_E_MISMATCH, "linear(");
+    refuse(&other_head, "", PEFT_E_MISMATCH, "classes");
+    refuse(&other_option, "", PEFT_E_MISMATCH, "length");
+    refuse(&other_net, "", PEFT_E_MISMATCH, peft_backbone_fingerprint(t.backbone));
+    OK(peft_model_save(t.model, tiny_path("state")));
+    refuse(&plain, "", PEFT_E_FORMAT, "expected a trainer");
+    FAILS(PEFT_E_IO, "nowhere", peft_trainer_restore(x, tiny_path("nowhere")));
+    FAILS(PEFT_E_IO, "no/folder", peft_trainer_save(x, tiny_path("no/folder")));
+    FAILS(PEFT_E_INVALID, "trainer", peft_trainer_save(NULL, "x"));
+    FAILS(PEFT_E_INVALID, "path", peft_trainer_save(x, NULL));
+    FAILS(PEFT_E_INVALID, "path", peft_trainer_restore(x, NULL));
+    end(&t, x);
+    tiny_clean();
+}
+END_TEST
+
+/* A saved state with one tensor changed by the name it has. */
+static void edit(const char *from, const char *to, const char *tensor, int how)
+{
+    peft_context *ctx = tiny_context(NULL, 1);
+    pf_st *in;
+    pf_st_out *out;
+    OK(pf_st_open(ctx, from, &in));
+    OK(pf_st_out_create(ctx, &out));
+    for (size_t i = 0; i < pf_st_meta_count(in); i++) {
+        const char *key, *value;
+        pf_st_meta_at(in, i, &key, &value);
+        if (how != 4 || strcmp(key, tensor)) OK(pf_st_out_meta(out, key, value));
+        else OK(pf_st_out_meta(out, key, "-1"));
+    }
+    for (size_t i = 0; i < pf_st_count(in); i++) {
+        const pf_st_tensor *t = pf_st_at(in, i);
+        bool it = !strcmp(t->name, tensor);
+        const int64_t flat = pf_dims_count(t->ndim, t->dim);
+        if (it && how == 0) continue;
+        if (it && how == 1) OK(pf_st_out_tensor(out, t->name, t->type, 1, &flat, t->data));
+        else OK(pf_st_out_tensor(out, t->name, it && how == 2 ? PEFT_I32 : t->type, t->ndim, t->dim, t->data));
+        if (it && how == 3) OK(pf_st_out_tensor(out, "stranger", t->type, t->ndim, t->dim, t->data));
+    }
+    OK(pf_st_out_write(out, to));
+    pf_st_out_free(out);
+    pf_st_close(in);
+    peft_context_free(ctx);
+}
+
+START_TEST(states_that_were_changed)
+{
+    static const struct { const char *what; int how; peft_status status; const char *text; } edits[] = {
+        { "moment2.prompt", 0, PEFT_E_FORMAT, "moment2.prompt" }, { "param.prompt", 1, PEFT_E_MISMATCH, "param.prompt" },
+        { "param.head.bias", 2, PEFT_E_MISMATCH, "param.head.bias" }, { "param.prompt", 3, PEFT_E_FORMAT, "expected" },
+        { "libpeft.step", 4, PEFT_E_FORMAT, "libpeft.step" }, { "libpeft.pending", 4, PEFT_E_FORMAT, "libpeft.pending" } };
+    const run plain = { { .method = "ept" }, "", false };
+    tiny t = net_for(&plain, 0);
+    peft_trainer *x = trainer_for(&plain, &t, "");
+    steps(x, 0, 3);
+    OK(peft_trainer_save(x, tiny_path("good")));
+    end(&t, x);
+    for (size_t i = 0; i < sizeof edits / sizeof *edits; i++) {
+        edit(tiny_path("good"), tiny_path("state"), edits[i].what, edits[i].how);
+        refuse(&plain, "", edits[i].status, edits[i].text);
+    }
+    tiny_clean();
+}
+END_TEST
+
+SUITE_MAIN("resume", saved_at_any_step, fit_broken_off, states_that_do_not_fit, states_that_were_changed)

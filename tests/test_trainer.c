@@ -1,0 +1,308 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * test_trainer.c -- what the options of a trainer do, seen from outside: the updates themselves against their formulas,
+ * accumulation, clipping, schedules, groups, losses, the feature cache, short batches, fit. */
+#include <math.h>
+#include "tiny.h"
+
+static const float *values(peft_model *m, const char *name)
+{
+    peft_param *p = peft_model_find_param(m, name);
+    ck_assert_msg(p != NULL, "no parameter %s", name);
+    return peft_tensor_cdata(peft_param_value(p));
+}
+
+static const float *gradient(peft_model *m, const char *name)
+{
+    return peft_tensor_cdata(peft_param_grad(peft_model_find_param(m, name)));
+}
+
+static void near(double got, double expected, double tolerance, const char *what)
+{
+    ck_assert_msg(fabs(got - expected) <= tolerance * (1 + fabs(expected)), "%s: %.9g, expected %.9g", what, got, expected);
+}
+
+/* --- the update formulas, on head.bias of three steps ------------------------------------------------------------------------- */
+enum { C = 3 };
+typedef struct rule { const char *options; bool adam, nesterov; double momentum, decay, clip; } rule;
+
+static void check_rule(const rule *r)
+{
+    const double lr = 0.05, beta1 = 0.8, beta2 = 0.9, eps = 1e-3;
+    double m[C] = { 0 }, v[C] = { 0 };
+    tiny t = tiny_make(&(tiny_spec){ .method = "ept" });
+    peft_trainer *x = tiny_trainer(t.model, "batch=3,lr=%g,beta1=%g,beta2=%g,eps=%g,%s", lr, beta1, beta2, eps, r->options);
+    for (int step = 0; step < 3; step++) {
+        tiny_batch b = tiny_batch_make(t.model, 3, step);
+        float before[C], g[C];
+        double squares = 0, scale = 1;
+        OK(peft_trainer_backward(x, b.images, b.labels, NULL));
+        memcpy(before, values(t.model, "head.bias"), sizeof before);
+        memcpy(g, gradient(t.model, "head.bias"), sizeof g);
+        for (size_t i = 0; i < peft_model_param_count(t.model); i++) {
+            const peft_tensor *d = peft_param_grad(peft_model_param(t.model, i));
+            for (int64_t k = 0; k < peft_tensor_count(d); k++) squares += pow(((const float *)peft_tensor_cdata(d))[k], 2);
+        }
+        if (r->clip > 0) scale = fmin(1, r->clip / (sqrt(squares) + 1e-6));
+        OK(peft_trainer_update(x));
+        near(peft_trainer_get(x, "grad_norm"), sqrt(squares), 1e-5, "grad_norm");
+        ck_assert(peft_trainer_get(x, "lr") == lr && peft_trainer_get(x, "step") == step + 1);
+        for (int i = 0; i < C; i++) {
+            double p = before[i], d = g[i] * scale;
+            if (r->adam) {
+                m[i] = beta1 * m[i] + (1 - beta1) * d;
+                v[i] = beta2 * v[i] + (1 - beta2) * d * d;
+                p = p * (1 - lr * r->decay) - lr * m[i] / (1 - pow(beta1, step + 1)) / (sqrt(v[i] / (1 - pow(beta2, step + 1))) + eps);
+            } else {
+                d += r->decay * p;
+                m[i] = step ? r->momentum * m[i] + d : d;
+                p -= lr * (r->nesterov ? d + r->momentum * m[i] : m[i]);
+            }
+            near(values(t.model, "head.bias")[i], p, 1e-5, r->options);
+        }
+        tiny_batch_free(&b);
+    }
+    peft_trainer_free(x);
+    tiny_free(&t);
+}
+
+START_TEST(updates_follow_their_formulas)
+{
+    static const rule rules[] = {
+        { "optimizer=adamw", true, false, 0, 0, 0 }, { "optimizer=adamw,weight_decay=0.3,clip_norm=0.01", true, false, 0, 0.3, 0.01 },
+        { "optimizer=sgd,momentum=0.7", false, false, 0.7, 0, 0 }, { "optimizer=sgd,momentum=0", false, false, 0, 0, 0 },
+        { "optimizer=sgd,momentum=0,weight_decay=0.3", false, false, 0, 0.3, 0 },
+        { "optimizer=sgd,momentum=0.7,nesterov=true,weight_decay=0.3,clip_norm=0.01", false, true, 0.7, 0.3, 0.01 },
+        { "optimizer=sgd,momentum=0.7,clip_norm=1e9", false, false, 0.7, 0, 1e9 } };
+    for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) check_rule(&rules[i]);
+}
+END_TEST
+
+START_TEST(groups_and_frozen_parameters)
+{
+    tiny t = tiny_make(&(tiny_spec){ .method = "bitfit" });
+    peft_trainer *x = tiny_trainer(t.model, "batch=3,lr=0.1,weight_decay=0.1,optimizer=sgd,momentum=0");
+    float norm[48], bias[C], weight[C];
+    OK(peft_trainer_group(x, "blocks.?.norm*", 0, 5));
+    OK(peft_trainer_group(x, "head.*", 3, 0));
+    OK(peft_trainer_group(x, "head.bias", 0.5, 0.2));
+    memcpy(norm, values(t.model, "blocks.1.norm1.bias"), sizeof norm);
+    memcpy(bias, values(t.model, "head.bias"), sizeof bias);
+    memcpy(weight, values(t.model, "head.weight"), sizeof weight);
+    tiny_step(x, 3, 0);
+    ck_assert_mem_eq(norm, values(t.model, "blocks.1.norm1.bias"), sizeof norm);
+    for (int i = 0; i < C; i++) {
+        near(values(t.model, "head.bias")[i], bias[i] - 0.05 * (gradient(t.model, "head.bias")[i] + 0.2 * bias[i]), 1e-6, "head.bias");
+        near(values(t.model, "head.weight")[i], weight[i] - 0.3 * gradient(t.model, "head.weight")[i], 1e-6, "head.weight");
+    }
+    peft_trainer_free(x);
+    tiny_free(&t);
+}
+END_TEST
+
+START_TEST(schedules_reach_the_optimiser)
+{
+    static const struct { const char *options; double lr[6]; } table[] = {
+        { "schedule=constant", { 0.1, 0.1, 0.1, 0.1, 0.1, 0.1 } },
+        { "schedule=step,decay_every=2,decay=0.5", { 0.1, 0.1, 0.05, 0.05, 0.025, 0.025 } },
+        { "schedule=cosine,steps=4,min_lr=0.02", { 0.1, 0.088284271, 0.06, 0.031715729, 0.02, 0.02 } },
+        { "schedule=warmup_cosine,steps=4,warmup=2,start_lr=0.01", { 0.01, 0.055, 0.1, 0.05, 0, 0 } },
+        { "schedule=cosine,steps=4,steps_per_epoch=2", { 0.1, 0.1, 0.05, 0.05, 0, 0 } } };
+    for (size_t k = 0; k < sizeof table / sizeof *table; k++) {
+        tiny t = tiny_make(&(tiny_spec){ .method = "linear" });
+        peft_trainer *x = tiny_trainer(t.model, "batch=2,lr=0.1,optimizer=sgd,momentum=0,%s", table[k].options);
+        for (int i = 0; i < 6; i++) {
+            double before = values(t.model, "head.bias")[0];
+            tiny_step(x, 2, i);
+            near(peft_trainer_get(x, "lr"), table[k].lr[i], 1e-8, table[k].options);
+            near(values(t.model, "head.bias")[0], before - table[k].lr[i] * gradient(t.model, "head.bias")[0], 1e-6, "update");
+        }
+        peft_trainer_free(x);
+        tiny_free(&t);
+    }
+}
+END_TEST
+
+/* --- batches ---------------------------------------------------------------------------------------------------------------------- */
+static void close_models(peft_model *a, peft_model *b, double tolerance, const char *what)
+{
+    for (size_t i = 0; i < peft_model_param_count(a); i++) {
+        const peft_tensor *p = peft_param_value(peft_model_param(a, i)), *q = peft_param_value(peft_model_param(b, i));
+        for (int64_t k = 0; k < peft_tensor_count(p); k++)
+            near(((const float *)peft_tensor_cdata(p))[k], ((const float *)peft_tensor_cdata(q))[k], tolerance, what);
+    }
+}
+
+/* Two backward passes of two samples make the update of one pass of four. */
+START_TEST(accumulation_is_a_larger_batch)
+{
+    static const char *const losses[] = { "loss=ce", "loss=ce,label_smoothing=0.2", "loss=bce", "loss=bce_sum",
+                                          "loss=ce,class_weights=\"1,2,5\",weight_reduction=batch" };
+    for (size_t k = 0; k < sizeof losses / sizeof *losses; k++)
+        for (size_t i = 0; i < peft_method_count(); i++) {
+            tiny a = tiny_make(&(tiny_spec){ .method = peft_method_name(i) }), b = tiny_make(&(tiny_spec){ .method = peft_method_name(i) });
+            peft_trainer *whole = tiny_trainer(a.model, "batch=4,optimizer=sgd,lr=0.1,%s", losses[k]);
+            peft_trainer *parts = tiny_trainer(b.model, "batch=2,optimizer=sgd,lr=0.1,accumulate=2,%s", losses[k]);
+            for (int step = 0; step < 3; step++) {
+                tiny_step(whole, 4, 4 * step);
+                tiny_step(parts, 2, 4 * step);
+                ck_assert(peft_trainer_get(parts, "step") == step);
+                tiny_step(parts, 2, 4 * step + 2);
+                ck_assert(peft_trainer_get(parts, "step") == step + 1);
+            }
+            close_models(a.model, b.model, 1e-6, peft_method_name(i));
+            peft_trainer_free(whole);
+            peft_trainer_free(parts);
+            tiny_free(&a);
+            tiny_free(&b);
+        }
+}
+END_TEST
+
+/* Four samples given to a trainer for 4 or for 7 make the same bits. */
+START_TEST(short_batches)
+{
+    for (size_t i = 0; i < peft_method_count(); i++) {
+        tiny_bits bits[2] = { { 0 } };
+        for (int k = 0; k < 2; k++) {
+            tiny t = tiny_make(&(tiny_spec){ .method = peft_method_name(i) });
+            peft_trainer *x = tiny_trainer(t.model, "batch=%d,lr=1e-2", k ? 7 : 4);
+            for (int step = 0; step < 3; step++) tiny_step(x, step == 1 ? 1 : 4, 4 * step);
+            ck_assert(peft_trainer_get(x, "samples") == 9);
+            tiny_bits_training(&bits[k], x);
+            peft_trainer_free(x);
+            tiny_free(&t);
+        }
+        tiny_same(&bits[0], &bits[1], peft_method_name(i));
+        tiny_bits_free(&bits[0]);
+    }
+}
+END_TEST
+
+/* --- losses ------------------------------------------------------------------------------------------------------------------------ */
+static double log_softmax(const float *x, int64_t y)
+{
+    double sum = 0;
+    for (int c = 0; c < C; c++) sum += exp(x[c]);
+    return x[y] - log(sum);
+}
+
+START_TEST(losses_follow_their_formulas)
+{
+    const double w[C] = { 1, 2, 5 }, smooth = 0.3;
+    for (int k = 0; k < 4; k++) {
+        static const char *const options[] = { "label_smoothing=0.3", "class_weights=\"[1, 2, 5]\"", "loss=bce,class_weights=\"1,2,5\"",
+                                               "loss=bce_sum" };
+        tiny t = tiny_make(&(tiny_spec){ .method = "linear" });
+        tiny_batch b = tiny_batch_make(t.model, 4, 0);
+        peft_trainer *x = tiny_trainer(t.model, "batch=4,%s", options[k]);
+        OK(peft_trainer_backward(x, b.images, k < 2 ? b.labels : b.targets, NULL));
+        const float *logits = peft_tensor_cdata(peft_trainer_logits(x)), *target = peft_tensor_cdata(b.targets);
+        const int64_t *y = peft_tensor_cdata(b.labels);
+        double sum = 0, weights = 0;
+        for (int i = 0; i < 4; i++) {
+            for (int c = 0; c < C; c++) {
+                double z = logits[i * C + c], share = (y[i] == c ? 1 - smooth : 0) + smooth / C;
+                if (k == 0) sum -= share * log_softmax(logits + i * C, c);
+                if (k >= 2) sum += (k == 2 ? w[c] : 1) * (log1p(exp(z)) - target[i * C + c] * z);
+            }
+            if (k == 1) sum -= w[y[i]] * log_softmax(logits + i * C, y[i]);
+            weights += w[y[i]];
+        }
+        near(peft_trainer_get(x, "loss"), sum / (k == 1 ? weights : k == 2 ? 4 * C : 4), 1e-5, options[k]);
+        peft_trainer_free(x);
+        tiny_batch_free(&b);
+        tiny_free(&t);
+    }
+}
+END_TEST
+
+/* --- the feature cache --------------------------------------------------------------------------------------------------------------- */
+static void record_cached(const tiny_spec *spec, const char *cache, int64_t least_hits, tiny_bits *bits)
+{
+    tiny t = tiny_make(spec);
+    peft_trainer *x = tiny_trainer(t.model, "batch=3,lr=1e-2%s", cache);
+    for (int epoch = 0; epoch < 3; epoch++) {
+        tiny_step(x, 3, epoch);                                              /* mixes what is known with what is not */
+        tiny_step(x, 3, 6);
+        tiny_step(x, 2, 9);
+        tiny_step(x, 3, epoch % 2 ? 1 : 0);
+    }
+    ck_assert_msg(peft_trainer_get(x, "cache_hits") >= (double)least_hits, "%s%s: %g hits", spec->method, cache, peft_trainer_get(x, "cache_hits"));
+    tiny_bits_training(bits, x);
+    peft_trainer_free(x);
+    tiny_free(&t);
+}
+
+START_TEST(cached_features_change_no_bit)
+{
+    static const char *const caches[] = { ",cache_features=1000000", ",cache_features=1000", ",cache_features=10", ",cache_features=800,threads=2" };
+    for (size_t i = 0; i < peft_method_count(); i++)
+        for (int h = 0; h < 2; h++) {
+            const char *method = peft_method_name(i);
+            tiny_spec spec = { .method = method, .model = h ? "classes=3,head=bn_linear,pool=mean" : "classes=3" };
+            tiny_bits without = { 0 };
+            record_cached(&spec, "", 0, &without);
+            for (int k = 0; k < 4; k++) {
+                tiny_bits with = { 0 };
+                bool prefix = !strcmp(method, "linear") || (!strcmp(method, "partial") && k == 0);
+                record_cached(&spec, caches[k], prefix && k != 2 ? 6 : 0, &with);
+                tiny_same(&without, &with, method);
+            }
+            tiny_bits_free(&without);
+        }
+}
+END_TEST
+
+/* --- evaluation ------------------------------------------------------------------------------------------------------------------------ */
+START_TEST(evaluation_is_what_a_session_predicts)
+{
+    for (size_t i = 0; i < peft_method_count(); i++) {
+        tiny t = tiny_make(&(tiny_spec){ .method = peft_method_name(i), .model = "classes=3,head=bn_linear" });
+        peft_trainer *x = tiny_trainer(t.model, "batch=4");
+        peft_session *s = tiny_session(t.model, "batch=3");
+        tiny_batch b = tiny_batch_make(t.model, 3, 5);
+        peft_tensor *predicted = tiny_tensor(t.ctx, PEFT_F32, 2, 3, C), *evaluated = tiny_tensor(t.ctx, PEFT_F32, 2, 3, C);
+        float kept[3 * C];
+        for (int step = 0; step < 2; step++) {
+            tiny_step(x, 4, 4 * step);
+            tiny_step(x, 3, 5);
+            ck_assert_int_eq(peft_tensor_dim(peft_trainer_logits(x), 0), 3);
+            memcpy(kept, peft_tensor_cdata(peft_trainer_logits(x)), sizeof kept);
+            OK(peft_trainer_evaluate(x, b.images, evaluated));
+            OK(peft_session_predict(s, b.images, predicted));
+            ck_assert_mem_eq(peft_tensor_cdata(evaluated), peft_tensor_cdata(predicted), sizeof kept);
+            ck_assert_mem_eq(peft_tensor_cdata(peft_trainer_logits(x)), kept, sizeof kept);       /* evaluate leaves them */
+        }
+        peft_tensor_free(predicted);
+        peft_tensor_free(evaluated);
+        tiny_batch_free(&b);
+        peft_session_free(s);
+        peft_trainer_free(x);
+        tiny_free(&t);
+    }
+}
+END_TEST
+
+START_TEST(every_option_is_listed)
+{
+    const char *name, *type, *fallback, *help;
+    char all[2048] = "";
+    size_t n = 0;
+    for (; !peft_trainer_option(n, &name, &type, &fallback, &help); n++) {
+        ck_assert(*name && *type && *help);
+        snprintf(all + strlen(all), sizeof all - strlen(all), "%s%s=\"%s\"", n ? "," : "", name, fallback);
+    }
+    ck_assert_uint_eq(n, 26);
+    FAILS(PEFT_E_NOTFOUND, "26", peft_trainer_option(n, NULL, NULL, NULL, NULL));
+    OK(peft_trainer_option(0, NULL, NULL, NULL, NULL));
+    tiny t = tiny_make(&(tiny_spec){ .method = "ept" });
+    peft_trainer *x = tiny_trainer(t.model, "%s", all);                       /* the defaults, written out, are accepted */
+    tiny_step(x, 4, 0);
+    peft_trainer_free(x);
+    tiny_free(&t);
+}
+END_TEST
+
+SUITE_MAIN("trainer", updates_follow_their_formulas, groups_and_frozen_parameters, schedules_reach_the_optimiser,
+           accumulation_is_a_larger_batch, short_batches, losses_follow_their_formulas, cached_features_change_no_bit,
+           evaluation_is_what_a_session_predicts, every_option_is_listed)

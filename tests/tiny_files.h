@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * tiny_files.h -- files with one thing changed, and backbone files under the names of other libraries. */
+#ifndef TINY_FILES_H
+#define TINY_FILES_H
+#include "tiny.h"
+
+/* What happens to the tensor or metadata entry `what`. SET_META gives it `value`, or adds it; ADD adds a tensor. */
+typedef enum { DROP, FLATTEN, CUT, RETYPE, ADD, DROP_META, SET_META } tiny_how;
+typedef struct tiny_change { tiny_how how; const char *what, *value; } tiny_change;
+
+static inline void tiny_edit_meta(const pf_st *in, pf_st_out *out, const tiny_change *c)
+{
+    for (size_t i = 0; i < pf_st_meta_count(in); i++) {
+        const char *key, *value;
+        pf_st_meta_at(in, i, &key, &value);
+        if ((c->how != DROP_META && c->how != SET_META) || strcmp(key, c->what)) OK(pf_st_out_meta(out, key, value));
+    }
+    if (c->how == SET_META) OK(pf_st_out_meta(out, c->what, c->value));
+}
+
+/* DROP leaves the tensor out, FLATTEN gives it one extent, CUT its first row only, RETYPE calls it I32. */
+static inline void tiny_edit(const char *from, const char *to, const tiny_change *c)
+{
+    static const float zeros[8];
+    peft_context *ctx = tiny_context(NULL, 1);
+    pf_st *in;
+    pf_st_out *out;
+    OK(pf_st_open(ctx, from, &in));
+    OK(pf_st_out_create(ctx, &out));
+    tiny_edit_meta(in, out, c);
+    bool found = c->how >= ADD;
+    for (size_t i = 0; i < pf_st_count(in); i++) {
+        const pf_st_tensor *t = pf_st_at(in, i);
+        bool it = c->how < ADD && !strcmp(t->name, c->what);
+        int64_t dims[PEFT_MAX_DIMS];
+        memcpy(dims, t->dim, sizeof dims);
+        found |= it;
+        if (it && c->how == DROP) continue;
+        if (it && c->how == FLATTEN) dims[0] = pf_dims_count(t->ndim, t->dim);
+        if (it && c->how == CUT) dims[0] = 1;
+        OK(pf_st_out_tensor(out, t->name, it && c->how == RETYPE ? PEFT_I32 : t->type, it && c->how == FLATTEN ? 1 : t->ndim,
+                            dims, t->data));
+    }
+    ck_assert_msg(found, "%s: no %s in it", from, c->what);
+    if (c->how == ADD) OK(pf_st_out_tensor(out, c->what, PEFT_F32, 1, (const int64_t[]){ 8 }, zeros));
+    OK(pf_st_out_write(out, to));
+    pf_st_out_free(out);
+    pf_st_close(in);
+    peft_context_free(ctx);
+}
+
+/* --- a backbone as a file ---------------------------------------------------------------------------------------------------- */
+typedef struct tiny_save { pf_naming naming; const char *prefix; peft_dtype type; bool no_facts; } tiny_save;
+
+static inline void tiny_save_facts(const peft_backbone *b, pf_st_out *out)
+{
+    char text[32];
+    snprintf(text, sizeof text, "%lld", (long long)b->shape.heads);
+    OK(pf_st_out_meta(out, "heads", text));
+    pf_print_float(text, sizeof text, b->shape.eps);
+    OK(pf_st_out_meta(out, "eps", text));
+    OK(pf_st_out_meta(out, "act", b->shape.act == PK_GELU ? "gelu" : "quickgelu"));
+    OK(pf_st_out_meta(out, "pool", b->shape.mean_pool ? "mean" : "cls"));
+}
+
+/* Writes b with the names of s (timm has one name a tensor, Hugging Face q, k and v apart), values rounded to s->type. */
+static inline void tiny_save_backbone(const peft_backbone *b, const tiny_save *s, const char *path)
+{
+    pf_st_out *out;
+    peft_dtype type = s->type ? s->type : PEFT_F32;
+    void *converted[1024];
+    size_t pieces = 0;
+    OK(pf_st_out_create(b->ctx, &out));
+    if (!s->no_facts) tiny_save_facts(b, out);
+    for (size_t i = 0; i < b->weights; i++) {
+        const peft_tensor *t = &b->weight[i].tensor;
+        pf_source names;
+        ck_assert_msg(pf_naming_source(s->naming, s->prefix ? s->prefix : "", b->weight[i].name, 0, &names)
+                      || pf_naming_source(s->naming, s->prefix ? s->prefix : "", b->weight[i].name, 1, &names),
+                      "no name for %s", b->weight[i].name);
+        int64_t n = peft_tensor_count(t) / names.parts, dims[PEFT_MAX_DIMS];
+        memcpy(dims, t->dim, sizeof dims);
+        dims[0] /= names.parts;
+        for (int p = 0; p < names.parts; p++, pieces++) {
+            ck_assert_uint_lt(pieces, 1024);
+            converted[pieces] = malloc((size_t)n * 8);
+            ck_assert(pf_from_real(converted[pieces], type, (const pk_real *)t->data + p * n, n));
+            OK(pf_st_out_tensor(out, names.name[p], type, t->ndim, dims, converted[pieces]));
+        }
+    }
+    OK(pf_st_out_write(out, path));
+    pf_st_out_free(out);
+    while (pieces) free(converted[--pieces]);
+}
+
+/* Logits of two images by a model of this head. */
+static inline void tiny_bits_logits(tiny_bits *bits, peft_model *m)
+{
+    tiny_batch b = tiny_batch_make(m, 2, 30);
+    peft_session *s = tiny_session(m, "batch=2");
+    peft_tensor *logits = tiny_tensor(m->backbone->ctx, PEFT_F32, 2, 2, (int)m->classes);
+    OK(peft_session_predict(s, b.images, logits));
+    tiny_finite(logits, "logits");
+    tiny_bits_tensor(bits, "logits", "", logits);
+    peft_tensor_free(logits);
+    peft_session_free(s);
+    tiny_batch_free(&b);
+}
+#endif
