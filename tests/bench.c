@@ -79,13 +79,16 @@ static double time_gemm(const pk_table *t, pk_pool *pool, pk_gemm_kind kind, con
     return 2.0 * (double)m * (double)p->n * (double)p->k / best;
 }
 
-static void bench_gemm(const settings *s, const pk_table *t, pk_pool *pool)
+static void bench_gemm(const settings *s, const pk_table *t, pk_pool *pool, peft_context *ctx)
 {
     int64_t m = 197 * s->batch;
     int threads = pk_pool_threads(pool);
-    float *memory = aligned_alloc(64, (size_t)(m * 3072 + 3072 * 3072 + m * 3072 + 64) / 16 * 64);
-    for (int64_t i = 0; i < 2 * m * 3072 + 3072 * 3072; i++) memory[i] = (float)((i * 2654435761u >> 8) & 1023) / 1024 - 0.5f;
-    void *work = aligned_alloc(64, (pk_gemm_work(t, m, 3072, 3072, threads) + 63) / 64 * 64);
+    size_t floats = (size_t)(2 * m * 3072 + 3072 * 3072);
+    float *memory = pf_alloc(ctx, floats * sizeof *memory);
+    for (size_t i = 0; i < floats; i++)
+        memory[i] = (float)((i * 2654435761u >> 8) & 1023) / 1024 - 0.5f;
+    void *work = pf_alloc(ctx, pk_gemm_work(t, m, 3072, 3072, threads));
+    if (!memory || !work) must(PEFT_E_NOMEM);
     printf("\nGEMM, %lld rows, %d thread%s, fraction of the FMA peak\n%-16s %8s %8s %8s\n", (long long)m, threads,
            threads > 1 ? "s" : "", "product", "own", "cblas", "own/cblas");
     for (size_t i = 0; i < sizeof products / sizeof *products; i++) {
@@ -100,8 +103,8 @@ static void bench_gemm(const settings *s, const pk_table *t, pk_pool *pool)
         if (again > top) top = again;
         printf("%-16s %8.3f %8.3f %8.3f\n", products[i].name, own / top, blas / top, own / blas);
     }
-    free(memory);
-    free(work);
+    pf_free(ctx, memory);
+    pf_free(ctx, work);
 }
 
 static peft_options *options(peft_context *ctx, const char *text)
@@ -240,8 +243,8 @@ static void bench(const settings *s, int threads)
     if (pk_pool_start(pool, threads)) must(peft_set_error(PEFT_E_NOMEM, "threads could not be started"));
     printf("\n%s, %d thread%s: FMA peak %.1f GFLOP/s\n", t->name, threads, threads > 1 ? "s" : "", 1e-9 * peak(t, pool,
                                                                                                                10));
-    bench_gemm(s, t, pool);
     bed x = make_bed(s, threads);
+    bench_gemm(s, t, pool, x.ctx);
     bench_steps(s, &x, t, pool);
     bench_inference(s, &x, t, pool);
     free_bed(&x);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * test_resume.c -- a run that was saved at any step and goes on in a new trainer ends with the same bits as one that was
  * never broken off; a state that does not fit is refused and changes nothing. */
-#include "tiny.h"
+#include "tiny_files.h"
 
 enum { STEPS = 10, N = 3 };
 
@@ -191,41 +191,18 @@ START_TEST(states_that_do_not_fit)
 }
 END_TEST
 
-/* A saved state with one tensor changed by the name it has. */
-static void edit(const char *from, const char *to, const char *tensor, int how)
-{
-    peft_context *ctx = tiny_context(NULL, 1);
-    pf_st *in;
-    pf_st_out *out;
-    OK(pf_st_open(ctx, from, &in));
-    OK(pf_st_out_create(ctx, &out));
-    for (size_t i = 0; i < pf_st_meta_count(in); i++) {
-        const char *key, *value;
-        pf_st_meta_at(in, i, &key, &value);
-        if (how != 4 || strcmp(key, tensor)) OK(pf_st_out_meta(out, key, value));
-        else OK(pf_st_out_meta(out, key, "-1"));
-    }
-    for (size_t i = 0; i < pf_st_count(in); i++) {
-        const pf_st_tensor *t = pf_st_at(in, i);
-        bool it = !strcmp(t->name, tensor);
-        const int64_t flat = pf_dims_count(t->ndim, t->dim);
-        if (it && how == 0) continue;
-        if (it && how == 1) OK(pf_st_out_tensor(out, t->name, t->type, 1, &flat, t->data));
-        else OK(pf_st_out_tensor(out, t->name, it && how == 2 ? PEFT_I32 : t->type, t->ndim, t->dim, t->data));
-        if (it && how == 3) OK(pf_st_out_tensor(out, "stranger", t->type, t->ndim, t->dim, t->data));
-    }
-    OK(pf_st_out_write(out, to));
-    pf_st_out_free(out);
-    pf_st_close(in);
-    peft_context_free(ctx);
-}
-
 START_TEST(states_that_were_changed)
 {
-    static const struct { const char *what; int how; peft_status status; const char *text; } edits[] = {
-        { "moment2.prompt", 0, PEFT_E_FORMAT, "moment2.prompt" }, { "param.prompt", 1, PEFT_E_MISMATCH, "param.prompt" },
-        { "param.head.bias", 2, PEFT_E_MISMATCH, "param.head.bias" }, { "param.prompt", 3, PEFT_E_FORMAT, "expected" },
-        { "libpeft.step", 4, PEFT_E_FORMAT, "libpeft.step" }, { "libpeft.pending", 4, PEFT_E_FORMAT, "libpeft.pending" } };
+    static const struct { tiny_change change; peft_status status; const char *text; } edits[] = {
+        { { DROP, "moment2.prompt", NULL }, PEFT_E_FORMAT, "moment2.prompt" },
+        { { FLATTEN, "param.prompt", NULL }, PEFT_E_MISMATCH, "param.prompt" },
+        { { RETYPE, "param.head.bias", NULL }, PEFT_E_MISMATCH, "param.head.bias" },
+        { { ADD, "stranger", NULL }, PEFT_E_FORMAT, "expected" },
+        { { DROP_META, "libpeft.seed", NULL }, PEFT_E_FORMAT, "libpeft.seed" },
+        { { DROP_META, "libpeft.recipe", NULL }, PEFT_E_FORMAT, "libpeft.recipe" },
+        { { SET_META, "libpeft.step", "-1" }, PEFT_E_FORMAT, "libpeft.step" },
+        { { SET_META, "libpeft.pending", "many" }, PEFT_E_FORMAT, "libpeft.pending" },
+        { { SET_META, "libpeft.pending", "2" }, PEFT_E_FORMAT, "grad.prompt" } };
     const run plain = { { .method = "ept" }, "", false };
     tiny t = net_for(&plain, 0);
     peft_trainer *x = trainer_for(&plain, &t, "");
@@ -233,7 +210,7 @@ START_TEST(states_that_were_changed)
     OK(peft_trainer_save(x, tiny_path("good")));
     end(&t, x);
     for (size_t i = 0; i < sizeof edits / sizeof *edits; i++) {
-        edit(tiny_path("good"), tiny_path("state"), edits[i].what, edits[i].how);
+        tiny_edit(tiny_path("good"), tiny_path("state"), &edits[i].change);
         refuse(&plain, "", edits[i].status, edits[i].text);
     }
     tiny_clean();

@@ -50,7 +50,43 @@ static inline void tiny_edit(const char *from, const char *to, const tiny_change
 }
 
 /* --- a backbone as a file ---------------------------------------------------------------------------------------------------- */
-typedef struct tiny_save { pf_naming naming; const char *prefix; peft_dtype type; bool no_facts; } tiny_save;
+typedef enum { TIMM, HF, HF5 } tiny_naming;
+typedef struct tiny_save { tiny_naming naming; const char *prefix; peft_dtype type; bool no_facts; } tiny_save;
+/* The rows of Hugging Face's two generations, written down apart from the library's own; several names: stacked parts. */
+typedef struct tiny_name { const char *timm, *theirs[3]; } tiny_name;
+static const tiny_name tiny_hf[] = {
+    { "cls_token", { "embeddings.cls_token" } }, { "reg_token", { "embeddings.register_tokens" } },
+    { "pos_embed", { "embeddings.position_embeddings" } }, { "patch_embed.proj.", { "embeddings.patch_embeddings.projection." } },
+    { "norm1.", { "layernorm_before." } }, { "norm2.", { "layernorm_after." } },
+    { "attn.qkv.", { "attention.attention.query.", "attention.attention.key.", "attention.attention.value." } },
+    { "attn.proj.", { "attention.output.dense." } }, { "mlp.fc1.", { "intermediate.dense." } }, { "mlp.fc2.", { "output.dense." } },
+    { "ls1.gamma", { "layer_scale1.lambda1" } }, { "ls2.gamma", { "layer_scale2.lambda1" } },
+    { "norm.", { "layernorm." } }, { "head.", { "classifier." } }, { 0 } };
+static const tiny_name tiny_hf5[] = {
+    { "attn.qkv.", { "attention.q_proj.", "attention.k_proj.", "attention.v_proj." } }, { "attn.proj.", { "attention.o_proj." } },
+    { "mlp.fc1.", { "mlp.fc1." } }, { "mlp.fc2.", { "mlp.fc2." } }, { 0 } };
+
+/* Part p of what timm calls name, as the file shall call it; false: there is no such part. */
+static inline bool tiny_rename(const tiny_save *s, const char *name, int p, char *out, size_t room)
+{
+    const tiny_name *tables[] = { s->naming == HF5 ? tiny_hf5 : tiny_hf, tiny_hf };
+    char front[64] = "";
+    long long layer;
+    int skip = 0;
+    const char *prefix = s->prefix ? s->prefix : "";
+    if (s->naming == TIMM) return p == 0 && snprintf(out, room, "%s%s", prefix, name) > 0;
+    if (!strncmp(name, "head.", 5)) prefix = "";
+    if (sscanf(name, "blocks.%lld.%n", &layer, &skip) == 1)
+        snprintf(front, sizeof front, s->naming == HF ? "encoder.layer.%lld." : "layers.%lld.", layer);
+    for (int t = 0; t < 2; t++)
+        for (const tiny_name *r = tables[t]; r->timm; r++) {
+            size_t n = strlen(r->timm);
+            if (strncmp(name + skip, r->timm, n)) continue;
+            return p < 3 && r->theirs[p] && snprintf(out, room, "%s%s%s%s", prefix, front, r->theirs[p], name + skip + n) > 0;
+        }
+    ck_abort_msg("no name for %s", name);
+    return false;
+}
 
 static inline void tiny_save_facts(const peft_backbone *b, pf_st_out *out)
 {
@@ -63,7 +99,7 @@ static inline void tiny_save_facts(const peft_backbone *b, pf_st_out *out)
     OK(pf_st_out_meta(out, "pool", b->shape.mean_pool ? "mean" : "cls"));
 }
 
-/* Writes b with the names of s (timm has one name a tensor, Hugging Face q, k and v apart), values rounded to s->type. */
+/* Writes b with the names of s, values rounded to s->type. */
 static inline void tiny_save_backbone(const peft_backbone *b, const tiny_save *s, const char *path)
 {
     pf_st_out *out;
@@ -74,18 +110,18 @@ static inline void tiny_save_backbone(const peft_backbone *b, const tiny_save *s
     if (!s->no_facts) tiny_save_facts(b, out);
     for (size_t i = 0; i < b->weights; i++) {
         const peft_tensor *t = &b->weight[i].tensor;
-        pf_source names;
-        ck_assert_msg(pf_naming_source(s->naming, s->prefix ? s->prefix : "", b->weight[i].name, 0, &names)
-                      || pf_naming_source(s->naming, s->prefix ? s->prefix : "", b->weight[i].name, 1, &names),
-                      "no name for %s", b->weight[i].name);
-        int64_t n = peft_tensor_count(t) / names.parts, dims[PEFT_MAX_DIMS];
+        char name[160];
+        int parts = 0;
+        while (tiny_rename(s, b->weight[i].name, parts, name, sizeof name)) parts++;
+        int64_t n = peft_tensor_count(t) / parts, dims[PEFT_MAX_DIMS];
         memcpy(dims, t->dim, sizeof dims);
-        dims[0] /= names.parts;
-        for (int p = 0; p < names.parts; p++, pieces++) {
+        dims[0] /= parts;
+        for (int p = 0; p < parts; p++, pieces++) {
             ck_assert_uint_lt(pieces, 1024);
             converted[pieces] = malloc((size_t)n * 8);
             ck_assert(pf_from_real(converted[pieces], type, (const pk_real *)t->data + p * n, n));
-            OK(pf_st_out_tensor(out, names.name[p], type, t->ndim, dims, converted[pieces]));
+            tiny_rename(s, b->weight[i].name, p, name, sizeof name);
+            OK(pf_st_out_tensor(out, name, type, t->ndim, dims, converted[pieces]));
         }
     }
     OK(pf_st_out_write(out, path));

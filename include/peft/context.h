@@ -22,7 +22,7 @@ typedef void  (*peft_log_fn)(int level, const char *message, void *user);
 
 /* alloc, release, user all NULL: the C library's allocator. Every object made from the context holds it, so it lives
  * until the last of them is freed. Starts with all cores the process may use, seed 0, no log, the best kernels of
- * this CPU, or those that the environment variable PEFT_ISA names.
+ * this CPU, or those that the environment variable PEFT_ISA names; PEFT_GEMM (auto, own, cblas) chooses the product.
  * PEFT_E_INVALID: only one of alloc and release given. PEFT_E_UNSUPPORTED: PEFT_ISA names what this CPU lacks. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_context_create(peft_alloc_fn alloc, peft_free_fn release, void *user, peft_context **out);

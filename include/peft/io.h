@@ -154,5 +154,12 @@ PEFT_API PEFT_NODISCARD peft_status peft_loader_seek(peft_loader *l, int64_t epo
 PEFT_API int64_t peft_loader_next(int64_t step, peft_tensor *images, peft_tensor *labels, int64_t *sample_ids,
                                   void *loader);
 
+/* --- weights ------------------------------------------------------------------------------------------------------ */
+/* Turns a ViT in Google's .npz (the augreg, in21k and big_vision checkpoints; f32) into a safetensors file with timm's
+ * names, which peft_backbone_load reads. Atomic: safetensors holds the old file or the whole new one.
+ * PEFT_E_IO: cannot be read or written. PEFT_E_FORMAT: broken, or no such ViT. PEFT_E_UNSUPPORTED: other element types,
+ * over the limits (4096 arrays of 8 GiB, grown by at most 200 times), more than 64 blocks. */
+PEFT_API PEFT_NODISCARD peft_status peft_npz_to_safetensors(const char *npz, const char *safetensors);
+
 PEFT_END_DECLS
 #endif

@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0
- * npy.h -- one NumPy array file in memory: whole numbers, C order, little-endian; nothing else is accepted. */
+ * npy.h -- one NumPy array file in memory: C order, little-endian; whole numbers, or 32-bit floats on request. */
 #ifndef IO_NPY_H
 #define IO_NPY_H
 #include "io/io.h"
 
 enum { IO_NPY_DIMS = 5 };
 typedef struct io_npy {
-    char kind;                                                /* 'u', 'i' or 'b' (bool) */
+    char kind;                                                /* 'u', 'i', 'b' (bool), 'f' */
     int bytes, ndim;                                          /* of one number; 1..IO_NPY_DIMS */
     int64_t dim[IO_NPY_DIMS], count;
     const uint8_t *data;                                      /* inside the file's memory, maybe unaligned */
 } io_npy;
 
 peft_status io_npy_parse(const uint8_t *file, size_t size, io_npy *out);
+peft_status io_npy_parse_float(const uint8_t *file, size_t size, io_npy *out);
 /* Number i as int64; false where it does not fit. */
 bool io_npy_int(const io_npy *a, int64_t i, int64_t *out);
 #endif

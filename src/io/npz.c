@@ -2,52 +2,11 @@
  * npz.c -- data sets from a MedMNIST file: a zip of arrays, <split>_images and <split>_labels. */
 #include "io/dataset.h"
 #include "io/npy.h"
+#include "io/zip.h"
 #include <stdio.h>
-#include <zip.h>
 
 static const char *const split_names[] = { "train", "val", "test" };
-enum { SPLITS = 3, MOST_ENTRIES = 64, MOST_RATIO = 200 };
-#define MOST_BYTES (8ll << 30)
-
-static peft_status check_entry(const zip_stat_t *st)
-{
-    zip_uint64_t need = ZIP_STAT_SIZE | ZIP_STAT_COMP_SIZE;
-    if ((st->valid & need) != need) return io_fail(PEFT_E_FORMAT, "size unknown");
-    if (st->size > MOST_BYTES || (st->size > 1 << 20 && st->size / MOST_RATIO > st->comp_size))
-        return io_fail(PEFT_E_UNSUPPORTED, "%llu bytes from %llu, the limits are %lld and %d times",
-                       (unsigned long long)st->size, (unsigned long long)st->comp_size, MOST_BYTES, MOST_RATIO);
-    return PEFT_OK;
-}
-
-/* Reading on to the end makes libzip compare the checksum. */
-static bool read_all(zip_file_t *f, uint8_t *data, zip_uint64_t size)
-{
-    uint8_t beyond;
-    for (zip_uint64_t at = 0; at < size;) {
-        zip_int64_t n = zip_fread(f, data + at, size - at);
-        if (n <= 0) return false;
-        at += (zip_uint64_t)n;
-    }
-    return zip_fread(f, &beyond, 1) == 0;
-}
-
-static peft_status read_entry(zip_t *z, zip_uint64_t index, uint8_t **data, io_npy *array)
-{
-    zip_stat_t st;
-    if (zip_stat_index(z, index, 0, &st)) return io_fail(PEFT_E_FORMAT, "%s", zip_strerror(z));
-    peft_status s = check_entry(&st);
-    if (s) return s;
-    zip_file_t *f = zip_fopen_index(z, index, 0);
-    if (!f) return io_fail(PEFT_E_FORMAT, "%s", zip_strerror(z));
-    uint8_t *d = malloc(st.size ? st.size : 1);
-    if (!d) s = io_nomem("array");
-    else if (!read_all(f, d, st.size)) s = io_fail(PEFT_E_FORMAT, "the compressed data are broken");
-    else s = io_npy_parse(d, st.size, array);
-    zip_fclose(f);
-    if (s) free(d);
-    else *data = d;
-    return s;
-}
+enum { SPLITS = 3, MOST_ENTRIES = 64 };
 
 /* <split>_<what>.npy; PEFT_E_NOTFOUND where there is none. *data is the caller's. */
 static peft_status read_array(zip_t *z, const char *split, const char *what, uint8_t **data, io_npy *array)
@@ -56,7 +15,9 @@ static peft_status read_array(zip_t *z, const char *split, const char *what, uin
     snprintf(name, sizeof name, "%s_%s.npy", split, what);
     zip_int64_t index = zip_name_locate(z, name, 0);
     if (index < 0) return io_fail(PEFT_E_NOTFOUND, "no array '%s'", name);
-    peft_status s = read_entry(z, (zip_uint64_t)index, data, array);
+    size_t size;
+    peft_status s = io_zip_read(z, index, data, &size);
+    if (!s && (s = io_npy_parse(*data, size, array))) free(*data);
     return s ? io_fail_in(s, name) : PEFT_OK;
 }
 
@@ -160,20 +121,6 @@ static peft_status fill(zip_t *z, const char *split, peft_dataset *d)
     return s ? s : name_samples(d, split);
 }
 
-static peft_status open_zip(const char *path, zip_t **out)
-{
-    int code;
-    *out = zip_open(path, ZIP_RDONLY, &code);
-    if (*out) return PEFT_OK;
-    zip_error_t error;
-    zip_error_init_with_code(&error, code);
-    peft_status s = io_fail(code == ZIP_ER_OPEN || code == ZIP_ER_NOENT || code == ZIP_ER_READ ? PEFT_E_IO
-                            : code == ZIP_ER_MEMORY ? PEFT_E_NOMEM : PEFT_E_FORMAT, "%s: %s", path,
-                            zip_error_strerror(&error));
-    zip_error_fini(&error);
-    return s;
-}
-
 peft_status peft_dataset_open_npz(const char *path, const char *split, peft_dataset **out)
 {
     peft_dataset *d;
@@ -182,7 +129,7 @@ peft_status peft_dataset_open_npz(const char *path, const char *split, peft_data
         return io_fail(PEFT_E_INVALID, "data set: %s is NULL", !path ? "path" : !split ? "split" : "out");
     if (strcmp(split, "train") && strcmp(split, "val") && strcmp(split, "test"))
         return io_fail(PEFT_E_INVALID, "data set: split '%.40s', expected train, val or test", split);
-    peft_status s = open_zip(path, &z);
+    peft_status s = io_zip_open(path, &z);
     if (s) return s;
     if (!(s = io_dataset_new(&d))) {
         s = fill(z, split, d);

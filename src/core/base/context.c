@@ -6,15 +6,21 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #define MOST_THREADS 1024
 
+/* Large blocks (arenas, packed operands, weights) ask for huge pages: a product walks through many pages at once. */
 static void *default_alloc(size_t size, size_t align, void *user)
 {
+    const size_t huge = (size_t)2 << 20;
     void *p;
     (void)user;
-    return posix_memalign(&p, align, size) ? NULL : p;
+    bool large = size >= 2 * huge;
+    if (posix_memalign(&p, large ? huge : align, size)) return NULL;
+    if (large) madvise(p, size / huge * huge, MADV_HUGEPAGE);          /* a hint: that it fails changes nothing */
+    return p;
 }
 
 static void default_release(void *ptr, size_t size, void *user)
@@ -45,6 +51,18 @@ static peft_status find_kernels(const char *isa, const char *asked_by, const pk_
     return PEFT_OK;
 }
 
+static peft_status find_gemm(const char *kind, const char *asked_by, pk_gemm_kind *out)
+{
+    static const struct { const char *name; pk_gemm_kind kind; } kinds[] = {
+        { "auto", PK_GEMM_AUTO }, { "own", PK_GEMM_OWN }, { "cblas", PK_GEMM_CBLAS } };
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
+        if (!strcmp(kind, kinds[i].name)) {
+            *out = kinds[i].kind;
+            return PEFT_OK;
+        }
+    return pf_fail(PEFT_E_INVALID, "%s is '%s'; expected auto, own or cblas", asked_by, kind);
+}
+
 peft_status peft_context_create(peft_alloc_fn alloc, peft_free_fn release, void *user, peft_context **out)
 {
     if (!out) return pf_fail(PEFT_E_INVALID, "peft_context_create: out is NULL");
@@ -53,11 +71,12 @@ peft_status peft_context_create(peft_alloc_fn alloc, peft_free_fn release, void 
                        alloc ? "release" : "alloc", alloc ? "alloc" : "release");
     /* Built on the stack, so that the context's own block is allocated and counted like every other. */
     peft_context boot = { .alloc = alloc ? alloc : default_alloc, .release = release ? release : default_release,
-                          .user = user, .threads = usable_cores(), .gemm = PK_GEMM_AUTO };
+                          .user = user, .threads = usable_cores() };
     atomic_init(&boot.refs, 1);
-    const char *isa = getenv("PEFT_ISA");
+    const char *isa = getenv("PEFT_ISA"), *gemm = getenv("PEFT_GEMM");
     PF_TRY(find_kernels(isa && *isa ? isa : "auto", "peft_context_create: environment variable PEFT_ISA",
                         &boot.kernels));
+    PF_TRY(find_gemm(gemm && *gemm ? gemm : "auto", "peft_context_create: environment variable PEFT_GEMM", &boot.gemm));
     peft_context *ctx = pf_alloc(&boot, sizeof *ctx);
     if (!ctx) return pf_nomem("context", sizeof *ctx);
     *ctx = boot;
@@ -103,15 +122,8 @@ peft_status peft_context_set_isa(peft_context *ctx, const char *isa)
 
 peft_status peft_context_set_gemm(peft_context *ctx, const char *kind)
 {
-    static const struct { const char *name; pk_gemm_kind kind; } kinds[] = {
-        { "auto", PK_GEMM_AUTO }, { "own", PK_GEMM_OWN }, { "cblas", PK_GEMM_CBLAS } };
     if (!ctx || !kind) return pf_fail(PEFT_E_INVALID, "peft_context_set_gemm: %s is NULL", ctx ? "kind" : "ctx");
-    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
-        if (!strcmp(kind, kinds[i].name)) {
-            ctx->gemm = kinds[i].kind;
-            return PEFT_OK;
-        }
-    return pf_fail(PEFT_E_INVALID, "peft_context_set_gemm: kind is '%s'; expected auto, own or cblas", kind);
+    return find_gemm(kind, "peft_context_set_gemm: kind", &ctx->gemm);
 }
 
 peft_status peft_context_set_log(peft_context *ctx, peft_log_fn fn, void *user, int max_level)

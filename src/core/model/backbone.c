@@ -69,6 +69,7 @@ const peft_tensor *pf_backbone_find(const peft_backbone *b, const char *name)
 }
 
 bool pf_is_classifier(const char *name) { return !strncmp(name, "head.", 5); }
+bool pf_is_float(peft_dtype type) { return type == PEFT_F32 || type == PEFT_F16 || type == PEFT_BF16 || type == PEFT_F64; }
 
 int64_t peft_backbone_get(const peft_backbone *b, const char *what)
 {
@@ -146,6 +147,7 @@ peft_status pf_shape_check(const pf_vit_shape *s)
         return pf_fail(PEFT_E_INVALID, "image_size %lld: expected a multiple of the patch side %lld", (long long)s->image, (long long)s->patch);
     if (s->width % s->heads)
         return pf_fail(PEFT_E_INVALID, "heads %lld: expected a divisor of the width %lld", (long long)s->heads, (long long)s->width);
+    if (!(s->eps >= 0 && s->eps <= 1)) return pf_fail(PEFT_E_INVALID, "eps of LayerNorm: expected 0 to 1");
     if (s->act < 0) return pf_fail(PEFT_E_OPTION, "act: expected gelu or quickgelu");
     return PEFT_OK;
 }

@@ -30,6 +30,7 @@ struct peft_backbone {
 peft_backbone *pf_backbone_retain(peft_backbone *b);
 const peft_tensor *pf_backbone_find(const peft_backbone *b, const char *name);         /* NULL: no such tensor */
 bool pf_is_classifier(const char *name);                                               /* head.* */
+bool pf_is_float(peft_dtype type);                                                     /* what a file's weights may be */
 
 /* A backbone of this shape with room for its tensors, none filled. */
 peft_status pf_backbone_alloc(peft_context *ctx, const pf_vit_shape *shape, peft_backbone **out);

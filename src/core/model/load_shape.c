@@ -145,7 +145,7 @@ static int64_t usual_heads(const pf_vit_shape *s)
 static peft_status beyond_tensors(pf_loader *l, const family *f)
 {
     pf_vit_shape *s = &l->shape;
-    const char *bias = told(l, "qkv_bias"), *pool = word(l, "pool", s->mean_pool ? "mean" : "cls");
+    const char *bias = pf_config_get(&l->config, "qkv_bias"), *pool = word(l, "pool", s->mean_pool ? "mean" : "cls");
     if (strcmp(pool, "mean") && strcmp(pool, "cls"))
         return pf_fail(PEFT_E_OPTION, "pool: given '%s', expected cls or mean", pool);
     s->mean_pool = !strcmp(pool, "mean");

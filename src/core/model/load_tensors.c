@@ -6,17 +6,39 @@
 #include "core/model/load.h"
 #include "core/model/pos_embed.h"
 
-/* Parts stacked into one dense block of pk_real; a single aligned part of our type stays where it is mapped. */
+/* The same extents but for those of 1, or a convolution's kernel flattened to a matrix. */
+static bool same_extents(const peft_tensor *t, const pf_st_tensor *p)
+{
+    int i = 0, k = 0;
+    for (;; i++, k++) {
+        while (i < t->ndim && t->dim[i] == 1) i++;
+        while (k < p->ndim && p->dim[k] == 1) k++;
+        if (i == t->ndim || k == p->ndim || t->dim[i] != p->dim[k]) break;
+    }
+    return (i == t->ndim && k == p->ndim) || (t->ndim == 4 && p->ndim == 2 && t->dim[0] == p->dim[0]);
+}
+
+/* Parts stacked on each other have the extents of the whole but the first. */
+static peft_status check(const peft_tensor *t, const pf_st_tensor *const *part, int parts)
+{
+    int64_t count = 0;
+    bool fits = parts > 1 || same_extents(t, part[0]);
+    char given[96], expected[96];
+    for (int p = 0; p < parts; p++) {
+        count += pf_dims_count(part[p]->ndim, part[p]->dim);
+        if (parts > 1 && (part[p]->ndim != t->ndim || (t->ndim > 1 && part[p]->dim[1] != t->dim[1]))) fits = false;
+    }
+    if (fits && count == peft_tensor_count(t)) return PEFT_OK;
+    return pf_fail(PEFT_E_FORMAT, "tensor '%s'%s: given %s, expected %s", part[0]->name, parts > 1 ? " and its partners" : "",
+                   pf_dims_text(given, sizeof given, part[0]->ndim, part[0]->dim),
+                   pf_dims_text(expected, sizeof expected, t->ndim, t->dim));
+}
+
+/* Stacked into one dense block of pk_real; a single aligned part of our type stays where it is mapped. */
 static peft_status take(peft_backbone *b, size_t i, const pf_st_tensor *const *part, int parts)
 {
     peft_tensor *t = &b->weight[i].tensor;
-    int64_t count = 0, want = peft_tensor_count(t);
-    char given[96];
-    for (int p = 0; p < parts; p++) count += pf_dims_count(part[p]->ndim, part[p]->dim);
-    const bool leading = parts == 1 && part[0]->ndim == t->ndim && t->ndim > 1 && part[0]->dim[0] != t->dim[0];
-    if (count != want || leading)
-        return pf_fail(PEFT_E_FORMAT, "tensor '%s': given %s, expected %lld values", part[0]->name,
-                       pf_dims_text(given, sizeof given, part[0]->ndim, part[0]->dim), (long long)want);
+    PF_TRY(check(t, part, parts));
     if (parts == 1 && part[0]->type == PF_REAL && (uintptr_t)part[0]->data % sizeof(pk_real) == 0) {
         t->data = (void *)(uintptr_t)part[0]->data;
         return PEFT_OK;
@@ -25,8 +47,10 @@ static peft_status take(peft_backbone *b, size_t i, const pf_st_tensor *const *p
     if (!to) return PEFT_E_NOMEM;
     for (int p = 0; p < parts; p++) {
         int64_t n = pf_dims_count(part[p]->ndim, part[p]->dim);
-        if (!pf_to_real(to, part[p]->data, part[p]->type, n))
-            return pf_fail(PEFT_E_DTYPE, "tensor '%s': given %s, expected F32, F16 or BF16", part[p]->name, part[p]->type_name);
+        if (!pf_is_float(part[p]->type))
+            return pf_fail(PEFT_E_DTYPE, "tensor '%s': given %s, expected F32, F16, BF16 or F64", part[p]->name,
+                           part[p]->type_name);
+        pf_to_real(to, part[p]->data, part[p]->type, n);
         to += n;
     }
     return PEFT_OK;

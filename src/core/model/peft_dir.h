@@ -22,7 +22,12 @@ peft_status pf_peft_match(const char *pattern, const char *text, bool tail, bool
 bool pf_peft_ends(const char *path, const char *name);
 
 /* --- peft_names.c: modules -------------------------------------------------------------------------------------------------- */
-typedef struct pf_peft_names { pf_naming naming; bool dino; char prefix[PF_NAME_MAX]; } pf_peft_names;
+/* hf5: since version 5 of transformers */
+typedef enum { PF_PEFT_HF, PF_PEFT_HF5, PF_PEFT_TIMM, PF_PEFT_NAMINGS } pf_peft_naming;
+extern const char *const pf_peft_naming_name[PF_PEFT_NAMINGS];
+typedef struct pf_peft_names { pf_peft_naming naming; bool dino, gated; char prefix[PF_NAME_MAX]; } pf_peft_names;
+pf_peft_names pf_peft_names_of(const peft_backbone *b, pf_peft_naming naming);          /* prefix "" */
+
 typedef enum { PF_MODULE_LINEAR, PF_MODULE_CONV, PF_MODULE_NORM, PF_MODULE_FINAL, PF_MODULE_HEAD,
                PF_MODULE_OTHER } pf_module_kind;             /* FINAL: the last norm. OTHER: theirs, not run here */
 typedef struct pf_module {

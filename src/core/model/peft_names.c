@@ -5,46 +5,84 @@
 #include <string.h>
 #include "core/model/peft_dir.h"
 
-typedef struct { const char *ours; pf_module_kind kind; } row;
+const char *const pf_peft_naming_name[PF_PEFT_NAMINGS] = { "hf", "hf5", "timm" };
+
+/* A module's name in each naming, NULL: it is none of its own. DINOv2, told by its layer scale, and its gated MLP have
+ * rows of their own; timm calls them all alike. */
+typedef enum { ALL, VIT, DINO, GATED } family;
+typedef struct { const char *ours; pf_module_kind kind; family family; const char *name[PF_PEFT_NAMINGS]; } row;
 static const row block_rows[] = {
-    { "norm1", PF_MODULE_NORM }, { "attn.qkv", PF_MODULE_LINEAR }, { "attn.q", PF_MODULE_LINEAR }, { "attn.k", PF_MODULE_LINEAR },
-    { "attn.v", PF_MODULE_LINEAR }, { "attn.proj", PF_MODULE_LINEAR }, { "norm2", PF_MODULE_NORM },
-    { "mlp.fc1", PF_MODULE_LINEAR }, { "mlp.fc2", PF_MODULE_LINEAR } };
+    { "norm1", PF_MODULE_NORM, VIT, { "layernorm_before", "layernorm_before", "norm1" } },
+    { "norm1", PF_MODULE_NORM, DINO, { "norm1", "norm1", NULL } },
+    { "attn.qkv", PF_MODULE_LINEAR, ALL, { NULL, NULL, "attn.qkv" } },
+    { "attn.q", PF_MODULE_LINEAR, ALL, { "attention.attention.query", "attention.q_proj", NULL } },
+    { "attn.k", PF_MODULE_LINEAR, ALL, { "attention.attention.key", "attention.k_proj", NULL } },
+    { "attn.v", PF_MODULE_LINEAR, ALL, { "attention.attention.value", "attention.v_proj", NULL } },
+    { "attn.proj", PF_MODULE_LINEAR, ALL, { "attention.output.dense", "attention.o_proj", "attn.proj" } },
+    { "norm2", PF_MODULE_NORM, VIT, { "layernorm_after", "layernorm_after", "norm2" } },
+    { "norm2", PF_MODULE_NORM, DINO, { "norm2", "norm2", NULL } },
+    { "mlp.fc1", PF_MODULE_LINEAR, VIT, { "intermediate.dense", "mlp.fc1", "mlp.fc1" } },
+    { "mlp.fc1", PF_MODULE_LINEAR, DINO, { "mlp.fc1", "mlp.fc1", NULL } },
+    { "mlp.fc1", PF_MODULE_LINEAR, GATED, { "mlp.weights_in", "mlp.weights_in", NULL } },
+    { "mlp.fc2", PF_MODULE_LINEAR, VIT, { "output.dense", "mlp.fc2", "mlp.fc2" } },
+    { "mlp.fc2", PF_MODULE_LINEAR, DINO, { "mlp.fc2", "mlp.fc2", NULL } },
+    { "mlp.fc2", PF_MODULE_LINEAR, GATED, { "mlp.weights_out", "mlp.weights_out", NULL } } };
 static const row top_rows[] = {
-    { "patch_embed.proj", PF_MODULE_CONV }, { "norm_pre", PF_MODULE_NORM }, { "norm", PF_MODULE_FINAL },
-    { "fc_norm", PF_MODULE_FINAL }, { "head", PF_MODULE_HEAD } };
+    { "patch_embed.proj", PF_MODULE_CONV, ALL, { "embeddings.patch_embeddings.projection",
+                                                 "embeddings.patch_embeddings.projection", "patch_embed.proj" } },
+    { "norm_pre", PF_MODULE_NORM, ALL, { NULL, NULL, "norm_pre" } },
+    { "norm", PF_MODULE_FINAL, ALL, { "layernorm", "layernorm", "norm" } },
+    { "fc_norm", PF_MODULE_FINAL, ALL, { NULL, NULL, "fc_norm" } },
+    { "head", PF_MODULE_HEAD, ALL, { "classifier", "classifier", "head" } } };
+static const char *const fronts[PF_PEFT_NAMINGS] = { "encoder.layer.%lld.", "layers.%lld.", "blocks.%lld." };
 #define COUNT(a) (sizeof(a) / sizeof *(a))
+
+pf_peft_names pf_peft_names_of(const peft_backbone *b, pf_peft_naming naming)
+{
+    const pf_vit_shape *s = &b->shape;
+    return (pf_peft_names){ .naming = naming, .dino = naming != PF_PEFT_TIMM && s->layer_scale,
+                            .gated = naming != PF_PEFT_TIMM && s->swiglu };
+}
+
+static bool applies(const pf_peft_names *n, const row *r)
+{
+    if (!r->name[n->naming] || r->family == ALL) return r->name[n->naming] != NULL;
+    bool mlp = !strncmp(r->ours, "mlp.", 4);
+    return r->family == (mlp && n->gated ? GATED : n->dino ? DINO : VIT);
+}
+
+/* The path of a row's module; the classifier of the HF models stands outside of what the prefix names. */
+static void path_of(const pf_peft_names *n, const row *r, int64_t layer, char path[PF_PATH_MAX])
+{
+    char front[32] = "";
+    if (layer >= 0) snprintf(front, sizeof front, fronts[n->naming], (long long)layer);
+    const bool outside = r->kind == PF_MODULE_HEAD && n->naming != PF_PEFT_TIMM;
+    snprintf(path, PF_PATH_MAX, "%s%s%s", outside ? "" : n->prefix, front, r->name[n->naming]);
+}
 
 /* The path of module `ours`; false: this naming has none. */
 static bool module_path(const pf_peft_names *n, const char *ours, char path[PF_PATH_MAX])
 {
-    char name[PF_NAME_MAX + 16];
-    const char *end = strrchr(ours, '.');
-    pf_source s;
-    size_t length;
-    int part = -1;
-    if (end && end[1] && !end[2] && strchr("qkv", end[1])) part = (int)(strchr("qkv", end[1]) - "qkv");
-    snprintf(name, sizeof name, "%s%s.weight", ours, part < 0 ? "" : "kv");
-    if (part >= 0) memcpy(name + (end + 1 - ours), "qkv", 3);
-    if (!(n->dino && pf_naming_source(n->naming, n->prefix, name, 1, &s)) && !pf_naming_source(n->naming, n->prefix, name, 0, &s))
-        return false;
-    if (s.parts != (part < 0 ? 1 : 3)) return false;
-    const char *from = s.name[part < 0 ? 0 : part];
-    length = strlen(from) - strlen(".weight");
-    memcpy(path, from, length);
-    path[length] = 0;
-    return true;
+    long long layer = -1;
+    int skip = 0;
+    if (sscanf(ours, "blocks.%lld.%n", &layer, &skip) != 1 || !skip) layer = -1, skip = 0;
+    const row *rows = layer < 0 ? top_rows : block_rows;
+    for (size_t i = 0; i < (layer < 0 ? COUNT(top_rows) : COUNT(block_rows)); i++) {
+        if (strcmp(rows[i].ours, ours + skip) || !applies(n, &rows[i])) continue;
+        path_of(n, &rows[i], layer, path);
+        return true;
+    }
+    return false;
 }
 
 static void append(pf_modules *m, const pf_peft_names *n, const row *r, int64_t layer)
 {
-    pf_module *to = &m->item[m->count];
-    memset(to, 0, sizeof *to);
+    if (!applies(n, r)) return;
+    pf_module *to = &m->item[m->count++];
+    *to = (pf_module){ .kind = r->kind, .layer = layer };
     if (layer >= 0) snprintf(to->ours, sizeof to->ours, "blocks.%lld.%s", (long long)layer, r->ours);
     else snprintf(to->ours, sizeof to->ours, "%s", r->ours);
-    to->kind = r->kind;
-    to->layer = layer;
-    if (module_path(n, to->ours, to->path)) m->count++;
+    path_of(n, r, layer, to->path);
 }
 
 peft_status pf_modules_make(const peft_backbone *b, const pf_peft_names *n, pf_modules *out)
@@ -57,9 +95,10 @@ peft_status pf_modules_make(const peft_backbone *b, const pf_peft_names *n, pf_m
         for (size_t i = 0; i < COUNT(block_rows); i++) append(&m, n, &block_rows[i], l);
     for (size_t i = 0; i < COUNT(top_rows); i++) {
         const char *other = s->mean_pool ? "norm" : "fc_norm";
-        if (strcmp(top_rows[i].ours, other) && (s->norm_pre || strcmp(top_rows[i].ours, "norm_pre"))) append(&m, n, &top_rows[i], -1);
+        if (strcmp(top_rows[i].ours, other) && (s->norm_pre || strcmp(top_rows[i].ours, "norm_pre")))
+            append(&m, n, &top_rows[i], -1);
     }
-    if (n->naming != PF_NAMING_TIMM) {                       /* a bare ViTModel has a pooler, which matches "dense" too */
+    if (n->naming != PF_PEFT_TIMM) {                       /* a bare ViTModel has a pooler, which matches "dense" too */
         pf_module *to = &m.item[m.count++];
         *to = (pf_module){ .kind = PF_MODULE_OTHER, .layer = -1 };
         snprintf(to->path, sizeof to->path, "%spooler.dense", n->prefix);
@@ -103,14 +142,13 @@ static bool prefix_of(const pf_modules *m, const char *key, bool blocks, char pr
 
 peft_status pf_peft_detect(const peft_backbone *b, const pf_st *st, pf_peft_names *out)
 {
-    for (int pass = 0; pass < 2 * PF_NAMINGS; pass++) {      /* modules of blocks tell more than those outside */
-        pf_peft_names n = { .naming = (pf_naming)(pass % PF_NAMINGS) };
+    for (int pass = 0; pass < 2 * PF_PEFT_NAMINGS; pass++) {      /* modules of blocks tell more than those outside */
+        pf_peft_names n = pf_peft_names_of(b, (pf_peft_naming)(pass % PF_PEFT_NAMINGS));
         pf_modules m;
         bool found = false;
-        n.dino = n.naming != PF_NAMING_TIMM && b->shape.layer_scale;
         PF_TRY(pf_modules_make(b, &n, &m));
         for (size_t i = 0; i < pf_st_count(st) && !found; i++)
-            found = prefix_of(&m, pf_st_at(st, i)->name, pass < PF_NAMINGS, n.prefix);
+            found = prefix_of(&m, pf_st_at(st, i)->name, pass < PF_PEFT_NAMINGS, n.prefix);
         pf_modules_free(&m);
         if (!found) continue;
         *out = n;
@@ -151,7 +189,7 @@ static void as_convolution(pf_peft_entry *e, int64_t patch)
 static peft_status entry(const peft_adapter *a, const pf_peft_names *n, pf_param *p, pf_peft_entry *e)
 {
     if (!pf_peft_key(n, !strcmp(a->method->name, "ln_tune"), p->name, e->key))
-        return pf_fail(PEFT_E_UNSUPPORTED, "'%s' has no name of its own in the %s naming", p->name, pf_naming_name[n->naming]);
+        return pf_fail(PEFT_E_UNSUPPORTED, "'%s' has no name of its own in the %s naming", p->name, pf_peft_naming_name[n->naming]);
     e->param = p;
     e->ndim = p->value.ndim;
     memcpy(e->dim, p->value.dim, sizeof(int64_t) * (size_t)e->ndim);

@@ -22,11 +22,11 @@ static peft_status choose_names(const peft_backbone *b, const peft_options *o, p
 {
     PF_TRY(pf_options_check(o, options, NULL, "saving in PEFT's form"));
     const char *naming = pf_options_string(o, options, "naming"), *prefix = pf_options_string(o, options, "prefix");
-    pf_peft_names n = { .naming = PF_NAMINGS };
-    for (int i = 0; i < PF_NAMINGS; i++) if (!strcmp(pf_naming_name[i], naming)) n.naming = (pf_naming)i;
-    if (n.naming == PF_NAMINGS) return pf_fail(PEFT_E_OPTION, "naming: given '%s', expected hf, hf5 or timm", naming);
-    n.dino = n.naming != PF_NAMING_TIMM && b->shape.layer_scale;
-    if (!strcmp(prefix, "auto")) prefix = n.naming == PF_NAMING_TIMM ? "" : n.dino ? "dinov2." : "vit.";
+    int k = 0;
+    while (k < PF_PEFT_NAMINGS && strcmp(pf_peft_naming_name[k], naming)) k++;
+    if (k == PF_PEFT_NAMINGS) return pf_fail(PEFT_E_OPTION, "naming: given '%s', expected hf, hf5 or timm", naming);
+    pf_peft_names n = pf_peft_names_of(b, (pf_peft_naming)k);
+    if (!strcmp(prefix, "auto")) prefix = n.naming == PF_PEFT_TIMM ? "" : n.dino ? "dinov2." : "vit.";
     size_t length = strlen(prefix);
     bool plain = strspn(prefix, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.") == length;
     if (!plain || length >= PF_NAME_MAX / 2 || (length && (*prefix == '.' || prefix[length - 1] != '.')))

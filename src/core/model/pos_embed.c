@@ -5,13 +5,14 @@
 #include <string.h>
 #include "core/base/options.h"
 
-typedef struct rule { const char *name; bool cubic, antialias; double a, offset; } rule;
+typedef struct rule { const char *name; bool cubic, antialias, corners; double a, offset; } rule;
 
 static const rule rules[] = {
-    { "timm",     true,  true,  -0.5,  0.0 },
-    { "hf",       true,  false, -0.75, 0.1 },
-    { "mmcls",    true,  false, -0.75, 0.0 },
-    { "bilinear", false, false,  0.0,  0.0 },
+    { "timm",        true,  true,  false, -0.5,  0.0 },
+    { "hf",          true,  false, false, -0.75, 0.1 },
+    { "mmcls",       true,  false, false, -0.75, 0.0 },
+    { "torchvision", true,  false, true,  -0.75, 0.0 },
+    { "bilinear",    false, false, false,  0.0,  0.0 },
 };
 #define RULES (sizeof rules / sizeof *rules)
 
@@ -27,10 +28,10 @@ static double kernel(const rule *r, double x)
 /* w [to, from]: a tap beyond the border counts for the border's element */
 static void axis_clamped(const rule *r, double *w, int from, int to)
 {
-    const double step = from / (to + r->offset);
+    const double step = r->corners ? (to > 1 ? (from - 1.0) / (to - 1) : 0) : from / (to + r->offset);
     const int reach = r->cubic ? 2 : 1;
     for (int i = 0; i < to; i++) {
-        const double at = (i + 0.5) * step - 0.5, base = floor(at);
+        const double at = r->corners ? i * step : (i + 0.5) * step - 0.5, base = floor(at);
         for (int k = 1 - reach; k <= reach; k++) {
             const double j = fmin(fmax(base + k, 0), from - 1);
             w[(int64_t)i * from + (int64_t)j] += kernel(r, at - (base + k));
@@ -88,7 +89,7 @@ static peft_status find_rule(const char *name, const rule **out)
         if (!strcmp(name, rules[i].name)) { *out = &rules[i]; return PEFT_OK; }
     }
     const char *near = pf_nearest(name, known, RULES);
-    return pf_fail(PEFT_E_OPTION, "position embedding rule is '%s', expected timm, hf, mmcls or bilinear%s%s%s", name,
+    return pf_fail(PEFT_E_OPTION, "position embedding rule is '%s', expected timm, hf, mmcls, torchvision or bilinear%s%s%s", name,
                    near ? " (did you mean '" : "", near ? near : "", near ? "'?)" : "");
 }
 

@@ -9,6 +9,7 @@
  *   "timm"      bicubic with antialiasing (a = -0.5, support widened when shrinking)
  *   "hf"        bicubic (a = -0.75), source step old/(new + 0.1) as in DINO and transformers' ViT
  *   "mmcls"     bicubic (a = -0.75), source step old/new, as in mmcls, DeiT and MAE
+ *   "torchvision"  bicubic (a = -0.75) with corners on corners: source step (old - 1)/(new - 1)
  *   "bilinear"  linear, source step old/new
  * PEFT_E_OPTION: no such rule; PEFT_E_SHAPE: a grid or width below 1. from and to do not overlap. */
 peft_status pf_pos_embed_resample(peft_context *ctx, const char *rule, const pk_real *from, int prefix,

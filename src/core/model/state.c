@@ -36,8 +36,9 @@ peft_status pf_state_read(const pf_st *st, const char *prefix, const pf_params *
             return pf_fail(PEFT_E_FORMAT, "tensor '%s': given %s, expected %s", name,
                            pf_dims_text(given, sizeof given, t->ndim, t->dim),
                            pf_dims_text(expected, sizeof expected, p->value.ndim, p->value.dim));
-        if (!pf_to_real(p->value.data, t->data, t->type, peft_tensor_count(&p->value)))
-            return pf_fail(PEFT_E_DTYPE, "tensor '%s': given %s, expected F32, F16 or BF16", name, t->type_name);
+        if (!pf_is_float(t->type))
+            return pf_fail(PEFT_E_DTYPE, "tensor '%s': given %s, expected F32, F16, BF16 or F64", name, t->type_name);
+        pf_to_real(p->value.data, t->data, t->type, peft_tensor_count(&p->value));
     }
     return PEFT_OK;
 }
@@ -59,7 +60,7 @@ peft_status pf_options_write(const peft_options *o, char *text, size_t room)
         const char *name = pf_options_name(o, i), *v = pf_options_text(o, i, value, sizeof value);
         if (used + strlen(name) + 2 * strlen(v) + 8 > room || strlen(v) + 1 >= sizeof value)
             return pf_fail(PEFT_E_OPTION, "option '%s': too long to be saved", name);
-        used += (size_t)sprintf(text + used, "%s%s=\"", used ? "," : "", name);
+        used += (size_t)snprintf(text + used, room - used, "%s%s=\"", used ? "," : "", name);
         for (; *v; v++) {
             if (*v == '"' || *v == '\\') text[used++] = '\\';
             text[used++] = *v;

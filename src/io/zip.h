@@ -1,0 +1,11 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * zip.h -- reading the containers of .npz files. */
+#ifndef IO_ZIP_H
+#define IO_ZIP_H
+#include "io/io.h"
+#include <zip.h>
+
+peft_status io_zip_open(const char *path, zip_t **out);       /* the caller ends with zip_discard */
+/* Entry index, its checksum compared; the caller frees *data. */
+peft_status io_zip_read(zip_t *z, zip_int64_t index, uint8_t **data, size_t *size);
+#endif

@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * test_backbone_files.c -- backbones from files: the same weights under other names and in other types, what is missing or
+ * too much, facts that no tensor tells; and the look into files of every kind. */
+#include "tiny_files.h"
+
+static peft_backbone *load(peft_context *ctx, const char *path, const char *options)
+{
+    peft_backbone *b;
+    peft_options *o = tiny_options(ctx, "%s", options);
+    OK(peft_backbone_load(ctx, path, o, &b));
+    peft_options_free(o);
+    return b;
+}
+
+static peft_status try_load(peft_context *ctx, const char *path, const char *options)
+{
+    peft_backbone *b = NULL;
+    peft_options *o = tiny_options(ctx, "%s", options);
+    peft_status s = peft_backbone_load(ctx, path, o, &b);
+    if (s) ck_assert_ptr_null(b);
+    peft_options_free(o);
+    peft_backbone_free(b);
+    return s;
+}
+
+/* Fingerprint, tensors and logits of the backbone's own classifier are those of the original. */
+static void check_same(peft_backbone *original, peft_backbone *loaded, const char *who)
+{
+    tiny_bits bits[2] = { { 0 } };
+    for (int i = 0; i < 2; i++) {
+        peft_backbone *b = i ? loaded : original;
+        for (size_t k = 0; k < peft_backbone_tensor_count(b); k++)
+            tiny_bits_tensor(&bits[i], "tensor ", peft_backbone_tensor_name(b, k), peft_backbone_tensor(b, k));
+        peft_model *m = tiny_model(b, "classes=0");
+        tiny_bits_logits(&bits[i], m);
+        peft_model_free(m);
+    }
+    tiny_same(&bits[0], &bits[1], who);
+    ck_assert_str_eq(peft_backbone_fingerprint(original), peft_backbone_fingerprint(loaded));
+    tiny_bits_free(&bits[0]);
+}
+
+START_TEST(the_same_weights_under_other_names)
+{
+    static const tiny_save saves[] = { { .naming = TIMM }, { .naming = TIMM, .prefix = "module.backbone." }, { .naming = HF },
+        { .naming = HF, .prefix = "vit." }, { .naming = HF5 }, { .naming = HF5, .prefix = "vit." } };
+    static const char *const kinds[] = { "", "eps=1e-12,act=quickgelu", "qkv_bias=0", "layer_scale=1,heads=4", "heads=6,depth=2,mlp=80" };
+    for (size_t i = 0; i < sizeof saves / sizeof *saves; i++)
+        for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
+            tiny t = tiny_make(&(tiny_spec){ .more = kinds[k] });
+            char who[96];
+            tiny_save_backbone(t.backbone, &saves[i], tiny_path("backbone"));
+            peft_backbone *b = load(t.ctx, tiny_path("backbone"), "");
+            snprintf(who, sizeof who, "naming %d, prefix %s, %s", (int)saves[i].naming, saves[i].prefix, kinds[k]);
+            check_same(t.backbone, b, who);
+            peft_backbone_free(b);
+            tiny_free(&t);
+        }
+    tiny_clean();
+}
+END_TEST
+
+/* Options in place of the header's entries; other facts make another fingerprint. */
+START_TEST(facts_that_no_tensor_tells)
+{
+    static const char *const others[] = { "heads=6,eps=1e-6", "heads=3,eps=1e-5", "heads=3,eps=1e-6,act=quickgelu", "heads=3,eps=1e-6,pool=mean" };
+    tiny t = tiny_make(&(tiny_spec){ 0 });
+    tiny_save_backbone(t.backbone, &(tiny_save){ .naming = HF, .no_facts = true }, tiny_path("backbone"));
+    peft_backbone *b = load(t.ctx, tiny_path("backbone"), "heads=3,eps=1e-6,act=gelu,pool=cls");
+    check_same(t.backbone, b, "facts by options");
+    peft_backbone_free(b);
+    for (int i = 0; i < 3; i++) {                        /* the mean of the patches needs fc_norm, which is not there */
+        b = load(t.ctx, tiny_path("backbone"), others[i]);
+        ck_assert_str_ne(peft_backbone_fingerprint(t.backbone), peft_backbone_fingerprint(b));
+        peft_backbone_free(b);
+    }
+    FAILS(PEFT_E_FORMAT, "fc_norm.weight", try_load(t.ctx, tiny_path("backbone"), others[3]));
+    FAILS(PEFT_E_INVALID, "heads 5", try_load(t.ctx, tiny_path("backbone"), "heads=5"));
+    FAILS(PEFT_E_OPTION, "act", try_load(t.ctx, tiny_path("backbone"), "act=relu"));
+    FAILS(PEFT_E_OPTION, "pool", try_load(t.ctx, tiny_path("backbone"), "pool=max"));
+    FAILS(PEFT_E_OPTION, "naming", try_load(t.ctx, tiny_path("backbone"), "naming=timm"));
+    FAILS(PEFT_E_INVALID, "image_size 18", try_load(t.ctx, tiny_path("backbone"), "image_size=18"));
+    FAILS(PEFT_E_OPTION, "nearest", try_load(t.ctx, tiny_path("backbone"), "image_size=24,resample=nearest"));
+    FAILS(PEFT_E_OPTION, "image_size", try_load(t.ctx, tiny_path("backbone"), "img_size=24"));
+    tiny_free(&t);
+    tiny_clean();
+}
+END_TEST
+
+/* Half precision: every value is the nearest one, and what is not a float is refused. */
+START_TEST(other_element_types)
+{
+    static const peft_dtype types[] = { PEFT_F16, PEFT_BF16, PEFT_F64 };
+    static const double steps[] = { 1.0 / 2048, 1.0 / 256, 0 };
+    for (int naming = TIMM; naming <= HF; naming++)
+        for (int i = 0; i < 3; i++) {
+            tiny t = tiny_make(&(tiny_spec){ 0 });
+            tiny_save_backbone(t.backbone, &(tiny_save){ .naming = (tiny_naming)naming, .type = types[i] }, tiny_path("backbone"));
+            peft_backbone *b = load(t.ctx, tiny_path("backbone"), "");
+            for (size_t k = 0; k < b->weights; k++) {
+                const peft_tensor *x = peft_backbone_tensor(b, k), *y = peft_backbone_tensor(t.backbone, k);
+                const float *p = peft_tensor_cdata(x), *q = peft_tensor_cdata(y);
+                ck_assert_int_eq(peft_tensor_dtype(x), PEFT_F32);
+                for (int64_t n = 0; n < peft_tensor_count(x); n++)
+                    ck_assert_msg((p[n] > q[n] ? p[n] - q[n] : q[n] - p[n]) <= steps[i] * (q[n] < 0 ? -q[n] : q[n]) + steps[i] / 4096,
+                                  "%s[%d]: %.9g is %.9g in type %d", b->weight[k].name, (int)n, q[n], p[n], (int)types[i]);
+            }
+            if (types[i] == PEFT_F64) check_same(t.backbone, b, "f64");
+            peft_backbone_free(b);
+            tiny_free(&t);
+        }
+    tiny_clean();
+}
+END_TEST
+
+/* The file's bytes in memory give the same backbone. */
+START_TEST(from_memory)
+{
+    static char bytes[1 << 21];
+    tiny t = tiny_make(&(tiny_spec){ 0 });
+    peft_backbone *b;
+    tiny_save_backbone(t.backbone, &(tiny_save){ 0 }, tiny_path("backbone"));
+    FILE *f = fopen(tiny_path("backbone"), "rb");
+    ck_assert_ptr_nonnull(f);
+    size_t size = fread(bytes, 1, sizeof bytes, f);
+    fclose(f);
+    OK(peft_backbone_load_memory(t.ctx, bytes, size, NULL, &b));
+    check_same(t.backbone, b, "memory");
+    peft_backbone_free(b);
+    FAILS(PEFT_E_FORMAT, "", peft_backbone_load_memory(t.ctx, bytes, size - 1, NULL, &b));
+    FAILS(PEFT_E_INVALID, "data", peft_backbone_load_memory(t.ctx, NULL, 0, NULL, &b));
+    tiny_free(&t);
+    tiny_clean();
+}
+END_TEST
+
+/* With registers Hugging Face keeps a position for the class token, timm has added it to the token already. */
+START_TEST(positions_of_class_tokens)
+{
+    tiny t = tiny_make(&(tiny_spec){ .more = "registers=2" });
+    tiny_save_backbone(t.backbone, &(tiny_save){ .naming = HF }, tiny_path("hf"));
+    for (size_t i = 0; i < t.backbone->weights; i++) {
+        peft_tensor *x = &t.backbone->weight[i].tensor;
+        if (strcmp(t.backbone->weight[i].name, "pos_embed")) continue;
+        float *pos = x->data, *cls = (float *)(uintptr_t)pf_backbone_find(t.backbone, "cls_token")->data;
+        for (int c = 0; c < 48; c++) cls[c] += pos[c];
+        x->dim[1]--;
+        memmove(pos, pos + 48, pf_tensor_bytes(x));
+    }
+    tiny_save_backbone(t.backbone, &(tiny_save){ .naming = TIMM }, tiny_path("timm"));
+    peft_backbone *hf = load(t.ctx, tiny_path("hf"), ""), *timm = load(t.ctx, tiny_path("timm"), "");
+    ck_assert_int_eq(peft_backbone_get(hf, "registers"), 2);
+    ck_assert_int_eq(peft_backbone_get(hf, "prefix"), 3);
+    check_same(timm, hf, "class token's position");
+    peft_backbone_free(hf);
+    peft_backbone_free(timm);
+    tiny_free(&t);
+    tiny_clean();
+}
+END_TEST
+
+/* --- what does not fit ---------------------------------------------------------------------------------------------------------- */
+START_TEST(changed_files_are_refused)
+{
+    static const struct { tiny_change change; peft_status status; const char *text; } table[] = {
+        { { DROP, "blocks.1.mlp.fc2.bias", NULL }, PEFT_E_FORMAT, "1 tensors missing (blocks.1.mlp.fc2.bias) and 0 unexpected" },
+        { { DROP, "norm.weight", NULL }, PEFT_E_FORMAT, "norm.weight" },
+        { { DROP, "pos_embed", NULL }, PEFT_E_FORMAT, "pos_embed" },
+        { { DROP, "cls_token", NULL }, PEFT_E_FORMAT, "cls_token" },
+        { { DROP, "patch_embed.proj.weight", NULL }, PEFT_E_FORMAT, "patch_embed.proj.weight" },
+        { { DROP, "blocks.0.attn.qkv.weight", NULL }, PEFT_E_FORMAT, "" },
+        { { ADD, "stranger.weight", NULL }, PEFT_E_FORMAT, "0 tensors missing () and 1 unexpected (stranger.weight)" },
+        { { ADD, "blocks.9.norm2.weight", NULL }, PEFT_E_FORMAT, "blocks.9.norm2.weight" },
+        { { CUT, "blocks.2.attn.proj.weight", NULL }, PEFT_E_FORMAT, "'blocks.2.attn.proj.weight': given [1, 48]" },
+        { { CUT, "norm.bias", NULL }, PEFT_E_FORMAT, "'norm.bias': given [1]" },
+        { { FLATTEN, "blocks.0.mlp.fc2.weight", NULL }, PEFT_E_FORMAT, "'blocks.0.mlp.fc2.weight'" },
+        { { RETYPE, "blocks.0.norm1.weight", NULL }, PEFT_E_DTYPE, "'blocks.0.norm1.weight': given I32" },
+        { { SET_META, "heads", "5" }, PEFT_E_INVALID, "heads 5" }, { { SET_META, "heads", "nan" }, PEFT_E_INVALID, "heads" },
+        { { SET_META, "heads", "1e300" }, PEFT_E_INVALID, "heads" }, { { SET_META, "act", "swish" }, PEFT_E_OPTION, "act" },
+        { { SET_META, "pool", "max" }, PEFT_E_OPTION, "pool" }, { { SET_META, "eps", "nan" }, PEFT_E_INVALID, "eps" },
+        { { SET_META, "eps", "-1" }, PEFT_E_INVALID, "eps" } };
+    tiny t = tiny_make(&(tiny_spec){ 0 });
+    tiny_save_backbone(t.backbone, &(tiny_save){ 0 }, tiny_path("backbone"));
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
+        tiny_edit(tiny_path("backbone"), tiny_path("edited"), &table[i].change);
+        peft_status s = try_load(t.ctx, tiny_path("edited"), "");
+        ck_assert_msg(s == table[i].status && strstr(peft_last_error(), table[i].text), "%s changed: %s: %s", table[i].change.what,
+                      peft_status_name(s), s ? peft_last_error() : "");
+    }
+    tiny_free(&t);
+    tiny_clean();
+}
+END_TEST
+
+START_TEST(several_missing_and_unexpected)
+{
+    tiny t = tiny_make(&(tiny_spec){ 0 });
+    const char *a = tiny_path("a"), *b = tiny_path("b");
+    tiny_save_backbone(t.backbone, &(tiny_save){ 0 }, a);
+    tiny_edit(a, b, &(tiny_change){ DROP, "norm.bias", NULL });
+    tiny_edit(b, a, &(tiny_change){ DROP, "blocks.2.norm2.bias", NULL });
+    tiny_edit(a, b, &(tiny_change){ ADD, "blocks.1.extra", NULL });
+    tiny_edit(b, a, &(tiny_change){ ADD, "second.extra", NULL });
+    FAILS(PEFT_E_FORMAT, "2 tensors missing (blocks.2.norm2.bias, norm.bias) and 2 unexpected", try_load(t.ctx, a, ""));
+    ck_assert(strstr(peft_last_error(), "blocks.1.extra") && strstr(peft_last_error(), "second.extra"));
+    FAILS(PEFT_E_IO, "nowhere", try_load(t.ctx, tiny_path("nowhere"), ""));
+    tiny_free(&t);
+    tiny_clean();
+}
+END_TEST
+
+/* --- the look into files ------------------------------------------------------------------------------------------------------------ */
+static void look(peft_context *ctx, const char *name, const char *kind, const char *tensor, const char *meta)
+{
+    peft_file *f;
+    bool found = false;
+    OK(peft_file_open(ctx, tiny_path(name), &f));
+    ck_assert_str_eq(peft_file_kind(f), kind);
+    for (size_t i = 0; i < peft_file_tensor_count(f); i++) {
+        const char *n, *type;
+        const int64_t *dims;
+        int ndim;
+        OK(peft_file_tensor(f, i, &n, &type, &ndim, &dims));
+        ck_assert_str_eq(type, "F32");
+        for (int k = 0; k < ndim; k++) ck_assert_int_gt(dims[k], 0);
+        found |= !strcmp(n, tensor);
+    }
+    ck_assert_msg(found, "%s: no %s", name, tensor);
+    size_t entries = peft_file_meta_count(f);
+    for (size_t i = 0; i < entries; i++) {
+        const char *key, *value;
+        OK(peft_file_meta_at(f, i, &key, &value));
+        ck_assert_str_eq(peft_file_meta(f, key), value);
+    }
+    if (meta) ck_assert_ptr_nonnull(peft_file_meta(f, meta));
+    ck_assert_ptr_null(peft_file_meta(f, "no such key"));
+    OK(peft_file_tensor(f, 0, NULL, NULL, NULL, NULL));
+    FAILS(PEFT_E_NOTFOUND, "tensor", peft_file_tensor(f, peft_file_tensor_count(f), NULL, NULL, NULL, NULL));
+    FAILS(PEFT_E_NOTFOUND, "entry", peft_file_meta_at(f, entries, NULL, NULL));
+    peft_file_free(f);
+}
+
+START_TEST(a_look_into_every_kind)
+{
+    tiny t = tiny_make(&(tiny_spec){ .method = "ept" });
+    peft_trainer *r = tiny_trainer(t.model, "batch=2");
+    peft_file *f = NULL;
+    tiny_step(r, 2, 0);
+    tiny_save_backbone(t.backbone, &(tiny_save){ .naming = HF5 }, tiny_path("backbone"));
+    tiny_edit(tiny_path("backbone"), tiny_path("unknown"), &(tiny_change){ DROP, "layers.0.attention.q_proj.weight", NULL });
+    OK(peft_adapter_save(t.adapter, tiny_path("adapter")));
+    OK(peft_model_set_note(t.model, "class_names", "a,b"));
+    OK(peft_model_save(t.model, tiny_path("model")));
+    OK(peft_trainer_save(r, tiny_path("trainer")));
+    look(t.ctx, "backbone", "backbone", "embeddings.cls_token", "heads");
+    look(t.ctx, "unknown", "unknown", "embeddings.cls_token", "heads");
+    look(t.ctx, "adapter", "adapter", "prompt", "libpeft.adapter.0.method");
+    look(t.ctx, "model", "model", "head.weight", "class_names");
+    look(t.ctx, "trainer", "trainer", "moment1.prompt", "libpeft.step");
+    FAILS(PEFT_E_IO, "nowhere", peft_file_open(t.ctx, tiny_path("nowhere"), &f));
+    FAILS(PEFT_E_INVALID, "path", peft_file_open(t.ctx, NULL, &f));
+    ck_assert_ptr_null(f);
+    peft_trainer_free(r);
+    tiny_free(&t);
+    tiny_clean();
+}
+END_TEST
+
+SUITE_MAIN("backbone_files", the_same_weights_under_other_names, facts_that_no_tensor_tells, other_element_types, from_memory,
+           positions_of_class_tokens, changed_files_are_refused, several_missing_and_unexpected, a_look_into_every_kind)
