@@ -6,6 +6,18 @@
 #include "tiny.h"
 
 #define FRONT PF_PEFT_FRONT
+#define CONFIG(targets, ...) \
+    "{\"peft_type\": \"LORA\", \"r\": 4, \"lora_alpha\": 6, \"target_modules\": " targets __VA_ARGS__ "}"
+#define QV CONFIG("[\"query\", \"value\"]")
+
+static inline peft_backbone *small(peft_context *ctx, const char *more)
+{
+    peft_options *o = tiny_options(ctx, "image_size=16,patch=4,width=48,depth=3,heads=3,mlp=192,classes=5%s", more);
+    peft_backbone *b;
+    OK(peft_backbone_create(ctx, o, &b));
+    peft_options_free(o);
+    return b;
+}
 
 /* dims as text: "2x48"; values follow the name. type F32 unless f16. */
 typedef struct peft_made { char name[160]; float *data; int64_t count; } peft_made;
@@ -73,6 +85,15 @@ static inline void peft_dir_free(peft_dir *d)
     for (size_t i = 0; i < d->count; i++) free(d->made[i].data);
     pf_st_out_free(d->out);
     free(d);
+}
+
+static inline peft_adapter *adapter_of(peft_backbone *b, const char *method, const char *options)
+{
+    peft_options *o = tiny_options(b->ctx, "%s", options);
+    peft_adapter *a;
+    OK(peft_adapter_create(b, method, o, &a));
+    peft_options_free(o);
+    return a;
 }
 
 /* All of a file, with 0 behind it; free it. */

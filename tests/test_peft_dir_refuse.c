@@ -1,0 +1,304 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * test_peft_dir_refuse.c -- PEFT directories that are malformed or mean mathematics which is not here are refused by
+ * name; so are patterns outside the subset, and adapters without a form in PEFT. A failing save leaves no mixture. */
+#include <errno.h>
+#include <math.h>
+#include "peft_dirs.h"
+
+/* --- patterns ------------------------------------------------------------------------------------------------------------- */
+START_TEST(patterns)
+{
+    static const struct { const char *pattern, *text; bool tail, yes; } row[] = {
+        { "abc", "abc", false, true }, { "abc", "abcd", false, false }, { "abc", "xabc", false, false },
+        { ".*\\.qkv", "blocks.0.attn.qkv", false, true }, { ".*\\.qkv", "blocksqkv", false, false },
+        { "blocks\\.\\d+\\.attn\\.(qkv|proj)", "blocks.11.attn.proj", false, true },
+        { "blocks\\.\\d\\.attn\\.(qkv|proj)", "blocks.11.attn.proj", false, false },
+        { "blocks\\.[0-3]\\..*", "blocks.3.mlp.fc1", false, true }, { "blocks\\.[^0-3]\\..*", "blocks.3.mlp.fc1", false, false },
+        { "[]a-c\\d]+", "]7b", false, true }, { "(?:a|b)*c?", "abab", false, true }, { "(?:a|b)*c?", "ababcc", false, false },
+        { "a?a?a?aaa", "aaa", false, true }, { "(a*)*b", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab", false, true },
+        { "(a|aa)+", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaac", false, false }, { ".*?fc[12]", "x.fc2", false, true },
+        { "", "", false, true }, { "", "a", false, false }, { "a|", "", false, true },
+        { "attn.q", "blocks.0.attn.q", true, true }, { "ttn.q", "blocks.0.attn.q", true, false },
+        { "attn.q", "blocks.0.attn.q.x", true, false }, { "q|k", "attn.k", true, true }, { "blocks.1.q", "blocks.11.q", true, false } };
+    bool yes;
+    for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
+        OK(pf_peft_match(row[i].pattern, row[i].text, row[i].tail, &yes));
+        ck_assert_msg(yes == row[i].yes, "%s on %s", row[i].pattern, row[i].text);
+    }
+    static const char *const bad[][2] = {
+        { "a\\w", "'\\w'" }, { "^a", "'^'" }, { "a$", "'$'" }, { "a{2}", "'{'" }, { "(?=a)", "'(?='" }, { "(a", "'('" },
+        { "a)", "')'" }, { "[a", "'['" }, { "[z-a]", "range" }, { "*a", "repeat" }, { "a**", "repeat" }, { "a\\", "'\\" },
+        { "a\\1", "'\\1'" }, { "x|[[:alpha:]]", "inside a class" }, { "((((((((((((((((((a))))))))))))))))))", "deep" },
+        { "(((((((.*)+.*)+.*)+.*)+.*)+.*)+.*)+b|\\s", "" } };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        FAILS(PEFT_E_UNSUPPORTED, bad[i][1], pf_peft_match(bad[i][0], "layers.0.attention.q_proj.xxxxxxxxxxxxxxxxxxxxx", false, &yes));
+}
+END_TEST
+
+/* --- what is refused on reading ------------------------------------------------------------------------------------------------------- */
+#define U PEFT_E_UNSUPPORTED
+#define F PEFT_E_FORMAT
+static const struct { peft_status status; const char *says, *config; } bad_configs[] = {
+    { F, "JSON", "{\"peft_type\": \"LORA\"" }, { F, "JSON", "" }, { F, "object", "[1]" }, { F, "JSON", QV "x" },
+    { F, "duplicate", CONFIG("[\"query\"]", ", \"r\": 5") }, { F, "nested", "[[[[[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]]]]]" },
+    { F, "peft_type", "{\"r\": 8, \"target_modules\": [\"query\"]}" },
+    { U, "VERA", "{\"peft_type\": \"VERA\", \"target_modules\": [\"query\"]}" },
+    { F, "target_modules", "{\"peft_type\": \"LORA\"}" }, { F, "target_modules", CONFIG("[]") }, { F, "target_modules", CONFIG("[1]") },
+    { F, "target_modules", CONFIG("7") }, { F, "'blub'", CONFIG("[\"query\", \"blub\"]") }, { F, "no module", CONFIG("\".*blub\"") },
+    { U, "\\w", CONFIG("\".*\\\\w\"") }, { U, "classifier", CONFIG("[\"query\", \"classifier\"]") },
+    { U, "layernorm_before", CONFIG("[\"query\", \"layernorm_before\"]") },
+    { U, "fan_in_fan_out", CONFIG("[\"query\"]", ", \"fan_in_fan_out\": true") },
+    { U, "'bias': \"all\"", CONFIG("[\"query\"]", ", \"bias\": \"all\"") },
+    { U, "lora_bias", CONFIG("[\"query\"]", ", \"lora_bias\": true") },
+    { U, "pissa", CONFIG("[\"query\"]", ", \"init_lora_weights\": \"pissa_niter_4\"") },
+    { U, "olora", CONFIG("[\"query\"]", ", \"init_lora_weights\": \"olora\"") },
+    { U, "layer_replication", CONFIG("[\"query\"]", ", \"layer_replication\": [[0, 2]]") },
+    { U, "use_qalora", CONFIG("[\"query\"]", ", \"use_qalora\": true") },
+    { U, "velora_config", CONFIG("[\"query\"]", ", \"velora_config\": {\"rank\": 1}") },
+    { U, "alora_invocation_tokens", CONFIG("[\"query\"]", ", \"alora_invocation_tokens\": [1]") },
+    { U, "megatron_config", CONFIG("[\"query\"]", ", \"megatron_config\": {\"a\": 1}") },
+    { U, "megatron_core", CONFIG("[\"query\"]", ", \"megatron_core\": \"other\"") },
+    { U, "target_parameters", CONFIG("[\"query\"]", ", \"target_parameters\": [\"x\"]") },
+    { U, "trainable_token_indices", CONFIG("[\"query\"]", ", \"trainable_token_indices\": [3]") },
+    { U, "of_tomorrow", CONFIG("[\"query\"]", ", \"of_tomorrow\": 1") },
+    { F, "lora_dropout", CONFIG("[\"query\"]", ", \"lora_dropout\": \"a\"") },
+    { F, "use_dora", CONFIG("[\"query\"]", ", \"use_dora\": 1") },
+    { F, "'rank_pattern'", CONFIG("[\"query\"]", ", \"rank_pattern\": {\"query\": \"a\"}") },
+    { F, "'rank_pattern'", CONFIG("[\"query\", \"value\"]", ", \"rank_pattern\": {\"key\": 4}") },
+    { F, "'alpha_pattern'", CONFIG("[\"query\", \"value\"]", ", \"alpha_pattern\": {\"kez\": 4}") },
+    { U, "'+'", CONFIG("[\"query\", \"value\"]", ", \"alpha_pattern\": {\"+\": 4}") },
+    { F, "rank", CONFIG("[\"query\", \"value\"]", ", \"rank_pattern\": {\"query\": 0}") },
+    { F, "rank", CONFIG("[\"query\", \"value\"]", ", \"rank_pattern\": {\"query\": 2.5}") },
+    { F, "given [4, 48], expected [2, 48]", CONFIG("[\"query\", \"value\"]", ", \"rank_pattern\": {\"query\": 2}") },
+    { F, "layers_to_transform", CONFIG("\".*query\"", ", \"layers_to_transform\": [1]") },
+    { F, "layers_to_transform", CONFIG("[\"query\"]", ", \"layers_to_transform\": \"1\"") },
+    { F, "no module", CONFIG("[\"query\"]", ", \"layers_to_transform\": [3]") },
+    { F, "no module", CONFIG("[\"query\"]", ", \"layers_to_transform\": [0], \"layers_pattern\": \"h\"") },
+    { U, "attention.attention.value' is not adapted", CONFIG("[\"query\", \"1.attention.attention.value\"]") },
+    { U, "modules_to_save", CONFIG("[\"query\"]", ", \"modules_to_save\": [\"value\"]") },
+    { F, "classifier.weight' is missing", CONFIG("[\"query\", \"value\"]", ", \"modules_to_save\": [\"classifier\"]") },
+    { F, "value.lora_A.weight' is unexpected", CONFIG("[\"query\"]") },
+    { F, "value.lora_A.weight' is unexpected", CONFIG("[\"query\", \"value\"]", ", \"exclude_modules\": [\"value\"]") },
+    { F, "key.lora_A.weight' is missing", CONFIG("[\"query\", \"key\", \"value\"]") },
+    { F, "lora_magnitude_vector' is missing", CONFIG("[\"query\", \"value\"]", ", \"use_dora\": true") },
+    { F, "is missing", CONFIG("[\"query\", \"value\"]", ", \"modules_to_save\": [\"layernorm\"]") },
+    { U, "output.dense' is adapted", "{\"peft_type\": \"IA3\", \"target_modules\": [\"key\", \"value\", \"output.dense\"], "
+      "\"feedforward_modules\": [\"output.dense\"]}" },
+    { U, "left out", "{\"peft_type\": \"IA3\", \"target_modules\": [\"key\"], \"feedforward_modules\": []}" },
+    { U, "feedforward_modules", "{\"peft_type\": \"IA3\", \"target_modules\": \".*(key|value|\\\\d.output.dense)\"}" },
+    { U, "lora_alpha", "{\"peft_type\": \"IA3\", \"target_modules\": [\"key\"], \"lora_alpha\": 3}" },
+    { U, "layernorm_after' is left out", "{\"peft_type\": \"LN_TUNING\", \"target_modules\": [\"layernorm_before\", \"layernorm\"]}" },
+    { U, "query", "{\"peft_type\": \"LN_TUNING\", \"target_modules\": [\"query\"]}" } };
+
+START_TEST(refuses_configs)
+{
+    peft_context *ctx = tiny_context(NULL, 1);
+    peft_backbone *b = small(ctx, "");
+    peft_dir *d = peft_dir_new(ctx, "bad");
+    peft_model *m = NULL;
+    for (int i = 0; i < 12; i++)
+        peft_dir_tensor(d, i & 1 ? "48x4" : "4x48", FRONT "vit.encoder.layer.%d.attention.attention.%s.lora_%c.weight", i / 4,
+                        i & 2 ? "value" : "query", "AB"[i & 1]);
+    peft_dir_write(d, QV);
+    for (size_t i = 0; i < sizeof bad_configs / sizeof *bad_configs; i++) {
+        peft_dir_text(d, PF_PEFT_CONFIG, bad_configs[i].config);
+        peft_status s = peft_model_load_hf(b, d->path, &m);
+        ck_assert_msg(s == bad_configs[i].status && strstr(peft_last_error(), bad_configs[i].says), "%s\n%s: %s", bad_configs[i].config,
+                      peft_status_name(s), s ? peft_last_error() : "accepted");
+        ck_assert_msg(strstr(peft_last_error(), d->path) != NULL, "no folder in: %s", peft_last_error());
+        ck_assert_ptr_null(m);
+    }
+    char *large = malloc((1 << 20) + 100);
+    ck_assert_ptr_nonnull(large);
+    memset(large, ' ', (1 << 20) + 99);
+    large[(1 << 20) + 99] = 0;
+    memcpy(large, QV, strlen(QV));
+    peft_dir_text(d, PF_PEFT_CONFIG, large);
+    free(large);
+    FAILS(F, "1048576", peft_model_load_hf(b, d->path, &m));
+    peft_dir_text(d, PF_PEFT_CONFIG, QV);
+    OK(peft_model_load_hf(b, d->path, &m));                  /* the tensors were good all the time */
+    ck_assert_int_eq(peft_model_classes(m), 5);              /* with the backbone's own head */
+    peft_model_free(m);
+    peft_dir_free(d);
+    peft_backbone_free(b);
+    peft_context_free(ctx);
+    tiny_clean();
+}
+END_TEST
+
+/* The good tensors of one pair a block, changed in one way. */
+static const struct { peft_status status; const char *says, *drop, *name, *dims; float value; } bad_tensors[] = {
+    { F, "layers.1.attention.q_proj.lora_B.weight' is missing", "layers.1.attention.q_proj.lora_B.weight", NULL, NULL, 0 },
+    { F, "layers.3.attention.q_proj.lora_A.weight' is unexpected", "", FRONT "vit.layers.3.attention.q_proj.lora_A.weight", "4x48", 0 },
+    { F, "pooler", "", FRONT "vit.pooler.dense.lora_A.weight", "4x48", 0 },
+    { F, "lora_B.bias' is unexpected", "", FRONT "vit.layers.0.attention.q_proj.lora_B.bias", "48", 0 },
+    { F, "base_layer", "", FRONT "vit.layers.0.attention.q_proj.base_layer.bias", "48", 0 },
+    { F, "classifier.weight' is unexpected", "", FRONT "classifier.weight", "3x48", 0 },
+    { F, "other.layers", "layers.2.attention.q_proj.lora_A", FRONT "other.layers.2.attention.q_proj.lora_A.weight", "4x48", 0 },
+    { F, "given [48, 4], expected [4, 48]", "layers.2.attention.q_proj.lora_A", FRONT "vit.layers.2.attention.q_proj.lora_A.weight", "48x4", 0 },
+    { F, "given [192], expected [4, 48]", "layers.2.attention.q_proj.lora_A", FRONT "vit.layers.2.attention.q_proj.lora_A.weight", "192", 0 },
+    { F, "given [8, 48], expected [4, 48]", "layers.0.attention.q_proj.lora_A", FRONT "vit.layers.0.attention.q_proj.lora_A.weight", "8x48", 0 },
+    { PEFT_E_NONFINITE, "layers.2.attention.q_proj.lora_A.weight", "layers.2.attention.q_proj.lora_A",
+      FRONT "vit.layers.2.attention.q_proj.lora_A.weight", "4x48", (float)INFINITY },
+    { F, "no tensor adapts", "lora", "unrelated", "3", 0 }, { F, "no tensor adapts", "lora", FRONT "lora_A.weight", "3", 0 },
+    { F, "no tensor adapts", "lora", NULL, NULL, 0 } };
+
+START_TEST(refuses_tensors)
+{
+    peft_context *ctx = tiny_context(NULL, 1);
+    peft_backbone *b = small(ctx, "");
+    for (size_t i = 0; i < sizeof bad_tensors / sizeof *bad_tensors; i++) {
+        peft_dir *d = peft_dir_new(ctx, "bad");
+        peft_adapter *a = NULL;
+        for (int k = 0; k < 6; k++) {
+            char name[96];
+            snprintf(name, sizeof name, FRONT "vit.layers.%d.attention.q_proj.lora_%c.weight", k / 2, "AB"[k % 2]);
+            if (!*bad_tensors[i].drop || !strstr(name, bad_tensors[i].drop)) peft_dir_tensor(d, k % 2 ? "48x4" : "4x48", "%s", name);
+        }
+        if (bad_tensors[i].name) {
+            peft_dir_tensor(d, bad_tensors[i].dims, "%s", bad_tensors[i].name);
+            if (bad_tensors[i].value != 0) d->made[d->count - 1].data[3] = bad_tensors[i].value;
+        }
+        peft_dir_write(d, CONFIG("[\"q_proj\"]"));
+        peft_status s = peft_adapter_load_hf(b, d->path, &a);
+        ck_assert_msg(s == bad_tensors[i].status && strstr(peft_last_error(), bad_tensors[i].says), "%s: %s: %s", bad_tensors[i].says,
+                      peft_status_name(s), s ? peft_last_error() : "accepted");
+        ck_assert_ptr_null(a);
+        peft_dir_free(d);
+    }
+    peft_backbone_free(b);
+    peft_context_free(ctx);
+    tiny_clean();
+}
+END_TEST
+
+START_TEST(refuses_folders)
+{
+    peft_context *ctx = tiny_context(NULL, 1);
+    peft_backbone *b = small(ctx, "");
+    peft_adapter *a = NULL;
+    peft_model *m = NULL;
+    FAILS(PEFT_E_IO, PF_PEFT_CONFIG, peft_adapter_load_hf(b, tiny_path("nowhere"), &a));
+    peft_dir *d = peft_dir_new(ctx, "partial");
+    peft_dir_text(d, PF_PEFT_CONFIG, QV);
+    FAILS(PEFT_E_IO, PF_PEFT_TENSORS, peft_adapter_load_hf(b, d->path, &a));
+    peft_dir_text(d, "adapter_model.bin", "x");
+    FAILS(U, "pickle", peft_adapter_load_hf(b, d->path, &a));
+    peft_dir_text(d, PF_PEFT_TENSORS, "x");
+    FAILS(F, PF_PEFT_TENSORS, peft_adapter_load_hf(b, d->path, &a));
+    FAILS(PEFT_E_INVALID, "backbone", peft_adapter_load_hf(NULL, d->path, &a));
+    FAILS(PEFT_E_INVALID, "dir", peft_adapter_load_hf(b, NULL, &a));
+    FAILS(PEFT_E_INVALID, "out", peft_adapter_load_hf(b, d->path, NULL));
+    FAILS(PEFT_E_INVALID, "backbone", peft_model_load_hf(NULL, d->path, &m));
+    peft_dir_free(d);
+    peft_backbone_free(b);
+    peft_context_free(ctx);
+    tiny_clean();
+}
+END_TEST
+
+/* --- what is refused on writing ---------------------------------------------------------------------------------------------------------- */
+static const struct { peft_status status; const char *says, *method, *options, *save, *model; } bad_saves[] = {
+    { U, "'ept'", "ept", "", "", "" }, { U, "'bitfit'", "bitfit", "", "", "" },
+    { U, "blocks.0.attn.qkv.lora_A.weight", "lora", "targets=attn.qkv", "", "" },
+    { U, "timm", "lora", "targets=attn.q", "naming=timm", "" }, { U, "blocks.0.attn.k.ia3_l", "ia3", "", "naming=timm", "" },
+    { PEFT_E_OPTION, "naming", "lora", "", "naming=mmcls", "" }, { PEFT_E_OPTION, "prefix", "lora", "", "prefix=vit", "" },
+    { PEFT_E_OPTION, "prefix", "lora", "", "prefix=.", "" }, { PEFT_E_OPTION, "prefix", "lora", "", "prefix=\"vi t.\"", "" },
+    { PEFT_E_OPTION, "prefix", "lora", "", "prefix=a123456789012345678901234567890123456789.", "" },
+    { PEFT_E_OPTION, "nam", "lora", "", "nam=hf", "" }, { U, "bn_linear", "lora", "", "", "classes=3,head=bn_linear" },
+    { U, "mlp", "lora", "", "", "classes=3,head=mlp" }, { U, "pool", "lora", "", "", "classes=3,pool=mean" } };
+
+START_TEST(refuses_saves)
+{
+    peft_context *ctx = tiny_context(NULL, 1);
+    peft_backbone *b = small(ctx, "");
+    for (size_t i = 0; i < sizeof bad_saves / sizeof *bad_saves; i++) {
+        peft_options *o = tiny_options(ctx, "%s", bad_saves[i].options), *save = tiny_options(ctx, "%s", bad_saves[i].save);
+        peft_model *m = tiny_model(b, bad_saves[i].model);
+        peft_adapter *a;
+        OK(peft_adapter_create(b, bad_saves[i].method, o, &a));
+        FAILS(U, "0 adapters", peft_model_save_hf(m, tiny_path("no"), NULL));
+        OK(peft_model_attach(m, a));
+        FAILS(bad_saves[i].status, bad_saves[i].says, peft_model_save_hf(m, tiny_path("no"), save));
+        ck_assert(access(tiny_path("no"), F_OK) != 0);
+        peft_adapter_free(a);
+        peft_model_free(m);
+        peft_options_free(o);
+        peft_options_free(save);
+    }
+    peft_model *m = tiny_model(b, "");
+    peft_adapter *a = adapter_of(b, "lora", ""), *second = adapter_of(b, "ept", "");
+    OK(peft_model_attach(m, a));
+    OK(peft_model_attach(m, second));
+    FAILS(U, "2 adapters", peft_model_save_hf(m, tiny_path("no"), NULL));
+    ((float *)peft_tensor_data(peft_param_value(peft_adapter_param(a, 0))))[0] = (float)NAN;
+    FAILS(PEFT_E_NONFINITE, "attn.q", peft_adapter_save_hf(a, tiny_path("no"), NULL));
+    FAILS(PEFT_E_INVALID, "adapter", peft_adapter_save_hf(NULL, tiny_path("no"), NULL));
+    FAILS(PEFT_E_INVALID, "dir", peft_adapter_save_hf(a, NULL, NULL));
+    FAILS(PEFT_E_INVALID, "model", peft_model_save_hf(NULL, tiny_path("no"), NULL));
+    peft_adapter_free(a);
+    peft_adapter_free(second);
+    peft_model_free(m);
+    peft_backbone_free(b);
+    peft_context_free(ctx);
+    tiny_clean();
+}
+END_TEST
+
+/* --- trouble while writing ------------------------------------------------------------------------------------------------------------------ */
+static int calls, fail_from;
+static int fault(const char *call)
+{
+    (void)call;
+    return calls++ >= fail_from ? EIO : 0;
+}
+
+/* From its n-th system call on everything fails: what is left is the old adapter, the new one, or no configuration. */
+START_TEST(never_a_mixture)
+{
+    peft_context *ctx = tiny_context(NULL, 1);
+    peft_backbone *b = small(ctx, "");
+    char dir[128];
+    int outcome[3] = { 0 };
+    snprintf(dir, sizeof dir, "%s", tiny_path("crash"));
+    peft_adapter *old, *new, *got;
+    peft_options *o = tiny_options(ctx, "%s", "alpha=16");
+    OK(peft_adapter_create(b, "lora", NULL, &old));
+    OK(peft_adapter_create(b, "lora", o, &new));
+    tiny_shake_tensor(peft_param_value(peft_adapter_param(new, 0)), "new", 0.5);
+    const size_t bytes = pf_tensor_bytes(peft_param_value(peft_adapter_param(old, 0)));
+    for (bool done = false; !done; fail_from++) {
+        OK(peft_adapter_save_hf(old, dir, NULL));
+        calls = 0;
+        pf_file_fault = fault;
+        peft_status s = peft_adapter_save_hf(new, dir, NULL);
+        pf_file_fault = NULL;
+        done = calls <= fail_from;
+        ck_assert_int_eq(s == PEFT_OK, done);
+        s = peft_adapter_load_hf(b, dir, &got);
+        if (s) {
+            ck_assert_msg(strstr(peft_last_error(), PF_PEFT_CONFIG ": cannot be opened") != NULL, "%s", peft_last_error());
+            outcome[2]++;
+            continue;
+        }
+        const bool is_new = pf_opt_float(got, "alpha") == 16;
+        const peft_param *like = peft_adapter_param(is_new ? new : old, 0), *is = peft_adapter_param(got, 0);
+        ck_assert(!memcmp(like->value.data, is->value.data, bytes));
+        ck_assert(is_new || !done);
+        outcome[is_new]++;
+        peft_adapter_free(got);
+    }
+    ck_assert_int_gt(outcome[0], 5);
+    ck_assert_int_ge(outcome[1], 1);
+    ck_assert_int_ge(outcome[2], 1);
+    peft_options_free(o);
+    peft_adapter_free(old);
+    peft_adapter_free(new);
+    peft_backbone_free(b);
+    peft_context_free(ctx);
+    tiny_clean();
+}
+END_TEST
+
+SUITE_MAIN("peft_dir_refuse", patterns, refuses_configs, refuses_tensors, refuses_folders, refuses_saves, never_a_mixture)
