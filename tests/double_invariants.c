@@ -131,8 +131,8 @@ START_TEST(rows_nobody_reads)
         for (int64_t i = 0; i < layers * rows; i++) {
             bool read = i / rows < layers - 1 || (i % rows > 0) == mean;
             double top = largest(g + i * LENGTH, LENGTH);
-            ck_assert_msg(read ? top > 0 : top == 0, "pool %d, layer %d, row %d: gradient up to %g", mean, (int)(i / rows),
-                          (int)(i % rows), top);
+            ck_assert_msg(read ? top > 0 : top == 0, "pool %d, layer %d, row %d: gradient up to %g", mean,
+                          (int)(i / rows), (int)(i % rows), top);
         }
         peft_trainer_free(r);
         tiny_free(&t);
@@ -200,7 +200,7 @@ START_TEST(order_of_prompt_tokens)
         if (strcmp(p->group, "prompt")) continue;
         int64_t d = p->value.dim[p->value.ndim - 1];
         pk_real *x = p->value.data, v;
-        for (int64_t k = 0; k < peft_tensor_count(&p->value); k += 3 * d)                /* rows 0 and 2 change places */
+        for (int64_t k = 0; k < peft_tensor_count(&p->value); k += 3 * d)           /* rows 0 and 2 change places */
             for (int64_t c = k; c < k + d; c++) {
                 v = x[c];
                 x[c] = x[c + 2 * d];

@@ -10,11 +10,11 @@ enum { BATCH = 3, MANY = 12, FEW = 4 };
 typedef struct form { const char *backbone, *model, *trainer; int elements; } form;
 static const form forms[] = {
     { "patch=4,depth=2", "classes=3", "loss=ce", MANY },
-    { "patch=8,depth=3,layer_scale=true,registers=2,norm_pre=true", "classes=3,head=bn_linear", "label_smoothing=0.2", FEW },
+    { "patch=8,depth=3,layer_scale=true,registers=2,norm_pre=true", "classes=3,head=bn_linear", "label_smoothing=0.2",
+      FEW },
     { "patch=8,depth=2,pool=mean,act=quickgelu", "classes=3,head=mlp,head_layers=2", "class_weights=[1,2,0.5]", FEW },
     { "patch=8,depth=2,qkv_bias=false", "classes=2,pool=mean", "loss=bce_sum", FEW } };
 
-/* --- one model ---------------------------------------------------------------------------------------------------------- */
 static void shake_backbone(peft_backbone *b)
 {
     for (size_t i = 0; i < b->weights; i++) tiny_shake_tensor(&b->weight[i].tensor, b->weight[i].name, 0.3);
@@ -42,7 +42,6 @@ static void drop(tiny *t)
     peft_backbone_free(t->backbone);
 }
 
-/* --- gradients ---------------------------------------------------------------------------------------------------------- */
 typedef struct slope { peft_trainer *t; uint32_t forward; } slope;
 
 static double loss_of(void *user)
@@ -73,7 +72,7 @@ static pk_real *gradients(peft_model *m, const char *options, const tiny_batch *
     return all;
 }
 
-/* The element whose |g| is largest after that of element `before` (-1: largest of all); equal ones by index; -1: none. */
+/* The element whose |g| is largest after that of element `before` (-1: largest of all); equal ones go by index. */
 static int64_t next_largest(const pk_real *g, int64_t n, int64_t before)
 {
     int64_t best = -1;
@@ -122,7 +121,6 @@ static double check_model(tiny *t, const form *f, const char *what)
     return worst;
 }
 
-/* --- the tests ---------------------------------------------------------------------------------------------------------- */
 START_TEST(every_method)
 {
     peft_context *ctx = tiny_context(NULL, 1);

@@ -41,7 +41,8 @@ START_TEST(gradients_are_slopes)
                 lab_run(&l);
                 forward_whole(&l.e, l.forward);
                 double error = worst_slope(&l);
-                ck_assert_msg(error <= 1e-6, "%s, form %d, leaves as %d: relative error %g", op_cases[c].name, v, d, error);
+                ck_assert_msg(error <= 1e-6, "%s, form %d, leaves as %d: relative error %g", op_cases[c].name, v, d,
+                              error);
                 worst = fmax(worst, error);
                 lab_close(&l);
             }
@@ -131,7 +132,8 @@ START_TEST(no_operation_is_forgotten)
         for (int c = 0; c < OP_CASES; c++) checked |= op_cases[c].op == rows[r].op;
         for (size_t i = 0; i < sizeof backward_only / sizeof *backward_only; i++)
             backward |= !strcmp(backward_only[i], rows[r].name);
-        ck_assert_msg(checked != backward, "%s: expected a case in op_cases.h, or a place among the backward-only", rows[r].name);
+        ck_assert_msg(checked != backward, "%s: expected a case in op_cases.h, or a place among the backward-only",
+                      rows[r].name);
         ck_assert_msg(!backward || !rows[r].op->grad, "%s has a gradient: it needs a case", rows[r].name);
         ck_assert_msg(seen[r], "%s was never run", rows[r].name);
     }

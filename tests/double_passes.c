@@ -22,7 +22,6 @@ static void run_passes(lab *l, unsigned left_out)
     }
 }
 
-/* --- loss and gradients of one graph ------------------------------------------------------------------------------------ */
 typedef struct results { double loss, top; pk_real *grad; int64_t count; } results;
 
 static results take_results(double loss, pf_param *const *p, size_t n)
@@ -58,7 +57,6 @@ static double distance(const results *a, const results *b, pf_param *const *p, s
     return worst;
 }
 
-/* --- where graphs come from --------------------------------------------------------------------------------------------- */
 typedef struct source {
     peft_context *ctx;
     const op_case *c; int variant; lab_dress dress;          /* a case, */
@@ -146,7 +144,10 @@ START_TEST(operations)
 END_TEST
 
 enum { GRAPHS = 200 };
-static source random_source(peft_context *ctx, uint64_t seed) { return (source){ .ctx = ctx, .seed = seed, .length = 5 + (int)(seed % 26) }; }
+static source random_source(peft_context *ctx, uint64_t seed)
+{
+    return (source){ .ctx = ctx, .seed = seed, .length = 5 + (int)(seed % 26) };
+}
 
 START_TEST(random_graphs)
 {
@@ -219,12 +220,13 @@ START_TEST(naive_is_planned)
         for (uint32_t v = 1; v < g->values; v++) {
             if (!g->value[v].keep || !l[0].e.run.ptr[v]) continue;
             size_t bytes = (size_t)pf_shape_count(&g->value[v].shape) * sizeof(pk_real);
-            ck_assert_msg(!memcmp(l[0].e.run.ptr[v], l[1].e.run.ptr[v], bytes), "graph %d: kept value %u differs", (int)seed, v);
+            ck_assert_msg(!memcmp(l[0].e.run.ptr[v], l[1].e.run.ptr[v], bytes), "graph %d: kept value %u differs",
+                          (int)seed, v);
         }
         for (size_t i = 0; i < l[0].params.count; i++) {
             const pf_param *p = l[0].params.item[i], *q = l[1].params.item[i];
-            ck_assert_msg(!memcmp(p->grad.data, q->grad.data, pf_tensor_bytes(&p->value)), "graph %d: gradient %s differs",
-                          (int)seed, p->name);
+            bool same = !memcmp(p->grad.data, q->grad.data, pf_tensor_bytes(&p->value));
+            ck_assert_msg(same, "graph %d: gradient of %s differs", (int)seed, p->name);
         }
         lab_close(&l[0]);
         lab_close(&l[1]);
@@ -235,11 +237,13 @@ END_TEST
 
 START_TEST(methods)
 {
-    static const char *const backbone[] = { "", "layer_scale=true,registers=2,norm_pre=true,qkv_bias=false", "pool=mean,act=quickgelu" };
+    static const char *const backbone[] = {
+        "", "layer_scale=true,registers=2,norm_pre=true,qkv_bias=false", "pool=mean,act=quickgelu" };
     for (size_t m = 0; m < peft_method_count(); m++)
         for (size_t v = 0; v < sizeof backbone / sizeof *backbone; v++) {
             tiny t = tiny_make(&(tiny_spec){ .backbone = "image_size=8,patch=4,width=24,mlp=40,depth=2,heads=3",
-                .more = backbone[v], .method = peft_method_name(m), .model = v == 1 ? "classes=3,head=mlp" : "classes=3" });
+                .more = backbone[v], .method = peft_method_name(m),
+                .model = v == 1 ? "classes=3,head=mlp" : "classes=3" });
             tiny_batch b = tiny_batch_make(t.model, 2, 0);
             pk_real images[2 * 3 * 8 * 8];
             pf_to_real(images, peft_tensor_cdata(b.images), PEFT_F32, 2 * 3 * 8 * 8);

@@ -49,13 +49,14 @@ static peft_status open_backbone(golden_case *c, const char *key)
     const char *slash = strrchr(c->path, '/');
     peft_options *o;
     json_t *config = json_loads(meta(c, "backbone_config"), 0, NULL);
-    const pf_st_tensor *images = pf_st_find(c->file, "input.images");
+    const pf_st_tensor *images = pf_st_find(c->file, "input.images"), *fine = pf_st_find(c->file, "input.images_fine");
     if (!config || !images) return peft_set_error(PEFT_E_FORMAT, "backbone_config or input.images is missing");
     snprintf(path, sizeof path, "%.*s/%s", slash ? (int)(slash - c->path) : 1, slash ? c->path : ".", meta(c, key));
     RETURN_ON(peft_options_create(c->ctx, &o));
     static const char *const facts[] = { "heads", "eps", "act", "pool", "patch" };
     for (size_t i = 0; i < 5; i++) RETURN_ON(set_json(o, facts[i], json_object_get(config, facts[i])));
-    RETURN_ON(peft_options_set_int(o, "image_size", images->dim[3]));
+    RETURN_ON(peft_options_set_int(o, "image_size", (fine ? fine : images)->dim[3]));
+    if (fine) RETURN_ON(peft_options_set_string(o, "resample", "hf"));       /* the rule of side networks' files */
     const char *rule = meta(c, "pos_embed_resample");
     if (*rule && strcmp(rule, "none")) RETURN_ON(peft_options_set_string(o, "resample", rule));
     json_decref(config);
@@ -91,6 +92,7 @@ static peft_status attach_methods(golden_case *c)
         peft_options *o;
         json_t *own = several ? json_object_get(all, name) : all;
         RETURN_ON(options_of(c->ctx, own, &o));
+        if (pf_st_find(c->file, "input.images_fine")) RETURN_ON(peft_options_set_string(o, "side_input", "given"));
         peft_status s = peft_adapter_create(c->backbone, name, o, &a);
         peft_options_free(o);
         if (s) {

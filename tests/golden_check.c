@@ -166,6 +166,13 @@ static peft_status training(check *k)
     void *label_room = malloc(la->bytes * 2 + 8);
     peft_tensor images = view_of(c->ctx, in, room, PF_REAL), labels = view_of(c->ctx, la, label_room, type);
     char name[240];
+    pk_real *side_room = NULL;
+    if (fine) {
+        const pf_st_tensor *small = pf_st_find(c->file, "input.images");
+        side_room = malloc((size_t)pf_dims_count(small->ndim, small->dim) * sizeof *side_room);
+        peft_tensor side = view_of(c->ctx, small, side_room, PF_REAL);
+        PF_TRY(peft_trainer_input(c->trainer, "side_images", &side));
+    }
     PF_TRY(peft_trainer_backward(c->trainer, &images, &labels, NULL));
     compare(k, LOGITS, "expect.logits", peft_tensor_cdata(peft_trainer_logits(c->trainer)), forward_limit);
     compare_loss(k, LOSS, "expect.loss", peft_trainer_get(c->trainer, "loss"));
@@ -199,6 +206,7 @@ static peft_status training(check *k)
     peft_tensor_free(logits);
     free(room);
     free(label_room);
+    free(side_room);
     return PEFT_OK;
 }
 

@@ -66,7 +66,8 @@ static inline pf_param *lab_tensor(lab *l, bool trained, const int64_t *dims)
     LAB_OK(l, pf_param_make(l->ctx, trained ? &l->params : &l->frozen, name, "weight", ndim, dims, &p));
     const pf_rng r = { l->seed, l->leaves, 0 };
     pk_real *x = p->value.data;
-    for (int64_t i = 0; i < peft_tensor_count(&p->value); i++) x[i] = (pk_real)(l->size * pf_rng_normal(&r, (uint64_t)i));
+    int64_t n = peft_tensor_count(&p->value);
+    for (int64_t i = 0; i < n; i++) x[i] = (pk_real)(l->size * pf_rng_normal(&r, (uint64_t)i));
     if (trained) p->grad.data = pf_alloc_zero(l->ctx, pf_tensor_bytes(&p->value));
     l->leaf[l->leaves++] = trained ? p : NULL;
     return p;

@@ -137,7 +137,10 @@ static pf_val case_dropout(lab *l, int v)
     return pf_dropout(&l->g, v ? pf_dropout(&l->g, x, 0.5) : x, 0.3);
 }
 
-static pf_val case_swap(lab *l, int v) { return pf_swap(&l->g, lab_leaf_as(l, dense(l), v ? PF_DIMS(1, 4, 2) : PF_DIMS(3, 5, 2))); }
+static pf_val case_swap(lab *l, int v)
+{
+    return pf_swap(&l->g, lab_leaf_as(l, dense(l), v ? PF_DIMS(1, 4, 2) : PF_DIMS(3, 5, 2)));
+}
 
 static pf_val case_frame(lab *l, int v)
 {
@@ -150,7 +153,8 @@ static pf_val case_frame(lab *l, int v)
 /* DoRA's form: the scale of each row counts as a constant. */
 static pf_val case_row_scale(lab *l, int v)
 {
-    pf_val x = LEAF(l, B, T, 5), m = LEAF(l, 4), a = lab_leaf_as(l, dense(l), PF_DIMS(2, 5)), b = lab_leaf_as(l, dense(l), PF_DIMS(4, 2));
+    pf_val x = LEAF(l, B, T, 5), m = LEAF(l, 4);
+    pf_val a = lab_leaf_as(l, dense(l), PF_DIMS(2, 5)), b = lab_leaf_as(l, dense(l), PF_DIMS(4, 2));
     pf_val w = v ? lab_leaf_as(l, dense(l), PF_DIMS(4, 5)) : lab_const(l, PF_DIMS(4, 5));
     pf_val y = pf_linear(&l->g, pf_linear(&l->g, x, a, PF_NONE), b, PF_NONE);
     y = pf_add(&l->g, pf_scale(&l->g, y, 0.7), pf_linear(&l->g, x, w, PF_NONE));
@@ -211,7 +215,8 @@ static pf_val case_entries(lab *l, int v)
 }
 
 /* op must occur in the compiled graph. */
-typedef struct op_case { const char *name; const pf_op *op; pf_val (*build)(lab *l, int variant); int variants; } op_case;
+typedef pf_val (*case_fn)(lab *l, int variant);
+typedef struct op_case { const char *name; const pf_op *op; case_fn build; int variants; } op_case;
 static const op_case op_cases[] = {
     { "linear", &pf_op_linear, case_linear, 6 },
     { "layernorm", &pf_op_layernorm, case_layernorm, 4 },
@@ -242,7 +247,8 @@ static const op_case op_cases[] = {
 enum { OP_CASES = sizeof op_cases / sizeof *op_cases };
 #undef NONE
 
-static inline void open_case(lab *l, peft_context *ctx, const op_case *c, int variant, lab_dress dress, uint64_t trained)
+static inline void open_case(lab *l, peft_context *ctx, const op_case *c, int variant, lab_dress dress,
+                             uint64_t trained)
 {
     lab_open(l, ctx, 1, trained, dress);
     pf_val y = c->build(l, variant);

@@ -144,7 +144,8 @@ static pf_val word_prompted_block(garden *d)
 static pf_val word_low_rank(garden *d)
 {
     pf_val x = any(d), a = LEAF(d->l, 2, WIDE), w = LEAF(d->l, WIDE, WIDE), b = LEAF(d->l, WIDE, 2);
-    pf_val y = pf_add(d->g, pf_linear(d->g, x, w, PF_NONE), pf_scale(d->g, pf_linear(d->g, pf_linear(d->g, x, a, PF_NONE), b, PF_NONE), 0.5));
+    pf_val low = pf_linear(d->g, pf_linear(d->g, x, a, PF_NONE), b, PF_NONE);
+    pf_val y = pf_add(d->g, pf_linear(d->g, x, w, PF_NONE), pf_scale(d->g, low, 0.5));
     if (coin(d)) y = pf_mul(d->g, y, pf_row_scale(d->g, w, a, b, 0.5));
     return coin(d) ? y : pf_add(d->g, y, linear(d, pf_linear(d->g, x, a, PF_NONE), WIDE));
 }
@@ -169,7 +170,8 @@ static inline void random_graph(lab *l, int length)
     for (int i = 0; i < length && l->leaves < LAB_LEAVES - 24; i++) {
         pf_val y = words[pick(&d, sizeof words / sizeof *words)](&d);
         LAB_OK(l, l->g.status);
-        if (!pick(&d, 12) && !pf_is(pf_v(&l->g, y)->view_of) && pf_v(&l->g, y)->kind == PF_TEMP) pf_v(&l->g, y)->keep = true;
+        pf_value *v = pf_v(&l->g, y);
+        if (!pick(&d, 12) && !pf_is(v->view_of) && v->kind == PF_TEMP) v->keep = true;
         d.grown[d.n++] = y;
     }
     pf_val x = d.grown[d.n - 1];

@@ -5,7 +5,7 @@
 #include "tiny.h"
 
 enum { NO_PATCH_BIAS = 1, NO_CLASS_ROW = 2, FLAT_TOKENS = 4 };              /* how such a file differs from ours */
-typedef struct { const char *timm, *theirs[3]; } stem;                      /* three: q, k and v apart; "x_": x_weight */
+typedef struct { const char *timm, *theirs[3]; } stem;                     /* three: q, k and v apart; "x_": x_weight */
 typedef struct { const char *name, *prefix, *block, *head, *create, *load; const stem *stems; const char *const *extra;
                  unsigned flags; } format;
 
@@ -15,65 +15,115 @@ static const stem deit3[] = { { "ls1.gamma", { "gamma_1" } }, { "ls2.gamma", { "
     { "patch_embed.proj", { "embeddings.patch_embeddings.projection" } }, { "norm", { "layernorm" } }
 #define HF_ATTENTION { "attn.proj", { "attention.output.dense" } }, \
     { "attn.qkv", { "attention.attention.query", "attention.attention.key", "attention.attention.value" } }
-static const stem hf[] = { HF_TOP, HF_ATTENTION, { "norm1", { "layernorm_before" } }, { "norm2", { "layernorm_after" } },
-    { "mlp.fc1", { "intermediate.dense" } }, { "mlp.fc2", { "output.dense" } }, { NULL, { NULL } } };
-static const stem hf_dino[] = { HF_TOP, HF_ATTENTION, { "ls1.gamma", { "layer_scale1.lambda1" } },
-    { "ls2.gamma", { "layer_scale2.lambda1" } }, { "mlp.fc1", { "mlp.weights_in" } }, { "mlp.fc2", { "mlp.weights_out" } },
-    { "reg_token", { "embeddings.register_tokens" } }, { NULL, { NULL } } };
-static const stem hf5[] = { HF_TOP, { "norm1", { "layernorm_before" } }, { "norm2", { "layernorm_after" } },
-    { "attn.proj", { "attention.o_proj" } }, { "attn.qkv", { "attention.q_proj", "attention.k_proj", "attention.v_proj" } },
-    { NULL, { NULL } } };
-static const stem hf_clip[] = { { "cls_token", { "embeddings.class_embedding" } }, { "pos_embed", { "embeddings.position_embedding.weight" } },
-    { "patch_embed.proj", { "embeddings.patch_embedding" } }, { "norm_pre", { "pre_layrnorm" } }, { "norm", { "post_layernorm" } },
-    { "norm1", { "layer_norm1" } }, { "norm2", { "layer_norm2" } }, { "attn.proj", { "self_attn.out_proj" } },
-    { "attn.qkv", { "self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj" } }, { NULL, { NULL } } };
-static const stem clip[] = { { "cls_token", { "class_embedding" } }, { "pos_embed", { "positional_embedding" } },
-    { "patch_embed.proj", { "conv1" } }, { "norm_pre", { "ln_pre" } }, { "norm", { "ln_post" } }, { "norm1", { "ln_1" } },
-    { "norm2", { "ln_2" } }, { "attn.qkv", { "attn.in_proj_" } }, { "attn.proj", { "attn.out_proj" } },
-    { "mlp.fc1", { "mlp.c_fc" } }, { "mlp.fc2", { "mlp.c_proj" } }, { NULL, { NULL } } };
+static const stem hf[] = { HF_TOP,
+                           HF_ATTENTION,
+                           { "norm1", { "layernorm_before" } },
+                           { "norm2", { "layernorm_after" } },
+                           { "mlp.fc1", { "intermediate.dense" } },
+                           { "mlp.fc2", { "output.dense" } },
+                           { NULL, { NULL } } };
+static const stem hf_dino[] = { HF_TOP,
+                                HF_ATTENTION,
+                                { "ls1.gamma", { "layer_scale1.lambda1" } },
+                                { "ls2.gamma", { "layer_scale2.lambda1" } },
+                                { "mlp.fc1", { "mlp.weights_in" } },
+                                { "mlp.fc2", { "mlp.weights_out" } },
+                                { "reg_token", { "embeddings.register_tokens" } },
+                                { NULL, { NULL } } };
+static const stem hf5[] = { HF_TOP,
+                            { "norm1", { "layernorm_before" } },
+                            { "norm2", { "layernorm_after" } },
+                            { "attn.proj", { "attention.o_proj" } },
+                            { "attn.qkv", { "attention.q_proj", "attention.k_proj", "attention.v_proj" } },
+                            { NULL, { NULL } } };
+static const stem hf_clip[] = { { "cls_token", { "embeddings.class_embedding" } },
+                                { "pos_embed", { "embeddings.position_embedding.weight" } },
+                                { "patch_embed.proj", { "embeddings.patch_embedding" } },
+                                { "norm_pre", { "pre_layrnorm" } },
+                                { "norm", { "post_layernorm" } },
+                                { "norm1", { "layer_norm1" } },
+                                { "norm2", { "layer_norm2" } },
+                                { "attn.proj", { "self_attn.out_proj" } },
+                                { "attn.qkv", { "self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj" } },
+                                { NULL, { NULL } } };
+static const stem clip[] = { { "cls_token", { "class_embedding" } },
+                             { "pos_embed", { "positional_embedding" } },
+                             { "patch_embed.proj", { "conv1" } },
+                             { "norm_pre", { "ln_pre" } },
+                             { "norm", { "ln_post" } },
+                             { "norm1", { "ln_1" } },
+                             { "norm2", { "ln_2" } },
+                             { "attn.qkv", { "attn.in_proj_" } },
+                             { "attn.proj", { "attn.out_proj" } },
+                             { "mlp.fc1", { "mlp.c_fc" } },
+                             { "mlp.fc2", { "mlp.c_proj" } },
+                             { NULL, { NULL } } };
 #define TORCHVISION { "cls_token", { "class_token" } }, { "pos_embed", { "encoder.pos_embedding" } }, \
-    { "patch_embed.proj", { "conv_proj" } }, { "norm", { "encoder.ln" } }, { "norm1", { "ln_1" } }, { "norm2", { "ln_2" } }, \
-    { "attn.qkv", { "self_attention.in_proj_" } }, { "attn.proj", { "self_attention.out_proj" } }
-static const stem torchvision[] = { TORCHVISION, { "mlp.fc1", { "mlp.0" } }, { "mlp.fc2", { "mlp.3" } }, { NULL, { NULL } } };
-static const stem torchvision_old[] = { TORCHVISION, { "mlp.fc1", { "mlp.linear_1" } }, { "mlp.fc2", { "mlp.linear_2" } }, { NULL, { NULL } } };
-static const stem mmcls[] = { { "patch_embed.proj", { "patch_embed.projection" } }, { "norm", { "ln1" } }, { "norm1", { "ln1" } },
-    { "norm2", { "ln2" } }, { "mlp.fc1", { "ffn.layers.0.0" } }, { "mlp.fc2", { "ffn.layers.1" } },
-    { "ls1.gamma", { "attn.gamma1.weight" } }, { "ls2.gamma", { "ffn.gamma2.weight" } }, { NULL, { NULL } } };
+    { "patch_embed.proj", { "conv_proj" } }, { "norm", { "encoder.ln" } }, { "norm1", { "ln_1" } }, \
+    { "norm2", { "ln_2" } }, { "attn.proj", { "self_attention.out_proj" } }, \
+    { "attn.qkv", { "self_attention.in_proj_" } }
+static const stem torchvision[] = {
+    TORCHVISION, { "mlp.fc1", { "mlp.0" } }, { "mlp.fc2", { "mlp.3" } }, { NULL, { NULL } }
+};
+static const stem torchvision_old[] = {
+    TORCHVISION, { "mlp.fc1", { "mlp.linear_1" } }, { "mlp.fc2", { "mlp.linear_2" } }, { NULL, { NULL } }
+};
+static const stem mmcls[] = { { "patch_embed.proj", { "patch_embed.projection" } },
+                              { "norm", { "ln1" } },
+                              { "norm1", { "ln1" } },
+                              { "norm2", { "ln2" } },
+                              { "mlp.fc1", { "ffn.layers.0.0" } },
+                              { "mlp.fc2", { "ffn.layers.1" } },
+                              { "ls1.gamma", { "attn.gamma1.weight" } },
+                              { "ls2.gamma", { "ffn.gamma2.weight" } },
+                              { NULL, { NULL } } };
 
 #define LIST(...) (const char *const[]){ __VA_ARGS__, NULL }
-#define TEXT_TOWER "transformer.resblocks.0.attn.in_proj_weight", "transformer.resblocks.0.ln_1.weight", "token_embedding.weight", \
-    "positional_embedding", "ln_final.weight", "text_projection", "logit_scale", "visual.proj"
+#define TEXT_TOWER "transformer.resblocks.0.attn.in_proj_weight", "transformer.resblocks.0.ln_1.weight", \
+    "token_embedding.weight", "positional_embedding", "ln_final.weight", "text_projection", "logit_scale", "visual.proj"
 #define VIT "image_size=8,patch=4,width=16,depth=11,heads=2,mlp=24,classes=5"
 #define NO_HEAD "image_size=8,patch=4,width=16,depth=2,heads=2,mlp=24"
 static const format formats[] = {
     { "timm", "", "blocks.%d.", "head", VIT, "", NULL, NULL, 0 },
     { "timm wrapped", "module.model.", "blocks.%d.", "module.model.head", VIT, "", NULL, NULL, 0 },
-    { "timm in open_clip", "visual.trunk.", "blocks.%d.", "head", NO_HEAD, "", NULL, LIST("text.ln_final.weight", "logit_scale"), 0 },
+    { "timm in open_clip", "visual.trunk.", "blocks.%d.", "head", NO_HEAD, "", NULL,
+      LIST("text.ln_final.weight", "logit_scale"), 0 },
     { "SwiGLU", "", "blocks.%d.", "head", VIT ",swiglu=true", "", NULL, NULL, 0 },
     { "DINOv2", "", "blocks.%d.", "head", VIT ",swiglu=true,layer_scale=true", "", facebook, LIST("mask_token"), 0 },
-    { "DINOv2 in chunks", "teacher.backbone.", "blocks.1.%d.", "head", NO_HEAD, "", facebook, LIST("dino_loss.center"), 0 },
+    { "DINOv2 in chunks", "teacher.backbone.", "blocks.0.%d.", "head", NO_HEAD, "", facebook, LIST("dino_loss.center"),
+      0 },
     { "DeiT-III", "model.", "blocks.%d.", "model.head", VIT ",layer_scale=true", "", deit3, NULL, NO_CLASS_ROW },
     { "MAE", "model.", "blocks.%d.", "head", NO_HEAD, "", NULL,
-      LIST("model.decoder_embed.weight", "model.decoder_blocks.0.norm1.weight", "model.mask_token", "model.decoder_pred.bias"), 0 },
+      LIST("model.decoder_embed.weight", "model.decoder_blocks.0.norm1.weight", "model.mask_token",
+           "model.decoder_pred.bias"),
+      0 },
     { "DINO", "teacher.backbone.", "blocks.%d.", "head", NO_HEAD, "", NULL,
       LIST("student.module.backbone.blocks.0.attn.qkv.weight", "student.module.backbone.patch_embed.proj.weight",
-           "student.module.head.mlp.0.weight", "teacher.head.mlp.0.weight", "teacher.head.last_layer.weight_v"), 0 },
+           "student.module.head.mlp.0.weight", "teacher.head.mlp.0.weight", "teacher.head.last_layer.weight_v"),
+      0 },
     { "MoCo v3", "module.base_encoder.", "blocks.%d.", "head", NO_HEAD, "", NULL,
-      LIST("module.base_encoder.head.0.weight", "module.base_encoder.head.1.num_batches_tracked", "module.predictor.0.weight",
-           "module.momentum_encoder.blocks.0.attn.qkv.weight", "module.momentum_encoder.patch_embed.proj.weight"), 0 },
+      LIST("module.base_encoder.head.0.weight", "module.base_encoder.head.1.num_batches_tracked",
+           "module.predictor.0.weight", "module.momentum_encoder.blocks.0.attn.qkv.weight",
+           "module.momentum_encoder.patch_embed.proj.weight"),
+      0 },
     { "HF ViT", "vit.", "encoder.layer.%d.", "classifier", VIT, "eps=1e-6", hf, LIST("vit.pooler.dense.weight"), 0 },
     { "HF DINOv2", "dinov2.", "encoder.layer.%d.", "classifier", VIT ",layer_scale=true,swiglu=true", "", hf_dino,
       LIST("dinov2.embeddings.mask_token"), 0 },
     { "HF 5", "vit.", "layers.%d.", "classifier", VIT, "eps=1e-6", hf5, NULL, 0 },
     { "CLIP", "visual.", "transformer.resblocks.%d.", "head", NO_HEAD ",norm_pre=true,act=quickgelu,eps=1e-5", "", clip,
       LIST(TEXT_TOWER), NO_PATCH_BIAS | FLAT_TOKENS },
-    { "HF CLIP", "vision_model.", "encoder.layers.%d.", "classifier", VIT ",norm_pre=true,act=quickgelu,eps=1e-5", "", hf_clip,
-      LIST("vision_model.embeddings.position_ids", "text_model.encoder.layers.0.self_attn.q_proj.weight", "text_projection.weight",
-           "visual_projection.weight", "logit_scale"), NO_PATCH_BIAS | FLAT_TOKENS },
+    { "HF CLIP", "vision_model.", "encoder.layers.%d.", "classifier", VIT ",norm_pre=true,act=quickgelu,eps=1e-5", "",
+      hf_clip,
+      LIST("vision_model.embeddings.position_ids", "text_model.encoder.layers.0.self_attn.q_proj.weight",
+           "text_projection.weight", "visual_projection.weight", "logit_scale"),
+      NO_PATCH_BIAS | FLAT_TOKENS },
     { "torchvision", "", "encoder.layers.encoder_layer_%d.", "heads.head", VIT, "", torchvision, NULL, 0 },
-    { "torchvision, old names", "", "encoder.layers.encoder_layer_%d.", "heads.head", VIT, "", torchvision_old, NULL, 0 },
+    { "torchvision, old names", "", "encoder.layers.encoder_layer_%d.", "heads.head", VIT, "", torchvision_old, NULL,
+      0 },
     { "mmcls", "backbone.", "layers.%d.", "head.fc", VIT, "", mmcls, NULL, 0 },
-    { "mmpretrain", "state_dict.backbone.", "layers.%d.", "state_dict.head.layers.head", VIT ",layer_scale=true", "", mmcls, NULL, 0 } };
+    { "mmpretrain", "state_dict.backbone.", "layers.%d.", "state_dict.head.layers.head", VIT ",layer_scale=true", "",
+      mmcls, NULL, 0 }
+};
 enum { FORMATS = sizeof formats / sizeof *formats };
 
 /* The names of a timm tensor under a format; how many. */
@@ -107,7 +157,8 @@ static void write_format(const peft_backbone *b, const format *f, unsigned flags
         peft_tensor t = b->weight[i].tensor;
         const char *name = b->weight[i].name;
         bool token = !strcmp(name, "cls_token") || !strcmp(name, "pos_embed");
-        if ((flags & NO_PATCH_BIAS && !strcmp(name, "patch_embed.proj.bias")) || (without && !strcmp(name, without))) continue;
+        if ((flags & NO_PATCH_BIAS && !strcmp(name, "patch_embed.proj.bias")) || (without && !strcmp(name, without)))
+            continue;
         if (flags & NO_CLASS_ROW && !strcmp(name, "pos_embed")) {
             t.dim[1]--;
             t.data = (pk_real *)t.data + t.dim[2];
@@ -117,9 +168,11 @@ static void write_format(const peft_backbone *b, const format *f, unsigned flags
         int parts = rename_tensor(f, name, names);
         int64_t part_dim[4] = { dim[0] / parts, dim[1], dim[2], dim[3] };
         for (int p = 0; p < parts; p++)
-            OK(pf_st_out_tensor(o, names[p], t.type, t.ndim, part_dim, (pk_real *)t.data + p * (peft_tensor_count(&t) / parts)));
+            OK(pf_st_out_tensor(o, names[p], t.type, t.ndim, part_dim,
+                                (pk_real *)t.data + p * (peft_tensor_count(&t) / parts)));
     }
-    for (const char *const *e = f->extra; e && *e; e++) OK(pf_st_out_tensor(o, *e, PF_REAL, 1, (int64_t[]){ 2 }, nothing));
+    for (const char *const *e = f->extra; e && *e; e++)
+        OK(pf_st_out_tensor(o, *e, PF_REAL, 1, (int64_t[]){ 2 }, nothing));
     OK(pf_st_out_write(o, path));
     pf_st_out_free(o);
 }
@@ -188,11 +241,13 @@ START_TEST(every_naming)
         write_format(b, &formats[0], f->flags & ~FLAT_TOKENS, NULL, tiny_path("timm.safetensors"));
         write_format(b, f, f->flags, NULL, tiny_path("other.safetensors"));
         was = load(ctx, tiny_path("timm.safetensors"), eps_and_act(b));
-        ck_assert_msg(!try_load(ctx, tiny_path("other.safetensors"), f->load, &is), "%s: %s", f->name, peft_last_error());
+        ck_assert_msg(!try_load(ctx, tiny_path("other.safetensors"), f->load, &is), "%s: %s", f->name,
+                      peft_last_error());
         ck_assert_int_eq(is->shape.classes, b->shape.classes);
         same_backbone(was, is, f->name);
         write_format(b, f, f->flags, "blocks.1.attn.qkv.weight", tiny_path("other.safetensors"));
-        FAILS(PEFT_E_FORMAT, "1 tensors missing (blocks.1.attn.qkv.weight) and 0 unexpected", try_load(ctx, tiny_path("other.safetensors"), f->load, &is));
+        FAILS(PEFT_E_FORMAT, "1 tensors missing (blocks.1.attn.qkv.weight) and 0 unexpected",
+              try_load(ctx, tiny_path("other.safetensors"), f->load, &is));
         peft_backbone_free(b);
     }
     tiny_clean();
@@ -227,13 +282,17 @@ END_TEST
 
 START_TEST(other_networks_are_refused)
 {
-    static const struct { const char *extra; peft_status status; const char *text; } bad[] = {
-        { "blocks.0.attn.relative_position_bias_table", PEFT_E_UNSUPPORTED, "relative position bias" },
-        { "dist_token", PEFT_E_UNSUPPORTED, "distillation token" }, { "attn_pool.latent", PEFT_E_UNSUPPORTED, "attention pooling" },
-        { "layer1.0.conv1.weight", PEFT_E_UNSUPPORTED, "ResNet" }, { "blocks.0.attn.q_norm.weight", PEFT_E_FORMAT, "1 unexpected (blocks.0.attn.q_norm.weight)" },
-        { "blocks.01.norm1.weight", PEFT_E_FORMAT, "1 unexpected" }, { "register_tokens.more", PEFT_E_FORMAT, "1 unexpected" },
-        { "classifier.weight", PEFT_E_FORMAT, "1 unexpected (classifier.weight)" }, { "blocks.7.norm2.weight", PEFT_E_FORMAT, "1 unexpected" },
-        { "encoder.blocks.0.norm1.weight", PEFT_E_FORMAT, "1 unexpected" } };
+    static const struct { const char *extra; peft_status status; const char *text;
+    } bad[] = { { "blocks.0.attn.relative_position_bias_table", PEFT_E_UNSUPPORTED, "relative position bias" },
+                { "dist_token", PEFT_E_UNSUPPORTED, "distillation token" },
+                { "attn_pool.latent", PEFT_E_UNSUPPORTED, "attention pooling" },
+                { "layer1.0.conv1.weight", PEFT_E_UNSUPPORTED, "ResNet" },
+                { "blocks.0.attn.q_norm.weight", PEFT_E_FORMAT, "1 unexpected (blocks.0.attn.q_norm.weight)" },
+                { "blocks.01.norm1.weight", PEFT_E_FORMAT, "1 unexpected" },
+                { "register_tokens.more", PEFT_E_FORMAT, "1 unexpected" },
+                { "classifier.weight", PEFT_E_FORMAT, "'classifier.weight'" },
+                { "blocks.7.norm2.weight", PEFT_E_FORMAT, "1 unexpected" },
+                { "encoder.blocks.0.norm1.weight", PEFT_E_FORMAT, "1 unexpected" } };
     peft_context *ctx = tiny_context(NULL, 1);
     peft_backbone *b = shaken(ctx, NO_HEAD ",classes=5"), *is;
     const char *path = tiny_path("bad.safetensors");
@@ -287,7 +346,8 @@ static void check_near(const float *a, const float *b, int64_t n, const char *wh
 START_TEST(gated_mlp)
 {
     peft_context *ctx = tiny_context(NULL, 2);
-    peft_backbone *plain = shaken(ctx, NO_HEAD ",act=quickgelu"), *gated = tiny_backbone(ctx, NO_HEAD ",swiglu=true", NULL);
+    peft_backbone *plain = shaken(ctx, NO_HEAD ",act=quickgelu"),
+                  *gated = tiny_backbone(ctx, NO_HEAD ",swiglu=true", NULL);
     make_gated(gated, plain);
     ck_assert_int_eq(peft_backbone_get(gated, "mlp"), 24);
     peft_model *m[2] = { tiny_model(plain, NULL), tiny_model(gated, NULL) };
@@ -303,7 +363,8 @@ START_TEST(gated_mlp)
     ck_assert_double_eq_tol(peft_trainer_get(t[0], "loss"), peft_trainer_get(t[1], "loss"), 1e-5);
     for (size_t i = 0; i < peft_model_param_count(m[0]); i++) {
         peft_param *p = peft_model_param(m[0], i), *q = peft_model_param(m[1], i);
-        check_near(peft_tensor_cdata(peft_param_grad(q)), peft_tensor_cdata(peft_param_grad(p)), peft_tensor_count(peft_param_grad(p)), peft_param_name(p));
+        check_near(peft_tensor_cdata(peft_param_grad(q)), peft_tensor_cdata(peft_param_grad(p)),
+                   peft_tensor_count(peft_param_grad(p)), peft_param_name(p));
     }
     for (int i = 0; i < 2; i++) {
         peft_trainer_free(t[i]);

@@ -5,7 +5,7 @@
 #include <math.h>
 #include "peft_dirs.h"
 
-/* --- patterns ------------------------------------------------------------------------------------------------------------- */
+/* --- patterns ---------------------------------------------------------------------------------------------------- */
 START_TEST(patterns)
 {
     static const struct { const char *pattern, *text; bool tail, yes; } row[] = {
@@ -13,38 +13,49 @@ START_TEST(patterns)
         { ".*\\.qkv", "blocks.0.attn.qkv", false, true }, { ".*\\.qkv", "blocksqkv", false, false },
         { "blocks\\.\\d+\\.attn\\.(qkv|proj)", "blocks.11.attn.proj", false, true },
         { "blocks\\.\\d\\.attn\\.(qkv|proj)", "blocks.11.attn.proj", false, false },
-        { "blocks\\.[0-3]\\..*", "blocks.3.mlp.fc1", false, true }, { "blocks\\.[^0-3]\\..*", "blocks.3.mlp.fc1", false, false },
-        { "[]a-c\\d]+", "]7b", false, true }, { "(?:a|b)*c?", "abab", false, true }, { "(?:a|b)*c?", "ababcc", false, false },
+        { "blocks\\.[0-3]\\..*", "blocks.3.mlp.fc1", false, true },
+        { "blocks\\.[^0-3]\\..*", "blocks.3.mlp.fc1", false, false },
+        { "[]a-c\\d]+", "]7b", false, true }, { "(?:a|b)*c?", "abab", false, true },
+        { "(?:a|b)*c?", "ababcc", false, false },
         { "a?a?a?aaa", "aaa", false, true }, { "(a*)*b", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab", false, true },
-        { "(a|aa)+", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaac", false, false }, { ".*?fc[12]", "x.fc2", false, true },
+        { "(a|aa)+", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaac", false, false },
+        { ".*?fc[12]", "x.fc2", false, true },
         { "", "", false, true }, { "", "a", false, false }, { "a|", "", false, true },
         { "attn.q", "blocks.0.attn.q", true, true }, { "ttn.q", "blocks.0.attn.q", true, false },
-        { "attn.q", "blocks.0.attn.q.x", true, false }, { "q|k", "attn.k", true, true }, { "blocks.1.q", "blocks.11.q", true, false } };
+        { "attn.q", "blocks.0.attn.q.x", true, false }, { "q|k", "attn.k", true, true },
+        { "blocks.1.q", "blocks.11.q", true, false } };
     bool yes;
     for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
         OK(pf_peft_match(row[i].pattern, row[i].text, row[i].tail, &yes));
         ck_assert_msg(yes == row[i].yes, "%s on %s", row[i].pattern, row[i].text);
     }
     static const char *const bad[][2] = {
-        { "a\\w", "'\\w'" }, { "^a", "'^'" }, { "a$", "'$'" }, { "a{2}", "'{'" }, { "(?=a)", "'(?='" }, { "(a", "'('" },
-        { "a)", "')'" }, { "[a", "'['" }, { "[z-a]", "range" }, { "*a", "repeat" }, { "a**", "repeat" }, { "a\\", "'\\" },
-        { "a\\1", "'\\1'" }, { "x|[[:alpha:]]", "inside a class" }, { "((((((((((((((((((a))))))))))))))))))", "deep" },
+        { "a\\w", "'\\w'" }, { "^a", "'^'" }, { "a$", "'$'" }, { "a{2}", "'{'" }, { "(?=a)", "'(?='" },
+        { "(a", "'('" },
+        { "a)", "')'" }, { "[a", "'['" }, { "[z-a]", "range" }, { "*a", "repeat" }, { "a**", "repeat" },
+        { "a\\", "'\\" },
+        { "a\\1", "'\\1'" }, { "x|[[:alpha:]]", "inside a class" },
+        { "((((((((((((((((((a))))))))))))))))))", "deep" },
         { "(((((((.*)+.*)+.*)+.*)+.*)+.*)+.*)+b|\\s", "" } };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
-        FAILS(PEFT_E_UNSUPPORTED, bad[i][1], pf_peft_match(bad[i][0], "layers.0.attention.q_proj.xxxxxxxxxxxxxxxxxxxxx", false, &yes));
+        FAILS(PEFT_E_UNSUPPORTED, bad[i][1], pf_peft_match(bad[i][0],
+            "layers.0.attention.q_proj.xxxxxxxxxxxxxxxxxxxxx", false, &yes));
 }
 END_TEST
 
-/* --- what is refused on reading ------------------------------------------------------------------------------------------------------- */
+/* --- what is refused on reading ---------------------------------------------------------------------------------- */
 #define U PEFT_E_UNSUPPORTED
 #define F PEFT_E_FORMAT
 static const struct { peft_status status; const char *says, *config; } bad_configs[] = {
     { F, "JSON", "{\"peft_type\": \"LORA\"" }, { F, "JSON", "" }, { F, "object", "[1]" }, { F, "JSON", QV "x" },
-    { F, "duplicate", CONFIG("[\"query\"]", ", \"r\": 5") }, { F, "nested", "[[[[[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]]]]]" },
+    { F, "duplicate", CONFIG("[\"query\"]", ", \"r\": 5") },
+    { F, "nested", "[[[[[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]]]]]" },
     { F, "peft_type", "{\"r\": 8, \"target_modules\": [\"query\"]}" },
     { U, "VERA", "{\"peft_type\": \"VERA\", \"target_modules\": [\"query\"]}" },
-    { F, "target_modules", "{\"peft_type\": \"LORA\"}" }, { F, "target_modules", CONFIG("[]") }, { F, "target_modules", CONFIG("[1]") },
-    { F, "target_modules", CONFIG("7") }, { F, "'blub'", CONFIG("[\"query\", \"blub\"]") }, { F, "no module", CONFIG("\".*blub\"") },
+    { F, "target_modules", "{\"peft_type\": \"LORA\"}" }, { F, "target_modules", CONFIG("[]") },
+    { F, "target_modules", CONFIG("[1]") },
+    { F, "target_modules", CONFIG("7") }, { F, "'blub'", CONFIG("[\"query\", \"blub\"]") },
+    { F, "no module", CONFIG("\".*blub\"") },
     { U, "\\w", CONFIG("\".*\\\\w\"") }, { U, "classifier", CONFIG("[\"query\", \"classifier\"]") },
     { U, "layernorm_before", CONFIG("[\"query\", \"layernorm_before\"]") },
     { U, "fan_in_fan_out", CONFIG("[\"query\"]", ", \"fan_in_fan_out\": true") },
@@ -76,18 +87,23 @@ static const struct { peft_status status; const char *says, *config; } bad_confi
     { F, "no module", CONFIG("[\"query\"]", ", \"layers_to_transform\": [0], \"layers_pattern\": \"h\"") },
     { U, "attention.attention.value' is not adapted", CONFIG("[\"query\", \"1.attention.attention.value\"]") },
     { U, "modules_to_save", CONFIG("[\"query\"]", ", \"modules_to_save\": [\"value\"]") },
-    { F, "classifier.weight' is missing", CONFIG("[\"query\", \"value\"]", ", \"modules_to_save\": [\"classifier\"]") },
+    { F, "classifier.weight' is missing", CONFIG("[\"query\", \"value\"]",
+      ", \"modules_to_save\": [\"classifier\"]") },
     { F, "value.lora_A.weight' is unexpected", CONFIG("[\"query\"]") },
-    { F, "value.lora_A.weight' is unexpected", CONFIG("[\"query\", \"value\"]", ", \"exclude_modules\": [\"value\"]") },
+    { F, "value.lora_A.weight' is unexpected", CONFIG("[\"query\", \"value\"]",
+      ", \"exclude_modules\": [\"value\"]") },
     { F, "key.lora_A.weight' is missing", CONFIG("[\"query\", \"key\", \"value\"]") },
     { F, "lora_magnitude_vector' is missing", CONFIG("[\"query\", \"value\"]", ", \"use_dora\": true") },
     { F, "is missing", CONFIG("[\"query\", \"value\"]", ", \"modules_to_save\": [\"layernorm\"]") },
-    { U, "output.dense' is adapted", "{\"peft_type\": \"IA3\", \"target_modules\": [\"key\", \"value\", \"output.dense\"], "
+    { U, "output.dense' is adapted",
+      "{\"peft_type\": \"IA3\", \"target_modules\": [\"key\", \"value\", \"output.dense\"], "
       "\"feedforward_modules\": [\"output.dense\"]}" },
     { U, "left out", "{\"peft_type\": \"IA3\", \"target_modules\": [\"key\"], \"feedforward_modules\": []}" },
-    { U, "feedforward_modules", "{\"peft_type\": \"IA3\", \"target_modules\": \".*(key|value|\\\\d.output.dense)\"}" },
+    { U, "feedforward_modules",
+      "{\"peft_type\": \"IA3\", \"target_modules\": \".*(key|value|\\\\d.output.dense)\"}" },
     { U, "lora_alpha", "{\"peft_type\": \"IA3\", \"target_modules\": [\"key\"], \"lora_alpha\": 3}" },
-    { U, "layernorm_after' is left out", "{\"peft_type\": \"LN_TUNING\", \"target_modules\": [\"layernorm_before\", \"layernorm\"]}" },
+    { U, "layernorm_after' is left out",
+      "{\"peft_type\": \"LN_TUNING\", \"target_modules\": [\"layernorm_before\", \"layernorm\"]}" },
     { U, "query", "{\"peft_type\": \"LN_TUNING\", \"target_modules\": [\"query\"]}" } };
 
 START_TEST(refuses_configs)
@@ -97,13 +113,15 @@ START_TEST(refuses_configs)
     peft_dir *d = peft_dir_new(ctx, "bad");
     peft_model *m = NULL;
     for (int i = 0; i < 12; i++)
-        peft_dir_tensor(d, i & 1 ? "48x4" : "4x48", FRONT "vit.encoder.layer.%d.attention.attention.%s.lora_%c.weight", i / 4,
+        peft_dir_tensor(d, i & 1 ? "48x4" : "4x48",
+            FRONT "vit.encoder.layer.%d.attention.attention.%s.lora_%c.weight", i / 4,
                         i & 2 ? "value" : "query", "AB"[i & 1]);
     peft_dir_write(d, QV);
     for (size_t i = 0; i < sizeof bad_configs / sizeof *bad_configs; i++) {
         peft_dir_text(d, PF_PEFT_CONFIG, bad_configs[i].config);
         peft_status s = peft_model_load_hf(b, d->path, &m);
-        ck_assert_msg(s == bad_configs[i].status && strstr(peft_last_error(), bad_configs[i].says), "%s\n%s: %s", bad_configs[i].config,
+        ck_assert_msg(s == bad_configs[i].status && strstr(peft_last_error(), bad_configs[i].says), "%s\n%s: %s",
+            bad_configs[i].config,
                       peft_status_name(s), s ? peft_last_error() : "accepted");
         ck_assert_msg(strstr(peft_last_error(), d->path) != NULL, "no folder in: %s", peft_last_error());
         ck_assert_ptr_null(m);
@@ -129,19 +147,26 @@ END_TEST
 
 /* The good tensors of one pair a block, changed in one way. */
 static const struct { peft_status status; const char *says, *drop, *name, *dims; float value; } bad_tensors[] = {
-    { F, "layers.1.attention.q_proj.lora_B.weight' is missing", "layers.1.attention.q_proj.lora_B.weight", NULL, NULL, 0 },
-    { F, "layers.3.attention.q_proj.lora_A.weight' is unexpected", "", FRONT "vit.layers.3.attention.q_proj.lora_A.weight", "4x48", 0 },
+    { F, "layers.1.attention.q_proj.lora_B.weight' is missing", "layers.1.attention.q_proj.lora_B.weight", NULL,
+      NULL, 0 },
+    { F, "layers.3.attention.q_proj.lora_A.weight' is unexpected", "",
+      FRONT "vit.layers.3.attention.q_proj.lora_A.weight", "4x48", 0 },
     { F, "pooler", "", FRONT "vit.pooler.dense.lora_A.weight", "4x48", 0 },
     { F, "lora_B.bias' is unexpected", "", FRONT "vit.layers.0.attention.q_proj.lora_B.bias", "48", 0 },
     { F, "base_layer", "", FRONT "vit.layers.0.attention.q_proj.base_layer.bias", "48", 0 },
     { F, "classifier.weight' is unexpected", "", FRONT "classifier.weight", "3x48", 0 },
-    { F, "other.layers", "layers.2.attention.q_proj.lora_A", FRONT "other.layers.2.attention.q_proj.lora_A.weight", "4x48", 0 },
-    { F, "given [48, 4], expected [4, 48]", "layers.2.attention.q_proj.lora_A", FRONT "vit.layers.2.attention.q_proj.lora_A.weight", "48x4", 0 },
-    { F, "given [192], expected [4, 48]", "layers.2.attention.q_proj.lora_A", FRONT "vit.layers.2.attention.q_proj.lora_A.weight", "192", 0 },
-    { F, "given [8, 48], expected [4, 48]", "layers.0.attention.q_proj.lora_A", FRONT "vit.layers.0.attention.q_proj.lora_A.weight", "8x48", 0 },
+    { F, "other.layers", "layers.2.attention.q_proj.lora_A", FRONT "other.layers.2.attention.q_proj.lora_A.weight",
+      "4x48", 0 },
+    { F, "given [48, 4], expected [4, 48]", "layers.2.attention.q_proj.lora_A",
+      FRONT "vit.layers.2.attention.q_proj.lora_A.weight", "48x4", 0 },
+    { F, "given [192], expected [4, 48]", "layers.2.attention.q_proj.lora_A",
+      FRONT "vit.layers.2.attention.q_proj.lora_A.weight", "192", 0 },
+    { F, "given [8, 48], expected [4, 48]", "layers.0.attention.q_proj.lora_A",
+      FRONT "vit.layers.0.attention.q_proj.lora_A.weight", "8x48", 0 },
     { PEFT_E_NONFINITE, "layers.2.attention.q_proj.lora_A.weight", "layers.2.attention.q_proj.lora_A",
       FRONT "vit.layers.2.attention.q_proj.lora_A.weight", "4x48", (float)INFINITY },
-    { F, "no tensor adapts", "lora", "unrelated", "3", 0 }, { F, "no tensor adapts", "lora", FRONT "lora_A.weight", "3", 0 },
+    { F, "no tensor adapts", "lora", "unrelated", "3", 0 },
+    { F, "no tensor adapts", "lora", FRONT "lora_A.weight", "3", 0 },
     { F, "no tensor adapts", "lora", NULL, NULL, 0 } };
 
 START_TEST(refuses_tensors)
@@ -154,7 +179,8 @@ START_TEST(refuses_tensors)
         for (int k = 0; k < 6; k++) {
             char name[96];
             snprintf(name, sizeof name, FRONT "vit.layers.%d.attention.q_proj.lora_%c.weight", k / 2, "AB"[k % 2]);
-            if (!*bad_tensors[i].drop || !strstr(name, bad_tensors[i].drop)) peft_dir_tensor(d, k % 2 ? "48x4" : "4x48", "%s", name);
+            if (!*bad_tensors[i].drop || !strstr(name, bad_tensors[i].drop)) peft_dir_tensor(d,
+                k % 2 ? "48x4" : "4x48", "%s", name);
         }
         if (bad_tensors[i].name) {
             peft_dir_tensor(d, bad_tensors[i].dims, "%s", bad_tensors[i].name);
@@ -162,7 +188,8 @@ START_TEST(refuses_tensors)
         }
         peft_dir_write(d, CONFIG("[\"q_proj\"]"));
         peft_status s = peft_adapter_load_hf(b, d->path, &a);
-        ck_assert_msg(s == bad_tensors[i].status && strstr(peft_last_error(), bad_tensors[i].says), "%s: %s: %s", bad_tensors[i].says,
+        ck_assert_msg(s == bad_tensors[i].status && strstr(peft_last_error(), bad_tensors[i].says), "%s: %s: %s",
+            bad_tensors[i].says,
                       peft_status_name(s), s ? peft_last_error() : "accepted");
         ck_assert_ptr_null(a);
         peft_dir_free(d);
@@ -198,15 +225,19 @@ START_TEST(refuses_folders)
 }
 END_TEST
 
-/* --- what is refused on writing ---------------------------------------------------------------------------------------------------------- */
+/* --- what is refused on writing ---------------------------------------------------------------------------------- */
 static const struct { peft_status status; const char *says, *method, *options, *save, *model; } bad_saves[] = {
     { U, "'ept'", "ept", "", "", "" }, { U, "'bitfit'", "bitfit", "", "", "" },
     { U, "blocks.0.attn.qkv.lora_A.weight", "lora", "targets=attn.qkv", "", "" },
-    { U, "timm", "lora", "targets=attn.q", "naming=timm", "" }, { U, "blocks.0.attn.k.ia3_l", "ia3", "", "naming=timm", "" },
-    { PEFT_E_OPTION, "naming", "lora", "", "naming=mmcls", "" }, { PEFT_E_OPTION, "prefix", "lora", "", "prefix=vit", "" },
-    { PEFT_E_OPTION, "prefix", "lora", "", "prefix=.", "" }, { PEFT_E_OPTION, "prefix", "lora", "", "prefix=\"vi t.\"", "" },
+    { U, "timm", "lora", "targets=attn.q", "naming=timm", "" },
+    { U, "blocks.0.attn.k.ia3_l", "ia3", "", "naming=timm", "" },
+    { PEFT_E_OPTION, "naming", "lora", "", "naming=mmcls", "" },
+    { PEFT_E_OPTION, "prefix", "lora", "", "prefix=vit", "" },
+    { PEFT_E_OPTION, "prefix", "lora", "", "prefix=.", "" },
+    { PEFT_E_OPTION, "prefix", "lora", "", "prefix=\"vi t.\"", "" },
     { PEFT_E_OPTION, "prefix", "lora", "", "prefix=a123456789012345678901234567890123456789.", "" },
-    { PEFT_E_OPTION, "nam", "lora", "", "nam=hf", "" }, { U, "bn_linear", "lora", "", "", "classes=3,head=bn_linear" },
+    { PEFT_E_OPTION, "nam", "lora", "", "nam=hf", "" },
+    { U, "bn_linear", "lora", "", "", "classes=3,head=bn_linear" },
     { U, "mlp", "lora", "", "", "classes=3,head=mlp" }, { U, "pool", "lora", "", "", "classes=3,pool=mean" } };
 
 START_TEST(refuses_saves)
@@ -214,7 +245,8 @@ START_TEST(refuses_saves)
     peft_context *ctx = tiny_context(NULL, 1);
     peft_backbone *b = small(ctx, "");
     for (size_t i = 0; i < sizeof bad_saves / sizeof *bad_saves; i++) {
-        peft_options *o = tiny_options(ctx, "%s", bad_saves[i].options), *save = tiny_options(ctx, "%s", bad_saves[i].save);
+        peft_options *o = tiny_options(ctx, "%s", bad_saves[i].options), *save = tiny_options(ctx, "%s",
+            bad_saves[i].save);
         peft_model *m = tiny_model(b, bad_saves[i].model);
         peft_adapter *a;
         OK(peft_adapter_create(b, bad_saves[i].method, o, &a));
@@ -246,7 +278,7 @@ START_TEST(refuses_saves)
 }
 END_TEST
 
-/* --- trouble while writing ------------------------------------------------------------------------------------------------------------------ */
+/* --- trouble while writing --------------------------------------------------------------------------------------- */
 static int calls, fail_from;
 static int fault(const char *call)
 {
@@ -254,7 +286,8 @@ static int fault(const char *call)
     return calls++ >= fail_from ? EIO : 0;
 }
 
-/* From its n-th system call on everything fails: what is left is the old adapter, the new one, or no configuration. */
+/* From its n-th system call on everything fails: what is left is the old adapter, the new one,
+    or no configuration. */
 START_TEST(never_a_mixture)
 {
     peft_context *ctx = tiny_context(NULL, 1);
@@ -278,7 +311,8 @@ START_TEST(never_a_mixture)
         ck_assert_int_eq(s == PEFT_OK, done);
         s = peft_adapter_load_hf(b, dir, &got);
         if (s) {
-            ck_assert_msg(strstr(peft_last_error(), PF_PEFT_CONFIG ": cannot be opened") != NULL, "%s", peft_last_error());
+            ck_assert_msg(strstr(peft_last_error(), PF_PEFT_CONFIG ": cannot be opened") != NULL, "%s",
+                peft_last_error());
             outcome[2]++;
             continue;
         }
@@ -301,4 +335,5 @@ START_TEST(never_a_mixture)
 }
 END_TEST
 
-SUITE_MAIN("peft_dir_refuse", patterns, refuses_configs, refuses_tensors, refuses_folders, refuses_saves, never_a_mixture)
+SUITE_MAIN("peft_dir_refuse", patterns, refuses_configs, refuses_tensors, refuses_folders, refuses_saves,
+    never_a_mixture)

@@ -6,7 +6,7 @@
 #include <math.h>
 #include "core/model/pos_embed.h"
 
-static const char *const rules[] = { "timm", "hf", "mmcls", "bilinear" };
+static const char *const rules[] = { "timm", "hf", "mmcls", "torchvision", "bilinear" };
 #define RULES (sizeof rules / sizeof *rules)
 enum { WIDTH = 5, PREFIX = 2, MOST = (PREFIX + 17 * 17) * WIDTH };
 static const int sizes[][4] = { { 14, 14, 8, 8 }, { 4, 4, 7, 3 }, { 3, 5, 12, 17 }, { 1, 1, 4, 2 }, { 16, 16, 1, 1 } };
@@ -77,6 +77,7 @@ START_TEST(mirrored_in_mirrored_out)
     for (size_t r = 0; r < RULES; r++) {
         if (!strcmp(rules[r], "hf")) continue;       /* its step leaves the grid off centre */
         for (size_t k = 0; k < SIZES; k++) {
+            if (!strcmp(rules[r], "torchvision") && sizes[k][2] == 1) continue;      /* one cell is the first corner */
             noise(from, MOST);
             resample(rules[r], sizes[k], from, to);
             turn(from, sizes[k][0] * sizes[k][1]);
@@ -90,17 +91,18 @@ START_TEST(mirrored_in_mirrored_out)
 END_TEST
 
 /* A ramp along the columns, away from the borders, is read at (c + 1/2) * step - 1/2: exactly when halving; a = -0.75
- * bends ramps a little at hf's odd positions. */
+ * bends ramps a little at odd positions. torchvision's corners stay corners. */
 START_TEST(ramps_stay_ramps)
 {
     const int g[4] = { 2, 16, 2, 8 };
     for (size_t r = 0; r < RULES; r++) {
-        const bool odd = !strcmp(rules[r], "hf");
-        const double step = odd ? 16 / 8.1 : 2, tolerance = odd ? 0.05 : 2e-6;
+        const bool corners = !strcmp(rules[r], "torchvision"), odd = corners || !strcmp(rules[r], "hf");
+        const double step = corners ? 15 / 7.0 : odd ? 16 / 8.1 : 2, tolerance = odd ? 0.05 : 2e-6;
         for (int i = 0; i < MOST; i++) from[i] = (pk_real)((i / WIDTH - PREFIX) % 16);
         resample(rules[r], g, from, to);
         for (int c = 2; c < 6; c++)
-            ck_assert_double_eq_tol((double)to[(PREFIX + c) * WIDTH], (c + 0.5) * step - 0.5, tolerance);
+            ck_assert_double_eq_tol((double)to[(PREFIX + c) * WIDTH], corners ? c * step : (c + 0.5) * step - 0.5,
+                                    tolerance);
     }
 }
 END_TEST
@@ -120,6 +122,8 @@ START_TEST(one_row_by_hand)
     ck_assert_double_eq_tol((double)to[PREFIX * WIDTH], edge, 1e-7);          /* only the tap at distance 7/6 */
     ck_assert_double_eq_tol((double)to[(PREFIX + 1) * WIDTH], 0.5, 1e-7);
     ck_assert_double_eq_tol((double)to[(PREFIX + 2) * WIDTH], 1 - edge, 1e-7);
+    resample("torchvision", g, from, to);
+    for (int i = 0; i < 3; i++) ck_assert_double_eq_tol((double)to[(PREFIX + i) * WIDTH], 0.5 * i, 1e-7);
 }
 END_TEST
 

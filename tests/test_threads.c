@@ -67,7 +67,7 @@ END_TEST
 START_TEST(every_method_on_several_tasks)
 {
     for (size_t i = 0; i < peft_method_count(); i++)
-        compare((tiny_spec){ .backbone = TINY_WIDE, .method = peft_method_name(i) }, 2, 3);
+        compare((tiny_spec){ .backbone = TINY_WIDE, .method = peft_method_name(i) }, 1, 2);
 }
 END_TEST
 
@@ -104,14 +104,14 @@ static void predict(const tiny *t, const tiny_batch *all, int batch, int n, int 
     peft_session_free(s);
 }
 
-static void check_independence(const tiny_spec *spec)
+static void check_independence(const tiny_spec *spec, size_t count)
 {
     static const struct { int batch, n, from; } ways[] = { { 1, 1, 0 }, { 7, 7, 0 }, { 7, 3, 0 }, { 3, 2, 1 }, { 5, 5, 2 }, { 16, 4, 0 } };
     enum { COUNT = 7, CLASSES = 3 };
     float expected[COUNT * CLASSES], got[COUNT * CLASSES];
     tiny t = tiny_make(spec);
     tiny_batch all = tiny_batch_make(t.model, COUNT, 0);
-    for (size_t k = 0; k < sizeof ways / sizeof *ways; k++) {
+    for (size_t k = 0; k < count; k++) {
         memcpy(got, expected, sizeof got);
         predict(&t, &all, ways[k].batch, ways[k].n, ways[k].from, k ? got : expected);
         if (k)
@@ -126,9 +126,9 @@ START_TEST(an_image_s_logits_are_its_own)
 {
     for (const char *const *isa = pk_isas(); *isa; isa++)
         for (size_t i = 0; i < peft_method_count(); i++)
-            check_independence(&(tiny_spec){ .isa = *isa, .method = peft_method_name(i), .model = "classes=3,head=bn_linear" });
+            check_independence(&(tiny_spec){ .isa = *isa, .method = peft_method_name(i), .model = "classes=3,head=bn_linear" }, 6);
     for (size_t i = 0; i < peft_method_count(); i++)
-        check_independence(&(tiny_spec){ .backbone = TINY_WIDE, .method = peft_method_name(i) });
+        check_independence(&(tiny_spec){ .backbone = TINY_WIDE, .method = peft_method_name(i) }, 3);
 }
 END_TEST
 

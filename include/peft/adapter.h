@@ -12,6 +12,9 @@ PEFT_API size_t      peft_method_count(void);
 PEFT_API const char *peft_method_name(size_t i);                  /* NULL: no such index */
 PEFT_API const char *peft_method_summary(const char *method);     /* one line; NULL: no such method */
 PEFT_API const char *peft_method_paper(const char *method);       /* DOI or arXiv number, "" when none */
+/* The head a model must be created with for this method: "side_encoder" for one that has a network of its own and makes
+ * the logits itself (fpt), "" where any head serves. NULL: no such method. */
+PEFT_API const char *peft_method_head(const char *method);
 PEFT_API size_t      peft_method_option_count(const char *method);
 /* Option i of a method: its name, type ("integer", "float", "boolean", "text"), default as text, one line of help.
  * Any out pointer may be NULL. PEFT_E_NOTFOUND: no such method or index. */

@@ -9,22 +9,23 @@ PEFT_BEGIN_DECLS
 
 typedef struct peft_backbone peft_backbone;
 
-/* Loads a safetensors file (f32, f16 or bf16) that names its tensors as timm, Hugging Face (ViT, DINOv2, CLIP), OpenAI's
- * CLIP, torchvision or mmpretrain do; which one, and what stands in front of the names, is detected. Options, all
- * optional: "image_size" (side in pixels; the position embedding is resampled to it), "resample" (timm, hf, mmcls,
- * torchvision, bilinear), "naming" (auto, timm, hf, hf5, hf-clip, clip, torchvision, mmcls), and what the tensors cannot
- * tell: "patch", "heads", "eps", "act" (gelu, quickgelu), "pool" (cls, mean). An option comes before the file's header,
- * the header before config.json, that before what is usual for the family. "config": auto (config.json and
- * preprocessor_config.json beside the file, where they exist), none, or the path of one file.
- * f32 weights stay mapped from the file, which must not be changed in place while in use. Missing and unexpected tensors
- * are listed in one PEFT_E_FORMAT message; PEFT_E_UNSUPPORTED: a network of another kind. */
+/* Loads a safetensors file (f32, f16 or bf16) that names its tensors as timm, Hugging Face (ViT, DINOv2, CLIP),
+ * OpenAI's CLIP, torchvision or mmpretrain do; which one, and what stands in front of the names, is detected.
+ * Options, all optional: "image_size" (side in pixels; the position embedding is resampled to it), "resample" (timm,
+ * hf, mmcls, torchvision, bilinear), "naming" (auto, timm, hf, hf5, hf-clip, clip, torchvision, mmcls), and what the
+ * tensors cannot tell: "patch", "heads", "eps", "act" (gelu, quickgelu), "pool" (cls, mean). An option comes before
+ * the file's header, the header before config.json, that before what is usual for the family. "config": auto
+ * (config.json and preprocessor_config.json beside the file, where they exist), none, or the path of one file.
+ * f32 weights stay mapped from the file, which must not be changed in place while in use. Missing and unexpected
+ * tensors are listed in one PEFT_E_FORMAT message; PEFT_E_UNSUPPORTED: a network of another kind. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_backbone_load(peft_context *ctx, const char *path, const peft_options *o, peft_backbone **out);
 /* The same from memory, which must outlive the backbone. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_backbone_load_memory(peft_context *ctx, const void *data, size_t size, const peft_options *o, peft_backbone **out);
 /* Random weights (truncated normal 0.02), for tests, benchmarks and training from scratch: "image_size", "patch",
- * "width", "depth", "heads", "mlp", "classes", "registers", "layer_scale", "swiglu", "qkv_bias", "eps", "act", "pool", "seed". */
+ * "width", "depth", "heads", "mlp", "classes", "registers", "layer_scale", "swiglu", "qkv_bias", "eps", "act",
+ * "pool", "seed". */
 PEFT_API PEFT_NODISCARD peft_status
 peft_backbone_create(peft_context *ctx, const peft_options *o, peft_backbone **out);
 PEFT_API void    peft_backbone_free(peft_backbone *b);

@@ -20,6 +20,9 @@ peft_session_predict(peft_session *s, const peft_tensor *images, peft_tensor *lo
 /* Class probabilities in place of logits: softmax, or the sigmoid of each class when multi_label is not 0. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_session_probabilities(peft_session *s, const peft_tensor *images, int multi_label, peft_tensor *probabilities);
+/* A further input of the next predictions, copied: see peft_trainer_input. */
+PEFT_API PEFT_NODISCARD peft_status
+peft_session_input(peft_session *s, const char *name, const peft_tensor *value);
 /* What a tap held after the last predict, [batch, ...]; borrowed, overwritten by the next call. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_session_tap(peft_session *s, const char *tap, const peft_tensor **out);

@@ -32,6 +32,10 @@ peft_trainer_group(peft_trainer *t, const char *pattern, double lr_scale, double
  * for bce; sample_ids [n] or NULL. PEFT_E_NONFINITE: loss or gradients are NaN or Inf; nothing was updated. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_trainer_step(peft_trainer *t, const peft_tensor *images, const peft_tensor *labels, const int64_t *sample_ids);
+/* A further input of the next steps and evaluations, copied: "side_images" [n,3,s,s], n as in those calls, for fpt with
+ * side_input=given. PEFT_E_NOTFOUND: the model has no such input. */
+PEFT_API PEFT_NODISCARD peft_status
+peft_trainer_input(peft_trainer *t, const char *name, const peft_tensor *value);
 /* The pieces, for experiments: backward adds into the gradients of earlier calls until update consumes them. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_trainer_backward(peft_trainer *t, const peft_tensor *images, const peft_tensor *labels, const int64_t *sample_ids);

@@ -48,6 +48,10 @@ typedef struct {
     pf_val q, k, v, xk, xv, sink, head_scale;
 } pf_site;
 
+/* A method may have a network of its own in place of emit: images [b,3,s,s] to logits [b,1,classes]. */
+typedef struct pf_net pf_net;
+typedef void (*pf_site_fn)(void *user, pf_build *b, pf_site *s);
+
 typedef struct pf_method {
     const char   *name, *summary, *paper;
     const pf_opt *opts;                 /* ends with a NULL name; NULL: none */
@@ -55,6 +59,7 @@ typedef struct pf_method {
     size_t        state_size;           /* zeroed, owned by the adapter */
     peft_status (*init)(pf_adapter *a, const pf_vit *vit);
     void        (*emit)(const void *state, pf_build *b, pf_site *s);
+    pf_val      (*network)(const void *state, pf_build *b, const pf_net *net, pf_val images);
 } pf_method;
 
 /* --- in init: options and parameters -------------------------------------------------------------------------------- */
@@ -115,6 +120,20 @@ pf_val pf_frame(pf_build *b, pf_val up, pf_val down, pf_val left,
                 pf_val right); /* pads of an image -> [3,s,s], 0 inside */
 pf_val pf_row_scale(pf_build *b, pf_val w, pf_val lora_a, pf_val lora_b,
                     double s); /* 1/|rows of w + s b a|; no gradient */
-/* of s->q, k, v, xk, xv, sink, head_scale */
-pf_val pf_attention(pf_build *b, int64_t heads, const pf_site *s);
+pf_val pf_resize(pf_build *b, pf_val images, int64_t side);    /* bilinear with antialiasing; no gradient */
+pf_val pf_side_images(pf_build *b, int64_t side);              /* given at each run beside the images */
+/* What each key receives, [b,heads,t]: the mean over all query rows, or row 0 alone; no gradient. */
+pf_val pf_attention_mass(pf_build *b, int64_t heads, const pf_site *s, bool class_token);
+/* Per head the n rows of x [b,t,d] with the largest mass, largest first, [b,n,d]; no gradient. */
+pf_val pf_top_rows(pf_build *b, pf_val x, pf_val mass, int64_t n);
+pf_val pf_attention(pf_build *b, int64_t heads, const pf_site *s);             /* of s->q, k, v, xk, xv, sink, .. */
+
+/* --- whole transformers, for network --------------------------------------------------------------------------------- */
+/* In init: a trainable ViT of this shape (patch side, eps and activation as the backbone's) under a scope such as
+ * "side_encoder."; classes > 0 declares head.weight and head.bias in it too. */
+void   pf_declare_vit(pf_adapter *a, const char *scope, const pf_vit *shape, int64_t classes);
+pf_param *pf_find(pf_adapter *a, const char *name);            /* a declared parameter */
+/* In network: the pooled feature [b,1,d] of the backbone (scope "") or of a declared network; at is called at every
+ * site of it (NULL: the adapters' emit). */
+pf_val pf_vit_forward(pf_build *b, const pf_net *net, const char *scope, pf_val images, pf_site_fn at, void *user);
 #endif

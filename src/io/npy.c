@@ -49,8 +49,8 @@ static bool read_shape(cursor *c, io_npy *a)
 /* "<i8", "|u1", ...: byte order, kind, bytes. */
 static peft_status read_type(const char *descr, bool real, io_npy *a)
 {
-    const bool whole = strlen(descr) == 3 && strchr("<|", descr[0]) && strchr("uib", descr[1]) && strchr("1248", descr[2]) &&
-                       (descr[1] != 'b' || descr[2] == '1');
+    const bool whole = strlen(descr) == 3 && strchr("<|", descr[0]) && strchr("uib", descr[1]) &&
+                       strchr("1248", descr[2]) && (descr[1] != 'b' || descr[2] == '1');
     if (real ? !strcmp(descr, "<f4") : whole) {
         a->kind = descr[1];
         a->bytes = descr[2] - '0';

@@ -8,8 +8,8 @@
 
 enum { MOST_ENTRIES = 4096, MOST_BLOCKS = 64, NAME = 64, PATH = 200 };
 
-/* VECTOR: flattened. TOKENS: to [1, n, d]. IN, OUT: a dense kernel whose first extent is the input, or whose last is the
- * output; transposed. PATCH: [p, p, c, d] to [d, c, p, p]. */
+/* VECTOR: flattened. TOKENS: to [1, n, d]. IN, OUT: a dense kernel whose first extent is the input, or whose last is
+ * the output; transposed. PATCH: [p, p, c, d] to [d, c, p, p]. */
 typedef enum { VECTOR, TOKENS, IN, OUT, PATCH } form;
 typedef enum { NORM1, ATTENTION, NORM2, MLP } module;
 static const char *const modules[2][4] = {
@@ -78,7 +78,8 @@ static peft_status slice(const conversion *c, int64_t layer, io_npy *a)
 {
     if (!c->stacked) return PEFT_OK;
     if (a->ndim < 2 || a->dim[0] != c->blocks)
-        return io_fail(PEFT_E_FORMAT, "a stack of %lld blocks, expected %lld", (long long)a->dim[0], (long long)c->blocks);
+        return io_fail(PEFT_E_FORMAT, "a stack of %lld blocks, expected %lld", (long long)a->dim[0],
+                       (long long)c->blocks);
     a->count /= c->blocks;
     a->data += layer * a->count * a->bytes;
     memmove(a->dim, a->dim + 1, sizeof *a->dim * (size_t)--a->ndim);
@@ -230,7 +231,8 @@ static peft_status detect(conversion *c)
     static const char *const prefixes[] = { "", "params/", "opt/target/" };
     char path[PATH];
     if (zip_get_num_entries(c->z, 0) > MOST_ENTRIES)
-        return io_fail(PEFT_E_UNSUPPORTED, "%lld entries, the limit is %d", (long long)zip_get_num_entries(c->z, 0), MOST_ENTRIES);
+        return io_fail(PEFT_E_UNSUPPORTED, "%lld entries, the limit is %d", (long long)zip_get_num_entries(c->z, 0),
+                       MOST_ENTRIES);
     for (int i = 0; i < COUNT(prefixes); i++) {
         c->prefix = prefixes[i];
         if (locate(c, "embedding/kernel") < 0) continue;
@@ -251,7 +253,8 @@ static peft_status finish(conversion *c)
     size_t length = 0;
     FILE *f = open_memstream(&text, &length);
     if (!f) return io_nomem("header");
-    fprintf(f, "{\"__metadata__\":{\"format\":\"pt\",\"resample\":\"bilinear\",\"mean\":\"0.5:0.5:0.5\",\"std\":\"0.5:0.5:0.5\"}");
+    fprintf(f, "{\"__metadata__\":{\"format\":\"pt\",\"resample\":\"bilinear\",\"mean\":\"0.5:0.5:0.5\","
+               "\"std\":\"0.5:0.5:0.5\"}");
     for (int i = 0; i < c->count; i++) {
         const tensor *t = &c->tensor[i];
         fprintf(f, ",\"%s\":{\"dtype\":\"F32\",\"shape\":[", t->name);
@@ -282,7 +285,8 @@ static peft_status convert(conversion *c)
 peft_status peft_npz_to_safetensors(const char *npz, const char *safetensors)
 {
     conversion c = { 0 };
-    if (!npz || !safetensors) return io_fail(PEFT_E_INVALID, "%s is NULL: expected a path", npz ? "safetensors" : "npz");
+    if (!npz || !safetensors)
+        return io_fail(PEFT_E_INVALID, "%s is NULL: expected a path", npz ? "safetensors" : "npz");
     peft_status s = io_zip_open(npz, &c.z);
     if (s) return s;
     s = convert(&c);

@@ -134,6 +134,32 @@ pf_val pf_mean_rows(pf_build *g, pf_val x, int64_t at, int64_t n)
     return EMIT(g, &pf_op_mean_rows, (&(pf_attr){ .i = { at, n } }), x);
 }
 
+pf_val pf_resize(pf_build *g, pf_val images, int64_t side)
+{
+    return EMIT(g, &pf_op_resize, &(pf_attr){ .i = { side } }, images);
+}
+
+pf_val pf_side_images(pf_build *g, int64_t side)
+{
+    pf_val v = pf_value_new(g, PF_INPUT, pf_shape_of(4, g->batch, (int64_t)3, side, side));
+    if (pf_is(v)) pf_v(g, v)->slot = PF_IN_SIDE;
+    return v;
+}
+
+/* The attention node made here is the one the block makes too: the share pass joins them. */
+pf_val pf_attention_mass(pf_build *g, int64_t heads, const pf_site *s, bool class_token)
+{
+    pf_node a = { .op = &pf_op_attention, .attr = { .i = { heads } },
+                  .in = { s->q, s->k, s->v, s->xk, s->xv, s->sink, s->head_scale } };
+    pf_emit_node(g, a, &a);
+    return EMIT(g, &pf_op_attention_mass, (&(pf_attr){ .i = { heads, class_token } }), s->q, s->k, s->v, a.out[0], a.out[1]);
+}
+
+pf_val pf_top_rows(pf_build *g, pf_val x, pf_val mass, int64_t n)
+{
+    return EMIT(g, &pf_op_top_rows, &(pf_attr){ .i = { n } }, x, mass);
+}
+
 pf_val pf_attention(pf_build *g, int64_t heads, const pf_site *s)
 {
     return EMIT(g, &pf_op_attention, &(pf_attr){ .i = { heads } }, s->q, s->k, s->v, s->xk, s->xv, s->sink,

@@ -17,7 +17,7 @@ typedef struct pf_shape { int ndim; int64_t dim[PF_MAX_RANK]; } pf_shape;
 /* PF_TEMP is computed by a node; PF_CONST is frozen memory; PF_PARAM a slice of a trained tensor; PF_INPUT is given at
  * each run (slot). */
 typedef enum { PF_TEMP, PF_CONST, PF_PARAM, PF_INPUT } pf_kind;
-enum { PF_IN_IMAGES, PF_IN_LABELS, PF_IN_TARGETS, PF_INPUTS };
+enum { PF_IN_IMAGES, PF_IN_LABELS, PF_IN_TARGETS, PF_IN_SIDE, PF_INPUTS };
 
 typedef struct pf_value {
     pf_shape shape;

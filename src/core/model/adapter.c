@@ -147,4 +147,32 @@ void pf_unfreeze(pf_adapter *a, const char *pattern)
     }
 }
 
+pf_param *pf_find(pf_adapter *a, const char *name) { return pf_params_find(&a->params, name); }
+
+const pf_vit_shape *pf_adapter_network(const peft_adapter *a, const char *scope)
+{
+    for (int i = 0; i < a->networks; i++) if (!strcmp(a->network[i].scope, scope)) return &a->network[i].shape;
+    return NULL;
+}
+
+void pf_declare_vit(pf_adapter *a, const char *scope, const pf_vit *v, int64_t classes)
+{
+    const pf_vit_shape *b = &a->backbone->shape;
+    pf_tensor_spec t;
+    if (a->status) return;
+    pf_vit_shape s = { .image = v->image, .patch = b->patch, .width = v->width, .depth = v->depth, .heads = v->heads,
+                       .mlp = v->mlp, .classes = classes, .eps = b->eps, .act = b->act, .qkv_bias = true,
+                       .patch_bias = true, .pos_prefix = true };
+    a->status = a->networks == 2 ? pf_fail(PEFT_E_INTERNAL, "a method may declare two networks") : pf_shape_check(&s);
+    if (a->status) return;
+    a->network[a->networks].shape = s;
+    snprintf(a->network[a->networks++].scope, sizeof a->network[0].scope, "%s", scope);
+    for (size_t i = 0; pf_vit_tensor(&s, i, &t) && !a->status; i++) {
+        int64_t dims[5] = { 0 };
+        const bool bias = strstr(t.name, "bias"), norm = strstr(t.name, "norm");
+        memcpy(dims, t.dim, sizeof(int64_t) * (size_t)t.ndim);
+        pf_declare(a, dims, bias ? "zero" : norm ? "one" : "trunc_normal:0.02", "%s%s", scope, t.name);
+    }
+}
+
 peft_status pf_done(pf_adapter *a) { return a->status; }

@@ -9,6 +9,8 @@
 
 typedef struct pf_params { pf_param **item; size_t count, room; } pf_params;
 
+typedef struct pf_network { char scope[32]; pf_vit_shape shape; } pf_network;
+
 struct peft_adapter {
     atomic_int refs;
     peft_backbone *backbone;
@@ -16,6 +18,7 @@ struct peft_adapter {
     peft_options *options;               /* as given; NULL: none */
     void *state;
     pf_params params;
+    pf_network network[2]; int networks; /* transformers the method declared */
     peft_status status;                  /* the first error of init */
     char rule[64];                       /* pf_rule's text */
     bool blank;                          /* made to be filled from a file: initial values are not drawn */
@@ -26,6 +29,8 @@ const pf_method *pf_method_find(const char *name);                          /* N
 peft_adapter *pf_adapter_retain(peft_adapter *a);
 peft_status pf_adapter_make(peft_backbone *b, const char *method, const peft_options *o, bool blank,
                             peft_adapter **out);
+
+const pf_vit_shape *pf_adapter_network(const peft_adapter *a, const char *scope);      /* NULL: none so named */
 
 /* params.c: making, naming, finding parameters; drawing initial values. */
 peft_status pf_param_make(peft_context *ctx, pf_params *list, const char *name, const char *group, int ndim,

@@ -5,7 +5,7 @@
 #include <string.h>
 #include "core/model/model.h"
 
-const char *const pf_head_name[] = { "backbone", "linear", "bn_linear", "mlp", NULL };
+const char *const pf_head_name[] = { "backbone", "linear", "bn_linear", "mlp", "side_encoder", NULL };
 
 static peft_status tensor(peft_model *m, pf_params *list, const char *name, int64_t rows, int64_t cols,
                           const char *init, bool blank)
@@ -51,7 +51,7 @@ static peft_status mlp_make(peft_model *m, const char *init, bool blank)
 
 peft_status pf_head_make(peft_model *m, const char *init, bool blank)
 {
-    static const char *const usual[] = { "", "normal:0.01", "trunc_normal:0.01", "kaiming_out" };
+    static const char *const usual[] = { "", "normal:0.01", "trunc_normal:0.01", "kaiming_out", "" };
     int64_t d = m->backbone->shape.width;
     if (!strcmp(init, "auto")) init = usual[m->head];
     switch (m->head) {

@@ -5,15 +5,15 @@
 #define PF_LOAD_H
 #include "core/model/backbone.h"
 
-/* --- load_config.c: config.json and preprocessor_config.json ------------------------------------------------------- */
+/* --- load_config.c: config.json and preprocessor_config.json ------------------------------------------------------ */
 enum { PF_FACT_MAX = PF_NOTE_MAX, PF_FACTS = 13 };
-typedef struct pf_config { char fact[PF_FACTS][PF_FACT_MAX]; } pf_config;                /* "" where not told */
+typedef struct pf_config { char fact[PF_FACTS][PF_FACT_MAX]; } pf_config;               /* "" where not told */
 /* Facts under the names of the load options and notes, and "width", "depth", "qkv_bias"; NULL: not told. */
 const char *pf_config_get(const pf_config *c, const char *fact);
 /* Reads the files beside weights (NULL: there are none) as option says: "auto", "none" or one file's path. */
 peft_status pf_config_read(peft_context *ctx, const char *option, const char *weights, pf_config *c);
 
-/* --- load_names.c -------------------------------------------------------------------------------------------------- */
+/* --- load_names.c ------------------------------------------------------------------------------------------------- */
 /* A tensor of the file; used: it became part of the backbone. */
 typedef struct pf_found { pf_timm_name timm; const pf_st_tensor *tensor; bool used; } pf_found;
 
@@ -38,11 +38,11 @@ bool        pf_load_has(const pf_loader *l, const char *glob);                  
 /* PEFT_OK, or what is missing from b and what the file has beside it in one message. */
 peft_status pf_load_account(pf_loader *l, const peft_backbone *b);
 
-/* --- load_shape.c -------------------------------------------------------------------------------------------------- */
+/* --- load_shape.c ------------------------------------------------------------------------------------------------- */
 extern const pf_opt pf_backbone_load_options[];
 peft_status pf_load_shape(pf_loader *l);
 void        pf_load_notes(const pf_loader *l, peft_backbone *b);
 
-/* --- load_tensors.c ------------------------------------------------------------------------------------------------ */
+/* --- load_tensors.c ----------------------------------------------------------------------------------------------- */
 peft_status pf_load_tensors(pf_loader *l, peft_backbone *b);
 #endif

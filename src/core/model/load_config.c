@@ -11,10 +11,11 @@
 enum { MOST_BYTES = 1 << 20, MOST_DEPTH = 32 };
 
 static const char *const fact_name[PF_FACTS] = {
-    "eps", "heads", "act", "pool", "patch", "width", "depth", "qkv_bias", "image_size", "mean", "std", "crop_pct", "interpolation" };
+    "eps", "heads", "act", "pool", "patch", "width", "depth", "qkv_bias", "image_size", "mean", "std", "crop_pct",
+    "interpolation" };
 
-/* SIDE: a number, or a shape that ends with two equal ones. TRIPLE: three numbers. NAME: of an architecture, which tells
- * of an activation. FILTER: a word, or Pillow's number of one. */
+/* SIDE: a number, or a shape that ends with two equal ones. TRIPLE: three numbers. NAME: of an architecture, which may
+ * tell of an activation. FILTER: a word, or Pillow's number of one. */
 typedef enum { NUMBER, SIDE, TRIPLE, FLAG, ACT, POOL, NAME, FILTER } kind;
 static const struct { const char *fact, *key; kind kind; } rows[] = {
     { "eps", "layer_norm_eps", NUMBER }, { "heads", "num_attention_heads", NUMBER }, { "heads", "num_heads", NUMBER },
@@ -66,7 +67,7 @@ static bool triple(const json_t *v, char *text)
     char one[3][PF_FACT_MAX];
     if (json_array_size(v) != 3) return false;
     for (size_t i = 0; i < 3; i++) if (!number(json_array_get(v, i), one[i])) return false;
-    return snprintf(text, PF_FACT_MAX, "%.22s:%.22s:%.22s", one[0], one[1], one[2]) < PF_FACT_MAX;
+    return snprintf(text, PF_FACT_MAX, "%s:%s:%s", one[0], one[1], one[2]) < PF_FACT_MAX;
 }
 
 static bool one_of(const word *words, const json_t *v, char *text)
@@ -121,8 +122,8 @@ static peft_status take(const json_t *top, pf_config *c)
             if (text_of(rows[r].kind, v, to)) continue;
             *to = 0;
             const char *s = json_string_value(v);
-            return pf_fail(s ? PEFT_E_UNSUPPORTED : PEFT_E_FORMAT, "%s: given %s%.40s%s, which is not supported", rows[r].key,
-                           s ? "'" : "a value of another kind", s ? s : "", s ? "'" : "");
+            return s ? pf_fail(PEFT_E_UNSUPPORTED, "%s: given '%.40s', which is not supported", rows[r].key, s)
+                     : pf_fail(PEFT_E_FORMAT, "%s: a value of a kind that it cannot have", rows[r].key);
         }
     return PEFT_OK;
 }

@@ -76,7 +76,7 @@ peft_status pf_load_account(pf_loader *l, const peft_backbone *b)
     for (size_t i = 0; i < l->count; i++)
         if (!l->found[i].used && l->found[i].timm.kind != PF_NAME_IGNORED) add(&extra, l->found[i].tensor->name);
     if (!missing.count && !extra.count) return PEFT_OK;
-    return pf_fail(PEFT_E_FORMAT, "%d tensors missing (%s) and %d unexpected (%s) for a %s ViT of width %lld and depth %lld",
-                   missing.count, missing.text, extra.count, extra.text, pf_naming_name[l->naming],
+    return pf_fail(PEFT_E_FORMAT, "%d tensors missing (%s) and %d unexpected (%s) for a %s ViT of width %lld and depth "
+                   "%lld", missing.count, missing.text, extra.count, extra.text, pf_naming_name[l->naming],
                    (long long)b->shape.width, (long long)b->shape.depth);
 }

@@ -7,7 +7,7 @@
 #include "core/model/load.h"
 
 const pf_opt pf_backbone_load_options[] = {
-    { "image_size", 'i', "0", 0, 65536, "side to work at; 0: as in the file; else the position embedding is resampled" },
+    { "image_size", 'i', "0", 0, 65536, "side to work at; 0: the file's; else the position embedding is resampled" },
     { "resample", 's', "auto", 0, 0, "timm, hf, mmcls, torchvision or bilinear; auto: by the file's family" },
     { "naming", 's', "auto", 0, 0, "auto, timm, hf, hf5, hf-clip, clip, torchvision or mmcls" },
     { "config", 's', "auto", 0, 0, "path of a config.json; auto: the one beside the file, if there is one; none" },
@@ -21,8 +21,8 @@ const pf_opt pf_backbone_load_options[] = {
 #define IMAGENET "0.485:0.456:0.406", "0.229:0.224:0.225"
 #define OPENAI   "0.48145466:0.4578275:0.40821073", "0.26862954:0.26130258:0.27577711"
 #define UNKNOWN  NULL, NULL
-/* The first row with the file's naming and a name like has: how such checkpoints are made and used (methods.md 1.1, 1.5,
- * 1.6). MAE has a decoder, DINOv2 mask and register tokens, DINO two networks. */
+/* The first row with the file's naming and a name like has: how such checkpoints are made and used (methods.md 1.1,
+ * 1.5, 1.6). MAE has a decoder, DINOv2 mask and register tokens, DINO two networks. */
 typedef struct { pf_naming naming; const char *has, *rule; double eps; int act; const char *mean, *std; } family;
 static const family families[] = {
     { PF_NAMING_TIMM, "*norm_pre.weight", "timm", 1e-5, PK_GELU, OPENAI },
@@ -101,14 +101,15 @@ static peft_status positions(pf_loader *l)
         l->native_grid = all > fronts[i] ? root(all - fronts[i]) : 0;
         if (l->native_grid && l->native_grid * l->native_grid == all - fronts[i]) return PEFT_OK;
     }
-    return pf_fail(PEFT_E_FORMAT, "pos_embed has %lld rows: expected a square grid, with or without rows for the tokens "
-                   "in front", (long long)all);
+    return pf_fail(PEFT_E_FORMAT, "pos_embed has %lld rows: expected a square grid, with or without rows for the "
+                   "tokens in front", (long long)all);
 }
 
-/* timm keeps no positions for tokens in front of the patches where there are registers; others give the class token one. */
+/* timm keeps no positions for tokens in front of the patches where there are registers; others do for the class. */
 static void fold_or_not(pf_loader *l)
 {
-    const bool registers = l->shape.registers > 0, theirs = l->naming != PF_NAMING_TIMM || pf_load_has(l, "*register_tokens");
+    const bool registers = l->shape.registers > 0;
+    const bool theirs = l->naming != PF_NAMING_TIMM || pf_load_has(l, "*register_tokens");
     l->fold = registers && (l->native_prefix > 1 || (l->native_prefix == 1 && theirs));
     l->shape.pos_prefix = l->native_prefix > 0;
 }
@@ -136,7 +137,8 @@ static void from_tensors(pf_loader *l)
 /* Where they are not width / 64 (methods.md 20.2, 20.5): ViT-H, g, bigG, and the wide and shallow ViT-S. */
 static int64_t usual_heads(const pf_vit_shape *s)
 {
-    static const struct { int64_t width, depth, heads; } known[] = { { 1280, 32, 16 }, { 1408, 40, 16 }, { 1664, 48, 16 }, { 768, 8, 8 } };
+    static const struct { int64_t width, depth, heads; } known[] = {
+        { 1280, 32, 16 }, { 1408, 40, 16 }, { 1664, 48, 16 }, { 768, 8, 8 } };
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (s->width == known[i].width && s->depth == known[i].depth) return known[i].heads;
     return s->width % 64 ? 1 : s->width / 64;
@@ -172,8 +174,8 @@ static peft_status agree(const pf_loader *l)
         const char *text = pf_config_get(&l->config, facts[i].fact);
         int64_t v;
         if (text && facts[i].weights && pf_parse_int(text, &v) && v != facts[i].weights)
-            return pf_fail(PEFT_E_FORMAT, "config.json gives %s %s, the weights %lld: expected those of one model, or the "
-                           "option config=none", facts[i].fact, text, (long long)facts[i].weights);
+            return pf_fail(PEFT_E_FORMAT, "config.json gives %s %s, the weights %lld: expected those of one model, or "
+                           "the option config=none", facts[i].fact, text, (long long)facts[i].weights);
     }
     return PEFT_OK;
 }
@@ -182,7 +184,8 @@ peft_status pf_load_shape(pf_loader *l)
 {
     const pf_st_tensor *cls = first(l, "cls_token"), *patch = first(l, "patch_embed.proj.weight");
     if (!cls || !cls->ndim || !patch)
-        return pf_fail(PEFT_E_FORMAT, "missing tensors: cls_token and patch_embed.proj.weight are needed to know the shape");
+        return pf_fail(PEFT_E_FORMAT, "missing tensors: cls_token and patch_embed.proj.weight are needed to know the "
+                       "shape");
     l->shape.width = cls->dim[cls->ndim - 1];
     l->shape.patch = patch->ndim == 4 ? patch->dim[3] : 0;
     from_tensors(l);

@@ -29,7 +29,8 @@ static peft_status check(const peft_tensor *t, const pf_st_tensor *const *part, 
         if (parts > 1 && (part[p]->ndim != t->ndim || (t->ndim > 1 && part[p]->dim[1] != t->dim[1]))) fits = false;
     }
     if (fits && count == peft_tensor_count(t)) return PEFT_OK;
-    return pf_fail(PEFT_E_FORMAT, "tensor '%s'%s: given %s, expected %s", part[0]->name, parts > 1 ? " and its partners" : "",
+    return pf_fail(PEFT_E_FORMAT, "tensor '%s'%s: given %s, expected %s", part[0]->name,
+                   parts > 1 ? " and its partners" : "",
                    pf_dims_text(given, sizeof given, part[0]->ndim, part[0]->dim),
                    pf_dims_text(expected, sizeof expected, t->ndim, t->dim));
 }

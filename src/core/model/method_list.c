@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * method_list.c -- the public view of the method table. */
-#include "core/model/adapter.h"
+#include "core/model/model.h"
 
 size_t peft_method_count(void)
 {
@@ -21,6 +21,12 @@ const char *peft_method_paper(const char *method)
 {
     const pf_method *m = method ? pf_method_find(method) : NULL;
     return m ? m->paper : NULL;
+}
+
+const char *peft_method_head(const char *method)
+{
+    const pf_method *m = method ? pf_method_find(method) : NULL;
+    return !m ? NULL : m->network ? pf_head_name[PF_HEAD_NETWORK] : "";
 }
 
 size_t peft_method_option_count(const char *method)

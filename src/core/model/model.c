@@ -6,7 +6,7 @@
 
 const pf_opt pf_model_options[] = {
     { "classes", 'i', "0", 0, 1 << 24, "classes of a new head; 0: the backbone's own, frozen" },
-    { "head", 's', "linear", 0, 0, "linear, bn_linear (batch norm without affine part in front) or mlp" },
+    { "head", 's', "linear", 0, 0, "linear, bn_linear (batch norm without affine part in front), mlp or side_encoder (fpt)" },
     { "head_layers", 'i', "3", 0, 64, "hidden layers of the mlp head" },
     { "head_init", 's', "auto", 0, 0, "of the head's weights: normal:STD, trunc_normal:STD, kaiming_out, zero, .." },
     { "pool", 's', "auto", 0, 0, "cls or mean (of the patch tokens); auto: as the backbone was trained" },
@@ -22,7 +22,7 @@ static peft_status choose(peft_model *m, const peft_options *o)
     if (!m->mean_pool && strcmp(pool, "auto") && strcmp(pool, "cls"))
         return pf_fail(PEFT_E_OPTION, "pool: given '%s', expected auto, cls or mean", pool);
     for (m->head = PF_HEAD_LINEAR; pf_head_name[m->head] && strcmp(head, pf_head_name[m->head]);) m->head++;
-    if (!pf_head_name[m->head]) return pf_fail(PEFT_E_OPTION, "head: given '%s', expected linear, bn_linear or mlp",
+    if (!pf_head_name[m->head]) return pf_fail(PEFT_E_OPTION, "head: given '%s', expected linear, bn_linear, mlp or side_encoder",
                                                head);
     if (m->classes) return PEFT_OK;
     m->head = PF_HEAD_BACKBONE;

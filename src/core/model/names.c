@@ -81,14 +81,15 @@ static const row mmcls_block[] = {
     { "ffn.layers.0.0.@", "mlp.fc1.@", 0 }, { "ffn.layers.1.@", "mlp.fc2.@", 0 },
     { "attn.gamma1.weight", "ls1.gamma", 0 }, { "ffn.gamma2.weight", "ls2.gamma", 0 }, { 0 } };
 
-/* sentinel: a name that tells the naming. patch: one that every whole ViT of it has. DINOv2 is also trained with
- * blocks in chunks, blocks.CHUNK.NUMBER. */
+/* sentinel: a name that tells the naming. patch: one that every whole ViT of it has. front: of a block's names; DINOv2
+ * is also trained with blocks in chunks, blocks.CHUNK.NUMBER. */
 typedef struct { const char *sentinel[2], *patch, *front[2]; const row *top, *block; } naming;
 static const naming namings[PF_NAMINGS] = {
     [PF_NAMING_TIMM] = { { "blocks.0.attn.qkv.weight", "blocks.0.0.attn.qkv.weight" }, "patch_embed.proj.weight",
                          { "blocks.#.", "blocks.#.#." }, timm_top, timm_block },
     [PF_NAMING_HF] = { { "encoder.layer.0.attention.attention.query.weight", NULL },
-                       "embeddings.patch_embeddings.projection.weight", { "encoder.layer.#.", NULL }, hf_top, hf_block },
+                       "embeddings.patch_embeddings.projection.weight", { "encoder.layer.#.", NULL },
+                       hf_top, hf_block },
     [PF_NAMING_HF5] = { { "layers.0.attention.q_proj.weight", NULL }, "embeddings.patch_embeddings.projection.weight",
                         { "layers.#.", NULL }, hf_top, hf5_block },
     [PF_NAMING_HF_CLIP] = { { "encoder.layers.0.self_attn.q_proj.weight", NULL }, "embeddings.patch_embedding.weight",
@@ -135,7 +136,8 @@ static const char *follow(const char *pattern, const char *name, holes *h)
     for (; *pattern; pattern++) {
         if (*pattern == '#') {
             if (*name < '0' || *name > '9' || (*name == '0' && name[1] >= '0' && name[1] <= '9')) return NULL;
-            for (h->layer = 0; *name >= '0' && *name <= '9' && h->layer < 1000; name++) h->layer = 10 * h->layer + *name - '0';
+            for (h->layer = 0; *name >= '0' && *name <= '9' && h->layer < 1000; name++)
+                h->layer = 10 * h->layer + *name - '0';
         } else if (*pattern == '@') {
             h->word = name;
             h->length = !strncmp(name, "weight", 6) ? 6 : !strncmp(name, "bias", 4) ? 4 : 0;
@@ -153,8 +155,8 @@ static bool look_up(const row *rows, const char *name, const char *front, holes 
         const char *rest = follow(r->theirs, name, &h), *at = strchr(r->timm, '@');
         if (!rest || *rest) continue;
         int stem = at ? (int)(at - r->timm) : (int)strlen(r->timm), word = at ? (int)h.length : 0;
-        if (*front) snprintf(out->name, sizeof out->name, "%s.%lld.%.*s%.*s", front, (long long)h.layer, stem, r->timm, word, h.word);
-        else snprintf(out->name, sizeof out->name, "%.*s%.*s", stem, r->timm, word, h.word);
+        int used = *front ? snprintf(out->name, sizeof out->name, "%s.%lld.", front, (long long)h.layer) : 0;
+        snprintf(out->name + used, sizeof out->name - (size_t)used, "%.*s%.*s", stem, r->timm, word, h.word);
         out->part = r->part;
         out->kind = PF_NAME_OURS;
         return true;

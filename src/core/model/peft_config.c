@@ -86,8 +86,10 @@ static peft_status check_field(const pf_peft_config *c, const char *name, const 
     if (f->name ? json_is_null(v) || fits(f, v) : empty(v)) return PEFT_OK;
     show(v, text);
     if (f->name && !strchr(f->holds, '='))
-        return pf_fail(PEFT_E_FORMAT, "field '%s': %s is not of the type that it has in %s configurations", name, text, pf_peft_kinds[c->type].type);
-    return pf_fail(PEFT_E_UNSUPPORTED, "field '%.100s': %s is not supported with peft_type %s", name, text, pf_peft_kinds[c->type].type);
+        return pf_fail(PEFT_E_FORMAT, "field '%s': %s is not of the type that it has in %s configurations", name, text,
+                       pf_peft_kinds[c->type].type);
+    return pf_fail(PEFT_E_UNSUPPORTED, "field '%.100s': %s is not supported with peft_type %s", name, text,
+                   pf_peft_kinds[c->type].type);
 }
 
 const json_t *pf_peft_field(const pf_peft_config *c, const char *name)
@@ -99,7 +101,8 @@ const json_t *pf_peft_field(const pf_peft_config *c, const char *name)
 static peft_status check_type(pf_peft_config *c)
 {
     const char *type = json_string_value(json_object_get(c->root, "peft_type"));
-    if (!type) return pf_fail(PEFT_E_FORMAT, "field 'peft_type' is missing or no text: expected LORA, IA3 or LN_TUNING");
+    if (!type)
+        return pf_fail(PEFT_E_FORMAT, "field 'peft_type' is missing or no text: expected LORA, IA3 or LN_TUNING");
     for (c->type = 0; c->type < PF_PEFT_TYPES; c->type++)
         if (!strcmp(pf_peft_kinds[c->type].type, type)) return PEFT_OK;
     return pf_fail(PEFT_E_UNSUPPORTED, "field 'peft_type': given '%.60s', expected LORA, IA3 or LN_TUNING", type);
@@ -113,7 +116,8 @@ static peft_status check(pf_peft_config *c)
     PF_TRY(check_type(c));
     json_object_foreach(c->root, name, v) PF_TRY(check_field(c, name, v));
     const json_t *targets = pf_peft_field(c, "target_modules"), *layers = pf_peft_field(c, "layers_to_transform");
-    if (!targets || empty(targets)) return pf_fail(PEFT_E_FORMAT, "field 'target_modules' is missing or empty: expected a list or a pattern");
+    if (!targets || empty(targets))
+        return pf_fail(PEFT_E_FORMAT, "field 'target_modules' is missing or empty: expected a list or a pattern");
     if (json_is_string(targets) && layers && !empty(layers))
         return pf_fail(PEFT_E_FORMAT, "field 'layers_to_transform': cannot stand beside target_modules as a pattern");
     return PEFT_OK;

@@ -7,25 +7,35 @@
 
 /* Fields that say nothing about this adapter, by their value as JSON. */
 static const struct { unsigned types; const char *name, *value; } plain[] = {
-    { 7, "task_type", "null" }, { 7, "base_model_name_or_path", "null" }, { 7, "revision", "null" }, { 7, "peft_version", "null" },
-    { 7, "auto_mapping", "null" }, { 7, "inference_mode", "true" }, { 7, "exclude_modules", "null" },
-    { 3, "fan_in_fan_out", "false" }, { 2, "init_ia3_weights", "true" },
-    { 1, "bias", "\"none\"" }, { 1, "lora_bias", "false" }, { 1, "layers_to_transform", "null" }, { 1, "layers_pattern", "null" },
-    { 1, "trainable_token_indices", "null" }, { 1, "loftq_config", "{}" }, { 1, "eva_config", "null" }, { 1, "corda_config", "null" },
-    { 1, "lora_ga_config", "null" }, { 1, "megatron_config", "null" }, { 1, "megatron_core", "\"megatron.core\"" },
-    { 1, "layer_replication", "null" }, { 1, "target_parameters", "null" }, { 1, "use_qalora", "false" },
-    { 1, "qalora_group_size", "16" }, { 1, "velora_config", "null" }, { 1, "monteclora_config", "null" },
-    { 1, "alora_invocation_tokens", "null" }, { 1, "use_bdlora", "null" }, { 1, "arrow_config", "null" },
-    { 1, "kasa_config", "null" }, { 1, "ensure_weight_tying", "false" } };
+    { 7, "task_type", "null" }, { 7, "base_model_name_or_path", "null" }, { 7, "revision", "null" },
+    { 7, "peft_version", "null" }, { 7, "auto_mapping", "null" }, { 7, "inference_mode", "true" },
+    { 7, "exclude_modules", "null" }, { 3, "fan_in_fan_out", "false" }, { 2, "init_ia3_weights", "true" },
+    { 1, "bias", "\"none\"" }, { 1, "lora_bias", "false" }, { 1, "layers_to_transform", "null" },
+    { 1, "layers_pattern", "null" }, { 1, "trainable_token_indices", "null" }, { 1, "loftq_config", "{}" },
+    { 1, "eva_config", "null" }, { 1, "corda_config", "null" }, { 1, "lora_ga_config", "null" },
+    { 1, "megatron_config", "null" }, { 1, "megatron_core", "\"megatron.core\"" }, { 1, "layer_replication", "null" },
+    { 1, "target_parameters", "null" }, { 1, "use_qalora", "false" }, { 1, "qalora_group_size", "16" },
+    { 1, "velora_config", "null" }, { 1, "monteclora_config", "null" }, { 1, "alora_invocation_tokens", "null" },
+    { 1, "use_bdlora", "null" }, { 1, "arrow_config", "null" }, { 1, "kasa_config", "null" },
+    { 1, "ensure_weight_tying", "false" } };
 
 /* May a name that ends like module i's stand for these modules? YES is looked for, NO must not match. */
 typedef enum { NO, YES, EITHER } verdict;
 typedef verdict (*judge)(const pf_module *m, const pf_module *like);
 
 static verdict is_target(const pf_module *m, const pf_module *like) { return (void)like, m->target ? YES : NO; }
-static verdict same_rank(const pf_module *m, const pf_module *like) { return !m->target ? EITHER : m->rank == like->rank ? YES : NO; }
-static verdict same_alpha(const pf_module *m, const pf_module *like) { return !m->target ? EITHER : m->alpha == like->alpha ? YES : NO; }
-static verdict is_forward(const pf_module *m, const pf_module *like) { return (void)like, pf_peft_ends(m->ours, "mlp.fc2") ? YES : NO; }
+static verdict same_rank(const pf_module *m, const pf_module *like)
+{
+    return !m->target ? EITHER : m->rank == like->rank ? YES : NO;
+}
+static verdict same_alpha(const pf_module *m, const pf_module *like)
+{
+    return !m->target ? EITHER : m->alpha == like->alpha ? YES : NO;
+}
+static verdict is_forward(const pf_module *m, const pf_module *like)
+{
+    return (void)like, pf_peft_ends(m->ours, "mlp.fc2") ? YES : NO;
+}
 
 /* The shortest end of a module's path, at a dot, that matches no module of verdict NO. */
 static const char *shortest(const pf_modules *m, const pf_module *like, judge ok)
@@ -34,7 +44,8 @@ static const char *shortest(const pf_modules *m, const pf_module *like, judge ok
     for (bool good = false; !good && name > path;) {
         while (--name > path && name[-1] != '.') {}
         good = true;
-        for (size_t i = 0; i < m->count && good; i++) good = !pf_peft_ends(m->item[i].path, name) || ok(&m->item[i], like) != NO;
+        for (size_t i = 0; i < m->count && good; i++)
+            good = !pf_peft_ends(m->item[i].path, name) || ok(&m->item[i], like) != NO;
     }
     return name;
 }
@@ -46,7 +57,8 @@ static json_t *names_of(const pf_modules *m, judge ok)
     for (size_t i = 0; i < m->count && list; i++) {
         const char *name = shortest(m, &m->item[i], ok);
         bool known = ok(&m->item[i], &m->item[i]) != YES;
-        for (size_t k = 0; k < json_array_size(list) && !known; k++) known = !strcmp(json_string_value(json_array_get(list, k)), name);
+        for (size_t k = 0; k < json_array_size(list) && !known; k++)
+            known = !strcmp(json_string_value(json_array_get(list, k)), name);
         if (known || !json_array_append_new(list, json_string(name))) continue;
         json_decref(list);
         list = NULL;
@@ -63,7 +75,9 @@ static json_t *pattern_of(const pf_modules *m, bool rank, double usual)
     for (size_t i = 0; i < m->count && o; i++) {
         const pf_module *t = &m->item[i];
         const double v = rank ? (double)t->rank : t->alpha;
-        if (!t->target || v == usual || !json_object_set_new(o, shortest(m, t, rank ? same_rank : same_alpha), number(v))) continue;
+        if (!t->target || v == usual ||
+            !json_object_set_new(o, shortest(m, t, rank ? same_rank : same_alpha), number(v)))
+            continue;
         json_decref(o);
         o = NULL;
     }
@@ -92,7 +106,9 @@ static void mark(const peft_adapter *a, pf_peft_type type, bool head, pf_modules
                  : type == PF_PEFT_LORA && t->kind == PF_MODULE_FINAL && pf_opt_int(a, "train_norm");
         if (type == PF_PEFT_LORA) mark_lora(a, t);
         else if (type == PF_PEFT_LN) t->target = norm;
-        else t->target = pf_peft_ends(t->ours, "attn.k") || pf_peft_ends(t->ours, "attn.v") || pf_peft_ends(t->ours, "mlp.fc2");
+        else
+            t->target =
+                pf_peft_ends(t->ours, "attn.k") || pf_peft_ends(t->ours, "attn.v") || pf_peft_ends(t->ours, "mlp.fc2");
     }
 }
 

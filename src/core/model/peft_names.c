@@ -132,7 +132,8 @@ static bool prefix_of(const pf_modules *m, const char *key, bool blocks, char pr
         size_t tail = strlen(m->item[i].path), before = end > key ? (size_t)(end - key) : 0;
         if ((m->item[i].layer >= 0) != blocks || m->item[i].kind >= PF_MODULE_HEAD || before < tail) continue;
         before -= tail;
-        if (before >= PF_NAME_MAX || strncmp(key + before, m->item[i].path, tail) || (before && key[before - 1] != '.')) continue;
+        if (before >= PF_NAME_MAX || strncmp(key + before, m->item[i].path, tail) || (before && key[before - 1] != '.'))
+            continue;
         memcpy(prefix, key, before);
         prefix[before] = 0;
         return true;
@@ -155,9 +156,10 @@ peft_status pf_peft_detect(const peft_backbone *b, const pf_st *st, pf_peft_name
         return PEFT_OK;
     }
     const char *name = pf_st_count(st) ? pf_st_at(st, 0)->name : "";
-    return pf_fail(PEFT_E_FORMAT, "no tensor adapts a module of this backbone ('%.150s' is the first of %zu): expected "
-                   PF_PEFT_FRONT "[prefix.]encoder.layer.N.., layers.N.. or blocks.N.. with N below %lld", name, pf_st_count(st),
-                   (long long)b->shape.depth);
+    return pf_fail(PEFT_E_FORMAT,
+                   "no tensor adapts a module of this backbone ('%.150s' is the first of %zu): expected " PF_PEFT_FRONT
+                   "[prefix.]encoder.layer.N.., layers.N.. or blocks.N.. with N below %lld",
+                   name, pf_st_count(st), (long long)b->shape.depth);
 }
 
 bool pf_peft_key(const pf_peft_names *n, bool ln_tune, const char *name, char key[PF_PATH_MAX + 64])
@@ -181,7 +183,8 @@ static void as_convolution(pf_peft_entry *e, int64_t patch)
 {
     const int64_t first = e->param->value.dim[0], second = e->param->value.dim[1];
     if (e->ndim == 1) memcpy(e->dim, (int64_t[]){ 1, first, 1, 1 }, sizeof e->dim);
-    else if (ending_of(e->param->name, endings, 1)) memcpy(e->dim, (int64_t[]){ first, 3, patch, patch }, sizeof e->dim);
+    else if (ending_of(e->param->name, endings, 1))
+        memcpy(e->dim, (int64_t[]){ first, 3, patch, patch }, sizeof e->dim);
     else memcpy(e->dim, (int64_t[]){ first, second, 1, 1 }, sizeof e->dim);
     e->ndim = 4;
 }
@@ -189,7 +192,8 @@ static void as_convolution(pf_peft_entry *e, int64_t patch)
 static peft_status entry(const peft_adapter *a, const pf_peft_names *n, pf_param *p, pf_peft_entry *e)
 {
     if (!pf_peft_key(n, !strcmp(a->method->name, "ln_tune"), p->name, e->key))
-        return pf_fail(PEFT_E_UNSUPPORTED, "'%s' has no name of its own in the %s naming", p->name, pf_peft_naming_name[n->naming]);
+        return pf_fail(PEFT_E_UNSUPPORTED, "'%s' has no name of its own in the %s naming", p->name,
+                       pf_peft_naming_name[n->naming]);
     e->param = p;
     e->ndim = p->value.ndim;
     memcpy(e->dim, p->value.dim, sizeof(int64_t) * (size_t)e->ndim);
@@ -197,7 +201,8 @@ static peft_status entry(const peft_adapter *a, const pf_peft_names *n, pf_param
     return PEFT_OK;
 }
 
-peft_status pf_peft_entries_make(const peft_adapter *a, const pf_params *head, const pf_peft_names *n, pf_peft_entries *out)
+peft_status pf_peft_entries_make(const peft_adapter *a, const pf_params *head, const pf_peft_names *n,
+                                 pf_peft_entries *out)
 {
     peft_context *ctx = a->backbone->ctx;
     size_t count = a->params.count + (head ? head->count : 0), bytes = count * sizeof(pf_peft_entry);

@@ -6,7 +6,8 @@
 #include "core/model/peft_dir.h"
 
 /* Our LoRA's targets, the one outside the blocks last. */
-static const char *const stems[] = { "attn.qkv", "attn.q", "attn.k", "attn.v", "attn.proj", "mlp.fc1", "mlp.fc2", "patch_embed.proj" };
+static const char *const stems[] = { "attn.qkv",  "attn.q",  "attn.k",  "attn.v",
+                                     "attn.proj", "mlp.fc1", "mlp.fc2", "patch_embed.proj" };
 #define STEMS (sizeof stems / sizeof *stems)
 #define BLOCK_STEMS (STEMS - 1)
 
@@ -40,16 +41,19 @@ static peft_status same_layers(const pf_modules *m, uint64_t set[STEMS], uint64_
     for (size_t k = 0; k < BLOCK_STEMS; k++) *layers |= set[k];
     for (size_t i = 0; i < m->count; i++) {
         const pf_module *t = &m->item[i];
-        if (t->layer < 0 || t->kind != PF_MODULE_LINEAR || t->target || !(*layers >> t->layer & 1) || !set[stem_of(t)]) continue;
-        return pf_fail(PEFT_E_UNSUPPORTED, "field 'target_modules': module '%s' is not adapted, but others of its block are, and the "
-                       "same module of other blocks: LoRA here adapts the same modules in every adapted block", t->path);
+        if (t->layer < 0 || t->kind != PF_MODULE_LINEAR || t->target || !(*layers >> t->layer & 1) || !set[stem_of(t)])
+            continue;
+        return pf_fail(PEFT_E_UNSUPPORTED,
+                       "field 'target_modules': module '%s' is not adapted, but others of its block are, and the "
+                       "same module of other blocks: LoRA here adapts the same modules in every adapted block",
+                       t->path);
     }
     return PEFT_OK;
 }
 
 static double number_of(const pf_module *m, bool rank) { return rank ? (double)m->rank : m->alpha; }
 
-/* "3.attn.q=4,attn.q=16": for each stem what differs from its first module, then that one's number, where not `usual`. */
+/* "3.attn.q=4,attn.q=16": for each stem what differs from its first module, then that one's number if not `usual`. */
 static void pattern_text(const pf_modules *m, bool rank, double usual, text *t)
 {
     char number[32];
@@ -91,7 +95,8 @@ static peft_status set_targets(const pf_modules *m, int64_t depth, peft_options 
 
 static peft_status lora_options(const pf_peft_config *c, const peft_backbone *b, const pf_modules *m, peft_options *o)
 {
-    const json_t *r = pf_peft_field(c, "r"), *alpha = pf_peft_field(c, "lora_alpha"), *drop = pf_peft_field(c, "lora_dropout");
+    const json_t *r = pf_peft_field(c, "r"), *alpha = pf_peft_field(c, "lora_alpha"),
+                 *drop = pf_peft_field(c, "lora_dropout");
     const char *init = json_string_value(pf_peft_field(c, "init_lora_weights"));
     const int64_t rank = r ? json_integer_value(r) : 8;
     const double scale = alpha ? json_number_value(alpha) : 8;
@@ -102,7 +107,8 @@ static peft_status lora_options(const pf_peft_config *c, const peft_backbone *b,
     if (json_is_true(pf_peft_field(c, "use_dora"))) PF_TRY(peft_options_set_string(o, "dora", "true"));
     if (init && !strcmp(init, "gaussian")) PF_TRY(peft_options_set_string(o, "init", "gaussian"));
     for (size_t i = 0; i < m->count; i++)
-        if (m->item[i].saved && m->item[i].kind == PF_MODULE_FINAL) PF_TRY(peft_options_set_string(o, "train_norm", "true"));
+        if (m->item[i].saved && m->item[i].kind == PF_MODULE_FINAL)
+            PF_TRY(peft_options_set_string(o, "train_norm", "true"));
     PF_TRY(set_targets(m, b->shape.depth, o));
     PF_TRY(set_pattern(o, "rank_pattern", m, true, (double)rank));
     return set_pattern(o, "alpha_pattern", m, false, scale);

@@ -7,7 +7,13 @@
 #include "core/model/peft_dir.h"
 #include "core/model/state.h"
 
-typedef struct { peft_backbone *b; pf_peft_config config; pf_st *file; pf_peft_names names; pf_modules modules; } reader;
+typedef struct {
+    peft_backbone *b;
+    pf_peft_config config;
+    pf_st *file;
+    pf_peft_names names;
+    pf_modules modules;
+} reader;
 
 static void reader_close(reader *r)
 {
@@ -61,7 +67,8 @@ static peft_status fill(const pf_st *file, const pf_peft_entry *e)
     if (!t) return pf_fail(PEFT_E_FORMAT, "tensor '%s' is missing", e->key);
     if (!shaped(t, e->ndim, e->dim) && !shaped(t, p->value.ndim, p->value.dim))
         return pf_fail(PEFT_E_FORMAT, "tensor '%s': given %s, expected %s by configuration and backbone", e->key,
-                       pf_dims_text(given, sizeof given, t->ndim, t->dim), pf_dims_text(expected, sizeof expected, e->ndim, e->dim));
+                       pf_dims_text(given, sizeof given, t->ndim, t->dim),
+                       pf_dims_text(expected, sizeof expected, e->ndim, e->dim));
     if (!pf_to_real(p->value.data, t->data, t->type, peft_tensor_count(&p->value)))
         return pf_fail(PEFT_E_DTYPE, "tensor '%s': given %s, expected F32, F16 or BF16", e->key, t->type_name);
     if (!pf_finite(p->value.data, peft_tensor_count(&p->value)))
@@ -96,7 +103,8 @@ static peft_status fill_all(const reader *r, const peft_adapter *a, const pf_par
     for (size_t i = 0; i < pf_st_count(r->file) && !s; i++) {
         const char *name = pf_st_at(r->file, i)->name;
         if (!expected(r, &e, head != NULL, name))
-            s = pf_fail(PEFT_E_FORMAT, "tensor '%s' is unexpected: no module that the configuration adapts or saves has it", name);
+            s = pf_fail(PEFT_E_FORMAT,
+                        "tensor '%s' is unexpected: no module that the configuration adapts or saves has it", name);
     }
     pf_peft_entries_free(&e);
     return s;
@@ -118,10 +126,12 @@ static peft_status make_model(reader *r, peft_model **out)
     char key[PF_PATH_MAX + 64];
     peft_options *o;
     if (!saved_head(r)) return pf_model_make(r->b, NULL, true, out);
-    if (!pf_peft_key(&r->names, false, "head.weight", key)) return pf_fail(PEFT_E_INTERNAL, "the classifier has no name");
+    if (!pf_peft_key(&r->names, false, "head.weight", key))
+        return pf_fail(PEFT_E_INTERNAL, "the classifier has no name");
     const pf_st_tensor *w = pf_st_find(r->file, key);
     if (!w) return pf_fail(PEFT_E_FORMAT, "tensor '%s' is missing", key);
-    if (w->ndim != 2 || w->dim[0] < 1) return pf_fail(PEFT_E_FORMAT, "tensor '%s': has %d extents, expected [classes, width]", key, w->ndim);
+    if (w->ndim != 2 || w->dim[0] < 1)
+        return pf_fail(PEFT_E_FORMAT, "tensor '%s': has %d extents, expected [classes, width]", key, w->ndim);
     PF_TRY(peft_options_create(r->b->ctx, &o));
     peft_status s = peft_options_set_int(o, "classes", w->dim[0]);
     if (!s) s = pf_model_make(r->b, o, true, out);
@@ -146,7 +156,8 @@ static peft_status read_model(reader *r, peft_model **out)
 peft_status peft_adapter_load_hf(peft_backbone *b, const char *dir, peft_adapter **out)
 {
     reader r = { .b = b };
-    if (!b || !dir || !out) return pf_fail(PEFT_E_INVALID, "%s is NULL: expected a pointer", !b ? "backbone" : !dir ? "dir" : "out");
+    if (!b || !dir || !out)
+        return pf_fail(PEFT_E_INVALID, "%s is NULL: expected a pointer", !b ? "backbone" : !dir ? "dir" : "out");
     peft_status s = reader_open(&r, b, dir);
     if (!s) s = read_adapter(&r, out);
     reader_close(&r);
@@ -156,7 +167,8 @@ peft_status peft_adapter_load_hf(peft_backbone *b, const char *dir, peft_adapter
 peft_status peft_model_load_hf(peft_backbone *b, const char *dir, peft_model **out)
 {
     reader r = { .b = b };
-    if (!b || !dir || !out) return pf_fail(PEFT_E_INVALID, "%s is NULL: expected a pointer", !b ? "backbone" : !dir ? "dir" : "out");
+    if (!b || !dir || !out)
+        return pf_fail(PEFT_E_INVALID, "%s is NULL: expected a pointer", !b ? "backbone" : !dir ? "dir" : "out");
     peft_status s = reader_open(&r, b, dir);
     if (!s) s = read_model(&r, out);
     reader_close(&r);

@@ -54,7 +54,8 @@ static bool layer_chosen(const pf_peft_config *c, const pf_module *m)
     size_t i;
     json_t *v;
     if (!layers || (json_is_array(layers) && !json_array_size(layers))) return true;
-    json_array_foreach(pf_peft_field(c, "target_modules"), i, v) if (!strcmp(json_string_value(v), m->path)) return true;
+    const json_t *targets = pf_peft_field(c, "target_modules");
+    json_array_foreach(targets, i, v) if (!strcmp(json_string_value(v), m->path)) return true;
     if (m->layer < 0 || !layers_named(pf_peft_field(c, "layers_pattern"), m)) return false;
     if (json_is_integer(layers)) return json_integer_value(layers) == m->layer;
     json_array_foreach(layers, i, v) if (json_integer_value(v) == m->layer) return true;
@@ -71,11 +72,14 @@ static peft_status all_match(const pf_peft_config *c, const char *field, const p
     json_array_foreach(what, i, v) {
         bool yes = false;
         for (size_t k = 0; k < m->count && !yes; k++) yes = pf_peft_ends(m->item[k].path, json_string_value(v));
-        if (!yes) return pf_fail(PEFT_E_FORMAT, "field '%s': '%.100s' matches no module of the backbone", field, json_string_value(v));
+        if (!yes)
+            return pf_fail(PEFT_E_FORMAT, "field '%s': '%.100s' matches no module of the backbone", field,
+                           json_string_value(v));
     }
     json_object_foreach((json_t *)(uintptr_t)what, key, v) {
         bool yes = false;
-        for (size_t k = 0; k < m->count && !yes; k++) if (m->item[k].target) PF_TRY(pf_peft_match(key, m->item[k].path, true, &yes));
+        for (size_t k = 0; k < m->count && !yes; k++)
+            if (m->item[k].target) PF_TRY(pf_peft_match(key, m->item[k].path, true, &yes));
         if (!yes) return pf_fail(PEFT_E_FORMAT, "field '%s': '%.100s' matches no adapted module", field, key);
     }
     return PEFT_OK;
@@ -121,13 +125,15 @@ static peft_status mark(const pf_peft_config *c, pf_module *m)
     bool excluded, target;
     m->saved = kind != PF_MODULE_OTHER && listed(pf_peft_field(c, "modules_to_save"), m->path);
     if (m->saved && kind != PF_MODULE_HEAD && !(kind == PF_MODULE_FINAL && c->type == PF_PEFT_LORA))
-        return pf_fail(PEFT_E_UNSUPPORTED, "field 'modules_to_save': module '%s' cannot be saved whole with peft_type %s", m->path, type);
+        return pf_fail(PEFT_E_UNSUPPORTED,
+                       "field 'modules_to_save': module '%s' cannot be saved whole with peft_type %s", m->path, type);
     PF_TRY(matches(pf_peft_field(c, "target_modules"), m, &target));
     PF_TRY(matches(pf_peft_field(c, "exclude_modules"), m, &excluded));
     m->target = target && !excluded && !m->saved && kind != PF_MODULE_OTHER && layer_chosen(c, m);
     bool norm = kind == PF_MODULE_NORM || kind == PF_MODULE_FINAL;
     if (m->target && (kind == PF_MODULE_HEAD || norm != (c->type == PF_PEFT_LN)))
-        return pf_fail(PEFT_E_UNSUPPORTED, "field 'target_modules': module '%s' cannot be adapted with peft_type %s", m->path, type);
+        return pf_fail(PEFT_E_UNSUPPORTED, "field 'target_modules': module '%s' cannot be adapted with peft_type %s",
+                       m->path, type);
     return PEFT_OK;
 }
 
@@ -139,23 +145,29 @@ static peft_status all_of_method(const pf_peft_config *c, const pf_modules *m)
         const pf_module *t = &m->item[i];
         bool wanted = t->kind == PF_MODULE_NORM || t->kind == PF_MODULE_FINAL, forward = false;
         if (c->type == PF_PEFT_IA3) {
-            const int role = pf_peft_ends(t->ours, "attn.k") ? 0 : pf_peft_ends(t->ours, "attn.v") ? 1 : pf_peft_ends(t->ours, "mlp.fc2") ? 2 : -1;
+            static const char *const roles_of[] = { "attn.k", "attn.v", "mlp.fc2" };
+            int role = 2;
+            while (role >= 0 && !pf_peft_ends(t->ours, roles_of[role])) role--;
             const json_t *ff = pf_peft_field(c, "feedforward_modules");
             wanted = role >= 0;
             if (wanted) roles[role]++;
             if (json_is_string(ff)) PF_TRY(matches(ff, t, &forward));
             else forward = listed(ff, t->path);
             if (t->target && wanted && forward != (role == 2))
-                return pf_fail(PEFT_E_UNSUPPORTED, "field 'feedforward_modules': module '%s' must %s: IA3 here scales the outputs of "
-                               "keys and values and the input of mlp.fc2", t->path, role == 2 ? "match" : "not match");
+                return pf_fail(PEFT_E_UNSUPPORTED,
+                               "field 'feedforward_modules': module '%s' must %s: IA3 here scales the outputs of "
+                               "keys and values and the input of mlp.fc2",
+                               t->path, role == 2 ? "match" : "not match");
         }
         if (wanted != t->target)
-            return pf_fail(PEFT_E_UNSUPPORTED, "field 'target_modules': module '%s' is %s, but %s here adapts %s", t->path,
-                           wanted ? "left out" : "adapted", pf_peft_kinds[c->type].type,
-                           c->type == PF_PEFT_IA3 ? "keys, values and mlp.fc2 of all blocks" : "every norm of the backbone");
+            return pf_fail(PEFT_E_UNSUPPORTED, "field 'target_modules': module '%s' is %s, but %s here adapts %s",
+                           t->path, wanted ? "left out" : "adapted", pf_peft_kinds[c->type].type,
+                           c->type == PF_PEFT_IA3 ? "keys, values and mlp.fc2 of all blocks"
+                                                  : "every norm of the backbone");
     }
     if (c->type == PF_PEFT_IA3 && (!roles[0] || !roles[1] || !roles[2]))
-        return pf_fail(PEFT_E_UNSUPPORTED, "IA3 here adapts keys and values, which are no modules of their own in this naming");
+        return pf_fail(PEFT_E_UNSUPPORTED,
+                       "IA3 here adapts keys and values, which are no modules of their own in this naming");
     return PEFT_OK;
 }
 

@@ -30,13 +30,14 @@ static peft_status choose_names(const peft_backbone *b, const peft_options *o, p
     size_t length = strlen(prefix);
     bool plain = strspn(prefix, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.") == length;
     if (!plain || length >= PF_NAME_MAX / 2 || (length && (*prefix == '.' || prefix[length - 1] != '.')))
-        return pf_fail(PEFT_E_OPTION, "prefix: given '%s', expected nothing, or names with a dot behind each, such as vit.", prefix);
+        return pf_fail(PEFT_E_OPTION,
+                       "prefix: given '%s', expected nothing, or names with a dot behind each, such as vit.", prefix);
     memcpy(n.prefix, prefix, length + 1);
     *out = n;
     return PEFT_OK;
 }
 
-/* --- the files ------------------------------------------------------------------------------------------------------------ */
+/* --- the files --------------------------------------------------------------------------------------------------- */
 typedef struct { peft_context *ctx; const char *dir; char *config, *tensors, *fresh; } place;
 
 static void place_free(place *p)
@@ -67,8 +68,9 @@ static peft_status write_tensors(const pf_peft_entries *e, const place *p)
     for (size_t i = 0; i < e->count && !s; i++) {
         const pf_peft_entry *x = &e->item[i];
         const peft_tensor *v = &x->param->value;
-        s = pf_finite(v->data, peft_tensor_count(v)) ? pf_st_out_tensor(o, x->key, PF_REAL, x->ndim, x->dim, v->data)
-                                                     : pf_fail(PEFT_E_NONFINITE, "tensor '%s' holds NaN or Inf: not saved", x->param->name);
+        s = pf_finite(v->data, peft_tensor_count(v))
+                ? pf_st_out_tensor(o, x->key, PF_REAL, x->ndim, x->dim, v->data)
+                : pf_fail(PEFT_E_NONFINITE, "tensor '%s' holds NaN or Inf: not saved", x->param->name);
     }
     if (!s) s = pf_st_out_write(o, p->fresh);
     pf_st_out_free(o);
@@ -81,7 +83,8 @@ static peft_status sync_folder(const place *p)
     SYSTEM_CALL(fd, "open", open(p->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     if (fd >= 0) SYSTEM_CALL(r, "fsync", fsync(fd));
     if (r && fd >= 0 && errno == EINVAL) r = 0;              /* some file systems cannot */
-    peft_status s = r ? pf_fail(PEFT_E_IO, "the folder could not be brought to the disk: %s", strerror(errno)) : PEFT_OK;
+    peft_status s =
+        r ? pf_fail(PEFT_E_IO, "the folder could not be brought to the disk: %s", strerror(errno)) : PEFT_OK;
     if (fd >= 0) close(fd);
     return s;
 }
@@ -122,7 +125,7 @@ static peft_status write_files(const pf_peft_entries *e, const char *text, const
     return s;
 }
 
-/* --- what goes into them ---------------------------------------------------------------------------------------------------- */
+/* --- what goes into them ----------------------------------------------------------------------------------------- */
 static peft_status config_text(const peft_adapter *a, pf_peft_type type, bool head, const pf_peft_names *n, char **out)
 {
     pf_modules m;
@@ -144,7 +147,8 @@ static peft_status save(const peft_adapter *a, const pf_params *head, const char
     char *text = NULL;
     while (type < PF_PEFT_TYPES && strcmp(pf_peft_kinds[type].method, a->method->name)) type++;
     if (type == PF_PEFT_TYPES)
-        return pf_fail(PEFT_E_UNSUPPORTED, "method '%s' has no form in PEFT: expected lora, ia3 or ln_tune", a->method->name);
+        return pf_fail(PEFT_E_UNSUPPORTED, "method '%s' has no form in PEFT: expected lora, ia3 or ln_tune",
+                       a->method->name);
     PF_TRY(choose_names(a->backbone, o, &n));
     PF_TRY(pf_peft_entries_make(a, head, &n, &e));
     place p = { .ctx = NULL };
@@ -169,11 +173,16 @@ peft_status peft_adapter_save_hf(const peft_adapter *a, const char *dir, const p
 peft_status peft_model_save_hf(const peft_model *m, const char *dir, const peft_options *o)
 {
     if (!m || !dir) return pf_fail(PEFT_E_INVALID, "%s is NULL: expected a pointer", m ? "dir" : "model");
-    if (m->adapters != 1) return pf_fail(PEFT_E_UNSUPPORTED, "the model has %zu adapters: a PEFT directory holds exactly one", m->adapters);
+    if (m->adapters != 1)
+        return pf_fail(PEFT_E_UNSUPPORTED, "the model has %zu adapters: a PEFT directory holds exactly one",
+                       m->adapters);
     if (m->head > PF_HEAD_LINEAR)
-        return pf_fail(PEFT_E_UNSUPPORTED, "head '%s' has no form in PEFT: expected linear, or the backbone's own", pf_head_name[m->head]);
+        return pf_fail(PEFT_E_UNSUPPORTED, "head '%s' has no form in PEFT: expected linear, or the backbone's own",
+                       pf_head_name[m->head]);
     if (m->mean_pool != m->backbone->shape.mean_pool)
-        return pf_fail(PEFT_E_UNSUPPORTED, "the model pools by %s and its backbone does not: a PEFT directory cannot say so", m->mean_pool ? "mean" : "cls");
+        return pf_fail(PEFT_E_UNSUPPORTED,
+                       "the model pools by %s and its backbone does not: a PEFT directory cannot say so",
+                       m->mean_pool ? "mean" : "cls");
     peft_status s = save(m->adapter[0], m->head == PF_HEAD_LINEAR ? &m->params : NULL, dir, o);
     return s ? pf_within(s, "%s", dir) : PEFT_OK;
 }

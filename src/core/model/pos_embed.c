@@ -89,8 +89,8 @@ static peft_status find_rule(const char *name, const rule **out)
         if (!strcmp(name, rules[i].name)) { *out = &rules[i]; return PEFT_OK; }
     }
     const char *near = pf_nearest(name, known, RULES);
-    return pf_fail(PEFT_E_OPTION, "position embedding rule is '%s', expected timm, hf, mmcls, torchvision or bilinear%s%s%s", name,
-                   near ? " (did you mean '" : "", near ? near : "", near ? "'?)" : "");
+    return pf_fail(PEFT_E_OPTION, "position embedding rule is '%s', expected timm, hf, mmcls, torchvision or "
+                   "bilinear%s%s%s", name, near ? " (did you mean '" : "", near ? near : "", near ? "'?)" : "");
 }
 
 /* n becomes the doubles of both weight matrices, a line and a sum; false when that overflows */

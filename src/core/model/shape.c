@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * shape.c -- the table of a ViT's tensors. Extents are letters: D width, T 3*width, F mlp, G fc1's rows, C classes, R registers,
- * N rows of pos_embed, p patch side, c colours, 1. */
+ * shape.c -- the table of a ViT's tensors. Extents are letters: D width, T 3*width, F mlp, G rows of fc1, C classes,
+ * R registers, N rows of pos_embed, p patch side, c colours, 1. */
 #include <stdio.h>
 #include "core/model/shape.h"
 

@@ -5,7 +5,16 @@
 #include <string.h>
 #include "core/model/model.h"
 
-typedef struct { const peft_model *m; pf_graph *g; pf_tap_fn tap; void *user; } pass;
+/* One transformer of a graph: the backbone (scope ""), or a network that a method declared under a scope. */
+typedef struct {
+    const peft_model *m;
+    pf_graph *g;
+    const char *scope;                   /* in front of its tensors' names */
+    const pf_vit_shape *shape;
+    bool mean_pool;
+    pf_site_fn at; void *at_user;        /* what visits its sites; NULL: the model's adapters */
+    pf_tap_fn tap; void *tap_user;
+} pass;
 
 pf_val pf_const(pf_graph *g, const peft_tensor *t)
 {
@@ -31,16 +40,21 @@ __attribute__((format(printf, 2, 3)))
 #endif
 static pf_val weight(const pass *p, const char *format, ...)
 {
-    char name[PF_NAME_MAX];
+    char name[2 * PF_NAME_MAX];
     va_list ap;
+    size_t used = (size_t)snprintf(name, PF_NAME_MAX, "%s", p->scope);
     va_start(ap, format);
-    vsnprintf(name, sizeof name, format, ap);
+    vsnprintf(name + used, sizeof name - used, format, ap);
     va_end(ap);
     return pf_model_weight(p->m, p->g, name);
 }
 
 static void visit(const pass *p, pf_site *s)
 {
+    if (p->at) {
+        if (!p->g->status) p->at(p->at_user, p->g, s);
+        return;
+    }
     for (size_t i = 0; i < p->m->adapters && !p->g->status; i++) {
         const peft_adapter *a = p->m->adapter[i];
         if (a->method->sites & PF_AT(s->where)) a->method->emit(a->state, p->g, s);
@@ -56,7 +70,7 @@ static pf_val at(const pass *p, pf_where where, pf_role role, int64_t layer, pf_
 
 static void tap(const pass *p, const char *name, pf_val v)
 {
-    if (p->tap && !p->g->status) p->tap(p->user, p->g, name, v);
+    if (p->tap && !p->g->status) p->tap(p->tap_user, p->g, name, v);
 }
 
 static pf_val linear(const pass *p, pf_role role, int64_t layer, pf_val x, pf_val w, pf_val b)
@@ -69,12 +83,12 @@ static pf_val linear(const pass *p, pf_role role, int64_t layer, pf_val x, pf_va
 
 static pf_val norm(const pass *p, pf_role role, int64_t layer, pf_val x, pf_val gamma, pf_val beta)
 {
-    return at(p, PF_NORM, role, layer, x, pf_layernorm(p->g, x, gamma, beta, p->m->backbone->shape.eps));
+    return at(p, PF_NORM, role, layer, x, pf_layernorm(p->g, x, gamma, beta, p->shape->eps));
 }
 
 static pf_val embed(const pass *p, pf_val images)
 {
-    const pf_vit_shape *v = &p->m->backbone->shape;
+    const pf_vit_shape *v = p->shape;
     pf_graph *g = p->g;
     images = at(p, PF_IMAGE, PF_PATCH, -1, PF_NONE, images);
     pf_val x = pf_emit(g, &pf_op_patches, &(pf_attr){ .i = { v->patch } }, 1, (pf_val[]){ images });
@@ -89,7 +103,7 @@ static pf_val embed(const pass *p, pf_val images)
 
 static pf_val attend(const pass *p, int64_t l, pf_val x)
 {
-    const int64_t d = p->m->backbone->shape.width, heads = p->m->backbone->shape.heads;
+    const int64_t d = p->shape->width, heads = p->shape->heads;
     pf_val w = weight(p, "blocks.%lld.attn.qkv.weight", (long long)l), b = weight(p, "blocks.%lld.attn.qkv.bias", (long long)l);
     pf_val part[3], sum = at(p, PF_LINEAR, PF_QKV, l, x, PF_NONE);
     for (int i = 0; i < 3; i++) {
@@ -108,11 +122,13 @@ static pf_val attend(const pass *p, int64_t l, pf_val x)
 
 static pf_val mlp(const pass *p, int64_t l, pf_val x)
 {
-    const pf_vit_shape *v = &p->m->backbone->shape;
+    const pf_vit_shape *v = p->shape;
     long long n = l;
     x = linear(p, PF_FC1, l, x, weight(p, "blocks.%lld.mlp.fc1.weight", n), weight(p, "blocks.%lld.mlp.fc1.bias", n));
-    if (v->swiglu) x = pf_mul(p->g, pf_activate(p->g, pf_columns(p->g, x, 0, v->mlp), "silu"), pf_columns(p->g, x, v->mlp, v->mlp));
-    else x = pf_activate(p->g, x, v->act == PK_QUICKGELU ? "quickgelu" : "gelu");
+    if (v->swiglu) {
+        pf_val gate = pf_activate(p->g, pf_columns(p->g, x, 0, v->mlp), "silu");
+        x = pf_mul(p->g, gate, pf_columns(p->g, x, v->mlp, v->mlp));
+    } else x = pf_activate(p->g, x, v->act == PK_QUICKGELU ? "quickgelu" : "gelu");
     return linear(p, PF_FC2, l, x, weight(p, "blocks.%lld.mlp.fc2.weight", n), weight(p, "blocks.%lld.mlp.fc2.bias", n));
 }
 
@@ -138,28 +154,59 @@ static pf_val block(const pass *p, int64_t l, pf_val x)
 /* The pooled token goes through the final norm; for the class token this equals the norm of all tokens, then row 0. */
 static pf_val pool(const pass *p, pf_val x)
 {
-    const pf_vit_shape *v = &p->m->backbone->shape;
+    const pf_vit_shape *v = p->shape;
     const char *name = v->mean_pool ? "fc_norm" : "norm";
     int64_t patches = pf_vit_grid(v) * pf_vit_grid(v);
     if (p->g->status) return PF_NONE;
     int64_t prefix = pf_v(p->g, x)->shape.dim[1] - patches;
-    x = p->m->mean_pool ? pf_mean_rows(p->g, x, prefix, patches) : pf_take_rows(p->g, x, 0, 1);
+    x = p->mean_pool ? pf_mean_rows(p->g, x, prefix, patches) : pf_take_rows(p->g, x, 0, 1);
     x = norm(p, PF_FINAL, -1, x, weight(p, "%s.weight", name), weight(p, "%s.bias", name));
     return at(p, PF_POOL, PF_FINAL, -1, PF_NONE, x);
 }
 
+static pf_val forward(const pass *p, pf_val images)
+{
+    char name[32];
+    pf_val x = embed(p, images);
+    tap(p, "embed", x);
+    for (int64_t l = 0; l < p->shape->depth; l++) {
+        x = block(p, l, x);
+        snprintf(name, sizeof name, "block.%lld", (long long)l);
+        tap(p, name, x);
+    }
+    x = pool(p, x);
+    tap(p, "feature", x);
+    return x;
+}
+
+pf_val pf_vit_forward(pf_build *g, const pf_net *net, const char *scope, pf_val images, pf_site_fn at, void *user)
+{
+    pass p = { .m = net->model, .g = g, .scope = scope, .shape = &net->model->backbone->shape,
+               .mean_pool = net->model->mean_pool, .at = at, .at_user = user };
+    if (*scope) {
+        p.shape = pf_adapter_network(net->adapter, scope);
+        if (!p.shape) return pf_graph_fail(g, pf_fail(PEFT_E_INTERNAL, "no network was declared under '%s'", scope));
+        p.mean_pool = p.shape->mean_pool;
+    }
+    return forward(&p, images);
+}
+
 pf_val pf_model_forward(const peft_model *m, pf_graph *g, pf_val images, pf_tap_fn fn, void *user)
 {
-    pass p = { m, g, fn, user };
-    char name[32];
-    pf_val x = embed(&p, images);
-    tap(&p, "embed", x);
-    for (int64_t l = 0; l < m->backbone->shape.depth; l++) {
-        x = block(&p, l, x);
-        snprintf(name, sizeof name, "block.%lld", (long long)l);
-        tap(&p, name, x);
+    pass p = { .m = m, .g = g, .scope = "", .shape = &m->backbone->shape, .mean_pool = m->mean_pool, .tap = fn, .tap_user = user };
+    for (size_t i = 0; i < m->adapters; i++) {
+        const pf_net net = { m, m->adapter[i] };
+        if (!m->adapter[i]->method->network) continue;
+        if (m->head != PF_HEAD_NETWORK || m->adapters > 1)
+            return pf_graph_fail(g, pf_fail(PEFT_E_STATE, "method '%s' has a network of its own: expected a model with head "
+                                            "side_encoder and no other adapter", m->adapter[i]->method->name));
+        pf_val logits = m->adapter[i]->method->network(m->adapter[i]->state, g, &net, images);
+        if (!g->status && pf_cols(g, logits) != m->classes)
+            return pf_graph_fail(g, pf_fail(PEFT_E_OPTION, "classes: the model has %lld, its adapter %lld",
+                                            (long long)m->classes, (long long)pf_cols(g, logits)));
+        return logits;
     }
-    x = pool(&p, x);
-    tap(&p, "feature", x);
-    return pf_head_forward(m, g, x);
+    if (m->head == PF_HEAD_NETWORK)
+        return pf_graph_fail(g, pf_fail(PEFT_E_STATE, "head side_encoder: expected an adapter with a network of its own"));
+    return pf_head_forward(m, g, forward(&p, images));
 }

@@ -11,6 +11,7 @@ struct peft_session {
     pf_team team;
     pf_compiled net;
     peft_options *options;
+    pf_side side;
     pk_real *images;                     /* [batch,3,s,s]: a short batch filled up with zeros */
     peft_tensor tap;
     bool ran;
@@ -38,6 +39,7 @@ static peft_status prepare(peft_session *s)
     PF_TRY(pf_team_start(&s->team, s->model->backbone->ctx, pf_options_int(o, options, "threads")));
     PF_TRY(pf_compiled_create(&s->net, &spec));
     PF_TRY(pf_exec_bind(&s->net.exec, NULL));
+    PF_TRY(pf_side_create(&s->side, &s->net));
     size_t bytes = (size_t)(spec.batch * image_count(s)) * sizeof(pk_real);
     s->images = pf_alloc_zero(s->model->backbone->ctx, bytes);
     return s->images ? PEFT_OK : pf_nomem("images", bytes);
@@ -65,6 +67,7 @@ void peft_session_free(peft_session *s)
     pf_compiled_free(&s->net);
     pf_team_stop(&s->team);
     pf_free(m->backbone->ctx, s->images);
+    pf_side_free(&s->side, m->backbone->ctx);
     peft_options_free(s->options);
     atomic_fetch_sub(&m->users, 1);
     pf_free(m->backbone->ctx, s);
@@ -76,6 +79,7 @@ static peft_status run(peft_session *s, const peft_tensor *images, const peft_te
     if (!s) return pf_fail(PEFT_E_INVALID, "session is NULL");
     PF_TRY(pf_check_images(s->model, images, s->net.batch, n));
     PF_TRY(pf_check_logits(s->model, out, *n));
+    PF_TRY(pf_side_bind(&s->side, &s->net, *n));
     const void *data = images->data;
     if (*n < s->net.batch || images->type != PF_REAL) {
         int64_t used = *n * image_count(s), all = s->net.batch * image_count(s);
@@ -118,6 +122,11 @@ peft_status peft_session_probabilities(peft_session *s, const peft_tensor *image
         else for (int64_t c = i * classes; c < (i + 1) * classes; c++) to[c] = (pk_real)(1 / (1 + exp(-(double)x[c])));
     }
     return PEFT_OK;
+}
+
+peft_status peft_session_input(peft_session *s, const char *name, const peft_tensor *value)
+{
+    return s ? pf_side_set(&s->side, name, value) : pf_fail(PEFT_E_INVALID, "session is NULL");
 }
 
 peft_status peft_session_tap(peft_session *s, const char *tap, const peft_tensor **out)

@@ -81,6 +81,7 @@ peft_status peft_trainer_backward(peft_trainer *t, const peft_tensor *images, co
     PF_TRY(pf_check_images(t->model, images, t->batch, &n));
     PF_TRY(check_labels(t, labels, n));
     PF_TRY(pf_trainer_net(t, n, &net));
+    PF_TRY(pf_side_bind(&t->side, net, n));
     double start = now();
     if (!t->pending) keep_buffers(t, false);
     pf_exec_input(&net->exec, PF_IN_IMAGES, as_real(images, t->images));
@@ -175,6 +176,7 @@ peft_status peft_trainer_evaluate(peft_trainer *t, const peft_tensor *images, pe
     if (!t) return pf_fail(PEFT_E_INVALID, "trainer is NULL");
     PF_TRY(pf_check_images(t->model, images, t->batch, &n));
     PF_TRY(pf_check_logits(t->model, logits, n));
+    PF_TRY(pf_side_bind(&t->side, &t->eval, n));
     int64_t one = peft_tensor_count(images) / n;
     if (images->data != t->images) pf_to_real(t->images, images->data, images->type, n * one);
     memset(t->images + n * one, 0, (size_t)((t->batch - n) * one) * sizeof(pk_real));
@@ -183,6 +185,11 @@ peft_status peft_trainer_evaluate(peft_trainer *t, const peft_tensor *images, pe
     memcpy(logits->data, pf_exec_data(&t->eval.exec, t->eval.logits),
            (size_t)(n * t->model->classes) * sizeof(pk_real));
     return PEFT_OK;
+}
+
+peft_status peft_trainer_input(peft_trainer *t, const char *name, const peft_tensor *value)
+{
+    return t ? pf_side_set(&t->side, name, value) : pf_fail(PEFT_E_INVALID, "trainer is NULL");
 }
 
 const peft_tensor *peft_trainer_logits(const peft_trainer *t)

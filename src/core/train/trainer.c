@@ -172,6 +172,7 @@ static peft_status compile(peft_trainer *t)
     if (!t->arena) return pf_nomem("arena", t->arena_bytes);
     PF_TRY(pf_exec_bind(&t->net[0].exec, t->arena));
     PF_TRY(pf_exec_bind(&t->eval.exec, t->arena));
+    PF_TRY(pf_side_create(&t->side, &t->net[0]));
     return pf_cache_create(&t->cache, &t->net[0], whole(t, "cache_features"));
 }
 
@@ -241,6 +242,7 @@ void peft_trainer_free(peft_trainer *t)
     pf_compiled_free(&t->eval);
     pf_team_stop(&t->team);
     pf_cache_free(&t->cache);
+    pf_side_free(&t->side, ctx);
     void *const blocks[] = { t->arena, t->slab, t->slot, t->class_weights, t->images, t->targets, t->logits, t->labels,
                              t->ids };
     for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++) pf_free(ctx, blocks[i]);

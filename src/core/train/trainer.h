@@ -35,6 +35,7 @@ struct peft_trainer {
     pf_compiled eval;
     void *arena; size_t arena_bytes;     /* shared by all of them: one runs at a time */
     pf_cache cache;
+    pf_side side;
     pk_real *images, *targets;           /* a batch as fit hands it out or as converted */
     pk_real *logits;                     /* of the last backward pass */
     int64_t *labels, *ids;

@@ -69,6 +69,7 @@ static void lae_grad_run(const pf_run *r, const pf_node *n)
         out = pf_matrix(r, n->out[0]);
     for (int64_t i = 0; i < out.rows; i++)
         for (int64_t j = 0; j < out.cols; j++)
-            out.p[i * out.ld + j] = (pk_real)(d.p[i * d.ld + j] * exp((double)a.p[i * a.ld + j] - (double)y.p[i * y.ld + j]));
+            out.p[i * out.ld + j] =
+                (pk_real)(d.p[i * d.ld + j] * exp((double)a.p[i * a.ld + j] - (double)y.p[i * y.ld + j]));
 }
 const pf_op pf_op_logaddexp_grad = { .name = "logaddexp_grad", .infer = lse_grad_infer, .run = lae_grad_run };

@@ -1,0 +1,197 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * test_backbone_config.c -- facts beside the weights: options before the header, the header before config.json, that
+ * before the family; notes for preparing pictures; hostile and foreign config.json. */
+#include "tiny.h"
+
+#define SMALL "image_size=8,patch=4,width=16,depth=2,heads=2,mlp=24"
+static char weights[128], config[128], preprocessor[128];
+
+/* The header gets key=value unless key is NULL. */
+static void write_weights(const peft_backbone *b, const char *key, const char *value)
+{
+    pf_st_out *o;
+    OK(pf_st_out_create(b->ctx, &o));
+    if (key) OK(pf_st_out_meta(o, key, value));
+    for (size_t i = 0; i < b->weights; i++) {
+        const peft_tensor *t = &b->weight[i].tensor;
+        OK(pf_st_out_tensor(o, b->weight[i].name, t->type, t->ndim, t->dim, t->data));
+    }
+    OK(pf_st_out_write(o, weights));
+    pf_st_out_free(o);
+}
+
+static void write_text(const char *path, const char *text, size_t n)
+{
+    FILE *f = fopen(path, "wb");
+    ck_assert_ptr_nonnull(f);
+    ck_assert_uint_eq(fwrite(text, 1, n, f), n);
+    fclose(f);
+}
+
+static peft_status try_load(peft_context *ctx, const char *options, peft_backbone **out)
+{
+    peft_options *o = tiny_options(ctx, "%s", options);
+    peft_status s = peft_backbone_load(ctx, weights, o, out);
+    peft_options_free(o);
+    return s;
+}
+
+static peft_backbone *load(peft_context *ctx, const char *text, const char *options)
+{
+    peft_backbone *b;
+    write_text(config, text, strlen(text));
+    OK(try_load(ctx, options, &b));
+    return b;
+}
+
+static peft_backbone *start(peft_context **ctx)
+{
+    *ctx = tiny_context(NULL, 1);
+    snprintf(weights, sizeof weights, "%s", tiny_path("model.safetensors"));
+    snprintf(config, sizeof config, "%s", tiny_path("config.json"));
+    snprintf(preprocessor, sizeof preprocessor, "%s", tiny_path("preprocessor_config.json"));
+    peft_backbone *b = tiny_backbone(*ctx, SMALL, NULL);
+    write_weights(b, NULL, NULL);
+    return b;
+}
+
+static void finish(peft_context *ctx, peft_backbone *b)
+{
+    peft_backbone_free(b);
+    tiny_clean();
+    peft_context_free(ctx);
+}
+
+static void note_is(const peft_backbone *b, const char *key, const char *value)
+{
+    const char *note = peft_backbone_note(b, key);
+    ck_assert_msg(value ? note && !strcmp(note, value) : !note, "'%s', expected '%s'", note ? note : "none",
+                  value ? value : "none");
+}
+
+#define HF                                                                                                             \
+    "{\"layer_norm_eps\": 1e-7, \"num_attention_heads\": 4, \"hidden_act\": \"quick_gelu\", \"image_size\": 8, "       \
+    "\"patch_size\": 4, \"hidden_size\": 16, \"num_hidden_layers\": 2, \"qkv_bias\": true, \"architectures\": "        \
+    "[\"ViTModel\"]}"
+#define TIMM                                                                                                           \
+    "{\"architecture\": \"vit_quickgelu\", \"global_pool\": \"token\", \"model_args\": {\"num_heads\": 8}, "           \
+    "\"pretrained_cfg\": "                                                                                             \
+    "{\"mean\": [0.5, 0.25, 1], \"std\": [0.1, 0.2, 0.3], \"input_size\": [3, 8, 8], \"crop_pct\": 0.9, "              \
+    "\"interpolation\": \"bicubic\"}}"
+#define FULL_CLIP "{\"text_config\": {\"hidden_size\": 512}, \"vision_config\": " HF ", \"hidden_size\": 512}"
+
+START_TEST(facts_from_config)
+{
+    peft_context *ctx;
+    peft_backbone *b = start(&ctx);
+    static const struct { const char *json, *options; double eps; int heads, act;
+    } rows[] = { { "{}", "", 1e-6, 1, PK_GELU },
+                 { HF, "", 1e-7, 4, PK_QUICKGELU },
+                 { FULL_CLIP, "", 1e-7, 4, PK_QUICKGELU },
+                 { TIMM, "", 1e-6, 8, PK_QUICKGELU },
+                 { HF, "config=none", 1e-6, 1, PK_GELU },
+                 { HF, "heads=2,eps=1e-3,act=gelu", 1e-3, 2, PK_GELU },
+                 { "{\"hidden_act\": null, \"global_pool\": \"\"}", "", 1e-6, 1, PK_GELU } };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        peft_backbone *x = load(ctx, rows[i].json, rows[i].options);
+        ck_assert_double_eq(x->shape.eps, rows[i].eps);
+        ck_assert_int_eq(x->shape.heads, rows[i].heads);
+        ck_assert_int_eq(x->shape.act, rows[i].act);
+        peft_backbone_free(x);
+    }
+    write_weights(b, "heads", "2");
+    peft_backbone *x = load(ctx, HF, "");                                /* the header before config.json */
+    ck_assert_int_eq(x->shape.heads, 2);
+    ck_assert_double_eq(x->shape.eps, 1e-7);
+    peft_backbone_free(x);
+    x = load(ctx, HF, "heads=8");
+    ck_assert_int_eq(x->shape.heads, 8);
+    peft_backbone_free(x);
+    char options[200];
+    ck_assert_int_eq(rename(config, tiny_path("elsewhere.json")), 0);
+    snprintf(options, sizeof options, "config=%s", tiny_path("elsewhere.json"));
+    OK(try_load(ctx, options, &x));
+    ck_assert_double_eq(x->shape.eps, 1e-7);
+    peft_backbone_free(x);
+    FAILS(PEFT_E_IO, "nowhere.json", try_load(ctx, "config=/nowhere.json", &x));
+    finish(ctx, b);
+}
+END_TEST
+
+START_TEST(notes)
+{
+    peft_context *ctx;
+    peft_backbone *b = start(&ctx), *x = load(ctx, TIMM, "image_size=16");
+    note_is(b, "mean", NULL);
+    note_is(x, "mean", "0.5:0.25:1");
+    note_is(x, "std", "0.1:0.2:0.3");
+    note_is(x, "image_size", "8");
+    note_is(x, "crop_pct", "0.9");
+    note_is(x, "interpolation", "bicubic");
+    note_is(x, "colour", NULL);
+    note_is(x, NULL, NULL);
+    note_is(NULL, "mean", NULL);
+    peft_backbone_free(x);
+    const char *text =
+        "{\"image_mean\": [0.4, 0.5, 0.6], \"image_std\": [1, 2, 3], \"resample\": 3, \"size\": {\"height\": 8}}";
+    write_text(preprocessor, text, strlen(text));
+    x = load(ctx, "{\"mean\": [0, 0, 0]}", "");                          /* config.json before the preprocessor's */
+    note_is(x, "mean", "0:0:0");
+    note_is(x, "std", "1:2:3");
+    note_is(x, "interpolation", "bicubic");
+    note_is(x, "crop_pct", NULL);
+    peft_backbone_free(x);
+    write_weights(b, "mean", "1:1:1");
+    x = load(ctx, "{\"mean\": [0, 0, 0]}", "");
+    note_is(x, "mean", "1:1:1");
+    peft_backbone_free(x);
+    finish(ctx, b);
+}
+END_TEST
+
+START_TEST(bad_configs)
+{
+    static const struct { const char *json; peft_status status; const char *text;
+    } bad[] = { { "", PEFT_E_FORMAT, "not valid JSON" },
+                { "[]", PEFT_E_FORMAT, "expected an object" },
+                { "{\"a\": 1, \"a\": 1}", PEFT_E_FORMAT, "not valid JSON" },
+                { "{\"hidden_act\": \"relu\"}", PEFT_E_UNSUPPORTED, "hidden_act: given 'relu'" },
+                { "{\"hidden_act\": 3}", PEFT_E_FORMAT, "hidden_act" },
+                { "{\"global_pool\": \"map\"}", PEFT_E_UNSUPPORTED, "global_pool: given 'map'" },
+                { "{\"layer_norm_eps\": true}", PEFT_E_FORMAT, "layer_norm_eps" },
+                { "{\"image_size\": [8, 16]}", PEFT_E_FORMAT, "image_size" },
+                { "{\"mean\": [1, 2]}", PEFT_E_FORMAT, "mean" },
+                { "{\"mean\": [1, 2, \"x\"]}", PEFT_E_FORMAT, "mean" },
+                { "{\"std\": [-1.2345678901234567e-200, -1.2345678901234567e-201, -1.2345678901234567e-202]}",
+                  PEFT_E_FORMAT, "std" },
+                { "{\"hidden_size\": 32}", PEFT_E_FORMAT, "width 32, the weights 16" },
+                { "{\"num_hidden_layers\": 3}", PEFT_E_FORMAT, "depth 3" },
+                { "{\"patch_size\": 8}", PEFT_E_FORMAT, "patch 8" },
+                { "{\"num_attention_heads\": 3}", PEFT_E_INVALID, "heads 3" },
+                { "{\"num_attention_heads\": 99999999999999999999}", PEFT_E_FORMAT, "not valid JSON" },
+                { "{\"qkv_bias\": false}", PEFT_E_FORMAT, "2 unexpected (blocks.0.attn.qkv.bias" },
+                { "{\"patch_size\": -4}", PEFT_E_FORMAT, "patch -4" },
+                { "{\"interpolation\": 9}", PEFT_E_FORMAT, "interpolation" },
+                { "{\"pretrained_cfg\": 3, \"model_args\": [], \"vision_config\": {\"hidden_act\": \"silu\"}}",
+                  PEFT_E_UNSUPPORTED, "silu" } };
+    static char big[(1 << 20) + 2];
+    peft_context *ctx;
+    peft_backbone *b = start(&ctx), *x = NULL;
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        write_text(config, bad[i].json, strlen(bad[i].json));
+        FAILS(bad[i].status, bad[i].text, try_load(ctx, "", &x));
+        ck_assert_ptr_null(x);
+    }
+    memset(big, '[', sizeof big);
+    write_text(config, big, 1000);
+    FAILS(PEFT_E_FORMAT, "nested deeper", try_load(ctx, "", &x));
+    write_text(config, big, sizeof big);
+    FAILS(PEFT_E_FORMAT, "at most 1048576", try_load(ctx, "", &x));
+    const char *scalar = "{\"hidden_size\": [16]}";
+    write_text(config, scalar, strlen(scalar));
+    FAILS(PEFT_E_FORMAT, "hidden_size", try_load(ctx, "", &x));
+    finish(ctx, b);
+}
+END_TEST
+
+SUITE_MAIN("backbone config", facts_from_config, notes, bad_configs)

@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * test_npz_backbone.c -- Google's .npz, in its three layouts: what it becomes loads, and every value is where it
+ * belongs; broken ones are refused and leave no file. */
+#include <peft/io.h>
+#include <peft/peft.h>
+#include "io_files.h"
+
+enum { D = 4, H = 2, F = 6, P = 2, L = 2, N = 5, C = 3, MOST = 64 };         /* an image of 4 x 4: 4 patches */
+
+/* A .npz in the making: arrays under their names; value i of array k is 1000 k + i. */
+typedef struct { entry e[MOST]; char name[MOST][120], dims[MOST][40]; int n; const char *front; } npz;
+
+static void add(npz *z, const char *type, const char *name, const char *shape)
+{
+    static float v[4096];
+    int64_t count = 1, one;
+    char dictionary[160];
+    for (const char *s = shape; sscanf(s, "%ld", &one) == 1; s = strchr(s, ',') + 1) count *= one;
+    for (int64_t i = 0; i < count; i++) v[i] = (float)(1000 * z->n + i);
+    unsigned char *data = malloc(4096 + sizeof *v * (size_t)count);
+    snprintf(dictionary, sizeof dictionary, "{'descr': '%s', 'fortran_order': False, 'shape': (%s), }", type, shape);
+    snprintf(z->name[z->n], sizeof z->name[0], "%s%s.npy", z->front, name);
+    snprintf(z->dims[z->n], sizeof z->dims[0], "%s", shape);
+    z->e[z->n] = (entry){ z->name[z->n], data, npy_file(data, dictionary, v, sizeof *v * (size_t)count) };
+    z->n++;
+}
+
+/* Layout 0: augreg; 1: big_vision; 2: the same, stacked. without: this array is left out. */
+static void make(npz *z, int layout, const char *front, const char *without)
+{
+    static const struct { const char *name, *shape;
+    } top[] = { { "cls", "1,1,4," },
+                { "embedding/kernel", "2,2,3,4," },
+                { "embedding/bias", "4," },
+                { "Transformer/encoder_norm/scale", "4," },
+                { "Transformer/encoder_norm/bias", "4," },
+                { "head/kernel", "4,3," },
+                { "head/bias", "3," },
+                { "pre_logits/kernel", "4,4," } };
+    static const char *const module[2][4] = {
+        { "LayerNorm_0", "MultiHeadDotProductAttention_1", "LayerNorm_2", "MlpBlock_3" },
+        { "LayerNorm_0", "MultiHeadDotProductAttention_0", "LayerNorm_1", "MlpBlock_0" } };
+    static const struct { int module; const char *name, *shape;
+    } block[] = { { 0, "scale", "4," },
+                  { 0, "bias", "4," },
+                  { 1, "query/kernel", "4,2,2," },
+                  { 1, "key/kernel", "4,2,2," },
+                  { 1, "value/kernel", "4,2,2," },
+                  { 1, "query/bias", "2,2," },
+                  { 1, "key/bias", "2,2," },
+                  { 1, "value/bias", "2,2," },
+                  { 1, "out/kernel", "2,2,4," },
+                  { 1, "out/bias", "4," },
+                  { 2, "scale", "4," },
+                  { 2, "bias", "4," },
+                  { 3, "Dense_0/kernel", "4,6," },
+                  { 3, "Dense_0/bias", "6," },
+                  { 3, "Dense_1/kernel", "6,4," },
+                  { 3, "Dense_1/bias", "4," } };
+    memset(z, 0, sizeof *z);
+    z->front = front;
+    for (size_t i = 0; i < sizeof top / sizeof *top; i++)
+        if (!without || strcmp(top[i].name, without)) add(z, "<f4", top[i].name, top[i].shape);
+    add(z, "<f4", layout ? "pos_embedding" : "Transformer/posembed_input/pos_embedding", "1,5,4,");
+    for (int l = 0; l < (layout == 2 ? 1 : L); l++)
+        for (size_t i = 0; i < sizeof block / sizeof *block; i++) {
+            char name[100], number[16] = "", shape[40];
+            if (layout < 2) snprintf(number, sizeof number, "_%d", l);
+            snprintf(name, sizeof name, "Transformer/encoderblock%s/%s/%s", number, module[layout > 0][block[i].module],
+                     block[i].name);
+            snprintf(shape, sizeof shape, "%s%s", layout == 2 ? "2," : "", block[i].shape);
+            if (!without || strcmp(name, without)) add(z, "<f4", name, shape);
+        }
+}
+
+static void write_npz(npz *z, const char *path)
+{
+    zip_make(path, z->e, (size_t)z->n);
+    for (int i = 0; i < z->n; i++) free((void *)(uintptr_t)z->e[i].data);
+}
+
+/* Value i of an array whose name ends so, in block l. */
+static float value(const npz *z, int l, const char *name, int64_t i)
+{
+    char path[120], stack[120];
+    snprintf(path, sizeof path, "encoderblock_%d/%s.npy", l, name);
+    snprintf(stack, sizeof stack, "encoderblock/%s.npy", name);
+    for (int k = 0; k < z->n; k++) {
+        int64_t count = 1, one;
+        for (const char *s = z->dims[k]; sscanf(s, "%ld", &one) == 1; s = strchr(s, ',') + 1) count *= one;
+        if (strstr(z->name[k], path)) return (float)(1000 * k + i);
+        if (strstr(z->name[k], stack)) return (float)(1000 * k + l * count / L + i);
+        if (l < 0 && !strcmp(z->name[k] + strlen(z->front), stack + strlen("encoderblock/")))
+            return (float)(1000 * k + i);
+    }
+    ck_abort_msg("no array %s", name);
+}
+
+static const float *tensor(const peft_backbone *b, const char *name)
+{
+    for (size_t i = 0; i < peft_backbone_tensor_count(b); i++)
+        if (!strcmp(peft_backbone_tensor_name(b, i), name)) return peft_tensor_cdata(peft_backbone_tensor(b, i));
+    ck_abort_msg("no tensor %s", name);
+}
+
+/* timm's [out, in] at row out of the part that comes from a kernel [in, rows]. */
+static void check_dense(const npz *z, int l, const char *name, const float *w, int in, int rows)
+{
+    for (int o = 0; o < rows; o++)
+        for (int i = 0; i < in; i++) ck_assert_float_eq(w[o * in + i], value(z, l, name, i * rows + o));
+}
+
+static void check_plain(const npz *z, int l, const char *name, const float *w, int n)
+{
+    for (int i = 0; i < n; i++) ck_assert_float_eq(w[i], value(z, l, name, i));
+}
+
+static void check_values(const npz *z, int layout, const peft_backbone *b)
+{
+    const char *attention = layout ? "MultiHeadDotProductAttention_0" : "MultiHeadDotProductAttention_1",
+               *mlp = layout ? "MlpBlock_0" : "MlpBlock_3";
+    const char *part[] = { "query", "key", "value" };
+    char name[100], timm[64];
+    const float *w = tensor(b, "patch_embed.proj.weight");
+    for (int o = 0; o < D; o++)
+        for (int c = 0; c < 3; c++)
+            for (int p = 0; p < P * P; p++)
+                ck_assert_float_eq(w[(o * 3 + c) * P * P + p], value(z, -1, "embedding/kernel", (p * 3 + c) * D + o));
+    check_plain(z, -1, "cls", tensor(b, "cls_token"), D);
+    check_plain(z, -1, layout ? "pos_embedding" : "Transformer/posembed_input/pos_embedding", tensor(b, "pos_embed"),
+                N * D);
+    check_plain(z, -1, "Transformer/encoder_norm/bias", tensor(b, "norm.bias"), D);
+    check_dense(z, -1, "head/kernel", tensor(b, "head.weight"), D, C);
+    for (int l = 0; l < L; l++) {
+        for (int p = 0; p < 3; p++) {
+            snprintf(name, sizeof name, "%s/%s/kernel", attention, part[p]);
+            snprintf(timm, sizeof timm, "blocks.%d.attn.qkv.weight", l);
+            check_dense(z, l, name, tensor(b, timm) + p * D * D, D, D);
+            snprintf(name, sizeof name, "%s/%s/bias", attention, part[p]);
+            snprintf(timm, sizeof timm, "blocks.%d.attn.qkv.bias", l);
+            check_plain(z, l, name, tensor(b, timm) + p * D, D);
+        }
+        snprintf(name, sizeof name, "%s/out/kernel", attention);
+        snprintf(timm, sizeof timm, "blocks.%d.attn.proj.weight", l);
+        check_dense(z, l, name, tensor(b, timm), D, D);
+        snprintf(name, sizeof name, "%s/Dense_0/kernel", mlp);
+        snprintf(timm, sizeof timm, "blocks.%d.mlp.fc1.weight", l);
+        check_dense(z, l, name, tensor(b, timm), D, F);
+        snprintf(name, sizeof name, "%s/Dense_1/kernel", mlp);
+        snprintf(timm, sizeof timm, "blocks.%d.mlp.fc2.weight", l);
+        check_dense(z, l, name, tensor(b, timm), F, D);
+        snprintf(timm, sizeof timm, "blocks.%d.norm2.weight", l);
+        check_plain(z, l, layout ? "LayerNorm_1/scale" : "LayerNorm_2/scale", tensor(b, timm), D);
+    }
+}
+
+START_TEST(three_layouts)
+{
+    static const char *const fronts[] = { "", "params/", "opt/target/" };
+    static npz z;
+    peft_context *ctx;
+    peft_backbone *b;
+    ok(peft_context_create(NULL, NULL, NULL, &ctx));
+    for (int layout = 0; layout < 3; layout++)
+        for (int f = 0; f < 3; f++) {
+            make(&z, layout, fronts[f], NULL);
+            write_npz(&z, in_folder("vit.npz"));
+            ok(peft_npz_to_safetensors(in_folder("vit.npz"), in_folder("vit.safetensors")));
+            ok(peft_backbone_load(ctx, in_folder("vit.safetensors"), NULL, &b));
+            ck_assert_int_eq(peft_backbone_get(b, "depth"), L);
+            ck_assert_int_eq(peft_backbone_get(b, "classes"), C);
+            ck_assert_str_eq(peft_backbone_note(b, "mean"), "0.5:0.5:0.5");
+            check_values(&z, layout, b);
+            peft_backbone_free(b);
+        }
+    peft_context_free(ctx);
+}
+END_TEST
+
+static void refused(npz *z, peft_status s, const char *word)
+{
+    write_npz(z, in_folder("bad.npz"));
+    fails(s, word, peft_npz_to_safetensors(in_folder("bad.npz"), in_folder("none.safetensors")));
+    ck_assert_int_ne(access(in_folder("none.safetensors"), F_OK), 0);
+}
+
+START_TEST(refusals)
+{
+    static npz z;
+    make(&z, 0, "", "cls");
+    refused(&z, PEFT_E_FORMAT, "no array 'cls'");
+    make(&z, 0, "", "embedding/kernel");
+    refused(&z, PEFT_E_FORMAT, "no ViT found");
+    make(&z, 0, "", "Transformer/encoderblock_1/MlpBlock_3/Dense_1/bias");
+    refused(&z, PEFT_E_FORMAT, "Dense_1/bias");
+    make(&z, 0, "", "cls");
+    add(&z, "<i4", "cls", "1,1,4,");
+    refused(&z, PEFT_E_UNSUPPORTED, "32-bit floats");
+    make(&z, 0, "", "embedding/kernel");
+    add(&z, "<f4", "embedding/kernel", "2,3,3,4,");
+    refused(&z, PEFT_E_FORMAT, "patch_embed.proj.weight");
+    make(&z, 0, "", "Transformer/encoderblock_0/MultiHeadDotProductAttention_1/key/kernel");
+    add(&z, "<f4", "Transformer/encoderblock_0/MultiHeadDotProductAttention_1/key/kernel", "4,4,2,");
+    refused(&z, PEFT_E_FORMAT, "blocks.0.attn.qkv.weight");
+    make(&z, 0, "", "head/kernel");
+    add(&z, "<f4", "head/kernel", "0,3,");
+    refused(&z, PEFT_E_FORMAT, "head.weight");
+    make(&z, 2, "", "Transformer/encoderblock/MlpBlock_0/Dense_0/bias");
+    add(&z, "<f4", "Transformer/encoderblock/MlpBlock_0/Dense_0/bias", "3,6,");
+    refused(&z, PEFT_E_FORMAT, "stack of 3 blocks, expected 2");
+    make(&z, 2, "", "Transformer/encoderblock/LayerNorm_0/scale");
+    add(&z, "<f4", "Transformer/encoderblock/LayerNorm_0/scale", "65,4,");
+    refused(&z, PEFT_E_UNSUPPORTED, "65 blocks");
+    write_bytes(in_folder("text.npz"), "no zip at all", 13);
+    fails(PEFT_E_FORMAT, "text.npz", peft_npz_to_safetensors(in_folder("text.npz"), in_folder("none.safetensors")));
+    fails(PEFT_E_IO, "nowhere.npz", peft_npz_to_safetensors(in_folder("nowhere.npz"), in_folder("none.safetensors")));
+    make(&z, 0, "", NULL);
+    write_npz(&z, in_folder("vit.npz"));
+    fails(PEFT_E_IO, "nowhere", peft_npz_to_safetensors(in_folder("vit.npz"), "/nowhere/vit.safetensors"));
+    fails(PEFT_E_INVALID, "npz is NULL", peft_npz_to_safetensors(NULL, "x"));
+    fails(PEFT_E_INVALID, "safetensors is NULL", peft_npz_to_safetensors("x", NULL));
+}
+END_TEST
+
+IO_SUITE_MAIN("npz backbone", three_layouts, refusals)
