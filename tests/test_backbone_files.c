@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_backbone_files.c -- backbones from files: the same weights under other names and in other types, what is missing or
+ * test_backbone_files.c -- backbones from files: the same weights under other names and in other types, what is missing
+ * or
  * too much, facts that no tensor tells; and the look into files of every kind. */
 #include "tiny_files.h"
 
@@ -42,9 +43,11 @@ static void check_same(peft_backbone *original, peft_backbone *loaded, const cha
 
 START_TEST(the_same_weights_under_other_names)
 {
-    static const tiny_save saves[] = { { .naming = TIMM }, { .naming = TIMM, .prefix = "module.backbone." }, { .naming = HF },
+    static const tiny_save saves[] = { { .naming = TIMM }, { .naming = TIMM, .prefix = "module.backbone." }, { .naming =
+        HF },
         { .naming = HF, .prefix = "vit." }, { .naming = HF5 }, { .naming = HF5, .prefix = "vit." } };
-    static const char *const kinds[] = { "", "eps=1e-12,act=quickgelu", "qkv_bias=0", "layer_scale=1,heads=4", "heads=6,depth=2,mlp=80" };
+    static const char *const kinds[] = { "", "eps=1e-12,act=quickgelu", "qkv_bias=0", "layer_scale=1,heads=4",
+        "heads=6,depth=2,mlp=80" };
     for (size_t i = 0; i < sizeof saves / sizeof *saves; i++)
         for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
             tiny t = tiny_make(&(tiny_spec){ .more = kinds[k] });
@@ -63,7 +66,8 @@ END_TEST
 /* Options in place of the header's entries; other facts make another fingerprint. */
 START_TEST(facts_that_no_tensor_tells)
 {
-    static const char *const others[] = { "heads=6,eps=1e-6", "heads=3,eps=1e-5", "heads=3,eps=1e-6,act=quickgelu", "heads=3,eps=1e-6,pool=mean" };
+    static const char *const others[] = { "heads=6,eps=1e-6", "heads=3,eps=1e-5", "heads=3,eps=1e-6,act=quickgelu",
+        "heads=3,eps=1e-6,pool=mean" };
     tiny t = tiny_make(&(tiny_spec){ 0 });
     tiny_save_backbone(t.backbone, &(tiny_save){ .naming = HF, .no_facts = true }, tiny_path("backbone"));
     peft_backbone *b = load(t.ctx, tiny_path("backbone"), "heads=3,eps=1e-6,act=gelu,pool=cls");
@@ -95,15 +99,18 @@ START_TEST(other_element_types)
     for (int naming = TIMM; naming <= HF; naming++)
         for (int i = 0; i < 3; i++) {
             tiny t = tiny_make(&(tiny_spec){ 0 });
-            tiny_save_backbone(t.backbone, &(tiny_save){ .naming = (tiny_naming)naming, .type = types[i] }, tiny_path("backbone"));
+            tiny_save_backbone(t.backbone, &(tiny_save){ .naming = (tiny_naming)naming, .type = types[i] },
+                tiny_path("backbone"));
             peft_backbone *b = load(t.ctx, tiny_path("backbone"), "");
             for (size_t k = 0; k < b->weights; k++) {
                 const peft_tensor *x = peft_backbone_tensor(b, k), *y = peft_backbone_tensor(t.backbone, k);
                 const float *p = peft_tensor_cdata(x), *q = peft_tensor_cdata(y);
                 ck_assert_int_eq(peft_tensor_dtype(x), PEFT_F32);
                 for (int64_t n = 0; n < peft_tensor_count(x); n++)
-                    ck_assert_msg((p[n] > q[n] ? p[n] - q[n] : q[n] - p[n]) <= steps[i] * (q[n] < 0 ? -q[n] : q[n]) + steps[i] / 4096,
-                                  "%s[%d]: %.9g is %.9g in type %d", b->weight[k].name, (int)n, q[n], p[n], (int)types[i]);
+                    ck_assert_msg((p[n] > q[n] ? p[n] - q[n] : q[n] - p[n]) <= steps[i] * (q[n] < 0 ? -q[n] : q[n])
+                        + steps[i] / 4096,
+                                  "%s[%d]: %.9g is %.9g in type %d", b->weight[k].name, (int)n, q[n], p[n],
+                                  (int)types[i]);
             }
             if (types[i] == PEFT_F64) check_same(t.backbone, b, "f64");
             peft_backbone_free(b);
@@ -159,11 +166,12 @@ START_TEST(positions_of_class_tokens)
 }
 END_TEST
 
-/* --- what does not fit ---------------------------------------------------------------------------------------------------------- */
+/* --- what does not fit ------------------------------------------------------------------------ */
 START_TEST(changed_files_are_refused)
 {
     static const struct { tiny_change change; peft_status status; const char *text; } table[] = {
-        { { DROP, "blocks.1.mlp.fc2.bias", NULL }, PEFT_E_FORMAT, "1 tensors missing (blocks.1.mlp.fc2.bias) and 0 unexpected" },
+        { { DROP, "blocks.1.mlp.fc2.bias", NULL }, PEFT_E_FORMAT,
+            "1 tensors missing (blocks.1.mlp.fc2.bias) and 0 unexpected" },
         { { DROP, "norm.weight", NULL }, PEFT_E_FORMAT, "norm.weight" },
         { { DROP, "pos_embed", NULL }, PEFT_E_FORMAT, "pos_embed" },
         { { DROP, "cls_token", NULL }, PEFT_E_FORMAT, "cls_token" },
@@ -175,8 +183,10 @@ START_TEST(changed_files_are_refused)
         { { CUT, "norm.bias", NULL }, PEFT_E_FORMAT, "'norm.bias': given [1]" },
         { { FLATTEN, "blocks.0.mlp.fc2.weight", NULL }, PEFT_E_FORMAT, "'blocks.0.mlp.fc2.weight'" },
         { { RETYPE, "blocks.0.norm1.weight", NULL }, PEFT_E_DTYPE, "'blocks.0.norm1.weight': given I32" },
-        { { SET_META, "heads", "5" }, PEFT_E_INVALID, "heads 5" }, { { SET_META, "heads", "nan" }, PEFT_E_INVALID, "heads" },
-        { { SET_META, "heads", "1e300" }, PEFT_E_INVALID, "heads" }, { { SET_META, "act", "swish" }, PEFT_E_OPTION, "act" },
+        { { SET_META, "heads", "5" }, PEFT_E_INVALID, "heads 5" }, { { SET_META, "heads", "nan" }, PEFT_E_INVALID,
+            "heads" },
+        { { SET_META, "heads", "1e300" }, PEFT_E_INVALID, "heads" }, { { SET_META, "act", "swish" }, PEFT_E_OPTION,
+            "act" },
         { { SET_META, "pool", "max" }, PEFT_E_OPTION, "pool" }, { { SET_META, "eps", "nan" }, PEFT_E_INVALID, "eps" },
         { { SET_META, "eps", "-1" }, PEFT_E_INVALID, "eps" } };
     tiny t = tiny_make(&(tiny_spec){ 0 });
@@ -184,7 +194,8 @@ START_TEST(changed_files_are_refused)
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         tiny_edit(tiny_path("backbone"), tiny_path("edited"), &table[i].change);
         peft_status s = try_load(t.ctx, tiny_path("edited"), "");
-        ck_assert_msg(s == table[i].status && strstr(peft_last_error(), table[i].text), "%s changed: %s: %s", table[i].change.what,
+        ck_assert_msg(s == table[i].status && strstr(peft_last_error(), table[i].text), "%s changed: %s: %s",
+            table[i].change.what,
                       peft_status_name(s), s ? peft_last_error() : "");
     }
     tiny_free(&t);
@@ -209,7 +220,7 @@ START_TEST(several_missing_and_unexpected)
 }
 END_TEST
 
-/* --- the look into files ------------------------------------------------------------------------------------------------------------ */
+/* --- the look into files ---------------------------------------------------------------------- */
 static void look(peft_context *ctx, const char *name, const char *kind, const char *tensor, const char *meta)
 {
     peft_file *f;
@@ -247,7 +258,8 @@ START_TEST(a_look_into_every_kind)
     peft_file *f = NULL;
     tiny_step(r, 2, 0);
     tiny_save_backbone(t.backbone, &(tiny_save){ .naming = HF5 }, tiny_path("backbone"));
-    tiny_edit(tiny_path("backbone"), tiny_path("unknown"), &(tiny_change){ DROP, "layers.0.attention.q_proj.weight", NULL });
+    tiny_edit(tiny_path("backbone"), tiny_path("unknown"), &(tiny_change){ DROP, "layers.0.attention.q_proj.weight",
+        NULL });
     OK(peft_adapter_save(t.adapter, tiny_path("adapter")));
     OK(peft_model_set_note(t.model, "class_names", "a,b"));
     OK(peft_model_save(t.model, tiny_path("model")));
@@ -266,5 +278,6 @@ START_TEST(a_look_into_every_kind)
 }
 END_TEST
 
-SUITE_MAIN("backbone_files", the_same_weights_under_other_names, facts_that_no_tensor_tells, other_element_types, from_memory,
+SUITE_MAIN("backbone_files", the_same_weights_under_other_names, facts_that_no_tensor_tells, other_element_types,
+    from_memory,
            positions_of_class_tokens, changed_files_are_refused, several_missing_and_unexpected, a_look_into_every_kind)

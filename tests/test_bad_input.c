@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_bad_input.c -- what a trainer must refuse: NaN and Inf wherever they come from, labels, shapes, types, NULLs. What
+ * test_bad_input.c -- what a trainer must refuse: NaN and Inf wherever they come from, labels, shapes, types, NULLs.
+ * What
  * was refused leaves no trace: the run goes on as if it had never been given. */
 #include <math.h>
 #include "tiny.h"
@@ -25,18 +26,21 @@ static void record(const tiny_spec *spec, const char *options, poison p, tiny_bi
     int64_t per_update = r->accumulate;
     for (int i = 0; i < 6; i++) {
         tiny_batch b = tiny_batch_make(t.model, N, i % 3 * N);
-        bool seen = i && strstr(options, "cache");                      /* its features are kept, nobody looks at it again */
+        /* its features are kept, nobody looks at it again */
+        bool seen = i && strstr(options, "cache");
         if (p != NOTHING && i % 3 == 0 && !seen) {
             tiny_bits before = { 0 }, after = { 0 };
             float *at = poisoned(r, &b, p), good = *at;
             const peft_tensor *y = bce ? b.targets : b.labels;
             double step = peft_trainer_get(r, "step");
-            if (per_update > 1) OK(peft_trainer_backward(r, b.images, y, b.ids));           /* is dropped with the bad one */
+            /* is dropped with the bad one */
+            if (per_update > 1) OK(peft_trainer_backward(r, b.images, y, b.ids));
             *at = p % 2 == 0 ? NAN : INFINITY;
             /* Buffers move with every good pass and go back when it is dropped. */
             if (per_update == 1) tiny_bits_training(&before, r);
             peft_status bad = peft_trainer_step(r, b.images, y, b.ids);
-            ck_assert_msg(bad == PEFT_E_NONFINITE && strstr(peft_last_error(), "loss"), "%s, %s%s, poison %d: %s: loss %g", spec->method,
+            ck_assert_msg(bad == PEFT_E_NONFINITE && strstr(peft_last_error(), "loss"),
+                "%s, %s%s, poison %d: %s: loss %g", spec->method,
                           spec->model, options, (int)p, peft_status_name(bad), peft_trainer_get(r, "loss"));
             if (per_update == 1) tiny_bits_training(&after, r);
             tiny_same(&before, &after, spec->method);
@@ -68,13 +72,15 @@ START_TEST(nan_in_images_of_every_method)
     for (size_t i = 0; i < peft_method_count(); i++)
         for (const char *const *isa = pk_isas(); *isa; isa++)
             check(&(tiny_spec){ .isa = *isa, .method = peft_method_name(i),
-                                .model = i % 2 ? "classes=3,head=mlp,head_layers=1,pool=mean" : "classes=3" }, "", IMAGE_NAN);
+                                .model = i % 2 ? "classes=3,head=mlp,head_layers=1,pool=mean" : "classes=3" }, "",
+                                    IMAGE_NAN);
 }
 END_TEST
 
 START_TEST(nan_and_inf_everywhere)
 {
-    static const char *const options[] = { "", ",loss=bce", ",loss=bce_sum,optimizer=sgd", ",accumulate=3", ",cache_features=100000",
+    static const char *const options[] = { "", ",loss=bce", ",loss=bce_sum,optimizer=sgd", ",accumulate=3",
+        ",cache_features=100000",
                                            ",clip_norm=1,executor=naive" };
     static const char *const heads[] = { "classes=3", "classes=3,head=bn_linear", "classes=3,head=mlp,head_layers=1" };
     for (size_t k = 0; k < sizeof options / sizeof *options; k++)
@@ -111,19 +117,24 @@ END_TEST
 
 START_TEST(options_out_of_bounds)
 {
-    static const char *const bad[] = { "lr=nan", "lr=inf", "lr=-1", "weight_decay=nan", "weight_decay=-1", "beta1=1", "beta2=1",
-        "beta1=nan", "eps=0", "eps=inf", "momentum=2", "clip_norm=nan", "clip_norm=-1", "batch=0", "batch=2.5", "accumulate=0",
-        "label_smoothing=1.5", "label_smoothing=nan", "schedule=linear", "schedule=cosine", "optimizer=adam", "loss=mse",
+    static const char *const bad[] = { "lr=nan", "lr=inf", "lr=-1", "weight_decay=nan", "weight_decay=-1", "beta1=1",
+        "beta2=1",
+        "beta1=nan", "eps=0", "eps=inf", "momentum=2", "clip_norm=nan", "clip_norm=-1", "batch=0", "batch=2.5",
+        "accumulate=0",
+        "label_smoothing=1.5", "label_smoothing=nan", "schedule=linear", "schedule=cosine", "optimizer=adam",
+        "loss=mse",
         "weight_reduction=sum", "class_weights=\"1,2\"", "class_weights=\"1,2,nan\"", "class_weights=\"1,2,-3\"",
         "class_weights=\"1,2,3,4\"", "class_weights=\"a,b,c\"", "executor=fast", "threads=-1", "cache_features=-1",
-        "schedule=warmup_cosine,steps=3,warmup=9", "min_lr=2,schedule=cosine,steps=9,lr=1", "warmup=3", "learning_rate=1" };
+        "schedule=warmup_cosine,steps=3,warmup=9", "min_lr=2,schedule=cosine,steps=9,lr=1", "warmup=3",
+        "learning_rate=1" };
     tiny t = tiny_make(&(tiny_spec){ .method = "linear" });
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         char name[64];
         peft_trainer *r = NULL;
         peft_options *o = tiny_options(t.ctx, "%s", bad[i]);
         snprintf(name, sizeof name, "%.*s", (int)strcspn(bad[i], "="), bad[i]);
-        if (!strcmp(bad[i], "schedule=cosine")) strcpy(name, "steps");                      /* which it needs and has not */
+        /* which it needs and has not */
+        if (!strcmp(bad[i], "schedule=cosine")) strcpy(name, "steps");
         if (strchr(bad[i], ',') && !strchr(bad[i], '"')) strcpy(name, *bad[i] == 's' ? "warmup" : "min_lr");
         peft_status s = peft_trainer_create(t.model, o, &r);
         ck_assert_msg(s == PEFT_E_OPTION && !r, "%s: %s", bad[i], peft_status_name(s));
@@ -134,7 +145,7 @@ START_TEST(options_out_of_bounds)
 }
 END_TEST
 
-/* --- labels, shapes, types, NULLs ------------------------------------------------------------------------------------------------ */
+/* --- labels, shapes, types, NULLs ------------------------------------------------------------- */
 static peft_status step(peft_trainer *r, peft_tensor *images, peft_tensor *labels)
 {
     peft_status s = peft_trainer_step(r, images, labels, NULL);
@@ -157,9 +168,11 @@ START_TEST(tensors_of_a_step)
     FAILS(PEFT_E_SHAPE, "images: given [3, 3, 20, 20]", step(ce, IMAGES(3, 20), LABELS(3)));
     FAILS(PEFT_E_SHAPE, "images: given [3, 1, 16, 16]", step(ce, tiny_tensor(c, PEFT_F32, 4, 3, 1, 16, 16), LABELS(3)));
     FAILS(PEFT_E_SHAPE, "images: given [3, 16, 16]", step(ce, tiny_tensor(c, PEFT_F32, 3, 3, 16, 16), LABELS(3)));
-    FAILS(PEFT_E_DTYPE, "images: given u8, expected f32", step(ce, tiny_tensor(c, PEFT_U8, 4, 3, 3, 16, 16), LABELS(3)));
+    FAILS(PEFT_E_DTYPE, "images: given u8, expected f32", step(ce, tiny_tensor(c, PEFT_U8, 4, 3, 3, 16, 16),
+        LABELS(3)));
     FAILS(PEFT_E_SHAPE, "labels: given [2], expected [3]", step(ce, IMAGES(3, 16), LABELS(2)));
-    FAILS(PEFT_E_SHAPE, "labels: given [3, 1], expected [3]", step(ce, IMAGES(3, 16), tiny_tensor(c, PEFT_I64, 2, 3, 1)));
+    FAILS(PEFT_E_SHAPE, "labels: given [3, 1], expected [3]", step(ce, IMAGES(3, 16),
+        tiny_tensor(c, PEFT_I64, 2, 3, 1)));
     FAILS(PEFT_E_DTYPE, "labels: given i32, expected i64", step(ce, IMAGES(3, 16), tiny_tensor(c, PEFT_I32, 1, 3)));
     FAILS(PEFT_E_INVALID, "images is NULL", step(ce, NULL, LABELS(3)));
     FAILS(PEFT_E_INVALID, "labels is NULL", step(ce, IMAGES(3, 16), NULL));
@@ -179,7 +192,8 @@ START_TEST(tensors_of_a_step)
     peft_trainer_free(ce);
     peft_trainer *bce = tiny_trainer(t.model, "batch=%d,loss=bce", N);
     FAILS(PEFT_E_DTYPE, "labels: given i64, expected f32", step(bce, IMAGES(3, 16), LABELS(3)));
-    FAILS(PEFT_E_SHAPE, "labels: given [3, 4], expected [3, 3]", step(bce, IMAGES(3, 16), tiny_tensor(c, PEFT_F32, 2, 3, 4)));
+    FAILS(PEFT_E_SHAPE, "labels: given [3, 4], expected [3, 3]", step(bce, IMAGES(3, 16),
+        tiny_tensor(c, PEFT_F32, 2, 3, 4)));
     FAILS(PEFT_E_SHAPE, "labels: given [3], expected [3, 3]", step(bce, IMAGES(3, 16), tiny_tensor(c, PEFT_F32, 1, 3)));
     OK(step(bce, IMAGES(3, 16), tiny_tensor(c, PEFT_F32, 2, 3, 3)));
     peft_trainer_free(bce);
@@ -223,5 +237,6 @@ START_TEST(results_of_predictions)
 }
 END_TEST
 
-SUITE_MAIN("bad_input", nan_in_images_of_every_method, nan_and_inf_everywhere, gradients_that_overflow, options_out_of_bounds,
+SUITE_MAIN("bad_input", nan_in_images_of_every_method, nan_and_inf_everywhere, gradients_that_overflow,
+    options_out_of_bounds,
            tensors_of_a_step, results_of_predictions)

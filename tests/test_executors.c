@@ -3,14 +3,16 @@
  * of its own and is NaN after its last use: every bit of losses, gradients, parameters, buffers, logits and taps. */
 #include "tiny.h"
 
-static const char *const heads[] = { "classes=3", "classes=3,head=bn_linear", "classes=3,head=mlp,head_layers=2", "classes=0" };
+static const char *const heads[] = { "classes=3", "classes=3,head=bn_linear", "classes=3,head=mlp,head_layers=2",
+    "classes=0" };
 static const char *const pools[] = { "cls", "mean" };
 enum { HEADS = 4, POOLS = 2 };
 
 /* Batches of 4 down to 1 (2 where batch norm needs them), a step each; every gradient on the way. */
 static void record_steps(const tiny *t, const char *options, const char *executor, bool bce, tiny_bits *bits)
 {
-    peft_trainer *r = tiny_trainer(t->model, "batch=4,lr=1e-2,weight_decay=0.01,clip_norm=1,executor=%s%s", executor, options);
+    peft_trainer *r = tiny_trainer(t->model, "batch=4,lr=1e-2,weight_decay=0.01,clip_norm=1,executor=%s%s", executor,
+        options);
     for (int n = 4, first = 0; n >= (peft_model_buffer_count(t->model) ? 2 : 1); first += n--) {
         tiny_batch b = tiny_batch_make(t->model, n, first % 8);
         OK(peft_trainer_backward(r, b.images, bce ? b.targets : b.labels, b.ids));
@@ -73,7 +75,8 @@ static void compare(const tiny_spec *spec, const char *second, const char *optio
         peft_adapter_free(more);
         tiny_free(&t);
     }
-    snprintf(who, sizeof who, "%s(%s)%s%s, %s, %s%s, %s", spec->method, spec->adapter ? spec->adapter : "", second ? " + " : "",
+    snprintf(who, sizeof who, "%s(%s)%s%s, %s, %s%s, %s", spec->method, spec->adapter ? spec->adapter : "", second
+        ? " + " : "",
              second ? second : "", spec->isa ? spec->isa : "auto", spec->model, options, spec->more ? spec->more : "");
     tiny_same(&bits[0], &bits[1], who);
     tiny_bits_free(&bits[0]);
@@ -105,8 +108,10 @@ END_TEST
 
 START_TEST(every_loss_and_the_feature_cache)
 {
-    static const char *const options[] = { ",loss=bce", ",loss=bce_sum,class_weights=\"1,2,0.5\"", ",optimizer=sgd,nesterov=1",
-        ",label_smoothing=0.1,class_weights=\"1,2,0.5\",weight_reduction=batch", ",cache_features=1000000", ",accumulate=2" };
+    static const char *const options[] = { ",loss=bce", ",loss=bce_sum,class_weights=\"1,2,0.5\"",
+        ",optimizer=sgd,nesterov=1",
+        ",label_smoothing=0.1,class_weights=\"1,2,0.5\",weight_reduction=batch", ",cache_features=1000000",
+        ",accumulate=2" };
     for (size_t k = 0; k < sizeof options / sizeof *options; k++)
         for (size_t i = 0; i < peft_method_count(); i++)
             compare(&(tiny_spec){ .method = peft_method_name(i), .model = heads[k % 3] }, NULL, options[k]);

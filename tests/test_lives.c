@@ -141,7 +141,7 @@ START_TEST(freeing_nothing)
 }
 END_TEST
 
-/* --- fit ------------------------------------------------------------------------------------------------------------------------- */
+/* --- fit -------------------------------------------------------------------------------------- */
 typedef struct feed { const peft_model *m; int64_t sizes[4], seen[16]; int calls, updates, stop; double lr; } feed;
 
 static int64_t next(int64_t i, peft_tensor *images, peft_tensor *labels, int64_t *ids, void *user)
@@ -177,7 +177,8 @@ START_TEST(callbacks_of_fit)
     ck_assert_int_eq(f.updates, 2);                                          /* 2 passes, then the one left over */
     ck_assert(peft_trainer_get(x, "samples") == 6 && f.lr == 0.25);
     for (int i = 0; i < 4; i++) ck_assert_int_eq(f.seen[i], i);
-    OK(peft_trainer_fit(x, 1, next, progress, &f));                          /* epochs count from the start of the run */
+    /* epochs count from the start of the run */
+    OK(peft_trainer_fit(x, 1, next, progress, &f));
     ck_assert_int_eq(f.calls, 4);
     f.stop = 3;
     FAILS(PEFT_E_CANCELLED, "step 3", peft_trainer_fit(x, 3, next, progress, &f));
@@ -195,5 +196,6 @@ START_TEST(callbacks_of_fit)
 }
 END_TEST
 
-SUITE_MAIN("lives", one_trainer_at_a_time, attach_and_detach, a_detached_adapter_is_gone, any_order_of_frees, freeing_nothing,
+SUITE_MAIN("lives", one_trainer_at_a_time, attach_and_detach, a_detached_adapter_is_gone, any_order_of_frees,
+    freeing_nothing,
            callbacks_of_fit)

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_memory.c -- all memory is planned and taken when a trainer or session is made: what is told beforehand covers what
+ * test_memory.c -- all memory is planned and taken when a trainer or session is made: what is told beforehand covers
+ * what
  * is held, nobody writes behind it, and steps and predictions allocate nothing. */
 #include "failing_alloc.h"
 #include "tiny.h"
 
-/* What planned bytes leave out: graphs and their plans, twice while passes work on them, options, threads' descriptors. */
+/* What planned bytes leave out: graphs and their plans, twice while passes work on them, options, threads' descriptors.
+ * */
 static size_t metadata(const pf_exec *e)
 {
     return 2 * (e->g.node_room * sizeof(pf_node) + e->g.value_room * sizeof(pf_value)) + (1 << 14);
@@ -22,7 +24,8 @@ static void *fenced_take(size_t size, size_t align, void *user)
 static void fenced_give(void *p, size_t size, void *user)
 {
     for (int i = 0; i < FENCE; i++)
-        ck_assert_msg(((unsigned char *)p)[size + (size_t)i] == 0xA5, "a block of %zu bytes is written %d bytes behind its end", size, i);
+        ck_assert_msg(((unsigned char *)p)[size + (size_t)i] == 0xA5,
+            "a block of %zu bytes is written %d bytes behind its end", size, i);
     failing_alloc_give(p, size + FENCE, user);
 }
 
@@ -73,7 +76,8 @@ static void check_planned(const char *method, const char *options)
     size_t held = peft_context_memory_used(t.ctx) - base, most = rise(t.ctx, &base);
     size_t beside = metadata(&r->eval.exec);
     for (int i = 0; i < r->nets; i++) beside += metadata(&r->net[i].exec);
-    ck_assert_msg(most <= planned + beside, "%s%s: %zu bytes held at most, planned %zu", method, options, most, planned);
+    ck_assert_msg(most <= planned + beside, "%s%s: %zu bytes held at most, planned %zu", method, options, most,
+        planned);
     ck_assert_msg(held >= planned, "%s%s: %zu bytes held, planned %zu", method, options, held, planned);
     ck_assert_uint_lt(arena, planned);
     for (int i = 0; i < r->nets; i++) {
@@ -108,7 +112,8 @@ START_TEST(a_session_holds_what_it_planned)
         peft_session *s = tiny_session(t.model, "batch=6");
         OK(peft_session_predict(s, b.images, logits));
         size_t most = rise(t.ctx, &base), planned = peft_session_memory(s);
-        ck_assert_msg(most <= planned + (1 << 18), "%s: %zu bytes held at most, planned %zu", peft_method_name(i), most, planned);
+        ck_assert_msg(most <= planned + (1 << 18), "%s: %zu bytes held at most, planned %zu", peft_method_name(i), most,
+            planned);
         peft_session_free(s);
         peft_tensor_free(logits);
         tiny_batch_free(&b);
@@ -171,4 +176,5 @@ START_TEST(steps_and_predictions_allocate_nothing)
 }
 END_TEST
 
-SUITE_MAIN("memory", a_trainer_holds_what_it_planned, a_session_holds_what_it_planned, steps_and_predictions_allocate_nothing)
+SUITE_MAIN("memory", a_trainer_holds_what_it_planned, a_session_holds_what_it_planned,
+    steps_and_predictions_allocate_nothing)

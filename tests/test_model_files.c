@@ -5,7 +5,8 @@
 #include <sys/wait.h>
 #include "tiny_files.h"
 
-static const char *const heads[] = { "classes=3", "classes=3,head=bn_linear,pool=mean", "classes=3,head=mlp,head_layers=2" };
+static const char *const heads[] = { "classes=3", "classes=3,head=bn_linear,pool=mean",
+    "classes=3,head=mlp,head_layers=2" };
 static const char note[] = "a \"quoted\" text, with = signs,\n two lines and \xc3\xa4\xc3\xb6";
 
 /* A trained model and what it computes. */
@@ -84,7 +85,8 @@ END_TEST
 START_TEST(models_of_several_adapters_come_back)
 {
     tiny_bits bits = { 0 };
-    tiny t = tiny_make(&(tiny_spec){ .method = "lora", .adapter = "targets=\"attn.q,mlp.fc1\",alpha=3", .model = heads[1] });
+    tiny t = tiny_make(&(tiny_spec){ .method = "lora", .adapter = "targets=\"attn.q,mlp.fc1\",alpha=3", .model =
+        heads[1] });
     static const char *const more[] = { "ept", "ln_tune" };
     for (int i = 0; i < 2; i++) {
         peft_adapter *a = tiny_adapter(t.backbone, more[i], NULL);
@@ -137,7 +139,8 @@ START_TEST(adapters_come_back)
         for (size_t k = 0; k < peft_adapter_param_count(a); k++) {
             peft_param *p = peft_adapter_param(a, k), *q = peft_adapter_param(t.adapter, k);
             ck_assert_str_eq(peft_param_name(p), peft_param_name(q));
-            ck_assert_mem_eq(peft_tensor_cdata(peft_param_value(p)), peft_tensor_cdata(peft_param_value(q)), pf_tensor_bytes(&p->value));
+            ck_assert_mem_eq(peft_tensor_cdata(peft_param_value(p)), peft_tensor_cdata(peft_param_value(q)),
+                pf_tensor_bytes(&p->value));
         }
         OK(peft_adapter_save(a, tiny_path("again")));
         same_file(tiny_path("adapter"), tiny_path("again"));
@@ -149,7 +152,7 @@ START_TEST(adapters_come_back)
 }
 END_TEST
 
-/* --- refusals ----------------------------------------------------------------------------------------------------------------- */
+/* --- refusals --------------------------------------------------------------------------------- */
 START_TEST(other_backbones_are_refused)
 {
     tiny t = trained(&(tiny_spec){ .method = "ept" }, NULL);
@@ -185,9 +188,12 @@ START_TEST(other_image_sizes_are_refused)
     a = tiny_adapter(b[0], "ept", NULL);
     OK(peft_adapter_save(a, tiny_path("adapter")));
     peft_adapter_free(a);
-    FAILS(PEFT_E_MISMATCH, "image_size 24, the backbone was loaded at 32", peft_adapter_load(b[1], tiny_path("adapter"), &a));
-    FAILS(PEFT_E_MISMATCH, "'timm', the backbone was loaded with 'bilinear'", peft_adapter_load(b[2], tiny_path("adapter"), &a));
-    FAILS(PEFT_E_MISMATCH, "image_size 24, the backbone was loaded at 16", peft_adapter_load(t.backbone, tiny_path("adapter"), &a));
+    FAILS(PEFT_E_MISMATCH, "image_size 24, the backbone was loaded at 32", peft_adapter_load(b[1], tiny_path("adapter"),
+        &a));
+    FAILS(PEFT_E_MISMATCH, "'timm', the backbone was loaded with 'bilinear'", peft_adapter_load(b[2],
+        tiny_path("adapter"), &a));
+    FAILS(PEFT_E_MISMATCH, "image_size 24, the backbone was loaded at 16", peft_adapter_load(t.backbone,
+        tiny_path("adapter"), &a));
     OK(peft_adapter_load(b[0], tiny_path("adapter"), &a));
     peft_adapter_free(a);
     for (int i = 0; i < 3; i++) peft_backbone_free(b[i]);
@@ -237,8 +243,10 @@ static void refuse(peft_backbone *b, const char *kind, const refusal *r)
     snprintf(path, sizeof path, "%s", tiny_path("edited"));
     tiny_edit(tiny_path(kind), path, &r->change);
     peft_status s = *kind == 'a' ? peft_adapter_load(b, path, &a) : peft_model_load(b, path, &m);
-    ck_assert_msg(s == r->status && !a && !m, "%s with %s changed: %s: %s", kind, r->change.what, peft_status_name(s), peft_last_error());
-    ck_assert_msg(strstr(peft_last_error(), r->text) && strstr(peft_last_error(), path), "%s with %s changed: no '%s' in: %s", kind,
+    ck_assert_msg(s == r->status && !a && !m, "%s with %s changed: %s: %s", kind, r->change.what, peft_status_name(s),
+        peft_last_error());
+    ck_assert_msg(strstr(peft_last_error(), r->text) && strstr(peft_last_error(), path),
+        "%s with %s changed: no '%s' in: %s", kind,
                   r->change.what, r->text, peft_last_error());
 }
 

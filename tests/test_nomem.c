@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_nomem.c -- the n-th allocation is refused, for all n: PEFT_E_NOMEM, nothing leaks, what existed before works on. */
+ * test_nomem.c -- the n-th allocation is refused, for all n: PEFT_E_NOMEM, nothing leaks, what existed before works on.
+ * */
 #include <dirent.h>
 #include "failing_alloc.h"
 #include "tiny.h"
 
 #define SMALL "image_size=8,patch=4,width=16,depth=2,heads=2,mlp=16,classes=5"
 
-/* --- a program's whole life, again and again with one allocation more ------------------------------------------------------ */
+/* --- a program's whole life, again and again with one allocation more ------------------------- */
 typedef struct life { const char *method, *model, *trainer, *options; tiny_batch batch; } life;
 typedef struct things { peft_options *o; peft_backbone *b; peft_adapter *a, *a2; peft_model *m, *m2; peft_trainer *t;
                         peft_session *s; peft_tensor *logits; peft_file *f; } things;
@@ -120,11 +121,12 @@ END_TEST
 
 START_TEST(a_life_with_batch_norm_and_cache)
 {
-    check_life((life){ "linear", "classes=3,head=mlp,head_layers=1", "batch=2,cache_features=100000,optimizer=sgd", "", { 0 } });
+    check_life((life){ "linear", "classes=3,head=mlp,head_layers=1", "batch=2,cache_features=100000,optimizer=sgd", "",
+        { 0 } });
 }
 END_TEST
 
-/* --- one refused call among living objects --------------------------------------------------------------------------------- */
+/* --- one refused call among living objects ---------------------------------------------------- */
 typedef struct world {
     failing_alloc hooks;
     peft_context *ctx;
@@ -275,7 +277,8 @@ static peft_status load_adapter(world *w)
 /* Sizes not seen yet have to be compiled: the only allocation of a step; the fifth of them drops another. */
 static peft_status smaller_steps(world *w)
 {
-    for (int i = 0; i < 4; i++) PF_TRY(peft_trainer_backward(w->trainer, w->smaller[i].images, w->smaller[i].labels, NULL));
+    for (int i = 0; i < 4; i++) PF_TRY(peft_trainer_backward(w->trainer, w->smaller[i].images, w->smaller[i].labels,
+        NULL));
     return PEFT_OK;
 }
 
@@ -283,7 +286,8 @@ static const struct { const char *name; operation run; bool changes; } operation
     { "backbone", make_backbone, false }, { "adapter", make_adapter, false }, { "model", make_model, false },
     { "attach", attach, false }, { "note", note, false }, { "note again", note, false },
     { "trainer", make_trainer, false }, { "session", make_session, false },
-    { "save trainer", save_trainer, false }, { "save model", save_model, false }, { "save adapter", save_adapter, false },
+    { "save trainer", save_trainer, false }, { "save model", save_model, false }, { "save adapter", save_adapter,
+        false },
     { "restore", restore, false }, { "load model", load_model, false }, { "load adapter", load_adapter, false },
     { "smaller steps", smaller_steps, true } };
 

@@ -167,6 +167,48 @@ START_TEST(writes_fields)
 }
 END_TEST
 
+/* Names of tensors and targets; "dense" alone would match a pooler too. */
+static const struct { const char *backbone, *options, *save, *tensor, *targets; } namings[] = {
+    { "", "targets=[attn.proj,mlp.fc1,mlp.fc2]", "", "vit.encoder.layer.2.intermediate.dense",
+      "[\"attention.output.dense\",\"intermediate.dense\",\"output.dense\"]" },
+    { ",layer_scale=true", "targets=[attn.proj,mlp.fc2],layers=\"1\"", "", "dinov2.encoder.layer.1.mlp.fc2",
+      "[\"1.attention.output.dense\",\"1.mlp.fc2\"]" },
+    { "", "targets=attn.q", "naming=hf5", "vit.layers.0.attention.q_proj", "[\"q_proj\"]" },
+    { "", "targets=[attn.qkv,attn.proj]", "naming=timm", "blocks.0.attn.qkv", "[\"qkv\",\"attn.proj\"]" },
+    { "", "targets=attn.proj", "naming=timm,prefix=a.b.", "a.b.blocks.0.attn.proj", "[\"attn.proj\"]" } };
+
+START_TEST(writes_names)
+{
+    peft_context *ctx = tiny_context(NULL, 1);
+    for (size_t i = 0; i < sizeof namings / sizeof *namings; i++) {
+        peft_backbone *b = small(ctx, namings[i].backbone);
+        peft_adapter *a = adapter_of(b, "lora", namings[i].options);
+        peft_options *save = tiny_options(ctx, "%s", namings[i].save);
+        char key[160];
+        size_t n;
+        pf_st *st;
+        OK(peft_adapter_save_hf(a, tiny_path("names"), save));
+        OK(pf_st_open(ctx, tiny_path("names/" PF_PEFT_TENSORS), &st));
+        snprintf(key, sizeof key, FRONT "%s.lora_A.weight", namings[i].tensor);
+        ck_assert_msg(pf_st_find(st, key) != NULL, "no %s", key);
+        ck_assert_str_eq(pf_st_meta(st, "format"), "pt");
+        char *text = peft_dir_file(tiny_path("names"), PF_PEFT_CONFIG, &n);
+        json_t *root = json_loads(text, 0, NULL);
+        char *targets = json_dumps(json_object_get(root, "target_modules"), JSON_COMPACT);
+        ck_assert_str_eq(targets, namings[i].targets);
+        free(targets);
+        json_decref(root);
+        free(text);
+        pf_st_close(st);
+        peft_options_free(save);
+        peft_adapter_free(a);
+        peft_backbone_free(b);
+    }
+    peft_context_free(ctx);
+    tiny_clean();
+}
+END_TEST
+
 /* --- no memory --------------------------------------------------------------------------------------------------- */
 static peft_status there_and_back(peft_context *ctx, void *arg)
 {
@@ -215,7 +257,7 @@ int main(void)
     TCase *c = tcase_create("peft_dir");
     tcase_set_timeout(c, 300);
     tcase_add_loop_test(c, round_trips, 0, ROWS(trips));
-    const suite_test plain[] = { trains_on, writes_fields, survives_no_memory };
+    const suite_test plain[] = { trains_on, writes_fields, writes_names, survives_no_memory };
     for (size_t i = 0; i < sizeof plain / sizeof *plain; i++) tcase_add_test(c, plain[i]);
     suite_add_tcase(s, c);
     SRunner *r = srunner_create(s);

@@ -20,7 +20,7 @@ START_TEST(patterns)
         { "a?a?a?aaa", "aaa", false, true }, { "(a*)*b", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaab", false, true },
         { "(a|aa)+", "aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaac", false, false },
         { ".*?fc[12]", "x.fc2", false, true },
-        { "", "", false, true }, { "", "a", false, false }, { "a|", "", false, true },
+        { "", "", false, true }, { "", "a", false, false }, { "a|", "", false, true }, { "a+b", "b", false, false },
         { "attn.q", "blocks.0.attn.q", true, true }, { "ttn.q", "blocks.0.attn.q", true, false },
         { "attn.q", "blocks.0.attn.q.x", true, false }, { "q|k", "attn.k", true, true },
         { "blocks.1.q", "blocks.11.q", true, false } };
@@ -309,6 +309,7 @@ START_TEST(never_a_mixture)
         pf_file_fault = NULL;
         done = calls <= fail_from;
         ck_assert_int_eq(s == PEFT_OK, done);
+        ck_assert(access(tiny_path("crash/" PF_PEFT_TENSORS ".new"), F_OK) != 0);
         s = peft_adapter_load_hf(b, dir, &got);
         if (s) {
             ck_assert_msg(strstr(peft_last_error(), PF_PEFT_CONFIG ": cannot be opened") != NULL, "%s",

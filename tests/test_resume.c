@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_resume.c -- a run that was saved at any step and goes on in a new trainer ends with the same bits as one that was
+ * test_resume.c -- a run that was saved at any step and goes on in a new trainer ends with the same bits as one that
+ * was
  * never broken off; a state that does not fit is refused and changes nothing. */
 #include "tiny_files.h"
 
@@ -76,7 +77,7 @@ START_TEST(saved_at_any_step)
 }
 END_TEST
 
-/* --- fit ---------------------------------------------------------------------------------------------------------------------- */
+/* --- fit -------------------------------------------------------------------------------------- */
 typedef struct feed { const peft_model *m; int64_t stop_step, stop_batch; int updates, batches; } feed;
 
 static int64_t next(int64_t i, peft_tensor *images, peft_tensor *labels, int64_t *ids, void *user)
@@ -121,7 +122,8 @@ static void check_fit(const run *r, const tiny_bits *whole, int64_t stop_step, i
     OK(peft_trainer_fit(x, 2, next, progress, &f));
     tiny_bits_training(&resumed, x);
     end(&t, x);
-    snprintf(who, sizeof who, "%s%s, stopped at step %d, batch %d", r->net.method, r->options, (int)stop_step, (int)stop_batch);
+    snprintf(who, sizeof who, "%s%s, stopped at step %d, batch %d", r->net.method, r->options, (int)stop_step,
+        (int)stop_batch);
     tiny_same(whole, &resumed, who);
 }
 
@@ -146,7 +148,7 @@ START_TEST(fit_broken_off)
 }
 END_TEST
 
-/* --- what does not fit ---------------------------------------------------------------------------------------------------------- */
+/* --- what does not fit ------------------------------------------------------------------------ */
 static void refuse(const run *r, const char *more, peft_status status, const char *text)
 {
     tiny_bits before = { 0 }, after = { 0 };
@@ -165,7 +167,8 @@ static void refuse(const run *r, const char *more, peft_status status, const cha
 START_TEST(states_that_do_not_fit)
 {
     const run plain = { { .method = "ept" }, "", false }, grouped = { { .method = "ept" }, "", true };
-    const run other_method = { { .method = "linear" }, "", false }, other_head = { { .method = "ept", .model = "classes=4" }, "", false };
+    const run other_method = { { .method = "linear" }, "", false }, other_head =
+        { { .method = "ept", .model = "classes=4" }, "", false };
     const run other_option = { { .method = "ept", .adapter = "length=4" }, "", false };
     const run other_net = { { .method = "ept", .more = "seed=3" }, "", false };
     tiny t = net_for(&plain, 0);

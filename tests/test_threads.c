@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_threads.c -- results do not depend on the number of threads, nor an image's logits on what is predicted with it. */
+ * test_threads.c -- results do not depend on the number of threads, nor an image's logits on what is predicted with it.
+ * */
 #include "tiny.h"
 
 static const int threads[] = { 1, 2, 3, 8 };
@@ -88,7 +89,8 @@ END_TEST
 /* Logits of `count` images predicted n at a time by a session for `batch`. */
 static void predict(const tiny *t, const tiny_batch *all, int batch, int n, int from, float *to)
 {
-    const int64_t one = peft_tensor_count(all->images) / peft_tensor_dim(all->images, 0), side = t->backbone->shape.image;
+    const int64_t one = peft_tensor_count(all->images) / peft_tensor_dim(all->images, 0), side =
+        t->backbone->shape.image;
     int count = (int)peft_tensor_dim(all->images, 0), classes = (int)t->model->classes;
     peft_session *s = tiny_session(t->model, "batch=%d,threads=2", batch);
     for (int i = from; i < count; i += n) {
@@ -106,7 +108,8 @@ static void predict(const tiny *t, const tiny_batch *all, int batch, int n, int 
 
 static void check_independence(const tiny_spec *spec, size_t count)
 {
-    static const struct { int batch, n, from; } ways[] = { { 1, 1, 0 }, { 7, 7, 0 }, { 7, 3, 0 }, { 3, 2, 1 }, { 5, 5, 2 }, { 16, 4, 0 } };
+    static const struct { int batch, n, from; } ways[] = { { 1, 1, 0 }, { 7, 7, 0 }, { 7, 3, 0 }, { 3, 2, 1 },
+        { 5, 5, 2 }, { 16, 4, 0 } };
     enum { COUNT = 7, CLASSES = 3 };
     float expected[COUNT * CLASSES], got[COUNT * CLASSES];
     tiny t = tiny_make(spec);
@@ -115,7 +118,8 @@ static void check_independence(const tiny_spec *spec, size_t count)
         memcpy(got, expected, sizeof got);
         predict(&t, &all, ways[k].batch, ways[k].n, ways[k].from, k ? got : expected);
         if (k)
-            ck_assert_msg(!memcmp(got, expected, sizeof got), "%s: batch %d, %d at a time from %d", spec->method, ways[k].batch,
+            ck_assert_msg(!memcmp(got, expected, sizeof got), "%s: batch %d, %d at a time from %d", spec->method,
+                ways[k].batch,
                           ways[k].n, ways[k].from);
     }
     tiny_batch_free(&all);
@@ -126,11 +130,13 @@ START_TEST(an_image_s_logits_are_its_own)
 {
     for (const char *const *isa = pk_isas(); *isa; isa++)
         for (size_t i = 0; i < peft_method_count(); i++)
-            check_independence(&(tiny_spec){ .isa = *isa, .method = peft_method_name(i), .model = "classes=3,head=bn_linear" }, 6);
+            check_independence(&(tiny_spec){ .isa = *isa, .method = peft_method_name(i), .model =
+                "classes=3,head=bn_linear" }, 6);
     for (size_t i = 0; i < peft_method_count(); i++)
         check_independence(&(tiny_spec){ .backbone = TINY_WIDE, .method = peft_method_name(i) }, 3);
 }
 END_TEST
 
-SUITE_MAIN("threads", every_method_on_every_isa, heads_with_batch_norm, every_method_on_several_tasks, threads_of_the_context,
+SUITE_MAIN("threads", every_method_on_every_isa, heads_with_batch_norm, every_method_on_several_tasks,
+    threads_of_the_context,
            an_image_s_logits_are_its_own)

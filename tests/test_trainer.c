@@ -18,10 +18,11 @@ static const float *gradient(peft_model *m, const char *name)
 
 static void near(double got, double expected, double tolerance, const char *what)
 {
-    ck_assert_msg(fabs(got - expected) <= tolerance * (1 + fabs(expected)), "%s: %.9g, expected %.9g", what, got, expected);
+    ck_assert_msg(fabs(got - expected) <= tolerance * (1 + fabs(expected)), "%s: %.9g, expected %.9g", what, got,
+        expected);
 }
 
-/* --- the update formulas, on head.bias of three steps ------------------------------------------------------------------------- */
+/* --- the update formulas, on head.bias of three steps ----------------------------------------- */
 enum { C = 3 };
 typedef struct rule { const char *options; bool adam, nesterov; double momentum, decay, clip; } rule;
 
@@ -30,7 +31,8 @@ static void check_rule(const rule *r)
     const double lr = 0.05, beta1 = 0.8, beta2 = 0.9, eps = 1e-3;
     double m[C] = { 0 }, v[C] = { 0 };
     tiny t = tiny_make(&(tiny_spec){ .method = "ept" });
-    peft_trainer *x = tiny_trainer(t.model, "batch=3,lr=%g,beta1=%g,beta2=%g,eps=%g,%s", lr, beta1, beta2, eps, r->options);
+    peft_trainer *x = tiny_trainer(t.model, "batch=3,lr=%g,beta1=%g,beta2=%g,eps=%g,%s", lr, beta1, beta2, eps,
+        r->options);
     for (int step = 0; step < 3; step++) {
         tiny_batch b = tiny_batch_make(t.model, 3, step);
         float before[C], g[C];
@@ -40,7 +42,8 @@ static void check_rule(const rule *r)
         memcpy(g, gradient(t.model, "head.bias"), sizeof g);
         for (size_t i = 0; i < peft_model_param_count(t.model); i++) {
             const peft_tensor *d = peft_param_grad(peft_model_param(t.model, i));
-            for (int64_t k = 0; k < peft_tensor_count(d); k++) squares += pow(((const float *)peft_tensor_cdata(d))[k], 2);
+            for (int64_t k = 0; k < peft_tensor_count(d); k++) squares += pow(((const float *)peft_tensor_cdata(d))[k],
+                2);
         }
         if (r->clip > 0) scale = fmin(1, r->clip / (sqrt(squares) + 1e-6));
         OK(peft_trainer_update(x));
@@ -51,7 +54,8 @@ static void check_rule(const rule *r)
             if (r->adam) {
                 m[i] = beta1 * m[i] + (1 - beta1) * d;
                 v[i] = beta2 * v[i] + (1 - beta2) * d * d;
-                p = p * (1 - lr * r->decay) - lr * m[i] / (1 - pow(beta1, step + 1)) / (sqrt(v[i] / (1 - pow(beta2, step + 1))) + eps);
+                p = p * (1 - lr * r->decay) - lr * m[i] / (1 - pow(beta1, step
+                    + 1)) / (sqrt(v[i] / (1 - pow(beta2, step + 1))) + eps);
             } else {
                 d += r->decay * p;
                 m[i] = step ? r->momentum * m[i] + d : d;
@@ -68,8 +72,10 @@ static void check_rule(const rule *r)
 START_TEST(updates_follow_their_formulas)
 {
     static const rule rules[] = {
-        { "optimizer=adamw", true, false, 0, 0, 0 }, { "optimizer=adamw,weight_decay=0.3,clip_norm=0.01", true, false, 0, 0.3, 0.01 },
-        { "optimizer=sgd,momentum=0.7", false, false, 0.7, 0, 0 }, { "optimizer=sgd,momentum=0", false, false, 0, 0, 0 },
+        { "optimizer=adamw", true, false, 0, 0, 0 }, { "optimizer=adamw,weight_decay=0.3,clip_norm=0.01", true, false,
+            0, 0.3, 0.01 },
+        { "optimizer=sgd,momentum=0.7", false, false, 0.7, 0, 0 }, { "optimizer=sgd,momentum=0", false, false, 0, 0,
+            0 },
         { "optimizer=sgd,momentum=0,weight_decay=0.3", false, false, 0, 0.3, 0 },
         { "optimizer=sgd,momentum=0.7,nesterov=true,weight_decay=0.3,clip_norm=0.01", false, true, 0.7, 0.3, 0.01 },
         { "optimizer=sgd,momentum=0.7,clip_norm=1e9", false, false, 0.7, 0, 1e9 } };
@@ -91,8 +97,10 @@ START_TEST(groups_and_frozen_parameters)
     tiny_step(x, 3, 0);
     ck_assert_mem_eq(norm, values(t.model, "blocks.1.norm1.bias"), sizeof norm);
     for (int i = 0; i < C; i++) {
-        near(values(t.model, "head.bias")[i], bias[i] - 0.05 * (gradient(t.model, "head.bias")[i] + 0.2 * bias[i]), 1e-6, "head.bias");
-        near(values(t.model, "head.weight")[i], weight[i] - 0.3 * gradient(t.model, "head.weight")[i], 1e-6, "head.weight");
+        near(values(t.model, "head.bias")[i], bias[i] - 0.05 * (gradient(t.model, "head.bias")[i] + 0.2 * bias[i]),
+            1e-6, "head.bias");
+        near(values(t.model, "head.weight")[i], weight[i] - 0.3 * gradient(t.model, "head.weight")[i], 1e-6,
+            "head.weight");
     }
     peft_trainer_free(x);
     tiny_free(&t);
@@ -114,7 +122,8 @@ START_TEST(schedules_reach_the_optimiser)
             double before = values(t.model, "head.bias")[0];
             tiny_step(x, 2, i);
             near(peft_trainer_get(x, "lr"), table[k].lr[i], 1e-8, table[k].options);
-            near(values(t.model, "head.bias")[0], before - table[k].lr[i] * gradient(t.model, "head.bias")[0], 1e-6, "update");
+            near(values(t.model, "head.bias")[0], before - table[k].lr[i] * gradient(t.model, "head.bias")[0], 1e-6,
+                "update");
         }
         peft_trainer_free(x);
         tiny_free(&t);
@@ -122,7 +131,7 @@ START_TEST(schedules_reach_the_optimiser)
 }
 END_TEST
 
-/* --- batches ---------------------------------------------------------------------------------------------------------------------- */
+/* --- batches ---------------------------------------------------------------------------------- */
 static void close_models(peft_model *a, peft_model *b, double tolerance, const char *what)
 {
     for (size_t i = 0; i < peft_model_param_count(a); i++) {
@@ -139,7 +148,8 @@ START_TEST(accumulation_is_a_larger_batch)
                                           "loss=ce,class_weights=\"1,2,5\",weight_reduction=batch" };
     for (size_t k = 0; k < sizeof losses / sizeof *losses; k++)
         for (size_t i = 0; i < peft_method_count(); i++) {
-            tiny a = tiny_make(&(tiny_spec){ .method = peft_method_name(i) }), b = tiny_make(&(tiny_spec){ .method = peft_method_name(i) });
+            tiny a = tiny_make(&(tiny_spec){ .method = peft_method_name(i) }), b =
+                tiny_make(&(tiny_spec){ .method = peft_method_name(i) });
             peft_trainer *whole = tiny_trainer(a.model, "batch=4,optimizer=sgd,lr=0.1,%s", losses[k]);
             peft_trainer *parts = tiny_trainer(b.model, "batch=2,optimizer=sgd,lr=0.1,accumulate=2,%s", losses[k]);
             for (int step = 0; step < 3; step++) {
@@ -178,7 +188,7 @@ START_TEST(short_batches)
 }
 END_TEST
 
-/* --- losses ------------------------------------------------------------------------------------------------------------------------ */
+/* --- losses ----------------------------------------------------------------------------------- */
 static double log_softmax(const float *x, int64_t y)
 {
     double sum = 0;
@@ -190,7 +200,8 @@ START_TEST(losses_follow_their_formulas)
 {
     const double w[C] = { 1, 2, 5 }, smooth = 0.3;
     for (int k = 0; k < 4; k++) {
-        static const char *const options[] = { "label_smoothing=0.3", "class_weights=\"[1, 2, 5]\"", "loss=bce,class_weights=\"1,2,5\"",
+        static const char *const options[] = { "label_smoothing=0.3", "class_weights=\"[1, 2, 5]\"",
+            "loss=bce,class_weights=\"1,2,5\"",
                                                "loss=bce_sum" };
         tiny t = tiny_make(&(tiny_spec){ .method = "linear" });
         tiny_batch b = tiny_batch_make(t.model, 4, 0);
@@ -216,7 +227,7 @@ START_TEST(losses_follow_their_formulas)
 }
 END_TEST
 
-/* --- the feature cache --------------------------------------------------------------------------------------------------------------- */
+/* --- the feature cache ------------------------------------------------------------------------ */
 static void record_cached(const tiny_spec *spec, const char *cache, int64_t least_hits, tiny_bits *bits)
 {
     tiny t = tiny_make(spec);
@@ -227,7 +238,8 @@ static void record_cached(const tiny_spec *spec, const char *cache, int64_t leas
         tiny_step(x, 2, 9);
         tiny_step(x, 3, epoch % 2 ? 1 : 0);
     }
-    ck_assert_msg(peft_trainer_get(x, "cache_hits") >= (double)least_hits, "%s%s: %g hits", spec->method, cache, peft_trainer_get(x, "cache_hits"));
+    ck_assert_msg(peft_trainer_get(x, "cache_hits") >= (double)least_hits, "%s%s: %g hits", spec->method, cache,
+        peft_trainer_get(x, "cache_hits"));
     tiny_bits_training(bits, x);
     peft_trainer_free(x);
     tiny_free(&t);
@@ -235,7 +247,8 @@ static void record_cached(const tiny_spec *spec, const char *cache, int64_t leas
 
 START_TEST(cached_features_change_no_bit)
 {
-    static const char *const caches[] = { ",cache_features=1000000", ",cache_features=1000", ",cache_features=10", ",cache_features=800,threads=2" };
+    static const char *const caches[] = { ",cache_features=1000000", ",cache_features=1000", ",cache_features=10",
+        ",cache_features=800,threads=2" };
     for (size_t i = 0; i < peft_method_count(); i++)
         for (int h = 0; h < 2; h++) {
             const char *method = peft_method_name(i);
@@ -253,7 +266,7 @@ START_TEST(cached_features_change_no_bit)
 }
 END_TEST
 
-/* --- evaluation ------------------------------------------------------------------------------------------------------------------------ */
+/* --- evaluation ------------------------------------------------------------------------------- */
 START_TEST(evaluation_is_what_a_session_predicts)
 {
     for (size_t i = 0; i < peft_method_count(); i++) {
@@ -261,7 +274,8 @@ START_TEST(evaluation_is_what_a_session_predicts)
         peft_trainer *x = tiny_trainer(t.model, "batch=4");
         peft_session *s = tiny_session(t.model, "batch=3");
         tiny_batch b = tiny_batch_make(t.model, 3, 5);
-        peft_tensor *predicted = tiny_tensor(t.ctx, PEFT_F32, 2, 3, C), *evaluated = tiny_tensor(t.ctx, PEFT_F32, 2, 3, C);
+        peft_tensor *predicted = tiny_tensor(t.ctx, PEFT_F32, 2, 3, C), *evaluated = tiny_tensor(t.ctx, PEFT_F32, 2, 3,
+            C);
         float kept[3 * C];
         for (int step = 0; step < 2; step++) {
             tiny_step(x, 4, 4 * step);
@@ -271,7 +285,8 @@ START_TEST(evaluation_is_what_a_session_predicts)
             OK(peft_trainer_evaluate(x, b.images, evaluated));
             OK(peft_session_predict(s, b.images, predicted));
             ck_assert_mem_eq(peft_tensor_cdata(evaluated), peft_tensor_cdata(predicted), sizeof kept);
-            ck_assert_mem_eq(peft_tensor_cdata(peft_trainer_logits(x)), kept, sizeof kept);       /* evaluate leaves them */
+            /* evaluate leaves them */
+            ck_assert_mem_eq(peft_tensor_cdata(peft_trainer_logits(x)), kept, sizeof kept);
         }
         peft_tensor_free(predicted);
         peft_tensor_free(evaluated);
@@ -296,7 +311,8 @@ START_TEST(every_option_is_listed)
     FAILS(PEFT_E_NOTFOUND, "26", peft_trainer_option(n, NULL, NULL, NULL, NULL));
     OK(peft_trainer_option(0, NULL, NULL, NULL, NULL));
     tiny t = tiny_make(&(tiny_spec){ .method = "ept" });
-    peft_trainer *x = tiny_trainer(t.model, "%s", all);                       /* the defaults, written out, are accepted */
+    /* the defaults, written out, are accepted */
+    peft_trainer *x = tiny_trainer(t.model, "%s", all);
     tiny_step(x, 4, 0);
     peft_trainer_free(x);
     tiny_free(&t);

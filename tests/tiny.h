@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * tiny.h -- what the tests of models and training share: a small random backbone with a method on it, batches, a folder,
+ * tiny.h -- what the tests of models and training share: a small random backbone with a method on it, batches, a
+ * folder,
  * and states written down to be compared bit for bit. */
 #ifndef TINY_H
 #define TINY_H
@@ -25,7 +26,7 @@
         ck_assert_msg(strstr(peft_last_error(), text) != NULL, "%s: no '%s' in: %s", #call, text, peft_last_error()); \
     } while (0)
 
-/* --- options ---------------------------------------------------------------------------------------------------------- */
+/* --- options ---------------------------------------------------------------------------------- */
 static inline peft_options *tiny_options_v(peft_context *ctx, const char *format, va_list ap)
 {
     char text[1024];
@@ -63,7 +64,7 @@ static inline peft_options *tiny_method_options(peft_context *ctx, const char *m
     return o;
 }
 
-/* --- a backbone, a method, a model -------------------------------------------------------------------------------------- */
+/* --- a backbone, a method, a model ------------------------------------------------------------ */
 #define TINY_BACKBONE "image_size=16,patch=4,width=48,depth=3,heads=3,classes=5"
 #define TINY_WIDE     "image_size=64,patch=8,width=192,depth=2,heads=3,classes=5"
 
@@ -91,7 +92,8 @@ static inline peft_context *tiny_context(const char *isa, int threads)
 static inline peft_backbone *tiny_backbone(peft_context *ctx, const char *first, const char *more)
 {
     peft_backbone *b;
-    peft_options *o = tiny_options(ctx, "%s%s%s", first ? first : TINY_BACKBONE, more && *more ? "," : "", more ? more : "");
+    peft_options *o = tiny_options(ctx, "%s%s%s", first ? first : TINY_BACKBONE, more && *more ? "," : "", more ? more
+        : "");
     OK(peft_backbone_create(ctx, o, &b));
     peft_options_free(o);
     return b;
@@ -134,7 +136,8 @@ static inline uint64_t tiny_stream(const char *name)
 static inline void tiny_shake_tensor(peft_tensor *t, const char *name, double size)
 {
     pk_real *x = peft_tensor_data(t);
-    for (int64_t i = 0; i < peft_tensor_count(t); i++) x[i] += (pk_real)(size * tiny_random(tiny_stream(name), (uint64_t)i));
+    for (int64_t i = 0; i < peft_tensor_count(t); i++) x[i] += (pk_real)(size * tiny_random(tiny_stream(name),
+        (uint64_t)i));
 }
 
 /* Away from initial zeros, which would hide what their factors do. */
@@ -153,7 +156,8 @@ static inline void tiny_base(const tiny_spec *s, tiny *t)
     static char known[256];
     static tiny kept;
     char key[sizeof known];
-    snprintf(key, sizeof key, "%s %d %s %s", s->isa ? s->isa : "", s->threads, s->backbone ? s->backbone : "", s->more ? s->more : "");
+    snprintf(key, sizeof key, "%s %d %s %s", s->isa ? s->isa : "", s->threads, s->backbone ? s->backbone : "", s->more
+        ? s->more : "");
     if (strcmp(key, known)) {
         peft_backbone_free(kept.backbone);
         peft_context_free(kept.ctx);
@@ -212,7 +216,7 @@ static inline peft_session *tiny_session(peft_model *m, const char *format, ...)
     return s;
 }
 
-/* --- data ----------------------------------------------------------------------------------------------------------------- */
+/* --- data ------------------------------------------------------------------------------------- */
 static inline peft_tensor *tiny_tensor(peft_context *ctx, peft_dtype type, int ndim, ...)
 {
     int64_t dims[PEFT_MAX_DIMS];
@@ -261,7 +265,7 @@ static inline void tiny_step(peft_trainer *t, int n, int first)
     tiny_batch_free(&b);
 }
 
-/* --- states to compare ------------------------------------------------------------------------------------------------------ */
+/* --- states to compare ------------------------------------------------------------------------ */
 typedef struct tiny_bits { char *data; size_t size; } tiny_bits;             /* records: name, bytes, data */
 typedef struct tiny_record { char name[112]; size_t bytes; } tiny_record;
 
@@ -297,7 +301,8 @@ static inline void tiny_bits_model(tiny_bits *b, peft_model *m)
         tiny_bits_tensor(b, "parameter ", peft_param_name(p), peft_param_value(p));
     }
     for (size_t i = 0; i < peft_model_buffer_count(m); i++)
-        tiny_bits_tensor(b, "buffer ", peft_model_buffer_name(m, i), peft_model_find_buffer(m, peft_model_buffer_name(m, i)));
+        tiny_bits_tensor(b, "buffer ", peft_model_buffer_name(m, i), peft_model_find_buffer(m,
+            peft_model_buffer_name(m, i)));
 }
 
 /* The model and what the optimiser remembers. */
@@ -326,7 +331,8 @@ static inline void tiny_same(const tiny_bits *a, tiny_bits *b, const char *who)
         memcpy(&r, a->data + at, sizeof r);
         memcpy(&o, b->data + at, sizeof o);
         ck_assert_msg(!strcmp(r.name, o.name) && r.bytes == o.bytes, "%s: %s beside %s", who, r.name, o.name);
-        ck_assert_msg(!memcmp(a->data + at + sizeof r, b->data + at + sizeof r, r.bytes), "%s: %s differs", who, r.name);
+        ck_assert_msg(!memcmp(a->data + at + sizeof r, b->data + at + sizeof r, r.bytes), "%s: %s differs", who,
+            r.name);
         at += sizeof r + r.bytes;
     }
     ck_assert_msg(a->size == b->size, "%s: %zu bytes beside %zu", who, a->size, b->size);
@@ -338,7 +344,7 @@ static inline void tiny_finite(const peft_tensor *t, const char *who)
     ck_assert_msg(pf_finite(peft_tensor_cdata(t), peft_tensor_count(t)), "%s: NaN or Inf", who);
 }
 
-/* --- files ------------------------------------------------------------------------------------------------------------------- */
+/* --- files ------------------------------------------------------------------------------------ */
 static char tiny_folder[64];
 
 /* A path in a folder of this test's own; the last four answers stay valid. */

@@ -38,7 +38,8 @@ static inline void tiny_edit(const char *from, const char *to, const tiny_change
         if (it && c->how == DROP) continue;
         if (it && c->how == FLATTEN) dims[0] = pf_dims_count(t->ndim, t->dim);
         if (it && c->how == CUT) dims[0] = 1;
-        OK(pf_st_out_tensor(out, t->name, it && c->how == RETYPE ? PEFT_I32 : t->type, it && c->how == FLATTEN ? 1 : t->ndim,
+        OK(pf_st_out_tensor(out, t->name, it && c->how == RETYPE ? PEFT_I32 : t->type, it && c->how == FLATTEN ? 1
+            : t->ndim,
                             dims, t->data));
     }
     ck_assert_msg(found, "%s: no %s in it", from, c->what);
@@ -49,21 +50,25 @@ static inline void tiny_edit(const char *from, const char *to, const tiny_change
     peft_context_free(ctx);
 }
 
-/* --- a backbone as a file ---------------------------------------------------------------------------------------------------- */
+/* --- a backbone as a file --------------------------------------------------------------------- */
 typedef enum { TIMM, HF, HF5 } tiny_naming;
 typedef struct tiny_save { tiny_naming naming; const char *prefix; peft_dtype type; bool no_facts; } tiny_save;
-/* The rows of Hugging Face's two generations, written down apart from the library's own; several names: stacked parts. */
+/* The rows of Hugging Face's two generations, written down apart from the library's own; several names: stacked parts.
+ * */
 typedef struct tiny_name { const char *timm, *theirs[3]; } tiny_name;
 static const tiny_name tiny_hf[] = {
     { "cls_token", { "embeddings.cls_token" } }, { "reg_token", { "embeddings.register_tokens" } },
-    { "pos_embed", { "embeddings.position_embeddings" } }, { "patch_embed.proj.", { "embeddings.patch_embeddings.projection." } },
+    { "pos_embed", { "embeddings.position_embeddings" } }, { "patch_embed.proj.",
+        { "embeddings.patch_embeddings.projection." } },
     { "norm1.", { "layernorm_before." } }, { "norm2.", { "layernorm_after." } },
     { "attn.qkv.", { "attention.attention.query.", "attention.attention.key.", "attention.attention.value." } },
-    { "attn.proj.", { "attention.output.dense." } }, { "mlp.fc1.", { "intermediate.dense." } }, { "mlp.fc2.", { "output.dense." } },
+    { "attn.proj.", { "attention.output.dense." } }, { "mlp.fc1.", { "intermediate.dense." } }, { "mlp.fc2.",
+        { "output.dense." } },
     { "ls1.gamma", { "layer_scale1.lambda1" } }, { "ls2.gamma", { "layer_scale2.lambda1" } },
     { "norm.", { "layernorm." } }, { "head.", { "classifier." } }, { 0 } };
 static const tiny_name tiny_hf5[] = {
-    { "attn.qkv.", { "attention.q_proj.", "attention.k_proj.", "attention.v_proj." } }, { "attn.proj.", { "attention.o_proj." } },
+    { "attn.qkv.", { "attention.q_proj.", "attention.k_proj.", "attention.v_proj." } }, { "attn.proj.",
+        { "attention.o_proj." } },
     { "mlp.fc1.", { "mlp.fc1." } }, { "mlp.fc2.", { "mlp.fc2." } }, { 0 } };
 
 /* Part p of what timm calls name, as the file shall call it; false: there is no such part. */
@@ -82,7 +87,8 @@ static inline bool tiny_rename(const tiny_save *s, const char *name, int p, char
         for (const tiny_name *r = tables[t]; r->timm; r++) {
             size_t n = strlen(r->timm);
             if (strncmp(name + skip, r->timm, n)) continue;
-            return p < 3 && r->theirs[p] && snprintf(out, room, "%s%s%s%s", prefix, front, r->theirs[p], name + skip + n) > 0;
+            return p < 3 && r->theirs[p] && snprintf(out, room, "%s%s%s%s", prefix, front, r->theirs[p], name + skip
+                + n) > 0;
         }
     ck_abort_msg("no name for %s", name);
     return false;

@@ -57,6 +57,10 @@ PEFT_API void peft_model_free(peft_model *m);
  * order of attachment; two whose tensors share a name cannot stand on one model (PEFT_E_STATE). */
 PEFT_API PEFT_NODISCARD peft_status peft_model_attach(peft_model *m, peft_adapter *a);
 PEFT_API PEFT_NODISCARD peft_status peft_model_detach(peft_model *m, peft_adapter *a);
+/* A new backbone with every adapter and the linear head folded in; the model and its backbone stay as they are.
+ * PEFT_E_UNSUPPORTED, with the reason, where a method does more than change weights (ept, vpt, adapter, ..) or the
+ * change is not exact. Compare sessions of both on your images to see how far rounding makes them differ. */
+PEFT_API PEFT_NODISCARD peft_status peft_model_merge(const peft_model *m, peft_backbone **out);
 PEFT_API int64_t     peft_model_classes(const peft_model *m);
 PEFT_API size_t      peft_model_param_count(const peft_model *m);              /* trainable ones, stable order */
 PEFT_API peft_param *peft_model_param(peft_model *m, size_t i);

@@ -28,6 +28,8 @@ peft_backbone_load_memory(peft_context *ctx, const void *data, size_t size, cons
  * "pool", "seed". */
 PEFT_API PEFT_NODISCARD peft_status
 peft_backbone_create(peft_context *ctx, const peft_options *o, peft_backbone **out);
+/* Writes a safetensors file with timm names, atomically; facts the weights do not tell (heads, eps, ..) in its header. */
+PEFT_API PEFT_NODISCARD peft_status peft_backbone_save(const peft_backbone *b, const char *path);
 PEFT_API void    peft_backbone_free(peft_backbone *b);
 
 /* "width", "depth", "heads", "mlp", "patch", "image_size", "tokens", "prefix" (class and register tokens),

@@ -48,6 +48,9 @@ typedef struct {
     pf_val q, k, v, xk, xv, sink, head_scale;
 } pf_site;
 
+/* Folding into a copy of the backbone's weights, which the words below give and take. */
+typedef struct pf_merge pf_merge;
+
 /* A method may have a network of its own in place of emit: images [b,3,s,s] to logits [b,1,classes]. */
 typedef struct pf_net pf_net;
 typedef void (*pf_site_fn)(void *user, pf_build *b, pf_site *s);
@@ -59,6 +62,8 @@ typedef struct pf_method {
     size_t        state_size;           /* zeroed, owned by the adapter */
     peft_status (*init)(pf_adapter *a, const pf_vit *vit);
     void        (*emit)(const void *state, pf_build *b, pf_site *s);
+    /* NULL: nothing but unfrozen tensors can be merged. others: further adapters act on the same model. */
+    void        (*merge)(const void *state, pf_merge *m, const pf_vit *vit, bool others);
     pf_val      (*network)(const void *state, pf_build *b, const pf_net *net, pf_val images);
 } pf_method;
 
@@ -93,6 +98,16 @@ void        pf_unfreeze(pf_adapter *a, const char *pattern);
 /* For options whose check is the method's own: records PEFT_E_OPTION. */
 void        pf_reject(pf_adapter *a, const char *option, const char *expected);
 peft_status pf_done(pf_adapter *a);                            /* the first error, or PEFT_OK */
+
+/* --- in merge --------------------------------------------------------------------------------------------------------- */
+/* A tensor of the new backbone, to change in place (timm name; rows as stored); NULL and a refusal when it has none. */
+#if defined(__GNUC__)
+__attribute__((format(printf, 2, 3)))
+#endif
+pk_real       *pf_merge_tensor(pf_merge *m, const char *name, ...);
+bool           pf_merge_has(const pf_merge *m, const char *name);
+const pk_real *pf_merge_value(const pf_param *p);
+void           pf_merge_refuse(pf_merge *m, const char *reason);
 
 /* --- in emit: the forward vocabulary; every word has its backward pass in core/graph/ops ----------------------------- */
 int64_t pf_extent(const pf_build *b, pf_val x, int axis);

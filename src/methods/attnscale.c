@@ -29,7 +29,33 @@ static void emit(const void *state, pf_build *b, pf_site *s)
     if (s->where == PF_BRANCH && offset) s->out = pf_add(b, s->out, pf_use(b, offset));
 }
 
+static void add_offset(pf_merge *mg, const pf_param *offset, const char *branch, int64_t layer, int64_t n)
+{
+    pk_real *b = offset ? pf_merge_tensor(mg, "blocks.%d.%s.bias", (int)layer, branch) : NULL;
+    for (int64_t i = 0; b && i < n; i++) b[i] += pf_merge_value(offset)[i];
+}
+
+static void merge(const void *state, pf_merge *mg, const pf_vit *v, bool others)
+{
+    const attnscale *m = state;
+    const int64_t c = v->width, d = c / v->heads;
+    if (others) pf_merge_refuse(mg, "its factors beside another adapter");
+    if (m->after_sa[0] && pf_merge_has(mg, "blocks.0.ls1.gamma")) pf_merge_refuse(mg, "offsets behind LayerScale");
+    for (int64_t l = 0; l < v->depth; l++) {
+        pk_real *w = m->scale[l] ? pf_merge_tensor(mg, "blocks.%d.attn.qkv.weight", (int)l) : NULL, *b = NULL;
+        if (w && pf_merge_has(mg, "blocks.0.attn.qkv.bias")) b = pf_merge_tensor(mg, "blocks.%d.attn.qkv.bias", (int)l);
+        for (int64_t i = 0; w && i < c; i++) {                   /* scores scale as the query does */
+            const pk_real a = pf_merge_value(m->scale[l])[i / d];
+            for (int64_t j = 0; j < c; j++) w[i * c + j] *= a;
+            if (b) b[i] *= a;
+        }
+        add_offset(mg, m->after_sa[l], "attn.proj", l, c);
+        add_offset(mg, m->after_mlp[l], "mlp.fc2", l, c);
+    }
+}
+
 const pf_method pf_method_attnscale_dra = {
     .name = "attnscale_dra", .summary = "a factor a head on attention scores, an offset behind each branch",
     .paper = "Basu et al., AAAI 2024; Xu et al., TMLR 2022", .opts = opts, .sites = PF_AT(PF_ATTN) | PF_AT(PF_BRANCH),
-    .state_size = sizeof(attnscale), .init = init, .emit = emit };
+    .state_size = sizeof(attnscale), .init = init, .emit = emit,
+    .merge = merge };

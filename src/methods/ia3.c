@@ -25,6 +25,26 @@ static void emit(const void *state, pf_build *b, pf_site *s)
     if (factor) s->out = pf_affine(b, s->out, pf_use(b, factor), PF_NONE);
 }
 
+static void merge(const void *state, pf_merge *mg, const pf_vit *v, bool others)
+{
+    const ia3 *m = state;
+    const int64_t c = v->width, f = v->mlp;
+    if (others) pf_merge_refuse(mg, "its factors beside another adapter");
+    for (int64_t l = 0; l < v->depth; l++) {
+        pk_real *w = pf_merge_tensor(mg, "blocks.%d.attn.qkv.weight", (int)l), *b = NULL;
+        pk_real *fc2 = pf_merge_tensor(mg, "blocks.%d.mlp.fc2.weight", (int)l);
+        const pk_real *kv[2] = { pf_merge_value(m->k[l]), pf_merge_value(m->v[l]) }, *in = pf_merge_value(m->fc2[l]);
+        b = pf_merge_tensor(mg, "blocks.%d.attn.qkv.bias", (int)l);
+        if (!w || !b || !fc2) return;
+        for (int64_t i = c; i < 3 * c; i++) {
+            for (int64_t j = 0; j < c; j++) w[i * c + j] *= kv[i / c - 1][i % c];
+            b[i] *= kv[i / c - 1][i % c];
+        }
+        for (int64_t i = 0; i < c * f; i++) fc2[i] *= in[i % f];
+    }
+}
+
 const pf_method pf_method_ia3 = {
     .name = "ia3", .summary = "learned factors on keys, values and MLP activations", .paper = "arXiv:2205.05638",
-    .sites = PF_AT(PF_LINEAR) | PF_AT(PF_LINEAR_IN), .state_size = sizeof(ia3), .init = init, .emit = emit };
+    .sites = PF_AT(PF_LINEAR) | PF_AT(PF_LINEAR_IN), .state_size = sizeof(ia3), .init = init, .emit = emit,
+    .merge = merge };

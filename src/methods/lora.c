@@ -13,7 +13,7 @@ static const struct { const char *name; pf_role role; } target[TARGETS] = {
     { "attn.qkv", PF_QKV }, { "attn.q", PF_Q }, { "attn.k", PF_K }, { "attn.v", PF_V },
     { "attn.proj", PF_PROJ }, { "mlp.fc1", PF_FC1 }, { "mlp.fc2", PF_FC2 }, { "patch_embed.proj", PF_PATCH } };
 
-typedef struct { pf_param *a, *b, *m; double scale; } pair;
+typedef struct { pf_param *a, *b, *m; double scale; int64_t rank; } pair;
 typedef struct { pair at[65][TARGETS]; double drop; int64_t width; } lora;              /* [64]: outside the blocks */
 
 static const pf_opt opts[] = {
@@ -46,6 +46,7 @@ static void declare(pf_adapter *ad, lora *m, const pf_vit *v, int64_t layer, int
     t->scale = alpha / (pf_opt_int(ad, "rslora") ? sqrt((double)r) : (double)r);
     if (!strcmp(init, "gaussian")) init = pf_rule(ad, "normal", 1 / (double)r);
     else if (strcmp(init, "kaiming") && strcmp(init, "zero")) pf_reject(ad, "init", "kaiming, gaussian or zero");
+    t->rank = r;
     t->a = pf_declare(ad, PF_DIMS(r, in[k]), init, "%s.lora_A.weight", path);
     t->b = pf_declare(ad, PF_DIMS(out[k], r), "zero", "%s.lora_B.weight", path);
     if (pf_opt_int(ad, "dora")) {
@@ -109,7 +110,44 @@ static void emit(const void *state, pf_build *b, pf_site *s)
     }
 }
 
+/* W += s B A in the rows the pair acts on; DoRA: each of these rows to the length m. */
+static void fold(pf_merge *mg, const pf_vit *v, const pair *t, int64_t layer, int k)
+{
+    const pf_role role = target[k].role;
+    const int64_t c = v->width, first = role >= PF_Q && role <= PF_V ? (role - PF_Q) * c : 0;
+    const int64_t cols = role == PF_FC2 ? v->mlp : role == PF_PATCH ? v->patch_values : c;
+    const int64_t rows = role == PF_QKV ? 3 * c : role == PF_FC1 ? v->mlp : c;
+    const bool attention = role >= PF_QKV && role <= PF_V;
+    pk_real *w = layer == 64 ? pf_merge_tensor(mg, "%s.weight", target[k].name)
+                             : pf_merge_tensor(mg, "blocks.%d.%s.weight", (int)layer, attention ? "attn.qkv" : target[k].name);
+    const pk_real *a = pf_merge_value(t->a), *b = pf_merge_value(t->b), *m = t->m ? pf_merge_value(t->m) : NULL;
+    const int64_t r = t->rank;
+    for (int64_t i = 0; w && i < rows; i++) {
+        pk_real *row = w + (first + i) * cols;
+        double sq = 0;
+        for (int64_t j = 0; j < cols; j++) {
+            double sum = 0;
+            for (int64_t q = 0; q < r; q++) sum += (double)b[i * r + q] * (double)a[q * cols + j];
+            row[j] = (pk_real)(row[j] + t->scale * sum);
+            sq += (double)row[j] * (double)row[j];
+        }
+        for (int64_t j = 0; m && j < cols; j++) row[j] = (pk_real)(row[j] * (m[i] / sqrt(sq)));
+    }
+}
+
+static void merge(const void *state, pf_merge *mg, const pf_vit *v, bool others)
+{
+    const lora *m = state;
+    for (int64_t l = 0; l < 65; l++)
+        for (int k = 0; k < TARGETS; k++) {
+            if (!m->at[l][k].a) continue;
+            if (m->at[l][k].m && others) pf_merge_refuse(mg, "DoRA's magnitudes beside another adapter");
+            else fold(mg, v, &m->at[l][k], l, k);
+        }
+}
+
 const pf_method pf_method_lora = {
     .name = "lora", .summary = "low-rank updates beside frozen linear layers (rsLoRA, DoRA)",
         .paper = "arXiv:2106.09685",
-    .opts = opts, .sites = PF_AT(PF_LINEAR), .state_size = sizeof(lora), .init = init, .emit = emit };
+    .opts = opts, .sites = PF_AT(PF_LINEAR), .state_size = sizeof(lora), .init = init,
+    .emit = emit, .merge = merge };

@@ -52,6 +52,37 @@ static void emit(const void *state, pf_build *b, pf_site *s)
     s->out = pf_affine(b, s->out, gamma, beta);
 }
 
+/* gamma (w x + b) + beta: rows of w times gamma, b gamma + beta; the same for a norm's own scale and shift. */
+static void fold(pf_merge *mg, const ssf *m, int64_t at, int spot, const char *name, int64_t rows, int64_t cols)
+{
+    pk_real *w, *b;
+    const pk_real *gamma = pf_merge_value(m->gamma[at][spot]), *beta = pf_merge_value(m->beta[at][spot]);
+    if (at == 64) w = pf_merge_tensor(mg, "%s.weight", name), b = pf_merge_tensor(mg, "%s.bias", name);
+    else w = pf_merge_tensor(mg, "blocks.%d.%s.weight", (int)at, name), b = pf_merge_tensor(mg, "blocks.%d.%s.bias", (int)at, name);
+    for (int64_t i = 0; w && b && i < rows; i++) {
+        for (int64_t j = 0; j < cols; j++) w[i * cols + j] *= gamma[i];
+        b[i] = b[i] * gamma[i] + beta[i];
+    }
+}
+
+static void merge(const void *state, pf_merge *mg, const pf_vit *v, bool others)
+{
+    const ssf *m = state;
+    const int64_t c = v->width, f = v->mlp;
+    if (others) pf_merge_refuse(mg, "its scales beside another adapter");
+    fold(mg, m, 64, PATCH, "patch_embed.proj", c, v->patch_values);
+    for (int64_t l = 0; l < v->depth; l++) {
+        fold(mg, m, l, NORM1, "norm1", c, 1);
+        fold(mg, m, l, QKV, "attn.qkv", 3 * c, c);
+        fold(mg, m, l, PROJ, "attn.proj", c, c);
+        fold(mg, m, l, NORM2, "norm2", c, 1);
+        fold(mg, m, l, FC1, "mlp.fc1", f, c);
+        fold(mg, m, l, FC2, "mlp.fc2", c, f);
+    }
+    fold(mg, m, 64, FINAL, pf_merge_has(mg, "fc_norm.weight") ? "fc_norm" : "norm", c, 1);
+}
+
 const pf_method pf_method_ssf = {
     .name = "ssf", .summary = "a learned scale and shift behind every operation", .paper = "arXiv:2210.08823",
-    .sites = PF_AT(PF_NORM) | PF_AT(PF_LINEAR), .state_size = sizeof(ssf), .init = init, .emit = emit };
+    .sites = PF_AT(PF_NORM) | PF_AT(PF_LINEAR), .state_size = sizeof(ssf), .init = init, .emit = emit,
+    .merge = merge };

@@ -115,8 +115,8 @@ static peft_status exchange(const place *p, const char *text)
 static peft_status write_files(const pf_peft_entries *e, const char *text, const place *p)
 {
     pf_writer *w = NULL;
-    PF_TRY(write_tensors(e, p));
-    peft_status s = pf_writer_open(p->ctx, p->config, &w);
+    peft_status s = write_tensors(e, p);
+    if (!s) s = pf_writer_open(p->ctx, p->config, &w);
     if (!s) s = pf_writer_write(w, text, strlen(text));
     if (!s) s = exchange(p, text);
     if (!s) return pf_writer_commit(w);
