@@ -26,7 +26,11 @@ endif()
 # What a static library needs is given by name, not as Requires.private: pkg-config would add all that a wholly static
 # program needs (libzip's ssl, bz2, ...), which is seldom installed for development.
 function(peft_pc name)
-  string(JOIN " " PEFT_PC_PRIVATE ${ARGN})
+  set(flags ${ARGN})
+  foreach(folder ${CMAKE_C_IMPLICIT_LINK_DIRECTORIES})
+    list(REMOVE_ITEM flags -L${folder})
+  endforeach()
+  string(JOIN " " PEFT_PC_PRIVATE ${flags})
   configure_file(cmake/${name}.pc.in ${name}.pc @ONLY)
   install(FILES ${PROJECT_BINARY_DIR}/${name}.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 endfunction()

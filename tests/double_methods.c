@@ -3,44 +3,18 @@
  * the trainer's gradients are the slopes of its loss. A method added later is checked without a word here. Errors are
  * measured against the tensor's largest gradient entry, and 1e-4 of the model's largest where that is more. */
 #include "differences.h"
-#include "tiny.h"
+#include "method_model.h"
 
 enum { BATCH = 3, MANY = 12, FEW = 4 };
 
-typedef struct form { const char *backbone, *model, *trainer; int elements; } form;
+typedef struct form { const char *backbone; int classes; const char *model, *trainer; int elements; } form;
 static const form forms[] = {
-    { "patch=4,depth=2", "classes=3", "loss=ce", MANY },
-    { "patch=8,depth=3,layer_scale=true,registers=2,norm_pre=true", "classes=3,head=bn_linear", "label_smoothing=0.2",
-      FEW },
-    { "patch=8,depth=2,pool=mean,act=quickgelu", "classes=3,head=mlp,head_layers=2", "class_weights=[1,2,0.5]", FEW },
-    { "patch=8,depth=2,qkv_bias=false", "classes=2,pool=mean", "loss=bce_sum", FEW } };
-
-static void shake_backbone(peft_backbone *b)
-{
-    for (size_t i = 0; i < b->weights; i++) tiny_shake_tensor(&b->weight[i].tensor, b->weight[i].name, 0.3);
-}
-
-/* Zero would hide what a factor does: everything moves. */
-static tiny make(peft_context *ctx, const form *f, const char *method, peft_options *adapter)
-{
-    tiny t = { .ctx = ctx, .backbone = tiny_backbone(ctx, "image_size=16,width=24,mlp=40,heads=3", f->backbone) };
-    shake_backbone(t.backbone);
-    if (peft_adapter_create(t.backbone, method, adapter, &t.adapter)) return t;
-    t.model = tiny_model(t.backbone, f->model);
-    OK(peft_model_attach(t.model, t.adapter));
-    for (size_t i = 0; i < peft_model_param_count(t.model); i++) {
-        peft_param *p = peft_model_param(t.model, i);
-        tiny_shake_tensor(peft_param_value(p), peft_param_name(p), 0.6);
-    }
-    return t;
-}
-
-static void drop(tiny *t)
-{
-    peft_adapter_free(t->adapter);
-    peft_model_free(t->model);
-    peft_backbone_free(t->backbone);
-}
+    { "image_size=16,patch=4,depth=2", 3, "", "loss=ce", MANY },
+    { "image_size=16,patch=8,depth=3,layer_scale=true,registers=2,norm_pre=true", 3, "head=bn_linear",
+      "label_smoothing=0.2", FEW },
+    { "image_size=16,patch=8,depth=2,pool=mean,act=quickgelu", 3, "head=mlp,head_layers=2",
+      "class_weights=[1,2,0.5]", FEW },
+    { "image_size=16,patch=8,depth=2,qkv_bias=false", 2, "pool=mean", "loss=bce_sum", FEW } };
 
 typedef struct slope { peft_trainer *t; uint32_t forward; } slope;
 
@@ -129,12 +103,11 @@ START_TEST(every_method)
         for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
             char what[80];
             snprintf(what, sizeof what, "%s, form %zu", peft_method_name(m), i);
-            peft_options *o = tiny_method_options(ctx, peft_method_name(m), NULL);
-            tiny t = make(ctx, &forms[i], peft_method_name(m), o);
+            const form *f = &forms[i];
+            tiny t = method_model(ctx, f->backbone, peft_method_name(m), NULL, f->classes, f->model);
             ck_assert_msg(t.model, "%s: %s", what, peft_last_error());
-            worst = fmax(worst, check_model(&t, &forms[i], what));
-            drop(&t);
-            peft_options_free(o);
+            worst = fmax(worst, check_model(&t, f, what));
+            method_model_free(&t);
         }
     printf("%zu methods: largest relative error of a gradient %.2g\n", peft_method_count(), worst);
     peft_context_free(ctx);
@@ -145,7 +118,7 @@ END_TEST
 START_TEST(every_switch)
 {
     peft_context *ctx = tiny_context(NULL, 1);
-    const form f = { "patch=8,depth=2", "classes=3", "loss=ce", FEW };
+    const form f = { "image_size=16,patch=8,depth=2", 3, "", "loss=ce", FEW };
     int switches = 0;
     for (size_t m = 0; m < peft_method_count(); m++)
         for (size_t k = 0; k < peft_method_option_count(peft_method_name(m)); k++) {
@@ -155,14 +128,12 @@ START_TEST(every_switch)
             if (strcmp(type, "boolean")) continue;
             snprintf(other, sizeof other, "%s=%s", name, strcmp(fallback, "true") ? "true" : "false");
             snprintf(what, sizeof what, "%s with %s", peft_method_name(m), other);
-            peft_options *o = tiny_method_options(ctx, peft_method_name(m), other);
-            tiny t = make(ctx, &f, peft_method_name(m), o);
+            tiny t = method_model(ctx, f.backbone, peft_method_name(m), other, f.classes, f.model);
             if (t.model) {
                 check_model(&t, &f, what);
                 switches++;
             }
-            drop(&t);
-            peft_options_free(o);
+            method_model_free(&t);
         }
     printf("%d switches\n", switches);
     peft_context_free(ctx);

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
- * double_passes.c -- no pass changes what is computed: with any of them left out, and with all, the loss and every
- * gradient are the same to rounding, on the graphs of all operations, on random ones, and on every method's model. And
- * the memory plan changes nothing at all: bit for bit the naive executor's results. */
+ * double_passes.c -- no pass changes what is computed: with any of them left out, and with all, the loss, every
+ * gradient and what is kept are the same to rounding, on the graphs of all operations, on random ones, and on every
+ * method's model. And the memory plan changes nothing at all: bit for bit the naive executor's results. */
+#include "method_model.h"
 #include "op_cases.h"
 #include "random_graph.h"
-#include "tiny.h"
 
 typedef peft_status (*pass_fn)(pf_graph *);
 /* As compile.c has them; NULL is the grad pass, which needs the loss and cannot be left out. */
@@ -22,37 +22,51 @@ static void run_passes(lab *l, unsigned left_out)
     }
 }
 
-typedef struct results { double loss, top; pk_real *grad; int64_t count; } results;
+/* What a graph computes: its loss, every gradient, every kept value. */
+enum { MOST_PIECES = 320 };
+typedef struct results {
+    double loss, top;
+    pk_real *data;
+    int64_t total, count[MOST_PIECES];
+    size_t pieces, gradients;
+} results;
 
-static results take_results(double loss, pf_param *const *p, size_t n)
+static void add_piece(results *r, const pk_real *x, int64_t count)
 {
-    results r = { .loss = loss };
-    for (size_t i = 0; i < n; i++) r.count += peft_tensor_count(&p[i]->value);
-    r.grad = malloc((size_t)r.count * sizeof *r.grad + 1);
-    pk_real *to = r.grad;
-    for (size_t i = 0; i < n; i++) {
-        int64_t count = peft_tensor_count(&p[i]->value);
-        memcpy(to, p[i]->grad.data, (size_t)count * sizeof *to);
-        to += count;
+    ck_assert_uint_lt(r->pieces, MOST_PIECES);
+    r->data = realloc(r->data, (size_t)(r->total + count) * sizeof *r->data);
+    memcpy(r->data + r->total, x, (size_t)count * sizeof *x);
+    r->total += count;
+    r->count[r->pieces++] = count;
+}
+
+static results take_results(lab *l, pf_param *const *p, size_t n)
+{
+    results r = { .loss = lab_run(l) };
+    for (size_t i = 0; i < n; i++) add_piece(&r, p[i]->grad.data, peft_tensor_count(&p[i]->value));
+    r.gradients = r.pieces;
+    r.top = largest(r.data, r.total);
+    for (uint32_t v = 1; v < l->e.g.values; v++) {
+        if (!l->e.g.value[v].keep || v == l->end.id) continue;
+        ck_assert_msg(l->e.run.ptr[v], "kept value %u is nowhere", v);
+        add_piece(&r, l->e.run.ptr[v], pf_shape_count(&l->e.g.value[v].shape));
     }
-    r.top = largest(r.grad, r.count);
     return r;
 }
 
-/* Errors are measured against a tensor's largest gradient entry, and 1e-4 of the largest of all where that is more. */
-static double distance(const results *a, const results *b, pf_param *const *p, size_t n)
+/* Errors are measured against the piece's largest element, and for gradients against 1e-4 of the largest of all where
+ * that is more. */
+static double distance(const results *a, const results *b)
 {
     double worst = fabs(a->loss - b->loss) / fmax(fabs(b->loss), 1e-3);
-    const pk_real *x = a->grad, *y = b->grad;
-    for (size_t i = 0; i < n; i++) {
-        int64_t count = peft_tensor_count(&p[i]->value);
-        double unit = fmax(fmax(largest(y, count), 1e-4 * b->top), 1e-30);
-        for (int64_t k = 0; k < count; k++) {
+    const pk_real *x = a->data, *y = b->data;
+    ck_assert_uint_eq(a->pieces, b->pieces);
+    for (size_t i = 0; i < b->pieces; x += b->count[i], y += b->count[i], i++) {
+        double unit = fmax(fmax(largest(y, b->count[i]), i < b->gradients ? 1e-4 * b->top : 0), 1e-30);
+        for (int64_t k = 0; k < b->count[i]; k++) {
             double error = fabs((double)x[k] - (double)y[k]) / unit;
             if (!(error <= worst)) worst = error;
         }
-        x += count;
-        y += count;
     }
     return worst;
 }
@@ -102,13 +116,13 @@ static void run_and_compare(const source *s, unsigned left_out, results *want, c
     pf_exec_input(&l.e, PF_IN_IMAGES, s->images);
     size_t n = params_of(s, &l, p);
     for (size_t i = 0; i < n; i++) memset(p[i]->grad.data, 0, pf_tensor_bytes(&p[i]->value));
-    results got = take_results(lab_run(&l), p, n);
+    results got = take_results(&l, p, n);
     ck_assert_msg(isfinite(got.loss) && isfinite(got.top), "%s: loss %g, gradients up to %g", what, got.loss, got.top);
-    if (want->grad) {
-        double d = distance(&got, want, p, n);
+    if (want->pieces) {
+        double d = distance(&got, want);
         ck_assert_msg(d <= 1e-12, "%s: relative difference %g", what, d);
         farthest = fmax(farthest, d);
-        free(got.grad);
+        free(got.data);
     } else *want = got;
     lab_close(&l);
 }
@@ -124,7 +138,7 @@ static void check_passes(const source *s, const char *name)
         snprintf(what, sizeof what, "%s without pass %s", name, i < 0 ? "none" : passes[i].name);
         run_and_compare(s, i < 0 ? 0 : 1u << i, &want, what);
     }
-    free(want.grad);
+    free(want.data);
 }
 
 START_TEST(operations)
@@ -209,27 +223,19 @@ START_TEST(naive_is_planned)
     peft_context *ctx = tiny_context(NULL, 1);
     for (uint64_t seed = 1; seed <= GRAPHS; seed++) {
         source s = random_source(ctx, seed);
-        lab l[2];
+        results r[2];
         for (int k = 0; k < 2; k++) {
-            plant(&l[k], &s);
-            lab_compile(&l[k], k ? PF_PLAN_NAIVE : 0);
-            lab_run(&l[k]);
+            lab l;
+            plant(&l, &s);
+            lab_compile(&l, k ? PF_PLAN_NAIVE : 0);
+            r[k] = take_results(&l, l.params.item, l.params.count);
+            lab_close(&l);
         }
-        const pf_graph *g = &l[0].e.g;
-        ck_assert_uint_eq(g->values, l[1].e.g.values);
-        for (uint32_t v = 1; v < g->values; v++) {
-            if (!g->value[v].keep || !l[0].e.run.ptr[v]) continue;
-            size_t bytes = (size_t)pf_shape_count(&g->value[v].shape) * sizeof(pk_real);
-            ck_assert_msg(!memcmp(l[0].e.run.ptr[v], l[1].e.run.ptr[v], bytes), "graph %d: kept value %u differs",
-                          (int)seed, v);
-        }
-        for (size_t i = 0; i < l[0].params.count; i++) {
-            const pf_param *p = l[0].params.item[i], *q = l[1].params.item[i];
-            bool same = !memcmp(p->grad.data, q->grad.data, pf_tensor_bytes(&p->value));
-            ck_assert_msg(same, "graph %d: gradient of %s differs", (int)seed, p->name);
-        }
-        lab_close(&l[0]);
-        lab_close(&l[1]);
+        bool same = r[0].total == r[1].total && !memcmp(&r[0].loss, &r[1].loss, sizeof r[0].loss)
+            && !memcmp(r[0].data, r[1].data, (size_t)r[0].total * sizeof *r[0].data);
+        ck_assert_msg(same, "random graph %d: the executors differ", (int)seed);
+        free(r[0].data);
+        free(r[1].data);
     }
     peft_context_free(ctx);
 }
@@ -237,32 +243,35 @@ END_TEST
 
 START_TEST(methods)
 {
-    static const char *const backbone[] = {
-        "", "layer_scale=true,registers=2,norm_pre=true,qkv_bias=false", "pool=mean,act=quickgelu" };
+    static const struct { const char *backbone, *model; } forms[] = {
+        { "", "" }, { ",layer_scale=true,registers=2,norm_pre=true,qkv_bias=false", "head=mlp" },
+        { ",pool=mean,act=quickgelu", "head=bn_linear" } };
+    peft_context *ctx = tiny_context(NULL, 1);
+    char backbone[120];
     for (size_t m = 0; m < peft_method_count(); m++)
-        for (size_t v = 0; v < sizeof backbone / sizeof *backbone; v++) {
-            tiny t = tiny_make(&(tiny_spec){ .backbone = "image_size=8,patch=4,width=24,mlp=40,depth=2,heads=3",
-                .more = backbone[v], .method = peft_method_name(m),
-                .model = v == 1 ? "classes=3,head=mlp" : "classes=3" });
+        for (size_t f = 0; f < sizeof forms / sizeof *forms; f++) {
+            snprintf(backbone, sizeof backbone, "image_size=8,patch=4,depth=2%s", forms[f].backbone);
+            tiny t = method_model(ctx, backbone, peft_method_name(m), NULL, LAB_CLASSES, forms[f].model);
+            ck_assert_msg(t.model, "%s: %s", peft_method_name(m), peft_last_error());
             tiny_batch b = tiny_batch_make(t.model, 2, 0);
             pk_real images[2 * 3 * 8 * 8];
             pf_to_real(images, peft_tensor_cdata(b.images), PEFT_F32, 2 * 3 * 8 * 8);
             for (size_t i = 0; i < peft_model_param_count(t.model); i++) {
                 pf_param *p = peft_model_param(t.model, i);
-                tiny_shake_tensor(&p->value, p->name, 0.5);
-                p->grad.data = pf_alloc_zero(t.ctx, pf_tensor_bytes(&p->value));
+                p->grad.data = pf_alloc_zero(ctx, pf_tensor_bytes(&p->value));
             }
-            const source s = { .ctx = t.ctx, .model = t.model, .images = images };
+            const source s = { .ctx = ctx, .model = t.model, .images = images };
             check_passes(&s, peft_method_name(m));
             for (size_t i = 0; i < peft_model_param_count(t.model); i++) {
                 pf_param *p = peft_model_param(t.model, i);
-                pf_free(t.ctx, p->grad.data);
+                pf_free(ctx, p->grad.data);
                 p->grad.data = NULL;
             }
             tiny_batch_free(&b);
-            tiny_free(&t);
+            method_model_free(&t);
         }
     printf("models with passes left out: largest relative difference %.2g\n", farthest);
+    peft_context_free(ctx);
 }
 END_TEST
 

@@ -161,6 +161,23 @@ static pf_val case_row_scale(lab *l, int v)
     return pf_mul(&l->g, pf_mul(&l->g, y, m), pf_row_scale(&l->g, w, a, b, 0.7));
 }
 
+/* What a frozen attention looks at most, asked again by trained queries; the choice is no function of anything. */
+static pf_val case_selection(lab *l, int v)
+{
+    enum { ROWS = 4, D6 = 6, HEADS = 2 };
+    pf_site s = { .q = LEAF(l, B, T, D6), .k = LEAF(l, B, ROWS, D6), .v = LEAF(l, B, ROWS, D6) };
+    pf_val mass = pf_attention_mass(&l->g, HEADS, &s, v & 1);
+    pf_site again = { .q = LEAF(l, B, 2, D6), .k = pf_top_rows(&l->g, s.k, mass, 2 + v),
+                      .v = pf_top_rows(&l->g, s.v, mass, 2 + v) };
+    return pf_attention(&l->g, HEADS, &again);
+}
+
+static pf_val case_resize(lab *l, int v)
+{
+    pf_val x = lab_const(l, PF_DIMS(B, 2, 6, 6)), m = LEAF(l, 2, v ? 9 : 4, v ? 9 : 4);
+    return pf_mul(&l->g, pf_resize(&l->g, x, v ? 9 : 4), m);
+}
+
 static const pk_real class_weight[LAB_CLASSES] = { 0.5, 2, 1.25 }, pos_weight[LAB_CLASSES] = { 3, 1, 0.25 };
 static const pf_loss losses[] = {
     { .kind = PF_LOSS_CE }, { .ce = { .smoothing = 0.2 } }, { .ce = { .weight = class_weight } },
@@ -238,6 +255,9 @@ static const op_case op_cases[] = {
     { "swap", &pf_op_swap, case_swap, 2 },
     { "frame", &pf_op_frame, case_frame, 2 },
     { "row_scale", &pf_op_row_scale, case_row_scale, 2 },
+    { "attention_mass", &pf_op_attention_mass, case_selection, 3 },
+    { "top_rows", &pf_op_top_rows, case_selection, 3 },
+    { "resize", &pf_op_resize, case_resize, 2 },
     { "patches", &pf_op_patches, case_patches, 2 },
     { "loss", &pf_op_loss, case_loss, 8 },
     { "column views", &pf_op_concat_cols, case_columns, 6 },

@@ -150,6 +150,18 @@ static pf_val word_low_rank(garden *d)
     return coin(d) ? y : pf_add(d->g, y, linear(d, pf_linear(d->g, x, a, PF_NONE), WIDE));
 }
 
+/* The rows an attention looks at most become keys and values of new queries. */
+static pf_val word_select(garden *d)
+{
+    pf_val x = any(d);
+    pf_site s = { 0 };
+    project(d, x, x, &s);
+    pf_val mass = pf_attention_mass(d->g, HEADS, &s, coin(d));
+    int64_t n = 1 + pick(d, rows_of(d, x));
+    pf_site again = { .q = x, .k = pf_top_rows(d->g, s.k, mass, n), .v = pf_top_rows(d->g, s.v, mass, n) };
+    return pf_add(d->g, pf_attention(d->g, HEADS, &s), pf_attention(d->g, HEADS, &again));
+}
+
 static pf_val word_columns(garden *d)
 {
     pf_val x = linear(d, any(d), WIDE + 4);
@@ -159,7 +171,8 @@ static pf_val word_columns(garden *d)
 
 static pf_val (*const words[])(garden *) = {
     word_linear, word_norm, word_act, word_scale, word_dropout, word_mlp, word_affine, word_add, word_mul, word_insert,
-    word_rows, word_attention, word_block, word_prompted_block, word_low_rank, word_columns };
+    word_rows, word_attention, word_block, word_prompted_block, word_low_rank, word_columns,
+    word_select };
 
 /* l is open. Here and there a value is kept, as a tap keeps it. */
 static inline void random_graph(lab *l, int length)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_backbone_files.c -- backbones from files: the same weights under other names and in other types, what is missing
- * or
- * too much, facts that no tensor tells; and the look into files of every kind. */
+ * test_backbone_files.c -- backbones from files: the same weights under other names and in other types, what is
+ * missing or too much, facts that no tensor tells; and the look into files of every kind. */
+#include <math.h>
 #include "tiny_files.h"
 
 static peft_backbone *load(peft_context *ctx, const char *path, const char *options)
@@ -43,8 +43,8 @@ static void check_same(peft_backbone *original, peft_backbone *loaded, const cha
 
 START_TEST(the_same_weights_under_other_names)
 {
-    static const tiny_save saves[] = { { .naming = TIMM }, { .naming = TIMM, .prefix = "module.backbone." }, { .naming =
-        HF },
+    static const tiny_save saves[] = { { .naming = TIMM }, { .naming = TIMM, .prefix = "module.backbone." },
+        { .naming = HF },
         { .naming = HF, .prefix = "vit." }, { .naming = HF5 }, { .naming = HF5, .prefix = "vit." } };
     static const char *const kinds[] = { "", "eps=1e-12,act=quickgelu", "qkv_bias=0", "layer_scale=1,heads=4",
         "heads=6,depth=2,mlp=80" };
@@ -107,9 +107,7 @@ START_TEST(other_element_types)
                 const float *p = peft_tensor_cdata(x), *q = peft_tensor_cdata(y);
                 ck_assert_int_eq(peft_tensor_dtype(x), PEFT_F32);
                 for (int64_t n = 0; n < peft_tensor_count(x); n++)
-                    ck_assert_msg((p[n] > q[n] ? p[n] - q[n] : q[n] - p[n]) <= steps[i] * (q[n] < 0 ? -q[n] : q[n])
-                        + steps[i] / 4096,
-                                  "%s[%d]: %.9g is %.9g in type %d", b->weight[k].name, (int)n, q[n], p[n],
+                    ck_assert_msg(fabs(p[n] - q[n]) <= steps[i] * (fabs(q[n]) + 1.0 / 4096), "%s[%d]: %.9g is %.9g in type %d", b->weight[k].name, (int)n, q[n], p[n],
                                   (int)types[i]);
             }
             if (types[i] == PEFT_F64) check_same(t.backbone, b, "f64");

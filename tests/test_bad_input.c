@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * test_bad_input.c -- what a trainer must refuse: NaN and Inf wherever they come from, labels, shapes, types, NULLs.
- * What
- * was refused leaves no trace: the run goes on as if it had never been given. */
+ * What was refused leaves no trace: the run goes on as if it had never been given. */
 #include <math.h>
 #include "tiny.h"
 

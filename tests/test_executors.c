@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_executors.c -- the planned executor, whose values share one arena, against the naive one, where each has memory
- * of its own and is NaN after its last use: every bit of losses, gradients, parameters, buffers, logits and taps. */
+ * test_executors.c -- the planned executor, whose values share one arena, against the naive one, where each has
+ * memory of its own and is NaN after its last use: every bit of losses, gradients, parameters, buffers, logits and
+ * taps. */
 #include "tiny.h"
 
 static const char *const heads[] = { "classes=3", "classes=3,head=bn_linear", "classes=3,head=mlp,head_layers=2",
@@ -75,8 +76,8 @@ static void compare(const tiny_spec *spec, const char *second, const char *optio
         peft_adapter_free(more);
         tiny_free(&t);
     }
-    snprintf(who, sizeof who, "%s(%s)%s%s, %s, %s%s, %s", spec->method, spec->adapter ? spec->adapter : "", second
-        ? " + " : "",
+    snprintf(who, sizeof who, "%s(%s)%s%s, %s, %s%s, %s", spec->method, spec->adapter ? spec->adapter : "",
+             second ? " + " : "",
              second ? second : "", spec->isa ? spec->isa : "auto", spec->model, options, spec->more ? spec->more : "");
     tiny_same(&bits[0], &bits[1], who);
     tiny_bits_free(&bits[0]);

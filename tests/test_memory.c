@@ -1,12 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  * test_memory.c -- all memory is planned and taken when a trainer or session is made: what is told beforehand covers
- * what
- * is held, nobody writes behind it, and steps and predictions allocate nothing. */
+ * what is held, nobody writes behind it, and steps and predictions allocate nothing. */
 #include "failing_alloc.h"
 #include "tiny.h"
 
-/* What planned bytes leave out: graphs and their plans, twice while passes work on them, options, threads' descriptors.
- * */
+/* What planned bytes leave out: graphs and their plans, twice while passes work on them, options, threads' descriptors. */
 static size_t metadata(const pf_exec *e)
 {
     return 2 * (e->g.node_room * sizeof(pf_node) + e->g.value_room * sizeof(pf_value)) + (1 << 14);

@@ -83,6 +83,7 @@ static const struct { const char *method, *options, *backbone; } mergeable[] = {
     { "ln_tune", "", ",pool=mean" }, { "lora", "targets=[attn.q,attn.v,attn.proj]", "" },
     { "lora", "targets=[attn.qkv,mlp.fc1,mlp.fc2,patch_embed.proj],rslora=true", "" },
     { "lora", "targets=[attn.qkv,mlp.fc2],dora=true", "" }, { "lora", "targets=[attn.k],dora=true,r=3", ",qkv_bias=false" },
+    { "lora", "targets=[mlp.fc1,mlp.fc2]", ",swiglu=true" }, { "ssf", "", ",swiglu=true" }, { "ia3", "", ",swiglu=true" },
     { "ia3", "", "" }, { "ssf", "", "" }, { "ssf", "", ",pool=mean" }, { "attnscale_dra", "", "" },
     { "attnscale_dra", "offsets=false", ",layer_scale=true,qkv_bias=false" } };
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_model_files.c -- adapter and model files: every bit comes back, in another context and in another process; files
- * that do not fit, or were changed, are refused by the name of what is wrong. */
+ * test_model_files.c -- adapter and model files: every bit comes back, in another context and in another process;
+ * files that do not fit, or were changed, are refused by the name of what is wrong. */
 #include <math.h>
 #include <sys/wait.h>
 #include "tiny_files.h"

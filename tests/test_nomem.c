@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_nomem.c -- the n-th allocation is refused, for all n: PEFT_E_NOMEM, nothing leaks, what existed before works on.
- * */
+ * test_nomem.c -- the n-th allocation is refused, for all n: PEFT_E_NOMEM, nothing leaks, what existed before works
+ * on. */
 #include <dirent.h>
 #include "failing_alloc.h"
 #include "tiny.h"

@@ -170,7 +170,7 @@ END_TEST
 /* Names of tensors and targets; "dense" alone would match a pooler too. */
 static const struct { const char *backbone, *options, *save, *tensor, *targets; } namings[] = {
     { "", "targets=[attn.proj,mlp.fc1,mlp.fc2]", "", "vit.encoder.layer.2.intermediate.dense",
-      "[\"attention.output.dense\",\"intermediate.dense\",\"output.dense\"]" },
+      "[\"output.dense\",\"intermediate.dense\"]" },
     { ",layer_scale=true", "targets=[attn.proj,mlp.fc2],layers=\"1\"", "", "dinov2.encoder.layer.1.mlp.fc2",
       "[\"1.attention.output.dense\",\"1.mlp.fc2\"]" },
     { "", "targets=attn.q", "naming=hf5", "vit.layers.0.attention.q_proj", "[\"q_proj\"]" },

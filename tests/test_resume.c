@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * test_resume.c -- a run that was saved at any step and goes on in a new trainer ends with the same bits as one that
- * was
- * never broken off; a state that does not fit is refused and changes nothing. */
+ * was never broken off; a state that does not fit is refused and changes nothing. */
 #include "tiny_files.h"
 
 enum { STEPS = 10, N = 3 };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_threads.c -- results do not depend on the number of threads, nor an image's logits on what is predicted with it.
- * */
+ * test_threads.c -- results do not depend on the number of threads, nor an image's logits on what is predicted with
+ * it. */
 #include "tiny.h"
 
 static const int threads[] = { 1, 2, 3, 8 };

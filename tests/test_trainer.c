@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_trainer.c -- what the options of a trainer do, seen from outside: the updates themselves against their formulas,
- * accumulation, clipping, schedules, groups, losses, the feature cache, short batches, fit. */
+ * test_trainer.c -- what the options of a trainer do, seen from outside: the updates themselves against their
+ * formulas, accumulation, clipping, schedules, groups, losses, the feature cache, short batches, fit. */
 #include <math.h>
 #include "tiny.h"
 
@@ -42,8 +42,8 @@ static void check_rule(const rule *r)
         memcpy(g, gradient(t.model, "head.bias"), sizeof g);
         for (size_t i = 0; i < peft_model_param_count(t.model); i++) {
             const peft_tensor *d = peft_param_grad(peft_model_param(t.model, i));
-            for (int64_t k = 0; k < peft_tensor_count(d); k++) squares += pow(((const float *)peft_tensor_cdata(d))[k],
-                2);
+            for (int64_t k = 0; k < peft_tensor_count(d); k++)
+                squares += pow(((const float *)peft_tensor_cdata(d))[k], 2);
         }
         if (r->clip > 0) scale = fmin(1, r->clip / (sqrt(squares) + 1e-6));
         OK(peft_trainer_update(x));
@@ -54,8 +54,8 @@ static void check_rule(const rule *r)
             if (r->adam) {
                 m[i] = beta1 * m[i] + (1 - beta1) * d;
                 v[i] = beta2 * v[i] + (1 - beta2) * d * d;
-                p = p * (1 - lr * r->decay) - lr * m[i] / (1 - pow(beta1, step
-                    + 1)) / (sqrt(v[i] / (1 - pow(beta2, step + 1))) + eps);
+                double mean = m[i] / (1 - pow(beta1, step + 1)), square = v[i] / (1 - pow(beta2, step + 1));
+                p = p * (1 - lr * r->decay) - lr * mean / (sqrt(square) + eps);
             } else {
                 d += r->decay * p;
                 m[i] = step ? r->momentum * m[i] + d : d;
@@ -72,10 +72,10 @@ static void check_rule(const rule *r)
 START_TEST(updates_follow_their_formulas)
 {
     static const rule rules[] = {
-        { "optimizer=adamw", true, false, 0, 0, 0 }, { "optimizer=adamw,weight_decay=0.3,clip_norm=0.01", true, false,
-            0, 0.3, 0.01 },
-        { "optimizer=sgd,momentum=0.7", false, false, 0.7, 0, 0 }, { "optimizer=sgd,momentum=0", false, false, 0, 0,
-            0 },
+        { "optimizer=adamw", true, false, 0, 0, 0 },
+        { "optimizer=adamw,weight_decay=0.3,clip_norm=0.01", true, false, 0, 0.3, 0.01 },
+        { "optimizer=sgd,momentum=0.7", false, false, 0.7, 0, 0 },
+        { "optimizer=sgd,momentum=0", false, false, 0, 0, 0 },
         { "optimizer=sgd,momentum=0,weight_decay=0.3", false, false, 0, 0.3, 0 },
         { "optimizer=sgd,momentum=0.7,nesterov=true,weight_decay=0.3,clip_norm=0.01", false, true, 0.7, 0.3, 0.01 },
         { "optimizer=sgd,momentum=0.7,clip_norm=1e9", false, false, 0.7, 0, 1e9 } };
@@ -148,8 +148,8 @@ START_TEST(accumulation_is_a_larger_batch)
                                           "loss=ce,class_weights=\"1,2,5\",weight_reduction=batch" };
     for (size_t k = 0; k < sizeof losses / sizeof *losses; k++)
         for (size_t i = 0; i < peft_method_count(); i++) {
-            tiny a = tiny_make(&(tiny_spec){ .method = peft_method_name(i) }), b =
-                tiny_make(&(tiny_spec){ .method = peft_method_name(i) });
+            const tiny_spec spec = { .method = peft_method_name(i) };
+            tiny a = tiny_make(&spec), b = tiny_make(&spec);
             peft_trainer *whole = tiny_trainer(a.model, "batch=4,optimizer=sgd,lr=0.1,%s", losses[k]);
             peft_trainer *parts = tiny_trainer(b.model, "batch=2,optimizer=sgd,lr=0.1,accumulate=2,%s", losses[k]);
             for (int step = 0; step < 3; step++) {
@@ -274,8 +274,8 @@ START_TEST(evaluation_is_what_a_session_predicts)
         peft_trainer *x = tiny_trainer(t.model, "batch=4");
         peft_session *s = tiny_session(t.model, "batch=3");
         tiny_batch b = tiny_batch_make(t.model, 3, 5);
-        peft_tensor *predicted = tiny_tensor(t.ctx, PEFT_F32, 2, 3, C), *evaluated = tiny_tensor(t.ctx, PEFT_F32, 2, 3,
-            C);
+        peft_tensor *predicted = tiny_tensor(t.ctx, PEFT_F32, 2, 3, C);
+        peft_tensor *evaluated = tiny_tensor(t.ctx, PEFT_F32, 2, 3, C);
         float kept[3 * C];
         for (int step = 0; step < 2; step++) {
             tiny_step(x, 4, 4 * step);

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * tiny.h -- what the tests of models and training share: a small random backbone with a method on it, batches, a
- * folder,
- * and states written down to be compared bit for bit. */
+ * folder, and states written down to be compared bit for bit. */
 #ifndef TINY_H
 #define TINY_H
 #include <ftw.h>

@@ -16,8 +16,8 @@ typedef struct peft_adapter pf_adapter; /* owner of one method's parameters and 
 typedef struct peft_param   pf_param;
 
 /* The backbone's shape. prefix: class and register tokens, which stand in front of the patches; image: side in pixels;
- * patch_values: numbers in a patch, 3 p p. */
-typedef struct { int64_t width, depth, heads, mlp, tokens, prefix, image, patch_values; } pf_vit;
+ * patch_values: numbers in a patch, 3 p p; fc1: rows of fc1, mlp or, gated (SwiGLU), twice that. */
+typedef struct { int64_t width, depth, heads, mlp, fc1, tokens, prefix, image, patch_values; } pf_vit;
 
 /* Where a method may act. In the order of the forward pass:
  * IMAGE      out: the normalised images [b,3,s,s]

@@ -33,8 +33,8 @@ static const pf_opt opts[] = {
 
 static void declare(pf_adapter *ad, lora *m, const pf_vit *v, int64_t layer, int k)
 {
-    const int64_t c = v->width, f = v->mlp, p = v->patch_values;
-    const int64_t in[TARGETS] = { c, c, c, c, c, c, f, p }, out[TARGETS] = { 3 * c, c, c, c, c, f, c, c };
+    const int64_t c = v->width, f = v->mlp, g = v->fc1, p = v->patch_values;
+    const int64_t in[TARGETS] = { c, c, c, c, c, c, f, p }, out[TARGETS] = { 3 * c, c, c, c, c, g, c, c };
     char path[64], weight[80];
     const char *init = pf_opt_string(ad, "init");
     if (layer < 64) snprintf(path, sizeof path, "blocks.%d.%s", (int)layer, target[k].name);
@@ -116,7 +116,7 @@ static void fold(pf_merge *mg, const pf_vit *v, const pair *t, int64_t layer, in
     const pf_role role = target[k].role;
     const int64_t c = v->width, first = role >= PF_Q && role <= PF_V ? (role - PF_Q) * c : 0;
     const int64_t cols = role == PF_FC2 ? v->mlp : role == PF_PATCH ? v->patch_values : c;
-    const int64_t rows = role == PF_QKV ? 3 * c : role == PF_FC1 ? v->mlp : c;
+    const int64_t rows = role == PF_QKV ? 3 * c : role == PF_FC1 ? v->fc1 : c;
     const bool attention = role >= PF_QKV && role <= PF_V;
     pk_real *w = layer == 64 ? pf_merge_tensor(mg, "%s.weight", target[k].name)
                              : pf_merge_tensor(mg, "blocks.%d.%s.weight", (int)layer, attention ? "attn.qkv" : target[k].name);

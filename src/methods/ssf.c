@@ -15,7 +15,7 @@ static void declare(pf_adapter *a, const pf_vit *v)
     for (int64_t l = 0; l < v->depth + 1; l++)
         for (int k = 0; k < SPOTS; k++) {
             const bool outside = k == PATCH || k == FINAL;
-            const int64_t at = l < v->depth ? l : 64, n = k == QKV ? 3 * v->width : k == FC1 ? v->mlp : v->width;
+            const int64_t at = l < v->depth ? l : 64, n = k == QKV ? 3 * v->width : k == FC1 ? v->fc1 : v->width;
             if (outside != (at == 64)) continue;
             for (int shift = 0; shift < 2; shift++) {
                 const char *what = shift ? "shift" : "scale", *init = shift ? "normal:0.02" : "normal:0.02:1";
@@ -68,7 +68,7 @@ static void fold(pf_merge *mg, const ssf *m, int64_t at, int spot, const char *n
 static void merge(const void *state, pf_merge *mg, const pf_vit *v, bool others)
 {
     const ssf *m = state;
-    const int64_t c = v->width, f = v->mlp;
+    const int64_t c = v->width, f = v->fc1;
     if (others) pf_merge_refuse(mg, "its scales beside another adapter");
     fold(mg, m, 64, PATCH, "patch_embed.proj", c, v->patch_values);
     for (int64_t l = 0; l < v->depth; l++) {
@@ -77,7 +77,7 @@ static void merge(const void *state, pf_merge *mg, const pf_vit *v, bool others)
         fold(mg, m, l, PROJ, "attn.proj", c, c);
         fold(mg, m, l, NORM2, "norm2", c, 1);
         fold(mg, m, l, FC1, "mlp.fc1", f, c);
-        fold(mg, m, l, FC2, "mlp.fc2", c, f);
+        fold(mg, m, l, FC2, "mlp.fc2", c, v->mlp);
     }
     fold(mg, m, 64, FINAL, pf_merge_has(mg, "fc_norm.weight") ? "fc_norm" : "norm", c, 1);
 }

@@ -23,6 +23,13 @@ static peft_status unknown_method(const char *name)
     return pf_fail(PEFT_E_NOTFOUND, "method '%s' is unknown; peft_method_name lists the known ones", name);
 }
 
+pf_vit pf_vit_of(const pf_vit_shape *s)
+{
+    return (pf_vit){ .width = s->width, .depth = s->depth, .heads = s->heads, .mlp = s->mlp,
+                     .fc1 = s->swiglu ? 2 * s->mlp : s->mlp, .tokens = pf_vit_tokens(s), .prefix = pf_vit_prefix(s),
+                     .image = s->image, .patch_values = 3 * s->patch * s->patch };
+}
+
 peft_status pf_adapter_make(peft_backbone *b, const char *method, const peft_options *o, bool blank, peft_adapter **out)
 {
     static const pf_opt none[] = { { 0 } };
@@ -40,9 +47,7 @@ peft_status pf_adapter_make(peft_backbone *b, const char *method, const peft_opt
     peft_status s = o ? pf_options_copy(o, &a->options) : PEFT_OK;
     if (!s && m->state_size && !(a->state = pf_alloc_zero(b->ctx, m->state_size)))
         s = pf_nomem("method state", m->state_size);
-    const pf_vit_shape *v = &b->shape;
-    const pf_vit vit = { v->width, v->depth, v->heads, v->mlp, pf_vit_tokens(v), pf_vit_prefix(v),
-                         v->image, 3 * v->patch * v->patch };
+    const pf_vit vit = pf_vit_of(&b->shape);
     if (!s) s = m->init(a, &vit);
     if (s) peft_adapter_free(a);
     else *out = a;

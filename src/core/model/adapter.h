@@ -26,6 +26,7 @@ struct peft_adapter {
 
 extern const pf_method *const pf_methods[];
 const pf_method *pf_method_find(const char *name);                          /* NULL: no such method */
+pf_vit pf_vit_of(const pf_vit_shape *s);                                    /* as methods see it */
 peft_adapter *pf_adapter_retain(peft_adapter *a);
 peft_status pf_adapter_make(peft_backbone *b, const char *method, const peft_options *o, bool blank,
                             peft_adapter **out);

@@ -121,7 +121,8 @@ static peft_status read_model(peft_backbone *b, const pf_st *st, peft_model *m)
     int64_t adapters;
     PF_TRY(pf_meta_int(st, "libpeft.adapters", &adapters));
     if (adapters < 0)
-        return pf_fail(PEFT_E_FORMAT, "metadata entry 'libpeft.adapters': given %lld, expected 0 or more", (long long)adapters);
+        return pf_fail(PEFT_E_FORMAT, "metadata entry 'libpeft.adapters': given %lld, expected 0 or more",
+                       (long long)adapters);
     for (int64_t i = 0; i < adapters; i++) {
         peft_adapter *a;
         PF_TRY(adapter_from(b, st, (size_t)i, &a));

@@ -58,9 +58,7 @@ static peft_status copy_tensor(const peft_model *m, peft_backbone *to, size_t i)
 
 static peft_status fold(const peft_model *m, peft_backbone *to)
 {
-    const pf_vit_shape *v = &m->backbone->shape;
-    const pf_vit vit = { v->width, v->depth, v->heads, v->mlp, pf_vit_tokens(v), pf_vit_prefix(v), v->image,
-                         3 * v->patch * v->patch };
+    const pf_vit vit = pf_vit_of(&m->backbone->shape);
     for (size_t i = 0; i < to->weights; i++) PF_TRY(copy_tensor(m, to, i));
     for (size_t i = 0; i < m->adapters; i++) {
         pf_merge merge = { .to = to, .method = m->adapter[i]->method };

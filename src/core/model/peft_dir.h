@@ -4,6 +4,7 @@
 #ifndef PF_PEFT_DIR_H
 #define PF_PEFT_DIR_H
 #include <jansson.h>
+#include <peft/interop.h>
 #include "core/model/model.h"
 
 #define PF_PEFT_CONFIG  "adapter_config.json"

@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * method_model.h -- a model with any method of the library on it, every number in it far from its initial value: zeros
+ * would hide what their factors do. */
+#ifndef METHOD_MODEL_H
+#define METHOD_MODEL_H
+#include "tiny.h"
+
+/* Beside the sizes that tiny.h makes small: what some methods have to know of the model, and more sizes. */
+static inline peft_options *method_options(peft_context *ctx, const char *method, int classes, const char *more)
+{
+    peft_options *o = tiny_method_options(ctx, method, more);
+    for (size_t i = 0; i < peft_method_option_count(method); i++) {
+        const char *name;
+        OK(peft_method_option(method, i, &name, NULL, NULL, NULL));
+        if (!strcmp(name, "classes")) OK(peft_options_set_int(o, name, classes));
+        if (!strcmp(name, "side_image")) OK(peft_options_set_int(o, name, 8));
+    }
+    return o;
+}
+
+/* model: further options of the model; a method with a head of its own gets that. No model: the method refused. */
+static inline tiny method_model(peft_context *ctx, const char *backbone, const char *method, const char *more, int classes,
+                                const char *model)
+{
+    tiny t = { .ctx = ctx, .backbone = tiny_backbone(ctx, "width=24,mlp=40,heads=3", backbone) };
+    const char *own = peft_method_head(method);
+    char text[160];
+    for (size_t i = 0; i < t.backbone->weights; i++)
+        tiny_shake_tensor(&t.backbone->weight[i].tensor, t.backbone->weight[i].name, 0.3);
+    peft_options *o = method_options(ctx, method, classes, more);
+    peft_status s = peft_adapter_create(t.backbone, method, o, &t.adapter);
+    peft_options_free(o);
+    if (s) return t;
+    snprintf(text, sizeof text, "classes=%d%s%s%s", classes, *own ? ",head=" : *model ? "," : "", *own ? "" : model, own);
+    t.model = tiny_model(t.backbone, text);
+    OK(peft_model_attach(t.model, t.adapter));
+    for (size_t i = 0; i < peft_model_param_count(t.model); i++) {
+        peft_param *p = peft_model_param(t.model, i);
+        tiny_shake_tensor(peft_param_value(p), peft_param_name(p), 0.6);
+    }
+    return t;
+}
+
+/* All but the context. */
+static inline void method_model_free(tiny *t)
+{
+    peft_adapter_free(t->adapter);
+    peft_model_free(t->model);
+    peft_backbone_free(t->backbone);
+}
+#endif
