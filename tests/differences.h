@@ -32,11 +32,22 @@ static inline double slope_error(loss_fn f, void *user, pk_real *x, double grad,
     return best;
 }
 
-/* Runs the forward nodes of a graph on a naive plan once more. Nodes through which no gradient flows by definition are
- * left out: their values count as constants. Nothing is poisoned meanwhile. */
-static inline void forward_again(pf_exec *e, uint32_t forward)
+/* The first node that reads p; nodes in front of it need not be run again when only p changes. */
+static inline uint32_t first_reader(const pf_exec *e, const pf_param *p)
 {
-    for (uint32_t i = 0; i < forward; i++)
+    for (uint32_t i = 0; i < e->g.nodes; i++)
+        for (int k = 0; k < PF_MAX_IN; k++) {
+            const pf_value *v = pf_v(&e->g, pf_root(&e->g, e->g.node[i].in[k]));
+            if (v->kind == PF_PARAM && v->param == p) return i;
+        }
+    return 0;
+}
+
+/* Runs the nodes from .. forward - 1 of a graph on a naive plan once more. Nodes through which no gradient flows by
+ * definition are left out: their values count as constants. Nothing is poisoned meanwhile. */
+static inline void forward_again(pf_exec *e, uint32_t from, uint32_t forward)
+{
+    for (uint32_t i = from; i < forward; i++)
         if (!(e->g.node[i].op->flags & PF_STOP)) e->g.node[i].op->run(&e->run, &e->g.node[i]);
 }
 

@@ -152,7 +152,7 @@ static inline void lab_compile(lab *l, unsigned flags)
 static inline double lab_value(void *user)
 {
     lab *l = user;
-    forward_again(&l->e, l->forward);
+    forward_again(&l->e, l->e.g.prefix, l->forward);
     return pf_exec_data(&l->e, l->end)[0];
 }
 

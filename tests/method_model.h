@@ -19,8 +19,8 @@ static inline peft_options *method_options(peft_context *ctx, const char *method
 }
 
 /* model: further options of the model; a method with a head of its own gets that. No model: the method refused. */
-static inline tiny method_model(peft_context *ctx, const char *backbone, const char *method, const char *more, int classes,
-                                const char *model)
+static inline tiny method_model(peft_context *ctx, const char *backbone, const char *method, const char *more,
+                                int classes, const char *model)
 {
     tiny t = { .ctx = ctx, .backbone = tiny_backbone(ctx, "width=24,mlp=40,heads=3", backbone) };
     const char *own = peft_method_head(method);
@@ -31,7 +31,8 @@ static inline tiny method_model(peft_context *ctx, const char *backbone, const c
     peft_status s = peft_adapter_create(t.backbone, method, o, &t.adapter);
     peft_options_free(o);
     if (s) return t;
-    snprintf(text, sizeof text, "classes=%d%s%s%s", classes, *own ? ",head=" : *model ? "," : "", *own ? "" : model, own);
+    if (*own) snprintf(text, sizeof text, "classes=%d,head=%s", classes, own);
+    else snprintf(text, sizeof text, "classes=%d%s%s", classes, *model ? "," : "", model);
     t.model = tiny_model(t.backbone, text);
     OK(peft_model_attach(t.model, t.adapter));
     for (size_t i = 0; i < peft_model_param_count(t.model); i++) {

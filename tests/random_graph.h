@@ -132,12 +132,13 @@ static pf_val block(garden *d, pf_val x)
 }
 static pf_val word_block(garden *d) { return block(d, any(d)); }
 
-/* Prompts that live for one block. */
+/* Prompts that live for one block, or less; now and then other rows are dropped than were inserted. */
 static pf_val word_prompted_block(garden *d)
 {
     pf_val x = any(d);
     int64_t n = 1 + pick(d, 3), at = pick(d, rows_of(d, x) + 1);
-    return pf_drop_rows(d->g, block(d, pf_insert_rows(d->g, x, at, LEAF(d->l, n, WIDE))), at, n);
+    x = pf_insert_rows(d->g, x, at, LEAF(d->l, n, WIDE));
+    return pf_drop_rows(d->g, pick(d, 4) ? block(d, x) : norm(d, x), pick(d, 4) ? at : pick(d, at + 1), n);
 }
 
 /* A low-rank update; the same factor again gives the share pass something to find. */

@@ -107,7 +107,8 @@ START_TEST(other_element_types)
                 const float *p = peft_tensor_cdata(x), *q = peft_tensor_cdata(y);
                 ck_assert_int_eq(peft_tensor_dtype(x), PEFT_F32);
                 for (int64_t n = 0; n < peft_tensor_count(x); n++)
-                    ck_assert_msg(fabs(p[n] - q[n]) <= steps[i] * (fabs(q[n]) + 1.0 / 4096), "%s[%d]: %.9g is %.9g in type %d", b->weight[k].name, (int)n, q[n], p[n],
+                    ck_assert_msg(fabs(p[n] - q[n]) <= steps[i] * (fabs(q[n]) + 1.0 / 4096),
+                                  "%s[%d]: %.9g is %.9g in type %d", b->weight[k].name, (int)n, q[n], p[n],
                                   (int)types[i]);
             }
             if (types[i] == PEFT_F64) check_same(t.backbone, b, "f64");

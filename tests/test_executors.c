@@ -30,7 +30,9 @@ static void record_steps(const tiny *t, const char *options, const char *executo
 static void record_session(const tiny *t, const char *executor, tiny_bits *bits)
 {
     static const char *const taps[] = { "embed", "block.0", "feature" };
-    peft_session *s = tiny_session(t->model, "batch=3,taps=\"embed,block.0,feature\",executor=%s", executor);
+    const bool tapped = tiny_has_taps(t->adapter);
+    peft_session *s = tiny_session(t->model, "batch=3,executor=%s%s", executor,
+        tapped ? ",taps=\"embed,block.0,feature\"" : "");
     for (int n = 1; n <= 3; n++) {
         tiny_batch b = tiny_batch_make(t->model, n, n);
         peft_tensor *logits = tiny_tensor(t->ctx, PEFT_F32, 2, n, (int)t->model->classes);
@@ -38,7 +40,7 @@ static void record_session(const tiny *t, const char *executor, tiny_bits *bits)
         OK(peft_session_predict(s, b.images, logits));
         tiny_finite(logits, "logits");
         tiny_bits_tensor(bits, "logits", "", logits);
-        for (size_t i = 0; i < sizeof taps / sizeof *taps; i++) {
+        for (size_t i = 0; tapped && i < sizeof taps / sizeof *taps; i++) {
             OK(peft_session_tap(s, taps[i], &tap));
             tiny_bits_tensor(bits, "tap ", taps[i], tap);
         }
@@ -48,13 +50,14 @@ static void record_session(const tiny *t, const char *executor, tiny_bits *bits)
     peft_session_free(s);
 }
 
-/* Two methods may not fit together: they train tensors of one name, or one changes the tokens the other counts on. */
+/* Two methods may not fit together: they train tensors of one name, one changes the tokens the other counts
+ * on, or one has a network of its own. */
 static bool fits_together(const tiny *t, peft_adapter *more)
 {
     peft_trainer *r;
     if (peft_model_attach(t->model, more) == PEFT_E_STATE) return false;
     peft_status s = peft_trainer_create(t->model, NULL, &r);
-    if (s == PEFT_E_SHAPE) return false;
+    if (s == PEFT_E_SHAPE || s == PEFT_E_STATE) return false;
     OK(s);
     peft_trainer_free(r);
     tiny_shake(t->model);

@@ -62,6 +62,7 @@ START_TEST(a_detached_adapter_is_gone)
 {
     float before[3], after[3];
     for (size_t i = 0; i < peft_method_count(); i++) {
+        if (*peft_method_head(peft_method_name(i))) continue;            /* stands on no other head */
         tiny t = tiny_make(&(tiny_spec){ .model = "classes=3" });
         peft_adapter *a = tiny_adapter(t.backbone, peft_method_name(i), NULL);
         tiny_batch b = tiny_batch_make(t.model, 1, 0);

@@ -51,7 +51,7 @@ static inline peft_options *tiny_method_options(peft_context *ctx, const char *m
 {
     static const char *const small[][2] = {
         { "length", "3" }, { "tokens", "3" }, { "prompts", "3" }, { "r", "2" }, { "rank", "2" }, { "bottleneck", "6" },
-        { "hidden", "6" }, { "width", "3" } };
+        { "hidden", "6" }, { "width", "3" }, { "reduction", "4" }, { "side_image", "16" }, { "classes", "3" } };
     peft_options *o = tiny_options(ctx, "%s", more ? more : "");
     for (size_t i = 0; i < peft_method_option_count(method); i++) {
         const char *name, *type;
@@ -116,6 +116,15 @@ static inline peft_model *tiny_model(peft_backbone *b, const char *options)
     return m;
 }
 
+/* The head of options, or that which the method wants. */
+static inline const char *tiny_head(const char *method, const char *options)
+{
+    return method && *peft_method_head(method) ? "classes=3,head=side_encoder" : options;
+}
+
+/* A method with a network of its own has no taps. */
+static inline bool tiny_has_taps(const peft_adapter *a) { return !a || !*peft_method_head(peft_adapter_method(a)); }
+
 /* Number i of a stream, in -1..1. */
 static inline double tiny_random(uint64_t stream, uint64_t i)
 {
@@ -172,7 +181,7 @@ static inline tiny tiny_make(const tiny_spec *s)
 {
     tiny t = { 0 };
     tiny_base(s, &t);
-    t.model = tiny_model(t.backbone, s->model);
+    t.model = tiny_model(t.backbone, tiny_head(s->method, s->model));
     if (s->method) {
         t.adapter = tiny_adapter(t.backbone, s->method, s->adapter);
         OK(peft_model_attach(t.model, t.adapter));

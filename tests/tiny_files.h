@@ -53,7 +53,7 @@ static inline void tiny_edit(const char *from, const char *to, const tiny_change
 /* --- a backbone as a file --------------------------------------------------------------------- */
 typedef enum { TIMM, HF, HF5 } tiny_naming;
 typedef struct tiny_save { tiny_naming naming; const char *prefix; peft_dtype type; bool no_facts; } tiny_save;
-/* The rows of Hugging Face's two generations, written down apart from the library's own; several names: stacked parts. */
+/* The rows of Hugging Face's two generations, written down apart from the library's own; several names are stacked. */
 typedef struct tiny_name { const char *timm, *theirs[3]; } tiny_name;
 static const tiny_name tiny_hf[] = {
     { "cls_token", { "embeddings.cls_token" } }, { "reg_token", { "embeddings.register_tokens" } },

@@ -18,7 +18,7 @@ enum {
 typedef struct plan {
     const pk_table *t;
     const pk_gemm *g;
-    int threads;
+    int threads, plain;         /* plain: there is no epilogue */
     int64_t pieces, piece;      /* pieces of K, of this length (the last: what remains) */
     int64_t m_panels, n_panels; /* of the whole product */
     int64_t block;              /* panels of A in a block */
@@ -101,10 +101,20 @@ static lines panel_lines(const pk_real *at, int64_t lane, int64_t step, int64_t 
     return step == 1 ? (lines){ at, lane, lanes, k } : (lines){ at, step, k, lanes };
 }
 
+/* Nothing is done to the product: C itself holds the sums of the pieces, and no tile is copied. */
+static int is_plain(const pk_gemm *g)
+{
+    return g->scale == 1 && !g->accumulate && !g->bias && !g->pre && g->act == PK_NONE && !g->gate && !g->gamma && !g->residual;
+}
+
 /* What the tile at (row, column) will add to, and at the end what its epilogue reads and writes. */
 static void want_target(wanted *w, const plan *p, const pk_real *tile, int64_t row, int64_t column, int m, int n)
 {
     const pk_gemm *g = p->g;
+    if (p->plain) {
+        want(w, tile, g->c_row, m, n);
+        return;
+    }
     if (p->from > 0) want(w, tile, 0, 1, m * p->t->nr);
     if (p->from + p->piece < g->k) return;
     want(w, g->c + row * g->c_row + column, g->c_row, m, n);
@@ -139,8 +149,9 @@ static void multiply_panel(const plan *p, const range *r, int64_t panel, const p
     if (r->rows < FETCH_ROWS) next.rows = 0;
     for (int64_t i = r->first; i < r->first + r->rows; i++) {
         pk_real *a = p->packed + i * mr * k;
-        pk_real *tile = p->pieces > 1 ? p->partial + (panel * p->block_panels + i) * mr * nr : spare;
-        const int64_t row = (p->block_at + i) * mr;
+        const int64_t row = (p->block_at + i) * mr, tile_row = p->plain ? g->c_row : nr;
+        pk_real *tile = p->plain ? g->c + row * g->c_row + column
+                      : p->pieces > 1 ? p->partial + (panel * p->block_panels + i) * mr * nr : spare;
         const int m = (int)at_most(mr, g->m - row);
         wanted w;
         w.count = 0;
@@ -148,8 +159,8 @@ static void multiply_panel(const plan *p, const range *r, int64_t panel, const p
         for (due += next.rows; due >= r->rows; due -= r->rows, next.at += next.step)
             want(&w, next.at, 0, 1, next.length);
         if (r->packing) pack_a_panel(p, row, end - row, a, &w);
-        p->t->micro(k, a, b, tile, nr, m, n, p->from > 0, w.at, w.count);
-        if (last) p->t->finish(p->t, g, tile, row, column, m, n);
+        p->t->micro(k, a, b, tile, tile_row, m, n, p->from > 0, w.at, w.count);
+        if (last && !p->plain) p->t->finish(p->t, g, tile, row, column, m, n);
     }
 }
 
@@ -201,6 +212,7 @@ static void own_gemm(const pk_table *t, pk_pool *pool, const pk_gemm *g, void *w
     plan p = make_plan(t, g->m, g->n, g->k);
     if (g->m * g->n < ALONE && g->m * g->n * g->k < ALONE) pool = NULL;
     p.g = g;
+    p.plain = is_plain(g);
     p.threads = pk_pool_threads(pool);
     p.packed = work;
     p.partial = p.packed + p.packed_bytes / (int64_t)sizeof *p.packed;

@@ -151,7 +151,9 @@ peft_status peft_session_tap(peft_session *s, const char *tap, const peft_tensor
 
 size_t peft_session_memory(const peft_session *s)
 {
-    return s ? pf_exec_bytes(&s->net.exec) + (size_t)(s->net.batch * image_count(s)) * sizeof(pk_real) : 0;
+    if (!s) return 0;
+    return pf_exec_bytes(&s->net.exec) + (size_t)(s->net.batch * image_count(s)) * sizeof(pk_real)
+         + pf_side_bytes(&s->side);
 }
 
 void peft_session_describe(const peft_session *s, peft_text_fn fn, void *user)

@@ -10,10 +10,11 @@ peft_status pf_side_create(pf_side *s, const pf_compiled *c)
     for (uint32_t id = 1; id < g->values; id++)
         if (g->value[id].kind == PF_INPUT && g->value[id].slot == PF_IN_SIDE) s->side = g->value[id].shape.dim[3];
     if (!s->side) return PEFT_OK;
-    size_t bytes = (size_t)(s->batch * 3 * s->side * s->side) * sizeof *s->room;
-    s->room = pf_alloc_zero(g->ctx, bytes);
-    return s->room ? PEFT_OK : pf_nomem("side_images", bytes);
+    s->room = pf_alloc_zero(g->ctx, pf_side_bytes(s));
+    return s->room ? PEFT_OK : pf_nomem("side_images", pf_side_bytes(s));
 }
+
+size_t pf_side_bytes(const pf_side *s) { return (size_t)(s->batch * 3 * s->side * s->side) * sizeof *s->room; }
 
 void pf_side_free(pf_side *s, peft_context *ctx)
 {

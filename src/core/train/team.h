@@ -33,6 +33,7 @@ void        pf_compiled_free(pf_compiled *c);
 /* The side images of a method that takes them beside the images: a copy of the caller's, zeros behind. */
 typedef struct pf_side { pk_real *room; int64_t batch, side, n; } pf_side;
 peft_status pf_side_create(pf_side *s, const pf_compiled *c);          /* room stays NULL when the graph takes none */
+size_t      pf_side_bytes(const pf_side *s);
 void        pf_side_free(pf_side *s, peft_context *ctx);
 peft_status pf_side_set(pf_side *s, const char *name, const peft_tensor *value);
 peft_status pf_side_bind(const pf_side *s, pf_compiled *c, int64_t n); /* for a run of n samples */
