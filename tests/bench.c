@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * bench.c -- speed as ratios within one run: the FMA peak of this machine, own GEMM and CBLAS at the products of
  * ViT-B/16, whole train steps and inference of a random ViT-B/16 as fractions of that peak over the FLOPs that are
- * needed (dead rows and repeated work do not count). Each figure is the best of several rounds. */
+ * needed (dead rows and repeated work do not count). */
 #include <getopt.h>
 #include <peft/peft.h>
 #include <stdio.h>
@@ -30,53 +30,64 @@ static double now(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-typedef struct { const pk_table *t; double flops[256]; } peak_job;
+/* Everything is measured in turns, in windows of like length, and compared by medians: a shared machine is faster for a
+ * millisecond than for a hundred, and what disturbs one figure disturbs the others too. */
+enum { SAMPLES = 64 };
+typedef struct { double v[SAMPLES]; int n; } samples;
+
+static void note(samples *s, double v)
+{
+    if (s->n < SAMPLES) s->v[s->n++] = v;
+}
+
+static double median(const samples *s)
+{
+    double v[SAMPLES];
+    memcpy(v, s->v, sizeof v);
+    for (int i = 1; i < s->n; i++)
+        for (int k = i; k > 0 && v[k] < v[k - 1]; k--) {
+            double t = v[k];
+            v[k] = v[k - 1];
+            v[k - 1] = t;
+        }
+    return s->n ? v[s->n / 2] : 0;
+}
+
+typedef struct { const pk_table *t; double seconds, flops[256]; } peak_job;
 static void measure_peak(void *arg, int64_t task, int worker)
 {
     peak_job *j = arg;
     (void)worker;
-    j->flops[task] = 0;
-    for (int i = 0; i < 20; i++) {                       /* short windows: the best has not been interrupted */
-        double flops = pk_fma_peak(j->t, 0.002);
-        if (flops > j->flops[task]) j->flops[task] = flops;
-    }
+    j->flops[task] = pk_fma_peak(j->t, j->seconds);
 }
 
-/* FLOP/s of all threads together, each on FMAs alone. */
-static double peak(const pk_table *t, pk_pool *pool, int rounds)
+/* FLOP/s of all threads together, each on FMAs alone for that long. */
+static double peak(const pk_table *t, pk_pool *pool, double seconds)
 {
-    double best = 0;
-    for (int r = 0; r < rounds; r++) {
-        peak_job j = { .t = t };
-        double sum = 0;
-        pk_pool_run(pool, pk_pool_threads(pool), measure_peak, &j);
-        for (int i = 0; i < pk_pool_threads(pool); i++) sum += j.flops[i];
-        if (sum > best) best = sum;
-    }
-    return best;
+    peak_job j = { .t = t, .seconds = seconds };
+    double sum = 0;
+    pk_pool_run(pool, pk_pool_threads(pool), measure_peak, &j);
+    for (int i = 0; i < pk_pool_threads(pool); i++) sum += j.flops[i];
+    return sum;
 }
 
 typedef struct { const char *name; int64_t n, k; bool dx; } product;
 static const product products[] = {
     { "qkv forward", 2304, 768, false }, { "proj forward", 768, 768, false },
     { "fc1 forward", 3072, 768, false }, { "fc2 forward", 768, 3072, false },
-    { "qkv dX", 768, 2304, true }, { "proj dX", 768, 768, true }, { "fc1 dX", 768, 3072, true }, { "fc2 dX", 3072, 768,
-                                                                                                   true } };
+    { "qkv dX", 768, 2304, true }, { "proj dX", 768, 768, true },
+    { "fc1 dX", 768, 3072, true }, { "fc2 dX", 3072, 768, true } };
 
-static double time_gemm(const pk_table *t, pk_pool *pool, pk_gemm_kind kind, const product *p, int64_t m,
-                        float *memory, void *work, int rounds)
+/* Seconds of one product. */
+static double run_gemm(const pk_table *t, pk_pool *pool, pk_gemm_kind kind, const product *p, int64_t m, float *memory,
+    void *work)
 {
     float *a = memory, *b = a + m * p->k, *c = b + p->n * p->k;
     pk_gemm g = { .m = m, .n = p->n, .k = p->k, .a = a, .a_row = p->k, .a_col = 1, .b = b, .b_row = p->dx ? p->n : 1,
                   .b_col = p->dx ? 1 : p->k, .c = c, .c_row = p->n, .scale = 1 };
-    double best = 1e9;
-    for (int r = 0; r < rounds; r++) {
-        double start = now();
-        pk_gemm_run(t, pool, kind, &g, work);
-        double seconds = now() - start;
-        if (seconds < best) best = seconds;
-    }
-    return 2.0 * (double)m * (double)p->n * (double)p->k / best;
+    double start = now();
+    pk_gemm_run(t, pool, kind, &g, work);
+    return now() - start;
 }
 
 static void bench_gemm(const settings *s, const pk_table *t, pk_pool *pool, peft_context *ctx)
@@ -85,23 +96,23 @@ static void bench_gemm(const settings *s, const pk_table *t, pk_pool *pool, peft
     int threads = pk_pool_threads(pool);
     size_t floats = (size_t)(2 * m * 3072 + 3072 * 3072);
     float *memory = pf_alloc(ctx, floats * sizeof *memory);
-    for (size_t i = 0; i < floats; i++)
-        memory[i] = (float)((i * 2654435761u >> 8) & 1023) / 1024 - 0.5f;
     void *work = pf_alloc(ctx, pk_gemm_work(t, m, 3072, 3072, threads));
     if (!memory || !work) must(PEFT_E_NOMEM);
-    printf("\nGEMM, %lld rows, %d thread%s, fraction of the FMA peak\n%-16s %8s %8s %8s\n", (long long)m, threads,
+    for (size_t i = 0; i < floats; i++) memory[i] = (float)((i * 2654435761u >> 8) & 1023) / 1024 - 0.5f;
+    printf("\nGEMM, %lld rows, %d thread%s, fraction of the FMA peak\n%-16s %8s %8s %10s\n", (long long)m, threads,
            threads > 1 ? "s" : "", "product", "own", "cblas", "own/cblas");
     for (size_t i = 0; i < sizeof products / sizeof *products; i++) {
-        double top = peak(t, pool, 3), own = 0, blas = 0;
-        for (int r = 0; r < 3; r++) {
-            double x = time_gemm(t, pool, PK_GEMM_OWN, &products[i], m, memory, work, s->rounds);
-            double y = time_gemm(t, pool, PK_GEMM_CBLAS, &products[i], m, memory, work, s->rounds);
-            own = x > own ? x : own;
-            blas = y > blas ? y : blas;
+        const product *p = &products[i];
+        const double flops = 2.0 * (double)m * (double)p->n * (double)p->k;
+        samples top = { .n = 0 }, own = { .n = 0 }, blas = { .n = 0 };
+        double window = run_gemm(t, pool, PK_GEMM_OWN, p, m, memory, work);
+        for (int r = 0; r < 3 * s->rounds; r++) {
+            note(&top, peak(t, pool, window));
+            note(&own, flops / run_gemm(t, pool, PK_GEMM_OWN, p, m, memory, work));
+            note(&blas, flops / run_gemm(t, pool, PK_GEMM_CBLAS, p, m, memory, work));
         }
-        double again = peak(t, pool, 3);
-        if (again > top) top = again;
-        printf("%-16s %8.3f %8.3f %8.3f\n", products[i].name, own / top, blas / top, own / blas);
+        printf("%-16s %8.3f %8.3f %10.3f\n", p->name, median(&own) / median(&top), median(&blas) / median(&top),
+               median(&own) / median(&blas));
     }
     pf_free(ctx, memory);
     pf_free(ctx, work);
@@ -137,45 +148,43 @@ static peft_trainer *trainer_of(const bed *x, const char *method, const char *un
     return t;
 }
 
-static double time_steps(const bed *x, peft_trainer *t, int rounds, double best)
+static double run_step(const bed *x, peft_trainer *t)
 {
-    for (int r = 0; r < rounds; r++) {
-        double start = now();
-        must(peft_trainer_step(t, x->images, x->labels, NULL));
-        double seconds = now() - start;
-        if (seconds < best) best = seconds;
-    }
-    return best;
+    double start = now();
+    must(peft_trainer_step(t, x->images, x->labels, NULL));
+    return now() - start;
 }
 
 static void bench_steps(const settings *s, const bed *x, const pk_table *t, pk_pool *pool)
 {
     static const struct { const char *label, *method, *unfreeze; } runs[] = {
         { "ept", "ept", NULL }, { "same gradients without ept", "linear", "blocks.0.attn.proj.bias" },
-        { "bitfit", "bitfit", NULL }, { "partial-1", "partial", NULL }, { "linear", "linear", NULL },
-            { "full", "full", NULL } };
+        { "lora (q, v)", "lora", NULL }, { "vpt-deep", "vpt", NULL }, { "bitfit", "bitfit", NULL },
+        { "partial-1", "partial", NULL }, { "linear", "linear", NULL }, { "full", "full", NULL } };
     enum { RUNS = sizeof runs / sizeof *runs };
-    double best[RUNS], top = peak(t, pool, 5);
     peft_model *m[2];
     peft_trainer *pair[2];
     printf("\ntrain step, batch %d, %d thread%s\n%-28s %9s %9s %9s %10s\n", x->batch, pk_pool_threads(pool),
            pk_pool_threads(pool) > 1 ? "s" : "", "method", "ms", "GFLOP", "of peak", "planned MB");
-    for (int i = 0; i < RUNS; i++) best[i] = 1e9;
     for (int i = 0; i < RUNS; i += i ? 1 : 2) {          /* the first two take turns: their ratio is what matters */
         int n = i ? 1 : 2;
-        for (int k = 0; k < n; k++) pair[k] = trainer_of(x, runs[i + k].method, runs[i + k].unfreeze, &m[k]);
-        for (int r = 0; r < s->rounds; r++)
-            for (int k = 0; k < n; k++) best[i + k] = time_steps(x, pair[k], 1, best[i + k]);
-        double again = peak(t, pool, 5);
-        if (again > top) top = again;
+        samples top = { .n = 0 }, took[2] = { { .n = 0 }, { .n = 0 } };
+        for (int k = 0; k < n; k++) {
+            pair[k] = trainer_of(x, runs[i + k].method, runs[i + k].unfreeze, &m[k]);
+            run_step(x, pair[k]);
+        }
+        for (int r = 0; r < s->rounds; r++) {
+            note(&top, peak(t, pool, 0.2));
+            for (int k = 0; k < n; k++) note(&took[k], run_step(x, pair[k]));
+        }
         for (int k = 0; k < n; k++) {
             double flops = peft_trainer_get(pair[k], "flops");
-            printf("%-28s %9.1f %9.1f %9.3f %10.1f\n", runs[i + k].label, 1e3 * best[i + k], 1e-9 * flops,
-                   flops / best[i + k] / top, peft_trainer_get(pair[k], "planned_bytes") / 1e6);
+            printf("%-28s %9.1f %9.1f %9.3f %10.1f\n", runs[i + k].label, 1e3 * median(&took[k]), 1e-9 * flops,
+                   flops / median(&took[k]) / median(&top), peft_trainer_get(pair[k], "planned_bytes") / 1e6);
             peft_trainer_free(pair[k]);
             peft_model_free(m[k]);
         }
-        if (!i) printf("%-28s %9.4f\n", "ept / the same without", best[0] / best[1]);
+        if (!i) printf("%-28s %9.4f\n", "ept / the same without", median(&took[0]) / median(&took[1]));
     }
 }
 
@@ -184,22 +193,23 @@ static void bench_inference(const settings *s, const bed *x, const pk_table *t, 
     char text[64];
     peft_model *m;
     peft_session *session;
-    peft_trainer *flops_of;
-    double best = 1e9, top = peak(t, pool, 5);
+    samples top = { .n = 0 }, took = { .n = 0 };
     snprintf(text, sizeof text, "batch=%d", x->batch);
     peft_options *o = options(x->ctx, text);
-    flops_of = trainer_of(x, "linear", NULL, &m);        /* its forward pass is all it computes, head gradients aside */
-    double flops = peft_trainer_get(flops_of, "flops");
-    peft_trainer_free(flops_of);
+    /* A linear probe's step computes the forward pass and the head's gradient: 6 kFLOP an image more. */
+    peft_trainer *probe = trainer_of(x, "linear", NULL, &m);
+    double flops = peft_trainer_get(probe, "flops");
+    peft_trainer_free(probe);
     must(peft_session_create(m, o, &session));
-    for (int r = 0; r < s->rounds; r++) {
+    for (int r = 0; r < s->rounds + 1; r++) {
         double start = now();
         must(peft_session_predict(session, x->images, x->logits));
-        double seconds = now() - start;
-        if (seconds < best) best = seconds;
+        if (r) note(&took, now() - start);
+        if (r) note(&top, peak(t, pool, 0.2));
     }
-    printf("\ninference, batch %d: %.1f ms, %.1f images/s, %.3f of peak, planned %.1f MB\n", x->batch, 1e3 * best,
-           x->batch / best, flops / best / top, (double)peft_session_memory(session) / 1e6);
+    printf("\ninference, batch %d: %.1f ms, %.1f images/s, %.3f of peak, planned %.1f MB\n", x->batch,
+        1e3 * median(&took),
+           x->batch / median(&took), flops / median(&took) / median(&top), (double)peft_session_memory(session) / 1e6);
     peft_session_free(session);
     peft_model_free(m);
     peft_options_free(o);
