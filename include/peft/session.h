@@ -14,7 +14,7 @@ PEFT_API PEFT_NODISCARD peft_status
 peft_session_create(peft_model *m, const peft_options *o, peft_session **out);
 PEFT_API void peft_session_free(peft_session *s);
 /* images [n,3,S,S] f32, normalised, 1 <= n <= batch; logits [n,classes] f32. The numbers do not depend on n, on the
- * batch compiled for, or on the number of threads. */
+ * batch compiled for, or on the number of threads (with the library's own products; CBLAS makes no such promise). */
 PEFT_API PEFT_NODISCARD peft_status
 peft_session_predict(peft_session *s, const peft_tensor *images, peft_tensor *logits);
 /* Class probabilities in place of logits: softmax, or the sigmoid of each class when multi_label is not 0. */

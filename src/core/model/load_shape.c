@@ -90,6 +90,13 @@ static int64_t rows(pf_loader *l, const char *name)
     return t && l->shape.width > 0 ? pf_dims_count(t->ndim, t->dim) / l->shape.width : 0;
 }
 
+/* A fact that counts something; -1, which no shape has, for what is not such a number. */
+static int64_t count_fact(const pf_loader *l, const char *name, double fallback)
+{
+    double v = fact(l, name, fallback);
+    return v >= 0 && v <= 0x1p31 && v == floor(v) ? (int64_t)v : -1;
+}
+
 static int64_t root(int64_t n) { return (int64_t)llround(sqrt((double)n)); }
 
 /* A square grid behind no row, the class token's row, or one row for each token in front. */
@@ -152,9 +159,9 @@ static peft_status beyond_tensors(pf_loader *l, const family *f)
         return pf_fail(PEFT_E_OPTION, "pool: given '%s', expected cls or mean", pool);
     s->mean_pool = !strcmp(pool, "mean");
     if (bias) s->qkv_bias = !strcmp(bias, "true");
-    if (!s->patch) s->patch = (int64_t)fact(l, "patch", 0);
+    if (!s->patch) s->patch = count_fact(l, "patch", 0);
     if (s->patch < 1) return pf_fail(PEFT_E_OPTION, "patch: not in the weights, expected as an option");
-    s->heads = (int64_t)fact(l, "heads", (double)usual_heads(s));
+    s->heads = count_fact(l, "heads", (double)usual_heads(s));
     s->eps = fact(l, "eps", f->eps);
     s->act = pf_act_named(word(l, "act", f->act == PK_QUICKGELU ? "quickgelu" : "gelu"));
     s->image = pf_options_int(l->o, pf_backbone_load_options, "image_size");
