@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * peft/backbone.h -- a Vision Transformer's pretrained weights (methods.md of the field: timm and Hugging Face files).
+ * peft/backbone.h -- a Vision Transformer's pretrained weights.
  * Immutable once made, so any number of models, sessions and threads share one copy. */
 #ifndef PEFT_BACKBONE_H
 #define PEFT_BACKBONE_H

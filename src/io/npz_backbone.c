@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * npz_backbone.c -- a ViT in Google's .npz (methods.md 20.3) becomes a safetensors file under timm's names. Dense
+ * npz_backbone.c -- a ViT in Google's .npz becomes a safetensors file under timm's names. Dense
  * kernels are [in, out] there, with the heads as an extent of their own, and the patch kernel has colours and outputs
  * last. big_vision counts modules in another way and may stack all blocks along a first extent. */
 #include "io/npy.h"

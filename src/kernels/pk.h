@@ -19,7 +19,7 @@ typedef enum { PK_NONE, PK_GELU, PK_QUICKGELU, PK_RELU, PK_TANH, PK_SIGMOID, PK_
 /* Softmax attention, out_i = sum_k p_ik v_k over all samples and heads. Element c of row t of head h of sample b
  * stands at base[b*batch + t*row + h*head_dim + c]. Extra rows xk, xv (NULL: none) join keys and values of every
  * sample (x_batch 0) or of each sample; sink [queries] (NULL: none) is one more logit per query row that takes
- * part in the softmax's denominator and has no value (methods.md 1.4). lse' includes it. */
+ * part in the softmax's denominator and has no value. lse' includes it. */
 typedef struct pk_operand { const pk_real *data; int64_t batch, row; } pk_operand;
 typedef struct pk_attention {
     int64_t samples, heads, head_dim, queries, keys, extra;

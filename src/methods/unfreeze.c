@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * unfreeze.c -- the methods that add nothing and train part of the backbone itself (methods.md 7.1 to 7.9): a copy of
+ * unfreeze.c -- the methods that add nothing and train part of the backbone itself: a copy of
  * each named tensor belongs to the adapter, the backbone stays as it is. */
 #include "core/method.h"
 #include <stdio.h>

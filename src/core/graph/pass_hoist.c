@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * pass_hoist.c -- rows that are the same for every sample are computed once a step (methods.md 1.3, 4.4). A prompt
+ * pass_hoist.c -- rows that are the same for every sample are computed once a step. A prompt
  * inserted into the tokens and read only as key and value is pushed through LayerNorm and the projections on its own,
  * [n,d], and joins the attention as extra rows; the inserted tokens themselves are then read by nobody. */
 #include "core/graph/ops/op.h"

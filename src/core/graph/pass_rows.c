@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * pass_rows.c -- token rows nobody reads are not computed (methods.md 1.3): with class-token pooling the last block's
+ * pass_rows.c -- token rows nobody reads are not computed: with class-token pooling the last block's
  * query, projection and MLP shrink to one row. Walks back to learn which rows of each [b,t,d] value are demanded, then
  * forward, cutting inputs with `take` where an operation needs fewer rows than its input has. Runs on the forward
  * graph, before the grad pass, so the backward pass never sees the dead rows. */

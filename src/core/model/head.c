@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * head.c -- from the pooled feature to logits (methods.md 7.4, 7.7, 19.2): linear; batch norm without affine part, then
+ * head.c -- from the pooled feature to logits: linear; batch norm without affine part, then
  * linear; or hidden layers of linear, ReLU, batch norm. Or the backbone's own classifier, frozen. */
 #include <stdio.h>
 #include <string.h>

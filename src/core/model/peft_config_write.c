@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * peft_config_write.c -- adapter_config.json of an adapter: every field that PEFT knows for its type (methods.md 20.1),
+ * peft_config_write.c -- adapter_config.json of an adapter: every field that PEFT knows for its type,
  * and the shortest module names that match what is adapted and nothing else. */
 #include <stdio.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * peft_dir.h -- directories of Hugging Face's PEFT library (methods.md 20.1), in parts: patterns, the backbone's
+ * peft_dir.h -- directories of Hugging Face's PEFT library, in parts: patterns, the backbone's
  * modules under other names, the configuration, which modules it adapts; reading and writing stand on these. */
 #ifndef PF_PEFT_DIR_H
 #define PF_PEFT_DIR_H

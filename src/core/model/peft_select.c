@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * peft_select.c -- which modules a configuration adapts, and with which rank and alpha (methods.md 20.1). */
+ * peft_select.c -- which modules a configuration adapts, and with which rank and alpha. */
 #include <stdio.h>
 #include <string.h>
 #include "core/model/peft_dir.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * vit.c -- the Vision Transformer's forward pass, once (methods.md 1.1), with the sites at which methods act. */
+ * vit.c -- the Vision Transformer's forward pass, once, with the sites at which methods act. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * cache.h -- what the frozen prefix computes, kept by sample id (design: probes, partial tuning and side networks
+ * cache.h -- what the frozen prefix computes, kept by sample id (probes, partial tuning and side networks
  * then skip the backbone from the second epoch on). Fixed memory: full means no further samples are kept. */
 #ifndef PF_CACHE_H
 #define PF_CACHE_H

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * patches.c -- image to patches and back: the patch embedding is a linear layer on them (methods.md 1.1). */
+ * patches.c -- image to patches and back: the patch embedding is a linear layer on them. */
 #include "core/graph/ops/op.h"
 
 typedef struct { const pk_real *from; pk_real *to; int64_t channels, side, patch, grid; } job;

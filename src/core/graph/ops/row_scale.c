@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * row_scale.c -- 1/|row of W + s B A|, DoRA's normaliser (methods.md 6.3). It counts as a constant in the backward pass
+ * row_scale.c -- 1/|row of W + s B A|, DoRA's normaliser. It counts as a constant in the backward pass
  * and is computed anew each step, without forming B A for more than one row. */
 #include <math.h>
 #include "core/graph/ops/op.h"

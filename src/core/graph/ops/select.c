@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * select.c -- which tokens matter to a frozen attention (FPT, methods.md 5.2): the mass each key receives, the rows with
+ * select.c -- which tokens matter to a frozen attention (FPT): the mass each key receives, the rows with
  * the largest mass a head, and the small picture beside the large one. No gradient flows through any of them. */
 #include <math.h>
 #include "core/graph/ops/op.h"
