@@ -21,7 +21,8 @@ const pf_opt pf_backbone_load_options[] = {
 #define IMAGENET "0.485:0.456:0.406", "0.229:0.224:0.225"
 #define OPENAI   "0.48145466:0.4578275:0.40821073", "0.26862954:0.26130258:0.27577711"
 #define UNKNOWN  NULL, NULL
-/* The first row with the file's naming and a name like has: how such checkpoints are made and used. MAE has a decoder, DINOv2 mask and register tokens, DINO two networks. */
+/* The first row with the file's naming and a name like has: how such checkpoints are made and used. MAE has a decoder,
+ * DINOv2 mask and register tokens, DINO two networks. */
 typedef struct { pf_naming naming; const char *has, *rule; double eps; int act; const char *mean, *std; } family;
 static const family families[] = {
     { PF_NAMING_TIMM, "*norm_pre.weight", "timm", 1e-5, PK_GELU, OPENAI },
