@@ -48,6 +48,13 @@ peft_status pf_exec_create(pf_exec *e, pf_graph *g, const pf_exec_env *env)
 
 size_t pf_exec_bytes(const pf_exec *e) { return e->plan.arena + e->plan.work + PK_ALIGN; }
 
+size_t pf_exec_table_bytes(const pf_exec *e)
+{
+    const pf_graph *g = &e->g;
+    return g->value_room * sizeof(pf_value) + g->node_room * sizeof(pf_node)
+         + g->values * (sizeof(pk_real *) + sizeof(size_t) + sizeof(uint32_t));
+}
+
 static void bind(pf_exec *e)
 {
     pf_graph *g = &e->g;

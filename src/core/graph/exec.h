@@ -49,6 +49,7 @@ typedef struct pf_exec_env { pk_pool *pool; int threads; unsigned flags; } pf_ex
 /* Takes g over (also on failure), plans it. Memory comes with pf_exec_bind: bytes as told, or own when NULL. */
 peft_status pf_exec_create(pf_exec *e, pf_graph *g, const pf_exec_env *env);
 size_t      pf_exec_bytes(const pf_exec *e);                           /* what bind needs */
+size_t      pf_exec_table_bytes(const pf_exec *e);                     /* what the graph itself holds */
 peft_status pf_exec_bind(pf_exec *e, void *memory);
 void        pf_exec_free(pf_exec *e);                                  /* a zeroed one is fine */
 void        pf_exec_input(pf_exec *e, int slot, const void *data);     /* borrowed for the next run */
