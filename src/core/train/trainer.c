@@ -205,11 +205,10 @@ size_t pf_trainer_bytes(const peft_trainer *t)
     size_t batch = (size_t)(t->batch * (image_count(t) + 2 * t->model->classes)) * sizeof(pk_real)
                  + (size_t)t->batch * 2 * sizeof(int64_t);
     size_t own = 0;                      /* arenas of nets that the shared one was too small for */
-    size_t tables = sizeof *t + t->slots * sizeof *t->slot + pf_exec_table_bytes(&t->eval.exec);
-    for (int i = 0; i < t->nets; i++) {
-        if (t->net[i].exec.owns_arena) own += pf_exec_bytes(&t->net[i].exec);
-        tables += pf_exec_table_bytes(&t->net[i].exec);
-    }
+    /* tables of the evaluation's graph and of as many batch sizes as are kept, and what compiling one more takes */
+    size_t tables = sizeof *t + t->slots * sizeof *t->slot + pf_exec_table_bytes(&t->eval.exec)
+                  + (PF_NETS + 2) * pf_exec_table_bytes(&t->net[0].exec);
+    for (int i = 0; i < t->nets; i++) if (t->net[i].exec.owns_arena) own += pf_exec_bytes(&t->net[i].exec);
     return t->arena_bytes + own + tables + t->slab_bytes + batch + pf_side_bytes(&t->side) + pf_cache_bytes(&t->cache);
 }
 
