@@ -152,3 +152,11 @@ void pf_count_uses(const pf_graph *g, uint32_t *uses)
     for (uint32_t i = 0; i < g->nodes; i++)
         for (int j = 0; j < PF_MAX_IN; j++) uses[g->node[i].in[j].id]++;
 }
+
+void pf_nodes_compact(pf_graph *g)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < g->nodes; i++)
+        if (g->node[i].op) g->node[kept++] = g->node[i];
+    g->nodes = kept;
+}

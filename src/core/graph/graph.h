@@ -29,6 +29,7 @@ typedef struct pf_value {
     pf_val view_of;              /* columns col .. col + cols of a wider TEMP with the same rows; shares its memory */
     int64_t col;
     bool needs_grad;             /* depends on a trained value */
+    bool crosses;                /* read behind the frozen prefix (after the split pass) */
     bool keep;                   /* outlives the run (logits, loss, taps): its memory is never reused */
 } pf_value;
 
@@ -87,6 +88,7 @@ pf_val pf_columns(pf_graph *g, pf_val wide, int64_t col, int64_t cols);        /
 /* Appends a node, infers its outputs; returns out[0]. The node may be moved by later calls: keep no pointer. */
 pf_val pf_emit(pf_graph *g, const pf_op *op, const pf_attr *attr, int nin, const pf_val *in);
 pf_val pf_emit_node(pf_graph *g, pf_node n, pf_node *made);         /* the same, with access to all outputs */
+void   pf_nodes_compact(pf_graph *g);                               /* drops nodes whose op a pass set to NULL */
 pf_node *pf_node_append(pf_graph *g, const pf_node *n);             /* no inference: for passes; NULL: no memory */
 
 static inline pf_value *pf_v(const pf_graph *g, pf_val v) { return &g->value[v.id]; }

@@ -20,12 +20,11 @@ static bool private(const pass *p, pf_val v)
 }
 
 /* The maker takes over the output of node i and its place, where all inputs exist. */
-static void replace(pass *p, uint32_t i, pf_node *maker, int out, pf_val was)
+static void replace(pass *p, uint32_t i, pf_node *maker)
 {
     pf_node n = *maker;
     maker->op = NULL;
     n.out[0] = p->g->node[i].out[0];
-    if (out) n.out[out] = was;
     p->g->node[i] = n;
     for (int k = 0; k < PF_MAX_OUT; k++) if (pf_is(n.out[k])) p->maker[n.out[k].id] = i;
 }
@@ -52,7 +51,7 @@ static void fuse_act_grad(pass *p, uint32_t i)
     if (!l || !private(p, a->in[0]) || pf_is(l->in[2]) || pf_is(l->in[3])) return;
     l->in[2] = a->in[1];
     l->attr.i[0] = a->attr.i[0];
-    replace(p, i, l, 0, PF_NONE);
+    replace(p, i, l);
 }
 
 /* y = linear * gamma (LayerScale, frozen). */
@@ -61,7 +60,7 @@ static void fuse_affine(pass *p, uint32_t i)
     pf_node *a = &p->g->node[i], *l = made_by(p, a->in[0], &pf_op_linear);
     if (!plain_linear(l) || pf_is(l->in[4]) || !private(p, a->in[0]) || pf_is(a->in[2]) || !pf_is(a->in[1])) return;
     l->in[4] = a->in[1];
-    replace(p, i, l, 0, PF_NONE);
+    replace(p, i, l);
 }
 
 static void fuse_add(pass *p, uint32_t i)
@@ -76,7 +75,7 @@ static void fuse_add(pass *p, uint32_t i)
             if (!m || !private(p, a->in[side]) || pf_is(m->in[into[k].slot])) continue;
             if (m->op == &pf_op_linear && m->attr.i[0]) continue;
             m->in[into[k].slot] = a->in[1 - side];
-            replace(p, i, m, 0, PF_NONE);
+            replace(p, i, m);
             return;
         }
 }
@@ -103,8 +102,6 @@ peft_status pf_pass_fuse(pf_graph *g)
         else if (op == &pf_op_add) fuse_add(&p, i);
     }
     pf_free(g->ctx, memory);
-    uint32_t kept = 0;
-    for (uint32_t i = 0; i < g->nodes; i++) if (g->node[i].op) g->node[kept++] = g->node[i];
-    g->nodes = kept;
+    pf_nodes_compact(g);
     return g->status;
 }

@@ -65,9 +65,6 @@ peft_status pf_pass_merge(pf_graph *g)
                 && !pf_v(g, g->node[j].out[0])->keep && !pf_v(g, g->node[i].out[0])->keep) parts[n++] = j;
         if (n > 1) merge(g, i, parts, n);
     }
-    uint32_t kept = 0;
-    for (uint32_t i = 0; i < g->nodes; i++)
-        if (g->node[i].op) g->node[kept++] = g->node[i];
-    g->nodes = kept;
+    pf_nodes_compact(g);
     return g->status;
 }

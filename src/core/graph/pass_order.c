@@ -56,6 +56,9 @@ peft_status pf_pass_split(pf_graph *g)
         }
         if (side == 0) g->prefix = (uint32_t)to;
     }
+    for (uint32_t i = g->prefix; i < g->nodes; i++)
+        for (int k = 0; k < PF_MAX_IN; k++)
+            if (pf_is(g->node[i].in[k])) pf_v(g, pf_root(g, g->node[i].in[k]))->crosses = true;
     pf_free(g->ctx, old);
     return g->status;
 }

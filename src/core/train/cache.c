@@ -13,11 +13,7 @@ static bool crossings(const pf_compiled *c, crossing_fn fn, void *user)
         for (int k = 0; k < PF_MAX_OUT; k++) {
             pf_val v = g->node[i].out[k];
             if (!pf_is(v) || pf_is(pf_v(g, v)->view_of) || c->exec.plan.offset[v.id] == SIZE_MAX) continue;
-            bool crosses = pf_eq(v, c->logits);
-            for (uint32_t j = g->prefix; j < g->nodes && !crosses; j++)
-                for (int m = 0; m < PF_MAX_IN; m++)
-                    crosses |= pf_is(g->node[j].in[m]) && pf_eq(pf_root(g, g->node[j].in[m]), v);
-            if (!crosses) continue;
+            if (!pf_v(g, v)->crosses && !pf_eq(v, c->logits)) continue;
             const pf_shape *s = &pf_v(g, v)->shape;
             if (!s->ndim || s->dim[0] != c->batch) return false;
             fn(user, pf_exec_data(&c->exec, v), (size_t)(pf_shape_count(s) / c->batch) * sizeof(pk_real));

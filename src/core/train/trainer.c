@@ -124,7 +124,7 @@ static peft_status take_slab(peft_trainer *t)
         }
         s->p->grad.data = at;
         at += s->count;
-        if (moments > 0) s->m = at, at += s->count;
+        s->m = at, at += s->count;
         if (moments > 1) s->v = at, at += s->count;
     }
     t->saved_buffers = at;

@@ -2,10 +2,10 @@
  * patches.c -- image to patches and back: the patch embedding is a linear layer on them. */
 #include "core/graph/ops/op.h"
 
-typedef struct { const pk_real *from; pk_real *to; int64_t channels, side, patch, grid; } job;
+typedef struct { pk_real *image, *patches; bool back; int64_t channels, side, patch, grid; } job;
 
-/* Patch row i of the batch: patches of one row of one image; column order channel, row, column. */
-static void gather(void *arg, int64_t begin, int64_t end, int worker)
+/* Items are rows of patches of one image: to the patches' columns (channel, row, column), or back. */
+static void move(void *arg, int64_t begin, int64_t end, int worker)
 {
     const job *j = arg;
     int64_t p = j->patch, g = j->grid, plane = j->side * j->side;
@@ -13,30 +13,20 @@ static void gather(void *arg, int64_t begin, int64_t end, int worker)
     for (int64_t i = begin; i < end; i++)
         for (int64_t x = 0; x < g; x++)
             for (int64_t c = 0; c < j->channels; c++)
-                for (int64_t y = 0; y < p; y++)
-                    memcpy(j->to + (((i * g + x) * j->channels + c) * p + y) * p,
-                           j->from + (i / g * j->channels + c) * plane + (i % g * p + y) * j->side + x * p,
-                           (size_t)p * sizeof *j->to);
+                for (int64_t y = 0; y < p; y++) {
+                    pk_real *in_patch = j->patches + (((i * g + x) * j->channels + c) * p + y) * p;
+                    pk_real *in_image = j->image + (i / g * j->channels + c) * plane
+                                      + (i % g * p + y) * j->side + x * p;
+                    memcpy(j->back ? in_image : in_patch, j->back ? in_patch : in_image, (size_t)p * sizeof *in_patch);
+                }
 }
 
-static void scatter(void *arg, int64_t begin, int64_t end, int worker)
+static void go(const pf_run *r, const pf_node *n, pf_val images, pf_val patches, bool back)
 {
-    const job *j = arg;
-    int64_t p = j->patch, g = j->grid, plane = j->side * j->side;
-    (void)worker;
-    for (int64_t i = begin; i < end; i++)
-        for (int64_t x = 0; x < g; x++)
-            for (int64_t c = 0; c < j->channels; c++)
-                for (int64_t y = 0; y < p; y++)
-                    memcpy(j->to + (i / g * j->channels + c) * plane + (i % g * p + y) * j->side + x * p,
-                           j->from + (((i * g + x) * j->channels + c) * p + y) * p, (size_t)p * sizeof *j->to);
-}
-
-static void go(const pf_run *r, const pf_node *n, const pf_shape *image, pf_range_fn fn)
-{
-    int64_t grid = image->dim[3] / n->attr.i[0];
-    job j = { r->ptr[n->in[0].id], r->ptr[n->out[0].id], image->dim[1], image->dim[3], n->attr.i[0], grid };
-    pf_parallel(r, image->dim[0] * grid, 1, fn, &j);
+    const pf_shape *s = &pf_v(r->g, images)->shape;
+    int64_t grid = s->dim[3] / n->attr.i[0];
+    job j = { r->ptr[images.id], r->ptr[patches.id], back, s->dim[1], s->dim[3], n->attr.i[0], grid };
+    pf_parallel(r, s->dim[0] * grid, 1, move, &j);
 }
 
 /* in: images [b,c,s,s]; attr i[0]: patch side; out [b, (s/p)^2, c p p] */
@@ -48,7 +38,7 @@ static bool patches_infer(pf_graph *g, pf_node *n)
         return pf_bad_shape(g, n, "square images [b, c, s, s], s a multiple of the patch side");
     return pf_out(g, n, 0, pf_shape_of(3, s.dim[0], s.dim[2] / p * (s.dim[3] / p), s.dim[1] * p * p));
 }
-static void patches_run(const pf_run *r, const pf_node *n) { go(r, n, &pf_v(r->g, n->in[0])->shape, gather); }
+static void patches_run(const pf_run *r, const pf_node *n) { go(r, n, n->in[0], n->out[0], false); }
 static void patches_grad_emit(pf_grads *gr, const pf_node *n)
 {
     pf_attr a = n->attr;
@@ -61,5 +51,5 @@ const pf_op pf_op_patches = { .name = "patches", .infer = patches_infer, .grad =
 
 /* in: d; attr i[0]: patch side, shape: of the images; out: d as images */
 static bool back_infer(pf_graph *g, pf_node *n) { return pf_out(g, n, 0, n->attr.shape); }
-static void back_run(const pf_run *r, const pf_node *n) { go(r, n, &n->attr.shape, scatter); }
+static void back_run(const pf_run *r, const pf_node *n) { go(r, n, n->out[0], n->in[0], true); }
 const pf_op pf_op_patches_grad = { .name = "patches_grad", .infer = back_infer, .run = back_run };
