@@ -10,7 +10,6 @@ enum {
     PIECE_STEP = 16,
     FIRST_PANELS = 4,           /* most panels of B that the packing tasks multiply */
     FETCH_ROWS = 8,             /* panels of A that make fetching the next panel of B ahead worth while */
-    FETCHES = 512,
     ALONE = 1 << 18,            /* products this small are not worth waking anybody */
     LINE = PK_ALIGN / (int)sizeof(pk_real)
 };
@@ -76,22 +75,6 @@ static void cut_tasks(plan *p)
         }
 }
 
-/* What the micro-kernel shall fetch while it multiplies. Packing and the epilogue are little but waiting for memory;
- * asked for all at once, the lines would stand in the way of those the product needs. */
-typedef struct wanted { pk_fetch at[FETCHES]; int count; } wanted;
-
-/* The lines of some rows of `length` elements, `step` apart: every LINE-th element and the last one, but only the first
- * where a row is shorter than a line (it is one of neighbours that are fetched too). */
-static void want(wanted *w, const pk_real *from, int64_t step, int64_t rows, int64_t length)
-{
-    const int64_t each = length < LINE ? 1 : length / LINE + 1;
-    for (pk_fetch *at = w->at + w->count; rows > 0 && w->count + each <= FETCHES; rows--, from += step) {
-        for (int64_t q = 0; q < each - 1; q++) *at++ = from + q * LINE;
-        *at++ = from + at_least(length - 1, 0) * (each > 1);
-        w->count += (int)each;
-    }
-}
-
 /* A panel to be: `lanes` rows or columns of a matrix over k; lane and step are its strides along and across them. */
 typedef struct lines { const pk_real *at; int64_t step, rows, length; } lines;
 
@@ -101,65 +84,57 @@ static lines panel_lines(const pk_real *at, int64_t lane, int64_t step, int64_t 
     return step == 1 ? (lines){ at, lane, lanes, k } : (lines){ at, step, k, lanes };
 }
 
+/* One part of `parts` of a panel's lines is asked for. Packing is little but waiting for them. */
+static void fetch_part(const lines *l, int64_t part, int64_t parts)
+{
+    const int64_t each = ceil_div(l->length, LINE), all = l->rows * each;
+    for (int64_t i = part * all / parts; i < (part + 1) * all / parts; i++)
+        __builtin_prefetch(l->at + i / each * l->step + i % each * LINE, 0, 2);
+}
+
 /* Nothing is done to the product: C itself holds the sums of the pieces, and no tile is copied. */
 static int is_plain(const pk_gemm *g)
 {
-    return g->scale == 1 && !g->accumulate && !g->bias && !g->pre && g->act == PK_NONE && !g->gate && !g->gamma && !g->residual;
+    return g->scale == 1 && !g->accumulate && !g->bias && !g->pre && g->act == PK_NONE && !g->gate && !g->gamma
+        && !g->residual;
 }
 
-/* What the tile at (row, column) will add to, and at the end what its epilogue reads and writes. */
-static void want_target(wanted *w, const plan *p, const pk_real *tile, int64_t row, int64_t column, int m, int n)
+/* What the tile at (row, column) will be added to, and at the end what its epilogue reads and writes. */
+static int look_ahead(const plan *p, pk_real *tile, int64_t tile_row, int64_t row, int64_t column, pk_ahead *ahead)
 {
     const pk_gemm *g = p->g;
-    if (p->plain) {
-        want(w, tile, g->c_row, m, n);
-        return;
-    }
-    if (p->from > 0) want(w, tile, 0, 1, m * p->t->nr);
-    if (p->from + p->piece < g->k) return;
-    want(w, g->c + row * g->c_row + column, g->c_row, m, n);
+    int count = 0;
+    if (p->plain || p->from > 0) ahead[count++] = (pk_ahead){ tile, tile_row };
+    if (p->plain || p->from + p->piece < g->k) return count;
+    ahead[count++] = (pk_ahead){ g->c + row * g->c_row + column, g->c_row };
     if (g->residual && g->residual != g->c)
-        want(w, g->residual + row * g->residual_row + column, g->residual_row, m, n);
-    if (g->gate) want(w, g->gate + row * g->gate_row + column, g->gate_row, m, n);
+        ahead[count++] = (pk_ahead){ g->residual + row * g->residual_row + column, g->residual_row };
+    if (g->gate) ahead[count++] = (pk_ahead){ g->gate + row * g->gate_row + column, g->gate_row };
+    return count;
 }
 
 /* A task: panels of A in the block, first to first + rows; packing: it is the one that packs them. */
 typedef struct range { int64_t first, rows; int packing; } range;
-
-/* Packs the panel of A at `row`, of which and of what follows the task has `rows` rows, and wants the next. */
-static void pack_a_panel(const plan *p, int64_t row, int64_t rows, pk_real *to, wanted *w)
-{
-    const pk_gemm *g = p->g;
-    const int64_t mr = p->t->mr, k = at_most(p->piece, g->k - p->from), next = at_most(rows - mr, mr);
-    const pk_real *a = g->a + row * g->a_row + p->from * g->a_col;
-    p->t->pack_a(to, a, g->a_row, g->a_col, at_most(rows, mr), k);
-    if (next <= 0) return;
-    lines l = panel_lines(a + mr * g->a_row, g->a_row, g->a_col, next, k);
-    want(w, l.at, l.step, l.rows, l.length);
-}
 
 /* One packed panel of B times the panels of A; next: what to fetch for the panel of B that comes after it. */
 static void multiply_panel(const plan *p, const range *r, int64_t panel, const pk_real *b, pk_real *spare, lines next)
 {
     const pk_gemm *g = p->g;
     const int64_t mr = p->t->mr, nr = p->t->nr, k = at_most(p->piece, g->k - p->from), column = panel * nr;
-    const int64_t end = at_most(g->m, (p->block_at + r->first + r->rows) * mr);
+    const int64_t tile_row = p->plain ? g->c_row : nr;
     const int n = (int)at_most(nr, g->n - column), last = p->from + p->piece >= g->k;
-    int64_t due = 0;
     if (r->rows < FETCH_ROWS) next.rows = 0;
     for (int64_t i = r->first; i < r->first + r->rows; i++) {
         pk_real *a = p->packed + i * mr * k;
-        const int64_t row = (p->block_at + i) * mr, tile_row = p->plain ? g->c_row : nr;
+        const int64_t row = (p->block_at + i) * mr;
         pk_real *tile = p->plain ? g->c + row * g->c_row + column
                       : p->pieces > 1 ? p->partial + (panel * p->block_panels + i) * mr * nr : spare;
         const int m = (int)at_most(mr, g->m - row);
-        wanted w;
-        w.count = 0;
-        want_target(&w, p, tile, row, column, m, n);
-        for (due += next.rows; due >= r->rows; due -= r->rows, next.at += next.step)
-            want(&w, next.at, 0, 1, next.length);
-        if (r->packing) pack_a_panel(p, row, end - row, a, &w);
-        p->t->micro(k, a, b, tile, tile_row, m, n, p->from > 0, w.at, w.count);
+        pk_ahead ahead[4];
+        const int count = look_ahead(p, tile, tile_row, row, column, ahead);
+        fetch_part(&next, i - r->first, r->rows);
+        if (r->packing) p->t->pack_a(a, g->a + row * g->a_row + p->from * g->a_col, g->a_row, g->a_col, m, k);
+        p->t->micro(k, a, b, tile, tile_row, m, n, p->from > 0, ahead, count);
         if (last && !p->plain) p->t->finish(p->t, g, tile, row, column, m, n);
     }
 }

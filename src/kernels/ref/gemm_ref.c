@@ -7,7 +7,7 @@ enum { MR = 4, NR = 8 };
 void pk_pack_a_ref(pk_real *to, const pk_real *a, int64_t row, int64_t col, int64_t m, int64_t k);
 void pk_pack_b_ref(pk_real *to, const pk_real *b, int64_t row, int64_t col, int64_t k, int64_t n);
 void pk_micro_ref(int64_t k, const pk_real *a, const pk_real *b, pk_real *c, int64_t c_row, int m, int n,
-                  int accumulate, const pk_fetch *list, int fetches);
+                  int accumulate, const pk_ahead *ahead, int count);
 void pk_finish_ref(const pk_table *t, const pk_gemm *g, pk_real *tile, int64_t i, int64_t j, int m, int n);
 double pk_fmas_ref(int64_t rounds);
 
@@ -30,9 +30,9 @@ void pk_pack_b_ref(pk_real *to, const pk_real *b, int64_t row, int64_t col, int6
 }
 
 void pk_micro_ref(int64_t k, const pk_real *a, const pk_real *b, pk_real *c, int64_t c_row, int m, int n,
-                  int accumulate, const pk_fetch *list, int fetches)
+                  int accumulate, const pk_ahead *ahead, int count)
 {
-    (void)list, (void)fetches;
+    (void)ahead, (void)count;
     pk_real acc[MR][NR] = {{0}};
     for (int64_t p = 0; p < k; p++, a += MR, b += NR)
         for (int i = 0; i < MR; i++)

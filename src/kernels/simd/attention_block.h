@@ -127,7 +127,8 @@ static inline void rows_times_block(const head_view *h, float *c, const float *p
     for (int j = 0; j < 2; j++) {
         const run *r = &h->runs[j];
         for (int64_t i = 0; i < r->count; i += PK_MR, panel += n * PK_MR)
-            micro_tile(n, panel, block, c + (r->at + i) * PK_NR, PK_NR, at_most(r->count - i, PK_MR), width, 0);
+            micro_tile(n, panel, block, c + (r->at + i) * PK_NR, PK_NR, at_most(r->count - i, PK_MR), width, 0,
+                       NULL, 0);
     }
 }
 
@@ -137,6 +138,6 @@ static inline void columns_times_scores(const head_view *h, float *c, const floa
 {
     const int64_t n = h->a->head_dim;
     for (int64_t i = 0; i < n; i += PK_MR, panel += h->columns * PK_MR)
-        micro_tile(h->columns, panel, scores, c + i * PK_NR, PK_NR, at_most(n - i, PK_MR), width, 0);
+        micro_tile(h->columns, panel, scores, c + i * PK_NR, PK_NR, at_most(n - i, PK_MR), width, 0, NULL, 0);
 }
 #endif

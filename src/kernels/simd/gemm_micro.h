@@ -12,8 +12,6 @@
 #define PK_MR 6                                         /* 12 accumulators, 2 of B, 1 or 2 of A: 16 registers */
 #endif
 #define PK_NR (2 * PW)
-/* A comes from the second cache, panel after panel: four k of it are asked for 1024 elements ahead. */
-#define PK_FETCH_A(a) for (int i = 0; i < 4 * PK_MR; i += 16) __builtin_prefetch((a) + 1024 + i, 0, 3)
 #define PK_INLINE static inline __attribute__((always_inline))
 #if defined(__clang__)
 #define PK_UNROLL _Pragma("clang loop unroll(full)")
@@ -51,12 +49,37 @@ PK_INLINE void micro_fma(pv *acc, pv x, pv b)
 #endif
 }
 
+#if PW == 16
+/* acc[j] += *x b[j], x read and spread by each FMA: one instruction of the front end's where a register makes it two.
+ * A core shared with another thread is short of those first; alone it is short of loads (two a cycle), which three
+ * rows kept in a register relieve. */
+#define PK_SPREAD(i) ((i) % 5 != 2)
+PK_INLINE void micro_fma_spread(pv *acc, const float *x, pv b)
+{
+    __asm__("vfmadd231ps %2%{1to16%}, %1, %0" : "+v"(*acc) : "v"(b), "m"(*x));
+}
+#else
+#define PK_SPREAD(i) 0
+PK_INLINE void micro_fma_spread(pv *acc, const float *x, pv b) { micro_fma(acc, pv_set(*x), b); }
+#endif
+
+PK_INLINE void micro_row(pv *acc, const float *x, pv b0, pv b1, const int vectors, const int spread)
+{
+    if (spread) {
+        micro_fma_spread(&acc[0], x, b0);
+        if (vectors > 1) micro_fma_spread(&acc[1], x, b1);
+    } else {
+        pv all = pv_set(*x);
+        micro_fma(&acc[0], all, b0);
+        if (vectors > 1) micro_fma(&acc[1], all, b1);
+    }
+}
+
 /* acc += a[rows] b[vectors*PW] of one k; rows and vectors are constants. */
 PK_INLINE void micro_step(pv (*acc)[2], const float *a, const float *b, const int rows, const int vectors)
 {
-    pv b0 = pv_load(b), b1 = vectors > 1 ? pv_load(b + PW) : pv_zero(), x;
-#define PK_ROW(i) if (i < rows) { x = pv_set(a[i]); micro_fma(&acc[i][0], x, b0); \
-                                  if (vectors > 1) micro_fma(&acc[i][1], x, b1); }
+    pv b0 = pv_load(b), b1 = vectors > 1 ? pv_load(b + PW) : pv_zero();
+#define PK_ROW(i) if (i < rows) micro_row(acc[i], a + i, b0, b1, vectors, PK_SPREAD(i));
     PK_EACH_ROW(PK_ROW)
 #undef PK_ROW
     PK_ORDER;
@@ -71,22 +94,22 @@ PK_INLINE void micro_four(pv (*acc)[2], const float *a, const float *b, const in
 }
 
 PK_INLINE void micro_rows(int64_t k, const float *a, const float *b, float *c, int64_t c_row, int m, int n,
-                          int accumulate, const pk_fetch *list, int fetches, const int rows, const int vectors)
+                          int accumulate, const pk_ahead *ahead, int count, const int rows, const int vectors)
 {
     pv acc[PK_MR][2];
 #define PK_ROW(i) if (i < rows) acc[i][0] = acc[i][1] = pv_zero();
     PK_EACH_ROW(PK_ROW)
 #undef PK_ROW
     int64_t p = 0;
-    for (; p + 4 <= k && fetches > 0; p += 4, a += 4 * PK_MR, b += 4 * PK_NR, list += 4, fetches -= 4) {
-        for (int i = 0; i < 4; i++) __builtin_prefetch(list[fetches > i ? i : 0], 0, 2);
-        PK_FETCH_A(a);
-        micro_four(acc, a, b, rows, vectors);
+    for (; count > 0; count--, ahead++) {
+        const float *at = ahead->at;
+        for (int i = 0; i < m && p + 4 <= k; i++, p += 4, a += 4 * PK_MR, b += 4 * PK_NR, at += ahead->row) {
+            __builtin_prefetch(at, 1, 3);
+            __builtin_prefetch(at + n - 1, 1, 3);
+            micro_four(acc, a, b, rows, vectors);
+        }
     }
-    for (; p + 4 <= k; p += 4, a += 4 * PK_MR, b += 4 * PK_NR) {
-        if (list) PK_FETCH_A(a);
-        micro_four(acc, a, b, rows, vectors);
-    }
+    for (; p + 4 <= k; p += 4, a += 4 * PK_MR, b += 4 * PK_NR) micro_four(acc, a, b, rows, vectors);
     for (; p < k; p++, a += PK_MR, b += PK_NR) micro_step(acc, a, b, rows, vectors);
 #define PK_ROW(i) if (i < rows && i < m) { \
         micro_store(c + i * c_row, acc[i][0], n, accumulate); \
@@ -95,15 +118,14 @@ PK_INLINE void micro_rows(int64_t k, const float *a, const float *b, float *c, i
 #undef PK_ROW
 }
 
-/* c[m,n] = (accumulate: +=) a^T b over k; 1 <= m <= PK_MR, 1 <= n <= PK_NR. Only the m x n corner is touched. Of the
- * list of addresses that will be needed soon four are prefetched every four k; with a list (not NULL) A's panels are
- * taken to follow each other. */
-static inline void micro_tile_fetching(int64_t k, const float *a, const float *b, float *c, int64_t c_row, int m, int n,
-                                       int accumulate, const pk_fetch *list, int fetches)
+/* c[m,n] = (accumulate: +=) a^T b over k; 1 <= m <= PK_MR, 1 <= n <= PK_NR. Only the m x n corner is touched. A row of
+ * what is needed ahead is asked for every four k: all at once they would keep the product's own loads waiting. */
+static inline void micro_tile(int64_t k, const float *a, const float *b, float *c, int64_t c_row, int m, int n,
+                              int accumulate, const pk_ahead *ahead, int count)
 {
     /* Rows are rounded up to the next size compiled, so a few left-over rows do not cost a full tile. */
-#define PK_ROWS(rows) { if (n > PW) micro_rows(k, a, b, c, c_row, m, n, accumulate, list, fetches, rows, 2); \
-                        else        micro_rows(k, a, b, c, c_row, m, n, accumulate, list, fetches, rows, 1); }
+#define PK_ROWS(rows) { if (n > PW) micro_rows(k, a, b, c, c_row, m, n, accumulate, ahead, count, rows, 2); \
+                        else        micro_rows(k, a, b, c, c_row, m, n, accumulate, ahead, count, rows, 1); }
     if (m <= 2) PK_ROWS(2)
     else if (m <= 4) PK_ROWS(4)
 #if PK_MR > 8
@@ -111,12 +133,6 @@ static inline void micro_tile_fetching(int64_t k, const float *a, const float *b
 #endif
     else PK_ROWS(PK_MR)
 #undef PK_ROWS
-}
-
-static inline void micro_tile(int64_t k, const float *a, const float *b, float *c, int64_t c_row, int m, int n,
-                              int accumulate)
-{
-    micro_tile_fetching(k, a, b, c, c_row, m, n, accumulate, NULL, 0);
 }
 
 /* Transposes PW rows: lane i of to[j] is lane j of from[i]. */
