@@ -168,7 +168,8 @@ START_TEST(transform_text)
     ok(peft_transform_parse(NULL, &t));
     ck_assert_str_eq(peft_transform_text(t), "size=224,resize=squash,crop_pct=0.875,interpolation=bicubic,grey=false,"
         "mean=0.5:0.5:0.5,std=0.5:0.5:0.5,random_crop=false,scale=0.08:1,ratio=0.75:1.3333333333333333,flip=0,"
-        "brightness=0,contrast=0");
+        "brightness=0,contrast=0,saturation=0,pad=0,pad_mode=zero,erase=0,erase_area=0.02:0.33,"
+                     "erase_ratio=0.3:3.3,erase_fill=mean");
     peft_transform_free(t);
     ok(peft_transform_parse("mean=0.1 std=0.12345678901234568:1e-05:2 flip=0.5,,resize=shorter\n size=28", &t));
     ok(peft_transform_parse(peft_transform_text(t), &same));

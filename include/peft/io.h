@@ -74,7 +74,11 @@ typedef struct peft_transform peft_transform;
  *   random_crop=false     true: a random box, resized to size, takes the place of resize
  *   scale=0.08:1  ratio=0.75:1.3333333333333333   its area as a part of the image's, its width / height (log-uniform)
  *   flip=0                probability of a left-right flip
- *   brightness=0  contrast=0   b: factors uniform in [max(0, 1 - b), 1 + b], in random order */
+ *   brightness=0  contrast=0  saturation=0   b: factors uniform in [max(0, 1 - b), 1 + b], in random order
+ *   pad=0  pad_mode=zero or reflect   shifted by up to pad pixels each way, into black or the mirrored picture
+ *   erase=0               probability that a box is overwritten, after everything else:
+ *   erase_area=0.02:0.33  erase_ratio=0.3:3.3   as scale and ratio
+ *   erase_fill=mean or random   with the mean colour (0) or random pixels */
 PEFT_API PEFT_NODISCARD peft_status peft_transform_parse(const char *text, peft_transform **out);
 /* Every setting in canonical order; parse(text(t)) makes an equal transform, so an adapter file can carry it. */
 PEFT_API const char *peft_transform_text(const peft_transform *t);
@@ -95,6 +99,11 @@ typedef struct peft_dataset peft_dataset;
  * Classes are sorted by name (bytewise) and taken from all splits together, so every split numbers them alike; files
  * too are sorted. Counted are .png .jpg .jpeg .pgm .ppm .pnm (any case), hidden files are not. */
 PEFT_API PEFT_NODISCARD peft_status peft_dataset_open_folder(const char *path, const char *split, peft_dataset **out);
+/* The same from a zip of such a folder, stored or deflated, which stays open: images are read from it one by one. A
+ * top folder that holds everything else is skipped. Names are path/<split>/<class>/<file>.
+ * PEFT_E_FORMAT: no zip, or one cut short; a name that leaves the archive (.., a leading /, a backslash); a file twice.
+ * PEFT_E_UNSUPPORTED: encrypted images, or over a limit (2^22 entries, 1 GiB an image, 200 times inflated). */
+PEFT_API PEFT_NODISCARD peft_status peft_dataset_open_zip(const char *path, const char *split, peft_dataset **out);
 /* MedMNIST: <split>_images u8 or u16 [n,h,w] or [n,h,w,3], <split>_labels integers [n], [n,1] (classes) or [n,C]
  * (0/1 targets); split "train", "val" or "test". The split's images are held in memory.
  * PEFT_E_UNSUPPORTED: over a limit (64 entries, 8 GiB an array, 200 times inflated), or an array of objects. */
@@ -134,8 +143,10 @@ peft_dataset_split(peft_dataset *d, double fraction, uint64_t seed, peft_dataset
 typedef struct peft_loader peft_loader;
 
 /* options: batch=16, shuffle=false, drop_last=false, train=false (augment), seed=0, threads=0 (that prepare batches
- * ahead; 0: the caller alone), cache=268435456 (bytes of decoded images kept). Batch b of epoch e depends on the data
- * set, the transform and these but not on threads or cache. A loader is used by one thread at a time. */
+ * ahead; 0: the caller alone), cache=268435456 (bytes of decoded images kept), mixup=0 (with train: each sample and its
+ * targets, which must be f32, are blended with the next one's; the share is from Beta(mixup, mixup)). Batch b of epoch
+ * e depends on the data set, the transform and these but not on threads or cache. A loader is used by one thread at
+ * a time. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_loader_create(peft_dataset *d, peft_transform *t, const char *options, peft_loader **out);
 PEFT_API void    peft_loader_free(peft_loader *l);

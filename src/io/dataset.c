@@ -65,6 +65,8 @@ void peft_dataset_free(peft_dataset *d)
     free(d->target);
     free(d->images);
     free(d->index);
+    free(d->member);
+    io_archive_free(d->archive);
     free(d);
 }
 
@@ -125,6 +127,10 @@ peft_status peft_dataset_load(const peft_dataset *d, int64_t i, peft_image **out
     if (!has(d, i))
         return io_fail(PEFT_E_INVALID, "data set: sample %lld of %lld", (long long)i, (long long)d->count);
     if (d->root) return peft_dataset_load(d->root, d->index[i], out);
+    if (d->archive) {
+        peft_status s = io_archive_load(d->archive, d->member[i], out);
+        return s ? io_fail_in(s, d->names.item[i]) : PEFT_OK;
+    }
     if (!d->images) return peft_image_load(d->names.item[i], NULL, out);
     int64_t bytes = d->width * d->height * d->channels * (d->depth / 8);
     return peft_image_from_buffer(d->images + i * bytes, d->width, d->height, d->channels, d->depth, 0, out);

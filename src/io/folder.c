@@ -16,7 +16,7 @@ static char *join_path(const char *folder, const char *name)
     return path;
 }
 
-static bool is_image_name(const char *name)
+bool io_is_image_name(const char *name)
 {
     static const char *const ends[] = { "png", "jpg", "jpeg", "pgm", "ppm", "pnm" };
     const char *dot = strrchr(name, '.');
@@ -46,7 +46,7 @@ static peft_status list_folder(const char *folder, bool folders, io_strings *out
     peft_status s = PEFT_OK;
     for (struct dirent *e; !s && (errno = 0, e = readdir(dir));) {
         bool found;
-        if (e->d_name[0] == '.' || (!folders && !is_image_name(e->d_name))) continue;
+        if (e->d_name[0] == '.' || (!folders && !io_is_image_name(e->d_name))) continue;
         s = is_folder(folder, e->d_name, &found);
         if (!s && found == folders) s = io_strings_add(out, strdup(e->d_name));
     }
@@ -55,7 +55,7 @@ static peft_status list_folder(const char *folder, bool folders, io_strings *out
     return s;
 }
 
-static bool is_split(const char *name)
+bool io_is_split(const char *name)
 {
     for (int i = 0; i < SPLITS; i++)
         if (!strcmp(name, split_names[i])) return true;
@@ -76,17 +76,23 @@ static peft_status classes_of_splits(const char *path, io_strings *out)
     return s;
 }
 
+peft_status io_check_classes(const io_strings *classes, const char *path, const char *split)
+{
+    if (!classes->count) return io_fail(PEFT_E_FORMAT, "%s: no class folders", path);
+    bool only_splits = !split;
+    for (int64_t i = 0; i < classes->count; i++) only_splits = only_splits && io_is_split(classes->item[i]);
+    if (only_splits)
+        return io_fail(PEFT_E_INVALID, "%s: has the folders of splits (%s, ...): say which split", path,
+                       classes->item[0]);
+    return PEFT_OK;
+}
+
 static peft_status find_classes(const char *path, const char *split, io_strings *out)
 {
     peft_status s = split ? classes_of_splits(path, out) : list_folder(path, true, out);
     if (s) return s;
     io_strings_sort(out, true);
-    if (!out->count) return io_fail(PEFT_E_FORMAT, "%s: no class folders", path);
-    bool only_splits = !split;
-    for (int64_t i = 0; i < out->count; i++) only_splits = only_splits && is_split(out->item[i]);
-    if (only_splits)
-        return io_fail(PEFT_E_INVALID, "%s: has the folders of splits (%s, ...): say which split", path, out->item[0]);
-    return PEFT_OK;
+    return io_check_classes(out, path, split);
 }
 
 /* The files of class c, if base has such a folder. */
@@ -125,7 +131,7 @@ peft_status peft_dataset_open_folder(const char *path, const char *split, peft_d
 {
     peft_dataset *d;
     if (!path || !out) return io_fail(PEFT_E_INVALID, "data set: %s is NULL", path ? "out" : "path");
-    if (split && !is_split(split))
+    if (split && !io_is_split(split))
         return io_fail(PEFT_E_INVALID, "data set: split '%.40s', expected train, val, valid or test", split);
     bool there = true;
     peft_status s = split ? is_folder(path, split, &there) : PEFT_OK;

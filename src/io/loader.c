@@ -12,6 +12,7 @@ static const io_key keys[] = {
     { "seed",      'i', AT(seed),      0, 0, NULL },
     { "threads",   'i', AT(threads),   0, 256, NULL },
     { "cache",     'i', AT(cache),     0, 1ll << 46, NULL },
+    { "mixup",     'f', AT(mixup),     0, 4, NULL },
     { 0 }
 };
 #undef AT
@@ -118,6 +119,8 @@ static peft_status check_images(const peft_loader *l, const peft_tensor *t)
                    (long long)size, (long long)size);
 }
 
+static bool mixes(const peft_loader *l) { return l->o.train && l->o.mixup > 0; }
+
 static peft_status check_labels(const peft_loader *l, const peft_tensor *t)
 {
     if (!t) return PEFT_OK;
@@ -125,6 +128,7 @@ static peft_status check_labels(const peft_loader *l, const peft_tensor *t)
     if (!whole && peft_tensor_dtype(t) != PEFT_F32)
         return io_fail(PEFT_E_DTYPE, "loader: labels, expected %s", many ? "f32 targets" : "i64");
     if (whole && many) return io_fail(PEFT_E_DTYPE, "loader: labels, expected f32 targets (multi-label)");
+    if (whole && mixes(l)) return io_fail(PEFT_E_DTYPE, "loader: labels, expected f32 targets (mixup)");
     if (peft_tensor_ndim(t) == (whole ? 1 : 2) && peft_tensor_dim(t, 0) >= l->o.batch &&
         (whole || peft_tensor_dim(t, 1) == l->data->classes))
         return PEFT_OK;
@@ -144,6 +148,7 @@ static peft_status copy_out(peft_loader *l, const io_batch *b, peft_tensor *imag
         if (peft_tensor_dtype(labels) == PEFT_I64) ((int64_t *)peft_tensor_data(labels))[k] = l->data->label[i];
         else s = peft_dataset_targets(l->data, i, (float *)peft_tensor_data(labels) + k * l->data->classes);
     }
+    if (!s && mixes(l)) io_mix(l, b, peft_tensor_data(images), labels ? peft_tensor_data(labels) : NULL);
     return s;
 }
 

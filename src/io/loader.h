@@ -25,6 +25,7 @@ typedef struct io_batch {
 typedef struct io_loader_options {
     int64_t batch, seed, threads, cache;
     bool shuffle, drop_last, train;
+    double mixup;
 } io_loader_options;
 
 struct peft_loader {
@@ -52,4 +53,9 @@ void        io_queue_end(peft_loader *l);
 /* The finished batch (epoch, number), 0 <= number < batches; io_queue_done gives its place back and plans ahead. */
 peft_status io_queue_get(peft_loader *l, int64_t epoch, int64_t number, io_batch **out);
 void        io_queue_done(peft_loader *l);
+
+/* Mixup of a batch in place, images [count, floats], targets [count, classes] or NULL: sample k becomes
+ * share * k + (1 - share) * (k + 1), the last one's partner is the first; share from Beta(mixup, mixup) by
+ * (seed, epoch, sample k). */
+void        io_mix(const peft_loader *l, const io_batch *b, float *images, float *targets);
 #endif

@@ -6,7 +6,8 @@
 #include <stdint.h>
 
 typedef struct io_rng { uint64_t state; } io_rng;
-enum { IO_RNG_ORDER = 1, IO_RNG_CLASSES, IO_RNG_SAMPLES, IO_RNG_CROP, IO_RNG_FLIP, IO_RNG_JITTER };  /* purposes */
+enum { IO_RNG_ORDER = 1, IO_RNG_CLASSES, IO_RNG_SAMPLES, IO_RNG_CROP, IO_RNG_FLIP, IO_RNG_JITTER,
+       IO_RNG_SHIFT, IO_RNG_ERASE, IO_RNG_MIX };              /* purposes */
 
 static inline uint64_t io_rng_mix(uint64_t z)
 {

@@ -18,6 +18,13 @@ static const io_key keys[] = {
     { "flip",          'f', AT(flip),        0, 1, NULL },
     { "brightness",    'f', AT(brightness),  0, 10, NULL },
     { "contrast",      'f', AT(contrast),    0, 10, NULL },
+    { "saturation",    'f', AT(saturation),  0, 10, NULL },
+    { "pad",           'i', AT(pad),         0, 16384, NULL },
+    { "pad_mode",      'c', AT(pad_mode),    0, 0, "zero|reflect" },
+    { "erase",         'f', AT(erase),       0, 1, NULL },
+    { "erase_area",    '2', AT(erase_area),  1e-6, 1, NULL },
+    { "erase_ratio",   '2', AT(erase_ratio), 1e-3, 1e3, NULL },
+    { "erase_fill",    'c', AT(erase_fill),  0, 0, "mean|random" },
     { 0 }
 };
 #undef AT
@@ -29,7 +36,8 @@ peft_status peft_transform_parse(const char *text, peft_transform **out)
     if (!t) return io_nomem("transform");
     atomic_init(&t->refs, 1);
     t->recipe = (io_recipe){ .size = 224, .crop_pct = 0.875, .mean = { 0.5, 0.5, 0.5 }, .std = { 0.5, 0.5, 0.5 },
-                             .scale = { 0.08, 1 }, .ratio = { 3.0 / 4.0, 4.0 / 3.0 } };
+                             .scale = { 0.08, 1 }, .ratio = { 3.0 / 4.0, 4.0 / 3.0 },
+                             .erase_area = { 0.02, 0.33 }, .erase_ratio = { 0.3, 3.3 } };
     peft_status s = io_spec_parse(keys, text, "transform", &t->recipe);
     if (!s && floor((double)t->recipe.size / t->recipe.crop_pct) < 1)
         s = io_fail(PEFT_E_OPTION, "transform: size / crop_pct is below one pixel");
@@ -74,8 +82,7 @@ static peft_status fit(const io_recipe *r, peft_image **im)
     return io_step(peft_image_centre_crop(*im, r->size, r->size, &next), &next, im);
 }
 
-/* Computed in double and rounded once. */
-static float normal(const io_recipe *r, int c, double sample, double full)
+float io_normal(const io_recipe *r, int c, double sample, double full)
 {
     return (float)((sample / full - r->mean[c]) / r->std[c]);
 }
@@ -89,9 +96,9 @@ static void normalise(const io_recipe *r, const peft_image *im, float *out)
         const uint16_t *wide = (const uint16_t *)im->pixels + from;
         const uint8_t *narrow = (const uint8_t *)im->pixels + from;
         float table[256];
-        for (int v = 0; v < 256; v++) table[v] = normal(r, c, v, 255);
+        for (int v = 0; v < 256; v++) table[v] = io_normal(r, c, v, 255);
         for (int64_t i = 0; i < pixels; i++)
-            out[i] = im->depth == 8 ? table[narrow[i * step]] : normal(r, c, wide[i * step], 65535);
+            out[i] = im->depth == 8 ? table[narrow[i * step]] : io_normal(r, c, wide[i * step], 65535);
     }
 }
 
@@ -121,10 +128,16 @@ peft_status peft_transform_apply_train(const peft_transform *t, const peft_image
     peft_image *work;
     peft_status s = begin(t, im, out, &work);
     if (s) return s;
-    s = t->recipe.random_crop ? io_random_crop(&t->recipe, seed, epoch, sample, &work) : fit(&t->recipe, &work);
-    if (!s) s = io_random_look(&t->recipe, seed, epoch, sample, &work);
+    const io_recipe *r = &t->recipe;
+    const struct { bool wanted; io_random_step step; } steps[] = {
+        { r->random_crop, io_random_crop }, { r->pad > 0, io_random_shift }, { r->flip > 0, io_random_flip },
+        { r->brightness > 0 || r->contrast > 0 || r->saturation > 0, io_random_colour } };
+    if (!r->random_crop) s = fit(r, &work);
+    for (size_t i = 0; i < sizeof steps / sizeof *steps && !s; i++)
+        if (steps[i].wanted) s = steps[i].step(r, seed, epoch, sample, &work);
     if (s) return s;
-    normalise(&t->recipe, work, out);
+    normalise(r, work, out);
     peft_image_free(work);
+    if (r->erase > 0) io_random_erase(r, seed, epoch, sample, out);
     return PEFT_OK;
 }

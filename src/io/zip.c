@@ -5,13 +5,15 @@
 enum { MOST_RATIO = 200 };
 #define MOST_BYTES (8ll << 30)
 
-static peft_status check_entry(const zip_stat_t *st)
+peft_status io_zip_check(const zip_stat_t *st, int64_t limit)
 {
     zip_uint64_t need = ZIP_STAT_SIZE | ZIP_STAT_COMP_SIZE;
     if ((st->valid & need) != need) return io_fail(PEFT_E_FORMAT, "size unknown");
-    if (st->size > MOST_BYTES || (st->size > 1 << 20 && st->size / MOST_RATIO > st->comp_size))
+    if ((st->valid & ZIP_STAT_ENCRYPTION_METHOD) && st->encryption_method != ZIP_EM_NONE)
+        return io_fail(PEFT_E_UNSUPPORTED, "the entry is encrypted");
+    if (st->size > (zip_uint64_t)limit || (st->size > 1 << 20 && st->size / MOST_RATIO > st->comp_size))
         return io_fail(PEFT_E_UNSUPPORTED, "%llu bytes from %llu, the limits are %lld and %d times",
-                       (unsigned long long)st->size, (unsigned long long)st->comp_size, MOST_BYTES, MOST_RATIO);
+                       (unsigned long long)st->size, (unsigned long long)st->comp_size, (long long)limit, MOST_RATIO);
     return PEFT_OK;
 }
 
@@ -31,12 +33,12 @@ peft_status io_zip_read(zip_t *z, zip_int64_t index, uint8_t **data, size_t *siz
 {
     zip_stat_t st;
     if (zip_stat_index(z, (zip_uint64_t)index, 0, &st)) return io_fail(PEFT_E_FORMAT, "%s", zip_strerror(z));
-    peft_status s = check_entry(&st);
+    peft_status s = io_zip_check(&st, MOST_BYTES);
     if (s) return s;
     zip_file_t *f = zip_fopen_index(z, (zip_uint64_t)index, 0);
     if (!f) return io_fail(PEFT_E_FORMAT, "%s", zip_strerror(z));
     uint8_t *d = malloc(st.size ? st.size : 1);
-    if (!d) s = io_nomem("array");
+    if (!d) s = io_nomem("zip entry");
     else if (!read_all(f, d, st.size)) s = io_fail(PEFT_E_FORMAT, "the compressed data are broken");
     zip_fclose(f);
     if (s) free(d);

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
- * zip.h -- reading the containers of .npz files. */
+ * zip.h -- reading zips: the containers of .npz files, and archives of images. */
 #ifndef IO_ZIP_H
 #define IO_ZIP_H
 #include "io/io.h"
 #include <zip.h>
 
 peft_status io_zip_open(const char *path, zip_t **out);       /* the caller ends with zip_discard */
+/* PEFT_E_UNSUPPORTED where an entry would grow to more than limit bytes or by more than 200 times, or is encrypted. */
+peft_status io_zip_check(const zip_stat_t *st, int64_t limit);
 /* Entry index, its checksum compared; the caller frees *data. */
 peft_status io_zip_read(zip_t *z, zip_int64_t index, uint8_t **data, size_t *size);
 #endif

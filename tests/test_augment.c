@@ -1,0 +1,328 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * test_augment.c -- the random part of transforms: each does what it says to every sample, follows (seed, epoch,
+ * sample) alone, and leaves the evaluation alone. Mixup of a loader's batches. */
+#include "io_files.h"
+#include <math.h>
+#include <peft/io.h>
+#include <stdbool.h>
+
+enum { SIZE = 12, PLANE = SIZE * SIZE, FLOATS = 3 * PLANE };
+
+static peft_transform *parse(const char *more)
+{
+    char text[300];
+    peft_transform *t;
+    snprintf(text, sizeof text, "size=%d,mean=0,std=1,%s", SIZE, more);
+    ok(peft_transform_parse(text, &t));
+    return t;
+}
+
+/* Sample values 0..255 of one draw. */
+static void draw(const char *text, const peft_image *im, uint64_t seed, int64_t epoch, int64_t sample, float *out)
+{
+    peft_transform *t = parse(text);
+    ok(peft_transform_apply_train(t, im, seed, epoch, sample, out));
+    for (int i = 0; i < FLOATS; i++) out[i] *= 255;
+    peft_transform_free(t);
+}
+
+static int at(const float *v, int c, int64_t x, int64_t y) { return (int)lrintf(v[c * PLANE + y * SIZE + x]); }
+
+static int sample_of(const peft_image *im, int c, int64_t x, int64_t y)
+{
+    return ((const uint8_t *)peft_image_pixels(im))[(y * SIZE + x) * 3 + c];
+}
+
+START_TEST(keyed_by_seed_epoch_sample)
+{
+    static const char *const texts[] = { "pad=3", "pad=3,pad_mode=reflect", "flip=0.5", "brightness=0.5",
+        "contrast=0.5", "saturation=0.5", "erase=0.7", "erase=0.7,erase_fill=random", "random_crop=true" };
+    peft_image *im = picture(SIZE, SIZE, 3, 8, 1);
+    for (size_t k = 0; k < sizeof texts / sizeof *texts; k++) {
+        float first[FLOATS], other[FLOATS];
+        int changed[3] = { 0 };
+        for (int64_t i = 0; i < 40; i++) {
+            draw(texts[k], im, 5, 6, i, first);
+            for (int which = 0; which < 3; which++) {
+                draw(texts[k], im, which == 0 ? 6 : 5, which == 1 ? 7 : 6, which == 2 ? i + 100 : i, other);
+                changed[which] += memcmp(first, other, sizeof first) != 0;
+            }
+            draw(texts[k], im, 5, 6, i, other);
+            ck_assert_mem_eq(first, other, sizeof first);
+        }
+        for (int which = 0; which < 3; which++) ck_assert_msg(changed[which] > 10, "%s, key %d", texts[k], which);
+        peft_transform *t = parse(texts[k]), *plain = parse("");
+        ok(peft_transform_apply(t, im, first));
+        ok(peft_transform_apply(plain, im, other));
+        ck_assert_mem_eq(first, other, sizeof first);
+        peft_transform_free(t);
+        peft_transform_free(plain);
+    }
+    peft_image_free(im);
+}
+END_TEST
+
+static int mirror(int64_t i) { return (int)(i < 0 ? -i : i >= SIZE ? 2 * (SIZE - 1) - i : i); }
+
+/* The shift that explains the draw: exactly one of (2 pad + 1)^2. */
+static bool is_shift(const float *v, const peft_image *im, int64_t dx, int64_t dy, bool reflect)
+{
+    for (int c = 0; c < 3; c++)
+        for (int64_t y = 0; y < SIZE; y++)
+            for (int64_t x = 0; x < SIZE; x++) {
+                int64_t sx = x + dx, sy = y + dy;
+                bool inside = sx >= 0 && sx < SIZE && sy >= 0 && sy < SIZE;
+                int want = reflect ? sample_of(im, c, mirror(sx), mirror(sy)) : inside ? sample_of(im, c, sx, sy) : 0;
+                if (at(v, c, x, y) != want) return false;
+            }
+    return true;
+}
+
+START_TEST(shifts)
+{
+    enum { PAD = 2, WAYS = 2 * PAD + 1 };
+    peft_image *im = picture(SIZE, SIZE, 3, 8, 3);
+    for (int reflect = 0; reflect < 2; reflect++) {
+        int seen[WAYS][WAYS] = { { 0 } };
+        for (int64_t i = 0; i < 400; i++) {
+            float v[FLOATS];
+            int found = 0;
+            draw(reflect ? "pad=2,pad_mode=reflect" : "pad=2", im, 1, 0, i, v);
+            for (int dy = -PAD; dy <= PAD; dy++)
+                for (int dx = -PAD; dx <= PAD; dx++)
+                    if (is_shift(v, im, dx, dy, reflect)) found++, seen[dy + PAD][dx + PAD]++;
+            ck_assert_int_eq(found, 1);
+        }
+        for (int k = 0; k < WAYS * WAYS; k++) ck_assert_int_gt(seen[k / WAYS][k % WAYS], 2);   /* 16 on average */
+    }
+    peft_image_free(im);
+    float v[FLOATS];
+    im = picture(1, 1, 3, 8, 3);                              /* mirrored far beyond the picture */
+    draw("pad=100,pad_mode=reflect", im, 1, 0, 0, v);
+    for (int i = 0; i < PLANE; i++) ck_assert(v[i] == v[0]);
+    peft_image_free(im);
+}
+END_TEST
+
+static double luma(const float *v, int64_t i) { return 0.299 * v[i] + 0.587 * v[PLANE + i] + 0.114 * v[2 * PLANE + i]; }
+
+/* Saturation keeps each pixel's luma and scales its distance from grey, by one factor in [0.5, 1.5]. */
+START_TEST(saturation)
+{
+    uint8_t pixels[PLANE * 3];
+    for (int i = 0; i < PLANE * 3; i++) pixels[i] = (uint8_t)(90 + i * 37 % 61);   /* no value is cut off */
+    peft_image *im;
+    ok(peft_image_from_buffer(pixels, SIZE, SIZE, 3, 8, 0, &im));
+    double low = 9, high = 0;
+    for (int64_t i = 0; i < 60; i++) {
+        float v[FLOATS], plain[FLOATS];
+        draw("saturation=0.5", im, 1, 0, i, v);
+        draw("", im, 1, 0, i, plain);
+        double up = 0, down = 0;
+        for (int k = 0; k < PLANE; k++) {
+            ck_assert_double_le(fabs(luma(v, k) - luma(plain, k)), 1.5);
+            for (int c = 0; c < 3; c++) {
+                up += (v[c * PLANE + k] - luma(plain, k)) * (plain[c * PLANE + k] - luma(plain, k));
+                down += pow(plain[c * PLANE + k] - luma(plain, k), 2);
+            }
+        }
+        low = fmin(low, up / down);
+        high = fmax(high, up / down);
+    }
+    ck_assert(low > 0.47 && low < 0.65 && high > 1.35 && high < 1.53);
+    peft_image_free(im);
+    im = picture(SIZE, SIZE, 1, 8, 2);                        /* grey stays as it is */
+    float v[FLOATS], plain[FLOATS];
+    draw("saturation=0.9", im, 1, 0, 0, v);
+    draw("", im, 1, 0, 0, plain);
+    ck_assert_mem_eq(v, plain, sizeof v);
+    peft_image_free(im);
+}
+END_TEST
+
+/* What differs from the plain input is a full box within the bounds of area and shape, in about p of the draws. */
+START_TEST(erasing)
+{
+    peft_image *im = picture(SIZE, SIZE, 3, 8, 4);
+    float plain[FLOATS];
+    for (int random = 0; random < 2; random++) {
+        int erased = 0;
+        peft_transform *t;
+        char text[200];
+        snprintf(text, sizeof text,
+                 "size=%d,mean=-2,std=1,erase=0.4,erase_area=0.1:0.3,erase_ratio=0.5:2,erase_fill=%s", SIZE,
+                 random ? "random" : "mean");
+        ok(peft_transform_parse(text, &t));
+        ok(peft_transform_apply(t, im, plain));               /* no value is 0 */
+        for (int64_t i = 0; i < 300; i++) {
+            float v[FLOATS];
+            int left = SIZE, right = -1, top = SIZE, bottom = -1, changed = 0;
+            ok(peft_transform_apply_train(t, im, 1, 0, i, v));
+            for (int k = 0; k < PLANE; k++) {
+                if (v[k] == plain[k] && v[PLANE + k] == plain[PLANE + k] && v[2 * PLANE + k] == plain[2 * PLANE + k])
+                    continue;
+                int x = k % SIZE, y = k / SIZE;
+                left = x < left ? x : left, right = x > right ? x : right;
+                top = y < top ? y : top, bottom = y > bottom ? y : bottom;
+                changed++;
+                for (int c = 0; c < 3; c++)
+                    ck_assert(random ? v[c * PLANE + k] >= 2 && v[c * PLANE + k] <= 3 : v[c * PLANE + k] == 0);
+            }
+            if (!changed) continue;
+            int width = right - left + 1, height = bottom - top + 1;
+            erased++;
+            ck_assert_int_ge(changed, width * height - (random ? 2 : 0));
+            ck_assert(width * height > 0.05 * PLANE && width * height < 0.4 * PLANE);
+            ck_assert(2.5 * width >= height && 2.5 * height >= width);
+        }
+        ck_assert(erased > 80 && erased < 160);
+        peft_transform_free(t);
+    }
+    peft_image_free(im);
+}
+END_TEST
+
+START_TEST(texts)
+{
+    peft_transform *t, *again;
+    ok(peft_transform_parse("size=32,pad=4,pad_mode=reflect,saturation=0.3,erase=0.25,erase_area=0.02:0.2,"
+                            "erase_fill=random", &t));
+    ok(peft_transform_parse(peft_transform_text(t), &again));
+    ck_assert_str_eq(peft_transform_text(t), peft_transform_text(again));
+    ck_assert_ptr_nonnull(strstr(peft_transform_text(t), "erase_area=0.02:0.2,"));
+    peft_transform_free(t);
+    peft_transform_free(again);
+    fails(PEFT_E_OPTION, "pad_mode=zero|reflect", peft_transform_parse("pad_mode=wrap", &t));
+    fails(PEFT_E_OPTION, "erase", peft_transform_parse("erase=1.5", &t));
+    fails(PEFT_E_OPTION, "pad", peft_transform_parse("pad=-1", &t));
+}
+END_TEST
+
+/* --- mixup ---------------------------------------------------------------------------------------------------- */
+enum { SAMPLES = 7, CLASSES = 3, BATCH = 4 };
+
+/* Sample i is an even grey of 10 i. */
+static peft_dataset *greys(void)
+{
+    char list[400] = "";
+    peft_dataset *d;
+    for (int i = 0; i < SAMPLES; i++) {
+        uint8_t pixels[PLANE];
+        char name[20];
+        peft_image *im;
+        memset(pixels, 10 * i, sizeof pixels);
+        ok(peft_image_from_buffer(pixels, SIZE, SIZE, 1, 8, 0, &im));
+        snprintf(name, sizeof name, "%d.png", i);
+        ok(peft_image_save_png(im, in_folder(name)));
+        peft_image_free(im);
+        sprintf(list + strlen(list), "%s %d\n", name, i % CLASSES);
+    }
+    write_bytes(in_folder("list"), list, strlen(list));
+    ok(peft_dataset_open_list(in_folder("list"), NULL, 0, &d));
+    return d;
+}
+
+typedef struct batches {
+    float images[2 * SAMPLES][FLOATS], targets[2 * SAMPLES][CLASSES];
+    int64_t id[2 * SAMPLES];
+} batches;
+
+static void read_epochs(peft_dataset *d, const char *more, batches *out)
+{
+    peft_transform *t = parse("");
+    peft_loader *l;
+    peft_context *ctx;
+    peft_tensor *images, *targets;
+    char text[200];
+    snprintf(text, sizeof text, "batch=%d,shuffle=true,%s", BATCH, more);
+    ok(peft_loader_create(d, t, text, &l));
+    ok(peft_context_create(NULL, NULL, NULL, &ctx));
+    ok(peft_tensor_create(ctx, PEFT_F32, 4, (const int64_t[]){ BATCH, 3, SIZE, SIZE }, &images));
+    ok(peft_tensor_create(ctx, PEFT_F32, 2, (const int64_t[]){ BATCH, CLASSES }, &targets));
+    for (int64_t n, at = 0; at < 2 * SAMPLES; at += n) {
+        while (!(n = peft_loader_next(0, images, targets, out->id + at, l))) { }
+        ck_assert_int_gt(n, 0);
+        memcpy(out->images[at], peft_tensor_cdata(images), (size_t)n * sizeof *out->images);
+        memcpy(out->targets[at], peft_tensor_cdata(targets), (size_t)n * sizeof *out->targets);
+    }
+    peft_tensor_free(images);
+    peft_tensor_free(targets);
+    peft_context_free(ctx);
+    peft_loader_free(l);
+    peft_transform_free(t);
+}
+
+START_TEST(mixing)
+{
+    static batches mixed, other;
+    peft_dataset *d = greys();
+    int inside = 0;
+    read_epochs(d, "train=true,mixup=1", &mixed);
+    read_epochs(d, "train=true,mixup=1,threads=3,cache=0", &other);
+    ck_assert_mem_eq(&mixed, &other, sizeof mixed);
+    for (int i = 0; i < 2 * SAMPLES; i++) {
+        int start = i / SAMPLES * SAMPLES, first = start + (i - start) / BATCH * BATCH;
+        int end = first + BATCH < start + SAMPLES ? first + BATCH : start + SAMPLES;
+        int64_t a = mixed.id[i], b = mixed.id[i + 1 < end ? i + 1 : first];
+        double value = mixed.images[i][0] * 255, share = a == b ? 1 : (value - 10 * b) / (10.0 * (a - b)), sum = 0;
+        ck_assert(share > -1e-5 && share < 1 + 1e-5);
+        inside += share > 0.01 && share < 0.99;
+        for (int c = 0; c < CLASSES; c++) {
+            double want = share * (a % CLASSES == c) + (1 - share) * (b % CLASSES == c);
+            ck_assert_double_le(fabs(mixed.targets[i][c] - want), 1e-5);
+            sum += mixed.targets[i][c];
+        }
+        ck_assert_double_le(fabs(sum - 1), 1e-6);
+        for (int k = 0; k < FLOATS; k++) ck_assert(fabs(mixed.images[i][k] * 255 - value) < 1e-3);
+    }
+    ck_assert_int_gt(inside, SAMPLES);
+    read_epochs(d, "train=true", &mixed);
+    read_epochs(d, "mixup=1", &other);                        /* an evaluation is left alone */
+    ck_assert_mem_eq(&mixed, &other, sizeof mixed);
+    peft_dataset_free(d);
+}
+END_TEST
+
+/* The share of pairs of batches: mean 1/2 and variance 1 / (4 (2 alpha + 1)), as Beta(alpha, alpha) has. */
+START_TEST(shares)
+{
+    static const double alphas[] = { 0.05, 0.2, 1, 3 };
+    peft_dataset *d = greys(), *two;
+    peft_transform *t = parse("");
+    peft_context *ctx;
+    peft_tensor *images, *labels;
+    int64_t n;
+    ok(peft_context_create(NULL, NULL, NULL, &ctx));
+    ok(peft_dataset_subset(d, (const int64_t[]){ 0, 5 }, 2, &two));
+    ok(peft_tensor_create(ctx, PEFT_F32, 4, (const int64_t[]){ 2, 3, SIZE, SIZE }, &images));
+    ok(peft_tensor_create(ctx, PEFT_I64, 1, (const int64_t[]){ 2 }, &labels));
+    for (int k = 0; k < 4; k++) {
+        enum { EPOCHS = 2000 };
+        peft_loader *l;
+        double sum = 0, squares = 0, want = 1 / (4 * (2 * alphas[k] + 1));
+        char text[80];
+        snprintf(text, sizeof text, "batch=2,train=true,mixup=%g", alphas[k]);
+        ok(peft_loader_create(two, t, text, &l));
+        for (int64_t e = 0; e < EPOCHS; e++) {
+            ok(peft_loader_read(l, e, 0, images, NULL, NULL, &n));
+            double share = 1 - ((const float *)peft_tensor_cdata(images))[0] * 255 / 50;
+            sum += share;
+            squares += (share - 0.5) * (share - 0.5);
+        }
+        ck_assert_double_le(fabs(sum / EPOCHS - 0.5), 4 * sqrt(want / EPOCHS));
+        ck_assert_double_le(fabs(squares / EPOCHS - want), 0.1 * want);
+        fails(PEFT_E_DTYPE, "mixup", peft_loader_read(l, 0, 0, images, labels, NULL, &n));
+        peft_loader_free(l);
+    }
+    peft_loader *l;
+    fails(PEFT_E_OPTION, "mixup", peft_loader_create(two, t, "mixup=5", &l));
+    peft_tensor_free(images);
+    peft_tensor_free(labels);
+    peft_context_free(ctx);
+    peft_transform_free(t);
+    peft_dataset_free(two);
+    peft_dataset_free(d);
+}
+END_TEST
+
+IO_SUITE_MAIN("augment", keyed_by_seed_epoch_sample, shifts, saturation, erasing, texts, mixing, shares)

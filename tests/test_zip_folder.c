@@ -1,0 +1,242 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * test_zip_folder.c -- a zip of a folder is the same data set as the folder; hostile and broken zips are refused. */
+#include "io_files.h"
+#include <peft/io.h>
+#include <stdbool.h>
+
+enum { FILES = 9 };
+static const char *const names[FILES] = { "test/b/9.PNG", "train/b/2.png", "train/a/x.png", "train/a/notes.txt",
+    "train/.hidden/x.png", "train/b/10.png", "test/c/.y.png", "extra/a/x.png", "train/a/deep/x.png" };
+
+/* The files under in_folder("f") and, each behind top, in a zip with folders' entries, deflated or stored. */
+static void make_both(const char *top, bool stored)
+{
+    int code;
+    zip_t *z = zip_open(in_folder("f.zip"), ZIP_CREATE | ZIP_TRUNCATE, &code);
+    for (unsigned i = 0; i < FILES; i++) {
+        char name[100], file[100];
+        snprintf(name, sizeof name, "%s%s", top, names[i]);
+        snprintf(file, sizeof file, "f/%s", names[i]);
+        save_picture(in_folder(file), 5 + i, 4, i % 2 ? 1 : 3, i);
+        zip_int64_t at = zip_file_add(z, name, zip_source_file(z, in_folder(file), 0, -1), 0);
+        ck_assert_int_ge(at, 0);
+        ck_assert_int_eq(zip_set_file_compression(z, (zip_uint64_t)at, stored ? ZIP_CM_STORE : ZIP_CM_DEFLATE, 0), 0);
+    }
+    char folder[100];
+    snprintf(folder, sizeof folder, "%strain/empty", top);
+    ck_assert_int_ge(zip_dir_add(z, folder, 0), 0);
+    ck_assert_int_eq(mkdir(in_folder("f/train/empty"), 0777), 0);
+    ck_assert_int_ge(zip_file_add(z, "__MACOSX/train/d/x.png", zip_source_buffer(z, "", 0, 0), 0), 0);
+    ck_assert_int_eq(zip_close(z), 0);
+}
+
+static void same_sets(const peft_dataset *a, const peft_dataset *b)
+{
+    ck_assert_int_eq(peft_dataset_count(a), peft_dataset_count(b));
+    ck_assert_int_eq(peft_dataset_classes(a), peft_dataset_classes(b));
+    for (int64_t c = 0; c < peft_dataset_classes(a); c++)
+        ck_assert_str_eq(peft_dataset_class_name(a, c), peft_dataset_class_name(b, c));
+    for (int64_t i = 0; i < peft_dataset_count(a); i++) {
+        peft_image *x, *y;
+        const char *name = peft_dataset_name(b, i);
+        ck_assert_int_eq(peft_dataset_label(a, i), peft_dataset_label(b, i));
+        ck_assert_str_eq(strstr(peft_dataset_name(a, i), "/f/") + 2, strstr(name, "/f.zip/") + 6);
+        ok(peft_dataset_load(a, i, &x));
+        ok(peft_dataset_load(b, i, &y));
+        same_image(x, y);
+        peft_image_free(x);
+        peft_image_free(y);
+    }
+}
+
+START_TEST(same_as_the_folder)
+{
+    static const char *const tops[] = { "", "photos/" }, *const splits[] = { "train", "test" };
+    for (int k = 0; k < 8; k++) {
+        peft_dataset *a, *b;
+        const char *split = splits[k >> 2];
+        make_both(tops[k & 1], k & 2);
+        ok(peft_dataset_open_folder(in_folder("f"), split, &a));
+        ok(peft_dataset_open_zip(in_folder("f.zip"), split, &b));
+        ck_assert_int_eq(peft_dataset_classes(a), 4);         /* a, b, c and the empty one */
+        ck_assert_int_eq(peft_dataset_count(a), k >> 2 ? 1 : 3);
+        same_sets(a, b);
+        peft_dataset_free(a);
+        peft_dataset_free(b);
+        folder_remove();
+        folder_make();
+    }
+}
+END_TEST
+
+START_TEST(without_splits)
+{
+    static unsigned char png[4000];
+    size_t size;
+    peft_dataset *d, *part;
+    peft_image *im;
+    save_picture(in_folder("p.png"), 3, 2, 1, 1);
+    unsigned char *data = read_bytes(in_folder("p.png"), &size);
+    memcpy(png, data, size);
+    free(data);
+    const entry both[] = { { "b/1.png", png, size }, { "a/1.png", png, size }, { "r.txt", "-", 1 } };
+    zip_make(in_folder("c.zip"), both, 3);
+    ok(peft_dataset_open_zip(in_folder("c.zip"), NULL, &d));
+    ck_assert_int_eq(peft_dataset_classes(d), 2);
+    ck_assert_int_eq(peft_dataset_count(d), 2);
+    ok(peft_dataset_subset(d, (const int64_t[]){ 1 }, 1, &part));
+    peft_dataset_free(d);                                     /* the part keeps the archive open */
+    ok(peft_dataset_load(part, 0, &im));
+    ck_assert_int_eq(peft_image_width(im), 3);
+    peft_image_free(im);
+    peft_dataset_free(part);
+    d = NULL;
+    fails(PEFT_E_NOTFOUND, "no folder 'test'", peft_dataset_open_zip(in_folder("c.zip"), "test", &d));
+    fails(PEFT_E_INVALID, "holdout", peft_dataset_open_zip(in_folder("c.zip"), "holdout", &d));
+    fails(PEFT_E_INVALID, "path", peft_dataset_open_zip(NULL, NULL, &d));
+    fails(PEFT_E_IO, "nothing.zip", peft_dataset_open_zip(in_folder("nothing.zip"), NULL, &d));
+    fails(PEFT_E_FORMAT, "p.png", peft_dataset_open_zip(in_folder("p.png"), NULL, &d));
+    zip_make(in_folder("s.zip"), (entry[]){ { "train/b/1.png", png, size } }, 1);
+    fails(PEFT_E_INVALID, "say which split", peft_dataset_open_zip(in_folder("s.zip"), NULL, &d));
+    zip_make(in_folder("t.zip"), (entry[]){ { "a/1.txt", "-", 1 } }, 1);
+    fails(PEFT_E_FORMAT, "no images", peft_dataset_open_zip(in_folder("t.zip"), NULL, &d));
+    zip_make(in_folder("u.zip"), (entry[]){ { "1.png", png, size } }, 1);
+    fails(PEFT_E_FORMAT, "no class", peft_dataset_open_zip(in_folder("u.zip"), NULL, &d));
+    ck_assert_ptr_null(d);
+}
+END_TEST
+
+START_TEST(escapes)
+{
+    static const char *const bad[] = { "../a/1.png", "a/../../1.png", "a/..", "..", "/a/1.png", "a\\..\\1.png" };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        peft_dataset *d = NULL;
+        zip_make(in_folder("e.zip"), (entry[]){ { "a/0.png", "-", 1 }, { bad[i], "-", 1 } }, 2);
+        fails(PEFT_E_FORMAT, "leaves the archive", peft_dataset_open_zip(in_folder("e.zip"), NULL, &d));
+        ck_assert_ptr_null(d);
+    }
+    peft_dataset *d;
+    zip_make(in_folder("e.zip"), (entry[]){ { "a/..0.png", "-", 1 }, { "a../0.png", "-", 1 } }, 2);
+    ok(peft_dataset_open_zip(in_folder("e.zip"), NULL, &d));
+    ck_assert_int_eq(peft_dataset_count(d), 1);               /* the other is hidden */
+    peft_dataset_free(d);
+}
+END_TEST
+
+START_TEST(encrypted)
+{
+    peft_dataset *d = NULL;
+    int code;
+    zip_t *z = zip_open(in_folder("s.zip"), ZIP_CREATE, &code);
+    ck_assert_int_eq(zip_file_add(z, "a/1.png", zip_source_buffer(z, "secret", 6, 0), 0), 0);
+    ck_assert_int_eq(zip_file_set_encryption(z, 0, ZIP_EM_TRAD_PKWARE, "password"), 0);
+    ck_assert_int_eq(zip_close(z), 0);
+    fails(PEFT_E_UNSUPPORTED, "encrypted", peft_dataset_open_zip(in_folder("s.zip"), NULL, &d));
+    ck_assert_ptr_nonnull(strstr(peft_last_error(), "a/1.png"));
+    ck_assert_ptr_null(d);
+}
+END_TEST
+
+/* Offset of the first entry in the central directory. */
+static unsigned char *directory(unsigned char *zip, size_t size)
+{
+    unsigned char *at = memmem(zip, size, "PK\1\2", 4);
+    ck_assert_ptr_nonnull(at);
+    return at;
+}
+
+START_TEST(too_large)
+{
+    const size_t size = 4 << 20;
+    char *zeros = calloc(1, size);
+    peft_dataset *d = NULL;
+    size_t bytes;
+    zip_make(in_folder("big.zip"), (entry[]){ { "a/1.png", zeros, size } }, 1);
+    fails(PEFT_E_UNSUPPORTED, "200 times", peft_dataset_open_zip(in_folder("big.zip"), NULL, &d));
+    zip_make(in_folder("big.zip"), (entry[]){ { "a/1.png", "-", 1 } }, 1);
+    unsigned char *zip = read_bytes(in_folder("big.zip"), &bytes), *entry = directory(zip, bytes);
+    memset(entry + 24, 0x7f, 4);                              /* 2 GiB announced */
+    write_bytes(in_folder("big.zip"), zip, bytes);
+    fails(PEFT_E_UNSUPPORTED, "a/1.png", peft_dataset_open_zip(in_folder("big.zip"), NULL, &d));
+    ck_assert_ptr_null(d);
+    free(zip);
+    free(zeros);
+}
+END_TEST
+
+/* Cut anywhere the zip is refused; with a byte changed anywhere it is refused, or each image is whole or refused. */
+START_TEST(broken)
+{
+    size_t size, bytes;
+    peft_dataset *d;
+    save_picture(in_folder("p.png"), 3, 2, 1, 1);
+    unsigned char *png = read_bytes(in_folder("p.png"), &size);
+    zip_make(in_folder("g.zip"), (entry[]){ { "a/1.png", png, size }, { "a/2.png", png, size } }, 2);
+    unsigned char *zip = read_bytes(in_folder("g.zip"), &bytes);
+    const char *path = in_folder("h.zip");
+    for (size_t n = 0; n < bytes; n += n < bytes - 200 ? 17 : 1) {
+        d = NULL;
+        write_bytes(path, zip, n);
+        fails(PEFT_E_FORMAT, "h.zip", peft_dataset_open_zip(path, NULL, &d));
+        ck_assert_ptr_null(d);
+    }
+    int refused = 0;
+    for (size_t at = 0; at < bytes; at++) {
+        peft_image *im;
+        zip[at] ^= 0x41;
+        write_bytes(path, zip, bytes);
+        zip[at] ^= 0x41;
+        if (peft_dataset_open_zip(path, NULL, &d)) {
+            refused++;
+            continue;
+        }
+        for (int64_t i = 0; i < peft_dataset_count(d); i++)
+            if (!peft_dataset_load(d, i, &im)) {
+                ck_assert_int_eq(peft_image_width(im), 3);
+                peft_image_free(im);
+            } else {
+                ck_assert_ptr_nonnull(strstr(peft_last_error(), "h.zip/"));
+                refused++;
+            }
+        peft_dataset_free(d);
+    }
+    ck_assert_int_gt(refused, (int)(bytes / 4));
+    for (unsigned char *at = zip; (at = memmem(at, bytes - (size_t)(at - zip), "a/2.png", 7)); at += 7) at[2] = '1';
+    write_bytes(path, zip, bytes);
+    fails(PEFT_E_FORMAT, "there twice", peft_dataset_open_zip(path, NULL, &d));
+    free(png);
+    free(zip);
+}
+END_TEST
+
+/* Several threads of a loader read one archive. */
+START_TEST(through_a_loader)
+{
+    peft_dataset *set[2];
+    peft_transform *t;
+    peft_context *ctx;
+    peft_tensor *images[2];
+    int64_t n;
+    make_both("", true);
+    ok(peft_dataset_open_folder(in_folder("f"), "train", &set[0]));
+    ok(peft_dataset_open_zip(in_folder("f.zip"), "train", &set[1]));
+    ok(peft_transform_parse("size=8,flip=0.5,pad=2", &t));
+    ok(peft_context_create(NULL, NULL, NULL, &ctx));
+    for (int k = 0; k < 2; k++) {
+        peft_loader *l;
+        ok(peft_loader_create(set[k], t, k ? "batch=3,shuffle=true,train=true,threads=3,cache=0"
+                                           : "batch=3,shuffle=true,train=true", &l));
+        ok(peft_tensor_create(ctx, PEFT_F32, 4, (const int64_t[]){ 3, 3, 8, 8 }, &images[k]));
+        for (int64_t epoch = 0; epoch < 20; epoch++) ok(peft_loader_read(l, epoch, 0, images[k], NULL, NULL, &n));
+        peft_loader_free(l);
+        peft_dataset_free(set[k]);
+    }
+    ck_assert_mem_eq(peft_tensor_cdata(images[0]), peft_tensor_cdata(images[1]), 3 * 3 * 64 * sizeof(float));
+    peft_tensor_free(images[0]);
+    peft_tensor_free(images[1]);
+    peft_transform_free(t);
+    peft_context_free(ctx);
+}
+END_TEST
+
+IO_SUITE_MAIN("zip_folder", same_as_the_folder, without_splits, escapes, encrypted, too_large, broken, through_a_loader)
