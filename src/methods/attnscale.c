@@ -1,51 +1,52 @@
 /* SPDX-License-Identifier: Apache-2.0
  * attnscale.c -- AttnScale (Basu et al., AAAI 2024) with the offsets of eTT's domain residual adapter (Xu et al., TMLR
  * 2022): one factor on the attention scores a head, one vector added behind attention and behind the MLP. */
-#include "core/method.h"
+#include <peft/sys/method.h>
 
-typedef struct { pf_param *scale[64], *after_sa[64], *after_mlp[64]; } attnscale;
-static const pf_opt opts[] = {
+typedef struct { peft_param *scale[64], *after_sa[64], *after_mlp[64]; } attnscale;
+static const peft_opt opts[] = {
     { "scale",   'b', "true", 0, 0, "factors on the attention scores" },
     { "offsets", 'b', "true", 0, 0, "offsets behind attention and MLP" }, { 0 } };
 
-static peft_status init(pf_adapter *a, const pf_vit *v)
+static peft_status init(peft_adapter *a, const peft_vit *v)
 {
-    attnscale *m = pf_state(a);
+    attnscale *m = peft_state(a);
     for (int64_t l = 0; l < v->depth; l++) {
-        if (pf_opt_int(a, "scale"))
-            m->scale[l] = pf_declare(a, PF_DIMS(v->heads), "one", "blocks.%d.attn.attn_scale", (int)l);
-        if (!pf_opt_int(a, "offsets")) continue;
-        m->after_sa[l]  = pf_declare(a, PF_DIMS(v->width), "zero", "blocks.%d.adapter_1.offset", (int)l);
-        m->after_mlp[l] = pf_declare(a, PF_DIMS(v->width), "zero", "blocks.%d.adapter_2.offset", (int)l);
+        if (peft_opt_int(a, "scale"))
+            m->scale[l] = peft_declare(a, PEFT_DIMS(v->heads), "one", "blocks.%d.attn.attn_scale", (int)l);
+        if (!peft_opt_int(a, "offsets")) continue;
+        m->after_sa[l]  = peft_declare(a, PEFT_DIMS(v->width), "zero", "blocks.%d.adapter_1.offset", (int)l);
+        m->after_mlp[l] = peft_declare(a, PEFT_DIMS(v->width), "zero", "blocks.%d.adapter_2.offset", (int)l);
     }
-    return pf_done(a);
+    return peft_done(a);
 }
 
-static void emit(const void *state, pf_build *b, pf_site *s)
+static void emit(const void *state, peft_build *b, peft_site *s)
 {
     const attnscale *m = state;
-    pf_param *offset = s->role == PF_SA ? m->after_sa[s->layer] : m->after_mlp[s->layer];
-    if (s->where == PF_ATTN && m->scale[s->layer]) s->head_scale = pf_use(b, m->scale[s->layer]);
-    if (s->where == PF_BRANCH && offset) s->out = pf_add(b, s->out, pf_use(b, offset));
+    peft_param *offset = s->role == PEFT_SA ? m->after_sa[s->layer] : m->after_mlp[s->layer];
+    if (s->where == PEFT_ATTN && m->scale[s->layer]) s->head_scale = peft_use(b, m->scale[s->layer]);
+    if (s->where == PEFT_BRANCH && offset) s->out = peft_add(b, s->out, peft_use(b, offset));
 }
 
-static void add_offset(pf_merge *mg, const pf_param *offset, const char *branch, int64_t layer, int64_t n)
+static void add_offset(peft_merge *mg, const peft_param *offset, const char *branch, int64_t layer, int64_t n)
 {
-    pk_real *b = offset ? pf_merge_tensor(mg, "blocks.%d.%s.bias", (int)layer, branch) : NULL;
-    for (int64_t i = 0; b && i < n; i++) b[i] += pf_merge_value(offset)[i];
+    peft_real *b = offset ? peft_merge_tensor(mg, "blocks.%d.%s.bias", (int)layer, branch) : NULL;
+    for (int64_t i = 0; b && i < n; i++) b[i] += peft_merge_value(offset)[i];
 }
 
-static void merge(const void *state, pf_merge *mg, const pf_vit *v, bool others)
+static void merge(const void *state, peft_merge *mg, const peft_vit *v, bool others)
 {
     const attnscale *m = state;
     const int64_t c = v->width, d = c / v->heads;
-    if (others) pf_merge_refuse(mg, "its factors beside another adapter");
-    if (m->after_sa[0] && pf_merge_has(mg, "blocks.0.ls1.gamma")) pf_merge_refuse(mg, "offsets behind LayerScale");
+    if (others) peft_merge_refuse(mg, "its factors beside another adapter");
+    if (m->after_sa[0] && peft_merge_has(mg, "blocks.0.ls1.gamma")) peft_merge_refuse(mg, "offsets behind LayerScale");
     for (int64_t l = 0; l < v->depth; l++) {
-        pk_real *w = m->scale[l] ? pf_merge_tensor(mg, "blocks.%d.attn.qkv.weight", (int)l) : NULL, *b = NULL;
-        if (w && pf_merge_has(mg, "blocks.0.attn.qkv.bias")) b = pf_merge_tensor(mg, "blocks.%d.attn.qkv.bias", (int)l);
+        peft_real *w = m->scale[l] ? peft_merge_tensor(mg, "blocks.%d.attn.qkv.weight", (int)l) : NULL, *b = NULL;
+        if (w && peft_merge_has(mg, "blocks.0.attn.qkv.bias"))
+            b = peft_merge_tensor(mg, "blocks.%d.attn.qkv.bias", (int)l);
         for (int64_t i = 0; w && i < c; i++) {                   /* scores scale as the query does */
-            const pk_real a = pf_merge_value(m->scale[l])[i / d];
+            const peft_real a = peft_merge_value(m->scale[l])[i / d];
             for (int64_t j = 0; j < c; j++) w[i * c + j] *= a;
             if (b) b[i] *= a;
         }
@@ -54,8 +55,9 @@ static void merge(const void *state, pf_merge *mg, const pf_vit *v, bool others)
     }
 }
 
-const pf_method pf_method_attnscale_dra = {
+const peft_method pf_method_attnscale_dra = {
     .name = "attnscale_dra", .summary = "a factor a head on attention scores, an offset behind each branch",
-    .paper = "Basu et al., AAAI 2024; Xu et al., TMLR 2022", .opts = opts, .sites = PF_AT(PF_ATTN) | PF_AT(PF_BRANCH),
+    .paper = "Basu et al., AAAI 2024; Xu et al., TMLR 2022", .opts = opts,
+    .sites = PEFT_AT(PEFT_ATTN) | PEFT_AT(PEFT_BRANCH),
     .state_size = sizeof(attnscale), .init = init, .emit = emit,
     .merge = merge };

@@ -4,25 +4,25 @@
  * The paper puts `length` learned logits in front of each query token's attention scores, takes the softmax over all
  * of them and drops the learned columns again (its eq. 10). All that is left of them is their mass in the denominator,
  * so one number per token says it all: z = log sum_j exp(prompt_j), a sink. */
-#include "core/method.h"
+#include <peft/sys/method.h>
 #include <string.h>
 
-typedef struct { uint64_t layers; pf_param *prompt; } ept;
+typedef struct { uint64_t layers; peft_param *prompt; } ept;
 
-static const pf_opt opts[] = {
+static const peft_opt opts[] = {
     { "length", 'i', "100",    1, 1e6, "prompt entries a token and layer" },
     { "layers", 's', "all",    0, 0,   "layers that carry prompts: all (deep), 0 (shallow), 6-11, [0,3,5]" },
     { "init",   's', "normal", 0, 0,   "normal (std 0.02), uniform (+-0.08), zero or kaiming" },
     { 0 } };
 
-static const char *initial(pf_adapter *a)
+static const char *initial(peft_adapter *a)
 {
     static const char *const known[][2] = {
         { "normal", "normal:0.02" }, { "uniform", "uniform:0.08" }, { "zero", "zero" },
             { "kaiming", "kaiming_normal" } };
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-        if (!strcmp(pf_opt_string(a, "init"), known[i][0])) return known[i][1];
-    pf_reject(a, "init", "normal, uniform, zero or kaiming");
+        if (!strcmp(peft_opt_string(a, "init"), known[i][0])) return known[i][1];
+    peft_reject(a, "init", "normal, uniform, zero or kaiming");
     return "zero";
 }
 
@@ -33,24 +33,25 @@ static int64_t count(uint64_t bits)
     return n;
 }
 
-static peft_status init(pf_adapter *a, const pf_vit *vit)
+static peft_status init(peft_adapter *a, const peft_vit *vit)
 {
-    ept *m = pf_state(a);
-    m->layers = pf_opt_layers(a, "layers");
-    m->prompt = pf_declare(a, PF_DIMS(count(m->layers), vit->tokens, pf_opt_int(a, "length")), initial(a), "prompt");
-    return pf_done(a);
+    ept *m = peft_state(a);
+    m->layers = peft_opt_layers(a, "layers");
+    m->prompt = peft_declare(a, PEFT_DIMS(count(m->layers), vit->tokens, peft_opt_int(a, "length")), initial(a),
+                             "prompt");
+    return peft_done(a);
 }
 
-static void emit(const void *state, pf_build *b, pf_site *s)
+static void emit(const void *state, peft_build *b, peft_site *s)
 {
     const ept *m = state;
     uint64_t bit = (uint64_t)1 << s->layer;
     if (!(m->layers & bit)) return;
-    pf_val entries = pf_at(b, pf_use(b, m->prompt), count(m->layers & (bit - 1)));      /* [tokens, length] */
-    s->sink = pf_logaddexp(b, s->sink, pf_logsumexp(b, entries));
+    peft_val entries = peft_at(b, peft_use(b, m->prompt), count(m->layers & (bit - 1)));      /* [tokens, length] */
+    s->sink = peft_logaddexp(b, s->sink, peft_logsumexp(b, entries));
 }
 
-const pf_method pf_method_ept = {
+const peft_method pf_method_ept = {
     .name = "ept", .summary = "learned logits that join each attention softmax and leave it again",
-    .paper = "doi:10.1016/j.media.2024.103258", .opts = opts, .sites = PF_AT(PF_ATTN),
+    .paper = "doi:10.1016/j.media.2024.103258", .opts = opts, .sites = PEFT_AT(PEFT_ATTN),
     .state_size = sizeof(ept), .init = init, .emit = emit };

@@ -3,7 +3,7 @@
  * small image, fed at every block by prompts that attend to the keys and values of the frozen ViT's most attended
  * tokens on the large one. Nothing of the frozen pass depends on a trained value: it is the graph's frozen prefix, cached
  * by sample id like any other, and there is no preloading code here. */
-#include "core/method.h"
+#include <peft/sys/method.h>
 #include <math.h>
 #include <string.h>
 
@@ -12,10 +12,10 @@ typedef struct {
     int64_t heads, prompts, side, kept;
     int plus, class_token, given;
     double drop;
-    pf_param *prompt, *norm_w, *norm_b, *in_w, *in_b, *out_w, *out_b, *head_w, *head_b;
+    peft_param *prompt, *norm_w, *norm_b, *in_w, *in_b, *out_w, *out_b, *head_w, *head_b;
 } fpt;
 
-static const pf_opt opts[] = {
+static const peft_opt opts[] = {
     { "classes",    'i', "2", 1, 1 << 24, "classes of the side network's head; as the model's" },
     { "plus",       'b', "false", 0, 0, "FPT+: prompts as wide as the backbone, normalised" },
     { "tokens",     'i', "16", 1, 4096, "prompts a block" },
@@ -36,92 +36,96 @@ static int64_t count(uint64_t bits)
     return n;
 }
 
-static int choice(pf_adapter *a, const char *name, const char *no, const char *yes, const char *expected)
+static int choice(peft_adapter *a, const char *name, const char *no, const char *yes, const char *expected)
 {
-    const char *s = pf_opt_string(a, name);
-    if (strcmp(s, no) && strcmp(s, yes)) pf_reject(a, name, expected);
+    const char *s = peft_opt_string(a, name);
+    if (strcmp(s, no) && strcmp(s, yes)) peft_reject(a, name, expected);
     return !strcmp(s, yes);
 }
 
-static void fusion(pf_adapter *a, fpt *m, int64_t width, int64_t side)
+static void fusion(peft_adapter *a, fpt *m, int64_t width, int64_t side)
 {
     const int64_t n = count(m->layers);
     const char *bound;
-    m->prompt = pf_declare(a, PF_DIMS(n, 1, m->prompts, m->plus ? width : side), "normal:1e-6", "fusion_module.prompts");
+    m->prompt = peft_declare(a, PEFT_DIMS(n, 1, m->prompts, m->plus ? width : side), "normal:1e-6",
+                             "fusion_module.prompts");
     if (m->plus) {
-        m->norm_w = pf_declare(a, PF_DIMS(width), "one", "fusion_module.layer_norm.weight");
-        m->norm_b = pf_declare(a, PF_DIMS(width), "zero", "fusion_module.layer_norm.bias");
+        m->norm_w = peft_declare(a, PEFT_DIMS(width), "one", "fusion_module.layer_norm.weight");
+        m->norm_b = peft_declare(a, PEFT_DIMS(width), "zero", "fusion_module.layer_norm.bias");
     } else {
-        bound = pf_rule(a, "uniform", sqrt(1.0 / (double)side));
-        m->in_w = pf_declare(a, PF_DIMS(width, side), bound, "fusion_module.prompt_proj.weight");
-        m->in_b = pf_declare(a, PF_DIMS(width), bound, "fusion_module.prompt_proj.bias");
+        bound = peft_rule(a, "uniform", sqrt(1.0 / (double)side));
+        m->in_w = peft_declare(a, PEFT_DIMS(width, side), bound, "fusion_module.prompt_proj.weight");
+        m->in_b = peft_declare(a, PEFT_DIMS(width), bound, "fusion_module.prompt_proj.bias");
     }
-    bound = pf_rule(a, "uniform", sqrt(1.0 / (double)width));
-    m->out_w = pf_declare(a, PF_DIMS(side, width), bound, "fusion_module.out_proj.weight");
-    m->out_b = pf_declare(a, PF_DIMS(side), bound, "fusion_module.out_proj.bias");
+    bound = peft_rule(a, "uniform", sqrt(1.0 / (double)width));
+    m->out_w = peft_declare(a, PEFT_DIMS(side, width), bound, "fusion_module.out_proj.weight");
+    m->out_b = peft_declare(a, PEFT_DIMS(side), bound, "fusion_module.out_proj.bias");
 }
 
-static peft_status init(pf_adapter *a, const pf_vit *v)
+static peft_status init(peft_adapter *a, const peft_vit *v)
 {
-    fpt *m = pf_state(a);
-    const int64_t side = v->width / pf_opt_int(a, "reduction"), fine = pf_opt_int(a, "fine_image");
-    m->layers = pf_opt_layers(a, "layers");
+    fpt *m = peft_state(a);
+    const int64_t side = v->width / peft_opt_int(a, "reduction"), fine = peft_opt_int(a, "fine_image");
+    m->layers = peft_opt_layers(a, "layers");
     m->heads = v->heads;
-    m->prompts = pf_opt_int(a, "tokens");
-    m->side = pf_opt_int(a, "side_image");
-    m->kept = (int64_t)(pf_opt_float(a, "ratio") * (double)v->tokens);
-    m->plus = (int)pf_opt_int(a, "plus");
-    m->drop = pf_opt_float(a, "dropout");
+    m->prompts = peft_opt_int(a, "tokens");
+    m->side = peft_opt_int(a, "side_image");
+    m->kept = (int64_t)(peft_opt_float(a, "ratio") * (double)v->tokens);
+    m->plus = (int)peft_opt_int(a, "plus");
+    m->drop = peft_opt_float(a, "dropout");
     m->class_token = choice(a, "importance", "global", "class_token", "global or class_token");
     m->given = choice(a, "side_input", "resize", "given", "resize or given");
-    if (fine && fine != v->image) pf_reject(a, "fine_image", "the image_size the backbone was loaded with");
-    if (m->kept < 1) pf_reject(a, "ratio", "enough to keep a token");
-    if (side < 1 || side % v->heads) pf_reject(a, "reduction", "a side width that the heads divide");
+    if (fine && fine != v->image) peft_reject(a, "fine_image", "the image_size the backbone was loaded with");
+    if (m->kept < 1) peft_reject(a, "ratio", "enough to keep a token");
+    if (side < 1 || side % v->heads) peft_reject(a, "reduction", "a side width that the heads divide");
     fusion(a, m, v->width, side);
-    const pf_vit shape = { .width = side, .depth = count(m->layers), .heads = v->heads, .mlp = 4 * side, .image = m->side };
-    pf_declare_vit(a, "side_encoder.", &shape, pf_opt_int(a, "classes"));
-    m->head_w = pf_find(a, "side_encoder.head.weight");
-    m->head_b = pf_find(a, "side_encoder.head.bias");
-    return pf_done(a);
+    const peft_vit shape = { .width = side, .depth = count(m->layers), .heads = v->heads, .mlp = 4 * side,
+                             .image = m->side };
+    peft_declare_vit(a, "side_encoder.", &shape, peft_opt_int(a, "classes"));
+    m->head_w = peft_declared(a, "side_encoder.head.weight");
+    m->head_b = peft_declared(a, "side_encoder.head.bias");
+    return peft_done(a);
 }
 
-typedef struct { const fpt *m; int seen; pf_val fused[64]; } run;
+typedef struct { const fpt *m; int seen; peft_val fused[64]; } run;
 
 /* At the frozen ViT's attention: f = dropout(out_proj(U) + P), or out_proj(U + P) in FPT+, U = softmax(q K*^T) V*. */
-static void tap(void *user, pf_build *b, pf_site *s)
+static void tap(void *user, peft_build *b, peft_site *s)
 {
     run *r = user;
     const fpt *m = r->m;
-    if (s->where != PF_ATTN || !(m->layers >> s->layer & 1)) return;
-    pf_val mass = pf_attention_mass(b, m->heads, s, m->class_token);
-    pf_val p = pf_at(b, pf_use(b, m->prompt), r->seen);
-    pf_val q = m->plus ? pf_layernorm(b, p, pf_use(b, m->norm_w), pf_use(b, m->norm_b), 1e-5)
-                       : pf_linear(b, p, pf_use(b, m->in_w), pf_use(b, m->in_b));
-    pf_site fusion = { .q = pf_repeat(b, q), .k = pf_top_rows(b, s->k, mass, m->kept), .v = pf_top_rows(b, s->v, mass, m->kept) };
-    pf_val f = pf_attention(b, m->heads, &fusion);
-    if (m->plus) f = pf_add(b, f, p);
-    f = pf_linear(b, f, pf_use(b, m->out_w), pf_use(b, m->out_b));
-    if (!m->plus) f = pf_add(b, f, p);
-    r->fused[r->seen++] = pf_dropout(b, f, m->drop);
+    if (s->where != PEFT_ATTN || !(m->layers >> s->layer & 1)) return;
+    peft_val mass = peft_attention_mass(b, m->heads, s, m->class_token);
+    peft_val p = peft_at(b, peft_use(b, m->prompt), r->seen);
+    peft_val q = m->plus ? peft_layernorm(b, p, peft_use(b, m->norm_w), peft_use(b, m->norm_b), 1e-5)
+                       : peft_linear(b, p, peft_use(b, m->in_w), peft_use(b, m->in_b));
+    peft_site fusion = { .q = peft_repeat(b, q), .k = peft_top_rows(b, s->k, mass, m->kept),
+                         .v = peft_top_rows(b, s->v, mass, m->kept) };
+    peft_val f = peft_attention(b, m->heads, &fusion);
+    if (m->plus) f = peft_add(b, f, p);
+    f = peft_linear(b, f, peft_use(b, m->out_w), peft_use(b, m->out_b));
+    if (!m->plus) f = peft_add(b, f, p);
+    r->fused[r->seen++] = peft_dropout(b, f, m->drop);
 }
 
 /* At the side ViT's blocks: the fused prompts stand behind the tokens and are dropped again. */
-static void inject(void *user, pf_build *b, pf_site *s)
+static void inject(void *user, peft_build *b, peft_site *s)
 {
     const run *r = user;
-    if (s->where == PF_BLOCK_IN) s->out = pf_insert_rows(b, s->out, pf_extent(b, s->out, 1), r->fused[s->layer]);
-    if (s->where == PF_BLOCK_OUT) s->out = pf_drop_rows(b, s->out, pf_extent(b, s->out, 1) - r->m->prompts, r->m->prompts);
+    if (s->where == PEFT_BLOCK_IN) s->out = peft_insert_rows(b, s->out, peft_extent(b, s->out, 1), r->fused[s->layer]);
+    if (s->where == PEFT_BLOCK_OUT)
+        s->out = peft_drop_rows(b, s->out, peft_extent(b, s->out, 1) - r->m->prompts, r->m->prompts);
 }
 
-static pf_val network(const void *state, pf_build *b, const pf_net *net, pf_val images)
+static peft_val network(const void *state, peft_build *b, const peft_net *net, peft_val images)
 {
     run r = { .m = state };
-    pf_val small = r.m->given ? pf_side_images(b, r.m->side) : pf_resize(b, images, r.m->side);
-    pf_vit_forward(b, net, "", images, tap, &r);
-    pf_val feature = pf_vit_forward(b, net, "side_encoder.", small, inject, &r);
-    return pf_linear(b, feature, pf_use(b, r.m->head_w), pf_use(b, r.m->head_b));
+    peft_val small = r.m->given ? peft_side_images(b, r.m->side) : peft_resize(b, images, r.m->side);
+    peft_vit_forward(b, net, "", images, tap, &r);
+    peft_val feature = peft_vit_forward(b, net, "side_encoder.", small, inject, &r);
+    return peft_linear(b, feature, peft_use(b, r.m->head_w), peft_use(b, r.m->head_b));
 }
 
-const pf_method pf_method_fpt = {
+const peft_method pf_method_fpt = {
     .name = "fpt", .summary = "a small trained side ViT fed by a frozen large one", .paper = "arXiv:2408.02426",
     .opts = opts, .state_size = sizeof(fpt), .init = init, .network = network };

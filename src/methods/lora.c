@@ -3,20 +3,20 @@
  * alpha/sqrt(r) (rsLoRA). On the fused attn.qkv one A serves q, k and v; attn.q, attn.k, attn.v have factors of their
  * own. DoRA (Liu et al., ICML 2024): y = (m/n) (x W^T + s (x A^T) B^T) + b, n the row norms of W + s B A, constant in
  * the backward pass. */
-#include "core/method.h"
+#include <peft/sys/method.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
 #define TARGETS 8
-static const struct { const char *name; pf_role role; } target[TARGETS] = {
-    { "attn.qkv", PF_QKV }, { "attn.q", PF_Q }, { "attn.k", PF_K }, { "attn.v", PF_V },
-    { "attn.proj", PF_PROJ }, { "mlp.fc1", PF_FC1 }, { "mlp.fc2", PF_FC2 }, { "patch_embed.proj", PF_PATCH } };
+static const struct { const char *name; peft_role role; } target[TARGETS] = {
+    { "attn.qkv", PEFT_QKV }, { "attn.q", PEFT_Q }, { "attn.k", PEFT_K }, { "attn.v", PEFT_V },
+    { "attn.proj", PEFT_PROJ }, { "mlp.fc1", PEFT_FC1 }, { "mlp.fc2", PEFT_FC2 }, { "patch_embed.proj", PEFT_PATCH } };
 
-typedef struct { pf_param *a, *b, *m; double scale; int64_t rank; } pair;
+typedef struct { peft_param *a, *b, *m; double scale; int64_t rank; } pair;
 typedef struct { pair at[65][TARGETS]; double drop; int64_t width; } lora;              /* [64]: outside the blocks */
 
-static const pf_opt opts[] = {
+static const peft_opt opts[] = {
     { "r",        'i', "8", 1, 4096, "inner width" },
     { "alpha",    'f', "8", 0, 1e6, "the update is scaled by alpha / r" },
     { "rslora",   'b', "false", 0, 0, "by alpha / sqrt(r) instead" },
@@ -29,125 +29,158 @@ static const pf_opt opts[] = {
     { "rank_pattern",  's', "", 0, 0, "other ranks by name: attn.qkv=16,blocks.3.mlp.fc1=4" },
     { "alpha_pattern", 's', "", 0, 0, "other alphas by name" },
     { "train_norm",    'b', "false", 0, 0, "the final norm is trained too" },
+    { "norm_init",     's', "backbone", 0, 0, "of the trained norm: backbone (its values) or one (weight 1, bias 0)" },
+    { "preset",        's', "none", 0, 0, "med_peft: q and v, alpha 32, dropout 0.1, the final norm trained from weight"
+      " 1 and bias 0; what is given beside it stands" },
     { 0 } };
 
-static void declare(pf_adapter *ad, lora *m, const pf_vit *v, int64_t layer, int k)
+/* Lian et al. 2024; the scale 32 / r is theirs too. */
+static const char *const med_peft[][2] = {
+    { "targets", "attn.q,attn.v" }, { "alpha", "32" }, { "dropout", "0.1" }, { "train_norm", "true" },
+    { "norm_init", "one" } };
+
+static void take_preset(peft_adapter *ad)
+{
+    const char *name = peft_opt_string(ad, "preset");
+    if (strcmp(name, "none") && strcmp(name, "med_peft")) peft_reject(ad, "preset", "none or med_peft");
+    if (strcmp(name, "med_peft")) return;
+    for (size_t i = 0; i < sizeof med_peft / sizeof *med_peft; i++)
+        peft_opt_default(ad, med_peft[i][0], med_peft[i][1]);
+}
+
+/* Whichever of the two the backbone has. */
+static void train_norm(peft_adapter *ad)
+{
+    static const char *const norm[] = { "norm", "fc_norm" };
+    const char *init = peft_opt_string(ad, "norm_init");
+    const int one = !strcmp(init, "one");
+    char name[24];
+    if (!one && strcmp(init, "backbone")) peft_reject(ad, "norm_init", "backbone or one");
+    if (!peft_opt_int(ad, "train_norm")) return;
+    for (int i = 0; i < 4; i++) {
+        snprintf(name, sizeof name, "%s.%s", norm[i / 2], i % 2 ? "bias" : "weight");
+        peft_unfreeze(ad, name);
+        if (one) peft_redraw(ad, peft_declared(ad, name), i % 2 ? "zero" : "one");
+    }
+}
+
+static void declare(peft_adapter *ad, lora *m, const peft_vit *v, int64_t layer, int k)
 {
     const int64_t c = v->width, f = v->mlp, g = v->fc1, p = v->patch_values;
     const int64_t in[TARGETS] = { c, c, c, c, c, c, f, p }, out[TARGETS] = { 3 * c, c, c, c, c, g, c, c };
     char path[64], weight[80];
-    const char *init = pf_opt_string(ad, "init");
+    const char *init = peft_opt_string(ad, "init");
     if (layer < 64) snprintf(path, sizeof path, "blocks.%d.%s", (int)layer, target[k].name);
     else snprintf(path, sizeof path, "%s", target[k].name);
     pair *t = &m->at[layer][k];
-    const int64_t r = (int64_t)pf_opt_pattern(ad, "rank_pattern", path, (double)pf_opt_int(ad, "r"));
-    const double alpha = pf_opt_pattern(ad, "alpha_pattern", path, pf_opt_float(ad, "alpha"));
-    if (r < 1) pf_reject(ad, "rank_pattern", "ranks of 1 or more");
-    t->scale = alpha / (pf_opt_int(ad, "rslora") ? sqrt((double)r) : (double)r);
-    if (!strcmp(init, "gaussian")) init = pf_rule(ad, "normal", 1 / (double)r);
-    else if (strcmp(init, "kaiming") && strcmp(init, "zero")) pf_reject(ad, "init", "kaiming, gaussian or zero");
+    const int64_t r = (int64_t)peft_opt_pattern(ad, "rank_pattern", path, (double)peft_opt_int(ad, "r"));
+    const double alpha = peft_opt_pattern(ad, "alpha_pattern", path, peft_opt_float(ad, "alpha"));
+    if (r < 1) peft_reject(ad, "rank_pattern", "ranks of 1 or more");
+    t->scale = alpha / (peft_opt_int(ad, "rslora") ? sqrt((double)r) : (double)r);
+    if (!strcmp(init, "gaussian")) init = peft_rule(ad, "normal", 1 / (double)r);
+    else if (strcmp(init, "kaiming") && strcmp(init, "zero")) peft_reject(ad, "init", "kaiming, gaussian or zero");
     t->rank = r;
-    t->a = pf_declare(ad, PF_DIMS(r, in[k]), init, "%s.lora_A.weight", path);
-    t->b = pf_declare(ad, PF_DIMS(out[k], r), "zero", "%s.lora_B.weight", path);
-    if (pf_opt_int(ad, "dora")) {
-        const bool part = target[k].role >= PF_Q && target[k].role <= PF_V;
+    t->a = peft_declare(ad, PEFT_DIMS(r, in[k]), init, "%s.lora_A.weight", path);
+    t->b = peft_declare(ad, PEFT_DIMS(out[k], r), "zero", "%s.lora_B.weight", path);
+    if (peft_opt_int(ad, "dora")) {
+        const bool part = target[k].role >= PEFT_Q && target[k].role <= PEFT_V;
         if (part) snprintf(weight, sizeof weight, "blocks.%d.attn.qkv.weight", (int)layer);
         else snprintf(weight, sizeof weight, "%s.weight", path);
-        t->m = pf_declare(ad, PF_DIMS(out[k]), "one", "%s.lora_magnitude_vector", path);
-        pf_fill_row_norms(ad, t->m, weight, part ? (target[k].role - PF_Q) * c : 0);
+        t->m = peft_declare(ad, PEFT_DIMS(out[k]), "one", "%s.lora_magnitude_vector", path);
+        peft_fill_row_norms(ad, t->m, weight, part ? (target[k].role - PEFT_Q) * c : 0);
     }
 }
 
-static peft_status init(pf_adapter *ad, const pf_vit *v)
+static peft_status init(peft_adapter *ad, const peft_vit *v)
 {
-    lora *m = pf_state(ad);
-    const uint64_t layers = pf_opt_layers(ad, "layers");
+    lora *m = peft_state(ad);
+    const uint64_t layers = peft_opt_layers(ad, "layers");
     int64_t known = 0;
-    m->drop = pf_opt_float(ad, "dropout");
+    take_preset(ad);
+    m->drop = peft_opt_float(ad, "dropout");
     m->width = v->width;
     for (int k = 0; k < TARGETS; k++) {
-        if (!pf_opt_lists(ad, "targets", target[k].name)) continue;
+        if (!peft_opt_lists(ad, "targets", target[k].name)) continue;
         known++;
-        if (target[k].role == PF_PATCH) declare(ad, m, v, 64, k);
+        if (target[k].role == PEFT_PATCH) declare(ad, m, v, 64, k);
         else for (int64_t l = 0; l < v->depth; l++) if (layers >> l & 1) declare(ad, m, v, l, k);
     }
-    if (!known || known != pf_opt_items(ad, "targets"))
-        pf_reject(ad, "targets", "some of attn.qkv, attn.q, attn.k, attn.v, attn.proj, mlp.fc1, mlp.fc2, "
+    if (!known || known != peft_opt_items(ad, "targets"))
+        peft_reject(ad, "targets", "some of attn.qkv, attn.q, attn.k, attn.v, attn.proj, mlp.fc1, mlp.fc2, "
                   "patch_embed.proj, each once");
-    if (pf_opt_int(ad, "train_norm")) {
-        pf_unfreeze(ad, "norm.*");
-        pf_unfreeze(ad, "fc_norm.*");
-    }
-    return pf_done(ad);
+    train_norm(ad);
+    return peft_done(ad);
 }
 
-static pf_val update(const lora *m, pf_build *b, const pair *t, pf_val x)
+static peft_val update(const lora *m, peft_build *b, const pair *t, peft_val x)
 {
-    x = pf_linear(b, pf_dropout(b, x, m->drop), pf_use(b, t->a), PF_NONE);
-    return pf_linear(b, pf_scale(b, x, t->scale), pf_use(b, t->b), PF_NONE);
+    x = peft_linear(b, peft_dropout(b, x, m->drop), peft_use(b, t->a), PEFT_NONE);
+    return peft_linear(b, peft_scale(b, x, t->scale), peft_use(b, t->b), PEFT_NONE);
 }
 
 /* out holds x W^T + b + update; c (out - b) + b with c = m/n. first: this role's rows of the pair's m and B. */
-static void renormalise(pf_build *b, pf_site *s, const pair *t, int64_t first, int64_t rows)
+static void renormalise(peft_build *b, peft_site *s, const pair *t, int64_t first, int64_t rows)
 {
-    pf_val inverse = pf_row_scale(b, s->w, pf_use(b, t->a), pf_slice(b, pf_use(b, t->b), first, rows), t->scale);
-    pf_val c = pf_mul(b, pf_slice(b, pf_use(b, t->m), first, rows), inverse), shift = PF_NONE;
-    if (s->bias.id) shift = pf_add(b, pf_scale(b, pf_mul(b, c, s->bias), -1), s->bias);
-    s->out = pf_affine(b, s->out, c, shift);
+    peft_val inverse = peft_row_scale(b, s->w, peft_use(b, t->a), peft_slice(b, peft_use(b, t->b), first, rows),
+                                     t->scale);
+    peft_val c = peft_mul(b, peft_slice(b, peft_use(b, t->m), first, rows), inverse), shift = PEFT_NONE;
+    if (s->bias.id) shift = peft_add(b, peft_scale(b, peft_mul(b, c, s->bias), -1), s->bias);
+    s->out = peft_affine(b, s->out, c, shift);
 }
 
-static void emit(const void *state, pf_build *b, pf_site *s)
+static void emit(const void *state, peft_build *b, peft_site *s)
 {
     const lora *m = state;
     for (int k = 0; k < TARGETS; k++) {
         const pair *t = &m->at[s->layer < 0 ? 64 : s->layer][k];
         if (!t->a) continue;
-        bool part = target[k].role == PF_QKV && s->role >= PF_Q && s->role <= PF_V;      /* q, k or v of a fused pair */
-        if (target[k].role == s->role) s->out = pf_add(b, s->out, update(m, b, t, s->in));
+        bool part = target[k].role == PEFT_QKV && s->role >= PEFT_Q && s->role <= PEFT_V;      /* of a fused pair */
+        if (target[k].role == s->role) s->out = peft_add(b, s->out, update(m, b, t, s->in));
         else if (!part) continue;
-        if (t->m && s->role != PF_QKV)
-            renormalise(b, s, t, part ? (s->role - PF_Q) * m->width : 0, pf_extent(b, s->w, 0));
+        if (t->m && s->role != PEFT_QKV)
+            renormalise(b, s, t, part ? (s->role - PEFT_Q) * m->width : 0, peft_extent(b, s->w, 0));
     }
 }
 
 /* W += s B A in the rows the pair acts on; DoRA: each of these rows to the length m. */
-static void fold(pf_merge *mg, const pf_vit *v, const pair *t, int64_t layer, int k)
+static void fold(peft_merge *mg, const peft_vit *v, const pair *t, int64_t layer, int k)
 {
-    const pf_role role = target[k].role;
-    const int64_t c = v->width, first = role >= PF_Q && role <= PF_V ? (role - PF_Q) * c : 0;
-    const int64_t cols = role == PF_FC2 ? v->mlp : role == PF_PATCH ? v->patch_values : c;
-    const int64_t rows = role == PF_QKV ? 3 * c : role == PF_FC1 ? v->fc1 : c;
-    const bool attention = role >= PF_QKV && role <= PF_V;
-    pk_real *w = layer == 64 ? pf_merge_tensor(mg, "%s.weight", target[k].name)
-                             : pf_merge_tensor(mg, "blocks.%d.%s.weight", (int)layer, attention ? "attn.qkv" : target[k].name);
-    const pk_real *a = pf_merge_value(t->a), *b = pf_merge_value(t->b), *m = t->m ? pf_merge_value(t->m) : NULL;
+    const peft_role role = target[k].role;
+    const int64_t c = v->width, first = role >= PEFT_Q && role <= PEFT_V ? (role - PEFT_Q) * c : 0;
+    const int64_t cols = role == PEFT_FC2 ? v->mlp : role == PEFT_PATCH ? v->patch_values : c;
+    const int64_t rows = role == PEFT_QKV ? 3 * c : role == PEFT_FC1 ? v->fc1 : c;
+    const bool attention = role >= PEFT_QKV && role <= PEFT_V;
+    peft_real *w = layer == 64 ? peft_merge_tensor(mg, "%s.weight", target[k].name)
+                             : peft_merge_tensor(mg, "blocks.%d.%s.weight", (int)layer,
+                                                 attention ? "attn.qkv" : target[k].name);
+    const peft_real *a = peft_merge_value(t->a), *b = peft_merge_value(t->b), *m = t->m ? peft_merge_value(t->m) : NULL;
     const int64_t r = t->rank;
     for (int64_t i = 0; w && i < rows; i++) {
-        pk_real *row = w + (first + i) * cols;
+        peft_real *row = w + (first + i) * cols;
         double sq = 0;
         for (int64_t j = 0; j < cols; j++) {
             double sum = 0;
             for (int64_t q = 0; q < r; q++) sum += (double)b[i * r + q] * (double)a[q * cols + j];
-            row[j] = (pk_real)(row[j] + t->scale * sum);
+            row[j] = (peft_real)(row[j] + t->scale * sum);
             sq += (double)row[j] * (double)row[j];
         }
-        for (int64_t j = 0; m && j < cols; j++) row[j] = (pk_real)(row[j] * (m[i] / sqrt(sq)));
+        for (int64_t j = 0; m && j < cols; j++) row[j] = (peft_real)(row[j] * (m[i] / sqrt(sq)));
     }
 }
 
-static void merge(const void *state, pf_merge *mg, const pf_vit *v, bool others)
+static void merge(const void *state, peft_merge *mg, const peft_vit *v, bool others)
 {
     const lora *m = state;
     for (int64_t l = 0; l < 65; l++)
         for (int k = 0; k < TARGETS; k++) {
             if (!m->at[l][k].a) continue;
-            if (m->at[l][k].m && others) pf_merge_refuse(mg, "DoRA's magnitudes beside another adapter");
+            if (m->at[l][k].m && others) peft_merge_refuse(mg, "DoRA's magnitudes beside another adapter");
             else fold(mg, v, &m->at[l][k], l, k);
         }
 }
 
-const pf_method pf_method_lora = {
+const peft_method pf_method_lora = {
     .name = "lora", .summary = "low-rank updates beside frozen linear layers (rsLoRA, DoRA)",
         .paper = "arXiv:2106.09685",
-    .opts = opts, .sites = PF_AT(PF_LINEAR), .state_size = sizeof(lora), .init = init,
+    .opts = opts, .sites = PEFT_AT(PEFT_LINEAR), .state_size = sizeof(lora), .init = init,
     .emit = emit, .merge = merge };

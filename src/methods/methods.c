@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  * methods.c -- the table of built-in methods, from methods.def. */
-#include "core/method.h"
+#include <peft/sys/method.h>
 
-#define PF_METHOD(name, file) extern const pf_method pf_method_##name;
+#define PF_METHOD(name, file) extern const peft_method pf_method_##name;
 #include "methods.def"
 #undef PF_METHOD
 
-extern const pf_method *const pf_methods[];
-const pf_method *const pf_methods[] = {
+extern const peft_method *const pf_methods[];
+const peft_method *const pf_methods[] = {
 #define PF_METHOD(name, file) &pf_method_##name,
 #include "methods.def"
 #undef PF_METHOD

@@ -94,6 +94,10 @@ void peft_context_free(peft_context *ctx)
 {
     if (!ctx || atomic_fetch_sub_explicit(&ctx->refs, 1, memory_order_acq_rel) != 1) return;
     peft_context last = *ctx;
+    for (pf_kept *k = last.methods, *next; k; k = next) {
+        next = k->next;
+        pf_free(&last, k);
+    }
     pf_free(&last, ctx);
 }
 

@@ -8,6 +8,9 @@
 #include "core/base/error.h"
 #include "kernels/pk.h"
 
+/* In front of a block that goes when the context goes. */
+typedef struct pf_kept { struct pf_kept *next; } pf_kept;
+
 struct peft_context {
     atomic_int refs;
     peft_alloc_fn alloc; peft_free_fn release; void *user;
@@ -16,6 +19,7 @@ struct peft_context {
     uint64_t seed;
     const pk_table *kernels;
     pk_gemm_kind gemm;
+    pf_kept *methods;                      /* that the program registered, in order: core/model/own_method.c */
     peft_log_fn log; void *log_user; int log_level;
 };
 

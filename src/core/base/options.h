@@ -3,11 +3,10 @@
 #ifndef PF_OPTIONS_H
 #define PF_OPTIONS_H
 #include <peft/options.h>
+#include <peft/sys/option.h>
 #include "core/base/context.h"
 
-/* type: 'i' integer, 'f' float, 'b' boolean, 's' text. lo..hi bound 'i' and 'f' (lo == hi: unbounded). fallback is
- * the default as text. A table ends with a NULL name. */
-typedef struct pf_opt { const char *name; char type; const char *fallback; double lo, hi; const char *help; } pf_opt;
+typedef peft_opt pf_opt;
 
 /* Every name in o (NULL: none given) is in one of the two tables (b may be NULL), of a type that converts to the
  * row's, inside its bounds; else PEFT_E_OPTION naming the option, the value, the bounds, and for an unknown name the

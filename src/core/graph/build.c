@@ -1,17 +1,43 @@
 /* SPDX-License-Identifier: Apache-2.0
- * build.c -- the forward vocabulary of method.h: each word is one node (or none). */
+ * build.c -- the forward vocabulary of peft/sys/method.h: each word is one node (or none). */
 #include <string.h>
 #include "core/graph/param.h"
-#include "core/method.h"
 
-#define EMIT(g, op, attr, ...) \
-    pf_emit(g, op, attr, (int)(sizeof((pf_val[]){__VA_ARGS__}) / sizeof(pf_val)), (pf_val[]){__VA_ARGS__})
-
-int64_t pf_extent(const pf_build *g, pf_val x, int axis) { return g->status || !pf_is(x) ? 0
-                                                           : pf_v(g, x)->shape.dim[axis]; }
-
-pf_val pf_use(pf_build *g, pf_param *p)
+/* A node of op on n values, of which the first `needed` may not be PEFT_NONE. */
+static pf_val emit(pf_graph *g, const pf_op *op, const pf_attr *attr, int needed, int n, const pf_val *in)
 {
+    for (int i = 0; i < n && !g->status; i++) {
+        if (i < needed && !pf_is(in[i]))
+            return pf_graph_fail(g, pf_fail(PEFT_E_INVALID, "%s: value %d is PEFT_NONE: expected one", op->name, i));
+        if (!i && in[i].id < g->values && !pf_v(g, in[i])->shape.ndim)
+            return pf_graph_fail(g, pf_fail(PEFT_E_SHAPE, "%s: value 0 has no extents", op->name));
+    }
+    return pf_emit(g, op, attr, n, in);
+}
+#define COUNT(...) (int)(sizeof((pf_val[]){__VA_ARGS__}) / sizeof(pf_val))
+#define EMIT_SOME(g, op, attr, needed, ...) emit(g, op, attr, needed, COUNT(__VA_ARGS__), (pf_val[]){__VA_ARGS__})
+#define EMIT(g, op, attr, ...) EMIT_SOME(g, op, attr, COUNT(__VA_ARGS__), __VA_ARGS__)
+
+/* A word that looks at x itself: false, with the error recorded, when x is none of this graph's values. */
+static bool known(pf_graph *g, pf_val x, const char *word)
+{
+    if (g->status) return false;
+    if (pf_is(x) && x.id < g->values) return true;
+    pf_graph_fail(g, pf_fail(PEFT_E_INVALID, "%s: the value is PEFT_NONE or not of this graph", word));
+    return false;
+}
+
+int64_t peft_extent(const peft_build *g, pf_val x, int axis)
+{
+    const pf_shape *s = g->status || x.id >= g->values ? NULL : &pf_v(g, x)->shape;
+    return s && axis >= 0 && axis < s->ndim ? s->dim[axis] : 0;
+}
+
+pf_val peft_use(peft_build *g, pf_param *p)
+{
+    if (!p && !g->status)
+        return pf_graph_fail(g, pf_fail(PEFT_E_INVALID, "peft_use: the parameter is NULL: expected a declared one"));
+    if (g->status) return PF_NONE;
     pf_shape s = { .ndim = p->value.ndim };
     if (s.ndim > PF_MAX_RANK)
         return pf_graph_fail(g, pf_fail(PEFT_E_SHAPE, "parameter '%s': rank %d, expected at most %d", p->name, s.ndim,
@@ -24,13 +50,14 @@ pf_val pf_use(pf_build *g, pf_param *p)
     return v;
 }
 
-pf_val pf_slice(pf_build *g, pf_val x, int64_t at, int64_t n)
+pf_val peft_slice(peft_build *g, pf_val x, int64_t at, int64_t n)
 {
-    if (g->status || !pf_is(x)) return PF_NONE;
+    if (!pf_is(x) || !known(g, x, "peft_slice")) return PF_NONE;
     pf_value v = *pf_v(g, x);
-    if ((v.kind != PF_PARAM && v.kind != PF_CONST) || v.shape.ndim < 1 || at < 0 || n < 1 || at + n > v.shape.dim[0])
-        return pf_graph_fail(g, pf_fail(PEFT_E_SHAPE, "rows %lld to %lld of a value that has no such rows",
-                                        (long long)at, (long long)(at + n - 1)));
+    if ((v.kind != PF_PARAM && v.kind != PF_CONST) || v.shape.ndim < 1 || at < 0 || n < 1
+        || n > v.shape.dim[0] - at)
+        return pf_graph_fail(g, pf_fail(PEFT_E_SHAPE, "%lld rows from row %lld of a value that has no such rows",
+                                        (long long)n, (long long)at));
     int64_t skip = at * (pf_shape_count(&v.shape) / v.shape.dim[0]);
     v.shape.dim[0] = n;
     if (v.kind == PF_PARAM) v.offset += skip;
@@ -40,30 +67,33 @@ pf_val pf_slice(pf_build *g, pf_val x, int64_t at, int64_t n)
     return out;
 }
 
-pf_val pf_at(pf_build *g, pf_val x, int64_t i)
+pf_val peft_at(peft_build *g, pf_val x, int64_t i)
 {
-    pf_val v = pf_slice(g, x, i, 1);
+    pf_val v = peft_slice(g, x, i, 1);
     if (!pf_is(v)) return v;
     pf_shape *s = &pf_v(g, v)->shape;
     memmove(s->dim, s->dim + 1, sizeof(int64_t) * (size_t)--s->ndim);
     return v;
 }
 
-pf_val pf_add(pf_build *g, pf_val x, pf_val y)
+pf_val peft_add(peft_build *g, pf_val x, pf_val y)
 {
     if (!pf_is(x)) return y;
     return pf_is(y) ? EMIT(g, &pf_op_add, NULL, x, y) : x;
 }
 
-pf_val pf_mul(pf_build *g, pf_val x, pf_val y) { return EMIT(g, &pf_op_mul, NULL, x, y); }
-pf_val pf_scale(pf_build *g, pf_val x, double s) { return EMIT(g, &pf_op_scale, &(pf_attr){ .f = { s } }, x); }
-pf_val pf_affine(pf_build *g, pf_val x, pf_val gamma, pf_val beta)
+pf_val peft_mul(peft_build *g, pf_val x, pf_val y) { return EMIT(g, &pf_op_mul, NULL, x, y); }
+pf_val peft_scale(peft_build *g, pf_val x, double s) { return EMIT(g, &pf_op_scale, &(pf_attr){ .f = { s } }, x); }
+pf_val peft_affine(peft_build *g, pf_val x, pf_val gamma, pf_val beta)
 {
-    return EMIT(g, &pf_op_affine, NULL, x, gamma, beta);
+    return EMIT_SOME(g, &pf_op_affine, NULL, 1, x, gamma, beta);
 }
-pf_val pf_linear(pf_build *g, pf_val x, pf_val w, pf_val bias) { return EMIT(g, &pf_op_linear, NULL, x, w, bias); }
+pf_val peft_linear(peft_build *g, pf_val x, pf_val w, pf_val bias) 
+{
+    return EMIT_SOME(g, &pf_op_linear, NULL, 2, x, w, bias);
+}
 
-pf_val pf_activate(pf_build *g, pf_val x, const char *kind)
+pf_val peft_activate(peft_build *g, pf_val x, const char *kind)
 {
     static const struct { const char *name; pk_act act; } acts[] = {
         { "gelu", PK_GELU }, { "quickgelu", PK_QUICKGELU }, { "relu", PK_RELU },
@@ -74,94 +104,99 @@ pf_val pf_activate(pf_build *g, pf_val x, const char *kind)
                                     "or silu", kind));
 }
 
-pf_val pf_layernorm(pf_build *g, pf_val x, pf_val gamma, pf_val beta, double eps)
+pf_val peft_layernorm(peft_build *g, pf_val x, pf_val gamma, pf_val beta, double eps)
 {
-    return EMIT(g, &pf_op_layernorm, &(pf_attr){ .f = { eps } }, x, gamma, beta);
+    return EMIT_SOME(g, &pf_op_layernorm, &(pf_attr){ .f = { eps } }, 1, x, gamma, beta);
 }
 
-pf_val pf_logsumexp(pf_build *g, pf_val x) { return EMIT(g, &pf_op_logsumexp, NULL, x); }
+pf_val peft_logsumexp(peft_build *g, pf_val x) { return EMIT(g, &pf_op_logsumexp, NULL, x); }
 
-pf_val pf_logaddexp(pf_build *g, pf_val a, pf_val c)
+pf_val peft_logaddexp(peft_build *g, pf_val a, pf_val c)
 {
     if (!pf_is(a)) return c;
     return pf_is(c) ? EMIT(g, &pf_op_logaddexp, NULL, a, c) : a;
 }
 
-pf_val pf_insert_rows(pf_build *g, pf_val x, int64_t at, pf_val rows)
+pf_val peft_insert_rows(peft_build *g, pf_val x, int64_t at, pf_val rows)
 {
     return EMIT(g, &pf_op_insert, &(pf_attr){ .i = { at } }, x, rows);
 }
 
-pf_val pf_take_rows(pf_build *g, pf_val x, int64_t at, int64_t n)
+pf_val peft_take_rows(peft_build *g, pf_val x, int64_t at, int64_t n)
 {
     return EMIT(g, &pf_op_take, (&(pf_attr){ .i = { at, n, 0 } }), x);
 }
 
-pf_val pf_drop_rows(pf_build *g, pf_val x, int64_t at, int64_t n)
+pf_val peft_drop_rows(peft_build *g, pf_val x, int64_t at, int64_t n)
 {
     return EMIT(g, &pf_op_take, (&(pf_attr){ .i = { at, n, 1 } }), x);
 }
 
-pf_val pf_replace_rows(pf_build *g, pf_val x, int64_t at, pf_val rows)
+pf_val peft_replace_rows(peft_build *g, pf_val x, int64_t at, pf_val rows)
 {
-    if (g->status) return PF_NONE;
+    if (!known(g, rows, "peft_replace_rows")) return PF_NONE;
     const pf_shape *s = &pf_v(g, rows)->shape;
-    return pf_insert_rows(g, pf_drop_rows(g, x, at, s->dim[s->ndim - 2]), at, rows);
+    return peft_insert_rows(g, peft_drop_rows(g, x, at, s->ndim < 2 ? 1 : s->dim[s->ndim - 2]), at, rows);
 }
 
-pf_val pf_repeat(pf_build *g, pf_val rows) { return EMIT(g, &pf_op_repeat, &(pf_attr){ .i = { g->batch } }, rows); }
+pf_val peft_repeat(peft_build *g, pf_val rows) { return EMIT(g, &pf_op_repeat, &(pf_attr){ .i = { g->batch } }, rows); }
 
-pf_val pf_dropout(pf_build *g, pf_val x, double p)
+pf_val peft_dropout(peft_build *g, pf_val x, double p)
 {
     if (!g->training || p <= 0 || g->status) return x;
+    if (!(p < 1)) return pf_graph_fail(g, pf_fail(PEFT_E_INVALID, "peft_dropout: p is %g, expected less than 1", p));
     return EMIT(g, &pf_op_dropout, (&(pf_attr){ .f = { p }, .i = { g->dropouts++ } }), x);
 }
 
-pf_val pf_swap(pf_build *g, pf_val x) { return EMIT(g, &pf_op_swap, NULL, x); }
+pf_val peft_swap(peft_build *g, pf_val x) { return EMIT(g, &pf_op_swap, NULL, x); }
 
-pf_val pf_frame(pf_build *g, pf_val up, pf_val down, pf_val left, pf_val right)
+pf_val peft_frame(peft_build *g, pf_val up, pf_val down, pf_val left, pf_val right)
 {
     return EMIT(g, &pf_op_frame, NULL, up, down, left, right);
 }
 
-pf_val pf_row_scale(pf_build *g, pf_val w, pf_val a, pf_val b, double s)
+pf_val peft_row_scale(peft_build *g, pf_val w, pf_val a, pf_val b, double s)
 {
     return EMIT(g, &pf_op_row_scale, &(pf_attr){ .f = { s } }, w, a, b);
 }
 
-pf_val pf_mean_rows(pf_build *g, pf_val x, int64_t at, int64_t n)
+pf_val peft_mean_rows(peft_build *g, pf_val x, int64_t at, int64_t n)
 {
     return EMIT(g, &pf_op_mean_rows, (&(pf_attr){ .i = { at, n } }), x);
 }
 
-pf_val pf_resize(pf_build *g, pf_val images, int64_t side)
+pf_val peft_resize(peft_build *g, pf_val images, int64_t side)
 {
     return EMIT(g, &pf_op_resize, &(pf_attr){ .i = { side } }, images);
 }
 
-pf_val pf_side_images(pf_build *g, int64_t side)
+pf_val peft_side_images(peft_build *g, int64_t side)
 {
+    if (side < 1 || side > 1 << 16)
+        return pf_graph_fail(g, pf_fail(PEFT_E_SHAPE, "peft_side_images: side is %lld, expected 1 to 65536",
+                                        (long long)side));
     pf_val v = pf_value_new(g, PF_INPUT, pf_shape_of(4, g->batch, (int64_t)3, side, side));
     if (pf_is(v)) pf_v(g, v)->slot = PF_IN_SIDE;
     return v;
 }
 
 /* The attention node made here is the one the block makes too: the share pass joins them. */
-pf_val pf_attention_mass(pf_build *g, int64_t heads, const pf_site *s, bool class_token)
+pf_val peft_attention_mass(peft_build *g, int64_t heads, const peft_site *s, bool class_token)
 {
     pf_node a = { .op = &pf_op_attention, .attr = { .i = { heads } },
                   .in = { s->q, s->k, s->v, s->xk, s->xv, s->sink, s->head_scale } };
     pf_emit_node(g, a, &a);
-    return EMIT(g, &pf_op_attention_mass, (&(pf_attr){ .i = { heads, class_token } }), s->q, s->k, s->v, a.out[0], a.out[1]);
+    return EMIT(g, &pf_op_attention_mass, (&(pf_attr){ .i = { heads, class_token } }), s->q, s->k, s->v, a.out[0],
+                a.out[1]);
 }
 
-pf_val pf_top_rows(pf_build *g, pf_val x, pf_val mass, int64_t n)
+pf_val peft_top_rows(peft_build *g, pf_val x, pf_val mass, int64_t n)
 {
     return EMIT(g, &pf_op_top_rows, &(pf_attr){ .i = { n } }, x, mass);
 }
 
-pf_val pf_attention(pf_build *g, int64_t heads, const pf_site *s)
+pf_val peft_attention(peft_build *g, int64_t heads, const peft_site *s)
 {
-    return EMIT(g, &pf_op_attention, &(pf_attr){ .i = { heads } }, s->q, s->k, s->v, s->xk, s->xv, s->sink,
-                s->head_scale);
+    return EMIT_SOME(g, &pf_op_attention, &(pf_attr){ .i = { heads } }, 3, s->q, s->k, s->v, s->xk, s->xv, s->sink,
+                     s->head_scale);
 }

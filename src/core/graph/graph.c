@@ -57,6 +57,9 @@ pf_val pf_value_new(pf_graph *g, pf_kind kind, pf_shape shape)
 pf_val pf_columns(pf_graph *g, pf_val wide, int64_t col, int64_t cols)
 {
     if (g->status) return PF_NONE;
+    if (wide.id >= g->values || !pf_v(g, wide)->shape.ndim || cols > pf_cols(g, wide) - col)
+        return pf_graph_fail(g, pf_fail(PEFT_E_SHAPE, "columns %lld to %lld of a value that has no such columns",
+                                        (long long)col, (long long)(col + cols - 1)));
     pf_shape s = pf_v(g, wide)->shape;
     s.dim[s.ndim - 1] = cols;
     pf_val v = pf_value_new(g, PF_TEMP, s);
@@ -76,6 +79,9 @@ pf_node *pf_node_append(pf_graph *g, const pf_node *n)
 
 pf_val pf_emit_node(pf_graph *g, pf_node n, pf_node *made)
 {
+    for (int i = 0; i < PF_MAX_IN && !g->status; i++)
+        if (n.in[i].id >= g->values)
+            return pf_graph_fail(g, pf_fail(PEFT_E_INVALID, "%s: value %d is not of this graph", n.op->name, i));
     if (g->status) return PF_NONE;
     if (!n.op->infer(g, &n)) return pf_graph_fail(g, g->status ? g->status : PEFT_E_SHAPE);
     bool needs = false;

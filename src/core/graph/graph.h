@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
- * graph.h -- the static graph: values, nodes, operations. Built forward by the words of build.h, rewritten by the
+ * graph.h -- the static graph: values, nodes, operations. Built forward by the words of build.c, rewritten by the
  * passes (pass_*.c), laid out by plan.c, walked by exec.c. A value is a dense row-major array of pk_real, looked at as
  * a matrix: cols is the last extent, rows the product of the others; token values are [batch, tokens, width]. */
 #ifndef PF_GRAPH_H
 #define PF_GRAPH_H
+#include <peft/sys/method.h>
 #include "core/base/context.h"
-#include "core/graph/val.h"
 
-typedef struct peft_param pf_param;
+typedef peft_val   pf_val;
+typedef peft_param pf_param;
+#define PF_NONE PEFT_NONE
 #define PF_MAX_IN 10
 #define PF_MAX_OUT 7
 #define PF_MAX_RANK 5
@@ -30,6 +32,7 @@ typedef struct pf_value {
     int64_t col;
     bool needs_grad;             /* depends on a trained value */
     bool crosses;                /* read behind the frozen prefix (after the split pass) */
+    bool given;                  /* made by no node: whoever runs the graph fills it first (after a cut) */
     bool keep;                   /* outlives the run (logits, loss, taps): its memory is never reused */
 } pf_value;
 
@@ -45,7 +48,7 @@ typedef struct pf_node {
     bool backward;               /* made by the grad pass */
 } pf_node;
 
-typedef struct pf_graph {
+struct peft_build {
     peft_context *ctx;
     peft_status status;          /* the first error of building; sticks */
     pf_value *value; uint32_t values, value_room;          /* value[0] is unused */
@@ -54,7 +57,8 @@ typedef struct pf_graph {
     bool training;               /* batch statistics, dropout */
     int64_t dropouts;            /* made so far: each draws from a stream of its own */
     uint32_t prefix;             /* nodes 0 .. prefix-1 depend on no trained value (after the split pass) */
-} pf_graph;
+};
+typedef struct peft_build pf_graph;
 
 typedef struct pf_run pf_run;
 typedef struct pf_grads pf_grads;
@@ -126,4 +130,16 @@ peft_status pf_pass_clean(pf_graph *g);                             /* drops nod
 peft_status pf_pass_trim(pf_graph *g);                              /* and single outputs: the last of its kind */
 peft_status pf_pass_split(pf_graph *g);                             /* the frozen prefix to the front */
 peft_status pf_pass_place(pf_graph *g);                             /* pieces are computed inside their concatenation */
+
+/* --- cut.c: the frozen prefix and what is behind it as graphs of their own ------------------------------------------ */
+typedef enum pf_part { PF_WHOLE, PF_FRONT, PF_BACK } pf_part;
+typedef struct pf_crossing { pf_val value; int64_t count; } pf_crossing;       /* count: elements a sample */
+/* After pf_compile. PF_FRONT leaves the prefix, for one sample, and keeps what crosses; PF_BACK the rest, to which it
+ * is given. *list (the caller's) tells what crosses, in an order that is the same on both sides. *count is 0, and
+ * nothing is changed, where nothing crosses or not everything that does belongs to a sample of its own. key is equal
+ * for equal prefixes in one process, whatever the batch. */
+peft_status pf_graph_cut(pf_graph *g, pf_part part, pf_crossing **list, uint32_t *count, char key[65]);
+/* SHA-256 of the operations, attributes, shapes and wiring of nodes 0 .. prefix - 1, and of their constants: sums of
+ * their contents, or where they stand. sampled[values], or NULL: values whose first extent is left out. */
+peft_status pf_prefix_key(const pf_graph *g, const uint8_t *sampled, bool content, char key[65]);
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * adapter.c -- an adapter's life, and what method.h gives to a method's init. */
+ * adapter.c -- an adapter's life, and what peft/sys/method.h gives to a method's init. */
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -7,25 +7,21 @@
 #include "core/base/glob.h"
 #include "core/model/adapter.h"
 
-const pf_method *pf_method_find(const char *name)
-{
-    for (size_t i = 0; pf_methods[i]; i++) if (!strcmp(pf_methods[i]->name, name)) return pf_methods[i];
-    return NULL;
-}
-
-static peft_status unknown_method(const char *name)
+static peft_status unknown_method(const peft_context *ctx, const char *name)
 {
     const char *known[64], *near;
+    const peft_method *m;
     size_t n = 0;
-    for (; pf_methods[n] && n < 64; n++) known[n] = pf_methods[n]->name;
+    while (n < 64 && (m = peft_context_method(ctx, n))) known[n++] = m->name;
     near = pf_nearest(name, known, n);
-    if (near) return pf_fail(PEFT_E_NOTFOUND, "method '%s' is unknown; did you mean '%s'?", name, near);
-    return pf_fail(PEFT_E_NOTFOUND, "method '%s' is unknown; peft_method_name lists the known ones", name);
+    return pf_fail(PEFT_E_NOTFOUND, "method '%.100s' is neither the library's nor registered on this context%s%s%s; "
+                   "register a method of your own first (peft_context_register_method)", name,
+                   near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "");
 }
 
-pf_vit pf_vit_of(const pf_vit_shape *s)
+peft_vit pf_vit_of(const pf_vit_shape *s)
 {
-    return (pf_vit){ .width = s->width, .depth = s->depth, .heads = s->heads, .mlp = s->mlp,
+    return (peft_vit){ .width = s->width, .depth = s->depth, .heads = s->heads, .mlp = s->mlp,
                      .fc1 = s->swiglu ? 2 * s->mlp : s->mlp, .tokens = pf_vit_tokens(s), .prefix = pf_vit_prefix(s),
                      .image = s->image, .patch_values = 3 * s->patch * s->patch };
 }
@@ -33,9 +29,9 @@ pf_vit pf_vit_of(const pf_vit_shape *s)
 peft_status pf_adapter_make(peft_backbone *b, const char *method, const peft_options *o, bool blank, peft_adapter **out)
 {
     static const pf_opt none[] = { { 0 } };
-    const pf_method *m = pf_method_find(method);
+    const peft_method *m = pf_method_find(b->ctx, method);
     char who[80];
-    if (!m) return unknown_method(method);
+    if (!m) return unknown_method(b->ctx, method);
     snprintf(who, sizeof who, "method '%s'", m->name);
     PF_TRY(pf_options_check(o, m->opts ? m->opts : none, NULL, who));
     peft_adapter *a = pf_alloc_zero(b->ctx, sizeof *a);
@@ -47,8 +43,9 @@ peft_status pf_adapter_make(peft_backbone *b, const char *method, const peft_opt
     peft_status s = o ? pf_options_copy(o, &a->options) : PEFT_OK;
     if (!s && m->state_size && !(a->state = pf_alloc_zero(b->ctx, m->state_size)))
         s = pf_nomem("method state", m->state_size);
-    const pf_vit vit = pf_vit_of(&b->shape);
+    const peft_vit vit = pf_vit_of(&b->shape);
     if (!s) s = m->init(a, &vit);
+    if (!s) s = a->status;
     if (s) peft_adapter_free(a);
     else *out = a;
     return s;
@@ -85,26 +82,42 @@ peft_param *peft_adapter_param(peft_adapter *a, size_t i)
     return a && i < a->params.count ? a->params.item[i] : NULL;
 }
 
-/* --- method.h, the part for init ------------------------------------------------------------------------------------- */
-void *pf_state(pf_adapter *a) { return a->state; }
-int64_t pf_opt_int(const pf_adapter *a, const char *name) { return pf_options_int(a->options, a->method->opts, name); }
-double pf_opt_float(const pf_adapter *a, const char *name)
+/* --- peft/sys/method.h, the part for init ------------------------------------------------------------------------- */
+void *peft_state(peft_adapter *a) { return a->state; }
+
+/* The method's table; an option that is not in it is the method's own mistake, and joins the record of errors. */
+static const pf_opt *table_for(const peft_adapter *a, const char *name)
 {
-    return pf_options_float(a->options, a->method->opts, name);
-}
-const char *pf_opt_string(const pf_adapter *a, const char *name)
-{
-    return pf_options_string(a->options, a->method->opts, name);
+    static const pf_opt none[] = { { 0 } };
+    const pf_opt *table = a->method->opts ? a->method->opts : none, *o = table;
+    while (o->name && strcmp(o->name, name)) o++;
+    if (!o->name && !a->status)
+        ((peft_adapter *)a)->status = pf_fail(PEFT_E_INVALID, "method '%s' asks for an option '%s': its table has none "
+                                              "of this name", a->method->name, name);
+    return table;
 }
 
-void pf_reject(pf_adapter *a, const char *option, const char *expected)
+int64_t peft_opt_int(const peft_adapter *a, const char *name)
+{
+    return pf_options_int(a->options, table_for(a, name), name);
+}
+double peft_opt_float(const peft_adapter *a, const char *name)
+{
+    return pf_options_float(a->options, table_for(a, name), name);
+}
+const char *peft_opt_string(const peft_adapter *a, const char *name)
+{
+    return pf_options_string(a->options, table_for(a, name), name);
+}
+
+void peft_reject(peft_adapter *a, const char *option, const char *expected)
 {
     if (a->status) return;
     a->status = pf_fail(PEFT_E_OPTION, "option '%s' of method '%s': given '%s', expected %s", option, a->method->name,
-                        pf_opt_string(a, option), expected);
+                        peft_opt_string(a, option), expected);
 }
 
-pf_param *pf_declare(pf_adapter *a, const int64_t *dims, const char *init, const char *format, ...)
+pf_param *peft_declare(peft_adapter *a, const int64_t *dims, const char *init, const char *format, ...)
 {
     char name[128];
     int ndim = 0;
@@ -115,12 +128,20 @@ pf_param *pf_declare(pf_adapter *a, const int64_t *dims, const char *init, const
     vsnprintf(name, sizeof name, format, ap);
     va_end(ap);
     while (ndim < PEFT_MAX_DIMS && dims[ndim]) ndim++;
+    if (!ndim) {
+        a->status = pf_fail(PEFT_E_SHAPE, "method '%s' declares '%s' without extents", a->method->name, name);
+        return NULL;
+    }
+    if (pf_params_find(&a->params, name)) {
+        a->status = pf_fail(PEFT_E_INVALID, "method '%s' declares '%s' twice", a->method->name, name);
+        return NULL;
+    }
     a->status = pf_param_make(a->backbone->ctx, &a->params, name, pf_param_group_of(name), ndim, dims, &p);
     if (!a->status && !a->blank) a->status = pf_param_draw(a->backbone->ctx, p, init);
     return p;
 }
 
-const char *pf_rule(pf_adapter *a, const char *kind, double size)
+const char *peft_rule(peft_adapter *a, const char *kind, double size)
 {
     char number[32];
     pf_print_float(number, sizeof number, size);
@@ -128,7 +149,7 @@ const char *pf_rule(pf_adapter *a, const char *kind, double size)
     return a->rule;
 }
 
-void pf_fill_row_norms(pf_adapter *a, pf_param *p, const char *tensor, int64_t first)
+void peft_fill_row_norms(peft_adapter *a, pf_param *p, const char *tensor, int64_t first)
 {
     const peft_tensor *w = pf_backbone_find(a->backbone, tensor);
     if (a->status || a->blank || !p || !w) return;
@@ -140,7 +161,7 @@ void pf_fill_row_norms(pf_adapter *a, pf_param *p, const char *tensor, int64_t f
     }
 }
 
-void pf_unfreeze(pf_adapter *a, const char *pattern)
+void peft_unfreeze(peft_adapter *a, const char *pattern)
 {
     for (size_t i = 0; i < a->backbone->weights && !a->status; i++) {
         const pf_weight *w = &a->backbone->weight[i];
@@ -152,7 +173,7 @@ void pf_unfreeze(pf_adapter *a, const char *pattern)
     }
 }
 
-pf_param *pf_find(pf_adapter *a, const char *name) { return pf_params_find(&a->params, name); }
+pf_param *peft_declared(peft_adapter *a, const char *name) { return pf_params_find(&a->params, name); }
 
 const pf_vit_shape *pf_adapter_network(const peft_adapter *a, const char *scope)
 {
@@ -160,7 +181,7 @@ const pf_vit_shape *pf_adapter_network(const peft_adapter *a, const char *scope)
     return NULL;
 }
 
-void pf_declare_vit(pf_adapter *a, const char *scope, const pf_vit *v, int64_t classes)
+void peft_declare_vit(peft_adapter *a, const char *scope, const peft_vit *v, int64_t classes)
 {
     const pf_vit_shape *b = &a->backbone->shape;
     pf_tensor_spec t;
@@ -176,8 +197,8 @@ void pf_declare_vit(pf_adapter *a, const char *scope, const pf_vit *v, int64_t c
         int64_t dims[5] = { 0 };
         const bool bias = strstr(t.name, "bias"), norm = strstr(t.name, "norm");
         memcpy(dims, t.dim, sizeof(int64_t) * (size_t)t.ndim);
-        pf_declare(a, dims, bias ? "zero" : norm ? "one" : "trunc_normal:0.02", "%s%s", scope, t.name);
+        peft_declare(a, dims, bias ? "zero" : norm ? "one" : "trunc_normal:0.02", "%s%s", scope, t.name);
     }
 }
 
-peft_status pf_done(pf_adapter *a) { return a->status; }
+peft_status peft_done(peft_adapter *a) { return a->status; }

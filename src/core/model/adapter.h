@@ -4,7 +4,6 @@
 #define PF_ADAPTER_H
 #include <peft/adapter.h>
 #include "core/graph/param.h"
-#include "core/method.h"
 #include "core/model/backbone.h"
 
 typedef struct pf_params { pf_param **item; size_t count, room; } pf_params;
@@ -14,19 +13,20 @@ typedef struct pf_network { char scope[32]; pf_vit_shape shape; } pf_network;
 struct peft_adapter {
     atomic_int refs;
     peft_backbone *backbone;
-    const pf_method *method;
+    const peft_method *method;
     peft_options *options;               /* as given; NULL: none */
     void *state;
     pf_params params;
     pf_network network[2]; int networks; /* transformers the method declared */
     peft_status status;                  /* the first error of init */
-    char rule[64];                       /* pf_rule's text */
+    char rule[64];                       /* peft_rule's text */
     bool blank;                          /* made to be filled from a file: initial values are not drawn */
 };
 
-extern const pf_method *const pf_methods[];
-const pf_method *pf_method_find(const char *name);                          /* NULL: no such method */
-pf_vit pf_vit_of(const pf_vit_shape *s);                                    /* as methods see it */
+extern const peft_method *const pf_methods[];
+/* Of the library, or registered on ctx (NULL: of the library alone); NULL: no such method. */
+const peft_method *pf_method_find(const peft_context *ctx, const char *name);
+peft_vit pf_vit_of(const pf_vit_shape *s);                                    /* as methods see it */
 peft_adapter *pf_adapter_retain(peft_adapter *a);
 peft_status pf_adapter_make(peft_backbone *b, const char *method, const peft_options *o, bool blank,
                             peft_adapter **out);
@@ -39,6 +39,6 @@ peft_status pf_param_make(peft_context *ctx, pf_params *list, const char *name, 
 void        pf_params_free(peft_context *ctx, pf_params *list);
 pf_param   *pf_params_find(const pf_params *list, const char *name);        /* NULL: none */
 const char *pf_param_group_of(const char *name);
-/* Fills p by an init rule of method.h; values depend on the context's seed and the name alone. */
+/* Fills p by an init rule of peft/sys/method.h; values depend on the context's seed and the name alone. */
 peft_status pf_param_draw(peft_context *ctx, pf_param *p, const char *init);
 #endif

@@ -69,14 +69,14 @@ static pf_val use(const peft_model *m, pf_graph *g, const char *stem, const char
     char name[96];
     snprintf(name, sizeof name, "%s.%s", stem, end);
     pf_param *p = pf_params_find(&m->params, name);
-    if (p) return pf_use(g, p);
+    if (p) return peft_use(g, p);
     p = pf_params_find(&m->buffers, name);
     return p ? pf_const(g, &p->value) : PF_NONE;
 }
 
 static pf_val linear(const peft_model *m, pf_graph *g, pf_val x, const char *stem)
 {
-    return pf_linear(g, x, use(m, g, stem, "weight"), use(m, g, stem, "bias"));
+    return peft_linear(g, x, use(m, g, stem, "weight"), use(m, g, stem, "bias"));
 }
 
 static pf_val batch_norm(const peft_model *m, pf_graph *g, pf_val x, const char *stem, double eps)
@@ -96,12 +96,12 @@ pf_val pf_head_forward(const peft_model *m, pf_graph *g, pf_val x)
     case PF_HEAD_MLP:
         for (int64_t i = 0; i < m->head_layers; i++) {
             snprintf(stem, sizeof stem, "head.projection.%lld", (long long)(4 * i));
-            x = pf_activate(g, linear(m, g, x, stem), "relu");
+            x = peft_activate(g, linear(m, g, x, stem), "relu");
             snprintf(stem, sizeof stem, "head.projection.%lld", (long long)(4 * i + 2));
             x = batch_norm(m, g, x, stem, 1e-5);
         }
         return linear(m, g, x, "head.last_layer");
     default:
-        return pf_linear(g, x, pf_model_weight(m, g, "head.weight"), pf_model_weight(m, g, "head.bias"));
+        return peft_linear(g, x, pf_model_weight(m, g, "head.weight"), pf_model_weight(m, g, "head.bias"));
     }
 }

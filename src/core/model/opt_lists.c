@@ -12,38 +12,38 @@ static const char *next_item(const char *p, size_t *n)
     return *n ? p : NULL;
 }
 
-int64_t pf_opt_items(const pf_adapter *a, const char *name)
+int64_t peft_opt_items(const peft_adapter *a, const char *name)
 {
     int64_t count = 0;
     size_t n;
-    for (const char *p = pf_opt_string(a, name); (p = next_item(p, &n)); p += n) count++;
+    for (const char *p = peft_opt_string(a, name); (p = next_item(p, &n)); p += n) count++;
     return count;
 }
 
-bool pf_opt_lists(const pf_adapter *a, const char *name, const char *item)
+bool peft_opt_lists(const peft_adapter *a, const char *name, const char *item)
 {
     size_t n;
-    for (const char *p = pf_opt_string(a, name); (p = next_item(p, &n)); p += n)
+    for (const char *p = peft_opt_string(a, name); (p = next_item(p, &n)); p += n)
         if (n == strlen(item) && !strncmp(p, item, n)) return true;
     return false;
 }
 
-double pf_opt_pattern(pf_adapter *a, const char *name, const char *path, double fallback)
+double peft_opt_pattern(peft_adapter *a, const char *name, const char *path, double fallback)
 {
     size_t n;
-    for (const char *p = pf_opt_string(a, name); (p = next_item(p, &n)); p += n) {
+    for (const char *p = peft_opt_string(a, name); (p = next_item(p, &n)); p += n) {
         const char *equals = memchr(p, '=', n);
         char number[64];
         double v;
         size_t key = equals ? (size_t)(equals - p) : 0, tail = strlen(path);
         if (!key || n - key - 1 >= sizeof number) {
-            pf_reject(a, name, "name=number, ..");
+            peft_reject(a, name, "name=number, ..");
             return fallback;
         }
         memcpy(number, equals + 1, n - key - 1);
         number[n - key - 1] = 0;
         if (!pf_parse_float(number, &v)) {
-            pf_reject(a, name, "name=number, ..");
+            peft_reject(a, name, "name=number, ..");
             return fallback;
         }
         if (key <= tail && !strncmp(path + tail - key, p, key)
@@ -52,11 +52,11 @@ double pf_opt_pattern(pf_adapter *a, const char *name, const char *path, double 
     return fallback;
 }
 
-uint64_t pf_opt_layers(pf_adapter *a, const char *name)
+uint64_t peft_opt_layers(peft_adapter *a, const char *name)
 {
     int64_t depth = a->backbone->shape.depth;
     uint64_t set = 0;
-    const char *p = pf_opt_string(a, name);
+    const char *p = peft_opt_string(a, name);
     size_t n;
     if (!strcmp(p, "all")) return depth == 64 ? UINT64_MAX : ((uint64_t)1 << depth) - 1;
     for (; (p = next_item(p, &n)); p += n) {
@@ -68,11 +68,11 @@ uint64_t pf_opt_layers(pf_adapter *a, const char *name)
             to = from;
         }
         if (from < 0 || to < from || to >= depth) {
-            pf_reject(a, name, "all, or layers of the backbone such as 0, 6-11 or [0,3,5]");
+            peft_reject(a, name, "all, or layers of the backbone such as 0, 6-11 or [0,3,5]");
             return 0;
         }
         for (int l = from; l <= to; l++) set |= (uint64_t)1 << l;
     }
-    if (!set) pf_reject(a, name, "all, or layers of the backbone such as 0, 6-11 or [0,3,5]");
+    if (!set) peft_reject(a, name, "all, or layers of the backbone such as 0, 6-11 or [0,3,5]");
     return set;
 }

@@ -83,7 +83,7 @@ static double truncated(const pf_rng *r, uint64_t i)
 
 peft_status pf_param_draw(peft_context *ctx, pf_param *p, const char *init)
 {
-    /* the rules of method.h: a word, then size and mean where it takes them */
+    /* the rules of peft/sys/method.h: a word, then size and mean where it takes them */
     enum { CONSTANT, NORMAL, TRUNCATED, UNIFORM } kind = CONSTANT;
     const int64_t *dim = p->value.dim, count = peft_tensor_count(&p->value);
     double fan_in = 1, fan_out = 1, size = 0;

@@ -12,7 +12,7 @@ typedef struct {
     const char *scope;                   /* in front of its tensors' names */
     const pf_vit_shape *shape;
     bool mean_pool;
-    pf_site_fn at; void *at_user;        /* what visits its sites; NULL: the model's adapters */
+    peft_site_fn at; void *at_user;        /* what visits its sites; NULL: the model's adapters */
     pf_tap_fn tap; void *tap_user;
 } pass;
 
@@ -29,7 +29,7 @@ pf_val pf_model_weight(const peft_model *m, pf_graph *g, const char *name)
 {
     for (size_t i = 0; i < m->adapters; i++) {
         pf_param *p = pf_params_find(&m->adapter[i]->params, name);
-        if (p) return pf_use(g, p);
+        if (p) return peft_use(g, p);
     }
     const peft_tensor *t = pf_backbone_find(m->backbone, name);
     return t ? pf_const(g, t) : PF_NONE;
@@ -49,7 +49,7 @@ static pf_val weight(const pass *p, const char *format, ...)
     return pf_model_weight(p->m, p->g, name);
 }
 
-static void visit(const pass *p, pf_site *s)
+static void visit(const pass *p, peft_site *s)
 {
     if (p->at) {
         if (!p->g->status) p->at(p->at_user, p->g, s);
@@ -57,13 +57,13 @@ static void visit(const pass *p, pf_site *s)
     }
     for (size_t i = 0; i < p->m->adapters && !p->g->status; i++) {
         const peft_adapter *a = p->m->adapter[i];
-        if (a->method->sites & PF_AT(s->where)) a->method->emit(a->state, p->g, s);
+        if (a->method->sites & PEFT_AT(s->where)) a->method->emit(a->state, p->g, s);
     }
 }
 
-static pf_val at(const pass *p, pf_where where, pf_role role, int64_t layer, pf_val in, pf_val out)
+static pf_val at(const pass *p, peft_where where, peft_role role, int64_t layer, pf_val in, pf_val out)
 {
-    pf_site s = { .where = where, .role = role, .layer = layer, .in = in, .out = out };
+    peft_site s = { .where = where, .role = role, .layer = layer, .in = in, .out = out };
     visit(p, &s);
     return s.out;
 }
@@ -73,50 +73,51 @@ static void tap(const pass *p, const char *name, pf_val v)
     if (p->tap && !p->g->status) p->tap(p->tap_user, p->g, name, v);
 }
 
-static pf_val linear(const pass *p, pf_role role, int64_t layer, pf_val x, pf_val w, pf_val b)
+static pf_val linear(const pass *p, peft_role role, int64_t layer, pf_val x, pf_val w, pf_val b)
 {
-    if (role >= PF_PROJ) x = at(p, PF_LINEAR_IN, role, layer, PF_NONE, x);
-    pf_site s = { .where = PF_LINEAR, .role = role, .layer = layer, .in = x, .w = w, .bias = b, .out = pf_linear(p->g, x, w, b) };
+    if (role >= PEFT_PROJ) x = at(p, PEFT_LINEAR_IN, role, layer, PF_NONE, x);
+    peft_site s = { .where = PEFT_LINEAR, .role = role, .layer = layer, .in = x, .w = w, .bias = b,
+                    .out = peft_linear(p->g, x, w, b) };
     visit(p, &s);
     return s.out;
 }
 
-static pf_val norm(const pass *p, pf_role role, int64_t layer, pf_val x, pf_val gamma, pf_val beta)
+static pf_val norm(const pass *p, peft_role role, int64_t layer, pf_val x, pf_val gamma, pf_val beta)
 {
-    return at(p, PF_NORM, role, layer, x, pf_layernorm(p->g, x, gamma, beta, p->shape->eps));
+    return at(p, PEFT_NORM, role, layer, x, peft_layernorm(p->g, x, gamma, beta, p->shape->eps));
 }
 
 static pf_val embed(const pass *p, pf_val images)
 {
     const pf_vit_shape *v = p->shape;
     pf_graph *g = p->g;
-    images = at(p, PF_IMAGE, PF_PATCH, -1, PF_NONE, images);
+    images = at(p, PEFT_IMAGE, PEFT_PATCH, -1, PF_NONE, images);
     pf_val x = pf_emit(g, &pf_op_patches, &(pf_attr){ .i = { v->patch } }, 1, (pf_val[]){ images });
-    x = linear(p, PF_PATCH, -1, x, weight(p, "patch_embed.proj.weight"), weight(p, "patch_embed.proj.bias"));
-    if (v->pos_prefix) x = pf_insert_rows(g, x, 0, weight(p, "cls_token"));
-    x = pf_add(g, x, weight(p, "pos_embed"));
-    if (!v->pos_prefix) x = pf_insert_rows(g, x, 0, weight(p, "cls_token"));
-    if (v->registers) x = pf_insert_rows(g, x, 1, weight(p, "reg_token"));
-    if (v->norm_pre) x = pf_layernorm(g, x, weight(p, "norm_pre.weight"), weight(p, "norm_pre.bias"), v->eps);
-    return at(p, PF_TOKENS, PF_PATCH, -1, PF_NONE, x);
+    x = linear(p, PEFT_PATCH, -1, x, weight(p, "patch_embed.proj.weight"), weight(p, "patch_embed.proj.bias"));
+    if (v->pos_prefix) x = peft_insert_rows(g, x, 0, weight(p, "cls_token"));
+    x = peft_add(g, x, weight(p, "pos_embed"));
+    if (!v->pos_prefix) x = peft_insert_rows(g, x, 0, weight(p, "cls_token"));
+    if (v->registers) x = peft_insert_rows(g, x, 1, weight(p, "reg_token"));
+    if (v->norm_pre) x = peft_layernorm(g, x, weight(p, "norm_pre.weight"), weight(p, "norm_pre.bias"), v->eps);
+    return at(p, PEFT_TOKENS, PEFT_PATCH, -1, PF_NONE, x);
 }
 
 static pf_val attend(const pass *p, int64_t l, pf_val x)
 {
     const int64_t d = p->shape->width, heads = p->shape->heads;
     pf_val w = weight(p, "blocks.%lld.attn.qkv.weight", (long long)l), b = weight(p, "blocks.%lld.attn.qkv.bias", (long long)l);
-    pf_val part[3], sum = at(p, PF_LINEAR, PF_QKV, l, x, PF_NONE);
+    pf_val part[3], sum = at(p, PEFT_LINEAR, PEFT_QKV, l, x, PF_NONE);
     for (int i = 0; i < 3; i++) {
-        pf_site s = { .where = PF_LINEAR, .role = (pf_role)(PF_Q + i), .layer = l, .in = x,
-                      .w = pf_slice(p->g, w, i * d, d), .bias = pf_slice(p->g, b, i * d, d) };
-        s.out = pf_linear(p->g, x, s.w, s.bias);
-        if (pf_is(sum)) s.out = pf_add(p->g, s.out, pf_columns(p->g, sum, i * d, d));
+        peft_site s = { .where = PEFT_LINEAR, .role = (peft_role)(PEFT_Q + i), .layer = l, .in = x,
+                      .w = peft_slice(p->g, w, i * d, d), .bias = peft_slice(p->g, b, i * d, d) };
+        s.out = peft_linear(p->g, x, s.w, s.bias);
+        if (pf_is(sum)) s.out = peft_add(p->g, s.out, pf_columns(p->g, sum, i * d, d));
         visit(p, &s);
         part[i] = s.out;
     }
-    pf_site s = { .where = PF_ATTN, .layer = l, .in = x, .q = part[0], .k = part[1], .v = part[2] };
+    peft_site s = { .where = PEFT_ATTN, .layer = l, .in = x, .q = part[0], .k = part[1], .v = part[2] };
     visit(p, &s);
-    return linear(p, PF_PROJ, l, pf_attention(p->g, heads, &s),
+    return linear(p, PEFT_PROJ, l, peft_attention(p->g, heads, &s),
                   weight(p, "blocks.%lld.attn.proj.weight", (long long)l), weight(p, "blocks.%lld.attn.proj.bias", (long long)l));
 }
 
@@ -124,31 +125,34 @@ static pf_val mlp(const pass *p, int64_t l, pf_val x)
 {
     const pf_vit_shape *v = p->shape;
     long long n = l;
-    x = linear(p, PF_FC1, l, x, weight(p, "blocks.%lld.mlp.fc1.weight", n), weight(p, "blocks.%lld.mlp.fc1.bias", n));
+    x = linear(p, PEFT_FC1, l, x, weight(p, "blocks.%lld.mlp.fc1.weight", n), weight(p, "blocks.%lld.mlp.fc1.bias", n));
     if (v->swiglu) {
-        pf_val gate = pf_activate(p->g, pf_columns(p->g, x, 0, v->mlp), "silu");
-        x = pf_mul(p->g, gate, pf_columns(p->g, x, v->mlp, v->mlp));
-    } else x = pf_activate(p->g, x, v->act == PK_QUICKGELU ? "quickgelu" : "gelu");
-    return linear(p, PF_FC2, l, x, weight(p, "blocks.%lld.mlp.fc2.weight", n), weight(p, "blocks.%lld.mlp.fc2.bias", n));
+        pf_val gate = peft_activate(p->g, pf_columns(p->g, x, 0, v->mlp), "silu");
+        x = peft_mul(p->g, gate, pf_columns(p->g, x, v->mlp, v->mlp));
+    } else x = peft_activate(p->g, x, v->act == PK_QUICKGELU ? "quickgelu" : "gelu");
+    return linear(p, PEFT_FC2, l, x, weight(p, "blocks.%lld.mlp.fc2.weight", n),
+                  weight(p, "blocks.%lld.mlp.fc2.bias", n));
 }
 
 /* x + ls * branch(norm(x)) */
-static pf_val residual(const pass *p, int64_t l, pf_role role, pf_val x, pf_val branch)
+static pf_val residual(const pass *p, int64_t l, peft_role role, pf_val x, pf_val branch)
 {
-    pf_val gamma = weight(p, "blocks.%lld.ls%d.gamma", (long long)l, role == PF_SA ? 1 : 2);
-    if (pf_is(gamma)) branch = pf_affine(p->g, branch, gamma, PF_NONE);
-    return pf_add(p->g, x, at(p, PF_BRANCH, role, l, x, branch));
+    pf_val gamma = weight(p, "blocks.%lld.ls%d.gamma", (long long)l, role == PEFT_SA ? 1 : 2);
+    if (pf_is(gamma)) branch = peft_affine(p->g, branch, gamma, PF_NONE);
+    return peft_add(p->g, x, at(p, PEFT_BRANCH, role, l, x, branch));
 }
 
 static pf_val block(const pass *p, int64_t l, pf_val x)
 {
     long long n = l;
-    x = at(p, PF_BLOCK_IN, PF_SA, l, PF_NONE, x);
-    pf_val y = norm(p, PF_NORM1, l, x, weight(p, "blocks.%lld.norm1.weight", n), weight(p, "blocks.%lld.norm1.bias", n));
-    x = residual(p, l, PF_SA, x, attend(p, l, y));
-    y = norm(p, PF_NORM2, l, x, weight(p, "blocks.%lld.norm2.weight", n), weight(p, "blocks.%lld.norm2.bias", n));
-    x = residual(p, l, PF_MLP, x, mlp(p, l, y));
-    return at(p, PF_BLOCK_OUT, PF_MLP, l, PF_NONE, x);
+    x = at(p, PEFT_BLOCK_IN, PEFT_SA, l, PF_NONE, x);
+    pf_val y = norm(p, PEFT_NORM1, l, x, weight(p, "blocks.%lld.norm1.weight", n),
+                    weight(p, "blocks.%lld.norm1.bias", n));
+    x = residual(p, l, PEFT_SA, x, attend(p, l, y));
+    y = norm(p, PEFT_NORM2, l, x, weight(p, "blocks.%lld.norm2.weight", n),
+             weight(p, "blocks.%lld.norm2.bias", n));
+    x = residual(p, l, PEFT_MLP, x, mlp(p, l, y));
+    return at(p, PEFT_BLOCK_OUT, PEFT_MLP, l, PF_NONE, x);
 }
 
 /* The pooled token goes through the final norm; for the class token this equals the norm of all tokens, then row 0. */
@@ -159,9 +163,9 @@ static pf_val pool(const pass *p, pf_val x)
     int64_t patches = pf_vit_grid(v) * pf_vit_grid(v);
     if (p->g->status) return PF_NONE;
     int64_t prefix = pf_v(p->g, x)->shape.dim[1] - patches;
-    x = p->mean_pool ? pf_mean_rows(p->g, x, prefix, patches) : pf_take_rows(p->g, x, 0, 1);
-    x = norm(p, PF_FINAL, -1, x, weight(p, "%s.weight", name), weight(p, "%s.bias", name));
-    return at(p, PF_POOL, PF_FINAL, -1, PF_NONE, x);
+    x = p->mean_pool ? peft_mean_rows(p->g, x, prefix, patches) : peft_take_rows(p->g, x, 0, 1);
+    x = norm(p, PEFT_FINAL, -1, x, weight(p, "%s.weight", name), weight(p, "%s.bias", name));
+    return at(p, PEFT_POOL, PEFT_FINAL, -1, PF_NONE, x);
 }
 
 static pf_val forward(const pass *p, pf_val images)
@@ -179,7 +183,8 @@ static pf_val forward(const pass *p, pf_val images)
     return x;
 }
 
-pf_val pf_vit_forward(pf_build *g, const pf_net *net, const char *scope, pf_val images, pf_site_fn at, void *user)
+pf_val peft_vit_forward(peft_build *g, const peft_net *net, const char *scope, pf_val images, peft_site_fn at,
+                       void *user)
 {
     pass p = { .m = net->model, .g = g, .scope = scope, .shape = &net->model->backbone->shape,
                .mean_pool = net->model->mean_pool, .at = at, .at_user = user };
@@ -191,22 +196,30 @@ pf_val pf_vit_forward(pf_build *g, const pf_net *net, const char *scope, pf_val 
     return forward(&p, images);
 }
 
+/* What a method made of the values on the way still has to be one row of logits a sample. */
+static pf_val checked(const peft_model *m, pf_graph *g, pf_val logits)
+{
+    if (g->status) return PF_NONE;
+    if (pf_is(logits) && pf_cols(g, logits) == m->classes && pf_rows(g, logits) == g->batch) return logits;
+    return pf_graph_fail(g, pf_fail(PEFT_E_OPTION, "logits [%lld, %lld] come out, expected [%lld, %lld] (samples, "
+                                    "the model's classes): an adapter does not fit the model",
+                                    (long long)pf_rows(g, logits), (long long)pf_cols(g, logits), (long long)g->batch,
+                                    (long long)m->classes));
+}
+
 pf_val pf_model_forward(const peft_model *m, pf_graph *g, pf_val images, pf_tap_fn fn, void *user)
 {
     pass p = { .m = m, .g = g, .scope = "", .shape = &m->backbone->shape, .mean_pool = m->mean_pool, .tap = fn, .tap_user = user };
     for (size_t i = 0; i < m->adapters; i++) {
-        const pf_net net = { m, m->adapter[i] };
+        const peft_net net = { m, m->adapter[i] };
         if (!m->adapter[i]->method->network) continue;
         if (m->head != PF_HEAD_NETWORK || m->adapters > 1)
             return pf_graph_fail(g, pf_fail(PEFT_E_STATE, "method '%s' has a network of its own: expected a model with head "
                                             "side_encoder and no other adapter", m->adapter[i]->method->name));
         pf_val logits = m->adapter[i]->method->network(m->adapter[i]->state, g, &net, images);
-        if (!g->status && pf_cols(g, logits) != m->classes)
-            return pf_graph_fail(g, pf_fail(PEFT_E_OPTION, "classes: the model has %lld, its adapter %lld",
-                                            (long long)m->classes, (long long)pf_cols(g, logits)));
-        return logits;
+        return checked(m, g, logits);
     }
     if (m->head == PF_HEAD_NETWORK)
         return pf_graph_fail(g, pf_fail(PEFT_E_STATE, "head side_encoder: expected an adapter with a network of its own"));
-    return pf_head_forward(m, g, forward(&p, images));
+    return checked(m, g, pf_head_forward(m, g, forward(&p, images)));
 }

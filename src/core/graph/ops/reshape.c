@@ -55,8 +55,8 @@ static bool frame_infer(pf_graph *g, pf_node *n)
     const pf_shape up = pf_v(g, n->in[0])->shape;
     for (int k = 0; k < 4; k++) {
         const pf_shape *s = &pf_v(g, n->in[k])->shape;
-        if (s->ndim != 4 || up.ndim != 4 || s->dim[2] != pad_box(k, up.dim[3], up.dim[2]).rows
-            || s->dim[3] != pad_box(k, up.dim[3], up.dim[2]).cols)
+        if (s->ndim != 4 || up.ndim != 4 || s->dim[0] != 1 || s->dim[1] != up.dim[1]
+            || s->dim[2] != pad_box(k, up.dim[3], up.dim[2]).rows || s->dim[3] != pad_box(k, up.dim[3], up.dim[2]).cols)
             return pf_bad_shape(g, n, "pads [1, c, w, s] twice and [1, c, s - 2w, w] twice");
     }
     return pf_out(g, n, 0, pf_shape_of(3, up.dim[1], up.dim[3], up.dim[3]));

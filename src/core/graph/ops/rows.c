@@ -28,7 +28,7 @@ static bool take_infer(pf_graph *g, pf_node *n)
 {
     pf_shape s = pf_v(g, n->in[0])->shape;
     int64_t at = n->attr.i[0], rows = n->attr.i[1];
-    if (s.ndim < 2 || at < 0 || rows < 0 || at + rows > s.dim[s.ndim - 2])
+    if (s.ndim < 2 || at < 0 || rows < 0 || rows > s.dim[s.ndim - 2] - at)
         return pf_bad_shape(g, n, "rows that exist");
     s.dim[s.ndim - 2] = n->attr.i[2] ? s.dim[s.ndim - 2] - rows : rows;
     return pf_out(g, n, 0, s);
@@ -127,7 +127,7 @@ const pf_op pf_op_repeat = { .name = "repeat", .infer = repeat_infer, .grad = re
 static bool mean_infer(pf_graph *g, pf_node *n)
 {
     pf_shape s = pf_v(g, n->in[0])->shape;
-    if (s.ndim != 3 || n->attr.i[1] < 1 || n->attr.i[0] + n->attr.i[1] > s.dim[1])
+    if (s.ndim != 3 || n->attr.i[0] < 0 || n->attr.i[1] < 1 || n->attr.i[1] > s.dim[1] - n->attr.i[0])
         return pf_bad_shape(g, n, "tokens [b, t, d] with the rows to average");
     s.dim[1] = 1;
     return pf_out(g, n, 0, s);

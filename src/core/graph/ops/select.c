@@ -76,7 +76,11 @@ const pf_op pf_op_attention_mass = { .name = "attention_mass", .flags = PF_STOP,
 static bool top_infer(pf_graph *g, pf_node *n)
 {
     pf_shape s = pf_v(g, n->in[0])->shape;
-    if (n->attr.i[0] < 1 || n->attr.i[0] > s.dim[1]) return pf_bad_shape(g, n, "at least one row and no more than there are");
+    const pf_shape *mass = &pf_v(g, n->in[1])->shape;
+    if (s.ndim != 3 || mass->ndim != 3 || mass->dim[0] != s.dim[0] || mass->dim[2] != s.dim[1] || s.dim[2] % mass->dim[1])
+        return pf_bad_shape(g, n, "tokens [b, t, d] and their mass [b, heads, t]");
+    if (n->attr.i[0] < 1 || n->attr.i[0] > s.dim[1])
+        return pf_bad_shape(g, n, "at least one row and no more than there are");
     s.dim[1] = n->attr.i[0];
     return pf_out(g, n, 0, s);
 }

@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * gated_prompt.h -- a method of one's own, in one file: learned tokens that every token attends to beside the attention
+ * of each chosen block, behind a gate that starts at zero: an untrained adapter changes no bit of the predictions.
+ *
+ *   y = attention(x) + g * softmax(n(x) P^T / sqrt(d_head)) P
+ *   x [b,t,d] the residual stream, n its normalisation, P [n,d] and g [d] of this block */
+#ifndef GATED_PROMPT_H
+#define GATED_PROMPT_H
+#include <peft/sys/method.h>
+
+typedef struct gated_prompt_state {
+    uint64_t layers;                    /* at most 64 blocks */
+    int64_t heads;
+    double drop;
+    peft_param *prompt[64], *gate[64];
+} gated_prompt_state;
+
+static const peft_opt gated_prompt_options[] = {
+    { "tokens",  'i', "8", 1, 1e4, "prompt tokens a layer" },
+    { "layers",  's', "all", 0, 0, "blocks that attend to prompts" },
+    { "dropout", 'f', "0", 0, 0.99, "on what the gate lets through, in training" },
+    { 0 } };
+
+static peft_status gated_prompt_init(peft_adapter *a, const peft_vit *v)
+{
+    gated_prompt_state *m = peft_state(a);
+    m->heads = v->heads;
+    m->drop = peft_opt_float(a, "dropout");
+    m->layers = peft_opt_layers(a, "layers");
+    for (int l = 0; l < v->depth; l++) {
+        if (!(m->layers >> l & 1)) continue;
+        m->prompt[l] = peft_declare(a, PEFT_DIMS(peft_opt_int(a, "tokens"), v->width), "normal:0.02", "prompt.%d", l);
+        m->gate[l] = peft_declare(a, PEFT_DIMS(v->width), "zero", "gate.%d", l);
+    }
+    return peft_done(a);
+}
+
+static void gated_prompt_emit(const void *state, peft_build *b, peft_site *s)
+{
+    const gated_prompt_state *m = state;
+    if (s->role != PEFT_SA || !(m->layers >> s->layer & 1)) return;
+    peft_val prompt = peft_repeat(b, peft_use(b, m->prompt[s->layer]));
+    peft_site look = { .q = peft_layernorm(b, s->in, PEFT_NONE, PEFT_NONE, 1e-6), .k = prompt, .v = prompt };
+    peft_val seen = peft_dropout(b, peft_attention(b, m->heads, &look), m->drop);
+    s->out = peft_add(b, s->out, peft_affine(b, seen, peft_use(b, m->gate[s->layer]), PEFT_NONE));
+}
+
+static const peft_method gated_prompt = {
+    .name = "gated_prompt", .summary = "learned tokens to attend to, behind a gate that starts at zero", .paper = "",
+    .opts = gated_prompt_options, .sites = PEFT_AT(PEFT_BRANCH), .state_size = sizeof(gated_prompt_state),
+    .init = gated_prompt_init, .emit = gated_prompt_emit };
+#endif

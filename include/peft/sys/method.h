@@ -1,0 +1,216 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * peft/sys/method.h -- the systems interface: all that a method may see, and how an application adds its own. The
+ * library's methods (src/methods) include this header and nothing else of the library; one that an application
+ * registers on a context is in no way second class. docs/methods/own.md leads through it.
+ *
+ * A method says which trainable parameters it has (init) and how the forward pass changes at the sites it asked for
+ * (emit). It writes no backward pass, allocates no activation, and checks no error: a failing call records the first
+ * error and every later call does nothing.
+ *
+ * The promise is weaker than that of the other headers: structs and words here may change between minor versions of
+ * the library. PEFT_METHOD_ABI then changes with them, and a program built against another one is told so when it
+ * registers, before anything of it is read. */
+#ifndef PEFT_SYS_METHOD_H
+#define PEFT_SYS_METHOD_H
+#include <peft/adapter.h>
+#include <peft/sys/option.h>
+#include <stdbool.h>
+#ifdef __cplusplus
+#  include <initializer_list>
+#endif
+PEFT_BEGIN_DECLS
+
+#if defined(__GNUC__)
+#  define PEFT_PRINTF(text, first) __attribute__((format(printf, text, first)))
+#else
+#  define PEFT_PRINTF(text, first)
+#endif
+
+/* What the library computes in: float, but for the build that checks its gradients in double. */
+#ifdef PF_REAL_DOUBLE
+typedef double peft_real;
+#else
+typedef float peft_real;
+#endif
+
+typedef struct peft_build peft_build;                   /* the graph being built */
+typedef struct peft_val { uint32_t id; } peft_val;      /* a value in it: images, tokens, a weight; 0: none */
+#ifdef __cplusplus
+#  define PEFT_NONE (peft_val())
+#else
+#  define PEFT_NONE ((peft_val){ 0 })
+#endif
+
+/* The backbone's shape. prefix: class and register tokens, which stand in front of the patches; image: side in pixels;
+ * patch_values: numbers in a patch, 3 p p; fc1: rows of fc1, mlp or, gated (SwiGLU), twice that. */
+typedef struct peft_vit {
+    int64_t width, depth, heads, mlp, fc1, tokens, prefix, image, patch_values;
+} peft_vit;
+
+/* Where a method may act. In the order of the forward pass:
+ * IMAGE      out: the normalised images [b,3,s,s]
+ * TOKENS     out: [b,t,d] entering block 0
+ * BLOCK_IN   out: the residual stream entering block `layer`
+ * NORM       out: a normalised value (role NORM1, NORM2, FINAL)
+ * LINEAR_IN  out: what is about to enter a linear layer (role PROJ, FC1, FC2)
+ * LINEAR     in, out: input and output of a linear layer (role PATCH, Q, K, V, PROJ, FC1, FC2), FC1 before its
+ *            activation; w, bias: its weights as they are. Role QKV comes before Q, K, V: out starts as PEFT_NONE, and
+ *            what a method puts there, [b,t,3d], is added to q, k and v side by side before their own sites
+ * ATTN       q, k, v [b,t,d]; xk, xv: further keys and values [n,d] or [b,n,d]; sink [t]: a further logit a query row;
+ *            head_scale [heads]; the last four start as PEFT_NONE
+ * BRANCH     in: the residual stream; out: what is about to be added to it (role SA, MLP)
+ * BLOCK_OUT  out: the residual stream leaving block `layer`
+ * POOL       out: the pooled feature [b,1,d] entering the head */
+typedef enum peft_where {
+    PEFT_IMAGE, PEFT_TOKENS, PEFT_BLOCK_IN, PEFT_NORM, PEFT_LINEAR_IN, PEFT_LINEAR, PEFT_ATTN, PEFT_BRANCH,
+    PEFT_BLOCK_OUT, PEFT_POOL
+} peft_where;
+#define PEFT_AT(where) (1u << (where))
+typedef enum peft_role {
+    PEFT_PATCH, PEFT_QKV, PEFT_Q, PEFT_K, PEFT_V, PEFT_PROJ, PEFT_FC1, PEFT_FC2, PEFT_NORM1, PEFT_NORM2, PEFT_FINAL,
+    PEFT_SA, PEFT_MLP
+} peft_role;
+
+typedef struct peft_site {
+    peft_where where;
+    peft_role role;
+    int64_t layer;                      /* -1 outside the blocks */
+    peft_val in, out;                   /* a method replaces out */
+    peft_val w, bias;
+    peft_val q, k, v, xk, xv, sink, head_scale;
+} peft_site;
+typedef void (*peft_site_fn)(void *user, peft_build *b, peft_site *s);
+
+typedef struct peft_merge peft_merge;   /* folding into a copy of the backbone's weights */
+typedef struct peft_net peft_net;       /* what a method's own network is made on */
+
+typedef struct peft_method {
+    const char     *name, *summary, *paper;
+    const peft_opt *opts;               /* ends with a NULL name; NULL: none */
+    uint32_t        sites;              /* PEFT_AT(..) | ..: emit is called at these only */
+    size_t          state_size;         /* zeroed, owned by the adapter */
+    peft_status   (*init)(peft_adapter *a, const peft_vit *vit);
+    void          (*emit)(const void *state, peft_build *b, peft_site *s);
+    /* NULL: nothing but unfrozen tensors can be merged. others: further adapters act on the same model. */
+    void          (*merge)(const void *state, peft_merge *m, const peft_vit *vit, bool others);
+    /* In place of emit, a network of its own: images [b,3,s,s] to logits [b,1,classes]. */
+    peft_val      (*network)(const void *state, peft_build *b, const peft_net *net, peft_val images);
+} peft_method;
+
+/* --- methods of a context ----------------------------------------------------------------------------------------- */
+#define PEFT_METHOD_VERSION 1u
+#define PEFT_METHOD_ABI ((uint64_t)PEFT_METHOD_VERSION << 32 | (uint64_t)sizeof(peft_method) << 16 | sizeof(peft_site))
+
+/* From here on adapters may be made, loaded and saved by this name with everything that hangs on ctx. The table and
+ * its texts are copied; the functions must stay loaded, throw nothing and be safe to call from several threads. abi is
+ * PEFT_METHOD_ABI. A setter: not while another thread uses ctx.
+ * PEFT_E_UNSUPPORTED: abi is another one than the library's; PEFT_E_INVALID: a name that is not lower-case letters,
+ * digits and _ (a letter first, 40 at most), no init, sites without emit or the reverse, an option without name, type,
+ * help or a default that fits it; PEFT_E_STATE: the name is taken, by the library or on this context. */
+PEFT_API PEFT_NODISCARD peft_status
+peft_context_register_method(peft_context *ctx, const peft_method *m, uint64_t abi);
+/* The library's methods, then those registered on ctx, in order; NULL: no such index. Borrowed from ctx. */
+PEFT_API const peft_method *peft_context_method(const peft_context *ctx, size_t i);
+
+/* --- in init: options and parameters ------------------------------------------------------------------------------ */
+PEFT_API int64_t     peft_opt_int   (const peft_adapter *a, const char *name);
+PEFT_API double      peft_opt_float (const peft_adapter *a, const char *name);
+PEFT_API const char *peft_opt_string(const peft_adapter *a, const char *name);
+/* "all", "0", "6-11", "2,5", "[0,1,2]" as a set of bits; the backbone's depth bounds it. */
+PEFT_API uint64_t    peft_opt_layers(peft_adapter *a, const char *name);
+
+/* Lists: "[attn.q,attn.v]" or "q,v". How many items, and is this one of them? */
+PEFT_API int64_t     peft_opt_items (const peft_adapter *a, const char *name);
+PEFT_API bool        peft_opt_lists (const peft_adapter *a, const char *name, const char *item);
+/* Patterns: "attn.qkv=16,blocks.3.mlp.fc1=4": the number of the first item whose key ends path at a dot, else
+ * fallback. */
+PEFT_API double      peft_opt_pattern(peft_adapter *a, const char *name, const char *path, double fallback);
+/* For named sets of options: where name was not given, value holds in place of the table's default, and is saved with
+ * the adapter. */
+PEFT_API void        peft_opt_default(peft_adapter *a, const char *name, const char *value);
+
+/* Extents; good until the end of the statement. */
+#ifdef __cplusplus
+#  define PEFT_DIMS(...) (std::initializer_list<int64_t>{ __VA_ARGS__, 0 }.begin())
+#else
+#  define PEFT_DIMS(...) (const int64_t[]){ __VA_ARGS__, 0 }
+#endif
+PEFT_API void       *peft_state(peft_adapter *a);
+/* A trainable tensor with extents dims (0 ends them). init: "zero", "one", "normal:STD", "normal:STD:MEAN",
+ * "trunc_normal:STD", "uniform:BOUND", "kaiming" (uniform +-1/sqrt(fan_in)), "kaiming_normal" (sqrt(2/fan_in)),
+ * "kaiming_out" (normal, sqrt(2/fan_out)), "xavier" (uniform); fan_in is the product of the extents behind the first,
+ * fan_out that of all but the second. Values follow the context's seed and the name. */
+PEFT_API PEFT_PRINTF(4, 5) peft_param *
+peft_declare(peft_adapter *a, const int64_t *dims, const char *init, const char *name, ...);
+PEFT_API peft_param *peft_declared(peft_adapter *a, const char *name);         /* NULL: none so named */
+/* "kind:size" for an init whose size is computed; good until the next call for this adapter. */
+PEFT_API const char *peft_rule(peft_adapter *a, const char *kind, double size);
+/* The value of p becomes the L2 norms of rows first .. of a backbone tensor. */
+PEFT_API void        peft_fill_row_norms(peft_adapter *a, peft_param *p, const char *tensor, int64_t first);
+/* The backbone's tensors so named become trainable copies. */
+PEFT_API void        peft_unfreeze(peft_adapter *a, const char *pattern);
+/* p starts by another rule, as in peft_declare; p may be NULL. */
+PEFT_API void        peft_redraw(peft_adapter *a, peft_param *p, const char *init);
+/* For options whose check is the method's own: records PEFT_E_OPTION. */
+PEFT_API void        peft_reject(peft_adapter *a, const char *option, const char *expected);
+PEFT_API peft_status peft_done(peft_adapter *a);                               /* the first error, or PEFT_OK */
+
+/* --- in merge ----------------------------------------------------------------------------------------------------- */
+/* A tensor of the new backbone, to change in place (timm name; rows as stored); NULL and a refusal when it has none. */
+PEFT_API PEFT_PRINTF(2, 3) peft_real *peft_merge_tensor(peft_merge *m, const char *name, ...);
+PEFT_API bool        peft_merge_has(const peft_merge *m, const char *name);
+PEFT_API const peft_real *peft_merge_value(const peft_param *p);
+PEFT_API void        peft_merge_refuse(peft_merge *m, const char *reason);
+
+/* --- in emit: the forward vocabulary; every word knows its backward pass ------------------------------------------ */
+PEFT_API int64_t  peft_extent(const peft_build *b, peft_val x, int axis);
+PEFT_API peft_val peft_use(peft_build *b, peft_param *p);
+/* x[i] along the first extent; x straight from peft_use */
+PEFT_API peft_val peft_at(peft_build *b, peft_val x, int64_t i);
+/* rows at .. at+n-1 of the first extent; the same */
+PEFT_API peft_val peft_slice(peft_build *b, peft_val x, int64_t at, int64_t n);
+/* y repeats over x's leading extents; PEFT_NONE is 0 */
+PEFT_API peft_val peft_add(peft_build *b, peft_val x, peft_val y);
+PEFT_API peft_val peft_mul(peft_build *b, peft_val x, peft_val y);
+PEFT_API peft_val peft_scale(peft_build *b, peft_val x, double s);
+PEFT_API peft_val peft_affine(peft_build *b, peft_val x, peft_val gamma, peft_val beta);       /* PEFT_NONE: 1 and 0 */
+/* x w^T + bias; bias may be PEFT_NONE */
+PEFT_API peft_val peft_linear(peft_build *b, peft_val x, peft_val w, peft_val bias);
+/* kind: gelu, quickgelu, relu, tanh, sigmoid, silu */
+PEFT_API peft_val peft_activate(peft_build *b, peft_val x, const char *kind);
+PEFT_API peft_val peft_layernorm(peft_build *b, peft_val x, peft_val gamma, peft_val beta, double eps);
+PEFT_API peft_val peft_logsumexp(peft_build *b, peft_val x);                   /* over the last extent */
+PEFT_API peft_val peft_logaddexp(peft_build *b, peft_val a, peft_val c);       /* log(e^a + e^c); PEFT_NONE is -inf */
+PEFT_API peft_val peft_insert_rows(peft_build *b, peft_val x, int64_t at, peft_val rows);
+PEFT_API peft_val peft_take_rows(peft_build *b, peft_val x, int64_t at, int64_t n);
+PEFT_API peft_val peft_drop_rows(peft_build *b, peft_val x, int64_t at, int64_t n);
+PEFT_API peft_val peft_mean_rows(peft_build *b, peft_val x, int64_t at, int64_t n);            /* [b,t,d] -> [b,1,d] */
+PEFT_API peft_val peft_replace_rows(peft_build *b, peft_val x, int64_t at, peft_val rows);     /* as many as rows has */
+PEFT_API peft_val peft_repeat(peft_build *b, peft_val rows);                   /* [n,d] -> [batch,n,d] */
+PEFT_API peft_val peft_dropout(peft_build *b, peft_val x, double p);           /* in training only; new each step */
+PEFT_API peft_val peft_swap(peft_build *b, peft_val x);                        /* [h,n,d] -> [n,h*d] */
+/* pads of an image -> [3,s,s], 0 inside */
+PEFT_API peft_val peft_frame(peft_build *b, peft_val up, peft_val down, peft_val left, peft_val right);
+/* 1/|rows of w + s b a|; no gradient */
+PEFT_API peft_val peft_row_scale(peft_build *b, peft_val w, peft_val lora_a, peft_val lora_b, double s);
+/* bilinear with antialiasing; no gradient */
+PEFT_API peft_val peft_resize(peft_build *b, peft_val images, int64_t side);
+PEFT_API peft_val peft_side_images(peft_build *b, int64_t side);               /* given at each run beside the images */
+/* What each key receives, [b,heads,t]: the mean over all query rows, or row 0 alone; no gradient. */
+PEFT_API peft_val peft_attention_mass(peft_build *b, int64_t heads, const peft_site *s, bool class_token);
+/* Per head the n rows of x [b,t,d] with the largest mass, largest first, [b,n,d]; no gradient. */
+PEFT_API peft_val peft_top_rows(peft_build *b, peft_val x, peft_val mass, int64_t n);
+/* Of s->q [b,n,d], k, v [b,m,d], xk, xv, sink, head_scale; a site of the method's own making will do. */
+PEFT_API peft_val peft_attention(peft_build *b, int64_t heads, const peft_site *s);
+
+/* --- whole transformers, for network ------------------------------------------------------------------------------ */
+/* In init: a trainable ViT of this shape (patch side, eps and activation as the backbone's) under a scope such as
+ * "side_encoder."; classes > 0 declares head.weight and head.bias in it too. */
+PEFT_API void     peft_declare_vit(peft_adapter *a, const char *scope, const peft_vit *shape, int64_t classes);
+/* In network: the pooled feature [b,1,d] of the backbone (scope "") or of a declared network; at is called at every
+ * site of it (NULL: the adapters' emit). */
+PEFT_API peft_val peft_vit_forward(peft_build *b, const peft_net *net, const char *scope, peft_val images,
+                                   peft_site_fn at, void *user);
+
+PEFT_END_DECLS
+#endif
