@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * test_fpt.c -- side-network prompts: published parameter counts and cache sizes, the cache's exactness, and what a model
- * for them must be. Shapes of ViT-B/16 are made without weights: only their extents matter here. */
+ * for them must be. The weights of ViT-B/16 are never touched: only their extents matter here. */
 #include <math.h>
 #include <peft/peft.h>
 #include "core/base/rng.h"
@@ -27,6 +27,7 @@ START_TEST(published_sizes)
     peft_backbone *b;
     ck_assert_int_eq(peft_context_create(NULL, NULL, NULL, &ctx), PEFT_OK);
     ck_assert_int_eq(pf_backbone_alloc(ctx, &large, &b), PEFT_OK);
+    for (size_t i = 0; i < b->weights; i++) ck_assert_ptr_nonnull(pf_backbone_own(b, i));
     for (size_t i = 0; i < sizeof published / sizeof *published; i++) {
         peft_options *o = options(ctx, published[i].options), *mo = options(ctx, "classes=5,head=side_encoder");
         peft_adapter *a;
@@ -39,9 +40,10 @@ START_TEST(published_sizes)
         ck_assert_int_eq(peft_model_create(b, mo, &m), PEFT_OK);
         ck_assert_int_eq(peft_model_attach(m, a), PEFT_OK);
         ck_assert_int_eq(peft_model_trainable_count(m), published[i].parameters);
-        pf_compile_spec spec = { .model = m, .team = &team, .batch = 1, .loss = &loss };
+        pf_compile_spec spec = { .model = m, .team = &team, .batch = 2, .loss = &loss, .part = PF_FRONT };
         ck_assert_msg(!pf_compiled_create(&net, &spec), "%s", peft_last_error());
-        ck_assert_int_eq(pf_cache_create(&cache, &net, 16 << 20), PEFT_OK);
+        ck_assert_int_eq(pf_cache_create(&cache, &(pf_cache_spec){ .ctx = ctx, .front = &net, .limit = 16 << 20 }),
+                         PEFT_OK);
         ck_assert_uint_eq(cache.sample_bytes, published[i].sample_bytes);
         pf_cache_free(&cache);
         pf_compiled_free(&net);

@@ -26,6 +26,7 @@ static tiny fenced(failing_alloc *f, const char *backbone, const char *method, c
     tiny t = { 0 };
     *f = (failing_alloc){ .fail_at = -1 };
     OK(peft_context_create(fenced_take, fenced_give, f, &t.ctx));
+    tiny_register(t.ctx);
     OK(peft_context_set_threads(t.ctx, 2));
     t.backbone = tiny_backbone(t.ctx, backbone, NULL);
     t.adapter = tiny_adapter(t.backbone, method, NULL);
@@ -82,19 +83,33 @@ static void check_planned(const char *method, const char *options)
     fenced_free(&t, &f);
 }
 
+/* Options for a feature cache in a new file. */
+static const char *in_file(const char *name, const char *more)
+{
+    static char text[256];
+    snprintf(text, sizeof text, ",cache_features=4000000,cache_file=\"%s\"%s", tiny_path(name), more);
+    return text;
+}
+
 START_TEST(a_trainer_holds_what_it_planned)
 {
-    for (size_t i = 0; i < peft_method_count(); i++) check_planned(peft_method_name(i), "");
-    check_planned("linear", ",cache_features=4000000");
+    for (size_t i = 0; i < tiny_method_count(); i++) {
+        check_planned(tiny_method_name(i), "");
+        check_planned(tiny_method_name(i), ",cache_features=4000000");
+    }
+    check_planned("fpt", ",cache_features=10");
+    check_planned("fpt", in_file("fpt", ""));
+    check_planned("linear", in_file("linear", ",cache_type=f16"));
+    tiny_clean();
     check_planned("ept", ",optimizer=sgd,threads=3,executor=naive");
 }
 END_TEST
 
 START_TEST(a_session_holds_what_it_planned)
 {
-    for (size_t i = 0; i < peft_method_count(); i++) {
+    for (size_t i = 0; i < tiny_method_count(); i++) {
         failing_alloc f;
-        tiny t = fenced(&f, TINY_WIDE, peft_method_name(i), "classes=3");
+        tiny t = fenced(&f, TINY_WIDE, tiny_method_name(i), "classes=3");
         tiny_batch b = tiny_batch_make(t.model, 6, 0);
         peft_tensor *logits = tiny_tensor(t.ctx, PEFT_F32, 2, 6, 3);
         size_t base = peft_context_memory_used(t.ctx);
@@ -102,7 +117,7 @@ START_TEST(a_session_holds_what_it_planned)
         peft_session *s = tiny_session(t.model, "batch=6");
         OK(peft_session_predict(s, b.images, logits));
         size_t most = rise(t.ctx, &base), planned = peft_session_memory(s);
-        ck_assert_msg(most <= planned + (1 << 18), "%s: %zu bytes held at most, planned %zu", peft_method_name(i), most,
+        ck_assert_msg(most <= planned + (1 << 18), "%s: %zu bytes held at most, planned %zu", tiny_method_name(i), most,
             planned);
         peft_session_free(s);
         peft_tensor_free(logits);
@@ -159,10 +174,14 @@ static void check_silence(const char *method, const char *model, const char *opt
 
 START_TEST(steps_and_predictions_allocate_nothing)
 {
-    for (size_t i = 0; i < peft_method_count(); i++) check_silence(peft_method_name(i), "classes=3", "");
+    for (size_t i = 0; i < tiny_method_count(); i++) check_silence(tiny_method_name(i), "classes=3", "");
     check_silence("ept", "classes=3,head=mlp", ",optimizer=sgd,clip_norm=1,accumulate=2");
     check_silence("linear", "classes=3,head=bn_linear", ",cache_features=100000,threads=3");
+    check_silence("fpt", "classes=3,head=side_encoder", ",cache_features=1000000,accumulate=2");
+    check_silence("fpt", "classes=3,head=side_encoder", ",cache_features=1000000,executor=naive");
+    check_silence("linear", "classes=3", in_file("linear", ",cache_type=f16"));
     check_silence("bitfit", "classes=3", ",executor=naive");
+    tiny_clean();
 }
 END_TEST
 

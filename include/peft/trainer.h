@@ -10,15 +10,28 @@ typedef struct peft_trainer peft_trainer;
 /* Called after each optimiser step of fit; non-zero stops with PEFT_E_CANCELLED, everything left consistent. */
 typedef int (*peft_progress_fn)(const peft_trainer *t, void *user);
 /* Fills images [batch,3,S,S] and labels for batch i of the current epoch; returns how many samples were written
- * (0 ends the epoch), < 0 cancels. sample_ids [batch] may be left alone by callers that do not cache features. */
+ * (0 ends the epoch), < 0 cancels. sample_ids [batch] may be left alone by callers that do not cache features. images
+ * belongs to the trainer, which uses its memory for other things once fn has returned. */
 typedef int64_t (*peft_batch_fn)(int64_t i, peft_tensor *images, peft_tensor *labels, int64_t *sample_ids, void *user);
 
-/* Options (defaults in peft_trainer_option): "batch"; "loss" (ce, bce, bce_sum), "label_smoothing", "class_weights"
- * ("1,2.5,.."), "weight_reduction" (weights, batch); "optimizer" (adamw, sgd), "lr", "weight_decay", "beta1", "beta2",
- * "eps", "momentum", "nesterov"; "clip_norm" (0: off); "accumulate" (backward passes an update); "schedule" (constant,
- * cosine, warmup_cosine, warmup_cosine_full_period, step), "steps" (length of the schedule), "warmup", "start_lr",
- * "min_lr", "decay_every", "decay", "steps_per_epoch" (> 0: the rate changes with the epoch, not the step);
- * "cache_features" (bytes for what the frozen prefix computes, kept by sample id; 0: off), "threads", "executor". */
+/* Options (defaults in peft_trainer_option): "batch"; "loss" (ce, soft_ce, bce, bce_sum), "label_smoothing",
+ * "class_weights" ("1,2.5,.."), "weight_reduction" (weights, batch); "optimizer" (adamw, sgd), "lr", "weight_decay",
+ * "beta1", "beta2", "eps", "momentum", "nesterov"; "clip_norm" (0: off); "accumulate" (backward passes an update);
+ * "schedule" (constant, cosine, warmup_cosine, warmup_cosine_full_period, step), "steps" (length of the schedule),
+ * "warmup", "start_lr", "min_lr", "decay_every", "decay", "steps_per_epoch" (> 0: the rate changes with the epoch, not
+ * the step); "cache_features", "cache_file", "cache_type" (below); "threads", "executor".
+ *
+ * The feature cache. What a step computes before the first trained value is the same whenever a sample comes again.
+ * With "cache_features" > 0 it is computed sample by sample, in memory for one, and kept by sample id as far as that
+ * many bytes go: in memory, or in the file named by "cache_file", whose size they limit (with its header and 32 to 95
+ * bytes a sample; the index of ids takes up to 48 bytes of memory a sample beside). Results have the same bits with and
+ * without, unless "cache_type" is f16: then what is kept is rounded to half precision, and so is what is not kept, so
+ * that a cache filled before changes nothing either. Values that f16 cannot hold, NaN and Inf are not kept.
+ * The caller sees to it that an id always means the same image, prepared in the same way.
+ * A file belongs to one trainer at a time (PEFT_E_STATE) and to one frozen computation: its operations, weights and
+ * extents, so backbone, layers, ratio, resolution (PEFT_E_MISMATCH names both fingerprints); not to heads, batch sizes
+ * or what else is trained. It outlives crashes: samples that a killed process or damage left unusable are computed
+ * again. When it cannot be written any more, training goes on, and the context's log has a warning. */
 PEFT_API PEFT_NODISCARD peft_status peft_trainer_create(peft_model *m, const peft_options *o, peft_trainer **out);
 PEFT_API void peft_trainer_free(peft_trainer *t);
 PEFT_API PEFT_NODISCARD peft_status
@@ -28,8 +41,10 @@ peft_trainer_option(size_t i, const char **name, const char **type, const char *
 PEFT_API PEFT_NODISCARD peft_status
 peft_trainer_group(peft_trainer *t, const char *pattern, double lr_scale, double weight_decay);
 
-/* Forward, loss, backward, clip, update. images [n,3,S,S] f32, n <= batch; labels [n] i64 for ce, [n,classes] f32
- * for bce; sample_ids [n] or NULL. PEFT_E_NONFINITE: loss or gradients are NaN or Inf; nothing was updated. */
+/* Forward, loss, backward, clip, update. images [n,3,S,S] f32, n <= batch; labels [n] i64 for ce, else [n,classes]
+ * f32; sample_ids [n] or NULL (or -1: a sample without an id). PEFT_E_NONFINITE: loss or gradients are NaN or Inf;
+ * nothing was updated. images may be NULL when the cache has all sample_ids; PEFT_E_NOTFOUND names the first that is
+ * missing. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_trainer_step(peft_trainer *t, const peft_tensor *images, const peft_tensor *labels, const int64_t *sample_ids);
 /* A further input of the next steps and evaluations, copied: "side_images" [n,3,s,s], n as in those calls, for fpt with
@@ -48,7 +63,8 @@ peft_trainer_evaluate(peft_trainer *t, const peft_tensor *images, peft_tensor *l
 /* Logits of the last backward pass, in training mode: [n,classes], borrowed. NULL before the first. */
 PEFT_API const peft_tensor *peft_trainer_logits(const peft_trainer *t);
 /* "loss", "lr", "grad_norm", "step", "epoch", "samples", "step_seconds", "planned_bytes" (everything the trainer
- * holds), "arena_bytes", "flops" (multiply-adds x 2 a step needs), "cache_hits"; NaN: no such figure. */
+ * holds), "arena_bytes", "flops" (multiply-adds x 2 a step needs; with cache_features those behind the frozen part),
+ * "cache_hits" (samples found so far), "cache_samples" (kept, or in the file); NaN: no such figure. */
 PEFT_API double  peft_trainer_get(const peft_trainer *t, const char *what);
 PEFT_API void    peft_trainer_describe(const peft_trainer *t, peft_text_fn fn, void *user);
 

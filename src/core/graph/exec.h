@@ -30,6 +30,7 @@ typedef struct pf_plan {
     size_t *offset;                      /* [values] in the arena, SIZE_MAX: not there */
     uint32_t *last;                      /* [values]: the node after which a root's memory is free */
     size_t arena, work;                  /* bytes */
+    size_t given;                        /* bytes at the arena's start that hold the values given to the graph */
 } pf_plan;
 enum { PF_PLAN_NAIVE = 1 };              /* nothing shares memory; what is dead is poisoned with NaN */
 peft_status pf_plan_make(pf_plan *p, const pf_graph *g, const pf_run *r, unsigned flags);

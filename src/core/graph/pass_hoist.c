@@ -6,12 +6,26 @@
 
 /* split[v]: v equals rest with the shared rows inserted at `at`. */
 typedef struct { pf_val rest, rows; int64_t at, n; } parts;
-typedef struct { pf_graph *g; parts *split; pf_val *now; } pass;
+typedef struct { pf_graph *g; parts *split; pf_val *now; uint8_t *sampled; } pass;
 
-static bool shared_rows(const pf_graph *g, const pf_node *n)
+/* A batch of one has such extents too: what depends on the sample is not shared, whatever the batch. */
+static bool shared_rows(const pass *p, const pf_node *n)
 {
-    const pf_shape *p = &pf_v(g, n->in[1])->shape;
-    return p->ndim == 2 || p->dim[0] == 1;
+    const pf_shape *s = &pf_v(p->g, n->in[1])->shape;
+    return !p->sampled[n->in[1].id] && (s->ndim == 2 || s->dim[0] == 1);
+}
+
+static bool is_sampled(const pass *p, pf_val v)
+{
+    pf_val root = pf_root(p->g, v);
+    return p->sampled[root.id] || pf_v(p->g, root)->kind == PF_INPUT;
+}
+
+static void mark_sampled(pass *p, const pf_node *n)
+{
+    bool s = n->op == &pf_op_repeat;
+    for (int k = 0; k < PF_MAX_IN; k++) s |= is_sampled(p, n->in[k]);
+    for (int k = 0; k < PF_MAX_OUT; k++) p->sampled[n->out[k].id] = s && pf_is(n->out[k]);
 }
 
 /* Row by row from one input, the others being parameters of the operation. */
@@ -25,12 +39,14 @@ static pf_val apply(pass *p, pf_node n, pf_val x)
 {
     memset(n.out, 0, sizeof n.out);
     n.in[0] = x;
-    return pf_emit_node(p->g, n, NULL);
+    pf_val out = pf_emit_node(p->g, n, &n);
+    if (pf_is(out)) mark_sampled(p, &n);
+    return out;
 }
 
 static void learn(pass *p, const pf_node *n)
 {
-    if (n->op == &pf_op_insert && shared_rows(p->g, n)) {
+    if (n->op == &pf_op_insert && shared_rows(p, n)) {
         const pf_shape *s = &pf_v(p->g, n->in[1])->shape;
         p->split[n->out[0].id] = (parts){ n->in[0], n->in[1], n->attr.i[0], s->dim[s->ndim - 2] };
     } else if (unary(n) && pf_is(p->split[n->in[0].id].rest)) {
@@ -66,11 +82,12 @@ peft_status pf_pass_hoist(pf_graph *g)
     if (g->status) return g->status;
     /* learn makes two values or so a node */
     uint32_t values = g->values, nodes = g->nodes, room = values + 8 * nodes;
-    size_t bytes = nodes * sizeof(pf_node) + room * (sizeof(parts) + sizeof(pf_val));
+    size_t bytes = nodes * sizeof(pf_node) + room * (sizeof(parts) + sizeof(pf_val) + 1);
     pf_node *old = pf_alloc_zero(g->ctx, bytes);
     if (!old) return g->status = pf_nomem("graph pass", bytes);
-    pass p = { g, (parts *)(old + nodes), NULL };
+    pass p = { .g = g, .split = (parts *)(old + nodes) };
     p.now = (pf_val *)(p.split + room);
+    p.sampled = (uint8_t *)(p.now + room);
     memcpy(old, g->node, nodes * sizeof *old);
     for (uint32_t v = 0; v < room; v++) p.now[v] = (pf_val){ v };
     g->nodes = 0;
@@ -80,6 +97,7 @@ peft_status pf_pass_hoist(pf_graph *g)
         if (n.op == &pf_op_take) use_take(&p, &n);
         if (n.op == &pf_op_attention) use_attention(&p, &n);
         pf_node_append(g, &n);
+        mark_sampled(&p, &n);
         learn(&p, &n);
     }
     pf_free(g->ctx, old);

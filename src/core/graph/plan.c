@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  * plan.c -- where every value stands in one arena: exact lifetimes over the node order, in-place reuse where an
- * operation allows it, then greedy by size (the largest first, each at the lowest offset free for its whole life). */
+ * operation allows it, then greedy by size (the largest first, each at the lowest offset free for its whole life).
+ * Values given to the graph live from its start and come first, without a gap: what is behind them is free until the
+ * run. */
 #include <stdlib.h>
 #include <string.h>
 #include "core/graph/exec.h"
 
-typedef struct { uint32_t id, first, last; size_t bytes, offset; } block;       /* a piece of the arena */
+typedef struct { uint32_t id, first, last; bool given; size_t bytes, offset; } block;       /* a piece of the arena */
 typedef struct { const pf_graph *g; uint32_t *first, *last; pf_val *store; uint8_t *viewed; } pass;
 
 static pf_val storage(const pass *p, pf_val v) { return p->store[pf_root(p->g, v).id]; }
@@ -14,7 +16,7 @@ static void lifetimes(pass *p)
 {
     const pf_graph *g = p->g;
     for (uint32_t v = 0; v < g->values; v++) {
-        p->first[v] = UINT32_MAX;
+        p->first[v] = g->value[v].given ? 0 : UINT32_MAX;
         p->last[v] = 0;
         p->store[v] = (pf_val){ v };
         if (pf_is(g->value[v].view_of)) p->viewed[pf_root(g, (pf_val){ v }).id] = 1;
@@ -58,6 +60,7 @@ static void reuse_in_place(pass *p)
 static int by_size(const void *a, const void *b)
 {
     const block *x = a, *y = b;
+    if (x->given != y->given) return x->given ? -1 : 1;
     if (x->bytes != y->bytes) return x->bytes < y->bytes ? 1 : -1;
     return x->id < y->id ? -1 : x->id > y->id;
 }
@@ -87,7 +90,9 @@ static void arrange(pf_plan *plan, const pass *p, block *blocks, unsigned flags)
         if (g->value[v].kind != PF_TEMP || p->first[v] == UINT32_MAX || p->store[v].id != v) continue;
         if (pf_is(g->value[v].view_of)) continue;
         size_t bytes = (size_t)pf_shape_count(&g->value[v].shape) * sizeof(pk_real);
-        blocks[n++] = (block){ v, p->first[v], p->last[v], (bytes + PK_ALIGN - 1) / PK_ALIGN * PK_ALIGN, 0 };
+        bytes = (bytes + PK_ALIGN - 1) / PK_ALIGN * PK_ALIGN;
+        if (g->value[v].given) plan->given += bytes;
+        blocks[n++] = (block){ v, p->first[v], p->last[v], g->value[v].given, bytes, 0 };
     }
     qsort(blocks, n, sizeof *blocks, by_size);
     block *placed = blocks + n;

@@ -79,7 +79,7 @@ static peft_status run(peft_session *s, const peft_tensor *images, const peft_te
     if (!s) return pf_fail(PEFT_E_INVALID, "session is NULL");
     PF_TRY(pf_check_images(s->model, images, s->net.batch, n));
     PF_TRY(pf_check_logits(s->model, out, *n));
-    PF_TRY(pf_side_bind(&s->side, &s->net, *n));
+    PF_TRY(pf_side_bind(&s->side, &s->net, *n, 0));
     const void *data = images->data;
     if (*n < s->net.batch || images->type != PF_REAL) {
         int64_t used = *n * image_count(s), all = s->net.batch * image_count(s);

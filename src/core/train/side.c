@@ -27,10 +27,12 @@ peft_status pf_side_set(pf_side *s, const char *name, const peft_tensor *v)
     char given[96];
     if (!name || !v) return pf_fail(PEFT_E_INVALID, "%s is NULL: expected a pointer", name ? "value" : "name");
     if (strcmp(name, "side_images") || !s->room)
-        return pf_fail(PEFT_E_NOTFOUND, "input '%s': the model takes %s", name, s->room ? "side_images" : "images only");
+        return pf_fail(PEFT_E_NOTFOUND, "input '%s': the model takes %s", name,
+                       s->room ? "side_images" : "images only");
     if (v->type != PEFT_F32 && v->type != PEFT_F64)
         return pf_fail(PEFT_E_DTYPE, "side_images: given %s, expected f32", pf_dtype_name(v->type));
-    if (v->ndim != 4 || v->dim[0] < 1 || v->dim[0] > s->batch || v->dim[1] != 3 || v->dim[2] != s->side || v->dim[3] != s->side)
+    if (v->ndim != 4 || v->dim[0] < 1 || v->dim[0] > s->batch || v->dim[1] != 3 || v->dim[2] != s->side
+        || v->dim[3] != s->side)
         return pf_fail(PEFT_E_SHAPE, "side_images: given %s, expected [1..%lld, 3, %lld, %lld]",
                        pf_dims_text(given, sizeof given, v->ndim, v->dim), (long long)s->batch, (long long)s->side,
                        (long long)s->side);
@@ -41,12 +43,12 @@ peft_status pf_side_set(pf_side *s, const char *name, const peft_tensor *v)
     return PEFT_OK;
 }
 
-peft_status pf_side_bind(const pf_side *s, pf_compiled *c, int64_t n)
+peft_status pf_side_bind(const pf_side *s, pf_compiled *c, int64_t n, int64_t first)
 {
     if (!s->room) return PEFT_OK;
     if (s->n != n)
         return pf_fail(PEFT_E_STATE, "side_images: given for %lld samples, expected %lld; set them before each call",
                        (long long)s->n, (long long)n);
-    pf_exec_input(&c->exec, PF_IN_SIDE, s->room);
+    pf_exec_input(&c->exec, PF_IN_SIDE, s->room + first * 3 * s->side * s->side);
     return PEFT_OK;
 }

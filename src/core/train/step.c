@@ -17,7 +17,7 @@ static peft_status check_labels(const peft_trainer *t, const peft_tensor *labels
     char given[96];
     int64_t classes = t->model->classes;
     if (!labels) return pf_fail(PEFT_E_INVALID, "labels is NULL: expected a tensor");
-    if (t->loss.kind == PF_LOSS_BCE) {
+    if (t->loss.kind != PF_LOSS_CE) {
         if (labels->type != PEFT_F32 && labels->type != PEFT_F64)
             return pf_fail(PEFT_E_DTYPE, "labels: given %s, expected f32 targets", pf_dtype_name(labels->type));
         if (labels->ndim != 2 || labels->dim[0] != n || labels->dim[1] != classes)
@@ -59,17 +59,44 @@ static void keep_buffers(peft_trainer *t, bool restore)
     }
 }
 
-static void run(peft_trainer *t, pf_compiled *net, const int64_t *ids, int64_t n)
+/* The samples of a batch. Without images there must be ids that the cache knows, and nobody else who reads images. */
+static peft_status count_batch(const peft_trainer *t, const peft_tensor *images, const peft_tensor *labels,
+                               const int64_t *ids, int64_t *n)
 {
-    pf_exec *e = &net->exec;
-    e->run.accumulate = t->pending > 0;
-    e->run.step = (uint64_t)(t->step * t->accumulate + t->pending);     /* dropout differs in every pass */
-    e->run.seed = t->seed;
-    if (!pf_cache_fetch(&t->cache, net, ids, n)) {
-        pf_exec_run(e, 0, e->g.prefix);
-        pf_cache_keep(&t->cache, net, ids, n);
+    if (images || !t->front.crossings || t->reads_images) return pf_check_images(t->model, images, t->batch, n);
+    if (!ids)
+        return pf_fail(PEFT_E_INVALID, "images and sample_ids are both NULL: expected images, or the ids of samples "
+                       "that are in the cache");
+    if (!labels) return pf_fail(PEFT_E_INVALID, "labels is NULL: expected a tensor");
+    if (labels->ndim < 1 || labels->dim[0] < 1 || labels->dim[0] > t->batch)
+        return pf_fail(PEFT_E_SHAPE, "labels: given %lld samples, expected 1 to %lld",
+                       labels->ndim < 1 ? 0LL : (long long)labels->dim[0], (long long)t->batch);
+    *n = labels->dim[0];
+    return PEFT_OK;
+}
+
+static peft_status missing(const int64_t *ids, int64_t i)
+{
+    return pf_fail(PEFT_E_NOTFOUND, "images is NULL, and sample id %lld (sample_ids[%lld]) is not in the cache: its "
+                   "image is needed", (long long)ids[i], (long long)i);
+}
+
+/* What the frozen prefix computes comes to its place in net, sample by sample. */
+static peft_status fill(peft_trainer *t, pf_compiled *net, const pk_real *images, const int64_t *ids, int64_t n)
+{
+    for (int64_t i = 0; i < n && !images; i++) if (!pf_cache_knows(&t->cache, ids[i])) return missing(ids, i);
+    for (int64_t i = 0; i < n; i++) {
+        int64_t id = ids ? ids[i] : -1;
+        if (pf_cache_fetch(&t->cache, net, i, id)) continue;
+        if (!images) return missing(ids, i);
+        pf_exec_input(&t->front.exec, PF_IN_IMAGES, images + i * pf_trainer_image(t));
+        pf_exec_run(&t->front.exec, 0, t->front.exec.g.nodes);
+        for (uint32_t c = 0; c < net->crossings; c++)
+            memcpy(pf_crossing_data(net, c, i), pf_crossing_data(&t->front, c, 0),
+                   (size_t)net->crossing[c].count * sizeof(pk_real));
+        pf_cache_keep(&t->cache, net, i, id);
     }
-    pf_exec_run(e, e->g.prefix, e->g.nodes);
+    return PEFT_OK;
 }
 
 peft_status peft_trainer_backward(peft_trainer *t, const peft_tensor *images, const peft_tensor *labels,
@@ -78,20 +105,26 @@ peft_status peft_trainer_backward(peft_trainer *t, const peft_tensor *images, co
     int64_t n;
     pf_compiled *net;
     if (!t) return pf_fail(PEFT_E_INVALID, "trainer is NULL");
-    PF_TRY(pf_check_images(t->model, images, t->batch, &n));
+    PF_TRY(count_batch(t, images, labels, sample_ids, &n));
     PF_TRY(check_labels(t, labels, n));
     PF_TRY(pf_trainer_net(t, n, &net));
-    PF_TRY(pf_side_bind(&t->side, net, n));
+    PF_TRY(pf_side_bind(&t->side, net, n, 0));
     double start = now();
+    const pk_real *pixels = images ? as_real(images, t->images) : NULL;
+    if (t->front.crossings) PF_TRY(fill(t, net, pixels, sample_ids, n));
     if (!t->pending) keep_buffers(t, false);
-    pf_exec_input(&net->exec, PF_IN_IMAGES, as_real(images, t->images));
-    if (t->loss.kind == PF_LOSS_CE) pf_exec_input(&net->exec, PF_IN_LABELS, labels->data);
-    else pf_exec_input(&net->exec, PF_IN_TARGETS, as_real(labels, t->targets));
-    run(t, net, sample_ids, n);
+    pf_exec *e = &net->exec;
+    pf_exec_input(e, PF_IN_IMAGES, pixels);
+    if (t->loss.kind == PF_LOSS_CE) pf_exec_input(e, PF_IN_LABELS, labels->data);
+    else pf_exec_input(e, PF_IN_TARGETS, as_real(labels, t->targets));
+    e->run.accumulate = t->pending > 0;
+    e->run.step = (uint64_t)(t->step * t->accumulate + t->pending);     /* dropout differs in every pass */
+    e->run.seed = t->seed;
+    pf_exec_run(e, 0, e->g.nodes);
     t->seconds = now() - start;
-    t->last_loss = pf_exec_data(&net->exec, net->loss)[0];
+    t->last_loss = pf_exec_data(e, net->loss)[0];
     t->logits_view.dim[0] = n;
-    t->logits_view.data = memcpy(t->logits, pf_exec_data(&net->exec, net->logits),
+    t->logits_view.data = memcpy(t->logits, pf_exec_data(e, net->logits),
                                  (size_t)(n * t->model->classes) * sizeof(pk_real));
     if (!isfinite(t->last_loss)) {
         keep_buffers(t, true);
@@ -170,20 +203,28 @@ peft_status peft_trainer_step(peft_trainer *t, const peft_tensor *images, const 
     return t->pending >= t->accumulate ? peft_trainer_update(t) : PEFT_OK;
 }
 
+/* As many samples as are compiled for at once; missing ones are zero. */
 peft_status peft_trainer_evaluate(peft_trainer *t, const peft_tensor *images, peft_tensor *logits)
 {
     int64_t n;
     if (!t) return pf_fail(PEFT_E_INVALID, "trainer is NULL");
+    const int64_t one = pf_trainer_image(t), classes = t->model->classes, chunk = t->eval.batch;
     PF_TRY(pf_check_images(t->model, images, t->batch, &n));
     PF_TRY(pf_check_logits(t->model, logits, n));
-    PF_TRY(pf_side_bind(&t->side, &t->eval, n));
-    int64_t one = peft_tensor_count(images) / n;
-    if (images->data != t->images) pf_to_real(t->images, images->data, images->type, n * one);
-    memset(t->images + n * one, 0, (size_t)((t->batch - n) * one) * sizeof(pk_real));
-    pf_exec_input(&t->eval.exec, PF_IN_IMAGES, t->images);
-    pf_exec_run(&t->eval.exec, 0, t->eval.exec.g.nodes);
-    memcpy(logits->data, pf_exec_data(&t->eval.exec, t->eval.logits),
-           (size_t)(n * t->model->classes) * sizeof(pk_real));
+    PF_TRY(pf_side_bind(&t->side, &t->eval, n, 0));
+    const pk_real *pixels = as_real(images, t->images);
+    if (n < chunk) {
+        if (pixels != t->images) memcpy(t->images, pixels, (size_t)(n * one) * sizeof(pk_real));
+        memset(t->images + n * one, 0, (size_t)((chunk - n) * one) * sizeof(pk_real));
+        pixels = t->images;
+    }
+    for (int64_t i = 0; i < n; i += chunk) {
+        PF_TRY(pf_side_bind(&t->side, &t->eval, n, i));
+        pf_exec_input(&t->eval.exec, PF_IN_IMAGES, pixels + i * one);
+        pf_exec_run(&t->eval.exec, 0, t->eval.exec.g.nodes);
+        memcpy((pk_real *)logits->data + i * classes, pf_exec_data(&t->eval.exec, t->eval.logits),
+               (size_t)((chunk < n ? chunk : n) * classes) * sizeof(pk_real));
+    }
     return PEFT_OK;
 }
 
@@ -206,12 +247,15 @@ double peft_trainer_get(const peft_trainer *t, const char *what)
             { "samples", (double)t->samples },
         { "step_seconds", t->seconds }, { "planned_bytes", (double)pf_trainer_bytes(t) },
             { "arena_bytes", (double)t->arena_bytes },
-        { "flops", (double)t->net[0].exec.flops }, { "cache_hits", (double)t->cache.hits } };
+        { "flops", (double)t->net[0].exec.flops }, { "cache_hits", (double)t->cache.hits },
+        { "cache_samples", t->cache.shelf ? (double)t->cache.shelf->used : 0 } };
     for (size_t i = 0; i < sizeof facts / sizeof *facts; i++) if (!strcmp(what, facts[i].name)) return facts[i].value;
     return NAN;
 }
 
 void peft_trainer_describe(const peft_trainer *t, peft_text_fn fn, void *user)
 {
-    if (t && fn) pf_exec_describe(&t->net[0].exec, fn, user);
+    if (!t || !fn) return;
+    if (t->front.crossings) pf_exec_describe(&t->front.exec, fn, user);
+    pf_exec_describe(&t->net[0].exec, fn, user);
 }

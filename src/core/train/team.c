@@ -75,7 +75,7 @@ static void build(pf_graph *g, pf_compiled *c, const pf_compile_spec *spec)
     pf_v(g, c->logits)->keep = true;
     if (!spec->loss) return;
     pf_val targets = PF_NONE;
-    if (spec->loss->kind == PF_LOSS_BCE) {
+    if (spec->loss->kind != PF_LOSS_CE) {
         targets = pf_value_new(g, PF_INPUT, pf_shape_of(2, spec->batch, spec->model->classes));
         if (pf_is(targets)) pf_v(g, targets)->slot = PF_IN_TARGETS;
     }
@@ -87,7 +87,6 @@ peft_status pf_compiled_create(pf_compiled *c, const pf_compile_spec *spec)
 {
     pf_graph g;
     memset(c, 0, sizeof *c);
-    c->batch = spec->batch;
     pf_graph_init(&g, spec->model->backbone->ctx, spec->batch, spec->loss != NULL);
     build(&g, c, spec);
     peft_status s = g.status;
@@ -95,10 +94,12 @@ peft_status pf_compiled_create(pf_compiled *c, const pf_compile_spec *spec)
         s = pf_fail(PEFT_E_NOTFOUND, "taps '%s': expected embed, block.0 .. block.%lld, feature", spec->taps,
                     (long long)spec->model->backbone->shape.depth - 1);
     if (!s) s = pf_compile(&g, spec->loss ? c->loss : PF_NONE);
+    if (!s && spec->part) s = pf_graph_cut(&g, spec->part, &c->crossing, &c->crossings, c->key);
     if (s) {
         pf_graph_free(&g);
         return s;
     }
+    c->batch = g.batch;
     const pf_exec_env env = { spec->team->pool, spec->team->threads, spec->flags };
     s = pf_exec_create(&c->exec, &g, &env);
     if (s) pf_compiled_free(c);
@@ -107,8 +108,30 @@ peft_status pf_compiled_create(pf_compiled *c, const pf_compile_spec *spec)
 
 void pf_compiled_free(pf_compiled *c)
 {
+    if (c->crossing) pf_free(c->exec.g.ctx, c->crossing);
     pf_exec_free(&c->exec);
     memset(c, 0, sizeof *c);
+}
+
+size_t pf_compiled_table_bytes(const pf_compiled *c)
+{
+    return pf_exec_table_bytes(&c->exec) + c->crossings * sizeof *c->crossing;
+}
+
+bool pf_compiled_reads(const pf_compiled *c, int slot)
+{
+    const pf_graph *g = &c->exec.g;
+    for (uint32_t i = 0; i < g->nodes; i++)
+        for (int k = 0; k < PF_MAX_IN; k++) {
+            const pf_value *v = pf_v(g, pf_root(g, g->node[i].in[k]));
+            if (v->kind == PF_INPUT && v->slot == slot) return true;
+        }
+    return false;
+}
+
+pk_real *pf_crossing_data(const pf_compiled *c, uint32_t i, int64_t sample)
+{
+    return pf_exec_data(&c->exec, c->crossing[i].value) + sample * c->crossing[i].count;
 }
 
 peft_status pf_check_images(const peft_model *m, const peft_tensor *images, int64_t batch, int64_t *n)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * trainer.c -- a trainer's making and end: options, memory, compiled nets. */
+ * trainer.c -- a trainer's making and end: options, memory. */
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -8,8 +8,9 @@
 
 const pf_opt pf_trainer_options[] = {
     { "batch", 'i', "4", 1, 65536, "largest number of samples a step" },
-    { "loss", 's', "ce", 0, 0, "ce, bce (mean over batch and classes) or bce_sum (sum over classes, mean of the batch)" },
-    { "label_smoothing", 'f', "0", 0, 1, "share of the target spread over all classes (ce)" },
+    { "loss", 's', "ce", 0, 0, "ce, soft_ce (a distribution a sample), bce (mean over batch and classes) or bce_sum "
+      "(sum over classes, mean of the batch)" },
+    { "label_smoothing", 'f', "0", 0, 1, "share of the target spread over all classes (ce, soft_ce)" },
     { "class_weights", 's', "", 0, 0, "one number a class, separated by commas" },
     { "weight_reduction", 's', "weights", 0, 0, "ce with class weights is divided by: weights (their sum) or batch" },
     { "optimizer", 's', "adamw", 0, 0, "adamw or sgd" },
@@ -27,7 +28,9 @@ const pf_opt pf_trainer_options[] = {
     { "decay_every", 'i', "1", 1, 1e15, "updates between decays of schedule step" },
     { "decay", 'f', "0.1", 0, 1, "factor of each of them" },
     { "steps_per_epoch", 'i', "0", 0, 1e15, "> 0: the rate changes with the epoch only" },
-    { "cache_features", 'i', "0", 0, 9e15, "bytes for the frozen prefix's results by sample id; 0: off" },
+    { "cache_features", 'i', "0", 0, 9e15, "bytes for what the frozen part computes, by sample id; 0: off" },
+    { "cache_file", 's', "", 0, 0, "file they are kept in beyond this trainer; none: in memory" },
+    { "cache_type", 's', "f32", 0, 0, "what they are kept as: f32, or f16 (half the bytes, rounded)" },
     { "threads", 'i', "0", 0, 1024, "0: the context's number" },
     { "executor", 's', "planned", 0, 0, "planned, or naive (for tests)" },
     { 0 } };
@@ -64,11 +67,11 @@ static peft_status read_weights(peft_trainer *t)
 static peft_status read_loss(peft_trainer *t)
 {
     const char *loss = text(t, "loss"), *reduction = text(t, "weight_reduction");
-    if (strcmp(loss, "ce") && strcmp(loss, "bce") && strcmp(loss, "bce_sum"))
-        return pf_fail(PEFT_E_OPTION, "loss: given '%s', expected ce, bce or bce_sum", loss);
+    if (strcmp(loss, "ce") && strcmp(loss, "soft_ce") && strcmp(loss, "bce") && strcmp(loss, "bce_sum"))
+        return pf_fail(PEFT_E_OPTION, "loss: given '%s', expected ce, soft_ce, bce or bce_sum", loss);
     if (strcmp(reduction, "weights") && strcmp(reduction, "batch"))
         return pf_fail(PEFT_E_OPTION, "weight_reduction: given '%s', expected weights or batch", reduction);
-    t->loss.kind = strcmp(loss, "ce") ? PF_LOSS_BCE : PF_LOSS_CE;
+    t->loss.kind = !strcmp(loss, "ce") ? PF_LOSS_CE : !strcmp(loss, "soft_ce") ? PF_LOSS_SOFT_CE : PF_LOSS_BCE;
     t->loss.bce.sum_classes = !strcmp(loss, "bce_sum");
     t->loss.ce.smoothing = number(t, "label_smoothing");
     t->loss.ce.by_batch = !strcmp(reduction, "batch");
@@ -92,6 +95,7 @@ static peft_status read_options(peft_trainer *t)
     PF_TRY(pf_schedule_parse(text(t, "schedule"), &t->schedule.kind));
     PF_TRY(pf_schedule_check(&t->schedule));
     PF_TRY(pf_executor_parse(text(t, "executor"), &t->flags));
+    t->apart = whole(t, "cache_features") > 0;
     return read_loss(t);
 }
 
@@ -131,66 +135,29 @@ static peft_status take_slab(peft_trainer *t)
     return PEFT_OK;
 }
 
-static pf_compile_spec spec_of(const peft_trainer *t, int64_t n, bool training)
+static peft_status make_cache(peft_trainer *t)
 {
-    return (pf_compile_spec){ .model = t->model, .team = &t->team, .batch = n, .loss = training ? &t->loss : NULL,
-                              .flags = t->flags };
+    const char *path = text(t, "cache_file"), *type = text(t, "cache_type");
+    const pf_cache_spec spec = { .ctx = t->ctx, .front = &t->front, .limit = whole(t, "cache_features"),
+                                 .half = !strcmp(type, "f16"), .path = *path ? path : NULL };
+    if (strcmp(type, "f32") && !spec.half)
+        return pf_fail(PEFT_E_OPTION, "cache_type: given '%s', expected f32 or f16", type);
+    if (spec.path && !spec.limit)
+        return pf_fail(PEFT_E_OPTION, "cache_file '%s': needs cache_features, the bytes it may take", path);
+    return pf_cache_create(&t->cache, &spec);
 }
-
-peft_status pf_trainer_net(peft_trainer *t, int64_t n, pf_compiled **out)
-{
-    for (int i = 0; i < t->nets; i++)
-        if (t->net[i].batch == n) {
-            *out = &t->net[i];
-            return PEFT_OK;
-        }
-    pf_compile_spec spec = spec_of(t, n, true);
-    pf_compiled made;
-    PF_TRY(pf_compiled_create(&made, &spec));
-    bool fits = pf_exec_bytes(&made.exec) <= t->arena_bytes;
-    peft_status s = pf_exec_bind(&made.exec, fits ? t->arena : NULL);
-    if (s) {
-        pf_compiled_free(&made);
-        return s;
-    }
-    if (t->nets == PF_NETS) pf_compiled_free(&t->net[--t->nets]);
-    t->net[t->nets] = made;
-    t->net[t->nets].exec.run.g = &t->net[t->nets].exec.g;
-    *out = &t->net[t->nets++];
-    return PEFT_OK;
-}
-
-static peft_status compile(peft_trainer *t)
-{
-    pf_compile_spec training = spec_of(t, t->batch, true), inference = spec_of(t, t->batch, false);
-    PF_TRY(pf_compiled_create(&t->net[0], &training));
-    t->nets = 1;
-    PF_TRY(pf_compiled_create(&t->eval, &inference));
-    size_t a = pf_exec_bytes(&t->net[0].exec), b = pf_exec_bytes(&t->eval.exec);
-    t->arena_bytes = a > b ? a : b;
-    t->arena = pf_alloc_zero(t->ctx, t->arena_bytes);
-    if (!t->arena) return pf_nomem("arena", t->arena_bytes);
-    PF_TRY(pf_exec_bind(&t->net[0].exec, t->arena));
-    PF_TRY(pf_exec_bind(&t->eval.exec, t->arena));
-    PF_TRY(pf_side_create(&t->side, &t->net[0]));
-    return pf_cache_create(&t->cache, &t->net[0], whole(t, "cache_features"));
-}
-
-static int64_t image_count(const peft_trainer *t) { int64_t s = t->model->backbone->shape.image; return 3 * s * s; }
 
 static peft_status take_batch(peft_trainer *t)
 {
     int64_t classes = t->model->classes, side = t->model->backbone->shape.image;
     bool ce = t->loss.kind == PF_LOSS_CE;
-    size_t images = (size_t)(t->batch * image_count(t)) * sizeof(pk_real),
-        targets = (size_t)(t->batch * classes) * sizeof(pk_real);
-    t->images = pf_alloc_zero(t->ctx, images);
+    size_t targets = (size_t)(t->batch * classes) * sizeof(pk_real);
     t->targets = pf_alloc_zero(t->ctx, targets);
     t->logits = pf_alloc_zero(t->ctx, targets);
     t->labels = pf_alloc_zero(t->ctx, (size_t)t->batch * sizeof(int64_t));
     t->ids = pf_alloc_zero(t->ctx, (size_t)t->batch * sizeof(int64_t));
-    if (!t->images || !t->targets || !t->logits || !t->labels || !t->ids)
-        return pf_nomem("batch", images + 2 * targets);
+    if (!t->targets || !t->logits || !t->labels || !t->ids)
+        return pf_nomem("batch", 2 * targets);
     t->image_view = (peft_tensor){ .ctx = t->ctx, .type = PF_REAL, .ndim = 4, .dim = { t->batch, 3, side, side },
                                    .data = t->images };
     t->label_view = (peft_tensor){ .ctx = t->ctx, .type = ce ? PEFT_I64 : PF_REAL, .ndim = ce ? 1 : 2,
@@ -198,18 +165,6 @@ static peft_status take_batch(peft_trainer *t)
                                        : (void *)t->targets };
     t->logits_view = (peft_tensor){ .ctx = t->ctx, .type = PF_REAL, .ndim = 2, .dim = { 0, classes } };
     return PEFT_OK;
-}
-
-size_t pf_trainer_bytes(const peft_trainer *t)
-{
-    size_t batch = (size_t)(t->batch * (image_count(t) + 2 * t->model->classes)) * sizeof(pk_real)
-                 + (size_t)t->batch * 2 * sizeof(int64_t);
-    size_t own = 0;                      /* arenas of nets that the shared one was too small for */
-    /* tables of the evaluation's graph and of as many batch sizes as are kept, and what compiling one more takes */
-    size_t tables = sizeof *t + t->slots * sizeof *t->slot + pf_exec_table_bytes(&t->eval.exec)
-                  + (PF_NETS + 2) * pf_exec_table_bytes(&t->net[0].exec);
-    for (int i = 0; i < t->nets; i++) if (t->net[i].exec.owns_arena) own += pf_exec_bytes(&t->net[i].exec);
-    return t->arena_bytes + own + tables + t->slab_bytes + batch + pf_side_bytes(&t->side) + pf_cache_bytes(&t->cache);
 }
 
 peft_status peft_trainer_create(peft_model *m, const peft_options *o, peft_trainer **out)
@@ -220,7 +175,6 @@ peft_status peft_trainer_create(peft_model *m, const peft_options *o, peft_train
     if (!t) return pf_nomem("trainer", sizeof *t);
     t->ctx = m->backbone->ctx;
     t->seed = t->ctx->seed;
-    t->cache.ctx = t->ctx;
     t->model = pf_model_retain(m);
     atomic_fetch_add(&m->users, 1);
     t->last_loss = t->last_norm = t->last_lr = NAN;
@@ -228,8 +182,10 @@ peft_status peft_trainer_create(peft_model *m, const peft_options *o, peft_train
     if (!s) s = read_options(t);
     if (!s) s = pf_team_start(&t->team, t->ctx, whole(t, "threads"));
     if (!s) s = take_slab(t);
+    if (!s) s = pf_trainer_compile(t);
+    if (!s) s = pf_side_create(&t->side, &t->net[0]);
+    if (!s) s = make_cache(t);
     if (!s) s = take_batch(t);
-    if (!s) s = compile(t);
     if (s) peft_trainer_free(t);
     else *out = t;
     return s;
@@ -242,11 +198,12 @@ void peft_trainer_free(peft_trainer *t)
     peft_model *m = t->model;
     for (size_t i = 0; t->slot && i < t->slots; i++) if (t->slot[i].p) t->slot[i].p->grad.data = NULL;
     for (int i = 0; i < t->nets; i++) pf_compiled_free(&t->net[i]);
+    pf_compiled_free(&t->front);
     pf_compiled_free(&t->eval);
     pf_team_stop(&t->team);
     pf_cache_free(&t->cache);
     pf_side_free(&t->side, ctx);
-    void *const blocks[] = { t->arena, t->slab, t->slot, t->class_weights, t->images, t->targets, t->logits, t->labels,
+    void *const blocks[] = { t->arena, t->slab, t->slot, t->class_weights, t->targets, t->logits, t->labels,
                              t->ids };
     for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++) pf_free(ctx, blocks[i]);
     peft_options_free(t->options);

@@ -27,16 +27,20 @@ struct peft_trainer {
     pf_schedule schedule;
     int64_t batch, accumulate;
     unsigned flags;
+    bool apart;                          /* wanted: the frozen prefix by sample */
 
     pf_slot *slot; size_t slots;
     pk_real *slab; size_t slab_bytes;    /* gradients, moments, copy of the buffers */
     pk_real *saved_buffers;              /* as they were before the first of the pending backward passes */
-    pf_compiled net[PF_NETS]; int nets;  /* training, net[0] for the full batch */
-    pf_compiled eval;
-    void *arena; size_t arena_bytes;     /* shared by all of them: one runs at a time */
+    pf_compiled net[PF_NETS]; int nets;  /* training, net[0] for the full batch; with a front what is behind it */
+    pf_compiled front;                   /* with cache_features: the frozen prefix of a sample; no crossings: none */
+    pf_compiled eval;                    /* for the batch; with a front for a sample */
+    void *arena; size_t arena_bytes;     /* shared by all of them, see nets.c */
+    size_t net_bytes;                    /* of it for a training net */
+    bool reads_images;                   /* behind the front */
     pf_cache cache;
     pf_side side;
-    pk_real *images, *targets;           /* a batch as fit hands it out or as converted */
+    pk_real *images, *targets;           /* a batch as fit hands it out or as converted; images stand in the arena */
     pk_real *logits;                     /* of the last backward pass */
     int64_t *labels, *ids;
     peft_tensor image_view, label_view, logits_view;
@@ -47,7 +51,11 @@ struct peft_trainer {
 };
 
 extern const pf_opt pf_trainer_options[];
+/* nets.c: compiled nets and where they run */
+peft_status pf_trainer_compile(peft_trainer *t);
 peft_status pf_trainer_net(peft_trainer *t, int64_t n, pf_compiled **out);       /* the net for a batch of n */
+int64_t     pf_trainer_image(const peft_trainer *t);                             /* elements of one */
+/* How many bytes the trainer holds, those of nets that are yet to be compiled for smaller batches included. */
 size_t      pf_trainer_bytes(const peft_trainer *t);
 /* moments the optimiser keeps a parameter: 2 for AdamW, 1 for SGD */
 int         pf_optimizer_moments(const pf_optimizer *o);

@@ -20,15 +20,19 @@ static peft_status recipe(const peft_trainer *t, char *text, size_t room)
     size_t used = 0;
     text[0] = 0;
     for (size_t i = 0; pf_trainer_options[i].name; i++) {
-        static const char *const free_to_change[] = { "threads", "executor", "cache_features" };
+        static const char *const free_to_change[] = { "threads", "executor", "cache_features", "cache_file",
+                                                          "cache_type" };
         const char *name = pf_trainer_options[i].name;
         bool skip = false;
-        for (size_t k = 0; k < 3; k++) skip |= !strcmp(name, free_to_change[k]);
+        for (size_t k = 0; k < sizeof free_to_change / sizeof *free_to_change; k++)
+            skip |= !strcmp(name, free_to_change[k]);
         const char *value = pf_options_string(t->options, pf_trainer_options, name);
         if (skip) continue;
         used += (size_t)snprintf(text + used, room - used, "%s=%s;", name, value);
         if (used >= room) return pf_fail(PEFT_E_OPTION, "option '%s': too long to be saved", name);
     }
+    if (t->cache.part) used += (size_t)snprintf(text + used, room - used, "cache_type=f16;");
+    if (used >= room) return pf_fail(PEFT_E_OPTION, "options: too long to be saved");
     for (size_t i = 0; i <= t->model->adapters; i++) {
         bool model = i == t->model->adapters;
         PF_TRY(pf_options_write(model ? t->model->options : t->model->adapter[i]->options, part, sizeof part));

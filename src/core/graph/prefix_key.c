@@ -1,0 +1,64 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * prefix_key.c -- what the frozen prefix computes, as one SHA-256: its operations in order, their attributes and
+ * wiring, the shapes of all values, and sums of the constants read. Values are numbered as they are met, so that what
+ * else stands in the graph makes no difference. */
+#include "core/base/sha256.h"
+#include "core/base/sum.h"
+#include "core/graph/ops/op.h"
+
+typedef struct { pf_sha256 sha; const pf_graph *g; const uint8_t *sampled; bool content; uint32_t *number, met; } pass;
+
+static void add_number(pass *p, int64_t n) { pf_sha256_add(&p->sha, &n, sizeof n); }
+
+static void add_shape(pass *p, const pf_shape *s, bool sampled)
+{
+    add_number(p, s->ndim);
+    for (int i = 0; i < s->ndim; i++) add_number(p, sampled && !i ? 1 : s->dim[i]);
+}
+
+/* The number of v; at its first appearance also what it is. */
+static void add_value(pass *p, pf_val v)
+{
+    const pf_value *value = pf_v(p->g, v);
+    if (!pf_is(v) || p->number[v.id]) {
+        add_number(p, p->number[v.id]);
+        return;
+    }
+    add_number(p, p->number[v.id] = ++p->met);
+    add_number(p, value->kind);
+    add_shape(p, &value->shape, p->sampled && p->sampled[v.id]);
+    if (value->kind == PF_INPUT) add_number(p, value->slot);
+    if (value->kind == PF_CONST) {
+        size_t bytes = (size_t)pf_shape_count(&value->shape) * sizeof(pk_real);
+        add_number(p, p->content ? (int64_t)pf_sum(0, value->data, bytes) : (int64_t)(intptr_t)value->data);
+    }
+    for (; pf_is(value->view_of); value = pf_v(p->g, value->view_of)) add_number(p, value->col);
+    pf_val root = pf_root(p->g, v);
+    if (!pf_eq(root, v)) add_value(p, root);
+}
+
+static void add_node(pass *p, const pf_node *n)
+{
+    pf_sha256_add(&p->sha, n->op->name, strlen(n->op->name) + 1);
+    for (int k = 0; k < PF_MAX_IN; k++) add_value(p, n->in[k]);
+    for (int k = 0; k < PF_MAX_OUT; k++) add_value(p, n->out[k]);
+    bool sampled = p->sampled && pf_is(n->out[0]) && p->sampled[n->out[0].id];
+    for (int k = 0; k < 4; k++) add_number(p, sampled && n->op == &pf_op_repeat && !k ? 1 : n->attr.i[k]);
+    pf_sha256_add(&p->sha, n->attr.f, sizeof n->attr.f);
+    add_shape(p, &n->attr.shape, sampled && n->attr.shape.ndim && n->attr.shape.dim[0] == p->g->batch);
+    for (int k = 0; k < PF_MAX_OUT; k++)
+        add_number(p, pf_is(n->out[k]) && pf_v(p->g, pf_root(p->g, n->out[k]))->crosses);
+}
+
+peft_status pf_prefix_key(const pf_graph *g, const uint8_t *sampled, bool content, char key[65])
+{
+    pass p = { .g = g, .sampled = sampled, .content = content,
+               .number = pf_alloc_zero(g->ctx, g->values * sizeof *p.number) };
+    if (!p.number) return pf_nomem("graph pass", g->values * sizeof *p.number);
+    pf_sha256_init(&p.sha);
+    add_number(&p, sizeof(pk_real));
+    for (uint32_t i = 0; i < g->prefix; i++) add_node(&p, &g->node[i]);
+    pf_sha256_hex(&p.sha, key);
+    pf_free(g->ctx, p.number);
+    return PEFT_OK;
+}

@@ -1,0 +1,118 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * cache_bed.h -- what the tests of the feature cache share: a short training, its options with a cache file, whole
+ * files read and written, and a model's life from its making to two steps. */
+#ifndef CACHE_BED_H
+#define CACHE_BED_H
+#include "failing_alloc.h"
+#include "tiny_bits.h"
+
+enum { HEADER = 128, SAMPLES = 8 };
+
+/* Two rounds over eight samples, and what comes of them. */
+static inline peft_status train(const tiny_spec *spec, const char *options, tiny_bits *bits, double *hits)
+{
+    tiny t = tiny_make(spec);
+    peft_trainer *x = NULL;
+    peft_options *o = tiny_options(t.ctx, "batch=4,lr=1e-2%s%s", *options ? "," : "", options);
+    peft_status s = peft_trainer_create(t.model, o, &x);
+    for (int step = 0; !s && step < 4; step++) {
+        tiny_batch b = tiny_batch_make(t.model, 4, step % 2 * 4);
+        OK(peft_trainer_step(x, b.images, b.labels, b.ids));
+        tiny_batch_free(&b);
+    }
+    if (!s) tiny_bits_training(bits, x);
+    if (!s && hits) *hits = peft_trainer_get(x, "cache_hits");
+    peft_trainer_free(x);
+    peft_options_free(o);
+    tiny_free(&t);
+    return s;
+}
+
+static inline tiny_bits trained(const tiny_spec *spec, const char *options, double *hits)
+{
+    tiny_bits bits = { 0 };
+    OK(train(spec, options, &bits, hits));
+    return bits;
+}
+
+/* Options with the cache at path; the text lives until the second call after. */
+static inline const char *at(const char *path, const char *more)
+{
+    static char text[2][256];
+    static int turn;
+    snprintf(text[turn ^= 1], sizeof text[0], "cache_file=\"%s\",cache_features=%s", path, more ? more : "4000000");
+    return text[turn];
+}
+
+typedef struct { char *data; size_t size; } contents;
+
+static inline contents load(const char *path)
+{
+    FILE *f = fopen(path, "rb");
+    ck_assert_ptr_nonnull(f);
+    ck_assert_int_eq(fseek(f, 0, SEEK_END), 0);
+    contents c = { .size = (size_t)ftell(f) };
+    rewind(f);
+    c.data = malloc(c.size + 1);
+    ck_assert_uint_eq(fread(c.data, 1, c.size, f), c.size);
+    fclose(f);
+    return c;
+}
+
+static inline void store(const char *path, const void *data, size_t size)
+{
+    FILE *f = fopen(path, "wb");
+    ck_assert_ptr_nonnull(f);
+    ck_assert_uint_eq(fwrite(data, 1, size, f), size);
+    ck_assert_int_eq(fclose(f), 0);
+}
+
+static inline void same(const tiny_bits *a, tiny_bits b, const char *who) { tiny_same(a, &b, who); }
+
+static inline void refused(const tiny_spec *spec, const char *options, peft_status status, const char *word)
+{
+    tiny_bits none = { 0 };
+    peft_status s = train(spec, options, &none, NULL);
+    ck_assert_msg(s == status && strstr(peft_last_error(), word), "%s(%s) on %s with %s: %s: %s", spec->method,
+                  spec->adapter ? spec->adapter : "", spec->more ? spec->more : "", options, peft_status_name(s),
+                  peft_last_error());
+}
+
+/* The smallest training there is, in a given context; its second step has no images. */
+static inline peft_status life(peft_context *ctx, void *arg)
+{
+    peft_options *o = NULL;
+    peft_backbone *b = NULL;
+    peft_adapter *a = NULL;
+    peft_model *m = NULL;
+    peft_trainer *x = NULL;
+    peft_tensor *images = NULL, *labels = NULL;
+    const int64_t ids[2] = { 3, 9 };
+    peft_status s = peft_options_create(ctx, &o);
+    if (!s) s = peft_options_parse(o, "image_size=8,patch=4,width=8,depth=2,heads=2");
+    if (!s) s = peft_backbone_create(ctx, o, &b);
+    peft_options_free(o), o = NULL;
+    if (!s) s = peft_adapter_create(b, "linear", NULL, &a);
+    if (!s) s = peft_options_create(ctx, &o);
+    if (!s) s = peft_options_parse(o, "classes=2");
+    if (!s) s = peft_model_create(b, o, &m);
+    peft_options_free(o), o = NULL;
+    if (!s) s = peft_model_attach(m, a);
+    if (!s) s = peft_options_create(ctx, &o);
+    if (!s) s = peft_options_parse(o, arg);
+    if (!s) s = peft_trainer_create(m, o, &x);
+    if (!s) s = peft_tensor_create(ctx, PEFT_F32, 4, (int64_t[]){ 2, 3, 8, 8 }, &images);
+    if (!s) s = peft_tensor_create(ctx, PEFT_I64, 1, (int64_t[]){ 2 }, &labels);
+    for (int i = 0; i < 2 && !s; i++) s = peft_trainer_step(x, i ? NULL : images, labels, ids);
+    peft_tensor_free(images);
+    peft_tensor_free(labels);
+    peft_trainer_free(x);
+    peft_model_free(m);
+    peft_adapter_free(a);
+    peft_backbone_free(b);
+    peft_options_free(o);
+    return s;
+}
+
+static const tiny_spec probe __attribute__((unused)) = { .method = "linear" };
+#endif

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * test_cache.c -- the frozen prefix apart, sample by sample: the same bits as without for every method, whoever is
+ * known, new or nameless in a batch; steps without images; evaluation beside it; memory. */
+#include "cache_bed.h"
+
+/* --- the same bits ---------------------------------------------------------------------------- */
+enum { STEPS = 8 };
+/* Batches of a run: first sample, how many, and what is told of their ids. */
+typedef enum { ALL, NONE, SOME, TWICE } telling;
+static const struct { int first, n; telling ids; } plan[STEPS] = {
+    { 0, 3, ALL }, { 1, 3, ALL }, { 5, 2, NONE }, { 4, 3, SOME }, { 4, 3, ALL }, { 2, 2, TWICE }, { 3, 1, ALL },
+    { 8, 1, NONE } };
+
+static void take_steps(peft_trainer *x, bool one)
+{
+    for (int i = 0; i < STEPS; i++) {
+        if (plan[i].n == 1 && !one) continue;
+        tiny_batch b = tiny_batch_make(x->model, plan[i].n, plan[i].first);
+        if (plan[i].ids == SOME) b.ids[1] = -1;
+        if (plan[i].ids == TWICE) {
+            const size_t half = pf_tensor_bytes(b.images) / 2;
+            memcpy((char *)b.images->data + half, b.images->data, half);
+            b.ids[1] = b.ids[0];
+        }
+        OK(peft_trainer_step(x, b.images, b.labels, plan[i].ids == NONE ? NULL : b.ids));
+        tiny_batch_free(&b);
+    }
+}
+
+static tiny_bits record(const tiny_spec *spec, const char *options, bool *apart)
+{
+    tiny_bits bits = { 0 };
+    tiny t = tiny_make(spec);
+    peft_trainer *x = tiny_trainer(t.model, "batch=3,lr=1e-2,clip_norm=1%s", options);
+    take_steps(x, !peft_model_buffer_count(t.model));
+    *apart = x->front.crossings > 0;
+    tiny_bits_training(&bits, x);
+    tiny_bits_add(&bits, "loss", "", &x->last_loss, sizeof x->last_loss);
+    peft_trainer_free(x);
+    tiny_free(&t);
+    return bits;
+}
+
+START_TEST(no_bit_differs)
+{
+    static const char *const caches[] = { ",cache_features=4000000", ",cache_features=4000000,executor=naive",
+        ",cache_features=20000,threads=3", ",cache_features=1" };
+    static const char *const models[] = { "classes=3", "classes=3,head=bn_linear,pool=mean" };
+    int fronts = 0;
+    for (size_t i = 0; i < peft_method_count(); i++)
+        for (int h = 0; h < 2; h++) {
+            tiny_spec spec = { .method = peft_method_name(i), .model = models[h] };
+            bool apart;
+            tiny_bits without = record(&spec, "", &apart);
+            ck_assert(!apart);
+            for (int k = 0; k < 4; k++) {
+                tiny_bits with = record(&spec, caches[k], &apart);
+                tiny_same(&without, &with, spec.method);
+                fronts += apart;
+                ck_assert_msg(apart || (strcmp(spec.method, "linear") && strcmp(spec.method, "fpt")
+                              && strcmp(spec.method, "partial")), "%s has no front", spec.method);
+            }
+            tiny_bits_free(&without);
+        }
+    ck_assert_int_gt(fronts, 40);
+}
+END_TEST
+
+START_TEST(other_backbones)
+{
+    static const char *const kinds[] = { "registers=2,depth=1", "layer_scale=1,norm_pre=1", "qkv_bias=0,act=quickgelu",
+                                         "pool=mean,depth=1", "width=34,heads=2,image_size=12" };
+    static const char *const methods[] = { "linear", "partial", "fpt", "lora", "vpt" };
+    for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++)
+        for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) {
+            bool apart;
+            tiny_spec spec = { .method = methods[i], .more = kinds[k] };
+            tiny_bits without = record(&spec, "", &apart), with = record(&spec, ",cache_features=4000000", &apart);
+            tiny_same(&without, &with, kinds[k]);
+            tiny_bits_free(&without);
+        }
+}
+END_TEST
+
+/* --- steps without images --------------------------------------------------------------------- */
+START_TEST(known_samples_need_no_images)
+{
+    static const char *const methods[] = { "linear", "fpt" };
+    for (int i = 0; i < 2; i++) {
+        tiny_bits bits[2] = { { 0 } };
+        for (int k = 0; k < 2; k++) {
+            tiny t = tiny_make(&(tiny_spec){ .method = methods[i] });
+            peft_trainer *x = tiny_trainer(t.model, "batch=4,lr=1e-2,cache_features=4000000");
+            tiny_batch b = tiny_batch_make(t.model, 4, 0), two = tiny_batch_make(t.model, 2, 1);
+            int64_t strange[4] = { 0, 1, 77, 2 };
+            if (k) FAILS(PEFT_E_NOTFOUND, "id 0 (sample_ids[0])", peft_trainer_step(x, NULL, b.labels, b.ids));
+            OK(peft_trainer_step(x, b.images, b.labels, b.ids));
+            if (k) {
+                FAILS(PEFT_E_NOTFOUND, "id 77 (sample_ids[2])", peft_trainer_step(x, NULL, b.labels, strange));
+                FAILS(PEFT_E_INVALID, "sample_ids", peft_trainer_step(x, NULL, b.labels, NULL));
+                FAILS(PEFT_E_INVALID, "labels", peft_trainer_step(x, NULL, NULL, b.ids));
+                FAILS(PEFT_E_DTYPE, "labels", peft_trainer_step(x, NULL, b.images, b.ids));
+            }
+            OK(peft_trainer_step(x, k ? NULL : b.images, b.labels, b.ids));
+            OK(peft_trainer_backward(x, k ? NULL : two.images, two.labels, two.ids));
+            OK(peft_trainer_update(x));
+            ck_assert(peft_trainer_get(x, "cache_hits") == 6 && peft_trainer_get(x, "cache_samples") == 4);
+            tiny_bits_training(&bits[k], x);
+            peft_trainer_free(x);
+            tiny_batch_free(&b);
+            tiny_batch_free(&two);
+            tiny_free(&t);
+        }
+        tiny_same(&bits[0], &bits[1], methods[i]);
+        tiny_bits_free(&bits[0]);
+    }
+    tiny t = tiny_make(&(tiny_spec){ .method = "linear" });
+    tiny_batch b = tiny_batch_make(t.model, 2, 0);
+    peft_trainer *x = tiny_trainer(t.model, "batch=2");
+    FAILS(PEFT_E_INVALID, "images", peft_trainer_step(x, NULL, b.labels, b.ids));
+    peft_trainer_free(x);
+    tiny_batch_free(&b);
+    tiny_free(&t);
+}
+END_TEST
+
+/* --- evaluation and fit ----------------------------------------------------------------------- */
+typedef struct { peft_trainer *x; peft_model *m; peft_tensor *logits; float seen[2][12]; int epochs; } visit;
+
+/* Batches of 4 and 3 in the trainer's own memory, evaluated there before they are stepped on. */
+static int64_t next(int64_t i, peft_tensor *images, peft_tensor *labels, int64_t *ids, void *user)
+{
+    visit *v = user;
+    int n = i == 0 ? 4 : i == 1 ? 3 : 0;
+    if (!n) return 0;
+    tiny_batch b = tiny_batch_make(v->m, n, 4 * (int)i);
+    memcpy(peft_tensor_data(images), b.images->data, pf_tensor_bytes(b.images));
+    memcpy(peft_tensor_data(labels), b.labels->data, pf_tensor_bytes(b.labels));
+    if (i == 0) memcpy(ids, b.ids, sizeof *ids * (size_t)n);                /* the others stay nameless */
+    peft_tensor *own = i == 0 ? images : b.images;
+    peft_tensor *logits = i == 0 ? v->logits : tiny_tensor(v->m->backbone->ctx, PEFT_F32, 2, n, 3);
+    OK(peft_trainer_evaluate(v->x, own, logits));
+    memcpy(v->seen[i], logits->data, pf_tensor_bytes(logits));
+    if (i) peft_tensor_free(logits);
+    tiny_batch_free(&b);
+    v->epochs++;
+    return n;
+}
+
+START_TEST(evaluation_and_fit_beside_it)
+{
+    for (size_t i = 0; i < peft_method_count(); i++) {
+        tiny_bits bits[2] = { { 0 } };
+        for (int k = 0; k < 2; k++) {
+            tiny t = tiny_make(&(tiny_spec){ .method = peft_method_name(i) });
+            visit v = { .m = t.model, .logits = tiny_tensor(t.ctx, PEFT_F32, 2, 4, 3) };
+            v.x = tiny_trainer(t.model, "batch=4,lr=1e-2%s", k ? ",cache_features=4000000" : "");
+            OK(peft_trainer_fit(v.x, 3, next, NULL, &v));
+            ck_assert_int_eq(v.epochs, 6);
+            tiny_bits_add(&bits[k], "logits", "", v.seen, sizeof v.seen);
+            tiny_bits_training(&bits[k], v.x);
+            peft_trainer_free(v.x);
+            peft_tensor_free(v.logits);
+            tiny_free(&t);
+        }
+        tiny_same(&bits[0], &bits[1], peft_method_name(i));
+        tiny_bits_free(&bits[0]);
+    }
+}
+END_TEST
+
+/* --- side images that are given --------------------------------------------------------------- */
+START_TEST(side_images_by_sample)
+{
+    tiny_bits bits[2] = { { 0 } };
+    for (int k = 0; k < 2; k++) {
+        tiny t = tiny_make(&(tiny_spec){ .method = "fpt", .adapter = "side_input=given,dropout=0.3" });
+        peft_trainer *x = tiny_trainer(t.model, "batch=4,lr=1e-2%s", k ? ",cache_features=4000000" : "");
+        tiny_batch b = tiny_batch_make(t.model, 4, 0);
+        peft_tensor *side = tiny_tensor(t.ctx, PEFT_F32, 4, 4, 3, 16, 16);
+        peft_tensor *logits = tiny_tensor(t.ctx, PEFT_F32, 2, 4, 3);
+        tiny_shake_tensor(side, "side", 1);
+        for (int step = 0; step < 3; step++) {
+            OK(peft_trainer_input(x, "side_images", side));
+            OK(peft_trainer_step(x, b.images, b.labels, b.ids));
+            OK(peft_trainer_evaluate(x, b.images, logits));
+            tiny_bits_tensor(&bits[k], "logits", "", logits);
+        }
+        tiny_bits_training(&bits[k], x);
+        peft_tensor_free(side);
+        peft_tensor_free(logits);
+        tiny_batch_free(&b);
+        peft_trainer_free(x);
+        tiny_free(&t);
+    }
+    tiny_same(&bits[0], &bits[1], "fpt, side images given");
+    tiny_bits_free(&bits[0]);
+}
+END_TEST
+
+/* --- memory ----------------------------------------------------------------------------------- */
+static double figure(const char *method, const char *options, const char *what)
+{
+    tiny t = tiny_make(&(tiny_spec){ .method = method, .backbone = TINY_WIDE });
+    peft_trainer *x = tiny_trainer(t.model, "batch=16%s", options);
+    double v = peft_trainer_get(x, what);
+    peft_trainer_free(x);
+    tiny_free(&t);
+    return v;
+}
+
+START_TEST(the_arena_is_for_one_sample)
+{
+    static const char *const methods[] = { "linear", "fpt" };
+    for (int i = 0; i < 2; i++) {
+        double whole = figure(methods[i], "", "arena_bytes");
+        double apart = figure(methods[i], ",cache_features=1", "arena_bytes");
+        ck_assert_msg(apart < 0.5 * whole, "%s: %.0f bytes of %.0f", methods[i], apart, whole);
+        ck_assert(figure(methods[i], ",cache_features=1", "flops") < 0.2 * figure(methods[i], "", "flops"));
+    }
+}
+END_TEST
+
+START_TEST(memory_runs_out)
+{
+    ck_assert_int_gt(failing_alloc_loop(life, (char[]){ "batch=2,threads=1,cache_features=100000" }), 20);
+}
+END_TEST
+
+SUITE_MAIN("cache", no_bit_differs, other_backbones, known_samples_need_no_images, evaluation_and_fit_beside_it,
+           side_images_by_sample, the_arena_is_for_one_sample, memory_runs_out)

@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * test_cache_file.c -- the feature cache on disk: the same bits from a file made before, by whomever; half precision;
+ * what is stale, no cache at all, or in use is refused. */
+#include <math.h>
+#include <sys/wait.h>
+#include "cache_bed.h"
+
+/* --- the same bits ---------------------------------------------------------------------------- */
+START_TEST(a_file_made_before)
+{
+    static const char *const methods[] = { "linear", "partial", "fpt", "lora" };
+    for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) {
+        const tiny_spec spec = { .method = methods[i] }, other = { .method = methods[i], .model = "classes=2" };
+        const char *path = tiny_path(methods[i]);
+        double hits;
+        tiny_bits plain = trained(&spec, "", NULL);
+        same(&plain, trained(&spec, at(path, NULL), &hits), methods[i]);
+        ck_assert(hits == SAMPLES);
+        contents first = load(path), again;
+        same(&plain, trained(&spec, at(path, NULL), &hits), methods[i]);
+        ck_assert(hits == 2 * SAMPLES);
+        same(&plain, trained(&spec, at(path, "4000000,executor=naive,threads=2"), &hits), methods[i]);
+        if (strcmp(methods[i], "fpt")) {                                     /* whose classes are the method's too */
+            tiny_bits others = trained(&other, "", NULL);
+            same(&others, trained(&other, at(path, NULL), &hits), methods[i]);
+            ck_assert(hits == 2 * SAMPLES);
+            tiny_bits_free(&others);
+        }
+        again = load(path);
+        ck_assert(first.size == again.size && !memcmp(first.data, again.data, first.size));
+        free(first.data);
+        free(again.data);
+        tiny_bits_free(&plain);
+    }
+    tiny_clean();
+}
+END_TEST
+
+START_TEST(no_images_from_the_start)
+{
+    const char *path = tiny_path("known");
+    tiny_bits made = trained(&probe, at(path, NULL), NULL), bits = { 0 };
+    tiny t = tiny_make(&probe);
+    peft_trainer *x = tiny_trainer(t.model, "batch=4,lr=1e-2,%s", at(path, NULL));
+    ck_assert(peft_trainer_get(x, "cache_samples") == SAMPLES);
+    for (int step = 0; step < 4; step++) {
+        tiny_batch b = tiny_batch_make(t.model, 4, step % 2 * 4);
+        OK(peft_trainer_step(x, NULL, b.labels, b.ids));
+        tiny_batch_free(&b);
+    }
+    tiny_bits_training(&bits, x);
+    tiny_same(&made, &bits, "no images");
+    tiny_bits_free(&made);
+    peft_trainer_free(x);
+    tiny_free(&t);
+    tiny_clean();
+}
+END_TEST
+
+static void first_logits(const char *options, float logits[12])
+{
+    tiny t = tiny_make(&probe);
+    tiny_batch b = tiny_batch_make(t.model, 4, 0);
+    peft_trainer *x = tiny_trainer(t.model, "batch=4,lr=1e-2%s", options);
+    OK(peft_trainer_step(x, b.images, b.labels, b.ids));
+    memcpy(logits, peft_tensor_cdata(peft_trainer_logits(x)), 12 * sizeof *logits);
+    peft_trainer_free(x);
+    tiny_batch_free(&b);
+    tiny_free(&t);
+}
+
+/* Rounded to half precision, whether a sample was known or not: a file changes nothing then either. */
+START_TEST(half_precision)
+{
+    const char *path = tiny_path("half");
+    float full[12], half[12], most = 0;
+    tiny_bits memory = trained(&probe, "cache_features=4000000,cache_type=f16", NULL);
+    same(&memory, trained(&probe, at(path, "4000000,cache_type=f16"), NULL), "f16, new file");
+    same(&memory, trained(&probe, at(path, "4000000,cache_type=f16"), NULL), "f16, old file");
+    same(&memory, trained(&probe, "cache_features=1,cache_type=f16", NULL), "f16, no room");
+    contents file = load(path);
+    ck_assert_uint_le(file.size, HEADER + SAMPLES * (32 + 48 * 2 + 63));     /* 48 features of 2 bytes */
+    free(file.data);
+    tiny_bits_free(&memory);
+    first_logits("", full);
+    first_logits(",cache_features=1000,cache_type=f16", half);
+    for (int i = 0; i < 12; i++) if (fabsf(full[i] - half[i]) > most) most = fabsf(full[i] - half[i]);
+    ck_assert_msg(most > 0 && most < 2e-3f, "logits differ by %g", (double)most);
+    tiny_clean();
+}
+END_TEST
+
+/* --- what is refused -------------------------------------------------------------------------- */
+START_TEST(stale_files)
+{
+    static const tiny_spec stale[] = {
+        { .method = "fpt", .adapter = "layers=1-2" }, { .method = "fpt", .adapter = "ratio=0.5" },
+        { .method = "fpt", .adapter = "importance=class_token" }, { .method = "fpt", .more = "image_size=20" },
+        { .method = "fpt", .more = "seed=5" }, { .method = "fpt", .more = "heads=6" },
+        { .method = "fpt", .more = "act=quickgelu" }, { .method = "linear" } };
+    static const tiny_spec base = { .method = "fpt" }, fine[] = {
+        { .method = "fpt", .adapter = "tokens=5,dropout=0.5" }, { .method = "fpt", .adapter = "reduction=2" } };
+    const char *path = tiny_path("fpt");
+    tiny_bits made = trained(&base, at(path, NULL), NULL);
+    contents before = load(path);
+    for (size_t i = 0; i < sizeof stale / sizeof *stale; i++)
+        refused(&stale[i], at(path, NULL), PEFT_E_MISMATCH, "remove the file");
+    refused(&base, at(path, "4000000,cache_type=f16"), PEFT_E_MISMATCH, "cache_type");
+    for (size_t i = 0; i < sizeof fine / sizeof *fine; i++) {
+        double hits;
+        tiny_bits bits = trained(&fine[i], at(path, NULL), &hits);
+        ck_assert(hits == 2 * SAMPLES);
+        tiny_bits_free(&bits);
+    }
+    contents after = load(path);
+    ck_assert(before.size == after.size && !memcmp(before.data, after.data, before.size));
+    free(before.data);
+    free(after.data);
+    tiny_bits_free(&made);
+    tiny_clean();
+}
+END_TEST
+
+/* One weight, by the smallest step there is. */
+START_TEST(a_changed_weight)
+{
+    const char *path = tiny_path("weight");
+    peft_context *ctx = tiny_context(NULL, 1);
+    peft_backbone *b = tiny_backbone(ctx, NULL, NULL);
+    peft_adapter *a = tiny_adapter(b, "linear", NULL);
+    peft_model *m = tiny_model(b, NULL);
+    OK(peft_model_attach(m, a));
+    peft_trainer *x = tiny_trainer(m, "%s", at(path, NULL));
+    peft_trainer_free(x);
+    uint32_t *word = pf_backbone_find(b, "blocks.1.mlp.fc2.bias")->data;
+    word[7] ^= 1;
+    peft_options *o = tiny_options(ctx, "%s", at(path, NULL));
+    FAILS(PEFT_E_MISMATCH, "remove the file", peft_trainer_create(m, o, &x));
+    word[7] ^= 1;
+    OK(peft_trainer_create(m, o, &x));
+    peft_trainer_free(x);
+    peft_options_free(o);
+    peft_model_free(m);
+    peft_adapter_free(a);
+    peft_backbone_free(b);
+    peft_context_free(ctx);
+    tiny_clean();
+}
+END_TEST
+
+START_TEST(what_cannot_be_a_cache)
+{
+    const char *path = tiny_path("other"), *folder = tiny_path("folder");
+    const tiny_spec none = { .method = "vp" };
+    store(path, "an important text", 17);
+    refused(&probe, at(path, NULL), PEFT_E_FORMAT, "left alone");
+    contents text = load(path);
+    ck_assert(text.size == 17 && !memcmp(text.data, "an important text", 17));
+    free(text.data);
+    ck_assert_int_eq(mkdir(folder, 0777), 0);
+    refused(&probe, at(folder, NULL), PEFT_E_IO, folder);
+    refused(&probe, at("/nowhere/file", NULL), PEFT_E_IO, "/nowhere/file");
+    refused(&probe, at("/dev/null", NULL), PEFT_E_IO, "regular");
+    refused(&probe, at(tiny_path("new"), "0"), PEFT_E_OPTION, "cache_features");
+    refused(&probe, at(tiny_path("new"), "100"), PEFT_E_OPTION, "first sample");
+    refused(&probe, "cache_features=1000,cache_type=i8", PEFT_E_OPTION, "f16");
+    refused(&none, at(tiny_path("new"), NULL), PEFT_E_OPTION, "kept");
+    tiny_clean();
+}
+END_TEST
+
+START_TEST(two_trainers_at_once)
+{
+    const char *path = tiny_path("two");
+    tiny t = tiny_make(&probe);
+    peft_trainer *x = tiny_trainer(t.model, "batch=4,%s", at(path, NULL));
+    refused(&probe, at(path, NULL), PEFT_E_STATE, "in use");
+    pid_t child = fork();
+    if (!child) {                                            /* nor in another process */
+        tiny other = tiny_make(&probe);
+        peft_options *o = tiny_options(other.ctx, "%s", at(path, NULL));
+        peft_trainer *y;
+        _exit(peft_trainer_create(other.model, o, &y) == PEFT_E_STATE ? 0 : 1);
+    }
+    int status;
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    ck_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    tiny_step(x, 4, 0);
+    peft_trainer_free(x);
+    tiny_free(&t);
+    tiny_bits bits = trained(&probe, at(path, NULL), NULL);
+    tiny_bits_free(&bits);
+    tiny_clean();
+}
+END_TEST
+
+SUITE_MAIN("cache_file", a_file_made_before, no_images_from_the_start, half_precision, stale_files, a_changed_weight,
+           what_cannot_be_a_cache, two_trainers_at_once)
