@@ -28,6 +28,10 @@ static void fill(void)
 
 typedef double (*loss_fn)(const void *options, pk_real *grad);
 static double ce(const void *o, pk_real *grad) { return pf_cross_entropy(logits, LD, labels, ROWS, CLASSES, o, grad); }
+static double soft(const void *o, pk_real *grad)
+{
+    return pf_soft_cross_entropy(logits, LD, targets, ROWS, CLASSES, o, grad);
+}
 static double bce(const void *o, pk_real *grad)
 {
     return pf_binary_cross_entropy(logits, LD, targets, ROWS, CLASSES, o, grad);
@@ -60,6 +64,34 @@ START_TEST(cross_entropy_gradients)
     const pf_ce all[] = { { 0 }, { .smoothing = 0.1 }, { .weight = weight }, { .weight = weight, .by_batch = true },
                           { .smoothing = 0.3, .weight = weight }, { .smoothing = 1 } };
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) differences(ce, &all[i]);
+}
+END_TEST
+
+START_TEST(soft_cross_entropy_gradients)
+{
+    const pf_ce all[] = { { 0 }, { .smoothing = 0.1 }, { .weight = weight }, { .weight = weight, .by_batch = true },
+                          { .smoothing = 0.3, .weight = weight }, { .smoothing = 1 } };
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) differences(soft, &all[i]);
+}
+END_TEST
+
+/* A target of one 1 is a label; half of one and half of another cost the mean of both. */
+START_TEST(soft_and_hard_labels)
+{
+    const pf_ce all[] = { { 0 }, { .smoothing = 0.1 }, { .weight = weight }, { .weight = weight, .by_batch = true } };
+    pk_real grad[N], expected[N];
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
+        fill();
+        for (int k = 0; k < ROWS * CLASSES; k++) targets[k] = labels[k / CLASSES] == k % CLASSES;
+        ck_assert_double_eq_tol(soft(&all[i], grad), ce(&all[i], expected), 1e-14);
+        for (int k = 0; k < N; k++)
+            if (k % LD < CLASSES) ck_assert_double_eq_tol((double)grad[k], (double)expected[k], 1e-7);
+    }
+    const pk_real x[3] = { 1, 2, 4 }, half[3] = { (pk_real)0.5, 0, (pk_real)0.5 };
+    const pf_ce plain = { 0 };
+    const double both = pf_cross_entropy(x, 3, (int64_t[]){ 0 }, 1, 3, &plain, NULL)
+                      + pf_cross_entropy(x, 3, (int64_t[]){ 2 }, 1, 3, &plain, NULL);
+    ck_assert_double_eq_tol(pf_soft_cross_entropy(x, 3, half, 1, 3, &plain, NULL), both / 2, 1e-14);
 }
 END_TEST
 
@@ -130,5 +162,5 @@ START_TEST(gradient_in_place)
 }
 END_TEST
 
-SUITE_MAIN("loss", cross_entropy_gradients, binary_cross_entropy_gradients, closed_forms, huge_logits_stay_finite,
-           gradient_in_place)
+SUITE_MAIN("loss", cross_entropy_gradients, soft_cross_entropy_gradients, soft_and_hard_labels,
+           binary_cross_entropy_gradients, closed_forms, huge_logits_stay_finite, gradient_in_place)

@@ -4,6 +4,7 @@
 #define PF_LOSS_H
 #include "core/graph/ops/loss_math.h"
 
-typedef enum { PF_LOSS_CE, PF_LOSS_BCE } pf_loss_kind;
+/* CE reads labels, the others targets. */
+typedef enum { PF_LOSS_CE, PF_LOSS_BCE, PF_LOSS_SOFT_CE } pf_loss_kind;
 typedef struct pf_loss { pf_loss_kind kind; pf_ce ce; pf_bce bce; } pf_loss;
 #endif

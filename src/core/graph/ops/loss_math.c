@@ -40,6 +40,33 @@ double pf_cross_entropy(const pk_real *logits, int64_t ld, const int64_t *labels
     return total * unit;
 }
 
+double pf_soft_cross_entropy(const pk_real *logits, int64_t ld, const pk_real *targets, int64_t rows, int64_t classes,
+                             const pf_ce *options, pk_real *grad)
+{
+    const pk_real *w = options->weight;
+    const double even = options->smoothing / (double)classes;
+    double divisor = w && !options->by_batch ? 0 : (double)rows, total = 0;
+    if (w && !options->by_batch)
+        for (int64_t i = 0; i < rows * classes; i++) divisor += at(w, i % classes) * (double)targets[i];
+    const double unit = divisor > 0 ? 1 / divisor : 0;
+
+    for (int64_t i = 0; i < rows; i++, targets += classes) {
+        const pk_real *x = logits + i * ld;
+        const double lse = log_sum_exp(x, classes);
+        double mass = 0;
+        for (int64_t j = 0; j < classes; j++) {
+            const double t = at(w, j) * ((1 - options->smoothing) * (double)targets[j] + even);
+            mass += t;
+            total += t * (lse - (double)x[j]);
+        }
+        for (int64_t j = 0; grad && j < classes; j++) {
+            const double t = at(w, j) * ((1 - options->smoothing) * (double)targets[j] + even);
+            grad[i * ld + j] = (pk_real)(unit * (mass * exp((double)x[j] - lse) - t));
+        }
+    }
+    return total * unit;
+}
+
 double pf_binary_cross_entropy(const pk_real *logits, int64_t ld, const pk_real *targets, int64_t rows, int64_t classes,
                                const pf_bce *options, pk_real *grad)
 {

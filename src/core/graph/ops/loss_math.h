@@ -19,6 +19,11 @@ typedef struct pf_ce {
 double pf_cross_entropy(const pk_real *logits, int64_t ld, const int64_t *labels, int64_t rows, int64_t classes,
                         const pf_ce *options, pk_real *grad);
 
+/* The same with targets [rows, classes] dense, one distribution a row (a label is the row with one 1). Targets are
+ * smoothed, then weighted; with weights and not by_batch the divisor is the sum of the weighted targets. */
+double pf_soft_cross_entropy(const pk_real *logits, int64_t ld, const pk_real *targets, int64_t rows, int64_t classes,
+                             const pf_ce *options, pk_real *grad);
+
 typedef struct pf_bce {
     const pk_real *pos_weight;     /* [classes], on the term of the positives; NULL: 1 */
     const pk_real *weight;         /* [classes], on both terms; NULL: 1 */
