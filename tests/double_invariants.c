@@ -1,58 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  * double_invariants.c -- what must hold exactly, or to rounding, by the mathematics of the methods (EPT: logits that
  * leave only their mass in a softmax), and can be said without any reference implementation. */
-#include "differences.h"
-#include "tiny.h"
+#include "invariants.h"
+#include "lab.h"
 
-enum { BATCH = 3, LENGTH = 5 };
-#define BACKBONE "image_size=16,patch=4,width=24,mlp=40,depth=3,heads=3,classes=4"
+enum { LENGTH = 5 };
 
-/* A model of one backbone with up to two methods on it; the head is the backbone's when classes is 0. */
-static tiny make(const char *more, const char *method, const char *options, const char *second, int classes)
-{
-    tiny t = { .ctx = tiny_context(NULL, 1) };
-    char model[32];
-    snprintf(model, sizeof model, "classes=%d", classes);
-    t.backbone = tiny_backbone(t.ctx, BACKBONE, more);
-    for (size_t i = 0; i < t.backbone->weights; i++)
-        tiny_shake_tensor(&t.backbone->weight[i].tensor, t.backbone->weight[i].name, 0.3);
-    t.model = tiny_model(t.backbone, model);
-    if (method) {
-        t.adapter = tiny_adapter(t.backbone, method, options);
-        OK(peft_model_attach(t.model, t.adapter));
-    }
-    if (second) {
-        peft_adapter *a = tiny_adapter(t.backbone, second, NULL);
-        OK(peft_model_attach(t.model, a));
-        peft_adapter_free(a);
-    }
-    return t;
-}
-
-static peft_tensor *logits_of(const tiny *t)
-{
-    tiny_batch b = tiny_batch_make(t->model, BATCH, 0);
-    peft_session *s = tiny_session(t->model, "batch=%d", BATCH);
-    peft_tensor *logits = tiny_tensor(t->ctx, PF_REAL, 2, BATCH, (int)t->model->classes);
-    OK(peft_session_predict(s, b.images, logits));
-    tiny_finite(logits, "logits");
-    peft_session_free(s);
-    tiny_batch_free(&b);
-    return logits;
-}
-
-/* Largest difference, relative to the largest logit; frees both. */
-static double apart(peft_tensor *a, peft_tensor *b)
-{
-    const pk_real *x = peft_tensor_cdata(a), *y = peft_tensor_cdata(b);
-    double worst = 0, top = largest(y, peft_tensor_count(b));
-    for (int64_t i = 0; i < peft_tensor_count(a); i++) worst = fmax(worst, fabs((double)x[i] - (double)y[i]) / top);
-    peft_tensor_free(a);
-    peft_tensor_free(b);
-    return worst;
-}
-
-static peft_tensor *prompt_of(tiny *t, const char *name)
+static peft_tensor *prompt_of(const tiny *t, const char *name)
 {
     peft_param *p = peft_model_find_param(t->model, name);
     ck_assert_msg(p, "no parameter %s", name);
@@ -64,6 +18,51 @@ static void set_all(peft_tensor *t, double v)
     pk_real *x = peft_tensor_data(t);
     for (int64_t i = 0; i < peft_tensor_count(t); i++) x[i] = (pk_real)v;
 }
+
+/* The sink against the two forms it stands for: prompt columns in the softmax that are cut off behind it, and plain
+ * attention times sigmoid(lse(scores) - lse(prompt)). */
+START_TEST(a_sink_is_what_is_cut_off)
+{
+    enum { B = 2, T = 6, D = 8, H = 2, DH = D / H };
+    peft_context *ctx = tiny_context(NULL, 1);
+    lab l;
+    lab_open(&l, ctx, 5, UINT64_MAX, PLAIN);
+    l.g.training = false;
+    peft_site s = { .q = LEAF(&l, B, T, D), .k = LEAF(&l, B, T, D), .v = LEAF(&l, B, T, D) };
+    s.sink = peft_logsumexp(&l.g, LEAF(&l, T, LENGTH));
+    pf_val y = peft_attention(&l.g, H, &s);
+    LAB_OK(&l, l.g.status);
+    pf_v(&l.g, y)->keep = true;
+    LAB_OK(&l, pf_compile(&l.g, PF_NONE));
+    lab_bind(&l, 0);
+    pf_exec_run(&l.e, 0, l.e.g.nodes);
+    const pk_real *q = l.leaf[0]->value.data, *k = l.leaf[1]->value.data, *v = l.leaf[2]->value.data,
+                  *p = l.leaf[3]->value.data, *got = pf_exec_data(&l.e, y);
+    for (int row = 0; row < B * T; row++)
+        for (int h = 0; h < H; h++) {
+            const int first = row / T * T;                   /* of this sample */
+            double e[T], plain = 0, prompt = 0;
+            for (int j = 0; j < LENGTH; j++) prompt += exp((double)p[row % T * LENGTH + j]);
+            for (int j = 0; j < T; j++) {
+                double dot = 0;
+                for (int c = h * DH; c < (h + 1) * DH; c++)
+                    dot += (double)q[row * D + c] * (double)k[(first + j) * D + c];
+                plain += e[j] = exp(dot / sqrt((double)DH));
+            }
+            for (int c = h * DH; c < (h + 1) * DH; c++) {
+                double cut = 0, kept = 0, gate = 1 / (1 + exp(log(prompt) - log(plain)));
+                for (int j = 0; j < T; j++) {
+                    cut += e[j] / (plain + prompt) * (double)v[(first + j) * D + c];
+                    kept += e[j] / plain * (double)v[(first + j) * D + c];
+                }
+                ck_assert_double_le(fabs((double)got[row * D + c] - cut), 1e-12);
+                ck_assert_double_le(fabs((double)got[row * D + c] - kept * gate), 1e-12);
+            }
+        }
+    lab_close(&l);
+    peft_context_free(ctx);
+}
+END_TEST
 
 START_TEST(no_mass_no_change)
 {
@@ -109,15 +108,6 @@ START_TEST(length_is_a_sum)
 }
 END_TEST
 
-static peft_trainer *backward(const tiny *t)
-{
-    tiny_batch b = tiny_batch_make(t->model, BATCH, 0);
-    peft_trainer *r = tiny_trainer(t->model, "batch=%d", BATCH);
-    OK(peft_trainer_backward(r, b.images, b.labels, NULL));
-    tiny_batch_free(&b);
-    return r;
-}
-
 /* Rows 1.. of the last block's prompt reach the loss only where patch tokens are pooled. */
 START_TEST(rows_nobody_reads)
 {
@@ -140,14 +130,52 @@ START_TEST(rows_nobody_reads)
 }
 END_TEST
 
-/* Each row's gradient is softmax(row) times one number, its sum. */
+/* A prompt of one entry a row that has the mass of t's: z = lse(row). */
+static tiny one_entry(const tiny *t)
+{
+    tiny one = make(NULL, "ept", "length=1", NULL, 3);
+    const pk_real *x = peft_tensor_cdata(prompt_of(t, "prompt"));
+    pk_real *z = peft_tensor_data(prompt_of(&one, "prompt"));
+    for (int64_t i = 0; i < peft_tensor_count(prompt_of(&one, "prompt")); i++) {
+        double mass = 0;
+        for (int k = 0; k < LENGTH; k++) mass += exp((double)x[i * LENGTH + k]);
+        z[i] = (pk_real)log(mass);
+    }
+    return one;
+}
+
+static void add_all(peft_tensor *t, double v)
+{
+    pk_real *x = peft_tensor_data(t);
+    for (int64_t i = 0; i < peft_tensor_count(t); i++) x[i] += (pk_real)v;
+}
+
+/* log c more in every entry of a row is log c more in its sum, and c of them are one that is log c larger. */
+START_TEST(a_shift_of_a_row)
+{
+    tiny t = make(NULL, "ept", "length=5", NULL, 3);
+    tiny_shake_tensor(prompt_of(&t, "prompt"), "prompt", 2);
+    tiny one = one_entry(&t);
+    ck_assert_double_le(apart(logits_of(&t), logits_of(&one)), 1e-12);
+    add_all(prompt_of(&t, "prompt"), log(7));
+    peft_tensor *shifted = logits_of(&t);
+    add_all(prompt_of(&one, "prompt"), log(7));
+    ck_assert_double_le(apart(logits_of(&one), shifted), 1e-12);
+    tiny_free(&t);
+    tiny_free(&one);
+}
+END_TEST
+
+/* Each row's gradient is softmax(row) times one number, its sum, which is the gradient of z. */
 START_TEST(a_row_has_one_gradient)
 {
     tiny t = make(NULL, "ept", "length=5", NULL, 3);
     peft_param *p = peft_model_find_param(t.model, "prompt");
     tiny_shake_tensor(&p->value, "prompt", 2);
-    peft_trainer *r = backward(&t);
+    tiny one = one_entry(&t);
+    peft_trainer *r = backward(&t), *r1 = backward(&one);
     const pk_real *x = p->value.data, *g = p->grad.data;
+    const pk_real *gz = peft_tensor_cdata(peft_param_grad(peft_model_find_param(one.model, "prompt")));
     double top = largest(g, peft_tensor_count(&p->value));
     for (int64_t i = 0; i < peft_tensor_count(&p->value); i += LENGTH) {
         double mass = 0, sum = 0;
@@ -155,11 +183,14 @@ START_TEST(a_row_has_one_gradient)
             mass += exp((double)x[i + k]);
             sum += (double)g[i + k];
         }
+        ck_assert_double_le(fabs(sum - (double)gz[i / LENGTH]), 1e-11 * top);
         for (int k = 0; k < LENGTH; k++)
             ck_assert_double_le(fabs((double)g[i + k] - sum * exp((double)x[i + k]) / mass), 1e-12 * top);
     }
     peft_trainer_free(r);
+    peft_trainer_free(r1);
     tiny_free(&t);
+    tiny_free(&one);
 }
 END_TEST
 
@@ -185,32 +216,42 @@ START_TEST(key_bias_has_no_gradient)
 }
 END_TEST
 
-/* Attention does not know the order of its keys. */
-START_TEST(order_of_prompt_tokens)
+/* Attention does not know the order of its keys: rows 0 and 2 of three prompts change places. */
+static void exchange_tokens(peft_model *m)
 {
-    tiny t = make(NULL, "vpt", "tokens=3", NULL, 0);
-    for (size_t i = 0; i < peft_model_param_count(t.model); i++) {
-        pf_param *p = peft_model_param(t.model, i);
-        if (strcmp(p->group, "prompt")) continue;
-        tiny_shake_tensor(&p->value, p->name, 1);
-    }
-    peft_tensor *before = logits_of(&t);
-    for (size_t i = 0; i < peft_model_param_count(t.model); i++) {
-        pf_param *p = peft_model_param(t.model, i);
+    for (size_t i = 0; i < peft_model_param_count(m); i++) {
+        pf_param *p = peft_model_param(m, i);
         if (strcmp(p->group, "prompt")) continue;
         int64_t d = p->value.dim[p->value.ndim - 1];
         pk_real *x = p->value.data, v;
-        for (int64_t k = 0; k < peft_tensor_count(&p->value); k += 3 * d)           /* rows 0 and 2 change places */
+        for (int64_t k = 0; k < peft_tensor_count(&p->value); k += 3 * d)
             for (int64_t c = k; c < k + d; c++) {
                 v = x[c];
                 x[c] = x[c + 2 * d];
                 x[c + 2 * d] = v;
             }
     }
-    ck_assert_double_le(apart(logits_of(&t), before), 1e-12);
-    tiny_free(&t);
+}
+
+START_TEST(order_of_prompt_tokens)
+{
+    static const char *const forms[] = { "tokens=3", "tokens=3,deep=false", "tokens=3,shared=true",
+                                         "tokens=3,layers=[0,2]" };
+    for (size_t f = 0; f < sizeof forms / sizeof *forms; f++) {
+        tiny t = make(NULL, "vpt", forms[f], NULL, 0);
+        for (size_t i = 0; i < peft_model_param_count(t.model); i++) {
+            pf_param *p = peft_model_param(t.model, i);
+            tiny_shake_tensor(&p->value, p->name, 1);
+        }
+        peft_tensor *before = logits_of(&t);
+        exchange_tokens(t.model);
+        double d = apart(logits_of(&t), before);
+        ck_assert_msg(d <= 1e-12, "vpt with %s: %g", forms[f], d);
+        tiny_free(&t);
+    }
 }
 END_TEST
 
-SUITE_MAIN("invariants", no_mass_no_change, order_of_prompt_entries, length_is_a_sum, rows_nobody_reads,
-           a_row_has_one_gradient, key_bias_has_no_gradient, order_of_prompt_tokens)
+SUITE_MAIN("invariants", a_sink_is_what_is_cut_off, no_mass_no_change, order_of_prompt_entries, length_is_a_sum,
+           a_shift_of_a_row, rows_nobody_reads, a_row_has_one_gradient, key_bias_has_no_gradient,
+           order_of_prompt_tokens)

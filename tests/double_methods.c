@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
- * double_methods.c -- every method of the library's table, on tiny backbones of every kind, under every head and loss:
- * the trainer's gradients are the slopes of its loss. A method added later is checked without a word here. Errors are
- * measured against the tensor's largest gradient entry, and 1e-4 of the model's largest where that is more. */
+ * double_methods.c -- every method of the library's table and one registered beside them, on tiny backbones of every
+ * kind, under every head and loss: the trainer's gradients are the slopes of its loss. A method added later is checked
+ * without a word here. Errors are measured against the tensor's largest gradient entry, and 1e-4 of the model's largest
+ * where that is more. */
 #include "differences.h"
 #include "method_model.h"
 
@@ -100,17 +101,17 @@ START_TEST(every_method)
 {
     peft_context *ctx = tiny_context(NULL, 1);
     double worst = 0;
-    for (size_t m = 0; m < peft_method_count(); m++)
+    for (size_t m = 0; m < tiny_method_count(); m++)
         for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
             char what[80];
-            snprintf(what, sizeof what, "%s, form %zu", peft_method_name(m), i);
+            snprintf(what, sizeof what, "%s, form %zu", tiny_method_name(m), i);
             const form *f = &forms[i];
-            tiny t = method_model(ctx, f->backbone, peft_method_name(m), NULL, f->classes, f->model);
+            tiny t = method_model(ctx, f->backbone, tiny_method_name(m), NULL, f->classes, f->model);
             ck_assert_msg(t.model, "%s: %s", what, peft_last_error());
             worst = fmax(worst, check_model(&t, f, what));
             method_model_free(&t);
         }
-    printf("%zu methods: largest relative error of a gradient %.2g\n", peft_method_count(), worst);
+    printf("%zu methods: largest relative error of a gradient %.2g\n", tiny_method_count(), worst);
     peft_context_free(ctx);
 }
 END_TEST
@@ -121,15 +122,13 @@ START_TEST(every_switch)
     peft_context *ctx = tiny_context(NULL, 1);
     const form f = { "image_size=16,patch=8,depth=2", 3, "", "loss=ce", FEW };
     int switches = 0;
-    for (size_t m = 0; m < peft_method_count(); m++)
-        for (size_t k = 0; k < peft_method_option_count(peft_method_name(m)); k++) {
-            const char *name, *type, *fallback;
+    for (size_t m = 0; m < tiny_method_count(); m++)
+        for (const peft_opt *o = tiny_method(m)->opts; o && o->name; o++) {
             char what[120], other[80];
-            OK(peft_method_option(peft_method_name(m), k, &name, &type, &fallback, NULL));
-            if (strcmp(type, "boolean")) continue;
-            snprintf(other, sizeof other, "%s=%s", name, strcmp(fallback, "true") ? "true" : "false");
-            snprintf(what, sizeof what, "%s with %s", peft_method_name(m), other);
-            tiny t = method_model(ctx, f.backbone, peft_method_name(m), other, f.classes, f.model);
+            if (o->type != 'b') continue;
+            snprintf(other, sizeof other, "%s=%s", o->name, strcmp(o->fallback, "true") ? "true" : "false");
+            snprintf(what, sizeof what, "%s with %s", tiny_method_name(m), other);
+            tiny t = method_model(ctx, f.backbone, tiny_method_name(m), other, f.classes, f.model);
             if (t.model) {
                 check_model(&t, &f, what);
                 switches++;

@@ -8,7 +8,6 @@
 #include "core/base/rng.h"
 #include "core/graph/exec.h"
 #include "core/graph/ops/loss.h"
-#include "core/method.h"
 #include "core/model/adapter.h"
 
 /* How a leaf meets the operation: as it is, computed, as columns of something computed, as columns of itself. */
@@ -91,12 +90,12 @@ static inline pf_val lab_leaf_as(lab *l, lab_dress dress, const int64_t *dims)
     for (; dims[n]; n++) cols = full[n] = dims[n];
     if (columns) full[n - 1] += 3;
     pf_param *p = lab_tensor(l, trained, full);
-    pf_val v = trained ? pf_use(&l->g, p) : lab_frozen(l, p);
-    if (dress == COMPUTED || dress == COLUMNS) v = pf_scale(&l->g, v, 0.75);
+    pf_val v = trained ? peft_use(&l->g, p) : lab_frozen(l, p);
+    if (dress == COMPUTED || dress == COLUMNS) v = peft_scale(&l->g, v, 0.75);
     return columns ? pf_columns(&l->g, v, 1, cols) : v;
 }
 static inline pf_val lab_leaf(lab *l, const int64_t *dims) { return lab_leaf_as(l, l->dress, dims); }
-#define LEAF(l, ...) lab_leaf(l, PF_DIMS(__VA_ARGS__))
+#define LEAF(l, ...) lab_leaf(l, PEFT_DIMS(__VA_ARGS__))
 
 /* Logits [.., classes] to the loss that l->loss describes. */
 static inline void lab_loss(lab *l, pf_val logits)
@@ -104,7 +103,7 @@ static inline void lab_loss(lab *l, pf_val logits)
     pf_val targets = PF_NONE;
     int64_t rows = pf_rows(&l->g, logits), classes = pf_cols(&l->g, logits);
     if (l->loss.kind == PF_LOSS_BCE) {
-        pf_param *p = lab_tensor(l, false, PF_DIMS(rows, classes));
+        pf_param *p = lab_tensor(l, false, PEFT_DIMS(rows, classes));
         l->targets = p->value.data;
         for (int64_t i = 0; i < rows * classes; i++) l->targets[i] = 1 / (1 + exp(-l->targets[i]));
         targets = pf_value_new(&l->g, PF_INPUT, pf_shape_of(2, rows, classes));
@@ -124,8 +123,8 @@ static inline void lab_end(lab *l, pf_val y)
     const pf_shape s = pf_v(&l->g, y)->shape;
     int64_t dims[PF_MAX_RANK + 1] = { 0 };
     memcpy(dims, s.dim, sizeof(int64_t) * (size_t)s.ndim);
-    y = pf_mul(&l->g, y, lab_const(l, dims));
-    lab_loss(l, pf_linear(&l->g, y, lab_const(l, PF_DIMS(LAB_CLASSES, dims[s.ndim - 1])), PF_NONE));
+    y = peft_mul(&l->g, y, lab_const(l, dims));
+    lab_loss(l, peft_linear(&l->g, y, lab_const(l, PEFT_DIMS(LAB_CLASSES, dims[s.ndim - 1])), PF_NONE));
 }
 
 /* Memory starts as NaN, so that reading what nobody wrote is seen. */

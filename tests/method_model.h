@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * method_model.h -- a model with any method of the library on it, every number in it far from its initial value: zeros
- * would hide what their factors do. */
+ * method_model.h -- a model with any method on it, every number in it far from its initial value: zeros would hide what
+ * their factors do. */
 #ifndef METHOD_MODEL_H
 #define METHOD_MODEL_H
 #include "tiny.h"
@@ -9,11 +9,10 @@
 static inline peft_options *method_options(peft_context *ctx, const char *method, int classes, const char *more)
 {
     peft_options *o = tiny_method_options(ctx, method, more);
-    for (size_t i = 0; i < peft_method_option_count(method); i++) {
-        const char *name;
-        OK(peft_method_option(method, i, &name, NULL, NULL, NULL));
-        if (!strcmp(name, "classes")) OK(peft_options_set_int(o, name, classes));
-        if (!strcmp(name, "side_image")) OK(peft_options_set_int(o, name, 8));
+    const peft_opt *row;
+    for (size_t i = 0; (row = tiny_method_option(method, i)); i++) {
+        if (!strcmp(row->name, "classes")) OK(peft_options_set_int(o, row->name, classes));
+        if (!strcmp(row->name, "side_image")) OK(peft_options_set_int(o, row->name, 8));
     }
     return o;
 }
@@ -23,7 +22,6 @@ static inline tiny method_model(peft_context *ctx, const char *backbone, const c
                                 int classes, const char *model)
 {
     tiny t = { .ctx = ctx, .backbone = tiny_backbone(ctx, "width=24,mlp=40,heads=3", backbone) };
-    const char *own = peft_method_head(method);
     char text[160];
     for (size_t i = 0; i < t.backbone->weights; i++)
         tiny_shake_tensor(&t.backbone->weight[i].tensor, t.backbone->weight[i].name, 0.3);
@@ -31,7 +29,7 @@ static inline tiny method_model(peft_context *ctx, const char *backbone, const c
     peft_status s = peft_adapter_create(t.backbone, method, o, &t.adapter);
     peft_options_free(o);
     if (s) return t;
-    if (*own) snprintf(text, sizeof text, "classes=%d,head=%s", classes, own);
+    if (tiny_method_named(method)->network) snprintf(text, sizeof text, "classes=%d,head=side_encoder", classes);
     else snprintf(text, sizeof text, "classes=%d%s%s", classes, *model ? "," : "", model);
     t.model = tiny_model(t.backbone, text);
     OK(peft_model_attach(t.model, t.adapter));

@@ -13,20 +13,20 @@ static lab_dress dense(const lab *l) { return l->dress == PLAIN ? PLAIN : COMPUT
 static pf_val case_linear(lab *l, int v)
 {
     pf_graph *g = &l->g;
-    if (v == 0) { pf_val x = LEAF(l, B, T, 5), w = LEAF(l, 4, 5); return pf_linear(g, x, w, NONE); }
-    if (v == 1) { pf_val x = LEAF(l, B, T, 5), w = LEAF(l, 4, 5), b = LEAF(l, 4); return pf_linear(g, x, w, b); }
-    if (v == 2) { pf_val x = LEAF(l, 5), w = LEAF(l, 7, 5), b = LEAF(l, 7); return pf_linear(g, x, w, b); }
-    if (v == 3) { pf_val x = LEAF(l, 1, 1, 9), w = LEAF(l, 1, 9), b = LEAF(l, 1); return pf_linear(g, x, w, b); }
-    if (v == 4) { pf_val x = LEAF(l, 5, 5); return pf_linear(g, x, x, NONE); }
-    pf_val x = LEAF(l, B, T, 12), w = lab_leaf_as(l, dense(l), PF_DIMS(4, 3, 2, 2));
-    return pf_linear(g, x, w, LEAF(l, 4));
+    if (v == 0) { pf_val x = LEAF(l, B, T, 5), w = LEAF(l, 4, 5); return peft_linear(g, x, w, NONE); }
+    if (v == 1) { pf_val x = LEAF(l, B, T, 5), w = LEAF(l, 4, 5), b = LEAF(l, 4); return peft_linear(g, x, w, b); }
+    if (v == 2) { pf_val x = LEAF(l, 5), w = LEAF(l, 7, 5), b = LEAF(l, 7); return peft_linear(g, x, w, b); }
+    if (v == 3) { pf_val x = LEAF(l, 1, 1, 9), w = LEAF(l, 1, 9), b = LEAF(l, 1); return peft_linear(g, x, w, b); }
+    if (v == 4) { pf_val x = LEAF(l, 5, 5); return peft_linear(g, x, x, NONE); }
+    pf_val x = LEAF(l, B, T, 12), w = lab_leaf_as(l, dense(l), PEFT_DIMS(4, 3, 2, 2));
+    return peft_linear(g, x, w, LEAF(l, 4));
 }
 
 /* bit 0: gamma, bit 1: beta */
 static pf_val case_layernorm(lab *l, int v)
 {
     pf_val x = LEAF(l, B, T, 5), gamma = v & 1 ? LEAF(l, 5) : NONE, beta = v & 2 ? LEAF(l, 5) : NONE;
-    return pf_layernorm(&l->g, x, gamma, beta, 1e-6);
+    return peft_layernorm(&l->g, x, gamma, beta, 1e-6);
 }
 
 /* bits 0, 1: as above; bit 2: by running statistics, as in evaluation */
@@ -34,7 +34,7 @@ static pf_val case_batchnorm(lab *l, int v)
 {
     const pf_attr a = { .f = { 1e-5, 0.1 } };
     pf_val x = LEAF(l, 5, 1, D), gamma = v & 1 ? LEAF(l, D) : NONE, beta = v & 2 ? LEAF(l, D) : NONE;
-    pf_val mean = lab_const(l, PF_DIMS(D)), var = lab_const(l, PF_DIMS(D));
+    pf_val mean = lab_const(l, PEFT_DIMS(D)), var = lab_const(l, PEFT_DIMS(D));
     pk_real *p = pf_v(&l->g, var)->data;
     for (int i = 0; i < D; i++) p[i] = 1 + p[i] * p[i];
     l->g.training = !(v & 4);
@@ -45,29 +45,29 @@ static pf_val case_batchnorm(lab *l, int v)
 static pf_val case_attention(lab *l, int v)
 {
     enum { HEADS = 2, WIDE = 6, EXTRA = 2 };
-    pf_site s = { .q = LEAF(l, B, v & 16 ? 1 : T, WIDE), .k = LEAF(l, B, 4, WIDE), .v = LEAF(l, B, 4, WIDE) };
+    peft_site s = { .q = LEAF(l, B, v & 16 ? 1 : T, WIDE), .k = LEAF(l, B, 4, WIDE), .v = LEAF(l, B, 4, WIDE) };
     const int64_t extra[3][4] = { { EXTRA, WIDE }, { 1, EXTRA, WIDE }, { B, EXTRA, WIDE } };
     if (v & 3) { s.xk = lab_leaf(l, extra[(v & 3) - 1]); s.xv = lab_leaf(l, extra[(v & 3) - 1]); }
     if (v & 4) s.sink = LEAF(l, v & 16 ? 1 : T);
     if (v & 8) s.head_scale = LEAF(l, HEADS);
-    return pf_attention(&l->g, HEADS, &s);
+    return peft_attention(&l->g, HEADS, &s);
 }
 
 /* Queries, keys, values and extra rows are one value. */
 static pf_val case_self_attention(lab *l, int v)
 {
     pf_val x = LEAF(l, B, T, 6);
-    pf_site s = { .q = x, .k = x, .v = x, .xk = v ? x : NONE, .xv = v ? x : NONE };
-    return pf_attention(&l->g, 3, &s);
+    peft_site s = { .q = x, .k = x, .v = x, .xk = v ? x : NONE, .xv = v ? x : NONE };
+    return peft_attention(&l->g, 3, &s);
 }
 
 static pf_val case_act(lab *l, int v)
 {
     static const char *const kind[] = { "gelu", "quickgelu", "relu", "tanh", "sigmoid", "silu" };
-    return pf_activate(&l->g, LEAF(l, B, T, 5), kind[v]);
+    return peft_activate(&l->g, LEAF(l, B, T, 5), kind[v]);
 }
 
-static pf_val case_pair(lab *l, int v, pf_val (*word)(pf_build *, pf_val, pf_val))
+static pf_val case_pair(lab *l, int v, pf_val (*word)(peft_build *, pf_val, pf_val))
 {
     static const int64_t shape[][2][5] = {
         { { B, T, D }, { B, T, D } }, { { B, T, D }, { D } }, { { B, T, D }, { T, D } }, { { B, T, D }, { 1, T, D } },
@@ -75,15 +75,15 @@ static pf_val case_pair(lab *l, int v, pf_val (*word)(pf_build *, pf_val, pf_val
     pf_val x = lab_leaf(l, shape[v % 8][0]);
     return word(&l->g, x, v < 8 ? lab_leaf(l, shape[v][1]) : x);
 }
-static pf_val case_add(lab *l, int v) { return case_pair(l, v, pf_add); }
-static pf_val case_mul(lab *l, int v) { return case_pair(l, v, pf_mul); }
+static pf_val case_add(lab *l, int v) { return case_pair(l, v, peft_add); }
+static pf_val case_mul(lab *l, int v) { return case_pair(l, v, peft_mul); }
 
-static pf_val case_scale(lab *l, int v) { return pf_scale(&l->g, LEAF(l, B, T, D), v ? 1 : -0.3); }
+static pf_val case_scale(lab *l, int v) { return peft_scale(&l->g, LEAF(l, B, T, D), v ? 1 : -0.3); }
 
 static pf_val case_affine(lab *l, int v)
 {
     pf_val x = LEAF(l, B, T, D), gamma = v & 1 ? LEAF(l, D) : NONE, beta = v & 2 ? LEAF(l, D) : NONE;
-    return pf_affine(&l->g, x, gamma, beta);
+    return peft_affine(&l->g, x, gamma, beta);
 }
 
 static pf_val case_take(lab *l, int v)
@@ -92,28 +92,31 @@ static pf_val case_take(lab *l, int v)
     static const int at[][2] = { { 0, 1 }, { 1, 3 }, { 2, 3 }, { 0, 5 } };
     pf_val x = lab_leaf(l, shape[v / 4 % 2]);
     const int *r = at[v % 4];
-    return v < 8 ? pf_take_rows(&l->g, x, r[0], r[1]) : pf_drop_rows(&l->g, x, r[0], r[1] - (r[1] == 5));
+    return v < 8 ? peft_take_rows(&l->g, x, r[0], r[1]) : peft_drop_rows(&l->g, x, r[0], r[1] - (r[1] == 5));
 }
 
 static pf_val case_insert(lab *l, int v)
 {
     static const int64_t shape[][4] = { { 2, D }, { 1, 2, D }, { B, 2, D } };
     pf_val x = LEAF(l, B, T, D);
-    return pf_insert_rows(&l->g, x, v / 3, lab_leaf(l, shape[v % 3]));
+    return peft_insert_rows(&l->g, x, v / 3, lab_leaf(l, shape[v % 3]));
 }
 
-static pf_val case_repeat(lab *l, int v) { return pf_repeat(&l->g, lab_leaf(l, v ? PF_DIMS(1, T, D) : PF_DIMS(T, D))); }
+static pf_val case_repeat(lab *l, int v)
+{
+    return peft_repeat(&l->g, lab_leaf(l, v ? PEFT_DIMS(1, T, D) : PEFT_DIMS(T, D)));
+}
 
 static pf_val case_mean_rows(lab *l, int v)
 {
     static const int at[][2] = { { 0, 5 }, { 1, 4 }, { 2, 1 } };
-    return pf_mean_rows(&l->g, LEAF(l, B, 5, D), at[v][0], at[v][1]);
+    return peft_mean_rows(&l->g, LEAF(l, B, 5, D), at[v][0], at[v][1]);
 }
 
 static pf_val case_logsumexp(lab *l, int v)
 {
     static const int64_t shape[][4] = { { T, 5 }, { B, T, 5 }, { T, 1 } };
-    return pf_logsumexp(&l->g, lab_leaf(l, shape[v]));
+    return peft_logsumexp(&l->g, lab_leaf(l, shape[v]));
 }
 
 /* v 1 and above: up to hundreds apart (the loss must not see hundreds: it would be flat there) */
@@ -121,25 +124,25 @@ static pf_val case_logaddexp(lab *l, int v)
 {
     static const int64_t shape[][3] = { { 9 }, { 9 }, { T, 5 } };
     pf_val a = lab_leaf(l, shape[v]), b = lab_leaf(l, shape[v]);
-    return pf_scale(&l->g, pf_logaddexp(&l->g, v ? pf_scale(&l->g, a, 150) : a, b), v ? 0.01 : 1);
+    return peft_scale(&l->g, peft_logaddexp(&l->g, v ? peft_scale(&l->g, a, 150) : a, b), v ? 0.01 : 1);
 }
 
 static pf_val case_patches(lab *l, int v)
 {
     const pf_attr a = { .i = { v ? 4 : 2 } };
-    pf_val x = lab_leaf_as(l, dense(l), PF_DIMS(B, 3, 4, 4));
+    pf_val x = lab_leaf_as(l, dense(l), PEFT_DIMS(B, 3, 4, 4));
     return pf_emit(&l->g, &pf_op_patches, &a, 1, (pf_val[]){ x });
 }
 
 static pf_val case_dropout(lab *l, int v)
 {
     pf_val x = LEAF(l, B, T, 5);
-    return pf_dropout(&l->g, v ? pf_dropout(&l->g, x, 0.5) : x, 0.3);
+    return peft_dropout(&l->g, v ? peft_dropout(&l->g, x, 0.5) : x, 0.3);
 }
 
 static pf_val case_swap(lab *l, int v)
 {
-    return pf_swap(&l->g, lab_leaf_as(l, dense(l), v ? PF_DIMS(1, 4, 2) : PF_DIMS(3, 5, 2)));
+    return peft_swap(&l->g, lab_leaf_as(l, dense(l), v ? PEFT_DIMS(1, 4, 2) : PEFT_DIMS(3, 5, 2)));
 }
 
 static pf_val case_frame(lab *l, int v)
@@ -147,35 +150,35 @@ static pf_val case_frame(lab *l, int v)
     const int64_t side = 6, w = v + 1, wide[] = { 1, 2, w, side, 0 }, high[] = { 1, 2, side - 2 * w, w, 0 };
     pf_val up = lab_leaf_as(l, dense(l), wide), down = lab_leaf_as(l, dense(l), wide);
     pf_val left = lab_leaf_as(l, dense(l), high), right = lab_leaf_as(l, dense(l), high);
-    return pf_frame(&l->g, up, down, left, right);
+    return peft_frame(&l->g, up, down, left, right);
 }
 
 /* DoRA's form: the scale of each row counts as a constant. */
 static pf_val case_row_scale(lab *l, int v)
 {
     pf_val x = LEAF(l, B, T, 5), m = LEAF(l, 4);
-    pf_val a = lab_leaf_as(l, dense(l), PF_DIMS(2, 5)), b = lab_leaf_as(l, dense(l), PF_DIMS(4, 2));
-    pf_val w = v ? lab_leaf_as(l, dense(l), PF_DIMS(4, 5)) : lab_const(l, PF_DIMS(4, 5));
-    pf_val y = pf_linear(&l->g, pf_linear(&l->g, x, a, PF_NONE), b, PF_NONE);
-    y = pf_add(&l->g, pf_scale(&l->g, y, 0.7), pf_linear(&l->g, x, w, PF_NONE));
-    return pf_mul(&l->g, pf_mul(&l->g, y, m), pf_row_scale(&l->g, w, a, b, 0.7));
+    pf_val a = lab_leaf_as(l, dense(l), PEFT_DIMS(2, 5)), b = lab_leaf_as(l, dense(l), PEFT_DIMS(4, 2));
+    pf_val w = v ? lab_leaf_as(l, dense(l), PEFT_DIMS(4, 5)) : lab_const(l, PEFT_DIMS(4, 5));
+    pf_val y = peft_linear(&l->g, peft_linear(&l->g, x, a, PF_NONE), b, PF_NONE);
+    y = peft_add(&l->g, peft_scale(&l->g, y, 0.7), peft_linear(&l->g, x, w, PF_NONE));
+    return peft_mul(&l->g, peft_mul(&l->g, y, m), peft_row_scale(&l->g, w, a, b, 0.7));
 }
 
 /* What a frozen attention looks at most, asked again by trained queries; the choice is no function of anything. */
 static pf_val case_selection(lab *l, int v)
 {
     enum { ROWS = 4, D6 = 6, HEADS = 2 };
-    pf_site s = { .q = LEAF(l, B, T, D6), .k = LEAF(l, B, ROWS, D6), .v = LEAF(l, B, ROWS, D6) };
-    pf_val mass = pf_attention_mass(&l->g, HEADS, &s, v & 1);
-    pf_site again = { .q = LEAF(l, B, 2, D6), .k = pf_top_rows(&l->g, s.k, mass, 2 + v),
-                      .v = pf_top_rows(&l->g, s.v, mass, 2 + v) };
-    return pf_attention(&l->g, HEADS, &again);
+    peft_site s = { .q = LEAF(l, B, T, D6), .k = LEAF(l, B, ROWS, D6), .v = LEAF(l, B, ROWS, D6) };
+    pf_val mass = peft_attention_mass(&l->g, HEADS, &s, v & 1);
+    peft_site again = { .q = LEAF(l, B, 2, D6), .k = peft_top_rows(&l->g, s.k, mass, 2 + v),
+                      .v = peft_top_rows(&l->g, s.v, mass, 2 + v) };
+    return peft_attention(&l->g, HEADS, &again);
 }
 
 static pf_val case_resize(lab *l, int v)
 {
-    pf_val x = lab_const(l, PF_DIMS(B, 2, 6, 6)), m = LEAF(l, 2, v ? 9 : 4, v ? 9 : 4);
-    return pf_mul(&l->g, pf_resize(&l->g, x, v ? 9 : 4), m);
+    pf_val x = lab_const(l, PEFT_DIMS(B, 2, 6, 6)), m = LEAF(l, 2, v ? 9 : 4, v ? 9 : 4);
+    return peft_mul(&l->g, peft_resize(&l->g, x, v ? 9 : 4), m);
 }
 
 static const pk_real class_weight[LAB_CLASSES] = { 0.5, 2, 1.25 }, pos_weight[LAB_CLASSES] = { 3, 1, 0.25 };
@@ -187,7 +190,7 @@ static const pf_loss losses[] = {
 static pf_val case_loss(lab *l, int v)
 {
     l->loss = losses[v];
-    lab_loss(l, lab_leaf_as(l, dense(l), PF_DIMS(5, LAB_CLASSES)));
+    lab_loss(l, lab_leaf_as(l, dense(l), PEFT_DIMS(5, LAB_CLASSES)));
     return NONE;
 }
 
@@ -198,8 +201,8 @@ static pf_val case_columns(lab *l, int v)
     static const int count[] = { 2, 3, 2, 2, 2, 6 };
     pf_val wide = LEAF(l, B, T, 8), sum = NONE;
     for (int i = 0; i < count[v]; i++) {
-        pf_val part = pf_activate(&l->g, pf_columns(&l->g, wide, col[v][i], 2), "tanh");
-        sum = pf_add(&l->g, sum, pf_mul(&l->g, part, lab_const(l, PF_DIMS(2))));
+        pf_val part = peft_activate(&l->g, pf_columns(&l->g, wide, col[v][i], 2), "tanh");
+        sum = peft_add(&l->g, sum, peft_mul(&l->g, part, lab_const(l, PEFT_DIMS(2))));
     }
     return sum;
 }
@@ -212,23 +215,26 @@ static pf_val case_slices(lab *l, int v)
         { { 0, 3 }, { 2, 2 } }, { { 2, 2 }, { 0, 3 } }, { { 3, 1 }, { 1, 1 }, { 2, 1 }, { 0, 4 } },
         { { 1, 1 }, { 0, 2 }, { 1, 3 }, { 2, 1 } }, { { 0, 4 }, { 0, 4 } } };
     pf_graph *g = &l->g;
-    pf_param *p = lab_tensor(l, true, PF_DIMS(4, D));
+    pf_param *p = lab_tensor(l, true, PEFT_DIMS(4, D));
     pf_val x = LEAF(l, B, T, D);
     for (int i = 0; i < 4 && part[v][i].n; i++) {
-        pf_val rows = pf_activate(g, pf_slice(g, pf_use(g, p), part[v][i].at, part[v][i].n), "tanh");
-        x = pf_insert_rows(g, x, i, rows);
+        pf_val rows = peft_activate(g, peft_slice(g, peft_use(g, p), part[v][i].at, part[v][i].n), "tanh");
+        x = peft_insert_rows(g, x, i, rows);
     }
     return x;
 }
 
-/* pf_at of the same use, twice, and of itself; v 1: products with neighbours, merged as 0 1 and as 1 2 */
+/* peft_at of the same use, twice, and of itself; v 1: products with neighbours, merged as 0 1 and as 1 2 */
 static pf_val case_entries(lab *l, int v)
 {
     pf_graph *g = &l->g;
-    pf_val w = pf_use(g, lab_tensor(l, true, PF_DIMS(4, T, D))), x = LEAF(l, B, T, D), y = LEAF(l, B, T, D);
-    if (!v) return pf_mul(g, pf_mul(g, pf_add(g, x, pf_at(g, w, 1)), pf_at(g, w, 1)), pf_at(g, pf_at(g, w, 1), 2));
-    x = pf_mul(g, pf_linear(g, x, pf_at(g, w, 0), NONE), pf_linear(g, x, pf_at(g, w, 1), NONE));
-    return pf_mul(g, x, pf_mul(g, pf_linear(g, y, pf_at(g, w, 1), NONE), pf_linear(g, y, pf_at(g, w, 2), NONE)));
+    pf_val w = peft_use(g, lab_tensor(l, true, PEFT_DIMS(4, T, D))), x = LEAF(l, B, T, D), y = LEAF(l, B, T, D);
+    if (!v)
+        return peft_mul(g, peft_mul(g, peft_add(g, x, peft_at(g, w, 1)), peft_at(g, w, 1)),
+                        peft_at(g, peft_at(g, w, 1), 2));
+    x = peft_mul(g, peft_linear(g, x, peft_at(g, w, 0), NONE), peft_linear(g, x, peft_at(g, w, 1), NONE));
+    return peft_mul(g, x, peft_mul(g, peft_linear(g, y, peft_at(g, w, 1), NONE),
+                                   peft_linear(g, y, peft_at(g, w, 2), NONE)));
 }
 
 /* op must occur in the compiled graph. */

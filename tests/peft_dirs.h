@@ -3,7 +3,7 @@
 #ifndef PEFT_DIRS_H
 #define PEFT_DIRS_H
 #include "core/model/peft_dir.h"
-#include "tiny.h"
+#include "tiny_bits.h"
 
 #define FRONT PF_PEFT_FRONT
 #define CONFIG(targets, ...) \

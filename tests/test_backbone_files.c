@@ -24,23 +24,6 @@ static peft_status try_load(peft_context *ctx, const char *path, const char *opt
     return s;
 }
 
-/* Fingerprint, tensors and logits of the backbone's own classifier are those of the original. */
-static void check_same(peft_backbone *original, peft_backbone *loaded, const char *who)
-{
-    tiny_bits bits[2] = { { 0 } };
-    for (int i = 0; i < 2; i++) {
-        peft_backbone *b = i ? loaded : original;
-        for (size_t k = 0; k < peft_backbone_tensor_count(b); k++)
-            tiny_bits_tensor(&bits[i], "tensor ", peft_backbone_tensor_name(b, k), peft_backbone_tensor(b, k));
-        peft_model *m = tiny_model(b, "classes=0");
-        tiny_bits_logits(&bits[i], m);
-        peft_model_free(m);
-    }
-    tiny_same(&bits[0], &bits[1], who);
-    ck_assert_str_eq(peft_backbone_fingerprint(original), peft_backbone_fingerprint(loaded));
-    tiny_bits_free(&bits[0]);
-}
-
 START_TEST(the_same_weights_under_other_names)
 {
     static const tiny_save saves[] = { { .naming = TIMM }, { .naming = TIMM, .prefix = "module.backbone." },
@@ -55,7 +38,7 @@ START_TEST(the_same_weights_under_other_names)
             tiny_save_backbone(t.backbone, &saves[i], tiny_path("backbone"));
             peft_backbone *b = load(t.ctx, tiny_path("backbone"), "");
             snprintf(who, sizeof who, "naming %d, prefix %s, %s", (int)saves[i].naming, saves[i].prefix, kinds[k]);
-            check_same(t.backbone, b, who);
+            tiny_same_backbone(t.backbone, b, who);
             peft_backbone_free(b);
             tiny_free(&t);
         }
@@ -71,7 +54,7 @@ START_TEST(facts_that_no_tensor_tells)
     tiny t = tiny_make(&(tiny_spec){ 0 });
     tiny_save_backbone(t.backbone, &(tiny_save){ .naming = HF, .no_facts = true }, tiny_path("backbone"));
     peft_backbone *b = load(t.ctx, tiny_path("backbone"), "heads=3,eps=1e-6,act=gelu,pool=cls");
-    check_same(t.backbone, b, "facts by options");
+    tiny_same_backbone(t.backbone, b, "facts by options");
     peft_backbone_free(b);
     for (int i = 0; i < 3; i++) {                        /* the mean of the patches needs fc_norm, which is not there */
         b = load(t.ctx, tiny_path("backbone"), others[i]);
@@ -111,7 +94,7 @@ START_TEST(other_element_types)
                                   "%s[%d]: %.9g is %.9g in type %d", b->weight[k].name, (int)n, q[n], p[n],
                                   (int)types[i]);
             }
-            if (types[i] == PEFT_F64) check_same(t.backbone, b, "f64");
+            if (types[i] == PEFT_F64) tiny_same_backbone(t.backbone, b, "f64");
             peft_backbone_free(b);
             tiny_free(&t);
         }
@@ -131,7 +114,7 @@ START_TEST(from_memory)
     size_t size = fread(bytes, 1, sizeof bytes, f);
     fclose(f);
     OK(peft_backbone_load_memory(t.ctx, bytes, size, NULL, &b));
-    check_same(t.backbone, b, "memory");
+    tiny_same_backbone(t.backbone, b, "memory");
     peft_backbone_free(b);
     FAILS(PEFT_E_FORMAT, "", peft_backbone_load_memory(t.ctx, bytes, size - 1, NULL, &b));
     FAILS(PEFT_E_INVALID, "data", peft_backbone_load_memory(t.ctx, NULL, 0, NULL, &b));
@@ -157,7 +140,7 @@ START_TEST(positions_of_class_tokens)
     peft_backbone *hf = load(t.ctx, tiny_path("hf"), ""), *timm = load(t.ctx, tiny_path("timm"), "");
     ck_assert_int_eq(peft_backbone_get(hf, "registers"), 2);
     ck_assert_int_eq(peft_backbone_get(hf, "prefix"), 3);
-    check_same(timm, hf, "class token's position");
+    tiny_same_backbone(timm, hf, "class token's position");
     peft_backbone_free(hf);
     peft_backbone_free(timm);
     tiny_free(&t);

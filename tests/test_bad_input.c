@@ -2,7 +2,7 @@
  * test_bad_input.c -- what a trainer must refuse: NaN and Inf wherever they come from, labels, shapes, types, NULLs.
  * What was refused leaves no trace: the run goes on as if it had never been given. */
 #include <math.h>
-#include "tiny.h"
+#include "tiny_bits.h"
 
 enum { N = 3 };
 
@@ -68,9 +68,9 @@ static void check(const tiny_spec *spec, const char *options, poison p)
 
 START_TEST(nan_in_images_of_every_method)
 {
-    for (size_t i = 0; i < peft_method_count(); i++)
+    for (size_t i = 0; i < tiny_method_count(); i++)
         for (const char *const *isa = pk_isas(); *isa; isa++)
-            check(&(tiny_spec){ .isa = *isa, .method = peft_method_name(i),
+            check(&(tiny_spec){ .isa = *isa, .method = tiny_method_name(i),
                                 .model = i % 2 ? "classes=3,head=mlp,head_layers=1,pool=mean" : "classes=3" }, "",
                                     IMAGE_NAN);
 }

@@ -2,7 +2,7 @@
  * test_executors.c -- the planned executor, whose values share one arena, against the naive one, where each has
  * memory of its own and is NaN after its last use: every bit of losses, gradients, parameters, buffers, logits and
  * taps. */
-#include "tiny.h"
+#include "tiny_bits.h"
 
 static const char *const heads[] = { "classes=3", "classes=3,head=bn_linear", "classes=3,head=mlp,head_layers=2",
     "classes=0" };
@@ -89,13 +89,13 @@ static void compare(const tiny_spec *spec, const char *second, const char *optio
 START_TEST(every_method_head_and_pool)
 {
     for (const char *const *isa = pk_isas(); *isa; isa++)
-        for (size_t i = 0; i < peft_method_count(); i++)
+        for (size_t i = 0; i < tiny_method_count(); i++)
             for (int h = 0; h < HEADS; h++)
                 for (int p = 0; p < POOLS; p++) {
                     char model[96];
                     if (isa != pk_isas() && (size_t)(h + HEADS * p) != i % (HEADS * POOLS)) continue;
                     snprintf(model, sizeof model, "%s,pool=%s", heads[h], pools[p]);
-                    compare(&(tiny_spec){ .isa = *isa, .method = peft_method_name(i), .model = model }, NULL, "");
+                    compare(&(tiny_spec){ .isa = *isa, .method = tiny_method_name(i), .model = model }, NULL, "");
                 }
 }
 END_TEST
@@ -105,8 +105,8 @@ START_TEST(every_kind_of_backbone)
     static const char *const kinds[] = { "registers=2", "layer_scale=1,norm_pre=1", "qkv_bias=0,act=quickgelu",
                                          "pool=mean,depth=1", "heads=1,mlp=50", "width=34,heads=2,image_size=12" };
     for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++)
-        for (size_t i = 0; i < peft_method_count(); i++)
-            compare(&(tiny_spec){ .more = kinds[k], .method = peft_method_name(i), .model = "classes=3" }, NULL, "");
+        for (size_t i = 0; i < tiny_method_count(); i++)
+            compare(&(tiny_spec){ .more = kinds[k], .method = tiny_method_name(i), .model = "classes=3" }, NULL, "");
 }
 END_TEST
 
@@ -117,33 +117,31 @@ START_TEST(every_loss_and_the_feature_cache)
         ",label_smoothing=0.1,class_weights=\"1,2,0.5\",weight_reduction=batch", ",cache_features=1000000",
         ",accumulate=2" };
     for (size_t k = 0; k < sizeof options / sizeof *options; k++)
-        for (size_t i = 0; i < peft_method_count(); i++)
-            compare(&(tiny_spec){ .method = peft_method_name(i), .model = heads[k % 3] }, NULL, options[k]);
+        for (size_t i = 0; i < tiny_method_count(); i++)
+            compare(&(tiny_spec){ .method = tiny_method_name(i), .model = heads[k % 3] }, NULL, options[k]);
 }
 END_TEST
 
 /* Every yes or no of a method's options turned round, and its dropout. */
 START_TEST(every_option)
 {
-    for (size_t i = 0; i < peft_method_count(); i++)
-        for (size_t k = 0; k < peft_method_option_count(peft_method_name(i)); k++) {
-            const char *name, *type, *fallback;
+    for (size_t i = 0; i < tiny_method_count(); i++)
+        for (const peft_opt *o = tiny_method(i)->opts; o && o->name; o++) {
             char text[64];
-            OK(peft_method_option(peft_method_name(i), k, &name, &type, &fallback, NULL));
-            if (!strcmp(type, "boolean")) snprintf(text, sizeof text, "%s=%d", name, !strcmp(fallback, "false"));
-            else if (strstr(name, "dropout")) snprintf(text, sizeof text, "%s=0.3", name);
+            if (o->type == 'b') snprintf(text, sizeof text, "%s=%d", o->name, !strcmp(o->fallback, "false"));
+            else if (strstr(o->name, "dropout")) snprintf(text, sizeof text, "%s=0.3", o->name);
             else continue;
-            compare(&(tiny_spec){ .method = peft_method_name(i), .adapter = text, .model = "classes=3" }, NULL, "");
+            compare(&(tiny_spec){ .method = tiny_method_name(i), .adapter = text, .model = "classes=3" }, NULL, "");
         }
 }
 END_TEST
 
 START_TEST(two_methods_on_one_model)
 {
-    for (size_t i = 0; i < peft_method_count(); i++)
+    for (size_t i = 0; i < tiny_method_count(); i++)
         for (size_t k = i + 1; k <= i + 3; k++)
-            compare(&(tiny_spec){ .method = peft_method_name(i), .model = "classes=3" },
-                    peft_method_name(k % peft_method_count()), "");
+            compare(&(tiny_spec){ .method = tiny_method_name(i), .model = "classes=3" },
+                    tiny_method_name(k % tiny_method_count()), "");
 }
 END_TEST
 

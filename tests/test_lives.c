@@ -61,10 +61,10 @@ END_TEST
 START_TEST(a_detached_adapter_is_gone)
 {
     float before[3], after[3];
-    for (size_t i = 0; i < peft_method_count(); i++) {
-        if (*peft_method_head(peft_method_name(i))) continue;            /* stands on no other head */
+    for (size_t i = 0; i < tiny_method_count(); i++) {
+        if (tiny_method(i)->network) continue;            /* stands on no other head */
         tiny t = tiny_make(&(tiny_spec){ .model = "classes=3" });
-        peft_adapter *a = tiny_adapter(t.backbone, peft_method_name(i), NULL);
+        peft_adapter *a = tiny_adapter(t.backbone, tiny_method_name(i), NULL);
         tiny_batch b = tiny_batch_make(t.model, 1, 0);
         peft_tensor *logits = tiny_tensor(t.ctx, PEFT_F32, 2, 1, 3);
         for (int k = 0; k < 3; k++) {
@@ -97,6 +97,7 @@ START_TEST(any_order_of_frees)
         failing_alloc f = { .fail_at = -1 };
         tiny t = { 0 };
         OK(peft_context_create(failing_alloc_take, failing_alloc_give, &f, &t.ctx));
+        tiny_register(t.ctx);
         OK(peft_context_set_threads(t.ctx, 1 + order % 2));
         t.backbone = tiny_backbone(t.ctx, "image_size=8,patch=4,width=8,depth=1,heads=2,mlp=8,classes=3", NULL);
         t.adapter = tiny_adapter(t.backbone, "ept", NULL);

@@ -69,13 +69,13 @@ static void check_loaded(const tiny_bits *expected, const char *path, const char
 
 START_TEST(models_come_back)
 {
-    for (size_t i = 0; i < peft_method_count(); i++)
+    for (size_t i = 0; i < tiny_method_count(); i++)
         for (int h = 0; h < 3; h++) {
             tiny_bits bits = { 0 };
-            tiny t = trained(&(tiny_spec){ .method = peft_method_name(i), .model = heads[h] }, &bits);
+            tiny t = trained(&(tiny_spec){ .method = tiny_method_name(i), .model = heads[h] }, &bits);
             OK(peft_model_save(t.model, tiny_path("model")));
             tiny_free(&t);
-            check_loaded(&bits, tiny_path("model"), peft_method_name(i));
+            check_loaded(&bits, tiny_path("model"), tiny_method_name(i));
             tiny_bits_free(&bits);
         }
     tiny_clean();
@@ -128,13 +128,13 @@ END_TEST
 
 START_TEST(adapters_come_back)
 {
-    for (size_t i = 0; i < peft_method_count(); i++) {
-        tiny t = trained(&(tiny_spec){ .method = peft_method_name(i) }, NULL);
+    for (size_t i = 0; i < tiny_method_count(); i++) {
+        tiny t = trained(&(tiny_spec){ .method = tiny_method_name(i) }, NULL);
         OK(peft_adapter_save(t.adapter, tiny_path("adapter")));
         peft_backbone *b = fresh_backbone(NULL);
         peft_adapter *a;
         OK(peft_adapter_load(b, tiny_path("adapter"), &a));
-        ck_assert_str_eq(peft_adapter_method(a), peft_method_name(i));
+        ck_assert_str_eq(peft_adapter_method(a), tiny_method_name(i));
         ck_assert_uint_eq(peft_adapter_param_count(a), peft_adapter_param_count(t.adapter));
         for (size_t k = 0; k < peft_adapter_param_count(a); k++) {
             peft_param *p = peft_adapter_param(a, k), *q = peft_adapter_param(t.adapter, k);

@@ -3,7 +3,7 @@
  * on. */
 #include <dirent.h>
 #include "failing_alloc.h"
-#include "tiny.h"
+#include "tiny_bits.h"
 
 #define SMALL "image_size=8,patch=4,width=16,depth=2,heads=2,mlp=16,classes=5"
 
@@ -145,6 +145,7 @@ static world *world_make(const char *method)
     world *w = calloc(1, sizeof *w);
     w->hooks.fail_at = -1;
     OK(peft_context_create(failing_alloc_take, failing_alloc_give, &w->hooks, &w->ctx));
+    tiny_register(w->ctx);
     OK(peft_context_set_threads(w->ctx, 2));
     w->backbone = tiny_backbone(w->ctx, SMALL, NULL);
     w->adapter = tiny_adapter(w->backbone, method, NULL);
@@ -316,9 +317,12 @@ static void check_operation(world *w, size_t i)
 
 START_TEST(living_objects_work_on)
 {
-    world *w = world_make("ept");
-    for (size_t i = 0; i < sizeof operations / sizeof *operations; i++) check_operation(w, i);
-    world_free(w);
+    static const char *const methods[] = { "ept", "gated_prompt" };
+    for (int m = 0; m < 2; m++) {
+        world *w = world_make(methods[m]);
+        for (size_t i = 0; i < sizeof operations / sizeof *operations; i++) check_operation(w, i);
+        world_free(w);
+    }
 }
 END_TEST
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * test_threads.c -- results do not depend on the number of threads, nor an image's logits on what is predicted with
  * it. */
-#include "tiny.h"
+#include "tiny_bits.h"
 
 static const int threads[] = { 1, 2, 3, 8 };
 enum { THREADS = 4 };
@@ -52,8 +52,8 @@ static void compare(tiny_spec spec, int steps, int n)
 START_TEST(every_method_on_every_isa)
 {
     for (const char *const *isa = pk_isas(); *isa; isa++)
-        for (size_t i = 0; i < peft_method_count(); i++)
-            compare((tiny_spec){ .isa = *isa, .method = peft_method_name(i) }, 3, 3);
+        for (size_t i = 0; i < tiny_method_count(); i++)
+            compare((tiny_spec){ .isa = *isa, .method = tiny_method_name(i) }, 3, 3);
 }
 END_TEST
 
@@ -67,8 +67,8 @@ END_TEST
 /* Wide enough that products, norms, updates and attention are cut into several tasks. */
 START_TEST(every_method_on_several_tasks)
 {
-    for (size_t i = 0; i < peft_method_count(); i++)
-        compare((tiny_spec){ .backbone = TINY_WIDE, .method = peft_method_name(i) }, 1, 2);
+    for (size_t i = 0; i < tiny_method_count(); i++)
+        compare((tiny_spec){ .backbone = TINY_WIDE, .method = tiny_method_name(i) }, 1, 2);
 }
 END_TEST
 
@@ -129,11 +129,11 @@ static void check_independence(const tiny_spec *spec, size_t count)
 START_TEST(an_image_s_logits_are_its_own)
 {
     for (const char *const *isa = pk_isas(); *isa; isa++)
-        for (size_t i = 0; i < peft_method_count(); i++)
-            check_independence(&(tiny_spec){ .isa = *isa, .method = peft_method_name(i), .model =
+        for (size_t i = 0; i < tiny_method_count(); i++)
+            check_independence(&(tiny_spec){ .isa = *isa, .method = tiny_method_name(i), .model =
                 "classes=3,head=bn_linear" }, 6);
-    for (size_t i = 0; i < peft_method_count(); i++)
-        check_independence(&(tiny_spec){ .backbone = TINY_WIDE, .method = peft_method_name(i) }, 3);
+    for (size_t i = 0; i < tiny_method_count(); i++)
+        check_independence(&(tiny_spec){ .backbone = TINY_WIDE, .method = tiny_method_name(i) }, 3);
 }
 END_TEST
 

@@ -2,7 +2,7 @@
  * test_trainer.c -- what the options of a trainer do, seen from outside: the updates themselves against their
  * formulas, accumulation, clipping, schedules, groups, losses, the feature cache, short batches, fit. */
 #include <math.h>
-#include "tiny.h"
+#include "tiny_bits.h"
 
 static const float *values(peft_model *m, const char *name)
 {
@@ -147,8 +147,8 @@ START_TEST(accumulation_is_a_larger_batch)
     static const char *const losses[] = { "loss=ce", "loss=ce,label_smoothing=0.2", "loss=bce", "loss=bce_sum",
                                           "loss=ce,class_weights=\"1,2,5\",weight_reduction=batch" };
     for (size_t k = 0; k < sizeof losses / sizeof *losses; k++)
-        for (size_t i = 0; i < peft_method_count(); i++) {
-            const tiny_spec spec = { .method = peft_method_name(i) };
+        for (size_t i = 0; i < tiny_method_count(); i++) {
+            const tiny_spec spec = { .method = tiny_method_name(i) };
             tiny a = tiny_make(&spec), b = tiny_make(&spec);
             peft_trainer *whole = tiny_trainer(a.model, "batch=4,optimizer=sgd,lr=0.1,%s", losses[k]);
             peft_trainer *parts = tiny_trainer(b.model, "batch=2,optimizer=sgd,lr=0.1,accumulate=2,%s", losses[k]);
@@ -159,7 +159,7 @@ START_TEST(accumulation_is_a_larger_batch)
                 tiny_step(parts, 2, 4 * step + 2);
                 ck_assert(peft_trainer_get(parts, "step") == step + 1);
             }
-            close_models(a.model, b.model, 1e-6, peft_method_name(i));
+            close_models(a.model, b.model, 1e-6, tiny_method_name(i));
             peft_trainer_free(whole);
             peft_trainer_free(parts);
             tiny_free(&a);
@@ -171,10 +171,10 @@ END_TEST
 /* Four samples given to a trainer for 4 or for 7 make the same bits. */
 START_TEST(short_batches)
 {
-    for (size_t i = 0; i < peft_method_count(); i++) {
+    for (size_t i = 0; i < tiny_method_count(); i++) {
         tiny_bits bits[2] = { { 0 } };
         for (int k = 0; k < 2; k++) {
-            tiny t = tiny_make(&(tiny_spec){ .method = peft_method_name(i) });
+            tiny t = tiny_make(&(tiny_spec){ .method = tiny_method_name(i) });
             peft_trainer *x = tiny_trainer(t.model, "batch=%d,lr=1e-2", k ? 7 : 4);
             for (int step = 0; step < 3; step++) tiny_step(x, step == 1 ? 1 : 4, 4 * step);
             ck_assert(peft_trainer_get(x, "samples") == 9);
@@ -182,7 +182,7 @@ START_TEST(short_batches)
             peft_trainer_free(x);
             tiny_free(&t);
         }
-        tiny_same(&bits[0], &bits[1], peft_method_name(i));
+        tiny_same(&bits[0], &bits[1], tiny_method_name(i));
         tiny_bits_free(&bits[0]);
     }
 }
@@ -199,10 +199,10 @@ static double log_softmax(const float *x, int64_t y)
 START_TEST(losses_follow_their_formulas)
 {
     const double w[C] = { 1, 2, 5 }, smooth = 0.3;
-    for (int k = 0; k < 4; k++) {
+    for (int k = 0; k < 5; k++) {
         static const char *const options[] = { "label_smoothing=0.3", "class_weights=\"[1, 2, 5]\"",
             "loss=bce,class_weights=\"1,2,5\"",
-                                               "loss=bce_sum" };
+                                               "loss=bce_sum", "loss=soft_ce,label_smoothing=0.3" };
         tiny t = tiny_make(&(tiny_spec){ .method = "linear" });
         tiny_batch b = tiny_batch_make(t.model, 4, 0);
         peft_trainer *x = tiny_trainer(t.model, "batch=4,%s", options[k]);
@@ -213,8 +213,9 @@ START_TEST(losses_follow_their_formulas)
         for (int i = 0; i < 4; i++) {
             for (int c = 0; c < C; c++) {
                 double z = logits[i * C + c], share = (y[i] == c ? 1 - smooth : 0) + smooth / C;
-                if (k == 0) sum -= share * log_softmax(logits + i * C, c);
-                if (k >= 2) sum += (k == 2 ? w[c] : 1) * (log1p(exp(z)) - target[i * C + c] * z);
+                if (k == 4) share = (1 - smooth) * target[i * C + c] + smooth / C;
+                if (k == 0 || k == 4) sum -= share * log_softmax(logits + i * C, c);
+                if (k == 2 || k == 3) sum += (k == 2 ? w[c] : 1) * (log1p(exp(z)) - target[i * C + c] * z);
             }
             if (k == 1) sum -= w[y[i]] * log_softmax(logits + i * C, y[i]);
             weights += w[y[i]];
@@ -249,9 +250,9 @@ START_TEST(cached_features_change_no_bit)
 {
     static const char *const caches[] = { ",cache_features=1000000", ",cache_features=1000", ",cache_features=10",
         ",cache_features=800,threads=2" };
-    for (size_t i = 0; i < peft_method_count(); i++)
+    for (size_t i = 0; i < tiny_method_count(); i++)
         for (int h = 0; h < 2; h++) {
-            const char *method = peft_method_name(i);
+            const char *method = tiny_method_name(i);
             tiny_spec spec = { .method = method, .model = h ? "classes=3,head=bn_linear,pool=mean" : "classes=3" };
             tiny_bits without = { 0 };
             record_cached(&spec, "", 0, &without);
@@ -269,8 +270,8 @@ END_TEST
 /* --- evaluation ------------------------------------------------------------------------------- */
 START_TEST(evaluation_is_what_a_session_predicts)
 {
-    for (size_t i = 0; i < peft_method_count(); i++) {
-        tiny t = tiny_make(&(tiny_spec){ .method = peft_method_name(i), .model = "classes=3,head=bn_linear" });
+    for (size_t i = 0; i < tiny_method_count(); i++) {
+        tiny t = tiny_make(&(tiny_spec){ .method = tiny_method_name(i), .model = "classes=3,head=bn_linear" });
         peft_trainer *x = tiny_trainer(t.model, "batch=4");
         peft_session *s = tiny_session(t.model, "batch=3");
         tiny_batch b = tiny_batch_make(t.model, 3, 5);
@@ -307,8 +308,8 @@ START_TEST(every_option_is_listed)
         ck_assert(*name && *type && *help);
         snprintf(all + strlen(all), sizeof all - strlen(all), "%s%s=\"%s\"", n ? "," : "", name, fallback);
     }
-    ck_assert_uint_eq(n, 26);
-    FAILS(PEFT_E_NOTFOUND, "26", peft_trainer_option(n, NULL, NULL, NULL, NULL));
+    ck_assert_uint_eq(n, 28);
+    FAILS(PEFT_E_NOTFOUND, "28", peft_trainer_option(n, NULL, NULL, NULL, NULL));
     OK(peft_trainer_option(0, NULL, NULL, NULL, NULL));
     tiny t = tiny_make(&(tiny_spec){ .method = "ept" });
     /* the defaults, written out, are accepted */

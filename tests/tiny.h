@@ -10,6 +10,7 @@
 #include <unistd.h>
 #include "core/model/state.h"
 #include "core/train/trainer.h"
+#include "gated_prompt.h"
 #include "suite.h"
 
 #define OK(call) \
@@ -46,6 +47,31 @@ static inline peft_options *tiny_options(peft_context *ctx, const char *format, 
     return o;
 }
 
+/* --- methods: the library's, and one that an application registered, which is to be as good -------- */
+static inline peft_context *tiny_register(peft_context *ctx)
+{
+    OK(peft_context_register_method(ctx, &gated_prompt, PEFT_METHOD_ABI));
+    return ctx;
+}
+static inline size_t tiny_method_count(void) { return peft_method_count() + 1; }
+static inline const peft_method *tiny_method(size_t i)
+{
+    return i < peft_method_count() ? pf_methods[i] : &gated_prompt;
+}
+static inline const char *tiny_method_name(size_t i) { return tiny_method(i)->name; }
+static inline const peft_method *tiny_method_named(const char *name)
+{
+    const peft_method *m = pf_method_find(NULL, name);
+    return m ? m : &gated_prompt;
+}
+/* Option i of a method; NULL: no more. */
+static inline const peft_opt *tiny_method_option(const char *name, size_t i)
+{
+    const peft_opt *o = tiny_method_named(name)->opts;
+    for (; o && o->name && i; i--) o++;
+    return o && o->name ? o : NULL;
+}
+
 /* A method's options as small as its tensors shall be here (those of the table that it has), and more. */
 static inline peft_options *tiny_method_options(peft_context *ctx, const char *method, const char *more)
 {
@@ -53,13 +79,11 @@ static inline peft_options *tiny_method_options(peft_context *ctx, const char *m
         { "length", "3" }, { "tokens", "3" }, { "prompts", "3" }, { "r", "2" }, { "rank", "2" }, { "bottleneck", "6" },
         { "hidden", "6" }, { "width", "3" }, { "reduction", "4" }, { "side_image", "16" }, { "classes", "3" } };
     peft_options *o = tiny_options(ctx, "%s", more ? more : "");
-    for (size_t i = 0; i < peft_method_option_count(method); i++) {
-        const char *name, *type;
-        OK(peft_method_option(method, i, &name, &type, NULL, NULL));
+    const peft_opt *row;
+    for (size_t i = 0; (row = tiny_method_option(method, i)); i++)
         for (size_t k = 0; k < sizeof small / sizeof *small; k++)
-            if (!strcmp(name, small[k][0]) && !strcmp(type, "integer") && !pf_options_has(o, name))
-                OK(peft_options_set_string(o, name, small[k][1]));
-    }
+            if (!strcmp(row->name, small[k][0]) && row->type == 'i' && !pf_options_has(o, row->name))
+                OK(peft_options_set_string(o, row->name, small[k][1]));
     return o;
 }
 
@@ -85,7 +109,7 @@ static inline peft_context *tiny_context(const char *isa, int threads)
     OK(peft_context_set_seed(ctx, 7));
     if (isa) OK(peft_context_set_isa(ctx, isa));
     OK(peft_context_set_gemm(ctx, "own"));                               /* where kernels are plain C, "auto" is BLAS */
-    return ctx;
+    return tiny_register(ctx);
 }
 
 static inline peft_backbone *tiny_backbone(peft_context *ctx, const char *first, const char *more)
@@ -119,11 +143,11 @@ static inline peft_model *tiny_model(peft_backbone *b, const char *options)
 /* The head of options, or that which the method wants. */
 static inline const char *tiny_head(const char *method, const char *options)
 {
-    return method && *peft_method_head(method) ? "classes=3,head=side_encoder" : options;
+    return method && tiny_method_named(method)->network ? "classes=3,head=side_encoder" : options;
 }
 
 /* A method with a network of its own has no taps. */
-static inline bool tiny_has_taps(const peft_adapter *a) { return !a || !*peft_method_head(peft_adapter_method(a)); }
+static inline bool tiny_has_taps(const peft_adapter *a) { return !a || !a->method->network; }
 
 /* Number i of a stream, in -1..1. */
 static inline double tiny_random(uint64_t stream, uint64_t i)
@@ -271,80 +295,6 @@ static inline void tiny_step(peft_trainer *t, int n, int first)
     tiny_batch b = tiny_batch_make(t->model, n, first);
     OK(peft_trainer_step(t, b.images, t->loss.kind == PF_LOSS_CE ? b.labels : b.targets, b.ids));
     tiny_batch_free(&b);
-}
-
-/* --- states to compare ------------------------------------------------------------------------ */
-typedef struct tiny_bits { char *data; size_t size; } tiny_bits;             /* records: name, bytes, data */
-typedef struct tiny_record { char name[112]; size_t bytes; } tiny_record;
-
-static inline void tiny_bits_add(tiny_bits *b, const char *what, const char *name, const void *data, size_t bytes)
-{
-    tiny_record r = { .bytes = bytes };
-    snprintf(r.name, sizeof r.name, "%s%s", what, name);
-    b->data = realloc(b->data, b->size + sizeof r + bytes);
-    ck_assert_ptr_nonnull(b->data);
-    memcpy(b->data + b->size, &r, sizeof r);
-    memcpy(b->data + b->size + sizeof r, data, bytes);
-    b->size += sizeof r + bytes;
-}
-
-static inline void tiny_bits_tensor(tiny_bits *b, const char *what, const char *name, const peft_tensor *t)
-{
-    tiny_bits_add(b, what, name, peft_tensor_cdata(t), pf_tensor_bytes(t));
-}
-
-static inline void tiny_bits_grads(tiny_bits *b, peft_model *m)
-{
-    for (size_t i = 0; i < peft_model_param_count(m); i++) {
-        peft_param *p = peft_model_param(m, i);
-        tiny_bits_tensor(b, "gradient ", peft_param_name(p), peft_param_grad(p));
-    }
-}
-
-/* Parameters and buffers. */
-static inline void tiny_bits_model(tiny_bits *b, peft_model *m)
-{
-    for (size_t i = 0; i < peft_model_param_count(m); i++) {
-        peft_param *p = peft_model_param(m, i);
-        tiny_bits_tensor(b, "parameter ", peft_param_name(p), peft_param_value(p));
-    }
-    for (size_t i = 0; i < peft_model_buffer_count(m); i++)
-        tiny_bits_tensor(b, "buffer ", peft_model_buffer_name(m, i), peft_model_find_buffer(m,
-            peft_model_buffer_name(m, i)));
-}
-
-/* The model and what the optimiser remembers. */
-static inline void tiny_bits_training(tiny_bits *b, const peft_trainer *t)
-{
-    tiny_bits_model(b, t->model);
-    for (size_t i = 0; i < t->slots; i++) {
-        size_t bytes = (size_t)t->slot[i].count * sizeof(pk_real);
-        if (t->slot[i].m) tiny_bits_add(b, "moment1 ", t->slot[i].p->name, t->slot[i].m, bytes);
-        if (t->slot[i].v) tiny_bits_add(b, "moment2 ", t->slot[i].p->name, t->slot[i].v, bytes);
-    }
-    tiny_bits_add(b, "step", "", &t->step, sizeof t->step);
-}
-
-static inline void tiny_bits_free(tiny_bits *b)
-{
-    free(b->data);
-    *b = (tiny_bits){ 0 };
-}
-
-/* Both hold the same; frees b. who says what was compared. */
-static inline void tiny_same(const tiny_bits *a, tiny_bits *b, const char *who)
-{
-    for (size_t at = 0; at < a->size && at < b->size;) {
-        tiny_record r, o;
-        memcpy(&r, a->data + at, sizeof r);
-        memcpy(&o, b->data + at, sizeof o);
-        ck_assert_msg(!strcmp(r.name, o.name) && r.bytes == o.bytes, "%s: %s beside %s", who, r.name, o.name);
-        ck_assert_msg(!memcmp(a->data + at + sizeof r, b->data + at + sizeof r, r.bytes), "%s: %s differs", who,
-            r.name);
-        at += sizeof r + r.bytes;
-    }
-    ck_assert_msg(a->size == b->size, "%s: %zu bytes beside %zu", who, a->size, b->size);
-    tiny_bits_free(b);
 }
 
 static inline void tiny_finite(const peft_tensor *t, const char *who)

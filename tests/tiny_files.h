@@ -2,7 +2,7 @@
  * tiny_files.h -- files with one thing changed, and backbone files under the names of other libraries. */
 #ifndef TINY_FILES_H
 #define TINY_FILES_H
-#include "tiny.h"
+#include "tiny_bits.h"
 
 /* What happens to the tensor or metadata entry `what`. SET_META gives it `value`, or adds it; ADD adds a tensor. */
 typedef enum { DROP, FLATTEN, CUT, RETYPE, ADD, DROP_META, SET_META } tiny_how;
@@ -134,17 +134,4 @@ static inline void tiny_save_backbone(const peft_backbone *b, const tiny_save *s
     while (pieces) free(converted[--pieces]);
 }
 
-/* Logits of two images by a model of this head. */
-static inline void tiny_bits_logits(tiny_bits *bits, peft_model *m)
-{
-    tiny_batch b = tiny_batch_make(m, 2, 30);
-    peft_session *s = tiny_session(m, "batch=2");
-    peft_tensor *logits = tiny_tensor(m->backbone->ctx, PEFT_F32, 2, 2, (int)m->classes);
-    OK(peft_session_predict(s, b.images, logits));
-    tiny_finite(logits, "logits");
-    tiny_bits_tensor(bits, "logits", "", logits);
-    peft_tensor_free(logits);
-    peft_session_free(s);
-    tiny_batch_free(&b);
-}
 #endif

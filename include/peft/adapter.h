@@ -59,7 +59,7 @@ PEFT_API PEFT_NODISCARD peft_status peft_model_attach(peft_model *m, peft_adapte
 PEFT_API PEFT_NODISCARD peft_status peft_model_detach(peft_model *m, peft_adapter *a);
 /* A new backbone with every adapter and the linear head folded in; the model and its backbone stay as they are.
  * PEFT_E_UNSUPPORTED, with the reason, where a method does more than change weights (ept, vpt, adapter, ..) or the
- * change is not exact. Compare sessions of both on your images to see how far rounding makes them differ. */
+ * change is not exact. peft_model_merge_drift (session.h) tells how far rounding makes the two differ. */
 PEFT_API PEFT_NODISCARD peft_status peft_model_merge(const peft_model *m, peft_backbone **out);
 PEFT_API int64_t     peft_model_classes(const peft_model *m);
 PEFT_API size_t      peft_model_param_count(const peft_model *m);              /* trainable ones, stable order */

@@ -30,5 +30,12 @@ PEFT_API size_t peft_session_memory(const peft_session *s);                    /
 typedef void (*peft_text_fn)(const char *line, void *user);
 PEFT_API void peft_session_describe(const peft_session *s, peft_text_fn fn, void *user);  /* the plan, line by line */
 
+/* How far rounding makes a merged backbone differ from the model it was merged from: both predict images [n,3,S,S]
+ * (NULL: four of normal noise from the context's seed). absolute: the largest difference of two logits; relative: that
+ * over the model's largest logit. Either may be NULL. PEFT_E_MISMATCH: image side or classes differ. */
+PEFT_API PEFT_NODISCARD peft_status
+peft_model_merge_drift(peft_model *m, peft_backbone *merged, const peft_tensor *images, double *absolute,
+                       double *relative);
+
 PEFT_END_DECLS
 #endif

@@ -7,7 +7,7 @@
 typedef enum { PF_HEAD_BACKBONE, PF_HEAD_LINEAR, PF_HEAD_BN_LINEAR, PF_HEAD_MLP,
                PF_HEAD_NETWORK } pf_head_kind;               /* the last: logits come from a method's network */
 extern const char *const pf_head_name[];
-struct pf_net { const peft_model *model; const peft_adapter *adapter; };
+struct peft_net { const peft_model *model; const peft_adapter *adapter; };
 typedef struct pf_note { char *key, *value; } pf_note;
 
 struct peft_model {

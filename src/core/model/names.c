@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * names.c -- what timm calls the tensors of other libraries, as a table a library. In a row # is the number of a block
- * and @ the word weight or bias; rows of a block stand behind the block's own front. */
+ * names.c -- what timm calls the tensors of other libraries, as a table a library, for reading and for writing. In a
+ * row # is the number of a block and @ the word weight or bias; rows of a block stand behind the block's own front. */
 #include <stdio.h>
 #include <string.h>
 #include "core/base/glob.h"
@@ -8,14 +8,17 @@
 
 const char *const pf_naming_name[PF_NAMINGS] = { "timm", "hf", "hf5", "hf-clip", "clip", "torchvision", "mmcls" };
 
-typedef struct { const char *theirs, *timm; int part; } row;           /* part 1, 2, 3: q, k, v of a fused tensor */
+/* part: 1, 2, 3 for q, k, v of a fused tensor; and which networks alone are written so. Of several rows for one tensor
+ * the first that fits is written, all are read. */
+enum { PART = 3, PLAIN = 4, GATED = 8 };                               /* without LayerScale; with a gated MLP */
+typedef struct { const char *theirs, *timm; int part; } row;
 
 /* Facebook's DINOv2 and DeiT-III differ from timm in a few names. */
 static const row timm_top[] = {
     { "cls_token", "cls_token", 0 }, { "pos_embed", "pos_embed", 0 },
     { "reg_token", "reg_token", 0 }, { "register_tokens", "reg_token", 0 },
     { "patch_embed.proj.@", "patch_embed.proj.@", 0 }, { "norm_pre.@", "norm_pre.@", 0 },
-    { "norm.@", "norm.@", 0 }, { "fc_norm.@", "fc_norm.@", 0 }, { 0 } };
+    { "norm.@", "norm.@", 0 }, { "fc_norm.@", "fc_norm.@", 0 }, { "head.@", "head.@", 0 }, { 0 } };
 static const row timm_block[] = {
     { "norm1.@", "norm1.@", 0 }, { "norm2.@", "norm2.@", 0 },
     { "attn.qkv.@", "attn.qkv.@", 0 }, { "attn.proj.@", "attn.proj.@", 0 },
@@ -27,20 +30,21 @@ static const row timm_block[] = {
 static const row hf_top[] = {
     { "embeddings.cls_token", "cls_token", 0 }, { "embeddings.register_tokens", "reg_token", 0 },
     { "embeddings.position_embeddings", "pos_embed", 0 },
-    { "embeddings.patch_embeddings.projection.@", "patch_embed.proj.@", 0 }, { "layernorm.@", "norm.@", 0 }, { 0 } };
+    { "embeddings.patch_embeddings.projection.@", "patch_embed.proj.@", 0 }, { "layernorm.@", "norm.@", 0 },
+    { "classifier.@", "head.@", 0 }, { 0 } };
+#define HF_GATED { "mlp.weights_in.@", "mlp.fc1.@", GATED }, { "mlp.weights_out.@", "mlp.fc2.@", GATED }
+/* ViT's norms, and DINOv2's, which has LayerScale. */
 #define HF_BLOCK \
-    { "layernorm_before.@", "norm1.@", 0 }, { "norm1.@", "norm1.@", 0 }, \
-    { "layernorm_after.@", "norm2.@", 0 }, { "norm2.@", "norm2.@", 0 }, \
+    { "layernorm_before.@", "norm1.@", PLAIN }, { "norm1.@", "norm1.@", 0 }, \
+    { "layernorm_after.@", "norm2.@", PLAIN }, { "norm2.@", "norm2.@", 0 }, \
     { "mlp.fc1.@", "mlp.fc1.@", 0 }, { "mlp.fc2.@", "mlp.fc2.@", 0 }, \
-    { "mlp.weights_in.@", "mlp.fc1.@", 0 }, { "mlp.weights_out.@", "mlp.fc2.@", 0 }, \
     { "layer_scale1.lambda1", "ls1.gamma", 0 }, { "layer_scale2.lambda1", "ls2.gamma", 0 }
 static const row hf_block[] = {
-    HF_BLOCK,
+    HF_GATED, { "intermediate.dense.@", "mlp.fc1.@", PLAIN }, { "output.dense.@", "mlp.fc2.@", PLAIN }, HF_BLOCK,
     { "attention.attention.query.@", "attn.qkv.@", 1 }, { "attention.attention.key.@", "attn.qkv.@", 2 },
-    { "attention.attention.value.@", "attn.qkv.@", 3 }, { "attention.output.dense.@", "attn.proj.@", 0 },
-    { "intermediate.dense.@", "mlp.fc1.@", 0 }, { "output.dense.@", "mlp.fc2.@", 0 }, { 0 } };
+    { "attention.attention.value.@", "attn.qkv.@", 3 }, { "attention.output.dense.@", "attn.proj.@", 0 }, { 0 } };
 static const row hf5_block[] = {
-    HF_BLOCK,
+    HF_GATED, HF_BLOCK,
     { "attention.q_proj.@", "attn.qkv.@", 1 }, { "attention.k_proj.@", "attn.qkv.@", 2 },
     { "attention.v_proj.@", "attn.qkv.@", 3 }, { "attention.o_proj.@", "attn.proj.@", 0 }, { 0 } };
 
@@ -148,16 +152,30 @@ static const char *follow(const char *pattern, const char *name, holes *h)
     return name;
 }
 
+/* front and pattern with their holes filled. */
+static void compose(char out[PF_NAME_MAX], const char *front, const char *pattern, const holes *h)
+{
+    char both[2 * PF_NAME_MAX];
+    size_t n = 0;
+    snprintf(both, sizeof both, "%s%s", front, pattern);
+    for (const char *p = both; *p && n < PF_NAME_MAX; p++) {
+        if (*p == '#') n += (size_t)snprintf(out + n, PF_NAME_MAX - n, "%lld", (long long)h->layer);
+        else if (*p == '@') n += (size_t)snprintf(out + n, PF_NAME_MAX - n, "%.*s", (int)h->length, h->word);
+        else out[n++] = *p;
+    }
+    out[n < PF_NAME_MAX ? n : PF_NAME_MAX - 1] = 0;
+}
+
+#define TIMM_FRONT "blocks.#."
+
 /* The row for all of name; front is what timm puts in front. */
 static bool look_up(const row *rows, const char *name, const char *front, holes h, pf_timm_name *out)
 {
     for (const row *r = rows; r->theirs; r++) {
-        const char *rest = follow(r->theirs, name, &h), *at = strchr(r->timm, '@');
+        const char *rest = follow(r->theirs, name, &h);
         if (!rest || *rest) continue;
-        int stem = at ? (int)(at - r->timm) : (int)strlen(r->timm), word = at ? (int)h.length : 0;
-        int used = *front ? snprintf(out->name, sizeof out->name, "%s.%lld.", front, (long long)h.layer) : 0;
-        snprintf(out->name + used, sizeof out->name - (size_t)used, "%.*s%.*s", stem, r->timm, word, h.word);
-        out->part = r->part;
+        compose(out->name, front, r->timm, &h);
+        out->part = r->part & PART;
         out->kind = PF_NAME_OURS;
         return true;
     }
@@ -169,7 +187,7 @@ static bool inside(const naming *n, const char *name, pf_timm_name *out)
     holes h = { 0, "", 0 };
     for (int i = 0; i < 2 && n->front[i]; i++) {
         const char *rest = follow(n->front[i], name, &h);
-        if (rest && look_up(n->block, rest, "blocks", h, out)) return true;
+        if (rest && look_up(n->block, rest, TIMM_FRONT, h, out)) return true;
     }
     return look_up(n->top, name, "", h, out);
 }
@@ -181,6 +199,21 @@ static bool classifier(const char *prefix, const char *name, pf_timm_name *out)
         if ((!cut || prefix[cut - 1] == '.') && look_up(classifiers, name + cut, "", h, out)) return true;
         if (!prefix[cut] || prefix[cut] != name[cut]) return false;
     }
+}
+
+bool pf_naming_theirs(pf_naming which, const pf_vit_shape *s, const char *timm, int part, char out[PF_NAME_MAX])
+{
+    const int unfit = (s->layer_scale ? PLAIN : 0) | (s->swiglu ? 0 : GATED);
+    const naming *n = &namings[which];
+    holes h = { 0, "", 0 };
+    const char *inner = follow(TIMM_FRONT, timm, &h), *name = inner ? inner : timm;
+    for (const row *r = inner ? n->block : n->top; r->theirs; r++) {
+        const char *rest = (r->part & PART) == part && !(r->part & unfit) ? follow(r->timm, name, &h) : NULL;
+        if (!rest || *rest) continue;
+        compose(out, inner ? n->front[0] : "", r->theirs, &h);
+        return true;
+    }
+    return false;
 }
 
 static bool any_of(const char *const *globs, size_t n, const char *name)

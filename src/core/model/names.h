@@ -20,4 +20,7 @@ const char *pf_naming_refused(const pf_st *file);
 typedef enum { PF_NAME_UNKNOWN, PF_NAME_OURS, PF_NAME_IGNORED } pf_name_kind;
 typedef struct pf_timm_name { pf_name_kind kind; char name[PF_NAME_MAX]; int part; } pf_timm_name;
 pf_timm_name pf_naming_translate(pf_naming naming, const char *prefix, const char *name);
+/* The way back: what naming calls timm's tensor of a network of shape s, or part 1, 2, 3 (q, k, v) of it, without a
+ * prefix. false: it has no such name. */
+bool pf_naming_theirs(pf_naming naming, const pf_vit_shape *s, const char *timm, int part, char out[PF_NAME_MAX]);
 #endif

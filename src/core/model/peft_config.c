@@ -3,6 +3,7 @@
  * here is refused by name, whether it is known or not; fields that say nothing (null, false, empty) may stand. */
 #include <stdio.h>
 #include <string.h>
+#include "core/base/folder.h"
 #include "core/model/peft_dir.h"
 
 #define LARGEST (1 << 20)
@@ -149,20 +150,11 @@ static peft_status parse(const char *text, size_t n, json_t **root)
     return pf_fail(PEFT_E_FORMAT, "is not valid JSON at line %d: %s", error.line, error.text);
 }
 
-char *pf_peft_path(peft_context *ctx, const char *dir, const char *name)
-{
-    size_t room = strlen(dir) + strlen(name) + 2;
-    char *path = pf_alloc(ctx, room);
-    if (!path) pf_nomem("path", room);
-    else snprintf(path, room, "%s/%s", dir, name);
-    return path;
-}
-
 peft_status pf_peft_config_read(peft_context *ctx, const char *dir, pf_peft_config *out)
 {
     pf_peft_config c = { .root = NULL };
     pf_map *map;
-    char *path = pf_peft_path(ctx, dir, PF_PEFT_CONFIG);
+    char *path = pf_path_join(ctx, dir, PF_PEFT_CONFIG);
     if (!path) return PEFT_E_NOMEM;
     peft_status s = pf_map_open(ctx, path, &map);
     pf_free(ctx, path);

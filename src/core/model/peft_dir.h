@@ -12,9 +12,6 @@
 #define PF_PEFT_FRONT   "base_model.model."
 #define PF_PATH_MAX (2 * PF_NAME_MAX)
 
-/* dir/name in new memory; NULL: no memory, message set. */
-char *pf_peft_path(peft_context *ctx, const char *dir, const char *name);
-
 /* --- peft_pattern.c: Python's regular expressions, the part that module patterns use ----------------------------- */
 /* Does pattern match all of text? tail: as (.*\.)?(pattern)$, so that it may begin behind any dot.
  * PEFT_E_UNSUPPORTED names what is outside . * + ? [] () | \d and escaped punctuation. */
@@ -26,8 +23,13 @@ bool pf_peft_ends(const char *path, const char *name);
 /* hf5: since version 5 of transformers */
 typedef enum { PF_PEFT_HF, PF_PEFT_HF5, PF_PEFT_TIMM, PF_PEFT_NAMINGS } pf_peft_naming;
 extern const char *const pf_peft_naming_name[PF_PEFT_NAMINGS];
-typedef struct pf_peft_names { pf_peft_naming naming; bool dino, gated; char prefix[PF_NAME_MAX]; } pf_peft_names;
-pf_peft_names pf_peft_names_of(const peft_backbone *b, pf_peft_naming naming);          /* prefix "" */
+typedef struct pf_peft_names {
+    pf_peft_naming naming;
+    const pf_vit_shape *shape;
+    char prefix[PF_NAME_MAX];
+} pf_peft_names;
+/* Of b, which must stay; prefix "". */
+pf_peft_names pf_peft_names_of(const peft_backbone *b, pf_peft_naming naming);
 
 typedef enum { PF_MODULE_LINEAR, PF_MODULE_CONV, PF_MODULE_NORM, PF_MODULE_FINAL, PF_MODULE_HEAD,
                PF_MODULE_OTHER } pf_module_kind;             /* FINAL: the last norm. OTHER: theirs, not run here */

@@ -7,57 +7,37 @@
 
 const char *const pf_peft_naming_name[PF_PEFT_NAMINGS] = { "hf", "hf5", "timm" };
 
-/* A module's name in each naming, NULL: it is none of its own. DINOv2, told by its layer scale, and its gated MLP have
- * rows of their own; timm calls them all alike. */
-typedef enum { ALL, VIT, DINO, GATED } family;
-typedef struct { const char *ours; pf_module_kind kind; family family; const char *name[PF_PEFT_NAMINGS]; } row;
+static const pf_naming naming_of[PF_PEFT_NAMINGS] = { PF_NAMING_HF, PF_NAMING_HF5, PF_NAMING_TIMM };
+
+/* part: 1, 2, 3 of attn.qkv for q, k, v. A naming has the whole or the parts: names.c tells. */
+typedef struct { const char *ours; pf_module_kind kind; int part; } row;
 static const row block_rows[] = {
-    { "norm1", PF_MODULE_NORM, VIT, { "layernorm_before", "layernorm_before", "norm1" } },
-    { "norm1", PF_MODULE_NORM, DINO, { "norm1", "norm1", NULL } },
-    { "attn.qkv", PF_MODULE_LINEAR, ALL, { NULL, NULL, "attn.qkv" } },
-    { "attn.q", PF_MODULE_LINEAR, ALL, { "attention.attention.query", "attention.q_proj", NULL } },
-    { "attn.k", PF_MODULE_LINEAR, ALL, { "attention.attention.key", "attention.k_proj", NULL } },
-    { "attn.v", PF_MODULE_LINEAR, ALL, { "attention.attention.value", "attention.v_proj", NULL } },
-    { "attn.proj", PF_MODULE_LINEAR, ALL, { "attention.output.dense", "attention.o_proj", "attn.proj" } },
-    { "norm2", PF_MODULE_NORM, VIT, { "layernorm_after", "layernorm_after", "norm2" } },
-    { "norm2", PF_MODULE_NORM, DINO, { "norm2", "norm2", NULL } },
-    { "mlp.fc1", PF_MODULE_LINEAR, VIT, { "intermediate.dense", "mlp.fc1", "mlp.fc1" } },
-    { "mlp.fc1", PF_MODULE_LINEAR, DINO, { "mlp.fc1", "mlp.fc1", NULL } },
-    { "mlp.fc1", PF_MODULE_LINEAR, GATED, { "mlp.weights_in", "mlp.weights_in", NULL } },
-    { "mlp.fc2", PF_MODULE_LINEAR, VIT, { "output.dense", "mlp.fc2", "mlp.fc2" } },
-    { "mlp.fc2", PF_MODULE_LINEAR, DINO, { "mlp.fc2", "mlp.fc2", NULL } },
-    { "mlp.fc2", PF_MODULE_LINEAR, GATED, { "mlp.weights_out", "mlp.weights_out", NULL } } };
+    { "norm1", PF_MODULE_NORM, 0 }, { "attn.qkv", PF_MODULE_LINEAR, 0 }, { "attn.q", PF_MODULE_LINEAR, 1 },
+    { "attn.k", PF_MODULE_LINEAR, 2 }, { "attn.v", PF_MODULE_LINEAR, 3 }, { "attn.proj", PF_MODULE_LINEAR, 0 },
+    { "norm2", PF_MODULE_NORM, 0 }, { "mlp.fc1", PF_MODULE_LINEAR, 0 }, { "mlp.fc2", PF_MODULE_LINEAR, 0 } };
 static const row top_rows[] = {
-    { "patch_embed.proj", PF_MODULE_CONV, ALL, { "embeddings.patch_embeddings.projection",
-                                                 "embeddings.patch_embeddings.projection", "patch_embed.proj" } },
-    { "norm_pre", PF_MODULE_NORM, ALL, { NULL, NULL, "norm_pre" } },
-    { "norm", PF_MODULE_FINAL, ALL, { "layernorm", "layernorm", "norm" } },
-    { "fc_norm", PF_MODULE_FINAL, ALL, { NULL, NULL, "fc_norm" } },
-    { "head", PF_MODULE_HEAD, ALL, { "classifier", "classifier", "head" } } };
-static const char *const fronts[PF_PEFT_NAMINGS] = { "encoder.layer.%lld.", "layers.%lld.", "blocks.%lld." };
+    { "patch_embed.proj", PF_MODULE_CONV, 0 }, { "norm_pre", PF_MODULE_NORM, 0 }, { "norm", PF_MODULE_FINAL, 0 },
+    { "fc_norm", PF_MODULE_FINAL, 0 }, { "head", PF_MODULE_HEAD, 0 } };
 #define COUNT(a) (sizeof(a) / sizeof *(a))
 
 pf_peft_names pf_peft_names_of(const peft_backbone *b, pf_peft_naming naming)
 {
-    const pf_vit_shape *s = &b->shape;
-    return (pf_peft_names){ .naming = naming, .dino = naming != PF_PEFT_TIMM && s->layer_scale,
-                            .gated = naming != PF_PEFT_TIMM && s->swiglu };
+    return (pf_peft_names){ .naming = naming, .shape = &b->shape };
 }
 
-static bool applies(const pf_peft_names *n, const row *r)
+/* The path of a row's module: its weight's name without that word; false: this naming has none. The classifier of the
+ * HF models stands outside of what the prefix names. */
+static bool path_of(const pf_peft_names *n, const row *r, int64_t layer, char path[PF_PATH_MAX])
 {
-    if (!r->name[n->naming] || r->family == ALL) return r->name[n->naming] != NULL;
-    bool mlp = !strncmp(r->ours, "mlp.", 4);
-    return r->family == (mlp && n->gated ? GATED : n->dino ? DINO : VIT);
-}
-
-/* The path of a row's module; the classifier of the HF models stands outside of what the prefix names. */
-static void path_of(const pf_peft_names *n, const row *r, int64_t layer, char path[PF_PATH_MAX])
-{
-    char front[32] = "";
-    if (layer >= 0) snprintf(front, sizeof front, fronts[n->naming], (long long)layer);
+    static const char word[] = ".weight";
+    char front[32] = "", timm[PF_NAME_MAX], theirs[PF_NAME_MAX];
     const bool outside = r->kind == PF_MODULE_HEAD && n->naming != PF_PEFT_TIMM;
-    snprintf(path, PF_PATH_MAX, "%s%s%s", outside ? "" : n->prefix, front, r->name[n->naming]);
+    if (layer >= 0) snprintf(front, sizeof front, "blocks.%lld.", (long long)layer);
+    snprintf(timm, sizeof timm, "%s%s%s", front, r->part ? "attn.qkv" : r->ours, word);
+    if (!pf_naming_theirs(naming_of[n->naming], n->shape, timm, r->part, theirs)) return false;
+    theirs[strlen(theirs) - (sizeof word - 1)] = 0;
+    snprintf(path, PF_PATH_MAX, "%s%s", outside ? "" : n->prefix, theirs);
+    return true;
 }
 
 /* The path of module `ours`; false: this naming has none. */
@@ -67,22 +47,19 @@ static bool module_path(const pf_peft_names *n, const char *ours, char path[PF_P
     int skip = 0;
     if (sscanf(ours, "blocks.%lld.%n", &layer, &skip) != 1 || !skip) layer = -1, skip = 0;
     const row *rows = layer < 0 ? top_rows : block_rows;
-    for (size_t i = 0; i < (layer < 0 ? COUNT(top_rows) : COUNT(block_rows)); i++) {
-        if (strcmp(rows[i].ours, ours + skip) || !applies(n, &rows[i])) continue;
-        path_of(n, &rows[i], layer, path);
-        return true;
-    }
+    for (size_t i = 0; i < (layer < 0 ? COUNT(top_rows) : COUNT(block_rows)); i++)
+        if (!strcmp(rows[i].ours, ours + skip)) return path_of(n, &rows[i], layer, path);
     return false;
 }
 
 static void append(pf_modules *m, const pf_peft_names *n, const row *r, int64_t layer)
 {
-    if (!applies(n, r)) return;
-    pf_module *to = &m->item[m->count++];
+    pf_module *to = &m->item[m->count];
     *to = (pf_module){ .kind = r->kind, .layer = layer };
+    if (!path_of(n, r, layer, to->path)) return;
     if (layer >= 0) snprintf(to->ours, sizeof to->ours, "blocks.%lld.%s", (long long)layer, r->ours);
     else snprintf(to->ours, sizeof to->ours, "%s", r->ours);
-    path_of(n, r, layer, to->path);
+    m->count++;
 }
 
 peft_status pf_modules_make(const peft_backbone *b, const pf_peft_names *n, pf_modules *out)

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+#include "core/base/folder.h"
 #include "core/model/peft_dir.h"
 #include "core/model/state.h"
 
@@ -24,7 +25,7 @@ static void reader_close(reader *r)
 
 static peft_status open_tensors(peft_context *ctx, const char *dir, pf_st **out)
 {
-    char *path = pf_peft_path(ctx, dir, PF_PEFT_TENSORS), *pickle = pf_peft_path(ctx, dir, "adapter_model.bin");
+    char *path = pf_path_join(ctx, dir, PF_PEFT_TENSORS), *pickle = pf_path_join(ctx, dir, "adapter_model.bin");
     peft_status s = path && pickle ? PEFT_OK : PEFT_E_NOMEM;
     if (!s && access(path, F_OK) && !access(pickle, F_OK))
         s = pf_fail(PEFT_E_UNSUPPORTED, "%s is a Python pickle: expected " PF_PEFT_TENSORS, pickle);

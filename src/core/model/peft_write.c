@@ -1,15 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
- * peft_write.c -- an adapter, or a model with its classifier, becomes a PEFT directory. Two files cannot be replaced in
- * one step: both are written beside the old ones, then a configuration that says something else is removed, the tensors
- * are renamed, and the configuration comes last. Whoever finds one finds the tensors that belong to it. */
-#include <errno.h>
-#include <fcntl.h>
-#include <stdio.h>
+ * peft_write.c -- an adapter, or a model with its classifier, becomes a PEFT directory. */
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
-#include "core/base/system_call.h"
+#include "core/base/folder.h"
 #include "core/model/peft_dir.h"
 #include "core/model/state.h"
 
@@ -26,7 +19,7 @@ static peft_status choose_names(const peft_backbone *b, const peft_options *o, p
     while (k < PF_PEFT_NAMINGS && strcmp(pf_peft_naming_name[k], naming)) k++;
     if (k == PF_PEFT_NAMINGS) return pf_fail(PEFT_E_OPTION, "naming: given '%s', expected hf, hf5 or timm", naming);
     pf_peft_names n = pf_peft_names_of(b, (pf_peft_naming)k);
-    if (!strcmp(prefix, "auto")) prefix = n.naming == PF_PEFT_TIMM ? "" : n.dino ? "dinov2." : "vit.";
+    if (!strcmp(prefix, "auto")) prefix = n.naming == PF_PEFT_TIMM ? "" : n.shape->layer_scale ? "dinov2." : "vit.";
     size_t length = strlen(prefix);
     bool plain = strspn(prefix, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.") == length;
     if (!plain || length >= PF_NAME_MAX / 2 || (length && (*prefix == '.' || prefix[length - 1] != '.')))
@@ -37,95 +30,20 @@ static peft_status choose_names(const peft_backbone *b, const peft_options *o, p
     return PEFT_OK;
 }
 
-/* --- the files --------------------------------------------------------------------------------------------------- */
-typedef struct { peft_context *ctx; const char *dir; char *config, *tensors, *fresh; } place;
-
-static void place_free(place *p)
+/* --- what goes into the files ------------------------------------------------------------------------------------ */
+static peft_status add_tensors(const pf_peft_entries *e, pf_st_out *o)
 {
-    pf_free(p->ctx, p->config);
-    pf_free(p->ctx, p->tensors);
-    pf_free(p->ctx, p->fresh);
-}
-
-static peft_status place_make(peft_context *ctx, const char *dir, place *out)
-{
-    int r;
-    SYSTEM_CALL(r, "mkdir", mkdir(dir, 0777));
-    if (r && errno != EEXIST) return pf_fail(PEFT_E_IO, "cannot be made: %s", strerror(errno));
-    place p = { ctx, dir, pf_peft_path(ctx, dir, PF_PEFT_CONFIG), pf_peft_path(ctx, dir, PF_PEFT_TENSORS),
-                pf_peft_path(ctx, dir, PF_PEFT_TENSORS ".new") };
-    *out = p;
-    if (p.config && p.tensors && p.fresh) return PEFT_OK;
-    place_free(&p);
-    return PEFT_E_NOMEM;
-}
-
-static peft_status write_tensors(const pf_peft_entries *e, const place *p)
-{
-    pf_st_out *o;
-    PF_TRY(pf_st_out_create(p->ctx, &o));
-    peft_status s = pf_st_out_meta(o, "format", "pt");
-    for (size_t i = 0; i < e->count && !s; i++) {
+    PF_TRY(pf_st_out_meta(o, "format", "pt"));
+    for (size_t i = 0; i < e->count; i++) {
         const pf_peft_entry *x = &e->item[i];
         const peft_tensor *v = &x->param->value;
-        s = pf_finite(v->data, peft_tensor_count(v))
-                ? pf_st_out_tensor(o, x->key, PF_REAL, x->ndim, x->dim, v->data)
-                : pf_fail(PEFT_E_NONFINITE, "tensor '%s' holds NaN or Inf: not saved", x->param->name);
+        if (!pf_finite(v->data, peft_tensor_count(v)))
+            return pf_fail(PEFT_E_NONFINITE, "tensor '%s' holds NaN or Inf: not saved", x->param->name);
+        PF_TRY(pf_st_out_tensor(o, x->key, PF_REAL, x->ndim, x->dim, v->data));
     }
-    if (!s) s = pf_st_out_write(o, p->fresh);
-    pf_st_out_free(o);
-    return s;
+    return PEFT_OK;
 }
 
-static peft_status sync_folder(const place *p)
-{
-    int fd, r = -1;
-    SYSTEM_CALL(fd, "open", open(p->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (fd >= 0) SYSTEM_CALL(r, "fsync", fsync(fd));
-    if (r && fd >= 0 && errno == EINVAL) r = 0;              /* some file systems cannot */
-    peft_status s =
-        r ? pf_fail(PEFT_E_IO, "the folder could not be brought to the disk: %s", strerror(errno)) : PEFT_OK;
-    if (fd >= 0) close(fd);
-    return s;
-}
-
-/* A configuration of another adapter must not stand beside the new tensors. */
-static peft_status remove_other(const place *p, const char *text)
-{
-    pf_map *map;
-    int r;
-    SYSTEM_CALL(r, "stat", access(p->config, F_OK));
-    if (r && errno == ENOENT) return PEFT_OK;
-    PF_TRY(pf_map_open(p->ctx, p->config, &map));
-    bool same = pf_map_size(map) == strlen(text) && !memcmp(pf_map_data(map), text, strlen(text));
-    pf_map_close(map);
-    if (same) return PEFT_OK;
-    SYSTEM_CALL(r, "unlink", unlink(p->config));
-    return r ? pf_fail(PEFT_E_IO, "%s: cannot be removed: %s", p->config, strerror(errno)) : sync_folder(p);
-}
-
-static peft_status exchange(const place *p, const char *text)
-{
-    int r;
-    PF_TRY(remove_other(p, text));
-    SYSTEM_CALL(r, "rename", rename(p->fresh, p->tensors));
-    return r ? pf_fail(PEFT_E_IO, "%s: cannot be replaced: %s", p->tensors, strerror(errno)) : sync_folder(p);
-}
-
-static peft_status write_files(const pf_peft_entries *e, const char *text, const place *p)
-{
-    pf_writer *w = NULL;
-    peft_status s = write_tensors(e, p);
-    if (!s) s = pf_writer_open(p->ctx, p->config, &w);
-    if (!s) s = pf_writer_write(w, text, strlen(text));
-    if (!s) s = exchange(p, text);
-    if (!s) return pf_writer_commit(w);
-    pf_writer_abandon(w);
-    unlink(p->fresh);
-    return s;
-}
-
-/* --- what goes into them ----------------------------------------------------------------------------------------- */
 static peft_status config_text(const peft_adapter *a, pf_peft_type type, bool head, const pf_peft_names *n, char **out)
 {
     pf_modules m;
@@ -137,6 +55,16 @@ static peft_status config_text(const peft_adapter *a, pf_peft_type type, bool he
     *out = json_dumps(root, JSON_INDENT(2) | JSON_SORT_KEYS);
     json_decref(root);
     return *out ? PEFT_OK : pf_nomem("configuration", 0);
+}
+
+static peft_status write_files(const peft_adapter *a, const pf_peft_entries *e, const char *dir, const char *text)
+{
+    pf_st_out *o;
+    PF_TRY(pf_st_out_create(a->backbone->ctx, &o));
+    peft_status s = add_tensors(e, o);
+    if (!s) s = pf_folder_write(a->backbone->ctx, dir, PF_PEFT_TENSORS, o, PF_PEFT_CONFIG, text);
+    pf_st_out_free(o);
+    return s;
 }
 
 static peft_status save(const peft_adapter *a, const pf_params *head, const char *dir, const peft_options *o)
@@ -151,13 +79,8 @@ static peft_status save(const peft_adapter *a, const pf_params *head, const char
                        a->method->name);
     PF_TRY(choose_names(a->backbone, o, &n));
     PF_TRY(pf_peft_entries_make(a, head, &n, &e));
-    place p = { .ctx = NULL };
     peft_status s = config_text(a, type, head != NULL, &n, &text);
-    if (!s) s = place_make(a->backbone->ctx, dir, &p);
-    if (!s) {
-        s = write_files(&e, text, &p);
-        place_free(&p);
-    }
+    if (!s) s = write_files(a, &e, dir, text);
     free(text);
     pf_peft_entries_free(&e);
     return s;

@@ -7,11 +7,13 @@ typedef struct { const pf_run *r; const pf_node *n; pf_mat x, y, z; } job;
 
 static void per_rows(const pf_run *r, const pf_node *n, pf_range_fn fn)
 {
-    job j = { r, n, pf_matrix(r, n->in[0]), pf_matrix(r, n->in[1]), pf_matrix(r, n->out[0]) };
+    const pf_val second = pf_is(n->in[1]) ? n->in[1] : n->in[0];
+    job j = { r, n, pf_matrix(r, n->in[0]), pf_matrix(r, second), pf_matrix(r, n->out[0]) };
     pf_parallel(r, j.x.rows, PF_GRAIN / j.x.cols + 1, fn, &j);
 }
 
-/* Calls body with px, py, pz and n elements for rows begin..end: one call when everything is dense. */
+/* Calls body with px, py, pz and n elements for rows begin..end: one call when everything is dense. Without a second
+ * operand y is x. */
 #define FOR_PIECES(j, begin, end, body) do { \
     bool whole_ = pf_dense((j)->x) && pf_dense((j)->y) && pf_dense((j)->z) && (j)->y.rows == (j)->x.rows; \
     int64_t step_ = whole_ ? (end) - (begin) : 1; \
@@ -33,7 +35,7 @@ static bool broadcast_infer(pf_graph *g, pf_node *n)
 /* in: x, y; out: x + y */
 static void add_rows(void *arg, int64_t begin, int64_t end, int worker)
 {
-    job *j = arg;
+    const job *j = arg;
     (void)worker;
     FOR_PIECES(j, begin, end, j->r->k->add(pz, px, py, n));
 }
@@ -50,7 +52,7 @@ const pf_op pf_op_add = { .name = "add", .flags = PF_ROWWISE | PF_STRIDED_OUT, .
 /* in: x, y; out: x * y */
 static void mul_rows(void *arg, int64_t begin, int64_t end, int worker)
 {
-    job *j = arg;
+    const job *j = arg;
     (void)worker;
     FOR_PIECES(j, begin, end, j->r->k->mul(pz, px, py, n));
 }
@@ -72,9 +74,8 @@ static bool same_infer(pf_graph *g, pf_node *n) { return pf_out_like(g, n, 0, n-
 /* in: x; attr f[0]: s; out: s x */
 static void scale_rows(void *arg, int64_t begin, int64_t end, int worker)
 {
-    job *j = arg;
+    const job *j = arg;
     (void)worker;
-    j->y = j->x;
     FOR_PIECES(j, begin, end, (void)py; j->r->k->scale(pz, px, (pk_real)j->n->attr.f[0], n));
 }
 static void scale_run(const pf_run *r, const pf_node *n) { per_rows(r, n, scale_rows); }
@@ -96,7 +97,7 @@ static bool affine_infer(pf_graph *g, pf_node *n)
 }
 static void affine_rows(void *arg, int64_t begin, int64_t end, int worker)
 {
-    job *j = arg;
+    const job *j = arg;
     (void)worker;
     j->r->k->affine(j->z.p + begin * j->z.ld, j->z.ld, j->x.p + begin * j->x.ld, j->x.ld, j->r->ptr[j->n->in[1].id],
                     j->r->ptr[j->n->in[2].id], end - begin, j->x.cols);
@@ -119,9 +120,8 @@ const pf_op pf_op_affine = { .name = "affine", .flags = PF_ROWWISE | PF_STRIDED_
 /* in: x; attr i[0]: pk_act; out: act(x) */
 static void act_rows(void *arg, int64_t begin, int64_t end, int worker)
 {
-    job *j = arg;
+    const job *j = arg;
     (void)worker;
-    j->y = j->x;
     FOR_PIECES(j, begin, end, (void)py; j->r->k->act((pk_act)j->n->attr.i[0], pz, px, n));
 }
 static void act_run(const pf_run *r, const pf_node *n) { per_rows(r, n, act_rows); }
@@ -136,7 +136,7 @@ const pf_op pf_op_act = { .name = "act", .flags = PF_ROWWISE | PF_STRIDED_OUT, .
 /* in: dy, x; attr i[0]: pk_act; out: dy act'(x) */
 static void act_grad_rows(void *arg, int64_t begin, int64_t end, int worker)
 {
-    job *j = arg;
+    const job *j = arg;
     (void)worker;
     FOR_PIECES(j, begin, end, j->r->k->act_grad((pk_act)j->n->attr.i[0], pz, px, py, n));
 }

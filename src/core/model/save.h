@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * save.h -- a backbone on its way into files under the names of another library. */
+#ifndef PF_SAVE_H
+#define PF_SAVE_H
+#include "core/model/backbone.h"
+
+typedef struct pf_form {
+    pf_naming naming;                    /* timm, hf or hf5 */
+    bool classifier;                     /* the backbone has one, and it is written */
+    const char *class_names;             /* one a line; "": none */
+} pf_form;
+
+/* --- save_config.c: what Hugging Face's models of this shape are -------------------------------------------------- */
+/* PEFT_E_UNSUPPORTED names what their networks lack. */
+peft_status pf_save_expressible(const pf_vit_shape *s, const pf_form *f);
+/* The text of config.json, to be freed with free(). */
+peft_status pf_save_config(const pf_vit_shape *s, const pf_form *f, char **out);
+#endif

@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * drift.c -- what merging changes: a model and its merged backbone predict the same images. */
+#include <math.h>
+#include <peft/session.h>
+#include "core/base/rng.h"
+#include "core/model/model.h"
+
+enum { CHUNK = 4 };                      /* images predicted at a time */
+
+typedef struct {
+    peft_context *ctx;
+    peft_model *model[2];                /* as it is, merged */
+    peft_session *session[2];
+    peft_tensor *noise, *logits[2];      /* [CHUNK,3,S,S] when no images are given, [CHUNK,classes] */
+    double difference, top;
+} drift;
+
+static void close_all(drift *d)
+{
+    for (int i = 0; i < 2; i++) {
+        peft_session_free(d->session[i]);
+        peft_tensor_free(d->logits[i]);
+    }
+    peft_tensor_free(d->noise);
+    peft_model_free(d->model[1]);
+}
+
+static peft_status make_noise(drift *d, int64_t side)
+{
+    const int64_t dims[] = { CHUNK, 3, side, side };
+    PF_TRY(peft_tensor_create(d->ctx, PF_REAL, 4, dims, &d->noise));
+    const pf_rng r = { d->ctx->seed, pf_rng_stream("merge drift"), 0 };
+    pk_real *x = d->noise->data;
+    for (int64_t i = 0; i < peft_tensor_count(d->noise); i++) x[i] = (pk_real)pf_rng_normal(&r, (uint64_t)i);
+    return PEFT_OK;
+}
+
+static peft_status open_all(drift *d, peft_backbone *merged, bool noise)
+{
+    peft_options *o;
+    PF_TRY(peft_options_create(d->ctx, &o));
+    peft_status s = peft_options_set_int(o, "batch", CHUNK);
+    if (!s) s = peft_model_create(merged, NULL, &d->model[1]);
+    for (int i = 0; i < 2 && !s; i++) s = peft_session_create(d->model[i], o, &d->session[i]);
+    peft_options_free(o);
+    return s || !noise ? s : make_noise(d, merged->shape.image);
+}
+
+/* Images first .. first + n - 1 of all. */
+static peft_status compare(drift *d, const peft_tensor *all, int64_t first, int64_t n)
+{
+    peft_tensor part = *all;
+    part.owned = false;
+    part.dim[0] = n;
+    part.data = (char *)all->data + (size_t)first * (pf_tensor_bytes(all) / (size_t)all->dim[0]);
+    for (int i = 0; i < 2; i++) {
+        const int64_t dims[] = { n, d->model[i]->classes };
+        peft_tensor_free(d->logits[i]);
+        d->logits[i] = NULL;
+        PF_TRY(peft_tensor_create(d->ctx, PF_REAL, 2, dims, &d->logits[i]));
+        PF_TRY(peft_session_predict(d->session[i], &part, d->logits[i]));
+    }
+    const pk_real *x = d->logits[0]->data, *y = d->logits[1]->data;
+    for (int64_t i = 0; i < peft_tensor_count(d->logits[0]); i++) {
+        d->difference = fmax(d->difference, fabs((double)x[i] - (double)y[i]));
+        d->top = fmax(d->top, fabs((double)x[i]));
+    }
+    return PEFT_OK;
+}
+
+static peft_status measure(drift *d, peft_backbone *merged, const peft_tensor *images)
+{
+    PF_TRY(open_all(d, merged, !images));
+    if (!images) images = d->noise;
+    const int64_t n = images->ndim > 0 ? images->dim[0] : 0;
+    if (n < 1) return pf_fail(PEFT_E_SHAPE, "images: given %lld of them, expected at least 1", (long long)n);
+    for (int64_t first = 0; first < n; first += CHUNK)
+        PF_TRY(compare(d, images, first, n - first < CHUNK ? n - first : CHUNK));
+    return PEFT_OK;
+}
+
+peft_status peft_model_merge_drift(peft_model *m, peft_backbone *merged, const peft_tensor *images, double *absolute,
+                                   double *relative)
+{
+    if (!m || !merged) return pf_fail(PEFT_E_INVALID, "%s is NULL: expected a pointer", m ? "merged" : "model");
+    const int64_t classes = merged->shape.classes, side = merged->shape.image;
+    if (classes != m->classes || side != m->backbone->shape.image)
+        return pf_fail(PEFT_E_MISMATCH, "merged: given %lld classes and images of side %lld, the model has %lld and "
+                       "%lld", (long long)classes, (long long)side, (long long)m->classes,
+                       (long long)m->backbone->shape.image);
+    drift d = { .ctx = m->backbone->ctx, .model = { m, NULL } };
+    peft_status s = measure(&d, merged, images);
+    close_all(&d);
+    if (s) return s;
+    if (absolute) *absolute = d.difference;
+    if (relative) *relative = d.top > 0 ? d.difference / d.top : d.difference;
+    return PEFT_OK;
+}

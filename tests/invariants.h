@@ -1,0 +1,65 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * invariants.h -- what the tests of invariants share: models of a shaken backbone, their logits, how far apart two are.
+ */
+#ifndef INVARIANTS_H
+#define INVARIANTS_H
+#include "differences.h"
+#include "tiny.h"
+
+enum { BATCH = 3 };
+#define BACKBONE "image_size=16,patch=4,width=24,mlp=40,depth=3,heads=3,classes=4"
+
+/* A model of one backbone with up to two methods on it; the head is the backbone's when classes is 0. */
+static inline tiny make(const char *more, const char *method, const char *options, const char *second, int classes)
+{
+    tiny t = { .ctx = tiny_context(NULL, 1) };
+    char model[32];
+    snprintf(model, sizeof model, "classes=%d", classes);
+    t.backbone = tiny_backbone(t.ctx, BACKBONE, more);
+    for (size_t i = 0; i < t.backbone->weights; i++)
+        tiny_shake_tensor(&t.backbone->weight[i].tensor, t.backbone->weight[i].name, 0.3);
+    t.model = tiny_model(t.backbone, model);
+    if (method) {
+        t.adapter = tiny_adapter(t.backbone, method, options);
+        OK(peft_model_attach(t.model, t.adapter));
+    }
+    if (second) {
+        peft_adapter *a = tiny_adapter(t.backbone, second, NULL);
+        OK(peft_model_attach(t.model, a));
+        peft_adapter_free(a);
+    }
+    return t;
+}
+
+static inline peft_tensor *logits_of(const tiny *t)
+{
+    tiny_batch b = tiny_batch_make(t->model, BATCH, 0);
+    peft_session *s = tiny_session(t->model, "batch=%d", BATCH);
+    peft_tensor *logits = tiny_tensor(t->ctx, PF_REAL, 2, BATCH, (int)t->model->classes);
+    OK(peft_session_predict(s, b.images, logits));
+    tiny_finite(logits, "logits");
+    peft_session_free(s);
+    tiny_batch_free(&b);
+    return logits;
+}
+
+/* Largest difference, relative to the largest logit; frees both. */
+static inline double apart(peft_tensor *a, peft_tensor *b)
+{
+    const pk_real *x = peft_tensor_cdata(a), *y = peft_tensor_cdata(b);
+    double worst = 0, top = largest(y, peft_tensor_count(b));
+    for (int64_t i = 0; i < peft_tensor_count(a); i++) worst = fmax(worst, fabs((double)x[i] - (double)y[i]) / top);
+    peft_tensor_free(a);
+    peft_tensor_free(b);
+    return worst;
+}
+
+static inline peft_trainer *backward(const tiny *t)
+{
+    tiny_batch b = tiny_batch_make(t->model, BATCH, 0);
+    peft_trainer *r = tiny_trainer(t->model, "batch=%d", BATCH);
+    OK(peft_trainer_backward(r, b.images, b.labels, NULL));
+    tiny_batch_free(&b);
+    return r;
+}
+#endif

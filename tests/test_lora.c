@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * test_lora.c -- the MED-PEFT preset of LoRA: what it sets and what stands beside it, its published size, and that it
+ * is two separate adapters and a trained norm. */
+#include "tiny_bits.h"
+
+START_TEST(published_sizes)
+{
+    const pf_vit_shape vit = { .image = 224, .patch = 16, .width = 768, .depth = 12, .heads = 12, .mlp = 3072,
+                               .eps = 1e-6, .act = PK_GELU, .mean_pool = true, .qkv_bias = true, .patch_bias = true,
+                               .pos_prefix = true };
+    peft_context *ctx = tiny_context(NULL, 1);
+    for (int mean = 0; mean < 2; mean++)
+        for (int r = 4; r <= 32; r *= 2) {
+            pf_vit_shape s = vit;
+            peft_backbone *b;                                /* no weights: only extents matter */
+            peft_adapter *a;
+            s.mean_pool = mean;
+            peft_options *o = tiny_options(ctx, "preset=med_peft,r=%d", r);
+            OK(pf_backbone_alloc(ctx, &s, &b));
+            OK(pf_adapter_make(b, "lora", o, true, &a));
+            int64_t n = 0;
+            for (size_t i = 0; i < a->params.count; i++) n += peft_tensor_count(&a->params.item[i]->value);
+            ck_assert_int_eq(n, 36864 * r + 1536);
+            peft_adapter_free(a);
+            peft_backbone_free(b);
+            peft_options_free(o);
+        }
+    peft_context_free(ctx);
+}
+END_TEST
+
+static const char *value_of(const peft_adapter *a, const char *name)
+{
+    const char *text = pf_options_given(a->options, name);
+    return text ? text : "";
+}
+
+static void check_constant(peft_adapter *a, const char *name, float v)
+{
+    const peft_param *p = pf_params_find(&a->params, name);
+    ck_assert_msg(p != NULL, "no %s", name);
+    const float *x = p->value.data;
+    for (int64_t i = 0; i < peft_tensor_count(&p->value); i++) ck_assert(x[i] == v);
+}
+
+START_TEST(what_is_given_stands)
+{
+    static const struct { const char *options, *backbone, *alpha, *dropout, *norm; } rows[] = {
+        { "preset=med_peft", "pool=mean", "32", "0.1", "fc_norm" }, { "preset=med_peft", "", "32", "0.1", "norm" },
+        { "preset=med_peft,alpha=4,dropout=0", "pool=mean", "4", "0", "fc_norm" },
+        { "alpha=5,preset=med_peft,train_norm=false", "pool=mean", "5", "0.1", NULL } };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        tiny t = tiny_make(&(tiny_spec){ .more = rows[i].backbone });
+        tiny_shake_tensor(&t.backbone->weight[t.backbone->weights - 4].tensor, "norm", 0.5);
+        t.adapter = tiny_adapter(t.backbone, "lora", rows[i].options);
+        ck_assert_str_eq(value_of(t.adapter, "alpha"), rows[i].alpha);
+        ck_assert_str_eq(value_of(t.adapter, "dropout"), rows[i].dropout);
+        ck_assert_uint_eq(t.adapter->params.count, rows[i].norm ? 2 * 3 * 2 + 2 : 2 * 3 * 2);
+        char name[32];
+        snprintf(name, sizeof name, "%s.weight", rows[i].norm ? rows[i].norm : "");
+        if (rows[i].norm) check_constant(t.adapter, name, 1);
+        snprintf(name, sizeof name, "%s.bias", rows[i].norm ? rows[i].norm : "");
+        if (rows[i].norm) check_constant(t.adapter, name, 0);
+        /* and a file keeps it, whatever a preset means later */
+        peft_adapter *back;
+        tiny_shake_tensor(&t.adapter->params.item[t.adapter->params.count - 1]->value, "bias", 0.5);
+        OK(peft_adapter_save(t.adapter, tiny_path("adapter")));
+        OK(peft_adapter_load(t.backbone, tiny_path("adapter"), &back));
+        ck_assert_str_eq(value_of(back, "alpha"), rows[i].alpha);
+        for (size_t k = 0; k < back->params.count; k++)
+            ck_assert_mem_eq(back->params.item[k]->value.data, t.adapter->params.item[k]->value.data,
+                             pf_tensor_bytes(&back->params.item[k]->value));
+        peft_adapter_free(back);
+        tiny_free(&t);
+    }
+    tiny t = tiny_make(&(tiny_spec){ 0 });
+    static const char *const bad[] = { "preset=medpeft", "train_norm=true,norm_init=two" };
+    for (int i = 0; i < 2; i++) {
+        peft_options *o = tiny_options(t.ctx, "%s", bad[i]);
+        FAILS(PEFT_E_OPTION, i ? "norm_init" : "preset", peft_adapter_create(t.backbone, "lora", o, &t.adapter));
+        peft_options_free(o);
+    }
+    ck_assert_ptr_null(t.adapter);
+    tiny_free(&t);
+    tiny_clean();
+}
+END_TEST
+
+/* Three steps; logits before and after. */
+static void record(const tiny *t, tiny_bits *bits)
+{
+    peft_trainer *r = tiny_trainer(t->model, "batch=3,lr=1e-2");
+    for (int i = 0; i < 3; i++) {
+        tiny_batch b = tiny_batch_make(t->model, 3, 3 * i);
+        OK(peft_trainer_backward(r, b.images, b.labels, NULL));
+        tiny_bits_add(bits, "loss", "", &r->last_loss, sizeof r->last_loss);
+        for (int half = 0; half < 2; half++)
+            for (size_t k = 0; k < peft_model_param_count(t->model); k++) {    /* by name, not by order */
+                peft_param *p = peft_model_param(t->model, k);
+                if (strstr(p->name, "attn.q") ? !half : half) tiny_bits_tensor(bits, p->name, "", peft_param_grad(p));
+            }
+        OK(peft_trainer_update(r));
+        tiny_batch_free(&b);
+    }
+    peft_trainer_free(r);
+}
+
+START_TEST(two_adapters_and_a_norm)
+{
+    static const char *const parts[] = { "targets=attn.q,alpha=32,r=4", "targets=attn.v,alpha=32,r=4,train_norm=true,"
+                                         "norm_init=one" };
+    tiny_bits bits[2] = { { 0 } };
+    for (int i = 0; i < 2; i++) {
+        tiny t = tiny_make(&(tiny_spec){ .more = "pool=mean" });
+        peft_adapter *a[2] = { NULL };
+        for (int k = 0; k < 1 + i; k++) {
+            a[k] = tiny_adapter(t.backbone, "lora", i ? parts[k] : "preset=med_peft,dropout=0,r=4");
+            OK(peft_model_attach(t.model, a[k]));
+        }
+        tiny_shake(t.model);
+        record(&t, &bits[i]);
+        peft_adapter_free(a[0]);
+        peft_adapter_free(a[1]);
+        tiny_free(&t);
+    }
+    tiny_same(&bits[0], &bits[1], "med_peft beside q and v apart");
+    tiny_bits_free(&bits[0]);
+}
+END_TEST
+
+SUITE_MAIN("lora", published_sizes, what_is_given_stands, two_adapters_and_a_norm)

@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * test_shared.c -- several models on one backbone, each in a thread of its own: made, trained, saved, loaded and used
+ * at the same time, they come to the same bits as one after the other. Meant to be run under -fsanitize=thread too. */
+#include <pthread.h>
+#include "tiny_bits.h"
+
+enum { THREADS = 3, STEPS = 4 };
+
+typedef struct job {
+    peft_backbone *backbone;
+    const char *method, *model;
+    int threads, number;
+    pthread_barrier_t *start;            /* NULL: alone */
+    tiny_bits bits;
+} job;
+
+static void train(job *j, peft_model *m)
+{
+    peft_trainer *r = tiny_trainer(m, "batch=3,lr=1e-2,weight_decay=0.01,threads=%d", j->threads);
+    for (int i = 0; i < STEPS; i++) {
+        tiny_step(r, 3, 3 * i + j->number);
+        tiny_bits_add(&j->bits, "loss", "", &r->last_loss, sizeof r->last_loss);
+    }
+    tiny_bits_training(&j->bits, r);
+    peft_trainer_free(r);
+}
+
+static void predict(job *j, peft_model *m)
+{
+    peft_session *s = tiny_session(m, "batch=2,threads=%d", j->threads);
+    tiny_batch b = tiny_batch_make(m, 2, 50 + j->number);
+    peft_tensor *logits = tiny_tensor(m->backbone->ctx, PEFT_F32, 2, 2, (int)m->classes);
+    OK(peft_session_predict(s, b.images, logits));
+    tiny_finite(logits, "logits");
+    tiny_bits_tensor(&j->bits, "logits", "", logits);
+    peft_tensor_free(logits);
+    tiny_batch_free(&b);
+    peft_session_free(s);
+}
+
+static void *live(void *arg)
+{
+    job *j = arg;
+    char path[200];
+    peft_model *again;
+    if (j->start) pthread_barrier_wait(j->start);
+    peft_adapter *a = tiny_adapter(j->backbone, j->method, NULL);
+    peft_model *m = tiny_model(j->backbone, tiny_head(j->method, j->model));
+    OK(peft_model_attach(m, a));
+    train(j, m);
+    predict(j, m);
+    snprintf(path, sizeof path, "%s/model%d", tiny_folder, j->number);
+    OK(peft_model_save(m, path));
+    OK(peft_model_load(j->backbone, path, &again));
+    predict(j, again);
+    peft_model_free(again);
+    peft_adapter_free(a);
+    peft_model_free(m);
+    return NULL;
+}
+
+/* Jobs of three methods from number first on, together or one after the other. */
+static void run(peft_backbone *b, size_t first, int threads, bool together, tiny_bits to[THREADS])
+{
+    static const char *const models[THREADS] = { "classes=3", "classes=4,pool=mean", "classes=3,head=bn_linear" };
+    pthread_barrier_t start;
+    pthread_t thread[THREADS];
+    job jobs[THREADS];
+    ck_assert_int_eq(pthread_barrier_init(&start, NULL, THREADS), 0);
+    for (int k = 0; k < THREADS; k++) {
+        jobs[k] = (job){ b, peft_method_name((first + (size_t)k) % peft_method_count()), models[k], threads, k,
+                         together ? &start : NULL, { 0 } };
+        if (together) ck_assert_int_eq(pthread_create(&thread[k], NULL, live, &jobs[k]), 0);
+        else live(&jobs[k]);
+    }
+    for (int k = 0; k < THREADS; k++) {
+        if (together) ck_assert_int_eq(pthread_join(thread[k], NULL), 0);
+        to[k] = jobs[k].bits;
+    }
+    pthread_barrier_destroy(&start);
+}
+
+static void check(const char *backbone, const char *more, size_t step, int threads)
+{
+    tiny_path("");                                           /* the folder is there before the threads are */
+    for (size_t first = 0; first < peft_method_count(); first += step) {
+        tiny_bits bits[2][THREADS];
+        peft_context *ctx = tiny_context(NULL, 1);
+        peft_backbone *b = tiny_backbone(ctx, backbone, more);
+        for (int together = 1; together >= 0; together--) run(b, first, threads, together, bits[together]);
+        for (int k = 0; k < THREADS; k++) {
+            tiny_same(&bits[0][k], &bits[1][k], peft_method_name((first + (size_t)k) % peft_method_count()));
+            tiny_bits_free(&bits[0][k]);
+        }
+        peft_backbone_free(b);
+        peft_context_free(ctx);
+    }
+    tiny_clean();
+}
+
+START_TEST(every_method_beside_others)
+{
+    check(NULL, NULL, 2, 1);
+}
+END_TEST
+
+START_TEST(each_with_threads_of_its_own)
+{
+    check(TINY_WIDE, NULL, THREADS, 2);
+}
+END_TEST
+
+SUITE_MAIN("shared", every_method_beside_others, each_with_threads_of_its_own)

@@ -1,0 +1,109 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * tiny_bits.h -- states of models, trainers and backbones as bytes, to see that two are the same to the last bit. */
+#ifndef TINY_BITS_H
+#define TINY_BITS_H
+#include "tiny.h"
+
+typedef struct tiny_bits { char *data; size_t size; } tiny_bits;             /* records: name, bytes, data */
+typedef struct tiny_record { char name[112]; size_t bytes; } tiny_record;
+
+static inline void tiny_bits_add(tiny_bits *b, const char *what, const char *name, const void *data, size_t bytes)
+{
+    tiny_record r = { .bytes = bytes };
+    snprintf(r.name, sizeof r.name, "%s%s", what, name);
+    b->data = realloc(b->data, b->size + sizeof r + bytes);
+    ck_assert_ptr_nonnull(b->data);
+    memcpy(b->data + b->size, &r, sizeof r);
+    memcpy(b->data + b->size + sizeof r, data, bytes);
+    b->size += sizeof r + bytes;
+}
+
+static inline void tiny_bits_tensor(tiny_bits *b, const char *what, const char *name, const peft_tensor *t)
+{
+    tiny_bits_add(b, what, name, peft_tensor_cdata(t), pf_tensor_bytes(t));
+}
+
+static inline void tiny_bits_grads(tiny_bits *b, peft_model *m)
+{
+    for (size_t i = 0; i < peft_model_param_count(m); i++) {
+        peft_param *p = peft_model_param(m, i);
+        tiny_bits_tensor(b, "gradient ", peft_param_name(p), peft_param_grad(p));
+    }
+}
+
+/* Parameters and buffers. */
+static inline void tiny_bits_model(tiny_bits *b, peft_model *m)
+{
+    for (size_t i = 0; i < peft_model_param_count(m); i++) {
+        peft_param *p = peft_model_param(m, i);
+        tiny_bits_tensor(b, "parameter ", peft_param_name(p), peft_param_value(p));
+    }
+    for (size_t i = 0; i < peft_model_buffer_count(m); i++)
+        tiny_bits_tensor(b, "buffer ", peft_model_buffer_name(m, i), peft_model_find_buffer(m,
+            peft_model_buffer_name(m, i)));
+}
+
+/* The model and what the optimiser remembers. */
+static inline void tiny_bits_training(tiny_bits *b, const peft_trainer *t)
+{
+    tiny_bits_model(b, t->model);
+    for (size_t i = 0; i < t->slots; i++) {
+        size_t bytes = (size_t)t->slot[i].count * sizeof(pk_real);
+        if (t->slot[i].m) tiny_bits_add(b, "moment1 ", t->slot[i].p->name, t->slot[i].m, bytes);
+        if (t->slot[i].v) tiny_bits_add(b, "moment2 ", t->slot[i].p->name, t->slot[i].v, bytes);
+    }
+    tiny_bits_add(b, "step", "", &t->step, sizeof t->step);
+}
+
+static inline void tiny_bits_free(tiny_bits *b)
+{
+    free(b->data);
+    *b = (tiny_bits){ 0 };
+}
+
+/* Both hold the same; frees b. who says what was compared. */
+static inline void tiny_same(const tiny_bits *a, tiny_bits *b, const char *who)
+{
+    for (size_t at = 0; at < a->size && at < b->size;) {
+        tiny_record r, o;
+        memcpy(&r, a->data + at, sizeof r);
+        memcpy(&o, b->data + at, sizeof o);
+        ck_assert_msg(!strcmp(r.name, o.name) && r.bytes == o.bytes, "%s: %s beside %s", who, r.name, o.name);
+        ck_assert_msg(!memcmp(a->data + at + sizeof r, b->data + at + sizeof r, r.bytes), "%s: %s differs", who,
+            r.name);
+        at += sizeof r + r.bytes;
+    }
+    ck_assert_msg(a->size == b->size, "%s: %zu bytes beside %zu", who, a->size, b->size);
+    tiny_bits_free(b);
+}
+
+/* Logits of two images by a model of this head. */
+static inline void tiny_bits_logits(tiny_bits *bits, peft_model *m)
+{
+    tiny_batch b = tiny_batch_make(m, 2, 30);
+    peft_session *s = tiny_session(m, "batch=2");
+    peft_tensor *logits = tiny_tensor(m->backbone->ctx, PEFT_F32, 2, 2, (int)m->classes);
+    OK(peft_session_predict(s, b.images, logits));
+    tiny_finite(logits, "logits");
+    tiny_bits_tensor(bits, "logits", "", logits);
+    peft_tensor_free(logits);
+    peft_session_free(s);
+    tiny_batch_free(&b);
+}
+
+/* Tensors, fingerprint and logits of two backbones are the same. */
+static inline void tiny_same_backbone(peft_backbone *a, peft_backbone *b, const char *who)
+{
+    tiny_bits bits[2] = { { 0 } };
+    for (int i = 0; i < 2; i++) {
+        peft_backbone *x = i ? b : a;
+        for (size_t k = 0; k < x->weights; k++) tiny_bits_tensor(&bits[i], x->weight[k].name, "", &x->weight[k].tensor);
+        peft_model *m = tiny_model(x, x->shape.classes ? "classes=0" : "classes=2");
+        tiny_bits_logits(&bits[i], m);
+        peft_model_free(m);
+    }
+    tiny_same(&bits[0], &bits[1], who);
+    tiny_bits_free(&bits[0]);
+    ck_assert_str_eq(peft_backbone_fingerprint(a), peft_backbone_fingerprint(b));
+}
+#endif
