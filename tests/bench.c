@@ -129,7 +129,8 @@ static peft_options *options(peft_context *ctx, const char *text)
 typedef struct { peft_context *ctx; peft_backbone *b; peft_tensor *images, *labels, *logits; int batch; } bed;
 
 /* unfreeze: a further pattern of backbone tensors to train, for steps without a method but with its gradients. */
-static peft_trainer *trainer_of(const bed *x, const char *method, const char *unfreeze, peft_model **m)
+static peft_trainer *trainer_of(const bed *x, const char *method, const char *settings, const char *unfreeze,
+                                peft_model **m)
 {
     char text[64];
     peft_adapter *a;
@@ -137,8 +138,10 @@ static peft_trainer *trainer_of(const bed *x, const char *method, const char *un
     peft_options *o = options(x->ctx, "classes=2");
     must(peft_model_create(x->b, o, m));
     peft_options_free(o);
-    must(peft_adapter_create(x->b, method, NULL, &a));
-    if (unfreeze) pf_unfreeze(a, unfreeze);
+    o = options(x->ctx, settings);
+    must(peft_adapter_create(x->b, method, o, &a));
+    peft_options_free(o);
+    if (unfreeze) peft_unfreeze(a, unfreeze);
     must(peft_model_attach(*m, a));
     peft_adapter_free(a);
     snprintf(text, sizeof text, "batch=%d", x->batch);
@@ -155,37 +158,51 @@ static double run_step(const bed *x, peft_trainer *t)
     return now() - start;
 }
 
+typedef struct { const char *label, *method, *settings, *unfreeze, *ratio; } step_row;
+
+/* Rows that take turns have a ratio of the first to the second: that is what matters of them. */
+static const step_row step_rows[] = {
+    { "ept", "ept", "", NULL, "ept / the same without" },
+    { "same gradients without ept", "linear", "", "blocks.0.attn.proj.bias", NULL },
+    { "vpt-deep, 100 prompts", "vpt", "tokens=100", NULL, "100 prompts / 1 prompt" },
+    { "vpt-deep, 1 prompt", "vpt", "tokens=1", NULL, NULL },
+    { "lora (q, v)", "lora", "", NULL, NULL },
+    { "bitfit", "bitfit", "", NULL, NULL },
+    { "partial-1", "partial", "", NULL, NULL },
+    { "linear", "linear", "", NULL, NULL },
+    { "full", "full", "", NULL, NULL } };
+
+/* One row, or two in turns; the number of rows. */
+static int bench_rows(const settings *s, const bed *x, const pk_table *t, pk_pool *pool, const step_row *row)
+{
+    const int n = row->ratio ? 2 : 1;
+    peft_model *m[2];
+    peft_trainer *trainer[2];
+    samples top = { .n = 0 }, took[2] = { { .n = 0 }, { .n = 0 } };
+    for (int k = 0; k < n; k++) {
+        trainer[k] = trainer_of(x, row[k].method, row[k].settings, row[k].unfreeze, &m[k]);
+        run_step(x, trainer[k]);
+    }
+    for (int r = 0; r < s->rounds; r++) {
+        note(&top, peak(t, pool, 0.2));
+        for (int k = 0; k < n; k++) note(&took[k], run_step(x, trainer[k]));
+    }
+    for (int k = 0; k < n; k++) {
+        double flops = peft_trainer_get(trainer[k], "flops");
+        printf("%-28s %9.1f %9.1f %9.3f %10.1f\n", row[k].label, 1e3 * median(&took[k]), 1e-9 * flops,
+               flops / median(&took[k]) / median(&top), peft_trainer_get(trainer[k], "planned_bytes") / 1e6);
+        peft_trainer_free(trainer[k]);
+        peft_model_free(m[k]);
+    }
+    if (n > 1) printf("%-28s %9.4f\n", row->ratio, median(&took[0]) / median(&took[1]));
+    return n;
+}
+
 static void bench_steps(const settings *s, const bed *x, const pk_table *t, pk_pool *pool)
 {
-    static const struct { const char *label, *method, *unfreeze; } runs[] = {
-        { "ept", "ept", NULL }, { "same gradients without ept", "linear", "blocks.0.attn.proj.bias" },
-        { "lora (q, v)", "lora", NULL }, { "vpt-deep", "vpt", NULL }, { "bitfit", "bitfit", NULL },
-        { "partial-1", "partial", NULL }, { "linear", "linear", NULL }, { "full", "full", NULL } };
-    enum { RUNS = sizeof runs / sizeof *runs };
-    peft_model *m[2];
-    peft_trainer *pair[2];
     printf("\ntrain step, batch %d, %d thread%s\n%-28s %9s %9s %9s %10s\n", x->batch, pk_pool_threads(pool),
            pk_pool_threads(pool) > 1 ? "s" : "", "method", "ms", "GFLOP", "of peak", "planned MB");
-    for (int i = 0; i < RUNS; i += i ? 1 : 2) {          /* the first two take turns: their ratio is what matters */
-        int n = i ? 1 : 2;
-        samples top = { .n = 0 }, took[2] = { { .n = 0 }, { .n = 0 } };
-        for (int k = 0; k < n; k++) {
-            pair[k] = trainer_of(x, runs[i + k].method, runs[i + k].unfreeze, &m[k]);
-            run_step(x, pair[k]);
-        }
-        for (int r = 0; r < s->rounds; r++) {
-            note(&top, peak(t, pool, 0.2));
-            for (int k = 0; k < n; k++) note(&took[k], run_step(x, pair[k]));
-        }
-        for (int k = 0; k < n; k++) {
-            double flops = peft_trainer_get(pair[k], "flops");
-            printf("%-28s %9.1f %9.1f %9.3f %10.1f\n", runs[i + k].label, 1e3 * median(&took[k]), 1e-9 * flops,
-                   flops / median(&took[k]) / median(&top), peft_trainer_get(pair[k], "planned_bytes") / 1e6);
-            peft_trainer_free(pair[k]);
-            peft_model_free(m[k]);
-        }
-        if (!i) printf("%-28s %9.4f\n", "ept / the same without", median(&took[0]) / median(&took[1]));
-    }
+    for (size_t i = 0; i < sizeof step_rows / sizeof *step_rows;) i += (size_t)bench_rows(s, x, t, pool, &step_rows[i]);
 }
 
 static void bench_inference(const settings *s, const bed *x, const pk_table *t, pk_pool *pool)
@@ -197,7 +214,7 @@ static void bench_inference(const settings *s, const bed *x, const pk_table *t, 
     snprintf(text, sizeof text, "batch=%d", x->batch);
     peft_options *o = options(x->ctx, text);
     /* A linear probe's step computes the forward pass and the head's gradient: 6 kFLOP an image more. */
-    peft_trainer *probe = trainer_of(x, "linear", NULL, &m);
+    peft_trainer *probe = trainer_of(x, "linear", "", NULL, &m);
     double flops = peft_trainer_get(probe, "flops");
     peft_trainer_free(probe);
     must(peft_session_create(m, o, &session));
