@@ -9,11 +9,12 @@
 #include <string.h>
 
 #define TARGETS 8
+#define NAMES "attn.qkv, attn.q, attn.k, attn.v, attn.proj, mlp.fc1, mlp.fc2, patch_embed.proj"
 static const struct { const char *name; peft_role role; } target[TARGETS] = {
     { "attn.qkv", PEFT_QKV }, { "attn.q", PEFT_Q }, { "attn.k", PEFT_K }, { "attn.v", PEFT_V },
     { "attn.proj", PEFT_PROJ }, { "mlp.fc1", PEFT_FC1 }, { "mlp.fc2", PEFT_FC2 }, { "patch_embed.proj", PEFT_PATCH } };
 
-typedef struct { peft_param *a, *b, *m; double scale; int64_t rank; } pair;
+typedef struct { peft_param *a, *b, *m; double scale; } pair;
 typedef struct { pair at[65][TARGETS]; double drop; int64_t width; } lora;              /* [64]: outside the blocks */
 
 static const peft_opt opts[] = {
@@ -21,8 +22,7 @@ static const peft_opt opts[] = {
     { "alpha",    'f', "8", 0, 1e6, "the update is scaled by alpha / r" },
     { "rslora",   'b', "false", 0, 0, "by alpha / sqrt(r) instead" },
     { "dora",     'b', "false", 0, 0, "a learned magnitude for every output row" },
-    { "targets",  's', "attn.q,attn.v", 0, 0, "any of attn.qkv, attn.q, attn.k, attn.v, attn.proj, mlp.fc1, mlp.fc2,"
-      " patch_embed.proj" },
+    { "targets",  's', "attn.q,attn.v", 0, 0, "any of " NAMES },
     { "layers",   's', "all", 0, 0, "blocks that are adapted" },
     { "dropout",  'f', "0", 0, 0.99, "on the input of A, in training" },
     { "init",     's', "kaiming", 0, 0, "of A: kaiming, gaussian (std 1/r) or zero; B starts at zero" },
@@ -30,37 +30,23 @@ static const peft_opt opts[] = {
     { "alpha_pattern", 's', "", 0, 0, "other alphas by name" },
     { "train_norm",    'b', "false", 0, 0, "the final norm is trained too" },
     { "norm_init",     's', "backbone", 0, 0, "of the trained norm: backbone (its values) or one (weight 1, bias 0)" },
-    { "preset",        's', "none", 0, 0, "med_peft: q and v, alpha 32, dropout 0.1, the final norm trained from weight"
-      " 1 and bias 0; what is given beside it stands" },
+    { "preset",        's', "none", 0, 0, "med_peft; what is given beside it stands" },
     { 0 } };
 
-/* Lian et al. 2024; the scale 32 / r is theirs too. */
-static const char *const med_peft[][2] = {
-    { "targets", "attn.q,attn.v" }, { "alpha", "32" }, { "dropout", "0.1" }, { "train_norm", "true" },
-    { "norm_init", "one" } };
-
-static void take_preset(peft_adapter *ad)
-{
-    const char *name = peft_opt_string(ad, "preset");
-    if (strcmp(name, "none") && strcmp(name, "med_peft")) peft_reject(ad, "preset", "none or med_peft");
-    if (strcmp(name, "med_peft")) return;
-    for (size_t i = 0; i < sizeof med_peft / sizeof *med_peft; i++)
-        peft_opt_default(ad, med_peft[i][0], med_peft[i][1]);
-}
+/* MED-PEFT (Lian et al. 2024); the scale 32 / r is theirs too. */
+static const peft_preset presets[] = {
+    { "med_peft", "targets=[attn.q,attn.v],alpha=32,dropout=0.1,train_norm=true,norm_init=one" }, { 0 } };
 
 /* Whichever of the two the backbone has. */
 static void train_norm(peft_adapter *ad)
 {
-    static const char *const norm[] = { "norm", "fc_norm" };
+    static const char *const norm[] = { "norm.weight", "fc_norm.weight", "norm.bias", "fc_norm.bias" };
     const char *init = peft_opt_string(ad, "norm_init");
-    const int one = !strcmp(init, "one");
-    char name[24];
+    const bool one = !strcmp(init, "one");
     if (!one && strcmp(init, "backbone")) peft_reject(ad, "norm_init", "backbone or one");
-    if (!peft_opt_int(ad, "train_norm")) return;
-    for (int i = 0; i < 4; i++) {
-        snprintf(name, sizeof name, "%s.%s", norm[i / 2], i % 2 ? "bias" : "weight");
-        peft_unfreeze(ad, name);
-        if (one) peft_redraw(ad, peft_declared(ad, name), i % 2 ? "zero" : "one");
+    for (int i = 0; i < 4 && peft_opt_int(ad, "train_norm"); i++) {
+        peft_unfreeze(ad, norm[i]);
+        if (one) peft_redraw(ad, peft_declared(ad, norm[i]), i < 2 ? "one" : "zero");
     }
 }
 
@@ -79,7 +65,6 @@ static void declare(peft_adapter *ad, lora *m, const peft_vit *v, int64_t layer,
     t->scale = alpha / (peft_opt_int(ad, "rslora") ? sqrt((double)r) : (double)r);
     if (!strcmp(init, "gaussian")) init = peft_rule(ad, "normal", 1 / (double)r);
     else if (strcmp(init, "kaiming") && strcmp(init, "zero")) peft_reject(ad, "init", "kaiming, gaussian or zero");
-    t->rank = r;
     t->a = peft_declare(ad, PEFT_DIMS(r, in[k]), init, "%s.lora_A.weight", path);
     t->b = peft_declare(ad, PEFT_DIMS(out[k], r), "zero", "%s.lora_B.weight", path);
     if (peft_opt_int(ad, "dora")) {
@@ -96,7 +81,7 @@ static peft_status init(peft_adapter *ad, const peft_vit *v)
     lora *m = peft_state(ad);
     const uint64_t layers = peft_opt_layers(ad, "layers");
     int64_t known = 0;
-    take_preset(ad);
+    peft_opt_preset(ad, "preset", presets);
     m->drop = peft_opt_float(ad, "dropout");
     m->width = v->width;
     for (int k = 0; k < TARGETS; k++) {
@@ -105,9 +90,7 @@ static peft_status init(peft_adapter *ad, const peft_vit *v)
         if (target[k].role == PEFT_PATCH) declare(ad, m, v, 64, k);
         else for (int64_t l = 0; l < v->depth; l++) if (layers >> l & 1) declare(ad, m, v, l, k);
     }
-    if (!known || known != peft_opt_items(ad, "targets"))
-        peft_reject(ad, "targets", "some of attn.qkv, attn.q, attn.k, attn.v, attn.proj, mlp.fc1, mlp.fc2, "
-                  "patch_embed.proj, each once");
+    if (!known || known != peft_opt_items(ad, "targets")) peft_reject(ad, "targets", "some of " NAMES ", each once");
     train_norm(ad);
     return peft_done(ad);
 }
@@ -146,41 +129,22 @@ static void emit(const void *state, peft_build *b, peft_site *s)
 static void fold(peft_merge *mg, const peft_vit *v, const pair *t, int64_t layer, int k)
 {
     const peft_role role = target[k].role;
-    const int64_t c = v->width, first = role >= PEFT_Q && role <= PEFT_V ? (role - PEFT_Q) * c : 0;
-    const int64_t cols = role == PEFT_FC2 ? v->mlp : role == PEFT_PATCH ? v->patch_values : c;
-    const int64_t rows = role == PEFT_QKV ? 3 * c : role == PEFT_FC1 ? v->fc1 : c;
-    const bool attention = role >= PEFT_QKV && role <= PEFT_V;
+    const bool part = role >= PEFT_Q && role <= PEFT_V;
     peft_real *w = layer == 64 ? peft_merge_tensor(mg, "%s.weight", target[k].name)
-                             : peft_merge_tensor(mg, "blocks.%d.%s.weight", (int)layer,
-                                                 attention ? "attn.qkv" : target[k].name);
-    const peft_real *a = peft_merge_value(t->a), *b = peft_merge_value(t->b), *m = t->m ? peft_merge_value(t->m) : NULL;
-    const int64_t r = t->rank;
-    for (int64_t i = 0; w && i < rows; i++) {
-        peft_real *row = w + (first + i) * cols;
-        double sq = 0;
-        for (int64_t j = 0; j < cols; j++) {
-            double sum = 0;
-            for (int64_t q = 0; q < r; q++) sum += (double)b[i * r + q] * (double)a[q * cols + j];
-            row[j] = (peft_real)(row[j] + t->scale * sum);
-            sq += (double)row[j] * (double)row[j];
-        }
-        for (int64_t j = 0; m && j < cols; j++) row[j] = (peft_real)(row[j] * (m[i] / sqrt(sq)));
-    }
+                 : peft_merge_tensor(mg, "blocks.%d.%s.weight", (int)layer, part ? "attn.qkv" : target[k].name);
+    peft_merge_low_rank(w, part ? (role - PEFT_Q) * v->width : 0, t->a, t->b, t->scale, t->m);
 }
 
 static void merge(const void *state, peft_merge *mg, const peft_vit *v, bool others)
 {
     const lora *m = state;
-    for (int64_t l = 0; l < 65; l++)
-        for (int k = 0; k < TARGETS; k++) {
-            if (!m->at[l][k].a) continue;
-            if (m->at[l][k].m && others) peft_merge_refuse(mg, "DoRA's magnitudes beside another adapter");
-            else fold(mg, v, &m->at[l][k], l, k);
-        }
+    for (int i = 0; i < 65 * TARGETS; i++) {
+        const pair *t = &m->at[i / TARGETS][i % TARGETS];
+        if (t->m && others) peft_merge_refuse(mg, "DoRA's magnitudes beside another adapter");
+        else if (t->a) fold(mg, v, t, i / TARGETS, i % TARGETS);
+    }
 }
 
 const peft_method pf_method_lora = {
-    .name = "lora", .summary = "low-rank updates beside frozen linear layers (rsLoRA, DoRA)",
-        .paper = "arXiv:2106.09685",
-    .opts = opts, .sites = PEFT_AT(PEFT_LINEAR), .state_size = sizeof(lora), .init = init,
-    .emit = emit, .merge = merge };
+    .name = "lora", .summary = "low-rank updates beside frozen linear layers (rsLoRA, DoRA)", .paper = "arXiv:2106.09685",
+    .opts = opts, .sites = PEFT_AT(PEFT_LINEAR), .state_size = sizeof(lora), .init = init, .emit = emit, .merge = merge };

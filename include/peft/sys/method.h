@@ -125,9 +125,10 @@ PEFT_API bool        peft_opt_lists (const peft_adapter *a, const char *name, co
 /* Patterns: "attn.qkv=16,blocks.3.mlp.fc1=4": the number of the first item whose key ends path at a dot, else
  * fallback. */
 PEFT_API double      peft_opt_pattern(peft_adapter *a, const char *name, const char *path, double fallback);
-/* For named sets of options: where name was not given, value holds in place of the table's default, and is saved with
- * the adapter. */
-PEFT_API void        peft_opt_default(peft_adapter *a, const char *name, const char *value);
+/* Named sets of options (a NULL name ends them): text option `option` names one, or "none". What it sets, "name=value"
+ * between commas, holds where it was not given, in place of the table's defaults, and is saved with the adapter. */
+typedef struct peft_preset { const char *name, *settings; } peft_preset;
+PEFT_API void        peft_opt_preset(peft_adapter *a, const char *option, const peft_preset *presets);
 
 /* Extents; good until the end of the statement. */
 #ifdef __cplusplus
@@ -160,6 +161,10 @@ PEFT_API peft_status peft_done(peft_adapter *a);                               /
 PEFT_API PEFT_PRINTF(2, 3) peft_real *peft_merge_tensor(peft_merge *m, const char *name, ...);
 PEFT_API bool        peft_merge_has(const peft_merge *m, const char *name);
 PEFT_API const peft_real *peft_merge_value(const peft_param *p);
+/* Rows first .. of the matrix w, [.., in]: += scale B A, A [r,in], B [rows,r]; then, lengths [rows] not NULL, each is
+ * brought to its length. w may be NULL. */
+PEFT_API void        peft_merge_low_rank(peft_real *w, int64_t first, const peft_param *a, const peft_param *b,
+                                         double scale, const peft_param *lengths);
 PEFT_API void        peft_merge_refuse(peft_merge *m, const char *reason);
 
 /* --- in emit: the forward vocabulary; every word knows its backward pass ------------------------------------------ */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * merge.c -- folding adapters into a new backbone (LoRA, DoRA, IA3, SSF, AttnScale and offsets, unfrozen tensors, the
  * linear head). The original is never touched, so there is nothing to undo. */
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -23,6 +24,24 @@ pk_real *peft_merge_tensor(peft_merge *m, const char *format, ...)
 
 bool peft_merge_has(const peft_merge *m, const char *name) { return pf_backbone_find(m->to, name) != NULL; }
 const pk_real *peft_merge_value(const pf_param *p) { return p->value.data; }
+
+void peft_merge_low_rank(pk_real *w, int64_t first, const pf_param *pa, const pf_param *pb, double scale,
+                         const pf_param *lengths)
+{
+    const pk_real *a = pa->value.data, *b = pb->value.data, *length = lengths ? lengths->value.data : NULL;
+    const int64_t rows = pb->value.dim[0], rank = pa->value.dim[0], cols = pa->value.dim[1];
+    for (int64_t i = 0; w && i < rows; i++) {
+        pk_real *row = w + (first + i) * cols;
+        double sq = 0;
+        for (int64_t j = 0; j < cols; j++) {
+            double sum = 0;
+            for (int64_t q = 0; q < rank; q++) sum += (double)b[i * rank + q] * (double)a[q * cols + j];
+            row[j] = (pk_real)(row[j] + scale * sum);
+            sq += (double)row[j] * (double)row[j];
+        }
+        for (int64_t j = 0; length && j < cols; j++) row[j] = (pk_real)(row[j] * (length[i] / sqrt(sq)));
+    }
+}
 
 void peft_merge_refuse(peft_merge *m, const char *reason)
 {
