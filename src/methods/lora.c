@@ -50,15 +50,14 @@ static void train_norm(peft_adapter *ad)
     }
 }
 
-static void declare(peft_adapter *ad, lora *m, const peft_vit *v, int64_t layer, int k)
+static void declare(peft_adapter *ad, pair *t, const peft_vit *v, int64_t layer, int k)
 {
     const int64_t c = v->width, f = v->mlp, g = v->fc1, p = v->patch_values;
     const int64_t in[TARGETS] = { c, c, c, c, c, c, f, p }, out[TARGETS] = { 3 * c, c, c, c, c, g, c, c };
     char path[64], weight[80];
     const char *init = peft_opt_string(ad, "init");
-    if (layer < 64) snprintf(path, sizeof path, "blocks.%d.%s", (int)layer, target[k].name);
-    else snprintf(path, sizeof path, "%s", target[k].name);
-    pair *t = &m->at[layer][k];
+    snprintf(path, sizeof path, "blocks.%d.%s", (int)layer, target[k].name);
+    if (layer == 64) snprintf(path, sizeof path, "%s", target[k].name);
     const int64_t r = (int64_t)peft_opt_pattern(ad, "rank_pattern", path, (double)peft_opt_int(ad, "r"));
     const double alpha = peft_opt_pattern(ad, "alpha_pattern", path, peft_opt_float(ad, "alpha"));
     if (r < 1) peft_reject(ad, "rank_pattern", "ranks of 1 or more");
@@ -87,8 +86,8 @@ static peft_status init(peft_adapter *ad, const peft_vit *v)
     for (int k = 0; k < TARGETS; k++) {
         if (!peft_opt_lists(ad, "targets", target[k].name)) continue;
         known++;
-        if (target[k].role == PEFT_PATCH) declare(ad, m, v, 64, k);
-        else for (int64_t l = 0; l < v->depth; l++) if (layers >> l & 1) declare(ad, m, v, l, k);
+        if (target[k].role == PEFT_PATCH) declare(ad, &m->at[64][k], v, 64, k);
+        else for (int64_t l = 0; l < v->depth; l++) if (layers >> l & 1) declare(ad, &m->at[l][k], v, l, k);
     }
     if (!known || known != peft_opt_items(ad, "targets")) peft_reject(ad, "targets", "some of " NAMES ", each once");
     train_norm(ad);
@@ -146,5 +145,6 @@ static void merge(const void *state, peft_merge *mg, const peft_vit *v, bool oth
 }
 
 const peft_method pf_method_lora = {
-    .name = "lora", .summary = "low-rank updates beside frozen linear layers (rsLoRA, DoRA)", .paper = "arXiv:2106.09685",
-    .opts = opts, .sites = PEFT_AT(PEFT_LINEAR), .state_size = sizeof(lora), .init = init, .emit = emit, .merge = merge };
+    .name = "lora", .summary = "low-rank updates of linear layers (rsLoRA, DoRA)", .paper = "arXiv:2106.09685",
+    .opts = opts, .sites = PEFT_AT(PEFT_LINEAR), .state_size = sizeof(lora), .init = init, .emit = emit,
+    .merge = merge };
