@@ -10,7 +10,7 @@ static const char *const identities[][2] = {
     { "lora", "targets=[attn.qkv,attn.proj,mlp.fc1,mlp.fc2,patch_embed.proj],rslora=true" },
     { "lora", "targets=[attn.qkv,attn.proj,mlp.fc1,mlp.fc2,patch_embed.proj],dora=true" },
     { "lora", "targets=[attn.q,attn.k,attn.v],dora=true,init=gaussian" }, { "ia3", "" }, { "adapter", "" },
-    { "adapter", "init=zero" }, { "adaptformer", "" }, { "attnscale_dra", "" } };
+    { "adapter", "init=zero" }, { "adaptformer", "" }, { "attnscale_dra", "" }, { "cls_tune", "registers=true" } };
 enum { IDENTITIES = sizeof identities / sizeof *identities };
 
 /* Largest difference of logits to the bare backbone's, relative. */

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * cls_tune.c -- the class token alone (an ablation of Jia et al., ECCV 2022), or with the register tokens: prompts that
+ * the backbone has already. */
+#include <peft/sys/method.h>
+
+static const peft_opt opts[] = {
+    { "registers", 'b', "false", 0, 0, "the register tokens too" }, { 0 } };
+
+static peft_status init(peft_adapter *a, const peft_vit *v)
+{
+    (void)v;
+    peft_unfreeze(a, "cls_token");
+    if (peft_opt_int(a, "registers")) peft_unfreeze(a, "reg_token");
+    return peft_done(a);
+}
+
+const peft_method pf_method_cls_tune = {
+    .name = "cls_tune", .summary = "the class token", .paper = "arXiv:2203.12119", .opts = opts, .init = init };
