@@ -3,6 +3,7 @@
 #include "common.h"
 #include <errno.h>
 #include <getopt.h>
+#include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -85,6 +86,15 @@ peft_options *options_from(peft_context *ctx, const char *text)
     return o;
 }
 
+static peft_dataset *open_zip(const char *path, const char *split)
+{
+    peft_dataset *d = NULL;
+    peft_status s = peft_dataset_open_zip(path, split, &d);
+    if (s == PEFT_E_NOTFOUND) s = strcmp(split, "test") ? peft_dataset_open_zip(path, NULL, &d) : PEFT_OK;
+    must(s);
+    return d;
+}
+
 /* A data set without splits is whole for "train", and NULL for "test". */
 static peft_dataset *open_data(const char *path, const char *split)
 {
@@ -94,7 +104,9 @@ static peft_dataset *open_data(const char *path, const char *split)
     struct stat st;
     if (stat(path, &st)) fail("%s: %s", path, strerror(errno));
     if (!S_ISDIR(st.st_mode)) {
-        if (length > 4 && !strcmp(path + length - 4, ".npz")) must(peft_dataset_open_npz(path, split, &d));
+        const char *end = length > 4 ? path + length - 4 : "";
+        if (!strcmp(end, ".npz")) must(peft_dataset_open_npz(path, split, &d));
+        else if (!strcmp(end, ".zip")) d = open_zip(path, split);
         else if (!test) must(peft_dataset_open_list(path, NULL, 0, &d));
         return d;
     }
@@ -157,14 +169,13 @@ void predict_image(peft_context *ctx, peft_session *s, const peft_transform *t, 
     peft_tensor_free(out);
 }
 
-void print_figures(peft_context *ctx, peft_session *s, const peft_dataset *d, const peft_transform *t)
+void judge(peft_context *ctx, peft_session *s, const peft_dataset *d, const peft_transform *t, figures *f)
 {
-    static const char *const decisions[] = { "accuracy", "balanced_accuracy", "f1_macro" };
     int64_t classes = peft_dataset_classes(d), n = peft_dataset_count(d);
     bool multilabel = peft_dataset_multilabel(d);
     float *row = need(malloc((size_t)classes * sizeof *row));
     float *targets = need(malloc((size_t)(n * classes) * sizeof *targets));
-    double *scores = need(malloc((size_t)(n * classes) * sizeof *scores)), v;
+    double *scores = need(malloc((size_t)(n * classes) * sizeof *scores));
     int64_t *labels = need(malloc((size_t)n * 2 * sizeof *labels)), *decided = labels + n;
     int64_t *counts = need(malloc((size_t)(classes * classes) * sizeof *counts));
     for (int64_t i = 0; i < n; i++) {
@@ -176,23 +187,35 @@ void print_figures(peft_context *ctx, peft_session *s, const peft_dataset *d, co
         labels[i] = peft_dataset_label(d, i);
         peft_image_free(im);
     }
-    printf("%-22s %lld\n", "test_images", (long long)n);
+    *f = (figures){ n, NAN, NAN, NAN, NAN, NAN };
     if (multilabel) {
-        must(peft_metrics_multilabel(scores, targets, n, classes, 0.5, "f1_macro", &v, 1));
-        printf("%-22s %.4f\n", "f1_macro", v);
+        must(peft_metrics_multilabel(scores, targets, n, classes, 0.5, "f1_macro", &f->f1_macro, 1));
+        must(peft_metrics_ranking(ctx, scores, targets, n, classes, "map", &f->map, 1));
     } else {
         must(peft_metrics_decide(scores, n, classes, decided));
         must(peft_metrics_confusion(labels, decided, n, classes, counts));
+        must(peft_metrics_decision(counts, classes, "accuracy", &f->accuracy, 1));
+        must(peft_metrics_decision(counts, classes, "balanced_accuracy", &f->balanced_accuracy, 1));
+        must(peft_metrics_decision(counts, classes, "f1_macro", &f->f1_macro, 1));
     }
-    for (size_t k = 0; !multilabel && k < sizeof decisions / sizeof *decisions; k++) {
-        must(peft_metrics_decision(counts, classes, decisions[k], &v, 1));
-        printf("%-22s %.4f\n", decisions[k], v);
-    }
-    must(peft_metrics_ranking(ctx, scores, targets, n, classes, "auroc_macro", &v, 1));
-    printf("%-22s %.4f\n", "auroc_macro", v);
+    must(peft_metrics_ranking(ctx, scores, targets, n, classes, "auroc_macro", &f->auroc_macro, 1));
     free(row);
     free(targets);
     free(scores);
     free(labels);
     free(counts);
+}
+
+void print_figures(peft_context *ctx, peft_session *s, const peft_dataset *d, const peft_transform *t)
+{
+    figures f;
+    judge(ctx, s, d, t, &f);
+    printf("%-22s %lld\n", "test_images", (long long)f.images);
+    if (peft_dataset_multilabel(d)) {
+        printf("%-22s %.4f\n%-22s %.4f\n", "f1_macro", f.f1_macro, "map", f.map);
+    } else {
+        printf("%-22s %.4f\n%-22s %.4f\n%-22s %.4f\n", "accuracy", f.accuracy, "balanced_accuracy",
+               f.balanced_accuracy, "f1_macro", f.f1_macro);
+    }
+    printf("%-22s %.4f\n", "auroc_macro", f.auroc_macro);
 }

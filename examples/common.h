@@ -20,9 +20,10 @@ int     read_flags(flag *flags, int count, const char *usage, int argc, char **a
 int64_t flag_count(const flag *f);                            /* its value, a whole number >= 0 */
 peft_options *options_from(peft_context *ctx, const char *text);         /* text "a=1,b=2" or NULL */
 
-/* Training and test sets, drawn by seed. data, test: a folder of class folders (or of the splits "train" and "test" of
- * these), an .npz of MedMNIST, or a list file. test NULL: the split "test" of data where it has one, else what training
- * leaves. shots: training images a class (0: all; without a test set 4 of 5). tests: test images a class (0: all). */
+/* Training and test sets, drawn by seed. data, test: a folder of class folders (or of the splits "train" and "test"
+ * of these), a .zip of such a folder, an .npz of MedMNIST, or a list file. test NULL: the split "test" of data where it
+ * has one, else what training leaves. shots: training images a class (0: all; without a test set 4 of 5). tests: test
+ * images a class (0: all). */
 void draw_sets(const char *data, const char *test, int64_t shots, int64_t tests, uint64_t seed,
                peft_dataset **train_set, peft_dataset **test_set);
 char *class_names(const peft_dataset *d);                     /* one a line; to be freed */
@@ -30,6 +31,10 @@ char *class_names(const peft_dataset *d);                     /* one a line; to 
 /* Class probabilities of one picture. link: "softmax" or "sigmoid". */
 void predict_image(peft_context *ctx, peft_session *s, const peft_transform *t, const peft_image *im, const char *link,
                    int64_t classes, float *probabilities);
-/* Predicts every sample and prints the figures of merit, one a line. */
+/* The figures of merit of predictions for every sample. NaN: not for labels of this kind (map is for several labels a
+ * sample, the accuracies for one), or undefined. */
+typedef struct figures { int64_t images; double accuracy, balanced_accuracy, f1_macro, auroc_macro, map; } figures;
+void judge(peft_context *ctx, peft_session *s, const peft_dataset *d, const peft_transform *t, figures *f);
+/* The same, printed one a line. */
 void print_figures(peft_context *ctx, peft_session *s, const peft_dataset *d, const peft_transform *t);
 #endif

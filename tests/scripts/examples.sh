@@ -5,7 +5,7 @@ set -eu
 bin=$1
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-for program in finetune predict inspect; do
+for program in finetune predict inspect custom_method merge compare; do
     "$bin/$program" --help | grep -q "^usage: $program"
     if "$bin/$program" 2> /dev/null || "$bin/$program" --no-such-flag 2> /dev/null; then
         echo "$program: wrong flags were taken"
@@ -19,6 +19,8 @@ while read -r method; do
     echo "README.md lacks the method $method"
     exit 1
 done < "$work/methods"
+
+"$bin/custom_method" --out "$work/own.safetensors" | grep -q 'the same predictions'
 
 # The rest needs pretrained weights and pictures.
 vit=${PEFT_SHARED-}/data/vit/deit_tiny_patch16_224.safetensors
@@ -53,3 +55,22 @@ cmp "$work/a.txt" "$work/c.txt"
 "$bin/predict" --csv --backbone "$vit" --model "$work/a.safetensors" "$image" |
     grep -q '^image,predicted,benign,malignant,normal'
 "$bin/inspect" "$work/a.safetensors" | grep -q ': model'
+
+# A method with a network of its own: the head and the number of classes follow from it, here and in predict.
+train --method fpt --options side_image=32 --out "$work/fpt.safetensors" > "$work/fpt.log"
+predict "$work/fpt.safetensors" > "$work/fpt.txt"
+[ "$(grep -c 'benign=.* malignant=.* normal=' "$work/fpt.txt")" -eq 2 ]
+
+# Merged under other names: the drift is rounding, the folder says what the classes are, and what cannot be says so.
+train --method lora --options r=2 --epochs 1 --out "$work/lora.safetensors" > "$work/lora.log"
+merge() {
+    "$bin/merge" --backbone "$vit" "$@"
+}
+merge --model "$work/lora.safetensors" --out "$work/merged.safetensors" > "$work/merge.txt"
+awk '/^largest/ { exit !($(NF - 4) < 1e-4) }' "$work/merge.txt"
+"$bin/inspect" "$work/merged.safetensors" | grep -q ' blocks.0.attn.qkv.weight '
+merge --model "$work/lora.safetensors" --naming hf --out "$work/hf" > "$work/merge.txt"
+"$bin/inspect" "$work/hf/model.safetensors" | grep -q ' vit.encoder.layer.0.attention.attention.query.weight '
+grep -q '"1": "malignant"' "$work/hf/config.json"
+if merge --model "$work/a.safetensors" --out "$work/no.safetensors" 2> "$work/no.log"; then exit 1; fi
+grep -q "'ept' cannot be merged" "$work/no.log"

@@ -1,0 +1,53 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * accuracy.c -- see accuracy.h. */
+#include "accuracy.h"
+
+enum { BATCH = 50 };
+
+test_bench open_bench(peft_context *ctx, peft_model *m, peft_dataset *d, peft_transform *t)
+{
+    test_bench b;
+    int64_t size = peft_transform_size(t), n = BATCH;
+    peft_options *o = options_from(ctx, NULL);
+    must(peft_options_set_int(o, "batch", n));
+    must(peft_session_create(m, o, &b.session));
+    peft_options_free(o);
+    must(peft_loader_create(d, t, "batch=50", &b.loader));
+    must(peft_tensor_create(ctx, PEFT_F32, 4, (int64_t[]){ n, 3, size, size }, &b.images));
+    must(peft_tensor_create(ctx, PEFT_F32, 2, (int64_t[]){ n, peft_model_classes(m) }, &b.logits));
+    must(peft_tensor_create(ctx, PEFT_I64, 1, &n, &b.labels));
+    return b;
+}
+
+/* How many of the n rows of logits are largest at their label. */
+static int64_t count_right(const float *logits, const int64_t *labels, int64_t n, int64_t classes)
+{
+    int64_t right = 0;
+    for (int64_t i = 0; i < n; i++, logits += classes) {
+        int64_t best = 0;
+        for (int64_t c = 1; c < classes; c++) if (logits[c] > logits[best]) best = c;
+        right += best == labels[i];
+    }
+    return right;
+}
+
+double test_accuracy(test_bench *b)
+{
+    int64_t right = 0, all = 0, n;
+    for (int64_t i = 0; i < peft_loader_batches(b->loader); i++, all += n) {
+        must(peft_loader_read(b->loader, 0, i, b->images, b->labels, NULL, &n));    /* a short batch leaves old rows */
+        must(peft_session_predict(b->session, b->images, b->logits));
+        right += count_right(peft_tensor_cdata(b->logits), peft_tensor_cdata(b->labels), n,
+                             peft_tensor_dim(b->logits, 1));
+    }
+    return (double)right / (double)all;
+}
+
+void close_bench(test_bench *b)
+{
+    peft_session_free(b->session);
+    peft_loader_free(b->loader);
+    peft_tensor_free(b->images);
+    peft_tensor_free(b->labels);
+    peft_tensor_free(b->logits);
+}

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * compare.c -- methods side by side, as the EPT paper does it: every entry of a list is trained on some draws of few
+ * images a class, with some seeds each, and judged on held-out images. Each run has one thread and a process of its
+ * own. Ctrl-C keeps what is done; --resume does the rest. */
+#include "compare_jobs.h"
+#include "compare_study.h"
+#include <math.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#define FLAGS(X) \
+    X(backbone, "FILE", NULL, "pretrained Vision Transformer (safetensors); needed") \
+    X(data, "PATH", NULL, "folder of class folders, MedMNIST .npz, or list file; needed") \
+    X(test, "PATH", NULL, "test images; else the split \"test\" of --data, else what training leaves") \
+    X(methods, "FILE", NULL, "what is compared, a line each: `label: flags`, the flags from --method on; needed") \
+    X(shots, "N", "10", "training images a class (0: all)") \
+    X(test_per_class, "N", "0", "test images a class (0: all)") \
+    X(samplings, "N", "5", "draws of the images") \
+    X(runs, "N", "4", "seeds of initial values and order for each draw") \
+    X(seed, "N", "1", "of the first draw") \
+    X(jobs, "N", NULL, "runs at a time; else as many as there are cores") \
+    X(csv, "FILE", "compare.csv", "a row a run, written as runs end") \
+    X(summary, "FILE", "compare-summary.csv", "means and standard deviations") \
+    X(svg, "FILE", "compare.svg", "a figure") \
+    X(resume, NULL, NULL, "do what --csv lacks")
+#define AS_ID(name, argument, value, help) name,
+enum { FLAGS(AS_ID) own_flags, flags = own_flags + recipe_flags };
+static flag given[] = { FLAGS(RECIPE_ROW) RECIPE_FLAGS(RECIPE_ROW) };
+
+typedef struct progress {
+    study *s;
+    double *began;                                            /* of each run; 0: not yet */
+    int64_t jobs, left, failed;
+    bool bar;
+} progress;
+
+static int64_t at_least_one(int f)
+{
+    int64_t n = flag_count(&given[f]);
+    if (n < 1 || n > 100000) fail("%s: given %s, expected 1 to 100000", given[f].name, given[f].value);
+    return n;
+}
+
+static int64_t cores(void)
+{
+    cpu_set_t set;
+    return sched_getaffinity(0, sizeof set, &set) ? 1 : CPU_COUNT(&set);
+}
+
+static void *shared(size_t size)
+{
+    void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
+    return p == MAP_FAILED ? need(NULL) : p;
+}
+
+/* A run takes as long as those of its entry did, or as all did on average, divided among the jobs. NaN: unknown. */
+static double seconds_left(const progress *p)
+{
+    const study *s = p->s;
+    double sum = 0, all = 0, now = seconds_now();
+    int64_t known = 0;
+    for (int64_t i = 0; i < study_size(s); i++)
+        if (s->done[i]) all += s->result[i].value[result_seconds], known++;
+    for (int64_t i = 0; i < study_size(s); i++) {
+        if (s->done[i]) continue;
+        moments own = summarise(s, i % s->entries, result_seconds);
+        sum += fmax(0, (own.n ? own.mean : all / (double)known) - (p->began[i] > 0 ? now - p->began[i] : 0));
+    }
+    return known ? sum / (double)(p->jobs < p->left ? p->jobs : p->left) : NAN;
+}
+
+static void on_tick(void *user)
+{
+    const progress *p = user;
+    if (!p->bar) return;
+    int64_t all = study_size(p->s), finished = all - p->left;
+    double left = seconds_left(p);
+    fprintf(stderr, "\r\033[K");
+    if (!p->left) return;
+    fprintf(stderr, "[%-30.*s] %lld of %lld runs", (int)(30 * finished / all), "##############################",
+            (long long)finished, (long long)all);
+    if (left < 5400) fprintf(stderr, ", %.0f min %02.0f s left", floor(left / 60), floor(fmod(left, 60)));
+    else if (left >= 5400) fprintf(stderr, ", %.1f h left", left / 3600);
+}
+
+static void on_begin(int64_t i, void *user)
+{
+    ((progress *)user)->began[i] = seconds_now();
+}
+
+static void on_done(int64_t i, const char *failure, void *user)
+{
+    progress *p = user;
+    const double *v = p->s->result[i].value;
+    p->left--;
+    if (p->bar) fprintf(stderr, "\r\033[K");
+    if (failure) {
+        p->failed++;
+        fprintf(stderr, "%s\n", failure);
+        return;
+    }
+    p->s->done[i] = true;
+    append_csv(given[csv].value, p->s, i);
+    printf("%s, draw %lld, run %lld:", entry_of(p->s, i)->label, (long long)sampling_of(p->s, i),
+           (long long)run_of(p->s, i));
+    if (!isnan(v[result_map])) printf(" mAP %.1f %%,", 100 * v[result_map]);
+    else printf(" balanced accuracy %.1f %%,", 100 * v[result_balanced_accuracy]);
+    printf(" macro AUROC %.1f %%, %.1f s\n", 100 * v[result_auroc_macro], v[result_seconds]);
+    fflush(stdout);
+}
+
+static void name_run(int64_t i, char *text, size_t room, void *user)
+{
+    const study *s = ((progress *)user)->s;
+    snprintf(text, room, "%s, draw %lld, run %lld", entry_of(s, i)->label, (long long)sampling_of(s, i),
+             (long long)run_of(s, i));
+}
+static void name_check(int64_t i, char *text, size_t room, void *user)
+{
+    (void)i;
+    snprintf(text, room, "%s", ((progress *)user)->s->list);
+}
+static void work_run(int64_t i, void *user) { do_run(((progress *)user)->s, i); }
+static void work_check(int64_t i, void *user) { (void)i; check_list(((progress *)user)->s); }
+static void done_check(int64_t i, const char *failure, void *user)
+{
+    (void)i;
+    (void)user;
+    if (!failure) return;
+    fprintf(stderr, "%s\n", failure);
+    exit(1);
+}
+
+static study read_study(void)
+{
+    study s = { .list = given[methods].value, .backbone = given[backbone].value, .data = given[data].value,
+                .test = given[test].value, .shots = flag_count(&given[shots]),
+                .test_per_class = flag_count(&given[test_per_class]), .samplings = at_least_one(samplings),
+                .runs = at_least_one(runs), .seed = (uint64_t)flag_count(&given[seed]) };
+    read_list(&s, given + own_flags);
+    s.result = shared((size_t)study_size(&s) * sizeof *s.result);
+    s.fingerprint = shared(65);
+    s.done = need(calloc((size_t)study_size(&s), sizeof *s.done));
+    return s;
+}
+
+int main(int argc, char **argv)
+{
+    program_name = "compare";
+    if (read_flags(given, flags, "--backbone FILE --data PATH --methods FILE [options]", argc, argv) < argc)
+        fail("'%s' is no option; see --help", argv[argc - 1]);
+    if (!given[backbone].value || !given[data].value || !given[methods].value)
+        fail("--backbone, --data and --methods are needed; see --help");
+    study s = read_study();
+    progress p = { .s = &s, .jobs = given[jobs].value ? at_least_one(jobs) : cores(), .bar = isatty(STDERR_FILENO) };
+    const job_hooks check = { work_check, name_check, NULL, done_check, NULL },
+                    runs_of = { work_run, name_run, on_begin, on_done, on_tick };
+    if (run_jobs(&(int64_t){ 0 }, 1, 1, &check, &p)) fail("stopped");
+    write_settings(&s);
+    if (given[resume].value && !access(given[csv].value, F_OK)) read_csv(given[csv].value, &s);
+    else start_csv(given[csv].value);
+
+    int64_t *todo = need(calloc((size_t)study_size(&s), sizeof *todo));
+    p.began = need(calloc((size_t)study_size(&s), sizeof *p.began));
+    for (int64_t i = 0; i < study_size(&s); i++)
+        if (!s.done[i]) todo[p.left++] = i;
+    int stopped = run_jobs(todo, p.left, p.jobs, &runs_of, &p);
+    if (p.bar) fputc('\n', stderr);
+    read_csv(given[csv].value, &s);                           /* rounded alike, whether done now or before */
+    print_table(&s);
+    write_summary(given[summary].value, &s);
+    write_figure(given[svg].value, &s);
+    printf("written: %s, %s, %s\n", given[csv].value, given[summary].value, given[svg].value);
+    free(todo);
+    free(p.began);
+    free(s.done);
+    free_list(&s);
+    if (p.failed) fprintf(stderr, "compare: runs that failed: %lld; --resume tries them again\n", (long long)p.failed);
+    if (stopped) fprintf(stderr, "compare: stopped; --resume goes on with %s\n", given[csv].value);
+    return p.failed || stopped;
+}

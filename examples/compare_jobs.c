@@ -1,0 +1,103 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * compare_jobs.c -- see compare_jobs.h. Signals are waited for, not handled: nothing is interrupted in the middle. */
+#include "compare_jobs.h"
+#include "common.h"
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+typedef struct job { pid_t pid; int64_t i; FILE *said; char name[256]; } job;     /* pid 0: a free place */
+
+static void start_job(job *j, int64_t i, const sigset_t *mask, const job_hooks *h, void *user)
+{
+    *j = (job){ .i = i, .said = need(tmpfile()) };
+    h->name(i, j->name, sizeof j->name, user);
+    fflush(NULL);
+    pid_t parent = getpid();
+    j->pid = fork();
+    if (j->pid < 0) fail("fork: %s", strerror(errno));
+    if (j->pid) {
+        if (h->begin) h->begin(i, user);
+        return;
+    }
+    signal(SIGINT, SIG_IGN);                                  /* Ctrl-C is for the parent, which kills this process */
+    prctl(PR_SET_PDEATHSIG, SIGKILL);
+    if (getppid() != parent) _exit(1);
+    sigprocmask(SIG_SETMASK, mask, NULL);
+    dup2(fileno(j->said), STDERR_FILENO);
+    program_name = j->name;
+    h->work(i, user);
+    fflush(NULL);
+    _exit(0);
+}
+
+static void end_job(job *j, int status, const job_hooks *h, void *user)
+{
+    char text[4096];
+    rewind(j->said);
+    size_t n = fread(text, 1, sizeof text - 1, j->said);
+    while (n && text[n - 1] == '\n') n--;
+    text[n] = 0;
+    if (WIFSIGNALED(status))
+        snprintf(text + n, sizeof text - n, "%s%s: killed by signal %d (%s)", n ? "\n" : "", j->name, WTERMSIG(status),
+                 strsignal(WTERMSIG(status)));
+    else if (status && !n)
+        snprintf(text, sizeof text, "%s: ended with status %d", j->name, WEXITSTATUS(status));
+    fclose(j->said);
+    j->pid = 0;
+    if (h->done) h->done(j->i, status ? text : NULL, user);
+}
+
+static void kill_jobs(job *jobs, int64_t most)
+{
+    for (int64_t k = 0; k < most; k++) {
+        if (!jobs[k].pid) continue;
+        kill(jobs[k].pid, SIGKILL);
+        waitpid(jobs[k].pid, NULL, 0);
+        fclose(jobs[k].said);
+    }
+}
+
+int run_jobs(const int64_t *todo, int64_t count, int64_t most, const job_hooks *h, void *user)
+{
+    sigset_t watched, before;
+    sigemptyset(&watched);
+    sigaddset(&watched, SIGCHLD);
+    sigaddset(&watched, SIGINT);
+    sigaddset(&watched, SIGTERM);
+    signal(SIGCHLD, SIG_DFL);
+    sigprocmask(SIG_BLOCK, &watched, &before);
+    job *jobs = need(calloc((size_t)most, sizeof *jobs));
+    int64_t next = 0, running = 0;
+    int stop = 0;
+    for (;;) {
+        for (int64_t k = 0; k < most; k++) {
+            int status;
+            if (jobs[k].pid && waitpid(jobs[k].pid, &status, WNOHANG) == jobs[k].pid) {
+                end_job(&jobs[k], status, h, user);
+                running--;
+            }
+            if (!jobs[k].pid && next < count) {
+                start_job(&jobs[k], todo[next++], &before, h, user);
+                running++;
+            }
+        }
+        if (h->tick) h->tick(user);
+        if (!running) break;
+        int number = sigtimedwait(&watched, NULL, &(struct timespec){ .tv_sec = 1 });
+        if (number == SIGINT || number == SIGTERM) {
+            stop = number;
+            kill_jobs(jobs, most);
+            break;
+        }
+    }
+    free(jobs);
+    sigprocmask(SIG_SETMASK, &before, NULL);
+    return stop;
+}

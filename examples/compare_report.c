@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * compare_report.c -- what the runs come to: a table, a CSV file, a picture. All runs of an entry count alike. */
+#include "chart.h"
+#include "compare_study.h"
+#include <errno.h>
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const double mib = 1024.0 * 1024.0;
+
+moments summarise(const study *s, int64_t entry, int column)
+{
+    moments m = { 0, 0, 0, NAN };
+    double squares = 0;
+    for (int pass = 0; pass < 2; pass++) {
+        for (int64_t i = entry; i < study_size(s); i += s->entries) {
+            double v = s->result[i].value[column];
+            if (!s->done[i] || isnan(v)) continue;
+            if (pass) {
+                squares += (v - m.mean) * (v - m.mean);
+                continue;
+            }
+            m.n++;
+            m.mean += v;
+            m.max = fmax(m.max, v);
+        }
+        if (!pass) m.mean = m.n ? m.mean / (double)m.n : NAN;
+    }
+    m.sd = m.n > 1 ? sqrt(squares / (double)(m.n - 1)) : NAN;
+    return m;
+}
+
+/* Several labels an image: mean average precision takes the place of the accuracies. */
+static bool has(const study *s, int column)
+{
+    for (int64_t e = 0; e < s->entries; e++)
+        if (summarise(s, e, column).n) return true;
+    return false;
+}
+
+/* "65.7 +- 3.4", of 100 times the value, right-aligned in 16 columns. */
+static void print_percent(moments m)
+{
+    char text[32] = "-";
+    if (m.n) snprintf(text, sizeof text, "%.1f", 100 * m.mean);
+    if (m.n > 1) snprintf(text, sizeof text, "%.1f +- %4.1f", 100 * m.mean, 100 * m.sd);
+    printf("%16s", text);
+}
+
+void print_table(const study *s)
+{
+    static const struct { int column; const char *heading; } quality[] = {
+        { result_accuracy, "accuracy %" }, { result_balanced_accuracy, "balanced acc. %" }, { result_map, "mAP %" },
+        { result_auroc_macro, "macro AUROC %" } };
+    enum { qualities = sizeof quality / sizeof *quality };
+    int width = 6;
+    for (int64_t e = 0; e < s->entries; e++)
+        if ((int)strlen(s->entry[e].label) > width) width = (int)strlen(s->entry[e].label);
+    printf("%-*s %5s", width, "", "runs");
+    for (int q = 0; q < qualities; q++)
+        if (has(s, quality[q].column)) printf("%16s", quality[q].heading);
+    printf("%12s %8s %12s %9s\n", "trained", "s/step", "planned MiB", "peak MiB");
+    for (int64_t e = 0; e < s->entries; e++) {
+        moments steps = summarise(s, e, result_seconds_per_step);
+        printf("%-*s %5lld", width, s->entry[e].label, (long long)steps.n);
+        for (int q = 0; q < qualities; q++)
+            if (has(s, quality[q].column)) print_percent(summarise(s, e, quality[q].column));
+        if (steps.n)
+            printf("%12.0f %8.4f %12.1f %9.1f", summarise(s, e, result_trainable_parameters).max, steps.mean,
+                   summarise(s, e, result_planned_bytes).max / mib, summarise(s, e, result_peak_bytes).max / mib);
+        putchar('\n');
+    }
+}
+
+void write_summary(const char *path, const study *s)
+{
+    FILE *f = fopen(path, "w");
+    if (!f) fail("%s: %s", path, strerror(errno));
+    fputs("label,method,runs", f);
+    for (int c = 0; c < result_columns; c++) fprintf(f, ",%s_mean,%s_sd", result_name[c], result_name[c]);
+    fputs(",settings\n", f);
+    for (int64_t e = 0; e < s->entries; e++) {
+        put_csv_field(f, s->entry[e].label);
+        fputc(',', f);
+        put_csv_field(f, s->entry[e].recipe[recipe_method].value);
+        fprintf(f, ",%lld", (long long)summarise(s, e, result_steps).n);
+        for (int c = 0; c < result_columns; c++) {
+            moments m = summarise(s, e, c);
+            if (m.n) fprintf(f, ",%.10g", m.mean);
+            else fputc(',', f);
+            if (m.n > 1) fprintf(f, ",%.10g", m.sd);
+            else fputc(',', f);
+        }
+        fputc(',', f);
+        put_csv_field(f, s->entry[e].settings);
+        fputc('\n', f);
+    }
+    if (fclose(f)) fail("%s: %s", path, strerror(errno));
+}
+
+void write_figure(const char *path, const study *s)
+{
+    bool multilabel = has(s, result_map);
+    const struct { const char *title; int column; double factor; int decimals; bool bars; } shown[] = {
+        { multilabel ? "Mean average precision (%)" : "Balanced accuracy (%)",
+          multilabel ? result_map : result_balanced_accuracy, 100, 1, false },
+        { "Macro AUROC (%)", result_auroc_macro, 100, 1, false },
+        { "Training step, one thread (ms)", result_seconds_per_step, 1000, 1, true },
+        { "Memory peak of training (MiB)", result_peak_bytes, 1 / mib, 1, true } };
+    enum { panels = sizeof shown / sizeof *shown };
+    int64_t each = s->samplings * s->runs;
+    chart_panel panel[panels];
+    const char **labels = need(calloc((size_t)s->entries, sizeof *labels));
+    for (int64_t e = 0; e < s->entries; e++) labels[e] = s->entry[e].label;
+    for (int p = 0; p < panels; p++) {
+        double *points = need(malloc((size_t)(s->entries * each) * sizeof *points));
+        for (int64_t i = 0; i < study_size(s); i++)
+            points[i % s->entries * each + i / s->entries] =
+                s->done[i] ? shown[p].factor * s->result[i].value[shown[p].column] : NAN;
+        panel[p] = (chart_panel){ .title = shown[p].title, .bars = shown[p].bars, .decimals = shown[p].decimals,
+                                  .points = points };
+    }
+    char note[160], shots[32] = "all";
+    if (s->shots) snprintf(shots, sizeof shots, "%lld", (long long)s->shots);
+    snprintf(note, sizeof note, "%s images a class, %lld draw%s x %lld seed%s; line: mean \302\261 sd", shots,
+             (long long)s->samplings, s->samplings > 1 ? "s" : "", (long long)s->runs, s->runs > 1 ? "s" : "");
+    const char *slash = strrchr(s->data, '/');
+    if (!write_chart(path, slash && slash[1] ? slash + 1 : s->data, note, labels, s->entries, each, panel, panels))
+        fail("%s: %s", path, strerror(errno));
+    for (int p = 0; p < panels; p++) free((double *)(uintptr_t)panel[p].points);
+    free(labels);
+}

@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * compare_study.h -- what compare compares: the list's entries, each trained on `samplings` draws of the data times
+ * `runs` seeds, and the figures of each of these. Runs are numbered in the order they are done in: all entries on the
+ * first draw, on the second, ..., then with the second seed; so a study stopped early has seen many draws. */
+#ifndef COMPARE_STUDY_H
+#define COMPARE_STUDY_H
+#include "recipe.h"
+#include <stdio.h>
+
+/* The figures of one run, in the order of the CSV file. */
+#define RESULT_COLUMNS(X) \
+    X(test_images) X(accuracy) X(balanced_accuracy) X(f1_macro) X(auroc_macro) X(map) X(loss) \
+    X(trainable_parameters) X(steps) X(seconds_per_step) X(planned_bytes) X(peak_bytes) X(seconds)
+#define RESULT_ID(name) result_##name,
+enum { RESULT_COLUMNS(RESULT_ID) result_columns };
+extern const char *const result_name[result_columns];
+typedef struct result { double value[result_columns]; } result;      /* NaN: not defined for this data set */
+
+typedef struct entry {
+    char *label, *settings;                                   /* settings: all that decides a run but draw and seed */
+    int line;
+    flag recipe[recipe_flags];
+} entry;
+
+typedef struct study {
+    const char *list, *backbone, *data, *test;                /* paths; test may be NULL */
+    int64_t shots, test_per_class, samplings, runs;
+    uint64_t seed;
+    entry *entry;
+    int64_t entries;
+    result *result;                                           /* [samplings * runs * entries], shared by processes */
+    bool *done;
+    char *fingerprint;                                        /* of the backbone, shared by processes; 64 digits */
+} study;
+
+static inline int64_t study_size(const study *s) { return s->samplings * s->runs * s->entries; }
+static inline const entry *entry_of(const study *s, int64_t i) { return &s->entry[i % s->entries]; }
+static inline int64_t sampling_of(const study *s, int64_t i) { return i / s->entries % s->samplings + 1; }
+static inline int64_t run_of(const study *s, int64_t i) { return i / s->entries / s->samplings + 1; }
+/* Draw number d is what `finetune --seed (seed + d - 1)` draws, and run 1 is that program's run. */
+static inline uint64_t draw_seed(const study *s, int64_t i) { return s->seed + (uint64_t)sampling_of(s, i) - 1; }
+static inline uint64_t run_seed(const study *s, int64_t i)
+{
+    return draw_seed(s, i) + 1000 * ((uint64_t)run_of(s, i) - 1);
+}
+
+/* compare_list.c: fills entry and entries from the list file, every flag of recipe_flags that a line does not give
+ * taken from defaults. */
+void read_list(study *s, const flag *defaults);
+void free_list(study *s);
+
+/* compare_run.c: one run, into result[i]; and every entry built but not trained, which finds what is wrong in the list
+ * before hours are spent, and the fingerprint. Both are for a process of their own: they fail by exit. */
+void do_run(study *s, int64_t i);
+void check_list(study *s);
+
+/* compare_csv.c: a row a run. Rows of other settings stay in the file and are not looked at. */
+void write_settings(study *s);                                /* fills entry[].settings; needs the fingerprint */
+void start_csv(const char *path);                             /* the heading; refuses to touch an existing file */
+void read_csv(const char *path, study *s);                    /* sets done and result of what is in it */
+void append_csv(const char *path, const study *s, int64_t i);
+void put_csv_field(FILE *f, const char *text);                /* in quotes where it needs them */
+
+/* compare_report.c */
+typedef struct moments { int64_t n; double mean, sd, max; } moments;    /* sd: of a sample; NaN for less than two */
+moments summarise(const study *s, int64_t entry, int column);
+void print_table(const study *s);
+void write_summary(const char *path, const study *s);
+void write_figure(const char *path, const study *s);
+#endif

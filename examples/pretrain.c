@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * pretrain.c -- trains a Vision Transformer from random weights on labelled images, for as long as it takes: the same
+ * command goes on where it was stopped. */
+#include "accuracy.h"
+#include "pretrain_flags.h"
+#include "progress.h"
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+static flag given[] = { FLAGS(AS_ROW) };
+
+static volatile sig_atomic_t interrupted;
+static void on_interrupt(int number) { (void)number; interrupted = 1; }
+
+typedef struct run {
+    peft_context *ctx;
+    peft_backbone *vit;
+    peft_model *model;
+    peft_trainer *trainer;
+    peft_transform *transform;
+    peft_dataset *train, *test;
+    peft_loader *loader;
+    test_bench bench;
+    progress progress;
+} run;
+
+static void make_transform(run *r, int64_t size)
+{
+    char text[512];
+    const char *change = given[jitter].value;
+    snprintf(text, sizeof text, "size=%lld,%s,flip=0.5,pad=%s,brightness=%s,contrast=%s,saturation=%s,erase=%s",
+             (long long)size, given[preprocess].value, given[pad].value, change, change, change, given[erase].value);
+    must(peft_transform_parse(text, &r->transform));
+}
+
+/* Every tensor of a random backbone, and a head. */
+static void make_model(run *r)
+{
+    peft_adapter *all;
+    peft_options *o = options_from(r->ctx, given[model].value);
+    must(peft_options_set_int(o, "seed", flag_count(&given[seed])));
+    must(peft_backbone_create(r->ctx, o, &r->vit));
+    peft_options_free(o);
+    must(peft_adapter_create(r->vit, "full", NULL, &all));
+    o = options_from(r->ctx, NULL);
+    must(peft_options_set_int(o, "classes", peft_dataset_classes(r->train)));
+    must(peft_model_create(r->vit, o, &r->model));
+    peft_options_free(o);
+    must(peft_model_attach(r->model, all));
+    peft_adapter_free(all);
+}
+
+/* Weight decay is for matrices: pulled to 0, a bias, a norm's scale or an embedding loses what it means. */
+static void exempt_vectors(run *r)
+{
+    for (size_t i = 0; i < peft_model_param_count(r->model); i++) {
+        peft_param *p = peft_model_param(r->model, i);
+        const char *name = peft_param_name(p);
+        if (peft_tensor_ndim(peft_param_value(p)) == 1 || strstr(name, "_token") || !strcmp(name, "pos_embed"))
+            must(peft_trainer_group(r->trainer, name, 1, 0));
+    }
+}
+
+static void make_trainer(run *r)
+{
+    char text[256];
+    const bool soft = strtod(given[mixup].value, NULL) > 0;
+    snprintf(text, sizeof text, "batch=%s,seed=%s,mixup=%s,shuffle=true,drop_last=true,train=true,cache=%lld",
+             given[batch].value, given[seed].value, given[mixup].value, 1ll << 30);
+    must(peft_loader_create(r->train, r->transform, text, &r->loader));
+    int64_t each = flag_count(&given[accumulate]);
+    r->progress.epochs = flag_count(&given[epochs]);
+    r->progress.epoch_steps = (peft_loader_batches(r->loader) + each - 1) / (each ? each : 1);
+    peft_options *o = options_from(r->ctx, soft ? "loss=soft_ce,schedule=warmup_cosine" : "schedule=warmup_cosine");
+    for (int i = batch; i <= clip_norm; i++) must(peft_options_set_string(o, given[i].name, given[i].value));
+    must(peft_options_set_int(o, "steps", r->progress.epochs * r->progress.epoch_steps));
+    must(peft_options_set_int(o, "warmup", flag_count(&given[warmup]) * r->progress.epoch_steps));
+    must(peft_trainer_create(r->model, o, &r->trainer));
+    peft_options_free(o);
+    exempt_vectors(r);
+}
+
+static int64_t next_batch(int64_t i, peft_tensor *images, peft_tensor *labels, int64_t *ids, void *user)
+{
+    run *r = user;
+    int64_t n;
+    (void)ids;
+    return peft_loader_read(r->loader, (int64_t)peft_trainer_get(r->trainer, "epoch"), i, images, labels, NULL, &n)
+        ? -1 : n;
+}
+
+static int after_step(const peft_trainer *t, void *user)
+{
+    run *r = user;
+    int64_t every = flag_count(&given[save_every]);
+    progress_step(&r->progress, t);
+    if (every && (int64_t)peft_trainer_get(t, "step") % every == 0) must(peft_trainer_save(t, given[checkpoint].value));
+    return interrupted;
+}
+
+static void train_epochs(run *r)
+{
+    peft_trainer *t = r->trainer;
+    for (int64_t e = (int64_t)peft_trainer_get(t, "epoch"); e < r->progress.epochs; e++) {
+        peft_status s = peft_trainer_fit(t, e + 1, next_batch, after_step, r);
+        if (s && !(interrupted && s == PEFT_E_CANCELLED)) must(s);
+        must(peft_trainer_save(t, given[checkpoint].value));
+        if (s) fail("stopped after update %.0f, epoch %lld; the same command goes on from %s",
+                    peft_trainer_get(t, "step"), (long long)e + 1, given[checkpoint].value);
+        progress_epoch(&r->progress, t, test_accuracy(&r->bench));
+    }
+}
+
+static void pretrain(run *r)
+{
+    peft_backbone *trained;
+    make_model(r);
+    make_transform(r, peft_backbone_get(r->vit, "image_size"));
+    make_trainer(r);
+    r->bench = open_bench(r->ctx, r->model, r->test, r->transform);
+    printf("%lld training and %lld test images of %lld classes, %lld parameters, %lld updates an epoch, %.0f MiB\n",
+           (long long)peft_dataset_count(r->train), (long long)peft_dataset_count(r->test),
+           (long long)peft_dataset_classes(r->train), (long long)peft_model_trainable_count(r->model),
+           (long long)r->progress.epoch_steps, peft_trainer_get(r->trainer, "planned_bytes") / (1 << 20));
+    if (!access(given[checkpoint].value, F_OK)) {
+        must(peft_trainer_restore(r->trainer, given[checkpoint].value));
+        printf("going on from %s: update %.0f of %lld\n", given[checkpoint].value, peft_trainer_get(r->trainer, "step"),
+               (long long)(r->progress.epochs * r->progress.epoch_steps));
+    }
+    fflush(stdout);
+    r->progress.curve = given[curve].value;
+    progress_begin(&r->progress);
+    struct sigaction stop = { .sa_handler = on_interrupt, .sa_flags = SA_RESETHAND };   /* a second one ends at once */
+    sigaction(SIGINT, &stop, NULL);
+    sigaction(SIGTERM, &stop, NULL);
+    train_epochs(r);
+    must(peft_model_merge(r->model, &trained));
+    must(peft_backbone_save(trained, given[out].value));
+    peft_backbone_free(trained);
+    printf("%-22s %.4f\n%-22s %s\n", "test_accuracy", test_accuracy(&r->bench), "written", given[out].value);
+}
+
+static void evaluate_file(run *r)
+{
+    must(peft_backbone_load(r->ctx, given[evaluate].value, NULL, &r->vit));
+    must(peft_model_create(r->vit, NULL, &r->model));
+    if (peft_model_classes(r->model) != peft_dataset_classes(r->test))
+        fail("%s tells %lld classes apart, the test images have %lld", given[evaluate].value,
+             (long long)peft_model_classes(r->model), (long long)peft_dataset_classes(r->test));
+    make_transform(r, peft_backbone_get(r->vit, "image_size"));
+    r->bench = open_bench(r->ctx, r->model, r->test, r->transform);
+    printf("%-22s %lld\n%-22s %.4f\n", "test_images", (long long)peft_dataset_count(r->test), "test_accuracy",
+           test_accuracy(&r->bench));
+}
+
+int main(int argc, char **argv)
+{
+    program_name = "pretrain";
+    if (read_flags(given, flags, "--data PATH [options]", argc, argv) < argc)
+        fail("'%s' is no option; see --help", argv[argc - 1]);
+    if (!given[data].value) fail("--data is needed; see --help");
+    run r = { 0 };
+    must(peft_context_create(NULL, NULL, NULL, &r.ctx));
+    must(peft_context_set_threads(r.ctx, (int)flag_count(&given[threads])));
+    must(peft_context_set_seed(r.ctx, (uint64_t)flag_count(&given[seed])));
+    draw_sets(given[data].value, given[test].value, flag_count(&given[shots]), flag_count(&given[test_per_class]),
+              (uint64_t)flag_count(&given[seed]), &r.train, &r.test);
+    if (peft_dataset_multilabel(r.train)) fail("%s has several labels an image; expected one", given[data].value);
+    if (given[evaluate].value) evaluate_file(&r);
+    else pretrain(&r);
+    close_bench(&r.bench);
+    peft_trainer_free(r.trainer);
+    peft_model_free(r.model);
+    peft_backbone_free(r.vit);
+    peft_loader_free(r.loader);
+    peft_transform_free(r.transform);
+    peft_dataset_free(r.train);
+    peft_dataset_free(r.test);
+    peft_context_free(r.ctx);
+    return 0;
+}

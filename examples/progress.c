@@ -1,0 +1,61 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * progress.c -- see progress.h. */
+#include "progress.h"
+#include <stdio.h>
+#include <unistd.h>
+
+void progress_begin(progress *p)
+{
+    p->bar = isatty(STDERR_FILENO);
+    p->start = p->epoch_start = seconds_now();
+}
+
+/* Hours and minutes, or minutes and seconds, left at the pace since the program started. */
+static const char *time_left(const progress *p, const peft_trainer *t, char *text, size_t room)
+{
+    double left = (double)(p->epochs * p->epoch_steps) - peft_trainer_get(t, "step");
+    int64_t s = (int64_t)(p->steps ? (seconds_now() - p->start) / (double)p->steps * left : 0);
+    if (s >= 3600) snprintf(text, room, "%lld h %02lld min", (long long)(s / 3600), (long long)(s / 60 % 60));
+    else snprintf(text, room, "%lld min %02lld s", (long long)(s / 60), (long long)(s % 60));
+    return text;
+}
+
+void progress_step(progress *p, const peft_trainer *t)
+{
+    char text[64];
+    double loss = peft_trainer_get(t, "loss");
+    p->steps++;
+    p->steps_of_epoch++;
+    p->loss += loss;
+    p->loss_mean = p->steps == 1 ? loss : 0.95 * p->loss_mean + 0.05 * loss;
+    if (!p->bar) return;
+    int64_t done = ((int64_t)peft_trainer_get(t, "step") - 1) % p->epoch_steps + 1;
+    fprintf(stderr, "\r[%-30.*s] epoch %.0f/%lld  loss %.4f  %s left   ", (int)(30 * done / p->epoch_steps),
+            "##############################", peft_trainer_get(t, "epoch") + 1, (long long)p->epochs, p->loss_mean,
+            time_left(p, t, text, sizeof text));
+}
+
+static void add_row(const char *path, double epoch, double step, double loss, double accuracy, double lr,
+                    double seconds)
+{
+    FILE *f = fopen(path, "a");
+    if (!f || fseek(f, 0, SEEK_END)) fail("%s: cannot be written", path);
+    if (!ftell(f)) fprintf(f, "epoch,step,loss,test_accuracy,lr,seconds\n");
+    fprintf(f, "%.0f,%.0f,%.6f,%.4f,%.6e,%.2f\n", epoch, step, loss, accuracy, lr, seconds);
+    if (fclose(f)) fail("%s: cannot be written", path);
+}
+
+void progress_epoch(progress *p, const peft_trainer *t, double accuracy)
+{
+    char text[64];
+    double loss = p->loss / (double)(p->steps_of_epoch ? p->steps_of_epoch : 1);
+    double epoch = peft_trainer_get(t, "epoch"), lr = peft_trainer_get(t, "lr"), now = seconds_now();
+    if (p->bar) fprintf(stderr, "\r%90s\r", "");
+    printf("epoch %.0f/%lld  loss %.5f  test accuracy %.4f  lr %.3e  %.1f s  %s left\n", epoch, (long long)p->epochs,
+           loss, accuracy, lr, now - p->epoch_start, time_left(p, t, text, sizeof text));
+    fflush(stdout);
+    if (p->curve) add_row(p->curve, epoch, peft_trainer_get(t, "step"), loss, accuracy, lr, now - p->epoch_start);
+    p->loss = 0;
+    p->steps_of_epoch = 0;
+    p->epoch_start = seconds_now();
+}

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * recipe.h -- how a model is trained, as flags, and the objects that this needs: what finetune takes on its command
+ * line and compare takes for each line of its list. */
+#ifndef RECIPE_H
+#define RECIPE_H
+#include "common.h"
+
+/* Those from batch to clip_norm are options of peft_trainer_create and go there as they are. */
+#define RECIPE_FLAGS(X) \
+    X(method, "NAME", "ept", "see inspect --methods") \
+    X(options, "LIST", NULL, "name=value,... of the method") \
+    X(head, "LIST", NULL, "of the model: head, head_init, head_layers, pool") \
+    X(epochs, "N", "20", "passes through the training images") \
+    X(batch, "N", "4", "images a step") \
+    X(lr, "RATE", "1e-3", "largest learning rate") \
+    X(weight_decay, "RATE", "0.01", "of every trained tensor") \
+    X(optimizer, "NAME", "adamw", "adamw or sgd") \
+    X(schedule, "NAME", "cosine", "constant, cosine, warmup_cosine, warmup_cosine_full_period, step") \
+    X(warmup, "N", NULL, "steps") \
+    X(loss, "NAME", NULL, "ce, bce, bce_sum; else what the labels ask for") \
+    X(clip_norm, "NORM", NULL, "bound of the norm of all gradients") \
+    X(trainer, "LIST", NULL, "more options of peft_trainer_create") \
+    X(image_size, "N", NULL, "side in pixels; else the backbone's") \
+    X(preprocess, "LIST", "mean=0.485:0.456:0.406,std=0.229:0.224:0.225,flip=0.5", "see peft_transform_parse")
+#define RECIPE_ID(name, argument, value, help) recipe_##name,
+#define RECIPE_ROW(name, argument, value, help) { #name, argument, value, help },
+enum { RECIPE_FLAGS(RECIPE_ID) recipe_flags };
+
+typedef struct trial {
+    /* given */
+    const char *backbone;                                     /* path */
+    peft_dataset *train;
+    uint64_t seed;                                            /* of initial values, order and augmentation */
+    int threads, loader_threads;                              /* 0: all cores; 0: the caller alone */
+    /* made, but for train owned by the trial */
+    peft_context *ctx;
+    peft_backbone *vit;
+    peft_model *model;
+    peft_trainer *trainer;
+    peft_transform *transform;
+    peft_loader *loader;
+    int64_t epochs;
+    double planned;                                           /* bytes held before training, and the trainer's */
+} trial;
+
+/* recipe: the values of recipe_flags flags. A method that brings a network of its own gets the head it asks for, and
+ * every method with an option "classes" the data set's classes. */
+void build_trial(trial *t, const flag *recipe);
+void free_trial(trial *t);
+#endif
