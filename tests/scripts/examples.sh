@@ -15,7 +15,7 @@ done
 "$bin/inspect" --methods | grep '^[a-z]' > "$work/methods"
 grep -qx ept "$work/methods"
 while read -r method; do
-    grep -q "^| \`$method\` |" "$(dirname "$0")/../../README.md" && continue
+    grep -q "^| \[\`$method\`\](docs/methods/" "$(dirname "$0")/../../README.md" && continue
     echo "README.md lacks the method $method"
     exit 1
 done < "$work/methods"
