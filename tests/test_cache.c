@@ -47,9 +47,9 @@ START_TEST(no_bit_differs)
         ",cache_features=20000,threads=3", ",cache_features=1" };
     static const char *const models[] = { "classes=3", "classes=3,head=bn_linear,pool=mean" };
     int fronts = 0;
-    for (size_t i = 0; i < peft_method_count(); i++)
+    for (size_t i = 0; i < tiny_method_count(); i++)
         for (int h = 0; h < 2; h++) {
-            tiny_spec spec = { .method = peft_method_name(i), .model = models[h] };
+            tiny_spec spec = { .method = tiny_method_name(i), .model = models[h] };
             bool apart;
             tiny_bits without = record(&spec, "", &apart);
             ck_assert(!apart);
@@ -149,10 +149,10 @@ static int64_t next(int64_t i, peft_tensor *images, peft_tensor *labels, int64_t
 
 START_TEST(evaluation_and_fit_beside_it)
 {
-    for (size_t i = 0; i < peft_method_count(); i++) {
+    for (size_t i = 0; i < tiny_method_count(); i++) {
         tiny_bits bits[2] = { { 0 } };
         for (int k = 0; k < 2; k++) {
-            tiny t = tiny_make(&(tiny_spec){ .method = peft_method_name(i) });
+            tiny t = tiny_make(&(tiny_spec){ .method = tiny_method_name(i) });
             visit v = { .m = t.model, .logits = tiny_tensor(t.ctx, PEFT_F32, 2, 4, 3) };
             v.x = tiny_trainer(t.model, "batch=4,lr=1e-2%s", k ? ",cache_features=4000000" : "");
             OK(peft_trainer_fit(v.x, 3, next, NULL, &v));
@@ -163,7 +163,7 @@ START_TEST(evaluation_and_fit_beside_it)
             peft_tensor_free(v.logits);
             tiny_free(&t);
         }
-        tiny_same(&bits[0], &bits[1], peft_method_name(i));
+        tiny_same(&bits[0], &bits[1], tiny_method_name(i));
         tiny_bits_free(&bits[0]);
     }
 }

@@ -68,7 +68,7 @@ static void run(peft_backbone *b, size_t first, int threads, bool together, tiny
     job jobs[THREADS];
     ck_assert_int_eq(pthread_barrier_init(&start, NULL, THREADS), 0);
     for (int k = 0; k < THREADS; k++) {
-        jobs[k] = (job){ b, peft_method_name((first + (size_t)k) % peft_method_count()), models[k], threads, k,
+        jobs[k] = (job){ b, tiny_method_name((first + (size_t)k) % tiny_method_count()), models[k], threads, k,
                          together ? &start : NULL, { 0 } };
         if (together) ck_assert_int_eq(pthread_create(&thread[k], NULL, live, &jobs[k]), 0);
         else live(&jobs[k]);
@@ -83,13 +83,13 @@ static void run(peft_backbone *b, size_t first, int threads, bool together, tiny
 static void check(const char *backbone, const char *more, size_t step, int threads)
 {
     tiny_path("");                                           /* the folder is there before the threads are */
-    for (size_t first = 0; first < peft_method_count(); first += step) {
+    for (size_t first = 0; first < tiny_method_count(); first += step) {
         tiny_bits bits[2][THREADS];
         peft_context *ctx = tiny_context(NULL, 1);
         peft_backbone *b = tiny_backbone(ctx, backbone, more);
         for (int together = 1; together >= 0; together--) run(b, first, threads, together, bits[together]);
         for (int k = 0; k < THREADS; k++) {
-            tiny_same(&bits[0][k], &bits[1][k], peft_method_name((first + (size_t)k) % peft_method_count()));
+            tiny_same(&bits[0][k], &bits[1][k], tiny_method_name((first + (size_t)k) % tiny_method_count()));
             tiny_bits_free(&bits[0][k]);
         }
         peft_backbone_free(b);
