@@ -4,15 +4,6 @@
 #include <math.h>
 #include "tiny_files.h"
 
-static peft_backbone *load(peft_context *ctx, const char *path, const char *options)
-{
-    peft_backbone *b;
-    peft_options *o = tiny_options(ctx, "%s", options);
-    OK(peft_backbone_load(ctx, path, o, &b));
-    peft_options_free(o);
-    return b;
-}
-
 static peft_status try_load(peft_context *ctx, const char *path, const char *options)
 {
     peft_backbone *b = NULL;
@@ -36,7 +27,7 @@ START_TEST(the_same_weights_under_other_names)
             tiny t = tiny_make(&(tiny_spec){ .more = kinds[k] });
             char who[96];
             tiny_save_backbone(t.backbone, &saves[i], tiny_path("backbone"));
-            peft_backbone *b = load(t.ctx, tiny_path("backbone"), "");
+            peft_backbone *b = tiny_load(t.ctx, tiny_path("backbone"), "");
             snprintf(who, sizeof who, "naming %d, prefix %s, %s", (int)saves[i].naming, saves[i].prefix, kinds[k]);
             tiny_same_backbone(t.backbone, b, who);
             peft_backbone_free(b);
@@ -53,11 +44,11 @@ START_TEST(facts_that_no_tensor_tells)
         "heads=3,eps=1e-6,pool=mean" };
     tiny t = tiny_make(&(tiny_spec){ 0 });
     tiny_save_backbone(t.backbone, &(tiny_save){ .naming = HF, .no_facts = true }, tiny_path("backbone"));
-    peft_backbone *b = load(t.ctx, tiny_path("backbone"), "heads=3,eps=1e-6,act=gelu,pool=cls");
+    peft_backbone *b = tiny_load(t.ctx, tiny_path("backbone"), "heads=3,eps=1e-6,act=gelu,pool=cls");
     tiny_same_backbone(t.backbone, b, "facts by options");
     peft_backbone_free(b);
     for (int i = 0; i < 3; i++) {                        /* the mean of the patches needs fc_norm, which is not there */
-        b = load(t.ctx, tiny_path("backbone"), others[i]);
+        b = tiny_load(t.ctx, tiny_path("backbone"), others[i]);
         ck_assert_str_ne(peft_backbone_fingerprint(t.backbone), peft_backbone_fingerprint(b));
         peft_backbone_free(b);
     }
@@ -84,7 +75,7 @@ START_TEST(other_element_types)
             tiny t = tiny_make(&(tiny_spec){ 0 });
             tiny_save_backbone(t.backbone, &(tiny_save){ .naming = (tiny_naming)naming, .type = types[i] },
                 tiny_path("backbone"));
-            peft_backbone *b = load(t.ctx, tiny_path("backbone"), "");
+            peft_backbone *b = tiny_load(t.ctx, tiny_path("backbone"), "");
             for (size_t k = 0; k < b->weights; k++) {
                 const peft_tensor *x = peft_backbone_tensor(b, k), *y = peft_backbone_tensor(t.backbone, k);
                 const float *p = peft_tensor_cdata(x), *q = peft_tensor_cdata(y);
@@ -137,7 +128,7 @@ START_TEST(positions_of_class_tokens)
         memmove(pos, pos + 48, pf_tensor_bytes(x));
     }
     tiny_save_backbone(t.backbone, &(tiny_save){ .naming = TIMM }, tiny_path("timm"));
-    peft_backbone *hf = load(t.ctx, tiny_path("hf"), ""), *timm = load(t.ctx, tiny_path("timm"), "");
+    peft_backbone *hf = tiny_load(t.ctx, tiny_path("hf"), ""), *timm = tiny_load(t.ctx, tiny_path("timm"), "");
     ck_assert_int_eq(peft_backbone_get(hf, "registers"), 2);
     ck_assert_int_eq(peft_backbone_get(hf, "prefix"), 3);
     tiny_same_backbone(timm, hf, "class token's position");

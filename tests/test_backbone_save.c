@@ -6,15 +6,6 @@
 #include "failing_alloc.h"
 #include "tiny_files.h"
 
-static peft_backbone *load(peft_context *ctx, const char *path, const char *options)
-{
-    peft_backbone *b;
-    peft_options *o = tiny_options(ctx, "%s", options);
-    OK(peft_backbone_load(ctx, path, o, &b));
-    peft_options_free(o);
-    return b;
-}
-
 static peft_status try_save(const peft_backbone *b, const char *path, const char *options)
 {
     peft_options *o = tiny_options(b->ctx, "%s", options);
@@ -81,17 +72,17 @@ START_TEST(written_and_read_again)
         snprintf(stripped, sizeof stripped, "%s/stripped.safetensors", name);
         /* with registers the class token's position joins it in loading: what was loaded is what can come back */
         OK(try_save(made, tiny_path("first.safetensors"), forms[i].save));
-        peft_backbone *b = load(ctx, tiny_path("first.safetensors"), "naming=hf");
+        peft_backbone *b = tiny_load(ctx, tiny_path("first.safetensors"), "naming=hf");
         if (!made->shape.registers) check_same(made, b, name);
         ck_assert_int_eq(b->shape.pos_prefix, !made->shape.registers);
         OK(try_save(b, tiny_path(name), forms[i].save));
-        peft_backbone *again = load(ctx, tiny_path(file), "naming=hf");
+        peft_backbone *again = tiny_load(ctx, tiny_path(file), "naming=hf");
         check_same(b, again, name);
         if (forms[i].like.naming != TIMM) same_names(tiny_path(file), b, &forms[i].like);
         static const char *const facts[] = { "heads", "eps", "act", "pool", "patch" };
         const char *from = tiny_path(file), *to = tiny_path(stripped);
         for (int k = 0; k < 5; k++, from = to) tiny_edit(from, to, &(tiny_change){ DROP_META, facts[k], NULL });
-        peft_backbone *told = load(ctx, tiny_path(stripped), "");
+        peft_backbone *told = tiny_load(ctx, tiny_path(stripped), "");
         check_same(b, told, config);
         json_t *o = config_of(config);
         ck_assert_str_eq(json_string_value(json_array_get(json_object_get(o, "architectures"), 0)),
@@ -113,7 +104,7 @@ START_TEST(timm_and_back)
     tiny t = tiny_make(&(tiny_spec){ 0 });
     OK(peft_backbone_save(t.backbone, tiny_path("timm")));
     OK(try_save(t.backbone, tiny_path("hf.safetensors"), "naming=hf"));
-    peft_backbone *hf = load(t.ctx, tiny_path("hf.safetensors"), "naming=hf");
+    peft_backbone *hf = tiny_load(t.ctx, tiny_path("hf.safetensors"), "naming=hf");
     OK(try_save(hf, tiny_path("back"), "naming=timm"));
     pf_st *a, *b;
     OK(pf_st_open(t.ctx, tiny_path("timm"), &a));
@@ -154,7 +145,7 @@ START_TEST(what_config_json_says)
     ck_assert_str_eq(json_string_value(json_object_get(json_object_get(named, "id2label"), "1")), "b\xc3\xb6se");
     ck_assert_int_eq(json_integer_value(json_object_get(json_object_get(named, "label2id"), "b\xc3\xb6se")), 1);
     ck_assert_ptr_null(json_object_get(bare, "id2label"));
-    peft_backbone *b = load(t.ctx, tiny_path("bare/model.safetensors"), "");
+    peft_backbone *b = tiny_load(t.ctx, tiny_path("bare/model.safetensors"), "");
     ck_assert_int_eq(peft_backbone_get(b, "classes"), 0);
     peft_backbone_free(b);
     static const char *const bad[] = { "a", "a\nb\nc", "a\na", "a\n\n", "a\n\xff" };

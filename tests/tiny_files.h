@@ -134,4 +134,13 @@ static inline void tiny_save_backbone(const peft_backbone *b, const tiny_save *s
     while (pieces) free(converted[--pieces]);
 }
 
+static inline peft_backbone *tiny_load(peft_context *ctx, const char *path, const char *options)
+{
+    peft_backbone *b;
+    peft_options *o = tiny_options(ctx, "%s", options);
+    OK(peft_backbone_load(ctx, path, o, &b));
+    peft_options_free(o);
+    return b;
+}
+
 #endif

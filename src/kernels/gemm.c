@@ -75,14 +75,8 @@ static void cut_tasks(plan *p)
         }
 }
 
-/* A panel to be: `lanes` rows or columns of a matrix over k; lane and step are its strides along and across them. */
+/* A panel of B to be: `rows` runs of `length` elements, `step` apart. */
 typedef struct lines { const pk_real *at; int64_t step, rows, length; } lines;
-
-static lines panel_lines(const pk_real *at, int64_t lane, int64_t step, int64_t lanes, int64_t k)
-{
-    if (k <= 0) return (lines){ .rows = 0 };
-    return step == 1 ? (lines){ at, lane, lanes, k } : (lines){ at, step, k, lanes };
-}
 
 /* One part of `parts` of a panel's lines is asked for. Packing is little but waiting for them. A function that only
  * prefetches does nothing in gcc's eyes, and the call would go. */
@@ -156,9 +150,10 @@ static lines fetch_b_panel(const plan *p, int64_t panel)
     const pk_gemm *g = p->g;
     int64_t from = p->from;
     if (panel >= p->n_panels) { panel = 0; from += p->piece; }
-    const int64_t column = panel * p->t->nr;
-    return panel_lines(g->b + from * g->b_row + column * g->b_col, g->b_col, g->b_row, at_most(p->t->nr, g->n - column),
-                       at_most(p->piece, g->k - from));
+    const int64_t column = panel * p->t->nr, n = at_most(p->t->nr, g->n - column), k = at_most(p->piece, g->k - from);
+    if (k <= 0) return (lines){ .rows = 0 };
+    const pk_real *at = g->b + from * g->b_row + column * g->b_col;
+    return g->b_row == 1 ? (lines){ at, g->b_col, n, k } : (lines){ at, g->b_row, k, n };
 }
 
 static void multiply(const plan *p, range r, int64_t panel, int worker, int64_t next)

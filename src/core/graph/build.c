@@ -88,7 +88,7 @@ pf_val peft_affine(peft_build *g, pf_val x, pf_val gamma, pf_val beta)
 {
     return EMIT_SOME(g, &pf_op_affine, NULL, 1, x, gamma, beta);
 }
-pf_val peft_linear(peft_build *g, pf_val x, pf_val w, pf_val bias) 
+pf_val peft_linear(peft_build *g, pf_val x, pf_val w, pf_val bias)
 {
     return EMIT_SOME(g, &pf_op_linear, NULL, 2, x, w, bias);
 }
