@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
  * merge.c -- folds a trained model or adapter into its backbone, says how far rounding makes the two differ, and writes
- * the new backbone under timm's or Hugging Face's names. */
+ * the new backbone under timm's or Hugging Face's names, in f32 or half of it. Without a model the backbone alone. */
 #include "common.h"
 #include <stdio.h>
 #include <string.h>
 
 #define FLAGS(X) \
     X(backbone, "FILE", NULL, "the pretrained Vision Transformer the model was trained on; needed") \
-    X(model, "FILE", NULL, "a model that finetune wrote, or an adapter file; needed") \
+    X(model, "FILE", NULL, "a model that finetune wrote, or an adapter file; none: the backbone alone") \
     X(naming, "NAME", "timm", "of the tensors: timm, hf (transformers before version 5) or hf5") \
     X(classifier, "YESNO", "true", "false leaves it out") \
+    X(dtype, "TYPE", "f32", "of the tensors: f32, f16 or bf16") \
     X(out, "PATH", NULL, "a .safetensors file; with hf and hf5 else a folder with config.json; needed")
 #define AS_ID(name, argument, value, help) name,
 #define AS_ROW(name, argument, value, help) { #name, argument, value, help },
@@ -49,27 +50,23 @@ static peft_model *load_model(peft_backbone *b, const peft_file *f)
     return m;
 }
 
-static void save(peft_context *ctx, const peft_backbone *merged, const char *names)
+static void save(peft_context *ctx, const peft_backbone *b, const char *names)
 {
     peft_options *o = options_from(ctx, NULL);
     must(peft_options_set_string(o, "naming", given[naming].value));
     must(peft_options_set_string(o, "classifier", given[classifier].value));
+    must(peft_options_set_string(o, "dtype", given[dtype].value));
     if (names) must(peft_options_set_string(o, "class_names", names));
-    must(peft_backbone_save_as(merged, given[out].value, o));
+    must(peft_backbone_save_as(b, given[out].value, o));
+    printf("%s: %lld parameters\n", given[out].value, (long long)peft_backbone_get(b, "parameters"));
     peft_options_free(o);
 }
 
-int main(int argc, char **argv)
+static void merge(peft_context *ctx)
 {
-    program_name = "merge";
-    int first = read_flags(given, flags, "--backbone FILE --model FILE --out PATH [options]", argc, argv);
-    if (!given[backbone].value || !given[model].value || !given[out].value || first < argc)
-        fail("--backbone, --model and --out are needed, and nothing else; see --help");
-    peft_context *ctx;
     peft_file *f;
     peft_backbone *merged;
     double absolute, relative;
-    must(peft_context_create(NULL, NULL, NULL, &ctx));
     must(peft_file_open(ctx, given[model].value, &f));
     peft_backbone *b = load_backbone(ctx, f);
     peft_model *m = load_model(b, f);
@@ -77,11 +74,30 @@ int main(int argc, char **argv)
     must(peft_model_merge_drift(m, merged, NULL, &absolute, &relative));
     printf("largest difference of logits on images of noise: %.3g, %.3g of the largest logit\n", absolute, relative);
     save(ctx, merged, peft_model_note(m, "class_names"));
-    printf("%s: %lld parameters\n", given[out].value, (long long)peft_backbone_get(merged, "parameters"));
     peft_model_free(m);
     peft_backbone_free(merged);
     peft_backbone_free(b);
     peft_file_free(f);
+}
+
+static void rewrite(peft_context *ctx)
+{
+    peft_backbone *b;
+    must(peft_backbone_load(ctx, given[backbone].value, NULL, &b));
+    save(ctx, b, NULL);
+    peft_backbone_free(b);
+}
+
+int main(int argc, char **argv)
+{
+    program_name = "merge";
+    int first = read_flags(given, flags, "--backbone FILE --out PATH [options]", argc, argv);
+    if (!given[backbone].value || !given[out].value || first < argc)
+        fail("--backbone and --out are needed, and nothing else; see --help");
+    peft_context *ctx;
+    must(peft_context_create(NULL, NULL, NULL, &ctx));
+    if (given[model].value) merge(ctx);
+    else rewrite(ctx);
     peft_context_free(ctx);
     return 0;
 }

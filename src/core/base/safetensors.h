@@ -28,6 +28,9 @@ peft_status pf_st_out_create(peft_context *ctx, pf_st_out **out);
 peft_status pf_st_out_meta(pf_st_out *o, const char *key, const char *value);
 peft_status pf_st_out_tensor(pf_st_out *o, const char *name, peft_dtype type, int ndim, const int64_t *dims,
                              const void *data);
+/* The same of numbers that become `type` (f32, f64, f16, bf16) only while they are written, to nearest even. */
+peft_status pf_st_out_reals(pf_st_out *o, const char *name, peft_dtype type, int ndim, const int64_t *dims,
+                            const pk_real *data);
 peft_status pf_st_out_write(pf_st_out *o, const char *path);  /* atomically, see file.h; then re-read and compared */
 void        pf_st_out_free(pf_st_out *o);
 #endif

@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  * safetensors_write.c -- making the container: what was declared is sorted, laid out, written beside the old file, read
- * back through the strict reader, compared, and only then put in the old file's place. */
+ * back through the strict reader, compared, and only then put in the old file's place. What is to be rounded is so a
+ * piece at a time, once for the file and once more to compare. */
 #include "core/base/safetensors_header.h"
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+
+enum { PIECE = 16384 };                               /* bytes converted at once */
 
 typedef struct item {
     char *name;
@@ -12,7 +15,8 @@ typedef struct item {
     int ndim;
     int64_t dim[PEFT_MAX_DIMS];
     const void *data;
-    size_t bytes;
+    bool reals;                                       /* data is pk_real, and type another */
+    size_t bytes;                                     /* in the file */
 } item;
 typedef struct pair { char *key, *value; } pair;
 struct pf_st_out {
@@ -97,25 +101,50 @@ static peft_status check_name(const pf_st_out *o, const char *name)
     return check_text("tensor name", name);
 }
 
-peft_status pf_st_out_tensor(pf_st_out *o, const char *name, peft_dtype type, int ndim, const int64_t *dims,
-                             const void *data)
+/* it: ndim, data and reals are set. */
+static peft_status declare(pf_st_out *o, const char *name, peft_dtype type, const int64_t *dims, item it)
 {
-    item it = { .type = pf_st_type_of(type), .ndim = ndim, .data = data };
+    it.type = pf_st_type_of(type);
     PF_TRY(check_name(o, name));
     if (!it.type) return pf_fail(PEFT_E_DTYPE, "tensor '%.80s': type is %d; expected 1 to 8", name, (int)type);
-    int64_t count = ndim < 0 || ndim > PEFT_MAX_DIMS ? -1 : pf_dims_count(ndim, dims);
+    if (it.reals && !pf_from_real(NULL, type, NULL, 0))
+        return pf_fail(PEFT_E_DTYPE, "tensor '%.80s': type is %s; expected one of floats", name, it.type->name);
+    int64_t count = it.ndim < 0 || it.ndim > PEFT_MAX_DIMS ? -1 : pf_dims_count(it.ndim, dims);
     if (count < 0 || !pf_mul_size((size_t)count, (size_t)it.type->bits / 8, &it.bytes))
         return pf_fail(PEFT_E_SHAPE, "tensor '%.80s': expected 0 to %d extents >= 0 whose product does not overflow",
                        name, PEFT_MAX_DIMS);
-    if (!data && it.bytes)
+    if (!it.data && it.bytes)
         return pf_fail(PEFT_E_INVALID, "tensor '%.80s': data is NULL; expected %zu bytes", name, it.bytes);
-    if (ndim) memcpy(it.dim, dims, (size_t)ndim * sizeof *dims);
+    if (it.ndim) memcpy(it.dim, dims, (size_t)it.ndim * sizeof *dims);
     item *items = room_for_one(o->ctx, o->items, o->count, &o->room, sizeof *items);
     if (items) o->items = items;
     it.name = items ? pf_strdup(o->ctx, name) : NULL;
     if (!it.name) return pf_nomem("tensor to write", sizeof it);
     o->items[o->count++] = it;
     return PEFT_OK;
+}
+
+peft_status pf_st_out_tensor(pf_st_out *o, const char *name, peft_dtype type, int ndim, const int64_t *dims,
+                             const void *data)
+{
+    return declare(o, name, type, dims, (item){ .ndim = ndim, .data = data });
+}
+
+peft_status pf_st_out_reals(pf_st_out *o, const char *name, peft_dtype type, int ndim, const int64_t *dims,
+                            const pk_real *data)
+{
+    return declare(o, name, type, dims, (item){ .ndim = ndim, .data = data, .reals = type != PF_REAL });
+}
+
+/* The item's bytes of the file from `at` on: *bytes of them, where they lie or, converted, in room. */
+static const void *piece_of(const item *it, size_t at, char room[PIECE], size_t *bytes)
+{
+    *bytes = it->bytes - at;
+    if (!it->reals) return (const char *)it->data + at;
+    const size_t each = (size_t)it->type->bits / 8;
+    if (*bytes > PIECE) *bytes = PIECE;
+    pf_from_real(room, it->type->type, (const pk_real *)it->data + at / each, (int64_t)(*bytes / each));
+    return room;
 }
 
 /* Larger elements first, so that all of them are aligned; then by name. */
@@ -195,9 +224,14 @@ static peft_status make_front(const pf_st_out *o, text *t)
 
 static bool same(const pf_st_tensor *t, const item *it)
 {
-    return t && t->type == it->type->type && t->ndim == it->ndim && t->bytes == it->bytes
-        && !memcmp(t->dim, it->dim, sizeof *t->dim * (size_t)t->ndim)
-        && (!t->bytes || !memcmp(t->data, it->data, t->bytes));
+    char room[PIECE];
+    bool equal = t && t->type == it->type->type && t->ndim == it->ndim && t->bytes == it->bytes
+              && !memcmp(t->dim, it->dim, sizeof *t->dim * (size_t)t->ndim);
+    for (size_t at = 0, n; equal && at < it->bytes; at += n) {
+        const void *piece = piece_of(it, at, room, &n);
+        equal = !memcmp((const char *)t->data + at, piece, n);
+    }
+    return equal;
 }
 
 /* What a reader will find in the file equals what was declared. */
@@ -220,8 +254,13 @@ static peft_status read_back(const pf_st_out *o, const char *path)
 
 static peft_status write_all(const pf_st_out *o, pf_writer *w, const text *front)
 {
+    char room[PIECE];
     PF_TRY(pf_writer_write(w, front->at, front->length));
-    for (size_t i = 0; i < o->count; i++) PF_TRY(pf_writer_write(w, o->items[i].data, o->items[i].bytes));
+    for (size_t i = 0; i < o->count; i++)
+        for (size_t at = 0, n; at < o->items[i].bytes; at += n) {
+            const void *piece = piece_of(&o->items[i], at, room, &n);
+            PF_TRY(pf_writer_write(w, piece, n));
+        }
     return read_back(o, pf_writer_temporary(w));
 }
 

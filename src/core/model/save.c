@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * save.c -- a backbone becomes a safetensors file under timm's names or Hugging Face's, the latter with config.json
- * beside it in a folder. */
+ * beside it in a folder; all of it in one element type. */
 #include "core/model/save.h"
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include "core/base/folder.h"
@@ -11,7 +12,22 @@ static const pf_opt options[] = {
     { "naming", 's', "timm", 0, 0, "timm; hf, the names of transformers before version 5; hf5, those since" },
     { "classifier", 'b', "true", 0, 0, "false leaves the classifier out" },
     { "class_names", 's', "", 0, 0, "for config.json, one a line; else LABEL_0, LABEL_1, .." },
+    { "dtype", 's', "f32", 0, 0, "of every tensor: f32; f16 or bf16, half the bytes, rounded to nearest even" },
     { 0 } };
+
+/* A limit lies half a step above the largest number (f16: 65504), where the tie already goes up. */
+static const pf_stored stored[] = { { "f32", "float32", PF_REAL, INFINITY }, { "f16", "float16", PEFT_F16, 65520 },
+                                    { "bf16", "bfloat16", PEFT_BF16, 0x1.FFp127 } };
+
+static peft_status choose_type(const char *name, const pf_stored **out)
+{
+    for (size_t i = 0; i < sizeof stored / sizeof *stored; i++)
+        if (!strcmp(stored[i].name, name)) {
+            *out = &stored[i];
+            return PEFT_OK;
+        }
+    return pf_fail(PEFT_E_OPTION, "dtype: given '%s', expected f32, f16 or bf16", name);
+}
 
 static peft_status choose(const peft_backbone *b, const peft_options *o, pf_form *f)
 {
@@ -22,6 +38,7 @@ static peft_status choose(const peft_backbone *b, const peft_options *o, pf_form
     while (k < sizeof known / sizeof *known && strcmp(pf_naming_name[known[k]], name)) k++;
     if (k == sizeof known / sizeof *known)
         return pf_fail(PEFT_E_OPTION, "naming: given '%s', expected timm, hf or hf5", name);
+    PF_TRY(choose_type(pf_options_string(o, options, "dtype"), &f->as));
     f->naming = known[k];
     f->classifier = b->shape.classes > 0 && pf_options_int(o, options, "classifier");
     f->class_names = pf_options_string(o, options, "class_names");
@@ -62,7 +79,7 @@ static peft_status add_tensor(const peft_backbone *b, const pf_form *f, pf_st_ou
             return pf_fail(PEFT_E_UNSUPPORTED, "tensor '%s' has no name in the %s naming", timm,
                            pf_naming_name[f->naming]);
         strcat(strcpy(whole, outside ? "" : "vit."), name);
-        PF_TRY(pf_st_out_tensor(o, whole, PF_REAL, t->ndim, dims, (const pk_real *)t->data + p * count));
+        PF_TRY(pf_st_out_reals(o, whole, f->as->type, t->ndim, dims, (const pk_real *)t->data + p * count));
     }
     return PEFT_OK;
 }
@@ -82,6 +99,18 @@ static peft_status make_positions(const peft_backbone *b, const pf_form *f, peft
     return PEFT_OK;
 }
 
+static peft_status check_values(const char *name, const peft_tensor *t, const pf_stored *as)
+{
+    const int64_t n = peft_tensor_count(t);
+    const pk_real *x = t->data;
+    int64_t i = 0;
+    while (i < n && fabs((double)x[i]) < as->limit) i++;
+    if (i == n) return PEFT_OK;
+    if (!isfinite(x[i])) return pf_fail(PEFT_E_NONFINITE, "tensor '%s' holds NaN or Inf: not saved", name);
+    return pf_fail(PEFT_E_NONFINITE, "tensor '%s' holds %.9g, and in %s all from %.9g on is Inf: not saved", name,
+                   (double)x[i], as->name, as->limit);
+}
+
 static peft_status fill(const peft_backbone *b, const pf_form *f, const peft_tensor *positions, pf_st_out *o)
 {
     PF_TRY(add_facts(b, o));
@@ -89,8 +118,7 @@ static peft_status fill(const peft_backbone *b, const pf_form *f, const peft_ten
         const char *name = b->weight[i].name;
         const peft_tensor *t = &b->weight[i].tensor;
         if (pf_is_classifier(name) && !f->classifier) continue;
-        if (!pf_finite(t->data, peft_tensor_count(t)))
-            return pf_fail(PEFT_E_NONFINITE, "tensor '%s' holds NaN or Inf: not saved", name);
+        PF_TRY(check_values(name, t, f->as));
         PF_TRY(add_tensor(b, f, o, name, positions->data && !strcmp(name, "pos_embed") ? positions : t));
     }
     return PEFT_OK;

@@ -4,10 +4,14 @@
 #define PF_SAVE_H
 #include "core/model/backbone.h"
 
+/* An element type of files: the option's word for it, torch's, and the magnitude from which on it rounds to Inf. */
+typedef struct pf_stored { const char *name, *torch; peft_dtype type; double limit; } pf_stored;
+
 typedef struct pf_form {
     pf_naming naming;                    /* timm, hf or hf5 */
     bool classifier;                     /* the backbone has one, and it is written */
     const char *class_names;             /* one a line; "": none */
+    const pf_stored *as;
 } pf_form;
 
 /* --- save_config.c: what Hugging Face's models of this shape are -------------------------------------------------- */

@@ -38,8 +38,8 @@ enum { VIT = 1, DINO = 2, BOTH = 3 };
 static const struct { int of; const char *name, *value; } plain[] = {
     { BOTH, "num_channels", "3" }, { BOTH, "hidden_dropout_prob", "0.0" },
     { BOTH, "attention_probs_dropout_prob", "0.0" }, { BOTH, "initializer_range", "0.02" },
-    { BOTH, "torch_dtype", "\"float32\"" }, { DINO, "layerscale_value", "1.0" }, { DINO, "drop_path_rate", "0.0" },
-    { DINO, "apply_layernorm", "true" }, { DINO, "reshape_hidden_states", "true" } };
+    { DINO, "layerscale_value", "1.0" }, { DINO, "drop_path_rate", "0.0" }, { DINO, "apply_layernorm", "true" },
+    { DINO, "reshape_hidden_states", "true" } };
 
 static int add_facts(json_t *o, const pf_vit_shape *s)
 {
@@ -67,7 +67,8 @@ static int add_kind(json_t *o, const pf_vit_shape *s, const pf_form *f)
         { "vit", "ViTForImageClassification" }, { "vit", "ViTModel" }, { "dinov2", "Dinov2Model" },
         { "dinov2_with_registers", "Dinov2WithRegistersModel" } };
     const int k = s->layer_scale ? 2 + (s->registers > 0) : !f->classifier;
-    return json_object_set_new(o, "model_type", json_string(kinds[k].type))
+    return json_object_set_new(o, f->naming == PF_NAMING_HF5 ? "dtype" : "torch_dtype", json_string(f->as->torch))
+         | json_object_set_new(o, "model_type", json_string(kinds[k].type))
          | json_object_set_new(o, "architectures", json_pack("[s]", kinds[k].model));
 }
 

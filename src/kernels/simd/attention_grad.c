@@ -86,15 +86,7 @@ PK_INLINE void turned_rows(int k, const float *p, const float *x, float *c, int6
 
 static void turned_tile(int k, const float *p, const float *x, float *c, int64_t c_row, int m, int n, int accumulate)
 {
-#define PK_ROWS(rows) { if (n > PW) turned_rows(k, p, x, c, c_row, m, n, accumulate, rows, 2); \
-                        else        turned_rows(k, p, x, c, c_row, m, n, accumulate, rows, 1); }
-    if (m <= 2) PK_ROWS(2)
-    else if (m <= 4) PK_ROWS(4)
-#if PK_MR > 8
-    else if (m <= 8) PK_ROWS(8)
-#endif
-    else PK_ROWS(PK_MR)
-#undef PK_ROWS
+    PK_TILE(m, n, turned_rows, k, p, x, c, c_row, m, n, accumulate)
 }
 
 /* Asks for x [count][n] to be brought near. Rows of a head lie far apart, where no hardware sees them coming. */

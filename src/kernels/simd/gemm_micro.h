@@ -118,21 +118,22 @@ PK_INLINE void micro_rows(int64_t k, const float *a, const float *b, float *c, i
 #undef PK_ROW
 }
 
+/* rows_fn(.., rows, vectors) with the constants for a tile [m,n]. Rows are rounded up to the next size compiled, so a
+ * few left-over rows do not cost a full tile. */
+#define PK_TILE(m, n, rows_fn, ...) \
+    if ((m) <= 2) PK_VECTORS(n, 2, rows_fn, __VA_ARGS__) \
+    else if ((m) <= 4) PK_VECTORS(n, 4, rows_fn, __VA_ARGS__) \
+    else if (PK_MR > 8 && (m) <= 8) PK_VECTORS(n, 8, rows_fn, __VA_ARGS__) \
+    else PK_VECTORS(n, PK_MR, rows_fn, __VA_ARGS__)
+#define PK_VECTORS(n, rows, rows_fn, ...) \
+    { if ((n) > PW) rows_fn(__VA_ARGS__, rows, 2); else rows_fn(__VA_ARGS__, rows, 1); }
+
 /* c[m,n] = (accumulate: +=) a^T b over k; 1 <= m <= PK_MR, 1 <= n <= PK_NR. Only the m x n corner is touched. A row of
  * what is needed ahead is asked for every four k: all at once they would keep the product's own loads waiting. */
 static inline void micro_tile(int64_t k, const float *a, const float *b, float *c, int64_t c_row, int m, int n,
                               int accumulate, const pk_ahead *ahead, int count)
 {
-    /* Rows are rounded up to the next size compiled, so a few left-over rows do not cost a full tile. */
-#define PK_ROWS(rows) { if (n > PW) micro_rows(k, a, b, c, c_row, m, n, accumulate, ahead, count, rows, 2); \
-                        else        micro_rows(k, a, b, c, c_row, m, n, accumulate, ahead, count, rows, 1); }
-    if (m <= 2) PK_ROWS(2)
-    else if (m <= 4) PK_ROWS(4)
-#if PK_MR > 8
-    else if (m <= 8) PK_ROWS(8)
-#endif
-    else PK_ROWS(PK_MR)
-#undef PK_ROWS
+    PK_TILE(m, n, micro_rows, k, a, b, c, c_row, m, n, accumulate, ahead, count)
 }
 
 /* Transposes PW rows: lane i of to[j] is lane j of from[i]. */

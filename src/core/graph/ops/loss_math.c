@@ -40,14 +40,19 @@ double pf_cross_entropy(const pk_real *logits, int64_t ld, const int64_t *labels
     return total * unit;
 }
 
+/* The target t_j: a share of the row's mass, smoothed, then weighted. */
+static double soft_target(const pf_ce *o, const pk_real *targets, int64_t classes, int64_t j)
+{
+    return at(o->weight, j) * ((1 - o->smoothing) * (double)targets[j] + o->smoothing / (double)classes);
+}
+
 double pf_soft_cross_entropy(const pk_real *logits, int64_t ld, const pk_real *targets, int64_t rows, int64_t classes,
                              const pf_ce *options, pk_real *grad)
 {
     const pk_real *w = options->weight;
-    const double even = options->smoothing / (double)classes;
-    double divisor = w && !options->by_batch ? 0 : (double)rows, total = 0;
-    if (w && !options->by_batch)
-        for (int64_t i = 0; i < rows * classes; i++) divisor += at(w, i % classes) * (double)targets[i];
+    const bool by_weight = w && !options->by_batch;
+    double divisor = by_weight ? 0 : (double)rows, total = 0;
+    for (int64_t i = 0; by_weight && i < rows * classes; i++) divisor += at(w, i % classes) * (double)targets[i];
     const double unit = divisor > 0 ? 1 / divisor : 0;
 
     for (int64_t i = 0; i < rows; i++, targets += classes) {
@@ -55,13 +60,13 @@ double pf_soft_cross_entropy(const pk_real *logits, int64_t ld, const pk_real *t
         const double lse = log_sum_exp(x, classes);
         double mass = 0;
         for (int64_t j = 0; j < classes; j++) {
-            const double t = at(w, j) * ((1 - options->smoothing) * (double)targets[j] + even);
+            const double t = soft_target(options, targets, classes, j);
             mass += t;
             total += t * (lse - (double)x[j]);
         }
         for (int64_t j = 0; grad && j < classes; j++) {
-            const double t = at(w, j) * ((1 - options->smoothing) * (double)targets[j] + even);
-            grad[i * ld + j] = (pk_real)(unit * (mass * exp((double)x[j] - lse) - t));
+            const double p = exp((double)x[j] - lse);
+            grad[i * ld + j] = (pk_real)(unit * (mass * p - soft_target(options, targets, classes, j)));
         }
     }
     return total * unit;

@@ -1,0 +1,249 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * test_half.c -- backbones saved as f16 and bf16: every value is the nearest one, ties to even, by a rounding written
+ * here apart from the library's; config.json says the type; what would become infinite is refused. */
+#include <jansson.h>
+#include <math.h>
+#include "failing_alloc.h"
+#include "tiny_files.h"
+
+static const struct { const char *name, *torch, *code; peft_dtype type; int exponent, fraction; } halves[] = {
+    { "f16", "float16", "F16", PEFT_F16, 5, 10 }, { "bf16", "bfloat16", "BF16", PEFT_BF16, 8, 7 } };
+enum { HALVES = sizeof halves / sizeof *halves };
+
+static peft_status save_as(const peft_backbone *b, const char *path, const char *naming, const char *dtype)
+{
+    peft_options *o = tiny_options(b->ctx, "naming=%s,dtype=%s", naming, dtype);
+    peft_status s = peft_backbone_save_as(b, path, o);
+    peft_options_free(o);
+    return s;
+}
+
+/* The nearest number with `fraction` bits behind the leading one and no exponent below that of the smallest normal;
+ * nearbyint sends ties to even. Steps are powers of two, so both products are exact. */
+static float nearest(float x, int h)
+{
+    const int least = 2 - (1 << (halves[h].exponent - 1));
+    int e;
+    frexpf(x, &e);
+    const int step = (e - 1 < least ? least : e - 1) - halves[h].fraction;
+    return (float)ldexp(nearbyint(ldexp((double)x, -step)), step);
+}
+
+/* Ties between a number and its neighbours, subnormals, what rounds to 0 and to the largest, both zeros: all for
+ * either type, and far from what random weights hold. */
+static size_t hard_values(int h, float *x)
+{
+    const int bits = halves[h].fraction, least = 2 - (1 << (halves[h].exponent - 1));
+    const double largest = ldexp(2 - ldexp(1, -bits), 1 - least), tiniest = ldexp(1, least - bits);
+    const double at[] = { 0, tiniest, tiniest / 2, tiniest * 1.5, tiniest * 2.5, tiniest / 4, ldexp(1, least),
+                          ldexp(1, least) - tiniest / 2, 1, 1 + ldexp(1, -bits - 1), 1 + ldexp(3, -bits - 1),
+                          2 - ldexp(1, -bits - 1), largest, largest - ldexp(1, -least - bits), 0.1, 3e-4 };
+    size_t n = 0;
+    for (size_t i = 0; i < sizeof at / sizeof *at; i++)
+        for (int side = -1; side <= 1; side++)
+            for (int sign = -1; sign <= 1; sign += 2) {
+                float v = (float)at[i];
+                if (side) v = nextafterf(v, side * INFINITY);
+                x[n++] = copysignf(v, (float)sign * copysignf(1, v));
+            }
+    x[n++] = nextafterf((float)(largest + ldexp(1, -least - bits)), 0);              /* the last that is not Inf */
+    x[n] = -x[n - 1];
+    return n + 1;
+}
+
+static peft_backbone *make_hard(peft_context *ctx, int h)
+{
+    float x[128];
+    peft_backbone *b = tiny_backbone(ctx, TINY_BACKBONE, NULL);
+    const size_t n = hard_values(h, x);
+    for (size_t i = 0; i < b->weights; i++) {
+        tiny_shake_tensor(&b->weight[i].tensor, b->weight[i].name, 0.3);
+        float *to = b->weight[i].tensor.data;
+        for (size_t k = 0; k < n && (int64_t)k < peft_tensor_count(&b->weight[i].tensor); k++) to[k] = x[k];
+    }
+    return b;
+}
+
+/* The file holds only tensors of the type; loaded they are the nearest values, signs of zeros too. */
+static void check_file(const peft_backbone *b, int h, const char *path)
+{
+    pf_st *st;
+    OK(pf_st_open(b->ctx, path, &st));
+    for (size_t i = 0; i < pf_st_count(st); i++) ck_assert_str_eq(pf_st_at(st, i)->type_name, halves[h].code);
+    pf_st_close(st);
+    peft_backbone *back = tiny_load(b->ctx, path, "");
+    ck_assert_uint_eq(back->weights, b->weights);
+    for (size_t i = 0; i < b->weights; i++) {
+        const float *x = b->weight[i].tensor.data, *y = back->weight[i].tensor.data;
+        ck_assert_str_eq(b->weight[i].name, back->weight[i].name);
+        for (int64_t k = 0; k < peft_tensor_count(&b->weight[i].tensor); k++) {
+            const float want = nearest(x[k], h);
+            ck_assert_msg(!memcmp(&want, y + k, sizeof want), "%s %s [%lld]: %a became %a, expected %a", path,
+                          b->weight[i].name, (long long)k, (double)x[k], (double)y[k], (double)want);
+        }
+    }
+    peft_backbone_free(back);
+}
+
+static void check_config(const char *path, const char *key, const char *torch)
+{
+    json_t *o = json_load_file(path, 0, NULL);
+    ck_assert_ptr_nonnull(o);
+    ck_assert_str_eq(json_string_value(json_object_get(o, key)), torch);
+    ck_assert(!json_object_get(o, "dtype") || !json_object_get(o, "torch_dtype"));
+    json_decref(o);
+}
+
+START_TEST(nearest_values)
+{
+    for (int h = 0; h < HALVES; h++) {
+        peft_context *ctx = tiny_context(NULL, 1);
+        peft_backbone *b = make_hard(ctx, h);
+        OK(save_as(b, tiny_path("timm"), "timm", halves[h].name));
+        check_file(b, h, tiny_path("timm"));
+        OK(save_as(b, tiny_path("hf"), "hf", halves[h].name));
+        check_file(b, h, tiny_path("hf/model.safetensors"));
+        check_config(tiny_path("hf/config.json"), "torch_dtype", halves[h].torch);
+        OK(save_as(b, tiny_path("hf5"), "hf5", halves[h].name));
+        check_file(b, h, tiny_path("hf5/model.safetensors"));
+        check_config(tiny_path("hf5/config.json"), "dtype", halves[h].torch);
+        OK(save_as(b, tiny_path("whole"), "hf5", "f32"));
+        check_config(tiny_path("whole/config.json"), "dtype", "float32");
+        peft_backbone_free(b);
+        peft_context_free(ctx);
+        tiny_clean();
+    }
+}
+END_TEST
+
+static void same_bytes(const char *a, const char *b)
+{
+    peft_context *ctx = tiny_context(NULL, 1);
+    pf_map *x, *y;
+    OK(pf_map_open(ctx, a, &x));
+    OK(pf_map_open(ctx, b, &y));
+    ck_assert_msg(pf_map_size(x) == pf_map_size(y) && !memcmp(pf_map_data(x), pf_map_data(y), pf_map_size(x)),
+                  "%s and %s differ", a, b);
+    pf_map_close(x);
+    pf_map_close(y);
+    peft_context_free(ctx);
+}
+
+/* Once rounded nothing changes any more: the file is the same bytes when loaded and saved, and f32 keeps its values. */
+START_TEST(rounded_once)
+{
+    for (int h = 0; h < HALVES; h++) {
+        peft_context *ctx = tiny_context(NULL, 1);
+        peft_backbone *b = make_hard(ctx, h);
+        OK(save_as(b, tiny_path("half"), "timm", halves[h].name));
+        peft_backbone *rounded = tiny_load(ctx, tiny_path("half"), "");
+        OK(save_as(rounded, tiny_path("whole"), "timm", "f32"));
+        peft_backbone *whole = tiny_load(ctx, tiny_path("whole"), "");
+        ck_assert_str_eq(peft_backbone_fingerprint(rounded), peft_backbone_fingerprint(whole));
+        ck_assert_str_ne(peft_backbone_fingerprint(rounded), peft_backbone_fingerprint(b));
+        OK(save_as(whole, tiny_path("again"), "timm", halves[h].name));
+        same_bytes(tiny_path("half"), tiny_path("again"));
+        peft_backbone_free(whole);
+        peft_backbone_free(rounded);
+        peft_backbone_free(b);
+        peft_context_free(ctx);
+        tiny_clean();
+    }
+}
+END_TEST
+
+/* A tensor of several pieces, the last of them cut; the same file on every instruction set. */
+START_TEST(every_instruction_set)
+{
+    static const char *const sets[] = { "ref", "avx2", "avx512" };
+    for (size_t i = 0; i < sizeof sets / sizeof *sets; i++) {
+        peft_context *ctx;
+        OK(peft_context_create(NULL, NULL, NULL, &ctx));
+        if (!peft_context_set_isa(ctx, sets[i])) {
+            peft_backbone *b = tiny_backbone(ctx, "image_size=16,patch=4,width=101,depth=1,heads=1,mlp=333", NULL);
+            OK(save_as(b, tiny_path(sets[i]), "timm", "f16"));
+            check_file(b, 0, tiny_path(sets[i]));
+            if (i) same_bytes(tiny_path("ref"), tiny_path(sets[i]));
+            peft_backbone_free(b);
+        }
+        peft_context_free(ctx);
+    }
+    tiny_clean();
+}
+END_TEST
+
+START_TEST(refused)
+{
+    tiny t = tiny_make(&(tiny_spec){ .more = "seed=11" });
+    const size_t w = 7;
+    float *x = (float *)t.backbone->weight[w].tensor.data + 1;
+    const float before = *x;
+    static const struct { float value; const char *dtype, *says[2]; } bad[] = {
+        { 65520, "f16", { "65520", "f16" } }, { -1e30f, "f16", { "-1.00000002e+30", "f16" } },
+        { 0x1.FFp127f, "bf16", { "3.39617753e+38", "bf16" } }, { NAN, "f16", { "NaN", "not saved" } },
+        { -INFINITY, "bf16", { "Inf", "not saved" } } };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        *x = bad[i].value;
+        FAILS(PEFT_E_NONFINITE, t.backbone->weight[w].name, save_as(t.backbone, tiny_path("no"), "timm", bad[i].dtype));
+        for (int k = 0; k < 2; k++)
+            FAILS(PEFT_E_NONFINITE, bad[i].says[k], save_as(t.backbone, tiny_path("no"), "hf", bad[i].dtype));
+        ck_assert(access(tiny_path("no"), F_OK) != 0);
+    }
+    *x = before;
+    FAILS(PEFT_E_OPTION, "dtype: given 'f64', expected f32, f16 or bf16",
+          save_as(t.backbone, tiny_path("no"), "hf", "f64"));
+    ck_assert(access(tiny_path("no"), F_OK) != 0);
+    const int64_t one = 1;
+    pf_st_out *o;
+    OK(pf_st_out_create(t.ctx, &o));
+    FAILS(PEFT_E_DTYPE, "I32", pf_st_out_reals(o, "x", PEFT_I32, 1, &one, (pk_real[]){ 1 }));
+    pf_st_out_free(o);
+    tiny_free(&t);
+    tiny_clean();
+}
+END_TEST
+
+static peft_status save_and_load(peft_context *ctx, void *h)
+{
+    peft_options *o = NULL;
+    peft_backbone *b = NULL, *back = NULL;
+    peft_status s = peft_options_create(ctx, &o);
+    if (!s) s = peft_options_parse(o, "image_size=8,patch=4,width=16,depth=1,heads=2,mlp=16,classes=2");
+    if (!s) s = peft_backbone_create(ctx, o, &b);
+    peft_options_free(o);
+    o = NULL;
+    if (!s) s = peft_options_create(ctx, &o);
+    if (!s) s = peft_options_parse(o, "naming=hf5");
+    if (!s) s = peft_options_set_string(o, "dtype", halves[*(int *)h].name);
+    if (!s) s = peft_backbone_save_as(b, tiny_path("memory"), o);
+    if (!s) s = peft_backbone_load(ctx, tiny_path("memory/model.safetensors"), NULL, &back);
+    peft_backbone_free(back);
+    peft_backbone_free(b);
+    peft_options_free(o);
+    return s;
+}
+
+START_TEST(memory_runs_out)
+{
+    for (int h = 0; h < HALVES; h++) ck_assert_int_gt(failing_alloc_loop(save_and_load, &h), 100);
+    tiny_clean();
+}
+END_TEST
+
+/* Saving takes next to nothing beside the backbone: no second copy, and not that of one tensor. */
+START_TEST(memory_needed)
+{
+    failing_alloc hooks = { .fail_at = -1 };
+    peft_context *ctx;
+    OK(peft_context_create(failing_alloc_take, failing_alloc_give, &hooks, &ctx));
+    peft_backbone *b = tiny_backbone(ctx, "image_size=16,patch=4,width=512,depth=1,heads=8,classes=5", NULL);
+    const size_t before = peft_context_memory_used(ctx);
+    OK(save_as(b, tiny_path("half"), "timm", "f16"));
+    ck_assert_uint_lt(peft_context_memory_peak(ctx) - before, 64 << 10);
+    peft_backbone_free(b);
+    peft_context_free(ctx);
+    tiny_clean();
+}
+END_TEST
+
+SUITE_MAIN("half", nearest_values, rounded_once, every_instruction_set, refused, memory_runs_out, memory_needed)
