@@ -82,10 +82,14 @@ typedef struct lines { const pk_real *at; int64_t step, rows, length; } lines;
  * prefetches does nothing in gcc's eyes, and the call would go. */
 static void fetch_part(const lines *l, int64_t part, int64_t parts)
 {
-    const int64_t each = ceil_div(l->length, LINE), all = l->rows * each;
-    for (int64_t i = part * all / parts; i < (part + 1) * all / parts; i++) {
-        __builtin_prefetch(l->at + i / each * l->step + i % each * LINE, 0, 2);
+    const int64_t each = ceil_div(l->length, LINE), all = l->rows * each, first = part * all / parts;
+    int64_t count = (part + 1) * all / parts - first, column = first % at_least(each, 1) * LINE;
+    const pk_real *row = l->at + first / at_least(each, 1) * l->step;
+    for (; count > 0; count--) {
+        __builtin_prefetch(row + column, 0, 2);
         __asm__ volatile("" ::: "memory");
+        column += LINE;
+        if (column >= l->length) column = 0, row += l->step;
     }
 }
 
