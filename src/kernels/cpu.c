@@ -26,7 +26,7 @@
 
 DECLARE_GEMM_PARTS(ref)
 static const pk_table table_ref = {
-    .name = "ref", .vector = 1, .mr = 4, .nr = 8, .kc = 384, GEMM_PARTS(ref),
+    .name = "ref", .vector = 1, .mr = 4, .nr = 8, .kc = 256, GEMM_PARTS(ref),
 #define PK_KERNEL(name, args) .name = pk_##name##_ref,
 #include "kernels.def"
 #undef PK_KERNEL
@@ -35,7 +35,7 @@ static const pk_table table_ref = {
 #if HAVE_SIMD
 DECLARE_GEMM_PARTS(avx2)
 static const pk_table table_avx2 = {
-    .name = "avx2", .vector = 8, .mr = 6, .nr = 16, .kc = 384, GEMM_PARTS(avx2),
+    .name = "avx2", .vector = 8, .mr = 6, .nr = 16, .kc = 256, GEMM_PARTS(avx2),
 #define PK_KERNEL(name, args) .name = pk_##name##_avx2,
 #include "kernels.def"
 #undef PK_KERNEL
@@ -43,7 +43,7 @@ static const pk_table table_avx2 = {
 
 DECLARE_GEMM_PARTS(avx512)
 static const pk_table table_avx512 = {
-    .name = "avx512", .vector = 16, .mr = 14, .nr = 32, .kc = 384, GEMM_PARTS(avx512),
+    .name = "avx512", .vector = 16, .mr = 14, .nr = 32, .kc = 256, GEMM_PARTS(avx512),
 #define PK_KERNEL(name, args) .name = pk_##name##_avx512,
 #include "kernels.def"
 #undef PK_KERNEL

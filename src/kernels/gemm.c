@@ -6,10 +6,10 @@
 #include "gemm_plan.h"
 
 enum {
-    BLOCK_ROWS = 800,           /* of A packed at a time: 1.2 MB */
+    BLOCK_ROWS = 800,           /* of A packed at a time: 0.8 MB */
     PIECE_STEP = 16,
     FIRST_PANELS = 4,           /* most panels of B that the packing tasks multiply */
-    FETCH_ROWS = 8,             /* panels of A that make fetching the next panel of B ahead worth while */
+    MOST_AHEAD = 8,
     ALONE = 1 << 18,            /* products this small are not worth waking anybody */
     LINE = PK_ALIGN / (int)sizeof(pk_real)
 };
@@ -75,24 +75,6 @@ static void cut_tasks(plan *p)
         }
 }
 
-/* A panel of B to be: `rows` runs of `length` elements, `step` apart. */
-typedef struct lines { const pk_real *at; int64_t step, rows, length; } lines;
-
-/* One part of `parts` of a panel's lines is asked for. Packing is little but waiting for them. A function that only
- * prefetches does nothing in gcc's eyes, and the call would go. */
-static void fetch_part(const lines *l, int64_t part, int64_t parts)
-{
-    const int64_t each = ceil_div(l->length, LINE), all = l->rows * each, first = part * all / parts;
-    int64_t count = (part + 1) * all / parts - first, column = first % at_least(each, 1) * LINE;
-    const pk_real *row = l->at + first / at_least(each, 1) * l->step;
-    for (; count > 0; count--) {
-        __builtin_prefetch(row + column, 0, 2);
-        __asm__ volatile("" ::: "memory");
-        column += LINE;
-        if (column >= l->length) column = 0, row += l->step;
-    }
-}
-
 /* Nothing is done to the product: C itself holds the sums of the pieces, and no tile is copied. */
 static int is_plain(const pk_gemm *g)
 {
@@ -100,42 +82,77 @@ static int is_plain(const pk_gemm *g)
         && !g->residual;
 }
 
+/* What a tile's micro-kernel asks for meanwhile: all at once it would keep the product's own loads waiting. */
+typedef struct wishes { pk_ahead of[MOST_AHEAD]; int count; } wishes;
+
+static void wish(wishes *w, const pk_real *at, int64_t row, int64_t rows, int64_t length)
+{
+    if (rows > 0 && length > 0) w->of[w->count++] = (pk_ahead){ at, row, rows, ceil_div(length, LINE) };
+}
+
 /* What the tile at (row, column) will be added to, and at the end what its epilogue reads and writes. */
-static int look_ahead(const plan *p, pk_real *tile, int64_t tile_row, int64_t row, int64_t column, pk_ahead *ahead)
+static void wish_tile(const plan *p, pk_real *tile, int64_t tile_row, int64_t row, int64_t column, wishes *w)
 {
     const pk_gemm *g = p->g;
-    int count = 0;
-    if (p->plain || p->from > 0) ahead[count++] = (pk_ahead){ tile, tile_row };
-    if (p->plain || p->from + p->piece < g->k) return count;
-    ahead[count++] = (pk_ahead){ g->c + row * g->c_row + column, g->c_row };
-    if (g->residual && g->residual != g->c)
-        ahead[count++] = (pk_ahead){ g->residual + row * g->residual_row + column, g->residual_row };
-    if (g->gate) ahead[count++] = (pk_ahead){ g->gate + row * g->gate_row + column, g->gate_row };
-    return count;
+    const int64_t m = at_most(p->t->mr, g->m - row), n = at_most(p->t->nr, g->n - column);
+    if (p->plain || p->from > 0) wish(w, tile, tile_row, m, n);
+    if (p->plain || p->from + p->piece < g->k) return;
+    wish(w, g->c + row * g->c_row + column, g->c_row, m, n);
+    if (g->residual && g->residual != g->c) wish(w, g->residual + row * g->residual_row + column, g->residual_row, m, n);
+    if (g->gate) wish(w, g->gate + row * g->gate_row + column, g->gate_row, m, n);
+}
+
+/* The panel of A that is packed after this one, four lines of each row at a time. */
+static void wish_a(const plan *p, int64_t row, wishes *w)
+{
+    const pk_gemm *g = p->g;
+    const int64_t k = at_most(p->piece, g->k - p->from), m = at_most(p->t->mr, g->m - row);
+    if (g->a_col != 1) return;
+    for (int64_t at = 0; at < k && w->count < MOST_AHEAD; at += 4 * LINE)
+        wish(w, g->a + row * g->a_row + p->from + at, g->a_row, m, at_most(k - at, 4 * LINE));
+}
+
+/* One part of `parts` of the panel of B that is packed next: some of its rows, or a piece of each. After the last panel
+ * comes the first one of the next piece of K. */
+static void wish_b(const plan *p, int64_t panel, int64_t part, int64_t parts, wishes *w)
+{
+    const pk_gemm *g = p->g;
+    int64_t from = p->from;
+    if (panel >= p->n_panels) { panel = 0; from += p->piece; }
+    const int64_t column = panel * p->t->nr, n = at_most(p->t->nr, g->n - column), k = at_most(p->piece, g->k - from);
+    const int64_t rows = g->b_row == 1 ? n : k, length = g->b_row == 1 ? k : n, row = g->b_row == 1 ? g->b_col : g->b_row;
+    const pk_real *at = g->b + from * g->b_row + column * g->b_col;
+    if (rows >= parts) {
+        const int64_t some = ceil_div(rows, parts);
+        wish(w, at + part * some * row, row, at_most(some, rows - part * some), length);
+    } else {
+        const int64_t some = ceil_div(ceil_div(length, LINE), parts) * LINE;
+        wish(w, at + part * some, row, rows, at_most(some, length - part * some));
+    }
 }
 
 /* A task: panels of A in the block, first to first + rows; packing: it is the one that packs them. */
 typedef struct range { int64_t first, rows; int packing; } range;
 
-/* One packed panel of B times the panels of A; next: what to fetch for the panel of B that comes after it. */
-static void multiply_panel(const plan *p, const range *r, int64_t panel, const pk_real *b, pk_real *spare, lines next)
+/* One packed panel of B times the panels of A; next: the panel of B that comes after it. */
+static void multiply_panel(const plan *p, const range *r, int64_t panel, const pk_real *b, pk_real *spare, int64_t next)
 {
     const pk_gemm *g = p->g;
     const int64_t mr = p->t->mr, nr = p->t->nr, k = at_most(p->piece, g->k - p->from), column = panel * nr;
     const int64_t tile_row = p->plain ? g->c_row : nr;
     const int n = (int)at_most(nr, g->n - column), last = p->from + p->piece >= g->k;
-    if (r->rows < FETCH_ROWS) next.rows = 0;
     for (int64_t i = r->first; i < r->first + r->rows; i++) {
         pk_real *a = p->packed + i * mr * k;
         const int64_t row = (p->block_at + i) * mr;
         pk_real *tile = p->plain ? g->c + row * g->c_row + column
                       : p->pieces > 1 ? p->partial + (panel * p->block_panels + i) * mr * nr : spare;
         const int m = (int)at_most(mr, g->m - row);
-        pk_ahead ahead[4];
-        const int count = look_ahead(p, tile, tile_row, row, column, ahead);
-        fetch_part(&next, i - r->first, r->rows);
+        wishes w = { .count = 0 };
+        wish_tile(p, tile, tile_row, row, column, &w);
+        if (r->packing && i + 1 < r->first + r->rows) wish_a(p, row + mr, &w);
+        else wish_b(p, next, i - r->first, r->rows, &w);
         if (r->packing) p->t->pack_a(a, g->a + row * g->a_row + p->from * g->a_col, g->a_row, g->a_col, m, k);
-        p->t->micro(k, a, b, tile, tile_row, m, n, p->from > 0, ahead, count);
+        p->t->micro(k, a, b, tile, tile_row, m, n, p->from > 0, w.of, w.count);
         if (last && !p->plain) p->t->finish(p->t, g, tile, row, column, m, n);
     }
 }
@@ -148,24 +165,12 @@ static void pack_b_panel(const plan *p, int64_t panel, pk_real *to)
                  at_most(p->piece, g->k - p->from), at_most(p->t->nr, g->n - column));
 }
 
-/* What to fetch for a panel of B; after the last comes the first one of the next piece. */
-static lines fetch_b_panel(const plan *p, int64_t panel)
-{
-    const pk_gemm *g = p->g;
-    int64_t from = p->from;
-    if (panel >= p->n_panels) { panel = 0; from += p->piece; }
-    const int64_t column = panel * p->t->nr, n = at_most(p->t->nr, g->n - column), k = at_most(p->piece, g->k - from);
-    if (k <= 0) return (lines){ .rows = 0 };
-    const pk_real *at = g->b + from * g->b_row + column * g->b_col;
-    return g->b_row == 1 ? (lines){ at, g->b_col, n, k } : (lines){ at, g->b_row, k, n };
-}
-
 static void multiply(const plan *p, range r, int64_t panel, int worker, int64_t next)
 {
     pk_real *b = (pk_real *)(p->scratch + worker * p->thread_bytes), *spare = b + p->panel_bytes / (int64_t)sizeof *b;
     r.rows = at_most(r.rows, p->block_panels - r.first);
     pack_b_panel(p, panel, b);
-    multiply_panel(p, &r, panel, b, spare, fetch_b_panel(p, next));
+    multiply_panel(p, &r, panel, b, spare, next);
 }
 
 static void first_task(void *arg, int64_t task, int worker)

@@ -65,8 +65,8 @@ typedef struct pk_gemm {
 
 typedef struct pk_table pk_table;
 typedef struct pk_pool pk_pool;
-/* Memory that will be needed soon: rows of a tile's width, `row` elements apart. */
-typedef struct pk_ahead { const pk_real *at; int64_t row; } pk_ahead;
+/* Memory that will be needed soon: `rows` rows, `row` elements apart, of `lines` cache lines each. */
+typedef struct pk_ahead { const pk_real *at; int64_t row, rows, lines; } pk_ahead;
 typedef enum { PK_GEMM_AUTO, PK_GEMM_OWN, PK_GEMM_CBLAS } pk_gemm_kind;
 
 size_t pk_gemm_work(const pk_table *t, int64_t m, int64_t n, int64_t k, int threads);     /* bytes for all threads */

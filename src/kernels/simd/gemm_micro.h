@@ -103,9 +103,9 @@ PK_INLINE void micro_rows(int64_t k, const float *a, const float *b, float *c, i
     int64_t p = 0;
     for (; count > 0; count--, ahead++) {
         const float *at = ahead->at;
-        for (int i = 0; i < m && p + 4 <= k; i++, p += 4, a += 4 * PK_MR, b += 4 * PK_NR, at += ahead->row) {
-            __builtin_prefetch(at, 1, 3);
-            __builtin_prefetch(at + n - 1, 1, 3);
+        for (int64_t i = 0; i < ahead->rows && p + 4 <= k; i++, p += 4, a += 4 * PK_MR, b += 4 * PK_NR) {
+            for (int64_t line = 0; line < ahead->lines; line++) __builtin_prefetch(at + line * 16, 0, 2);
+            at += ahead->row;
             micro_four(acc, a, b, rows, vectors);
         }
     }
