@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * phantom.c -- writes folders of pictures that look somewhat like breast ultrasound and are made by a formula: data of
+ * known making and free of rights, for trying the other programs. docs/phantoms.md says what they are not. */
+#include "common.h"
+#include "phantom.h"
+#include <dirent.h>
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#define FLAGS(X) \
+    X(out, "DIR", NULL, "folder to write, new or empty; needed") \
+    X(images, "N", "60", "pictures a class, 1 to 9999") \
+    X(side, "N", "96", "pixels, 16 to 1024") \
+    X(seed, "N", "1", "of everything") \
+    X(difficulty, "X", "1", "0 to 4, how much the classes overlap: 0 hardly, 1 as in docs/phantoms.md")
+#define AS_ID(name, argument, value, help) name,
+#define AS_FLAG(name, argument, value, help) { #name, argument, value, help },
+enum { FLAGS(AS_ID) flags };
+static flag given[] = { FLAGS(AS_FLAG) };
+
+static int64_t count_within(int f, int64_t low, int64_t high)
+{
+    int64_t n = flag_count(&given[f]);
+    if (n < low || n > high)
+        fail("%s: %lld is not from %lld to %lld", given[f].name, (long long)n, (long long)low, (long long)high);
+    return n;
+}
+
+static double number_within(int f, double low, double high)
+{
+    const char *text = given[f].value;
+    char *end;
+    double x = strtod(text, &end);
+    if (end == text || *end || !(x >= low && x <= high))
+        fail("%s: '%s' is not a number from %g to %g", given[f].name, text, low, high);
+    return x;
+}
+
+static void make_folder(const char *path)
+{
+    if (mkdir(path, 0777)) fail("%s: %s", path, strerror(errno));
+}
+
+/* Nothing is ever overwritten. */
+static void make_or_empty(const char *path)
+{
+    DIR *d = opendir(path);
+    if (!d && errno == ENOENT) {
+        make_folder(path);
+        return;
+    }
+    if (!d) fail("%s: %s", path, strerror(errno));
+    for (struct dirent *e; (e = readdir(d)); )
+        if (strcmp(e->d_name, ".") && strcmp(e->d_name, ".."))
+            fail("%s: not empty; phantoms are written to a new or empty folder", path);
+    closedir(d);
+}
+
+/* The same text wherever the folder is, so that equal commands make equal folders. */
+static void write_readme(const char *folder, char *path, size_t room)
+{
+    snprintf(path, room, "%s/README.txt", folder);
+    FILE *f = fopen(path, "w");
+    if (!f) fail("%s: %s", path, strerror(errno));
+    fprintf(f, "These pictures are synthetic. A formula made them; nobody was examined, and they show no disease.\n"
+               "They are not medical images and must not be used as such: not for diagnosis or teaching, nor to train\n"
+               "or judge anything meant for patients. They serve to try out software.\n\n"
+               "Made by\n    phantom --out DIR");
+    for (int i = out + 1; i < flags; i++) fprintf(f, " --%s %s", given[i].name, given[i].value);
+    fprintf(f, "\nof libpeft %s; its docs/phantoms.md describes the model.\n", peft_version_string());
+    if (ferror(f) | fclose(f)) fail("%s: cannot be written", path);
+}
+
+int main(int argc, char **argv)
+{
+    program_name = "phantom";
+    if (read_flags(given, flags, "--out DIR [options]", argc, argv) < argc)
+        fail("'%s' is no option; see --help", argv[argc - 1]);
+    if (!given[out].value) fail("--out is needed; see --help");
+    int64_t n = count_within(images, 1, 9999), pixels = count_within(side, 16, 1024), area = pixels * pixels;
+    uint64_t key = (uint64_t)flag_count(&given[seed]);
+    double overlap = number_within(difficulty, 0, 4);
+    size_t room = strlen(given[out].value) + 64;
+    char *path = need(malloc(room));
+    double *work = need(malloc((size_t)area * 6 * sizeof *work));
+    uint8_t *grey = need(malloc((size_t)area));
+    tissue t = { pixels, work + 4 * area, work + 5 * area };
+
+    make_or_empty(given[out].value);
+    write_readme(given[out].value, path, room);
+    for (int64_t c = 0; c < PHANTOM_CLASSES; c++) {
+        snprintf(path, room, "%s/%s", given[out].value, phantom_class[c]);
+        make_folder(path);
+        for (int64_t i = 0; i < n; i++) {
+            stream speckle = stream_of(STREAM_SPECKLE, key, c, i);
+            peft_image *im;
+            lay_tissue(&t, key, c, i, overlap);
+            scan_tissue(&t, &speckle, work, grey);
+            must(peft_image_from_buffer(grey, pixels, pixels, 1, 8, 0, &im));
+            snprintf(path, room, "%s/%s/%04lld.png", given[out].value, phantom_class[c], (long long)i);
+            must(peft_image_save_png(im, path));
+            peft_image_free(im);
+        }
+    }
+    printf("%-22s %lld of %d classes in %s\n", "written", (long long)n * PHANTOM_CLASSES, PHANTOM_CLASSES,
+           given[out].value);
+    free(path);
+    free(work);
+    free(grey);
+    return 0;
+}
