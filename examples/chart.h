@@ -6,6 +6,7 @@
 #define CHART_H
 #include <stdbool.h>
 #include <stdint.h>
+#include <stdio.h>
 
 typedef struct chart_panel {
     const char *title;                                        /* with the unit */
@@ -17,4 +18,6 @@ typedef struct chart_panel {
 /* false: errno says why. */
 bool write_chart(const char *path, const char *title, const char *note, const char *const *labels, int64_t rows,
                  int64_t each, const chart_panel *panels, int64_t count);
+/* One panel as an SVG element inside a page of HTML. */
+void put_chart_panel(FILE *f, const chart_panel *p, const char *const *labels, int64_t rows, int64_t each);
 #endif

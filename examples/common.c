@@ -169,26 +169,35 @@ void predict_image(peft_context *ctx, peft_session *s, const peft_transform *t, 
     peft_tensor_free(out);
 }
 
-void judge(peft_context *ctx, peft_session *s, const peft_dataset *d, const peft_transform *t, figures *f)
+double *predict_set(peft_context *ctx, peft_session *s, const peft_dataset *d, const peft_transform *t)
 {
     int64_t classes = peft_dataset_classes(d), n = peft_dataset_count(d);
-    bool multilabel = peft_dataset_multilabel(d);
+    const char *link = peft_dataset_multilabel(d) ? "sigmoid" : "softmax";
     float *row = need(malloc((size_t)classes * sizeof *row));
-    float *targets = need(malloc((size_t)(n * classes) * sizeof *targets));
     double *scores = need(malloc((size_t)(n * classes) * sizeof *scores));
-    int64_t *labels = need(malloc((size_t)n * 2 * sizeof *labels)), *decided = labels + n;
-    int64_t *counts = need(malloc((size_t)(classes * classes) * sizeof *counts));
     for (int64_t i = 0; i < n; i++) {
         peft_image *im;
         must(peft_dataset_load(d, i, &im));
-        predict_image(ctx, s, t, im, multilabel ? "sigmoid" : "softmax", classes, row);
+        predict_image(ctx, s, t, im, link, classes, row);
         for (int64_t c = 0; c < classes; c++) scores[i * classes + c] = row[c];
-        must(peft_dataset_targets(d, i, targets + i * classes));
-        labels[i] = peft_dataset_label(d, i);
         peft_image_free(im);
     }
+    free(row);
+    return scores;
+}
+
+void judge_scores(peft_context *ctx, const double *scores, const peft_dataset *d, figures *f)
+{
+    int64_t classes = peft_dataset_classes(d), n = peft_dataset_count(d);
+    float *targets = need(malloc((size_t)(n * classes) * sizeof *targets));
+    int64_t *labels = need(malloc((size_t)n * 2 * sizeof *labels)), *decided = labels + n;
+    int64_t *counts = need(malloc((size_t)(classes * classes) * sizeof *counts));
+    for (int64_t i = 0; i < n; i++) {
+        must(peft_dataset_targets(d, i, targets + i * classes));
+        labels[i] = peft_dataset_label(d, i);
+    }
     *f = (figures){ n, NAN, NAN, NAN, NAN, NAN };
-    if (multilabel) {
+    if (peft_dataset_multilabel(d)) {
         must(peft_metrics_multilabel(scores, targets, n, classes, 0.5, "f1_macro", &f->f1_macro, 1));
         must(peft_metrics_ranking(ctx, scores, targets, n, classes, "map", &f->map, 1));
     } else {
@@ -199,9 +208,7 @@ void judge(peft_context *ctx, peft_session *s, const peft_dataset *d, const peft
         must(peft_metrics_decision(counts, classes, "f1_macro", &f->f1_macro, 1));
     }
     must(peft_metrics_ranking(ctx, scores, targets, n, classes, "auroc_macro", &f->auroc_macro, 1));
-    free(row);
     free(targets);
-    free(scores);
     free(labels);
     free(counts);
 }
@@ -209,7 +216,9 @@ void judge(peft_context *ctx, peft_session *s, const peft_dataset *d, const peft
 void print_figures(peft_context *ctx, peft_session *s, const peft_dataset *d, const peft_transform *t)
 {
     figures f;
-    judge(ctx, s, d, t, &f);
+    double *scores = predict_set(ctx, s, d, t);
+    judge_scores(ctx, scores, d, &f);
+    free(scores);
     printf("%-22s %lld\n", "test_images", (long long)f.images);
     if (peft_dataset_multilabel(d)) {
         printf("%-22s %.4f\n%-22s %.4f\n", "f1_macro", f.f1_macro, "map", f.map);

@@ -31,10 +31,12 @@ char *class_names(const peft_dataset *d);                     /* one a line; to 
 /* Class probabilities of one picture. link: "softmax" or "sigmoid". */
 void predict_image(peft_context *ctx, peft_session *s, const peft_transform *t, const peft_image *im, const char *link,
                    int64_t classes, float *probabilities);
-/* The figures of merit of predictions for every sample. NaN: not for labels of this kind (map is for several labels a
- * sample, the accuracies for one), or undefined. */
+/* Those of every sample, [count, classes]; to be freed. */
+double *predict_set(peft_context *ctx, peft_session *s, const peft_dataset *d, const peft_transform *t);
+/* The figures of merit of these. NaN: not for labels of this kind (map is for several labels a sample, the accuracies
+ * for one), or undefined. */
 typedef struct figures { int64_t images; double accuracy, balanced_accuracy, f1_macro, auroc_macro, map; } figures;
-void judge(peft_context *ctx, peft_session *s, const peft_dataset *d, const peft_transform *t, figures *f);
-/* The same, printed one a line. */
+void judge_scores(peft_context *ctx, const double *scores, const peft_dataset *d, figures *f);
+/* Predicted, judged and printed, a figure a line. */
 void print_figures(peft_context *ctx, peft_session *s, const peft_dataset *d, const peft_transform *t);
 #endif

@@ -2,6 +2,7 @@
  * compare.c -- methods side by side, as the EPT paper does it: every entry of a list is trained on some draws of few
  * images a class, with some seeds each, and judged on held-out images. Each run has one thread and a process of its
  * own. Ctrl-C keeps what is done; --resume does the rest. */
+#include "command.h"
 #include "compare_jobs.h"
 #include "compare_study.h"
 #include <math.h>
@@ -25,6 +26,10 @@
     X(csv, "FILE", "compare.csv", "a row a run, written as runs end") \
     X(summary, "FILE", "compare-summary.csv", "means and standard deviations") \
     X(svg, "FILE", "compare.svg", "a figure") \
+    X(records, "DIR", NULL, "keep every run's probabilities and curve there, for report") \
+    X(title, "TEXT", NULL, "of the study, for report; else the name of --data") \
+    X(note, "TEXT", NULL, "what its reader must know") \
+    X(judge_every, "N", "0", "epochs from one judgement of a curve to the next (0: none)") \
     X(resume, NULL, NULL, "do what --csv lacks")
 #define AS_ID(name, argument, value, help) name,
 enum { FLAGS(AS_ID) own_flags, flags = own_flags + recipe_flags };
@@ -123,6 +128,7 @@ static void name_check(int64_t i, char *text, size_t room, void *user)
     (void)i;
     snprintf(text, room, "%s", ((progress *)user)->s->list);
 }
+static void work_study(int64_t i, void *user) { (void)i; write_study(((progress *)user)->s); }
 static void work_run(int64_t i, void *user) { do_run(((progress *)user)->s, i); }
 static void work_check(int64_t i, void *user) { (void)i; check_list(((progress *)user)->s); }
 static void done_check(int64_t i, const char *failure, void *user)
@@ -140,6 +146,12 @@ static study read_study(void)
                 .test = given[test].value, .shots = flag_count(&given[shots]),
                 .test_per_class = flag_count(&given[test_per_class]), .samplings = at_least_one(samplings),
                 .runs = at_least_one(runs), .seed = (uint64_t)flag_count(&given[seed]) };
+    s.records = given[records].value;
+    s.title = given[title].value;
+    s.note = given[note].value;
+    s.judge_every = flag_count(&given[judge_every]);
+    s.jobs = given[jobs].value ? at_least_one(jobs) : cores();
+    if (!s.records && (s.title || s.note || s.judge_every)) fail("title, note and judge-every are for --records DIR");
     read_list(&s, given + own_flags);
     s.result = shared((size_t)study_size(&s) * sizeof *s.result);
     s.fingerprint = shared(65);
@@ -155,13 +167,18 @@ int main(int argc, char **argv)
     if (!given[backbone].value || !given[data].value || !given[methods].value)
         fail("--backbone, --data and --methods are needed; see --help");
     study s = read_study();
-    progress p = { .s = &s, .jobs = given[jobs].value ? at_least_one(jobs) : cores(), .bar = isatty(STDERR_FILENO) };
+    s.command = command_line(argc, argv, "--resume");
+    if (!given[resume].value && s.records && has_study(&s))
+        fail("%s: holds the records of a study; --resume goes on with it", s.records);
+    progress p = { .s = &s, .jobs = s.jobs, .bar = isatty(STDERR_FILENO) };
     const job_hooks check = { work_check, name_check, NULL, done_check, NULL },
+                    describe = { work_study, name_check, NULL, done_check, NULL },
                     runs_of = { work_run, name_run, on_begin, on_done, on_tick };
     if (run_jobs(&(int64_t){ 0 }, 1, 1, &check, &p)) fail("stopped");
     write_settings(&s);
     if (given[resume].value && !access(given[csv].value, F_OK)) read_csv(given[csv].value, &s);
     else start_csv(given[csv].value);
+    if (s.records && run_jobs(&(int64_t){ 0 }, 1, 1, &describe, &p)) fail("stopped");
 
     int64_t *todo = need(calloc((size_t)study_size(&s), sizeof *todo));
     p.began = need(calloc((size_t)study_size(&s), sizeof *p.began));
@@ -178,6 +195,7 @@ int main(int argc, char **argv)
     free(p.began);
     free(s.done);
     free_list(&s);
+    free((char *)(uintptr_t)s.command);
     if (p.failed) fprintf(stderr, "compare: runs that failed: %lld; --resume tries them again\n", (long long)p.failed);
     if (stopped) fprintf(stderr, "compare: stopped; --resume goes on with %s\n", given[csv].value);
     return p.failed || stopped;

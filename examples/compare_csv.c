@@ -10,11 +10,18 @@
 #include <unistd.h>
 
 enum { col_label, col_method, col_sampling, col_run, col_draw_seed, col_run_seed, col_first,
-       col_settings = col_first + result_columns, csv_columns };
+       col_data = col_first + result_columns, col_settings, csv_columns };
 static const char *const heading[csv_columns] = {
     "label", "method", "sampling", "run", "draw_seed", "run_seed",
 #define RESULT_NAME(name) #name,
-    RESULT_COLUMNS(RESULT_NAME) "settings" };
+    RESULT_COLUMNS(RESULT_NAME) "data", "settings" };
+
+/* FNV-1a, of the text and its end. */
+static uint64_t hash(uint64_t h, const char *text)
+{
+    do h = (h ^ (unsigned char)*text) * 0x100000001b3; while (*text++);
+    return h;
+}
 
 void write_settings(study *s)
 {
@@ -28,21 +35,13 @@ void write_settings(study *s)
         for (int k = 0; k < recipe_flags; k++)
             if (e->recipe[k].value) fprintf(f, " %s=%s", e->recipe[k].name, e->recipe[k].value);
         if (fclose(f)) fail("out of memory");
+        snprintf(e->key, sizeof e->key, "%016" PRIx64, hash(hash(0xcbf29ce484222325, e->label), e->settings));
     }
 }
 
-void put_csv_field(FILE *f, const char *text)
+void put_csv_heading(FILE *f)
 {
-    if (!strpbrk(text, ",\"\n")) {
-        fputs(text, f);
-        return;
-    }
-    fputc('"', f);
-    for (; *text; text++) {
-        if (*text == '"') fputc('"', f);
-        fputc(*text, f);
-    }
-    fputc('"', f);
+    for (int c = 0; c < csv_columns; c++) fprintf(f, "%s%c", heading[c], c + 1 < csv_columns ? ',' : '\n');
 }
 
 void start_csv(const char *path)
@@ -50,16 +49,13 @@ void start_csv(const char *path)
     int fd = open(path, O_WRONLY | O_CREAT | O_EXCL, 0666);
     FILE *f = fd < 0 ? NULL : fdopen(fd, "w");
     if (!f) fail("%s: %s%s", path, strerror(errno), errno == EEXIST ? "; --resume goes on with it" : "");
-    for (int c = 0; c < csv_columns; c++) fprintf(f, "%s%c", heading[c], c + 1 < csv_columns ? ',' : '\n');
+    put_csv_heading(f);
     if (fclose(f)) fail("%s: %s", path, strerror(errno));
 }
 
-void append_csv(const char *path, const study *s, int64_t i)
+void put_csv_row(FILE *f, const study *s, int64_t i)
 {
     const entry *e = entry_of(s, i);
-    char *text;
-    size_t size;
-    FILE *f = need(open_memstream(&text, &size));
     put_csv_field(f, e->label);
     fputc(',', f);
     put_csv_field(f, e->recipe[recipe_method].value);
@@ -68,31 +64,22 @@ void append_csv(const char *path, const study *s, int64_t i)
     for (int c = 0; c < result_columns; c++)
         if (isfinite(s->result[i].value[c])) fprintf(f, "%.10g,", s->result[i].value[c]);
         else fputc(',', f);
+    put_csv_field(f, s->title ? s->title : s->data);
+    fputc(',', f);
     put_csv_field(f, e->settings);
     fputc('\n', f);
+}
+
+void append_csv(const char *path, const study *s, int64_t i)
+{
+    char *text;
+    size_t size;
+    FILE *f = need(open_memstream(&text, &size));
+    put_csv_row(f, s, i);
     if (fclose(f)) fail("out of memory");
     int fd = open(path, O_WRONLY | O_APPEND);
     if (fd < 0 || write(fd, text, size) != (ssize_t)size || close(fd)) fail("%s: %s", path, strerror(errno));
     free(text);
-}
-
-/* The fields of a line, unquoted in place; -1: not csv_columns of them. */
-static int split_line(char *line, char **field)
-{
-    int count = 0;
-    for (char *in = line; ; ) {
-        if (count == csv_columns) return -1;
-        char *out = field[count++] = in;
-        bool quoted = *in == '"';
-        for (in += quoted; *in && (quoted || *in != ','); in++) {
-            if (quoted && *in == '"' && *++in != '"') break;
-            *out++ = *in;
-        }
-        char end = *in;
-        *out = 0;
-        if (end != ',') return count == csv_columns ? 0 : -1;
-        in++;
-    }
 }
 
 static void take_row(study *s, char **field)
@@ -105,7 +92,7 @@ static void take_row(study *s, char **field)
             strtoull(field[col_draw_seed], NULL, 10) != draw_seed(s, i)) continue;
         for (int c = 0; c < result_columns; c++)
             s->result[i].value[c] = *field[col_first + c] ? strtod(field[col_first + c], NULL) : NAN;
-        s->done[i] = true;
+        s->done[i] = !s->records || has_records(s, i);
     }
 }
 
@@ -119,8 +106,8 @@ void read_csv(const char *path, study *s)
     long whole = 0;
     ssize_t n;
     for (int64_t number = 1; (n = getline(&line, &room, f)) > 0 && line[n - 1] == '\n'; number++, whole += n) {
-        line[n - 1] = 0;
-        bool bad = split_line(line, field);
+        char *row = line;
+        bool bad = take_csv_row(&row, field, csv_columns) != csv_columns;
         for (int c = 0; number == 1 && !bad && c < csv_columns; c++) bad = strcmp(field[c], heading[c]);
         if (bad) fail("%s:%lld: not a line that compare wrote", path, (long long)number);
         if (number > 1) take_row(s, field);

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * compare_run.c -- one run of compare: draw, train, measure, judge, in one thread. */
 #include "compare_study.h"
+#include <math.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 
@@ -9,7 +11,8 @@ const char *const result_name[] = {
     RESULT_COLUMNS(RESULT_NAME)
 };
 
-typedef struct clocked { peft_loader *loader; double reading; int64_t steps; } clocked;
+/* reading, training: seconds, the one a part of the other. loss: the sum over the steps of the epoch. */
+typedef struct clocked { peft_loader *loader; double reading, training, loss; int64_t steps, updates; } clocked;
 
 static int64_t next_batch(int64_t i, peft_tensor *images, peft_tensor *labels, int64_t *ids, void *user)
 {
@@ -21,6 +24,14 @@ static int64_t next_batch(int64_t i, peft_tensor *images, peft_tensor *labels, i
     return n;
 }
 
+static int add_loss(const peft_trainer *t, void *user)
+{
+    clocked *c = user;
+    c->loss += peft_trainer_get(t, "loss");
+    c->updates++;
+    return 0;
+}
+
 /* What this process held at most until now, KiB in Linux. */
 static double peak_bytes(void)
 {
@@ -29,10 +40,51 @@ static double peak_bytes(void)
     return 1024.0 * (double)use.ru_maxrss;
 }
 
-static void open_trial(const study *s, int64_t i, trial *t, peft_dataset **test)
+void open_trial(const study *s, int64_t i, trial *t, peft_dataset **test)
 {
     *t = (trial){ .backbone = s->backbone, .seed = run_seed(s, i), .threads = 1 };
     draw_sets(s->data, s->test, s->shots, s->test_per_class, draw_seed(s, i), &t->train, test);
+}
+
+static double *judge_now(trial *t, peft_session **session, const peft_dataset *test, figures *f)
+{
+    if (!*session) must(peft_session_create(t->model, NULL, session));
+    double *scores = predict_set(t->ctx, *session, test, t->transform);
+    judge_scores(t->ctx, scores, test, f);
+    return scores;
+}
+
+/* Fills curve [t->epochs] but for what the last epoch's judgement will say. The seconds that judging took. */
+static double train(trial *t, clocked *c, int64_t every, const peft_dataset *test, epoch_point *curve)
+{
+    peft_session *session = NULL;
+    double judging = 0;
+    for (int64_t e = 0; e < t->epochs; e++) {
+        double start = seconds_now();
+        c->loss = 0;
+        c->updates = 0;
+        must(peft_trainer_fit(t->trainer, e + 1, next_batch, add_loss, c));
+        c->training += seconds_now() - start;
+        curve[e] = (epoch_point){ c->updates ? c->loss / (double)c->updates : NAN, NAN };
+        if (!every || (e + 1) % every || e + 1 == t->epochs) continue;
+        figures f;
+        start = seconds_now();
+        free(judge_now(t, &session, test, &f));
+        curve[e].balanced_accuracy = f.balanced_accuracy;
+        judging += seconds_now() - start;
+    }
+    peft_session_free(session);
+    return judging;
+}
+
+static void take_figures(double *v, const figures *f)
+{
+    v[result_test_images] = (double)f->images;
+    v[result_accuracy] = f->accuracy;
+    v[result_balanced_accuracy] = f->balanced_accuracy;
+    v[result_f1_macro] = f->f1_macro;
+    v[result_auroc_macro] = f->auroc_macro;
+    v[result_map] = f->map;
 }
 
 void do_run(study *s, int64_t i)
@@ -40,28 +92,26 @@ void do_run(study *s, int64_t i)
     double start = seconds_now(), *v = s->result[i].value;
     trial t;
     peft_dataset *test;
-    peft_session *session;
+    peft_session *session = NULL;
     figures f;
     open_trial(s, i, &t, &test);
     build_trial(&t, entry_of(s, i)->recipe);
     clocked c = { .loader = t.loader };
-    double fit = seconds_now();
-    must(peft_trainer_fit(t.trainer, t.epochs, next_batch, NULL, &c));
-    v[result_seconds_per_step] = (seconds_now() - fit - c.reading) / (double)(c.steps ? c.steps : 1);
+    epoch_point *curve = need(calloc((size_t)t.epochs + 1, sizeof *curve));
+    double judging = train(&t, &c, s->judge_every, test, curve);
+    v[result_seconds_per_step] = (c.training - c.reading) / (double)(c.steps ? c.steps : 1);
     v[result_peak_bytes] = peak_bytes();
     v[result_planned_bytes] = t.planned;
     v[result_steps] = (double)c.steps;
     v[result_loss] = peft_trainer_get(t.trainer, "loss");
     v[result_trainable_parameters] = (double)peft_model_trainable_count(t.model);
-    must(peft_session_create(t.model, NULL, &session));
-    judge(t.ctx, session, test, t.transform, &f);
-    v[result_test_images] = (double)f.images;
-    v[result_accuracy] = f.accuracy;
-    v[result_balanced_accuracy] = f.balanced_accuracy;
-    v[result_f1_macro] = f.f1_macro;
-    v[result_auroc_macro] = f.auroc_macro;
-    v[result_map] = f.map;
-    v[result_seconds] = seconds_now() - start;
+    double *scores = judge_now(&t, &session, test, &f);
+    take_figures(v, &f);
+    v[result_seconds] = seconds_now() - start - judging;
+    if (s->judge_every && t.epochs) curve[t.epochs - 1].balanced_accuracy = f.balanced_accuracy;
+    if (s->records) write_records(s, i, &(judged){ test, scores, curve, t.epochs });
+    free(scores);
+    free(curve);
     peft_session_free(session);
     free_trial(&t);
     peft_dataset_free(t.train);
@@ -74,6 +124,8 @@ void check_list(study *s)
     peft_dataset *test;
     trial t;
     open_trial(s, 0, &t, &test);
+    if (s->records && peft_dataset_multilabel(test))
+        fail("--records: %s has several labels an image; expected one", s->data);
     for (int64_t i = 0; i < s->entries; i++) {
         snprintf(place, sizeof place, "%s:%d", s->list, s->entry[i].line);
         program_name = place;

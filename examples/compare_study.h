@@ -4,27 +4,22 @@
  * first draw, on the second, ..., then with the second seed; so a study stopped early has seen many draws. */
 #ifndef COMPARE_STUDY_H
 #define COMPARE_STUDY_H
+#include "csv.h"
 #include "recipe.h"
-#include <stdio.h>
-
-/* The figures of one run, in the order of the CSV file. */
-#define RESULT_COLUMNS(X) \
-    X(test_images) X(accuracy) X(balanced_accuracy) X(f1_macro) X(auroc_macro) X(map) X(loss) \
-    X(trainable_parameters) X(steps) X(seconds_per_step) X(planned_bytes) X(peak_bytes) X(seconds)
-#define RESULT_ID(name) result_##name,
-enum { RESULT_COLUMNS(RESULT_ID) result_columns };
-extern const char *const result_name[result_columns];
-typedef struct result { double value[result_columns]; } result;      /* NaN: not defined for this data set */
+#include "records.h"
 
 typedef struct entry {
     char *label, *settings;                                   /* settings: all that decides a run but draw and seed */
+    char key[17];                                             /* 16 digits that stand for both */
     int line;
     flag recipe[recipe_flags];
 } entry;
 
 typedef struct study {
     const char *list, *backbone, *data, *test;                /* paths; test may be NULL */
-    int64_t shots, test_per_class, samplings, runs;
+    const char *records, *title, *note, *command;             /* records: a folder; NULL: none are kept */
+    int64_t shots, test_per_class, samplings, runs, jobs;
+    int64_t judge_every;                                      /* epochs; 0: only at the end */
     uint64_t seed;
     entry *entry;
     int64_t entries;
@@ -53,13 +48,28 @@ void free_list(study *s);
  * before hours are spent, and the fingerprint. Both are for a process of their own: they fail by exit. */
 void do_run(study *s, int64_t i);
 void check_list(study *s);
+void open_trial(const study *s, int64_t i, trial *t, peft_dataset **test);     /* draws; t is yet to be built */
 
 /* compare_csv.c: a row a run. Rows of other settings stay in the file and are not looked at. */
-void write_settings(study *s);                                /* fills entry[].settings; needs the fingerprint */
+void write_settings(study *s);                                /* fills settings and key; needs the fingerprint */
 void start_csv(const char *path);                             /* the heading; refuses to touch an existing file */
 void read_csv(const char *path, study *s);                    /* sets done and result of what is in it */
 void append_csv(const char *path, const study *s, int64_t i);
-void put_csv_field(FILE *f, const char *text);                /* in quotes where it needs them */
+void put_csv_heading(FILE *f);
+void put_csv_row(FILE *f, const study *s, int64_t i);
+
+/* compare_records.c: the folder of records.h. */
+typedef struct epoch_point { double loss, balanced_accuracy; } epoch_point;     /* balanced_accuracy NaN: not judged */
+typedef struct judged {
+    const peft_dataset *test;
+    const double *scores;                                     /* [test images, classes] */
+    const epoch_point *curve;                                 /* [epochs] */
+    int64_t epochs;
+} judged;
+bool has_study(const study *s);                               /* has the folder been written to? */
+void write_study(study *s);                                   /* study.csv; for a process of its own */
+void write_records(const study *s, int64_t i, const judged *j);
+bool has_records(const study *s, int64_t i);
 
 /* compare_report.c */
 typedef struct moments { int64_t n; double mean, sd, max; } moments;    /* sd: of a sample; NaN for less than two */

@@ -2,6 +2,7 @@
  * pretrain.c -- trains a Vision Transformer from random weights on labelled images, for as long as it takes: the same
  * command goes on where it was stopped. */
 #include "accuracy.h"
+#include "first_weights.h"
 #include "pretrain_flags.h"
 #include "progress.h"
 #include <signal.h>
@@ -36,13 +37,14 @@ static void make_transform(run *r, int64_t size)
     must(peft_transform_parse(text, &r->transform));
 }
 
-/* Every tensor of a random backbone, and a head. */
+/* Every tensor of a random backbone, or of --start's at its image size, and a new head. */
 static void make_model(run *r)
 {
     peft_adapter *all;
-    peft_options *o = options_from(r->ctx, given[model].value);
-    must(peft_options_set_int(o, "seed", flag_count(&given[seed])));
-    must(peft_backbone_create(r->ctx, o, &r->vit));
+    const char *from = given[start].value;
+    peft_options *o = options_from(r->ctx, from ? NULL : given[model].value);
+    must(peft_options_set_int(o, from ? "image_size" : "seed", flag_count(&given[from ? image_size : seed])));
+    must(from ? peft_backbone_load(r->ctx, from, o, &r->vit) : peft_backbone_create(r->ctx, o, &r->vit));
     peft_options_free(o);
     must(peft_adapter_create(r->vit, "full", NULL, &all));
     o = options_from(r->ctx, NULL);
@@ -51,6 +53,7 @@ static void make_model(run *r)
     peft_options_free(o);
     must(peft_model_attach(r->model, all));
     peft_adapter_free(all);
+    if (!from) mimic_trained(r->model);
 }
 
 /* Weight decay is for matrices: pulled to 0, a bias, a norm's scale or an embedding loses what it means. */

@@ -13,11 +13,13 @@
     X(test_per_class, "N", "0", "test images a class, drawn by the seed (0: all)") \
     X(model, "LIST", "image_size=32,patch=4,width=192,depth=6,heads=3,mlp=768", \
       "options of peft_backbone_create") \
+    X(start, "FILE", NULL, "in place of --model: goes on from this network's weights, with a new classifier") \
+    X(image_size, "N", "0", "with --start: side in pixels, position embeddings are resampled; 0: the file's") \
     X(seed, "N", "1", "of the initial weights, the order and the augmentation") \
     X(epochs, "N", "40", "passes through the training images") \
     X(batch, "N", "64", "images a step") \
     X(accumulate, "N", "1", "steps an update") \
-    X(lr, "RATE", "1e-3", "largest learning rate") \
+    X(lr, "RATE", "5e-4", "largest learning rate") \
     X(weight_decay, "RATE", "0.05", "of weight matrices; biases, norms, embeddings and tokens have none") \
     X(label_smoothing, "SHARE", "0.1", "of each target, spread over all classes") \
     X(clip_norm, "NORM", "1", "bound of the norm of all gradients; 0: none") \

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # compare: faults in its list, the same figures for any number of jobs, as finetune, and after being stopped; runs that
-# fail or are killed; several labels an image. compare.sh FOLDER
+# fail or are killed; several labels an image. report: what compare --records kept, as a page. compare.sh FOLDER
 set -eu
 bin=$1
 work=$(mktemp -d)
@@ -78,6 +78,84 @@ if grep -q 'draw 1, run 1' again.log; then exit 1; fi
 study b --resume --weight-decay 0.5 > again.log
 [ "$(wc -l < b.csv)" -eq 25 ]
 
+# Records change no figure. A run is done when both its row and its records are there.
+records() {
+    study r --records rec --title 'A <b> & "c"' --note 'Trial only' --judge-every 1 "$@"
+}
+records --jobs 2 > r.log
+same a r
+[ "$(find rec -type f | wc -l)" -eq 37 ]
+records --resume > again.log
+if grep -q ' run [12]:' again.log; then exit 1; fi
+if records --csv r2.csv > again.log 2>&1; then exit 1; fi
+grep -q 'rec: holds the records of a study; --resume' again.log
+if study q --title none > again.log 2>&1; then exit 1; fi
+grep -q 'are for --records DIR' again.log
+entry=$(sed -n 's/^entry,linear,\([0-9a-f]*\),.*/\1/p' rec/study.csv)
+cp -r rec before
+rm "rec/$entry-2-1.test.csv"
+records --resume > again.log
+[ "$(grep -c ' run [12]:' again.log)" -eq 1 ]
+grep -q '^linear, draw 2, run 1:' again.log
+cmp "rec/$entry-2-1.test.csv" "before/$entry-2-1.test.csv"
+cmp "rec/$entry-2-1.curve.csv" "before/$entry-2-1.curve.csv"
+awk -F, 'NR > 1 && (NF != 3 || $3 == "") { exit 1 } END { if (NR != 3) exit 1 }' "rec/$entry-2-1.curve.csv"
+
+# The page: whole, of its own, safe from what labels hold, the same twice; all six test images of the best method.
+"$bin/report" --out page.html rec > report.log
+cp page.html page-before.html
+"$bin/report" --out page.html rec > report.log
+cmp page.html page-before.html
+tail -1 page.html | grep -q '^</html>$'
+for tag in section figure figcaption svg title table thead tbody tr td th div ul li p text details; do
+    opened=$(grep -oE "<${tag}[ >]" page.html | wc -l)
+    closed=$(grep -o "</$tag>" page.html | wc -l)
+    if [ "$opened" -eq 0 ] || [ "$opened" -ne "$closed" ]; then
+        echo "compare.sh: <$tag> $opened times, </$tag> $closed"
+        exit 1
+    fi
+done
+[ "$(grep -o '<svg' page.html | wc -l)" -eq "$(grep -oE '<title>[^<]+</title>' page.html | sed 1d | wc -l)" ]
+if grep -qiE '<script|<link|https?:|@import|url\(' page.html; then exit 1; fi
+grep -qF '<h2>A &lt;b&gt; &amp; &quot;c&quot;</h2>' page.html
+grep -q 'class="note".*>Trial only<' page.html
+[ "$(grep -o 'src="data:image/png;base64,' page.html | wc -l)" -eq 6 ]
+# Means and intervals of four runs (t = 3.1824), and linear's first confusion: the first class, taken for itself.
+plain() { sed 's/<[^>]*>/ /g'; }
+grep -m 1 '<th scope="row">linear<' page.html | plain | awk '{ print $1, $3, $6, $8 }' > shown
+awk -F, '$1 == "linear" { n++; v[n] = 100 * $9; sum += 100 * $9 }
+    END {
+        mean = sum / n
+        for (i = 1; i <= n; i++) s += (v[i] - mean) ^ 2
+        half = 3.182446 * sqrt(s / (n - 1) / n)
+        low = mean < half ? 0 : mean - half
+        high = mean + half > 100 ? 100 : mean + half
+        printf "linear %.1f %.1f %.1f\n", mean, low, high
+    }' a.csv > wanted
+diff wanted shown
+cat "rec/$entry"-*.test.csv | awk -F, '$3 == 0 && $4 >= $5 && $4 >= $6 { n++ } END { print n + 0 }' > wanted
+sed -n '/<figure class="matrix/,$p' page.html | grep -m 1 '<tbody>' | plain | awk '{ print $2 }' | diff wanted -
+# Data that are gone are done without; data that have changed, and records that are broken, are refused.
+sed "s|^data,.*|data,gone|" before/study.csv > rec/study.csv
+"$bin/report" --out gone.html rec > report.log 2>&1
+grep -q 'gone is not at hand' report.log
+if grep -q '<img' gone.html; then exit 1; fi
+cp before/study.csv rec/study.csv
+must_not_report() {
+    if "$bin/report" --out bad.html rec > report.log 2>&1; then exit 1; fi
+    grep -q "$1" report.log || { echo "compare.sh: no '$1' in:"; cat report.log; exit 1; }
+    [ ! -e bad.html ]
+}
+sed -i 's/^seed,1/seed,2/' rec/study.csv
+for f in rec/*-2-?.*; do cp "$f" "$(echo "$f" | sed 's/-2-/-3-/')"; done
+for f in before/*-1-?.*; do cp "$f" "rec/$(basename "$f" | sed 's/-1-/-2-/')"; done
+must_not_report 'the data have changed since the records in rec were made'
+cp before/study.csv rec/study.csv
+sed 's/^\([^,]*,1\),[0-9]/\1,3/' "before/$entry-1-1.test.csv" > "rec/$entry-1-1.test.csv"
+must_not_report 'test.csv: not what compare wrote'
+rm rec/study.csv
+must_not_report 'rec/study.csv: no such file'
+
 # Stopped in the middle, with a row cut off by a full disk, and resumed.
 start='exec' study c --jobs 2 > c.log 2>&1 &
 child=$!
@@ -131,3 +209,6 @@ echo 'linear: --method linear' > list.txt
 study f --shots 0 --test-per-class 0 --runs 1 > f.log
 grep -q 'mAP %' f.log
 grep -q 'Mean average precision' f.svg
+if study g --shots 0 --test-per-class 0 --runs 1 --records several > g.log 2>&1; then exit 1; fi
+grep -q 'records: .* has several labels an image' g.log
+[ ! -e g.csv ]

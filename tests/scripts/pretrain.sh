@@ -3,7 +3,8 @@
 # Training from scratch: the same bytes for any number of threads, and for runs stopped by SIGTERM or killed and started
 # again; what was saved is judged alike. pretrain.sh FOLDER
 set -eu
-program=$1/pretrain
+bin=$1
+program=$bin/pretrain
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
@@ -34,7 +35,7 @@ train() {
     run=$work/$1
     shift
     exec "$program" --data "$work/data" --model image_size=8,patch=4,width=32,depth=2,heads=2,mlp=64 --epochs 120 \
-        --batch 5 --accumulate 2 --pad 1 --mixup 0.2 --jitter 0.2 --erase 0.2 --save-every 3 --curve "$run.csv" \
+        --batch 5 --accumulate 2 --lr 1e-3 --pad 1 --mixup 0.2 --jitter 0.2 --erase 0.2 --save-every 3 --curve "$run.csv" \
         --checkpoint "$run.state" --out "$run.safetensors" "$@"
 }
 # A run is ended by signal $2 once it has told of an epoch, and started again.
@@ -66,6 +67,17 @@ interrupted kill KILL
 "$program" --data "$work/data" --evaluate "$work/one.safetensors" > "$work/evaluated"
 [ "$(grep '^test_accuracy' "$work/evaluated")" = "$(grep '^test_accuracy' "$work/one.log")" ]
 awk '/^test_accuracy/ { exit !($2 >= 0.75) }' "$work/evaluated"
+
+# Going on from it with larger pictures: the same for any number of threads, of the new size, and no worse.
+larger() {
+    "$program" --data "$work/data" --start "$work/one.safetensors" --image-size 16 --epochs 20 --batch 5 --threads "$1" \
+        --checkpoint "$work/larger.$1.state" --out "$work/larger.$1.safetensors"
+}
+larger 1 > "$work/larger.log"
+larger 2 > /dev/null
+cmp "$work/larger.1.safetensors" "$work/larger.2.safetensors"
+"$bin/inspect" "$work/larger.1.safetensors" | grep -q "pos_embed .*\[1, 17, 32\]"
+awk '/^test_accuracy/ { exit !($2 >= 0.75) }' "$work/larger.log"
 
 if (train one --lr 2e-3) > "$work/other" 2>&1; then
     echo "pretrain: went on with another learning rate"

@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * command.c -- see command.h. */
+#include "command.h"
+#include "common.h"
+#include <stdio.h>
+#include <string.h>
+
+static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=./,:%@";
+
+static void put_word(FILE *f, const char *word)
+{
+    if (*word && !word[strspn(word, plain)]) {
+        fputs(word, f);
+        return;
+    }
+    fputc('\'', f);
+    for (; *word; word++)
+        if (*word == '\'') fputs("'\\''", f);
+        else fputc(*word, f);
+    fputc('\'', f);
+}
+
+char *command_line(int argc, char **argv, const char *skip)
+{
+    char *text;
+    size_t size;
+    FILE *f = need(open_memstream(&text, &size));
+    fputs(program_name, f);
+    for (int i = 1; i < argc; i++) {
+        if (skip && !strcmp(argv[i], skip)) continue;
+        fputc(' ', f);
+        put_word(f, argv[i]);
+    }
+    if (fclose(f)) fail("out of memory");
+    return text;
+}

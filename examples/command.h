@@ -1,0 +1,8 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * command.h -- the command that a program was started with, as text to be repeated. */
+#ifndef COMMAND_H
+#define COMMAND_H
+
+/* program_name and the arguments as a shell takes them, but for those that are `skip` (may be NULL); to be freed. */
+char *command_line(int argc, char **argv, const char *skip);
+#endif

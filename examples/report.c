@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * report.c -- what compare --records kept, as one HTML file that needs nothing else: no network, no script, images
+ * inside. The same records and data give the same bytes. */
+#include "command.h"
+#include "common.h"
+#include "report_parts.h"
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define FLAGS(X) \
+    X(out, "FILE", "report.html", "the page") \
+    X(title, "TEXT", "Methods compared", "of the page")
+#define AS_ID(name, argument, value, help) name,
+#define AS_ROW(name, argument, value, help) { #name, argument, value, help },
+enum { FLAGS(AS_ID) flags };
+static flag given[] = { FLAGS(AS_ROW) };
+
+static void put_page(FILE *f, const study *s, int64_t studies, const char *command)
+{
+    put_head(f, given[title].value, s, studies);
+    for (int64_t i = 0; i < studies; i++) {
+        put_study_head(f, &s[i], i + 1);
+        if (!best_method(&s[i])) {
+            fputs("<p>No run is done yet.</p>\n", f);
+        } else {
+            put_results(f, &s[i]);
+            put_curves(f, &s[i]);
+            put_confusion(f, &s[i]);
+            put_reliability(f, &s[i]);
+            put_cases(f, &s[i]);
+        }
+        put_settings(f, &s[i]);
+    }
+    put_foot(f, command);
+}
+
+/* The old file or the whole new one. */
+static void write_whole(const char *path, const char *text, size_t size)
+{
+    char *part;
+    if (asprintf(&part, "%s.part", path) < 0) fail("out of memory");
+    FILE *f = fopen(part, "w");
+    if (!f) fail("%s: %s", part, strerror(errno));
+    bool bad = fwrite(text, 1, size, f) != size;
+    if (fclose(f) || bad || rename(part, path)) {
+        int why = errno;
+        remove(part);
+        fail("%s: %s", path, strerror(why));
+    }
+    free(part);
+}
+
+int main(int argc, char **argv)
+{
+    program_name = "report";
+    char *command = command_line(argc, argv, NULL);           /* before the words change places */
+    int first = read_flags(given, flags, "[options] DIR...", argc, argv);
+    if (first == argc) fail("no folder given; expected those that compare --records wrote");
+    int64_t studies = argc - first;
+    study *s = need(calloc((size_t)studies, sizeof *s));
+    for (int64_t i = 0; i < studies; i++) s[i] = read_study(argv[first + i]);
+    char *text;
+    size_t size;
+    FILE *f = need(open_memstream(&text, &size));
+    put_page(f, s, studies, command);
+    if (fclose(f)) fail("out of memory");
+    write_whole(given[out].value, text, size);
+    printf("written: %s, %lld KiB\n", given[out].value, (long long)(size / 1024));
+    for (int64_t i = 0; i < studies; i++) free_study(&s[i]);
+    free(s);
+    free(text);
+    free(command);
+    return 0;
+}

@@ -1,0 +1,75 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * report_confusion.c -- which class is taken for which: a table a method, the runs pooled, cells the darker the larger
+ * their share of the row. Above columns of many classes stand numbers; the rows have number and name. */
+#include "common.h"
+#include "report_parts.h"
+#include "svg.h"
+#include <stdlib.h>
+#include <string.h>
+
+enum { most_named = 5 };
+
+static void put_class(FILE *f, const study *s, int64_t c, bool column)
+{
+    if (s->classes > most_named) fprintf(f, "%lld ", (long long)c + 1);
+    if (s->classes <= most_named || !column) put_escaped(f, s->class_name[c], 0);
+}
+
+/* From nearly white to #08519c; black text has the better contrast up to 0.76. */
+static void put_cell(FILE *f, int64_t count, int64_t row)
+{
+    static const int dark[3] = { 0x08, 0x51, 0x9c };
+    double share = row ? (double)count / (double)row : 0;
+    int c[3];
+    for (int k = 0; k < 3; k++) c[k] = 0xf4 + (int)((dark[k] - 0xf4) * share);
+    fprintf(f, "<td style=\"background:#%02x%02x%02x;color:%s\">%lld<small>%.0f %%</small></td>", c[0], c[1], c[2],
+            share > 0.76 ? "#fff" : "#000", (long long)count, 100 * share);
+}
+
+static int64_t *count_decisions(const study *s, const method *m)
+{
+    int64_t *counts = need(calloc((size_t)(s->classes * s->classes), sizeof *counts));
+    for (int64_t i = 0; i < s->runs; i++)
+        for (int64_t k = 0; k < m->run[i].images; k++)
+            counts[m->run[i].label[k] * s->classes + decide(s, &m->run[i], k)]++;
+    return counts;
+}
+
+static void put_table(FILE *f, const study *s, const int64_t *counts)
+{
+    fprintf(f, "<div class=\"scroll\" tabindex=\"0\"><table><thead><tr><td></td><th scope=\"colgroup\" "
+            "colspan=\"%lld\">predicted</th></tr>\n<tr><th class=\"axis\">true</th>", (long long)s->classes);
+    for (int64_t c = 0; c < s->classes; c++) {
+        fputs("<th scope=\"col\">", f);
+        put_class(f, s, c, true);
+        fputs("</th>", f);
+    }
+    fputs("</tr></thead>\n<tbody>", f);
+    for (int64_t r = 0; r < s->classes; r++) {
+        int64_t row = 0;
+        for (int64_t c = 0; c < s->classes; c++) row += counts[r * s->classes + c];
+        fputs("<tr><th scope=\"row\">", f);
+        put_class(f, s, r, false);
+        fputs("</th>", f);
+        for (int64_t c = 0; c < s->classes; c++) put_cell(f, counts[r * s->classes + c], row);
+        fputs("</tr>\n", f);
+    }
+    fputs("</tbody></table></div>\n", f);
+}
+
+void put_confusion(FILE *f, const study *s)
+{
+    const char *form = s->classes > most_named ? " many" : "";
+    fprintf(f, "<h3>Confusion matrices</h3>\n<p class=\"small\">Predictions for held-out images, all runs of a method "
+            "together; under each count, its share of the row.</p>\n<div class=\"grid%s\">\n", form);
+    for (int64_t m = 0; m < s->methods; m++) {
+        if (!s->method[m].done) continue;
+        int64_t *counts = count_decisions(s, &s->method[m]);
+        fprintf(f, "<figure class=\"matrix%s\">\n", form);
+        put_caption(f, &s->method[m], "");
+        put_table(f, s, counts);
+        fputs("</figure>\n", f);
+        free(counts);
+    }
+    fputs("</div>\n", f);
+}

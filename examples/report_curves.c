@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * report_curves.c -- figures by epoch: the mean over runs as a line, the runs as faint ones. Up to seven methods share
+ * a picture, told apart by colour and dashes; more get one each, with the others in grey behind. */
+#include "common.h"
+#include "report_parts.h"
+#include "svg.h"
+#include <math.h>
+#include <stdlib.h>
+
+/* Distinct for colour-blind eyes (Okabe and Ito 2008, less the yellow, which is too pale for a line). */
+static const struct { const char *colour, *dashes; } styles[] = {
+    { "#0072b2", "none" }, { "#d55e00", "7 3" }, { "#009e73", "2 2" }, { "#cc79a7", "9 3 2 3" }, { "#e69f00", "none" },
+    { "#56b4e9", "5 2" }, { "#000000", "3 3" } };
+enum { style_count = sizeof styles / sizeof *styles, width = 360, height = 240, left = 54, right = 344, top = 26,
+       bottom = 198 };
+
+typedef struct plot {
+    const char *name;                                         /* of the figure */
+    double *(*values)(const run *r);                          /* [epochs] */
+    double factor;
+    double chance;                                            /* a level to mark; NaN: none */
+    int64_t epochs;
+    axis x, y;
+} plot;
+
+static double *loss_of(const run *r) { return r->loss; }
+static double *balanced_of(const run *r) { return r->balanced; }
+
+static double value_at(const plot *p, const run *r, int64_t e)
+{
+    return r->done && e < r->epochs ? p->factor * p->values(r)[e] : NAN;
+}
+
+static double mean_at(const plot *p, const study *s, const method *m, int64_t e)
+{
+    double sum = 0;
+    int64_t n = 0;
+    for (int64_t i = 0; i < s->runs; i++) {
+        double v = value_at(p, &m->run[i], e);
+        if (!isnan(v)) sum += v, n++;
+    }
+    return n ? sum / (double)n : NAN;
+}
+
+/* false: there is nothing to draw. */
+static bool fit_axes(plot *p, const study *s)
+{
+    double low = INFINITY, high = -INFINITY;
+    p->epochs = 1;
+    for (int64_t m = 0; m < s->methods; m++) {
+        if (s->method[m].epochs > p->epochs) p->epochs = s->method[m].epochs;
+        for (int64_t i = 0; i < s->runs; i++)
+            for (int64_t e = 0; e < s->method[m].run[i].epochs; e++) {
+                low = fmin(low, value_at(p, &s->method[m].run[i], e));
+                high = fmax(high, value_at(p, &s->method[m].run[i], e));
+            }
+    }
+    if (low > high) return false;
+    if (!isnan(p->chance)) low = fmin(low, p->chance), high = fmax(high, p->chance);
+    p->y = low > 0 && high / low > 20 ? log_axis(low, high) : round_axis(low, high);
+    p->x = round_axis(0, (double)p->epochs);
+    if (p->x.tick < 1) p->x.tick = 1;
+    p->x.high = (double)p->epochs;
+    p->x.from = left;
+    p->x.to = right;
+    p->y.from = bottom;
+    p->y.to = top;
+    return true;
+}
+
+static void put_axes(FILE *f, const plot *p)
+{
+    tick ticks[most_ticks];
+    for (int k = 0, n = ticks_of(&p->y, ticks); k < n; k++) {
+        double y = at(&p->y, ticks[k].value);
+        fprintf(f, "<path d=\"M%d %.1fH%d\" stroke=\"#d9dee3\"/><text x=\"%d\" y=\"%.1f\" text-anchor=\"end\">%s</text>"
+                "\n", left, y, right, left - 6, y + 4, ticks[k].text);
+    }
+    for (int k = 0, n = ticks_of(&p->x, ticks); k < n; k++) {
+        double x = at(&p->x, ticks[k].value);
+        fprintf(f, "<path d=\"M%.1f %dv4\" stroke=\"#52606d\"/><text x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">%s"
+                "</text>\n", x, bottom, x, bottom + 18, ticks[k].text);
+    }
+    fprintf(f, "<path d=\"M%d %dH%d\" stroke=\"#52606d\"/>\n<text x=\"%d\" y=\"%d\" text-anchor=\"middle\">epoch</text>"
+            "\n<text x=\"4\" y=\"14\">%s%s</text>\n", left, bottom, right, (left + right) / 2, bottom + 36, p->name,
+            p->y.log ? " (logarithmic)" : "");
+    if (isnan(p->chance)) return;
+    double y = at(&p->y, p->chance);
+    fprintf(f, "<path d=\"M%d %.1fH%d\" stroke=\"#1f2933\" stroke-dasharray=\"1 4\" stroke-width=\"1.5\"/>\n", left, y,
+            right);
+}
+
+/* i < 0: the mean over runs. A figure that is there for some epochs only is joined across the others. */
+static void put_line(FILE *f, const plot *p, const study *s, const method *m, int64_t i, const char *style)
+{
+    int64_t points = 0;
+    fputs("<path d=\"", f);
+    for (int64_t e = 0; e < p->epochs; e++) {
+        double v = i < 0 ? mean_at(p, s, m, e) : value_at(p, &m->run[i], e);
+        if (isnan(v)) continue;
+        fprintf(f, "%s%.1f %.1f", points++ ? "L" : "M", at(&p->x, (double)e + 1), at(&p->y, v));
+    }
+    if (points == 1) fputs("h.1", f);                         /* a dot, through its round ends */
+    fprintf(f, "\" fill=\"none\" stroke-linejoin=\"round\" stroke-linecap=\"round\" %s/>\n", style);
+}
+
+static void put_method(FILE *f, const plot *p, const study *s, const method *m, int64_t k)
+{
+    char style[128];
+    snprintf(style, sizeof style, "stroke=\"%s\" stroke-width=\"1\" opacity=\"0.22\"", styles[k].colour);
+    if (m->done > 1)
+        for (int64_t i = 0; i < s->runs; i++)
+            if (m->run[i].done) put_line(f, p, s, m, i, style);
+    snprintf(style, sizeof style, "stroke=\"%s\" stroke-width=\"2.4\" stroke-dasharray=\"%s\"", styles[k].colour,
+             styles[k].dashes);
+    put_line(f, p, s, m, -1, style);
+}
+
+static void put_together(FILE *f, const plot *p, const study *s)
+{
+    fputs("<figure>\n", f);
+    open_svg(f, width, height, p->name, " by epoch, a line a method");
+    put_axes(f, p);
+    for (int64_t m = 0; m < s->methods; m++) put_method(f, p, s, &s->method[m], m);
+    fputs("</svg>\n</figure>\n", f);
+}
+
+static void put_legend(FILE *f, const study *s)
+{
+    fputs("<ul class=\"legend\">\n", f);
+    for (int64_t m = 0; m < s->methods; m++) {
+        fprintf(f, "<li><svg viewBox=\"0 0 34 8\" aria-hidden=\"true\"><title>line</title><path d=\"M1 4h32\" "
+                "stroke=\"%s\" stroke-width=\"2.4\" stroke-dasharray=\"%s\"/></svg>", styles[m].colour,
+                styles[m].dashes);
+        put_escaped(f, s->method[m].label, 0);
+        fputs("</li>\n", f);
+    }
+    fputs("</ul>\n", f);
+}
+
+static void put_apart(FILE *f, const plot *p, const study *s)
+{
+    fprintf(f, "<h4>%s</h4>\n<div class=\"grid\">\n", p->name);
+    for (int64_t m = 0; m < s->methods; m++) {
+        if (!s->method[m].done) continue;
+        fputs("<figure>\n", f);
+        put_caption(f, &s->method[m], "");
+        open_svg(f, width, height, p->name, s->method[m].label);
+        put_axes(f, p);
+        for (int64_t o = 0; o < s->methods; o++)
+            if (o != m) put_line(f, p, s, &s->method[o], -1, "stroke=\"#c3cad2\" stroke-width=\"1.2\"");
+        put_method(f, p, s, &s->method[m], 0);
+        fputs("</svg>\n</figure>\n", f);
+    }
+    fputs("</div>\n", f);
+}
+
+void put_curves(FILE *f, const study *s)
+{
+    plot plots[] = {
+        { .name = "Training loss", .values = loss_of, .factor = 1, .chance = NAN },
+        { .name = "Balanced accuracy on the held-out images, %", .values = balanced_of, .factor = 100,
+          .chance = 100.0 / (double)s->classes } };
+    bool together = s->methods <= style_count, drawn[2];
+    for (int k = 0; k < 2; k++) drawn[k] = fit_axes(&plots[k], s);
+    if (!drawn[0]) return;
+    fprintf(f, "<h3>Learning curves</h3>\n<p class=\"small\">Strong: the mean over runs. Faint: single runs. The loss "
+            "is the mean over the steps of the epoch; where methods were trained with different losses, these do not "
+            "compare.%s%s</p>\n",
+            together ? "" : " Grey: the other methods.", drawn[1] ? " Dotted: chance." : "");
+    if (together) {
+        put_legend(f, s);
+        fputs("<div class=\"grid wide\">\n", f);
+    }
+    for (int k = 0; k < 2; k++)
+        if (drawn[k]) (together ? put_together : put_apart)(f, &plots[k], s);
+    if (together) fputs("</div>\n", f);
+}

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * report_page.c -- the page around the parts: style, contents, each study's head, and what was done to make it. */
+#include "common.h"
+#include "report_parts.h"
+#include "svg.h"
+#include <string.h>
+
+static const char style[] =
+    ":root{color-scheme:light}*{box-sizing:border-box}"
+    "body{margin:0 auto;max-width:1200px;padding:0 16px 32px;color:#1f2933;background:#fff;"
+    "font:16px/1.5 system-ui,'Segoe UI',Roboto,'DejaVu Sans',sans-serif;overflow-wrap:break-word}"
+    "h1{font-size:1.6rem;line-height:1.25;margin:24px 0 8px}h2{font-size:1.35rem;line-height:1.25;margin:0 0 8px}"
+    "h3{font-size:1.1rem;margin:28px 0 6px}h4{font-size:1rem;margin:14px 0 8px}p{margin:6px 0;max-width:75ch}"
+    "section{margin-top:32px;padding-top:20px;border-top:3px solid #1f2933}"
+    ".note{padding:10px 14px;border:2px solid #b45309;border-left-width:8px;background:#fff7e6;font-weight:600}"
+    ".small,footer,figcaption small{font-size:.875rem;color:#52606d}"
+    "h2,h3,code,figcaption,dl,.shares,.legend{overflow-wrap:anywhere}"
+    "code{font:.8125rem/1.45 ui-monospace,'DejaVu Sans Mono',monospace}"
+    ".grid{display:grid;gap:20px;grid-template-columns:repeat(auto-fill,minmax(min(100%,340px),1fr))}"
+    ".grid.wide{grid-template-columns:repeat(auto-fill,minmax(min(100%,460px),1fr))}"
+    ".grid.narrow{grid-template-columns:repeat(auto-fill,minmax(min(100%,260px),1fr))}"
+    "figure{margin:0;min-width:0}figcaption{font-weight:600;margin-bottom:4px}"
+    "svg{display:block;width:100%;max-width:480px;height:auto}"
+    "figcaption small{font-weight:400}"
+    ".scroll{overflow-x:auto}table{border-collapse:collapse}td,th{padding:5px 9px;text-align:right;font-weight:400}"
+    "thead th{font-weight:600;vertical-align:bottom}tbody th,.results td:first-child{text-align:left;font-weight:600}"
+    ".results{width:100%;font-variant-numeric:tabular-nums}.results thead th{border-bottom:2px solid #1f2933}"
+    ".results tbody tr{border-bottom:1px solid #d9dee3}.results thead th:first-child{text-align:left}"
+    ".results .best{font-weight:700}"
+    ".results tbody th{overflow-wrap:anywhere;min-width:7em}"
+    ".results span{white-space:nowrap}"
+    "@media(max-width:960px){.results thead{position:absolute;clip-path:inset(50%);height:1px;width:1px;"
+    "overflow:hidden}.results tr,.results td,.results tbody th{display:block}.results tbody tr{padding:8px 0}"
+    ".results td{display:flex;justify-content:space-between;gap:12px;padding:2px 0}"
+    ".results tbody th{padding:2px 0;font-size:1.05rem}"
+    ".results td::before{content:attr(data-of);color:#52606d}}"
+    ".matrix table{font-size:.875rem}.matrix td{border:1px solid #fff;min-width:62px;text-align:center;"
+    "vertical-align:middle}.matrix td small{display:block;font-size:.8125rem}"
+    ".matrix th{max-width:130px;font-size:.8125rem}.matrix thead th{text-align:center}"
+    ".matrix thead td{min-width:0}.matrix thead th[colspan]{text-align:left}"
+    ".matrix.many td{padding:2px 0;min-width:38px;font-size:.8125rem}.matrix.many td small{font-size:.75rem}"
+    ".matrix.many th{max-width:150px}.grid.many{grid-template-columns:"
+    "repeat(auto-fill,minmax(min(100%,570px),1fr))}"
+    ".matrix thead tr:first-child th,.matrix thead th.axis{color:#52606d;font-weight:400;font-style:italic}"
+    ".legend{list-style:none;display:flex;flex-wrap:wrap;gap:4px 18px;margin:4px 0 10px;padding:0}"
+    ".legend li{display:flex;align-items:center;gap:8px}.legend svg{width:34px;flex:none}"
+    ".case{border:1px solid #d9dee3;padding:10px}.case .top{display:flex;gap:12px;align-items:flex-start}"
+    ".case .pic{flex:none;width:96px;height:96px;display:flex;align-items:center;justify-content:center;"
+    "background:#f0f2f5}.case img{display:block;max-width:96px;max-height:96px}"
+    ".case img.tiny{width:96px;height:96px;object-fit:contain;image-rendering:pixelated}"
+    ".case dl{margin:0;font-size:.875rem;min-width:0}.case dt{color:#52606d}"
+    ".case dd{margin:0 0 4px;font-weight:600}"
+    ".shares{display:grid;grid-template-columns:minmax(0,40%) 1fr auto;gap:3px 8px;align-items:center;margin:8px 0 0;"
+    "padding:0;list-style:none;font-size:.8125rem}.shares li{display:contents}"
+    ".shares i{height:10px;background:#e4e7eb}.shares b{display:block;height:10px;background:#1b6ca8}"
+    ".shares .true{font-weight:700}.shares span:last-child{text-align:right;font-variant-numeric:tabular-nums}"
+    "details{margin:20px 0}summary{cursor:pointer;font-weight:600}";
+
+static const char *title_of(const study *s)
+{
+    const char *title = fact(s, "title"), *data = fact(s, "data");
+    if (title && *title) return title;
+    const char *slash = data ? strrchr(data, '/') : NULL;
+    return slash && slash[1] ? slash + 1 : data ? data : s->folder;
+}
+
+void put_head(FILE *f, const char *title, const study *s, int64_t studies)
+{
+    fputs("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+          "<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n<title>", f);
+    put_escaped(f, title, 0);
+    fprintf(f, "</title>\n<style>%s</style>\n</head>\n<body>\n<header><h1>", style);
+    put_escaped(f, title, 0);
+    fputs("</h1></header>\n", f);
+    if (studies > 1) {
+        fputs("<nav aria-label=\"Studies\"><ul>\n", f);
+        for (int64_t i = 0; i < studies; i++) {
+            fprintf(f, "<li><a href=\"#study-%lld\">", (long long)i + 1);
+            put_escaped(f, title_of(&s[i]), 0);
+            fputs("</a></li>\n", f);
+        }
+        fputs("</ul></nav>\n", f);
+    }
+    fputs("<main>\n", f);
+}
+
+static const char *plural(int64_t n) { return n == 1 ? "" : "s"; }
+
+static void put_facts(FILE *f, const study *s)
+{
+    int64_t shots = count_fact(s, "shots"), draws = count_fact(s, "samplings"), seeds = count_fact(s, "runs"),
+            trained = count_fact(s, "train_images"), held = count_fact(s, "test_images"), jobs = count_fact(s, "jobs");
+    const char *path = fact(s, "backbone"), *slash = path ? strrchr(path, '/') : NULL;
+    fprintf(f, "<p>%lld classes (", (long long)s->classes);
+    for (int64_t c = 0; c < s->classes; c++) {
+        if (c) fputs(", ", f);
+        put_escaped(f, s->class_name[c], 0);
+    }
+    fprintf(f, "); %lld training image%s", (long long)trained, plural(trained));
+    if (shots) fprintf(f, " (%lld a class)", (long long)shots);
+    fprintf(f, " and %lld held-out image%s a run; %lld draw%s of the images \303\227 %lld seed%s. Backbone ",
+            (long long)held, plural(held), (long long)draws, plural(draws), (long long)seeds, plural(seeds));
+    put_escaped(f, slash ? slash + 1 : path ? path : "unknown", 0);
+    fprintf(f, ": %lld blocks, %lld wide, patches of %lld pixels", (long long)count_fact(s, "depth"),
+            (long long)count_fact(s, "width"), (long long)count_fact(s, "patch"));
+    if (fact(s, "image_size")) {
+        int64_t size = count_fact(s, "image_size");
+        fprintf(f, ", images of %lld \303\227 %lld", (long long)size, (long long)size);
+    }
+    fprintf(f, ". Each run had one thread; %lld run%s at a time.</p>\n", (long long)jobs, plural(jobs));
+}
+
+void put_study_head(FILE *f, const study *s, int64_t number)
+{
+    fprintf(f, "<section id=\"study-%lld\">\n<h2>", (long long)number);
+    put_escaped(f, title_of(s), 0);
+    fputs("</h2>\n", f);
+    if (fact(s, "note")) {
+        fputs("<p class=\"note\" role=\"note\">", f);
+        put_escaped(f, fact(s, "note"), 0);
+        fputs("</p>\n", f);
+    }
+    put_facts(f, s);
+}
+
+static void put_code(FILE *f, const char *before, const char *text)
+{
+    fprintf(f, "<p class=\"small\">%s<br><code>", before);
+    put_escaped(f, text ? text : "unknown", 0);
+    fputs("</code></p>\n", f);
+}
+
+void put_settings(FILE *f, const study *s)
+{
+    fputs("<details><summary>Settings, and how to repeat this</summary>\n", f);
+    put_code(f, "The study:", fact(s, "command"));
+    put_code(f, "The backbone's fingerprint:", fact(s, "fingerprint"));
+    put_code(f, "Kernels (instruction set):", fact(s, "isa"));
+    put_code(f, "libpeft:", fact(s, "libpeft"));
+    for (int64_t m = 0; m < s->methods; m++) {
+        fputs("<p class=\"small\"><strong>", f);
+        put_escaped(f, s->method[m].label, 0);
+        fputs("</strong><br><code>", f);
+        put_escaped(f, s->method[m].settings, 0);
+        fputs("</code></p>\n", f);
+    }
+    fputs("</details>\n</section>\n", f);
+}
+
+void put_foot(FILE *f, const char *command)
+{
+    fputs("</main>\n<footer><hr>\n", f);
+    put_code(f, "This page was made by", command);
+    fprintf(f, "<p>libpeft %s.</p>\n</footer>\n</body>\n</html>\n", peft_version_string());
+}
+
+void put_caption(FILE *f, const method *m, const char *text)
+{
+    fputs("<figcaption>", f);
+    put_escaped(f, m->label, 0);
+    if (*text) fprintf(f, "<br><small>%s</small>", text);
+    fputs("</figcaption>\n", f);
+}
+
+void open_svg(FILE *f, int width, int height, const char *what, const char *of)
+{
+    fprintf(f, "<svg viewBox=\"0 0 %d %d\" role=\"img\" font-size=\"12\" fill=\"#1f2933\">\n<title>%s", width, height,
+            what);
+    put_escaped(f, of, 0);
+    fputs("</title>\n", f);
+}

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * report_reliability.c -- how far the probability of the predicted class can be believed: accuracy against confidence
+ * in ten bins, and below it the share of predictions that each bin holds. */
+#include "report_parts.h"
+#include "svg.h"
+#include <math.h>
+
+enum { bins = 10, width = 300, left = 40, right = 284, top = 24, bottom = 214, base = 282, histogram = 44,
+       height = 330 };
+
+typedef struct calibration { int64_t n, size[bins], right[bins]; double confidence[bins], ece; } calibration;
+
+/* Bin b holds confidences above b/10, up to (b + 1)/10. */
+static calibration calibrate(const study *s, const method *m)
+{
+    calibration c = { 0 };
+    for (int64_t i = 0; i < s->runs; i++) {
+        const run *r = &m->run[i];
+        for (int64_t k = 0; k < r->images; k++, c.n++) {
+            int64_t said = decide(s, r, k);
+            double p = r->score[k * s->classes + said];
+            int b = 0;
+            while (b < bins - 1 && p > (b + 1) / (double)bins) b++;
+            c.size[b]++;
+            c.right[b] += said == r->label[k];
+            c.confidence[b] += p;
+        }
+    }
+    for (int b = 0; b < bins; b++) c.ece += fabs((double)c.right[b] - c.confidence[b]) / (double)(c.n ? c.n : 1);
+    return c;
+}
+
+static void put_frame(FILE *f, const axis *x, const axis *y)
+{
+    tick ticks[most_ticks];
+    for (int k = 0, n = ticks_of(x, ticks); k < n; k++)
+        fprintf(f, "<text x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">%s</text>\n", at(x, ticks[k].value), base + 16,
+                ticks[k].text);
+    for (int k = 0, n = ticks_of(y, ticks); k < n; k++) {
+        double v = at(y, ticks[k].value);
+        fprintf(f, "<path d=\"M%d %.1fH%d\" stroke=\"#d9dee3\"/><text x=\"%d\" y=\"%.1f\" text-anchor=\"end\">%s</text>"
+                "\n", left, v, right, left - 6, v + 4, ticks[k].text);
+    }
+    fprintf(f, "<text x=\"4\" y=\"14\">accuracy, %%</text>\n<text x=\"%d\" y=\"%d\" text-anchor=\"middle\">confidence, "
+            "%%</text>\n<text x=\"%d\" y=\"%d\">share of predictions</text>\n", (left + right) / 2, base + 34, left,
+            base - histogram - 4);
+}
+
+static void put_bins(FILE *f, const calibration *c, const axis *x, const axis *y)
+{
+    int64_t largest = 1;
+    for (int b = 0; b < bins; b++) largest = c->size[b] > largest ? c->size[b] : largest;
+    for (int b = 0; b < bins; b++) {
+        if (!c->size[b]) continue;
+        double n = (double)c->size[b], from = at(x, 100.0 * b / bins), wide = at(x, 100.0 * (b + 1) / bins) - from,
+               right_share = at(y, 100 * (double)c->right[b] / n), h = histogram * n / (double)largest;
+        fprintf(f, "<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" fill=\"#56b4e9\" opacity=\"0.75\"/>\n"
+                "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"3.5\" fill=\"#0b3c5d\"/>\n"
+                "<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" fill=\"#8a96a3\"/>\n",
+                from + 1, right_share, wide - 2, bottom - right_share, at(x, 100 * c->confidence[b] / n), right_share,
+                from + 1, base - h, wide - 2, h);
+        if (c->size[b] == largest)
+            fprintf(f, "<text x=\"%.1f\" y=\"%.1f\" font-size=\"11\" text-anchor=\"%s\">%.0f %%</text>\n",
+                    b < bins / 2 ? from + wide + 3 : from - 3, base - h + 14.0, b < bins / 2 ? "start" : "end",
+                    100 * n / (double)c->n);
+    }
+    fprintf(f, "<path d=\"M%d %dL%d %d\" stroke=\"#1f2933\" stroke-dasharray=\"5 4\"/>\n<path d=\"M%d %dH%dM%d %dH%d\" "
+            "stroke=\"#52606d\"/>\n", left, bottom, right, top, left, bottom, right, left, base, right);
+}
+
+void put_reliability(FILE *f, const study *s)
+{
+    axis x = round_axis(0, 100), y = x;
+    x.from = left, x.to = right, y.from = bottom, y.to = top;
+    fputs("<h3>Reliability</h3>\n<p class=\"small\">Bars: the share of predictions that are right, by the probability "
+          "that the model gave them; dots stand at the mean probability of the bin. On the dashed line a model is as "
+          "often right as it says. ECE, the expected calibration error, is the mean distance from that line over all "
+          "predictions (ten bins, all runs of a method together).</p>\n<div class=\"grid narrow\">\n", f);
+    for (int64_t m = 0; m < s->methods; m++) {
+        char text[96];
+        calibration c = calibrate(s, &s->method[m]);
+        if (!c.n) continue;
+        snprintf(text, sizeof text, "ECE %.1f %%, %lld predictions", 100 * c.ece, (long long)c.n);
+        fputs("<figure>\n", f);
+        put_caption(f, &s->method[m], text);
+        open_svg(f, width, height, "Reliability of ", s->method[m].label);
+        put_frame(f, &x, &y);
+        put_bins(f, &c, &x, &y);
+        fputs("</svg>\n</figure>\n", f);
+    }
+    fputs("</div>\n", f);
+}
