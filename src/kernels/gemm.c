@@ -112,23 +112,29 @@ static void wish_a(const plan *p, int64_t row, wishes *w)
         wish(w, g->a + row * g->a_row + p->from + at, g->a_row, m, at_most(k - at, 4 * LINE));
 }
 
-/* One part of `parts` of the panel of B that is packed next: some of its rows, or a piece of each. After the last panel
- * comes the first one of the next piece of K. */
-static void wish_b(const plan *p, int64_t panel, int64_t part, int64_t parts, wishes *w)
+/* The panel of B that is packed next, in as many parts as there are tiles until then: some of its rows, or a piece of
+ * each. After the last panel comes the first one of the next piece of K. */
+typedef struct lines { const pk_real *at; int64_t row, rows, length, some; int by_row; } lines;
+
+static lines next_b(const plan *p, int64_t panel, int64_t parts)
 {
     const pk_gemm *g = p->g;
     int64_t from = p->from;
     if (panel >= p->n_panels) { panel = 0; from += p->piece; }
     const int64_t column = panel * p->t->nr, n = at_most(p->t->nr, g->n - column), k = at_most(p->piece, g->k - from);
-    const int64_t rows = g->b_row == 1 ? n : k, length = g->b_row == 1 ? k : n, row = g->b_row == 1 ? g->b_col : g->b_row;
     const pk_real *at = g->b + from * g->b_row + column * g->b_col;
-    if (rows >= parts) {
-        const int64_t some = ceil_div(rows, parts);
-        wish(w, at + part * some * row, row, at_most(some, rows - part * some), length);
-    } else {
-        const int64_t some = ceil_div(ceil_div(length, LINE), parts) * LINE;
-        wish(w, at + part * some, row, rows, at_most(some, length - part * some));
-    }
+    lines l = g->b_row == 1 ? (lines){ .at = at, .row = g->b_col, .rows = n, .length = k }
+                            : (lines){ .at = at, .row = g->b_row, .rows = k, .length = n };
+    l.by_row = l.rows >= parts;
+    l.some = l.by_row ? ceil_div(l.rows, parts) : ceil_div(ceil_div(l.length, LINE), parts) * LINE;
+    return l;
+}
+
+static void wish_part(const lines *l, int64_t part, wishes *w)
+{
+    const int64_t done = part * l->some;
+    if (l->by_row) wish(w, l->at + done * l->row, l->row, at_most(l->some, l->rows - done), l->length);
+    else wish(w, l->at + done, l->row, l->rows, at_most(l->some, l->length - done));
 }
 
 /* A task: panels of A in the block, first to first + rows; packing: it is the one that packs them. */
@@ -141,6 +147,7 @@ static void multiply_panel(const plan *p, const range *r, int64_t panel, const p
     const int64_t mr = p->t->mr, nr = p->t->nr, k = at_most(p->piece, g->k - p->from), column = panel * nr;
     const int64_t tile_row = p->plain ? g->c_row : nr;
     const int n = (int)at_most(nr, g->n - column), last = p->from + p->piece >= g->k;
+    const lines soon = next_b(p, next, r->rows);
     for (int64_t i = r->first; i < r->first + r->rows; i++) {
         pk_real *a = p->packed + i * mr * k;
         const int64_t row = (p->block_at + i) * mr;
@@ -150,7 +157,7 @@ static void multiply_panel(const plan *p, const range *r, int64_t panel, const p
         wishes w = { .count = 0 };
         wish_tile(p, tile, tile_row, row, column, &w);
         if (r->packing && i + 1 < r->first + r->rows) wish_a(p, row + mr, &w);
-        else wish_b(p, next, i - r->first, r->rows, &w);
+        else wish_part(&soon, i - r->first, &w);
         if (r->packing) p->t->pack_a(a, g->a + row * g->a_row + p->from * g->a_col, g->a_row, g->a_col, m, k);
         p->t->micro(k, a, b, tile, tile_row, m, n, p->from > 0, w.of, w.count);
         if (last && !p->plain) p->t->finish(p->t, g, tile, row, column, m, n);
