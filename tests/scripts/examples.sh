@@ -5,7 +5,7 @@ set -eu
 bin=$1
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-for program in finetune predict inspect custom_method merge compare; do
+for program in finetune predict inspect custom_method merge compare report; do
     "$bin/$program" --help | grep -q "^usage: $program"
     if "$bin/$program" 2> /dev/null || "$bin/$program" --no-such-flag 2> /dev/null; then
         echo "$program: wrong flags were taken"
@@ -74,3 +74,7 @@ merge --model "$work/lora.safetensors" --naming hf --out "$work/hf" > "$work/mer
 grep -q '"1": "malignant"' "$work/hf/config.json"
 if merge --model "$work/a.safetensors" --out "$work/no.safetensors" 2> "$work/no.log"; then exit 1; fi
 grep -q "'ept' cannot be merged" "$work/no.log"
+
+# The backbone alone in half precision.
+merge --dtype f16 --out "$work/half.safetensors" > "$work/merge.txt"
+"$bin/inspect" "$work/half.safetensors" | grep -q ' blocks.0.attn.qkv.weight  *F16'

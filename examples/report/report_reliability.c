@@ -42,8 +42,8 @@ static void put_frame(FILE *f, const axis *x, const axis *y)
                 "\n", left, v, right, left - 6, v + 4, ticks[k].text);
     }
     fprintf(f, "<text x=\"4\" y=\"14\">accuracy, %%</text>\n<text x=\"%d\" y=\"%d\" text-anchor=\"middle\">confidence, "
-            "%%</text>\n<text x=\"%d\" y=\"%d\">share of predictions</text>\n", (left + right) / 2, base + 34, left,
-            base - histogram - 4);
+            "%%</text>\n<text x=\"%d\" y=\"%d\">share of predictions, %%</text>\n", (left + right) / 2, base + 34, left,
+            base - histogram - 6);
 }
 
 static void put_bins(FILE *f, const calibration *c, const axis *x, const axis *y)
@@ -59,11 +59,9 @@ static void put_bins(FILE *f, const calibration *c, const axis *x, const axis *y
                 "<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" fill=\"#8a96a3\"/>\n",
                 from + 1, right_share, wide - 2, bottom - right_share, at(x, 100 * c->confidence[b] / n), right_share,
                 from + 1, base - h, wide - 2, h);
-        if (c->size[b] == largest)
-            fprintf(f, "<text x=\"%.1f\" y=\"%.1f\" font-size=\"11\" text-anchor=\"%s\">%.0f %%</text>\n",
-                    b < bins / 2 ? from + wide + 3 : from - 3, base - h + 14.0, b < bins / 2 ? "start" : "end",
-                    100 * n / (double)c->n);
     }
+    fprintf(f, "<path d=\"M%d %dH%d\" stroke=\"#d9dee3\"/><text x=\"%d\" y=\"%d\" text-anchor=\"end\">%.0f</text>\n",
+            left, base - histogram, right, left - 6, base - histogram + 4, 100 * (double)largest / (double)c->n);
     fprintf(f, "<path d=\"M%d %dL%d %d\" stroke=\"#1f2933\" stroke-dasharray=\"5 4\"/>\n<path d=\"M%d %dH%dM%d %dH%d\" "
             "stroke=\"#52606d\"/>\n", left, bottom, right, top, left, bottom, right, left, base, right);
 }

@@ -60,15 +60,16 @@ void print_table(const study *s)
     printf("%-*s %5s", width, "", "runs");
     for (int q = 0; q < qualities; q++)
         if (has(s, quality[q].column)) printf("%16s", quality[q].heading);
-    printf("%12s %8s %12s %9s\n", "trained", "s/step", "planned MiB", "peak MiB");
+    printf("%12s %8s %8s %12s %9s\n", "trained", "s/step", "seconds", "planned MiB", "peak MiB");
     for (int64_t e = 0; e < s->entries; e++) {
         moments steps = summarise(s, e, result_seconds_per_step);
         printf("%-*s %5lld", width, s->entry[e].label, (long long)steps.n);
         for (int q = 0; q < qualities; q++)
             if (has(s, quality[q].column)) print_percent(summarise(s, e, quality[q].column));
         if (steps.n)
-            printf("%12.0f %8.4f %12.1f %9.1f", summarise(s, e, result_trainable_parameters).max, steps.mean,
-                   summarise(s, e, result_planned_bytes).max / mib, summarise(s, e, result_peak_bytes).max / mib);
+            printf("%12.0f %8.4f %8.1f %12.1f %9.1f", summarise(s, e, result_trainable_parameters).max, steps.mean,
+                   summarise(s, e, result_seconds).mean, summarise(s, e, result_planned_bytes).max / mib,
+                   summarise(s, e, result_peak_bytes).max / mib);
         putchar('\n');
     }
 }
