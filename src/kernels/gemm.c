@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * gemm.c -- the matrix product. K is cut in even pieces, by k alone. Of each piece, A's rows are packed to stay in the
  * second cache while B passes by: panel by panel it is packed to the first cache and multiplied with all of A's
- * panels, adding into C; after the last piece each tile goes through the epilogue. So an element is one chain of FMAs a
- * piece and the pieces' sums in order, wherever it stands, however the tasks are cut. */
+ * panels, adding into tiles in the scratch memory; after the last piece each tile goes through the epilogue. So an
+ * element is one chain of FMAs a piece and the pieces' sums in order, wherever it stands, however the tasks are cut. */
 #include "gemm_plan.h"
 
 enum {
@@ -17,7 +17,7 @@ enum {
 typedef struct plan {
     const pk_table *t;
     const pk_gemm *g;
-    int threads, simple, apart; /* see is_simple and tile_of */
+    int threads, plain;         /* plain: there is no epilogue */
     int64_t pieces, piece;      /* pieces of K, of this length (the last: what remains) */
     int64_t m_panels, n_panels; /* of the whole product */
     int64_t block;              /* panels of A in a block */
@@ -25,7 +25,7 @@ typedef struct plan {
     int64_t first_panels, first_rows;   /* of B multiplied by the tasks that pack A; rows of one of them, in panels */
     int64_t rows, row_tasks;            /* of the tasks for the other panels of B */
     pk_real *packed;            /* A's block: [panel][k of the piece][mr] */
-    pk_real *partial;           /* tiles [panel of B][panel of A][mr][nr], if apart */
+    pk_real *partial;           /* tiles [panel of B][panel of A][mr][nr], when there are several pieces */
     char *scratch;              /* one a thread: a panel of B, a tile */
     int64_t panel_bytes, thread_bytes, packed_bytes, partial_bytes;
 } plan;
@@ -75,31 +75,11 @@ static void cut_tasks(plan *p)
         }
 }
 
-/* The epilogue only adds: the micro-kernel does it. */
-static int is_simple(const pk_gemm *g, int64_t pieces)
+/* Nothing is done to the product: C itself holds the sums of the pieces, and no tile is copied. */
+static int is_plain(const pk_gemm *g)
 {
-    return g->scale == 1 && !g->pre && g->act == PK_NONE && !g->gate && !g->gamma && !(g->accumulate && pieces > 1);
-}
-
-/* The tile at (row, column), number i of its panel. The sums of the pieces wait in C, or apart if the epilogue needs C
- * as it was; the last ones go to `spare` for an epilogue that is not simple. */
-static pk_into tile_of(const plan *p, int64_t panel, int64_t i, int64_t row, pk_real *spare)
-{
-    const pk_gemm *g = p->g;
-    const int64_t mr = p->t->mr, nr = p->t->nr, column = panel * nr;
-    pk_real *c = g->c + row * g->c_row + column, *sums = c;
-    pk_into to = { .c = c, .c_row = g->c_row, .from_row = g->c_row, .residual_row = g->residual_row };
-    if (p->apart) {
-        to.c = sums = p->partial + (panel * p->block_panels + i) * mr * nr;
-        to.c_row = to.from_row = nr;
-    }
-    if (p->from > 0 || (p->simple && g->accumulate)) to.from = sums;
-    if (p->from + p->piece < g->k) return to;
-    to.c = p->simple ? c : spare;
-    to.c_row = p->simple ? g->c_row : nr;
-    if (p->simple && g->bias) to.bias = g->bias + column;
-    if (p->simple && g->residual) to.residual = g->residual + row * g->residual_row + column;
-    return to;
+    return g->scale == 1 && !g->accumulate && !g->bias && !g->pre && g->act == PK_NONE && !g->gate && !g->gamma
+        && !g->residual;
 }
 
 /* What a tile's micro-kernel asks for meanwhile: all at once it would keep the product's own loads waiting. */
@@ -110,20 +90,16 @@ static void wish(wishes *w, const pk_real *at, int64_t row, int64_t rows, int64_
     if (rows > 0 && length > 0) w->of[w->count++] = (pk_ahead){ at, row, rows, ceil_div(length, LINE) };
 }
 
-/* What the tile at (row, column) is added to and where it goes, and at the end what its epilogue reads and writes. */
-static void wish_tile(const plan *p, const pk_into *to, const pk_real *spare, int64_t row, int64_t column, wishes *w)
+/* What the tile at (row, column) will be added to, and at the end what its epilogue reads and writes. */
+static void wish_tile(const plan *p, pk_real *tile, int64_t tile_row, int64_t row, int64_t column, wishes *w)
 {
     const pk_gemm *g = p->g;
     const int64_t m = at_most(p->t->mr, g->m - row), n = at_most(p->t->nr, g->n - column);
-    if (to->from) wish(w, to->from, to->from_row, m, n);
-    if (to->residual) wish(w, to->residual, to->residual_row, m, n);
-    if (to->c != spare && to->c != to->from && to->c != to->residual) wish(w, to->c, to->c_row, m, n);
-    if (to->c != spare) return;
-    const pk_real *c = g->c + row * g->c_row + column;
-    if (c != to->from) wish(w, c, g->c_row, m, n);
-    if (g->residual) wish(w, g->residual + row * g->residual_row + column, g->residual_row, m, n);
+    if (p->plain || p->from > 0) wish(w, tile, tile_row, m, n);
+    if (p->plain || p->from + p->piece < g->k) return;
+    wish(w, g->c + row * g->c_row + column, g->c_row, m, n);
+    if (g->residual && g->residual != g->c) wish(w, g->residual + row * g->residual_row + column, g->residual_row, m, n);
     if (g->gate) wish(w, g->gate + row * g->gate_row + column, g->gate_row, m, n);
-    if (g->pre) wish(w, g->pre + row * g->pre_row + column, g->pre_row, m, n);
 }
 
 /* The panel of A that is packed after this one, four lines of each row at a time. */
@@ -169,20 +145,22 @@ static void multiply_panel(const plan *p, const range *r, int64_t panel, const p
 {
     const pk_gemm *g = p->g;
     const int64_t mr = p->t->mr, nr = p->t->nr, k = at_most(p->piece, g->k - p->from), column = panel * nr;
-    const int n = (int)at_most(nr, g->n - column);
+    const int64_t tile_row = p->plain ? g->c_row : nr;
+    const int n = (int)at_most(nr, g->n - column), last = p->from + p->piece >= g->k;
     const lines soon = next_b(p, next, r->rows);
     for (int64_t i = r->first; i < r->first + r->rows; i++) {
         pk_real *a = p->packed + i * mr * k;
         const int64_t row = (p->block_at + i) * mr;
+        pk_real *tile = p->plain ? g->c + row * g->c_row + column
+                      : p->pieces > 1 ? p->partial + (panel * p->block_panels + i) * mr * nr : spare;
         const int m = (int)at_most(mr, g->m - row);
-        const pk_into to = tile_of(p, panel, i, row, spare);
         wishes w = { .count = 0 };
-        wish_tile(p, &to, spare, row, column, &w);
+        wish_tile(p, tile, tile_row, row, column, &w);
         if (r->packing && i + 1 < r->first + r->rows) wish_a(p, row + mr, &w);
         else wish_part(&soon, i - r->first, &w);
         if (r->packing) p->t->pack_a(a, g->a + row * g->a_row + p->from * g->a_col, g->a_row, g->a_col, m, k);
-        p->t->micro(k, a, b, &to, m, n, w.of, w.count);
-        if (to.c == spare) p->t->finish(p->t, g, spare, row, column, m, n);
+        p->t->micro(k, a, b, tile, tile_row, m, n, p->from > 0, w.of, w.count);
+        if (last && !p->plain) p->t->finish(p->t, g, tile, row, column, m, n);
     }
 }
 
@@ -223,8 +201,7 @@ static void own_gemm(const pk_table *t, pk_pool *pool, const pk_gemm *g, void *w
     plan p = make_plan(t, g->m, g->n, g->k);
     if (g->m * g->n < ALONE && g->m * g->n * g->k < ALONE) pool = NULL;
     p.g = g;
-    p.simple = is_simple(g, p.pieces);
-    p.apart = p.pieces > 1 && (g->accumulate || g->residual == g->c || g->gate == g->c);
+    p.plain = is_plain(g);
     p.threads = pk_pool_threads(pool);
     p.packed = work;
     p.partial = p.packed + p.packed_bytes / (int64_t)sizeof *p.packed;

@@ -67,14 +67,6 @@ typedef struct pk_table pk_table;
 typedef struct pk_pool pk_pool;
 /* Memory that will be needed soon: `rows` rows, `row` elements apart, of `lines` cache lines each. */
 typedef struct pk_ahead { const pk_real *at; int64_t row, rows, lines; } pk_ahead;
-/* Where the sums of a tile go: c = sums + from + bias + residual, added in this order; each NULL for none, from and
- * residual may be c. */
-typedef struct pk_into {
-    pk_real *c; int64_t c_row;
-    const pk_real *from; int64_t from_row;
-    const pk_real *bias;
-    const pk_real *residual; int64_t residual_row;
-} pk_into;
 typedef enum { PK_GEMM_AUTO, PK_GEMM_OWN, PK_GEMM_CBLAS } pk_gemm_kind;
 
 size_t pk_gemm_work(const pk_table *t, int64_t m, int64_t n, int64_t k, int threads);     /* bytes for all threads */
@@ -89,14 +81,14 @@ struct pk_table {
 #include "kernels.def"
 #undef PK_KERNEL
     /* GEMM parts: packing into panels of mr rows of A / nr columns of B (padded with zeros), and the micro-kernel
-     * sums[mr][nr] = A panel x B panel over k, whose m x n corner goes where `to` says; meanwhile it may prefetch the
-     * `count` things ahead. */
+     * acc[mr][nr] = A panel x B panel over k, stored to (accumulate: added to) C's m x n corner; meanwhile it may
+     * prefetch the m x n corners of `count` others. */
     int mr, nr;
     int64_t kc;
     void (*pack_a)(pk_real *to, const pk_real *a, int64_t row, int64_t col, int64_t m, int64_t k);
     void (*pack_b)(pk_real *to, const pk_real *b, int64_t row, int64_t col, int64_t k, int64_t n);
-    void (*micro)(int64_t k, const pk_real *a, const pk_real *b, const pk_into *to, int m, int n,
-                  const pk_ahead *ahead, int count);
+    void (*micro)(int64_t k, const pk_real *a, const pk_real *b, pk_real *c, int64_t c_row, int m, int n,
+                  int accumulate, const pk_ahead *ahead, int count);
     /* The epilogue of one tile[mr][nr] = AB of rows i.. and columns j..: its m x n corner goes to g->c; the tile is
      * scratch. */
     void (*finish)(const pk_table *t, const pk_gemm *g, pk_real *tile, int64_t i, int64_t j, int m, int n);

@@ -6,8 +6,8 @@ enum { MR = 4, NR = 8 };
 
 void pk_pack_a_ref(pk_real *to, const pk_real *a, int64_t row, int64_t col, int64_t m, int64_t k);
 void pk_pack_b_ref(pk_real *to, const pk_real *b, int64_t row, int64_t col, int64_t k, int64_t n);
-void pk_micro_ref(int64_t k, const pk_real *a, const pk_real *b, const pk_into *to, int m, int n,
-                  const pk_ahead *ahead, int count);
+void pk_micro_ref(int64_t k, const pk_real *a, const pk_real *b, pk_real *c, int64_t c_row, int m, int n,
+                  int accumulate, const pk_ahead *ahead, int count);
 void pk_finish_ref(const pk_table *t, const pk_gemm *g, pk_real *tile, int64_t i, int64_t j, int m, int n);
 double pk_fmas_ref(int64_t rounds);
 
@@ -29,8 +29,8 @@ void pk_pack_b_ref(pk_real *to, const pk_real *b, int64_t row, int64_t col, int6
     pack(to, NR, b, col, row, n, k);
 }
 
-void pk_micro_ref(int64_t k, const pk_real *a, const pk_real *b, const pk_into *to, int m, int n,
-                  const pk_ahead *ahead, int count)
+void pk_micro_ref(int64_t k, const pk_real *a, const pk_real *b, pk_real *c, int64_t c_row, int m, int n,
+                  int accumulate, const pk_ahead *ahead, int count)
 {
     (void)ahead, (void)count;
     pk_real acc[MR][NR] = {{0}};
@@ -38,12 +38,7 @@ void pk_micro_ref(int64_t k, const pk_real *a, const pk_real *b, const pk_into *
         for (int i = 0; i < MR; i++)
             for (int j = 0; j < NR; j++) acc[i][j] += a[i] * b[j];
     for (int i = 0; i < m; i++)
-        for (int j = 0; j < n; j++) {
-            if (to->from) acc[i][j] += to->from[i * to->from_row + j];
-            if (to->bias) acc[i][j] += to->bias[j];
-            if (to->residual) acc[i][j] += to->residual[i * to->residual_row + j];
-            to->c[i * to->c_row + j] = acc[i][j];
-        }
+        for (int j = 0; j < n; j++) c[i * c_row + j] = accumulate ? c[i * c_row + j] + acc[i][j] : acc[i][j];
 }
 
 void pk_finish_ref(const pk_table *t, const pk_gemm *g, pk_real *tile, int64_t i, int64_t j, int m, int n)

@@ -38,9 +38,9 @@ static void sink_grad(float *dsink, const float *sink, const float *lse, const f
 {
     for (int at = 0; at < lanes; at += PW) {
         const int n = at_most(lanes - at, PW);
-        pv z = micro_load(sink + at, n), l = micro_load(lse + at, n);
+        pv z = load_lanes(sink + at, n), l = load_lanes(lse + at, n);
         pv mass = pv_keep(pv_less(z, l), pv_exp_neg(pv_sub(z, l)), pv_set(1.0f));
-        micro_store(dsink + at, pv_fnma(mass, pv_load(d + at), pv_zero()), n);
+        micro_store(dsink + at, pv_fnma(mass, pv_load(d + at), pv_zero()), n, 0);
     }
 }
 
@@ -63,8 +63,8 @@ static pv probabilities(float *s, float *dp, int64_t columns, float boost, pv ls
 
 /* c [m,n] (+)= p x over k query rows: p [.][PK_NR] has the query rows along its lanes, x is a panel [k][PK_NR].
  * The sibling of micro_rows for an A that stands the other way; rows of p beyond m are read. */
-PK_INLINE void turned_rows(int k, const float *p, const float *x, const pk_into *to, int m, int n, const int rows,
-                           const int vectors)
+PK_INLINE void turned_rows(int k, const float *p, const float *x, float *c, int64_t c_row, int m, int n, int accumulate,
+                           const int rows, const int vectors)
 {
     pv acc[PK_MR][2];
 #define PK_ROW(i) if (i < rows) acc[i][0] = acc[i][1] = pv_zero();
@@ -78,13 +78,15 @@ PK_INLINE void turned_rows(int k, const float *p, const float *x, const pk_into 
 #undef PK_ROW
         PK_ORDER;
     }
-    micro_end(acc, to, m, n, rows, vectors);
+#define PK_ROW(i) if (i < rows && i < m) { micro_store(c + i * c_row, acc[i][0], n, accumulate); \
+                             if (vectors > 1) micro_store(c + i * c_row + PW, acc[i][1], n - PW, accumulate); }
+    PK_EACH_ROW(PK_ROW)
+#undef PK_ROW
 }
 
 static void turned_tile(int k, const float *p, const float *x, float *c, int64_t c_row, int m, int n, int accumulate)
 {
-    const pk_into to = { .c = c, .c_row = c_row, .from = accumulate ? c : NULL, .from_row = c_row };
-    PK_TILE(m, n, turned_rows, k, p, x, &to, m, n)
+    PK_TILE(m, n, turned_rows, k, p, x, c, c_row, m, n, accumulate)
 }
 
 /* Asks for x [count][n] to be brought near. Rows of a head lie far apart, where no hardware sees them coming. */
@@ -143,10 +145,9 @@ static void block_scores(const head_view *h, const pk_attention_grad *g, const w
         const int n = at_most(b->lanes - at, PW);
         const int64_t row = h->rows_at + b->row + at;
         float *const own = s + from * PK_NR + at, *const down = w->ds ? ds + from * PK_NR + at : NULL;
-        pv d = w->ds ? micro_load(dots + at, n) : pv_zero();
-        pv dboost = probabilities(own, down, count, h->boost, micro_load(a->lse + row, n), d);
-        if (w->dboost && add) dboost = pv_add(micro_load(g->dhead_scale + row, n), dboost);
-        if (w->dboost) micro_store(g->dhead_scale + row, dboost, n);
+        pv d = w->ds ? load_lanes(dots + at, n) : pv_zero();
+        pv dboost = probabilities(own, down, count, h->boost, load_lanes(a->lse + row, n), d);
+        if (w->dboost) micro_store(g->dhead_scale + row, dboost, n, add);
     }
 }
 

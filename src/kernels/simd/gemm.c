@@ -5,8 +5,8 @@
 
 void PK_NAME(pack_a)(float *to, const float *a, int64_t row, int64_t col, int64_t m, int64_t k);
 void PK_NAME(pack_b)(float *to, const float *b, int64_t row, int64_t col, int64_t k, int64_t n);
-void PK_NAME(micro)(int64_t k, const float *a, const float *b, const pk_into *to, int m, int n, const pk_ahead *ahead,
-                    int count);
+void PK_NAME(micro)(int64_t k, const float *a, const float *b, float *c, int64_t c_row, int m, int n, int accumulate,
+                    const pk_ahead *ahead, int count);
 void PK_NAME(finish)(const pk_table *t, const pk_gemm *g, float *tile, int64_t i, int64_t j, int m, int n);
 double PK_NAME(fmas)(int64_t rounds);
 
@@ -22,10 +22,18 @@ void PK_NAME(pack_b)(float *to, const float *b, int64_t row, int64_t col, int64_
         pack_panel(to, PK_NR, b + j * col, col, row, n - j < PK_NR ? (int)(n - j) : PK_NR, k);
 }
 
-void PK_NAME(micro)(int64_t k, const float *a, const float *b, const pk_into *to, int m, int n, const pk_ahead *ahead,
-                    int count)
+void PK_NAME(micro)(int64_t k, const float *a, const float *b, float *c, int64_t c_row, int m, int n, int accumulate,
+                    const pk_ahead *ahead, int count)
 {
-    micro_tile(k, a, b, to, m, n, ahead, count);
+    micro_tile(k, a, b, c, c_row, m, n, accumulate, ahead, count);
+}
+
+/* n lanes (n >= 1; all of a vector if more) */
+static inline pv load_some(const float *p, int n)          { return n >= PW ? pv_load(p) : pv_load_m(p, pm_tail(n)); }
+static inline void store_some(float *p, pv x, int n)
+{
+    if (n >= PW) pv_store(p, x);
+    else pv_store_m(p, pm_tail(n), x);
 }
 
 /* An absent addend is -0 and every product is part of an FMA, so there is one path, and its rounding is the same in
@@ -43,13 +51,13 @@ static void before_act(const pk_gemm *g, float *tile, int64_t i, int64_t j, int 
     for (int v = 0; v < n; v += PW) {
         const int some = n - v;
         const pv scale = pv_set(g->scale), nothing = no_addend();
-        const pv bias = g->bias ? micro_load(g->bias + j + v, some) : nothing;
+        const pv bias = g->bias ? load_some(g->bias + j + v, some) : nothing;
         for (int r = 0; r < m; r++) {
-            pv x = micro_load(tile + r * PK_NR + v, some);
-            pv c = g->accumulate ? micro_load(g->c + (i + r) * g->c_row + j + v, some) : nothing;
+            pv x = load_some(tile + r * PK_NR + v, some);
+            pv c = g->accumulate ? load_some(g->c + (i + r) * g->c_row + j + v, some) : nothing;
             x = pv_add(pv_fma(x, scale, c), bias);
-            if (g->pre) micro_store(g->pre + (i + r) * g->pre_row + j + v, x, some);
-            micro_store(to + r * to_row + v, x, some);
+            if (g->pre) store_some(g->pre + (i + r) * g->pre_row + j + v, x, some);
+            store_some(to + r * to_row + v, x, some);
         }
     }
 }
@@ -58,11 +66,11 @@ static void after_act(const pk_gemm *g, const float *from, int64_t from_row, int
 {
     for (int v = 0; v < n; v += PW) {
         const int some = n - v;
-        const pv gamma = g->gamma ? micro_load(g->gamma + j + v, some) : pv_set(1.0f), nothing = no_addend();
+        const pv gamma = g->gamma ? load_some(g->gamma + j + v, some) : pv_set(1.0f), nothing = no_addend();
         for (int r = 0; r < m; r++) {
-            pv x = micro_load(from + r * from_row + v, some);
-            pv add = g->residual ? micro_load(g->residual + (i + r) * g->residual_row + j + v, some) : nothing;
-            micro_store(g->c + (i + r) * g->c_row + j + v, pv_fma(x, gamma, add), some);
+            pv x = load_some(from + r * from_row + v, some);
+            pv add = g->residual ? load_some(g->residual + (i + r) * g->residual_row + j + v, some) : nothing;
+            store_some(g->c + (i + r) * g->c_row + j + v, pv_fma(x, gamma, add), some);
         }
     }
 }
@@ -77,7 +85,7 @@ static void act_and_gate(const pk_table *t, const pk_gemm *g, float *tile, int64
     float gate[PK_MR * PK_NR];
     for (int r = 0; r < m; r++)
         for (int v = 0; v < n; v += PW)
-            micro_store(gate + r * PK_NR + v, micro_load(g->gate + (i + r) * g->gate_row + j + v, n - v), n - v);
+            store_some(gate + r * PK_NR + v, load_some(g->gate + (i + r) * g->gate_row + j + v, n - v), n - v);
     for (int r = 0; r < calls; r++)
         t->act_grad(g->gate_act, tile + r * PK_NR, tile + r * PK_NR, gate + r * PK_NR, count);
 }

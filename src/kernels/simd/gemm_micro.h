@@ -21,12 +21,15 @@
 /* Keeps the compiler from moving loads across: hoisting them makes it run out of registers. */
 #define PK_ORDER __asm__ volatile("" ::: "memory")
 
-/* A vector of memory: all of it, or its first n lanes (n >= 1). */
-PK_INLINE pv micro_load(const float *c, int n) { return n >= PW ? pv_load(c) : pv_load_m(c, pm_tail(n)); }
-PK_INLINE void micro_store(float *c, pv x, int n)
+/* One vector to memory: all of it, or its first n lanes (n >= 1). */
+PK_INLINE void micro_store(float *c, pv x, int n, int accumulate)
 {
-    if (n >= PW) pv_store(c, x);
-    else pv_store_m(c, pm_tail(n), x);
+    if (n >= PW) {
+        pv_store(c, accumulate ? pv_add(pv_load(c), x) : x);
+    } else {
+        pm tail = pm_tail(n);
+        pv_store_m(c, tail, accumulate ? pv_add(pv_load_m(c, tail), x) : x);
+    }
 }
 
 /* The rows of a tile, written out: a loop over them is not unrolled in time for acc to become registers. */
@@ -90,30 +93,8 @@ PK_INLINE void micro_four(pv (*acc)[2], const float *a, const float *b, const in
     micro_step(acc, a + 3 * PK_MR, b + 3 * PK_NR, rows, vectors);
 }
 
-/* acc[m][n] += from, whose rows are `row` apart. */
-PK_INLINE void micro_add(pv (*acc)[2], const float *from, int64_t row, int m, int n, const int rows, const int vectors)
-{
-#define PK_ROW(i) if (i < rows && i < m) { \
-        acc[i][0] = pv_add(micro_load(from + i * row, n), acc[i][0]); \
-        if (vectors > 1) acc[i][1] = pv_add(micro_load(from + i * row + PW, n - PW), acc[i][1]); }
-    PK_EACH_ROW(PK_ROW)
-#undef PK_ROW
-}
-
-PK_INLINE void micro_end(pv (*acc)[2], const pk_into *to, int m, int n, const int rows, const int vectors)
-{
-    if (to->from) micro_add(acc, to->from, to->from_row, m, n, rows, vectors);
-    if (to->bias) micro_add(acc, to->bias, 0, m, n, rows, vectors);
-    if (to->residual) micro_add(acc, to->residual, to->residual_row, m, n, rows, vectors);
-#define PK_ROW(i) if (i < rows && i < m) { \
-        micro_store(to->c + i * to->c_row, acc[i][0], n); \
-        if (vectors > 1) micro_store(to->c + i * to->c_row + PW, acc[i][1], n - PW); }
-    PK_EACH_ROW(PK_ROW)
-#undef PK_ROW
-}
-
-PK_INLINE void micro_rows(int64_t k, const float *a, const float *b, const pk_into *to, int m, int n,
-                          const pk_ahead *ahead, int count, const int rows, const int vectors)
+PK_INLINE void micro_rows(int64_t k, const float *a, const float *b, float *c, int64_t c_row, int m, int n,
+                          int accumulate, const pk_ahead *ahead, int count, const int rows, const int vectors)
 {
     pv acc[PK_MR][2];
 #define PK_ROW(i) if (i < rows) acc[i][0] = acc[i][1] = pv_zero();
@@ -130,8 +111,11 @@ PK_INLINE void micro_rows(int64_t k, const float *a, const float *b, const pk_in
     }
     for (; p + 4 <= k; p += 4, a += 4 * PK_MR, b += 4 * PK_NR) micro_four(acc, a, b, rows, vectors);
     for (; p < k; p++, a += PK_MR, b += PK_NR) micro_step(acc, a, b, rows, vectors);
-    if (m == rows && n == vectors * PW) micro_end(acc, to, rows, vectors * PW, rows, vectors);
-    else micro_end(acc, to, m, n, rows, vectors);
+#define PK_ROW(i) if (i < rows && i < m) { \
+        micro_store(c + i * c_row, acc[i][0], n, accumulate); \
+        if (vectors > 1) micro_store(c + i * c_row + PW, acc[i][1], n - PW, accumulate); }
+    PK_EACH_ROW(PK_ROW)
+#undef PK_ROW
 }
 
 /* rows_fn(.., rows, vectors) with the constants for a tile [m,n]. Rows are rounded up to the next size compiled, so a
@@ -144,12 +128,12 @@ PK_INLINE void micro_rows(int64_t k, const float *a, const float *b, const pk_in
 #define PK_VECTORS(n, rows, rows_fn, ...) \
     { if ((n) > PW) rows_fn(__VA_ARGS__, rows, 2); else rows_fn(__VA_ARGS__, rows, 1); }
 
-/* The sums a^T b over k, to where `to` says; 1 <= m <= PK_MR, 1 <= n <= PK_NR. Only the m x n corner is touched. A row
- * of what is needed ahead is asked for every four k: all at once they would keep the product's own loads waiting. */
-static inline void micro_tile(int64_t k, const float *a, const float *b, const pk_into *to, int m, int n,
-                              const pk_ahead *ahead, int count)
+/* c[m,n] = (accumulate: +=) a^T b over k; 1 <= m <= PK_MR, 1 <= n <= PK_NR. Only the m x n corner is touched. A row of
+ * what is needed ahead is asked for every four k: all at once they would keep the product's own loads waiting. */
+static inline void micro_tile(int64_t k, const float *a, const float *b, float *c, int64_t c_row, int m, int n,
+                              int accumulate, const pk_ahead *ahead, int count)
 {
-    PK_TILE(m, n, micro_rows, k, a, b, to, m, n, ahead, count)
+    PK_TILE(m, n, micro_rows, k, a, b, c, c_row, m, n, accumulate, ahead, count)
 }
 
 /* Transposes PW rows: lane i of to[j] is lane j of from[i]. */
