@@ -2,6 +2,7 @@
  * compare_report.c -- what the runs come to: a table, a CSV file, a picture. All runs of an entry count alike. */
 #include "chart.h"
 #include "compare_study.h"
+#include "spread.h"
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
@@ -11,24 +12,16 @@ static const double mib = 1024.0 * 1024.0;
 
 moments summarise(const study *s, int64_t entry, int column)
 {
-    moments m = { 0, 0, 0, NAN };
-    double squares = 0;
-    for (int pass = 0; pass < 2; pass++) {
-        for (int64_t i = entry; i < study_size(s); i += s->entries) {
-            double v = s->result[i].value[column];
-            if (!s->done[i] || isnan(v)) continue;
-            if (pass) {
-                squares += (v - m.mean) * (v - m.mean);
-                continue;
-            }
-            m.n++;
-            m.mean += v;
-            m.max = fmax(m.max, v);
-        }
-        if (!pass) m.mean = m.n ? m.mean / (double)m.n : NAN;
+    const int64_t each = s->samplings * s->runs;
+    double *v = need(malloc((size_t)each * sizeof *v)), max = NAN;
+    for (int64_t k = 0; k < each; k++) {
+        const int64_t i = entry + k * s->entries;
+        v[k] = s->done[i] ? s->result[i].value[column] : NAN;
+        max = fmax(max, v[k]);                                /* leaves NaN out */
     }
-    m.sd = m.n > 1 ? sqrt(squares / (double)(m.n - 1)) : NAN;
-    return m;
+    const spread of = spread_of(v, each);
+    free(v);
+    return (moments){ of.n, of.mean, of.sd, max };
 }
 
 /* Several labels an image: mean average precision takes the place of the accuracies. */
