@@ -9,7 +9,7 @@ enum {
     BLOCK_ROWS = 800,           /* of A packed at a time: 0.8 MB */
     PIECE_STEP = 16,
     FIRST_PANELS = 4,           /* most panels of B that the packing tasks multiply */
-    MOST_AHEAD = 8,
+    MOST_AHEAD = 16,
     ALONE = 1 << 18,            /* products this small are not worth waking anybody */
     LINE = PK_ALIGN / (int)sizeof(pk_real)
 };
@@ -24,6 +24,7 @@ typedef struct plan {
     int64_t block_at, block_panels, from;                               /* the current block and piece */
     int64_t first_panels, first_rows;   /* of B multiplied by the tasks that pack A; rows of one of them, in panels */
     int64_t rows, row_tasks;            /* of the tasks for the other panels of B */
+    int64_t tiles;                      /* that a thread makes of the block, those beside which A is packed left out */
     pk_real *packed;            /* A's block: [panel][k of the piece][mr] */
     pk_real *partial;           /* tiles [panel of B][panel of A][mr][nr], when there are several pieces */
     char *scratch;              /* one a thread: a panel of B, a tile */
@@ -72,6 +73,7 @@ static void cut_tasks(plan *p)
             p->first_panels = first;
             p->rows = rows;
             p->row_tasks = along;
+            p->tiles = (first - 1) * p->first_rows + turns * rows;
         }
 }
 
@@ -102,20 +104,55 @@ static void wish_tile(const plan *p, pk_real *tile, int64_t tile_row, int64_t ro
     if (g->gate) wish(w, g->gate + row * g->gate_row + column, g->gate_row, m, n);
 }
 
-/* The panel of A that is packed after this one, four lines of each row at a time. */
+/* Rows of `length`, four lines of each at a time. */
+static void wish_rows(wishes *w, const pk_real *at, int64_t row, int64_t rows, int64_t length)
+{
+    for (int64_t done = 0; done < length && w->count < MOST_AHEAD; done += 4 * LINE)
+        wish(w, at + done, row, rows, at_most(length - done, 4 * LINE));
+}
+
+/* A rectangle of A or B that is packed later, in as many parts as there are tiles until then: some of its rows, or a
+ * piece of each. */
+typedef struct lines { const pk_real *at; int64_t row, rows, length, some; int by_row; } lines;
+
+static lines in_parts(const pk_real *at, int64_t row, int64_t rows, int64_t length, int64_t parts)
+{
+    lines l = { .at = at, .row = row, .rows = rows, .length = length };
+    if (parts < 1 || rows < 1 || length < 1) return (lines){ 0 };
+    l.by_row = rows >= parts;
+    l.some = l.by_row ? ceil_div(rows, parts) : ceil_div(ceil_div(length, LINE), parts) * LINE;
+    return l;
+}
+
+static void wish_part(const lines *l, int64_t part, wishes *w)
+{
+    const int64_t done = part * l->some;
+    if (l->by_row) wish_rows(w, l->at + done * l->row, l->row, at_most(l->some, l->rows - done), l->length);
+    else wish_rows(w, l->at + done, l->row, l->rows, at_most(l->some, l->length - done));
+}
+
+/* The panel of A that is packed after this one. */
 static void wish_a(const plan *p, int64_t row, wishes *w)
 {
     const pk_gemm *g = p->g;
     const int64_t k = at_most(p->piece, g->k - p->from), m = at_most(p->t->mr, g->m - row);
-    if (g->a_col != 1) return;
-    for (int64_t at = 0; at < k && w->count < MOST_AHEAD; at += 4 * LINE)
-        wish(w, g->a + row * g->a_row + p->from + at, g->a_row, m, at_most(k - at, 4 * LINE));
+    if (g->a_col == 1) wish_rows(w, g->a + row * g->a_row + p->from, g->a_row, m, k);
 }
 
-/* The panel of B that is packed next, in as many parts as there are tiles until then: some of its rows, or a piece of
- * each. After the last panel comes the first one of the next piece of K. */
-typedef struct lines { const pk_real *at; int64_t row, rows, length, some; int by_row; } lines;
+/* The thread's rows of A for the next piece of K, or for the next block. */
+static lines next_a(const plan *p, int64_t worker)
+{
+    const pk_gemm *g = p->g;
+    int64_t from = p->from + p->piece, block = p->block_at;
+    if (from >= g->k) { from = 0; block += p->block; }
+    const int64_t first = worker * p->first_rows, row = (block + first) * p->t->mr;
+    const int64_t m = at_most(at_most(p->first_rows, p->block - first) * p->t->mr, g->m - row);
+    const int64_t k = at_most(p->piece, g->k - from);
+    const pk_real *at = g->a + row * g->a_row + from * g->a_col;
+    return g->a_col == 1 ? in_parts(at, g->a_row, m, k, p->tiles) : in_parts(at, g->a_col, k, m, p->tiles);
+}
 
+/* The panel of B that is packed next. After the last comes the first one of the next piece of K. */
 static lines next_b(const plan *p, int64_t panel, int64_t parts)
 {
     const pk_gemm *g = p->g;
@@ -123,41 +160,33 @@ static lines next_b(const plan *p, int64_t panel, int64_t parts)
     if (panel >= p->n_panels) { panel = 0; from += p->piece; }
     const int64_t column = panel * p->t->nr, n = at_most(p->t->nr, g->n - column), k = at_most(p->piece, g->k - from);
     const pk_real *at = g->b + from * g->b_row + column * g->b_col;
-    lines l = g->b_row == 1 ? (lines){ .at = at, .row = g->b_col, .rows = n, .length = k }
-                            : (lines){ .at = at, .row = g->b_row, .rows = k, .length = n };
-    l.by_row = l.rows >= parts;
-    l.some = l.by_row ? ceil_div(l.rows, parts) : ceil_div(ceil_div(l.length, LINE), parts) * LINE;
-    return l;
+    return g->b_row == 1 ? in_parts(at, g->b_col, n, k, parts) : in_parts(at, g->b_row, k, n, parts);
 }
 
-static void wish_part(const lines *l, int64_t part, wishes *w)
-{
-    const int64_t done = part * l->some;
-    if (l->by_row) wish(w, l->at + done * l->row, l->row, at_most(l->some, l->rows - done), l->length);
-    else wish(w, l->at + done, l->row, l->rows, at_most(l->some, l->length - done));
-}
+/* A task: panels of A in the block, first to first + rows; packing: it is the one that packs them; tiles: how many of
+ * p->tiles its thread has made before; next: the panel of B that comes after its own. */
+typedef struct range { int64_t first, rows; int packing; int64_t tiles, next; } range;
 
-/* A task: panels of A in the block, first to first + rows; packing: it is the one that packs them. */
-typedef struct range { int64_t first, rows; int packing; } range;
-
-/* One packed panel of B times the panels of A; next: the panel of B that comes after it. */
-static void multiply_panel(const plan *p, const range *r, int64_t panel, const pk_real *b, pk_real *spare, int64_t next)
+/* One packed panel of B times the panels of A. */
+static void multiply_panel(const plan *p, const range *r, int64_t panel, const pk_real *b, pk_real *spare, int worker)
 {
     const pk_gemm *g = p->g;
     const int64_t mr = p->t->mr, nr = p->t->nr, k = at_most(p->piece, g->k - p->from), column = panel * nr;
     const int64_t tile_row = p->plain ? g->c_row : nr;
     const int n = (int)at_most(nr, g->n - column), last = p->from + p->piece >= g->k;
-    const lines soon = next_b(p, next, r->rows);
+    const lines soon = next_b(p, r->next, r->rows), later = next_a(p, worker);
     for (int64_t i = r->first; i < r->first + r->rows; i++) {
         pk_real *a = p->packed + i * mr * k;
         const int64_t row = (p->block_at + i) * mr;
         pk_real *tile = p->plain ? g->c + row * g->c_row + column
                       : p->pieces > 1 ? p->partial + (panel * p->block_panels + i) * mr * nr : spare;
         const int m = (int)at_most(mr, g->m - row);
-        wishes w = { .count = 0 };
+        wishes w;
+        w.count = 0;                            /* not an initializer: that would clear the whole array for each tile */
         wish_tile(p, tile, tile_row, row, column, &w);
         if (r->packing && i + 1 < r->first + r->rows) wish_a(p, row + mr, &w);
         else wish_part(&soon, i - r->first, &w);
+        if (!r->packing) wish_part(&later, r->tiles + i - r->first, &w);
         if (r->packing) p->t->pack_a(a, g->a + row * g->a_row + p->from * g->a_col, g->a_row, g->a_col, m, k);
         p->t->micro(k, a, b, tile, tile_row, m, n, p->from > 0, w.of, w.count);
         if (last && !p->plain) p->t->finish(p->t, g, tile, row, column, m, n);
@@ -172,28 +201,30 @@ static void pack_b_panel(const plan *p, int64_t panel, pk_real *to)
                  at_most(p->piece, g->k - p->from), at_most(p->t->nr, g->n - column));
 }
 
-static void multiply(const plan *p, range r, int64_t panel, int worker, int64_t next)
+static void multiply(const plan *p, range r, int64_t panel, int worker)
 {
     pk_real *b = (pk_real *)(p->scratch + worker * p->thread_bytes), *spare = b + p->panel_bytes / (int64_t)sizeof *b;
     r.rows = at_most(r.rows, p->block_panels - r.first);
     pack_b_panel(p, panel, b);
-    multiply_panel(p, &r, panel, b, spare, next);
+    multiply_panel(p, &r, panel, b, spare, worker);
 }
 
 static void first_task(void *arg, int64_t task, int worker)
 {
     const plan *p = arg;
     for (int64_t panel = 0; panel < p->first_panels; panel++)
-        multiply(p, (range){ task * p->first_rows, p->first_rows, panel == 0 }, panel, worker, panel + 1);
+        multiply(p, (range){ .first = task * p->first_rows, .rows = p->first_rows, .packing = panel == 0,
+                             .tiles = (panel - 1) * p->first_rows, .next = panel + 1 }, panel, worker);
 }
 
 /* The next panel of B is that of the thread's next task, if all threads go at the same speed. */
 static void other_task(void *arg, int64_t task, int worker)
 {
     const plan *p = arg;
-    const int64_t panel = p->first_panels + task / p->row_tasks;
-    const int64_t next = p->first_panels + (task + p->threads) / p->row_tasks;
-    multiply(p, (range){ task % p->row_tasks * p->rows, p->rows, 0 }, panel, worker, next);
+    const int64_t before = (p->first_panels - 1) * p->first_rows + task / p->threads * p->rows;
+    multiply(p, (range){ .first = task % p->row_tasks * p->rows, .rows = p->rows, .tiles = before,
+                         .next = p->first_panels + (task + p->threads) / p->row_tasks },
+             p->first_panels + task / p->row_tasks, worker);
 }
 
 static void own_gemm(const pk_table *t, pk_pool *pool, const pk_gemm *g, void *work)

@@ -10,7 +10,7 @@
 #include <unistd.h>
 #include "pk.h"
 
-#define WATCH_NANOSECONDS 30000
+#define WATCH_NANOSECONDS 300000
 
 /* state: how many workers are in the round, whether it may be joined, and its number */
 #define ROUND_WORKERS UINT64_C(0xffff)

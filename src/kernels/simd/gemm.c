@@ -36,6 +36,13 @@ static inline void store_some(float *p, pv x, int n)
     else pv_store_m(p, pm_tail(n), x);
 }
 
+/* What is read much later does not go through the caches: a line that is written whole need not be fetched first. */
+static inline void keep_for_later(float *p, pv x, int n)
+{
+    if (n >= PW && (uintptr_t)p % sizeof(pv) == 0) pv_stream(p, x);
+    else store_some(p, x, n);
+}
+
 /* An absent addend is -0 and every product is part of an FMA, so there is one path, and its rounding is the same in
  * every place. The compiler must not know of the -0, or it makes products of FMAs and then FMAs of other pairs, in one
  * loop so and in another otherwise. */
@@ -56,7 +63,7 @@ static void before_act(const pk_gemm *g, float *tile, int64_t i, int64_t j, int 
             pv x = load_some(tile + r * PK_NR + v, some);
             pv c = g->accumulate ? load_some(g->c + (i + r) * g->c_row + j + v, some) : nothing;
             x = pv_add(pv_fma(x, scale, c), bias);
-            if (g->pre) store_some(g->pre + (i + r) * g->pre_row + j + v, x, some);
+            if (g->pre) keep_for_later(g->pre + (i + r) * g->pre_row + j + v, x, some);
             store_some(to + r * to_row + v, x, some);
         }
     }
