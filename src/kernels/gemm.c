@@ -77,7 +77,7 @@ static void cut_tasks(plan *p)
         }
 }
 
-/* Nothing is done to the product: C itself holds the sums of the pieces, and no tile is copied. */
+/* Nothing is done to the product: the last piece's tiles go to C at once. */
 static int is_plain(const pk_gemm *g)
 {
     return g->scale == 1 && !g->accumulate && !g->bias && !g->pre && g->act == PK_NONE && !g->gate && !g->gamma
@@ -92,13 +92,13 @@ static void wish(wishes *w, const pk_real *at, int64_t row, int64_t rows, int64_
     if (rows > 0 && length > 0) w->of[w->count++] = (pk_ahead){ at, row, rows, ceil_div(length, LINE) };
 }
 
-/* What the tile at (row, column) will be added to, and at the end what its epilogue reads and writes. */
-static void wish_tile(const plan *p, pk_real *tile, int64_t tile_row, int64_t row, int64_t column, wishes *w)
+/* The tile itself, and at the end what its epilogue reads and writes. */
+static void wish_tile(const plan *p, const pk_real *tile, int64_t row, int64_t column, wishes *w)
 {
     const pk_gemm *g = p->g;
     const int64_t m = at_most(p->t->mr, g->m - row), n = at_most(p->t->nr, g->n - column);
-    if (p->plain || p->from > 0) wish(w, tile, tile_row, m, n);
-    if (p->plain || p->from + p->piece < g->k) return;
+    if (p->from > 0) wish(w, tile, p->t->nr, m, n);
+    if (p->from + p->piece < g->k) return;
     wish(w, g->c + row * g->c_row + column, g->c_row, m, n);
     if (g->residual && g->residual != g->c) wish(w, g->residual + row * g->residual_row + column, g->residual_row, m, n);
     if (g->gate) wish(w, g->gate + row * g->gate_row + column, g->gate_row, m, n);
@@ -172,23 +172,22 @@ static void multiply_panel(const plan *p, const range *r, int64_t panel, const p
 {
     const pk_gemm *g = p->g;
     const int64_t mr = p->t->mr, nr = p->t->nr, k = at_most(p->piece, g->k - p->from), column = panel * nr;
-    const int64_t tile_row = p->plain ? g->c_row : nr;
     const int n = (int)at_most(nr, g->n - column), last = p->from + p->piece >= g->k;
     const lines soon = next_b(p, r->next, r->rows), later = next_a(p, worker);
     for (int64_t i = r->first; i < r->first + r->rows; i++) {
         pk_real *a = p->packed + i * mr * k;
         const int64_t row = (p->block_at + i) * mr;
-        pk_real *tile = p->plain ? g->c + row * g->c_row + column
-                      : p->pieces > 1 ? p->partial + (panel * p->block_panels + i) * mr * nr : spare;
+        pk_real *tile = p->pieces > 1 ? p->partial + (panel * p->block_panels + i) * mr * nr : spare;
+        pk_real *to = last && p->plain ? g->c + row * g->c_row + column : tile;
         const int m = (int)at_most(mr, g->m - row);
         wishes w;
         w.count = 0;                            /* not an initializer: that would clear the whole array for each tile */
-        wish_tile(p, tile, tile_row, row, column, &w);
+        wish_tile(p, tile, row, column, &w);
         if (r->packing && i + 1 < r->first + r->rows) wish_a(p, row + mr, &w);
         else wish_part(&soon, i - r->first, &w);
         if (!r->packing) wish_part(&later, r->tiles + i - r->first, &w);
         if (r->packing) p->t->pack_a(a, g->a + row * g->a_row + p->from * g->a_col, g->a_row, g->a_col, m, k);
-        p->t->micro(k, a, b, tile, tile_row, m, n, p->from > 0, w.of, w.count);
+        p->t->micro(k, a, b, to, to == tile ? nr : g->c_row, m, n, p->from > 0 ? tile : NULL, nr, w.of, w.count);
         if (last && !p->plain) p->t->finish(p->t, g, tile, row, column, m, n);
     }
 }

@@ -81,14 +81,14 @@ struct pk_table {
 #include "kernels.def"
 #undef PK_KERNEL
     /* GEMM parts: packing into panels of mr rows of A / nr columns of B (padded with zeros), and the micro-kernel
-     * acc[mr][nr] = A panel x B panel over k, stored to (accumulate: added to) C's m x n corner; meanwhile it may
-     * prefetch the m x n corners of `count` others. */
+     * acc[mr][nr] = A panel x B panel over k, whose m x n corner goes to C with what stands at `plus` added (NULL:
+     * nothing; it may be C); meanwhile it may prefetch what will be needed ahead. */
     int mr, nr;
     int64_t kc;
     void (*pack_a)(pk_real *to, const pk_real *a, int64_t row, int64_t col, int64_t m, int64_t k);
     void (*pack_b)(pk_real *to, const pk_real *b, int64_t row, int64_t col, int64_t k, int64_t n);
     void (*micro)(int64_t k, const pk_real *a, const pk_real *b, pk_real *c, int64_t c_row, int m, int n,
-                  int accumulate, const pk_ahead *ahead, int count);
+                  const pk_real *plus, int64_t plus_row, const pk_ahead *ahead, int count);
     /* The epilogue of one tile[mr][nr] = AB of rows i.. and columns j..: its m x n corner goes to g->c; the tile is
      * scratch. */
     void (*finish)(const pk_table *t, const pk_gemm *g, pk_real *tile, int64_t i, int64_t j, int m, int n);

@@ -114,7 +114,7 @@ static inline void store_block(float *to, int64_t to_row, const float *from, con
             for (int j = 0; j < rows; j++) {
                 float *own = to + j * to_row + c;
                 if (keep) y[j] = pv_fma(load_lanes(own, cols), pv_set(keep[at + j]), y[j]);
-                micro_store(own, y[j], cols, 0);
+                micro_store(own, y[j], cols, NULL);
             }
         }
     }
@@ -127,7 +127,7 @@ static inline void rows_times_block(const head_view *h, float *c, const float *p
     for (int j = 0; j < 2; j++) {
         const run *r = &h->runs[j];
         for (int64_t i = 0; i < r->count; i += PK_MR, panel += n * PK_MR)
-            micro_tile(n, panel, block, c + (r->at + i) * PK_NR, PK_NR, at_most(r->count - i, PK_MR), width, 0,
+            micro_tile(n, panel, block, c + (r->at + i) * PK_NR, PK_NR, at_most(r->count - i, PK_MR), width, NULL, 0,
                        NULL, 0);
     }
 }
@@ -138,6 +138,7 @@ static inline void columns_times_scores(const head_view *h, float *c, const floa
 {
     const int64_t n = h->a->head_dim;
     for (int64_t i = 0; i < n; i += PK_MR, panel += h->columns * PK_MR)
-        micro_tile(h->columns, panel, scores, c + i * PK_NR, PK_NR, at_most(n - i, PK_MR), width, 0, NULL, 0);
+        micro_tile(h->columns, panel, scores, c + i * PK_NR, PK_NR, at_most(n - i, PK_MR), width, NULL, 0,
+                   NULL, 0);
 }
 #endif

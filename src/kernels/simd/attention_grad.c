@@ -40,7 +40,7 @@ static void sink_grad(float *dsink, const float *sink, const float *lse, const f
         const int n = at_most(lanes - at, PW);
         pv z = load_lanes(sink + at, n), l = load_lanes(lse + at, n);
         pv mass = pv_keep(pv_less(z, l), pv_exp_neg(pv_sub(z, l)), pv_set(1.0f));
-        micro_store(dsink + at, pv_fnma(mass, pv_load(d + at), pv_zero()), n, 0);
+        micro_store(dsink + at, pv_fnma(mass, pv_load(d + at), pv_zero()), n, NULL);
     }
 }
 
@@ -81,10 +81,8 @@ PK_INLINE void turned_rows(int k, const float *p, const float *x, float *c, int6
 #undef PK_ROW
         PK_ORDER;
     }
-#define PK_ROW(i) if (i < rows && i < m) { micro_store(c + i * c_row, acc[i][0], n, accumulate); \
-                             if (vectors > 1) micro_store(c + i * c_row + PW, acc[i][1], n - PW, accumulate); }
-    PK_EACH_ROW(PK_ROW)
-#undef PK_ROW
+    if (accumulate) micro_store_rows(c, c_row, acc, m, n, c, c_row, rows, vectors);
+    else micro_store_rows(c, c_row, acc, m, n, NULL, 0, rows, vectors);
 }
 
 static void turned_tile(int k, const float *p, const float *x, float *c, int64_t c_row, int m, int n, int accumulate)
@@ -150,7 +148,7 @@ static void block_scores(const head_view *h, const pk_attention_grad *g, const w
         float *const own = s + from * PK_NR + at, *const down = w->ds ? ds + from * PK_NR + at : NULL;
         pv d = w->ds ? load_lanes(dots + at, n) : pv_zero();
         pv dboost = probabilities(own, down, count, h->boost, load_lanes(a->lse + row, n), d);
-        if (w->dboost) micro_store(g->dhead_scale + row, dboost, n, add);
+        if (w->dboost) micro_store(g->dhead_scale + row, dboost, n, add ? g->dhead_scale + row : NULL);
     }
 }
 

@@ -5,8 +5,8 @@
 
 void PK_NAME(pack_a)(float *to, const float *a, int64_t row, int64_t col, int64_t m, int64_t k);
 void PK_NAME(pack_b)(float *to, const float *b, int64_t row, int64_t col, int64_t k, int64_t n);
-void PK_NAME(micro)(int64_t k, const float *a, const float *b, float *c, int64_t c_row, int m, int n, int accumulate,
-                    const pk_ahead *ahead, int count);
+void PK_NAME(micro)(int64_t k, const float *a, const float *b, float *c, int64_t c_row, int m, int n,
+                    const float *plus, int64_t plus_row, const pk_ahead *ahead, int count);
 void PK_NAME(finish)(const pk_table *t, const pk_gemm *g, float *tile, int64_t i, int64_t j, int m, int n);
 double PK_NAME(fmas)(int64_t rounds);
 
@@ -22,10 +22,10 @@ void PK_NAME(pack_b)(float *to, const float *b, int64_t row, int64_t col, int64_
         pack_panel(to, PK_NR, b + j * col, col, row, n - j < PK_NR ? (int)(n - j) : PK_NR, k);
 }
 
-void PK_NAME(micro)(int64_t k, const float *a, const float *b, float *c, int64_t c_row, int m, int n, int accumulate,
-                    const pk_ahead *ahead, int count)
+void PK_NAME(micro)(int64_t k, const float *a, const float *b, float *c, int64_t c_row, int m, int n,
+                    const float *plus, int64_t plus_row, const pk_ahead *ahead, int count)
 {
-    micro_tile(k, a, b, c, c_row, m, n, accumulate, ahead, count);
+    micro_tile(k, a, b, c, c_row, m, n, plus, plus_row, ahead, count);
 }
 
 /* n lanes (n >= 1; all of a vector if more) */

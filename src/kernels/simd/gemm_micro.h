@@ -21,14 +21,14 @@
 /* Keeps the compiler from moving loads across: hoisting them makes it run out of registers. */
 #define PK_ORDER __asm__ volatile("" ::: "memory")
 
-/* One vector to memory: all of it, or its first n lanes (n >= 1). */
-PK_INLINE void micro_store(float *c, pv x, int n, int accumulate)
+/* One vector, plus the one at `plus` (NULL: nothing), to memory: all of it, or its first n lanes (n >= 1). */
+PK_INLINE void micro_store(float *c, pv x, int n, const float *plus)
 {
     if (n >= PW) {
-        pv_store(c, accumulate ? pv_add(pv_load(c), x) : x);
+        pv_store(c, plus ? pv_add(pv_load(plus), x) : x);
     } else {
         pm tail = pm_tail(n);
-        pv_store_m(c, tail, accumulate ? pv_add(pv_load_m(c, tail), x) : x);
+        pv_store_m(c, tail, plus ? pv_add(pv_load_m(plus, tail), x) : x);
     }
 }
 
@@ -38,6 +38,17 @@ PK_INLINE void micro_store(float *c, pv x, int n, int accumulate)
 #else
 #define PK_EACH_ROW(f) f(0) f(1) f(2) f(3) f(4) f(5)
 #endif
+
+/* The first m of a tile's rows likewise. Called with a constant NULL or without: no row then asks again. */
+PK_INLINE void micro_store_rows(float *c, int64_t c_row, pv (*acc)[2], int m, int n, const float *plus, int64_t plus_row,
+                                const int rows, const int vectors)
+{
+#define PK_ROW(i) if (i < rows && i < m) { \
+        micro_store(c + i * c_row, acc[i][0], n, plus ? plus + i * plus_row : NULL); \
+        if (vectors > 1) micro_store(c + i * c_row + PW, acc[i][1], n - PW, plus ? plus + i * plus_row + PW : NULL); }
+    PK_EACH_ROW(PK_ROW)
+#undef PK_ROW
+}
 
 /* acc += x*b in acc's own register. gcc left alone lets the sums wander between registers and spills some. */
 PK_INLINE void micro_fma(pv *acc, pv x, pv b)
@@ -94,7 +105,8 @@ PK_INLINE void micro_four(pv (*acc)[2], const float *a, const float *b, const in
 }
 
 PK_INLINE void micro_rows(int64_t k, const float *a, const float *b, float *c, int64_t c_row, int m, int n,
-                          int accumulate, const pk_ahead *ahead, int count, const int rows, const int vectors)
+                          const float *plus, int64_t plus_row, const pk_ahead *ahead, int count, const int rows,
+                          const int vectors)
 {
     pv acc[PK_MR][2];
 #define PK_ROW(i) if (i < rows) acc[i][0] = acc[i][1] = pv_zero();
@@ -104,18 +116,15 @@ PK_INLINE void micro_rows(int64_t k, const float *a, const float *b, float *c, i
     for (; count > 0; count--, ahead++) {
         const float *at = ahead->at;
         for (int64_t i = 0; i < ahead->rows && p + 4 <= k; i++, p += 4, a += 4 * PK_MR, b += 4 * PK_NR) {
-            for (int64_t line = 0; line < ahead->lines; line++) __builtin_prefetch(at + line * 16, 0, 2);
+            for (int64_t line = 0; line < ahead->lines; line++) __builtin_prefetch(at + line * 16, 0, 3);
             at += ahead->row;
             micro_four(acc, a, b, rows, vectors);
         }
     }
     for (; p + 4 <= k; p += 4, a += 4 * PK_MR, b += 4 * PK_NR) micro_four(acc, a, b, rows, vectors);
     for (; p < k; p++, a += PK_MR, b += PK_NR) micro_step(acc, a, b, rows, vectors);
-#define PK_ROW(i) if (i < rows && i < m) { \
-        micro_store(c + i * c_row, acc[i][0], n, accumulate); \
-        if (vectors > 1) micro_store(c + i * c_row + PW, acc[i][1], n - PW, accumulate); }
-    PK_EACH_ROW(PK_ROW)
-#undef PK_ROW
+    if (plus) micro_store_rows(c, c_row, acc, m, n, plus, plus_row, rows, vectors);
+    else micro_store_rows(c, c_row, acc, m, n, NULL, 0, rows, vectors);
 }
 
 /* rows_fn(.., rows, vectors) with the constants for a tile [m,n]. Rows are rounded up to the next size compiled, so a
@@ -128,12 +137,13 @@ PK_INLINE void micro_rows(int64_t k, const float *a, const float *b, float *c, i
 #define PK_VECTORS(n, rows, rows_fn, ...) \
     { if ((n) > PW) rows_fn(__VA_ARGS__, rows, 2); else rows_fn(__VA_ARGS__, rows, 1); }
 
-/* c[m,n] = (accumulate: +=) a^T b over k; 1 <= m <= PK_MR, 1 <= n <= PK_NR. Only the m x n corner is touched. A row of
- * what is needed ahead is asked for every four k: all at once they would keep the product's own loads waiting. */
+/* c[m,n] = a^T b over k, plus what stands at `plus` (NULL: nothing; may be c); 1 <= m <= PK_MR, 1 <= n <= PK_NR. Only the
+ * m x n corner is touched. A row of what is needed ahead is asked for every four k: all at once they would keep the
+ * product's own loads waiting. */
 static inline void micro_tile(int64_t k, const float *a, const float *b, float *c, int64_t c_row, int m, int n,
-                              int accumulate, const pk_ahead *ahead, int count)
+                              const float *plus, int64_t plus_row, const pk_ahead *ahead, int count)
 {
-    PK_TILE(m, n, micro_rows, k, a, b, c, c_row, m, n, accumulate, ahead, count)
+    PK_TILE(m, n, micro_rows, k, a, b, c, c_row, m, n, plus, plus_row, ahead, count)
 }
 
 /* Transposes PW rows: lane i of to[j] is lane j of from[i]. */
@@ -258,9 +268,9 @@ PK_INLINE void pack_transpose(float *to, const int width, const float *from, int
     if (lanes >= room) {
         for (; p + PW <= k; p += PW) {
             load_transposed(y, from + p, lane, room);
-            PK_UNROLL
+            PK_UNROLL                           /* what a whole vector writes beyond its row, the next row overwrites */
             for (int i = 0; i < PW; i++) {
-                if (room == PW) pv_store(to + (p + i) * width, y[i]);
+                if (room == PW || i + 1 < PW || p + PW < k) pv_store(to + (p + i) * width, y[i]);
                 else pv_store_m(to + (p + i) * width, pm_tail(room), y[i]);
             }
         }
@@ -283,6 +293,14 @@ PK_INLINE void pack_transpose(float *to, const int width, const float *from, int
 PK_INLINE void pack_panel(float *to, const int width, const float *from, int64_t lane, int64_t step, int lanes,
                           int64_t k)
 {
+    if (lane == 1 && lanes == 2 * PW && width == 2 * PW) {      /* whole rows: each page is seen once */
+        for (int64_t p = 0; p < k; p++, to += width, from += step) {
+            pv x = pv_load(from), y = pv_load(from + PW);
+            pv_store(to, x);
+            pv_store(to + PW, y);
+        }
+        return;
+    }
     for (int at = 0; at < width; at += PW) {
         int some = lanes - at < 0 ? 0 : lanes - at < PW ? lanes - at : PW;
         if (lane == 1) pack_copy(to + at, width, from + at, step, some, k);
