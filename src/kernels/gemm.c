@@ -100,7 +100,8 @@ static void wish_tile(const plan *p, const pk_real *tile, int64_t row, int64_t c
     if (p->from > 0) wish(w, tile, p->t->nr, m, n);
     if (p->from + p->piece < g->k) return;
     wish(w, g->c + row * g->c_row + column, g->c_row, m, n);
-    if (g->residual && g->residual != g->c) wish(w, g->residual + row * g->residual_row + column, g->residual_row, m, n);
+    if (g->residual && g->residual != g->c)
+        wish(w, g->residual + row * g->residual_row + column, g->residual_row, m, n);
     if (g->gate) wish(w, g->gate + row * g->gate_row + column, g->gate_row, m, n);
 }
 

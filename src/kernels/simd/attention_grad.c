@@ -45,8 +45,8 @@ static void sink_grad(float *dsink, const float *sink, const float *lse, const f
 }
 
 /* One vector of query rows: s [columns][PK_NR] becomes P, dp becomes dS (dp NULL: not wanted); dS . s is returned.
- * A probability below e^-44 is taken for 0: beside the others it is nothing, and the subnormal numbers that its products
- * come to make every FMA they take part in a hundred times slower. */
+ * A probability below e^-44 is taken for 0: beside the others it is nothing, and the subnormal numbers that its
+ * products come to make every FMA they take part in a hundred times slower. */
 static pv probabilities(float *s, float *dp, int64_t columns, float boost, pv lse, pv d)
 {
     const pv b = pv_set(boost), minus = pv_sub(pv_zero(), lse);

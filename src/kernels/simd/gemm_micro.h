@@ -40,8 +40,8 @@ PK_INLINE void micro_store(float *c, pv x, int n, const float *plus)
 #endif
 
 /* The first m of a tile's rows likewise. Called with a constant NULL or without: no row then asks again. */
-PK_INLINE void micro_store_rows(float *c, int64_t c_row, pv (*acc)[2], int m, int n, const float *plus, int64_t plus_row,
-                                const int rows, const int vectors)
+PK_INLINE void micro_store_rows(float *c, int64_t c_row, pv (*acc)[2], int m, int n, const float *plus,
+                                int64_t plus_row, const int rows, const int vectors)
 {
 #define PK_ROW(i) if (i < rows && i < m) { \
         micro_store(c + i * c_row, acc[i][0], n, plus ? plus + i * plus_row : NULL); \
@@ -137,9 +137,9 @@ PK_INLINE void micro_rows(int64_t k, const float *a, const float *b, float *c, i
 #define PK_VECTORS(n, rows, rows_fn, ...) \
     { if ((n) > PW) rows_fn(__VA_ARGS__, rows, 2); else rows_fn(__VA_ARGS__, rows, 1); }
 
-/* c[m,n] = a^T b over k, plus what stands at `plus` (NULL: nothing; may be c); 1 <= m <= PK_MR, 1 <= n <= PK_NR. Only the
- * m x n corner is touched. A row of what is needed ahead is asked for every four k: all at once they would keep the
- * product's own loads waiting. */
+/* c[m,n] = a^T b over k, plus what stands at `plus` (NULL: nothing; may be c); 1 <= m <= PK_MR, 1 <= n <= PK_NR. Only
+ * the m x n corner is touched. A row of what is needed ahead is asked for every four k: all at once they would keep
+ * the product's own loads waiting. */
 static inline void micro_tile(int64_t k, const float *a, const float *b, float *c, int64_t c_row, int m, int n,
                               const float *plus, int64_t plus_row, const pk_ahead *ahead, int count)
 {

@@ -21,7 +21,7 @@ typedef __m512i pvi;
 typedef __mmask16 pm;
 static inline pv  pv_load(const float *p)              { return _mm512_loadu_ps(p); }
 static inline void pv_store(float *p, pv x)            { _mm512_storeu_ps(p, x); }
-static inline void pv_stream(float *p, pv x)           { _mm512_stream_ps(p, x); }           /* p aligned; past the caches */
+static inline void pv_stream(float *p, pv x)           { _mm512_stream_ps(p, x); }  /* p aligned; past the caches */
 static inline pm  pm_tail(int64_t n)                   { return (pm)((1u << n) - 1u); }      /* 0 <= n <= PW */
 static inline pv  pv_load_m(const float *p, pm m)      { return _mm512_maskz_loadu_ps(m, p); } /* 0 elsewhere */
 static inline void pv_store_m(float *p, pm m, pv x)    { _mm512_mask_storeu_ps(p, m, x); }
@@ -65,7 +65,7 @@ typedef __m256i pvi;
 typedef __m256 pm;
 static inline pv  pv_load(const float *p)              { return _mm256_loadu_ps(p); }
 static inline void pv_store(float *p, pv x)            { _mm256_storeu_ps(p, x); }
-static inline void pv_stream(float *p, pv x)           { _mm256_stream_ps(p, x); }           /* p aligned; past the caches */
+static inline void pv_stream(float *p, pv x)           { _mm256_stream_ps(p, x); }
 static inline pm  pm_tail(int64_t n)                   /* 0 <= n <= PW */
 { return _mm256_castsi256_ps(_mm256_cmpgt_epi32(_mm256_set1_epi32((int)n), _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7))); }
 static inline pv  pv_load_m(const float *p, pm m)      { return _mm256_maskload_ps(p, _mm256_castps_si256(m)); }
