@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * compare_records.c -- what --records keeps of a study: files for report and for whoever wants every probability. */
 #include "compare_study.h"
+#include "whole_file.h"
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
@@ -8,29 +9,13 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-typedef struct record { char *path, *part; FILE *file; } record;
-
-/* part: the name until all is written; what a killed process left under it is written over. */
-static record open_record(const study *s, const char *name)
+static whole_file open_record(const study *s, const char *name)
 {
-    record r;
-    if (asprintf(&r.path, "%s/%s", s->records, name) < 0) fail("out of memory");
-    if (asprintf(&r.part, "%s.part", r.path) < 0) fail("out of memory");
-    r.file = fopen(r.part, "w");
-    if (!r.file) fail("%s: %s", r.part, strerror(errno));
-    return r;
-}
-
-static void close_record(record *r)
-{
-    bool bad = ferror(r->file) || fflush(r->file) || fsync(fileno(r->file));
-    if (fclose(r->file) || bad || rename(r->part, r->path)) {
-        int why = errno;
-        remove(r->part);
-        fail("%s: %s", r->path, strerror(why));
-    }
-    free(r->path);
-    free(r->part);
+    char *path;
+    if (asprintf(&path, "%s/%s", s->records, name) < 0) fail("out of memory");
+    whole_file w = open_whole(path);
+    free(path);
+    return w;
 }
 
 static bool has_record(const study *s, const char *name)
@@ -44,7 +29,7 @@ static bool has_record(const study *s, const char *name)
 
 bool has_study(const study *s) { return has_record(s, "study.csv"); }
 
-static record open_run_record(const study *s, int64_t i, const char *kind)
+static whole_file open_run_record(const study *s, int64_t i, const char *kind)
 {
     char name[record_name_room];
     record_name(name, entry_of(s, i)->key, draw_seed(s, i), run_of(s, i), kind);
@@ -110,7 +95,7 @@ void write_study(study *s)
     open_trial(s, 0, &t, &test);
     build_trial(&t, s->entry[0].recipe);
     if (mkdir(s->records, 0777) && errno != EEXIST) fail("%s: %s", s->records, strerror(errno));
-    record r = open_record(s, "study.csv");
+    whole_file r = open_record(s, "study.csv");
     put_text(r.file, "libpeft", peft_version_string());
     put_text(r.file, "isa", peft_context_isa(t.ctx));
     put_text(r.file, "command", s->command);
@@ -130,7 +115,7 @@ void write_study(study *s)
     for (int64_t c = 0; c < peft_dataset_classes(test); c++)
         put_text(r.file, "class", peft_dataset_class_name(test, c));
     for (int64_t e = 0; e < s->entries; e++) put_entry(r.file, &s->entry[e]);
-    close_record(&r);
+    close_whole(&r);
     free_trial(&t);
     peft_dataset_free(t.train);
     peft_dataset_free(test);
@@ -165,14 +150,14 @@ static void put_test(FILE *f, const judged *j)
 
 void write_records(const study *s, int64_t i, const judged *j)
 {
-    record curve = open_run_record(s, i, "curve");
+    whole_file curve = open_run_record(s, i, "curve");
     put_curve(curve.file, j);
-    close_record(&curve);
-    record test = open_run_record(s, i, "test");
+    close_whole(&curve);
+    whole_file test = open_run_record(s, i, "test");
     put_test(test.file, j);
-    close_record(&test);
-    record run = open_run_record(s, i, "run");
+    close_whole(&test);
+    whole_file run = open_run_record(s, i, "run");
     put_csv_heading(run.file);
     put_csv_row(run.file, s, i);
-    close_record(&run);
+    close_whole(&run);
 }

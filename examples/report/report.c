@@ -4,9 +4,8 @@
 #include "command.h"
 #include "common.h"
 #include "report_parts.h"
-#include <errno.h>
+#include "whole_file.h"
 #include <stdlib.h>
-#include <string.h>
 
 #define FLAGS(X) \
     X(out, "FILE", "report.html", "the page") \
@@ -35,22 +34,6 @@ static void put_page(FILE *f, const study *s, int64_t studies, const char *comma
     put_foot(f, command);
 }
 
-/* The old file or the whole new one. */
-static void write_whole(const char *path, const char *text, size_t size)
-{
-    char *part;
-    if (asprintf(&part, "%s.part", path) < 0) fail("out of memory");
-    FILE *f = fopen(part, "w");
-    if (!f) fail("%s: %s", part, strerror(errno));
-    bool bad = fwrite(text, 1, size, f) != size;
-    if (fclose(f) || bad || rename(part, path)) {
-        int why = errno;
-        remove(part);
-        fail("%s: %s", path, strerror(why));
-    }
-    free(part);
-}
-
 int main(int argc, char **argv)
 {
     program_name = "report";
@@ -65,7 +48,9 @@ int main(int argc, char **argv)
     FILE *f = need(open_memstream(&text, &size));
     put_page(f, s, studies, command);
     if (fclose(f)) fail("out of memory");
-    write_whole(given[out].value, text, size);
+    whole_file page = open_whole(given[out].value);
+    fwrite(text, 1, size, page.file);
+    close_whole(&page);
     printf("written: %s, %lld KiB\n", given[out].value, (long long)(size / 1024));
     for (int64_t i = 0; i < studies; i++) free_study(&s[i]);
     free(s);
