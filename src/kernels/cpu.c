@@ -43,7 +43,7 @@ static const pk_table table_avx2 = {
 
 DECLARE_GEMM_PARTS(avx512)
 static const pk_table table_avx512 = {
-    .name = "avx512", .vector = 16, .mr = 14, .nr = 32, .kc = 256, GEMM_PARTS(avx512),
+    .name = "avx512", .vector = 16, .mr = 14, .nr = 32, .kc = 192, GEMM_PARTS(avx512),
 #define PK_KERNEL(name, args) .name = pk_##name##_avx512,
 #include "kernels.def"
 #undef PK_KERNEL

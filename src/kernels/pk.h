@@ -84,7 +84,8 @@ struct pk_table {
      * acc[mr][nr] = A panel x B panel over k, whose m x n corner goes to C with what stands at `plus` added (NULL:
      * nothing; it may be C); meanwhile it may prefetch what will be needed ahead. */
     int mr, nr;
-    int64_t kc;
+    int64_t kc;                                       /* longest piece of K: two panels of it and a tile should leave
+                                                       * a fifth of the first cache free */
     void (*pack_a)(pk_real *to, const pk_real *a, int64_t row, int64_t col, int64_t m, int64_t k);
     void (*pack_b)(pk_real *to, const pk_real *b, int64_t row, int64_t col, int64_t k, int64_t n);
     void (*micro)(int64_t k, const pk_real *a, const pk_real *b, pk_real *c, int64_t c_row, int m, int n,
