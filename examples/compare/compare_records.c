@@ -9,10 +9,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-static whole_file open_record(const study *s, const char *name)
+static char *record_path(const study *s, const char *name)    /* to be freed */
 {
     char *path;
     if (asprintf(&path, "%s/%s", s->records, name) < 0) fail("out of memory");
+    return path;
+}
+
+static whole_file open_record(const study *s, const char *name)
+{
+    char *path = record_path(s, name);
     whole_file w = open_whole(path);
     free(path);
     return w;
@@ -20,8 +26,7 @@ static whole_file open_record(const study *s, const char *name)
 
 static bool has_record(const study *s, const char *name)
 {
-    char *path;
-    if (asprintf(&path, "%s/%s", s->records, name) < 0) fail("out of memory");
+    char *path = record_path(s, name);
     bool there = !access(path, R_OK);
     free(path);
     return there;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * pool.c -- the threads that share the tasks of one call. A call opens a round; workers join it, take task numbers
  * from a counter until none is left, and leave. The caller works too, then closes the round and waits only for those
- * who joined, so a worker that wakes late costs nothing. Between rounds a worker watches for a few microseconds
- * (a step is some hundred short calls), then sleeps. */
+ * who joined, so a worker that wakes late costs nothing. Between rounds a worker watches for a third of a
+ * millisecond (a step is some hundred short calls, and waking takes long), then sleeps. */
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>

@@ -36,7 +36,8 @@ static inline void store_some(float *p, pv x, int n)
     else pv_store_m(p, pm_tail(n), x);
 }
 
-/* What is read much later does not go through the caches: a line that is written whole need not be fetched first. */
+/* What is read much later does not go through the caches: a line that is written whole need not be fetched first. Such
+ * stores are ordered by the atomic operation with which the pool hands a round back, so no fence stands here. */
 static inline void keep_for_later(float *p, pv x, int n)
 {
     if (n >= PW && (uintptr_t)p % sizeof(pv) == 0) pv_stream(p, x);
