@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * cpu.c -- which kernels this CPU can run. A kernel table is made from kernels.def for each instruction set; each set
  * contains the one below it, so what a machine has is a level. */
-#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -20,7 +19,7 @@
     void pk_pack_a_##isa(pk_real *to, const pk_real *a, int64_t row, int64_t col, int64_t m, int64_t k); \
     void pk_pack_b_##isa(pk_real *to, const pk_real *b, int64_t row, int64_t col, int64_t k, int64_t n); \
     void pk_micro_##isa(int64_t k, const pk_real *a, const pk_real *b, pk_real *c, int64_t c_row, int m, int n, \
-                        const pk_real *plus, int64_t plus_row, const pk_ahead *ahead, int count); \
+                        const pk_real *plus, pk_ahead *ahead); \
     void pk_finish_##isa(const pk_table *t, const pk_gemm *g, pk_real *tile, int64_t i, int64_t j, int m, int n); \
     double pk_fmas_##isa(int64_t rounds);
 

@@ -1,80 +1,98 @@
 /* SPDX-License-Identifier: Apache-2.0
  * gemm.c -- the matrix product. K is cut in even pieces, by k alone. Of each piece, A's rows are packed to stay in the
  * second cache while B passes by: panel by panel it is packed to the first cache and multiplied with all of A's
- * panels, adding into tiles in the scratch memory; after the last piece each tile goes through the epilogue. So an
- * element is one chain of FMAs a piece and the pieces' sums in order, wherever it stands, however the tasks are cut. */
-#include "gemm_plan.h"
+ * panels. Sums wait in tiles in the scratch memory until the next piece goes on with them; after the last one each
+ * tile goes through the epilogue. So an element is one chain of FMAs over k, however the tasks are cut.
+ *
+ * Threads share the rows in groups. A group has a queue of tasks, stage by stage: a stage is one piece of K for one
+ * block of the group's rows. Its first tasks pack A when nobody reads what was there before, the others wait for
+ * that. A thread whose queue is empty helps with another: cores are not equally fast, least of all shared ones. */
+#include "gemm_ahead.h"
 
 enum {
     BLOCK_ROWS = 800,           /* of A packed at a time: 0.6 MB in pieces of 192, 0.8 MB of 256 */
     PIECE_STEP = 16,
-    FIRST_PANELS = 4,           /* most panels of B that the packing tasks multiply */
-    MOST_AHEAD = 16,
-    ALONE = 1 << 18,            /* products this small are not worth waking anybody */
-    LINE = PK_ALIGN / (int)sizeof(pk_real)
+    MOST_GROUPS = 4,
+    GROUP_ROWS = 350,           /* with fewer than so many, packing B again in each group costs too much */
+    CHUNKS = 4,                 /* parts a thread in which a block of A is packed */
+    PACKING = 10,               /* packing a panel of B takes about as long as multiplying so many rows with it */
+    ALONE = 1 << 18             /* products this small are not worth waking anybody */
 };
+
+/* What a group's threads tell each other: tasks begun, packed chunks, tasks done, of all stages. */
+typedef struct group { _Alignas(PK_ALIGN) atomic_int begun; _Alignas(PK_ALIGN) atomic_int packed, done; } group;
 
 typedef struct plan {
     const pk_table *t;
     const pk_gemm *g;
-    int threads, plain;         /* plain: there is no epilogue */
+    int plain;                  /* there is no epilogue */
+    int64_t groups, mates;      /* mates: threads of a group */
     int64_t pieces, piece;      /* pieces of K, of this length (the last: what remains) */
     int64_t m_panels, n_panels; /* of the whole product */
-    int64_t block;              /* panels of A in a block */
-    int64_t block_at, block_panels, from;                               /* the current block and piece */
-    int64_t first_panels, first_rows;   /* of B multiplied by the tasks that pack A; rows of one of them, in panels */
-    int64_t rows, row_tasks;            /* of the tasks for the other panels of B */
-    int64_t tiles;                      /* that a thread makes of the block, those beside which A is packed left out */
-    pk_real *packed;            /* A's block: [panel][k of the piece][mr] */
-    pk_real *partial;           /* tiles [panel of B][panel of A][mr][nr], when there are several pieces */
-    char *scratch;              /* one a thread: a panel of B, a tile */
-    int64_t panel_bytes, thread_bytes, packed_bytes, partial_bytes;
+    int64_t share, block;       /* panels of A of a group, and of them in a block */
+    int64_t stages;             /* of a group: blocks * pieces */
+    int64_t chunk, chunks;      /* a stage's first tasks pack so many panels of A and multiply B's first panel */
+    int64_t whole, tasks;       /* so many multiply one of the next panels with all rows; the rest, with a chunk each */
+    char *packed;               /* A's block: [panel][k of the piece][mr]; one a group */
+    char *partial;              /* tiles [panel of B][panel of A][mr][nr], when there are several pieces; one a group */
+    char *scratch;              /* one `own` a thread */
+    int64_t packed_bytes, partial_bytes, panel_bytes, own_bytes;
+    group of[MOST_GROUPS];
 } plan;
 
-static plan make_plan(const pk_table *t, int64_t m, int64_t n, int64_t k)
+/* A thread's own: a packed panel of B, which one, and behind it a tile. */
+typedef struct own { int64_t held; _Alignas(PK_ALIGN) pk_real b[]; } own;
+
+static plan make_plan(const pk_table *t, int64_t m, int64_t n, int64_t k, int threads)
 {
     const int64_t size = (int64_t)sizeof(pk_real), tile = t->mr * t->nr * size;
     plan p = { .t = t };
     p.pieces = at_least(ceil_div(k, t->kc), 1);
     p.piece = ceil_div(ceil_div(k, p.pieces), PIECE_STEP) * PIECE_STEP;
-    p.m_panels = ceil_div(m, t->mr);
+    p.m_panels = at_least(ceil_div(m, t->mr), 1);
     p.n_panels = ceil_div(n, t->nr);
-    const int64_t blocks = at_least(ceil_div(p.m_panels, BLOCK_ROWS / t->mr), 1), deep = at_most(p.piece, k);
-    p.block = ceil_div(p.m_panels, blocks);
+    p.groups = at_least(at_most(at_most(threads, MOST_GROUPS), m / GROUP_ROWS), 1);
+    p.mates = ceil_div(threads, p.groups);
+    p.share = ceil_div(p.m_panels, p.groups);
+    const int64_t rows = at_most(BLOCK_ROWS, 2 * BLOCK_ROWS / p.groups), deep = at_most(p.piece, k);
+    p.block = ceil_div(p.share, ceil_div(p.share, rows / t->mr));
+    p.stages = ceil_div(p.share, p.block) * p.pieces;
     p.packed_bytes = aligned(p.block * t->mr * deep * size);
     p.partial_bytes = p.pieces > 1 ? aligned(p.block * p.n_panels * tile) : 0;
     p.panel_bytes = aligned(deep * t->nr * size);
-    p.thread_bytes = p.panel_bytes + aligned(tile);
+    p.own_bytes = (int64_t)sizeof(own) + p.panel_bytes + aligned(tile);
     return p;
 }
 
-size_t pk_gemm_work(const pk_table *t, int64_t m, int64_t n, int64_t k, int threads)
+static int64_t bytes_of(const plan *p, int threads)
 {
-    plan p = make_plan(t, m, n, k);
-    int64_t own = p.packed_bytes + p.partial_bytes + p.thread_bytes * at_least(threads, 1);
-    return (size_t)at_least(own, pk_gemm_cblas_work(t, m, n, threads));
+    return p->groups * (p->packed_bytes + p->partial_bytes) + threads * p->own_bytes;
 }
 
-/* Two kinds of tasks, one after the other: as many as threads pack their rows of A and multiply them with the first
- * panels of B; then a panel of B each, with all rows or some. Cut for the least time of the busiest thread, where
- * packing a panel of B takes about as long as multiplying 10 rows with it. */
-static void cut_tasks(plan *p)
+/* A pool that is busy, or a small product, leaves one thread. */
+size_t pk_gemm_work(const pk_table *t, int64_t m, int64_t n, int64_t k, int threads)
 {
-    const int64_t mr = p->t->mr, threads = p->threads, packing = 10;
+    const int all = threads > 1 ? threads : 1;
+    const plan p = make_plan(t, m, n, k, all), alone = make_plan(t, m, n, k, 1);
+    return (size_t)at_least(at_least(bytes_of(&p, all), bytes_of(&alone, 1)), pk_gemm_cblas_work(t, m, n, all));
+}
+
+/* With one task a panel the last threads of a stage would wait long, with many small ones all of them would pack every
+ * panel of B: so some of the last panels are cut. How many, by the time in rows multiplied with a panel. */
+static void cut_tasks(plan *p, int threads)
+{
+    const int64_t mates = p->mates, others = p->n_panels - 1, rows = p->block * p->t->mr;
+    p->chunk = ceil_div(p->block, threads > 1 ? CHUNKS * mates : 1);
+    p->chunks = ceil_div(p->block, p->chunk);
     int64_t best = INT64_MAX;
-    p->first_rows = ceil_div(p->block_panels, threads);
-    for (int64_t first = 1; first <= at_most(at_most(threads, FIRST_PANELS), p->n_panels); first++)
-        for (int64_t split = 1; split <= at_most(p->block_panels, threads == 1 ? 1 : 2 * threads); split++) {
-            int64_t rows = ceil_div(p->block_panels, split), along = ceil_div(p->block_panels, rows);
-            int64_t turns = ceil_div(along * (p->n_panels - first), threads);
-            int64_t time = first * (p->first_rows * mr + packing) + turns * (rows * mr + packing);
-            if (time >= best) continue;
-            best = time;
-            p->first_panels = first;
-            p->rows = rows;
-            p->row_tasks = along;
-            p->tiles = (first - 1) * p->first_rows + turns * rows;
-        }
+    for (int64_t cut = 0; cut <= at_most(others, mates - 1); cut++) {
+        int64_t whole = others - cut, work = whole * (rows + PACKING) + cut * (rows + PACKING * mates);
+        int64_t time = at_least(ceil_div(whole, mates) * (rows + PACKING), ceil_div(work, mates));
+        if (time >= best) continue;
+        best = time;
+        p->whole = whole;
+        p->tasks = p->chunks + whole + cut * p->chunks;
+    }
 }
 
 /* Nothing is done to the product: the last piece's tiles go to C at once. */
@@ -84,169 +102,145 @@ static int is_plain(const pk_gemm *g)
         && !g->residual;
 }
 
-/* What a tile's micro-kernel asks for meanwhile: all at once it would keep the product's own loads waiting. */
-typedef struct wishes { pk_ahead of[MOST_AHEAD]; int count; } wishes;
+/* A stage: the panels block_at.. of A, the piece `from`.. of K, and where its group's sums and packed A are. */
+typedef struct stage { int64_t group, number, block_at, block, from, k; int last; char *packed, *partial; } stage;
 
-static void wish(wishes *w, const pk_real *at, int64_t row, int64_t rows, int64_t length)
+static stage stage_of(const plan *p, int64_t group, int64_t number)
 {
-    if (rows > 0 && length > 0) w->of[w->count++] = (pk_ahead){ at, row, rows, ceil_div(length, LINE) };
+    const int64_t at = number / p->pieces * p->block, end = at_most((group + 1) * p->share, p->m_panels);
+    stage s = { .group = group, .number = number, .block_at = group * p->share + at };
+    s.block = at_most(p->block, end - s.block_at);
+    s.from = number % p->pieces * p->piece;
+    s.k = at_most(p->piece, p->g->k - s.from);
+    s.last = number % p->pieces == p->pieces - 1;
+    s.packed = p->packed + group * p->packed_bytes;
+    s.partial = p->partial + group * p->partial_bytes;
+    return s;
 }
 
-/* The tile itself, and at the end what its epilogue reads and writes. */
-static void wish_tile(const plan *p, const pk_real *tile, int64_t row, int64_t column, wishes *w)
+/* A task's tiles: one panel of B and panels of the stage's A. */
+typedef struct range { int64_t panel, first, rows; } range;
+
+static range range_of(const plan *p, const stage *s, int64_t task)
+{
+    range r = { .rows = p->block };
+    const int64_t cut = task - p->chunks - p->whole;
+    if (task < p->chunks) r = (range){ 0, task * p->chunk, p->chunk };
+    else if (cut < 0) r.panel = 1 + task - p->chunks;
+    else r = (range){ 1 + p->whole + cut / p->chunks, cut % p->chunks * p->chunk, p->chunk };
+    r.rows = at_most(r.rows, s->block - r.first);
+    return r;
+}
+
+/* The panel of B a thread packs next, if all go at the same speed; after the last one, that of the next stage. */
+static pk_stream next_b(const plan *p, const stage *s, const range *r, int64_t task)
+{
+    const int64_t after = task + p->mates;
+    const stage t = after < p->tasks ? *s : stage_of(p, s->group, s->number + 1);
+    const int64_t panel = after < p->tasks ? range_of(p, s, after).panel : 0;
+    if (t.number >= p->stages || panel == r->panel) return (pk_stream){ .some = 0 };
+    return stream_of(part_of_b(p->g, t.from, t.k, panel * p->t->nr, p->t->nr), r->rows, 0);
+}
+
+/* The thread's part of the next stage's A, beside the tiles that it makes of whole panels. */
+static pk_stream next_a(const plan *p, const stage *s, int64_t task, int worker)
+{
+    const int64_t before = (task - p->chunks) / p->mates, part = ceil_div(p->block, p->mates);
+    if (s->number + 1 >= p->stages || task < p->chunks || task >= p->chunks + p->whole) return (pk_stream){ .some = 0 };
+    const stage t = stage_of(p, s->group, s->number + 1);
+    const int64_t first = part * (worker / p->groups % p->mates), rows = at_most(part, t.block - first) * p->t->mr;
+    return stream_of(part_of_a(p->g, (t.block_at + first) * p->t->mr, rows, t.from, t.k),
+                     at_least(p->whole / p->mates, 1) * p->block, before * p->block);
+}
+
+/* A panel of B in the thread's own memory. */
+static const pk_real *pack_b(const plan *p, const stage *s, int64_t panel, own *mine)
 {
     const pk_gemm *g = p->g;
-    const int64_t m = at_most(p->t->mr, g->m - row), n = at_most(p->t->nr, g->n - column);
-    if (p->from > 0) wish(w, tile, p->t->nr, m, n);
-    if (p->from + p->piece < g->k) return;
-    wish(w, g->c + row * g->c_row + column, g->c_row, m, n);
-    if (g->residual && g->residual != g->c)
-        wish(w, g->residual + row * g->residual_row + column, g->residual_row, m, n);
-    if (g->gate) wish(w, g->gate + row * g->gate_row + column, g->gate_row, m, n);
+    const int64_t column = panel * p->t->nr, stages = s->group * p->stages + s->number;
+    const int64_t held = 1 + stages * p->n_panels + panel;
+    if (mine->held != held)
+        p->t->pack_b(mine->b, g->b + s->from * g->b_row + column * g->b_col, g->b_row, g->b_col, s->k,
+                     at_most(p->t->nr, g->n - column));
+    mine->held = held;
+    return mine->b;
 }
 
-/* Rows of `length`, four lines of each at a time. */
-static void wish_rows(wishes *w, const pk_real *at, int64_t row, int64_t rows, int64_t length)
+static pk_real *tile_of(const plan *p, const stage *s, int64_t panel, int64_t row, own *mine)
 {
-    for (int64_t done = 0; done < length && w->count < MOST_AHEAD; done += 4 * LINE)
-        wish(w, at + done, row, rows, at_most(length - done, 4 * LINE));
+    if (p->pieces == 1) return mine->b + p->panel_bytes / (int64_t)sizeof(pk_real);
+    return (pk_real *)s->partial + (panel * p->block + row) * p->t->mr * p->t->nr;
 }
 
-/* A rectangle of A or B that is packed later, in as many parts as there are tiles until then: some of its rows, or a
- * piece of each. */
-typedef struct lines { const pk_real *at; int64_t row, rows, length, some; int by_row; } lines;
-
-static lines in_parts(const pk_real *at, int64_t row, int64_t rows, int64_t length, int64_t parts)
-{
-    lines l = { .at = at, .row = row, .rows = rows, .length = length };
-    if (parts < 1 || rows < 1 || length < 1) return (lines){ 0 };
-    l.by_row = rows >= parts;
-    l.some = l.by_row ? ceil_div(rows, parts) : ceil_div(ceil_div(length, LINE), parts) * LINE;
-    return l;
-}
-
-static void wish_part(const lines *l, int64_t part, wishes *w)
-{
-    const int64_t done = part * l->some;
-    if (l->by_row) wish_rows(w, l->at + done * l->row, l->row, at_most(l->some, l->rows - done), l->length);
-    else wish_rows(w, l->at + done, l->row, l->rows, at_most(l->some, l->length - done));
-}
-
-/* The panel of A that is packed after this one. */
-static void wish_a(const plan *p, int64_t row, wishes *w)
+static void multiply(const plan *p, const stage *s, const range *r, int packing, pk_ahead *ahead, own *mine)
 {
     const pk_gemm *g = p->g;
-    const int64_t k = at_most(p->piece, g->k - p->from), m = at_most(p->t->mr, g->m - row);
-    if (g->a_col == 1) wish_rows(w, g->a + row * g->a_row + p->from, g->a_row, m, k);
-}
-
-/* The thread's rows of A for the next piece of K, or for the next block. */
-static lines next_a(const plan *p, int64_t worker)
-{
-    const pk_gemm *g = p->g;
-    int64_t from = p->from + p->piece, block = p->block_at;
-    if (from >= g->k) { from = 0; block += p->block; }
-    const int64_t first = worker * p->first_rows, row = (block + first) * p->t->mr;
-    const int64_t m = at_most(at_most(p->first_rows, p->block - first) * p->t->mr, g->m - row);
-    const int64_t k = at_most(p->piece, g->k - from);
-    const pk_real *at = g->a + row * g->a_row + from * g->a_col;
-    return g->a_col == 1 ? in_parts(at, g->a_row, m, k, p->tiles) : in_parts(at, g->a_col, k, m, p->tiles);
-}
-
-/* The panel of B that is packed next. After the last comes the first one of the next piece of K. */
-static lines next_b(const plan *p, int64_t panel, int64_t parts)
-{
-    const pk_gemm *g = p->g;
-    int64_t from = p->from;
-    if (panel >= p->n_panels) { panel = 0; from += p->piece; }
-    const int64_t column = panel * p->t->nr, n = at_most(p->t->nr, g->n - column), k = at_most(p->piece, g->k - from);
-    const pk_real *at = g->b + from * g->b_row + column * g->b_col;
-    return g->b_row == 1 ? in_parts(at, g->b_col, n, k, parts) : in_parts(at, g->b_row, k, n, parts);
-}
-
-/* A task: panels of A in the block, first to first + rows; packing: it is the one that packs them; tiles: how many of
- * p->tiles its thread has made before; next: the panel of B that comes after its own. */
-typedef struct range { int64_t first, rows; int packing; int64_t tiles, next; } range;
-
-/* One packed panel of B times the panels of A. */
-static void multiply_panel(const plan *p, const range *r, int64_t panel, const pk_real *b, pk_real *spare, int worker)
-{
-    const pk_gemm *g = p->g;
-    const int64_t mr = p->t->mr, nr = p->t->nr, k = at_most(p->piece, g->k - p->from), column = panel * nr;
-    const int n = (int)at_most(nr, g->n - column), last = p->from + p->piece >= g->k;
-    const lines soon = next_b(p, r->next, r->rows), later = next_a(p, worker);
-    for (int64_t i = r->first; i < r->first + r->rows; i++) {
-        pk_real *a = p->packed + i * mr * k;
-        const int64_t row = (p->block_at + i) * mr;
-        pk_real *tile = p->pieces > 1 ? p->partial + (panel * p->block_panels + i) * mr * nr : spare;
-        pk_real *to = last && p->plain ? g->c + row * g->c_row + column : tile;
+    const int64_t mr = p->t->mr, nr = p->t->nr, column = r->panel * nr, end = r->first + r->rows;
+    const int n = (int)at_most(nr, g->n - column), direct = s->last && p->plain;
+    const pk_real *b = pack_b(p, s, r->panel, mine);
+    for (int64_t i = r->first; i < end; i++) {
+        const int64_t row = (s->block_at + i) * mr;
         const int m = (int)at_most(mr, g->m - row);
-        wishes w;
-        w.count = 0;                            /* not an initializer: that would clear the whole array for each tile */
-        wish_tile(p, tile, row, column, &w);
-        if (r->packing && i + 1 < r->first + r->rows) wish_a(p, row + mr, &w);
-        else wish_part(&soon, i - r->first, &w);
-        if (!r->packing) wish_part(&later, r->tiles + i - r->first, &w);
-        if (r->packing) p->t->pack_a(a, g->a + row * g->a_row + p->from * g->a_col, g->a_row, g->a_col, m, k);
-        p->t->micro(k, a, b, to, to == tile ? nr : g->c_row, m, n, p->from > 0 ? tile : NULL, nr, w.of, w.count);
-        if (last && !p->plain) p->t->finish(p->t, g, tile, row, column, m, n);
+        pk_real *tile = tile_of(p, s, r->panel, i, mine), *c = g->c + row * g->c_row + column;
+        pk_real *a = (pk_real *)s->packed + i * mr * s->k;
+        ahead->blocks = 0;
+        if (s->last) ask_for_epilogue(ahead, g, row, column);
+        if (packing) {
+            ahead->stream[0] = stream_of(part_of_a(g, row + mr, i + 1 < end ? mr : 0, s->from, s->k), 1, 0);
+            p->t->pack_a(a, g->a + row * g->a_row + s->from * g->a_col, g->a_row, g->a_col, m, s->k);
+        }
+        p->t->micro(s->k, a, b, direct ? c : tile, direct ? g->c_row : nr, m, n, s->from > 0 ? tile : NULL, ahead);
+        if (s->last && !p->plain) p->t->finish(p->t, g, tile, row, column, m, n);
     }
 }
 
-static void pack_b_panel(const plan *p, int64_t panel, pk_real *to)
+static void run_task(plan *p, int64_t group_at, int64_t at, int worker)
 {
-    const pk_gemm *g = p->g;
-    const int64_t column = panel * p->t->nr;
-    p->t->pack_b(to, g->b + p->from * g->b_row + column * g->b_col, g->b_row, g->b_col,
-                 at_most(p->piece, g->k - p->from), at_most(p->t->nr, g->n - column));
+    group *const all = &p->of[group_at];
+    const int64_t task = at % p->tasks;
+    const int packing = task < p->chunks;
+    const stage s = stage_of(p, group_at, at / p->tasks);
+    const range r = range_of(p, &s, task);
+    pk_ahead ahead = { .stream = { next_b(p, &s, &r, task), next_a(p, &s, task, worker) } };
+    if (packing) pk_await(&all->done, (int)(s.number * p->tasks));
+    else pk_await(&all->packed, (int)((s.number + 1) * p->chunks));
+    multiply(p, &s, &r, packing, &ahead, (own *)(p->scratch + worker * p->own_bytes));
+    if (packing) atomic_fetch_add_explicit(&all->packed, 1, memory_order_release);
+    atomic_fetch_add_explicit(&all->done, 1, memory_order_release);
 }
 
-static void multiply(const plan *p, range r, int64_t panel, int worker)
+/* One task of the thread's own group, or of the next that has any. */
+static void next_task(void *arg, int64_t unused, int worker)
 {
-    pk_real *b = (pk_real *)(p->scratch + worker * p->thread_bytes), *spare = b + p->panel_bytes / (int64_t)sizeof *b;
-    r.rows = at_most(r.rows, p->block_panels - r.first);
-    pack_b_panel(p, panel, b);
-    multiply_panel(p, &r, panel, b, spare, worker);
-}
-
-static void first_task(void *arg, int64_t task, int worker)
-{
-    const plan *p = arg;
-    for (int64_t panel = 0; panel < p->first_panels; panel++)
-        multiply(p, (range){ .first = task * p->first_rows, .rows = p->first_rows, .packing = panel == 0,
-                             .tiles = (panel - 1) * p->first_rows, .next = panel + 1 }, panel, worker);
-}
-
-/* The next panel of B is that of the thread's next task, if all threads go at the same speed. */
-static void other_task(void *arg, int64_t task, int worker)
-{
-    const plan *p = arg;
-    const int64_t before = (p->first_panels - 1) * p->first_rows + task / p->threads * p->rows;
-    multiply(p, (range){ .first = task % p->row_tasks * p->rows, .rows = p->rows, .tiles = before,
-                         .next = p->first_panels + (task + p->threads) / p->row_tasks },
-             p->first_panels + task / p->row_tasks, worker);
+    plan *p = arg;
+    (void)unused;
+    for (int64_t i = 0; i < p->groups; i++) {
+        const int64_t group = (worker + i) % p->groups;
+        const int64_t at = atomic_fetch_add_explicit(&p->of[group].begun, 1, memory_order_relaxed);
+        if (at >= p->stages * p->tasks) continue;
+        run_task(p, group, at, worker);
+        return;
+    }
 }
 
 static void own_gemm(const pk_table *t, pk_pool *pool, const pk_gemm *g, void *work)
 {
-    plan p = make_plan(t, g->m, g->n, g->k);
     if (g->m * g->n < ALONE && g->m * g->n * g->k < ALONE) pool = NULL;
+    const int threads = pk_pool_threads(pool);
+    plan p = make_plan(t, g->m, g->n, g->k, threads);
     p.g = g;
     p.plain = is_plain(g);
-    p.threads = pk_pool_threads(pool);
     p.packed = work;
-    p.partial = p.packed + p.packed_bytes / (int64_t)sizeof *p.packed;
-    p.scratch = (char *)work + p.packed_bytes + p.partial_bytes;
-    for (p.block_at = 0; p.block_at < p.m_panels; p.block_at += p.block) {
-        p.block_panels = at_most(p.block, p.m_panels - p.block_at);
-        cut_tasks(&p);
-        p.from = 0;
-        do {                                                    /* once when k is 0: products of nothing are 0 */
-            pk_pool_run(pool, ceil_div(p.block_panels, p.first_rows), first_task, &p);
-            pk_pool_run(pool, (p.n_panels - p.first_panels) * p.row_tasks, other_task, &p);
-            p.from += p.piece;
-        } while (p.from < g->k);
+    p.partial = p.packed + p.groups * p.packed_bytes;
+    p.scratch = p.partial + p.groups * p.partial_bytes;
+    cut_tasks(&p, threads);
+    for (int i = 0; i < threads; i++) ((own *)(p.scratch + i * p.own_bytes))->held = 0;
+    for (int i = 0; i < MOST_GROUPS; i++) {
+        atomic_init(&p.of[i].begun, 0);
+        atomic_init(&p.of[i].packed, 0);
+        atomic_init(&p.of[i].done, 0);
     }
+    pk_pool_run(pool, p.groups * p.stages * p.tasks, next_task, &p);
 }
 
 void pk_gemm_run(const pk_table *t, pk_pool *pool, pk_gemm_kind kind, const pk_gemm *g, void *work)

@@ -3,6 +3,7 @@
  * strides; it allocates nothing, fails never (bad extents are the caller's bug) and includes no other floor. */
 #ifndef PK_H
 #define PK_H
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -65,8 +66,17 @@ typedef struct pk_gemm {
 
 typedef struct pk_table pk_table;
 typedef struct pk_pool pk_pool;
-/* Memory that will be needed soon: `rows` rows, `row` elements apart, of `lines` cache lines each. */
-typedef struct pk_ahead { const pk_real *at; int64_t row, rows, lines; } pk_ahead;
+/* Memory that will be read later, line by line: `at` is the next line, one of `left` in its row; rows are `gap`
+ * elements apart from the end of one to the next, of `lines` lines each, and `rows` are left with this one. */
+typedef struct pk_stream { const pk_real *at; int64_t left, lines, gap, rows; int some; } pk_stream;
+/* What a micro-kernel asks for beside a tile, in PK_TURNS turns, as all at once it would keep the product's own loads
+ * waiting: `blocks` blocks of mr x nr, and in each turn `some` lines of each stream. */
+enum { PK_TURNS = 8, PK_MOST_BLOCKS = 3 };
+typedef struct pk_ahead {
+    struct { const pk_real *at; int64_t row; } block[PK_MOST_BLOCKS];
+    int blocks;
+    pk_stream stream[2];
+} pk_ahead;
 typedef enum { PK_GEMM_AUTO, PK_GEMM_OWN, PK_GEMM_CBLAS } pk_gemm_kind;
 
 size_t pk_gemm_work(const pk_table *t, int64_t m, int64_t n, int64_t k, int threads);     /* bytes for all threads */
@@ -81,15 +91,15 @@ struct pk_table {
 #include "kernels.def"
 #undef PK_KERNEL
     /* GEMM parts: packing into panels of mr rows of A / nr columns of B (padded with zeros), and the micro-kernel
-     * acc[mr][nr] = A panel x B panel over k, whose m x n corner goes to C with what stands at `plus` added (NULL:
-     * nothing; it may be C); meanwhile it may prefetch what will be needed ahead. */
+     * acc[mr][nr] = plus + A panel x B panel over k, whose m x n corner goes to C. plus is a tile (rows nr apart; NULL:
+     * zeros) and may be C; the next tile behind it is asked for, and what `ahead` says (NULL: nothing). */
     int mr, nr;
     int64_t kc;                                       /* longest piece of K: two panels of it and a tile should leave
                                                        * a fifth of the first cache free */
     void (*pack_a)(pk_real *to, const pk_real *a, int64_t row, int64_t col, int64_t m, int64_t k);
     void (*pack_b)(pk_real *to, const pk_real *b, int64_t row, int64_t col, int64_t k, int64_t n);
     void (*micro)(int64_t k, const pk_real *a, const pk_real *b, pk_real *c, int64_t c_row, int m, int n,
-                  const pk_real *plus, int64_t plus_row, const pk_ahead *ahead, int count);
+                  const pk_real *plus, pk_ahead *ahead);
     /* The epilogue of one tile[mr][nr] = AB of rows i.. and columns j..: its m x n corner goes to g->c; the tile is
      * scratch. */
     void (*finish)(const pk_table *t, const pk_gemm *g, pk_real *tile, int64_t i, int64_t j, int m, int n);
@@ -113,4 +123,7 @@ int    pk_pool_start(pk_pool *p, int threads);                       /* 0, or -1
 void   pk_pool_stop(pk_pool *p);
 int    pk_pool_threads(const pk_pool *p);                            /* NULL: 1 */
 void   pk_pool_run(pk_pool *p, int64_t tasks, pk_task fn, void *arg);
+/* Waits until *count is at least this. Tasks are begun in the order of their numbers, so one may wait for what another
+ * of a smaller number does. */
+void   pk_await(const atomic_int *count, int least);
 #endif

@@ -4,8 +4,8 @@
  * who joined, so a worker that wakes late costs nothing. Between rounds a worker watches for a third of a
  * millisecond (a step is some hundred short calls, and waking takes long), then sleeps. */
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
-#include <stdatomic.h>
 #include <time.h>
 #include <unistd.h>
 #include "pk.h"
@@ -225,4 +225,13 @@ void pk_pool_run(pk_pool *p, int64_t tasks, pk_task fn, void *arg)
         return;
     }
     for (int64_t task = 0; task < tasks; task++) fn(arg, task, 0);
+}
+
+/* Short as a rule; but the thread waited for may have been put aside, and should then get this one's core. */
+void pk_await(const atomic_int *count, int least)
+{
+    for (int i = 1; atomic_load_explicit(count, memory_order_acquire) < least; i++) {
+        if (i % 1024) relax();
+        else sched_yield();
+    }
 }

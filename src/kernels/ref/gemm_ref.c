@@ -7,7 +7,7 @@ enum { MR = 4, NR = 8 };
 void pk_pack_a_ref(pk_real *to, const pk_real *a, int64_t row, int64_t col, int64_t m, int64_t k);
 void pk_pack_b_ref(pk_real *to, const pk_real *b, int64_t row, int64_t col, int64_t k, int64_t n);
 void pk_micro_ref(int64_t k, const pk_real *a, const pk_real *b, pk_real *c, int64_t c_row, int m, int n,
-                  const pk_real *plus, int64_t plus_row, const pk_ahead *ahead, int count);
+                  const pk_real *plus, pk_ahead *ahead);
 void pk_finish_ref(const pk_table *t, const pk_gemm *g, pk_real *tile, int64_t i, int64_t j, int m, int n);
 double pk_fmas_ref(int64_t rounds);
 
@@ -30,15 +30,17 @@ void pk_pack_b_ref(pk_real *to, const pk_real *b, int64_t row, int64_t col, int6
 }
 
 void pk_micro_ref(int64_t k, const pk_real *a, const pk_real *b, pk_real *c, int64_t c_row, int m, int n,
-                  const pk_real *plus, int64_t plus_row, const pk_ahead *ahead, int count)
+                  const pk_real *plus, pk_ahead *ahead)
 {
-    (void)ahead, (void)count;
+    (void)ahead;
     pk_real acc[MR][NR] = {{0}};
+    for (int i = 0; plus && i < m; i++)
+        for (int j = 0; j < n; j++) acc[i][j] = plus[i * NR + j];
     for (int64_t p = 0; p < k; p++, a += MR, b += NR)
         for (int i = 0; i < MR; i++)
             for (int j = 0; j < NR; j++) acc[i][j] += a[i] * b[j];
     for (int i = 0; i < m; i++)
-        for (int j = 0; j < n; j++) c[i * c_row + j] = plus ? plus[i * plus_row + j] + acc[i][j] : acc[i][j];
+        for (int j = 0; j < n; j++) c[i * c_row + j] = acc[i][j];
 }
 
 void pk_finish_ref(const pk_table *t, const pk_gemm *g, pk_real *tile, int64_t i, int64_t j, int m, int n)

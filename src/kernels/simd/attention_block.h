@@ -92,12 +92,6 @@ static inline void pack_block(float *to, const float *x, int64_t x_row, int lane
     for (int64_t j = 0; j < n * PK_NR; j += PW) pv_store(to + j, pv_mul(pv_load(to + j), pv_set(s)));
 }
 
-/* The first n lanes of x, zero beyond; n may be 0 or more than PW. */
-static inline pv load_lanes(const float *x, int n)
-{
-    return n >= PW ? pv_load(x) : n > 0 ? pv_load_m(x, pm_tail(n)) : pv_zero();
-}
-
 /* Row j of to [lanes][n] = factor[j] * (column j of from [n][PK_NR]) + keep[j] * itself; keep NULL: 0. */
 static inline void store_block(float *to, int64_t to_row, const float *from, const float *factor, const float *keep,
                                int lanes, int64_t n)
@@ -114,7 +108,7 @@ static inline void store_block(float *to, int64_t to_row, const float *from, con
             for (int j = 0; j < rows; j++) {
                 float *own = to + j * to_row + c;
                 if (keep) y[j] = pv_fma(load_lanes(own, cols), pv_set(keep[at + j]), y[j]);
-                micro_store(own, y[j], cols, NULL);
+                micro_store(own, y[j], cols);
             }
         }
     }
@@ -127,8 +121,8 @@ static inline void rows_times_block(const head_view *h, float *c, const float *p
     for (int j = 0; j < 2; j++) {
         const run *r = &h->runs[j];
         for (int64_t i = 0; i < r->count; i += PK_MR, panel += n * PK_MR)
-            micro_tile(n, panel, block, c + (r->at + i) * PK_NR, PK_NR, at_most(r->count - i, PK_MR), width, NULL, 0,
-                       NULL, 0);
+            micro_tile(n, panel, block, c + (r->at + i) * PK_NR, PK_NR, at_most(r->count - i, PK_MR), width, NULL,
+                       NULL);
     }
 }
 
@@ -138,7 +132,7 @@ static inline void columns_times_scores(const head_view *h, float *c, const floa
 {
     const int64_t n = h->a->head_dim;
     for (int64_t i = 0; i < n; i += PK_MR, panel += h->columns * PK_MR)
-        micro_tile(h->columns, panel, scores, c + i * PK_NR, PK_NR, at_most(n - i, PK_MR), width, NULL, 0,
-                   NULL, 0);
+        micro_tile(h->columns, panel, scores, c + i * PK_NR, PK_NR, at_most(n - i, PK_MR), width, NULL,
+                   NULL);
 }
 #endif

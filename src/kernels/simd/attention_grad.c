@@ -40,7 +40,7 @@ static void sink_grad(float *dsink, const float *sink, const float *lse, const f
         const int n = at_most(lanes - at, PW);
         pv z = load_lanes(sink + at, n), l = load_lanes(lse + at, n);
         pv mass = pv_keep(pv_less(z, l), pv_exp_neg(pv_sub(z, l)), pv_set(1.0f));
-        micro_store(dsink + at, pv_fnma(mass, pv_load(d + at), pv_zero()), n, NULL);
+        micro_store(dsink + at, pv_fnma(mass, pv_load(d + at), pv_zero()), n);
     }
 }
 
@@ -70,9 +70,7 @@ PK_INLINE void turned_rows(int k, const float *p, const float *x, float *c, int6
                            const int rows, const int vectors)
 {
     pv acc[PK_MR][2];
-#define PK_ROW(i) if (i < rows) acc[i][0] = acc[i][1] = pv_zero();
-    PK_EACH_ROW(PK_ROW)
-#undef PK_ROW
+    micro_begin(acc, accumulate ? c : NULL, c_row, m, n, rows, vectors);
     for (int j = 0; j < k; j++, p++, x += PK_NR) {
         pv b0 = pv_load(x), b1 = vectors > 1 ? pv_load(x + PW) : pv_zero(), one;
 #define PK_ROW(i) if (i < rows) { one = pv_set(p[i * PK_NR]); micro_fma(&acc[i][0], one, b0); \
@@ -81,13 +79,13 @@ PK_INLINE void turned_rows(int k, const float *p, const float *x, float *c, int6
 #undef PK_ROW
         PK_ORDER;
     }
-    if (accumulate) micro_store_rows(c, c_row, acc, m, n, c, c_row, rows, vectors);
-    else micro_store_rows(c, c_row, acc, m, n, NULL, 0, rows, vectors);
+    micro_end(c, c_row, acc, m, n, rows, vectors);
 }
 
 static void turned_tile(int k, const float *p, const float *x, float *c, int64_t c_row, int m, int n, int accumulate)
 {
-    PK_TILE(m, n, turned_rows, k, p, x, c, c_row, m, n, accumulate)
+    if (m == PK_MR && n == PK_NR) turned_rows(k, p, x, c, c_row, PK_MR, PK_NR, accumulate, PK_MR, 2);
+    else PK_TILE(m, n, turned_rows, k, p, x, c, c_row, m, n, accumulate)
 }
 
 /* Asks for x [count][n] to be brought near. Rows of a head lie far apart, where no hardware sees them coming. */
@@ -148,7 +146,9 @@ static void block_scores(const head_view *h, const pk_attention_grad *g, const w
         float *const own = s + from * PK_NR + at, *const down = w->ds ? ds + from * PK_NR + at : NULL;
         pv d = w->ds ? load_lanes(dots + at, n) : pv_zero();
         pv dboost = probabilities(own, down, count, h->boost, load_lanes(a->lse + row, n), d);
-        if (w->dboost) micro_store(g->dhead_scale + row, dboost, n, add ? g->dhead_scale + row : NULL);
+        if (!w->dboost) continue;
+        if (add) dboost = pv_add(load_lanes(g->dhead_scale + row, n), dboost);
+        micro_store(g->dhead_scale + row, dboost, n);
     }
 }
 

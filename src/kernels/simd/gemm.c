@@ -6,7 +6,7 @@
 void PK_NAME(pack_a)(float *to, const float *a, int64_t row, int64_t col, int64_t m, int64_t k);
 void PK_NAME(pack_b)(float *to, const float *b, int64_t row, int64_t col, int64_t k, int64_t n);
 void PK_NAME(micro)(int64_t k, const float *a, const float *b, float *c, int64_t c_row, int m, int n,
-                    const float *plus, int64_t plus_row, const pk_ahead *ahead, int count);
+                    const float *plus, pk_ahead *ahead);
 void PK_NAME(finish)(const pk_table *t, const pk_gemm *g, float *tile, int64_t i, int64_t j, int m, int n);
 double PK_NAME(fmas)(int64_t rounds);
 
@@ -23,9 +23,9 @@ void PK_NAME(pack_b)(float *to, const float *b, int64_t row, int64_t col, int64_
 }
 
 void PK_NAME(micro)(int64_t k, const float *a, const float *b, float *c, int64_t c_row, int m, int n,
-                    const float *plus, int64_t plus_row, const pk_ahead *ahead, int count)
+                    const float *plus, pk_ahead *ahead)
 {
-    micro_tile(k, a, b, c, c_row, m, n, plus, plus_row, ahead, count);
+    micro_tile(k, a, b, c, c_row, m, n, plus, ahead);
 }
 
 /* n lanes (n >= 1; all of a vector if more) */

@@ -21,15 +21,17 @@
 /* Keeps the compiler from moving loads across: hoisting them makes it run out of registers. */
 #define PK_ORDER __asm__ volatile("" ::: "memory")
 
-/* One vector, plus the one at `plus` (NULL: nothing), to memory: all of it, or its first n lanes (n >= 1). */
-PK_INLINE void micro_store(float *c, pv x, int n, const float *plus)
+/* One vector to memory: all of it, or its first n lanes (n >= 1). */
+PK_INLINE void micro_store(float *c, pv x, int n)
 {
-    if (n >= PW) {
-        pv_store(c, plus ? pv_add(pv_load(plus), x) : x);
-    } else {
-        pm tail = pm_tail(n);
-        pv_store_m(c, tail, plus ? pv_add(pv_load_m(plus, tail), x) : x);
-    }
+    if (n >= PW) pv_store(c, x);
+    else pv_store_m(c, pm_tail(n), x);
+}
+
+/* The first n lanes of x, zero beyond; n may be 0 or more than PW. */
+PK_INLINE pv load_lanes(const float *x, int64_t n)
+{
+    return n >= PW ? pv_load(x) : n > 0 ? pv_load_m(x, pm_tail(n)) : pv_zero();
 }
 
 /* The rows of a tile, written out: a loop over them is not unrolled in time for acc to become registers. */
@@ -39,13 +41,26 @@ PK_INLINE void micro_store(float *c, pv x, int n, const float *plus)
 #define PK_EACH_ROW(f) f(0) f(1) f(2) f(3) f(4) f(5)
 #endif
 
-/* The first m of a tile's rows likewise. Called with a constant NULL or without: no row then asks again. */
-PK_INLINE void micro_store_rows(float *c, int64_t c_row, pv (*acc)[2], int m, int n, const float *plus,
-                                int64_t plus_row, const int rows, const int vectors)
+/* A tile's sums begin at the m x n corner of `plus` (NULL: at zero), and go to that of c. */
+PK_INLINE void micro_begin(pv (*acc)[2], const float *plus, int64_t row, int m, int n, const int rows, const int vectors)
+{
+    if (plus) {
+#define PK_ROW(i) if (i < rows) { acc[i][0] = load_lanes(plus + i * row, i < m ? n : 0); \
+        if (vectors > 1) acc[i][1] = load_lanes(plus + i * row + PW, i < m ? n - PW : 0); }
+        PK_EACH_ROW(PK_ROW)
+#undef PK_ROW
+    } else {
+#define PK_ROW(i) if (i < rows) acc[i][0] = acc[i][1] = pv_zero();
+        PK_EACH_ROW(PK_ROW)
+#undef PK_ROW
+    }
+}
+
+PK_INLINE void micro_end(float *c, int64_t c_row, pv (*acc)[2], int m, int n, const int rows, const int vectors)
 {
 #define PK_ROW(i) if (i < rows && i < m) { \
-        micro_store(c + i * c_row, acc[i][0], n, plus ? plus + i * plus_row : NULL); \
-        if (vectors > 1) micro_store(c + i * c_row + PW, acc[i][1], n - PW, plus ? plus + i * plus_row + PW : NULL); }
+        micro_store(c + i * c_row, acc[i][0], n); \
+        if (vectors > 1) micro_store(c + i * c_row + PW, acc[i][1], n - PW); }
     PK_EACH_ROW(PK_ROW)
 #undef PK_ROW
 }
@@ -96,39 +111,76 @@ PK_INLINE void micro_step(pv (*acc)[2], const float *a, const float *b, const in
     PK_ORDER;
 }
 
+/* Four k. The panels of A come from the second cache, and the hardware alone brings them a little late. */
 PK_INLINE void micro_four(pv (*acc)[2], const float *a, const float *b, const int rows, const int vectors)
 {
+    PK_UNROLL
+    for (int i = 0; i < 4 * PK_MR; i += 16) __builtin_prefetch(a + 512 + i, 0, 3);
     micro_step(acc, a, b, rows, vectors);
     micro_step(acc, a + PK_MR, b + PK_NR, rows, vectors);
     micro_step(acc, a + 2 * PK_MR, b + 2 * PK_NR, rows, vectors);
     micro_step(acc, a + 3 * PK_MR, b + 3 * PK_NR, rows, vectors);
 }
 
+PK_INLINE void next_lines(pk_stream *s)
+{
+    for (int i = 0; i < s->some; i++) {
+        __builtin_prefetch(s->at, 0, 3);
+        s->at += 16;
+        if (--s->left) continue;
+        s->left = s->lines;
+        s->at += s->gap;
+        if (--s->rows == 0) s->some = 0;
+    }
+}
+
+PK_INLINE void next_rows(const pk_ahead *w, int turn)
+{
+    for (int i = 0; i < w->blocks; i++) {
+        const float *at = w->block[i].at + 2 * turn * w->block[i].row;
+        PK_UNROLL
+        for (int j = 0; j < PK_NR; j += 16) {
+            __builtin_prefetch(at + j, 0, 3);
+            __builtin_prefetch(at + w->block[i].row + j, 0, 3);
+        }
+    }
+}
+
+/* Of what the tile should ask for, a part. */
+PK_INLINE void micro_ask(pk_ahead *w, const float *plus, int turn)
+{
+    const int lines = (PK_MR * PK_NR / 16 + PK_TURNS - 1) / PK_TURNS;
+    if (turn < PK_TURNS) {
+        if (plus) {
+            const float *next = plus + PK_MR * PK_NR + turn * lines * 16;
+            PK_UNROLL
+            for (int i = 0; i < lines; i++) __builtin_prefetch(next + i * 16, 0, 3);
+        }
+        next_rows(w, turn);
+        next_lines(&w->stream[0]);
+        next_lines(&w->stream[1]);
+    }
+}
+
 PK_INLINE void micro_rows(int64_t k, const float *a, const float *b, float *c, int64_t c_row, int m, int n,
-                          const float *plus, int64_t plus_row, const pk_ahead *ahead, int count, const int rows,
-                          const int vectors)
+                          const float *plus, pk_ahead *ahead, const int rows, const int vectors)
 {
     pv acc[PK_MR][2];
-#define PK_ROW(i) if (i < rows) acc[i][0] = acc[i][1] = pv_zero();
-    PK_EACH_ROW(PK_ROW)
-#undef PK_ROW
+    micro_begin(acc, plus, PK_NR, m, n, rows, vectors);
     int64_t p = 0;
-    for (; count > 0; count--, ahead++) {
-        const float *at = ahead->at;
-        for (int64_t i = 0; i < ahead->rows && p + 4 <= k; i++, p += 4, a += 4 * PK_MR, b += 4 * PK_NR) {
-            for (int64_t line = 0; line < ahead->lines; line++) __builtin_prefetch(at + line * 16, 0, 3);
-            at += ahead->row;
-            micro_four(acc, a, b, rows, vectors);
+    if (ahead) {
+        for (int turn = 0; p + 16 <= k; p += 16, turn++) {
+            micro_ask(ahead, plus, turn);
+            for (int i = 0; i < 4; i++, a += 4 * PK_MR, b += 4 * PK_NR) micro_four(acc, a, b, rows, vectors);
         }
     }
     for (; p + 4 <= k; p += 4, a += 4 * PK_MR, b += 4 * PK_NR) micro_four(acc, a, b, rows, vectors);
     for (; p < k; p++, a += PK_MR, b += PK_NR) micro_step(acc, a, b, rows, vectors);
-    if (plus) micro_store_rows(c, c_row, acc, m, n, plus, plus_row, rows, vectors);
-    else micro_store_rows(c, c_row, acc, m, n, NULL, 0, rows, vectors);
+    micro_end(c, c_row, acc, m, n, rows, vectors);
 }
 
-/* rows_fn(.., rows, vectors) with the constants for a tile [m,n]. Rows are rounded up to the next size compiled, so a
- * few left-over rows do not cost a full tile. */
+/* rows_fn(.., rows, vectors) with the constants for a tile [m,n]. Rows are
+ * rounded up to the next size compiled, so a few left-over rows do not cost a full tile. */
 #define PK_TILE(m, n, rows_fn, ...) \
     if ((m) <= 2) PK_VECTORS(n, 2, rows_fn, __VA_ARGS__) \
     else if ((m) <= 4) PK_VECTORS(n, 4, rows_fn, __VA_ARGS__) \
@@ -137,13 +189,13 @@ PK_INLINE void micro_rows(int64_t k, const float *a, const float *b, float *c, i
 #define PK_VECTORS(n, rows, rows_fn, ...) \
     { if ((n) > PW) rows_fn(__VA_ARGS__, rows, 2); else rows_fn(__VA_ARGS__, rows, 1); }
 
-/* c[m,n] = a^T b over k, plus what stands at `plus` (NULL: nothing; may be c); 1 <= m <= PK_MR, 1 <= n <= PK_NR. Only
- * the m x n corner is touched. A row of what is needed ahead is asked for every four k: all at once they would keep
- * the product's own loads waiting. */
+/* c[m,n] = a^T b over k, from `plus` on (a tile, NULL: zeros; may be c); 1 <= m <= PK_MR, 1 <= n <= PK_NR. Only the
+ * m x n corner is touched. The next tile behind plus is asked for, and what `ahead` says, in turns of 16 k. */
 static inline void micro_tile(int64_t k, const float *a, const float *b, float *c, int64_t c_row, int m, int n,
-                              const float *plus, int64_t plus_row, const pk_ahead *ahead, int count)
+                              const float *plus, pk_ahead *ahead)
 {
-    PK_TILE(m, n, micro_rows, k, a, b, c, c_row, m, n, plus, plus_row, ahead, count)
+    if (m == PK_MR && n == PK_NR) micro_rows(k, a, b, c, c_row, PK_MR, PK_NR, plus, ahead, PK_MR, 2);
+    else PK_TILE(m, n, micro_rows, k, a, b, c, c_row, m, n, plus, NULL)
 }
 
 /* Transposes PW rows: lane i of to[j] is lane j of from[i]. */
