@@ -16,6 +16,7 @@ enum {
     GROUP_ROWS = 350,           /* with fewer than so many, packing B again in each group costs too much */
     CHUNKS = 4,                 /* parts a thread in which a block of A is packed */
     PACKING = 10,               /* packing a panel of B takes about as long as multiplying so many rows with it */
+    LAST_PANELS = 4,            /* of B, beside which the next stage's A is asked for */
     ALONE = 1 << 18             /* products this small are not worth waking anybody */
 };
 
@@ -103,7 +104,7 @@ static int is_plain(const pk_gemm *g)
 }
 
 /* A stage: the panels block_at.. of A, the piece `from`.. of K, and where its group's sums and packed A are. */
-typedef struct stage { int64_t group, number, block_at, block, from, k; int last; char *packed, *partial; } stage;
+typedef struct stage { int64_t group, number, block_at, block, from, k, turns; int last; char *packed, *partial; } stage;
 
 static stage stage_of(const plan *p, int64_t group, int64_t number)
 {
@@ -112,6 +113,7 @@ static stage stage_of(const plan *p, int64_t group, int64_t number)
     s.block = at_most(p->block, end - s.block_at);
     s.from = number % p->pieces * p->piece;
     s.k = at_most(p->piece, p->g->k - s.from);
+    s.turns = s.k / PK_TURN;
     s.last = number % p->pieces == p->pieces - 1;
     s.packed = p->packed + group * p->packed_bytes;
     s.partial = p->partial + group * p->partial_bytes;
@@ -139,18 +141,20 @@ static pk_stream next_b(const plan *p, const stage *s, const range *r, int64_t t
     const stage t = after < p->tasks ? *s : stage_of(p, s->group, s->number + 1);
     const int64_t panel = after < p->tasks ? range_of(p, s, after).panel : 0;
     if (t.number >= p->stages || panel == r->panel) return (pk_stream){ .some = 0 };
-    return stream_of(part_of_b(p->g, t.from, t.k, panel * p->t->nr, p->t->nr), r->rows, 0);
+    return stream_of(part_of_b(p->g, t.from, t.k, panel * p->t->nr, p->t->nr), r->rows * s->turns, 0);
 }
 
-/* The thread's part of the next stage's A, beside the tiles that it makes of whole panels. */
+/* The thread's part of the next stage's A. Asked for beside a stage's last panels, or other things drive it out of the
+ * second cache again before it is packed. */
 static pk_stream next_a(const plan *p, const stage *s, int64_t task, int worker)
 {
-    const int64_t before = (task - p->chunks) / p->mates, part = ceil_div(p->block, p->mates);
-    if (s->number + 1 >= p->stages || task < p->chunks || task >= p->chunks + p->whole) return (pk_stream){ .some = 0 };
+    const int64_t panels = p->whole / p->mates, last = at_most(panels, LAST_PANELS);
+    const int64_t before = (task - p->chunks) / p->mates - (panels - last);
+    if (s->number + 1 >= p->stages || task < p->chunks || before < 0 || before >= last) return (pk_stream){ .some = 0 };
     const stage t = stage_of(p, s->group, s->number + 1);
-    const int64_t first = part * (worker / p->groups % p->mates), rows = at_most(part, t.block - first) * p->t->mr;
-    return stream_of(part_of_a(p->g, (t.block_at + first) * p->t->mr, rows, t.from, t.k),
-                     at_least(p->whole / p->mates, 1) * p->block, before * p->block);
+    const int64_t part = ceil_div(p->block, p->mates), first = part * (worker / p->groups % p->mates);
+    const int64_t rows = at_most(part, t.block - first) * p->t->mr, turns = p->block * s->turns;
+    return stream_of(part_of_a(p->g, (t.block_at + first) * p->t->mr, rows, t.from, t.k), last * turns, before * turns);
 }
 
 /* A panel of B in the thread's own memory. */
@@ -186,7 +190,9 @@ static void multiply(const plan *p, const stage *s, const range *r, int packing,
         ahead->blocks = 0;
         if (s->last) ask_for_epilogue(ahead, g, row, column);
         if (packing) {
-            ahead->stream[0] = stream_of(part_of_a(g, row + mr, i + 1 < end ? mr : 0, s->from, s->k), 1, 0);
+            const rectangle next = part_of_a(g, row + mr, i + 1 < end ? mr : 0, s->from, s->k);
+            ahead->stream[0] = stream_of(next, 2 * s->turns, 0);
+            ahead->stream[1] = stream_of(next, 2 * s->turns, s->turns);
             p->t->pack_a(a, g->a + row * g->a_row + s->from * g->a_col, g->a_row, g->a_col, m, s->k);
         }
         p->t->micro(s->k, a, b, direct ? c : tile, direct ? g->c_row : nr, m, n, s->from > 0 ? tile : NULL, ahead);

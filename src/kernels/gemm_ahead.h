@@ -24,12 +24,12 @@ static inline rectangle part_of_b(const pk_gemm *g, int64_t from, int64_t k, int
     return g->b_row == 1 ? (rectangle){ at, g->b_col, n, deep } : (rectangle){ at, g->b_row, deep, n };
 }
 
-/* The rectangle as a stream that `tiles` tiles are to ask for, of which `done` have had their turns. */
-static inline pk_stream stream_of(rectangle r, int64_t tiles, int64_t done)
+/* The rectangle as a stream that is asked for in so many turns, of which `done` have been. */
+static inline pk_stream stream_of(rectangle r, int64_t turns, int64_t done)
 {
-    if (r.rows <= 0 || r.length <= 0 || tiles <= 0) return (pk_stream){ .some = 0 };
-    const int64_t lines = ceil_div(r.length, LINE), some = ceil_div(r.rows * lines, tiles * PK_TURNS);
-    const int64_t first = done * some * PK_TURNS, row = first / lines, line = first % lines;
+    if (r.rows <= 0 || r.length <= 0 || turns <= 0) return (pk_stream){ .some = 0 };
+    const int64_t lines = ceil_div(r.length, LINE), some = ceil_div(r.rows * lines, turns);
+    const int64_t first = done * some, row = first / lines, line = first % lines;
     if (row >= r.rows) return (pk_stream){ .some = 0 };
     return (pk_stream){ .at = r.at + row * r.row + line * LINE, .left = lines - line, .lines = lines,
                         .gap = r.row - lines * LINE, .rows = r.rows - row, .some = (int)some };

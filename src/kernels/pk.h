@@ -69,9 +69,9 @@ typedef struct pk_pool pk_pool;
 /* Memory that will be read later, line by line: `at` is the next line, one of `left` in its row; rows are `gap`
  * elements apart from the end of one to the next, of `lines` lines each, and `rows` are left with this one. */
 typedef struct pk_stream { const pk_real *at; int64_t left, lines, gap, rows; int some; } pk_stream;
-/* What a micro-kernel asks for beside a tile, in PK_TURNS turns, as all at once it would keep the product's own loads
- * waiting: `blocks` blocks of mr x nr, and in each turn `some` lines of each stream. */
-enum { PK_TURNS = 8, PK_MOST_BLOCKS = 3 };
+/* What a micro-kernel asks for beside a tile, a little every PK_TURN k, as all at once it would keep the product's own
+ * loads waiting: `blocks` blocks of mr x nr, and each time `some` lines of each stream. */
+enum { PK_TURN = 16, PK_MOST_BLOCKS = 3 };
 typedef struct pk_ahead {
     struct { const pk_real *at; int64_t row; } block[PK_MOST_BLOCKS];
     int blocks;

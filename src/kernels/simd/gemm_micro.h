@@ -146,20 +146,17 @@ PK_INLINE void next_rows(const pk_ahead *w, int turn)
     }
 }
 
-/* Of what the tile should ask for, a part. */
-PK_INLINE void micro_ask(pk_ahead *w, const float *plus, int turn)
+/* The next tile of sums, and blocks: within ten turns. */
+PK_INLINE void ask_tiles(const pk_ahead *w, const float *plus, int turn)
 {
-    const int lines = (PK_MR * PK_NR / 16 + PK_TURNS - 1) / PK_TURNS;
-    if (turn < PK_TURNS) {
-        if (plus) {
-            const float *next = plus + PK_MR * PK_NR + turn * lines * 16;
-            PK_UNROLL
-            for (int i = 0; i < lines; i++) __builtin_prefetch(next + i * 16, 0, 3);
-        }
-        next_rows(w, turn);
-        next_lines(&w->stream[0]);
-        next_lines(&w->stream[1]);
+    const int lines = (PK_MR * PK_NR / 16 + 9) / 10;
+    if (turn >= 10) return;
+    if (plus) {
+        const float *next = plus + PK_MR * PK_NR + turn * lines * 16;
+        PK_UNROLL
+        for (int i = 0; i < lines; i++) __builtin_prefetch(next + i * 16, 0, 3);
     }
+    if (2 * turn < PK_MR) next_rows(w, turn);
 }
 
 PK_INLINE void micro_rows(int64_t k, const float *a, const float *b, float *c, int64_t c_row, int m, int n,
@@ -169,9 +166,14 @@ PK_INLINE void micro_rows(int64_t k, const float *a, const float *b, float *c, i
     micro_begin(acc, plus, PK_NR, m, n, rows, vectors);
     int64_t p = 0;
     if (ahead) {
-        for (int turn = 0; p + 16 <= k; p += 16, turn++) {
-            micro_ask(ahead, plus, turn);
-            for (int i = 0; i < 4; i++, a += 4 * PK_MR, b += 4 * PK_NR) micro_four(acc, a, b, rows, vectors);
+        for (int turn = 0; p + PK_TURN <= k; p += PK_TURN, a += PK_TURN * PK_MR, b += PK_TURN * PK_NR, turn++) {
+            ask_tiles(ahead, plus, turn);
+            micro_four(acc, a, b, rows, vectors);
+            micro_four(acc, a + 4 * PK_MR, b + 4 * PK_NR, rows, vectors);
+            next_lines(&ahead->stream[0]);
+            micro_four(acc, a + 8 * PK_MR, b + 8 * PK_NR, rows, vectors);
+            next_lines(&ahead->stream[1]);
+            micro_four(acc, a + 12 * PK_MR, b + 12 * PK_NR, rows, vectors);
         }
     }
     for (; p + 4 <= k; p += 4, a += 4 * PK_MR, b += 4 * PK_NR) micro_four(acc, a, b, rows, vectors);
