@@ -8,7 +8,7 @@
 #include "suite.h"
 
 enum { SCALE = 1, ACCUMULATE = 2, BIAS = 4, PRE = 8, GATE = 16, GAMMA = 32, RESIDUAL = 64, IN_PLACE = 128,
-       EPILOGUES = 256, GAP = 3 };
+       SLOPES = 256, EPILOGUES = 512, GAP = 3 };
 
 typedef struct problem {
     int64_t m, n, k;
@@ -43,7 +43,8 @@ static problem make(int64_t m, int64_t n, int64_t k, int layout, int parts, pk_a
     p.g = (pk_gemm){ .m = m, .n = n, .k = k, .a = p.a.data, .b = p.b.data, .c = p.c.data, .c_row = ld,
         .a_row = p.a_turned ? 1 : lda, .a_col = p.a_turned ? lda : 1,
         .b_row = p.b_turned ? 1 : ldb, .b_col = p.b_turned ? ldb : 1,
-        .scale = parts & SCALE ? -0.75f : 1, .accumulate = !!(parts & ACCUMULATE), .act = act, .gate_act = gate_act,
+        .scale = parts & SCALE ? -0.75f : 1, .accumulate = !!(parts & ACCUMULATE), .slopes = !!(parts & SLOPES),
+        .act = act, .gate_act = gate_act,
         .bias = parts & BIAS ? p.bias.data : NULL, .gamma = parts & GAMMA ? p.gamma.data : NULL,
         .pre = parts & PRE ? p.pre.data : NULL, .pre_row = ld, .gate = parts & GATE ? p.gate.data : NULL,
         .gate_row = ld, .residual_row = ld,
@@ -109,9 +110,10 @@ static void check(const problem *p, const char *what)
         sum *= g->scale;
         if (g->accumulate) sum += old;
         if (g->bias) sum += g->bias[j];
-        if (g->pre) ck_assert_msg(fabs(g->pre[at] - sum) < tolerance, "%s: pre[%d,%d]", what, (int)i, (int)j);
+        const double pre = g->slopes ? slope(p->act, sum) : sum;
+        if (g->pre) ck_assert_msg(fabs(g->pre[at] - pre) < tolerance, "%s: pre[%d,%d]", what, (int)i, (int)j);
         sum = act(p->act, sum);
-        if (g->gate) sum *= slope(p->gate_act, g->gate[at]);
+        if (g->gate) sum *= g->slopes ? g->gate[at] : slope(p->gate_act, g->gate[at]);
         if (g->gamma) sum *= g->gamma[j];
         if (p->parts & IN_PLACE) sum += old;
         else if (g->residual) sum += g->residual[at];

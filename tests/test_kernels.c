@@ -31,6 +31,8 @@ RUN(scale) { t->scale(v ? b[1] : b[0], b[1], (pk_real)-1.3, s.cols); }
 RUN(act)   { t->act((pk_act)(v / 2), v % 2 ? b[1] : b[0], b[1], s.cols); }
 RUN(act_grad) { t->act_grad((pk_act)(v / 3), b[v % 3], b[1], b[2], s.cols); }
 
+RUN(act_slope) { t->act_slope((pk_act)(v / 2), v % 2 ? b[2] : b[0], b[1], b[2], s.cols); }
+
 RUN(affine)
 {
     t->affine(v & 1 ? b[1] : b[0], s.ld, b[1], s.ld, v & 2 ? NULL : b[2], v & 4 ? NULL : b[3], s.rows, s.cols);
@@ -69,6 +71,7 @@ static const kernel_case cases[] = {
     { "scale",          "cc",      ".s",   2,  run_scale,          1e-7 },
     { "act",            "cc",      ".s",   14, run_act,            5e-7 },
     { "act_grad",       "ccc",     "..s",  21, run_act_grad,       1e-6 },
+    { "act_slope",      "ccc",     "..s",  14, run_act_slope,      1e-6 },
     { "affine",         "mmcc",    NULL,   8,  run_affine,         5e-7 },
     { "layernorm",      "mmccrr",  NULL,   8,  run_layernorm,      4e-6 },
     { "layernorm_grad", "mmmmrrc", NULL,   6,  run_layernorm_grad, 4e-6 },

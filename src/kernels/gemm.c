@@ -104,7 +104,11 @@ static int is_plain(const pk_gemm *g)
 }
 
 /* A stage: the panels block_at.. of A, the piece `from`.. of K, and where its group's sums and packed A are. */
-typedef struct stage { int64_t group, number, block_at, block, from, k, turns; int last; char *packed, *partial; } stage;
+typedef struct stage {
+    int64_t group, number, block_at, block, from, k, turns;
+    int last;
+    char *packed, *partial;
+} stage;
 
 static stage stage_of(const plan *p, int64_t group, int64_t number)
 {

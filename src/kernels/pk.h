@@ -30,6 +30,7 @@ typedef struct pk_attention {
     const pk_real *head_scale;               /* [heads]: multiplies scale per head; NULL: 1 */
     pk_real *out; int64_t out_batch, out_row;
     pk_real *lse;                            /* [samples, heads, queries]; NULL: not kept */
+    int64_t next;                            /* so many heads later comes the thread's next one; 0: not known */
 } pk_attention;
 
 /* Gradients; any of dq, dk, dv, dxk, dxv, dsink may have a NULL base and is then skipped with its work.
@@ -49,7 +50,8 @@ typedef struct pk_attention_grad {
  * in each of them one of the two strides is 1. Per element the order of additions depends on k alone.
  * Epilogue, in this order, each part optional:
  *   t = scale*AB; if (accumulate) t += C; t += bias[j]; if (pre) pre = t; t = act(t); if (gate) t *= act'(gate) of
- *   gate_act; t *= gamma[j]; t += residual; C = t                                                              */
+ *   gate_act; t *= gamma[j]; t += residual; C = t
+ * slopes: pre = act'(t) and t *= gate, so that a gradient need not work out again what the forward pass had at hand. */
 typedef struct pk_gemm {
     int64_t m, n, k;
     const pk_real *a; int64_t a_row, a_col;
@@ -59,6 +61,7 @@ typedef struct pk_gemm {
     int accumulate;
     const pk_real *bias;                              /* [n] */
     pk_act act; pk_real *pre; int64_t pre_row;        /* pre [m,n]: the value before act, NULL: not kept */
+    int slopes;
     pk_act gate_act; const pk_real *gate; int64_t gate_row;
     const pk_real *gamma;                             /* [n], LayerScale */
     const pk_real *residual; int64_t residual_row;    /* [m,n]; may be c itself */

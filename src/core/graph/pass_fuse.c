@@ -44,6 +44,16 @@ static void fuse_act(pass *p, uint32_t i)
     a->op = NULL;
 }
 
+/* The forward pass has at hand what act' is made of: where x has no other reader, it keeps act'(x) in x's place. A
+ * ReLU's is not worth it. */
+static void keep_slopes(pass *p, pf_node *dx)
+{
+    const pf_val x = dx->in[2];
+    pf_node *l = p->maker[x.id] < 0 ? NULL : &p->g->node[p->maker[x.id]];
+    if (!l || l->op != &pf_op_linear || !pf_eq(l->out[1], x) || p->uses[x.id] != 2 || l->attr.i[0] == PK_RELU) return;
+    l->attr.i[1] = dx->attr.i[1] = 1;
+}
+
 /* dx = act'(x) dy with dy = dX of a linear. */
 static void fuse_act_grad(pass *p, uint32_t i)
 {
@@ -51,6 +61,7 @@ static void fuse_act_grad(pass *p, uint32_t i)
     if (!l || !private(p, a->in[0]) || pf_is(l->in[2]) || pf_is(l->in[3])) return;
     l->in[2] = a->in[1];
     l->attr.i[0] = a->attr.i[0];
+    keep_slopes(p, l);
     replace(p, i, l);
 }
 

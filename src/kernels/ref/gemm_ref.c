@@ -51,10 +51,12 @@ void pk_finish_ref(const pk_table *t, const pk_gemm *g, pk_real *tile, int64_t i
             tile[q] *= g->scale;
             if (g->accumulate) tile[q] += c[q];
             if (g->bias) tile[q] += g->bias[j + q];
-            if (g->pre) g->pre[i * g->pre_row + j + q] = tile[q];
+            if (g->pre && !g->slopes) g->pre[i * g->pre_row + j + q] = tile[q];
         }
-        if (g->act != PK_NONE) t->act(g->act, tile, tile, n);
-        if (g->gate) t->act_grad(g->gate_act, tile, tile, g->gate + i * g->gate_row + j, n);
+        if (g->pre && g->slopes) t->act_slope(g->act, tile, g->pre + i * g->pre_row + j, tile, n);
+        else if (g->act != PK_NONE) t->act(g->act, tile, tile, n);
+        if (g->gate && g->slopes) t->mul(tile, tile, g->gate + i * g->gate_row + j, n);
+        else if (g->gate) t->act_grad(g->gate_act, tile, tile, g->gate + i * g->gate_row + j, n);
         for (int q = 0; q < n; q++) {
             if (g->gamma) tile[q] *= g->gamma[j + q];
             if (g->residual) tile[q] += g->residual[i * g->residual_row + j + q];

@@ -51,7 +51,7 @@ static double act(pk_act kind, double x)
     return x;
 }
 
-static double act_slope(pk_act kind, double x)
+static double slope_of(pk_act kind, double x)
 {
     switch (kind) {
     case PK_GELU:      return 0.5 * erfc(-x * SQRT_HALF) + damped(x, INV_SQRT_2PI * exp(-0.5 * x * x));
@@ -72,5 +72,13 @@ void pk_act_ref(pk_act kind, pk_real *y, const pk_real *x, int64_t n)
 
 void pk_act_grad_ref(pk_act kind, pk_real *dx, const pk_real *dy, const pk_real *x, int64_t n)
 {
-    for (int64_t i = 0; i < n; i++) dx[i] = (pk_real)(dy[i] * act_slope(kind, x[i]));
+    for (int64_t i = 0; i < n; i++) dx[i] = dy[i] * (pk_real)slope_of(kind, x[i]);
+}
+
+void pk_act_slope_ref(pk_act kind, pk_real *y, pk_real *slope, const pk_real *x, int64_t n)
+{
+    for (int64_t i = 0; i < n; i++) {
+        slope[i] = (pk_real)slope_of(kind, x[i]);
+        y[i] = (pk_real)act(kind, x[i]);
+    }
 }

@@ -53,12 +53,16 @@ static void block_out(const head_view *h, int64_t i, int lanes, int first, int l
     float *const top = h->work + h->at.top + i, *const sum = h->work + h->at.sum + i;
     float *const result = h->work + h->at.result;
     float factor[PK_NR], keep[PK_NR];
+    const int64_t block = last ? i / PK_NR : a->queries, by_row = turns_by_row(h);  /* beside the last chunk only */
+    pk_ahead ahead = { .stream = { next_head(h, &a->q, a->queries, block, by_row),
+                                   next_head(h, &a->k, a->keys, block, by_row) } };
 
     pack_block(query, h->q + i * a->q.row, a->q.row, lanes, a->head_dim, a->scale);
-    rows_times_block(h, scores, h->work + h->at.keys_by_row, query, width);
+    rows_times_block(h, scores, h->work + h->at.keys_by_row, query, width, &ahead);
     for (int at = 0; at < width; at += PW)
         exponentials(scores + at, h->columns, h->boost, top + at, sum + at, keep + at);
-    columns_times_scores(h, result, h->work + h->at.by_column, scores, width);
+    ahead = (pk_ahead){ .stream = { next_head(h, &a->v, a->keys, block, turns_by_column(h)) } };
+    columns_times_scores(h, result, h->work + h->at.by_column, scores, width, &ahead);
     for (int at = 0; at < width; at += PW) {
         pv f = last ? pv_div(pv_set(1.0f), pv_load(sum + at)) : pv_set(1.0f);
         pv_store(factor + at, f);

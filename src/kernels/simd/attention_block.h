@@ -6,6 +6,7 @@
 #ifndef PK_ATTENTION_BLOCK_H
 #define PK_ATTENTION_BLOCK_H
 #include "../attention.h"
+#include "../stream.h"
 #include "gemm_micro.h"
 #include "vmath.h"
 
@@ -114,25 +115,40 @@ static inline void store_block(float *to, int64_t to_row, const float *from, con
     }
 }
 
+/* Block `at`'s part of the next head's rows of an operand, to be asked for in so many turns. */
+static inline pk_stream next_head(const head_view *h, const pk_operand *o, int64_t rows, int64_t at, int64_t turns)
+{
+    const pk_attention *a = h->a;
+    const int64_t next = h->sample * a->heads + h->head + a->next, blocks = a->queries / PK_NR;
+    if (!a->next || next >= a->samples * a->heads || !blocks || !o->data) return (pk_stream){ .some = 0 };
+    const int64_t part = (rows + blocks - 1) / blocks, first = at * part;
+    const float *row = o->data + next / a->heads * o->batch + first * o->row + next % a->heads * a->head_dim;
+    return stream_of((rectangle){ row, o->row, least(part, rows - first), a->head_dim }, turns, 0);
+}
+
 /* c [columns][PK_NR] = rows . block, for panels by row and a block [n][PK_NR]; the first `width` lanes. */
-static inline void rows_times_block(const head_view *h, float *c, const float *panel, const float *block, int width)
+static inline void rows_times_block(const head_view *h, float *c, const float *panel, const float *block, int width,
+                                    pk_ahead *ahead)
 {
     const int64_t n = h->a->head_dim;
     for (int j = 0; j < 2; j++) {
         const run *r = &h->runs[j];
         for (int64_t i = 0; i < r->count; i += PK_MR, panel += n * PK_MR)
             micro_tile(n, panel, block, c + (r->at + i) * PK_NR, PK_NR, at_most(r->count - i, PK_MR), width, NULL,
-                       NULL);
+                       ahead);
     }
 }
 
 /* c [n][PK_NR] = panels by column . scores [columns][PK_NR]; the first `width` lanes. */
 static inline void columns_times_scores(const head_view *h, float *c, const float *panel, const float *scores,
-                                        int width)
+                                        int width, pk_ahead *ahead)
 {
     const int64_t n = h->a->head_dim;
     for (int64_t i = 0; i < n; i += PK_MR, panel += h->columns * PK_MR)
-        micro_tile(h->columns, panel, scores, c + i * PK_NR, PK_NR, at_most(n - i, PK_MR), width, NULL,
-                   NULL);
+        micro_tile(h->columns, panel, scores, c + i * PK_NR, PK_NR, at_most(n - i, PK_MR), width, NULL, ahead);
 }
+
+/* Turns of the full tiles in each of the two. */
+static inline int64_t turns_by_row(const head_view *h) { return h->columns / PK_MR * (h->a->head_dim / PK_TURN); }
+static inline int64_t turns_by_column(const head_view *h) { return h->a->head_dim / PK_MR * (h->columns / PK_TURN); }
 #endif

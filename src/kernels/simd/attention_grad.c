@@ -132,11 +132,16 @@ static void block_scores(const head_view *h, const pk_attention_grad *g, const w
     const pk_attention *a = h->a;
     float *const s = h->work + h->at.scores, *const ds = h->work + h->at.dscores, *const dots = h->work + h->at.dots;
     float *const query = h->work + h->at.query, *const dout = h->work + h->at.result;
+    const int64_t at = b->row / PK_NR, turns = turns_by_row(h);
+    pk_ahead ahead = { .stream = { next_head(h, &a->q, a->queries, at, turns),
+                                   next_head(h, &a->k, a->keys, at, turns) } };
     pack_block(query, b->q, a->q.row, b->lanes, a->head_dim, a->scale);
-    rows_times_block(h, s, h->work + h->at.keys_by_row, query, b->width);
+    rows_times_block(h, s, h->work + h->at.keys_by_row, query, b->width, &ahead);
     if (w->ds) {
         pack_block(dout, b->dout, g->dout.row, b->lanes, a->head_dim, 1.0f);
-        rows_times_block(h, ds, h->work + h->at.values_by_row, dout, b->width);
+        ahead = (pk_ahead){ .stream = { next_head(h, &a->v, a->keys, at, turns),
+                                        next_head(h, &g->dout, a->queries, at, turns) } };
+        rows_times_block(h, ds, h->work + h->at.values_by_row, dout, b->width, &ahead);
     }
     const int64_t from = h->runs[0].count ? 0 : h->runs[1].at;
     const int64_t count = h->runs[0].count + h->runs[1].count;
@@ -188,7 +193,9 @@ static void block_grads(const head_view *h, const pk_attention_grad *g, const wi
     if (w->dq) {
         float *const result = h->work + h->at.result, factor[PK_NR], keep[PK_NR];
         for (int j = 0; j < PK_NR; j++) factor[j] = scale, keep[j] = 1.0f;
-        columns_times_scores(h, result, h->work + h->at.by_column, ds, b->width);
+        const pk_operand out = { a->out, a->out_batch, a->out_row };
+        pk_ahead ahead = { .stream = { next_head(h, &out, a->queries, b->row / PK_NR, turns_by_column(h)) } };
+        columns_times_scores(h, result, h->work + h->at.by_column, ds, b->width, &ahead);
         store_block(output_row(&g->dq, h, b->row), g->dq.row, result, factor, add ? keep : NULL, b->lanes, a->head_dim);
     }
 }

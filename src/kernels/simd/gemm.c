@@ -64,20 +64,23 @@ static void before_act(const pk_gemm *g, float *tile, int64_t i, int64_t j, int 
             pv x = load_some(tile + r * PK_NR + v, some);
             pv c = g->accumulate ? load_some(g->c + (i + r) * g->c_row + j + v, some) : nothing;
             x = pv_add(pv_fma(x, scale, c), bias);
-            if (g->pre) keep_for_later(g->pre + (i + r) * g->pre_row + j + v, x, some);
+            if (g->pre && !g->slopes) keep_for_later(g->pre + (i + r) * g->pre_row + j + v, x, some);
             store_some(to + r * to_row + v, x, some);
         }
     }
 }
 
-static void after_act(const pk_gemm *g, const float *from, int64_t from_row, int64_t i, int64_t j, int m, int n)
+/* From the tile to C; a gate of slopes is multiplied on the way. */
+static void after_act(const pk_gemm *g, const float *tile, int64_t i, int64_t j, int m, int n)
 {
+    const float *const gate = g->slopes ? g->gate : NULL;
     for (int v = 0; v < n; v += PW) {
         const int some = n - v;
         const pv gamma = g->gamma ? load_some(g->gamma + j + v, some) : pv_set(1.0f), nothing = no_addend();
         for (int r = 0; r < m; r++) {
-            pv x = load_some(from + r * from_row + v, some);
+            pv x = load_some(tile + r * PK_NR + v, some);
             pv add = g->residual ? load_some(g->residual + (i + r) * g->residual_row + j + v, some) : nothing;
+            if (gate) x = pv_mul(x, load_some(gate + (i + r) * g->gate_row + j + v, some));
             store_some(g->c + (i + r) * g->c_row + j + v, pv_fma(x, gamma, add), some);
         }
     }
@@ -87,27 +90,34 @@ static void after_act(const pk_gemm *g, const float *from, int64_t from_row, int
 static void act_and_gate(const pk_table *t, const pk_gemm *g, float *tile, int64_t i, int64_t j, int m, int n)
 {
     const int calls = n == PK_NR ? 1 : m, count = n == PK_NR ? m * PK_NR : n;
-    if (g->act != PK_NONE)
+    float other[PK_MR * PK_NR];
+    if (g->pre && g->slopes) {
+        for (int r = 0; r < calls; r++)
+            t->act_slope(g->act, tile + r * PK_NR, other + r * PK_NR, tile + r * PK_NR, count);
+        for (int r = 0; r < m; r++)
+            for (int v = 0; v < n; v += PW)
+                keep_for_later(g->pre + (i + r) * g->pre_row + j + v, load_some(other + r * PK_NR + v, n - v), n - v);
+    } else if (g->act != PK_NONE) {
         for (int r = 0; r < calls; r++) t->act(g->act, tile + r * PK_NR, tile + r * PK_NR, count);
-    if (!g->gate) return;
-    float gate[PK_MR * PK_NR];
+    }
+    if (!g->gate || g->slopes) return;
     for (int r = 0; r < m; r++)
         for (int v = 0; v < n; v += PW)
-            store_some(gate + r * PK_NR + v, load_some(g->gate + (i + r) * g->gate_row + j + v, n - v), n - v);
+            store_some(other + r * PK_NR + v, load_some(g->gate + (i + r) * g->gate_row + j + v, n - v), n - v);
     for (int r = 0; r < calls; r++)
-        t->act_grad(g->gate_act, tile + r * PK_NR, tile + r * PK_NR, gate + r * PK_NR, count);
+        t->act_grad(g->gate_act, tile + r * PK_NR, tile + r * PK_NR, other + r * PK_NR, count);
 }
 
 void PK_NAME(finish)(const pk_table *t, const pk_gemm *g, float *tile, int64_t i, int64_t j, int m, int n)
 {
-    const int plain = g->act == PK_NONE && !g->gate;
-    if (plain && !g->gamma && !g->residual) {
+    const int first = g->scale != 1 || g->accumulate || g->bias || g->pre;
+    if (g->act == PK_NONE && !(g->pre && g->slopes) && !g->gate && !g->gamma && !g->residual) {
         before_act(g, tile, i, j, m, n, g->c + i * g->c_row + j, g->c_row);
         return;
     }
-    before_act(g, tile, i, j, m, n, tile, PK_NR);
-    if (!plain) act_and_gate(t, g, tile, i, j, m, n);
-    after_act(g, tile, PK_NR, i, j, m, n);
+    if (first) before_act(g, tile, i, j, m, n, tile, PK_NR);
+    act_and_gate(t, g, tile, i, j, m, n);
+    after_act(g, tile, i, j, m, n);
 }
 
 /* The tile's sums and no memory: more than enough to hide an FMA's latency. */

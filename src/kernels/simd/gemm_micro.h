@@ -42,7 +42,8 @@ PK_INLINE pv load_lanes(const float *x, int64_t n)
 #endif
 
 /* A tile's sums begin at the m x n corner of `plus` (NULL: at zero), and go to that of c. */
-PK_INLINE void micro_begin(pv (*acc)[2], const float *plus, int64_t row, int m, int n, const int rows, const int vectors)
+PK_INLINE void micro_begin(pv (*acc)[2], const float *plus, int64_t row, int m, int n, const int rows,
+                           const int vectors)
 {
     if (plus) {
 #define PK_ROW(i) if (i < rows) { acc[i][0] = load_lanes(plus + i * row, i < m ? n : 0); \

@@ -72,7 +72,7 @@ INLINE pv sigmoid_slope(pv x)
     return pv_mul(s, rest);
 }
 
-INLINE pv g_gelu(pv dy, pv x, pv s)    { (void)s; return pv_mul(dy, pv_gelu_grad(x)); }
+INLINE pv g_gelu(pv dy, pv x, pv s)    { (void)s; pv y; return pv_mul(dy, pv_gelu_slope(x, &y)); }
 INLINE pv g_quick(pv dy, pv x, pv s)   { return pv_mul(dy, silu_slope(pv_mul(x, s))); }
 INLINE pv g_relu(pv dy, pv x, pv s)    { (void)s; return pv_keep(pv_less(pv_zero(), x), dy, pv_zero()); }
 INLINE pv g_tanh(pv dy, pv x, pv s)    { (void)s; return pv_mul(dy, pv_mul(pv_set(4), sigmoid_slope(pv_add(x, x)))); }
@@ -89,6 +89,27 @@ void PK_NAME(act_grad)(pk_act kind, float *dx, const float *dy, const float *x, 
     case PK_SIGMOID:   map(dx, dy, x, 0, n, g_sigmoid);   break;
     case PK_SILU:      map(dx, dy, x, 0, n, g_silu);      break;
     case PK_NONE:      if (n > 0) memmove(dx, dy, (size_t)n * sizeof *dx); break;
+    }
+}
+
+/* A vector of x is read before y and slope are written: either may be x. */
+void PK_NAME(act_slope)(pk_act kind, float *y, float *slope, const float *x, int64_t n)
+{
+    float part[64], one[64];
+    for (int j = 0; j < 64; j++) one[j] = 1.0f;
+    for (int64_t i = 0; i < n; i += 64) {
+        const int64_t some = n - i < 64 ? n - i : 64;
+        if (kind == PK_GELU && some == 64) {
+            for (int j = 0; j < 64; j += PW) {
+                pv value, s = pv_gelu_slope(pv_load(x + i + j), &value);
+                pv_store(y + i + j, value);
+                pv_store(slope + i + j, s);
+            }
+            continue;
+        }
+        memcpy(part, x + i, (size_t)some * sizeof *part);
+        PK_NAME(act)(kind, y + i, part, some);
+        PK_NAME(act_grad)(kind, slope + i, one, part, some);
     }
 }
 

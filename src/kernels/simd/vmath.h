@@ -107,11 +107,13 @@ static inline pv pv_gelu(pv x)
     return pv_fnma(pv_mul(t, e), ratio, pv_max(pv_zero(), x));
 }
 
-/* Phi(x) + x phi(x): with d = e (R(t) - t/sqrt(2 pi)), d on the negative side and 1 - d on the positive one */
-static inline pv pv_gelu_grad(pv x)
+/* Phi(x) + x phi(x): with d = e (R(t) - t/sqrt(2 pi)), d on the negative side and 1 - d on the positive one. *y gets
+ * GELU(x), made of the same parts. */
+static inline pv pv_gelu_slope(pv x, pv *y)
 {
     pv t, ratio, e = pv_gelu_parts(x, &t, &ratio);
     pv d = pv_fnma(t, pv_set(0x1.988454p-2f), ratio);
+    *y = pv_fnma(pv_mul(t, e), ratio, pv_max(pv_zero(), x));
     return pv_keep(pv_less(x, pv_zero()), pv_mul(e, d), pv_fnma(e, d, pv_set(1.0f)));
 }
 #endif

@@ -74,6 +74,7 @@ static pk_attention describe(const pf_run *r, const pf_node *n, pf_val out, pf_v
         .sink = r->ptr[n->in[SINK].id], .head_scale = r->ptr[n->in[HSCALE].id], .lse = r->ptr[lse.id] };
     pk_output o = output(r, out);
     a.out = o.data; a.out_batch = o.batch; a.out_row = o.row;
+    a.next = r->threads;                    /* heads are handed out in order */
     return a;
 }
 

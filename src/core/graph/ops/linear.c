@@ -23,7 +23,8 @@ static int64_t weight_row(const pf_run *r, pf_val w)
 
 static void gemm(const pf_run *r, pk_gemm *a) { pk_gemm_run(r->k, r->pool, r->gemm, a, r->work); }
 
-/* in: x, w, bias?, residual?, gamma?; attr i[0]: pk_act; out: y, pre? (what went into the activation) */
+/* in: x, w, bias?, residual?, gamma?; attr i[0]: pk_act, i[1]: slopes; out: y, pre? (what went into the activation, or
+ * with slopes the activation's derivative there) */
 static bool linear_infer(pf_graph *g, pf_node *n)
 {
     const pf_shape *w = &pf_v(g, n->in[1])->shape;
@@ -47,6 +48,7 @@ static void linear_run(const pf_run *r, const pf_node *n)
         .b = r->ptr[n->in[1].id], .b_row = 1, .b_col = weight_row(r, n->in[1]),
         .c = y.p, .c_row = y.ld, .scale = 1,
         .bias = r->ptr[n->in[2].id], .act = (pk_act)n->attr.i[0], .pre = pre.p, .pre_row = pre.ld,
+        .slopes = (int)n->attr.i[1],
         .gamma = r->ptr[n->in[4].id], .residual = residual.p, .residual_row = residual.ld };
     gemm(r, &a);
 }
@@ -77,7 +79,8 @@ static void linear_grad(pf_grads *gr, const pf_node *n)
 const pf_op pf_op_linear = { .name = "linear", .flags = PF_ROWWISE | PF_STRIDED_OUT, .inplace = 1u << 3,
     .infer = linear_infer, .grad = linear_grad, .work = linear_work, .run = linear_run, .flops = linear_flops };
 
-/* in: dy, w, gate?, add?; attr shape: of x, i[0]: pk_act of the gate; out: dx = (dy w) act'(gate) + add */
+/* in: dy, w, gate?, add?; attr shape: of x, i[0]: pk_act of the gate, i[1]: slopes, the gate is act' already;
+ * out: dx = (dy w) act'(gate) + add */
 static bool dx_infer(pf_graph *g, pf_node *n) { return pf_out(g, n, 0, n->attr.shape); }
 
 static void dx_run(const pf_run *r, const pf_node *n)
@@ -90,6 +93,7 @@ static void dx_run(const pf_run *r, const pf_node *n)
         .b = r->ptr[n->in[1].id], .b_row = weight_row(r, n->in[1]), .b_col = 1,
         .c = dx.p, .c_row = dx.ld, .scale = 1,
         .gate = gate.p, .gate_row = gate.ld, .gate_act = (pk_act)n->attr.i[0],
+        .slopes = (int)n->attr.i[1],
         .residual = add.p, .residual_row = add.ld };
     gemm(r, &a);
 }
