@@ -18,8 +18,8 @@ static wishes wishes_of(const pk_attention_grad *g)
     return w;
 }
 
-/* `lanes` query rows from row `row` on; width: lanes that are computed. */
-typedef struct block { int64_t row; int lanes, width; const float *q, *dout; } block;
+/* `lanes` query rows from row `row` on; width: lanes that are computed; slot: its place in the bundle. */
+typedef struct block { int64_t row, slot; int lanes, width; const float *q, *dout; } block;
 
 /* d [lanes] = dout . out, row by row. */
 static void row_dots(float *d, const float *x, int64_t x_row, const float *y, int64_t y_row, int lanes, int64_t n)
@@ -64,28 +64,26 @@ static pv probabilities(float *s, float *dp, int64_t columns, float boost, pv ls
     return dboost;
 }
 
-/* c [m,n] (+)= p x over k query rows: p [.][PK_NR] has the query rows along its lanes, x is a panel [k][PK_NR].
- * The sibling of micro_rows for an A that stands the other way; rows of p beyond m are read. */
-PK_INLINE void turned_rows(int k, const float *p, const float *x, float *c, int64_t c_row, int m, int n, int accumulate,
-                           const int rows, const int vectors)
+/* c [m,n] (+)= p x over k query rows: p [.][PK_NR] has the query rows of a block along its lanes, the next block's is
+ * `slot` further; x is a panel [k][PK_NR]. The sibling of micro_rows for an A that stands the other way; rows of p
+ * beyond m are read. */
+PK_INLINE void turned_rows(int k, const float *p, int64_t slot, const float *x, float *c, int64_t c_row, int m, int n,
+                           int accumulate, const int rows, const int vectors)
 {
     pv acc[PK_MR][2];
     micro_begin(acc, accumulate ? c : NULL, c_row, m, n, rows, vectors);
-    for (int j = 0; j < k; j++, p++, x += PK_NR) {
-        pv b0 = pv_load(x), b1 = vectors > 1 ? pv_load(x + PW) : pv_zero(), one;
-#define PK_ROW(i) if (i < rows) { one = pv_set(p[i * PK_NR]); micro_fma(&acc[i][0], one, b0); \
-                                  if (vectors > 1) micro_fma(&acc[i][1], one, b1); }
-        PK_EACH_ROW(PK_ROW)
-#undef PK_ROW
-        PK_ORDER;
+    for (; k > 0; k -= PK_NR, p += slot) {
+        const int lanes = k < PK_NR ? k : PK_NR;
+        for (int j = 0; j < lanes; j++, x += PK_NR) micro_step(acc, p + j, PK_NR, x, rows, vectors);
     }
     micro_end(c, c_row, acc, m, n, rows, vectors);
 }
 
-static void turned_tile(int k, const float *p, const float *x, float *c, int64_t c_row, int m, int n, int accumulate)
+static void turned_tile(int k, const float *p, int64_t slot, const float *x, float *c, int64_t c_row, int m, int n,
+                        int accumulate)
 {
-    if (m == PK_MR && n == PK_NR) turned_rows(k, p, x, c, c_row, PK_MR, PK_NR, accumulate, PK_MR, 2);
-    else PK_TILE(m, n, turned_rows, k, p, x, c, c_row, m, n, accumulate)
+    if (m == PK_MR && n == PK_NR) turned_rows(k, p, slot, x, c, c_row, PK_MR, PK_NR, accumulate, PK_MR, 2);
+    else PK_TILE(m, n, turned_rows, k, p, slot, x, c, c_row, m, n, accumulate)
 }
 
 /* Asks for x [count][n] to be brought near. Rows of a head lie far apart, where no hardware sees them coming. */
@@ -95,16 +93,19 @@ static void fetch_rows(const float *x, int64_t x_row, int64_t count, int64_t n)
         for (int64_t c = 0; c < n; c += 16) _mm_prefetch((const char *)(x + i * x_row + c), _MM_HINT_T0);
 }
 
-/* to [count][n], rows apart by to_row: = or += p^T x, with p [count][PK_NR] and x as panels of PK_NR columns. */
-static void add_block(float *to, int64_t to_row, const float *p, const float *x, int64_t count, int64_t n,
-                      const block *b)
+/* The blocks whose part of the keys' and values' gradients is added at once: `rows` query rows from row `row` on. */
+typedef struct bundle { int64_t row; int rows; } bundle;
+
+/* to [count][n], rows apart by to_row: = or += p^T x, with p [count][PK_NR] a block, x as panels of PK_NR columns. */
+static void add_bundle(float *to, int64_t to_row, const float *p, int64_t slot, const float *x, int64_t count,
+                       int64_t n, const bundle *b)
 {
-    for (int64_t c = 0; c < n; c += PK_NR, x += PK_NR * PK_NR) {
+    for (int64_t c = 0; c < n; c += PK_NR, x += PK_BUNDLE * PK_NR * PK_NR) {
         const int cols = at_most(n - c, PK_NR);
         for (int64_t i = 0; i < count; i += PK_MR) {
             float *own = to + i * to_row + c;
-            if (b->row == 0) fetch_rows(own + PK_MR * to_row, to_row, at_most(count - i - PK_MR, PK_MR), cols);
-            turned_tile(b->lanes, p + i * PK_NR, x, own, to_row, at_most(count - i, PK_MR), cols, b->row > 0);
+            fetch_rows(own + PK_MR * to_row, to_row, at_most(count - i - PK_MR, PK_MR), cols);
+            turned_tile(b->rows, p + i * PK_NR, slot, x, own, to_row, at_most(count - i, PK_MR), cols, b->row > 0);
         }
     }
 }
@@ -121,16 +122,19 @@ static void prepare(head_view *h, const wishes *w)
         if (w->ds) values = pack_by_row(values, r->v, r->v_row, r->count, h->a->head_dim);
     }
     if (w->dq) pack_by_column(h->work + h->at.by_column, h, 1);
-    /* turned_rows reads up to PK_MR rows beyond the last */
-    memset(h->work + h->at.scores + h->columns * PK_NR, 0, PK_MR * PK_NR * sizeof(float));
-    if (w->ds) memset(h->work + h->at.dscores + h->columns * PK_NR, 0, PK_MR * PK_NR * sizeof(float));
+    for (int64_t i = 0; i < PK_BUNDLE; i++) {           /* turned_rows reads up to PK_MR rows beyond the last */
+        const int64_t end = i * h->at.slot + h->columns * PK_NR;
+        memset(h->work + h->at.scores + end, 0, PK_MR * PK_NR * sizeof(float));
+        if (w->ds) memset(h->work + h->at.dscores + end, 0, PK_MR * PK_NR * sizeof(float));
+    }
 }
 
 /* The block's P and dS into the scratch, and its part of dhead_scale. */
 static void block_scores(const head_view *h, const pk_attention_grad *g, const wishes *w, const block *b, int add)
 {
     const pk_attention *a = h->a;
-    float *const s = h->work + h->at.scores, *const ds = h->work + h->at.dscores, *const dots = h->work + h->at.dots;
+    float *const s = h->work + h->at.scores + b->slot * h->at.slot, *const dots = h->work + h->at.dots;
+    float *const ds = h->work + h->at.dscores + b->slot * h->at.slot;
     float *const query = h->work + h->at.query, *const dout = h->work + h->at.result;
     const int64_t at = b->row / PK_NR, turns = turns_by_row(h);
     pk_ahead ahead = { .stream = { next_head(h, &a->q, a->queries, at, turns),
@@ -157,13 +161,13 @@ static void block_scores(const head_view *h, const pk_attention_grad *g, const w
     }
 }
 
-/* x [lanes][n] times s to panels of PK_NR columns: [PK_NR][PK_NR] each. */
-static void pack_block_row(float *to, const float *x, int64_t x_row, int lanes, int64_t n, float s)
+/* x [rows][n] times s to panels of PK_NR columns: [PK_BUNDLE*PK_NR][PK_NR] each. */
+static void pack_rows(float *to, const float *x, int64_t x_row, int rows, int64_t n, float s)
 {
-    for (int64_t c = 0; c < n; c += PK_NR, to += PK_NR * PK_NR) {
-        pack_panel(to, PK_NR, x + c, 1, x_row, at_most(n - c, PK_NR), lanes);
+    for (int64_t c = 0; c < n; c += PK_NR, to += PK_BUNDLE * PK_NR * PK_NR) {
+        pack_panel(to, PK_NR, x + c, 1, x_row, at_most(n - c, PK_NR), rows);
         if (s == 1.0f) continue;
-        for (int64_t j = 0; j < lanes * PK_NR; j += PW) pv_store(to + j, pv_mul(pv_load(to + j), pv_set(s)));
+        for (int64_t j = 0; j < rows * PK_NR; j += PW) pv_store(to + j, pv_mul(pv_load(to + j), pv_set(s)));
     }
 }
 
@@ -172,32 +176,52 @@ static float *output_row(const pk_output *o, const head_view *h, int64_t row)
     return o->data + h->sample * o->batch + row * o->row + h->head * h->a->head_dim;
 }
 
-/* From the block's P and dS: its part of the gradients of keys, values and extra rows, and dq. */
-static void block_grads(const head_view *h, const pk_attention_grad *g, const wishes *w, const block *b, int add)
+static void block_dq(const head_view *h, const pk_attention_grad *g, const block *b, int add)
+{
+    const pk_attention *a = h->a;
+    const pk_operand out = { a->out, a->out_batch, a->out_row };
+    float *const result = h->work + h->at.result, factor[PK_NR], keep[PK_NR];
+    for (int j = 0; j < PK_NR; j++) factor[j] = a->scale * h->boost, keep[j] = 1.0f;
+    pk_ahead ahead = { .stream = { next_head(h, &out, a->queries, b->row / PK_NR, turns_by_column(h)) } };
+    columns_times_scores(h, result, h->work + h->at.by_column, h->work + h->at.dscores + b->slot * h->at.slot, b->width,
+                         &ahead);
+    store_block(output_row(&g->dq, h, b->row), g->dq.row, result, factor, add ? keep : NULL, b->lanes, a->head_dim);
+}
+
+/* From the blocks' P and dS: their part of the gradients of keys, values and extra rows. */
+static void bundle_grads(const head_view *h, const pk_attention_grad *g, const wishes *w, const bundle *b)
 {
     const pk_attention *a = h->a;
     const float *const p = h->work + h->at.scores, *const ds = h->work + h->at.dscores;
     float *const q_row = h->work + h->at.query_row, *const dout_row = h->work + h->at.dout_row;
-    const float scale = a->scale * h->boost;
-    if (w->dk || w->dxk) pack_block_row(q_row, b->q, a->q.row, b->lanes, a->head_dim, scale);
-    if (w->p) pack_block_row(dout_row, b->dout, g->dout.row, b->lanes, a->head_dim, 1.0f);
+    if (w->dk || w->dxk)
+        pack_rows(q_row, h->q + b->row * a->q.row, a->q.row, b->rows, a->head_dim, a->scale * h->boost);
+    if (w->p) pack_rows(dout_row, operand_row(&g->dout, h, b->row), g->dout.row, b->rows, a->head_dim, 1.0f);
     const struct { int wanted; const pk_output *to; const float *p, *x; const run *r; } part[] = {
         { w->dk, &g->dk, ds, q_row, &h->runs[0] },  { w->dv, &g->dv, p, dout_row, &h->runs[0] },
         { w->dxk, &g->dxk, ds, q_row, &h->runs[1] }, { w->dxv, &g->dxv, p, dout_row, &h->runs[1] } };
     for (int i = 0; i < 4; i++) {
         const run *r = part[i].r;
         if (part[i].wanted && r->count)
-            add_block(output_row(part[i].to, h, r->row), part[i].to->row, part[i].p + r->at * PK_NR, part[i].x,
-                      r->count, a->head_dim, b);
+            add_bundle(output_row(part[i].to, h, r->row), part[i].to->row, part[i].p + r->at * PK_NR, h->at.slot,
+                       part[i].x, r->count, a->head_dim, b);
     }
-    if (w->dq) {
-        float *const result = h->work + h->at.result, factor[PK_NR], keep[PK_NR];
-        for (int j = 0; j < PK_NR; j++) factor[j] = scale, keep[j] = 1.0f;
-        const pk_operand out = { a->out, a->out_batch, a->out_row };
-        pk_ahead ahead = { .stream = { next_head(h, &out, a->queries, b->row / PK_NR, turns_by_column(h)) } };
-        columns_times_scores(h, result, h->work + h->at.by_column, ds, b->width, &ahead);
-        store_block(output_row(&g->dq, h, b->row), g->dq.row, result, factor, add ? keep : NULL, b->lanes, a->head_dim);
-    }
+}
+
+/* One block: D and the sink's gradient, then P and dS into its slot, and dq. */
+static void one_block(const head_view *h, const pk_attention_grad *g, const wishes *w, const block *b, int first,
+                      int products)
+{
+    const pk_attention *a = h->a;
+    const float *const out = h->out + b->row * a->out_row;
+    float *const dots = h->work + h->at.dots;
+    const int64_t at = h->rows_at + b->row;
+    const int dsink = g->dsink && first;
+    if (w->ds || dsink) row_dots(dots, b->dout, g->dout.row, out, a->out_row, b->lanes, a->head_dim);
+    if (dsink) sink_grad(g->dsink + at, a->sink + b->row, a->lse + at, dots, b->lanes);
+    if (!products) return;
+    block_scores(h, g, w, b, !first);
+    if (w->dq) block_dq(h, g, b, !first);
 }
 
 void PK_NAME(attention_grad)(const pk_attention_grad *g, int64_t sample, int64_t head, void *work)
@@ -205,21 +229,19 @@ void PK_NAME(attention_grad)(const pk_attention_grad *g, int64_t sample, int64_t
     const pk_attention *a = &g->fwd;
     const wishes w = wishes_of(g);
     head_view h = view_head(a, sample, head, 1, work);
-    float *const dots = h.work + h.at.dots;
     for (int64_t first = 0, end = 0; end < a->keys + a->extra; first = end) {
         end = view_chunk(&h, first);
         if (w.ds || w.p) prepare(&h, &w);
         const int products = (w.ds || w.p) && h.runs[0].count + h.runs[1].count > 0;
-        const int dsink = g->dsink && first == 0;
-        for (int64_t i = 0; i < a->queries && (products || dsink); i += PK_NR) {
-            const int lanes = at_most(a->queries - i, PK_NR);
-            const block b = { i, lanes, lanes > PW ? PK_NR : PW, h.q + i * a->q.row, operand_row(&g->dout, &h, i) };
-            const float *const out = h.out + i * a->out_row;
-            if (w.ds || dsink) row_dots(dots, b.dout, g->dout.row, out, a->out_row, lanes, a->head_dim);
-            if (dsink) sink_grad(g->dsink + h.rows_at + i, a->sink + i, a->lse + h.rows_at + i, dots, lanes);
-            if (!products) continue;
-            block_scores(&h, g, &w, &b, first > 0);
-            block_grads(&h, g, &w, &b, first > 0);
+        for (int64_t i = 0; i < a->queries && (products || (g->dsink && first == 0)); i += PK_BUNDLE * PK_NR) {
+            const bundle all = { i, at_most(a->queries - i, PK_BUNDLE * PK_NR) };
+            for (int at = 0; at < all.rows; at += PK_NR) {
+                const int lanes = at_most(all.rows - at, PK_NR);
+                const block b = { i + at, at / PK_NR, lanes, lanes > PW ? PK_NR : PW, h.q + (i + at) * a->q.row,
+                                  operand_row(&g->dout, &h, i + at) };
+                one_block(&h, g, &w, &b, first == 0, products);
+            }
+            if (products) bundle_grads(&h, g, &w, &all);
         }
     }
 }

@@ -102,11 +102,12 @@ PK_INLINE void micro_row(pv *acc, const float *x, pv b0, pv b1, const int vector
     }
 }
 
-/* acc += a[rows] b[vectors*PW] of one k; rows and vectors are constants. */
-PK_INLINE void micro_step(pv (*acc)[2], const float *a, const float *b, const int rows, const int vectors)
+/* acc += a[rows] b[vectors*PW] of one k, rows of a `lane` apart; lane, rows and vectors are constants. */
+PK_INLINE void micro_step(pv (*acc)[2], const float *a, const int lane, const float *b, const int rows,
+                          const int vectors)
 {
     pv b0 = pv_load(b), b1 = vectors > 1 ? pv_load(b + PW) : pv_zero();
-#define PK_ROW(i) if (i < rows) micro_row(acc[i], a + i, b0, b1, vectors, PK_SPREAD(i));
+#define PK_ROW(i) if (i < rows) micro_row(acc[i], a + i * lane, b0, b1, vectors, PK_SPREAD(i));
     PK_EACH_ROW(PK_ROW)
 #undef PK_ROW
     PK_ORDER;
@@ -117,10 +118,10 @@ PK_INLINE void micro_four(pv (*acc)[2], const float *a, const float *b, const in
 {
     PK_UNROLL
     for (int i = 0; i < 4 * PK_MR; i += 16) __builtin_prefetch(a + 512 + i, 0, 3);
-    micro_step(acc, a, b, rows, vectors);
-    micro_step(acc, a + PK_MR, b + PK_NR, rows, vectors);
-    micro_step(acc, a + 2 * PK_MR, b + 2 * PK_NR, rows, vectors);
-    micro_step(acc, a + 3 * PK_MR, b + 3 * PK_NR, rows, vectors);
+    micro_step(acc, a, 1, b, rows, vectors);
+    micro_step(acc, a + PK_MR, 1, b + PK_NR, rows, vectors);
+    micro_step(acc, a + 2 * PK_MR, 1, b + 2 * PK_NR, rows, vectors);
+    micro_step(acc, a + 3 * PK_MR, 1, b + 3 * PK_NR, rows, vectors);
 }
 
 PK_INLINE void next_lines(pk_stream *s)
@@ -178,7 +179,7 @@ PK_INLINE void micro_rows(int64_t k, const float *a, const float *b, float *c, i
         }
     }
     for (; p + 4 <= k; p += 4, a += 4 * PK_MR, b += 4 * PK_NR) micro_four(acc, a, b, rows, vectors);
-    for (; p < k; p++, a += PK_MR, b += PK_NR) micro_step(acc, a, b, rows, vectors);
+    for (; p < k; p++, a += PK_MR, b += PK_NR) micro_step(acc, a, 1, b, rows, vectors);
     micro_end(c, c_row, acc, m, n, rows, vectors);
 }
 
