@@ -255,7 +255,8 @@ static void check_same(const pk_table *t, const problem *p, const float *whole, 
 
 START_TEST(same_bits)
 {
-    const int64_t sizes[][3] = { { 61, 150, 800 }, { 830, 70, 20 }, { 3, 520, 60 }, { 300, 5, 400 } };
+    const int64_t sizes[][3] = { { 61, 150, 800 }, { 830, 70, 20 }, { 3, 520, 60 }, { 300, 5, 400 },
+                                 { 1500, 170, 600 }, { 900, 100, 500 } };       /* blocks; groups of one and of four */
     const int threads[] = { 2, 3, 8 };
     pk_pool *pools[3];
     for (int i = 0; i < 3; i++) pools[i] = start(threads[i]);
