@@ -113,7 +113,8 @@ PK_INLINE void micro_step(pv (*acc)[2], const float *a, const int lane, const fl
     PK_ORDER;
 }
 
-/* Four k. The panels of A come from the second cache, and the hardware alone brings them a little late. */
+/* Four k. The panels of A come from the second cache, and the hardware alone brings them a little late: two KiB ahead
+ * they are asked for. */
 PK_INLINE void micro_four(pv (*acc)[2], const float *a, const float *b, const int rows, const int vectors)
 {
     PK_UNROLL
@@ -124,6 +125,7 @@ PK_INLINE void micro_four(pv (*acc)[2], const float *a, const float *b, const in
     micro_step(acc, a + 3 * PK_MR, 1, b + 3 * PK_NR, rows, vectors);
 }
 
+/* The lines and rows of one turn. */
 PK_INLINE void next_lines(pk_stream *s)
 {
     for (int i = 0; i < s->some; i++) {
@@ -148,7 +150,7 @@ PK_INLINE void next_rows(const pk_ahead *w, int turn)
     }
 }
 
-/* The next tile of sums, and blocks: within ten turns. */
+/* The next tile of sums, and the blocks, within ten turns: most pieces of K have as many. */
 PK_INLINE void ask_tiles(const pk_ahead *w, const float *plus, int turn)
 {
     const int lines = (PK_MR * PK_NR / 16 + 9) / 10;
@@ -183,8 +185,8 @@ PK_INLINE void micro_rows(int64_t k, const float *a, const float *b, float *c, i
     micro_end(c, c_row, acc, m, n, rows, vectors);
 }
 
-/* rows_fn(.., rows, vectors) with the constants for a tile [m,n]. Rows are
- * rounded up to the next size compiled, so a few left-over rows do not cost a full tile. */
+/* rows_fn(.., rows, vectors) with the constants for a tile [m,n]. Rows are rounded up to the next size compiled, so a
+ * few left-over rows do not cost a full tile. */
 #define PK_TILE(m, n, rows_fn, ...) \
     if ((m) <= 2) PK_VECTORS(n, 2, rows_fn, __VA_ARGS__) \
     else if ((m) <= 4) PK_VECTORS(n, 4, rows_fn, __VA_ARGS__) \
@@ -194,7 +196,7 @@ PK_INLINE void micro_rows(int64_t k, const float *a, const float *b, float *c, i
     { if ((n) > PW) rows_fn(__VA_ARGS__, rows, 2); else rows_fn(__VA_ARGS__, rows, 1); }
 
 /* c[m,n] = a^T b over k, from `plus` on (a tile, NULL: zeros; may be c); 1 <= m <= PK_MR, 1 <= n <= PK_NR. Only the
- * m x n corner is touched. The next tile behind plus is asked for, and what `ahead` says, in turns of 16 k. */
+ * m x n corner is touched. Beside a full tile the next one behind plus is asked for, and what `ahead` says. */
 static inline void micro_tile(int64_t k, const float *a, const float *b, float *c, int64_t c_row, int m, int n,
                               const float *plus, pk_ahead *ahead)
 {
