@@ -182,7 +182,9 @@ static void block_dq(const head_view *h, const pk_attention_grad *g, const block
     const pk_operand out = { a->out, a->out_batch, a->out_row };
     float *const result = h->work + h->at.result, factor[PK_NR], keep[PK_NR];
     for (int j = 0; j < PK_NR; j++) factor[j] = a->scale * h->boost, keep[j] = 1.0f;
-    pk_ahead ahead = { .stream = { next_head(h, &out, a->queries, b->row / PK_NR, turns_by_column(h)) } };
+    const rectangle own = { output_row(&g->dq, h, b->row), g->dq.row, b->lanes, a->head_dim };
+    const int64_t turns = turns_by_column(h);
+    pk_ahead ahead = { .stream = { next_head(h, &out, a->queries, b->row / PK_NR, turns), stream_of(own, turns, 0) } };
     columns_times_scores(h, result, h->work + h->at.by_column, h->work + h->at.dscores + b->slot * h->at.slot, b->width,
                          &ahead);
     store_block(output_row(&g->dq, h, b->row), g->dq.row, result, factor, add ? keep : NULL, b->lanes, a->head_dim);
