@@ -66,31 +66,27 @@ static pv probabilities(float *s, float *dp, int64_t columns, float boost, pv ls
 
 /* c [m,n] (+)= p x over k query rows: p [.][PK_NR] has the query rows of a block along its lanes, the next block's is
  * `slot` further; x is a panel [k][PK_NR]. The sibling of micro_rows for an A that stands the other way; rows of p
- * beyond m are read. */
+ * beyond m are read. next: asked for meanwhile. */
 PK_INLINE void turned_rows(int k, const float *p, int64_t slot, const float *x, float *c, int64_t c_row, int m, int n,
-                           int accumulate, const int rows, const int vectors)
+                           int accumulate, pk_stream *next, const int rows, const int vectors)
 {
     pv acc[PK_MR][2];
     micro_begin(acc, accumulate ? c : NULL, c_row, m, n, rows, vectors);
     for (; k > 0; k -= PK_NR, p += slot) {
         const int lanes = k < PK_NR ? k : PK_NR;
-        for (int j = 0; j < lanes; j++, x += PK_NR) micro_step(acc, p + j, PK_NR, x, rows, vectors);
+        for (int j = 0; j < lanes; j++, x += PK_NR) {
+            next_lines(next);
+            micro_step(acc, p + j, PK_NR, x, rows, vectors);
+        }
     }
     micro_end(c, c_row, acc, m, n, rows, vectors);
 }
 
 static void turned_tile(int k, const float *p, int64_t slot, const float *x, float *c, int64_t c_row, int m, int n,
-                        int accumulate)
+                        int accumulate, pk_stream *next)
 {
-    if (m == PK_MR && n == PK_NR) turned_rows(k, p, slot, x, c, c_row, PK_MR, PK_NR, accumulate, PK_MR, 2);
-    else PK_TILE(m, n, turned_rows, k, p, slot, x, c, c_row, m, n, accumulate)
-}
-
-/* Asks for x [count][n] to be brought near. Rows of a head lie far apart, where no hardware sees them coming. */
-static void fetch_rows(const float *x, int64_t x_row, int64_t count, int64_t n)
-{
-    for (int64_t i = 0; i < count; i++)
-        for (int64_t c = 0; c < n; c += 16) _mm_prefetch((const char *)(x + i * x_row + c), _MM_HINT_T0);
+    if (m == PK_MR && n == PK_NR) turned_rows(k, p, slot, x, c, c_row, PK_MR, PK_NR, accumulate, next, PK_MR, 2);
+    else PK_TILE(m, n, turned_rows, k, p, slot, x, c, c_row, m, n, accumulate, next)
 }
 
 /* The blocks whose part of the keys' and values' gradients is added at once: `rows` query rows from row `row` on. */
@@ -104,8 +100,10 @@ static void add_bundle(float *to, int64_t to_row, const float *p, int64_t slot, 
         const int cols = at_most(n - c, PK_NR);
         for (int64_t i = 0; i < count; i += PK_MR) {
             float *own = to + i * to_row + c;
-            fetch_rows(own + PK_MR * to_row, to_row, at_most(count - i - PK_MR, PK_MR), cols);
-            turned_tile(b->rows, p + i * PK_NR, slot, x, own, to_row, at_most(count - i, PK_MR), cols, b->row > 0);
+            const rectangle below = { own + PK_MR * to_row, to_row, least(count - i - PK_MR, PK_MR), cols };
+            pk_stream next = stream_of(below, b->rows, 0);
+            turned_tile(b->rows, p + i * PK_NR, slot, x, own, to_row, at_most(count - i, PK_MR), cols, b->row > 0,
+                        &next);
         }
     }
 }
