@@ -99,8 +99,10 @@ static double product_speed(const settings *s, const pk_table *t, pk_pool *pool,
     double window = 0;
     for (double end = now() + 0.2; now() < end;) window = run_gemm(t, pool, kind, p, m, memory, work);
     for (int r = 0; r < 3 * s->rounds; r++) {
-        if (top) note(top, peak(t, pool, window));
-        if (top) run_gemm(t, pool, kind, p, m, memory, work);
+        if (top) {
+            note(top, peak(t, pool, window));
+            run_gemm(t, pool, kind, p, m, memory, work);
+        }
         note(&took, run_gemm(t, pool, kind, p, m, memory, work));
     }
     return 2.0 * (double)m * (double)p->n * (double)p->k / median(&took);

@@ -107,7 +107,7 @@ static int is_plain(const pk_gemm *g)
 typedef struct stage {
     int64_t group, number, block_at, block, from, k, turns;
     int last;
-    char *packed, *partial;
+    pk_real *packed, *partial;
 } stage;
 
 static stage stage_of(const plan *p, int64_t group, int64_t number)
@@ -119,8 +119,8 @@ static stage stage_of(const plan *p, int64_t group, int64_t number)
     s.k = at_most(p->piece, p->g->k - s.from);
     s.turns = s.k / PK_TURN;
     s.last = number % p->pieces == p->pieces - 1;
-    s.packed = p->packed + group * p->packed_bytes;
-    s.partial = p->partial + group * p->partial_bytes;
+    s.packed = (pk_real *)(p->packed + group * p->packed_bytes);
+    s.partial = (pk_real *)(p->partial + group * p->partial_bytes);
     return s;
 }
 
@@ -177,7 +177,7 @@ static const pk_real *pack_b(const plan *p, const stage *s, int64_t panel, own *
 static pk_real *tile_of(const plan *p, const stage *s, int64_t panel, int64_t row, own *mine)
 {
     if (p->pieces == 1) return mine->b + p->panel_bytes / (int64_t)sizeof(pk_real);
-    return (pk_real *)s->partial + (panel * p->block + row) * p->t->mr * p->t->nr;
+    return s->partial + (panel * p->block + row) * p->t->mr * p->t->nr;
 }
 
 static void multiply(const plan *p, const stage *s, const range *r, int packing, pk_ahead *ahead, own *mine)
@@ -190,7 +190,7 @@ static void multiply(const plan *p, const stage *s, const range *r, int packing,
         const int64_t row = (s->block_at + i) * mr;
         const int m = (int)at_most(mr, g->m - row);
         pk_real *tile = tile_of(p, s, r->panel, i, mine), *c = g->c + row * g->c_row + column;
-        pk_real *a = (pk_real *)s->packed + i * mr * s->k;
+        pk_real *a = s->packed + i * mr * s->k;
         ahead->blocks = 0;
         if (s->last) ask_for_epilogue(ahead, g, row, column);
         if (packing) {

@@ -5,11 +5,12 @@
 
 typedef struct { pf_graph *g; uint32_t *uses; int64_t *maker; } pass;      /* maker[id]: the node that makes a value */
 
-static pf_node *made_by(const pass *p, pf_val v, const pf_op *op)
+/* The node of this operation that makes v as its output `out`; NULL: another does, or none. */
+static pf_node *made_by(const pass *p, pf_val v, const pf_op *op, int out)
 {
     if (!pf_is(v) || p->maker[v.id] < 0) return NULL;
     pf_node *n = &p->g->node[p->maker[v.id]];
-    return n->op == op && pf_eq(n->out[0], v) ? n : NULL;
+    return n->op == op && pf_eq(n->out[out], v) ? n : NULL;
 }
 
 /* v is a dense result read once, by the node in hand, and seen by nobody outside. */
@@ -34,7 +35,7 @@ static bool plain_linear(const pf_node *n) { return n && !pf_is(n->in[3]) && !n-
 /* y = act(linear): the linear keeps its place (nothing new is needed) and gives y first, what went in second. */
 static void fuse_act(pass *p, uint32_t i)
 {
-    pf_node *a = &p->g->node[i], *l = made_by(p, a->in[0], &pf_op_linear);
+    pf_node *a = &p->g->node[i], *l = made_by(p, a->in[0], &pf_op_linear, 0);
     pf_val pre = a->in[0];
     if (!plain_linear(l) || pf_is(l->in[4]) || pf_v(p->g, pre)->keep || pf_is(l->out[1])) return;
     l->attr.i[0] = a->attr.i[0];
@@ -48,16 +49,15 @@ static void fuse_act(pass *p, uint32_t i)
  * ReLU's is not worth it. */
 static void keep_slopes(pass *p, pf_node *dx)
 {
-    const pf_val x = dx->in[2];
-    pf_node *l = p->maker[x.id] < 0 ? NULL : &p->g->node[p->maker[x.id]];
-    if (!l || l->op != &pf_op_linear || !pf_eq(l->out[1], x) || p->uses[x.id] != 2 || l->attr.i[0] == PK_RELU) return;
+    pf_node *l = made_by(p, dx->in[2], &pf_op_linear, 1);
+    if (!l || p->uses[dx->in[2].id] != 2 || l->attr.i[0] == PK_RELU) return;
     l->attr.i[1] = dx->attr.i[1] = 1;
 }
 
 /* dx = act'(x) dy with dy = dX of a linear. */
 static void fuse_act_grad(pass *p, uint32_t i)
 {
-    pf_node *a = &p->g->node[i], *l = made_by(p, a->in[0], &pf_op_linear_dx);
+    pf_node *a = &p->g->node[i], *l = made_by(p, a->in[0], &pf_op_linear_dx, 0);
     if (!l || !private(p, a->in[0]) || pf_is(l->in[2]) || pf_is(l->in[3])) return;
     l->in[2] = a->in[1];
     l->attr.i[0] = a->attr.i[0];
@@ -68,7 +68,7 @@ static void fuse_act_grad(pass *p, uint32_t i)
 /* y = linear * gamma (LayerScale, frozen). */
 static void fuse_affine(pass *p, uint32_t i)
 {
-    pf_node *a = &p->g->node[i], *l = made_by(p, a->in[0], &pf_op_linear);
+    pf_node *a = &p->g->node[i], *l = made_by(p, a->in[0], &pf_op_linear, 0);
     if (!plain_linear(l) || pf_is(l->in[4]) || !private(p, a->in[0]) || pf_is(a->in[2]) || !pf_is(a->in[1])) return;
     l->in[4] = a->in[1];
     replace(p, i, l);
@@ -82,7 +82,7 @@ static void fuse_add(pass *p, uint32_t i)
     if (!pf_shape_equal(&pf_v(p->g, a->in[0])->shape, &pf_v(p->g, a->in[1])->shape)) return;
     for (int side = 1; side >= 0; side--)
         for (size_t k = 0; k < sizeof into / sizeof *into; k++) {
-            pf_node *m = made_by(p, a->in[side], into[k].op);
+            pf_node *m = made_by(p, a->in[side], into[k].op, 0);
             if (!m || !private(p, a->in[side]) || pf_is(m->in[into[k].slot])) continue;
             if (m->op == &pf_op_linear && m->attr.i[0]) continue;
             m->in[into[k].slot] = a->in[1 - side];

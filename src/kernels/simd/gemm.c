@@ -28,20 +28,12 @@ void PK_NAME(micro)(int64_t k, const float *a, const float *b, float *c, int64_t
     micro_tile(k, a, b, c, c_row, m, n, plus, ahead);
 }
 
-/* n lanes (n >= 1; all of a vector if more) */
-static inline pv load_some(const float *p, int n)          { return n >= PW ? pv_load(p) : pv_load_m(p, pm_tail(n)); }
-static inline void store_some(float *p, pv x, int n)
-{
-    if (n >= PW) pv_store(p, x);
-    else pv_store_m(p, pm_tail(n), x);
-}
-
 /* What is read much later does not go through the caches: a line that is written whole need not be fetched first. Such
  * stores are ordered by the atomic operation with which the pool hands a round back, so no fence stands here. */
 static inline void keep_for_later(float *p, pv x, int n)
 {
     if (n >= PW && (uintptr_t)p % sizeof(pv) == 0) pv_stream(p, x);
-    else store_some(p, x, n);
+    else micro_store(p, x, n);
 }
 
 /* An absent addend is -0 and every product is part of an FMA, so there is one path, and its rounding is the same in
@@ -59,13 +51,13 @@ static void before_act(const pk_gemm *g, float *tile, int64_t i, int64_t j, int 
     for (int v = 0; v < n; v += PW) {
         const int some = n - v;
         const pv scale = pv_set(g->scale), nothing = no_addend();
-        const pv bias = g->bias ? load_some(g->bias + j + v, some) : nothing;
+        const pv bias = g->bias ? load_lanes(g->bias + j + v, some) : nothing;
         for (int r = 0; r < m; r++) {
-            pv x = load_some(tile + r * PK_NR + v, some);
-            pv c = g->accumulate ? load_some(g->c + (i + r) * g->c_row + j + v, some) : nothing;
+            pv x = load_lanes(tile + r * PK_NR + v, some);
+            pv c = g->accumulate ? load_lanes(g->c + (i + r) * g->c_row + j + v, some) : nothing;
             x = pv_add(pv_fma(x, scale, c), bias);
             if (g->pre && !g->slopes) keep_for_later(g->pre + (i + r) * g->pre_row + j + v, x, some);
-            store_some(to + r * to_row + v, x, some);
+            micro_store(to + r * to_row + v, x, some);
         }
     }
 }
@@ -76,12 +68,12 @@ static void after_act(const pk_gemm *g, const float *tile, int64_t i, int64_t j,
     const float *const gate = g->slopes ? g->gate : NULL;
     for (int v = 0; v < n; v += PW) {
         const int some = n - v;
-        const pv gamma = g->gamma ? load_some(g->gamma + j + v, some) : pv_set(1.0f), nothing = no_addend();
+        const pv gamma = g->gamma ? load_lanes(g->gamma + j + v, some) : pv_set(1.0f), nothing = no_addend();
         for (int r = 0; r < m; r++) {
-            pv x = load_some(tile + r * PK_NR + v, some);
-            pv add = g->residual ? load_some(g->residual + (i + r) * g->residual_row + j + v, some) : nothing;
-            if (gate) x = pv_mul(x, load_some(gate + (i + r) * g->gate_row + j + v, some));
-            store_some(g->c + (i + r) * g->c_row + j + v, pv_fma(x, gamma, add), some);
+            pv x = load_lanes(tile + r * PK_NR + v, some);
+            pv add = g->residual ? load_lanes(g->residual + (i + r) * g->residual_row + j + v, some) : nothing;
+            if (gate) x = pv_mul(x, load_lanes(gate + (i + r) * g->gate_row + j + v, some));
+            micro_store(g->c + (i + r) * g->c_row + j + v, pv_fma(x, gamma, add), some);
         }
     }
 }
@@ -96,14 +88,14 @@ static void act_and_gate(const pk_table *t, const pk_gemm *g, float *tile, int64
             t->act_slope(g->act, tile + r * PK_NR, other + r * PK_NR, tile + r * PK_NR, count);
         for (int r = 0; r < m; r++)
             for (int v = 0; v < n; v += PW)
-                keep_for_later(g->pre + (i + r) * g->pre_row + j + v, load_some(other + r * PK_NR + v, n - v), n - v);
+                keep_for_later(g->pre + (i + r) * g->pre_row + j + v, load_lanes(other + r * PK_NR + v, n - v), n - v);
     } else if (g->act != PK_NONE) {
         for (int r = 0; r < calls; r++) t->act(g->act, tile + r * PK_NR, tile + r * PK_NR, count);
     }
     if (!g->gate || g->slopes) return;
     for (int r = 0; r < m; r++)
         for (int v = 0; v < n; v += PW)
-            store_some(other + r * PK_NR + v, load_some(g->gate + (i + r) * g->gate_row + j + v, n - v), n - v);
+            micro_store(other + r * PK_NR + v, load_lanes(g->gate + (i + r) * g->gate_row + j + v, n - v), n - v);
     for (int r = 0; r < calls; r++)
         t->act_grad(g->gate_act, tile + r * PK_NR, tile + r * PK_NR, other + r * PK_NR, count);
 }

@@ -92,21 +92,35 @@ void PK_NAME(act_grad)(pk_act kind, float *dx, const float *dy, const float *x, 
     }
 }
 
-/* A vector of x is read before y and slope are written: either may be x. */
+/* GELU and its slope have most of their work in common. */
+static void gelu_slope(float *y, float *slope, const float *x, int64_t n)
+{
+    int64_t i = 0;
+    pv value;
+    for (; i + PW <= n; i += PW) {
+        pv s = pv_gelu_slope(pv_load(x + i), &value);
+        pv_store(y + i, value);
+        pv_store(slope + i, s);
+    }
+    if (i < n) {
+        pm m = pm_tail(n - i);
+        pv s = pv_gelu_slope(pv_load_m(x + i, m), &value);
+        pv_store_m(y + i, m, value);
+        pv_store_m(slope + i, m, s);
+    }
+}
+
+/* The others by parts that are copied, as y may be x. */
 void PK_NAME(act_slope)(pk_act kind, float *y, float *slope, const float *x, int64_t n)
 {
+    if (kind == PK_GELU) {
+        gelu_slope(y, slope, x, n);
+        return;
+    }
     float part[64], one[64];
     for (int j = 0; j < 64; j++) one[j] = 1.0f;
     for (int64_t i = 0; i < n; i += 64) {
         const int64_t some = n - i < 64 ? n - i : 64;
-        if (kind == PK_GELU && some == 64) {
-            for (int j = 0; j < 64; j += PW) {
-                pv value, s = pv_gelu_slope(pv_load(x + i + j), &value);
-                pv_store(y + i + j, value);
-                pv_store(slope + i + j, s);
-            }
-            continue;
-        }
         memcpy(part, x + i, (size_t)some * sizeof *part);
         PK_NAME(act)(kind, y + i, part, some);
         PK_NAME(act_grad)(kind, slope + i, one, part, some);

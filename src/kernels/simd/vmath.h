@@ -101,10 +101,15 @@ static inline pv pv_gelu_parts(pv x, pv *t, pv *ratio)
     return pv_mul(e, pv_exp2_biased(biased));
 }
 
+static inline pv pv_gelu_of(pv x, pv t, pv e, pv ratio)
+{
+    return pv_fnma(pv_mul(t, e), ratio, pv_max(pv_zero(), x));
+}
+
 static inline pv pv_gelu(pv x)
 {
     pv t, ratio, e = pv_gelu_parts(x, &t, &ratio);
-    return pv_fnma(pv_mul(t, e), ratio, pv_max(pv_zero(), x));
+    return pv_gelu_of(x, t, e, ratio);
 }
 
 /* Phi(x) + x phi(x): with d = e (R(t) - t/sqrt(2 pi)), d on the negative side and 1 - d on the positive one. *y gets
@@ -113,7 +118,7 @@ static inline pv pv_gelu_slope(pv x, pv *y)
 {
     pv t, ratio, e = pv_gelu_parts(x, &t, &ratio);
     pv d = pv_fnma(t, pv_set(0x1.988454p-2f), ratio);
-    *y = pv_fnma(pv_mul(t, e), ratio, pv_max(pv_zero(), x));
+    *y = pv_gelu_of(x, t, e, ratio);
     return pv_keep(pv_less(x, pv_zero()), pv_mul(e, d), pv_fnma(e, d, pv_set(1.0f)));
 }
 #endif
