@@ -33,11 +33,11 @@ typedef struct run {
     double start, epoch_start, epoch_loss;
 } run;
 
-static int64_t next_batch(int64_t i, peft_tensor *images, peft_tensor *labels, int64_t *ids, void *user)
+static int64_t next_batch(int64_t epoch, int64_t batch, peft_tensor *images, peft_tensor *labels, int64_t *ids,
+                          void *user)
 {
     run *r = user;
-    int64_t epoch = (int64_t)peft_trainer_get(r->t.trainer, "epoch"), n;
-    return peft_loader_read(r->t.loader, epoch, i, images, labels, ids, &n) ? -1 : n;
+    return peft_loader_next(epoch, batch, images, labels, ids, r->t.loader);
 }
 
 /* Where training stands is told by the samples seen: the epoch's last update may come after its last batch. */

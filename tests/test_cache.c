@@ -128,9 +128,10 @@ END_TEST
 typedef struct { peft_trainer *x; peft_model *m; peft_tensor *logits; float seen[2][12]; int epochs; } visit;
 
 /* Batches of 4 and 3 in the trainer's own memory, evaluated there before they are stepped on. */
-static int64_t next(int64_t i, peft_tensor *images, peft_tensor *labels, int64_t *ids, void *user)
+static int64_t next(int64_t epoch, int64_t i, peft_tensor *images, peft_tensor *labels, int64_t *ids, void *user)
 {
     visit *v = user;
+    (void)epoch;
     int n = i == 0 ? 4 : i == 1 ? 3 : 0;
     if (!n) return 0;
     tiny_batch b = tiny_batch_make(v->m, n, 4 * (int)i);

@@ -144,11 +144,17 @@ START_TEST(freeing_nothing)
 END_TEST
 
 /* --- fit -------------------------------------------------------------------------------------- */
-typedef struct feed { const peft_model *m; int64_t sizes[4], seen[16]; int calls, updates, stop; double lr; } feed;
+typedef struct feed {
+    const peft_model *m;
+    int64_t sizes[4], seen[16], epoch[16];
+    int calls, updates, stop;
+    double lr;
+} feed;
 
-static int64_t next(int64_t i, peft_tensor *images, peft_tensor *labels, int64_t *ids, void *user)
+static int64_t next(int64_t epoch, int64_t i, peft_tensor *images, peft_tensor *labels, int64_t *ids, void *user)
 {
     feed *f = user;
+    f->epoch[f->calls % 16] = epoch;
     f->seen[f->calls++ % 16] = i;
     ck_assert_int_eq(peft_tensor_dim(images, 0), 3);
     ck_assert_int_eq(peft_tensor_dim(images, 2), f->m->backbone->shape.image);
@@ -185,6 +191,7 @@ START_TEST(callbacks_of_fit)
     f.stop = 3;
     FAILS(PEFT_E_CANCELLED, "step 3", peft_trainer_fit(x, 3, next, progress, &f));
     ck_assert(peft_trainer_get(x, "epoch") == 1 && peft_trainer_get(x, "step") == 3);
+    ck_assert(f.epoch[3] == 0 && f.epoch[4] == 1 && f.seen[4] == 0);
     OK(peft_trainer_fit(x, 2, next, NULL, &f));
     f.sizes[1] = -5;
     FAILS(PEFT_E_CANCELLED, "batch 1 of epoch 2", peft_trainer_fit(x, 3, next, NULL, &f));

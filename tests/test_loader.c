@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * test_loader.c -- batches: the same for any number of threads and any cache, every sample once an epoch, new order
- * and new augmentations in the next; targets, ids, failures, seeking. */
+ * and new augmentations in the next; targets, ids, failures, any place. */
 #include "io_files.h"
 #include <peft/io.h>
 
@@ -68,7 +68,7 @@ static void run_epochs(peft_loader *l, record *r)
     int64_t at = 0;
     for (int epoch = 0; epoch < 2; epoch++) {
         int64_t n, steps = 0;
-        while ((n = peft_loader_next(steps, b.images, b.labels, b.id, l)) > 0) {
+        while ((n = peft_loader_next(epoch, steps, b.images, b.labels, b.id, l)) > 0) {
             ck_assert_int_le(at + n, 2 * SAMPLES);
             memcpy(r->images + at * IMAGE, peft_tensor_cdata(b.images), (size_t)(n * IMAGE) * sizeof(float));
             memcpy(r->label + at, peft_tensor_cdata(b.labels), (size_t)n * sizeof(int64_t));
@@ -165,11 +165,13 @@ START_TEST(reading_anywhere)
     ck_assert_int_eq(n, 3);
     ok(peft_loader_read(l, 0, 5, b.images, NULL, NULL, &n));
     ck_assert_int_eq(n, 0);
-    ok(peft_loader_seek(l, 3, 2));
-    ck_assert_int_eq(peft_loader_next(0, b.images, b.labels, again, l), 5);
+    ck_assert_int_eq(peft_loader_next(3, 2, b.images, b.labels, again, l), 5);
     ck_assert_mem_eq(id, again, sizeof id);
     fails(PEFT_E_INVALID, "epoch -1", peft_loader_read(l, -1, 0, b.images, NULL, NULL, &n));
-    fails(PEFT_E_INVALID, "an epoch has 5", peft_loader_seek(l, 0, 6));
+    ck_assert_int_eq(peft_loader_next(0, 5, b.images, b.labels, again, l), 0);
+    ck_assert_int_eq(peft_loader_next(3, 2, b.images, b.labels, again, l), 5);
+    ck_assert_mem_eq(id, again, sizeof id);                                   /* the loader has no place of its own */
+    ck_assert_int_eq(peft_loader_next(0, -1, b.images, b.labels, again, l), -1);
     peft_loader_free(l);
     l = make_loader("batch=5 drop_last=true");
     ck_assert_int_eq(peft_loader_batches(l), 4);
@@ -188,17 +190,17 @@ START_TEST(targets)
     batch b = make_batch(4, 3), labels = make_batch(4, 0);
     ok(peft_dataset_subset(d, (const int64_t[]){ 20, 4, 0 }, 3, &part));
     ok(peft_loader_create(part, t, "batch=4", &l));
-    ck_assert_int_eq(peft_loader_next(0, b.images, b.labels, b.id, l), 3);
+    ck_assert_int_eq(peft_loader_next(0, 0, b.images, b.labels, b.id, l), 3);
     ck_assert_int_eq(b.id[0], 20);                                            /* as numbered in the opened set */
     ck_assert_mem_eq(peft_tensor_cdata(b.labels), ((float[]){ 0, 0, 1, 0, 1, 0, 1, 0, 0 }), 9 * sizeof(float));
     peft_loader_free(l);
     write_bytes(in_folder("multi"), "i3.png 0,1,1\n", 13);
     ok(peft_dataset_open_list(in_folder("multi"), NULL, 0, &many));
     ok(peft_loader_create(many, t, "batch=1", &l));
-    ck_assert_int_eq(peft_loader_next(0, b.images, b.labels, NULL, l), 1);
+    ck_assert_int_eq(peft_loader_next(0, 0, b.images, b.labels, NULL, l), 1);
     ck_assert_mem_eq(peft_tensor_cdata(b.labels), ((float[]){ 0, 1, 1 }), 3 * sizeof(float));
-    ck_assert_int_eq(peft_loader_next(1, b.images, NULL, NULL, l), 0);
-    ck_assert_int_eq(peft_loader_next(0, labels.images, labels.labels, NULL, l), -1);
+    ck_assert_int_eq(peft_loader_next(0, 1, b.images, NULL, NULL, l), 0);
+    ck_assert_int_eq(peft_loader_next(0, 0, labels.images, labels.labels, NULL, l), -1);
     ck_assert_ptr_nonnull(strstr(peft_last_error(), "f32 targets"));
     peft_loader_free(l);
     peft_dataset_free(many);
@@ -223,14 +225,14 @@ START_TEST(broken_files)
         write_bytes(in_folder("i8.png"), "broken", 6);
         write_bytes(in_folder("i10.png"), "broken", 6);
         ok(peft_loader_create(d, t, options, &l));
-        ck_assert_int_eq(peft_loader_next(0, b.images, b.labels, b.id, l), 6);
+        ck_assert_int_eq(peft_loader_next(0, 0, b.images, b.labels, b.id, l), 6);
         for (int again = 0; again < 2; again++) {
-            ck_assert_int_eq(peft_loader_next(1, b.images, b.labels, b.id, l), -1);
+            ck_assert_int_eq(peft_loader_next(0, 1, b.images, b.labels, b.id, l), -1);
             ck_assert_ptr_nonnull(strstr(peft_last_error(), "i8.png"));
         }
         save_picture(in_folder("i8.png"), 5, 5, 1, 1);
         save_picture(in_folder("i10.png"), 5, 5, 1, 1);
-        ck_assert_int_eq(peft_loader_next(1, b.images, b.labels, b.id, l), 6);
+        ck_assert_int_eq(peft_loader_next(0, 1, b.images, b.labels, b.id, l), 6);
         peft_loader_free(l);
         peft_dataset_free(d);
         peft_transform_free(t);
@@ -258,7 +260,7 @@ START_TEST(refusals)
     fails(PEFT_E_DTYPE, "images", peft_loader_read(l, 0, 0, small.labels, NULL, NULL, &n));
     fails(PEFT_E_INVALID, "images", peft_loader_read(l, 0, 0, NULL, NULL, NULL, &n));
     ck_assert_int_eq(n, 77);
-    ck_assert_int_eq(peft_loader_next(0, wrong.images, NULL, NULL, NULL), -1);
+    ck_assert_int_eq(peft_loader_next(0, 0, wrong.images, NULL, NULL, NULL), -1);
     peft_loader_free(l);
     peft_loader_free(NULL);
     peft_dataset_free(d);

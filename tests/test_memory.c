@@ -127,9 +127,10 @@ START_TEST(a_session_holds_what_it_planned)
 }
 END_TEST
 
-static int64_t next(int64_t i, peft_tensor *images, peft_tensor *labels, int64_t *ids, void *user)
+static int64_t next(int64_t epoch, int64_t i, peft_tensor *images, peft_tensor *labels, int64_t *ids, void *user)
 {
     const tiny_batch *b = user;
+    (void)epoch;
     int64_t n = i == 0 ? 4 : i == 1 ? 3 : 0;
     memcpy(peft_tensor_data(images), peft_tensor_cdata(b->images), pf_tensor_bytes(b->images) / 4 * (size_t)n);
     memcpy(peft_tensor_data(labels), peft_tensor_cdata(b->labels), sizeof(int64_t) * (size_t)n);

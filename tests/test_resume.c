@@ -79,9 +79,10 @@ END_TEST
 /* --- fit -------------------------------------------------------------------------------------- */
 typedef struct feed { const peft_model *m; int64_t stop_step, stop_batch; int updates, batches; } feed;
 
-static int64_t next(int64_t i, peft_tensor *images, peft_tensor *labels, int64_t *ids, void *user)
+static int64_t next(int64_t epoch, int64_t i, peft_tensor *images, peft_tensor *labels, int64_t *ids, void *user)
 {
     feed *f = user;
+    (void)epoch;
     int64_t n = i == 3 ? 2 : i < 4 ? N : 0;
     if (f->stop_batch >= 0 && f->batches == f->stop_batch) return -1;
     if (!n) return 0;

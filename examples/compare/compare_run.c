@@ -14,11 +14,12 @@ const char *const result_name[] = {
 /* reading, training: seconds, the one a part of the other. loss: the sum over the steps of the epoch. */
 typedef struct clocked { peft_loader *loader; double reading, training, loss; int64_t steps, updates; } clocked;
 
-static int64_t next_batch(int64_t i, peft_tensor *images, peft_tensor *labels, int64_t *ids, void *user)
+static int64_t next_batch(int64_t epoch, int64_t batch, peft_tensor *images, peft_tensor *labels, int64_t *ids,
+                          void *user)
 {
     clocked *c = user;
     double start = seconds_now();
-    int64_t n = peft_loader_next(i, images, labels, ids, c->loader);
+    int64_t n = peft_loader_next(epoch, batch, images, labels, ids, c->loader);
     c->reading += seconds_now() - start;
     c->steps += n > 0;
     return n;

@@ -86,13 +86,11 @@ static void make_trainer(run *r)
     exempt_vectors(r);
 }
 
-static int64_t next_batch(int64_t i, peft_tensor *images, peft_tensor *labels, int64_t *ids, void *user)
+static int64_t next_batch(int64_t epoch, int64_t i, peft_tensor *images, peft_tensor *labels, int64_t *ids, void *user)
 {
     run *r = user;
-    int64_t n;
     (void)ids;
-    return peft_loader_read(r->loader, (int64_t)peft_trainer_get(r->trainer, "epoch"), i, images, labels, NULL, &n)
-        ? -1 : n;
+    return peft_loader_next(epoch, i, images, labels, NULL, r->loader);
 }
 
 static int after_step(const peft_trainer *t, void *user)

@@ -158,12 +158,10 @@ PEFT_API int64_t peft_loader_batches(const peft_loader *l);                     
 PEFT_API PEFT_NODISCARD peft_status
 peft_loader_read(peft_loader *l, int64_t epoch, int64_t batch, peft_tensor *images, peft_tensor *labels,
                  int64_t *sample_ids, int64_t *count);
-/* Where peft_loader_next goes on; a new loader starts at epoch 0, batch 0. */
-PEFT_API PEFT_NODISCARD peft_status peft_loader_seek(peft_loader *l, int64_t epoch, int64_t batch);
-/* A peft_batch_fn with the loader as its user: the next batch, 0 at the end of an epoch (the call after it begins the
- * next), -1 on failure with peft_last_error() set. The loader keeps its own place: step is not used. */
-PEFT_API int64_t peft_loader_next(int64_t step, peft_tensor *images, peft_tensor *labels, int64_t *sample_ids,
-                                  void *loader);
+/* A peft_batch_fn with the loader as its user: peft_loader_read of that batch. The number of samples, 0 past the end of
+ * the epoch, -1 on failure with peft_last_error() set. The loader keeps no place of its own. */
+PEFT_API int64_t peft_loader_next(int64_t epoch, int64_t batch, peft_tensor *images, peft_tensor *labels,
+                                  int64_t *sample_ids, void *loader);
 
 /* --- weights ------------------------------------------------------------------------------------------------------ */
 /* Turns a ViT in Google's .npz (the augreg, in21k and big_vision checkpoints; f32) into a safetensors file with timm's

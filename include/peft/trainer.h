@@ -9,10 +9,12 @@ PEFT_BEGIN_DECLS
 typedef struct peft_trainer peft_trainer;
 /* Called after each optimiser step of fit; non-zero stops with PEFT_E_CANCELLED, everything left consistent. */
 typedef int (*peft_progress_fn)(const peft_trainer *t, void *user);
-/* Fills images [batch,3,S,S] and labels for batch i of the current epoch; returns how many samples were written
- * (0 ends the epoch), < 0 cancels. sample_ids [batch] may be left alone by callers that do not cache features. images
- * belongs to the trainer, which uses its memory for other things once fn has returned. */
-typedef int64_t (*peft_batch_fn)(int64_t i, peft_tensor *images, peft_tensor *labels, int64_t *sample_ids, void *user);
+/* Fills images [batch,3,S,S] and labels with that batch of that epoch (both count from 0); returns how many samples were
+ * written (0 ends the epoch), < 0 stops. The trainer says which batch it wants, so that a run that was restored from a
+ * file is given what an unbroken run would have been given. sample_ids [batch] may be left alone by callers that do not
+ * cache features. images belongs to the trainer, which uses its memory for other things once fn has returned. */
+typedef int64_t (*peft_batch_fn)(int64_t epoch, int64_t batch, peft_tensor *images, peft_tensor *labels,
+                                 int64_t *sample_ids, void *user);
 
 /* Options (defaults in peft_trainer_option): "batch"; "loss" (ce, soft_ce, bce, bce_sum), "label_smoothing",
  * "class_weights" ("1,2.5,.."), "weight_reduction" (weights, batch); "optimizer" (adamw, sgd), "lr", "weight_decay",

@@ -173,27 +173,9 @@ peft_status peft_loader_read(peft_loader *l, int64_t epoch, int64_t batch, peft_
     return s;
 }
 
-peft_status peft_loader_seek(peft_loader *l, int64_t epoch, int64_t batch)
+int64_t peft_loader_next(int64_t epoch, int64_t batch, peft_tensor *images, peft_tensor *labels, int64_t *sample_ids,
+                         void *loader)
 {
-    if (!l) return io_fail(PEFT_E_INVALID, "loader: loader is NULL");
-    if (epoch < 0 || batch < 0 || batch > peft_loader_batches(l))
-        return io_fail(PEFT_E_INVALID, "loader: batch %lld of epoch %lld, an epoch has %lld", (long long)batch,
-                       (long long)epoch, (long long)peft_loader_batches(l));
-    l->epoch = epoch;
-    l->batch = batch;
-    return PEFT_OK;
-}
-
-int64_t peft_loader_next(int64_t step, peft_tensor *images, peft_tensor *labels, int64_t *sample_ids, void *loader)
-{
-    peft_loader *l = loader;
     int64_t count;
-    (void)step;
-    if (peft_loader_read(l, l ? l->epoch : 0, l ? l->batch : 0, images, labels, sample_ids, &count)) return -1;
-    l->batch++;
-    if (!count) {
-        l->epoch++;
-        l->batch = 0;
-    }
-    return count;
+    return peft_loader_read(loader, epoch, batch, images, labels, sample_ids, &count) ? -1 : count;
 }

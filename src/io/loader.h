@@ -34,7 +34,6 @@ struct peft_loader {
     io_loader_options o;
     io_cache cache;
     int64_t floats;                                           /* of one image: 3 * size * size */
-    int64_t epoch, batch;                                     /* where peft_loader_next goes on */
     int64_t order_epoch, *order;                              /* of the samples in that epoch; -1: none yet */
     /* Batches slot[first], slot[first + 1], ... (cyclic) are `queued` consecutive ones; only the caller's thread
      * changes the queue, and only under the lock. */

@@ -9,7 +9,7 @@ static peft_status one_epoch(peft_trainer *t, peft_batch_fn next, peft_progress_
     for (;;) {
         t->image_view.dim[0] = t->label_view.dim[0] = t->batch;
         for (int64_t i = 0; i < t->batch; i++) t->ids[i] = -1;         /* left alone: samples without an id */
-        int64_t n = next(t->batch_in_epoch, &t->image_view, &t->label_view, t->ids, user);
+        int64_t n = next(t->epoch, t->batch_in_epoch, &t->image_view, &t->label_view, t->ids, user);
         if (n < 0) return pf_within(PEFT_E_CANCELLED, "batch %lld of epoch %lld", (long long)t->batch_in_epoch,
                                     (long long)t->epoch);
         if (n > t->batch)
