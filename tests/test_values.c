@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * test_values.c -- conversions of element types, numbers as text, random numbers, SHA-256. */
 #include "suite.h"
+#include <peft/file.h>
 #include "core/base/options.h"
 #include "core/base/rng.h"
 #include "core/base/sha256.h"
@@ -234,6 +235,11 @@ START_TEST(sha256)
         check_sha(two_blocks, 56, 1, piece, "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1");
     check_sha(a, 1000, 1000, 1000, "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
     check_sha(a, 1000, 1000, 333, "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
+    char hex[65];
+    peft_sha256(two_blocks, 56, hex);
+    ck_assert_str_eq(hex, "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1");
+    peft_sha256(NULL, 0, hex);
+    ck_assert_str_eq(hex, "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
 }
 END_TEST
 

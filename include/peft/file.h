@@ -17,5 +17,8 @@ PEFT_API size_t      peft_file_meta_count(const peft_file *f);
 PEFT_API PEFT_NODISCARD peft_status peft_file_meta_at(const peft_file *f, size_t i, const char **key, const char **value);
 PEFT_API const char *peft_file_meta(const peft_file *f, const char *key);      /* NULL: no such key */
 
+/* SHA-256 (FIPS 180-4) of size bytes (data NULL: of none) as 64 lower-case hexadecimal digits and a 0. */
+PEFT_API void        peft_sha256(const void *data, size_t size, char hex[65]);
+
 PEFT_END_DECLS
 #endif

@@ -125,6 +125,20 @@ PEFT_API const char *peft_dataset_name(const peft_dataset *d, int64_t i);       
 PEFT_API int64_t     peft_dataset_id(const peft_dataset *d, int64_t i);  /* the index in the set it was taken from */
 PEFT_API PEFT_NODISCARD peft_status    /* the message of a failure names the file */
 peft_dataset_load(const peft_dataset *d, int64_t i, peft_image **out);
+/* What the opened folder or zip holds that is not among the samples, counted by ending: "12 .bmp, 3 .tif, 1 folder";
+ * "" where nothing was left out. Hidden files are not counted. */
+PEFT_API const char *peft_dataset_skipped(const peft_dataset *d);
+/* SHA-256 over the number of samples, their names, ids and labels or targets in order, and the class names, as 64
+ * hexadecimal digits: equal for two draws of the same samples. Names count without the folder that all samples of the
+ * opened set lie in, so a moved folder keeps its digest; the pictures themselves are not read. */
+PEFT_API PEFT_NODISCARD peft_status peft_dataset_digest(const peft_dataset *d, char hex[65]);
+
+/* All samples of d with the classes of like: out numbers them by name as like does, whatever their order in d. d may
+ * lack classes of like (single label only).
+ * PEFT_E_MISMATCH, with both sets of names: samples of d have a class that like lacks; multi-label sets differ in a
+ * name; one is multi-label and the other not. */
+PEFT_API PEFT_NODISCARD peft_status
+peft_dataset_match_classes(peft_dataset *d, const peft_dataset *like, peft_dataset **out);
 
 /* Parts of a data set are data sets. Ids (peft_dataset_id) stay those of the opened set, so parts never collide. */
 PEFT_API PEFT_NODISCARD peft_status

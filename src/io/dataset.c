@@ -66,6 +66,7 @@ void peft_dataset_free(peft_dataset *d)
     free(d->images);
     free(d->index);
     free(d->member);
+    free(d->skipped);
     io_archive_free(d->archive);
     free(d);
 }
@@ -109,6 +110,12 @@ const char *peft_dataset_name(const peft_dataset *d, int64_t i)
 {
     if (!has(d, i)) return NULL;
     return d->root ? d->root->names.item[d->index[i]] : d->names.item[i];
+}
+
+const char *peft_dataset_skipped(const peft_dataset *d)
+{
+    const peft_dataset *opened = d && d->root ? d->root : d;
+    return opened && opened->skipped ? opened->skipped : "";
 }
 
 peft_status peft_dataset_targets(const peft_dataset *d, int64_t i, float *out)

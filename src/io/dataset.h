@@ -25,12 +25,17 @@ struct peft_dataset {
     int channels, depth;
     io_archive *archive;                                      /* a zip; the samples are member[count]; NULL: none */
     int64_t *member;
+    char *skipped;                                            /* what was not read, by ending; NULL: nothing */
     peft_dataset *root;                                       /* of a part: the opened set, and which of its samples */
     int64_t *index;
 };
 
 peft_status io_dataset_new(peft_dataset **out);
 peft_dataset *io_dataset_retain(peft_dataset *d);
+/* The samples at[count] of d (all valid; at NULL: all of d) as a data set. class_map [classes] gives the new number of
+ * each class, -1 where it is left out (NULL: as before); names are the new classes' (NULL: those that are kept). */
+peft_status io_dataset_part(peft_dataset *d, const int64_t *at, int64_t count, const int64_t *class_map,
+                            const io_strings *names, peft_dataset **out);
 peft_status io_number_classes(peft_dataset *d);               /* class_names "0".."classes-1" */
 bool io_is_split(const char *name);                           /* train, val, valid, test */
 bool io_is_image_name(const char *name);

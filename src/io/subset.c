@@ -4,40 +4,45 @@
 #include "io/dataset.h"
 #include "io/rng.h"
 
-static peft_status copy_class_names(peft_dataset *to, const peft_dataset *from, const int64_t *class_map)
+static peft_status copy_class_names(peft_dataset *to, const io_strings *names, const int64_t *class_map)
 {
     peft_status s = PEFT_OK;
-    for (int64_t c = 0; c < from->classes && !s; c++)
-        if (!class_map || class_map[c] >= 0) s = io_strings_add(&to->class_names, strdup(from->class_names.item[c]));
+    for (int64_t c = 0; c < names->count && !s; c++)
+        if (!class_map || class_map[c] >= 0) s = io_strings_add(&to->class_names, strdup(names->item[c]));
     to->classes = to->class_names.count;
     return s;
 }
 
+static int64_t mapped(const int64_t *class_map, int64_t c) { return class_map ? class_map[c] : c; }
+
 static peft_status copy_samples(peft_dataset *to, const peft_dataset *from, const int64_t *at, const int64_t *class_map)
 {
-    int64_t n = to->count, width = from->classes;
+    int64_t n = to->count;
     to->index = io_alloc(n, sizeof *to->index);
     if (from->label) to->label = io_alloc(n, sizeof *to->label);
-    else to->target = io_alloc(n * width, 1);
+    else to->target = io_alloc(n * to->classes, 1);
     if (!to->index || (!to->label && !to->target)) return io_nomem("data set");
     for (int64_t i = 0; i < n; i++) {
-        to->index[i] = peft_dataset_id(from, at[i]);
-        if (to->target) memcpy(to->target + i * width, from->target + at[i] * width, (size_t)width);
-        else to->label[i] = class_map ? class_map[from->label[at[i]]] : from->label[at[i]];
+        const int64_t k = at ? at[i] : i;
+        to->index[i] = peft_dataset_id(from, k);
+        if (to->label) to->label[i] = mapped(class_map, from->label[k]);
+        else
+            for (int64_t c = 0; c < from->classes; c++)
+                if (mapped(class_map, c) >= 0)
+                    to->target[i * to->classes + mapped(class_map, c)] = from->target[k * from->classes + c];
     }
     return PEFT_OK;
 }
 
-/* The samples at[count] of d (all valid); class_map [classes] gives new numbers, -1 for classes left out. */
-static peft_status make_part(peft_dataset *d, const int64_t *at, int64_t count, const int64_t *class_map,
-                             peft_dataset **out)
+peft_status io_dataset_part(peft_dataset *d, const int64_t *at, int64_t count, const int64_t *class_map,
+                            const io_strings *names, peft_dataset **out)
 {
     peft_dataset *part;
     peft_status s = io_dataset_new(&part);
     if (s) return s;
     part->count = count;
     part->root = io_dataset_retain(d->root ? d->root : d);
-    s = copy_class_names(part, d, class_map);
+    s = copy_class_names(part, names ? names : &d->class_names, names ? NULL : class_map);
     if (!s) s = copy_samples(part, d, at, class_map);
     if (s) peft_dataset_free(part);
     else *out = part;
@@ -53,7 +58,7 @@ peft_status peft_dataset_subset(peft_dataset *d, const int64_t *indices, int64_t
         if (indices[i] < 0 || indices[i] >= d->count)
             return io_fail(PEFT_E_INVALID, "subset: indices[%lld] is %lld, the data set has %lld samples",
                            (long long)i, (long long)indices[i], (long long)d->count);
-    return make_part(d, indices, count, NULL, out);
+    return io_dataset_part(d, indices, count, NULL, NULL, out);
 }
 
 /* A draw in the making: which samples are taken (1) or left over (2), per class how many are wanted. */
@@ -98,7 +103,7 @@ static peft_status make_marked(peft_dataset *d, draw *w, uint8_t mark, peft_data
     for (int64_t i = 0; i < d->count; i++)
         if (w->mark[i] == mark) w->order[n++] = i;
     if (!n) return io_fail(PEFT_E_UNSUPPORTED, "draw of samples: %s would be empty", mark == 1 ? "the part" : "rest");
-    return make_part(d, w->order, n, w->class_map, out);
+    return io_dataset_part(d, w->order, n, w->class_map, NULL, out);
 }
 
 static peft_status make_both(peft_dataset *d, draw *w, peft_dataset **out, peft_dataset **rest)

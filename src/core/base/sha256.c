@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * sha256.c -- SHA-256 as FIPS 180-4 has it, in plain C. */
 #include "core/base/sha256.h"
+#include <peft/file.h>
 #include <string.h>
 
 static const uint32_t K[64] = {
@@ -65,4 +66,12 @@ void pf_sha256_hex(pf_sha256 *s, char hex[65])
     pf_sha256_add(s, length, 8);
     for (int i = 0; i < 64; i++) hex[i] = "0123456789abcdef"[s->h[i / 8] >> (28 - 4 * (i % 8)) & 15];
     hex[64] = 0;
+}
+
+void peft_sha256(const void *data, size_t size, char hex[65])
+{
+    pf_sha256 s;
+    pf_sha256_init(&s);
+    if (data) pf_sha256_add(&s, data, size);
+    pf_sha256_hex(&s, hex);
 }

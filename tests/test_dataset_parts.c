@@ -1,0 +1,122 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * test_dataset_parts.c -- what is said of a whole data set: its classes as another's, its digest. */
+#include "io_files.h"
+#include <peft/io.h>
+#include <stdbool.h>
+
+static peft_dataset *list_of(const char *text)
+{
+    peft_dataset *d;
+    write_bytes(in_folder("l/list.txt"), text, strlen(text));
+    ok(peft_dataset_open_list(in_folder("l/list.txt"), NULL, 0, &d));
+    return d;
+}
+
+/* A folder with one picture in each of these classes (a word each). */
+static peft_dataset *folder_of(const char *name, const char *classes)
+{
+    char path[200], word[40];
+    peft_dataset *d;
+    for (int at = 0, n; sscanf(classes + at, "%39s%n", word, &n) == 1; at += n) {
+        snprintf(path, sizeof path, "%s/%s/1.png", name, word);
+        save_picture(in_folder(path), 2, 2, 1, 1);
+    }
+    ok(peft_dataset_open_folder(in_folder(name), NULL, &d));
+    return d;
+}
+
+START_TEST(classes_by_name)
+{
+    peft_dataset *train = folder_of("t", "a b c"), *less = folder_of("u", "c a"), *other = folder_of("v", "a C c"), *m;
+    ck_assert_int_eq(peft_dataset_label(less, 1), 1);
+    ok(peft_dataset_match_classes(less, train, &m));
+    ck_assert_int_eq(peft_dataset_classes(m), 3);
+    ck_assert_str_eq(peft_dataset_class_name(m, 2), "c");
+    ck_assert_int_eq(peft_dataset_label(m, 0), 0);
+    ck_assert_int_eq(peft_dataset_label(m, 1), 2);
+    ck_assert_str_eq(peft_dataset_name(m, 1), peft_dataset_name(less, 1));
+    ck_assert_int_eq(peft_dataset_id(m, 1), 1);
+    peft_dataset_free(m);
+    m = NULL;
+    fails(PEFT_E_MISMATCH, "no class 'C'; this set has {C, a, c}, the other {a, b, c}",
+          peft_dataset_match_classes(other, train, &m));
+    ck_assert_ptr_null(m);
+    peft_dataset *part;                                       /* without a sample of C nothing is wrong */
+    ok(peft_dataset_subset(other, (const int64_t[]){ 2, 1 }, 2, &part));
+    ok(peft_dataset_match_classes(part, train, &m));
+    ck_assert_int_eq(peft_dataset_label(m, 0), 2);
+    ck_assert_int_eq(peft_dataset_label(m, 1), 0);
+    ck_assert_int_eq(peft_dataset_id(m, 0), 2);
+    peft_dataset_free(m);
+    fails(PEFT_E_INVALID, "like", peft_dataset_match_classes(part, NULL, &m));
+    peft_dataset_free(part);
+    peft_dataset_free(train);
+    peft_dataset_free(less);
+    peft_dataset_free(other);
+}
+END_TEST
+
+START_TEST(classes_of_lists)
+{
+    peft_dataset *train = list_of("p 0\nq 1\nr 2\n"), *test = list_of("s 1\nt 0\n"), *many = list_of("u 0,1,1\n"), *m;
+    ok(peft_dataset_match_classes(test, train, &m));
+    ck_assert_int_eq(peft_dataset_classes(m), 3);
+    ck_assert_int_eq(peft_dataset_label(m, 0), 1);
+    peft_dataset_free(m);
+    fails(PEFT_E_MISMATCH, "no class '2'", peft_dataset_match_classes(train, test, &m));
+    fails(PEFT_E_MISMATCH, "multi-label", peft_dataset_match_classes(many, train, &m));
+    peft_dataset *two = list_of("u 0,1\n"), *same = list_of("v 1,0\n");
+    fails(PEFT_E_MISMATCH, "target for class '2'", peft_dataset_match_classes(two, many, &m));
+    fails(PEFT_E_MISMATCH, "no class '2'", peft_dataset_match_classes(many, two, &m));
+    ok(peft_dataset_match_classes(same, two, &m));
+    float t[2];
+    ok(peft_dataset_targets(m, 0, t));
+    ck_assert(t[0] == 1 && t[1] == 0);
+    peft_dataset *const all[] = { train, test, many, two, same, m };
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) peft_dataset_free(all[i]);
+}
+END_TEST
+
+static void digests(peft_dataset *a, peft_dataset *b, bool same)
+{
+    char x[65], y[65];
+    ok(peft_dataset_digest(a, x));
+    ok(peft_dataset_digest(b, y));
+    ck_assert_uint_eq(strlen(x), 64);
+    ck_assert(same == !strcmp(x, y));
+    peft_dataset_free(b);
+}
+
+START_TEST(digest)
+{
+    peft_dataset *d = list_of("p 0\nq 1\nr 0\ns 1\n"), *x;
+    digests(d, list_of("p 0\nq 1\nr 0\ns 1\n"), true);
+    digests(d, list_of("p 0\nq 1\nr 0\ns 0\n"), false);
+    digests(d, list_of("p 0\nq 1\nr 0\nS 1\n"), false);
+    digests(d, list_of("q 1\np 0\nr 0\ns 1\n"), false);
+    digests(d, list_of("p 0\nq 1\nr 0\ns 2\n"), false);
+    digests(d, list_of("p 1,0\nq 0,1\nr 1,0\ns 0,1\n"), false);
+    ok(peft_dataset_subset(d, (const int64_t[]){ 0, 1, 2, 3 }, 4, &x));
+    digests(d, x, true);
+    ok(peft_dataset_subset(d, (const int64_t[]){ 0, 1, 3, 2 }, 4, &x));
+    digests(d, x, false);
+    ok(peft_dataset_open_list(in_folder("l/list.txt"), in_folder("elsewhere"), 0, &x));
+    peft_dataset *many = list_of("p 1,0\nq 0,1\nr 1,0\ns 0,1\n");
+    digests(many, x, true);                                   /* the same list in a moved folder */
+    digests(many, list_of("p 1,0\nq 0,1\nr 1,0\ns 1,1\n"), false);
+    peft_dataset_free(many);
+    peft_dataset_free(d);
+    fails(PEFT_E_INVALID, "data set", peft_dataset_digest(NULL, (char[65]){ 0 }));
+}
+END_TEST
+
+START_TEST(nothing_skipped)
+{
+    peft_dataset *d = list_of("p 0\nq 1\n");
+    ck_assert_str_eq(peft_dataset_skipped(d), "");
+    ck_assert_str_eq(peft_dataset_skipped(NULL), "");
+    peft_dataset_free(d);
+}
+END_TEST
+
+IO_SUITE_MAIN("dataset_parts", classes_by_name, classes_of_lists, digest, nothing_skipped)
