@@ -55,6 +55,24 @@ static void print_tensors(const peft_file *f)
     printf("  %zu tensors, %" PRId64 " values, %" PRId64 " bytes\n", peft_file_tensor_count(f), total, bytes);
 }
 
+/* Facts of a backbone that the library had to assume. */
+static void print_assumed(peft_context *ctx, const char *path)
+{
+    peft_backbone *b;
+    must(peft_context_set_log(ctx, NULL, NULL, 0));                 /* they are printed here, not logged as well */
+    if (peft_backbone_load(ctx, path, NULL, &b)) {
+        printf("  cannot be loaded as a backbone: %s\n", peft_last_error());
+        return;
+    }
+    const char *line = peft_backbone_note(b, "assumed");
+    while (line && *line) {
+        const size_t n = strcspn(line, "\n");
+        printf("  assumed %.*s\n", (int)n, line);
+        line += n + (line[n] == '\n');
+    }
+    peft_backbone_free(b);
+}
+
 static void inspect(peft_context *ctx, const char *path)
 {
     peft_file *f;
@@ -69,6 +87,7 @@ static void inspect(peft_context *ctx, const char *path)
         printf(shown < length ? "...\n" : "\n");
     }
     print_tensors(f);
+    if (!strcmp(peft_file_kind(f), "backbone")) print_assumed(ctx, path);
     peft_file_free(f);
 }
 

@@ -46,7 +46,9 @@ PEFT_API void    peft_backbone_free(peft_backbone *b);
  * "registers", "classes", "parameters"; -1: no such fact. */
 PEFT_API int64_t peft_backbone_get(const peft_backbone *b, const char *what);
 /* How its pictures are to be prepared, as text that fits peft_transform_parse: "mean" and "std" ("0.5:0.5:0.5"),
- * "image_size" (of its training), "crop_pct", "interpolation"; NULL: not known. Borrowed from b. */
+ * "image_size" (of its training), "crop_pct", "interpolation". "assumed": one line for each fact of the network that no
+ * tensor, option, header or configuration told ("heads=12: width / 64"), each of which was also logged as a warning.
+ * NULL: not known, or nothing assumed. Borrowed from b. */
 PEFT_API const char *peft_backbone_note(const peft_backbone *b, const char *key);
 PEFT_API size_t  peft_backbone_tensor_count(const peft_backbone *b);
 PEFT_API const char        *peft_backbone_tensor_name(const peft_backbone *b, size_t i);   /* timm names; NULL: no such */

@@ -95,7 +95,7 @@ const char *peft_backbone_note(const peft_backbone *b, const char *key)
 {
     for (int i = 0; b && key && i < PF_NOTES; i++)
         if (!strcmp(key, pf_note_name[i])) return *b->note[i] ? b->note[i] : NULL;
-    return NULL;
+    return b && key && !strcmp(key, "assumed") && *b->assumed ? b->assumed : NULL;
 }
 
 /* What changes the numbers: the facts the tensors do not tell, then name, extents and values of every tensor but the
@@ -200,6 +200,9 @@ peft_status peft_backbone_create(peft_context *ctx, const peft_options *o, peft_
         .layer_scale = pf_options_int(o, t, "layer_scale"), .qkv_bias = pf_options_int(o, t, "qkv_bias"),
         .norm_pre = pf_options_int(o, t, "norm_pre"), .swiglu = pf_options_int(o, t, "swiglu"),
         .patch_bias = true, .pos_prefix = true };
+    const char *pool = pf_options_string(o, t, "pool");
+    if (strcmp(pool, "mean") && strcmp(pool, "cls"))
+        return pf_fail(PEFT_E_OPTION, "pool: given '%s', expected cls or mean", pool);
     if (!s.mlp) s.mlp = 4 * s.width;
     PF_TRY(pf_shape_check(&s));
     peft_backbone *b;

@@ -11,7 +11,7 @@
 typedef struct pf_weight { char name[PF_NAME_MAX]; peft_tensor tensor; } pf_weight;   /* dense pk_real */
 
 /* What peft_backbone_note knows. */
-enum { PF_NOTES = 5, PF_NOTE_MAX = 72 };
+enum { PF_NOTES = 5, PF_NOTE_MAX = 72, PF_ASSUMED_MAX = 512 };
 extern const char *const pf_note_name[PF_NOTES];
 
 struct peft_backbone {
@@ -20,6 +20,7 @@ struct peft_backbone {
     pf_st *file;                         /* tensors may point into it; NULL: all are owned */
     pf_vit_shape shape;
     char note[PF_NOTES][PF_NOTE_MAX];    /* by pf_note_name; "" where not known */
+    char assumed[PF_ASSUMED_MAX];        /* the note "assumed" */
     char resample[16];                   /* the rule its position embedding came by, "" when as in the file */
     pf_weight *weight; size_t weights;
     peft_tensor native_pos;              /* pos_embed before resampling, for the fingerprint; no data when the same */

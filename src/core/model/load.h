@@ -4,6 +4,7 @@
 #ifndef PF_LOAD_H
 #define PF_LOAD_H
 #include "core/model/backbone.h"
+#include "core/model/pos_embed.h"
 
 /* --- load_config.c: config.json and preprocessor_config.json ------------------------------------------------------ */
 enum { PF_FACT_MAX = PF_NOTE_MAX, PF_FACTS = 13 };
@@ -17,6 +18,15 @@ peft_status pf_config_read(peft_context *ctx, const char *option, const char *we
 /* A tensor of the file; used: it became part of the backbone. */
 typedef struct pf_found { pf_timm_name timm; const pf_st_tensor *tensor; bool used; } pf_found;
 
+/* The first row with the file's naming and a name like has: how such checkpoints are made and used. */
+typedef struct pf_family {
+    pf_naming naming;
+    const char *has, *rule;              /* rule: of resampling positions */
+    double eps;
+    int act;
+    const char *mean, *std;              /* of pictures; NULL: they differ */
+} pf_family;
+
 typedef struct pf_loader {
     peft_context *ctx;
     const peft_options *o;
@@ -29,6 +39,7 @@ typedef struct pf_loader {
     int64_t native_grid, native_prefix;  /* of the file's pos_embed */
     bool fold;                           /* its rows in front of the patches join the tokens they belong to */
     const char *rule, *mean, *std;       /* resampling and normalisation of the family; mean, std may be NULL */
+    char assumed[PF_ASSUMED_MAX];        /* a line for each fact that nothing told: "heads=12: width / 64" */
 } pf_loader;
 
 peft_status pf_load_names(pf_loader *l);
@@ -41,7 +52,16 @@ peft_status pf_load_account(pf_loader *l, const peft_backbone *b);
 /* --- load_shape.c ------------------------------------------------------------------------------------------------- */
 extern const pf_opt pf_backbone_load_options[];
 peft_status pf_load_shape(pf_loader *l);
+
+/* --- load_facts.c ------------------------------------------------------------------------------------------------- */
+/* Completes the shape by what no tensor tells. */
+peft_status pf_load_facts(pf_loader *l);
 void        pf_load_notes(const pf_loader *l, peft_backbone *b);
+
+/* --- load_family.c ------------------------------------------------------------------------------------------------ */
+const pf_family *pf_family_of(const pf_loader *l);
+/* Heads of networks of this width and depth, and where that is from. */
+int64_t     pf_usual_heads(const pf_vit_shape *s, const char **why);
 
 /* --- load_tensors.c ----------------------------------------------------------------------------------------------- */
 peft_status pf_load_tensors(pf_loader *l, peft_backbone *b);

@@ -5,6 +5,19 @@
 #include "core/base/glob.h"
 #include "core/model/load.h"
 
+/* hf stands for all that Hugging Face's models of any version call their tensors. */
+static peft_status asked_for(const char *asked, const char *found)
+{
+    bool known = !strcmp(asked, "auto");
+    for (int n = 0; n < PF_NAMINGS; n++) known |= !strcmp(asked, pf_naming_name[n]);
+    if (!known)
+        return pf_fail(PEFT_E_OPTION, "naming: given '%s', expected auto, timm, hf, hf5, hf-clip, clip, torchvision or "
+                       "mmcls", asked);
+    if (!strcmp(asked, "auto") || !strcmp(asked, found) || (!strcmp(asked, "hf") && !strncmp(found, "hf", 2)))
+        return PEFT_OK;
+    return pf_fail(PEFT_E_OPTION, "naming: given '%s', but the file's names are %s", asked, found);
+}
+
 static peft_status detect(pf_loader *l)
 {
     const char *asked = pf_options_string(l->o, pf_backbone_load_options, "naming");
@@ -13,10 +26,7 @@ static peft_status detect(pf_loader *l)
     if (!pf_naming_detect(l->file, &l->naming, l->prefix))
         return pf_fail(PEFT_E_FORMAT, "no ViT found: expected a tensor named as the first block's attention is by timm "
                        "(..blocks.0.attn.qkv.weight), Hugging Face, CLIP, torchvision or mmpretrain");
-    const char *name = pf_naming_name[l->naming];
-    if (strcmp(asked, "auto") && strncmp(asked, name, strlen(asked)))
-        return pf_fail(PEFT_E_OPTION, "naming: given '%s', but the file's names are %s", asked, name);
-    return PEFT_OK;
+    return asked_for(asked, pf_naming_name[l->naming]);
 }
 
 peft_status pf_load_names(pf_loader *l)

@@ -93,6 +93,12 @@ static peft_status find_rule(const char *name, const rule **out)
                    "bilinear%s%s%s", name, near ? " (did you mean '" : "", near ? near : "", near ? "'?)" : "");
 }
 
+peft_status pf_pos_embed_rule(const char *name)
+{
+    const rule *r;
+    return find_rule(name, &r);
+}
+
 /* n becomes the doubles of both weight matrices, a line and a sum; false when that overflows */
 static bool scratch_size(const grid *g, size_t *n)
 {

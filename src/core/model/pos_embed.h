@@ -14,4 +14,6 @@
  * PEFT_E_OPTION: no such rule; PEFT_E_SHAPE: a grid or width below 1. from and to do not overlap. */
 peft_status pf_pos_embed_resample(peft_context *ctx, const char *rule, const pk_real *from, int prefix,
                                   int rows0, int cols0, pk_real *to, int rows1, int cols1, int64_t width);
+/* PEFT_OK, or PEFT_E_OPTION that lists the rules. */
+peft_status pf_pos_embed_rule(const char *rule);
 #endif

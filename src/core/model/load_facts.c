@@ -1,0 +1,132 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * load_facts.c -- what no tensor tells: from the caller's options, the file's header, config.json, and then by what is
+ * usual for the family, which is logged as a warning and kept as the note "assumed". */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include "core/model/load.h"
+
+/* Header before config.json; NULL: neither says. */
+static const char *told(const pf_loader *l, const char *name)
+{
+    const char *header = pf_st_meta(l->file, name);
+    return header ? header : pf_config_get(&l->config, name);
+}
+
+static void assume(pf_loader *l, const char *name, const char *value, const char *why)
+{
+    const size_t used = strlen(l->assumed);
+    snprintf(l->assumed + used, sizeof l->assumed - used, "%s%s=%s: %s", used ? "\n" : "", name, value, why);
+    pf_log(l->ctx, 1, "%s=%s is assumed (%s): no tensor, header or configuration tells it, and a wrong value gives "
+           "wrong features; the option %s states it", name, value, why, name);
+}
+
+/* A number of options, header or configuration; false: none says. */
+static bool number(const pf_loader *l, const char *name, double *v)
+{
+    const double option = pf_options_float(l->o, pf_backbone_load_options, name);
+    const char *text = told(l, name);
+    if (option > 0) *v = option;
+    return option > 0 || (text && pf_parse_float(text, v));
+}
+
+/* A word of options, header or configuration; NULL: none says. */
+static const char *word(const pf_loader *l, const char *name)
+{
+    const char *s = pf_options_string(l->o, pf_backbone_load_options, name);
+    return strcmp(s, "auto") ? s : told(l, name);
+}
+
+static int64_t whole(double v) { return v >= 0 && v <= 0x1p31 && v == floor(v) ? (int64_t)v : -1; }
+
+/* A fact that counts something; -1, which no shape has, for what is not such a number. */
+static int64_t count(const pf_loader *l, const char *name, int64_t fallback)
+{
+    double v;
+    return number(l, name, &v) ? whole(v) : fallback;
+}
+
+static void heads_of(pf_loader *l)
+{
+    const char *why;
+    char text[24];
+    const int64_t usual = pf_usual_heads(&l->shape, &why);
+    double v;
+    l->shape.heads = count(l, "heads", usual);
+    if (number(l, "heads", &v)) return;
+    snprintf(text, sizeof text, "%lld", (long long)usual);
+    assume(l, "heads", text, why);
+}
+
+static void eps_of(pf_loader *l, const pf_family *f, const char *why)
+{
+    char text[32];
+    if (number(l, "eps", &l->shape.eps)) return;
+    l->shape.eps = f->eps;
+    pf_print_float(text, sizeof text, f->eps);
+    assume(l, "eps", text, why);
+}
+
+/* Models of Hugging Face's and torchvision's code have the class token's feature alone. */
+static peft_status pool_of(pf_loader *l)
+{
+    const pf_naming n = l->naming;
+    const bool norm = l->shape.mean_pool, either = n == PF_NAMING_TIMM || n == PF_NAMING_CLIP || n == PF_NAMING_MMCLS;
+    const char *usual = norm ? "mean" : "cls", *pool = word(l, "pool");
+    if (!pool && either) assume(l, "pool", usual, norm ? "there is fc_norm" : "there is no fc_norm");
+    if (!pool) pool = usual;
+    if (strcmp(pool, "mean") && strcmp(pool, "cls"))
+        return pf_fail(PEFT_E_OPTION, "pool: given '%s', expected cls or mean", pool);
+    l->shape.mean_pool = !strcmp(pool, "mean");
+    return PEFT_OK;
+}
+
+static void act_of(pf_loader *l, const pf_family *f, const char *why)
+{
+    const char *usual = f->act == PK_QUICKGELU ? "quickgelu" : "gelu", *act = word(l, "act");
+    if (!act && !l->shape.swiglu) assume(l, "act", usual, why);
+    l->shape.act = pf_act_named(act ? act : usual);
+}
+
+static peft_status rule_of(pf_loader *l, const pf_family *f, const char *why)
+{
+    l->rule = word(l, "resample");
+    if (!l->rule && l->shape.image != l->native_grid * l->shape.patch) assume(l, "resample", f->rule, why);
+    if (!l->rule) l->rule = f->rule;
+    return pf_pos_embed_rule(l->rule);
+}
+
+peft_status pf_load_facts(pf_loader *l)
+{
+    pf_vit_shape *s = &l->shape;
+    const pf_family *f = pf_family_of(l);
+    const char *bias = pf_config_get(&l->config, "qkv_bias");
+    char why[64];
+    snprintf(why, sizeof why, "usual for %s files", pf_naming_name[l->naming]);
+    PF_TRY(pool_of(l));
+    if (bias) s->qkv_bias = !strcmp(bias, "true");
+    if (!s->patch) s->patch = count(l, "patch", 0);
+    if (s->patch < 1) return pf_fail(PEFT_E_OPTION, "patch: not in the weights, expected as an option");
+    heads_of(l);
+    eps_of(l, f, why);
+    act_of(l, f, why);
+    s->image = pf_options_int(l->o, pf_backbone_load_options, "image_size");
+    if (!s->image) s->image = l->native_grid * s->patch;
+    l->mean = f->mean;
+    l->std = f->std;
+    PF_TRY(rule_of(l, f, why));
+    return pf_shape_check(s);
+}
+
+void pf_load_notes(const pf_loader *l, peft_backbone *b)
+{
+    char side[24];
+    snprintf(side, sizeof side, "%lld", (long long)(l->native_grid * b->shape.patch));
+    const char *const family[PF_NOTES] = { l->mean, l->std, side, NULL, NULL };
+    for (int i = 0; i < PF_NOTES; i++) {
+        const char *header = pf_st_meta(b->file, pf_note_name[i]), *config = pf_config_get(&l->config, pf_note_name[i]);
+        const char *text = header ? header : config ? config : family[i];
+        if (text && strlen(text) < PF_NOTE_MAX) memcpy(b->note[i], text, strlen(text) + 1);
+    }
+    memcpy(b->assumed, l->assumed, sizeof b->assumed);
+}
