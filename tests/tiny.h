@@ -29,7 +29,7 @@
 /* --- options ---------------------------------------------------------------------------------- */
 static inline peft_options *tiny_options_v(peft_context *ctx, const char *format, va_list ap)
 {
-    char text[1024];
+    char text[8192];
     peft_options *o;
     ck_assert_int_lt(vsnprintf(text, sizeof text, format, ap), (int)sizeof text);
     OK(peft_options_create(ctx, &o));

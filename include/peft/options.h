@@ -16,7 +16,7 @@ PEFT_API PEFT_NODISCARD peft_status peft_options_create(peft_context *ctx, peft_
 PEFT_API void peft_options_free(peft_options *o);
 
 /* Each replaces an earlier value of the same name; name and text are copied. Floats keep their exact value.
- * PEFT_E_INVALID: the name is empty. */
+ * PEFT_E_INVALID: the name is empty, or name or value is longer than 256 KiB (which could not be saved). */
 PEFT_API PEFT_NODISCARD peft_status peft_options_set_int   (peft_options *o, const char *name, int64_t v);
 PEFT_API PEFT_NODISCARD peft_status peft_options_set_float (peft_options *o, const char *name, double v);
 PEFT_API PEFT_NODISCARD peft_status peft_options_set_string(peft_options *o, const char *name, const char *v);

@@ -70,10 +70,19 @@ PEFT_API const peft_tensor *peft_trainer_logits(const peft_trainer *t);
 PEFT_API double  peft_trainer_get(const peft_trainer *t, const char *what);
 PEFT_API void    peft_trainer_describe(const peft_trainer *t, peft_text_fn fn, void *user);
 
-/* The whole state (parameters, moments, buffers, step, epoch, settings): a resumed run ends with the same bits as an
- * unbroken one. Restore needs the same model and options and refuses others (PEFT_E_MISMATCH). */
+/* The whole state (parameters, moments, buffers, step, epoch, seed, settings): a resumed run ends with the same bits as
+ * an unbroken one. Restore needs the same backbone, adapters, model and trainer options, groups and notes, compared as
+ * values (1e-3 is 0.001; not given is given the default), and else changes nothing: PEFT_E_MISMATCH names what differs,
+ * with both values. Free to change are "threads", "executor", the cache options, and what the schedule, optimiser and
+ * loss do not read: with schedule constant or step, which have no length, "steps", so that such a run can be extended;
+ * one with a cosine is extended under its old "steps", at the last rate. The seed is the saved run's. */
 PEFT_API PEFT_NODISCARD peft_status peft_trainer_save(const peft_trainer *t, const char *path);
 PEFT_API PEFT_NODISCARD peft_status peft_trainer_restore(peft_trainer *t, const char *path);
+/* Text that is kept in the state, such as peft_dataset_digest of what is trained on under "data"; copied, and replaces
+ * an earlier value. Set before restore, which refuses a state whose notes are others (PEFT_E_MISMATCH with both).
+ * PEFT_E_INVALID: key begins with "libpeft." or is empty, or a text is not UTF-8. */
+PEFT_API PEFT_NODISCARD peft_status peft_trainer_set_note(peft_trainer *t, const char *key, const char *value);
+PEFT_API const char *peft_trainer_note(const peft_trainer *t, const char *key);          /* borrowed; NULL: none */
 
 PEFT_END_DECLS
 #endif

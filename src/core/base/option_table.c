@@ -111,3 +111,48 @@ double pf_options_float(const peft_options *o, const pf_opt *table, const char *
     double v = 0;
     return pf_parse_float(pf_options_string(o, table, name), &v) ? v : 0;
 }
+
+/* The next word of a list whose words stand between commas, blanks and brackets; false: there are no more. */
+static bool next_word(const char **at, const char **word, size_t *length)
+{
+    *word = *at + strspn(*at, ", \t[]");
+    *length = strcspn(*word, ", \t[]");
+    *at = *word + *length;
+    return *length > 0;
+}
+
+static bool same_word(const char *a, size_t n, const char *b, size_t m)
+{
+    char x[64], y[64];
+    double v, w;
+    if (n == m && !memcmp(a, b, n)) return true;
+    if (n >= sizeof x || m >= sizeof y) return false;
+    memcpy(x, a, n), x[n] = 0;
+    memcpy(y, b, m), y[m] = 0;
+    return pf_parse_float(x, &v) && pf_parse_float(y, &w) && v == w;
+}
+
+static bool same_list(const char *a, const char *b)
+{
+    for (;;) {
+        const char *p, *q;
+        size_t n, m;
+        const bool more = next_word(&a, &p, &n);
+        if (next_word(&b, &q, &m) != more) return false;
+        if (!more) return true;
+        if (!same_word(p, n, q, m)) return false;
+    }
+}
+
+bool pf_option_same(const pf_opt *row, const char *a, const char *b)
+{
+    int64_t i, j;
+    double v, w;
+    bool x, y;
+    switch (row->type) {
+    case 'i': return to_int(a, &i) && to_int(b, &j) && i == j;
+    case 'f': return pf_parse_float(a, &v) && pf_parse_float(b, &w) && v == w;
+    case 'b': return to_bool(a, &x) && to_bool(b, &y) && x == y;
+    default:  return same_list(a, b);
+    }
+}

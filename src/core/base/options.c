@@ -21,13 +21,8 @@ static setting *find(const peft_options *o, const char *name)
 
 size_t      pf_options_count(const peft_options *o) { return o ? o->count : 0; }
 const char *pf_options_name(const peft_options *o, size_t i) { return o->items[i].name; }
+const char *pf_options_value(const peft_options *o, size_t i) { return o->items[i].text; }
 bool        pf_options_has(const peft_options *o, const char *name) { return find(o, name); }
-
-const char *pf_options_text(const peft_options *o, size_t i, char *text, size_t room)
-{
-    snprintf(text, room, "%s", o->items[i].text);
-    return text;
-}
 
 const char *pf_options_given(const peft_options *o, const char *name)
 {
@@ -70,8 +65,12 @@ static bool grow(peft_options *o)
     return true;
 }
 
+enum { LONGEST = 1 << 18 };              /* bytes of a name or value: what is longer may not fit in a file's metadata */
+
 static peft_status put(peft_options *o, const char *name, const char *text)
 {
+    if (strlen(name) > LONGEST || strlen(text) > LONGEST)
+        return pf_fail(PEFT_E_INVALID, "option '%.80s': name or value is longer than %d bytes", name, LONGEST);
     setting *s = find(o, name);
     char *copy = pf_strdup(o->ctx, text), *key = NULL;
     if (!copy) return pf_nomem("option's value", strlen(text) + 1);

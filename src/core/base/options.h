@@ -19,14 +19,16 @@ double      pf_options_float (const peft_options *o, const pf_opt *table, const 
 const char *pf_options_string(const peft_options *o, const pf_opt *table, const char *name);  /* lives as long as o */
 bool        pf_options_has   (const peft_options *o, const char *name);
 const char *pf_options_given (const peft_options *o, const char *name);       /* as text; NULL: not set */
+/* Do two texts say the same to this row? 1e-3 is 0.001, yes is true, and in a text [1, 2.5] is 1,2.50. */
+bool        pf_option_same(const pf_opt *row, const char *a, const char *b);
 
 /* A row as the public listings give it; any out pointer may be NULL. */
 void pf_option_row(const pf_opt *row, const char **name, const char **type, const char **fallback, const char **help);
 
 size_t      pf_options_count(const peft_options *o);
 const char *pf_options_name (const peft_options *o, size_t i);
-/* The value as text, exact (floats round-trip, C locale), into text[room]; returns text. */
-const char *pf_options_text (const peft_options *o, size_t i, char *text, size_t room);
+/* The value as text, exact (floats round-trip, C locale); lives as long as it is not set again. */
+const char *pf_options_value(const peft_options *o, size_t i);
 /* o NULL: an empty bag needs ctx: use create */
 peft_status pf_options_copy (const peft_options *o, peft_options **out);
 

@@ -57,7 +57,7 @@ static void *room_for_one(peft_context *ctx, void *list, size_t count, size_t *r
 }
 
 /* The format's text is UTF-8; jansson knows what that is. It tells apart neither from no memory, but errno does. */
-static peft_status check_text(const char *what, const char *s)
+peft_status pf_st_check_text(const char *what, const char *s)
 {
     errno = 0;
     json_t *text = json_string(s);
@@ -69,8 +69,8 @@ static peft_status check_text(const char *what, const char *s)
 peft_status pf_st_out_meta(pf_st_out *o, const char *key, const char *value)
 {
     size_t bytes = strlen(key) + strlen(value);
-    PF_TRY(check_text("metadata key", key));
-    PF_TRY(check_text("metadata value", value));
+    PF_TRY(pf_st_check_text("metadata key", key));
+    PF_TRY(pf_st_check_text("metadata value", value));
     for (size_t i = 0; i < o->meta_count; i++)
         if (!strcmp(o->meta[i].key, key)) return pf_fail(PEFT_E_INVALID, "metadata '%.80s' is given twice", key);
     if (bytes > PF_ST_META - o->meta_bytes)
@@ -98,7 +98,7 @@ static peft_status check_name(const pf_st_out *o, const char *name)
         if (!strcmp(o->items[i].name, name)) return pf_fail(PEFT_E_INVALID, "tensor '%.80s' is given twice", name);
     if (o->count >= PF_ST_TENSORS)
         return pf_fail(PEFT_E_INVALID, "tensor '%.80s' is one too many; expected at most %d", name, PF_ST_TENSORS);
-    return check_text("tensor name", name);
+    return pf_st_check_text("tensor name", name);
 }
 
 /* it: ndim, data and reals are set. */

@@ -15,11 +15,13 @@ static peft_status options_from(peft_context *ctx, const pf_st *st, const char *
     return pf_within(s == PEFT_E_NOMEM ? s : PEFT_E_FORMAT, "metadata entry '%s'", key);
 }
 
-static peft_status options_to(pf_st_out *o, const char *key, const peft_options *options)
+static peft_status options_to(peft_context *ctx, pf_st_out *o, const char *key, const peft_options *options)
 {
-    char text[PF_META_MAX];
-    PF_TRY(pf_options_write(options, text, sizeof text));
-    return pf_st_out_meta(o, key, text);
+    char *text;
+    PF_TRY(pf_options_write(ctx, options, &text));
+    peft_status s = pf_st_out_meta(o, key, text);
+    pf_free(ctx, text);
+    return s;
 }
 
 /* Method, options and tensors of one adapter; entries of the k-th are "libpeft.adapter.k.*". */
@@ -29,7 +31,7 @@ static peft_status adapter_to(pf_st_out *o, const peft_adapter *a, size_t k)
     snprintf(key, sizeof key, "libpeft.adapter.%zu.method", k);
     PF_TRY(pf_st_out_meta(o, key, a->method->name));
     snprintf(key, sizeof key, "libpeft.adapter.%zu.options", k);
-    PF_TRY(options_to(o, key, a->options));
+    PF_TRY(options_to(a->backbone->ctx, o, key, a->options));
     return pf_state_write(o, "", &a->params);
 }
 
@@ -86,9 +88,10 @@ static peft_status fill_model(pf_st_out *o, const void *what)
 {
     const peft_model *m = what;
     PF_TRY(pf_meta_number(o, "libpeft.adapters", (int64_t)m->adapters));
-    PF_TRY(options_to(o, "libpeft.model.options", m->options));
+    PF_TRY(options_to(m->backbone->ctx, o, "libpeft.model.options", m->options));
     for (size_t i = 0; i < m->adapters; i++) PF_TRY(adapter_to(o, m->adapter[i], i));
-    for (size_t i = 0; i < m->notes; i++) PF_TRY(pf_st_out_meta(o, m->note[i].key, m->note[i].value));
+    for (size_t i = 0; i < m->notes.count; i++)
+        PF_TRY(pf_st_out_meta(o, m->notes.item[i].key, m->notes.item[i].value));
     PF_TRY(pf_state_write(o, "", &m->params));
     return pf_state_write(o, "", &m->buffers);
 }
@@ -133,7 +136,7 @@ static peft_status read_model(peft_backbone *b, const pf_st *st, peft_model *m)
     for (size_t i = 0; i < pf_st_meta_count(st); i++) {
         const char *key, *value;
         pf_st_meta_at(st, i, &key, &value);
-        if (strncmp(key, "libpeft.", 8)) PF_TRY(peft_model_set_note(m, key, value));
+        if (strncmp(key, PF_OWN_KEY, strlen(PF_OWN_KEY))) PF_TRY(peft_model_set_note(m, key, value));
     }
     PF_TRY(pf_state_read(st, "", &m->params));
     PF_TRY(pf_state_read(st, "", &m->buffers));

@@ -63,11 +63,7 @@ void peft_model_free(peft_model *m)
     if (!m || atomic_fetch_sub(&m->refs, 1) != 1) return;
     peft_backbone *b = m->backbone;
     for (size_t i = 0; i < m->adapters; i++) peft_adapter_free(m->adapter[i]);
-    for (size_t i = 0; i < m->notes; i++) {
-        pf_free(b->ctx, m->note[i].key);
-        pf_free(b->ctx, m->note[i].value);
-    }
-    pf_free(b->ctx, m->note);
+    pf_notes_free(&m->notes, b->ctx);
     pf_free(b->ctx, m->adapter);
     pf_params_free(b->ctx, &m->params);
     pf_params_free(b->ctx, &m->buffers);
@@ -161,35 +157,10 @@ peft_tensor *peft_model_find_buffer(peft_model *m, const char *name)
     return p ? &p->value : NULL;
 }
 
-const char *peft_model_note(const peft_model *m, const char *key)
-{
-    for (size_t i = 0; m && key && i < m->notes; i++) if (!strcmp(m->note[i].key, key)) return m->note[i].value;
-    return NULL;
-}
+const char *peft_model_note(const peft_model *m, const char *key) { return m && key ? pf_notes_get(&m->notes, key) : NULL; }
 
 peft_status peft_model_set_note(peft_model *m, const char *key, const char *value)
 {
-    if (!m || !key || !value) return pf_fail(PEFT_E_INVALID, "%s is NULL: expected a pointer", !m ? "model" : !key
-                                             ? "key" : "value");
-    if (!*key || !strncmp(key, "libpeft.", 8))
-        return pf_fail(PEFT_E_INVALID, "key '%s': expected text that does not begin with libpeft.", key);
-    peft_context *ctx = m->backbone->ctx;
-    char *v = pf_strdup(ctx, value);
-    if (!v) return pf_nomem("note", strlen(value) + 1);
-    for (size_t i = 0; i < m->notes; i++) {
-        if (strcmp(m->note[i].key, key)) continue;
-        pf_free(ctx, m->note[i].value);
-        m->note[i].value = v;
-        return PEFT_OK;
-    }
-    char *k = pf_strdup(ctx, key);
-    pf_note *more = k ? pf_realloc(ctx, m->note, (m->notes + 1) * sizeof *more) : NULL;
-    if (!more) {
-        pf_free(ctx, k);
-        pf_free(ctx, v);
-        return pf_nomem("note", strlen(key) + 1);
-    }
-    m->note = more;
-    m->note[m->notes++] = (pf_note){ k, v };
-    return PEFT_OK;
+    return m ? pf_notes_set(&m->notes, m->backbone->ctx, key, value)
+             : pf_fail(PEFT_E_INVALID, "model is NULL: expected a pointer");
 }

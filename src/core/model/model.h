@@ -3,12 +3,12 @@
 #ifndef PF_MODEL_H
 #define PF_MODEL_H
 #include "core/model/adapter.h"
+#include "core/model/note.h"
 
 typedef enum { PF_HEAD_BACKBONE, PF_HEAD_LINEAR, PF_HEAD_BN_LINEAR, PF_HEAD_MLP,
                PF_HEAD_NETWORK } pf_head_kind;               /* the last: logits come from a method's network */
 extern const char *const pf_head_name[];
 struct peft_net { const peft_model *model; const peft_adapter *adapter; };
-typedef struct pf_note { char *key, *value; } pf_note;
 
 struct peft_model {
     atomic_int refs;
@@ -21,7 +21,7 @@ struct peft_model {
     bool mean_pool;
     pf_params params;                    /* of the head */
     pf_params buffers;                   /* running statistics */
-    pf_note *note; size_t notes;
+    pf_notes notes;
 };
 
 extern const pf_opt pf_model_options[];

@@ -51,23 +51,27 @@ peft_status pf_state_only(const pf_st *st, bool (*known)(const void *user, const
     return PEFT_OK;
 }
 
-peft_status pf_options_write(const peft_options *o, char *text, size_t room)
+/* What an option takes: name="value" with a \ in front of quotes and of \, and a comma. */
+static size_t written(const char *name, const char *value)
 {
-    char value[1024];
-    size_t used = 0;
-    text[0] = 0;
-    for (size_t i = 0; o && i < pf_options_count(o); i++) {
-        const char *name = pf_options_name(o, i), *v = pf_options_text(o, i, value, sizeof value);
-        if (used + strlen(name) + 2 * strlen(v) + 8 > room || strlen(v) + 1 >= sizeof value)
-            return pf_fail(PEFT_E_OPTION, "option '%s': too long to be saved", name);
-        used += (size_t)snprintf(text + used, room - used, "%s%s=\"", used ? "," : "", name);
-        for (; *v; v++) {
-            if (*v == '"' || *v == '\\') text[used++] = '\\';
-            text[used++] = *v;
+    return strlen(name) + 2 * strlen(value) + strlen("=\"\",");
+}
+
+peft_status pf_options_write(peft_context *ctx, const peft_options *o, char **text)
+{
+    size_t bytes = 1;
+    for (size_t i = 0; i < pf_options_count(o); i++) bytes += written(pf_options_name(o, i), pf_options_value(o, i));
+    char *to = *text = pf_alloc(ctx, bytes);
+    if (!to) return pf_nomem("options as text", bytes);
+    for (size_t i = 0; i < pf_options_count(o); i++) {
+        to += sprintf(to, "%s%s=\"", i ? "," : "", pf_options_name(o, i));
+        for (const char *v = pf_options_value(o, i); *v; v++) {
+            if (*v == '"' || *v == '\\') *to++ = '\\';
+            *to++ = *v;
         }
-        text[used++] = '"';
-        text[used] = 0;
+        *to++ = '"';
     }
+    *to = 0;
     return PEFT_OK;
 }
 

@@ -4,8 +4,6 @@
 #define PF_STATE_H
 #include "core/model/model.h"
 
-#define PF_META_MAX 8192                 /* longest options text of a file */
-
 /* Tensors "<prefix><name>"; PEFT_E_NONFINITE when a value is NaN or Inf. */
 peft_status pf_state_write(pf_st_out *o, const char *prefix, const pf_params *list);
 peft_status pf_state_read(const pf_st *st, const char *prefix, const pf_params *list);
@@ -13,8 +11,8 @@ peft_status pf_state_read(const pf_st *st, const char *prefix, const pf_params *
 peft_status pf_state_only(const pf_st *st, bool (*known)(const void *user, const char *name), const void *user);
 bool        pf_finite(const pk_real *x, int64_t n);
 
-/* Options as text that peft_options_parse reads back: key="value",... */
-peft_status pf_options_write(const peft_options *o, char *text, size_t room);
+/* Options as text that peft_options_parse reads back: key="value",... The text is the caller's (pf_free). */
+peft_status pf_options_write(peft_context *ctx, const peft_options *o, char **text);
 peft_status pf_meta_number(pf_st_out *o, const char *key, int64_t value);
 /* The entry, or PEFT_E_FORMAT naming the key. */
 peft_status pf_meta_text(const pf_st *st, const char *key, const char **out);

@@ -118,7 +118,7 @@ peft_status peft_trainer_backward(peft_trainer *t, const peft_tensor *images, co
     if (t->loss.kind == PF_LOSS_CE) pf_exec_input(e, PF_IN_LABELS, labels->data);
     else pf_exec_input(e, PF_IN_TARGETS, as_real(labels, t->targets));
     e->run.accumulate = t->pending > 0;
-    e->run.step = (uint64_t)(t->step * t->accumulate + t->pending);     /* dropout differs in every pass */
+    e->run.step = (uint64_t)t->step * (uint64_t)t->accumulate + (uint64_t)t->pending;     /* dropout differs in every pass */
     e->run.seed = t->seed;
     pf_exec_run(e, 0, e->g.nodes);
     t->seconds = now() - start;

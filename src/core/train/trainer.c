@@ -206,6 +206,7 @@ void peft_trainer_free(peft_trainer *t)
     void *const blocks[] = { t->arena, t->slab, t->slot, t->class_weights, t->targets, t->logits, t->labels,
                              t->ids };
     for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++) pf_free(ctx, blocks[i]);
+    pf_notes_free(&t->notes, ctx);
     peft_options_free(t->options);
     atomic_fetch_sub(&m->users, 1);
     pf_free(ctx, t);

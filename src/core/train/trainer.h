@@ -48,9 +48,13 @@ struct peft_trainer {
     uint64_t seed;                       /* the context's when the trainer was made, or the restored run's */
     int64_t step, epoch, batch_in_epoch, samples, pending;       /* pending: backward passes not yet used by update */
     double last_loss, last_norm, last_lr, seconds;
+    pf_notes notes;                      /* the application's */
 };
 
 extern const pf_opt pf_trainer_options[];
+/* trainer_settings.c: what a state and the trainer that it is restored into must have in common */
+peft_status pf_settings_write(const peft_trainer *t, pf_st_out *o);
+peft_status pf_settings_check(const peft_trainer *t, const pf_st *st);
 /* nets.c: compiled nets and where they run */
 peft_status pf_trainer_compile(peft_trainer *t);
 peft_status pf_trainer_net(peft_trainer *t, int64_t n, pf_compiled **out);       /* the net for a batch of n */

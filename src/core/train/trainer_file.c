@@ -12,45 +12,7 @@ static const struct { const char *key; size_t offset; } counter[] = {
     { "libpeft.samples", offsetof(struct peft_trainer, samples) },
     { "libpeft.pending", offsetof(struct peft_trainer, pending) } };
 #define COUNTERS (sizeof counter / sizeof *counter)
-
-/* What must be equal for a state to fit: trainer options without those that change no number, model and adapters. */
-static peft_status recipe(const peft_trainer *t, char *text, size_t room)
-{
-    char part[PF_META_MAX];
-    size_t used = 0;
-    text[0] = 0;
-    for (size_t i = 0; pf_trainer_options[i].name; i++) {
-        static const char *const free_to_change[] = { "threads", "executor", "cache_features", "cache_file",
-                                                          "cache_type" };
-        const char *name = pf_trainer_options[i].name;
-        bool skip = false;
-        for (size_t k = 0; k < sizeof free_to_change / sizeof *free_to_change; k++)
-            skip |= !strcmp(name, free_to_change[k]);
-        const char *value = pf_options_string(t->options, pf_trainer_options, name);
-        if (skip) continue;
-        used += (size_t)snprintf(text + used, room - used, "%s=%s;", name, value);
-        if (used >= room) return pf_fail(PEFT_E_OPTION, "option '%s': too long to be saved", name);
-    }
-    if (t->cache.part) used += (size_t)snprintf(text + used, room - used, "cache_type=f16;");
-    if (used >= room) return pf_fail(PEFT_E_OPTION, "options: too long to be saved");
-    for (size_t i = 0; i <= t->model->adapters; i++) {
-        bool model = i == t->model->adapters;
-        PF_TRY(pf_options_write(model ? t->model->options : t->model->adapter[i]->options, part, sizeof part));
-        used += (size_t)snprintf(text + used, room - used, "%s(%s);", model ? "model"
-                                 : t->model->adapter[i]->method->name, part);
-        if (used >= room) return pf_fail(PEFT_E_OPTION, "options: too long to be saved");
-    }
-    for (size_t i = 0; i < t->slots; i++) {
-        const pf_slot *s = &t->slot[i];
-        if (s->lr_scale == 1 && s->weight_decay == t->opt.weight_decay) continue;
-        char a[32], b[32];
-        pf_print_float(a, sizeof a, s->lr_scale);
-        pf_print_float(b, sizeof b, s->weight_decay);
-        used += (size_t)snprintf(text + used, room - used, "group %s %s %s;", s->p->name, a, b);
-        if (used >= room) return pf_fail(PEFT_E_OPTION, "groups: too many to be saved");
-    }
-    return PEFT_OK;
-}
+#define MOST ((int64_t)1e15)             /* as many steps as the option "steps" may name; counting on cannot overflow */
 
 /* Visits every tensor of the state with its name in the file. */
 typedef peft_status (*tensor_fn)(void *user, const char *name, peft_tensor *t);
@@ -91,10 +53,8 @@ static peft_status write_one(void *user, const char *name, peft_tensor *t)
 
 static peft_status fill(const peft_trainer *t, pf_st_out *o)
 {
-    char text[2 * PF_META_MAX];
     PF_TRY(pf_meta_write(o, "trainer", t->model->backbone));
-    PF_TRY(recipe(t, text, sizeof text));
-    PF_TRY(pf_st_out_meta(o, "libpeft.recipe", text));
+    PF_TRY(pf_settings_write(t, o));
     for (size_t i = 0; i < COUNTERS; i++)
         PF_TRY(pf_meta_number(o, counter[i].key, *(const int64_t *)((const char *)t + counter[i].offset)));
     PF_TRY(pf_meta_number(o, "libpeft.seed", (int64_t)t->seed));
@@ -129,18 +89,15 @@ static peft_status read_one(void *user, const char *name, peft_tensor *t)
 
 static peft_status restore(peft_trainer *t, const pf_st *st)
 {
-    char text[2 * PF_META_MAX];
-    const char *saved;
     int64_t value[COUNTERS], seed, pending = t->pending;
     reader check = { st, 0, false }, copy = { st, 0, true };
     PF_TRY(pf_meta_check(st, "trainer", t->model->backbone));
-    PF_TRY(recipe(t, text, sizeof text));
-    PF_TRY(pf_meta_text(st, "libpeft.recipe", &saved));
-    if (strcmp(saved, text)) return pf_fail(PEFT_E_MISMATCH,
-                                            "the state was saved with [%.400s], the trainer has [%.400s]", saved, text);
+    PF_TRY(pf_settings_check(t, st));
     for (size_t i = 0; i < COUNTERS; i++) {
         PF_TRY(pf_meta_int(st, counter[i].key, &value[i]));
-        if (value[i] < 0) return pf_fail(PEFT_E_FORMAT, "metadata entry '%s': expected 0 or more", counter[i].key);
+        if (value[i] < 0 || value[i] > MOST)
+            return pf_fail(PEFT_E_FORMAT, "metadata entry '%s': given %lld, expected 0 to %lld", counter[i].key,
+                           (long long)value[i], (long long)MOST);
     }
     PF_TRY(pf_meta_int(st, "libpeft.seed", &seed));
     t->pending = value[COUNTERS - 1];

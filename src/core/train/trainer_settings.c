@@ -1,0 +1,193 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * trainer_settings.c -- what a state must have in common with the trainer that it is restored into: the options of
+ * trainer, model and adapters, groups, and the application's notes, each an entry of its own in the file. They are
+ * compared as values: lr=1e-3 is lr=0.001, and an option that was not given is one that was given its default. Options
+ * that change no number, or that the chosen schedule, optimiser and loss do not read, are left out. */
+#include <stdio.h>
+#include <string.h>
+#include "core/model/state.h"
+#include "core/train/trainer.h"
+
+enum {
+    ALWAYS = 0,
+    NEVER = 1 << 0,                      /* changes no number */
+    LENGTH = 1 << 1,                     /* read by schedules that have one: the three cosines */
+    WARM_UP = 1 << 2, DECAY = 1 << 3, VARIES = 1 << 4,       /* schedules that warm up; step; all but constant */
+    ADAMW = 1 << 5, SGD = 1 << 6,
+    WEIGHTS = 1 << 7                     /* with class weights */
+};
+static const struct { const char *name; int when; } when[] = {
+    { "threads", NEVER }, { "executor", NEVER }, { "cache_features", NEVER }, { "cache_file", NEVER },
+    { "cache_type", NEVER }, { "steps", LENGTH }, { "min_lr", LENGTH }, { "warmup", WARM_UP }, { "start_lr", WARM_UP },
+    { "decay_every", DECAY }, { "decay", DECAY }, { "steps_per_epoch", VARIES }, { "beta1", ADAMW },
+    { "beta2", ADAMW }, { "eps", ADAMW }, { "momentum", SGD }, { "nesterov", SGD }, { "weight_reduction", WEIGHTS } };
+
+static bool matters(const peft_trainer *t, const char *name)
+{
+    const pf_schedule_kind k = t->schedule.kind;
+    const bool warms_up = k == PF_LR_WARMUP_COSINE || k == PF_LR_WARMUP_COSINE_FULL;
+    const int held = (warms_up ? WARM_UP | LENGTH : k == PF_LR_COSINE ? LENGTH : k == PF_LR_STEP ? DECAY : 0)
+                   | (k != PF_LR_CONSTANT ? VARIES : 0) | (t->opt.adamw ? ADAMW : SGD) | (t->class_weights ? WEIGHTS : 0);
+    for (size_t i = 0; i < sizeof when / sizeof *when; i++)
+        if (!strcmp(name, when[i].name)) return when[i].when & held;
+    return true;
+}
+
+/* of: "the trainer", "the model", "adapter 0"; key: of the file's entry. */
+typedef struct setting { const char *of, *key, *name, *value; const pf_opt *row; } setting;
+typedef peft_status (*setting_fn)(void *user, const setting *s);
+
+static peft_status each_option(const char *of, const char *prefix, const pf_opt *table, const peft_options *o,
+                               const peft_trainer *t, setting_fn fn, void *user)
+{
+    char key[192];
+    for (const pf_opt *row = table; row && row->name; row++) {
+        if (t && !matters(t, row->name)) continue;
+        snprintf(key, sizeof key, "%s%s", prefix, row->name);
+        PF_TRY(fn(user, &(setting){ of, key, row->name, pf_options_string(o, table, row->name), row }));
+    }
+    return PEFT_OK;
+}
+
+static peft_status each_adapter(const peft_model *m, setting_fn fn, void *user)
+{
+    static const pf_opt number = { .name = "adapters", .type = 'i' }, method = { .name = "method", .type = 's' };
+    char text[64], of[64];
+    snprintf(text, sizeof text, "%zu", m->adapters);
+    PF_TRY(fn(user, &(setting){ "the model", "libpeft.adapters", number.name, text, &number }));
+    for (size_t i = 0; i < m->adapters; i++) {
+        const peft_adapter *a = m->adapter[i];
+        snprintf(text, sizeof text, "libpeft.adapter.%zu.method", i);
+        snprintf(of, sizeof of, "adapter %zu", i);
+        PF_TRY(fn(user, &(setting){ of, text, method.name, a->method->name, &method }));
+        snprintf(text, sizeof text, "libpeft.adapter.%zu.option.", i);
+        PF_TRY(each_option(of, text, a->method->opts, a->options, NULL, fn, user));
+    }
+    return PEFT_OK;
+}
+
+static peft_status each_setting(const peft_trainer *t, setting_fn fn, void *user)
+{
+    static const pf_opt rounded = { .name = "cache_type", .type = 's' };
+    const char *of = "the trainer";
+    PF_TRY(each_option(of, "libpeft.trainer.option.", pf_trainer_options, t->options, t, fn, user));
+    PF_TRY(fn(user, &(setting){ of, "libpeft.trainer.option.cache_type", rounded.name, t->cache.part ? "f16" : "f32",
+                                &rounded }));
+    PF_TRY(each_option("the model", "libpeft.model.option.", pf_model_options, t->model->options, NULL, fn, user));
+    return each_adapter(t->model, fn, user);
+}
+
+/* --- groups: an entry for each parameter whose rates are not the trainer's ----------------------------------------- */
+static const char group[] = "libpeft.group.";
+enum { GROUP_TEXT = 96 };
+
+static void group_text(double lr_scale, double weight_decay, char text[GROUP_TEXT])
+{
+    char scale[32], decay[32];
+    pf_print_float(scale, sizeof scale, lr_scale);
+    pf_print_float(decay, sizeof decay, weight_decay);
+    snprintf(text, GROUP_TEXT, "lr_scale=%s, weight_decay=%s", scale, decay);
+}
+
+static peft_status write_groups(const peft_trainer *t, pf_st_out *o)
+{
+    char key[192], text[GROUP_TEXT];
+    for (size_t i = 0; i < t->slots; i++) {
+        const pf_slot *s = &t->slot[i];
+        if (s->lr_scale == 1 && s->weight_decay == t->opt.weight_decay) continue;
+        snprintf(key, sizeof key, "%s%s", group, s->p->name);
+        group_text(s->lr_scale, s->weight_decay, text);
+        PF_TRY(pf_st_out_meta(o, key, text));
+    }
+    return PEFT_OK;
+}
+
+static peft_status check_groups(const peft_trainer *t, const pf_st *st)
+{
+    char key[192], text[GROUP_TEXT], usual[GROUP_TEXT];
+    group_text(1, t->opt.weight_decay, usual);
+    for (size_t i = 0; i < t->slots; i++) {
+        const pf_slot *s = &t->slot[i];
+        snprintf(key, sizeof key, "%s%s", group, s->p->name);
+        const char *saved = pf_st_meta(st, key);
+        group_text(s->lr_scale, s->weight_decay, text);
+        if (!saved) saved = usual;
+        if (strcmp(saved, text))
+            return pf_fail(PEFT_E_MISMATCH, "group %s: the state was saved with %.100s, the trainer has %s; call "
+                           "peft_trainer_group as before", s->p->name, saved, text);
+    }
+    return PEFT_OK;
+}
+
+/* --- notes ---------------------------------------------------------------------------------------------------------- */
+static peft_status note_differs(const char *key, const char *saved, const char *given)
+{
+    if (!saved) return pf_fail(PEFT_E_MISMATCH, "note '%.80s': the state has none, the trainer has '%.300s'", key, given);
+    if (!given) return pf_fail(PEFT_E_MISMATCH, "note '%.80s': the state has '%.300s', the trainer has none; set it by "
+                               "peft_trainer_set_note before restoring", key, saved);
+    return pf_fail(PEFT_E_MISMATCH, "note '%.80s': the state has '%.300s', the trainer has '%.300s'", key, saved, given);
+}
+
+static peft_status check_notes(const peft_trainer *t, const pf_st *st)
+{
+    for (size_t i = 0; i < t->notes.count; i++) {
+        const pf_note *n = &t->notes.item[i];
+        const char *saved = pf_st_meta(st, n->key);
+        if (!saved || strcmp(saved, n->value)) return note_differs(n->key, saved, n->value);
+    }
+    for (size_t i = 0; i < pf_st_meta_count(st); i++) {
+        const char *key, *value;
+        pf_st_meta_at(st, i, &key, &value);
+        if (strncmp(key, PF_OWN_KEY, strlen(PF_OWN_KEY)) && !pf_notes_get(&t->notes, key))
+            return note_differs(key, value, NULL);
+    }
+    return PEFT_OK;
+}
+
+peft_status peft_trainer_set_note(peft_trainer *t, const char *key, const char *value)
+{
+    return t ? pf_notes_set(&t->notes, t->ctx, key, value) : pf_fail(PEFT_E_INVALID, "trainer is NULL: expected a pointer");
+}
+
+const char *peft_trainer_note(const peft_trainer *t, const char *key)
+{
+    return t && key ? pf_notes_get(&t->notes, key) : NULL;
+}
+
+/* --- all of them ---------------------------------------------------------------------------------------------------- */
+static peft_status write_setting(void *user, const setting *s) { return pf_st_out_meta(user, s->key, s->value); }
+
+peft_status pf_settings_write(const peft_trainer *t, pf_st_out *o)
+{
+    PF_TRY(each_setting(t, write_setting, o));
+    PF_TRY(write_groups(t, o));
+    for (size_t i = 0; i < t->notes.count; i++)
+        PF_TRY(pf_st_out_meta(o, t->notes.item[i].key, t->notes.item[i].value));
+    return PEFT_OK;
+}
+
+typedef struct check { const peft_trainer *t; const pf_st *st; } check;
+
+static peft_status check_setting(void *user, const setting *s)
+{
+    const check *c = user;
+    const char *saved, *more = "";
+    PF_TRY(pf_meta_text(c->st, s->key, &saved));
+    if (pf_option_same(s->row, saved, s->value)) return PEFT_OK;
+    if (!strcmp(s->key, "libpeft.trainer.option.steps"))
+        more = "; the schedule's rates depend on it. To train longer than was planned give the old value: the rate "
+               "stays at its last value. Schedules constant and step have no length";
+    return pf_fail(PEFT_E_MISMATCH, "the state was saved with %s=%.200s, %s has %s=%.200s%s", s->name, saved, s->of,
+                   s->name, s->value, more);
+}
+
+peft_status pf_settings_check(const peft_trainer *t, const pf_st *st)
+{
+    check c = { t, st };
+    if (pf_st_meta(st, "libpeft.recipe"))
+        return pf_fail(PEFT_E_UNSUPPORTED, "the state was saved by an earlier version of libpeft, which kept its "
+                       "settings in another form; finish that run with the version that began it");
+    PF_TRY(each_setting(t, check_setting, &c));
+    PF_TRY(check_groups(t, st));
+    return check_notes(t, st);
+}
