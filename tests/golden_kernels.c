@@ -202,9 +202,11 @@ static void optimizer_case(golden *g, const pk_table *k, const char *name, json_
     pk_real *v = golden_memory(g, (size_t)n * sizeof *v), *path = golden_memory(g, (size_t)(steps * n) * sizeof *path);
     memcpy(p, start, (size_t)n * sizeof *p);
     for (int64_t i = 0; i < steps; i++) {
+        int nonfinite = 0;
         const double c1 = 1 - pow(b1, (double)(i + 1)), c2 = 1 - pow(b2, (double)(i + 1));
-        if (adam) k->adamw(p, m, v, grads + i * n, n, 1, lr, b1, b2, number(o, "eps"), wd, c1, c2);
-        else k->sgd(p, m, grads + i * n, n, 1, lr, mu, wd, json_is_true(json_object_get(o, "nesterov")), i == 0);
+        if (adam) k->adamw(p, m, v, grads + i * n, n, 1, lr, b1, b2, number(o, "eps"), wd, c1, c2, &nonfinite);
+        else k->sgd(p, m, grads + i * n, n, 1, lr, mu, wd, json_is_true(json_object_get(o, "nesterov")), i == 0,
+                    &nonfinite);
         memcpy(path + i * n, p, (size_t)n * sizeof *p);
     }
     char expect[100];

@@ -215,6 +215,7 @@ START_TEST(updates_do_not_drift)
     EACH_ISA(t) {
         float p[N], m[N] = {0}, v[N] = {0}, g[N];
         double dp[N], dm[N] = {0}, dv[N] = {0};
+        int nonfinite = 0;
         for (int i = 0; i < N; i++) dp[i] = p[i] = 0.1f * (float)(i - 9);
         for (int step = 1; step <= STEPS; step++) {
             const double c1 = 1 - pow(b1, step), c2 = 1 - pow(b2, step);
@@ -224,7 +225,8 @@ START_TEST(updates_do_not_drift)
                 dv[i] = b2 * dv[i] + (1 - b2) * (double)g[i] * g[i];
                 dp[i] -= lr * wd * dp[i] + lr / c1 * dm[i] / (sqrt(dv[i] / c2) + 1e-8);
             }
-            t->adamw(p, m, v, g, N, 1, lr, b1, b2, 1e-8, wd, c1, c2);
+            t->adamw(p, m, v, g, N, 1, lr, b1, b2, 1e-8, wd, c1, c2, &nonfinite);
+            ck_assert_int_eq(nonfinite, 0);
         }
         for (int i = 0; i < N; i++) {
             if (!(fabs(m[i] - dm[i]) <= 1e-6 * fabs(dm[i]) && fabs(v[i] - dv[i]) <= 5e-6 * dv[i]))
@@ -236,5 +238,54 @@ START_TEST(updates_do_not_drift)
 }
 END_TEST
 
+/* Moments of one size beside gradients of quite another, and b1 or b2 of 0: m and v as the formula says. Squares of the
+ * largest gradients do not fit a float, (1-b2) times them do. */
+START_TEST(updates_of_extreme_gradients)
+{
+    static const float sizes[] = { 0, 1e-20f, 1e-3f, 1, 1e10f, 1.9e19f, 3e20f };
+    enum { K = sizeof sizes / sizeof *sizes, N = K * K };
+    static const double betas[][2] = { { 0.9, 0.999 }, { 0, 0.999 }, { 0.9, 0 }, { 0, 0 } };
+    EACH_ISA(t) for (size_t b = 0; b < sizeof betas / sizeof *betas; b++) {
+        const double b1 = betas[b][0], b2 = betas[b][1];
+        float p[N], m[N], v[N], g[N];
+        double want_m[N], want_v[N];
+        int nonfinite = 0;
+        for (int i = 0; i < N; i++) {
+            const float before = b2 > 0 || sizes[i / K] < 1e19f ? sizes[i / K] : 0;
+            g[i] = b2 > 0 || sizes[i % K] < 1e19f ? sizes[i % K] : 1;
+            p[i] = 1, m[i] = before, v[i] = 1e-3f * before * before;
+            want_m[i] = b1 * (double)m[i] + (1 - b1) * (double)g[i];
+            want_v[i] = b2 * (double)v[i] + (1 - b2) * (double)g[i] * (double)g[i];
+        }
+        t->adamw(p, m, v, g, N, 1, 1e-3, b1, b2, 1e-8, 0, 1 - b1, 1 - b2, &nonfinite);
+        ck_assert_int_eq(nonfinite, 0);
+        for (int i = 0; i < N; i++)
+            if (!(fabs(m[i] - want_m[i]) <= 1e-6 * fabs(want_m[i]) && isfinite(p[i]) &&
+                  fabs(v[i] - want_v[i]) <= 1e-6 * want_v[i] + 1e-37))
+                ck_abort_msg("%s b1 %g b2 %g, state %d: %.9g %.9g, not %.9g %.9g, p %g", t->name, b1, b2, i, m[i], v[i],
+                             want_m[i], want_v[i], p[i]);
+    }
+}
+END_TEST
+
+/* Whatever element it is, also in a tail; a finite update leaves the flag as it was. */
+START_TEST(updates_report_what_is_not_finite)
+{
+    enum { N = 37 };
+    EACH_ISA(t) for (int at = -1; at < N; at++) for (int kind = 0; kind < 4; kind++) {
+        float p[N], m[N], v[N], g[N];
+        int nonfinite = 0;
+        for (int i = 0; i < N; i++) p[i] = 1, m[i] = v[i] = 0, g[i] = 1;
+        if (at >= 0 && kind == 0) p[at] = INFINITY;
+        else if (at >= 0 && kind == 1) m[at] = NAN;
+        else if (at >= 0) g[at] = 3e38f;
+        if (kind < 3) t->adamw(p, m, v, g, N, 1, 1e-3, 0.9, 0.999, 1e-8, 0, 0.1, 0.001, &nonfinite);
+        else t->sgd(p, m, g, N, 1, 1e3, 0.9, 0, 0, 0, &nonfinite);
+        ck_assert_msg(nonfinite == (at >= 0), "%s, kind %d, element %d: %d", t->name, kind, at, nonfinite);
+    }
+}
+END_TEST
+
 SUITE_MAIN("kernel accuracy", activations_against_libm, activations_at_the_ends, layernorm_of_hard_rows,
-           not_a_number_stays_in_its_row, logsumexp_at_the_ends, sums_are_double, updates_do_not_drift)
+           not_a_number_stays_in_its_row, logsumexp_at_the_ends, sums_are_double, updates_do_not_drift,
+           updates_of_extreme_gradients, updates_report_what_is_not_finite)

@@ -60,9 +60,15 @@ RUN(sums)
 }
 RUN(adamw)
 {
-    t->adamw(b[0], b[1], b[2], b[3], s.cols, 0.7, 1e-2, 0.9, v ? 0.95 : 0.999, 1e-8, 0.05, 0.1, v ? 0.05 : 0.001);
+    int nonfinite = 0;
+    t->adamw(b[0], b[1], b[2], b[3], s.cols, 0.7, 1e-2, 0.9, v ? 0.95 : 0.999, 1e-8, 0.05, 0.1, v ? 0.05 : 0.001,
+             &nonfinite);
 }
-RUN(sgd) { t->sgd(b[0], b[1], b[2], s.cols, 0.7, 0.1, 0.9, 1e-2, v & 1, v >> 1); }
+RUN(sgd)
+{
+    int nonfinite = 0;
+    t->sgd(b[0], b[1], b[2], s.cols, 0.7, 0.1, 0.9, 1e-2, v & 1, v >> 1, &nonfinite);
+}
 
 static const kernel_case cases[] = {
     { "add",            "ccc",     ".st",  3,  run_add,            1e-7 },

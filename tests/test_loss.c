@@ -103,6 +103,38 @@ START_TEST(binary_cross_entropy_gradients)
 }
 END_TEST
 
+/* Entries below 0 are as if they were not there: the value is the mean over the others, their gradient is 0. */
+START_TEST(entries_that_are_not_judged)
+{
+    const pf_bce all[] = { { 0 }, { .sum_classes = true }, { .pos_weight = pos_weight, .weight = weight } };
+    for (size_t k = 0; k < sizeof all / sizeof *all; k++) {
+        pk_real grad[N];
+        double total = 0;
+        int entries = 0, rows = 0;
+        fill();
+        for (int i = 0; i < ROWS * CLASSES; i++) if (i % 3 == 0 || i / CLASSES == 2) targets[i] = -1;
+        for (int i = 0; i < ROWS; i++) {
+            int here = 0;
+            for (int j = 0; j < CLASSES; j++) {
+                const double x = (double)logits[i * LD + j], t = (double)targets[i * CLASSES + j];
+                if (t < 0) continue;
+                here++;
+                total += (all[k].weight ? (double)weight[j] : 1) *
+                    ((all[k].pos_weight ? (double)pos_weight[j] : 1) * t * log1p(exp(-x)) + (1 - t) * log1p(exp(x)));
+            }
+            entries += here;
+            rows += here > 0;
+        }
+        ck_assert_double_eq_tol(bce(&all[k], grad), total / (all[k].sum_classes ? rows : entries), 1e-12);
+        for (int i = 0; i < ROWS * CLASSES; i++)
+            if (targets[i] < 0) ck_assert(grad[i / CLASSES * LD + i % CLASSES] == 0);
+    }
+    const pk_real x[2] = { 1, -1 }, none[2] = { -1, -1 };
+    pk_real grad[2] = { 7, 7 };
+    ck_assert(pf_binary_cross_entropy(x, 2, none, 1, 2, &all[0], grad) == 0 && grad[0] == 0 && grad[1] == 0);
+}
+END_TEST
+
 START_TEST(closed_forms)
 {
     const pk_real flat[2 * 3] = { 1, 1, 1, -4, -4, -4 };
@@ -163,4 +195,5 @@ START_TEST(gradient_in_place)
 END_TEST
 
 SUITE_MAIN("loss", cross_entropy_gradients, soft_cross_entropy_gradients, soft_and_hard_labels,
-           binary_cross_entropy_gradients, closed_forms, huge_logits_stay_finite, gradient_in_place)
+           binary_cross_entropy_gradients, entries_that_are_not_judged, closed_forms, huge_logits_stay_finite,
+           gradient_in_place)

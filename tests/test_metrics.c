@@ -36,9 +36,10 @@ START_TEST(decisions_by_hand)
     ck_assert_int_eq(m[3 * CLASSES + 3], 0);
     NEAR(decision(m, CLASSES, "accuracy"), 4.0 / 6);
     NEAR(decision(m, CLASSES, "balanced_accuracy"), (2.0 / 3 + 0.5 + 1) / 3);
-    NEAR(decision(m, CLASSES, "precision_macro"), (1 + 0.5 + 0.5 + 0) / 4);
-    NEAR(decision(m, CLASSES, "recall_macro"), (2.0 / 3 + 0.5 + 1 + 0) / 4);
-    NEAR(decision(m, CLASSES, "f1_macro"), (0.8 + 0.5 + 2.0 / 3 + 0) / 4);
+    /* the means leave out the last class, which neither occurs nor is predicted */
+    NEAR(decision(m, CLASSES, "precision_macro"), (1 + 0.5 + 0.5) / 3);
+    NEAR(decision(m, CLASSES, "recall_macro"), (2.0 / 3 + 0.5 + 1) / 3);
+    NEAR(decision(m, CLASSES, "f1_macro"), (0.8 + 0.5 + 2.0 / 3) / 3);
     NEAR(decision(m, CLASSES, "f1_weighted"), (3 * 0.8 + 2 * 0.5 + 2.0 / 3) / 6);
     NEAR(decision(m, CLASSES, "f1_micro"), 4.0 / 6);
     NEAR(decision(m, CLASSES, "precision_micro"), 4.0 / 6);
@@ -53,6 +54,21 @@ START_TEST(decisions_by_hand)
     NEAR(v[2], 1);
     ck_assert_int_eq(peft_metrics_decision(m, CLASSES, "precision", v, CLASSES), PEFT_OK);
     NEAR(v[2], 0.5);
+}
+END_TEST
+
+START_TEST(matthews_by_hand)
+{
+    int64_t m[CLASSES * CLASSES];
+    ck_assert_int_eq(peft_metrics_confusion(labels, predicted, 6, CLASSES, m), PEFT_OK);
+    /* margins 3 2 1 0 and 2 2 2 0, four right of six */
+    NEAR(decision(m, CLASSES, "mcc"), (6 * 4 - 12) / sqrt((36.0 - 12) * (36 - 14)));
+    const int64_t perfect[4] = { 3, 0, 0, 2 }, single[4] = { 5, 0, 0, 0 }, worst[4] = { 0, 2, 2, 0 };
+    const int64_t mixed[4] = { 90, 4, 5, 1 };
+    NEAR(decision(perfect, 2, "mcc"), 1);
+    NEAR(decision(worst, 2, "mcc"), -1);
+    NEAR(decision(single, 2, "mcc"), 0);
+    NEAR(decision(mixed, 2, "mcc"), (90.0 * 1 - 4 * 5) / sqrt(95.0 * 94 * 6 * 5));
 }
 END_TEST
 
@@ -170,6 +186,10 @@ START_TEST(multilabel_by_hand)
     NEAR(v[0], 2.0 / 3);
     ck_assert_int_eq(peft_metrics_multilabel(p, y, 3, 2, 0.5, "subset_accuracy", v, 1), PEFT_OK);
     NEAR(v[0], 1.0 / 3);
+    /* a sample with nothing judged is neither right nor wrong */
+    const float unknown[3 * 2] = { 1, 0, -1, -1, 0, -1 };
+    ck_assert_int_eq(peft_metrics_multilabel(p, unknown, 3, 2, 0.5, "subset_accuracy", v, 1), PEFT_OK);
+    NEAR(v[0], 1.0 / 2);
     ck_assert_int_eq(peft_metrics_multilabel(p, y, 3, 2, 0.5, "brier", v, 1), PEFT_OK);
     NEAR(v[0], (0.25 + 0.04 + 0.36 + 0.01 + 0.49) / 5);
 }
@@ -298,6 +318,6 @@ START_TEST(names)
 }
 END_TEST
 
-SUITE_MAIN("metrics", decisions_by_hand, kappa_by_hand, ranking_by_hand, ranking_undefined_classes,
+SUITE_MAIN("metrics", decisions_by_hand, matthews_by_hand, kappa_by_hand, ranking_by_hand, ranking_undefined_classes,
            auroc_equals_all_pairs, multilabel_by_hand, calibration_by_hand, scores_and_decisions, caller_errors,
            memory_refused, names)

@@ -247,9 +247,9 @@ START_TEST(states_that_fit)
     check_fits("lr=1e-3", "lr=0.001");
     check_fits("lr=1e-3", "beta1=0.90,nesterov=no,loss=ce");
     check_fits("class_weights=\"1,2,0.5\"", "class_weights=[1.0, 2, 0.50]");
-    check_fits("steps=5", "steps=10,min_lr=0.1,decay=0.5");
+    check_fits("steps=5", "steps=10,min_lr=0.0,decay=1e-1");
     check_fits("schedule=step,decay_every=2,steps=5", "schedule=step,decay_every=2,steps=7");
-    check_fits("beta1=0.8,optimizer=sgd", "optimizer=sgd,momentum=0.9,eps=1e-3");
+    check_fits("beta1=0.9,optimizer=sgd", "optimizer=sgd,momentum=0.9,eps=1e-8");
     tiny_clean();
 }
 END_TEST

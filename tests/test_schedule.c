@@ -49,6 +49,22 @@ START_TEST(warmup)
 }
 END_TEST
 
+START_TEST(linear)
+{
+    pf_schedule s = { .kind = PF_LR_LINEAR, .lr = 1, .min_lr = 0.2, .steps = 10 };
+    ck_assert_int_eq(pf_schedule_check(&s), PEFT_OK);
+    ck_assert(pf_schedule_lr(&s, 0) == 1);
+    NEAR(pf_schedule_lr(&s, 5), 0.6);
+    ck_assert(pf_schedule_lr(&s, 10) == 0.2 && pf_schedule_lr(&s, 1000) == 0.2);
+    s = (pf_schedule){ .kind = PF_LR_WARMUP_LINEAR, .lr = 1, .steps = 14, .warmup = 4 };
+    ck_assert_int_eq(pf_schedule_check(&s), PEFT_OK);
+    ck_assert(pf_schedule_lr(&s, 0) == 0 && pf_schedule_lr(&s, 1) == 0.25 && pf_schedule_lr(&s, 4) == 1);
+    NEAR(pf_schedule_lr(&s, 9), 0.5);
+    s.steps = 0;
+    ck_assert_int_eq(pf_schedule_check(&s), PEFT_E_OPTION);
+}
+END_TEST
+
 START_TEST(by_epoch)
 {
     pf_schedule s = { .kind = PF_LR_COSINE, .lr = 1, .steps = 40 }, epoch = s;
@@ -59,7 +75,7 @@ END_TEST
 
 START_TEST(names_read_back)
 {
-    for (int k = PF_LR_CONSTANT; k <= PF_LR_STEP; k++) {
+    for (int k = PF_LR_CONSTANT; k <= PF_LR_WARMUP_LINEAR; k++) {
         pf_schedule_kind kind;
         ck_assert_int_eq(pf_schedule_parse(pf_schedule_name((pf_schedule_kind)k), &kind), PEFT_OK);
         ck_assert_int_eq(kind, k);
@@ -95,4 +111,4 @@ START_TEST(refusals_name_the_number)
 }
 END_TEST
 
-SUITE_MAIN("schedule", constant_and_step, cosine, warmup, by_epoch, names_read_back, refusals_name_the_number)
+SUITE_MAIN("schedule", constant_and_step, cosine, warmup, linear, by_epoch, names_read_back, refusals_name_the_number)

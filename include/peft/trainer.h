@@ -17,11 +17,16 @@ typedef int64_t (*peft_batch_fn)(int64_t epoch, int64_t batch, peft_tensor *imag
                                  int64_t *sample_ids, void *user);
 
 /* Options (defaults in peft_trainer_option): "batch"; "loss" (ce, soft_ce, bce, bce_sum), "label_smoothing",
- * "class_weights" ("1,2.5,.."), "weight_reduction" (weights, batch); "optimizer" (adamw, sgd), "lr", "weight_decay",
- * "beta1", "beta2", "eps", "momentum", "nesterov"; "clip_norm" (0: off); "accumulate" (backward passes an update);
- * "schedule" (constant, cosine, warmup_cosine, warmup_cosine_full_period, step), "steps" (length of the schedule),
+ * "class_weights" and "pos_weight" ("1,2.5,.."), "weight_reduction" (auto, weights, batch); "optimizer" (adamw, sgd),
+ * "lr", "weight_decay", "decay_on" (all, matrices), "beta1", "beta2",
+ * "eps", "momentum", "nesterov"; "clip_norm" (0: off); "accumulate" (backward passes an update); "schedule" (constant,
+ * cosine, linear, warmup_cosine, warmup_linear, warmup_cosine_full_period, step), "steps" (its length in updates),
  * "warmup", "start_lr", "min_lr", "decay_every", "decay", "steps_per_epoch" (> 0: the rate changes with the epoch, not
  * the step); "cache_features", "cache_file", "cache_type" (below); "threads", "executor".
+ *
+ * An option that the chosen loss, optimiser or schedule does not read (momentum with adamw) is PEFT_E_OPTION, unless it
+ * is given its default. Weighted means are torch's by default: ce is divided by the sum of the labels' weights, soft_ce
+ * by the batch. "class_weights" stand on both terms of bce, "pos_weight" on the positive term alone.
  *
  * The feature cache. What a step computes before the first trained value is the same whenever a sample comes again.
  * With "cache_features" > 0 it is computed sample by sample, in memory for one, and kept by sample id as far as that
@@ -44,9 +49,11 @@ PEFT_API PEFT_NODISCARD peft_status
 peft_trainer_group(peft_trainer *t, const char *pattern, double lr_scale, double weight_decay);
 
 /* Forward, loss, backward, clip, update. images [n,3,S,S] f32, n <= batch; labels [n] i64 for ce, else [n,classes]
- * f32; sample_ids [n] or NULL (or -1: a sample without an id). PEFT_E_NONFINITE: loss or gradients are NaN or Inf;
- * nothing was updated. images may be NULL when the cache has all sample_ids; PEFT_E_NOTFOUND names the first that is
- * missing. */
+ * f32: for soft_ce probabilities that add up to 1, for bce 0 to 1, or -1 for a class that was not judged, which has no
+ * loss and is not counted in the mean. A batch of which no label counts (weight 0, or not judged) changes nothing.
+ * sample_ids [n] or NULL (or -1: a sample without an id). images may be NULL when the cache has all sample_ids;
+ * PEFT_E_NOTFOUND names the first that is missing. PEFT_E_NONFINITE: loss or gradients are NaN or Inf, nothing was
+ * updated; or the update itself made NaN or Inf (the message says so), then an earlier state is to be restored. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_trainer_step(peft_trainer *t, const peft_tensor *images, const peft_tensor *labels, const int64_t *sample_ids);
 /* A further input of the next steps and evaluations, copied: "side_images" [n,3,s,s], n as in those calls, for fpt with

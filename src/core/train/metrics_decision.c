@@ -25,7 +25,12 @@ static double of_tally(pf_metric m, const tally *t)
 }
 
 /* Sums as the classes go by: the per-class values themselves, or what the one value is made of. */
-typedef struct summary { pf_metric metric; double sum, weight; tally all; } summary;
+typedef struct summary {
+    pf_metric metric;
+    bool present;                      /* macro means are over the classes that occur or are predicted */
+    double sum, weight;
+    tally all;
+} summary;
 
 static void add_class(summary *s, const tally *t, int64_t c, double *out)
 {
@@ -33,6 +38,9 @@ static void add_class(summary *s, const tally *t, int64_t c, double *out)
     double w = 1;
     switch (s->metric) {
     case PF_METRIC_precision: case PF_METRIC_recall: case PF_METRIC_specificity: case PF_METRIC_f1: out[c] = v; return;
+    case PF_METRIC_precision_macro: case PF_METRIC_recall_macro: case PF_METRIC_f1_macro:
+        w = !s->present || t->tp + t->fp + t->fn > 0;
+        break;
     case PF_METRIC_balanced_accuracy: w = t->tp + t->fn > 0; break;
     case PF_METRIC_f1_weighted: w = (double)(t->tp + t->fn); break;
     default: break;
@@ -102,6 +110,23 @@ static double kappa(const int64_t *counts, int64_t classes, int64_t total, bool 
     return expected > 0 ? 1 - seen / expected : NAN;
 }
 
+/* Matthews correlation of a confusion matrix (Gorodkin 2004): (n right - sum r_i c_i) / sqrt((n^2 - sum c_i^2)
+ * (n^2 - sum r_i^2)) with the margins r (true) and c (predicted); 0 where one of them holds a single class. */
+static double matthews(const int64_t *counts, int64_t classes, int64_t total)
+{
+    double right = 0, both = 0, rows = 0, columns = 0;
+    for (int64_t i = 0; i < classes; i++) {
+        const tally t = class_of_matrix(counts, classes, total, i);
+        const double r = (double)(t.tp + t.fn), c = (double)(t.tp + t.fp);
+        right += (double)t.tp;
+        both += r * c;
+        rows += r * r;
+        columns += c * c;
+    }
+    const double n = (double)total, spread = (n * n - columns) * (n * n - rows);
+    return spread > 0 ? (n * right - both) / sqrt(spread) : 0;
+}
+
 static peft_status matrix_total(const char *who, const int64_t *counts, int64_t classes, int64_t *total)
 {
     if (!counts) return pf_metric_null(who, "counts");
@@ -118,7 +143,7 @@ static peft_status matrix_total(const char *who, const int64_t *counts, int64_t 
 peft_status peft_metrics_decision(const int64_t *counts, int64_t classes, const char *name, double *out, size_t count)
 {
     const char *who = "peft_metrics_decision";
-    summary s = { .sum = 0 };
+    summary s = { .present = true };
     int64_t total = 0, right = 0;
     PF_TRY(pf_metric_extents(who, classes, classes));
     PF_TRY(pf_metric_find(who, 'd', name, classes, out, count, &s.metric));
@@ -126,6 +151,8 @@ peft_status peft_metrics_decision(const int64_t *counts, int64_t classes, const 
     if (s.metric == PF_METRIC_accuracy) {
         for (int64_t c = 0; c < classes; c++) right += counts[c * classes + c];
         *out = (double)right / (double)total;
+    } else if (s.metric == PF_METRIC_mcc) {
+        *out = matthews(counts, classes, total);
     } else if (s.metric == PF_METRIC_kappa || s.metric == PF_METRIC_kappa_quadratic) {
         *out = kappa(counts, classes, total, s.metric == PF_METRIC_kappa_quadratic);
     } else {
@@ -152,14 +179,17 @@ static tally class_of_targets(const double *p, const float *y, int64_t n, int64_
 
 static double subset_accuracy(const double *p, const float *y, int64_t n, int64_t classes, double threshold)
 {
-    int64_t right = 0;
+    int64_t right = 0, samples = 0;
     for (int64_t i = 0; i < n; i++) {
-        int all = 1;
-        for (int64_t j = i * classes; j < (i + 1) * classes; j++)
+        int all = 1, judged = 0;
+        for (int64_t j = i * classes; j < (i + 1) * classes; j++) {
+            judged |= y[j] >= 0;
             all &= y[j] < 0 || (p[j] >= threshold) == (y[j] > 0);
-        right += all;
+        }
+        samples += judged;
+        right += judged && all;
     }
-    return (double)right / (double)n;
+    return samples ? (double)right / (double)samples : NAN;
 }
 
 static double brier(const double *p, const float *y, int64_t n)

@@ -9,6 +9,7 @@ static const double half_turn = 3.14159265358979323846;
 static const char *const names[] = {
     [PF_LR_CONSTANT] = "constant", [PF_LR_COSINE] = "cosine", [PF_LR_WARMUP_COSINE] = "warmup_cosine",
     [PF_LR_WARMUP_COSINE_FULL] = "warmup_cosine_full_period", [PF_LR_STEP] = "step",
+    [PF_LR_LINEAR] = "linear", [PF_LR_WARMUP_LINEAR] = "warmup_linear",
 };
 #define KINDS (sizeof names / sizeof *names)
 
@@ -18,8 +19,8 @@ peft_status pf_schedule_parse(const char *name, pf_schedule_kind *kind)
     for (size_t i = 0; i < KINDS; i++)
         if (!strcmp(name, names[i])) { *kind = (pf_schedule_kind)i; return PEFT_OK; }
     const char *near = pf_nearest(name, names, KINDS);
-    return pf_fail(PEFT_E_OPTION, "schedule is '%s', expected constant, cosine, warmup_cosine, "
-                   "warmup_cosine_full_period or step%s%s%s", name,
+    return pf_fail(PEFT_E_OPTION, "schedule is '%s', expected constant, cosine, linear, "
+                   "warmup_cosine, warmup_linear, warmup_cosine_full_period or step%s%s%s", name,
                    near ? " (did you mean '" : "", near ? near : "", near ? "'?)" : "");
 }
 
@@ -28,8 +29,12 @@ const char *pf_schedule_name(pf_schedule_kind kind)
     return (size_t)kind < KINDS ? names[kind] : "";
 }
 
-static bool warms_up(pf_schedule_kind k) { return k == PF_LR_WARMUP_COSINE || k == PF_LR_WARMUP_COSINE_FULL; }
-static bool is_cosine(pf_schedule_kind k) { return k == PF_LR_COSINE || warms_up(k); }
+static bool warms_up(pf_schedule_kind k)
+{
+    return k == PF_LR_WARMUP_COSINE || k == PF_LR_WARMUP_COSINE_FULL || k == PF_LR_WARMUP_LINEAR;
+}
+/* Falls from lr to min_lr over the run, so that `steps` must be known. */
+static bool falls(pf_schedule_kind k) { return k == PF_LR_COSINE || k == PF_LR_LINEAR || warms_up(k); }
 
 static peft_status bad_rate(const char *what, double v, const char *expected)
 {
@@ -50,11 +55,11 @@ peft_status pf_schedule_check(const pf_schedule *s)
 {
     if ((size_t)s->kind >= KINDS) return pf_fail(PEFT_E_OPTION, "schedule has kind %d, which is none", (int)s->kind);
     if (!rate_ok(s->lr)) return bad_rate("lr", s->lr, "a finite number of at least 0");
-    if (!rate_ok(s->min_lr) || (is_cosine(s->kind) && s->min_lr > s->lr))
+    if (!rate_ok(s->min_lr) || (falls(s->kind) && s->min_lr > s->lr))
         return bad_rate("min_lr", s->min_lr, "a number between 0 and lr");
     if (!rate_ok(s->start_lr)) return bad_rate("start_lr", s->start_lr, "a finite number of at least 0");
     if (s->steps_per_epoch < 0) return bad_count(s, "steps_per_epoch", s->steps_per_epoch, "0 (no epochs) or more");
-    if (is_cosine(s->kind) && s->steps < 1) return bad_count(s, "steps", s->steps, "at least 1");
+    if (falls(s->kind) && s->steps < 1) return bad_count(s, "steps", s->steps, "at least 1");
     if (s->warmup < 0 || (warms_up(s->kind) && s->warmup > s->steps))
         return bad_count(s, "warmup", s->warmup, "0 .. steps");
     if (s->warmup > 0 && !warms_up(s->kind))
@@ -73,6 +78,12 @@ static double cosine(const pf_schedule *s, int64_t t, int64_t period)
     return s->min_lr + (s->lr - s->min_lr) * (1 + cos(half_turn * (double)t / (double)period)) / 2;
 }
 
+/* The same along a straight line. */
+static double line(const pf_schedule *s, int64_t t, int64_t period)
+{
+    return t >= period ? s->min_lr : s->min_lr + (s->lr - s->min_lr) * (double)(period - t) / (double)period;
+}
+
 double pf_schedule_lr(const pf_schedule *s, int64_t step)
 {
     const int64_t t = s->steps_per_epoch > 0 ? step - step % s->steps_per_epoch : step;
@@ -81,6 +92,8 @@ double pf_schedule_lr(const pf_schedule *s, int64_t step)
     switch (s->kind) {
     case PF_LR_COSINE: case PF_LR_WARMUP_COSINE_FULL: return cosine(s, t, s->steps);
     case PF_LR_WARMUP_COSINE: return cosine(s, t - s->warmup, s->steps - s->warmup);
+    case PF_LR_LINEAR: return line(s, t, s->steps);
+    case PF_LR_WARMUP_LINEAR: return line(s, t - s->warmup, s->steps - s->warmup);
     case PF_LR_STEP: return s->lr * pow(s->gamma, (double)(t / s->decay_every));
     case PF_LR_CONSTANT: break;
     }

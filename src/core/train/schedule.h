@@ -10,20 +10,22 @@ typedef enum pf_schedule_kind {
     PF_LR_COSINE,              /* half a cosine from lr at step 0 down to min_lr at `steps` */
     PF_LR_WARMUP_COSINE,       /* a line from start_lr to lr over `warmup` steps, then the cosine over the rest */
     PF_LR_WARMUP_COSINE_FULL,  /* the same line, then the cosine over all `steps`, entered at t = warmup */
-    PF_LR_STEP                 /* lr * gamma^(t / decay_every) */
+    PF_LR_STEP,                /* lr * gamma^(t / decay_every) */
+    PF_LR_LINEAR,              /* a line from lr at step 0 down to min_lr at `steps` */
+    PF_LR_WARMUP_LINEAR        /* a line from start_lr to lr over `warmup` steps, then the line down over the rest */
 } pf_schedule_kind;
 
 typedef struct pf_schedule {
     pf_schedule_kind kind;
     double lr, min_lr, start_lr;
     int64_t steps;             /* length of the run; after it the last value stays */
-    int64_t warmup;            /* only the two warm-up kinds */
+    int64_t warmup;            /* only the warm-up kinds */
     int64_t decay_every;       /* only PF_LR_STEP */
     double gamma;
     int64_t steps_per_epoch;   /* > 0: the rate changes at the start of an epoch only; 0: at every step */
 } pf_schedule;
 
-/* "constant", "cosine", "warmup_cosine", "warmup_cosine_full_period", "step"; else PEFT_E_OPTION. */
+/* "constant", "cosine", "linear", "warmup_cosine", "warmup_linear", .. (schedule.c); else PEFT_E_OPTION. */
 peft_status pf_schedule_parse(const char *name, pf_schedule_kind *kind);
 const char *pf_schedule_name(pf_schedule_kind kind);
 /* Numbers that cannot make a schedule of this kind are PEFT_E_OPTION. */

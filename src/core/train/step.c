@@ -12,34 +12,6 @@ static double now(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-static peft_status check_labels(const peft_trainer *t, const peft_tensor *labels, int64_t n)
-{
-    char given[96];
-    int64_t classes = t->model->classes;
-    if (!labels) return pf_fail(PEFT_E_INVALID, "labels is NULL: expected a tensor");
-    if (t->loss.kind != PF_LOSS_CE) {
-        if (labels->type != PEFT_F32 && labels->type != PEFT_F64)
-            return pf_fail(PEFT_E_DTYPE, "labels: given %s, expected f32 targets", pf_dtype_name(labels->type));
-        if (labels->ndim != 2 || labels->dim[0] != n || labels->dim[1] != classes)
-            return pf_fail(PEFT_E_SHAPE, "labels: given %s, expected [%lld, %lld]",
-                           pf_dims_text(given, sizeof given, labels->ndim, labels->dim), (long long)n,
-                               (long long)classes);
-        return PEFT_OK;
-    }
-    if (labels->type != PEFT_I64) return pf_fail(PEFT_E_DTYPE, "labels: given %s, expected i64",
-                                                 pf_dtype_name(labels->type));
-    if (labels->ndim != 1 || labels->dim[0] != n)
-        return pf_fail(PEFT_E_SHAPE, "labels: given %s, expected [%lld]", pf_dims_text(given, sizeof given,
-                                                                                       labels->ndim, labels->dim), (long long)n);
-    for (int64_t i = 0; i < n; i++) {
-        int64_t y = ((const int64_t *)labels->data)[i];
-        if (y < 0 || y >= classes)
-            return pf_fail(PEFT_E_INVALID, "labels[%lld]: given %lld, expected 0 to %lld", (long long)i, (long long)y,
-                           (long long)classes - 1);
-    }
-    return PEFT_OK;
-}
-
 /* data as pk_real: itself, or converted into room. */
 static const void *as_real(const peft_tensor *x, pk_real *room)
 {
@@ -99,6 +71,17 @@ static peft_status fill(peft_trainer *t, pf_compiled *net, const pk_real *images
     return PEFT_OK;
 }
 
+/* Nothing of this batch counts: no gradient, and running statistics, momentum and weight decay do not move either. */
+static peft_status pass_without_labels(peft_trainer *t, int64_t n)
+{
+    if (!t->warned_labels)
+        pf_log(t->ctx, 1, "a batch at step %lld has no label that counts (class weight 0, or not judged): it changes "
+               "nothing; further ones are not reported", (long long)t->step);
+    t->warned_labels = true;
+    t->samples += n;
+    return PEFT_OK;
+}
+
 peft_status peft_trainer_backward(peft_trainer *t, const peft_tensor *images, const peft_tensor *labels,
                                   const int64_t *sample_ids)
 {
@@ -106,7 +89,8 @@ peft_status peft_trainer_backward(peft_trainer *t, const peft_tensor *images, co
     pf_compiled *net;
     if (!t) return pf_fail(PEFT_E_INVALID, "trainer is NULL");
     PF_TRY(count_batch(t, images, labels, sample_ids, &n));
-    PF_TRY(check_labels(t, labels, n));
+    PF_TRY(pf_labels_check(t, labels, n));
+    if (!pf_labels_count(t, labels, n)) return pass_without_labels(t, n);
     PF_TRY(pf_trainer_net(t, n, &net));
     PF_TRY(pf_side_bind(&t->side, net, n, 0));
     double start = now();
@@ -139,7 +123,12 @@ peft_status peft_trainer_backward(peft_trainer *t, const peft_tensor *images, co
 
 /* In fixed pieces, so that the sum has the same bits for any number of threads. */
 enum { PIECE = 1 << 16 };
-typedef struct { peft_trainer *t; double gscale, lr; double c1, c2; const pf_slot *slot; } update_job;
+typedef struct {
+    peft_trainer *t;
+    double gscale, lr, c1, c2;
+    const pf_slot *slot;
+    atomic_int nonfinite;
+} update_job;
 
 static double grad_norm(peft_trainer *t)
 {
@@ -156,18 +145,20 @@ static double grad_norm(peft_trainer *t)
 
 static void update_piece(void *arg, int64_t piece, int worker)
 {
-    const update_job *j = arg;
+    update_job *j = arg;
     const pf_slot *s = j->slot;
     const pf_optimizer *o = &j->t->opt;
     int64_t at = piece * PIECE, n = s->count - at < PIECE ? s->count - at : PIECE;
     pk_real *p = (pk_real *)s->p->value.data + at;
     const pk_real *g = (const pk_real *)s->p->grad.data + at;
     double lr = j->lr * s->lr_scale;
+    int nonfinite = 0;
     (void)worker;
     if (o->adamw) j->t->ctx->kernels->adamw(p, s->m + at, s->v + at, g, n, j->gscale, lr, o->beta1, o->beta2, o->eps,
-                                            s->weight_decay, j->c1, j->c2);
+                                            s->weight_decay, j->c1, j->c2, &nonfinite);
     else j->t->ctx->kernels->sgd(p, s->m + at, g, n, j->gscale, lr, o->momentum, s->weight_decay, o->nesterov,
-                                 j->t->step == 0);
+                                 j->t->step == 0, &nonfinite);
+    if (nonfinite) atomic_store_explicit(&j->nonfinite, 1, memory_order_relaxed);
 }
 
 peft_status peft_trainer_update(peft_trainer *t)
@@ -182,6 +173,7 @@ peft_status peft_trainer_update(peft_trainer *t)
         return pf_fail(PEFT_E_NONFINITE, "the gradients hold NaN or Inf at step %lld: nothing updated",
                        (long long)t->step);
     }
+    const char *broken = NULL;
     update_job j = { .t = t, .gscale = mean, .lr = pf_schedule_lr(&t->schedule, t->step) };
     if (t->opt.clip > 0 && norm > 0) j.gscale *= fmin(1, t->opt.clip / (norm + 1e-6));
     j.c1 = 1 - pow(t->opt.beta1, (double)(t->step + 1));
@@ -189,11 +181,18 @@ peft_status peft_trainer_update(peft_trainer *t)
     for (size_t i = 0; i < t->slots; i++) {
         j.slot = &t->slot[i];
         pk_pool_run(t->team.pool, (j.slot->count + PIECE - 1) / PIECE, update_piece, &j);
+        if (atomic_load(&j.nonfinite) && !broken) broken = j.slot->p->name;
     }
     t->last_lr = j.lr;
     t->step++;
     t->seconds += now() - start;
-    return PEFT_OK;
+    if (!broken) return PEFT_OK;
+    char rate[32], length[32];
+    pf_print_float(rate, sizeof rate, j.lr);
+    pf_print_float(length, sizeof length, norm);
+    return pf_fail(PEFT_E_NONFINITE, "the update of step %lld made NaN or Inf in parameter '%s' or its moments (lr %s, "
+                   "gradient norm %s): restore an earlier state, then lower lr or set clip_norm",
+                   (long long)t->step - 1, broken, rate, length);
 }
 
 peft_status peft_trainer_step(peft_trainer *t, const peft_tensor *images, const peft_tensor *labels,

@@ -11,20 +11,26 @@ const pf_opt pf_trainer_options[] = {
     { "loss", 's', "ce", 0, 0, "ce, soft_ce (a distribution a sample), bce (mean over batch and classes) or bce_sum "
       "(sum over classes, mean of the batch)" },
     { "label_smoothing", 'f', "0", 0, 1, "share of the target spread over all classes (ce, soft_ce)" },
-    { "class_weights", 's', "", 0, 0, "one number a class, separated by commas" },
-    { "weight_reduction", 's', "weights", 0, 0, "ce with class weights is divided by: weights (their sum) or batch" },
+    { "class_weights", 's', "", 0, 0, "one number a class, separated by commas; bce: on both terms of the class" },
+    { "pos_weight", 's', "", 0, 0, "one number a class, separated by commas: on the positive term (bce, bce_sum)" },
+    { "weight_reduction", 's', "auto", 0, 0, "with class weights divide by: weights (sum of the labels' weights), "
+      "batch, or auto (weights for ce, batch for soft_ce)" },
     { "optimizer", 's', "adamw", 0, 0, "adamw or sgd" },
     { "lr", 'f', "1e-3", 0, 1e6, "learning rate" },
-    { "weight_decay", 'f', "0", 0, 1e6, "on every trained tensor; see peft_trainer_group" },
+    { "weight_decay", 'f', "0", 0, 1e6, "on the tensors that decay_on names; see peft_trainer_group" },
+    { "decay_on", 's', "all", 0, 0, "tensors that decay: all, or matrices (two or more extents: no biases, norms, "
+      "scales)" },
     { "beta1", 'f', "0.9", 0, 0.9999999, "adamw" }, { "beta2", 'f', "0.999", 0, 0.9999999, "adamw" },
     { "eps", 'f', "1e-8", 1e-30, 1, "adamw" },
     { "momentum", 'f', "0.9", 0, 1, "sgd" }, { "nesterov", 'b', "false", 0, 0, "sgd" },
     { "clip_norm", 'f', "0", 0, 1e12, "largest L2 norm of all gradients together; 0: off" },
     { "accumulate", 'i', "1", 1, 1 << 20, "backward passes whose mean makes one update" },
-    { "schedule", 's', "constant", 0, 0, "constant, cosine, warmup_cosine, warmup_cosine_full_period or step" },
+    { "schedule", 's', "constant", 0, 0, "constant, cosine, linear, warmup_cosine, warmup_linear, "
+      "warmup_cosine_full_period or step" },
     { "steps", 'i', "0", 0, 1e15, "length of the schedule in updates" },
     { "warmup", 'i', "0", 0, 1e15, "updates of warm-up" },
-    { "start_lr", 'f', "0", 0, 1e6, "where warm-up starts" }, { "min_lr", 'f', "0", 0, 1e6, "where the cosine ends" },
+    { "start_lr", 'f', "0", 0, 1e6, "where warm-up starts" },
+    { "min_lr", 'f', "0", 0, 1e6, "where cosine and line end" },
     { "decay_every", 'i', "1", 1, 1e15, "updates between decays of schedule step" },
     { "decay", 'f', "0.1", 0, 1, "factor of each of them" },
     { "steps_per_epoch", 'i', "0", 0, 1e15, "> 0: the rate changes with the epoch only" },
@@ -40,49 +46,13 @@ static double number(const peft_trainer *t, const char *name) { return OPTION(t,
 static int64_t whole(const peft_trainer *t, const char *name) { return OPTION(t, int, name); }
 static const char *text(const peft_trainer *t, const char *name) { return OPTION(t, string, name); }
 
-static peft_status read_weights(peft_trainer *t)
-{
-    const char *p = text(t, "class_weights");
-    int64_t classes = t->model->classes, n = 0;
-    if (!*p) return PEFT_OK;
-    t->class_weights = pf_alloc_zero(t->ctx, (size_t)classes * sizeof(pk_real));
-    if (!t->class_weights) return pf_nomem("class_weights", (size_t)classes * sizeof(pk_real));
-    for (p += strspn(p, "[ "); *p && *p != ']'; p += strspn(p, ", ")) {
-        char word[64];
-        double v;
-        size_t length = strcspn(p, ", ]");
-        if (length < sizeof word) memcpy(word, p, length);
-        word[length < sizeof word ? length : 0] = 0;
-        if (n >= classes || !pf_parse_float(word, &v) || !(v >= 0) || isinf(v)) { n = -1; break; }
-        t->class_weights[n++] = (pk_real)v;
-        p += length;
-    }
-    if (n != classes)
-        return pf_fail(PEFT_E_OPTION, "class_weights '%s': expected %lld numbers >= 0", text(t, "class_weights"),
-                       (long long)classes);
-    t->loss.ce.weight = t->loss.bce.weight = t->class_weights;
-    return PEFT_OK;
-}
-
-static peft_status read_loss(peft_trainer *t)
-{
-    const char *loss = text(t, "loss"), *reduction = text(t, "weight_reduction");
-    if (strcmp(loss, "ce") && strcmp(loss, "soft_ce") && strcmp(loss, "bce") && strcmp(loss, "bce_sum"))
-        return pf_fail(PEFT_E_OPTION, "loss: given '%s', expected ce, soft_ce, bce or bce_sum", loss);
-    if (strcmp(reduction, "weights") && strcmp(reduction, "batch"))
-        return pf_fail(PEFT_E_OPTION, "weight_reduction: given '%s', expected weights or batch", reduction);
-    t->loss.kind = !strcmp(loss, "ce") ? PF_LOSS_CE : !strcmp(loss, "soft_ce") ? PF_LOSS_SOFT_CE : PF_LOSS_BCE;
-    t->loss.bce.sum_classes = !strcmp(loss, "bce_sum");
-    t->loss.ce.smoothing = number(t, "label_smoothing");
-    t->loss.ce.by_batch = !strcmp(reduction, "batch");
-    return read_weights(t);
-}
-
 static peft_status read_options(peft_trainer *t)
 {
-    const char *optimizer = text(t, "optimizer");
+    const char *optimizer = text(t, "optimizer"), *decay_on = text(t, "decay_on");
     if (strcmp(optimizer, "adamw") && strcmp(optimizer, "sgd"))
         return pf_fail(PEFT_E_OPTION, "optimizer: given '%s', expected adamw or sgd", optimizer);
+    if (strcmp(decay_on, "all") && strcmp(decay_on, "matrices"))
+        return pf_fail(PEFT_E_OPTION, "decay_on: given '%s', expected all or matrices", decay_on);
     t->opt = (pf_optimizer){ !strcmp(optimizer, "adamw"), whole(t, "nesterov"), number(t, "weight_decay"),
                              number(t, "beta1"),
                              number(t, "beta2"), number(t, "eps"), number(t, "momentum"), number(t, "clip_norm") };
@@ -92,11 +62,12 @@ static peft_status read_options(peft_trainer *t)
                                  .gamma = number(t, "decay"), .steps_per_epoch = whole(t, "steps_per_epoch") };
     t->batch = whole(t, "batch");
     t->accumulate = whole(t, "accumulate");
+    PF_TRY(pf_option_uses(t->options));
     PF_TRY(pf_schedule_parse(text(t, "schedule"), &t->schedule.kind));
     PF_TRY(pf_schedule_check(&t->schedule));
     PF_TRY(pf_executor_parse(text(t, "executor"), &t->flags));
     t->apart = whole(t, "cache_features") > 0;
-    return read_loss(t);
+    return pf_loss_options(t);
 }
 
 int pf_optimizer_moments(const pf_optimizer *o) { return o->adamw ? 2 : 1; }
@@ -106,6 +77,7 @@ static peft_status take_slab(peft_trainer *t)
 {
     int64_t scalars = peft_model_trainable_count(t->model), buffers = 0;
     int moments = pf_optimizer_moments(&t->opt);
+    const bool matrices = !strcmp(text(t, "decay_on"), "matrices");
     t->slots = peft_model_param_count(t->model);
     if (!t->slots)
         return pf_fail(PEFT_E_STATE, "model: nothing to train; attach an adapter or give it a head (classes >= 1)");
@@ -121,7 +93,7 @@ static peft_status take_slab(peft_trainer *t)
         s->p = peft_model_param(t->model, i);
         s->count = peft_tensor_count(&s->p->value);
         s->lr_scale = 1;
-        s->weight_decay = t->opt.weight_decay;
+        s->weight_decay = matrices && s->p->value.ndim < 2 ? 0 : t->opt.weight_decay;
         if (s->p->grad.data) {
             t->slots = i;
             return pf_fail(PEFT_E_STATE, "parameter '%s': another trainer holds it", s->p->name);
@@ -203,8 +175,8 @@ void peft_trainer_free(peft_trainer *t)
     pf_team_stop(&t->team);
     pf_cache_free(&t->cache);
     pf_side_free(&t->side, ctx);
-    void *const blocks[] = { t->arena, t->slab, t->slot, t->class_weights, t->targets, t->logits, t->labels,
-                             t->ids };
+    void *const blocks[] = { t->arena, t->slab, t->slot, t->class_weights, t->pos_weight, t->targets, t->logits,
+                             t->labels, t->ids };
     for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++) pf_free(ctx, blocks[i]);
     pf_notes_free(&t->notes, ctx);
     peft_options_free(t->options);

@@ -22,7 +22,7 @@ struct peft_trainer {
     peft_options *options;
     pf_team team;
     pf_loss loss;
-    pk_real *class_weights;
+    pk_real *class_weights, *pos_weight; /* [classes]; NULL: 1 */
     pf_optimizer opt;
     pf_schedule schedule;
     int64_t batch, accumulate;
@@ -38,6 +38,7 @@ struct peft_trainer {
     void *arena; size_t arena_bytes;     /* shared by all of them, see nets.c */
     size_t net_bytes;                    /* of it for a training net */
     bool reads_images;                   /* behind the front */
+    bool warned_labels;                  /* of a batch without a label that counts */
     pf_cache cache;
     pf_side side;
     pk_real *images, *targets;           /* a batch as fit hands it out or as converted; images stand in the arena */
@@ -55,6 +56,15 @@ extern const pf_opt pf_trainer_options[];
 /* trainer_settings.c: what a state and the trainer that it is restored into must have in common */
 peft_status pf_settings_write(const peft_trainer *t, pf_st_out *o);
 peft_status pf_settings_check(const peft_trainer *t, const pf_st *st);
+/* option_uses.c: PEFT_E_OPTION for an option that the chosen loss, optimiser or schedule does not read. */
+peft_status pf_option_uses(const peft_options *o);
+bool        pf_option_is_read(const peft_options *o, const char *name);          /* by what these options choose */
+/* loss_options.c: t->loss and its weights from t->options. */
+peft_status pf_loss_options(peft_trainer *t);
+/* labels.c: labels [n] i64 for ce, else [n,classes], as peft_trainer_step takes them. */
+peft_status pf_labels_check(const peft_trainer *t, const peft_tensor *labels, int64_t n);
+/* Checked labels: does one of them take part in the loss? No: class weights of 0 or entries not judged everywhere. */
+bool        pf_labels_count(const peft_trainer *t, const peft_tensor *labels, int64_t n);
 /* nets.c: compiled nets and where they run */
 peft_status pf_trainer_compile(peft_trainer *t);
 peft_status pf_trainer_net(peft_trainer *t, int64_t n, pf_compiled **out);       /* the net for a batch of n */

@@ -8,29 +8,14 @@
 #include "core/model/state.h"
 #include "core/train/trainer.h"
 
-enum {
-    ALWAYS = 0,
-    NEVER = 1 << 0,                      /* changes no number */
-    LENGTH = 1 << 1,                     /* read by schedules that have one: the three cosines */
-    WARM_UP = 1 << 2, DECAY = 1 << 3, VARIES = 1 << 4,       /* schedules that warm up; step; all but constant */
-    ADAMW = 1 << 5, SGD = 1 << 6,
-    WEIGHTS = 1 << 7                     /* with class weights */
-};
-static const struct { const char *name; int when; } when[] = {
-    { "threads", NEVER }, { "executor", NEVER }, { "cache_features", NEVER }, { "cache_file", NEVER },
-    { "cache_type", NEVER }, { "steps", LENGTH }, { "min_lr", LENGTH }, { "warmup", WARM_UP }, { "start_lr", WARM_UP },
-    { "decay_every", DECAY }, { "decay", DECAY }, { "steps_per_epoch", VARIES }, { "beta1", ADAMW },
-    { "beta2", ADAMW }, { "eps", ADAMW }, { "momentum", SGD }, { "nesterov", SGD }, { "weight_reduction", WEIGHTS } };
+/* Options that change no number. */
+static const char *const neutral[] = { "threads", "executor", "cache_features", "cache_file", "cache_type" };
 
 static bool matters(const peft_trainer *t, const char *name)
 {
-    const pf_schedule_kind k = t->schedule.kind;
-    const bool warms_up = k == PF_LR_WARMUP_COSINE || k == PF_LR_WARMUP_COSINE_FULL;
-    const int held = (warms_up ? WARM_UP | LENGTH : k == PF_LR_COSINE ? LENGTH : k == PF_LR_STEP ? DECAY : 0)
-                   | (k != PF_LR_CONSTANT ? VARIES : 0) | (t->opt.adamw ? ADAMW : SGD) | (t->class_weights ? WEIGHTS : 0);
-    for (size_t i = 0; i < sizeof when / sizeof *when; i++)
-        if (!strcmp(name, when[i].name)) return when[i].when & held;
-    return true;
+    for (size_t i = 0; i < sizeof neutral / sizeof *neutral; i++) if (!strcmp(name, neutral[i])) return false;
+    if (!strcmp(name, "weight_reduction") && !t->class_weights) return false;
+    return pf_option_is_read(t->options, name);
 }
 
 /* of: "the trainer", "the model", "adapter 0"; key: of the file's entry. */

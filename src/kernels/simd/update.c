@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
- * update.c -- the optimiser updates. Factors near 1 (1 - lr*wd, b1, b2) are not rounded to float but applied as
- * a small step from the old value: x - small*x. Their rounding error would be the same in every step and add up. */
+ * update.c -- the optimiser updates. A factor near 1 (1 - lr*wd, b1, b2) is not rounded to float: its rounding error
+ * would be the same in every step and add up. The kernels compute x - small*x instead, with one rounding. The new term is
+ * added afterwards, as in v = (v - (1-b2) v) + ((1-b2) g) g: g*g alone would overflow from |g| = 1.8e19 on, and
+ * v + (1-b2) (g*g - v) would lose g*g beside a large v. */
 #include <math.h>
 #include "../names.h"
 #include "vmath.h"
@@ -12,30 +14,37 @@ typedef struct adamw { pv gscale, decay, step, a1, a2, root, eps; } adamw;
 INLINE void adamw_lanes(const adamw *k, pv *p, pv *m, pv *v, pv g)
 {
     g = pv_mul(g, k->gscale);
-    *m = pv_fma(k->a1, pv_sub(g, *m), *m);
-    *v = pv_fma(k->a2, pv_fma(g, g, pv_sub(pv_zero(), *v)), *v);
+    *m = pv_fma(k->a1, g, pv_fnma(k->a1, *m, *m));
+    *v = pv_fma(pv_mul(k->a2, g), g, pv_fnma(k->a2, *v, *v));
     pv ratio = pv_div(*m, pv_fma(pv_sqrt(*v), k->root, k->eps));
     *p = pv_fnma(k->step, ratio, pv_fnma(k->decay, *p, *p));
 }
 
+/* 0 in every lane where x and sum are finite, else NaN. */
+INLINE pv watch(pv sum, pv x) { return pv_fma(x, pv_zero(), sum); }
+
 void PK_NAME(adamw)(float *p, float *m, float *v, const float *g, int64_t n, double gscale, double lr, double b1,
-                    double b2, double eps, double wd, double c1, double c2)
+                    double b2, double eps, double wd, double c1, double c2, int *nonfinite)
 {
     const adamw k = { pv_set((float)gscale), pv_set((float)(lr * wd)), pv_set((float)(lr / c1)),
                       pv_set((float)(1 - b1)), pv_set((float)(1 - b2)), pv_set((float)(1 / sqrt(c2))),
                       pv_set((float)eps) };
+    pv seen = pv_zero();
     int64_t i = 0;
     for (; i + PW <= n; i += PW) {
         pv pi = pv_load(p + i), mi = pv_load(m + i), vi = pv_load(v + i);
         adamw_lanes(&k, &pi, &mi, &vi, pv_load(g + i));
         pv_store(p + i, pi), pv_store(m + i, mi), pv_store(v + i, vi);
+        seen = watch(watch(watch(seen, pi), mi), vi);
     }
     if (i < n) {
         pm t = pm_tail(n - i);
         pv pi = pv_load_m(p + i, t), mi = pv_load_m(m + i, t), vi = pv_load_m(v + i, t);
         adamw_lanes(&k, &pi, &mi, &vi, pv_load_m(g + i, t));
         pv_store_m(p + i, t, pi), pv_store_m(m + i, t, mi), pv_store_m(v + i, t, vi);
+        seen = watch(watch(watch(seen, pi), mi), vi);
     }
+    if (pv_sum(seen) != 0) *nonfinite = 1;
 }
 
 typedef struct sgd { pv gscale, lr, mu, wd; int nesterov, first; } sgd;
@@ -48,19 +57,23 @@ INLINE void sgd_lanes(const sgd *k, pv *p, pv *buf, pv g)
 }
 
 void PK_NAME(sgd)(float *p, float *buf, const float *g, int64_t n, double gscale, double lr, double mu, double wd,
-                  int nesterov, int first)
+                  int nesterov, int first, int *nonfinite)
 {
     const sgd k = { pv_set((float)gscale), pv_set((float)lr), pv_set((float)mu), pv_set((float)wd), nesterov, first };
+    pv seen = pv_zero();
     int64_t i = 0;
     for (; i + PW <= n; i += PW) {
         pv pi = pv_load(p + i), bi = pv_load(buf + i);
         sgd_lanes(&k, &pi, &bi, pv_load(g + i));
         pv_store(p + i, pi), pv_store(buf + i, bi);
+        seen = watch(watch(seen, pi), bi);
     }
     if (i < n) {
         pm t = pm_tail(n - i);
         pv pi = pv_load_m(p + i, t), bi = pv_load_m(buf + i, t);
         sgd_lanes(&k, &pi, &bi, pv_load_m(g + i, t));
         pv_store_m(p + i, t, pi), pv_store_m(buf + i, t, bi);
+        seen = watch(watch(seen, pi), bi);
     }
+    if (pv_sum(seen) != 0) *nonfinite = 1;
 }

@@ -72,14 +72,31 @@ double pf_soft_cross_entropy(const pk_real *logits, int64_t ld, const pk_real *t
     return total * unit;
 }
 
+/* What the sum is divided by: judged entries, or with sum_classes rows that have one. */
+static int64_t judged(const pk_real *targets, int64_t rows, int64_t classes, bool sum_classes)
+{
+    int64_t count = 0;
+    for (int64_t i = 0; i < rows; i++, targets += classes) {
+        int64_t here = 0;
+        for (int64_t j = 0; j < classes; j++) here += targets[j] >= 0;
+        count += sum_classes ? here > 0 : here;
+    }
+    return count;
+}
+
 double pf_binary_cross_entropy(const pk_real *logits, int64_t ld, const pk_real *targets, int64_t rows, int64_t classes,
                                const pf_bce *options, pk_real *grad)
 {
-    const double unit = 1 / ((double)rows * (options->sum_classes ? 1 : (double)classes));
+    const int64_t count = judged(targets, rows, classes, options->sum_classes);
+    const double unit = count ? 1 / (double)count : 0;
     double total = 0;
     for (int64_t i = 0; i < rows; i++)
         for (int64_t j = 0; j < classes; j++) {
             const double x = (double)logits[i * ld + j], t = (double)targets[i * classes + j];
+            if (t < 0) {
+                if (grad) grad[i * ld + j] = 0;
+                continue;
+            }
             const double w = at(options->weight, j), pos = at(options->pos_weight, j) * t, neg = 1 - t;
             const double e = exp(-fabs(x)), tail = log1p(e);         /* e^-|x|; softplus(+-x) = max(+-x, 0) + tail */
             total += w * (pos * (fmax(-x, 0) + tail) + neg * (fmax(x, 0) + tail));

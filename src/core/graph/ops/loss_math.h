@@ -30,7 +30,9 @@ typedef struct pf_bce {
     bool sum_classes;              /* sum over classes, mean over rows; else mean over both */
 } pf_bce;
 
-/* Binary cross entropy with logits; targets [rows, classes] dense, 0..1. */
+/* Binary cross entropy with logits; targets [rows, classes] dense, 0..1, or below 0: not judged. Such an entry has no
+ * loss and no gradient, and the mean leaves it out: 3 judged entries of 8 divide by 3. Where no entry is judged the
+ * value and the gradient are 0. */
 double pf_binary_cross_entropy(const pk_real *logits, int64_t ld, const pk_real *targets, int64_t rows, int64_t classes,
                                const pf_bce *options, pk_real *grad);
 #endif
