@@ -145,13 +145,16 @@ START_TEST(erasing)
 {
     peft_image *im = picture(SIZE, SIZE, 3, 8, 4);
     float plain[FLOATS];
-    for (int random = 0; random < 2; random++) {
-        int erased = 0;
+    static const char *const fills[] = { "mean", "uniform", "random" };
+    enum { MEAN, UNIFORM, NORMAL };
+    for (int fill = MEAN; fill <= NORMAL; fill++) {
+        int erased = 0, drawn = 0;
+        double sum = 0, squares = 0;
         peft_transform *t;
         char text[200];
         snprintf(text, sizeof text,
-                 "size=%d,mean=-2,std=1,erase=0.4,erase_area=0.1:0.3,erase_ratio=0.5:2,erase_fill=%s", SIZE,
-                 random ? "random" : "mean");
+                 "size=%d,mean=-2,std=1,erase=0.4,erase_area=0.1:0.3,erase_ratio=1.4:2,erase_fill=%s", SIZE,
+                 fills[fill]);
         ok(peft_transform_parse(text, &t));
         ok(peft_transform_apply(t, im, plain));               /* no value is 0 */
         for (int64_t i = 0; i < 300; i++) {
@@ -165,15 +168,23 @@ START_TEST(erasing)
                 left = x < left ? x : left, right = x > right ? x : right;
                 top = y < top ? y : top, bottom = y > bottom ? y : bottom;
                 changed++;
-                for (int c = 0; c < 3; c++)
-                    ck_assert(random ? v[c * PLANE + k] >= 2 && v[c * PLANE + k] <= 3 : v[c * PLANE + k] == 0);
+                for (int c = 0; c < 3; c++) {
+                    double got = v[c * PLANE + k];
+                    if (fill == MEAN) ck_assert(got == 0);
+                    if (fill == UNIFORM) ck_assert(got >= 2 && got <= 3);
+                    drawn++, sum += got, squares += got * got;
+                }
             }
             if (!changed) continue;
             int width = right - left + 1, height = bottom - top + 1;
             erased++;
-            ck_assert_int_ge(changed, width * height - (random ? 2 : 0));
+            ck_assert_int_ge(changed, width * height - (fill == UNIFORM ? 2 : 0));
             ck_assert(width * height > 0.05 * PLANE && width * height < 0.4 * PLANE);
-            ck_assert(2.5 * width >= height && 2.5 * height >= width);
+            ck_assert(height > width && 2.8 * width >= height);               /* the ratio is height / width */
+        }
+        if (fill == NORMAL) {                                 /* of mean 0 and variance 1, as torchvision fills */
+            ck_assert_double_le(fabs(sum / drawn), 6 / sqrt(drawn));
+            ck_assert_double_le(fabs(squares / drawn - 1), 10 / sqrt(drawn));
         }
         ck_assert(erased > 80 && erased < 160);
         peft_transform_free(t);

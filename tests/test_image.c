@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * test_image.c -- reading and writing pictures: every kind of PNG, JPEG, PNM; broken, cut and oversized files. */
 #include "io_files.h"
+#include "png_files.h"
 #include <peft/io.h>
-#include <spng.h>
 #include <turbojpeg.h>
 
 static peft_image *load(const void *data, size_t size)
@@ -10,24 +10,6 @@ static peft_image *load(const void *data, size_t size)
     peft_image *im;
     ok(peft_image_load_memory(data, size, NULL, &im));
     return im;
-}
-
-/* Encodes rows of raw samples as a PNG of any colour type; the caller frees. */
-static void *png_of(int type, int bits, unsigned w, unsigned h, const void *data, size_t bytes, size_t *size)
-{
-    struct spng_ihdr ihdr = { .width = w, .height = h, .bit_depth = (uint8_t)bits, .color_type = (uint8_t)type };
-    struct spng_plte palette = { .n_entries = 4, .entries = { { 1, 2, 3, 0 }, { 40, 50, 60, 0 }, { 7, 8, 9, 0 },
-                                                              { 255, 0, 128, 0 } } };
-    int e = 0;
-    spng_ctx *ctx = spng_ctx_new(SPNG_CTX_ENCODER);
-    spng_set_option(ctx, SPNG_ENCODE_TO_BUFFER, 1);
-    spng_set_ihdr(ctx, &ihdr);
-    if (type == SPNG_COLOR_TYPE_INDEXED) spng_set_plte(ctx, &palette);
-    ck_assert_int_eq(spng_encode_image(ctx, data, bytes, SPNG_FMT_PNG, SPNG_ENCODE_FINALIZE), 0);
-    void *png = spng_get_png_buffer(ctx, size, &e);
-    ck_assert_int_eq(e, 0);
-    spng_ctx_free(ctx);
-    return png;
 }
 
 static void *jpeg_of(int channels, int format, const void *pixels, int w, int h, size_t *size)
@@ -65,35 +47,35 @@ START_TEST(png_kinds)
     const uint16_t deep[] = { 1000, 5, 60000, 65535 };
     const uint8_t indices[] = { 0x1b }, bits[] = { 0xa0 };                 /* 0 1 2 3; 1 0 1 */
 
-    void *png = png_of(SPNG_COLOR_TYPE_TRUECOLOR_ALPHA, 8, 2, 1, alpha, 8, &size);
+    void *png = png_of(SPNG_COLOR_TYPE_TRUECOLOR_ALPHA, 8, 2, 1, NULL, alpha, 8, &size);
     peft_image *im = load(png, size);
     ck_assert_int_eq(peft_image_channels(im), 3);
     ck_assert_mem_eq(peft_image_pixels(im), ((uint8_t[]){ 10, 20, 30, 40, 50, 60 }), 6);
     peft_image_free(im);
     free(png);
 
-    png = png_of(SPNG_COLOR_TYPE_GRAYSCALE_ALPHA, 8, 2, 1, grey_alpha, 4, &size);
+    png = png_of(SPNG_COLOR_TYPE_GRAYSCALE_ALPHA, 8, 2, 1, NULL, grey_alpha, 4, &size);
     im = load(png, size);
     ck_assert_int_eq(peft_image_channels(im), 1);
     ck_assert_mem_eq(peft_image_pixels(im), ((uint8_t[]){ 9, 200 }), 2);
     peft_image_free(im);
     free(png);
 
-    png = png_of(SPNG_COLOR_TYPE_GRAYSCALE_ALPHA, 16, 2, 1, deep, 8, &size);
+    png = png_of(SPNG_COLOR_TYPE_GRAYSCALE_ALPHA, 16, 2, 1, NULL, deep, 8, &size);
     im = load(png, size);
     ck_assert_int_eq(peft_image_depth(im), 16);
     ck_assert_mem_eq(peft_image_pixels(im), ((uint16_t[]){ 1000, 60000 }), 4);
     peft_image_free(im);
     free(png);
 
-    png = png_of(SPNG_COLOR_TYPE_INDEXED, 2, 4, 1, indices, 1, &size);
+    png = png_of(SPNG_COLOR_TYPE_INDEXED, 2, 4, 1, NULL, indices, 1, &size);
     im = load(png, size);
     ck_assert_int_eq(peft_image_channels(im), 3);
     ck_assert_mem_eq(peft_image_pixels(im), ((uint8_t[]){ 1, 2, 3, 40, 50, 60, 7, 8, 9, 255, 0, 128 }), 12);
     peft_image_free(im);
     free(png);
 
-    png = png_of(SPNG_COLOR_TYPE_GRAYSCALE, 1, 3, 1, bits, 1, &size);
+    png = png_of(SPNG_COLOR_TYPE_GRAYSCALE, 1, 3, 1, NULL, bits, 1, &size);
     im = load(png, size);
     ck_assert_mem_eq(peft_image_pixels(im), ((uint8_t[]){ 255, 0, 255 }), 3);
     peft_image_free(im);

@@ -11,8 +11,13 @@
  * a:b:c, a truth value true or false. Unknown names, doubled names and values out of bounds are PEFT_E_OPTION. */
 #ifndef PEFT_IO_H
 #define PEFT_IO_H
+#include <peft/context.h>
 #include <peft/tensor.h>
 PEFT_BEGIN_DECLS
+
+/* Where libpeft-io's warnings go (level 1, one line without a newline): by default to standard error, after
+ * "libpeft: warning: "; fn NULL: nowhere. For the whole process; to be set before other threads use the library. */
+PEFT_API void peft_io_set_log(peft_log_fn fn, void *user);
 
 /* --- image: width x height pixels of 1 (grey) or 3 (RGB) samples, 8 or 16 bits each ------------------------------- */
 typedef struct peft_image peft_image;
@@ -27,8 +32,10 @@ typedef struct peft_image peft_image;
 PEFT_API PEFT_NODISCARD peft_status peft_image_load(const char *path, const char *options, peft_image **out);
 PEFT_API PEFT_NODISCARD peft_status
 peft_image_load_memory(const void *data, size_t size, const char *options, peft_image **out);
-/* Copies pixels: height rows of width * channels interleaved samples (uint8_t for depth 8, host-endian uint16_t for
- * depth 16), row_bytes from one row to the next (0: rows without gaps). */
+/* Copies pixels: height rows of width * channels interleaved samples, row_bytes from one row to the next (0: rows
+ * without gaps). depth: 8 (uint8_t), 16 (host-endian uint16_t) or PEFT_SIGNED_16 (host-endian int16_t: Hounsfield
+ * units, for one; a transform of such an image needs range=lo:hi). */
+#define PEFT_SIGNED_16 (-16)
 PEFT_API PEFT_NODISCARD peft_status
 peft_image_from_buffer(const void *pixels, int64_t width, int64_t height, int channels, int depth, int64_t row_bytes,
                        peft_image **out);
@@ -36,13 +43,15 @@ PEFT_API void        peft_image_free(peft_image *im);                         /*
 PEFT_API int64_t     peft_image_width(const peft_image *im);
 PEFT_API int64_t     peft_image_height(const peft_image *im);
 PEFT_API int         peft_image_channels(const peft_image *im);               /* 1 or 3 */
-PEFT_API int         peft_image_depth(const peft_image *im);                  /* 8 or 16 */
+PEFT_API int         peft_image_depth(const peft_image *im);                  /* 8, 16 or PEFT_SIGNED_16 */
 PEFT_API const void *peft_image_pixels(const peft_image *im);                 /* [height, width, channels], no gaps */
-/* PNG of the image's own depth. Atomic: path holds the old file or the whole new one. */
+/* PNG of the image's own depth (PEFT_E_UNSUPPORTED: signed). Atomic: path holds the old file or the whole new one. */
 PEFT_API PEFT_NODISCARD peft_status peft_image_save_png(const peft_image *im, const char *path);
 
-/* Antialiased two-pass resizing, filter "bicubic" (a = -0.5) or "bilinear". 8-bit results equal Pillow's to the bit
- * (22-bit weights, 8 bits between the passes); 16-bit ones equal its 32-bit integer mode, clipped to 0..65535. */
+/* Antialiased two-pass resizing, filter "bicubic" (a = -0.5), "bilinear", "box", "hamming", "lanczos", or "nearest".
+ * 8-bit results equal those of Pillow 13.0 to the bit (22-bit weights, 8 bits between the passes); 16-bit ones equal
+ * its 32-bit integer mode, clipped to what 16 bits hold. "bicubic:pillow12" and so on: the horizontal pass always comes
+ * first, as in Pillow before 12.2; 13.0 begins with the vertical one where that is shorter. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_image_resize(const peft_image *im, int64_t width, int64_t height, const char *filter, peft_image **out);
 /* The same in Pillow's float mode, neither rounded nor clipped: out [height, width, channels] of the caller. */
@@ -65,21 +74,39 @@ typedef struct peft_transform peft_transform;
 
 /* Names and defaults:
  *   size=224              the output is [3, size, size]; grey is repeated three times
- *   resize=squash         squash: both sides to size; shorter: shorter side to floor(size / crop_pct), centre crop
- *   crop_pct=0.875        for resize=shorter
- *   interpolation=bicubic or bilinear
+ *   resize=squash         both sides to floor(size / crop_pct), then the centre of size x size
+ *     or shorter          the shorter side to floor(size / crop_pct), the longer one in proportion, then the centre
+ *     or none, N, HxW     no resizing; the shorter side to N pixels; height H and width W; then the centre. What the
+ *                         image is short of is black.
+ *   crop_pct=1            in (0, 1]; 0.875 where resize=shorter comes without it; 1 for none, N and HxW
+ *   crop_offset=round     or floor: where the surplus is odd (torchvision, timm: half to even; transformers: down)
+ *   interpolation=bicubic or bilinear, nearest, box, hamming, lanczos
+ *   resize_order=pillow13 or pillow12: which pass of a resize comes first, so that results equal Pillow 13.0 or those
+ *                         before 12.2 (horizontal first)
+ *   range=full            or lo:hi: samples lo..hi become 0..1, what is outside is cut. range=0:4095 for 12 bits in
+ *                         16-bit images, range=-1000:400 for Hounsfield units. Without it a 16-bit image whose largest
+ *                         sample is below 8192 is warned of, once for each transform.
+ *   alpha=drop            or white: transparent pixels are laid on white (transformers since 5.21)
  *   grey=false            true: colour becomes luma (ITU-R 601) first
- *   mean=0.5:0.5:0.5  std=0.5:0.5:0.5   out = (sample / largest sample - mean) / std; one value stands for three
+ *   mean=0.5:0.5:0.5  std=0.5:0.5:0.5   out = (sample / largest sample - mean) / std; one value stands for three.
+ *                         PEFT_E_OPTION where they count samples as 0..255: divide by 255
  * and for training only:
  *   random_crop=false     true: a random box, resized to size, takes the place of resize
  *   scale=0.08:1  ratio=0.75:1.3333333333333333   its area as a part of the image's, its width / height (log-uniform)
  *   flip=0                probability of a left-right flip
  *   brightness=0  contrast=0  saturation=0   b: factors uniform in [max(0, 1 - b), 1 + b], in random order
  *   pad=0  pad_mode=zero or reflect   shifted by up to pad pixels each way, into black or the mirrored picture
- *   erase=0               probability that a box is overwritten, after everything else:
- *   erase_area=0.02:0.33  erase_ratio=0.3:3.3   as scale and ratio
- *   erase_fill=mean or random   with the mean colour (0) or random pixels */
+ *   erase=0               probability that a box is overwritten, after everything else (torchvision's RandomErasing):
+ *   erase_area=0.02:0.33  erase_ratio=0.3:3.3   its area as a part of the input's, its height / width (log-uniform)
+ *   erase_fill=mean       or random, uniform: the mean colour (0), draws of the normal distribution in place of the
+ *                         input's values, or samples drawn evenly from 0..255
+ * A complete text of an earlier libpeft, which has none of crop_offset, resize_order, range and alpha, keeps its
+ * meaning: squash without a crop, crop_pct above 1 as a size, the horizontal pass first. */
 PEFT_API PEFT_NODISCARD peft_status peft_transform_parse(const char *text, peft_transform **out);
+/* text's settings over those of base (NULL: the defaults): a backbone's own preprocessing with what the user changes.
+ * A resize in text brings its own crop_pct; a size in text scales base's resize=N or HxW in proportion. */
+PEFT_API PEFT_NODISCARD peft_status
+peft_transform_parse_over(const char *base, const char *text, peft_transform **out);
 /* Every setting in canonical order; parse(text(t)) makes an equal transform, so an adapter file can carry it. */
 PEFT_API const char *peft_transform_text(const peft_transform *t);
 PEFT_API void        peft_transform_free(peft_transform *t);

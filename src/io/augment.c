@@ -7,14 +7,16 @@
 
 typedef struct box { int64_t left, top, width, height; } box;
 
-/* Ten draws of area (uniform in scale) and shape (log-uniform in ratio); false: none fitted inside. */
-static bool random_box(int64_t width, int64_t height, const double *scale, const double *ratio, io_rng *g, box *out)
+/* Ten draws of area (uniform in scale) and shape (width / height, log-uniform in ratio); false: none fitted inside.
+ * smaller: both sides are to be smaller than the whole. */
+static bool random_box(int64_t width, int64_t height, const double *scale, const double *ratio, bool smaller,
+                       io_rng *g, box *out)
 {
     double area = (double)width * (double)height, low = log(ratio[0]), high = log(ratio[1]);
     for (int draw = 0; draw < 10; draw++) {
         double a = area * io_rng_uniform(g, scale[0], scale[1]), shape = exp(io_rng_uniform(g, low, high));
         box b = { .width = (int64_t)nearbyint(sqrt(a * shape)), .height = (int64_t)nearbyint(sqrt(a / shape)) };
-        if (b.width < 1 || b.height < 1 || b.width > width || b.height > height) continue;
+        if (b.width < 1 || b.height < 1 || b.width > width - smaller || b.height > height - smaller) continue;
         b.top = io_rng_below(g, height - b.height + 1);
         b.left = io_rng_below(g, width - b.width + 1);
         *out = b;
@@ -41,11 +43,12 @@ peft_status io_random_crop(const io_recipe *r, uint64_t seed, int64_t epoch, int
 {
     io_rng g = io_rng_make(IO_RNG_CROP, seed, epoch, sample);
     box b;
-    if (!random_box((*im)->width, (*im)->height, r->scale, r->ratio, &g, &b)) b = centred_box(r, *im);
+    if (!random_box((*im)->width, (*im)->height, r->scale, r->ratio, false, &g, &b)) b = centred_box(r, *im);
     peft_image *next = NULL;
     peft_status s = io_step(peft_image_crop(*im, b.left, b.top, b.width, b.height, &next), &next, im);
     if (s) return s;
-    return io_step(io_resize(*im, r->size, r->size, (io_filter)r->filter, &next), &next, im);
+    const io_scaling square = io_whole(r->size, r->size, (io_filter)r->filter, (io_order)r->order);
+    return io_step(io_resize(*im, &square, &next), &next, im);
 }
 
 /* The place whose pixel stands at i of an axis that is mirrored at both ends, which are not repeated. */
@@ -59,7 +62,7 @@ static int64_t mirrored(int64_t i, int64_t size)
 static peft_status shift_mirrored(const peft_image *im, int64_t left, int64_t top, peft_image **out)
 {
     peft_image *to;
-    peft_status s = io_image_new(im->width, im->height, im->channels, im->depth, &to);
+    peft_status s = io_image_like(im, im->width, im->height, im->channels, &to);
     if (s) return s;
     size_t pixel = (size_t)(im->channels * im->depth / 8), row = io_image_row(im);
     uint8_t *at = (uint8_t *)to->pixels;
@@ -90,15 +93,31 @@ peft_status io_random_flip(const io_recipe *r, uint64_t seed, int64_t epoch, int
     return io_step(peft_image_flip(*im, &next), &next, im);
 }
 
+/* A draw of the normal distribution (Box and Muller). */
+static double normal(io_rng *g)
+{
+    double radius = sqrt(-2 * log(1 - io_rng_uniform(g, 0, 1)));
+    return radius * cos(2 * M_PI * io_rng_uniform(g, 0, 1));
+}
+
+static float erased(const io_recipe *r, int c, io_rng *g)
+{
+    switch (r->erase_fill) {
+    case IO_ERASE_RANDOM: return (float)normal(g);
+    case IO_ERASE_UNIFORM: return io_normal(r, c, (double)io_rng_below(g, 256), 255);
+    default: return 0;
+    }
+}
+
 void io_random_erase(const io_recipe *r, uint64_t seed, int64_t epoch, int64_t sample, float *out)
 {
     io_rng g = io_rng_make(IO_RNG_ERASE, seed, epoch, sample);
+    const double across[2] = { 1 / r->erase_ratio[1], 1 / r->erase_ratio[0] };            /* width / height */
     box b;
     if (io_rng_uniform(&g, 0, 1) >= r->erase) return;
-    if (!random_box(r->size, r->size, r->erase_area, r->erase_ratio, &g, &b)) return;
+    if (!random_box(r->size, r->size, r->erase_area, across, true, &g, &b)) return;
     for (int c = 0; c < 3; c++)
         for (int64_t y = b.top; y < b.top + b.height; y++)
             for (int64_t x = b.left; x < b.left + b.width; x++)
-                out[(c * r->size + y) * r->size + x] =
-                    r->erase_fill == IO_ERASE_MEAN ? 0 : io_normal(r, c, (double)io_rng_below(&g, 256), 255);
+                out[(c * r->size + y) * r->size + x] = erased(r, c, &g);
 }

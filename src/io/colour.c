@@ -1,40 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
- * colour.c -- luma, and the random part of training that changes colours: brightness, contrast, saturation. */
+ * colour.c -- the random part of training that changes colours: brightness, contrast, saturation. */
 #include "io/rng.h"
 #include "io/transform.h"
 #include <math.h>
-
-static int64_t sample_at(const peft_image *im, int64_t i)
-{
-    return im->depth == 8 ? ((const uint8_t *)im->pixels)[i] : ((const uint16_t *)im->pixels)[i];
-}
-
-static void set_sample(peft_image *im, int64_t i, int64_t v)
-{
-    if (im->depth == 8) ((uint8_t *)im->pixels)[i] = (uint8_t)v;
-    else ((uint16_t *)im->pixels)[i] = (uint16_t)v;
-}
-
-static int64_t luma_at(const peft_image *im, int64_t pixel)
-{
-    if (im->channels == 1) return sample_at(im, pixel);
-    int64_t i = 3 * pixel;
-    return (19595 * sample_at(im, i) + 38470 * sample_at(im, i + 1) + 7471 * sample_at(im, i + 2) + 0x8000) >> 16;
-}
-
-peft_status io_luma(const peft_image *im, peft_image **out)
-{
-    if (im->channels == 1) {
-        *out = io_image_retain(im);
-        return PEFT_OK;
-    }
-    peft_image *to;
-    peft_status s = io_image_new(im->width, im->height, 1, im->depth, &to);
-    if (s) return s;
-    for (int64_t i = 0; i < im->width * im->height; i++) set_sample(to, i, luma_at(im, i));
-    *out = to;
-    return PEFT_OK;
-}
 
 enum { OWN_LUMA = -1 };
 
@@ -43,13 +11,13 @@ enum { OWN_LUMA = -1 };
 static peft_status blend(const peft_image *im, int64_t base, double factor, peft_image **out)
 {
     peft_image *to;
-    int64_t top = im->depth == 8 ? 255 : 65535;
-    peft_status s = io_image_new(im->width, im->height, im->channels, im->depth, &to);
+    int64_t low = io_lowest(im), top = io_highest(im);
+    peft_status s = io_image_like(im, im->width, im->height, im->channels, &to);
     if (s) return s;
     for (int64_t i = 0; i < im->width * im->height * im->channels; i++) {
-        int64_t from = base == OWN_LUMA ? luma_at(im, i / im->channels) : base;
-        float v = (float)from + (float)factor * (float)(sample_at(im, i) - from);
-        set_sample(to, i, v <= 0 ? 0 : v >= (float)top ? top : (int64_t)v);
+        int64_t from = base == OWN_LUMA ? io_luma_at(im, i / im->channels) : base;
+        float v = (float)from + (float)factor * (float)(io_sample(im, i) - from);
+        io_set_sample(to, i, v <= (float)low ? low : v >= (float)top ? top : (int64_t)v);
     }
     *out = to;
     return PEFT_OK;
@@ -58,11 +26,11 @@ static peft_status blend(const peft_image *im, int64_t base, double factor, peft
 static int64_t mean_luma(const peft_image *im)
 {
     int64_t sum = 0, n = im->width * im->height;
-    for (int64_t i = 0; i < n; i++) sum += luma_at(im, i);
+    for (int64_t i = 0; i < n; i++) sum += io_luma_at(im, i);
     return (int64_t)((double)sum / (double)n + 0.5);
 }
 
-/* Brightness (towards black) and contrast (towards the mean grey) in random order, saturation (towards each pixel's
+/* Brightness (towards 0) and contrast (towards the mean grey) in random order, saturation (towards each pixel's
  * grey) before, between or behind them. */
 peft_status io_random_colour(const io_recipe *r, uint64_t seed, int64_t epoch, int64_t sample, peft_image **im)
 {

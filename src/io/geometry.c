@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * geometry.c -- crops and flips: pixels moved, never changed. */
-#include "io/image.h"
+#include "io/resize.h"
 
 /* The part of [start, start + length) that lies in [0, size), as offsets into the result. */
 static void overlap(int64_t start, int64_t length, int64_t size, int64_t *first, int64_t *count)
@@ -19,7 +19,7 @@ peft_status peft_image_crop(const peft_image *im, int64_t left, int64_t top, int
     if (!im || !out) return io_fail(PEFT_E_INVALID, "crop: %s is NULL", im ? "out" : "image");
     if (left < -far || left > far || top < -far || top > far)
         return io_fail(PEFT_E_INVALID, "crop: corner %lld, %lld is out of range", (long long)left, (long long)top);
-    peft_status s = io_image_new(width, height, im->channels, im->depth, &to);
+    peft_status s = io_image_like(im, width, height, im->channels, &to);
     if (s) return s;
     overlap(left, width, im->width, &x, &columns);
     overlap(top, height, im->height, &y, &rows);
@@ -32,12 +32,11 @@ peft_status peft_image_crop(const peft_image *im, int64_t left, int64_t top, int
     return PEFT_OK;
 }
 
-/* Half of what is too much, half to even; half of what lacks is a negative start, the odd one at the far end. */
-static int64_t centre_offset(int64_t size, int64_t want)
+int64_t io_centre_offset(int64_t size, int64_t want, bool round_even)
 {
     int64_t d = size - want;
     if (d < 0) return -(-d / 2);
-    return d / 2 + (d % 2 && d / 2 % 2);
+    return d / 2 + (round_even && d % 2 && d / 2 % 2);
 }
 
 peft_status peft_image_centre_crop(const peft_image *im, int64_t width, int64_t height, peft_image **out)
@@ -46,14 +45,15 @@ peft_status peft_image_centre_crop(const peft_image *im, int64_t width, int64_t 
     if (width < 1 || height < 1)
         return io_fail(PEFT_E_INVALID, "centre crop: %lld x %lld, expected positive sides", (long long)width,
                        (long long)height);
-    return peft_image_crop(im, centre_offset(im->width, width), centre_offset(im->height, height), width, height, out);
+    return peft_image_crop(im, io_centre_offset(im->width, width, true), io_centre_offset(im->height, height, true),
+                           width, height, out);
 }
 
 peft_status peft_image_flip(const peft_image *im, peft_image **out)
 {
     peft_image *to;
     if (!im || !out) return io_fail(PEFT_E_INVALID, "flip: %s is NULL", im ? "out" : "image");
-    peft_status s = io_image_new(im->width, im->height, im->channels, im->depth, &to);
+    peft_status s = io_image_like(im, im->width, im->height, im->channels, &to);
     if (s) return s;
     size_t pixel = (size_t)(im->channels * im->depth / 8), row = io_image_row(im);
     for (int64_t y = 0; y < im->height; y++) {

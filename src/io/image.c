@@ -13,7 +13,8 @@ peft_status io_image_new(int64_t width, int64_t height, int channels, int depth,
     int64_t pixels, bytes;
     if (width < 1 || height < 1 || (channels != 1 && channels != 3) || (depth != 8 && depth != 16))
         return io_fail(PEFT_E_INVALID, "image: %lld x %lld, %d channels of %d bits; expected positive sides, 1 or 3 "
-                       "channels, 8 or 16 bits", (long long)width, (long long)height, channels, depth);
+                       "channels, 8 or 16 bits (or PEFT_SIGNED_16)", (long long)width, (long long)height, channels,
+                       depth);
     if (__builtin_mul_overflow(width, height, &pixels) ||
         __builtin_mul_overflow(pixels, (int64_t)(channels * depth / 8), &bytes) || bytes > 1ll << 46)
         return io_fail(PEFT_E_INVALID, "image: %lld x %lld is too large", (long long)width, (long long)height);
@@ -28,6 +29,13 @@ peft_status io_image_new(int64_t width, int64_t height, int channels, int depth,
     return PEFT_OK;
 }
 
+peft_status io_image_like(const peft_image *im, int64_t width, int64_t height, int channels, peft_image **out)
+{
+    peft_status s = io_image_new(width, height, channels, im->depth, out);
+    if (!s) (*out)->is_signed = im->is_signed;
+    return s;
+}
+
 peft_image *io_image_retain(const peft_image *im)
 {
     peft_image *same = (peft_image *)im;
@@ -37,7 +45,9 @@ peft_image *io_image_retain(const peft_image *im)
 
 void peft_image_free(peft_image *im)
 {
-    if (im && io_release(&im->refs)) free(im);
+    if (!im || !io_release(&im->refs)) return;
+    free(im->alpha);
+    free(im);
 }
 
 peft_status peft_image_from_buffer(const void *pixels, int64_t width, int64_t height, int channels, int depth,
@@ -45,8 +55,10 @@ peft_status peft_image_from_buffer(const void *pixels, int64_t width, int64_t he
 {
     peft_image *im;
     if (!pixels || !out) return io_fail(PEFT_E_INVALID, "image from buffer: %s is NULL", pixels ? "out" : "pixels");
-    peft_status s = io_image_new(width, height, channels, depth, &im);
+    bool is_signed = depth == PEFT_SIGNED_16;
+    peft_status s = io_image_new(width, height, channels, is_signed ? 16 : depth, &im);
     if (s) return s;
+    im->is_signed = is_signed;
     size_t row = io_image_row(im);
     if (row_bytes && (row_bytes < 0 || (size_t)row_bytes < row)) {
         peft_image_free(im);
@@ -111,5 +123,5 @@ peft_status peft_image_load(const char *path, const char *options, peft_image **
 int64_t     peft_image_width(const peft_image *im) { return im->width; }
 int64_t     peft_image_height(const peft_image *im) { return im->height; }
 int         peft_image_channels(const peft_image *im) { return im->channels; }
-int         peft_image_depth(const peft_image *im) { return im->depth; }
+int         peft_image_depth(const peft_image *im) { return im->is_signed ? PEFT_SIGNED_16 : im->depth; }
 const void *peft_image_pixels(const peft_image *im) { return im->pixels; }

@@ -7,20 +7,41 @@
 struct peft_image {
     atomic_int refs;
     int channels, depth;
+    bool is_signed;                                           /* 16-bit samples are int16_t */
     int64_t width, height;
-    uint64_t pixels[];                                        /* [height, width, channels] of uint8_t or uint16_t */
+    void *alpha;                                              /* [height, width] of the depth; NULL: opaque */
+    uint64_t pixels[];                                        /* [height, width, channels] of the sample's type */
 };
 
 typedef struct io_limits { int64_t max_side, max_bytes; } io_limits;
 
 /* A black image; sizes are checked (positive, product in range). */
 peft_status io_image_new(int64_t width, int64_t height, int channels, int depth, peft_image **out);
+/* The same with the sample's type of im. */
+peft_status io_image_like(const peft_image *im, int64_t width, int64_t height, int channels, peft_image **out);
 peft_image *io_image_retain(const peft_image *im);
 static inline size_t io_image_row(const peft_image *im)       /* bytes */
 {
     return (size_t)im->width * (size_t)im->channels * (size_t)(im->depth / 8);
 }
 static inline size_t io_image_bytes(const peft_image *im) { return io_image_row(im) * (size_t)im->height; }
+
+static inline int64_t io_sample(const peft_image *im, int64_t i)
+{
+    if (im->depth == 8) return ((const uint8_t *)im->pixels)[i];
+    return im->is_signed ? ((const int16_t *)im->pixels)[i] : ((const uint16_t *)im->pixels)[i];
+}
+static inline void io_set_sample(peft_image *im, int64_t i, int64_t v)
+{
+    if (im->depth == 8) ((uint8_t *)im->pixels)[i] = (uint8_t)v;
+    else ((uint16_t *)im->pixels)[i] = (uint16_t)v;
+}
+/* The smallest and largest sample that the type holds. */
+static inline int64_t io_lowest(const peft_image *im) { return im->is_signed ? INT16_MIN : 0; }
+static inline int64_t io_highest(const peft_image *im)
+{
+    return im->depth == 8 ? UINT8_MAX : im->is_signed ? INT16_MAX : UINT16_MAX;
+}
 
 /* PEFT_E_UNSUPPORTED where a header announces more than the limits; called before anything is allocated. */
 peft_status io_check_limits(const io_limits *limits, int64_t width, int64_t height, int channels, int depth);

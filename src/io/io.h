@@ -14,6 +14,9 @@ peft_status io_nomem(const char *what);
 /* Prefixes the last message with "name: " and returns s, so that a failure says which file it was. */
 peft_status io_fail_in(peft_status s, const char *name);
 
+/* A warning (level 1) for the log of peft_io_set_log. */
+__attribute__((format(printf, 1, 2))) void io_warn(const char *format, ...);
+
 /* count * size zeroed bytes (at least one), NULL where that overflows or memory is short; freed with free(). */
 void *io_alloc(int64_t count, size_t size);
 /* A copy of a followed by b; NULL: no memory. */
@@ -24,12 +27,17 @@ peft_status io_read_file(const char *path, int64_t limit, uint8_t **data, size_t
 /* Temporary file in the same folder, fsync, rename, fsync of the folder. */
 peft_status io_write_file(const char *path, const void *data, size_t size);
 
-/* A table of settings; it ends with a NULL name. The value lies at offset in the caller's struct and is
- * 'i' int64_t, 'b' bool, 'f' double, '2' double[2] rising, '3' double[3], 'c' int (an index in choices "a|b|c").
- * Numbers lie in lo..hi (lo == hi: unbounded). */
+/* A table of up to 64 settings; it ends with a NULL name. The value lies at offset in the caller's struct and is
+ * 'i' int64_t, 'b' bool, 'f' double, '2' double[2] rising, '3' double[3], 'c' int (an index in choices "a|b|c"),
+ * 's' io_side (a word of choices, N or HxW), 'r' io_range ("full" or lo:hi). Numbers lie in lo..hi (lo == hi:
+ * unbounded). */
 typedef struct io_key { const char *name; char type; size_t offset; double lo, hi; const char *choices; } io_key;
+typedef struct io_side { int word; int64_t height, width; } io_side;       /* word -1: HxW, or width 0: N is height */
+typedef struct io_range { bool given; double end[2]; } io_range;              /* end[0] < end[1] */
 /* Overwrites in values what text (NULL: nothing) sets; who begins the messages. */
 peft_status io_spec_parse(const io_key *keys, const char *text, const char *who, void *values);
+/* The same; bit i of *seen: text sets keys[i]. */
+peft_status io_spec_parse_seen(const io_key *keys, const char *text, const char *who, void *values, uint64_t *seen);
 /* "name=value,..." of all keys, exact and in the C locale; the caller frees *text. */
 peft_status io_spec_print(const io_key *keys, const void *values, char **text);
 /* The index of word in "a|b|c", -1: none. */

@@ -8,49 +8,80 @@ static peft_status png_failed(int e)
     return io_fail(e == SPNG_EMEM ? PEFT_E_NOMEM : PEFT_E_FORMAT, "PNG: %s", spng_strerror(e));
 }
 
-/* How libspng hands us the pixels: channels as stored (alpha too) except for palettes and greys below 8 bits. */
-typedef struct layout { int format, stored, channels, depth; } layout;
+/* How libspng hands us the pixels: as stored, except for palettes and greys below 8 bits. Where stored is one more than
+ * channels, alpha comes behind them; keyed: pixels of the colour key are transparent. */
+typedef struct layout { int format, flags, stored, channels, depth; bool keyed; uint16_t key[3]; } layout;
 
-static layout layout_of(const struct spng_ihdr *h)
+static layout layout_of(const struct spng_ihdr *h, const struct spng_trns *t)
 {
-    int depth = h->bit_depth == 16 ? 16 : 8;
+    int depth = h->bit_depth == 16 ? 16 : 8, scale = h->bit_depth < 8 ? 255 / ((1 << h->bit_depth) - 1) : 1;
     switch (h->color_type) {
-    case SPNG_COLOR_TYPE_GRAYSCALE: return (layout){ depth == 16 ? SPNG_FMT_PNG : SPNG_FMT_G8, 1, 1, depth };
-    case SPNG_COLOR_TYPE_INDEXED: return (layout){ SPNG_FMT_RGB8, 3, 3, 8 };
-    case SPNG_COLOR_TYPE_GRAYSCALE_ALPHA: return (layout){ SPNG_FMT_PNG, 2, 1, depth };
-    case SPNG_COLOR_TYPE_TRUECOLOR: return (layout){ SPNG_FMT_PNG, 3, 3, depth };
-    default: return (layout){ SPNG_FMT_PNG, 4, 3, depth };
+    case SPNG_COLOR_TYPE_GRAYSCALE:
+        return (layout){ depth == 16 ? SPNG_FMT_PNG : SPNG_FMT_G8, 0, 1, 1, depth, t,
+                         { (uint16_t)(t ? t->gray * scale : 0) } };
+    case SPNG_COLOR_TYPE_INDEXED:
+        if (t) return (layout){ SPNG_FMT_RGBA8, SPNG_DECODE_TRNS, 4, 3, 8, false, { 0 } };
+        return (layout){ SPNG_FMT_RGB8, 0, 3, 3, 8, false, { 0 } };
+    case SPNG_COLOR_TYPE_GRAYSCALE_ALPHA: return (layout){ SPNG_FMT_PNG, 0, 2, 1, depth, false, { 0 } };
+    case SPNG_COLOR_TYPE_TRUECOLOR:
+        if (!t) return (layout){ SPNG_FMT_PNG, 0, 3, 3, depth, false, { 0 } };
+        return (layout){ SPNG_FMT_PNG, 0, 3, 3, depth, true, { t->red, t->green, t->blue } };
+    default: return (layout){ SPNG_FMT_PNG, 0, 4, 3, depth, false, { 0 } };
     }
 }
 
-/* from [pixels, stored] to [pixels, channels], both in bytes. */
-static void drop_alpha(const uint8_t *from, uint8_t *to, size_t pixels, size_t stored, size_t channels)
+static unsigned stored_at(const void *buffer, int depth, size_t i)
 {
-    for (size_t i = 0; i < pixels; i++, from += stored, to += channels) memcpy(to, from, channels);
+    return depth == 8 ? ((const uint8_t *)buffer)[i] : ((const uint16_t *)buffer)[i];
+}
+
+/* The alpha of pixel i of the decoded buffer. */
+static unsigned alpha_at(const layout *l, const void *buffer, size_t i)
+{
+    unsigned full = l->depth == 8 ? 255 : 65535;
+    if (l->stored > l->channels) return stored_at(buffer, l->depth, i * (size_t)l->stored + (size_t)l->channels);
+    for (int c = 0; c < l->channels; c++)
+        if (stored_at(buffer, l->depth, i * (size_t)l->channels + (size_t)c) != (l->key[c] & full)) return full;
+    return 0;
+}
+
+/* Splits [pixels, stored] into the image's samples and its alpha, which is left out where all is opaque. */
+static peft_status split_alpha(const layout *l, const uint8_t *from, peft_image *im)
+{
+    size_t sample = (size_t)l->depth / 8, pixels = (size_t)(im->width * im->height);
+    size_t wide = sample * (size_t)l->stored, narrow = sample * (size_t)l->channels;
+    bool opaque = true;
+    for (size_t i = 0; i < pixels && opaque; i++) opaque = alpha_at(l, from, i) == (l->depth == 8 ? 255 : 65535);
+    if (!opaque && !(im->alpha = io_alloc((int64_t)pixels, sample))) return io_nomem("PNG");
+    for (size_t i = 0; i < pixels && !opaque; i++)
+        if (l->depth == 8) ((uint8_t *)im->alpha)[i] = (uint8_t)alpha_at(l, from, i);
+        else ((uint16_t *)im->alpha)[i] = (uint16_t)alpha_at(l, from, i);
+    if (wide != narrow)
+        for (size_t i = 0; i < pixels; i++) memcpy((uint8_t *)im->pixels + i * narrow, from + i * wide, narrow);
+    return PEFT_OK;
 }
 
 static peft_status decode_pixels(spng_ctx *ctx, const layout *l, peft_image *im)
 {
-    size_t sample = (size_t)l->depth / 8, pixels = (size_t)(im->width * im->height), want, wide = sample * l->stored;
+    size_t pixels = (size_t)(im->width * im->height), want, bytes = pixels * (size_t)(l->depth / 8 * l->stored);
     uint8_t *buffer = (uint8_t *)im->pixels;
     int e = spng_decoded_image_size(ctx, l->format, &want);
     if (e) return png_failed(e);
-    if (want != pixels * wide)
-        return io_fail(PEFT_E_INTERNAL, "PNG: %zu bytes to decode, expected %zu", want, pixels * wide);
+    if (want != bytes) return io_fail(PEFT_E_INTERNAL, "PNG: %zu bytes to decode, expected %zu", want, bytes);
     if (l->stored != l->channels && !(buffer = malloc(want))) return io_nomem("PNG");
-    e = spng_decode_image(ctx, buffer, want, l->format, 0);
-    if (!e) e = spng_decode_chunks(ctx);                                      /* what follows the pixels, to IEND */
-    if (buffer != (uint8_t *)im->pixels) {
-        if (!e) drop_alpha(buffer, (uint8_t *)im->pixels, pixels, wide, sample * l->channels);
-        free(buffer);
-    }
-    return e ? png_failed(e) : PEFT_OK;
+    e = spng_decode_image(ctx, buffer, want, l->format, l->flags);
+    if (!e) e = spng_decode_chunks(ctx);                                      /* the last pixels' checksum */
+    peft_status s = e ? png_failed(e) : PEFT_OK;
+    if (!s && (l->keyed || l->stored != l->channels)) s = split_alpha(l, buffer, im);
+    if (buffer != (uint8_t *)im->pixels) free(buffer);
+    return s;
 }
 
 static peft_status decode_with(spng_ctx *ctx, const uint8_t *data, size_t size, const io_limits *limits,
                                peft_image **out)
 {
     struct spng_ihdr h;
+    struct spng_trns t;
     peft_image *im;
     size_t chunk = 64 << 20;
     int e = spng_set_crc_action(ctx, SPNG_CRC_ERROR, SPNG_CRC_ERROR);
@@ -59,11 +90,13 @@ static peft_status decode_with(spng_ctx *ctx, const uint8_t *data, size_t size, 
     if (!e) e = spng_set_png_buffer(ctx, data, size);
     if (!e) e = spng_get_ihdr(ctx, &h);
     if (e) return png_failed(e);
-    layout l = layout_of(&h);
+    e = spng_get_trns(ctx, &t);
+    if (e && e != SPNG_ECHUNKAVAIL) return png_failed(e);
+    layout l = layout_of(&h, e ? NULL : &t);
     peft_status s = io_check_limits(limits, h.width, h.height, l.stored, l.depth);
     if (s) return s;
     /* Deflate shrinks at most 1032 times: no need to allocate for pixels that cannot be there. */
-    int stored = h.color_type == SPNG_COLOR_TYPE_INDEXED ? 1 : l.stored;
+    const int stored = h.color_type == SPNG_COLOR_TYPE_INDEXED ? 1 : l.stored;
     if ((double)h.width * h.height * stored * h.bit_depth / 8 > 1040.0 * (double)size)
         return io_fail(PEFT_E_FORMAT, "PNG: %zu bytes cannot hold %u x %u pixels", size, h.width, h.height);
     s = io_image_new(h.width, h.height, l.channels, l.depth, &im);
@@ -118,6 +151,9 @@ peft_status peft_image_save_png(const peft_image *im, const char *path)
     void *data = NULL;
     size_t size = 0;
     if (!im || !path) return io_fail(PEFT_E_INVALID, "save PNG: %s is NULL", im ? "path" : "image");
+    if (im->is_signed)
+        return io_fail(PEFT_E_UNSUPPORTED, "save PNG: the image's samples are signed, PNG holds unsigned ones; make "
+                       "the image of samples + 32768, with depth 16");
     if (im->width > INT32_MAX || im->height > INT32_MAX)
         return io_fail(PEFT_E_UNSUPPORTED, "save PNG: %lld x %lld is more than the format holds", (long long)im->width,
                        (long long)im->height);

@@ -1,48 +1,63 @@
 /* SPDX-License-Identifier: Apache-2.0
- * resize.c -- resampling of samples wider than 8 bits, and the public resizing. */
+ * resize.c -- resampling a part of the resized image by one or two passes, and the public resizing. */
 #include "io/resize.h"
-#include <math.h>
 
-static double round_to(double v, io_rounding rounding)
+io_raster io_raster_of(const peft_image *im)
 {
-    if (rounding == IO_TO_FLOAT) return (double)(float)v;
-    return v >= 0.0 ? floor(v + 0.5) : -floor(fabs(v) + 0.5);
+    io_kind kind = im->depth == 8 ? IO_BYTES : im->is_signed ? IO_SIGNED_WORDS : IO_WORDS;
+    return (io_raster){ im->width, im->height, im->channels, kind, im->pixels };
 }
 
-/* One axis of a [outer, t's from, inner] array: for every outer and output position a weighted sum of rows of inner
- * samples; inner is the channels for the horizontal pass and a row's samples for the vertical one. */
-static void pass(const double *from, double *to, int64_t outer, int64_t length, int64_t inner, const io_taps *t,
-                 io_rounding rounding)
+static void *samples(int64_t width, int64_t height, int64_t channels, io_rounding rounding)
 {
-    for (int64_t o = 0; o < outer; o++, from += length * inner)
-        for (int64_t i = 0; i < t->size; i++, to += inner) {
-            memset(to, 0, (size_t)inner * sizeof *to);
-            for (int64_t k = 0; k < t->count[i]; k++) {
-                const double *p = from + (t->first[i] + k) * inner, w = t->weight[i * t->most + k];
-                for (int64_t e = 0; e < inner; e++) to[e] += p[e] * w;
-            }
-            for (int64_t e = 0; e < inner; e++) to[e] = round_to(to[e], rounding);
-        }
-}
-
-/* Replaces *data by its resampled self. */
-static peft_status resample(double **data, int64_t outer, int64_t from, int64_t to, int64_t inner, io_filter filter,
-                            io_rounding rounding)
-{
-    io_taps t;
     int64_t n;
-    if (from == to) return PEFT_OK;
-    if (__builtin_mul_overflow(outer * inner, to, &n)) return io_nomem("resize");
-    peft_status s = io_taps_make(from, to, filter, &t);
-    if (s) return s;
-    double *result = io_alloc(n, sizeof *result);
-    if (result) {
-        pass(*data, result, outer, from, inner, &t, rounding);
-        free(*data);
-        *data = result;
+    if (__builtin_mul_overflow(width, height, &n) || __builtin_mul_overflow(n, channels, &n)) return NULL;
+    return io_alloc(n, rounding == IO_TO_BYTE ? 1 : sizeof(double));
+}
+
+/* What two passes share: the taps of both axes, and which pass comes first. */
+typedef struct plan { io_taps x, y; bool down_first; io_rounding rounding; } plan;
+
+/* The source positions that the taps read: *start and how many from there. */
+static int64_t span(const io_taps *t, int64_t *start)
+{
+    int64_t end = 0;
+    *start = t->first[0];
+    for (int64_t i = 0; i < t->size; i++) {
+        if (t->first[i] < *start) *start = t->first[i];
+        if (t->first[i] + t->count[i] > end) end = t->first[i] + t->count[i];
     }
-    io_taps_free(&t);
-    return result ? PEFT_OK : io_nomem("resize");
+    return end - *start;
+}
+
+static peft_status two_passes(const io_raster *from, const plan *p, void *to)
+{
+    bool bytes = p->rounding == IO_TO_BYTE;
+    io_pass across = bytes ? io_across8 : io_across_wide, down = bytes ? io_down8 : io_down_wide;
+    const io_taps *first = p->down_first ? &p->y : &p->x, *second = p->down_first ? &p->x : &p->y;
+    int64_t start, length = span(second, &start);
+    io_raster middle = *from;
+    middle.width = p->down_first ? length : first->size;
+    middle.height = p->down_first ? first->size : length;
+    middle.kind = bytes ? IO_BYTES : IO_DOUBLES;
+    void *between = samples(middle.width, middle.height, from->channels, p->rounding);
+    if (!between) return io_nomem("resize");
+    middle.data = between;
+    peft_status s = (p->down_first ? down : across)(from, start, length, first, 0, p->rounding, between);
+    if (!s) s = (p->down_first ? across : down)(&middle, 0, first->size, second, start, p->rounding, to);
+    free(between);
+    return s;
+}
+
+/* An axis that keeps its length takes no pass. */
+static peft_status passes(const io_raster *from, const io_scaling *s, const plan *p, void *to)
+{
+    bool bytes = p->rounding == IO_TO_BYTE;
+    if (s->width == from->width)
+        return (bytes ? io_down8 : io_down_wide)(from, s->part.left, s->part.width, &p->y, 0, p->rounding, to);
+    if (s->height == from->height)
+        return (bytes ? io_across8 : io_across_wide)(from, s->part.top, s->part.height, &p->x, 0, p->rounding, to);
+    return two_passes(from, p, to);
 }
 
 static peft_status check_size(int64_t width, int64_t height)
@@ -52,41 +67,80 @@ static peft_status check_size(int64_t width, int64_t height)
                    (long long)height);
 }
 
-peft_status io_resize_wide(const peft_image *im, int64_t width, int64_t height, io_filter filter, io_rounding rounding,
-                           double **out)
+peft_status io_resample(const peft_image *im, const io_scaling *s, io_rounding rounding, void **out)
 {
-    int64_t n = im->width * im->height * im->channels;
-    double *data = io_alloc(n, sizeof *data);
-    if (!data) return io_nomem("resize");
-    for (int64_t i = 0; i < n; i++)
-        data[i] = im->depth == 8 ? ((const uint8_t *)im->pixels)[i] : ((const uint16_t *)im->pixels)[i];
-    peft_status s = resample(&data, im->height, im->width, width, im->channels, filter, rounding);
-    if (!s) s = resample(&data, 1, im->height, height, width * im->channels, filter, rounding);
-    if (s) free(data);
-    else *out = data;
-    return s;
+    io_raster from = io_raster_of(im);
+    plan p = { .rounding = rounding };
+    void *to = NULL;
+    p.down_first = s->order == IO_PILLOW13 && im->height > s->height &&
+                   im->height - s->height > 2 * (im->width - s->width);
+    peft_status status = check_size(s->width, s->height);
+    if (status) return status;
+    status = io_taps_make(im->width, s->width, s->part.left, s->part.width, s->filter, &p.x);
+    if (!status) status = io_taps_make(im->height, s->height, s->part.top, s->part.height, s->filter, &p.y);
+    if (!status && !(to = samples(s->part.width, s->part.height, im->channels, rounding))) status = io_nomem("resize");
+    if (!status) status = passes(&from, s, &p, to);
+    io_taps_free(&p.x);
+    io_taps_free(&p.y);
+    if (status) free(to);
+    else *out = to;
+    return status;
 }
 
-static peft_status resize16(const peft_image *im, int64_t width, int64_t height, io_filter filter, peft_image **out)
+static void cut_words(const double *from, int64_t n, peft_image *to)
+{
+    double lo = to->is_signed ? -32768 : 0, hi = to->is_signed ? 32767 : 65535;
+    for (int64_t i = 0; i < n; i++) io_set_sample(to, i, (int64_t)(from[i] < lo ? lo : from[i] > hi ? hi : from[i]));
+}
+
+peft_status io_resize(const peft_image *im, const io_scaling *s, peft_image **out)
 {
     peft_image *to;
-    double *data = NULL;
-    peft_status s = io_resize_wide(im, width, height, filter, IO_TO_INT, &data);
-    if (s) return s;
-    if (!(s = io_image_new(width, height, im->channels, 16, &to))) {
-        for (int64_t i = 0; i < width * height * im->channels; i++)
-            ((uint16_t *)to->pixels)[i] = (uint16_t)(data[i] < 0 ? 0 : data[i] > 65535 ? 65535 : data[i]);
+    void *data;
+    const io_part *part = &s->part;
+    peft_status status = check_size(s->width, s->height);
+    if (status) return status;
+    if (s->width == im->width && s->height == im->height) {
+        bool all = part->width == im->width && part->height == im->height;
+        if (!all) return peft_image_crop(im, part->left, part->top, part->width, part->height, out);
+        *out = io_image_retain(im);
+        return PEFT_OK;
+    }
+    status = io_resample(im, s, im->depth == 8 ? IO_TO_BYTE : IO_TO_INT, &data);
+    if (status) return status;
+    if (!(status = io_image_like(im, part->width, part->height, im->channels, &to))) {
+        if (im->depth == 8) memcpy(to->pixels, data, io_image_bytes(to));
+        else cut_words(data, part->width * part->height * im->channels, to);
         *out = to;
     }
     free(data);
-    return s;
+    return status;
 }
 
-peft_status io_resize(const peft_image *im, int64_t width, int64_t height, io_filter filter, peft_image **out)
+/* The part of [start, start + length) inside [0, size). */
+static void inside(int64_t *start, int64_t *length, int64_t size)
 {
-    peft_status s = check_size(width, height);
-    if (s) return s;
-    return im->depth == 8 ? io_resize8(im, width, height, filter, out) : resize16(im, width, height, filter, out);
+    int64_t end = *start + *length < size ? *start + *length : size;
+    if (*start < 0) *start = 0;
+    *length = end - *start;
+}
+
+peft_status io_resize_crop(const peft_image *im, const io_scaling *s, peft_image **out)
+{
+    io_scaling small = *s;
+    peft_image *next;
+    inside(&small.part.left, &small.part.width, s->width);
+    inside(&small.part.top, &small.part.height, s->height);
+    peft_status status = io_resize(im, &small, &next);
+    if (status) return status;
+    if (small.part.width == s->part.width && small.part.height == s->part.height) {
+        *out = next;
+        return PEFT_OK;
+    }
+    status = peft_image_crop(next, s->part.left - small.part.left, s->part.top - small.part.top, s->part.width,
+                             s->part.height, out);
+    peft_image_free(next);
+    return status;
 }
 
 void io_shorter_size(const peft_image *im, int64_t size, int64_t *width, int64_t *height)
@@ -102,21 +156,25 @@ peft_status peft_image_resize(const peft_image *im, int64_t width, int64_t heigh
                               peft_image **out)
 {
     io_filter f;
+    io_order order;
     if (!im || !out) return io_fail(PEFT_E_INVALID, "resize: %s is NULL", im ? "out" : "image");
-    peft_status s = io_filter_named(filter, &f);
-    return s ? s : io_resize(im, width, height, f, out);
+    peft_status s = io_filter_named(filter, &f, &order);
+    if (s) return s;
+    const io_scaling to = io_whole(width, height, f, order);
+    return io_resize(im, &to, out);
 }
 
 peft_status peft_image_resize_float(const peft_image *im, int64_t width, int64_t height, const char *filter, float *out)
 {
     io_filter f;
-    double *data = NULL;
+    io_order order;
+    void *data = NULL;
     if (!im || !out) return io_fail(PEFT_E_INVALID, "resize: %s is NULL", im ? "out" : "image");
-    peft_status s = check_size(width, height);
-    if (!s) s = io_filter_named(filter, &f);
-    if (!s) s = io_resize_wide(im, width, height, f, IO_TO_FLOAT, &data);
+    peft_status s = io_filter_named(filter, &f, &order);
     if (s) return s;
-    for (int64_t i = 0; i < width * height * im->channels; i++) out[i] = (float)data[i];
+    const io_scaling to = io_whole(width, height, f, order);
+    if ((s = io_resample(im, &to, IO_TO_FLOAT, &data))) return s;
+    for (int64_t i = 0; i < width * height * im->channels; i++) out[i] = (float)((double *)data)[i];
     free(data);
     return PEFT_OK;
 }

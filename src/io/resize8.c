@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
- * resize8.c -- the 8-bit resampling: weights rounded to 22 binary digits, 32-bit sums, 8 bits between the passes. */
+ * resize8.c -- the 8-bit passes: weights rounded to 22 binary digits, 32-bit sums, 8 bits between the passes. */
 #include "io/resize.h"
 
-enum { DIGITS = 32 - 8 - 2 };                                 /* 8 bits of sample, 2 for what bicubic overshoots */
+enum { DIGITS = 32 - 8 - 2 };                                 /* 8 bits of sample, 2 for what filters overshoot */
 
 static int32_t *fixed_weights(const io_taps *t)
 {
@@ -21,12 +21,13 @@ static uint8_t clip(int32_t sum)
     return (uint8_t)(v < 0 ? 0 : v > 255 ? 255 : v);
 }
 
-/* One row [from width, channels] to [t->size, channels]; inlined for each number of channels. */
-static inline void across(const uint8_t *from, uint8_t *to, const int channels, const io_taps *t, const int32_t *weight)
+/* One row [width, channels], whose first pixel is base, to [t->size, channels]; inlined for each number of channels. */
+static inline void across(const uint8_t *from, uint8_t *to, const int channels, const io_taps *t, int64_t base,
+                          const int32_t *weight)
 {
     for (int64_t x = 0; x < t->size; x++, to += channels) {
         const int32_t *w = weight + x * t->most, count = (int32_t)t->count[x];
-        const uint8_t *p = from + t->first[x] * channels;
+        const uint8_t *p = from + (t->first[x] - base) * channels;
         int32_t sum[3] = { 1 << (DIGITS - 1), 1 << (DIGITS - 1), 1 << (DIGITS - 1) };
         for (int32_t k = 0; k < count; k++, p += channels)
             for (int c = 0; c < channels; c++) sum[c] += p[c] * w[k];
@@ -34,62 +35,43 @@ static inline void across(const uint8_t *from, uint8_t *to, const int channels, 
     }
 }
 
-/* Row y of the result from the rows below it; sums [n] is scratch. */
-static void down(const uint8_t *rows, uint8_t *to, int64_t n, int64_t y, const io_taps *t, const int32_t *weight,
+peft_status io_across8(const io_raster *from, int64_t start, int64_t length, const io_taps *t, int64_t base,
+                       io_rounding rounding, void *to)
+{
+    (void)rounding;
+    int64_t row = from->width * from->channels;
+    const uint8_t *p = (const uint8_t *)from->data + start * row;
+    uint8_t *q = to;
+    int32_t *weight = fixed_weights(t);
+    if (!weight) return io_nomem("resize");
+    for (int64_t y = 0; y < length; y++, p += row, q += t->size * from->channels)
+        if (from->channels == 1) across(p, q, 1, t, base, weight);
+        else across(p, q, 3, t, base, weight);
+    free(weight);
+    return PEFT_OK;
+}
+
+/* n samples of a row of the result from the rows of the source, which are row samples apart; sums [n] is scratch. */
+static void down(const uint8_t *from, int64_t row, uint8_t *to, int64_t n, int64_t count, const int32_t *w,
                  int32_t *sums)
 {
-    const int32_t *w = weight + y * t->most;
     for (int64_t i = 0; i < n; i++) sums[i] = 1 << (DIGITS - 1);
-    for (int64_t k = 0; k < t->count[y]; k++) {
-        const uint8_t *p = rows + (t->first[y] + k) * n;
-        for (int64_t i = 0; i < n; i++) sums[i] += p[i] * w[k];
-    }
+    for (int64_t k = 0; k < count; k++, from += row)
+        for (int64_t i = 0; i < n; i++) sums[i] += from[i] * w[k];
     for (int64_t i = 0; i < n; i++) to[i] = clip(sums[i]);
 }
 
-/* Exactly one side of to differs from im's. */
-static peft_status run(const peft_image *im, const io_taps *t, peft_image *to)
+peft_status io_down8(const io_raster *from, int64_t start, int64_t length, const io_taps *t, int64_t base,
+                     io_rounding rounding, void *to)
 {
-    int64_t n = (int64_t)io_image_row(im), m = (int64_t)io_image_row(to);
-    const uint8_t *from = (const uint8_t *)im->pixels;
-    uint8_t *at = (uint8_t *)to->pixels;
+    (void)rounding;
+    int64_t row = from->width * from->channels, n = length * from->channels;
+    const uint8_t *p = (const uint8_t *)from->data + start * from->channels;
     int32_t *weight = fixed_weights(t), *sums = io_alloc(n, sizeof *sums);
     bool fits = weight && sums;
-    for (int64_t y = 0; fits && y < to->height; y++, at += m)
-        if (n == m) down(from, at, n, y, t, weight, sums);
-        else if (im->channels == 1) across(from + y * n, at, 1, t, weight);
-        else across(from + y * n, at, 3, t, weight);
+    for (int64_t y = 0; fits && y < t->size; y++)
+        down(p + (t->first[y] - base) * row, row, (uint8_t *)to + y * n, n, t->count[y], weight + y * t->most, sums);
     free(weight);
     free(sums);
     return fits ? PEFT_OK : io_nomem("resize");
-}
-
-static peft_status pass(const peft_image *im, int64_t width, int64_t height, io_filter filter, peft_image **out)
-{
-    io_taps t;
-    peft_image *to;
-    peft_status s = width != im->width ? io_taps_make(im->width, width, filter, &t)
-                                       : io_taps_make(im->height, height, filter, &t);
-    if (s) return s;
-    if (!(s = io_image_new(width, height, im->channels, 8, &to))) {
-        if ((s = run(im, &t, to))) peft_image_free(to);
-        else *out = to;
-    }
-    io_taps_free(&t);
-    return s;
-}
-
-peft_status io_resize8(const peft_image *im, int64_t width, int64_t height, io_filter filter, peft_image **out)
-{
-    peft_image *wide;
-    if (width == im->width && height == im->height) {
-        *out = io_image_retain(im);
-        return PEFT_OK;
-    }
-    if (width == im->width || height == im->height) return pass(im, width, height, filter, out);
-    peft_status s = pass(im, width, im->height, filter, &wide);
-    if (s) return s;
-    s = pass(wide, width, height, filter, out);
-    peft_image_free(wide);
-    return s;
 }

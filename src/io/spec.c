@@ -79,6 +79,29 @@ static bool parse_list(const io_key *k, const char *s, size_t length, int n, dou
     return given == n && (n != 2 || v[0] <= v[1]);
 }
 
+/* A word, N or HxW. */
+static bool parse_side(const io_key *k, const char *s, size_t length, io_side *out)
+{
+    io_side v = { .word = io_choice(k->choices, s, length) };
+    const char *x = memchr(s, 'x', length);
+    size_t first = x ? (size_t)(x - s) : length;
+    if (v.word < 0) {
+        if (!io_parse_int(s, first, &v.height) || !in_bounds(k, (double)v.height)) return false;
+        if (x && (!io_parse_int(x + 1, length - first - 1, &v.width) || !in_bounds(k, (double)v.width))) return false;
+    }
+    *out = v;
+    return true;
+}
+
+static bool parse_range(const io_key *k, const char *s, size_t length, io_range *out)
+{
+    double v[2] = { 0, 0 };
+    const bool full = length == 4 && !memcmp(s, "full", 4);
+    if (!full && (!parse_list(k, s, length, 2, v) || v[0] == v[1])) return false;
+    *out = (io_range){ !full, { v[0], v[1] } };
+    return true;
+}
+
 static bool parse_value(const io_key *k, const char *s, size_t length, char *at)
 {
     int64_t whole;
@@ -96,6 +119,8 @@ static bool parse_value(const io_key *k, const char *s, size_t length, char *at)
         if (k->type == 'b') *(bool *)at = choice;
         else *(int *)at = choice;
         return true;
+    case 's': return parse_side(k, s, length, (io_side *)at);
+    case 'r': return parse_range(k, s, length, (io_range *)at);
     default: {
         int n = k->type == 'f' ? 1 : k->type - '0';
         if (!parse_list(k, s, length, n, v)) return false;
@@ -108,7 +133,12 @@ static bool parse_value(const io_key *k, const char *s, size_t length, char *at)
 static const char *expectation(const io_key *k, char *text, size_t room)
 {
     if (k->type == 'b' || k->type == 'c') return k->type == 'b' ? "true|false" : k->choices;
-    const char *shape = k->type == 'i' ? "a whole number" : k->type == 'f' ? "a number"
+    if (k->type == 's') {
+        snprintf(text, room, "%s, N or HxW in %.10g..%.10g", k->choices, k->lo, k->hi);
+        return text;
+    }
+    const char *shape = k->type == 'i' ? "a whole number" : k->type == 'r' ? "full or low:high, low below high,"
+                      : k->type == 'f' ? "a number"
                       : k->type == '2' ? "low:high" : "a:b:c";
     if (k->lo == k->hi) return shape;
     snprintf(text, room, "%s in %.10g..%.10g", shape, k->lo, k->hi);
@@ -124,7 +154,7 @@ static const io_key *find_key(const io_key *keys, const char *name, size_t lengt
 
 static peft_status unknown_key(const io_key *keys, const char *name, size_t length, const char *who)
 {
-    char known[300];
+    char known[400];
     size_t at = 0;
     known[0] = 0;
     for (; keys->name && at < sizeof known; keys++)
@@ -135,7 +165,13 @@ static peft_status unknown_key(const io_key *keys, const char *name, size_t leng
 
 peft_status io_spec_parse(const io_key *keys, const char *text, const char *who, void *values)
 {
-    uint64_t seen = 0;
+    uint64_t seen;
+    return io_spec_parse_seen(keys, text, who, values, &seen);
+}
+
+peft_status io_spec_parse_seen(const io_key *keys, const char *text, const char *who, void *values, uint64_t *out)
+{
+    uint64_t seen = *out = 0;
     if (!text) return PEFT_OK;
     for (const char *s = text + strspn(text, ", \t\n"); *s; s += strspn(s, ", \t\n")) {
         size_t word = strcspn(s, ", \t\n"), name = strcspn(s, "=, \t\n");
@@ -150,7 +186,27 @@ peft_status io_spec_parse(const io_key *keys, const char *text, const char *who,
         seen |= bit;
         s += word;
     }
+    *out = seen;
     return PEFT_OK;
+}
+
+static void print_word(const char *choices, int i, char *text, size_t room)
+{
+    for (; i; i--) choices = strchr(choices, '|') + 1;
+    snprintf(text, room, "%.*s", (int)strcspn(choices, "|"), choices);
+}
+
+/* n doubles as a:b:c. */
+static void print_numbers(const char *at, int n, char *text, size_t room)
+{
+    for (int i = 0; i < n; i++) {
+        double v;
+        memcpy(&v, at + (size_t)i * sizeof v, sizeof v);
+        if (i) *text++ = ':', room--;
+        print_float(text, room, v);
+        room -= strlen(text);
+        text += strlen(text);
+    }
 }
 
 static void print_value(const io_key *k, const char *at, char *text, size_t room)
@@ -162,20 +218,24 @@ static void print_value(const io_key *k, const char *at, char *text, size_t room
         return;
     }
     if (k->type == 'b' || k->type == 'c') {
-        const char *words = k->type == 'b' ? "false|true" : k->choices;
-        for (int i = k->type == 'b' ? *(const bool *)at : *(const int *)at; i; i--) words = strchr(words, '|') + 1;
-        snprintf(text, room, "%.*s", (int)strcspn(words, "|"), words);
+        if (k->type == 'b') print_word("false|true", *(const bool *)at, text, room);
+        else print_word(k->choices, *(const int *)at, text, room);
         return;
     }
-    int n = k->type == 'f' ? 1 : k->type - '0';
-    for (int i = 0; i < n; i++) {
-        double v;
-        memcpy(&v, at + (size_t)i * sizeof v, sizeof v);
-        if (i) *text++ = ':', room--;
-        print_float(text, room, v);
-        room -= strlen(text);
-        text += strlen(text);
+    if (k->type == 's') {
+        const io_side *v = (const io_side *)at;
+        if (v->word >= 0) print_word(k->choices, v->word, text, room);
+        else if (!v->width) snprintf(text, room, "%lld", (long long)v->height);
+        else snprintf(text, room, "%lldx%lld", (long long)v->height, (long long)v->width);
+        return;
     }
+    if (k->type == 'r') {
+        const io_range *v = (const io_range *)at;
+        if (!v->given) print_word("full", 0, text, room);
+        else print_numbers((const char *)v->end, 2, text, room);
+        return;
+    }
+    print_numbers(at, k->type == 'f' ? 1 : k->type - '0', text, room);
 }
 
 peft_status io_spec_print(const io_key *keys, const void *values, char **text)

@@ -1,47 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0
- * transform.c -- a described preprocessing: text to recipe and back, and the way from an image to [3, size, size]. */
+ * transform.c -- a described preprocessing: the way from an image to [3, size, size]. */
 #include "io/transform.h"
 #include <math.h>
 
-#define AT(field) offsetof(io_recipe, field)
-static const io_key keys[] = {
-    { "size",          'i', AT(size),        1, 16384, NULL },
-    { "resize",        'c', AT(fit),         0, 0, "squash|shorter" },
-    { "crop_pct",      'f', AT(crop_pct),    0.01, 100, NULL },
-    { "interpolation", 'c', AT(filter),      0, 0, IO_FILTERS },
-    { "grey",          'b', AT(grey),        0, 0, NULL },
-    { "mean",          '3', AT(mean),        -1e6, 1e6, NULL },
-    { "std",           '3', AT(std),         1e-6, 1e6, NULL },
-    { "random_crop",   'b', AT(random_crop), 0, 0, NULL },
-    { "scale",         '2', AT(scale),       1e-6, 1, NULL },
-    { "ratio",         '2', AT(ratio),       1e-3, 1e3, NULL },
-    { "flip",          'f', AT(flip),        0, 1, NULL },
-    { "brightness",    'f', AT(brightness),  0, 10, NULL },
-    { "contrast",      'f', AT(contrast),    0, 10, NULL },
-    { "saturation",    'f', AT(saturation),  0, 10, NULL },
-    { "pad",           'i', AT(pad),         0, 16384, NULL },
-    { "pad_mode",      'c', AT(pad_mode),    0, 0, "zero|reflect" },
-    { "erase",         'f', AT(erase),       0, 1, NULL },
-    { "erase_area",    '2', AT(erase_area),  1e-6, 1, NULL },
-    { "erase_ratio",   '2', AT(erase_ratio), 1e-3, 1e3, NULL },
-    { "erase_fill",    'c', AT(erase_fill),  0, 0, "mean|random" },
-    { 0 }
-};
-#undef AT
-
 peft_status peft_transform_parse(const char *text, peft_transform **out)
+{
+    return peft_transform_parse_over(NULL, text, out);
+}
+
+peft_status peft_transform_parse_over(const char *base, const char *text, peft_transform **out)
 {
     if (!out) return io_fail(PEFT_E_INVALID, "transform: out is NULL");
     peft_transform *t = io_alloc(1, sizeof *t);
     if (!t) return io_nomem("transform");
     atomic_init(&t->refs, 1);
-    t->recipe = (io_recipe){ .size = 224, .crop_pct = 0.875, .mean = { 0.5, 0.5, 0.5 }, .std = { 0.5, 0.5, 0.5 },
-                             .scale = { 0.08, 1 }, .ratio = { 3.0 / 4.0, 4.0 / 3.0 },
-                             .erase_area = { 0.02, 0.33 }, .erase_ratio = { 0.3, 3.3 } };
-    peft_status s = io_spec_parse(keys, text, "transform", &t->recipe);
-    if (!s && floor((double)t->recipe.size / t->recipe.crop_pct) < 1)
-        s = io_fail(PEFT_E_OPTION, "transform: size / crop_pct is below one pixel");
-    if (!s) s = io_spec_print(keys, &t->recipe, &t->text);
+    atomic_init(&t->warned, false);
+    peft_status s = io_recipe_parse(base, text, &t->recipe);
+    if (!s) s = io_recipe_print(&t->recipe, &t->text);
     if (s) peft_transform_free(t);
     else *out = t;
     return s;
@@ -70,16 +45,30 @@ peft_status io_step(peft_status s, peft_image *const *result, peft_image **im)
     return s;
 }
 
+/* The image's size before the crop. */
+static void resized_size(const io_recipe *r, const peft_image *im, int64_t *width, int64_t *height)
+{
+    int64_t side = (int64_t)floor((double)r->size / r->crop_pct);
+    switch (r->resize.word) {
+    case IO_SQUASH: *width = *height = side; return;
+    case IO_SHORTER: io_shorter_size(im, side, width, height); return;
+    case IO_NONE: *width = im->width, *height = im->height; return;
+    default:
+        if (!r->resize.width) io_shorter_size(im, r->resize.height, width, height);
+        else *width = r->resize.width, *height = r->resize.height;
+    }
+}
+
 /* The evaluation geometry: *im becomes size x size. */
 static peft_status fit(const io_recipe *r, peft_image **im)
 {
-    int64_t width = r->size, height = r->size;
+    io_scaling s = { .filter = (io_filter)r->filter, .order = (io_order)r->order };
+    bool even = r->offset == IO_CROP_ROUND;
     peft_image *next = NULL;
-    if (r->fit == IO_SHORTER)
-        io_shorter_size(*im, (int64_t)floor((double)r->size / r->crop_pct), &width, &height);
-    peft_status s = io_step(io_resize(*im, width, height, (io_filter)r->filter, &next), &next, im);
-    if (s || r->fit != IO_SHORTER) return s;
-    return io_step(peft_image_centre_crop(*im, r->size, r->size, &next), &next, im);
+    resized_size(r, *im, &s.width, &s.height);
+    s.part = (io_part){ io_centre_offset(s.width, r->size, even), io_centre_offset(s.height, r->size, even), r->size,
+                        r->size };
+    return io_step(io_resize_crop(*im, &s, &next), &next, im);
 }
 
 float io_normal(const io_recipe *r, int c, double sample, double full)
@@ -102,13 +91,31 @@ static void normalise(const io_recipe *r, const peft_image *im, float *out)
     }
 }
 
+/* 12 bits kept in 16 give a nearly black picture: said once for each transform. */
+static void warn_of_dark(peft_transform *t, const peft_image *im)
+{
+    if (im->depth != 16 || t->recipe.range.given || atomic_load(&t->warned)) return;
+    int64_t largest = 0;
+    for (int64_t i = 0; i < im->width * im->height * im->channels; i++)
+        if (io_sample(im, i) > largest) largest = io_sample(im, i);
+    if (largest == 0 || largest >= 65536 / 8 || atomic_exchange(&t->warned, true)) return;
+    io_warn("transform: the largest sample of a 16-bit image is %lld of 65535, so that its pixels are nearly black; "
+            "where samples have 12 bits say range=0:4095 in the preprocessing (said once)", (long long)largest);
+}
+
 static peft_status begin(const peft_transform *t, const peft_image *im, const float *out, peft_image **work)
 {
     if (!t || !im || !out)
         return io_fail(PEFT_E_INVALID, "transform: %s is NULL", !t ? "transform" : !im ? "image" : "out");
-    if (t->recipe.grey) return io_luma(im, work);
-    *work = io_image_retain(im);
-    return PEFT_OK;
+    const io_recipe *r = &t->recipe;
+    peft_image *next = NULL;
+    peft_status s = r->alpha == IO_ALPHA_WHITE ? io_on_white(im, work) : PEFT_OK;
+    if (s) return s;
+    if (r->alpha != IO_ALPHA_WHITE) *work = io_image_retain(im);
+    warn_of_dark((peft_transform *)t, *work);
+    s = io_step(io_windowed(&r->range, *work, &next), &next, work);
+    if (!s && r->grey) s = io_step(io_luma(*work, &next), &next, work);
+    return s;
 }
 
 peft_status peft_transform_apply(const peft_transform *t, const peft_image *im, float *out)

@@ -4,19 +4,27 @@
 #define IO_TRANSFORM_H
 #include "io/resize.h"
 
-typedef enum io_fit { IO_SQUASH, IO_SHORTER } io_fit;
+enum { IO_SQUASH, IO_SHORTER, IO_NONE };                      /* words of resize */
+enum { IO_CROP_ROUND, IO_CROP_FLOOR };
+enum { IO_ALPHA_DROP, IO_ALPHA_WHITE };
 enum { IO_PAD_ZERO, IO_PAD_REFLECT };
-enum { IO_ERASE_MEAN, IO_ERASE_RANDOM };
+enum { IO_ERASE_MEAN, IO_ERASE_RANDOM, IO_ERASE_UNIFORM };
 typedef struct io_recipe {
     int64_t size, pad;
-    int fit, filter, pad_mode, erase_fill;                    /* io_fit, io_filter, as above */
+    io_side resize;
+    io_range range;
+    int filter, order, offset, alpha, pad_mode, erase_fill;   /* io_filter, io_order, as above */
     double crop_pct, mean[3], std[3];
     bool grey, random_crop;
     double scale[2], ratio[2], flip, brightness, contrast, saturation, erase, erase_area[2], erase_ratio[2];
 } io_recipe;
 
-struct peft_transform { atomic_int refs; io_recipe recipe; char *text; };
+struct peft_transform { atomic_int refs; atomic_bool warned; io_recipe recipe; char *text; };
 peft_transform *io_transform_retain(peft_transform *t);
+
+/* The text over the recipe *r, which base (NULL: the defaults) gave; checks what the settings say together. */
+peft_status io_recipe_parse(const char *base, const char *text, io_recipe *r);
+peft_status io_recipe_print(const io_recipe *r, char **text);
 
 /* One step with status s replaces *im by *result; on failure *im is freed. */
 peft_status io_step(peft_status s, peft_image *const *result, peft_image **im);
@@ -30,6 +38,12 @@ peft_status io_random_colour(const io_recipe *r, uint64_t seed, int64_t epoch, i
 void io_random_erase(const io_recipe *r, uint64_t seed, int64_t epoch, int64_t sample, float *out);
 /* What a sample of channel c becomes; computed in double and rounded once. */
 float io_normal(const io_recipe *r, int c, double sample, double full);
+/* Samples range.lo..range.hi become all of 16 bits, what is outside is cut; without a range a retained image.
+ * PEFT_E_INVALID: the range is not one of the image's samples, or signed samples come without a range. */
+peft_status io_windowed(const io_range *range, const peft_image *im, peft_image **out);
+/* The image laid on white; an opaque one is retained. */
+peft_status io_on_white(const peft_image *im, peft_image **out);
+int64_t io_luma_at(const peft_image *im, int64_t pixel);
 /* Luma of 8- or 16-bit RGB, rounded to nearest; a grey image is retained. */
 peft_status io_luma(const peft_image *im, peft_image **out);
 #endif
