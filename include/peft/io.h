@@ -122,18 +122,26 @@ peft_transform_apply_train(const peft_transform *t, const peft_image *im, uint64
 /* --- data set: samples with a class each, or with a 0/1 target per class ------------------------------------------ */
 typedef struct peft_dataset peft_dataset;
 
-/* path/<class>/<file> (split NULL), or path/<split>/<class>/<file> with split "train", "val", "valid" or "test".
- * Classes are sorted by name (bytewise) and taken from all splits together, so every split numbers them alike; files
- * too are sorted. Counted are .png .jpg .jpeg .pgm .ppm .pnm (any case), hidden files are not. */
+/* path/<class>/<file> (split NULL), or path/<split>/<class>/<file> with split "train", "val" or "test". A split's folder
+ * may also be called training, valid, validation or testing, in any case; where two mean one split, split must be
+ * spelled as one of them. Classes are sorted by name (bytewise) and taken from all splits together, so every split
+ * numbers them alike; files too are sorted. Counted are .png .jpg .jpeg .jpe .jfif .pgm .ppm .pnm (any case), hidden
+ * files are not; what else lies there is told by peft_dataset_skipped.
+ * PEFT_E_FORMAT: a class without pictures in any split, or whose folder in this one holds other things only; a class
+ * name with control characters or not in UTF-8. PEFT_E_NOTFOUND: no folder means the split. PEFT_E_INVALID: split NULL
+ * and there are folders of splits. */
 PEFT_API PEFT_NODISCARD peft_status peft_dataset_open_folder(const char *path, const char *split, peft_dataset **out);
-/* The same from a zip of such a folder, stored or deflated, which stays open: images are read from it one by one. A
- * top folder that holds everything else is skipped. Names are path/<split>/<class>/<file>.
- * PEFT_E_FORMAT: no zip, or one cut short; a name that leaves the archive (.., a leading /, a backslash); a file twice.
- * PEFT_E_UNSUPPORTED: encrypted images, or over a limit (2^22 entries, 1 GiB an image, 200 times inflated). */
+/* The same from a zip of such a folder, which stays open: images are read from it one by one, in forked processes too.
+ * Bytes in front of the archive are stepped over, backslashes count as slashes. A top folder that all pictures lie in
+ * is skipped. Names are path/<split>/<class>/<file>.
+ * PEFT_E_FORMAT: no zip, or one cut short; a name that leaves the archive (.., a leading /); a file twice; pictures in
+ * the top folder and in its folders, so that it may be a class; a class name in an unknown encoding.
+ * PEFT_E_UNSUPPORTED: images encrypted, or compressed in a way that this build does not read (named; stored and
+ * deflated ones always are); over a limit (2^22 entries, 1 GiB an image, 1032 times inflated). */
 PEFT_API PEFT_NODISCARD peft_status peft_dataset_open_zip(const char *path, const char *split, peft_dataset **out);
 /* MedMNIST: <split>_images u8 or u16 [n,h,w] or [n,h,w,3], <split>_labels integers [n], [n,1] (classes) or [n,C]
  * (0/1 targets); split "train", "val" or "test". The split's images are held in memory.
- * PEFT_E_UNSUPPORTED: over a limit (64 entries, 8 GiB an array, 200 times inflated), or an array of objects. */
+ * PEFT_E_UNSUPPORTED: over a limit (64 entries, 8 GiB an array, 1032 times inflated), or an array of objects. */
 PEFT_API PEFT_NODISCARD peft_status peft_dataset_open_npz(const char *path, const char *split, peft_dataset **out);
 /* A text file, one sample a line: `name class` or `name 0,1,0`, parted at the last blank. Names are relative to
  * folder (NULL: the list's own). classes 0: the largest class + 1. */
@@ -208,7 +216,7 @@ PEFT_API int64_t peft_loader_next(int64_t epoch, int64_t batch, peft_tensor *ima
 /* Turns a ViT in Google's .npz (the augreg, in21k and big_vision checkpoints; f32) into a safetensors file with timm's
  * names, which peft_backbone_load reads. Atomic: safetensors holds the old file or the whole new one.
  * PEFT_E_IO: cannot be read or written. PEFT_E_FORMAT: broken, or no such ViT. PEFT_E_UNSUPPORTED: other element types,
- * over the limits (4096 arrays of 8 GiB, grown by at most 200 times), more than 64 blocks. */
+ * over the limits (4096 arrays of 8 GiB, grown by at most 1032 times), more than 64 blocks. */
 PEFT_API PEFT_NODISCARD peft_status peft_npz_to_safetensors(const char *npz, const char *safetensors);
 
 PEFT_END_DECLS

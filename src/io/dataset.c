@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * dataset.c -- what all data sets share: their life, their labels, loading one image. */
+#include "io/archive.h"
 #include "io/dataset.h"
 #include <stdio.h>
 
@@ -128,16 +129,25 @@ peft_status peft_dataset_targets(const peft_dataset *d, int64_t i, float *out)
     return PEFT_OK;
 }
 
+static peft_status load_member(const peft_dataset *d, int64_t i, peft_image **out)
+{
+    uint8_t *data;
+    size_t size;
+    peft_status s = io_archive_read(d->archive, d->member[i], &data, &size);
+    if (!s) {
+        s = peft_image_load_memory(data, size, NULL, out);
+        free(data);
+    }
+    return s ? io_fail_in(s, d->names.item[i]) : PEFT_OK;
+}
+
 peft_status peft_dataset_load(const peft_dataset *d, int64_t i, peft_image **out)
 {
     if (!d || !out) return io_fail(PEFT_E_INVALID, "data set: %s is NULL", d ? "out" : "data set");
     if (!has(d, i))
         return io_fail(PEFT_E_INVALID, "data set: sample %lld of %lld", (long long)i, (long long)d->count);
     if (d->root) return peft_dataset_load(d->root, d->index[i], out);
-    if (d->archive) {
-        peft_status s = io_archive_load(d->archive, d->member[i], out);
-        return s ? io_fail_in(s, d->names.item[i]) : PEFT_OK;
-    }
+    if (d->archive) return load_member(d, i, out);
     if (!d->images) return peft_image_load(d->names.item[i], NULL, out);
     int64_t bytes = d->width * d->height * d->channels * (d->depth / 8);
     return peft_image_from_buffer(d->images + i * bytes, d->width, d->height, d->channels, d->depth, 0, out);

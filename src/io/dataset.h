@@ -9,11 +9,6 @@ peft_status io_strings_add(io_strings *list, char *owned);    /* owned NULL (no 
 void        io_strings_sort(io_strings *list, bool unique);   /* bytewise */
 void        io_strings_clear(io_strings *list);
 
-typedef struct io_archive io_archive;                         /* an open zip */
-void        io_archive_free(io_archive *a);                   /* NULL is fine */
-/* Member i of it as a picture; from any number of threads at once. */
-peft_status io_archive_load(io_archive *a, int64_t member, peft_image **out);
-
 struct peft_dataset {
     atomic_int refs;
     int64_t count, classes;
@@ -23,7 +18,7 @@ struct peft_dataset {
     uint8_t *images;                                          /* [count, height, width, channels]; NULL: files */
     int64_t width, height;
     int channels, depth;
-    io_archive *archive;                                      /* a zip; the samples are member[count]; NULL: none */
+    struct io_archive *archive;                               /* a zip; the samples are member[count]; NULL: none */
     int64_t *member;
     char *skipped;                                            /* what was not read, by ending; NULL: nothing */
     peft_dataset *root;                                       /* of a part: the opened set, and which of its samples */
@@ -37,10 +32,6 @@ peft_dataset *io_dataset_retain(peft_dataset *d);
 peft_status io_dataset_part(peft_dataset *d, const int64_t *at, int64_t count, const int64_t *class_map,
                             const io_strings *names, peft_dataset **out);
 peft_status io_number_classes(peft_dataset *d);               /* class_names "0".."classes-1" */
-bool io_is_split(const char *name);                           /* train, val, valid, test */
-bool io_is_image_name(const char *name);
-/* PEFT_E_FORMAT where no class was found, PEFT_E_INVALID where the classes are splits and none was named. */
-peft_status io_check_classes(const io_strings *classes, const char *path, const char *split);
 /* The labels' largest + 1, and not less than classes; PEFT_E_FORMAT (naming where) for more than 2^20. */
 peft_status io_count_classes(const int64_t *label, int64_t count, const char *where, int64_t *classes);
 #endif

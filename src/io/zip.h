@@ -6,7 +6,8 @@
 #include <zip.h>
 
 peft_status io_zip_open(const char *path, zip_t **out);       /* the caller ends with zip_discard */
-/* PEFT_E_UNSUPPORTED where an entry would grow to more than limit bytes or by more than 200 times, or is encrypted. */
+/* PEFT_E_UNSUPPORTED where an entry would grow to more than limit bytes or further than Deflate can, is encrypted, or
+ * is compressed in a way that libzip was built without. */
 peft_status io_zip_check(const zip_stat_t *st, int64_t limit);
 /* Entry index, its checksum compared; the caller frees *data. */
 peft_status io_zip_read(zip_t *z, zip_int64_t index, uint8_t **data, size_t *size);

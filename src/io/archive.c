@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * archive.c -- an open zip of images. libzip's archives belong to one thread at a time: members are read under a lock
+ * and decoded outside it. */
+#include "io/archive.h"
+#include <sched.h>
+#include <unistd.h>
+
+enum { TAKING_OVER = -1 };
+
+peft_status io_archive_open(const char *path, io_archive **out)
+{
+    io_archive *a = io_alloc(1, sizeof *a);
+    if (!a || !(a->path = strdup(path)) || pthread_mutex_init(&a->lock, NULL)) {
+        if (a) free(a->path);
+        free(a);
+        return io_nomem(path);
+    }
+    atomic_init(&a->process, getpid());
+    peft_status s = io_zip_open(path, &a->zip);
+    if (s) {
+        pthread_mutex_destroy(&a->lock);
+        free(a->path);
+        free(a);
+    } else *out = a;
+    return s;
+}
+
+void io_archive_free(io_archive *a)
+{
+    if (!a) return;
+    zip_discard(a->zip);
+    pthread_mutex_destroy(&a->lock);
+    free(a->path);
+    free(a);
+}
+
+/* In a forked process the lock may be held by a thread that is only in the parent, and the archive in the middle of a
+ * member: then it is opened again. The old one cannot be closed safely and stays. */
+static peft_status take_over(io_archive *a)
+{
+    const bool idle = !pthread_mutex_trylock(&a->lock);
+    if (idle) pthread_mutex_unlock(&a->lock);
+    else {
+        zip_t *again;
+        peft_status s = io_zip_open(a->path, &again);
+        if (s) return s;
+        a->zip = again;
+        pthread_mutex_init(&a->lock, NULL);
+    }
+    return PEFT_OK;
+}
+
+/* The first thread of a forked process that comes here takes the archive over; the others wait for it. */
+static peft_status enter_process(io_archive *a)
+{
+    const int self = (int)getpid();
+    for (int owner; (owner = atomic_load(&a->process)) != self;) {
+        if (owner == TAKING_OVER || !atomic_compare_exchange_strong(&a->process, &owner, TAKING_OVER)) {
+            sched_yield();
+            continue;
+        }
+        peft_status s = take_over(a);
+        atomic_store(&a->process, s ? owner : self);
+        if (s) return s;
+    }
+    return PEFT_OK;
+}
+
+peft_status io_archive_read(io_archive *a, int64_t member, uint8_t **data, size_t *size)
+{
+    peft_status s = enter_process(a);
+    if (s) return s;
+    pthread_mutex_lock(&a->lock);
+    s = io_zip_read(a->zip, member, data, size);
+    pthread_mutex_unlock(&a->lock);
+    return s;
+}

@@ -1,0 +1,167 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * test_tree.c -- which classes and samples a folder or a zip of one has: by the same rules, and nothing that looks like
+ * data is left out without being told. Every case is tried as a folder and as a zip. */
+#include "io_files.h"
+#include <peft/io.h>
+#include <stdbool.h>
+
+enum { MOST = 12 };
+static unsigned char png[400];
+static size_t png_size;
+
+static void make_picture(void)
+{
+    save_picture(in_folder("p.png"), 3, 2, 1, 1);
+    unsigned char *data = read_bytes(in_folder("p.png"), &png_size);
+    ck_assert_uint_le(png_size, sizeof png);
+    memcpy(png, data, png_size);
+    free(data);
+}
+
+/* Makes the names (a word each, in "t" and in t.zip; one that ends in a slash is an empty folder) and opens them. */
+static peft_status open_names(const char *names, const char *split, bool zip, peft_dataset **out)
+{
+    static int serial;
+    char folder[16], path[100], word[MOST][60];
+    entry e[MOST];
+    size_t n = 0;
+    snprintf(folder, sizeof folder, "t%d", serial++ % 1000);
+    for (int at = 0, used; sscanf(names + at, "%59s%n", word[n], &used) == 1; at += used, n++) {
+        e[n] = (entry){ word[n], png, png_size };
+        snprintf(path, sizeof path, "%s/%.60s", folder, word[n]);
+        const char *file = in_folder(path);                   /* makes its folders */
+        if (!zip && word[n][strlen(word[n]) - 1] != '/') write_bytes(file, png, png_size);
+    }
+    if (!zip) return peft_dataset_open_folder(in_folder(folder), split, out);
+    snprintf(path, sizeof path, "%s.zip", folder);
+    zip_make(in_folder(path), e, n);
+    return peft_dataset_open_zip(in_folder(path), split, out);
+}
+
+static void refused(peft_status status, const char *word, const char *names, const char *split)
+{
+    for (int zip = 0; zip < 2; zip++) {
+        peft_dataset *d = NULL;
+        fails(status, word, open_names(names, split, zip, &d));
+        ck_assert_ptr_null(d);
+    }
+}
+
+/* Opens the names and writes what came: "a:2 b:1 | left out". */
+static void opens_as(const char *want, const char *names, const char *split, int kinds)
+{
+    for (int zip = 0; zip < 2; zip++) {
+        char got[300] = "";
+        peft_dataset *d;
+        if (!(kinds >> zip & 1)) continue;
+        ok(open_names(names, split, zip, &d));
+        for (int64_t c = 0; c < peft_dataset_classes(d); c++) {
+            int n = 0;
+            for (int64_t i = 0; i < peft_dataset_count(d); i++) n += peft_dataset_label(d, i) == c;
+            sprintf(got + strlen(got), "%s:%d ", peft_dataset_class_name(d, c), n);
+        }
+        sprintf(got + strlen(got), "| %s", peft_dataset_skipped(d));
+        ck_assert_msg(!strcmp(got, want), "%s (zip %d): %s, not %s", names, zip, got, want);
+        peft_dataset_free(d);
+    }
+}
+enum { FOLDER = 1, ZIP = 2, BOTH = 3 };
+
+START_TEST(classes_without_pictures)
+{
+    make_picture();
+    refused(PEFT_E_FORMAT, "class 'b' has no pictures: its folder holds 2 .bmp;", "a/1.png b/1.bmp b/2.BMP", NULL);
+    refused(PEFT_E_FORMAT, "class 'b' has no pictures: its folder holds 2 folders;", "a/1.png b/p/1.png b/q/1.png",
+            NULL);
+    refused(PEFT_E_FORMAT, "class 'b' has no pictures: its folder holds nothing;", "a/1.png b/ c/1.png", NULL);
+    refused(PEFT_E_FORMAT, "class 'b'", "train/a/1.png train/b/1.tif test/b/1.png", "train");
+    refused(PEFT_E_FORMAT, "class 'b'", "train/a/1.png train/b/.x test/b/.y", "train");
+    opens_as("a:1 b:0 | ", "train/a/1.png test/b/1.png", "train", BOTH);
+    opens_as("a:1 b:0 | ", "train/a/1.png train/b/ test/b/1.png test/b/2.tif", "train", BOTH);
+}
+END_TEST
+
+START_TEST(left_out)
+{
+    make_picture();
+    opens_as("a:2 b:1 | 2 .bmp, 1 file without ending, 1 .dcm, 1 .nii.gz, 1 folder",
+             "a/1.png a/2.jfif a/3.bmp a/4.bmp a/LICENSE a/p/1.png a/p/2.png b/1.jpe b/x.DCM b/x.nii.gz", NULL, BOTH);
+    opens_as("a:1 | 1 .csv, 1 .md, 1 .png", "a/1.png labels.csv README.md overview.png", NULL, BOTH);
+    opens_as("a:1 | 1 .txt, 1 folder", "train/a/1.png train/x.txt test/a/1.png test/y.txt masks/1.png", "train", BOTH);
+    opens_as("a:1 | 1 .h, 1 .i, 1 .j, 1 .k, 1 .l, 1 .m, 1 .n, 1 .o, 2 others",
+             "a/1.png a/1.h a/1.i a/1.j a/1.k a/1.l a/1.m a/1.n a/1.o a/1.p a/1.q", NULL, BOTH);
+}
+END_TEST
+
+START_TEST(names_of_splits)
+{
+    make_picture();
+    opens_as("a:1 b:1 | ", "Training/a/1.png Training/b/1.png Testing/a/1.png", "train", BOTH);
+    opens_as("a:1 b:0 | ", "Training/a/1.png Training/b/1.png Testing/a/1.png", "test", BOTH);
+    opens_as("a:1 | ", "TRAIN/a/1.png valid/a/1.png", "val", BOTH);
+    opens_as("a:1 | ", "train/a/1.png Validation/a/1.png", "valid", BOTH);
+    opens_as("a:1 | ", "val/a/1.png valid/a/1.png valid/a/2.png", "val", BOTH);
+    refused(PEFT_E_FORMAT, "both mean the split", "val/a/1.png valid/a/1.png", "validation");
+    refused(PEFT_E_NOTFOUND, "no folder 'test'", "Training/a/1.png val/a/1.png", "test");
+    refused(PEFT_E_INVALID, "say which split", "Training/a/1.png Testing/a/1.png", NULL);
+    refused(PEFT_E_INVALID, "say which split", "train/a/1.png test/a/1.png masks/1.png", NULL);
+    opens_as("car:1 train:1 | ", "car/1.png train/1.png", NULL, BOTH);
+    refused(PEFT_E_INVALID, "'holdout'", "train/a/1.png", "holdout");
+}
+END_TEST
+
+/* Only pictures decide whether a zip has a folder around everything. */
+START_TEST(top_folder)
+{
+    make_picture();
+    opens_as("a:1 b:1 | ", "set/a/1.png set/b/1.png", NULL, ZIP);
+    opens_as("a:1 b:1 | 1 .md", "set/a/1.png set/b/1.png README.md", NULL, ZIP);
+    opens_as("a:1 b:1 | 1 file without ending", "set/a/1.png set/b/1.png set/LICENSE", NULL, ZIP);
+    opens_as("a:1 b:1 | 1 folder", "set/a/1.png set/b/1.png docs/x/readme.txt docs/y.txt", NULL, ZIP);
+    opens_as("a:1 b:1 | ", "set/a/1.png set/b/1.png __MACOSX/set/._a set/.DS_Store", NULL, ZIP);
+    opens_as("a:2 | 1 .md, 1 .png, 1 folder",
+             "set/train/a/1.png set/train/a/2.png set/test/a/1.png set/x.png set/meta/l.csv README.md", "train", ZIP);
+    opens_as("a:1 b:1 | 1 .png", "set/a/1.png set/b/1.png overview.png", NULL, ZIP);
+    opens_as("a:1 b:1 | ", "./set/a/1.png ./set//b/1.png", NULL, ZIP);
+    opens_as("a:1 b:1 | ", "a\\1.png b\\1.png", NULL, ZIP);
+    peft_dataset *d = NULL;
+    fails(PEFT_E_FORMAT, "pictures lie in 'set' (overview.png) and in its folders (b/1.png)",
+          open_names("set/a/1.png set/b/1.png set/overview.png", NULL, true, &d));
+    fails(PEFT_E_NOTFOUND, "no folder 'train'", open_names("x/x/train/a/1.png", "train", true, &d));
+    ck_assert_ptr_null(d);
+}
+END_TEST
+
+START_TEST(names_of_classes)
+{
+    make_picture();
+    static const char *const bad[] = { "a\nb", "a\rb", "\x01", "\xc4pfel", "\xed\xa0\x80", "x\x7f" };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        char name[40];
+        peft_dataset *d = NULL;
+        snprintf(name, sizeof name, "n%zu/c/1.png", i);
+        write_bytes(in_folder(name), png, png_size);
+        snprintf(name, sizeof name, "n%zu/%s/1.png", i, bad[i]);
+        write_bytes(in_folder(name), png, png_size);
+        snprintf(name, sizeof name, "n%zu", i);
+        fails(PEFT_E_FORMAT, "rename it", peft_dataset_open_folder(in_folder(name), NULL, &d));
+        ck_assert_ptr_null(d);
+    }
+    peft_dataset *d = NULL;
+    zip_make(in_folder("u.zip"), (entry[]){ { "c/1.png", png, png_size }, { "\xc3\x84pfel/1.png", png, png_size } }, 2);
+    ok(peft_dataset_open_zip(in_folder("u.zip"), NULL, &d));
+    ck_assert_str_eq(peft_dataset_class_name(d, 1), "\xc3\x84pfel");
+    peft_dataset_free(d);
+    d = NULL;
+    size_t size;                                              /* a name in an encoding that the zip does not say */
+    zip_make(in_folder("l.zip"), (entry[]){ { "_pfel/1.png", png, png_size }, { "b/1.png", png, png_size } }, 2);
+    unsigned char *zip = read_bytes(in_folder("l.zip"), &size);
+    for (unsigned char *at = zip; (at = memmem(at, size - (size_t)(at - zip), "_pfel", 5)); at++) *at = 0xc4;
+    write_bytes(in_folder("l.zip"), zip, size);
+    free(zip);
+    fails(PEFT_E_FORMAT, "encoding", peft_dataset_open_zip(in_folder("l.zip"), NULL, &d));
+    ck_assert_ptr_null(d);
+}
+END_TEST
+
+IO_SUITE_MAIN("tree", classes_without_pictures, left_out, names_of_splits, top_folder, names_of_classes)
