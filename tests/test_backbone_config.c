@@ -132,17 +132,23 @@ START_TEST(notes)
     note_is(x, NULL, NULL);
     note_is(NULL, "mean", NULL);
     peft_backbone_free(x);
-    const char *text =
-        "{\"image_mean\": [0.4, 0.5, 0.6], \"image_std\": [1, 2, 3], \"resample\": 3, \"size\": {\"height\": 8}}";
+    const char *text = "{\"image_mean\": [0.4, 0.5, 0.6], \"image_std\": [1, 2, 3], \"resample\": 3, \"crop_size\": "
+                       "{\"height\": 12, \"width\": 12}, \"size\": {\"shortest_edge\": 16}}";
     write_text(preprocessor, text, strlen(text));
-    x = load(ctx, "{\"mean\": [0, 0, 0]}", "");                          /* config.json before the preprocessor's */
+    x = load(ctx, "{\"mean\": [0, 0, 0], \"std\": [1, 1, 1]}", "");      /* timm's before the preprocessor's */
     note_is(x, "mean", "0:0:0");
+    note_is(x, "std", "1:1:1");
+    note_is(x, "crop_pct", "0.875");
+    peft_backbone_free(x);
+    x = load(ctx, "{\"image_size\": 8}", "");
+    note_is(x, "mean", "0.4:0.5:0.6");
     note_is(x, "std", "1:2:3");
     note_is(x, "interpolation", "bicubic");
+    note_is(x, "image_size", "12");                                      /* of the crop, not of the positions */
     note_is(x, "crop_pct", NULL);
     peft_backbone_free(x);
     write_weights(b, "mean", "1:1:1");
-    x = load(ctx, "{\"mean\": [0, 0, 0]}", "");
+    x = load(ctx, "{\"mean\": [0, 0, 0], \"std\": [1, 1, 1]}", "");
     note_is(x, "mean", "1:1:1");
     peft_backbone_free(x);
     finish(ctx, b);
@@ -155,23 +161,32 @@ START_TEST(bad_configs)
     } bad[] = { { "", PEFT_E_FORMAT, "not valid JSON" },
                 { "[]", PEFT_E_FORMAT, "expected an object" },
                 { "{\"a\": 1, \"a\": 1}", PEFT_E_FORMAT, "not valid JSON" },
-                { "{\"hidden_act\": \"relu\"}", PEFT_E_UNSUPPORTED, "hidden_act: given 'relu'" },
+                { "{\"hidden_act\": \"relu\"}", PEFT_E_UNSUPPORTED, "hidden_act: given \"relu\"" },
                 { "{\"hidden_act\": 3}", PEFT_E_FORMAT, "hidden_act" },
-                { "{\"global_pool\": \"map\"}", PEFT_E_UNSUPPORTED, "global_pool: given 'map'" },
+                { "{\"global_pool\": \"map\"}", PEFT_E_UNSUPPORTED, "global_pool: given \"map\"" },
                 { "{\"layer_norm_eps\": true}", PEFT_E_FORMAT, "layer_norm_eps" },
-                { "{\"image_size\": [8, 16]}", PEFT_E_FORMAT, "image_size" },
-                { "{\"mean\": [1, 2]}", PEFT_E_FORMAT, "mean" },
-                { "{\"mean\": [1, 2, \"x\"]}", PEFT_E_FORMAT, "mean" },
-                { "{\"std\": [-1.2345678901234567e-200, -1.2345678901234567e-201, -1.2345678901234567e-202]}",
-                  PEFT_E_FORMAT, "std" },
+                { "{\"image_size\": [8, 16]}", PEFT_E_UNSUPPORTED, "image_size: given [8,16], which is not supported: "
+                  "expected two equal sides" },
+                { "{\"image_size\": 8.5}", PEFT_E_FORMAT, "image_size: given 8.5, expected a whole number" },
+                { "{\"num_channels\": 1}", PEFT_E_UNSUPPORTED,
+                  "num_channels: given 1, which is not supported: expected 3" },
+                { "{\"model_args\": {\"in_chans\": 1}, \"pretrained_cfg\": {\"mean\": [0.5]}}", PEFT_E_UNSUPPORTED,
+                  "in_chans: given 1" },
+                { "{\"pretrained_cfg\": {\"input_size\": [1, 8, 8], \"mean\": [0.5]}}", PEFT_E_UNSUPPORTED,
+                  "input_size: given [1,8,8]" },
+                { "{\"mean\": [1, 2], \"std\": 1}", PEFT_E_FORMAT, "mean: given [1,2]" },
+                { "{\"mean\": [1, 2, \"x\"], \"std\": 1}", PEFT_E_FORMAT, "mean" },
+                { "{\"mean\": 0, \"std\": [-1.2345678901234567e-200, -1.2345678901234567e-201, "
+                  "-1.2345678901234567e-202]}", PEFT_E_FORMAT, "std" },
                 { "{\"hidden_size\": 32}", PEFT_E_FORMAT, "width 32, the weights 16" },
                 { "{\"num_hidden_layers\": 3}", PEFT_E_FORMAT, "depth 3" },
                 { "{\"patch_size\": 8}", PEFT_E_FORMAT, "patch 8" },
                 { "{\"num_attention_heads\": 3}", PEFT_E_INVALID, "heads 3" },
+                { "{\"num_attention_heads\": 1.5}", PEFT_E_INVALID, "heads: given 1.5, expected a whole number" },
                 { "{\"num_attention_heads\": 99999999999999999999}", PEFT_E_FORMAT, "not valid JSON" },
                 { "{\"qkv_bias\": false}", PEFT_E_FORMAT, "2 unexpected (blocks.0.attn.qkv.bias" },
                 { "{\"patch_size\": -4}", PEFT_E_FORMAT, "patch -4" },
-                { "{\"interpolation\": 9}", PEFT_E_FORMAT, "interpolation" },
+                { "{\"architecture\": \"x\", \"interpolation\": 9}", PEFT_E_FORMAT, "interpolation" },
                 { "{\"pretrained_cfg\": 3, \"model_args\": [], \"vision_config\": {\"hidden_act\": \"silu\"}}",
                   PEFT_E_UNSUPPORTED, "silu" } };
     static char big[(1 << 20) + 2];
@@ -194,4 +209,112 @@ START_TEST(bad_configs)
 }
 END_TEST
 
-SUITE_MAIN("backbone config", facts_from_config, notes, bad_configs)
+/* timm's arguments of the network, which transformers' TimmWrapper keeps as they are. */
+#define ARGS(text) "{\"architecture\": \"vit_quickgelu\", \"model_type\": \"timm_wrapper\", \"model_args\": {" text "}}"
+START_TEST(arguments_of_timm)
+{
+    static const struct { const char *json; int act; } good[] = {
+        { ARGS(""), PK_QUICKGELU }, { ARGS("\"act_layer\": \"gelu\""), PK_GELU },
+        { ARGS("\"act_layer\": \"quick_gelu\""), PK_QUICKGELU }, { ARGS("\"act_layer\": null"), PK_QUICKGELU },
+        { "{\"architecture\": \"vit_base\", \"model_args\": {\"act_layer\": \"quick_gelu\"}}", PK_QUICKGELU },
+        { ARGS("\"norm_layer\": \"layernorm\", \"fc_norm\": false, \"class_token\": true, \"qk_norm\": false, "
+               "\"embed_norm_layer\": null, \"global_pool\": \"token\""), PK_QUICKGELU } };
+    static const struct { const char *json, *text; } bad[] = {
+        { ARGS("\"act_layer\": \"relu\""),
+          "act_layer: given 'relu' for an MLP, which is not supported: expected gelu" },
+        { ARGS("\"act_layer\": \"silu\""), "act_layer: given 'silu'" },
+        { ARGS("\"act_layer\": \"gelu_tanh\""), "act_layer: given 'gelu_tanh'" },
+        { ARGS("\"pool_include_prefix\": true"), "pool_include_prefix: given true" },
+        { ARGS("\"use_post_norm\": true"), "use_post_norm" }, { ARGS("\"use_rot_pos_emb\": true"), "rotary positions" },
+        { ARGS("\"class_token\": false"), "class_token: given false, which is not supported: expected true" },
+        { ARGS("\"norm_layer\": \"rmsnorm\""), "norm_layer: given \"rmsnorm\"" },
+        { ARGS("\"pos_embed\": \"none\""), "pos_embed" }, { ARGS("\"attn_layer\": \"diff\""), "attn_layer" },
+        { ARGS("\"img_size\": [8, 16]"), "img_size: given [8,16]" },
+        { ARGS("\"global_pool\": \"avgmax\""), "global_pool: given \"avgmax\"" },
+        { ARGS("\"global_pool\": \"avg\", \"fc_norm\": false"), "fc_norm: given false with global_pool avg" },
+        { ARGS("\"global_pool\": \"token\", \"fc_norm\": true"), "fc_norm: given true with global_pool token" },
+        { ARGS("\"global_pool\": \"avg\""), "config.json tells pooling by the mean, and the weights have the norm in "
+          "front" },
+        { "{\"hidden_act\": \"gelu_pytorch_tanh\"}", "hidden_act: given \"gelu_pytorch_tanh\"" },
+        { "{\"hidden_act\": \"gelu_new\"}", "gelu_new" }, { "{\"hidden_act\": \"silu\"}", "silu" } };
+    peft_context *ctx;
+    peft_backbone *b = start(&ctx), *x = NULL;
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        x = load(ctx, good[i].json, "");
+        ck_assert_msg(x->shape.act == good[i].act, "%s: %d", good[i].json, x->shape.act);
+        peft_backbone_free(x);
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        write_text(config, bad[i].json, strlen(bad[i].json));
+        FAILS(PEFT_E_UNSUPPORTED, bad[i].text, try_load(ctx, "", &x));
+    }
+    x = load(ctx, ARGS("\"act_layer\": \"relu\""), "act=gelu");          /* the caller knows better */
+    ck_assert_int_eq(x->shape.act, PK_GELU);
+    peft_backbone_free(x);
+    finish(ctx, b);
+}
+END_TEST
+
+/* A gated MLP is SiLU: timm has to say so, Hugging Face's is so whatever hidden_act says. */
+START_TEST(activation_of_a_gated_mlp)
+{
+    peft_context *ctx;
+    peft_backbone *b = start(&ctx), *gated = tiny_backbone(ctx, SMALL, "swiglu=true"), *x;
+    write_weights(gated, NULL, NULL);
+    peft_backbone_free(load(ctx, ARGS("\"act_layer\": \"silu\""), ""));
+    peft_backbone_free(load(ctx, "{\"hidden_act\": \"relu\", \"use_swiglu_ffn\": true}", ""));
+    write_text(config, ARGS("\"act_layer\": \"gelu\""), strlen(ARGS("\"act_layer\": \"gelu\"")));
+    FAILS(PEFT_E_UNSUPPORTED, "act_layer: given 'gelu' for a gated MLP", try_load(ctx, "", &x));
+    peft_backbone_free(gated);
+    finish(ctx, b);
+}
+END_TEST
+
+START_TEST(class_names)
+{
+    peft_context *ctx;
+    peft_backbone *b = start(&ctx), *classes = tiny_backbone(ctx, SMALL, "classes=2"), *x;
+    static const struct { const char *json, *names; } rows[] = {
+        { "{\"id2label\": {\"1\": \"malignant\", \"0\": \"benign\"}}", "benign\nmalignant" },
+        { "{\"id2label\": {\"0\": \"LABEL_0\", \"1\": \"LABEL_1\"}}", NULL },
+        { "{\"id2label\": {\"0\": \"a\"}}", NULL }, { "{\"id2label\": {\"0\": \"a\\nb\", \"1\": \"c\"}}", NULL },
+        { "{\"id2label\": [\"a\", 3]}", NULL }, { "{\"id2label\": 3}", NULL },
+        { "{\"architecture\": \"vit\", \"label_names\": [\"x\", \"y\"]}", "x\ny" },
+        { "{\"pretrained_cfg\": {\"label_names\": [\"x\", \"y\"]}}", "x\ny" } };
+    write_weights(classes, NULL, NULL);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        x = load(ctx, rows[i].json, "");
+        note_is(x, "class_names", rows[i].names);
+        peft_backbone_free(x);
+    }
+    write_weights(classes, "class_names", "u\nv");
+    x = load(ctx, rows[0].json, "");
+    note_is(x, "class_names", "u\nv");
+    peft_backbone_free(x);
+    peft_backbone_free(classes);
+    finish(ctx, b);
+}
+END_TEST
+
+/* The option takes a file or a folder, and what it names has to tell something. */
+START_TEST(configuration_by_name)
+{
+    peft_context *ctx;
+    peft_backbone *b = start(&ctx), *x;
+    char options[200];
+    ck_assert_int_eq(mkdir(tiny_path("elsewhere"), 0777), 0);
+    write_text(tiny_path("elsewhere/config.json"), HF, strlen(HF));
+    snprintf(options, sizeof options, "config=%s", tiny_path("elsewhere"));
+    OK(try_load(ctx, options, &x));
+    ck_assert_double_eq(x->shape.eps, 1e-7);
+    peft_backbone_free(x);
+    write_text(tiny_path("elsewhere/other.json"), "{\"a\": 1}", 8);
+    snprintf(options, sizeof options, "config=%s", tiny_path("elsewhere/other.json"));
+    FAILS(PEFT_E_FORMAT, "tells nothing of a network", try_load(ctx, options, &x));
+    finish(ctx, b);
+}
+END_TEST
+
+SUITE_MAIN("backbone config", facts_from_config, notes, bad_configs, arguments_of_timm, activation_of_a_gated_mlp,
+        class_names,
+           configuration_by_name)

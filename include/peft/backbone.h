@@ -14,8 +14,10 @@ typedef struct peft_backbone peft_backbone;
  * Options, all optional: "image_size" (side in pixels; the position embedding is resampled to it), "resample" (timm,
  * hf, mmcls, torchvision, bilinear), "naming" (auto, timm, hf, hf5, hf-clip, clip, torchvision, mmcls), and what the
  * tensors cannot tell: "patch", "heads", "eps", "act" (gelu, quickgelu), "pool" (cls, mean). An option comes before
- * the file's header, the header before config.json, that before what is usual for the family. "config": auto
- * (config.json and preprocessor_config.json beside the file, where they exist), none, or the path of one file.
+ * the file's header, the header before the description beside it, that before what is usual for the family. "config":
+ * auto (the descriptions beside the file: open_clip_config.json for weights under open_clip's names; else config.json,
+ * processor_config.json and preprocessor_config.json), none, or the path of one such file or of a folder with them. What
+ * a description says and this library does not compute is PEFT_E_UNSUPPORTED with file, key and value.
  * f32 weights stay mapped from the file, which must not be changed in place while in use. Missing and unexpected
  * tensors are listed in one PEFT_E_FORMAT message; PEFT_E_UNSUPPORTED: a network of another kind. */
 PEFT_API PEFT_NODISCARD peft_status
@@ -45,10 +47,18 @@ PEFT_API void    peft_backbone_free(peft_backbone *b);
 /* "width", "depth", "heads", "mlp", "patch", "image_size", "tokens", "prefix" (class and register tokens),
  * "registers", "classes", "parameters"; -1: no such fact. */
 PEFT_API int64_t peft_backbone_get(const peft_backbone *b, const char *what);
-/* How its pictures are to be prepared, as text that fits peft_transform_parse: "mean" and "std" ("0.5:0.5:0.5"),
- * "image_size" (of its training), "crop_pct", "interpolation". "assumed": one line for each fact of the network that no
- * tensor, option, header or configuration told ("heads=12: width / 64"), each of which was also logged as a warning.
- * NULL: not known, or nothing assumed. Borrowed from b. */
+/* What its files tell of pictures and classes. Borrowed from b; NULL: not known, or nothing assumed.
+ * "preprocess": how its pictures are prepared, complete, for peft_transform_parse ("size=224,resize=256,..."), as the
+ * description's own library does it: of the file's header, else timm's pretrained_cfg, open_clip's preprocess_cfg or the
+ * image processor of Hugging Face; they are not mixed. NULL where no file says, and where no text can (crop_mode border,
+ * padding, inputs that are not square, processors that are not known), which is logged as a warning with the key. It is
+ * for the side that b works at: where "image_size" gave another than the description's, timm's crop_pct stays, and sides
+ * in pixels grow in proportion: 256 before a crop of 224 becomes round(256 / 224 * image_size).
+ * "mean", "std" ("0.5:0.5:0.5"), "image_size" (of the description or training), "crop_pct", "interpolation": single
+ * facts, known for some families without a file too.
+ * "class_names": of the classifier, one a line.
+ * "assumed": one line for each fact of the network that no tensor, option, header or configuration told ("heads=12:
+ * width / 64"), each of which was also logged as a warning. */
 PEFT_API const char *peft_backbone_note(const peft_backbone *b, const char *key);
 PEFT_API size_t  peft_backbone_tensor_count(const peft_backbone *b);
 PEFT_API const char        *peft_backbone_tensor_name(const peft_backbone *b, size_t i);   /* timm names; NULL: no such */

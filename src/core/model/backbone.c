@@ -54,6 +54,7 @@ void peft_backbone_free(peft_backbone *b)
     if (!b || atomic_fetch_sub(&b->refs, 1) != 1) return;
     peft_context *ctx = b->ctx;
     for (size_t i = 0; i < b->weights; i++) if (b->weight[i].tensor.owned) pf_free(ctx, b->weight[i].tensor.data);
+    pf_free(ctx, b->class_names);
     if (b->native_pos.owned) pf_free(ctx, b->native_pos.data);
     pf_st_close(b->file);
     pthread_mutex_destroy(&b->lock);
@@ -95,7 +96,12 @@ const char *peft_backbone_note(const peft_backbone *b, const char *key)
 {
     for (int i = 0; b && key && i < PF_NOTES; i++)
         if (!strcmp(key, pf_note_name[i])) return *b->note[i] ? b->note[i] : NULL;
-    return b && key && !strcmp(key, "assumed") && *b->assumed ? b->assumed : NULL;
+    if (!b || !key) return NULL;
+    const struct { const char *key, *text; } longer[] = {
+        { "assumed", b->assumed }, { "preprocess", b->preprocess }, { "class_names", b->class_names } };
+    for (size_t i = 0; i < sizeof longer / sizeof *longer; i++)
+        if (!strcmp(key, longer[i].key)) return longer[i].text && *longer[i].text ? longer[i].text : NULL;
+    return NULL;
 }
 
 /* What changes the numbers: the facts the tensors do not tell, then name, extents and values of every tensor but the

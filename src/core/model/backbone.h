@@ -7,11 +7,12 @@
 #include "core/base/safetensors.h"
 #include "core/base/options.h"
 #include "core/model/names.h"
+#include "core/model/prep.h"
 
 typedef struct pf_weight { char name[PF_NAME_MAX]; peft_tensor tensor; } pf_weight;   /* dense pk_real */
 
 /* What peft_backbone_note knows. */
-enum { PF_NOTES = 5, PF_NOTE_MAX = 72, PF_ASSUMED_MAX = 512 };
+enum { PF_NOTES = 5, PF_NOTE_MAX = 104, PF_ASSUMED_MAX = 512 };
 extern const char *const pf_note_name[PF_NOTES];
 
 struct peft_backbone {
@@ -21,6 +22,8 @@ struct peft_backbone {
     pf_vit_shape shape;
     char note[PF_NOTES][PF_NOTE_MAX];    /* by pf_note_name; "" where not known */
     char assumed[PF_ASSUMED_MAX];        /* the note "assumed" */
+    char preprocess[PF_PREP_MAX];        /* the note "preprocess", for this side of the images */
+    char *class_names;                   /* the note "class_names", as many lines as classes; NULL: not known */
     char resample[16];                   /* the rule its position embedding came by, "" when as in the file */
     pf_weight *weight; size_t weights;
     peft_tensor native_pos;              /* pos_embed before resampling, for the fingerprint; no data when the same */
@@ -37,6 +40,8 @@ bool pf_is_float(peft_dtype type);                                              
 peft_status pf_backbone_alloc(peft_context *ctx, const pf_vit_shape *shape, peft_backbone **out);
 /* Owned memory for weight i; NULL with the message set. */
 pk_real *pf_backbone_own(peft_backbone *b, size_t i);
+/* Takes over what the file tells of pictures and classes; text of either may be NULL: not known. */
+peft_status pf_backbone_describe(peft_backbone *b, const char *preprocess, const char *class_names);
 extern const pf_opt pf_backbone_load_options[], pf_backbone_create_options[];
 peft_status pf_shape_check(const pf_vit_shape *s);
 int pf_act_named(const char *name);                                                    /* -1: unknown */

@@ -4,16 +4,14 @@
 
 static peft_status steps(pf_loader *l, const char *path, peft_backbone **b)
 {
-    const char *config = pf_options_string(l->o, pf_backbone_load_options, "config");
     PF_TRY(pf_load_names(l));
-    PF_TRY(pf_config_read(l->ctx, config, path, &l->config));
+    PF_TRY(pf_config_read(l, path, &l->config));
     PF_TRY(pf_load_shape(l));
     PF_TRY(pf_backbone_alloc(l->ctx, &l->shape, b));
     (*b)->file = l->file;
     l->file = NULL;
     PF_TRY(pf_load_tensors(l, *b));
-    pf_load_notes(l, *b);
-    return PEFT_OK;
+    return pf_load_notes(l, *b);
 }
 
 /* Takes over file. */
@@ -24,6 +22,7 @@ static peft_status load(peft_context *ctx, pf_st *file, const char *path, const 
     peft_status s = steps(&l, path, &b);
     pf_st_close(l.file);
     pf_free(ctx, l.found);
+    pf_config_free(&l.config);
     if (s) peft_backbone_free(b);
     else *out = b;
     return s;

@@ -4,15 +4,8 @@
 #ifndef PF_LOAD_H
 #define PF_LOAD_H
 #include "core/model/backbone.h"
+#include "core/model/config.h"
 #include "core/model/pos_embed.h"
-
-/* --- load_config.c: config.json and preprocessor_config.json ------------------------------------------------------ */
-enum { PF_FACT_MAX = PF_NOTE_MAX, PF_FACTS = 13 };
-typedef struct pf_config { char fact[PF_FACTS][PF_FACT_MAX]; } pf_config;               /* "" where not told */
-/* Facts under the names of the load options and notes, and "width", "depth", "qkv_bias"; NULL: not told. */
-const char *pf_config_get(const pf_config *c, const char *fact);
-/* Reads the files beside weights (NULL: there are none) as option says: "auto", "none" or one file's path. */
-peft_status pf_config_read(peft_context *ctx, const char *option, const char *weights, pf_config *c);
 
 /* --- load_names.c ------------------------------------------------------------------------------------------------- */
 /* A tensor of the file; used: it became part of the backbone. */
@@ -46,6 +39,8 @@ peft_status pf_load_names(pf_loader *l);
 /* The parts of what timm calls name, marked as used when take; 0: it is not in the file, or not all of it. */
 int         pf_load_find(pf_loader *l, const char *name, bool take, const pf_st_tensor *part[3]);
 bool        pf_load_has(const pf_loader *l, const char *glob);                          /* among the file's names */
+/* What is called from now is called to: the final norm, by where it stands. */
+void        pf_load_rename(pf_loader *l, const char *from, const char *to);
 /* PEFT_OK, or what is missing from b and what the file has beside it in one message. */
 peft_status pf_load_account(pf_loader *l, const peft_backbone *b);
 
@@ -56,7 +51,17 @@ peft_status pf_load_shape(pf_loader *l);
 /* --- load_facts.c ------------------------------------------------------------------------------------------------- */
 /* Completes the shape by what no tensor tells. */
 peft_status pf_load_facts(pf_loader *l);
-void        pf_load_notes(const pf_loader *l, peft_backbone *b);
+
+/* --- load_config.c ------------------------------------------------------------------------------------------------ */
+/* Reads the descriptions that the option "config" names; weights: path of the file with the tensors, may be NULL. */
+peft_status pf_config_read(const pf_loader *l, const char *weights, pf_config *c);
+
+/* --- load_agree.c ------------------------------------------------------------------------------------------------- */
+/* PEFT_OK, or what the description says of a network that the tensors contradict. */
+peft_status pf_load_agree(const pf_loader *l);
+
+/* --- load_notes.c ------------------------------------------------------------------------------------------------- */
+peft_status pf_load_notes(const pf_loader *l, peft_backbone *b);
 
 /* --- load_family.c ------------------------------------------------------------------------------------------------ */
 const pf_family *pf_family_of(const pf_loader *l);

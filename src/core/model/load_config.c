@@ -1,132 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
- * load_config.c -- what config.json (Hugging Face's or timm's) and preprocessor_config.json beside the weights tell.
- * They may come from anywhere: size, depth and doubled names are refused, and so is a value of the wrong kind. */
-#include <jansson.h>
+ * load_config.c -- finds and reads the descriptions beside the weights. They may come from anywhere: size, depth and
+ * doubled names are refused, and so is a value of the wrong kind. What a file is, its content tells. */
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
+#include "core/base/folder.h"
 #include "core/base/tensor.h"
 #include "core/model/load.h"
 
 enum { MOST_BYTES = 1 << 20, MOST_DEPTH = 32 };
-
-static const char *const fact_name[PF_FACTS] = {
-    "eps", "heads", "act", "pool", "patch", "width", "depth", "qkv_bias", "image_size", "mean", "std", "crop_pct",
-    "interpolation" };
-
-/* SIDE: a number, or a shape that ends with two equal ones. TRIPLE: three numbers. NAME: of an architecture, which may
- * tell of an activation. FILTER: a word, or Pillow's number of one. */
-typedef enum { NUMBER, SIDE, TRIPLE, FLAG, ACT, POOL, NAME, FILTER } kind;
-static const struct { const char *fact, *key; kind kind; } rows[] = {
-    { "eps", "layer_norm_eps", NUMBER }, { "heads", "num_attention_heads", NUMBER }, { "heads", "num_heads", NUMBER },
-    { "act", "hidden_act", ACT }, { "act", "architecture", NAME }, { "pool", "global_pool", POOL },
-    { "patch", "patch_size", SIDE }, { "width", "hidden_size", NUMBER }, { "depth", "num_hidden_layers", NUMBER },
-    { "qkv_bias", "qkv_bias", FLAG }, { "image_size", "image_size", SIDE }, { "image_size", "img_size", SIDE },
-    { "image_size", "input_size", SIDE }, { "mean", "mean", TRIPLE }, { "std", "std", TRIPLE },
-    { "mean", "image_mean", TRIPLE }, { "std", "image_std", TRIPLE }, { "crop_pct", "crop_pct", NUMBER },
-    { "interpolation", "interpolation", FILTER }, { "interpolation", "resample", FILTER } };
-/* Where a key may stand: CLIP's image tower, the top, timm's arguments and data settings. */
-static const char *const section[] = { "vision_config", NULL, "model_args", "pretrained_cfg" };
-#define COUNT(a) (sizeof(a) / sizeof *(a))
-
-/* Words of the files and ours; "" says nothing. */
-typedef struct { const char *theirs, *ours; } word;
-static const word acts[] = { { "gelu", "gelu" }, { "quick_gelu", "quickgelu" }, { 0 } };
-static const word pools[] = { { "token", "cls" }, { "avg", "mean" }, { "", "" }, { 0 } };
-
-static char *slot(pf_config *c, const char *fact)
-{
-    int i = 0;
-    while (strcmp(fact_name[i], fact)) i++;
-    return c->fact[i];
-}
-
-const char *pf_config_get(const pf_config *c, const char *fact)
-{
-    for (int i = 0; i < PF_FACTS; i++) if (!strcmp(fact_name[i], fact)) return *c->fact[i] ? c->fact[i] : NULL;
-    return NULL;
-}
-
-static bool number(const json_t *v, char *text)
-{
-    if (json_is_integer(v)) snprintf(text, PF_FACT_MAX, "%lld", (long long)json_integer_value(v));
-    else if (json_is_real(v)) pf_print_float(text, PF_FACT_MAX, json_real_value(v));
-    return json_is_number(v);
-}
-
-static bool side(const json_t *v, char *text)
-{
-    size_t n = json_array_size(v);
-    if (n < 2) return json_is_integer(v) && number(v, text);
-    const json_t *a = json_array_get(v, n - 2), *b = json_array_get(v, n - 1);
-    return json_is_integer(a) && json_is_integer(b) && json_equal(a, b) && number(b, text);
-}
-
-static bool triple(const json_t *v, char *text)
-{
-    char one[3][PF_FACT_MAX];
-    if (json_array_size(v) != 3) return false;
-    for (size_t i = 0; i < 3; i++) if (!number(json_array_get(v, i), one[i])) return false;
-    return snprintf(text, PF_FACT_MAX, "%s:%s:%s", one[0], one[1], one[2]) < PF_FACT_MAX;
-}
-
-static bool one_of(const word *words, const json_t *v, char *text)
-{
-    const char *s = json_string_value(v);
-    for (; s && words->theirs; words++)
-        if (!strcmp(s, words->theirs)) {
-            snprintf(text, PF_FACT_MAX, "%s", words->ours);
-            return true;
-        }
-    return false;
-}
-
-static bool filter(const json_t *v, char *text)
-{
-    static const char *const pillow[] = { "nearest", "lanczos", "bilinear", "bicubic", "box", "hamming" };
-    const char *s = json_string_value(v);
-    json_int_t i = json_integer_value(v);
-    if (!s && json_is_integer(v) && i >= 0 && i < (json_int_t)COUNT(pillow)) s = pillow[i];
-    if (!s || strlen(s) >= PF_FACT_MAX) return false;
-    memcpy(text, s, strlen(s) + 1);
-    return true;
-}
-
-/* The fact's text of value v; false: v is not what such a key holds. */
-static bool text_of(kind k, const json_t *v, char *text)
-{
-    switch (k) {
-    case NUMBER: return number(v, text);
-    case SIDE:   return side(v, text);
-    case TRIPLE: return triple(v, text);
-    case ACT:    return one_of(acts, v, text);
-    case POOL:   return one_of(pools, v, text);
-    case FILTER: return filter(v, text);
-    case FLAG:
-        snprintf(text, PF_FACT_MAX, "%s", json_is_true(v) ? "true" : "false");
-        return json_is_boolean(v);
-    default:
-        if (json_is_string(v) && strstr(json_string_value(v), "quickgelu")) strcpy(text, "quickgelu");
-        return json_is_string(v);
-    }
-}
-
-/* Facts that are still empty; an earlier row, section and file is before a later one. */
-static peft_status take(const json_t *top, pf_config *c)
-{
-    for (size_t r = 0; r < COUNT(rows); r++)
-        for (size_t i = 0; i < COUNT(section); i++) {
-            const json_t *v = json_object_get(section[i] ? json_object_get(top, section[i]) : top, rows[r].key);
-            char *to = slot(c, rows[r].fact);
-            if (*to || !v || json_is_null(v)) continue;
-            if (text_of(rows[r].kind, v, to)) continue;
-            *to = 0;
-            const char *s = json_string_value(v);
-            return s ? pf_fail(PEFT_E_UNSUPPORTED, "%s: given '%.40s', which is not supported", rows[r].key, s)
-                     : pf_fail(PEFT_E_FORMAT, "%s: a value of a kind that it cannot have", rows[r].key);
-        }
-    return PEFT_OK;
-}
 
 /* Brackets outside of texts, counted before the parser recurses into them. */
 static bool too_deep(const char *json, size_t n)
@@ -146,7 +29,30 @@ static bool too_deep(const char *json, size_t n)
     return false;
 }
 
-static peft_status parse(const char *json, size_t n, pf_config *c)
+/* An image processor of Hugging Face; NULL: something else. */
+static const json_t *processor(const json_t *top)
+{
+    static const char *const mark[] = { "image_processor_type", "feature_extractor_type", "image_mean", "do_normalize",
+                                        "do_resize" };
+    const json_t *inner = pf_json_get(top, "image_processor");
+    for (size_t i = 0; i < sizeof mark / sizeof *mark; i++) if (json_object_get(top, mark[i])) return top;
+    return json_is_object(inner) ? inner : NULL;
+}
+
+/* The first file that describes the preparation is followed. */
+static peft_status take(const json_t *top, const char *path, int64_t side, pf_config *c)
+{
+    const char *slash = strrchr(path, '/');
+    const json_t *pictures = processor(top), *cfg = pf_json_get(top, "pretrained_cfg");
+    if (pictures) return c->prep.told ? PEFT_OK : pf_prep_hf(pictures, pf_config_get(c, "model_type"), &c->prep);
+    snprintf(c->source, sizeof c->source, "%s", slash ? slash + 1 : path);
+    if (pf_is_open_clip(top)) return pf_open_clip_read(top, c);
+    PF_TRY(pf_facts_read(top, c));
+    PF_TRY(pf_labels_read(top, c));
+    return pf_is_timm(top) && !c->prep.told ? pf_prep_timm(json_is_object(cfg) ? cfg : top, side, &c->prep) : PEFT_OK;
+}
+
+static peft_status parse(const char *json, size_t n, const char *path, int64_t side, pf_config *c)
 {
     json_error_t error;
     if (n > MOST_BYTES) return pf_fail(PEFT_E_FORMAT, "%zu bytes: expected at most %d", n, MOST_BYTES);
@@ -154,38 +60,80 @@ static peft_status parse(const char *json, size_t n, pf_config *c)
     json_t *top = json_loadb(json, n, JSON_REJECT_DUPLICATES, &error);
     if (!top && json_error_code(&error) == json_error_out_of_memory) return pf_nomem("config.json", n);
     if (!top) return pf_fail(PEFT_E_FORMAT, "not valid JSON at line %d: %s", error.line, error.text);
-    peft_status s = json_is_object(top) ? take(top, c) : pf_fail(PEFT_E_FORMAT, "expected an object");
+    peft_status s = json_is_object(top) ? take(top, path, side, c) : pf_fail(PEFT_E_FORMAT, "expected an object");
     json_decref(top);
     return s;
 }
 
-static peft_status read_one(peft_context *ctx, const char *path, pf_config *c)
+static peft_status read_one(const pf_loader *l, const char *path, pf_config *c)
 {
     pf_map *m;
-    PF_TRY(pf_map_open(ctx, path, &m));
-    peft_status s = parse((const char *)pf_map_data(m), pf_map_size(m), c);
+    const bool told = c->prep.told;
+    PF_TRY(pf_map_open(l->ctx, path, &m));
+    peft_status s = parse((const char *)pf_map_data(m), pf_map_size(m), path,
+                          pf_options_int(l->o, pf_backbone_load_options, "image_size"), c);
     pf_map_close(m);
-    return s ? pf_within(s, "%s", path) : PEFT_OK;
+    if (s) return pf_within(s, "%s", path);
+    if (!told && *c->prep.lacks)
+        pf_log(l->ctx, 1, "%s: %s: pictures cannot be prepared so here, and this backbone has no note \"preprocess\"; "
+               "state the preprocessing yourself (size, resize, crop_pct, interpolation, mean, std)", path,
+               c->prep.lacks);
+    return PEFT_OK;
 }
 
-static peft_status read_beside(peft_context *ctx, const char *weights, const char *name, pf_config *c)
+static peft_status read_if_there(const pf_loader *l, const char *folder, const char *name, pf_config *c, bool *there)
 {
-    const char *slash = strrchr(weights, '/');
-    const size_t folder = slash ? (size_t)(slash - weights) + 1 : 0, bytes = folder + strlen(name) + 1;
-    char *path = pf_alloc(ctx, bytes);
-    if (!path) return pf_nomem(name, bytes);
-    memcpy(path, weights, folder);
-    memcpy(path + folder, name, strlen(name) + 1);
-    peft_status s = access(path, F_OK) ? PEFT_OK : read_one(ctx, path, c);
-    pf_free(ctx, path);
+    char *path = pf_path_join(l->ctx, folder, name);
+    if (!path) return PEFT_E_NOMEM;
+    *there = !access(path, F_OK);
+    peft_status s = *there ? read_one(l, path, c) : PEFT_OK;
+    pf_free(l->ctx, path);
     return s;
 }
 
-peft_status pf_config_read(peft_context *ctx, const char *option, const char *weights, pf_config *c)
+/* open_clip's file describes weights under its names, and timm's networks behind "trunk."; a folder may hold the same
+ * model in other forms too. */
+static peft_status read_folder(const pf_loader *l, const char *folder, pf_config *c)
 {
+    static const char *const names[] = { "config.json", "processor_config.json", "preprocessor_config.json" };
+    bool there = false;
+    if (l->naming == PF_NAMING_CLIP || strstr(l->prefix, "trunk."))
+        PF_TRY(read_if_there(l, folder, "open_clip_config.json", c, &there));
+    if (there) return PEFT_OK;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        PF_TRY(read_if_there(l, folder, names[i], c, &there));
+    return PEFT_OK;
+}
+
+static peft_status read_beside(const pf_loader *l, const char *weights, pf_config *c)
+{
+    const char *slash = strrchr(weights, '/'), *from = slash ? weights : ".";
+    const size_t n = slash > weights ? (size_t)(slash - weights) : 1;      /* "/" and "." are of one letter */
+    char *folder = pf_alloc(l->ctx, n + 1);
+    if (!folder) return pf_nomem("the folder's name", n + 1);
+    memcpy(folder, from, n);
+    folder[n] = 0;
+    peft_status s = read_folder(l, folder, c);
+    pf_free(l->ctx, folder);
+    return s;
+}
+
+/* A file or folder that the caller named has to tell something. */
+static peft_status read_named(const pf_loader *l, const char *path, pf_config *c)
+{
+    struct stat st;
+    PF_TRY(!stat(path, &st) && S_ISDIR(st.st_mode) ? read_folder(l, path, c) : read_one(l, path, c));
+    bool told = c->prep.told;
+    for (int i = 0; i < PF_FACTS; i++) told |= *c->fact[i] != 0;
+    if (told) return PEFT_OK;
+    return pf_fail(PEFT_E_FORMAT, "config: '%s' tells nothing of a network: expected config.json (timm, Hugging Face), "
+                   "open_clip_config.json, preprocessor_config.json, processor_config.json, or their folder", path);
+}
+
+peft_status pf_config_read(const pf_loader *l, const char *weights, pf_config *c)
+{
+    const char *option = pf_options_string(l->o, pf_backbone_load_options, "config");
     if (!strcmp(option, "none")) return PEFT_OK;
-    if (strcmp(option, "auto")) return read_one(ctx, option, c);
-    if (!weights) return PEFT_OK;
-    PF_TRY(read_beside(ctx, weights, "config.json", c));
-    return read_beside(ctx, weights, "preprocessor_config.json", c);
+    if (strcmp(option, "auto")) return read_named(l, option, c);
+    return weights ? read_beside(l, weights, c) : PEFT_OK;
 }

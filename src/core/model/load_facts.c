@@ -37,25 +37,31 @@ static const char *word(const pf_loader *l, const char *name)
     return strcmp(s, "auto") ? s : told(l, name);
 }
 
-static int64_t whole(double v) { return v >= 0 && v <= 0x1p31 && v == floor(v) ? (int64_t)v : -1; }
-
-/* A fact that counts something; -1, which no shape has, for what is not such a number. */
-static int64_t count(const pf_loader *l, const char *name, int64_t fallback)
+/* A fact that counts something. */
+static peft_status count(const pf_loader *l, const char *name, int64_t fallback, int64_t *out)
 {
-    double v;
-    return number(l, name, &v) ? whole(v) : fallback;
+    double v = 0;
+    char text[32];
+    *out = fallback;
+    if (!number(l, name, &v)) return PEFT_OK;
+    pf_print_float(text, sizeof text, v);
+    if (!(v >= 0 && v <= 0x1p31 && v == floor(v)))
+        return pf_fail(PEFT_E_INVALID, "%s: given %s, expected a whole number", name, text);
+    *out = (int64_t)v;
+    return PEFT_OK;
 }
 
-static void heads_of(pf_loader *l)
+static peft_status heads_of(pf_loader *l)
 {
     const char *why;
     char text[24];
     const int64_t usual = pf_usual_heads(&l->shape, &why);
     double v;
-    l->shape.heads = count(l, "heads", usual);
-    if (number(l, "heads", &v)) return;
+    PF_TRY(count(l, "heads", usual, &l->shape.heads));
+    if (number(l, "heads", &v)) return PEFT_OK;
     snprintf(text, sizeof text, "%lld", (long long)usual);
     assume(l, "heads", text, why);
+    return PEFT_OK;
 }
 
 static void eps_of(pf_loader *l, const pf_family *f, const char *why)
@@ -78,6 +84,10 @@ static peft_status pool_of(pf_loader *l)
     if (strcmp(pool, "mean") && strcmp(pool, "cls"))
         return pf_fail(PEFT_E_OPTION, "pool: given '%s', expected cls or mean", pool);
     l->shape.mean_pool = !strcmp(pool, "mean");
+    if (n == PF_NAMING_CLIP && l->shape.mean_pool) {                     /* final_ln_after_pool of open_clip */
+        pf_load_rename(l, "norm.weight", "fc_norm.weight");
+        pf_load_rename(l, "norm.bias", "fc_norm.bias");
+    }
     return PEFT_OK;
 }
 
@@ -105,9 +115,9 @@ peft_status pf_load_facts(pf_loader *l)
     snprintf(why, sizeof why, "usual for %s files", pf_naming_name[l->naming]);
     PF_TRY(pool_of(l));
     if (bias) s->qkv_bias = !strcmp(bias, "true");
-    if (!s->patch) s->patch = count(l, "patch", 0);
+    if (!s->patch) PF_TRY(count(l, "patch", 0, &s->patch));
     if (s->patch < 1) return pf_fail(PEFT_E_OPTION, "patch: not in the weights, expected as an option");
-    heads_of(l);
+    PF_TRY(heads_of(l));
     eps_of(l, f, why);
     act_of(l, f, why);
     s->image = pf_options_int(l->o, pf_backbone_load_options, "image_size");
@@ -116,17 +126,4 @@ peft_status pf_load_facts(pf_loader *l)
     l->std = f->std;
     PF_TRY(rule_of(l, f, why));
     return pf_shape_check(s);
-}
-
-void pf_load_notes(const pf_loader *l, peft_backbone *b)
-{
-    char side[24];
-    snprintf(side, sizeof side, "%lld", (long long)(l->native_grid * b->shape.patch));
-    const char *const family[PF_NOTES] = { l->mean, l->std, side, NULL, NULL };
-    for (int i = 0; i < PF_NOTES; i++) {
-        const char *header = pf_st_meta(b->file, pf_note_name[i]), *config = pf_config_get(&l->config, pf_note_name[i]);
-        const char *text = header ? header : config ? config : family[i];
-        if (text && strlen(text) < PF_NOTE_MAX) memcpy(b->note[i], text, strlen(text) + 1);
-    }
-    memcpy(b->assumed, l->assumed, sizeof b->assumed);
 }

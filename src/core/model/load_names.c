@@ -65,6 +65,14 @@ int pf_load_find(pf_loader *l, const char *name, bool take, const pf_st_tensor *
     return parts;
 }
 
+void pf_load_rename(pf_loader *l, const char *from, const char *to)
+{
+    for (size_t i = 0; i < l->count; i++) {
+        pf_timm_name *n = &l->found[i].timm;
+        if (n->kind == PF_NAME_OURS && !strcmp(n->name, from)) snprintf(n->name, sizeof n->name, "%s", to);
+    }
+}
+
 bool pf_load_has(const pf_loader *l, const char *glob)
 {
     for (size_t i = 0; i < l->count; i++) if (pf_glob(glob, l->found[i].tensor->name)) return true;

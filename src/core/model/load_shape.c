@@ -80,21 +80,6 @@ static void from_tensors(pf_loader *l)
     s->mean_pool = first(l, "fc_norm.weight") != NULL;
 }
 
-/* A config.json that is about other weights is not to be followed. */
-static peft_status agree(const pf_loader *l)
-{
-    const struct { const char *fact; int64_t weights; } facts[] = {
-        { "width", l->shape.width }, { "depth", l->shape.depth }, { "patch", l->shape.patch } };
-    for (size_t i = 0; i < sizeof facts / sizeof *facts; i++) {
-        const char *text = pf_config_get(&l->config, facts[i].fact);
-        int64_t v;
-        if (text && facts[i].weights && pf_parse_int(text, &v) && v != facts[i].weights)
-            return pf_fail(PEFT_E_FORMAT, "config.json gives %s %s, the weights %lld: expected those of one model, or "
-                           "the option config=none", facts[i].fact, text, (long long)facts[i].weights);
-    }
-    return PEFT_OK;
-}
-
 peft_status pf_load_shape(pf_loader *l)
 {
     const pf_st_tensor *cls = first(l, "cls_token"), *patch = first(l, "patch_embed.proj.weight");
@@ -104,7 +89,7 @@ peft_status pf_load_shape(pf_loader *l)
     l->shape.width = cls->dim[cls->ndim - 1];
     l->shape.patch = patch->ndim == 4 ? patch->dim[3] : 0;
     from_tensors(l);
-    PF_TRY(agree(l));
+    PF_TRY(pf_load_agree(l));
     PF_TRY(positions(l));
     fold_or_not(l);
     return pf_load_facts(l);

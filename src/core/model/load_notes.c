@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * load_notes.c -- what a backbone's files tell of its pictures and classes: the header before the description beside
+ * the weights, that before what is usual for the family. */
+#include <stdio.h>
+#include <string.h>
+#include "core/model/load.h"
+
+static int64_t lines(const char *text)
+{
+    int64_t n = 1;
+    for (; *text; text++) n += *text == '\n';
+    return n;
+}
+
+/* Class names of another number than the classifier's rows are not its names. */
+peft_status pf_backbone_describe(peft_backbone *b, const char *preprocess, const char *class_names)
+{
+    if (preprocess && *preprocess) PF_TRY(pf_prep_scale(preprocess, b->shape.image, b->preprocess));
+    if (!class_names || !*class_names || lines(class_names) != b->shape.classes) return PEFT_OK;
+    char *copy = pf_strdup(b->ctx, class_names);
+    if (!copy) return pf_nomem("class names", strlen(class_names) + 1);
+    pf_free(b->ctx, b->class_names);
+    b->class_names = copy;
+    return PEFT_OK;
+}
+
+typedef struct { char text[PF_NOTES][PF_NOTE_MAX]; } notes;
+
+static void triple(const double v[3], char *text)
+{
+    char one[3][32];
+    for (int i = 0; i < 3; i++) pf_print_float(one[i], sizeof one[i], v[i]);
+    snprintf(text, PF_NOTE_MAX, "%s:%s:%s", one[0], one[1], one[2]);
+}
+
+/* In the order of pf_note_name. */
+static notes from_description(const pf_config *c, int64_t native)
+{
+    const pf_prep *p = &c->prep;
+    const char *side = pf_config_get(c, "image_size");
+    notes n = { { "" } };
+    snprintf(n.text[2], PF_NOTE_MAX, "%lld", (long long)native);
+    if (side) snprintf(n.text[2], PF_NOTE_MAX, "%s", side);
+    if (!p->told) return n;
+    triple(p->mean, n.text[0]);
+    triple(p->std, n.text[1]);
+    if (p->size > 0) snprintf(n.text[2], PF_NOTE_MAX, "%lld", (long long)p->size);
+    if (p->fit <= PF_FIT_SQUASH) pf_print_float(n.text[3], PF_NOTE_MAX, p->crop_pct);
+    snprintf(n.text[4], PF_NOTE_MAX, "%s", p->interpolation ? p->interpolation : "");
+    return n;
+}
+
+/* A description with what the header of an older file states in its place. */
+static peft_status preprocess(const pf_loader *l, peft_backbone *b, bool header)
+{
+    const char *whole = pf_st_meta(b->file, "preprocess");
+    char text[PF_PREP_MAX], mean_std[2 * PF_NOTE_MAX + 16];
+    if (whole) return pf_backbone_describe(b, whole, NULL);
+    snprintf(mean_std, sizeof mean_std, ",mean=%s,std=%s", b->note[0], b->note[1]);
+    if (l->config.prep.told && !*l->config.prep.lacks) {
+        pf_prep_text(&l->config.prep, text);
+        char *at = strstr(text, ",mean=");
+        snprintf(at, sizeof text - (size_t)(at - text), "%s", mean_std);
+    } else if (header && !l->config.prep.told)
+        snprintf(text, sizeof text, "size=%s%s%s%s%s%s", b->note[2], *b->note[3] ? ",resize=shorter,crop_pct=" : "",
+                 b->note[3], *b->note[4] ? ",interpolation=" : "", b->note[4], mean_std);
+    else return PEFT_OK;
+    return pf_backbone_describe(b, text, NULL);
+}
+
+peft_status pf_load_notes(const pf_loader *l, peft_backbone *b)
+{
+    const notes config = from_description(&l->config, l->native_grid * b->shape.patch);
+    const char *const family[PF_NOTES] = { l->mean, l->std, NULL, NULL, NULL };
+    const bool header = pf_st_meta(b->file, "mean") && pf_st_meta(b->file, "std");
+    for (int i = 0; i < PF_NOTES; i++) {
+        const char *told = pf_st_meta(b->file, pf_note_name[i]);
+        const char *text = told ? told : *config.text[i] ? config.text[i] : family[i];
+        if (text && strlen(text) < PF_NOTE_MAX) memcpy(b->note[i], text, strlen(text) + 1);
+    }
+    memcpy(b->assumed, l->assumed, sizeof b->assumed);
+    PF_TRY(preprocess(l, b, header));
+    const char *names = pf_st_meta(b->file, "class_names");
+    return pf_backbone_describe(b, NULL, names ? names : l->config.class_names);
+}

@@ -1,0 +1,212 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * test_backbone_preprocess.c -- the note "preprocess": what the descriptions of timm, Hugging Face and open_clip say of
+ * pictures, as one text, for any side of the input; what no text can say is named and gives none. */
+#include "config_bed.h"
+
+#define SMALL    "image_size=8,patch=4,width=16,depth=2,heads=2,mlp=24,classes=2"
+#define HALF     ",mean=0.5:0.5:0.5,std=0.5:0.5:0.5"
+#define IMAGENET ",mean=0.485:0.456:0.406,std=0.229:0.224:0.225"
+#define OPENAI   ",mean=0.48145466:0.4578275:0.40821073,std=0.26862954:0.26130258:0.27577711"
+#define TIMM_IS  ",crop_offset=round,alpha=drop,interpolation="
+#define HF_DROP  ",crop_offset=floor,alpha=drop,interpolation="
+#define HF_WHITE ",crop_offset=floor,alpha=white,interpolation="
+#define TIMM_CFG(more)                                                                                                 \
+    "{\"architecture\": \"vit_x\", \"pretrained_cfg\": {\"input_size\": [3, 8, 8]" more "}}"
+#define PROC(class, more) "{\"image_processor_type\": \"" class "ImageProcessor\"" more "}"
+
+/* text: with no image_size, at which the backbone works at 8 pixels; NULL: none, and the warning contains lacks. */
+typedef struct { const char *file, *json, *options, *text, *lacks; } row;
+static const row rows[] = {
+    /* timm: resolve_data_config and transforms_imagenet_eval */
+    { "config.json", TIMM_CFG(), "", "size=8,resize=shorter,crop_pct=0.875" TIMM_IS "bicubic" IMAGENET, NULL },
+    { "config.json",
+      TIMM_CFG(", \"crop_pct\": 0.9, \"interpolation\": \"bilinear\", \"mean\": [0.5, 0.5, 0.5], \"std\": "
+      "[0.5, 0.5, 0.5], \"fixed_input_size\": true"), "image_size=16",
+      "size=16,resize=shorter,crop_pct=0.9" TIMM_IS "bilinear" HALF, NULL },
+    { "config.json", TIMM_CFG(", \"crop_mode\": \"squash\", \"crop_pct\": 1.0, \"mean\": [0.5], \"std\": 0.5"), "",
+      "size=8,resize=squash,crop_pct=1" TIMM_IS "bicubic" HALF, NULL },
+    { "config.json", TIMM_CFG(", \"test_input_size\": [3, 16, 16], \"crop_pct\": 0.9, \"test_crop_pct\": 1"),
+      "image_size=16", "size=16,resize=shorter,crop_pct=1" TIMM_IS "bicubic" IMAGENET, NULL },
+    { "config.json", TIMM_CFG(", \"test_input_size\": [3, 16, 16], \"crop_pct\": 0.9, \"test_crop_pct\": 1"),
+      "image_size=12", "size=12,resize=shorter,crop_pct=0.9" TIMM_IS "bicubic" IMAGENET, NULL },
+    { "config.json", "{\"architecture\": \"vit_x\", \"input_size\": [3, 8, 8], \"interpolation\": \"lanczos\"}", "",
+      "size=8,resize=shorter,crop_pct=0.875" TIMM_IS "lanczos" IMAGENET, NULL },
+    { "config.json", TIMM_CFG(", \"crop_mode\": \"border\""), "", NULL, "crop_mode 'border'" },
+    { "config.json", TIMM_CFG(", \"interpolation\": \"spline\""), "", NULL, "interpolation 'spline'" },
+    { "config.json", TIMM_CFG(", \"crop_pct\": 1.1"), "", NULL, "crop_pct above 1" },
+    /* Hugging Face: defaults of the classes, sizes, crops, values */
+    { "preprocessor_config.json", PROC("ViT", ""), "", "size=8,resize=squash,crop_pct=1" HF_DROP "bilinear" HALF,
+      NULL },
+    { "preprocessor_config.json", PROC("ViT", ", \"do_normalize\": false, \"do_convert_rgb\": true"), "",
+      "size=8,resize=squash,crop_pct=1" HF_WHITE "bilinear,mean=0:0:0,std=1:1:1", NULL },
+    { "preprocessor_config.json", PROC("ViT", ", \"do_rescale\": false, \"image_mean\": [127.5, 127.5, 127.5], "
+      "\"image_std\": 51, \"resample\": 3"), "",
+      "size=8,resize=squash,crop_pct=1" HF_DROP "bicubic,mean=0.5:0.5:0.5,std=0.2:0.2:0.2", NULL },
+    { "preprocessor_config.json", PROC("ViT", ", \"rescale_factor\": 0.00784313725490196, \"do_normalize\": false"), "",
+      "size=8,resize=squash,crop_pct=1" HF_DROP "bilinear,mean=0:0:0,std=0.5:0.5:0.5", NULL },
+    { "preprocessor_config.json", PROC("ViT", ", \"size\": 384, \"resample\": 0"), "image_size=16",
+      "size=16,resize=squash,crop_pct=1" HF_DROP "nearest" HALF, NULL },
+    { "preprocessor_config.json", PROC("CLIP", ""), "image_size=224", "size=224,resize=224" HF_WHITE "bicubic" OPENAI,
+      NULL },
+    { "preprocessor_config.json",
+      "{\"feature_extractor_type\": \"CLIPFeatureExtractor\", \"size\": 336, \"crop_size\": 336}",
+      "image_size=336", "size=336,resize=336" HF_WHITE "bicubic" OPENAI, NULL },
+    { "preprocessor_config.json", PROC("Bit", ", \"size\": {\"shortest_edge\": 256}, \"crop_size\": {\"height\": 224, "
+      "\"width\": 224}, \"image_mean\": 0.5, \"image_std\": 0.25"), "image_size=224",
+      "size=224,resize=256" HF_WHITE "bicubic,mean=0.5:0.5:0.5,std=0.25:0.25:0.25", NULL },
+    { "preprocessor_config.json", PROC("Bit", ", \"size\": {\"shortest_edge\": 256}, \"crop_size\": 224"),
+      "image_size=516",
+      "size=516,resize=590" HF_WHITE "bicubic" OPENAI, NULL },                     /* 256 / 224 * 516 = 589.7 */
+    { "preprocessor_config.json", PROC("DeiT", "") , "image_size=112",
+      "size=112,resize=128x128" HF_DROP "bicubic" HALF, NULL },
+    { "preprocessor_config.json", PROC("DeiT", ", \"do_center_crop\": false, \"size\": [8, 8]") , "",
+      "size=8,resize=squash,crop_pct=1" HF_DROP "bicubic" HALF, NULL },
+    { "preprocessor_config.json", PROC("Siglip", ", \"do_convert_rgb\": null"), "",
+      "size=8,resize=squash,crop_pct=1" HF_WHITE "bicubic" HALF, NULL },
+    { "preprocessor_config.json", PROC("CLIP", ", \"do_resize\": false"), "image_size=224",
+      "size=224,resize=none" HF_WHITE "bicubic" OPENAI, NULL },
+    { "processor_config.json", "{\"processor_class\": \"CLIPProcessor\", \"image_processor\": " PROC("CLIP", "") "}",
+      "image_size=448", "size=448,resize=448" HF_WHITE "bicubic" OPENAI, NULL },
+    { "preprocessor_config.json", "{\"image_mean\": [0.5, 0.5, 0.5], \"image_std\": [0.5, 0.5, 0.5], \"resample\": 1, "
+      "\"size\": {\"height\": 8, \"width\": 8}}", "", "size=8,resize=squash,crop_pct=1" HF_DROP "lanczos" HALF, NULL },
+    { "preprocessor_config.json", "{\"do_normalize\": true}", "", NULL, "no image_processor_type and no size" },
+    { "preprocessor_config.json", PROC("Sam", ""), "", NULL, "'SamImageProcessor', which is not known" },
+    { "preprocessor_config.json", PROC("ViT", ", \"do_pad\": true"), "", NULL, "do_pad" },
+    { "preprocessor_config.json", PROC("DPT", ", \"ensure_multiple_of\": 14"), "", NULL, "ensure_multiple_of" },
+    { "preprocessor_config.json", PROC("ViT", ", \"size\": {\"height\": 8, \"width\": 16}"), "", NULL, "8 x 16" },
+    { "preprocessor_config.json", PROC("Bit", ", \"do_center_crop\": false"), "", NULL, "without do_center_crop" },
+    { "preprocessor_config.json", PROC("Bit", ", \"crop_size\": [8, 16]"), "", NULL, "crop_size 8 x 16" },
+    { "preprocessor_config.json", PROC("ViT", ", \"size\": {\"longest_edge\": 8}"), "", NULL, "longer side" },
+    { "preprocessor_config.json", PROC("ViT", ", \"do_resize\": false"), "", NULL, "neither do_resize" } };
+
+START_TEST(texts)
+{
+    bed b;
+    bed_start(&b, SMALL);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        bed_file(rows[i].file, rows[i].json);
+        peft_backbone *x = bed_load(&b, rows[i].options);
+        bed_note_is(x, "preprocess", rows[i].text, rows[i].json);
+        ck_assert_msg(!rows[i].lacks || strstr(b.diary.text, rows[i].lacks), "%s: %s", rows[i].json, b.diary.text);
+        ck_assert_msg(!strstr(b.diary.text, "preprocess") == !rows[i].lacks, "%s: %s", rows[i].json, b.diary.text);
+        peft_backbone_free(x);
+        ck_assert_int_eq(unlink(tiny_path(rows[i].file)), 0);
+    }
+    bed_end(&b);
+}
+END_TEST
+
+START_TEST(class_by_model_type)
+{
+    static const struct { const char *type, *text; } types[] = {
+        { "vit", "size=8,resize=squash,crop_pct=1" HF_DROP "bilinear" HALF },
+        { "dinov2", "size=8,resize=8" HF_WHITE "bicubic" OPENAI }, { "deit",
+          "size=8,resize=9x9" HF_DROP "bicubic" HALF },
+        { "vision", NULL } };
+    bed b;
+    char json[64];
+    bed_start(&b, SMALL);
+    bed_file("preprocessor_config.json", "{\"do_resize\": true}");
+    for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
+        snprintf(json, sizeof json, "{\"model_type\": \"%s\"}", types[i].type);
+        bed_file("config.json", json);
+        peft_backbone *x = bed_load(&b, "");
+        bed_note_is(x, "preprocess", types[i].text, types[i].type);
+        peft_backbone_free(x);
+    }
+    bed_end(&b);
+}
+END_TEST
+
+/* Header, then timm's configuration, then processor_config.json, then preprocessor_config.json; none is mixed. */
+START_TEST(precedence)
+{
+    const char *timm = "size=8,resize=shorter,crop_pct=0.875" TIMM_IS "bicubic" IMAGENET;
+    bed b;
+    bed_start(&b, SMALL);
+    peft_backbone *x = bed_load(&b, "");
+    bed_note_is(x, "preprocess", NULL, "no file");
+    peft_backbone_free(x);
+    bed_file("preprocessor_config.json", PROC("ViT", ""));
+    bed_file("processor_config.json", "{\"image_processor\": " PROC("CLIP", "") "}");
+    x = bed_load(&b, "");
+    bed_note_is(x, "preprocess", "size=8,resize=8" HF_WHITE "bicubic" OPENAI, "processor_config.json");
+    peft_backbone_free(x);
+    bed_file("processor_config.json", "{\"processor_class\": \"CLIPProcessor\"}");
+    x = bed_load(&b, "");
+    bed_note_is(x, "preprocess", "size=8,resize=squash,crop_pct=1" HF_DROP "bilinear" HALF, "no processor in it");
+    bed_note_is(x, "image_size", "224", "of the description");
+    peft_backbone_free(x);
+    bed_file("config.json", TIMM_CFG());
+    x = bed_load(&b, "");
+    bed_note_is(x, "preprocess", timm, "timm");
+    peft_backbone_free(x);
+    tiny_edit(b.weights, tiny_path("edited.safetensors"),
+              &(tiny_change){ SET_META, "preprocess", "grey=true,size=16,resize=18x20,std=1:1:1" });
+    x = tiny_load(b.ctx, tiny_path("edited.safetensors"), "");
+    bed_note_is(x, "preprocess", "grey=true,size=8,resize=9x10,std=1:1:1", "header");
+    peft_backbone_free(x);
+    x = tiny_load(b.ctx, tiny_path("edited.safetensors"), "config=none,image_size=16");
+    bed_note_is(x, "preprocess", "grey=true,size=16,resize=18x20,std=1:1:1", "header, config=none");
+    peft_backbone_free(x);
+    bed_end(&b);
+}
+END_TEST
+
+/* A header with mean and std alone, as earlier versions and peft_npz_to_safetensors write it. */
+START_TEST(older_headers)
+{
+    bed b;
+    peft_backbone *x;
+    bed_start(&b, SMALL);
+    tiny_edit(b.weights, tiny_path("a"), &(tiny_change){ SET_META, "mean", "0.1:0.2:0.3" });
+    tiny_edit(tiny_path("a"), tiny_path("b"), &(tiny_change){ SET_META, "std", "1:2:3" });
+    x = tiny_load(b.ctx, tiny_path("b"), "image_size=16");
+    bed_note_is(x, "preprocess", "size=16,mean=0.1:0.2:0.3,std=1:2:3", "mean and std");
+    peft_backbone_free(x);
+    tiny_edit(tiny_path("b"), tiny_path("c"), &(tiny_change){ SET_META, "crop_pct", "0.9" });
+    x = tiny_load(b.ctx, tiny_path("c"), "");
+    bed_note_is(x, "preprocess", "size=8,resize=shorter,crop_pct=0.9,mean=0.1:0.2:0.3,std=1:2:3", "crop_pct");
+    peft_backbone_free(x);
+    bed_file("config.json", TIMM_CFG());
+    x = tiny_load(b.ctx, tiny_path("b"), "");
+    bed_note_is(x, "preprocess", "size=8,resize=shorter,crop_pct=0.875" TIMM_IS "bicubic,mean=0.1:0.2:0.3,std=1:2:3",
+                "header over timm");
+    peft_backbone_free(x);
+    bed_end(&b);
+}
+END_TEST
+
+START_TEST(wrong_kinds)
+{
+    static const struct { const char *file, *json, *text; } bad[] = {
+        { "config.json", TIMM_CFG(", \"mean\": [1, 2]"), "mean: given [1,2], expected a number, or three" },
+        { "config.json", TIMM_CFG(", \"std\": [1, 0, 1]"), "std: given [1,0,1], expected a number above 0" },
+        { "config.json", TIMM_CFG(", \"crop_pct\": \"x\""), "crop_pct: given \"x\"" },
+        { "config.json", TIMM_CFG(", \"interpolation\": 3"), "interpolation: given 3" },
+        { "preprocessor_config.json", PROC("ViT", ", \"size\": \"big\""), "size: given \"big\"" },
+        { "preprocessor_config.json", PROC("ViT", ", \"size\": {\"height\": 8}"), "size: given {\"height\":8}" },
+        { "preprocessor_config.json", PROC("ViT", ", \"resample\": 9"), "resample: given 9, expected Pillow's number" },
+        { "preprocessor_config.json", PROC("ViT", ", \"image_std\": 0"), "image_std: given 0" },
+        { "preprocessor_config.json", PROC("ViT", ", \"rescale_factor\": 0"), "rescale_factor: given 0" },
+        { "preprocessor_config.json", PROC("ViT", ", \"do_normalize\": \"yes\""), "do_normalize: given \"yes\"" } };
+    bed b;
+    peft_backbone *x;
+    bed_start(&b, SMALL);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        bed_file(bad[i].file, bad[i].json);
+        FAILS(PEFT_E_FORMAT, bad[i].text, bed_try(&b, "", &x));
+        ck_assert_ptr_nonnull(strstr(peft_last_error(), bad[i].file));
+        unlink(tiny_path(bad[i].file));
+    }
+    static const char *const headers[] = { "", "resize=8", "size=x", "size=8\nsize=9", "size=99999999999999999999" };
+    for (size_t i = 1; i < sizeof headers / sizeof *headers; i++) {
+        tiny_edit(b.weights, tiny_path("edited.safetensors"), &(tiny_change){ SET_META, "preprocess", headers[i] });
+        FAILS(PEFT_E_FORMAT, "preprocess", peft_backbone_load(b.ctx, tiny_path("edited.safetensors"), NULL, &x));
+    }
+    bed_end(&b);
+}
+END_TEST
+
+SUITE_MAIN("backbone preprocess", texts, class_by_model_type, precedence, older_headers,
+        wrong_kinds)

@@ -1,0 +1,153 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * test_open_clip_config.c -- open_clip_config.json: what no tensor of open_clip's image tower tells, and its
+ * pictures. */
+#include "config_bed.h"
+
+#define SMALL  "image_size=8,patch=4,width=128,depth=2,heads=2,mlp=24,norm_pre=true"
+#define CLIP(model, vision, pictures)                                                                                  \
+    "{\"model_cfg\": {\"embed_dim\": 8, \"vision_cfg\": {\"image_size\": 8, \"layers\": 2, "          \
+    "\"width\": 128, \"patch_size\": 4" vision "}" model "}, \"preprocess_cfg\": {" pictures "}}"
+#define OPENAI ",mean=0.48145466:0.4578275:0.40821073,std=0.26862954:0.26130258:0.27577711"
+
+/* open_clip's names of timm's tensors. */
+static const char *const names[][2] = {
+    { "cls_token", "class_embedding" }, { "pos_embed", "positional_embedding" }, { "patch_embed.proj.weight",
+      "conv1.weight" },
+    { "norm_pre.", "ln_pre." }, { "norm1.", "ln_1." }, { "norm2.", "ln_2." }, { "attn.qkv.", "attn.in_proj_" },
+    { "attn.proj.", "attn.out_proj." }, { "mlp.fc1.", "mlp.c_fc." }, { "mlp.fc2.", "mlp.c_proj." }, { "norm.",
+      "ln_post." } };
+
+static void theirs(const char *timm, char *out, size_t room)
+{
+    long long layer = -1;
+    int skip = 0;
+    char front[48] = "visual.";
+    if (sscanf(timm, "blocks.%lld.%n", &layer, &skip) == 1)
+        snprintf(front, sizeof front, "visual.transformer.resblocks.%lld.", layer);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        const size_t n = strlen(names[i][0]);
+        if (strncmp(timm + skip, names[i][0], n)) continue;
+        snprintf(out, room, "%s%s%s", front, names[i][1], timm + skip + n);
+        return;
+    }
+    ck_abort_msg("no name for %s", timm);
+}
+
+static void start(bed *b)
+{
+    pf_st_out *o;
+    char name[160];
+    bed_start(b, SMALL);
+    OK(pf_st_out_create(b->ctx, &o));
+    for (size_t i = 0; i < b->made->weights; i++) {
+        const peft_tensor *t = &b->made->weight[i].tensor;
+        if (!strcmp(b->made->weight[i].name, "patch_embed.proj.bias")) continue;
+        theirs(b->made->weight[i].name, name, sizeof name);
+        const bool flat = !strncmp(name, "visual.class", 12), rows = !strncmp(name, "visual.pos", 10);
+        OK(pf_st_out_tensor(o, name, t->type, flat ? 1 : rows ? 2 : t->ndim, t->dim + (flat ? 2 : rows), t->data));
+    }
+    OK(pf_st_out_write(o, b->weights));
+    pf_st_out_free(o);
+}
+
+START_TEST(facts)
+{
+    static const struct { const char *json; int act, heads; double eps; bool mean; const char *text; } rows[] = {
+        { CLIP("", "", ""), PK_GELU, 2, 1e-5, false, "size=8,resize=shorter,crop_pct=1,crop_offset=round,alpha=drop,"
+          "interpolation=bicubic" OPENAI },
+        { CLIP(", \"quick_gelu\": true", "",
+          "\"mean\": [0.5, 0.5, 0.5], \"std\": 0.5, \"interpolation\": \"bilinear\", "
+          "\"resize_mode\": \"squash\""), PK_QUICKGELU, 2, 1e-5, false,
+          "size=8,resize=squash,crop_pct=1,crop_offset=round,"
+          "alpha=drop,interpolation=bilinear,mean=0.5:0.5:0.5,std=0.5:0.5:0.5" },
+        { CLIP("",
+          ", \"head_width\": 16, \"norm_kwargs\": {\"eps\": 1e-6}, \"act_kwargs\": {\"approximate\": \"none\"}",
+          "\"resize_mode\": \"longest\""), PK_GELU, 8, 1e-6, false, NULL },
+        { CLIP("", ", \"pool_type\": \"avg\", \"final_ln_after_pool\": true", "\"interpolation\": \"random\""),
+          PK_GELU, 2,
+          1e-5, true, "size=8,resize=shorter,crop_pct=1,crop_offset=round,alpha=drop,interpolation=bicubic" OPENAI },
+        { CLIP("", ", \"pool_type\": \"tok\", \"final_ln_after_pool\": true, \"attentional_pool\": false", ""),
+          PK_GELU, 2,
+          1e-5, false, "size=8,resize=shorter,crop_pct=1,crop_offset=round,alpha=drop,interpolation=bicubic" OPENAI } };
+    bed b;
+    start(&b);
+    bed_file("config.json", "{\"hidden_act\": \"quick_gelu\", \"num_attention_heads\": 1}");      /* of another form */
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        bed_file("open_clip_config.json", rows[i].json);
+        peft_backbone *x = bed_load(&b, "");
+        ck_assert_msg(x->shape.act == rows[i].act && x->shape.heads == rows[i].heads && x->shape.eps == rows[i].eps
+                      && x->shape.mean_pool == rows[i].mean, "row %zu", i);
+        bed_note_is(x, "preprocess", rows[i].text, rows[i].json);
+        bed_note_is(x, "assumed", NULL, rows[i].json);
+        const peft_tensor *norm = pf_backbone_find(x, rows[i].mean ? "fc_norm.weight" : "norm.weight");
+        ck_assert_mem_eq(norm->data, pf_backbone_find(b.made, "norm.weight")->data, pf_tensor_bytes(norm));
+        peft_backbone_free(x);
+    }
+    bed_end(&b);
+}
+END_TEST
+
+START_TEST(refused)
+{
+    static const struct { const char *json, *text; } bad[] = {
+        { CLIP("", ", \"pool_type\": \"avg\"", ""), "pool_type: given \"avg\", which is not supported: expected "
+          "final_ln_after_pool" },
+        { CLIP("", ", \"pool_type\": \"none\"", ""), "pool_type: given \"none\"" },
+        { CLIP("", ", \"act_kwargs\": {\"approximate\": \"tanh\"}", ""), "act_kwargs" },
+        { CLIP(", \"quick_gelu\": true", ", \"act_kwargs\": {\"approximate\": \"none\"}", ""), "act_kwargs" },
+        { CLIP("", ", \"norm_kwargs\": {\"eps\": 1e-6, \"bias\": false}", ""), "norm_kwargs" },
+        { CLIP("", ", \"attentional_pool\": true", ""), "attentional_pool: given true" },
+        { CLIP("", ", \"attentional_pool\": \"parallel\"", ""), "attentional_pool" },
+        { CLIP("", ", \"scale_fc\": true", ""), "scale_fc" }, { CLIP("", ", \"qk_norm\": true", ""), "qk_norm" },
+        { "{\"model_cfg\": {\"vision_cfg\": {\"layers\": [3, 4, 6, 3]}}}", "layers: given [3,4,6,3]" },
+        { "{\"model_cfg\": {\"vision_cfg\": {\"image_size\": [8, 16]}}}", "image_size: given [8,16]" } };
+    bed b;
+    peft_backbone *x;
+    start(&b);
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        bed_file("open_clip_config.json", bad[i].json);
+        FAILS(PEFT_E_UNSUPPORTED, bad[i].text, bed_try(&b, "", &x));
+        ck_assert_ptr_nonnull(strstr(peft_last_error(), "open_clip_config.json"));
+    }
+    bed_file("open_clip_config.json", CLIP("", ", \"head_width\": 0", ""));
+    FAILS(PEFT_E_FORMAT, "head_width: given 0", bed_try(&b, "", &x));
+    bed_file("open_clip_config.json", "{\"model_cfg\": {\"vision_cfg\": {}}}");                    /* a ViT-B/16 */
+    FAILS(PEFT_E_FORMAT, "open_clip_config.json gives width 768, the weights 128", bed_try(&b, "", &x));
+    bed_end(&b);
+}
+END_TEST
+
+/* By name it is taken, and beside weights of other names it is not. Without it and its facts they are assumed aloud. */
+START_TEST(where_it_is_read)
+{
+    char options[200];
+    bed b;
+    peft_backbone *x;
+    start(&b);
+    x = bed_load(&b, "");
+    ck_assert_ptr_nonnull(strstr(peft_backbone_note(x, "assumed"), "act=quickgelu"));
+    ck_assert_ptr_nonnull(strstr(b.diary.text, "act=quickgelu is assumed"));
+    peft_backbone_free(x);
+    bed_file("elsewhere.json", CLIP("", "", ""));
+    snprintf(options, sizeof options, "config=%s", tiny_path("elsewhere.json"));
+    x = bed_load(&b, options);
+    ck_assert_int_eq(x->shape.act, PK_GELU);
+    peft_backbone_free(x);
+    bed_file("open_clip_config.json", CLIP(", \"quick_gelu\": true", ", \"head_width\": 32", ""));
+    tiny_save_backbone(b.made, &(tiny_save){ .naming = TIMM, .no_facts = true }, b.weights);
+    x = bed_load(&b, "heads=2,eps=1e-5");
+    ck_assert_int_eq(x->shape.act, PK_GELU);
+    peft_backbone_free(x);
+    tiny_save_backbone(b.made, &(tiny_save){ .naming = TIMM, .no_facts = true, .prefix = "visual.trunk." }, b.weights);
+    bed_file("open_clip_config.json", "{\"model_cfg\": {\"quick_gelu\": true, \"vision_cfg\": {\"image_size\": 8, "
+             "\"timm_model_name\": \"vit_x\", \"timm_pool\": \"token\"}}, "
+             "\"preprocess_cfg\": {\"mean\": 0.5, \"std\": 0.5}}");
+    x = bed_load(&b, "heads=2,eps=1e-5");
+    ck_assert_int_eq(x->shape.act, PK_GELU);                                /* quick_gelu is for its own tower alone */
+    bed_note_is(x, "mean", "0.5:0.5:0.5", "trunk");
+    peft_backbone_free(x);
+    bed_end(&b);
+}
+END_TEST
+
+SUITE_MAIN("open_clip config", facts, refused, where_it_is_read)
