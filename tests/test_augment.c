@@ -252,8 +252,11 @@ static void read_epochs(peft_dataset *d, const char *more, batches *out)
     ok(peft_tensor_create(ctx, PEFT_F32, 2, (const int64_t[]){ BATCH, CLASSES }, &targets));
     int64_t epoch = 0, batch = 0;
     for (int64_t n, at = 0; at < 2 * SAMPLES; at += n) {
-        while (!(n = peft_loader_next(epoch, batch++, images, targets, out->id + at, l))) epoch++, batch = 0;
+        int64_t listed;
+        while (!(n = peft_loader_next(epoch, batch++, images, targets, NULL, l))) epoch++, batch = 0;
         ck_assert_int_gt(n, 0);
+        ok(peft_loader_samples(l, epoch, batch - 1, out->id + at, &listed));
+        ck_assert_int_eq(listed, n);
         memcpy(out->images[at], peft_tensor_cdata(images), (size_t)n * sizeof *out->images);
         memcpy(out->targets[at], peft_tensor_cdata(targets), (size_t)n * sizeof *out->targets);
     }

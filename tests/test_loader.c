@@ -2,6 +2,7 @@
  * test_loader.c -- batches: the same for any number of threads and any cache, every sample once an epoch, new order
  * and new augmentations in the next; targets, ids, failures, any place. */
 #include "io_files.h"
+#include <stdbool.h>
 #include <peft/io.h>
 
 enum { SIZE = 8, IMAGE = 3 * SIZE * SIZE, SAMPLES = 23 };
@@ -59,20 +60,23 @@ static void free_batch(batch *b)
     peft_context_free(b->ctx);
 }
 
-/* Two epochs as one array: images [2, SAMPLES, IMAGE], ids and labels [2, SAMPLES]. */
+/* Two epochs as one array: images [2, SAMPLES, IMAGE], ids and labels [2, SAMPLES]; the ids are those that the loader
+ * hands out, or where it draws random values, and so hands out none, what peft_loader_samples tells. */
 typedef struct record { float images[2 * SAMPLES * IMAGE]; int64_t id[2 * SAMPLES], label[2 * SAMPLES]; } record;
 
-static void run_epochs(peft_loader *l, record *r)
+static void run_epochs(peft_loader *l, record *r, bool random)
 {
     batch b = make_batch(peft_loader_batch_size(l), 0);
     int64_t at = 0;
     for (int epoch = 0; epoch < 2; epoch++) {
-        int64_t n, steps = 0;
+        int64_t n, listed, steps = 0;
         while ((n = peft_loader_next(epoch, steps, b.images, b.labels, b.id, l)) > 0) {
             ck_assert_int_le(at + n, 2 * SAMPLES);
             memcpy(r->images + at * IMAGE, peft_tensor_cdata(b.images), (size_t)(n * IMAGE) * sizeof(float));
             memcpy(r->label + at, peft_tensor_cdata(b.labels), (size_t)n * sizeof(int64_t));
-            memcpy(r->id + at, b.id, (size_t)n * sizeof(int64_t));
+            ok(peft_loader_samples(l, epoch, steps, r->id + at, &listed));
+            ck_assert_int_eq(listed, n);
+            for (int64_t k = 0; k < n; k++) ck_assert(b.id[k] == (random ? -1 : r->id[at + k]));
             at += n;
             steps++;
         }
@@ -89,18 +93,18 @@ START_TEST(same_for_any_threads)
     static const char *const options[] = { "threads=1", "threads=2 cache=0", "threads=5 cache=2000", "cache=0",
                                            "threads=16" };
     peft_loader *l = make_loader("batch=5 shuffle=true train=true seed=9");
-    run_epochs(l, &first);
+    run_epochs(l, &first, true);
     peft_loader_free(l);
     for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
         char text[100];
         snprintf(text, sizeof text, "batch=5 shuffle=true train=true seed=9 %s", options[i]);
         l = make_loader(text);
-        run_epochs(l, &other);
+        run_epochs(l, &other, true);
         ck_assert_msg(!memcmp(&first, &other, sizeof first), "%s differs", options[i]);
         peft_loader_free(l);
     }
     l = make_loader("batch=5 shuffle=true train=true seed=10");
-    run_epochs(l, &other);
+    run_epochs(l, &other, true);
     ck_assert(memcmp(first.id, other.id, sizeof first.id));
     peft_loader_free(l);
 }
@@ -111,7 +115,7 @@ START_TEST(epochs)
     static record r;
     int seen[2][SAMPLES] = { { 0 } }, moved = 0, changed = 0;
     peft_loader *l = make_loader("batch=4 shuffle=true train=true threads=2");
-    run_epochs(l, &r);
+    run_epochs(l, &r, true);
     for (int e = 0; e < 2; e++)
         for (int k = 0; k < SAMPLES; k++) {
             int64_t id = r.id[e * SAMPLES + k];
@@ -129,6 +133,33 @@ START_TEST(epochs)
 }
 END_TEST
 
+/* A sample has an id only where its input is the same in every epoch. */
+START_TEST(ids_where_inputs_stay)
+{
+    static const struct { const char *transform, *loader; bool stays; } cases[] = {
+        { "", "train=true", true }, { "flip=0.5", "train=false", true }, { "flip=0.5", "train=true", false },
+        { "random_crop=true", "train=true", false }, { "brightness=0.1", "train=true", false },
+        { "contrast=0.1", "train=true", false }, { "saturation=0.1", "train=true", false },
+        { "pad=1", "train=true", false }, { "erase=0.1", "train=true", false } };
+    peft_dataset *d = make_set();
+    batch b = make_batch(8, 0);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        peft_transform *t = make_transform(cases[i].transform);
+        peft_loader *l;
+        char text[60];
+        snprintf(text, sizeof text, "batch=8 %s", cases[i].loader);
+        ok(peft_loader_create(d, t, text, &l));
+        ck_assert_int_eq(peft_loader_next(0, 0, b.images, b.labels, b.id, l), 8);
+        for (int64_t k = 0; k < 8; k++)
+            ck_assert_msg(b.id[k] == (cases[i].stays ? k : -1), "'%s' %s: id %d", cases[i].transform, text, (int)b.id[k]);
+        peft_loader_free(l);
+        peft_transform_free(t);
+    }
+    free_batch(&b);
+    peft_dataset_free(d);
+}
+END_TEST
+
 /* Without shuffle and train: the data set's order and the plain transform, every epoch. */
 START_TEST(evaluation)
 {
@@ -137,7 +168,7 @@ START_TEST(evaluation)
     peft_transform *t = make_transform("random_crop=true flip=1");
     peft_loader *l;
     ok(peft_loader_create(d, t, "batch=7 threads=1", &l));
-    run_epochs(l, &r);
+    run_epochs(l, &r, false);
     for (int64_t k = 0; k < 2 * SAMPLES; k++) {
         peft_image *im;
         float want[IMAGE];
@@ -270,4 +301,5 @@ START_TEST(refusals)
 }
 END_TEST
 
-IO_SUITE_MAIN("loader", same_for_any_threads, epochs, evaluation, reading_anywhere, targets, broken_files, refusals)
+IO_SUITE_MAIN("loader", same_for_any_threads, epochs, ids_where_inputs_stay, evaluation, reading_anywhere, targets,
+              broken_files, refusals)

@@ -202,11 +202,16 @@ PEFT_API void    peft_loader_free(peft_loader *l);
 PEFT_API int64_t peft_loader_batch_size(const peft_loader *l);
 PEFT_API int64_t peft_loader_batches(const peft_loader *l);                          /* in an epoch */
 /* Any batch: images f32 [>= batch, 3, size, size]; labels NULL, i64 [>= batch] (single label) or f32 [>= batch,
- * classes] (targets); sample_ids NULL or [>= batch], as peft_dataset_id. count: samples written, 0 past the end.
+ * classes] (targets); sample_ids NULL or [>= batch]: peft_dataset_id of each sample, or -1 for all where the
+ * input of a sample changes with the epoch (a training loader whose transform draws random values, or mixup): features
+ * kept by such an id would be those of one augmentation. count: samples written, 0 past the end.
  * PEFT_E_SHAPE, PEFT_E_DTYPE: a tensor that does not fit. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_loader_read(peft_loader *l, int64_t epoch, int64_t batch, peft_tensor *images, peft_tensor *labels,
                  int64_t *sample_ids, int64_t *count);
+/* Which samples that batch is made of: samples [>= batch], indices in the data set of the loader. */
+PEFT_API PEFT_NODISCARD peft_status
+peft_loader_samples(peft_loader *l, int64_t epoch, int64_t batch, int64_t *samples, int64_t *count);
 /* A peft_batch_fn with the loader as its user: peft_loader_read of that batch. The number of samples, 0 past the end of
  * the epoch, -1 on failure with peft_last_error() set. The loader keeps no place of its own. */
 PEFT_API int64_t peft_loader_next(int64_t epoch, int64_t batch, peft_tensor *images, peft_tensor *labels,

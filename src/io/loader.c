@@ -136,6 +136,13 @@ static peft_status check_labels(const peft_loader *l, const peft_tensor *t)
                    (long long)l->data->classes);
 }
 
+/* An id promises the same input whenever it comes again (the trainer keeps features by it), which a random transform and
+ * mixup do not: such samples have none. */
+static bool has_ids(const peft_loader *l)
+{
+    return !mixes(l) && !(l->o.train && io_recipe_random(&l->transform->recipe));
+}
+
 /* The targets cannot fail: the samples are in range. */
 static peft_status copy_out(peft_loader *l, const io_batch *b, peft_tensor *images, peft_tensor *labels, int64_t *ids)
 {
@@ -143,7 +150,7 @@ static peft_status copy_out(peft_loader *l, const io_batch *b, peft_tensor *imag
     memcpy(peft_tensor_data(images), b->images, (size_t)(b->count * l->floats) * sizeof(float));
     for (int64_t k = 0; k < b->count && !s; k++) {
         int64_t i = b->sample[k];
-        if (ids) ids[k] = peft_dataset_id(l->data, i);
+        if (ids) ids[k] = has_ids(l) ? peft_dataset_id(l->data, i) : -1;
         if (!labels) continue;
         if (peft_tensor_dtype(labels) == PEFT_I64) ((int64_t *)peft_tensor_data(labels))[k] = l->data->label[i];
         else s = peft_dataset_targets(l->data, i, (float *)peft_tensor_data(labels) + k * l->data->classes);
@@ -171,6 +178,22 @@ peft_status peft_loader_read(peft_loader *l, int64_t epoch, int64_t batch, peft_
     if (!s) *count = b->count;
     io_queue_done(l);
     return s;
+}
+
+peft_status peft_loader_samples(peft_loader *l, int64_t epoch, int64_t batch, int64_t *samples, int64_t *count)
+{
+    if (!l || !samples || !count)
+        return io_fail(PEFT_E_INVALID, "loader: %s is NULL", !l ? "loader" : !samples ? "samples" : "count");
+    if (epoch < 0 || batch < 0)
+        return io_fail(PEFT_E_INVALID, "loader: batch %lld of epoch %lld: expected 0 or more", (long long)batch,
+                       (long long)epoch);
+    *count = 0;
+    if (batch >= peft_loader_batches(l)) return PEFT_OK;
+    const int64_t start = batch * l->o.batch, left = l->data->count - start;
+    make_order(l, epoch);
+    *count = left < l->o.batch ? left : l->o.batch;
+    memcpy(samples, l->order + start, (size_t)*count * sizeof *samples);
+    return PEFT_OK;
 }
 
 int64_t peft_loader_next(int64_t epoch, int64_t batch, peft_tensor *images, peft_tensor *labels, int64_t *sample_ids,

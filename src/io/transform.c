@@ -129,6 +129,12 @@ peft_status peft_transform_apply(const peft_transform *t, const peft_image *im, 
     return PEFT_OK;
 }
 
+bool io_recipe_random(const io_recipe *r)
+{
+    return r->random_crop || r->pad > 0 || r->flip > 0 || r->brightness > 0 || r->contrast > 0 || r->saturation > 0 ||
+           r->erase > 0;
+}
+
 peft_status peft_transform_apply_train(const peft_transform *t, const peft_image *im, uint64_t seed, int64_t epoch,
                                        int64_t sample, float *out)
 {

@@ -34,6 +34,8 @@ peft_status io_random_crop(const io_recipe *r, uint64_t seed, int64_t epoch, int
 peft_status io_random_shift(const io_recipe *r, uint64_t seed, int64_t epoch, int64_t sample, peft_image **im);
 peft_status io_random_flip(const io_recipe *r, uint64_t seed, int64_t epoch, int64_t sample, peft_image **im);
 peft_status io_random_colour(const io_recipe *r, uint64_t seed, int64_t epoch, int64_t sample, peft_image **im);
+/* true: peft_transform_apply_train gives another result for another epoch. */
+bool io_recipe_random(const io_recipe *r);
 /* Overwrites a box of the finished input [3, size, size]. */
 void io_random_erase(const io_recipe *r, uint64_t seed, int64_t epoch, int64_t sample, float *out);
 /* What a sample of channel c becomes; computed in double and rounded once. */

@@ -59,6 +59,11 @@ static peft_status fill(peft_trainer *t, pf_compiled *net, const pk_real *images
     for (int64_t i = 0; i < n && !images; i++) if (!pf_cache_knows(&t->cache, ids[i])) return missing(ids, i);
     for (int64_t i = 0; i < n; i++) {
         int64_t id = ids ? ids[i] : -1;
+        if (id < 0 && t->cache.shelf && !t->warned_ids) {
+            pf_log(t->ctx, 1, "cache_features: a sample without an id is computed anew each time; a loader gives ids "
+                   "only where the transform draws no random values");
+            t->warned_ids = true;
+        }
         if (pf_cache_fetch(&t->cache, net, i, id)) continue;
         if (!images) return missing(ids, i);
         pf_exec_input(&t->front.exec, PF_IN_IMAGES, images + i * pf_trainer_image(t));

@@ -38,6 +38,7 @@ struct peft_trainer {
     void *arena; size_t arena_bytes;     /* shared by all of them, see nets.c */
     size_t net_bytes;                    /* of it for a training net */
     bool reads_images;                   /* behind the front */
+    bool warned_ids;                     /* of samples without an id beside cache_features */
     bool warned_labels;                  /* of a batch without a label that counts */
     pf_cache cache;
     pf_side side;
