@@ -241,7 +241,7 @@ static peft_status use_file(peft_context *c, void *arg)
 START_TEST(without_memory)
 {
     setup();
-    ck_assert_int_eq(failing_alloc_loop(use_file, NULL), 4);
+    ck_assert_int_eq(failing_alloc_loop(use_file, NULL), 5);
     ck_assert_int_eq(leftovers(), 0);
     teardown();
 }

@@ -21,8 +21,9 @@ typedef void  (*peft_free_fn)(void *ptr, size_t size, void *user);
 typedef void  (*peft_log_fn)(int level, const char *message, void *user);
 
 /* alloc, release, user all NULL: the C library's allocator. Every object made from the context holds it, so it lives
- * until the last of them is freed. Starts with all cores the process may use, seed 0, no log, the best kernels of
- * this CPU, or those that the environment variable PEFT_ISA names; PEFT_GEMM (auto, own, cblas) chooses the product.
+ * until the last of them is freed. Starts with all cores the process may use, seed 0, warnings and errors on standard
+ * error (peft_context_set_log), the best kernels of this CPU, or those that the environment variable PEFT_ISA names;
+ * PEFT_GEMM (auto, own, cblas) chooses the product.
  * PEFT_E_INVALID: only one of alloc and release given. PEFT_E_UNSUPPORTED: PEFT_ISA names what this CPU lacks. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_context_create(peft_alloc_fn alloc, peft_free_fn release, void *user, peft_context **out);
@@ -43,8 +44,9 @@ PEFT_API PEFT_NODISCARD peft_status peft_context_set_isa(peft_context *ctx, cons
  * number of threads), "auto" (own where there is one for the CPU). PEFT_E_INVALID: another word. */
 PEFT_API PEFT_NODISCARD peft_status peft_context_set_gemm(peft_context *ctx, const char *kind);
 
-/* Messages of level 0 to max_level go to fn with user; fn NULL: none (as at the start). The library prints nothing
- * itself. fn may be called from any thread that calls the library. PEFT_E_INVALID: max_level is not 0 to 3. */
+/* Messages of level 0 to max_level go to fn with user; fn NULL: none. Until this is called, levels 0 and 1 go to
+ * standard error, a line each: "libpeft: warning: ...". fn may be called from any thread that calls the library.
+ * PEFT_E_INVALID: max_level is not 0 to 3. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_context_set_log(peft_context *ctx, peft_log_fn fn, void *user, int max_level);
 

@@ -39,7 +39,8 @@ typedef enum peft_status {
 PEFT_API const char *peft_status_name(peft_status s);
 
 /* One line about this thread's last failure, "" before the first. Never NULL; borrowed, and valid until the next
- * failing call on this thread. A call that succeeds leaves it as it is. At most 1023 bytes. */
+ * failing call on this thread. A call that succeeds leaves it as it is. At most 1023 bytes: of a longer text (of a
+ * path, as a rule) the middle is replaced by "...". */
 PEFT_API const char *peft_last_error(void);
 
 /* For companion libraries and callbacks: makes message (NULL: "") this thread's last failure, and returns s. */

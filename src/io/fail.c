@@ -6,7 +6,7 @@
 
 peft_status io_fail(peft_status s, const char *format, ...)
 {
-    char message[512];
+    char message[8192];
     va_list args;
     va_start(args, format);
     vsnprintf(message, sizeof message, format, args);
@@ -18,9 +18,10 @@ peft_status io_nomem(const char *what) { return io_fail(PEFT_E_NOMEM, "%s: out o
 
 peft_status io_fail_in(peft_status s, const char *name)
 {
-    char message[400];
+    char message[1024];
+    size_t n = strlen(name);
     snprintf(message, sizeof message, "%s", peft_last_error());
-    return io_fail(s, "%s: %s", name, message);
+    return !strncmp(message, name, n) && message[n] == ':' ? s : io_fail(s, "%s: %s", name, message);
 }
 
 void *io_alloc(int64_t count, size_t size)

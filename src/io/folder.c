@@ -28,8 +28,7 @@ static peft_status is_folder(const char *folder, const struct dirent *e, bool *o
 
 static peft_status failed(const char *folder)
 {
-    char text[128];
-    return io_fail(PEFT_E_IO, "%s: %s", folder, strerror_r(errno, text, sizeof text));
+    return io_fail(PEFT_E_IO, "%s: %s", folder, strerror(errno));
 }
 
 /* Adds what lies in folder, called name below the root, and in its folders as far as the rules look: class folders, and

@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0
- * io.h -- what every file of libpeft-io shares: failing, allocating, reading and writing files, option texts. */
+ * io.h -- what every file of libpeft-io shares: failing, allocating, reading files, option texts. */
 #ifndef IO_IO_H
 #define IO_IO_H
+#include <peft/file.h>
 #include <peft/io.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
-/* Leaves the formatted message for peft_last_error() and returns s. */
+/* Leaves the formatted message for peft_last_error() (which shortens the middle of a long one) and returns s. */
 __attribute__((format(printf, 2, 3))) peft_status io_fail(peft_status s, const char *format, ...);
 peft_status io_nomem(const char *what);
-/* Prefixes the last message with "name: " and returns s, so that a failure says which file it was. */
+/* Prefixes the last message with "name: ", unless it stands there, and returns s, so that a failure says which file it
+ * was. */
 peft_status io_fail_in(peft_status s, const char *name);
 
 /* A warning (level 1) for the log of peft_io_set_log. */
@@ -24,8 +26,6 @@ char *io_join(const char *a, const char *b);
 
 /* The whole of a regular file, with one 0 byte after it; PEFT_E_UNSUPPORTED when it has more than limit bytes. */
 peft_status io_read_file(const char *path, int64_t limit, uint8_t **data, size_t *size);
-/* Temporary file in the same folder, fsync, rename, fsync of the folder. */
-peft_status io_write_file(const char *path, const void *data, size_t size);
 
 /* A table of up to 64 settings; it ends with a NULL name. The value lies at offset in the caller's struct and is
  * 'i' int64_t, 'b' bool, 'f' double, '2' double[2] rising, '3' double[3], 'c' int (an index in choices "a|b|c"),

@@ -19,7 +19,7 @@ typedef struct io_batch {
     float *images;                                            /* [batch, 3, size, size] */
     int64_t next, done, failed;                               /* handed out, finished, the lowest that failed */
     peft_status status;
-    char message[512];
+    char message[1024];
 } io_batch;
 
 typedef struct io_loader_options {

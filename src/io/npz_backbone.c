@@ -291,7 +291,7 @@ peft_status peft_npz_to_safetensors(const char *npz, const char *safetensors)
     if (s) return s;
     s = convert(&c);
     zip_discard(c.z);
-    s = s ? io_fail_in(s, npz) : io_write_file(safetensors, c.data, c.size);
+    s = s ? io_fail_in(s, npz) : peft_write_file(safetensors, c.data, c.size);
     free(c.tensor);
     free(c.data);
     return s;

@@ -160,7 +160,7 @@ peft_status peft_image_save_png(const peft_image *im, const char *path)
     spng_ctx *ctx = spng_ctx_new(SPNG_CTX_ENCODER);
     if (!ctx) return io_nomem("save PNG");
     int e = encode(ctx, im, &data, &size);
-    peft_status s = e ? io_fail_in(png_failed(e), path) : io_write_file(path, data, size);
+    peft_status s = e ? io_fail_in(png_failed(e), path) : peft_write_file(path, data, size);
     free(data);
     spng_ctx_free(ctx);
     return s;

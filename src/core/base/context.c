@@ -63,6 +63,22 @@ static peft_status find_gemm(const char *kind, const char *asked_by, pk_gemm_kin
     return pf_fail(PEFT_E_INVALID, "%s is '%s'; expected auto, own or cblas", asked_by, kind);
 }
 
+/* Where messages go until the program says otherwise. One write, so that lines of several threads stay whole. */
+static void to_standard_error(int level, const char *message, void *user)
+{
+    char line[1200];
+    (void)user;
+    int n = snprintf(line, sizeof line, "libpeft: %s: %s\n", level ? "warning" : "error", message);
+    if (n < 0 || write(STDERR_FILENO, line, (size_t)n < sizeof line ? (size_t)n : sizeof line) < 0) return;
+}
+
+void pf_context_bare(peft_context *ctx)
+{
+    *ctx = (peft_context){ .alloc = default_alloc, .release = default_release, .log = to_standard_error,
+                           .log_level = 1 };
+    atomic_init(&ctx->refs, 1);
+}
+
 peft_status peft_context_create(peft_alloc_fn alloc, peft_free_fn release, void *user, peft_context **out)
 {
     if (!out) return pf_fail(PEFT_E_INVALID, "peft_context_create: out is NULL");
@@ -70,9 +86,10 @@ peft_status peft_context_create(peft_alloc_fn alloc, peft_free_fn release, void 
         return pf_fail(PEFT_E_INVALID, "peft_context_create: %s is NULL and %s is not; give both or neither",
                        alloc ? "release" : "alloc", alloc ? "alloc" : "release");
     /* Built on the stack, so that the context's own block is allocated and counted like every other. */
-    peft_context boot = { .alloc = alloc ? alloc : default_alloc, .release = release ? release : default_release,
-                          .user = user, .threads = usable_cores() };
-    atomic_init(&boot.refs, 1);
+    peft_context boot;
+    pf_context_bare(&boot);
+    if (alloc) boot.alloc = alloc, boot.release = release, boot.user = user;
+    boot.threads = usable_cores();
     const char *isa = getenv("PEFT_ISA"), *gemm = getenv("PEFT_GEMM");
     PF_TRY(find_kernels(isa && *isa ? isa : "auto", "peft_context_create: environment variable PEFT_ISA",
                         &boot.kernels));
@@ -148,7 +165,10 @@ void pf_log(peft_context *ctx, int level, const char *format, ...)
     va_start(args, format);
     int n = vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    if (n >= 0) ctx->log(level, text, ctx->log_user);
+    if (n < 0) return;
+    for (char *c = text; *c; c++)
+        if ((unsigned char)*c < 0x20 || *c == 0x7F) *c = '?';         /* as in messages: one line */
+    ctx->log(level, text, ctx->log_user);
 }
 
 const char *peft_context_isa(const peft_context *ctx) { return ctx ? ctx->kernels->name : ""; }

@@ -23,6 +23,8 @@ struct peft_context {
     peft_log_fn log; void *log_user; int log_level;
 };
 
+/* A context on the stack for what needs memory and nothing else; what is made from it goes before it does. */
+void pf_context_bare(peft_context *ctx);
 peft_context *pf_context_retain(peft_context *ctx);           /* peft_context_free drops one reference */
 
 /* 64-byte aligned blocks counted in used/peak. NULL when refused (no message set). The size is kept in front of the

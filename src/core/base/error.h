@@ -5,13 +5,14 @@
 #include <peft/status.h>
 
 /* Sets this thread's message (one line, C-locale-free formats: no %f/%g of user data) and returns s. The message
- * names the argument, what was given and what was expected. */
+ * names the argument, what was given and what was expected. A text of more than 1023 bytes loses its middle. */
 #if defined(__GNUC__)
 __attribute__((format(printf, 2, 3), cold))
 #endif
 peft_status pf_fail(peft_status s, const char *format, ...);
 peft_status pf_nomem(const char *what, size_t bytes);         /* PEFT_E_NOMEM with its message */
-/* Keeps the message, puts "where: " in front: for a caller that knows the file or the tensor. Returns s. */
+/* Keeps the message, puts "where: " in front unless it stands there: for a caller that knows the file or the tensor.
+ * Returns s. */
 #if defined(__GNUC__)
 __attribute__((format(printf, 2, 3), cold))
 #endif

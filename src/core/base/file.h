@@ -10,9 +10,10 @@ void           pf_map_close(pf_map *m);
 const uint8_t *pf_map_data(const pf_map *m);
 size_t         pf_map_size(const pf_map *m);
 
-/* Writing: <path>.tmp.<pid>.<n> in the same folder, then fsync, rename over path, fsync of the folder. Until commit
- * returns PEFT_OK path holds what it held before; abandon (or a failed commit) removes the temporary file. One
- * exception: when only the last step fails, the folder's fsync, path already holds the new file, whole. */
+/* Writing: a temporary file beside the target (file_temporary.h), then fsync, rename over it, fsync of the folder.
+ * Symbolic links are followed: the file they lead to is replaced, the links stay. Until commit returns PEFT_OK path
+ * holds what it held before; abandon (or a failed commit) removes the temporary file. One exception: when only the last
+ * step fails, the folder's fsync, path already holds the new file, whole. */
 typedef struct pf_writer pf_writer;
 peft_status pf_writer_open(peft_context *ctx, const char *path, pf_writer **out);
 peft_status pf_writer_write(pf_writer *w, const void *data, size_t bytes);     /* first error sticks */
@@ -20,7 +21,14 @@ peft_status pf_writer_commit(pf_writer *w);                   /* frees w in ever
 const char *pf_writer_temporary(const pf_writer *w);          /* path of what is written so far, to read it back */
 void        pf_writer_abandon(pf_writer *w);                  /* NULL is fine */
 
+/* The file that a write to path replaces: path, or what it leads to as a symbolic link (which need not exist yet);
+ * freed with pf_free. */
+peft_status pf_file_target(peft_context *ctx, const char *path, char **out);
+/* The folder of path, opened, and brought to the disk (where the file system can); -1 with errno set. */
+int         pf_open_folder_of(const char *path);
+int         pf_sync_folder(int folder);
+
 /* Test hook: when set, called before every system call of the file code with its name ("open", "stat", "chmod",
- * "write", "fsync", "close", "rename", "mmap"); a non-zero return is taken as that errno. Thread-local. */
+ * "dup", "write", "fsync", "close", "rename", "mmap"); a non-zero return is taken as that errno. Thread-local. */
 extern _Thread_local int (*pf_file_fault)(const char *call);
 #endif

@@ -3,7 +3,6 @@
  * without a configuration, and never one's configuration with the other's tensors. */
 #include "core/base/folder.h"
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -32,23 +31,23 @@ static peft_status place_make(place *p, const char *tensors, const char *config)
 {
     int r;
     SYSTEM_CALL(r, "mkdir", mkdir(p->dir, 0777));
-    if (r && errno != EEXIST) return pf_fail(PEFT_E_IO, "cannot be made: %s", strerror(errno));
-    p->config = pf_path_join(p->ctx, p->dir, config);
-    p->tensors = pf_path_join(p->ctx, p->dir, tensors);
+    if (r && errno != EEXIST) return pf_fail(PEFT_E_IO, "%s: cannot be made: %s", p->dir, strerror(errno));
+    char *link = pf_path_join(p->ctx, p->dir, tensors);
+    p->config = link ? pf_path_join(p->ctx, p->dir, config) : NULL;
+    peft_status s = p->config ? pf_file_target(p->ctx, link, &p->tensors) : PEFT_E_NOMEM;
+    pf_free(p->ctx, link);
+    if (s) return s;
     p->fresh = p->tensors ? pf_alloc(p->ctx, strlen(p->tensors) + sizeof ".new") : NULL;
-    if (!p->config || !p->fresh) return pf_nomem("path", 0);
+    if (!p->fresh) return pf_nomem("path", 0);
     strcat(strcpy(p->fresh, p->tensors), ".new");
     return PEFT_OK;
 }
 
-static peft_status sync_folder(const place *p)
+static peft_status sync_folder(const place *p, const char *file)
 {
-    int fd, r = -1;
-    SYSTEM_CALL(fd, "open", open(p->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (fd >= 0) SYSTEM_CALL(r, "fsync", fsync(fd));
-    if (r && fd >= 0 && errno == EINVAL) r = 0;              /* some file systems cannot */
-    peft_status s =
-        r ? pf_fail(PEFT_E_IO, "the folder could not be brought to the disk: %s", strerror(errno)) : PEFT_OK;
+    int fd = pf_open_folder_of(file), r = fd < 0 ? -1 : pf_sync_folder(fd);
+    peft_status s = PEFT_OK;
+    if (r) s = pf_fail(PEFT_E_IO, "%s: the folder could not be brought to the disk: %s", p->dir, strerror(errno));
     if (fd >= 0) close(fd);
     return s;
 }
@@ -65,7 +64,7 @@ static peft_status remove_other(const place *p, const char *text)
     pf_map_close(map);
     if (same) return PEFT_OK;
     SYSTEM_CALL(r, "unlink", unlink(p->config));
-    return r ? pf_fail(PEFT_E_IO, "%s: cannot be removed: %s", p->config, strerror(errno)) : sync_folder(p);
+    return r ? pf_fail(PEFT_E_IO, "%s: cannot be removed: %s", p->config, strerror(errno)) : sync_folder(p, p->config);
 }
 
 static peft_status exchange(const place *p, const char *text)
@@ -73,7 +72,8 @@ static peft_status exchange(const place *p, const char *text)
     int r;
     PF_TRY(remove_other(p, text));
     SYSTEM_CALL(r, "rename", rename(p->fresh, p->tensors));
-    return r ? pf_fail(PEFT_E_IO, "%s: cannot be replaced: %s", p->tensors, strerror(errno)) : sync_folder(p);
+    if (r) return pf_fail(PEFT_E_IO, "%s: cannot be replaced: %s", p->tensors, strerror(errno));
+    return sync_folder(p, p->tensors);
 }
 
 static peft_status write_both(const place *p, pf_st_out *o, const char *text)
