@@ -1,15 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_dataset.c -- data sets from folders, lists and MedMNIST files, hostile ones too; parts drawn from them. */
+ * test_dataset.c -- data sets from folders and lists; parts drawn from them. */
 #include "io_files.h"
 #include <peft/io.h>
 #include <stdbool.h>
-#include <sys/resource.h>
-
-#ifdef __SANITIZE_ADDRESS__
-enum { RUNS_UNDER_ASAN = 1 };                                 /* takes terabytes of addresses */
-#else
-enum { RUNS_UNDER_ASAN = 0 };
-#endif
 
 static void check_sample(const peft_dataset *d, int64_t i, const char *name_end, int64_t label)
 {
@@ -118,157 +111,6 @@ START_TEST(lists)
         fails(PEFT_E_FORMAT, bad[i].word, open_list(bad[i].text, bad[i].classes, &d));
     write_bytes(in_folder("l/zero"), "p 0\0 1\n", 7);
     fails(PEFT_E_FORMAT, "text file", peft_dataset_open_list(in_folder("l/zero"), NULL, 0, &d));
-}
-END_TEST
-
-#define DICT(type, shape) "{'descr': '" type "', 'fortran_order': False, 'shape': " shape ", }"
-
-/* An npz of one split from dictionaries and data. */
-static const char *npz_of(const char *images, const void *pixels, size_t pixel_size, const char *labels,
-                          const void *label, size_t label_size)
-{
-    static unsigned char a[4096], b[4096];
-    const char *path = in_folder("m.npz");
-    size_t an = npy_file(a, images, pixels, pixel_size), bn = npy_file(b, labels, label, label_size);
-    zip_make(path, (const entry[]){ { "val_images.npy", a, an }, { "val_labels.npy", b, bn } }, 2);
-    return path;
-}
-
-START_TEST(npz)
-{
-    peft_dataset *d;
-    peft_image *im;
-    float t[3];
-    unsigned char pixels[2 * 2 * 3 * 3];
-    for (size_t i = 0; i < sizeof pixels; i++) pixels[i] = (unsigned char)(i * 7);
-    const int64_t label[] = { 4, 1 };
-    ok(peft_dataset_open_npz(npz_of(DICT("|u1", "(2, 2, 3)"), pixels, 12, DICT("<i8", "(2, 1)"), label, 16), "val",
-                             &d));
-    ck_assert_int_eq(peft_dataset_count(d), 2);
-    ck_assert_int_eq(peft_dataset_classes(d), 5);
-    check_sample(d, 1, "val/1", 1);
-    ok(peft_dataset_load(d, 1, &im));
-    ck_assert_int_eq(peft_image_width(im), 3);
-    ck_assert_int_eq(peft_image_height(im), 2);
-    ck_assert_mem_eq(peft_image_pixels(im), pixels + 6, 6);
-    peft_image_free(im);
-    peft_dataset_free(d);
-    ok(peft_dataset_open_npz(npz_of(DICT("|u1", "(2,2,3,3)"), pixels, 36, DICT("|u1", "(2, 3)"), "\1\0\1\0\0\0", 6),
-                             "val", &d));
-    ck_assert_int_eq(peft_dataset_multilabel(d), 1);
-    ok(peft_dataset_targets(d, 0, t));
-    ck_assert(t[0] == 1 && t[1] == 0 && t[2] == 1);
-    ok(peft_dataset_load(d, 1, &im));
-    ck_assert_int_eq(peft_image_channels(im), 3);
-    peft_image_free(im);
-    peft_dataset_free(d);
-    ok(peft_dataset_open_npz(npz_of(DICT("<u2", "(2,2,3)"), pixels, 24, DICT("|b1", "(2,)"), "\1\0", 2), "val", &d));
-    ok(peft_dataset_load(d, 0, &im));
-    ck_assert_int_eq(peft_image_depth(im), 16);
-    peft_image_free(im);
-    peft_dataset_free(d);
-    fails(PEFT_E_NOTFOUND, "train_images", peft_dataset_open_npz(in_folder("m.npz"), "train", &d));
-    fails(PEFT_E_INVALID, "'all'", peft_dataset_open_npz(in_folder("m.npz"), "all", &d));
-    fails(PEFT_E_IO, "gone.npz", peft_dataset_open_npz(in_folder("gone.npz"), "val", &d));
-}
-END_TEST
-
-START_TEST(npz_refused)
-{
-    peft_dataset *d = NULL;
-    unsigned char z[64] = { 0 };
-    static const struct { const char *images, *labels; size_t image_bytes, label_bytes; peft_status s; } bad[] = {
-        { DICT("|O", "(2,2,2)"), DICT("|u1", "(2,)"), 8, 2, PEFT_E_UNSUPPORTED },
-        { DICT("<f4", "(2,2,2)"), DICT("|u1", "(2,)"), 32, 2, PEFT_E_UNSUPPORTED },
-        { DICT(">u2", "(2,2,2)"), DICT("|u1", "(2,)"), 16, 2, PEFT_E_UNSUPPORTED },
-        { DICT("|i1", "(2,2,2)"), DICT("|u1", "(2,)"), 8, 2, PEFT_E_UNSUPPORTED },
-        { DICT("|u1", "(2,2,2,2)"), DICT("|u1", "(2,)"), 16, 2, PEFT_E_UNSUPPORTED },
-        { DICT("|u1", "(2,4)"), DICT("|u1", "(2,)"), 8, 2, PEFT_E_UNSUPPORTED },
-        { DICT("|u1", "(0,2,2)"), DICT("|u1", "(0,)"), 0, 0, PEFT_E_UNSUPPORTED },
-        { DICT("|u1", "(2,2,2)"), DICT("|u1", "(2,)"), 7, 2, PEFT_E_FORMAT },
-        { DICT("|u1", "(2,2,2)"), DICT("|u1", "(2,)"), 9, 2, PEFT_E_FORMAT },
-        { DICT("|u1", "(2,2,2)"), DICT("|u1", "(3,)"), 8, 3, PEFT_E_SHAPE },
-        { DICT("|u1", "(2,2,2)"), DICT("<f8", "(2,)"), 8, 16, PEFT_E_UNSUPPORTED },
-        { DICT("|u1", "(4611686018427387904,2,2)"), DICT("|u1", "(2,)"), 8, 2, PEFT_E_FORMAT },
-        { DICT("|u1", "(-2,2,-2)"), DICT("|u1", "(2,)"), 8, 2, PEFT_E_FORMAT },
-        { DICT("|u1", "()"), DICT("|u1", "(2,)"), 1, 2, PEFT_E_FORMAT },
-        { DICT("|u1", "(8)"), DICT("|u1", "(2,)"), 8, 2, PEFT_E_FORMAT },
-        { "{'descr': '|u1', 'fortran_order': True, 'shape': (2,2,2), }", DICT("|u1", "(2,)"), 8, 2,
-          PEFT_E_UNSUPPORTED },
-        { "{'descr': [('a', '|u1')], 'fortran_order': False, 'shape': (8,)}", DICT("|u1", "(2,)"), 8, 2,
-          PEFT_E_UNSUPPORTED },
-        { "{'descr': '|u1', 'shape': (2,2,2), }", DICT("|u1", "(2,)"), 8, 2, PEFT_E_FORMAT },
-        { "{'descr': '|u1', 'descr': '|u1', 'fortran_order': False, 'shape': (2,2,2), }", DICT("|u1", "(2,)"), 8, 2,
-          PEFT_E_FORMAT },
-        { "{'descr': '|u1', 'fortran_order': False, 'shape': (2,2,2), } x", DICT("|u1", "(2,)"), 8, 2, PEFT_E_FORMAT },
-        { "nonsense", DICT("|u1", "(2,)"), 8, 2, PEFT_E_FORMAT },
-    };
-    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-        const char *path = npz_of(bad[i].images, z, bad[i].image_bytes, bad[i].labels, z, bad[i].label_bytes);
-        peft_status s = peft_dataset_open_npz(path, "val", &d);
-        ck_assert_msg(s == bad[i].s, "%s gave %s: %s", bad[i].images, peft_status_name(s), peft_last_error());
-    }
-    ck_assert_ptr_null(d);
-}
-END_TEST
-
-/* What compresses well is read: black images, sorted labels. Arrays of gigabytes in a small file are refused before
- * anything of that size is allocated; and too many entries. */
-START_TEST(npz_bombs)
-{
-    peft_dataset *d;
-    size_t n = 2 << 20, bytes;
-    unsigned char *big = calloc(1, n + 200), labels[200];
-    size_t size = npy_file(big, DICT("|u1", "(2,1024,1024)"), NULL, 0) + n;
-    const entry black[] = { { "val_images.npy", big, size },
-                            { "val_labels.npy", labels, npy_file(labels, DICT("|u1", "(2,)"), "\0\1", 2) } };
-    zip_make(in_folder("z.npz"), black, 2);
-    ok(peft_dataset_open_npz(in_folder("z.npz"), "val", &d));
-    peft_dataset_free(d);
-    zip_make(in_folder("z.npz"), (const entry[]){ { "val_images.npy", "-", 1 } }, 1);
-    unsigned char *zip = read_bytes(in_folder("z.npz"), &bytes), *at = memmem(zip, bytes, "PK\1\2", 4);
-    struct rlimit was, few;
-    getrlimit(RLIMIT_AS, &was);
-    few = was;
-    few.rlim_cur = 3ull << 30;
-    at[27] = at[23] = 0xe0;                                   /* 3.5 GiB of 3.5 GiB in some 140 bytes */
-    write_bytes(in_folder("z.npz"), zip, bytes);
-    if (!RUNS_UNDER_ASAN) setrlimit(RLIMIT_AS, &few);
-    fails(PEFT_E_FORMAT, "val_images", peft_dataset_open_npz(in_folder("z.npz"), "val", &d));
-    setrlimit(RLIMIT_AS, &was);
-    free(zip);
-    entry many[65];
-    char name[65][16];
-    for (int i = 0; i < 65; i++) {
-        snprintf(name[i], sizeof name[i], "%d", i);
-        many[i] = (entry){ name[i], big, 1 };
-    }
-    zip_make(in_folder("y.npz"), many, 65);
-    fails(PEFT_E_UNSUPPORTED, "65 entries", peft_dataset_open_npz(in_folder("y.npz"), "val", &d));
-    free(big);
-}
-END_TEST
-
-/* Cut anywhere it is refused; with a byte changed it opens or is refused, no more. */
-START_TEST(npz_broken)
-{
-    peft_dataset *d;
-    size_t size;
-    unsigned char pixels[300];
-    for (size_t i = 0; i < sizeof pixels; i++) pixels[i] = (unsigned char)(i * i);
-    const char *path = npz_of(DICT("|u1", "(3,10,10)"), pixels, 300, DICT("|u1", "(3, 1)"), "\0\1\2", 3);
-    unsigned char *file = read_bytes(path, &size);
-    for (size_t n = 0; n < size; n += 3) {
-        write_bytes(in_folder("cut.npz"), file, n);
-        ck_assert_msg(peft_dataset_open_npz(in_folder("cut.npz"), "val", &d) != PEFT_OK, "cut at %zu of %zu", n, size);
-    }
-    for (size_t at = 0; at < size; at++) {
-        file[at] ^= 0x21;
-        write_bytes(in_folder("bad.npz"), file, size);
-        if (!peft_dataset_open_npz(in_folder("bad.npz"), "val", &d)) peft_dataset_free(d);
-        file[at] ^= 0x21;
-    }
-    free(file);
 }
 END_TEST
 
@@ -394,5 +236,4 @@ START_TEST(real_data)
 }
 END_TEST
 
-IO_SUITE_MAIN("dataset", folder_of_classes, folder_of_splits, lists, npz, npz_refused, npz_bombs, npz_broken, few_shot,
-              splits_and_subsets, real_data)
+IO_SUITE_MAIN("dataset", folder_of_classes, folder_of_splits, lists, few_shot, splits_and_subsets, real_data)

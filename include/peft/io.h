@@ -122,9 +122,9 @@ peft_transform_apply_train(const peft_transform *t, const peft_image *im, uint64
 /* --- data set: samples with a class each, or with a 0/1 target per class ------------------------------------------ */
 typedef struct peft_dataset peft_dataset;
 
-/* path/<class>/<file> (split NULL), or path/<split>/<class>/<file> with split "train", "val" or "test". A split's folder
- * may also be called training, valid, validation or testing, in any case; where two mean one split, split must be
- * spelled as one of them. Classes are sorted by name (bytewise) and taken from all splits together, so every split
+/* path/<class>/<file> (split NULL), or path/<split>/<class>/<file> with split "train", "val" or "test". The folder of a
+ * split may also be called training, valid, validation or testing, in any case; where two mean one split, split must
+ * be spelled as one of them. Classes are sorted by name (bytewise) and taken from all splits together, so every split
  * numbers them alike; files too are sorted. Counted are .png .jpg .jpeg .jpe .jfif .pgm .ppm .pnm (any case), hidden
  * files are not; what else lies there is told by peft_dataset_skipped.
  * PEFT_E_FORMAT: a class without pictures in any split, or whose folder in this one holds other things only; a class
@@ -139,12 +139,18 @@ PEFT_API PEFT_NODISCARD peft_status peft_dataset_open_folder(const char *path, c
  * PEFT_E_UNSUPPORTED: images encrypted, or compressed in a way that this build does not read (named; stored and
  * deflated ones always are); over a limit (2^22 entries, 1 GiB an image, 1032 times inflated). */
 PEFT_API PEFT_NODISCARD peft_status peft_dataset_open_zip(const char *path, const char *split, peft_dataset **out);
-/* MedMNIST: <split>_images u8 or u16 [n,h,w] or [n,h,w,3], <split>_labels integers [n], [n,1] (classes) or [n,C]
- * (0/1 targets); split "train", "val" or "test". The split's images are held in memory.
- * PEFT_E_UNSUPPORTED: over a limit (64 entries, 8 GiB an array, 1032 times inflated), or an array of objects. */
+/* MedMNIST: <split>_images u8 or u16 [n,h,w], [n,h,w,1] or [n,h,w,3], <split>_labels integers [n], [n,1] (classes) or
+ * [n,C] (0/1 targets); split "train", "val" or "test". The split's images are held in memory. A class below the largest
+ * label that no sample of any split has is told as a warning.
+ * PEFT_E_UNSUPPORTED: over a limit (64 entries, 8 GiB an array, 1032 times inflated), or an array of other numbers or
+ * another shape, of objects, or in Fortran order. */
 PEFT_API PEFT_NODISCARD peft_status peft_dataset_open_npz(const char *path, const char *split, peft_dataset **out);
-/* A text file, one sample a line: `name class` or `name 0,1,0`, parted at the last blank. Names are relative to
- * folder (NULL: the list's own). classes 0: the largest class + 1. */
+/* A text file in UTF-8, one sample a line: `name class` or `name 0,1,0` (a target per class), with blanks or a comma
+ * between name and numbers. A name that begins or ends in blanks, begins with # or a quote, or ends in a number stands
+ * in double quotes (a quote inside is doubled). Backslashes count as slashes. Empty lines and lines that begin with #
+ * are comments. Names are relative to folder (NULL: the list's own).
+ * classes 0: the largest class + 1; a class below it that no sample has is told as a warning.
+ * PEFT_E_FORMAT, with the line: not such a line, a Windows path, one name under two labels. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_dataset_open_list(const char *path, const char *folder, int64_t classes, peft_dataset **out);
 PEFT_API void        peft_dataset_free(peft_dataset *d);

@@ -94,6 +94,17 @@ peft_status io_count_classes(const int64_t *label, int64_t count, const char *wh
     return PEFT_OK;
 }
 
+void io_warn_of_gaps(const uint8_t *seen, int64_t classes, const char *where)
+{
+    int64_t first = -1, gaps = 0;
+    for (int64_t c = classes - 1; c >= 0; c--)
+        if (!seen[c]) first = c, gaps++;
+    if (gaps)
+        io_warn("%s: no sample has class %lld%s, yet it counts, as %lld is the largest label: classes are numbered "
+                "from 0 without gaps", where, (long long)first, gaps > 1 ? " (and others)" : "",
+                (long long)classes - 1);
+}
+
 static bool has(const peft_dataset *d, int64_t i) { return i >= 0 && i < d->count; }
 
 int64_t     peft_dataset_count(const peft_dataset *d) { return d->count; }

@@ -32,6 +32,8 @@ peft_dataset *io_dataset_retain(peft_dataset *d);
 peft_status io_dataset_part(peft_dataset *d, const int64_t *at, int64_t count, const int64_t *class_map,
                             const io_strings *names, peft_dataset **out);
 peft_status io_number_classes(peft_dataset *d);               /* class_names "0".."classes-1" */
+/* Warns of classes below the largest label that are not seen[classes]. */
+void io_warn_of_gaps(const uint8_t *seen, int64_t classes, const char *where);
 /* The labels' largest + 1, and not less than classes; PEFT_E_FORMAT (naming where) for more than 2^20. */
 peft_status io_count_classes(const int64_t *label, int64_t count, const char *where, int64_t *classes);
 #endif

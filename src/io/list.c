@@ -1,97 +1,141 @@
 /* SPDX-License-Identifier: Apache-2.0
- * list.c -- data sets from a text file: `name class` or `name 0,1,0`, one sample a line, parted at the last blank. */
-#include "io/dataset.h"
+ * list.c -- data sets from a text file: `name class` or `name 0,1,0`, one sample a line. */
+#include "io/list.h"
 
-typedef struct line { const char *name, *value; size_t name_length, value_length; } line;
+/* The samples as they are read; number: of their lines. */
+typedef struct reading {
+    peft_dataset *d;
+    const char *path, *folder;
+    int64_t *number;
+} reading;
 
-/* Cuts the next line that is not empty; 1: found, 0: the end, -1: it has no name or no value. */
-static int next_line(const char **at, int64_t *number, line *out)
+static peft_status bad_line(const reading *r, const list_line *l)
 {
-    while (**at) {
-        const char *s = *at;
-        size_t n = strcspn(s, "\n");
-        *at = s + n + (s[n] == '\n');
-        ++*number;
-        while (n && (s[n - 1] == '\r' || s[n - 1] == ' ' || s[n - 1] == '\t')) n--;
-        if (!n) continue;
-        size_t cut = n;
-        while (cut && s[cut - 1] != ' ' && s[cut - 1] != '\t') cut--;
-        size_t name = cut;
-        while (name && (s[name - 1] == ' ' || s[name - 1] == '\t')) name--;
-        *out = (line){ s, s + cut, name, n - cut };
-        return name ? 1 : -1;
+    return io_fail(PEFT_E_FORMAT, "%s: line %lld: %s", r->path, (long long)l->number, l->wrong);
+}
+
+/* Single label: the class; several: 0 or 1 each, as many as in the first line. */
+static peft_status read_values(const reading *r, const list_line *l)
+{
+    peft_dataset *d = r->d;
+    const int64_t width = d->target ? d->classes : 1, i = d->count;
+    if (l->values != width)
+        return io_fail(PEFT_E_FORMAT, "%s: line %lld: %lld values, but the first line has %lld; expected a class "
+                       "number in every line, or as many 0,1 in every line", r->path, (long long)l->number,
+                       (long long)l->values, (long long)width);
+    const char *at = l->value;
+    for (int64_t c = 0; c < width; c++) {
+        int64_t v;
+        if (!list_value(&at, &v))
+            return io_fail(PEFT_E_FORMAT, "%s: line %lld: a number that is too large", r->path, (long long)l->number);
+        if (!d->target) d->label[i] = v;
+        else if (v == 0 || v == 1) d->target[i * width + c] = (uint8_t)v;
+        else
+            return io_fail(PEFT_E_FORMAT, "%s: line %lld: target %lld, expected 0 or 1", r->path, (long long)l->number,
+                           (long long)v);
     }
-    return 0;
+    return PEFT_OK;
 }
 
-static int64_t commas(const line *l)
+static peft_status add_sample(reading *r, const list_line *l)
 {
-    int64_t n = 0;
-    for (size_t i = 0; i < l->value_length; i++) n += l->value[i] == ',';
-    return n;
-}
-
-static bool read_targets(const line *l, uint8_t *out, int64_t classes)
-{
-    if (l->value_length != (size_t)(2 * classes - 1)) return false;
-    for (int64_t c = 0; c < classes; c++) {
-        char v = l->value[2 * c];
-        if ((v != '0' && v != '1') || (c && l->value[2 * c - 1] != ',')) return false;
-        out[c] = v == '1';
-    }
-    return true;
-}
-
-static peft_status add_sample(peft_dataset *d, const char *folder, const line *l)
-{
-    char *name = strndup(l->name, l->name_length);
-    char *path = !name ? NULL : *name == '/' ? strdup(name) : io_join(folder, name);
+    char *name = list_name(l), *path = NULL;
+    if (name) path = *name == '/' ? strdup(name) : io_join(r->folder, name);
     free(name);
-    return io_strings_add(&d->names, path);
+    peft_status s = io_strings_add(&r->d->names, path);
+    if (s) return s;
+    r->number[r->d->count++] = l->number;
+    return PEFT_OK;
 }
 
-/* d->label or d->target has room for every line; text is what io_read_file gave. */
-static peft_status read_lines(peft_dataset *d, const char *text, const char *path, const char *folder)
+static peft_status read_lines(reading *r, const char *text)
 {
-    line l;
-    int64_t number = 0;
-    for (int found; (found = next_line(&text, &number, &l)); d->count++) {
-        bool good = found > 0 && (d->target ? read_targets(&l, d->target + d->count * d->classes, d->classes)
-                                            : io_parse_int(l.value, l.value_length, &d->label[d->count]));
-        if (!good)
-            return io_fail(PEFT_E_FORMAT, "%s: line %lld: expected a name, a blank and %s", path, (long long)number,
-                           d->target ? "as many 0,1 as in the first line" : "a class number");
-        peft_status s = add_sample(d, folder, &l);
+    list_line l = { .next = text };
+    for (list_found found; (found = list_next(&l)) != LIST_END;) {
+        peft_status s = found == LIST_BAD ? bad_line(r, &l) : read_values(r, &l);
+        if (!s) s = add_sample(r, &l);
         if (s) return s;
     }
     return PEFT_OK;
 }
 
-static peft_status prepare(peft_dataset *d, const char *text, const char *path)
+/* Counts the lines; the first says whether there are classes or targets. */
+static peft_status prepare(reading *r, const char *text)
 {
-    line l, first = { 0 };
-    int64_t number = 0, lines = 0, cells;
-    const char *at = text;
-    while (next_line(&at, &number, &l)) if (!lines++) first = l;
-    if (!lines) return io_fail(PEFT_E_FORMAT, "%s: the list is empty", path);
-    int64_t width = commas(&first);
-    if (!width) return (d->label = io_alloc(lines, sizeof *d->label)) ? PEFT_OK : io_nomem(path);
-    d->classes = width + 1;
-    if (__builtin_mul_overflow(lines, d->classes, &cells) || !(d->target = io_alloc(cells, 1))) return io_nomem(path);
+    peft_dataset *d = r->d;
+    list_line l = { .next = text };
+    int64_t lines = 0, width = 0, cells;
+    for (list_found found; (found = list_next(&l)) != LIST_END; lines++) {
+        if (lines) continue;
+        if (found == LIST_BAD) return bad_line(r, &l);
+        width = l.values;
+    }
+    if (!lines) return io_fail(PEFT_E_FORMAT, "%s: the list is empty", r->path);
+    if (!(r->number = io_alloc(lines, sizeof *r->number))) return io_nomem(r->path);
+    if (width == 1) return (d->label = io_alloc(lines, sizeof *d->label)) ? PEFT_OK : io_nomem(r->path);
+    d->classes = width;
+    if (__builtin_mul_overflow(lines, width, &cells) || !(d->target = io_alloc(cells, 1))) return io_nomem(r->path);
     return PEFT_OK;
 }
 
-static peft_status fill(peft_dataset *d, const char *text, const char *path, const char *folder, int64_t classes)
+typedef struct named { const char *name; int64_t i; } named;
+
+static int by_name(const void *a, const void *b)
 {
-    peft_status s = prepare(d, text, path);
-    if (!s) s = read_lines(d, text, path, folder);
-    if (!s && d->label) s = io_count_classes(d->label, d->count, path, &d->classes);
+    const named *x = a, *y = b;
+    int order = strcmp(x->name, y->name);
+    return order ? order : x->i < y->i ? -1 : x->i > y->i;
+}
+
+static bool same_values(const peft_dataset *d, int64_t x, int64_t y)
+{
+    if (d->label) return d->label[x] == d->label[y];
+    return !memcmp(d->target + x * d->classes, d->target + y * d->classes, (size_t)d->classes);
+}
+
+/* One name with two classes would train and be judged against itself. */
+static peft_status check_twice(reading *r)
+{
+    const peft_dataset *d = r->d;
+    named *sorted = io_alloc(d->count, sizeof *sorted);
+    if (!sorted) return io_nomem(r->path);
+    for (int64_t i = 0; i < d->count; i++) sorted[i] = (named){ d->names.item[i], i };
+    qsort(sorted, (size_t)d->count, sizeof *sorted, by_name);
+    peft_status s = PEFT_OK;
+    for (int64_t i = 1; i < d->count && !s; i++) {
+        const named *x = &sorted[i - 1], *y = &sorted[i];
+        if (!strcmp(x->name, y->name) && !same_values(d, x->i, y->i))
+            s = io_fail(PEFT_E_FORMAT, "%s: line %lld: '%s' has another label than in line %lld", r->path,
+                        (long long)r->number[y->i], y->name, (long long)r->number[x->i]);
+    }
+    free(sorted);
+    return s;
+}
+
+static peft_status tell_gaps(const reading *r)
+{
+    uint8_t *seen = io_alloc(r->d->classes, 1);
+    if (!seen) return io_nomem(r->path);
+    for (int64_t i = 0; i < r->d->count; i++) seen[r->d->label[i]] = 1;
+    io_warn_of_gaps(seen, r->d->classes, r->path);
+    free(seen);
+    return PEFT_OK;
+}
+
+static peft_status fill(reading *r, const char *text, int64_t classes)
+{
+    peft_dataset *d = r->d;
+    peft_status s = prepare(r, text);
+    if (!s) s = read_lines(r, text);
+    if (!s && d->label) s = io_count_classes(d->label, d->count, r->path, &d->classes);
+    if (!s) s = check_twice(r);
     if (s) return s;
     if (classes && (d->target ? classes != d->classes : classes < d->classes))
-        return io_fail(PEFT_E_FORMAT, "%s: has labels for %lld classes, told were %lld", path, (long long)d->classes,
-                       (long long)classes);
+        return io_fail(PEFT_E_FORMAT, "%s: has labels for %lld classes, told were %lld", r->path,
+                       (long long)d->classes, (long long)classes);
     if (classes) d->classes = classes;
-    return io_number_classes(d);
+    else if (d->label) s = tell_gaps(r);
+    return s ? s : io_number_classes(d);
 }
 
 /* folder with a slash at its end, or the list's own. */
@@ -102,9 +146,24 @@ static char *base_folder(const char *path, const char *folder)
     return slash ? strndup(path, (size_t)(slash - path) + 1) : strdup("");
 }
 
-peft_status peft_dataset_open_list(const char *path, const char *folder, int64_t classes, peft_dataset **out)
+static peft_status open_text(const char *path, const char *text, const char *folder, int64_t classes,
+                             peft_dataset **out)
 {
     peft_dataset *d;
+    peft_status s = io_dataset_new(&d);
+    if (s) return s;
+    char *base = base_folder(path, folder);
+    reading r = { .d = d, .path = path, .folder = base };
+    s = base ? fill(&r, text, classes) : io_nomem(path);
+    free(base);
+    free(r.number);
+    if (s) peft_dataset_free(d);
+    else *out = d;
+    return s;
+}
+
+peft_status peft_dataset_open_list(const char *path, const char *folder, int64_t classes, peft_dataset **out)
+{
     uint8_t *text;
     size_t size;
     if (!path || !out) return io_fail(PEFT_E_INVALID, "data set: %s is NULL", path ? "out" : "path");
@@ -112,15 +171,10 @@ peft_status peft_dataset_open_list(const char *path, const char *folder, int64_t
         return io_fail(PEFT_E_INVALID, "data set: %lld classes, expected 0..1048576", (long long)classes);
     peft_status s = io_read_file(path, 256 << 20, &text, &size);
     if (s) return s;
-    if (memchr(text, 0, size)) s = io_fail(PEFT_E_FORMAT, "%s: not a text file", path);
-    if (!s) s = io_dataset_new(&d);
-    if (!s) {
-        char *base = base_folder(path, folder);
-        s = base ? fill(d, (const char *)text, path, base, classes) : io_nomem(path);
-        free(base);
-        if (s) peft_dataset_free(d);
-        else *out = d;
-    }
+    const size_t mark = size >= 3 && !memcmp(text, "\xef\xbb\xbf", 3) ? 3 : 0;   /* UTF-8's byte order mark */
+    if (memchr(text, 0, size))
+        s = io_fail(PEFT_E_FORMAT, "%s: not a text file in UTF-8 (a zero byte)", path);
+    else s = open_text(path, (const char *)text + mark, folder, classes, out);
     free(text);
     return s;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * npy.c -- the header is a Python dictionary with exactly the keys descr, fortran_order and shape. */
 #include "io/npy.h"
+#include <stdio.h>
 
 typedef struct cursor { const char *at, *end; } cursor;
 
@@ -75,7 +76,8 @@ static peft_status read_header(cursor c, bool real, io_npy *a)
                 return io_fail(PEFT_E_UNSUPPORTED, "array of records, expected numbers");
             good = quoted(&c, descr, sizeof descr);
         }
-        if (bit == 2 && take(&c, "True")) return io_fail(PEFT_E_UNSUPPORTED, "array in Fortran order");
+        if (bit == 2 && take(&c, "True"))
+            return io_fail(PEFT_E_UNSUPPORTED, "array in Fortran order, expected C order (numpy.ascontiguousarray)");
         if (bit == 2) good = take(&c, "False");
         if (bit == 4) good = read_shape(&c, a);
         if (good && !take(&c, ",")) {
@@ -121,4 +123,13 @@ bool io_npy_int(const io_npy *a, int64_t i, int64_t *out)
     if (a->kind == 'i' && v & sign) v |= ~(sign - 1);         /* the bits above are copies of the sign */
     memcpy(out, &v, sizeof v);
     return true;
+}
+
+const char *io_npy_describe(const io_npy *a, char *text, size_t room)
+{
+    size_t at = (size_t)snprintf(text, room, "%c%d of [", a->kind, 8 * a->bytes);
+    for (int i = 0; i < a->ndim && at < room; i++)
+        at += (size_t)snprintf(text + at, room - at, "%s%lld", i ? "," : "", (long long)a->dim[i]);
+    if (at < room) snprintf(text + at, room - at, "]");
+    return text;
 }

@@ -14,6 +14,8 @@ typedef struct io_npy {
 
 peft_status io_npy_parse(const uint8_t *file, size_t size, io_npy *out);
 peft_status io_npy_parse_float(const uint8_t *file, size_t size, io_npy *out);
+/* "u8 of [3,10,10]". */
+const char *io_npy_describe(const io_npy *a, char *text, size_t room);
 /* Number i as int64; false where it does not fit. */
 bool io_npy_int(const io_npy *a, int64_t i, int64_t *out);
 #endif

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  * npz.c -- data sets from a MedMNIST file: a zip of arrays, <split>_images and <split>_labels. */
-#include "io/dataset.h"
 #include "io/npy.h"
+#include "io/tree.h"
 #include "io/zip.h"
 #include <stdio.h>
 
 static const char *const split_names[] = { "train", "val", "test" };
-enum { SPLITS = 3, MOST_ENTRIES = 64 };
+enum { SPLITS = 3, MOST_ENTRIES = 64, MOST_CLASSES = 1 << 20 };
 
 /* <split>_<what>.npy; PEFT_E_NOTFOUND where there is none. *data is the caller's. */
 static peft_status read_array(zip_t *z, const char *split, const char *what, uint8_t **data, io_npy *array)
@@ -27,17 +27,19 @@ static peft_status read_images(zip_t *z, const char *split, peft_dataset *d)
     uint8_t *file;
     peft_status s = read_array(z, split, "images", &file, &a);
     if (s) return s;
-    bool shape = a.ndim == 3 || (a.ndim == 4 && a.dim[3] == 3);
+    bool shape = a.ndim == 3 || (a.ndim == 4 && (a.dim[3] == 3 || a.dim[3] == 1));
     if (!shape || a.kind != 'u' || a.bytes > 2 || !a.count) {
+        char given[120];
         free(file);
-        return io_fail(PEFT_E_UNSUPPORTED, "%s_images: expected u8 or u16 of [n,h,w] or [n,h,w,3]", split);
+        return io_fail(PEFT_E_UNSUPPORTED, "%s_images: %s; expected u8 or u16 of [n,h,w], [n,h,w,1] or [n,h,w,3], "
+                       "n > 0", split, io_npy_describe(&a, given, sizeof given));
     }
     memmove(file, a.data, (size_t)a.count * (size_t)a.bytes); /* over the header: the array keeps the allocation */
     d->images = file;
     d->count = a.dim[0];
     d->height = a.dim[1];
     d->width = a.dim[2];
-    d->channels = a.ndim == 4 ? 3 : 1;
+    d->channels = a.ndim == 4 ? (int)a.dim[3] : 1;
     d->depth = 8 * a.bytes;
     return PEFT_OK;
 }
@@ -77,8 +79,8 @@ static peft_status take_targets(peft_dataset *d, const int64_t *v, int64_t width
     return PEFT_OK;
 }
 
-/* The split's own labels; the other splits only tell how many classes there are. */
-static peft_status use_labels(zip_t *z, const char *split, bool own, peft_dataset *d)
+/* The split's own labels; the other splits only tell how many classes there are, and which are seen[MOST_CLASSES]. */
+static peft_status use_labels(zip_t *z, const char *split, bool own, uint8_t *seen, peft_dataset *d)
 {
     int64_t *v, count, width;
     peft_status s = read_labels(z, split, &v, &count, &width);
@@ -89,6 +91,7 @@ static peft_status use_labels(zip_t *z, const char *split, bool own, peft_datase
         s = own ? take_targets(d, v, width, split) : PEFT_OK;
     else
         s = io_count_classes(v, count, split, &d->classes);
+    for (int64_t i = 0; i < count && !s && width == 1; i++) seen[v[i]] = 1;
     if (!s && own && width == 1) d->label = v;
     else free(v);
     return s;
@@ -105,18 +108,27 @@ static peft_status name_samples(peft_dataset *d, const char *split)
     return s;
 }
 
-static peft_status fill(zip_t *z, const char *split, peft_dataset *d)
+static peft_status read_splits(zip_t *z, const char *path, const char *split, uint8_t *seen, peft_dataset *d)
+{
+    peft_status s = use_labels(z, split, true, seen, d);
+    for (int i = 0; i < SPLITS && !s && d->label; i++) {
+        if (!strcmp(split, split_names[i])) continue;
+        s = use_labels(z, split_names[i], false, seen, d);
+        if (s == PEFT_E_NOTFOUND) s = PEFT_OK;
+    }
+    if (!s && d->label) io_warn_of_gaps(seen, d->classes, path);
+    return s;
+}
+
+static peft_status fill(zip_t *z, const char *path, const char *split, peft_dataset *d)
 {
     if (zip_get_num_entries(z, 0) > MOST_ENTRIES)
         return io_fail(PEFT_E_UNSUPPORTED, "%lld entries, the limit is %d", (long long)zip_get_num_entries(z, 0),
                        MOST_ENTRIES);
     peft_status s = read_images(z, split, d);
-    if (!s) s = use_labels(z, split, true, d);
-    for (int i = 0; i < SPLITS && !s && d->label; i++) {
-        if (!strcmp(split, split_names[i])) continue;
-        s = use_labels(z, split_names[i], false, d);
-        if (s == PEFT_E_NOTFOUND) s = PEFT_OK;
-    }
+    uint8_t *seen = io_alloc(MOST_CLASSES, 1);
+    if (!s) s = seen ? read_splits(z, path, split, seen, d) : io_nomem("labels");
+    free(seen);
     if (!s) s = io_number_classes(d);
     return s ? s : name_samples(d, split);
 }
@@ -127,12 +139,12 @@ peft_status peft_dataset_open_npz(const char *path, const char *split, peft_data
     zip_t *z;
     if (!path || !split || !out)
         return io_fail(PEFT_E_INVALID, "data set: %s is NULL", !path ? "path" : !split ? "split" : "out");
-    if (strcmp(split, "train") && strcmp(split, "val") && strcmp(split, "test"))
-        return io_fail(PEFT_E_INVALID, "data set: split '%.40s', expected train, val or test", split);
-    peft_status s = io_zip_open(path, &z);
+    peft_status s = io_check_split(split);
+    if (!s) s = io_zip_open(path, &z);
     if (s) return s;
+    split = io_split_of(split);
     if (!(s = io_dataset_new(&d))) {
-        s = fill(z, split, d);
+        s = fill(z, path, split, d);
         if (s) {
             io_fail_in(s, path);
             peft_dataset_free(d);

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * test_list.c -- list files as people and programs write them: each is read as it is meant, or refused with its
+ * line. */
+#include "io_files.h"
+#include <peft/io.h>
+#include <stdbool.h>
+
+static peft_status open_text(const char *text, peft_dataset **out)
+{
+    write_bytes(in_folder("l/list.txt"), text, strlen(text));
+    return peft_dataset_open_list(in_folder("l/list.txt"), NULL, 0, out);
+}
+
+/* want: "name=label ..." or "name=0:1:0 ...". */
+static void reads_as(const char *text, const char *want)
+{
+    char got[300] = "";
+    peft_dataset *d;
+    ok(open_text(text, &d));
+    const size_t base = strlen(in_folder("l/"));
+    for (int64_t i = 0; i < peft_dataset_count(d); i++) {
+        float t[4];
+        const char *name = peft_dataset_name(d, i);
+        const bool below = !strncmp(name, io_folder, strlen(io_folder));
+        sprintf(got + strlen(got), "%s%s=", i ? " " : "", below ? name + base : name);
+        if (!peft_dataset_multilabel(d)) sprintf(got + strlen(got), "%d", (int)peft_dataset_label(d, i));
+        else {
+            ck_assert_int_le(peft_dataset_classes(d), 4);
+            ok(peft_dataset_targets(d, i, t));
+            for (int64_t c = 0; c < peft_dataset_classes(d); c++)
+                sprintf(got + strlen(got), "%s%g", c ? ":" : "", t[c]);
+        }
+    }
+    ck_assert_msg(!strcmp(got, want), "'%s' was read as %s, not %s", text, got, want);
+    peft_dataset_free(d);
+}
+
+START_TEST(read_right)
+{
+    reads_as("\xef\xbb\xbf" "a.png 0\nb.png 1\n", "a.png=0 b.png=1");
+    reads_as("a.png 0\r\nb.png 1\r\n", "a.png=0 b.png=1");
+    reads_as("a.png 0\rb.png 1\r", "a.png=0 b.png=1");
+    reads_as("# fold 1\n  # 2\na.png 0\n", "a.png=0");
+    reads_as("  a.png 0\n\tb.png\t1 \n", "a.png=0 b.png=1");
+    reads_as("a.png, 0\nb.png , 1\n", "a.png=0 b.png=1");
+    reads_as("a.png,0\nb,c.png,1\n", "a.png=0 b,c.png=1");
+    reads_as("a.png,0,1\nb.png,1,0\n", "a.png=0:1 b.png=1:0");
+    reads_as("a.png 0, 1, 0\nb.png 1 ,1,0\n", "a.png=0:1:0 b.png=1:1:0");
+    reads_as("a b.png 0\nc  d.png 1\n", "a b.png=0 c  d.png=1");
+    reads_as("\"a b.png\" 0\n\" c\",1\n\"x \"\"y\"\" 2\", 0\n\"#\" 1\n", "a b.png=0  c=1 x \"y\" 2=0 #=1");
+    reads_as("\"a 1\" 0,1\n\"b\",1,0\n", "a 1=0:1 b=1:0");
+    reads_as("sub\\a.png 0\n/x/b.png 1\n", "sub/a.png=0 /x/b.png=1");
+    reads_as("a.png 0\na.png 0\n", "a.png=0 a.png=0");
+}
+END_TEST
+
+START_TEST(refused)
+{
+    static const struct { const char *text, *word; } bad[] = {
+        { "image,label\na.png,0\n", "line 1: expected a name" },
+        { "a.png 0 1 0\n", "line 1: the name ends in a number" },
+        { "a.png 0\n\n# x\nb 2 0\n", "line 4: the name ends in a number" },
+        { "a.png 0\r\nC:\\data\\b.png 1\r\n", "line 2: a path of Windows" },
+        { "\\\\server\\b.png 1\n", "a path of Windows" },
+        { "\"a.png 0\n", "opened and not closed" },
+        { "\"a.png\"0\n", "after the quoted name" },
+        { "\"a.png\" b 0\n", "after the quoted name" },
+        { "\"a.png\"\n", "after the quoted name" },
+        { "\"\" 0\n", "the name is empty" },
+        { "0\n", "without a name" },
+        { "a.png 0,\n", "expected a name" },
+        { "a.png 0,1\nb.png 1\n", "line 2: 1 values, but the first line has 2" },
+        { "a.png 1\nb.png 0,1\n", "line 2: 2 values, but the first line has 1" },
+        { "a.png 0,1\nb.png 0,2\n", "line 2: target 2" },
+        { "a.png 0\nb.png 1\n# x\na.png 1\n", "l/a.png' has another label than in line 1" },
+        { "a.png 0,1\na.png 1,1\n", "has another label than in line 1" },
+    };
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        peft_dataset *d = NULL;
+        fails(PEFT_E_FORMAT, bad[i].word, open_text(bad[i].text, &d));
+        ck_assert_ptr_null(d);
+    }
+    peft_dataset *d = NULL;
+    write_bytes(in_folder("l/wide.txt"), "\xff\xfe" "a\0 \0" "0\0", 8);
+    fails(PEFT_E_FORMAT, "UTF-8", peft_dataset_open_list(in_folder("l/wide.txt"), NULL, 0, &d));
+}
+END_TEST
+
+static void keep(int level, const char *message, void *user)
+{
+    ck_assert_int_eq(level, 1);
+    snprintf(user, 300, "%s", message);
+}
+
+/* Labels that begin at 1 or leave one out make classes without samples: a warning, unless the caller says how many
+ * classes there are. */
+START_TEST(gaps)
+{
+    static const struct { const char *text, *word; } of[] = {
+        { "a 1\nb 2\n", "no sample has class 0, yet" }, { "a 0\nb 7\n", "class 1 (and others)" },
+        { "a 0\nb 1\n", "" } };
+    char said[300];
+    peft_dataset *d;
+    peft_io_set_log(keep, said);
+    for (size_t i = 0; i < sizeof of / sizeof *of; i++) {
+        *said = 0;
+        ok(open_text(of[i].text, &d));
+        ck_assert_msg(*of[i].word ? strstr(said, of[i].word) != NULL : !*said, "'%s' said '%s'", of[i].text, said);
+        peft_dataset_free(d);
+    }
+    *said = 0;
+    write_bytes(in_folder("l/list.txt"), "a 1\n", 4);
+    ok(peft_dataset_open_list(in_folder("l/list.txt"), NULL, 3, &d));
+    ck_assert_str_eq(said, "");
+    ck_assert_int_eq(peft_dataset_classes(d), 3);
+    peft_dataset_free(d);
+}
+END_TEST
+
+IO_SUITE_MAIN("list", read_right, refused, gaps)
