@@ -87,4 +87,34 @@ START_TEST(misspelt_words_are_refused)
 }
 END_TEST
 
-SUITE_MAIN("backbone_facts", what_is_assumed_is_said, a_saved_backbone_assumes_nothing, misspelt_words_are_refused)
+/* Positions at another size: which rule is used for which files, by what they come out as. */
+START_TEST(rules_by_family)
+{
+    static const struct { tiny_naming naming; const char *more, *prefix, *rule; } rows[] = {
+        { TIMM, "", "", "timm" }, { HF, "", "", "mmcls" }, { HF5, "", "vit.", "mmcls" },
+        { HF, "layer_scale=1,classes=0", "", "mmcls" }, { HF, "layer_scale=1,registers=2,classes=0", "", "timm" },
+        { TIMM, "", "teacher.", "hf" } };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        tiny t = tiny_make(&(tiny_spec){ .more = rows[i].more });
+        char options[64];
+        tiny_save_backbone(t.backbone, &(tiny_save){ .naming = rows[i].naming, .prefix = rows[i].prefix },
+                           tiny_path("backbone"));
+        peft_backbone *usual = tiny_load(t.ctx, tiny_path("backbone"), "image_size=24");
+        static const char *const rules[] = { "timm", "hf", "mmcls", "torchvision", "bilinear" };
+        for (size_t k = 0; k < 5; k++) {
+            snprintf(options, sizeof options, "image_size=24,resample=%s", rules[k]);
+            peft_backbone *b = tiny_load(t.ctx, tiny_path("backbone"), options);
+            const peft_tensor *x = pf_backbone_find(usual, "pos_embed"), *y = pf_backbone_find(b, "pos_embed");
+            const bool same = !memcmp(x->data, y->data, pf_tensor_bytes(x));
+            ck_assert_msg(same == !strcmp(rules[k], rows[i].rule), "row %zu: %s", i, rules[k]);
+            peft_backbone_free(b);
+        }
+        peft_backbone_free(usual);
+        tiny_free(&t);
+    }
+    tiny_clean();
+}
+END_TEST
+
+SUITE_MAIN("backbone_facts", what_is_assumed_is_said, a_saved_backbone_assumes_nothing, misspelt_words_are_refused,
+           rules_by_family)

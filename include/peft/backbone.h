@@ -12,9 +12,10 @@ typedef struct peft_backbone peft_backbone;
 /* Loads a safetensors file (f32, f16 or bf16) that names its tensors as timm, Hugging Face (ViT, DINOv2, CLIP),
  * OpenAI's CLIP, torchvision or mmpretrain do; which one, and what stands in front of the names, is detected.
  * Options, all optional: "image_size" (side in pixels; the position embedding is resampled to it), "resample" (timm,
- * hf, mmcls, torchvision, bilinear), "naming" (auto, timm, hf, hf5, hf-clip, clip, torchvision, mmcls), and what the
- * tensors cannot tell: "patch", "heads", "eps", "act" (gelu, quickgelu), "pool" (cls, mean). An option comes before
- * the file's header, the header before the description beside it, that before what is usual for the family. "config":
+ * hf, mmcls, torchvision, bilinear), "naming" (auto, timm, hf, hf5, hf-clip, clip, torchvision, mmcls), "prefix" (in
+ * front of the names of the ViT that is meant, where a file holds several), and what the tensors cannot tell: "patch",
+ * "heads", "eps", "act" (gelu, quickgelu), "pool" (cls, mean). An option comes before the file's header, the header
+ * before the description beside it, that before what is usual for the family. "config":
  * auto (the descriptions beside the file: open_clip_config.json for weights under open_clip's names; else config.json,
  * processor_config.json and preprocessor_config.json), none, or the path of one such file or of a folder with them. What
  * a description says and this library does not compute is PEFT_E_UNSUPPORTED with file, key and value.

@@ -17,11 +17,10 @@ peft_status peft_file_open(peft_context *ctx, const char *path, peft_file **out)
         pf_free(ctx, f);
         return s;
     }
-    pf_naming naming;
-    char prefix[PF_NAME_MAX];
+    pf_detected found[PF_DETECTED_MAX];
     f->ctx = pf_context_retain(ctx);
     f->kind = pf_st_meta(f->st, "libpeft.kind");
-    if (!f->kind) f->kind = pf_naming_detect(f->st, &naming, prefix) ? "backbone" : "unknown";
+    if (!f->kind) f->kind = pf_naming_detect(f->st, NULL, found) ? "backbone" : "unknown";
     *out = f;
     return PEFT_OK;
 }

@@ -5,6 +5,7 @@
 static peft_status steps(pf_loader *l, const char *path, peft_backbone **b)
 {
     PF_TRY(pf_load_names(l));
+    PF_TRY(pf_load_tokens(l));
     PF_TRY(pf_config_read(l, path, &l->config));
     PF_TRY(pf_load_shape(l));
     PF_TRY(pf_backbone_alloc(l->ctx, &l->shape, b));

@@ -46,6 +46,8 @@ peft_status pf_load_account(pf_loader *l, const peft_backbone *b);
 
 /* --- load_shape.c ------------------------------------------------------------------------------------------------- */
 extern const pf_opt pf_backbone_load_options[];
+/* Width and patch, and what every ViT has; before descriptions are read. */
+peft_status pf_load_tokens(pf_loader *l);
 peft_status pf_load_shape(pf_loader *l);
 
 /* --- load_facts.c ------------------------------------------------------------------------------------------------- */

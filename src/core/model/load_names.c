@@ -18,14 +18,29 @@ static peft_status asked_for(const char *asked, const char *found)
     return pf_fail(PEFT_E_OPTION, "naming: given '%s', but the file's names are %s", asked, found);
 }
 
+static peft_status several(const pf_detected *found)
+{
+    return pf_fail(PEFT_E_UNSUPPORTED, "the file holds several ViTs, among them one behind '%s' and one behind '%s': the "
+                   "option prefix=%s chooses one", found[0].prefix, found[1].prefix,
+                   *found[0].prefix ? found[0].prefix : found[1].prefix);
+}
+
 static peft_status detect(pf_loader *l)
 {
     const char *asked = pf_options_string(l->o, pf_backbone_load_options, "naming");
+    const char *prefix = pf_options_string(l->o, pf_backbone_load_options, "prefix");
     const char *refused = pf_naming_refused(l->file);
+    pf_detected found[PF_DETECTED_MAX];
     if (refused) return pf_fail(PEFT_E_UNSUPPORTED, "the file holds %s, which is not supported", refused);
-    if (!pf_naming_detect(l->file, &l->naming, l->prefix))
-        return pf_fail(PEFT_E_FORMAT, "no ViT found: expected a tensor named as the first block's attention is by timm "
+    const size_t n = pf_naming_detect(l->file, strcmp(prefix, "auto") ? prefix : NULL, found);
+    if (!n && strcmp(prefix, "auto"))
+        return pf_fail(PEFT_E_OPTION, "prefix: given '%s', but no ViT of the file stands behind it", prefix);
+    if (!n)
+        return pf_fail(PEFT_E_FORMAT, "no ViT found: expected tensors named as a block's attention is by timm "
                        "(..blocks.0.attn.qkv.weight), Hugging Face, CLIP, torchvision or mmpretrain");
+    if (n > 1) return several(found);
+    l->naming = found[0].naming;
+    memcpy(l->prefix, found[0].prefix, sizeof l->prefix);
     return asked_for(asked, pf_naming_name[l->naming]);
 }
 
@@ -56,7 +71,7 @@ int pf_load_find(pf_loader *l, const char *name, bool take, const pf_st_tensor *
         pf_found *f = &l->found[i];
         if (f->timm.kind == PF_NAME_OURS && !hit[f->timm.part] && !strcmp(f->timm.name, name)) hit[f->timm.part] = f;
     }
-    const int first = hit[0] ? 0 : 1, parts = hit[0] ? 1 : 3;
+    const int first = hit[0] ? 0 : 1, parts = hit[0] ? 1 : pf_name_parts(name);
     for (int i = 0; i < parts; i++) if (!hit[first + i]) return 0;
     for (int i = 0; i < parts; i++) {
         part[i] = hit[first + i]->tensor;
@@ -87,10 +102,31 @@ static void add(names *n, const char *name)
     if (n->count++ < 8) snprintf(n->text + used, sizeof n->text - used, "%s%s", used ? ", " : "", name);
 }
 
+static bool present(const pf_loader *l, const char *name)
+{
+    for (size_t i = 0; i < l->count; i++) if (!strcmp(l->found[i].tensor->name, name)) return true;
+    return false;
+}
+
+/* What the file would call timm's tensor; of several parts those that it lacks. */
+static void add_missing(const pf_loader *l, const pf_vit_shape *s, names *n, const char *timm)
+{
+    const char *prefix = pf_is_classifier(timm) ? "" : l->prefix;
+    char theirs[PF_NAME_MAX], whole[2 * PF_NAME_MAX];
+    const bool one = pf_naming_theirs(l->naming, s, timm, 0, theirs);
+    const int before = n->count;
+    for (int part = !one; part <= (one ? 0 : pf_name_parts(timm)); part++) {
+        if (!pf_naming_theirs(l->naming, s, timm, part, theirs)) continue;
+        snprintf(whole, sizeof whole, "%s%s", prefix, theirs);
+        if (one || !present(l, whole)) add(n, whole);
+    }
+    if (n->count == before) add(n, timm);
+}
+
 peft_status pf_load_account(pf_loader *l, const peft_backbone *b)
 {
     names missing = { "", 0 }, extra = { "", 0 };
-    for (size_t i = 0; i < b->weights; i++) if (!b->weight[i].tensor.data) add(&missing, b->weight[i].name);
+    for (size_t i = 0; i < b->weights; i++) if (!b->weight[i].tensor.data) add_missing(l, &b->shape, &missing, b->weight[i].name);
     for (size_t i = 0; i < l->count; i++)
         if (!l->found[i].used && l->found[i].timm.kind != PF_NAME_IGNORED) add(&extra, l->found[i].tensor->name);
     if (!missing.count && !extra.count) return PEFT_OK;

@@ -9,6 +9,7 @@ const pf_opt pf_backbone_load_options[] = {
     { "image_size", 'i', "0", 0, 65536, "side to work at; 0: the file's; else the position embedding is resampled" },
     { "resample", 's', "auto", 0, 0, "timm, hf, mmcls, torchvision or bilinear; auto: by the file's family" },
     { "naming", 's', "auto", 0, 0, "auto, timm, hf, hf5, hf-clip, clip, torchvision or mmcls" },
+    { "prefix", 's', "auto", 0, 0, "in front of the ViT's names, as in teacher.; auto: the only ViT, or the teacher" },
     { "config", 's', "auto", 0, 0, "path of a config.json; auto: the one beside the file, if there is one; none" },
     { "patch", 'i', "0", 0, 1024, "side of a patch; 0: from the weights" },
     { "heads", 'i', "0", 0, 65536, "attention heads; 0: from header or config.json, else width / 64 or as is usual" },
@@ -36,19 +37,97 @@ static int64_t rows(pf_loader *l, const char *name)
     return t && l->shape.width > 0 ? pf_dims_count(t->ndim, t->dim) / l->shape.width : 0;
 }
 
-static int64_t root(int64_t n) { return (int64_t)llround(sqrt((double)n)); }
+/* First extent of the whole, which parts share. */
+static int64_t stacked(pf_loader *l, const char *name)
+{
+    const pf_st_tensor *part[3];
+    int64_t n = 0;
+    for (int p = 0, parts = pf_load_find(l, name, false, part); p < parts; p++) n += part[p]->ndim ? part[p]->dim[0] : 0;
+    return n;
+}
 
-/* A square grid behind no row, the class token's row, or one row for each token in front. */
+/* The block of which any tensor is there, block by block. */
+static int64_t depth_of(const pf_loader *l)
+{
+    char front[PF_NAME_MAX];
+    for (int64_t depth = 0;; depth++) {
+        bool any = false;
+        snprintf(front, sizeof front, "blocks.%lld.", (long long)depth);
+        for (size_t i = 0; i < l->count && !any; i++)
+            any = l->found[i].timm.kind == PF_NAME_OURS && !strncmp(l->found[i].timm.name, front, strlen(front));
+        if (!any || depth > PF_DEPTH_MAX) return depth;
+    }
+}
+
+/* Some block has the tensor of this name behind "blocks.N.". */
+static bool some_block(pf_loader *l, const char *name, char whole[PF_NAME_MAX])
+{
+    for (int64_t i = 0; i < l->shape.depth; i++) {
+        snprintf(whole, PF_NAME_MAX, "blocks.%lld.%s", (long long)i, name);
+        if (first(l, whole)) return true;
+    }
+    return false;
+}
+
+static void from_tensors(pf_loader *l)
+{
+    pf_vit_shape *s = &l->shape;
+    char name[PF_NAME_MAX];
+    s->depth = depth_of(l);
+    const int64_t fc1 = some_block(l, "mlp.fc1.weight", name) ? stacked(l, name) : 0;
+    const int64_t fc2 = some_block(l, "mlp.fc2.weight", name) ? extent(l, name, 1) : 0;
+    s->swiglu = fc2 > 0 && fc1 / 2 == fc2 && fc1 % 2 == 0;
+    s->mlp = fc2 ? fc2 : fc1;
+    s->registers = rows(l, "reg_token");
+    s->classes = extent(l, "head.weight", 0);
+    s->layer_scale = some_block(l, "ls1.gamma", name);
+    s->qkv_bias = some_block(l, "attn.qkv.bias", name);
+    s->patch_bias = first(l, "patch_embed.proj.bias") != NULL;
+    s->norm_pre = first(l, "norm_pre.weight") != NULL;
+    s->mean_pool = first(l, "fc_norm.weight") != NULL;
+}
+
+static bool told_is(const pf_loader *l, const char *fact, const char *value)
+{
+    const char *text = pf_config_get(&l->config, fact);
+    return text && !strcmp(text, value);
+}
+
+/* Whether the description rules a grid of this side behind so many rows out. */
+static bool ruled_out(const pf_loader *l, int64_t front, int64_t grid)
+{
+    const char *side = pf_config_get(&l->config, "image_size");
+    int64_t image;
+    if (l->naming == PF_NAMING_TIMM && told_is(l, "no_embed_class", "true") && front) return true;
+    if (l->naming == PF_NAMING_TIMM && told_is(l, "no_embed_class", "false") && !front) return true;
+    return side && l->shape.patch && pf_parse_int(side, &image) && image / l->shape.patch != grid;
+}
+
+/* A square grid behind no row, the class token's row, or one row for each token in front. Small grids may be read in two
+ * ways (25 rows: 5 x 5, or 4 x 4 behind 9), which the description decides. */
 static peft_status positions(pf_loader *l)
 {
     const int64_t all = rows(l, "pos_embed"), fronts[] = { 0, 1, 1 + l->shape.registers };
-    for (int i = 0; i < 3; i++) {
-        l->native_prefix = fronts[i];
-        l->native_grid = all > fronts[i] ? root(all - fronts[i]) : 0;
-        if (l->native_grid && l->native_grid * l->native_grid == all - fronts[i]) return PEFT_OK;
+    const bool timm = l->naming == PF_NAMING_TIMM && !pf_load_has(l, "*register_tokens");
+    int64_t grid[3], fits[3], n = 0, kept = 0;
+    /* libraries but timm and mmpretrain have a row for the class token in any case */
+    for (int i = timm || l->naming == PF_NAMING_MMCLS ? 0 : 1; i < (timm && l->shape.registers ? 3 : 2); i++) {
+        const int64_t side = all > fronts[i] ? (int64_t)llround(sqrt((double)(all - fronts[i]))) : 0;
+        if (side && side * side == all - fronts[i]) fits[n] = fronts[i], grid[n++] = side;
     }
-    return pf_fail(PEFT_E_FORMAT, "pos_embed has %lld rows: expected a square grid, with or without rows for the "
-                   "tokens in front", (long long)all);
+    if (!n)
+        return pf_fail(PEFT_E_FORMAT, "pos_embed has %lld rows: expected a square grid, with or without rows for the "
+                       "tokens in front", (long long)all);
+    for (int64_t i = 0; i < n && n > 1; i++)
+        if (!ruled_out(l, fits[i], grid[i])) fits[kept] = fits[i], grid[kept++] = grid[i];
+    if (n > 1 && kept != 1)
+        return pf_fail(PEFT_E_UNSUPPORTED, "pos_embed has %lld rows: a grid of %lld x %lld behind %lld rows, or of "
+                       "%lld x %lld behind %lld; expected a config.json whose image size or no_embed_class decides",
+                       (long long)all, (long long)grid[0], (long long)grid[0], (long long)fits[0], (long long)grid[1],
+                       (long long)grid[1], (long long)fits[1]);
+    l->native_prefix = fits[0];
+    l->native_grid = grid[0];
+    return PEFT_OK;
 }
 
 /* timm keeps no positions for tokens in front of the patches where there are registers; others do for the class. */
@@ -60,34 +139,45 @@ static void fold_or_not(pf_loader *l)
     l->shape.pos_prefix = l->native_prefix > 0;
 }
 
-static void from_tensors(pf_loader *l)
+static peft_status no_such(const pf_loader *l, const char *timm, const char *what)
 {
-    pf_vit_shape *s = &l->shape;
-    char name[PF_NAME_MAX];
-    for (s->depth = 0; s->depth <= PF_DEPTH_MAX; s->depth++) {
-        snprintf(name, sizeof name, "blocks.%lld.norm1.weight", (long long)s->depth);
-        if (!first(l, name)) break;
-    }
-    const int64_t fc1 = extent(l, "blocks.0.mlp.fc1.weight", 0), fc2 = extent(l, "blocks.0.mlp.fc2.weight", 1);
-    s->swiglu = fc2 > 0 && fc1 / 2 == fc2 && fc1 % 2 == 0;
-    s->mlp = s->swiglu ? fc2 : fc1;
-    s->registers = rows(l, "reg_token");
-    s->classes = extent(l, "head.weight", 0);
-    s->layer_scale = first(l, "blocks.0.ls1.gamma") != NULL;
-    s->qkv_bias = first(l, "blocks.0.attn.qkv.bias") != NULL;
-    s->patch_bias = first(l, "patch_embed.proj.bias") != NULL;
-    s->norm_pre = first(l, "norm_pre.weight") != NULL;
-    s->mean_pool = first(l, "fc_norm.weight") != NULL;
+    char theirs[PF_NAME_MAX];
+    if (!pf_naming_theirs(l->naming, &l->shape, timm, 0, theirs)) snprintf(theirs, sizeof theirs, "%s", timm);
+    return pf_fail(PEFT_E_FORMAT, "tensor '%s%s' is missing: %s", l->prefix, theirs, what);
+}
+
+static peft_status patches(pf_loader *l)
+{
+    const pf_st_tensor *t = first(l, "patch_embed.proj.weight");
+    if (!t) return no_such(l, "patch_embed.proj.weight", "expected the patch embedding");
+    if (t->ndim == 5) return pf_fail(PEFT_E_UNSUPPORTED, "tensor '%s' has 5 extents: a network of videos", t->name);
+    if (t->ndim != 4) return PEFT_OK;
+    if (t->dim[1] != 3)
+        return pf_fail(PEFT_E_UNSUPPORTED, "tensor '%s' is for images of %lld channels: expected 3", t->name,
+                       (long long)t->dim[1]);
+    if (t->dim[2] != t->dim[3])
+        return pf_fail(PEFT_E_UNSUPPORTED, "tensor '%s' is for patches of %lld x %lld: expected squares", t->name,
+                       (long long)t->dim[2], (long long)t->dim[3]);
+    l->shape.patch = t->dim[3];
+    return PEFT_OK;
+}
+
+peft_status pf_load_tokens(pf_loader *l)
+{
+    const pf_st_tensor *cls = first(l, "cls_token");
+    PF_TRY(patches(l));
+    if (!cls || !cls->ndim)
+        return no_such(l, "cls_token", "networks without a class token (SigLIP, I-JEPA, timm's gap models) are not "
+                       "supported");
+    if (!first(l, "pos_embed"))
+        return no_such(l, "pos_embed", "networks without a learned position embedding (rotary: DINOv3, EVA-02; relative: "
+                       "BEiT) are not supported");
+    l->shape.width = cls->dim[cls->ndim - 1];
+    return PEFT_OK;
 }
 
 peft_status pf_load_shape(pf_loader *l)
 {
-    const pf_st_tensor *cls = first(l, "cls_token"), *patch = first(l, "patch_embed.proj.weight");
-    if (!cls || !cls->ndim || !patch)
-        return pf_fail(PEFT_E_FORMAT, "missing tensors: cls_token and patch_embed.proj.weight are needed to know the "
-                       "shape");
-    l->shape.width = cls->dim[cls->ndim - 1];
-    l->shape.patch = patch->ndim == 4 ? patch->dim[3] : 0;
     from_tensors(l);
     PF_TRY(pf_load_agree(l));
     PF_TRY(positions(l));

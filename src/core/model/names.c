@@ -8,7 +8,7 @@
 
 const char *const pf_naming_name[PF_NAMINGS] = { "timm", "hf", "hf5", "hf-clip", "clip", "torchvision", "mmcls" };
 
-/* part: 1, 2, 3 for q, k, v of a fused tensor; and which networks alone are written so. Of several rows for one tensor
+/* part: 1, 2, 3 for q, k, v of a fused tensor, 1 and 2 for gate and value of a gated MLP's; and which networks alone are written so. Of several rows for one tensor
  * the first that fits is written, all are read. */
 enum { PART = 3, PLAIN = 4, GATED = 8 };                               /* without LayerScale; with a gated MLP */
 typedef struct { const char *theirs, *timm; int part; } row;
@@ -24,6 +24,7 @@ static const row timm_block[] = {
     { "attn.qkv.@", "attn.qkv.@", 0 }, { "attn.proj.@", "attn.proj.@", 0 },
     { "mlp.fc1.@", "mlp.fc1.@", 0 }, { "mlp.fc2.@", "mlp.fc2.@", 0 },
     { "mlp.w12.@", "mlp.fc1.@", 0 }, { "mlp.w3.@", "mlp.fc2.@", 0 },
+    { "mlp.fc1_g.@", "mlp.fc1.@", 1 }, { "mlp.fc1_x.@", "mlp.fc1.@", 2 },
     { "ls1.gamma", "ls1.gamma", 0 }, { "ls2.gamma", "ls2.gamma", 0 },
     { "gamma_1", "ls1.gamma", 0 }, { "gamma_2", "ls2.gamma", 0 }, { 0 } };
 
@@ -44,7 +45,8 @@ static const row hf_block[] = {
     { "attention.attention.query.@", "attn.qkv.@", 1 }, { "attention.attention.key.@", "attn.qkv.@", 2 },
     { "attention.attention.value.@", "attn.qkv.@", 3 }, { "attention.output.dense.@", "attn.proj.@", 0 }, { 0 } };
 static const row hf5_block[] = {
-    HF_GATED, HF_BLOCK,
+    HF_GATED, { "mlp.gate_proj.@", "mlp.fc1.@", 1 | GATED }, { "mlp.up_proj.@", "mlp.fc1.@", 2 | GATED },
+    { "mlp.down_proj.@", "mlp.fc2.@", GATED }, HF_BLOCK,
     { "attention.q_proj.@", "attn.qkv.@", 1 }, { "attention.k_proj.@", "attn.qkv.@", 2 },
     { "attention.v_proj.@", "attn.qkv.@", 3 }, { "attention.o_proj.@", "attn.proj.@", 0 }, { 0 } };
 
@@ -65,7 +67,8 @@ static const row clip_top[] = {
 static const row clip_block[] = {
     { "ln_1.@", "norm1.@", 0 }, { "ln_2.@", "norm2.@", 0 },
     { "attn.in_proj_@", "attn.qkv.@", 0 }, { "attn.out_proj.@", "attn.proj.@", 0 },
-    { "mlp.c_fc.@", "mlp.fc1.@", 0 }, { "mlp.c_proj.@", "mlp.fc2.@", 0 }, { 0 } };
+    { "mlp.c_fc.@", "mlp.fc1.@", 0 }, { "mlp.c_proj.@", "mlp.fc2.@", 0 },
+    { "ls_1.gamma", "ls1.gamma", 0 }, { "ls_2.gamma", "ls2.gamma", 0 }, { 0 } };
 
 static const row torchvision_top[] = {
     { "class_token", "cls_token", 0 }, { "encoder.pos_embedding", "pos_embed", 0 },
@@ -85,51 +88,32 @@ static const row mmcls_block[] = {
     { "ffn.layers.0.0.@", "mlp.fc1.@", 0 }, { "ffn.layers.1.@", "mlp.fc2.@", 0 },
     { "attn.gamma1.weight", "ls1.gamma", 0 }, { "ffn.gamma2.weight", "ls2.gamma", 0 }, { 0 } };
 
-/* sentinel: a name that tells the naming. patch: one that every whole ViT of it has. front: of a block's names; DINOv2
- * is also trained with blocks in chunks, blocks.CHUNK.NUMBER. */
-typedef struct { const char *sentinel[2], *patch, *front[2]; const row *top, *block; } naming;
+/* front: of a block's names; DINOv2 is also trained with blocks in chunks, blocks.CHUNK.NUMBER. inner: what may stand in
+ * front of the names outside the blocks alone. */
+typedef struct { const char *front[2], *inner; const row *top, *block; } naming;
 static const naming namings[PF_NAMINGS] = {
-    [PF_NAMING_TIMM] = { { "blocks.0.attn.qkv.weight", "blocks.0.0.attn.qkv.weight" }, "patch_embed.proj.weight",
-                         { "blocks.#.", "blocks.#.#." }, timm_top, timm_block },
-    [PF_NAMING_HF] = { { "encoder.layer.0.attention.attention.query.weight", NULL },
-                       "embeddings.patch_embeddings.projection.weight", { "encoder.layer.#.", NULL },
-                       hf_top, hf_block },
-    [PF_NAMING_HF5] = { { "layers.0.attention.q_proj.weight", NULL }, "embeddings.patch_embeddings.projection.weight",
-                        { "layers.#.", NULL }, hf_top, hf5_block },
-    [PF_NAMING_HF_CLIP] = { { "encoder.layers.0.self_attn.q_proj.weight", NULL }, "embeddings.patch_embedding.weight",
-                            { "encoder.layers.#.", NULL }, hf_clip_top, hf_clip_block },
-    [PF_NAMING_CLIP] = { { "transformer.resblocks.0.attn.in_proj_weight", NULL }, "conv1.weight",
-                         { "transformer.resblocks.#.", NULL }, clip_top, clip_block },
-    [PF_NAMING_TORCHVISION] = { { "encoder.layers.encoder_layer_0.self_attention.in_proj_weight", NULL },
-                                "conv_proj.weight", { "encoder.layers.encoder_layer_#.", NULL },
-                                torchvision_top, torchvision_block },
-    [PF_NAMING_MMCLS] = { { "layers.0.attn.qkv.weight", NULL }, "patch_embed.projection.weight",
-                          { "layers.#.", NULL }, mmcls_top, mmcls_block } };
+    [PF_NAMING_TIMM] = { { "blocks.#.", "blocks.#.#." }, "", timm_top, timm_block },
+    [PF_NAMING_HF] = { { "encoder.layer.#.", NULL }, "vit.", hf_top, hf_block },
+    [PF_NAMING_HF5] = { { "layers.#.", "encoder.layer.#." }, "vit.", hf_top, hf5_block },
+    [PF_NAMING_HF_CLIP] = { { "encoder.layers.#.", NULL }, "", hf_clip_top, hf_clip_block },
+    [PF_NAMING_CLIP] = { { "transformer.resblocks.#.", NULL }, "", clip_top, clip_block },
+    [PF_NAMING_TORCHVISION] = { { "encoder.layers.encoder_layer_#.", NULL }, "", torchvision_top, torchvision_block },
+    [PF_NAMING_MMCLS] = { { "layers.#.", NULL }, "", mmcls_top, mmcls_block } };
 
 /* The classifier, in front of which may stand the whole prefix or a part of it. */
 static const row classifiers[] = {
     { "head.@", "head.@", 0 }, { "classifier.@", "head.@", 0 }, { "heads.head.@", "head.@", 0 },
     { "head.fc.@", "head.@", 0 }, { "head.layers.head.@", "head.@", 0 }, { 0 } };
 
+/* Parts of such files that features do not depend on: heads and decoders of pretraining, the partner in training, the
+ * tower of the texts. A pattern stands for a name from behind the ViT's prefix on or, outside of it, from any part on;
+ * nothing inside a block is left out. */
 static const char *const ignored[] = {
-    "*mask_token", "*pooler.*", "*pre_logits.*", "*position_ids", "*num_batches_tracked", "*decoder_*",
-    "*head.mlp.*", "*head.last_layer.*", "*head.?.*", "proj", "*visual.proj" };
-/* Beside the ViT, not in it: other towers, other networks of the same training. */
-static const char *const ignored_beside[] = {
-    "*student.*", "*teacher.*", "*momentum_encoder.*", "*predictor.*", "*dino_loss.*", "*text_model.*", "text.*",
-    "*text_projection*", "*visual_projection.*", "*logit_scale", "*logit_bias", "*token_embedding.*",
-    "*positional_embedding", "*ln_final.*", "*transformer.resblocks.*", "*input_resolution", "*context_length",
-    "*vocab_size" };
-
-static const struct { const char *glob, *what; } refused[] = {
-    { "*relative_position_bias_table", "relative position bias (BEiT, Swin)" },
-    { "*dist_token", "a distillation token (distilled DeiT)" },
-    { "*distillation_token", "a distillation token (distilled DeiT)" },
-    { "*attn_pool.*", "attention pooling (SigLIP)" },
-    { "*vision_model.head.*", "attention pooling (SigLIP)" },
-    { "*patch_embed.backbone.*", "a convolutional stem (hybrid ViT)" },
-    { "*layer1.0.conv1.weight", "a convolutional network (ResNet)" },
-    { "*encoder.stages.0.layers.0.*convolution.weight", "a convolutional network (ResNet)" } };
+    "mask_token", "embeddings.mask_token", "pooler.*", "pre_logits.*", "embeddings.position_ids", "decoder_*",
+    "decoder.*", "head.mlp.*", "head.last_layer.*", "head.?.*", "head.proj.*", "proj", "student.*", "teacher.*",
+    "momentum_encoder.*", "predictor.*", "dino_loss.*", "text_model.*", "text.*", "text_projection*",
+    "visual_projection.*", "logit_scale", "logit_bias", "token_embedding.*", "positional_embedding", "ln_final.*",
+    "transformer.resblocks.*", "input_resolution", "context_length", "vocab_size" };
 #define COUNT(a) (sizeof(a) / sizeof *(a))
 
 typedef struct { int64_t layer; const char *word; size_t length; } holes;
@@ -205,12 +189,13 @@ bool pf_naming_theirs(pf_naming which, const pf_vit_shape *s, const char *timm, 
 {
     const int unfit = (s->layer_scale ? PLAIN : 0) | (s->swiglu ? 0 : GATED);
     const naming *n = &namings[which];
+    const char *front = n->front[which == PF_NAMING_HF5 && s->layer_scale];      /* DINOv2 of transformers 5 */
     holes h = { 0, "", 0 };
     const char *inner = follow(TIMM_FRONT, timm, &h), *name = inner ? inner : timm;
     for (const row *r = inner ? n->block : n->top; r->theirs; r++) {
         const char *rest = (r->part & PART) == part && !(r->part & unfit) ? follow(r->timm, name, &h) : NULL;
         if (!rest || *rest) continue;
-        compose(out, inner ? n->front[0] : "", r->theirs, &h);
+        compose(out, inner ? front : "", r->theirs, &h);
         return true;
     }
     return false;
@@ -222,57 +207,41 @@ static bool any_of(const char *const *globs, size_t n, const char *name)
     return false;
 }
 
-pf_timm_name pf_naming_translate(pf_naming n, const char *prefix, const char *name)
+static bool in_block(const naming *n, const char *name)
+{
+    holes h;
+    for (int i = 0; i < 2 && n->front[i]; i++) if (follow(n->front[i], name, &h)) return true;
+    return false;
+}
+
+static bool left_out(const naming *n, bool within, const char *name)
+{
+    if (within && in_block(n, name)) return false;
+    if (any_of(ignored, COUNT(ignored), name)) return true;
+    for (; !within && *name; name++) if (*name == '.' && any_of(ignored, COUNT(ignored), name + 1)) return true;
+    return false;
+}
+
+pf_timm_name pf_naming_translate(pf_naming which, const char *prefix, const char *name)
 {
     pf_timm_name out = { .kind = PF_NAME_UNKNOWN };
-    const size_t front = strlen(prefix);
+    const naming *n = &namings[which];
+    const size_t front = strlen(prefix), inner = strlen(n->inner);
     const bool within = !strncmp(name, prefix, front);
-    if ((within && inside(&namings[n], name + front, &out)) || classifier(prefix, name, &out)) return out;
-    if (any_of(ignored, COUNT(ignored), within ? name + front : name)) out.kind = PF_NAME_IGNORED;
-    if (!within && any_of(ignored_beside, COUNT(ignored_beside), name)) out.kind = PF_NAME_IGNORED;
+    const char *rest = within ? name + front : name;
+    if (within && inside(n, rest, &out)) return out;
+    if (within && inner && !strncmp(rest, n->inner, inner) && look_up(n->top, rest + inner, "", (holes){ 0 }, &out))
+        return out;
+    if (classifier(prefix, name, &out)) return out;
+    if (left_out(n, within, rest)) out.kind = PF_NAME_IGNORED;
     return out;
 }
 
-const char *pf_naming_refused(const pf_st *file)
-{
-    for (size_t r = 0; r < COUNT(refused); r++)
-        for (size_t i = 0; i < pf_st_count(file); i++)
-            if (pf_glob(refused[r].glob, pf_st_at(file, i)->name)) return refused[r].what;
-    return NULL;
-}
+int pf_name_parts(const char *timm) { return strstr(timm, ".attn.qkv.") ? 3 : 2; }
 
-/* Length of what stands in front of the sentinel; -1: the name does not end with it. */
-static long front_of(const char *name, const char *sentinel)
+bool pf_name_is(const char *pattern, const char *name)
 {
-    size_t length = strlen(name), tail = strlen(sentinel), front = length - tail;
-    if (length < tail || front >= PF_NAME_MAX || strcmp(name + front, sentinel)) return -1;
-    return front && name[front - 1] != '.' ? -1 : (long)front;
-}
-
-/* A whole ViT before a part of one, and then the network that is meant to be used before its partner in training. */
-static int preference(const pf_st *file, const naming *n, const char *prefix)
-{
-    char patch[PF_NAME_MAX * 2];
-    snprintf(patch, sizeof patch, "%s%s", prefix, n->patch);
-    const bool partner = strstr(prefix, "student.") || strstr(prefix, "momentum_encoder.");
-    return 1 + 2 * (pf_st_find(file, patch) != NULL) + !partner;
-}
-
-bool pf_naming_detect(const pf_st *file, pf_naming *found, char prefix[PF_NAME_MAX])
-{
-    int best = 0;
-    for (int n = 0; n < PF_NAMINGS; n++)
-        for (size_t i = 0; i < 2 * pf_st_count(file); i++) {
-            const char *sentinel = namings[n].sentinel[i % 2], *name = pf_st_at(file, i / 2)->name;
-            char front[PF_NAME_MAX] = "";
-            long length = sentinel ? front_of(name, sentinel) : -1;
-            if (length < 0) continue;
-            memcpy(front, name, (size_t)length);
-            int rank = preference(file, &namings[n], front);
-            if (rank <= best) continue;
-            best = rank;
-            *found = (pf_naming)n;
-            memcpy(prefix, front, sizeof front);
-        }
-    return best > 0;
+    holes h;
+    const char *rest = follow(pattern, name, &h);
+    return rest && !*rest;
 }

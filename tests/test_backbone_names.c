@@ -1,0 +1,314 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * test_backbone_names.c -- where in a file the backbone is: prefixes, several networks in one file, what lies beside it,
+ * names of newer versions; what is missing is listed as the file would call it, other networks are called by name. */
+#include "tiny_files.h"
+
+/* Copies from to `to`; a tensor whose name starts with cut has put in its place, and the rest stays. */
+typedef struct { const char *cut, *put; } swap;
+enum { MOST = 8 };
+
+static void copy(peft_context *ctx, pf_st_out *out, const pf_st *in, const swap *swaps)
+{
+    for (size_t i = 0; i < pf_st_count(in); i++) {
+        const pf_st_tensor *t = pf_st_at(in, i);
+        char name[200];
+        snprintf(name, sizeof name, "%s", t->name);
+        for (const swap *s = swaps; s && s->cut; s++)
+            if (!strncmp(t->name, s->cut, strlen(s->cut))) {
+                snprintf(name, sizeof name, "%s%s", s->put, t->name + strlen(s->cut));
+                break;
+            }
+        OK(pf_st_out_tensor(out, name, t->type, t->ndim, t->dim, t->data));
+    }
+    (void)ctx;
+}
+
+/* The file twice in one, under both sets of names; b NULL: once. */
+static void compose(peft_context *ctx, const char *from, const char *to, const swap *a, const swap *b,
+                    const char *const *extra)
+{
+    static const float zeros[8];
+    pf_st *in;
+    pf_st_out *out;
+    OK(pf_st_open(ctx, from, &in));
+    OK(pf_st_out_create(ctx, &out));
+    for (size_t i = 0; i < pf_st_meta_count(in); i++) {
+        const char *key, *value;
+        pf_st_meta_at(in, i, &key, &value);
+        OK(pf_st_out_meta(out, key, value));
+    }
+    copy(ctx, out, in, a);
+    if (b) copy(ctx, out, in, b);
+    for (; extra && *extra; extra++) OK(pf_st_out_tensor(out, *extra, PEFT_F32, 1, (const int64_t[]){ 8 }, zeros));
+    OK(pf_st_out_write(out, to));
+    pf_st_out_free(out);
+    pf_st_close(in);
+}
+
+static peft_status try_load(peft_context *ctx, const char *options)
+{
+    peft_backbone *b = NULL;
+    peft_options *o = tiny_options(ctx, "%s", options);
+    peft_status s = peft_backbone_load(ctx, tiny_path("made"), o, &b);
+    peft_options_free(o);
+    peft_backbone_free(b);
+    return s;
+}
+
+static tiny start(const char *more, tiny_naming naming)
+{
+    tiny t = tiny_make(&(tiny_spec){ .more = more });
+    tiny_save_backbone(t.backbone, &(tiny_save){ .naming = naming }, tiny_path("backbone"));
+    return t;
+}
+
+static void loads_the_same(tiny *t, const char *options, const char *who)
+{
+    peft_backbone *b = tiny_load(t->ctx, tiny_path("made"), options);
+    tiny_same_backbone(t->backbone, b, who);
+    peft_backbone_free(b);
+}
+
+START_TEST(two_networks_in_one_file)
+{
+    static const struct { const char *first, *second, *options, *refused; } rows[] = {
+        { "teacher.", "student.", "", NULL }, { "student.", "teacher.", "", NULL },
+        { "student.module.backbone.", "teacher.backbone.", "", NULL },
+        { "module.base_encoder.", "module.momentum_encoder.", "", NULL },
+        { "teacher.", "ema.", "", "one behind 'ema.' and one behind 'teacher.'" },
+        { "ema.", "teacher.", "", "several ViTs" }, { "teacher.", "decoder.", "", "several ViTs" },
+        { "", "ema.", "", "several ViTs" },
+        { "teacher.", "ema.", "prefix=teacher.", "unexpected (ema." },
+        { "teacher.", "ema.", "prefix=other.", "prefix: given 'other.'" } };
+    tiny t = start("", TIMM);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        compose(t.ctx, tiny_path("backbone"), tiny_path("made"), (swap[]){ { "", rows[i].first }, { 0 } },
+                (swap[]){ { "", rows[i].second }, { 0 } }, NULL);
+        if (!rows[i].refused) loads_the_same(&t, rows[i].options, rows[i].first);
+        else {
+            ck_assert_msg(try_load(t.ctx, rows[i].options) != PEFT_OK, "row %zu", i);
+            ck_assert_msg(strstr(peft_last_error(), rows[i].refused) != NULL, "row %zu: %s", i, peft_last_error());
+        }
+    }
+    tiny_free(&t);
+    tiny_clean();
+}
+END_TEST
+
+/* The student can be asked for, too, and is not the teacher. */
+START_TEST(a_network_by_its_prefix)
+{
+    tiny t = start("", TIMM), u = tiny_make(&(tiny_spec){ .more = "seed=9" });
+    tiny_save_backbone(u.backbone, &(tiny_save){ .naming = TIMM }, tiny_path("other"));
+    pf_st *a, *b;
+    pf_st_out *out;
+    OK(pf_st_open(t.ctx, tiny_path("backbone"), &a));
+    OK(pf_st_open(t.ctx, tiny_path("other"), &b));
+    OK(pf_st_out_create(t.ctx, &out));
+    OK(pf_st_out_meta(out, "heads", "3"));
+    copy(t.ctx, out, a, (swap[]){ { "", "teacher." }, { 0 } });
+    copy(t.ctx, out, b, (swap[]){ { "", "student." }, { 0 } });
+    OK(pf_st_out_write(out, tiny_path("made")));
+    loads_the_same(&t, "", "teacher");
+    loads_the_same(&t, "prefix=teacher", "teacher by name");
+    loads_the_same(&u, "prefix=student.", "student by name");
+    pf_st_out_free(out);
+    pf_st_close(a);
+    pf_st_close(b);
+    tiny_free(&u);
+    tiny_free(&t);
+    tiny_clean();
+}
+END_TEST
+
+/* What belongs to pretraining lies beside the network, behind any prefix, and never inside a block. */
+START_TEST(what_lies_beside_the_network)
+{
+    static const struct { const char *prefix, *extra; bool left_out; } rows[] = {
+        { "visual.trunk.", "visual.head.proj.weight", true }, { "visual.trunk.", "text.transformer.x.weight", true },
+        { "model.visual.trunk.", "model.visual.head.proj.weight", true },
+        { "model.visual.trunk.", "model.text.transformer.x.weight", true }, { "model.visual.trunk.", "model.logit_scale",
+            true },
+        { "", "decoder_blocks.0.attn.qkv.weight", true }, { "", "mask_token", true }, { "vit.", "decoder.mask_token", true },
+        { "", "pooler.dense.weight", true }, { "vit.", "vit.pooler.dense.bias", true },
+        { "", "blocks.0.attn.decoder_x", false }, { "", "blocks.1.pooler.weight", false },
+        { "module.", "module.blocks.0.mlp.mask_token", false }, { "", "blocks.0.teacher.weight", false },
+        { "", "my_mask_token", false }, { "", "context.weight", false } };
+    tiny t = start("classes=0", TIMM);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        compose(t.ctx, tiny_path("backbone"), tiny_path("made"), (swap[]){ { "", rows[i].prefix }, { 0 } }, NULL,
+                (const char *const[]){ rows[i].extra, NULL });
+        if (rows[i].left_out) loads_the_same(&t, "", rows[i].extra);
+        else FAILS(PEFT_E_FORMAT, rows[i].extra, try_load(t.ctx, ""));
+    }
+    tiny_free(&t);
+    tiny_clean();
+}
+END_TEST
+
+/* Names of transformers 5.24: DINOv2's blocks, and a prefix in front of all but the blocks. */
+START_TEST(names_of_newer_versions)
+{
+    tiny t = start("layer_scale=1,classes=0", HF5);
+    compose(t.ctx, tiny_path("backbone"), tiny_path("made"), (swap[]){ { "layers.", "encoder.layer." }, { 0 } }, NULL,
+            NULL);
+    loads_the_same(&t, "", "encoder.layer.N.attention.q_proj");
+    tiny_free(&t);
+    t = start("", HF);
+    compose(t.ctx, tiny_path("backbone"), tiny_path("made"), (swap[]){ { "embeddings.", "vit.embeddings." },
+            { "layernorm.", "vit.layernorm." }, { 0 } }, NULL, NULL);
+    loads_the_same(&t, "", "vit. in front of all but the blocks");
+    tiny_free(&t);
+    tiny_clean();
+}
+END_TEST
+
+/* A gated MLP whose gate and value are tensors of their own: the gate comes first. */
+START_TEST(gate_and_value_apart)
+{
+    static const char *const names[][3] = { { "mlp.fc1_g.", "mlp.fc1_x.", "mlp.fc2." } };
+    tiny t = start("swiglu=1,mlp=64", TIMM);
+    pf_st *in;
+    pf_st_out *out;
+    OK(pf_st_open(t.ctx, tiny_path("backbone"), &in));
+    OK(pf_st_out_create(t.ctx, &out));
+    OK(pf_st_out_meta(out, "heads", "3"));
+    for (size_t i = 0; i < pf_st_count(in); i++) {
+        const pf_st_tensor *x = pf_st_at(in, i);
+        const char *fc1 = strstr(x->name, "mlp.fc1.");
+        int64_t dim[PEFT_MAX_DIMS];
+        memcpy(dim, x->dim, sizeof dim);
+        if (fc1) dim[0] /= 2;
+        for (int half = 0; half < (fc1 ? 2 : 1); half++) {
+            char name[128];
+            snprintf(name, sizeof name, "%s", x->name);
+            if (fc1) snprintf(name, sizeof name, "%.*s%s%s", (int)(fc1 - x->name), x->name, names[0][half], fc1 + 8);
+            OK(pf_st_out_tensor(out, name, x->type, x->ndim, dim, (const char *)x->data + (size_t)half * x->bytes / 2));
+        }
+    }
+    OK(pf_st_out_write(out, tiny_path("made")));
+    loads_the_same(&t, "", "fc1_g and fc1_x");
+    pf_st_out_free(out);
+    pf_st_close(in);
+    tiny_free(&t);
+    tiny_clean();
+}
+END_TEST
+
+START_TEST(missing_as_the_file_would_call_it)
+{
+    static const struct { tiny_naming naming; const char *prefix, *drop, *text; } rows[] = {
+        { TIMM, "", "blocks.0.attn.qkv.weight", "1 tensors missing (blocks.0.attn.qkv.weight)" },
+        { TIMM, "module.", "module.blocks.0.mlp.fc1.weight", "1 tensors missing (module.blocks.0.mlp.fc1.weight)" },
+        { TIMM, "", "blocks.0.mlp.fc2.weight", "1 tensors missing (blocks.0.mlp.fc2.weight)" },
+        { TIMM, "", "blocks.0.norm1.weight", "1 tensors missing (blocks.0.norm1.weight)" },
+        { TIMM, "", "norm.bias", "1 tensors missing (norm.bias)" },
+        { HF, "vit.", "vit.encoder.layer.0.intermediate.dense.weight",
+          "1 tensors missing (vit.encoder.layer.0.intermediate.dense.weight)" },
+        { HF, "", "encoder.layer.1.attention.attention.key.bias",
+          "1 tensors missing (encoder.layer.1.attention.attention.key.bias)" },
+        { HF5, "", "layers.0.attention.q_proj.weight", "1 tensors missing (layers.0.attention.q_proj.weight)" },
+        { HF, "vit.", "classifier.bias", "1 tensors missing (classifier.bias)" },
+        { HF, "", "embeddings.cls_token", "'embeddings.cls_token' is missing: networks without a class token" },
+        { TIMM, "a.", "a.pos_embed", "'a.pos_embed' is missing: networks without a learned position embedding" },
+        { HF, "", "embeddings.patch_embeddings.projection.weight",
+          "'embeddings.patch_embeddings.projection.weight' is missing" } };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        tiny t = tiny_make(&(tiny_spec){ 0 });
+        tiny_save_backbone(t.backbone, &(tiny_save){ .naming = rows[i].naming, .prefix = rows[i].prefix },
+                           tiny_path("backbone"));
+        tiny_edit(tiny_path("backbone"), tiny_path("made"), &(tiny_change){ DROP, rows[i].drop, NULL });
+        FAILS(PEFT_E_FORMAT, rows[i].text, try_load(t.ctx, ""));
+        tiny_free(&t);
+    }
+    tiny_clean();
+}
+END_TEST
+
+START_TEST(other_networks_by_name)
+{
+    static const struct { const char *tensor, *text; } rows[] = {
+        { "rope_embed.periods", "DINOv3" }, { "storage_tokens", "DINOv3" },
+        { "embeddings.patch_embeddings.weight", "DINOv3" }, { "rope.freqs_cos", "EVA-02" },
+        { "blocks.0.attn.q_bias", "BEiT" }, { "encoder.layer.0.lambda_1", "BEiT" },
+        { "blocks.0.attn.relative_position_bias_table", "BEiT" }, { "blocks.0.attn.q_norm.weight", "norms of q and k" },
+        { "blocks.0.mlp.norm.weight", "a norm inside the MLP" }, { "head.probe", "SigLIP" }, { "attn_pool.q", "SigLIP" },
+        { "visual.attn_pool_contrast.ln_k.bias", "CONCH" }, { "blocks.0.attn.rel_pos_h", "SAM" },
+        { "embeddings.detection_tokens", "YOLOS" }, { "embeddings.distillation_token", "DeiT" },
+        { "heads.pre_logits.weight", "representation_size" }, { "head.layers.pre_logits.weight", "mmpretrain" },
+        { "stages.0.blocks.0.conv_dw.weight", "ConvNeXt" }, { "patch_embed.norm.weight", "patch embedding" } };
+    tiny t = start("", TIMM);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        tiny_edit(tiny_path("backbone"), tiny_path("made"), &(tiny_change){ ADD, rows[i].tensor, NULL });
+        FAILS(PEFT_E_UNSUPPORTED, rows[i].text, try_load(t.ctx, ""));
+    }
+    tiny_free(&t);
+    tiny_clean();
+}
+END_TEST
+
+/* Writes the backbone with another tensor of this name and shape. */
+static void reshape(peft_context *ctx, const char *name, int ndim, const int64_t *dim)
+{
+    pf_st *in;
+    pf_st_out *out;
+    OK(pf_st_open(ctx, tiny_path("backbone"), &in));
+    OK(pf_st_out_create(ctx, &out));
+    OK(pf_st_out_meta(out, "heads", "3"));
+    float *zeros = calloc((size_t)pf_dims_count(ndim, dim), sizeof *zeros);
+    for (size_t i = 0; i < pf_st_count(in); i++) {
+        const pf_st_tensor *t = pf_st_at(in, i);
+        const bool it = !strcmp(t->name, name);
+        OK(pf_st_out_tensor(out, t->name, t->type, it ? ndim : t->ndim, it ? dim : t->dim, it ? zeros : t->data));
+    }
+    OK(pf_st_out_write(out, tiny_path("made")));
+    free(zeros);
+    pf_st_out_free(out);
+    pf_st_close(in);
+}
+
+START_TEST(patches_of_other_kinds)
+{
+    tiny t = start("", TIMM);
+    reshape(t.ctx, "patch_embed.proj.weight", 4, (const int64_t[]){ 48, 1, 4, 4 });
+    FAILS(PEFT_E_UNSUPPORTED, "images of 1 channels: expected 3", try_load(t.ctx, ""));
+    reshape(t.ctx, "patch_embed.proj.weight", 4, (const int64_t[]){ 48, 3, 2, 4 });
+    FAILS(PEFT_E_UNSUPPORTED, "patches of 2 x 4", try_load(t.ctx, ""));
+    reshape(t.ctx, "patch_embed.proj.weight", 5, (const int64_t[]){ 48, 3, 2, 4, 4 });
+    FAILS(PEFT_E_UNSUPPORTED, "videos", try_load(t.ctx, ""));
+    reshape(t.ctx, "pos_embed", 3, (const int64_t[]){ 1, 19, 48 });
+    FAILS(PEFT_E_FORMAT, "19 rows", try_load(t.ctx, ""));
+    tiny_free(&t);
+    tiny_clean();
+}
+END_TEST
+
+/* 25 rows are 5 x 5 behind none or 4 x 4 behind a class token and 8 registers: nothing but a description decides. */
+START_TEST(positions_that_fit_two_readings)
+{
+    tiny t = start("registers=8,classes=0", TIMM);
+    char options[200];
+    reshape(t.ctx, "pos_embed", 3, (const int64_t[]){ 1, 25, 48 });
+    FAILS(PEFT_E_UNSUPPORTED, "5 x 5 behind 0 rows, or of 4 x 4 behind 9", try_load(t.ctx, ""));
+    for (int side = 4; side <= 6; side++) {
+        FILE *f = fopen(tiny_path("config.json"), "w");
+        fprintf(f, "{\"image_size\": %d}", 4 * side);
+        fclose(f);
+        snprintf(options, sizeof options, "config=%s", tiny_path("config.json"));
+        if (side == 6) {
+            FAILS(PEFT_E_UNSUPPORTED, "25 rows", try_load(t.ctx, options));
+            continue;
+        }
+        peft_backbone *b = tiny_load(t.ctx, tiny_path("made"), options);
+        ck_assert_int_eq(peft_backbone_get(b, "image_size"), 4 * side);
+        ck_assert_int_eq(peft_backbone_get(b, "registers"), 8);
+        peft_backbone_free(b);
+    }
+    tiny_free(&t);
+    tiny_clean();
+}
+END_TEST
+
+SUITE_MAIN("backbone_names", two_networks_in_one_file, a_network_by_its_prefix, what_lies_beside_the_network,
+           names_of_newer_versions, gate_and_value_apart, missing_as_the_file_would_call_it, other_networks_by_name,
+           patches_of_other_kinds, positions_that_fit_two_readings)
