@@ -37,7 +37,8 @@ typedef struct peft_adapter peft_adapter;
 PEFT_API PEFT_NODISCARD peft_status
 peft_adapter_create(peft_backbone *b, const char *method, const peft_options *o, peft_adapter **out);
 /* An adapter file holds method, options, tensors and the backbone's fingerprint. Another backbone is refused with
- * PEFT_E_MISMATCH (both fingerprints named); missing, unexpected or misshapen tensors with PEFT_E_FORMAT. */
+ * PEFT_E_MISMATCH (both fingerprints named); missing, unexpected or misshapen tensors with PEFT_E_FORMAT; NaN or Inf
+ * with PEFT_E_NONFINITE. peft_model_load refuses the same. */
 PEFT_API PEFT_NODISCARD peft_status peft_adapter_load(peft_backbone *b, const char *path, peft_adapter **out);
 /* Atomic: path holds the old file or the complete new one, never less. Non-finite values are refused
  * (PEFT_E_NONFINITE). */

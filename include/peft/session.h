@@ -14,10 +14,13 @@ PEFT_API PEFT_NODISCARD peft_status
 peft_session_create(peft_model *m, const peft_options *o, peft_session **out);
 PEFT_API void peft_session_free(peft_session *s);
 /* images [n,3,S,S] f32, normalised, 1 <= n <= batch; logits [n,classes] f32. The numbers do not depend on n, on the
- * batch compiled for, or on the number of threads (with the library's own products; CBLAS makes no such promise). */
+ * batch compiled for, or on the number of threads (with the library's own products; CBLAS makes no such promise).
+ * PEFT_E_NONFINITE: a logit is NaN or Inf; the message names the first image that has one. logits then holds what was
+ * computed, which is right for the images whose logits are numbers. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_session_predict(peft_session *s, const peft_tensor *images, peft_tensor *logits);
-/* Class probabilities in place of logits: softmax, or the sigmoid of each class when multi_label is not 0. */
+/* Class probabilities in place of logits: softmax, or the sigmoid of each class when multi_label is not 0. Fails as
+ * peft_session_predict does. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_session_probabilities(peft_session *s, const peft_tensor *images, int multi_label, peft_tensor *probabilities);
 /* A further input of the next predictions, copied: see peft_trainer_input. */
@@ -32,7 +35,9 @@ PEFT_API void peft_session_describe(const peft_session *s, peft_text_fn fn, void
 
 /* How far rounding makes a merged backbone differ from the model it was merged from: both predict images [n,3,S,S]
  * (NULL: four of normal noise from the context's seed). absolute: the largest difference of two logits; relative: that
- * over the model's largest logit. Either may be NULL. PEFT_E_MISMATCH: image side or classes differ. */
+ * over the model's largest logit; both are Inf where a logit of either network is NaN or Inf. Either may be NULL. After
+ * peft_backbone_save_as with "dtype" the rounding of the file counts too: give the backbone that was loaded from it.
+ * PEFT_E_MISMATCH: image side or classes differ. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_model_merge_drift(peft_model *m, peft_backbone *merged, const peft_tensor *images, double *absolute,
                        double *relative);

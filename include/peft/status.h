@@ -31,7 +31,7 @@ typedef enum peft_status {
     PEFT_E_UNSUPPORTED  = -10, /* this build, CPU or method cannot do it */
     PEFT_E_MISMATCH     = -11, /* the adapter was trained for another backbone */
     PEFT_E_CANCELLED    = -12, /* a callback returned non-zero */
-    PEFT_E_NONFINITE    = -13, /* loss or gradient is NaN or Inf */
+    PEFT_E_NONFINITE    = -13, /* NaN or Inf: in a file, in a loss or gradient, or in a logit */
     PEFT_E_INTERNAL     = -99  /* a fault of the library: please report it */
 } peft_status;
 

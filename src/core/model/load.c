@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * load.c -- a backbone from a safetensors file: the steps and the public functions. */
 #include "core/model/load.h"
+#include "core/model/state.h"
 
 static peft_status steps(pf_loader *l, const char *path, peft_backbone **b)
 {
@@ -12,7 +13,8 @@ static peft_status steps(pf_loader *l, const char *path, peft_backbone **b)
     (*b)->file = l->file;
     l->file = NULL;
     PF_TRY(pf_load_tensors(l, *b));
-    return pf_load_notes(l, *b);
+    PF_TRY(pf_load_notes(l, *b));
+    return pf_backbone_finite(*b);
 }
 
 /* Takes over file. */

@@ -1,15 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * state.c -- parameters and metadata in and out of safetensors files. */
-#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include "core/model/state.h"
-
-bool pf_finite(const pk_real *x, int64_t n)
-{
-    for (int64_t i = 0; i < n; i++) if (!isfinite(x[i])) return false;
-    return true;
-}
 
 peft_status pf_state_write(pf_st_out *o, const char *prefix, const pf_params *list)
 {
@@ -39,6 +32,8 @@ peft_status pf_state_read(const pf_st *st, const char *prefix, const pf_params *
         if (!pf_is_float(t->type))
             return pf_fail(PEFT_E_DTYPE, "tensor '%s': given %s, expected F32, F16, BF16 or F64", name, t->type_name);
         pf_to_real(p->value.data, t->data, t->type, peft_tensor_count(&p->value));
+        if (!pf_finite(p->value.data, peft_tensor_count(&p->value)))
+            return pf_fail(PEFT_E_NONFINITE, "tensor '%s' holds NaN or Inf", name);
     }
     return PEFT_OK;
 }

@@ -6,10 +6,14 @@
 
 /* Tensors "<prefix><name>"; PEFT_E_NONFINITE when a value is NaN or Inf. */
 peft_status pf_state_write(pf_st_out *o, const char *prefix, const pf_params *list);
+/* The reverse. PEFT_E_FORMAT: missing, or of other extents; PEFT_E_NONFINITE as above. */
 peft_status pf_state_read(const pf_st *st, const char *prefix, const pf_params *list);
 /* Every tensor of the file is one of `count`: else PEFT_E_FORMAT names what is too much (known says which are ours). */
 peft_status pf_state_only(const pf_st *st, bool (*known)(const void *user, const char *name), const void *user);
+
+/* finite.c */
 bool        pf_finite(const pk_real *x, int64_t n);
+peft_status pf_backbone_finite(const peft_backbone *b);      /* PEFT_E_NONFINITE names the tensor */
 
 /* Options as text that peft_options_parse reads back: key="value",... The text is the caller's (pf_free). */
 peft_status pf_options_write(peft_context *ctx, const peft_options *o, char **text);

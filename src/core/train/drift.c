@@ -58,12 +58,14 @@ static peft_status compare(drift *d, const peft_tensor *all, int64_t first, int6
         peft_tensor_free(d->logits[i]);
         d->logits[i] = NULL;
         PF_TRY(peft_tensor_create(d->ctx, PF_REAL, 2, dims, &d->logits[i]));
-        PF_TRY(peft_session_predict(d->session[i], &part, d->logits[i]));
+        peft_status s = peft_session_predict(d->session[i], &part, d->logits[i]);
+        if (s && s != PEFT_E_NONFINITE) return s;        /* logits that are no numbers count as far apart */
     }
     const pk_real *x = d->logits[0]->data, *y = d->logits[1]->data;
     for (int64_t i = 0; i < peft_tensor_count(d->logits[0]); i++) {
-        d->difference = fmax(d->difference, fabs((double)x[i] - (double)y[i]));
-        d->top = fmax(d->top, fabs((double)x[i]));
+        const bool numbers = isfinite(x[i]) && isfinite(y[i]);
+        d->difference = numbers ? fmax(d->difference, fabs((double)x[i] - (double)y[i])) : INFINITY;
+        if (isfinite(x[i])) d->top = fmax(d->top, fabs((double)x[i]));
     }
     return PEFT_OK;
 }

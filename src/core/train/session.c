@@ -93,12 +93,25 @@ static peft_status run(peft_session *s, const peft_tensor *images, const peft_te
     return PEFT_OK;
 }
 
+/* A NaN or an Inf among the logits is no prediction: the first image that has one is named. */
+static peft_status check_numbers(const peft_session *s, int64_t n)
+{
+    const pk_real *x = pf_exec_data(&s->net.exec, s->net.logits);
+    for (int64_t i = 0; i < n; i++)
+        for (int64_t c = 0; c < s->model->classes; c++)
+            if (!isfinite(x[i * s->model->classes + c]))
+                return pf_fail(PEFT_E_NONFINITE, "image %lld of the call, counted from 0: the logit of class %lld is %g; "
+                               "look for NaN or Inf in the image's pixels, else in the model's parameters",
+                               (long long)i, (long long)c, (double)x[i * s->model->classes + c]);
+    return PEFT_OK;
+}
+
 peft_status peft_session_predict(peft_session *s, const peft_tensor *images, peft_tensor *logits)
 {
     int64_t n;
     PF_TRY(run(s, images, logits, &n));
     memcpy(logits->data, pf_exec_data(&s->net.exec, s->net.logits), (size_t)(n * s->model->classes) * sizeof(pk_real));
-    return PEFT_OK;
+    return check_numbers(s, n);
 }
 
 static void softmax(pk_real *to, const pk_real *x, int64_t n)
@@ -121,7 +134,7 @@ peft_status peft_session_probabilities(peft_session *s, const peft_tensor *image
         if (!multi_label) softmax(to + i * classes, x + i * classes, classes);
         else for (int64_t c = i * classes; c < (i + 1) * classes; c++) to[c] = (pk_real)(1 / (1 + exp(-(double)x[c])));
     }
-    return PEFT_OK;
+    return check_numbers(s, n);
 }
 
 peft_status peft_session_input(peft_session *s, const char *name, const peft_tensor *value)

@@ -82,6 +82,8 @@ static peft_status read_one(void *user, const char *name, peft_tensor *t)
     if (!from) return pf_fail(PEFT_E_FORMAT, "tensor '%s' is missing", name);
     if (from->type != t->type || from->ndim != t->ndim || memcmp(from->dim, t->dim, sizeof(int64_t) * (size_t)t->ndim))
         return pf_fail(PEFT_E_MISMATCH, "tensor '%s' has another type or other extents than the model's", name);
+    if (!r->copy && !pf_finite(from->data, peft_tensor_count(t)))
+        return pf_fail(PEFT_E_NONFINITE, "tensor '%s' holds NaN or Inf", name);
     if (r->copy) memcpy(t->data, from->data, from->bytes);
     r->seen++;
     return PEFT_OK;

@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * test_nonfinite.c -- NaN and Inf in files of backbones, adapters, models and training states are found when the file
+ * is loaded; a prediction that is no number is an error; the drift of merging never hides one. */
+#include <math.h>
+#include "tiny_files.h"
+
+/* Writes a copy of a file in which the last element of a tensor is `value`, stored in the tensor's own type. */
+static void poison(const char *from, const char *to, const char *tensor, double value)
+{
+    static _Alignas(8) char data[1 << 20];
+    peft_context *ctx = tiny_context(NULL, 1);
+    pf_st *st;
+    FILE *f = fopen(from, "rb");
+    ck_assert_ptr_nonnull(f);
+    const size_t n = fread(data, 1, sizeof data, f);
+    fclose(f);
+    OK(pf_st_open_memory(ctx, data, n, &st));
+    const pf_st_tensor *t = pf_st_find(st, tensor);
+    ck_assert_msg(t != NULL, "%s: no %s", from, tensor);
+    const pk_real x = (pk_real)value;
+    const size_t one = t->bytes / (size_t)pf_dims_count(t->ndim, t->dim);
+    ck_assert(pf_from_real((char *)(uintptr_t)t->data + t->bytes - one, t->type, &x, 1));
+    pf_st_close(st);
+    peft_context_free(ctx);
+    f = fopen(to, "wb");
+    ck_assert_uint_eq(fwrite(data, 1, n, f), n);
+    fclose(f);
+}
+
+static const double bad[] = { NAN, INFINITY, -INFINITY };
+
+START_TEST(adapters_and_models_are_refused)
+{
+    static const char *const tensors[] = { "prompt", "head.1.weight", "head.1.bias", "head.0.running_var" };
+    tiny t = tiny_make(&(tiny_spec){ .method = "ept", .model = "classes=3,head=bn_linear" });
+    peft_adapter *a = NULL;
+    peft_model *m = NULL;
+    OK(peft_adapter_save(t.adapter, tiny_path("adapter")));
+    OK(peft_model_save(t.model, tiny_path("model")));
+    for (int k = 0; k < 3; k++) {
+        poison(tiny_path("adapter"), tiny_path("bad"), "prompt", bad[k]);
+        FAILS(PEFT_E_NONFINITE, "'prompt' holds NaN or Inf", peft_adapter_load(t.backbone, tiny_path("bad"), &a));
+        for (int i = 0; i < 4; i++) {
+            poison(tiny_path("model"), tiny_path("bad"), tensors[i], bad[k]);
+            FAILS(PEFT_E_NONFINITE, tensors[i], peft_model_load(t.backbone, tiny_path("bad"), &m));
+        }
+    }
+    ck_assert(!a && !m);
+    tiny_free(&t);
+    tiny_clean();
+}
+END_TEST
+
+START_TEST(training_states_are_refused)
+{
+    static const char *const tensors[] = { "param.head.weight", "moment1.prompt", "moment2.head.bias" };
+    tiny t = tiny_make(&(tiny_spec){ .method = "ept", .model = "classes=3" });
+    tiny_bits before = { 0 }, after = { 0 };
+    peft_trainer *r = tiny_trainer(t.model, "batch=3,lr=1e-2");
+    tiny_step(r, 3, 0);
+    OK(peft_trainer_save(r, tiny_path("state")));
+    tiny_step(r, 3, 3);
+    tiny_bits_training(&before, r);
+    for (int i = 0; i < 3; i++) {
+        poison(tiny_path("state"), tiny_path("bad"), tensors[i], NAN);
+        FAILS(PEFT_E_NONFINITE, tensors[i], peft_trainer_restore(r, tiny_path("bad")));
+    }
+    tiny_bits_training(&after, r);
+    tiny_same(&before, &after, "refused states");
+    tiny_bits_free(&before);
+    peft_trainer_free(r);
+    tiny_free(&t);
+    tiny_clean();
+}
+END_TEST
+
+START_TEST(backbones_are_refused)
+{
+    static const peft_dtype types[] = { PEFT_F32, PEFT_F16, PEFT_BF16, PEFT_F64 };
+    static const char *const tensors[] = { "blocks.1.attn.qkv.weight", "head.weight", "pos_embed", "norm.bias" };
+    peft_context *ctx = tiny_context(NULL, 1);
+    peft_backbone *b = tiny_backbone(ctx, NULL, "classes=3"), *loaded = NULL;
+    for (int k = 0; k < 4; k++) {
+        tiny_save_backbone(b, &(tiny_save){ .type = types[k] }, tiny_path("backbone"));
+        for (int i = 0; i < 4; i++) {
+            peft_options *resized = tiny_options(ctx, "image_size=24");
+            poison(tiny_path("backbone"), tiny_path("bad"), tensors[i], bad[(i + k) % 3]);
+            FAILS(PEFT_E_NONFINITE, tensors[i], peft_backbone_load(ctx, tiny_path("bad"), NULL, &loaded));
+            FAILS(PEFT_E_NONFINITE, tensors[i], peft_backbone_load(ctx, tiny_path("bad"), resized, &loaded));
+            peft_options_free(resized);
+        }
+    }
+    ck_assert_ptr_null(loaded);
+    peft_backbone_free(b);
+    peft_context_free(ctx);
+    tiny_clean();
+}
+END_TEST
+
+/* The sample is named, the other samples' numbers are there. */
+START_TEST(predictions_are_checked)
+{
+    tiny t = tiny_make(&(tiny_spec){ .method = "ept", .model = "classes=3" });
+    tiny_batch b = tiny_batch_make(t.model, 4, 0);
+    peft_tensor *y = tiny_tensor(t.ctx, PEFT_F32, 2, 4, 3), *good = tiny_tensor(t.ctx, PEFT_F32, 2, 4, 3);
+    peft_session *s = tiny_session(t.model, "batch=4");
+    const float *got = peft_tensor_cdata(y), *want = peft_tensor_cdata(good);
+    OK(peft_session_predict(s, b.images, good));
+    ((float *)peft_tensor_data(b.images))[2 * peft_tensor_count(b.images) / 4 + 5] = NAN;
+    FAILS(PEFT_E_NONFINITE, "image 2", peft_session_predict(s, b.images, y));
+    for (int i = 0; i < 12; i++) ck_assert(i / 3 == 2 ? !isfinite(got[i]) : got[i] == want[i]);
+    FAILS(PEFT_E_NONFINITE, "image 2", peft_session_probabilities(s, b.images, 0, y));
+    FAILS(PEFT_E_NONFINITE, "image 2", peft_session_probabilities(s, b.images, 1, y));
+    ((float *)peft_tensor_data(b.images))[2 * peft_tensor_count(b.images) / 4 + 5] = 0;
+    ((float *)peft_tensor_data(peft_param_value(peft_model_find_param(t.model, "head.bias"))))[0] = INFINITY;
+    FAILS(PEFT_E_NONFINITE, "image 0", peft_session_probabilities(s, b.images, 1, y));       /* its sigmoid is 1 */
+    peft_session_free(s);
+    peft_tensor_free(y);
+    peft_tensor_free(good);
+    tiny_batch_free(&b);
+    tiny_free(&t);
+}
+END_TEST
+
+/* Not a number in one network, or in both: far apart. */
+START_TEST(drift_is_infinite)
+{
+    for (int both = 0; both < 2; both++) {
+        tiny t = tiny_make(&(tiny_spec){ .method = "lora", .model = "classes=3" });
+        peft_backbone *merged;
+        double absolute = 0, relative = 0;
+        float *bias = peft_tensor_data(peft_param_value(peft_model_find_param(t.model, "head.bias")));
+        if (both) bias[1] = NAN;
+        OK(peft_model_merge(t.model, &merged));
+        if (!both) bias[1] = NAN;
+        OK(peft_model_merge_drift(t.model, merged, NULL, &absolute, &relative));
+        ck_assert(isinf(absolute) && isinf(relative));
+        peft_backbone_free(merged);
+        tiny_free(&t);
+    }
+}
+END_TEST
+
+SUITE_MAIN("nonfinite", adapters_and_models_are_refused, training_states_are_refused, backbones_are_refused,
+           predictions_are_checked, drift_is_infinite)
