@@ -75,6 +75,8 @@ PEFT_API peft_tensor *peft_model_find_buffer(peft_model *m, const char *name); /
 PEFT_API PEFT_NODISCARD peft_status peft_model_set_note(peft_model *m, const char *key, const char *value);
 PEFT_API const char *peft_model_note(const peft_model *m, const char *key);    /* NULL: none */
 PEFT_API PEFT_NODISCARD peft_status peft_model_save(const peft_model *m, const char *path);   /* adapters, head, notes */
+/* As peft_adapter_load. A model that uses the backbone's own classifier (classes=0) is refused with PEFT_E_MISMATCH on a
+ * backbone with another one: the file holds its digest. */
 PEFT_API PEFT_NODISCARD peft_status peft_model_load(peft_backbone *b, const char *path, peft_model **out);
 
 PEFT_END_DECLS

@@ -104,6 +104,22 @@ const char *peft_backbone_note(const peft_backbone *b, const char *key)
     return NULL;
 }
 
+static void add_tensor(pf_sha256 *s, const char *name, const peft_tensor *t)
+{
+    pf_sha256_add(s, name, strlen(name) + 1);
+    pf_sha256_add(s, t->dim, sizeof(int64_t) * (size_t)t->ndim);
+    pf_sha256_add(s, t->data, pf_tensor_bytes(t));
+}
+
+void pf_classifier_digest(const peft_backbone *b, char hex[65])
+{
+    pf_sha256 s;
+    pf_sha256_init(&s);
+    for (size_t i = 0; i < b->weights; i++)
+        if (pf_is_classifier(b->weight[i].name)) add_tensor(&s, b->weight[i].name, &b->weight[i].tensor);
+    pf_sha256_hex(&s, hex);
+}
+
 /* What changes the numbers: the facts the tensors do not tell, then name, extents and values of every tensor but the
  * classifier's, the position embedding as it was in the file. */
 static void digest(const peft_backbone *b, char hex[65])
@@ -117,9 +133,7 @@ static void digest(const peft_backbone *b, char hex[65])
         const peft_tensor *t = &b->weight[i].tensor;
         if (pf_is_classifier(b->weight[i].name)) continue;
         if (!strcmp(b->weight[i].name, "pos_embed") && b->native_pos.data) t = &b->native_pos;
-        pf_sha256_add(&s, b->weight[i].name, strlen(b->weight[i].name) + 1);
-        pf_sha256_add(&s, t->dim, sizeof(int64_t) * (size_t)t->ndim);
-        pf_sha256_add(&s, t->data, pf_tensor_bytes(t));
+        add_tensor(&s, b->weight[i].name, t);
     }
     pf_sha256_hex(&s, hex);
 }

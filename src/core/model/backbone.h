@@ -34,6 +34,8 @@ struct peft_backbone {
 peft_backbone *pf_backbone_retain(peft_backbone *b);
 const peft_tensor *pf_backbone_find(const peft_backbone *b, const char *name);         /* NULL: no such tensor */
 bool pf_is_classifier(const char *name);                                               /* head.* */
+/* SHA-256 over the classifier's tensors, which the fingerprint leaves out, as 64 hex digits. */
+void pf_classifier_digest(const peft_backbone *b, char hex[65]);
 bool pf_is_float(peft_dtype type);                                                     /* what a file's weights may be */
 
 /* A backbone of this shape with room for its tensors, none filled. */

@@ -89,6 +89,7 @@ static peft_status fill_model(pf_st_out *o, const void *what)
     const peft_model *m = what;
     PF_TRY(pf_meta_number(o, "libpeft.adapters", (int64_t)m->adapters));
     PF_TRY(options_to(m->backbone->ctx, o, "libpeft.model.options", m->options));
+    PF_TRY(pf_meta_write_classifier(o, m));
     for (size_t i = 0; i < m->adapters; i++) PF_TRY(adapter_to(o, m->adapter[i], i));
     for (size_t i = 0; i < m->notes.count; i++)
         PF_TRY(pf_st_out_meta(o, m->notes.item[i].key, m->notes.item[i].value));
@@ -122,6 +123,7 @@ static peft_status read_adapter(peft_backbone *b, const pf_st *st, peft_adapter 
 static peft_status read_model(peft_backbone *b, const pf_st *st, peft_model *m)
 {
     int64_t adapters;
+    PF_TRY(pf_meta_check_classifier(st, m));
     PF_TRY(pf_meta_int(st, "libpeft.adapters", &adapters));
     if (adapters < 0)
         return pf_fail(PEFT_E_FORMAT, "metadata entry 'libpeft.adapters': given %lld, expected 0 or more",

@@ -55,6 +55,7 @@ static peft_status fill(const peft_trainer *t, pf_st_out *o)
 {
     PF_TRY(pf_meta_write(o, "trainer", t->model->backbone));
     PF_TRY(pf_settings_write(t, o));
+    PF_TRY(pf_meta_write_classifier(o, t->model));
     for (size_t i = 0; i < COUNTERS; i++)
         PF_TRY(pf_meta_number(o, counter[i].key, *(const int64_t *)((const char *)t + counter[i].offset)));
     PF_TRY(pf_meta_number(o, "libpeft.seed", (int64_t)t->seed));
@@ -95,6 +96,7 @@ static peft_status restore(peft_trainer *t, const pf_st *st)
     reader check = { st, 0, false }, copy = { st, 0, true };
     PF_TRY(pf_meta_check(st, "trainer", t->model->backbone));
     PF_TRY(pf_settings_check(t, st));
+    PF_TRY(pf_meta_check_classifier(st, t->model));
     for (size_t i = 0; i < COUNTERS; i++) {
         PF_TRY(pf_meta_int(st, counter[i].key, &value[i]));
         if (value[i] < 0 || value[i] > MOST)
