@@ -55,10 +55,12 @@ typedef struct peft_model peft_model;
 PEFT_API PEFT_NODISCARD peft_status peft_model_create(peft_backbone *b, const peft_options *o, peft_model **out);
 PEFT_API void peft_model_free(peft_model *m);
 /* Attach and detach are refused with PEFT_E_STATE while a trainer or session of this model lives. Adapters act in the
- * order of attachment; two whose tensors share a name cannot stand on one model (PEFT_E_STATE). */
+ * order of attachment, except that a tensor of the backbone that one of them trains is used by all. PEFT_E_STATE, naming
+ * both, where two cannot act on one model: their tensors share a name, one changes the number of tokens that the other
+ * counts on (vpt beside ept), both add tokens, or one has a network of its own (fpt). */
 PEFT_API PEFT_NODISCARD peft_status peft_model_attach(peft_model *m, peft_adapter *a);
 PEFT_API PEFT_NODISCARD peft_status peft_model_detach(peft_model *m, peft_adapter *a);
-/* A new backbone with every adapter and the linear head folded in; the model and its backbone stay as they are.
+/* A new backbone with every adapter and the linear head folded in, first the tensors that adapters unfroze; the model and its backbone stay as they are.
  * PEFT_E_UNSUPPORTED, with the reason, where a method does more than change weights (ept, vpt, adapter, ..) or the
  * change is not exact. peft_model_merge_drift (session.h) tells how far rounding makes the two differ. */
 PEFT_API PEFT_NODISCARD peft_status peft_model_merge(const peft_model *m, peft_backbone **out);

@@ -91,7 +91,8 @@ typedef struct peft_method {
     size_t          state_size;         /* zeroed, owned by the adapter */
     peft_status   (*init)(peft_adapter *a, const peft_vit *vit);
     void          (*emit)(const void *state, peft_build *b, peft_site *s);
-    /* NULL: nothing but unfrozen tensors can be merged. others: further adapters act on the same model. */
+    /* NULL: nothing but unfrozen tensors can be merged. The tensors that adapters unfroze are in m already, whatever the
+     * order of attachment. others: a further adapter that has merge acts on the same model. */
     void          (*merge)(const void *state, peft_merge *m, const peft_vit *vit, bool others);
     /* In place of emit, a network of its own: images [b,3,s,s] to logits [b,1,classes]. */
     peft_val      (*network)(const void *state, peft_build *b, const peft_net *net, peft_val images);

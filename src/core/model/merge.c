@@ -85,10 +85,17 @@ static peft_status fold(const peft_model *m, peft_backbone *to)
 {
     const peft_vit vit = pf_vit_of(&m->backbone->shape);
     for (size_t i = 0; i < to->weights; i++) PF_TRY(copy_tensor(m, to, i));
+    size_t folding = 0;
+    /* The forward pass reads a trained tensor in the frozen one's place whatever the order of attachment: these first. */
     for (size_t i = 0; i < m->adapters; i++) {
         peft_merge merge = { .to = to, .method = m->adapter[i]->method };
         take_unfrozen(&merge, m->adapter[i]);
-        if (!merge.status && merge.method->merge) merge.method->merge(m->adapter[i]->state, &merge, &vit, m->adapters > 1);
+        PF_TRY(merge.status);
+        folding += merge.method->merge != NULL;
+    }
+    for (size_t i = 0; i < m->adapters; i++) {
+        peft_merge merge = { .to = to, .method = m->adapter[i]->method };
+        if (merge.method->merge) merge.method->merge(m->adapter[i]->state, &merge, &vit, folding > 1);
         PF_TRY(merge.status);
     }
     return PEFT_OK;

@@ -85,13 +85,9 @@ peft_status peft_model_attach(peft_model *m, peft_adapter *a)
     PF_TRY(in_use(m, "attach"));
     if (a->backbone != m->backbone) return pf_fail(PEFT_E_MISMATCH,
                                                    "adapter: made for another backbone object than the model's");
-    for (size_t i = 0; i < m->adapters; i++) {
+    for (size_t i = 0; i < m->adapters; i++)
         if (m->adapter[i] == a) return pf_fail(PEFT_E_STATE, "adapter: attached to this model already");
-        for (size_t k = 0; k < a->params.count; k++)
-            if (pf_params_find(&m->adapter[i]->params, a->params.item[k]->name))
-                return pf_fail(PEFT_E_STATE, "adapter '%s': its tensor '%s' stands in the attached '%s' too",
-                               a->method->name, a->params.item[k]->name, m->adapter[i]->method->name);
-    }
+    PF_TRY(pf_model_fits(m, a));
     peft_adapter **more = pf_realloc(m->backbone->ctx, m->adapter, (m->adapters + 1) * sizeof *more);
     if (!more) return pf_nomem("adapter list", (m->adapters + 1) * sizeof *more);
     m->adapter = more;

@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * test_pairs.c -- two methods on one model, every ordered pair of them: the second is refused when it is attached, with
+ * both names; or the model trains, comes back from its file with the same logits, and merges to the same network where
+ * both can be merged. Nothing else may happen. The table of what did is printed. */
+#include "tiny_bits.h"
+
+enum { METHODS = 32 };
+static const double largest_drift = 5e-6;
+
+typedef enum { RIGHT, MERGED, NO_ATTACH, NO_MERGE } outcome;
+static const char sign[] = { 'o', 'm', '-', 'r' };
+
+static bool adds_merge(const char *method)
+{
+    const peft_method *m = tiny_method_named(method);
+    static const char *const unfreezes[] = { "linear", "full", "partial", "bitfit", "ln_tune", "cls_tune" };
+    for (size_t i = 0; i < sizeof unfreezes / sizeof *unfreezes; i++) if (!strcmp(method, unfreezes[i])) return true;
+    return m->merge != NULL;
+}
+
+static void comes_back(const tiny *t, const char *who)
+{
+    tiny_bits want = { 0 }, got = { 0 };
+    peft_model *loaded;
+    tiny_bits_logits(&want, t->model);
+    OK(peft_model_save(t->model, tiny_path("pair")));
+    OK(peft_model_load(t->backbone, tiny_path("pair"), &loaded));
+    tiny_bits_logits(&got, loaded);
+    tiny_same(&want, &got, who);
+    tiny_bits_free(&want);
+    peft_model_free(loaded);
+}
+
+static outcome merges(const tiny *t, const char *first, const char *second)
+{
+    peft_backbone *merged = NULL;
+    double drift = -1;
+    const peft_status s = peft_model_merge(t->model, &merged);
+    if (s) {
+        const char *why = peft_last_error();
+        ck_assert_msg(s == PEFT_E_UNSUPPORTED && !merged, "%s, %s: merge: %s", first, second, why);
+        ck_assert_msg(strstr(why, first) || strstr(why, second) || strstr(why, "head"), "%s, %s: merge: %s", first,
+                      second, why);
+        return adds_merge(first) && adds_merge(second) ? NO_MERGE : RIGHT;
+    }
+    OK(peft_model_merge_drift(t->model, merged, NULL, NULL, &drift));
+    ck_assert_msg(drift >= 0 && drift < largest_drift, "%s, then %s: merged, and %g apart", first, second, drift);
+    peft_backbone_free(merged);
+    return MERGED;
+}
+
+static outcome pair(const char *first, const char *second, const char *more, const char *options)
+{
+    const tiny_spec spec = { .method = first, .more = more, .adapter = options };
+    char who[128];
+    tiny t = tiny_make(&spec);
+    peft_adapter *b = tiny_adapter(t.backbone, second, NULL);
+    snprintf(who, sizeof who, "%s, then %s", first, second);
+    const size_t count = peft_model_param_count(t.model);
+    const peft_status s = peft_model_attach(t.model, b);
+    outcome is = NO_ATTACH;
+    if (s) {
+        ck_assert_msg(s == PEFT_E_STATE && strstr(peft_last_error(), first) && strstr(peft_last_error(), second),
+                      "%s: %s: %s", who, peft_status_name(s), peft_last_error());
+        ck_assert_uint_eq(peft_model_param_count(t.model), count);
+    } else {
+        tiny_shake(t.model);
+        peft_trainer *r = tiny_trainer(t.model, "batch=3,lr=1e-2");
+        for (int i = 0; i < 3; i++) tiny_step(r, 3, 3 * i);
+        peft_trainer_free(r);
+        comes_back(&t, who);
+        is = merges(&t, first, second);
+    }
+    peft_adapter_free(b);
+    tiny_free(&t);
+    return is;
+}
+
+static void table(outcome got[METHODS][METHODS], size_t n, const char *title)
+{
+    printf("%s; a row is attached first. m: merged, equal; o: right, one of both cannot be merged; r: right, merging "
+           "the pair is refused; -: refused at attach\n", title);
+    for (size_t i = 0; i < n; i++) {
+        printf("%-14s", tiny_method_name(i));
+        for (size_t k = 0; k < n; k++) printf(" %c", sign[got[i][k]]);
+        printf("\n");
+    }
+}
+
+static void every_pair(const char *more, const char *title)
+{
+    outcome got[METHODS][METHODS];
+    const size_t n = tiny_method_count();
+    int count[4] = { 0 };
+    ck_assert_uint_le(n, METHODS);
+    for (size_t i = 0; i < n; i++)
+        for (size_t k = 0; k < n; k++) {
+            got[i][k] = pair(tiny_method_name(i), tiny_method_name(k), more, NULL);
+            count[got[i][k]]++;
+        }
+    table(got, n, title);
+    for (size_t i = 0; i < n; i++)
+        for (size_t k = 0; k < i; k++)
+            ck_assert_msg((got[i][k] == NO_ATTACH) == (got[k][i] == NO_ATTACH), "%s and %s: order decides",
+                          tiny_method_name(i), tiny_method_name(k));
+    ck_assert(count[RIGHT] && count[MERGED] && count[NO_ATTACH] && count[NO_MERGE]);
+    tiny_clean();
+}
+
+START_TEST(on_a_vit) { every_pair(NULL, "ViT"); }
+END_TEST
+START_TEST(behind_layer_scale) { every_pair("layer_scale=true,registers=2,pool=mean", "ViT with LayerScale, registers, "
+                                            "mean pooling"); }
+END_TEST
+
+/* DoRA's magnitudes and the trained norm of LoRA beside unfrozen tensors, which merge first. */
+START_TEST(dora_beside_unfrozen_tensors)
+{
+    static const char *const unfrozen[] = { "full", "partial", "bitfit", "cls_tune" };
+    static const char *const lora[] = { "dora=true,targets=[attn.qkv,mlp.fc1]", "targets=[patch_embed.proj,mlp.fc2]" };
+    for (int i = 0; i < 4; i++)
+        for (int k = 0; k < 2; k++) ck_assert_int_eq(pair("lora", unfrozen[i], NULL, lora[k]), MERGED);
+    tiny_clean();
+}
+END_TEST
+
+SUITE_MAIN("pairs", on_a_vit, behind_layer_scale, dora_beside_unfrozen_tensors)
