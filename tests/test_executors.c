@@ -131,7 +131,8 @@ START_TEST(every_option)
             if (o->type == 'b') snprintf(text, sizeof text, "%s=%d", o->name, !strcmp(o->fallback, "false"));
             else if (strstr(o->name, "dropout")) snprintf(text, sizeof text, "%s=0.3", o->name);
             else continue;
-            compare(&(tiny_spec){ .method = tiny_method_name(i), .adapter = text, .model = "classes=3" }, NULL, "");
+            compare(&(tiny_spec){ .more = "registers=2", .method = tiny_method_name(i), .adapter = text,
+                                  .model = "classes=3" }, NULL, "");
         }
 }
 END_TEST

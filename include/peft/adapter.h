@@ -50,19 +50,22 @@ PEFT_API peft_param *peft_adapter_param(peft_adapter *a, size_t i);            /
 
 /* --- model ---------------------------------------------------------------------------------------------------------- */
 typedef struct peft_model peft_model;
-/* Options: "classes" (0: the backbone's own head and its classes), "head" (linear, mlp, bn_linear), "head_init"
- * (normal:STD, trunc_normal:STD, kaiming, zero), "head_layers" (mlp), "pool" (auto, cls, mean). o may be NULL. */
+/* Options: "classes" (0: the backbone's own head and its classes), "head" (linear, mlp, bn_linear, side_encoder),
+ * "head_init" (auto, normal:STD, trunc_normal:STD, uniform:BOUND, kaiming, kaiming_normal, kaiming_out, xavier, zero,
+ * one: the rules of peft_declare in peft/sys/method.h), "head_layers" (mlp alone), "pool" (auto, cls, mean). o may be
+ * NULL. PEFT_E_OPTION: also for "head", "head_init" or "head_layers" where they would have no effect. */
 PEFT_API PEFT_NODISCARD peft_status peft_model_create(peft_backbone *b, const peft_options *o, peft_model **out);
 PEFT_API void peft_model_free(peft_model *m);
 /* Attach and detach are refused with PEFT_E_STATE while a trainer or session of this model lives. Adapters act in the
- * order of attachment, except that a tensor of the backbone that one of them trains is used by all. PEFT_E_STATE, naming
- * both, where two cannot act on one model: their tensors share a name, one changes the number of tokens that the other
- * counts on (vpt beside ept), both add tokens, or one has a network of its own (fpt). */
+ * order of attachment, except that a tensor of the backbone that one of them trains is used by all. PEFT_E_STATE,
+ * naming both, where two cannot act on one model: their tensors share a name, one changes the number of tokens that the
+ * other counts on (vpt beside ept), both add tokens, or one has a network of its own (fpt). */
 PEFT_API PEFT_NODISCARD peft_status peft_model_attach(peft_model *m, peft_adapter *a);
 PEFT_API PEFT_NODISCARD peft_status peft_model_detach(peft_model *m, peft_adapter *a);
-/* A new backbone with every adapter and the linear head folded in, first the tensors that adapters unfroze; the model and its backbone stay as they are.
- * PEFT_E_UNSUPPORTED, with the reason, where a method does more than change weights (ept, vpt, adapter, ..) or the
- * change is not exact. peft_model_merge_drift (session.h) tells how far rounding makes the two differ. */
+/* A new backbone with every adapter and the linear head folded in, first the tensors that adapters unfroze; the model
+ * and its backbone stay as they are. PEFT_E_UNSUPPORTED, with the reason, where a method does more than change weights
+ * (ept, vpt, adapter, ..) or the change is not exact. peft_model_merge_drift (session.h) tells how far rounding makes
+ * the two differ. */
 PEFT_API PEFT_NODISCARD peft_status peft_model_merge(const peft_model *m, peft_backbone **out);
 PEFT_API int64_t     peft_model_classes(const peft_model *m);
 PEFT_API size_t      peft_model_param_count(const peft_model *m);              /* trainable ones, stable order */
@@ -77,8 +80,8 @@ PEFT_API peft_tensor *peft_model_find_buffer(peft_model *m, const char *name); /
 PEFT_API PEFT_NODISCARD peft_status peft_model_set_note(peft_model *m, const char *key, const char *value);
 PEFT_API const char *peft_model_note(const peft_model *m, const char *key);    /* NULL: none */
 PEFT_API PEFT_NODISCARD peft_status peft_model_save(const peft_model *m, const char *path);   /* adapters, head, notes */
-/* As peft_adapter_load. A model that uses the backbone's own classifier (classes=0) is refused with PEFT_E_MISMATCH on a
- * backbone with another one: the file holds its digest. */
+/* As peft_adapter_load. A model that uses the backbone's own classifier (classes=0) is refused with PEFT_E_MISMATCH on
+ * a backbone with another one: the file holds its digest. */
 PEFT_API PEFT_NODISCARD peft_status peft_model_load(peft_backbone *b, const char *path, peft_model **out);
 
 PEFT_END_DECLS

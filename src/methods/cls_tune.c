@@ -8,9 +8,10 @@ static const peft_opt opts[] = {
 
 static peft_status init(peft_adapter *a, const peft_vit *v)
 {
-    (void)v;
+    const int registers = (int)peft_opt_int(a, "registers");
+    if (registers && v->prefix < 2) peft_reject(a, "registers", "a backbone with register tokens; this one has none");
     peft_unfreeze(a, "cls_token");
-    if (peft_opt_int(a, "registers")) peft_unfreeze(a, "reg_token");
+    if (registers) peft_unfreeze(a, "reg_token");
     return peft_done(a);
 }
 

@@ -9,20 +9,26 @@
 #include <string.h>
 
 #define TARGETS 8
+#define RANK_MAX 4096
 #define NAMES "attn.qkv, attn.q, attn.k, attn.v, attn.proj, mlp.fc1, mlp.fc2, patch_embed.proj"
-static const struct { const char *name; peft_role role; } target[TARGETS] = {
-    { "attn.qkv", PEFT_QKV }, { "attn.q", PEFT_Q }, { "attn.k", PEFT_K }, { "attn.v", PEFT_V },
-    { "attn.proj", PEFT_PROJ }, { "mlp.fc1", PEFT_FC1 }, { "mlp.fc2", PEFT_FC2 }, { "patch_embed.proj", PEFT_PATCH } };
+#define OTHERS "qkv, q, k, v, proj, fc1, fc2, or Hugging Face's query, key, value, q_proj, k_proj, v_proj, o_proj, .."
+/* also: what timm calls the layer inside its module, and what Hugging Face's models do. */
+static const struct { const char *name; peft_role role; const char *also[4]; } target[TARGETS] = {
+    { "attn.qkv", PEFT_QKV, { "qkv" } }, { "attn.q", PEFT_Q, { "q", "query", "q_proj" } },
+    { "attn.k", PEFT_K, { "k", "key", "k_proj" } }, { "attn.v", PEFT_V, { "v", "value", "v_proj" } },
+    { "attn.proj", PEFT_PROJ, { "proj", "o_proj", "out_proj", "attention.output.dense" } },
+    { "mlp.fc1", PEFT_FC1, { "fc1", "intermediate.dense" } }, { "mlp.fc2", PEFT_FC2, { "fc2" } },
+    { "patch_embed.proj", PEFT_PATCH, { "projection" } } };
 
 typedef struct { peft_param *a, *b, *m; double scale; } pair;
 typedef struct { pair at[65][TARGETS]; double drop; int64_t width; } lora;              /* [64]: outside the blocks */
 
 static const peft_opt opts[] = {
-    { "r",        'i', "8", 1, 4096, "inner width" },
+    { "r",        'i', "8", 1, RANK_MAX, "inner width" },
     { "alpha",    'f', "8", 0, 1e6, "the update is scaled by alpha / r" },
     { "rslora",   'b', "false", 0, 0, "by alpha / sqrt(r) instead" },
     { "dora",     'b', "false", 0, 0, "a learned magnitude for every output row" },
-    { "targets",  's', "attn.q,attn.v", 0, 0, "any of " NAMES },
+    { "targets",  's', "attn.q,attn.v", 0, 0, "any of " NAMES "; also " OTHERS },
     { "layers",   's', "all", 0, 0, "blocks that are adapted" },
     { "dropout",  'f', "0", 0, 0.99, "on the input of A, in training" },
     { "init",     's', "kaiming", 0, 0, "of A: kaiming, gaussian (std 1/r) or zero; B starts at zero" },
@@ -58,9 +64,12 @@ static void declare(peft_adapter *ad, pair *t, const peft_vit *v, int64_t layer,
     const char *init = peft_opt_string(ad, "init");
     snprintf(path, sizeof path, "blocks.%d.%s", (int)layer, target[k].name);
     if (layer == 64) snprintf(path, sizeof path, "%s", target[k].name);
-    const int64_t r = (int64_t)peft_opt_pattern(ad, "rank_pattern", path, (double)peft_opt_int(ad, "r"));
+    const double rank = peft_opt_pattern(ad, "rank_pattern", path, (double)peft_opt_int(ad, "r"));
     const double alpha = peft_opt_pattern(ad, "alpha_pattern", path, peft_opt_float(ad, "alpha"));
-    if (r < 1) peft_reject(ad, "rank_pattern", "ranks of 1 or more");
+    const bool whole = rank >= 1 && rank <= RANK_MAX && rank == floor(rank);
+    const int64_t r = whole ? (int64_t)rank : 1;
+    if (!whole) peft_reject(ad, "rank_pattern", "name=rank, ranks whole numbers from 1 to 4096");
+    if (!(alpha >= 0 && alpha <= 1e6)) peft_reject(ad, "alpha_pattern", "name=alpha, alphas from 0 to 1e6");
     t->scale = alpha / (peft_opt_int(ad, "rslora") ? sqrt((double)r) : (double)r);
     if (!strcmp(init, "gaussian")) init = peft_rule(ad, "normal", 1 / (double)r);
     else if (strcmp(init, "kaiming") && strcmp(init, "zero")) peft_reject(ad, "init", "kaiming, gaussian or zero");
@@ -75,6 +84,21 @@ static void declare(peft_adapter *ad, pair *t, const peft_vit *v, int64_t layer,
     }
 }
 
+/* How many items of the option targets name target k. */
+static int64_t listed(peft_adapter *ad, int k)
+{
+    int64_t n = peft_opt_lists(ad, "targets", target[k].name);
+    for (int i = 0; i < 4 && target[k].also[i]; i++) n += peft_opt_lists(ad, "targets", target[k].also[i]);
+    return n;
+}
+
+/* With two magnitudes for a row of q, k or v merging could not give what the forward pass does. */
+static void fused_or_parts(peft_adapter *ad)
+{
+    if (peft_opt_int(ad, "dora") && listed(ad, 0) && (listed(ad, 1) || listed(ad, 2) || listed(ad, 3)))
+        peft_reject(ad, "targets", "with dora attn.qkv, or attn.q, attn.k and attn.v, and not both");
+}
+
 static peft_status init(peft_adapter *ad, const peft_vit *v)
 {
     lora *m = peft_state(ad);
@@ -83,13 +107,15 @@ static peft_status init(peft_adapter *ad, const peft_vit *v)
     peft_opt_preset(ad, "preset", presets);
     m->drop = peft_opt_float(ad, "dropout");
     m->width = v->width;
+    fused_or_parts(ad);
     for (int k = 0; k < TARGETS; k++) {
-        if (!peft_opt_lists(ad, "targets", target[k].name)) continue;
+        if (listed(ad, k) != 1) continue;
         known++;
         if (target[k].role == PEFT_PATCH) declare(ad, &m->at[64][k], v, 64, k);
         else for (int64_t l = 0; l < v->depth; l++) if (layers >> l & 1) declare(ad, &m->at[l][k], v, l, k);
     }
-    if (!known || known != peft_opt_items(ad, "targets")) peft_reject(ad, "targets", "some of " NAMES ", each once");
+    if (!known || known != peft_opt_items(ad, "targets"))
+        peft_reject(ad, "targets", "some of " NAMES ", each once; also " OTHERS);
     train_norm(ad);
     return peft_done(ad);
 }

@@ -91,8 +91,8 @@ typedef struct peft_method {
     size_t          state_size;         /* zeroed, owned by the adapter */
     peft_status   (*init)(peft_adapter *a, const peft_vit *vit);
     void          (*emit)(const void *state, peft_build *b, peft_site *s);
-    /* NULL: nothing but unfrozen tensors can be merged. The tensors that adapters unfroze are in m already, whatever the
-     * order of attachment. others: a further adapter that has merge acts on the same model. */
+    /* NULL: nothing but unfrozen tensors can be merged. The tensors that adapters unfroze are in m already, whatever
+     * the order of attachment. others: a further adapter that has merge acts on the same model. */
     void          (*merge)(const void *state, peft_merge *m, const peft_vit *vit, bool others);
     /* In place of emit, a network of its own: images [b,3,s,s] to logits [b,1,classes]. */
     peft_val      (*network)(const void *state, peft_build *b, const peft_net *net, peft_val images);
@@ -124,7 +124,7 @@ PEFT_API uint64_t    peft_opt_layers(peft_adapter *a, const char *name);
 PEFT_API int64_t     peft_opt_items (const peft_adapter *a, const char *name);
 PEFT_API bool        peft_opt_lists (const peft_adapter *a, const char *name, const char *item);
 /* Patterns: "attn.qkv=16,blocks.3.mlp.fc1=4": the number of the first item whose key ends path at a dot, else
- * fallback. */
+ * fallback. An item that matches no path that init asks for is PEFT_E_OPTION. */
 PEFT_API double      peft_opt_pattern(peft_adapter *a, const char *name, const char *path, double fallback);
 /* Named sets of options (a NULL name ends them): text option `option` names one, or "none". What it sets, "name=value"
  * between commas, holds where it was not given, in place of the table's defaults, and is saved with the adapter. */
@@ -139,15 +139,16 @@ PEFT_API void        peft_opt_preset(peft_adapter *a, const char *option, const 
 #endif
 PEFT_API void       *peft_state(peft_adapter *a);
 /* A trainable tensor with extents dims (0 ends them). init: "zero", "one", "normal:STD", "normal:STD:MEAN",
- * "trunc_normal:STD", "uniform:BOUND", "kaiming" (uniform +-1/sqrt(fan_in)), "kaiming_normal" (sqrt(2/fan_in)),
- * "kaiming_out" (normal, sqrt(2/fan_out)), "xavier" (uniform); fan_in is the product of the extents behind the first,
- * fan_out that of all but the second. Values follow the context's seed and the name. */
+ * "trunc_normal:STD" (what lies beyond +-2 is drawn again, as in torch and timm: 2, not 2 STD), "uniform:BOUND",
+ * "kaiming" (uniform +-1/sqrt(fan_in)), "kaiming_normal" (sqrt(2/fan_in)), "kaiming_out" (normal, sqrt(2/fan_out)),
+ * "xavier" (uniform); fan_in is the product of the extents behind the first, fan_out that of all but the second. Values
+ * follow the context's seed and the name. */
 PEFT_API PEFT_PRINTF(4, 5) peft_param *
 peft_declare(peft_adapter *a, const int64_t *dims, const char *init, const char *name, ...);
 PEFT_API peft_param *peft_declared(peft_adapter *a, const char *name);         /* NULL: none so named */
 /* "kind:size" for an init whose size is computed; good until the next call for this adapter. */
 PEFT_API const char *peft_rule(peft_adapter *a, const char *kind, double size);
-/* The value of p becomes the L2 norms of rows first .. of a backbone tensor. */
+/* The value of p becomes the L2 norms of rows first .. of a backbone tensor. PEFT_E_INVALID: it has no such rows. */
 PEFT_API void        peft_fill_row_norms(peft_adapter *a, peft_param *p, const char *tensor, int64_t first);
 /* The backbone's tensors so named become trainable copies. */
 PEFT_API void        peft_unfreeze(peft_adapter *a, const char *pattern);

@@ -44,7 +44,9 @@ peft_status pf_adapter_make(peft_backbone *b, const char *method, const peft_opt
     if (!s && m->state_size && !(a->state = pf_alloc_zero(b->ctx, m->state_size)))
         s = pf_nomem("method state", m->state_size);
     const peft_vit vit = pf_vit_of(&b->shape);
+    a->making = true;
     if (!s) s = m->init(a, &vit);
+    pf_patterns_end(a);
     if (!s) s = a->status;
     if (s) peft_adapter_free(a);
     else *out = a;
@@ -152,9 +154,17 @@ const char *peft_rule(peft_adapter *a, const char *kind, double size)
 void peft_fill_row_norms(peft_adapter *a, pf_param *p, const char *tensor, int64_t first)
 {
     const peft_tensor *w = pf_backbone_find(a->backbone, tensor);
-    if (a->status || a->blank || !p || !w) return;
-    int64_t cols = peft_tensor_count(w) / w->dim[0], rows = peft_tensor_count(&p->value);
-    for (int64_t i = 0; i < rows && first + i < w->dim[0]; i++) {
+    if (a->status || !p) return;
+    const int64_t rows = peft_tensor_count(&p->value);
+    if (!w) a->status = pf_fail(PEFT_E_INVALID, "method '%s': row norms of '%s': the backbone has no such tensor",
+                                a->method->name, tensor);
+    else if (first < 0 || rows > w->dim[0] - first)
+        a->status = pf_fail(PEFT_E_INVALID, "method '%s': row norms of '%s': rows %lld to %lld of %lld",
+                            a->method->name, tensor, (long long)first, (long long)(first + rows - 1),
+                            (long long)w->dim[0]);
+    if (a->status || a->blank) return;
+    const int64_t cols = peft_tensor_count(w) / w->dim[0];
+    for (int64_t i = 0; i < rows; i++) {
         double sq;
         a->backbone->ctx->kernels->sums(NULL, &sq, (const pk_real *)w->data + (first + i) * cols, cols);
         ((pk_real *)p->value.data)[i] = (pk_real)sqrt(sq);

@@ -20,6 +20,8 @@ struct peft_adapter {
     pf_network network[2]; int networks; /* transformers the method declared */
     peft_status status;                  /* the first error of init */
     char rule[64];                       /* peft_rule's text */
+    struct { char option[48]; uint8_t *hit; size_t items; } pattern[4];      /* in init: which items matched a path */
+    bool making;                         /* init runs */
     bool blank;                          /* made to be filled from a file: initial values are not drawn */
 };
 
@@ -33,12 +35,16 @@ peft_status pf_adapter_make(peft_backbone *b, const char *method, const peft_opt
 
 const pf_vit_shape *pf_adapter_network(const peft_adapter *a, const char *scope);      /* NULL: none so named */
 
+/* opt_lists.c: at the end of init, an item of a pattern that matched nothing becomes the adapter's error. */
+void pf_patterns_end(peft_adapter *a);
+
 /* params.c: making, naming, finding parameters; drawing initial values. */
 peft_status pf_param_make(peft_context *ctx, pf_params *list, const char *name, const char *group, int ndim,
                           const int64_t *dims, pf_param **out);
 void        pf_params_free(peft_context *ctx, pf_params *list);
 pf_param   *pf_params_find(const pf_params *list, const char *name);        /* NULL: none */
 const char *pf_param_group_of(const char *name);
+peft_status pf_init_check(const char *init);                                /* is it one of the rules? */
 /* Fills p by an init rule of peft/sys/method.h; values depend on the context's seed and the name alone. */
 peft_status pf_param_draw(peft_context *ctx, pf_param *p, const char *init);
 #endif

@@ -21,8 +21,8 @@ static peft_status build(const peft_model *m, peft_adapter **adapters, size_t n,
                               .params = m->params, .buffers = m->buffers };
     pf_graph g;
     *tokens = 0;
-    pf_graph_init(&g, m->backbone->ctx, 1, true);
-    pf_val images = pf_value_new(&g, PF_INPUT, pf_shape_of(4, (int64_t)1, (int64_t)3, v->image, v->image));
+    pf_graph_init(&g, m->backbone->ctx, 2, true);        /* batch norm trains on two samples or more */
+    pf_val images = pf_value_new(&g, PF_INPUT, pf_shape_of(4, g.batch, (int64_t)3, v->image, v->image));
     if (pf_is(images)) pf_v(&g, images)->slot = PF_IN_IMAGES;
     pf_model_forward(&with, &g, images, most_tokens, tokens);
     const peft_status s = g.status;

@@ -86,7 +86,7 @@ static peft_status fold(const peft_model *m, peft_backbone *to)
     const peft_vit vit = pf_vit_of(&m->backbone->shape);
     for (size_t i = 0; i < to->weights; i++) PF_TRY(copy_tensor(m, to, i));
     size_t folding = 0;
-    /* The forward pass reads a trained tensor in the frozen one's place whatever the order of attachment: these first. */
+    /* The forward pass reads a trained tensor in the frozen one's place, whatever the order of attachment. */
     for (size_t i = 0; i < m->adapters; i++) {
         peft_merge merge = { .to = to, .method = m->adapter[i]->method };
         take_unfrozen(&merge, m->adapter[i]);

@@ -8,14 +8,37 @@ const pf_opt pf_model_options[] = {
     { "classes", 'i', "0", 0, 1 << 24, "classes of a new head; 0: the backbone's own, frozen" },
     { "head", 's', "linear", 0, 0, "linear, bn_linear (batch norm without affine part in front), mlp or side_encoder (fpt)" },
     { "head_layers", 'i', "3", 0, 64, "hidden layers of the mlp head" },
-    { "head_init", 's', "auto", 0, 0, "of the head's weights: normal:STD, trunc_normal:STD, kaiming_out, zero, .." },
+    { "head_init", 's', "auto", 0, 0, "of the head's weights: auto (normal:0.01 for linear, trunc_normal:0.01 for "
+      "bn_linear, kaiming_out for mlp), normal:STD, trunc_normal:STD, uniform:BOUND, kaiming, kaiming_normal, "
+      "kaiming_out, xavier, zero or one" },
     { "pool", 's', "auto", 0, 0, "cls or mean (of the patch tokens); auto: as the backbone was trained" },
     { 0 } };
+
+/* An option that is given, is not what it is anyway, and changes nothing. */
+static peft_status without_effect(const peft_model *m, const peft_options *o)
+{
+    const bool own = m->head == PF_HEAD_BACKBONE;
+    const struct { const char *name; bool none; } rows[] = {
+        { "head", own }, { "head_init", own || m->head == PF_HEAD_NETWORK },
+        { "head_layers", m->head != PF_HEAD_MLP } };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const char *given = pf_options_given(o, rows[i].name);
+        if (!rows[i].none || !given) continue;
+        for (const pf_opt *t = pf_model_options; t->name && given; t++)
+            if (!strcmp(t->name, rows[i].name) && !strcmp(t->fallback, given)) given = NULL;
+        if (given)
+            return pf_fail(PEFT_E_OPTION, "%s: given '%s', which has no effect with %s; leave it out%s", rows[i].name,
+                           given, own ? "classes=0 (the backbone's own classifier, frozen)" : "this head",
+                           own ? " or give classes" : "");
+    }
+    return PEFT_OK;
+}
 
 static peft_status choose(peft_model *m, const peft_options *o)
 {
     const pf_opt *t = pf_model_options;
     const char *head = pf_options_string(o, t, "head"), *pool = pf_options_string(o, t, "pool");
+    const char *init = pf_options_string(o, t, "head_init");
     m->classes = pf_options_int(o, t, "classes");
     m->head_layers = pf_options_int(o, t, "head_layers");
     m->mean_pool = !strcmp(pool, "auto") ? m->backbone->shape.mean_pool : !strcmp(pool, "mean");
@@ -24,6 +47,8 @@ static peft_status choose(peft_model *m, const peft_options *o)
     for (m->head = PF_HEAD_LINEAR; pf_head_name[m->head] && strcmp(head, pf_head_name[m->head]);) m->head++;
     if (!pf_head_name[m->head]) return pf_fail(PEFT_E_OPTION, "head: given '%s', expected linear, bn_linear, mlp or side_encoder",
                                                head);
+    const peft_status known = strcmp(init, "auto") ? pf_init_check(init) : PEFT_OK;
+    if (known) return pf_within(known, "head_init");
     if (m->classes) return PEFT_OK;
     m->head = PF_HEAD_BACKBONE;
     m->classes = m->backbone->shape.classes;
@@ -40,6 +65,7 @@ peft_status pf_model_make(peft_backbone *b, const peft_options *o, bool blank, p
     m->backbone = pf_backbone_retain(b);
     peft_status s = o ? pf_options_copy(o, &m->options) : PEFT_OK;
     if (!s) s = choose(m, o);
+    if (!s && !blank) s = without_effect(m, o);
     if (!s) s = pf_head_make(m, pf_options_string(o, pf_model_options, "head_init"), blank);
     if (s) peft_model_free(m);
     else *out = m;

@@ -28,10 +28,53 @@ bool peft_opt_lists(const peft_adapter *a, const char *name, const char *item)
     return false;
 }
 
+/* While init runs: where to note which items of a pattern matched; NULL: not noted. */
+static uint8_t *hits_of(peft_adapter *a, const char *name)
+{
+    const size_t places = sizeof a->pattern / sizeof *a->pattern, items = (size_t)peft_opt_items(a, name);
+    if (!a->making || !items) return NULL;
+    for (size_t i = 0; i < places; i++) {
+        if (!strcmp(a->pattern[i].option, name)) return a->pattern[i].hit;
+        if (*a->pattern[i].option) continue;
+        a->pattern[i].hit = pf_alloc_zero(a->backbone->ctx, items);
+        if (!a->pattern[i].hit) {
+            if (!a->status) a->status = pf_nomem("pattern", items);
+            return NULL;
+        }
+        a->pattern[i].items = items;
+        snprintf(a->pattern[i].option, sizeof a->pattern[i].option, "%s", name);
+        return a->pattern[i].hit;
+    }
+    return NULL;
+}
+
+/* An item that matched nothing was not meant to do nothing. */
+static void check_pattern(peft_adapter *a, const char *option, const uint8_t *hit)
+{
+    size_t n, i = 0;
+    for (const char *p = peft_opt_string(a, option); (p = next_item(p, &n)) && !a->status; p += n)
+        if (!hit[i++])
+            a->status = pf_fail(PEFT_E_OPTION, "option '%s' of method '%s': '%.*s' matches nothing that is adapted, or "
+                                "nothing that an item in front of it does not match", option, a->method->name,
+                                (int)(n < 80 ? n : 80), p);
+}
+
+void pf_patterns_end(peft_adapter *a)
+{
+    a->making = false;
+    for (size_t i = 0; i < sizeof a->pattern / sizeof *a->pattern; i++) {
+        /* a file of an earlier version may hold such an item: it loads as it was trained */
+        if (a->pattern[i].hit && !a->status && !a->blank) check_pattern(a, a->pattern[i].option, a->pattern[i].hit);
+        pf_free(a->backbone->ctx, a->pattern[i].hit);
+        a->pattern[i].hit = NULL;
+    }
+}
+
 double peft_opt_pattern(peft_adapter *a, const char *name, const char *path, double fallback)
 {
-    size_t n;
-    for (const char *p = peft_opt_string(a, name); (p = next_item(p, &n)); p += n) {
+    uint8_t *hit = hits_of(a, name);
+    size_t n, item = 0;
+    for (const char *p = peft_opt_string(a, name); (p = next_item(p, &n)); p += n, item++) {
         const char *equals = memchr(p, '=', n);
         char number[64];
         double v;
@@ -47,7 +90,10 @@ double peft_opt_pattern(peft_adapter *a, const char *name, const char *path, dou
             return fallback;
         }
         if (key <= tail && !strncmp(path + tail - key, p, key)
-            && (key == tail || path[tail - key - 1] == '.')) return v;
+            && (key == tail || path[tail - key - 1] == '.')) {
+            if (hit) hit[item] = 1;
+            return v;
+        }
     }
     return fallback;
 }

@@ -71,53 +71,66 @@ const char  *peft_param_group(const peft_param *p) { return p ? p->group : NULL;
 peft_tensor *peft_param_value(peft_param *p) { return p ? &p->value : NULL; }
 const peft_tensor *peft_param_grad(const peft_param *p) { return p && p->grad.data ? &p->grad : NULL; }
 
-/* Standard normal, drawn again while beyond two standard deviations. Index i owns the draws i, i + 2^40, .. */
-static double truncated(const pf_rng *r, uint64_t i)
+/* Standard normal, drawn again while beyond +-limit. Index i owns the draws i, i + 2^40, .. */
+static double truncated(const pf_rng *r, uint64_t i, double limit)
 {
     for (uint64_t k = 0; k < 64; k++) {
         double v = pf_rng_normal(r, i + (k << 40));
-        if (fabs(v) <= 2) return v;
+        if (fabs(v) <= limit) return v;
     }
     return 0;
 }
 
-peft_status pf_param_draw(peft_context *ctx, pf_param *p, const char *init)
+/* The rules of peft/sys/method.h: a word, then size and mean where it takes them. */
+typedef struct { enum { CONSTANT, NORMAL, TRUNCATED, UNIFORM } kind; double size, mean; } rule;
+
+static peft_status parse(const char *init, double fan_in, double fan_out, rule *out)
 {
-    /* the rules of peft/sys/method.h: a word, then size and mean where it takes them */
-    enum { CONSTANT, NORMAL, TRUNCATED, UNIFORM } kind = CONSTANT;
-    const int64_t *dim = p->value.dim, count = peft_tensor_count(&p->value);
-    double fan_in = 1, fan_out = 1, size = 0;
-    for (int i = 1; i < p->value.ndim; i++) fan_in *= (double)dim[i];
-    for (int i = 0; i < p->value.ndim; i++) if (i != 1) fan_out *= (double)dim[i];
     char text[64];
     snprintf(text, sizeof text, "%s", init);
     char *number = strchr(text, ':'), *second = number ? strchr(number + 1, ':') : NULL;
     size_t word = number ? (size_t)(number - text) : strlen(init);
-    double mean = 0;
+    *out = (rule){ 0 };
     if (second) *second++ = 0;
-    bool given = number && pf_parse_float(number + 1, &size) && size >= 0 && (!second || pf_parse_float(second, &mean));
+    bool given = number && pf_parse_float(number + 1, &out->size) && out->size >= 0
+              && (!second || pf_parse_float(second, &out->mean));
     const struct { const char *name; int kind; bool sized; double size; } rules[] = {
         { "zero", CONSTANT, false, 0 }, { "one", CONSTANT, false, 1 },
         { "normal", NORMAL, true, 0 }, { "trunc_normal", TRUNCATED, true, 0 }, { "uniform", UNIFORM, true, 0 },
         { "kaiming", UNIFORM, false, 1 / sqrt(fan_in) }, { "kaiming_normal", NORMAL, false, sqrt(2 / fan_in) },
         { "kaiming_out", NORMAL, false, sqrt(2 / fan_out) }, { "xavier", UNIFORM, false,
                                                                sqrt(6 / (fan_in + fan_out)) } };
-    bool known = false;
-    for (size_t i = 0; i < sizeof rules / sizeof *rules && !known; i++) {
-        known = strlen(rules[i].name) == word && !strncmp(init, rules[i].name, word) && rules[i].sized == given;
-        if (!known) continue;
-        kind = rules[i].kind;
-        if (!given) size = rules[i].size;
+    for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
+        if (strlen(rules[i].name) != word || strncmp(init, rules[i].name, word) || rules[i].sized != given) continue;
+        out->kind = rules[i].kind;
+        if (!given) out->size = rules[i].size;
+        return PEFT_OK;
     }
-    if (!known)
-        return pf_fail(PEFT_E_OPTION, "init '%s': expected zero, one, normal:STD, trunc_normal:STD, uniform:BOUND, kaiming, "
-                       "kaiming_normal, kaiming_out or xavier", init);
+    return pf_fail(PEFT_E_OPTION, "init '%s': expected zero, one, normal:STD, trunc_normal:STD, uniform:BOUND, "
+                   "kaiming, kaiming_normal, kaiming_out or xavier", init);
+}
+
+peft_status pf_init_check(const char *init)
+{
+    rule r;
+    return parse(init, 1, 1, &r);
+}
+
+peft_status pf_param_draw(peft_context *ctx, pf_param *p, const char *init)
+{
+    const int64_t *dim = p->value.dim, count = peft_tensor_count(&p->value);
+    double fan_in = 1, fan_out = 1;
+    rule d;
+    for (int i = 1; i < p->value.ndim; i++) fan_in *= (double)dim[i];
+    for (int i = 0; i < p->value.ndim; i++) if (i != 1) fan_out *= (double)dim[i];
+    PF_TRY(parse(init, fan_in, fan_out, &d));
     pf_rng r = { ctx->seed, pf_rng_stream(p->name), 0 };
     pk_real *x = p->value.data;
     for (int64_t i = 0; i < count; i++) {
-        double v = kind == CONSTANT ? 1 : kind == NORMAL ? pf_rng_normal(&r, (uint64_t)i)
-                 : kind == TRUNCATED ? truncated(&r, (uint64_t)i) : 2 * pf_rng_uniform(&r, (uint64_t)i) - 1;
-        x[i] = (pk_real)(v * size + mean);
+        double v = d.kind == CONSTANT ? 1 : d.kind == NORMAL ? pf_rng_normal(&r, (uint64_t)i)
+                 : d.kind == TRUNCATED ? truncated(&r, (uint64_t)i, 2 / d.size)
+                                       : 2 * pf_rng_uniform(&r, (uint64_t)i) - 1;
+        x[i] = (pk_real)(v * d.size + d.mean);
     }
     return PEFT_OK;
 }

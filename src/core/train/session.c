@@ -100,8 +100,8 @@ static peft_status check_numbers(const peft_session *s, int64_t n)
     for (int64_t i = 0; i < n; i++)
         for (int64_t c = 0; c < s->model->classes; c++)
             if (!isfinite(x[i * s->model->classes + c]))
-                return pf_fail(PEFT_E_NONFINITE, "image %lld of the call, counted from 0: the logit of class %lld is %g; "
-                               "look for NaN or Inf in the image's pixels, else in the model's parameters",
+                return pf_fail(PEFT_E_NONFINITE, "image %lld of the call, counted from 0: the logit of class %lld is "
+                               "%g; look for NaN or Inf in the image's pixels, else in the model's parameters",
                                (long long)i, (long long)c, (double)x[i * s->model->classes + c]);
     return PEFT_OK;
 }

@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * test_lora_options.c -- LoRA's targets under their short names and Hugging Face's; patterns of ranks and alphas that
+ * are no such numbers, or that match nothing, are refused. */
+#include "tiny.h"
+
+static peft_status create(const tiny *t, const char *method, const char *options, peft_adapter **out)
+{
+    peft_options *o = tiny_options(t->ctx, "%s", options);
+    const peft_status s = peft_adapter_create(t->backbone, method, o, out);
+    peft_options_free(o);
+    return s;
+}
+
+static void same_tensors(const peft_adapter *a, const peft_adapter *b, const char *who)
+{
+    ck_assert_msg(a->params.count == b->params.count, "%s: %zu tensors, expected %zu", who, a->params.count,
+                  b->params.count);
+    for (size_t i = 0; i < a->params.count; i++) ck_assert_str_eq(a->params.item[i]->name, b->params.item[i]->name);
+}
+
+START_TEST(targets_by_other_names)
+{
+    static const char *const rows[][2] = {
+        { "q,v", "attn.q,attn.v" }, { "[q, v]", "attn.q,attn.v" }, { "query,value", "attn.q,attn.v" },
+        { "q_proj,k_proj,v_proj", "attn.q,attn.k,attn.v" }, { "k,key", NULL }, { "key", "attn.k" },
+        { "qkv", "attn.qkv" }, { "proj", "attn.proj" }, { "o_proj", "attn.proj" }, { "out_proj", "attn.proj" },
+        { "attention.output.dense", "attn.proj" }, { "fc1,fc2", "mlp.fc1,mlp.fc2" }, 
+        { "intermediate.dense", "mlp.fc1" }, { "projection", "patch_embed.proj" }, { "attn.q,query", NULL },
+        { "dense", NULL }, { "Q", NULL }, { "attn", NULL },
+        { "q,attn.qkv", "attn.qkv,attn.q" } };
+    tiny t = tiny_make(&(tiny_spec){ 0 });
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char text[128];
+        peft_adapter *a = NULL, *b = NULL;
+        snprintf(text, sizeof text, "targets=\"%s\"", rows[i][0]);
+        if (!rows[i][1]) {
+            FAILS(PEFT_E_OPTION, "query", create(&t, "lora", text, &a));
+            continue;
+        }
+        ck_assert_msg(!create(&t, "lora", text, &a), "%s", peft_last_error());
+        snprintf(text, sizeof text, "targets=\"%s\"", rows[i][1]);
+        OK(create(&t, "lora", text, &b));
+        same_tensors(a, b, rows[i][0]);
+        peft_adapter_free(a);
+        peft_adapter_free(b);
+    }
+    tiny_free(&t);
+}
+END_TEST
+
+START_TEST(patterns)
+{
+    static const struct { const char *options, *word; } bad[] = {
+        { "rank_pattern=\"attn.q=1.5\"", "whole numbers" }, { "rank_pattern=\"attn.q=0\"", "whole numbers" },
+        { "rank_pattern=\"attn.q=4097\"", "4096" }, { "rank_pattern=\"attn.q=1e300\"", "4096" },
+        { "rank_pattern=\"attn.q=-1\"", "whole numbers" }, { "rank_pattern=\"attn.q=nan\"", "rank_pattern" },
+        { "alpha_pattern=\"attn.q=-2\"", "alpha_pattern" }, { "alpha_pattern=\"attn.v=inf\"", "alpha_pattern" },
+        { "rank_pattern=\"attn.qq=4\"", "'attn.qq=4'" }, { "rank_pattern=\"attn.k=4\"", "'attn.k=4'" },
+        { "rank_pattern=\"attn.q=4,blocks.7.attn.q=3\"", "'blocks.7.attn.q=3'" },
+        { "rank_pattern=\"attn.q=4,blocks.1.attn.q=3\"", "'blocks.1.attn.q=3'" },       /* the first has it already */
+        { "alpha_pattern=\"q_proj=4\"", "'q_proj=4'" },
+        { "layers=0,rank_pattern=\"blocks.1.attn.q=3\"", "'blocks.1.attn.q=3'" } };
+    static const struct { const char *options; int64_t rank[3]; } good[] = {
+        { "rank_pattern=\"attn.q=4\"", { 4, 4, 4 } }, { "rank_pattern=\"blocks.1.attn.q=3,attn.q=5\"", { 5, 3, 5 } },
+        { "rank_pattern=\"q=1\",alpha_pattern=\"attn.v=2,1.attn.q=3\"", { 1, 1, 1 } } };
+    tiny t = tiny_make(&(tiny_spec){ 0 });
+    peft_adapter *a = NULL;
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        FAILS(PEFT_E_OPTION, bad[i].word, create(&t, "lora", bad[i].options, &a));
+    ck_assert_ptr_null(a);
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        ck_assert_msg(!create(&t, "lora", good[i].options, &a), "%s: %s", good[i].options, peft_last_error());
+        for (int l = 0; l < 3; l++) {
+            char name[64];
+            snprintf(name, sizeof name, "blocks.%d.attn.q.lora_A.weight", l);
+            ck_assert_int_eq(pf_params_find(&a->params, name)->value.dim[0], good[i].rank[l]);
+        }
+        peft_adapter_free(a);
+    }
+    tiny_free(&t);
+}
+END_TEST
+
+/* Two magnitudes for one row are not what merging makes of them. */
+START_TEST(dora_on_the_fused_layer_and_its_parts)
+{
+    tiny t = tiny_make(&(tiny_spec){ 0 });
+    peft_adapter *a = NULL;
+    FAILS(PEFT_E_OPTION, "attn.qkv", create(&t, "lora", "dora=true,targets=[attn.qkv,attn.v]", &a));
+    ck_assert_ptr_null(a);
+    OK(create(&t, "lora", "dora=true,targets=[attn.q,attn.k,attn.v]", &a));
+    peft_adapter_free(a);
+    tiny_free(&t);
+}
+END_TEST
+
+/* What a method asks of tensors that are not there. */
+static peft_status norms_of_nothing(peft_adapter *a, const peft_vit *v)
+{
+    peft_param *p = peft_declare(a, PEFT_DIMS(v->width), "one", "lengths");
+    peft_fill_row_norms(a, p, "blocks.0.attn.query.weight", 0);
+    return peft_done(a);
+}
+static peft_status norms_of_too_many_rows(peft_adapter *a, const peft_vit *v)
+{
+    peft_param *p = peft_declare(a, PEFT_DIMS(v->width), "one", "lengths");
+    peft_fill_row_norms(a, p, "blocks.0.attn.qkv.weight", 2 * v->width + 1);
+    return peft_done(a);
+}
+
+START_TEST(tensors_that_are_not_there)
+{
+    static const peft_method methods[] = { { .name = "no_tensor", .init = norms_of_nothing },
+                                           { .name = "no_rows", .init = norms_of_too_many_rows } };
+    peft_context *ctx = tiny_context(NULL, 1);
+    peft_backbone *b = tiny_backbone(ctx, NULL, NULL);
+    peft_adapter *a = NULL;
+    peft_options *o = tiny_options(ctx, "registers=true");
+    for (int i = 0; i < 2; i++) OK(peft_context_register_method(ctx, &methods[i], PEFT_METHOD_ABI));
+    FAILS(PEFT_E_INVALID, "'blocks.0.attn.query.weight'", peft_adapter_create(b, "no_tensor", NULL, &a));
+    FAILS(PEFT_E_INVALID, "rows 97 to 144", peft_adapter_create(b, "no_rows", NULL, &a));
+    FAILS(PEFT_E_OPTION, "registers", peft_adapter_create(b, "cls_tune", o, &a));
+    ck_assert_ptr_null(a);
+    peft_options_free(o);
+    peft_backbone_free(b);
+    peft_context_free(ctx);
+}
+END_TEST
+
+/* Options of a model without effect, and words that no rule knows, whether they are needed or not. */
+START_TEST(options_of_a_model)
+{
+    static const struct { const char *options, *word; } bad[] = {
+        { "head_init=nonsense", "nonsense" }, { "classes=3,head_init=nonsense", "nonsense" },
+        { "classes=3,head_init=normal", "normal" }, { "head_init=zero", "head_init" }, { "head=mlp", "head" },
+        { "head_layers=2", "head_layers" }, { "classes=3,head_layers=2", "head_layers" },
+        { "classes=3,head=side_encoder,head_init=zero", "head_init" } };
+    static const char *const good[] = { "", "head_init=auto", "head=linear", "classes=3,head_init=kaiming_out",
+        "classes=3,head=mlp,head_layers=2,head_init=xavier", "classes=3,head=bn_linear,head_init=trunc_normal:0.01" };
+    tiny t = tiny_make(&(tiny_spec){ 0 });
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
+        peft_options *o = tiny_options(t.ctx, "%s", bad[i].options);
+        peft_model *m = NULL;
+        FAILS(PEFT_E_OPTION, bad[i].word, peft_model_create(t.backbone, o, &m));
+        ck_assert_ptr_null(m);
+        peft_options_free(o);
+    }
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) peft_model_free(tiny_model(t.backbone, good[i]));
+    tiny_free(&t);
+}
+END_TEST
+
+SUITE_MAIN("lora_options", targets_by_other_names, patterns, dora_on_the_fused_layer_and_its_parts,
+           tensors_that_are_not_there, options_of_a_model)
