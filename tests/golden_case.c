@@ -79,6 +79,15 @@ static peft_status make_model(golden_case *c)
     return s;
 }
 
+/* The references were computed without dropout, unless a case says otherwise. */
+static peft_status without_dropout(peft_options *o, const char *method, json_t *given)
+{
+    const char *name;
+    for (size_t i = 0; !peft_method_option(method, i, &name, NULL, NULL, NULL); i++)
+        if (!strcmp(name, "dropout") && !json_object_get(given, name)) return peft_options_set_int(o, name, 0);
+    return PEFT_OK;
+}
+
 /* "ept+lora" with options by method, or one method with options of its own. */
 static peft_status attach_methods(golden_case *c)
 {
@@ -92,6 +101,7 @@ static peft_status attach_methods(golden_case *c)
         peft_options *o;
         json_t *own = several ? json_object_get(all, name) : all;
         RETURN_ON(options_of(c->ctx, own, &o));
+        RETURN_ON(without_dropout(o, name, own));
         if (pf_st_find(c->file, "input.images_fine")) RETURN_ON(peft_options_set_string(o, "side_input", "given"));
         peft_status s = peft_adapter_create(c->backbone, name, o, &a);
         peft_options_free(o);

@@ -149,7 +149,9 @@ START_TEST(accumulation_is_a_larger_batch)
                                           "loss=ce,class_weights=\"1,2,5\",weight_reduction=batch" };
     for (size_t k = 0; k < sizeof losses / sizeof *losses; k++)
         for (size_t i = 0; i < tiny_method_count(); i++) {
-            const tiny_spec spec = { .method = tiny_method_name(i) };
+            /* dropout draws by position in the batch, which the two differ in */
+            const tiny_spec spec = { .method = tiny_method_name(i),
+                                     .adapter = tiny_has_option(tiny_method_name(i), "dropout") ? "dropout=0" : NULL };
             tiny a = tiny_make(&spec), b = tiny_make(&spec);
             peft_trainer *whole = tiny_trainer(a.model, "batch=4,optimizer=sgd,lr=0.1,%s", losses[k]);
             peft_trainer *parts = tiny_trainer(b.model, "batch=2,optimizer=sgd,lr=0.1,accumulate=2,%s", losses[k]);

@@ -72,6 +72,13 @@ static inline const peft_opt *tiny_method_option(const char *name, size_t i)
     return o && o->name ? o : NULL;
 }
 
+static inline bool tiny_has_option(const char *method, const char *name)
+{
+    const peft_opt *row;
+    for (size_t i = 0; (row = tiny_method_option(method, i)); i++) if (!strcmp(row->name, name)) return true;
+    return false;
+}
+
 /* A method's options as small as its tensors shall be here (those of the table that it has), and more. */
 static inline peft_options *tiny_method_options(peft_context *ctx, const char *method, const char *more)
 {

@@ -27,9 +27,9 @@ peft_backbone_load(peft_context *ctx, const char *path, const peft_options *o, p
 /* The same from memory, which must outlive the backbone. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_backbone_load_memory(peft_context *ctx, const void *data, size_t size, const peft_options *o, peft_backbone **out);
-/* Random weights (truncated normal 0.02), for tests, benchmarks and training from scratch: "image_size", "patch",
- * "width", "depth", "heads", "mlp", "classes", "registers", "layer_scale", "swiglu", "qkv_bias", "eps", "act",
- * "pool", "seed". */
+/* Random weights (normal, standard deviation 0.02, as timm starts a ViT), for tests, benchmarks and training from
+ * scratch: "image_size", "patch", "width", "depth", "heads", "mlp", "classes", "registers", "layer_scale", "swiglu",
+ * "qkv_bias", "norm_pre", "eps", "act", "pool", "seed". */
 PEFT_API PEFT_NODISCARD peft_status
 peft_backbone_create(peft_context *ctx, const peft_options *o, peft_backbone **out);
 /* Writes a safetensors file with timm names, atomically; facts the weights do not tell (heads, eps, ..) in its header. */

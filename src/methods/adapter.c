@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * adapter.c -- bottleneck adapters at the MLP: behind it, inside the residual sum (Pfeiffer et al. 2021, as in the VPT
- * repository), or parallel to it on the residual stream (AdaptFormer, Chen et al., NeurIPS 2022). */
+ * repository), or parallel to it on the residual stream (AdaptFormer, Chen et al., NeurIPS 2022). Both act behind
+ * LayerScale. */
 #include <peft/sys/method.h>
 #include <string.h>
 
@@ -13,7 +14,7 @@ static const peft_opt adapter_opts[] = {
 static const peft_opt adaptformer_opts[] = {
     { "bottleneck", 'i', "64", 1, 65536, "inner width" },
     { "scale", 'f', "0.1", 0, 1e3, "of the adapter's output" },
-    { "dropout", 'f', "0", 0, 0.99, "behind the activation, in training" }, { 0 } };
+    { "dropout", 'f', "0.1", 0, 0.99, "behind the activation, in training" }, { 0 } };
 
 static void declare(peft_adapter *a, const peft_vit *v, const char *init, const char *where, const char *down,
                     const char *up)
