@@ -47,7 +47,7 @@ peft_pc(peft ${JANSSON_LDFLAGS})
 if(PEFT_IO)
   peft_install(peft_io io)
   peft_install(peft_io_static io_static)
-  peft_pc(peft-io ${SPNG_LDFLAGS} ${TURBOJPEG_LDFLAGS} ${ZIP_LDFLAGS})
+  peft_pc(peft-io ${SPNG_LDFLAGS} ${JPEG_LDFLAGS} ${ZIP_LDFLAGS})
 endif()
 
 configure_package_config_file(cmake/peftConfig.cmake.in peftConfig.cmake INSTALL_DESTINATION ${peft_cmake_dir})

@@ -5,7 +5,7 @@
 # Does nothing where everything is here; else works as root or through sudo.
 set -eu
 packages="gcc libc6-dev cmake ninja-build pkg-config libopenblas-dev libjansson-dev librandom123-dev \
-libspng-dev libturbojpeg0-dev libzip-dev zlib1g-dev"
+libspng-dev libjpeg62-turbo-dev libzip-dev zlib1g-dev"
 case ${1-} in
     build) ;;
     test) packages="$packages g++ clang check libsubunit-dev valgrind" ;;

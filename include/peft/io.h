@@ -23,12 +23,15 @@ PEFT_API void peft_io_set_log(peft_log_fn fn, void *user);
 typedef struct peft_image peft_image;
 
 /* Reads PNG, JPEG or PNM (P5, P6), known by content and not by name. 16-bit samples stay 16-bit; palettes become RGB;
- * 1, 2 and 4-bit greys are scaled to 8; an alpha channel is dropped, not blended (grey + alpha: grey). Gamma, ICC
- * profiles and EXIF orientation are ignored. JPEG is decoded with the accurate integer DCT; CMYK is refused, and so
- * is any file with a wrong checksum or a part missing.
- * options: max_side (16384) pixels, max_bytes (1073741824) of the file and of the decoded picture; both are checked
- * before anything of that size is allocated.
- * PEFT_E_IO: cannot be read. PEFT_E_FORMAT: broken, or none of the formats. PEFT_E_UNSUPPORTED: too big, or CMYK. */
+ * 1, 2 and 4-bit greys are scaled to 8; an alpha channel is left out of the pixels (grey + alpha: grey) and kept for
+ * transforms with alpha=white. Gamma, ICC profiles and EXIF orientation are ignored. JPEG is decoded with the accurate
+ * integer DCT. A file is refused where a pixel would be invented: a wrong checksum, data cut or damaged; what leaves
+ * every pixel as it was written is not: a PNG without its end chunk or with damage behind the pixels, a JPEG with bytes
+ * among its headers, with zeros before its end, or without its end marker.
+ * options: max_side (65536) pixels, max_bytes (1073741824) of the file and of the decoded picture, the coefficients of
+ * a JPEG in several scans included; both are checked before anything of that size is allocated.
+ * PEFT_E_IO: cannot be read. PEFT_E_FORMAT: broken, or none of the formats (the message names WebP, TIFF, DICOM and
+ * others, with what to do). PEFT_E_UNSUPPORTED: too big; CMYK, lossless or 12-bit JPEG; Apple's CgBI. */
 PEFT_API PEFT_NODISCARD peft_status peft_image_load(const char *path, const char *options, peft_image **out);
 PEFT_API PEFT_NODISCARD peft_status
 peft_image_load_memory(const void *data, size_t size, const char *options, peft_image **out);

@@ -75,12 +75,14 @@ peft_status peft_image_from_buffer(const void *pixels, int64_t width, int64_t he
 peft_status io_check_limits(const io_limits *limits, int64_t width, int64_t height, int channels, int depth)
 {
     if (width > limits->max_side || height > limits->max_side)
-        return io_fail(PEFT_E_UNSUPPORTED, "image: %lld x %lld, the limit (max_side) is %lld", (long long)width,
-                       (long long)height, (long long)limits->max_side);
+        return io_fail(PEFT_E_UNSUPPORTED, "image: %lld x %lld, the limit (max_side) is %lld; make a smaller copy of "
+                       "the file, or load it with a larger max_side", (long long)width, (long long)height,
+                       (long long)limits->max_side);
     int64_t bytes = width * height * channels * (depth / 8);               /* sides are below 2^24: no overflow */
     if (bytes > limits->max_bytes)
-        return io_fail(PEFT_E_UNSUPPORTED, "image: %lld bytes decoded, the limit (max_bytes) is %lld",
-                       (long long)bytes, (long long)limits->max_bytes);
+        return io_fail(PEFT_E_UNSUPPORTED, "image: %lld bytes decoded, the limit (max_bytes) is %lld; make a smaller "
+                       "copy of the file, or load it with a larger max_bytes", (long long)bytes,
+                       (long long)limits->max_bytes);
     return PEFT_OK;
 }
 
@@ -89,12 +91,12 @@ static peft_status decode(const uint8_t *d, size_t size, const io_limits *limits
     if (size >= 8 && !memcmp(d, "\x89PNG\r\n\x1a\n", 8)) return io_png_decode(d, size, limits, out);
     if (size >= 3 && !memcmp(d, "\xff\xd8\xff", 3)) return io_jpeg_decode(d, size, limits, out);
     if (size >= 3 && d[0] == 'P' && (d[1] == '5' || d[1] == '6')) return io_pnm_decode(d, size, limits, out);
-    return io_fail(PEFT_E_FORMAT, "image: neither PNG nor JPEG nor PNM (P5, P6)");
+    return io_fail(PEFT_E_FORMAT, "image: %s", io_what_it_is(d, size));
 }
 
 static peft_status parse_limits(const char *options, io_limits *limits)
 {
-    *limits = (io_limits){ 16384, 1 << 30 };
+    *limits = (io_limits){ 65536, 1 << 30 };
     return io_spec_parse(limit_keys, options, "image", limits);
 }
 

@@ -47,5 +47,7 @@ static inline int64_t io_highest(const peft_image *im)
 peft_status io_check_limits(const io_limits *limits, int64_t width, int64_t height, int channels, int depth);
 peft_status io_png_decode(const uint8_t *data, size_t size, const io_limits *limits, peft_image **out);
 peft_status io_jpeg_decode(const uint8_t *data, size_t size, const io_limits *limits, peft_image **out);
+/* What the bytes of no image that is read are ("a TIFF file; convert it to PNG"). */
+const char *io_what_it_is(const uint8_t *data, size_t size);
 peft_status io_pnm_decode(const uint8_t *data, size_t size, const io_limits *limits, peft_image **out);
 #endif

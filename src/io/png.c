@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * png.c -- PNG through libspng: limits before decoding, every checksum, everything up to the end chunk. */
+ * png.c -- PNG through libspng: limits before decoding, and every checksum up to the last pixels; what
+ * follows them is not looked at. */
 #include "io/image.h"
 #include <spng.h>
 
@@ -77,8 +78,40 @@ static peft_status decode_pixels(spng_ctx *ctx, const layout *l, peft_image *im)
     return s;
 }
 
-static peft_status decode_with(spng_ctx *ctx, const uint8_t *data, size_t size, const io_limits *limits,
-                               peft_image **out)
+/* Where the last chunk of pixels ends, 0: the chunks do not lead there. What follows holds no pixel. */
+static size_t end_of_pixels(const uint8_t *data, size_t size)
+{
+    size_t end = 0;
+    for (size_t at = 8; size - at >= 12;) {
+        const uint8_t *p = data + at;
+        size_t length = (size_t)p[0] << 24 | (size_t)p[1] << 16 | (size_t)p[2] << 8 | p[3];
+        if (length > size - at - 12) break;
+        at += length + 12;
+        if (!memcmp(p + 4, "IDAT", 4)) end = at;
+        else if (!memcmp(p + 4, "IEND", 4)) break;
+    }
+    return end;
+}
+
+/* The file up to its last pixels, then an end chunk. */
+typedef struct stream { const uint8_t *data; size_t size, at; } stream;
+
+static int read_stream(spng_ctx *ctx, void *user, void *to, size_t n)
+{
+    static const uint8_t end[12] = "\0\0\0\0IEND\xae\x42\x60\x82";
+    (void)ctx;
+    stream *s = user;
+    if (n > s->size + sizeof end - s->at) return SPNG_IO_EOF;
+    for (uint8_t *p = to; n;) {
+        bool inside = s->at < s->size;
+        size_t part = inside && n > s->size - s->at ? s->size - s->at : n;
+        memcpy(p, inside ? s->data + s->at : end + (s->at - s->size), part);
+        s->at += part, p += part, n -= part;
+    }
+    return 0;
+}
+
+static peft_status decode_with(spng_ctx *ctx, stream *source, const io_limits *limits, peft_image **out)
 {
     struct spng_ihdr h;
     struct spng_trns t;
@@ -87,7 +120,7 @@ static peft_status decode_with(spng_ctx *ctx, const uint8_t *data, size_t size, 
     int e = spng_set_crc_action(ctx, SPNG_CRC_ERROR, SPNG_CRC_ERROR);
     if (!e) e = spng_set_image_limits(ctx, INT32_MAX, INT32_MAX);             /* ours below give the better message */
     if (!e) e = spng_set_chunk_limits(ctx, chunk, chunk);
-    if (!e) e = spng_set_png_buffer(ctx, data, size);
+    if (!e) e = spng_set_png_stream(ctx, read_stream, source);
     if (!e) e = spng_get_ihdr(ctx, &h);
     if (e) return png_failed(e);
     e = spng_get_trns(ctx, &t);
@@ -97,8 +130,8 @@ static peft_status decode_with(spng_ctx *ctx, const uint8_t *data, size_t size, 
     if (s) return s;
     /* Deflate shrinks at most 1032 times: no need to allocate for pixels that cannot be there. */
     const int stored = h.color_type == SPNG_COLOR_TYPE_INDEXED ? 1 : l.stored;
-    if ((double)h.width * h.height * stored * h.bit_depth / 8 > 1040.0 * (double)size)
-        return io_fail(PEFT_E_FORMAT, "PNG: %zu bytes cannot hold %u x %u pixels", size, h.width, h.height);
+    if ((double)h.width * h.height * stored * h.bit_depth / 8 > 1040.0 * (double)source->size)
+        return io_fail(PEFT_E_FORMAT, "PNG: %zu bytes cannot hold %u x %u pixels", source->size, h.width, h.height);
     s = io_image_new(h.width, h.height, l.channels, l.depth, &im);
     if (s) return s;
     s = decode_pixels(ctx, &l, im);
@@ -110,25 +143,16 @@ static peft_status decode_with(spng_ctx *ctx, const uint8_t *data, size_t size, 
     return PEFT_OK;
 }
 
-/* Whether the chunks follow each other to the whole of the end chunk; libspng does not read that one's checksum. */
-static bool is_whole(const uint8_t *data, size_t size)
-{
-    for (size_t at = 8; size - at >= 12;) {
-        const uint8_t *p = data + at;
-        size_t length = (size_t)p[0] << 24 | (size_t)p[1] << 16 | (size_t)p[2] << 8 | p[3];
-        if (!memcmp(p, "\0\0\0\0IEND\xae\x42\x60\x82", 12)) return true;
-        if (length > size - at - 12) return false;
-        at += length + 12;
-    }
-    return false;
-}
-
 peft_status io_png_decode(const uint8_t *data, size_t size, const io_limits *limits, peft_image **out)
 {
-    if (!is_whole(data, size)) return io_fail(PEFT_E_FORMAT, "PNG: the file ends early");
+    stream source = { data, end_of_pixels(data, size), 0 };
+    if (size >= 16 && !memcmp(data + 12, "CgBI", 4))
+        return io_fail(PEFT_E_UNSUPPORTED, "PNG: Apple's own variant (CgBI) is not read; convert it with: "
+                       "pngcrush -revert-iphone-optimizations");
+    if (!source.size) return io_fail(PEFT_E_FORMAT, "PNG: the file ends early");
     spng_ctx *ctx = spng_ctx_new(0);
     if (!ctx) return io_nomem("PNG");
-    peft_status s = decode_with(ctx, data, size, limits, out);
+    peft_status s = decode_with(ctx, &source, limits, out);
     spng_ctx_free(ctx);
     return s;
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * pnm.c -- binary PGM (P5) and PPM (P6): samples of one byte, or of two, the higher first. A largest sample below 255
- * or 65535 is scaled up, to the nearest. */
+ * or 65535 is scaled up, to the nearest, a half to the even one: v / largest * 255 as Pillow computes it. */
 #include "io/image.h"
+#include <math.h>
 
 static bool blank(uint8_t c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
 
@@ -22,11 +23,12 @@ static bool header_number(const uint8_t **at, const uint8_t *end, int64_t *out)
 
 static bool read_samples(const uint8_t *p, int64_t count, int64_t largest, peft_image *im)
 {
-    uint32_t full = im->depth == 8 ? 255 : 65535, top = (uint32_t)largest;
+    const double full = im->depth == 8 ? 255 : 65535;
+    uint32_t top = (uint32_t)largest;
     for (int64_t i = 0; i < count; i++) {
         uint32_t v = im->depth == 8 ? p[i] : (uint32_t)p[2 * i] << 8 | p[2 * i + 1];
         if (v > top) return false;
-        v = (v * full + top / 2) / top;
+        if (top != full) v = (uint32_t)nearbyint((double)v / (double)top * full);
         if (im->depth == 8) ((uint8_t *)im->pixels)[i] = (uint8_t)v;
         else ((uint16_t *)im->pixels)[i] = (uint16_t)v;
     }
