@@ -1,0 +1,42 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Global names of the static libraries, which share one space with the application's: libpeft-io.a defines the
+# functions of its header alone; libpeft.a defines names that begin with peft_, pf_ or pk_.
+#   static_names.sh LIBPEFT LIBPEFT_IO
+#   static_names.sh --self-test [CC]     a library with other names must be refused
+set -eu
+export LC_ALL=C
+scripts=$(cd "$(dirname "$0")" && pwd)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+names() { nm -g --defined-only "$1" | awk 'NF == 3 { print $3 }' | sort -u; }
+
+check() {
+    bad=0
+    names "$1" > "$work/core"
+    if grep -vE '^(peft|pf|pk)_' "$work/core"; then
+        echo "static_names.sh: $1 defines these, expected names that begin with peft_, pf_ or pk_"
+        bad=1
+    fi
+    names "$2" > "$work/io"
+    "$scripts/exports.sh" --names io > "$work/declared"
+    if ! diff -u "$work/declared" "$work/io"; then
+        echo "static_names.sh: $2 defines other global names than its header (lines with +)"
+        bad=1
+    fi
+    echo "static_names.sh: $(wc -l < "$work/core") and $(wc -l < "$work/io") names"
+    return $bad
+}
+
+if [ "$1" = --self-test ]; then
+    echo 'int io_fail(void); int io_fail(void) { return 1; }' > "$work/bad.c"
+    "${2:-cc}" -w -c "$work/bad.c" -o "$work/bad.o"
+    ar rc "$work/bad.a" "$work/bad.o"
+    if check "$work/bad.a" "$work/bad.a" > "$work/log"; then exit 1; fi
+    for line in "^io_fail" "bad.a defines these" "^+io_fail" "defines other global names"; do
+        grep -q "$line" "$work/log" || { echo "static_names.sh: not found out: $line"; exit 1; }
+    done
+else
+    check "$@"
+fi
