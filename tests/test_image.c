@@ -239,6 +239,18 @@ START_TEST(buffers)
 }
 END_TEST
 
+START_TEST(nothing)
+{
+    ck_assert_int_eq(peft_image_width(NULL), 0);
+    ck_assert_int_eq(peft_image_height(NULL), 0);
+    ck_assert_int_eq(peft_image_channels(NULL), 0);
+    ck_assert_int_eq(peft_image_depth(NULL), 0);
+    ck_assert_ptr_null(peft_image_pixels(NULL));
+    ck_assert_ptr_null(peft_transform_text(NULL));
+    ck_assert_int_eq(peft_transform_size(NULL), 0);
+}
+END_TEST
+
 /* Saving over a file: the folder holds the new file and no temporary one. */
 START_TEST(save_is_atomic)
 {
@@ -254,4 +266,4 @@ START_TEST(save_is_atomic)
 END_TEST
 
 IO_SUITE_MAIN("image", png_round_trip, png_kinds, png_broken, limits, pnm, pnm_halves, kinds, buffers,
-              save_is_atomic)
+              nothing, save_is_atomic)

@@ -43,7 +43,7 @@ PEFT_API PEFT_NODISCARD peft_status
 peft_image_from_buffer(const void *pixels, int64_t width, int64_t height, int channels, int depth, int64_t row_bytes,
                        peft_image **out);
 PEFT_API void        peft_image_free(peft_image *im);                         /* NULL is fine */
-PEFT_API int64_t     peft_image_width(const peft_image *im);
+PEFT_API int64_t     peft_image_width(const peft_image *im);                  /* of NULL, here and below: 0 or NULL */
 PEFT_API int64_t     peft_image_height(const peft_image *im);
 PEFT_API int         peft_image_channels(const peft_image *im);               /* 1 or 3 */
 PEFT_API int         peft_image_depth(const peft_image *im);                  /* 8, 16 or PEFT_SIGNED_16 */
@@ -111,9 +111,9 @@ PEFT_API PEFT_NODISCARD peft_status peft_transform_parse(const char *text, peft_
 PEFT_API PEFT_NODISCARD peft_status
 peft_transform_parse_over(const char *base, const char *text, peft_transform **out);
 /* Every setting in canonical order; parse(text(t)) makes an equal transform, so an adapter file can carry it. */
-PEFT_API const char *peft_transform_text(const peft_transform *t);
+PEFT_API const char *peft_transform_text(const peft_transform *t);            /* NULL: NULL */
 PEFT_API void        peft_transform_free(peft_transform *t);
-PEFT_API int64_t     peft_transform_size(const peft_transform *t);
+PEFT_API int64_t     peft_transform_size(const peft_transform *t);            /* NULL: 0 */
 /* out: [3, size, size] floats of the caller. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_transform_apply(const peft_transform *t, const peft_image *im, float *out);

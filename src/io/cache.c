@@ -35,7 +35,7 @@ static peft_image *look_up(io_cache *c, int64_t i)
 
 static void keep(io_cache *c, int64_t i, const peft_image *im)
 {
-    int64_t bytes = (int64_t)(io_image_bytes(im) + sizeof *im);
+    int64_t bytes = (int64_t)io_image_memory(im);
     pthread_mutex_lock(&c->lock);
     if (!c->image[i] && bytes <= c->limit - c->used) {
         c->image[i] = io_image_retain(im);

@@ -122,8 +122,8 @@ peft_status peft_image_load(const char *path, const char *options, peft_image **
     return s ? io_fail_in(s, path) : PEFT_OK;
 }
 
-int64_t     peft_image_width(const peft_image *im) { return im->width; }
-int64_t     peft_image_height(const peft_image *im) { return im->height; }
-int         peft_image_channels(const peft_image *im) { return im->channels; }
-int         peft_image_depth(const peft_image *im) { return im->is_signed ? PEFT_SIGNED_16 : im->depth; }
-const void *peft_image_pixels(const peft_image *im) { return im->pixels; }
+int64_t     peft_image_width(const peft_image *im) { return im ? im->width : 0; }
+int64_t     peft_image_height(const peft_image *im) { return im ? im->height : 0; }
+int         peft_image_channels(const peft_image *im) { return im ? im->channels : 0; }
+int         peft_image_depth(const peft_image *im) { return !im ? 0 : im->is_signed ? PEFT_SIGNED_16 : im->depth; }
+const void *peft_image_pixels(const peft_image *im) { return im ? im->pixels : NULL; }

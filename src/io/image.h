@@ -25,6 +25,11 @@ static inline size_t io_image_row(const peft_image *im)       /* bytes */
     return (size_t)im->width * (size_t)im->channels * (size_t)(im->depth / 8);
 }
 static inline size_t io_image_bytes(const peft_image *im) { return io_image_row(im) * (size_t)im->height; }
+static inline size_t io_image_memory(const peft_image *im)    /* bytes of all that it holds */
+{
+    size_t alpha = im->alpha ? io_image_bytes(im) / (size_t)im->channels : 0;
+    return sizeof *im + io_image_bytes(im) + alpha;
+}
 
 static inline int64_t io_sample(const peft_image *im, int64_t i)
 {

@@ -35,8 +35,8 @@ void peft_transform_free(peft_transform *t)
     free(t);
 }
 
-const char *peft_transform_text(const peft_transform *t) { return t->text; }
-int64_t     peft_transform_size(const peft_transform *t) { return t->recipe.size; }
+const char *peft_transform_text(const peft_transform *t) { return t ? t->text : NULL; }
+int64_t     peft_transform_size(const peft_transform *t) { return t ? t->recipe.size : 0; }
 
 peft_status io_step(peft_status s, peft_image *const *result, peft_image **im)
 {
