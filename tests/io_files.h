@@ -101,7 +101,7 @@ static inline void save_picture(const char *path, int64_t width, int64_t height,
 static inline size_t pixel_bytes(const peft_image *im)
 {
     return (size_t)(peft_image_width(im) * peft_image_height(im) * peft_image_channels(im) *
-                    peft_image_depth(im) / 8);
+                    (peft_image_depth(im) == 8 ? 1 : 2));
 }
 
 static inline void same_image(const peft_image *a, const peft_image *b)
