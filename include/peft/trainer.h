@@ -81,8 +81,8 @@ PEFT_API void    peft_trainer_describe(const peft_trainer *t, peft_text_fn fn, v
  * an unbroken one. Restore needs the same backbone, adapters, model and trainer options, groups and notes, compared as
  * values (1e-3 is 0.001; not given is given the default), and else changes nothing: PEFT_E_MISMATCH names what differs,
  * with both values. Free to change are "threads", "executor", the cache options, and what the schedule, optimiser and
- * loss do not read: with schedule constant or step, which have no length, "steps", so that such a run can be extended;
- * one with a cosine is extended under its old "steps", at the last rate. The seed is the saved run's. */
+ * loss do not read. A run is extended by a larger "steps": with schedule constant or step it ends as if begun with it;
+ * a cosine goes on at the rate that the longer one has at this step. The seed is the saved run's. */
 PEFT_API PEFT_NODISCARD peft_status peft_trainer_save(const peft_trainer *t, const char *path);
 PEFT_API PEFT_NODISCARD peft_status peft_trainer_restore(peft_trainer *t, const char *path);
 /* Text that is kept in the state, such as peft_dataset_digest of what is trained on under "data"; copied, and replaces

@@ -4,6 +4,7 @@
  * compared as values: lr=1e-3 is lr=0.001, and an option that was not given is one that was given its default. Options
  * that change no number, or that the chosen schedule, optimiser and loss do not read, are left out. */
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include "core/model/state.h"
 #include "core/train/trainer.h"
@@ -159,9 +160,10 @@ static peft_status check_setting(void *user, const setting *s)
     const char *saved, *more = "";
     PF_TRY(pf_meta_text(c->st, s->key, &saved));
     if (pf_option_same(s->row, saved, s->value)) return PEFT_OK;
-    if (!strcmp(s->key, "libpeft.trainer.option.steps"))
-        more = "; the schedule's rates depend on it. To train longer than was planned give the old value: the rate "
-               "stays at its last value. Schedules constant and step have no length";
+    if (!strcmp(s->key, "libpeft.trainer.option.steps")) {
+        if (strtoll(saved, NULL, 10) < c->t->schedule.steps) return PEFT_OK;
+        more = "; expected as many steps, or more to train longer";
+    }
     return pf_fail(PEFT_E_MISMATCH, "the state was saved with %s=%.200s, %s has %s=%.200s%s", s->name, saved, s->of,
                    s->name, s->value, more);
 }
