@@ -3,14 +3,20 @@
  * random backbone (or a given one), saves it, loads it in a fresh context, and shows equal predictions. */
 #include "common.h"
 #include "gated_prompt.h"
+#include "settings.h"
 #include <stdio.h>
 #include <string.h>
 
 enum { BACKBONE, OUT, STEPS, BATCH = 4, CLASSES = 2 };
 static flag flags[] = {
-    [BACKBONE] = { "backbone", "FILE", NULL, "safetensors file of a ViT; without one a small random network serves" },
-    [OUT]      = { "out", "FILE", NULL, "where the model is saved (needed)" },
-    [STEPS]    = { "steps", "N", "30", "training steps" } };
+    [BACKBONE] = { "backbone", "FILE", NULL, "safetensors file of a ViT; none: a small random network", 0 },
+    [OUT]      = { "out", "FILE", NULL, "where the model is saved (needed)", 0 },
+    [STEPS]    = { "steps", "N", "30", "training steps", 0 } };
+static const program about = {
+    "--out FILE [--backbone FILE]",
+    "Registers a method that the library does not have (examples/gated_prompt.h), trains it on made-up images, saves\n"
+    "it, loads it in a fresh context and compares the predictions. docs/methods/own.md tells how to write a method.",
+    "  custom_method --out own.safetensors" };
 
 /* What a program that trains and a program that predicts both do first. */
 static peft_backbone *open_backbone(peft_context **ctx)
@@ -36,7 +42,7 @@ static void predict(peft_model *m, const peft_options *batch, peft_tensor *image
 int main(int argc, char **argv)
 {
     program_name = "custom_method";
-    if (read_flags(flags, 3, "--out FILE [--backbone FILE]", argc, argv) != argc || !flags[OUT].value)
+    if (read_flags(flags, 3, &about, argc, argv) != argc || !flags[OUT].value)
         fail("--out FILE is needed; --help lists all flags");
     peft_context *ctx, *fresh_ctx;
     peft_backbone *vit = open_backbone(&ctx), *fresh_vit = open_backbone(&fresh_ctx);

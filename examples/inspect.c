@@ -1,17 +1,61 @@
 /* SPDX-License-Identifier: Apache-2.0
  * inspect.c -- what is in a safetensors file of any kind, and what methods the library has. */
 #include "common.h"
+#include "settings.h"
+#include "weights.h"
 #include <ctype.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-enum { methods, full, flags };
-static flag given[] = {
-    [methods] = { "methods", NULL, NULL, "lists the methods and their options" },
-    [full] = { "full", NULL, NULL, "metadata values in full length" },
-};
+#define FLAGS(X) \
+    X(methods, NULL, NULL, "lists the methods and their options (--options of finetune)") \
+    X(trainer, NULL, NULL, "lists the options of training (--trainer of finetune)") \
+    X(preprocess, NULL, NULL, "lists the words of preprocessing with their defaults (--preprocess of finetune)") \
+    X(metrics, NULL, NULL, "lists the metrics of <peft/metrics.h>") \
+    X(full, NULL, NULL, "metadata values in full length")
+#define AS_ID(name, argument, value, help) name,
+#define AS_ROW(name, argument, value, help) { #name, argument, value, help, 0 },
+enum { FLAGS(AS_ID) flags };
+static flag given[] = { FLAGS(AS_ROW) };
+static const program about = {
+    "[options] [FILE...]",
+    "Shows what is in a file: backbone, adapter, model, training state, or any other safetensors file; of a backbone\n"
+    "also what was read from beside it and what had to be assumed. Or lists what the library can do.",
+    "  inspect deit_tiny_patch16_224.safetensors scans.safetensors\n"
+    "  inspect --methods" };
+
+static void print_option(const char *name, const char *type, const char *help, const char *fallback)
+{
+    printf("    %-16s %-8s %s; default %s\n", name, type, help, *fallback ? fallback : "none");
+}
+
+static void list_trainer(void)
+{
+    const char *name, *type, *fallback, *help;
+    printf("options of training (finetune --trainer name=value,..; flags of the same name do the same)\n");
+    for (size_t i = 0; !peft_trainer_option(i, &name, &type, &fallback, &help); i++)
+        print_option(name, type, help, fallback);
+}
+
+static void list_metrics(void)
+{
+    printf("metrics\n");
+    for (size_t i = 0; peft_metrics_name(i); i++)
+        printf("    %-20s %s\n", peft_metrics_name(i), peft_metrics_help(peft_metrics_name(i)));
+}
+
+static void list_preprocess(void)
+{
+    peft_transform *t;
+    must(peft_transform_parse("", &t));
+    settings s = read_settings(peft_transform_text(t), true, "the defaults");
+    printf("words of preprocessing and their defaults; <peft/io.h> says what each does\n");
+    for (int i = 0; i < s.count; i++) printf("    %s=%s\n", s.item[i].name, s.item[i].value);
+    free_settings(&s);
+    peft_transform_free(t);
+}
 
 static void list_methods(void)
 {
@@ -22,7 +66,7 @@ static void list_methods(void)
         for (size_t i = 0; i < peft_method_option_count(name); i++) {
             const char *option, *type, *fallback, *help;
             must(peft_method_option(name, i, &option, &type, &fallback, &help));
-            printf("    %-14s %-8s %s; default %s\n", option, type, help, *fallback ? fallback : "none");
+            print_option(option, type, help, fallback);
         }
     }
 }
@@ -55,29 +99,48 @@ static void print_tensors(const peft_file *f)
     printf("  %zu tensors, %" PRId64 " values, %" PRId64 " bytes\n", peft_file_tensor_count(f), total, bytes);
 }
 
-/* Facts of a backbone that the library had to assume. */
-static void print_assumed(peft_context *ctx, const char *path)
+/* A text of several lines, each behind its name. */
+static void print_lines(const char *name, const char *text)
 {
+    while (text && *text) {
+        const size_t n = strcspn(text, "\n");
+        printf("  %s: %.*s\n", name, (int)n, text);
+        text += n + (text[n] == '\n');
+    }
+}
+
+/* What loading a backbone finds beside its tensors, and what it has to assume. */
+static void print_backbone(peft_context *ctx, const char *path)
+{
+    static const char *const facts[] = { "width", "depth", "heads", "mlp", "patch", "image_size", "registers",
+                                         "classes" };
     peft_backbone *b;
-    must(peft_context_set_log(ctx, NULL, NULL, 0));                 /* they are printed here, not logged as well */
-    if (peft_backbone_load(ctx, path, NULL, &b)) {
+    must(peft_context_set_log(ctx, NULL, NULL, 0));           /* what is assumed is printed here, not logged as well */
+    if (try_load_backbone(ctx, path, 0, &b)) {
         printf("  cannot be loaded as a backbone: %s\n", peft_last_error());
         return;
     }
-    const char *line = peft_backbone_note(b, "assumed");
-    while (line && *line) {
-        const size_t n = strcspn(line, "\n");
-        printf("  assumed %.*s\n", (int)n, line);
-        line += n + (line[n] == '\n');
-    }
+    printf("  network:");
+    for (size_t i = 0; i < sizeof facts / sizeof *facts; i++)
+        printf(" %s=%" PRId64, facts[i], peft_backbone_get(b, facts[i]));
+    printf("\n  fingerprint: %s\n", peft_backbone_fingerprint(b));
+    print_lines("preprocessing", peft_backbone_note(b, "preprocess"));
+    print_lines("class", peft_backbone_note(b, "class_names"));
+    print_lines("assumed", peft_backbone_note(b, "assumed"));
     peft_backbone_free(b);
 }
 
 static void inspect(peft_context *ctx, const char *path)
 {
     peft_file *f;
-    must(peft_file_open(ctx, path, &f));
-    printf("%s: %s\n", path, peft_file_kind(f));
+    char *file = weights_file(path);
+    if (!file) {
+        printf("%s: Google's .npz\n", path);
+        print_backbone(ctx, path);
+        return;
+    }
+    must(peft_file_open(ctx, file, &f));
+    printf("%s: %s\n", file, peft_file_kind(f));
     for (size_t i = 0; i < peft_file_meta_count(f); i++) {
         const char *key, *value;
         must(peft_file_meta_at(f, i, &key, &value));
@@ -87,17 +150,25 @@ static void inspect(peft_context *ctx, const char *path)
         printf(shown < length ? "...\n" : "\n");
     }
     print_tensors(f);
-    if (!strcmp(peft_file_kind(f), "backbone")) print_assumed(ctx, path);
+    if (!strcmp(peft_file_kind(f), "backbone")) print_backbone(ctx, path);
     peft_file_free(f);
+    free(file);
 }
 
 int main(int argc, char **argv)
 {
+    static const struct { int flag; void (*list)(void); } lists[] = {
+        { methods, list_methods }, { trainer, list_trainer }, { preprocess, list_preprocess },
+        { metrics, list_metrics } };
     peft_context *ctx;
     program_name = "inspect";
-    int first = read_flags(given, flags, "[--methods] [--full] FILE...", argc, argv);
-    if (first == argc && !given[methods].value) fail("a file or --methods is needed; see --help");
-    if (given[methods].value) list_methods();
+    int first = read_flags(given, flags, &about, argc, argv), listed = 0;
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
+        if (!given[lists[i].flag].value) continue;
+        if (listed++) putchar('\n');
+        lists[i].list();
+    }
+    if (first == argc && !listed) fail("a file or a list is needed, such as --methods; see --help");
     must(peft_context_create(NULL, NULL, NULL, &ctx));
     for (int i = first; i < argc; i++) inspect(ctx, argv[i]);
     peft_context_free(ctx);

@@ -1,126 +1,116 @@
 /* SPDX-License-Identifier: Apache-2.0
  * predict.c -- class probabilities of pictures, by a model file that finetune wrote. Nine digits tell any two floats
- * apart, so the output of two runs can be compared bit by bit. */
-#include "common.h"
+ * apart, so the output of two runs can be compared bit by bit. A picture that cannot be read is named on standard
+ * error, the others are predicted, and the program ends with status 1. */
+#include "csv.h"
+#include "judge.h"
+#include "names.h"
+#include "source.h"
+#include "stop.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define FLAGS(X) \
-    X(backbone, "FILE", NULL, "the pretrained Vision Transformer the model was trained on; needed") \
-    X(model, "FILE", NULL, "what finetune wrote; needed") \
+    X(backbone, "PATH", NULL, "the pretrained Vision Transformer the model was trained on: safetensors, a folder " \
+      "with one, Google's .npz; needed") \
+    X(model, "PATH", NULL, "what finetune wrote, or a folder of Hugging Face's PEFT; none: the backbone's classifier") \
+    X(class_names, "LIST", NULL, "name,name,... where no file has them") \
     X(csv, NULL, NULL, "a table with a heading line") \
     X(threads, "N", "0", "0: all cores")
 #define AS_ID(name, argument, value, help) name,
-#define AS_ROW(name, argument, value, help) { #name, argument, value, help },
+#define AS_ROW(name, argument, value, help) { #name, argument, value, help, 0 },
 enum { FLAGS(AS_ID) flags };
 static flag given[] = { FLAGS(AS_ROW) };
+static const program about = {
+    "--backbone PATH [--model PATH] [options] IMAGE...",
+    "Prints the class probabilities of pictures (PNG, JPEG, PNM). With one label an image the most probable class\n"
+    "stands behind the name; with several every label has a probability of its own, and nothing is chosen.",
+    "  predict --backbone deit_tiny_patch16_224.safetensors --model scans.safetensors new/*.png\n"
+    "  predict --backbone merged.safetensors --csv new/*.png > new.csv" };
 
-/* The next name of a list with one name a line, cut off in place; NULL at the end. */
-static const char *next_name(char **list)
+/* A line is written at once, so that a program that is stopped leaves whole ones. */
+static void put_line(char *text, size_t size)
 {
-    char *name = *list, *end = name ? strchr(name, '\n') : NULL;
-    if (end) *end++ = 0;
-    *list = end;
-    return name;
+    fwrite(text, 1, size, stdout);
+    if (fflush(stdout)) fail("standard output cannot be written to; what was printed is not complete");
+    free(text);
 }
 
-static const char **read_names(const char *note, int64_t classes, char **storage)
+static void print_heading(const char *const *names, int64_t classes, bool several)
 {
-    const char **names = need(calloc((size_t)classes, sizeof *names));
-    char *rest = *storage = note ? need(strdup(note)) : NULL;
+    char *text;
+    size_t size;
+    FILE *f = need(open_memstream(&text, &size));
+    fputs(several ? "image" : "image,predicted", f);
     for (int64_t c = 0; c < classes; c++) {
-        names[c] = next_name(&rest);
-        if (!names[c]) fail("%s: no class_names for %lld classes", given[model].value, (long long)classes);
+        fputc(',', f);
+        put_csv_field(f, names[c]);
     }
-    return names;
+    fputc('\n', f);
+    if (fclose(f)) fail("out of memory");
+    put_line(text, size);
 }
 
-/* A field of a CSV line: in quotes where it needs them. */
-static void put_field(const char *text, char end)
+static void print_line(const char *path, const char *const *names, const float *p, int64_t classes, bool several)
 {
-    if (!strpbrk(text, ",\"\n")) {
-        printf("%s%c", text, end);
-        return;
-    }
-    putchar('"');
-    for (; *text; text++) printf(*text == '"' ? "\"\"" : "%c", *text);
-    printf("\"%c", end);
-}
-
-static void print_line(const char *path, const char *const *names, const float *p, int64_t classes)
-{
+    char *text;
+    size_t size;
     int64_t best = 0;
+    FILE *f = need(open_memstream(&text, &size));
     for (int64_t c = 1; c < classes; c++)
         if (p[c] > p[best]) best = c;
     if (given[csv].value) {
-        put_field(path, ',');
-        put_field(names[best], ',');
-        for (int64_t c = 0; c < classes; c++) printf("%.9g%c", p[c], c + 1 < classes ? ',' : '\n');
+        put_csv_field(f, path);
+        if (!several) {
+            fputc(',', f);
+            put_csv_field(f, names[best]);
+        }
+        for (int64_t c = 0; c < classes; c++) fprintf(f, ",%.9g", p[c]);
     } else {
-        printf("%s  %s ", path, names[best]);
-        for (int64_t c = 0; c < classes; c++) printf(" %s=%.9g", names[c], p[c]);
-        putchar('\n');
+        fprintf(f, "%s  ", path);
+        if (!several) fprintf(f, "%s ", names[best]);
+        for (int64_t c = 0; c < classes; c++) fprintf(f, " %s=%.9g", names[c], p[c]);
     }
+    fputc('\n', f);
+    if (fclose(f)) fail("out of memory");
+    put_line(text, size);
 }
 
-/* The transform the model was trained with; its note is read from the file, because the backbone is to be loaded for
- * the same image size. */
-static peft_transform *read_transform(peft_context *ctx)
+/* false: the picture could not be read or predicted, which is said. */
+static bool predict_file(source *s, peft_session *session, const char *path, float *p)
 {
-    peft_file *f;
-    peft_transform *t;
-    must(peft_file_open(ctx, given[model].value, &f));
-    const char *text = peft_file_meta(f, "preprocess");
-    if (!text) fail("%s: no note \"preprocess\"; was it written by finetune?", given[model].value);
-    must(peft_transform_parse(text, &t));
-    peft_file_free(f);
-    return t;
+    peft_image *im = NULL;
+    peft_status status = peft_image_load(path, NULL, &im);
+    const char *link = s->several ? "sigmoid" : "softmax";
+    if (!status) status = try_predict_image(s->ctx, session, s->transform, im, link, s->classes, p);
+    if (status)
+        fprintf(stderr, "%s: %s%s%s (%s)\n", program_name, im ? path : "", im ? ": " : "", peft_last_error(),
+                peft_status_name(status));
+    peft_image_free(im);
+    return !status;
 }
 
 int main(int argc, char **argv)
 {
     program_name = "predict";
-    int first = read_flags(given, flags, "--backbone FILE --model FILE [options] IMAGE...", argc, argv);
-    if (!given[backbone].value || !given[model].value || first == argc)
-        fail("--backbone, --model and at least one image are needed; see --help");
-    peft_context *ctx;
-    peft_backbone *vit;
-    peft_model *m;
-    peft_session *s;
-    must(peft_context_create(NULL, NULL, NULL, &ctx));
-    must(peft_context_set_threads(ctx, (int)flag_count(&given[threads])));
-    peft_transform *t = read_transform(ctx);
-    peft_options *o = options_from(ctx, NULL);
-    must(peft_options_set_int(o, "image_size", peft_transform_size(t)));
-    must(peft_backbone_load(ctx, given[backbone].value, o, &vit));
-    peft_options_free(o);
-    must(peft_model_load(vit, given[model].value, &m));
-    must(peft_session_create(m, NULL, &s));
-
-    int64_t classes = peft_model_classes(m);
-    char *storage;
-    const char **names = read_names(peft_model_note(m, "class_names"), classes, &storage);
-    const char *link = peft_model_note(m, "link");
-    float *p = need(malloc((size_t)classes * sizeof *p));
-    if (given[csv].value) {
-        printf("image,predicted,");
-        for (int64_t c = 0; c < classes; c++) put_field(names[c], c + 1 < classes ? ',' : '\n');
-    }
-    for (int i = first; i < argc; i++) {
-        peft_image *im;
-        must(peft_image_load(argv[i], NULL, &im));
-        predict_image(ctx, s, t, im, link ? link : "softmax", classes, p);
-        print_line(argv[i], names, p, classes);
-        peft_image_free(im);
+    int first = read_flags(given, flags, &about, argc, argv), failed = 0, i = first;
+    if (!given[backbone].value || first == argc) fail("--backbone and at least one image are needed; see --help");
+    watch_signals();
+    source s = open_source(given[backbone].value, given[model].value, (int)flag_count(&given[threads]));
+    name_classes(&s, given[class_names].value);
+    peft_session *session;
+    must(peft_session_create(s.model, NULL, &session));
+    float *p = need(malloc((size_t)s.classes * sizeof *p));
+    if (given[csv].value) print_heading(s.names, s.classes, s.several);
+    for (; i < argc && !stop_requested; i++) {
+        if (predict_file(&s, session, argv[i], p)) print_line(argv[i], s.names, p, s.classes, s.several);
+        else failed++;
     }
     free(p);
-    free(names);
-    free(storage);
-    peft_transform_free(t);
-    peft_session_free(s);
-    peft_model_free(m);
-    peft_backbone_free(vit);
-    peft_context_free(ctx);
-    return 0;
+    peft_session_free(session);
+    close_source(&s);
+    if (failed) fprintf(stderr, "predict: %d of %d pictures could not be predicted\n", failed, i - first);
+    if (i < argc) fprintf(stderr, "predict: stopped; %d of %d pictures were looked at\n", i - first, argc - first);
+    return failed || i < argc;
 }

@@ -20,14 +20,14 @@ static void put_word(FILE *f, const char *word)
     fputc('\'', f);
 }
 
-char *command_line(int argc, char **argv, const char *skip)
+char *command_line(int argc, char **argv)
 {
     char *text;
     size_t size;
     FILE *f = need(open_memstream(&text, &size));
     fputs(program_name, f);
     for (int i = 1; i < argc; i++) {
-        if (skip && !strcmp(argv[i], skip)) continue;
+        if (!strcmp(argv[i], "--resume") || !strcmp(argv[i], "--force")) continue;
         fputc(' ', f);
         put_word(f, argv[i]);
     }

@@ -3,6 +3,6 @@
 #ifndef COMMAND_H
 #define COMMAND_H
 
-/* program_name and the arguments as a shell takes them, but for those that are `skip` (may be NULL); to be freed. */
-char *command_line(int argc, char **argv, const char *skip);
+/* program_name and the arguments as a shell takes them, without --resume and --force; to be freed. */
+char *command_line(int argc, char **argv);
 #endif

@@ -1,26 +1,47 @@
 /* SPDX-License-Identifier: Apache-2.0
  * recipe.c -- see recipe.h. */
 #include "recipe.h"
+#include "preprocess.h"
+#include "settings.h"
+#include "weights.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-static void load_backbone(trial *t, const flag *recipe)
+static void settle_flag(flag *f, const flag *trainer, const char *listed)
 {
-    peft_options *o = options_from(t->ctx, NULL);
-    if (recipe[recipe_image_size].value)
-        must(peft_options_set_int(o, "image_size", flag_count(&recipe[recipe_image_size])));
-    must(peft_backbone_load(t->ctx, t->backbone, o, &t->vit));
-    peft_options_free(o);
+    if (f->given && f->given == trainer->given)
+        fail("%s is given twice: by its flag (%s) and by --trainer (%s); give it once", f->name, f->value, listed);
+    if (f->given > trainer->given) return;
+    f->value = listed;
+    f->given = trainer->given;
+}
+
+void settle_recipe(flag *recipe)
+{
+    const flag *trainer = &recipe[recipe_trainer];
+    settings listed = read_settings(trainer->value, false, "--trainer"), others = { 0 };
+    for (int i = 0; i < listed.count; i++) {
+        int k = recipe_batch;
+        while (k <= recipe_clip_norm && strcmp(recipe[k].name, listed.item[i].name)) k++;
+        if (k <= recipe_clip_norm) settle_flag(&recipe[k], trainer, listed.item[i].value);
+        else set_setting(&others, listed.item[i].name, listed.item[i].value);
+    }
+    for (int k = 0; k < recipe_flags; k++)
+        if (recipe[k].value) recipe[k].value = need(strdup(recipe[k].value));
+    if (trainer->value) {
+        free((char *)(uintptr_t)trainer->value);
+        recipe[recipe_trainer].value = others.count ? print_settings(&others) : NULL;
+    }
+    free_settings(&listed);
+    free_settings(&others);
 }
 
 static void prepare_images(trial *t, const flag *recipe)
 {
-    char text[512];
-    snprintf(text, sizeof text, "size=%lld,%s", (long long)peft_backbone_get(t->vit, "image_size"),
-             recipe[recipe_preprocess].value);
-    must(peft_transform_parse(text, &t->transform));
-    snprintf(text, sizeof text, "batch=%s,seed=%llu,shuffle=true,train=true,threads=%d", recipe[recipe_batch].value,
+    char text[160];
+    t->transform = training_transform(t->vit, recipe[recipe_preprocess].value, &t->described);
+    snprintf(text, sizeof text, "batch=%.32s,seed=%llu,shuffle=true,train=true,threads=%d", recipe[recipe_batch].value,
              (unsigned long long)t->seed, t->loader_threads);
     must(peft_loader_create(t->train, t->transform, text, &t->loader));
 }
@@ -54,26 +75,43 @@ static void make_model(trial *t, const flag *recipe)
     peft_adapter_free(adapter);
 }
 
+/* The schedule is as long as there are updates: batches that are accumulated make one together. */
+static void set_length(trial *t, const settings *s, peft_options *o)
+{
+    const char *each = find_setting(s, "accumulate"), *steps = find_setting(s, "steps");
+    const int64_t n = each ? flag_count(&(flag){ .name = "accumulate", .value = each }) : 1;
+    const int64_t updates = t->epochs * ((peft_loader_batches(t->loader) + n - 1) / (n ? n : 1));
+    if (!steps) must(peft_options_set_int(o, "steps", updates));
+    else if (flag_count(&(flag){ .name = "steps", .value = steps }) < updates)
+        warn("--trainer steps=%s: the schedule ends before the %lld updates of %lld epochs do; the others are made at "
+             "its last rate", steps, (long long)updates, (long long)t->epochs);
+}
+
 static void make_trainer(trial *t, const flag *recipe)
 {
-    peft_options *o = options_from(t->ctx, recipe[recipe_trainer].value);
+    settings s = read_settings(recipe[recipe_trainer].value, false, "--trainer");
+    peft_options *o = options_of(t->ctx, &s);
     must(peft_options_set_string(o, "loss", peft_dataset_multilabel(t->train) ? "bce" : "ce"));
+    if (!find_setting(&s, "decay_on")) must(peft_options_set_string(o, "decay_on", "matrices"));
     for (int i = recipe_batch; i <= recipe_clip_norm; i++)
         if (recipe[i].value) must(peft_options_set_string(o, recipe[i].name, recipe[i].value));
     t->epochs = flag_count(&recipe[recipe_epochs]);
-    must(peft_options_set_int(o, "steps", t->epochs * peft_loader_batches(t->loader)));
+    set_length(t, &s, o);
     t->planned = (double)peft_context_memory_used(t->ctx);
     must(peft_trainer_create(t->model, o, &t->trainer));
     t->planned += peft_trainer_get(t->trainer, "planned_bytes");
     peft_options_free(o);
+    free_settings(&s);
 }
 
 void build_trial(trial *t, const flag *recipe)
 {
+    const flag *side = &recipe[recipe_image_size];
     must(peft_context_create(NULL, NULL, NULL, &t->ctx));
     must(peft_context_set_threads(t->ctx, t->threads));
     must(peft_context_set_seed(t->ctx, t->seed));
-    load_backbone(t, recipe);
+    t->vit = load_backbone(t->ctx, t->backbone, asked_size(side->value ? flag_count(side) : 0,
+                                                           recipe[recipe_preprocess].value));
     prepare_images(t, recipe);
     make_model(t, recipe);
     make_trainer(t, recipe);

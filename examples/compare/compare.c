@@ -5,6 +5,7 @@
 #include "command.h"
 #include "compare_jobs.h"
 #include "compare_study.h"
+#include "output.h"
 #include <math.h>
 #include <sched.h>
 #include <stdlib.h>
@@ -13,9 +14,9 @@
 #include <unistd.h>
 
 #define FLAGS(X) \
-    X(backbone, "FILE", NULL, "pretrained Vision Transformer (safetensors); needed") \
-    X(data, "PATH", NULL, "folder of class folders, MedMNIST .npz, or list file; needed") \
-    X(test, "PATH", NULL, "test images; else the split \"test\" of --data, else what training leaves") \
+    X(backbone, "PATH", NULL, "pretrained Vision Transformer: safetensors, a folder with one, Google's .npz; needed") \
+    X(data, "PATH", NULL, "folder of class folders, .zip of one, MedMNIST .npz, or list file; needed") \
+    X(test, "PATH", NULL, "test images; else the split \"test\" (or \"val\") of --data, else what training leaves") \
     X(methods, "FILE", NULL, "what is compared, a line each: `label: flags`, the flags from --method on; needed") \
     X(shots, "N", "10", "training images a class (0: all)") \
     X(test_per_class, "N", "0", "test images a class (0: all)") \
@@ -30,10 +31,20 @@
     X(title, "TEXT", NULL, "of the study, for report; else the name of --data") \
     X(note, "TEXT", NULL, "what its reader must know") \
     X(judge_every, "N", "0", "epochs from one judgement of a curve to the next (0: none)") \
-    X(resume, NULL, NULL, "do what --csv lacks")
+    X(resume, NULL, NULL, "do what --csv lacks") \
+    X(force, NULL, NULL, "write over --csv, --summary and --svg where they exist") \
+    X(unchecked, NULL, NULL, "do not decode every picture before training")
 #define AS_ID(name, argument, value, help) name,
 enum { FLAGS(AS_ID) own_flags, flags = own_flags + recipe_flags };
 static flag given[] = { FLAGS(RECIPE_ROW) RECIPE_FLAGS(RECIPE_ROW) };
+static const program about = {
+    "--backbone PATH --data PATH --methods FILE [options]",
+    "Trains every entry of a list on the same draws of few images a class, with some seeds each, and judges all of\n"
+    "them on the same held-out images: a table, a CSV file and a figure. docs/compare.md describes list and columns.",
+    "  compare --backbone vit.safetensors --data scans --methods list.txt --shots 10 --samplings 3 --runs 2\n"
+    "with list.txt:\n"
+    "  linear: --method linear\n"
+    "  LoRA:   --method lora --options r=8 --lr 3e-3" };
 
 typedef struct progress {
     study *s;
@@ -150,6 +161,7 @@ static study read_study(void)
     s.title = given[title].value;
     s.note = given[note].value;
     s.judge_every = flag_count(&given[judge_every]);
+    s.unchecked = given[unchecked].value;
     s.jobs = given[jobs].value ? at_least_one(jobs) : cores();
     if (!s.records && (s.title || s.note || s.judge_every)) fail("title, note and judge-every are for --records DIR");
     read_list(&s, given + own_flags);
@@ -159,25 +171,37 @@ static study read_study(void)
     return s;
 }
 
+static void check_outputs(void)
+{
+    const bool replace = given[force].value || given[resume].value;
+    const char *const others[] = { given[backbone].value, given[data].value, given[test].value, given[methods].value,
+                                   given[csv].value, given[summary].value, given[svg].value };
+    if (!replace && !access(given[csv].value, F_OK))
+        fail("%s: exists already; --resume goes on with it, --force writes over it", given[csv].value);
+    for (int f = csv; f <= svg; f++)
+        check_output(given[f].name, given[f].value, replace, others, 4 + (f - csv));
+}
+
 int main(int argc, char **argv)
 {
     program_name = "compare";
-    if (read_flags(given, flags, "--backbone FILE --data PATH --methods FILE [options]", argc, argv) < argc)
-        fail("'%s' is no option; see --help", argv[argc - 1]);
+    int first = read_flags(given, flags, &about, argc, argv);
+    if (first < argc) fail("'%s' is no option; see --help", argv[first]);
     if (!given[backbone].value || !given[data].value || !given[methods].value)
         fail("--backbone, --data and --methods are needed; see --help");
     study s = read_study();
-    s.command = command_line(argc, argv, "--resume");
+    s.command = command_line(argc, argv);
     if (!given[resume].value && s.records && has_study(&s))
         fail("%s: holds the records of a study; --resume goes on with it", s.records);
     progress p = { .s = &s, .jobs = s.jobs, .bar = isatty(STDERR_FILENO) };
+    check_outputs();
     const job_hooks check = { work_check, name_check, NULL, done_check, NULL },
                     describe = { work_study, name_check, NULL, done_check, NULL },
                     runs_of = { work_run, name_run, on_begin, on_done, on_tick };
     if (run_jobs(&(int64_t){ 0 }, 1, 1, &check, &p)) fail("stopped");
     write_settings(&s);
     if (given[resume].value && !access(given[csv].value, F_OK)) read_csv(given[csv].value, &s);
-    else start_csv(given[csv].value);
+    else start_csv(given[csv].value, given[force].value);
     if (s.records && run_jobs(&(int64_t){ 0 }, 1, 1, &describe, &p)) fail("stopped");
 
     int64_t *todo = need(calloc((size_t)study_size(&s), sizeof *todo));

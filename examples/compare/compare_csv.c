@@ -44,9 +44,9 @@ void put_csv_heading(FILE *f)
     for (int c = 0; c < csv_columns; c++) fprintf(f, "%s%c", heading[c], c + 1 < csv_columns ? ',' : '\n');
 }
 
-void start_csv(const char *path)
+void start_csv(const char *path, bool replace)
 {
-    int fd = open(path, O_WRONLY | O_CREAT | O_EXCL, 0666);
+    int fd = open(path, O_WRONLY | O_CREAT | (replace ? O_TRUNC : O_EXCL), 0666);
     FILE *f = fd < 0 ? NULL : fdopen(fd, "w");
     if (!f) fail("%s: %s%s", path, strerror(errno), errno == EEXIST ? "; --resume goes on with it" : "");
     put_csv_heading(f);

@@ -19,7 +19,6 @@ static char *trim(char *text)
     return text;
 }
 
-/* text is cut into words that the entry goes on pointing to. */
 static void read_flags_of(entry *e, char *text, char *place)
 {
     char *words[most_words + 2] = { place }, *rest = text;
@@ -31,8 +30,9 @@ static void read_flags_of(entry *e, char *text, char *place)
     const char *program = program_name;
     program_name = place;
     optind = 0;                                               /* getopt starts anew; it names words[0] in messages */
-    int first = read_flags(e->recipe, recipe_flags, "", count, words);
+    int first = read_flags(e->recipe, recipe_flags, NULL, count, words);
     if (first < count) fail("'%s' is no flag; expected --name value", words[first]);
+    settle_recipe(e->recipe);                                 /* values of its own, so that the words can go */
     program_name = program;
 }
 
@@ -52,8 +52,6 @@ static void read_entry(study *s, char *text, int line, const flag *defaults)
     memcpy(e->recipe, defaults, sizeof e->recipe);
     char *flags = need(strdup(trim(colon + 1)));
     read_flags_of(e, flags, place);
-    for (int i = 0; i < recipe_flags; i++)                    /* values of their own, so that the words can go */
-        if (e->recipe[i].value) e->recipe[i].value = need(strdup(e->recipe[i].value));
     free(flags);
     s->entries++;
 }

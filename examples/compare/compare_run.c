@@ -1,6 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * compare_run.c -- one run of compare: draw, train, measure, judge, in one thread. */
 #include "compare_study.h"
+#include "data.h"
+#include "judge.h"
+#include "weights.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
@@ -119,11 +122,26 @@ void do_run(study *s, int64_t i)
     peft_dataset_free(test);
 }
 
+/* Every draw's pictures, but test images that are the same in all of them only once. */
+static void check_draws(const study *s)
+{
+    for (int64_t d = 0; d < s->samplings; d++) {
+        trial t;
+        peft_dataset *test;
+        open_trial(s, d * s->entries, &t, &test);
+        check_pictures((const peft_dataset *const[]){ t.train, d && !s->test_per_class ? NULL : test }, 2, 0);
+        peft_dataset_free(t.train);
+        peft_dataset_free(test);
+    }
+}
+
 void check_list(study *s)
 {
     char place[256];
     peft_dataset *test;
     trial t;
+    check_backbone(s->backbone);
+    if (!s->unchecked) check_draws(s);
     open_trial(s, 0, &t, &test);
     if (s->records && peft_dataset_multilabel(test))
         fail("--records: %s has several labels an image; expected one", s->data);

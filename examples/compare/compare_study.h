@@ -19,6 +19,7 @@ typedef struct study {
     const char *list, *backbone, *data, *test;                /* paths; test may be NULL */
     const char *records, *title, *note, *command;             /* records: a folder; NULL: none are kept */
     int64_t shots, test_per_class, samplings, runs, jobs;
+    bool unchecked;                                           /* pictures are not decoded before */
     int64_t judge_every;                                      /* epochs; 0: only at the end */
     uint64_t seed;
     entry *entry;
@@ -52,7 +53,7 @@ void open_trial(const study *s, int64_t i, trial *t, peft_dataset **test);     /
 
 /* compare_csv.c: a row a run. Rows of other settings stay in the file and are not looked at. */
 void write_settings(study *s);                                /* fills settings and key; needs the fingerprint */
-void start_csv(const char *path);                             /* the heading; refuses to touch an existing file */
+void start_csv(const char *path, bool replace);               /* the heading; else refuses to touch an existing file */
 void read_csv(const char *path, study *s);                    /* sets done and result of what is in it */
 void append_csv(const char *path, const study *s, int64_t i);
 void put_csv_heading(FILE *f);

@@ -18,9 +18,15 @@
     X(seed, "N", "1", "of everything") \
     X(difficulty, "X", "1", "0 to 4, how much the classes overlap: 0 hardly, 1 as in docs/phantoms.md")
 #define AS_ID(name, argument, value, help) name,
-#define AS_FLAG(name, argument, value, help) { #name, argument, value, help },
+#define AS_FLAG(name, argument, value, help) { #name, argument, value, help, 0 },
 enum { FLAGS(AS_ID) flags };
 static flag given[] = { FLAGS(AS_FLAG) };
+static const program about = {
+    "--out DIR [options]",
+    "Makes synthetic ultrasound-like pictures of three classes, to try programs out where no real images are at hand.\n"
+    "They are not medical images. docs/phantoms.md describes the model behind them.",
+    "  phantom --out phantoms --images 70\n"
+    "  finetune --backbone vit.safetensors --data phantoms --shots 10 --method lora" };
 
 static int64_t count_within(int f, int64_t low, int64_t high)
 {
@@ -78,8 +84,8 @@ static void write_readme(const char *folder, char *path, size_t room)
 int main(int argc, char **argv)
 {
     program_name = "phantom";
-    if (read_flags(given, flags, "--out DIR [options]", argc, argv) < argc)
-        fail("'%s' is no option; see --help", argv[argc - 1]);
+    int first = read_flags(given, flags, &about, argc, argv);
+    if (first < argc) fail("'%s' is no option; see --help", argv[first]);
     if (!given[out].value) fail("--out is needed; see --help");
     int64_t n = count_within(images, 1, 9999), pixels = count_within(side, 16, 1024), area = pixels * pixels;
     uint64_t key = (uint64_t)flag_count(&given[seed]);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * accuracy.c -- see accuracy.h. */
 #include "accuracy.h"
+#include "settings.h"
 
 enum { BATCH = 50 };
 

@@ -2,19 +2,26 @@
  * pretrain.c -- trains a Vision Transformer from random weights on labelled images, for as long as it takes: the same
  * command goes on where it was stopped. */
 #include "accuracy.h"
+#include "data.h"
 #include "first_weights.h"
+#include "output.h"
 #include "pretrain_flags.h"
 #include "progress.h"
-#include <signal.h>
+#include "settings.h"
+#include "stop.h"
+#include "weights.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 static flag given[] = { FLAGS(AS_ROW) };
-
-static volatile sig_atomic_t interrupted;
-static void on_interrupt(int number) { (void)number; interrupted = 1; }
+static const program about = {
+    "--data PATH [options]",
+    "Trains a Vision Transformer from random weights (or from --start's) on labelled images, for as long as it takes:\n"
+    "the same command goes on where it was stopped.",
+    "  pretrain --data cifar10 --epochs 40 --out vit.safetensors\n"
+    "  finetune --backbone vit.safetensors --data scans --method lora" };
 
 typedef struct run {
     peft_context *ctx;
@@ -43,8 +50,9 @@ static void make_model(run *r)
     peft_adapter *all;
     const char *from = given[start].value;
     peft_options *o = options_from(r->ctx, from ? NULL : given[model].value);
-    must(peft_options_set_int(o, from ? "image_size" : "seed", flag_count(&given[from ? image_size : seed])));
-    must(from ? peft_backbone_load(r->ctx, from, o, &r->vit) : peft_backbone_create(r->ctx, o, &r->vit));
+    must(peft_options_set_int(o, "seed", flag_count(&given[seed])));
+    if (from) r->vit = load_backbone(r->ctx, from, flag_count(&given[image_size]));
+    else must(peft_backbone_create(r->ctx, o, &r->vit));
     peft_options_free(o);
     must(peft_adapter_create(r->vit, "full", NULL, &all));
     o = options_from(r->ctx, NULL);
@@ -99,7 +107,7 @@ static int after_step(const peft_trainer *t, void *user)
     int64_t every = flag_count(&given[save_every]);
     progress_step(&r->progress, t);
     if (every && (int64_t)peft_trainer_get(t, "step") % every == 0) must(peft_trainer_save(t, given[checkpoint].value));
-    return interrupted;
+    return stop_requested;
 }
 
 static void train_epochs(run *r)
@@ -107,7 +115,7 @@ static void train_epochs(run *r)
     peft_trainer *t = r->trainer;
     for (int64_t e = (int64_t)peft_trainer_get(t, "epoch"); e < r->progress.epochs; e++) {
         peft_status s = peft_trainer_fit(t, e + 1, next_batch, after_step, r);
-        if (s && !(interrupted && s == PEFT_E_CANCELLED)) must(s);
+        if (s && !(stop_requested && s == PEFT_E_CANCELLED)) must(s);
         must(peft_trainer_save(t, given[checkpoint].value));
         if (s) fail("stopped after update %.0f, epoch %lld; the same command goes on from %s",
                     peft_trainer_get(t, "step"), (long long)e + 1, given[checkpoint].value);
@@ -134,9 +142,7 @@ static void pretrain(run *r)
     fflush(stdout);
     r->progress.curve = given[curve].value;
     progress_begin(&r->progress);
-    struct sigaction stop = { .sa_handler = on_interrupt, .sa_flags = SA_RESETHAND };   /* a second one ends at once */
-    sigaction(SIGINT, &stop, NULL);
-    sigaction(SIGTERM, &stop, NULL);
+    watch_signals();
     train_epochs(r);
     must(peft_model_merge(r->model, &trained));
     must(peft_backbone_save(trained, given[out].value));
@@ -146,7 +152,7 @@ static void pretrain(run *r)
 
 static void evaluate_file(run *r)
 {
-    must(peft_backbone_load(r->ctx, given[evaluate].value, NULL, &r->vit));
+    r->vit = load_backbone(r->ctx, given[evaluate].value, 0);
     must(peft_model_create(r->vit, NULL, &r->model));
     if (peft_model_classes(r->model) != peft_dataset_classes(r->test))
         fail("%s tells %lld classes apart, the test images have %lld", given[evaluate].value,
@@ -160,8 +166,8 @@ static void evaluate_file(run *r)
 int main(int argc, char **argv)
 {
     program_name = "pretrain";
-    if (read_flags(given, flags, "--data PATH [options]", argc, argv) < argc)
-        fail("'%s' is no option; see --help", argv[argc - 1]);
+    int first = read_flags(given, flags, &about, argc, argv);
+    if (first < argc) fail("'%s' is no option; see --help", argv[first]);
     if (!given[data].value) fail("--data is needed; see --help");
     run r = { 0 };
     must(peft_context_create(NULL, NULL, NULL, &r.ctx));
@@ -170,6 +176,9 @@ int main(int argc, char **argv)
     draw_sets(given[data].value, given[test].value, flag_count(&given[shots]), flag_count(&given[test_per_class]),
               (uint64_t)flag_count(&given[seed]), &r.train, &r.test);
     if (peft_dataset_multilabel(r.train)) fail("%s has several labels an image; expected one", given[data].value);
+    const char *const inputs[] = { given[start].value, given[data].value, given[test].value, given[checkpoint].value };
+    if (!given[evaluate].value) check_output("out", given[out].value, given[force].value, inputs, 4);
+    if (!given[evaluate].value) check_output("checkpoint", given[checkpoint].value, true, inputs, 3);
     if (given[evaluate].value) evaluate_file(&r);
     else pretrain(&r);
     close_bench(&r.bench);

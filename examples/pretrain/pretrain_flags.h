@@ -8,7 +8,7 @@
 /* Those from batch to clip_norm are options of peft_trainer_create and go there as they are. */
 #define FLAGS(X) \
     X(data, "PATH", NULL, "folder of class folders, .zip of one, MedMNIST .npz, or list file; needed") \
-    X(test, "PATH", NULL, "test images; else the split \"test\" of --data, else what training leaves") \
+    X(test, "PATH", NULL, "test images; else the split \"test\" (or \"val\") of --data, else what training leaves") \
     X(shots, "N", "0", "training images a class, drawn by the seed (0: all)") \
     X(test_per_class, "N", "0", "test images a class, drawn by the seed (0: all)") \
     X(model, "LIST", "image_size=32,patch=4,width=192,depth=6,heads=3,mlp=768", \
@@ -34,8 +34,9 @@
     X(save_every, "N", "0", "updates between further checkpoints; 0: none") \
     X(curve, "FILE", NULL, "CSV that a row is added to after each epoch") \
     X(out, "FILE", "backbone.safetensors", "the trained network with its classifier") \
+    X(force, NULL, NULL, "write over --out where it exists") \
     X(evaluate, "FILE", NULL, "trains nothing: test accuracy of this network")
 #define AS_ID(name, argument, value, help) name,
-#define AS_ROW(name, argument, value, help) { #name, argument, value, help },
+#define AS_ROW(name, argument, value, help) { #name, argument, value, help, 0 },
 enum { FLAGS(AS_ID) flags };
 #endif

@@ -3,17 +3,25 @@
  * inside. The same records and data give the same bytes. */
 #include "command.h"
 #include "common.h"
+#include "output.h"
 #include "report_parts.h"
 #include "whole_file.h"
 #include <stdlib.h>
 
 #define FLAGS(X) \
     X(out, "FILE", "report.html", "the page") \
-    X(title, "TEXT", "Methods compared", "of the page")
+    X(title, "TEXT", "Methods compared", "of the page") \
+    X(force, NULL, NULL, "write over --out where it exists")
 #define AS_ID(name, argument, value, help) name,
-#define AS_ROW(name, argument, value, help) { #name, argument, value, help },
+#define AS_ROW(name, argument, value, help) { #name, argument, value, help, 0 },
 enum { FLAGS(AS_ID) flags };
 static flag given[] = { FLAGS(AS_ROW) };
+static const program about = {
+    "[options] DIR...",
+    "Makes one HTML page of what compare --records kept: tables with intervals, learning curves, confusion matrices,\n"
+    "reliability diagrams and single images. The page needs nothing beside it.",
+    "  compare --backbone vit.safetensors --data scans --methods list.txt --records scans.records\n"
+    "  report --out scans.html scans.records" };
 
 static void put_page(FILE *f, const study *s, int64_t studies, const char *command)
 {
@@ -37,9 +45,10 @@ static void put_page(FILE *f, const study *s, int64_t studies, const char *comma
 int main(int argc, char **argv)
 {
     program_name = "report";
-    char *command = command_line(argc, argv, NULL);           /* before the words change places */
-    int first = read_flags(given, flags, "[options] DIR...", argc, argv);
+    char *command = command_line(argc, argv);           /* before the words change places */
+    int first = read_flags(given, flags, &about, argc, argv);
     if (first == argc) fail("no folder given; expected those that compare --records wrote");
+    check_output("out", given[out].value, given[force].value, NULL, 0);
     int64_t studies = argc - first;
     study *s = need(calloc((size_t)studies, sizeof *s));
     for (int64_t i = 0; i < studies; i++) s[i] = read_study(argv[first + i]);

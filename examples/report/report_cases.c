@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * report_cases.c -- held-out images that the best method got right and wrong in one of its runs, with what it thought
  * of them. The images are drawn anew, as compare drew them; where the data are not at hand, names stand for them. */
-#include "common.h"
+#include "data.h"
 #include "report_parts.h"
 #include "svg.h"
 #include <stdlib.h>

@@ -46,9 +46,9 @@ start=
 study() {
     name=$1
     shift
-    $start "$bin/compare" --backbone "$vit" --data "$data" --methods list.txt --shots 2 --test-per-class 2 \
-        --samplings 2 --runs 2 --epochs 2 --batch 2 --image-size 64 --csv "$name.csv" --summary "$name-summary.csv" \
-        --svg "$name.svg" "$@"
+    $start "$bin/compare" --backbone "$vit" --data "$data" --methods list.txt --shots "${shots-2}" \
+        --test-per-class "${each-2}" --samplings 2 --runs "${runs-2}" --epochs 2 --batch 2 --image-size 64 \
+        --csv "$name.csv" --summary "$name-summary.csv" --svg "$name.svg" "$@"
 }
 # The columns that do not tell of time and memory; commas in quotes are of no matter before "settings".
 figures() {
@@ -71,7 +71,7 @@ same a b
 
 # Nothing is written over; nothing is left to do; other settings are other runs.
 if study a > again.log 2>&1; then exit 1; fi
-grep -q 'a.csv: File exists; --resume' again.log
+grep -q 'a.csv: exists already; --resume' again.log
 study a --resume > again.log
 [ "$(wc -l < a.csv)" -eq 13 ]
 if grep -q 'draw 1, run 1' again.log; then exit 1; fi
@@ -87,7 +87,7 @@ same a r
 [ "$(find rec -type f | wc -l)" -eq 37 ]
 records --resume > again.log
 if grep -q ' run [12]:' again.log; then exit 1; fi
-if records --csv r2.csv > again.log 2>&1; then exit 1; fi
+if study r2 --records rec > again.log 2>&1; then exit 1; fi
 grep -q 'rec: holds the records of a study; --resume' again.log
 if study q --title none > again.log 2>&1; then exit 1; fi
 grep -q 'are for --records DIR' again.log
@@ -104,7 +104,7 @@ awk -F, 'NR > 1 && (NF != 3 || $3 == "") { exit 1 } END { if (NR != 3) exit 1 }'
 # The page: whole, of its own, safe from what labels hold, the same twice; all six test images of the best method.
 "$bin/report" --out page.html rec > report.log
 cp page.html page-before.html
-"$bin/report" --out page.html rec > report.log
+"$bin/report" --out page.html --force rec > report.log
 cmp page.html page-before.html
 tail -1 page.html | grep -q '^</html>$'
 for tag in section figure figcaption svg title table thead tbody tr td th div ul li p text details; do
@@ -188,7 +188,7 @@ grep -q '^hot, draw 2, run 1: .*PEFT_E_NONFINITE' d.err
 [ "$(grep -c '^linear,' d.csv)" -eq 4 ]
 [ "$(wc -l < d.csv)" -eq 5 ]
 echo 'linear: --method linear --epochs 300' > list.txt
-start='exec' study e --jobs 1 --runs 1 > e.log 2> e.err &
+start='exec' runs=1 study e --jobs 1 > e.log 2> e.err &
 child=$!
 while [ ! -s e.csv ]; do sleep 0.01; done                      # behind the check of the list, which has a process too
 victim=
@@ -206,9 +206,9 @@ done > labels.txt
 sed "s|^|$data/|" labels.txt > list-of-images.txt
 data=$work/list-of-images.txt
 echo 'linear: --method linear' > list.txt
-study f --shots 0 --test-per-class 0 --runs 1 > f.log
+shots=0 each=0 runs=1 study f > f.log
 grep -q 'mAP %' f.log
 grep -q 'Mean average precision' f.svg
-if study g --shots 0 --test-per-class 0 --runs 1 --records several > g.log 2>&1; then exit 1; fi
+if shots=0 each=0 runs=1 study g --records several > g.log 2>&1; then exit 1; fi
 grep -q 'records: .* has several labels an image' g.log
 [ ! -e g.csv ]

@@ -7,6 +7,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 for program in finetune predict inspect custom_method merge compare report; do
     "$bin/$program" --help | grep -q "^usage: $program"
+    "$bin/$program" --help | grep -q '^example:'
     if "$bin/$program" 2> /dev/null || "$bin/$program" --no-such-flag 2> /dev/null; then
         echo "$program: wrong flags were taken"
         exit 1
@@ -30,7 +31,7 @@ data=$PEFT_SHARED/data/busi
 image=$data/normal/normal_1.png
 train() {
     "$bin/finetune" --backbone "$vit" --data "$data" --shots 2 --test-per-class 2 --epochs 3 --batch 2 --image-size 64 \
-        --options length=10 --state "$work/state" "$@"
+        --options "${options-length=10}" --state "$work/state" --force "$@"
 }
 predict() {
     "$bin/predict" --backbone "$vit" --model "$1" "$image" "$data/benign/benign_1.png"
@@ -57,17 +58,20 @@ cmp "$work/a.txt" "$work/c.txt"
 "$bin/inspect" "$work/a.safetensors" | grep -q ': model'
 
 # A method with a network of its own: the head and the number of classes follow from it, here and in predict.
-train --method fpt --options side_image=32 --out "$work/fpt.safetensors" > "$work/fpt.log"
+options=side_image=32 train --method fpt --out "$work/fpt.safetensors" > "$work/fpt.log"
 predict "$work/fpt.safetensors" > "$work/fpt.txt"
 [ "$(grep -c 'benign=.* malignant=.* normal=' "$work/fpt.txt")" -eq 2 ]
 
 # Merged under other names: the drift is rounding, the folder says what the classes are, and what cannot be says so.
-train --method lora --options r=2 --epochs 1 --out "$work/lora.safetensors" > "$work/lora.log"
+options=r=2 train --method lora --out "$work/lora.safetensors" > "$work/lora.log"
 merge() {
     "$bin/merge" --backbone "$vit" "$@"
 }
 merge --model "$work/lora.safetensors" --out "$work/merged.safetensors" > "$work/merge.txt"
-awk '/^largest/ { exit !($(NF - 4) < 1e-4) }' "$work/merge.txt"
+awk '/^largest/ { exit !($(NF - 3) < 1e-4) }' "$work/merge.txt"
+"$bin/inspect" --trainer | grep -q '^    weight_decay '
+"$bin/inspect" --metrics | grep -q '^    balanced_accuracy '
+"$bin/inspect" --preprocess | grep -q '^    interpolation='
 "$bin/inspect" "$work/merged.safetensors" | grep -q ' blocks.0.attn.qkv.weight '
 merge --model "$work/lora.safetensors" --naming hf --out "$work/hf" > "$work/merge.txt"
 "$bin/inspect" "$work/hf/model.safetensors" | grep -q ' vit.encoder.layer.0.attention.attention.query.weight '

@@ -35,8 +35,8 @@ train() {
     run=$work/$1
     shift
     exec "$program" --data "$work/data" --model image_size=8,patch=4,width=32,depth=2,heads=2,mlp=64 --epochs 120 \
-        --batch 5 --accumulate 2 --lr 1e-3 --pad 1 --mixup 0.2 --jitter 0.2 --erase 0.2 --save-every 3 --curve "$run.csv" \
-        --checkpoint "$run.state" --out "$run.safetensors" "$@"
+        --batch 5 --accumulate 2 --lr "${rate-1e-3}" --pad 1 --mixup 0.2 --jitter 0.2 --erase 0.2 --save-every 3 \
+        --curve "$run.csv" --checkpoint "$run.state" --out "$run.safetensors" "$@"
 }
 # A run is ended by signal $2 once it has told of an epoch, and started again.
 interrupted() {
@@ -79,7 +79,12 @@ cmp "$work/larger.1.safetensors" "$work/larger.2.safetensors"
 "$bin/inspect" "$work/larger.1.safetensors" | grep -q "pos_embed .*\[1, 17, 32\]"
 awk '/^test_accuracy/ { exit !($2 >= 0.75) }' "$work/larger.log"
 
-if (train one --lr 2e-3) > "$work/other" 2>&1; then
+if (rate=2e-3; train one) > "$work/other" 2>&1; then
+    echo "pretrain: wrote over a network"
+    exit 1
+fi
+grep -q 'exists already; give another path, or --force' "$work/other"
+if (rate=2e-3; train one --force) > "$work/other" 2>&1; then
     echo "pretrain: went on with another learning rate"
     exit 1
 fi

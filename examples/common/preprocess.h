@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * preprocess.h -- how images become input: what the backbone's own files say, with what the command line gives in the
+ * place of single words of it. */
+#ifndef PREPROCESS_H
+#define PREPROCESS_H
+#include "common.h"
+
+/* The side asked for by a flag (0: none) or by the word size of --preprocess (NULL: none); 0: by neither. Both, and not
+ * equal, are refused. */
+int64_t asked_size(int64_t side, const char *words);
+/* The transform of the backbone at its image size, for training: words replaces words of it one by one; flip is 0.5
+ * unless words gives it. described: where it comes from, in words. */
+peft_transform *training_transform(const peft_backbone *b, const char *words, const char **described);
+/* The same for inference with a model that no file describes: without flips, and with a warning where the backbone's
+ * files say nothing either. */
+peft_transform *plain_transform(const peft_backbone *b);
+#endif

@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * settings.c -- see settings.h. */
+#include "settings.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const char blank[] = " \t\n";
+
+static char *trimmed(const char *from, size_t n)
+{
+    while (n && strchr(blank, *from)) from++, n--;
+    while (n && strchr(blank, from[n - 1])) n--;
+    return need(strndup(from, n));
+}
+
+/* Bytes up to the next comma that parts settings. */
+static size_t piece_length(const char *text, bool blanks)
+{
+    int depth = 0;
+    bool quoted = false;
+    size_t n = 0;
+    for (; text[n]; n++) {
+        const char c = text[n];
+        if (quoted && c == '\\' && text[n + 1]) n++;
+        else if (c == '"') quoted = !quoted;
+        else if (!quoted) {
+            depth += (c == '[') - (c == ']');
+            if (depth <= 0 && (c == ',' || (blanks && strchr(blank, c)))) break;
+        }
+    }
+    return n;
+}
+
+/* "a\"b" becomes a"b, as peft_options_parse reads it. */
+static void unquote(char *value)
+{
+    char *out = value;
+    if (*value != '"') return;
+    for (char *in = value + 1; *in && *in != '"'; in++) {
+        if (*in == '\\' && in[1]) in++;
+        *out++ = *in;
+    }
+    *out = 0;
+}
+
+void set_setting(settings *s, const char *name, const char *value)
+{
+    int i = 0;
+    while (i < s->count && strcmp(s->item[i].name, name)) i++;
+    if (i == s->count) {
+        s->item = need(realloc(s->item, (size_t)(i + 1) * sizeof *s->item));
+        s->item[s->count++] = (setting){ need(strdup(name)), NULL };
+    }
+    char *copy = need(strdup(value));
+    free(s->item[i].value);
+    s->item[i].value = copy;
+}
+
+static void append_value(setting *to, const char *piece)
+{
+    char *longer;
+    if (asprintf(&longer, "%s,%s", to->value, piece) < 0) fail("out of memory");
+    free(to->value);
+    to->value = longer;
+}
+
+settings read_settings(const char *text, bool blanks, const char *where)
+{
+    settings s = { 0 };
+    while (text && *text) {
+        size_t n = piece_length(text, blanks);
+        char *piece = trimmed(text, n), *equals = strchr(piece, '=');
+        text += n + (text[n] != 0);
+        if (!*piece) {
+            free(piece);
+            continue;
+        }
+        if (equals == piece || (!equals && !s.count))
+            fail("%s: '%s' is no setting; expected name=value,name=value", where, piece);
+        if (!equals) {
+            append_value(&s.item[s.count - 1], piece);
+        } else {
+            char *name = trimmed(piece, (size_t)(equals - piece)), *value = trimmed(equals + 1, strlen(equals + 1));
+            if (find_setting(&s, name)) fail("%s: '%s' is given twice; expected once", where, name);
+            unquote(value);
+            set_setting(&s, name, value);
+            free(name);
+            free(value);
+        }
+        free(piece);
+    }
+    return s;
+}
+
+void free_settings(settings *s)
+{
+    for (int i = 0; i < s->count; i++) {
+        free(s->item[i].name);
+        free(s->item[i].value);
+    }
+    free(s->item);
+    *s = (settings){ 0 };
+}
+
+const char *find_setting(const settings *s, const char *name)
+{
+    for (int i = 0; i < s->count; i++)
+        if (!strcmp(s->item[i].name, name)) return s->item[i].value;
+    return NULL;
+}
+
+char *print_settings(const settings *s)
+{
+    char *text;
+    size_t size;
+    FILE *f = need(open_memstream(&text, &size));
+    for (int i = 0; i < s->count; i++) fprintf(f, "%s%s=%s", i ? "," : "", s->item[i].name, s->item[i].value);
+    if (fclose(f)) fail("out of memory");
+    return text;
+}
+
+peft_options *options_from(peft_context *ctx, const char *text)
+{
+    peft_options *o;
+    must(peft_options_create(ctx, &o));
+    if (text) must(peft_options_parse(o, text));
+    return o;
+}
+
+peft_options *options_of(peft_context *ctx, const settings *s)
+{
+    peft_options *o = options_from(ctx, NULL);
+    for (int i = 0; i < s->count; i++) must(peft_options_set_string(o, s->item[i].name, s->item[i].value));
+    return o;
+}

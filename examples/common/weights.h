@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * weights.h -- a backbone from whatever it lies in: a safetensors file, a folder with model.safetensors and
+ * config.json as Hugging Face's libraries write it, or Google's .npz. */
+#ifndef WEIGHTS_H
+#define WEIGHTS_H
+#include "common.h"
+
+/* Fails unless there is such a file or folder; done by load_backbone too, this is for programs that have much to do
+ * before. */
+void check_backbone(const char *path);
+/* The safetensors file that path stands for; NULL: it is an .npz. To be freed. */
+char *weights_file(const char *path);
+/* image_size 0: the file's. An .npz is first rewritten as a safetensors file in TMPDIR (or /tmp), which is gone when
+ * the function returns. */
+peft_backbone *load_backbone(peft_context *ctx, const char *path, int64_t image_size);
+peft_status try_load_backbone(peft_context *ctx, const char *path, int64_t image_size, peft_backbone **out);
+#endif

@@ -1,0 +1,317 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# What goes wrong for people who use the programs for the first time: each mistake is refused with a message that names
+# it and its cure, before any work, and none loses a model, overwrites a file or ends in a wrong figure.
+# mistakes.sh FOLDER
+set -eu
+bin=$(cd "$1" && pwd)
+root=$(cd "$(dirname "$0")/../.." && pwd)
+vit=$root/examples/data/vit_cifar10.safetensors
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work"
+count=0
+
+wrong() {
+    echo "mistakes.sh: $mistake: $1"
+    cat log
+    exit 1
+}
+# The command behind $1 must fail with a message that holds each of the words in $1, parted by "|".
+refused() {
+    words=$1
+    shift
+    if "$@" > log 2>&1; then wrong 'was taken'; fi
+    says "$words"
+}
+says() {
+    echo "$1" | tr '|' '\n' > words
+    while read -r word; do
+        grep -qF -- "$word" log || wrong "no '$word' in the message"
+    done < words
+}
+a_mistake() {
+    mistake=$1
+    count=$((count + 1))
+}
+finetune() {
+    "$bin/finetune" --backbone "$vit" --method linear --epochs 2 --threads 1 "$@"
+}
+no_temporary() {
+    [ -z "$(find . -name '*trial*' -o -name '*tmp*' -o -name '*.part')" ] || wrong 'temporary files were left'
+
+}
+
+"$bin/phantom" --out scans --images 6 --side 32 > log
+cp -r scans fresh
+rm scans/README.txt fresh/README.txt
+"$bin/phantom" --out new --images 3 --side 32 --seed 9 > log
+rm new/README.txt
+picture=new/normal-like/0000.png
+finetune --data scans --test new --out good.safetensors > good.log
+cp good.safetensors kept.safetensors
+
+# --- paths -----------------------------------------------------------------------------------------------------------
+a_mistake 'the folder of --out is missing'
+refused "the folder 'nosuch' does not exist|mkdir -p 'nosuch'" finetune --data scans --out nosuch/m.safetensors
+if grep -q '^epoch' log; then wrong 'found after training only'; fi
+
+a_mistake 'the folder of --state is missing'
+refused "--state nosuch/s|does not exist" finetune --data scans --out m.safetensors --state nosuch/s
+
+a_mistake 'a folder as --out'
+refused 'is a folder; expected the path of a file' finetune --data scans --out new
+
+a_mistake 'the data do not exist'
+refused 'nosuch: No such file or directory|folder of class folders' finetune --data nosuch --out m.safetensors
+
+a_mistake 'the backbone does not exist'
+refused 'nosuch.safetensors: No such file or directory' \
+    "$bin/finetune" --backbone nosuch.safetensors --data scans --out m.safetensors
+
+a_mistake 'backbone and data swapped'
+refused '--backbone' "$bin/finetune" --backbone scans --data "$vit" --out m.safetensors
+
+a_mistake 'the model given as backbone, and the backbone as model'
+refused "belongs to --backbone" "$bin/predict" --backbone "$vit" --model "$vit" "$picture"
+refused 'belongs to --model' "$bin/predict" --backbone good.safetensors --model good.safetensors "$picture"
+
+a_mistake 'the training state given as model'
+finetune --data scans --test new --out state-of.safetensors --state state > log 2>&1 || wrong 'failed'
+refused "training state|--out" "$bin/predict" --backbone "$vit" --model state "$picture"
+
+# --- nothing is written over -----------------------------------------------------------------------------------------
+a_mistake 'twice the same --out'
+refused 'exists already; give another path, or --force' finetune --data scans --test new --out good.safetensors
+cmp good.safetensors kept.safetensors
+
+a_mistake '--out is the backbone'
+cp "$vit" vit.safetensors
+refused 'is also given as another file of this command' \
+    "$bin/finetune" --backbone vit.safetensors --data scans --out vit.safetensors --force
+ln -s vit.safetensors link.safetensors
+refused 'is also given as another file of this command' \
+    "$bin/merge" --backbone vit.safetensors --out ./link.safetensors --force
+cmp "$vit" vit.safetensors
+
+a_mistake 'a merge over an older file'
+refused 'exists already' "$bin/merge" --backbone "$vit" --dtype f16 --out good.safetensors
+cmp good.safetensors kept.safetensors
+
+a_mistake 'a state of another run is there'
+refused 'exists already; --resume goes on from it, --force begins anew' \
+    finetune --data scans --test new --out m.safetensors --state state
+
+a_mistake '--resume without a state'
+refused 'no state m.safetensors.state|leave --resume out' finetune --data scans --out m.safetensors --resume
+
+a_mistake 'a report over an older page'
+echo old > page.html
+refused 'exists already' "$bin/report" --out page.html scans
+[ "$(cat page.html)" = old ]
+
+# --- words of the command line ---------------------------------------------------------------------------------------
+a_mistake 'a rate given twice'
+refused 'lr is given twice|give it once' finetune --data scans --out m.safetensors --lr 0.1 --trainer lr=0.2
+refused 'given twice' finetune --data scans --out m.safetensors --lr 0.1 --lr 0.2
+
+a_mistake 'a flag without its value'
+refused "the next word is '--force'" finetune --data scans --out --force
+
+a_mistake 'a misspelt flag, method, option, or word of preprocessing'
+refused "unrecognized option '--metod'" finetune --metod lora --data scans
+refused "method 'lorra'" "$bin/finetune" --backbone "$vit" --data scans --method lorra --out m.safetensors
+refused "unknown option 'rnk'" "$bin/finetune" --backbone "$vit" --data scans --method lora --options rnk=3 \
+    --out m.safetensors
+refused "unknown option 'learning_rate'" finetune --data scans --trainer learning_rate=1 --out m.safetensors
+refused 'means' finetune --data scans --preprocess means=0.5 --out m.safetensors
+
+a_mistake 'a file where a flag is expected'
+refused "'scans' is no option" finetune scans --data new --out m.safetensors
+
+a_mistake 'a number that is none'
+refused "seed: 'ten' is not a whole number" finetune --data scans --seed ten --out m.safetensors
+
+a_mistake 'two sizes of image'
+refused '--image-size 32 and --preprocess size=64 differ' \
+    finetune --data scans --image-size 32 --preprocess size=64 --out m.safetensors
+
+# --- data ------------------------------------------------------------------------------------------------------------
+a_mistake 'a broken test picture'
+cp -r new broken
+head -c 300 new/benign-like/0001.png > broken/benign-like/0001.png
+echo 'no picture' > broken/normal-like/0002.png
+refused 'broken/benign-like/0001.png|broken/normal-like/0002.png|2 of 27 pictures cannot be read' \
+    finetune --data scans --test broken --out m.safetensors
+if grep -q '^epoch' log; then wrong 'found after training only'; fi
+
+a_mistake 'a picture that breaks while the model is trained'
+if finetune --data scans --test broken --unchecked --out saved.safetensors > log 2>&1; then wrong 'was taken'; fi
+says 'broken/benign-like/0001.png'
+"$bin/predict" --backbone "$vit" --model saved.safetensors "$picture" > log 2>&1 ||
+    wrong 'the model is lost'
+
+a_mistake 'a broken picture among those to be predicted'
+if "$bin/predict" --csv --backbone "$vit" --model good.safetensors "$picture" nosuch.png \
+    broken/normal-like/0002.png new/normal-like/0001.png > table 2> log; then wrong 'status 0'; fi
+says 'nosuch.png|0002.png|2 of 4 pictures'
+[ "$(wc -l < table)" -eq 3 ] || wrong 'the others were not predicted'
+
+a_mistake 'other class names in the test set'
+cp -r new renamed
+mv renamed/benign-like renamed/Benign
+refused 'Benign|benign-like' finetune --data scans --test renamed --out m.safetensors
+
+a_mistake 'a test set with fewer classes, or in another order'
+mkdir fewer
+cp -r new/normal-like new/malignant-like fewer
+finetune --data scans --test fewer --force --out m.safetensors > log 2>&1 || wrong 'refused'
+says 'benign-like 0, malignant-like 3, normal-like 3'
+for name in normal-like malignant-like benign-like; do
+    for i in 0 1 2; do
+        case $name in normal-like) n=0 ;; malignant-like) n=1 ;; *) n=2 ;; esac
+        echo "new/$name/000$i.png $n"
+    done
+done > log
+
+a_mistake 'a class without pictures'
+mkdir -p empty
+cp -r scans/normal-like scans/benign-like empty
+mkdir empty/malignant-like
+refused 'malignant-like' finetune --data empty --out m2.safetensors
+
+a_mistake 'more images a class than there are'
+refused "--shots 100|class 'benign-like' has 6 samples|give a smaller number" \
+    finetune --data scans --test new --shots 100 --out m2.safetensors
+
+a_mistake 'a single file as data'
+refused 'scans/normal-like/0000.png' finetune --data scans/normal-like/0000.png --out m2.safetensors
+
+a_mistake 'validation images and no test images'
+mkdir -p split
+cp -r scans split/train
+cp -r new split/val
+finetune --data split --out m2.safetensors > log 2>&1 || wrong 'refused'
+says "test: 9 images|the split 'val', as there is no 'test'|test_images            9"
+
+a_mistake 'splits by other names'
+mv split/train split/Training
+mv split/val split/Testing
+finetune --data split --out m3.safetensors > log 2>&1 || wrong 'refused'
+says "test: 9 images|the split 'test'"
+
+# --- disk and permission ---------------------------------------------------------------------------------------------
+a_mistake 'no room for the model'
+mkdir full
+refused '--out full/m.safetensors: could not be written, so the work was not begun' \
+    sh -c "ulimit -f 100; exec '$bin/finetune' --backbone '$vit' --method lora --data scans --out full/m.safetensors"
+[ -z "$(ls full)" ] || wrong 'a part of a file was left'
+
+a_mistake 'no permission in the folder of --out'
+mkdir closed
+chmod 555 closed
+if [ "$(id -u)" -ne 0 ]; then
+    refused "the folder 'closed' cannot be written to (Permission denied)" \
+        finetune --data scans --out closed/m.safetensors
+elif command -v setpriv > log; then
+    chmod 755 "$work"
+    if setpriv --reuid 65534 --clear-groups test -x "$bin/finetune" -a -r "$vit"; then
+        refused "the folder 'closed' cannot be written to (Permission denied)" \
+            setpriv --reuid 65534 --clear-groups "$bin/finetune" --backbone "$vit" --data scans \
+            --out closed/m.safetensors
+    fi
+fi
+
+a_mistake 'standard output on a full disk'
+if [ -w /dev/full ]; then
+    if "$bin/predict" --backbone "$vit" --model good.safetensors new/*/*.png 2> log > /dev/full; then
+        wrong 'status 0'
+    fi
+    says 'not complete'
+    if "$bin/inspect" --methods 2> log > /dev/full; then wrong 'status 0'; fi
+    says 'not complete'
+fi
+
+# --- stopped ---------------------------------------------------------------------------------------------------------
+# $1: the signal, sent when a line of the log matches $2; the command is behind. Its status is not 0.
+stopped() {
+    signal=$1 when=$2
+    shift 2
+    : > log
+    "$@" > log 2>&1 &
+    child=$!
+    while kill -0 $child 2> /dev/null && ! grep -q "$when" log; do sleep 0.01; done
+    kill "-$signal" $child 2> /dev/null || true
+    if wait $child; then wrong 'status 0'; fi
+}
+long() {
+    exec "$bin/finetune" --backbone "$vit" --data scans --test new --method lora --threads 1 \
+        --epochs "${epochs:-12}" "$@"
+}
+(long --out whole.safetensors) > log 2>&1
+for signal in INT TERM HUP; do
+    a_mistake "SIG$signal while training, without --state"
+    rm -f part.safetensors
+    stopped $signal '^epoch' long --out part.safetensors
+    says 'the same command with --resume goes on from part.safetensors.state'
+    [ ! -e part.safetensors ] || wrong 'half a model was written'
+    (long --out part.safetensors --resume) > log 2>&1 || wrong 'did not go on'
+    cmp part.safetensors whole.safetensors || wrong 'another model than without the stop'
+    [ ! -e part.safetensors.state ] || wrong 'the state was left'
+done
+
+a_mistake 'the training was too short'
+(epochs=2 long --out short.safetensors --state short.state) > log 2>&1
+cp short.state other.state
+(epochs=4 long --out longer.safetensors --state short.state --resume) > log 2>&1 || wrong 'cannot be extended'
+says 'epoch 3/4|epoch 4/4'
+
+a_mistake 'resumed with other data'
+if (epochs=4 long --seed 2 --out other.safetensors --state other.state --resume) > log 2>&1; then wrong 'was taken'; fi
+says "note 'seed'|--resume: |begin anew without --resume"
+if (epochs=4 long --shots 5 --out other.safetensors --state other.state --resume) > log 2>&1; then wrong 'was taken'; fi
+says "note 'data'"
+if (epochs=4 long --preprocess flip=0 --out other.safetensors --state other.state --resume) > log 2>&1; then
+    wrong 'was taken'
+fi
+says "note 'preprocess'"
+
+a_mistake 'SIGINT while predicting'
+rm table
+# shellcheck disable=SC2046  # a word a picture
+"$bin/predict" --csv --backbone "$vit" --model good.safetensors $(yes new/normal-like/0000.png | head -3000) > table \
+    2> log &
+child=$!
+while kill -0 $child 2> /dev/null && [ ! -s table ]; do sleep 0.01; done
+kill -INT $child
+if wait $child; then wrong 'status 0'; fi
+says 'stopped;|of 3000 pictures were looked at'
+awk -F, 'NF != 5 { exit 1 }' table || wrong 'a line is not whole'
+[ "$(tail -c 1 table | od -An -tu1 | tr -d ' ')" = 10 ] || wrong 'half a line'
+
+# --- wrong figures ---------------------------------------------------------------------------------------------------
+a_mistake 'a picture of another size'
+"$bin/phantom" --out larger --images 1 --side 90 > log
+"$bin/predict" --backbone "$vit" --model good.safetensors larger/normal-like/0000.png > log 2>&1 || wrong 'refused'
+
+a_mistake 'another backbone than that of training'
+"$bin/pretrain" --data scans --model image_size=32,patch=8,width=32,depth=1,heads=2,mlp=64 --epochs 1 --batch 4 \
+    --warmup 0 --checkpoint pre.state --out other-vit.safetensors --preprocess mean=0.5,std=0.5 > log 2>&1 ||
+    wrong 'failed'
+refused 'trained on backbone' "$bin/predict" --backbone other-vit.safetensors --model good.safetensors "$picture"
+
+a_mistake 'several labels an image, and one winner printed'
+for c in normal-like benign-like; do
+    for i in 0 1 2 3 4 5; do echo "scans/$c/000$i.png 1,$((i % 2)),0"; done
+done > labels.txt
+finetune --data labels.txt --test labels.txt --out several.safetensors > log 2>&1 || wrong 'failed'
+"$bin/predict" --csv --backbone "$vit" --model several.safetensors "$picture" > log
+says 'image,0,1,2'
+[ "$(tail -1 log | tr ',' '\n' | wc -l)" -eq 4 ] || wrong 'a label was chosen'
+
+a_mistake 'weights of classes as the header writes them'
+finetune --data scans --test new --trainer class_weights=1,2.5,1,clip_norm=1 --force --out m.safetensors > log 2>&1 ||
+    wrong 'refused'
+
+no_temporary
+[ $count -ge 30 ] || wrong "only $count mistakes"
