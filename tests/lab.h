@@ -130,7 +130,7 @@ static inline void lab_end(lab *l, pf_val y)
 /* Memory starts as NaN, so that reading what nobody wrote is seen. */
 static inline void lab_bind(lab *l, unsigned flags)
 {
-    const pf_exec_env env = { NULL, 1, flags };
+    const pf_exec_env env = { .threads = 1, .flags = flags };
     LAB_OK(l, pf_exec_create(&l->e, &l->g, &env));
     size_t bytes = pf_exec_bytes(&l->e);
     l->memory = pf_alloc(l->ctx, bytes);

@@ -121,6 +121,27 @@ START_TEST(stale_files)
 }
 END_TEST
 
+/* Kernels round otherwise: what one instruction set computed is not what another would have. */
+START_TEST(other_kernels)
+{
+    const tiny_spec best = { .method = "linear" }, plain = { .method = "linear", .isa = "ref" };
+    const char *path = tiny_path("kernels");
+    tiny t = tiny_make(&best);
+    const bool differ = strcmp(peft_context_isa(t.ctx), "ref");
+    tiny_free(&t);
+    tiny_bits made = trained(&best, at(path, NULL), NULL);
+    if (differ) refused(&plain, at(path, NULL), PEFT_E_MISMATCH, "'ref, own', which rounds otherwise; remove the file");
+    t = tiny_make(&best);
+    OK(peft_context_set_gemm(t.ctx, "cblas"));
+    refused(&best, at(path, NULL), PEFT_E_MISMATCH, "cblas', which rounds otherwise");
+    OK(peft_context_set_gemm(t.ctx, "own"));
+    tiny_free(&t);
+    same(&made, trained(&best, at(path, NULL), NULL), "the same kernels");
+    tiny_bits_free(&made);
+    tiny_clean();
+}
+END_TEST
+
 /* One weight, by the smallest step there is. */
 START_TEST(a_changed_weight)
 {
@@ -194,5 +215,5 @@ START_TEST(two_trainers_at_once)
 }
 END_TEST
 
-SUITE_MAIN("cache_file", a_file_made_before, no_images_from_the_start, half_precision, stale_files, a_changed_weight,
+SUITE_MAIN("cache_file", a_file_made_before, no_images_from_the_start, half_precision, other_kernels, stale_files, a_changed_weight,
            what_cannot_be_a_cache, two_trainers_at_once)

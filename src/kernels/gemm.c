@@ -253,10 +253,15 @@ static void own_gemm(const pk_table *t, pk_pool *pool, const pk_gemm *g, void *w
     pk_pool_run(pool, p.groups * p.stages * p.tasks, next_task, &p);
 }
 
+pk_gemm_kind pk_gemm_chosen(const pk_table *t, pk_gemm_kind kind)
+{
+    if (kind != PK_GEMM_AUTO) return kind;
+    return t->vector > 1 || sizeof(pk_real) > sizeof(float) ? PK_GEMM_OWN : PK_GEMM_CBLAS;
+}
+
 void pk_gemm_run(const pk_table *t, pk_pool *pool, pk_gemm_kind kind, const pk_gemm *g, void *work)
 {
     if (g->m <= 0 || g->n <= 0) return;
-    if (kind == PK_GEMM_AUTO) kind = t->vector > 1 || sizeof(pk_real) > sizeof(float) ? PK_GEMM_OWN : PK_GEMM_CBLAS;
-    if (kind == PK_GEMM_CBLAS) pk_gemm_cblas(t, pool, g, work);
+    if (pk_gemm_chosen(t, kind) == PK_GEMM_CBLAS) pk_gemm_cblas(t, pool, g, work);
     else own_gemm(t, pool, g, work);
 }

@@ -83,6 +83,7 @@ typedef struct pk_ahead {
 typedef enum { PK_GEMM_AUTO, PK_GEMM_OWN, PK_GEMM_CBLAS } pk_gemm_kind;
 
 size_t pk_gemm_work(const pk_table *t, int64_t m, int64_t n, int64_t k, int threads);     /* bytes for all threads */
+pk_gemm_kind pk_gemm_chosen(const pk_table *t, pk_gemm_kind kind);     /* what PK_GEMM_AUTO means with these kernels */
 void   pk_gemm_run(const pk_table *t, pk_pool *pool, pk_gemm_kind kind, const pk_gemm *g, void *work);
 size_t pk_attention_work(const pk_table *t, const pk_attention *a, int gradient);         /* bytes for one thread */
 

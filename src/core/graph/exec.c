@@ -36,8 +36,8 @@ peft_status pf_exec_create(pf_exec *e, pf_graph *g, const pf_exec_env *env)
     memset(g, 0, sizeof *g);
     e->flags = env->flags;
     peft_context *ctx = e->g.ctx;
-    e->run = (pf_run){ .g = &e->g, .k = ctx->kernels, .pool = env->pool, .threads = env->threads, .gemm = ctx->gemm,
-                       .seed = ctx->seed };
+    e->run = (pf_run){ .g = &e->g, .k = env->kernels ? env->kernels : ctx->kernels, .pool = env->pool,
+                       .threads = env->threads, .gemm = env->kernels ? env->gemm : ctx->gemm, .seed = ctx->seed };
     e->run.ptr = pf_alloc_zero(ctx, e->g.values * sizeof(pk_real *));
     if (!e->run.ptr) return pf_nomem("graph pointers", e->g.values * sizeof(pk_real *));
     PF_TRY(pf_plan_make(&e->plan, &e->g, &e->run, env->flags));

@@ -46,7 +46,14 @@ typedef struct pf_exec {
     int64_t flops;
 } pf_exec;
 
-typedef struct pf_exec_env { pk_pool *pool; int threads; unsigned flags; } pf_exec_env;
+/* kernels NULL: those that the context has now, and its product. */
+typedef struct pf_exec_env {
+    pk_pool *pool;
+    int threads;
+    unsigned flags;
+    const pk_table *kernels;
+    pk_gemm_kind gemm;
+} pf_exec_env;
 /* Takes g over (also on failure), plans it. Memory comes with pf_exec_bind: bytes as told, or own when NULL. */
 peft_status pf_exec_create(pf_exec *e, pf_graph *g, const pf_exec_env *env);
 size_t      pf_exec_bytes(const pf_exec *e);                           /* what bind needs */

@@ -38,6 +38,7 @@ typedef struct pf_cache_spec {
     int64_t limit;                       /* bytes of all records together */
     bool half;                           /* kept as f16 */
     const char *path;                    /* of the file they are kept in; NULL: in memory */
+    const char *by;                      /* what computes them: pf_team_text */
 } pf_cache_spec;
 
 /* In memory, with a limit too small for one sample, or nothing to keep, it never hits. */
@@ -52,7 +53,7 @@ bool        pf_cache_fetch(pf_cache *cache, const pf_compiled *c, int64_t sample
 void        pf_cache_keep(pf_cache *cache, const pf_compiled *c, int64_t sample, int64_t id);
 
 peft_status pf_shelf_in_memory(peft_context *ctx, size_t record, size_t room, pf_shelf **out);
-/* limit: bytes of the file; key: of what computes the values (graph.h, pf_prefix_key). */
-typedef struct pf_shelf_file { const char *path, *key; peft_dtype type; size_t record, limit; } pf_shelf_file;
+/* limit: bytes of the file; key: of what computes the values (graph.h, pf_prefix_key), by: with which kernels. */
+typedef struct pf_shelf_file { const char *path, *key, *by; peft_dtype type; size_t record, limit; } pf_shelf_file;
 peft_status pf_shelf_in_file(peft_context *ctx, const pf_shelf_file *spec, pf_shelf **out);
 #endif

@@ -5,6 +5,7 @@
  * are in the machine's byte order. Reading is by pread, so that a file shortened by somebody else is no more than an
  * unreadable record. */
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
@@ -14,12 +15,12 @@
 #include "core/train/cache.h"
 
 static const char magic[8] = "PEFTFEAT";
-enum { VERSION = 1, ROW = 64 };                       /* records begin at multiples of ROW */
+enum { VERSION = 2, ROW = 64 };                       /* records begin at multiples of ROW */
 typedef struct {
     char magic[8];
     uint32_t version, type;
-    uint64_t record, reserved[4];
-    char key[64];
+    uint64_t record;
+    char by[32], key[64];
     uint64_t sum;
 } header;
 typedef struct { int64_t id; uint64_t number, values, sum; } head;
@@ -132,14 +133,18 @@ static peft_status check_header(const shelf *f, const header *found, const heade
         return pf_fail(PEFT_E_FORMAT, "cache_file '%s': is something else than a feature cache, and is left alone",
                        f->path);
     if (found->version != VERSION)
-        return pf_fail(PEFT_E_FORMAT, "cache_file '%s': version %u, expected %d", f->path, (unsigned)found->version,
-                       VERSION);
+        return pf_fail(PEFT_E_FORMAT, "cache_file '%s': version %u, expected %d; remove the file, and it is filled anew",
+                       f->path, (unsigned)found->version, VERSION);
     if (found->sum != pf_sum(0, found, offsetof(header, sum)))
         return pf_fail(PEFT_E_FORMAT, "cache_file '%s': its header is damaged; remove the file", f->path);
     if (memcmp(found->key, wanted->key, sizeof found->key))
         return pf_fail(PEFT_E_MISMATCH, "cache_file '%s': holds features of the frozen computation %.64s, this model's "
                        "is %.64s (other weights, layers, ratio or resolution); remove the file or name another",
                        f->path, found->key, wanted->key);
+    if (memcmp(found->by, wanted->by, sizeof found->by))
+        return pf_fail(PEFT_E_MISMATCH, "cache_file '%s': holds features computed by kernels and product '%.32s', this "
+                       "trainer computes by '%.32s', which rounds otherwise; remove the file or name another", f->path,
+                       found->by, wanted->by);
     if (found->type != wanted->type || found->record != wanted->record)
         return pf_fail(PEFT_E_MISMATCH, "cache_file '%s': holds %llu bytes a sample of another cache_type, expected "
                        "%llu; remove the file or name another", f->path, (unsigned long long)found->record,
@@ -155,6 +160,7 @@ static peft_status check_file(shelf *f, const pf_shelf_file *spec)
     size_t size = 0;
     memcpy(wanted.magic, magic, sizeof magic);
     memcpy(wanted.key, spec->key, sizeof wanted.key);
+    snprintf(wanted.by, sizeof wanted.by, "%s", spec->by);
     wanted.sum = pf_sum(0, &wanted, offsetof(header, sum));
     PF_TRY(open_file(f, &size));
     if (!get(f, 0, &found, size < sizeof found ? size : sizeof found)) return failed(f, "cannot be read");

@@ -142,7 +142,7 @@ static double grad_norm(peft_trainer *t)
         for (int64_t at = 0; at < t->slot[i].count; at += PIECE) {
             int64_t n = t->slot[i].count - at < PIECE ? t->slot[i].count - at : PIECE;
             double sq;
-            t->ctx->kernels->sums(NULL, &sq, (const pk_real *)t->slot[i].p->grad.data + at, n);
+            t->team.kernels->sums(NULL, &sq, (const pk_real *)t->slot[i].p->grad.data + at, n);
             total += sq;
         }
     return sqrt(total);
@@ -153,16 +153,17 @@ static void update_piece(void *arg, int64_t piece, int worker)
     update_job *j = arg;
     const pf_slot *s = j->slot;
     const pf_optimizer *o = &j->t->opt;
+    const pk_table *k = j->t->team.kernels;
     int64_t at = piece * PIECE, n = s->count - at < PIECE ? s->count - at : PIECE;
     pk_real *p = (pk_real *)s->p->value.data + at;
     const pk_real *g = (const pk_real *)s->p->grad.data + at;
     double lr = j->lr * s->lr_scale;
     int nonfinite = 0;
     (void)worker;
-    if (o->adamw) j->t->ctx->kernels->adamw(p, s->m + at, s->v + at, g, n, j->gscale, lr, o->beta1, o->beta2, o->eps,
-                                            s->weight_decay, j->c1, j->c2, &nonfinite);
-    else j->t->ctx->kernels->sgd(p, s->m + at, g, n, j->gscale, lr, o->momentum, s->weight_decay, o->nesterov,
-                                 j->t->step == 0, &nonfinite);
+    if (o->adamw) k->adamw(p, s->m + at, s->v + at, g, n, j->gscale, lr, o->beta1, o->beta2, o->eps, s->weight_decay,
+                           j->c1, j->c2, &nonfinite);
+    else k->sgd(p, s->m + at, g, n, j->gscale, lr, o->momentum, s->weight_decay, o->nesterov, j->t->step == 0,
+                &nonfinite);
     if (nonfinite) atomic_store_explicit(&j->nonfinite, 1, memory_order_relaxed);
 }
 

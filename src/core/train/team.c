@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  * team.c -- from a model to a compiled graph on a pool of threads. */
+#include <stdio.h>
 #include <string.h>
 #include "core/train/team.h"
 
 peft_status pf_team_start(pf_team *t, peft_context *ctx, int64_t threads)
 {
-    *t = (pf_team){ .ctx = ctx, .threads = threads > 0 ? (int)threads : ctx->threads };
+    *t = (pf_team){ .ctx = ctx, .threads = threads > 0 ? (int)threads : ctx->threads,
+                    .kernels = ctx->kernels, .gemm = pk_gemm_chosen(ctx->kernels, ctx->gemm) };
     if (t->threads == 1) return PEFT_OK;
     size_t bytes = pk_pool_bytes(t->threads);
     t->pool = pf_alloc_zero(ctx, bytes);
@@ -23,6 +25,11 @@ void pf_team_stop(pf_team *t)
         pf_free(t->ctx, t->pool);
     }
     t->pool = NULL;
+}
+
+void pf_team_text(const pf_team *t, char *text, size_t room)
+{
+    snprintf(text, room, "%s, %s", t->kernels->name, t->gemm == PK_GEMM_CBLAS ? "cblas" : "own");
 }
 
 peft_status pf_executor_parse(const char *name, unsigned *flags)
@@ -100,7 +107,8 @@ peft_status pf_compiled_create(pf_compiled *c, const pf_compile_spec *spec)
         return s;
     }
     c->batch = g.batch;
-    const pf_exec_env env = { spec->team->pool, spec->team->threads, spec->flags };
+    const pf_exec_env env = { spec->team->pool, spec->team->threads, spec->flags, spec->team->kernels,
+                              spec->team->gemm };
     s = pf_exec_create(&c->exec, &g, &env);
     if (s) pf_compiled_free(c);
     return s;

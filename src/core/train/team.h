@@ -6,9 +6,18 @@
 #include "core/graph/ops/loss.h"
 #include "core/model/model.h"
 
-typedef struct pf_team { peft_context *ctx; pk_pool *pool; int threads; } pf_team;
+/* Kernels and product are the context's when the team is started: what is set on the context later is for others. */
+typedef struct pf_team {
+    peft_context *ctx;
+    pk_pool *pool;
+    int threads;
+    const pk_table *kernels;
+    pk_gemm_kind gemm;
+} pf_team;
 peft_status pf_team_start(pf_team *t, peft_context *ctx, int64_t threads);          /* 0: the context's number */
 void        pf_team_stop(pf_team *t);
+/* What decides the rounding of a result: "avx2, own". */
+void        pf_team_text(const pf_team *t, char *text, size_t room);
 
 /* images -> logits (-> loss -> gradients when loss is given). */
 typedef struct pf_compiled {

@@ -110,8 +110,10 @@ static peft_status take_slab(peft_trainer *t)
 static peft_status make_cache(peft_trainer *t)
 {
     const char *path = text(t, "cache_file"), *type = text(t, "cache_type");
+    char by[32];
+    pf_team_text(&t->team, by, sizeof by);
     const pf_cache_spec spec = { .ctx = t->ctx, .front = &t->front, .limit = whole(t, "cache_features"),
-                                 .half = !strcmp(type, "f16"), .path = *path ? path : NULL };
+                                 .half = !strcmp(type, "f16"), .path = *path ? path : NULL, .by = by };
     if (strcmp(type, "f32") && !spec.half)
         return pf_fail(PEFT_E_OPTION, "cache_type: given '%s', expected f32 or f16", type);
     if (spec.path && !spec.limit)

@@ -145,6 +145,9 @@ static peft_status write_setting(void *user, const setting *s) { return pf_st_ou
 
 peft_status pf_settings_write(const peft_trainer *t, pf_st_out *o)
 {
+    char by[32];
+    pf_team_text(&t->team, by, sizeof by);
+    PF_TRY(pf_st_out_meta(o, "libpeft.kernels", by));
     PF_TRY(each_setting(t, write_setting, o));
     PF_TRY(write_groups(t, o));
     for (size_t i = 0; i < t->notes.count; i++)
@@ -168,6 +171,17 @@ static peft_status check_setting(void *user, const setting *s)
                    s->name, s->value, more);
 }
 
+/* A run may move to another machine, but then its last bits are no longer those of an unbroken one. */
+static void warn_of_kernels(const peft_trainer *t, const pf_st *st)
+{
+    char by[32];
+    const char *saved = pf_st_meta(st, "libpeft.kernels");
+    pf_team_text(&t->team, by, sizeof by);
+    if (saved && strcmp(saved, by))
+        pf_log(t->ctx, 1, "the state was saved by kernels and product '%.40s', the run goes on with '%s': results differ "
+               "in rounding from those of an unbroken run", saved, by);
+}
+
 peft_status pf_settings_check(const peft_trainer *t, const pf_st *st)
 {
     check c = { t, st };
@@ -176,5 +190,7 @@ peft_status pf_settings_check(const peft_trainer *t, const pf_st *st)
                        "settings in another form; finish that run with the version that began it");
     PF_TRY(each_setting(t, check_setting, &c));
     PF_TRY(check_groups(t, st));
-    return check_notes(t, st);
+    PF_TRY(check_notes(t, st));
+    warn_of_kernels(t, st);
+    return PEFT_OK;
 }
