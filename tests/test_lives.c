@@ -173,6 +173,66 @@ static int progress(const peft_trainer *t, void *user)
     return f->updates == f->stop;
 }
 
+/* What a callback failed of is what fit says: its status and message; an earlier failure of the thread is not. */
+typedef enum { OWN_ERROR, LIBRARY_ERROR, PLAIN, EMPTY } ending;
+typedef struct broken { ending how; bool in_progress; peft_context *ctx; } broken;
+
+static int fail_now(const broken *b)
+{
+    peft_tensor *x;
+    if (b->how == OWN_ERROR) return peft_set_error(PEFT_E_IO, "scan 12: the disk is gone") ? -1 : 0;
+    if (b->how == LIBRARY_ERROR) return peft_tensor_create(b->ctx, PEFT_F32, 99, NULL, &x) ? -1 : 0;
+    return -1;
+}
+
+static int64_t broken_next(int64_t epoch, int64_t i, peft_tensor *images, peft_tensor *labels, int64_t *ids, void *user)
+{
+    const broken *b = user;
+    (void)epoch, (void)ids;
+    memset(peft_tensor_data(images), 0, pf_tensor_bytes(images));
+    memset(peft_tensor_data(labels), 0, pf_tensor_bytes(labels));
+    if (b->how == EMPTY) return 0;
+    return b->in_progress ? 3 : i ? fail_now(b) : 3;
+}
+
+static int broken_progress(const peft_trainer *t, void *user)
+{
+    const broken *b = user;
+    (void)t;
+    return b->in_progress ? fail_now(b) : 0;
+}
+
+START_TEST(callbacks_that_fail)
+{
+    static const struct { ending how; peft_status status; const char *text[2]; } rows[] = {
+        { OWN_ERROR, PEFT_E_IO, { "batch 1 of epoch 0: scan 12", "step 1: scan 12" } },
+        { LIBRARY_ERROR, PEFT_E_INVALID, { "batch 1 of epoch 0: ", "step 1: " } },
+        { PLAIN, PEFT_E_CANCELLED, { "cancelled by the batch callback, which returned -1", "cancelled by the progress" } } };
+    tiny t = tiny_make(&(tiny_spec){ .method = "linear" });
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        for (int where = 0; where < 2; where++) {
+            peft_trainer *x = tiny_trainer(t.model, "batch=%d", 3);
+            broken b = { rows[i].how, where, t.ctx };
+            peft_set_error(PEFT_E_IO, "something long past");
+            peft_status s = peft_trainer_fit(x, 1, broken_next, broken_progress, &b);
+            ck_assert_msg(s == rows[i].status || (rows[i].how == LIBRARY_ERROR && s == PEFT_E_SHAPE), "%s: %s",
+                          peft_status_name(s), peft_last_error());
+            ck_assert_msg(strstr(peft_last_error(), rows[i].text[where]) && !strstr(peft_last_error(), "long past"), "%s",
+                          peft_last_error());
+            ck_assert(peft_trainer_get(x, "step") == 1);
+            peft_trainer_free(x);
+        }
+    peft_trainer *x = tiny_trainer(t.model, "batch=%d", 3);
+    broken b = { EMPTY, false, t.ctx };
+    FAILS(PEFT_E_STATE, "epoch 0 has no samples", peft_trainer_fit(x, 1000, broken_next, NULL, &b));
+    ck_assert(peft_trainer_get(x, "epoch") == 0);
+    b.how = PLAIN, b.in_progress = true;
+    FAILS(PEFT_E_CANCELLED, "progress", peft_trainer_fit(x, 1, broken_next, broken_progress, &b));
+    peft_trainer_free(x);
+    tiny_free(&t);
+}
+END_TEST
+
 START_TEST(callbacks_of_fit)
 {
     tiny t = tiny_make(&(tiny_spec){ .method = "linear" });
@@ -207,4 +267,4 @@ END_TEST
 
 SUITE_MAIN("lives", one_trainer_at_a_time, attach_and_detach, a_detached_adapter_is_gone, any_order_of_frees,
     freeing_nothing,
-           callbacks_of_fit)
+           callbacks_that_fail, callbacks_of_fit)

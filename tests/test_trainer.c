@@ -108,6 +108,85 @@ START_TEST(groups_and_frozen_parameters)
 }
 END_TEST
 
+static char warning[600];
+static int warnings;
+static void keep_warning(int level, const char *message, void *user)
+{
+    (void)user;
+    if (level > 1) return;
+    warnings++;
+    snprintf(warning, sizeof warning, "%s", message);
+}
+
+/* A schedule that counts fewer updates than the run has: told once, by the log. */
+START_TEST(end_of_the_schedule)
+{
+    static const struct { const char *options; int warnings; } table[] = {
+        { "schedule=cosine,steps=3", 1 }, { "schedule=cosine,steps=6", 0 }, { "schedule=cosine,steps=3,min_lr=0.01", 0 },
+        { "schedule=warmup_cosine,warmup=2,steps=4", 1 }, { "schedule=constant,steps=3", 0 } };
+    for (size_t k = 0; k < sizeof table / sizeof *table; k++) {
+        tiny t = tiny_make(&(tiny_spec){ .method = "linear" });
+        OK(peft_context_set_log(t.ctx, keep_warning, NULL, 1));
+        peft_trainer *x = tiny_trainer(t.model, "batch=2,lr=0.1,%s", table[k].options);
+        warnings = 0;
+        for (int i = 0; i < 6; i++) tiny_step(x, 2, i);
+        ck_assert_msg(warnings == table[k].warnings, "%s: %d warnings, the last: %s", table[k].options, warnings, warning);
+        if (warnings) ck_assert_msg(strstr(warning, "its rate is 0") && strstr(warning, "steps counts updates"), "%s", warning);
+        OK(peft_context_set_log(t.ctx, NULL, NULL, 1));
+        peft_trainer_free(x);
+        tiny_free(&t);
+    }
+}
+END_TEST
+
+/* Under accumulation the loss is that of the update, the mean of its passes; a state between two passes knows it. */
+START_TEST(loss_of_an_update)
+{
+    tiny t = tiny_make(&(tiny_spec){ .method = "linear" });
+    peft_trainer *single = tiny_trainer(t.model, "batch=2,lr=0,accumulate=%d", 1);
+    double loss[3];
+    for (int i = 0; i < 3; i++) {
+        tiny_step(single, 2, 5 * i);
+        loss[i] = peft_trainer_get(single, "loss");
+    }
+    peft_trainer_free(single);
+    ck_assert(fabs(loss[0] - loss[1]) > 1e-3 && fabs(loss[1] - loss[2]) > 1e-3);
+    peft_trainer *x = tiny_trainer(t.model, "batch=2,lr=0,accumulate=%d", 3);
+    for (int i = 0; i < 3; i++) {
+        double sum = 0;
+        tiny_step(x, 2, 5 * i);
+        for (int k = 0; k <= i; k++) sum += loss[k];
+        near(peft_trainer_get(x, "loss"), sum / (i + 1), 1e-6, "loss");
+        if (i != 1) continue;
+        OK(peft_trainer_save(x, tiny_path("state")));
+        tiny_step(x, 2, 1);
+        OK(peft_trainer_restore(x, tiny_path("state")));
+    }
+    tiny_step(x, 2, 5);
+    near(peft_trainer_get(x, "loss"), loss[1], 1e-6, "loss of the next update's first pass");
+    peft_trainer_free(x);
+    tiny_free(&t);
+    tiny_clean();
+}
+END_TEST
+
+START_TEST(one_class)
+{
+    peft_trainer *x = NULL;
+    tiny t = tiny_make(&(tiny_spec){ .method = "linear", .model = "classes=1" });
+    static const char *const losses[] = { "loss=ce", "loss=soft_ce" };
+    for (int i = 0; i < 2; i++) {
+        peft_options *o = tiny_options(t.ctx, "%s", losses[i]);
+        FAILS(PEFT_E_OPTION, "1 class, whose loss is 0", peft_trainer_create(t.model, o, &x));
+        peft_options_free(o);
+    }
+    x = tiny_trainer(t.model, "loss=%s", "bce");
+    tiny_step(x, 2, 0);
+    peft_trainer_free(x);
+    tiny_free(&t);
+}
+END_TEST
+
 START_TEST(schedules_reach_the_optimiser)
 {
     static const struct { const char *options; double lr[6]; } table[] = {
@@ -327,5 +406,5 @@ START_TEST(every_option_is_listed)
 END_TEST
 
 SUITE_MAIN("trainer", updates_follow_their_formulas, groups_and_frozen_parameters, schedules_reach_the_optimiser,
-           accumulation_is_a_larger_batch, short_batches, losses_follow_their_formulas, cached_features_change_no_bit,
+           end_of_the_schedule, loss_of_an_update, one_class, accumulation_is_a_larger_batch, short_batches, losses_follow_their_formulas, cached_features_change_no_bit,
            evaluation_is_what_a_session_predicts, every_option_is_listed)

@@ -7,10 +7,12 @@
 PEFT_BEGIN_DECLS
 
 typedef struct peft_trainer peft_trainer;
-/* Called after each optimiser step of fit; non-zero stops with PEFT_E_CANCELLED, everything left consistent. */
+/* Called after each optimiser step of fit; non-zero stops fit, everything left consistent: the trainer can be saved, or
+ * fit called again. Fit's status is then that of the last failure of a libpeft function inside the callback, or what it
+ * gave to peft_set_error, with that message; PEFT_E_CANCELLED where nothing failed in it. */
 typedef int (*peft_progress_fn)(const peft_trainer *t, void *user);
 /* Fills images [batch,3,S,S] and labels with that batch of that epoch (both count from 0); returns how many samples were
- * written (0 ends the epoch), < 0 stops. The trainer says which batch it wants, so that a run that was restored from a
+ * written (0 ends the epoch), < 0 stops fit, as peft_progress_fn says. The trainer says which batch it wants, so that a run that was restored from a
  * file is given what an unbroken run would have been given. sample_ids [batch] may be left alone by callers that do not
  * cache features. images belongs to the trainer, which uses its memory for other things once fn has returned. */
 typedef int64_t (*peft_batch_fn)(int64_t epoch, int64_t batch, peft_tensor *images, peft_tensor *labels,
@@ -52,8 +54,9 @@ peft_trainer_group(peft_trainer *t, const char *pattern, double lr_scale, double
  * f32: for soft_ce probabilities that add up to 1, for bce 0 to 1, or -1 for a class that was not judged, which has no
  * loss and is not counted in the mean. A batch of which no label counts (weight 0, or not judged) changes nothing.
  * sample_ids [n] or NULL (or -1: a sample without an id). images may be NULL when the cache has all sample_ids;
- * PEFT_E_NOTFOUND names the first that is missing. PEFT_E_NONFINITE: loss or gradients are NaN or Inf, nothing was
- * updated; or the update itself made NaN or Inf (the message says so), then an earlier state is to be restored. */
+ * PEFT_E_NOTFOUND names the first that is missing. PEFT_E_NONFINITE: an image (named), the loss or the gradients hold
+ * NaN or Inf, nothing was updated, and the passes that were not used by an update yet are dropped; or the update itself
+ * made NaN or Inf (the message says so), then an earlier state is to be restored. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_trainer_step(peft_trainer *t, const peft_tensor *images, const peft_tensor *labels, const int64_t *sample_ids);
 /* A further input of the next steps and evaluations, copied: "side_images" [n,3,s,s], n as in those calls, for fpt with
@@ -64,6 +67,8 @@ peft_trainer_input(peft_trainer *t, const char *name, const peft_tensor *value);
 PEFT_API PEFT_NODISCARD peft_status
 peft_trainer_backward(peft_trainer *t, const peft_tensor *images, const peft_tensor *labels, const int64_t *sample_ids);
 PEFT_API PEFT_NODISCARD peft_status peft_trainer_update(peft_trainer *t);
+/* Steps until `epochs` epochs are done, counted from the beginning of the run: after restoring at epoch 7, fit to 10 does
+ * the rest of epoch 7 and two more, and fit to 7 nothing. PEFT_E_STATE: an epoch without a sample. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_trainer_fit(peft_trainer *t, int64_t epochs, peft_batch_fn next, peft_progress_fn progress, void *user);
 /* Logits [n,classes] in evaluation mode (running statistics, no dropout). */
@@ -71,7 +76,7 @@ PEFT_API PEFT_NODISCARD peft_status
 peft_trainer_evaluate(peft_trainer *t, const peft_tensor *images, peft_tensor *logits);
 /* Logits of the last backward pass, in training mode: [n,classes], borrowed. NULL before the first. */
 PEFT_API const peft_tensor *peft_trainer_logits(const peft_trainer *t);
-/* "loss", "lr", "grad_norm", "step", "epoch", "samples", "step_seconds", "planned_bytes" (everything the trainer
+/* "loss" (of the last update: the mean over its passes, or over those so far), "lr", "grad_norm", "step", "epoch", "samples", "step_seconds", "planned_bytes" (everything the trainer
  * holds), "arena_bytes", "flops" (multiply-adds x 2 a step needs; with cache_features those behind the frozen part),
  * "cache_hits" (samples found so far), "cache_samples" (kept, or in the file); NaN: no such figure. */
 PEFT_API double  peft_trainer_get(const peft_trainer *t, const char *what);

@@ -11,6 +11,7 @@
 #define LONGEST 8192                                  /* built aside: two of the longest paths fit */
 #define HEAD 400                                      /* of a text that is shortened, so much of its beginning stays */
 static _Thread_local char message[ROOM];
+static _Thread_local peft_status recorded;            /* of the last failure since pf_error_watch */
 
 static bool inside_character(char c) { return ((unsigned char)c & 0xC0) == 0x80; }
 
@@ -43,6 +44,7 @@ peft_status pf_fail(peft_status s, const char *format, ...)
     va_start(args, format);
     int n = vsnprintf(text, sizeof text, format, args);
     va_end(args);
+    recorded = s;
     if (n < 0) n = snprintf(text, sizeof text, "%s", peft_status_name(s));
     keep(text, built(n));
     return s;
@@ -73,6 +75,9 @@ peft_status pf_within(peft_status s, const char *format, ...)
     keep(text, built((int)at + snprintf(text + at, sizeof text - at, ": %s", message)));
     return s;
 }
+
+void pf_error_watch(void) { recorded = PEFT_OK; }
+peft_status pf_error_seen(void) { return recorded; }
 
 const char *peft_last_error(void) { return message; }
 peft_status peft_set_error(peft_status s, const char *text) { return pf_fail(s, "%s", text ? text : ""); }

@@ -18,5 +18,10 @@ __attribute__((format(printf, 2, 3), cold))
 #endif
 peft_status pf_within(peft_status s, const char *format, ...);
 
+/* What a callback of the program's failed of: the status of the thread's last failure between the two calls, whose
+ * message still stands; PEFT_OK: nothing failed. */
+void        pf_error_watch(void);
+peft_status pf_error_seen(void);
+
 #define PF_TRY(call) do { peft_status pf_s_ = (call); if (pf_s_) return pf_s_; } while (0)
 #endif

@@ -3,32 +3,53 @@
  * run that was stopped and restored goes on at the batch where it stopped. */
 #include "core/train/trainer.h"
 
+/* The next batch, in the views; *n 0: the epoch has no more. A callback that fails tells why by the last failure of a
+ * libpeft function in it, or by peft_set_error. */
+static peft_status next_batch(peft_trainer *t, peft_batch_fn next, void *user, int64_t *n)
+{
+    const long long batch = t->batch_in_epoch, epoch = t->epoch;
+    t->image_view.dim[0] = t->label_view.dim[0] = t->batch;
+    for (int64_t i = 0; i < t->batch; i++) t->ids[i] = -1;             /* left alone: samples without an id */
+    pf_error_watch();
+    *n = next(epoch, batch, &t->image_view, &t->label_view, t->ids, user);
+    if (*n < 0 && pf_error_seen()) return pf_within(pf_error_seen(), "batch %lld of epoch %lld", batch, epoch);
+    if (*n < 0)
+        return pf_fail(PEFT_E_CANCELLED, "batch %lld of epoch %lld: cancelled by the batch callback, which returned %lld",
+                       batch, epoch, (long long)*n);
+    if (*n > t->batch)
+        return pf_fail(PEFT_E_INVALID, "batch callback: returned %lld samples, expected at most %lld", (long long)*n,
+                       (long long)t->batch);
+    if (!*n && !batch)
+        return pf_fail(PEFT_E_STATE, "epoch %lld has no samples: the batch callback returned 0 for its first batch", epoch);
+    return PEFT_OK;
+}
+
+static peft_status report(const peft_trainer *t, peft_progress_fn progress, void *user)
+{
+    if (!progress) return PEFT_OK;
+    pf_error_watch();
+    if (!progress(t, user)) return PEFT_OK;
+    if (pf_error_seen()) return pf_within(pf_error_seen(), "progress callback at step %lld", (long long)t->step);
+    return pf_fail(PEFT_E_CANCELLED, "cancelled by the progress callback at step %lld", (long long)t->step);
+}
+
 /* The rest of the current epoch. */
 static peft_status one_epoch(peft_trainer *t, peft_batch_fn next, peft_progress_fn progress, void *user)
 {
     for (;;) {
-        t->image_view.dim[0] = t->label_view.dim[0] = t->batch;
-        for (int64_t i = 0; i < t->batch; i++) t->ids[i] = -1;         /* left alone: samples without an id */
-        int64_t n = next(t->epoch, t->batch_in_epoch, &t->image_view, &t->label_view, t->ids, user);
-        if (n < 0) return pf_within(PEFT_E_CANCELLED, "batch %lld of epoch %lld", (long long)t->batch_in_epoch,
-                                    (long long)t->epoch);
-        if (n > t->batch)
-            return pf_fail(PEFT_E_INVALID, "batch callback: returned %lld samples, expected at most %lld", (long long)n,
-                           (long long)t->batch);
-        if (n == 0) break;
+        int64_t n, step = t->step;
+        PF_TRY(next_batch(t, next, user, &n));
+        if (!n) break;
         t->image_view.dim[0] = t->label_view.dim[0] = n;
-        int64_t step = t->step;
         PF_TRY(peft_trainer_step(t, &t->image_view, &t->label_view, t->ids));
         t->batch_in_epoch++;
-        if (t->step > step && progress && progress(t, user))
-            return pf_fail(PEFT_E_CANCELLED, "cancelled by the progress callback at step %lld", (long long)t->step);
+        if (t->step > step) PF_TRY(report(t, progress, user));
     }
     t->batch_in_epoch = 0;
     t->epoch++;
     if (!t->pending) return PEFT_OK;
     PF_TRY(peft_trainer_update(t));                   /* what a last, incomplete accumulation holds */
-    return progress && progress(t, user) ? pf_fail(PEFT_E_CANCELLED, "cancelled by the progress callback at step %lld",
-                                                   (long long)t->step) : PEFT_OK;
+    return report(t, progress, user);
 }
 
 peft_status peft_trainer_fit(peft_trainer *t, int64_t epochs, peft_batch_fn next, peft_progress_fn progress, void *user)

@@ -44,6 +44,9 @@ peft_status pf_loss_options(peft_trainer *t)
     const char *loss = pf_options_string(t->options, pf_trainer_options, "loss");
     if (strcmp(loss, "ce") && strcmp(loss, "soft_ce") && strcmp(loss, "bce") && strcmp(loss, "bce_sum"))
         return pf_fail(PEFT_E_OPTION, "loss: given '%s', expected ce, soft_ce, bce or bce_sum", loss);
+    if (strncmp(loss, "bce", 3) && t->model->classes < 2)
+        return pf_fail(PEFT_E_OPTION, "loss: given '%s' for a model of 1 class, whose loss is 0 whatever it computes; "
+                       "expected 2 classes or more, or bce for a finding that is present or not", loss);
     t->loss.kind = !strcmp(loss, "ce") ? PF_LOSS_CE : !strcmp(loss, "soft_ce") ? PF_LOSS_SOFT_CE : PF_LOSS_BCE;
     t->loss.bce.sum_classes = !strcmp(loss, "bce_sum");
     t->loss.ce.smoothing = pf_options_float(t->options, pf_trainer_options, "label_smoothing");

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  * step.c -- one train step: forward, loss, backward (a walk over the compiled graph), clip, update. */
 #include <math.h>
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
+#include "core/model/state.h"
 #include "core/train/trainer.h"
 
 static double now(void)
@@ -29,6 +31,27 @@ static void keep_buffers(peft_trainer *t, bool restore)
         memcpy(restore ? b->data : at, restore ? at : b->data, (size_t)n * sizeof *at);
         at += n;
     }
+}
+
+/* What the pending passes have added is given up. */
+static void drop_pending(peft_trainer *t)
+{
+    if (t->pending) keep_buffers(t, true);
+    t->pending = 0;
+}
+
+/* A NaN or Inf among the pixels would only show as a loss or a logit that is none: the sample is named instead. */
+static peft_status check_pixels(const peft_trainer *t, const pk_real *images, const int64_t *ids, int64_t n)
+{
+    const int64_t one = pf_trainer_image(t);
+    for (int64_t i = 0; i < n; i++) {
+        if (pf_finite(images + i * one, one)) continue;
+        char id[40] = "";
+        if (ids && ids[i] >= 0) snprintf(id, sizeof id, " (sample id %lld)", (long long)ids[i]);
+        return pf_fail(PEFT_E_NONFINITE, "images: sample %lld of the batch%s holds NaN or Inf: nothing was computed from it",
+                       (long long)i, id);
+    }
+    return PEFT_OK;
 }
 
 /* The samples of a batch. Without images there must be ids that the cache knows, and nobody else who reads images. */
@@ -100,6 +123,11 @@ peft_status peft_trainer_backward(peft_trainer *t, const peft_tensor *images, co
     PF_TRY(pf_side_bind(&t->side, net, n, 0));
     double start = now();
     const pk_real *pixels = images ? as_real(images, t->images) : NULL;
+    peft_status finite = pixels ? check_pixels(t, pixels, sample_ids, n) : PEFT_OK;
+    if (finite) {
+        drop_pending(t);
+        return finite;
+    }
     if (t->front.crossings) PF_TRY(fill(t, net, pixels, sample_ids, n));
     if (!t->pending) keep_buffers(t, false);
     pf_exec *e = &net->exec;
@@ -111,15 +139,17 @@ peft_status peft_trainer_backward(peft_trainer *t, const peft_tensor *images, co
     e->run.seed = t->seed;
     pf_exec_run(e, 0, e->g.nodes);
     t->seconds = now() - start;
-    t->last_loss = pf_exec_data(e, net->loss)[0];
+    const double loss = pf_exec_data(e, net->loss)[0];
+    t->loss_sum = loss + (t->pending ? t->loss_sum : 0);
+    t->last_loss = t->loss_sum / (double)(t->pending + 1);
     t->logits_view.dim[0] = n;
     t->logits_view.data = memcpy(t->logits, pf_exec_data(e, net->logits),
                                  (size_t)(n * t->model->classes) * sizeof(pk_real));
-    if (!isfinite(t->last_loss)) {
+    if (!isfinite(loss)) {
         keep_buffers(t, true);
         t->pending = 0;
         return pf_fail(PEFT_E_NONFINITE, "the loss is %s at step %lld: gradients dropped, nothing updated",
-                       isnan(t->last_loss) ? "NaN" : "infinite", (long long)t->step);
+                       isnan(loss) ? "NaN" : "infinite", (long long)t->step);
     }
     t->pending++;
     t->samples += n;
@@ -167,6 +197,17 @@ static void update_piece(void *arg, int64_t piece, int worker)
     if (nonfinite) atomic_store_explicit(&j->nonfinite, 1, memory_order_relaxed);
 }
 
+/* A cosine that is over leaves the rate where it ended, as a rule at 0: the run goes on and learns nothing. */
+static void warn_of_end(peft_trainer *t, double lr)
+{
+    const pf_schedule *s = &t->schedule;
+    if (t->told_end || lr > 0 || s->lr <= 0 || s->steps < 1 || t->step < s->steps) return;
+    t->told_end = true;
+    pf_log(t->ctx, 1, "step %lld: the %lld updates of schedule '%s' are over and its rate is 0: nothing is learned any "
+           "more. Option steps counts updates: epochs x batches an epoch / accumulate", (long long)t->step,
+           (long long)s->steps, pf_schedule_name(s->kind));
+}
+
 peft_status peft_trainer_update(peft_trainer *t)
 {
     if (!t) return pf_fail(PEFT_E_INVALID, "trainer is NULL");
@@ -181,6 +222,7 @@ peft_status peft_trainer_update(peft_trainer *t)
     }
     const char *broken = NULL;
     update_job j = { .t = t, .gscale = mean, .lr = pf_schedule_lr(&t->schedule, t->step) };
+    warn_of_end(t, j.lr);
     if (t->opt.clip > 0 && norm > 0) j.gscale *= fmin(1, t->opt.clip / (norm + 1e-6));
     j.c1 = 1 - pow(t->opt.beta1, (double)(t->step + 1));
     j.c2 = 1 - pow(t->opt.beta2, (double)(t->step + 1));
@@ -218,6 +260,7 @@ peft_status peft_trainer_evaluate(peft_trainer *t, const peft_tensor *images, pe
     PF_TRY(pf_check_logits(t->model, logits, n));
     PF_TRY(pf_side_bind(&t->side, &t->eval, n, 0));
     const pk_real *pixels = as_real(images, t->images);
+    PF_TRY(check_pixels(t, pixels, NULL, n));
     if (n < chunk) {
         if (pixels != t->images) memcpy(t->images, pixels, (size_t)(n * one) * sizeof(pk_real));
         memset(t->images + n * one, 0, (size_t)((chunk - n) * one) * sizeof(pk_real));

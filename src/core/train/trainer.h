@@ -49,7 +49,9 @@ struct peft_trainer {
 
     uint64_t seed;                       /* the context's when the trainer was made, or the restored run's */
     int64_t step, epoch, batch_in_epoch, samples, pending;       /* pending: backward passes not yet used by update */
+    double loss_sum;                     /* of the pending passes */
     double last_loss, last_norm, last_lr, seconds;
+    bool told_end;                       /* of the schedule, by a warning */
     pf_notes notes;                      /* the application's */
 };
 

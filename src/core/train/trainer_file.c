@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * trainer_file.c -- the whole training state in one file: parameters, moments, gradients of an unfinished accumulation,
  * buffers, counters, and the options they belong to. */
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include "core/model/state.h"
@@ -59,6 +60,9 @@ static peft_status fill(const peft_trainer *t, pf_st_out *o)
     for (size_t i = 0; i < COUNTERS; i++)
         PF_TRY(pf_meta_number(o, counter[i].key, *(const int64_t *)((const char *)t + counter[i].offset)));
     PF_TRY(pf_meta_number(o, "libpeft.seed", (int64_t)t->seed));
+    char sum[40];
+    pf_print_float(sum, sizeof sum, t->pending ? t->loss_sum : 0);
+    PF_TRY(pf_st_out_meta(o, "libpeft.loss_sum", sum));
     return each(t, write_one, o);
 }
 
@@ -92,6 +96,8 @@ static peft_status read_one(void *user, const char *name, peft_tensor *t)
 
 static peft_status restore(peft_trainer *t, const pf_st *st)
 {
+    const char *sum;
+    double loss_sum;
     int64_t value[COUNTERS], seed, pending = t->pending;
     reader check = { st, 0, false }, copy = { st, 0, true };
     PF_TRY(pf_meta_check(st, "trainer", t->model->backbone));
@@ -104,6 +110,9 @@ static peft_status restore(peft_trainer *t, const pf_st *st)
                            (long long)value[i], (long long)MOST);
     }
     PF_TRY(pf_meta_int(st, "libpeft.seed", &seed));
+    PF_TRY(pf_meta_text(st, "libpeft.loss_sum", &sum));
+    if (!pf_parse_float(sum, &loss_sum) || !isfinite(loss_sum))
+        return pf_fail(PEFT_E_FORMAT, "metadata entry 'libpeft.loss_sum': given '%.40s', expected a number", sum);
     t->pending = value[COUNTERS - 1];
     peft_status s = each(t, read_one, &check);
     if (!s && check.seen != pf_st_count(st)) s = pf_fail(PEFT_E_FORMAT, "%zu tensors, expected %zu", pf_st_count(st),
@@ -114,6 +123,7 @@ static peft_status restore(peft_trainer *t, const pf_st *st)
         return s;
     }
     t->seed = (uint64_t)seed;
+    t->loss_sum = loss_sum;
     for (size_t i = 0; i < COUNTERS; i++) *(int64_t *)((char *)t + counter[i].offset) = value[i];
     return PEFT_OK;
 }
