@@ -40,7 +40,8 @@ static void record(const tiny_spec *spec, const char *options, poison p, tiny_bi
             peft_status bad = peft_trainer_step(r, b.images, y, b.ids);
             const bool label = p == TARGET_NAN || p == TARGET_INF;
             ck_assert_msg(bad == (label ? PEFT_E_INVALID : PEFT_E_NONFINITE) &&
-                              strstr(peft_last_error(), label ? "labels[" : p <= IMAGE_INF ? "sample 1 of the batch (sample id" : "loss"),
+                              strstr(peft_last_error(), label ? "labels["
+                                     : p <= IMAGE_INF ? "sample 1 of the batch (sample id" : "loss"),
                 "%s, %s%s, poison %d: %s: loss %g", spec->method,
                           spec->model, options, (int)p, peft_status_name(bad), peft_trainer_get(r, "loss"));
             if (per_update == 1) tiny_bits_training(&after, r);

@@ -1,6 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
- * peft/session.h -- a model compiled for inference: one arena, no allocation per call. A session is used by one
- * thread at a time; sessions of one model may run in different threads. */
+ * peft/session.h -- a model compiled for inference: one arena, no allocation per call.
+ *
+ * Threads. A session, and likewise a trainer, is used by one thread at a time. Sessions of one model may run in several
+ * threads at once, also while one more thread trains the model: a prediction then sees the parameters as an update left
+ * them, never half of an update. Each waits for the other: an update for the predictions that run, a prediction for the
+ * update (with heads that have batch norm, for the whole pass, which moves running values). Everything else about a
+ * model that a thread trains waits until no call of that trainer runs: saving or merging the model, attaching and
+ * detaching, reading or writing its tensors through peft_param_value, and using its adapters in another model. */
 #ifndef PEFT_SESSION_H
 #define PEFT_SESSION_H
 #include <peft/adapter.h>

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * peft/trainer.h -- a model compiled for training. All memory is planned and taken when the trainer is made; steps
- * allocate nothing. One thread uses a trainer at a time. */
+ * allocate nothing. One thread uses a trainer at a time; session.h says what may
+ * run beside it. */
 #ifndef PEFT_TRAINER_H
 #define PEFT_TRAINER_H
 #include <peft/session.h>

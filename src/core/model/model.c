@@ -61,9 +61,14 @@ peft_status pf_model_make(peft_backbone *b, const peft_options *o, bool blank, p
     PF_TRY(pf_options_check(o, pf_model_options, NULL, "a model"));
     peft_model *m = pf_alloc_zero(b->ctx, sizeof *m);
     if (!m) return pf_nomem("model", sizeof *m);
+    peft_status s = pf_guard_init(&m->guard);
+    if (s) {
+        pf_free(b->ctx, m);
+        return s;
+    }
     atomic_init(&m->refs, 1);
     m->backbone = pf_backbone_retain(b);
-    peft_status s = o ? pf_options_copy(o, &m->options) : PEFT_OK;
+    if (o) s = pf_options_copy(o, &m->options);
     if (!s) s = choose(m, o);
     if (!s && !blank) s = without_effect(m, o);
     if (!s) s = pf_head_make(m, pf_options_string(o, pf_model_options, "head_init"), blank);
@@ -90,6 +95,7 @@ void peft_model_free(peft_model *m)
     peft_backbone *b = m->backbone;
     for (size_t i = 0; i < m->adapters; i++) peft_adapter_free(m->adapter[i]);
     pf_notes_free(&m->notes, b->ctx);
+    pf_guard_end(&m->guard);
     pf_free(b->ctx, m->adapter);
     pf_params_free(b->ctx, &m->params);
     pf_params_free(b->ctx, &m->buffers);

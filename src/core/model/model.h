@@ -3,6 +3,7 @@
 #ifndef PF_MODEL_H
 #define PF_MODEL_H
 #include "core/model/adapter.h"
+#include "core/model/guard.h"
 #include "core/model/note.h"
 
 typedef enum { PF_HEAD_BACKBONE, PF_HEAD_LINEAR, PF_HEAD_BN_LINEAR, PF_HEAD_MLP,
@@ -22,6 +23,7 @@ struct peft_model {
     pf_params params;                    /* of the head */
     pf_params buffers;                   /* running statistics */
     pf_notes notes;
+    pf_guard guard;                      /* of the values of parameters and buffers, between trainer and sessions */
 };
 
 extern const pf_opt pf_model_options[];

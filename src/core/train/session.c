@@ -88,7 +88,9 @@ static peft_status run(peft_session *s, const peft_tensor *images, const peft_te
         data = s->images;
     }
     pf_exec_input(&s->net.exec, PF_IN_IMAGES, data);
+    pf_guard_read(&s->model->guard);
     pf_exec_run(&s->net.exec, 0, s->net.exec.g.nodes);
+    pf_guard_done(&s->model->guard);
     s->ran = true;
     return PEFT_OK;
 }

@@ -25,12 +25,23 @@ static const void *as_real(const peft_tensor *x, pk_real *room)
 static void keep_buffers(peft_trainer *t, bool restore)
 {
     pk_real *at = t->saved_buffers;
+    if (restore) pf_guard_write(&t->model->guard);
     for (size_t i = 0; i < t->model->buffers.count; i++) {
         peft_tensor *b = &t->model->buffers.item[i]->value;
         int64_t n = peft_tensor_count(b);
         memcpy(restore ? b->data : at, restore ? at : b->data, (size_t)n * sizeof *at);
         at += n;
     }
+    if (restore) pf_guard_done(&t->model->guard);
+}
+
+/* Batch norm moves its running values in the forward pass: then nobody may predict meanwhile. */
+static void run_pass(peft_trainer *t, pf_exec *e)
+{
+    const bool moves = t->model->buffers.count > 0;
+    if (moves) pf_guard_write(&t->model->guard);
+    pf_exec_run(e, 0, e->g.nodes);
+    if (moves) pf_guard_done(&t->model->guard);
 }
 
 /* What the pending passes have added is given up. */
@@ -137,7 +148,7 @@ peft_status peft_trainer_backward(peft_trainer *t, const peft_tensor *images, co
     e->run.accumulate = t->pending > 0;
     e->run.step = (uint64_t)t->step * (uint64_t)t->accumulate + (uint64_t)t->pending;     /* dropout differs in every pass */
     e->run.seed = t->seed;
-    pf_exec_run(e, 0, e->g.nodes);
+    run_pass(t, e);
     t->seconds = now() - start;
     const double loss = pf_exec_data(e, net->loss)[0];
     t->loss_sum = loss + (t->pending ? t->loss_sum : 0);
@@ -226,11 +237,13 @@ peft_status peft_trainer_update(peft_trainer *t)
     if (t->opt.clip > 0 && norm > 0) j.gscale *= fmin(1, t->opt.clip / (norm + 1e-6));
     j.c1 = 1 - pow(t->opt.beta1, (double)(t->step + 1));
     j.c2 = 1 - pow(t->opt.beta2, (double)(t->step + 1));
+    pf_guard_write(&t->model->guard);
     for (size_t i = 0; i < t->slots; i++) {
         j.slot = &t->slot[i];
         pk_pool_run(t->team.pool, (j.slot->count + PIECE - 1) / PIECE, update_piece, &j);
         if (atomic_load(&j.nonfinite) && !broken) broken = j.slot->p->name;
     }
+    pf_guard_done(&t->model->guard);
     t->last_lr = j.lr;
     t->step++;
     t->seconds += now() - start;

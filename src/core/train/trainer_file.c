@@ -117,7 +117,11 @@ static peft_status restore(peft_trainer *t, const pf_st *st)
     peft_status s = each(t, read_one, &check);
     if (!s && check.seen != pf_st_count(st)) s = pf_fail(PEFT_E_FORMAT, "%zu tensors, expected %zu", pf_st_count(st),
                                                          check.seen);
-    if (!s) s = each(t, read_one, &copy);
+    if (!s) {
+        pf_guard_write(&t->model->guard);
+        s = each(t, read_one, &copy);
+        pf_guard_done(&t->model->guard);
+    }
     if (s) {
         t->pending = pending;
         return s;

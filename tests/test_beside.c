@@ -1,0 +1,93 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * test_beside.c -- one thread trains a model while others predict with it: each prediction is one that the model gives
+ * between two updates. Under ThreadSanitizer this also shows that nothing races. */
+#include <pthread.h>
+#include "tiny_bits.h"
+
+enum { STEPS = 60, READERS = 2, CLASSES = 3, KEPT = 4000 };
+
+typedef struct reader {
+    peft_session *session;
+    peft_tensor *images, *logits;
+    float seen[KEPT][CLASSES];
+    int count;
+} reader;
+static atomic_int training;
+
+static void *predict(void *user)
+{
+    reader *r = user;
+    for (r->count = 0; r->count < KEPT && (atomic_load(&training) || !r->count); r->count++) {
+        OK(peft_session_predict(r->session, r->images, r->logits));
+        memcpy(r->seen[r->count], peft_tensor_cdata(r->logits), sizeof r->seen[0]);
+    }
+    return NULL;
+}
+
+static reader *open_reader(peft_model *m, tiny_batch *b)
+{
+    reader *r = calloc(1, sizeof *r);
+    ck_assert_ptr_nonnull(r);
+    r->session = tiny_session(m, "batch=%d", 1);
+    r->images = b->images;
+    r->logits = tiny_tensor(m->backbone->ctx, PEFT_F32, 2, 1, CLASSES);
+    return r;
+}
+
+static void close_reader(reader *r)
+{
+    peft_session_free(r->session);
+    peft_tensor_free(r->logits);
+    free(r);
+}
+
+/* With batch norm running values move apart from the updates: a prediction may stand between a pass and its update. */
+static void check(const tiny_spec *spec)
+{
+    static float known[2 * STEPS + 1][CLASSES];
+    int states = 0;
+    tiny t = tiny_make(spec);
+    peft_trainer *x = tiny_trainer(t.model, "batch=2,lr=%g", 0.05);
+    tiny_batch image = tiny_batch_make(t.model, 1, 77), b = tiny_batch_make(t.model, 2, 0);
+    reader *own = open_reader(t.model, &image), *r[READERS];
+    pthread_t thread[READERS];
+    atomic_store(&training, 0);
+    predict(own);
+    memcpy(known[states++], own->seen[0], sizeof known[0]);
+    atomic_store(&training, 1);
+    for (int i = 0; i < READERS; i++) r[i] = open_reader(t.model, &image);
+    for (int i = 0; i < READERS; i++) ck_assert_int_eq(pthread_create(&thread[i], NULL, predict, r[i]), 0);
+    for (int i = 0; i < STEPS; i++) {
+        OK(peft_trainer_backward(x, b.images, b.labels, NULL));
+        OK(peft_session_predict(own->session, own->images, own->logits));
+        memcpy(known[states++], peft_tensor_cdata(own->logits), sizeof known[0]);
+        OK(peft_trainer_update(x));
+        OK(peft_session_predict(own->session, own->images, own->logits));
+        memcpy(known[states++], peft_tensor_cdata(own->logits), sizeof known[0]);
+    }
+    atomic_store(&training, 0);
+    for (int i = 0; i < READERS; i++) {
+        pthread_join(thread[i], NULL);
+        for (int k = 0; k < r[i]->count; k++) {
+            int at = 0;
+            while (at < states && memcmp(known[at], r[i]->seen[k], sizeof known[0])) at++;
+            ck_assert_msg(at < states, "%s: prediction %d of %d is of no state of the model", spec->method, k, r[i]->count);
+        }
+        close_reader(r[i]);
+    }
+    close_reader(own);
+    tiny_batch_free(&image);
+    tiny_batch_free(&b);
+    peft_trainer_free(x);
+    tiny_free(&t);
+}
+
+START_TEST(predicting_while_training)
+{
+    check(&(tiny_spec){ .method = "full" });
+    check(&(tiny_spec){ .method = "lora" });
+    check(&(tiny_spec){ .method = "linear", .model = "classes=3,head=mlp,head_layers=1" });
+}
+END_TEST
+
+SUITE_MAIN("beside", predicting_while_training)
