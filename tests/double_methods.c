@@ -22,7 +22,7 @@ typedef struct slope { peft_trainer *t; uint32_t from, forward; } slope;
 static double loss_of(void *user)
 {
     slope *s = user;
-    pf_compiled *net = &s->t->net[0];
+    pf_compiled *net = &s->t->net;
     forward_again(&net->exec, s->from, s->forward);
     return pf_exec_data(&net->exec, net->loss)[0];
 }
@@ -64,8 +64,8 @@ static double check_tensor(slope *s, peft_param *p, const pk_real *g, double uni
 {
     int64_t n = peft_tensor_count(&p->value), large = -1;
     double worst = 0;
-    forward_whole(&s->t->net[0].exec, s->forward);           /* the last tensor's last change is still in there */
-    s->from = first_reader(&s->t->net[0].exec, p);
+    forward_whole(&s->t->net.exec, s->forward);           /* the last tensor's last change is still in there */
+    s->from = first_reader(&s->t->net.exec, p);
     for (int k = 0; k < elements && k < n; k++) {
         large = k < elements / 3 || n <= elements ? next_largest(g, n, large) : -1;
         int64_t at = large >= 0 ? large : (int64_t)(fabs(tiny_random(tiny_stream(p->name), (uint64_t)k)) * (double)n);
@@ -81,7 +81,7 @@ static double check_model(tiny *t, const form *f, const char *what)
     pk_real *grad = gradients(t->model, f->trainer, &b), *g = grad;
     slope s = { .t = tiny_trainer(t->model, "batch=%d,executor=naive,%s", BATCH, f->trainer) };
     backward(s.t, &b);
-    s.forward = forward_nodes(&s.t->net[0].exec);
+    s.forward = forward_nodes(&s.t->net.exec);
     double worst = 0, floor = 1e-4 * largest(grad, peft_model_trainable_count(t->model));
     for (size_t i = 0; i < peft_model_param_count(t->model); i++) {
         peft_param *p = peft_model_param(t->model, i);

@@ -270,6 +270,80 @@ START_TEST(short_batches)
 }
 END_TEST
 
+/* In the net of a larger batch a batch has the same gradients as in one that was compiled for its size. */
+static void gradients_of(const tiny_spec *spec, const char *options, int batch, int n, tiny_bits *bits)
+{
+    tiny t = tiny_make(spec);
+    peft_trainer *x = tiny_trainer(t.model, "batch=%d%s", batch, options);
+    tiny_batch b = tiny_batch_make(t.model, n, 3), other = tiny_batch_make(t.model, batch, 40);
+    if (batch > n) {
+        OK(peft_trainer_step(x, other.images, other.labels, NULL));          /* what is left of it makes no difference */
+        OK(peft_trainer_backward(x, other.images, other.labels, NULL));
+        x->step = x->pending = 0;
+    }
+    OK(peft_trainer_backward(x, b.images, b.labels, b.ids));
+    tiny_bits_grads(bits, t.model);
+    tiny_bits_tensor(bits, "logits", "", peft_trainer_logits(x));
+    tiny_bits_add(bits, "loss", "", &x->last_loss, sizeof x->last_loss);
+    tiny_batch_free(&b);
+    tiny_batch_free(&other);
+    peft_trainer_free(x);
+    tiny_free(&t);
+}
+
+static void check_sizes(const tiny_spec *spec, const char *options)
+{
+    for (int n = strstr(spec->model, "bn_") || strstr(spec->model, "mlp") ? 2 : 1; n <= 6; n++) {
+        tiny_bits own = { 0 }, within = { 0 };
+        char who[120];
+        gradients_of(spec, options, n, n, &own);
+        gradients_of(spec, options, 7, n, &within);
+        snprintf(who, sizeof who, "%s%s, %d of 7", spec->method, options, n);
+        tiny_same(&own, &within, who);
+        tiny_bits_free(&own);
+    }
+}
+
+START_TEST(smaller_batches_in_place)
+{
+    for (size_t i = 0; i < tiny_method_count(); i++) {
+        check_sizes(&(tiny_spec){ .method = tiny_method_name(i), .model = "classes=3" }, ",lr=0");
+        check_sizes(&(tiny_spec){ .method = tiny_method_name(i), .model = "classes=3" }, ",lr=0,cache_features=1000000");
+    }
+    check_sizes(&(tiny_spec){ .method = "linear", .model = "classes=3,head=bn_linear" }, ",lr=0,executor=naive");
+    check_sizes(&(tiny_spec){ .method = "lora", .adapter = "dropout=0.5", .model = "classes=3,head=mlp" }, ",lr=0,threads=3");
+    check_sizes(&(tiny_spec){ .method = "full", .isa = "ref", .model = "classes=3" }, ",lr=0");
+}
+END_TEST
+
+START_TEST(last_batch_of_one)
+{
+    peft_trainer *x = NULL;
+    static const struct { const char *options, *message; } rows[] = {
+        { "batch=4,samples=17", "given 4; of 17 samples it leaves 1" }, { "batch=16,samples=1", "of 1 samples" },
+        { "batch=1", "given 1, but head bn_linear" }, { "batch=4,samples=18", NULL }, { "batch=4,samples=16", NULL } };
+    tiny t = tiny_make(&(tiny_spec){ .method = "linear", .model = "classes=3,head=bn_linear" });
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        peft_options *o = tiny_options(t.ctx, "%s", rows[i].options);
+        if (rows[i].message) FAILS(PEFT_E_OPTION, rows[i].message, peft_trainer_create(t.model, o, &x));
+        else OK(peft_trainer_create(t.model, o, &x));
+        peft_options_free(o);
+        if (rows[i].message) continue;
+        tiny_batch b = tiny_batch_make(t.model, 1, 0);
+        FAILS(PEFT_E_SHAPE, "drop_last", peft_trainer_step(x, b.images, b.labels, NULL));
+        tiny_step(x, 4, 0);
+        tiny_batch_free(&b);
+        peft_trainer_free(x);
+    }
+    tiny_free(&t);
+    t = tiny_make(&(tiny_spec){ .method = "linear" });
+    x = tiny_trainer(t.model, "batch=4,samples=%d", 17);
+    tiny_step(x, 1, 0);
+    peft_trainer_free(x);
+    tiny_free(&t);
+}
+END_TEST
+
 /* --- losses ----------------------------------------------------------------------------------- */
 static double log_softmax(const float *x, int64_t y)
 {
@@ -393,8 +467,8 @@ START_TEST(every_option_is_listed)
         ck_assert(*name && *type && *help);
         snprintf(all + strlen(all), sizeof all - strlen(all), "%s%s=\"%s\"", n ? "," : "", name, fallback);
     }
-    ck_assert_uint_eq(n, 30);
-    FAILS(PEFT_E_NOTFOUND, "30", peft_trainer_option(n, NULL, NULL, NULL, NULL));
+    ck_assert_uint_eq(n, 31);
+    FAILS(PEFT_E_NOTFOUND, "31", peft_trainer_option(n, NULL, NULL, NULL, NULL));
     OK(peft_trainer_option(0, NULL, NULL, NULL, NULL));
     tiny t = tiny_make(&(tiny_spec){ .method = "ept" });
     /* the defaults, written out, are accepted */
@@ -406,5 +480,7 @@ START_TEST(every_option_is_listed)
 END_TEST
 
 SUITE_MAIN("trainer", updates_follow_their_formulas, groups_and_frozen_parameters, schedules_reach_the_optimiser,
-           end_of_the_schedule, loss_of_an_update, one_class, accumulation_is_a_larger_batch, short_batches, losses_follow_their_formulas, cached_features_change_no_bit,
+           end_of_the_schedule, loss_of_an_update, one_class,
+           accumulation_is_a_larger_batch, short_batches, smaller_batches_in_place,
+           last_batch_of_one, losses_follow_their_formulas, cached_features_change_no_bit,
            evaluation_is_what_a_session_predicts, every_option_is_listed)

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * peft/trainer.h -- a model compiled for training. All memory is planned and taken when the trainer is made; steps
- * allocate nothing. One thread uses a trainer at a time; session.h says what may
- * run beside it. */
+ * peft/trainer.h -- a model compiled for training. All memory is planned and taken when the trainer is made; steps, of
+ * whatever batch size, allocate nothing. One thread uses a trainer at a time; session.h says what may run beside it. */
 #ifndef PEFT_TRAINER_H
 #define PEFT_TRAINER_H
 #include <peft/session.h>
@@ -19,7 +18,8 @@ typedef int (*peft_progress_fn)(const peft_trainer *t, void *user);
 typedef int64_t (*peft_batch_fn)(int64_t epoch, int64_t batch, peft_tensor *images, peft_tensor *labels,
                                  int64_t *sample_ids, void *user);
 
-/* Options (defaults in peft_trainer_option): "batch"; "loss" (ce, soft_ce, bce, bce_sum), "label_smoothing",
+/* Options (defaults in peft_trainer_option): "batch"; "samples" (an epoch has, if known: what cannot be trained on, such
+ * as a last batch of one with batch norm, is then refused here); "loss" (ce, soft_ce, bce, bce_sum), "label_smoothing",
  * "class_weights" and "pos_weight" ("1,2.5,.."), "weight_reduction" (auto, weights, batch); "optimizer" (adamw, sgd),
  * "lr", "weight_decay", "decay_on" (all, matrices), "beta1", "beta2",
  * "eps", "momentum", "nesterov"; "clip_norm" (0: off); "accumulate" (backward passes an update); "schedule" (constant,

@@ -34,6 +34,7 @@ typedef struct pf_plan {
 } pf_plan;
 enum { PF_PLAN_NAIVE = 1 };              /* nothing shares memory; what is dead is poisoned with NaN */
 peft_status pf_plan_make(pf_plan *p, const pf_graph *g, const pf_run *r, unsigned flags);
+size_t      pf_plan_work(const pf_graph *g, const pf_run *r);          /* scratch: the most that a node asks for */
 void        pf_plan_free(pf_plan *p, const pf_graph *g);
 
 typedef struct pf_exec {

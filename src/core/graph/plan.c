@@ -128,12 +128,19 @@ peft_status pf_plan_make(pf_plan *plan, const pf_graph *g, const pf_run *r, unsi
     lifetimes(&p);
     if (!(flags & PF_PLAN_NAIVE)) reuse_in_place(&p);
     arrange(plan, &p, memory, flags);
-    for (uint32_t i = 0; i < g->nodes; i++) {
-        size_t need = g->node[i].op->work ? g->node[i].op->work(r, &g->node[i]) : 0;
-        if (need > plan->work) plan->work = need;
-    }
+    plan->work = pf_plan_work(g, r);
     pf_free(g->ctx, memory);
     return PEFT_OK;
+}
+
+size_t pf_plan_work(const pf_graph *g, const pf_run *r)
+{
+    size_t most = 0;
+    for (uint32_t i = 0; i < g->nodes; i++) {
+        size_t need = g->node[i].op->work ? g->node[i].op->work(r, &g->node[i]) : 0;
+        if (need > most) most = need;
+    }
+    return most;
 }
 
 void pf_plan_free(pf_plan *p, const pf_graph *g)

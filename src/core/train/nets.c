@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  * nets.c -- the nets of a trainer and the one arena they share.
  *
+ * A batch with fewer samples than were compiled for runs in the same net, whose extents are set to it for that step
+ * (extents.h): no step compiles or allocates.
+ *
  * Without a front one net runs at a time, over the whole arena but the batch's images. With one (cache_features) the
- * training nets begin behind the frozen prefix: what it computes, of all samples, stands first in the arena; while that
+ * training net begins behind the frozen prefix: what it computes, of all samples, stands first in the arena; while that
  * is filled in, the front runs for one sample after the other in what is free behind, and the images stand behind the
  * front. All that is overwritten when the training net runs, unless it reads images itself.
  *
@@ -25,29 +28,15 @@ int64_t pf_trainer_image(const peft_trainer *t)
     return 3 * s * s;
 }
 
-peft_status pf_trainer_net(peft_trainer *t, int64_t n, pf_compiled **out)
+peft_status pf_trainer_net(peft_trainer *t, int64_t n)
 {
-    for (int i = 0; i < t->nets; i++)
-        if (t->net[i].batch == n) {
-            *out = &t->net[i];
-            return PEFT_OK;
-        }
-    pf_compile_spec spec = spec_of(t, n, true, t->front.crossings ? PF_BACK : PF_WHOLE);
-    pf_compiled made;
-    PF_TRY(pf_compiled_create(&made, &spec));
-    bool fits = pf_exec_bytes(&made.exec) <= t->net_bytes;
-    peft_status s = strcmp(made.key, t->front.key)
-        ? pf_fail(PEFT_E_INTERNAL, "the frozen prefix for %lld samples is not that for one", (long long)n)
-        : pf_exec_bind(&made.exec, fits ? t->arena : NULL);
-    if (s) {
-        pf_compiled_free(&made);
-        return s;
-    }
-    if (t->nets == PF_NETS) pf_compiled_free(&t->net[--t->nets]);
-    t->net[t->nets] = made;
-    t->net[t->nets].exec.run.g = &t->net[t->nets].exec.g;
-    *out = &t->net[t->nets++];
-    return PEFT_OK;
+    if (n == 1 && t->model->buffers.count)
+        return pf_fail(PEFT_E_SHAPE, "a batch of 1 sample: head %s has batch norm, which cannot train on one; choose "
+                       "another batch than %lld, or leave an epoch's last batch out (drop_last=true of a loader)",
+                       pf_head_name[t->model->head], (long long)t->batch);
+    if (pf_extents_set(&t->extents, n)) return PEFT_OK;
+    return pf_fail(PEFT_E_UNSUPPORTED, "a batch of %lld samples: a method of this model computes something else for fewer "
+                   "than %lld samples; expected full batches", (long long)n, (long long)t->batch);
 }
 
 /* The front, if one is wanted and there is something to have it for; then what is behind it, or the whole. */
@@ -57,9 +46,8 @@ static peft_status compile_training(peft_trainer *t)
     if (t->apart) PF_TRY(pf_compiled_create(&t->front, &front));
     if (t->front.crossings) net.part = PF_BACK;
     else pf_compiled_free(&t->front);
-    PF_TRY(pf_compiled_create(&t->net[0], &net));
-    t->nets = 1;
-    return PEFT_OK;
+    PF_TRY(pf_compiled_create(&t->net, &net));
+    return pf_extents_find(&t->extents, &t->net, &net);
 }
 
 static size_t aligned(size_t bytes) { return (bytes + PK_ALIGN - 1) / PK_ALIGN * PK_ALIGN; }
@@ -68,20 +56,19 @@ static size_t larger(size_t a, size_t b) { return a > b ? a : b; }
 static peft_status share_arena(peft_trainer *t)
 {
     const bool apart = t->front.crossings > 0;
-    const size_t given = t->net[0].exec.plan.given, net = aligned(pf_exec_bytes(&t->net[0].exec)),
+    const size_t given = t->net.exec.plan.given, net = aligned(pf_exec_bytes(&t->net.exec)),
         front = apart ? aligned(given + pf_exec_bytes(&t->front.exec)) : 0,
         eval = aligned(pf_exec_bytes(&t->eval.exec)),
         images = (size_t)(t->batch * pf_trainer_image(t)) * sizeof(pk_real);
-    t->reads_images = pf_compiled_reads(&t->net[0], PF_IN_IMAGES);
+    t->reads_images = pf_compiled_reads(&t->net, PF_IN_IMAGES);
     size_t before = larger(front, eval);                 /* of the images */
     if (!apart || t->reads_images) before = larger(before, net);
     t->arena_bytes = larger(before + images, net);
-    t->net_bytes = !apart || t->reads_images ? before : t->arena_bytes;
     t->arena = pf_alloc_zero(t->ctx, t->arena_bytes);
     if (!t->arena) return pf_nomem("arena", t->arena_bytes);
     t->images = (pk_real *)((char *)t->arena + before);
     if (apart) PF_TRY(pf_exec_bind(&t->front.exec, (char *)t->arena + given));
-    PF_TRY(pf_exec_bind(&t->net[0].exec, t->arena));
+    PF_TRY(pf_exec_bind(&t->net.exec, t->arena));
     return pf_exec_bind(&t->eval.exec, t->arena);
 }
 
@@ -97,10 +84,9 @@ size_t pf_trainer_bytes(const peft_trainer *t)
 {
     size_t batch = (size_t)(t->batch * 2 * t->model->classes) * sizeof(pk_real)
                  + (size_t)t->batch * 2 * sizeof(int64_t);
-    size_t own = 0;                      /* arenas of nets that the shared one was too small for */
-    /* tables of the evaluation's graph and of as many batch sizes as are kept, and what compiling one more takes */
+    /* tables of the graphs, and of the one that the trainer's making compares with */
     size_t tables = sizeof *t + t->slots * sizeof *t->slot + pf_compiled_table_bytes(&t->eval)
-                  + pf_compiled_table_bytes(&t->front) + (PF_NETS + 2) * pf_compiled_table_bytes(&t->net[0]);
-    for (int i = 0; i < t->nets; i++) if (t->net[i].exec.owns_arena) own += pf_exec_bytes(&t->net[i].exec);
-    return t->arena_bytes + own + tables + t->slab_bytes + batch + pf_side_bytes(&t->side) + pf_cache_bytes(&t->cache);
+                  + pf_compiled_table_bytes(&t->front) + 2 * pf_compiled_table_bytes(&t->net)
+                  + t->extents.count * sizeof *t->extents.item;
+    return t->arena_bytes + tables + t->slab_bytes + batch + pf_side_bytes(&t->side) + pf_cache_bytes(&t->cache);
 }

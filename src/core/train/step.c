@@ -14,14 +14,6 @@ static double now(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-/* data as pk_real: itself, or converted into room. */
-static const void *as_real(const peft_tensor *x, pk_real *room)
-{
-    if (x->type == PF_REAL) return x->data;
-    pf_to_real(room, x->data, x->type, peft_tensor_count(x));
-    return room;
-}
-
 static void keep_buffers(peft_trainer *t, bool restore)
 {
     pk_real *at = t->saved_buffers;
@@ -49,20 +41,6 @@ static void drop_pending(peft_trainer *t)
 {
     if (t->pending) keep_buffers(t, true);
     t->pending = 0;
-}
-
-/* A NaN or Inf among the pixels would only show as a loss or a logit that is none: the sample is named instead. */
-static peft_status check_pixels(const peft_trainer *t, const pk_real *images, const int64_t *ids, int64_t n)
-{
-    const int64_t one = pf_trainer_image(t);
-    for (int64_t i = 0; i < n; i++) {
-        if (pf_finite(images + i * one, one)) continue;
-        char id[40] = "";
-        if (ids && ids[i] >= 0) snprintf(id, sizeof id, " (sample id %lld)", (long long)ids[i]);
-        return pf_fail(PEFT_E_NONFINITE, "images: sample %lld of the batch%s holds NaN or Inf: nothing was computed from it",
-                       (long long)i, id);
-    }
-    return PEFT_OK;
 }
 
 /* The samples of a batch. Without images there must be ids that the cache knows, and nobody else who reads images. */
@@ -121,20 +99,16 @@ static peft_status pass_without_labels(peft_trainer *t, int64_t n)
     return PEFT_OK;
 }
 
-peft_status peft_trainer_backward(peft_trainer *t, const peft_tensor *images, const peft_tensor *labels,
-                                  const int64_t *sample_ids)
+/* One pass over a checked batch of n. */
+static peft_status pass(peft_trainer *t, const peft_tensor *images, const peft_tensor *labels,
+                        const int64_t *sample_ids, int64_t n)
 {
-    int64_t n;
-    pf_compiled *net;
-    if (!t) return pf_fail(PEFT_E_INVALID, "trainer is NULL");
-    PF_TRY(count_batch(t, images, labels, sample_ids, &n));
-    PF_TRY(pf_labels_check(t, labels, n));
-    if (!pf_labels_count(t, labels, n)) return pass_without_labels(t, n);
-    PF_TRY(pf_trainer_net(t, n, &net));
+    pf_compiled *net = &t->net;
+    PF_TRY(pf_trainer_net(t, n));
     PF_TRY(pf_side_bind(&t->side, net, n, 0));
     double start = now();
-    const pk_real *pixels = images ? as_real(images, t->images) : NULL;
-    peft_status finite = pixels ? check_pixels(t, pixels, sample_ids, n) : PEFT_OK;
+    const pk_real *pixels = images ? pf_trainer_reals(images, t->images) : NULL;
+    peft_status finite = pixels ? pf_trainer_pixels(t, pixels, sample_ids, n) : PEFT_OK;
     if (finite) {
         drop_pending(t);
         return finite;
@@ -144,7 +118,7 @@ peft_status peft_trainer_backward(peft_trainer *t, const peft_tensor *images, co
     pf_exec *e = &net->exec;
     pf_exec_input(e, PF_IN_IMAGES, pixels);
     if (t->loss.kind == PF_LOSS_CE) pf_exec_input(e, PF_IN_LABELS, labels->data);
-    else pf_exec_input(e, PF_IN_TARGETS, as_real(labels, t->targets));
+    else pf_exec_input(e, PF_IN_TARGETS, pf_trainer_reals(labels, t->targets));
     e->run.accumulate = t->pending > 0;
     e->run.step = (uint64_t)t->step * (uint64_t)t->accumulate + (uint64_t)t->pending;     /* dropout differs in every pass */
     e->run.seed = t->seed;
@@ -165,6 +139,19 @@ peft_status peft_trainer_backward(peft_trainer *t, const peft_tensor *images, co
     t->pending++;
     t->samples += n;
     return PEFT_OK;
+}
+
+peft_status peft_trainer_backward(peft_trainer *t, const peft_tensor *images, const peft_tensor *labels,
+                                  const int64_t *sample_ids)
+{
+    int64_t n;
+    if (!t) return pf_fail(PEFT_E_INVALID, "trainer is NULL");
+    PF_TRY(count_batch(t, images, labels, sample_ids, &n));
+    PF_TRY(pf_labels_check(t, labels, n));
+    if (!pf_labels_count(t, labels, n)) return pass_without_labels(t, n);
+    peft_status s = pass(t, images, labels, sample_ids, n);
+    pf_extents_set(&t->extents, t->batch);
+    return s;
 }
 
 /* In fixed pieces, so that the sum has the same bits for any number of threads. */
@@ -261,62 +248,4 @@ peft_status peft_trainer_step(peft_trainer *t, const peft_tensor *images, const 
 {
     PF_TRY(peft_trainer_backward(t, images, labels, sample_ids));
     return t->pending >= t->accumulate ? peft_trainer_update(t) : PEFT_OK;
-}
-
-/* As many samples as are compiled for at once; missing ones are zero. */
-peft_status peft_trainer_evaluate(peft_trainer *t, const peft_tensor *images, peft_tensor *logits)
-{
-    int64_t n;
-    if (!t) return pf_fail(PEFT_E_INVALID, "trainer is NULL");
-    const int64_t one = pf_trainer_image(t), classes = t->model->classes, chunk = t->eval.batch;
-    PF_TRY(pf_check_images(t->model, images, t->batch, &n));
-    PF_TRY(pf_check_logits(t->model, logits, n));
-    PF_TRY(pf_side_bind(&t->side, &t->eval, n, 0));
-    const pk_real *pixels = as_real(images, t->images);
-    PF_TRY(check_pixels(t, pixels, NULL, n));
-    if (n < chunk) {
-        if (pixels != t->images) memcpy(t->images, pixels, (size_t)(n * one) * sizeof(pk_real));
-        memset(t->images + n * one, 0, (size_t)((chunk - n) * one) * sizeof(pk_real));
-        pixels = t->images;
-    }
-    for (int64_t i = 0; i < n; i += chunk) {
-        PF_TRY(pf_side_bind(&t->side, &t->eval, n, i));
-        pf_exec_input(&t->eval.exec, PF_IN_IMAGES, pixels + i * one);
-        pf_exec_run(&t->eval.exec, 0, t->eval.exec.g.nodes);
-        memcpy((pk_real *)logits->data + i * classes, pf_exec_data(&t->eval.exec, t->eval.logits),
-               (size_t)((chunk < n ? chunk : n) * classes) * sizeof(pk_real));
-    }
-    return PEFT_OK;
-}
-
-peft_status peft_trainer_input(peft_trainer *t, const char *name, const peft_tensor *value)
-{
-    return t ? pf_side_set(&t->side, name, value) : pf_fail(PEFT_E_INVALID, "trainer is NULL");
-}
-
-const peft_tensor *peft_trainer_logits(const peft_trainer *t)
-{
-    return t && t->logits_view.data ? &t->logits_view : NULL;
-}
-
-double peft_trainer_get(const peft_trainer *t, const char *what)
-{
-    if (!t || !what) return NAN;
-    const struct { const char *name; double value; } facts[] = {
-        { "loss", t->last_loss }, { "lr", t->last_lr }, { "grad_norm", t->last_norm }, { "step", (double)t->step },
-        { "epoch", (double)t->epoch }, { "batch_in_epoch", (double)t->batch_in_epoch },
-            { "samples", (double)t->samples },
-        { "step_seconds", t->seconds }, { "planned_bytes", (double)pf_trainer_bytes(t) },
-            { "arena_bytes", (double)t->arena_bytes },
-        { "flops", (double)t->net[0].exec.flops }, { "cache_hits", (double)t->cache.hits },
-        { "cache_samples", t->cache.shelf ? (double)t->cache.shelf->used : 0 } };
-    for (size_t i = 0; i < sizeof facts / sizeof *facts; i++) if (!strcmp(what, facts[i].name)) return facts[i].value;
-    return NAN;
-}
-
-void peft_trainer_describe(const peft_trainer *t, peft_text_fn fn, void *user)
-{
-    if (!t || !fn) return;
-    if (t->front.crossings) pf_exec_describe(&t->front.exec, fn, user);
-    pf_exec_describe(&t->net[0].exec, fn, user);
 }

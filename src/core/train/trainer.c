@@ -8,6 +8,8 @@
 
 const pf_opt pf_trainer_options[] = {
     { "batch", 'i', "4", 1, 65536, "largest number of samples a step" },
+    { "samples", 'i', "0", 0, 1e15, "samples an epoch, as far as known: a last batch that cannot be trained on is then "
+      "refused when the trainer is made; 0: not known" },
     { "loss", 's', "ce", 0, 0, "ce, soft_ce (a distribution a sample), bce (mean over batch and classes) or bce_sum "
       "(sum over classes, mean of the batch)" },
     { "label_smoothing", 'f', "0", 0, 1, "share of the target spread over all classes (ce, soft_ce)" },
@@ -46,6 +48,20 @@ static double number(const peft_trainer *t, const char *name) { return OPTION(t,
 static int64_t whole(const peft_trainer *t, const char *name) { return OPTION(t, int, name); }
 static const char *text(const peft_trainer *t, const char *name) { return OPTION(t, string, name); }
 
+/* Batch norm in training needs two samples: said now, and not after the first epoch. */
+static peft_status check_last_batch(const peft_trainer *t)
+{
+    const int64_t samples = whole(t, "samples"), last = samples ? samples % t->batch : 0;
+    if (!t->model->buffers.count || (t->batch > 1 && last != 1)) return PEFT_OK;
+    if (t->batch == 1)
+        return pf_fail(PEFT_E_OPTION, "batch: given 1, but head %s has batch norm, which cannot train on one sample; "
+                       "expected 2 or more", pf_head_name[t->model->head]);
+    return pf_fail(PEFT_E_OPTION, "batch: given %lld; of %lld samples it leaves 1 for an epoch's last batch, and head %s has "
+                   "batch norm, which cannot train on one; choose another batch, or leave that sample out (drop_last=true "
+                   "of a loader, samples=%lld)", (long long)t->batch, (long long)samples, pf_head_name[t->model->head],
+                   (long long)(samples - 1));
+}
+
 static peft_status read_options(peft_trainer *t)
 {
     const char *optimizer = text(t, "optimizer"), *decay_on = text(t, "decay_on");
@@ -63,6 +79,7 @@ static peft_status read_options(peft_trainer *t)
     t->batch = whole(t, "batch");
     t->accumulate = whole(t, "accumulate");
     PF_TRY(pf_option_uses(t->options));
+    PF_TRY(check_last_batch(t));
     PF_TRY(pf_schedule_parse(text(t, "schedule"), &t->schedule.kind));
     PF_TRY(pf_schedule_check(&t->schedule));
     PF_TRY(pf_executor_parse(text(t, "executor"), &t->flags));
@@ -157,7 +174,7 @@ peft_status peft_trainer_create(peft_model *m, const peft_options *o, peft_train
     if (!s) s = pf_team_start(&t->team, t->ctx, whole(t, "threads"));
     if (!s) s = take_slab(t);
     if (!s) s = pf_trainer_compile(t);
-    if (!s) s = pf_side_create(&t->side, &t->net[0]);
+    if (!s) s = pf_side_create(&t->side, &t->net);
     if (!s) s = make_cache(t);
     if (!s) s = take_batch(t);
     if (s) peft_trainer_free(t);
@@ -171,7 +188,8 @@ void peft_trainer_free(peft_trainer *t)
     peft_context *ctx = t->ctx;
     peft_model *m = t->model;
     for (size_t i = 0; t->slot && i < t->slots; i++) if (t->slot[i].p) t->slot[i].p->grad.data = NULL;
-    for (int i = 0; i < t->nets; i++) pf_compiled_free(&t->net[i]);
+    pf_extents_free(&t->extents, ctx);
+    pf_compiled_free(&t->net);
     pf_compiled_free(&t->front);
     pf_compiled_free(&t->eval);
     pf_team_stop(&t->team);

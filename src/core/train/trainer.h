@@ -4,9 +4,8 @@
 #define PF_TRAINER_H
 #include <peft/trainer.h>
 #include "core/train/cache.h"
+#include "core/train/extents.h"
 #include "core/train/schedule.h"
-
-enum { PF_NETS = 4 };                    /* batch sizes kept compiled at once */
 
 typedef struct pf_optimizer {
     bool adamw, nesterov;
@@ -32,11 +31,11 @@ struct peft_trainer {
     pf_slot *slot; size_t slots;
     pk_real *slab; size_t slab_bytes;    /* gradients, moments, copy of the buffers */
     pk_real *saved_buffers;              /* as they were before the first of the pending backward passes */
-    pf_compiled net[PF_NETS]; int nets;  /* training, net[0] for the full batch; with a front what is behind it */
+    pf_compiled net;                     /* training; with a front what is behind it */
+    pf_extents extents;                  /* of net, for smaller batches */
     pf_compiled front;                   /* with cache_features: the frozen prefix of a sample; no crossings: none */
     pf_compiled eval;                    /* for the batch; with a front for a sample */
     void *arena; size_t arena_bytes;     /* shared by all of them, see nets.c */
-    size_t net_bytes;                    /* of it for a training net */
     bool reads_images;                   /* behind the front */
     bool warned_ids;                     /* of samples without an id beside cache_features */
     bool warned_labels;                  /* of a batch without a label that counts */
@@ -70,9 +69,13 @@ peft_status pf_labels_check(const peft_trainer *t, const peft_tensor *labels, in
 bool        pf_labels_count(const peft_trainer *t, const peft_tensor *labels, int64_t n);
 /* nets.c: compiled nets and where they run */
 peft_status pf_trainer_compile(peft_trainer *t);
-peft_status pf_trainer_net(peft_trainer *t, int64_t n, pf_compiled **out);       /* the net for a batch of n */
+peft_status pf_trainer_net(peft_trainer *t, int64_t n);                          /* the net is one for n samples */
 int64_t     pf_trainer_image(const peft_trainer *t);                             /* elements of one */
-/* How many bytes the trainer holds, those of nets that are yet to be compiled for smaller batches included. */
+/* evaluate.c. data as pk_real: itself, or converted into room. */
+const void *pf_trainer_reals(const peft_tensor *x, pk_real *room);
+/* A NaN or Inf among the pixels would only show as a loss or a logit that is none: the sample is named instead. */
+peft_status pf_trainer_pixels(const peft_trainer *t, const pk_real *images, const int64_t *ids, int64_t n);
+/* How many bytes the trainer holds. */
 size_t      pf_trainer_bytes(const peft_trainer *t);
 /* moments the optimiser keeps a parameter: 2 for AdamW, 1 for SGD */
 int         pf_optimizer_moments(const pf_optimizer *o);

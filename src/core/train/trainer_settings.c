@@ -10,7 +10,7 @@
 #include "core/train/trainer.h"
 
 /* Options that change no number. */
-static const char *const neutral[] = { "threads", "executor", "cache_features", "cache_file", "cache_type" };
+static const char *const neutral[] = { "threads", "executor", "samples", "cache_features", "cache_file", "cache_type" };
 
 static bool matters(const peft_trainer *t, const char *name)
 {

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * evaluate.c -- a trainer's images on their way into a graph, logits in evaluation mode, and figures. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include "core/model/state.h"
+#include "core/train/trainer.h"
+
+const void *pf_trainer_reals(const peft_tensor *x, pk_real *room)
+{
+    if (x->type == PF_REAL) return x->data;
+    pf_to_real(room, x->data, x->type, peft_tensor_count(x));
+    return room;
+}
+
+peft_status pf_trainer_pixels(const peft_trainer *t, const pk_real *images, const int64_t *ids, int64_t n)
+{
+    const int64_t one = pf_trainer_image(t);
+    for (int64_t i = 0; i < n; i++) {
+        if (pf_finite(images + i * one, one)) continue;
+        char id[40] = "";
+        if (ids && ids[i] >= 0) snprintf(id, sizeof id, " (sample id %lld)", (long long)ids[i]);
+        return pf_fail(PEFT_E_NONFINITE, "images: sample %lld of the batch%s holds NaN or Inf: nothing was computed from it",
+                       (long long)i, id);
+    }
+    return PEFT_OK;
+}
+
+/* As many samples as are compiled for at once; missing ones are zero. */
+peft_status peft_trainer_evaluate(peft_trainer *t, const peft_tensor *images, peft_tensor *logits)
+{
+    int64_t n;
+    if (!t) return pf_fail(PEFT_E_INVALID, "trainer is NULL");
+    const int64_t one = pf_trainer_image(t), classes = t->model->classes, chunk = t->eval.batch;
+    PF_TRY(pf_check_images(t->model, images, t->batch, &n));
+    PF_TRY(pf_check_logits(t->model, logits, n));
+    PF_TRY(pf_side_bind(&t->side, &t->eval, n, 0));
+    const pk_real *pixels = pf_trainer_reals(images, t->images);
+    PF_TRY(pf_trainer_pixels(t, pixels, NULL, n));
+    if (n < chunk) {
+        if (pixels != t->images) memcpy(t->images, pixels, (size_t)(n * one) * sizeof(pk_real));
+        memset(t->images + n * one, 0, (size_t)((chunk - n) * one) * sizeof(pk_real));
+        pixels = t->images;
+    }
+    for (int64_t i = 0; i < n; i += chunk) {
+        PF_TRY(pf_side_bind(&t->side, &t->eval, n, i));
+        pf_exec_input(&t->eval.exec, PF_IN_IMAGES, pixels + i * one);
+        pf_exec_run(&t->eval.exec, 0, t->eval.exec.g.nodes);
+        memcpy((pk_real *)logits->data + i * classes, pf_exec_data(&t->eval.exec, t->eval.logits),
+               (size_t)((chunk < n ? chunk : n) * classes) * sizeof(pk_real));
+    }
+    return PEFT_OK;
+}
+
+peft_status peft_trainer_input(peft_trainer *t, const char *name, const peft_tensor *value)
+{
+    return t ? pf_side_set(&t->side, name, value) : pf_fail(PEFT_E_INVALID, "trainer is NULL");
+}
+
+const peft_tensor *peft_trainer_logits(const peft_trainer *t)
+{
+    return t && t->logits_view.data ? &t->logits_view : NULL;
+}
+
+double peft_trainer_get(const peft_trainer *t, const char *what)
+{
+    if (!t || !what) return NAN;
+    const struct { const char *name; double value; } facts[] = {
+        { "loss", t->last_loss }, { "lr", t->last_lr }, { "grad_norm", t->last_norm }, { "step", (double)t->step },
+        { "epoch", (double)t->epoch }, { "batch_in_epoch", (double)t->batch_in_epoch },
+            { "samples", (double)t->samples },
+        { "step_seconds", t->seconds }, { "planned_bytes", (double)pf_trainer_bytes(t) },
+            { "arena_bytes", (double)t->arena_bytes },
+        { "flops", (double)t->net.exec.flops }, { "cache_hits", (double)t->cache.hits },
+        { "cache_samples", t->cache.shelf ? (double)t->cache.shelf->used : 0 } };
+    for (size_t i = 0; i < sizeof facts / sizeof *facts; i++) if (!strcmp(what, facts[i].name)) return facts[i].value;
+    return NAN;
+}
+
+void peft_trainer_describe(const peft_trainer *t, peft_text_fn fn, void *user)
+{
+    if (!t || !fn) return;
+    if (t->front.crossings) pf_exec_describe(&t->front.exec, fn, user);
+    pf_exec_describe(&t->net.exec, fn, user);
+}
