@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * test_backbone_preprocess.c -- the note "preprocess": what the descriptions of timm, Hugging Face and open_clip say of
  * pictures, as one text, for any side of the input; what no text can say is named and gives none. */
+#include <peft/io.h>
 #include "config_bed.h"
 
 #define SMALL    "image_size=8,patch=4,width=16,depth=2,heads=2,mlp=24,classes=2"
@@ -91,6 +92,21 @@ START_TEST(texts)
         ck_assert_msg(!strstr(b.diary.text, "preprocess") == !rows[i].lacks, "%s: %s", rows[i].json, b.diary.text);
         peft_backbone_free(x);
         ck_assert_int_eq(unlink(tiny_path(rows[i].file)), 0);
+    }
+    bed_end(&b);
+}
+END_TEST
+
+/* Every text is one that the transform takes as it stands. */
+START_TEST(the_transform_takes_them)
+{
+    bed b;
+    bed_start(&b, SMALL);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        peft_transform *t;
+        if (!rows[i].text) continue;
+        OK(peft_transform_parse(rows[i].text, &t));
+        peft_transform_free(t);
     }
     bed_end(&b);
 }
@@ -208,5 +224,116 @@ START_TEST(wrong_kinds)
 }
 END_TEST
 
-SUITE_MAIN("backbone preprocess", texts, class_by_model_type, precedence, older_headers,
-        wrong_kinds)
+static peft_status save_as(const peft_backbone *b, const char *path, const char *options)
+{
+    peft_options *o = tiny_options(b->ctx, "%s", options);
+    peft_status s = peft_backbone_save_as(b, path, o);
+    peft_options_free(o);
+    return s;
+}
+
+/* A backbone keeps its description and class names through every form; the folder's processor alone, read without the
+ * header, prepares pictures the same way but for the words that Hugging Face has not. */
+START_TEST(kept_by_saving)
+{
+    static const struct { const char *note, *processor; } texts[] = {
+        { "size=8,resize=9,crop_offset=floor,alpha=white,interpolation=bicubic,mean=0.1:0.2:0.3,std=1:2:3",
+          "size=8,resize=9" HF_WHITE "bicubic,mean=0.1:0.2:0.3,std=1:2:3" },
+        { "size=8,resize=shorter,crop_pct=0.9,crop_offset=round,alpha=drop,interpolation=lanczos,mean=0.5,std=0.25",
+          "size=8,resize=8" HF_WHITE "lanczos,mean=0.5:0.5:0.5,std=0.25:0.25:0.25" },
+        { "size=8,resize=squash,crop_pct=0.5,crop_offset=round,interpolation=box" HALF,
+          "size=8,resize=16x16" HF_WHITE "box" HALF },
+        { "size=8,resize=squash,crop_pct=0.875,interpolation=nearest" HALF,
+                       /* as earlier versions wrote it */
+          "size=8,resize=squash,crop_pct=1" HF_WHITE "nearest" HALF },
+        { "size=8,resize=none,interpolation=hamming,range=full" HALF, "size=8,resize=none" HF_WHITE "hamming" HALF },
+        { "size=8,resize=9x10,interpolation=bilinear" HALF, "size=8,resize=9x10" HF_WHITE "bilinear" HALF },
+        { "size=8,resize=9,interpolation=bilinear,range=0:4095" HALF, NULL },
+        { "size=8,resize=9,interpolation=bilinear,grey=true" HALF, NULL }, { "size=8,mean=0.5,std=0.5", NULL } };
+    bed b;
+    bed_start(&b, SMALL);
+    for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
+        tiny_edit(b.weights, tiny_path("a"), &(tiny_change){ SET_META, "preprocess", texts[i].note });
+        tiny_edit(tiny_path("a"), tiny_path("b"), &(tiny_change){ SET_META, "class_names", "one\ntwo" });
+        peft_backbone *x = tiny_load(b.ctx, tiny_path("b"), "");
+        OK(peft_backbone_save(x, tiny_path("c")));
+        OK(save_as(x, tiny_path("folder"), "naming=hf5"));
+        peft_backbone *timm = tiny_load(b.ctx, tiny_path("c"), "");
+        peft_backbone *hf = tiny_load(b.ctx, tiny_path("folder/model.safetensors"), "");
+        bed_note_is(timm, "preprocess", texts[i].note, "timm's names");
+        bed_note_is(hf, "preprocess", texts[i].note, "folder");
+        bed_note_is(timm, "class_names", "one\ntwo", "timm's names");
+        bed_note_is(hf, "class_names", "one\ntwo", "folder");
+        peft_backbone_free(hf);
+        tiny_edit(tiny_path("folder/model.safetensors"), tiny_path("d"), &(tiny_change){ DROP_META, "preprocess",
+        NULL });
+        tiny_edit(tiny_path("d"), tiny_path("e"), &(tiny_change){ DROP_META, "mean", NULL });
+        tiny_edit(tiny_path("e"), tiny_path("folder/model.safetensors"), &(tiny_change){ DROP_META, "std", NULL });
+        hf = tiny_load(b.ctx, tiny_path("folder/model.safetensors"), "");
+        bed_note_is(hf, "preprocess", texts[i].processor, texts[i].note);
+        peft_backbone_free(hf);
+        peft_backbone_free(timm);
+        peft_backbone_free(x);
+        unlink(tiny_path("folder/preprocessor_config.json"));
+    }
+    bed_end(&b);
+}
+END_TEST
+
+/* What a model notes comes before what its backbone says. */
+START_TEST(kept_by_merging)
+{
+    static const struct { const char *options, *note, *names, *preprocess, *class_names; } cases[] = {
+        { "classes=3", NULL, NULL, "size=8,resize=9,mean=1:1:1", NULL },
+        { "classes=3", "size=8,resize=12,mean=0:0:0", "a\nb\nc", "size=8,resize=12,mean=0:0:0", "a\nb\nc" },
+        { "classes=3", "nonsense", "a\nb", "size=8,resize=9,mean=1:1:1", NULL },
+        { "classes=0", NULL, NULL, "size=8,resize=9,mean=1:1:1", "one\ntwo" } };
+    bed b;
+    bed_start(&b, SMALL);
+    tiny_edit(b.weights, tiny_path("a"), &(tiny_change){ SET_META, "preprocess", "size=8,resize=9,mean=1:1:1" });
+    tiny_edit(tiny_path("a"), tiny_path("b"), &(tiny_change){ SET_META, "class_names", "one\ntwo" });
+    peft_backbone *x = tiny_load(b.ctx, tiny_path("b"), ""), *merged;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        peft_model *m = tiny_model(x, cases[i].options);
+        if (cases[i].note) OK(peft_model_set_note(m, "preprocess", cases[i].note));
+        if (cases[i].names) OK(peft_model_set_note(m, "class_names", cases[i].names));
+        OK(peft_model_merge(m, &merged));
+        bed_note_is(merged, "preprocess", cases[i].preprocess, cases[i].options);
+        bed_note_is(merged, "class_names", cases[i].class_names, cases[i].options);
+        bed_note_is(merged, "mean", i == 1 ? "0:0:0" : "1:1:1", cases[i].options);
+        peft_backbone_free(merged);
+        peft_model_free(m);
+    }
+    peft_backbone_free(x);
+    bed_end(&b);
+}
+END_TEST
+
+START_TEST(names_of_a_saved_backbone)
+{
+    bed b;
+    bed_start(&b, SMALL);
+    FAILS(PEFT_E_OPTION, "class_names: expected 2", save_as(b.made, tiny_path("c"), "class_names=\"a\nb\nc\""));
+    FAILS(PEFT_E_OPTION, "class_names: expected 2", save_as(b.made, tiny_path("c"), "class_names=\"a\na\""));
+    OK(save_as(b.made, tiny_path("c"), "class_names=\"a\nb\""));
+    peft_backbone *x = tiny_load(b.ctx, tiny_path("c"), "");
+    bed_note_is(x, "class_names", "a\nb", "option");
+    peft_backbone_free(x);
+    bed_file("config.json", "{\"id2label\": {\"0\": \"crane\", \"1\": \"crane\"}}");          /* as in ImageNet */
+    x = bed_load(&b, "");
+    OK(save_as(x, tiny_path("folder"), "naming=hf"));
+    peft_backbone_free(x);
+    x = tiny_load(b.ctx, tiny_path("folder/model.safetensors"), "");
+    bed_note_is(x, "class_names", "crane\ncrane", "repeated");
+    peft_backbone_free(x);
+    bed_file("folder/preprocessor_config.json", "{}");
+    OK(save_as(b.made, tiny_path("folder"), "naming=hf"));
+    ck_assert_ptr_nonnull(strstr(b.diary.text,
+    "preprocessor_config.json stands there and is not about the saved model"));
+    bed_end(&b);
+}
+END_TEST
+
+SUITE_MAIN("backbone preprocess", texts, the_transform_takes_them, class_by_model_type, precedence, older_headers,
+        wrong_kinds,
+           kept_by_saving, kept_by_merging, names_of_a_saved_backbone)

@@ -32,13 +32,16 @@ peft_backbone_load_memory(peft_context *ctx, const void *data, size_t size, cons
  * "qkv_bias", "norm_pre", "eps", "act", "pool", "seed". */
 PEFT_API PEFT_NODISCARD peft_status
 peft_backbone_create(peft_context *ctx, const peft_options *o, peft_backbone **out);
-/* Writes a safetensors file with timm names, atomically; facts the weights do not tell (heads, eps, ..) in its header. */
+/* Writes a safetensors file with timm names, atomically; facts the weights do not tell (heads, eps, ..) and the notes
+ * "preprocess" and "class_names" in its header. */
 PEFT_API PEFT_NODISCARD peft_status peft_backbone_save(const peft_backbone *b, const char *path);
 /* The same under another library's names, or rounded. Options, o may be NULL: "naming" (timm; hf, the names of
- * transformers before version 5; hf5, those since), "classifier" (false leaves it out), "class_names" (one a line, for
- * config.json), "dtype" (f32; f16 or bf16: every tensor, to nearest even). In hf and hf5 q, k and v are tensors of
- * their own; path is a folder with model.safetensors and config.json, made when missing, or the file alone where it
- * ends in .safetensors. A crash leaves the old folder, the new one, or tensors without config.json. The network is a
+ * transformers before version 5; hf5, those since), "classifier" (false leaves it out), "class_names" (one a line; else
+ * the note), "dtype" (f32; f16 or bf16: every tensor, to nearest even). In hf and hf5 q, k and v are tensors of their
+ * own; path is a folder with model.safetensors, config.json and preprocessor_config.json (from the note "preprocess",
+ * as far as Hugging Face's processors can follow it; their crops lie at an offset rounded down, and transparency on
+ * white), made when missing, or the file alone where it ends in .safetensors. A crash leaves the old folder, the new
+ * one, or tensors without config.json; preprocessor_config.json comes last. The network is a
  * ViT, or DINOv2 where there is LayerScale; PEFT_E_UNSUPPORTED names what neither has (fc_norm, a norm before the
  * blocks, ..). PEFT_E_NONFINITE: a tensor holds NaN or Inf, or what rounds to Inf (f16: from 65520 on); nothing is
  * written. */

@@ -15,7 +15,13 @@ static int64_t lines(const char *text)
 /* Class names of another number than the classifier's rows are not its names. */
 peft_status pf_backbone_describe(peft_backbone *b, const char *preprocess, const char *class_names)
 {
-    if (preprocess && *preprocess) PF_TRY(pf_prep_scale(preprocess, b->shape.image, b->preprocess));
+    if (preprocess && *preprocess) {
+        PF_TRY(pf_prep_scale(preprocess, b->shape.image, b->preprocess));
+        for (int i = 0; i < 2; i++) {                                    /* mean, std */
+            char text[PF_NOTE_MAX] = "";
+            if (pf_prep_word(b->preprocess, pf_note_name[i], text, sizeof text)) memcpy(b->note[i], text, sizeof text);
+        }
+    }
     if (!class_names || !*class_names || lines(class_names) != b->shape.classes) return PEFT_OK;
     char *copy = pf_strdup(b->ctx, class_names);
     if (!copy) return pf_nomem("class names", strlen(class_names) + 1);

@@ -101,6 +101,17 @@ static peft_status fold(const peft_model *m, peft_backbone *to)
     return PEFT_OK;
 }
 
+/* The notes of the model, as the programs write them, before those of its backbone. */
+static peft_status describe(const peft_model *m, peft_backbone *to)
+{
+    const char *note = peft_model_note(m, "preprocess"), *names = peft_model_note(m, "class_names");
+    if (!names && m->head == PF_HEAD_BACKBONE) names = m->backbone->class_names;
+    PF_TRY(pf_backbone_describe(to, m->backbone->preprocess, names));
+    if (!note || !pf_backbone_describe(to, note, NULL)) return PEFT_OK;
+    pf_log(to->ctx, 1, "the model's note \"preprocess\" is not taken over: %s", peft_last_error());
+    return PEFT_OK;
+}
+
 peft_status peft_model_merge(const peft_model *m, peft_backbone **out)
 {
     if (!m || !out) return pf_fail(PEFT_E_INVALID, "%s is NULL: expected a pointer", m ? "out" : "model");
@@ -114,6 +125,7 @@ peft_status peft_model_merge(const peft_model *m, peft_backbone **out)
     peft_status status = fold(m, b);
     memcpy(b->resample, m->backbone->resample, sizeof b->resample);
     memcpy(b->note, m->backbone->note, sizeof b->note);
+    if (!status) status = describe(m, b);
     if (status) peft_backbone_free(b);
     else *out = b;
     return status;

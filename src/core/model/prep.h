@@ -38,4 +38,7 @@ void        pf_prep_text(const pf_prep *p, char text[PF_PREP_MAX]);
 /* The same preparation for another side: "size" becomes side, and sides in pixels of "resize" grow in proportion,
  * rounded to nearest. PEFT_E_FORMAT: not a text with a size. */
 peft_status pf_prep_scale(const char *text, int64_t side, char out[PF_PREP_MAX]);
+/* The value of a text's word into out; false, and "": the text lacks it, or it does not fit. */
+bool        pf_prep_word(const char *text, const char *name, char *out, size_t room);
+bool        pf_prep_triple(const char *value, double out[3]);                       /* a:b:c, or one number for all */
 #endif

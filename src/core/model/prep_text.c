@@ -52,6 +52,33 @@ static const char *value_of(const char *text, const char *name, size_t *length)
     return NULL;
 }
 
+bool pf_prep_word(const char *text, const char *name, char *out, size_t room)
+{
+    size_t length = 0;
+    const char *s = value_of(text, name, &length);
+    const bool fits = s && length < room;
+    if (fits) memcpy(out, s, length);
+    out[fits ? length : 0] = 0;
+    return fits && length;
+}
+
+bool pf_prep_triple(const char *value, double out[3])
+{
+    char one[40];
+    int n = 0;
+    for (; n < 3; n++) {
+        const size_t length = strcspn(value, ":");
+        if (length >= sizeof one) return false;
+        memcpy(one, value, length);
+        one[length] = 0;
+        if (!pf_parse_float(one, &out[n])) return false;
+        value += length;
+        if (!*value++) break;
+    }
+    if (n == 0) out[1] = out[2] = out[0];
+    return n == 0 || n == 2;
+}
+
 /* Digits of a number below 2^24 at s; 0: none. */
 static int64_t digits(const char *s, size_t length)
 {

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  * save.c -- a backbone becomes a safetensors file under timm's names or Hugging Face's, the latter with config.json
- * beside it in a folder; all of it in one element type. */
+ * and preprocessor_config.json beside it in a folder; all of it in one element type. */
 #include "core/model/save.h"
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 #include "core/base/folder.h"
 #include "core/model/state.h"
 
@@ -42,11 +43,14 @@ static peft_status choose(const peft_backbone *b, const peft_options *o, pf_form
     f->naming = known[k];
     f->classifier = b->shape.classes > 0 && pf_options_int(o, options, "classifier");
     f->class_names = pf_options_string(o, options, "class_names");
+    f->names_given = *f->class_names != 0;
+    if (!f->names_given && b->class_names) f->class_names = b->class_names;
+    if (f->classifier) PF_TRY(pf_save_check_names(&b->shape, f));
     return f->naming == PF_NAMING_TIMM ? PEFT_OK : pf_save_expressible(&b->shape, f);
 }
 
 /* Facts that the weights do not tell, and notes but the side of the images, where loading looks for them first. */
-static peft_status add_facts(const peft_backbone *b, pf_st_out *o)
+static peft_status add_facts(const peft_backbone *b, const pf_form *f, pf_st_out *o)
 {
     const pf_vit_shape *s = &b->shape;
     char eps[32];
@@ -60,7 +64,8 @@ static peft_status add_facts(const peft_backbone *b, pf_st_out *o)
     for (int i = 0; i < PF_NOTES; i++)
         if (*b->note[i] && strcmp(pf_note_name[i], "image_size"))
             PF_TRY(pf_st_out_meta(o, pf_note_name[i], b->note[i]));
-    return PEFT_OK;
+    if (*b->preprocess) PF_TRY(pf_st_out_meta(o, "preprocess", b->preprocess));
+    return f->classifier && *f->class_names ? pf_st_out_meta(o, "class_names", f->class_names) : PEFT_OK;
 }
 
 /* q, k and v lie one after the other in the fused tensor, so each is a part of its memory. */
@@ -113,7 +118,7 @@ static peft_status check_values(const char *name, const peft_tensor *t, const pf
 
 static peft_status fill(const peft_backbone *b, const pf_form *f, const peft_tensor *positions, pf_st_out *o)
 {
-    PF_TRY(add_facts(b, o));
+    PF_TRY(add_facts(b, f, o));
     for (size_t i = 0; i < b->weights; i++) {
         const char *name = b->weight[i].name;
         const peft_tensor *t = &b->weight[i].tensor;
@@ -131,6 +136,25 @@ static bool is_file(const char *path)
     return n > tail && !strcmp(path + n - tail, end);
 }
 
+/* Where nothing can be written, a file of another model must not be taken for this one's without a word. */
+static peft_status write_processor(const peft_backbone *b, const char *dir)
+{
+    char text[PF_PREP_MAX], *path = pf_path_join(b->ctx, dir, "preprocessor_config.json");
+    pf_writer *w = NULL;
+    if (!path) return PEFT_E_NOMEM;
+    peft_status s = PEFT_OK;
+    if (pf_save_processor(b->preprocess, text)) {
+        s = pf_writer_open(b->ctx, path, &w);
+        if (!s) s = pf_writer_write(w, text, strlen(text));
+        if (!s) s = pf_writer_commit(w);
+        else pf_writer_abandon(w);
+    } else if (!access(path, F_OK))
+        pf_log(b->ctx, 1, "%s stands there and is not about the saved model, %s", path, *b->preprocess ? "whose note "
+               "\"preprocess\" has no form in it" : "which has no note \"preprocess\"");
+    pf_free(b->ctx, path);
+    return s;
+}
+
 static peft_status write_files(const peft_backbone *b, const pf_form *f, pf_st_out *o, const char *path)
 {
     char *text;
@@ -138,7 +162,7 @@ static peft_status write_files(const peft_backbone *b, const pf_form *f, pf_st_o
     PF_TRY(pf_save_config(&b->shape, f, &text));
     peft_status s = pf_folder_write(b->ctx, path, "model.safetensors", o, "config.json", text);
     free(text);
-    return s;
+    return s ? s : write_processor(b, path);
 }
 
 peft_status peft_backbone_save_as(const peft_backbone *b, const char *path, const peft_options *o)

@@ -84,12 +84,13 @@ static peft_status add_labels(json_t *o, const pf_vit_shape *s, const pf_form *f
         snprintf(key, sizeof key, "%lld", (long long)c);
         snprintf(usual, sizeof usual, "LABEL_%s", key);
         json_t *text = *f->class_names ? json_stringn(names, n) : json_string(usual);
-        if (!text || (*f->class_names && !n) || json_object_get(number, json_string_value(text))) {
+        const bool twice = text && json_object_get(number, json_string_value(text));
+        if (!text || (*f->class_names && !n) || (twice && (f->names_given || !*f->class_names))) {
             json_decref(text);
             return pf_fail(PEFT_E_OPTION, "class_names: expected %lld different names in UTF-8, one a line; name %lld "
                            "is not", (long long)s->classes, (long long)c + 1);
         }
-        bad |= json_object_set_new(number, json_string_value(text), json_integer(c));
+        if (!twice) bad |= json_object_set_new(number, json_string_value(text), json_integer(c));
         bad |= json_object_set_new(name, key, text);
         names += n + (names[n] == '\n');
     }
@@ -97,6 +98,14 @@ static peft_status add_labels(json_t *o, const pf_vit_shape *s, const pf_form *f
         return pf_fail(PEFT_E_OPTION, "class_names: expected %lld names, one a line, and there are more",
                        (long long)s->classes);
     return bad ? pf_nomem("config.json", 0) : PEFT_OK;
+}
+
+peft_status pf_save_check_names(const pf_vit_shape *s, const pf_form *f)
+{
+    json_t *o = json_object();
+    peft_status status = *f->class_names ? add_labels(o, s, f) : PEFT_OK;
+    json_decref(o);
+    return status;
 }
 
 /* Digits that tell v from its neighbours. */
