@@ -1,0 +1,18 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Compares libpeft with the libraries whose files and figures it promises to reproduce: run.sh BUILD [CHECK...]
+# BUILD: a build folder with libpeft.so and src/io/libpeft-io.so. CHECK: metrics, training, backbones, pixels; all.
+set -eu
+here=$(cd "$(dirname "$0")" && pwd)
+build=$(cd "${1:?usage: run.sh BUILD [CHECK...]}" && pwd)
+shift
+venv=$("$here/setup.sh")
+[ $# -gt 0 ] || set -- metrics training backbones pixels
+failed=0 passed=0
+for check in "$@"; do
+    echo "== interop: $check"
+    if PYTHONDONTWRITEBYTECODE=1 PEFT_LIBRARIES="$build" OMP_NUM_THREADS=2 HF_HUB_OFFLINE=1 HF_HUB_DISABLE_PROGRESS_BARS=1 \
+        "$venv/bin/python" "$here/check_$check.py"; then passed=$((passed + 1)); else failed=$((failed + 1)); fi
+done
+echo "$passed passed, $failed failed"
+[ "$failed" -eq 0 ]
