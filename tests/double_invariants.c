@@ -64,6 +64,52 @@ START_TEST(a_sink_is_what_is_cut_off)
 }
 END_TEST
 
+/* The mass that each key receives is that of the softmax itself, with the scale of each head, a sink and extra keys. */
+START_TEST(mass_is_a_column_mean_of_the_softmax)
+{
+    enum { B = 2, T = 6, D = 8, H = 2, DH = D / H, EXTRA = 3 };
+    peft_context *ctx = tiny_context(NULL, 1);
+    for (int form = 0; form < 8; form++) {                   /* bits: row 0 alone, head_scale, sink and extra keys */
+        lab l;
+        lab_open(&l, ctx, 5, UINT64_MAX, PLAIN);
+        l.g.training = false;
+        peft_site s = { .q = LEAF(&l, B, T, D), .k = LEAF(&l, B, T, D), .v = LEAF(&l, B, T, D) };
+        pf_val scale = LEAF(&l, H), sink = LEAF(&l, T), xk = LEAF(&l, EXTRA, D), xv = LEAF(&l, EXTRA, D);
+        if (form & 2) s.head_scale = scale;
+        if (form & 4) s.sink = sink, s.xk = xk, s.xv = xv;
+        pf_val mass = peft_attention_mass(&l.g, H, &s, form & 1);
+        LAB_OK(&l, l.g.status);
+        pf_v(&l.g, mass)->keep = true;
+        LAB_OK(&l, pf_compile(&l.g, PF_NONE));
+        lab_bind(&l, 0);
+        pf_exec_run(&l.e, 0, l.e.g.nodes);
+        const pk_real *q = l.leaf[0]->value.data, *k = l.leaf[1]->value.data, *a = l.leaf[3]->value.data,
+                      *z = l.leaf[4]->value.data, *more = l.leaf[5]->value.data, *got = pf_exec_data(&l.e, mass);
+        for (int i = 0; i < B * H; i++) {
+            const int b = i / H, h = i % H, rows = form & 1 ? 1 : T;
+            double want[T] = { 0 };
+            for (int row = 0; row < rows; row++) {
+                double e[T], sum = form & 4 ? exp((double)z[row]) : 0;
+                for (int j = 0; j < T + (form & 4 ? EXTRA : 0); j++) {
+                    const pk_real *key = j < T ? k + (b * T + j) * D : more + (j - T) * D;
+                    double dot = 0;
+                    for (int c = h * DH; c < (h + 1) * DH; c++) dot += (double)q[(b * T + row) * D + c] * (double)key[c];
+                    const double x = exp(dot / sqrt((double)DH) * (form & 2 ? (double)a[h] : 1));
+                    if (j < T) e[j] = x;
+                    sum += x;
+                }
+                for (int j = 0; j < T; j++) want[j] += e[j] / sum / rows;
+            }
+            for (int j = 0; j < T; j++)
+                ck_assert_msg(fabs((double)got[i * T + j] - want[j]) <= 1e-12, "form %d, head %d, key %d: %g, expected %g",
+                              form, i, j, (double)got[i * T + j], want[j]);
+        }
+        lab_close(&l);
+    }
+    peft_context_free(ctx);
+}
+END_TEST
+
 START_TEST(no_mass_no_change)
 {
     tiny plain = make(NULL, NULL, NULL, NULL, 0), ept = make(NULL, "ept", "length=5", NULL, 0);
@@ -252,6 +298,7 @@ START_TEST(order_of_prompt_tokens)
 }
 END_TEST
 
-SUITE_MAIN("invariants", a_sink_is_what_is_cut_off, no_mass_no_change, order_of_prompt_entries, length_is_a_sum,
+SUITE_MAIN("invariants", a_sink_is_what_is_cut_off, mass_is_a_column_mean_of_the_softmax,
+           no_mass_no_change, order_of_prompt_entries, length_is_a_sum,
            a_shift_of_a_row, rows_nobody_reads, a_row_has_one_gradient, key_bias_has_no_gradient,
            order_of_prompt_tokens)

@@ -169,6 +169,7 @@ static pf_val case_selection(lab *l, int v)
 {
     enum { ROWS = 4, D6 = 6, HEADS = 2 };
     peft_site s = { .q = LEAF(l, B, T, D6), .k = LEAF(l, B, ROWS, D6), .v = LEAF(l, B, ROWS, D6) };
+    if (v & 2) s.head_scale = LEAF(l, HEADS);
     pf_val mass = peft_attention_mass(&l->g, HEADS, &s, v & 1);
     peft_site again = { .q = LEAF(l, B, 2, D6), .k = peft_top_rows(&l->g, s.k, mass, 2 + v),
                       .v = peft_top_rows(&l->g, s.v, mass, 2 + v) };

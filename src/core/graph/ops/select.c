@@ -6,7 +6,8 @@
 
 enum { WIDEST = 1024 };                                  /* columns of a head */
 
-/* in: q [b,t,d], k, v [b,n,d], out, lse of their attention; attr i[0]: heads, i[1]: row 0 of q alone; out: [b,heads,n] */
+/* in: q [b,t,d], k, v [b,n,d], out, lse of their attention, head_scale? [heads]; attr i[0]: heads, i[1]: row 0 of q
+ * alone; out: [b,heads,n] */
 static bool mass_infer(pf_graph *g, pf_node *n)
 {
     const pf_shape *k = &pf_v(g, n->in[1])->shape;
@@ -19,7 +20,7 @@ static pk_attention one_head(const pf_run *r, const pf_node *n, int64_t sample, 
 {
     const pf_shape *q = &pf_v(r->g, n->in[0])->shape, *k = &pf_v(r->g, n->in[1])->shape;
     const int64_t heads = n->attr.i[0], d = q->dim[2] / heads, rows[4] = { q->dim[1], k->dim[1], k->dim[1], q->dim[1] };
-    pk_real *lse = r->ptr[n->in[4].id];
+    pk_real *lse = r->ptr[n->in[4].id], *scale = r->ptr[n->in[5].id];
     pk_operand in[4];
     for (int i = 0; i < 4; i++) {
         pf_mat m = pf_matrix(r, n->in[i]);
@@ -28,7 +29,7 @@ static pk_attention one_head(const pf_run *r, const pf_node *n, int64_t sample, 
     return (pk_attention){ .samples = 1, .heads = 1, .head_dim = d, .queries = n->attr.i[1] ? 1 : q->dim[1], .keys = k->dim[1],
                            .scale = (pk_real)(1.0 / sqrt((double)d)), .q = in[0], .k = in[1], .v = in[2],
                            .out = (pk_real *)(uintptr_t)in[3].data, .out_row = in[3].row,
-                           .lse = lse ? lse + (sample * heads + head) * q->dim[1] : NULL };
+                           .head_scale = scale ? scale + head : NULL, .lse = lse ? lse + (sample * heads + head) * q->dim[1] : NULL };
 }
 
 typedef struct { const pf_run *r; const pf_node *n; size_t work, rows; } mass_job;
