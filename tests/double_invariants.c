@@ -93,7 +93,8 @@ START_TEST(mass_is_a_column_mean_of_the_softmax)
                 for (int j = 0; j < T + (form & 4 ? EXTRA : 0); j++) {
                     const pk_real *key = j < T ? k + (b * T + j) * D : more + (j - T) * D;
                     double dot = 0;
-                    for (int c = h * DH; c < (h + 1) * DH; c++) dot += (double)q[(b * T + row) * D + c] * (double)key[c];
+                    for (int c = h * DH; c < (h + 1) * DH; c++)
+                        dot += (double)q[(b * T + row) * D + c] * (double)key[c];
                     const double x = exp(dot / sqrt((double)DH) * (form & 2 ? (double)a[h] : 1));
                     if (j < T) e[j] = x;
                     sum += x;
@@ -101,8 +102,8 @@ START_TEST(mass_is_a_column_mean_of_the_softmax)
                 for (int j = 0; j < T; j++) want[j] += e[j] / sum / rows;
             }
             for (int j = 0; j < T; j++)
-                ck_assert_msg(fabs((double)got[i * T + j] - want[j]) <= 1e-12, "form %d, head %d, key %d: %g, expected %g",
-                              form, i, j, (double)got[i * T + j], want[j]);
+                ck_assert_msg(fabs((double)got[i * T + j] - want[j]) <= 1e-12, "form %d, head %d, key %d: %g not %g", form,
+                              i, j, (double)got[i * T + j], want[j]);
         }
         lab_close(&l);
     }

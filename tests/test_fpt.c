@@ -36,7 +36,7 @@ START_TEST(published_sizes)
         pf_compiled net;
         pf_cache cache;
         pf_loss loss = { .kind = PF_LOSS_CE };
-        ck_assert_msg(!pf_adapter_make(b, "fpt", o, true, &a), "%s", peft_last_error());
+        ck_assert_msg(!pf_adapter_make(b, "fpt", o, &(pf_source){ 0 }, &a), "%s", peft_last_error());
         ck_assert_int_eq(peft_model_create(b, mo, &m), PEFT_OK);
         ck_assert_int_eq(peft_model_attach(m, a), PEFT_OK);
         ck_assert_int_eq(peft_model_trainable_count(m), published[i].parameters);

@@ -17,7 +17,7 @@ START_TEST(published_sizes)
             s.mean_pool = mean;
             peft_options *o = tiny_options(ctx, "preset=med_peft,r=%d", r);
             OK(pf_backbone_alloc(ctx, &s, &b));
-            OK(pf_adapter_make(b, "lora", o, true, &a));
+            OK(pf_adapter_make(b, "lora", o, &(pf_source){ 0 }, &a));
             int64_t n = 0;
             for (size_t i = 0; i < a->params.count; i++) n += peft_tensor_count(&a->params.item[i]->value);
             ck_assert_int_eq(n, 36864 * r + 1536);

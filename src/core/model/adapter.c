@@ -26,7 +26,8 @@ peft_vit pf_vit_of(const pf_vit_shape *s)
                      .image = s->image, .patch_values = 3 * s->patch * s->patch };
 }
 
-peft_status pf_adapter_make(peft_backbone *b, const char *method, const peft_options *o, bool blank, peft_adapter **out)
+peft_status pf_adapter_make(peft_backbone *b, const char *method, const peft_options *o, pf_source *source,
+                            peft_adapter **out)
 {
     static const pf_opt none[] = { { 0 } };
     const peft_method *m = pf_method_find(b->ctx, method);
@@ -39,7 +40,8 @@ peft_status pf_adapter_make(peft_backbone *b, const char *method, const peft_opt
     atomic_init(&a->refs, 1);
     a->backbone = pf_backbone_retain(b);
     a->method = m;
-    a->blank = blank;
+    a->blank = source != NULL;
+    a->source = source;
     peft_status s = o ? pf_options_copy(o, &a->options) : PEFT_OK;
     if (!s && m->state_size && !(a->state = pf_alloc_zero(b->ctx, m->state_size)))
         s = pf_nomem("method state", m->state_size);
@@ -47,6 +49,7 @@ peft_status pf_adapter_make(peft_backbone *b, const char *method, const peft_opt
     a->making = true;
     if (!s) s = m->init(a, &vit);
     pf_patterns_end(a);
+    a->source = NULL;
     if (!s) s = a->status;
     if (s) peft_adapter_free(a);
     else *out = a;
@@ -57,7 +60,7 @@ peft_status peft_adapter_create(peft_backbone *b, const char *method, const peft
 {
     if (!b || !method || !out)
         return pf_fail(PEFT_E_INVALID, "%s is NULL: expected a pointer", !b ? "backbone" : !method ? "method" : "out");
-    return pf_adapter_make(b, method, o, false, out);
+    return pf_adapter_make(b, method, o, NULL, out);
 }
 
 peft_adapter *pf_adapter_retain(peft_adapter *a)
@@ -138,7 +141,9 @@ pf_param *peft_declare(peft_adapter *a, const int64_t *dims, const char *init, c
         a->status = pf_fail(PEFT_E_INVALID, "method '%s' declares '%s' twice", a->method->name, name);
         return NULL;
     }
-    a->status = pf_param_make(a->backbone->ctx, &a->params, name, pf_param_group_of(name), ndim, dims, &p);
+    a->status = pf_source_holds(a->source, name, ndim, dims);
+    if (!a->status)
+        a->status = pf_param_make(a->backbone->ctx, &a->params, name, pf_param_group_of(name), ndim, dims, &p);
     if (!a->status && !a->blank) a->status = pf_param_draw(a->backbone->ctx, p, init);
     return p;
 }
@@ -177,8 +182,10 @@ void peft_unfreeze(peft_adapter *a, const char *pattern)
         const pf_weight *w = &a->backbone->weight[i];
         pf_param *p;
         if (pf_is_classifier(w->name) || !pf_glob(pattern, w->name) || pf_params_find(&a->params, w->name)) continue;
-        a->status = pf_param_make(a->backbone->ctx, &a->params, w->name, pf_param_group_of(w->name), w->tensor.ndim,
-                                  w->tensor.dim, &p);
+        a->status = pf_source_holds(a->source, w->name, w->tensor.ndim, w->tensor.dim);
+        if (!a->status)
+            a->status = pf_param_make(a->backbone->ctx, &a->params, w->name, pf_param_group_of(w->name), w->tensor.ndim,
+                                      w->tensor.dim, &p);
         if (!a->status && !a->blank) memcpy(p->value.data, w->tensor.data, pf_tensor_bytes(&w->tensor));
     }
 }

@@ -8,6 +8,13 @@
 
 typedef struct pf_params { pf_param **item; size_t count, room; } pf_params;
 
+/* The file that values will be read from. named: under the parameters' own names, which are then compared one by one;
+ * else the numbers of all parameters together must not be many more than it holds. file NULL: nothing is compared. */
+typedef struct pf_source { const pf_st *file; bool named; int64_t left; } pf_source;
+pf_source   pf_source_of(const pf_st *st, bool named);
+/* PEFT_E_FORMAT where the file does not hold such a parameter; s NULL: PEFT_OK. */
+peft_status pf_source_holds(pf_source *s, const char *name, int ndim, const int64_t *dims);
+
 typedef struct pf_network { char scope[32]; pf_vit_shape shape; } pf_network;
 
 struct peft_adapter {
@@ -23,6 +30,7 @@ struct peft_adapter {
     struct { char option[48]; uint8_t *hit; size_t items; } pattern[4];      /* in init: which items matched a path */
     bool making;                         /* init runs */
     bool blank;                          /* made to be filled from a file: initial values are not drawn */
+    pf_source *source;                   /* while init runs; NULL: not from a file */
 };
 
 extern const peft_method *const pf_methods[];
@@ -30,7 +38,8 @@ extern const peft_method *const pf_methods[];
 const peft_method *pf_method_find(const peft_context *ctx, const char *name);
 peft_vit pf_vit_of(const pf_vit_shape *s);                                    /* as methods see it */
 peft_adapter *pf_adapter_retain(peft_adapter *a);
-peft_status pf_adapter_make(peft_backbone *b, const char *method, const peft_options *o, bool blank,
+/* source NULL: with initial values; else blank, to be filled. */
+peft_status pf_adapter_make(peft_backbone *b, const char *method, const peft_options *o, pf_source *source,
                             peft_adapter **out);
 
 const pf_vit_shape *pf_adapter_network(const peft_adapter *a, const char *scope);      /* NULL: none so named */

@@ -45,7 +45,8 @@ static peft_status adapter_from(peft_backbone *b, const pf_st *st, size_t k, pef
     PF_TRY(pf_meta_text(st, key, &method));
     snprintf(key, sizeof key, "libpeft.adapter.%zu.options", k);
     PF_TRY(options_from(b->ctx, st, key, &o));
-    peft_status s = pf_adapter_make(b, method, o, true, &a);
+    pf_source source = pf_source_of(st, true);
+    peft_status s = pf_adapter_make(b, method, o, &source, &a);
     peft_options_free(o);
     if (s) return s;
     s = pf_state_read(st, "", &a->params);
@@ -151,7 +152,8 @@ static peft_status load_model(peft_backbone *b, const pf_st *st, peft_model **ou
     peft_model *m;
     PF_TRY(pf_meta_check(st, "model", b));
     PF_TRY(options_from(b->ctx, st, "libpeft.model.options", &o));
-    peft_status s = pf_model_make(b, o, true, &m);
+    pf_source source = pf_source_of(st, true);
+    peft_status s = pf_model_make(b, o, &source, &m);
     peft_options_free(o);
     if (s) return s;
     s = read_model(b, st, m);

@@ -8,58 +8,59 @@
 const char *const pf_head_name[] = { "backbone", "linear", "bn_linear", "mlp", "side_encoder", NULL };
 
 static peft_status tensor(peft_model *m, pf_params *list, const char *name, int64_t rows, int64_t cols,
-                          const char *init, bool blank)
+                          const char *init, pf_source *source)
 {
     pf_param *p;
     const int64_t dims[2] = { rows, cols };
+    PF_TRY(pf_source_holds(source, name, cols ? 2 : 1, dims));
     PF_TRY(pf_param_make(m->backbone->ctx, list, name, "head", cols ? 2 : 1, dims, &p));
-    return blank ? PEFT_OK : pf_param_draw(m->backbone->ctx, p, init);
+    return source && list == &m->params ? PEFT_OK : pf_param_draw(m->backbone->ctx, p, init);
 }
 
-static peft_status statistics(peft_model *m, const char *stem, int64_t d)
+static peft_status statistics(peft_model *m, const char *stem, int64_t d, pf_source *source)
 {
     char name[96];
     snprintf(name, sizeof name, "%s.running_mean", stem);
-    PF_TRY(tensor(m, &m->buffers, name, d, 0, "zero", false));
+    PF_TRY(tensor(m, &m->buffers, name, d, 0, "zero", source));
     snprintf(name, sizeof name, "%s.running_var", stem);
-    return tensor(m, &m->buffers, name, d, 0, "one", false);
+    return tensor(m, &m->buffers, name, d, 0, "one", source);
 }
 
 static peft_status pair(peft_model *m, const char *stem, int64_t rows, int64_t cols, const char *weight,
-                        const char *bias, bool blank)
+                        const char *bias, pf_source *source)
 {
     char name[96];
     snprintf(name, sizeof name, "%s.weight", stem);
-    PF_TRY(tensor(m, &m->params, name, rows, cols, weight, blank));
+    PF_TRY(tensor(m, &m->params, name, rows, cols, weight, source));
     snprintf(name, sizeof name, "%s.bias", stem);
-    return tensor(m, &m->params, name, rows, 0, bias, blank);
+    return tensor(m, &m->params, name, rows, 0, bias, source);
 }
 
-static peft_status mlp_make(peft_model *m, const char *init, bool blank)
+static peft_status mlp_make(peft_model *m, const char *init, pf_source *source)
 {
     int64_t d = m->backbone->shape.width;
     char stem[64];
     for (int64_t i = 0; i < m->head_layers; i++) {
         snprintf(stem, sizeof stem, "head.projection.%lld", (long long)(4 * i));
-        PF_TRY(pair(m, stem, d, d, init, "zero", blank));
+        PF_TRY(pair(m, stem, d, d, init, "zero", source));
         snprintf(stem, sizeof stem, "head.projection.%lld", (long long)(4 * i + 2));
-        PF_TRY(pair(m, stem, d, 0, "one", "zero", blank));
-        PF_TRY(statistics(m, stem, d));
+        PF_TRY(pair(m, stem, d, 0, "one", "zero", source));
+        PF_TRY(statistics(m, stem, d, source));
     }
-    return pair(m, "head.last_layer", m->classes, d, init, "zero", blank);
+    return pair(m, "head.last_layer", m->classes, d, init, "zero", source);
 }
 
-peft_status pf_head_make(peft_model *m, const char *init, bool blank)
+peft_status pf_head_make(peft_model *m, const char *init, pf_source *source)
 {
     static const char *const usual[] = { "", "normal:0.01", "trunc_normal:0.01", "kaiming_out", "" };
     int64_t d = m->backbone->shape.width;
     if (!strcmp(init, "auto")) init = usual[m->head];
     switch (m->head) {
-    case PF_HEAD_LINEAR: return pair(m, "head", m->classes, d, init, "zero", blank);
-    case PF_HEAD_MLP:    return mlp_make(m, init, blank);
+    case PF_HEAD_LINEAR: return pair(m, "head", m->classes, d, init, "zero", source);
+    case PF_HEAD_MLP:    return mlp_make(m, init, source);
     case PF_HEAD_BN_LINEAR:
-        PF_TRY(statistics(m, "head.0", d));
-        return pair(m, "head.1", m->classes, d, init, "zero", blank);
+        PF_TRY(statistics(m, "head.0", d, source));
+        return pair(m, "head.1", m->classes, d, init, "zero", source);
     default: return PEFT_OK;
     }
 }

@@ -56,7 +56,7 @@ static peft_status choose(peft_model *m, const peft_options *o)
     return pf_fail(PEFT_E_OPTION, "classes: the backbone has no classifier of its own; expected 1 or more");
 }
 
-peft_status pf_model_make(peft_backbone *b, const peft_options *o, bool blank, peft_model **out)
+peft_status pf_model_make(peft_backbone *b, const peft_options *o, pf_source *source, peft_model **out)
 {
     PF_TRY(pf_options_check(o, pf_model_options, NULL, "a model"));
     peft_model *m = pf_alloc_zero(b->ctx, sizeof *m);
@@ -70,8 +70,8 @@ peft_status pf_model_make(peft_backbone *b, const peft_options *o, bool blank, p
     m->backbone = pf_backbone_retain(b);
     if (o) s = pf_options_copy(o, &m->options);
     if (!s) s = choose(m, o);
-    if (!s && !blank) s = without_effect(m, o);
-    if (!s) s = pf_head_make(m, pf_options_string(o, pf_model_options, "head_init"), blank);
+    if (!s && !source) s = without_effect(m, o);
+    if (!s) s = pf_head_make(m, pf_options_string(o, pf_model_options, "head_init"), source);
     if (s) peft_model_free(m);
     else *out = m;
     return s;
@@ -80,7 +80,7 @@ peft_status pf_model_make(peft_backbone *b, const peft_options *o, bool blank, p
 peft_status peft_model_create(peft_backbone *b, const peft_options *o, peft_model **out)
 {
     if (!b || !out) return pf_fail(PEFT_E_INVALID, "%s is NULL: expected a pointer", b ? "out" : "backbone");
-    return pf_model_make(b, o, false, out);
+    return pf_model_make(b, o, NULL, out);
 }
 
 peft_model *pf_model_retain(peft_model *m)

@@ -28,13 +28,14 @@ struct peft_model {
 
 extern const pf_opt pf_model_options[];
 peft_model *pf_model_retain(peft_model *m);
-peft_status pf_model_make(peft_backbone *b, const peft_options *o, bool blank, peft_model **out);
+/* source as for pf_adapter_make */
+peft_status pf_model_make(peft_backbone *b, const peft_options *o, pf_source *source, peft_model **out);
 
 /* fits.c: PEFT_OK where a can act beside every attached adapter, else PEFT_E_STATE that names both. */
 peft_status pf_model_fits(const peft_model *m, peft_adapter *a);
 
 /* head.c */
-peft_status pf_head_make(peft_model *m, const char *init, bool blank);
+peft_status pf_head_make(peft_model *m, const char *init, pf_source *source);
 pf_val      pf_head_forward(const peft_model *m, pf_graph *g, pf_val feature);         /* [b,1,d] -> [b,1,classes] */
 
 /* vit.c: images [b,3,s,s] to logits [b,1,classes]. tap, when given, sees "embed", "block.N" and "feature". */

@@ -14,6 +14,7 @@ typedef struct {
     pf_st *file;
     pf_peft_names names;
     pf_modules modules;
+    pf_source source;                    /* the names in the file are others than the parameters' */
 } reader;
 
 static void reader_close(reader *r)
@@ -40,6 +41,7 @@ static peft_status reader_open(reader *r, peft_backbone *b, const char *dir)
     r->b = b;
     PF_TRY(pf_peft_config_read(b->ctx, dir, &r->config));
     PF_TRY(open_tensors(b->ctx, dir, &r->file));
+    r->source = pf_source_of(r->file, false);
     PF_TRY(pf_peft_detect(b, r->file, &r->names));
     PF_TRY(pf_modules_make(b, &r->names, &r->modules));
     peft_status s = pf_peft_select(&r->config, &r->modules);
@@ -50,7 +52,7 @@ static peft_status make_adapter(reader *r, peft_adapter **out)
 {
     peft_options *o;
     PF_TRY(pf_peft_options(&r->config, r->b, &r->modules, &o));
-    peft_status s = pf_adapter_make(r->b, pf_peft_kinds[r->config.type].method, o, true, out);
+    peft_status s = pf_adapter_make(r->b, pf_peft_kinds[r->config.type].method, o, &r->source, out);
     peft_options_free(o);
     return s;
 }
@@ -126,7 +128,7 @@ static peft_status make_model(reader *r, peft_model **out)
 {
     char key[PF_PATH_MAX + 64];
     peft_options *o;
-    if (!saved_head(r)) return pf_model_make(r->b, NULL, true, out);
+    if (!saved_head(r)) return pf_model_make(r->b, NULL, &r->source, out);
     if (!pf_peft_key(&r->names, false, "head.weight", key))
         return pf_fail(PEFT_E_INTERNAL, "the classifier has no name");
     const pf_st_tensor *w = pf_st_find(r->file, key);
@@ -135,7 +137,7 @@ static peft_status make_model(reader *r, peft_model **out)
         return pf_fail(PEFT_E_FORMAT, "tensor '%s': has %d extents, expected [classes, width]", key, w->ndim);
     PF_TRY(peft_options_create(r->b->ctx, &o));
     peft_status s = peft_options_set_int(o, "classes", w->dim[0]);
-    if (!s) s = pf_model_make(r->b, o, true, out);
+    if (!s) s = pf_model_make(r->b, o, &r->source, out);
     peft_options_free(o);
     return s;
 }

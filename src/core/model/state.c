@@ -19,16 +19,12 @@ peft_status pf_state_write(pf_st_out *o, const char *prefix, const pf_params *li
 
 peft_status pf_state_read(const pf_st *st, const char *prefix, const pf_params *list)
 {
-    char name[160], given[96], expected[96];
+    char name[160];
     for (size_t i = 0; i < list->count; i++) {
         pf_param *p = list->item[i];
         snprintf(name, sizeof name, "%s%s", prefix, p->name);
+        PF_TRY(pf_state_fits(st, name, p->value.ndim, p->value.dim));
         const pf_st_tensor *t = pf_st_find(st, name);
-        if (!t) return pf_fail(PEFT_E_FORMAT, "tensor '%s' is missing", name);
-        if (t->ndim != p->value.ndim || memcmp(t->dim, p->value.dim, sizeof(int64_t) * (size_t)t->ndim))
-            return pf_fail(PEFT_E_FORMAT, "tensor '%s': given %s, expected %s", name,
-                           pf_dims_text(given, sizeof given, t->ndim, t->dim),
-                           pf_dims_text(expected, sizeof expected, p->value.ndim, p->value.dim));
         if (!pf_is_float(t->type))
             return pf_fail(PEFT_E_DTYPE, "tensor '%s': given %s, expected F32, F16, BF16 or F64", name, t->type_name);
         pf_to_real(p->value.data, t->data, t->type, peft_tensor_count(&p->value));

@@ -6,6 +6,8 @@
 
 /* Tensors "<prefix><name>"; PEFT_E_NONFINITE when a value is NaN or Inf. */
 peft_status pf_state_write(pf_st_out *o, const char *prefix, const pf_params *list);
+/* Is there a tensor of these extents? Else PEFT_E_FORMAT. (source.c) */
+peft_status pf_state_fits(const pf_st *st, const char *name, int ndim, const int64_t *dims);
 /* The reverse. PEFT_E_FORMAT: missing, or of other extents; PEFT_E_NONFINITE as above. */
 peft_status pf_state_read(const pf_st *st, const char *prefix, const pf_params *list);
 /* Every tensor of the file is one of `count`: else PEFT_E_FORMAT names what is too much (known says which are ours). */
