@@ -119,4 +119,56 @@ START_TEST(nothing_skipped)
 }
 END_TEST
 
-IO_SUITE_MAIN("dataset_parts", classes_by_name, classes_of_lists, digest, nothing_skipped)
+START_TEST(getters_of_nothing)
+{
+    ck_assert_int_eq(peft_dataset_count(NULL), 0);
+    ck_assert_int_eq(peft_dataset_classes(NULL), 0);
+    ck_assert_ptr_null(peft_dataset_class_name(NULL, 0));
+    ck_assert_int_eq(peft_dataset_multilabel(NULL), 0);
+    ck_assert_int_eq(peft_dataset_label(NULL, 0), -1);
+    ck_assert_ptr_null(peft_dataset_name(NULL, 0));
+    ck_assert_int_eq(peft_dataset_id(NULL, 0), -1);
+    ck_assert_int_eq(peft_image_width(NULL), 0);
+    ck_assert_int_eq(peft_image_height(NULL), 0);
+    ck_assert_int_eq(peft_image_channels(NULL), 0);
+    ck_assert_int_eq(peft_image_depth(NULL), 0);
+    ck_assert_ptr_null(peft_image_pixels(NULL));
+    ck_assert_ptr_null(peft_transform_text(NULL));
+    ck_assert_int_eq(peft_transform_size(NULL), 0);
+    ck_assert_int_eq(peft_loader_batch_size(NULL), 0);
+    ck_assert_int_eq(peft_loader_batches(NULL), 0);
+    peft_dataset_free(NULL);
+    peft_image_free(NULL);
+    peft_transform_free(NULL);
+    peft_loader_free(NULL);
+}
+END_TEST
+
+START_TEST(image_options)
+{
+    peft_dataset *d, *wide, *part;
+    peft_image *im;
+    save_picture(in_folder("w/a/1.png"), 20000, 1, 1, 1);
+    save_picture(in_folder("w/b/1.png"), 2, 2, 1, 1);
+    ok(peft_dataset_open_folder(in_folder("w"), NULL, &d));
+    fails(PEFT_E_UNSUPPORTED, "max_side", peft_dataset_load(d, 0, &im));
+    fails(PEFT_E_OPTION, "max_sides", peft_dataset_with_image_options(d, "max_sides=1", &wide));
+    fails(PEFT_E_INVALID, "data set", peft_dataset_with_image_options(NULL, "", &wide));
+    ok(peft_dataset_with_image_options(d, "max_side=20000", &wide));
+    ok(peft_dataset_subset(wide, (const int64_t[]){ 1, 0 }, 2, &part));
+    fails(PEFT_E_UNSUPPORTED, "max_side", peft_dataset_load(d, 0, &im));
+    peft_dataset_free(d);
+    ck_assert_int_eq(peft_dataset_id(wide, 1), 1);
+    peft_dataset_free(wide);
+    ok(peft_dataset_load(part, 1, &im));
+    ck_assert_int_eq(peft_image_width(im), 20000);
+    peft_image_free(im);
+    ok(peft_dataset_with_image_options(part, NULL, &d));
+    fails(PEFT_E_UNSUPPORTED, "max_side", peft_dataset_load(d, 1, &im));
+    peft_dataset_free(d);
+    peft_dataset_free(part);
+}
+END_TEST
+
+IO_SUITE_MAIN("dataset_parts", classes_by_name, classes_of_lists, digest, nothing_skipped, getters_of_nothing,
+              image_options)

@@ -5,7 +5,8 @@
  * House rules as everywhere in <peft/...>: every failing call returns a status and leaves a message in
  * peft_last_error(); outputs are untouched then. What comes through `T **out` is the caller's and takes one _free;
  * what a function returns is borrowed from the handle. Handles are counted inside: the order of frees never matters.
- * All handles but the loader are immutable and may be used from any number of threads.
+ * All handles but the loader are immutable and may be used from any number of threads. What is asked of a NULL handle
+ * is 0, NULL, or -1 where it is a label or an id.
  *
  * Settings are text: "name=value" pairs between commas or blanks, NULL or "" for the defaults; a list is written
  * a:b:c, a truth value true or false. Unknown names, doubled names and values out of bounds are PEFT_E_OPTION. */
@@ -183,6 +184,20 @@ PEFT_API PEFT_NODISCARD peft_status peft_dataset_digest(const peft_dataset *d, c
  * name; one is multi-label and the other not. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_dataset_match_classes(peft_dataset *d, const peft_dataset *like, peft_dataset **out);
+
+/* Samples of a whose picture is also in b, under whatever name: the same file, a link to it, or the same bytes. *count
+ * is how many there are; the first room of them are written: in_a[k] is a sample of a, in_b[k] one of b with the same
+ * picture, and with another class or other targets if there is such a one. a == b: pictures that are there twice, so
+ * that a file under two labels is found. room 0: in_a and in_b may be NULL. Most files are told apart by their sizes
+ * and not read; those that cannot be looked at are passed over. PEFT_E_IO: one of them cannot be read. */
+PEFT_API PEFT_NODISCARD peft_status
+peft_dataset_overlap(const peft_dataset *a, const peft_dataset *b, int64_t room, int64_t *in_a, int64_t *in_b,
+                     int64_t *count);
+
+/* The same samples, whose pictures are read with these options of peft_image_load ("max_side=40000"); parts of out
+ * keep them. */
+PEFT_API PEFT_NODISCARD peft_status
+peft_dataset_with_image_options(peft_dataset *d, const char *options, peft_dataset **out);
 
 /* Parts of a data set are data sets. Ids (peft_dataset_id) stay those of the opened set, so parts never collide. */
 PEFT_API PEFT_NODISCARD peft_status

@@ -66,6 +66,18 @@ static peft_status enter_process(io_archive *a)
     return PEFT_OK;
 }
 
+peft_status io_archive_size(io_archive *a, int64_t member, int64_t *size)
+{
+    zip_stat_t st;
+    peft_status s = enter_process(a);
+    if (s) return s;
+    pthread_mutex_lock(&a->lock);
+    if (zip_stat_index(a->zip, (zip_uint64_t)member, 0, &st)) s = io_fail(PEFT_E_FORMAT, "%s", zip_strerror(a->zip));
+    else *size = (int64_t)st.size;
+    pthread_mutex_unlock(&a->lock);
+    return s;
+}
+
 peft_status io_archive_read(io_archive *a, int64_t member, uint8_t **data, size_t *size)
 {
     peft_status s = enter_process(a);

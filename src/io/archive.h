@@ -14,5 +14,6 @@ typedef struct io_archive {
 
 peft_status io_archive_open(const char *path, io_archive **out);
 void        io_archive_free(io_archive *a);                   /* NULL is fine */
+peft_status io_archive_size(io_archive *a, int64_t member, int64_t *size);     /* of the unpacked member */
 peft_status io_archive_read(io_archive *a, int64_t member, uint8_t **data, size_t *size);
 #endif

@@ -68,6 +68,7 @@ void peft_dataset_free(peft_dataset *d)
     free(d->index);
     free(d->member);
     free(d->skipped);
+    free(d->image_options);
     io_archive_free(d->archive);
     free(d);
 }
@@ -105,17 +106,17 @@ void io_warn_of_gaps(const uint8_t *seen, int64_t classes, const char *where)
                 (long long)classes - 1);
 }
 
-static bool has(const peft_dataset *d, int64_t i) { return i >= 0 && i < d->count; }
+static bool has(const peft_dataset *d, int64_t i) { return d && i >= 0 && i < d->count; }
 
-int64_t     peft_dataset_count(const peft_dataset *d) { return d->count; }
-int64_t     peft_dataset_classes(const peft_dataset *d) { return d->classes; }
-int         peft_dataset_multilabel(const peft_dataset *d) { return d->target != NULL; }
+int64_t     peft_dataset_count(const peft_dataset *d) { return d ? d->count : 0; }
+int64_t     peft_dataset_classes(const peft_dataset *d) { return d ? d->classes : 0; }
+int         peft_dataset_multilabel(const peft_dataset *d) { return d && d->target; }
 int64_t     peft_dataset_label(const peft_dataset *d, int64_t i) { return has(d, i) && d->label ? d->label[i] : -1; }
 int64_t     peft_dataset_id(const peft_dataset *d, int64_t i) { return !has(d, i) ? -1 : d->root ? d->index[i] : i; }
 
 const char *peft_dataset_class_name(const peft_dataset *d, int64_t c)
 {
-    return c >= 0 && c < d->classes ? d->class_names.item[c] : NULL;
+    return d && c >= 0 && c < d->classes ? d->class_names.item[c] : NULL;
 }
 
 const char *peft_dataset_name(const peft_dataset *d, int64_t i)
@@ -140,16 +141,25 @@ peft_status peft_dataset_targets(const peft_dataset *d, int64_t i, float *out)
     return PEFT_OK;
 }
 
-static peft_status load_member(const peft_dataset *d, int64_t i, peft_image **out)
+static peft_status load_member(const peft_dataset *d, int64_t i, const char *options, peft_image **out)
 {
     uint8_t *data;
     size_t size;
     peft_status s = io_archive_read(d->archive, d->member[i], &data, &size);
     if (!s) {
-        s = peft_image_load_memory(data, size, NULL, out);
+        s = peft_image_load_memory(data, size, options, out);
         free(data);
     }
     return s ? io_fail_in(s, d->names.item[i]) : PEFT_OK;
+}
+
+/* Sample i of an opened set. */
+static peft_status load(const peft_dataset *d, int64_t i, const char *options, peft_image **out)
+{
+    if (d->archive) return load_member(d, i, options, out);
+    if (!d->images) return peft_image_load(d->names.item[i], options, out);
+    int64_t bytes = d->width * d->height * d->channels * (d->depth / 8);
+    return peft_image_from_buffer(d->images + i * bytes, d->width, d->height, d->channels, d->depth, 0, out);
 }
 
 peft_status peft_dataset_load(const peft_dataset *d, int64_t i, peft_image **out)
@@ -157,9 +167,5 @@ peft_status peft_dataset_load(const peft_dataset *d, int64_t i, peft_image **out
     if (!d || !out) return io_fail(PEFT_E_INVALID, "data set: %s is NULL", d ? "out" : "data set");
     if (!has(d, i))
         return io_fail(PEFT_E_INVALID, "data set: sample %lld of %lld", (long long)i, (long long)d->count);
-    if (d->root) return peft_dataset_load(d->root, d->index[i], out);
-    if (d->archive) return load_member(d, i, out);
-    if (!d->images) return peft_image_load(d->names.item[i], NULL, out);
-    int64_t bytes = d->width * d->height * d->channels * (d->depth / 8);
-    return peft_image_from_buffer(d->images + i * bytes, d->width, d->height, d->channels, d->depth, 0, out);
+    return d->root ? load(d->root, d->index[i], d->image_options, out) : load(d, i, NULL, out);
 }

@@ -23,6 +23,7 @@ struct peft_dataset {
     char *skipped;                                            /* what was not read, by ending; NULL: nothing */
     peft_dataset *root;                                       /* of a part: the opened set, and which of its samples */
     int64_t *index;
+    char *image_options;                                      /* of a part, for peft_image_load; NULL: defaults */
 };
 
 peft_status io_dataset_new(peft_dataset **out);

@@ -24,7 +24,8 @@ static peft_status fill(int fd, const char *path, uint8_t *data, size_t size)
     return PEFT_OK;
 }
 
-static peft_status read_open(int fd, const char *path, int64_t limit, uint8_t **data, size_t *size)
+/* At most the first most bytes; more than limit are refused. */
+static peft_status read_open(int fd, const char *path, int64_t most, int64_t limit, uint8_t **data, size_t *size)
 {
     struct stat st;
     if (fstat(fd, &st)) return system_failed("stat", path);
@@ -32,24 +33,35 @@ static peft_status read_open(int fd, const char *path, int64_t limit, uint8_t **
     if (st.st_size > limit)
         return io_fail(PEFT_E_UNSUPPORTED, "%s: %lld bytes, the limit is %lld", path, (long long)st.st_size,
                        (long long)limit);
-    uint8_t *p = malloc((size_t)st.st_size + 1);
+    const size_t n = (size_t)(st.st_size < most ? st.st_size : most);
+    uint8_t *p = malloc(n + 1);
     if (!p) return io_nomem(path);
-    peft_status s = fill(fd, path, p, (size_t)st.st_size);
+    peft_status s = fill(fd, path, p, n);
     if (s) {
         free(p);
         return s;
     }
-    p[st.st_size] = 0;
+    p[n] = 0;
     *data = p;
-    *size = (size_t)st.st_size;
+    *size = n;
     return PEFT_OK;
+}
+
+static peft_status read_path(const char *path, int64_t most, int64_t limit, uint8_t **data, size_t *size)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);                   /* a fifo must not block the open */
+    if (fd < 0) return system_failed("open", path);
+    peft_status s = read_open(fd, path, most, limit, data, size);
+    close(fd);
+    return s;
 }
 
 peft_status io_read_file(const char *path, int64_t limit, uint8_t **data, size_t *size)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);                   /* a fifo must not block the open */
-    if (fd < 0) return system_failed("open", path);
-    peft_status s = read_open(fd, path, limit, data, size);
-    close(fd);
-    return s;
+    return read_path(path, INT64_MAX, limit, data, size);
+}
+
+peft_status io_read_head(const char *path, int64_t most, uint8_t **data, size_t *size)
+{
+    return read_path(path, most, INT64_MAX, data, size);
 }

@@ -100,6 +100,12 @@ static peft_status parse_limits(const char *options, io_limits *limits)
     return io_spec_parse(limit_keys, options, "image", limits);
 }
 
+peft_status io_image_check_options(const char *options)
+{
+    io_limits limits;
+    return parse_limits(options, &limits);
+}
+
 peft_status peft_image_load_memory(const void *data, size_t size, const char *options, peft_image **out)
 {
     io_limits limits;

@@ -48,6 +48,7 @@ static inline int64_t io_highest(const peft_image *im)
     return im->depth == 8 ? UINT8_MAX : im->is_signed ? INT16_MAX : UINT16_MAX;
 }
 
+peft_status io_image_check_options(const char *options);      /* of peft_image_load */
 /* PEFT_E_UNSUPPORTED where a header announces more than the limits; called before anything is allocated. */
 peft_status io_check_limits(const io_limits *limits, int64_t width, int64_t height, int channels, int depth);
 peft_status io_png_decode(const uint8_t *data, size_t size, const io_limits *limits, peft_image **out);

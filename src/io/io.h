@@ -26,6 +26,8 @@ char *io_join(const char *a, const char *b);
 
 /* The whole of a regular file, with one 0 byte after it; PEFT_E_UNSUPPORTED when it has more than limit bytes. */
 peft_status io_read_file(const char *path, int64_t limit, uint8_t **data, size_t *size);
+/* The same of a file's first bytes: most of them, or all where there are fewer. */
+peft_status io_read_head(const char *path, int64_t most, uint8_t **data, size_t *size);
 
 /* A table of up to 64 settings; it ends with a NULL name. The value lies at offset in the caller's struct and is
  * 'i' int64_t, 'b' bool, 'f' double, '2' double[2] rising, '3' double[3], 'c' int (an index in choices "a|b|c"),

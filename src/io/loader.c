@@ -79,10 +79,11 @@ void peft_loader_free(peft_loader *l)
     free(l);
 }
 
-int64_t peft_loader_batch_size(const peft_loader *l) { return l->o.batch; }
+int64_t peft_loader_batch_size(const peft_loader *l) { return l ? l->o.batch : 0; }
 
 int64_t peft_loader_batches(const peft_loader *l)
 {
+    if (!l) return 0;
     return l->o.drop_last ? l->data->count / l->o.batch : (l->data->count + l->o.batch - 1) / l->o.batch;
 }
 

@@ -42,7 +42,8 @@ peft_status io_dataset_part(peft_dataset *d, const int64_t *at, int64_t count, c
     if (s) return s;
     part->count = count;
     part->root = io_dataset_retain(d->root ? d->root : d);
-    s = copy_class_names(part, names ? names : &d->class_names, names ? NULL : class_map);
+    if (d->image_options && !(part->image_options = strdup(d->image_options))) s = io_nomem("data set");
+    if (!s) s = copy_class_names(part, names ? names : &d->class_names, names ? NULL : class_map);
     if (!s) s = copy_samples(part, d, at, class_map);
     if (s) peft_dataset_free(part);
     else *out = part;
@@ -59,6 +60,23 @@ peft_status peft_dataset_subset(peft_dataset *d, const int64_t *indices, int64_t
             return io_fail(PEFT_E_INVALID, "subset: indices[%lld] is %lld, the data set has %lld samples",
                            (long long)i, (long long)indices[i], (long long)d->count);
     return io_dataset_part(d, indices, count, NULL, NULL, out);
+}
+
+peft_status peft_dataset_with_image_options(peft_dataset *d, const char *options, peft_dataset **out)
+{
+    peft_dataset *part;
+    if (!d || !out) return io_fail(PEFT_E_INVALID, "image options: %s is NULL", d ? "out" : "data set");
+    peft_status s = io_image_check_options(options);
+    if (!s) s = io_dataset_part(d, NULL, d->count, NULL, NULL, &part);
+    if (s) return s;
+    free(part->image_options);
+    part->image_options = options ? strdup(options) : NULL;
+    if (options && !part->image_options) {
+        peft_dataset_free(part);
+        return io_nomem("data set");
+    }
+    *out = part;
+    return PEFT_OK;
 }
 
 /* A draw in the making: which samples are taken (1) or left over (2), per class how many are wanted. */

@@ -105,8 +105,7 @@ peft_status io_zip_open(const char *path, zip_t **out)
     if (!s) return io_nomem(path);
     s->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (s->fd < 0 || fstat(s->fd, &st) || !S_ISREG(st.st_mode)) {
-        char text[128];
-        peft_status status = io_fail(PEFT_E_IO, "%s: %s", path, s->fd < 0 ? strerror_r(errno, text, sizeof text)
+        peft_status status = io_fail(PEFT_E_IO, "%s: %s", path, s->fd < 0 ? strerror(errno)
                                                                           : "not a regular file");
         if (s->fd >= 0) close(s->fd);
         free(s);

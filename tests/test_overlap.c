@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * test_overlap.c -- pictures that are in two data sets, or twice in one: by path, by link, by content, in files, zips
+ * and arrays. */
+#include "io_files.h"
+#include <peft/io.h>
+
+/* The pairs as "0=1 2=0". */
+static const char *overlap(const peft_dataset *a, const peft_dataset *b)
+{
+    static char text[200];
+    int64_t x[20], y[20], n;
+    ok(peft_dataset_overlap(a, b, 20, x, y, &n));
+    ck_assert_int_le(n, 20);
+    *text = 0;
+    for (int64_t i = 0; i < n; i++) sprintf(text + strlen(text), "%s%d=%d", i ? " " : "", (int)x[i], (int)y[i]);
+    return text;
+}
+
+static peft_dataset *list_of(const char *name, const char *text)
+{
+    peft_dataset *d;
+    write_bytes(in_folder(name), text, strlen(text));
+    ok(peft_dataset_open_list(in_folder(name), io_folder, 2, &d));
+    return d;
+}
+
+static void copy_file(const char *from, const char *to)
+{
+    size_t size;
+    unsigned char *data = read_bytes(in_folder(from), &size);
+    write_bytes(in_folder(to), data, size);
+    free(data);
+}
+
+START_TEST(files)
+{
+    for (unsigned i = 0; i < 4; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "p%u.png", i);
+        save_picture(in_folder(name), 30, 20, 1, i);
+    }
+    copy_file("p1.png", "copy.png");
+    ck_assert_int_eq(link(in_folder("p2.png"), in_folder("hard.png")), 0);
+    ck_assert_int_eq(symlink("p3.png", in_folder("soft.png")), 0);
+    peft_dataset *a = list_of("a", "p0.png 0\np1.png 0\np2.png 1\np3.png 1\ngone.png 0\n"), *b, *part;
+    ck_assert_str_eq(overlap(a, a), "");
+    b = list_of("b", "soft.png 1\ngone.png 0\ncopy.png 1\nhard.png 1\n");
+    ck_assert_str_eq(overlap(a, b), "1=2 2=3 3=0");
+    ck_assert_str_eq(overlap(b, a), "0=3 2=1 3=2");
+    ok(peft_dataset_subset(a, (const int64_t[]){ 3, 0 }, 2, &part));
+    ck_assert_str_eq(overlap(part, b), "0=0");
+    int64_t n = -1;
+    ok(peft_dataset_overlap(a, b, 0, NULL, NULL, &n));
+    ck_assert_int_eq(n, 3);
+    int64_t x[1] = { -7 }, y[1] = { -7 };
+    ok(peft_dataset_overlap(a, b, 1, x, y, &n));
+    ck_assert(n == 3 && x[0] == 1 && y[0] == 2);
+    fails(PEFT_E_INVALID, "in_a or in_b", peft_dataset_overlap(a, b, 1, NULL, y, &n));
+    fails(PEFT_E_INVALID, "data set", peft_dataset_overlap(a, NULL, 1, x, y, &n));
+    peft_dataset_free(part);
+    peft_dataset_free(a);
+    peft_dataset_free(b);
+}
+END_TEST
+
+/* A picture twice in one set is matched with the one of the other label. */
+START_TEST(two_labels)
+{
+    save_picture(in_folder("p.png"), 30, 20, 1, 1);
+    save_picture(in_folder("q.png"), 30, 20, 1, 2);
+    copy_file("p.png", "p2.png");
+    copy_file("p.png", "p3.png");
+    copy_file("q.png", "q2.png");
+    peft_dataset *d = list_of("d", "p.png 0\nq.png 0\np2.png 0\np3.png 1\nq2.png 0\n");
+    ck_assert_str_eq(overlap(d, d), "0=3 1=4 2=3 3=0 4=1");
+    peft_dataset *e = list_of("e", "p2.png 1\np.png 0\n");
+    ck_assert_str_eq(overlap(d, e), "0=0 2=0 3=1");
+    peft_dataset_free(d);
+    peft_dataset_free(e);
+}
+END_TEST
+
+/* Files of one size that differ behind their first 64 KiB only. */
+START_TEST(large)
+{
+    static unsigned char file[200000];
+    const char *const names[] = { "x/a/1.pgm", "x/a/2.pgm", "x/a/3.pgm", "y/a/1.pgm" };
+    peft_dataset *x, *y;
+    memcpy(file, "P5 400 400 255\n", 15);
+    for (size_t i = 0; i < 4; i++) {
+        file[150000] = (unsigned char)(i % 3);
+        write_bytes(in_folder(names[i]), file, 160015);
+    }
+    ok(peft_dataset_open_folder(in_folder("x"), NULL, &x));
+    ok(peft_dataset_open_folder(in_folder("y"), NULL, &y));
+    ck_assert_str_eq(overlap(x, x), "");
+    ck_assert_str_eq(overlap(y, x), "0=0");
+    peft_dataset_free(x);
+    peft_dataset_free(y);
+}
+END_TEST
+
+START_TEST(zips_and_arrays)
+{
+    size_t size[2];
+    unsigned char *png[2], images[400], labels[200];
+    const unsigned char pixels[] = { 1, 2, 3, 4, 5, 6, 7, 8, 1, 2, 3, 4 };
+    peft_dataset *folder, *zip, *npz;
+    save_picture(in_folder("f/a/1.png"), 30, 20, 1, 1);
+    save_picture(in_folder("f/b/2.png"), 30, 20, 1, 2);
+    png[0] = read_bytes(in_folder("f/a/1.png"), &size[0]);
+    png[1] = read_bytes(in_folder("f/b/2.png"), &size[1]);
+    zip_make(in_folder("z.zip"), (const entry[]){ { "a/x.png", png[1], size[1] }, { "a/y.png", "-", 1 },
+                                                  { "b/z.png", png[1], size[1] } }, 3);
+    ok(peft_dataset_open_folder(in_folder("f"), NULL, &folder));
+    ok(peft_dataset_open_zip(in_folder("z.zip"), NULL, &zip));
+    ck_assert_str_eq(overlap(folder, zip), "1=0");            /* of the other class */
+    ck_assert_str_eq(overlap(zip, zip), "0=2 2=0");
+    const char *shape = "{'descr': '|u1', 'fortran_order': False, 'shape': (3,2,2), }";
+    const entry arrays[] = {
+        { "test_images.npy", images, npy_file(images, shape, pixels, 12) },
+        { "test_labels.npy", labels,
+          npy_file(labels, "{'descr': '|u1', 'fortran_order': False, 'shape': (3,), }", "\0\1\1", 3) } };
+    zip_make(in_folder("n.npz"), arrays, 2);
+    ok(peft_dataset_open_npz(in_folder("n.npz"), "test", &npz));
+    ck_assert_str_eq(overlap(npz, npz), "0=2 2=0");
+    ck_assert_str_eq(overlap(npz, folder), "");
+    free(png[0]);
+    free(png[1]);
+    peft_dataset_free(folder);
+    peft_dataset_free(zip);
+    peft_dataset_free(npz);
+}
+END_TEST
+
+IO_SUITE_MAIN("overlap", files, two_labels, large, zips_and_arrays)
