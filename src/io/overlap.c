@@ -78,6 +78,12 @@ static int by_key(const void *a, const void *b)
     return order ? order : memcmp(x->place, y->place, sizeof x->place);
 }
 
+static int by_number(const void *a, const void *b)
+{
+    const item *x = a, *y = b;
+    return x->i != y->i ? (x->i < y->i ? -1 : 1) : x->second - y->second;
+}
+
 static bool same_place(const item *x, const item *y) { return !memcmp(x->place, y->place, sizeof x->place); }
 
 static bool same_label(const item *x, const item *y)
@@ -89,11 +95,12 @@ static bool same_label(const item *x, const item *y)
            !memcmp(a->target + x->i * a->classes, b->target + y->i * b->classes, (size_t)a->classes);
 }
 
-/* All of x[n] are the same picture: each of the first set is matched with one of the second, one of another label if
- * there is one. */
-static void match_all(const search *q, const item *x, int64_t n)
+/* All of x[n] are the same picture: each of the first set is matched with the first of the second set that has another
+ * label, or else with the first. */
+static void match_all(const search *q, item *x, int64_t n)
 {
     const item *first = NULL, *second = NULL, *other = NULL;
+    qsort(x, (size_t)n, sizeof *x, by_number);
     for (int64_t k = 0; k < n; k++) {
         if (!q->one_set && !x[k].second) continue;
         if (!first) first = &x[k];
