@@ -119,6 +119,99 @@ START_TEST(nothing_skipped)
 }
 END_TEST
 
+enum { MANY = 60, LABELS = 5 };
+
+/* Labels with 2, 3, 8, 30 and 58 positives of 60. */
+static peft_dataset *many_labels(void)
+{
+    static const int every[LABELS] = { 30, 20, 7, 2, 0 };
+    char text[MANY * 24] = "";
+    for (int i = 0; i < MANY; i++) {
+        sprintf(text + strlen(text), "s%d.png ", i);
+        for (int c = 0; c < LABELS; c++) {
+            int positive = every[c] ? (i * 7 + c) % MANY % every[c] == 0 : i != 11 && i != 37;
+            if (c == 2) positive = (i * 7 + c) % MANY < 8;
+            sprintf(text + strlen(text), "%s%d", c ? "," : "", positive);
+        }
+        strcat(text, "\n");
+    }
+    return list_of(text);
+}
+
+static void count_positive(const peft_dataset *d, int64_t *out)
+{
+    float t[LABELS];
+    for (int c = 0; c < LABELS; c++) out[c] = 0;
+    for (int64_t i = 0; i < peft_dataset_count(d); i++) {
+        ok(peft_dataset_targets(d, i, t));
+        for (int c = 0; c < LABELS; c++) out[c] += t[c] > 0;
+    }
+}
+
+/* Both parts have each label, with its share to one sample, whatever the seed. */
+START_TEST(multilabel_split)
+{
+    peft_dataset *d = many_labels(), *a, *b, *again;
+    int64_t all[LABELS], first[LABELS], second[LABELS];
+    char x[65], y[65];
+    bool differ = false;
+    count_positive(d, all);
+    const int64_t want[LABELS] = { 2, 3, 8, 30, 58 };
+    for (int c = 0; c < LABELS; c++) ck_assert_int_eq(all[c], want[c]);
+    for (uint64_t seed = 0; seed < 100; seed++) {
+        ok(peft_dataset_split(d, 0.8, seed, &a, &b));
+        ck_assert_int_eq(peft_dataset_count(a), 48);
+        ck_assert_int_eq(peft_dataset_count(b), 12);
+        count_positive(a, first);
+        count_positive(b, second);
+        for (int c = 0; c < LABELS; c++) {
+            ck_assert_msg(first[c] && second[c] && first[c] < 48 && second[c] < 12,
+                          "seed %d: label %d has %d positives of 48 and %d of 12", (int)seed, c, (int)first[c],
+                          (int)second[c]);
+            const double share = 0.8 * (double)all[c], off = (double)first[c] - share;
+            ck_assert_msg(off > -1.5 && off < 1.5, "seed %d: label %d has %d positives, its share is %g", (int)seed, c,
+                          (int)first[c], share);
+        }
+        ok(peft_dataset_split(d, 0.8, seed, &again, NULL));
+        ok(peft_dataset_digest(a, x));
+        ok(peft_dataset_digest(again, y));
+        ck_assert_str_eq(x, y);
+        peft_dataset_free(again);
+        ok(peft_dataset_split(d, 0.8, seed + 1000, &again, NULL));
+        ok(peft_dataset_digest(again, y));
+        differ |= strcmp(x, y) != 0;
+        peft_dataset_free(again);
+        peft_dataset_free(a);
+        peft_dataset_free(b);
+    }
+    ck_assert(differ);
+    peft_dataset_free(d);
+}
+END_TEST
+
+/* Classes of 2, 3 and 20: the small ones are in both parts too, as long as the parts can hold them. */
+START_TEST(small_classes_split)
+{
+    char text[400] = "";
+    peft_dataset *a, *b;
+    for (int i = 0; i < 25; i++) sprintf(text + strlen(text), "s%d %d\n", i, i < 2 ? 0 : i < 5 ? 1 : 2);
+    peft_dataset *d = list_of(text);
+    for (int k = 0; k < 2; k++) {
+        int64_t n[3] = { 0 };
+        ok(peft_dataset_split(d, k ? 0.12 : 0.88, 1, &a, &b));
+        for (int64_t i = 0; i < peft_dataset_count(k ? a : b); i++) n[peft_dataset_label(k ? a : b, i)]++;
+        ck_assert(n[0] == 1 && n[1] == 1 && n[2] == 2);
+        peft_dataset_free(a);
+        peft_dataset_free(b);
+    }
+    ok(peft_dataset_split(d, 0.96, 1, &a, &b));               /* one sample of 25 is not enough for three classes */
+    ck_assert_int_eq(peft_dataset_count(b), 1);
+    peft_dataset_free(a);
+    peft_dataset_free(b);
+    peft_dataset_free(d);
+}
+END_TEST
+
 START_TEST(getters_of_nothing)
 {
     ck_assert_int_eq(peft_dataset_count(NULL), 0);
@@ -146,29 +239,33 @@ END_TEST
 
 START_TEST(image_options)
 {
-    peft_dataset *d, *wide, *part;
+    peft_dataset *d, *narrow, *part;
     peft_image *im;
-    save_picture(in_folder("w/a/1.png"), 20000, 1, 1, 1);
+    save_picture(in_folder("w/a/1.png"), 200, 1, 1, 1);
     save_picture(in_folder("w/b/1.png"), 2, 2, 1, 1);
     ok(peft_dataset_open_folder(in_folder("w"), NULL, &d));
-    fails(PEFT_E_UNSUPPORTED, "max_side", peft_dataset_load(d, 0, &im));
-    fails(PEFT_E_OPTION, "max_sides", peft_dataset_with_image_options(d, "max_sides=1", &wide));
-    fails(PEFT_E_INVALID, "data set", peft_dataset_with_image_options(NULL, "", &wide));
-    ok(peft_dataset_with_image_options(d, "max_side=20000", &wide));
-    ok(peft_dataset_subset(wide, (const int64_t[]){ 1, 0 }, 2, &part));
-    fails(PEFT_E_UNSUPPORTED, "max_side", peft_dataset_load(d, 0, &im));
-    peft_dataset_free(d);
-    ck_assert_int_eq(peft_dataset_id(wide, 1), 1);
-    peft_dataset_free(wide);
-    ok(peft_dataset_load(part, 1, &im));
-    ck_assert_int_eq(peft_image_width(im), 20000);
+    fails(PEFT_E_OPTION, "max_sides", peft_dataset_with_image_options(d, "max_sides=1", &narrow));
+    fails(PEFT_E_INVALID, "data set", peft_dataset_with_image_options(NULL, "", &narrow));
+    ok(peft_dataset_with_image_options(d, "max_side=100", &narrow));
+    ok(peft_dataset_subset(narrow, (const int64_t[]){ 1, 0 }, 2, &part));
+    ok(peft_dataset_load(d, 0, &im));
     peft_image_free(im);
+    peft_dataset_free(d);
+    ck_assert_int_eq(peft_dataset_id(narrow, 1), 1);
+    peft_dataset_free(narrow);
+    fails(PEFT_E_UNSUPPORTED, "max_side", peft_dataset_load(part, 1, &im));
+    ok(peft_dataset_with_image_options(part, "max_side=200", &d));
+    ok(peft_dataset_load(d, 1, &im));
+    ck_assert_int_eq(peft_image_width(im), 200);
+    peft_image_free(im);
+    peft_dataset_free(d);
     ok(peft_dataset_with_image_options(part, NULL, &d));
-    fails(PEFT_E_UNSUPPORTED, "max_side", peft_dataset_load(d, 1, &im));
+    ok(peft_dataset_load(d, 1, &im));
+    peft_image_free(im);
     peft_dataset_free(d);
     peft_dataset_free(part);
 }
 END_TEST
 
-IO_SUITE_MAIN("dataset_parts", classes_by_name, classes_of_lists, digest, nothing_skipped, getters_of_nothing,
-              image_options)
+IO_SUITE_MAIN("dataset_parts", classes_by_name, classes_of_lists, digest, nothing_skipped, multilabel_split,
+              small_classes_split, getters_of_nothing, image_options)

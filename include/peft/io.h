@@ -208,7 +208,10 @@ peft_dataset_subset(peft_dataset *d, const int64_t *indices, int64_t count, peft
 PEFT_API PEFT_NODISCARD peft_status
 peft_dataset_few_shot(peft_dataset *d, int64_t ways, int64_t shots, uint64_t seed, peft_dataset **out,
                       peft_dataset **rest);
-/* fraction of every class (multi-label: of all), to the nearest whole sample, drawn by seed; rest may be NULL. */
+/* fraction of every class, to the nearest whole sample, drawn by seed; rest may be NULL. A class of two samples or more
+ * has one at least in each part that is large enough for all classes. Multi-label: fraction of all samples, dealt out
+ * so that both parts have each label's share of positives (iterative stratification, Sechidis et al. 2011).
+ * PEFT_E_UNSUPPORTED: a part would be empty. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_dataset_split(peft_dataset *d, double fraction, uint64_t seed, peft_dataset **out, peft_dataset **rest);
 

@@ -3,6 +3,7 @@
  * points straight into it, however often parts were taken of parts. */
 #include "io/dataset.h"
 #include "io/rng.h"
+#include "io/stratify.h"
 
 static peft_status copy_class_names(peft_dataset *to, const io_strings *names, const int64_t *class_map)
 {
@@ -97,12 +98,12 @@ static void draw_end(draw *w)
     free(w->mark);
 }
 
-/* The indices of class c (-1: of all samples) into order, returns how many. */
+/* The indices of class c into order, returns how many. */
 static int64_t members(const peft_dataset *d, int64_t c, int64_t *order)
 {
     int64_t n = 0;
     for (int64_t i = 0; i < d->count; i++)
-        if (c < 0 || d->label[i] == c) order[n++] = i;
+        if (d->label[i] == c) order[n++] = i;
     return n;
 }
 
@@ -120,7 +121,9 @@ static peft_status make_marked(peft_dataset *d, draw *w, uint8_t mark, peft_data
     int64_t n = 0;
     for (int64_t i = 0; i < d->count; i++)
         if (w->mark[i] == mark) w->order[n++] = i;
-    if (!n) return io_fail(PEFT_E_UNSUPPORTED, "draw of samples: %s would be empty", mark == 1 ? "the part" : "rest");
+    if (!n) return io_fail(PEFT_E_UNSUPPORTED, "draw of samples: %s would be empty, as the data set has %lld samples; "
+                       "ask for %s", mark == 1 ? "the part" : "rest", (long long)d->count,
+                       mark == 1 ? "more of them" : "fewer of them, or pass NULL for rest");
     return io_dataset_part(d, w->order, n, w->class_map, NULL, out);
 }
 
@@ -183,6 +186,27 @@ peft_status peft_dataset_few_shot(peft_dataset *d, int64_t ways, int64_t shots, 
     return s;
 }
 
+/* Classes of one sample or none cannot be in both parts. */
+static int64_t classes_of_two(const peft_dataset *d, int64_t *order)
+{
+    int64_t n = 0;
+    for (int64_t c = 0; c < d->classes; c++) n += members(d, c, order) > 1;
+    return n;
+}
+
+/* Of every class the fraction to the nearest whole sample, and one at least in each part that has room for all. */
+static void split_classes(const peft_dataset *d, double fraction, uint64_t seed, draw *w)
+{
+    const int64_t both = classes_of_two(d, w->order), part = (int64_t)(fraction * (double)d->count + 0.5);
+    for (int64_t c = 0; c < d->classes; c++) {
+        const int64_t have = members(d, c, w->order);
+        int64_t n = (int64_t)(fraction * (double)have + 0.5);
+        if (have > 1 && n < 1 && part >= both) n = 1;
+        if (have > 1 && n == have && d->count - part >= both) n = have - 1;
+        draw_class(w, c, have, n, seed);
+    }
+}
+
 peft_status peft_dataset_split(peft_dataset *d, double fraction, uint64_t seed, peft_dataset **out,
                                peft_dataset **rest)
 {
@@ -193,11 +217,9 @@ peft_status peft_dataset_split(peft_dataset *d, double fraction, uint64_t seed, 
     peft_status s = draw_begin(d, &w);
     if (!s) {
         for (int64_t c = 0; c < d->classes; c++) w.class_map[c] = c;
-        for (int64_t c = d->target ? -1 : 0; c < (d->target ? 0 : d->classes); c++) {
-            int64_t have = members(d, c, w.order);
-            draw_class(&w, c, have, (int64_t)(fraction * (double)have + 0.5), seed);
-        }
-        s = make_both(d, &w, out, rest);
+        if (d->target) s = io_stratify(d, (int64_t)(fraction * (double)d->count + 0.5), seed, w.order, w.mark);
+        else split_classes(d, fraction, seed, &w);
+        if (!s) s = make_both(d, &w, out, rest);
     }
     draw_end(&w);
     return s;
