@@ -126,7 +126,8 @@ static peft_status decode_with(spng_ctx *ctx, stream *source, const io_limits *l
     e = spng_get_trns(ctx, &t);
     if (e && e != SPNG_ECHUNKAVAIL) return png_failed(e);
     layout l = layout_of(&h, e ? NULL : &t);
-    peft_status s = io_check_limits(limits, h.width, h.height, l.stored, l.depth);
+    const int split = l.stored != l.channels ? l.channels + 1 : 0;            /* samples and alpha, beside the buffer */
+    peft_status s = io_check_limits(limits, h.width, h.height, l.stored + split, l.depth);
     if (s) return s;
     /* Deflate shrinks at most 1032 times: no need to allocate for pixels that cannot be there. */
     const int stored = h.color_type == SPNG_COLOR_TYPE_INDEXED ? 1 : l.stored;
