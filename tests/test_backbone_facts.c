@@ -32,7 +32,8 @@ START_TEST(what_is_assumed_is_said)
         { TIMM, "width=128,heads=2", "eps=1e-6,act=gelu,heads=2,pool=cls,image_size=24",
           "resample=timm: usual for timm files", 1 },
         { TIMM, "width=128,heads=2", "eps=1e-6,act=gelu,heads=2,pool=cls,image_size=24,resample=bilinear", NULL, 0 },
-        { TIMM, "swiglu=1", "eps=1e-6,pool=cls", "heads=1: the width is no multiple of 64", 1 },
+        { TIMM, "swiglu=1", "eps=1e-6,pool=cls,act=silu", "heads=1: the width is no multiple of 64", 1 },
+        { TIMM, "swiglu=1", "eps=1e-6,pool=cls,heads=3", "act=silu: usual for gated MLPs, on the first half", 1 },
         { HF5, "width=128,heads=2,eps=1e-12", "", "heads=2: width / 64\neps=1e-12: usual for hf5 files\n"
           "act=gelu: usual for hf5 files", 3 } };
     diary d;
@@ -116,5 +117,127 @@ START_TEST(rules_by_family)
 }
 END_TEST
 
+/* --- what descriptions name ------------------------------------------------------------------------------------- */
+static void describe(const char *json)
+{
+    FILE *f = fopen(tiny_path("config.json"), "w");
+    ck_assert_ptr_nonnull(f);
+    fputs(json, f);
+    fclose(f);
+}
+
+#define ARCH(name) "{\"architecture\": \"" name "\", \"global_pool\": \"token\"}"
+#define ARGS(name, args) \
+    "{\"architecture\": \"" name "\", \"global_pool\": \"token\", \"model_args\": {" args "}}"
+#define TYPE(name) "{\"model_type\": \"" name "\"}"
+
+/* timm's own numbers, of version 1.0. */
+START_TEST(architectures_tell_heads_eps_and_rule)
+{
+    static const struct { const char *shape, *json; int64_t heads; double eps; const char *rule, *assumed; } rows[] = {
+        { "width=128,heads=2", ARCH("vit_base_patch16_224"), 2, 1e-6, "timm", NULL },
+        { "width=1152,heads=18,depth=1,mlp=8", ARCH("vit_so400m_patch14_reg1_tipsv2"), 16, 1e-6, "timm", NULL },
+        { "width=64,heads=1", ARCH("test_vit"), 2, 1e-6, "timm", NULL },
+        { "width=64,heads=1", ARCH("vit_base_patch16_clip_224"), 1, 1e-5, "timm", NULL },
+        { "width=64,heads=1,norm_pre=1", ARCH("vit_base_patch16_224"), 1, 1e-6, "timm", NULL },
+        { "width=64,heads=1", ARGS("vit_base_patch16_clip_224", "\"norm_layer\": \"layernorm\""), 1, 1e-6, "timm", NULL },
+        { "width=64,heads=1", ARCH("flexivit_small"), 1, 1e-6, "bilinear", NULL },
+        { "width=64,heads=1", ARGS("vit_base_patch16_224", "\"embed_dim\": 64"), 1, 1e-6, "timm", "heads=1: width / 64" },
+        { "width=64,heads=1", ARGS("vit_base_patch16_224", "\"embed_dim\": 64, \"num_heads\": 4"), 4, 1e-6, "timm", NULL },
+        { "width=64,heads=1", ARCH("my_network"), 1, 1e-6, "timm",
+          "architecture=my_network: taken for a plain ViT\nheads=1: width / 64\neps=1e-06: usual for timm files\n"
+          "act=gelu: usual for timm files\nresample=timm: usual for timm files" } };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        tiny t = tiny_make(&(tiny_spec){ .more = rows[i].shape });
+        tiny_save_backbone(t.backbone, &(tiny_save){ .naming = TIMM, .no_facts = true, .prefix = "teacher." },
+                           tiny_path("backbone"));
+        describe(rows[i].json);
+        peft_backbone *b = tiny_load(t.ctx, tiny_path("backbone"), "image_size=24"), *c;
+        char options[64];
+        ck_assert_msg(b->shape.heads == rows[i].heads, "row %zu: %d heads", i, (int)b->shape.heads);
+        ck_assert_msg(b->shape.eps == rows[i].eps, "row %zu: eps %g", i, b->shape.eps);
+        ck_assert_int_eq(b->shape.act, PK_GELU);
+        const char *assumed = peft_backbone_note(b, "assumed");
+        if (i + 1 < sizeof rows / sizeof *rows)              /* a name of timm's comes before the prefix's habit */
+            ck_assert_msg(rows[i].assumed ? assumed && !strcmp(assumed, rows[i].assumed) : !assumed, "row %zu: %s", i,
+                          assumed ? assumed : "");
+        else ck_assert_ptr_nonnull(strstr(assumed, "architecture=my_network: taken for a plain ViT\nheads=1"));
+        snprintf(options, sizeof options, "image_size=24,resample=%s", rows[i].rule);
+        c = tiny_load(t.ctx, tiny_path("backbone"), options);
+        const peft_tensor *x = pf_backbone_find(b, "pos_embed"), *y = pf_backbone_find(c, "pos_embed");
+        if (i + 1 < sizeof rows / sizeof *rows)
+            ck_assert_msg(!memcmp(x->data, y->data, pf_tensor_bytes(x)), "row %zu: rule", i);
+        peft_backbone_free(b);
+        peft_backbone_free(c);
+        tiny_free(&t);
+    }
+    tiny_clean();
+}
+END_TEST
+
+START_TEST(types_tell_rule_and_defaults)
+{
+    tiny t = tiny_make(&(tiny_spec){ 0 });
+    tiny_save_backbone(t.backbone, &(tiny_save){ .naming = HF }, tiny_path("backbone"));
+    static const struct { const char *json, *rule; } rows[] = { { TYPE("dpt"), "bilinear" }, { TYPE("vit"), "mmcls" },
+        { TYPE("vit_msn"), "mmcls" } };
+    for (size_t i = 0; i < 3; i++) {
+        char options[64];
+        describe(rows[i].json);
+        snprintf(options, sizeof options, "image_size=24,resample=%s", rows[i].rule);
+        peft_backbone *b = tiny_load(t.ctx, tiny_path("backbone"), "image_size=24");
+        peft_backbone *c = tiny_load(t.ctx, tiny_path("backbone"), options);
+        const peft_tensor *x = pf_backbone_find(b, "pos_embed"), *y = pf_backbone_find(c, "pos_embed");
+        ck_assert_msg(!memcmp(x->data, y->data, pf_tensor_bytes(x)), "row %zu", i);
+        ck_assert_ptr_null(peft_backbone_note(b, "assumed"));
+        peft_backbone_free(b);
+        peft_backbone_free(c);
+    }
+    describe(TYPE("unheard_of"));
+    peft_backbone *b = tiny_load(t.ctx, tiny_path("backbone"), "");
+    ck_assert_str_eq(peft_backbone_note(b, "assumed"), "model_type=unheard_of: taken for a plain ViT");
+    peft_backbone_free(b);
+    tiny_free(&t);
+    tiny_clean();
+}
+END_TEST
+
+START_TEST(architectures_that_compute_something_else)
+{
+    static const struct { const char *json, *text; } rows[] = {
+        { ARCH("vit_small_patch16_rope_ape_224"), "rotary positions" }, { ARCH("vit_base_patch16_rpn_224"), "norms behind" },
+        { ARCH("vit_pe_spatial_base_patch16_512"), "rotary" }, { ARCH("eva02_tiny_patch14_224"), "rotary" },
+        { ARGS("eva_large_patch14_196", "\"use_rot_pos_emb\": true"), "use_rot_pos_emb" },
+        { ARGS("eva_large_patch14_196", "\"use_post_norm\": true"), "use_post_norm" },
+        { ARGS("vit_base_patch16_224", "\"pool_include_prefix\": true"), "pool_include_prefix" } };
+    tiny t = tiny_make(&(tiny_spec){ 0 });
+    tiny_save_backbone(t.backbone, &(tiny_save){ .naming = TIMM, .no_facts = true }, tiny_path("backbone"));
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        peft_backbone *b = NULL;
+        describe(rows[i].json);
+        FAILS(PEFT_E_UNSUPPORTED, rows[i].text, peft_backbone_load(t.ctx, tiny_path("backbone"), NULL, &b));
+    }
+    tiny_free(&t);
+    tiny_clean();
+}
+END_TEST
+
+START_TEST(a_gated_mlp_has_one_activation)
+{
+    tiny t = tiny_make(&(tiny_spec){ .more = "swiglu=1" });
+    peft_backbone *b = NULL;
+    peft_options *o = tiny_options(t.ctx, "act=gelu");
+    tiny_save_backbone(t.backbone, &(tiny_save){ .naming = TIMM }, tiny_path("backbone"));
+    FAILS(PEFT_E_OPTION, "gated MLP, expected silu", peft_backbone_load(t.ctx, tiny_path("backbone"), o, &b));
+    b = tiny_load(t.ctx, tiny_path("backbone"), "act=silu");
+    tiny_same_backbone(t.backbone, b, "act=silu");
+    peft_backbone_free(b);
+    peft_options_free(o);
+    tiny_free(&t);
+    tiny_clean();
+}
+END_TEST
+
 SUITE_MAIN("backbone_facts", what_is_assumed_is_said, a_saved_backbone_assumes_nothing, misspelt_words_are_refused,
-           rules_by_family)
+           rules_by_family, architectures_tell_heads_eps_and_rule, types_tell_rule_and_defaults,
+           architectures_that_compute_something_else, a_gated_mlp_has_one_activation)

@@ -228,7 +228,8 @@ static void same_backbone(peft_backbone *a, peft_backbone *b, const char *who)
 static const char *eps_and_act(const peft_backbone *b)
 {
     static char text[64];
-    snprintf(text, sizeof text, "eps=%g,act=%s", b->shape.eps, b->shape.act == PK_QUICKGELU ? "quickgelu" : "gelu");
+    snprintf(text, sizeof text, "eps=%g,act=%s", b->shape.eps, b->shape.swiglu ? "silu"
+             : b->shape.act == PK_QUICKGELU ? "quickgelu" : "gelu");
     return text;
 }
 

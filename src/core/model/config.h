@@ -8,7 +8,7 @@
 #include "core/base/context.h"
 #include "core/model/prep.h"
 
-enum { PF_FACT_MAX = 96, PF_FACTS = 17 };
+enum { PF_FACT_MAX = 96, PF_FACTS = 18 };
 typedef struct pf_config {
     char fact[PF_FACTS][PF_FACT_MAX];    /* "" where not told */
     char source[PF_FACT_MAX];            /* the name of the file that facts are from */

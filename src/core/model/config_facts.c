@@ -7,7 +7,7 @@
 
 static const char *const fact_name[PF_FACTS] = {
     "eps", "heads", "act", "pool", "patch", "width", "depth", "registers", "qkv_bias", "image_size", "no_embed_class",
-    "fc_norm", "model_type", "architecture", "architectures", "act_layer", "notes" };
+    "fc_norm", "model_type", "architecture", "architectures", "act_layer", "norm_layer", "notes" };
 
 /* SIDE: a number, or a list that ends with two equal ones. FIRST: a text, or a list of texts. */
 typedef enum { NUMBER, SIDE, FLAG, ACT, ACT_LAYER, POOL, TEXT, FIRST } kind;
@@ -18,7 +18,7 @@ static const struct { const char *fact; section in; const char *key; kind kind; 
     { "eps", CLIP, "layer_norm_eps", NUMBER }, { "eps", TOP, "layer_norm_eps", NUMBER },
     { "heads", CLIP, "num_attention_heads", NUMBER }, { "heads", TOP, "num_attention_heads", NUMBER },
     { "heads", ARGS, "num_heads", NUMBER }, { "heads", TOP, "num_heads", NUMBER },
-    { "act_layer", ARGS, "act_layer", ACT_LAYER },
+    { "act_layer", ARGS, "act_layer", ACT_LAYER }, { "norm_layer", ARGS, "norm_layer", TEXT },
     { "act", CLIP, "hidden_act", ACT }, { "act", TOP, "hidden_act", ACT },
     { "pool", ARGS, "global_pool", POOL }, { "pool", TOP, "global_pool", POOL },
     { "fc_norm", ARGS, "fc_norm", FLAG },

@@ -67,6 +67,14 @@ peft_status pf_load_notes(const pf_loader *l, peft_backbone *b);
 
 /* --- load_family.c ------------------------------------------------------------------------------------------------ */
 const pf_family *pf_family_of(const pf_loader *l);
+/* What the description's name of the network tells: of timm's architecture, else Hugging Face's type of model. */
+typedef struct pf_arch {
+    const char *name;                    /* NULL: none */
+    bool timm, known;                    /* known: the rest is told by the name where it is told at all */
+    int64_t heads; double eps;           /* 0: not told */
+    const char *rule, *refused;          /* of resampling; what it computes and this library does not */
+} pf_arch;
+pf_arch     pf_arch_of(const pf_config *c);
 /* Heads of networks of this width and depth, and where that is from. */
 int64_t     pf_usual_heads(const pf_vit_shape *s, const char **why);
 

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include "core/base/glob.h"
 #include "core/model/load.h"
 
 /* Header before config.json; NULL: neither says. */
@@ -17,8 +18,8 @@ static void assume(pf_loader *l, const char *name, const char *value, const char
 {
     const size_t used = strlen(l->assumed);
     snprintf(l->assumed + used, sizeof l->assumed - used, "%s%s=%s: %s", used ? "\n" : "", name, value, why);
-    pf_log(l->ctx, 1, "%s=%s is assumed (%s): no tensor, header or configuration tells it, and a wrong value gives "
-           "wrong features; the option %s states it", name, value, why, name);
+    pf_log(l->ctx, 1, "backbone: assumed %s=%s (%s): neither tensors nor options, header or configuration tell it", name,
+           value, why);
 }
 
 /* A number of options, header or configuration; false: none says. */
@@ -51,24 +52,28 @@ static peft_status count(const pf_loader *l, const char *name, int64_t fallback,
     return PEFT_OK;
 }
 
-static peft_status heads_of(pf_loader *l)
+/* An architecture of timm tells its heads unless its width was changed. */
+static peft_status heads_of(pf_loader *l, const pf_arch *a)
 {
     const char *why;
     char text[24];
-    const int64_t usual = pf_usual_heads(&l->shape, &why);
+    const bool own = a->known && (a->timm ? !pf_config_get(&l->config, "width") : a->heads > 0);
+    const int64_t usual = pf_usual_heads(&l->shape, &why), named = own && a->heads ? a->heads : usual;
     double v;
-    PF_TRY(count(l, "heads", usual, &l->shape.heads));
-    if (number(l, "heads", &v)) return PEFT_OK;
+    PF_TRY(count(l, "heads", named, &l->shape.heads));
+    if (own || number(l, "heads", &v)) return PEFT_OK;
     snprintf(text, sizeof text, "%lld", (long long)usual);
     assume(l, "heads", text, why);
     return PEFT_OK;
 }
 
-static void eps_of(pf_loader *l, const pf_family *f, const char *why)
+static void eps_of(pf_loader *l, const pf_family *f, const pf_arch *a, const char *why)
 {
     char text[32];
+    const char *norm = pf_config_get(&l->config, "norm_layer");          /* timm's own in place of the architecture's */
     if (number(l, "eps", &l->shape.eps)) return;
-    l->shape.eps = f->eps;
+    l->shape.eps = a->eps > 0 ? norm ? 1e-6 : a->eps : f->eps;
+    if (a->eps > 0) return;
     pf_print_float(text, sizeof text, f->eps);
     assume(l, "eps", text, why);
 }
@@ -91,19 +96,49 @@ static peft_status pool_of(pf_loader *l)
     return PEFT_OK;
 }
 
-static void act_of(pf_loader *l, const pf_family *f, const char *why)
+/* A gated MLP is SiLU(first half) times second half; Hugging Face's and Facebook's code has no other, timm's has. */
+static peft_status gate_of(pf_loader *l, const pf_arch *a)
 {
-    const char *usual = f->act == PK_QUICKGELU ? "quickgelu" : "gelu", *act = word(l, "act");
-    if (!act && !l->shape.swiglu) assume(l, "act", usual, why);
-    l->shape.act = pf_act_named(act ? act : usual);
+    const char *option = pf_options_string(l->o, pf_backbone_load_options, "act");
+    const bool told = strcmp(option, "auto") || pf_st_meta(l->file, "act") || pf_config_get(&l->config, "act_layer");
+    const bool own = l->naming == PF_NAMING_TIMM && !pf_load_has(l, "*.mlp.w12.weight");
+    const bool named = a->known && (pf_glob("*_dinov2*", a->name) || pf_glob("*_tipsv2*", a->name));
+    l->shape.act = PK_GELU;
+    if (strcmp(option, "auto") && strcmp(option, "silu"))
+        return pf_fail(PEFT_E_OPTION, "act: given '%s' for a gated MLP, expected silu", option);
+    if (!told && own && !named) assume(l, "act", "silu", "usual for gated MLPs, on the first half");
+    return PEFT_OK;
 }
 
-static peft_status rule_of(pf_loader *l, const pf_family *f, const char *why)
+static peft_status act_of(pf_loader *l, const pf_family *f, const pf_arch *a, const char *why)
 {
+    const char *usual = f->act == PK_QUICKGELU ? "quickgelu" : "gelu", *act = word(l, "act");
+    if (l->shape.swiglu) return gate_of(l, a);
+    if (!act && a->known && a->timm) act = "gelu";
+    if (!act && !a->known) assume(l, "act", usual, why);
+    l->shape.act = pf_act_named(act ? act : usual);
+    return PEFT_OK;
+}
+
+static peft_status rule_of(pf_loader *l, const pf_family *f, const pf_arch *a, const char *why)
+{
+    const char *usual = a->known ? a->rule : f->rule;
+    const bool told = a->known || !strcmp(l->config.source, "open_clip_config.json");
     l->rule = word(l, "resample");
-    if (!l->rule && l->shape.image != l->native_grid * l->shape.patch) assume(l, "resample", f->rule, why);
-    if (!l->rule) l->rule = f->rule;
+    if (!l->rule && !told && l->shape.image != l->native_grid * l->shape.patch) assume(l, "resample", usual, why);
+    if (!l->rule) l->rule = usual;
     return pf_pos_embed_rule(l->rule);
+}
+
+/* Descriptions name networks that compute something else with the same tensors. */
+static peft_status name_of(pf_loader *l, const pf_arch *a)
+{
+    if (a->refused)
+        return pf_fail(PEFT_E_UNSUPPORTED, "%s names the architecture %s, which has %s: not supported",
+                       l->config.source, a->name, a->refused);
+    if (a->name && !a->known)
+        assume(l, a->timm ? "architecture" : "model_type", a->name, "taken for a plain ViT");
+    return PEFT_OK;
 }
 
 peft_status pf_load_facts(pf_loader *l)
@@ -112,18 +147,20 @@ peft_status pf_load_facts(pf_loader *l)
     const pf_family *f = pf_family_of(l);
     const char *bias = pf_config_get(&l->config, "qkv_bias");
     char why[64];
+    const pf_arch a = pf_arch_of(&l->config);
     snprintf(why, sizeof why, "usual for %s files", pf_naming_name[l->naming]);
+    PF_TRY(name_of(l, &a));
     PF_TRY(pool_of(l));
     if (bias) s->qkv_bias = !strcmp(bias, "true");
     if (!s->patch) PF_TRY(count(l, "patch", 0, &s->patch));
     if (s->patch < 1) return pf_fail(PEFT_E_OPTION, "patch: not in the weights, expected as an option");
-    PF_TRY(heads_of(l));
-    eps_of(l, f, why);
-    act_of(l, f, why);
+    PF_TRY(heads_of(l, &a));
+    eps_of(l, f, &a, why);
+    PF_TRY(act_of(l, f, &a, why));
     s->image = pf_options_int(l->o, pf_backbone_load_options, "image_size");
     if (!s->image) s->image = l->native_grid * s->patch;
     l->mean = f->mean;
     l->std = f->std;
-    PF_TRY(rule_of(l, f, why));
+    PF_TRY(rule_of(l, f, &a, why));
     return pf_shape_check(s);
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
- * load_family.c -- the habits of the families that checkpoints come from, for what neither tensors nor descriptions
- * tell. */
+ * load_family.c -- what the name of an architecture or of a type of model tells, and the habits of the families that
+ * checkpoints come from, for what neither tensors nor descriptions tell. */
 #include <string.h>
+#include "core/base/glob.h"
 #include "core/model/load.h"
 
 #define IMAGENET "0.485:0.456:0.406", "0.229:0.224:0.225"
@@ -32,6 +33,43 @@ const pf_family *pf_family_of(const pf_loader *l)
     const pf_family *f = families;
     while (f->naming != l->naming || !pf_load_has(l, f->has)) f++;         /* every naming has a row for all */
     return f;
+}
+
+/* Architectures of timm; every row that fits adds to what is known. Their heads are width / 64 and their eps is 1e-6 where
+ * no row says otherwise. */
+static const struct { const char *glob; int64_t heads; double eps; const char *rule, *refused; } archs[] = {
+    { "vit_*", 0, 0, "timm", NULL }, { "deit*", 0, 0, "timm", NULL }, { "eva_*", 0, 0, "timm", NULL },
+    { "test_vit", 2, 0, "timm", NULL }, { "flexivit_*", 0, 0, "bilinear", NULL }, { "vit_so400m_*", 16, 0, NULL, NULL },
+    { "vit_*_clip_*", 0, 1e-5, NULL, NULL }, { "vit_*_rope_*", 0, 0, NULL, "rotary positions" },
+    { "vit_pe_*", 0, 0, NULL, "rotary positions" }, { "eva02_*", 0, 0, NULL, "rotary positions" },
+    { "*_dinov3*", 0, 0, NULL, "rotary positions" }, { "*_rpn_*", 0, 0, NULL, "norms behind attention and MLP" } };
+/* Types of Hugging Face's. A configuration of CLIP's may leave out what has the default of its class. */
+static const struct { const char *glob; int64_t heads; double eps; const char *rule; } types[] = {
+    { "vit", 0, 0, "mmcls" }, { "vit_mae", 0, 0, "mmcls" }, { "vit_msn", 0, 0, "mmcls" }, { "dinov2", 0, 0, "mmcls" },
+    { "dinov2_with_registers", 0, 0, "timm" }, { "dpt", 0, 0, "bilinear" }, { "clip*", 12, 1e-5, "mmcls" },
+    { "metaclip_2*", 12, 1e-5, "mmcls" }, { "chinese_clip*", 12, 1e-5, "mmcls" }, { "altclip*", 12, 1e-5, "mmcls" } };
+#define COUNT(a) (sizeof(a) / sizeof *(a))
+
+pf_arch pf_arch_of(const pf_config *c)
+{
+    const char *arch = pf_config_get(c, "architecture"), *type = pf_config_get(c, "model_type");
+    pf_arch a = { .name = arch ? arch : type, .timm = arch != NULL };
+    for (size_t i = 0; arch && i < COUNT(archs); i++) {
+        if (!pf_glob(archs[i].glob, arch)) continue;
+        if (archs[i].rule) a.rule = archs[i].rule;
+        if (archs[i].heads) a.heads = archs[i].heads;
+        if (archs[i].eps > 0) a.eps = archs[i].eps;
+        if (archs[i].refused) a.refused = archs[i].refused;
+    }
+    for (size_t i = 0; !arch && type && i < COUNT(types); i++)
+        if (pf_glob(types[i].glob, type)) {
+            a.rule = types[i].rule;
+            a.heads = types[i].heads;
+            a.eps = types[i].eps;
+        }
+    a.known = a.rule != NULL;
+    if (arch && a.known && !(a.eps > 0)) a.eps = 1e-6;
+    return a;
 }
 
 int64_t pf_usual_heads(const pf_vit_shape *s, const char **why)
