@@ -140,10 +140,13 @@ START_TEST(architectures_tell_heads_eps_and_rule)
         { "width=64,heads=1", ARCH("test_vit"), 2, 1e-6, "timm", NULL },
         { "width=64,heads=1", ARCH("vit_base_patch16_clip_224"), 1, 1e-5, "timm", NULL },
         { "width=64,heads=1,norm_pre=1", ARCH("vit_base_patch16_224"), 1, 1e-6, "timm", NULL },
-        { "width=64,heads=1", ARGS("vit_base_patch16_clip_224", "\"norm_layer\": \"layernorm\""), 1, 1e-6, "timm", NULL },
+        { "width=64,heads=1", ARGS("vit_base_patch16_clip_224", "\"norm_layer\": \"layernorm\""), 1, 1e-6, "timm",
+          NULL },
         { "width=64,heads=1", ARCH("flexivit_small"), 1, 1e-6, "bilinear", NULL },
-        { "width=64,heads=1", ARGS("vit_base_patch16_224", "\"embed_dim\": 64"), 1, 1e-6, "timm", "heads=1: width / 64" },
-        { "width=64,heads=1", ARGS("vit_base_patch16_224", "\"embed_dim\": 64, \"num_heads\": 4"), 4, 1e-6, "timm", NULL },
+        { "width=64,heads=1", ARGS("vit_base_patch16_224", "\"embed_dim\": 64"), 1, 1e-6, "timm",
+          "heads=1: width / 64" },
+        { "width=64,heads=1", ARGS("vit_base_patch16_224", "\"embed_dim\": 64, \"num_heads\": 4"), 4, 1e-6, "timm",
+          NULL },
         { "width=64,heads=1", ARCH("my_network"), 1, 1e-6, "timm",
           "architecture=my_network: taken for a plain ViT\nheads=1: width / 64\neps=1e-06: usual for timm files\n"
           "act=gelu: usual for timm files\nresample=timm: usual for timm files" } };
@@ -205,7 +208,8 @@ END_TEST
 START_TEST(architectures_that_compute_something_else)
 {
     static const struct { const char *json, *text; } rows[] = {
-        { ARCH("vit_small_patch16_rope_ape_224"), "rotary positions" }, { ARCH("vit_base_patch16_rpn_224"), "norms behind" },
+        { ARCH("vit_small_patch16_rope_ape_224"), "rotary positions" },
+        { ARCH("vit_base_patch16_rpn_224"), "norms behind" },
         { ARCH("vit_pe_spatial_base_patch16_512"), "rotary" }, { ARCH("eva02_tiny_patch14_224"), "rotary" },
         { ARGS("eva_large_patch14_196", "\"use_rot_pos_emb\": true"), "use_rot_pos_emb" },
         { ARGS("eva_large_patch14_196", "\"use_post_norm\": true"), "use_post_norm" },

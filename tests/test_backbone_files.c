@@ -231,7 +231,8 @@ START_TEST(a_look_into_every_kind)
     peft_file *f = NULL;
     tiny_step(r, 2, 0);
     tiny_save_backbone(t.backbone, &(tiny_save){ .naming = HF5 }, tiny_path("backbone"));
-    tiny_edit(tiny_path("backbone"), tiny_path("one"), &(tiny_change){ DROP, "layers.0.attention.q_proj.weight", NULL });
+    tiny_edit(tiny_path("backbone"), tiny_path("one"), &(tiny_change){ DROP, "layers.0.attention.q_proj.weight",
+        NULL });
     tiny_edit(tiny_path("one"), tiny_path("two"), &(tiny_change){ DROP, "layers.1.attention.q_proj.weight", NULL });
     tiny_edit(tiny_path("two"), tiny_path("unknown"), &(tiny_change){ DROP, "layers.2.attention.q_proj.weight", NULL });
     OK(peft_adapter_save(t.adapter, tiny_path("adapter")));

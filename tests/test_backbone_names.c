@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_backbone_names.c -- where in a file the backbone is: prefixes, several networks in one file, what lies beside it,
- * names of newer versions; what is missing is listed as the file would call it, other networks are called by name. */
+ * test_backbone_names.c -- where in a file the backbone is: prefixes, several networks in one file, what lies beside
+ * it, names of newer versions; what is missing is listed as the file would call it, other networks are called by name. */
 #include "tiny_files.h"
 
 /* Copies from to `to`; a tensor whose name starts with cut has put in its place, and the rest stays. */
@@ -127,9 +127,10 @@ START_TEST(what_lies_beside_the_network)
     static const struct { const char *prefix, *extra; bool left_out; } rows[] = {
         { "visual.trunk.", "visual.head.proj.weight", true }, { "visual.trunk.", "text.transformer.x.weight", true },
         { "model.visual.trunk.", "model.visual.head.proj.weight", true },
-        { "model.visual.trunk.", "model.text.transformer.x.weight", true }, { "model.visual.trunk.", "model.logit_scale",
-            true },
-        { "", "decoder_blocks.0.attn.qkv.weight", true }, { "", "mask_token", true }, { "vit.", "decoder.mask_token", true },
+        { "model.visual.trunk.", "model.text.transformer.x.weight", true },
+        { "model.visual.trunk.", "model.logit_scale", true },
+        { "", "decoder_blocks.0.attn.qkv.weight", true }, { "", "mask_token", true },
+        { "vit.", "decoder.mask_token", true },
         { "", "pooler.dense.weight", true }, { "vit.", "vit.pooler.dense.bias", true },
         { "", "blocks.0.attn.decoder_x", false }, { "", "blocks.1.pooler.weight", false },
         { "module.", "module.blocks.0.mlp.mask_token", false }, { "", "blocks.0.teacher.weight", false },
@@ -232,7 +233,8 @@ START_TEST(other_networks_by_name)
         { "embeddings.patch_embeddings.weight", "DINOv3" }, { "rope.freqs_cos", "EVA-02" },
         { "blocks.0.attn.q_bias", "BEiT" }, { "encoder.layer.0.lambda_1", "BEiT" },
         { "blocks.0.attn.relative_position_bias_table", "BEiT" }, { "blocks.0.attn.q_norm.weight", "norms of q and k" },
-        { "blocks.0.mlp.norm.weight", "a norm inside the MLP" }, { "head.probe", "SigLIP" }, { "attn_pool.q", "SigLIP" },
+        { "blocks.0.mlp.norm.weight", "a norm inside the MLP" }, { "head.probe", "SigLIP" },
+        { "attn_pool.q", "SigLIP" },
         { "visual.attn_pool_contrast.ln_k.bias", "CONCH" }, { "blocks.0.attn.rel_pos_h", "SAM" },
         { "embeddings.detection_tokens", "YOLOS" }, { "embeddings.distillation_token", "DeiT" },
         { "heads.pre_logits.weight", "representation_size" }, { "head.layers.pre_logits.weight", "mmpretrain" },

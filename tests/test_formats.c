@@ -112,7 +112,8 @@ static const format formats[] = {
     { "HF 5", "vit.", "layers.%d.", "classifier", VIT, "eps=1e-6", hf5, NULL, 0 },
     { "CLIP", "visual.", "transformer.resblocks.%d.", "head", NO_HEAD ",norm_pre=true,act=quickgelu,eps=1e-5", "", clip,
       LIST(TEXT_TOWER), NO_PATCH_BIAS | FLAT_TOKENS },
-    { "HF CLIP", "vision_model.", "encoder.layers.%d.", "classifier", VIT ",norm_pre=true,act=quickgelu,eps=1e-5", "",
+    { "HF CLIP", "vision_model.", "encoder.layers.%d.", "classifier", NO_HEAD ",norm_pre=true,act=quickgelu,eps=1e-5",
+      "",
       hf_clip,
       LIST("vision_model.embeddings.position_ids", "text_model.encoder.layers.0.self_attn.q_proj.weight",
            "text_projection.weight", "visual_projection.weight", "logit_scale"),
@@ -321,6 +322,52 @@ START_TEST(other_networks_are_refused)
 }
 END_TEST
 
+/* Hugging Face's classifier of CLIP: the mean of the last block's patches, without post_layernorm, times its weights;
+ * and with pool=cls the network is as without it. */
+START_TEST(classifier_of_clip)
+{
+    peft_context *ctx = tiny_context(NULL, 1);
+    const format *f = formats;
+    while (strcmp(f->name, "HF CLIP")) f++;
+    peft_backbone *b = shaken(ctx, VIT ",norm_pre=true,act=quickgelu,eps=1e-5"), *with, *without, *again;
+    const char *path = tiny_path("clip.safetensors");
+    write_format(b, f, f->flags, NULL, path);
+    with = load(ctx, path, "");
+    without = load(ctx, path, "pool=cls");
+    ck_assert_int_eq(peft_backbone_get(with, "classes"), 5);
+    ck_assert_int_eq(peft_backbone_get(without, "classes"), 0);
+    ck_assert_str_ne(peft_backbone_fingerprint(with), peft_backbone_fingerprint(without));
+    peft_model *m = tiny_model(without, "classes=2");
+    peft_session *s = tiny_session(m, "batch=2,taps=block.10");
+    tiny_batch x = tiny_batch_make(m, 2, 0);
+    peft_tensor *y = tiny_tensor(ctx, PEFT_F32, 2, 2, 2);
+    const peft_tensor *tokens;
+    float got[10];
+    OK(peft_session_predict(s, x.images, y));
+    OK(peft_session_tap(s, "block.10", &tokens));
+    logits(with, got);
+    const float *t = peft_tensor_cdata(tokens), *w = peft_tensor_cdata(pf_backbone_find(b, "head.weight"));
+    const float *bias = peft_tensor_cdata(pf_backbone_find(b, "head.bias"));
+    for (int i = 0; i < 10; i++) {
+        double want = bias[i % 5];
+        for (int c = 0; c < 16; c++)
+            for (int k = 1; k < 5; k++) want += (double)w[i % 5 * 16 + c] * t[(i / 5 * 5 + k) * 16 + c] / 4;
+        ck_assert_msg(fabs(got[i] - want) < 1e-5 * (1 + fabs(want)), "logit %d: %g, expected %g", i, got[i], want);
+    }
+    OK(peft_backbone_save(with, tiny_path("saved.safetensors")));
+    again = load(ctx, tiny_path("saved.safetensors"), "");
+    same_backbone(with, again, "saved");
+    peft_tensor_free(y);
+    tiny_batch_free(&x);
+    peft_session_free(s);
+    peft_model_free(m);
+    peft_backbone_free(without);
+    peft_backbone_free(b);
+    tiny_clean();
+    peft_context_free(ctx);
+}
+END_TEST
+
 /* SiLU(y) = 1.702 QuickGELU(y / 1.702), so with a second half that is 1 / 1.702 everywhere the gate is QuickGELU. */
 static void make_gated(peft_backbone *gated, const peft_backbone *plain)
 {
@@ -382,4 +429,5 @@ START_TEST(gated_mlp)
 }
 END_TEST
 
-SUITE_MAIN("formats", every_naming, positions_in_front_of_registers, other_networks_are_refused, gated_mlp)
+SUITE_MAIN("formats", every_naming, positions_in_front_of_registers, other_networks_are_refused, classifier_of_clip,
+           gated_mlp)

@@ -202,6 +202,55 @@ START_TEST(other_image_sizes_are_refused)
 }
 END_TEST
 
+/* A backbone at another size, saved, is the same to the bit as the one that was resampled: adapters and models of either
+ * fit both. Merging gives a backbone whose positions are its own. */
+START_TEST(saved_after_resampling)
+{
+    tiny t = tiny_make(&(tiny_spec){ 0 });
+    tiny_save_backbone(t.backbone, &(tiny_save){ 0 }, tiny_path("backbone"));
+    peft_backbone *large = tiny_load(t.ctx, tiny_path("backbone"), "image_size=24");
+    OK(peft_backbone_save(large, tiny_path("large")));
+    peft_backbone *saved = tiny_load(t.ctx, tiny_path("large"), "");
+    peft_backbone *other = tiny_load(t.ctx, tiny_path("backbone"), "image_size=24,resample=bilinear");
+    peft_backbone *const both_ways[2][2] = { { large, saved }, { saved, large } };
+    peft_adapter *a;
+    peft_model *m;
+    for (int i = 0; i < 2; i++) {
+        a = tiny_adapter(both_ways[i][0], "ept", NULL);
+        m = tiny_model(both_ways[i][0], NULL);
+        OK(peft_model_attach(m, a));
+        OK(peft_adapter_save(a, tiny_path("adapter")));
+        OK(peft_model_save(m, tiny_path("model")));
+        peft_adapter_free(a);
+        peft_model_free(m);
+        for (int k = 0; k < 2; k++) {
+            OK(peft_adapter_load(both_ways[i][k], tiny_path("adapter"), &a));
+            OK(peft_model_load(both_ways[i][k], tiny_path("model"), &m));
+            peft_adapter_free(a);
+            peft_model_free(m);
+        }
+        FAILS(PEFT_E_MISMATCH, "", peft_adapter_load(other, tiny_path("adapter"), &a));
+        FAILS(PEFT_E_MISMATCH, "", peft_adapter_load(t.backbone, tiny_path("adapter"), &a));
+    }
+    m = tiny_model(large, NULL);
+    peft_backbone *merged, *again;
+    OK(peft_model_merge(m, &merged));
+    peft_model_free(m);
+    a = tiny_adapter(merged, "lora", NULL);
+    OK(peft_adapter_save(a, tiny_path("adapter")));
+    peft_adapter_free(a);
+    OK(peft_backbone_save(merged, tiny_path("merged")));
+    again = tiny_load(t.ctx, tiny_path("merged"), "");
+    ck_assert_str_eq(peft_backbone_fingerprint(merged), peft_backbone_fingerprint(again));
+    OK(peft_adapter_load(again, tiny_path("adapter"), &a));
+    peft_adapter_free(a);
+    peft_backbone *const all[] = { large, saved, other, merged, again };
+    for (int i = 0; i < 5; i++) peft_backbone_free(all[i]);
+    tiny_free(&t);
+    tiny_clean();
+}
+END_TEST
+
 typedef struct refusal { tiny_change change; peft_status status; const char *text; } refusal;
 static const refusal both[] = {                                             /* of an adapter's file and of a model's */
     { { DROP, "prompt", NULL }, PEFT_E_FORMAT, "tensor 'prompt' is missing" },
@@ -301,5 +350,5 @@ START_TEST(values_that_are_not_finite_are_not_saved)
 END_TEST
 
 SUITE_MAIN("model_files", models_come_back, models_of_several_adapters_come_back, another_process_predicts_the_same,
-           adapters_come_back, other_backbones_are_refused, other_image_sizes_are_refused, changed_files_are_refused,
-           values_that_are_not_finite_are_not_saved)
+           adapters_come_back, other_backbones_are_refused, other_image_sizes_are_refused, saved_after_resampling,
+           changed_files_are_refused, values_that_are_not_finite_are_not_saved)

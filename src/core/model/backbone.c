@@ -121,18 +121,19 @@ void pf_classifier_digest(const peft_backbone *b, char hex[65])
 }
 
 /* What changes the numbers: the facts the tensors do not tell, then name, extents and values of every tensor but the
- * classifier's, the position embedding as it was in the file. */
-static void digest(const peft_backbone *b, char hex[65])
+ * classifier's, the position embedding as it was in the file (native) or as it is. */
+static void digest(const peft_backbone *b, bool native, char hex[65])
 {
     pf_sha256 s;
     const int64_t facts[] = { b->shape.heads, b->shape.act, b->shape.mean_pool };
     pf_sha256_init(&s);
     pf_sha256_add(&s, facts, sizeof facts);
     pf_sha256_add(&s, &b->shape.eps, sizeof b->shape.eps);
+    if (b->shape.bare) pf_sha256_add(&s, "no final norm", sizeof "no final norm");
     for (size_t i = 0; i < b->weights; i++) {
         const peft_tensor *t = &b->weight[i].tensor;
         if (pf_is_classifier(b->weight[i].name)) continue;
-        if (!strcmp(b->weight[i].name, "pos_embed") && b->native_pos.data) t = &b->native_pos;
+        if (native && !strcmp(b->weight[i].name, "pos_embed") && b->native_pos.data) t = &b->native_pos;
         add_tensor(&s, b->weight[i].name, t);
     }
     pf_sha256_hex(&s, hex);
@@ -142,9 +143,18 @@ const char *peft_backbone_fingerprint(peft_backbone *b)
 {
     if (!b) return NULL;
     pthread_mutex_lock(&b->lock);
-    if (!*b->fingerprint) digest(b, b->fingerprint);
+    if (!*b->fingerprint) digest(b, true, b->fingerprint);
     pthread_mutex_unlock(&b->lock);
     return b->fingerprint;
+}
+
+const char *pf_backbone_effective(peft_backbone *b)
+{
+    if (!b->native_pos.data) return peft_backbone_fingerprint(b);
+    pthread_mutex_lock(&b->lock);
+    if (!*b->effective) digest(b, false, b->effective);
+    pthread_mutex_unlock(&b->lock);
+    return b->effective;
 }
 
 int pf_act_named(const char *name)
@@ -227,6 +237,7 @@ peft_status peft_backbone_create(peft_context *ctx, const peft_options *o, peft_
     PF_TRY(pf_shape_check(&s));
     peft_backbone *b;
     PF_TRY(pf_backbone_alloc(ctx, &s, &b));
+    memcpy(b->rule, "timm", sizeof "timm");
     uint64_t seed = ctx->seed ^ (uint64_t)pf_options_int(o, t, "seed") * 0x9E3779B97F4A7C15u;
     for (size_t i = 0; i < b->weights; i++) {
         if (!pf_backbone_own(b, i)) {

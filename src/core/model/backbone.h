@@ -25,10 +25,11 @@ struct peft_backbone {
     char preprocess[PF_PREP_MAX];        /* the note "preprocess", for this side of the images */
     char *class_names;                   /* the note "class_names", as many lines as classes; NULL: not known */
     char resample[16];                   /* the rule its position embedding came by, "" when as in the file */
+    char rule[16];                       /* the rule for its positions at another size; "": not known */
     pf_weight *weight; size_t weights;
     peft_tensor native_pos;              /* pos_embed before resampling, for the fingerprint; no data when the same */
-    pthread_mutex_t lock;                /* guards fingerprint */
-    char fingerprint[65];
+    pthread_mutex_t lock;                /* guards the two digests */
+    char fingerprint[65], effective[65];
 };
 
 peft_backbone *pf_backbone_retain(peft_backbone *b);
@@ -36,6 +37,9 @@ const peft_tensor *pf_backbone_find(const peft_backbone *b, const char *name);  
 bool pf_is_classifier(const char *name);                                               /* head.* */
 /* SHA-256 over the classifier's tensors, which the fingerprint leaves out, as 64 hex digits. */
 void pf_classifier_digest(const peft_backbone *b, char hex[65]);
+/* The fingerprint of what is computed with: over the position embedding as it was resampled, so that it is the one of a
+ * file into which b is saved. */
+const char *pf_backbone_effective(peft_backbone *b);
 bool pf_is_float(peft_dtype type);                                                     /* what a file's weights may be */
 
 /* A backbone of this shape with room for its tensors, none filled. */

@@ -41,6 +41,8 @@ int         pf_load_find(pf_loader *l, const char *name, bool take, const pf_st_
 bool        pf_load_has(const pf_loader *l, const char *glob);                          /* among the file's names */
 /* What is called from now is called to: the final norm, by where it stands. */
 void        pf_load_rename(pf_loader *l, const char *from, const char *to);
+/* What timm's names that fit glob stand for is not part of the backbone. */
+void        pf_load_leave_out(pf_loader *l, const char *glob);
 /* PEFT_OK, or what is missing from b and what the file has beside it in one message. */
 peft_status pf_load_account(pf_loader *l, const peft_backbone *b);
 

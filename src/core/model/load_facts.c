@@ -18,8 +18,8 @@ static void assume(pf_loader *l, const char *name, const char *value, const char
 {
     const size_t used = strlen(l->assumed);
     snprintf(l->assumed + used, sizeof l->assumed - used, "%s%s=%s: %s", used ? "\n" : "", name, value, why);
-    pf_log(l->ctx, 1, "backbone: assumed %s=%s (%s): neither tensors nor options, header or configuration tell it", name,
-           value, why);
+    pf_log(l->ctx, 1, "backbone: assumed %s=%s (%s): neither tensors nor options, header or configuration tell it",
+           name, value, why);
 }
 
 /* A number of options, header or configuration; false: none says. */
@@ -96,6 +96,24 @@ static peft_status pool_of(pf_loader *l)
     return PEFT_OK;
 }
 
+/* Hugging Face's classifier of CLIP stands on the mean of the patches without post_layernorm, which its file holds all
+ * the same. With pool=cls the backbone is CLIP's own, without the classifier. */
+static void clip_classifier(pf_loader *l)
+{
+    const char *header = pf_st_meta(l->file, "final_norm");
+    const bool cls = !strcmp(pf_options_string(l->o, pf_backbone_load_options, "pool"), "cls");
+    const bool clip = l->naming == PF_NAMING_HF_CLIP && l->shape.classes > 0;
+    l->shape.bare = header ? !strcmp(header, "false") : clip && !cls;
+    if (clip && !cls) {
+        l->shape.mean_pool = true;
+        pf_load_leave_out(l, "norm.*");
+    } else if (clip) {
+        l->shape.classes = 0;
+        pf_load_leave_out(l, "head.*");
+        pf_log(l->ctx, 1, "backbone: pool=cls leaves the classifier out, which stands on the mean of the patches");
+    }
+}
+
 /* A gated MLP is SiLU(first half) times second half; Hugging Face's and Facebook's code has no other, timm's has. */
 static peft_status gate_of(pf_loader *l, const pf_arch *a)
 {
@@ -150,6 +168,7 @@ peft_status pf_load_facts(pf_loader *l)
     const pf_arch a = pf_arch_of(&l->config);
     snprintf(why, sizeof why, "usual for %s files", pf_naming_name[l->naming]);
     PF_TRY(name_of(l, &a));
+    clip_classifier(l);
     PF_TRY(pool_of(l));
     if (bias) s->qkv_bias = !strcmp(bias, "true");
     if (!s->patch) PF_TRY(count(l, "patch", 0, &s->patch));

@@ -8,7 +8,8 @@
 #define IMAGENET "0.485:0.456:0.406", "0.229:0.224:0.225"
 #define OPENAI   "0.48145466:0.4578275:0.40821073", "0.26862954:0.26130258:0.27577711"
 #define UNKNOWN  NULL, NULL
-/* Recognised by naming and by a tensor's name: MAE has a decoder, DINOv2 mask and register tokens, DINO two networks. */
+/* Recognised by naming and by a tensor's name: MAE has a decoder, DINOv2 mask and register tokens, DINO two
+ * networks. */
 static const pf_family families[] = {
     { PF_NAMING_TIMM, "*norm_pre.weight", "timm", 1e-5, PK_GELU, OPENAI },
     { PF_NAMING_TIMM, "*register_tokens", "timm", 1e-6, PK_GELU, IMAGENET },
@@ -35,8 +36,8 @@ const pf_family *pf_family_of(const pf_loader *l)
     return f;
 }
 
-/* Architectures of timm; every row that fits adds to what is known. Their heads are width / 64 and their eps is 1e-6 where
- * no row says otherwise. */
+/* Architectures of timm; every row that fits adds to what is known. Their heads are width / 64 and their eps is 1e-6
+ * where no row says otherwise. */
 static const struct { const char *glob; int64_t heads; double eps; const char *rule, *refused; } archs[] = {
     { "vit_*", 0, 0, "timm", NULL }, { "deit*", 0, 0, "timm", NULL }, { "eva_*", 0, 0, "timm", NULL },
     { "test_vit", 2, 0, "timm", NULL }, { "flexivit_*", 0, 0, "bilinear", NULL }, { "vit_so400m_*", 16, 0, NULL, NULL },

@@ -20,8 +20,8 @@ static peft_status asked_for(const char *asked, const char *found)
 
 static peft_status several(const pf_detected *found)
 {
-    return pf_fail(PEFT_E_UNSUPPORTED, "the file holds several ViTs, among them one behind '%s' and one behind '%s': the "
-                   "option prefix=%s chooses one", found[0].prefix, found[1].prefix,
+    return pf_fail(PEFT_E_UNSUPPORTED, "the file holds several ViTs, among them one behind '%s' and one behind '%s': "
+                   "the option prefix=%s chooses one", found[0].prefix, found[1].prefix,
                    *found[0].prefix ? found[0].prefix : found[1].prefix);
 }
 
@@ -94,6 +94,13 @@ bool pf_load_has(const pf_loader *l, const char *glob)
     return false;
 }
 
+void pf_load_leave_out(pf_loader *l, const char *glob)
+{
+    for (size_t i = 0; i < l->count; i++)
+        if (l->found[i].timm.kind == PF_NAME_OURS && pf_glob(glob, l->found[i].timm.name))
+            l->found[i].timm.kind = PF_NAME_IGNORED;
+}
+
 typedef struct { char text[640]; int count; } names;
 
 static void add(names *n, const char *name)
@@ -126,7 +133,8 @@ static void add_missing(const pf_loader *l, const pf_vit_shape *s, names *n, con
 peft_status pf_load_account(pf_loader *l, const peft_backbone *b)
 {
     names missing = { "", 0 }, extra = { "", 0 };
-    for (size_t i = 0; i < b->weights; i++) if (!b->weight[i].tensor.data) add_missing(l, &b->shape, &missing, b->weight[i].name);
+    for (size_t i = 0; i < b->weights; i++)
+        if (!b->weight[i].tensor.data) add_missing(l, &b->shape, &missing, b->weight[i].name);
     for (size_t i = 0; i < l->count; i++)
         if (!l->found[i].used && l->found[i].timm.kind != PF_NAME_IGNORED) add(&extra, l->found[i].tensor->name);
     if (!missing.count && !extra.count) return PEFT_OK;

@@ -42,7 +42,8 @@ static int64_t stacked(pf_loader *l, const char *name)
 {
     const pf_st_tensor *part[3];
     int64_t n = 0;
-    for (int p = 0, parts = pf_load_find(l, name, false, part); p < parts; p++) n += part[p]->ndim ? part[p]->dim[0] : 0;
+    const int parts = pf_load_find(l, name, false, part);
+    for (int p = 0; p < parts; p++) n += part[p]->ndim ? part[p]->dim[0] : 0;
     return n;
 }
 
@@ -103,8 +104,8 @@ static bool ruled_out(const pf_loader *l, int64_t front, int64_t grid)
     return side && l->shape.patch && pf_parse_int(side, &image) && image / l->shape.patch != grid;
 }
 
-/* A square grid behind no row, the class token's row, or one row for each token in front. Small grids may be read in two
- * ways (25 rows: 5 x 5, or 4 x 4 behind 9), which the description decides. */
+/* A square grid behind no row, the class token's row, or one row for each token in front. Small grids may be read in
+ * two ways (25 rows: 5 x 5, or 4 x 4 behind 9), which the description decides. */
 static peft_status positions(pf_loader *l)
 {
     const int64_t all = rows(l, "pos_embed"), fronts[] = { 0, 1, 1 + l->shape.registers };
@@ -170,8 +171,8 @@ peft_status pf_load_tokens(pf_loader *l)
         return no_such(l, "cls_token", "networks without a class token (SigLIP, I-JEPA, timm's gap models) are not "
                        "supported");
     if (!first(l, "pos_embed"))
-        return no_such(l, "pos_embed", "networks without a learned position embedding (rotary: DINOv3, EVA-02; relative: "
-                       "BEiT) are not supported");
+        return no_such(l, "pos_embed", "networks without a learned position embedding (rotary: DINOv3, EVA-02; "
+                       "relative: BEiT) are not supported");
     l->shape.width = cls->dim[cls->ndim - 1];
     return PEFT_OK;
 }

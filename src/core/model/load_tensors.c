@@ -117,6 +117,7 @@ static peft_status resample(const pf_loader *l, peft_backbone *b)
 
 peft_status pf_load_tensors(pf_loader *l, peft_backbone *b)
 {
+    snprintf(b->rule, sizeof b->rule, "%s", l->rule);
     peft_status s = PEFT_OK;
     for (size_t i = 0; i < b->weights && !s; i++) {
         const pf_st_tensor *part[3];

@@ -123,7 +123,7 @@ peft_status peft_model_merge(const peft_model *m, peft_backbone **out)
     s.mean_pool = m->mean_pool;
     PF_TRY(pf_backbone_alloc(m->backbone->ctx, &s, &b));
     peft_status status = fold(m, b);
-    memcpy(b->resample, m->backbone->resample, sizeof b->resample);
+    memcpy(b->rule, m->backbone->rule, sizeof b->rule);
     memcpy(b->note, m->backbone->note, sizeof b->note);
     if (!status) status = describe(m, b);
     if (status) peft_backbone_free(b);

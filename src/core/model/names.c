@@ -8,8 +8,8 @@
 
 const char *const pf_naming_name[PF_NAMINGS] = { "timm", "hf", "hf5", "hf-clip", "clip", "torchvision", "mmcls" };
 
-/* part: 1, 2, 3 for q, k, v of a fused tensor, 1 and 2 for gate and value of a gated MLP's; and which networks alone are written so. Of several rows for one tensor
- * the first that fits is written, all are read. */
+/* part: 1, 2, 3 for q, k, v of a fused tensor, 1 and 2 for gate and value of a gated MLP's; and which networks alone are
+ * written so. Of several rows for one tensor the first that fits is written, all are read. */
 enum { PART = 3, PLAIN = 4, GATED = 8 };                               /* without LayerScale; with a gated MLP */
 typedef struct { const char *theirs, *timm; int part; } row;
 
@@ -88,8 +88,8 @@ static const row mmcls_block[] = {
     { "ffn.layers.0.0.@", "mlp.fc1.@", 0 }, { "ffn.layers.1.@", "mlp.fc2.@", 0 },
     { "attn.gamma1.weight", "ls1.gamma", 0 }, { "ffn.gamma2.weight", "ls2.gamma", 0 }, { 0 } };
 
-/* front: of a block's names; DINOv2 is also trained with blocks in chunks, blocks.CHUNK.NUMBER. inner: what may stand in
- * front of the names outside the blocks alone. */
+/* front: of a block's names; DINOv2 is also trained with blocks in chunks, blocks.CHUNK.NUMBER. inner: what may stand
+ * in front of the names outside the blocks alone. */
 typedef struct { const char *front[2], *inner; const row *top, *block; } naming;
 static const naming namings[PF_NAMINGS] = {
     [PF_NAMING_TIMM] = { { "blocks.#.", "blocks.#.#." }, "", timm_top, timm_block },

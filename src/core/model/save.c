@@ -59,6 +59,8 @@ static peft_status add_facts(const peft_backbone *b, const pf_form *f, pf_st_out
     PF_TRY(pf_st_out_meta(o, "eps", eps));
     PF_TRY(pf_st_out_meta(o, "act", s->act == PK_QUICKGELU ? "quickgelu" : "gelu"));
     PF_TRY(pf_st_out_meta(o, "pool", s->mean_pool ? "mean" : "cls"));
+    if (s->bare) PF_TRY(pf_st_out_meta(o, "final_norm", "false"));
+    if (*b->rule) PF_TRY(pf_st_out_meta(o, "resample", b->rule));
     PF_TRY(pf_meta_number(o, "heads", s->heads));
     PF_TRY(pf_meta_number(o, "patch", s->patch));
     for (int i = 0; i < PF_NOTES; i++)

@@ -20,7 +20,7 @@ peft_status pf_save_expressible(const pf_vit_shape *s, const pf_form *f)
     const bool dino = s->layer_scale;
     const struct { bool is; const char *what; } lacks[] = {
         { s->mean_pool, "the norm behind mean pooling (fc_norm)" }, { s->norm_pre, "a norm before the blocks" },
-        { !s->patch_bias, "a patch embedding without a bias" },
+        { s->bare, "a network without a final norm" }, { !s->patch_bias, "a patch embedding without a bias" },
         { !dino && s->registers, "registers without LayerScale" },
         { !dino && s->swiglu, "a gated MLP (SwiGLU) without LayerScale" },
         { !s->pos_prefix && !s->registers, "a class token without a position" },

@@ -14,6 +14,7 @@ typedef struct pf_vit_shape {
     double eps;
     int act;                            /* pk_act */
     bool mean_pool;                     /* fc_norm behind the mean of the patches, else norm and the class token */
+    bool bare;                          /* no norm behind pooling */
     bool layer_scale, qkv_bias, patch_bias, norm_pre;
     bool swiglu;                        /* fc1 makes 2 mlp columns: SiLU(first half) * second half enters fc2 */
     bool pos_prefix;                    /* pos_embed has a row for the class token */

@@ -164,7 +164,8 @@ static pf_val pool(const pass *p, pf_val x)
     if (p->g->status) return PF_NONE;
     int64_t prefix = pf_v(p->g, x)->shape.dim[1] - patches;
     x = p->mean_pool ? peft_mean_rows(p->g, x, prefix, patches) : peft_take_rows(p->g, x, 0, 1);
-    x = norm(p, PEFT_FINAL, -1, x, weight(p, "%s.weight", name), weight(p, "%s.bias", name));
+    if (v->bare) x = at(p, PEFT_NORM, PEFT_FINAL, -1, x, x);
+    else x = norm(p, PEFT_FINAL, -1, x, weight(p, "%s.weight", name), weight(p, "%s.bias", name));
     return at(p, PEFT_POOL, PEFT_FINAL, -1, PF_NONE, x);
 }
 
