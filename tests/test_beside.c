@@ -71,7 +71,8 @@ static void check(const tiny_spec *spec)
         for (int k = 0; k < r[i]->count; k++) {
             int at = 0;
             while (at < states && memcmp(known[at], r[i]->seen[k], sizeof known[0])) at++;
-            ck_assert_msg(at < states, "%s: prediction %d of %d is of no state of the model", spec->method, k, r[i]->count);
+            ck_assert_msg(at < states, "%s: prediction %d of %d is of no state of the model", spec->method, k,
+                          r[i]->count);
         }
         close_reader(r[i]);
     }

@@ -215,5 +215,6 @@ START_TEST(two_trainers_at_once)
 }
 END_TEST
 
-SUITE_MAIN("cache_file", a_file_made_before, no_images_from_the_start, half_precision, other_kernels, stale_files, a_changed_weight,
+SUITE_MAIN("cache_file", a_file_made_before, no_images_from_the_start, half_precision, other_kernels, stale_files,
+           a_changed_weight,
            what_cannot_be_a_cache, two_trainers_at_once)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_captured.c -- a trainer and a session keep the settings that the context had when they were made: whatever is set
- * on the context later, they compute the same bits, also for batch sizes that come up later. */
+ * test_captured.c -- a trainer and a session keep the settings that the context had when they were made: whatever is
+ * set on the context later, they compute the same bits, also for batch sizes that come up later. */
 #include "tiny_bits.h"
 
 static void change(peft_context *ctx)

@@ -27,7 +27,8 @@ static run begin(const char *loader)
     peft_transform *pre;
     run r = { .t = tiny_make(&(tiny_spec){ .method = "lora", .adapter = "dropout=0.2" }) };
     r.trainer = tiny_trainer(r.t.model, "batch=%d,lr=1e-2", BATCH);
-    snprintf(text, sizeof text, "size=%d,flip=0.5,random_crop=true", (int)peft_backbone_get(r.t.backbone, "image_size"));
+    snprintf(text, sizeof text, "size=%d,flip=0.5,random_crop=true",
+             (int)peft_backbone_get(r.t.backbone, "image_size"));
     ok(peft_dataset_open_list(in_folder("list"), NULL, 0, &d));
     ok(peft_transform_parse(text, &pre));
     snprintf(text, sizeof text, "batch=%d,shuffle=true,train=true,%s", BATCH, loader);

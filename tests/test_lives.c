@@ -207,7 +207,8 @@ START_TEST(callbacks_that_fail)
     static const struct { ending how; peft_status status; const char *text[2]; } rows[] = {
         { OWN_ERROR, PEFT_E_IO, { "batch 1 of epoch 0: scan 12", "step 1: scan 12" } },
         { LIBRARY_ERROR, PEFT_E_INVALID, { "batch 1 of epoch 0: ", "step 1: " } },
-        { PLAIN, PEFT_E_CANCELLED, { "cancelled by the batch callback, which returned -1", "cancelled by the progress" } } };
+        { PLAIN, PEFT_E_CANCELLED,
+          { "cancelled by the batch callback, which returned -1", "cancelled by the progress" } } };
     tiny t = tiny_make(&(tiny_spec){ .method = "linear" });
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         for (int where = 0; where < 2; where++) {
@@ -217,8 +218,8 @@ START_TEST(callbacks_that_fail)
             peft_status s = peft_trainer_fit(x, 1, broken_next, broken_progress, &b);
             ck_assert_msg(s == rows[i].status || (rows[i].how == LIBRARY_ERROR && s == PEFT_E_SHAPE), "%s: %s",
                           peft_status_name(s), peft_last_error());
-            ck_assert_msg(strstr(peft_last_error(), rows[i].text[where]) && !strstr(peft_last_error(), "long past"), "%s",
-                          peft_last_error());
+            ck_assert_msg(strstr(peft_last_error(), rows[i].text[where]) && !strstr(peft_last_error(), "long past"),
+                          "%s", peft_last_error());
             ck_assert(peft_trainer_get(x, "step") == 1);
             peft_trainer_free(x);
         }

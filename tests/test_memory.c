@@ -67,7 +67,7 @@ static void check_planned(const char *method, const char *options)
     }
     size_t planned = (size_t)peft_trainer_get(r, "planned_bytes"), arena = (size_t)peft_trainer_get(r, "arena_bytes");
     size_t held = peft_context_memory_used(t.ctx) - base, most = rise(t.ctx, &base);
-    size_t spare = 2 * pf_exec_table_bytes(&r->net.exec);                   /* what making the trainer takes for a while */
+    size_t spare = 2 * pf_exec_table_bytes(&r->net.exec);               /* what making the trainer takes for a while */
     ck_assert_msg(most <= planned, "%s%s: %zu bytes held at most, planned %zu", method, options, most, planned);
     ck_assert_msg(held + spare >= planned, "%s%s: %zu bytes held, planned %zu", method, options, held, planned);
     ck_assert_uint_lt(arena, planned);

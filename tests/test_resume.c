@@ -321,8 +321,8 @@ START_TEST(notes)
 }
 END_TEST
 
-/* What can be trained can be saved, and restored: a list of 24 kB, options of the model and of adapters that are as long,
- * and a group for every tensor of a deep network. */
+/* What can be trained can be saved, and restored: a list of 24 kB, options of adapters beyond 1 kB, and a
+ * group for every tensor of a deep network. */
 START_TEST(long_settings)
 {
     enum { CLASSES = 3000 };
@@ -362,4 +362,5 @@ START_TEST(long_settings)
 }
 END_TEST
 
-SUITE_MAIN("resume", states_that_fit, extended_run, notes, long_settings, saved_at_any_step, fit_broken_off, states_that_do_not_fit, states_that_were_changed)
+SUITE_MAIN("resume", states_that_fit, extended_run, notes, long_settings, saved_at_any_step, fit_broken_off,
+           states_that_do_not_fit, states_that_were_changed)

@@ -11,37 +11,38 @@ typedef struct peft_trainer peft_trainer;
  * fit called again. Fit's status is then that of the last failure of a libpeft function inside the callback, or what it
  * gave to peft_set_error, with that message; PEFT_E_CANCELLED where nothing failed in it. */
 typedef int (*peft_progress_fn)(const peft_trainer *t, void *user);
-/* Fills images [batch,3,S,S] and labels with that batch of that epoch (both count from 0); returns how many samples were
- * written (0 ends the epoch), < 0 stops fit, as peft_progress_fn says. The trainer says which batch it wants, so that a run that was restored from a
- * file is given what an unbroken run would have been given. sample_ids [batch] may be left alone by callers that do not
- * cache features. images belongs to the trainer, which uses its memory for other things once fn has returned. */
+/* Fills images [batch,3,S,S] and labels with that batch of that epoch (both count from 0); returns how many samples it
+ * wrote (0 ends the epoch), < 0 stops fit, as peft_progress_fn says. The trainer says which batch it wants, so that a
+ * run restored from a file is given what an unbroken run would have been given. sample_ids [batch] may be left alone by
+ * callers that do not cache features. images belongs to the trainer, which uses its memory for other things once fn has
+ * returned. */
 typedef int64_t (*peft_batch_fn)(int64_t epoch, int64_t batch, peft_tensor *images, peft_tensor *labels,
                                  int64_t *sample_ids, void *user);
 
-/* Options (defaults in peft_trainer_option): "batch"; "samples" (an epoch has, if known: what cannot be trained on, such
- * as a last batch of one with batch norm, is then refused here); "loss" (ce, soft_ce, bce, bce_sum), "label_smoothing",
- * "class_weights" and "pos_weight" ("1,2.5,.."), "weight_reduction" (auto, weights, batch); "optimizer" (adamw, sgd),
- * "lr", "weight_decay", "decay_on" (all, matrices), "beta1", "beta2",
- * "eps", "momentum", "nesterov"; "clip_norm" (0: off); "accumulate" (backward passes an update); "schedule" (constant,
- * cosine, linear, warmup_cosine, warmup_linear, warmup_cosine_full_period, step), "steps" (its length in updates),
- * "warmup", "start_lr", "min_lr", "decay_every", "decay", "steps_per_epoch" (> 0: the rate changes with the epoch, not
- * the step); "cache_features", "cache_file", "cache_type" (below); "threads", "executor".
+/* Options (defaults in peft_trainer_option): "batch"; "samples" (an epoch has, if known: what cannot be trained on,
+ * such as a last batch of one with batch norm, is then refused here); "loss" (ce, soft_ce, bce, bce_sum),
+ * "label_smoothing", "class_weights" and "pos_weight" ("1,2.5,.."), "weight_reduction" (auto, weights, batch);
+ * "optimizer" (adamw, sgd), "lr", "weight_decay", "decay_on" (all, matrices), "beta1", "beta2", "eps", "momentum",
+ * "nesterov"; "clip_norm" (0: off); "accumulate" (backward passes an update); "schedule" (constant, cosine, linear,
+ * warmup_cosine, warmup_linear, warmup_cosine_full_period, step), "steps" (its length in updates), "warmup",
+ * "start_lr", "min_lr", "decay_every", "decay", "steps_per_epoch" (> 0: the rate changes with the epoch, not the
+ * step); "cache_features", "cache_file", "cache_type" (below); "threads", "executor".
  *
- * An option that the chosen loss, optimiser or schedule does not read (momentum with adamw) is PEFT_E_OPTION, unless it
- * is given its default. Weighted means are torch's by default: ce is divided by the sum of the labels' weights, soft_ce
- * by the batch. "class_weights" stand on both terms of bce, "pos_weight" on the positive term alone.
+ * An option that the chosen loss, optimiser or schedule does not read (momentum with adamw) is PEFT_E_OPTION, unless
+ * it is given its default. Weighted means are torch's by default: ce is divided by the sum of the labels' weights,
+ * soft_ce by the batch. "class_weights" stand on both terms of bce, "pos_weight" on the positive term alone.
  *
  * The feature cache. What a step computes before the first trained value is the same whenever a sample comes again.
  * With "cache_features" > 0 it is computed sample by sample, in memory for one, and kept by sample id as far as that
  * many bytes go: in memory, or in the file named by "cache_file", whose size they limit (with its header and 32 to 95
- * bytes a sample; the index of ids takes up to 48 bytes of memory a sample beside). Results have the same bits with and
- * without, unless "cache_type" is f16: then what is kept is rounded to half precision, and so is what is not kept, so
- * that a cache filled before changes nothing either. Values that f16 cannot hold, NaN and Inf are not kept.
- * The caller sees to it that an id always means the same image, prepared in the same way.
- * A file belongs to one trainer at a time (PEFT_E_STATE) and to one frozen computation: its operations, weights and
- * extents, so backbone, layers, ratio, resolution (PEFT_E_MISMATCH names both fingerprints); not to heads, batch sizes
- * or what else is trained. It outlives crashes: samples that a killed process or damage left unusable are computed
- * again. When it cannot be written any more, training goes on, and the context's log has a warning. */
+ * bytes a sample; the index of ids takes up to 48 bytes of memory a sample beside). Results have the same bits with
+ * and without, unless "cache_type" is f16: then what is kept is rounded to half precision, and so is what is not kept,
+ * so that a cache filled before changes nothing either. Values that f16 cannot hold, NaN and Inf are not kept. The
+ * caller sees to it that an id always means the same image, prepared in the same way. A file belongs to one trainer at
+ * a time (PEFT_E_STATE) and to one frozen computation: its operations, weights and extents, so backbone, layers,
+ * ratio, resolution, and the kernels that round it (PEFT_E_MISMATCH names both); not to heads, batch sizes or what
+ * else is trained. It outlives crashes: samples that a killed process or damage left unusable are computed again. When
+ * it cannot be written any more, training goes on, and the context's log has a warning. */
 PEFT_API PEFT_NODISCARD peft_status peft_trainer_create(peft_model *m, const peft_options *o, peft_trainer **out);
 PEFT_API void peft_trainer_free(peft_trainer *t);
 PEFT_API PEFT_NODISCARD peft_status
@@ -68,8 +69,8 @@ peft_trainer_input(peft_trainer *t, const char *name, const peft_tensor *value);
 PEFT_API PEFT_NODISCARD peft_status
 peft_trainer_backward(peft_trainer *t, const peft_tensor *images, const peft_tensor *labels, const int64_t *sample_ids);
 PEFT_API PEFT_NODISCARD peft_status peft_trainer_update(peft_trainer *t);
-/* Steps until `epochs` epochs are done, counted from the beginning of the run: after restoring at epoch 7, fit to 10 does
- * the rest of epoch 7 and two more, and fit to 7 nothing. PEFT_E_STATE: an epoch without a sample. */
+/* Steps until `epochs` epochs are done, counted from the beginning of the run: restored in the middle of epoch 7,
+ * fit to 10 does the rest of epoch 7, then 8 and 9, and fit to 7 nothing. PEFT_E_STATE: an epoch without a sample. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_trainer_fit(peft_trainer *t, int64_t epochs, peft_batch_fn next, peft_progress_fn progress, void *user);
 /* Logits [n,classes] in evaluation mode (running statistics, no dropout). */
@@ -77,18 +78,20 @@ PEFT_API PEFT_NODISCARD peft_status
 peft_trainer_evaluate(peft_trainer *t, const peft_tensor *images, peft_tensor *logits);
 /* Logits of the last backward pass, in training mode: [n,classes], borrowed. NULL before the first. */
 PEFT_API const peft_tensor *peft_trainer_logits(const peft_trainer *t);
-/* "loss" (of the last update: the mean over its passes, or over those so far), "lr", "grad_norm", "step", "epoch", "samples", "step_seconds", "planned_bytes" (everything the trainer
- * holds), "arena_bytes", "flops" (multiply-adds x 2 a step needs; with cache_features those behind the frozen part),
- * "cache_hits" (samples found so far), "cache_samples" (kept, or in the file); NaN: no such figure. */
+/* "loss" (of the last update: the mean over its passes, or over those so far), "lr", "grad_norm", "step", "epoch",
+ * "samples", "step_seconds", "planned_bytes" (everything the trainer holds), "arena_bytes", "flops" (multiply-adds x 2
+ * a step needs; with cache_features those behind the frozen part), "cache_hits" (samples found so far),
+ * "cache_samples" (kept, or in the file); NaN: no such figure. */
 PEFT_API double  peft_trainer_get(const peft_trainer *t, const char *what);
 PEFT_API void    peft_trainer_describe(const peft_trainer *t, peft_text_fn fn, void *user);
 
-/* The whole state (parameters, moments, buffers, step, epoch, seed, settings): a resumed run ends with the same bits as
- * an unbroken one. Restore needs the same backbone, adapters, model and trainer options, groups and notes, compared as
- * values (1e-3 is 0.001; not given is given the default), and else changes nothing: PEFT_E_MISMATCH names what differs,
- * with both values. Free to change are "threads", "executor", the cache options, and what the schedule, optimiser and
- * loss do not read. A run is extended by a larger "steps": with schedule constant or step it ends as if begun with it;
- * a cosine goes on at the rate that the longer one has at this step. The seed is the saved run's. */
+/* The whole state (parameters, moments, buffers, step, epoch, seed, settings): a resumed run ends with the same bits
+ * as an unbroken one. Restore needs the same backbone, adapters, model and trainer options, groups and notes, compared
+ * as values (1e-3 is 0.001; not given is given the default), and else changes nothing: PEFT_E_MISMATCH names what
+ * differs, with both values. Free to change are "threads", "executor", "samples", the cache options, and what the
+ * schedule, optimiser and loss do not read. A run is extended by a larger "steps": with schedule constant or step it
+ * ends as if begun with it; a cosine goes on at the rate that the longer one has at this step. The seed is the saved
+ * run's. */
 PEFT_API PEFT_NODISCARD peft_status peft_trainer_save(const peft_trainer *t, const char *path);
 PEFT_API PEFT_NODISCARD peft_status peft_trainer_restore(peft_trainer *t, const char *path);
 /* Text that is kept in the state, such as peft_dataset_digest of what is trained on under "data"; copied, and replaces

@@ -185,7 +185,10 @@ peft_tensor *peft_model_find_buffer(peft_model *m, const char *name)
     return p ? &p->value : NULL;
 }
 
-const char *peft_model_note(const peft_model *m, const char *key) { return m && key ? pf_notes_get(&m->notes, key) : NULL; }
+const char *peft_model_note(const peft_model *m, const char *key)
+{
+    return m && key ? pf_notes_get(&m->notes, key) : NULL;
+}
 
 peft_status peft_model_set_note(peft_model *m, const char *key, const char *value)
 {

@@ -44,7 +44,8 @@ static void learn_ids(pf_cache *cache)
 static peft_status make_shelf(pf_cache *cache, const pf_cache_spec *spec)
 {
     char key[65];
-    pf_shelf_file file = { .path = spec->path, .key = key, .by = spec->by, .type = cache->type, .record = cache->sample_bytes,
+    pf_shelf_file file = { .path = spec->path, .key = key, .by = spec->by, .type = cache->type,
+                           .record = cache->sample_bytes,
                            .limit = (size_t)spec->limit };
     size_t room = file.limit / cache->sample_bytes;
     if (spec->path) {

@@ -133,7 +133,7 @@ static peft_status check_header(const shelf *f, const header *found, const heade
         return pf_fail(PEFT_E_FORMAT, "cache_file '%s': is something else than a feature cache, and is left alone",
                        f->path);
     if (found->version != VERSION)
-        return pf_fail(PEFT_E_FORMAT, "cache_file '%s': version %u, expected %d; remove the file, and it is filled anew",
+        return pf_fail(PEFT_E_FORMAT, "cache_file '%s': version %u, expected %d; remove the file to fill it anew",
                        f->path, (unsigned)found->version, VERSION);
     if (found->sum != pf_sum(0, found, offsetof(header, sum)))
         return pf_fail(PEFT_E_FORMAT, "cache_file '%s': its header is damaged; remove the file", f->path);

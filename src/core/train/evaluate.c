@@ -20,7 +20,7 @@ peft_status pf_trainer_pixels(const peft_trainer *t, const pk_real *images, cons
         if (pf_finite(images + i * one, one)) continue;
         char id[40] = "";
         if (ids && ids[i] >= 0) snprintf(id, sizeof id, " (sample id %lld)", (long long)ids[i]);
-        return pf_fail(PEFT_E_NONFINITE, "images: sample %lld of the batch%s holds NaN or Inf: nothing was computed from it",
+        return pf_fail(PEFT_E_NONFINITE, "images: sample %lld of the batch%s holds NaN or Inf; nothing was computed",
                        (long long)i, id);
     }
     return PEFT_OK;

@@ -14,13 +14,14 @@ static peft_status next_batch(peft_trainer *t, peft_batch_fn next, void *user, i
     *n = next(epoch, batch, &t->image_view, &t->label_view, t->ids, user);
     if (*n < 0 && pf_error_seen()) return pf_within(pf_error_seen(), "batch %lld of epoch %lld", batch, epoch);
     if (*n < 0)
-        return pf_fail(PEFT_E_CANCELLED, "batch %lld of epoch %lld: cancelled by the batch callback, which returned %lld",
-                       batch, epoch, (long long)*n);
+        return pf_fail(PEFT_E_CANCELLED, "batch %lld of epoch %lld: cancelled by the batch callback, which returned "
+                       "%lld", batch, epoch, (long long)*n);
     if (*n > t->batch)
         return pf_fail(PEFT_E_INVALID, "batch callback: returned %lld samples, expected at most %lld", (long long)*n,
                        (long long)t->batch);
     if (!*n && !batch)
-        return pf_fail(PEFT_E_STATE, "epoch %lld has no samples: the batch callback returned 0 for its first batch", epoch);
+        return pf_fail(PEFT_E_STATE, "epoch %lld has no samples: the batch callback returned 0 for its first batch",
+                       epoch);
     return PEFT_OK;
 }
 

@@ -35,8 +35,8 @@ peft_status pf_trainer_net(peft_trainer *t, int64_t n)
                        "another batch than %lld, or leave an epoch's last batch out (drop_last=true of a loader)",
                        pf_head_name[t->model->head], (long long)t->batch);
     if (pf_extents_set(&t->extents, n)) return PEFT_OK;
-    return pf_fail(PEFT_E_UNSUPPORTED, "a batch of %lld samples: a method of this model computes something else for fewer "
-                   "than %lld samples; expected full batches", (long long)n, (long long)t->batch);
+    return pf_fail(PEFT_E_UNSUPPORTED, "a batch of %lld samples: a method of this model computes something else for "
+                   "fewer than %lld samples; expected full batches", (long long)n, (long long)t->batch);
 }
 
 /* The front, if one is wanted and there is something to have it for; then what is behind it, or the whole. */

@@ -120,7 +120,8 @@ static peft_status pass(peft_trainer *t, const peft_tensor *images, const peft_t
     if (t->loss.kind == PF_LOSS_CE) pf_exec_input(e, PF_IN_LABELS, labels->data);
     else pf_exec_input(e, PF_IN_TARGETS, pf_trainer_reals(labels, t->targets));
     e->run.accumulate = t->pending > 0;
-    e->run.step = (uint64_t)t->step * (uint64_t)t->accumulate + (uint64_t)t->pending;     /* dropout differs in every pass */
+    /* dropout differs in every pass */
+    e->run.step = (uint64_t)t->step * (uint64_t)t->accumulate + (uint64_t)t->pending;
     e->run.seed = t->seed;
     run_pass(t, e);
     t->seconds = now() - start;

@@ -63,7 +63,7 @@ static peft_status each_setting(const peft_trainer *t, setting_fn fn, void *user
     return each_adapter(t->model, fn, user);
 }
 
-/* --- groups: an entry for each parameter whose rates are not the trainer's ----------------------------------------- */
+/* --- groups: an entry for each parameter whose rates are not the trainer's --------------------------------------- */
 static const char group[] = "libpeft.group.";
 enum { GROUP_TEXT = 96 };
 
@@ -105,13 +105,15 @@ static peft_status check_groups(const peft_trainer *t, const pf_st *st)
     return PEFT_OK;
 }
 
-/* --- notes ---------------------------------------------------------------------------------------------------------- */
+/* --- notes -------------------------------------------------------------------------------------------------------- */
 static peft_status note_differs(const char *key, const char *saved, const char *given)
 {
-    if (!saved) return pf_fail(PEFT_E_MISMATCH, "note '%.80s': the state has none, the trainer has '%.300s'", key, given);
+    if (!saved)
+        return pf_fail(PEFT_E_MISMATCH, "note '%.80s': the state has none, the trainer has '%.300s'", key, given);
     if (!given) return pf_fail(PEFT_E_MISMATCH, "note '%.80s': the state has '%.300s', the trainer has none; set it by "
                                "peft_trainer_set_note before restoring", key, saved);
-    return pf_fail(PEFT_E_MISMATCH, "note '%.80s': the state has '%.300s', the trainer has '%.300s'", key, saved, given);
+    return pf_fail(PEFT_E_MISMATCH, "note '%.80s': the state has '%.300s', the trainer has '%.300s'", key, saved,
+                   given);
 }
 
 static peft_status check_notes(const peft_trainer *t, const pf_st *st)
@@ -132,7 +134,8 @@ static peft_status check_notes(const peft_trainer *t, const pf_st *st)
 
 peft_status peft_trainer_set_note(peft_trainer *t, const char *key, const char *value)
 {
-    return t ? pf_notes_set(&t->notes, t->ctx, key, value) : pf_fail(PEFT_E_INVALID, "trainer is NULL: expected a pointer");
+    return t ? pf_notes_set(&t->notes, t->ctx, key, value)
+             : pf_fail(PEFT_E_INVALID, "trainer is NULL: expected a pointer");
 }
 
 const char *peft_trainer_note(const peft_trainer *t, const char *key)
@@ -140,7 +143,7 @@ const char *peft_trainer_note(const peft_trainer *t, const char *key)
     return t && key ? pf_notes_get(&t->notes, key) : NULL;
 }
 
-/* --- all of them ---------------------------------------------------------------------------------------------------- */
+/* --- all of them -------------------------------------------------------------------------------------------------- */
 static peft_status write_setting(void *user, const setting *s) { return pf_st_out_meta(user, s->key, s->value); }
 
 peft_status pf_settings_write(const peft_trainer *t, pf_st_out *o)
@@ -178,8 +181,8 @@ static void warn_of_kernels(const peft_trainer *t, const pf_st *st)
     const char *saved = pf_st_meta(st, "libpeft.kernels");
     pf_team_text(&t->team, by, sizeof by);
     if (saved && strcmp(saved, by))
-        pf_log(t->ctx, 1, "the state was saved by kernels and product '%.40s', the run goes on with '%s': results differ "
-               "in rounding from those of an unbroken run", saved, by);
+        pf_log(t->ctx, 1, "the state was saved by kernels and product '%.40s', the run goes on with '%s': results "
+               "differ in rounding from those of an unbroken run", saved, by);
 }
 
 peft_status pf_settings_check(const peft_trainer *t, const pf_st *st)
