@@ -277,6 +277,7 @@ START_TEST(extended_run)
     tiny_bits_training(&extended, x);
     end(&t, x);
     tiny_same(&whole, &extended, "5 of 10 steps");
+    tiny_bits_free(&whole);
     check_fits("schedule=cosine,steps=5", "schedule=cosine,steps=10");
     t = net_for(&ten, 0);
     x = trainer_for(&ten, &t, ",schedule=cosine");
