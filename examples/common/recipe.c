@@ -95,6 +95,7 @@ static void make_trainer(trial *t, const flag *recipe)
     if (!find_setting(&s, "decay_on")) must(peft_options_set_string(o, "decay_on", "matrices"));
     for (int i = recipe_batch; i <= recipe_clip_norm; i++)
         if (recipe[i].value) must(peft_options_set_string(o, recipe[i].name, recipe[i].value));
+    if (!find_setting(&s, "samples")) must(peft_options_set_int(o, "samples", peft_dataset_count(t->train)));
     t->epochs = flag_count(&recipe[recipe_epochs]);
     set_length(t, &s, o);
     t->planned = (double)peft_context_memory_used(t->ctx);
