@@ -88,6 +88,7 @@ START_TEST(texts)
         bed_file(rows[i].file, rows[i].json);
         peft_backbone *x = bed_load(&b, rows[i].options);
         bed_note_is(x, "preprocess", rows[i].text, rows[i].json);
+        if (rows[i].lacks) bed_note_is(x, "crop_pct", NULL, rows[i].json);          /* not of another geometry */
         ck_assert_msg(!rows[i].lacks || strstr(b.diary.text, rows[i].lacks), "%s: %s", rows[i].json, b.diary.text);
         ck_assert_msg(!strstr(b.diary.text, "preprocess") == !rows[i].lacks, "%s: %s", rows[i].json, b.diary.text);
         peft_backbone_free(x);

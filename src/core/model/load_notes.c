@@ -51,7 +51,7 @@ static notes from_description(const pf_config *c, int64_t native)
     triple(p->mean, n.text[0]);
     triple(p->std, n.text[1]);
     if (p->size > 0) snprintf(n.text[2], PF_NOTE_MAX, "%lld", (long long)p->size);
-    if (p->fit <= PF_FIT_SQUASH) pf_print_float(n.text[3], PF_NOTE_MAX, p->crop_pct);
+    if (p->fit <= PF_FIT_SQUASH && !*p->lacks) pf_print_float(n.text[3], PF_NOTE_MAX, p->crop_pct);
     snprintf(n.text[4], PF_NOTE_MAX, "%s", p->interpolation ? p->interpolation : "");
     return n;
 }
