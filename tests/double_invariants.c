@@ -102,8 +102,8 @@ START_TEST(mass_is_a_column_mean_of_the_softmax)
                 for (int j = 0; j < T; j++) want[j] += e[j] / sum / rows;
             }
             for (int j = 0; j < T; j++)
-                ck_assert_msg(fabs((double)got[i * T + j] - want[j]) <= 1e-12, "form %d, head %d, key %d: %g not %g", form,
-                              i, j, (double)got[i * T + j], want[j]);
+                ck_assert_msg(fabs((double)got[i * T + j] - want[j]) <= 1e-12, "form %d, head %d, key %d: %g not %g",
+                              form, i, j, (double)got[i * T + j], want[j]);
         }
         lab_close(&l);
     }

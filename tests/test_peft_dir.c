@@ -118,16 +118,15 @@ END_TEST
 START_TEST(writes_fields)
 {
     static const char *const wanted[] = {
-        "{\n  \"alora_invocation_tokens\": null,\n  \"alpha_pattern\": {\n    \"1.output.dense\": 3\n  },"
+        "{\n  \"alora_invocation_tokens\": null,\n  \"alpha_pattern\": {\n    \"1.mlp.fc2\": 3\n  },"
         "\n  \"arrow_config\": null,\n",
         "\n  \"bias\": \"none\",\n", "\n  \"fan_in_fan_out\": false,\n", "\n  \"inference_mode\": true,\n",
             "\n  \"lora_alpha\": 6.5,\n",
         "\n  \"lora_dropout\": 0.0,\n", "\n  \"megatron_core\": \"megatron.core\",\n",
         "\n  \"modules_to_save\": [\n    \"vit.layernorm\",\n    \"classifier\"\n  ],\n",
             "\n  \"peft_type\": \"LORA\",\n", "\n  \"r\": 4,\n",
-        "\n  \"rank_pattern\": {\n    \"query\": 2\n  },\n",
-        "\n  \"target_modules\": [\n    \"query\",\n    \"0.output.dense\",\n"
-        "    \"1.output.dense\",\n    \"2.output.dense\"\n  ],\n",
+        "\n  \"rank_pattern\": {\n    \"q_proj\": 2\n  },\n",
+        "\n  \"target_modules\": [\n    \"q_proj\",\n    \"fc2\"\n  ],\n",
         "\n  \"use_rslora\": false,\n  \"velora_config\": null\n}" };
     peft_context *ctx = tiny_context(NULL, 1);
     peft_backbone *b = small(ctx, "");
@@ -169,9 +168,16 @@ END_TEST
 
 /* Names of tensors and targets; "dense" alone would match a pooler too. */
 static const struct { const char *backbone, *options, *save, *tensor, *targets; } namings[] = {
-    { "", "targets=[attn.proj,mlp.fc1,mlp.fc2]", "", "vit.encoder.layer.2.intermediate.dense",
+    { "", "targets=[attn.proj,mlp.fc1,mlp.fc2]", "", "vit.layers.2.mlp.fc1", "[\"o_proj\",\"fc1\",\"fc2\"]" },
+    { ",layer_scale=true", "targets=[attn.q,mlp.fc2]", "", "dinov2.encoder.layer.1.attention.q_proj",
+      "[\"q_proj\",\"fc2\"]" },
+    { ",layer_scale=true,registers=2", "targets=[attn.q]", "", "dinov2_with_registers.encoder.layer.1.attention.q_proj",
+      "[\"q_proj\"]" },
+    { ",layer_scale=true,swiglu=true", "targets=[attn.v,mlp.fc2]", "", "dinov2.encoder.layer.0.mlp.down_proj",
+      "[\"v_proj\",\"down_proj\"]" },
+    { "", "targets=[attn.proj,mlp.fc1,mlp.fc2]", "naming=hf", "vit.encoder.layer.2.intermediate.dense",
       "[\"output.dense\",\"intermediate.dense\"]" },
-    { ",layer_scale=true", "targets=[attn.proj,mlp.fc2],layers=\"1\"", "", "dinov2.encoder.layer.1.mlp.fc2",
+    { ",layer_scale=true", "targets=[attn.proj,mlp.fc2],layers=\"1\"", "naming=hf", "dinov2.encoder.layer.1.mlp.fc2",
       "[\"1.attention.output.dense\",\"1.mlp.fc2\"]" },
     { "", "targets=attn.q", "naming=hf5", "vit.layers.0.attention.q_proj", "[\"q_proj\"]" },
     { "", "targets=[attn.qkv,attn.proj]", "naming=timm", "blocks.0.attn.qkv", "[\"qkv\",\"attn.proj\"]" },

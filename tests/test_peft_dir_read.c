@@ -24,6 +24,13 @@ static const struct reading { const char *name, *backbone, *front, *config; pair
       CONFIG("[\"attention.query\", \"mlp.fc1\", \"output.dense\"]"),
       { { "attention.attention.query", "attn.q", "4x48", "48x4" }, { "mlp.fc1", "mlp.fc1", "4x48", "192x4" },
         { "attention.output.dense", "attn.proj", "4x48", "48x4" } } },
+    /* transformers 5.24 */
+    { "dinov2-5", ",layer_scale=true", "dinov2.encoder.layer.%d.", CONFIG("[\"fc1\", \"q_proj\", \"o_proj\"]"),
+      { { "mlp.fc1", "mlp.fc1", "4x48", "192x4" }, { "attention.q_proj", "attn.q", "4x48", "48x4" },
+        { "attention.o_proj", "attn.proj", "4x48", "48x4" } } },
+    { "gated-5", ",layer_scale=true,swiglu=true,registers=2", "dinov2_with_registers.encoder.layer.%d.",
+      CONFIG("[\"v_proj\", \"down_proj\"]"),
+      { { "attention.v_proj", "attn.v", "4x48", "48x4" }, { "mlp.down_proj", "mlp.fc2", "4x192", "48x4" } } },
     { "wrapped", "", "model.net.vit.encoder.layer.%d.", QV,
       { { "attention.attention.query", "attn.q", "4x48", "48x4" },
       { "attention.attention.value", "attn.v", "4x48", "48x4" } } },

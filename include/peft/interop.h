@@ -14,9 +14,11 @@ PEFT_BEGIN_DECLS
  * PEFT_E_NONFINITE: a tensor holds NaN or Inf. */
 PEFT_API PEFT_NODISCARD peft_status peft_adapter_load_hf(peft_backbone *b, const char *dir, peft_adapter **out);
 
-/* Options, o may be NULL: "naming" (hf, hf5 for the names since transformers 5, timm) and "prefix", what stands in
- * front of the backbone's modules ("vit.", "dinov2." with layer scale, "" for timm). The directory is made when
- * missing. A crash leaves the old adapter, the new one, or tensors without their configuration; never a mixture.
+/* Options, o may be NULL: "naming" (hf5, the default, for the names of transformers 5, which is what today's peft and
+ * transformers load; hf for those before, which they refuse or, of LN tuning, ignore; timm) and "prefix", what stands
+ * in front of the backbone's modules ("vit."; with layer scale "dinov2.", and "dinov2_with_registers." with registers
+ * too; "" for timm). The directory is made when missing. A crash leaves the old adapter, the new one, or tensors
+ * without their configuration; never a mixture.
  * PEFT_E_UNSUPPORTED: the method has no form in PEFT, or a target no name in this naming (attn.q in timm, attn.qkv in
  * the others). PEFT_E_NONFINITE: a tensor holds NaN or Inf. */
 PEFT_API PEFT_NODISCARD peft_status peft_adapter_save_hf(const peft_adapter *a, const char *dir, const peft_options *o);

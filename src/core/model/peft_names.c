@@ -25,6 +25,16 @@ pf_peft_names pf_peft_names_of(const peft_backbone *b, pf_peft_naming naming)
     return (pf_peft_names){ .naming = naming, .shape = &b->shape };
 }
 
+/* transformers 5 has a gated MLP's modules under other names than its tensors' in files: gate_proj, up_proj and
+ * down_proj. false: fc1, which is two modules there. */
+static bool gated_module(char path[PF_NAME_MAX])
+{
+    static const char in[] = "mlp.weights_in", out[] = "mlp.weights_out", down[] = "mlp.down_proj";
+    if (pf_peft_ends(path, in)) return false;
+    if (pf_peft_ends(path, out)) memcpy(path + strlen(path) - (sizeof out - 1), down, sizeof down);
+    return true;
+}
+
 /* The path of a row's module: its weight's name without that word; false: this naming has none. The classifier of the
  * HF models stands outside of what the prefix names. */
 static bool path_of(const pf_peft_names *n, const row *r, int64_t layer, char path[PF_PATH_MAX])
@@ -36,6 +46,7 @@ static bool path_of(const pf_peft_names *n, const row *r, int64_t layer, char pa
     snprintf(timm, sizeof timm, "%s%s%s", front, r->part ? "attn.qkv" : r->ours, word);
     if (!pf_naming_theirs(naming_of[n->naming], n->shape, timm, r->part, theirs)) return false;
     theirs[strlen(theirs) - (sizeof word - 1)] = 0;
+    if (n->naming == PF_PEFT_HF5 && n->shape->swiglu && !gated_module(theirs)) return false;
     snprintf(path, PF_PATH_MAX, "%s%s", outside ? "" : n->prefix, theirs);
     return true;
 }
@@ -118,19 +129,34 @@ static bool prefix_of(const pf_modules *m, const char *key, bool blocks, char pr
     return false;
 }
 
+/* How many tensors of the file belong to modules in this naming; n->prefix becomes that of the first. */
+static peft_status count_theirs(const peft_backbone *b, const pf_st *st, bool blocks, pf_peft_names *n, size_t *count)
+{
+    pf_modules m;
+    char prefix[PF_NAME_MAX];
+    *count = 0;
+    PF_TRY(pf_modules_make(b, n, &m));
+    for (size_t i = 0; i < pf_st_count(st); i++)
+        if (prefix_of(&m, pf_st_at(st, i)->name, blocks, *count ? prefix : n->prefix)) ++*count;
+    pf_modules_free(&m);
+    return PEFT_OK;
+}
+
+/* Modules of blocks tell more than those outside. Namings share some names (encoder.layer.N.mlp.fc1 of DINOv2 before
+ * and since transformers 5): the one that most tensors have is the file's. */
 peft_status pf_peft_detect(const peft_backbone *b, const pf_st *st, pf_peft_names *out)
 {
-    for (int pass = 0; pass < 2 * PF_PEFT_NAMINGS; pass++) {      /* modules of blocks tell more than those outside */
-        pf_peft_names n = pf_peft_names_of(b, (pf_peft_naming)(pass % PF_PEFT_NAMINGS));
-        pf_modules m;
-        bool found = false;
-        PF_TRY(pf_modules_make(b, &n, &m));
-        for (size_t i = 0; i < pf_st_count(st) && !found; i++)
-            found = prefix_of(&m, pf_st_at(st, i)->name, pass < PF_PEFT_NAMINGS, n.prefix);
-        pf_modules_free(&m);
-        if (!found) continue;
-        *out = n;
-        return PEFT_OK;
+    for (int outside = 0; outside < 2; outside++) {
+        size_t most = 0;
+        for (int k = 0; k < PF_PEFT_NAMINGS; k++) {
+            pf_peft_names n = pf_peft_names_of(b, (pf_peft_naming)k);
+            size_t count;
+            PF_TRY(count_theirs(b, st, !outside, &n, &count));
+            if (count <= most) continue;
+            most = count;
+            *out = n;
+        }
+        if (most) return PEFT_OK;
     }
     const char *name = pf_st_count(st) ? pf_st_at(st, 0)->name : "";
     return pf_fail(PEFT_E_FORMAT,

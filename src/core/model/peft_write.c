@@ -7,8 +7,9 @@
 #include "core/model/state.h"
 
 static const pf_opt options[] = {
-    { "naming", 's', "hf", 0, 0, "module names: hf, hf5 (transformers 5 and later) or timm" },
-    { "prefix", 's', "auto", 0, 0, "in front of the backbone's modules: vit. or dinov2., for timm nothing" },
+    { "naming", 's', "hf5", 0, 0, "module names: hf5 (transformers 5 and later), hf (before) or timm" },
+    { "prefix", 's', "auto", 0, 0, "in front of the backbone's modules: vit., dinov2. or dinov2_with_registers.; for "
+      "timm nothing" },
     { 0 } };
 
 static peft_status choose_names(const peft_backbone *b, const peft_options *o, pf_peft_names *out)
@@ -19,7 +20,9 @@ static peft_status choose_names(const peft_backbone *b, const peft_options *o, p
     while (k < PF_PEFT_NAMINGS && strcmp(pf_peft_naming_name[k], naming)) k++;
     if (k == PF_PEFT_NAMINGS) return pf_fail(PEFT_E_OPTION, "naming: given '%s', expected hf, hf5 or timm", naming);
     pf_peft_names n = pf_peft_names_of(b, (pf_peft_naming)k);
-    if (!strcmp(prefix, "auto")) prefix = n.naming == PF_PEFT_TIMM ? "" : n.shape->layer_scale ? "dinov2." : "vit.";
+    if (!strcmp(prefix, "auto"))
+        prefix = n.naming == PF_PEFT_TIMM ? "" : !n.shape->layer_scale ? "vit."
+               : n.shape->registers ? "dinov2_with_registers." : "dinov2.";
     size_t length = strlen(prefix);
     bool plain = strspn(prefix, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.") == length;
     if (!plain || length >= PF_NAME_MAX / 2 || (length && (*prefix == '.' || prefix[length - 1] != '.')))
