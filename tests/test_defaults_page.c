@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * test_defaults_page.c -- docs/defaults.md lists every option of the methods, the head and the trainer with the default
+ * that it has; and what header comments show as an example is taken by what they show it for. */
+#include <dirent.h>
+#include "tiny.h"
+
+#ifndef PEFT_SOURCE_DIR
+#  error "compile with -DPEFT_SOURCE_DIR"
+#endif
+
+static char *file_text(const char *name)
+{
+    char path[512];
+    snprintf(path, sizeof path, "%s/%s", PEFT_SOURCE_DIR, name);
+    FILE *f = fopen(path, "rb");
+    ck_assert_msg(f != NULL, "%s", path);
+    char *text = calloc(1, 1 << 18);
+    ck_assert_ptr_nonnull(text);
+    ck_assert_uint_lt(fread(text, 1, 1 << 18, f), (1 << 18) - 1);
+    fclose(f);
+    return text;
+}
+
+/* The part of the page under the heading whose words hold this one; free it. */
+static char *section(const char *page, const char *heading)
+{
+    for (const char *line = page; line; line = strchr(line, '\n') ? strchr(line, '\n') + 1 : NULL) {
+        if (*line != '#') continue;
+        const char *end = line + strcspn(line, "\n");
+        const size_t n = strlen(heading);
+        for (const char *p = line; p + n <= end; p++) {
+            if (strncmp(p, heading, n) || p[-1] != ' ' || (p[n] != ',' && p[n] != '\n')) continue;
+            const char *next = strstr(end, "\n#");
+            return strndup(line, next ? (size_t)(next - line) : strlen(line));
+        }
+    }
+    ck_abort_msg("docs/defaults.md has no heading with '%s'", heading);
+    return NULL;
+}
+
+static void lists(const char *page, const char *heading, const peft_opt *table)
+{
+    char *part = section(page, heading);
+    size_t rows = 0, expected = 0;
+    for (const peft_opt *o = table; o && o->name; o++, expected++) {
+        char row[160];
+        snprintf(row, sizeof row, "\n| `%s` | `%s` | ", o->name, o->fallback);
+        ck_assert_msg(strstr(part, row) != NULL, "docs/defaults.md, '%s': no row '%s'", heading, row + 1);
+    }
+    for (const char *p = part; (p = strstr(p, "\n| `")); p++) rows++;
+    ck_assert_msg(rows == expected, "docs/defaults.md, '%s': %zu rows, %zu options", heading, rows, expected);
+    free(part);
+}
+
+START_TEST(every_default_is_on_the_page)
+{
+    char *page = file_text("docs/defaults.md");
+    for (size_t i = 0; i < peft_method_count(); i++) lists(page, peft_method_name(i), pf_methods[i]->opts);
+    lists(page, "The head", pf_model_options);
+    lists(page, "The trainer", pf_trainer_options);
+    free(page);
+}
+END_TEST
+
+/* --- examples in headers ------------------------------------------------------------------------ */
+static bool takes(const peft_options *o, const pf_opt *table)
+{
+    return table && !pf_options_check(o, table, NULL, "it");
+}
+
+/* A method whose adapter can be made with these options. */
+static bool a_method_takes(const tiny *t, const peft_options *o)
+{
+    for (size_t i = 0; i < peft_method_count(); i++) {
+        peft_adapter *a = NULL;
+        if (!takes(o, pf_methods[i]->opts) || peft_adapter_create(t->backbone, pf_methods[i]->name, o, &a)) continue;
+        peft_adapter_free(a);
+        return true;
+    }
+    return false;
+}
+
+/* Quoted text that reads name=value; not the words themselves, nor a line of prose such as "heads=12: width / 64". */
+static bool is_list(const char *text)
+{
+    const size_t n = strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789_");
+    return n && text[n] == '=' && text[n + 1] && text[n + 1] != '"' && !strstr(text, "..") && !strstr(text, ": ")
+        && strcmp(text, "name=value");
+}
+
+static int check_quotes(const tiny *t, const char *file, const char *comment)
+{
+    int seen = 0;
+    for (const char *p = comment; (p = strchr(p, '"')); ) {
+        char text[512];
+        size_t n = 0;
+        for (p++; *p && *p != '"' && n < sizeof text - 1; p++) {
+            if (*p == '\\' && p[1]) p++;
+            text[n++] = *p;
+        }
+        text[n] = 0;
+        if (*p) p++;
+        if (!is_list(text)) continue;
+        peft_options *o;
+        OK(peft_options_create(t->ctx, &o));
+        ck_assert_msg(!peft_options_parse(o, text), "%s: \"%s\": %s", file, text, peft_last_error());
+        ck_assert_msg(a_method_takes(t, o) || takes(o, pf_model_options) || takes(o, pf_trainer_options)
+                      || takes(o, pf_backbone_load_options) || takes(o, pf_backbone_create_options),
+                      "%s: \"%s\" fits no method, no model, no trainer and no backbone", file, text);
+        peft_options_free(o);
+        seen++;
+    }
+    return seen;
+}
+
+/* The comments of one header, with the stars at the beginnings of lines taken out. */
+static int check_header(const tiny *t, const char *folder, const char *name)
+{
+    char file[300];
+    int seen = 0;
+    snprintf(file, sizeof file, "%s/%s", folder, name);
+    char *text = file_text(file);
+    for (char *p = text, *end; (p = strstr(p, "/*")) && (end = strstr(p, "*/")); p = end + 2) {
+        *end = 0;
+        for (char *star = p; (star = strstr(star, "\n *")); ) star[2] = ' ';
+        for (char *line = p; (line = strchr(line, '\n')); ) *line = ' ';
+        seen += check_quotes(t, file, p);
+    }
+    free(text);
+    return seen;
+}
+
+START_TEST(examples_in_headers)
+{
+    static const char *const folders[] = { "include/peft", "include/peft/sys" };
+    int seen = 0, headers = 0;
+    tiny t = tiny_make(&(tiny_spec){ 0 });
+    for (int i = 0; i < 2; i++) {
+        char path[512];
+        snprintf(path, sizeof path, "%s/%s", PEFT_SOURCE_DIR, folders[i]);
+        DIR *d = opendir(path);
+        ck_assert_ptr_nonnull(d);
+        for (struct dirent *e; (e = readdir(d)); ) {
+            const char *end = strrchr(e->d_name, '.');
+            if (!end || strcmp(end, ".h") || !strcmp(e->d_name, "io.h")) continue;       /* io.h is of libpeft-io */
+            seen += check_header(&t, folders[i], e->d_name);
+            headers++;
+        }
+        closedir(d);
+    }
+    ck_assert(seen && headers > 10);
+    tiny_free(&t);
+}
+END_TEST
+
+SUITE_MAIN("defaults_page", every_default_is_on_the_page, examples_in_headers)
