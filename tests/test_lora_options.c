@@ -150,5 +150,19 @@ START_TEST(options_of_a_model)
 }
 END_TEST
 
-SUITE_MAIN("lora_options", targets_by_other_names, patterns, dora_on_the_fused_layer_and_its_parts,
+/* Of the forms of vpt: what only the deep one has. */
+START_TEST(shallow_prompts)
+{
+    static const char *const bad[] = { "deep=false,layers=0-1", "deep=false,shared=true" };
+    tiny t = tiny_make(&(tiny_spec){ 0 });
+    peft_adapter *a = NULL;
+    for (int i = 0; i < 2; i++) FAILS(PEFT_E_OPTION, "deep=true", create(&t, "vpt", bad[i], &a));
+    ck_assert_ptr_null(a);
+    OK(create(&t, "vpt", "deep=false", &a));
+    peft_adapter_free(a);
+    tiny_free(&t);
+}
+END_TEST
+
+SUITE_MAIN("lora_options", shallow_prompts, targets_by_other_names, patterns, dora_on_the_fused_layer_and_its_parts,
            tensors_that_are_not_there, options_of_a_model)

@@ -197,6 +197,51 @@ START_TEST(drift_is_measured)
 }
 END_TEST
 
+/* Of a file that was rounded: what two sessions show with the backbone that was read from it. */
+START_TEST(drift_of_what_was_written)
+{
+    static const struct { const char *type, *naming; double lo, hi; } rows[] = {
+        { "f32", "timm", 0, 3e-6 }, { "f16", "timm", 1e-5, 1e-2 }, { "bf16", "timm", 1e-4, 5e-2 },
+        { "bf16", "hf5", 1e-4, 5e-2 } };
+    char path[] = "/tmp/peft-merge-XXXXXX.safetensors";
+    open_all();
+    close(mkstemps(path, 12));
+    peft_backbone *b = backbone(""), *merged, *loaded;
+    peft_model *m = model(b, "lora", "targets=[attn.q,mlp.fc1]", "auto", 3), *plain;
+    ck_assert_int_eq(peft_model_merge(m, &merged), PEFT_OK);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char text[64];
+        float want[8], got[8];
+        double absolute, relative, a = 0, top = 0;
+        snprintf(text, sizeof text, "dtype=%s,naming=%s", rows[i].type, rows[i].naming);
+        peft_options *o = options(text);
+        ck_assert_msg(!peft_backbone_save_as(merged, path, o), "%s", peft_last_error());
+        peft_options_free(o);
+        o = options("eps=1e-6,heads=3,act=gelu,pool=cls");
+        ck_assert_msg(!peft_backbone_load(ctx, path, o, &loaded), "%s", peft_last_error());
+        peft_options_free(o);
+        ck_assert_int_eq(peft_model_create(loaded, NULL, &plain), PEFT_OK);
+        predict(m, want);
+        predict(plain, got);
+        for (int k = 0; k < 8; k++) {
+            a = fmax(a, fabs((double)want[k] - (double)got[k]));
+            top = fmax(top, fabs((double)want[k]));
+        }
+        ck_assert_msg(!peft_model_merge_drift(m, loaded, images, &absolute, &relative), "%s", peft_last_error());
+        ck_assert_msg(absolute == a && relative == a / top, "%s: %g, expected %g", text, relative, a / top);
+        ck_assert_msg(relative >= rows[i].lo && relative <= rows[i].hi, "%s: %g", text, relative);
+        peft_model_free(plain);
+        peft_backbone_free(loaded);
+    }
+    unlink(path);
+    peft_model_free(m);
+    peft_backbone_free(merged);
+    peft_backbone_free(b);
+    peft_tensor_free(images);
+    peft_context_free(ctx);
+}
+END_TEST
+
 START_TEST(others_say_why_not)
 {
     static const struct { const char *method, *options, *backbone, *word; } refused[] = {
@@ -218,4 +263,5 @@ START_TEST(others_say_why_not)
 }
 END_TEST
 
-SUITE_MAIN("merge", merged_equals_unmerged, drift_is_measured, others_say_why_not)
+SUITE_MAIN("merge", merged_equals_unmerged, drift_is_measured, drift_of_what_was_written,
+           others_say_why_not)

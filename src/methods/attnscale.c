@@ -25,7 +25,10 @@ static void emit(const void *state, peft_build *b, peft_site *s)
 {
     const attnscale *m = state;
     peft_param *offset = s->role == PEFT_SA ? m->after_sa[s->layer] : m->after_mlp[s->layer];
-    if (s->where == PEFT_ATTN && m->scale[s->layer]) s->head_scale = peft_use(b, m->scale[s->layer]);
+    if (s->where == PEFT_ATTN && m->scale[s->layer]) {       /* on top of another method's */
+        peft_val scale = peft_use(b, m->scale[s->layer]);
+        s->head_scale = s->head_scale.id ? peft_mul(b, scale, s->head_scale) : scale;
+    }
     if (s->where == PEFT_BRANCH && offset) s->out = peft_add(b, s->out, peft_use(b, offset));
 }
 

@@ -3,6 +3,7 @@
  * fresh ones in front of every block (deep), which take the slots of the block before. */
 #include <peft/sys/method.h>
 #include <math.h>
+#include <string.h>
 
 typedef struct { uint64_t layers; double drop; peft_param *first, *deep, *w, *bias; } vpt;
 
@@ -21,6 +22,10 @@ static peft_status init(peft_adapter *a, const peft_vit *v)
     const int64_t n = peft_opt_int(a, "tokens"), project = peft_opt_int(a, "project"), d = project ? project : v->width;
     const char *init = peft_rule(a, "uniform", sqrt(6.0 / (double)(v->patch_values + d)));
     m->drop = peft_opt_float(a, "dropout");
+    if (!peft_opt_int(a, "deep") && strcmp(peft_opt_string(a, "layers"), "all"))
+        peft_reject(a, "layers", "deep=true beside it: shallow prompts stand in front of block 0 alone");
+    if (!peft_opt_int(a, "deep") && peft_opt_int(a, "shared"))
+        peft_reject(a, "shared", "deep=true beside it: shallow prompts stand in front of block 0 alone");
     m->layers = peft_opt_int(a, "deep") ? peft_opt_layers(a, "layers") | 1 : 1;
     m->first = peft_declare(a, PEFT_DIMS(1, n, d), init, "prompt_embeddings");
     if (m->layers != 1 && !peft_opt_int(a, "shared") && v->depth > 1)
