@@ -14,6 +14,7 @@
     X(trainer, NULL, NULL, "lists the options of training (--trainer of finetune)") \
     X(preprocess, NULL, NULL, "lists the words of preprocessing with their defaults (--preprocess of finetune)") \
     X(metrics, NULL, NULL, "lists the metrics of <peft/metrics.h>") \
+    BACKBONE_OPTIONS(X) \
     X(full, NULL, NULL, "metadata values in full length")
 #define AS_ID(name, argument, value, help) name,
 #define AS_ROW(name, argument, value, help) { #name, argument, value, help, 0 },
@@ -116,7 +117,7 @@ static void print_backbone(peft_context *ctx, const char *path)
                                          "classes" };
     peft_backbone *b;
     must(peft_context_set_log(ctx, NULL, NULL, 0));           /* what is assumed is printed here, not logged as well */
-    if (try_load_backbone(ctx, path, 0, &b)) {
+    if (try_load_backbone(ctx, path, 0, given[backbone_options].value, &b)) {
         printf("  cannot be loaded as a backbone: %s\n", peft_last_error());
         return;
     }

@@ -18,6 +18,7 @@
       "with one, Google's .npz; needed") \
     X(model, "PATH", NULL, "a model that finetune wrote, an adapter file, or a folder of Hugging Face's PEFT; none: " \
       "the backbone alone") \
+    BACKBONE_OPTIONS(X) \
     X(naming, "NAME", "timm", "of the tensors: timm, hf (transformers before version 5) or hf5") \
     X(classifier, "YESNO", "true", "false leaves it out") \
     X(dtype, "TYPE", "f32", "of the tensors: f32, f16 or bf16") \
@@ -48,6 +49,7 @@ static void save(const source *s, const peft_backbone *b, const char *path, cons
     must(peft_options_set_string(o, "classifier", with_classifier));
     must(peft_options_set_string(o, "dtype", given[dtype].value));
     if (s->class_names) must(peft_options_set_string(o, "class_names", s->class_names));
+    if (s->link) must(peft_options_set_string(o, "link", s->link));
     must(peft_backbone_save_as(b, path, o));
     peft_options_free(o);
 }
@@ -56,7 +58,7 @@ static void save(const source *s, const peft_backbone *b, const char *path, cons
 static void print_drift(source *s, const char *path)
 {
     double absolute, relative;
-    peft_backbone *read = load_backbone(s->ctx, path, peft_backbone_get(s->vit, "image_size"));
+    peft_backbone *read = load_backbone(s->ctx, path, peft_backbone_get(s->vit, "image_size"), NULL);
     must(peft_model_merge_drift(s->model, read, NULL, &absolute, &relative));
     printf("largest difference of logits on images of noise, read back from the file: %.3g, %.3g of the largest\n",
            absolute, relative);
@@ -79,7 +81,7 @@ static void merge(source *s)
     peft_backbone *merged;
     must(peft_model_merge(s->model, &merged));
     save(s, merged, given[out].value, given[classifier].value);
-    peft_backbone *read = load_backbone(s->ctx, given[out].value, 0);
+    peft_backbone *read = load_backbone(s->ctx, given[out].value, 0, NULL);
     const bool headless = peft_backbone_get(read, "classes") < 1;
     peft_backbone_free(read);
     printf("%s: %lld parameters\n", given[out].value, (long long)peft_backbone_get(merged, "parameters"));
@@ -92,7 +94,7 @@ static void rewrite(void)
 {
     source s = { .ctx = NULL };
     must(peft_context_create(NULL, NULL, NULL, &s.ctx));
-    s.vit = load_backbone(s.ctx, given[backbone].value, 0);
+    s.vit = load_backbone(s.ctx, given[backbone].value, 0, given[backbone_options].value);
     save(&s, s.vit, given[out].value, given[classifier].value);
     printf("%s: %lld parameters\n", given[out].value, (long long)peft_backbone_get(s.vit, "parameters"));
     peft_backbone_free(s.vit);
@@ -130,7 +132,7 @@ int main(int argc, char **argv)
         rewrite();
         return 0;
     }
-    source s = open_source(given[backbone].value, given[model].value, 0);
+    source s = open_source(given[backbone].value, given[backbone_options].value, given[model].value, 0);
     merge(&s);
     close_source(&s);
     return 0;

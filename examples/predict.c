@@ -7,6 +7,7 @@
 #include "names.h"
 #include "source.h"
 #include "stop.h"
+#include "weights.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,6 +16,7 @@
     X(backbone, "PATH", NULL, "the pretrained Vision Transformer the model was trained on: safetensors, a folder " \
       "with one, Google's .npz; needed") \
     X(model, "PATH", NULL, "what finetune wrote, or a folder of Hugging Face's PEFT; none: the backbone's classifier") \
+    BACKBONE_OPTIONS(X) \
     X(class_names, "LIST", NULL, "name,name,... where no file has them") \
     X(csv, NULL, NULL, "a table with a heading line") \
     X(threads, "N", "0", "0: all cores")
@@ -97,7 +99,8 @@ int main(int argc, char **argv)
     int first = read_flags(given, flags, &about, argc, argv), failed = 0, i = first;
     if (!given[backbone].value || first == argc) fail("--backbone and at least one image are needed; see --help");
     watch_signals();
-    source s = open_source(given[backbone].value, given[model].value, (int)flag_count(&given[threads]));
+    source s = open_source(given[backbone].value, given[backbone_options].value, given[model].value,
+                           (int)flag_count(&given[threads]));
     name_classes(&s, given[class_names].value);
     peft_session *session;
     must(peft_session_create(s.model, NULL, &session));

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+const char no_augmentation[] = "random_crop=false,flip=0,brightness=0,contrast=0,saturation=0,pad=0,erase=0";
 static const char where[] = "--preprocess";
 
 int64_t asked_size(int64_t side, const char *words)
@@ -42,19 +43,27 @@ static char *base_of(const peft_backbone *b, const char **described)
     return text;
 }
 
+static void add_missing(settings *s, const char *name, const char *value)
+{
+    if (!find_setting(s, name)) set_setting(s, name, value);
+}
+
+/* The augmentations of whoever trained the backbone are none of its preprocessing. */
 static peft_transform *transform_of(const peft_backbone *b, const char *flip, const char *words, const char **described)
 {
     peft_transform *t;
     char side[24], *base = base_of(b, described);
-    settings s = read_settings(words, true, where);
+    settings s = read_settings(words, true, where), none = read_settings(no_augmentation, false, where);
     snprintf(side, sizeof side, "%lld", (long long)peft_backbone_get(b, "image_size"));
     set_setting(&s, "size", side);
-    if (!find_setting(&s, "flip")) set_setting(&s, "flip", flip);
+    add_missing(&s, "flip", flip);
+    for (int i = 0; i < none.count; i++) add_missing(&s, none.item[i].name, none.item[i].value);
     char *text = print_settings(&s);
     must(peft_transform_parse_over(base, text, &t));
     free(base);
     free(text);
     free_settings(&s);
+    free_settings(&none);
     return t;
 }
 

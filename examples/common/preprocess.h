@@ -5,6 +5,9 @@
 #define PREPROCESS_H
 #include "common.h"
 
+/* Words that take every augmentation out of a transform. */
+extern const char no_augmentation[];
+
 /* The side asked for by a flag (0: none) or by the word size of --preprocess (NULL: none); 0: by neither. Both, and not
  * equal, are refused. */
 int64_t asked_size(int64_t side, const char *words);

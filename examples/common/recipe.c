@@ -3,7 +3,6 @@
 #include "recipe.h"
 #include "preprocess.h"
 #include "settings.h"
-#include "weights.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -111,8 +110,8 @@ void build_trial(trial *t, const flag *recipe)
     must(peft_context_create(NULL, NULL, NULL, &t->ctx));
     must(peft_context_set_threads(t->ctx, t->threads));
     must(peft_context_set_seed(t->ctx, t->seed));
-    t->vit = load_backbone(t->ctx, t->backbone, asked_size(side->value ? flag_count(side) : 0,
-                                                           recipe[recipe_preprocess].value));
+    const int64_t size = asked_size(side->value ? flag_count(side) : 0, recipe[recipe_preprocess].value);
+    t->vit = load_backbone(t->ctx, t->backbone, size, recipe[recipe_backbone_options].value);
     prepare_images(t, recipe);
     make_model(t, recipe);
     make_trainer(t, recipe);

@@ -4,6 +4,7 @@
 #ifndef RECIPE_H
 #define RECIPE_H
 #include "common.h"
+#include "weights.h"
 
 /* Those from batch to clip_norm are options of peft_trainer_create and go there as they are. What --trainer gives takes
  * the place of their defaults (settle_recipe). */
@@ -21,6 +22,7 @@
     X(loss, "NAME", NULL, "ce, bce, bce_sum; else what the labels ask for") \
     X(clip_norm, "NORM", NULL, "bound of the norm of all gradients") \
     X(trainer, "LIST", NULL, "name=value,... of all that inspect --trainer lists") \
+    BACKBONE_OPTIONS(X) \
     X(image_size, "N", NULL, "side in pixels; else the backbone's") \
     X(preprocess, "LIST", NULL, "name=value,... (inspect --preprocess) in place of single words of what the " \
       "backbone's files say (ImageNet's mean and std where they say nothing) and of flip=0.5")

@@ -93,7 +93,7 @@ static void take(char **to, char **from)
     *from = NULL;
 }
 
-source open_source(const char *backbone, const char *trained, int threads)
+source open_source(const char *backbone, const char *facts, const char *trained, int threads)
 {
     source s = { .ctx = NULL };
     header own = { 0 }, below = { 0 };
@@ -111,7 +111,7 @@ source open_source(const char *backbone, const char *trained, int threads)
              backbone, below.kind);
     take(&own.preprocess, &below.preprocess);
     if (!trained) take(&own.link, &below.link);
-    s.vit = load_backbone(s.ctx, backbone, size_of(own.preprocess));
+    s.vit = load_backbone(s.ctx, backbone, size_of(own.preprocess), facts);
     if (!trained && !own.class_names) own.class_names = copied(peft_backbone_note(s.vit, "class_names"));
     s.model = load_trained(s.vit, trained, own.kind);
     s.classes = peft_model_classes(s.model);
@@ -119,6 +119,7 @@ source open_source(const char *backbone, const char *trained, int threads)
     if (own.preprocess) must(peft_transform_parse(own.preprocess, &s.transform));
     else s.transform = plain_transform(s.vit);
     take(&s.class_names, &own.class_names);
+    take(&s.link, &own.link);
     free_header(&own);
     free_header(&below);
     free(file);
@@ -154,6 +155,7 @@ void close_source(source *s)
     free(s->names);
     free(s->storage);
     free(s->class_names);
+    free(s->link);
     peft_transform_free(s->transform);
     peft_model_free(s->model);
     peft_backbone_free(s->vit);

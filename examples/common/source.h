@@ -13,13 +13,14 @@ typedef struct source {
     peft_transform *transform;                                /* the one it was trained with */
     int64_t classes;
     bool several;                                             /* labels an image: a probability a class of its own */
+    char *link;                                               /* "softmax" or "sigmoid" (several); NULL: not said */
     char *class_names;                                        /* one a line; NULL: no file has them */
     const char **names;                                       /* [classes], by name_classes */
     char *storage;
 } source;
 
-/* trained: NULL for none. Files of a wrong kind are refused by what they are. */
-source open_source(const char *backbone, const char *trained, int threads);
+/* facts: as load_backbone's. trained: NULL for none. Files of a wrong kind are refused by what they are. */
+source open_source(const char *backbone, const char *facts, const char *trained, int threads);
 /* Fills names: from list ("a,b", may be NULL), else from the files; without either they are class_0, class_1, ... and a
  * warning says so. */
 void   name_classes(source *s, const char *list);

@@ -25,11 +25,11 @@ static char *weights_in(const char *folder)
 static char *resolve(const char *path)                        /* to be freed */
 {
     struct stat st;
-    if (stat(path, &st)) fail("--backbone %s: %s; expected a safetensors file, a folder with model.safetensors, or "
+    if (stat(path, &st)) fail("backbone %s: %s; expected a safetensors file, a folder with model.safetensors, or "
                               "Google's .npz", path, strerror(errno));
     if (!S_ISDIR(st.st_mode)) return need(strdup(path));
     char *file = weights_in(path);
-    if (!file) fail("--backbone %s: no model.safetensors in this folder; give the path of the safetensors file", path);
+    if (!file) fail("backbone %s: no model.safetensors in this folder; give the path of the safetensors file", path);
     return file;
 }
 
@@ -63,7 +63,8 @@ static char *converted(const char *npz)                       /* path of a tempo
     return path;
 }
 
-peft_status try_load_backbone(peft_context *ctx, const char *path, int64_t image_size, peft_backbone **out)
+peft_status try_load_backbone(peft_context *ctx, const char *path, int64_t image_size, const char *facts,
+                              peft_backbone **out)
 {
     char *file = resolve(path);
     const bool npz = is_npz(file);
@@ -72,7 +73,7 @@ peft_status try_load_backbone(peft_context *ctx, const char *path, int64_t image
         free(file);
         file = made;
     }
-    peft_options *o = options_from(ctx, NULL);
+    peft_options *o = options_from(ctx, facts);
     if (image_size) must(peft_options_set_int(o, "image_size", image_size));
     peft_status s = peft_backbone_load(ctx, file, o, out);
     if (npz) remove(file);                                    /* what is mapped of it stays readable */
@@ -81,9 +82,9 @@ peft_status try_load_backbone(peft_context *ctx, const char *path, int64_t image
     return s;
 }
 
-peft_backbone *load_backbone(peft_context *ctx, const char *path, int64_t image_size)
+peft_backbone *load_backbone(peft_context *ctx, const char *path, int64_t image_size, const char *facts)
 {
     peft_backbone *b;
-    must(try_load_backbone(ctx, path, image_size, &b));
+    must(try_load_backbone(ctx, path, image_size, facts, &b));
     return b;
 }

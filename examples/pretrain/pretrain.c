@@ -5,6 +5,7 @@
 #include "data.h"
 #include "first_weights.h"
 #include "output.h"
+#include "preprocess.h"
 #include "pretrain_flags.h"
 #include "progress.h"
 #include "settings.h"
@@ -51,7 +52,7 @@ static void make_model(run *r)
     const char *from = given[start].value;
     peft_options *o = options_from(r->ctx, from ? NULL : given[model].value);
     must(peft_options_set_int(o, "seed", flag_count(&given[seed])));
-    if (from) r->vit = load_backbone(r->ctx, from, flag_count(&given[image_size]));
+    if (from) r->vit = load_backbone(r->ctx, from, flag_count(&given[image_size]), NULL);
     else must(peft_backbone_create(r->ctx, o, &r->vit));
     peft_options_free(o);
     must(peft_adapter_create(r->vit, "full", NULL, &all));
@@ -123,6 +124,18 @@ static void train_epochs(run *r)
     }
 }
 
+/* What users of the network must know: how pictures are prepared, and what the classes are. */
+static void add_notes(const run *r)
+{
+    peft_transform *plain;
+    char *names = class_names(r->train);
+    must(peft_transform_parse_over(peft_transform_text(r->transform), no_augmentation, &plain));
+    must(peft_model_set_note(r->model, "preprocess", peft_transform_text(plain)));
+    must(peft_model_set_note(r->model, "class_names", names));
+    peft_transform_free(plain);
+    free(names);
+}
+
 static void pretrain(run *r)
 {
     peft_backbone *trained;
@@ -144,6 +157,7 @@ static void pretrain(run *r)
     progress_begin(&r->progress);
     watch_signals();
     train_epochs(r);
+    add_notes(r);
     must(peft_model_merge(r->model, &trained));
     must(peft_backbone_save(trained, given[out].value));
     peft_backbone_free(trained);
@@ -152,7 +166,7 @@ static void pretrain(run *r)
 
 static void evaluate_file(run *r)
 {
-    r->vit = load_backbone(r->ctx, given[evaluate].value, 0);
+    r->vit = load_backbone(r->ctx, given[evaluate].value, 0, NULL);
     must(peft_model_create(r->vit, NULL, &r->model));
     if (peft_model_classes(r->model) != peft_dataset_classes(r->test))
         fail("%s tells %lld classes apart, the test images have %lld", given[evaluate].value,

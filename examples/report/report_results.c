@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * report_results.c -- the table of what the methods came to, and its picture. On narrow screens each row becomes a
- * block of name and value, so nothing has to be scrolled. */
+ * report_results.c -- the table of what the methods came to, and its picture. On screens narrower than the ten columns
+ * (1,200 pixels, with wide fonts) each row becomes a block of name and value, so nothing has to be scrolled. */
 #include "chart.h"
 #include "common.h"
 #include "report_parts.h"

@@ -37,7 +37,8 @@ peft_backbone_create(peft_context *ctx, const peft_options *o, peft_backbone **o
 PEFT_API PEFT_NODISCARD peft_status peft_backbone_save(const peft_backbone *b, const char *path);
 /* The same under another library's names, or rounded. Options, o may be NULL: "naming" (timm; hf, the names of
  * transformers before version 5; hf5, those since), "classifier" (false leaves it out), "class_names" (one a line; else
- * the note), "dtype" (f32; f16 or bf16: every tensor, to nearest even). In hf and hf5 q, k and v are tensors of their
+ * the note), "link" (softmax for one label an image, sigmoid for several; kept in the header, and as problem_type in
+ * config.json), "dtype" (f32; f16 or bf16: every tensor, to nearest even). In hf and hf5 q, k and v are tensors of their
  * own; path is a folder with model.safetensors, config.json and preprocessor_config.json (from the note "preprocess",
  * as far as Hugging Face's processors can follow it; their crops lie at an offset rounded down, and transparency on
  * white), made when missing, or the file alone where it ends in .safetensors. A crash leaves the old folder, the new

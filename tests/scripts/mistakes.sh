@@ -70,7 +70,8 @@ refused 'nosuch.safetensors: No such file or directory' \
     "$bin/finetune" --backbone nosuch.safetensors --data scans --out m.safetensors
 
 a_mistake 'backbone and data swapped'
-refused '--backbone' "$bin/finetune" --backbone scans --data "$vit" --out m.safetensors
+refused 'backbone scans: no model.safetensors in this folder' \
+    "$bin/finetune" --backbone scans --data "$vit" --out m.safetensors
 
 a_mistake 'the model given as backbone, and the backbone as model'
 refused "belongs to --backbone" "$bin/predict" --backbone "$vit" --model "$vit" "$picture"

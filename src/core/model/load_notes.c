@@ -8,7 +8,7 @@
 static int64_t lines(const char *text)
 {
     int64_t n = 1;
-    for (; *text; text++) n += *text == '\n';
+    for (; *text; text++) n += *text == '\n' && text[1];    /* the last line may have an end */
     return n;
 }
 

@@ -13,6 +13,7 @@ static const pf_opt options[] = {
     { "naming", 's', "timm", 0, 0, "timm; hf, the names of transformers before version 5; hf5, those since" },
     { "classifier", 'b', "true", 0, 0, "false leaves the classifier out" },
     { "class_names", 's', "", 0, 0, "for config.json, one a line; else LABEL_0, LABEL_1, .." },
+    { "link", 's', "", 0, 0, "of the classifier: softmax (one label an image), sigmoid (several); else not said" },
     { "dtype", 's', "f32", 0, 0, "of every tensor: f32; f16 or bf16, half the bytes, rounded to nearest even" },
     { 0 } };
 
@@ -44,6 +45,9 @@ static peft_status choose(const peft_backbone *b, const peft_options *o, pf_form
     f->classifier = b->shape.classes > 0 && pf_options_int(o, options, "classifier");
     f->class_names = pf_options_string(o, options, "class_names");
     f->names_given = *f->class_names != 0;
+    f->link = pf_options_string(o, options, "link");
+    if (*f->link && strcmp(f->link, "softmax") && strcmp(f->link, "sigmoid"))
+        return pf_fail(PEFT_E_OPTION, "link: given '%s', expected softmax or sigmoid", f->link);
     if (!f->names_given && b->class_names) f->class_names = b->class_names;
     if (f->classifier) PF_TRY(pf_save_check_names(&b->shape, f));
     return f->naming == PF_NAMING_TIMM ? PEFT_OK : pf_save_expressible(&b->shape, f);
@@ -67,6 +71,7 @@ static peft_status add_facts(const peft_backbone *b, const pf_form *f, pf_st_out
         if (*b->note[i] && strcmp(pf_note_name[i], "image_size"))
             PF_TRY(pf_st_out_meta(o, pf_note_name[i], b->note[i]));
     if (*b->preprocess) PF_TRY(pf_st_out_meta(o, "preprocess", b->preprocess));
+    if (f->classifier && *f->link) PF_TRY(pf_st_out_meta(o, "link", f->link));
     return f->classifier && *f->class_names ? pf_st_out_meta(o, "class_names", f->class_names) : PEFT_OK;
 }
 

@@ -11,6 +11,7 @@ typedef struct pf_form {
     pf_naming naming;                    /* timm, hf or hf5 */
     bool classifier;                     /* the backbone has one, and it is written */
     const char *class_names;             /* one a line; "": none */
+    const char *link;                    /* softmax, sigmoid; "": not said */
     bool names_given;                    /* by the caller, so that they must differ; a description's may repeat */
     const pf_stored *as;
 } pf_form;

@@ -61,6 +61,14 @@ static int add_facts(json_t *o, const pf_vit_shape *s)
     return bad | json_object_set_new(o, "hidden_act", json_string(s->act == PK_QUICKGELU ? "quick_gelu" : "gelu"));
 }
 
+/* What the loss of Hugging Face's classifiers goes by. */
+static int add_link(json_t *o, const pf_form *f)
+{
+    if (!*f->link) return 0;
+    return json_object_set_new(o, "problem_type", json_string(!strcmp(f->link, "sigmoid")
+        ? "multi_label_classification" : "single_label_classification"));
+}
+
 static int add_kind(json_t *o, const pf_vit_shape *s, const pf_form *f)
 {
     static const struct { const char *type, *model; } kinds[] = {
@@ -124,7 +132,7 @@ peft_status pf_save_config(const pf_vit_shape *s, const pf_form *f, char **out)
 {
     json_t *o = json_object();
     peft_status status = add_facts(o, s) | add_kind(o, s, f) ? pf_nomem("config.json", 0) : PEFT_OK;
-    if (!status && f->classifier) status = add_labels(o, s, f);
+    if (!status && f->classifier) status = add_link(o, f) ? pf_nomem("config.json", 0) : add_labels(o, s, f);
     if (!status && !(*out = json_dumps(o, JSON_INDENT(2) | JSON_SORT_KEYS | JSON_REAL_PRECISION(digits_of(s->eps)))))
         status = pf_nomem("config.json", 0);
     json_decref(o);
