@@ -40,6 +40,7 @@ typedef struct run {
     peft_dataset *test;
     const char *state;                                        /* path: --state or OUT.state */
     int64_t images, batches;                                  /* in an epoch */
+    int64_t trained_on;                                       /* test images that are copies of training images */
     bool bar;
     int64_t steps, epoch_steps;                               /* of this run, of this epoch in this run */
     double start, epoch_start, epoch_loss;
@@ -128,6 +129,8 @@ static void report(run *r)
     double *scores = predict_set(r->t.ctx, s, r->test, r->t.transform);
     if (!scores) fail("stopped while judging; the model is saved in %s", given[out].value);
     print_figures(r->t.ctx, scores, r->test);
+    if (r->trained_on) printf("%-22s %lld of the test images: the figures are too good\n", "trained_on",
+                              (long long)r->trained_on);
     printf("%-22s %lld\n", "trainable_parameters", (long long)peft_model_trainable_count(r->t.model));
     printf("%-22s %.4f\n", "seconds_per_step", seconds);
     printf("%-22s %.2f\n", "planned_mib", r->t.planned / mib);
@@ -202,6 +205,7 @@ static run prepare(void)
     const char *held = draw_sets(given[data].value, given[test].value, flag_count(&given[shots]),
                                  flag_count(&given[test_per_class]), r.t.seed, &r.t.train, &r.test);
     print_sets(r.t.train, r.test, held);
+    r.trained_on = check_overlap(r.t.train, r.test);
     build_trial(&r.t, given + own_flags);
     printf("preprocessing (%s): %s\n", r.t.described, peft_transform_text(r.t.transform));
     r.images = peft_dataset_count(r.t.train);

@@ -195,9 +195,9 @@ int main(int argc, char **argv)
         fail("%s: holds the records of a study; --resume goes on with it", s.records);
     progress p = { .s = &s, .jobs = s.jobs, .bar = isatty(STDERR_FILENO) };
     check_outputs();
-    const job_hooks check = { work_check, name_check, NULL, done_check, NULL },
-                    describe = { work_study, name_check, NULL, done_check, NULL },
-                    runs_of = { work_run, name_run, on_begin, on_done, on_tick };
+    const job_hooks check = { work_check, name_check, NULL, done_check, NULL, true },
+                    describe = { work_study, name_check, NULL, done_check, NULL, false },
+                    runs_of = { work_run, name_run, on_begin, on_done, on_tick, false };
     if (run_jobs(&(int64_t){ 0 }, 1, 1, &check, &p)) fail("stopped");
     write_settings(&s);
     if (given[resume].value && !access(given[csv].value, F_OK)) read_csv(given[csv].value, &s);

@@ -51,6 +51,7 @@ static void end_job(job *j, int status, const job_hooks *h, void *user)
         snprintf(text, sizeof text, "%s: ended with status %d", j->name, WEXITSTATUS(status));
     fclose(j->said);
     j->pid = 0;
+    if (h->echo && !status && n) fprintf(stderr, "%s\n", text);
     if (h->done) h->done(j->i, status ? text : NULL, user);
 }
 

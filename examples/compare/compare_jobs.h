@@ -3,6 +3,7 @@
  * that crashes takes no other with it. */
 #ifndef COMPARE_JOBS_H
 #define COMPARE_JOBS_H
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -12,6 +13,7 @@ typedef struct job_hooks {
     void (*begin)(int64_t i, void *user);                     /* this and the next two may be NULL */
     void (*done)(int64_t i, const char *failure, void *user); /* failure: NULL, or what the process said or died of */
     void (*tick)(void *user);                                 /* every second and whenever a job ends */
+    bool echo;                                                /* pass on what a job that succeeds says on stderr */
 } job_hooks;
 
 /* Does the jobs of numbers todo[0..count-1], at most `most` at a time. In a job program_name is its name. On SIGINT or

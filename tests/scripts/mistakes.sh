@@ -201,6 +201,25 @@ mv split/val split/Testing
 finetune --data split --out m3.safetensors > log 2>&1 || wrong 'refused'
 says "test: 9 images|the split 'test'"
 
+a_mistake 'tested on the training images'
+refused 'test images are trained on|is the same file|--test other images' \
+    finetune --data scans --test scans --out m4.safetensors
+refused 'all 18 test images are copies of training images' finetune --data scans --test fresh --out m4.safetensors
+cp -r new partly
+cp scans/normal-like/0003.png partly/normal-like/9.png
+finetune --data scans --test partly --out m4.safetensors > log 2>&1 || wrong 'refused'
+says 'partly/normal-like/9.png is also a training image|1 of 10 test images are copies|trained_on             1 of the test'
+
+a_mistake 'a picture under two labels'
+printf '%s 0\n%s 1\n' scans/normal-like/0000.png scans/normal-like/0000.png scans/normal-like/0001.png \
+    scans/benign-like/0001.png > twice.txt
+refused "scans/normal-like/0000.png' has another label than in line 1" \
+    finetune --data twice.txt --test new --out m5.safetensors
+cp -r scans double
+cp scans/normal-like/0000.png double/benign-like/8.png
+finetune --data double --test new --out m5.safetensors > log 2>&1 || wrong 'refused'
+says 'double/benign-like/8.png|are the same picture under two labels'
+
 # --- disk and permission ---------------------------------------------------------------------------------------------
 a_mistake 'no room for the model'
 mkdir full
@@ -305,7 +324,7 @@ a_mistake 'several labels an image, and one winner printed'
 for c in normal-like benign-like; do
     for i in 0 1 2 3 4 5; do echo "scans/$c/000$i.png 1,$((i % 2)),0"; done
 done > labels.txt
-finetune --data labels.txt --test labels.txt --out several.safetensors > log 2>&1 || wrong 'failed'
+finetune --data labels.txt --out several.safetensors > log 2>&1 || wrong 'failed'
 "$bin/predict" --csv --backbone "$vit" --model several.safetensors "$picture" > log
 says 'image,0,1,2'
 [ "$(tail -1 log | tr ',' '\n' | wc -l)" -eq 4 ] || wrong 'a label was chosen'

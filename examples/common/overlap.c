@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * overlap.c -- pictures that are in the training and the test set, and training pictures with two labels. */
+#include "data.h"
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { most_named = 3 };
+typedef struct pairs { int64_t count, *in_a, *in_b; } pairs;
+
+static pairs find_pairs(const peft_dataset *a, const peft_dataset *b)
+{
+    const int64_t room = peft_dataset_count(a);
+    pairs p = { 0, need(malloc((size_t)room * sizeof *p.in_a)), need(malloc((size_t)room * sizeof *p.in_b)) };
+    must(peft_dataset_overlap(a, b, room, p.in_a, p.in_b, &p.count));
+    return p;
+}
+
+static void free_pairs(pairs *p)
+{
+    free(p->in_a);
+    free(p->in_b);
+}
+
+static bool same_targets(const peft_dataset *a, int64_t i, const peft_dataset *b, int64_t k)
+{
+    const size_t bytes = (size_t)peft_dataset_classes(a) * sizeof(float);
+    float *x = need(malloc(2 * bytes)), *y = x + peft_dataset_classes(a);
+    must(peft_dataset_targets(a, i, x));
+    must(peft_dataset_targets(b, k, y));
+    const bool same = !memcmp(x, y, bytes);
+    free(x);
+    return same;
+}
+
+static bool same_file(const peft_dataset *a, int64_t i, const peft_dataset *b, int64_t k)
+{
+    return !strcmp(peft_dataset_name(a, i), peft_dataset_name(b, k));
+}
+
+static void check_labels(const peft_dataset *d)
+{
+    int64_t found = 0;
+    pairs p = find_pairs(d, d);
+    for (int64_t k = 0; k < p.count; k++) {
+        const char *one = peft_dataset_name(d, p.in_a[k]), *other = peft_dataset_name(d, p.in_b[k]);
+        if (same_targets(d, p.in_a[k], d, p.in_b[k])) continue;
+        if (same_file(d, p.in_a[k], d, p.in_b[k]))
+            fail("%s is listed twice, under two labels; take one of them away", one);
+        if (found++ < most_named) warn("%s and %s are the same picture under two labels", one, other);
+    }
+    if (found > most_named) warn("%lld training pictures are there under two labels", (long long)found);
+    free_pairs(&p);
+}
+
+int64_t check_overlap(const peft_dataset *train, const peft_dataset *test)
+{
+    check_labels(train);
+    pairs p = find_pairs(test, train);
+    const int64_t count = p.count, all = peft_dataset_count(test);
+    for (int64_t k = 0; k < count && k < most_named; k++)
+        warn("test image %s is also a training image: %s", peft_dataset_name(test, p.in_a[k]),
+             peft_dataset_name(train, p.in_b[k]));
+    for (int64_t k = 0; k < count; k++)
+        if (same_file(test, p.in_a[k], train, p.in_b[k]))
+            fail("%lld of %lld test images are trained on (%s is the same file): no figure would tell anything; give "
+                 "--test other images", (long long)count, (long long)all, peft_dataset_name(test, p.in_a[k]));
+    if (count && count == all)
+        fail("all %lld test images are copies of training images: no figure would tell anything; give --test other "
+             "images", (long long)all);
+    if (count)
+        warn("%lld of %lld test images are copies of training images; take them out of one set, or the figures are too "
+             "good", (long long)count, (long long)all);
+    free_pairs(&p);
+    return count;
+}
