@@ -311,6 +311,28 @@ START_TEST(positions_that_fit_two_readings)
 }
 END_TEST
 
+/* A model in several files is recognised by their names. */
+START_TEST(shards_and_their_index)
+{
+    static const char *const plain[] = { "model-1-of-2.safetensors", "one-of-ours.safetensors",
+        "m-00001-of-00001.safetensors" };
+    peft_backbone *b = NULL;
+    tiny t = start("", TIMM);
+    FAILS(PEFT_E_UNSUPPORTED, "lists the shards", peft_backbone_load(t.ctx, "model.safetensors.index.json", NULL, &b));
+    const char *part = tiny_path("model-00002-of-00003.safetensors");
+    tiny_edit(tiny_path("backbone"), part, &(tiny_change){ DROP, "norm.bias", NULL });
+    FAILS(PEFT_E_FORMAT, "shard 2 of 3", peft_backbone_load(t.ctx, part, NULL, &b));
+    ck_assert_ptr_nonnull(strstr(peft_last_error(), "norm.bias"));
+    for (size_t i = 0; i < sizeof plain / sizeof *plain; i++) {
+        tiny_edit(tiny_path("backbone"), tiny_path(plain[i]), &(tiny_change){ DROP, "norm.bias", NULL });
+        FAILS(PEFT_E_FORMAT, "norm.bias", peft_backbone_load(t.ctx, tiny_path(plain[i]), NULL, &b));
+        ck_assert_ptr_null(strstr(peft_last_error(), "shard"));
+    }
+    tiny_free(&t);
+    tiny_clean();
+}
+END_TEST
+
 SUITE_MAIN("backbone_names", two_networks_in_one_file, a_network_by_its_prefix, what_lies_beside_the_network,
            names_of_newer_versions, gate_and_value_apart, missing_as_the_file_would_call_it, other_networks_by_name,
-           patches_of_other_kinds, positions_that_fit_two_readings)
+           patches_of_other_kinds, positions_that_fit_two_readings, shards_and_their_index)

@@ -78,7 +78,7 @@ static void from_tensors(pf_loader *l)
     const int64_t fc1 = some_block(l, "mlp.fc1.weight", name) ? stacked(l, name) : 0;
     const int64_t fc2 = some_block(l, "mlp.fc2.weight", name) ? extent(l, name, 1) : 0;
     s->swiglu = fc2 > 0 && fc1 / 2 == fc2 && fc1 % 2 == 0;
-    s->mlp = fc2 ? fc2 : fc1;
+    s->mlp = fc2 ? fc2 : fc1 ? fc1 : 4 * s->width;                       /* in none: loading lists what is missing */
     s->registers = rows(l, "reg_token");
     s->classes = extent(l, "head.weight", 0);
     s->layer_scale = some_block(l, "ls1.gamma", name);
