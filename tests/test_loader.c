@@ -199,6 +199,8 @@ START_TEST(reading_anywhere)
     ck_assert_int_eq(peft_loader_next(3, 2, b.images, b.labels, again, l), 5);
     ck_assert_mem_eq(id, again, sizeof id);
     fails(PEFT_E_INVALID, "epoch -1", peft_loader_read(l, -1, 0, b.images, NULL, NULL, &n));
+    fails(PEFT_E_INVALID, "at most epoch", peft_loader_read(l, INT64_MAX, 0, b.images, NULL, NULL, &n));
+    ok(peft_loader_read(l, 1000000000000000, 4, b.images, NULL, NULL, &n));
     ck_assert_int_eq(peft_loader_next(0, 5, b.images, b.labels, again, l), 0);
     ck_assert_int_eq(peft_loader_next(3, 2, b.images, b.labels, again, l), 5);
     ck_assert_mem_eq(id, again, sizeof id);                                   /* the loader has no place of its own */

@@ -108,6 +108,8 @@ void io_batch_plan(peft_loader *l, int64_t epoch, int64_t number, io_batch *b)
     b->status = PEFT_OK;
 }
 
+#define MOST_EPOCHS ((int64_t)1e15)      /* as many as a training state may hold; planning ahead cannot overflow */
+
 static peft_status check_images(const peft_loader *l, const peft_tensor *t)
 {
     int64_t size = peft_transform_size(l->transform);
@@ -165,8 +167,9 @@ peft_status peft_loader_read(peft_loader *l, int64_t epoch, int64_t batch, peft_
 {
     io_batch *b;
     if (!l || !count) return io_fail(PEFT_E_INVALID, "loader: %s is NULL", l ? "count" : "loader");
-    if (epoch < 0 || batch < 0)
-        return io_fail(PEFT_E_INVALID, "loader: batch %lld of epoch %lld", (long long)batch, (long long)epoch);
+    if (epoch < 0 || batch < 0 || epoch > MOST_EPOCHS)
+        return io_fail(PEFT_E_INVALID, "loader: batch %lld of epoch %lld; expected 0 or more of both, and at most epoch "
+                       "%lld", (long long)batch, (long long)epoch, (long long)MOST_EPOCHS);
     peft_status s = check_images(l, images);
     if (!s) s = check_labels(l, labels);
     if (s) return s;
