@@ -6,6 +6,7 @@
 #include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
+#include "float_mode.h"
 
 #ifdef PF_REAL_DOUBLE               /* the build that checks gradients by finite differences */
 typedef double pk_real;

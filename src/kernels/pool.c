@@ -134,6 +134,7 @@ static void *work(void *arg)
     const worker *w = arg;
     pk_pool *p = w->pool;
     uint64_t seen = 0;
+    pk_float_default();                 /* a thread starts in its maker's mode */
     while (watch(p, joinable, seen) || sleep_for_round(p, seen)) {
         if (join_round(p, &seen)) {
             take_tasks(p, w->index);

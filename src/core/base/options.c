@@ -187,6 +187,7 @@ static peft_status parse_into(peft_options *o, const char *list, char *scratch)
 /* Parsed into a copy, which then takes the bag's place: on an error the bag is as it was. */
 peft_status peft_options_parse(peft_options *o, const char *key_value_list)
 {
+    PK_FLOAT_SCOPE;
     if (!o || !key_value_list)
         return pf_fail(PEFT_E_INVALID, "peft_options_parse: %s is NULL", o ? "key_value_list" : "o");
     peft_options *copy;

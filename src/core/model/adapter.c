@@ -58,6 +58,7 @@ peft_status pf_adapter_make(peft_backbone *b, const char *method, const peft_opt
 
 peft_status peft_adapter_create(peft_backbone *b, const char *method, const peft_options *o, peft_adapter **out)
 {
+    PK_FLOAT_SCOPE;
     if (!b || !method || !out)
         return pf_fail(PEFT_E_INVALID, "%s is NULL: expected a pointer", !b ? "backbone" : !method ? "method" : "out");
     return pf_adapter_make(b, method, o, NULL, out);

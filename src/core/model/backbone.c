@@ -217,6 +217,7 @@ static void randomise(pf_weight *w, uint64_t seed)
 
 peft_status peft_backbone_create(peft_context *ctx, const peft_options *o, peft_backbone **out)
 {
+    PK_FLOAT_SCOPE;
     const pf_opt *t = pf_backbone_create_options;
     if (!ctx || !out) return pf_fail(PEFT_E_INVALID, "%s is NULL: expected a pointer", ctx ? "out" : "ctx");
     PF_TRY(pf_options_check(o, t, NULL, "a new backbone"));

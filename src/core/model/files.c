@@ -100,12 +100,14 @@ static peft_status fill_model(pf_st_out *o, const void *what)
 
 peft_status peft_adapter_save(const peft_adapter *a, const char *path)
 {
+    PK_FLOAT_SCOPE;
     if (!a || !path) return pf_fail(PEFT_E_INVALID, "%s is NULL: expected a pointer", a ? "path" : "adapter");
     return write_file(a->backbone, "adapter", path, fill_adapter, a);
 }
 
 peft_status peft_model_save(const peft_model *m, const char *path)
 {
+    PK_FLOAT_SCOPE;
     if (!m || !path) return pf_fail(PEFT_E_INVALID, "%s is NULL: expected a pointer", m ? "path" : "model");
     return write_file(m->backbone, "model", path, fill_model, m);
 }
@@ -164,6 +166,7 @@ static peft_status load_model(peft_backbone *b, const pf_st *st, peft_model **ou
 
 peft_status peft_adapter_load(peft_backbone *b, const char *path, peft_adapter **out)
 {
+    PK_FLOAT_SCOPE;
     pf_st *st;
     if (!b || !path || !out) return pf_fail(PEFT_E_INVALID, "%s is NULL: expected a pointer", !b ? "backbone" : !path
                                             ? "path" : "out");
@@ -175,6 +178,7 @@ peft_status peft_adapter_load(peft_backbone *b, const char *path, peft_adapter *
 
 peft_status peft_model_load(peft_backbone *b, const char *path, peft_model **out)
 {
+    PK_FLOAT_SCOPE;
     pf_st *st;
     if (!b || !path || !out) return pf_fail(PEFT_E_INVALID, "%s is NULL: expected a pointer", !b ? "backbone" : !path
                                             ? "path" : "out");

@@ -61,6 +61,7 @@ static bool is_shard(const char *path, unsigned *k, unsigned *n)
 
 peft_status peft_backbone_load(peft_context *ctx, const char *path, const peft_options *o, peft_backbone **out)
 {
+    PK_FLOAT_SCOPE;
     pf_st *file;
     PF_TRY(check(ctx, path, "path", o, out));
     if (is_index(path))
@@ -75,6 +76,7 @@ peft_status peft_backbone_load(peft_context *ctx, const char *path, const peft_o
 peft_status peft_backbone_load_memory(peft_context *ctx, const void *data, size_t size, const peft_options *o,
                                       peft_backbone **out)
 {
+    PK_FLOAT_SCOPE;
     pf_st *file;
     PF_TRY(check(ctx, data, "data", o, out));
     PF_TRY(pf_st_open_memory(ctx, data, size, &file));

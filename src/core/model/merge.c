@@ -114,6 +114,7 @@ static peft_status describe(const peft_model *m, peft_backbone *to)
 
 peft_status peft_model_merge(const peft_model *m, peft_backbone **out)
 {
+    PK_FLOAT_SCOPE;
     if (!m || !out) return pf_fail(PEFT_E_INVALID, "%s is NULL: expected a pointer", m ? "out" : "model");
     if (m->head != PF_HEAD_LINEAR && m->head != PF_HEAD_BACKBONE)
         return pf_fail(PEFT_E_UNSUPPORTED, "head %s cannot be merged: a backbone holds a linear classifier", pf_head_name[m->head]);

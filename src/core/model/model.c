@@ -79,6 +79,7 @@ peft_status pf_model_make(peft_backbone *b, const peft_options *o, pf_source *so
 
 peft_status peft_model_create(peft_backbone *b, const peft_options *o, peft_model **out)
 {
+    PK_FLOAT_SCOPE;
     if (!b || !out) return pf_fail(PEFT_E_INVALID, "%s is NULL: expected a pointer", b ? "out" : "backbone");
     return pf_model_make(b, o, NULL, out);
 }
@@ -113,6 +114,7 @@ static peft_status in_use(const peft_model *m, const char *what)
 
 peft_status peft_model_attach(peft_model *m, peft_adapter *a)
 {
+    PK_FLOAT_SCOPE;
     if (!m || !a) return pf_fail(PEFT_E_INVALID, "%s is NULL: expected a pointer", m ? "adapter" : "model");
     PF_TRY(in_use(m, "attach"));
     if (a->backbone != m->backbone) return pf_fail(PEFT_E_MISMATCH,

@@ -158,6 +158,7 @@ static peft_status read_model(reader *r, peft_model **out)
 
 peft_status peft_adapter_load_hf(peft_backbone *b, const char *dir, peft_adapter **out)
 {
+    PK_FLOAT_SCOPE;
     reader r = { .b = b };
     if (!b || !dir || !out)
         return pf_fail(PEFT_E_INVALID, "%s is NULL: expected a pointer", !b ? "backbone" : !dir ? "dir" : "out");
@@ -169,6 +170,7 @@ peft_status peft_adapter_load_hf(peft_backbone *b, const char *dir, peft_adapter
 
 peft_status peft_model_load_hf(peft_backbone *b, const char *dir, peft_model **out)
 {
+    PK_FLOAT_SCOPE;
     reader r = { .b = b };
     if (!b || !dir || !out)
         return pf_fail(PEFT_E_INVALID, "%s is NULL: expected a pointer", !b ? "backbone" : !dir ? "dir" : "out");

@@ -91,6 +91,7 @@ static peft_status save(const peft_adapter *a, const pf_params *head, const char
 
 peft_status peft_adapter_save_hf(const peft_adapter *a, const char *dir, const peft_options *o)
 {
+    PK_FLOAT_SCOPE;
     if (!a || !dir) return pf_fail(PEFT_E_INVALID, "%s is NULL: expected a pointer", a ? "dir" : "adapter");
     peft_status s = save(a, NULL, dir, o);
     return s ? pf_within(s, "%s", dir) : PEFT_OK;
@@ -98,6 +99,7 @@ peft_status peft_adapter_save_hf(const peft_adapter *a, const char *dir, const p
 
 peft_status peft_model_save_hf(const peft_model *m, const char *dir, const peft_options *o)
 {
+    PK_FLOAT_SCOPE;
     if (!m || !dir) return pf_fail(PEFT_E_INVALID, "%s is NULL: expected a pointer", m ? "dir" : "model");
     if (m->adapters != 1)
         return pf_fail(PEFT_E_UNSUPPORTED, "the model has %zu adapters: a PEFT directory holds exactly one",

@@ -174,6 +174,7 @@ static peft_status write_files(const peft_backbone *b, const pf_form *f, pf_st_o
 
 peft_status peft_backbone_save_as(const peft_backbone *b, const char *path, const peft_options *o)
 {
+    PK_FLOAT_SCOPE;
     pf_form f;
     pf_st_out *out = NULL;
     peft_tensor positions = { .data = NULL };

@@ -84,6 +84,7 @@ static peft_status measure(drift *d, peft_backbone *merged, const peft_tensor *i
 peft_status peft_model_merge_drift(peft_model *m, peft_backbone *merged, const peft_tensor *images, double *absolute,
                                    double *relative)
 {
+    PK_FLOAT_SCOPE;
     if (!m || !merged) return pf_fail(PEFT_E_INVALID, "%s is NULL: expected a pointer", m ? "merged" : "model");
     const int64_t classes = merged->shape.classes, side = merged->shape.image;
     if (classes != m->classes || side != m->backbone->shape.image)

@@ -29,6 +29,7 @@ peft_status pf_trainer_pixels(const peft_trainer *t, const pk_real *images, cons
 /* As many samples as are compiled for at once; missing ones are zero. */
 peft_status peft_trainer_evaluate(peft_trainer *t, const peft_tensor *images, peft_tensor *logits)
 {
+    PK_FLOAT_SCOPE;
     int64_t n;
     if (!t) return pf_fail(PEFT_E_INVALID, "trainer is NULL");
     const int64_t one = pf_trainer_image(t), classes = t->model->classes, chunk = t->eval.batch;

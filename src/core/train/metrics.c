@@ -129,6 +129,7 @@ static double sigmoid(double x)
 
 peft_status peft_metrics_scores(const float *logits, int64_t n, int64_t classes, const char *link, double *scores)
 {
+    PK_FLOAT_SCOPE;
     const char *who = "peft_metrics_scores";
     if (!logits || !link || !scores) return pf_metric_null(who, !logits ? "logits" : !link ? "link" : "scores");
     PF_TRY(pf_metric_extents(who, n, classes));

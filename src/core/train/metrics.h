@@ -4,6 +4,7 @@
 #define PF_METRICS_H
 #include <peft/metrics.h>
 #include "core/base/error.h"
+#include "kernels/float_mode.h"
 
 typedef enum pf_metric {
 #define PF_METRIC(name, families, per_class, help) PF_METRIC_##name,

@@ -51,6 +51,7 @@ static double nll(const double *p, const int64_t *labels, int64_t n, int64_t cla
 peft_status peft_metrics_calibration(const double *probabilities, const int64_t *labels, int64_t n, int64_t classes,
                                      const char *name, double *out, size_t count)
 {
+    PK_FLOAT_SCOPE;
     const char *who = "peft_metrics_calibration";
     pf_metric m = PF_METRICS;
     PF_TRY(pf_metric_extents(who, n, classes));

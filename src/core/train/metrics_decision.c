@@ -142,6 +142,7 @@ static peft_status matrix_total(const char *who, const int64_t *counts, int64_t 
 
 peft_status peft_metrics_decision(const int64_t *counts, int64_t classes, const char *name, double *out, size_t count)
 {
+    PK_FLOAT_SCOPE;
     const char *who = "peft_metrics_decision";
     summary s = { .present = true };
     int64_t total = 0, right = 0;
@@ -207,6 +208,7 @@ static double brier(const double *p, const float *y, int64_t n)
 peft_status peft_metrics_multilabel(const double *probabilities, const float *targets, int64_t n, int64_t classes,
                                     double threshold, const char *name, double *out, size_t count)
 {
+    PK_FLOAT_SCOPE;
     const char *who = "peft_metrics_multilabel";
     summary s = { .sum = 0 };
     PF_TRY(pf_metric_extents(who, n, classes));

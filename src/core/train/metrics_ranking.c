@@ -75,6 +75,7 @@ static bool per_class(pf_metric m)
 peft_status peft_metrics_ranking(peft_context *ctx, const double *scores, const float *targets, int64_t n,
                                  int64_t classes, const char *name, double *out, size_t count)
 {
+    PK_FLOAT_SCOPE;
     const char *who = "peft_metrics_ranking";
     pf_metric m = PF_METRICS;
     if (!ctx) return pf_metric_null(who, "ctx");

@@ -47,6 +47,7 @@ static peft_status prepare(peft_session *s)
 
 peft_status peft_session_create(peft_model *m, const peft_options *o, peft_session **out)
 {
+    PK_FLOAT_SCOPE;
     if (!m || !out) return pf_fail(PEFT_E_INVALID, "%s is NULL: expected a pointer", m ? "out" : "model");
     PF_TRY(pf_options_check(o, options, NULL, "a session"));
     peft_session *s = pf_alloc_zero(m->backbone->ctx, sizeof *s);
@@ -110,6 +111,7 @@ static peft_status check_numbers(const peft_session *s, int64_t n)
 
 peft_status peft_session_predict(peft_session *s, const peft_tensor *images, peft_tensor *logits)
 {
+    PK_FLOAT_SCOPE;
     int64_t n;
     PF_TRY(run(s, images, logits, &n));
     memcpy(logits->data, pf_exec_data(&s->net.exec, s->net.logits), (size_t)(n * s->model->classes) * sizeof(pk_real));
@@ -127,6 +129,7 @@ static void softmax(pk_real *to, const pk_real *x, int64_t n)
 peft_status peft_session_probabilities(peft_session *s, const peft_tensor *images, int multi_label,
                                        peft_tensor *probabilities)
 {
+    PK_FLOAT_SCOPE;
     int64_t n;
     PF_TRY(run(s, images, probabilities, &n));
     const pk_real *x = pf_exec_data(&s->net.exec, s->net.logits);

@@ -145,6 +145,7 @@ static peft_status pass(peft_trainer *t, const peft_tensor *images, const peft_t
 peft_status peft_trainer_backward(peft_trainer *t, const peft_tensor *images, const peft_tensor *labels,
                                   const int64_t *sample_ids)
 {
+    PK_FLOAT_SCOPE;
     int64_t n;
     if (!t) return pf_fail(PEFT_E_INVALID, "trainer is NULL");
     PF_TRY(count_batch(t, images, labels, sample_ids, &n));
@@ -209,6 +210,7 @@ static void warn_of_end(peft_trainer *t, double lr)
 
 peft_status peft_trainer_update(peft_trainer *t)
 {
+    PK_FLOAT_SCOPE;
     if (!t) return pf_fail(PEFT_E_INVALID, "trainer is NULL");
     if (!t->pending) return pf_fail(PEFT_E_STATE, "update: no backward pass since the last one");
     double start = now(), mean = 1.0 / (double)t->pending, norm = grad_norm(t) * mean;

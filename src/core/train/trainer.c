@@ -160,6 +160,7 @@ static peft_status take_batch(peft_trainer *t)
 
 peft_status peft_trainer_create(peft_model *m, const peft_options *o, peft_trainer **out)
 {
+    PK_FLOAT_SCOPE;
     if (!m || !out) return pf_fail(PEFT_E_INVALID, "%s is NULL: expected a pointer", m ? "out" : "model");
     PF_TRY(pf_options_check(o, pf_trainer_options, NULL, "a trainer"));
     peft_trainer *t = pf_alloc_zero(m->backbone->ctx, sizeof *t);

@@ -68,6 +68,7 @@ static peft_status fill(const peft_trainer *t, pf_st_out *o)
 
 peft_status peft_trainer_save(const peft_trainer *t, const char *path)
 {
+    PK_FLOAT_SCOPE;
     pf_st_out *o;
     if (!t || !path) return pf_fail(PEFT_E_INVALID, "%s is NULL: expected a pointer", t ? "path" : "trainer");
     PF_TRY(pf_st_out_create(t->ctx, &o));
@@ -134,6 +135,7 @@ static peft_status restore(peft_trainer *t, const pf_st *st)
 
 peft_status peft_trainer_restore(peft_trainer *t, const char *path)
 {
+    PK_FLOAT_SCOPE;
     pf_st *st;
     if (!t || !path) return pf_fail(PEFT_E_INVALID, "%s is NULL: expected a pointer", t ? "path" : "trainer");
     PF_TRY(pf_st_open(t->ctx, path, &st));
