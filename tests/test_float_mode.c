@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_float_mode.c -- a host that set its own floating-point mode (flush to zero, another rounding) at some moment gets
- * the same bits from every call, with one thread and with several, and finds its mode unchanged. */
+ * test_float_mode.c -- a host that set its own floating-point mode (flush to zero, another rounding) at some moment
+ * gets the same bits from every call, with one thread and with several, and finds its mode unchanged. */
 #include "suite.h"
 #include <peft/peft.h>
 #include <unistd.h>

@@ -19,8 +19,9 @@ typedef struct peft_backbone peft_backbone;
  * auto (the descriptions beside the file: open_clip_config.json for weights under open_clip's names; else config.json,
  * processor_config.json and preprocessor_config.json), none, or the path of one such file or of a folder with them. What
  * a description says and this library does not compute is PEFT_E_UNSUPPORTED with file, key and value.
- * f32 weights stay mapped from the file, which must not be changed in place while in use. Missing and unexpected
- * tensors are listed in one PEFT_E_FORMAT message; PEFT_E_UNSUPPORTED: a network of another kind; PEFT_E_NONFINITE: a
+ * f32 weights stay mapped from the file, which must not be changed in place while in use (replaced it may be, as every
+ * save of this library does; adapter, model and state files are read into memory). Missing and unexpected tensors are
+ * listed in one PEFT_E_FORMAT message; PEFT_E_UNSUPPORTED: a network of another kind; PEFT_E_NONFINITE: a
  * tensor holds NaN or Inf, which is looked for in all of them at loading. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_backbone_load(peft_context *ctx, const char *path, const peft_options *o, peft_backbone **out);

@@ -54,7 +54,7 @@ peft_context_set_log(peft_context *ctx, peft_log_fn fn, void *user, int max_leve
 PEFT_API const char *peft_context_isa(const peft_context *ctx);
 
 /* Bytes asked of the allocator and not given back yet, and the most there ever were: everything the library holds
- * itself; not mapped files, and not what BLAS, the JSON parser or the C library allocate on their own. 0 for NULL.
+ * itself; not mapped files (backbones), and not what BLAS, the JSON parser or the C library allocate on their own. 0 for NULL.
  * May be called at any time from any thread. */
 PEFT_API size_t      peft_context_memory_used(const peft_context *ctx);
 PEFT_API size_t      peft_context_memory_peak(const peft_context *ctx);

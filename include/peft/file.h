@@ -6,6 +6,7 @@
 #include <peft/tensor.h>
 PEFT_BEGIN_DECLS
 
+/* Reads the header only; the file may change afterwards. */
 typedef struct peft_file peft_file;
 PEFT_API PEFT_NODISCARD peft_status peft_file_open(peft_context *ctx, const char *path, peft_file **out);
 PEFT_API void        peft_file_free(peft_file *f);

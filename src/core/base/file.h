@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
- * file.h -- reading by mmap, writing so that a reader sees the old file or the new one and never half of one. */
+ * file.h -- reading by mmap or into memory, writing so that a reader sees the old file or the new one and never half of one. */
 #ifndef PF_FILE_H
 #define PF_FILE_H
 #include "core/base/context.h"
 
-typedef struct pf_map pf_map;                                 /* a read-only mapping of a whole file */
+typedef struct pf_map pf_map;                                 /* the bytes of a file */
+/* Mapped read-only: for large files that are not changed in place while they are used (backbones). */
 peft_status    pf_map_open(peft_context *ctx, const char *path, pf_map **out);
+/* The first `most` bytes (SIZE_MAX: all) in memory of the context: for everything else. */
+peft_status    pf_map_read(peft_context *ctx, const char *path, size_t most, pf_map **out);
 void           pf_map_close(pf_map *m);
 const uint8_t *pf_map_data(const pf_map *m);
 size_t         pf_map_size(const pf_map *m);
+size_t         pf_map_file_size(const pf_map *m);             /* of the whole file */
 
 /* Writing: a temporary file beside the target (file_temporary.h), then fsync, rename over it, fsync of the folder.
  * Symbolic links are followed: the file they lead to is replaced, the links stay. Until commit returns PEFT_OK path

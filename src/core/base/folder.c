@@ -59,7 +59,7 @@ static peft_status remove_other(const place *p, const char *text)
     int r;
     SYSTEM_CALL(r, "stat", access(p->config, F_OK));
     if (r && errno == ENOENT) return PEFT_OK;
-    PF_TRY(pf_map_open(p->ctx, p->config, &map));
+    PF_TRY(pf_map_read(p->ctx, p->config, SIZE_MAX, &map));
     bool same = pf_map_size(map) == strlen(text) && !memcmp(pf_map_data(map), text, strlen(text));
     pf_map_close(map);
     if (same) return PEFT_OK;

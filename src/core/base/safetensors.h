@@ -6,8 +6,10 @@
 #include "core/base/file.h"
 #include "core/base/tensor.h"
 
-typedef struct pf_st pf_st;                                   /* an opened file; immutable, its data stays mapped */
-peft_status pf_st_open(peft_context *ctx, const char *path, pf_st **out);
+typedef struct pf_st pf_st;                                   /* an opened file; immutable */
+peft_status pf_st_open(peft_context *ctx, const char *path, pf_st **out);      /* its data stays mapped: file.h */
+peft_status pf_st_read(peft_context *ctx, const char *path, pf_st **out);      /* its data in memory */
+peft_status pf_st_open_header(peft_context *ctx, const char *path, pf_st **out);        /* data must not be read */
 peft_status pf_st_open_memory(peft_context *ctx, const void *data, size_t size, pf_st **out);  /* borrows data */
 void        pf_st_close(pf_st *st);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * safetensors_read.c -- opening the container. Strict: every byte of the data belongs to exactly one tensor, sizes
  * agree with shapes, and every refusal says which tensor, what was found and what was expected. */
+#include "core/base/content.h"
 #include "core/base/safetensors_header.h"
 #include <stdlib.h>
 #include <string.h>
@@ -25,6 +26,7 @@ static peft_status measure(pf_st *st, json_t *root, size_t *text)
     const char *name;
     json_t *value, *meta = json_object_get(root, META);
     st->count = json_object_size(root) - (meta != NULL);
+    if (json_is_null(meta)) meta = NULL;                      /* the entry is optional: null is none */
     if (st->count > PF_ST_TENSORS) return REFUSE("has %zu tensors; expected at most %d", st->count, PF_ST_TENSORS);
     json_object_foreach(root, name, value) {
         size_t n = strlen(name);
@@ -102,8 +104,9 @@ static peft_status take_offsets(pf_st_tensor *t, json_t *offsets, const uint8_t 
     if (json_array_size(offsets) != 2 || !json_is_integer(first) || !json_is_integer(second))
         return REFUSE("tensor '%.80s': data_offsets are not two integers", t->name);
     if (begin < 0 || begin > end || (uint64_t)end > size)
-        return REFUSE("tensor '%.80s': data_offsets are [%lld, %lld]; expected 0 <= begin <= end <= %zu", t->name,
-                      (long long)begin, (long long)end, size);
+        return REFUSE("tensor '%.80s': data_offsets are [%lld, %lld]; expected 0 <= begin <= end <= %zu%s", t->name,
+                      (long long)begin, (long long)end, size,
+                      begin >= 0 && begin <= end ? ": the file is cut short; fetch it again" : "");
     if ((uint64_t)(end - begin) != t->bytes)
         return REFUSE("tensor '%.80s': data_offsets span %lld bytes; expected %zu for %s %s", t->name,
                       (long long)(end - begin), t->bytes, t->type_name,
@@ -192,8 +195,19 @@ static peft_status fill(pf_st *st, json_t *root, const uint8_t *data, size_t siz
     return PEFT_OK;
 }
 
-/* Takes the map over in every case. */
-static peft_status open_bytes(peft_context *ctx, pf_map *map, const uint8_t *file, size_t size, pf_st **out)
+/* A refused file of a known kind is called by its name, unless it begins as the format does. */
+static peft_status name_kind(peft_status s, const uint8_t *file, size_t size)
+{
+    uint64_t n = 0;
+    if (size > sizeof n) memcpy(&n, file, sizeof n);
+    const bool ours = n && n <= PF_ST_HEADER && file[sizeof n] == '{';
+    const char *kind = s == PEFT_E_FORMAT && !ours ? pf_content_kind(file, size) : NULL;
+    return kind ? pf_fail(s, "is %s; expected a safetensors file", kind) : s;
+}
+
+/* Takes the map over in every case. file[there] is its beginning, of size bytes. */
+static peft_status open_bytes(peft_context *ctx, pf_map *map, const uint8_t *file, size_t there, size_t size,
+                              pf_st **out)
 {
     json_t *root = NULL;
     size_t header = 0;
@@ -204,7 +218,7 @@ static peft_status open_bytes(peft_context *ctx, pf_map *map, const uint8_t *fil
     }
     st->ctx = pf_context_retain(ctx);
     st->map = map;
-    peft_status s = pf_st_header(file, size, &root, &header);
+    peft_status s = name_kind(pf_st_header(file, size, &root, &header), file, there);
     if (!s) s = fill(st, root, file + 8 + header, size - 8 - header);
     json_decref(root);
     if (s) pf_st_close(st);
@@ -212,17 +226,55 @@ static peft_status open_bytes(peft_context *ctx, pf_map *map, const uint8_t *fil
     return s;
 }
 
+static peft_status open_map(peft_context *ctx, peft_status s, pf_map *map, const char *path, pf_st **out)
+{
+    if (s) return s;
+    s = open_bytes(ctx, map, pf_map_data(map), pf_map_size(map), pf_map_file_size(map), out);
+    return s ? pf_within(s, "%s", path) : s;
+}
+
 peft_status pf_st_open(peft_context *ctx, const char *path, pf_st **out)
 {
     pf_map *map;
-    PF_TRY(pf_map_open(ctx, path, &map));
-    peft_status s = open_bytes(ctx, map, pf_map_data(map), pf_map_size(map), out);
-    return s ? pf_within(s, "%s", path) : s;
+    peft_status s = pf_map_open(ctx, path, &map);
+    return open_map(ctx, s, map, path, out);
+}
+
+peft_status pf_st_read(peft_context *ctx, const char *path, pf_st **out)
+{
+    pf_map *map;
+    peft_status s = pf_map_read(ctx, path, SIZE_MAX, &map);
+    return open_map(ctx, s, map, path, out);
+}
+
+static uint64_t header_length(const pf_map *map)
+{
+    uint64_t n = 0;
+    if (pf_map_size(map) >= sizeof n) memcpy(&n, pf_map_data(map), sizeof n);
+    return n;
+}
+
+/* Twice where the header is long: its length is at its beginning. */
+peft_status pf_st_open_header(peft_context *ctx, const char *path, pf_st **out)
+{
+    enum { FRONT = 65536 };
+    pf_map *map;
+    PF_TRY(pf_map_read(ctx, path, FRONT, &map));
+    uint64_t n = header_length(map);
+    if (n > FRONT - sizeof n && n <= PF_ST_HEADER) {
+        pf_map_close(map);
+        PF_TRY(pf_map_read(ctx, path, (size_t)n + sizeof n, &map));
+        if (header_length(map) != n) {
+            pf_map_close(map);
+            return pf_fail(PEFT_E_IO, "%s: was changed while it was read", path);
+        }
+    }
+    return open_map(ctx, PEFT_OK, map, path, out);
 }
 
 peft_status pf_st_open_memory(peft_context *ctx, const void *data, size_t size, pf_st **out)
 {
-    peft_status s = open_bytes(ctx, NULL, data, size, out);
+    peft_status s = open_bytes(ctx, NULL, data, size, size, out);
     return s ? pf_within(s, "safetensors in memory") : s;
 }
 

@@ -23,6 +23,7 @@ struct pf_st_out {
     peft_context *ctx;
     item *items; size_t count, room;
     pair *meta;  size_t meta_count, meta_room, meta_bytes;
+    json_t *names, *keys;                             /* those that are given, as sets */
 };
 
 peft_status pf_st_out_create(peft_context *ctx, pf_st_out **out)
@@ -42,6 +43,8 @@ void pf_st_out_free(pf_st_out *o)
     for (size_t i = 0; i < o->meta_count; i++) pf_free(ctx, o->meta[i].key), pf_free(ctx, o->meta[i].value);
     pf_free(ctx, o->items);
     pf_free(ctx, o->meta);
+    json_decref(o->names);
+    json_decref(o->keys);
     pf_free(ctx, o);
     peft_context_free(ctx);
 }
@@ -66,20 +69,26 @@ peft_status pf_st_check_text(const char *what, const char *s)
     return text ? PEFT_OK : pf_fail(PEFT_E_INVALID, "%s '%.80s' is not UTF-8", what, s);
 }
 
+/* Whether a name was given before is asked of a set: a file may have a hundred thousand. */
+static bool remember(json_t **set, const char *name)
+{
+    if (!*set) *set = json_object();
+    return *set && !json_object_set_new_nocheck(*set, name, json_true());
+}
+
 peft_status pf_st_out_meta(pf_st_out *o, const char *key, const char *value)
 {
     size_t bytes = strlen(key) + strlen(value);
     PF_TRY(pf_st_check_text("metadata key", key));
     PF_TRY(pf_st_check_text("metadata value", value));
-    for (size_t i = 0; i < o->meta_count; i++)
-        if (!strcmp(o->meta[i].key, key)) return pf_fail(PEFT_E_INVALID, "metadata '%.80s' is given twice", key);
+    if (json_object_get(o->keys, key)) return pf_fail(PEFT_E_INVALID, "metadata '%.80s' is given twice", key);
     if (bytes > PF_ST_META - o->meta_bytes)
         return pf_fail(PEFT_E_INVALID, "metadata '%.80s' makes %zu bytes of metadata; expected at most %d", key,
                        o->meta_bytes + bytes, PF_ST_META);
     pair *meta = room_for_one(o->ctx, o->meta, o->meta_count, &o->meta_room, sizeof *meta);
     if (meta) o->meta = meta;
     pair p = { pf_strdup(o->ctx, key), pf_strdup(o->ctx, value) };
-    if (!meta || !p.key || !p.value) {
+    if (!meta || !p.key || !p.value || !remember(&o->keys, key)) {
         pf_free(o->ctx, p.key);
         pf_free(o->ctx, p.value);
         return pf_nomem("metadata", bytes);
@@ -94,8 +103,7 @@ static peft_status check_name(const pf_st_out *o, const char *name)
     if (strlen(name) > PF_ST_NAME || !strcmp(name, "__metadata__"))
         return pf_fail(PEFT_E_INVALID, "tensor '%.80s': expected a name of at most %d bytes, not __metadata__", name,
                        PF_ST_NAME);
-    for (size_t i = 0; i < o->count; i++)
-        if (!strcmp(o->items[i].name, name)) return pf_fail(PEFT_E_INVALID, "tensor '%.80s' is given twice", name);
+    if (json_object_get(o->names, name)) return pf_fail(PEFT_E_INVALID, "tensor '%.80s' is given twice", name);
     if (o->count >= PF_ST_TENSORS)
         return pf_fail(PEFT_E_INVALID, "tensor '%.80s' is one too many; expected at most %d", name, PF_ST_TENSORS);
     return pf_st_check_text("tensor name", name);
@@ -119,6 +127,10 @@ static peft_status declare(pf_st_out *o, const char *name, peft_dtype type, cons
     item *items = room_for_one(o->ctx, o->items, o->count, &o->room, sizeof *items);
     if (items) o->items = items;
     it.name = items ? pf_strdup(o->ctx, name) : NULL;
+    if (it.name && !remember(&o->names, name)) {
+        pf_free(o->ctx, it.name);
+        it.name = NULL;
+    }
     if (!it.name) return pf_nomem("tensor to write", sizeof it);
     o->items[o->count++] = it;
     return PEFT_OK;

@@ -170,7 +170,7 @@ peft_status peft_adapter_load(peft_backbone *b, const char *path, peft_adapter *
     pf_st *st;
     if (!b || !path || !out) return pf_fail(PEFT_E_INVALID, "%s is NULL: expected a pointer", !b ? "backbone" : !path
                                             ? "path" : "out");
-    PF_TRY(pf_st_open(b->ctx, path, &st));
+    PF_TRY(pf_st_read(b->ctx, path, &st));
     peft_status s = read_adapter(b, st, out);
     pf_st_close(st);
     return s ? pf_within(s, "%s", path) : PEFT_OK;
@@ -182,7 +182,7 @@ peft_status peft_model_load(peft_backbone *b, const char *path, peft_model **out
     pf_st *st;
     if (!b || !path || !out) return pf_fail(PEFT_E_INVALID, "%s is NULL: expected a pointer", !b ? "backbone" : !path
                                             ? "path" : "out");
-    PF_TRY(pf_st_open(b->ctx, path, &st));
+    PF_TRY(pf_st_read(b->ctx, path, &st));
     peft_status s = load_model(b, st, out);
     pf_st_close(st);
     return s ? pf_within(s, "%s", path) : PEFT_OK;

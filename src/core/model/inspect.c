@@ -12,7 +12,7 @@ peft_status peft_file_open(peft_context *ctx, const char *path, peft_file **out)
                                               ? "path" : "out");
     peft_file *f = pf_alloc_zero(ctx, sizeof *f);
     if (!f) return pf_nomem("file", sizeof *f);
-    peft_status s = pf_st_open(ctx, path, &f->st);
+    peft_status s = pf_st_open_header(ctx, path, &f->st);
     if (s) {
         pf_free(ctx, f);
         return s;

@@ -69,7 +69,7 @@ static peft_status read_one(const pf_loader *l, const char *path, pf_config *c)
 {
     pf_map *m;
     const bool told = c->prep.told;
-    PF_TRY(pf_map_open(l->ctx, path, &m));
+    PF_TRY(pf_map_read(l->ctx, path, SIZE_MAX, &m));
     peft_status s = parse((const char *)pf_map_data(m), pf_map_size(m), path,
                           pf_options_int(l->o, pf_backbone_load_options, "image_size"), c);
     pf_map_close(m);

@@ -4,10 +4,11 @@
 #include <string.h>
 #include "core/base/safetensors.h"
 
+/* index says by key where the note stands: a file may hold a hundred thousand. */
 static pf_note *find(const pf_notes *n, const char *key)
 {
-    for (size_t i = 0; i < n->count; i++) if (!strcmp(n->item[i].key, key)) return &n->item[i];
-    return NULL;
+    const json_t *at = json_object_get(n->index, key);
+    return at ? &n->item[json_integer_value(at)] : NULL;
 }
 
 /* What a file could not hold is refused here, before anything is trained that would then be lost. */
@@ -24,36 +25,48 @@ static peft_status check(const char *key, const char *value)
 /* A file's metadata has limits: what could not be saved is refused when it is set. */
 enum { MOST = 1 << 19 };
 
-static peft_status check_size(const pf_notes *n, const char *key, const char *value)
+static peft_status check_size(size_t bytes, const char *key)
 {
-    size_t bytes = strlen(key) + strlen(value);
-    for (size_t i = 0; i < n->count; i++)
-        if (strcmp(n->item[i].key, key)) bytes += strlen(n->item[i].key) + strlen(n->item[i].value);
     if (bytes <= MOST) return PEFT_OK;
     return pf_fail(PEFT_E_INVALID, "note '%.80s': makes %zu bytes of notes, expected at most %d", key, bytes, MOST);
+}
+
+/* Takes k and v over when it succeeds. */
+static bool append(pf_notes *n, peft_context *ctx, char *k, char *v)
+{
+    if (!n->index) n->index = json_object();
+    if (n->count == n->room) {
+        size_t room = n->room ? 2 * n->room : 8;
+        pf_note *more = pf_realloc(ctx, n->item, room * sizeof *more);
+        if (!more) return false;
+        n->item = more;
+        n->room = room;
+    }
+    if (!n->index || json_object_set_new_nocheck(n->index, k, json_integer((json_int_t)n->count))) return false;
+    n->item[n->count++] = (pf_note){ k, v };
+    return true;
 }
 
 peft_status pf_notes_set(pf_notes *n, peft_context *ctx, const char *key, const char *value)
 {
     PF_TRY(check(key, value));
-    PF_TRY(check_size(n, key, value));
     pf_note *old = find(n, key);
+    const size_t bytes = n->bytes + strlen(value) + (old ? 0 : strlen(key)) - (old ? strlen(old->value) : 0);
+    PF_TRY(check_size(bytes, key));
     char *v = pf_strdup(ctx, value);
     if (!v) return pf_nomem("note", strlen(value) + 1);
     if (old) {
         pf_free(ctx, old->value);
         old->value = v;
-        return PEFT_OK;
+    } else {
+        char *k = pf_strdup(ctx, key);
+        if (!k || !append(n, ctx, k, v)) {
+            pf_free(ctx, k);
+            pf_free(ctx, v);
+            return pf_nomem("note", strlen(key) + 1);
+        }
     }
-    char *k = pf_strdup(ctx, key);
-    pf_note *more = k ? pf_realloc(ctx, n->item, (n->count + 1) * sizeof *more) : NULL;
-    if (!more) {
-        pf_free(ctx, k);
-        pf_free(ctx, v);
-        return pf_nomem("note", strlen(key) + 1);
-    }
-    n->item = more;
-    n->item[n->count++] = (pf_note){ k, v };
+    n->bytes = bytes;
     return PEFT_OK;
 }
 
@@ -70,5 +83,6 @@ void pf_notes_free(pf_notes *n, peft_context *ctx)
         pf_free(ctx, n->item[i].value);
     }
     pf_free(ctx, n->item);
+    json_decref(n->index);
     *n = (pf_notes){ 0 };
 }

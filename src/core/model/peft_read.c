@@ -30,7 +30,7 @@ static peft_status open_tensors(peft_context *ctx, const char *dir, pf_st **out)
     peft_status s = path && pickle ? PEFT_OK : PEFT_E_NOMEM;
     if (!s && access(path, F_OK) && !access(pickle, F_OK))
         s = pf_fail(PEFT_E_UNSUPPORTED, "%s is a Python pickle: expected " PF_PEFT_TENSORS, pickle);
-    if (!s) s = pf_st_open(ctx, path, out);
+    if (!s) s = pf_st_read(ctx, path, out);
     pf_free(ctx, path);
     pf_free(ctx, pickle);
     return s;

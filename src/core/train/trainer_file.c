@@ -138,7 +138,7 @@ peft_status peft_trainer_restore(peft_trainer *t, const char *path)
     PK_FLOAT_SCOPE;
     pf_st *st;
     if (!t || !path) return pf_fail(PEFT_E_INVALID, "%s is NULL: expected a pointer", t ? "path" : "trainer");
-    PF_TRY(pf_st_open(t->ctx, path, &st));
+    PF_TRY(pf_st_read(t->ctx, path, &st));
     peft_status s = restore(t, st);
     pf_st_close(st);
     return s ? pf_within(s, "%s", path) : PEFT_OK;
