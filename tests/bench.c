@@ -278,7 +278,7 @@ static void bench(const settings *s, int threads)
     const pk_table *t = pk_find(s->isa);
     if (!t) must(peft_set_error(PEFT_E_NOTFOUND, "--isa: this machine has no such instruction set"));
     pk_pool *pool = aligned_alloc(64, (pk_pool_bytes(threads) + 63) / 64 * 64);
-    if (pk_pool_start(pool, threads)) must(peft_set_error(PEFT_E_NOMEM, "threads could not be started"));
+    if (pk_pool_start(pool, threads) < threads) must(peft_set_error(PEFT_E_NOMEM, "threads could not be started"));
     printf("\n%s, %d thread%s: FMA peak %.1f GFLOP/s\n", t->name, threads, threads > 1 ? "s" : "", 1e-9 * peak(t, pool,
                                                                                                                10));
     bed x = make_bed(s, threads);

@@ -120,14 +120,16 @@ START_TEST(context)
         ck_assert_int_eq(peft_context_set_isa(ctx, *isa), PEFT_OK);
         ck_assert_str_eq(peft_context_isa(ctx), *isa);
     }
-    ck_assert_int_ge(ctx->threads, 1);
+    ck_assert_int_eq(ctx->threads, 0);
+    ck_assert_int_ge(pf_context_threads(ctx), 1);
     ck_assert_int_eq(peft_context_set_threads(ctx, 3), PEFT_OK);
+    ck_assert_int_eq(pf_context_threads(ctx), 3);
     ck_assert_int_eq(ctx->threads, 3);
     expect_error(peft_context_set_threads(ctx, -1), PEFT_E_INVALID, "-1");
     expect_error(peft_context_set_threads(ctx, 100000), PEFT_E_INVALID, "1024");
     ck_assert_int_eq(ctx->threads, 3);
     ck_assert_int_eq(peft_context_set_threads(ctx, 0), PEFT_OK);
-    ck_assert_int_ge(ctx->threads, 1);
+    ck_assert_int_ge(pf_context_threads(ctx), 1);
     ck_assert_uint_eq(ctx->seed, 0);
     ck_assert_int_eq(peft_context_set_seed(ctx, 42), PEFT_OK);
     ck_assert_uint_eq(ctx->seed, 42);

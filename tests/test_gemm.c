@@ -137,7 +137,7 @@ static void try(const pk_table *t, pk_pool *pool, pk_gemm_kind kind, int64_t m, 
 static pk_pool *start(int threads)
 {
     pk_pool *p = aligned_alloc(PK_ALIGN, (pk_pool_bytes(threads) + PK_ALIGN - 1) / PK_ALIGN * PK_ALIGN);
-    ck_assert_int_eq(pk_pool_start(p, threads), 0);
+    ck_assert_int_eq(pk_pool_start(p, threads), threads);
     return p;
 }
 

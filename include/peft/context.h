@@ -29,8 +29,10 @@ PEFT_API PEFT_NODISCARD peft_status
 peft_context_create(peft_alloc_fn alloc, peft_free_fn release, void *user, peft_context **out);
 PEFT_API void peft_context_free(peft_context *ctx);
 
-/* Threads that compute, the calling one among them: 1 to 1024, or 0 for all cores the process may use. Results do not
- * depend on it. PEFT_E_INVALID: out of range. */
+/* Threads that compute, the calling one among them: 1 to 1024, or 0 for all cores the process may use: those of its
+ * affinity mask (taskset), bounded by the CPU quota of its control group (containers), counted when a session or trainer
+ * is made. Where the system refuses threads, those that there are compute, and a warning is logged. Results do not
+ * depend on the number. PEFT_E_INVALID: out of range. */
 PEFT_API PEFT_NODISCARD peft_status peft_context_set_threads(peft_context *ctx, int n);
 
 /* The seed of everything random: initial values, dropout, shuffling. The same seed gives the same numbers. */
@@ -41,7 +43,9 @@ PEFT_API PEFT_NODISCARD peft_status peft_context_set_seed(peft_context *ctx, uin
 PEFT_API PEFT_NODISCARD peft_status peft_context_set_isa(peft_context *ctx, const char *isa);
 
 /* Who multiplies matrices: "own" (the library's kernels), "cblas" (the system's BLAS, whose results may depend on its
- * number of threads), "auto" (own where there is one for the CPU). PEFT_E_INVALID: another word. */
+ * number of threads), "auto" (own where there is one for the CPU). The BLAS is loaded when it is asked for and not
+ * before, unless the library was built with PEFT_BLAS=link. PEFT_E_INVALID: another word. PEFT_E_UNSUPPORTED: no BLAS
+ * can be loaded. */
 PEFT_API PEFT_NODISCARD peft_status peft_context_set_gemm(peft_context *ctx, const char *kind);
 
 /* Messages of level 0 to max_level go to fn with user; fn NULL: none. Until this is called, levels 0 and 1 go to

@@ -58,8 +58,9 @@ static void *worker(void *user)
     return NULL;
 }
 
-/* The workers take no signals: those belong to the program's own threads. */
-static peft_status start_threads(peft_loader *l)
+/* The workers take no signals: those belong to the program's own threads. Where the system refuses threads, those that
+ * there are do the work, and the caller, who works while it waits. */
+static void start_threads(peft_loader *l)
 {
     sigset_t all, old;
     int e = 0;
@@ -68,8 +69,8 @@ static peft_status start_threads(peft_loader *l)
     while (!e && l->started < l->o.threads)
         if (!(e = pthread_create(&l->thread[l->started], NULL, worker, l))) l->started++;
     pthread_sigmask(SIG_SETMASK, &old, NULL);
-    return e ? io_fail(PEFT_E_NOMEM, "loader: the system gave %lld of %lld threads", (long long)l->started,
-                       (long long)l->o.threads) : PEFT_OK;
+    if (e) io_warn("loader: the system gave %lld of %lld threads: the batches are the same, making them takes longer",
+                   (long long)l->started, (long long)l->o.threads);
 }
 
 static peft_status make_slots(peft_loader *l)
@@ -90,7 +91,8 @@ static peft_status make_slots(peft_loader *l)
 peft_status io_queue_begin(peft_loader *l)
 {
     peft_status s = make_slots(l);
-    return s ? s : start_threads(l);
+    if (!s) start_threads(l);
+    return s;
 }
 
 void io_queue_end(peft_loader *l)

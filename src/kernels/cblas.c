@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * cblas.c -- the matrix product by the system's BLAS, for CPUs without kernels of our own and on request. Its threads
  * are the process's and stay as they are; it is called from the calling thread, the epilogue then runs on the pool. */
-#include <cblas.h>
 #include <limits.h>
+#include "blas.h"
 #include "gemm_plan.h"
 
 enum { STRIP = 256 };           /* rows multiplied at a time when the product cannot go straight to C */
@@ -48,14 +48,9 @@ static void multiply(const pk_gemm *g, pk_real *to, int64_t to_row, int beta)
     const int a_turned = g->a_col != 1, b_turned = g->b_col != 1;
     const int64_t lda = at_least(a_turned ? g->a_col : g->a_row, at_least(1, a_turned ? g->m : g->k));
     const int64_t ldb = at_least(b_turned ? g->b_col : g->b_row, at_least(1, b_turned ? g->k : g->n));
-#ifdef PF_REAL_DOUBLE
-#define PK_BLAS_GEMM cblas_dgemm
-#else
-#define PK_BLAS_GEMM cblas_sgemm
-#endif
-    PK_BLAS_GEMM(CblasRowMajor, a_turned ? CblasTrans : CblasNoTrans, b_turned ? CblasTrans : CblasNoTrans,
-                 (int)g->m, (int)g->n, (int)g->k, g->scale, g->a, (int)lda, g->b, (int)ldb, (pk_real)beta, to,
-                 (int)at_least(to_row, g->n));
+    pk_blas_product()(CblasRowMajor, a_turned ? CblasTrans : CblasNoTrans, b_turned ? CblasTrans : CblasNoTrans,
+                      (int)g->m, (int)g->n, (int)g->k, g->scale, g->a, (int)lda, g->b, (int)ldb, (pk_real)beta, to,
+                      (int)at_least(to_row, g->n));
 }
 
 static void finish(cblas_job *w, pk_pool *pool, pk_gemm *g)

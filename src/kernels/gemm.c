@@ -255,8 +255,8 @@ static void own_gemm(const pk_table *t, pk_pool *pool, const pk_gemm *g, void *w
 
 pk_gemm_kind pk_gemm_chosen(const pk_table *t, pk_gemm_kind kind)
 {
-    if (kind != PK_GEMM_AUTO) return kind;
-    return t->vector > 1 || sizeof(pk_real) > sizeof(float) ? PK_GEMM_OWN : PK_GEMM_CBLAS;
+    if (kind == PK_GEMM_AUTO) kind = t->vector > 1 || sizeof(pk_real) > sizeof(float) ? PK_GEMM_OWN : PK_GEMM_CBLAS;
+    return kind == PK_GEMM_CBLAS && pk_blas_load() ? PK_GEMM_OWN : kind;
 }
 
 void pk_gemm_run(const pk_table *t, pk_pool *pool, pk_gemm_kind kind, const pk_gemm *g, void *work)

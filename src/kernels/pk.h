@@ -82,9 +82,12 @@ typedef struct pk_ahead {
     pk_stream stream[2];
 } pk_ahead;
 typedef enum { PK_GEMM_AUTO, PK_GEMM_OWN, PK_GEMM_CBLAS } pk_gemm_kind;
+/* Who multiplies, OWN or CBLAS: AUTO is OWN where the table has kernels for it, and without a BLAS all is OWN. */
+pk_gemm_kind pk_gemm_chosen(const pk_table *t, pk_gemm_kind kind);
+/* Opens the system's BLAS, once; NULL, or why there is none. */
+const char *pk_blas_load(void);
 
 size_t pk_gemm_work(const pk_table *t, int64_t m, int64_t n, int64_t k, int threads);     /* bytes for all threads */
-pk_gemm_kind pk_gemm_chosen(const pk_table *t, pk_gemm_kind kind);     /* what PK_GEMM_AUTO means with these kernels */
 void   pk_gemm_run(const pk_table *t, pk_pool *pool, pk_gemm_kind kind, const pk_gemm *g, void *work);
 size_t pk_attention_work(const pk_table *t, const pk_attention *a, int gradient);         /* bytes for one thread */
 
@@ -124,7 +127,9 @@ double pk_fma_peak(const pk_table *t, double seconds);
  * gives the memory. pool NULL or of one thread: runs in the caller. */
 typedef void (*pk_task)(void *arg, int64_t task, int worker);        /* worker in 0..threads-1, for scratch */
 size_t pk_pool_bytes(int threads);
-int    pk_pool_start(pk_pool *p, int threads);                       /* 0, or -1 when threads cannot be made */
+/* The threads there are, the caller's among them: fewer than asked for where the system refuses more (1: none). Every
+ * pool that is started is stopped. */
+int    pk_pool_start(pk_pool *p, int threads);
 void   pk_pool_stop(pk_pool *p);
 int    pk_pool_threads(const pk_pool *p);                            /* NULL: 1 */
 void   pk_pool_run(pk_pool *p, int64_t tasks, pk_task fn, void *arg);

@@ -158,13 +158,12 @@ static void stop_workers(pk_pool *p, int count)
 
 int pk_pool_start(pk_pool *p, int threads)
 {
-    p->threads = threads > 1 ? threads : 1;
+    p->threads = threads < 1 ? 1 : threads > (int)ROUND_WORKERS ? (int)ROUND_WORKERS : threads;
     p->owner = getpid();
     p->sleepers = p->caller_sleeps = p->stop = 0;
     atomic_init(&p->busy, 0);
     atomic_init(&p->next, 0);
     atomic_init(&p->state, 0);
-    if (threads - 1 > (int)ROUND_WORKERS) return -1;
     pthread_mutex_init(&p->lock, NULL);
     pthread_cond_init(&p->wake, NULL);
     pthread_cond_init(&p->done, NULL);
@@ -180,9 +179,7 @@ int pk_pool_start(pk_pool *p, int threads)
         if (pthread_create(&w->thread, NULL, work, w)) break;
     }
     pthread_sigmask(SIG_SETMASK, &before, NULL);
-    if (made == p->threads - 1) return 0;
-    stop_workers(p, made);
-    return -1;
+    return p->threads = 1 + made;
 }
 
 void pk_pool_stop(pk_pool *p)

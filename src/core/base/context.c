@@ -1,15 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  * context.c -- the public context: creation, settings, queries. Everything made from a context holds a reference. */
 #include "core/base/context.h"
-#include <sched.h>
+#include "core/base/cores.h"
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
-
-#define MOST_THREADS 1024
 
 /* Large blocks (arenas, packed operands, weights) ask for huge pages: a product walks through many pages at once. */
 static void *default_alloc(size_t size, size_t align, void *user)
@@ -27,14 +25,6 @@ static void default_release(void *ptr, size_t size, void *user)
 {
     (void)size, (void)user;
     free(ptr);
-}
-
-/* Cores this process may use: taskset and container limits count, not what the machine has. */
-static int usable_cores(void)
-{
-    cpu_set_t set;
-    long n = sched_getaffinity(0, sizeof set, &set) ? sysconf(_SC_NPROCESSORS_ONLN) : CPU_COUNT(&set);
-    return n < 1 ? 1 : n > MOST_THREADS ? MOST_THREADS : (int)n;
 }
 
 static peft_status find_kernels(const char *isa, const char *asked_by, const pk_table **out)
@@ -57,6 +47,10 @@ static peft_status find_gemm(const char *kind, const char *asked_by, pk_gemm_kin
         { "auto", PK_GEMM_AUTO }, { "own", PK_GEMM_OWN }, { "cblas", PK_GEMM_CBLAS } };
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++)
         if (!strcmp(kind, kinds[i].name)) {
+            const char *why = kinds[i].kind == PK_GEMM_CBLAS ? pk_blas_load() : NULL;
+            if (why)
+                return pf_fail(PEFT_E_UNSUPPORTED, "%s is '%s', and no BLAS can be opened: %s; install one (Debian: "
+                               "libopenblas0), or use own", asked_by, kind, why);
             *out = kinds[i].kind;
             return PEFT_OK;
         }
@@ -89,7 +83,6 @@ peft_status peft_context_create(peft_alloc_fn alloc, peft_free_fn release, void 
     peft_context boot;
     pf_context_bare(&boot);
     if (alloc) boot.alloc = alloc, boot.release = release, boot.user = user;
-    boot.threads = usable_cores();
     const char *isa = getenv("PEFT_ISA"), *gemm = getenv("PEFT_GEMM");
     PF_TRY(find_kernels(isa && *isa ? isa : "auto", "peft_context_create: environment variable PEFT_ISA",
                         &boot.kernels));
@@ -121,10 +114,10 @@ void peft_context_free(peft_context *ctx)
 peft_status peft_context_set_threads(peft_context *ctx, int n)
 {
     if (!ctx) return pf_fail(PEFT_E_INVALID, "peft_context_set_threads: ctx is NULL");
-    if (n < 0 || n > MOST_THREADS)
+    if (n < 0 || n > PF_MOST_THREADS)
         return pf_fail(PEFT_E_INVALID, "peft_context_set_threads: n is %d; expected 0 (all cores) to %d", n,
-                       MOST_THREADS);
-    ctx->threads = n ? n : usable_cores();
+                       PF_MOST_THREADS);
+    ctx->threads = n;
     return PEFT_OK;
 }
 
@@ -155,6 +148,17 @@ peft_status peft_context_set_log(peft_context *ctx, peft_log_fn fn, void *user, 
                        max_level);
     ctx->log = fn, ctx->log_user = user, ctx->log_level = max_level;
     return PEFT_OK;
+}
+
+int pf_context_threads(const peft_context *ctx) { return ctx->threads ? ctx->threads : pf_usable_cores(""); }
+
+pk_gemm_kind pf_context_gemm(peft_context *ctx)
+{
+    pk_gemm_kind kind = pk_gemm_chosen(ctx->kernels, ctx->gemm);
+    const char *why = ctx->kernels->vector == 1 && ctx->gemm == PK_GEMM_AUTO && kind == PK_GEMM_OWN ? pk_blas_load()
+                                                                                                    : NULL;
+    if (why) pf_log(ctx, 1, "matrices are multiplied by plain C, which is slow: no BLAS can be opened (%s)", why);
+    return kind;
 }
 
 void pf_log(peft_context *ctx, int level, const char *format, ...)

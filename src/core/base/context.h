@@ -15,7 +15,7 @@ struct peft_context {
     atomic_int refs;
     peft_alloc_fn alloc; peft_free_fn release; void *user;
     atomic_size_t used, peak;
-    int threads;                           /* resolved: never 0 */
+    int threads;                           /* 0: all usable cores, counted when a session or trainer is made */
     uint64_t seed;
     const pk_table *kernels;
     pk_gemm_kind gemm;
@@ -25,6 +25,9 @@ struct peft_context {
 
 /* A context on the stack for what needs memory and nothing else; what is made from it goes before it does. */
 void pf_context_bare(peft_context *ctx);
+int pf_context_threads(const peft_context *ctx);              /* for what is made now: never 0 */
+/* Who multiplies matrices for what is made now: never auto. */
+pk_gemm_kind pf_context_gemm(peft_context *ctx);
 peft_context *pf_context_retain(peft_context *ctx);           /* peft_context_free drops one reference */
 
 /* 64-byte aligned blocks counted in used/peak. NULL when refused (no message set). The size is kept in front of the

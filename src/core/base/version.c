@@ -19,6 +19,12 @@
 #define COMPILER "unknown compiler"
 #endif
 
+#ifdef PK_BLAS_LINKED
+#define PK_BLAS_TEXT "linked"
+#else
+#define PK_BLAS_TEXT "opened on demand, " PK_BLAS_FIRST
+#endif
+
 #ifdef PK_SIMD
 #define ISAS "avx512 avx2 ref"
 #else
@@ -42,6 +48,5 @@ const char *peft_version_string(void) { return VERSION; }
 
 const char *peft_build_info(void)
 {
-    return "libpeft " VERSION "; " COMPILER "; BLAS: CBLAS of the system's libblas, linked dynamically; kernels: " ISAS
-           "; reals: " REAL CHECKED;
+    return "libpeft " VERSION "; " COMPILER "; BLAS: " PK_BLAS_TEXT "; kernels: " ISAS "; reals: " REAL CHECKED;
 }

@@ -6,16 +6,19 @@
 
 peft_status pf_team_start(pf_team *t, peft_context *ctx, int64_t threads)
 {
-    *t = (pf_team){ .ctx = ctx, .threads = threads > 0 ? (int)threads : ctx->threads,
-                    .kernels = ctx->kernels, .gemm = pk_gemm_chosen(ctx->kernels, ctx->gemm) };
-    if (t->threads == 1) return PEFT_OK;
-    size_t bytes = pk_pool_bytes(t->threads);
+    const int wanted = threads > 0 ? (int)threads : pf_context_threads(ctx);
+    *t = (pf_team){ .ctx = ctx, .threads = wanted, .kernels = ctx->kernels, .gemm = pf_context_gemm(ctx) };
+    if (wanted == 1) return PEFT_OK;
+    size_t bytes = pk_pool_bytes(wanted);
     t->pool = pf_alloc_zero(ctx, bytes);
     if (!t->pool) return pf_nomem("thread pool", bytes);
-    if (!pk_pool_start(t->pool, t->threads)) return PEFT_OK;
-    pf_free(ctx, t->pool);
-    t->pool = NULL;
-    return pf_fail(PEFT_E_NOMEM, "threads: the system refused to start %d", t->threads);
+    t->threads = pk_pool_start(t->pool, wanted);
+    if (t->threads < wanted)
+        pf_log(ctx, 1, "the system gave %d of %d threads: the results are the same, computing takes longer", t->threads,
+               wanted);
+    if (t->threads > 1) return PEFT_OK;
+    pf_team_stop(t);
+    return PEFT_OK;
 }
 
 void pf_team_stop(pf_team *t)
