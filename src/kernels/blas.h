@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * blas.h -- the system's BLAS. As a rule it is opened when a product asks for it and never closed: a BLAS starts threads
- * and takes memory as soon as it is loaded, also where the library's own kernels do all the work. The build option
- * PEFT_BLAS=link links it instead. */
+ * blas.h -- the system's BLAS. As a rule it is opened when a product asks for it and never closed: a BLAS starts
+ * threads and takes memory as soon as it is loaded, also where the library's own kernels do all the work. The build
+ * option PEFT_BLAS=link links it instead. */
 #ifndef PK_BLAS_H
 #define PK_BLAS_H
 #include <cblas.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * cores.c -- counting usable cores. The quota is in cpu.max ("200000 100000": two cores' time; "max 100000": no quota) of
- * cgroup v2, in cpu.cfs_quota_us (-1: none) and cpu.cfs_period_us of v1. In a container the group's path may be that of
+ * cores.c -- counting usable cores. The quota is in cpu.max ("200000 100000": two cores' time; "max 100000": no quota)
+ * of cgroup v2, in cpu.cfs_quota_us (-1: none) and cpu.cfs_period_us of v1. In a container the group's path may be that of
  * the host, which is not mounted there; then the group is the root of what is mounted. */
 #include "core/base/cores.h"
 #include <limits.h>

@@ -5,8 +5,8 @@
 
 enum { PF_MOST_THREADS = 1024 };
 
-/* Cores this process may use now, 1 to PF_MOST_THREADS: those of its affinity mask (taskset), bounded by the CPU quota of
- * its control group and of the groups above (containers), rounded up. root: "" (a test gives a folder that stands for
+/* Cores this process may use now, 1 to PF_MOST_THREADS: those of its affinity mask (taskset), bounded by the CPU quota
+ * of its control group and of the groups above (containers), rounded up. root: "" (a test gives a folder that stands for
  * the root of the file system). */
 int pf_usable_cores(const char *root);
 #endif

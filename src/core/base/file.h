@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * file.h -- reading by mmap or into memory, writing so that a reader sees the old file or the new one and never half of one. */
+ * file.h -- reading by mmap or into memory, writing so that a reader sees the old file or the new one and never half
+ * of one. */
 #ifndef PF_FILE_H
 #define PF_FILE_H
 #include "core/base/context.h"
