@@ -53,6 +53,8 @@ peft_status pf_load_tokens(pf_loader *l);
 peft_status pf_load_shape(pf_loader *l);
 
 /* --- load_facts.c ------------------------------------------------------------------------------------------------- */
+/* Descriptions name networks that compute something else with the same tensors: PEFT_E_UNSUPPORTED. */
+peft_status pf_load_named(const pf_loader *l);
 /* Completes the shape by what no tensor tells. */
 peft_status pf_load_facts(pf_loader *l);
 

@@ -148,15 +148,11 @@ static peft_status rule_of(pf_loader *l, const pf_family *f, const pf_arch *a, c
     return pf_pos_embed_rule(l->rule);
 }
 
-/* Descriptions name networks that compute something else with the same tensors. */
-static peft_status name_of(pf_loader *l, const pf_arch *a)
+peft_status pf_load_named(const pf_loader *l)
 {
-    if (a->refused)
-        return pf_fail(PEFT_E_UNSUPPORTED, "%s names the architecture %s, which has %s: not supported",
-                       l->config.source, a->name, a->refused);
-    if (a->name && !a->known)
-        assume(l, a->timm ? "architecture" : "model_type", a->name, "taken for a plain ViT");
-    return PEFT_OK;
+    const pf_arch a = pf_arch_of(&l->config);
+    return a.refused ? pf_fail(PEFT_E_UNSUPPORTED, "%s names the architecture %s, which has %s: not supported",
+                               l->config.source, a.name, a.refused) : PEFT_OK;
 }
 
 peft_status pf_load_facts(pf_loader *l)
@@ -167,7 +163,7 @@ peft_status pf_load_facts(pf_loader *l)
     char why[64];
     const pf_arch a = pf_arch_of(&l->config);
     snprintf(why, sizeof why, "usual for %s files", pf_naming_name[l->naming]);
-    PF_TRY(name_of(l, &a));
+    if (a.name && !a.known) assume(l, a.timm ? "architecture" : "model_type", a.name, "taken for a plain ViT");
     clip_classifier(l);
     PF_TRY(pool_of(l));
     if (bias) s->qkv_bias = !strcmp(bias, "true");

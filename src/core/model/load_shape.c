@@ -180,6 +180,7 @@ peft_status pf_load_tokens(pf_loader *l)
 peft_status pf_load_shape(pf_loader *l)
 {
     from_tensors(l);
+    PF_TRY(pf_load_named(l));
     PF_TRY(pf_load_agree(l));
     PF_TRY(positions(l));
     fold_or_not(l);
