@@ -126,7 +126,7 @@ START_TEST(where_it_is_read)
     start(&b);
     x = bed_load(&b, "");
     ck_assert_ptr_nonnull(strstr(peft_backbone_note(x, "assumed"), "act=quickgelu"));
-    ck_assert_ptr_nonnull(strstr(b.diary.text, "assumed act=quickgelu"));
+    ck_assert_ptr_nonnull(strstr(b.diary.text, "act=quickgelu"));
     peft_backbone_free(x);
     bed_file("elsewhere.json", CLIP("", "", ""));
     snprintf(options, sizeof options, "config=%s", tiny_path("elsewhere.json"));

@@ -65,7 +65,7 @@ PEFT_API int64_t peft_backbone_get(const peft_backbone *b, const char *what);
  * facts, known for some families without a file too.
  * "class_names": of the classifier, one a line.
  * "assumed": one line for each fact of the network that no tensor, option, header or configuration told ("heads=12:
- * width / 64"), each of which was also logged as a warning. */
+ * width / 64"). They were also logged, in one warning. */
 PEFT_API const char *peft_backbone_note(const peft_backbone *b, const char *key);
 PEFT_API size_t  peft_backbone_tensor_count(const peft_backbone *b);
 PEFT_API const char        *peft_backbone_tensor_name(const peft_backbone *b, size_t i);   /* timm names; NULL: no such */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * load_facts.c -- what no tensor tells: from the caller's options, the file's header, config.json, and then by what is
- * usual for the family, which is logged as a warning and kept as the note "assumed". */
+ * usual for the family, which is kept as the note "assumed" and logged in one warning. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -18,8 +18,19 @@ static void assume(pf_loader *l, const char *name, const char *value, const char
 {
     const size_t used = strlen(l->assumed);
     snprintf(l->assumed + used, sizeof l->assumed - used, "%s%s=%s: %s", used ? "\n" : "", name, value, why);
-    pf_log(l->ctx, 1, "backbone: assumed %s=%s (%s): neither tensors nor options, header or configuration tell it",
-           name, value, why);
+}
+
+/* One warning for all that was assumed. */
+static void report(const pf_loader *l)
+{
+    char text[2 * PF_ASSUMED_MAX];
+    size_t used = 0;
+    if (!*l->assumed) return;
+    for (const char *from = l->assumed; *from; from++)
+        if (*from == '\n') text[used++] = ';', text[used++] = ' ';
+        else text[used++] = *from;
+    text[used] = 0;
+    pf_log(l->ctx, 1, "backbone: assumed, as neither tensors nor options, header or configuration tell: %s", text);
 }
 
 /* A number of options, header or configuration; false: none says. */
@@ -177,5 +188,6 @@ peft_status pf_load_facts(pf_loader *l)
     l->mean = f->mean;
     l->std = f->std;
     PF_TRY(rule_of(l, f, &a, why));
+    report(l);
     return pf_shape_check(s);
 }
