@@ -17,6 +17,7 @@
       "with one, Google's .npz; needed") \
     X(model, "PATH", NULL, "what finetune wrote, or a folder of Hugging Face's PEFT; none: the backbone's classifier") \
     BACKBONE_OPTIONS(X) \
+    X(preprocess, "LIST", NULL, "name=value,... (inspect --preprocess) in place of single words of the files'") \
     X(class_names, "LIST", NULL, "name,name,... where no file has them") \
     X(csv, NULL, NULL, "a table with a heading line") \
     X(threads, "N", "0", "0: all cores")
@@ -101,6 +102,7 @@ int main(int argc, char **argv)
     watch_signals();
     source s = open_source(given[backbone].value, given[backbone_options].value, given[model].value,
                            (int)flag_count(&given[threads]));
+    choose_transform(&s, given[preprocess].value);
     name_classes(&s, given[class_names].value);
     peft_session *session;
     must(peft_session_create(s.model, NULL, &session));

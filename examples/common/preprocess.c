@@ -72,11 +72,11 @@ peft_transform *training_transform(const peft_backbone *b, const char *words, co
     return transform_of(b, "0.5", words, described);
 }
 
-peft_transform *plain_transform(const peft_backbone *b)
+peft_transform *plain_transform(const peft_backbone *b, const char *words)
 {
     const char *described;
-    peft_transform *t = transform_of(b, "0", NULL, &described);
-    if (!peft_backbone_note(b, "preprocess"))
-        warn("no file says how pictures are prepared; taken: %s", described);
+    peft_transform *t = transform_of(b, "0", words, &described);
+    if (!words && !peft_backbone_note(b, "preprocess"))
+        warn("no file says how pictures are prepared; taken: %s. --preprocess mean=..,std=.. says it", described);
     return t;
 }

@@ -14,7 +14,7 @@ int64_t asked_size(int64_t side, const char *words);
 /* The transform of the backbone at its image size, for training: words replaces words of it one by one; flip is 0.5
  * unless words gives it. described: where it comes from, in words. */
 peft_transform *training_transform(const peft_backbone *b, const char *words, const char **described);
-/* The same for inference with a model that no file describes: without flips, and with a warning where the backbone's
- * files say nothing either. */
-peft_transform *plain_transform(const peft_backbone *b);
+/* The same for inference with a model that no file describes: without flips, and with a warning where neither the
+ * backbone's files nor words say anything. */
+peft_transform *plain_transform(const peft_backbone *b, const char *words);
 #endif

@@ -117,13 +117,28 @@ source open_source(const char *backbone, const char *facts, const char *trained,
     s.classes = peft_model_classes(s.model);
     s.several = own.link && !strcmp(own.link, "sigmoid");
     if (own.preprocess) must(peft_transform_parse(own.preprocess, &s.transform));
-    else s.transform = plain_transform(s.vit);
     take(&s.class_names, &own.class_names);
     take(&s.link, &own.link);
     free_header(&own);
     free_header(&below);
     free(file);
     return s;
+}
+
+void choose_transform(source *s, const char *words)
+{
+    peft_transform *changed;
+    if (!s->transform) {
+        s->transform = plain_transform(s->vit, words);
+        return;
+    }
+    if (!words) return;
+    must(peft_transform_parse_over(peft_transform_text(s->transform), words, &changed));
+    if (peft_transform_size(changed) != peft_transform_size(s->transform))
+        fail("--preprocess %s: the model was trained for a size of %lld", words,
+             (long long)peft_transform_size(s->transform));
+    peft_transform_free(s->transform);
+    s->transform = changed;
 }
 
 void name_classes(source *s, const char *list)

@@ -10,7 +10,7 @@ typedef struct source {
     peft_context *ctx;
     peft_backbone *vit;
     peft_model *model;
-    peft_transform *transform;                                /* the one it was trained with */
+    peft_transform *transform;                                /* the one it was trained with; NULL: not said */
     int64_t classes;
     bool several;                                             /* labels an image: a probability a class of its own */
     char *link;                                               /* "softmax" or "sigmoid" (several); NULL: not said */
@@ -24,5 +24,8 @@ source open_source(const char *backbone, const char *facts, const char *trained,
 /* Fills names: from list ("a,b", may be NULL), else from the files; without either they are class_0, class_1, ... and a
  * warning says so. */
 void   name_classes(source *s, const char *list);
+/* Makes transform what pictures are prepared by: the one of training, or the backbone's where that is not said, with
+ * words (may be NULL) in the place of single words of it. */
+void   choose_transform(source *s, const char *words);
 void   close_source(source *s);
 #endif

@@ -75,6 +75,14 @@ small_drift 1e-2
 if "$bin/predict" --backbone headless scans/*/0000.png > log 2>&1; then wrong 'predicted without a classifier'; fi
 grep -q 'has no classifier; give --model' log || wrong 'no cure for a missing classifier'
 
+# An adapter alone, as an application writes it, and a description that the command line gives.
+"$bin/predict" --csv --backbone vit.safetensors --model m.safetensors --preprocess mean=0.9 scans/*/0001.png > got
+if cmp -s full got; then wrong '--preprocess of predict changes nothing'; fi
+if "$bin/predict" --backbone vit.safetensors --model m.safetensors --preprocess size=16 scans/*/0001.png 2> log; then
+    wrong 'another size was taken'
+fi
+grep -q 'trained for a size of 32' log
+
 # Several labels an image stay several.
 for i in 0 1 2 3 4 5; do
     echo "scans/normal-like/000$i.png 1,0,$((i % 2))"
