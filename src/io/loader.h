@@ -5,6 +5,7 @@
 #include "io/dataset.h"
 #include "io/transform.h"
 #include <pthread.h>
+#include <sys/types.h>
 
 /* Decoded images by sample, as many as fit under the limit; the first come stay. */
 typedef struct io_cache { pthread_mutex_t lock; peft_image **image; int64_t count, limit, used; } io_cache;
@@ -42,6 +43,7 @@ struct peft_loader {
     io_batch *slot;
     int64_t slots, first, queued, started;                    /* started: threads running */
     pthread_t *thread;
+    pid_t process;                                            /* in which the threads run; 0: none were started */
     bool stop;
 };
 

@@ -5,6 +5,7 @@
 #include "io/loader.h"
 #include <signal.h>
 #include <stdio.h>
+#include <unistd.h>
 
 static peft_status make_sample(peft_loader *l, const io_batch *b, int64_t k)
 {
@@ -36,6 +37,20 @@ static void take_sample(peft_loader *l, io_batch *b)
     if (++b->done == b->next) pthread_cond_broadcast(&l->finished);
 }
 
+/* In a forked process the threads are gone, also in the middle of what they did and of the locks they held. Batches in
+ * the making are dropped and made anew by the caller alone. */
+static void survive_fork(peft_loader *l)
+{
+    if (l->process == getpid()) return;
+    l->process = getpid();
+    pthread_mutex_init(&l->lock, NULL);
+    pthread_mutex_init(&l->cache.lock, NULL);
+    pthread_cond_init(&l->work, NULL);
+    pthread_cond_init(&l->finished, NULL);
+    l->first = l->queued = l->started = 0;
+    l->order_epoch = -1;
+}
+
 static io_batch *queued_at(peft_loader *l, int64_t i) { return &l->slot[(l->first + i) % l->slots]; }
 
 static io_batch *next_work(peft_loader *l)
@@ -64,6 +79,7 @@ static void start_threads(peft_loader *l)
 {
     sigset_t all, old;
     int e = 0;
+    l->process = getpid();
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &old);
     while (!e && l->started < l->o.threads)
@@ -97,6 +113,7 @@ peft_status io_queue_begin(peft_loader *l)
 
 void io_queue_end(peft_loader *l)
 {
+    if (l->process) survive_fork(l);
     pthread_mutex_lock(&l->lock);
     l->stop = true;
     pthread_cond_broadcast(&l->work);
@@ -135,6 +152,7 @@ static void plan_ahead(peft_loader *l, int64_t epoch, int64_t number)
 
 peft_status io_queue_get(peft_loader *l, int64_t epoch, int64_t number, io_batch **out)
 {
+    survive_fork(l);
     pthread_mutex_lock(&l->lock);
     if (!l->queued || queued_at(l, 0)->epoch != epoch || queued_at(l, 0)->number != number) {
         drop_all(l);

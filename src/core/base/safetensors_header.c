@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * safetensors_header.c -- the front of the container: its length word and its JSON, looked over before it is parsed so
  * that neither depth nor number of values can exhaust the machine. */
+#include "core/base/json_text.h"
 #include "core/base/safetensors_header.h"
 #include <string.h>
 
@@ -66,15 +67,6 @@ static peft_status look_over(const char *json, size_t n, size_t *end)
     return PEFT_OK;
 }
 
-static peft_status parse(const char *json, size_t n, json_t **root)
-{
-    json_error_t error;
-    *root = json_loadb(json, n, JSON_REJECT_DUPLICATES, &error);
-    if (*root) return PEFT_OK;
-    if (json_error_code(&error) == json_error_out_of_memory) return pf_nomem("safetensors header", n);
-    return pf_fail(PEFT_E_FORMAT, "header is not valid JSON at byte %d: %s", error.position, error.text);
-}
-
 peft_status pf_st_header(const uint8_t *file, size_t size, json_t **root, size_t *length)
 {
     uint64_t n;
@@ -94,5 +86,5 @@ peft_status pf_st_header(const uint8_t *file, size_t size, json_t **root, size_t
     *length = (size_t)n;
     size_t end;
     PF_TRY(look_over(json, *length, &end));
-    return parse(json, end, root);
+    return pf_json_parse(json, end, "header", root);
 }

@@ -2,8 +2,8 @@
  * safetensors_write.c -- making the container: what was declared is sorted, laid out, written beside the old file, read
  * back through the strict reader, compared, and only then put in the old file's place. What is to be rounded is so a
  * piece at a time, once for the file and once more to compare. */
+#include "core/base/json_text.h"
 #include "core/base/safetensors_header.h"
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -59,14 +59,9 @@ static void *room_for_one(peft_context *ctx, void *list, size_t count, size_t *r
     return larger;
 }
 
-/* The format's text is UTF-8; jansson knows what that is. It tells apart neither from no memory, but errno does. */
 peft_status pf_st_check_text(const char *what, const char *s)
 {
-    errno = 0;
-    json_t *text = json_string(s);
-    if (!text && errno == ENOMEM) return pf_nomem(what, strlen(s));
-    json_decref(text);
-    return text ? PEFT_OK : pf_fail(PEFT_E_INVALID, "%s '%.80s' is not UTF-8", what, s);
+    return pf_is_utf8(s) ? PEFT_OK : pf_fail(PEFT_E_INVALID, "%s '%.80s' is not UTF-8", what, s);
 }
 
 /* Whether a name was given before is asked of a set: a file may have a hundred thousand. */
@@ -200,30 +195,13 @@ static json_t *header_of(const pf_st_out *o)
     return NULL;
 }
 
-typedef struct text { peft_context *ctx; char *at; size_t length, room; } text;
-
-static int append(const char *bytes, size_t n, void *user)
-{
-    text *t = user;
-    if (n > t->room - t->length) {
-        size_t room = 2 * (t->length + n) + 4096;
-        char *larger = pf_realloc(t->ctx, t->at, room);
-        if (!larger) return -1;
-        t->at = larger;
-        t->room = room;
-    }
-    memcpy(t->at + t->length, bytes, n);
-    t->length += n;
-    return 0;
-}
-
 /* Length word and header, padded with blanks to a multiple of 8, into t (freed by the caller in every case). */
-static peft_status make_front(const pf_st_out *o, text *t)
+static peft_status make_front(const pf_st_out *o, pf_text *t)
 {
     uint64_t n = 0;
     json_t *root = header_of(o);
-    int bad = !root || append((const char *)&n, sizeof n, t) || json_dump_callback(root, append, t, JSON_COMPACT)
-           || append("        ", (8 - t->length % 8) % 8, t);
+    int bad = !root || pf_text_add((const char *)&n, sizeof n, t) || json_dump_callback(root, pf_text_add, t, JSON_COMPACT)
+           || pf_text_add("        ", (8 - t->length % 8) % 8, t);
     json_decref(root);
     if (bad) return pf_nomem("safetensors header", t->length);
     n = t->length - sizeof n;
@@ -264,7 +242,7 @@ static peft_status read_back(const pf_st_out *o, const char *path)
     return s;
 }
 
-static peft_status write_all(const pf_st_out *o, pf_writer *w, const text *front)
+static peft_status write_all(const pf_st_out *o, pf_writer *w, const pf_text *front)
 {
     char room[PIECE];
     PF_TRY(pf_writer_write(w, front->at, front->length));
@@ -278,7 +256,7 @@ static peft_status write_all(const pf_st_out *o, pf_writer *w, const text *front
 
 peft_status pf_st_out_write(pf_st_out *o, const char *path)
 {
-    text front = { .ctx = o->ctx };
+    pf_text front = { .ctx = o->ctx };
     pf_writer *w = NULL;
     size_t total = 0;
     for (size_t i = 0; i < o->count; i++)

@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 #include "core/base/folder.h"
+#include "core/base/json_text.h"
 #include "core/base/tensor.h"
 #include "core/model/load.h"
 
@@ -54,12 +55,10 @@ static peft_status take(const json_t *top, const char *path, int64_t side, pf_co
 
 static peft_status parse(const char *json, size_t n, const char *path, int64_t side, pf_config *c)
 {
-    json_error_t error;
+    json_t *top;
     if (n > MOST_BYTES) return pf_fail(PEFT_E_FORMAT, "%zu bytes: expected at most %d", n, MOST_BYTES);
     if (too_deep(json, n)) return pf_fail(PEFT_E_FORMAT, "nested deeper than %d", MOST_DEPTH);
-    json_t *top = json_loadb(json, n, JSON_REJECT_DUPLICATES, &error);
-    if (!top && json_error_code(&error) == json_error_out_of_memory) return pf_nomem("config.json", n);
-    if (!top) return pf_fail(PEFT_E_FORMAT, "not valid JSON at line %d: %s", error.line, error.text);
+    PF_TRY(pf_json_parse(json, n, "the configuration", &top));
     peft_status s = json_is_object(top) ? take(top, path, side, c) : pf_fail(PEFT_E_FORMAT, "expected an object");
     json_decref(top);
     return s;

@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "core/base/folder.h"
+#include "core/base/json_text.h"
 #include "core/model/peft_dir.h"
 
 #define LARGEST (1 << 20)
@@ -141,13 +142,9 @@ static bool shallow(const char *text, size_t n)
 
 static peft_status parse(const char *text, size_t n, json_t **root)
 {
-    json_error_t error;
     if (n > LARGEST) return pf_fail(PEFT_E_FORMAT, "has %zu bytes: expected at most %d", n, LARGEST);
     if (!shallow(text, n)) return pf_fail(PEFT_E_FORMAT, "is nested deeper than %d", DEEPEST);
-    *root = json_loadb(text, n, JSON_REJECT_DUPLICATES, &error);
-    if (*root) return PEFT_OK;
-    if (json_error_code(&error) == json_error_out_of_memory) return pf_nomem("configuration", n);
-    return pf_fail(PEFT_E_FORMAT, "is not valid JSON at line %d: %s", error.line, error.text);
+    return pf_json_parse(text, n, "the configuration", root);
 }
 
 peft_status pf_peft_config_read(peft_context *ctx, const char *dir, pf_peft_config *out)

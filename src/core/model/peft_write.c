@@ -3,6 +3,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "core/base/folder.h"
+#include "core/base/json_text.h"
 #include "core/model/peft_dir.h"
 #include "core/model/state.h"
 
@@ -55,9 +56,9 @@ static peft_status config_text(const peft_adapter *a, pf_peft_type type, bool he
     peft_status s = pf_peft_config_make(a, type, head, &m, &root);
     pf_modules_free(&m);
     if (s) return s;
-    *out = json_dumps(root, JSON_INDENT(2) | JSON_SORT_KEYS);
+    s = pf_json_write(a->backbone->ctx, root, JSON_INDENT(2) | JSON_SORT_KEYS, out);
     json_decref(root);
-    return *out ? PEFT_OK : pf_nomem("configuration", 0);
+    return s;
 }
 
 static peft_status write_files(const peft_adapter *a, const pf_peft_entries *e, const char *dir, const char *text)
@@ -84,7 +85,7 @@ static peft_status save(const peft_adapter *a, const pf_params *head, const char
     PF_TRY(pf_peft_entries_make(a, head, &n, &e));
     peft_status s = config_text(a, type, head != NULL, &n, &text);
     if (!s) s = write_files(a, &e, dir, text);
-    free(text);
+    pf_free(a->backbone->ctx, text);
     pf_peft_entries_free(&e);
     return s;
 }

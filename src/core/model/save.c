@@ -166,9 +166,9 @@ static peft_status write_files(const peft_backbone *b, const pf_form *f, pf_st_o
 {
     char *text;
     if (f->naming == PF_NAMING_TIMM || is_file(path)) return pf_st_out_write(o, path);
-    PF_TRY(pf_save_config(&b->shape, f, &text));
+    PF_TRY(pf_save_config(b->ctx, &b->shape, f, &text));
     peft_status s = pf_folder_write(b->ctx, path, "model.safetensors", o, "config.json", text);
-    free(text);
+    pf_free(b->ctx, text);
     return s ? s : write_processor(b, path);
 }
 

@@ -23,6 +23,6 @@ peft_status pf_save_expressible(const pf_vit_shape *s, const pf_form *f);
 bool        pf_save_processor(const char *preprocess, char out[PF_PREP_MAX]);
 /* PEFT_OK where class_names are as many as the classes, in UTF-8. */
 peft_status pf_save_check_names(const pf_vit_shape *s, const pf_form *f);
-/* The text of config.json, to be freed with free(). */
-peft_status pf_save_config(const pf_vit_shape *s, const pf_form *f, char **out);
+/* The text of config.json, to be freed with pf_free. */
+peft_status pf_save_config(peft_context *ctx, const pf_vit_shape *s, const pf_form *f, char **out);
 #endif

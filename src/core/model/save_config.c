@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "core/base/json_text.h"
 #include "core/model/save.h"
 
 /* DINOv2 makes the width of its MLP from a whole ratio; the gated one takes two thirds of that, rounded up to 8. */
@@ -91,7 +92,9 @@ static peft_status add_labels(json_t *o, const pf_vit_shape *s, const pf_form *f
         const size_t n = strcspn(names, "\n");
         snprintf(key, sizeof key, "%lld", (long long)c);
         snprintf(usual, sizeof usual, "LABEL_%s", key);
-        json_t *text = *f->class_names ? json_stringn(names, n) : json_string(usual);
+        const bool right = pf_is_utf8(f->class_names);
+        json_t *text = !right ? NULL : *f->class_names ? json_stringn(names, n) : json_string(usual);
+        if (right && !text) return pf_nomem("config.json", n);
         const bool twice = text && json_object_get(number, json_string_value(text));
         if (!text || (*f->class_names && !n) || (twice && (f->names_given || !*f->class_names))) {
             json_decref(text);
@@ -128,13 +131,13 @@ static int digits_of(double v)
     return n;
 }
 
-peft_status pf_save_config(const pf_vit_shape *s, const pf_form *f, char **out)
+peft_status pf_save_config(peft_context *ctx, const pf_vit_shape *s, const pf_form *f, char **out)
 {
     json_t *o = json_object();
     peft_status status = add_facts(o, s) | add_kind(o, s, f) ? pf_nomem("config.json", 0) : PEFT_OK;
     if (!status && f->classifier) status = add_link(o, f) ? pf_nomem("config.json", 0) : add_labels(o, s, f);
-    if (!status && !(*out = json_dumps(o, JSON_INDENT(2) | JSON_SORT_KEYS | JSON_REAL_PRECISION(digits_of(s->eps)))))
-        status = pf_nomem("config.json", 0);
+    if (!status)
+        status = pf_json_write(ctx, o, JSON_INDENT(2) | JSON_SORT_KEYS | JSON_REAL_PRECISION(digits_of(s->eps)), out);
     json_decref(o);
     return status;
 }

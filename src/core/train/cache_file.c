@@ -24,7 +24,7 @@ typedef struct {
     uint64_t sum;
 } header;
 typedef struct { int64_t id; uint64_t number, values, sum; } head;
-typedef struct { pf_shelf s; int fd; size_t stride; bool broken; char path[]; } shelf;
+typedef struct { pf_shelf s; int fd; pid_t process; size_t stride; bool broken; char path[]; } shelf;
 
 static off_t place(const shelf *f, size_t number, size_t at)
 {
@@ -57,7 +57,7 @@ static bool put(const shelf *f, off_t at, const void *from, size_t bytes)
 /* The first write that fails is the last: what is there stays usable, and what the failed one left is cut off. */
 static bool put_or_stop(shelf *f, size_t number, size_t at, const void *from, size_t bytes)
 {
-    if (f->broken) return false;
+    if (f->broken || f->process != getpid()) return false;       /* a forked process reads what is there */
     if (put(f, place(f, number, at), from, bytes)) return true;
     f->broken = true;
     pf_log(f->s.ctx, 1, "%s: cannot be written: %s; nothing more is kept in it", f->path, strerror(errno));
@@ -95,9 +95,13 @@ static bool sealed(pf_shelf *s, size_t number, int64_t *id, uint64_t *sum)
     return true;
 }
 
+/* The lock is given back by name: a forked process has the same opened file and would keep it locked. That process does
+ * not give it back in turn, as it is not its own. */
 static void close_shelf(pf_shelf *s)
 {
-    if (((shelf *)s)->fd >= 0) close(((shelf *)s)->fd);          /* which gives the lock back */
+    const shelf *f = (shelf *)s;
+    if (f->fd >= 0 && f->process == getpid()) flock(f->fd, LOCK_UN);
+    if (f->fd >= 0) close(f->fd);
     pf_free(s->ctx, s);
 }
 
@@ -187,6 +191,7 @@ peft_status pf_shelf_in_file(peft_context *ctx, const pf_shelf_file *spec, pf_sh
                        .bytes = bytes, .read = read_part, .write = write_part, .seal = seal, .sealed = sealed,
                        .close = close_shelf };
     f->fd = -1;
+    f->process = getpid();
     f->stride = stride;
     memcpy(f->path, spec->path, length);
     peft_status s = check_file(f, spec);

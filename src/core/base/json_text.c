@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * json_text.c -- see json_text.h. */
+#include "core/base/json_text.h"
+#include <errno.h>
+#include <string.h>
+
+/* jansson's reader drops characters of a long text where its allocator refuses once, and goes on: what it made is
+ * counted again. The bytes of all strings in the text, as UTF-8, and in what was made of it. */
+static size_t bytes_of(const char *text, size_t n)
+{
+    size_t bytes = 0;
+    bool inside = false;
+    for (size_t i = 0; i < n; i++) {
+        if (text[i] == '"') inside = !inside;
+        else if (inside && text[i] != '\\') bytes++;
+        else if (inside && text[++i] != 'u') bytes++;
+        else if (inside) {
+            unsigned code = 0;                        /* four digits: the text is JSON */
+            for (size_t k = i + 1; k < i + 5 && k < n; k++)
+                code = code << 4 | ((unsigned char)text[k] <= '9' ? text[k] & 15u : (text[k] & 7u) + 9);
+            const bool pair = code >= 0xD800 && code < 0xDC00;
+            bytes += pair ? 4 : code < 0x80 ? 1 : code < 0x800 ? 2 : 3;
+            i += pair ? 10 : 4;
+        }
+    }
+    return bytes;
+}
+
+static size_t bytes_in(const json_t *j)
+{
+    size_t bytes = json_string_length(j), i;
+    const char *key;
+    json_t *value;
+    json_object_foreach((json_t *)(uintptr_t)j, key, value) bytes += strlen(key) + bytes_in(value);
+    json_array_foreach(j, i, value) bytes += bytes_in(value);
+    return bytes;
+}
+
+peft_status pf_json_parse(const char *text, size_t n, const char *what, json_t **root)
+{
+    json_error_t error = { .line = 0 }, first;
+    /* Where jansson's allocator refuses, the error often has neither code nor text, or tells of a token whose end was
+     * lost. The same text fails twice in the same place only for what it is. */
+    for (int i = 0; i < 2; i++) {
+        first = error;
+        errno = 0;
+        *root = json_loadb(text, n, JSON_REJECT_DUPLICATES, &error);
+        if (*root && bytes_in(*root) == bytes_of(text, n)) return PEFT_OK;
+        if (*root) {
+            json_decref(*root);
+            return pf_nomem(what, n);
+        }
+        if (json_error_code(&error) == json_error_out_of_memory || !error.text[0] || errno == ENOMEM)
+            return pf_nomem(what, n);
+    }
+    if (first.position != error.position || strcmp(first.text, error.text)) return pf_nomem(what, n);
+    return pf_fail(PEFT_E_FORMAT, "%s is not valid JSON at line %d, byte %d: %s", what, error.line, error.position,
+                   error.text);
+}
+
+int pf_text_add(const char *bytes, size_t n, void *text)
+{
+    pf_text *t = text;
+    if (n >= t->room - t->length) {
+        size_t room = 2 * (t->length + n) + 4096;
+        char *larger = pf_realloc(t->ctx, t->at, room);
+        if (!larger) return -1;
+        t->at = larger;
+        t->room = room;
+    }
+    memcpy(t->at + t->length, bytes, n);
+    t->length += n;
+    t->at[t->length] = 0;
+    return 0;
+}
+
+peft_status pf_json_write(peft_context *ctx, const json_t *root, size_t flags, char **text)
+{
+    pf_text t = { .ctx = ctx };
+    if (root && !json_dump_callback(root, pf_text_add, &t, flags)) {
+        *text = t.at;
+        return PEFT_OK;
+    }
+    size_t bytes = t.length;
+    pf_free(ctx, t.at);
+    return pf_nomem("JSON text", bytes);
+}
+
+bool pf_is_utf8(const char *s)
+{
+    static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
+    for (const unsigned char *c = (const unsigned char *)s; *c;) {
+        int n = *c < 0x80 ? 1 : *c < 0xC2 ? 0 : *c < 0xE0 ? 2 : *c < 0xF0 ? 3 : *c < 0xF5 ? 4 : 0;
+        uint32_t point = n == 1 ? *c : *c & (0x7Fu >> n);
+        if (!n) return false;
+        for (int i = 1; i < n; i++) {
+            if ((c[i] & 0xC0) != 0x80) return false;
+            point = point << 6 | (c[i] & 0x3F);
+        }
+        if (point < least[n] || point > 0x10FFFF || (point >= 0xD800 && point < 0xE000)) return false;
+        c += n;
+    }
+    return true;
+}
