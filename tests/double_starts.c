@@ -120,6 +120,31 @@ START_TEST(frozen_backward_is_the_full_one)
 }
 END_TEST
 
+/* On a network with LayerScale a bias of the way up is an offset behind LayerScale, as attnscale_dra's are. */
+static peft_tensor *with_offsets(const char *method, const char *options, const char *tensor)
+{
+    tiny t = make("layer_scale=true", method, options, NULL, 0);
+    for (int64_t l = 0; tensor && l < t.backbone->shape.depth; l++) {
+        char name[64];
+        snprintf(name, sizeof name, "blocks.%d.%s", (int)l, tensor);
+        tiny_shake_tensor(peft_param_value(peft_model_find_param(t.model, name)), l % 2 ? "odd" : "even", 0.5);
+    }
+    peft_tensor *logits = logits_of(&t);
+    tiny_free(&t);
+    return logits;
+}
+
+START_TEST(adapters_act_behind_layer_scale)
+{
+    static const char offset[] = "adapter_2.offset", up[] = "adapter.up.bias", up_proj[] = "adaptmlp.up_proj.bias";
+    ck_assert_double_gt(apart(with_offsets("linear", "", NULL), with_offsets("adapter", "", up)), 1e-3);
+    ck_assert_double_le(apart(with_offsets("attnscale_dra", "scale=false", offset),
+                              with_offsets("adapter", "", up)), 1e-12);
+    ck_assert_double_le(apart(with_offsets("attnscale_dra", "scale=false", offset),
+                              with_offsets("adaptformer", "scale=1", up_proj)), 1e-12);
+}
+END_TEST
+
 enum { PATCH = 4, GRID = 4, SIDE = PATCH * GRID };
 
 /* Patch i of the second image is patch other(i) of the first. */
@@ -193,4 +218,4 @@ START_TEST(order_of_fpt_s_tokens)
 END_TEST
 
 SUITE_MAIN("starts", who_starts_as_the_backbone, scales_of_lora, the_adapter_that_cannot_learn,
-           frozen_backward_is_the_full_one, order_of_fpt_s_tokens)
+           frozen_backward_is_the_full_one, adapters_act_behind_layer_scale, order_of_fpt_s_tokens)
