@@ -2,28 +2,19 @@
  * whole_file.c -- see whole_file.h. */
 #include "whole_file.h"
 #include "common.h"
-#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
-whole_file open_whole(const char *path)
+void open_whole(whole_file *w, const char *path)
 {
-    whole_file w = { .path = need(strdup(path)) };
-    if (asprintf(&w.part, "%s.part", path) < 0) fail("out of memory");
-    w.file = fopen(w.part, "w");
-    if (!w.file) fail("%s: %s", w.part, strerror(errno));
-    return w;
+    *w = (whole_file){ .path = need(strdup(path)) };
+    w->file = need(open_memstream(&w->text, &w->size));
 }
 
 void close_whole(whole_file *w)
 {
-    bool bad = ferror(w->file) || fflush(w->file) || fsync(fileno(w->file));
-    if (fclose(w->file) || bad || rename(w->part, w->path)) {
-        int why = errno;
-        remove(w->part);
-        fail("%s: %s", w->path, strerror(why));
-    }
+    if (fclose(w->file)) fail("out of memory");
+    must(peft_write_file(w->path, w->text, w->size));
     free(w->path);
-    free(w->part);
+    free(w->text);
 }

@@ -16,12 +16,11 @@ static char *record_path(const study *s, const char *name)    /* to be freed */
     return path;
 }
 
-static whole_file open_record(const study *s, const char *name)
+static void open_record(whole_file *w, const study *s, const char *name)
 {
     char *path = record_path(s, name);
-    whole_file w = open_whole(path);
+    open_whole(w, path);
     free(path);
-    return w;
 }
 
 static bool has_record(const study *s, const char *name)
@@ -34,11 +33,11 @@ static bool has_record(const study *s, const char *name)
 
 bool has_study(const study *s) { return has_record(s, "study.csv"); }
 
-static whole_file open_run_record(const study *s, int64_t i, const char *kind)
+static void open_run_record(whole_file *w, const study *s, int64_t i, const char *kind)
 {
     char name[record_name_room];
     record_name(name, entry_of(s, i)->key, draw_seed(s, i), run_of(s, i), kind);
-    return open_record(s, name);
+    open_record(w, s, name);
 }
 
 bool has_records(const study *s, int64_t i)
@@ -100,7 +99,8 @@ void write_study(study *s)
     open_trial(s, 0, &t, &test);
     build_trial(&t, s->entry[0].recipe);
     if (mkdir(s->records, 0777) && errno != EEXIST) fail("%s: %s", s->records, strerror(errno));
-    whole_file r = open_record(s, "study.csv");
+    whole_file r;
+    open_record(&r, s, "study.csv");
     put_text(r.file, "libpeft", peft_version_string());
     put_text(r.file, "isa", peft_context_isa(t.ctx));
     put_text(r.file, "command", s->command);
@@ -155,13 +155,14 @@ static void put_test(FILE *f, const judged *j)
 
 void write_records(const study *s, int64_t i, const judged *j)
 {
-    whole_file curve = open_run_record(s, i, "curve");
+    whole_file curve, test, run;
+    open_run_record(&curve, s, i, "curve");
     put_curve(curve.file, j);
     close_whole(&curve);
-    whole_file test = open_run_record(s, i, "test");
+    open_run_record(&test, s, i, "test");
     put_test(test.file, j);
     close_whole(&test);
-    whole_file run = open_run_record(s, i, "run");
+    open_run_record(&run, s, i, "run");
     put_csv_heading(run.file);
     put_csv_row(run.file, s, i);
     close_whole(&run);

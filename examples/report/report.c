@@ -5,7 +5,6 @@
 #include "common.h"
 #include "output.h"
 #include "report_parts.h"
-#include "whole_file.h"
 #include <stdlib.h>
 
 #define FLAGS(X) \
@@ -57,9 +56,7 @@ int main(int argc, char **argv)
     FILE *f = need(open_memstream(&text, &size));
     put_page(f, s, studies, command);
     if (fclose(f)) fail("out of memory");
-    whole_file page = open_whole(given[out].value);
-    fwrite(text, 1, size, page.file);
-    close_whole(&page);
+    must(peft_write_file(given[out].value, text, size));
     printf("written: %s, %lld KiB\n", given[out].value, (long long)(size / 1024));
     for (int64_t i = 0; i < studies; i++) free_study(&s[i]);
     free(s);

@@ -76,8 +76,11 @@ if "$bin/predict" --backbone headless scans/*/0000.png > log 2>&1; then wrong 'p
 grep -q 'has no classifier; give --model' log || wrong 'no cure for a missing classifier'
 
 # An adapter alone, as an application writes it, and a description that the command line gives.
+"$bin/predict" --csv --backbone vit.safetensors --model m.safetensors scans/*/0001.png > plain
+"$bin/predict" --csv --backbone vit.safetensors --model m.safetensors --preprocess mean=0.3 scans/*/0001.png > got
+cmp plain got || wrong 'the word that the file has changes something'
 "$bin/predict" --csv --backbone vit.safetensors --model m.safetensors --preprocess mean=0.9 scans/*/0001.png > got
-if cmp -s full got; then wrong '--preprocess of predict changes nothing'; fi
+if cmp -s plain got; then wrong '--preprocess of predict changes nothing'; fi
 if "$bin/predict" --backbone vit.safetensors --model m.safetensors --preprocess size=16 scans/*/0001.png 2> log; then
     wrong 'another size was taken'
 fi
