@@ -163,6 +163,10 @@ START_TEST(bad_configs)
                 { "{\"a\": 1, \"a\": 1}", PEFT_E_FORMAT, "not valid JSON" },
                 { "{\"hidden_act\": \"relu\"}", PEFT_E_UNSUPPORTED, "hidden_act: given \"relu\"" },
                 { "{\"hidden_act\": 3}", PEFT_E_FORMAT, "hidden_act" },
+                { "{\"hidden_act\": \"an activation whose name is longer than what a message shows of any value\"}",
+                  PEFT_E_UNSUPPORTED, "hidden_act: given a long text, which is not" },
+                { "{\"mean\": [0.11, 0.12, 0.13, 0.14, 0.15, 0.16, 0.17, 0.18, 0.19, 0.21, 0.22, 0.23, 0.24, 0.25], "
+                  "\"std\": 1}", PEFT_E_FORMAT, "mean: given a list, expected" },
                 { "{\"global_pool\": \"map\"}", PEFT_E_UNSUPPORTED, "global_pool: given \"map\"" },
                 { "{\"layer_norm_eps\": true}", PEFT_E_FORMAT, "layer_norm_eps" },
                 { "{\"image_size\": [8, 16]}", PEFT_E_UNSUPPORTED, "image_size: given [8,16], which is not supported: "

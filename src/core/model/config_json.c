@@ -4,23 +4,26 @@
 #include "core/base/options.h"
 #include "core/model/config.h"
 
-static const char *show(const json_t *v, char text[64])
+enum { SHOWN = 60 };
+
+/* The value as JSON, or what it is where that takes more than SHOWN bytes: json_dumpb then leaves some pieces out. */
+static const char *show(const json_t *v, char text[SHOWN + 1])
 {
-    memset(text, 0, 64);
-    json_dumpb(v, text, 60, JSON_ENCODE_ANY | JSON_COMPACT | JSON_REAL_PRECISION(9));
+    const size_t n = json_dumpb(v, text, SHOWN, JSON_ENCODE_ANY | JSON_COMPACT | JSON_REAL_PRECISION(9));
+    text[n <= SHOWN ? n : 0] = 0;
     if (!*text) strcpy(text, json_is_object(v) ? "an object" : json_is_array(v) ? "a list" : "a long text");
     return text;
 }
 
 peft_status pf_json_bad(const char *key, const json_t *v, const char *expected)
 {
-    char text[64];
+    char text[SHOWN + 1];
     return pf_fail(PEFT_E_FORMAT, "%s: given %s, expected %s", key, show(v, text), expected);
 }
 
 peft_status pf_json_lacks(const char *key, const json_t *v, const char *expected)
 {
-    char text[64];
+    char text[SHOWN + 1];
     return pf_fail(PEFT_E_UNSUPPORTED, "%s: given %s, which is not supported: expected %s", key, show(v, text),
                    expected);
 }
