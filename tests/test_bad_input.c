@@ -126,6 +126,7 @@ START_TEST(options_out_of_bounds)
         "label_smoothing=1.5", "label_smoothing=nan", "schedule=linear", "schedule=cosine", "optimizer=adam",
         "loss=mse",
         "weight_reduction=sum", "class_weights=\"1,2\"", "class_weights=\"1,2,nan\"", "class_weights=\"1,2,-3\"",
+        "class_weights=\"[1,2,3],4\"", "class_weights=\"1,2,3]x\"", "class_weights=\"[1,2,3\"",
         "class_weights=\"1,2,3,4\"", "class_weights=\"a,b,c\"", "executor=fast", "threads=-1", "cache_features=-1",
         "schedule=warmup_cosine,steps=3,warmup=9", "min_lr=2,schedule=cosine,steps=9,lr=1", "warmup=3",
         "learning_rate=1" };

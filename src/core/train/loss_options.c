@@ -4,7 +4,8 @@
 #include <string.h>
 #include "core/train/trainer.h"
 
-/* A list of one number >= 0 a class, "1,2.5" or "[1, 2.5]", from option `name`; *out stays NULL where it is empty. */
+/* A list of one number >= 0 for each class, "1,2.5" or "[1, 2.5]", from option `name`; *out stays NULL where the option
+ * is empty. */
 static peft_status read_list(const peft_trainer *t, const char *name, pk_real **out)
 {
     const char *given = pf_options_string(t->options, pf_trainer_options, name), *p = given;
@@ -13,7 +14,9 @@ static peft_status read_list(const peft_trainer *t, const char *name, pk_real **
     if (!*p) return PEFT_OK;
     *out = pf_alloc_zero(t->ctx, (size_t)classes * sizeof(pk_real));
     if (!*out) return pf_nomem(name, (size_t)classes * sizeof(pk_real));
-    for (p += strspn(p, "[ "); *p && *p != ']'; p += strspn(p, ", ")) {
+    p += strspn(p, " ");
+    const bool bracket = *p == '[';
+    for (p += bracket + strspn(p + bracket, " "); *p && *p != ']'; p += strspn(p, ", ")) {
         char word[64];
         double v;
         size_t length = strcspn(p, ", ]");
@@ -23,9 +26,11 @@ static peft_status read_list(const peft_trainer *t, const char *name, pk_real **
         (*out)[n++] = (pk_real)v;
         p += length;
     }
-    if (n == classes) return PEFT_OK;
-    return pf_fail(PEFT_E_OPTION, "%s '%s': expected %lld numbers >= 0, one a class, as in \"1,2.5\"", name, given,
-                   (long long)classes);
+    if (bracket && *p == ']') p += 1 + strspn(p + 1, " ");
+    else if (bracket) n = -1;
+    if (n == classes && !*p) return PEFT_OK;
+    return pf_fail(PEFT_E_OPTION, "%s '%s': expected %lld numbers >= 0, one for each class, as in \"1,2.5\"", name,
+                   given, (long long)classes);
 }
 
 /* The divisor of a weighted mean. auto is torch's: the sum of the labels' weights for ce, the batch for soft_ce. */
