@@ -117,4 +117,18 @@ START_TEST(gaps)
 }
 END_TEST
 
-IO_SUITE_MAIN("list", read_right, refused, gaps)
+START_TEST(base_folders)
+{
+    static const struct { const char *folder, *name; } of[] = {
+        { "", "a.png" }, { ".", "./a.png" }, { "/x", "/x/a.png" } };
+    peft_dataset *d;
+    write_bytes(in_folder("l/list.txt"), "a.png 0\n", 8);
+    for (size_t i = 0; i < sizeof of / sizeof *of; i++) {
+        ok(peft_dataset_open_list(in_folder("l/list.txt"), of[i].folder, 0, &d));
+        ck_assert_str_eq(peft_dataset_name(d, 0), of[i].name);
+        peft_dataset_free(d);
+    }
+}
+END_TEST
+
+IO_SUITE_MAIN("list", read_right, refused, gaps, base_folders)

@@ -138,10 +138,10 @@ static peft_status fill(reading *r, const char *text, int64_t classes)
     return s ? s : io_number_classes(d);
 }
 
-/* folder with a slash at its end, or the list's own. */
+/* What stands before the names of the list: folder and a slash ("" for the current folder), or the list's own folder. */
 static char *base_folder(const char *path, const char *folder)
 {
-    if (folder) return io_join(folder, "/");
+    if (folder) return io_join(folder, *folder ? "/" : "");
     const char *slash = strrchr(path, '/');
     return slash ? strndup(path, (size_t)(slash - path) + 1) : strdup("");
 }
