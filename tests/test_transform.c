@@ -3,6 +3,7 @@
  * texts of the earlier version mean, one text laid over another, and the warning of dark 16-bit images. */
 #include "io_files.h"
 #include "png_files.h"
+#include <locale.h>
 #include <math.h>
 #include <peft/io.h>
 
@@ -160,6 +161,24 @@ START_TEST(normalisation_of_bytes)
 }
 END_TEST
 
+/* A message that tells the reader what to write gives settings that can be parsed: with a decimal point also where the
+ * locale of the program has a comma. */
+START_TEST(numbers_in_any_locale)
+{
+    for (int german = 0; german < 2; german++) {
+        peft_transform *t = NULL;
+        if (german && !setlocale(LC_ALL, "de_DE.UTF-8")) {
+            printf("SKIP: the locale de_DE.UTF-8 is not installed\n");
+            return;
+        }
+        fails(PEFT_E_OPTION, "expected mean=0.485:0.456:0.406,std=0.229:0.224:0.225",
+              peft_transform_parse("mean=123.675:116.28:103.53,std=58.395:57.12:57.375", &t));
+        fails(PEFT_E_OPTION, "crop_pct=87.5", peft_transform_parse("resize=shorter,crop_pct=87.5", &t));
+        fails(PEFT_E_OPTION, "a number in 0.001..100", peft_transform_parse("crop_pct=x", &t));
+    }
+}
+END_TEST
+
 /* A PNG of one row, whose pixels have the alpha 0, 1, 64, 127, 128, 200, 254 and 255, laid on white by Pillow 13.0. */
 START_TEST(transparency)
 {
@@ -305,4 +324,4 @@ START_TEST(dark_images)
 END_TEST
 
 IO_SUITE_MAIN("transform", pixels_of_pillow, long_images, text_over_text, texts_of_the_earlier_version,
-              normalisation_of_bytes, transparency, transparent_colours, ranges, dark_images)
+              normalisation_of_bytes, numbers_in_any_locale, transparency, transparent_colours, ranges, dark_images)

@@ -2,6 +2,7 @@
  * test_tree.c -- which classes and samples a folder or a zip of one has: by the same rules, and nothing that looks like
  * data is left out without being told. Every case is tried as a folder and as a zip. */
 #include "io_files.h"
+#include <locale.h>
 #include <peft/io.h>
 #include <stdbool.h>
 
@@ -132,6 +133,21 @@ START_TEST(top_folder)
 }
 END_TEST
 
+/* Turkish lower-cases I to a dotless i, so that strcasecmp in such a locale finds .JFIF and .jfif different. */
+START_TEST(names_in_any_locale)
+{
+    make_picture();
+    for (int turkish = 0; turkish < 2; turkish++) {
+        if (turkish && !setlocale(LC_ALL, "tr_TR.UTF-8")) {
+            printf("SKIP: the locale tr_TR.UTF-8 is not installed\n");
+            return;
+        }
+        opens_as("a:1 b:2 | 1 .tif", "TRAINING/a/1.JFIF TRAINING/b/1.PNG TRAINING/b/2.jfif TRAINING/a/x.TIF",
+                 "train", BOTH);
+    }
+}
+END_TEST
+
 START_TEST(names_of_classes)
 {
     make_picture();
@@ -164,4 +180,5 @@ START_TEST(names_of_classes)
 }
 END_TEST
 
-IO_SUITE_MAIN("tree", classes_without_pictures, left_out, names_of_splits, top_folder, names_of_classes)
+IO_SUITE_MAIN("tree", classes_without_pictures, left_out, names_of_splits, top_folder, names_of_classes,
+              names_in_any_locale)

@@ -73,7 +73,7 @@ static bool is_plain_text(const char *text)
 
 static bool is_ascii(const char *s)
 {
-    while (*s > 0) s++;
+    while (*s && (unsigned char)*s < 0x80) s++;
     return !*s;
 }
 

@@ -1,32 +1,40 @@
 /* SPDX-License-Identifier: Apache-2.0
- * endings.c -- what files are by their endings: which are read as pictures, and a count of those that are not. */
+ * endings.c -- the endings of file names: which are read as pictures, and a count of all others by ending. */
 #include "io/tree.h"
-#include <ctype.h>
 #include <stdio.h>
-#include <strings.h>
 
 enum { LONGEST = 10, MOST_KINDS = 8 };
+
+static char lower(char c) { return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c; }
+
+bool io_same_word(const char *a, const char *b)
+{
+    while (*a && lower(*a) == lower(*b)) a++, b++;
+    return lower(*a) == lower(*b);
+}
 
 bool io_is_image_name(const char *name)
 {
     static const char *const ends[] = { "png", "jpg", "jpeg", "jpe", "jfif", "pgm", "ppm", "pnm" };
     const char *dot = strrchr(name, '.');
     for (size_t i = 0; dot && i < sizeof ends / sizeof *ends; i++)
-        if (!strcasecmp(dot + 1, ends[i])) return true;
+        if (io_same_word(dot + 1, ends[i])) return true;
     return false;
 }
 
-/* "volume.nii.gz" ends in .nii.gz; what is long or has other signs than letters and digits is no ending. */
+/* "volume.nii.gz" has the ending .nii.gz. What is longer than LONGEST characters, or has others than ASCII letters and
+ * digits ("scan.left side"), belongs to the name, which then has no ending. */
 char *io_ending(const char *name)
 {
     const char *dot = strrchr(name, '.');
-    if (dot && (!strcasecmp(dot, ".gz") || !strcasecmp(dot, ".bz2") || !strcasecmp(dot, ".xz")))
+    if (dot && (io_same_word(dot, ".gz") || io_same_word(dot, ".bz2") || io_same_word(dot, ".xz")))
         while (dot > name && *--dot != '.') {}
     if (!dot || *dot != '.' || dot == name || strlen(dot) > LONGEST) return strdup("");
-    for (const char *c = dot; *c; c++)
-        if (*c != '.' && !isalnum((unsigned char)*c)) return strdup("");
     char *end = strdup(dot);
-    for (char *c = end; c && *c; c++) *c = (char)tolower((unsigned char)*c);
+    for (char *c = end; c && *c; c++) {
+        *c = lower(*c);
+        if (*c != '.' && !(*c >= 'a' && *c <= 'z') && !(*c >= '0' && *c <= '9')) *end = 0;
+    }
     return end;
 }
 

@@ -42,6 +42,8 @@ peft_status io_spec_parse(const io_key *keys, const char *text, const char *who,
 peft_status io_spec_parse_seen(const io_key *keys, const char *text, const char *who, void *values, uint64_t *seen);
 /* "name=value,..." of all keys, exact and in the C locale; the caller frees *text. */
 peft_status io_spec_print(const io_key *keys, const void *values, char **text);
+/* v with as many digits as reading it back needs and a decimal point in every locale; returns text. */
+const char *io_number(char text[32], double v);
 /* The index of word in "a|b|c", -1: none. */
 int io_choice(const char *choices, const char *word, size_t length);
 bool io_parse_int(const char *s, size_t length, int64_t *out);

@@ -2,9 +2,9 @@
  * list_line.c -- one line of a list: a name, quoted or not, and at its end a whole number, or several between commas.
  * Blanks or a comma part the name from them: `a b.png 1`, `a.png,1`, `"a 1" 0, 1, 0`. */
 #include "io/list.h"
-#include <ctype.h>
 
 static bool is_blank(char c) { return c == ' ' || c == '\t'; }
+static bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
 static bool is_part(char c) { return !is_blank(c) && c != ','; }
 
 static bool is_number(const char *s, const char *end)
@@ -77,7 +77,7 @@ static list_found cut_plain(list_line *l, const char *start, const char *end)
     if (is_number(back_over(stop, start, is_part), stop))
         return wrong(l, "the name ends in a number: targets are parted by commas (0,1,0), and such a name must "
                         "stand in quotes");
-    if (*start == '\\' || (isalpha((unsigned char)*start) && stop - start > 2 && start[1] == ':' && start[2] == '\\'))
+    if (*start == '\\' || (is_letter(*start) && stop - start > 2 && start[1] == ':' && start[2] == '\\'))
         return wrong(l, "a path of Windows; expected one relative to the list, or one of this system");
     return LIST_LINE;
 }

@@ -63,29 +63,41 @@ static void read_as_old(io_recipe *r)
 
 static peft_status check_geometry(const io_recipe *r)
 {
+    char given[32];
     bool cuts = r->resize.word == IO_SQUASH || r->resize.word == IO_SHORTER;
     if (r->crop_pct > 1)
-        return io_fail(PEFT_E_OPTION, "transform: crop_pct=%.10g: the part of the resized side that the crop keeps, "
-                       "expected above 0 and up to 1 (0.875, not 87.5); resize=N says a size in pixels", r->crop_pct);
+        return io_fail(PEFT_E_OPTION, "transform: crop_pct=%s: the part of the resized side that the crop keeps, "
+                       "expected above 0 and up to 1 (0.875, not 87.5); resize=N says a size in pixels",
+                       io_number(given, r->crop_pct));
     if (!cuts && r->crop_pct != 1)
-        return io_fail(PEFT_E_OPTION, "transform: crop_pct=%.10g has no effect beside this resize, which gives the "
-                       "size itself; leave it out, or say resize=shorter or resize=squash", r->crop_pct);
+        return io_fail(PEFT_E_OPTION, "transform: crop_pct=%s has no effect with this resize, which gives the size "
+                       "in pixels; leave crop_pct out, or use resize=shorter or resize=squash",
+                       io_number(given, r->crop_pct));
     if (floor((double)r->size / r->crop_pct) < 1 || (double)r->size / r->crop_pct > 1 << 20)
-        return io_fail(PEFT_E_OPTION, "transform: size / crop_pct = %.10g pixels, expected 1 to 1048576",
-                       (double)r->size / r->crop_pct);
+        return io_fail(PEFT_E_OPTION, "transform: size / crop_pct = %s pixels, expected 1 to 1048576",
+                       io_number(given, (double)r->size / r->crop_pct));
     return PEFT_OK;
 }
 
-/* Means and deviations of samples in 0..255, as some configurations have them. */
+/* v / by as "a:b:c", without the digits behind the ninth decimal, which the division makes (57.12 / 255 is 0.224). */
+static const char *triple(char text[100], const double v[3], double by)
+{
+    char one[3][32];
+    for (int c = 0; c < 3; c++) io_number(one[c], round(1e9 * v[c] / by) / 1e9);
+    snprintf(text, 100, "%s:%s:%s", one[0], one[1], one[2]);
+    return text;
+}
+
+/* Refuses mean and std of samples in 0..255, as some configurations state them: here samples are in 0..1. */
 static peft_status check_normalisation(const io_recipe *r)
 {
     bool large = false;
     for (int c = 0; c < 3; c++) large |= r->mean[c] > 1 || r->std[c] > 2;
     if (!large) return PEFT_OK;
-    const double *m = r->mean, *d = r->std;
-    return io_fail(PEFT_E_OPTION, "transform: mean=%.6g:%.6g:%.6g, std=%.6g:%.6g:%.6g: these count samples as 0..255, "
-                   "here they are 0..1; expected mean=%.6g:%.6g:%.6g,std=%.6g:%.6g:%.6g", m[0], m[1], m[2], d[0], d[1],
-                   d[2], m[0] / 255, m[1] / 255, m[2] / 255, d[0] / 255, d[1] / 255, d[2] / 255);
+    char mean[100], std[100], mean_of_1[100], std_of_1[100];
+    return io_fail(PEFT_E_OPTION, "transform: mean=%s, std=%s: these count samples as 0..255, here they are 0..1; "
+                   "expected mean=%s,std=%s", triple(mean, r->mean, 1), triple(std, r->std, 1),
+                   triple(mean_of_1, r->mean, 255), triple(std_of_1, r->std, 255));
 }
 
 /* A resize in pixels that an earlier text gave for another size keeps its proportion to the size. */

@@ -4,7 +4,8 @@
 
 peft_status io_windowed(const io_range *range, const peft_image *im, peft_image **out)
 {
-    double lo = range->end[0], hi = range->end[1];
+    const double lo = range->end[0], hi = range->end[1];
+    char from[32], up_to[32];
     if (!range->given && im->is_signed)
         return io_fail(PEFT_E_INVALID, "transform: the image's samples are signed, so that no scale is known; say "
                        "range=lo:hi in the preprocessing (range=-1000:400, the samples that become 0 and 1)");
@@ -13,9 +14,9 @@ peft_status io_windowed(const io_range *range, const peft_image *im, peft_image 
         return PEFT_OK;
     }
     if (lo < (double)io_lowest(im) || hi > (double)io_highest(im))
-        return io_fail(PEFT_E_INVALID, "transform: range=%.10g:%.10g, the image's samples are %s of %d bits, in "
-                       "%lld..%lld", lo, hi, im->is_signed ? "signed" : "unsigned", im->depth, (long long)io_lowest(im),
-                       (long long)io_highest(im));
+        return io_fail(PEFT_E_INVALID, "transform: range=%s:%s, the image's samples are %s of %d bits, in %lld..%lld",
+                       io_number(from, lo), io_number(up_to, hi), im->is_signed ? "signed" : "unsigned", im->depth,
+                       (long long)io_lowest(im), (long long)io_highest(im));
     peft_image *to;
     peft_status s = io_image_new(im->width, im->height, im->channels, 16, &to);
     if (s) return s;

@@ -61,6 +61,13 @@ static void print_float(char *text, size_t room, double v)
     }
 }
 
+const char *io_number(char text[32], double v)
+{
+    if (isfinite(v)) print_float(text, 32, v);
+    else snprintf(text, 32, "%g", v);
+    return text;
+}
+
 static bool in_bounds(const io_key *k, double v) { return k->lo == k->hi || (v >= k->lo && v <= k->hi); }
 
 /* a:b:c into v[n]; one value alone stands for three. */
@@ -132,16 +139,19 @@ static bool parse_value(const io_key *k, const char *s, size_t length, char *at)
 
 static const char *expectation(const io_key *k, char *text, size_t room)
 {
+    char lo[32], hi[32];
     if (k->type == 'b' || k->type == 'c') return k->type == 'b' ? "true|false" : k->choices;
+    io_number(lo, k->lo);
+    io_number(hi, k->hi);
     if (k->type == 's') {
-        snprintf(text, room, "%s, N or HxW in %.10g..%.10g", k->choices, k->lo, k->hi);
+        snprintf(text, room, "%s, N or HxW in %s..%s", k->choices, lo, hi);
         return text;
     }
     const char *shape = k->type == 'i' ? "a whole number" : k->type == 'r' ? "full or low:high, low below high,"
                       : k->type == 'f' ? "a number"
                       : k->type == '2' ? "low:high" : "a:b:c";
     if (k->lo == k->hi) return shape;
-    snprintf(text, room, "%s in %.10g..%.10g", shape, k->lo, k->hi);
+    snprintf(text, room, "%s in %s..%s", shape, lo, hi);
     return text;
 }
 
@@ -177,7 +187,7 @@ peft_status io_spec_parse_seen(const io_key *keys, const char *text, const char 
         size_t word = strcspn(s, ", \t\n"), name = strcspn(s, "=, \t\n");
         const io_key *k = find_key(keys, s, name);
         if (!k) return unknown_key(keys, s, name, who);
-        char room[80];
+        char room[120];
         if (name == word || !parse_value(k, s + name + 1, word - name - 1, (char *)values + k->offset))
             return io_fail(PEFT_E_OPTION, "%s: '%.*s': expected %s=%s", who, (int)(word < 80 ? word : 80), s, k->name,
                            expectation(k, room, sizeof room));

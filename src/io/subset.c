@@ -211,9 +211,11 @@ peft_status peft_dataset_split(peft_dataset *d, double fraction, uint64_t seed, 
                                peft_dataset **rest)
 {
     draw w = { 0 };
+    char given[32];
     if (!d || !out) return io_fail(PEFT_E_INVALID, "split: %s is NULL", d ? "out" : "data set");
     if (!(fraction > 0 && fraction < 1))
-        return io_fail(PEFT_E_INVALID, "split: fraction %g, expected between 0 and 1", fraction);
+        return io_fail(PEFT_E_INVALID, "split: fraction %s, expected between 0 and 1",
+                       io_number(given, fraction));
     peft_status s = draw_begin(d, &w);
     if (!s) {
         for (int64_t c = 0; c < d->classes; c++) w.class_map[c] = c;

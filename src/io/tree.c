@@ -2,7 +2,6 @@
  * tree.c -- from names to classes and samples: class/file, or split/class/file. */
 #include "io/tree.h"
 #include <stdio.h>
-#include <strings.h>
 
 static const struct { const char *name, *split; } splits[] = {
     { "train", "train" }, { "training", "train" }, { "val", "val" }, { "valid", "val" }, { "validation", "val" },
@@ -11,7 +10,7 @@ static const struct { const char *name, *split; } splits[] = {
 const char *io_split_of(const char *name)
 {
     for (size_t i = 0; i < sizeof splits / sizeof *splits; i++)
-        if (!strcasecmp(name, splits[i].name)) return splits[i].split;
+        if (io_same_word(name, splits[i].name)) return splits[i].split;
     return NULL;
 }
 
