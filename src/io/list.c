@@ -138,7 +138,7 @@ static peft_status fill(reading *r, const char *text, int64_t classes)
     return s ? s : io_number_classes(d);
 }
 
-/* What stands before the names of the list: folder and a slash ("" for the current folder), or the list's own folder. */
+/* What stands before the names of the list: folder and a slash ("" for the current folder), or the folder of the list. */
 static char *base_folder(const char *path, const char *folder)
 {
     if (folder) return io_join(folder, *folder ? "/" : "");

@@ -31,7 +31,7 @@ peft_status io_tree_arrange(const io_tree *t, const char *path, const char *spli
 /* The split that a folder's name means, in small letters: "train" for "Training"; NULL: none. */
 const char *io_split_of(const char *name);
 peft_status io_check_split(const char *split);                /* PEFT_E_INVALID: no split is called that */
-/* Equal but for the case of ASCII letters, in every locale: in a Turkish one strcasecmp finds JFIF and jfif different. */
+/* Equal but for the case of ASCII letters, in every locale: strcasecmp in a Turkish one finds JFIF and jfif different. */
 bool io_same_word(const char *a, const char *b);
 /* Whether a file is read as a picture, by the ending of its name. */
 bool io_is_image_name(const char *name);
