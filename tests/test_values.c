@@ -243,4 +243,33 @@ START_TEST(sha256)
 }
 END_TEST
 
-SUITE_MAIN("values", half_floats, conversions, numbers, random_known_answers, random_distributions, sha256)
+/* Plain C and the CPU's instructions: "abc" in one block, then any bytes at any address. */
+START_TEST(sha256_blocks)
+{
+    static const uint32_t start[8] = { 0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
+                                       0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19 };
+    static const uint32_t abc[8] = { 0xba7816bf, 0x8f01cfea, 0x414140de, 0x5dae2223,
+                                     0xb00361a3, 0x96177a9c, 0xb410ff61, 0xf20015ad };
+    static uint8_t bytes[20 * 64 + 64];
+    uint32_t plain[8], other[8], seed = 1;
+    uint8_t block[64] = { 'a', 'b', 'c', 0x80, [63] = 24 };
+    memcpy(plain, start, sizeof plain);
+    pf_sha256_plain(plain, block, 1);
+    ck_assert_mem_eq(plain, abc, sizeof abc);
+    if (!pf_sha256_has_x86()) return;
+    memcpy(other, start, sizeof other);
+    pf_sha256_x86(other, block, 1);
+    ck_assert_mem_eq(other, abc, sizeof abc);
+    for (size_t i = 0; i < sizeof bytes; i++) bytes[i] = (uint8_t)((seed = seed * 1664525u + 1013904223u) >> 24);
+    for (size_t blocks = 0; blocks <= 20; blocks++)
+        for (size_t at = 0; at < 64; at += 7) {
+            memcpy(plain, start, sizeof plain), memcpy(other, start, sizeof other);
+            pf_sha256_plain(plain, bytes + at, blocks);
+            pf_sha256_x86(other, bytes + at, blocks);
+            ck_assert_mem_eq(plain, other, sizeof plain);
+        }
+}
+END_TEST
+
+SUITE_MAIN("values", half_floats, conversions, numbers, random_known_answers, random_distributions, sha256,
+           sha256_blocks)

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
- * sha256.c -- SHA-256 as FIPS 180-4 has it, in plain C. */
+ * sha256.c -- SHA-256 as FIPS 180-4 has it, in plain C; blocks by the CPU's instructions where it has them. */
 #include "core/base/sha256.h"
 #include <peft/file.h>
+#include <stdatomic.h>
 #include <string.h>
 
-static const uint32_t K[64] = {
+const uint32_t pf_sha256_k[64] = {
     0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5,
     0xd807aa98, 0x12835b01, 0x243185be, 0x550c7dc3, 0x72be5d74, 0x80deb1fe, 0x9bdc06a7, 0xc19bf174,
     0xe49b69c1, 0xefbe4786, 0x0fc19dc6, 0x240ca1cc, 0x2de92c6f, 0x4a7484aa, 0x5cb0a9dc, 0x76f988da,
@@ -25,11 +26,29 @@ static void take_block(uint32_t h[8], const uint8_t *p)
         w[i] = w[i - 16] + w[i - 7] + (turn(w[i - 15], 7) ^ turn(w[i - 15], 18) ^ w[i - 15] >> 3)
              + (turn(w[i - 2], 17) ^ turn(w[i - 2], 19) ^ w[i - 2] >> 10);
     for (int i = 0; i < 64; i++) {
-        uint32_t t1 = z + (turn(e, 6) ^ turn(e, 11) ^ turn(e, 25)) + ((e & f) ^ (~e & g)) + K[i] + w[i];
+        uint32_t t1 = z + (turn(e, 6) ^ turn(e, 11) ^ turn(e, 25)) + ((e & f) ^ (~e & g)) + pf_sha256_k[i] + w[i];
         uint32_t t2 = (turn(a, 2) ^ turn(a, 13) ^ turn(a, 22)) + ((a & b) ^ (a & c) ^ (b & c));
         z = g, g = f, f = e, e = d + t1, d = c, c = b, b = a, a = t1 + t2;
     }
     h[0] += a, h[1] += b, h[2] += c, h[3] += d, h[4] += e, h[5] += f, h[6] += g, h[7] += z;
+}
+
+void pf_sha256_plain(uint32_t h[8], const uint8_t *p, size_t blocks)
+{
+    for (; blocks; blocks--, p += 64) take_block(h, p);
+}
+
+/* CPUID is slow in virtual machines, so its answer is kept; whoever asks first, the answer is the same. */
+static void take_blocks(uint32_t h[8], const uint8_t *p, size_t blocks)
+{
+    static atomic_int known;                                  /* 1: plain, 2: the CPU's instructions */
+    int kind = atomic_load_explicit(&known, memory_order_relaxed);
+    if (!kind) {
+        kind = 1 + pf_sha256_has_x86();
+        atomic_store_explicit(&known, kind, memory_order_relaxed);
+    }
+    if (kind == 2) pf_sha256_x86(h, p, blocks);
+    else pf_sha256_plain(h, p, blocks);
 }
 
 void pf_sha256_init(pf_sha256 *s)
@@ -50,9 +69,10 @@ void pf_sha256_add(pf_sha256 *s, const void *data, size_t n)
         memcpy(s->block + held, p, more);
         p += more, n -= more;
         if (held + more < 64) return;
-        take_block(s->h, s->block);
+        take_blocks(s->h, s->block, 1);
     }
-    for (; n >= 64; p += 64, n -= 64) take_block(s->h, p);
+    take_blocks(s->h, p, n / 64);
+    p += n / 64 * 64, n %= 64;
     if (n) memcpy(s->block, p, n);
 }
 

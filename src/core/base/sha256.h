@@ -2,6 +2,7 @@
  * sha256.h -- SHA-256 (FIPS 180-4), for the fingerprints of weights. */
 #ifndef PF_SHA256_H
 #define PF_SHA256_H
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -9,4 +10,10 @@ typedef struct pf_sha256 { uint32_t h[8]; uint64_t bytes; uint8_t block[64]; } p
 void pf_sha256_init(pf_sha256 *s);
 void pf_sha256_add(pf_sha256 *s, const void *data, size_t n);
 void pf_sha256_hex(pf_sha256 *s, char hex[65]);               /* finishes */
+
+/* Whole blocks of 64 bytes into h: in plain C, and by the CPU's own instructions where it has them. */
+extern const uint32_t pf_sha256_k[64];
+void pf_sha256_plain(uint32_t h[8], const uint8_t *p, size_t blocks);
+void pf_sha256_x86(uint32_t h[8], const uint8_t *p, size_t blocks);
+bool pf_sha256_has_x86(void);
 #endif
