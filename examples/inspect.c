@@ -110,13 +110,20 @@ static void print_lines(const char *name, const char *text)
     }
 }
 
+/* What is assumed has lines of its own. */
+static void print_warning(int level, const char *message, void *user)
+{
+    (void)level, (void)user;
+    if (strncmp(message, "backbone: assumed", 17)) printf("  warning: %s\n", message);
+}
+
 /* What loading a backbone finds beside its tensors, and what it has to assume. */
 static void print_backbone(peft_context *ctx, const char *path)
 {
     static const char *const facts[] = { "width", "depth", "heads", "mlp", "patch", "image_size", "registers",
                                          "classes" };
     peft_backbone *b;
-    must(peft_context_set_log(ctx, NULL, NULL, 0));           /* what is assumed is printed here, not logged as well */
+    must(peft_context_set_log(ctx, print_warning, NULL, 1));
     if (try_load_backbone(ctx, path, 0, given[backbone_options].value, &b)) {
         printf("  cannot be loaded as a backbone: %s\n", peft_last_error());
         return;

@@ -310,6 +310,32 @@ START_TEST(kept_by_merging)
 }
 END_TEST
 
+/* Mean and std alone, which the header holds, are no preprocessing: what cannot be said is not made up by saving. */
+START_TEST(none_stays_none)
+{
+    bed b;
+    bed_start(&b, SMALL);
+    bed_file("preprocessor_config.json", PROC("ViT", ", \"do_pad\": true, \"image_mean\": 0.25"));
+    peft_backbone *x = bed_load(&b, ""), *again;
+    bed_note_is(x, "preprocess", NULL, "described");
+    OK(peft_backbone_save(x, tiny_path("c")));
+    ck_assert_int_eq(remove(tiny_path("preprocessor_config.json")), 0);
+    for (int i = 0; i < 2; i++) {                                        /* saved, and saved again */
+        again = tiny_load(b.ctx, tiny_path("c"), "");
+        bed_note_is(again, "preprocess", NULL, "saved");
+        bed_note_is(again, "mean", "0.25:0.25:0.25", "saved");
+        OK(peft_backbone_save(again, tiny_path("c")));
+        peft_backbone_free(again);
+    }
+    bed_file("preprocessor_config.json", PROC("ViT", ""));               /* a description added later is read */
+    again = tiny_load(b.ctx, tiny_path("c"), "");
+    ck_assert_ptr_nonnull(peft_backbone_note(again, "preprocess"));
+    peft_backbone_free(again);
+    peft_backbone_free(x);
+    bed_end(&b);
+}
+END_TEST
+
 START_TEST(names_of_a_saved_backbone)
 {
     bed b;
@@ -337,4 +363,4 @@ END_TEST
 
 SUITE_MAIN("backbone preprocess", texts, the_transform_takes_them, class_by_model_type, precedence, older_headers,
         wrong_kinds,
-           kept_by_saving, kept_by_merging, names_of_a_saved_backbone)
+           kept_by_saving, kept_by_merging, none_stays_none, names_of_a_saved_backbone)

@@ -31,7 +31,7 @@ static char *base_of(const peft_backbone *b, const char **described)
     if (own) return need(strdup(own));
     for (size_t i = 0; i < sizeof facts / sizeof *facts; i++)
         if (peft_backbone_note(b, facts[i])) set_setting(&s, facts[i], peft_backbone_note(b, facts[i]));
-    *described = "as is usual for this family of backbones, whose files say nothing";
+    *described = "mean and std as the backbone's files or its family have them; no file says the rest";
     if (!find_setting(&s, "mean")) {
         set_setting(&s, "mean", "0.485:0.456:0.406");
         set_setting(&s, "std", "0.229:0.224:0.225");

@@ -19,7 +19,8 @@ static header read_header(peft_context *ctx, const char *path)
 {
     peft_file *f;
     must(peft_file_open(ctx, path, &f));
-    header h = { copied(peft_file_kind(f)), copied(peft_file_meta(f, "preprocess")),
+    const char *preprocess = peft_file_meta(f, "preprocess");    /* "" where only mean and std are known */
+    header h = { copied(peft_file_kind(f)), copied(preprocess && *preprocess ? preprocess : NULL),
                  copied(peft_file_meta(f, "class_names")), copied(peft_file_meta(f, "link")) };
     peft_file_free(f);
     return h;

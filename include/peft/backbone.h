@@ -34,7 +34,7 @@ peft_backbone_load_memory(peft_context *ctx, const void *data, size_t size, cons
 PEFT_API PEFT_NODISCARD peft_status
 peft_backbone_create(peft_context *ctx, const peft_options *o, peft_backbone **out);
 /* Writes a safetensors file with timm names, atomically; facts the weights do not tell (heads, eps, ..) and the notes
- * "preprocess" and "class_names" in its header. */
+ * "preprocess" (empty where mean and std are known and the rest is not) and "class_names" in its header. */
 PEFT_API PEFT_NODISCARD peft_status peft_backbone_save(const peft_backbone *b, const char *path);
 /* The same under another library's names, or rounded. Options, o may be NULL: "naming" (timm; hf, the names of
  * transformers before version 5; hf5, those since), "classifier" (false leaves it out), "class_names" (one a line; else

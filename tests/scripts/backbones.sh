@@ -4,6 +4,7 @@
 # predictions without --model, with its class names and its preprocessing. backbones.sh FOLDER
 set -eu
 bin=$(cd "$1" && pwd)
+small=$(cd "$(dirname "$0")/../.." && pwd)/examples/data/vit_cifar10.safetensors
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"
@@ -74,6 +75,14 @@ small_drift 1e-2
 [ "$(find . -name '*trial*' | wc -l)" -eq 0 ] || wrong 'a trial file was left'
 if "$bin/predict" --backbone headless scans/*/0000.png > log 2>&1; then wrong 'predicted without a classifier'; fi
 grep -q 'has no classifier; give --model' log || wrong 'no cure for a missing classifier'
+
+# A preprocessing that cannot be followed is none, also in the file that merge writes.
+echo '{"image_processor_type": "ViTImageProcessor", "do_pad": true, "image_mean": 0.3}' > padded.json
+"$bin/inspect" "$small" --backbone-options config=padded.json > log
+grep -q 'warning: padded.json: do_pad' log || wrong "inspect does not tell of do_pad"
+"$bin/merge" --backbone "$small" --backbone-options config=padded.json --out padded.safetensors > log 2>&1
+"$bin/predict" --backbone padded.safetensors scans/*/0000.png > got 2> log
+grep -q 'no file says how pictures are prepared' log || wrong 'merge made up a preprocessing'
 
 # An adapter alone, as an application writes it, and a description that the command line gives.
 "$bin/predict" --csv --backbone vit.safetensors --model m.safetensors scans/*/0001.png > plain

@@ -56,18 +56,19 @@ static notes from_description(const pf_config *c, int64_t native)
     return n;
 }
 
-/* A description with what the header of an older file states in its place. */
+/* A description with what the header of an older file states in its place. Where a header's "preprocess"
+ * is empty, mean and std are all that is known: older files have no such key. */
 static peft_status preprocess(const pf_loader *l, peft_backbone *b, bool header)
 {
     const char *whole = pf_st_meta(b->file, "preprocess");
     char text[PF_PREP_MAX], mean_std[2 * PF_NOTE_MAX + 16];
-    if (whole) return pf_backbone_describe(b, whole, NULL);
+    if (whole && *whole) return pf_backbone_describe(b, whole, NULL);
     snprintf(mean_std, sizeof mean_std, ",mean=%s,std=%s", b->note[0], b->note[1]);
     if (l->config.prep.told && !*l->config.prep.lacks) {
         pf_prep_text(&l->config.prep, text);
         char *at = strstr(text, ",mean=");
         snprintf(at, sizeof text - (size_t)(at - text), "%s", mean_std);
-    } else if (header && !l->config.prep.told)
+    } else if (header && !whole && !l->config.prep.told)
         snprintf(text, sizeof text, "size=%s%s%s%s%s%s", b->note[2], *b->note[3] ? ",resize=shorter,crop_pct=" : "",
                  b->note[3], *b->note[4] ? ",interpolation=" : "", b->note[4], mean_std);
     else return PEFT_OK;

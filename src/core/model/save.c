@@ -70,7 +70,8 @@ static peft_status add_facts(const peft_backbone *b, const pf_form *f, pf_st_out
     for (int i = 0; i < PF_NOTES; i++)
         if (*b->note[i] && strcmp(pf_note_name[i], "image_size"))
             PF_TRY(pf_st_out_meta(o, pf_note_name[i], b->note[i]));
-    if (*b->preprocess) PF_TRY(pf_st_out_meta(o, "preprocess", b->preprocess));
+    if (*b->preprocess || *b->note[0])                       /* empty: mean and std are known and the rest is not */
+        PF_TRY(pf_st_out_meta(o, "preprocess", b->preprocess));
     if (f->classifier && *f->link) PF_TRY(pf_st_out_meta(o, "link", f->link));
     return f->classifier && *f->class_names ? pf_st_out_meta(o, "class_names", f->class_names) : PEFT_OK;
 }
