@@ -48,6 +48,7 @@ peft_status pf_json_parse(const char *text, size_t n, const char *what, json_t *
         if (*root && bytes_in(*root) == bytes_of(text, n)) return PEFT_OK;
         if (*root) {
             json_decref(*root);
+            *root = NULL;
             return pf_nomem(what, n);
         }
         if (json_error_code(&error) == json_error_out_of_memory || !error.text[0] || errno == ENOMEM)

@@ -13,6 +13,7 @@ struct pf_st {
     pf_st_tensor *tensor;                      /* [count], by offset */
     const pf_st_tensor **by_name;              /* [count], by name */
     pair *meta;                                /* [meta_count], in the file's order */
+    const pair **by_key;                       /* [meta_count], by key */
     size_t count, meta_count;
     char *text;                                /* all names, keys and values */
 };
@@ -158,6 +159,12 @@ static int by_name(const void *a, const void *b)
     return strcmp((*(const pf_st_tensor *const *)a)->name, (*(const pf_st_tensor *const *)b)->name);
 }
 
+static int by_key(const void *a, const void *b)
+{
+    return strcmp((*(const pair *const *)a)->key, (*(const pair *const *)b)->key);
+}
+
+static int key_at(const void *key, const void *p) { return strcmp(key, (*(const pair *const *)p)->key); }
 static int name_at(const void *name, const void *t) { return strcmp(name, (*(const pf_st_tensor *const *)t)->name); }
 
 static bool make_room(pf_st *st, size_t text)  /* counts are bounded: no product overflows */
@@ -165,8 +172,9 @@ static bool make_room(pf_st *st, size_t text)  /* counts are bounded: no product
     st->tensor = pf_alloc_zero(st->ctx, st->count * sizeof *st->tensor);
     st->by_name = pf_alloc(st->ctx, st->count * sizeof *st->by_name);
     st->meta = pf_alloc(st->ctx, st->meta_count * sizeof *st->meta);
+    st->by_key = pf_alloc(st->ctx, st->meta_count * sizeof *st->by_key);
     st->text = pf_alloc(st->ctx, text);
-    return st->tensor && st->by_name && st->meta && st->text;
+    return st->tensor && st->by_name && st->meta && st->by_key && st->text;
 }
 
 static peft_status fill(pf_st *st, json_t *root, const uint8_t *data, size_t size)
@@ -190,8 +198,10 @@ static peft_status fill(pf_st *st, json_t *root, const uint8_t *data, size_t siz
     i = 0;
     json_object_foreach(json_object_get(root, META), name, value) {
         st->meta[i].key = keep(&room, name);
+        st->by_key[i] = st->meta + i;
         st->meta[i++].value = keep(&room, json_string_value(value));
     }
+    if (i) qsort(st->by_key, i, sizeof *st->by_key, by_key);
     return PEFT_OK;
 }
 
@@ -286,6 +296,7 @@ void pf_st_close(pf_st *st)
     pf_free(ctx, st->tensor);
     pf_free(ctx, st->by_name);
     pf_free(ctx, st->meta);
+    pf_free(ctx, st->by_key);
     pf_free(ctx, st->text);
     pf_free(ctx, st);
     peft_context_free(ctx);
@@ -304,9 +315,9 @@ const pf_st_tensor *pf_st_find(const pf_st *st, const char *name)
 
 const char *pf_st_meta(const pf_st *st, const char *key)
 {
-    for (size_t i = 0; i < st->meta_count; i++)
-        if (!strcmp(st->meta[i].key, key)) return st->meta[i].value;
-    return NULL;
+    if (!st->meta_count) return NULL;
+    const pair *const *p = bsearch(key, st->by_key, st->meta_count, sizeof *st->by_key, key_at);
+    return p ? (*p)->value : NULL;
 }
 
 void pf_st_meta_at(const pf_st *st, size_t i, const char **key, const char **value)
