@@ -118,8 +118,8 @@ END_TEST
 START_TEST(writes_fields)
 {
     static const char *const wanted[] = {
-        "{\n  \"alora_invocation_tokens\": null,\n  \"alpha_pattern\": {\n    \"1.mlp.fc2\": 3\n  },"
-        "\n  \"arrow_config\": null,\n",
+        "{\n  \"alora_invocation_tokens\": null,\n  \"alpha_pattern\": {\n    \"1.mlp.fc2\": 3\n  },\n",
+        "  },\n  \"arrow_config\": null,\n",
         "\n  \"bias\": \"none\",\n", "\n  \"fan_in_fan_out\": false,\n", "\n  \"inference_mode\": true,\n",
             "\n  \"lora_alpha\": 6.5,\n",
         "\n  \"lora_dropout\": 0.0,\n", "\n  \"megatron_core\": \"megatron.core\",\n",
