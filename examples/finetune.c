@@ -39,6 +39,7 @@ typedef struct run {
     trial t;
     peft_dataset *test;
     const char *state;                                        /* path: --state or OUT.state */
+    char *written;                                            /* path of the model, --out where that could be written */
     int64_t images, batches;                                  /* in an epoch */
     int64_t trained_on;                                       /* test images that are copies of training images */
     bool bar;
@@ -84,6 +85,8 @@ static int show_progress(const peft_trainer *t, void *user)
     return stop_requested;
 }
 
+static peft_status save_trainer(const void *t, const char *path) { return peft_trainer_save(t, path); }
+
 static void train_model(run *r)
 {
     r->start = r->epoch_start = seconds_now();
@@ -94,29 +97,19 @@ static void train_model(run *r)
     if (s == PEFT_E_NONFINITE)
         fail("%s (%s); the model is not saved. A smaller --lr or --clip-norm 1 is the usual cure", why,
              peft_status_name(s));
-    must(peft_trainer_save(r->t.trainer, r->state));
+    const char *path = save_somewhere("state", r->state, true, save_trainer, r->t.trainer);
+    const char *how = strcmp(path, r->state) ? "--resume and --state" : "--resume goes on from";
     if (stop_requested)
-        fail("stopped after step %.0f; the same command with --resume goes on from %s",
-             peft_trainer_get(r->t.trainer, "step"), r->state);
-    fail("%s (%s); the same command with --resume goes on from %s", why, peft_status_name(s), r->state);
+        fail("stopped after step %.0f; the same command with %s %s", peft_trainer_get(r->t.trainer, "step"), how, path);
+    fail("%s (%s); the same command with %s %s", why, peft_status_name(s), how, path);
 }
 
 static peft_status save_model(const void *m, const char *path) { return peft_model_save(m, path); }
 
-/* The trained model must not be lost to a disk that has become full: then it goes where there is room. */
 static void write_model(run *r)
 {
-    char *other;
-    const char *folder = getenv("TMPDIR");
-    if (!peft_model_save(r->t.model, given[out].value)) {
-        printf("%-22s %s\n", "written", given[out].value);
-        return;
-    }
-    warn("--out %s: %s", given[out].value, peft_last_error());
-    if (asprintf(&other, "%s/finetune-%ld.safetensors", folder && *folder ? folder : "/tmp", (long)getpid()) < 0)
-        fail("out of memory");
-    must(peft_model_save(r->t.model, other));
-    fail("the model is saved as %s; move it to where there is room", other);
+    r->written = save_somewhere("out", given[out].value, given[force].value, save_model, r->t.model);
+    printf("%-22s %s\n", "written", r->written);
 }
 
 static void report(run *r)
@@ -127,7 +120,7 @@ static void report(run *r)
     peft_session *s;
     must(peft_session_create(r->t.model, NULL, &s));
     double *scores = predict_set(r->t.ctx, s, r->test, r->t.transform);
-    if (!scores) fail("stopped while judging; the model is saved in %s", given[out].value);
+    if (!scores) fail("stopped while judging; the model is saved in %s", r->written);
     print_figures(r->t.ctx, scores, r->test);
     if (r->trained_on) printf("%-22s %lld of the test images: the figures are too good\n", "trained_on",
                               (long long)r->trained_on);
@@ -228,6 +221,9 @@ int main(int argc, char **argv)
     write_model(&r);
     if (!given[state].value && given[resume].value) remove(r.state);
     report(&r);
+    if (strcmp(r.written, given[out].value))
+        fail("the model is saved as %s and not as --out %s", r.written, given[out].value);
+    free(r.written);
     free_trial(&r.t);
     peft_dataset_free(r.t.train);
     peft_dataset_free(r.test);

@@ -63,3 +63,19 @@ void rehearse_output(const char *flag, const char *path, saver save, const void 
                 peft_status_name(s));
     free(trial);
 }
+
+char *save_somewhere(const char *flag, const char *path, bool replace, saver save, const void *what)
+{
+    char *other;
+    const bool taken = !replace && !access(path, F_OK);
+    const char *folder = getenv("TMPDIR");
+    if (!taken && !save(what, path)) return need(strdup(path));
+    if (taken) warn("--%s %s: another process has written this file meanwhile; it is left as it is", flag, path);
+    else warn("--%s %s: %s", flag, path, peft_last_error());
+    const int n = taken ? asprintf(&other, "%s.%ld", path, (long)getpid())
+                        : asprintf(&other, "%s/%s-%ld.%s", folder && *folder ? folder : "/tmp", program_name,
+                                   (long)getpid(), flag);
+    if (n < 0) fail("out of memory");
+    must(save(what, other));
+    return other;
+}

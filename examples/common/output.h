@@ -14,4 +14,8 @@ void check_output(const char *flag, const char *path, bool replace, const char *
  * files, and the library accepts all names and notes. Fails with what is wrong. */
 typedef peft_status (*saver)(const void *what, const char *path);
 void rehearse_output(const char *flag, const char *path, saver save, const void *what);
+/* Saves as path. Where that fails (a full disk), and where the file has come to be there since check_output although
+ * replace is false (another process), it warns and saves under a name of its own: beside path, or in TMPDIR. Returns
+ * the path written, to be freed. */
+char *save_somewhere(const char *flag, const char *path, bool replace, saver save, const void *what);
 #endif

@@ -14,6 +14,7 @@ int64_t asked_size(int64_t side, const char *words)
     settings s = read_settings(words, true, where);
     const char *size = find_setting(&s, "size");
     const int64_t n = size ? flag_count(&(flag){ .name = "size", .value = size }) : side;
+    if (size && !n) fail("--preprocess size=%s: expected the side in pixels", size);
     if (side && n != side)
         fail("--image-size %lld and --preprocess size=%s differ; give one of them", (long long)side, size);
     free_settings(&s);

@@ -142,6 +142,26 @@ void choose_transform(source *s, const char *words)
     s->transform = changed;
 }
 
+/* Names of the command line are one a class; they may translate a file's names, not
+ * put one of them at another class. */
+static void check_names(const source *s)
+{
+    char *storage = NULL;
+    const char **own = s->class_names ? split_names(s->class_names, s->classes, &storage) : NULL;
+    for (int64_t i = 0; i < s->classes; i++) {
+        if (!*s->names[i]) fail("--class-names: an empty name; expected one of each of %lld classes",
+                                (long long)s->classes);
+        for (int64_t k = 0; k < s->classes; k++) {
+            if (k < i && !strcmp(s->names[i], s->names[k])) fail("--class-names: '%s' is there twice", s->names[i]);
+            if (own && k != i && !strcmp(s->names[i], own[k]) && strcmp(own[i], own[k]))
+                fail("--class-names: '%s' is name %lld here, and class %lld of the file; leave --class-names out, or "
+                     "keep the file's order", s->names[i], (long long)i + 1, (long long)k + 1);
+        }
+    }
+    free(own);
+    free(storage);
+}
+
 void name_classes(source *s, const char *list)
 {
     char *given = copied(list);
@@ -153,6 +173,7 @@ void name_classes(source *s, const char *list)
         fail("%s for %lld classes; give --class-names with %lld names, in the order of training",
              given ? "--class-names has another number of names" : "the file has another number of class names",
              (long long)s->classes, (long long)s->classes);
+    if (given) check_names(s);
     free(given);
     if (s->names) return;
     char *made;

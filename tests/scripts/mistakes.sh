@@ -333,5 +333,31 @@ a_mistake 'weights of classes as the header writes them'
 finetune --data scans --test new --trainer class_weights=1,2.5,1,clip_norm=1 --force --out m.safetensors > log 2>&1 ||
     wrong 'refused'
 
+a_mistake 'class names in another order than the file has them'
+name_by() {
+    "$bin/predict" --backbone "$vit" --model good.safetensors "$picture" --class-names "$1"
+}
+refused "'normal-like' is name 1 here, and class 3 of the file" name_by normal-like,malignant-like,benign-like
+refused "'a' is there twice" name_by a,b,a
+refused 'an empty name' name_by a,,b
+name_by gutartig,malignant-like,normal > log 2>&1 || wrong 'a translation is refused'
+says 'gutartig='
+
+a_mistake 'two runs at once that write one file'
+rm -f m.safetensors*
+"$bin/finetune" --backbone "$vit" --method linear --threads 1 --data scans --test new --epochs 60 \
+    --out m.safetensors > log 2>&1 &
+first=$!
+until grep -q '^epoch 1/' log; do sleep 0.01; done
+cp kept.safetensors m.safetensors
+if wait $first; then wrong 'says nothing'; fi
+says 'another process has written this file meanwhile|not as --out m.safetensors'
+cmp kept.safetensors m.safetensors || wrong "the other run's model is lost"
+"$bin/inspect" m.safetensors.[0-9]* > log || wrong 'its own model is lost'
+rm -f m.safetensors*
+
+a_mistake 'a size of no pixels'
+refused '--preprocess size=0' finetune --data scans --preprocess size=0 --out m.safetensors
+
 no_temporary
 [ $count -ge 30 ] || wrong "only $count mistakes"
