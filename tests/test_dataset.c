@@ -38,7 +38,7 @@ START_TEST(folder_of_classes)
     ck_assert_int_eq(peft_image_channels(im), 3);
     peft_image_free(im);
     fails(PEFT_E_FORMAT, "d/C/y.jpg", peft_dataset_load(d, 0, &im));
-    fails(PEFT_E_INVALID, "sample 4 of 4", peft_dataset_load(d, 4, &im));
+    fails(PEFT_E_INVALID, "sample 4, expected 0 to 3", peft_dataset_load(d, 4, &im));
     ck_assert_ptr_null(peft_dataset_name(d, -1));
     ck_assert_int_eq(peft_dataset_label(d, 4), -1);
     float one_hot[3];
@@ -64,7 +64,7 @@ START_TEST(folder_of_splits)
     ck_assert_int_eq(peft_dataset_classes(d), 2);
     check_sample(d, 0, "s/test/b/2.png", 1);
     peft_dataset_free(d);
-    fails(PEFT_E_INVALID, "which split", peft_dataset_open_folder(in_folder("s"), NULL, &d));
+    fails(PEFT_E_INVALID, "name the split", peft_dataset_open_folder(in_folder("s"), NULL, &d));
 }
 END_TEST
 
@@ -105,7 +105,8 @@ START_TEST(lists)
         { "", "empty", 0 }, { " \n\r\n", "empty", 0 }, { "p 0\nlonely\n", "line 2", 0 }, { "p x", "class number", 0 },
         { "p 1.5", "class number", 0 }, { "p -1", "label -1", 0 }, { "p 99999999999999999999", "line 1", 0 },
         { "p 2000000", "label", 0 }, { "p 0,1\nq 0,1,1", "line 2", 0 }, { "p 0,2", "line 1", 0 },
-        { "p 0,1\nq 1", "line 2", 0 }, { "p 5", "told were 2", 2 }, { "p 0,1", "told were 3", 3 },
+        { "p 0,1\nq 1", "line 2", 0 },
+        { "p 5", "the argument classes is 2", 2 }, { "p 0,1", "the argument classes is 3", 3 },
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         fails(PEFT_E_FORMAT, bad[i].word, open_list(bad[i].text, bad[i].classes, &d));

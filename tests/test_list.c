@@ -60,9 +60,9 @@ START_TEST(refused)
         { "image,label\na.png,0\n", "line 1: expected a name" },
         { "a.png 0 1 0\n", "line 1: the name ends in a number" },
         { "a.png 0\n\n# x\nb 2 0\n", "line 4: the name ends in a number" },
-        { "a.png 0\r\nC:\\data\\b.png 1\r\n", "line 2: a path of Windows" },
-        { "\\\\server\\b.png 1\n", "a path of Windows" },
-        { "\"a.png 0\n", "opened and not closed" },
+        { "a.png 0\r\nC:\\data\\b.png 1\r\n", "line 2: a Windows path" },
+        { "\\\\server\\b.png 1\n", "a Windows path" },
+        { "\"a.png 0\n", "quote is not closed" },
         { "\"a.png\"0\n", "after the quoted name" },
         { "\"a.png\" b 0\n", "after the quoted name" },
         { "\"a.png\"\n", "after the quoted name" },
@@ -97,7 +97,7 @@ static void keep(int level, const char *message, void *user)
 START_TEST(gaps)
 {
     static const struct { const char *text, *word; } of[] = {
-        { "a 1\nb 2\n", "no sample has class 0, yet" }, { "a 0\nb 7\n", "class 1 (and others)" },
+        { "a 1\nb 2\n", "no sample has class 0, but" }, { "a 0\nb 7\n", "class 1 (and others)" },
         { "a 0\nb 1\n", "" } };
     char said[300];
     peft_dataset *d;

@@ -104,8 +104,8 @@ START_TEST(names_of_splits)
     opens_as("a:1 | ", "val/a/1.png valid/a/1.png valid/a/2.png", "val", BOTH);
     refused(PEFT_E_FORMAT, "both mean the split", "val/a/1.png valid/a/1.png", "validation");
     refused(PEFT_E_NOTFOUND, "no folder 'test'", "Training/a/1.png val/a/1.png", "test");
-    refused(PEFT_E_INVALID, "say which split", "Training/a/1.png Testing/a/1.png", NULL);
-    refused(PEFT_E_INVALID, "say which split", "train/a/1.png test/a/1.png masks/1.png", NULL);
+    refused(PEFT_E_INVALID, "name the split to open", "Training/a/1.png Testing/a/1.png", NULL);
+    refused(PEFT_E_INVALID, "name the split to open", "train/a/1.png test/a/1.png masks/1.png", NULL);
     opens_as("car:1 train:1 | ", "car/1.png train/1.png", NULL, BOTH);
     refused(PEFT_E_INVALID, "'holdout'", "train/a/1.png", "holdout");
 }

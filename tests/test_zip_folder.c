@@ -100,7 +100,7 @@ START_TEST(without_splits)
     fails(PEFT_E_IO, "nothing.zip", peft_dataset_open_zip(in_folder("nothing.zip"), NULL, &d));
     fails(PEFT_E_FORMAT, "p.png", peft_dataset_open_zip(in_folder("p.png"), NULL, &d));
     zip_make(in_folder("s.zip"), (entry[]){ { "train/b/1.png", png, size } }, 1);
-    fails(PEFT_E_INVALID, "say which split", peft_dataset_open_zip(in_folder("s.zip"), NULL, &d));
+    fails(PEFT_E_INVALID, "name the split to open", peft_dataset_open_zip(in_folder("s.zip"), NULL, &d));
     zip_make(in_folder("t.zip"), (entry[]){ { "a/1.txt", "-", 1 } }, 1);
     fails(PEFT_E_FORMAT, "class 'a' has no pictures: its folder holds 1 .txt",
           peft_dataset_open_zip(in_folder("t.zip"), NULL, &d));
@@ -116,7 +116,7 @@ START_TEST(escapes)
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         peft_dataset *d = NULL;
         zip_make(in_folder("e.zip"), (entry[]){ { "a/0.png", "-", 1 }, { bad[i], "-", 1 } }, 2);
-        fails(PEFT_E_FORMAT, "leaves the archive", peft_dataset_open_zip(in_folder("e.zip"), NULL, &d));
+        fails(PEFT_E_FORMAT, "leads out of the archive", peft_dataset_open_zip(in_folder("e.zip"), NULL, &d));
         ck_assert_ptr_null(d);
     }
     peft_dataset *d;
@@ -168,7 +168,7 @@ START_TEST(too_large)
     peft_dataset_free(d);
     d = NULL;
     static const struct { unsigned char size, packed; const char *word; } lies[] = {
-        { 0x7f, 0, "a/1.png" }, { 0x7f, 0x7f, "the limits" }, { 0x20, 0, "1032 times" } };
+        { 0x7f, 0, "a/1.png" }, { 0x7f, 0x7f, "the limits" }, { 0x20, 0, "a factor of 1032" } };
     for (size_t i = 0; i < sizeof lies / sizeof *lies; i++) { /* gigabytes announced in the directory */
         zip_make(in_folder("big.zip"), (entry[]){ { "a/1.png", "-", 1 } }, 1);
         unsigned char *zip = read_bytes(in_folder("big.zip"), &bytes), *entry = directory(zip, bytes);
@@ -222,7 +222,7 @@ START_TEST(broken)
     ck_assert_int_gt(refused, (int)(bytes / 4));
     for (unsigned char *at = zip; (at = memmem(at, bytes - (size_t)(at - zip), "a/2.png", 7)); at += 7) at[2] = '1';
     write_bytes(path, zip, bytes);
-    fails(PEFT_E_FORMAT, "there twice", peft_dataset_open_zip(path, NULL, &d));
+    fails(PEFT_E_FORMAT, "two entries of this name", peft_dataset_open_zip(path, NULL, &d));
     free(png);
     free(zip);
 }

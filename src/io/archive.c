@@ -5,7 +5,7 @@
 #include <sched.h>
 #include <unistd.h>
 
-enum { TAKING_OVER = -1 };
+enum { TAKING_OVER = -1 };                                    /* in place of a process id */
 
 peft_status io_archive_open(const char *path, io_archive **out)
 {
@@ -34,8 +34,9 @@ void io_archive_free(io_archive *a)
     free(a);
 }
 
-/* In a forked process the lock may be held by a thread that is only in the parent, and the archive in the middle of a
- * member: then it is opened again. The old one cannot be closed safely and stays. */
+/* Makes the archive usable in a forked process. There the lock may be held by a thread that exists in the parent only,
+ * with libzip in the middle of a member: the archive is then opened again. The old zip_t is leaked on purpose, since
+ * its state is unknown and closing it could crash. */
 static peft_status take_over(io_archive *a)
 {
     const bool idle = !pthread_mutex_trylock(&a->lock);
@@ -50,8 +51,8 @@ static peft_status take_over(io_archive *a)
     return PEFT_OK;
 }
 
-/* The first thread of a forked process that comes here takes the archive over; the others wait for it. */
-static peft_status enter_process(io_archive *a)
+/* After a fork the first thread that comes here calls take_over; the other threads of the process wait for it. */
+static peft_status ensure_owned(io_archive *a)
 {
     const int self = (int)getpid();
     for (int owner; (owner = atomic_load(&a->process)) != self;) {
@@ -69,7 +70,7 @@ static peft_status enter_process(io_archive *a)
 peft_status io_archive_size(io_archive *a, int64_t member, int64_t *size)
 {
     zip_stat_t st;
-    peft_status s = enter_process(a);
+    peft_status s = ensure_owned(a);
     if (s) return s;
     pthread_mutex_lock(&a->lock);
     if (zip_stat_index(a->zip, (zip_uint64_t)member, 0, &st)) s = io_fail(PEFT_E_FORMAT, "%s", zip_strerror(a->zip));
@@ -80,7 +81,7 @@ peft_status io_archive_size(io_archive *a, int64_t member, int64_t *size)
 
 peft_status io_archive_read(io_archive *a, int64_t member, uint8_t **data, size_t *size)
 {
-    peft_status s = enter_process(a);
+    peft_status s = ensure_owned(a);
     if (s) return s;
     pthread_mutex_lock(&a->lock);
     s = io_zip_read(a->zip, member, data, size);

@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
- * arrange.c -- the names of a tree become a data set: classes sorted by name and common to all splits, samples sorted
- * by class and file, everything else counted by ending. */
+ * arrange.c -- makes a data set of the names in a tree: classes sorted by name and the same for all splits, samples
+ * sorted by class and file name, all other files counted by ending. */
 #include "io/tree.h"
 #include <stdio.h>
 
 typedef struct sample { int64_t c; const io_entry *e; } sample;
-/* What one class has: pictures in the opened split and anywhere, and the endings of what was left out here. */
+/* Of one class: pictures in the opened split, pictures in all splits, and in the opened split the number of folders and
+ * the endings of files that are no samples. */
 typedef struct tally { int64_t here, anywhere, folders; io_strings left_out; } tally;
 
 typedef struct arrangement {
     const io_tree *tree;
-    const char *path, *folder;                                /* folder: the split's as it is spelled; NULL: none */
-    int level;                                                /* the part that names the class: 1 behind a split */
+    const char *path, *folder;                                /* folder: of the split, as spelled; NULL: no split */
+    int level;                                                /* the part of a name that is the class: 0; split: 1 */
     peft_dataset *d;
     tally *tally;                                             /* [classes] */
     io_strings left_out;
@@ -19,7 +20,7 @@ typedef struct arrangement {
     int64_t samples;
 } arrangement;
 
-/* The folder of the split: the one that is spelled so, or the only one that means it. */
+/* Finds the folder of the split: the one whose name is split itself, or the only one that means it ("Training"). */
 static peft_status find_split(arrangement *a, const char *split)
 {
     const char *wanted = io_split_of(split), *found = NULL, *second = NULL;
@@ -42,13 +43,14 @@ static peft_status find_split(arrangement *a, const char *split)
     return PEFT_OK;
 }
 
+/* Whether the entry lies in the folder of a class, or is that folder. */
 static bool has_class(const arrangement *a, const io_entry *e)
 {
     if (e->stray || (a->level && !io_split_of(e->part[0]))) return false;
     return e->count > a->level + 1 || (e->folder && e->count == a->level + 1);
 }
 
-static bool is_here(const arrangement *a, const io_entry *e)
+static bool in_opened_split(const arrangement *a, const io_entry *e)
 {
     return !a->level || (!e->stray && !strcmp(e->part[0], a->folder));
 }
@@ -88,8 +90,8 @@ static peft_status check_class_name(const arrangement *a, const io_entry *e)
         return io_fail(PEFT_E_FORMAT, "%s: class folder '%s': its name has a line break or another control character, "
                        "or is not UTF-8; rename it", a->path, shown);
     if (e->guessed && !is_ascii(name))
-        return io_fail(PEFT_E_FORMAT, "%s: class folder '%s': the zip does not say in which encoding its name is, so "
-                       "it may read otherwise; pack it again with names in UTF-8", a->path, shown);
+        return io_fail(PEFT_E_FORMAT, "%s: class folder '%s': the zip does not say which encoding the name has, so the "
+                       "class could get a wrong name; pack it again with names in UTF-8", a->path, shown);
     return PEFT_OK;
 }
 
@@ -99,7 +101,7 @@ static peft_status find_classes(arrangement *a)
     for (int64_t i = 0; i < a->tree->count; i++) {
         const io_entry *e = &a->tree->item[i];
         if (!has_class(a, e)) continue;
-        if (last && !strcmp(last, e->part[a->level])) continue;              /* files of a class mostly follow */
+        if (last && !strcmp(last, e->part[a->level])) continue;              /* most entries of a class are adjacent */
         last = e->part[a->level];
         peft_status s = check_class_name(a, e);
         if (!s) s = io_strings_add(&a->d->class_names, strdup(last));
@@ -130,16 +132,17 @@ static bool same_folder(const io_entry *x, const io_entry *y, int parts)
     return true;
 }
 
-/* Sorts the entries of one class into samples and what is left out; a folder counts once, by its first entry. */
-static peft_status take_in_class(arrangement *a, const io_entry *e, const io_entry **folder)
+/* Adds an entry of a class to its samples, or to what is left out. The entries of a folder inside the class are
+ * adjacent and count once: *folder is the last of them that was counted. */
+static peft_status add_class_entry(arrangement *a, const io_entry *e, const io_entry **folder)
 {
     const int64_t c = class_of(a, e);
     tally *t = &a->tally[c];
     const int file = a->level + 2;                            /* the parts of a sample's name */
-    if (e->count < file) return PEFT_OK;                      /* the class's folder itself */
+    if (e->count < file) return PEFT_OK;                      /* the folder of the class */
     const bool nested = e->count > file || e->folder, picture = !nested && io_is_image_name(e->part[file - 1]);
     t->anywhere += picture;
-    if (!is_here(a, e)) return PEFT_OK;
+    if (!in_opened_split(a, e)) return PEFT_OK;
     if (picture) {
         t->here++;
         a->sample[a->samples++] = (sample){ c, e };
@@ -151,11 +154,12 @@ static peft_status take_in_class(arrangement *a, const io_entry *e, const io_ent
     return io_strings_add(&t->left_out, nested ? strdup("/") : io_ending(e->part[file - 1]));
 }
 
-/* Files beside the class folders, and folders that are neither classes nor splits. */
-static peft_status leave_out(arrangement *a, const io_entry *e, const io_entry **folder)
+/* Counts an entry without a class as left out: a file beside the class folders, or a folder that is neither a class nor
+ * a split. */
+static peft_status add_left_out(arrangement *a, const io_entry *e, const io_entry **folder)
 {
     const bool in_split = a->level && !e->stray && io_split_of(e->part[0]);
-    if (in_split && (!is_here(a, e) || (e->count == 1 && e->folder))) return PEFT_OK;
+    if (in_split && (!in_opened_split(a, e) || (e->count == 1 && e->folder))) return PEFT_OK;
     if (e->count == (in_split ? 2 : 1) && !e->folder)
         return io_strings_add(&a->left_out, io_ending(e->part[e->count - 1]));
     if (same_folder(e, *folder, 1)) return PEFT_OK;
@@ -173,7 +177,7 @@ static int by_parts(const void *a, const void *b)
     return x->count - y->count;
 }
 
-/* In the order of names, so that what lies in one folder follows. */
+/* In the order of names, in which the entries of one folder are adjacent. */
 static peft_status take_entries(arrangement *a)
 {
     const io_entry *folder = NULL, **sorted = io_alloc(a->tree->count, sizeof *sorted);
@@ -182,12 +186,14 @@ static peft_status take_entries(arrangement *a)
     if (a->tree->count) qsort(sorted, (size_t)a->tree->count, sizeof *sorted, by_parts);
     peft_status s = PEFT_OK;
     for (int64_t i = 0; i < a->tree->count && !s; i++)
-        s = has_class(a, sorted[i]) ? take_in_class(a, sorted[i], &folder) : leave_out(a, sorted[i], &folder);
+        s = has_class(a, sorted[i]) ? add_class_entry(a, sorted[i], &folder)
+                                    : add_left_out(a, sorted[i], &folder);
     free(sorted);
     return s;
 }
 
-/* Folders of splits where no split was asked for: all names are splits', or one holds folders and no picture. */
+/* Refuses a data set with splits where the caller named none. It has splits where all class folders are called as
+ * splits, or where one that is called so holds folders and no picture; a class may be called "test". */
 static peft_status check_no_splits(const arrangement *a)
 {
     bool all = true, one = false;
@@ -199,7 +205,7 @@ static peft_status check_no_splits(const arrangement *a)
         if (split && !name) name = a->d->class_names.item[c];
     }
     if (!all && !one) return PEFT_OK;
-    return io_fail(PEFT_E_INVALID, "%s: has the folders of splits (%s, ...): say which split", a->path, name);
+    return io_fail(PEFT_E_INVALID, "%s: has folders of splits (%s, ...): name the split to open", a->path, name);
 }
 
 static peft_status check_classes(arrangement *a)
@@ -207,7 +213,7 @@ static peft_status check_classes(arrangement *a)
     for (int64_t c = 0; c < a->d->classes; c++) {
         tally *t = &a->tally[c];
         char *kinds;
-        if (t->here || (t->anywhere && !t->left_out.count)) continue;        /* a split may lack another's class */
+        if (t->here || (t->anywhere && !t->left_out.count)) continue;        /* other splits may have it */
         peft_status s = io_count_endings(&t->left_out, &kinds);
         if (s) return s;
         s = io_fail(PEFT_E_FORMAT, "%s%s%s: class '%s' has no pictures: its folder holds %s; expected .png, .jpg, "
@@ -254,13 +260,13 @@ static peft_status add_samples(arrangement *a, bool members)
         peft_status s = add_sample(a, &a->sample[i]);
         if (s) return s;
         if (i && !by_class_and_file(&a->sample[i - 1], &a->sample[i]))
-            return io_fail(PEFT_E_FORMAT, "%s is there twice", d->names.item[i]);
+            return io_fail(PEFT_E_FORMAT, "%s: the archive has two entries of this name", d->names.item[i]);
     }
     return PEFT_OK;
 }
 
-/* One text for the whole set, from the classes' lists. */
-static peft_status tell_left_out(arrangement *a)
+/* Makes the text of peft_dataset_skipped from the endings that were left out in all classes and beside them. */
+static peft_status describe_left_out(arrangement *a)
 {
     peft_status s = PEFT_OK;
     for (int64_t c = 0; c < a->d->classes; c++)
@@ -278,7 +284,7 @@ peft_status io_tree_arrange(const io_tree *t, const char *path, const char *spli
     if (!s && !split) s = check_no_splits(&a);
     if (!s) s = check_classes(&a);
     if (!s) s = add_samples(&a, members);
-    if (!s) s = tell_left_out(&a);
+    if (!s) s = describe_left_out(&a);
     for (int64_t c = 0; c < d->classes && a.tally; c++) io_strings_clear(&a.tally[c].left_out);
     io_strings_clear(&a.left_out);
     free(a.tally);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * augment.c -- the random part of training that moves pixels: a box of random area and shape, a shift, a flip; and a
- * box of the finished input that is overwritten. */
+ * augment.c -- augmentations that move or erase pixels: a random crop, a shift, a flip, and a box of the finished input
+ * that is overwritten. */
 #include "io/rng.h"
 #include "io/transform.h"
 #include <math.h>
@@ -8,7 +8,7 @@
 typedef struct box { int64_t left, top, width, height; } box;
 
 /* Ten draws of area (uniform in scale) and shape (width / height, log-uniform in ratio); false: none fitted inside.
- * smaller: both sides are to be smaller than the whole. */
+ * smaller: both sides must be smaller than the whole, as RandomErasing of torchvision asks. */
 static bool random_box(int64_t width, int64_t height, const double *scale, const double *ratio, bool smaller,
                        io_rng *g, box *out)
 {
@@ -25,7 +25,7 @@ static bool random_box(int64_t width, int64_t height, const double *scale, const
     return false;
 }
 
-/* The largest centred box whose shape is allowed: what remains when no draw fitted. */
+/* The largest centred box of an allowed shape, for when no draw fitted. */
 static box centred_box(const io_recipe *r, const peft_image *im)
 {
     double shape = (double)im->width / (double)im->height;
@@ -51,14 +51,15 @@ peft_status io_random_crop(const io_recipe *r, uint64_t seed, int64_t epoch, int
     return io_step(io_resize(*im, &square, &next), &next, im);
 }
 
-/* The place whose pixel stands at i of an axis that is mirrored at both ends, which are not repeated. */
+/* Which pixel of an axis of this size appears at position i when the axis is mirrored at both ends without repeating
+ * the end pixels: for size 3, positions -2..4 show 2 1 0 1 2 1 0. */
 static int64_t mirrored(int64_t i, int64_t size)
 {
     int64_t period = size > 1 ? 2 * (size - 1) : 1, at = (i % period + period) % period;
     return at < size ? at : period - at;
 }
 
-/* The box of the image's own size that starts at left, top, from the mirrored surroundings. */
+/* The image shifted by left and top; pixels that come from outside are those of the mirrored image. */
 static peft_status shift_mirrored(const peft_image *im, int64_t left, int64_t top, peft_image **out)
 {
     peft_image *to;
@@ -93,13 +94,14 @@ peft_status io_random_flip(const io_recipe *r, uint64_t seed, int64_t epoch, int
     return io_step(peft_image_flip(*im, &next), &next, im);
 }
 
-/* A draw of the normal distribution (Box and Muller). */
+/* A draw from the normal distribution, by the method of Box and Muller. */
 static double normal(io_rng *g)
 {
     double radius = sqrt(-2 * log(1 - io_rng_uniform(g, 0, 1)));
     return radius * cos(2 * M_PI * io_rng_uniform(g, 0, 1));
 }
 
+/* The value that an erased sample of channel c gets. */
 static float erased(const io_recipe *r, int c, io_rng *g)
 {
     switch (r->erase_fill) {
@@ -112,10 +114,10 @@ static float erased(const io_recipe *r, int c, io_rng *g)
 void io_random_erase(const io_recipe *r, uint64_t seed, int64_t epoch, int64_t sample, float *out)
 {
     io_rng g = io_rng_make(IO_RNG_ERASE, seed, epoch, sample);
-    const double across[2] = { 1 / r->erase_ratio[1], 1 / r->erase_ratio[0] };            /* width / height */
+    const double ratio[2] = { 1 / r->erase_ratio[1], 1 / r->erase_ratio[0] };            /* width / height */
     box b;
     if (io_rng_uniform(&g, 0, 1) >= r->erase) return;
-    if (!random_box(r->size, r->size, r->erase_area, across, true, &g, &b)) return;
+    if (!random_box(r->size, r->size, r->erase_area, ratio, true, &g, &b)) return;
     for (int c = 0; c < 3; c++)
         for (int64_t y = b.top; y < b.top + b.height; y++)
             for (int64_t x = b.left; x < b.left + b.width; x++)

@@ -1,13 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
- * colour.c -- the random part of training that changes colours: brightness, contrast, saturation. */
+ * colour.c -- augmentations that change colours: brightness, contrast, saturation. */
 #include "io/rng.h"
 #include "io/transform.h"
 #include <math.h>
 
-enum { OWN_LUMA = -1 };
+enum { OWN_LUMA = -1 };                                       /* a base: the luma of the pixel itself */
 
-/* Every sample v becomes base + factor * (v - base), cut to a whole number inside the range; base OWN_LUMA: the luma
- * of its pixel. */
+/* Every sample v becomes base + factor * (v - base), rounded towards 0 and clipped to the range of its type. */
 static peft_status blend(const peft_image *im, int64_t base, double factor, peft_image **out)
 {
     peft_image *to;
@@ -23,6 +22,7 @@ static peft_status blend(const peft_image *im, int64_t base, double factor, peft
     return PEFT_OK;
 }
 
+/* The mean luma, rounded to nearest. */
 static int64_t mean_luma(const peft_image *im)
 {
     int64_t sum = 0, n = im->width * im->height;
@@ -30,8 +30,8 @@ static int64_t mean_luma(const peft_image *im)
     return (int64_t)((double)sum / (double)n + 0.5);
 }
 
-/* Brightness (towards 0) and contrast (towards the mean grey) in random order, saturation (towards each pixel's
- * grey) before, between or behind them. */
+/* Blends with black (brightness), with the mean luma (contrast) and with each pixel's own luma (saturation), in random
+ * order. */
 peft_status io_random_colour(const io_recipe *r, uint64_t seed, int64_t epoch, int64_t sample, peft_image **im)
 {
     enum { BRIGHTNESS, CONTRAST, SATURATION };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * dataset.c -- what all data sets share: their life, their labels, loading one image. */
+ * dataset.c -- what all data sets share: reference counts, labels, names, loading one image. */
 #include "io/archive.h"
 #include "io/dataset.h"
 #include <stdio.h>
@@ -101,8 +101,8 @@ void io_warn_of_gaps(const uint8_t *seen, int64_t classes, const char *where)
     for (int64_t c = classes - 1; c >= 0; c--)
         if (!seen[c]) first = c, gaps++;
     if (gaps)
-        io_warn("%s: no sample has class %lld%s, yet it counts, as %lld is the largest label: classes are numbered "
-                "from 0 without gaps", where, (long long)first, gaps > 1 ? " (and others)" : "",
+        io_warn("%s: no sample has class %lld%s, but the set has it, because the largest label is %lld and classes are "
+                "numbered from 0 without gaps", where, (long long)first, gaps > 1 ? " (and others)" : "",
                 (long long)classes - 1);
 }
 
@@ -135,7 +135,8 @@ peft_status peft_dataset_targets(const peft_dataset *d, int64_t i, float *out)
 {
     if (!d || !out) return io_fail(PEFT_E_INVALID, "data set: %s is NULL", d ? "out" : "data set");
     if (!has(d, i))
-        return io_fail(PEFT_E_INVALID, "data set: sample %lld of %lld", (long long)i, (long long)d->count);
+        return io_fail(PEFT_E_INVALID, "data set: sample %lld, expected 0 to %lld", (long long)i,
+                       (long long)d->count - 1);
     for (int64_t c = 0; c < d->classes; c++)
         out[c] = d->target ? d->target[i * d->classes + c] : d->label[i] == c;
     return PEFT_OK;
@@ -153,7 +154,7 @@ static peft_status load_member(const peft_dataset *d, int64_t i, const char *opt
     return s ? io_fail_in(s, d->names.item[i]) : PEFT_OK;
 }
 
-/* Sample i of an opened set. */
+/* Sample i of an opened set (no part). */
 static peft_status load(const peft_dataset *d, int64_t i, const char *options, peft_image **out)
 {
     if (d->archive) return load_member(d, i, options, out);
@@ -166,6 +167,7 @@ peft_status peft_dataset_load(const peft_dataset *d, int64_t i, peft_image **out
 {
     if (!d || !out) return io_fail(PEFT_E_INVALID, "data set: %s is NULL", d ? "out" : "data set");
     if (!has(d, i))
-        return io_fail(PEFT_E_INVALID, "data set: sample %lld of %lld", (long long)i, (long long)d->count);
+        return io_fail(PEFT_E_INVALID, "data set: sample %lld, expected 0 to %lld", (long long)i,
+                       (long long)d->count - 1);
     return d->root ? load(d->root, d->index[i], d->image_options, out) : load(d, i, NULL, out);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * digest.c -- what a data set consists of as one SHA-256: which samples in which order, with which labels. */
+ * digest.c -- SHA-256 over what a data set consists of: its samples in order, their labels, the names of its
+ * classes. */
 #include "io/dataset.h"
 #include <peft/file.h>
 
@@ -28,7 +29,8 @@ static bool add_number(bytes *b, int64_t v)                   /* little-endian o
 
 static bool add_text(bytes *b, const char *text) { return add(b, text, strlen(text) + 1); }
 
-/* The length of the folder that all names begin with, its slash included. */
+/* The length, slash included, of the folder that all names begin with. It is not hashed, so that the digest of a data
+ * set stays the same when its folder is moved. */
 static size_t common_folder(const io_strings *names)
 {
     const char *first = names->item[0];

@@ -38,15 +38,15 @@ char *io_ending(const char *name)
     return end;
 }
 
-typedef struct kind { const char *ending; int64_t count; } kind;
+typedef struct tally { const char *ending; int64_t count; } tally;
 
 static int most_first(const void *a, const void *b)
 {
-    const kind *x = a, *y = b;
+    const tally *x = a, *y = b;
     return x->count != y->count ? (x->count < y->count ? 1 : -1) : strcmp(x->ending, y->ending);
 }
 
-static size_t print_kind(char *text, size_t room, const kind *k)
+static size_t print_tally(char *text, size_t room, const tally *k)
 {
     const char *s = k->count == 1 ? "" : "s";
     int n = *k->ending == '/' ? snprintf(text, room, "%lld folder%s", (long long)k->count, s)
@@ -61,7 +61,7 @@ peft_status io_count_endings(io_strings *endings, char **out)
     int64_t kinds = 0, others = 0;
     size_t at = 0;
     io_strings_sort(endings, false);
-    kind *k = io_alloc(endings->count, sizeof *k);
+    tally *k = io_alloc(endings->count, sizeof *k);
     char *text = io_alloc(ROOM, 1);
     if (!k || !text) {
         free(k);
@@ -77,7 +77,7 @@ peft_status io_count_endings(io_strings *endings, char **out)
         if (i >= MOST_KINDS) others += k[i].count;
         else {
             if (i) at += (size_t)snprintf(text + at, ROOM - at, ", ");
-            at += print_kind(text + at, ROOM - at, &k[i]);
+            at += print_tally(text + at, ROOM - at, &k[i]);
         }
     }
     if (others) snprintf(text + at, ROOM - at, ", %lld others", (long long)others);

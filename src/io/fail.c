@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * fail.c -- messages and memory. */
+ * fail.c -- error messages, and memory with checked sizes. */
 #include "io/io.h"
 #include <stdarg.h>
 #include <stdio.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * file.c -- whole files in. */
+ * file.c -- reading a regular file, or its first bytes, into memory. */
 #include "io/io.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -11,7 +11,7 @@ static peft_status system_failed(const char *call, const char *path)
     return io_fail(PEFT_E_IO, "%s: %s: %s", path, call, strerror(errno));
 }
 
-/* Fills data[size] and reports what was there; a file that shrinks meanwhile is a failure. */
+/* Reads exactly size bytes. A file that another process shortens meanwhile is PEFT_E_IO. */
 static peft_status fill(int fd, const char *path, uint8_t *data, size_t size)
 {
     for (size_t at = 0; at < size;) {
@@ -24,8 +24,8 @@ static peft_status fill(int fd, const char *path, uint8_t *data, size_t size)
     return PEFT_OK;
 }
 
-/* At most the first most bytes; more than limit are refused. */
-static peft_status read_open(int fd, const char *path, int64_t most, int64_t limit, uint8_t **data, size_t *size)
+/* Reads at most max_bytes; a file of more than limit bytes is refused. */
+static peft_status read_open(int fd, const char *path, int64_t max_bytes, int64_t limit, uint8_t **data, size_t *size)
 {
     struct stat st;
     if (fstat(fd, &st)) return system_failed("stat", path);
@@ -33,7 +33,7 @@ static peft_status read_open(int fd, const char *path, int64_t most, int64_t lim
     if (st.st_size > limit)
         return io_fail(PEFT_E_UNSUPPORTED, "%s: %lld bytes, the limit is %lld", path, (long long)st.st_size,
                        (long long)limit);
-    const size_t n = (size_t)(st.st_size < most ? st.st_size : most);
+    const size_t n = (size_t)(st.st_size < max_bytes ? st.st_size : max_bytes);
     uint8_t *p = malloc(n + 1);
     if (!p) return io_nomem(path);
     peft_status s = fill(fd, path, p, n);
@@ -47,11 +47,11 @@ static peft_status read_open(int fd, const char *path, int64_t most, int64_t lim
     return PEFT_OK;
 }
 
-static peft_status read_path(const char *path, int64_t most, int64_t limit, uint8_t **data, size_t *size)
+static peft_status read_path(const char *path, int64_t max_bytes, int64_t limit, uint8_t **data, size_t *size)
 {
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);                   /* a fifo must not block the open */
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);                   /* opening a FIFO must not block */
     if (fd < 0) return system_failed("open", path);
-    peft_status s = read_open(fd, path, most, limit, data, size);
+    peft_status s = read_open(fd, path, max_bytes, limit, data, size);
     close(fd);
     return s;
 }
@@ -61,7 +61,7 @@ peft_status io_read_file(const char *path, int64_t limit, uint8_t **data, size_t
     return read_path(path, INT64_MAX, limit, data, size);
 }
 
-peft_status io_read_head(const char *path, int64_t most, uint8_t **data, size_t *size)
+peft_status io_read_head(const char *path, int64_t max_bytes, uint8_t **data, size_t *size)
 {
-    return read_path(path, most, INT64_MAX, data, size);
+    return read_path(path, max_bytes, INT64_MAX, data, size);
 }

@@ -13,7 +13,7 @@ static char *join_path(const char *folder, const char *name)
     return path;
 }
 
-/* Links are followed. What cannot be looked at counts as a file: loading it will say what is wrong. */
+/* Whether an entry is a folder or a link to one. One that stat fails on counts as a file; loading it reports why. */
 static peft_status is_folder(const char *folder, const struct dirent *e, bool *out)
 {
     struct stat st;
@@ -31,8 +31,8 @@ static peft_status failed(const char *folder)
     return io_fail(PEFT_E_IO, "%s: %s", folder, strerror(errno));
 }
 
-/* Adds what lies in folder, called name below the root, and in its folders as far as the rules look: class folders, and
- * with splits theirs. */
+/* Adds what lies in folder, which is called name below the root, and in its folders down to the files of the classes:
+ * depth is 0 in the root; class folders lie at depth 0, with splits at depth 1. */
 static peft_status walk(io_tree *t, const char *folder, const char *name, bool splits, int depth)
 {
     DIR *dir = opendir(folder);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * geometry.c -- crops and flips: pixels moved, never changed. */
+ * geometry.c -- crops and flips, which move pixels and do not change their values. */
 #include "io/resize.h"
 
 /* The part of [start, start + length) that lies in [0, size), as offsets into the result. */

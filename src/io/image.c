@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * image.c -- making images, reading them by content, looking at them. */
+ * image.c -- making images, choosing the decoder by a file's first bytes, and the getters. */
 #include "io/image.h"
 
 static const io_key limit_keys[] = {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * image.h -- the image inside: immutable once handed out, counted, pixels behind the header in one allocation. */
+ * image.h -- the struct behind peft_image: immutable once a caller has it, reference-counted, with its pixels in the
+ * same allocation. */
 #ifndef IO_IMAGE_H
 #define IO_IMAGE_H
 #include "io/io.h"
@@ -9,15 +10,15 @@ struct peft_image {
     int channels, depth;
     bool is_signed;                                           /* 16-bit samples are int16_t */
     int64_t width, height;
-    void *alpha;                                              /* [height, width] of the depth; NULL: opaque */
-    uint64_t pixels[];                                        /* [height, width, channels] of the sample's type */
+    void *alpha;                                              /* [height, width], as deep as pixels; NULL: opaque */
+    uint64_t pixels[];                                        /* [height, width, channels] of uint8_t, (u)int16_t */
 };
 
 typedef struct io_limits { int64_t max_side, max_bytes; } io_limits;
 
 /* A black image; sizes are checked (positive, product in range). */
 peft_status io_image_new(int64_t width, int64_t height, int channels, int depth, peft_image **out);
-/* The same with the sample's type of im. */
+/* The same with the depth and signedness of im. */
 peft_status io_image_like(const peft_image *im, int64_t width, int64_t height, int channels, peft_image **out);
 peft_image *io_image_retain(const peft_image *im);
 static inline size_t io_image_row(const peft_image *im)       /* bytes */
@@ -25,7 +26,7 @@ static inline size_t io_image_row(const peft_image *im)       /* bytes */
     return (size_t)im->width * (size_t)im->channels * (size_t)(im->depth / 8);
 }
 static inline size_t io_image_bytes(const peft_image *im) { return io_image_row(im) * (size_t)im->height; }
-static inline size_t io_image_memory(const peft_image *im)    /* bytes of all that it holds */
+static inline size_t io_image_memory(const peft_image *im)    /* bytes of the struct, pixels and alpha */
 {
     size_t alpha = im->alpha ? io_image_bytes(im) / (size_t)im->channels : 0;
     return sizeof *im + io_image_bytes(im) + alpha;
@@ -48,12 +49,12 @@ static inline int64_t io_highest(const peft_image *im)
     return im->depth == 8 ? UINT8_MAX : im->is_signed ? INT16_MAX : UINT16_MAX;
 }
 
-peft_status io_image_check_options(const char *options);      /* of peft_image_load */
+peft_status io_image_check_options(const char *options);      /* those of peft_image_load */
 /* PEFT_E_UNSUPPORTED where a header announces more than the limits; called before anything is allocated. */
 peft_status io_check_limits(const io_limits *limits, int64_t width, int64_t height, int channels, int depth);
 peft_status io_png_decode(const uint8_t *data, size_t size, const io_limits *limits, peft_image **out);
 peft_status io_jpeg_decode(const uint8_t *data, size_t size, const io_limits *limits, peft_image **out);
-/* What the bytes of no image that is read are ("a TIFF file; convert it to PNG"). */
+/* What bytes are that none of the decoders reads, with the cure: "a TIFF file; convert it to PNG". */
 const char *io_what_it_is(const uint8_t *data, size_t size);
 peft_status io_pnm_decode(const uint8_t *data, size_t size, const io_limits *limits, peft_image **out);
 #endif

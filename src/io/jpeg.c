@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * jpeg.c -- JPEG through libjpeg with the accurate integer DCT, so that every build decodes the same pixels. A file is
- * refused where a pixel would be invented: where data are damaged or end early. */
+ * jpeg.c -- JPEG through libjpeg with the accurate integer DCT, so that every build decodes the same pixels. libjpeg
+ * fills in grey where data are damaged or end early and only warns; such a file is refused here. */
 #include "io/image.h"
 #include <setjmp.h>
 #include <stdio.h>
@@ -10,7 +10,7 @@
 enum { MAX_SCANS = 100 };
 
 typedef struct decoder {
-    struct jpeg_decompress_struct j;                          /* first: libjpeg hands it back */
+    struct jpeg_decompress_struct j;                          /* first: libjpeg passes a pointer to it */
     struct jpeg_error_mgr errors;
     struct jpeg_source_mgr source;
     struct jpeg_progress_mgr progress;
@@ -19,17 +19,17 @@ typedef struct decoder {
     const uint8_t *end;                                       /* of the data */
     peft_image *im;
     bool ran_out;                                             /* the data end before the end marker */
-    bool filled;                                              /* zeros lie between the last scan and what follows */
+    bool filled;                                              /* zeros lie between a scan and the next marker */
 } decoder;
 
-/* What libjpeg's own words do not explain. */
+/* Errors whose text in libjpeg does not say what the user can do. */
 static const struct { int code; peft_status status; const char *text; } explained[] = {
     { JERR_OUT_OF_MEMORY, PEFT_E_NOMEM, "out of memory" },
     { JERR_BAD_PRECISION, PEFT_E_UNSUPPORTED, "samples of other than 8 bits are not read; convert the picture to a "
                                               "16-bit PNG" },
     { JERR_SOF_UNSUPPORTED, PEFT_E_UNSUPPORTED, "a lossless or hierarchical picture is not read; convert it to PNG" },
-    { JERR_FRACT_SAMPLE_NOTIMPL, PEFT_E_UNSUPPORTED, "colours sampled at a fraction of the brightness that is no whole "
-                                                     "number are not read; convert the picture to PNG" },
+    { JERR_FRACT_SAMPLE_NOTIMPL, PEFT_E_UNSUPPORTED, "a fractional sampling factor is not read; convert the picture to "
+                                                     "PNG" },
     { JERR_INPUT_EOF, PEFT_E_FORMAT, "the file ends early" },
 };
 
@@ -55,30 +55,30 @@ static void fail_with(decoder *d, peft_status s, const char *message)
     longjmp(d->failed, 1);
 }
 
-/* Bytes before a marker: any among the headers; behind a scan only zeros, as fillers write them. Other bytes there are
- * picture data that the decoder could not place. */
-static void judge_skipped(decoder *d)
+/* libjpeg skipped bytes before a marker. Among the headers that is harmless. Behind a scan only zeros are, which some
+ * programs fill files with; other bytes there are picture data that could not be decoded. */
+static void check_skipped(decoder *d)
 {
     size_t skipped = (size_t)d->errors.msg_parm.i[0];
     int marker = d->errors.msg_parm.i[1];
-    const uint8_t *behind = d->ran_out ? d->end : d->source.next_input_byte;
+    const uint8_t *end = d->ran_out ? d->end : d->source.next_input_byte;
     bool zeros = marker < JPEG_RST0 || marker > JPEG_RST0 + 7;
     if (d->j.input_scan_number == 0) return;
-    for (size_t i = 1; i <= skipped && zeros; i++) zeros = behind[-(ptrdiff_t)i] == 0 || behind[-(ptrdiff_t)i] == 0xff;
+    for (size_t i = 1; i <= skipped && zeros; i++) zeros = end[-(ptrdiff_t)i] == 0 || end[-(ptrdiff_t)i] == 0xff;
     if (!zeros) fail((j_common_ptr)&d->j);
     d->filled = true;
 }
 
-/* Warnings (level -1) that leave every pixel as it was written pass; all others are failures. */
+/* Warnings have level -1. Those after which every pixel is as it was written are ignored; all others are failures. */
 static void warn(j_common_ptr j, int level)
 {
     decoder *d = (decoder *)j;
     if (level >= 0) return;
     switch (d->errors.msg_code) {
     case JWRN_JFIF_MAJOR:                                     /* an unknown revision of JFIF */
-    case JWRN_ADOBE_XFORM:                                    /* an unknown colour code: YCbCr, as everywhere */
-    case JWRN_NOT_SEQUENTIAL: return;                         /* values of a header that this coding does not use */
-    case JWRN_EXTRANEOUS_DATA: judge_skipped(d); return;
+    case JWRN_ADOBE_XFORM:                                    /* an unknown colour code: taken as YCbCr */
+    case JWRN_NOT_SEQUENTIAL: return;                         /* header fields that baseline coding does not use */
+    case JWRN_EXTRANEOUS_DATA: check_skipped(d); return;
     default: fail(j);
     }
 }
@@ -93,7 +93,8 @@ static void count_scans(j_common_ptr j)
 
 static void begin_source(j_decompress_ptr j) { (void)j; }
 
-/* Behind the data an end marker; should bits lack then, libjpeg says so by JWRN_HIT_MARKER. */
+/* Called at the end of the data: gives libjpeg an end marker. Where coded bits are missing, it warns
+ * JWRN_HIT_MARKER. */
 static boolean run_out(j_decompress_ptr j)
 {
     static const JOCTET end[2] = { 0xff, JPEG_EOI };
@@ -114,8 +115,8 @@ static void skip(j_decompress_ptr j, long n)
     d->source.bytes_in_buffer -= (size_t)n;
 }
 
-/* What libjpeg will allocate, and whether that many blocks of 8 x 8 coefficients can come from that many bytes: in
- * Huffman codes a block has at least one bit, in sequential files two. */
+/* Refuses a picture that needs more memory than the limits, or that has more blocks of 8 x 8 coefficients than size
+ * bytes can code: a Huffman-coded block takes at least one bit, in sequential files two. */
 static void check_size(decoder *d, size_t size, const io_limits *limits, int channels)
 {
     struct jpeg_decompress_struct *j = &d->j;
@@ -131,13 +132,13 @@ static void check_size(decoder *d, size_t size, const io_limits *limits, int cha
     }
     int64_t bytes = pixels + (jpeg_has_multiple_scans(j) ? blocks * DCTSIZE2 * (int64_t)sizeof(JCOEF) : 0);
     if (bytes > limits->max_bytes) {
-        d->status = io_fail(PEFT_E_UNSUPPORTED, "JPEG: decoding takes %lld bytes, as the picture comes in several "
+        d->status = io_fail(PEFT_E_UNSUPPORTED, "JPEG: decoding takes %lld bytes, because the picture has several "
                             "scans; the limit (max_bytes) is %lld", (long long)bytes, (long long)limits->max_bytes);
         longjmp(d->failed, 1);
     }
 }
 
-/* The channels that the picture becomes. */
+/* Sets the output colours and returns the number of channels. */
 static int choose_colours(decoder *d)
 {
     switch (d->j.jpeg_color_space) {
@@ -146,7 +147,8 @@ static int choose_colours(decoder *d)
     case JCS_RGB: d->j.out_color_space = JCS_RGB; return 3;
     case JCS_CMYK:
     case JCS_YCCK:
-        fail_with(d, PEFT_E_UNSUPPORTED, "CMYK colours have no agreed meaning here; convert to RGB or grey");
+        fail_with(d, PEFT_E_UNSUPPORTED, "CMYK colours are not read, because files differ in what they mean; convert "
+                  "the picture to RGB or grey");
         return 0;
     default:
         fail_with(d, PEFT_E_UNSUPPORTED, "colours other than grey, RGB and YCbCr are not read; convert to RGB or grey");
@@ -154,11 +156,12 @@ static int choose_colours(decoder *d)
     }
 }
 
-/* A picture in several scans is whole when every component came and, where the end marker lacks, every bit of it. */
+/* A picture in several scans is complete when every component had a scan and, in a progressive file without an end
+ * marker, every bit of every coefficient was coded (coef_bits 0). */
 static void check_scans(decoder *d)
 {
     for (int c = 0; c < d->j.num_components; c++) {
-        if (!d->j.comp_info[c].quant_table) fail_with(d, PEFT_E_FORMAT, "the scan of a colour is missing");
+        if (!d->j.comp_info[c].quant_table) fail_with(d, PEFT_E_FORMAT, "the scan of a colour component is missing");
         for (int k = 0; d->ran_out && d->j.progressive_mode && k < DCTSIZE2; k++)
             if (d->j.coef_bits[c][k]) fail_with(d, PEFT_E_FORMAT, "the file ends before its last scan");
     }
@@ -181,7 +184,7 @@ static void decode_pixels(decoder *d, size_t size, const io_limits *limits)
     jpeg_finish_decompress(j);
 }
 
-/* One try; d->im is set with success. */
+/* Decodes the data once: sets d->im, or d->status on failure. */
 static void decode(decoder *d, const uint8_t *data, size_t size, const io_limits *limits)
 {
     *d = (decoder){ .end = data + size, .progress = { .progress_monitor = count_scans } };
@@ -204,7 +207,7 @@ static void decode(decoder *d, const uint8_t *data, size_t size, const io_limits
     d->im = NULL;
 }
 
-/* Without the zeros at the end, or before an end marker there. */
+/* The size without the zeros at the end of the data, or before an end marker there. */
 static size_t without_zeros(const uint8_t *data, size_t size)
 {
     size_t end = size;
@@ -215,8 +218,9 @@ static size_t without_zeros(const uint8_t *data, size_t size)
     return last && data[last - 1] == 0xff ? last + 1 : last;   /* 0xff in the data is followed by a 0 */
 }
 
-/* A file without an end, or with zeros before it, may be one that was cut and filled up: it is decoded again without
- * the zeros, where the picture must still be whole. */
+/* A file without an end marker, or with zeros before it, may be one that was cut and then filled with zeros. libjpeg
+ * may decode such zeros as pixels without a warning, so the file is decoded again without them and must still be
+ * complete. */
 peft_status io_jpeg_decode(const uint8_t *data, size_t size, const io_limits *limits, peft_image **out)
 {
     decoder *d = io_alloc(1, sizeof *d);

@@ -2,7 +2,7 @@
  * list.c -- data sets from a text file: `name class` or `name 0,1,0`, one sample a line. */
 #include "io/list.h"
 
-/* The samples as they are read; number: of their lines. */
+/* The data set while its lines are read; number[i] is the line of sample i, for messages. */
 typedef struct reading {
     peft_dataset *d;
     const char *path, *folder;
@@ -14,20 +14,20 @@ static peft_status bad_line(const reading *r, const list_line *l)
     return io_fail(PEFT_E_FORMAT, "%s: line %lld: %s", r->path, (long long)l->number, l->wrong);
 }
 
-/* Single label: the class; several: 0 or 1 each, as many as in the first line. */
+/* One number: the class. Several: a target of 0 or 1 for each class, as many as in the first line. */
 static peft_status read_values(const reading *r, const list_line *l)
 {
     peft_dataset *d = r->d;
     const int64_t width = d->target ? d->classes : 1, i = d->count;
     if (l->values != width)
-        return io_fail(PEFT_E_FORMAT, "%s: line %lld: %lld values, but the first line has %lld; expected a class "
-                       "number in every line, or as many 0,1 in every line", r->path, (long long)l->number,
-                       (long long)l->values, (long long)width);
+        return io_fail(PEFT_E_FORMAT, "%s: line %lld: %lld values, but the first line has %lld; expected one class "
+                       "number in every line, or one 0/1 target for each class in every line", r->path,
+                       (long long)l->number, (long long)l->values, (long long)width);
     const char *at = l->value;
     for (int64_t c = 0; c < width; c++) {
         int64_t v;
         if (!list_value(&at, &v))
-            return io_fail(PEFT_E_FORMAT, "%s: line %lld: a number that is too large", r->path, (long long)l->number);
+            return io_fail(PEFT_E_FORMAT, "%s: line %lld: a number is too large", r->path, (long long)l->number);
         if (!d->target) d->label[i] = v;
         else if (v == 0 || v == 1) d->target[i * width + c] = (uint8_t)v;
         else
@@ -59,7 +59,7 @@ static peft_status read_lines(reading *r, const char *text)
     return PEFT_OK;
 }
 
-/* Counts the lines; the first says whether there are classes or targets. */
+/* Counts the lines and allocates labels or targets; the first line says which of them the file has. */
 static peft_status prepare(reading *r, const char *text)
 {
     peft_dataset *d = r->d;
@@ -93,8 +93,8 @@ static bool same_values(const peft_dataset *d, int64_t x, int64_t y)
     return !memcmp(d->target + x * d->classes, d->target + y * d->classes, (size_t)d->classes);
 }
 
-/* One name with two classes would train and be judged against itself. */
-static peft_status check_twice(reading *r)
+/* A name with two labels is refused: the same picture would be trained for both of them. */
+static peft_status check_labels_agree(reading *r)
 {
     const peft_dataset *d = r->d;
     named *sorted = io_alloc(d->count, sizeof *sorted);
@@ -112,7 +112,7 @@ static peft_status check_twice(reading *r)
     return s;
 }
 
-static peft_status tell_gaps(const reading *r)
+static peft_status warn_of_gaps(const reading *r)
 {
     uint8_t *seen = io_alloc(r->d->classes, 1);
     if (!seen) return io_nomem(r->path);
@@ -128,17 +128,17 @@ static peft_status fill(reading *r, const char *text, int64_t classes)
     peft_status s = prepare(r, text);
     if (!s) s = read_lines(r, text);
     if (!s && d->label) s = io_count_classes(d->label, d->count, r->path, &d->classes);
-    if (!s) s = check_twice(r);
+    if (!s) s = check_labels_agree(r);
     if (s) return s;
     if (classes && (d->target ? classes != d->classes : classes < d->classes))
-        return io_fail(PEFT_E_FORMAT, "%s: has labels for %lld classes, told were %lld", r->path,
+        return io_fail(PEFT_E_FORMAT, "%s: has labels for %lld classes, but the argument classes is %lld", r->path,
                        (long long)d->classes, (long long)classes);
     if (classes) d->classes = classes;
-    else if (d->label) s = tell_gaps(r);
+    else if (d->label) s = warn_of_gaps(r);
     return s ? s : io_number_classes(d);
 }
 
-/* What stands before the names of the list: folder and a slash ("" for the current folder), or the folder of the list. */
+/* What stands before the names of the list: folder and a slash ("": the current folder), or the folder of the list. */
 static char *base_folder(const char *path, const char *folder)
 {
     if (folder) return io_join(folder, *folder ? "/" : "");

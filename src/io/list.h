@@ -6,18 +6,18 @@
 
 typedef enum list_found { LIST_END, LIST_LINE, LIST_BAD } list_found;
 typedef struct list_line {
-    const char *next;                                         /* begins as the text */
+    const char *next;                                         /* text not read yet; the caller sets it at first */
     int64_t number;                                           /* of this line, from 1 */
-    const char *name, *value, *wrong;                         /* value: the first of the numbers; wrong: of LIST_BAD */
+    const char *name, *value, *wrong;                         /* value: the first number; wrong: why LIST_BAD */
     size_t name_length;
-    int64_t values;
+    int64_t values;                                           /* how many numbers */
     bool quoted;
 } list_line;
 
 /* The next line that is neither empty nor a comment (#). */
 list_found list_next(list_line *l);
-/* The number at *at, which moves to the next one; false: it does not fit. */
+/* Reads the number at *at and moves *at to the next one; false: it does not fit in int64_t. */
 bool       list_value(const char **at, int64_t *out);
-/* The name without quotes, backslashes as slashes; NULL: no memory. */
+/* A copy of the name without its quotes and with slashes for backslashes; NULL: no memory. */
 char      *list_name(const list_line *l);
 #endif

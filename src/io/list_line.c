@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * list_line.c -- one line of a list: a name, quoted or not, and at its end a whole number, or several between commas.
- * Blanks or a comma part the name from them: `a b.png 1`, `a.png,1`, `"a 1" 0, 1, 0`. */
+ * list_line.c -- one line of a list: a name, quoted or not, then a whole number, or several that commas separate.
+ * Blanks or a comma separate the name from the numbers: `a b.png 1`, `a.png,1`, `"a 1" 0, 1, 0`. Numbers are looked for
+ * from the end of the line, because a name without quotes may contain blanks and commas. */
 #include "io/list.h"
 
 static bool is_blank(char c) { return c == ' ' || c == '\t'; }
@@ -15,13 +16,14 @@ static bool is_number(const char *s, const char *end)
     return s == end;
 }
 
-static const char *back_over(const char *at, const char *start, bool (*what)(char))
+/* The start of the run of characters before at for which is_kind holds. */
+static const char *back_over(const char *at, const char *start, bool (*is_kind)(char))
 {
-    while (at > start && what(at[-1])) at--;
+    while (at > start && is_kind(at[-1])) at--;
     return at;
 }
 
-/* Finds where the numbers at the end of start..end begin and what stands before them; NULL: no number there. */
+/* The first of the numbers that start..end ends with, which are counted in l->values; NULL: it ends with no number. */
 static const char *find_values(list_line *l, const char *start, const char *end)
 {
     const char *at = end;
@@ -43,12 +45,12 @@ static list_found wrong(list_line *l, const char *why)
     return LIST_BAD;
 }
 
-/* A name in quotes, "" standing for one; what follows it is all numbers. */
+/* A name in quotes, in which "" stands for one quote; only numbers may follow it. */
 static list_found cut_quoted(list_line *l, const char *start, const char *end)
 {
     const char *close = start + 1;
     while (close < end && (*close != '"' || (close + 1 < end && close[1] == '"'))) close += *close == '"' ? 2 : 1;
-    if (close >= end) return wrong(l, "a quote is opened and not closed");
+    if (close >= end) return wrong(l, "the name's quote is not closed");
     l->name = start + 1;
     l->name_length = (size_t)(close - l->name);
     l->quoted = true;
@@ -66,8 +68,8 @@ static list_found cut_plain(list_line *l, const char *start, const char *end)
 {
     const char *value = find_values(l, start, end);
     if (!value)
-        return wrong(l, "expected a name, then a blank or a comma, then a class number or 0,1,0 (a line of column "
-                        "names has to go)");
+        return wrong(l, "expected a name, then a blank or a comma, then a class number or 0,1,0 (remove a line of "
+                        "column names)");
     const char *stop = back_over(value, start, is_blank);
     if (stop > start && stop[-1] == ',') stop = back_over(stop - 1, start, is_blank);
     l->name = start;
@@ -75,10 +77,10 @@ static list_found cut_plain(list_line *l, const char *start, const char *end)
     l->quoted = false;
     if (!l->name_length) return wrong(l, "a class number without a name");
     if (is_number(back_over(stop, start, is_part), stop))
-        return wrong(l, "the name ends in a number: targets are parted by commas (0,1,0), and such a name must "
-                        "stand in quotes");
+        return wrong(l, "the name ends in a number: separate targets by commas (0,1,0), or put a name that ends in a "
+                        "number in quotes");
     if (*start == '\\' || (is_letter(*start) && stop - start > 2 && start[1] == ':' && start[2] == '\\'))
-        return wrong(l, "a path of Windows; expected one relative to the list, or one of this system");
+        return wrong(l, "a Windows path; expected a path relative to the list, or an absolute path of this system");
     return LIST_LINE;
 }
 

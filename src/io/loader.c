@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * loader.c -- the public loader: which samples make a batch, and batches into the caller's tensors. */
+ * loader.c -- the public loader: chooses the samples of a batch and copies finished batches to the caller's tensors. */
 #include "io/loader.h"
 #include "io/rng.h"
 
@@ -27,7 +27,7 @@ static peft_status begin(peft_loader *l)
     return s ? s : io_queue_begin(l);
 }
 
-/* The locks first, so that peft_loader_free may be called whatever fails later. */
+/* Makes the locks first, so that peft_loader_free works whatever fails after that. */
 static peft_loader *new_loader(peft_dataset *d, peft_transform *t, const io_loader_options *o)
 {
     peft_loader *l = io_alloc(1, sizeof *l);
@@ -108,7 +108,7 @@ void io_batch_plan(peft_loader *l, int64_t epoch, int64_t number, io_batch *b)
     b->status = PEFT_OK;
 }
 
-#define MOST_EPOCHS ((int64_t)1e15)      /* as many as a training state may hold; planning ahead cannot overflow */
+#define MOST_EPOCHS ((int64_t)1e15)      /* the most that a training state holds; no overflow */
 
 static peft_status check_images(const peft_loader *l, const peft_tensor *t)
 {
@@ -139,8 +139,8 @@ static peft_status check_labels(const peft_loader *l, const peft_tensor *t)
                    (long long)l->data->classes);
 }
 
-/* An id promises the same input whenever it comes again (the trainer keeps features by it), which a random transform and
- * mixup do not: such samples have none. */
+/* The trainer keeps features by sample id, so an id must always mean the same input. With a random transform or mixup
+ * it does not, and samples then have no id. */
 static bool has_ids(const peft_loader *l)
 {
     return !mixes(l) && !(l->o.train && io_recipe_random(&l->transform->recipe));
@@ -168,8 +168,8 @@ peft_status peft_loader_read(peft_loader *l, int64_t epoch, int64_t batch, peft_
     io_batch *b;
     if (!l || !count) return io_fail(PEFT_E_INVALID, "loader: %s is NULL", l ? "count" : "loader");
     if (epoch < 0 || batch < 0 || epoch > MOST_EPOCHS)
-        return io_fail(PEFT_E_INVALID, "loader: batch %lld of epoch %lld; expected 0 or more of both, and at most epoch "
-                       "%lld", (long long)batch, (long long)epoch, (long long)MOST_EPOCHS);
+        return io_fail(PEFT_E_INVALID, "loader: batch %lld of epoch %lld; expected 0 or more of both, and at most "
+                       "epoch %lld", (long long)batch, (long long)epoch, (long long)MOST_EPOCHS);
     peft_status s = check_images(l, images);
     if (!s) s = check_labels(l, labels);
     if (s) return s;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * loader.h -- a loader inside: what a batch is, the cache of decoded images, the queue that prepares batches ahead. */
+ * loader.h -- the struct behind peft_loader: batches, the cache of decoded images, the queue of batches in
+ * preparation. */
 #ifndef IO_LOADER_H
 #define IO_LOADER_H
 #include "io/dataset.h"
@@ -7,18 +8,18 @@
 #include <pthread.h>
 #include <sys/types.h>
 
-/* Decoded images by sample, as many as fit under the limit; the first come stay. */
+/* Decoded images by sample. Images are kept until limit bytes are used, and none is evicted. */
 typedef struct io_cache { pthread_mutex_t lock; peft_image **image; int64_t count, limit, used; } io_cache;
 peft_status io_cache_begin(io_cache *c, int64_t count, int64_t limit);
 void        io_cache_end(io_cache *c);
-/* The image of sample i of d, from the cache or loaded (and then kept if there is room); the caller's reference. */
+/* The image of sample i of d, from the cache, or loaded and kept if there is room. The caller frees *out. */
 peft_status io_cache_load(io_cache *c, const peft_dataset *d, int64_t i, peft_image **out);
 
-/* A batch in the making. Everything but next, done, status and message is written only while it is idle. */
+/* A batch in preparation. While samples are being made, only next, done, failed, status, message and images change. */
 typedef struct io_batch {
     int64_t epoch, number, count, *sample;                    /* sample [batch]: indices in the data set */
     float *images;                                            /* [batch, 3, size, size] */
-    int64_t next, done, failed;                               /* handed out, finished, the lowest that failed */
+    int64_t next, done, failed;                               /* samples begun; samples made; the lowest that failed */
     peft_status status;
     char message[1024];
 } io_batch;
@@ -34,8 +35,8 @@ struct peft_loader {
     peft_transform *transform;
     io_loader_options o;
     io_cache cache;
-    int64_t floats;                                           /* of one image: 3 * size * size */
-    int64_t order_epoch, *order;                              /* of the samples in that epoch; -1: none yet */
+    int64_t floats;                                           /* in one image: 3 * size * size */
+    int64_t order_epoch, *order;                              /* order of samples in that epoch; -1: none yet */
     /* Batches slot[first], slot[first + 1], ... (cyclic) are `queued` consecutive ones; only the caller's thread
      * changes the queue, and only under the lock. */
     pthread_mutex_t lock;
@@ -47,11 +48,12 @@ struct peft_loader {
     bool stop;
 };
 
-/* Fills b with the batch that comes at (epoch, number): which samples, nothing done yet. */
+/* Makes b the batch (epoch, number): sets its samples, none of which is made yet. */
 void        io_batch_plan(peft_loader *l, int64_t epoch, int64_t number, io_batch *b);
 peft_status io_queue_begin(peft_loader *l);
 void        io_queue_end(peft_loader *l);
-/* The finished batch (epoch, number), 0 <= number < batches; io_queue_done gives its place back and plans ahead. */
+/* Waits for the batch (epoch, number), 0 <= number < batches. io_queue_done frees its slot and plans the next
+ * batches. */
 peft_status io_queue_get(peft_loader *l, int64_t epoch, int64_t number, io_batch **out);
 void        io_queue_done(peft_loader *l);
 

@@ -11,16 +11,17 @@ static void to_standard_error(int level, const char *message, void *user)
     fprintf(stderr, "libpeft: warning: %s\n", message);
 }
 
-static void to_nowhere(int level, const char *message, void *user) { (void)level, (void)message, (void)user; }
+static void discard(int level, const char *message, void *user) { (void)level, (void)message, (void)user; }
 
-/* Two values, set before other threads use the library: no lock, which a fork could leave held in the child. */
+/* Without a lock, which a forked child could inherit locked. The two are not read as a pair; callers set them before
+ * other threads use the library. */
 static _Atomic(peft_log_fn) log_fn = to_standard_error;
 static _Atomic(void *) log_user;
 
 void peft_io_set_log(peft_log_fn fn, void *user)
 {
     atomic_store(&log_user, user);
-    atomic_store(&log_fn, fn ? fn : to_nowhere);
+    atomic_store(&log_fn, fn ? fn : discard);
 }
 
 void io_warn(const char *format, ...)

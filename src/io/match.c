@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
- * match.c -- one data set's classes numbered as another's, by name. */
+ * match.c -- renumbers the classes of one data set, by name, as those of another. */
 #include "io/dataset.h"
 #include <stdio.h>
 
-/* "benign, malignant"; a long list ends with "..., 120 in all". */
+/* The names as "benign, malignant"; where they do not fit, as "a, b, ..., 120 in all". */
 static const char *class_list(const io_strings *names, char *text, size_t room)
 {
     size_t at = 0;
@@ -19,6 +19,7 @@ static const char *class_list(const io_strings *names, char *text, size_t room)
     return text;
 }
 
+/* why: "the other set has no class '", which name and a quote complete, or a whole sentence with name NULL. */
 static peft_status differ(const peft_dataset *d, const peft_dataset *like, const char *why, const char *name)
 {
     char own[180], other[180];
@@ -34,15 +35,16 @@ static int64_t find(const io_strings *names, const char *name)
     return -1;
 }
 
-/* Most sets have the same classes in the same order, and numbered ones may have a million of them. */
-static int64_t find_near(const io_strings *names, const char *name, int64_t c)
+/* Looks at place c first: mostly both sets have the same classes in the same order, and a search of a million classes
+ * for each of a million would take hours. */
+static int64_t find_from(const io_strings *names, const char *name, int64_t c)
 {
     return c < names->count && !strcmp(names->item[c], name) ? c : find(names, name);
 }
 
 static peft_status map_classes(const peft_dataset *d, const peft_dataset *like, int64_t *map)
 {
-    for (int64_t c = 0; c < d->classes; c++) map[c] = find_near(&like->class_names, d->class_names.item[c], c);
+    for (int64_t c = 0; c < d->classes; c++) map[c] = find_from(&like->class_names, d->class_names.item[c], c);
     if (!d->target) {
         for (int64_t i = 0; i < d->count; i++)
             if (map[d->label[i]] < 0)
@@ -52,7 +54,7 @@ static peft_status map_classes(const peft_dataset *d, const peft_dataset *like, 
     for (int64_t c = 0; c < d->classes; c++)
         if (map[c] < 0) return differ(d, like, "the other set has no class '", d->class_names.item[c]);
     for (int64_t c = 0; c < like->classes; c++)
-        if (find_near(&d->class_names, like->class_names.item[c], c) < 0)
+        if (find_from(&d->class_names, like->class_names.item[c], c) < 0)
             return differ(d, like, "no sample has a target for class '", like->class_names.item[c]);
     return PEFT_OK;
 }

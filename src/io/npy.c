@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * npy.c -- the header is a Python dictionary with exactly the keys descr, fortran_order and shape. */
+ * npy.c -- parses .npy files. Their header is a Python dictionary with exactly the keys descr, fortran_order and
+ * shape. */
 #include "io/npy.h"
 #include <stdio.h>
 
@@ -10,7 +11,7 @@ static void blanks(cursor *c)
     while (c->at < c->end && (*c->at == ' ' || *c->at == '\n')) c->at++;
 }
 
-/* Takes word after blanks if it comes next. */
+/* Skips blanks, then word if it follows; false: it does not. */
 static bool take(cursor *c, const char *word)
 {
     size_t n = strlen(word);
@@ -120,7 +121,7 @@ bool io_npy_int(const io_npy *a, int64_t i, int64_t *out)
     for (int b = 0; b < a->bytes; b++) v |= (uint64_t)p[b] << 8 * b;
     uint64_t sign = 1ull << (8 * a->bytes - 1);
     if (a->kind != 'i' && v > INT64_MAX) return false;
-    if (a->kind == 'i' && v & sign) v |= ~(sign - 1);         /* the bits above are copies of the sign */
+    if (a->kind == 'i' && v & sign) v |= ~(sign - 1);         /* sign extension */
     memcpy(out, &v, sizeof v);
     return true;
 }

@@ -34,7 +34,7 @@ static peft_status read_images(zip_t *z, const char *split, peft_dataset *d)
         return io_fail(PEFT_E_UNSUPPORTED, "%s_images: %s; expected u8 or u16 of [n,h,w], [n,h,w,1] or [n,h,w,3], "
                        "n > 0", split, io_npy_describe(&a, given, sizeof given));
     }
-    memmove(file, a.data, (size_t)a.count * (size_t)a.bytes); /* over the header: the array keeps the allocation */
+    memmove(file, a.data, (size_t)a.count * (size_t)a.bytes); /* over the header: the allocation becomes d->images */
     d->images = file;
     d->count = a.dim[0];
     d->height = a.dim[1];
@@ -73,13 +73,16 @@ static peft_status take_targets(peft_dataset *d, const int64_t *v, int64_t width
     d->classes = width;
     if (!(d->target = io_alloc(d->count * width, 1))) return io_nomem("labels");
     for (int64_t i = 0; i < d->count * width; i++) {
-        if (v[i] != 0 && v[i] != 1) return io_fail(PEFT_E_FORMAT, "%s_labels: several columns, but not 0 or 1", split);
+        if (v[i] != 0 && v[i] != 1)
+            return io_fail(PEFT_E_FORMAT, "%s_labels: several columns, which hold other numbers than 0 and 1; "
+                           "expected a 0/1 target for each class", split);
         d->target[i] = (uint8_t)v[i];
     }
     return PEFT_OK;
 }
 
-/* The split's own labels; the other splits only tell how many classes there are, and which are seen[MOST_CLASSES]. */
+/* Reads the labels of a split. own: those of the opened split become d's labels or targets; those of the others only
+ * raise the number of classes. seen[c] becomes 1 for each class c that occurs. */
 static peft_status use_labels(zip_t *z, const char *split, bool own, uint8_t *seen, peft_dataset *d)
 {
     int64_t *v, count, width;

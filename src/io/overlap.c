@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0
- * overlap.c -- samples of one data set whose picture is also in another, or twice in the same. Files are told apart by
- * size, then by place (device and inode), then by the SHA-256 of their first 64 KiB, then of all: most are never read.
- */
+ * overlap.c -- samples of one data set whose picture is also in another, or twice in the same. Files are compared by
+ * size, then by place (device and inode), then by the SHA-256 of their first 64 KiB, then of all bytes. Most files
+ * differ in size and are never read. */
 #include "io/archive.h"
 #include "io/dataset.h"
 #include <peft/file.h>
 #include <stdint.h>
 #include <sys/stat.h>
 
-enum { HEAD = 65536, KEYS = 2 };
+enum { HEAD = 65536, HASHES = 2 };                            /* bytes hashed first; hashes at most */
 #define MOST_BYTES (1ll << 40)
 
-/* A sample and where its bytes come from: two numbers, equal for the same file, member or image. */
+/* A sample. place: two numbers that are equal for the same file, zip member or array element; key: SHA-256 in hex. */
 typedef struct item {
     const peft_dataset *set;
     int64_t i, size;
@@ -20,11 +20,12 @@ typedef struct item {
     char key[65];
 } item;
 
-typedef struct search { bool one_set; int64_t *match; } search;               /* match [samples of the first set] */
+/* match [samples of the first set]: a sample of the second with the same picture, or -1. one_set: both are one set. */
+typedef struct search { bool one_set; int64_t *match; } search;
 
 static const peft_dataset *opened(const item *x) { return x->set->root ? x->set->root : x->set; }
 
-/* size -1: there is no such file; loading the sample will say so. */
+/* Sets place and size; size -1 where there is no such file, which loading the sample reports. */
 static peft_status locate(item *x)
 {
     const peft_dataset *root = opened(x);
@@ -46,12 +47,12 @@ static peft_status locate(item *x)
     return PEFT_OK;
 }
 
-/* The key of the first most bytes. */
-static peft_status make_key(item *x, int64_t most)
+/* Hashes the first max_bytes bytes. */
+static peft_status make_key(item *x, int64_t max_bytes)
 {
     const peft_dataset *root = opened(x);
     const int64_t id = peft_dataset_id(x->set, x->i);
-    const size_t n = (size_t)(x->size < most ? x->size : most);
+    const size_t n = (size_t)(x->size < max_bytes ? x->size : max_bytes);
     uint8_t *data = NULL;
     size_t size;
     if (root->images) {
@@ -95,8 +96,8 @@ static bool same_label(const item *x, const item *y)
            !memcmp(a->target + x->i * a->classes, b->target + y->i * b->classes, (size_t)a->classes);
 }
 
-/* All of x[n] are the same picture: each of the first set is matched with the first of the second set that has another
- * label, or else with the first. */
+/* All of x[n] are the same picture. Each sample of the first set is matched with the first sample of the second set
+ * that has another label, because that is the worse finding, or else with the first. */
 static void match_all(const search *q, item *x, int64_t n)
 {
     const item *first = NULL, *second = NULL, *other = NULL;
@@ -116,7 +117,8 @@ static void match_all(const search *q, item *x, int64_t n)
     }
 }
 
-/* x[n] have one size, and one key where level is not 0; the next key tells those apart that may be one picture. */
+/* x[n] have one size and, with level > 0, one hash of their first bytes (level 1) or of all bytes (level 2). Matches
+ * them where that proves that they are the same picture, else hashes more of them and goes on with each group. */
 static peft_status refine(const search *q, item *x, int64_t n, int level)
 {
     bool one_place = true, firsts = false, seconds = q->one_set;
@@ -126,7 +128,7 @@ static peft_status refine(const search *q, item *x, int64_t n, int level)
         seconds |= x[k].second;
     }
     if (n < 2 || !firsts || !seconds || x[0].size < 0) return PEFT_OK;
-    if (one_place || level == KEYS || (level && x[0].size <= HEAD)) {
+    if (one_place || level == HASHES || (level && x[0].size <= HEAD)) {
         match_all(q, x, n);
         return PEFT_OK;
     }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * png.c -- PNG through libspng: limits before decoding, and every checksum up to the last pixels; what
- * follows them is not looked at. */
+ * png.c -- PNG through libspng: sizes are checked before decoding, and every checksum up to the last chunk of pixels.
+ * What follows it is not read, since damage there changes no pixel. */
 #include "io/image.h"
 #include <spng.h>
 
@@ -9,8 +9,9 @@ static peft_status png_failed(int e)
     return io_fail(e == SPNG_EMEM ? PEFT_E_NOMEM : PEFT_E_FORMAT, "PNG: %s", spng_strerror(e));
 }
 
-/* How libspng hands us the pixels: as stored, except for palettes and greys below 8 bits. Where stored is one more than
- * channels, alpha comes behind them; keyed: pixels of the colour key are transparent. */
+/* How libspng gives the pixels: as stored, except for palettes and greys below 8 bits. stored: samples of a pixel in
+ * its buffer, one more than channels where alpha follows them. keyed: pixels of the colour key (tRNS) are
+ * transparent. */
 typedef struct layout { int format, flags, stored, channels, depth; bool keyed; uint16_t key[3]; } layout;
 
 static layout layout_of(const struct spng_ihdr *h, const struct spng_trns *t)
@@ -46,7 +47,8 @@ static unsigned alpha_at(const layout *l, const void *buffer, size_t i)
     return 0;
 }
 
-/* Splits [pixels, stored] into the image's samples and its alpha, which is left out where all is opaque. */
+/* Splits [pixels, stored] into the image's samples and its alpha; an image without a transparent pixel gets no
+ * alpha. */
 static peft_status split_alpha(const layout *l, const uint8_t *from, peft_image *im)
 {
     size_t sample = (size_t)l->depth / 8, pixels = (size_t)(im->width * im->height);
@@ -71,14 +73,14 @@ static peft_status decode_pixels(spng_ctx *ctx, const layout *l, peft_image *im)
     if (want != bytes) return io_fail(PEFT_E_INTERNAL, "PNG: %zu bytes to decode, expected %zu", want, bytes);
     if (l->stored != l->channels && !(buffer = malloc(want))) return io_nomem("PNG");
     e = spng_decode_image(ctx, buffer, want, l->format, l->flags);
-    if (!e) e = spng_decode_chunks(ctx);                                      /* the last pixels' checksum */
+    if (!e) e = spng_decode_chunks(ctx);                                      /* checksum of the last pixels */
     peft_status s = e ? png_failed(e) : PEFT_OK;
     if (!s && (l->keyed || l->stored != l->channels)) s = split_alpha(l, buffer, im);
     if (buffer != (uint8_t *)im->pixels) free(buffer);
     return s;
 }
 
-/* Where the last chunk of pixels ends, 0: the chunks do not lead there. What follows holds no pixel. */
+/* Where the last chunk of pixels (IDAT) ends; 0: following the chunks' lengths leads to none. */
 static size_t end_of_pixels(const uint8_t *data, size_t size)
 {
     size_t end = 0;
@@ -93,7 +95,7 @@ static size_t end_of_pixels(const uint8_t *data, size_t size)
     return end;
 }
 
-/* The file up to its last pixels, then an end chunk. */
+/* What libspng reads: the file up to its last chunk of pixels, then an end chunk (IEND) of our own. */
 typedef struct stream { const uint8_t *data; size_t size, at; } stream;
 
 static int read_stream(spng_ctx *ctx, void *user, void *to, size_t n)
@@ -118,7 +120,7 @@ static peft_status decode_with(spng_ctx *ctx, stream *source, const io_limits *l
     peft_image *im;
     size_t chunk = 64 << 20;
     int e = spng_set_crc_action(ctx, SPNG_CRC_ERROR, SPNG_CRC_ERROR);
-    if (!e) e = spng_set_image_limits(ctx, INT32_MAX, INT32_MAX);             /* ours below give the better message */
+    if (!e) e = spng_set_image_limits(ctx, INT32_MAX, INT32_MAX); /* io_check_limits says it better */
     if (!e) e = spng_set_chunk_limits(ctx, chunk, chunk);
     if (!e) e = spng_set_png_stream(ctx, read_stream, source);
     if (!e) e = spng_get_ihdr(ctx, &h);
@@ -126,10 +128,10 @@ static peft_status decode_with(spng_ctx *ctx, stream *source, const io_limits *l
     e = spng_get_trns(ctx, &t);
     if (e && e != SPNG_ECHUNKAVAIL) return png_failed(e);
     layout l = layout_of(&h, e ? NULL : &t);
-    const int split = l.stored != l.channels ? l.channels + 1 : 0;            /* samples and alpha, beside the buffer */
+    const int split = l.stored != l.channels ? l.channels + 1 : 0;            /* copied to samples and alpha */
     peft_status s = io_check_limits(limits, h.width, h.height, l.stored + split, l.depth);
     if (s) return s;
-    /* Deflate shrinks at most 1032 times: no need to allocate for pixels that cannot be there. */
+    /* Deflate packs by a factor of at most 1032: a file too small for its pixels is refused before memory is taken. */
     const int stored = h.color_type == SPNG_COLOR_TYPE_INDEXED ? 1 : l.stored;
     if ((double)h.width * h.height * stored * h.bit_depth / 8 > 1040.0 * (double)source->size)
         return io_fail(PEFT_E_FORMAT, "PNG: %zu bytes cannot hold %u x %u pixels", source->size, h.width, h.height);

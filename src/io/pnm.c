@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * pnm.c -- binary PGM (P5) and PPM (P6): samples of one byte, or of two, the higher first. A largest sample below 255
- * or 65535 is scaled up, to the nearest, a half to the even one: v / largest * 255 as Pillow computes it. */
+ * pnm.c -- binary PGM (P5) and PPM (P6): samples of one byte, or of two bytes with the higher one first. Where the
+ * header states a largest sample below 255 (or 65535), samples are scaled to v / largest * 255, rounded half to even,
+ * as Pillow does. */
 #include "io/image.h"
 #include <math.h>
 

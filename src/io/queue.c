@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * queue.c -- batches in the making. The caller plans which come next; threads, and the caller while it waits, take
- * their samples one by one. What a sample becomes depends on (seed, epoch, sample) alone, so it does not matter who
- * takes it. */
+ * queue.c -- prepares batches ahead. The caller's thread plans which batches come next; the worker threads, and the
+ * caller while it waits, make their samples one by one. A sample depends on (seed, epoch, sample) alone, so every
+ * thread makes the same one. */
 #include "io/loader.h"
 #include <signal.h>
 #include <stdio.h>
@@ -21,8 +21,8 @@ static peft_status make_sample(peft_loader *l, const io_batch *b, int64_t k)
     return s ? io_fail_in(s, peft_dataset_name(l->data, i)) : PEFT_OK;
 }
 
-/* Under the lock, which is given up while the sample is made. The failure of the lowest sample is the batch's, so
- * that the message does not depend on who was first. */
+/* Called with the lock, which is released while the sample is made. A batch reports the failure of its lowest sample
+ * that failed, whichever thread was first. */
 static void take_sample(peft_loader *l, io_batch *b)
 {
     int64_t k = b->next++;
@@ -73,8 +73,8 @@ static void *worker(void *user)
     return NULL;
 }
 
-/* The workers take no signals: those belong to the program's own threads. Where the system refuses threads, those that
- * there are do the work, and the caller, who works while it waits. */
+/* Workers block all signals, so that the program's own threads handle them. Where the system refuses threads, the work
+ * is done by those that were started and by the caller, which works while it waits. */
 static void start_threads(peft_loader *l)
 {
     sigset_t all, old;
@@ -85,7 +85,7 @@ static void start_threads(peft_loader *l)
     while (!e && l->started < l->o.threads)
         if (!(e = pthread_create(&l->thread[l->started], NULL, worker, l))) l->started++;
     pthread_sigmask(SIG_SETMASK, &old, NULL);
-    if (e) io_warn("loader: the system gave %lld of %lld threads: the batches are the same, making them takes longer",
+    if (e) io_warn("loader: the system gave %lld of %lld threads; batches are the same, but take longer",
                    (long long)l->started, (long long)l->o.threads);
 }
 
@@ -127,7 +127,7 @@ void io_queue_end(peft_loader *l)
     free(l->thread);
 }
 
-/* Under the lock: nothing more is handed out, what is under way is waited for, the queue is empty. */
+/* Called with the lock: empties the queue. No further sample is begun; those that threads are making are waited for. */
 static void drop_all(peft_loader *l)
 {
     for (int64_t i = 0; i < l->queued; i++) queued_at(l, i)->count = queued_at(l, i)->next;
@@ -136,7 +136,8 @@ static void drop_all(peft_loader *l)
     l->queued = 0;
 }
 
-/* Under the lock: as many batches as there are places, from (epoch, number) on when the queue is empty. */
+/* Called with the lock: fills the free slots with the batches that follow the last one in the queue, or that begin at
+ * (epoch, number) where it is empty. */
 static void plan_ahead(peft_loader *l, int64_t epoch, int64_t number)
 {
     if (l->queued) {
@@ -164,7 +165,7 @@ peft_status io_queue_get(peft_loader *l, int64_t epoch, int64_t number, io_batch
         else pthread_cond_wait(&l->finished, &l->lock);
     peft_status s = b->status;
     if (s) {
-        drop_all(l);                                          /* asked for again, the batch is made again */
+        drop_all(l);                                          /* a second call makes the batch again */
         io_fail(s, "%s", b->message);
     }
     pthread_mutex_unlock(&l->lock);

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
- * recipe.c -- a transform's text: its settings, their defaults, what they must be together, and older texts. */
+ * recipe.c -- the text of a transform: its settings, their defaults, which of them go together, and texts of earlier
+ * versions. */
 #include "io/transform.h"
 #include <math.h>
 #include <stdio.h>
 
 #define AT(field) offsetof(io_recipe, field)
-/* The first KEYS_OF_OLD are all that a text of version 0.1.0's first writer has. */
+/* Earlier versions knew only the first KEYS_OF_OLD keys; peft_transform_text printed all of them. */
 enum { KEY_SIZE, KEY_RESIZE, KEY_CROP_PCT, KEYS_OF_OLD = 20 };
 static const io_key keys[] = {
     [KEY_SIZE] =     { "size",          'i', AT(size),        1, 16384, NULL },
@@ -42,8 +43,9 @@ static const io_recipe defaults = {
 
 static bool sets(uint64_t seen, int key) { return seen >> key & 1; }
 
-/* What a complete text without the newer settings meant: squash ignored crop_pct, which may exceed 1 for shorter; the
- * horizontal pass came first; erase_ratio was width / height, and random filling was uniform. */
+/* Gives a text of an earlier version the meaning that it had there, so that a saved model predicts as it was trained:
+ * squash ignored crop_pct, crop_pct above 1 was allowed with shorter, the horizontal pass came first, erase_ratio was
+ * width / height, and erase_fill=random drew from a uniform distribution. */
 static void read_as_old(io_recipe *r)
 {
     r->order = IO_PILLOW12;
@@ -100,13 +102,14 @@ static peft_status check_normalisation(const io_recipe *r)
                    triple(mean_of_1, r->mean, 255), triple(std_of_1, r->std, 255));
 }
 
-/* A resize in pixels that an earlier text gave for another size keeps its proportion to the size. */
+/* A resize in pixels of the base text for another size: resize=256 of size=224 becomes 439 for size=384. */
 static int64_t in_proportion(int64_t side, int64_t size, int64_t old_size)
 {
     int64_t v = (int64_t)floor((double)side * (double)size / (double)old_size + 0.5);
     return v < 1 ? 1 : v > 1 << 20 ? 1 << 20 : v;
 }
 
+/* Overwrites in r what text sets. */
 static peft_status lay_over(const char *text, io_recipe *r)
 {
     const uint64_t old = ((uint64_t)1 << KEYS_OF_OLD) - 1;
@@ -122,7 +125,7 @@ static peft_status lay_over(const char *text, io_recipe *r)
     }
     if (seen == old) read_as_old(r);
     s = check_geometry(r);
-    if (!s && (seen & old) != old) s = check_normalisation(r);               /* a complete text is taken as written */
+    if (!s && (seen & old) != old) s = check_normalisation(r);               /* saved texts are taken as they are */
     return s;
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * resize.c -- resampling a part of the resized image by one or two passes, and the public resizing. */
+ * resize.c -- resamples a part of the resized image in one or two passes; the public functions for it. */
 #include "io/resize.h"
 
 io_raster io_raster_of(const peft_image *im)
@@ -18,7 +18,7 @@ static void *samples(int64_t width, int64_t height, int64_t channels, io_roundin
 /* What two passes share: the taps of both axes, and which pass comes first. */
 typedef struct plan { io_taps x, y; bool down_first; io_rounding rounding; } plan;
 
-/* The source positions that the taps read: *start and how many from there. */
+/* The range of input positions that the taps read: sets *start, returns the length. */
 static int64_t span(const io_taps *t, int64_t *start)
 {
     int64_t end = 0;
@@ -49,7 +49,7 @@ static peft_status two_passes(const io_raster *from, const plan *p, void *to)
     return s;
 }
 
-/* An axis that keeps its length takes no pass. */
+/* An axis that keeps its length needs no pass. */
 static peft_status passes(const io_raster *from, const io_scaling *s, const plan *p, void *to)
 {
     bool bytes = p->rounding == IO_TO_BYTE;
@@ -87,7 +87,8 @@ peft_status io_resample(const peft_image *im, const io_scaling *s, io_rounding r
     return status;
 }
 
-static void cut_words(const double *from, int64_t n, peft_image *to)
+/* Rounded doubles to 16-bit samples, clipped to the range of the type. */
+static void clip_words(const double *from, int64_t n, peft_image *to)
 {
     double lo = to->is_signed ? -32768 : 0, hi = to->is_signed ? 32767 : 65535;
     for (int64_t i = 0; i < n; i++) io_set_sample(to, i, (int64_t)(from[i] < lo ? lo : from[i] > hi ? hi : from[i]));
@@ -110,7 +111,7 @@ peft_status io_resize(const peft_image *im, const io_scaling *s, peft_image **ou
     if (status) return status;
     if (!(status = io_image_like(im, part->width, part->height, im->channels, &to))) {
         if (im->depth == 8) memcpy(to->pixels, data, io_image_bytes(to));
-        else cut_words(data, part->width * part->height * im->channels, to);
+        else clip_words(data, part->width * part->height * im->channels, to);
         *out = to;
     }
     free(data);
@@ -145,9 +146,9 @@ peft_status io_resize_crop(const peft_image *im, const io_scaling *s, peft_image
 
 void io_shorter_size(const peft_image *im, int64_t size, int64_t *width, int64_t *height)
 {
-    int64_t brief = im->width < im->height ? im->width : im->height, longer;
+    int64_t shorter = im->width < im->height ? im->width : im->height, longer;
     if (__builtin_mul_overflow(size, im->width < im->height ? im->height : im->width, &longer)) longer = INT64_MAX;
-    longer /= brief;
+    longer /= shorter;
     *width = im->width <= im->height ? size : longer;
     *height = im->width <= im->height ? longer : size;
 }

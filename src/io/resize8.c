@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
- * resize8.c -- the 8-bit passes: weights rounded to 22 binary digits, 32-bit sums, 8 bits between the passes. */
+ * resize8.c -- the passes over 8-bit samples: weights in fixed point with 22 fractional bits, sums of 32 bits, results
+ * rounded to 8 bits after each pass, as in Pillow. */
 #include "io/resize.h"
 
-enum { DIGITS = 32 - 8 - 2 };                                 /* 8 bits of sample, 2 for what filters overshoot */
+enum { DIGITS = 32 - 8 - 2 };                                 /* 8 bits of a sample; 2 for overshoot and sign */
 
 static int32_t *fixed_weights(const io_taps *t)
 {
@@ -21,7 +22,8 @@ static uint8_t clip(int32_t sum)
     return (uint8_t)(v < 0 ? 0 : v > 255 ? 255 : v);
 }
 
-/* One row [width, channels], whose first pixel is base, to [t->size, channels]; inlined for each number of channels. */
+/* One row [width, channels], whose first pixel is at position base, to [t->size, channels]. channels is a constant in
+ * each call, so that the compiler makes a loop for each of them. */
 static inline void across(const uint8_t *from, uint8_t *to, const int channels, const io_taps *t, int64_t base,
                           const int32_t *weight)
 {
@@ -51,7 +53,7 @@ peft_status io_across8(const io_raster *from, int64_t start, int64_t length, con
     return PEFT_OK;
 }
 
-/* n samples of a row of the result from the rows of the source, which are row samples apart; sums [n] is scratch. */
+/* n samples of one result row from count source rows, which begin row samples apart; sums [n] is scratch. */
 static void down(const uint8_t *from, int64_t row, uint8_t *to, int64_t n, int64_t count, const int32_t *w,
                  int32_t *sums)
 {

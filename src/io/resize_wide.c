@@ -9,7 +9,7 @@ static double round_to(double v, io_rounding rounding)
     return v >= 0.0 ? floor(v + 0.5) : -floor(fabs(v) + 0.5);
 }
 
-/* n samples from the given one on, as doubles. */
+/* Samples at, at + 1, .., at + n - 1 as doubles. */
 static void load(const io_raster *from, int64_t at, int64_t n, double *to)
 {
     const uint8_t *bytes = from->data;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * samples.c -- what a transform does to samples before the geometry: a range of them, transparency, luma. */
+ * samples.c -- what a transform does to samples before it resizes: map a range to 16 bits, put transparent pixels on
+ * white, turn colour into luma. */
 #include "io/transform.h"
 
 peft_status io_windowed(const io_range *range, const peft_image *im, peft_image **out)
@@ -7,8 +8,8 @@ peft_status io_windowed(const io_range *range, const peft_image *im, peft_image 
     const double lo = range->end[0], hi = range->end[1];
     char from[32], up_to[32];
     if (!range->given && im->is_signed)
-        return io_fail(PEFT_E_INVALID, "transform: the image's samples are signed, so that no scale is known; say "
-                       "range=lo:hi in the preprocessing (range=-1000:400, the samples that become 0 and 1)");
+        return io_fail(PEFT_E_INVALID, "transform: the image's samples are signed, so that their range is not known; "
+                       "give it in the preprocessing: range=lo:hi, the samples that become 0 and 1 (range=-1000:400)");
     if (!range->given) {
         *out = io_image_retain(im);
         return PEFT_OK;
@@ -28,7 +29,8 @@ peft_status io_windowed(const io_range *range, const peft_image *im, peft_image 
     return PEFT_OK;
 }
 
-/* Sample v of coverage a on white: Pillow's alpha_composite in 8 bits, the nearest whole number in 16. */
+/* Sample v with alpha a on a white background: 8 bits round as Pillow's alpha_composite does, 16 bits to the
+ * nearest. */
 static int64_t on_white(int64_t v, int64_t a, int depth)
 {
     if (depth == 16) return (v * a + 65535 * (65535 - a) + 32767) / 65535;

@@ -46,7 +46,7 @@ static bool parse_float(const char *s, size_t length, double *out)
     return true;
 }
 
-/* The shortest of 15..17 digits that reads back equal; a locale's decimal mark becomes a point. */
+/* The fewest digits, 15 to 17, that read back as v; the decimal mark of the locale becomes a point. */
 static void print_float(char *text, size_t room, double v)
 {
     double back = NAN;
@@ -70,7 +70,7 @@ const char *io_number(char text[32], double v)
 
 static bool in_bounds(const io_key *k, double v) { return k->lo == k->hi || (v >= k->lo && v <= k->hi); }
 
-/* a:b:c into v[n]; one value alone stands for three. */
+/* Parses a:b:c into v[n]; with n 3 one value alone stands for all three, with n 2 the values must not fall. */
 static bool parse_list(const io_key *k, const char *s, size_t length, int n, double *v)
 {
     int given = 0;
@@ -86,7 +86,7 @@ static bool parse_list(const io_key *k, const char *s, size_t length, int n, dou
     return given == n && (n != 2 || v[0] <= v[1]);
 }
 
-/* A word, N or HxW. */
+/* A word of the choices, N or HxW. */
 static bool parse_side(const io_key *k, const char *s, size_t length, io_side *out)
 {
     io_side v = { .word = io_choice(k->choices, s, length) };

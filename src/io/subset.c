@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * subset.c -- parts of data sets: by index, by class and number, by fraction. A part keeps the opened set alive and
- * points straight into it, however often parts were taken of parts. */
+ * subset.c -- parts of data sets: by index, by class and number, by fraction. A part holds a reference to the opened
+ * set and indices into it; a part of a part does too, not into the part that it was taken from. */
 #include "io/dataset.h"
 #include "io/rng.h"
 #include "io/stratify.h"
@@ -80,7 +80,8 @@ peft_status peft_dataset_with_image_options(peft_dataset *d, const char *options
     return PEFT_OK;
 }
 
-/* A draw in the making: which samples are taken (1) or left over (2), per class how many are wanted. */
+/* mark [count]: 1 for samples of the part, 2 for those of the rest, 0 for neither; class_map: see io_dataset_part;
+ * order [count or classes]: scratch. */
 typedef struct draw { int64_t *class_map, *order; uint8_t *mark; } draw;
 
 static peft_status draw_begin(const peft_dataset *d, draw *w)
@@ -98,8 +99,8 @@ static void draw_end(draw *w)
     free(w->mark);
 }
 
-/* The indices of class c into order, returns how many. */
-static int64_t members(const peft_dataset *d, int64_t c, int64_t *order)
+/* Writes the indices of class c's samples to order and returns how many there are. */
+static int64_t samples_of(const peft_dataset *d, int64_t c, int64_t *order)
 {
     int64_t n = 0;
     for (int64_t i = 0; i < d->count; i++)
@@ -107,7 +108,8 @@ static int64_t members(const peft_dataset *d, int64_t c, int64_t *order)
     return n;
 }
 
-/* Marks n members of the class in order[have] as taken and the others as left. */
+/* order[have] are the samples of class c: marks n of them, drawn by seed, as the part's and the others as the
+ * rest's. */
 static void draw_class(draw *w, int64_t c, int64_t have, int64_t n, uint64_t seed)
 {
     io_rng g = io_rng_make(IO_RNG_SAMPLES, seed, c, 0);
@@ -115,7 +117,7 @@ static void draw_class(draw *w, int64_t c, int64_t have, int64_t n, uint64_t see
     for (int64_t i = 0; i < have; i++) w->mark[w->order[i]] = i < n ? 1 : 2;
 }
 
-/* Parts in the set's own order, so that they do not depend on how the draw went about it. */
+/* The samples with this mark as a data set, in the order of d and not in that of the draw. */
 static peft_status make_marked(peft_dataset *d, draw *w, uint8_t mark, peft_dataset **out)
 {
     int64_t n = 0;
@@ -156,9 +158,9 @@ static peft_status draw_shots(const peft_dataset *d, int64_t shots, uint64_t see
 {
     for (int64_t c = 0; c < d->classes; c++) {
         if (w->class_map[c] < 0) continue;
-        int64_t have = members(d, c, w->order);
+        int64_t have = samples_of(d, c, w->order);
         if (have < shots)
-            return io_fail(PEFT_E_INVALID, "few-shot: class '%s' has %lld samples, wanted are %lld",
+            return io_fail(PEFT_E_INVALID, "few-shot: class '%s' has %lld samples, expected %lld or more",
                            d->class_names.item[c], (long long)have, (long long)shots);
         draw_class(w, c, have, shots, seed);
     }
@@ -186,23 +188,24 @@ peft_status peft_dataset_few_shot(peft_dataset *d, int64_t ways, int64_t shots, 
     return s;
 }
 
-/* Classes of one sample or none cannot be in both parts. */
-static int64_t classes_of_two(const peft_dataset *d, int64_t *order)
+/* The number of classes with two samples or more, which can be in both parts. */
+static int64_t count_divisible(const peft_dataset *d, int64_t *order)
 {
     int64_t n = 0;
-    for (int64_t c = 0; c < d->classes; c++) n += members(d, c, order) > 1;
+    for (int64_t c = 0; c < d->classes; c++) n += samples_of(d, c, order) > 1;
     return n;
 }
 
-/* Of every class the fraction to the nearest whole sample, and one at least in each part that has room for all. */
+/* Marks fraction of every class, to the nearest whole sample. A class of two samples or more has one at least in each
+ * part that has room for one of every such class. */
 static void split_classes(const peft_dataset *d, double fraction, uint64_t seed, draw *w)
 {
-    const int64_t both = classes_of_two(d, w->order), part = (int64_t)(fraction * (double)d->count + 0.5);
+    const int64_t divisible = count_divisible(d, w->order), part = (int64_t)(fraction * (double)d->count + 0.5);
     for (int64_t c = 0; c < d->classes; c++) {
-        const int64_t have = members(d, c, w->order);
+        const int64_t have = samples_of(d, c, w->order);
         int64_t n = (int64_t)(fraction * (double)have + 0.5);
-        if (have > 1 && n < 1 && part >= both) n = 1;
-        if (have > 1 && n == have && d->count - part >= both) n = have - 1;
+        if (have > 1 && n < 1 && part >= divisible) n = 1;
+        if (have > 1 && n == have && d->count - part >= divisible) n = have - 1;
         draw_class(w, c, have, n, seed);
     }
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * taps.c -- the weights of one axis. The order of the operations is Pillow's: the last bit decides over a pixel. */
+ * taps.c -- the weights of one axis, computed in the same order as in Pillow: a weight that differs in its last bit can
+ * round a sample to another value. */
 #include "io/resize.h"
 #include <math.h>
 
@@ -9,8 +10,8 @@ peft_status io_filter_named(const char *name, io_filter *out, io_order *order)
     int i = name ? io_choice(IO_FILTERS, name, colon ? (size_t)(colon - name) : strlen(name)) : -1;
     int o = colon ? io_choice(IO_ORDERS, colon + 1, strlen(colon + 1)) : IO_PILLOW13;
     if (i < 0 || o < 0)
-        return io_fail(PEFT_E_INVALID, "filter: '%.40s', expected %s, and :pillow12 behind it for the older order of "
-                       "passes", name ? name : "(null)", IO_FILTERS);
+        return io_fail(PEFT_E_INVALID, "filter: '%.40s', expected %s; append :pillow12 for the order of passes in "
+                       "Pillow before 12.2", name ? name : "(null)", IO_FILTERS);
     *out = (io_filter)i;
     *order = (io_order)o;
     return PEFT_OK;
@@ -75,7 +76,8 @@ static void fill_taps(int64_t from, double scale, int64_t start, io_filter filte
     }
 }
 
-/* The sample under each position's centre. Positions are summed up, not multiplied: a last bit may decide. */
+/* The sample under the centre of each position. The centres are added up as in Pillow, not multiplied: a difference in
+ * the last bit can choose another sample. */
 static void fill_nearest(int64_t from, double scale, int64_t start, io_taps *t)
 {
     double at = scale * 0.5;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * transform.c -- a described preprocessing: the way from an image to [3, size, size]. */
+ * transform.c -- applies a preprocessing that a text describes: from an image to floats [3, size, size]. */
 #include "io/transform.h"
 #include <math.h>
 
@@ -59,7 +59,7 @@ static void resized_size(const io_recipe *r, const peft_image *im, int64_t *widt
     }
 }
 
-/* The evaluation geometry: *im becomes size x size. */
+/* Resize and centre crop as in evaluation: *im becomes size x size. */
 static peft_status fit(const io_recipe *r, peft_image **im)
 {
     io_scaling s = { .filter = (io_filter)r->filter, .order = (io_order)r->order };
@@ -91,7 +91,8 @@ static void normalise(const io_recipe *r, const peft_image *im, float *out)
     }
 }
 
-/* 12 bits kept in 16 give a nearly black picture: said once for each transform. */
+/* 12-bit samples in a 16-bit image make a nearly black picture, which no later step would report. Each transform warns
+ * once. */
 static void warn_of_dark(peft_transform *t, const peft_image *im)
 {
     if (im->depth != 16 || t->recipe.range.given || atomic_load(&t->warned)) return;
@@ -100,7 +101,7 @@ static void warn_of_dark(peft_transform *t, const peft_image *im)
         if (io_sample(im, i) > largest) largest = io_sample(im, i);
     if (largest == 0 || largest >= 65536 / 8 || atomic_exchange(&t->warned, true)) return;
     io_warn("transform: the largest sample of a 16-bit image is %lld of 65535, so that its pixels are nearly black; "
-            "where samples have 12 bits say range=0:4095 in the preprocessing (said once)", (long long)largest);
+            "for 12-bit samples put range=0:4095 into the preprocessing (reported once)", (long long)largest);
 }
 
 static peft_status begin(const peft_transform *t, const peft_image *im, const float *out, peft_image **work)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * tree.c -- from names to classes and samples: class/file, or split/class/file. */
+ * tree.c -- the list of names below the root of a data set, the names of splits, and the top folder of a zip. */
 #include "io/tree.h"
 #include <stdio.h>
 
@@ -21,7 +21,7 @@ peft_status io_check_split(const char *split)
                    "test (testing)", split);
 }
 
-/* Cuts e->text; what is hidden or too deep, and what macOS adds, ends the name. */
+/* Cuts e->text into parts, up to the first hidden one. Names below __MACOSX, which macOS adds to its zips, get none. */
 static void cut(io_entry *e)
 {
     char *text = e->text;
@@ -68,10 +68,11 @@ void io_tree_clear(io_tree *t)
 
 static bool is_picture(const io_entry *e) { return !e->folder && io_is_image_name(e->part[e->count - 1]); }
 
-/* What the pictures below one common top folder look like. */
+/* The first parts of all pictures: one top folder, or several; a picture directly in it, a picture deeper in it, and
+ * whether a folder in it is called as a split. */
 typedef struct shape { const char *top; const io_entry *direct, *deeper; bool several, splits; } shape;
 
-static shape look(const io_tree *t)
+static shape find_top(const io_tree *t)
 {
     shape s = { 0 };
     for (int64_t i = 0; i < t->count; i++) {
@@ -88,7 +89,7 @@ static shape look(const io_tree *t)
     return s;
 }
 
-/* What lies beside the top folder stays, to be counted as left out. */
+/* Names outside the top folder stay, marked as stray: io_tree_arrange counts them as left out. */
 static void cut_top(io_tree *t, const char *top)
 {
     int64_t kept = 0;
@@ -104,14 +105,13 @@ static void cut_top(io_tree *t, const char *top)
 
 peft_status io_tree_skip_top(io_tree *t, const char *path, const char *split)
 {
-    const shape s = look(t);
+    const shape s = find_top(t);
     if (!s.top || s.several || io_split_of(s.top) || !s.deeper) return PEFT_OK;
-    if (split ? !s.splits : s.direct && !s.splits) {
-        if (split) return PEFT_OK;
+    if (!s.splits && split) return PEFT_OK;
+    if (!s.splits && s.direct)
         return io_fail(PEFT_E_FORMAT, "%s: pictures lie in '%.80s' (%.80s) and in its folders (%.80s/%.80s): is it a "
                        "class, or a folder around the classes? Expected every picture in a folder of its class",
                        path, s.top, s.direct->part[1], s.deeper->part[1], s.deeper->part[2]);
-    }
     cut_top(t, s.top);
     return PEFT_OK;
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
- * zip.c -- entries of a zip in memory, with limits on what they may grow to. */
+ * zip.c -- unpacks entries of a zip into memory, with limits on their size. */
 #include "io/zip.h"
 #include <stdio.h>
 
-/* Deflate packs at most 258 bytes into 2 bits: 1032 times. Nothing is lost to honest files, however uniform. */
+/* Deflate packs at most 258 bytes into 2 bits, a factor of 1032. No valid entry exceeds it, however uniform its data;
+ * ROUNDED bytes allow for the headers of small entries. */
 enum { MOST_RATIO = 1032, ROUNDED = 4096, FIRST_READ = 1 << 20 };
 #define MOST_BYTES (8ll << 30)
 
@@ -22,7 +23,7 @@ peft_status io_zip_check(const zip_stat_t *st, int64_t limit)
 {
     const zip_uint64_t need = ZIP_STAT_SIZE | ZIP_STAT_COMP_SIZE | ZIP_STAT_COMP_METHOD;
     char text[24];
-    if ((st->valid & need) != need) return io_fail(PEFT_E_FORMAT, "size unknown");
+    if ((st->valid & need) != need) return io_fail(PEFT_E_FORMAT, "the archive does not state the entry's size");
     if ((st->valid & ZIP_STAT_ENCRYPTION_METHOD) && st->encryption_method != ZIP_EM_NONE)
         return io_fail(PEFT_E_UNSUPPORTED, "the entry is encrypted");
     if (st->comp_method != ZIP_CM_STORE && st->comp_method != ZIP_CM_DEFLATE &&
@@ -30,13 +31,14 @@ peft_status io_zip_check(const zip_stat_t *st, int64_t limit)
         return io_fail(PEFT_E_UNSUPPORTED, "the entry is compressed by %s, which this build does not read; pack it "
                        "again with Deflate, the default of zip programs", method_name(st->comp_method, text));
     if (st->size > (zip_uint64_t)limit || st->size / MOST_RATIO > st->comp_size + ROUNDED)
-        return io_fail(PEFT_E_UNSUPPORTED, "%llu bytes from %llu, the limits are %lld and %d times",
+        return io_fail(PEFT_E_UNSUPPORTED, "the entry unpacks to %llu bytes from %llu; the limits are %lld bytes and a "
+                       "factor of %d",
                        (unsigned long long)st->size, (unsigned long long)st->comp_size, (long long)limit, MOST_RATIO);
     return PEFT_OK;
 }
 
-/* Memory grows with the bytes that come, whatever the directory announces. Reading on to the end makes libzip compare
- * the checksum. */
+/* Memory grows with the bytes that are read, not with the size that the directory announces. The read beyond the end
+ * makes libzip compare the checksum. */
 static peft_status read_all(zip_file_t *f, zip_uint64_t size, uint8_t **data)
 {
     zip_uint64_t room = size < FIRST_READ ? size : FIRST_READ, at = 0;
@@ -59,7 +61,7 @@ static peft_status read_all(zip_file_t *f, zip_uint64_t size, uint8_t **data)
     if (!d) return io_nomem("zip entry");
     if (at < size || zip_fread(f, &beyond, 1)) {
         free(d);
-        return io_fail(PEFT_E_FORMAT, "the compressed data are broken");
+        return io_fail(PEFT_E_FORMAT, "the entry's data are damaged");
     }
     *data = d;
     return PEFT_OK;

@@ -6,9 +6,9 @@
 #include <zip.h>
 
 peft_status io_zip_open(const char *path, zip_t **out);       /* the caller ends with zip_discard */
-/* PEFT_E_UNSUPPORTED where an entry would grow to more than limit bytes or further than Deflate can, is encrypted, or
- * is compressed in a way that libzip was built without. */
+/* PEFT_E_UNSUPPORTED where an entry unpacks to more than limit bytes or to more than Deflate can make of its packed
+ * bytes, is encrypted, or is compressed by a method that libzip was built without. */
 peft_status io_zip_check(const zip_stat_t *st, int64_t limit);
-/* Entry index, its checksum compared; the caller frees *data. */
+/* Unpacks entry index and compares its checksum; the caller frees *data. */
 peft_status io_zip_read(zip_t *z, zip_int64_t index, uint8_t **data, size_t *size);
 #endif

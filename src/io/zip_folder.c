@@ -1,26 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0
- * zip_folder.c -- data sets from a zip of a folder of images, by the rules of folders. The archive stays open. */
+ * zip_folder.c -- data sets from a zip of a folder of images, by the rules for folders. The archive stays open. */
 #include "io/archive.h"
 #include "io/tree.h"
 
 enum { MOST_ENTRIES = 1 << 22 };
 #define MOST_BYTES (1ll << 30)
 
-/* Slashes for the backslashes of some Windows programs; what would leave the archive is refused. */
+/* Turns the backslashes of some Windows programs into slashes and refuses a name that leads out of the archive. */
 static peft_status check_name(char *text)
 {
-    bool escapes = false;
     for (char *c = text; *c; c++)
         if (*c == '\\') *c = '/';
-    escapes = *text == '/';
+    bool escapes = *text == '/';
     for (const char *part = text, *slash; part; part = slash ? slash + 1 : NULL) {
         escapes |= !strcmp(part, "..") || !strncmp(part, "../", 3);
         slash = strchr(part, '/');
     }
-    return escapes ? io_fail(PEFT_E_FORMAT, "the name '%.200s' leaves the archive", text) : PEFT_OK;
+    return escapes ? io_fail(PEFT_E_FORMAT, "the name '%.200s' leads out of the archive", text) : PEFT_OK;
 }
 
-/* A name is UTF-8 if it is marked so or reads so; any other is taken as code page 437, the format's default. */
+/* libzip takes a name as UTF-8 where the entry says so or its bytes are valid UTF-8, and else converts it from code
+ * page 437, the default of the format: guessed is true for a name that was converted. */
 static peft_status add_name(zip_t *z, zip_int64_t i, io_tree *t)
 {
     const char *raw = zip_get_name(z, (zip_uint64_t)i, ZIP_FL_ENC_RAW);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * zip_source.c -- a zip in a file, read by position: a process that was forked shares the open file but not the place
- * in it. Bytes in front of the archive (a program that unpacks itself) are stepped over. */
+ * zip_source.c -- opens a zip for libzip through pread: processes share the offset of a file that was opened before a
+ * fork, so that read() in one would move the offset of the other. Bytes before the archive (the program of a
+ * self-extracting zip) are skipped. */
 #include "io/zip.h"
 #include <errno.h>
 #include <fcntl.h>
@@ -24,7 +25,8 @@ static int64_t read_at(int fd, void *data, int64_t size, int64_t at)
     return done;
 }
 
-static int64_t give_state(source *s, void *data, zip_uint64_t length)
+/* What libzip asks of a file: its size. */
+static int64_t stat_source(source *s, void *data, zip_uint64_t length)
 {
     zip_stat_t *st = data;
     if (length < sizeof *st) return -1;
@@ -34,7 +36,8 @@ static int64_t give_state(source *s, void *data, zip_uint64_t length)
     return sizeof *st;
 }
 
-static zip_int64_t answer(void *state, void *data, zip_uint64_t length, zip_source_cmd_t command)
+/* The callback of zip_source_function_create. */
+static zip_int64_t on_command(void *state, void *data, zip_uint64_t length, zip_source_cmd_t command)
 {
     source *s = state;
     int64_t n;
@@ -57,7 +60,7 @@ static zip_int64_t answer(void *state, void *data, zip_uint64_t length, zip_sour
         if (n >= 0) s->at = n;
         return n < 0 ? -1 : 0;
     case ZIP_SOURCE_TELL: return s->at;
-    case ZIP_SOURCE_STAT: return give_state(s, data, length);
+    case ZIP_SOURCE_STAT: return stat_source(s, data, length);
     case ZIP_SOURCE_ERROR: return zip_error_to_data(&s->error, data, length);
     case ZIP_SOURCE_CLOSE: return 0;
     case ZIP_SOURCE_FREE:
@@ -71,13 +74,13 @@ static zip_int64_t answer(void *state, void *data, zip_uint64_t length, zip_sour
     }
 }
 
-static uint32_t number(const uint8_t *p)
+static uint32_t little_endian(const uint8_t *p)
 {
     return p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
 }
 
-/* Where the archive begins: its end record says how long the directory is and how far it lies behind the start. 0 where
- * there is no such record, or one of the large format; libzip then says what is wrong. */
+/* Where the archive begins in the file. Its end record states the length of the directory and the directory's offset
+ * from the beginning of the archive. 0 without such a record, or for ZIP64: then libzip reads the file as it is. */
 static int64_t find_start(int fd, int64_t size)
 {
     const int64_t tail = size < END_RECORD + MOST_COMMENT ? size : END_RECORD + MOST_COMMENT;
@@ -86,7 +89,7 @@ static int64_t find_start(int fd, int64_t size)
     if (p && read_at(fd, p, tail, size - tail) == tail)
         for (int64_t i = tail - END_RECORD; i >= 0; i--) {
             if (memcmp(p + i, "PK\5\6", 4) || i + END_RECORD + (p[i + 20] | p[i + 21] << 8) > tail) continue;
-            const int64_t length = number(p + i + 12), offset = number(p + i + 16);
+            const int64_t length = little_endian(p + i + 12), offset = little_endian(p + i + 16);
             const int64_t directory = size - tail + i - length;
             if (offset < UINT32_MAX && directory > offset && read_at(fd, head, 4, directory) == 4 &&
                 (!memcmp(head, "PK\1\2", 4) || !length))
@@ -115,8 +118,8 @@ peft_status io_zip_open(const char *path, zip_t **out)
     s->size = st.st_size - s->start;
     zip_error_init(&s->error);
     zip_error_init(&error);
-    zip_source_t *z = zip_source_function_create(answer, s, &error);
-    if (!z) answer(s, NULL, 0, ZIP_SOURCE_FREE);
+    zip_source_t *z = zip_source_function_create(on_command, s, &error);
+    if (!z) on_command(s, NULL, 0, ZIP_SOURCE_FREE);
     *out = z ? zip_open_from_source(z, ZIP_RDONLY, &error) : NULL;
     peft_status status = PEFT_OK;
     if (!*out) {
