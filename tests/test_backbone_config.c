@@ -314,7 +314,7 @@ START_TEST(configuration_by_name)
     peft_backbone_free(x);
     write_text(tiny_path("elsewhere/other.json"), "{\"a\": 1}", 8);
     snprintf(options, sizeof options, "config=%s", tiny_path("elsewhere/other.json"));
-    FAILS(PEFT_E_FORMAT, "tells nothing of a network", try_load(ctx, options, &x));
+    FAILS(PEFT_E_FORMAT, "states nothing about a network", try_load(ctx, options, &x));
     finish(ctx, b);
 }
 END_TEST

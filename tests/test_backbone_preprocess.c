@@ -77,7 +77,7 @@ static const row rows[] = {
     { "preprocessor_config.json", PROC("ViT", ", \"size\": {\"height\": 8, \"width\": 16}"), "", NULL, "8 x 16" },
     { "preprocessor_config.json", PROC("Bit", ", \"do_center_crop\": false"), "", NULL, "without do_center_crop" },
     { "preprocessor_config.json", PROC("Bit", ", \"crop_size\": [8, 16]"), "", NULL, "crop_size 8 x 16" },
-    { "preprocessor_config.json", PROC("ViT", ", \"size\": {\"longest_edge\": 8}"), "", NULL, "longer side" },
+    { "preprocessor_config.json", PROC("ViT", ", \"size\": {\"longest_edge\": 8}"), "", NULL, "longest edge" },
     { "preprocessor_config.json", PROC("ViT", ", \"do_resize\": false"), "", NULL, "neither do_resize" } };
 
 START_TEST(texts)

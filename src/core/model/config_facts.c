@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * config_facts.c -- facts of a network in config.json, Hugging Face's or timm's (which transformers' TimmWrapper keeps
- * as it is), and the settings that change what the network computes and are not done here. */
+ * config_facts.c -- reads the facts of a network from config.json of Hugging Face or timm (transformers' TimmWrapper
+ * saves timm's), and refuses settings that change what the network computes in a way that this library does not. */
 #include <string.h>
 #include "core/base/options.h"
 #include "core/model/config.h"
@@ -9,9 +9,12 @@ static const char *const fact_name[PF_FACTS] = {
     "eps", "heads", "act", "pool", "patch", "width", "depth", "registers", "qkv_bias", "image_size", "no_embed_class",
     "fc_norm", "model_type", "architecture", "architectures", "act_layer", "norm_layer", "notes" };
 
-/* SIDE: a number, or a list that ends with two equal ones. FIRST: a text, or a list of texts. */
+/* SIDE: a whole number, or a list whose last two are equal. FIRST: a text, or a list of which the first text counts.
+ * ACT_LAYER: timm's name of an activation, kept as written until the MLP is known; ACT and POOL are translated at
+ * once. */
 typedef enum { NUMBER, SIDE, FLAG, ACT, ACT_LAYER, POOL, TEXT, FIRST } kind;
-/* CLIP: the image tower of Hugging Face's. A fact is taken from the first row that has it. */
+/* Where a key lies in the file. TOP: at the top; CLIP: in vision_config, the image tower of Hugging Face's CLIP; ARGS:
+ * in timm's model_args; CFG: in its pretrained_cfg. A fact is taken from the first row whose key is there. */
 typedef enum { TOP, CLIP, ARGS, CFG, SECTIONS } section;
 static const char *const section_name[SECTIONS] = { NULL, "vision_config", "model_args", "pretrained_cfg" };
 static const struct { const char *fact; section in; const char *key; kind kind; } rows[] = {
@@ -37,7 +40,8 @@ static const struct { const char *fact; section in; const char *key; kind kind; 
     { "model_type", TOP, "model_type", TEXT }, { "architectures", TOP, "architectures", FIRST },
     { "architecture", TOP, "architecture", TEXT }, { "notes", CFG, "notes", FIRST } };
 
-/* Settings that this library does in one way; another value is refused. A text: that one; none: only absent. */
+/* Settings for which this library computes one value only; any other is refused, since what it names would be another
+ * computation. OFF, ON: false, true; WORD: that text; NONE: the key must be absent or null. */
 typedef enum { OFF, ON, NONE, WORD } only;
 static const struct { section in; const char *key; only only; const char *word, *what; } fixed[] = {
     { ARGS, "class_token", ON, NULL, "a network without a class token" },
@@ -92,7 +96,7 @@ static peft_status side(const char *key, const json_t *v, char *text)
     return PEFT_OK;
 }
 
-/* Words of the files and ours; "" says nothing. */
+/* Translates a word of the file to the one of the load options; false: it is not among words. */
 typedef struct { const char *theirs, *ours; } word;
 static bool translate(const word *words, const char *s, char *text)
 {
@@ -153,7 +157,7 @@ static peft_status check_fixed(const json_t *top)
         if (!v || (fixed[i].only == ON && json_is_true(v)) || (fixed[i].only == OFF && json_is_false(v))
             || (fixed[i].only == WORD && s && !strcmp(s, fixed[i].word)))
             continue;
-        snprintf(expected, sizeof expected, "%s, since %s is another computation", fixed[i].only == ON ? "true"
+        snprintf(expected, sizeof expected, "%s, because %s is not computed here", fixed[i].only == ON ? "true"
                  : fixed[i].only == OFF ? "false" : fixed[i].only == WORD ? fixed[i].word : "null", fixed[i].what);
         return pf_json_lacks(fixed[i].key, v, expected);
     }
@@ -168,16 +172,16 @@ static peft_status check_colours(const json_t *top)
     for (size_t i = 0; i < COUNT(places); i++) {
         const json_t *v = pf_json_get(in_section(top, places[i].in), places[i].key);
         if (v && json_integer_value(v) != 3)
-            return pf_json_lacks(places[i].key, v, "3 (images have red, green and blue here; repeating the patch "
-                                 "embedding's kernel for each, divided by 3, makes such a network of one for grey)");
+            return pf_json_lacks(places[i].key, v, "3 (red, green and blue; to convert a network for grey images, "
+                                 "repeat the kernel of its patch embedding three times and divide it by 3)");
     }
     if (json_array_size(input) == 3 && json_integer_value(json_array_get(input, 0)) != 3)
         return pf_json_lacks("input_size", input, "[3, height, width] (images of red, green and blue)");
     return PEFT_OK;
 }
 
-/* timm: the act_layer of the arguments, else what the name of the architecture says. SiLU belongs to gated MLPs, which
- * only the tensors show. */
+/* timm's activation: act_layer of model_args, else QuickGELU where the name of the architecture has it. Another
+ * act_layer, such as SiLU, is judged later: only the tensors show whether the MLP is gated. */
 static void timm_act(pf_config *c)
 {
     static const word acts[] = { { "gelu", "gelu" }, { "quick_gelu", "quickgelu" }, { 0 } };
@@ -186,19 +190,20 @@ static void timm_act(pf_config *c)
     else if (name && strstr(name, "quickgelu")) pf_config_set(c, "act", "quickgelu");
 }
 
-/* timm puts the norm behind pooling where it pools by the mean, unless fc_norm says otherwise. */
+/* timm applies the final norm after mean pooling and before taking the class token, unless fc_norm states the opposite,
+ * which is not computed here. */
 static peft_status check_norm(const pf_config *c)
 {
     const char *pooling = pf_config_get(c, "pool"), *norm = pf_config_get(c, "fc_norm");
     if (!norm || !pooling || !strcmp(pooling, "mean") == !strcmp(norm, "true")) return PEFT_OK;
     return pf_fail(PEFT_E_UNSUPPORTED, "fc_norm: given %s with global_pool %s, which is not supported: expected the "
-                   "norm behind pooling by the mean, and in front of taking the class token", norm,
+                   "norm after mean pooling (avg), or before taking the class token (token)", norm,
                    !strcmp(pooling, "mean") ? "avg" : "token");
 }
 
 peft_status pf_facts_read(const json_t *top, pf_config *c)
 {
-    /* Hugging Face's gated MLP is SiLU whatever hidden_act says. */
+    /* The gated MLP of Hugging Face's DINOv2 uses SiLU and ignores hidden_act. */
     const bool gated = json_is_true(json_object_get(top, "use_swiglu_ffn"));
     PF_TRY(check_colours(top));
     for (size_t r = 0; r < COUNT(rows); r++) {

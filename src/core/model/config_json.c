@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
- * config_json.c -- values of a description, checked for the kind that their keys hold. */
+ * config_json.c -- JSON values of a configuration file, checked for their type. */
 #include <string.h>
 #include "core/base/options.h"
 #include "core/model/config.h"
 
 enum { SHOWN = 60 };
 
-/* The value as JSON, or what it is where that takes more than SHOWN bytes: json_dumpb then leaves some pieces out. */
+/* The value as JSON text, or "a list" and so on where that has more than SHOWN bytes: json_dumpb leaves out the pieces
+ * that do not fit. */
 static const char *show(const json_t *v, char text[SHOWN + 1])
 {
     const size_t n = json_dumpb(v, text, SHOWN, JSON_ENCODE_ANY | JSON_COMPACT | JSON_REAL_PRECISION(9));

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
- * config_open_clip.c -- open_clip_config.json: the image tower and how its pictures are prepared. A key that is absent
- * has open_clip's own default, so the file tells every fact. */
+ * config_open_clip.c -- reads open_clip_config.json: the image tower and how its pictures are prepared. An absent key
+ * has open_clip's own default, so that every fact is known. */
 #include <string.h>
 #include "core/base/options.h"
 #include "core/model/config.h"
 
 #define COUNT(a) (sizeof(a) / sizeof *(a))
-static const char *const custom[] = { "attentional_pool", "qk_norm", "scaled_cosine_attn", "scale_heads",
+/* Settings of the tower that this library does not compute; each must be absent or false. */
+static const char *const unsupported[] = { "attentional_pool", "qk_norm", "scaled_cosine_attn", "scale_heads",
                                       "scale_attn_inner", "scale_attn", "scale_fc" };
 
 bool pf_is_open_clip(const json_t *top)
@@ -38,15 +39,15 @@ static void set_number(pf_config *c, const char *fact, int64_t v)
     pf_config_set(c, fact, text);
 }
 
-/* GELU and QuickGELU without arguments; GELU's approximate=none is the same. */
+/* GELU or QuickGELU without arguments; approximate=none is the exact GELU too. */
 static peft_status act(const json_t *model, const json_t *vision, pf_config *c)
 {
     bool quick;
     const json_t *args = pf_json_get(vision, "act_kwargs");
     const char *approximate = json_string_value(pf_json_get(args, "approximate"));
     PF_TRY(pf_json_flag(model, "quick_gelu", false, &quick));
-    const size_t plain = approximate && !strcmp(approximate, "none") && !quick;
-    if (args && json_object_size(args) != plain) return pf_json_lacks("act_kwargs", args, "the exact GELU, {}");
+    const size_t allowed = approximate && !strcmp(approximate, "none") && !quick;
+    if (args && json_object_size(args) != allowed) return pf_json_lacks("act_kwargs", args, "the exact GELU, {}");
     pf_config_set(c, "act", quick ? "quickgelu" : "gelu");
     return PEFT_OK;
 }
@@ -61,7 +62,8 @@ static peft_status norm(const json_t *vision, pf_config *c)
     return PEFT_OK;
 }
 
-/* The class token behind ln_post is the same as ln_post behind the class token; for the mean it is not. */
+/* ln_post before or after taking the class token gives the same feature. With the mean it does not, and only ln_post
+ * after the mean is computed here. */
 static peft_status pool(const json_t *vision, pf_config *c)
 {
     const json_t *v = pf_json_get(vision, "pool_type");
@@ -71,7 +73,7 @@ static peft_status pool(const json_t *vision, pf_config *c)
     if (!type) return pf_json_bad("pool_type", v, "a text");
     if (strcmp(type, "tok") && strcmp(type, "avg")) return pf_json_lacks("pool_type", v, "tok or avg");
     if (!strcmp(type, "avg") && !after)
-        return pf_json_lacks("pool_type", v, "final_ln_after_pool: true beside it, the norm behind the mean");
+        return pf_json_lacks("pool_type", v, "final_ln_after_pool: true with it, which applies ln_post after the mean");
     pf_config_set(c, "pool", strcmp(type, "tok") ? "mean" : "cls");
     return PEFT_OK;
 }
@@ -82,9 +84,9 @@ static peft_status own_tower(const json_t *model, const json_t *vision, pf_confi
     if (json_is_array(json_object_get(vision, "layers")))
         return pf_json_lacks("layers", json_object_get(vision, "layers"), "a ViT's number of blocks (a list is a "
                              "ResNet)");
-    for (size_t i = 0; i < COUNT(custom); i++) {
-        const json_t *v = pf_json_get(vision, custom[i]);
-        if (v && !json_is_false(v)) return pf_json_lacks(custom[i], v, "false");
+    for (size_t i = 0; i < COUNT(unsupported); i++) {
+        const json_t *v = pf_json_get(vision, unsupported[i]);
+        if (v && !json_is_false(v)) return pf_json_lacks(unsupported[i], v, "false");
     }
     PF_TRY(whole(vision, "width", 768, &width));
     PF_TRY(whole(vision, "head_width", 64, &head));
@@ -99,7 +101,8 @@ static peft_status own_tower(const json_t *model, const json_t *vision, pf_confi
     return pool(vision, c);
 }
 
-/* A network of timm's behind "trunk.", whose pooling open_clip replaces; "" leaves the architecture's. */
+/* A timm network, whose tensors open_clip names "trunk.*". open_clip sets its pooling; "" keeps that of the
+ * architecture. */
 static peft_status timm_tower(const json_t *vision, pf_config *c)
 {
     const json_t *name = json_object_get(vision, "timm_model_name"), *v = pf_json_get(vision, "timm_pool");

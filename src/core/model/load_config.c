@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * load_config.c -- finds and reads the descriptions beside the weights. They may come from anywhere: size, depth and
- * doubled names are refused, and so is a value of the wrong kind. What a file is, its content tells. */
+ * load_config.c -- finds and reads the configuration files beside the weights. The files are not trusted: too many
+ * bytes, too deep nesting, doubled names and values of a wrong type are refused. The content of a file tells which
+ * library wrote it, not its name. */
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -12,7 +13,7 @@
 
 enum { MOST_BYTES = 1 << 20, MOST_DEPTH = 32 };
 
-/* Brackets outside of texts, counted before the parser recurses into them. */
+/* Whether brackets nest deeper than MOST_DEPTH; checked first, because the parser recurses into them. */
 static bool too_deep(const char *json, size_t n)
 {
     bool text = false;
@@ -30,7 +31,7 @@ static bool too_deep(const char *json, size_t n)
     return false;
 }
 
-/* An image processor of Hugging Face; NULL: something else. */
+/* The object that describes an image processor of Hugging Face; NULL: there is none. */
 static const json_t *processor(const json_t *top)
 {
     static const char *const mark[] = { "image_processor_type", "feature_extractor_type", "image_mean", "do_normalize",
@@ -40,8 +41,8 @@ static const json_t *processor(const json_t *top)
     return json_is_object(inner) ? inner : NULL;
 }
 
-/* The first file that describes the preparation is followed. */
-static peft_status take(const json_t *top, const char *path, int64_t side, pf_config *c)
+/* Reads what one file states. Of several files that describe how pictures are prepared the first one counts. */
+static peft_status read_content(const json_t *top, const char *path, int64_t side, pf_config *c)
 {
     const char *slash = strrchr(path, '/');
     const json_t *pictures = processor(top), *cfg = pf_json_get(top, "pretrained_cfg");
@@ -59,7 +60,8 @@ static peft_status parse(const char *json, size_t n, const char *path, int64_t s
     if (n > MOST_BYTES) return pf_fail(PEFT_E_FORMAT, "%zu bytes: expected at most %d", n, MOST_BYTES);
     if (too_deep(json, n)) return pf_fail(PEFT_E_FORMAT, "nested deeper than %d", MOST_DEPTH);
     PF_TRY(pf_json_parse(json, n, "the configuration", &top));
-    peft_status s = json_is_object(top) ? take(top, path, side, c) : pf_fail(PEFT_E_FORMAT, "expected an object");
+    peft_status s = json_is_object(top) ? read_content(top, path, side, c)
+                                        : pf_fail(PEFT_E_FORMAT, "expected an object");
     json_decref(top);
     return s;
 }
@@ -74,8 +76,9 @@ static peft_status read_one(const pf_loader *l, const char *path, pf_config *c)
     pf_map_close(m);
     if (s) return pf_within(s, "%s", path);
     if (!told && *c->prep.lacks)
-        pf_log(l->ctx, 1, "%s: %s: pictures cannot be prepared so here, and this backbone has no note \"preprocess\"; "
-               "state the preprocessing yourself (size, resize, crop_pct, interpolation, mean, std)", path,
+        pf_log(l->ctx, 1, "%s: %s: this library cannot prepare pictures in this way, so the backbone has no note "
+               "\"preprocess\"; state the preprocessing yourself (size, resize, crop_pct, interpolation, mean, "
+               "std)", path,
                c->prep.lacks);
     return PEFT_OK;
 }
@@ -90,8 +93,8 @@ static peft_status read_if_there(const pf_loader *l, const char *folder, const c
     return s;
 }
 
-/* open_clip's file describes weights under its names, and timm's networks behind "trunk."; a folder may hold the same
- * model in other forms too. */
+/* open_clip_config.json counts only for weights under open_clip's names or of a timm network below "trunk.": a folder
+ * may hold the same model in the forms of several libraries, and each file describes its own. */
 static peft_status read_folder(const pf_loader *l, const char *folder, pf_config *c)
 {
     static const char *const names[] = { "config.json", "processor_config.json", "preprocessor_config.json" };
@@ -107,7 +110,7 @@ static peft_status read_folder(const pf_loader *l, const char *folder, pf_config
 static peft_status read_beside(const pf_loader *l, const char *weights, pf_config *c)
 {
     const char *slash = strrchr(weights, '/'), *from = slash ? weights : ".";
-    const size_t n = slash > weights ? (size_t)(slash - weights) : 1;      /* "/" and "." are of one letter */
+    const size_t n = slash > weights ? (size_t)(slash - weights) : 1;      /* "/" and "." have one character */
     char *folder = pf_alloc(l->ctx, n + 1);
     if (!folder) return pf_nomem("the folder's name", n + 1);
     memcpy(folder, from, n);
@@ -117,7 +120,7 @@ static peft_status read_beside(const pf_loader *l, const char *weights, pf_confi
     return s;
 }
 
-/* A file or folder that the caller named has to tell something. */
+/* A file or folder that the caller named, which must state at least one fact. */
 static peft_status read_named(const pf_loader *l, const char *path, pf_config *c)
 {
     struct stat st;
@@ -125,8 +128,9 @@ static peft_status read_named(const pf_loader *l, const char *path, pf_config *c
     bool told = c->prep.told;
     for (int i = 0; i < PF_FACTS; i++) told |= *c->fact[i] != 0;
     if (told) return PEFT_OK;
-    return pf_fail(PEFT_E_FORMAT, "config: '%s' tells nothing of a network: expected config.json (timm, Hugging Face), "
-                   "open_clip_config.json, preprocessor_config.json, processor_config.json, or their folder", path);
+    return pf_fail(PEFT_E_FORMAT, "config: '%s' states nothing about a network: expected config.json (timm, Hugging "
+                   "Face), open_clip_config.json, preprocessor_config.json, processor_config.json, or their folder",
+                   path);
 }
 
 peft_status pf_config_read(const pf_loader *l, const char *weights, pf_config *c)

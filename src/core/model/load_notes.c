@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * load_notes.c -- what a backbone's files tell of its pictures and classes: the header before the description beside
- * the weights, that before what is usual for the family. */
+ * load_notes.c -- the notes of a backbone on its pictures and classes. Each comes from the first that states it: the
+ * header of the weights, the configuration files beside them, the family of the network. */
 #include <stdio.h>
 #include <string.h>
 #include "core/model/load.h"
@@ -8,11 +8,12 @@
 static int64_t lines(const char *text)
 {
     int64_t n = 1;
-    for (; *text; text++) n += *text == '\n' && text[1];    /* the last line may have an end */
+    for (; *text; text++) n += *text == '\n' && text[1];    /* a line break at the end begins no line */
     return n;
 }
 
-/* Class names of another number than the classifier's rows are not its names. */
+/* Sets the notes that are given. Class names are ignored where the classifier has another number of rows: they belong
+ * to another classifier, such as that of the pretraining. */
 peft_status pf_backbone_describe(peft_backbone *b, const char *preprocess, const char *class_names)
 {
     if (preprocess && *preprocess) {
@@ -39,8 +40,9 @@ static void triple(const double v[3], char *text)
     snprintf(text, PF_NOTE_MAX, "%s:%s:%s", one[0], one[1], one[2]);
 }
 
-/* In the order of pf_note_name. */
-static notes from_description(const pf_config *c, int64_t native)
+/* mean, std, image_size, crop_pct and interpolation, the order of pf_note_name, as the configuration files state
+ * them. */
+static notes from_config(const pf_config *c, int64_t native)
 {
     const pf_prep *p = &c->prep;
     const char *side = pf_config_get(c, "image_size");
@@ -56,9 +58,11 @@ static notes from_description(const pf_config *c, int64_t native)
     return n;
 }
 
-/* A description with what the header of an older file states in its place. Where a header's "preprocess"
- * is empty, mean and std are all that is known: older files have no such key. */
-static peft_status preprocess(const pf_loader *l, peft_backbone *b, bool header)
+/* Sets the note "preprocess": that of the header; else the one of the configuration files, with mean and std of the
+ * header where it has them (files of an earlier version, converted .npz files); else, without such files, one made of
+ * the header's single facts. An empty "preprocess" in the header means that only mean and std are known: no note is made
+ * of them. */
+static peft_status set_preprocess(const pf_loader *l, peft_backbone *b, bool header)
 {
     const char *whole = pf_st_meta(b->file, "preprocess");
     char text[PF_PREP_MAX], mean_std[2 * PF_NOTE_MAX + 16];
@@ -77,7 +81,7 @@ static peft_status preprocess(const pf_loader *l, peft_backbone *b, bool header)
 
 peft_status pf_load_notes(const pf_loader *l, peft_backbone *b)
 {
-    const notes config = from_description(&l->config, l->native_grid * b->shape.patch);
+    const notes config = from_config(&l->config, l->native_grid * b->shape.patch);
     const char *const family[PF_NOTES] = { l->mean, l->std, NULL, NULL, NULL };
     const bool header = pf_st_meta(b->file, "mean") && pf_st_meta(b->file, "std");
     for (int i = 0; i < PF_NOTES; i++) {
@@ -86,7 +90,7 @@ peft_status pf_load_notes(const pf_loader *l, peft_backbone *b)
         if (text && strlen(text) < PF_NOTE_MAX) memcpy(b->note[i], text, strlen(text) + 1);
     }
     memcpy(b->assumed, l->assumed, sizeof b->assumed);
-    PF_TRY(preprocess(l, b, header));
+    PF_TRY(set_preprocess(l, b, header));
     const char *names = pf_st_meta(b->file, "class_names");
     return pf_backbone_describe(b, NULL, names ? names : l->config.class_names);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * prep_hf.c -- how pictures are prepared by an image processor of transformers (5.24): preprocessor_config.json, or
- * image_processor in processor_config.json. What the file leaves out has the default of the processor's class. They
- * crop at (long - crop) / 2 rounded down, and lay transparency on white where they convert to RGB. */
+ * prep_hf.c -- how pictures are prepared by an image processor of transformers 5.24: preprocessor_config.json, or
+ * image_processor in processor_config.json. Absent keys have the default of the processor's class. The processors crop
+ * at (side - crop) / 2 rounded down, and put transparent pixels on white where they convert to RGB. */
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -12,7 +12,8 @@
 #define HALF     { 0.5, 0.5, 0.5 }, { 0.5, 0.5, 0.5 }
 #define IMAGENET { 0.485, 0.456, 0.406 }, { 0.229, 0.224, 0.225 }
 #define OPENAI   { 0.48145466, 0.4578275, 0.40821073 }, { 0.26862954, 0.26130258, 0.27577711 }
-/* Defaults of a class; models: the model_types that use it. size > 0 is a square, below 0 a shorter side. */
+/* Defaults of a processor class. models: the model_types that use it. size: the side of a square, or, negative, minus
+ * the shorter side. square: what default_to_square is by default; rgb: do_convert_rgb. */
 typedef struct {
     const char *class, *models, *interpolation;
     double mean[3], std[3];
@@ -29,7 +30,7 @@ static const processor known[] = {
     { "Beit", " beit data2vec-vision ", "bicubic", HALF, 224, 224, false, true, false },
     { "DPT", " dpt ", "bicubic", HALF, 384, 384, false, true, false },
     { "DINOv3ViT", " dinov3_vit ", "bilinear", IMAGENET, 224, 224, false, true, false } };
-/* Settings of single processors that change the pixels and have no words. */
+/* Settings that change the pixels and that the text of a transform cannot express. */
 static const char *const special[] = {
     "do_pad", "do_flip_channel_order", "do_thumbnail", "do_align_long_axis", "do_grayscale",
     "do_split_image", "do_image_splitting", "keep_aspect_ratio", "rescale_offset", "crop_pct", "size_divisor",
@@ -37,6 +38,7 @@ static const char *const special[] = {
 #define COUNT(a) (sizeof(a) / sizeof *(a))
 
 __attribute__((format(printf, 2, 3)))
+/* Names what a text cannot express; the first such setting stays. */
 static void lacks(pf_prep *p, const char *format, ...)
 {
     va_list ap;
@@ -45,7 +47,8 @@ static void lacks(pf_prep *p, const char *format, ...)
     va_end(ap);
 }
 
-/* CLIPImageProcessor, CLIPImageProcessorFast and CLIPFeatureExtractor are one row; NULL: another class. */
+/* The row of the class that the file names, else that of model_type; NULL: neither is known. CLIPImageProcessor,
+ * CLIPImageProcessorFast and CLIPFeatureExtractor are the same row. *class is the name in the file, or NULL. */
 static const processor *find(const json_t *o, const char *model_type, const char **class)
 {
     const char *s = json_string_value(pf_json_get(o, "image_processor_type"));
@@ -62,7 +65,7 @@ static const processor *find(const json_t *o, const char *model_type, const char
     return NULL;
 }
 
-/* A size of the files: N, [height, width], or an object. Of what it says, height and width or shorter is above 0. */
+/* A size in the file: N, [height, width] or an object. Either height and width are above 0, or shorter is. */
 typedef struct { int64_t height, width, shorter; } extent;
 static peft_status extent_of(const json_t *o, const char *key, bool square, extent *e, pf_prep *p)
 {
@@ -75,7 +78,7 @@ static peft_status extent_of(const json_t *o, const char *key, bool square, exte
         e->width = json_integer_value(json_object_get(v, "width"));
         e->shorter = json_integer_value(json_object_get(v, "shortest_edge"));
         if (pf_json_get(v, "longest_edge") || pf_json_get(v, "max_height") || pf_json_get(v, "max_width")) {
-            lacks(p, "%s by the longer side", key);
+            lacks(p, "%s by the longest edge", key);
             return PEFT_OK;
         }
     } else if (json_is_integer(v) && !square) e->shorter = json_integer_value(v);
@@ -90,8 +93,9 @@ static peft_status triple(const json_t *o, const char *key, double out[3])
     return !v || pf_json_triple(v, out) ? PEFT_OK : pf_json_bad(key, v, "a number, or three of them");
 }
 
-/* Samples v / 255 become (255 f v - mean) / std, so that mean and std are divided by 255 f. */
-static peft_status values(const json_t *o, pf_prep *p)
+/* Sets mean and std. The processor computes (f v - mean) / std of samples v in 0..255; a transform computes
+ * (v / 255 - m) / s, which is the same for m = mean / (255 f) and s = std / (255 f). */
+static peft_status read_normalisation(const json_t *o, pf_prep *p)
 {
     bool normalise, rescale;
     const json_t *factor = pf_json_get(o, "rescale_factor");
@@ -110,7 +114,8 @@ static peft_status values(const json_t *o, pf_prep *p)
     return PEFT_OK;
 }
 
-static void geometry(bool resizes, const extent *size, bool crops, const extent *crop, pf_prep *p)
+/* Sets resize and crop, and names those that do not end in a square. */
+static void set_geometry(bool resizes, const extent *size, bool crops, const extent *crop, pf_prep *p)
 {
     const bool squash = resizes && size->height && size->height == size->width && !crops;
     p->crop_pct = 1;
@@ -121,14 +126,15 @@ static void geometry(bool resizes, const extent *size, bool crops, const extent 
     if (crops && (!crop->height || crop->height != crop->width))
         lacks(p, "crop_size %lld x %lld, which is not square", (long long)crop->height, (long long)crop->width);
     else if (!crops && !resizes)
-        lacks(p, "neither do_resize nor do_center_crop: pictures that have their size already");
+        lacks(p, "neither do_resize nor do_center_crop, so that inputs keep the size of the picture");
     else if (!crops && size->shorter)
-        lacks(p, "size by the shortest edge without do_center_crop: inputs that are not square");
+        lacks(p, "size by the shortest edge without do_center_crop, so that inputs are not square");
     else if (!crops && !squash)
         lacks(p, "size %lld x %lld, which is not square", (long long)size->height, (long long)size->width);
 }
 
-static void start(const processor *by, extent *size, extent *crop, pf_prep *p)
+/* The defaults of a class. */
+static void set_defaults(const processor *by, extent *size, extent *crop, pf_prep *p)
 {
     *p = (pf_prep){ .told = true, .floor_offset = true, .interpolation = by->interpolation };
     memcpy(p->mean, by->mean, sizeof p->mean);
@@ -137,7 +143,7 @@ static void start(const processor *by, extent *size, extent *crop, pf_prep *p)
     *crop = (extent){ by->crop, by->crop, 0 };
 }
 
-/* A class of which nothing is known, or none named: then all that has no default has to be there. */
+/* The file names an unknown class, which is refused, or none: then every key without a common default must be there. */
 static void check_class(const json_t *o, const char *class, pf_prep *p)
 {
     static const char *const needed[] = { "size", "image_mean", "image_std", "resample" };
@@ -153,7 +159,7 @@ static void check_special(const json_t *o, const processor *by, pf_prep *p)
         if (v && !json_is_false(v)) lacks(p, "%s", special[i]);
     }
     if (json_integer_value(pf_json_get(o, "ensure_multiple_of")) > 1) lacks(p, "ensure_multiple_of");
-    if (!strcmp(by->class, "DINOv3ViT")) lacks(p, "resizing behind the division by 255, without rounding to 8 bits");
+    if (!strcmp(by->class, "DINOv3ViT")) lacks(p, "resizing after the division by 255, without rounding to 8 bits");
 }
 
 peft_status pf_prep_hf(const json_t *o, const char *model_type, pf_prep *p)
@@ -164,7 +170,7 @@ peft_status pf_prep_hf(const json_t *o, const char *model_type, pf_prep *p)
     const bool crop_default = row ? row->crops : pf_json_get(o, "crop_size") != NULL;
     extent size, crop;
     bool resizes, crops, square;
-    start(by, &size, &crop, p);
+    set_defaults(by, &size, &crop, p);
     if (!row) check_class(o, class, p);
     check_special(o, by, p);
     if (filter && !(p->interpolation = pf_prep_filter(filter)))
@@ -175,7 +181,7 @@ peft_status pf_prep_hf(const json_t *o, const char *model_type, pf_prep *p)
     PF_TRY(pf_json_flag(o, "default_to_square", by->square, &square));
     PF_TRY(extent_of(o, "size", square, &size, p));
     PF_TRY(extent_of(o, "crop_size", true, &crop, p));
-    PF_TRY(values(o, p));
-    geometry(resizes, &size, crops, &crop, p);
+    PF_TRY(read_normalisation(o, p));
+    set_geometry(resizes, &size, crops, &crop, p);
     return PEFT_OK;
 }

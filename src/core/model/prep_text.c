@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * prep_text.c -- a preparation as text for peft_transform_parse, and that text for another side of the input. */
+ * prep_text.c -- writes how pictures are prepared as text for peft_transform_parse, and rewrites such a text for an
+ * input of another side. */
 #include "core/model/prep.h"
 #include <math.h>
 #include <stdio.h>
@@ -79,8 +80,8 @@ bool pf_prep_triple(const char *value, double out[3])
     return n == 0 || n == 2;
 }
 
-/* Digits of a number below 2^24 at s; 0: none. */
-static int64_t digits(const char *s, size_t length)
+/* The number that length digits at s make; 0: other characters, or a number too large for a side in pixels. */
+static int64_t parse_pixels(const char *s, size_t length)
 {
     int64_t v = 0;
     for (size_t i = 0; i < length; i++) {
@@ -95,12 +96,12 @@ static int64_t in_proportion(int64_t pixels, int64_t from, int64_t to)
     return llround((double)pixels * (double)to / (double)from);
 }
 
-/* resize=N and resize=HxW for another side; 0 bytes: a word, which stands as it is. */
+/* The value of resize=N or resize=HxW for another side into text; returns its length, or 0 for a word, which stays. */
 static size_t scaled(const char *s, size_t length, int64_t from, int64_t to, char text[64])
 {
     const char *x = s ? memchr(s, 'x', length) : NULL;
-    const int64_t height = s ? digits(s, x ? (size_t)(x - s) : length) : 0;
-    const int64_t width = x ? digits(x + 1, length - (size_t)(x - s) - 1) : height;
+    const int64_t height = s ? parse_pixels(s, x ? (size_t)(x - s) : length) : 0;
+    const int64_t width = x ? parse_pixels(x + 1, length - (size_t)(x - s) - 1) : height;
     if (!height || !width) return 0;
     if (!x) return (size_t)snprintf(text, 64, "%lld", (long long)in_proportion(height, from, to));
     return (size_t)snprintf(text, 64, "%lldx%lld", (long long)in_proportion(height, from, to),
@@ -109,7 +110,7 @@ static size_t scaled(const char *s, size_t length, int64_t from, int64_t to, cha
 
 typedef struct { const char *at; size_t length; char text[64]; } change;
 
-/* text with each change's part replaced, in order. */
+/* Copies text to out with n parts of it replaced; the changes are in the order in which they lie in text. */
 static peft_status replace(const char *text, const change *c, int n, char out[PF_PREP_MAX])
 {
     size_t used = 0;
@@ -131,9 +132,9 @@ peft_status pf_prep_scale(const char *text, int64_t side, char out[PF_PREP_MAX])
     change c[2] = { { NULL, 0, "" }, { NULL, 0, "" } };
     c[0].at = value_of(text, "size", &c[0].length);
     c[1].at = value_of(text, "resize", &c[1].length);
-    const int64_t from = c[0].at ? digits(c[0].at, c[0].length) : 0;
+    const int64_t from = c[0].at ? parse_pixels(c[0].at, c[0].length) : 0;
     for (const char *s = text; *s; s++)
-        if (*s < ' ' || *s > '~') return pf_fail(PEFT_E_FORMAT, "preprocess: expected settings in plain ASCII");
+        if (*s < ' ' || *s > '~') return pf_fail(PEFT_E_FORMAT, "preprocess: expected printable ASCII characters only");
     if (!from) return pf_fail(PEFT_E_FORMAT, "preprocess: given '%.60s', expected settings with size=N", text);
     snprintf(c[0].text, sizeof c[0].text, "%lld", (long long)side);
     const bool pixels = scaled(c[1].at, c[1].length, from, side, c[1].text) > 0;

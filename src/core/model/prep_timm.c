@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * prep_timm.c -- how pictures are prepared by timm (pretrained_cfg) and open_clip (preprocess_cfg), with the defaults
- * of both for what is absent. Both crop with torchvision and drop transparency. */
+ * prep_timm.c -- how pictures are prepared by timm (pretrained_cfg) and open_clip (preprocess_cfg); absent keys have
+ * the library's defaults. Both crop with torchvision and drop transparency. */
 #include <stdio.h>
 #include <string.h>
 #include "core/model/config.h"
@@ -20,7 +20,8 @@ static peft_status triple(const json_t *cfg, const char *key, bool positive, dou
     return PEFT_OK;
 }
 
-/* A text of one of words into at, which holds the index of the default; a word of the last places is none we can do. */
+/* Sets *at, which holds the index of the default, to the index of the file's word in words, or to that of their final
+ * NULL for another word. */
 static peft_status choose(const json_t *cfg, const char *key, const char *const *words, int *at)
 {
     const json_t *v = pf_json_get(cfg, key);
@@ -42,7 +43,7 @@ static peft_status filter(const json_t *cfg, pf_prep *p)
     return PEFT_OK;
 }
 
-/* input_size and crop_pct, or the test_ ones where the network is to work at test_input_size. */
+/* input_size and crop_pct; or test_input_size and test_crop_pct where side is the former, as in timm. */
 static peft_status sizes(const json_t *cfg, int64_t side, pf_prep *p)
 {
     const json_t *input = pf_json_get(cfg, "input_size"), *test = pf_json_get(cfg, "test_input_size");
@@ -61,7 +62,7 @@ static peft_status sizes(const json_t *cfg, int64_t side, pf_prep *p)
         snprintf(p->lacks, sizeof p->lacks, "input_size %lld x %lld, which is not square", (long long)height,
                  (long long)width);
     else if (p->crop_pct > 1)
-        snprintf(p->lacks, sizeof p->lacks, "crop_pct above 1 (pictures with a border)");
+        snprintf(p->lacks, sizeof p->lacks, "crop_pct above 1 (which pads the picture)");
     return PEFT_OK;
 }
 
@@ -75,9 +76,9 @@ peft_status pf_prep_timm(const json_t *cfg, int64_t side, pf_prep *p)
     PF_TRY(triple(cfg, "std", true, p->std));
     PF_TRY(filter(cfg, p));
     PF_TRY(choose(cfg, "crop_mode", modes, &mode));
-    p->fit = mode == 1 ? PF_FIT_SQUASH : PF_FIT_SHORTER;               /* timm takes an unknown mode for center */
+    p->fit = mode == 1 ? PF_FIT_SQUASH : PF_FIT_SHORTER;               /* timm treats an unknown mode as center */
     if (mode == 2)
-        snprintf(p->lacks, sizeof p->lacks, "crop_mode 'border' (the longer side resized, borders of the mean)");
+        snprintf(p->lacks, sizeof p->lacks, "crop_mode 'border' (resizes the longer side and pads with the mean)");
     return PEFT_OK;
 }
 
@@ -93,7 +94,7 @@ peft_status pf_prep_open_clip(const json_t *cfg, int64_t size, pf_prep *p)
     PF_TRY(choose(cfg, "resize_mode", modes, &mode));
     p->interpolation = by == 1 ? "bilinear" : "bicubic";                /* random is bicubic outside of training */
     p->fit = mode == 1 ? PF_FIT_SQUASH : PF_FIT_SHORTER;
-    if (by == 3) snprintf(p->lacks, sizeof p->lacks, "another interpolation than bicubic and bilinear");
-    if (mode >= 2) snprintf(p->lacks, sizeof p->lacks, "another resize_mode than shortest and squash");
+    if (by == 3) snprintf(p->lacks, sizeof p->lacks, "an interpolation other than bicubic and bilinear");
+    if (mode >= 2) snprintf(p->lacks, sizeof p->lacks, "a resize_mode other than shortest and squash");
     return PEFT_OK;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * save_config.c -- config.json of a backbone under Hugging Face's names: their ViT, or, with LayerScale, their DINOv2;
- * and what neither of them can be. */
+ * save_config.c -- writes config.json of a backbone under Hugging Face's names: of a ViT, or, with LayerScale, of a
+ * DINOv2; names what neither of them can express. */
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -8,7 +8,8 @@
 #include "core/base/json_text.h"
 #include "core/model/save.h"
 
-/* DINOv2 makes the width of its MLP from a whole ratio; the gated one takes two thirds of that, rounded up to 8. */
+/* mlp_ratio of a DINOv2, which must be a whole number; 0: the MLP has no such width. Its MLP is ratio * width wide, a
+ * gated one two thirds of that, rounded up to a multiple of 8. */
 static int64_t ratio_of(const pf_vit_shape *s)
 {
     const int64_t plain = s->swiglu ? s->mlp * 3 / 2 : s->mlp, ratio = plain / s->width;
@@ -29,7 +30,7 @@ peft_status pf_save_expressible(const pf_vit_shape *s, const pf_form *f)
         { dino && !ratio_of(s), "LayerScale beside an MLP whose width is no multiple of the tokens'" } };
     for (size_t i = 0; i < sizeof lacks / sizeof *lacks; i++)
         if (lacks[i].is)
-            return pf_fail(PEFT_E_UNSUPPORTED, "%s: the models of the %s naming have no such thing", lacks[i].what,
+            return pf_fail(PEFT_E_UNSUPPORTED, "%s: no model of the %s naming has it", lacks[i].what,
                            pf_naming_name[f->naming]);
     return PEFT_OK;
 }
@@ -62,7 +63,7 @@ static int add_facts(json_t *o, const pf_vit_shape *s)
     return bad | json_object_set_new(o, "hidden_act", json_string(s->act == PK_QUICKGELU ? "quick_gelu" : "gelu"));
 }
 
-/* What the loss of Hugging Face's classifiers goes by. */
+/* problem_type, by which a classifier of Hugging Face chooses its loss. */
 static int add_link(json_t *o, const pf_form *f)
 {
     if (!*f->link) return 0;
@@ -81,7 +82,8 @@ static int add_kind(json_t *o, const pf_vit_shape *s, const pf_form *f)
          | json_object_set_new(o, "architectures", json_pack("[s]", kinds[k].model));
 }
 
-/* Two objects: number to name, and name to number. */
+/* id2label and label2id. Two classes of one name are an error where the caller gave the names; names from the note of
+ * the backbone may repeat, as those of ImageNet do, and label2id then has the first. */
 static peft_status add_labels(json_t *o, const pf_vit_shape *s, const pf_form *f)
 {
     const char *names = f->class_names;
@@ -119,7 +121,7 @@ peft_status pf_save_check_names(const pf_vit_shape *s, const pf_form *f)
     return status;
 }
 
-/* Digits that tell v from its neighbours. */
+/* The number of digits that v needs to read back as the same double. */
 static int digits_of(double v)
 {
     char text[40];
