@@ -133,7 +133,7 @@ START_TEST(end_of_the_schedule)
         for (int i = 0; i < 6; i++) tiny_step(x, 2, i);
         ck_assert_msg(warnings == table[k].warnings, "%s: %d warnings, the last: %s", table[k].options, warnings,
                       warning);
-        if (warnings) ck_assert(strstr(warning, "its rate is 0") && strstr(warning, "steps counts updates"));
+        if (warnings) ck_assert(strstr(warning, "the learning rate is 0") && strstr(warning, "steps counts updates"));
         OK(peft_context_set_log(t.ctx, NULL, NULL, 1));
         peft_trainer_free(x);
         tiny_free(&t);
@@ -179,7 +179,7 @@ START_TEST(one_class)
     static const char *const losses[] = { "loss=ce", "loss=soft_ce" };
     for (int i = 0; i < 2; i++) {
         peft_options *o = tiny_options(t.ctx, "%s", losses[i]);
-        FAILS(PEFT_E_OPTION, "1 class, whose loss is 0", peft_trainer_create(t.model, o, &x));
+        FAILS(PEFT_E_OPTION, "1 class, with which this loss is always 0", peft_trainer_create(t.model, o, &x));
         peft_options_free(o);
     }
     x = tiny_trainer(t.model, "loss=%s", "bce");

@@ -60,8 +60,8 @@ static notes from_config(const pf_config *c, int64_t native)
 
 /* Sets the note "preprocess": that of the header; else the one of the configuration files, with mean and std of the
  * header where it has them (files of an earlier version, converted .npz files); else, without such files, one made of
- * the header's single facts. An empty "preprocess" in the header means that only mean and std are known: no note is made
- * of them. */
+ * the header's single facts. An empty "preprocess" in the header means that only mean and std are known: no note is
+ * made of them. */
 static peft_status set_preprocess(const pf_loader *l, peft_backbone *b, bool header)
 {
     const char *whole = pf_st_meta(b->file, "preprocess");

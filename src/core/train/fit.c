@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
- * fit.c -- epochs of steps over a caller's batches. Where it stands (epoch, batch) is part of the trainer's state, so a
- * run that was stopped and restored goes on at the batch where it stopped. */
+ * fit.c -- trains for epochs over batches from a callback. The position (epoch, batch) is part of the trainer's state,
+ * so that a restored run goes on at the batch where it stopped. */
 #include "core/train/trainer.h"
 
-/* The next batch, in the views; *n 0: the epoch has no more. A callback that fails tells why by the last failure of a
- * libpeft function in it, or by peft_set_error. */
+/* Gets the next batch into the views; *n 0: the epoch has no more. Where the callback fails, the error is that of the
+ * last libpeft function that failed in it, or what it gave to peft_set_error. */
 static peft_status next_batch(peft_trainer *t, peft_batch_fn next, void *user, int64_t *n)
 {
     const long long batch = t->batch_in_epoch, epoch = t->epoch;
     t->image_view.dim[0] = t->label_view.dim[0] = t->batch;
-    for (int64_t i = 0; i < t->batch; i++) t->ids[i] = -1;             /* left alone: samples without an id */
+    for (int64_t i = 0; i < t->batch; i++) t->ids[i] = -1;             /* ids that the callback does not set */
     pf_error_watch();
     *n = next(epoch, batch, &t->image_view, &t->label_view, t->ids, user);
     if (*n < 0 && pf_error_seen()) return pf_within(pf_error_seen(), "batch %lld of epoch %lld", batch, epoch);
@@ -49,7 +49,7 @@ static peft_status one_epoch(peft_trainer *t, peft_batch_fn next, peft_progress_
     t->batch_in_epoch = 0;
     t->epoch++;
     if (!t->pending) return PEFT_OK;
-    PF_TRY(peft_trainer_update(t));                   /* what a last, incomplete accumulation holds */
+    PF_TRY(peft_trainer_update(t));                   /* passes fewer than accumulate are left */
     return report(t, progress, user);
 }
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * labels.c -- do the labels of a batch fit the loss, and does any of them count? */
+ * labels.c -- checks that the labels of a batch suit the loss, and whether any of them has an effect. */
 #include <math.h>
 #include "core/train/trainer.h"
 
@@ -25,7 +25,8 @@ static double target_at(const peft_tensor *labels, int64_t i)
     return labels->type == PEFT_F64 ? ((const double *)labels->data)[i] : (double)((const float *)labels->data)[i];
 }
 
-/* Every entry in 0..1; for bce -1 too, for soft_ce every row adds up to 1 (within 1e-3, for rounded shares). */
+/* Every entry lies in 0..1. For bce it may be -1 too; for soft_ce every row adds up to 1, within 1e-3, since callers
+ * may have rounded the probabilities. */
 static peft_status check_values(const peft_trainer *t, const peft_tensor *labels, int64_t n)
 {
     const int64_t classes = t->model->classes;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * loss_options.c -- which loss a trainer's options ask for, and the weights in it. */
+ * loss_options.c -- reads the options of a trainer that choose the loss, its weights and its reduction. */
 #include <math.h>
 #include <string.h>
 #include "core/train/trainer.h"
@@ -33,7 +33,8 @@ static peft_status read_list(const peft_trainer *t, const char *name, pk_real **
                    given, (long long)classes);
 }
 
-/* The divisor of a weighted mean. auto is torch's: the sum of the labels' weights for ce, the batch for soft_ce. */
+/* What a weighted mean is divided by. auto does as torch's cross_entropy: by the sum of the labels' weights for ce, by
+ * the batch size for soft_ce. */
 static peft_status read_reduction(peft_trainer *t)
 {
     const char *reduction = pf_options_string(t->options, pf_trainer_options, "weight_reduction");
@@ -50,7 +51,7 @@ peft_status pf_loss_options(peft_trainer *t)
     if (strcmp(loss, "ce") && strcmp(loss, "soft_ce") && strcmp(loss, "bce") && strcmp(loss, "bce_sum"))
         return pf_fail(PEFT_E_OPTION, "loss: given '%s', expected ce, soft_ce, bce or bce_sum", loss);
     if (strncmp(loss, "bce", 3) && t->model->classes < 2)
-        return pf_fail(PEFT_E_OPTION, "loss: given '%s' for a model of 1 class, whose loss is 0 whatever it computes; "
+        return pf_fail(PEFT_E_OPTION, "loss: given '%s' for a model of 1 class, with which this loss is always 0; "
                        "expected 2 classes or more, or bce for a finding that is present or not", loss);
     t->loss.kind = !strcmp(loss, "ce") ? PF_LOSS_CE : !strcmp(loss, "soft_ce") ? PF_LOSS_SOFT_CE : PF_LOSS_BCE;
     t->loss.bce.sum_classes = !strcmp(loss, "bce_sum");

@@ -1,22 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0
- * option_uses.c -- trainer options that only some losses, optimisers or schedules read. One that is given where nothing
- * reads it is an error: "momentum=0.9" with AdamW would otherwise train without it and say nothing. */
+ * option_uses.c -- trainer options that only some losses, optimisers or schedules read. To give one where nothing reads
+ * it is an error: "momentum=0.9" with AdamW would otherwise train without momentum and report nothing. */
 #include <string.h>
 #include "core/train/trainer.h"
 
-#define FALLING "cosine warmup_cosine warmup_cosine_full_period linear warmup_linear"
+#define DECAYING "cosine warmup_cosine warmup_cosine_full_period linear warmup_linear"
 #define WARMING "warmup_cosine warmup_cosine_full_period warmup_linear"
-/* quiet: may be given all the same. Programs give the length of the run whatever the schedule is. */
+/* Where the option reader has one of values, option is read. quiet: no error where it is not, because programs give the
+ * length of the run with every schedule. */
 static const struct { const char *option, *reader, *values; bool quiet; } uses[] = {
     { "label_smoothing", "loss", "ce soft_ce", false }, { "weight_reduction", "loss", "ce soft_ce", false },
     { "pos_weight", "loss", "bce bce_sum", false },
     { "beta1", "optimizer", "adamw", false }, { "beta2", "optimizer", "adamw", false },
     { "eps", "optimizer", "adamw", false },
     { "momentum", "optimizer", "sgd", false }, { "nesterov", "optimizer", "sgd", false },
-    { "steps", "schedule", FALLING, true }, { "min_lr", "schedule", FALLING, false },
+    { "steps", "schedule", DECAYING, true }, { "min_lr", "schedule", DECAYING, false },
     { "warmup", "schedule", WARMING, false }, { "start_lr", "schedule", WARMING, false },
     { "decay_every", "schedule", "step", false }, { "decay", "schedule", "step", false },
-    { "steps_per_epoch", "schedule", FALLING " step", true } };
+    { "steps_per_epoch", "schedule", DECAYING " step", true } };
 #define ROWS (sizeof uses / sizeof *uses)
 
 static bool has_word(const char *list, const char *word)
@@ -28,7 +29,8 @@ static bool has_word(const char *list, const char *word)
     return false;
 }
 
-/* Has the option another value than its default? A default that is written out changes nothing and is accepted. */
+/* Whether the option was given a value other than its default. The default itself is accepted, as it changes
+ * nothing. */
 static bool is_set(const peft_options *o, const char *name)
 {
     const char *given = pf_options_given(o, name), *fallback = pf_options_string(NULL, pf_trainer_options, name);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * step.c -- one train step: forward, loss, backward (a walk over the compiled graph), clip, update. */
+ * step.c -- one training step: forward, loss and backward in one run of the compiled graph, clipping, update. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,6 +14,7 @@ static double now(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
+/* Copies the model's buffers (running statistics) to t->saved_buffers, or back. */
 static void keep_buffers(peft_trainer *t, bool restore)
 {
     pk_real *at = t->saved_buffers;
@@ -27,23 +28,25 @@ static void keep_buffers(peft_trainer *t, bool restore)
     if (restore) pf_guard_done(&t->model->guard);
 }
 
-/* Batch norm moves its running values in the forward pass: then nobody may predict meanwhile. */
+/* Runs the graph. Batch norm writes its running statistics in the forward pass, so that no session may predict then. */
 static void run_pass(peft_trainer *t, pf_exec *e)
 {
-    const bool moves = t->model->buffers.count > 0;
-    if (moves) pf_guard_write(&t->model->guard);
+    const bool writes = t->model->buffers.count > 0;
+    if (writes) pf_guard_write(&t->model->guard);
     pf_exec_run(e, 0, e->g.nodes);
-    if (moves) pf_guard_done(&t->model->guard);
+    if (writes) pf_guard_done(&t->model->guard);
 }
 
-/* What the pending passes have added is given up. */
+/* Drops the passes since the last update: the next pass overwrites their gradients, and running statistics are
+ * restored. */
 static void drop_pending(peft_trainer *t)
 {
     if (t->pending) keep_buffers(t, true);
     t->pending = 0;
 }
 
-/* The samples of a batch. Without images there must be ids that the cache knows, and nobody else who reads images. */
+/* Sets *n to the number of samples of a batch. images may be NULL only where the ids say which features of the cache to
+ * use and where nothing but the cached part of the graph reads images. */
 static peft_status count_batch(const peft_trainer *t, const peft_tensor *images, const peft_tensor *labels,
                                const int64_t *ids, int64_t *n)
 {
@@ -65,7 +68,7 @@ static peft_status missing(const int64_t *ids, int64_t i)
                    "image is needed", (long long)ids[i], (long long)i);
 }
 
-/* What the frozen prefix computes comes to its place in net, sample by sample. */
+/* Puts the outputs of the frozen part into net, sample by sample: from the cache, or computed. */
 static peft_status fill(peft_trainer *t, pf_compiled *net, const pk_real *images, const int64_t *ids, int64_t n)
 {
     for (int64_t i = 0; i < n && !images; i++) if (!pf_cache_knows(&t->cache, ids[i])) return missing(ids, i);
@@ -88,7 +91,7 @@ static peft_status fill(peft_trainer *t, pf_compiled *net, const pk_real *images
     return PEFT_OK;
 }
 
-/* Nothing of this batch counts: no gradient, and running statistics, momentum and weight decay do not move either. */
+/* No label of this batch has an effect: there is no gradient, and running statistics, momentum and parameters stay. */
 static peft_status pass_without_labels(peft_trainer *t, int64_t n)
 {
     if (!t->warned_labels)
@@ -156,7 +159,7 @@ peft_status peft_trainer_backward(peft_trainer *t, const peft_tensor *images, co
     return s;
 }
 
-/* In fixed pieces, so that the sum has the same bits for any number of threads. */
+/* Sums and updates go in pieces of this many values, so that results have the same bits for any number of threads. */
 enum { PIECE = 1 << 16 };
 typedef struct {
     peft_trainer *t;
@@ -165,6 +168,7 @@ typedef struct {
     atomic_int nonfinite;
 } update_job;
 
+/* The norm of the summed gradients of all passes. */
 static double grad_norm(peft_trainer *t)
 {
     double total = 0;
@@ -197,14 +201,15 @@ static void update_piece(void *arg, int64_t piece, int worker)
     if (nonfinite) atomic_store_explicit(&j->nonfinite, 1, memory_order_relaxed);
 }
 
-/* A cosine that is over leaves the rate where it ended, as a rule at 0: the run goes on and learns nothing. */
+/* After its last step a schedule keeps its final rate. Where that is 0, as with cosine by default, the run goes on and
+ * learns nothing: warned of once. */
 static void warn_of_end(peft_trainer *t, double lr)
 {
     const pf_schedule *s = &t->schedule;
     if (t->told_end || lr > 0 || s->lr <= 0 || s->steps < 1 || t->step < s->steps) return;
     t->told_end = true;
-    pf_log(t->ctx, 1, "step %lld: the %lld updates of schedule '%s' are over and its rate is 0: nothing is learned any "
-           "more. Option steps counts updates: epochs x batches an epoch / accumulate", (long long)t->step,
+    pf_log(t->ctx, 1, "step %lld: the %lld updates of schedule '%s' are done and the learning rate is 0: nothing more "
+           "is learned. Option steps counts updates: epochs x batches per epoch / accumulate", (long long)t->step,
            (long long)s->steps, pf_schedule_name(s->kind));
 }
 

@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
- * trainer_settings.c -- what a state must have in common with the trainer that it is restored into: the options of
- * trainer, model and adapters, groups, and the application's notes, each an entry of its own in the file. They are
- * compared as values: lr=1e-3 is lr=0.001, and an option that was not given is one that was given its default. Options
- * that change no number, or that the chosen schedule, optimiser and loss do not read, are left out. */
+ * trainer_settings.c -- what a state and the trainer that restores it must have in common: the options of trainer,
+ * model and adapters, the groups, and the application's notes. Each is an entry of its own in the file's header. They
+ * are compared as values: lr=1e-3 equals lr=0.001, and an option that was not given equals its default. Options that
+ * change no result, or that the chosen schedule, optimiser and loss do not read, are not compared. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "core/model/state.h"
 #include "core/train/trainer.h"
 
-/* Options that change no number. */
+/* Options that change no result. */
 static const char *const neutral[] = { "threads", "executor", "samples", "cache_features", "cache_file", "cache_type" };
 
 static bool matters(const peft_trainer *t, const char *name)
@@ -19,7 +19,8 @@ static bool matters(const peft_trainer *t, const char *name)
     return pf_option_is_read(t->options, name);
 }
 
-/* of: "the trainer", "the model", "adapter 0"; key: of the file's entry. */
+/* One option. of: what it belongs to, for messages ("the trainer", "adapter 0"); key: the name of its entry in the
+ * file. */
 typedef struct setting { const char *of, *key, *name, *value; const pf_opt *row; } setting;
 typedef peft_status (*setting_fn)(void *user, const setting *s);
 
@@ -63,7 +64,7 @@ static peft_status each_setting(const peft_trainer *t, setting_fn fn, void *user
     return each_adapter(t->model, fn, user);
 }
 
-/* --- groups: an entry for each parameter whose rates are not the trainer's --------------------------------------- */
+/* --- groups: an entry for each parameter whose lr_scale or weight_decay is its own -------------------------------- */
 static const char group[] = "libpeft.group.";
 enum { GROUP_TEXT = 96 };
 
@@ -174,15 +175,16 @@ static peft_status check_setting(void *user, const setting *s)
                    s->name, s->value, more);
 }
 
-/* A run may move to another machine, but then its last bits are no longer those of an unbroken one. */
+/* A run may go on with other kernels, such as on another machine; its results then differ in the last bits from those
+ * of a run without a break. */
 static void warn_of_kernels(const peft_trainer *t, const pf_st *st)
 {
     char by[32];
     const char *saved = pf_st_meta(st, "libpeft.kernels");
     pf_team_text(&t->team, by, sizeof by);
     if (saved && strcmp(saved, by))
-        pf_log(t->ctx, 1, "the state was saved by kernels and product '%.40s', the run goes on with '%s': results "
-               "differ in rounding from those of an unbroken run", saved, by);
+        pf_log(t->ctx, 1, "the state was saved by a trainer with the kernels and matrix product '%.40s', this one has "
+               "'%s': results differ in rounding from those of a run without a break", saved, by);
 }
 
 peft_status pf_settings_check(const peft_trainer *t, const pf_st *st)
