@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * formats.h -- the namings of every library whose files are read, as tables, and writers of such files. */
+#ifndef FORMATS_H
+#define FORMATS_H
+#include <math.h>
+#include "tiny.h"
+
+enum { NO_PATCH_BIAS = 1, NO_CLASS_ROW = 2, FLAT_TOKENS = 4 };              /* how such a file differs from ours */
+typedef struct { const char *timm, *theirs[3]; } stem;                     /* three: q, k and v apart; "x_": x_weight */
+typedef struct { const char *name, *prefix, *block, *head, *create, *load; const stem *stems; const char *const *extra;
+                 unsigned flags; } format;
+
+static const stem facebook[] = { { "mlp.fc1", { "mlp.w12" } }, { "mlp.fc2", { "mlp.w3" } }, { NULL, { NULL } } };
+static const stem deit3[] = { { "ls1.gamma", { "gamma_1" } }, { "ls2.gamma", { "gamma_2" } }, { NULL, { NULL } } };
+#define HF_TOP { "cls_token", { "embeddings.cls_token" } }, { "pos_embed", { "embeddings.position_embeddings" } }, \
+    { "patch_embed.proj", { "embeddings.patch_embeddings.projection" } }, { "norm", { "layernorm" } }
+#define HF_ATTENTION { "attn.proj", { "attention.output.dense" } }, \
+    { "attn.qkv", { "attention.attention.query", "attention.attention.key", "attention.attention.value" } }
+static const stem hf[] = { HF_TOP,
+                           HF_ATTENTION,
+                           { "norm1", { "layernorm_before" } },
+                           { "norm2", { "layernorm_after" } },
+                           { "mlp.fc1", { "intermediate.dense" } },
+                           { "mlp.fc2", { "output.dense" } },
+                           { NULL, { NULL } } };
+static const stem hf_dino[] = { HF_TOP,
+                                HF_ATTENTION,
+                                { "ls1.gamma", { "layer_scale1.lambda1" } },
+                                { "ls2.gamma", { "layer_scale2.lambda1" } },
+                                { "mlp.fc1", { "mlp.weights_in" } },
+                                { "mlp.fc2", { "mlp.weights_out" } },
+                                { "reg_token", { "embeddings.register_tokens" } },
+                                { NULL, { NULL } } };
+static const stem hf5[] = { HF_TOP,
+                            { "norm1", { "layernorm_before" } },
+                            { "norm2", { "layernorm_after" } },
+                            { "attn.proj", { "attention.o_proj" } },
+                            { "attn.qkv", { "attention.q_proj", "attention.k_proj", "attention.v_proj" } },
+                            { NULL, { NULL } } };
+static const stem hf_clip[] = { { "cls_token", { "embeddings.class_embedding" } },
+                                { "pos_embed", { "embeddings.position_embedding.weight" } },
+                                { "patch_embed.proj", { "embeddings.patch_embedding" } },
+                                { "norm_pre", { "pre_layrnorm" } },
+                                { "norm", { "post_layernorm" } },
+                                { "norm1", { "layer_norm1" } },
+                                { "norm2", { "layer_norm2" } },
+                                { "attn.proj", { "self_attn.out_proj" } },
+                                { "attn.qkv", { "self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj" } },
+                                { NULL, { NULL } } };
+static const stem clip[] = { { "cls_token", { "class_embedding" } },
+                             { "pos_embed", { "positional_embedding" } },
+                             { "patch_embed.proj", { "conv1" } },
+                             { "norm_pre", { "ln_pre" } },
+                             { "norm", { "ln_post" } },
+                             { "norm1", { "ln_1" } },
+                             { "norm2", { "ln_2" } },
+                             { "attn.qkv", { "attn.in_proj_" } },
+                             { "attn.proj", { "attn.out_proj" } },
+                             { "mlp.fc1", { "mlp.c_fc" } },
+                             { "mlp.fc2", { "mlp.c_proj" } },
+                             { NULL, { NULL } } };
+#define TORCHVISION { "cls_token", { "class_token" } }, { "pos_embed", { "encoder.pos_embedding" } }, \
+    { "patch_embed.proj", { "conv_proj" } }, { "norm", { "encoder.ln" } }, { "norm1", { "ln_1" } }, \
+    { "norm2", { "ln_2" } }, { "attn.proj", { "self_attention.out_proj" } }, \
+    { "attn.qkv", { "self_attention.in_proj_" } }
+static const stem torchvision[] = {
+    TORCHVISION, { "mlp.fc1", { "mlp.0" } }, { "mlp.fc2", { "mlp.3" } }, { NULL, { NULL } }
+};
+static const stem torchvision_old[] = {
+    TORCHVISION, { "mlp.fc1", { "mlp.linear_1" } }, { "mlp.fc2", { "mlp.linear_2" } }, { NULL, { NULL } }
+};
+static const stem mmcls[] = { { "patch_embed.proj", { "patch_embed.projection" } },
+                              { "norm", { "ln1" } },
+                              { "norm1", { "ln1" } },
+                              { "norm2", { "ln2" } },
+                              { "mlp.fc1", { "ffn.layers.0.0" } },
+                              { "mlp.fc2", { "ffn.layers.1" } },
+                              { "ls1.gamma", { "attn.gamma1.weight" } },
+                              { "ls2.gamma", { "ffn.gamma2.weight" } },
+                              { NULL, { NULL } } };
+
+#define LIST(...) (const char *const[]){ __VA_ARGS__, NULL }
+#define TEXT_TOWER "transformer.resblocks.0.attn.in_proj_weight", "transformer.resblocks.0.ln_1.weight", \
+    "token_embedding.weight", "positional_embedding", "ln_final.weight", "text_projection", "logit_scale", "visual.proj"
+#define VIT "image_size=8,patch=4,width=16,depth=11,heads=2,mlp=24,classes=5"
+#define NO_HEAD "image_size=8,patch=4,width=16,depth=2,heads=2,mlp=24"
+static const format formats[] = {
+    { "timm", "", "blocks.%d.", "head", VIT, "", NULL, NULL, 0 },
+    { "timm wrapped", "module.model.", "blocks.%d.", "module.model.head", VIT, "", NULL, NULL, 0 },
+    { "timm in open_clip", "visual.trunk.", "blocks.%d.", "head", NO_HEAD, "", NULL,
+      LIST("text.ln_final.weight", "logit_scale"), 0 },
+    { "SwiGLU", "", "blocks.%d.", "head", VIT ",swiglu=true", "", NULL, NULL, 0 },
+    { "DINOv2", "", "blocks.%d.", "head", VIT ",swiglu=true,layer_scale=true", "", facebook, LIST("mask_token"), 0 },
+    { "DINOv2 in chunks", "teacher.backbone.", "blocks.0.%d.", "head", NO_HEAD, "", facebook, LIST("dino_loss.center"),
+      0 },
+    { "DeiT-III", "model.", "blocks.%d.", "model.head", VIT ",layer_scale=true", "", deit3, NULL, NO_CLASS_ROW },
+    { "MAE", "model.", "blocks.%d.", "head", NO_HEAD, "", NULL,
+      LIST("model.decoder_embed.weight", "model.decoder_blocks.0.norm1.weight", "model.mask_token",
+           "model.decoder_pred.bias"),
+      0 },
+    { "DINO", "teacher.backbone.", "blocks.%d.", "head", NO_HEAD, "", NULL,
+      LIST("student.module.backbone.blocks.0.attn.qkv.weight", "student.module.backbone.patch_embed.proj.weight",
+           "student.module.head.mlp.0.weight", "teacher.head.mlp.0.weight", "teacher.head.last_layer.weight_v"),
+      0 },
+    { "MoCo v3", "module.base_encoder.", "blocks.%d.", "head", NO_HEAD, "", NULL,
+      LIST("module.base_encoder.head.0.weight", "module.base_encoder.head.1.num_batches_tracked",
+           "module.predictor.0.weight", "module.momentum_encoder.blocks.0.attn.qkv.weight",
+           "module.momentum_encoder.patch_embed.proj.weight"),
+      0 },
+    { "HF ViT", "vit.", "encoder.layer.%d.", "classifier", VIT, "eps=1e-6", hf, LIST("vit.pooler.dense.weight"), 0 },
+    { "HF DINOv2", "dinov2.", "encoder.layer.%d.", "classifier", VIT ",layer_scale=true,swiglu=true", "", hf_dino,
+      LIST("dinov2.embeddings.mask_token"), 0 },
+    { "HF 5", "vit.", "layers.%d.", "classifier", VIT, "eps=1e-6", hf5, NULL, 0 },
+    { "CLIP", "visual.", "transformer.resblocks.%d.", "head", NO_HEAD ",norm_pre=true,act=quickgelu,eps=1e-5", "", clip,
+      LIST(TEXT_TOWER), NO_PATCH_BIAS | FLAT_TOKENS },
+    { "HF CLIP", "vision_model.", "encoder.layers.%d.", "classifier", NO_HEAD ",norm_pre=true,act=quickgelu,eps=1e-5",
+      "",
+      hf_clip,
+      LIST("vision_model.embeddings.position_ids", "text_model.encoder.layers.0.self_attn.q_proj.weight",
+           "text_projection.weight", "visual_projection.weight", "logit_scale"),
+      NO_PATCH_BIAS | FLAT_TOKENS },
+    { "torchvision", "", "encoder.layers.encoder_layer_%d.", "heads.head", VIT, "", torchvision, NULL, 0 },
+    { "torchvision, old names", "", "encoder.layers.encoder_layer_%d.", "heads.head", VIT, "", torchvision_old, NULL,
+      0 },
+    { "mmcls", "backbone.", "layers.%d.", "head.fc", VIT, "", mmcls, NULL, 0 },
+    { "mmpretrain", "state_dict.backbone.", "layers.%d.", "state_dict.head.layers.head", VIT ",layer_scale=true", "",
+      mmcls, NULL, 0 }
+};
+enum { FORMATS = sizeof formats / sizeof *formats };
+
+/* The names of a timm tensor under a format; how many. */
+static inline int rename_tensor(const format *f, const char *timm, char out[3][160])
+{
+    char front[96] = "", base[64];
+    int layer, skip = 0;
+    bool classifier = !strncmp(timm, "head.", 5);
+    if (sscanf(timm, "blocks.%d.%n", &layer, &skip) == 1) snprintf(front, sizeof front, f->block, layer);
+    snprintf(base, sizeof base, "%s", timm + skip);
+    char *dot = strrchr(base, '.'), *word = dot && (!strcmp(dot, ".weight") || !strcmp(dot, ".bias")) ? dot + 1 : NULL;
+    if (word) *dot = 0;
+    const stem *s = f->stems;
+    while (s && s->timm && (strcmp(s->timm, base) || (!skip && !strcmp(base, "norm1")))) s++;
+    int parts = 0;
+    do {
+        const char *theirs = classifier ? f->head : s && s->timm ? s->theirs[parts] : base;
+        snprintf(out[parts++], sizeof out[0], "%s%s%s%s%s", classifier ? "" : f->prefix, front, theirs,
+                 !word || theirs[strlen(theirs) - 1] == '_' ? "" : ".", word ? word : "");
+    } while (s && s->timm && parts < 3 && s->theirs[parts]);
+    return parts;
+}
+
+static inline void write_format(const peft_backbone *b, const format *f, unsigned flags, const char *without, const char *path)
+{
+    static const pk_real nothing[2];
+    pf_st_out *o;
+    OK(pf_st_out_create(b->ctx, &o));
+    for (size_t i = 0; i < b->weights; i++) {
+        char names[3][160];
+        peft_tensor t = b->weight[i].tensor;
+        const char *name = b->weight[i].name;
+        bool token = !strcmp(name, "cls_token") || !strcmp(name, "pos_embed");
+        if ((flags & NO_PATCH_BIAS && !strcmp(name, "patch_embed.proj.bias")) || (without && !strcmp(name, without)))
+            continue;
+        if (flags & NO_CLASS_ROW && !strcmp(name, "pos_embed")) {
+            t.dim[1]--;
+            t.data = (pk_real *)t.data + t.dim[2];
+        }
+        const int64_t *dim = t.dim;
+        for (; flags & FLAT_TOKENS && token && t.ndim > 1 && *dim == 1; dim++) t.ndim--;
+        int parts = rename_tensor(f, name, names);
+        int64_t part_dim[4] = { dim[0] / parts, dim[1], dim[2], dim[3] };
+        for (int p = 0; p < parts; p++)
+            OK(pf_st_out_tensor(o, names[p], t.type, t.ndim, part_dim,
+                                (pk_real *)t.data + p * (peft_tensor_count(&t) / parts)));
+    }
+    for (const char *const *e = f->extra; e && *e; e++)
+        OK(pf_st_out_tensor(o, *e, PF_REAL, 1, (int64_t[]){ 2 }, nothing));
+    OK(pf_st_out_write(o, path));
+    pf_st_out_free(o);
+}
+
+static inline peft_backbone *shaken(peft_context *ctx, const char *create)
+{
+    peft_backbone *b = tiny_backbone(ctx, create, NULL);
+    for (size_t i = 0; i < b->weights; i++) tiny_shake_tensor(&b->weight[i].tensor, b->weight[i].name, 0.3);
+    return b;
+}
+
+static inline peft_status try_load(peft_context *ctx, const char *path, const char *options, peft_backbone **out)
+{
+    peft_options *o = tiny_options(ctx, "heads=2%s%s", *options ? "," : "", options);
+    peft_status s = peft_backbone_load(ctx, path, o, out);
+    peft_options_free(o);
+    return s;
+}
+
+static inline peft_backbone *load(peft_context *ctx, const char *path, const char *options)
+{
+    peft_backbone *b;
+    OK(try_load(ctx, path, options, &b));
+    return b;
+}
+
+static inline void logits(peft_backbone *b, float out[10])
+{
+    peft_model *m = tiny_model(b, b->shape.classes ? "classes=0" : "classes=5");
+    peft_session *s = tiny_session(m, "batch=2");
+    tiny_batch x = tiny_batch_make(m, 2, 0);
+    peft_tensor *y = tiny_tensor(b->ctx, PEFT_F32, 2, 2, 5);
+    OK(peft_session_predict(s, x.images, y));
+    memcpy(out, peft_tensor_cdata(y), 10 * sizeof *out);
+    peft_tensor_free(y);
+    tiny_batch_free(&x);
+    peft_session_free(s);
+    peft_model_free(m);
+}
+
+/* Frees both. */
+static inline void same_backbone(peft_backbone *a, peft_backbone *b, const char *who)
+{
+    float x[10], y[10];
+    ck_assert_msg(!strcmp(peft_backbone_fingerprint(a), peft_backbone_fingerprint(b)), "%s: fingerprints differ", who);
+    logits(a, x);
+    logits(b, y);
+    ck_assert_msg(!memcmp(x, y, sizeof x), "%s: logits differ", who);
+    peft_backbone_free(a);
+    peft_backbone_free(b);
+}
+
+static const char *eps_and_act(const peft_backbone *b)
+{
+    static char text[64];
+    snprintf(text, sizeof text, "eps=%g,act=%s", b->shape.eps, b->shape.swiglu ? "silu"
+             : b->shape.act == PK_QUICKGELU ? "quickgelu" : "gelu");
+    return text;
+}
+#endif
