@@ -14,15 +14,15 @@ typedef struct peft_backbone peft_backbone;
  * Options, all optional: "image_size" (side in pixels; the position embedding is resampled to it), "resample" (timm,
  * hf, mmcls, torchvision, bilinear), "naming" (auto, timm, hf, hf5, hf-clip, clip, torchvision, mmcls), "prefix" (in
  * front of the names of the ViT that is meant, where a file holds several), and what the tensors cannot tell: "patch",
- * "heads", "eps", "act" (gelu, quickgelu), "pool" (cls, mean). An option comes before the file's header, the header
- * before the description beside it, that before what is usual for the family. "config":
- * auto (the descriptions beside the file: open_clip_config.json for weights under open_clip's names; else config.json,
- * processor_config.json and preprocessor_config.json), none, or the path of one such file or of a folder with them. What
- * a description says and this library does not compute is PEFT_E_UNSUPPORTED with file, key and value.
- * f32 weights stay mapped from the file, which must not be changed in place while in use (replaced it may be, as every
- * save of this library does; adapter, model and state files are read into memory). Missing and unexpected tensors are
- * listed in one PEFT_E_FORMAT message; PEFT_E_UNSUPPORTED: a network of another kind; PEFT_E_NONFINITE: a
- * tensor holds NaN or Inf, which is looked for in all of them at loading. */
+ * "heads", "eps", "act" (gelu, quickgelu), "pool" (cls, mean). An option wins over the file's header, the header over
+ * the configuration files beside it, those over what is usual for the family of networks. "config": auto (the
+ * configuration files beside the weights: open_clip_config.json for weights under open_clip's names; else config.json,
+ * processor_config.json and preprocessor_config.json), none, or the path of one such file or of a folder with them. A
+ * setting in them that this library does not compute is PEFT_E_UNSUPPORTED with file, key and value. f32 weights stay
+ * mapped from the file, which must not be changed in place while in use; it may be replaced, as every save of this
+ * library does. Adapter, model and state files are read into memory. Missing and unexpected tensors are listed in one
+ * PEFT_E_FORMAT message; PEFT_E_UNSUPPORTED: a network of another kind; PEFT_E_NONFINITE: a tensor holds NaN or Inf,
+ * which is looked for in all of them at loading. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_backbone_load(peft_context *ctx, const char *path, const peft_options *o, peft_backbone **out);
 /* The same from memory, which must outlive the backbone. */
@@ -39,14 +39,13 @@ PEFT_API PEFT_NODISCARD peft_status peft_backbone_save(const peft_backbone *b, c
 /* The same under another library's names, or rounded. Options, o may be NULL: "naming" (timm; hf, the names of
  * transformers before version 5; hf5, those since), "classifier" (false leaves it out), "class_names" (one a line; else
  * the note), "link" (softmax for one label an image, sigmoid for several; kept in the header, and as problem_type in
- * config.json), "dtype" (f32; f16 or bf16: every tensor, to nearest even). In hf and hf5 q, k and v are tensors of their
- * own; path is a folder with model.safetensors, config.json and preprocessor_config.json (from the note "preprocess",
- * as far as Hugging Face's processors can follow it; their crops lie at an offset rounded down, and transparency on
- * white), made when missing, or the file alone where it ends in .safetensors. A crash leaves the old folder, the new
- * one, or tensors without config.json; preprocessor_config.json comes last. The network is a
- * ViT, or DINOv2 where there is LayerScale; PEFT_E_UNSUPPORTED names what neither has (fc_norm, a norm before the
- * blocks, ..). PEFT_E_NONFINITE: a tensor holds NaN or Inf, or what rounds to Inf (f16: from 65520 on); nothing is
- * written. */
+ * config.json), "dtype" (f32; f16 or bf16: every tensor, to nearest even). In hf and hf5 q, k and v are tensors of
+ * their own; path is a folder with model.safetensors, config.json and preprocessor_config.json (from the note
+ * "preprocess", as far as Hugging Face's processors can follow it; their crops lie at an offset rounded down, and
+ * transparency on white), made when missing, or the file alone where it ends in .safetensors. A crash leaves the old
+ * folder, the new one, or tensors without config.json; preprocessor_config.json comes last. The network is a ViT, or
+ * DINOv2 where there is LayerScale; PEFT_E_UNSUPPORTED names what neither has (fc_norm, a norm before the blocks, ..).
+ * PEFT_E_NONFINITE: a tensor holds NaN or Inf, or what rounds to Inf (f16: from 65520 on); nothing is written. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_backbone_save_as(const peft_backbone *b, const char *path, const peft_options *o);
 PEFT_API void    peft_backbone_free(peft_backbone *b);
@@ -56,11 +55,11 @@ PEFT_API void    peft_backbone_free(peft_backbone *b);
 PEFT_API int64_t peft_backbone_get(const peft_backbone *b, const char *what);
 /* What its files tell of pictures and classes. Borrowed from b; NULL: not known, or nothing assumed.
  * "preprocess": how its pictures are prepared, complete, for peft_transform_parse ("size=224,resize=256,..."), as the
- * description's own library does it: of the file's header, else timm's pretrained_cfg, open_clip's preprocess_cfg or the
- * image processor of Hugging Face; they are not mixed. NULL where no file says, and where no text can (crop_mode border,
- * padding, inputs that are not square, processors that are not known), which is logged as a warning with the key. It is
- * for the side that b works at: where "image_size" gave another than the description's, timm's crop_pct stays, and sides
- * in pixels grow in proportion: 256 before a crop of 224 becomes round(256 / 224 * image_size).
+ * description's own library does it: of the file's header, else timm's pretrained_cfg, open_clip's preprocess_cfg or
+ * the image processor of Hugging Face; they are not mixed. NULL where no file says, and where no text can (crop_mode
+ * border, padding, inputs that are not square, processors that are not known), which is logged as a warning with the
+ * key. It is for the side that b works at: where "image_size" gave another than the description's, timm's crop_pct
+ * stays, and sides in pixels grow in proportion: 256 before a crop of 224 becomes round(256 / 224 * image_size).
  * "mean", "std" ("0.5:0.5:0.5"), "image_size" (of the description or training), "crop_pct", "interpolation": single
  * facts, known for some families without a file too.
  * "class_names": of the classifier, one a line.
@@ -70,8 +69,8 @@ PEFT_API const char *peft_backbone_note(const peft_backbone *b, const char *key)
 PEFT_API size_t  peft_backbone_tensor_count(const peft_backbone *b);
 PEFT_API const char        *peft_backbone_tensor_name(const peft_backbone *b, size_t i);   /* timm names; NULL: no such */
 PEFT_API const peft_tensor *peft_backbone_tensor(const peft_backbone *b, size_t i);
-/* 64 hex digits: SHA-256 over heads, activation, pooling, eps and the names, shapes and f32 values of all tensors but the
- * classifier's; equal for the same weights and facts in timm and Hugging Face naming, whatever "image_size" is. */
+/* 64 hex digits: SHA-256 over heads, activation, pooling, eps and the names, shapes and f32 values of all tensors but
+ * the classifier's; equal for the same weights and facts in timm and Hugging Face naming, whatever "image_size" is. */
 PEFT_API const char *peft_backbone_fingerprint(peft_backbone *b);
 
 PEFT_END_DECLS

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * peft/file.h -- a look into any safetensors file (backbone, adapter, model, training state) without loading it, and
- * the way every file is written. */
+ * peft/file.h -- reads the header of any safetensors file (backbone, adapter, model, training state) without loading
+ * it, and writes files so that a crash loses nothing. */
 #ifndef PEFT_FILE_H
 #define PEFT_FILE_H
 #include <peft/tensor.h>
@@ -22,12 +22,11 @@ PEFT_API const char *peft_file_meta(const peft_file *f, const char *key);      /
 /* SHA-256 (FIPS 180-4) of size bytes (data NULL: of none) as 64 lower-case hexadecimal digits and a 0. */
 PEFT_API void        peft_sha256(const void *data, size_t size, char hex[65]);
 
-/* Makes size bytes of data (NULL: none) the content of path in one step: whoever reads it, also after a crash or a full
- * disk, finds the old file or the whole new one. Everything the library saves is written so. A temporary file
- * <path>.tmp.<number> is written beside it, brought to the disk and renamed; what a killed process left of such files
- * is removed by the next save of the same path. An existing file keeps its permissions (its owner becomes the
- * process's).
- * A symbolic link is followed: the file it leads to is replaced, or made, and the link stays.
+/* Replaces the content of path by size bytes of data (NULL: none) in one step: a reader finds the old file or the whole
+ * new one, also after a crash or on a full disk. Everything that the library saves is written so. A temporary file
+ * <path>.tmp.<number> is written beside it, synchronised to the disk and renamed. Such a file that a killed process
+ * left is removed by the next save of the same path. An existing file keeps its permissions (its owner becomes the
+ * process's). A symbolic link is followed: the file it leads to is replaced, or made, and the link stays.
  * PEFT_E_IO: path is a folder, pipe, socket or device, which a file must not replace, or the system refuses. */
 PEFT_API PEFT_NODISCARD peft_status peft_write_file(const char *path, const void *data, size_t size);
 

@@ -3,17 +3,17 @@
  *
  * Threads. A session, and likewise a trainer, is used by one thread at a time. Sessions of one model may run in several
  * threads at once, also while one more thread trains the model: a prediction then sees the parameters as an update left
- * them, never half of an update. Each waits for the other: an update for the predictions that run, a prediction for the
- * update (with heads that have batch norm, for the whole pass, which moves running values). Everything else about a
- * model that a thread trains waits until no call of that trainer runs: saving or merging the model, attaching and
- * detaching, reading or writing its tensors through peft_param_value, and using its adapters in another model. */
+ * them, never half of an update. An update waits until the running predictions are done, and a prediction until the
+ * update is (with heads that have batch norm, until the whole training pass is, which writes running statistics). The
+ * application must see to it that no call of the trainer runs while it saves or merges the model, attaches or detaches
+ * adapters, reads or writes tensors through peft_param_value, or uses the model's adapters in another model. */
 #ifndef PEFT_SESSION_H
 #define PEFT_SESSION_H
 #include <peft/adapter.h>
 PEFT_BEGIN_DECLS
 
 typedef struct peft_session peft_session;
-/* Options: "batch" (largest number of images a call; 1), "taps" (inner values to keep: "embed", "block.N",
+/* Options: "batch" (largest number of images a call; 1), "taps" (intermediate values to keep: "embed", "block.N",
  * "feature", separated by commas), "threads" (0: the context's), "executor" (planned, naive). The model's adapters
  * and head are read at each call, so a session sees what a trainer of the same model has learned. */
 PEFT_API PEFT_NODISCARD peft_status

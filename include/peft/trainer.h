@@ -7,41 +7,41 @@
 PEFT_BEGIN_DECLS
 
 typedef struct peft_trainer peft_trainer;
-/* Called after each optimiser step of fit; non-zero stops fit, everything left consistent: the trainer can be saved, or
- * fit called again. Fit's status is then that of the last failure of a libpeft function inside the callback, or what it
- * gave to peft_set_error, with that message; PEFT_E_CANCELLED where nothing failed in it. */
+/* Called after each optimiser step of fit; non-zero stops fit. The trainer can then be saved, or fit called again. fit
+ * returns the status and message of the last libpeft function that failed in the callback, or what the callback gave to
+ * peft_set_error, else PEFT_E_CANCELLED. */
 typedef int (*peft_progress_fn)(const peft_trainer *t, void *user);
 /* Fills images [batch,3,S,S] and labels with that batch of that epoch (both count from 0); returns how many samples it
- * wrote (0 ends the epoch), < 0 stops fit, as peft_progress_fn says. The trainer says which batch it wants, so that a
- * run restored from a file is given what an unbroken run would have been given. sample_ids [batch] may be left alone by
- * callers that do not cache features. images belongs to the trainer, which uses its memory for other things once fn has
+ * wrote; 0 ends the epoch, < 0 stops fit with a status as for peft_progress_fn. The trainer names the batch that it
+ * wants, so that a restored run gets the same batches as a run without a break. sample_ids [batch] need not be written
+ * by callers that do not cache features. images belongs to the trainer, which reuses its memory after fn has
  * returned. */
 typedef int64_t (*peft_batch_fn)(int64_t epoch, int64_t batch, peft_tensor *images, peft_tensor *labels,
                                  int64_t *sample_ids, void *user);
 
-/* Options (defaults in peft_trainer_option): "batch"; "samples" (an epoch has, if known: what cannot be trained on,
- * such as a last batch of one with batch norm, is then refused here); "loss" (ce, soft_ce, bce, bce_sum),
+/* Options (defaults in peft_trainer_option): "batch"; "samples" (how many an epoch has, if known: a last batch that
+ * cannot be trained on, such as one sample with batch norm, is then refused here); "loss" (ce, soft_ce, bce, bce_sum),
  * "label_smoothing", "class_weights" and "pos_weight" ("1,2.5,.."), "weight_reduction" (auto, weights, batch);
  * "optimizer" (adamw, sgd), "lr", "weight_decay", "decay_on" (all, matrices), "beta1", "beta2", "eps", "momentum",
- * "nesterov"; "clip_norm" (0: off); "accumulate" (backward passes an update); "schedule" (constant, cosine, linear,
- * warmup_cosine, warmup_linear, warmup_cosine_full_period, step), "steps" (its length in updates), "warmup",
+ * "nesterov"; "clip_norm" (0: off); "accumulate" (backward passes for each update); "schedule" (constant, cosine,
+ * linear, warmup_cosine, warmup_linear, warmup_cosine_full_period, step), "steps" (its length in updates), "warmup",
  * "start_lr", "min_lr", "decay_every", "decay", "steps_per_epoch" (> 0: the rate changes with the epoch, not the
  * step); "cache_features", "cache_file", "cache_type" (below); "threads", "executor".
  *
  * An option that the chosen loss, optimiser or schedule does not read (momentum with adamw) is PEFT_E_OPTION, unless
  * it is given its default. Weighted means are torch's by default: ce is divided by the sum of the labels' weights,
- * soft_ce by the batch. "class_weights" stand on both terms of bce, "pos_weight" on the positive term alone.
+ * soft_ce by the batch. "class_weights" multiply both terms of bce, "pos_weight" the positive term alone.
  *
- * The feature cache. What a step computes before the first trained value is the same whenever a sample comes again.
- * With "cache_features" > 0 it is computed sample by sample, in memory for one, and kept by sample id as far as that
- * many bytes go: in memory, or in the file named by "cache_file", whose size they limit (with its header and 32 to 95
- * bytes a sample; the index of ids takes up to 48 bytes of memory a sample beside). Results have the same bits with
- * and without, unless "cache_type" is f16: then what is kept is rounded to half precision, and so is what is not kept,
- * so that a cache filled before changes nothing either. Values that f16 cannot hold, NaN and Inf are not kept. The
- * caller sees to it that an id always means the same image, prepared in the same way. A file belongs to one trainer at
+ * The feature cache. What a step computes before the first trained value is the same each time that a sample comes.
+ * With "cache_features" > 0 it is computed one sample at a time and kept by sample id, until that many bytes are used:
+ * in memory, or in the file named by "cache_file" (its header and 32 to 95 bytes a sample included; the index of ids
+ * takes up to 48 bytes of memory a sample more). Results have the same bits with and without a cache, unless
+ * "cache_type" is f16: then features are rounded to half precision, those that did not fit into the cache too, so that
+ * results do not depend on what it holds. Values that f16 cannot hold, NaN and Inf are not kept. The caller must see to
+ * it that an id always means the same image, prepared in the same way. A file belongs to one trainer at
  * a time (PEFT_E_STATE) and to one frozen computation: its operations, weights and extents, so backbone, layers,
- * ratio, resolution, and the kernels that round it (PEFT_E_MISMATCH names both); not to heads, batch sizes or what
- * else is trained. It outlives crashes: samples that a killed process or damage left unusable are computed again. When
+ * ratio, resolution, and the kernels that round it (PEFT_E_MISMATCH names both); not to heads, batch sizes or the
+ * trained parts. It survives crashes: samples that a killed process or damage left unusable are computed again. When
  * it cannot be written any more, training goes on, and the context's log has a warning. */
 PEFT_API PEFT_NODISCARD peft_status peft_trainer_create(peft_model *m, const peft_options *o, peft_trainer **out);
 PEFT_API void peft_trainer_free(peft_trainer *t);
@@ -52,13 +52,13 @@ peft_trainer_option(size_t i, const char **name, const char **type, const char *
 PEFT_API PEFT_NODISCARD peft_status
 peft_trainer_group(peft_trainer *t, const char *pattern, double lr_scale, double weight_decay);
 
-/* Forward, loss, backward, clip, update. images [n,3,S,S] f32, n <= batch; labels [n] i64 for ce, else [n,classes]
- * f32: for soft_ce probabilities that add up to 1, for bce 0 to 1, or -1 for a class that was not judged, which has no
- * loss and is not counted in the mean. A batch of which no label counts (weight 0, or not judged) changes nothing.
+/* Forward, loss, backward, clip, update. images [n,3,S,S] f32, n <= batch; labels [n] i64 for ce, else [n,classes] f32:
+ * for soft_ce probabilities that add up to 1, for bce 0 to 1, or -1 for a class that was not judged, which has no loss
+ * and is not counted in the mean. A batch without a label that counts (all of weight 0, or not judged) changes nothing.
  * sample_ids [n] or NULL (or -1: a sample without an id). images may be NULL when the cache has all sample_ids;
  * PEFT_E_NOTFOUND names the first that is missing. PEFT_E_NONFINITE: an image (named), the loss or the gradients hold
- * NaN or Inf, nothing was updated, and the passes that were not used by an update yet are dropped; or the update itself
- * made NaN or Inf (the message says so), then an earlier state is to be restored. */
+ * NaN or Inf; nothing was updated, and passes since the last update are dropped. Or the update itself made NaN or Inf,
+ * which the message says; restore an earlier state then. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_trainer_step(peft_trainer *t, const peft_tensor *images, const peft_tensor *labels, const int64_t *sample_ids);
 /* A further input of the next steps and evaluations, copied: "side_images" [n,3,s,s], n as in those calls, for fpt with
@@ -85,17 +85,16 @@ PEFT_API const peft_tensor *peft_trainer_logits(const peft_trainer *t);
 PEFT_API double  peft_trainer_get(const peft_trainer *t, const char *what);
 PEFT_API void    peft_trainer_describe(const peft_trainer *t, peft_text_fn fn, void *user);
 
-/* The whole state (parameters, moments, buffers, step, epoch, seed, settings): a resumed run ends with the same bits
- * as an unbroken one. Restore needs the same backbone, adapters, model and trainer options, groups and notes, compared
- * as values (1e-3 is 0.001; not given is given the default), and else changes nothing: PEFT_E_MISMATCH names what
- * differs, with both values. Free to change are "threads", "executor", "samples", the cache options, and what the
- * schedule, optimiser and loss do not read. A run is extended by a larger "steps": with schedule constant or step it
- * ends as if begun with it; a cosine goes on at the rate that the longer one has at this step. The seed is the saved
- * run's. */
+/* The whole state (parameters, moments, buffers, step, epoch, seed, settings): a resumed run ends with the same bits as
+ * one without a break. Restore needs the same backbone, adapters, model and trainer options, groups and notes, compared
+ * as values (1e-3 is 0.001; not given is given the default), else PEFT_E_MISMATCH names what differs, with both values,
+ * and nothing changes. What may differ: "threads", "executor", "samples", the cache options, and what the schedule,
+ * optimiser and loss do not read. A run is extended by a larger "steps": with schedule constant or step it ends as if
+ * begun with it; a cosine goes on at the rate that the longer one has at this step. The seed is the saved run's. */
 PEFT_API PEFT_NODISCARD peft_status peft_trainer_save(const peft_trainer *t, const char *path);
 PEFT_API PEFT_NODISCARD peft_status peft_trainer_restore(peft_trainer *t, const char *path);
 /* Text that is kept in the state, such as peft_dataset_digest of what is trained on under "data"; copied, and replaces
- * an earlier value. Set before restore, which refuses a state whose notes are others (PEFT_E_MISMATCH with both).
+ * an earlier value. Set notes before restore, which refuses a state with other notes (PEFT_E_MISMATCH, both values).
  * PEFT_E_INVALID: key begins with "libpeft." or is empty, or a text is not UTF-8. */
 PEFT_API PEFT_NODISCARD peft_status peft_trainer_set_note(peft_trainer *t, const char *key, const char *value);
 PEFT_API const char *peft_trainer_note(const peft_trainer *t, const char *key);          /* borrowed; NULL: none */

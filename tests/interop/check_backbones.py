@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A random walk over configurations of timm's VisionTransformer, transformers' ViTs, open_clip's and torchvision's: each
-model is small, all its parameters are random, and it is saved as its library saves it, with its configuration or without.
-libpeft must give the library's own features and logits, refuse by name, or, where no configuration tells a fact, say in
-its log what it assumed."""
+"""Small ViTs of timm, transformers, open_clip and torchvision with random configurations and random parameters, saved by
+their library, with the configuration file or without it. libpeft must compute the library's features and logits, or
+refuse the file with a message, or, where no configuration states a fact, log what it assumed."""
 import json
 import os
 import sys
@@ -21,7 +20,7 @@ warnings.filterwarnings("ignore")
 
 
 def randomise(model, rng):
-    """Every parameter and buffer that is a float, so that none is hidden by a 0 or a 1."""
+    """Draws every parameter at random: an initial 0 or 1 would hide that libpeft ignores it."""
     g = torch.Generator().manual_seed(int(rng.integers(2 ** 31)))
     with torch.no_grad():
         for name, p in model.named_parameters():
@@ -32,7 +31,7 @@ def randomise(model, rng):
 
 
 class Case:
-    """A saved model: where, what it computes, and what was drawn."""
+    """A saved model: its path, the features and logits that it computes, and the configuration that was drawn."""
 
     def __init__(self, kind, path, want, images, text, configured, **options):
         self.kind, self.path, self.want, self.images, self.text = kind, path, want, images, text
@@ -227,7 +226,7 @@ def compare(case, tally):
             want = want.numpy()
             errors.append(relative(got, want) if got.shape == want.shape else float("inf"))
     if case.want[1] is not None and classes <= 0:
-        errors.append(float("inf"))                           # a classifier that was not taken over
+        errors.append(float("inf"))                           # libpeft did not load the classifier
     worst = max(errors)
     said = [m for level, m in context.log if level <= 1]
     if worst <= LIMIT:
@@ -235,7 +234,7 @@ def compare(case, tally):
         tally.check(True, "")
     else:
         tally.count(f"{case.kind} assumed" if said else f"{case.kind} wrong")
-        how = f"with its configuration (log: {said})" if case.configured else "without a word"
+        how = f"with its configuration (log: {said})" if case.configured else "without a warning"
         tally.check(said and not case.configured, f"{case.kind} {case.text}: {worst:.1e} off {how}")
         if said and os.environ.get("PEFT_INTEROP_VERBOSE"):
             print("assumed", case.kind, case.text, f"{worst:.1e}", said)

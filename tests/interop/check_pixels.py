@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Pixels against Pillow, and descriptions against timm, transformers and open_clip: each library writes a description
-with random settings beside a small ViT; what libpeft reads from it (the note "preprocess") must turn random pictures into
-the numbers that the library's own preprocessing makes, or be refused or warned of by name."""
+"""Compares resizing and JPEG decoding with Pillow, and preprocessing with timm, transformers and open_clip: each library
+saves a small ViT with a configuration of random settings. The note "preprocess" that libpeft makes of it must give the
+same numbers for random pictures as the library's own preprocessing, or libpeft must refuse or warn with the setting."""
 import io as bytes_io
 import json
 import os
@@ -22,7 +22,7 @@ FILTERS = {"nearest": Image.NEAREST, "box": Image.BOX, "bilinear": Image.BILINEA
 
 
 def picture(rng, mode="RGB"):
-    """Coarse shapes with noise on them, so that every filter and every rounding shows."""
+    """Coarse shapes with noise on them, for which filters and roundings give different results."""
     w, h = int(rng.integers(17, 120)), int(rng.integers(17, 120))
     channels = {"L": 1, "RGB": 3, "RGBA": 4}[mode]
     coarse = Image.fromarray(rng.integers(0, 256, (5, 7, 3), np.uint8)).resize((w, h), Image.BICUBIC)
@@ -126,8 +126,8 @@ def describe(tally, rng, maker):
         note = backbone.note("preprocess")
         said = [m for level, m in context.log if level <= 1 and "assumed" not in m]
         if note is None:
-            tally.count(kind + " without a description")
-            tally.check(bool(said), f"{text}: no description, and nothing said why")
+            tally.count(kind + " without a note")
+            tally.check(bool(said), f"{text}: no note, and no warning with the reason")
             return
         transform, worst = peft.Transform(note), 0
         for _ in range(4):
@@ -138,7 +138,7 @@ def describe(tally, rng, maker):
                 break
             deviation = np.array(json.loads("[" + note.split("std=")[1].split(",")[0].replace(":", ",") + "]"))
             worst = max(worst, (np.abs(got - want) * deviation.reshape(-1, 1, 1) * 255).max())
-        tally.count(f"{kind} equal" if worst < 0.01 else f"{kind} said" if said else f"{kind} different")
+        tally.count(f"{kind} equal" if worst < 0.01 else f"{kind} warned" if said else f"{kind} different")
         tally.check(worst < 0.01 or said, f"{text}: {worst:.3g} levels off with '{note}'")
 
 

@@ -246,7 +246,7 @@ def metric(function, *arrays, name, extents, count=1, context=None, threshold=No
 
 
 class Tally:
-    """Counts cases; prints the first failures and a closing line; the process's exit status."""
+    """Counts cases, prints the first failures and a summary; close() returns the exit status of the process."""
 
     def __init__(self, what):
         self.what, self.passed, self.failures, self.kinds = what, 0, [], {}
