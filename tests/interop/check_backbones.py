@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Small ViTs of timm, transformers, open_clip and torchvision with random configurations and random parameters, saved by
-their library, with the configuration file or without it. libpeft must compute the library's features and logits, or
+"""Small ViTs of timm, transformers, open_clip and torchvision with random configurations and random parameters, saved
+by their library, with the configuration file or without it. libpeft must compute the library's features and logits, or
 refuse the file with a message, or, where no configuration states a fact, log what it assumed."""
 import json
 import os

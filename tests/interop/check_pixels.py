@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Compares resizing and JPEG decoding with Pillow, and preprocessing with timm, transformers and open_clip: each library
-saves a small ViT with a configuration of random settings. The note "preprocess" that libpeft makes of it must give the
+"""Compares resizing and JPEG decoding with Pillow, and preprocessing with timm, transformers and open_clip: each
+library saves a small ViT with a configuration of random settings. The note "preprocess" that libpeft makes of it must give the
 same numbers for random pictures as the library's own preprocessing, or libpeft must refuse or warn with the setting."""
 import io as bytes_io
 import json

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Compares training runs of 30 updates with torch in float64; methods, optimisers, schedules, accumulation, clipping,
-losses and their weights are drawn at random. The error of libpeft's parameters may be 4 times that of torch's own run in
-float32, plus 2e-5."""
+losses and their weights are drawn at random. The error of libpeft's parameters may be 4 times that of torch's own run
+in float32, plus 2e-5."""
 import math
 import os
 import sys
