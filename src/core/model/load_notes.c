@@ -33,13 +33,6 @@ peft_status pf_backbone_describe(peft_backbone *b, const char *preprocess, const
 
 typedef struct { char text[PF_NOTES][PF_NOTE_MAX]; } notes;
 
-static void triple(const double v[3], char *text)
-{
-    char one[3][32];
-    for (int i = 0; i < 3; i++) pf_print_float(one[i], sizeof one[i], v[i]);
-    snprintf(text, PF_NOTE_MAX, "%s:%s:%s", one[0], one[1], one[2]);
-}
-
 /* mean, std, image_size, crop_pct and interpolation, the order of pf_note_name, as the configuration files state
  * them. */
 static notes from_config(const pf_config *c, int64_t native)
@@ -50,8 +43,8 @@ static notes from_config(const pf_config *c, int64_t native)
     snprintf(n.text[2], PF_NOTE_MAX, "%lld", (long long)native);
     if (side) snprintf(n.text[2], PF_NOTE_MAX, "%s", side);
     if (!p->told) return n;
-    triple(p->mean, n.text[0]);
-    triple(p->std, n.text[1]);
+    pf_prep_print_triple(p->mean, n.text[0], PF_NOTE_MAX);
+    pf_prep_print_triple(p->std, n.text[1], PF_NOTE_MAX);
     if (p->size > 0) snprintf(n.text[2], PF_NOTE_MAX, "%lld", (long long)p->size);
     if (p->fit <= PF_FIT_SQUASH && !*p->lacks) pf_print_float(n.text[3], PF_NOTE_MAX, p->crop_pct);
     snprintf(n.text[4], PF_NOTE_MAX, "%s", p->interpolation ? p->interpolation : "");

@@ -8,6 +8,12 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+/* mean and std of the training pictures of ImageNet networks and of CLIP, which several libraries have as defaults. */
+#define PF_IMAGENET_MEAN { 0.485, 0.456, 0.406 }
+#define PF_IMAGENET_STD  { 0.229, 0.224, 0.225 }
+#define PF_CLIP_MEAN     { 0.48145466, 0.4578275, 0.40821073 }
+#define PF_CLIP_STD      { 0.26862954, 0.26130258, 0.27577711 }
+
 enum { PF_PREP_MAX = 1024 };                        /* bytes of a text */
 
 typedef enum pf_fit { PF_FIT_SHORTER, PF_FIT_SQUASH, PF_FIT_NONE, PF_FIT_SIDE, PF_FIT_BOX } pf_fit;
@@ -41,5 +47,7 @@ void        pf_prep_text(const pf_prep *p, char text[PF_PREP_MAX]);
 peft_status pf_prep_scale(const char *text, int64_t side, char out[PF_PREP_MAX]);
 /* Copies the value of "name=" in text to out; false, with "": the text has no such name, or the value does not fit. */
 bool        pf_prep_word(const char *text, const char *name, char *out, size_t room);
+/* v as "a:b:c", each with as many digits as reading it back needs. */
+void        pf_prep_print_triple(const double v[3], char *text, size_t room);
 bool        pf_prep_triple(const char *value, double out[3]);                       /* a:b:c, or one number for all */
 #endif

@@ -10,8 +10,8 @@
 #include "core/model/config.h"
 
 #define HALF     { 0.5, 0.5, 0.5 }, { 0.5, 0.5, 0.5 }
-#define IMAGENET { 0.485, 0.456, 0.406 }, { 0.229, 0.224, 0.225 }
-#define OPENAI   { 0.48145466, 0.4578275, 0.40821073 }, { 0.26862954, 0.26130258, 0.27577711 }
+#define IMAGENET PF_IMAGENET_MEAN, PF_IMAGENET_STD
+#define OPENAI   PF_CLIP_MEAN, PF_CLIP_STD
 /* Defaults of a processor class. models: the model_types that use it. size: the side of a square, or, negative, minus
  * the shorter side. square: what default_to_square is by default; rgb: do_convert_rgb. */
 typedef struct {

@@ -17,12 +17,19 @@ const char *pf_prep_filter(const json_t *v)
     return NULL;
 }
 
-static void add_triple(char *text, const char *name, const double v[3])
+void pf_prep_print_triple(const double v[3], char *text, size_t room)
 {
     char one[3][40];
-    const size_t used = strlen(text);
     for (int i = 0; i < 3; i++) pf_print_float(one[i], sizeof one[i], v[i]);
-    snprintf(text + used, PF_PREP_MAX - used, ",%s=%s:%s:%s", name, one[0], one[1], one[2]);
+    snprintf(text, room, "%s:%s:%s", one[0], one[1], one[2]);
+}
+
+static void add_triple(char *text, const char *name, const double v[3])
+{
+    char value[128];
+    const size_t used = strlen(text);
+    pf_prep_print_triple(v, value, sizeof value);
+    snprintf(text + used, PF_PREP_MAX - used, ",%s=%s", name, value);
 }
 
 void pf_prep_text(const pf_prep *p, char text[PF_PREP_MAX])

@@ -5,11 +5,6 @@
 #include <string.h>
 #include "core/model/config.h"
 
-#define IMAGENET_MEAN { 0.485, 0.456, 0.406 }
-#define IMAGENET_STD  { 0.229, 0.224, 0.225 }
-#define OPENAI_MEAN   { 0.48145466, 0.4578275, 0.40821073 }
-#define OPENAI_STD    { 0.26862954, 0.26130258, 0.27577711 }
-
 static peft_status triple(const json_t *cfg, const char *key, bool positive, double out[3])
 {
     const json_t *v = pf_json_get(cfg, key);
@@ -70,7 +65,8 @@ peft_status pf_prep_timm(const json_t *cfg, int64_t side, pf_prep *p)
 {
     static const char *const modes[] = { "center", "squash", "border", NULL };
     int mode = 0;
-    *p = (pf_prep){ .told = true, .interpolation = "bicubic", .mean = IMAGENET_MEAN, .std = IMAGENET_STD };
+    *p = (pf_prep){ .told = true, .interpolation = "bicubic", .mean = PF_IMAGENET_MEAN,
+                    .std = PF_IMAGENET_STD };
     PF_TRY(sizes(cfg, side, p));
     PF_TRY(triple(cfg, "mean", false, p->mean));
     PF_TRY(triple(cfg, "std", true, p->std));
@@ -87,7 +83,7 @@ peft_status pf_prep_open_clip(const json_t *cfg, int64_t size, pf_prep *p)
     static const char *const modes[] = { "shortest", "squash", "longest", NULL };
     static const char *const filters[] = { "bicubic", "bilinear", "random", NULL };
     int mode = 0, by = 0;
-    *p = (pf_prep){ .told = true, .size = size, .crop_pct = 1, .mean = OPENAI_MEAN, .std = OPENAI_STD };
+    *p = (pf_prep){ .told = true, .size = size, .crop_pct = 1, .mean = PF_CLIP_MEAN, .std = PF_CLIP_STD };
     PF_TRY(triple(cfg, "mean", false, p->mean));
     PF_TRY(triple(cfg, "std", true, p->std));
     PF_TRY(choose(cfg, "interpolation", filters, &by));
