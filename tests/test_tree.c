@@ -101,7 +101,9 @@ START_TEST(names_of_splits)
     opens_as("a:1 b:0 | ", "Training/a/1.png Training/b/1.png Testing/a/1.png", "test", BOTH);
     opens_as("a:1 | ", "TRAIN/a/1.png valid/a/1.png", "val", BOTH);
     opens_as("a:1 | ", "train/a/1.png Validation/a/1.png", "valid", BOTH);
-    opens_as("a:1 | ", "val/a/1.png valid/a/1.png valid/a/2.png", "val", BOTH);
+    opens_as("a:1 | 1 folder", "val/a/1.png valid/a/1.png valid/a/2.png", "val", BOTH);   /* valid is not read */
+    opens_as("a:1 b:1 | 2 folders", "train/a/1.png Train/a/1.png Training/b/1.png train/b/2.png test/a/1.png", "train",
+             BOTH);
     refused(PEFT_E_FORMAT, "both mean the split", "val/a/1.png valid/a/1.png", "validation");
     refused(PEFT_E_NOTFOUND, "no folder 'test'", "Training/a/1.png val/a/1.png", "test");
     refused(PEFT_E_INVALID, "name the split to open", "Training/a/1.png Testing/a/1.png", NULL);

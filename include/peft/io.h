@@ -133,9 +133,10 @@ typedef struct peft_dataset peft_dataset;
 
 /* path/<class>/<file> (split NULL), or path/<split>/<class>/<file> with split "train", "val" or "test". The folder of a
  * split may also be called training, valid, validation or testing, in upper or lower case; where two folders mean one
- * split, split must be the name of one of them. Classes are sorted by name (bytewise) and taken from all splits
- * together, so every split numbers them alike; files too are sorted. Samples are the files .png .jpg .jpeg .jpe .jfif
- * .pgm .ppm .pnm (in upper or lower case) that are not hidden; peft_dataset_skipped counts the others.
+ * split, split must be the name of one of them, and the other is left out. Classes are sorted by name (bytewise) and
+ * taken from all splits together, so every split numbers them alike; files too are sorted. Samples are the files .png
+ * .jpg .jpeg .jpe .jfif .pgm .ppm .pnm (in upper or lower case) that are not hidden; peft_dataset_skipped counts the
+ * others.
  * PEFT_E_FORMAT: a class without pictures in any split, or whose folder in this split holds other files only; a class
  * name with control characters or not in UTF-8. PEFT_E_NOTFOUND: no folder means the split. PEFT_E_INVALID: split is
  * NULL, but there are folders of splits. */

@@ -167,6 +167,14 @@ static peft_status add_left_out(arrangement *a, const io_entry *e, const io_entr
     return io_strings_add(&a->left_out, strdup("/"));
 }
 
+/* Whether the entry lies in a folder that means the opened split too, but is not the one that is read. */
+static bool is_passed_over(const arrangement *a, const io_entry *e)
+{
+    if (!a->level || e->stray || in_opened_split(a, e) || (e->count < 2 && !e->folder)) return false;
+    const char *split = io_split_of(e->part[0]);
+    return split && !strcmp(split, io_split_of(a->folder));
+}
+
 static int by_parts(const void *a, const void *b)
 {
     const io_entry *x = *(const io_entry *const *)a, *y = *(const io_entry *const *)b;
@@ -180,14 +188,18 @@ static int by_parts(const void *a, const void *b)
 /* In the order of names, in which the entries of one folder are adjacent. */
 static peft_status take_entries(arrangement *a)
 {
-    const io_entry *folder = NULL, **sorted = io_alloc(a->tree->count, sizeof *sorted);
+    const io_entry *folder = NULL, *passed = NULL, **sorted = io_alloc(a->tree->count, sizeof *sorted);
     if (!sorted) return io_nomem(a->path);
     for (int64_t i = 0; i < a->tree->count; i++) sorted[i] = &a->tree->item[i];
     if (a->tree->count) qsort(sorted, (size_t)a->tree->count, sizeof *sorted, by_parts);
     peft_status s = PEFT_OK;
-    for (int64_t i = 0; i < a->tree->count && !s; i++)
+    for (int64_t i = 0; i < a->tree->count && !s; i++) {
         s = has_class(a, sorted[i]) ? add_class_entry(a, sorted[i], &folder)
                                     : add_left_out(a, sorted[i], &folder);
+        if (s || !is_passed_over(a, sorted[i]) || same_folder(sorted[i], passed, 1)) continue;
+        passed = sorted[i];
+        s = io_strings_add(&a->left_out, strdup("/"));
+    }
     free(sorted);
     return s;
 }
