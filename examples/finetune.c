@@ -41,7 +41,7 @@ typedef struct run {
     const char *state;                                        /* path: --state or OUT.state */
     char *written;                                            /* path of the model, --out where that could be written */
     int64_t images, batches;                                  /* in an epoch */
-    int64_t trained_on;                                       /* test images that are copies of training images */
+    int64_t trained_on;                                       /* test images that are also training images */
     bool bar;
     int64_t steps, epoch_steps;                               /* of this run, of this epoch in this run */
     double start, epoch_start, epoch_loss;
