@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * inspect.c -- what is in a safetensors file of any kind, and what methods the library has. */
 #include "common.h"
+#include "preprocess_help.h"
 #include "settings.h"
 #include "weights.h"
 #include <ctype.h>
@@ -42,7 +43,8 @@ static void list_trainer(void)
 
 static void list_metrics(void)
 {
-    printf("metrics\n");
+    printf("metrics; in brackets the functions that compute them: d peft_metrics_decision, m peft_metrics_multilabel,\n"
+           "r peft_metrics_ranking, c peft_metrics_calibration; tp, fp: true and false positives of a class\n");
     for (size_t i = 0; peft_metrics_name(i); i++)
         printf("    %-20s %s\n", peft_metrics_name(i), peft_metrics_help(peft_metrics_name(i)));
 }
@@ -52,8 +54,11 @@ static void list_preprocess(void)
     peft_transform *t;
     must(peft_transform_parse("", &t));
     settings s = read_settings(peft_transform_text(t), true, "the defaults");
-    printf("words of preprocessing and their defaults; <peft/io.h> says what each does\n");
-    for (int i = 0; i < s.count; i++) printf("    %s=%s\n", s.item[i].name, s.item[i].value);
+    printf("words of preprocessing with their defaults where neither the backbone's files nor a program sets them\n");
+    for (int i = 0; i < s.count; i++) {
+        const int n = printf("    %s=%s", s.item[i].name, s.item[i].value);
+        printf("%*s %s\n", n < 36 ? 36 - n : 0, "", preprocess_help(s.item[i].name));
+    }
     free_settings(&s);
     peft_transform_free(t);
 }

@@ -66,12 +66,50 @@ static void close_output(void)
 
 typedef char flag_name[32];
 
+/* Words of text from column at on; lines are broken before WIDTH and go on at column 25. */
+static void print_wrapped(const char *text, int at)
+{
+    enum { WIDTH = 112, INDENT = 25 };
+    while (*text) {
+        const int n = (int)strcspn(text, " ");
+        if (at > INDENT && at + n > WIDTH) at = printf("\n%*s", INDENT, "") - 1;
+        at += printf("%.*s%s", n, text, text[n] ? " " : "");
+        text += n + (text[n] == ' ');
+    }
+    putchar('\n');
+}
+
+/* Installed, programs are called peft-NAME: their examples call each other so too. */
+static void print_example(const char *text)
+{
+    const bool installed = !strncmp(program_name, "peft-", 5);
+    while (*text) {
+        const size_t n = strcspn(text, "\n");
+        const size_t word = strspn(text, " ") == 2 ? strspn(text + 2, "abcdefghijklmnopqrstuvwxyz_") : 0;
+        if (installed && word && text[2 + word] == ' ') printf("  peft-%.*s\n", (int)n - 2, text + 2);
+        else printf("%.*s\n", (int)n, text);
+        text += n + (text[n] == '\n');
+    }
+}
+
 static void print_help(const flag *flags, const flag_name *names, int count, const program *p)
 {
-    printf("usage: %s %s\n\n%s\n\nexample:\n%s\n\noptions:\n", program_name, p->usage, p->purpose, p->example);
-    for (int i = 0; i < count; i++)
-        printf("  --%-14s %-5s %s%s%s\n", names[i], flags[i].argument ? flags[i].argument : "", flags[i].help,
-               flags[i].value ? "; default " : "", flags[i].value ? flags[i].value : "");
+    printf("usage: %s %s\n\n%s\n\nexample:\n", program_name, p->usage, p->purpose);
+    print_example(p->example);
+    printf("\noptions:\n");
+    for (int i = 0; i < count; i++) {
+        char text[512];
+        snprintf(text, sizeof text, "%s%s%s", flags[i].help, flags[i].value ? "; default " : "",
+                 flags[i].value ? flags[i].value : "");
+        print_wrapped(text, printf("  --%-14s %-5s ", names[i], flags[i].argument ? flags[i].argument : ""));
+    }
+    printf("  --help                 this text (also -h)\n  --version              of the library\n");
+    exit(0);
+}
+
+static void print_version(void)
+{
+    printf("%s (libpeft %s)\n", program_name, peft_version_string());
     exit(0);
 }
 
@@ -84,20 +122,34 @@ static void take_flag(flag *f, const char *name, const char *value, int level)
     f->given = level;
 }
 
+/* "peft-merge" where it is called by its installed name; the name that main gave it otherwise. */
+static void name_program(const char *path)
+{
+    const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
+    if (!strncmp(name, "peft-", 5) && !strcmp(name + 5, program_name)) program_name = name;
+}
+
 int read_flags(flag *flags, int count, const program *p, int argc, char **argv)
 {
     flag_name *names = need(calloc((size_t)count, sizeof *names));
-    struct option *table = need(calloc((size_t)count + 2, sizeof *table));
+    struct option *table = need(calloc((size_t)count + 3, sizeof *table));
     if (p) atexit(close_output);
+    if (p) name_program(argv[0]);
     for (int i = 0; i < count; i++) {
         snprintf(names[i], sizeof names[i], "%s", flags[i].name);
         for (char *c; (c = strchr(names[i], '_')); ) *c = '-';
         table[i] = (struct option){ names[i], flags[i].argument ? required_argument : no_argument, NULL, i };
     }
-    if (p) table[count] = (struct option){ "help", no_argument, NULL, count };
-    for (int c; (c = getopt_long(argc, argv, "", table, NULL)) != -1; ) {
-        if (c == '?') exit(2);
-        if (c == count) print_help(flags, names, count, p);
+    /* 'h' and 'v' are beyond the number of any flag */
+    if (p) table[count] = (struct option){ "help", no_argument, NULL, 'h' };
+    if (p) table[count + 1] = (struct option){ "version", no_argument, NULL, 'v' };
+    for (int c; (c = getopt_long(argc, argv, p ? "h" : "", table, NULL)) != -1; ) {
+        if (c == '?') {
+            fprintf(stderr, p ? "see %s --help\n" : "%s: see compare --help, from --method on\n", program_name);
+            exit(2);
+        }
+        if (c == 'h') print_help(flags, names, count, p);
+        if (c == 'v') print_version();
         take_flag(&flags[c], names[c], optarg, p ? 1 : 2);
     }
     free(names);

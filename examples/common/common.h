@@ -21,10 +21,10 @@ typedef struct program {
     const char *purpose;                                      /* one or two sentences */
     const char *example;                                      /* commands, a line each */
 } program;
-/* --help prints the program's purpose, an example and the table; p NULL: the words are those of a list file's line,
- * and there is no --help. A flag given twice is refused, and so is a value that begins with "--". Returns the first
- * word that is no flag, as getopt does. When the program ends, standard output is closed, and what could not be
- * written there makes it fail. */
+/* --help and -h print the program's purpose, an example and the table, --version the library's; p NULL: the words are
+ * those of a list file's line, and there is neither. A flag given twice is refused, and so is a value that begins
+ * with "--". Returns the first word that is no flag, as getopt does. When the program ends, standard output is
+ * closed, and what could not be written there makes it fail. */
 int     read_flags(flag *flags, int count, const program *p, int argc, char **argv);
 int64_t flag_count(const flag *f);                            /* its value, a whole number >= 0 */
 #endif

@@ -96,6 +96,7 @@ static void make_trainer(trial *t, const flag *recipe)
         if (recipe[i].value) must(peft_options_set_string(o, recipe[i].name, recipe[i].value));
     if (!find_setting(&s, "samples")) must(peft_options_set_int(o, "samples", peft_dataset_count(t->train)));
     t->epochs = flag_count(&recipe[recipe_epochs]);
+    if (!t->epochs) fail("--epochs 0: nothing would be trained; expected a whole number from 1 on");
     set_length(t, &s, o);
     t->planned = (double)peft_context_memory_used(t->ctx);
     must(peft_trainer_create(t->model, o, &t->trainer));

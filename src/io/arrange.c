@@ -95,6 +95,18 @@ static peft_status check_class_name(const arrangement *a, const io_entry *e)
     return PEFT_OK;
 }
 
+/* Files that lie in the folder itself may well be the pictures of one class. */
+static peft_status no_classes(const arrangement *a)
+{
+    int64_t files = 0;
+    for (int64_t i = 0; i < a->tree->count; i++) files += a->tree->item[i].count == 1 && !a->tree->item[i].folder;
+    if (files)
+        return io_fail(PEFT_E_FORMAT, "%s: no class folders, but %lld file%s in the folder itself; expected "
+                       "%s/<class>/<picture>: where this is the folder of one class, give the one above it", a->path,
+                       (long long)files, files == 1 ? "" : "s", a->path);
+    return io_fail(PEFT_E_FORMAT, "%s: no class folders; expected %s/<class>/<picture>", a->path, a->path);
+}
+
 static peft_status find_classes(arrangement *a)
 {
     const char *last = NULL;
@@ -109,7 +121,7 @@ static peft_status find_classes(arrangement *a)
     }
     io_strings_sort(&a->d->class_names, true);
     a->d->classes = a->d->class_names.count;
-    if (!a->d->classes) return io_fail(PEFT_E_FORMAT, "%s: no class folders", a->path);
+    if (!a->d->classes) return no_classes(a);
     a->tally = io_alloc(a->d->classes, sizeof *a->tally);
     a->sample = io_alloc(a->tree->count, sizeof *a->sample);
     return a->tally && a->sample ? PEFT_OK : io_nomem(a->path);

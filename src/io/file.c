@@ -29,6 +29,8 @@ static peft_status read_open(int fd, const char *path, int64_t max_bytes, int64_
 {
     struct stat st;
     if (fstat(fd, &st)) return system_failed("stat", path);
+    if (S_ISDIR(st.st_mode))
+        return io_fail(PEFT_E_IO, "%s: a folder; expected a file, such as those in it (%s/*)", path, path);
     if (!S_ISREG(st.st_mode)) return io_fail(PEFT_E_IO, "%s: not a regular file", path);
     if (st.st_size > limit)
         return io_fail(PEFT_E_UNSUPPORTED, "%s: %lld bytes, the limit is %lld", path, (long long)st.st_size,

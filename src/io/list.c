@@ -173,7 +173,8 @@ peft_status peft_dataset_open_list(const char *path, const char *folder, int64_t
     if (s) return s;
     const size_t mark = size >= 3 && !memcmp(text, "\xef\xbb\xbf", 3) ? 3 : 0;   /* UTF-8's byte order mark */
     if (memchr(text, 0, size))
-        s = io_fail(PEFT_E_FORMAT, "%s: not a text file in UTF-8 (a zero byte)", path);
+        s = io_fail(PEFT_E_FORMAT, "%s: not a text file in UTF-8 (a zero byte), so no list of images; expected a line "
+                    "an image, path and class; pictures are given as a folder of class folders", path);
     else s = open_text(path, (const char *)text + mark, folder, classes, out);
     free(text);
     return s;

@@ -319,7 +319,8 @@ a_mistake 'another backbone than that of training'
 "$bin/pretrain" --data scans --model image_size=32,patch=8,width=32,depth=1,heads=2,mlp=64 --epochs 1 --batch 4 \
     --warmup 0 --checkpoint pre.state --out other-vit.safetensors --preprocess mean=0.5,std=0.5 > log 2>&1 ||
     wrong 'failed'
-refused 'trained on backbone' "$bin/predict" --backbone other-vit.safetensors --model good.safetensors "$picture"
+refused 'trained on backbone|load the weights' \
+    "$bin/predict" --backbone other-vit.safetensors --model good.safetensors "$picture"
 
 a_mistake 'several labels an image, and one winner printed'
 for c in normal-like benign-like; do
@@ -359,6 +360,47 @@ rm -f m.safetensors*
 
 a_mistake 'a size of no pixels'
 refused '--preprocess size=0' finetune --data scans --preprocess size=0 --out m.safetensors
+
+# --- the command line, and files in the wrong place ------------------------------------------------------------------
+a_mistake 'a flag of another program'
+refused "--learning-rate|see finetune --help" finetune --data scans --learning-rate 1
+
+a_mistake 'short flags that most programs have'
+"$bin/finetune" -h > log
+says 'usage: finetune|example:'
+"$bin/finetune" --version > log
+says 'finetune (libpeft '
+
+a_mistake 'the help of an installed program names programs that do not exist there'
+ln -s "$bin/finetune" peft-finetune
+./peft-finetune --help > log
+says 'usage: peft-finetune|  peft-finetune --backbone|  peft-predict --backbone'
+if [ "$(wc -L < log)" -gt 120 ]; then wrong 'lines of more than 120 columns'; fi
+
+a_mistake 'no epochs'
+refused '--epochs 0|expected a whole number from 1' "$bin/finetune" --backbone "$vit" --data scans --epochs 0 \
+    --out none.safetensors
+
+a_mistake 'a method that does not exist'
+refused "did you mean 'lora'|known are linear, " "$bin/finetune" --backbone "$vit" --data scans --method Lora \
+    --out none.safetensors
+
+a_mistake 'the folder of one class as data'
+refused 'no class folders, but 6 files|<class>/<picture>|give the one above' finetune --data scans/normal-like \
+    --out none.safetensors
+
+a_mistake 'a picture as data'
+refused 'no list of images|folder of class folders' finetune --data "$picture" --out none.safetensors
+
+a_mistake 'a trained model as the backbone'
+refused "kind 'model'|load the backbone" "$bin/finetune" --backbone good.safetensors --data scans --out none.safetensors
+
+a_mistake 'a folder as a picture'
+refused 'new: a folder|new/*' "$bin/predict" --backbone "$vit" --model good.safetensors new
+
+a_mistake 'a word of preprocessing without a meaning'
+"$bin/inspect" --preprocess > log
+if grep -q ' $' log; then wrong 'a word has no help'; fi
 
 no_temporary
 [ $count -ge 30 ] || wrong "only $count mistakes"

@@ -30,7 +30,9 @@ static void report(const pf_loader *l)
         if (*from == '\n') text[used++] = ';', text[used++] = ' ';
         else text[used++] = *from;
     text[used] = 0;
-    pf_log(l->ctx, 1, "backbone: assumed, as neither tensors nor options, header or configuration tell: %s", text);
+    pf_log(l->ctx, 1, "backbone: assumed, as neither tensors nor options, header or configuration tell: %s. Lay the "
+           "model's config.json beside the weights, or state these facts as options of the load (name=value; "
+           "--backbone-options in the programs)", text);
 }
 
 /* A number of options, header or configuration; false: none says. */

@@ -35,6 +35,10 @@ static peft_status detect(pf_loader *l)
     const size_t n = pf_naming_detect(l->file, strcmp(prefix, "auto") ? prefix : NULL, found);
     if (!n && strcmp(prefix, "auto"))
         return pf_fail(PEFT_E_OPTION, "prefix: given '%s', but no ViT of the file stands behind it", prefix);
+    const char *kind = pf_st_meta(l->file, "libpeft.kind");
+    if (!n && kind)
+        return pf_fail(PEFT_E_FORMAT, "no ViT found: the file is of libpeft's kind '%.40s'; load the backbone that it "
+                       "was trained on, then this file for it", kind);
     if (!n)
         return pf_fail(PEFT_E_FORMAT, "no ViT found: expected tensors named as a block's attention is by timm "
                        "(..blocks.0.attn.qkv.weight), Hugging Face, CLIP, torchvision or mmpretrain");

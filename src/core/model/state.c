@@ -106,7 +106,8 @@ peft_status pf_meta_write(pf_st_out *o, const char *kind, peft_backbone *b)
 static peft_status same_origin(const char *fingerprint, int64_t image, const char *rule, peft_backbone *b)
 {
     if (strcmp(fingerprint, peft_backbone_fingerprint(b)))
-        return pf_fail(PEFT_E_MISMATCH, "trained on backbone %s, given backbone %s", fingerprint,
+        return pf_fail(PEFT_E_MISMATCH, "trained on backbone %s, given backbone %s; load the weights that it was "
+                       "trained on (fingerprint: peft_backbone_fingerprint, inspect FILE)", fingerprint,
                        peft_backbone_fingerprint(b));
     if (image != b->shape.image)
         return pf_fail(PEFT_E_MISMATCH, "trained at image_size %lld, the backbone was loaded at %lld: load it with "
