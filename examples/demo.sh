@@ -8,6 +8,7 @@ set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 data=${PEFT_DATA:-$root/../shared/data}
 "$root/scripts/deps.sh" build
+echo "Building in $root/build"
 cmake -G Ninja -S "$root" -B "$root/build" -DCMAKE_BUILD_TYPE=Release -DPEFT_TESTS=OFF > /dev/null
 cmake --build "$root/build" --target phantom compare report > /dev/null
 bin=$root/build/examples
@@ -25,7 +26,7 @@ study() {
         missing="$missing $1"
         return
     fi
-    printf '\n%s\n' "$2"
+    printf '\n%s (12 runs)\n' "$2"
     cat > "$out/$1.txt" << END
 linear: --method linear --lr 1e-3
 vpt: --method vpt --lr 1e-3
