@@ -233,7 +233,7 @@ START_TEST(buffers)
     fails(PEFT_E_INVALID, "large", peft_image_from_buffer(rows, INT64_MAX, 2, 1, 8, 0, &im));
     fails(PEFT_E_INVALID, "pixels", peft_image_from_buffer(NULL, 1, 1, 1, 8, 0, &im));
     fails(PEFT_E_IO, "no-such", peft_image_load(in_folder("no-such"), NULL, &im));
-    fails(PEFT_E_IO, "regular", peft_image_load(io_folder, NULL, &im));
+    fails(PEFT_E_IO, "a folder", peft_image_load(io_folder, NULL, &im));
     write_bytes(in_folder("text.png"), "hello", 5);
     fails(PEFT_E_FORMAT, "text.png", peft_image_load(in_folder("text.png"), NULL, &im));
 }
