@@ -2,7 +2,7 @@
  * cut.c -- the frozen prefix and what is behind it become two graphs. The front is made for one sample from the graph
  * of a whole batch, by its first extents alone, so that both have the same operations whatever the batch is: no
  * operation of the prefix mixes samples. */
-#include "core/graph/ops/op.h"
+#include "core/graph/op.h"
 
 /* sampled[v]: v has a part for each sample. false: something that does has no such first extent. */
 static bool mark_sampled(const pf_graph *g, uint8_t *sampled)

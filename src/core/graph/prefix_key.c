@@ -2,9 +2,9 @@
  * prefix_key.c -- what the frozen prefix computes, as one SHA-256: its operations in order, their attributes and
  * wiring, the shapes of all values, and sums of the constants read. Values are numbered as they are met, so that what
  * else stands in the graph makes no difference. */
-#include "core/base/sha256.h"
-#include "core/base/sum.h"
-#include "core/graph/ops/op.h"
+#include "core/bits/sha256.h"
+#include "core/bits/sum.h"
+#include "core/graph/op.h"
 
 typedef struct { pf_sha256 sha; const pf_graph *g; const uint8_t *sampled; bool content; uint32_t *number, met; } pass;
 

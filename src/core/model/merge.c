@@ -6,7 +6,6 @@
 #include <stdio.h>
 #include <string.h>
 #include "core/model/model.h"
-#include "core/model/state.h"
 
 struct peft_merge { peft_backbone *to; const peft_method *method; peft_status status; };
 

@@ -2,7 +2,7 @@
  * model.h -- the model inside: backbone, adapters in order, head; and its forward pass as a graph. */
 #ifndef PF_MODEL_H
 #define PF_MODEL_H
-#include "core/model/adapter.h"
+#include "core/adapt/adapter.h"
 #include "core/model/guard.h"
 #include "core/model/note.h"
 

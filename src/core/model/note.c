@@ -2,7 +2,7 @@
  * note.c -- see note.h. */
 #include "core/model/note.h"
 #include <string.h>
-#include "core/base/safetensors.h"
+#include "core/format/safetensors.h"
 
 /* index says by key where the note stands: a file may hold a hundred thousand. */
 static pf_note *find(const pf_notes *n, const char *key)

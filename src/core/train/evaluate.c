@@ -3,7 +3,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include "core/model/state.h"
+#include "core/bits/finite.h"
 #include "core/train/trainer.h"
 
 const void *pf_trainer_reals(const peft_tensor *x, pk_real *room)

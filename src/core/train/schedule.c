@@ -3,7 +3,7 @@
 #include "core/train/schedule.h"
 #include <math.h>
 #include <string.h>
-#include "core/base/options.h"
+#include "core/options/options.h"
 
 static const double half_turn = 3.14159265358979323846;
 static const char *const names[] = {

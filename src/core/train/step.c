@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <time.h>
-#include "core/model/state.h"
+#include "core/bits/finite.h"
 #include "core/train/trainer.h"
 
 static double now(void)

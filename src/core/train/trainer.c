@@ -3,7 +3,7 @@
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
-#include "core/base/glob.h"
+#include "core/options/glob.h"
 #include "core/train/trainer.h"
 
 const pf_opt pf_trainer_options[] = {

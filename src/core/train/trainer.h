@@ -3,7 +3,7 @@
 #ifndef PF_TRAINER_H
 #define PF_TRAINER_H
 #include <peft/trainer.h>
-#include "core/train/cache.h"
+#include "core/train/cache/cache.h"
 #include "core/train/extents.h"
 #include "core/train/schedule.h"
 

@@ -4,7 +4,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include "core/model/state.h"
+#include "core/store/state.h"
 #include "core/train/trainer.h"
 
 static const struct { const char *key; size_t offset; } counter[] = {

@@ -2,7 +2,7 @@
  * attention.c -- softmax attention with optional extra rows, sink and per-head scale (kernels/pk.h says what they
  * are), and its gradient: one node whose unwanted outputs cost nothing. */
 #include <math.h>
-#include "core/graph/ops/op.h"
+#include "core/graph/op.h"
 
 enum { Q, K, V, XK, XV, SINK, HSCALE };                 /* inputs of attention; the gradient's start with these */
 enum { OUT = 7, LSE = 8, DOUT = 9 };                    /* further inputs of attention_grad */

@@ -2,7 +2,7 @@
  * batchnorm.c -- batch norm over the samples of one pooled feature each (heads of MAE linear probing and MLP-k). In
  * training it normalises by the batch (biased variance) and moves the running values (unbiased variance). */
 #include <math.h>
-#include "core/graph/ops/op.h"
+#include "core/graph/op.h"
 
 /* in: x [..,d], gamma? [d], beta? [d], running_mean [d], running_var [d] (CONST, written in training); attr f[0]: eps,
  * f[1]: momentum; out: y, mean [d], rstd [d] */

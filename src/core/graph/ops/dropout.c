@@ -2,7 +2,7 @@
  * dropout.c -- y = x m / (1 - p), m drawn by counter from (seed, step, stream, element): the backward pass draws the
  * same mask again instead of keeping it. */
 #include "core/base/rng.h"
-#include "core/graph/ops/op.h"
+#include "core/graph/op.h"
 
 typedef struct { const pf_run *r; const pf_node *n; pf_mat x, y; } job;
 

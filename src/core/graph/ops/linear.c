@@ -2,7 +2,7 @@
  * linear.c -- y = x w^T + b and its two gradients, as separate operations: a frozen weight costs no dW.
  * x [..,k], w [n,k] (dense; extents behind the first are flattened), b [n]. After the fuse pass an epilogue may ride
  * along: activation, LayerScale, residual sum. */
-#include "core/graph/ops/op.h"
+#include "core/graph/op.h"
 
 static int64_t out_features(const pf_graph *g, pf_val w) { return pf_v(g, w)->shape.dim[0]; }
 static int64_t in_features(const pf_graph *g, pf_val w)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * logsumexp.c -- lse(x) = log sum exp x over the last extent (EPT's sink) and log(e^a + e^c) (two sinks at one site). */
 #include <math.h>
-#include "core/graph/ops/op.h"
+#include "core/graph/op.h"
 
 /* in: x [.., n]; out: [..] */
 static bool lse_infer(pf_graph *g, pf_node *n)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * memory.c -- where values meet memory: the concatenation behind a column view, and the store of a finished gradient. */
-#include "core/graph/ops/op.h"
+#include "core/graph/op.h"
 #include "core/graph/param.h"
 
 /* in: up to four pieces with the same rows, in column order; attr i[k]: first column of piece k, shape: the result's;

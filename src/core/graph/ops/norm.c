@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * norm.c -- LayerNorm over the last extent; mean and rstd [rows] are kept for the backward pass. */
-#include "core/graph/ops/op.h"
+#include "core/graph/op.h"
 
 /* in: x, gamma?, beta? [cols]; attr f[0]: eps; out: y, mean, rstd */
 static bool layernorm_infer(pf_graph *g, pf_node *n)

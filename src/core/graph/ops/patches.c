@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * patches.c -- image to patches and back: the patch embedding is a linear layer on them. */
-#include "core/graph/ops/op.h"
+#include "core/graph/op.h"
 
 typedef struct { pk_real *image, *patches; bool back; int64_t channels, side, patch, grid; } job;
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * pointwise.c -- element by element: add, mul (the second operand may be repeated over leading extents), scale, affine,
  * activations. Matrices may be strided; dense ones go in one piece. */
-#include "core/graph/ops/op.h"
+#include "core/graph/op.h"
 
 typedef struct { const pf_run *r; const pf_node *n; pf_mat x, y, z; } job;
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * reduce.c -- sums over leading extents (the gradient of whatever was repeated) and over the last one. Every element
  * is summed by one thread in the order of the rows. */
-#include "core/graph/ops/op.h"
+#include "core/graph/op.h"
 
 typedef struct { const pf_run *r; pf_mat a, b; pk_real *out; int64_t out_rows, repeat; } job;
 

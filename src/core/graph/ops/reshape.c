@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * reshape.c -- small rearrangements of parameters: heads to columns (prefix keys and values are stored by head), and
  * the frame of a picture from its four pads. */
-#include "core/graph/ops/op.h"
+#include "core/graph/op.h"
 
 /* to[j][i] = from[i][j], each of `inner` contiguous elements. */
 static void transpose(pk_real *to, const pk_real *from, int64_t rows, int64_t cols, int64_t inner)

@@ -2,7 +2,7 @@
  * row_scale.c -- 1/|row of W + s B A|, DoRA's normaliser. It counts as a constant in the backward pass
  * and is computed anew each step, without forming B A for more than one row. */
 #include <math.h>
-#include "core/graph/ops/op.h"
+#include "core/graph/op.h"
 
 typedef struct { const pk_real *w, *a, *b; pk_real *y; int64_t cols,
                  rank; double s; const pk_table *k; pk_real *row; } job;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * rows.c -- moving token rows: take (or drop), put back among zeros, insert, mean. Values are [batch, tokens, width];
  * the token axis is the second last, everything in front of it is repeated. */
-#include "core/graph/ops/op.h"
+#include "core/graph/op.h"
 
 static int64_t token_count(const pf_graph *g, pf_val v)
 {

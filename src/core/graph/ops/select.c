@@ -2,7 +2,7 @@
  * select.c -- which tokens matter to a frozen attention (FPT): the mass each key receives, the rows with
  * the largest mass a head, and the small picture beside the large one. No gradient flows through any of them. */
 #include <math.h>
-#include "core/graph/ops/op.h"
+#include "core/graph/op.h"
 
 enum { WIDEST = 1024 };                                  /* columns of a head */
 

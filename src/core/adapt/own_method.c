@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * own_method.c -- methods that a program registers on a context: what is refused, and the copy that the context
+ * keeps. Built-in methods have no other way into an adapter than these. */
+#include <stdio.h>
+#include <string.h>
+#include "core/adapt/adapter.h"
+
+enum { NAME_MAX_LENGTH = 40, OPTIONS_MAX = 64 };
+
+/* A registered method in one block: its option rows stand behind it, all texts behind these. */
+typedef struct own { pf_kept kept; peft_method m; peft_opt opts[]; } own;
+
+static const own *own_of(const pf_kept *k) { return (const own *)(const void *)k; }
+
+const peft_method *pf_method_find(const peft_context *ctx, const char *name)
+{
+    for (size_t i = 0; pf_methods[i]; i++) if (!strcmp(pf_methods[i]->name, name)) return pf_methods[i];
+    for (const pf_kept *k = ctx ? ctx->methods : NULL; k; k = k->next)
+        if (!strcmp(own_of(k)->m.name, name)) return &own_of(k)->m;
+    return NULL;
+}
+
+const peft_method *peft_context_method(const peft_context *ctx, size_t i)
+{
+    size_t built_in = peft_method_count();
+    if (!ctx) return NULL;
+    if (i < built_in) return pf_methods[i];
+    const pf_kept *k = ctx->methods;
+    for (i -= built_in; k && i; i--) k = k->next;
+    return k ? &own_of(k)->m : NULL;
+}
+
+static bool well_named(const char *name)
+{
+    size_t n = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_");
+    return n && n <= NAME_MAX_LENGTH && !name[n] && name[0] >= 'a';
+}
+
+static peft_status check_functions(const peft_method *m)
+{
+    const uint32_t all = PEFT_AT(PEFT_POOL + 1) - 1;
+    if (!m->init) return pf_fail(PEFT_E_INVALID, "method '%s': init is NULL: expected a function", m->name);
+    if (m->sites & ~all)
+        return pf_fail(PEFT_E_INVALID, "method '%s': sites is %#x, expected bits of %#x", m->name, m->sites, all);
+    if (m->sites && !m->emit)
+        return pf_fail(PEFT_E_INVALID, "method '%s': emit is NULL: expected a function for its sites", m->name);
+    if (m->emit && !m->sites)
+        return pf_fail(PEFT_E_INVALID, "method '%s': sites is 0: expected PEFT_AT(..) of where emit acts", m->name);
+    return PEFT_OK;
+}
+
+static peft_status check_row(const peft_method *m, size_t i)
+{
+    const peft_opt *o = &m->opts[i];
+    const char *wrong = NULL;
+    if (!well_named(o->name)) wrong = "name, expected lower-case letters, digits and _, a letter first";
+    else if (!o->type || !strchr("ifbs", o->type)) wrong = "type, expected 'i', 'f', 'b' or 's'";
+    else if (!o->fallback) wrong = "fallback, expected the default as text";
+    else if (!o->help) wrong = "help, expected a line of text";
+    else if (!(o->lo <= o->hi)) wrong = "bounds, expected lo <= hi";
+    for (size_t k = 0; k < i && !wrong; k++) if (!strcmp(m->opts[k].name, o->name)) wrong = "name, which stands above";
+    if (!wrong) return PEFT_OK;
+    return pf_fail(PEFT_E_INVALID, "method '%s': option %zu, '%.60s': bad %s", m->name, i, o->name, wrong);
+}
+
+/* The rows are well formed, and the table's own check takes each default as a value. */
+static peft_status check_options(peft_context *ctx, const peft_method *m, size_t *count)
+{
+    char who[80];
+    peft_options *o;
+    size_t n = 0;
+    for (; m->opts && m->opts[n].name; n++) {
+        if (n == OPTIONS_MAX)
+            return pf_fail(PEFT_E_INVALID, "method '%s': more than %d options: does a NULL name end them?", m->name,
+                           OPTIONS_MAX);
+        PF_TRY(check_row(m, n));
+    }
+    *count = n;
+    if (!n) return PEFT_OK;
+    PF_TRY(peft_options_create(ctx, &o));
+    peft_status s = PEFT_OK;
+    for (size_t i = 0; i < n && !s; i++) s = peft_options_set_string(o, m->opts[i].name, m->opts[i].fallback);
+    snprintf(who, sizeof who, "method '%s', default", m->name);
+    if (!s && pf_options_check(o, m->opts, NULL, who)) s = PEFT_E_INVALID;
+    peft_options_free(o);
+    return s;
+}
+
+/* Copies text to *end and moves *end behind it; with *end NULL only counts. NULL text becomes "". */
+static const char *put(char **end, size_t *bytes, const char *text)
+{
+    const char *at = *end;
+    size_t n = strlen(text ? text : "") + 1;
+    *bytes += n;
+    if (!at) return NULL;
+    memcpy(*end, text ? text : "", n);
+    *end += n;
+    return at;
+}
+
+static void put_texts(const peft_method *m, size_t options, char *end, size_t *bytes, own *to)
+{
+    const char *name = put(&end, bytes, m->name), *summary = put(&end, bytes, m->summary);
+    const char *paper = put(&end, bytes, m->paper);
+    if (to) {
+        to->m = *m;
+        to->m.name = name, to->m.summary = summary, to->m.paper = paper, to->m.opts = to->opts;
+    }
+    for (size_t i = 0; i < options; i++) {
+        peft_opt o = m->opts[i];
+        o.name = put(&end, bytes, o.name), o.fallback = put(&end, bytes, o.fallback), o.help = put(&end, bytes, o.help);
+        if (to) to->opts[i] = o;
+    }
+}
+
+static peft_status keep(peft_context *ctx, const peft_method *m, size_t options)
+{
+    const size_t table = sizeof(own) + (options + 1) * sizeof(peft_opt);
+    size_t bytes = table, ignored = 0;
+    put_texts(m, options, NULL, &bytes, NULL);
+    own *o = pf_alloc_zero(ctx, bytes);
+    if (!o) return pf_nomem("method", bytes);
+    put_texts(m, options, (char *)o + table, &ignored, o);
+    pf_kept **last = &ctx->methods;
+    while (*last) last = &(*last)->next;
+    *last = &o->kept;
+    return PEFT_OK;
+}
+
+peft_status peft_context_register_method(peft_context *ctx, const peft_method *m, uint64_t abi)
+{
+    const uint64_t ours = PEFT_METHOD_ABI;
+    size_t options = 0;
+    if (!ctx || !m) return pf_fail(PEFT_E_INVALID, "%s is NULL: expected a pointer", ctx ? "method" : "ctx");
+    if (abi != ours)
+        return pf_fail(PEFT_E_UNSUPPORTED, "abi: given version %u of the method interface (sizes %u and %u), "
+                       "this library has version %u (sizes %u and %u): compile with its headers",
+                       (unsigned)(abi >> 32), (unsigned)(abi >> 16 & 0xffff), (unsigned)(abi & 0xffff),
+                       (unsigned)(ours >> 32), (unsigned)(ours >> 16 & 0xffff), (unsigned)(ours & 0xffff));
+    if (!m->name) return pf_fail(PEFT_E_INVALID, "the method's name is NULL: expected text");
+    if (!well_named(m->name))
+        return pf_fail(PEFT_E_INVALID, "the method's name is '%.60s': expected lower-case letters, digits and _, a "
+                       "letter first, at most %d", m->name, NAME_MAX_LENGTH);
+    PF_TRY(check_functions(m));
+    PF_TRY(check_options(ctx, m, &options));
+    if (pf_method_find(ctx, m->name))
+        return pf_fail(PEFT_E_STATE, "method '%s': the name is taken by a method of %s", m->name,
+                       pf_method_find(NULL, m->name) ? "the library" : "this context");
+    return keep(ctx, m, options);
+}

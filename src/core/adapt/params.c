@@ -1,0 +1,136 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * params.c -- parameters: made, found by name, given their first values. */
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "core/base/rng.h"
+#include "core/adapt/adapter.h"
+
+peft_status pf_param_make(peft_context *ctx, pf_params *list, const char *name, const char *group, int ndim,
+                          const int64_t *dims, pf_param **out)
+{
+    int64_t count = pf_dims_count(ndim, dims);
+    size_t bytes;
+    if (count < 0 || !pf_mul_size((size_t)count, sizeof(pk_real), &bytes))
+        return pf_fail(PEFT_E_SHAPE, "parameter '%s': extents too large or negative", name);
+    if (list->count == list->room) {
+        size_t room = list->room ? 2 * list->room : 32;
+        pf_param **more = pf_realloc(ctx, list->item, room * sizeof *more);
+        if (!more) return pf_nomem("parameter list", room * sizeof *more);
+        list->item = more;
+        list->room = room;
+    }
+    pf_param *p = pf_alloc_zero(ctx, sizeof *p);
+    char *copy = pf_strdup(ctx, name);
+    void *data = pf_alloc_zero(ctx, bytes);
+    if (!p || !copy || !data) {
+        pf_free(ctx, p);
+        pf_free(ctx, copy);
+        pf_free(ctx, data);
+        return pf_nomem(name, bytes);
+    }
+    p->name = copy;
+    p->group = group;
+    p->value = (peft_tensor){ .ctx = ctx, .type = PF_REAL, .ndim = ndim, .data = data, .owned = true };
+    memcpy(p->value.dim, dims, sizeof(int64_t) * (size_t)ndim);
+    p->grad = p->value;
+    p->grad.data = NULL;
+    p->grad.owned = false;
+    list->item[list->count++] = p;
+    *out = p;
+    return PEFT_OK;
+}
+
+void pf_params_free(peft_context *ctx, pf_params *list)
+{
+    for (size_t i = 0; i < list->count; i++) {
+        pf_free(ctx, list->item[i]->value.data);
+        pf_free(ctx, list->item[i]->name);
+        pf_free(ctx, list->item[i]);
+    }
+    pf_free(ctx, list->item);
+    *list = (pf_params){ 0 };
+}
+
+pf_param *pf_params_find(const pf_params *list, const char *name)
+{
+    for (size_t i = 0; i < list->count; i++) if (!strcmp(list->item[i]->name, name)) return list->item[i];
+    return NULL;
+}
+
+const char *pf_param_group_of(const char *name)
+{
+    static const char *const part[] = { "prompt", "head", "norm", "bias" };
+    for (size_t i = 0; i < sizeof part / sizeof *part; i++) if (strstr(name, part[i])) return part[i];
+    return "weight";
+}
+
+const char  *peft_param_name(const peft_param *p) { return p ? p->name : NULL; }
+const char  *peft_param_group(const peft_param *p) { return p ? p->group : NULL; }
+peft_tensor *peft_param_value(peft_param *p) { return p ? &p->value : NULL; }
+const peft_tensor *peft_param_grad(const peft_param *p) { return p && p->grad.data ? &p->grad : NULL; }
+
+/* Standard normal, drawn again while beyond +-limit. Index i owns the draws i, i + 2^40, .. */
+static double truncated(const pf_rng *r, uint64_t i, double limit)
+{
+    for (uint64_t k = 0; k < 64; k++) {
+        double v = pf_rng_normal(r, i + (k << 40));
+        if (fabs(v) <= limit) return v;
+    }
+    return 0;
+}
+
+/* The rules of peft/sys/method.h: a word, then size and mean where it takes them. */
+typedef struct { enum { CONSTANT, NORMAL, TRUNCATED, UNIFORM } kind; double size, mean; } rule;
+
+static peft_status parse(const char *init, double fan_in, double fan_out, rule *out)
+{
+    char text[64];
+    snprintf(text, sizeof text, "%s", init);
+    char *number = strchr(text, ':'), *second = number ? strchr(number + 1, ':') : NULL;
+    size_t word = number ? (size_t)(number - text) : strlen(init);
+    *out = (rule){ 0 };
+    if (second) *second++ = 0;
+    bool given = number && pf_parse_float(number + 1, &out->size) && out->size >= 0
+              && (!second || pf_parse_float(second, &out->mean));
+    const struct { const char *name; int kind; bool sized; double size; } rules[] = {
+        { "zero", CONSTANT, false, 0 }, { "one", CONSTANT, false, 1 },
+        { "normal", NORMAL, true, 0 }, { "trunc_normal", TRUNCATED, true, 0 }, { "uniform", UNIFORM, true, 0 },
+        { "kaiming", UNIFORM, false, 1 / sqrt(fan_in) }, { "kaiming_normal", NORMAL, false, sqrt(2 / fan_in) },
+        { "kaiming_out", NORMAL, false, sqrt(2 / fan_out) }, { "xavier", UNIFORM, false,
+                                                               sqrt(6 / (fan_in + fan_out)) } };
+    for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
+        if (strlen(rules[i].name) != word || strncmp(init, rules[i].name, word) || rules[i].sized != given) continue;
+        out->kind = rules[i].kind;
+        if (!given) out->size = rules[i].size;
+        return PEFT_OK;
+    }
+    return pf_fail(PEFT_E_OPTION, "init '%s': expected zero, one, normal:STD, trunc_normal:STD, uniform:BOUND, "
+                   "kaiming, kaiming_normal, kaiming_out or xavier", init);
+}
+
+peft_status pf_init_check(const char *init)
+{
+    rule r;
+    return parse(init, 1, 1, &r);
+}
+
+peft_status pf_param_draw(peft_context *ctx, pf_param *p, const char *init)
+{
+    const int64_t *dim = p->value.dim, count = peft_tensor_count(&p->value);
+    double fan_in = 1, fan_out = 1;
+    rule d;
+    for (int i = 1; i < p->value.ndim; i++) fan_in *= (double)dim[i];
+    for (int i = 0; i < p->value.ndim; i++) if (i != 1) fan_out *= (double)dim[i];
+    PF_TRY(parse(init, fan_in, fan_out, &d));
+    pf_rng r = { ctx->seed, pf_rng_stream(p->name), 0 };
+    pk_real *x = p->value.data;
+    for (int64_t i = 0; i < count; i++) {
+        double v = d.kind == CONSTANT ? 1 : d.kind == NORMAL ? pf_rng_normal(&r, (uint64_t)i)
+                 : d.kind == TRUNCATED ? truncated(&r, (uint64_t)i, 2 / d.size)
+                                       : 2 * pf_rng_uniform(&r, (uint64_t)i) - 1;
+        x[i] = (pk_real)(v * d.size + d.mean);
+    }
+    return PEFT_OK;
+}

@@ -1,0 +1,218 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * config_facts.c -- reads the facts of a network from config.json of Hugging Face or timm (transformers' TimmWrapper
+ * saves timm's), and refuses settings that change what the network computes in a way that this library does not. */
+#include <string.h>
+#include "core/options/options.h"
+#include "core/describe/config.h"
+
+static const char *const fact_name[PF_FACTS] = {
+    "eps", "heads", "act", "pool", "patch", "width", "depth", "registers", "qkv_bias", "image_size", "no_embed_class",
+    "fc_norm", "model_type", "architecture", "architectures", "act_layer", "norm_layer", "notes" };
+
+/* SIDE: a whole number, or a list whose last two are equal. FIRST: a text, or a list of which the first text counts.
+ * ACT_LAYER: timm's name of an activation, kept as written until the MLP is known; ACT and POOL are translated at
+ * once. */
+typedef enum { NUMBER, SIDE, FLAG, ACT, ACT_LAYER, POOL, TEXT, FIRST } kind;
+/* Where a key lies in the file. TOP: at the top; CLIP: in vision_config, the image tower of Hugging Face's CLIP; ARGS:
+ * in timm's model_args; CFG: in its pretrained_cfg. A fact is taken from the first row whose key is there. */
+typedef enum { TOP, CLIP, ARGS, CFG, SECTIONS } section;
+static const char *const section_name[SECTIONS] = { NULL, "vision_config", "model_args", "pretrained_cfg" };
+static const struct { const char *fact; section in; const char *key; kind kind; } rows[] = {
+    { "eps", CLIP, "layer_norm_eps", NUMBER }, { "eps", TOP, "layer_norm_eps", NUMBER },
+    { "heads", CLIP, "num_attention_heads", NUMBER }, { "heads", TOP, "num_attention_heads", NUMBER },
+    { "heads", ARGS, "num_heads", NUMBER }, { "heads", TOP, "num_heads", NUMBER },
+    { "act_layer", ARGS, "act_layer", ACT_LAYER }, { "norm_layer", ARGS, "norm_layer", TEXT },
+    { "act", CLIP, "hidden_act", ACT }, { "act", TOP, "hidden_act", ACT },
+    { "pool", ARGS, "global_pool", POOL }, { "pool", TOP, "global_pool", POOL },
+    { "fc_norm", ARGS, "fc_norm", FLAG },
+    { "patch", CLIP, "patch_size", SIDE }, { "patch", TOP, "patch_size", SIDE }, { "patch", ARGS, "patch_size", SIDE },
+    { "width", CLIP, "hidden_size", NUMBER }, { "width", TOP, "hidden_size", NUMBER },
+    { "width", ARGS, "embed_dim", NUMBER },
+    { "depth", CLIP, "num_hidden_layers", NUMBER }, { "depth", TOP, "num_hidden_layers", NUMBER },
+    { "depth", ARGS, "depth", NUMBER },
+    { "registers", TOP, "num_register_tokens", NUMBER }, { "registers", ARGS, "reg_tokens", NUMBER },
+    { "qkv_bias", CLIP, "qkv_bias", FLAG }, { "qkv_bias", TOP, "qkv_bias", FLAG },
+    { "qkv_bias", ARGS, "qkv_bias", FLAG },
+    { "no_embed_class", ARGS, "no_embed_class", FLAG },
+    { "image_size", CLIP, "image_size", SIDE }, { "image_size", TOP, "image_size", SIDE },
+    { "image_size", ARGS, "img_size", SIDE }, { "image_size", TOP, "img_size", SIDE },
+    { "image_size", CFG, "input_size", SIDE }, { "image_size", TOP, "input_size", SIDE },
+    { "model_type", TOP, "model_type", TEXT }, { "architectures", TOP, "architectures", FIRST },
+    { "architecture", TOP, "architecture", TEXT }, { "notes", CFG, "notes", FIRST } };
+
+/* Settings for which this library computes one value only; any other is refused, since what it names would be another
+ * computation. OFF, ON: false, true; WORD: that text; NONE: the key must be absent or null. */
+typedef enum { OFF, ON, NONE, WORD } only;
+static const struct { section in; const char *key; only only; const char *word, *what; } fixed[] = {
+    { ARGS, "class_token", ON, NULL, "a network without a class token" },
+    { ARGS, "pos_embed", WORD, "learn", "a network without a position embedding" },
+    { ARGS, "use_abs_pos_emb", ON, NULL, "a network without a position embedding" },
+    { ARGS, "use_rot_pos_emb", OFF, NULL, "rotary positions" },
+    { ARGS, "pool_include_prefix", OFF, NULL, "pooling over class and register tokens as well as patches" },
+    { ARGS, "use_post_norm", OFF, NULL, "norms behind attention and MLP" },
+    { ARGS, "qk_norm", OFF, NULL, "norms of q and k" },
+    { ARGS, "scale_attn_norm", OFF, NULL, "a norm inside attention" },
+    { ARGS, "scale_mlp_norm", OFF, NULL, "a norm inside the MLP" },
+    { ARGS, "proj_bias", ON, NULL, "attention and MLP without biases" },
+    { ARGS, "final_norm", ON, NULL, "a network without its last norm" },
+    { ARGS, "norm_layer", WORD, "layernorm", "another norm than LayerNorm" },
+    { ARGS, "embed_norm_layer", NONE, NULL, "a norm inside the patch embedding" },
+    { ARGS, "block_fn", NONE, NULL, "blocks of another kind" },
+    { ARGS, "attn_layer", NONE, NULL, "attention of another kind" },
+    { ARGS, "mlp_layer", NONE, NULL, "an MLP of another kind" },
+    { ARGS, "embed_layer", NONE, NULL, "a patch embedding of another kind" } };
+#define COUNT(a) (sizeof(a) / sizeof *(a))
+
+static char *slot(pf_config *c, const char *fact)
+{
+    for (int i = 0; i < PF_FACTS; i++) if (!strcmp(fact_name[i], fact)) return c->fact[i];
+    return NULL;
+}
+
+const char *pf_config_get(const pf_config *c, const char *fact)
+{
+    const char *text = slot((pf_config *)(uintptr_t)c, fact);
+    return text && *text ? text : NULL;
+}
+
+void pf_config_set(pf_config *c, const char *fact, const char *text)
+{
+    snprintf(slot(c, fact), PF_FACT_MAX, "%s", text);
+}
+
+bool pf_is_timm(const json_t *top)
+{
+    return json_is_object(json_object_get(top, "pretrained_cfg"))
+        || json_is_string(json_object_get(top, "architecture"))
+        || (json_object_get(top, "mean") && json_object_get(top, "std"));
+}
+
+static peft_status side(const char *key, const json_t *v, char *text)
+{
+    int64_t height, width;
+    if (!pf_json_sides(v, &height, &width)) return pf_json_bad(key, v, "a whole number, or [height, width]");
+    if (height != width) return pf_json_lacks(key, v, "two equal sides (this library works on square images)");
+    snprintf(text, PF_FACT_MAX, "%lld", (long long)width);
+    return PEFT_OK;
+}
+
+/* Translates a word of the file to the one of the load options; false: it is not among words. */
+typedef struct { const char *theirs, *ours; } word;
+static bool translate(const word *words, const char *s, char *text)
+{
+    for (; s && words->theirs; words++)
+        if (!strcmp(s, words->theirs)) {
+            snprintf(text, PF_FACT_MAX, "%s", words->ours);
+            return true;
+        }
+    return false;
+}
+
+#define ACTS "gelu or quick_gelu (config=none and the option act take another than the file's)"
+static peft_status act(const char *key, const json_t *v, char *text)
+{
+    static const word acts[] = { { "gelu", "gelu" }, { "gelu_python", "gelu" }, { "quick_gelu", "quickgelu" }, { 0 } };
+    if (!json_is_string(v)) return pf_json_bad(key, v, "the name of an activation");
+    return translate(acts, json_string_value(v), text) ? PEFT_OK : pf_json_lacks(key, v, ACTS);
+}
+
+static peft_status pool(const char *key, const json_t *v, char *text)
+{
+    static const word pools[] = { { "token", "cls" }, { "avg", "mean" }, { "", "" }, { 0 } };
+    if (!json_is_string(v)) return pf_json_bad(key, v, "the name of a pooling");
+    return translate(pools, json_string_value(v), text) ? PEFT_OK : pf_json_lacks(key, v, "token or avg");
+}
+
+static peft_status text_of(kind k, const char *key, const json_t *v, char *text)
+{
+    switch (k) {
+    case NUMBER: return pf_json_number(v, text, PF_FACT_MAX) ? PEFT_OK : pf_json_bad(key, v, "a number");
+    case SIDE:   return side(key, v, text);
+    case ACT:    return act(key, v, text);
+    case POOL:   return pool(key, v, text);
+    case FLAG:
+        if (!json_is_boolean(v)) return pf_json_bad(key, v, "true or false");
+        snprintf(text, PF_FACT_MAX, "%s", json_is_true(v) ? "true" : "false");
+        return PEFT_OK;
+    default:
+        if (k == FIRST && json_is_array(v) && !json_array_size(v)) return PEFT_OK;
+        if (k == FIRST && json_is_array(v)) v = json_array_get(v, 0);
+        if (!json_is_string(v)) return pf_json_bad(key, v, "a text");
+        snprintf(text, PF_FACT_MAX, "%s", json_string_value(v));
+        return PEFT_OK;
+    }
+}
+
+static const json_t *in_section(const json_t *top, section s)
+{
+    return section_name[s] ? pf_json_get(top, section_name[s]) : top;
+}
+
+static peft_status check_fixed(const json_t *top)
+{
+    for (size_t i = 0; i < COUNT(fixed); i++) {
+        const json_t *v = pf_json_get(in_section(top, fixed[i].in), fixed[i].key);
+        const char *s = json_string_value(v);
+        char expected[120];
+        if (!v || (fixed[i].only == ON && json_is_true(v)) || (fixed[i].only == OFF && json_is_false(v))
+            || (fixed[i].only == WORD && s && !strcmp(s, fixed[i].word)))
+            continue;
+        snprintf(expected, sizeof expected, "%s, because %s is not computed here", fixed[i].only == ON ? "true"
+                 : fixed[i].only == OFF ? "false" : fixed[i].only == WORD ? fixed[i].word : "null", fixed[i].what);
+        return pf_json_lacks(fixed[i].key, v, expected);
+    }
+    return PEFT_OK;
+}
+
+static peft_status check_colours(const json_t *top)
+{
+    static const struct { section in; const char *key; } places[] = {
+        { CLIP, "num_channels" }, { TOP, "num_channels" }, { ARGS, "in_chans" }, { TOP, "in_chans" } };
+    const json_t *input = pf_json_get(pf_json_get(top, "pretrained_cfg"), "input_size");
+    for (size_t i = 0; i < COUNT(places); i++) {
+        const json_t *v = pf_json_get(in_section(top, places[i].in), places[i].key);
+        if (v && json_integer_value(v) != 3)
+            return pf_json_lacks(places[i].key, v, "3 (red, green and blue; to convert a network for grey images, "
+                                 "repeat the kernel of its patch embedding three times and divide it by 3)");
+    }
+    if (json_array_size(input) == 3 && json_integer_value(json_array_get(input, 0)) != 3)
+        return pf_json_lacks("input_size", input, "[3, height, width] (images of red, green and blue)");
+    return PEFT_OK;
+}
+
+/* timm's activation: act_layer of model_args, else QuickGELU where the name of the architecture has it. Another
+ * act_layer, such as SiLU, is judged later: only the tensors show whether the MLP is gated. */
+static void timm_act(pf_config *c)
+{
+    static const word acts[] = { { "gelu", "gelu" }, { "quick_gelu", "quickgelu" }, { 0 } };
+    const char *layer = pf_config_get(c, "act_layer"), *name = pf_config_get(c, "architecture");
+    if (layer) translate(acts, layer, slot(c, "act"));
+    else if (name && strstr(name, "quickgelu")) pf_config_set(c, "act", "quickgelu");
+}
+
+/* timm applies the final norm after mean pooling and before taking the class token, unless fc_norm states the opposite,
+ * which is not computed here. */
+static peft_status check_norm(const pf_config *c)
+{
+    const char *pooling = pf_config_get(c, "pool"), *norm = pf_config_get(c, "fc_norm");
+    if (!norm || !pooling || !strcmp(pooling, "mean") == !strcmp(norm, "true")) return PEFT_OK;
+    return pf_fail(PEFT_E_UNSUPPORTED, "fc_norm: given %s with global_pool %s, which is not supported: expected the "
+                   "norm after mean pooling (avg), or before taking the class token (token)", norm,
+                   !strcmp(pooling, "mean") ? "avg" : "token");
+}
+
+peft_status pf_facts_read(const json_t *top, pf_config *c)
+{
+    /* The gated MLP of Hugging Face's DINOv2 uses SiLU and ignores hidden_act. */
+    const bool gated = json_is_true(json_object_get(top, "use_swiglu_ffn"));
+    PF_TRY(check_colours(top));
+    for (size_t r = 0; r < COUNT(rows); r++) {
+        const json_t *v = pf_json_get(in_section(top, rows[r].in), rows[r].key);
+        char *to = slot(c, rows[r].fact);
+        if (*to || !v || (rows[r].kind == ACT && gated)) continue;
+        PF_TRY(text_of(rows[r].kind, rows[r].key, v, to));
+    }
+    timm_act(c);
+    PF_TRY(check_fixed(top));
+    return check_norm(c);
+}

@@ -1,0 +1,80 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * config_json.c -- JSON values of a configuration file, checked for their type. */
+#include <string.h>
+#include "core/options/options.h"
+#include "core/describe/config.h"
+
+enum { SHOWN = 60 };
+
+/* The value as JSON text, or "a list" and so on where that has more than SHOWN bytes: json_dumpb leaves out the pieces
+ * that do not fit. */
+static const char *show(const json_t *v, char text[SHOWN + 1])
+{
+    const size_t n = json_dumpb(v, text, SHOWN, JSON_ENCODE_ANY | JSON_COMPACT | JSON_REAL_PRECISION(9));
+    text[n <= SHOWN ? n : 0] = 0;
+    if (!*text) strcpy(text, json_is_object(v) ? "an object" : json_is_array(v) ? "a list" : "a long text");
+    return text;
+}
+
+peft_status pf_json_bad(const char *key, const json_t *v, const char *expected)
+{
+    char text[SHOWN + 1];
+    return pf_fail(PEFT_E_FORMAT, "%s: given %s, expected %s", key, show(v, text), expected);
+}
+
+peft_status pf_json_lacks(const char *key, const json_t *v, const char *expected)
+{
+    char text[SHOWN + 1];
+    return pf_fail(PEFT_E_UNSUPPORTED, "%s: given %s, which is not supported: expected %s", key, show(v, text),
+                   expected);
+}
+
+const json_t *pf_json_get(const json_t *o, const char *key)
+{
+    const json_t *v = json_object_get(o, key);
+    return json_is_null(v) ? NULL : v;
+}
+
+bool pf_json_text(const json_t *v, char *text, size_t room)
+{
+    const char *s = json_string_value(v);
+    if (!s || strlen(s) >= room) return false;
+    memcpy(text, s, strlen(s) + 1);
+    return true;
+}
+
+bool pf_json_number(const json_t *v, char *text, size_t room)
+{
+    if (json_is_integer(v)) snprintf(text, room, "%lld", (long long)json_integer_value(v));
+    else if (json_is_real(v)) pf_print_float(text, room, json_real_value(v));
+    return json_is_number(v);
+}
+
+bool pf_json_triple(const json_t *v, double out[3])
+{
+    const size_t n = json_array_size(v);
+    if (json_is_array(v) && n != 1 && n != 3) return false;
+    for (size_t i = 0; i < 3; i++) {
+        const json_t *one = json_is_array(v) ? json_array_get(v, n == 3 ? i : 0) : v;
+        if (!json_is_number(one)) return false;
+        out[i] = json_number_value(one);
+    }
+    return true;
+}
+
+bool pf_json_sides(const json_t *v, int64_t *height, int64_t *width)
+{
+    const size_t n = json_array_size(v);
+    const json_t *h = json_is_array(v) && n > 1 ? json_array_get(v, n - 2) : v;
+    const json_t *w = json_is_array(v) && n > 1 ? json_array_get(v, n - 1) : v;
+    *height = json_integer_value(h);
+    *width = json_integer_value(w);
+    return json_is_integer(h) && json_is_integer(w);
+}
+
+peft_status pf_json_flag(const json_t *o, const char *key, bool fallback, bool *out)
+{
+    const json_t *v = pf_json_get(o, key);
+    *out = v ? json_is_true(v) : fallback;
+    return !v || json_is_boolean(v) ? PEFT_OK : pf_json_bad(key, v, "true or false");
+}

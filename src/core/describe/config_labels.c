@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * config_labels.c -- reads the names of the classifier's outputs: id2label of Hugging Face, label_names of timm. */
+#include <stdlib.h>
+#include <string.h>
+#include "core/describe/config.h"
+
+/* Name i of a list, or of an object with the keys "0", "1", ..; NULL: none, or one with a line break. */
+static const char *name_of(const json_t *labels, size_t i)
+{
+    char key[24];
+    snprintf(key, sizeof key, "%zu", i);
+    const char *s = json_string_value(json_is_array(labels) ? json_array_get(labels, i) : json_object_get(labels, key));
+    return s && *s && !strpbrk(s, "\r\n") ? s : NULL;
+}
+
+/* Hugging Face writes LABEL_0, LABEL_1, .. where the classes were not named. */
+static bool is_placeholder(const char *name, size_t i)
+{
+    char usual[32];
+    snprintf(usual, sizeof usual, "LABEL_%zu", i);
+    return !strcmp(name, usual);
+}
+
+peft_status pf_labels_read(const json_t *top, pf_config *c)
+{
+    const json_t *labels = pf_json_get(top, "id2label"), *cfg = pf_json_get(top, "pretrained_cfg");
+    if (!labels) labels = pf_json_get(top, "label_names");
+    if (!labels) labels = pf_json_get(cfg, "label_names");
+    const size_t n = json_is_array(labels) ? json_array_size(labels) : json_object_size(labels);
+    size_t bytes = 0, placeholders = 0;
+    for (size_t i = 0; i < n; i++) {
+        const char *name = name_of(labels, i);
+        if (!name) return PEFT_OK;
+        placeholders += is_placeholder(name, i);
+        bytes += strlen(name) + 1;
+    }
+    if (c->class_names || placeholders == n) return PEFT_OK;
+    char *to = c->class_names = malloc(bytes);
+    if (!to) return pf_nomem("class names", bytes);
+    for (size_t i = 0; i < n; i++) {
+        const char *name = name_of(labels, i);
+        const size_t length = strlen(name);
+        memcpy(to, name, length);
+        to += length;
+        *to++ = i + 1 < n ? '\n' : 0;
+    }
+    return PEFT_OK;
+}
+
+void pf_config_free(pf_config *c) { free(c->class_names); }

@@ -1,0 +1,129 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * config_open_clip.c -- reads open_clip_config.json: the image tower and how its pictures are prepared. An absent key
+ * has open_clip's own default, so that every fact is known. */
+#include <string.h>
+#include "core/options/options.h"
+#include "core/describe/config.h"
+
+#define COUNT(a) (sizeof(a) / sizeof *(a))
+/* Settings of the tower that this library does not compute; each must be absent or false. */
+static const char *const unsupported[] = { "attentional_pool", "qk_norm", "scaled_cosine_attn", "scale_heads",
+                                      "scale_attn_inner", "scale_attn", "scale_fc" };
+
+bool pf_is_open_clip(const json_t *top)
+{
+    return json_is_object(json_object_get(json_object_get(top, "model_cfg"), "vision_cfg"));
+}
+
+static peft_status whole(const json_t *o, const char *key, int64_t fallback, int64_t *out)
+{
+    const json_t *v = pf_json_get(o, key);
+    *out = v ? json_integer_value(v) : fallback;
+    return *out >= 1 && *out <= 1 << 24 ? PEFT_OK : pf_json_bad(key, v, "a whole number above 0");
+}
+
+static peft_status square(const json_t *o, const char *key, int64_t fallback, int64_t *out)
+{
+    const json_t *v = pf_json_get(o, key);
+    int64_t height = fallback, width = fallback;
+    if (v && !pf_json_sides(v, &height, &width)) return pf_json_bad(key, v, "a whole number, or [height, width]");
+    if (height != width) return pf_json_lacks(key, v, "two equal sides (this library works on square images)");
+    *out = width;
+    return height >= 1 && height <= 1 << 24 ? PEFT_OK : pf_json_bad(key, v, "a whole number above 0");
+}
+
+static void set_number(pf_config *c, const char *fact, int64_t v)
+{
+    char text[24];
+    snprintf(text, sizeof text, "%lld", (long long)v);
+    pf_config_set(c, fact, text);
+}
+
+/* GELU or QuickGELU without arguments; approximate=none is the exact GELU too. */
+static peft_status act(const json_t *model, const json_t *vision, pf_config *c)
+{
+    bool quick;
+    const json_t *args = pf_json_get(vision, "act_kwargs");
+    const char *approximate = json_string_value(pf_json_get(args, "approximate"));
+    PF_TRY(pf_json_flag(model, "quick_gelu", false, &quick));
+    const size_t allowed = approximate && !strcmp(approximate, "none") && !quick;
+    if (args && json_object_size(args) != allowed) return pf_json_lacks("act_kwargs", args, "the exact GELU, {}");
+    pf_config_set(c, "act", quick ? "quickgelu" : "gelu");
+    return PEFT_OK;
+}
+
+static peft_status norm(const json_t *vision, pf_config *c)
+{
+    const json_t *args = pf_json_get(vision, "norm_kwargs"), *eps = pf_json_get(args, "eps");
+    char text[PF_FACT_MAX] = "1e-05";
+    if (args && json_object_size(args) != (eps != NULL)) return pf_json_lacks("norm_kwargs", args, "eps alone");
+    if (eps && !pf_json_number(eps, text, sizeof text)) return pf_json_bad("eps", eps, "a number");
+    pf_config_set(c, "eps", text);
+    return PEFT_OK;
+}
+
+/* ln_post before or after taking the class token gives the same feature. With the mean it does not, and only ln_post
+ * after the mean is computed here. */
+static peft_status pool(const json_t *vision, pf_config *c)
+{
+    const json_t *v = pf_json_get(vision, "pool_type");
+    const char *type = v ? json_string_value(v) : "tok";
+    bool after;
+    PF_TRY(pf_json_flag(vision, "final_ln_after_pool", false, &after));
+    if (!type) return pf_json_bad("pool_type", v, "a text");
+    if (strcmp(type, "tok") && strcmp(type, "avg")) return pf_json_lacks("pool_type", v, "tok or avg");
+    if (!strcmp(type, "avg") && !after)
+        return pf_json_lacks("pool_type", v, "final_ln_after_pool: true with it, which applies ln_post after the mean");
+    pf_config_set(c, "pool", strcmp(type, "tok") ? "mean" : "cls");
+    return PEFT_OK;
+}
+
+static peft_status own_tower(const json_t *model, const json_t *vision, pf_config *c)
+{
+    int64_t width, head, depth, patch;
+    if (json_is_array(json_object_get(vision, "layers")))
+        return pf_json_lacks("layers", json_object_get(vision, "layers"), "a ViT's number of blocks (a list is a "
+                             "ResNet)");
+    for (size_t i = 0; i < COUNT(unsupported); i++) {
+        const json_t *v = pf_json_get(vision, unsupported[i]);
+        if (v && !json_is_false(v)) return pf_json_lacks(unsupported[i], v, "false");
+    }
+    PF_TRY(whole(vision, "width", 768, &width));
+    PF_TRY(whole(vision, "head_width", 64, &head));
+    PF_TRY(whole(vision, "layers", 12, &depth));
+    PF_TRY(square(vision, "patch_size", 16, &patch));
+    set_number(c, "width", width);
+    set_number(c, "depth", depth);
+    set_number(c, "patch", patch);
+    set_number(c, "heads", width / head);
+    PF_TRY(act(model, vision, c));
+    PF_TRY(norm(vision, c));
+    return pool(vision, c);
+}
+
+/* A timm network, whose tensors open_clip names "trunk.*". open_clip sets its pooling; "" keeps that of the
+ * architecture. */
+static peft_status timm_tower(const json_t *vision, pf_config *c)
+{
+    const json_t *name = json_object_get(vision, "timm_model_name"), *v = pf_json_get(vision, "timm_pool");
+    const char *pooling = v ? json_string_value(v) : "avg";
+    char text[PF_FACT_MAX];
+    if (!pf_json_text(name, text, sizeof text)) return pf_json_bad("timm_model_name", name, "a name");
+    if (!pooling) return pf_json_bad("timm_pool", v, "a text");
+    pf_config_set(c, "architecture", text);
+    if (strstr(text, "quickgelu")) pf_config_set(c, "act", "quickgelu");
+    if (!*pooling) return PEFT_OK;
+    if (strcmp(pooling, "avg") && strcmp(pooling, "token")) return pf_json_lacks("timm_pool", v, "token, avg or \"\"");
+    pf_config_set(c, "pool", strcmp(pooling, "avg") ? "cls" : "mean");
+    return PEFT_OK;
+}
+
+peft_status pf_open_clip_read(const json_t *top, pf_config *c)
+{
+    const json_t *model = json_object_get(top, "model_cfg"), *vision = json_object_get(model, "vision_cfg");
+    int64_t side;
+    PF_TRY(square(vision, "image_size", 224, &side));
+    set_number(c, "image_size", side);
+    PF_TRY(pf_json_get(vision, "timm_model_name") ? timm_tower(vision, c) : own_tower(model, vision, c));
+    return pf_prep_open_clip(json_object_get(top, "preprocess_cfg"), side, &c->prep);
+}

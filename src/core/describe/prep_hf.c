@@ -1,0 +1,187 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * prep_hf.c -- how pictures are prepared by an image processor of transformers 5.24: preprocessor_config.json, or
+ * image_processor in processor_config.json. Absent keys have the default of the processor's class. The processors crop
+ * at (side - crop) / 2 rounded down, and put transparent pixels on white where they convert to RGB. */
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include "core/base/error.h"
+#include "core/describe/config.h"
+
+#define HALF     { 0.5, 0.5, 0.5 }, { 0.5, 0.5, 0.5 }
+#define IMAGENET PF_IMAGENET_MEAN, PF_IMAGENET_STD
+#define OPENAI   PF_CLIP_MEAN, PF_CLIP_STD
+/* Defaults of a processor class. models: the model_types that use it. size: the side of a square, or, negative, minus
+ * the shorter side. square: what default_to_square is by default; rgb: do_convert_rgb. */
+typedef struct {
+    const char *class, *models, *interpolation;
+    double mean[3], std[3];
+    int size, crop;
+    bool crops, square, rgb;
+} processor;
+static const processor known[] = {
+    { "ViT", " vit vit_mae vit_msn ijepa ", "bilinear", HALF, 224, 224, false, true, false },
+    { "DeiT", " deit ", "bicubic", HALF, 256, 224, true, true, false },
+    { "CLIP", " clip clip_vision_model metaclip_2 ", "bicubic", OPENAI, -224, 224, true, false, true },
+    { "Bit", " dinov2 dinov2_with_registers ", "bicubic", OPENAI, -224, 224, true, false, true },
+    { "ChineseCLIP", " chinese_clip ", "bicubic", OPENAI, -224, 224, true, false, true },
+    { "Siglip", " siglip ", "bicubic", HALF, 224, 224, false, false, true },
+    { "Beit", " beit data2vec-vision ", "bicubic", HALF, 224, 224, false, true, false },
+    { "DPT", " dpt ", "bicubic", HALF, 384, 384, false, true, false },
+    { "DINOv3ViT", " dinov3_vit ", "bilinear", IMAGENET, 224, 224, false, true, false } };
+/* Settings that change the pixels and that the text of a transform cannot express. */
+static const char *const special[] = {
+    "do_pad", "do_flip_channel_order", "do_thumbnail", "do_align_long_axis", "do_grayscale",
+    "do_split_image", "do_image_splitting", "keep_aspect_ratio", "rescale_offset", "crop_pct", "size_divisor",
+    "do_color_quantize", "use_square_size" };
+#define COUNT(a) (sizeof(a) / sizeof *(a))
+
+__attribute__((format(printf, 2, 3)))
+/* Names what a text cannot express; the first such setting stays. */
+static void lacks(pf_prep *p, const char *format, ...)
+{
+    va_list ap;
+    va_start(ap, format);
+    if (!*p->lacks) vsnprintf(p->lacks, sizeof p->lacks, format, ap);
+    va_end(ap);
+}
+
+/* The row of the class that the file names, else that of model_type; NULL: neither is known. CLIPImageProcessor,
+ * CLIPImageProcessorFast and CLIPFeatureExtractor are the same row. *class is the name in the file, or NULL. */
+static const processor *find(const json_t *o, const char *model_type, const char **class)
+{
+    const char *s = json_string_value(pf_json_get(o, "image_processor_type"));
+    char model[64];
+    if (!s) s = json_string_value(pf_json_get(o, "feature_extractor_type"));
+    *class = s;
+    snprintf(model, sizeof model, " %s ", model_type ? model_type : "");
+    for (size_t i = 0; i < COUNT(known); i++) {
+        const size_t n = strlen(known[i].class);
+        const bool named = s && !strncmp(s, known[i].class, n)
+                        && (!strncmp(s + n, "ImageProcessor", 14) || !strcmp(s + n, "FeatureExtractor"));
+        if (s ? named : model_type && strstr(known[i].models, model)) return &known[i];
+    }
+    return NULL;
+}
+
+/* A size in the file: N, [height, width] or an object. Either height and width are above 0, or shorter is. */
+typedef struct { int64_t height, width, shorter; } extent;
+static peft_status extent_of(const json_t *o, const char *key, bool square, extent *e, pf_prep *p)
+{
+    const json_t *v = pf_json_get(o, key);
+    static const char expected[] = "a number of pixels, or an object of height and width, or of shortest_edge";
+    if (!v) return PEFT_OK;
+    *e = (extent){ 0, 0, 0 };
+    if (json_is_object(v)) {
+        e->height = json_integer_value(json_object_get(v, "height"));
+        e->width = json_integer_value(json_object_get(v, "width"));
+        e->shorter = json_integer_value(json_object_get(v, "shortest_edge"));
+        if (pf_json_get(v, "longest_edge") || pf_json_get(v, "max_height") || pf_json_get(v, "max_width")) {
+            lacks(p, "%s by the longest edge", key);
+            return PEFT_OK;
+        }
+    } else if (json_is_integer(v) && !square) e->shorter = json_integer_value(v);
+    else if (!pf_json_sides(v, &e->height, &e->width)) return pf_json_bad(key, v, expected);
+    const bool box = e->height > 0 && e->width > 0 && e->height <= 1 << 20 && e->width <= 1 << 20;
+    return box != (e->shorter > 0 && e->shorter <= 1 << 20) ? PEFT_OK : pf_json_bad(key, v, expected);
+}
+
+static peft_status triple(const json_t *o, const char *key, double out[3])
+{
+    const json_t *v = pf_json_get(o, key);
+    return !v || pf_json_triple(v, out) ? PEFT_OK : pf_json_bad(key, v, "a number, or three of them");
+}
+
+/* Sets mean and std. The processor computes (f v - mean) / std of samples v in 0..255; a transform computes
+ * (v / 255 - m) / s, which is the same for m = mean / (255 f) and s = std / (255 f). */
+static peft_status read_normalisation(const json_t *o, pf_prep *p)
+{
+    bool normalise, rescale;
+    const json_t *factor = pf_json_get(o, "rescale_factor");
+    PF_TRY(pf_json_flag(o, "do_normalize", true, &normalise));
+    PF_TRY(pf_json_flag(o, "do_rescale", true, &rescale));
+    PF_TRY(triple(o, "image_mean", p->mean));
+    PF_TRY(triple(o, "image_std", p->std));
+    double f = rescale ? factor ? json_number_value(factor) : 1.0 / 255 : 1;
+    if (!(f > 0)) return pf_json_bad("rescale_factor", factor, "a number above 0");
+    f = fabs(255 * f - 1) < 1e-6 ? 1 : 255 * f;
+    for (int c = 0; c < 3; c++) {
+        if (!(p->std[c] > 0)) return pf_json_bad("image_std", pf_json_get(o, "image_std"), "numbers above 0");
+        p->mean[c] = normalise ? p->mean[c] / f : 0;
+        p->std[c] = normalise ? p->std[c] / f : 1 / f;
+    }
+    return PEFT_OK;
+}
+
+/* Sets resize and crop, and names those that do not end in a square. */
+static void set_geometry(bool resizes, const extent *size, bool crops, const extent *crop, pf_prep *p)
+{
+    const bool squash = resizes && size->height && size->height == size->width && !crops;
+    p->crop_pct = 1;
+    p->fit = squash ? PF_FIT_SQUASH : !resizes ? PF_FIT_NONE : size->shorter ? PF_FIT_SIDE : PF_FIT_BOX;
+    p->height = size->shorter ? size->shorter : size->height;
+    p->width = size->width;
+    p->size = crops ? crop->height : size->height;
+    if (crops && (!crop->height || crop->height != crop->width))
+        lacks(p, "crop_size %lld x %lld, which is not square", (long long)crop->height, (long long)crop->width);
+    else if (!crops && !resizes)
+        lacks(p, "neither do_resize nor do_center_crop, so that inputs keep the size of the picture");
+    else if (!crops && size->shorter)
+        lacks(p, "size by the shortest edge without do_center_crop, so that inputs are not square");
+    else if (!crops && !squash)
+        lacks(p, "size %lld x %lld, which is not square", (long long)size->height, (long long)size->width);
+}
+
+/* The defaults of a class. */
+static void set_defaults(const processor *by, extent *size, extent *crop, pf_prep *p)
+{
+    *p = (pf_prep){ .told = true, .floor_offset = true, .interpolation = by->interpolation };
+    memcpy(p->mean, by->mean, sizeof p->mean);
+    memcpy(p->std, by->std, sizeof p->std);
+    *size = (extent){ by->size > 0 ? by->size : 0, by->size > 0 ? by->size : 0, by->size < 0 ? -by->size : 0 };
+    *crop = (extent){ by->crop, by->crop, 0 };
+}
+
+/* The file names an unknown class, which is refused, or none: then every key without a common default must be there. */
+static void check_class(const json_t *o, const char *class, pf_prep *p)
+{
+    static const char *const needed[] = { "size", "image_mean", "image_std", "resample" };
+    if (class) lacks(p, "image_processor_type '%.60s', which is not known", class);
+    for (size_t i = 0; i < COUNT(needed); i++)
+        if (!pf_json_get(o, needed[i])) lacks(p, "no image_processor_type and no %s", needed[i]);
+}
+
+static void check_special(const json_t *o, const processor *by, pf_prep *p)
+{
+    for (size_t i = 0; i < COUNT(special); i++) {
+        const json_t *v = pf_json_get(o, special[i]);
+        if (v && !json_is_false(v)) lacks(p, "%s", special[i]);
+    }
+    if (json_integer_value(pf_json_get(o, "ensure_multiple_of")) > 1) lacks(p, "ensure_multiple_of");
+    if (!strcmp(by->class, "DINOv3ViT")) lacks(p, "resizing after the division by 255, without rounding to 8 bits");
+}
+
+peft_status pf_prep_hf(const json_t *o, const char *model_type, pf_prep *p)
+{
+    const char *class;
+    const processor *row = find(o, model_type, &class), *by = row ? row : known;
+    const json_t *filter = pf_json_get(o, "resample");
+    const bool crop_default = row ? row->crops : pf_json_get(o, "crop_size") != NULL;
+    extent size, crop;
+    bool resizes, crops, square;
+    set_defaults(by, &size, &crop, p);
+    if (!row) check_class(o, class, p);
+    check_special(o, by, p);
+    if (filter && !(p->interpolation = pf_prep_filter(filter)))
+        return pf_json_bad("resample", filter, "Pillow's number of a filter, 0 to 5");
+    PF_TRY(pf_json_flag(o, "do_resize", true, &resizes));
+    PF_TRY(pf_json_flag(o, "do_center_crop", crop_default, &crops));
+    PF_TRY(pf_json_flag(o, "do_convert_rgb", by->rgb, &p->white));
+    PF_TRY(pf_json_flag(o, "default_to_square", by->square, &square));
+    PF_TRY(extent_of(o, "size", square, &size, p));
+    PF_TRY(extent_of(o, "crop_size", true, &crop, p));
+    PF_TRY(read_normalisation(o, p));
+    set_geometry(resizes, &size, crops, &crop, p);
+    return PEFT_OK;
+}

@@ -1,0 +1,96 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * prep_timm.c -- how pictures are prepared by timm (pretrained_cfg) and open_clip (preprocess_cfg); absent keys have
+ * the library's defaults. Both crop with torchvision and drop transparency. */
+#include <stdio.h>
+#include <string.h>
+#include "core/describe/config.h"
+
+static peft_status triple(const json_t *cfg, const char *key, bool positive, double out[3])
+{
+    const json_t *v = pf_json_get(cfg, key);
+    if (!v) return PEFT_OK;
+    const bool good = pf_json_triple(v, out);
+    if (!good || (positive && !(out[0] > 0 && out[1] > 0 && out[2] > 0)))
+        return pf_json_bad(key, v, positive ? "a number above 0, or three of them" : "a number, or three of them");
+    return PEFT_OK;
+}
+
+/* Sets *at, which holds the index of the default, to the index of the file's word in words, or to that of their final
+ * NULL for another word. */
+static peft_status choose(const json_t *cfg, const char *key, const char *const *words, int *at)
+{
+    const json_t *v = pf_json_get(cfg, key);
+    const char *s = json_string_value(v);
+    if (!v) return PEFT_OK;
+    if (!s) return pf_json_bad(key, v, "a text");
+    for (*at = 0; words[*at] && strcmp(words[*at], s);) ++*at;
+    return PEFT_OK;
+}
+
+static peft_status filter(const json_t *cfg, pf_prep *p)
+{
+    const json_t *v = pf_json_get(cfg, "interpolation");
+    if (!v) return PEFT_OK;
+    if (!json_is_string(v)) return pf_json_bad("interpolation", v, "the name of a filter");
+    const char *name = pf_prep_filter(v);
+    if (name) p->interpolation = name;
+    else snprintf(p->lacks, sizeof p->lacks, "interpolation '%.40s'", json_string_value(v));
+    return PEFT_OK;
+}
+
+/* input_size and crop_pct; or test_input_size and test_crop_pct where side is the former, as in timm. */
+static peft_status sizes(const json_t *cfg, int64_t side, pf_prep *p)
+{
+    const json_t *input = pf_json_get(cfg, "input_size"), *test = pf_json_get(cfg, "test_input_size");
+    const json_t *pct = pf_json_get(cfg, "crop_pct"), *test_pct = pf_json_get(cfg, "test_crop_pct");
+    int64_t height = 224, width = 224, h = 0, w = 0;
+    if (input && !pf_json_sides(input, &height, &width)) return pf_json_bad("input_size", input, "[3, height, width]");
+    if (test && !pf_json_sides(test, &h, &w)) return pf_json_bad("test_input_size", test, "[3, height, width]");
+    const bool testing = test && side && side == h && h == w && side != height;
+    if (testing) height = width = h;
+    if (testing && test_pct) pct = test_pct;
+    p->crop_pct = pct && json_number_value(pct) != 0 ? json_number_value(pct) : 0.875;
+    if (pct && (!json_is_number(pct) || p->crop_pct < 0)) return pf_json_bad("crop_pct", pct, "a number above 0");
+    if (height < 1 || height > 1 << 24) return pf_json_bad("input_size", input, "sides above 0");
+    p->size = height;
+    if (height != width)
+        snprintf(p->lacks, sizeof p->lacks, "input_size %lld x %lld, which is not square", (long long)height,
+                 (long long)width);
+    else if (p->crop_pct > 1)
+        snprintf(p->lacks, sizeof p->lacks, "crop_pct above 1 (which pads the picture)");
+    return PEFT_OK;
+}
+
+peft_status pf_prep_timm(const json_t *cfg, int64_t side, pf_prep *p)
+{
+    static const char *const modes[] = { "center", "squash", "border", NULL };
+    int mode = 0;
+    *p = (pf_prep){ .told = true, .interpolation = "bicubic", .mean = PF_IMAGENET_MEAN,
+                    .std = PF_IMAGENET_STD };
+    PF_TRY(sizes(cfg, side, p));
+    PF_TRY(triple(cfg, "mean", false, p->mean));
+    PF_TRY(triple(cfg, "std", true, p->std));
+    PF_TRY(filter(cfg, p));
+    PF_TRY(choose(cfg, "crop_mode", modes, &mode));
+    p->fit = mode == 1 ? PF_FIT_SQUASH : PF_FIT_SHORTER;               /* timm treats an unknown mode as center */
+    if (mode == 2)
+        snprintf(p->lacks, sizeof p->lacks, "crop_mode 'border' (resizes the longer side and pads with the mean)");
+    return PEFT_OK;
+}
+
+peft_status pf_prep_open_clip(const json_t *cfg, int64_t size, pf_prep *p)
+{
+    static const char *const modes[] = { "shortest", "squash", "longest", NULL };
+    static const char *const filters[] = { "bicubic", "bilinear", "random", NULL };
+    int mode = 0, by = 0;
+    *p = (pf_prep){ .told = true, .size = size, .crop_pct = 1, .mean = PF_CLIP_MEAN, .std = PF_CLIP_STD };
+    PF_TRY(triple(cfg, "mean", false, p->mean));
+    PF_TRY(triple(cfg, "std", true, p->std));
+    PF_TRY(choose(cfg, "interpolation", filters, &by));
+    PF_TRY(choose(cfg, "resize_mode", modes, &mode));
+    p->interpolation = by == 1 ? "bilinear" : "bicubic";                /* random is bicubic outside of training */
+    p->fit = mode == 1 ? PF_FIT_SQUASH : PF_FIT_SHORTER;
+    if (by == 3) snprintf(p->lacks, sizeof p->lacks, "an interpolation other than bicubic and bilinear");
+    if (mode >= 2) snprintf(p->lacks, sizeof p->lacks, "a resize_mode other than shortest and squash");
+    return PEFT_OK;
+}

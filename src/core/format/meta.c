@@ -1,0 +1,51 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * meta.c -- see meta.h. */
+#include "core/format/meta.h"
+#include <stdio.h>
+#include <string.h>
+
+/* What an option takes: name="value" with a \ in front of quotes and of \, and a comma. */
+static size_t written(const char *name, const char *value)
+{
+    return strlen(name) + 2 * strlen(value) + strlen("=\"\",");
+}
+
+peft_status pf_options_write(peft_context *ctx, const peft_options *o, char **text)
+{
+    size_t bytes = 1;
+    for (size_t i = 0; i < pf_options_count(o); i++) bytes += written(pf_options_name(o, i), pf_options_value(o, i));
+    char *to = *text = pf_alloc(ctx, bytes);
+    if (!to) return pf_nomem("options as text", bytes);
+    for (size_t i = 0; i < pf_options_count(o); i++) {
+        to += sprintf(to, "%s%s=\"", i ? "," : "", pf_options_name(o, i));
+        for (const char *v = pf_options_value(o, i); *v; v++) {
+            if (*v == '"' || *v == '\\') *to++ = '\\';
+            *to++ = *v;
+        }
+        *to++ = '"';
+    }
+    *to = 0;
+    return PEFT_OK;
+}
+
+peft_status pf_meta_number(pf_st_out *o, const char *key, int64_t value)
+{
+    char text[32];
+    snprintf(text, sizeof text, "%lld", (long long)value);
+    return pf_st_out_meta(o, key, text);
+}
+
+peft_status pf_meta_text(const pf_st *st, const char *key, const char **out)
+{
+    *out = pf_st_meta(st, key);
+    return *out ? PEFT_OK : pf_fail(PEFT_E_FORMAT, "metadata entry '%s' is missing", key);
+}
+
+peft_status pf_meta_int(const pf_st *st, const char *key, int64_t *out)
+{
+    const char *text;
+    PF_TRY(pf_meta_text(st, key, &text));
+    return pf_parse_int(text, out) ? PEFT_OK : pf_fail(PEFT_E_FORMAT,
+                                                       "metadata entry '%s': given '%s', expected an integer", key,
+                                                           text);
+}

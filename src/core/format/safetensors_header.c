@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * safetensors_header.c -- the front of the container: its length word and its JSON, looked over before it is parsed so
+ * that neither depth nor number of values can exhaust the machine. */
+#include "core/base/json_text.h"
+#include "core/format/safetensors_header.h"
+#include <string.h>
+
+#if defined(__BYTE_ORDER__) && __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
+#error "the container's data is little-endian and used in place"
+#endif
+
+static const pf_st_type types[] = {
+#define ROW(name, bits, type) { name, bits, (peft_dtype)type },
+#include "core/format/safetensors.def"
+#undef ROW
+};
+#define TYPES (sizeof types / sizeof *types)
+
+const pf_st_type *pf_st_type_named(const char *name)
+{
+    for (size_t i = 0; i < TYPES; i++)
+        if (!strcmp(types[i].name, name)) return types + i;
+    return NULL;
+}
+
+const pf_st_type *pf_st_type_of(peft_dtype type)
+{
+    for (size_t i = 0; i < TYPES; i++)
+        if (type && types[i].type == type) return types + i;
+    return NULL;
+}
+
+/* An entry has at most 8 extents, 2 offsets and a few brackets: more commas and brackets than this are no header. */
+#define MOST_VALUES ((size_t)PF_ST_TENSORS * 16)
+
+/* Walks over json[n] to behind the bracket that closes the first one, *end. Other faults are left to the parser. */
+static peft_status look_over(const char *json, size_t n, size_t *end)
+{
+    size_t values = 0, i = 0;
+    int depth = 0;
+    bool text = false;
+    *end = n;
+    for (; i < n; i++) {
+        char c = json[i];
+        if (text) {
+            if (c == '\\') i++;
+            else if (c == '"') text = false;
+            continue;
+        }
+        if (c == '"') text = true;
+        if (c == '{' || c == '[') depth++;
+        if (c == '{' || c == '[' || c == ',') values++;
+        if (depth > PF_ST_DEPTH)
+            return pf_fail(PEFT_E_FORMAT, "header nests deeper than %d at byte %zu; expected 3", PF_ST_DEPTH, i);
+        if (values > MOST_VALUES)
+            return pf_fail(PEFT_E_FORMAT, "header has more than %zu values; expected at most %d tensors", MOST_VALUES,
+                           PF_ST_TENSORS);
+        if (c == '-' && i + 1 < n && json[i + 1] == '0')
+            return pf_fail(PEFT_E_FORMAT, "header has a negative zero at byte %zu; expected sizes >= 0", i);
+        if ((c == '}' || c == ']') && --depth <= 0) break;
+    }
+    if (i < n) *end = i + 1;
+    for (i = *end; i < n; i++)
+        if (json[i] != ' ')
+            return pf_fail(PEFT_E_FORMAT, "header has byte 0x%02x after its end, at byte %zu; only blanks may pad it",
+                           (unsigned char)json[i], i);
+    return PEFT_OK;
+}
+
+peft_status pf_st_header(const uint8_t *file, size_t size, json_t **root, size_t *length)
+{
+    uint64_t n;
+    if (size < sizeof n)
+        return pf_fail(PEFT_E_FORMAT, "file has %zu bytes; expected at least the 8 of the header's length", size);
+    memcpy(&n, file, sizeof n);
+    if (n > PF_ST_HEADER)
+        return pf_fail(PEFT_E_FORMAT, "header length is %llu; expected at most %d", (unsigned long long)n,
+                       PF_ST_HEADER);
+    if (n > size - sizeof n)
+        return pf_fail(PEFT_E_FORMAT, "header length is %llu and %zu bytes follow: the file is cut short",
+                       (unsigned long long)n, size - sizeof n);
+    const char *json = (const char *)file + sizeof n;
+    if (!n || *json != '{')
+        return pf_fail(PEFT_E_FORMAT, "header %s; expected it to start with {",
+                       n ? "starts with another character" : "is empty");
+    *length = (size_t)n;
+    size_t end;
+    PF_TRY(look_over(json, *length, &end));
+    return pf_json_parse(json, end, "header", root);
+}

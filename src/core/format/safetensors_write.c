@@ -1,0 +1,273 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * safetensors_write.c -- making the container: what was declared is sorted, laid out, written beside the old file, read
+ * back through the strict reader, compared, and only then put in the old file's place. What is to be rounded is so a
+ * piece at a time, once for the file and once more to compare. */
+#include "core/base/json_text.h"
+#include "core/format/safetensors_header.h"
+#include <stdlib.h>
+#include <string.h>
+
+enum { PIECE = 16384 };                               /* bytes converted at once */
+
+typedef struct item {
+    char *name;
+    const pf_st_type *type;
+    int ndim;
+    int64_t dim[PEFT_MAX_DIMS];
+    const void *data;
+    bool reals;                                       /* data is pk_real, and type another */
+    size_t bytes;                                     /* in the file */
+} item;
+typedef struct pair { char *key, *value; } pair;
+struct pf_st_out {
+    peft_context *ctx;
+    item *items; size_t count, room;
+    pair *meta;  size_t meta_count, meta_room, meta_bytes;
+    json_t *names, *keys;                             /* those that are given, as sets */
+};
+
+peft_status pf_st_out_create(peft_context *ctx, pf_st_out **out)
+{
+    pf_st_out *o = pf_alloc_zero(ctx, sizeof *o);
+    if (!o) return pf_nomem("safetensors writer", sizeof *o);
+    o->ctx = pf_context_retain(ctx);
+    *out = o;
+    return PEFT_OK;
+}
+
+void pf_st_out_free(pf_st_out *o)
+{
+    if (!o) return;
+    peft_context *ctx = o->ctx;
+    for (size_t i = 0; i < o->count; i++) pf_free(ctx, o->items[i].name);
+    for (size_t i = 0; i < o->meta_count; i++) pf_free(ctx, o->meta[i].key), pf_free(ctx, o->meta[i].value);
+    pf_free(ctx, o->items);
+    pf_free(ctx, o->meta);
+    json_decref(o->names);
+    json_decref(o->keys);
+    pf_free(ctx, o);
+    peft_context_free(ctx);
+}
+
+/* list, or a larger copy of it when it is full; NULL: no memory, and the list is as it was. */
+static void *room_for_one(peft_context *ctx, void *list, size_t count, size_t *room, size_t each)
+{
+    size_t more = *room ? 2 * *room : 16, bytes;
+    if (count < *room) return list;
+    void *larger = pf_mul_size(more, each, &bytes) ? pf_realloc(ctx, list, bytes) : NULL;
+    if (larger) *room = more;
+    return larger;
+}
+
+peft_status pf_st_check_text(const char *what, const char *s)
+{
+    return pf_is_utf8(s) ? PEFT_OK : pf_fail(PEFT_E_INVALID, "%s '%.80s' is not UTF-8", what, s);
+}
+
+/* Whether a name was given before is asked of a set: a file may have a hundred thousand. */
+static bool remember(json_t **set, const char *name)
+{
+    if (!*set) *set = json_object();
+    return *set && !json_object_set_new_nocheck(*set, name, json_true());
+}
+
+peft_status pf_st_out_meta(pf_st_out *o, const char *key, const char *value)
+{
+    size_t bytes = strlen(key) + strlen(value);
+    PF_TRY(pf_st_check_text("metadata key", key));
+    PF_TRY(pf_st_check_text("metadata value", value));
+    if (json_object_get(o->keys, key)) return pf_fail(PEFT_E_INVALID, "metadata '%.80s' is given twice", key);
+    if (bytes > PF_ST_META - o->meta_bytes)
+        return pf_fail(PEFT_E_INVALID, "metadata '%.80s' makes %zu bytes of metadata; expected at most %d", key,
+                       o->meta_bytes + bytes, PF_ST_META);
+    pair *meta = room_for_one(o->ctx, o->meta, o->meta_count, &o->meta_room, sizeof *meta);
+    if (meta) o->meta = meta;
+    pair p = { pf_strdup(o->ctx, key), pf_strdup(o->ctx, value) };
+    if (!meta || !p.key || !p.value || !remember(&o->keys, key)) {
+        pf_free(o->ctx, p.key);
+        pf_free(o->ctx, p.value);
+        return pf_nomem("metadata", bytes);
+    }
+    o->meta[o->meta_count++] = p;
+    o->meta_bytes += bytes;
+    return PEFT_OK;
+}
+
+static peft_status check_name(const pf_st_out *o, const char *name)
+{
+    if (strlen(name) > PF_ST_NAME || !strcmp(name, "__metadata__"))
+        return pf_fail(PEFT_E_INVALID, "tensor '%.80s': expected a name of at most %d bytes, not __metadata__", name,
+                       PF_ST_NAME);
+    if (json_object_get(o->names, name)) return pf_fail(PEFT_E_INVALID, "tensor '%.80s' is given twice", name);
+    if (o->count >= PF_ST_TENSORS)
+        return pf_fail(PEFT_E_INVALID, "tensor '%.80s' is one too many; expected at most %d", name, PF_ST_TENSORS);
+    return pf_st_check_text("tensor name", name);
+}
+
+/* it: ndim, data and reals are set. */
+static peft_status declare(pf_st_out *o, const char *name, peft_dtype type, const int64_t *dims, item it)
+{
+    it.type = pf_st_type_of(type);
+    PF_TRY(check_name(o, name));
+    if (!it.type) return pf_fail(PEFT_E_DTYPE, "tensor '%.80s': type is %d; expected 1 to 8", name, (int)type);
+    if (it.reals && !pf_from_real(NULL, type, NULL, 0))
+        return pf_fail(PEFT_E_DTYPE, "tensor '%.80s': type is %s; expected one of floats", name, it.type->name);
+    int64_t count = it.ndim < 0 || it.ndim > PEFT_MAX_DIMS ? -1 : pf_dims_count(it.ndim, dims);
+    if (count < 0 || !pf_mul_size((size_t)count, (size_t)it.type->bits / 8, &it.bytes))
+        return pf_fail(PEFT_E_SHAPE, "tensor '%.80s': expected 0 to %d extents >= 0 whose product does not overflow",
+                       name, PEFT_MAX_DIMS);
+    if (!it.data && it.bytes)
+        return pf_fail(PEFT_E_INVALID, "tensor '%.80s': data is NULL; expected %zu bytes", name, it.bytes);
+    if (it.ndim) memcpy(it.dim, dims, (size_t)it.ndim * sizeof *dims);
+    item *items = room_for_one(o->ctx, o->items, o->count, &o->room, sizeof *items);
+    if (items) o->items = items;
+    it.name = items ? pf_strdup(o->ctx, name) : NULL;
+    if (it.name && !remember(&o->names, name)) {
+        pf_free(o->ctx, it.name);
+        it.name = NULL;
+    }
+    if (!it.name) return pf_nomem("tensor to write", sizeof it);
+    o->items[o->count++] = it;
+    return PEFT_OK;
+}
+
+peft_status pf_st_out_tensor(pf_st_out *o, const char *name, peft_dtype type, int ndim, const int64_t *dims,
+                             const void *data)
+{
+    return declare(o, name, type, dims, (item){ .ndim = ndim, .data = data });
+}
+
+peft_status pf_st_out_reals(pf_st_out *o, const char *name, peft_dtype type, int ndim, const int64_t *dims,
+                            const pk_real *data)
+{
+    return declare(o, name, type, dims, (item){ .ndim = ndim, .data = data, .reals = type != PF_REAL });
+}
+
+/* The item's bytes of the file from `at` on: *bytes of them, where they lie or, converted, in room. */
+static const void *piece_of(const item *it, size_t at, char room[PIECE], size_t *bytes)
+{
+    *bytes = it->bytes - at;
+    if (!it->reals) return (const char *)it->data + at;
+    const size_t each = (size_t)it->type->bits / 8;
+    if (*bytes > PIECE) *bytes = PIECE;
+    pf_from_real(room, it->type->type, (const pk_real *)it->data + at / each, (int64_t)(*bytes / each));
+    return room;
+}
+
+/* Larger elements first, so that all of them are aligned; then by name. */
+static int larger_first(const void *a, const void *b)
+{
+    const item *x = a, *y = b;
+    return x->type->bits != y->type->bits ? y->type->bits - x->type->bits : strcmp(x->name, y->name);
+}
+
+static json_t *entry_of(const item *it, size_t begin)
+{
+    json_t *entry = json_object(), *shape = json_array(), *offsets = json_array();
+    int bad = 0;
+    for (int i = 0; i < it->ndim; i++) bad |= json_array_append_new(shape, json_integer(it->dim[i]));
+    bad |= json_array_append_new(offsets, json_integer((json_int_t)begin));
+    bad |= json_array_append_new(offsets, json_integer((json_int_t)(begin + it->bytes)));
+    bad |= json_object_set_new(entry, "dtype", json_string(it->type->name));
+    bad |= json_object_set_new(entry, "shape", shape);
+    bad |= json_object_set_new(entry, "data_offsets", offsets);
+    if (!bad) return entry;
+    json_decref(entry);
+    return NULL;
+}
+
+/* The header as JSON; NULL: no memory. */
+static json_t *header_of(const pf_st_out *o)
+{
+    json_t *root = json_object();
+    size_t begin = 0;
+    int bad = !root;
+    if (o->meta_count) {
+        json_t *meta = json_object();
+        for (size_t i = 0; i < o->meta_count; i++)
+            bad |= json_object_set_new(meta, o->meta[i].key, json_string(o->meta[i].value));
+        bad |= json_object_set_new(root, "__metadata__", meta);
+    }
+    for (size_t i = 0; i < o->count && !bad; begin += o->items[i++].bytes)
+        bad |= json_object_set_new(root, o->items[i].name, entry_of(o->items + i, begin));
+    if (!bad) return root;
+    json_decref(root);
+    return NULL;
+}
+
+/* Length word and header, padded with blanks to a multiple of 8, into t (freed by the caller in every case). */
+static peft_status make_front(const pf_st_out *o, pf_text *t)
+{
+    uint64_t n = 0;
+    json_t *root = header_of(o);
+    int bad = !root || pf_text_add((const char *)&n, sizeof n, t) || json_dump_callback(root, pf_text_add, t, JSON_COMPACT)
+           || pf_text_add("        ", (8 - t->length % 8) % 8, t);
+    json_decref(root);
+    if (bad) return pf_nomem("safetensors header", t->length);
+    n = t->length - sizeof n;
+    if (n > PF_ST_HEADER)
+        return pf_fail(PEFT_E_INVALID, "header has %llu bytes; expected at most %d", (unsigned long long)n,
+                       PF_ST_HEADER);
+    memcpy(t->at, &n, sizeof n);
+    return PEFT_OK;
+}
+
+static bool same(const pf_st_tensor *t, const item *it)
+{
+    char room[PIECE];
+    bool equal = t && t->type == it->type->type && t->ndim == it->ndim && t->bytes == it->bytes
+              && !memcmp(t->dim, it->dim, sizeof *t->dim * (size_t)t->ndim);
+    for (size_t at = 0, n; equal && at < it->bytes; at += n) {
+        const void *piece = piece_of(it, at, room, &n);
+        equal = !memcmp((const char *)t->data + at, piece, n);
+    }
+    return equal;
+}
+
+/* What a reader will find in the file equals what was declared. */
+static peft_status read_back(const pf_st_out *o, const char *path)
+{
+    pf_st *st;
+    peft_status s = pf_st_open(o->ctx, path, &st);
+    if (s) return pf_within(s, "what was written does not read back");
+    for (size_t i = 0; i < o->count && !s; i++)
+        if (!same(pf_st_find(st, o->items[i].name), o->items + i))
+            s = pf_fail(PEFT_E_IO, "%s: tensor '%.80s' reads back changed", path, o->items[i].name);
+    for (size_t i = 0; i < o->meta_count && !s; i++) {
+        const char *value = pf_st_meta(st, o->meta[i].key);
+        if (!value || strcmp(value, o->meta[i].value))
+            s = pf_fail(PEFT_E_IO, "%s: metadata '%.80s' reads back changed", path, o->meta[i].key);
+    }
+    pf_st_close(st);
+    return s;
+}
+
+static peft_status write_all(const pf_st_out *o, pf_writer *w, const pf_text *front)
+{
+    char room[PIECE];
+    PF_TRY(pf_writer_write(w, front->at, front->length));
+    for (size_t i = 0; i < o->count; i++)
+        for (size_t at = 0, n; at < o->items[i].bytes; at += n) {
+            const void *piece = piece_of(&o->items[i], at, room, &n);
+            PF_TRY(pf_writer_write(w, piece, n));
+        }
+    return read_back(o, pf_writer_temporary(w));
+}
+
+peft_status pf_st_out_write(pf_st_out *o, const char *path)
+{
+    pf_text front = { .ctx = o->ctx };
+    pf_writer *w = NULL;
+    size_t total = 0;
+    for (size_t i = 0; i < o->count; i++)
+        if (!pf_add_size(total, o->items[i].bytes, &total) || total > INT64_MAX)
+            return pf_fail(PEFT_E_SHAPE, "%s: the tensors together are larger than a file can be", path);
+    if (o->count) qsort(o->items, o->count, sizeof *o->items, larger_first);
+    peft_status s = make_front(o, &front);
+    if (!s) s = pf_writer_open(o->ctx, path, &w);
+    if (!s) s = write_all(o, w, &front);
+    if (s) pf_writer_abandon(w);
+    else s = pf_writer_commit(w);
+    pf_free(o->ctx, front.at);
+    return s;
+}

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * op.c -- what the files of this folder share. */
+#include "core/graph/op.h"
+#include "core/base/tensor.h"
+
+bool pf_bad_shape(pf_graph *g, const pf_node *n, const char *expected)
+{
+    char text[256] = "", one[80];
+    for (int i = 0; i < PF_MAX_IN; i++) {
+        if (!pf_is(n->in[i])) continue;
+        const pf_shape *s = &pf_v(g, n->in[i])->shape;
+        pf_dims_text(one, sizeof one, s->ndim, s->dim);
+        if (*text) strncat(text, " and ", sizeof text - strlen(text) - 1);
+        strncat(text, one, sizeof text - strlen(text) - 1);
+    }
+    pf_graph_fail(g, pf_fail(PEFT_E_SHAPE, "%s: given %s, expected %s", n->op->name, text, expected));
+    return false;
+}
+
+pf_val pf_back(pf_grads *gr, const pf_op *op, const pf_attr *attr, int nin, const pf_val *in)
+{
+    pf_node n = { .op = op, .backward = true };
+    if (attr) n.attr = *attr;
+    for (int i = 0; i < nin; i++) n.in[i] = in[i];
+    return pf_emit_node(gr->g, n, NULL);
+}

@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * hf_config_write.c -- adapter_config.json of an adapter: every field that PEFT knows for its type,
+ * and the shortest module names that match what is adapted and nothing else. */
+#include <stdio.h>
+#include <string.h>
+#include "core/interop/hf_dir.h"
+
+/* Fields that say nothing about this adapter, by their value as JSON. */
+static const struct { unsigned types; const char *name, *value; } plain[] = {
+    { 7, "task_type", "null" }, { 7, "base_model_name_or_path", "null" }, { 7, "revision", "null" },
+    { 7, "peft_version", "null" }, { 7, "auto_mapping", "null" }, { 7, "inference_mode", "true" },
+    { 7, "exclude_modules", "null" }, { 3, "fan_in_fan_out", "false" }, { 2, "init_ia3_weights", "true" },
+    { 1, "bias", "\"none\"" }, { 1, "lora_bias", "false" }, { 1, "layers_to_transform", "null" },
+    { 1, "layers_pattern", "null" }, { 1, "trainable_token_indices", "null" }, { 1, "loftq_config", "{}" },
+    { 1, "eva_config", "null" }, { 1, "corda_config", "null" }, { 1, "lora_ga_config", "null" },
+    { 1, "megatron_config", "null" }, { 1, "megatron_core", "\"megatron.core\"" }, { 1, "layer_replication", "null" },
+    { 1, "target_parameters", "null" }, { 1, "use_qalora", "false" }, { 1, "qalora_group_size", "16" },
+    { 1, "velora_config", "null" }, { 1, "monteclora_config", "null" }, { 1, "alora_invocation_tokens", "null" },
+    { 1, "use_bdlora", "null" }, { 1, "arrow_config", "null" }, { 1, "kasa_config", "null" },
+    { 1, "ensure_weight_tying", "false" } };
+
+/* May a name that ends like module i's stand for these modules? YES is looked for, NO must not match. */
+typedef enum { NO, YES, EITHER } verdict;
+typedef verdict (*judge)(const pf_module *m, const pf_module *like);
+
+static verdict is_target(const pf_module *m, const pf_module *like) { return (void)like, m->target ? YES : NO; }
+static verdict same_rank(const pf_module *m, const pf_module *like)
+{
+    return !m->target ? EITHER : m->rank == like->rank ? YES : NO;
+}
+static verdict same_alpha(const pf_module *m, const pf_module *like)
+{
+    return !m->target ? EITHER : m->alpha == like->alpha ? YES : NO;
+}
+static verdict is_forward(const pf_module *m, const pf_module *like)
+{
+    return (void)like, pf_peft_ends(m->ours, "mlp.fc2") ? YES : NO;
+}
+
+/* The shortest end of a module's path, at a dot, that matches no module of verdict NO. */
+static const char *shortest(const pf_modules *m, const pf_module *like, judge ok)
+{
+    const char *path = like->path, *name = path + strlen(path);
+    for (bool good = false; !good && name > path;) {
+        while (--name > path && name[-1] != '.') {}
+        good = true;
+        for (size_t i = 0; i < m->count && good; i++)
+            good = !pf_peft_ends(m->item[i].path, name) || ok(&m->item[i], like) != NO;
+    }
+    return name;
+}
+
+/* The modules of verdict YES as a list of names, each once. NULL: no memory. */
+static json_t *names_of(const pf_modules *m, judge ok)
+{
+    json_t *list = json_array();
+    for (size_t i = 0; i < m->count && list; i++) {
+        const char *name = shortest(m, &m->item[i], ok);
+        bool known = ok(&m->item[i], &m->item[i]) != YES;
+        for (size_t k = 0; k < json_array_size(list) && !known; k++)
+            known = !strcmp(json_string_value(json_array_get(list, k)), name);
+        if (known || !json_array_append_new(list, json_string(name))) continue;
+        json_decref(list);
+        list = NULL;
+    }
+    return list;
+}
+
+static json_t *number(double v) { return v == (double)(int64_t)v ? json_integer((int64_t)v) : json_real(v); }
+
+/* Ranks or alphas other than the usual one, by name. */
+static json_t *pattern_of(const pf_modules *m, bool rank, double usual)
+{
+    json_t *o = json_object();
+    for (size_t i = 0; i < m->count && o; i++) {
+        const pf_module *t = &m->item[i];
+        const double v = rank ? (double)t->rank : t->alpha;
+        if (!t->target || v == usual ||
+            !json_object_set_new(o, shortest(m, t, rank ? same_rank : same_alpha), number(v)))
+            continue;
+        json_decref(o);
+        o = NULL;
+    }
+    return o;
+}
+
+/* What LoRA adapts, from its tensors and options. */
+static void mark_lora(const peft_adapter *a, pf_module *t)
+{
+    char name[PF_NAME_MAX + 16];
+    snprintf(name, sizeof name, "%s.lora_A.weight", t->ours);
+    const pf_param *p = pf_params_find(&a->params, name);
+    if (!p) return;
+    t->target = true;
+    t->rank = p->value.dim[0];
+    /* asked and accepted when the adapter was made: nothing is recorded in it now */
+    t->alpha = peft_opt_pattern((peft_adapter *)(uintptr_t)a, "alpha_pattern", t->ours, peft_opt_float(a, "alpha"));
+}
+
+static void mark(const peft_adapter *a, pf_peft_type type, bool head, pf_modules *m)
+{
+    for (size_t i = 0; i < m->count; i++) {
+        pf_module *t = &m->item[i];
+        const bool norm = t->kind == PF_MODULE_NORM || t->kind == PF_MODULE_FINAL;
+        t->saved = t->kind == PF_MODULE_HEAD ? head
+                 : type == PF_PEFT_LORA && t->kind == PF_MODULE_FINAL && peft_opt_int(a, "train_norm");
+        if (type == PF_PEFT_LORA) mark_lora(a, t);
+        else if (type == PF_PEFT_LN) t->target = norm;
+        else
+            t->target =
+                pf_peft_ends(t->ours, "attn.k") || pf_peft_ends(t->ours, "attn.v") || pf_peft_ends(t->ours, "mlp.fc2");
+    }
+}
+
+static int lora_fields(json_t *o, const peft_adapter *a, const pf_modules *m)
+{
+    const int64_t r = peft_opt_int(a, "r");
+    const double alpha = peft_opt_float(a, "alpha");
+    const bool gaussian = !strcmp(peft_opt_string(a, "init"), "gaussian");
+    return json_object_set_new(o, "r", json_integer(r)) | json_object_set_new(o, "lora_alpha", number(alpha))
+         | json_object_set_new(o, "lora_dropout", json_real(peft_opt_float(a, "dropout")))
+         | json_object_set_new(o, "use_rslora", json_boolean(peft_opt_int(a, "rslora")))
+         | json_object_set_new(o, "use_dora", json_boolean(peft_opt_int(a, "dora")))
+         | json_object_set_new(o, "init_lora_weights", gaussian ? json_string("gaussian") : json_true())
+         | json_object_set_new(o, "rank_pattern", pattern_of(m, true, (double)r))
+         | json_object_set_new(o, "alpha_pattern", pattern_of(m, false, alpha));
+}
+
+static json_t *saved_names(const pf_modules *m)
+{
+    json_t *list = NULL;
+    for (size_t i = 0; i < m->count; i++) {
+        if (!m->item[i].saved) continue;
+        if (!list) list = json_array();
+        if (json_array_append_new(list, json_string(m->item[i].path))) return json_decref(list), NULL;
+    }
+    return list ? list : json_null();
+}
+
+peft_status pf_peft_config_make(const peft_adapter *a, pf_peft_type type, bool head, pf_modules *m, json_t **out)
+{
+    json_t *o = json_object();
+    mark(a, type, head, m);
+    int bad = json_object_set_new(o, "peft_type", json_string(pf_peft_kinds[type].type));
+    for (size_t i = 0; i < sizeof plain / sizeof *plain; i++)
+        if (plain[i].types >> type & 1)
+            bad |= json_object_set_new(o, plain[i].name, json_loads(plain[i].value, JSON_DECODE_ANY, NULL));
+    bad |= json_object_set_new(o, "target_modules", names_of(m, is_target));
+    bad |= json_object_set_new(o, "modules_to_save", saved_names(m));
+    if (type == PF_PEFT_LORA) bad |= lora_fields(o, a, m);
+    if (type == PF_PEFT_IA3) bad |= json_object_set_new(o, "feedforward_modules", names_of(m, is_forward));
+    if (bad) {
+        json_decref(o);
+        return pf_nomem("configuration", 0);
+    }
+    *out = o;
+    return PEFT_OK;
+}

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * hf_names.c -- the modules of the backbone under the names of a wrapped model, and the tensors of an adapter's
+ * parameters under the names of PEFT's files. */
+#include <stdio.h>
+#include <string.h>
+#include "core/interop/hf_dir.h"
+
+const char *const pf_peft_naming_name[PF_PEFT_NAMINGS] = { "hf", "hf5", "timm" };
+
+static const pf_naming naming_of[PF_PEFT_NAMINGS] = { PF_NAMING_HF, PF_NAMING_HF5, PF_NAMING_TIMM };
+
+/* part: 1, 2, 3 of attn.qkv for q, k, v. A naming has the whole or the parts: names.c tells. */
+typedef struct { const char *ours; pf_module_kind kind; int part; } row;
+static const row block_rows[] = {
+    { "norm1", PF_MODULE_NORM, 0 }, { "attn.qkv", PF_MODULE_LINEAR, 0 }, { "attn.q", PF_MODULE_LINEAR, 1 },
+    { "attn.k", PF_MODULE_LINEAR, 2 }, { "attn.v", PF_MODULE_LINEAR, 3 }, { "attn.proj", PF_MODULE_LINEAR, 0 },
+    { "norm2", PF_MODULE_NORM, 0 }, { "mlp.fc1", PF_MODULE_LINEAR, 0 }, { "mlp.fc2", PF_MODULE_LINEAR, 0 } };
+static const row top_rows[] = {
+    { "patch_embed.proj", PF_MODULE_CONV, 0 }, { "norm_pre", PF_MODULE_NORM, 0 }, { "norm", PF_MODULE_FINAL, 0 },
+    { "fc_norm", PF_MODULE_FINAL, 0 }, { "head", PF_MODULE_HEAD, 0 } };
+#define COUNT(a) (sizeof(a) / sizeof *(a))
+
+pf_peft_names pf_peft_names_of(const peft_backbone *b, pf_peft_naming naming)
+{
+    return (pf_peft_names){ .naming = naming, .shape = &b->shape };
+}
+
+/* transformers 5 has a gated MLP's modules under other names than its tensors' in files: gate_proj, up_proj and
+ * down_proj. false: fc1, which is two modules there. */
+static bool gated_module(char path[PF_NAME_MAX])
+{
+    static const char in[] = "mlp.weights_in", out[] = "mlp.weights_out", down[] = "mlp.down_proj";
+    if (pf_peft_ends(path, in)) return false;
+    if (pf_peft_ends(path, out)) memcpy(path + strlen(path) - (sizeof out - 1), down, sizeof down);
+    return true;
+}
+
+/* The path of a row's module: its weight's name without that word; false: this naming has none. The classifier of the
+ * HF models stands outside of what the prefix names. */
+static bool path_of(const pf_peft_names *n, const row *r, int64_t layer, char path[PF_PATH_MAX])
+{
+    static const char word[] = ".weight";
+    char front[32] = "", timm[PF_NAME_MAX], theirs[PF_NAME_MAX];
+    const bool outside = r->kind == PF_MODULE_HEAD && n->naming != PF_PEFT_TIMM;
+    if (layer >= 0) snprintf(front, sizeof front, "blocks.%lld.", (long long)layer);
+    snprintf(timm, sizeof timm, "%s%s%s", front, r->part ? "attn.qkv" : r->ours, word);
+    if (!pf_naming_theirs(naming_of[n->naming], n->shape, timm, r->part, theirs)) return false;
+    theirs[strlen(theirs) - (sizeof word - 1)] = 0;
+    if (n->naming == PF_PEFT_HF5 && n->shape->swiglu && !gated_module(theirs)) return false;
+    snprintf(path, PF_PATH_MAX, "%s%s", outside ? "" : n->prefix, theirs);
+    return true;
+}
+
+/* The path of module `ours`; false: this naming has none. */
+static bool module_path(const pf_peft_names *n, const char *ours, char path[PF_PATH_MAX])
+{
+    long long layer = -1;
+    int skip = 0;
+    if (sscanf(ours, "blocks.%lld.%n", &layer, &skip) != 1 || !skip) layer = -1, skip = 0;
+    const row *rows = layer < 0 ? top_rows : block_rows;
+    for (size_t i = 0; i < (layer < 0 ? COUNT(top_rows) : COUNT(block_rows)); i++)
+        if (!strcmp(rows[i].ours, ours + skip)) return path_of(n, &rows[i], layer, path);
+    return false;
+}
+
+static void append(pf_modules *m, const pf_peft_names *n, const row *r, int64_t layer)
+{
+    pf_module *to = &m->item[m->count];
+    *to = (pf_module){ .kind = r->kind, .layer = layer };
+    if (!path_of(n, r, layer, to->path)) return;
+    if (layer >= 0) snprintf(to->ours, sizeof to->ours, "blocks.%lld.%s", (long long)layer, r->ours);
+    else snprintf(to->ours, sizeof to->ours, "%s", r->ours);
+    m->count++;
+}
+
+peft_status pf_modules_make(const peft_backbone *b, const pf_peft_names *n, pf_modules *out)
+{
+    const pf_vit_shape *s = &b->shape;
+    size_t room = (size_t)s->depth * COUNT(block_rows) + COUNT(top_rows) + 1;
+    pf_modules m = { .ctx = b->ctx, .item = pf_alloc(b->ctx, room * sizeof *m.item) };
+    if (!m.item) return pf_nomem("list of modules", room * sizeof *m.item);
+    for (int64_t l = 0; l < s->depth; l++)
+        for (size_t i = 0; i < COUNT(block_rows); i++) append(&m, n, &block_rows[i], l);
+    for (size_t i = 0; i < COUNT(top_rows); i++) {
+        const char *other = s->mean_pool ? "norm" : "fc_norm";
+        if (strcmp(top_rows[i].ours, other) && (s->norm_pre || strcmp(top_rows[i].ours, "norm_pre")))
+            append(&m, n, &top_rows[i], -1);
+    }
+    if (n->naming != PF_PEFT_TIMM) {                       /* a bare ViTModel has a pooler, which matches "dense" too */
+        pf_module *to = &m.item[m.count++];
+        *to = (pf_module){ .kind = PF_MODULE_OTHER, .layer = -1 };
+        snprintf(to->path, sizeof to->path, "%spooler.dense", n->prefix);
+    }
+    *out = m;
+    return PEFT_OK;
+}
+
+void pf_modules_free(pf_modules *m) { pf_free(m->ctx, m->item); }
+
+/* How a method's tensors end, in both namings of a module. */
+static const char *const endings[] = { ".lora_A.weight", ".lora_B.weight", ".lora_magnitude_vector", ".ia3_l",
+                                       ".ln_tuning_layers.weight", ".ln_tuning_layers.bias" };
+
+static const char *ending_of(const char *name, const char *const *list, size_t n)
+{
+    for (size_t i = 0; i < n; i++) {
+        size_t length = strlen(name), tail = strlen(list[i]);
+        if (length > tail && !strcmp(name + length - tail, list[i])) return name + length - tail;
+    }
+    return NULL;
+}
+
+/* The prefix when tensor `key` belongs to a module of m, whose prefix is empty. */
+static bool prefix_of(const pf_modules *m, const char *key, bool blocks, char prefix[PF_NAME_MAX])
+{
+    const char *end = ending_of(key, endings, COUNT(endings));
+    if (!end || strncmp(key, PF_PEFT_FRONT, strlen(PF_PEFT_FRONT))) return false;
+    key += strlen(PF_PEFT_FRONT);
+    for (size_t i = 0; i < m->count; i++) {
+        size_t tail = strlen(m->item[i].path), before = end > key ? (size_t)(end - key) : 0;
+        if ((m->item[i].layer >= 0) != blocks || m->item[i].kind >= PF_MODULE_HEAD || before < tail) continue;
+        before -= tail;
+        if (before >= PF_NAME_MAX || strncmp(key + before, m->item[i].path, tail) || (before && key[before - 1] != '.'))
+            continue;
+        memcpy(prefix, key, before);
+        prefix[before] = 0;
+        return true;
+    }
+    return false;
+}
+
+/* How many tensors of the file belong to modules in this naming; n->prefix becomes that of the first. */
+static peft_status count_theirs(const peft_backbone *b, const pf_st *st, bool blocks, pf_peft_names *n, size_t *count)
+{
+    pf_modules m;
+    char prefix[PF_NAME_MAX];
+    *count = 0;
+    PF_TRY(pf_modules_make(b, n, &m));
+    for (size_t i = 0; i < pf_st_count(st); i++)
+        if (prefix_of(&m, pf_st_at(st, i)->name, blocks, *count ? prefix : n->prefix)) ++*count;
+    pf_modules_free(&m);
+    return PEFT_OK;
+}
+
+/* Modules of blocks tell more than those outside. Namings share some names (encoder.layer.N.mlp.fc1 of DINOv2 before
+ * and since transformers 5): the one that most tensors have is the file's. */
+peft_status pf_peft_detect(const peft_backbone *b, const pf_st *st, pf_peft_names *out)
+{
+    for (int outside = 0; outside < 2; outside++) {
+        size_t most = 0;
+        for (int k = 0; k < PF_PEFT_NAMINGS; k++) {
+            pf_peft_names n = pf_peft_names_of(b, (pf_peft_naming)k);
+            size_t count;
+            PF_TRY(count_theirs(b, st, !outside, &n, &count));
+            if (count <= most) continue;
+            most = count;
+            *out = n;
+        }
+        if (most) return PEFT_OK;
+    }
+    const char *name = pf_st_count(st) ? pf_st_at(st, 0)->name : "";
+    return pf_fail(PEFT_E_FORMAT,
+                   "no tensor adapts a module of this backbone ('%.150s' is the first of %zu): expected " PF_PEFT_FRONT
+                   "[prefix.]encoder.layer.N.., layers.N.. or blocks.N.. with N below %lld",
+                   name, pf_st_count(st), (long long)b->shape.depth);
+}
+
+bool pf_peft_key(const pf_peft_names *n, bool ln_tune, const char *name, char key[PF_PATH_MAX + 64])
+{
+    static const char *const plain[] = { ".weight", ".bias" };
+    char ours[PF_NAME_MAX * 2], path[PF_PATH_MAX];
+    const char *end = ending_of(name, endings, COUNT(endings));
+    bool whole = !end;
+    if (whole) end = ending_of(name, plain, COUNT(plain));
+    if (!end || (size_t)(end - name) >= PF_NAME_MAX) return false;
+    memcpy(ours, name, (size_t)(end - name));
+    ours[end - name] = 0;
+    if (!module_path(n, ours, path)) return false;
+    snprintf(key, PF_PATH_MAX + 64, PF_PEFT_FRONT "%s%s%s", path,
+             whole && ln_tune && !pf_is_classifier(name) ? ".ln_tuning_layers" : "", end);
+    return true;
+}
+
+/* The patch embedding's factors as those of a convolution: A [r,3,p,p], B [out,r,1,1], magnitude [1,out,1,1]. */
+static void as_convolution(pf_peft_entry *e, int64_t patch)
+{
+    const int64_t first = e->param->value.dim[0], second = e->param->value.dim[1];
+    if (e->ndim == 1) memcpy(e->dim, (int64_t[]){ 1, first, 1, 1 }, sizeof e->dim);
+    else if (ending_of(e->param->name, endings, 1))
+        memcpy(e->dim, (int64_t[]){ first, 3, patch, patch }, sizeof e->dim);
+    else memcpy(e->dim, (int64_t[]){ first, second, 1, 1 }, sizeof e->dim);
+    e->ndim = 4;
+}
+
+static peft_status entry(const peft_adapter *a, const pf_peft_names *n, pf_param *p, pf_peft_entry *e)
+{
+    if (!pf_peft_key(n, !strcmp(a->method->name, "ln_tune"), p->name, e->key))
+        return pf_fail(PEFT_E_UNSUPPORTED, "'%s' has no name of its own in the %s naming", p->name,
+                       pf_peft_naming_name[n->naming]);
+    e->param = p;
+    e->ndim = p->value.ndim;
+    memcpy(e->dim, p->value.dim, sizeof(int64_t) * (size_t)e->ndim);
+    if (!strncmp(p->name, "patch_embed.", strlen("patch_embed."))) as_convolution(e, a->backbone->shape.patch);
+    return PEFT_OK;
+}
+
+peft_status pf_peft_entries_make(const peft_adapter *a, const pf_params *head, const pf_peft_names *n,
+                                 pf_peft_entries *out)
+{
+    peft_context *ctx = a->backbone->ctx;
+    size_t count = a->params.count + (head ? head->count : 0), bytes = count * sizeof(pf_peft_entry);
+    pf_peft_entries e = { .ctx = ctx, .item = pf_alloc_zero(ctx, bytes), .count = count };
+    if (!e.item) return pf_nomem("list of tensors", bytes);
+    peft_status s = PEFT_OK;
+    for (size_t i = 0; i < count && !s; i++)
+        s = entry(a, n, i < a->params.count ? a->params.item[i] : head->item[i - a->params.count], &e.item[i]);
+    if (s) pf_peft_entries_free(&e);
+    else *out = e;
+    return s;
+}
+
+void pf_peft_entries_free(pf_peft_entries *e) { pf_free(e->ctx, e->item); }

@@ -1,0 +1,191 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * hf_pattern.c -- the regular expressions of target_modules and rank_pattern. A pattern maps the set of positions
+ * where a match may begin to the set where it may end; sets are evaluated while reading the pattern, so there is no
+ * backtracking, and every part of the pattern is checked whatever the text is. */
+#include <ctype.h>
+#include <string.h>
+#include "core/interop/hf_dir.h"
+
+#define TEXT_MAX 255
+#define NESTED 16
+#define STEPS 200000                     /* nested repetitions multiply; no honest pattern comes near */
+
+typedef struct { uint64_t w[4]; } set;   /* positions 0 .. TEXT_MAX */
+typedef struct { const char *pattern, *p, *text; size_t n; int depth; long steps; peft_status status; } matcher;
+
+static bool has(const set *s, size_t i) { return s->w[i / 64] >> (i % 64) & 1; }
+static void add(set *s, size_t i) { s->w[i / 64] |= (uint64_t)1 << (i % 64); }
+static bool none(const set *s) { return !(s->w[0] | s->w[1] | s->w[2] | s->w[3]); }
+
+static set both(set a, set b)
+{
+    for (int i = 0; i < 4; i++) a.w[i] |= b.w[i];
+    return a;
+}
+
+static set without(set a, set b)
+{
+    for (int i = 0; i < 4; i++) a.w[i] &= ~b.w[i];
+    return a;
+}
+
+/* Stops the reading: what stands at the present place, length bytes of it, is not understood. */
+static void refuse(matcher *m, int length, const char *why)
+{
+    if (!m->status)
+        m->status = pf_fail(PEFT_E_UNSUPPORTED, "pattern '%.200s': '%.*s' at character %d %s", m->pattern, length, m->p,
+                            (int)(m->p - m->pattern), why);
+    m->p = "";
+}
+
+/* \d, or punctuation taken as it is: 'd' or the character; 0 when refused. */
+static int escaped(matcher *m, bool *digit)
+{
+    unsigned char c = (unsigned char)m->p[1];
+    *digit = c == 'd';
+    if (!*digit && !ispunct(c)) {
+        refuse(m, 2, "is not supported: expected \\d or escaped punctuation");
+        return 0;
+    }
+    m->p += 2;
+    return c;
+}
+
+/* A [class] as 256 bits. */
+static set class_bits(matcher *m)
+{
+    set bits = { { 0 } };
+    const char *start = ++m->p;
+    bool negated = *m->p == '^', digit;
+    if (negated) m->p++;
+    for (const char *first = m->p; *m->p && (*m->p != ']' || m->p == first);) {
+        int from = (unsigned char)*m->p, to;
+        if (from == '[') {
+            refuse(m, 1, "inside a class is not supported");
+            return bits;
+        }
+        if (from == '\\') {
+            from = escaped(m, &digit);
+            for (int c = '0'; from && digit && c <= '9'; c++) add(&bits, (size_t)c);
+            if (digit || !from) continue;
+        } else {
+            m->p++;
+        }
+        to = from;
+        if (*m->p == '-' && m->p[1] && m->p[1] != ']') {
+            to = (unsigned char)m->p[1];
+            if (to == '\\' || to < from) refuse(m, 2, "is not a range");
+            else m->p += 2;
+        }
+        for (int c = from; c <= to; c++) add(&bits, (size_t)c);
+    }
+    if (*m->p != ']') {
+        m->p = m->status ? m->p : start - 1;
+        refuse(m, 1, "is not closed");
+        return bits;
+    }
+    m->p++;
+    return negated ? without((set){ { UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX } }, bits) : bits;
+}
+
+static set step_over(const matcher *m, set in, const set *bits)
+{
+    set out = { { 0 } };
+    for (size_t i = 0; i < m->n; i++) if (has(&in, i) && has(bits, (unsigned char)m->text[i])) add(&out, i + 1);
+    return out;
+}
+
+static set alternatives(matcher *m, set in);
+
+static set group(matcher *m, set in)
+{
+    const char *start = m->p++;
+    if (*m->p == '?' && m->p[1] != ':') {
+        m->p--;
+        refuse(m, 3, "is not supported: expected ( or (?:");
+        return in;
+    }
+    if (*m->p == '?') m->p += 2;
+    if (++m->depth > NESTED) refuse(m, 0, "is nested too deep");
+    set out = alternatives(m, in);
+    m->depth--;
+    if (*m->p == ')') {
+        m->p++;
+    } else {
+        m->p = start;
+        refuse(m, 1, "is not closed");
+    }
+    return out;
+}
+
+static set atom(matcher *m, set in)
+{
+    set bits = { { 0 } };
+    bool digit;
+    int c = (unsigned char)*m->p;
+    if (++m->steps > STEPS) refuse(m, 0, "takes too many steps");
+    if (m->status) return in;
+    if (c == '(') return group(m, in);
+    if (c == '[') bits = class_bits(m);
+    else if (c == '\\') {
+        c = escaped(m, &digit);
+        for (int d = '0'; digit && d <= '9'; d++) add(&bits, (size_t)d);
+        if (!digit && c) add(&bits, (size_t)c);
+    } else if (strchr("*+?{}^$]", c) || c > 126 || c < 32) {
+        refuse(m, 1, strchr("*+?", c) ? "has nothing to repeat, or repeats twice" : "is not supported");
+    } else {
+        if (c == '.') memset(&bits, 0xff, sizeof bits);
+        else add(&bits, (size_t)c);
+        m->p++;
+    }
+    return step_over(m, in, &bits);
+}
+
+/* An atom with its * + or ?; lazy forms match the same texts. */
+static set repeated(matcher *m, set in)
+{
+    const char *start = m->p;
+    set out = atom(m, in), fresh;
+    char how = *m->p;
+    if (how != '*' && how != '+' && how != '?') return out;
+    if (*++m->p == '?') m->p++;
+    const char *end = m->p;
+    fresh = how == '?' ? (set){ { 0 } } : without(out, in);
+    while (!none(&fresh) && !m->status) {
+        m->p = start;
+        set next = atom(m, fresh);
+        fresh = without(next, out);
+        out = both(out, next);
+    }
+    if (!m->status) m->p = end;
+    return how == '+' ? out : both(out, in);
+}
+
+static set alternatives(matcher *m, set in)
+{
+    set out = { { 0 } };
+    for (;; m->p++) {
+        set one = in;
+        while (*m->p && *m->p != '|' && *m->p != ')') one = repeated(m, one);
+        out = both(out, one);
+        if (*m->p != '|') return out;
+    }
+}
+
+peft_status pf_peft_match(const char *pattern, const char *text, bool tail, bool *yes)
+{
+    matcher m = { .pattern = pattern, .p = pattern, .text = text, .n = strlen(text) };
+    set in = { { 1 } };
+    if (m.n > TEXT_MAX) return pf_fail(PEFT_E_UNSUPPORTED, "module '%s': its path is longer than %d", text, TEXT_MAX);
+    for (size_t i = 0; tail && i < m.n; i++) if (text[i] == '.') add(&in, i + 1);
+    set out = alternatives(&m, in);
+    if (*m.p) refuse(&m, 1, "closes nothing");
+    *yes = !m.status && has(&out, m.n);
+    return m.status;
+}
+
+bool pf_peft_ends(const char *path, const char *name)
+{
+    size_t n = strlen(path), tail = strlen(name);
+    return tail <= n && !strcmp(path + n - tail, name) && (n == tail || path[n - tail - 1] == '.');
+}

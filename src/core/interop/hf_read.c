@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * hf_read.c -- a PEFT directory becomes an adapter, or a model with its classifier. The configuration decides which
+ * tensors there are; every one must be in the file, with its shape, and no other. */
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+#include "core/format/folder.h"
+#include "core/interop/hf_dir.h"
+#include "core/store/state.h"
+
+typedef struct {
+    peft_backbone *b;
+    pf_peft_config config;
+    pf_st *file;
+    pf_peft_names names;
+    pf_modules modules;
+    pf_source source;                    /* the names in the file are others than the parameters' */
+} reader;
+
+static void reader_close(reader *r)
+{
+    if (r->modules.item) pf_modules_free(&r->modules);
+    pf_st_close(r->file);
+    pf_peft_config_free(&r->config);
+}
+
+static peft_status open_tensors(peft_context *ctx, const char *dir, pf_st **out)
+{
+    char *path = pf_path_join(ctx, dir, PF_PEFT_TENSORS), *pickle = pf_path_join(ctx, dir, "adapter_model.bin");
+    peft_status s = path && pickle ? PEFT_OK : PEFT_E_NOMEM;
+    if (!s && access(path, F_OK) && !access(pickle, F_OK))
+        s = pf_fail(PEFT_E_UNSUPPORTED, "%s is a Python pickle: expected " PF_PEFT_TENSORS, pickle);
+    if (!s) s = pf_st_read(ctx, path, out);
+    pf_free(ctx, path);
+    pf_free(ctx, pickle);
+    return s;
+}
+
+static peft_status reader_open(reader *r, peft_backbone *b, const char *dir)
+{
+    r->b = b;
+    PF_TRY(pf_peft_config_read(b->ctx, dir, &r->config));
+    PF_TRY(open_tensors(b->ctx, dir, &r->file));
+    r->source = pf_source_of(r->file, false);
+    PF_TRY(pf_peft_detect(b, r->file, &r->names));
+    PF_TRY(pf_modules_make(b, &r->names, &r->modules));
+    peft_status s = pf_peft_select(&r->config, &r->modules);
+    return s ? pf_within(s, PF_PEFT_CONFIG) : PEFT_OK;
+}
+
+static peft_status make_adapter(reader *r, peft_adapter **out)
+{
+    peft_options *o;
+    PF_TRY(pf_peft_options(&r->config, r->b, &r->modules, &o));
+    peft_status s = pf_adapter_make(r->b, pf_peft_kinds[r->config.type].method, o, &r->source, out);
+    peft_options_free(o);
+    return s;
+}
+
+static bool shaped(const pf_st_tensor *t, int ndim, const int64_t *dims)
+{
+    return t->ndim == ndim && !memcmp(t->dim, dims, sizeof(int64_t) * (size_t)ndim);
+}
+
+static peft_status fill(const pf_st *file, const pf_peft_entry *e)
+{
+    char given[96], expected[96];
+    const pf_st_tensor *t = pf_st_find(file, e->key);
+    pf_param *p = e->param;
+    if (!t) return pf_fail(PEFT_E_FORMAT, "tensor '%s' is missing", e->key);
+    if (!shaped(t, e->ndim, e->dim) && !shaped(t, p->value.ndim, p->value.dim))
+        return pf_fail(PEFT_E_FORMAT, "tensor '%s': given %s, expected %s by configuration and backbone", e->key,
+                       pf_dims_text(given, sizeof given, t->ndim, t->dim),
+                       pf_dims_text(expected, sizeof expected, e->ndim, e->dim));
+    if (!pf_to_real(p->value.data, t->data, t->type, peft_tensor_count(&p->value)))
+        return pf_fail(PEFT_E_DTYPE, "tensor '%s': given %s, expected F32, F16 or BF16", e->key, t->type_name);
+    if (!pf_finite(p->value.data, peft_tensor_count(&p->value)))
+        return pf_fail(PEFT_E_NONFINITE, "tensor '%s' holds NaN or Inf", e->key);
+    return PEFT_OK;
+}
+
+/* The classifier's module, when the configuration says that it is saved; NULL: no. */
+static const pf_module *saved_head(const reader *r)
+{
+    for (size_t i = 0; i < r->modules.count; i++)
+        if (r->modules.item[i].kind == PF_MODULE_HEAD && r->modules.item[i].saved) return &r->modules.item[i];
+    return NULL;
+}
+
+static bool expected(const reader *r, const pf_peft_entries *e, bool with_head, const char *name)
+{
+    char key[PF_PATH_MAX + 64];
+    for (size_t i = 0; i < e->count; i++) if (!strcmp(e->item[i].key, name)) return true;
+    for (int i = 0; i < 2 && !with_head && saved_head(r); i++)
+        if (pf_peft_key(&r->names, false, i ? "head.bias" : "head.weight", key) && !strcmp(key, name)) return true;
+    return false;
+}
+
+/* Every tensor of the file into the parameters of a and, when given, of the head. */
+static peft_status fill_all(const reader *r, const peft_adapter *a, const pf_params *head)
+{
+    pf_peft_entries e;
+    PF_TRY(pf_peft_entries_make(a, head, &r->names, &e));
+    peft_status s = PEFT_OK;
+    for (size_t i = 0; i < e.count && !s; i++) s = fill(r->file, &e.item[i]);
+    for (size_t i = 0; i < pf_st_count(r->file) && !s; i++) {
+        const char *name = pf_st_at(r->file, i)->name;
+        if (!expected(r, &e, head != NULL, name))
+            s = pf_fail(PEFT_E_FORMAT,
+                        "tensor '%s' is unexpected: no module that the configuration adapts or saves has it", name);
+    }
+    pf_peft_entries_free(&e);
+    return s;
+}
+
+static peft_status read_adapter(reader *r, peft_adapter **out)
+{
+    peft_adapter *a;
+    PF_TRY(make_adapter(r, &a));
+    peft_status s = fill_all(r, a, NULL);
+    if (s) peft_adapter_free(a);
+    else *out = a;
+    return s;
+}
+
+/* A linear head of the file's classes, or the backbone's own. */
+static peft_status make_model(reader *r, peft_model **out)
+{
+    char key[PF_PATH_MAX + 64];
+    peft_options *o;
+    if (!saved_head(r)) return pf_model_make(r->b, NULL, &r->source, out);
+    if (!pf_peft_key(&r->names, false, "head.weight", key))
+        return pf_fail(PEFT_E_INTERNAL, "the classifier has no name");
+    const pf_st_tensor *w = pf_st_find(r->file, key);
+    if (!w) return pf_fail(PEFT_E_FORMAT, "tensor '%s' is missing", key);
+    if (w->ndim != 2 || w->dim[0] < 1)
+        return pf_fail(PEFT_E_FORMAT, "tensor '%s': has %d extents, expected [classes, width]", key, w->ndim);
+    PF_TRY(peft_options_create(r->b->ctx, &o));
+    peft_status s = peft_options_set_int(o, "classes", w->dim[0]);
+    if (!s) s = pf_model_make(r->b, o, &r->source, out);
+    peft_options_free(o);
+    return s;
+}
+
+static peft_status read_model(reader *r, peft_model **out)
+{
+    peft_adapter *a;
+    peft_model *m = NULL;
+    PF_TRY(make_adapter(r, &a));
+    peft_status s = make_model(r, &m);
+    if (!s) s = peft_model_attach(m, a);
+    if (!s) s = fill_all(r, a, m->params.count ? &m->params : NULL);
+    peft_adapter_free(a);
+    if (s) peft_model_free(m);
+    else *out = m;
+    return s;
+}
+
+peft_status peft_adapter_load_hf(peft_backbone *b, const char *dir, peft_adapter **out)
+{
+    PK_FLOAT_SCOPE;
+    reader r = { .b = b };
+    if (!b || !dir || !out)
+        return pf_fail(PEFT_E_INVALID, "%s is NULL: expected a pointer", !b ? "backbone" : !dir ? "dir" : "out");
+    peft_status s = reader_open(&r, b, dir);
+    if (!s) s = read_adapter(&r, out);
+    reader_close(&r);
+    return s ? pf_within(s, "%s", dir) : PEFT_OK;
+}
+
+peft_status peft_model_load_hf(peft_backbone *b, const char *dir, peft_model **out)
+{
+    PK_FLOAT_SCOPE;
+    reader r = { .b = b };
+    if (!b || !dir || !out)
+        return pf_fail(PEFT_E_INVALID, "%s is NULL: expected a pointer", !b ? "backbone" : !dir ? "dir" : "out");
+    peft_status s = reader_open(&r, b, dir);
+    if (!s) s = read_model(&r, out);
+    reader_close(&r);
+    return s ? pf_within(s, "%s", dir) : PEFT_OK;
+}

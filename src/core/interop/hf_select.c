@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * hf_select.c -- which modules a configuration adapts, and with which rank and alpha. */
+#include <stdio.h>
+#include <string.h>
+#include "core/interop/hf_dir.h"
+
+static peft_status matches(const json_t *what, const pf_module *m, bool *yes)
+{
+    size_t i;
+    json_t *v;
+    *yes = false;
+    if (!what) return PEFT_OK;
+    if (json_is_string(what)) {
+        *yes = !strcmp(json_string_value(what), "all-linear") && m->kind == PF_MODULE_LINEAR;
+        return *yes || !strcmp(json_string_value(what), "all-linear") ? PEFT_OK
+             : pf_peft_match(json_string_value(what), m->path, false, yes);
+    }
+    json_array_foreach(what, i, v) if (pf_peft_ends(m->path, json_string_value(v))) *yes = true;
+    return PEFT_OK;
+}
+
+/* PEFT compares plain ends of text here. */
+static bool listed(const json_t *list, const char *path)
+{
+    size_t i, n = strlen(path);
+    json_t *v;
+    json_array_foreach(list, i, v) {
+        size_t tail = json_string_length(v);
+        if (tail && tail <= n && !strcmp(path + n - tail, json_string_value(v))) return true;
+    }
+    return false;
+}
+
+/* layers_pattern names what stands before the number: "layer" in encoder.layer.3.output.dense. */
+static bool layers_named(const json_t *pattern, const pf_module *m)
+{
+    char number[24], text[PF_PATH_MAX];
+    size_t i;
+    json_t *v;
+    snprintf(number, sizeof number, ".%lld.", (long long)m->layer);
+    snprintf(text, sizeof text, "%s", m->path);
+    char *at = strstr(text, number);
+    if (at) *at = 0;
+    if (!pattern) return true;
+    if (json_is_string(pattern)) return !json_string_length(pattern) || pf_peft_ends(text, json_string_value(pattern));
+    json_array_foreach(pattern, i, v) if (pf_peft_ends(text, json_string_value(v))) return true;
+    return !json_array_size(pattern);
+}
+
+/* layers_to_transform, from which a target listed by its full path is free. */
+static bool layer_chosen(const pf_peft_config *c, const pf_module *m)
+{
+    const json_t *layers = pf_peft_field(c, "layers_to_transform");
+    size_t i;
+    json_t *v;
+    if (!layers || (json_is_array(layers) && !json_array_size(layers))) return true;
+    const json_t *targets = pf_peft_field(c, "target_modules");
+    json_array_foreach(targets, i, v) if (!strcmp(json_string_value(v), m->path)) return true;
+    if (m->layer < 0 || !layers_named(pf_peft_field(c, "layers_pattern"), m)) return false;
+    if (json_is_integer(layers)) return json_integer_value(layers) == m->layer;
+    json_array_foreach(layers, i, v) if (json_integer_value(v) == m->layer) return true;
+    return false;
+}
+
+/* Every text of a list, every key of an object, matches a module. */
+static peft_status all_match(const pf_peft_config *c, const char *field, const pf_modules *m)
+{
+    const json_t *what = pf_peft_field(c, field);
+    const char *key;
+    json_t *v;
+    size_t i;
+    json_array_foreach(what, i, v) {
+        bool yes = false;
+        for (size_t k = 0; k < m->count && !yes; k++) yes = pf_peft_ends(m->item[k].path, json_string_value(v));
+        if (!yes)
+            return pf_fail(PEFT_E_FORMAT, "field '%s': '%.100s' matches no module of the backbone", field,
+                           json_string_value(v));
+    }
+    json_object_foreach((json_t *)(uintptr_t)what, key, v) {
+        bool yes = false;
+        for (size_t k = 0; k < m->count && !yes; k++)
+            if (m->item[k].target) PF_TRY(pf_peft_match(key, m->item[k].path, true, &yes));
+        if (!yes) return pf_fail(PEFT_E_FORMAT, "field '%s': '%.100s' matches no adapted module", field, key);
+    }
+    return PEFT_OK;
+}
+
+/* The number of the first pattern that matches. */
+static peft_status patterned(const pf_peft_config *c, const char *field, const pf_module *m, double *value)
+{
+    const char *key;
+    json_t *v;
+    bool yes;
+    json_object_foreach((json_t *)(uintptr_t)pf_peft_field(c, field), key, v) {
+        PF_TRY(pf_peft_match(key, m->path, true, &yes));
+        if (!yes) continue;
+        *value = json_number_value(v);
+        return PEFT_OK;
+    }
+    return PEFT_OK;
+}
+
+static peft_status ranks(const pf_peft_config *c, pf_modules *m)
+{
+    const json_t *r = pf_peft_field(c, "r"), *alpha = pf_peft_field(c, "lora_alpha");
+    for (size_t i = 0; i < m->count; i++) {
+        pf_module *t = &m->item[i];
+        double rank = r ? json_number_value(r) : 8;
+        if (!t->target) continue;
+        t->alpha = alpha ? json_number_value(alpha) : 8;
+        PF_TRY(patterned(c, "rank_pattern", t, &rank));
+        PF_TRY(patterned(c, "alpha_pattern", t, &t->alpha));
+        if (!(rank >= 1 && rank <= 4096) || rank != (double)(int64_t)rank)
+            return pf_fail(PEFT_E_FORMAT, "module '%s': its rank is no whole number from 1 to 4096", t->path);
+        t->rank = (int64_t)rank;
+    }
+    PF_TRY(all_match(c, "rank_pattern", m));
+    return all_match(c, "alpha_pattern", m);
+}
+
+static peft_status mark(const pf_peft_config *c, pf_module *m)
+{
+    const pf_module_kind kind = m->kind;
+    const char *type = pf_peft_kinds[c->type].type;
+    bool excluded, target;
+    m->saved = kind != PF_MODULE_OTHER && listed(pf_peft_field(c, "modules_to_save"), m->path);
+    if (m->saved && kind != PF_MODULE_HEAD && !(kind == PF_MODULE_FINAL && c->type == PF_PEFT_LORA))
+        return pf_fail(PEFT_E_UNSUPPORTED,
+                       "field 'modules_to_save': module '%s' cannot be saved whole with peft_type %s", m->path, type);
+    PF_TRY(matches(pf_peft_field(c, "target_modules"), m, &target));
+    PF_TRY(matches(pf_peft_field(c, "exclude_modules"), m, &excluded));
+    m->target = target && !excluded && !m->saved && kind != PF_MODULE_OTHER && layer_chosen(c, m);
+    bool norm = kind == PF_MODULE_NORM || kind == PF_MODULE_FINAL;
+    if (m->target && (kind == PF_MODULE_HEAD || norm != (c->type == PF_PEFT_LN)))
+        return pf_fail(PEFT_E_UNSUPPORTED, "field 'target_modules': module '%s' cannot be adapted with peft_type %s",
+                       m->path, type);
+    return PEFT_OK;
+}
+
+/* IA3 and LN tuning are methods without a choice of modules here. */
+static peft_status all_of_method(const pf_peft_config *c, const pf_modules *m)
+{
+    size_t roles[3] = { 0 };
+    for (size_t i = 0; i < m->count; i++) {
+        const pf_module *t = &m->item[i];
+        bool wanted = t->kind == PF_MODULE_NORM || t->kind == PF_MODULE_FINAL, forward = false;
+        if (c->type == PF_PEFT_IA3) {
+            static const char *const roles_of[] = { "attn.k", "attn.v", "mlp.fc2" };
+            int role = 2;
+            while (role >= 0 && !pf_peft_ends(t->ours, roles_of[role])) role--;
+            const json_t *ff = pf_peft_field(c, "feedforward_modules");
+            wanted = role >= 0;
+            if (wanted) roles[role]++;
+            if (json_is_string(ff)) PF_TRY(matches(ff, t, &forward));
+            else forward = listed(ff, t->path);
+            if (t->target && wanted && forward != (role == 2))
+                return pf_fail(PEFT_E_UNSUPPORTED,
+                               "field 'feedforward_modules': module '%s' must %s: IA3 here scales the outputs of "
+                               "keys and values and the input of mlp.fc2",
+                               t->path, role == 2 ? "match" : "not match");
+        }
+        if (wanted != t->target)
+            return pf_fail(PEFT_E_UNSUPPORTED, "field 'target_modules': module '%s' is %s, but %s here adapts %s",
+                           t->path, wanted ? "left out" : "adapted", pf_peft_kinds[c->type].type,
+                           c->type == PF_PEFT_IA3 ? "keys, values and mlp.fc2 of all blocks"
+                                                  : "every norm of the backbone");
+    }
+    if (c->type == PF_PEFT_IA3 && (!roles[0] || !roles[1] || !roles[2]))
+        return pf_fail(PEFT_E_UNSUPPORTED,
+                       "IA3 here adapts keys and values, which are no modules of their own in this naming");
+    return PEFT_OK;
+}
+
+peft_status pf_peft_select(const pf_peft_config *c, pf_modules *m)
+{
+    size_t targets = 0;
+    for (size_t i = 0; i < m->count; i++) {
+        PF_TRY(mark(c, &m->item[i]));
+        targets += m->item[i].target;
+    }
+    PF_TRY(all_match(c, "target_modules", m));
+    if (!targets) return pf_fail(PEFT_E_FORMAT, "field 'target_modules': no module of the backbone is adapted");
+    return c->type == PF_PEFT_LORA ? ranks(c, m) : all_of_method(c, m);
+}

@@ -1,0 +1,117 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * hf_write.c -- an adapter, or a model with its classifier, becomes a PEFT directory. */
+#include <stdlib.h>
+#include <string.h>
+#include "core/format/folder.h"
+#include "core/base/json_text.h"
+#include "core/interop/hf_dir.h"
+#include "core/store/state.h"
+
+static const pf_opt options[] = {
+    { "naming", 's', "hf5", 0, 0, "module names: hf5 (transformers 5 and later), hf (before) or timm" },
+    { "prefix", 's', "auto", 0, 0, "in front of the backbone's modules: vit., dinov2. or dinov2_with_registers.; for "
+      "timm nothing" },
+    { 0 } };
+
+static peft_status choose_names(const peft_backbone *b, const peft_options *o, pf_peft_names *out)
+{
+    PF_TRY(pf_options_check(o, options, NULL, "saving in PEFT's form"));
+    const char *naming = pf_options_string(o, options, "naming"), *prefix = pf_options_string(o, options, "prefix");
+    int k = 0;
+    while (k < PF_PEFT_NAMINGS && strcmp(pf_peft_naming_name[k], naming)) k++;
+    if (k == PF_PEFT_NAMINGS) return pf_fail(PEFT_E_OPTION, "naming: given '%s', expected hf, hf5 or timm", naming);
+    pf_peft_names n = pf_peft_names_of(b, (pf_peft_naming)k);
+    if (!strcmp(prefix, "auto"))
+        prefix = n.naming == PF_PEFT_TIMM ? "" : !n.shape->layer_scale ? "vit."
+               : n.shape->registers ? "dinov2_with_registers." : "dinov2.";
+    size_t length = strlen(prefix);
+    bool plain = strspn(prefix, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.") == length;
+    if (!plain || length >= PF_NAME_MAX / 2 || (length && (*prefix == '.' || prefix[length - 1] != '.')))
+        return pf_fail(PEFT_E_OPTION,
+                       "prefix: given '%s', expected nothing, or names with a dot behind each, such as vit.", prefix);
+    memcpy(n.prefix, prefix, length + 1);
+    *out = n;
+    return PEFT_OK;
+}
+
+/* --- what goes into the files ------------------------------------------------------------------------------------ */
+static peft_status add_tensors(const pf_peft_entries *e, pf_st_out *o)
+{
+    PF_TRY(pf_st_out_meta(o, "format", "pt"));
+    for (size_t i = 0; i < e->count; i++) {
+        const pf_peft_entry *x = &e->item[i];
+        const peft_tensor *v = &x->param->value;
+        if (!pf_finite(v->data, peft_tensor_count(v)))
+            return pf_fail(PEFT_E_NONFINITE, "tensor '%s' holds NaN or Inf: not saved", x->param->name);
+        PF_TRY(pf_st_out_tensor(o, x->key, PF_REAL, x->ndim, x->dim, v->data));
+    }
+    return PEFT_OK;
+}
+
+static peft_status config_text(const peft_adapter *a, pf_peft_type type, bool head, const pf_peft_names *n, char **out)
+{
+    pf_modules m;
+    json_t *root;
+    PF_TRY(pf_modules_make(a->backbone, n, &m));
+    peft_status s = pf_peft_config_make(a, type, head, &m, &root);
+    pf_modules_free(&m);
+    if (s) return s;
+    s = pf_json_write(a->backbone->ctx, root, JSON_INDENT(2) | JSON_SORT_KEYS, out);
+    json_decref(root);
+    return s;
+}
+
+static peft_status write_files(const peft_adapter *a, const pf_peft_entries *e, const char *dir, const char *text)
+{
+    pf_st_out *o;
+    PF_TRY(pf_st_out_create(a->backbone->ctx, &o));
+    peft_status s = add_tensors(e, o);
+    if (!s) s = pf_folder_write(a->backbone->ctx, dir, PF_PEFT_TENSORS, o, PF_PEFT_CONFIG, text);
+    pf_st_out_free(o);
+    return s;
+}
+
+static peft_status save(const peft_adapter *a, const pf_params *head, const char *dir, const peft_options *o)
+{
+    pf_peft_names n;
+    pf_peft_entries e;
+    pf_peft_type type = 0;
+    char *text = NULL;
+    while (type < PF_PEFT_TYPES && strcmp(pf_peft_kinds[type].method, a->method->name)) type++;
+    if (type == PF_PEFT_TYPES)
+        return pf_fail(PEFT_E_UNSUPPORTED, "method '%s' has no form in PEFT: expected lora, ia3 or ln_tune",
+                       a->method->name);
+    PF_TRY(choose_names(a->backbone, o, &n));
+    PF_TRY(pf_peft_entries_make(a, head, &n, &e));
+    peft_status s = config_text(a, type, head != NULL, &n, &text);
+    if (!s) s = write_files(a, &e, dir, text);
+    pf_free(a->backbone->ctx, text);
+    pf_peft_entries_free(&e);
+    return s;
+}
+
+peft_status peft_adapter_save_hf(const peft_adapter *a, const char *dir, const peft_options *o)
+{
+    PK_FLOAT_SCOPE;
+    if (!a || !dir) return pf_fail(PEFT_E_INVALID, "%s is NULL: expected a pointer", a ? "dir" : "adapter");
+    peft_status s = save(a, NULL, dir, o);
+    return s ? pf_within(s, "%s", dir) : PEFT_OK;
+}
+
+peft_status peft_model_save_hf(const peft_model *m, const char *dir, const peft_options *o)
+{
+    PK_FLOAT_SCOPE;
+    if (!m || !dir) return pf_fail(PEFT_E_INVALID, "%s is NULL: expected a pointer", m ? "dir" : "model");
+    if (m->adapters != 1)
+        return pf_fail(PEFT_E_UNSUPPORTED, "the model has %zu adapters: a PEFT directory holds exactly one",
+                       m->adapters);
+    if (m->head > PF_HEAD_LINEAR)
+        return pf_fail(PEFT_E_UNSUPPORTED, "head '%s' has no form in PEFT: expected linear, or the backbone's own",
+                       pf_head_name[m->head]);
+    if (m->mean_pool != m->backbone->shape.mean_pool)
+        return pf_fail(PEFT_E_UNSUPPORTED,
+                       "the model pools by %s and its backbone does not: a PEFT directory cannot say so",
+                       m->mean_pool ? "mean" : "cls");
+    peft_status s = save(m->adapter[0], m->head == PF_HEAD_LINEAR ? &m->params : NULL, dir, o);
+    return s ? pf_within(s, "%s", dir) : PEFT_OK;
+}

@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * metrics_decision.c -- metrics of decisions: from a confusion matrix, or from several yes/no labels a sample. Both
+ * come down to one tally a class. */
+#include "core/metrics/metrics.h"
+#include <math.h>
+#include <stdbool.h>
+
+typedef struct tally { int64_t tp, fp, fn, tn; } tally;
+
+static double ratio(int64_t a, int64_t b) { return b ? (double)a / (double)b : 0; }
+
+/* macro and weighted metrics are means of these too */
+static double of_tally(pf_metric m, const tally *t)
+{
+    switch (m) {
+    case PF_METRIC_precision: case PF_METRIC_precision_macro: case PF_METRIC_precision_micro:
+        return ratio(t->tp, t->tp + t->fp);
+    case PF_METRIC_recall: case PF_METRIC_recall_macro: case PF_METRIC_recall_micro: case PF_METRIC_balanced_accuracy:
+        return ratio(t->tp, t->tp + t->fn);
+    case PF_METRIC_specificity:
+        return ratio(t->tn, t->tn + t->fp);
+    default:
+        return ratio(2 * t->tp, 2 * t->tp + t->fp + t->fn);
+    }
+}
+
+/* Sums as the classes go by: the per-class values themselves, or what the one value is made of. */
+typedef struct summary {
+    pf_metric metric;
+    bool present;                      /* macro means are over the classes that occur or are predicted */
+    double sum, weight;
+    tally all;
+} summary;
+
+static void add_class(summary *s, const tally *t, int64_t c, double *out)
+{
+    const double v = of_tally(s->metric, t);
+    double w = 1;
+    switch (s->metric) {
+    case PF_METRIC_precision: case PF_METRIC_recall: case PF_METRIC_specificity: case PF_METRIC_f1: out[c] = v; return;
+    case PF_METRIC_precision_macro: case PF_METRIC_recall_macro: case PF_METRIC_f1_macro:
+        w = !s->present || t->tp + t->fp + t->fn > 0;
+        break;
+    case PF_METRIC_balanced_accuracy: w = t->tp + t->fn > 0; break;
+    case PF_METRIC_f1_weighted: w = (double)(t->tp + t->fn); break;
+    default: break;
+    }
+    s->sum += w * v;
+    s->weight += w;
+    s->all.tp += t->tp;
+    s->all.fp += t->fp;
+    s->all.fn += t->fn;
+}
+
+static void finish(const summary *s, double *out)
+{
+    switch (s->metric) {
+    case PF_METRIC_precision: case PF_METRIC_recall: case PF_METRIC_specificity: case PF_METRIC_f1: return;
+    case PF_METRIC_precision_micro: case PF_METRIC_recall_micro: case PF_METRIC_f1_micro:
+        *out = of_tally(s->metric, &s->all);
+        return;
+    default: *out = s->weight > 0 ? s->sum / s->weight : 0;
+    }
+}
+
+peft_status peft_metrics_confusion(const int64_t *labels, const int64_t *predicted, int64_t n, int64_t classes,
+                                   int64_t *counts)
+{
+    const char *who = "peft_metrics_confusion";
+    if (!counts) return pf_metric_null(who, "counts");
+    PF_TRY(pf_metric_extents(who, n, classes));
+    PF_TRY(pf_metric_extents(who, classes, classes));
+    PF_TRY(pf_metric_labels(who, "labels", labels, n, classes));
+    PF_TRY(pf_metric_labels(who, "predicted", predicted, n, classes));
+    for (int64_t i = 0; i < classes * classes; i++) counts[i] = 0;
+    for (int64_t i = 0; i < n; i++) counts[labels[i] * classes + predicted[i]]++;
+    return PEFT_OK;
+}
+
+static tally class_of_matrix(const int64_t *counts, int64_t classes, int64_t total, int64_t c)
+{
+    int64_t row = 0, column = 0;
+    for (int64_t j = 0; j < classes; j++) {
+        row += counts[c * classes + j];
+        column += counts[j * classes + c];
+    }
+    const int64_t tp = counts[c * classes + c];
+    return (tally){ .tp = tp, .fp = column - tp, .fn = row - tp, .tn = total - row - column + tp };
+}
+
+/* 1 - disagreement seen / disagreement expected from the margins r (true) and c (predicted) of N samples; NaN when
+ * none can be expected. Expected, unweighted: N - sum r_i c_i / N; with weights (i-j)^2:
+ * sum r_i i^2 + sum c_i i^2 - 2 (sum r_i i)(sum c_i i) / N. */
+static double kappa(const int64_t *counts, int64_t classes, int64_t total, bool quadratic)
+{
+    double seen = 0, agree = 0, squares = 0, r_first = 0, c_first = 0;
+    for (int64_t i = 0; i < classes; i++) {
+        const tally t = class_of_matrix(counts, classes, total, i);
+        const double r = (double)(t.tp + t.fn), c = (double)(t.tp + t.fp), at = (double)i;
+        agree += r * c;
+        squares += (r + c) * at * at;
+        r_first += r * at;
+        c_first += c * at;
+        for (int64_t j = 0; j < classes; j++) {
+            const double far = (double)(i - j), w = quadratic ? far * far : i != j;
+            seen += w * (double)counts[i * classes + j];
+        }
+    }
+    const double n = (double)total, expected = quadratic ? squares - 2 * r_first * c_first / n : n - agree / n;
+    return expected > 0 ? 1 - seen / expected : NAN;
+}
+
+/* Matthews correlation of a confusion matrix (Gorodkin 2004): (n right - sum r_i c_i) / sqrt((n^2 - sum c_i^2)
+ * (n^2 - sum r_i^2)) with the margins r (true) and c (predicted); 0 where one of them holds a single class. */
+static double matthews(const int64_t *counts, int64_t classes, int64_t total)
+{
+    double right = 0, both = 0, rows = 0, columns = 0;
+    for (int64_t i = 0; i < classes; i++) {
+        const tally t = class_of_matrix(counts, classes, total, i);
+        const double r = (double)(t.tp + t.fn), c = (double)(t.tp + t.fp);
+        right += (double)t.tp;
+        both += r * c;
+        rows += r * r;
+        columns += c * c;
+    }
+    const double n = (double)total, spread = (n * n - columns) * (n * n - rows);
+    return spread > 0 ? (n * right - both) / sqrt(spread) : 0;
+}
+
+static peft_status matrix_total(const char *who, const int64_t *counts, int64_t classes, int64_t *total)
+{
+    if (!counts) return pf_metric_null(who, "counts");
+    *total = 0;
+    for (int64_t i = 0; i < classes * classes; i++) {
+        if (counts[i] < 0 || counts[i] > INT64_MAX / 4 - *total)
+            return pf_fail(PEFT_E_INVALID, "%s: counts[%lld] is %lld, expected 0 or more, and a total below 2^61", who,
+                           (long long)i, (long long)counts[i]);
+        *total += counts[i];
+    }
+    return *total ? PEFT_OK : pf_fail(PEFT_E_INVALID, "%s: all counts are 0", who);
+}
+
+peft_status peft_metrics_decision(const int64_t *counts, int64_t classes, const char *name, double *out, size_t count)
+{
+    PK_FLOAT_SCOPE;
+    const char *who = "peft_metrics_decision";
+    summary s = { .present = true };
+    int64_t total = 0, right = 0;
+    PF_TRY(pf_metric_extents(who, classes, classes));
+    PF_TRY(pf_metric_find(who, 'd', name, classes, out, count, &s.metric));
+    PF_TRY(matrix_total(who, counts, classes, &total));
+    if (s.metric == PF_METRIC_accuracy) {
+        for (int64_t c = 0; c < classes; c++) right += counts[c * classes + c];
+        *out = (double)right / (double)total;
+    } else if (s.metric == PF_METRIC_mcc) {
+        *out = matthews(counts, classes, total);
+    } else if (s.metric == PF_METRIC_kappa || s.metric == PF_METRIC_kappa_quadratic) {
+        *out = kappa(counts, classes, total, s.metric == PF_METRIC_kappa_quadratic);
+    } else {
+        for (int64_t c = 0; c < classes; c++) {
+            const tally t = class_of_matrix(counts, classes, total, c);
+            add_class(&s, &t, c, out);
+        }
+        finish(&s, out);
+    }
+    return PEFT_OK;
+}
+
+static tally class_of_targets(const double *p, const float *y, int64_t n, int64_t classes, double threshold)
+{
+    tally t = { 0, 0, 0, 0 };
+    for (int64_t i = 0; i < n; i++) {
+        const float truth = y[i * classes];
+        const int yes = p[i * classes] >= threshold;
+        if (truth > 0) { if (yes) t.tp++; else t.fn++; }
+        else if (truth == 0) { if (yes) t.fp++; else t.tn++; }
+    }
+    return t;
+}
+
+static double subset_accuracy(const double *p, const float *y, int64_t n, int64_t classes, double threshold)
+{
+    int64_t right = 0, samples = 0;
+    for (int64_t i = 0; i < n; i++) {
+        int all = 1, judged = 0;
+        for (int64_t j = i * classes; j < (i + 1) * classes; j++) {
+            judged |= y[j] >= 0;
+            all &= y[j] < 0 || (p[j] >= threshold) == (y[j] > 0);
+        }
+        samples += judged;
+        right += judged && all;
+    }
+    return samples ? (double)right / (double)samples : NAN;
+}
+
+static double brier(const double *p, const float *y, int64_t n)
+{
+    double sum = 0;
+    int64_t judged = 0;
+    for (int64_t i = 0; i < n; i++) {
+        if (y[i] < 0) continue;
+        sum += (p[i] - (double)y[i]) * (p[i] - (double)y[i]);
+        judged++;
+    }
+    return judged ? sum / (double)judged : NAN;
+}
+
+peft_status peft_metrics_multilabel(const double *probabilities, const float *targets, int64_t n, int64_t classes,
+                                    double threshold, const char *name, double *out, size_t count)
+{
+    PK_FLOAT_SCOPE;
+    const char *who = "peft_metrics_multilabel";
+    summary s = { .sum = 0 };
+    PF_TRY(pf_metric_extents(who, n, classes));
+    PF_TRY(pf_metric_find(who, 'm', name, classes, out, count, &s.metric));
+    PF_TRY(pf_metric_shares(who, probabilities, n, classes));
+    PF_TRY(pf_metric_targets(who, targets, n, classes));
+    if (isnan(threshold)) return pf_fail(PEFT_E_INVALID, "%s: threshold is NaN", who);
+    if (s.metric == PF_METRIC_subset_accuracy) {
+        *out = subset_accuracy(probabilities, targets, n, classes, threshold);
+    } else if (s.metric == PF_METRIC_brier) {
+        *out = brier(probabilities, targets, n * classes);
+    } else {
+        for (int64_t c = 0; c < classes; c++) {
+            const tally t = class_of_targets(probabilities + c, targets + c, n, classes, threshold);
+            add_class(&s, &t, c, out);
+        }
+        finish(&s, out);
+    }
+    return PEFT_OK;
+}

@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * metrics_ranking.c -- metrics of the order of scores: AUROC and average precision. One stable sort a class, then
+ * one walk down the ranks. */
+#include "core/metrics/metrics.h"
+#include <math.h>
+#include "core/base/context.h"
+
+typedef struct item { double score; int64_t positive; } item;
+
+/* Descending and stable; returns whichever of a and b holds the result. Bottom-up, so that no stack grows. */
+static item *sort_items(item *a, item *b, int64_t n)
+{
+    for (int64_t run = 1; run < n; run *= 2) {
+        for (int64_t at = 0; at < n; at += 2 * run) {
+            const int64_t mid = at + run < n ? at + run : n, end = at + 2 * run < n ? at + 2 * run : n;
+            int64_t i = at, j = mid;
+            for (int64_t k = at; k < end; k++)
+                b[k] = i < mid && (j >= end || a[i].score >= a[j].score) ? a[i++] : a[j++];
+        }
+        item *swap = a;
+        a = b;
+        b = swap;
+    }
+    return a;
+}
+
+/* The judged entries of `count` entries, `stride` apart, into to; returns how many */
+static int64_t gather(item *to, const double *scores, const float *targets, int64_t count, int64_t stride)
+{
+    int64_t n = 0;
+    for (int64_t i = 0; i < count; i++)
+        if (targets[i * stride] >= 0)
+            to[n++] = (item){ .score = scores[i * stride], .positive = targets[i * stride] > 0 };
+    return n;
+}
+
+typedef struct ranks { double auroc, average_precision, rank_ap; } ranks;
+
+/* v sorted. Per group of equal scores with p positives: pairs won += p*(negatives below) + p*(negatives equal)/2, and
+ * recall steps by p at the precision reached behind the group. */
+static ranks walk(const item *v, int64_t n)
+{
+    int64_t positives = 0, tp = 0, seen = 0;
+    for (int64_t i = 0; i < n; i++) positives += v[i].positive;
+    double pairs = 0, steps = 0, at_ranks = 0;
+    while (seen < n) {
+        const int64_t start = seen, tp_before = tp;
+        for (; seen < n && v[seen].score == v[start].score; seen++) {
+            tp += v[seen].positive;
+            if (v[seen].positive) at_ranks += (double)tp / (double)(seen + 1);
+        }
+        const int64_t p = tp - tp_before, equal = seen - start - p, below = n - seen - (positives - tp);
+        pairs += (double)p * ((double)below + 0.5 * (double)equal);
+        steps += (double)p * ((double)tp / (double)seen);
+    }
+    const double pos = (double)positives, neg = (double)(n - positives);
+    return (ranks){ .auroc = pos > 0 && neg > 0 ? pairs / (pos * neg) : NAN,
+                    .average_precision = pos > 0 ? steps / pos : NAN, .rank_ap = pos > 0 ? at_ranks / pos : 0 };
+}
+
+static double pick(pf_metric m, ranks r)
+{
+    switch (m) {
+    case PF_METRIC_average_precision: case PF_METRIC_map: return r.average_precision;
+    case PF_METRIC_rank_ap: case PF_METRIC_rank_map: return r.rank_ap;
+    default: return r.auroc;
+    }
+}
+
+static bool per_class(pf_metric m)
+{
+    return m == PF_METRIC_auroc || m == PF_METRIC_average_precision || m == PF_METRIC_rank_ap;
+}
+
+peft_status peft_metrics_ranking(peft_context *ctx, const double *scores, const float *targets, int64_t n,
+                                 int64_t classes, const char *name, double *out, size_t count)
+{
+    PK_FLOAT_SCOPE;
+    const char *who = "peft_metrics_ranking";
+    pf_metric m = PF_METRICS;
+    if (!ctx) return pf_metric_null(who, "ctx");
+    PF_TRY(pf_metric_extents(who, n, classes));
+    PF_TRY(pf_metric_find(who, 'r', name, classes, out, count, &m));
+    PF_TRY(pf_metric_ranked(who, scores, n, classes));
+    PF_TRY(pf_metric_targets(who, targets, n, classes));
+
+    const bool micro = m == PF_METRIC_auroc_micro;
+    const int64_t stride = micro ? 1 : classes, columns = micro ? 1 : classes, rows = micro ? n * classes : n;
+    size_t bytes;
+    if (!pf_mul_size((size_t)rows, 2 * sizeof(item), &bytes))
+        return pf_fail(PEFT_E_INVALID, "%s: %lld entries are too many", who, (long long)rows);
+    item *a = pf_alloc(ctx, bytes);
+    if (!a) return pf_nomem(who, bytes);
+    double sum = 0;
+    int64_t defined = 0;
+    for (int64_t c = 0; c < columns; c++) {
+        const int64_t judged = gather(a, scores + c, targets + c, rows, stride);
+        const double v = pick(m, walk(sort_items(a, a + rows, judged), judged));
+        if (per_class(m)) out[c] = v;
+        if (isnan(v)) continue;
+        sum += v;
+        defined++;
+    }
+    pf_free(ctx, a);
+    if (m == PF_METRIC_auroc_defined) *out = (double)defined;
+    else if (!per_class(m)) *out = defined ? sum / (double)defined : NAN;
+    return PEFT_OK;
+}

@@ -1,0 +1,206 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * options.c -- the bag of settings. Every value is kept as text, exact for numbers, and converted to what its row in
+ * an option table asks for when it is used (option_table.c). */
+#include "core/options/options.h"
+#include <stdio.h>
+#include <string.h>
+
+typedef struct setting { char *name, *text; } setting;
+struct peft_options {
+    peft_context *ctx;
+    setting *items;
+    size_t count, room;
+};
+
+static setting *find(const peft_options *o, const char *name)
+{
+    for (size_t i = 0; o && i < o->count; i++)
+        if (!strcmp(o->items[i].name, name)) return o->items + i;
+    return NULL;
+}
+
+size_t      pf_options_count(const peft_options *o) { return o ? o->count : 0; }
+const char *pf_options_name(const peft_options *o, size_t i) { return o->items[i].name; }
+const char *pf_options_value(const peft_options *o, size_t i) { return o->items[i].text; }
+bool        pf_options_has(const peft_options *o, const char *name) { return find(o, name); }
+
+const char *pf_options_given(const peft_options *o, const char *name)
+{
+    const setting *s = find(o, name);
+    return s ? s->text : NULL;
+}
+
+peft_status peft_options_create(peft_context *ctx, peft_options **out)
+{
+    if (!ctx || !out) return pf_fail(PEFT_E_INVALID, "peft_options_create: %s is NULL", ctx ? "out" : "ctx");
+    peft_options *o = pf_alloc_zero(ctx, sizeof *o);
+    if (!o) return pf_nomem("options", sizeof *o);
+    o->ctx = pf_context_retain(ctx);
+    *out = o;
+    return PEFT_OK;
+}
+
+void peft_options_free(peft_options *o)
+{
+    if (!o) return;
+    peft_context *ctx = o->ctx;
+    for (size_t i = 0; i < o->count; i++) {
+        pf_free(ctx, o->items[i].name);
+        pf_free(ctx, o->items[i].text);
+    }
+    pf_free(ctx, o->items);
+    pf_free(ctx, o);
+    peft_context_free(ctx);
+}
+
+/* Room for one more; the bag is as it was when there is none. */
+static bool grow(peft_options *o)
+{
+    size_t room = o->room ? 2 * o->room : 8, bytes;
+    if (o->count < o->room) return true;
+    setting *items = pf_mul_size(room, sizeof *items, &bytes) ? pf_realloc(o->ctx, o->items, bytes) : NULL;
+    if (!items) return false;
+    o->items = items;
+    o->room = room;
+    return true;
+}
+
+enum { LONGEST = 1 << 18 };              /* bytes of a name or value: what is longer may not fit in a file's metadata */
+
+static peft_status put(peft_options *o, const char *name, const char *text)
+{
+    if (strlen(name) > LONGEST || strlen(text) > LONGEST)
+        return pf_fail(PEFT_E_INVALID, "option '%.80s': name or value is longer than %d bytes", name, LONGEST);
+    setting *s = find(o, name);
+    char *copy = pf_strdup(o->ctx, text), *key = NULL;
+    if (!copy) return pf_nomem("option's value", strlen(text) + 1);
+    if (s) {
+        pf_free(o->ctx, s->text);
+        s->text = copy;
+        return PEFT_OK;
+    }
+    if (!grow(o) || !(key = pf_strdup(o->ctx, name))) {
+        pf_free(o->ctx, copy);
+        return pf_nomem("option", strlen(name) + 1);
+    }
+    o->items[o->count++] = (setting){ key, copy };
+    return PEFT_OK;
+}
+
+static peft_status check(const char *who, const peft_options *o, const char *name)
+{
+    if (!o || !name) return pf_fail(PEFT_E_INVALID, "%s: %s is NULL", who, o ? "name" : "o");
+    if (!*name) return pf_fail(PEFT_E_INVALID, "%s: name is empty", who);
+    return PEFT_OK;
+}
+
+peft_status peft_options_set_int(peft_options *o, const char *name, int64_t v)
+{
+    char text[32];
+    PF_TRY(check("peft_options_set_int", o, name));
+    snprintf(text, sizeof text, "%lld", (long long)v);
+    return put(o, name, text);
+}
+
+peft_status peft_options_set_float(peft_options *o, const char *name, double v)
+{
+    char text[64];
+    PF_TRY(check("peft_options_set_float", o, name));
+    pf_print_float(text, sizeof text, v);
+    return put(o, name, text);
+}
+
+peft_status peft_options_set_string(peft_options *o, const char *name, const char *v)
+{
+    PF_TRY(check("peft_options_set_string", o, name));
+    if (!v) return pf_fail(PEFT_E_INVALID, "peft_options_set_string: v is NULL for option '%s'", name);
+    return put(o, name, v);
+}
+
+peft_status pf_options_copy(const peft_options *o, peft_options **out)
+{
+    peft_options *copy;
+    peft_status s = peft_options_create(o->ctx, &copy);
+    if (s) return s;
+    for (size_t i = 0; i < o->count && !s; i++) s = put(copy, o->items[i].name, o->items[i].text);
+    if (s) peft_options_free(copy);
+    else *out = copy;
+    return s;
+}
+
+static const char *skip_blanks(const char *s) { return s + strspn(s, " \t\r\n"); }
+
+/* Copies from s to `to` up to end, without the blanks before end. */
+static void copy_trimmed(char *to, const char *s, const char *end)
+{
+    while (end > s && strchr(" \t\r\n", end[-1])) end--;
+    memcpy(to, s, (size_t)(end - s));
+    to[end - s] = 0;
+}
+
+/* One value from s into `to` (as large as s): in quotes, where \ takes the next character as it is, or up to the next
+ * comma that stands in no bracket. Returns where it ended, or NULL with a message. */
+static const char *take_value(const char *key, const char *s, char *to)
+{
+    const char *p = s, *trouble = NULL;
+    int depth = 0;
+    if (*s == '"') {
+        for (p++; *p && *p != '"'; p++) {
+            if (*p == '\\' && p[1]) p++;
+            *to++ = *p;
+        }
+        *to = 0;
+        if (*p) return skip_blanks(p + 1);
+        trouble = "a quote that is not closed";
+    } else {
+        for (; *p && !(*p == ',' && !depth) && depth >= 0; p++) depth += (*p == '[') - (*p == ']');
+        copy_trimmed(to, s, p);
+        if (!depth) return p;
+        trouble = depth > 0 ? "a [ that is not closed" : "a ] without its [";
+    }
+    pf_fail(PEFT_E_INVALID, "peft_options_parse: the value of '%s' has %s: %.80s", key, trouble, s);
+    return NULL;
+}
+
+static peft_status parse_into(peft_options *o, const char *list, char *scratch)
+{
+    for (const char *s = skip_blanks(list); *s; ) {
+        size_t n = strcspn(s, "=,");
+        if (s[n] != '=' || !n)
+            return pf_fail(PEFT_E_INVALID, "peft_options_parse: expected name=value at: %.80s", s);
+        char *key = scratch, *value = scratch + n + 1;
+        copy_trimmed(key, s, s + n);
+        s = take_value(key, skip_blanks(s + n + 1), value);
+        if (!s) return PEFT_E_INVALID;
+        if (*s && *s != ',')
+            return pf_fail(PEFT_E_INVALID, "peft_options_parse: expected a comma after the value of '%s' at: %.80s", key,
+                           s);
+        PF_TRY(check("peft_options_parse", o, key));
+        PF_TRY(put(o, key, value));
+        if (!*s) break;
+        s = skip_blanks(s + 1);
+        if (!*s) return pf_fail(PEFT_E_INVALID, "peft_options_parse: nothing stands after the last comma");
+    }
+    return PEFT_OK;
+}
+
+/* Parsed into a copy, which then takes the bag's place: on an error the bag is as it was. */
+peft_status peft_options_parse(peft_options *o, const char *key_value_list)
+{
+    PK_FLOAT_SCOPE;
+    if (!o || !key_value_list)
+        return pf_fail(PEFT_E_INVALID, "peft_options_parse: %s is NULL", o ? "key_value_list" : "o");
+    peft_options *copy;
+    PF_TRY(pf_options_copy(o, &copy));
+    size_t bytes = strlen(key_value_list) + 2;
+    char *scratch = pf_alloc(o->ctx, bytes);
+    peft_status s = scratch ? parse_into(copy, key_value_list, scratch) : pf_nomem("options", bytes);
+    pf_free(o->ctx, scratch);
+    if (!s) {
+        peft_options old = *o;
+        *o = *copy;
+        *copy = old;
+    }
+    peft_options_free(copy);
+    return s;
+}

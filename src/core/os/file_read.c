@@ -1,0 +1,108 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * file_read.c -- a whole file mapped read-only, or read into memory. Only regular files: a directory has no bytes and a
+ * pipe cannot be mapped. A file must not be shortened while it is mapped (the process gets SIGBUS); one that is read
+ * may change afterwards, and a change meanwhile is a failure. */
+#include "core/os/file.h"
+#include "core/os/system_call.h"
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+_Thread_local int (*pf_file_fault)(const char *call);
+
+struct pf_map { peft_context *ctx; void *data; size_t size, file_size; bool mapped; };
+
+static peft_status failed(const char *path, const char *what)
+{
+    return pf_fail(PEFT_E_IO, "%s: %s: %s", path, what, strerror(errno));
+}
+
+static peft_status look_at(int fd, const char *path, struct stat *info)
+{
+    int r;
+    SYSTEM_CALL(r, "stat", fstat(fd, info));
+    if (r) return failed(path, "cannot be examined");
+    if (S_ISDIR(info->st_mode))
+        return pf_fail(PEFT_E_IO, "%s: is a directory; expected a regular file: give the path of the file in it", path);
+    if (!S_ISREG(info->st_mode))
+        return pf_fail(PEFT_E_IO, "%s: is a pipe, socket or device; expected a regular file", path);
+    if ((uintmax_t)info->st_size > SIZE_MAX)
+        return pf_fail(PEFT_E_IO, "%s: has %jd bytes, more than this machine can map", path, (intmax_t)info->st_size);
+    return PEFT_OK;
+}
+
+static peft_status map_file(int fd, const char *path, pf_map *m)
+{
+    int r;
+    m->mapped = true;
+    if (!m->size) return PEFT_OK;                     /* mmap refuses a length of 0 */
+    SYSTEM_CALL(r, "mmap", (m->data = mmap(NULL, m->size, PROT_READ, MAP_PRIVATE, fd, 0)) == MAP_FAILED ? -1 : 0);
+    if (!r) return PEFT_OK;
+    m->data = NULL;
+    return pf_fail(PEFT_E_IO, "%s: cannot be mapped (%zu bytes): %s", path, m->size, strerror(errno));
+}
+
+static peft_status read_file(int fd, const char *path, const struct stat *before, pf_map *m)
+{
+    struct stat after;
+    if (!(m->data = pf_alloc(m->ctx, m->size))) return pf_nomem(path, m->size);
+    for (size_t at = 0; at < m->size;) {
+        ssize_t n;
+        SYSTEM_CALL(n, "read", read(fd, (char *)m->data + at, m->size - at));
+        if (n < 0) return failed(path, "cannot be read");
+        if (n == 0) return pf_fail(PEFT_E_IO, "%s: became shorter while it was read", path);
+        at += (size_t)n;
+    }
+    PF_TRY(look_at(fd, path, &after));
+    if (after.st_size != before->st_size || after.st_mtim.tv_sec != before->st_mtim.tv_sec
+        || after.st_mtim.tv_nsec != before->st_mtim.tv_nsec)
+        return pf_fail(PEFT_E_IO, "%s: was changed while it was read", path);
+    return PEFT_OK;
+}
+
+static peft_status get_file(peft_context *ctx, const char *path, bool mapped, size_t most, pf_map **out)
+{
+    struct stat info;
+    int fd;
+    pf_map *m = pf_alloc_zero(ctx, sizeof *m);
+    if (!m) return pf_nomem("file", sizeof *m);
+    m->ctx = pf_context_retain(ctx);
+    /* without O_NONBLOCK opening a pipe would wait for a writer */
+    SYSTEM_CALL(fd, "open", open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK));
+    peft_status s = fd < 0 ? failed(path, "cannot be opened") : look_at(fd, path, &info);
+    if (!s) {
+        m->file_size = (size_t)info.st_size;
+        m->size = m->file_size < most ? m->file_size : most;
+        s = mapped ? map_file(fd, path, m) : read_file(fd, path, &info, m);
+    }
+    if (fd >= 0) close(fd);
+    if (s) pf_map_close(m);
+    else *out = m;
+    return s;
+}
+
+peft_status pf_map_open(peft_context *ctx, const char *path, pf_map **out)
+{
+    return get_file(ctx, path, true, SIZE_MAX, out);
+}
+
+peft_status pf_map_read(peft_context *ctx, const char *path, size_t most, pf_map **out)
+{
+    return get_file(ctx, path, false, most, out);
+}
+
+void pf_map_close(pf_map *m)
+{
+    if (!m) return;
+    peft_context *ctx = m->ctx;
+    if (!m->mapped) pf_free(ctx, m->data);
+    else if (m->data) munmap(m->data, m->size);
+    pf_free(ctx, m);
+    peft_context_free(ctx);
+}
+
+const uint8_t *pf_map_data(const pf_map *m) { return m->data ? m->data : (const uint8_t *)""; }
+size_t         pf_map_size(const pf_map *m) { return m->size; }
+size_t         pf_map_file_size(const pf_map *m) { return m->file_size; }

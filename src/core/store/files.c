@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * files.c -- adapter files and model files: what is trained, its options, the fingerprint of what it was trained on. */
+#include <stdio.h>
+#include <string.h>
+#include "core/store/state.h"
+
+static peft_status options_from(peft_context *ctx, const pf_st *st, const char *key, peft_options **out)
+{
+    const char *text;
+    PF_TRY(pf_meta_text(st, key, &text));
+    PF_TRY(peft_options_create(ctx, out));
+    peft_status s = peft_options_parse(*out, text);
+    if (!s) return PEFT_OK;
+    peft_options_free(*out);
+    return pf_within(s == PEFT_E_NOMEM ? s : PEFT_E_FORMAT, "metadata entry '%s'", key);
+}
+
+static peft_status options_to(peft_context *ctx, pf_st_out *o, const char *key, const peft_options *options)
+{
+    char *text;
+    PF_TRY(pf_options_write(ctx, options, &text));
+    peft_status s = pf_st_out_meta(o, key, text);
+    pf_free(ctx, text);
+    return s;
+}
+
+/* Method, options and tensors of one adapter; entries of the k-th are "libpeft.adapter.k.*". */
+static peft_status adapter_to(pf_st_out *o, const peft_adapter *a, size_t k)
+{
+    char key[64];
+    snprintf(key, sizeof key, "libpeft.adapter.%zu.method", k);
+    PF_TRY(pf_st_out_meta(o, key, a->method->name));
+    snprintf(key, sizeof key, "libpeft.adapter.%zu.options", k);
+    PF_TRY(options_to(a->backbone->ctx, o, key, a->options));
+    return pf_state_write(o, "", &a->params);
+}
+
+static peft_status adapter_from(peft_backbone *b, const pf_st *st, size_t k, peft_adapter **out)
+{
+    char key[64];
+    const char *method;
+    peft_options *o;
+    peft_adapter *a;
+    snprintf(key, sizeof key, "libpeft.adapter.%zu.method", k);
+    PF_TRY(pf_meta_text(st, key, &method));
+    snprintf(key, sizeof key, "libpeft.adapter.%zu.options", k);
+    PF_TRY(options_from(b->ctx, st, key, &o));
+    pf_source source = pf_source_of(st, true);
+    peft_status s = pf_adapter_make(b, method, o, &source, &a);
+    peft_options_free(o);
+    if (s) return s;
+    s = pf_state_read(st, "", &a->params);
+    if (s) peft_adapter_free(a);
+    else *out = a;
+    return s;
+}
+
+static bool adapter_knows(const void *a, const char *name)
+{
+    return pf_params_find(&((const peft_adapter *)a)->params, name);
+}
+
+static bool model_knows(const void *user, const char *name)
+{
+    const peft_model *m = user;
+    return peft_model_find_param((peft_model *)m, name) || pf_params_find(&m->buffers, name);
+}
+
+/* Opens an output, lets fill write, writes the file or nothing. */
+static peft_status write_file(peft_backbone *b, const char *kind, const char *path,
+                              peft_status (*fill)(pf_st_out *o, const void *what), const void *what)
+{
+    pf_st_out *o;
+    PF_TRY(pf_st_out_create(b->ctx, &o));
+    peft_status s = pf_meta_write(o, kind, b);
+    if (!s) s = fill(o, what);
+    if (!s) s = pf_st_out_write(o, path);
+    pf_st_out_free(o);
+    return s ? pf_within(s, "%s", path) : PEFT_OK;
+}
+
+static peft_status fill_adapter(pf_st_out *o, const void *what)
+{
+    PF_TRY(pf_meta_number(o, "libpeft.adapters", 1));
+    return adapter_to(o, what, 0);
+}
+
+static peft_status fill_model(pf_st_out *o, const void *what)
+{
+    const peft_model *m = what;
+    PF_TRY(pf_meta_number(o, "libpeft.adapters", (int64_t)m->adapters));
+    PF_TRY(options_to(m->backbone->ctx, o, "libpeft.model.options", m->options));
+    PF_TRY(pf_meta_write_classifier(o, m));
+    for (size_t i = 0; i < m->adapters; i++) PF_TRY(adapter_to(o, m->adapter[i], i));
+    for (size_t i = 0; i < m->notes.count; i++)
+        PF_TRY(pf_st_out_meta(o, m->notes.item[i].key, m->notes.item[i].value));
+    PF_TRY(pf_state_write(o, "", &m->params));
+    return pf_state_write(o, "", &m->buffers);
+}
+
+peft_status peft_adapter_save(const peft_adapter *a, const char *path)
+{
+    PK_FLOAT_SCOPE;
+    if (!a || !path) return pf_fail(PEFT_E_INVALID, "%s is NULL: expected a pointer", a ? "path" : "adapter");
+    return write_file(a->backbone, "adapter", path, fill_adapter, a);
+}
+
+peft_status peft_model_save(const peft_model *m, const char *path)
+{
+    PK_FLOAT_SCOPE;
+    if (!m || !path) return pf_fail(PEFT_E_INVALID, "%s is NULL: expected a pointer", m ? "path" : "model");
+    return write_file(m->backbone, "model", path, fill_model, m);
+}
+
+static peft_status read_adapter(peft_backbone *b, const pf_st *st, peft_adapter **out)
+{
+    PF_TRY(pf_meta_check(st, "adapter", b));
+    peft_adapter *a;
+    PF_TRY(adapter_from(b, st, 0, &a));
+    peft_status s = pf_state_only(st, adapter_knows, a);
+    if (s) peft_adapter_free(a);
+    else *out = a;
+    return s;
+}
+
+static peft_status read_model(peft_backbone *b, const pf_st *st, peft_model *m)
+{
+    int64_t adapters;
+    PF_TRY(pf_meta_check_classifier(st, m));
+    PF_TRY(pf_meta_int(st, "libpeft.adapters", &adapters));
+    if (adapters < 0)
+        return pf_fail(PEFT_E_FORMAT, "metadata entry 'libpeft.adapters': given %lld, expected 0 or more",
+                       (long long)adapters);
+    for (int64_t i = 0; i < adapters; i++) {
+        peft_adapter *a;
+        PF_TRY(adapter_from(b, st, (size_t)i, &a));
+        peft_status s = peft_model_attach(m, a);
+        peft_adapter_free(a);
+        if (s) return s;
+    }
+    for (size_t i = 0; i < pf_st_meta_count(st); i++) {
+        const char *key, *value;
+        pf_st_meta_at(st, i, &key, &value);
+        if (strncmp(key, PF_OWN_KEY, strlen(PF_OWN_KEY))) PF_TRY(peft_model_set_note(m, key, value));
+    }
+    PF_TRY(pf_state_read(st, "", &m->params));
+    PF_TRY(pf_state_read(st, "", &m->buffers));
+    return pf_state_only(st, model_knows, m);
+}
+
+static peft_status load_model(peft_backbone *b, const pf_st *st, peft_model **out)
+{
+    peft_options *o;
+    peft_model *m;
+    PF_TRY(pf_meta_check(st, "model", b));
+    PF_TRY(options_from(b->ctx, st, "libpeft.model.options", &o));
+    pf_source source = pf_source_of(st, true);
+    peft_status s = pf_model_make(b, o, &source, &m);
+    peft_options_free(o);
+    if (s) return s;
+    s = read_model(b, st, m);
+    if (s) peft_model_free(m);
+    else *out = m;
+    return s;
+}
+
+peft_status peft_adapter_load(peft_backbone *b, const char *path, peft_adapter **out)
+{
+    PK_FLOAT_SCOPE;
+    pf_st *st;
+    if (!b || !path || !out) return pf_fail(PEFT_E_INVALID, "%s is NULL: expected a pointer", !b ? "backbone" : !path
+                                            ? "path" : "out");
+    PF_TRY(pf_st_read(b->ctx, path, &st));
+    peft_status s = read_adapter(b, st, out);
+    pf_st_close(st);
+    return s ? pf_within(s, "%s", path) : PEFT_OK;
+}
+
+peft_status peft_model_load(peft_backbone *b, const char *path, peft_model **out)
+{
+    PK_FLOAT_SCOPE;
+    pf_st *st;
+    if (!b || !path || !out) return pf_fail(PEFT_E_INVALID, "%s is NULL: expected a pointer", !b ? "backbone" : !path
+                                            ? "path" : "out");
+    PF_TRY(pf_st_read(b->ctx, path, &st));
+    peft_status s = load_model(b, st, out);
+    pf_st_close(st);
+    return s ? pf_within(s, "%s", path) : PEFT_OK;
+}

@@ -1,0 +1,180 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * session.c -- a model compiled for inference. */
+#include <math.h>
+#include <peft/session.h>
+#include <stdio.h>
+#include <string.h>
+#include "core/train/session/team.h"
+
+struct peft_session {
+    peft_model *model;
+    pf_team team;
+    pf_compiled net;
+    peft_options *options;
+    pf_side side;
+    pk_real *images;                     /* [batch,3,s,s]: a short batch filled up with zeros */
+    peft_tensor tap;
+    bool ran;
+};
+
+static const pf_opt options[] = {
+    { "batch", 'i', "1", 1, 65536, "largest number of images a call" },
+    { "taps", 's', "", 0, 0, "inner values to keep: embed, block.N, feature" },
+    { "threads", 'i', "0", 0, 1024, "0: the context's number" },
+    { "executor", 's', "planned", 0, 0, "planned, or naive (for tests)" },
+    { 0 } };
+
+static int64_t image_count(const peft_session *s)
+{
+    const pf_vit_shape *v = &s->model->backbone->shape;
+    return 3 * v->image * v->image;
+}
+
+static peft_status prepare(peft_session *s)
+{
+    const peft_options *o = s->options;
+    pf_compile_spec spec = { .model = s->model, .team = &s->team, .batch = pf_options_int(o, options, "batch"),
+                             .taps = pf_options_string(o, options, "taps") };
+    PF_TRY(pf_executor_parse(pf_options_string(o, options, "executor"), &spec.flags));
+    PF_TRY(pf_team_start(&s->team, s->model->backbone->ctx, pf_options_int(o, options, "threads")));
+    PF_TRY(pf_compiled_create(&s->net, &spec));
+    PF_TRY(pf_exec_bind(&s->net.exec, NULL));
+    PF_TRY(pf_side_create(&s->side, &s->net));
+    size_t bytes = (size_t)(spec.batch * image_count(s)) * sizeof(pk_real);
+    s->images = pf_alloc_zero(s->model->backbone->ctx, bytes);
+    return s->images ? PEFT_OK : pf_nomem("images", bytes);
+}
+
+peft_status peft_session_create(peft_model *m, const peft_options *o, peft_session **out)
+{
+    PK_FLOAT_SCOPE;
+    if (!m || !out) return pf_fail(PEFT_E_INVALID, "%s is NULL: expected a pointer", m ? "out" : "model");
+    PF_TRY(pf_options_check(o, options, NULL, "a session"));
+    peft_session *s = pf_alloc_zero(m->backbone->ctx, sizeof *s);
+    if (!s) return pf_nomem("session", sizeof *s);
+    s->model = pf_model_retain(m);
+    atomic_fetch_add(&m->users, 1);
+    peft_status status = o ? pf_options_copy(o, &s->options) : PEFT_OK;
+    if (!status) status = prepare(s);
+    if (status) peft_session_free(s);
+    else *out = s;
+    return status;
+}
+
+void peft_session_free(peft_session *s)
+{
+    if (!s) return;
+    peft_model *m = s->model;
+    pf_compiled_free(&s->net);
+    pf_team_stop(&s->team);
+    pf_free(m->backbone->ctx, s->images);
+    pf_side_free(&s->side, m->backbone->ctx);
+    peft_options_free(s->options);
+    atomic_fetch_sub(&m->users, 1);
+    pf_free(m->backbone->ctx, s);
+    peft_model_free(m);
+}
+
+static peft_status run(peft_session *s, const peft_tensor *images, const peft_tensor *out, int64_t *n)
+{
+    if (!s) return pf_fail(PEFT_E_INVALID, "session is NULL");
+    PF_TRY(pf_check_images(s->model, images, s->net.batch, n));
+    PF_TRY(pf_check_logits(s->model, out, *n));
+    PF_TRY(pf_side_bind(&s->side, &s->net, *n, 0));
+    const void *data = images->data;
+    if (*n < s->net.batch || images->type != PF_REAL) {
+        int64_t used = *n * image_count(s), all = s->net.batch * image_count(s);
+        pf_to_real(s->images, images->data, images->type, used);
+        memset(s->images + used, 0, (size_t)(all - used) * sizeof(pk_real));
+        data = s->images;
+    }
+    pf_exec_input(&s->net.exec, PF_IN_IMAGES, data);
+    pf_guard_read(&s->model->guard);
+    pf_exec_run(&s->net.exec, 0, s->net.exec.g.nodes);
+    pf_guard_done(&s->model->guard);
+    s->ran = true;
+    return PEFT_OK;
+}
+
+/* A NaN or an Inf among the logits is no prediction: the first image that has one is named. */
+static peft_status check_numbers(const peft_session *s, int64_t n)
+{
+    const pk_real *x = pf_exec_data(&s->net.exec, s->net.logits);
+    for (int64_t i = 0; i < n; i++)
+        for (int64_t c = 0; c < s->model->classes; c++)
+            if (!isfinite(x[i * s->model->classes + c]))
+                return pf_fail(PEFT_E_NONFINITE, "image %lld of the call, counted from 0: the logit of class %lld is "
+                               "%g; look for NaN or Inf in the image's pixels, else in the model's parameters",
+                               (long long)i, (long long)c, (double)x[i * s->model->classes + c]);
+    return PEFT_OK;
+}
+
+peft_status peft_session_predict(peft_session *s, const peft_tensor *images, peft_tensor *logits)
+{
+    PK_FLOAT_SCOPE;
+    int64_t n;
+    PF_TRY(run(s, images, logits, &n));
+    memcpy(logits->data, pf_exec_data(&s->net.exec, s->net.logits), (size_t)(n * s->model->classes) * sizeof(pk_real));
+    return check_numbers(s, n);
+}
+
+static void softmax(pk_real *to, const pk_real *x, int64_t n)
+{
+    double top = x[0], sum = 0;
+    for (int64_t i = 1; i < n; i++) if (x[i] > top) top = x[i];
+    for (int64_t i = 0; i < n; i++) sum += exp(x[i] - top);
+    for (int64_t i = 0; i < n; i++) to[i] = (pk_real)(exp(x[i] - top) / sum);
+}
+
+peft_status peft_session_probabilities(peft_session *s, const peft_tensor *images, int multi_label,
+                                       peft_tensor *probabilities)
+{
+    PK_FLOAT_SCOPE;
+    int64_t n;
+    PF_TRY(run(s, images, probabilities, &n));
+    const pk_real *x = pf_exec_data(&s->net.exec, s->net.logits);
+    pk_real *to = probabilities->data;
+    int64_t classes = s->model->classes;
+    for (int64_t i = 0; i < n; i++) {
+        if (!multi_label) softmax(to + i * classes, x + i * classes, classes);
+        else for (int64_t c = i * classes; c < (i + 1) * classes; c++) to[c] = (pk_real)(1 / (1 + exp(-(double)x[c])));
+    }
+    return check_numbers(s, n);
+}
+
+peft_status peft_session_input(peft_session *s, const char *name, const peft_tensor *value)
+{
+    return s ? pf_side_set(&s->side, name, value) : pf_fail(PEFT_E_INVALID, "session is NULL");
+}
+
+peft_status peft_session_tap(peft_session *s, const char *tap, const peft_tensor **out)
+{
+    if (!s || !tap || !out) return pf_fail(PEFT_E_INVALID, "%s is NULL: expected a pointer", !s ? "session" : !tap
+                                           ? "tap" : "out");
+    if (!s->ran) return pf_fail(PEFT_E_STATE, "tap '%s': nothing predicted yet", tap);
+    size_t length = strlen(tap);
+    for (int i = 0; i < s->net.taps; i++) {
+        if (strncmp(s->net.tap_name[i], tap, length) || (s->net.tap_name[i][length]
+                                                         && s->net.tap_name[i][length] != ',')) continue;
+        const pf_shape *shape = &pf_v(&s->net.exec.g, s->net.tap[i])->shape;
+        s->tap = (peft_tensor){ .ctx = s->model->backbone->ctx, .type = PF_REAL, .ndim = shape->ndim,
+                                .data = pf_exec_data(&s->net.exec, s->net.tap[i]) };
+        memcpy(s->tap.dim, shape->dim, sizeof shape->dim);
+        *out = &s->tap;
+        return PEFT_OK;
+    }
+    return pf_fail(PEFT_E_NOTFOUND, "tap '%s': not among the session's taps '%s'", tap,
+                   pf_options_string(s->options, options, "taps"));
+}
+
+size_t peft_session_memory(const peft_session *s)
+{
+    if (!s) return 0;
+    return pf_exec_bytes(&s->net.exec) + (size_t)(s->net.batch * image_count(s)) * sizeof(pk_real)
+         + pf_side_bytes(&s->side);
+}
+
+void peft_session_describe(const peft_session *s, peft_text_fn fn, void *user)
+{
+    if (s && fn) pf_exec_describe(&s->net.exec, fn, user);
+}

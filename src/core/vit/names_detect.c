@@ -1,0 +1,141 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * names_detect.c -- which naming a file has, where in it the ViT is, and networks of other kinds by their tensors. */
+#include <string.h>
+#include "core/options/glob.h"
+#include "core/vit/names.h"
+
+/* sentinel: names that tell the naming (# is the number of a block); patch: what every whole ViT has; inner: what may
+ * stand in front of patch alone (ViTMSNForImageClassification is written so). */
+static const struct { const char *sentinel[2], *patch, *inner; } marks[PF_NAMINGS] = {
+    [PF_NAMING_TIMM] = { { "blocks.#.attn.qkv.weight", "blocks.#.#.attn.qkv.weight" }, "patch_embed.proj.weight", "" },
+    [PF_NAMING_HF] = { { "encoder.layer.#.attention.attention.query.weight", NULL },
+                       "embeddings.patch_embeddings.projection.weight", "vit." },
+    [PF_NAMING_HF5] = { { "layers.#.attention.q_proj.weight", "encoder.layer.#.attention.q_proj.weight" },
+                        "embeddings.patch_embeddings.projection.weight", "vit." },
+    [PF_NAMING_HF_CLIP] = { { "encoder.layers.#.self_attn.q_proj.weight", NULL }, "embeddings.patch_embedding.weight",
+                            "" },
+    [PF_NAMING_CLIP] = { { "transformer.resblocks.#.attn.in_proj_weight", NULL }, "conv1.weight", "" },
+    [PF_NAMING_TORCHVISION] = { { "encoder.layers.encoder_layer_#.self_attention.in_proj_weight", NULL },
+                                "conv_proj.weight", "" },
+    [PF_NAMING_MMCLS] = { { "layers.#.attn.qkv.weight", NULL }, "patch_embed.projection.weight", "" } };
+
+static const struct { const char *glob, *what; } refused[] = {
+    { "*relative_position_bias_table", "relative position bias (BEiT, Swin)" },
+    { "*.lambda_1", "LayerScale of BEiT (BEiT, Data2Vec)" },
+    { "*attn.q_bias", "biases of q and v without one of k (BEiT, EVA)" },
+    { "*attention.q_bias", "biases of q and v without one of k (VideoMAE)" },
+    { "*rope_embed.periods", "rotary positions (DINOv3)" },
+    { "*storage_tokens", "rotary positions (DINOv3)" },
+    { "*embeddings.patch_embeddings.weight", "rotary positions (DINOv3)" },
+    { "*rope.freqs*", "rotary positions (EVA-02)" },
+    { "*.attn.rel_pos_?", "relative positions (SAM, MViT)" },
+    { "*.attn.q_norm.*", "norms of q and k" },
+    { "*.attn.norm.*", "a norm inside attention" },
+    { "*.attn.inner_attn_ln.*", "a norm inside attention (EVA-02)" },
+    { "*.mlp.norm.*", "a norm inside the MLP" },
+    { "*.mlp.ffn_ln.*", "a norm inside the MLP (EVA-02)" },
+    { "*patch_embed.norm.*", "a norm inside the patch embedding" },
+    { "*encoder.layers.0.self_attn.qkv.weight", "the image tower of BLIP" },
+    { "*.message_attn.*", "attention over frames (X-CLIP)" },
+    { "*embeddings.rms_norm.weight", "RMSNorm (AIMv2)" },
+    { "*dist_token", "a distillation token (distilled DeiT)" },
+    { "*distillation_token", "a distillation token (distilled DeiT)" },
+    { "*detection_tokens", "detection tokens (YOLOS)" },
+    { "*attn_pool.*", "attention pooling (SigLIP, CoCa)" },
+    { "*attn_pool_*", "attention pooling (CoCa, CONCH)" },
+    { "*vision_model.head.*", "attention pooling (SigLIP)" },
+    { "*head.probe", "attention pooling (SigLIP)" },
+    { "*heads.pre_logits.*", "a hidden layer of the classifier (representation_size of torchvision)" },
+    { "*head.layers.pre_logits.*", "a hidden layer of the classifier (hidden_dim of mmpretrain)" },
+    { "*patch_embed.backbone.*", "a convolutional stem (hybrid ViT)" },
+    { "*patch_generator.*", "the patch generator of RADIO" },
+    { "*embeds.proj.weight", "patches of any grid (NaFlexViT)" },
+    { "*blocks.0.attns.*", "parallel attention" },
+    { "*blocks.0.in_proj.weight", "attention and MLP side by side" },
+    { "*stages.0.blocks.0.*", "a network in stages (ConvNeXt, hierarchical)" },
+    { "*downsample_layers.0.*", "a network in stages (ConvNeXt)" },
+    { "*layer1.0.conv1.weight", "a convolutional network (ResNet)" },
+    { "*encoder.stages.0.layers.0.*convolution.weight", "a convolutional network (ResNet)" } };
+#define COUNT(a) (sizeof(a) / sizeof *(a))
+
+const char *pf_naming_refused(const pf_st *file)
+{
+    for (size_t r = 0; r < COUNT(refused); r++)
+        for (size_t i = 0; i < pf_st_count(file); i++)
+            if (pf_glob(refused[r].glob, pf_st_at(file, i)->name)) return refused[r].what;
+    return NULL;
+}
+
+static bool has(const pf_st *file, const char *a, const char *b, const char *c)
+{
+    for (size_t i = 0; i < pf_st_count(file); i++) {
+        const char *name = pf_st_at(file, i)->name;
+        const size_t n = strlen(a), m = strlen(b);
+        if (!strncmp(name, a, n) && !strncmp(name + n, b, m) && !strcmp(name + n + m, c)) return true;
+    }
+    return false;
+}
+
+/* Adds the ViT of this naming and prefix unless it is known already. */
+static size_t add(const pf_st *file, pf_detected *found, size_t n, pf_naming naming, const char *name, size_t front)
+{
+    pf_detected d = { .naming = naming };
+    if (front >= PF_NAME_MAX || n == PF_DETECTED_MAX) return n;
+    memcpy(d.prefix, name, front);
+    for (size_t i = 0; i < n; i++) if (found[i].naming == naming && !strcmp(found[i].prefix, d.prefix)) return n;
+    d.whole = has(file, d.prefix, "", marks[naming].patch)
+        || (*marks[naming].inner && has(file, d.prefix, marks[naming].inner, marks[naming].patch));
+    found[n] = d;
+    return n + 1;
+}
+
+static size_t collect(const pf_st *file, pf_detected *found)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < pf_st_count(file); i++) {
+        const char *name = pf_st_at(file, i)->name;
+        for (size_t at = 0; name[at]; at++) {
+            if (at && name[at - 1] != '.') continue;
+            for (int k = 0; k < 2 * PF_NAMINGS; k++) {
+                const char *sentinel = marks[k / 2].sentinel[k % 2];
+                if (sentinel && pf_name_is(sentinel, name + at)) n = add(file, found, n, (pf_naming)(k / 2), name, at);
+            }
+        }
+    }
+    return n;
+}
+
+static bool named(const pf_detected *found, size_t n, const char *word)
+{
+    for (size_t i = 0; i < n; i++) if (strstr(found[i].prefix, word)) return true;
+    return false;
+}
+
+/* Two networks of one training: the first is the one that is used afterwards. */
+static const char *const partners[][2] = { { "teacher.", "student." }, { "base_encoder.", "momentum_encoder." } };
+
+static bool dropped(const pf_detected *all, size_t n, const pf_detected *d)
+{
+    for (size_t p = 0; p < COUNT(partners); p++)
+        if (strstr(d->prefix, partners[p][1]) && named(all, n, partners[p][0])) return true;
+    return false;
+}
+
+static bool prefix_is(const char *asked, const char *prefix)
+{
+    const size_t n = strlen(asked);
+    return !strncmp(asked, prefix, n) && (!prefix[n] || (n && prefix[n] == '.' && !prefix[n + 1]));
+}
+
+size_t pf_naming_detect(const pf_st *file, const char *asked, pf_detected found[PF_DETECTED_MAX])
+{
+    pf_detected all[PF_DETECTED_MAX];
+    const size_t n = collect(file, all);
+    size_t whole = 0, kept = 0;
+    for (size_t i = 0; i < n; i++) if (all[i].whole) all[whole++] = all[i];
+    for (size_t i = 0; i < whole; i++)
+        if (asked ? prefix_is(asked, all[i].prefix) : !dropped(all, whole, &all[i])) found[kept++] = all[i];
+    if (kept || whole || !n || (asked && !prefix_is(asked, all[0].prefix))) return kept;
+    found[0] = all[0];                                      /* a part of one: loading lists what is missing */
+    return 1;
+}

@@ -1,0 +1,85 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * shape.c -- the table of a ViT's tensors. Extents are letters: D width, T 3*width, F mlp, G rows of fc1, C classes,
+ * R registers, N rows of pos_embed, p patch side, c colours, 1. */
+#include <stdio.h>
+#include "core/vit/shape.h"
+
+typedef enum { ALWAYS, PATCH_BIAS, REGISTERS, NORM_PRE, QKV_BIAS, LAYER_SCALE, CLS_POOL, MEAN_POOL, HEAD } when;
+typedef struct { const char *name, *dims; when when; } row;
+
+static const row front[] = {
+    { "cls_token", "11D", ALWAYS }, { "reg_token", "1RD", REGISTERS }, { "pos_embed", "1ND", ALWAYS },
+    { "patch_embed.proj.weight", "Dcpp", ALWAYS }, { "patch_embed.proj.bias", "D", PATCH_BIAS },
+    { "norm_pre.weight", "D", NORM_PRE }, { "norm_pre.bias", "D", NORM_PRE } };
+static const row block[] = {
+    { "norm1.weight", "D", ALWAYS }, { "norm1.bias", "D", ALWAYS },
+    { "attn.qkv.weight", "TD", ALWAYS }, { "attn.qkv.bias", "T", QKV_BIAS },
+    { "attn.proj.weight", "DD", ALWAYS }, { "attn.proj.bias", "D", ALWAYS }, { "ls1.gamma", "D", LAYER_SCALE },
+    { "norm2.weight", "D", ALWAYS }, { "norm2.bias", "D", ALWAYS },
+    { "mlp.fc1.weight", "GD", ALWAYS }, { "mlp.fc1.bias", "G", ALWAYS },
+    { "mlp.fc2.weight", "DF", ALWAYS }, { "mlp.fc2.bias", "D", ALWAYS }, { "ls2.gamma", "D", LAYER_SCALE } };
+static const row back[] = {
+    { "norm.weight", "D", CLS_POOL }, { "norm.bias", "D", CLS_POOL },
+    { "fc_norm.weight", "D", MEAN_POOL }, { "fc_norm.bias", "D", MEAN_POOL },
+    { "head.weight", "CD", HEAD }, { "head.bias", "C", HEAD } };
+#define COUNT(a) (sizeof(a) / sizeof *(a))
+
+static bool present(const pf_vit_shape *s, when w)
+{
+    switch (w) {
+    case PATCH_BIAS:  return s->patch_bias;
+    case REGISTERS:   return s->registers > 0;
+    case NORM_PRE:    return s->norm_pre;
+    case QKV_BIAS:    return s->qkv_bias;
+    case LAYER_SCALE: return s->layer_scale;
+    case CLS_POOL:    return !s->mean_pool && !s->bare;
+    case MEAN_POOL:   return s->mean_pool && !s->bare;
+    case HEAD:        return s->classes > 0;
+    default:          return true;
+    }
+}
+
+static int64_t extent(const pf_vit_shape *s, char c)
+{
+    switch (c) {
+    case 'D': return s->width;
+    case 'T': return 3 * s->width;
+    case 'F': return s->mlp;
+    case 'G': return s->swiglu ? 2 * s->mlp : s->mlp;
+    case 'C': return s->classes;
+    case 'R': return s->registers;
+    case 'N': return s->pos_prefix + pf_vit_grid(s) * pf_vit_grid(s);
+    case 'p': return s->patch;
+    case 'c': return 3;
+    default:  return 1;
+    }
+}
+
+static void fill(const pf_vit_shape *s, const row *r, int64_t layer, pf_tensor_spec *out)
+{
+    if (layer >= 0) snprintf(out->name, sizeof out->name, "blocks.%lld.%s", (long long)layer, r->name);
+    else snprintf(out->name, sizeof out->name, "%s", r->name);
+    for (out->ndim = 0; r->dims[out->ndim]; out->ndim++) out->dim[out->ndim] = extent(s, r->dims[out->ndim]);
+}
+
+bool pf_vit_tensor(const pf_vit_shape *s, size_t i, pf_tensor_spec *out)
+{
+    const struct { const row *rows; size_t n; bool blocks; } parts[] = {
+        { front, COUNT(front), false }, { block, COUNT(block), true }, { back, COUNT(back), false } };
+    for (size_t p = 0; p < COUNT(parts); p++)
+        for (int64_t layer = parts[p].blocks ? 0 : -1; layer < (parts[p].blocks ? s->depth : 0); layer++)
+            for (size_t k = 0; k < parts[p].n; k++)
+                if (present(s, parts[p].rows[k].when) && i-- == 0) {
+                    fill(s, &parts[p].rows[k], layer, out);
+                    return true;
+                }
+    return false;
+}
+
+size_t pf_vit_tensor_count(const pf_vit_shape *s)
+{
+    size_t n = 0;
+    pf_tensor_spec t;
+    while (pf_vit_tensor(s, n, &t)) n++;
+    return n;
+}

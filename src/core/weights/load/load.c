@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * load.c -- a backbone from a safetensors file: the steps and the public functions. */
+#include <stdio.h>
+#include <string.h>
+#include "core/weights/load/load.h"
+
+static peft_status steps(pf_loader *l, const char *path, peft_backbone **b)
+{
+    PF_TRY(pf_load_names(l));
+    PF_TRY(pf_load_tokens(l));
+    PF_TRY(pf_config_read(l, path, &l->config));
+    PF_TRY(pf_load_shape(l));
+    PF_TRY(pf_backbone_alloc(l->ctx, &l->shape, b));
+    (*b)->file = l->file;
+    l->file = NULL;
+    PF_TRY(pf_load_tensors(l, *b));
+    PF_TRY(pf_load_notes(l, *b));
+    return pf_backbone_finite(*b);
+}
+
+/* Takes over file. */
+static peft_status load(peft_context *ctx, pf_st *file, const char *path, const peft_options *o, peft_backbone **out)
+{
+    pf_loader l = { .ctx = ctx, .o = o, .file = file };
+    peft_backbone *b = NULL;
+    peft_status s = steps(&l, path, &b);
+    pf_st_close(l.file);
+    pf_free(ctx, l.found);
+    pf_config_free(&l.config);
+    if (s) peft_backbone_free(b);
+    else *out = b;
+    return s;
+}
+
+static peft_status check(const void *ctx, const void *source, const char *what, const peft_options *o, const void *out)
+{
+    if (!ctx || !source || !out)
+        return pf_fail(PEFT_E_INVALID, "%s is NULL: expected a pointer", !ctx ? "ctx" : !source ? what : "out");
+    return pf_options_check(o, pf_backbone_load_options, NULL, "loading a backbone");
+}
+
+#define ONE_FILE "expected all tensors in one file (transformers: save_pretrained(.., max_shard_size=\"100GB\"))"
+
+static bool is_index(const char *path)
+{
+    static const char end[] = ".index.json";
+    const size_t n = strlen(path), m = sizeof end - 1;
+    return n > m && !strcmp(path + n - m, end);
+}
+
+/* A name such as model-00001-of-00002.safetensors. */
+static bool is_shard(const char *path, unsigned *k, unsigned *n)
+{
+    int end = 0;
+    const char *of = strstr(path, "-of-");
+    for (const char *next = of; next; next = strstr(next + 1, "-of-")) of = next;
+    return of && of - path > 6 && sscanf(of - 6, "-%5u-of-%5u.safetensors%n", k, n, &end) == 2 && end && !of[end - 6]
+        && *n > 1;
+}
+
+peft_status peft_backbone_load(peft_context *ctx, const char *path, const peft_options *o, peft_backbone **out)
+{
+    PK_FLOAT_SCOPE;
+    pf_st *file;
+    PF_TRY(check(ctx, path, "path", o, out));
+    if (is_index(path))
+        return pf_fail(PEFT_E_UNSUPPORTED, "%s: lists the shards of a model, which are not read: " ONE_FILE, path);
+    PF_TRY(pf_st_open(ctx, path, &file));
+    peft_status s = load(ctx, file, path, o, out);
+    unsigned k, n;
+    if (s && is_shard(path, &k, &n)) s = pf_within(s, "shard %u of %u of a model (" ONE_FILE ")", k, n);
+    return s ? pf_within(s, "%s", path) : PEFT_OK;
+}
+
+peft_status peft_backbone_load_memory(peft_context *ctx, const void *data, size_t size, const peft_options *o,
+                                      peft_backbone **out)
+{
+    PK_FLOAT_SCOPE;
+    pf_st *file;
+    PF_TRY(check(ctx, data, "data", o, out));
+    PF_TRY(pf_st_open_memory(ctx, data, size, &file));
+    return load(ctx, file, NULL, o, out);
+}

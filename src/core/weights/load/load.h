@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * load.h -- a backbone on its way from a file, in the order of the steps: the file's names under ours, the facts the
+ * weights do not tell, the shape, the tensors. */
+#ifndef PF_LOAD_H
+#define PF_LOAD_H
+#include "core/weights/backbone.h"
+#include "core/describe/config.h"
+#include "core/vit/pos_embed.h"
+
+/* --- load_names.c ------------------------------------------------------------------------------------------------- */
+/* A tensor of the file; used: it became part of the backbone. */
+typedef struct pf_found { pf_timm_name timm; const pf_st_tensor *tensor; bool used; } pf_found;
+
+/* The first row with the file's naming and a name like has: how such checkpoints are made and used. */
+typedef struct pf_family {
+    pf_naming naming;
+    const char *has, *rule;              /* rule: of resampling positions */
+    double eps;
+    int act;
+    const char *mean, *std;              /* of pictures; NULL: they differ */
+} pf_family;
+
+typedef struct pf_loader {
+    peft_context *ctx;
+    const peft_options *o;
+    pf_st *file;
+    pf_naming naming;
+    char prefix[PF_NAME_MAX];
+    pf_found *found; size_t count;       /* all of the file's tensors, in its order */
+    pf_config config;
+    pf_vit_shape shape;
+    int64_t native_grid, native_prefix;  /* of the file's pos_embed */
+    bool fold;                           /* its rows in front of the patches join the tokens they belong to */
+    const char *rule, *mean, *std;       /* resampling and normalisation of the family; mean, std may be NULL */
+    char assumed[PF_ASSUMED_MAX];        /* a line for each fact that nothing told: "heads=12: width / 64" */
+} pf_loader;
+
+peft_status pf_load_names(pf_loader *l);
+/* The parts of what timm calls name, marked as used when take; 0: it is not in the file, or not all of it. */
+int         pf_load_find(pf_loader *l, const char *name, bool take, const pf_st_tensor *part[3]);
+bool        pf_load_has(const pf_loader *l, const char *glob);                          /* among the file's names */
+/* What is called from now is called to: the final norm, by where it stands. */
+void        pf_load_rename(pf_loader *l, const char *from, const char *to);
+/* What timm's names that fit glob stand for is not part of the backbone. */
+void        pf_load_leave_out(pf_loader *l, const char *glob);
+/* PEFT_OK, or what is missing from b and what the file has beside it in one message. */
+peft_status pf_load_account(pf_loader *l, const peft_backbone *b);
+
+/* --- load_shape.c ------------------------------------------------------------------------------------------------- */
+extern const pf_opt pf_backbone_load_options[];
+/* Width and patch, and what every ViT has; before descriptions are read. */
+peft_status pf_load_tokens(pf_loader *l);
+peft_status pf_load_shape(pf_loader *l);
+
+/* --- load_facts.c ------------------------------------------------------------------------------------------------- */
+/* Descriptions name networks that compute something else with the same tensors: PEFT_E_UNSUPPORTED. */
+peft_status pf_load_named(const pf_loader *l);
+/* Completes the shape by what no tensor tells. */
+peft_status pf_load_facts(pf_loader *l);
+
+/* --- load_config.c ------------------------------------------------------------------------------------------------ */
+/* Reads the descriptions that the option "config" names; weights: path of the file with the tensors, may be NULL. */
+peft_status pf_config_read(const pf_loader *l, const char *weights, pf_config *c);
+
+/* --- load_agree.c ------------------------------------------------------------------------------------------------- */
+/* PEFT_OK, or what the description says of a network that the tensors contradict. */
+peft_status pf_load_agree(const pf_loader *l);
+
+/* --- load_notes.c ------------------------------------------------------------------------------------------------- */
+peft_status pf_load_notes(const pf_loader *l, peft_backbone *b);
+
+/* --- load_family.c ------------------------------------------------------------------------------------------------ */
+const pf_family *pf_family_of(const pf_loader *l);
+/* What the description's name of the network tells: of timm's architecture, else Hugging Face's type of model. */
+typedef struct pf_arch {
+    const char *name;                    /* NULL: none */
+    bool timm, known;                    /* known: the rest is told by the name where it is told at all */
+    int64_t heads; double eps;           /* 0: not told */
+    const char *rule, *refused;          /* of resampling; what it computes and this library does not */
+} pf_arch;
+pf_arch     pf_arch_of(const pf_config *c);
+/* Heads of networks of this width and depth, and where that is from. */
+int64_t     pf_usual_heads(const pf_vit_shape *s, const char **why);
+
+/* --- load_tensors.c ----------------------------------------------------------------------------------------------- */
+peft_status pf_load_tensors(pf_loader *l, peft_backbone *b);
+#endif

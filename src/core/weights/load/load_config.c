@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * load_config.c -- finds and reads the configuration files beside the weights. The files are not trusted: too many
+ * bytes, too deep nesting, doubled names and values of a wrong type are refused. The content of a file tells which
+ * library wrote it, not its name. */
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "core/format/folder.h"
+#include "core/base/json_text.h"
+#include "core/base/tensor.h"
+#include "core/weights/load/load.h"
+
+enum { MOST_BYTES = 1 << 20, MOST_DEPTH = 32 };
+
+/* Whether brackets nest deeper than MOST_DEPTH; checked first, because the parser recurses into them. */
+static bool too_deep(const char *json, size_t n)
+{
+    bool text = false;
+    int depth = 0;
+    for (size_t i = 0; i < n; i++) {
+        const char c = json[i];
+        if (text) {
+            if (c == '\\') i++;
+            else text = c != '"';
+        } else if (c == '"') text = true;
+        else if (c == '{' || c == '[') depth++;
+        else if (c == '}' || c == ']') depth--;
+        if (depth > MOST_DEPTH) return true;
+    }
+    return false;
+}
+
+/* The object that describes an image processor of Hugging Face; NULL: there is none. */
+static const json_t *processor(const json_t *top)
+{
+    static const char *const mark[] = { "image_processor_type", "feature_extractor_type", "image_mean", "do_normalize",
+                                        "do_resize" };
+    const json_t *inner = pf_json_get(top, "image_processor");
+    for (size_t i = 0; i < sizeof mark / sizeof *mark; i++) if (json_object_get(top, mark[i])) return top;
+    return json_is_object(inner) ? inner : NULL;
+}
+
+/* Reads what one file states. Of several files that describe how pictures are prepared the first one counts. */
+static peft_status read_content(const json_t *top, const char *path, int64_t side, pf_config *c)
+{
+    const char *slash = strrchr(path, '/');
+    const json_t *pictures = processor(top), *cfg = pf_json_get(top, "pretrained_cfg");
+    if (pictures) return c->prep.told ? PEFT_OK : pf_prep_hf(pictures, pf_config_get(c, "model_type"), &c->prep);
+    snprintf(c->source, sizeof c->source, "%s", slash ? slash + 1 : path);
+    if (pf_is_open_clip(top)) return pf_open_clip_read(top, c);
+    PF_TRY(pf_facts_read(top, c));
+    PF_TRY(pf_labels_read(top, c));
+    return pf_is_timm(top) && !c->prep.told ? pf_prep_timm(json_is_object(cfg) ? cfg : top, side, &c->prep) : PEFT_OK;
+}
+
+static peft_status parse(const char *json, size_t n, const char *path, int64_t side, pf_config *c)
+{
+    json_t *top;
+    if (n > MOST_BYTES) return pf_fail(PEFT_E_FORMAT, "%zu bytes: expected at most %d", n, MOST_BYTES);
+    if (too_deep(json, n)) return pf_fail(PEFT_E_FORMAT, "nested deeper than %d", MOST_DEPTH);
+    PF_TRY(pf_json_parse(json, n, "the configuration", &top));
+    peft_status s = json_is_object(top) ? read_content(top, path, side, c)
+                                        : pf_fail(PEFT_E_FORMAT, "expected an object");
+    json_decref(top);
+    return s;
+}
+
+static peft_status read_one(const pf_loader *l, const char *path, pf_config *c)
+{
+    pf_map *m;
+    const bool told = c->prep.told;
+    PF_TRY(pf_map_read(l->ctx, path, SIZE_MAX, &m));
+    peft_status s = parse((const char *)pf_map_data(m), pf_map_size(m), path,
+                          pf_options_int(l->o, pf_backbone_load_options, "image_size"), c);
+    pf_map_close(m);
+    if (s) return pf_within(s, "%s", path);
+    if (!told && *c->prep.lacks)
+        pf_log(l->ctx, 1, "%s: %s: this library cannot prepare pictures in this way, so the backbone has no note "
+               "\"preprocess\"; state the preprocessing yourself (size, resize, crop_pct, interpolation, mean, "
+               "std)", path,
+               c->prep.lacks);
+    return PEFT_OK;
+}
+
+static peft_status read_if_there(const pf_loader *l, const char *folder, const char *name, pf_config *c, bool *there)
+{
+    char *path = pf_path_join(l->ctx, folder, name);
+    if (!path) return PEFT_E_NOMEM;
+    *there = !access(path, F_OK);
+    peft_status s = *there ? read_one(l, path, c) : PEFT_OK;
+    pf_free(l->ctx, path);
+    return s;
+}
+
+/* open_clip_config.json counts only for weights under open_clip's names or of a timm network below "trunk.": a folder
+ * may hold the same model in the forms of several libraries, and each file describes its own. */
+static peft_status read_folder(const pf_loader *l, const char *folder, pf_config *c)
+{
+    static const char *const names[] = { "config.json", "processor_config.json", "preprocessor_config.json" };
+    bool there = false;
+    if (l->naming == PF_NAMING_CLIP || strstr(l->prefix, "trunk."))
+        PF_TRY(read_if_there(l, folder, "open_clip_config.json", c, &there));
+    if (there) return PEFT_OK;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        PF_TRY(read_if_there(l, folder, names[i], c, &there));
+    return PEFT_OK;
+}
+
+static peft_status read_beside(const pf_loader *l, const char *weights, pf_config *c)
+{
+    const char *slash = strrchr(weights, '/'), *from = slash ? weights : ".";
+    const size_t n = slash > weights ? (size_t)(slash - weights) : 1;      /* "/" and "." have one character */
+    char *folder = pf_alloc(l->ctx, n + 1);
+    if (!folder) return pf_nomem("the folder's name", n + 1);
+    memcpy(folder, from, n);
+    folder[n] = 0;
+    peft_status s = read_folder(l, folder, c);
+    pf_free(l->ctx, folder);
+    return s;
+}
+
+/* A file or folder that the caller named, which must state at least one fact. */
+static peft_status read_named(const pf_loader *l, const char *path, pf_config *c)
+{
+    struct stat st;
+    PF_TRY(!stat(path, &st) && S_ISDIR(st.st_mode) ? read_folder(l, path, c) : read_one(l, path, c));
+    bool told = c->prep.told;
+    for (int i = 0; i < PF_FACTS; i++) told |= *c->fact[i] != 0;
+    if (told) return PEFT_OK;
+    return pf_fail(PEFT_E_FORMAT, "config: '%s' states nothing about a network: expected config.json (timm, Hugging "
+                   "Face), open_clip_config.json, preprocessor_config.json, processor_config.json, or their folder",
+                   path);
+}
+
+peft_status pf_config_read(const pf_loader *l, const char *weights, pf_config *c)
+{
+    const char *option = pf_options_string(l->o, pf_backbone_load_options, "config");
+    if (!strcmp(option, "none")) return PEFT_OK;
+    if (strcmp(option, "auto")) return read_named(l, option, c);
+    return weights ? read_beside(l, weights, c) : PEFT_OK;
+}

@@ -1,0 +1,195 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * load_facts.c -- what no tensor tells: from the caller's options, the file's header, config.json, and then by what is
+ * usual for the family, which is kept as the note "assumed" and logged in one warning. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include "core/options/glob.h"
+#include "core/weights/load/load.h"
+
+/* Header before config.json; NULL: neither says. */
+static const char *told(const pf_loader *l, const char *name)
+{
+    const char *header = pf_st_meta(l->file, name);
+    return header ? header : pf_config_get(&l->config, name);
+}
+
+static void assume(pf_loader *l, const char *name, const char *value, const char *why)
+{
+    const size_t used = strlen(l->assumed);
+    snprintf(l->assumed + used, sizeof l->assumed - used, "%s%s=%s: %s", used ? "\n" : "", name, value, why);
+}
+
+/* One warning for all that was assumed. */
+static void report(const pf_loader *l)
+{
+    char text[2 * PF_ASSUMED_MAX];
+    size_t used = 0;
+    if (!*l->assumed) return;
+    for (const char *from = l->assumed; *from; from++)
+        if (*from == '\n') text[used++] = ';', text[used++] = ' ';
+        else text[used++] = *from;
+    text[used] = 0;
+    pf_log(l->ctx, 1, "backbone: assumed, as neither tensors nor options, header or configuration tell: %s. Lay the "
+           "model's config.json beside the weights, or state these facts as options of the load (name=value; "
+           "--backbone-options in the programs)", text);
+}
+
+/* A number of options, header or configuration; false: none says. */
+static bool number(const pf_loader *l, const char *name, double *v)
+{
+    const double option = pf_options_float(l->o, pf_backbone_load_options, name);
+    const char *text = told(l, name);
+    if (option > 0) *v = option;
+    return option > 0 || (text && pf_parse_float(text, v));
+}
+
+/* A word of options, header or configuration; NULL: none says. */
+static const char *word(const pf_loader *l, const char *name)
+{
+    const char *s = pf_options_string(l->o, pf_backbone_load_options, name);
+    return strcmp(s, "auto") ? s : told(l, name);
+}
+
+/* A fact that counts something. */
+static peft_status count(const pf_loader *l, const char *name, int64_t fallback, int64_t *out)
+{
+    double v = 0;
+    char text[32];
+    *out = fallback;
+    if (!number(l, name, &v)) return PEFT_OK;
+    pf_print_float(text, sizeof text, v);
+    if (!(v >= 0 && v <= 0x1p31 && v == floor(v)))
+        return pf_fail(PEFT_E_INVALID, "%s: given %s, expected a whole number", name, text);
+    *out = (int64_t)v;
+    return PEFT_OK;
+}
+
+/* An architecture of timm tells its heads unless its width was changed. */
+static peft_status heads_of(pf_loader *l, const pf_arch *a)
+{
+    const char *why;
+    char text[24];
+    const bool own = a->known && (a->timm ? !pf_config_get(&l->config, "width") : a->heads > 0);
+    const int64_t usual = pf_usual_heads(&l->shape, &why), named = own && a->heads ? a->heads : usual;
+    double v;
+    PF_TRY(count(l, "heads", named, &l->shape.heads));
+    if (own || number(l, "heads", &v)) return PEFT_OK;
+    snprintf(text, sizeof text, "%lld", (long long)usual);
+    assume(l, "heads", text, why);
+    return PEFT_OK;
+}
+
+static void eps_of(pf_loader *l, const pf_family *f, const pf_arch *a, const char *why)
+{
+    char text[32];
+    const char *norm = pf_config_get(&l->config, "norm_layer");          /* timm's own in place of the architecture's */
+    if (number(l, "eps", &l->shape.eps)) return;
+    l->shape.eps = a->eps > 0 ? norm ? 1e-6 : a->eps : f->eps;
+    if (a->eps > 0) return;
+    pf_print_float(text, sizeof text, f->eps);
+    assume(l, "eps", text, why);
+}
+
+/* Models of Hugging Face's and torchvision's code have the class token's feature alone. */
+static peft_status pool_of(pf_loader *l)
+{
+    const pf_naming n = l->naming;
+    const bool norm = l->shape.mean_pool, either = n == PF_NAMING_TIMM || n == PF_NAMING_CLIP || n == PF_NAMING_MMCLS;
+    const char *usual = norm ? "mean" : "cls", *pool = word(l, "pool");
+    if (!pool && either) assume(l, "pool", usual, norm ? "there is fc_norm" : "there is no fc_norm");
+    if (!pool) pool = usual;
+    if (strcmp(pool, "mean") && strcmp(pool, "cls"))
+        return pf_fail(PEFT_E_OPTION, "pool: given '%s', expected cls or mean", pool);
+    l->shape.mean_pool = !strcmp(pool, "mean");
+    if (n == PF_NAMING_CLIP && l->shape.mean_pool) {                     /* final_ln_after_pool of open_clip */
+        pf_load_rename(l, "norm.weight", "fc_norm.weight");
+        pf_load_rename(l, "norm.bias", "fc_norm.bias");
+    }
+    return PEFT_OK;
+}
+
+/* Hugging Face's classifier of CLIP stands on the mean of the patches without post_layernorm, which its file holds all
+ * the same. With pool=cls the backbone is CLIP's own, without the classifier. */
+static void clip_classifier(pf_loader *l)
+{
+    const char *header = pf_st_meta(l->file, "final_norm");
+    const bool cls = !strcmp(pf_options_string(l->o, pf_backbone_load_options, "pool"), "cls");
+    const bool clip = l->naming == PF_NAMING_HF_CLIP && l->shape.classes > 0;
+    l->shape.bare = header ? !strcmp(header, "false") : clip && !cls;
+    if (clip && !cls) {
+        l->shape.mean_pool = true;
+        pf_load_leave_out(l, "norm.*");
+    } else if (clip) {
+        l->shape.classes = 0;
+        pf_load_leave_out(l, "head.*");
+        pf_log(l->ctx, 1, "backbone: pool=cls leaves the classifier out, which stands on the mean of the patches");
+    }
+}
+
+/* A gated MLP is SiLU(first half) times second half; Hugging Face's and Facebook's code has no other, timm's has. */
+static peft_status gate_of(pf_loader *l, const pf_arch *a)
+{
+    const char *option = pf_options_string(l->o, pf_backbone_load_options, "act");
+    const bool told = strcmp(option, "auto") || pf_st_meta(l->file, "act") || pf_config_get(&l->config, "act_layer");
+    const bool own = l->naming == PF_NAMING_TIMM && !pf_load_has(l, "*.mlp.w12.weight");
+    const bool named = a->known && (pf_glob("*_dinov2*", a->name) || pf_glob("*_tipsv2*", a->name));
+    l->shape.act = PK_GELU;
+    if (strcmp(option, "auto") && strcmp(option, "silu"))
+        return pf_fail(PEFT_E_OPTION, "act: given '%s' for a gated MLP, expected silu", option);
+    if (!told && own && !named) assume(l, "act", "silu", "usual for gated MLPs, on the first half");
+    return PEFT_OK;
+}
+
+static peft_status act_of(pf_loader *l, const pf_family *f, const pf_arch *a, const char *why)
+{
+    const char *usual = f->act == PK_QUICKGELU ? "quickgelu" : "gelu", *act = word(l, "act");
+    if (l->shape.swiglu) return gate_of(l, a);
+    if (!act && a->known && a->timm) act = "gelu";
+    if (!act && !a->known) assume(l, "act", usual, why);
+    l->shape.act = pf_act_named(act ? act : usual);
+    return PEFT_OK;
+}
+
+static peft_status rule_of(pf_loader *l, const pf_family *f, const pf_arch *a, const char *why)
+{
+    const char *usual = a->known ? a->rule : f->rule;
+    const bool told = a->known || !strcmp(l->config.source, "open_clip_config.json");
+    l->rule = word(l, "resample");
+    if (!l->rule && !told && l->shape.image != l->native_grid * l->shape.patch) assume(l, "resample", usual, why);
+    if (!l->rule) l->rule = usual;
+    return pf_pos_embed_rule(l->rule);
+}
+
+peft_status pf_load_named(const pf_loader *l)
+{
+    const pf_arch a = pf_arch_of(&l->config);
+    return a.refused ? pf_fail(PEFT_E_UNSUPPORTED, "%s names the architecture %s, which has %s: not supported",
+                               l->config.source, a.name, a.refused) : PEFT_OK;
+}
+
+peft_status pf_load_facts(pf_loader *l)
+{
+    pf_vit_shape *s = &l->shape;
+    const pf_family *f = pf_family_of(l);
+    const char *bias = pf_config_get(&l->config, "qkv_bias");
+    char why[64];
+    const pf_arch a = pf_arch_of(&l->config);
+    snprintf(why, sizeof why, "usual for %s files", pf_naming_name[l->naming]);
+    if (a.name && !a.known) assume(l, a.timm ? "architecture" : "model_type", a.name, "taken for a plain ViT");
+    clip_classifier(l);
+    PF_TRY(pool_of(l));
+    if (bias) s->qkv_bias = !strcmp(bias, "true");
+    if (!s->patch) PF_TRY(count(l, "patch", 0, &s->patch));
+    if (s->patch < 1) return pf_fail(PEFT_E_OPTION, "patch: not in the weights, expected as an option");
+    PF_TRY(heads_of(l, &a));
+    eps_of(l, f, &a, why);
+    PF_TRY(act_of(l, f, &a, why));
+    s->image = pf_options_int(l->o, pf_backbone_load_options, "image_size");
+    if (!s->image) s->image = l->native_grid * s->patch;
+    l->mean = f->mean;
+    l->std = f->std;
+    PF_TRY(rule_of(l, f, &a, why));
+    report(l);
+    return pf_shape_check(s);
+}

@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * load_names.c -- the file's names under ours: detecting, finding, and accounting for every one of them. */
+#include <stdio.h>
+#include <string.h>
+#include "core/options/glob.h"
+#include "core/weights/load/load.h"
+
+/* hf stands for all that Hugging Face's models of any version call their tensors. */
+static peft_status asked_for(const char *asked, const char *found)
+{
+    bool known = !strcmp(asked, "auto");
+    for (int n = 0; n < PF_NAMINGS; n++) known |= !strcmp(asked, pf_naming_name[n]);
+    if (!known)
+        return pf_fail(PEFT_E_OPTION, "naming: given '%s', expected auto, timm, hf, hf5, hf-clip, clip, torchvision or "
+                       "mmcls", asked);
+    if (!strcmp(asked, "auto") || !strcmp(asked, found) || (!strcmp(asked, "hf") && !strncmp(found, "hf", 2)))
+        return PEFT_OK;
+    return pf_fail(PEFT_E_OPTION, "naming: given '%s', but the file's names are %s", asked, found);
+}
+
+static peft_status several(const pf_detected *found)
+{
+    return pf_fail(PEFT_E_UNSUPPORTED, "the file holds several ViTs, among them one behind '%s' and one behind '%s': "
+                   "the option prefix=%s chooses one", found[0].prefix, found[1].prefix,
+                   *found[0].prefix ? found[0].prefix : found[1].prefix);
+}
+
+static peft_status detect(pf_loader *l)
+{
+    const char *asked = pf_options_string(l->o, pf_backbone_load_options, "naming");
+    const char *prefix = pf_options_string(l->o, pf_backbone_load_options, "prefix");
+    const char *refused = pf_naming_refused(l->file);
+    pf_detected found[PF_DETECTED_MAX];
+    if (refused) return pf_fail(PEFT_E_UNSUPPORTED, "the file holds %s, which is not supported", refused);
+    const size_t n = pf_naming_detect(l->file, strcmp(prefix, "auto") ? prefix : NULL, found);
+    if (!n && strcmp(prefix, "auto"))
+        return pf_fail(PEFT_E_OPTION, "prefix: given '%s', but no ViT of the file stands behind it", prefix);
+    const char *kind = pf_st_meta(l->file, "libpeft.kind");
+    if (!n && kind)
+        return pf_fail(PEFT_E_FORMAT, "no ViT found: the file is of libpeft's kind '%.40s'; load the backbone that it "
+                       "was trained on, then this file for it", kind);
+    if (!n)
+        return pf_fail(PEFT_E_FORMAT, "no ViT found: expected tensors named as a block's attention is by timm "
+                       "(..blocks.0.attn.qkv.weight), Hugging Face, CLIP, torchvision or mmpretrain");
+    if (n > 1) return several(found);
+    l->naming = found[0].naming;
+    memcpy(l->prefix, found[0].prefix, sizeof l->prefix);
+    return asked_for(asked, pf_naming_name[l->naming]);
+}
+
+peft_status pf_load_names(pf_loader *l)
+{
+    PF_TRY(detect(l));
+    size_t n = pf_st_count(l->file), ignored = 0;
+    const char *one = "";
+    l->found = pf_alloc_zero(l->ctx, n * sizeof *l->found);
+    if (!l->found) return pf_nomem("the file's names", n * sizeof *l->found);
+    l->count = n;
+    for (size_t i = 0; i < n; i++) {
+        pf_found *f = &l->found[i];
+        f->tensor = pf_st_at(l->file, i);
+        f->timm = pf_naming_translate(l->naming, l->prefix, f->tensor->name);
+        if (f->timm.kind != PF_NAME_IGNORED) continue;
+        ignored++;
+        one = f->tensor->name;
+    }
+    if (ignored) pf_log(l->ctx, 2, "%zu tensors of the file are not used, among them %.80s", ignored, one);
+    return PEFT_OK;
+}
+
+int pf_load_find(pf_loader *l, const char *name, bool take, const pf_st_tensor *part[3])
+{
+    pf_found *hit[4] = { NULL };
+    for (size_t i = 0; i < l->count; i++) {
+        pf_found *f = &l->found[i];
+        if (f->timm.kind == PF_NAME_OURS && !hit[f->timm.part] && !strcmp(f->timm.name, name)) hit[f->timm.part] = f;
+    }
+    const int first = hit[0] ? 0 : 1, parts = hit[0] ? 1 : pf_name_parts(name);
+    for (int i = 0; i < parts; i++) if (!hit[first + i]) return 0;
+    for (int i = 0; i < parts; i++) {
+        part[i] = hit[first + i]->tensor;
+        if (take) hit[first + i]->used = true;
+    }
+    return parts;
+}
+
+void pf_load_rename(pf_loader *l, const char *from, const char *to)
+{
+    for (size_t i = 0; i < l->count; i++) {
+        pf_timm_name *n = &l->found[i].timm;
+        if (n->kind == PF_NAME_OURS && !strcmp(n->name, from)) snprintf(n->name, sizeof n->name, "%s", to);
+    }
+}
+
+bool pf_load_has(const pf_loader *l, const char *glob)
+{
+    for (size_t i = 0; i < l->count; i++) if (pf_glob(glob, l->found[i].tensor->name)) return true;
+    return false;
+}
+
+void pf_load_leave_out(pf_loader *l, const char *glob)
+{
+    for (size_t i = 0; i < l->count; i++)
+        if (l->found[i].timm.kind == PF_NAME_OURS && pf_glob(glob, l->found[i].timm.name))
+            l->found[i].timm.kind = PF_NAME_IGNORED;
+}
+
+typedef struct { char text[640]; int count; } names;
+
+static void add(names *n, const char *name)
+{
+    size_t used = strlen(n->text);
+    if (n->count++ < 8) snprintf(n->text + used, sizeof n->text - used, "%s%s", used ? ", " : "", name);
+}
+
+static bool present(const pf_loader *l, const char *name)
+{
+    for (size_t i = 0; i < l->count; i++) if (!strcmp(l->found[i].tensor->name, name)) return true;
+    return false;
+}
+
+/* What the file would call timm's tensor; of several parts those that it lacks. */
+static void add_missing(const pf_loader *l, const pf_vit_shape *s, names *n, const char *timm)
+{
+    const char *prefix = pf_is_classifier(timm) ? "" : l->prefix;
+    char theirs[PF_NAME_MAX], whole[2 * PF_NAME_MAX];
+    const bool one = pf_naming_theirs(l->naming, s, timm, 0, theirs);
+    const int before = n->count;
+    for (int part = !one; part <= (one ? 0 : pf_name_parts(timm)); part++) {
+        if (!pf_naming_theirs(l->naming, s, timm, part, theirs)) continue;
+        snprintf(whole, sizeof whole, "%s%s", prefix, theirs);
+        if (one || !present(l, whole)) add(n, whole);
+    }
+    if (n->count == before) add(n, timm);
+}
+
+peft_status pf_load_account(pf_loader *l, const peft_backbone *b)
+{
+    names missing = { "", 0 }, extra = { "", 0 };
+    for (size_t i = 0; i < b->weights; i++)
+        if (!b->weight[i].tensor.data) add_missing(l, &b->shape, &missing, b->weight[i].name);
+    for (size_t i = 0; i < l->count; i++)
+        if (!l->found[i].used && l->found[i].timm.kind != PF_NAME_IGNORED) add(&extra, l->found[i].tensor->name);
+    if (!missing.count && !extra.count) return PEFT_OK;
+    return pf_fail(PEFT_E_FORMAT, "%d tensors missing (%s) and %d unexpected (%s) for a %s ViT of width %lld and depth "
+                   "%lld", missing.count, missing.text, extra.count, extra.text, pf_naming_name[l->naming],
+                   (long long)b->shape.width, (long long)b->shape.depth);
+}

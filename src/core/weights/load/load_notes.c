@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * load_notes.c -- the notes of a backbone on its pictures and classes. Each comes from the first that states it: the
+ * header of the weights, the configuration files beside them, the family of the network. */
+#include <stdio.h>
+#include <string.h>
+#include "core/weights/load/load.h"
+
+static int64_t lines(const char *text)
+{
+    int64_t n = 1;
+    for (; *text; text++) n += *text == '\n' && text[1];    /* a line break at the end begins no line */
+    return n;
+}
+
+/* Sets the notes that are given. Class names are ignored where the classifier has another number of rows: they belong
+ * to another classifier, such as that of the pretraining. */
+peft_status pf_backbone_describe(peft_backbone *b, const char *preprocess, const char *class_names)
+{
+    if (preprocess && *preprocess) {
+        PF_TRY(pf_prep_scale(preprocess, b->shape.image, b->preprocess));
+        for (int i = 0; i < 2; i++) {                                    /* mean, std */
+            char text[PF_NOTE_MAX] = "";
+            if (pf_prep_word(b->preprocess, pf_note_name[i], text, sizeof text)) memcpy(b->note[i], text, sizeof text);
+        }
+    }
+    if (!class_names || !*class_names || lines(class_names) != b->shape.classes) return PEFT_OK;
+    char *copy = pf_strdup(b->ctx, class_names);
+    if (!copy) return pf_nomem("class names", strlen(class_names) + 1);
+    pf_free(b->ctx, b->class_names);
+    b->class_names = copy;
+    return PEFT_OK;
+}
+
+typedef struct { char text[PF_NOTES][PF_NOTE_MAX]; } notes;
+
+/* mean, std, image_size, crop_pct and interpolation, the order of pf_note_name, as the configuration files state
+ * them. */
+static notes from_config(const pf_config *c, int64_t native)
+{
+    const pf_prep *p = &c->prep;
+    const char *side = pf_config_get(c, "image_size");
+    notes n = { { "" } };
+    snprintf(n.text[2], PF_NOTE_MAX, "%lld", (long long)native);
+    if (side) snprintf(n.text[2], PF_NOTE_MAX, "%s", side);
+    if (!p->told) return n;
+    pf_prep_print_triple(p->mean, n.text[0], PF_NOTE_MAX);
+    pf_prep_print_triple(p->std, n.text[1], PF_NOTE_MAX);
+    if (p->size > 0) snprintf(n.text[2], PF_NOTE_MAX, "%lld", (long long)p->size);
+    if (p->fit <= PF_FIT_SQUASH && !*p->lacks) pf_print_float(n.text[3], PF_NOTE_MAX, p->crop_pct);
+    snprintf(n.text[4], PF_NOTE_MAX, "%s", p->interpolation ? p->interpolation : "");
+    return n;
+}
+
+/* Sets the note "preprocess": that of the header; else the one of the configuration files, with mean and std of the
+ * header where it has them (files of an earlier version, converted .npz files); else, without such files, one made of
+ * the header's single facts. An empty "preprocess" in the header means that only mean and std are known: no note is
+ * made of them. */
+static peft_status set_preprocess(const pf_loader *l, peft_backbone *b, bool header)
+{
+    const char *whole = pf_st_meta(b->file, "preprocess");
+    char text[PF_PREP_MAX], mean_std[2 * PF_NOTE_MAX + 16];
+    if (whole && *whole) return pf_backbone_describe(b, whole, NULL);
+    snprintf(mean_std, sizeof mean_std, ",mean=%s,std=%s", b->note[0], b->note[1]);
+    if (l->config.prep.told && !*l->config.prep.lacks) {
+        pf_prep_text(&l->config.prep, text);
+        char *at = strstr(text, ",mean=");
+        snprintf(at, sizeof text - (size_t)(at - text), "%s", mean_std);
+    } else if (header && !whole && !l->config.prep.told)
+        snprintf(text, sizeof text, "size=%s%s%s%s%s%s", b->note[2], *b->note[3] ? ",resize=shorter,crop_pct=" : "",
+                 b->note[3], *b->note[4] ? ",interpolation=" : "", b->note[4], mean_std);
+    else return PEFT_OK;
+    return pf_backbone_describe(b, text, NULL);
+}
+
+peft_status pf_load_notes(const pf_loader *l, peft_backbone *b)
+{
+    const notes config = from_config(&l->config, l->native_grid * b->shape.patch);
+    const char *const family[PF_NOTES] = { l->mean, l->std, NULL, NULL, NULL };
+    const bool header = pf_st_meta(b->file, "mean") && pf_st_meta(b->file, "std");
+    for (int i = 0; i < PF_NOTES; i++) {
+        const char *told = pf_st_meta(b->file, pf_note_name[i]);
+        const char *text = told ? told : *config.text[i] ? config.text[i] : family[i];
+        if (text && strlen(text) < PF_NOTE_MAX) memcpy(b->note[i], text, strlen(text) + 1);
+    }
+    memcpy(b->assumed, l->assumed, sizeof b->assumed);
+    PF_TRY(set_preprocess(l, b, header));
+    const char *names = pf_st_meta(b->file, "class_names");
+    return pf_backbone_describe(b, NULL, names ? names : l->config.class_names);
+}

@@ -1,0 +1,188 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * load_shape.c -- the shape of a file's ViT as far as its tensors tell it. */
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include "core/weights/load/load.h"
+
+const pf_opt pf_backbone_load_options[] = {
+    { "image_size", 'i', "0", 0, 65536, "side to work at; 0: the file's; else the position embedding is resampled" },
+    { "resample", 's', "auto", 0, 0, "timm, hf, mmcls, torchvision or bilinear; auto: by the file's family" },
+    { "naming", 's', "auto", 0, 0, "auto, timm, hf, hf5, hf-clip, clip, torchvision or mmcls" },
+    { "prefix", 's', "auto", 0, 0, "in front of the ViT's names, as in teacher.; auto: the only ViT, or the teacher" },
+    { "config", 's', "auto", 0, 0, "path of a config.json; auto: the one beside the file, if there is one; none" },
+    { "patch", 'i', "0", 0, 1024, "side of a patch; 0: from the weights" },
+    { "heads", 'i', "0", 0, 65536, "attention heads; 0: from header or config.json, else width / 64 or as is usual" },
+    { "eps", 'f', "0", 0, 1, "epsilon of LayerNorm; 0: from header or config.json, else by family" },
+    { "act", 's', "auto", 0, 0, "gelu or quickgelu; auto: from header or config.json, else by family" },
+    { "pool", 's', "auto", 0, 0, "cls or mean; auto: from header or config.json, else mean where there is fc_norm" },
+    { 0 } };
+
+static const pf_st_tensor *first(pf_loader *l, const char *name)
+{
+    const pf_st_tensor *part[3];
+    return pf_load_find(l, name, false, part) ? part[0] : NULL;
+}
+
+static int64_t extent(pf_loader *l, const char *name, int axis)
+{
+    const pf_st_tensor *t = first(l, name);
+    return t && axis < t->ndim ? t->dim[axis] : 0;
+}
+
+/* Values of a tensor as rows of the width: token tensors come with and without leading extents of 1. */
+static int64_t rows(pf_loader *l, const char *name)
+{
+    const pf_st_tensor *t = first(l, name);
+    return t && l->shape.width > 0 ? pf_dims_count(t->ndim, t->dim) / l->shape.width : 0;
+}
+
+/* First extent of the whole, which parts share. */
+static int64_t stacked(pf_loader *l, const char *name)
+{
+    const pf_st_tensor *part[3];
+    int64_t n = 0;
+    const int parts = pf_load_find(l, name, false, part);
+    for (int p = 0; p < parts; p++) n += part[p]->ndim ? part[p]->dim[0] : 0;
+    return n;
+}
+
+/* The block of which any tensor is there, block by block. */
+static int64_t depth_of(const pf_loader *l)
+{
+    char front[PF_NAME_MAX];
+    for (int64_t depth = 0;; depth++) {
+        bool any = false;
+        snprintf(front, sizeof front, "blocks.%lld.", (long long)depth);
+        for (size_t i = 0; i < l->count && !any; i++)
+            any = l->found[i].timm.kind == PF_NAME_OURS && !strncmp(l->found[i].timm.name, front, strlen(front));
+        if (!any || depth > PF_DEPTH_MAX) return depth;
+    }
+}
+
+/* Some block has the tensor of this name behind "blocks.N.". */
+static bool some_block(pf_loader *l, const char *name, char whole[PF_NAME_MAX])
+{
+    for (int64_t i = 0; i < l->shape.depth; i++) {
+        snprintf(whole, PF_NAME_MAX, "blocks.%lld.%s", (long long)i, name);
+        if (first(l, whole)) return true;
+    }
+    return false;
+}
+
+static void from_tensors(pf_loader *l)
+{
+    pf_vit_shape *s = &l->shape;
+    char name[PF_NAME_MAX];
+    s->depth = depth_of(l);
+    const int64_t fc1 = some_block(l, "mlp.fc1.weight", name) ? stacked(l, name) : 0;
+    const int64_t fc2 = some_block(l, "mlp.fc2.weight", name) ? extent(l, name, 1) : 0;
+    s->swiglu = fc2 > 0 && fc1 / 2 == fc2 && fc1 % 2 == 0;
+    s->mlp = fc2 ? fc2 : fc1 ? fc1 : 4 * s->width;                       /* in none: loading lists what is missing */
+    s->registers = rows(l, "reg_token");
+    s->classes = extent(l, "head.weight", 0);
+    s->layer_scale = some_block(l, "ls1.gamma", name);
+    s->qkv_bias = some_block(l, "attn.qkv.bias", name);
+    s->patch_bias = first(l, "patch_embed.proj.bias") != NULL;
+    s->norm_pre = first(l, "norm_pre.weight") != NULL;
+    s->mean_pool = first(l, "fc_norm.weight") != NULL;
+}
+
+static bool told_is(const pf_loader *l, const char *fact, const char *value)
+{
+    const char *text = pf_config_get(&l->config, fact);
+    return text && !strcmp(text, value);
+}
+
+/* Whether the description rules a grid of this side behind so many rows out. */
+static bool ruled_out(const pf_loader *l, int64_t front, int64_t grid)
+{
+    const char *side = pf_config_get(&l->config, "image_size");
+    int64_t image;
+    if (l->naming == PF_NAMING_TIMM && told_is(l, "no_embed_class", "true") && front) return true;
+    if (l->naming == PF_NAMING_TIMM && told_is(l, "no_embed_class", "false") && !front) return true;
+    return side && l->shape.patch && pf_parse_int(side, &image) && image / l->shape.patch != grid;
+}
+
+/* A square grid behind no row, the class token's row, or one row for each token in front. Small grids may be read in
+ * two ways (25 rows: 5 x 5, or 4 x 4 behind 9), which the description decides. */
+static peft_status positions(pf_loader *l)
+{
+    const int64_t all = rows(l, "pos_embed"), fronts[] = { 0, 1, 1 + l->shape.registers };
+    const bool timm = l->naming == PF_NAMING_TIMM && !pf_load_has(l, "*register_tokens");
+    int64_t grid[3], fits[3], n = 0, kept = 0;
+    /* libraries but timm and mmpretrain have a row for the class token in any case */
+    for (int i = timm || l->naming == PF_NAMING_MMCLS ? 0 : 1; i < (timm && l->shape.registers ? 3 : 2); i++) {
+        const int64_t side = all > fronts[i] ? (int64_t)llround(sqrt((double)(all - fronts[i]))) : 0;
+        if (side && side * side == all - fronts[i]) fits[n] = fronts[i], grid[n++] = side;
+    }
+    if (!n)
+        return pf_fail(PEFT_E_FORMAT, "pos_embed has %lld rows: expected a square grid, with or without rows for the "
+                       "tokens in front", (long long)all);
+    for (int64_t i = 0; i < n && n > 1; i++)
+        if (!ruled_out(l, fits[i], grid[i])) fits[kept] = fits[i], grid[kept++] = grid[i];
+    if (n > 1 && kept != 1)
+        return pf_fail(PEFT_E_UNSUPPORTED, "pos_embed has %lld rows: a grid of %lld x %lld behind %lld rows, or of "
+                       "%lld x %lld behind %lld; expected a config.json whose image size or no_embed_class decides",
+                       (long long)all, (long long)grid[0], (long long)grid[0], (long long)fits[0], (long long)grid[1],
+                       (long long)grid[1], (long long)fits[1]);
+    l->native_prefix = fits[0];
+    l->native_grid = grid[0];
+    return PEFT_OK;
+}
+
+/* timm keeps no positions for tokens in front of the patches where there are registers; others do for the class. */
+static void fold_or_not(pf_loader *l)
+{
+    const bool registers = l->shape.registers > 0;
+    const bool theirs = l->naming != PF_NAMING_TIMM || pf_load_has(l, "*register_tokens");
+    l->fold = registers && (l->native_prefix > 1 || (l->native_prefix == 1 && theirs));
+    l->shape.pos_prefix = l->native_prefix > 0;
+}
+
+static peft_status no_such(const pf_loader *l, const char *timm, const char *what)
+{
+    char theirs[PF_NAME_MAX];
+    if (!pf_naming_theirs(l->naming, &l->shape, timm, 0, theirs)) snprintf(theirs, sizeof theirs, "%s", timm);
+    return pf_fail(PEFT_E_FORMAT, "tensor '%s%s' is missing: %s", l->prefix, theirs, what);
+}
+
+static peft_status patches(pf_loader *l)
+{
+    const pf_st_tensor *t = first(l, "patch_embed.proj.weight");
+    if (!t) return no_such(l, "patch_embed.proj.weight", "expected the patch embedding");
+    if (t->ndim == 5) return pf_fail(PEFT_E_UNSUPPORTED, "tensor '%s' has 5 extents: a network of videos", t->name);
+    if (t->ndim != 4) return PEFT_OK;
+    if (t->dim[1] != 3)
+        return pf_fail(PEFT_E_UNSUPPORTED, "tensor '%s' is for images of %lld channels: expected 3", t->name,
+                       (long long)t->dim[1]);
+    if (t->dim[2] != t->dim[3])
+        return pf_fail(PEFT_E_UNSUPPORTED, "tensor '%s' is for patches of %lld x %lld: expected squares", t->name,
+                       (long long)t->dim[2], (long long)t->dim[3]);
+    l->shape.patch = t->dim[3];
+    return PEFT_OK;
+}
+
+peft_status pf_load_tokens(pf_loader *l)
+{
+    const pf_st_tensor *cls = first(l, "cls_token");
+    PF_TRY(patches(l));
+    if (!cls || !cls->ndim)
+        return no_such(l, "cls_token", "networks without a class token (SigLIP, I-JEPA, timm's gap models) are not "
+                       "supported");
+    if (!first(l, "pos_embed"))
+        return no_such(l, "pos_embed", "networks without a learned position embedding (rotary: DINOv3, EVA-02; "
+                       "relative: BEiT) are not supported");
+    l->shape.width = cls->dim[cls->ndim - 1];
+    return PEFT_OK;
+}
+
+peft_status pf_load_shape(pf_loader *l)
+{
+    from_tensors(l);
+    PF_TRY(pf_load_named(l));
+    PF_TRY(pf_load_agree(l));
+    PF_TRY(positions(l));
+    fold_or_not(l);
+    return pf_load_facts(l);
+}

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * load_tensors.c -- every tensor into the backbone: mapped where it is of our type already, else converted; positions
+ * of tokens in front of the patches folded; the position embedding resampled. */
+#include <stdio.h>
+#include <string.h>
+#include "core/weights/load/load.h"
+#include "core/vit/pos_embed.h"
+
+/* The same extents but for those of 1, or a convolution's kernel flattened to a matrix. */
+static bool same_extents(const peft_tensor *t, const pf_st_tensor *p)
+{
+    int i = 0, k = 0;
+    for (;; i++, k++) {
+        while (i < t->ndim && t->dim[i] == 1) i++;
+        while (k < p->ndim && p->dim[k] == 1) k++;
+        if (i == t->ndim || k == p->ndim || t->dim[i] != p->dim[k]) break;
+    }
+    return (i == t->ndim && k == p->ndim) || (t->ndim == 4 && p->ndim == 2 && t->dim[0] == p->dim[0]);
+}
+
+/* Parts stacked on each other have the extents of the whole but the first. */
+static peft_status check(const peft_tensor *t, const pf_st_tensor *const *part, int parts)
+{
+    int64_t count = 0;
+    bool fits = parts > 1 || same_extents(t, part[0]);
+    char given[96], expected[96];
+    for (int p = 0; p < parts; p++) {
+        count += pf_dims_count(part[p]->ndim, part[p]->dim);
+        if (parts > 1 && (part[p]->ndim != t->ndim || (t->ndim > 1 && part[p]->dim[1] != t->dim[1]))) fits = false;
+    }
+    if (fits && count == peft_tensor_count(t)) return PEFT_OK;
+    return pf_fail(PEFT_E_FORMAT, "tensor '%s'%s: given %s, expected %s", part[0]->name,
+                   parts > 1 ? " and its partners" : "",
+                   pf_dims_text(given, sizeof given, part[0]->ndim, part[0]->dim),
+                   pf_dims_text(expected, sizeof expected, t->ndim, t->dim));
+}
+
+/* Stacked into one dense block of pk_real; a single aligned part of our type stays where it is mapped. */
+static peft_status take(peft_backbone *b, size_t i, const pf_st_tensor *const *part, int parts)
+{
+    peft_tensor *t = &b->weight[i].tensor;
+    PF_TRY(check(t, part, parts));
+    if (parts == 1 && part[0]->type == PF_REAL && (uintptr_t)part[0]->data % sizeof(pk_real) == 0) {
+        t->data = (void *)(uintptr_t)part[0]->data;
+        return PEFT_OK;
+    }
+    pk_real *to = pf_backbone_own(b, i);
+    if (!to) return PEFT_E_NOMEM;
+    for (int p = 0; p < parts; p++) {
+        int64_t n = pf_dims_count(part[p]->ndim, part[p]->dim);
+        if (!pf_is_float(part[p]->type))
+            return pf_fail(PEFT_E_DTYPE, "tensor '%s': given %s, expected F32, F16, BF16 or F64", part[p]->name,
+                           part[p]->type_name);
+        pf_to_real(to, part[p]->data, part[p]->type, n);
+        to += n;
+    }
+    return PEFT_OK;
+}
+
+static size_t index_of(const peft_backbone *b, const char *name)
+{
+    size_t i = 0;
+    while (i < b->weights && strcmp(b->weight[i].name, name)) i++;
+    return i;
+}
+
+/* Owned memory in place of mapped, with the same values. */
+static peft_status own_copy(peft_backbone *b, size_t i)
+{
+    peft_tensor *t = &b->weight[i].tensor;
+    const void *from = t->data;
+    if (t->owned) return PEFT_OK;
+    pk_real *to = pf_alloc(b->ctx, pf_tensor_bytes(t));
+    if (!to) return pf_nomem(b->weight[i].name, pf_tensor_bytes(t));
+    memcpy(to, from, pf_tensor_bytes(t));
+    t->data = to;
+    t->owned = true;
+    return PEFT_OK;
+}
+
+/* Class token and registers plus their positions, as the forward pass would add them, and then positions without. */
+static peft_status fold(const pf_loader *l, peft_backbone *b)
+{
+    static const char *const token[] = { "cls_token", "reg_token" };
+    const size_t pos = index_of(b, "pos_embed");
+    peft_tensor *p = &b->weight[pos].tensor;
+    const pk_real *row = p->data;
+    for (int k = 0; k < (l->native_prefix > 1 ? 2 : 1); k++) {
+        const size_t i = index_of(b, token[k]);
+        PF_TRY(own_copy(b, i));
+        peft_tensor *t = &b->weight[i].tensor;
+        pk_real *x = t->data;
+        for (int64_t c = 0; c < peft_tensor_count(t); c++) x[c] += *row++;
+    }
+    PF_TRY(own_copy(b, pos));
+    const size_t skip = (size_t)(l->native_prefix * b->shape.width) * sizeof(pk_real);
+    memmove(p->data, (char *)p->data + skip, pf_tensor_bytes(p) - skip);
+    p->dim[1] -= l->native_prefix;
+    b->shape.pos_prefix = false;
+    return PEFT_OK;
+}
+
+static peft_status resample(const pf_loader *l, peft_backbone *b)
+{
+    const int64_t grid = pf_vit_grid(&b->shape), old = l->native_grid;
+    if (grid == old) return PEFT_OK;
+    const size_t i = index_of(b, "pos_embed");
+    peft_tensor *t = &b->weight[i].tensor;
+    b->native_pos = *t;
+    t->owned = false;
+    t->dim[1] = b->shape.pos_prefix + grid * grid;
+    if (!pf_backbone_own(b, i)) return PEFT_E_NOMEM;
+    snprintf(b->resample, sizeof b->resample, "%s", l->rule);
+    return pf_pos_embed_resample(b->ctx, l->rule, b->native_pos.data, b->shape.pos_prefix, (int)old, (int)old, t->data,
+                                 (int)grid, (int)grid, b->shape.width);
+}
+
+peft_status pf_load_tensors(pf_loader *l, peft_backbone *b)
+{
+    snprintf(b->rule, sizeof b->rule, "%s", l->rule);
+    peft_status s = PEFT_OK;
+    for (size_t i = 0; i < b->weights && !s; i++) {
+        const pf_st_tensor *part[3];
+        if (!strcmp(b->weight[i].name, "pos_embed"))
+            b->weight[i].tensor.dim[1] = l->native_prefix + l->native_grid * l->native_grid;
+        const int parts = pf_load_find(l, b->weight[i].name, true, part);
+        if (parts) s = take(b, i, part, parts);
+    }
+    PF_TRY(s);
+    PF_TRY(pf_load_account(l, b));
+    if (l->fold) PF_TRY(fold(l, b));
+    return resample(l, b);
+}

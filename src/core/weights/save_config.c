@@ -1,0 +1,145 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * save_config.c -- writes config.json of a backbone under Hugging Face's names: of a ViT, or, with LayerScale, of a
+ * DINOv2; names what neither of them can express. */
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "core/base/json_text.h"
+#include "core/weights/save.h"
+
+/* mlp_ratio of a DINOv2, which must be a whole number; 0: the MLP has no such width. Its MLP is ratio * width wide, a
+ * gated one two thirds of that, rounded up to a multiple of 8. */
+static int64_t ratio_of(const pf_vit_shape *s)
+{
+    const int64_t plain = s->swiglu ? s->mlp * 3 / 2 : s->mlp, ratio = plain / s->width;
+    const int64_t full = ratio * s->width;
+    return ratio && s->mlp == (s->swiglu ? (full * 2 / 3 + 7) / 8 * 8 : full) ? ratio : 0;
+}
+
+peft_status pf_save_expressible(const pf_vit_shape *s, const pf_form *f)
+{
+    const bool dino = s->layer_scale;
+    const struct { bool is; const char *what; } lacks[] = {
+        { s->mean_pool, "the norm behind mean pooling (fc_norm)" }, { s->norm_pre, "a norm before the blocks" },
+        { s->bare, "a network without a final norm" }, { !s->patch_bias, "a patch embedding without a bias" },
+        { !dino && s->registers, "registers without LayerScale" },
+        { !dino && s->swiglu, "a gated MLP (SwiGLU) without LayerScale" },
+        { !s->pos_prefix && !s->registers, "a class token without a position" },
+        { dino && f->classifier, "LayerScale beside a classifier of one token (classifier=false leaves it out)" },
+        { dino && !ratio_of(s), "LayerScale beside an MLP whose width is no multiple of the tokens'" } };
+    for (size_t i = 0; i < sizeof lacks / sizeof *lacks; i++)
+        if (lacks[i].is)
+            return pf_fail(PEFT_E_UNSUPPORTED, "%s: no model of the %s naming has it", lacks[i].what,
+                           pf_naming_name[f->naming]);
+    return PEFT_OK;
+}
+
+enum { VIT = 1, DINO = 2, BOTH = 3 };
+/* Fields that are the same for every model, as JSON. */
+static const struct { int of; const char *name, *value; } plain[] = {
+    { BOTH, "num_channels", "3" }, { BOTH, "hidden_dropout_prob", "0.0" },
+    { BOTH, "attention_probs_dropout_prob", "0.0" }, { BOTH, "initializer_range", "0.02" },
+    { DINO, "layerscale_value", "1.0" }, { DINO, "drop_path_rate", "0.0" }, { DINO, "apply_layernorm", "true" },
+    { DINO, "reshape_hidden_states", "true" } };
+
+static int add_facts(json_t *o, const pf_vit_shape *s)
+{
+    const int of = s->layer_scale ? DINO : VIT;
+    const struct { int of; const char *name; int64_t value; } facts[] = {
+        { BOTH, "hidden_size", s->width }, { BOTH, "num_hidden_layers", s->depth },
+        { BOTH, "num_attention_heads", s->heads }, { BOTH, "image_size", s->image }, { BOTH, "patch_size", s->patch },
+        { VIT, "intermediate_size", s->mlp }, { DINO, "mlp_ratio", ratio_of(s) } };
+    int bad = 0;
+    for (size_t i = 0; i < sizeof plain / sizeof *plain; i++)
+        if (plain[i].of & of)
+            bad |= json_object_set_new(o, plain[i].name, json_loads(plain[i].value, JSON_DECODE_ANY, NULL));
+    for (size_t i = 0; i < sizeof facts / sizeof *facts; i++)
+        if (facts[i].of & of) bad |= json_object_set_new(o, facts[i].name, json_integer(facts[i].value));
+    if (of == DINO) bad |= json_object_set_new(o, "use_swiglu_ffn", json_boolean(s->swiglu));
+    if (s->registers) bad |= json_object_set_new(o, "num_register_tokens", json_integer(s->registers));
+    bad |= json_object_set_new(o, "qkv_bias", json_boolean(s->qkv_bias));
+    bad |= json_object_set_new(o, "layer_norm_eps", json_real(s->eps));
+    return bad | json_object_set_new(o, "hidden_act", json_string(s->act == PK_QUICKGELU ? "quick_gelu" : "gelu"));
+}
+
+/* problem_type, by which a classifier of Hugging Face chooses its loss. */
+static int add_link(json_t *o, const pf_form *f)
+{
+    if (!*f->link) return 0;
+    return json_object_set_new(o, "problem_type", json_string(!strcmp(f->link, "sigmoid")
+        ? "multi_label_classification" : "single_label_classification"));
+}
+
+static int add_kind(json_t *o, const pf_vit_shape *s, const pf_form *f)
+{
+    static const struct { const char *type, *model; } kinds[] = {
+        { "vit", "ViTForImageClassification" }, { "vit", "ViTModel" }, { "dinov2", "Dinov2Model" },
+        { "dinov2_with_registers", "Dinov2WithRegistersModel" } };
+    const int k = s->layer_scale ? 2 + (s->registers > 0) : !f->classifier;
+    return json_object_set_new(o, f->naming == PF_NAMING_HF5 ? "dtype" : "torch_dtype", json_string(f->as->torch))
+         | json_object_set_new(o, "model_type", json_string(kinds[k].type))
+         | json_object_set_new(o, "architectures", json_pack("[s]", kinds[k].model));
+}
+
+/* id2label and label2id. Two classes of one name are an error where the caller gave the names; names from the note of
+ * the backbone may repeat, as those of ImageNet do, and label2id then has the first. */
+static peft_status add_labels(json_t *o, const pf_vit_shape *s, const pf_form *f)
+{
+    const char *names = f->class_names;
+    json_t *name = json_object(), *number = json_object();
+    int bad = json_object_set_new(o, "id2label", name) | json_object_set_new(o, "label2id", number);
+    for (int64_t c = 0; c < s->classes && !bad; c++) {
+        char key[24], usual[32];
+        const size_t n = strcspn(names, "\n");
+        snprintf(key, sizeof key, "%lld", (long long)c);
+        snprintf(usual, sizeof usual, "LABEL_%s", key);
+        const bool right = pf_is_utf8(f->class_names);
+        json_t *text = !right ? NULL : *f->class_names ? json_stringn(names, n) : json_string(usual);
+        if (right && !text) return pf_nomem("config.json", n);
+        const bool twice = text && json_object_get(number, json_string_value(text));
+        if (!text || (*f->class_names && !n) || (twice && (f->names_given || !*f->class_names))) {
+            json_decref(text);
+            return pf_fail(PEFT_E_OPTION, "class_names: expected %lld different names in UTF-8, one a line; name %lld "
+                           "is not", (long long)s->classes, (long long)c + 1);
+        }
+        if (!twice) bad |= json_object_set_new(number, json_string_value(text), json_integer(c));
+        bad |= json_object_set_new(name, key, text);
+        names += n + (names[n] == '\n');
+    }
+    if (!bad && *names)
+        return pf_fail(PEFT_E_OPTION, "class_names: expected %lld names, one a line, and there are more",
+                       (long long)s->classes);
+    return bad ? pf_nomem("config.json", 0) : PEFT_OK;
+}
+
+peft_status pf_save_check_names(const pf_vit_shape *s, const pf_form *f)
+{
+    json_t *o = json_object();
+    peft_status status = *f->class_names ? add_labels(o, s, f) : PEFT_OK;
+    json_decref(o);
+    return status;
+}
+
+/* The number of digits that v needs to read back as the same double. */
+static int digits_of(double v)
+{
+    char text[40];
+    int n = 1;
+    for (; n < 17; n++) {
+        snprintf(text, sizeof text, "%.*g", n, v);
+        if (strtod(text, NULL) == v) break;
+    }
+    return n;
+}
+
+peft_status pf_save_config(peft_context *ctx, const pf_vit_shape *s, const pf_form *f, char **out)
+{
+    json_t *o = json_object();
+    peft_status status = add_facts(o, s) | add_kind(o, s, f) ? pf_nomem("config.json", 0) : PEFT_OK;
+    if (!status && f->classifier) status = add_link(o, f) ? pf_nomem("config.json", 0) : add_labels(o, s, f);
+    if (!status)
+        status = pf_json_write(ctx, o, JSON_INDENT(2) | JSON_SORT_KEYS | JSON_REAL_PRECISION(digits_of(s->eps)), out);
+    json_decref(o);
+    return status;
+}

@@ -1,0 +1,90 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * archive.c -- an open zip of images. libzip's archives belong to one thread at a time: members are read under a lock
+ * and decoded outside it. */
+#include "io/archive/archive.h"
+#include <sched.h>
+#include <unistd.h>
+
+enum { TAKING_OVER = -1 };                                    /* in place of a process id */
+
+peft_status io_archive_open(const char *path, io_archive **out)
+{
+    io_archive *a = io_alloc(1, sizeof *a);
+    if (!a || !(a->path = strdup(path)) || pthread_mutex_init(&a->lock, NULL)) {
+        if (a) free(a->path);
+        free(a);
+        return io_nomem(path);
+    }
+    atomic_init(&a->process, getpid());
+    peft_status s = io_zip_open(path, &a->zip);
+    if (s) {
+        pthread_mutex_destroy(&a->lock);
+        free(a->path);
+        free(a);
+    } else *out = a;
+    return s;
+}
+
+void io_archive_free(io_archive *a)
+{
+    if (!a) return;
+    zip_discard(a->zip);
+    pthread_mutex_destroy(&a->lock);
+    free(a->path);
+    free(a);
+}
+
+/* Makes the archive usable in a forked process. There the lock may be held by a thread that exists in the parent only,
+ * with libzip in the middle of a member: the archive is then opened again. The old zip_t is leaked on purpose, since
+ * its state is unknown and closing it could crash. */
+static peft_status take_over(io_archive *a)
+{
+    const bool idle = !pthread_mutex_trylock(&a->lock);
+    if (idle) pthread_mutex_unlock(&a->lock);
+    else {
+        zip_t *again;
+        peft_status s = io_zip_open(a->path, &again);
+        if (s) return s;
+        a->zip = again;
+        pthread_mutex_init(&a->lock, NULL);
+    }
+    return PEFT_OK;
+}
+
+/* After a fork the first thread that comes here calls take_over; the other threads of the process wait for it. */
+static peft_status ensure_owned(io_archive *a)
+{
+    const int self = (int)getpid();
+    for (int owner; (owner = atomic_load(&a->process)) != self;) {
+        if (owner == TAKING_OVER || !atomic_compare_exchange_strong(&a->process, &owner, TAKING_OVER)) {
+            sched_yield();
+            continue;
+        }
+        peft_status s = take_over(a);
+        atomic_store(&a->process, s ? owner : self);
+        if (s) return s;
+    }
+    return PEFT_OK;
+}
+
+peft_status io_archive_size(io_archive *a, int64_t member, int64_t *size)
+{
+    zip_stat_t st;
+    peft_status s = ensure_owned(a);
+    if (s) return s;
+    pthread_mutex_lock(&a->lock);
+    if (zip_stat_index(a->zip, (zip_uint64_t)member, 0, &st)) s = io_fail(PEFT_E_FORMAT, "%s", zip_strerror(a->zip));
+    else *size = (int64_t)st.size;
+    pthread_mutex_unlock(&a->lock);
+    return s;
+}
+
+peft_status io_archive_read(io_archive *a, int64_t member, uint8_t **data, size_t *size)
+{
+    peft_status s = ensure_owned(a);
+    if (s) return s;
+    pthread_mutex_lock(&a->lock);
+    s = io_zip_read(a->zip, member, data, size);
+    pthread_mutex_unlock(&a->lock);
+    return s;
+}

@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * zip_source.c -- opens a zip for libzip through pread: processes share the offset of a file that was opened before a
+ * fork, so that read() in one would move the offset of the other. Bytes before the archive (the program of a
+ * self-extracting zip) are skipped. */
+#include "io/archive/zip.h"
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { END_RECORD = 22, MOST_COMMENT = 65535 };
+
+typedef struct source { int fd; int64_t start, size, at; zip_error_t error; } source;
+
+static int64_t read_at(int fd, void *data, int64_t size, int64_t at)
+{
+    int64_t done = 0;
+    while (done < size) {
+        ssize_t n = pread(fd, (uint8_t *)data + done, (size_t)(size - done), at + done);
+        if (n < 0 && errno == EINTR) continue;
+        if (n < 0) return -1;
+        if (!n) break;
+        done += n;
+    }
+    return done;
+}
+
+/* What libzip asks of a file: its size. */
+static int64_t stat_source(source *s, void *data, zip_uint64_t length)
+{
+    zip_stat_t *st = data;
+    if (length < sizeof *st) return -1;
+    zip_stat_init(st);
+    st->size = (zip_uint64_t)s->size;
+    st->valid = ZIP_STAT_SIZE;
+    return sizeof *st;
+}
+
+/* The callback of zip_source_function_create. */
+static zip_int64_t on_command(void *state, void *data, zip_uint64_t length, zip_source_cmd_t command)
+{
+    source *s = state;
+    int64_t n;
+    switch (command) {
+    case ZIP_SOURCE_SUPPORTS:
+        return zip_source_make_command_bitmap(ZIP_SOURCE_OPEN, ZIP_SOURCE_READ, ZIP_SOURCE_CLOSE, ZIP_SOURCE_STAT,
+                                              ZIP_SOURCE_ERROR, ZIP_SOURCE_FREE, ZIP_SOURCE_SEEK, ZIP_SOURCE_TELL,
+                                              ZIP_SOURCE_SUPPORTS, -1);
+    case ZIP_SOURCE_OPEN:
+        s->at = 0;
+        return 0;
+    case ZIP_SOURCE_READ:
+        n = s->size - s->at < (int64_t)length ? s->size - s->at : (int64_t)length;
+        n = n > 0 ? read_at(s->fd, data, n, s->start + s->at) : 0;
+        if (n < 0) zip_error_set(&s->error, ZIP_ER_READ, errno);
+        else s->at += n;
+        return n;
+    case ZIP_SOURCE_SEEK:
+        n = zip_source_seek_compute_offset((zip_uint64_t)s->at, (zip_uint64_t)s->size, data, length, &s->error);
+        if (n >= 0) s->at = n;
+        return n < 0 ? -1 : 0;
+    case ZIP_SOURCE_TELL: return s->at;
+    case ZIP_SOURCE_STAT: return stat_source(s, data, length);
+    case ZIP_SOURCE_ERROR: return zip_error_to_data(&s->error, data, length);
+    case ZIP_SOURCE_CLOSE: return 0;
+    case ZIP_SOURCE_FREE:
+        close(s->fd);
+        zip_error_fini(&s->error);
+        free(s);
+        return 0;
+    default:
+        zip_error_set(&s->error, ZIP_ER_OPNOTSUPP, 0);
+        return -1;
+    }
+}
+
+static uint32_t little_endian(const uint8_t *p)
+{
+    return p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
+}
+
+/* Where the archive begins in the file. Its end record states the length of the directory and the directory's offset
+ * from the beginning of the archive. 0 without such a record, or for ZIP64: then libzip reads the file as it is. */
+static int64_t find_start(int fd, int64_t size)
+{
+    const int64_t tail = size < END_RECORD + MOST_COMMENT ? size : END_RECORD + MOST_COMMENT;
+    uint8_t *p = malloc((size_t)tail + 1), head[4];
+    int64_t start = 0;
+    if (p && read_at(fd, p, tail, size - tail) == tail)
+        for (int64_t i = tail - END_RECORD; i >= 0; i--) {
+            if (memcmp(p + i, "PK\5\6", 4) || i + END_RECORD + (p[i + 20] | p[i + 21] << 8) > tail) continue;
+            const int64_t length = little_endian(p + i + 12), offset = little_endian(p + i + 16);
+            const int64_t directory = size - tail + i - length;
+            if (offset < UINT32_MAX && directory > offset && read_at(fd, head, 4, directory) == 4 &&
+                (!memcmp(head, "PK\1\2", 4) || !length))
+                start = directory - offset;
+            break;
+        }
+    free(p);
+    return start;
+}
+
+peft_status io_zip_open(const char *path, zip_t **out)
+{
+    struct stat st;
+    zip_error_t error;
+    source *s = io_alloc(1, sizeof *s);
+    if (!s) return io_nomem(path);
+    s->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (s->fd < 0 || fstat(s->fd, &st) || !S_ISREG(st.st_mode)) {
+        peft_status status = io_fail(PEFT_E_IO, "%s: %s", path, s->fd < 0 ? strerror(errno)
+                                                                          : "not a regular file");
+        if (s->fd >= 0) close(s->fd);
+        free(s);
+        return status;
+    }
+    s->start = find_start(s->fd, st.st_size);
+    s->size = st.st_size - s->start;
+    zip_error_init(&s->error);
+    zip_error_init(&error);
+    zip_source_t *z = zip_source_function_create(on_command, s, &error);
+    if (!z) on_command(s, NULL, 0, ZIP_SOURCE_FREE);
+    *out = z ? zip_open_from_source(z, ZIP_RDONLY, &error) : NULL;
+    peft_status status = PEFT_OK;
+    if (!*out) {
+        const int code = zip_error_code_zip(&error);
+        status = io_fail(code == ZIP_ER_READ ? PEFT_E_IO : code == ZIP_ER_MEMORY ? PEFT_E_NOMEM : PEFT_E_FORMAT,
+                         "%s: %s", path, zip_error_strerror(&error));
+        if (z) zip_source_free(z);
+    }
+    zip_error_fini(&error);
+    return status;
+}

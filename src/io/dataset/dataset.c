@@ -1,0 +1,173 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * dataset.c -- what all data sets share: reference counts, labels, names, loading one image. */
+#include "io/archive/archive.h"
+#include "io/dataset/dataset.h"
+#include <stdio.h>
+
+peft_status io_strings_add(io_strings *list, char *owned)
+{
+    if (owned && list->count == list->room) {
+        int64_t room = list->room ? 2 * list->room : 16;
+        char **item = realloc(list->item, (size_t)room * sizeof *item);
+        if (item) {
+            list->item = item;
+            list->room = room;
+        }
+    }
+    if (!owned || list->count == list->room) {
+        free(owned);
+        return io_nomem("list of names");
+    }
+    list->item[list->count++] = owned;
+    return PEFT_OK;
+}
+
+static int by_name(const void *a, const void *b) { return strcmp(*(char *const *)a, *(char *const *)b); }
+
+void io_strings_sort(io_strings *list, bool unique)
+{
+    int64_t kept = 0;
+    if (list->count) qsort(list->item, (size_t)list->count, sizeof *list->item, by_name);
+    for (int64_t i = 0; i < list->count; i++)
+        if (unique && kept && !strcmp(list->item[kept - 1], list->item[i])) free(list->item[i]);
+        else list->item[kept++] = list->item[i];
+    list->count = kept;
+}
+
+void io_strings_clear(io_strings *list)
+{
+    for (int64_t i = 0; i < list->count; i++) free(list->item[i]);
+    free(list->item);
+    *list = (io_strings){ 0 };
+}
+
+peft_status io_dataset_new(peft_dataset **out)
+{
+    peft_dataset *d = io_alloc(1, sizeof *d);
+    if (!d) return io_nomem("data set");
+    atomic_init(&d->refs, 1);
+    *out = d;
+    return PEFT_OK;
+}
+
+peft_dataset *io_dataset_retain(peft_dataset *d)
+{
+    io_retain(&d->refs);
+    return d;
+}
+
+void peft_dataset_free(peft_dataset *d)
+{
+    if (!d || !io_release(&d->refs)) return;
+    peft_dataset_free(d->root);
+    io_strings_clear(&d->class_names);
+    io_strings_clear(&d->names);
+    free(d->label);
+    free(d->target);
+    free(d->images);
+    free(d->index);
+    free(d->member);
+    free(d->skipped);
+    free(d->image_options);
+    io_archive_free(d->archive);
+    free(d);
+}
+
+peft_status io_number_classes(peft_dataset *d)
+{
+    peft_status s = PEFT_OK;
+    for (int64_t c = 0; c < d->classes && !s; c++) {
+        char text[24];
+        snprintf(text, sizeof text, "%lld", (long long)c);
+        s = io_strings_add(&d->class_names, strdup(text));
+    }
+    return s;
+}
+
+peft_status io_count_classes(const int64_t *label, int64_t count, const char *where, int64_t *classes)
+{
+    for (int64_t i = 0; i < count; i++) {
+        if (label[i] < 0 || label[i] >= 1 << 20)
+            return io_fail(PEFT_E_FORMAT, "%s: label %lld of sample %lld, expected 0..1048575", where,
+                           (long long)label[i], (long long)i);
+        if (label[i] >= *classes) *classes = label[i] + 1;
+    }
+    return PEFT_OK;
+}
+
+void io_warn_of_gaps(const uint8_t *seen, int64_t classes, const char *where)
+{
+    int64_t first = -1, gaps = 0;
+    for (int64_t c = classes - 1; c >= 0; c--)
+        if (!seen[c]) first = c, gaps++;
+    if (gaps)
+        io_warn("%s: no sample has class %lld%s, but the set has it, because the largest label is %lld and classes are "
+                "numbered from 0 without gaps", where, (long long)first, gaps > 1 ? " (and others)" : "",
+                (long long)classes - 1);
+}
+
+static bool has(const peft_dataset *d, int64_t i) { return d && i >= 0 && i < d->count; }
+
+int64_t     peft_dataset_count(const peft_dataset *d) { return d ? d->count : 0; }
+int64_t     peft_dataset_classes(const peft_dataset *d) { return d ? d->classes : 0; }
+int         peft_dataset_multilabel(const peft_dataset *d) { return d && d->target; }
+int64_t     peft_dataset_label(const peft_dataset *d, int64_t i) { return has(d, i) && d->label ? d->label[i] : -1; }
+int64_t     peft_dataset_id(const peft_dataset *d, int64_t i) { return !has(d, i) ? -1 : d->root ? d->index[i] : i; }
+
+const char *peft_dataset_class_name(const peft_dataset *d, int64_t c)
+{
+    return d && c >= 0 && c < d->classes ? d->class_names.item[c] : NULL;
+}
+
+const char *peft_dataset_name(const peft_dataset *d, int64_t i)
+{
+    if (!has(d, i)) return NULL;
+    return d->root ? d->root->names.item[d->index[i]] : d->names.item[i];
+}
+
+const char *peft_dataset_skipped(const peft_dataset *d)
+{
+    const peft_dataset *opened = d && d->root ? d->root : d;
+    return opened && opened->skipped ? opened->skipped : "";
+}
+
+peft_status peft_dataset_targets(const peft_dataset *d, int64_t i, float *out)
+{
+    if (!d || !out) return io_fail(PEFT_E_INVALID, "data set: %s is NULL", d ? "out" : "data set");
+    if (!has(d, i))
+        return io_fail(PEFT_E_INVALID, "data set: sample %lld, expected 0 to %lld", (long long)i,
+                       (long long)d->count - 1);
+    for (int64_t c = 0; c < d->classes; c++)
+        out[c] = d->target ? d->target[i * d->classes + c] : d->label[i] == c;
+    return PEFT_OK;
+}
+
+static peft_status load_member(const peft_dataset *d, int64_t i, const char *options, peft_image **out)
+{
+    uint8_t *data;
+    size_t size;
+    peft_status s = io_archive_read(d->archive, d->member[i], &data, &size);
+    if (!s) {
+        s = peft_image_load_memory(data, size, options, out);
+        free(data);
+    }
+    return s ? io_fail_in(s, d->names.item[i]) : PEFT_OK;
+}
+
+/* Sample i of an opened set (no part). */
+static peft_status load(const peft_dataset *d, int64_t i, const char *options, peft_image **out)
+{
+    if (d->archive) return load_member(d, i, options, out);
+    if (!d->images) return peft_image_load(d->names.item[i], options, out);
+    int64_t bytes = d->width * d->height * d->channels * (d->depth / 8);
+    return peft_image_from_buffer(d->images + i * bytes, d->width, d->height, d->channels, d->depth, 0, out);
+}
+
+peft_status peft_dataset_load(const peft_dataset *d, int64_t i, peft_image **out)
+{
+    if (!d || !out) return io_fail(PEFT_E_INVALID, "data set: %s is NULL", d ? "out" : "data set");
+    if (!has(d, i))
+        return io_fail(PEFT_E_INVALID, "data set: sample %lld, expected 0 to %lld", (long long)i,
+                       (long long)d->count - 1);
+    return d->root ? load(d->root, d->index[i], d->image_options, out) : load(d, i, NULL, out);
+}

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * dataset.h -- the struct behind peft_dataset: image files, one array of images, members of a zip, or a part of one of
+ * these. */
+#ifndef IO_DATASET_H
+#define IO_DATASET_H
+#include "io/image/image.h"
+
+typedef struct io_strings { char **item; int64_t count, room; } io_strings;
+peft_status io_strings_add(io_strings *list, char *owned);    /* frees owned on failure; NULL: PEFT_E_NOMEM */
+void        io_strings_sort(io_strings *list, bool unique);   /* bytewise */
+void        io_strings_clear(io_strings *list);
+
+struct peft_dataset {
+    atomic_int refs;
+    int64_t count, classes;
+    int64_t *label;                                           /* [count]; NULL: multi-label */
+    uint8_t *target;                                          /* [count, classes] of 0 and 1; NULL: single label */
+    io_strings class_names, names;                            /* names: empty in a part, which uses its root's */
+    uint8_t *images;                                          /* [count, height, width, channels]; NULL: files */
+    int64_t width, height;
+    int channels, depth;
+    struct io_archive *archive;                               /* NULL: no zip; else member[i] is sample i's entry */
+    int64_t *member;
+    char *skipped;                                            /* text of peft_dataset_skipped; NULL: "" */
+    peft_dataset *root;                                       /* of a part: the opened set; index: its samples */
+    int64_t *index;
+    char *image_options;                                      /* of a part, for peft_image_load; NULL: defaults */
+};
+
+peft_status io_dataset_new(peft_dataset **out);
+peft_dataset *io_dataset_retain(peft_dataset *d);
+/* The samples at[count] of d (all valid; at NULL: all of d) as a data set. class_map [classes] gives the new number of
+ * each class, -1 where it is left out (NULL: as before); names are the new classes' (NULL: those that are kept). */
+peft_status io_dataset_part(peft_dataset *d, const int64_t *at, int64_t count, const int64_t *class_map,
+                            const io_strings *names, peft_dataset **out);
+peft_status io_number_classes(peft_dataset *d);               /* class_names "0".."classes-1" */
+/* Warns where no sample has some class below the largest label: seen[c] is 1 where class c has a sample. */
+void io_warn_of_gaps(const uint8_t *seen, int64_t classes, const char *where);
+/* Raises *classes to the largest label + 1. PEFT_E_FORMAT, which begins with where: a label below 0 or of 2^20 or
+ * more. */
+peft_status io_count_classes(const int64_t *label, int64_t count, const char *where, int64_t *classes);
+#endif

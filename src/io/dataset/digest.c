@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * digest.c -- SHA-256 over what a data set consists of: its samples in order, their labels, the names of its
+ * classes. */
+#include "io/dataset/dataset.h"
+#include <peft/file.h>
+
+typedef struct bytes { uint8_t *data; size_t size, room; } bytes;
+
+static bool add(bytes *b, const void *data, size_t size)
+{
+    if (size > b->room - b->size) {
+        size_t room = 2 * b->room + size + 1024;
+        uint8_t *more = realloc(b->data, room);
+        if (!more) return false;
+        b->data = more;
+        b->room = room;
+    }
+    memcpy(b->data + b->size, data, size);
+    b->size += size;
+    return true;
+}
+
+static bool add_number(bytes *b, int64_t v)                   /* little-endian on every machine */
+{
+    uint8_t p[8];
+    for (int i = 0; i < 8; i++) p[i] = (uint8_t)((uint64_t)v >> 8 * i);
+    return add(b, p, sizeof p);
+}
+
+static bool add_text(bytes *b, const char *text) { return add(b, text, strlen(text) + 1); }
+
+/* The length, slash included, of the folder that all names begin with. It is not hashed, so that the digest of a data
+ * set stays the same when its folder is moved. */
+static size_t common_folder(const io_strings *names)
+{
+    const char *first = names->item[0];
+    size_t n = strlen(first);
+    for (int64_t i = 1; i < names->count; i++) {
+        size_t same = 0;
+        while (same < n && names->item[i][same] == first[same]) same++;
+        n = same;
+    }
+    while (n && first[n - 1] != '/') n--;
+    return n;
+}
+
+static bool add_samples(bytes *b, const peft_dataset *d)
+{
+    const size_t skip = common_folder(d->root ? &d->root->names : &d->names);
+    bool good = true;
+    for (int64_t i = 0; i < d->count && good; i++) {
+        good = add_text(b, peft_dataset_name(d, i) + skip) && add_number(b, peft_dataset_id(d, i)) &&
+               (d->target ? add(b, d->target + i * d->classes, (size_t)d->classes) : add_number(b, d->label[i]));
+    }
+    return good;
+}
+
+peft_status peft_dataset_digest(const peft_dataset *d, char hex[65])
+{
+    bytes b = { 0 };
+    if (!d || !hex) return io_fail(PEFT_E_INVALID, "digest: %s is NULL", d ? "hex" : "data set");
+    bool good = add_text(&b, d->target ? "data set 1, targets" : "data set 1, labels") && add_number(&b, d->count) &&
+                add_number(&b, d->classes);
+    for (int64_t c = 0; c < d->classes && good; c++) good = add_text(&b, d->class_names.item[c]);
+    good = good && add_samples(&b, d);
+    if (good) peft_sha256(b.data, b.size, hex);
+    free(b.data);
+    return good ? PEFT_OK : io_nomem("digest of a data set");
+}

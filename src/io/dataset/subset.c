@@ -1,0 +1,231 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * subset.c -- parts of data sets: by index, by class and number, by fraction. A part holds a reference to the opened
+ * set and indices into it; a part of a part does too, not into the part that it was taken from. */
+#include "io/dataset/dataset.h"
+#include "io/rng.h"
+#include "io/dataset/stratify.h"
+
+static peft_status copy_class_names(peft_dataset *to, const io_strings *names, const int64_t *class_map)
+{
+    peft_status s = PEFT_OK;
+    for (int64_t c = 0; c < names->count && !s; c++)
+        if (!class_map || class_map[c] >= 0) s = io_strings_add(&to->class_names, strdup(names->item[c]));
+    to->classes = to->class_names.count;
+    return s;
+}
+
+static int64_t mapped(const int64_t *class_map, int64_t c) { return class_map ? class_map[c] : c; }
+
+static peft_status copy_samples(peft_dataset *to, const peft_dataset *from, const int64_t *at, const int64_t *class_map)
+{
+    int64_t n = to->count;
+    to->index = io_alloc(n, sizeof *to->index);
+    if (from->label) to->label = io_alloc(n, sizeof *to->label);
+    else to->target = io_alloc(n * to->classes, 1);
+    if (!to->index || (!to->label && !to->target)) return io_nomem("data set");
+    for (int64_t i = 0; i < n; i++) {
+        const int64_t k = at ? at[i] : i;
+        to->index[i] = peft_dataset_id(from, k);
+        if (to->label) to->label[i] = mapped(class_map, from->label[k]);
+        else
+            for (int64_t c = 0; c < from->classes; c++)
+                if (mapped(class_map, c) >= 0)
+                    to->target[i * to->classes + mapped(class_map, c)] = from->target[k * from->classes + c];
+    }
+    return PEFT_OK;
+}
+
+peft_status io_dataset_part(peft_dataset *d, const int64_t *at, int64_t count, const int64_t *class_map,
+                            const io_strings *names, peft_dataset **out)
+{
+    peft_dataset *part;
+    peft_status s = io_dataset_new(&part);
+    if (s) return s;
+    part->count = count;
+    part->root = io_dataset_retain(d->root ? d->root : d);
+    if (d->image_options && !(part->image_options = strdup(d->image_options))) s = io_nomem("data set");
+    if (!s) s = copy_class_names(part, names ? names : &d->class_names, names ? NULL : class_map);
+    if (!s) s = copy_samples(part, d, at, class_map);
+    if (s) peft_dataset_free(part);
+    else *out = part;
+    return s;
+}
+
+peft_status peft_dataset_subset(peft_dataset *d, const int64_t *indices, int64_t count, peft_dataset **out)
+{
+    if (!d || !indices || !out)
+        return io_fail(PEFT_E_INVALID, "subset: %s is NULL", !d ? "data set" : !indices ? "indices" : "out");
+    if (count < 1) return io_fail(PEFT_E_INVALID, "subset: %lld samples, expected at least 1", (long long)count);
+    for (int64_t i = 0; i < count; i++)
+        if (indices[i] < 0 || indices[i] >= d->count)
+            return io_fail(PEFT_E_INVALID, "subset: indices[%lld] is %lld, the data set has %lld samples",
+                           (long long)i, (long long)indices[i], (long long)d->count);
+    return io_dataset_part(d, indices, count, NULL, NULL, out);
+}
+
+peft_status peft_dataset_with_image_options(peft_dataset *d, const char *options, peft_dataset **out)
+{
+    peft_dataset *part;
+    if (!d || !out) return io_fail(PEFT_E_INVALID, "image options: %s is NULL", d ? "out" : "data set");
+    peft_status s = io_image_check_options(options);
+    if (!s) s = io_dataset_part(d, NULL, d->count, NULL, NULL, &part);
+    if (s) return s;
+    free(part->image_options);
+    part->image_options = options ? strdup(options) : NULL;
+    if (options && !part->image_options) {
+        peft_dataset_free(part);
+        return io_nomem("data set");
+    }
+    *out = part;
+    return PEFT_OK;
+}
+
+/* mark [count]: 1 for samples of the part, 2 for those of the rest, 0 for neither; class_map: see io_dataset_part;
+ * order [count or classes]: scratch. */
+typedef struct draw { int64_t *class_map, *order; uint8_t *mark; } draw;
+
+static peft_status draw_begin(const peft_dataset *d, draw *w)
+{
+    w->class_map = io_alloc(d->classes, sizeof *w->class_map);
+    w->order = io_alloc(d->count > d->classes ? d->count : d->classes, sizeof *w->order);
+    w->mark = io_alloc(d->count, 1);
+    return w->class_map && w->order && w->mark ? PEFT_OK : io_nomem("draw of samples");
+}
+
+static void draw_end(draw *w)
+{
+    free(w->class_map);
+    free(w->order);
+    free(w->mark);
+}
+
+/* Writes the indices of class c's samples to order and returns how many there are. */
+static int64_t samples_of(const peft_dataset *d, int64_t c, int64_t *order)
+{
+    int64_t n = 0;
+    for (int64_t i = 0; i < d->count; i++)
+        if (d->label[i] == c) order[n++] = i;
+    return n;
+}
+
+/* order[have] are the samples of class c: marks n of them, drawn by seed, as the part's and the others as the
+ * rest's. */
+static void draw_class(draw *w, int64_t c, int64_t have, int64_t n, uint64_t seed)
+{
+    io_rng g = io_rng_make(IO_RNG_SAMPLES, seed, c, 0);
+    io_rng_shuffle(&g, w->order, have);
+    for (int64_t i = 0; i < have; i++) w->mark[w->order[i]] = i < n ? 1 : 2;
+}
+
+/* The samples with this mark as a data set, in the order of d and not in that of the draw. */
+static peft_status make_marked(peft_dataset *d, draw *w, uint8_t mark, peft_dataset **out)
+{
+    int64_t n = 0;
+    for (int64_t i = 0; i < d->count; i++)
+        if (w->mark[i] == mark) w->order[n++] = i;
+    if (!n) return io_fail(PEFT_E_UNSUPPORTED, "draw of samples: %s would be empty, as the data set has %lld samples; "
+                       "ask for %s", mark == 1 ? "the part" : "rest", (long long)d->count,
+                       mark == 1 ? "more of them" : "fewer of them, or pass NULL for rest");
+    return io_dataset_part(d, w->order, n, w->class_map, NULL, out);
+}
+
+static peft_status make_both(peft_dataset *d, draw *w, peft_dataset **out, peft_dataset **rest)
+{
+    peft_dataset *first, *second;
+    peft_status s = make_marked(d, w, 1, &first);
+    if (s) return s;
+    if (rest && (s = make_marked(d, w, 2, &second))) {
+        peft_dataset_free(first);
+        return s;
+    }
+    *out = first;
+    if (rest) *rest = second;
+    return PEFT_OK;
+}
+
+/* class_map: 0..ways-1 for the drawn classes in their old order, -1 for the others. */
+static void draw_classes(const peft_dataset *d, int64_t ways, uint64_t seed, draw *w)
+{
+    io_rng g = io_rng_make(IO_RNG_CLASSES, seed, 0, 0);
+    for (int64_t c = 0; c < d->classes; c++) w->order[c] = c, w->class_map[c] = -1;
+    if (ways < d->classes) io_rng_shuffle(&g, w->order, d->classes);
+    for (int64_t i = 0; i < ways; i++) w->class_map[w->order[i]] = 0;
+    for (int64_t c = 0, next = 0; c < d->classes; c++)
+        if (w->class_map[c] == 0) w->class_map[c] = next++;
+}
+
+static peft_status draw_shots(const peft_dataset *d, int64_t shots, uint64_t seed, draw *w)
+{
+    for (int64_t c = 0; c < d->classes; c++) {
+        if (w->class_map[c] < 0) continue;
+        int64_t have = samples_of(d, c, w->order);
+        if (have < shots)
+            return io_fail(PEFT_E_INVALID, "few-shot: class '%s' has %lld samples, expected %lld or more",
+                           d->class_names.item[c], (long long)have, (long long)shots);
+        draw_class(w, c, have, shots, seed);
+    }
+    return PEFT_OK;
+}
+
+peft_status peft_dataset_few_shot(peft_dataset *d, int64_t ways, int64_t shots, uint64_t seed, peft_dataset **out,
+                                  peft_dataset **rest)
+{
+    draw w = { 0 };
+    if (!d || !out) return io_fail(PEFT_E_INVALID, "few-shot: %s is NULL", d ? "out" : "data set");
+    if (d->target)
+        return io_fail(PEFT_E_UNSUPPORTED, "few-shot: samples of this data set have several labels each; use a split "
+                       "or an index list");
+    if (ways < 0 || ways > d->classes || shots < 1)
+        return io_fail(PEFT_E_INVALID, "few-shot: %lld ways of %lld shots, expected 0..%lld and at least 1",
+                       (long long)ways, (long long)shots, (long long)d->classes);
+    peft_status s = draw_begin(d, &w);
+    if (!s) {
+        draw_classes(d, ways ? ways : d->classes, seed, &w);
+        s = draw_shots(d, shots, seed, &w);
+    }
+    if (!s) s = make_both(d, &w, out, rest);
+    draw_end(&w);
+    return s;
+}
+
+/* The number of classes with two samples or more, which can be in both parts. */
+static int64_t count_divisible(const peft_dataset *d, int64_t *order)
+{
+    int64_t n = 0;
+    for (int64_t c = 0; c < d->classes; c++) n += samples_of(d, c, order) > 1;
+    return n;
+}
+
+/* Marks fraction of every class, to the nearest whole sample. A class of two samples or more has one at least in each
+ * part that has room for one of every such class. */
+static void split_classes(const peft_dataset *d, double fraction, uint64_t seed, draw *w)
+{
+    const int64_t divisible = count_divisible(d, w->order), part = (int64_t)(fraction * (double)d->count + 0.5);
+    for (int64_t c = 0; c < d->classes; c++) {
+        const int64_t have = samples_of(d, c, w->order);
+        int64_t n = (int64_t)(fraction * (double)have + 0.5);
+        if (have > 1 && n < 1 && part >= divisible) n = 1;
+        if (have > 1 && n == have && d->count - part >= divisible) n = have - 1;
+        draw_class(w, c, have, n, seed);
+    }
+}
+
+peft_status peft_dataset_split(peft_dataset *d, double fraction, uint64_t seed, peft_dataset **out,
+                               peft_dataset **rest)
+{
+    draw w = { 0 };
+    char given[32];
+    if (!d || !out) return io_fail(PEFT_E_INVALID, "split: %s is NULL", d ? "out" : "data set");
+    if (!(fraction > 0 && fraction < 1))
+        return io_fail(PEFT_E_INVALID, "split: fraction %s, expected between 0 and 1",
+                       io_number(given, fraction));
+    peft_status s = draw_begin(d, &w);
+    if (!s) {
+        for (int64_t c = 0; c < d->classes; c++) w.class_map[c] = c;
+        if (d->target) s = io_stratify(d, (int64_t)(fraction * (double)d->count + 0.5), seed, w.order, w.mark);
+        else split_classes(d, fraction, seed, &w);
+        if (!s) s = make_both(d, &w, out, rest);
+    }
+    draw_end(&w);
+    return s;
+}

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * geometry.c -- crops and flips, which move pixels and do not change their values. */
+#include "io/image/resize.h"
+
+/* The part of [start, start + length) that lies in [0, size), as offsets into the result. */
+static void overlap(int64_t start, int64_t length, int64_t size, int64_t *first, int64_t *count)
+{
+    int64_t end = start + length < size ? start + length : size, begin = start > 0 ? start : 0;
+    *first = begin - start;
+    *count = end > begin ? end - begin : 0;
+}
+
+peft_status peft_image_crop(const peft_image *im, int64_t left, int64_t top, int64_t width, int64_t height,
+                            peft_image **out)
+{
+    const int64_t far = 1ll << 40;
+    peft_image *to;
+    int64_t x, y, columns, rows;
+    if (!im || !out) return io_fail(PEFT_E_INVALID, "crop: %s is NULL", im ? "out" : "image");
+    if (left < -far || left > far || top < -far || top > far)
+        return io_fail(PEFT_E_INVALID, "crop: corner %lld, %lld is out of range", (long long)left, (long long)top);
+    peft_status s = io_image_like(im, width, height, im->channels, &to);
+    if (s) return s;
+    overlap(left, width, im->width, &x, &columns);
+    overlap(top, height, im->height, &y, &rows);
+    size_t pixel = (size_t)(im->channels * im->depth / 8);
+    for (int64_t r = 0; r < rows && columns; r++)
+        memcpy((uint8_t *)to->pixels + (size_t)(y + r) * io_image_row(to) + (size_t)x * pixel,
+               (const uint8_t *)im->pixels + (size_t)(top + y + r) * io_image_row(im) + (size_t)(left + x) * pixel,
+               (size_t)columns * pixel);
+    *out = to;
+    return PEFT_OK;
+}
+
+int64_t io_centre_offset(int64_t size, int64_t want, bool round_even)
+{
+    int64_t d = size - want;
+    if (d < 0) return -(-d / 2);
+    return d / 2 + (round_even && d % 2 && d / 2 % 2);
+}
+
+peft_status peft_image_centre_crop(const peft_image *im, int64_t width, int64_t height, peft_image **out)
+{
+    if (!im || !out) return io_fail(PEFT_E_INVALID, "centre crop: %s is NULL", im ? "out" : "image");
+    if (width < 1 || height < 1)
+        return io_fail(PEFT_E_INVALID, "centre crop: %lld x %lld, expected positive sides", (long long)width,
+                       (long long)height);
+    return peft_image_crop(im, io_centre_offset(im->width, width, true), io_centre_offset(im->height, height, true),
+                           width, height, out);
+}
+
+peft_status peft_image_flip(const peft_image *im, peft_image **out)
+{
+    peft_image *to;
+    if (!im || !out) return io_fail(PEFT_E_INVALID, "flip: %s is NULL", im ? "out" : "image");
+    peft_status s = io_image_like(im, im->width, im->height, im->channels, &to);
+    if (s) return s;
+    size_t pixel = (size_t)(im->channels * im->depth / 8), row = io_image_row(im);
+    for (int64_t y = 0; y < im->height; y++) {
+        const uint8_t *from = (const uint8_t *)im->pixels + (size_t)y * row;
+        uint8_t *last = (uint8_t *)to->pixels + (size_t)y * row + row;
+        for (int64_t x = 0; x < im->width; x++, from += pixel) memcpy(last -= pixel, from, pixel);
+    }
+    *out = to;
+    return PEFT_OK;
+}

@@ -1,0 +1,240 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * jpeg.c -- JPEG through libjpeg with the accurate integer DCT, so that every build decodes the same pixels. libjpeg
+ * fills in grey where data are damaged or end early and only warns; such a file is refused here. */
+#include "io/image/image.h"
+#include <setjmp.h>
+#include <stdio.h>
+#include <jpeglib.h>
+#include <jerror.h>
+
+enum { MAX_SCANS = 100 };
+
+typedef struct decoder {
+    struct jpeg_decompress_struct j;                          /* first: libjpeg passes a pointer to it */
+    struct jpeg_error_mgr errors;
+    struct jpeg_source_mgr source;
+    struct jpeg_progress_mgr progress;
+    jmp_buf failed;
+    peft_status status;
+    const uint8_t *end;                                       /* of the data */
+    peft_image *im;
+    bool ran_out;                                             /* the data end before the end marker */
+    bool filled;                                              /* zeros lie between a scan and the next marker */
+} decoder;
+
+/* Errors whose text in libjpeg does not say what the user can do. */
+static const struct { int code; peft_status status; const char *text; } explained[] = {
+    { JERR_OUT_OF_MEMORY, PEFT_E_NOMEM, "out of memory" },
+    { JERR_BAD_PRECISION, PEFT_E_UNSUPPORTED, "samples of other than 8 bits are not read; convert the picture to a "
+                                              "16-bit PNG" },
+    { JERR_SOF_UNSUPPORTED, PEFT_E_UNSUPPORTED, "a lossless or hierarchical picture is not read; convert it to PNG" },
+    { JERR_FRACT_SAMPLE_NOTIMPL, PEFT_E_UNSUPPORTED, "a fractional sampling factor is not read; convert the picture to "
+                                                     "PNG" },
+    { JERR_INPUT_EOF, PEFT_E_FORMAT, "the file ends early" },
+};
+
+static void fail(j_common_ptr j)
+{
+    decoder *d = (decoder *)j;
+    char text[JMSG_LENGTH_MAX];
+    const char *message = text;
+    d->status = PEFT_E_FORMAT;
+    d->errors.format_message(j, text);
+    for (size_t i = 0; i < sizeof explained / sizeof *explained; i++)
+        if (explained[i].code == d->errors.msg_code) {
+            d->status = explained[i].status;
+            message = explained[i].text;
+        }
+    io_fail(d->status, "JPEG: %s", message);
+    longjmp(d->failed, 1);
+}
+
+static void fail_with(decoder *d, peft_status s, const char *message)
+{
+    d->status = io_fail(s, "JPEG: %s", message);
+    longjmp(d->failed, 1);
+}
+
+/* libjpeg skipped bytes before a marker. Among the headers that is harmless. Behind a scan only zeros are, which some
+ * programs fill files with; other bytes there are picture data that could not be decoded. */
+static void check_skipped(decoder *d)
+{
+    size_t skipped = (size_t)d->errors.msg_parm.i[0];
+    int marker = d->errors.msg_parm.i[1];
+    const uint8_t *end = d->ran_out ? d->end : d->source.next_input_byte;
+    bool zeros = marker < JPEG_RST0 || marker > JPEG_RST0 + 7;
+    if (d->j.input_scan_number == 0) return;
+    for (size_t i = 1; i <= skipped && zeros; i++) zeros = end[-(ptrdiff_t)i] == 0 || end[-(ptrdiff_t)i] == 0xff;
+    if (!zeros) fail((j_common_ptr)&d->j);
+    d->filled = true;
+}
+
+/* Warnings have level -1. Those after which every pixel is as it was written are ignored; all others are failures. */
+static void warn(j_common_ptr j, int level)
+{
+    decoder *d = (decoder *)j;
+    if (level >= 0) return;
+    switch (d->errors.msg_code) {
+    case JWRN_JFIF_MAJOR:                                     /* an unknown revision of JFIF */
+    case JWRN_ADOBE_XFORM:                                    /* an unknown colour code: taken as YCbCr */
+    case JWRN_NOT_SEQUENTIAL: return;                         /* header fields that baseline coding does not use */
+    case JWRN_EXTRANEOUS_DATA: check_skipped(d); return;
+    default: fail(j);
+    }
+}
+
+static void be_silent(j_common_ptr j) { (void)j; }
+
+static void count_scans(j_common_ptr j)
+{
+    decoder *d = (decoder *)j;
+    if (d->j.input_scan_number > MAX_SCANS) fail_with(d, PEFT_E_UNSUPPORTED, "more than 100 scans");
+}
+
+static void begin_source(j_decompress_ptr j) { (void)j; }
+
+/* Called at the end of the data: gives libjpeg an end marker. Where coded bits are missing, it warns
+ * JWRN_HIT_MARKER. */
+static boolean run_out(j_decompress_ptr j)
+{
+    static const JOCTET end[2] = { 0xff, JPEG_EOI };
+    decoder *d = (decoder *)j;
+    if (d->j.input_scan_number == 0) fail_with(d, PEFT_E_FORMAT, "the file ends early");
+    d->ran_out = true;
+    d->source.next_input_byte = end;
+    d->source.bytes_in_buffer = sizeof end;
+    return TRUE;
+}
+
+static void skip(j_decompress_ptr j, long n)
+{
+    decoder *d = (decoder *)j;
+    if (n <= 0) return;
+    if ((size_t)n > d->source.bytes_in_buffer) fail_with(d, PEFT_E_FORMAT, "the file ends early");
+    d->source.next_input_byte += n;
+    d->source.bytes_in_buffer -= (size_t)n;
+}
+
+/* Refuses a picture that needs more memory than the limits, or that has more blocks of 8 x 8 coefficients than size
+ * bytes can code: a Huffman-coded block takes at least one bit, in sequential files two. */
+static void check_size(decoder *d, size_t size, const io_limits *limits, int channels)
+{
+    struct jpeg_decompress_struct *j = &d->j;
+    int64_t blocks = 0, pixels = (int64_t)j->image_width * j->image_height * channels;
+    d->status = io_check_limits(limits, j->image_width, j->image_height, channels, 8);
+    if (d->status) longjmp(d->failed, 1);
+    for (int c = 0; c < j->num_components; c++)
+        blocks += (int64_t)j->comp_info[c].width_in_blocks * j->comp_info[c].height_in_blocks;
+    if (!j->arith_code && (uint64_t)(blocks * (j->progressive_mode ? 1 : 2)) > 8 * (uint64_t)size) {
+        d->status = io_fail(PEFT_E_FORMAT, "JPEG: %zu bytes cannot hold %u x %u pixels", size, j->image_width,
+                            j->image_height);
+        longjmp(d->failed, 1);
+    }
+    int64_t bytes = pixels + (jpeg_has_multiple_scans(j) ? blocks * DCTSIZE2 * (int64_t)sizeof(JCOEF) : 0);
+    if (bytes > limits->max_bytes) {
+        d->status = io_fail(PEFT_E_UNSUPPORTED, "JPEG: decoding takes %lld bytes, because the picture has several "
+                            "scans; the limit (max_bytes) is %lld", (long long)bytes, (long long)limits->max_bytes);
+        longjmp(d->failed, 1);
+    }
+}
+
+/* Sets the output colours and returns the number of channels. */
+static int choose_colours(decoder *d)
+{
+    switch (d->j.jpeg_color_space) {
+    case JCS_GRAYSCALE: d->j.out_color_space = JCS_GRAYSCALE; return 1;
+    case JCS_YCbCr:
+    case JCS_RGB: d->j.out_color_space = JCS_RGB; return 3;
+    case JCS_CMYK:
+    case JCS_YCCK:
+        fail_with(d, PEFT_E_UNSUPPORTED, "CMYK colours are not read, because files differ in what they mean; convert "
+                  "the picture to RGB or grey");
+        return 0;
+    default:
+        fail_with(d, PEFT_E_UNSUPPORTED, "colours other than grey, RGB and YCbCr are not read; convert to RGB or grey");
+        return 0;
+    }
+}
+
+/* A picture in several scans is complete when every component had a scan and, in a progressive file without an end
+ * marker, every bit of every coefficient was coded (coef_bits 0). */
+static void check_scans(decoder *d)
+{
+    for (int c = 0; c < d->j.num_components; c++) {
+        if (!d->j.comp_info[c].quant_table) fail_with(d, PEFT_E_FORMAT, "the scan of a colour component is missing");
+        for (int k = 0; d->ran_out && d->j.progressive_mode && k < DCTSIZE2; k++)
+            if (d->j.coef_bits[c][k]) fail_with(d, PEFT_E_FORMAT, "the file ends before its last scan");
+    }
+}
+
+static void decode_pixels(decoder *d, size_t size, const io_limits *limits)
+{
+    struct jpeg_decompress_struct *j = &d->j;
+    jpeg_read_header(j, TRUE);
+    int channels = choose_colours(d);
+    check_size(d, size, limits, channels);
+    if ((d->status = io_image_new(j->image_width, j->image_height, channels, 8, &d->im))) longjmp(d->failed, 1);
+    j->dct_method = JDCT_ISLOW;
+    jpeg_start_decompress(j);
+    if (jpeg_has_multiple_scans(j)) check_scans(d);
+    while (j->output_scanline < j->output_height) {
+        JSAMPROW row = (JSAMPROW)d->im->pixels + (size_t)j->output_scanline * io_image_row(d->im);
+        jpeg_read_scanlines(j, &row, 1);
+    }
+    jpeg_finish_decompress(j);
+}
+
+/* Decodes the data once: sets d->im, or d->status on failure. */
+static void decode(decoder *d, const uint8_t *data, size_t size, const io_limits *limits)
+{
+    *d = (decoder){ .end = data + size, .progress = { .progress_monitor = count_scans } };
+    d->source = (struct jpeg_source_mgr){ .next_input_byte = data, .bytes_in_buffer = size,
+        .init_source = begin_source, .fill_input_buffer = run_out, .skip_input_data = skip,
+        .resync_to_restart = jpeg_resync_to_restart, .term_source = begin_source };
+    d->j.err = jpeg_std_error(&d->errors);
+    d->errors.error_exit = fail;
+    d->errors.emit_message = warn;
+    d->errors.output_message = be_silent;
+    if (!setjmp(d->failed)) {
+        jpeg_create_decompress(&d->j);
+        d->j.src = &d->source;
+        d->j.progress = &d->progress;
+        decode_pixels(d, size, limits);
+    }
+    jpeg_destroy_decompress(&d->j);
+    if (!d->status) return;
+    peft_image_free(d->im);
+    d->im = NULL;
+}
+
+/* The size without the zeros at the end of the data, or before an end marker there. */
+static size_t without_zeros(const uint8_t *data, size_t size)
+{
+    size_t end = size;
+    if (end >= 2 && data[end - 2] == 0xff && data[end - 1] == JPEG_EOI) end -= 2;
+    size_t last = end;
+    while (last && !data[last - 1]) last--;
+    if (last == end) return size;
+    return last && data[last - 1] == 0xff ? last + 1 : last;   /* 0xff in the data is followed by a 0 */
+}
+
+/* A file without an end marker, or with zeros before it, may be one that was cut and then filled with zeros. libjpeg
+ * may decode such zeros as pixels without a warning, so the file is decoded again without them and must still be
+ * complete. */
+peft_status io_jpeg_decode(const uint8_t *data, size_t size, const io_limits *limits, peft_image **out)
+{
+    decoder *d = io_alloc(1, sizeof *d);
+    if (!d) return io_nomem("JPEG");
+    decode(d, data, size, limits);
+    if (!d->status && (d->filled || d->ran_out)) {
+        size_t shorter = without_zeros(data, size);
+        if (shorter < size) {
+            peft_image_free(d->im);
+            decode(d, data, shorter, limits);
+        }
+    }
+    peft_status s = d->status;
+    if (!s) *out = d->im;
+    free(d);
+    return s;
+}

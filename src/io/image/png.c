@@ -1,0 +1,194 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * png.c -- PNG through libspng: sizes are checked before decoding, and every checksum up to the last chunk of pixels.
+ * What follows it is not read, since damage there changes no pixel. */
+#include "io/image/image.h"
+#include <spng.h>
+
+static peft_status png_failed(int e)
+{
+    return io_fail(e == SPNG_EMEM ? PEFT_E_NOMEM : PEFT_E_FORMAT, "PNG: %s", spng_strerror(e));
+}
+
+/* How libspng gives the pixels: as stored, except for palettes and greys below 8 bits. stored: samples of a pixel in
+ * its buffer, one more than channels where alpha follows them. keyed: pixels of the colour key (tRNS) are
+ * transparent. */
+typedef struct layout { int format, flags, stored, channels, depth; bool keyed; uint16_t key[3]; } layout;
+
+static layout layout_of(const struct spng_ihdr *h, const struct spng_trns *t)
+{
+    int depth = h->bit_depth == 16 ? 16 : 8, scale = h->bit_depth < 8 ? 255 / ((1 << h->bit_depth) - 1) : 1;
+    switch (h->color_type) {
+    case SPNG_COLOR_TYPE_GRAYSCALE:
+        return (layout){ depth == 16 ? SPNG_FMT_PNG : SPNG_FMT_G8, 0, 1, 1, depth, t,
+                         { (uint16_t)(t ? t->gray * scale : 0) } };
+    case SPNG_COLOR_TYPE_INDEXED:
+        if (t) return (layout){ SPNG_FMT_RGBA8, SPNG_DECODE_TRNS, 4, 3, 8, false, { 0 } };
+        return (layout){ SPNG_FMT_RGB8, 0, 3, 3, 8, false, { 0 } };
+    case SPNG_COLOR_TYPE_GRAYSCALE_ALPHA: return (layout){ SPNG_FMT_PNG, 0, 2, 1, depth, false, { 0 } };
+    case SPNG_COLOR_TYPE_TRUECOLOR:
+        if (!t) return (layout){ SPNG_FMT_PNG, 0, 3, 3, depth, false, { 0 } };
+        return (layout){ SPNG_FMT_PNG, 0, 3, 3, depth, true, { t->red, t->green, t->blue } };
+    default: return (layout){ SPNG_FMT_PNG, 0, 4, 3, depth, false, { 0 } };
+    }
+}
+
+static unsigned stored_at(const void *buffer, int depth, size_t i)
+{
+    return depth == 8 ? ((const uint8_t *)buffer)[i] : ((const uint16_t *)buffer)[i];
+}
+
+/* The alpha of pixel i of the decoded buffer. */
+static unsigned alpha_at(const layout *l, const void *buffer, size_t i)
+{
+    unsigned full = l->depth == 8 ? 255 : 65535;
+    if (l->stored > l->channels) return stored_at(buffer, l->depth, i * (size_t)l->stored + (size_t)l->channels);
+    for (int c = 0; c < l->channels; c++)
+        if (stored_at(buffer, l->depth, i * (size_t)l->channels + (size_t)c) != (l->key[c] & full)) return full;
+    return 0;
+}
+
+/* Splits [pixels, stored] into the image's samples and its alpha; an image without a transparent pixel gets no
+ * alpha. */
+static peft_status split_alpha(const layout *l, const uint8_t *from, peft_image *im)
+{
+    size_t sample = (size_t)l->depth / 8, pixels = (size_t)(im->width * im->height);
+    size_t wide = sample * (size_t)l->stored, narrow = sample * (size_t)l->channels;
+    bool opaque = true;
+    for (size_t i = 0; i < pixels && opaque; i++) opaque = alpha_at(l, from, i) == (l->depth == 8 ? 255 : 65535);
+    if (!opaque && !(im->alpha = io_alloc((int64_t)pixels, sample))) return io_nomem("PNG");
+    for (size_t i = 0; i < pixels && !opaque; i++)
+        if (l->depth == 8) ((uint8_t *)im->alpha)[i] = (uint8_t)alpha_at(l, from, i);
+        else ((uint16_t *)im->alpha)[i] = (uint16_t)alpha_at(l, from, i);
+    if (wide != narrow)
+        for (size_t i = 0; i < pixels; i++) memcpy((uint8_t *)im->pixels + i * narrow, from + i * wide, narrow);
+    return PEFT_OK;
+}
+
+static peft_status decode_pixels(spng_ctx *ctx, const layout *l, peft_image *im)
+{
+    size_t pixels = (size_t)(im->width * im->height), want, bytes = pixels * (size_t)(l->depth / 8 * l->stored);
+    uint8_t *buffer = (uint8_t *)im->pixels;
+    int e = spng_decoded_image_size(ctx, l->format, &want);
+    if (e) return png_failed(e);
+    if (want != bytes) return io_fail(PEFT_E_INTERNAL, "PNG: %zu bytes to decode, expected %zu", want, bytes);
+    if (l->stored != l->channels && !(buffer = malloc(want))) return io_nomem("PNG");
+    e = spng_decode_image(ctx, buffer, want, l->format, l->flags);
+    if (!e) e = spng_decode_chunks(ctx);                                      /* checksum of the last pixels */
+    peft_status s = e ? png_failed(e) : PEFT_OK;
+    if (!s && (l->keyed || l->stored != l->channels)) s = split_alpha(l, buffer, im);
+    if (buffer != (uint8_t *)im->pixels) free(buffer);
+    return s;
+}
+
+/* Where the last chunk of pixels (IDAT) ends; 0: following the chunks' lengths leads to none. */
+static size_t end_of_pixels(const uint8_t *data, size_t size)
+{
+    size_t end = 0;
+    for (size_t at = 8; size - at >= 12;) {
+        const uint8_t *p = data + at;
+        size_t length = (size_t)p[0] << 24 | (size_t)p[1] << 16 | (size_t)p[2] << 8 | p[3];
+        if (length > size - at - 12) break;
+        at += length + 12;
+        if (!memcmp(p + 4, "IDAT", 4)) end = at;
+        else if (!memcmp(p + 4, "IEND", 4)) break;
+    }
+    return end;
+}
+
+/* What libspng reads: the file up to its last chunk of pixels, then an end chunk (IEND) of our own. */
+typedef struct stream { const uint8_t *data; size_t size, at; } stream;
+
+static int read_stream(spng_ctx *ctx, void *user, void *to, size_t n)
+{
+    static const uint8_t end[12] = "\0\0\0\0IEND\xae\x42\x60\x82";
+    (void)ctx;
+    stream *s = user;
+    if (n > s->size + sizeof end - s->at) return SPNG_IO_EOF;
+    for (uint8_t *p = to; n;) {
+        bool inside = s->at < s->size;
+        size_t part = inside && n > s->size - s->at ? s->size - s->at : n;
+        memcpy(p, inside ? s->data + s->at : end + (s->at - s->size), part);
+        s->at += part, p += part, n -= part;
+    }
+    return 0;
+}
+
+static peft_status decode_with(spng_ctx *ctx, stream *source, const io_limits *limits, peft_image **out)
+{
+    struct spng_ihdr h;
+    struct spng_trns t;
+    peft_image *im;
+    size_t chunk = 64 << 20;
+    int e = spng_set_crc_action(ctx, SPNG_CRC_ERROR, SPNG_CRC_ERROR);
+    if (!e) e = spng_set_image_limits(ctx, INT32_MAX, INT32_MAX); /* io_check_limits says it better */
+    if (!e) e = spng_set_chunk_limits(ctx, chunk, chunk);
+    if (!e) e = spng_set_png_stream(ctx, read_stream, source);
+    if (!e) e = spng_get_ihdr(ctx, &h);
+    if (e) return png_failed(e);
+    e = spng_get_trns(ctx, &t);
+    if (e && e != SPNG_ECHUNKAVAIL) return png_failed(e);
+    layout l = layout_of(&h, e ? NULL : &t);
+    const int split = l.stored != l.channels ? l.channels + 1 : 0;            /* copied to samples and alpha */
+    peft_status s = io_check_limits(limits, h.width, h.height, l.stored + split, l.depth);
+    if (s) return s;
+    /* Deflate packs by a factor of at most 1032: a file too small for its pixels is refused before memory is taken. */
+    const int stored = h.color_type == SPNG_COLOR_TYPE_INDEXED ? 1 : l.stored;
+    if ((double)h.width * h.height * stored * h.bit_depth / 8 > 1040.0 * (double)source->size)
+        return io_fail(PEFT_E_FORMAT, "PNG: %zu bytes cannot hold %u x %u pixels", source->size, h.width, h.height);
+    s = io_image_new(h.width, h.height, l.channels, l.depth, &im);
+    if (s) return s;
+    s = decode_pixels(ctx, &l, im);
+    if (s) {
+        peft_image_free(im);
+        return s;
+    }
+    *out = im;
+    return PEFT_OK;
+}
+
+peft_status io_png_decode(const uint8_t *data, size_t size, const io_limits *limits, peft_image **out)
+{
+    stream source = { data, end_of_pixels(data, size), 0 };
+    if (size >= 16 && !memcmp(data + 12, "CgBI", 4))
+        return io_fail(PEFT_E_UNSUPPORTED, "PNG: Apple's own variant (CgBI) is not read; convert it with: "
+                       "pngcrush -revert-iphone-optimizations");
+    if (!source.size) return io_fail(PEFT_E_FORMAT, "PNG: the file ends early");
+    spng_ctx *ctx = spng_ctx_new(0);
+    if (!ctx) return io_nomem("PNG");
+    peft_status s = decode_with(ctx, &source, limits, out);
+    spng_ctx_free(ctx);
+    return s;
+}
+
+static int encode(spng_ctx *ctx, const peft_image *im, void **data, size_t *size)
+{
+    struct spng_ihdr h = {
+        .width = (uint32_t)im->width, .height = (uint32_t)im->height,
+        .bit_depth = (uint8_t)im->depth,
+        .color_type = im->channels == 1 ? SPNG_COLOR_TYPE_GRAYSCALE : SPNG_COLOR_TYPE_TRUECOLOR };
+    int e = spng_set_option(ctx, SPNG_ENCODE_TO_BUFFER, 1);
+    if (!e) e = spng_set_ihdr(ctx, &h);
+    if (!e) e = spng_encode_image(ctx, im->pixels, io_image_bytes(im), SPNG_FMT_PNG, SPNG_ENCODE_FINALIZE);
+    if (!e) *data = spng_get_png_buffer(ctx, size, &e);
+    return e;
+}
+
+peft_status peft_image_save_png(const peft_image *im, const char *path)
+{
+    void *data = NULL;
+    size_t size = 0;
+    if (!im || !path) return io_fail(PEFT_E_INVALID, "save PNG: %s is NULL", im ? "path" : "image");
+    if (im->is_signed)
+        return io_fail(PEFT_E_UNSUPPORTED, "save PNG: the image's samples are signed, PNG holds unsigned ones; make "
+                       "the image of samples + 32768, with depth 16");
+    if (im->width > INT32_MAX || im->height > INT32_MAX)
+        return io_fail(PEFT_E_UNSUPPORTED, "save PNG: %lld x %lld is more than the format holds", (long long)im->width,
+                       (long long)im->height);
+    spng_ctx *ctx = spng_ctx_new(SPNG_CTX_ENCODER);
+    if (!ctx) return io_nomem("save PNG");
+    int e = encode(ctx, im, &data, &size);
+    peft_status s = e ? io_fail_in(png_failed(e), path) : peft_write_file(path, data, size);
+    free(data);
+    spng_ctx_free(ctx);
+    return s;
+}

@@ -1,0 +1,62 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * pnm.c -- binary PGM (P5) and PPM (P6): samples of one byte, or of two bytes with the higher one first. Where the
+ * header states a largest sample below 255 (or 65535), samples are scaled to v / largest * 255, rounded half to even,
+ * as Pillow does. */
+#include "io/image/image.h"
+#include <math.h>
+
+static bool blank(uint8_t c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
+
+/* The next decimal number of the header after blanks and comments; false where there is none up to 2^24. */
+static bool header_number(const uint8_t **at, const uint8_t *end, int64_t *out)
+{
+    const uint8_t *p = *at;
+    while (p < end && (*p == '#' || blank(*p)))
+        if (*p++ == '#')
+            while (p < end && *p != '\n') p++;
+    int64_t v = 0;
+    const uint8_t *first = p;
+    for (; p < end && *p >= '0' && *p <= '9' && v < 1 << 24; p++) v = v * 10 + (*p - '0');
+    *at = p;
+    *out = v;
+    return p > first && v > 0 && v <= 1 << 24;
+}
+
+static bool read_samples(const uint8_t *p, int64_t count, int64_t largest, peft_image *im)
+{
+    const double full = im->depth == 8 ? 255 : 65535;
+    uint32_t top = (uint32_t)largest;
+    for (int64_t i = 0; i < count; i++) {
+        uint32_t v = im->depth == 8 ? p[i] : (uint32_t)p[2 * i] << 8 | p[2 * i + 1];
+        if (v > top) return false;
+        if (top != full) v = (uint32_t)nearbyint((double)v / (double)top * full);
+        if (im->depth == 8) ((uint8_t *)im->pixels)[i] = (uint8_t)v;
+        else ((uint16_t *)im->pixels)[i] = (uint16_t)v;
+    }
+    return true;
+}
+
+peft_status io_pnm_decode(const uint8_t *data, size_t size, const io_limits *limits, peft_image **out)
+{
+    const uint8_t *p = data + 2, *end = data + size;
+    int64_t width, height, largest;
+    peft_image *im;
+    if (!header_number(&p, end, &width) || !header_number(&p, end, &height) || !header_number(&p, end, &largest) ||
+        largest > 65535 || p == end || !blank(*p))
+        return io_fail(PEFT_E_FORMAT, "PNM: broken header");
+    p++;
+    int channels = data[1] == '5' ? 1 : 3, depth = largest < 256 ? 8 : 16;
+    peft_status s = io_check_limits(limits, width, height, channels, depth);
+    if (s) return s;
+    int64_t count = width * height * channels;
+    if (end - p < count * (depth / 8))
+        return io_fail(PEFT_E_FORMAT, "PNM: %lld bytes of pixels, expected %lld", (long long)(end - p),
+                       (long long)(count * (depth / 8)));
+    if ((s = io_image_new(width, height, channels, depth, &im))) return s;
+    if (!read_samples(p, count, largest, im)) {
+        peft_image_free(im);
+        return io_fail(PEFT_E_FORMAT, "PNM: a sample is larger than the header's %lld", (long long)largest);
+    }
+    *out = im;
+    return PEFT_OK;
+}

@@ -1,0 +1,189 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * resize.c -- resamples a part of the resized image in one or two passes; the public functions for it. */
+#include "io/image/resize.h"
+
+io_raster io_raster_of(const peft_image *im)
+{
+    io_kind kind = im->depth == 8 ? IO_BYTES : im->is_signed ? IO_SIGNED_WORDS : IO_WORDS;
+    return (io_raster){ im->width, im->height, im->channels, kind, im->pixels };
+}
+
+static void *samples(int64_t width, int64_t height, int64_t channels, io_rounding rounding)
+{
+    int64_t n;
+    if (__builtin_mul_overflow(width, height, &n) || __builtin_mul_overflow(n, channels, &n)) return NULL;
+    return io_alloc(n, rounding == IO_TO_BYTE ? 1 : sizeof(double));
+}
+
+/* What two passes share: the taps of both axes, and which pass comes first. */
+typedef struct plan { io_taps x, y; bool down_first; io_rounding rounding; } plan;
+
+/* The range of input positions that the taps read: sets *start, returns the length. */
+static int64_t span(const io_taps *t, int64_t *start)
+{
+    int64_t end = 0;
+    *start = t->first[0];
+    for (int64_t i = 0; i < t->size; i++) {
+        if (t->first[i] < *start) *start = t->first[i];
+        if (t->first[i] + t->count[i] > end) end = t->first[i] + t->count[i];
+    }
+    return end - *start;
+}
+
+static peft_status two_passes(const io_raster *from, const plan *p, void *to)
+{
+    bool bytes = p->rounding == IO_TO_BYTE;
+    io_pass across = bytes ? io_across8 : io_across_wide, down = bytes ? io_down8 : io_down_wide;
+    const io_taps *first = p->down_first ? &p->y : &p->x, *second = p->down_first ? &p->x : &p->y;
+    int64_t start, length = span(second, &start);
+    io_raster middle = *from;
+    middle.width = p->down_first ? length : first->size;
+    middle.height = p->down_first ? first->size : length;
+    middle.kind = bytes ? IO_BYTES : IO_DOUBLES;
+    void *between = samples(middle.width, middle.height, from->channels, p->rounding);
+    if (!between) return io_nomem("resize");
+    middle.data = between;
+    peft_status s = (p->down_first ? down : across)(from, start, length, first, 0, p->rounding, between);
+    if (!s) s = (p->down_first ? across : down)(&middle, 0, first->size, second, start, p->rounding, to);
+    free(between);
+    return s;
+}
+
+/* An axis that keeps its length needs no pass. */
+static peft_status passes(const io_raster *from, const io_scaling *s, const plan *p, void *to)
+{
+    bool bytes = p->rounding == IO_TO_BYTE;
+    if (s->width == from->width)
+        return (bytes ? io_down8 : io_down_wide)(from, s->part.left, s->part.width, &p->y, 0, p->rounding, to);
+    if (s->height == from->height)
+        return (bytes ? io_across8 : io_across_wide)(from, s->part.top, s->part.height, &p->x, 0, p->rounding, to);
+    return two_passes(from, p, to);
+}
+
+static peft_status check_size(int64_t width, int64_t height)
+{
+    if (width > 0 && height > 0 && width <= 1 << 24 && height <= 1 << 24) return PEFT_OK;
+    return io_fail(PEFT_E_INVALID, "resize: to %lld x %lld, expected sides in 1..16777216", (long long)width,
+                   (long long)height);
+}
+
+peft_status io_resample(const peft_image *im, const io_scaling *s, io_rounding rounding, void **out)
+{
+    io_raster from = io_raster_of(im);
+    plan p = { .rounding = rounding };
+    void *to = NULL;
+    p.down_first = s->order == IO_PILLOW13 && im->height > s->height &&
+                   im->height - s->height > 2 * (im->width - s->width);
+    peft_status status = check_size(s->width, s->height);
+    if (status) return status;
+    status = io_taps_make(im->width, s->width, s->part.left, s->part.width, s->filter, &p.x);
+    if (!status) status = io_taps_make(im->height, s->height, s->part.top, s->part.height, s->filter, &p.y);
+    if (!status && !(to = samples(s->part.width, s->part.height, im->channels, rounding))) status = io_nomem("resize");
+    if (!status) status = passes(&from, s, &p, to);
+    io_taps_free(&p.x);
+    io_taps_free(&p.y);
+    if (status) free(to);
+    else *out = to;
+    return status;
+}
+
+/* Rounded doubles to 16-bit samples, clipped to the range of the type. */
+static void clip_words(const double *from, int64_t n, peft_image *to)
+{
+    double lo = to->is_signed ? -32768 : 0, hi = to->is_signed ? 32767 : 65535;
+    for (int64_t i = 0; i < n; i++) io_set_sample(to, i, (int64_t)(from[i] < lo ? lo : from[i] > hi ? hi : from[i]));
+}
+
+peft_status io_resize(const peft_image *im, const io_scaling *s, peft_image **out)
+{
+    peft_image *to;
+    void *data;
+    const io_part *part = &s->part;
+    peft_status status = check_size(s->width, s->height);
+    if (status) return status;
+    if (s->width == im->width && s->height == im->height) {
+        bool all = part->width == im->width && part->height == im->height;
+        if (!all) return peft_image_crop(im, part->left, part->top, part->width, part->height, out);
+        *out = io_image_retain(im);
+        return PEFT_OK;
+    }
+    status = io_resample(im, s, im->depth == 8 ? IO_TO_BYTE : IO_TO_INT, &data);
+    if (status) return status;
+    if (!(status = io_image_like(im, part->width, part->height, im->channels, &to))) {
+        if (im->depth == 8) memcpy(to->pixels, data, io_image_bytes(to));
+        else clip_words(data, part->width * part->height * im->channels, to);
+        *out = to;
+    }
+    free(data);
+    return status;
+}
+
+/* The part of [start, start + length) inside [0, size). */
+static void inside(int64_t *start, int64_t *length, int64_t size)
+{
+    int64_t end = *start + *length < size ? *start + *length : size;
+    if (*start < 0) *start = 0;
+    *length = end - *start;
+}
+
+peft_status io_resize_crop(const peft_image *im, const io_scaling *s, peft_image **out)
+{
+    io_scaling small = *s;
+    peft_image *next;
+    inside(&small.part.left, &small.part.width, s->width);
+    inside(&small.part.top, &small.part.height, s->height);
+    peft_status status = io_resize(im, &small, &next);
+    if (status) return status;
+    if (small.part.width == s->part.width && small.part.height == s->part.height) {
+        *out = next;
+        return PEFT_OK;
+    }
+    status = peft_image_crop(next, s->part.left - small.part.left, s->part.top - small.part.top, s->part.width,
+                             s->part.height, out);
+    peft_image_free(next);
+    return status;
+}
+
+void io_shorter_size(const peft_image *im, int64_t size, int64_t *width, int64_t *height)
+{
+    int64_t shorter = im->width < im->height ? im->width : im->height, longer;
+    if (__builtin_mul_overflow(size, im->width < im->height ? im->height : im->width, &longer)) longer = INT64_MAX;
+    longer /= shorter;
+    *width = im->width <= im->height ? size : longer;
+    *height = im->width <= im->height ? longer : size;
+}
+
+peft_status peft_image_resize(const peft_image *im, int64_t width, int64_t height, const char *filter,
+                              peft_image **out)
+{
+    io_filter f;
+    io_order order;
+    if (!im || !out) return io_fail(PEFT_E_INVALID, "resize: %s is NULL", im ? "out" : "image");
+    peft_status s = io_filter_named(filter, &f, &order);
+    if (s) return s;
+    const io_scaling to = io_whole(width, height, f, order);
+    return io_resize(im, &to, out);
+}
+
+peft_status peft_image_resize_float(const peft_image *im, int64_t width, int64_t height, const char *filter, float *out)
+{
+    io_filter f;
+    io_order order;
+    void *data = NULL;
+    if (!im || !out) return io_fail(PEFT_E_INVALID, "resize: %s is NULL", im ? "out" : "image");
+    peft_status s = io_filter_named(filter, &f, &order);
+    if (s) return s;
+    const io_scaling to = io_whole(width, height, f, order);
+    if ((s = io_resample(im, &to, IO_TO_FLOAT, &data))) return s;
+    for (int64_t i = 0; i < width * height * im->channels; i++) out[i] = (float)((double *)data)[i];
+    free(data);
+    return PEFT_OK;
+}
+
+peft_status peft_image_resize_shorter(const peft_image *im, int64_t size, const char *filter, peft_image **out)
+{
+    int64_t width, height;
+    if (!im || !out) return io_fail(PEFT_E_INVALID, "resize: %s is NULL", im ? "out" : "image");
+    io_shorter_size(im, size, &width, &height);
+    return peft_image_resize(im, width, height, filter, out);
+}

@@ -1,0 +1,57 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * cache.c -- decoded images kept in memory: few-shot sets are small and read in every epoch. */
+#include "io/loader/loader.h"
+
+peft_status io_cache_begin(io_cache *c, int64_t count, int64_t limit)
+{
+    peft_image **image = io_alloc(count, sizeof *image);
+    if (!image) return io_nomem("loader");
+    if (pthread_mutex_init(&c->lock, NULL)) {
+        free(image);
+        return io_nomem("loader");
+    }
+    c->image = image;
+    c->count = count;
+    c->limit = limit;
+    c->used = 0;
+    return PEFT_OK;
+}
+
+void io_cache_end(io_cache *c)
+{
+    if (!c->image) return;
+    for (int64_t i = 0; i < c->count; i++) peft_image_free(c->image[i]);
+    free(c->image);
+    pthread_mutex_destroy(&c->lock);
+}
+
+static peft_image *look_up(io_cache *c, int64_t i)
+{
+    pthread_mutex_lock(&c->lock);
+    peft_image *im = c->image[i] ? io_image_retain(c->image[i]) : NULL;
+    pthread_mutex_unlock(&c->lock);
+    return im;
+}
+
+static void keep(io_cache *c, int64_t i, const peft_image *im)
+{
+    int64_t bytes = (int64_t)io_image_memory(im);
+    pthread_mutex_lock(&c->lock);
+    if (!c->image[i] && bytes <= c->limit - c->used) {
+        c->image[i] = io_image_retain(im);
+        c->used += bytes;
+    }
+    pthread_mutex_unlock(&c->lock);
+}
+
+peft_status io_cache_load(io_cache *c, const peft_dataset *d, int64_t i, peft_image **out)
+{
+    peft_image *im = look_up(c, i);
+    if (!im) {
+        peft_status s = peft_dataset_load(d, i, &im);
+        if (s) return s;
+        keep(c, i, im);
+    }
+    *out = im;
+    return PEFT_OK;
+}

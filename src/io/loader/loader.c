@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * loader.c -- the public loader: chooses the samples of a batch and copies finished batches to the caller's tensors. */
+#include "io/loader/loader.h"
+#include "io/rng.h"
+
+#define AT(field) offsetof(io_loader_options, field)
+static const io_key keys[] = {
+    { "batch",     'i', AT(batch),     1, 1 << 16, NULL },
+    { "shuffle",   'b', AT(shuffle),   0, 0, NULL },
+    { "drop_last", 'b', AT(drop_last), 0, 0, NULL },
+    { "train",     'b', AT(train),     0, 0, NULL },
+    { "seed",      'i', AT(seed),      0, 0, NULL },
+    { "threads",   'i', AT(threads),   0, 256, NULL },
+    { "cache",     'i', AT(cache),     0, 1ll << 46, NULL },
+    { "mixup",     'f', AT(mixup),     0, 4, NULL },
+    { 0 }
+};
+#undef AT
+
+static peft_status begin(peft_loader *l)
+{
+    int64_t size = peft_transform_size(l->transform);
+    l->floats = 3 * size * size;
+    l->order_epoch = -1;
+    if (!(l->order = io_alloc(l->data->count, sizeof *l->order))) return io_nomem("loader");
+    peft_status s = io_cache_begin(&l->cache, l->data->count, l->o.cache);
+    return s ? s : io_queue_begin(l);
+}
+
+/* Makes the locks first, so that peft_loader_free works whatever fails after that. */
+static peft_loader *new_loader(peft_dataset *d, peft_transform *t, const io_loader_options *o)
+{
+    peft_loader *l = io_alloc(1, sizeof *l);
+    if (!l) return NULL;
+    if (pthread_mutex_init(&l->lock, NULL)) {
+        free(l);
+        return NULL;
+    }
+    if (pthread_cond_init(&l->work, NULL) || pthread_cond_init(&l->finished, NULL)) {
+        pthread_mutex_destroy(&l->lock);
+        free(l);
+        return NULL;
+    }
+    l->data = io_dataset_retain(d);
+    l->transform = io_transform_retain(t);
+    l->o = *o;
+    return l;
+}
+
+peft_status peft_loader_create(peft_dataset *d, peft_transform *t, const char *options, peft_loader **out)
+{
+    io_loader_options o = { .batch = 16, .cache = 256 << 20 };
+    if (!d || !t || !out)
+        return io_fail(PEFT_E_INVALID, "loader: %s is NULL", !d ? "data set" : !t ? "transform" : "out");
+    peft_status s = io_spec_parse(keys, options, "loader", &o);
+    if (s) return s;
+    if (o.drop_last && d->count < o.batch)
+        return io_fail(PEFT_E_OPTION, "loader: drop_last with batch=%lld leaves nothing of %lld samples",
+                       (long long)o.batch, (long long)d->count);
+    peft_loader *l = new_loader(d, t, &o);
+    if (!l) return io_nomem("loader");
+    s = begin(l);
+    if (s) peft_loader_free(l);
+    else *out = l;
+    return s;
+}
+
+void peft_loader_free(peft_loader *l)
+{
+    if (!l) return;
+    io_queue_end(l);
+    io_cache_end(&l->cache);
+    pthread_cond_destroy(&l->work);
+    pthread_cond_destroy(&l->finished);
+    pthread_mutex_destroy(&l->lock);
+    peft_dataset_free(l->data);
+    peft_transform_free(l->transform);
+    free(l->order);
+    free(l);
+}
+
+int64_t peft_loader_batch_size(const peft_loader *l) { return l ? l->o.batch : 0; }
+
+int64_t peft_loader_batches(const peft_loader *l)
+{
+    if (!l) return 0;
+    return l->o.drop_last ? l->data->count / l->o.batch : (l->data->count + l->o.batch - 1) / l->o.batch;
+}
+
+static void make_order(peft_loader *l, int64_t epoch)
+{
+    if (l->order_epoch == epoch) return;
+    io_rng g = io_rng_make(IO_RNG_ORDER, (uint64_t)l->o.seed, epoch, 0);
+    for (int64_t i = 0; i < l->data->count; i++) l->order[i] = i;
+    if (l->o.shuffle) io_rng_shuffle(&g, l->order, l->data->count);
+    l->order_epoch = epoch;
+}
+
+void io_batch_plan(peft_loader *l, int64_t epoch, int64_t number, io_batch *b)
+{
+    int64_t start = number * l->o.batch, left = l->data->count - start;
+    make_order(l, epoch);
+    b->epoch = epoch;
+    b->number = number;
+    b->count = left < l->o.batch ? left : l->o.batch;
+    memcpy(b->sample, l->order + start, (size_t)b->count * sizeof *b->sample);
+    b->next = b->done = 0;
+    b->status = PEFT_OK;
+}
+
+#define MOST_EPOCHS ((int64_t)1e15)      /* the most that a training state holds; no overflow */
+
+static peft_status check_images(const peft_loader *l, const peft_tensor *t)
+{
+    int64_t size = peft_transform_size(l->transform);
+    if (!t) return io_fail(PEFT_E_INVALID, "loader: images is NULL");
+    if (peft_tensor_dtype(t) != PEFT_F32) return io_fail(PEFT_E_DTYPE, "loader: images, expected f32");
+    if (peft_tensor_ndim(t) == 4 && peft_tensor_dim(t, 0) >= l->o.batch && peft_tensor_dim(t, 1) == 3 &&
+        peft_tensor_dim(t, 2) == size && peft_tensor_dim(t, 3) == size)
+        return PEFT_OK;
+    return io_fail(PEFT_E_SHAPE, "loader: images, expected [%lld or more, 3, %lld, %lld]", (long long)l->o.batch,
+                   (long long)size, (long long)size);
+}
+
+static bool mixes(const peft_loader *l) { return l->o.train && l->o.mixup > 0; }
+
+static peft_status check_labels(const peft_loader *l, const peft_tensor *t)
+{
+    if (!t) return PEFT_OK;
+    bool whole = peft_tensor_dtype(t) == PEFT_I64, many = l->data->target;
+    if (!whole && peft_tensor_dtype(t) != PEFT_F32)
+        return io_fail(PEFT_E_DTYPE, "loader: labels, expected %s", many ? "f32 targets" : "i64");
+    if (whole && many) return io_fail(PEFT_E_DTYPE, "loader: labels, expected f32 targets (multi-label)");
+    if (whole && mixes(l)) return io_fail(PEFT_E_DTYPE, "loader: labels, expected f32 targets (mixup)");
+    if (peft_tensor_ndim(t) == (whole ? 1 : 2) && peft_tensor_dim(t, 0) >= l->o.batch &&
+        (whole || peft_tensor_dim(t, 1) == l->data->classes))
+        return PEFT_OK;
+    return io_fail(PEFT_E_SHAPE, "loader: labels, expected i64 [%lld or more] or f32 [.., %lld]", (long long)l->o.batch,
+                   (long long)l->data->classes);
+}
+
+/* The trainer keeps features by sample id, so an id must always mean the same input. With a random transform or mixup
+ * it does not, and samples then have no id. */
+static bool has_ids(const peft_loader *l)
+{
+    return !mixes(l) && !(l->o.train && io_recipe_random(&l->transform->recipe));
+}
+
+/* The targets cannot fail: the samples are in range. */
+static peft_status copy_out(peft_loader *l, const io_batch *b, peft_tensor *images, peft_tensor *labels, int64_t *ids)
+{
+    peft_status s = PEFT_OK;
+    memcpy(peft_tensor_data(images), b->images, (size_t)(b->count * l->floats) * sizeof(float));
+    for (int64_t k = 0; k < b->count && !s; k++) {
+        int64_t i = b->sample[k];
+        if (ids) ids[k] = has_ids(l) ? peft_dataset_id(l->data, i) : -1;
+        if (!labels) continue;
+        if (peft_tensor_dtype(labels) == PEFT_I64) ((int64_t *)peft_tensor_data(labels))[k] = l->data->label[i];
+        else s = peft_dataset_targets(l->data, i, (float *)peft_tensor_data(labels) + k * l->data->classes);
+    }
+    if (!s && mixes(l)) io_mix(l, b, peft_tensor_data(images), labels ? peft_tensor_data(labels) : NULL);
+    return s;
+}
+
+peft_status peft_loader_read(peft_loader *l, int64_t epoch, int64_t batch, peft_tensor *images, peft_tensor *labels,
+                             int64_t *sample_ids, int64_t *count)
+{
+    io_batch *b;
+    if (!l || !count) return io_fail(PEFT_E_INVALID, "loader: %s is NULL", l ? "count" : "loader");
+    if (epoch < 0 || batch < 0 || epoch > MOST_EPOCHS)
+        return io_fail(PEFT_E_INVALID, "loader: batch %lld of epoch %lld; expected 0 or more of both, and at most "
+                       "epoch %lld", (long long)batch, (long long)epoch, (long long)MOST_EPOCHS);
+    peft_status s = check_images(l, images);
+    if (!s) s = check_labels(l, labels);
+    if (s) return s;
+    if (batch >= peft_loader_batches(l)) {
+        *count = 0;
+        return PEFT_OK;
+    }
+    if ((s = io_queue_get(l, epoch, batch, &b))) return s;
+    s = copy_out(l, b, images, labels, sample_ids);
+    if (!s) *count = b->count;
+    io_queue_done(l);
+    return s;
+}
+
+peft_status peft_loader_samples(peft_loader *l, int64_t epoch, int64_t batch, int64_t *samples, int64_t *count)
+{
+    if (!l || !samples || !count)
+        return io_fail(PEFT_E_INVALID, "loader: %s is NULL", !l ? "loader" : !samples ? "samples" : "count");
+    if (epoch < 0 || batch < 0)
+        return io_fail(PEFT_E_INVALID, "loader: batch %lld of epoch %lld: expected 0 or more", (long long)batch,
+                       (long long)epoch);
+    *count = 0;
+    if (batch >= peft_loader_batches(l)) return PEFT_OK;
+    const int64_t start = batch * l->o.batch, left = l->data->count - start;
+    make_order(l, epoch);
+    *count = left < l->o.batch ? left : l->o.batch;
+    memcpy(samples, l->order + start, (size_t)*count * sizeof *samples);
+    return PEFT_OK;
+}
+
+int64_t peft_loader_next(int64_t epoch, int64_t batch, peft_tensor *images, peft_tensor *labels, int64_t *sample_ids,
+                         void *loader)
+{
+    int64_t count;
+    return peft_loader_read(loader, epoch, batch, images, labels, sample_ids, &count) ? -1 : count;
+}

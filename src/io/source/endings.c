@@ -1,0 +1,87 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * endings.c -- the endings of file names: which are read as pictures, and a count of all others by ending. */
+#include "io/source/tree.h"
+#include <stdio.h>
+
+enum { LONGEST = 10, MOST_KINDS = 8 };
+
+static char lower(char c) { return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c; }
+
+bool io_same_word(const char *a, const char *b)
+{
+    while (*a && lower(*a) == lower(*b)) a++, b++;
+    return lower(*a) == lower(*b);
+}
+
+bool io_is_image_name(const char *name)
+{
+    static const char *const ends[] = { "png", "jpg", "jpeg", "jpe", "jfif", "pgm", "ppm", "pnm" };
+    const char *dot = strrchr(name, '.');
+    for (size_t i = 0; dot && i < sizeof ends / sizeof *ends; i++)
+        if (io_same_word(dot + 1, ends[i])) return true;
+    return false;
+}
+
+/* "volume.nii.gz" has the ending .nii.gz. What is longer than LONGEST characters, or has others than ASCII letters and
+ * digits ("scan.left side"), belongs to the name, which then has no ending. */
+char *io_ending(const char *name)
+{
+    const char *dot = strrchr(name, '.');
+    if (dot && (io_same_word(dot, ".gz") || io_same_word(dot, ".bz2") || io_same_word(dot, ".xz")))
+        while (dot > name && *--dot != '.') {}
+    if (!dot || *dot != '.' || dot == name || strlen(dot) > LONGEST) return strdup("");
+    char *end = strdup(dot);
+    for (char *c = end; c && *c; c++) {
+        *c = lower(*c);
+        if (*c != '.' && !(*c >= 'a' && *c <= 'z') && !(*c >= '0' && *c <= '9')) *end = 0;
+    }
+    return end;
+}
+
+typedef struct tally { const char *ending; int64_t count; } tally;
+
+static int most_first(const void *a, const void *b)
+{
+    const tally *x = a, *y = b;
+    return x->count != y->count ? (x->count < y->count ? 1 : -1) : strcmp(x->ending, y->ending);
+}
+
+static size_t print_tally(char *text, size_t room, const tally *k)
+{
+    const char *s = k->count == 1 ? "" : "s";
+    int n = *k->ending == '/' ? snprintf(text, room, "%lld folder%s", (long long)k->count, s)
+          : *k->ending ? snprintf(text, room, "%lld %s", (long long)k->count, k->ending)
+                       : snprintf(text, room, "%lld file%s without ending", (long long)k->count, s);
+    return (size_t)n;
+}
+
+peft_status io_count_endings(io_strings *endings, char **out)
+{
+    enum { ROOM = (MOST_KINDS + 1) * 48 };
+    int64_t kinds = 0, others = 0;
+    size_t at = 0;
+    io_strings_sort(endings, false);
+    tally *k = io_alloc(endings->count, sizeof *k);
+    char *text = io_alloc(ROOM, 1);
+    if (!k || !text) {
+        free(k);
+        free(text);
+        return io_nomem("list of endings");
+    }
+    for (int64_t i = 0; i < endings->count; i++) {
+        if (!kinds || strcmp(k[kinds - 1].ending, endings->item[i])) k[kinds++].ending = endings->item[i];
+        k[kinds - 1].count++;
+    }
+    if (kinds) qsort(k, (size_t)kinds, sizeof *k, most_first);
+    for (int64_t i = 0; i < kinds; i++) {
+        if (i >= MOST_KINDS) others += k[i].count;
+        else {
+            if (i) at += (size_t)snprintf(text + at, ROOM - at, ", ");
+            at += print_tally(text + at, ROOM - at, &k[i]);
+        }
+    }
+    if (others) snprintf(text + at, ROOM - at, ", %lld others", (long long)others);
+    free(k);
+    *out = text;
+    return PEFT_OK;
+}

@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * folder.c -- data sets from folders of images: class/file, or split/class/file. */
+#include "io/source/tree.h"
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <sys/stat.h>
+
+static char *join_path(const char *folder, const char *name)
+{
+    char *start = *folder ? io_join(folder, "/") : strdup(""), *path = start ? io_join(start, name) : NULL;
+    free(start);
+    return path;
+}
+
+/* Whether an entry is a folder or a link to one. One that stat fails on counts as a file; loading it reports why. */
+static peft_status is_folder(const char *folder, const struct dirent *e, bool *out)
+{
+    struct stat st;
+    *out = e->d_type == DT_DIR;
+    if (e->d_type != DT_LNK && e->d_type != DT_UNKNOWN) return PEFT_OK;
+    char *path = join_path(folder, e->d_name);
+    if (!path) return io_nomem(folder);
+    *out = !stat(path, &st) && S_ISDIR(st.st_mode);
+    free(path);
+    return PEFT_OK;
+}
+
+static peft_status failed(const char *folder)
+{
+    return io_fail(PEFT_E_IO, "%s: %s", folder, strerror(errno));
+}
+
+/* Adds what lies in folder, which is called name below the root, and in its folders down to the files of the classes:
+ * depth is 0 in the root; class folders lie at depth 0, with splits at depth 1. */
+static peft_status walk(io_tree *t, const char *folder, const char *name, bool splits, int depth)
+{
+    DIR *dir = opendir(folder);
+    if (!dir) return failed(folder);
+    peft_status s = PEFT_OK;
+    for (struct dirent *e; !s && (errno = 0, e = readdir(dir));) {
+        bool inner;
+        if (e->d_name[0] == '.') continue;
+        if ((s = is_folder(folder, e, &inner))) break;
+        char *below = join_path(name, e->d_name), *path = join_path(folder, e->d_name);
+        s = below && path ? io_tree_add(t, inner ? io_join(below, "/") : strdup(below), false, 0) : io_nomem(folder);
+        const bool wanted = depth < (splits ? 2 : 1) && (!splits || depth || io_split_of(e->d_name));
+        if (!s && inner && wanted) s = walk(t, path, below, splits, depth + 1);
+        free(below);
+        free(path);
+    }
+    if (!s && errno) s = failed(folder);
+    closedir(dir);
+    return s;
+}
+
+peft_status peft_dataset_open_folder(const char *path, const char *split, peft_dataset **out)
+{
+    peft_dataset *d;
+    io_tree t = { 0 };
+    if (!path || !out) return io_fail(PEFT_E_INVALID, "data set: %s is NULL", path ? "out" : "path");
+    peft_status s = io_check_split(split);
+    if (!s) s = io_dataset_new(&d);
+    if (s) return s;
+    s = walk(&t, path, "", split != NULL, 0);
+    if (!s) s = io_tree_arrange(&t, path, split, false, d);
+    io_tree_clear(&t);
+    if (s) peft_dataset_free(d);
+    else *out = d;
+    return s;
+}

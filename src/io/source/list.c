@@ -1,0 +1,181 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * list.c -- data sets from a text file: `name class` or `name 0,1,0`, one sample a line. */
+#include "io/source/list.h"
+
+/* The data set while its lines are read; number[i] is the line of sample i, for messages. */
+typedef struct reading {
+    peft_dataset *d;
+    const char *path, *folder;
+    int64_t *number;
+} reading;
+
+static peft_status bad_line(const reading *r, const list_line *l)
+{
+    return io_fail(PEFT_E_FORMAT, "%s: line %lld: %s", r->path, (long long)l->number, l->wrong);
+}
+
+/* One number: the class. Several: a target of 0 or 1 for each class, as many as in the first line. */
+static peft_status read_values(const reading *r, const list_line *l)
+{
+    peft_dataset *d = r->d;
+    const int64_t width = d->target ? d->classes : 1, i = d->count;
+    if (l->values != width)
+        return io_fail(PEFT_E_FORMAT, "%s: line %lld: %lld values, but the first line has %lld; expected one class "
+                       "number in every line, or one 0/1 target for each class in every line", r->path,
+                       (long long)l->number, (long long)l->values, (long long)width);
+    const char *at = l->value;
+    for (int64_t c = 0; c < width; c++) {
+        int64_t v;
+        if (!list_value(&at, &v))
+            return io_fail(PEFT_E_FORMAT, "%s: line %lld: a number is too large", r->path, (long long)l->number);
+        if (!d->target) d->label[i] = v;
+        else if (v == 0 || v == 1) d->target[i * width + c] = (uint8_t)v;
+        else
+            return io_fail(PEFT_E_FORMAT, "%s: line %lld: target %lld, expected 0 or 1", r->path, (long long)l->number,
+                           (long long)v);
+    }
+    return PEFT_OK;
+}
+
+static peft_status add_sample(reading *r, const list_line *l)
+{
+    char *name = list_name(l), *path = NULL;
+    if (name) path = *name == '/' ? strdup(name) : io_join(r->folder, name);
+    free(name);
+    peft_status s = io_strings_add(&r->d->names, path);
+    if (s) return s;
+    r->number[r->d->count++] = l->number;
+    return PEFT_OK;
+}
+
+static peft_status read_lines(reading *r, const char *text)
+{
+    list_line l = { .next = text };
+    for (list_found found; (found = list_next(&l)) != LIST_END;) {
+        peft_status s = found == LIST_BAD ? bad_line(r, &l) : read_values(r, &l);
+        if (!s) s = add_sample(r, &l);
+        if (s) return s;
+    }
+    return PEFT_OK;
+}
+
+/* Counts the lines and allocates labels or targets; the first line says which of them the file has. */
+static peft_status prepare(reading *r, const char *text)
+{
+    peft_dataset *d = r->d;
+    list_line l = { .next = text };
+    int64_t lines = 0, width = 0, cells;
+    for (list_found found; (found = list_next(&l)) != LIST_END; lines++) {
+        if (lines) continue;
+        if (found == LIST_BAD) return bad_line(r, &l);
+        width = l.values;
+    }
+    if (!lines) return io_fail(PEFT_E_FORMAT, "%s: the list is empty", r->path);
+    if (!(r->number = io_alloc(lines, sizeof *r->number))) return io_nomem(r->path);
+    if (width == 1) return (d->label = io_alloc(lines, sizeof *d->label)) ? PEFT_OK : io_nomem(r->path);
+    d->classes = width;
+    if (__builtin_mul_overflow(lines, width, &cells) || !(d->target = io_alloc(cells, 1))) return io_nomem(r->path);
+    return PEFT_OK;
+}
+
+typedef struct named { const char *name; int64_t i; } named;
+
+static int by_name(const void *a, const void *b)
+{
+    const named *x = a, *y = b;
+    int order = strcmp(x->name, y->name);
+    return order ? order : x->i < y->i ? -1 : x->i > y->i;
+}
+
+static bool same_values(const peft_dataset *d, int64_t x, int64_t y)
+{
+    if (d->label) return d->label[x] == d->label[y];
+    return !memcmp(d->target + x * d->classes, d->target + y * d->classes, (size_t)d->classes);
+}
+
+/* A name with two labels is refused: the same picture would be trained for both of them. */
+static peft_status check_labels_agree(reading *r)
+{
+    const peft_dataset *d = r->d;
+    named *sorted = io_alloc(d->count, sizeof *sorted);
+    if (!sorted) return io_nomem(r->path);
+    for (int64_t i = 0; i < d->count; i++) sorted[i] = (named){ d->names.item[i], i };
+    qsort(sorted, (size_t)d->count, sizeof *sorted, by_name);
+    peft_status s = PEFT_OK;
+    for (int64_t i = 1; i < d->count && !s; i++) {
+        const named *x = &sorted[i - 1], *y = &sorted[i];
+        if (!strcmp(x->name, y->name) && !same_values(d, x->i, y->i))
+            s = io_fail(PEFT_E_FORMAT, "%s: line %lld: '%s' has another label than in line %lld", r->path,
+                        (long long)r->number[y->i], y->name, (long long)r->number[x->i]);
+    }
+    free(sorted);
+    return s;
+}
+
+static peft_status warn_of_gaps(const reading *r)
+{
+    uint8_t *seen = io_alloc(r->d->classes, 1);
+    if (!seen) return io_nomem(r->path);
+    for (int64_t i = 0; i < r->d->count; i++) seen[r->d->label[i]] = 1;
+    io_warn_of_gaps(seen, r->d->classes, r->path);
+    free(seen);
+    return PEFT_OK;
+}
+
+static peft_status fill(reading *r, const char *text, int64_t classes)
+{
+    peft_dataset *d = r->d;
+    peft_status s = prepare(r, text);
+    if (!s) s = read_lines(r, text);
+    if (!s && d->label) s = io_count_classes(d->label, d->count, r->path, &d->classes);
+    if (!s) s = check_labels_agree(r);
+    if (s) return s;
+    if (classes && (d->target ? classes != d->classes : classes < d->classes))
+        return io_fail(PEFT_E_FORMAT, "%s: has labels for %lld classes, but the argument classes is %lld", r->path,
+                       (long long)d->classes, (long long)classes);
+    if (classes) d->classes = classes;
+    else if (d->label) s = warn_of_gaps(r);
+    return s ? s : io_number_classes(d);
+}
+
+/* What stands before the names of the list: folder and a slash ("": the current folder), or the folder of the list. */
+static char *base_folder(const char *path, const char *folder)
+{
+    if (folder) return io_join(folder, *folder ? "/" : "");
+    const char *slash = strrchr(path, '/');
+    return slash ? strndup(path, (size_t)(slash - path) + 1) : strdup("");
+}
+
+static peft_status open_text(const char *path, const char *text, const char *folder, int64_t classes,
+                             peft_dataset **out)
+{
+    peft_dataset *d;
+    peft_status s = io_dataset_new(&d);
+    if (s) return s;
+    char *base = base_folder(path, folder);
+    reading r = { .d = d, .path = path, .folder = base };
+    s = base ? fill(&r, text, classes) : io_nomem(path);
+    free(base);
+    free(r.number);
+    if (s) peft_dataset_free(d);
+    else *out = d;
+    return s;
+}
+
+peft_status peft_dataset_open_list(const char *path, const char *folder, int64_t classes, peft_dataset **out)
+{
+    uint8_t *text;
+    size_t size;
+    if (!path || !out) return io_fail(PEFT_E_INVALID, "data set: %s is NULL", path ? "out" : "path");
+    if (classes < 0 || classes > 1 << 20)
+        return io_fail(PEFT_E_INVALID, "data set: %lld classes, expected 0..1048576", (long long)classes);
+    peft_status s = io_read_file(path, 256 << 20, &text, &size);
+    if (s) return s;
+    const size_t mark = size >= 3 && !memcmp(text, "\xef\xbb\xbf", 3) ? 3 : 0;   /* UTF-8's byte order mark */
+    if (memchr(text, 0, size))
+        s = io_fail(PEFT_E_FORMAT, "%s: not a text file in UTF-8 (a zero byte), so no list of images; expected a line "
+                    "an image, path and class; pictures are given as a folder of class folders", path);
+    else s = open_text(path, (const char *)text + mark, folder, classes, out);
+    free(text);
+    return s;
+}

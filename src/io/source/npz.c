@@ -1,0 +1,158 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * npz.c -- data sets from a MedMNIST file: a zip of arrays, <split>_images and <split>_labels. */
+#include "io/archive/npy.h"
+#include "io/source/tree.h"
+#include "io/archive/zip.h"
+#include <stdio.h>
+
+static const char *const split_names[] = { "train", "val", "test" };
+enum { SPLITS = 3, MOST_ENTRIES = 64, MOST_CLASSES = 1 << 20 };
+
+/* <split>_<what>.npy; PEFT_E_NOTFOUND where there is none. *data is the caller's. */
+static peft_status read_array(zip_t *z, const char *split, const char *what, uint8_t **data, io_npy *array)
+{
+    char name[40];
+    snprintf(name, sizeof name, "%s_%s.npy", split, what);
+    zip_int64_t index = zip_name_locate(z, name, 0);
+    if (index < 0) return io_fail(PEFT_E_NOTFOUND, "no array '%s'", name);
+    size_t size;
+    peft_status s = io_zip_read(z, index, data, &size);
+    if (!s && (s = io_npy_parse(*data, size, array))) free(*data);
+    return s ? io_fail_in(s, name) : PEFT_OK;
+}
+
+static peft_status read_images(zip_t *z, const char *split, peft_dataset *d)
+{
+    io_npy a;
+    uint8_t *file;
+    peft_status s = read_array(z, split, "images", &file, &a);
+    if (s) return s;
+    bool shape = a.ndim == 3 || (a.ndim == 4 && (a.dim[3] == 3 || a.dim[3] == 1));
+    if (!shape || a.kind != 'u' || a.bytes > 2 || !a.count) {
+        char given[120];
+        free(file);
+        return io_fail(PEFT_E_UNSUPPORTED, "%s_images: %s; expected u8 or u16 of [n,h,w], [n,h,w,1] or [n,h,w,3], "
+                       "n > 0", split, io_npy_describe(&a, given, sizeof given));
+    }
+    memmove(file, a.data, (size_t)a.count * (size_t)a.bytes); /* over the header: the allocation becomes d->images */
+    d->images = file;
+    d->count = a.dim[0];
+    d->height = a.dim[1];
+    d->width = a.dim[2];
+    d->channels = a.ndim == 4 ? (int)a.dim[3] : 1;
+    d->depth = 8 * a.bytes;
+    return PEFT_OK;
+}
+
+/* The numbers of a [n], [n,1] (*width 1) or [n,C] array as int64. */
+static peft_status read_labels(zip_t *z, const char *split, int64_t **label, int64_t *count, int64_t *width)
+{
+    io_npy a;
+    uint8_t *file;
+    peft_status s = read_array(z, split, "labels", &file, &a);
+    if (s) return s;
+    int64_t *v = io_alloc(a.count, sizeof *v);
+    if (!v) s = io_nomem("labels");
+    if (!s && (a.ndim > 2 || (a.ndim == 2 && a.dim[1] < 1)))
+        s = io_fail(PEFT_E_UNSUPPORTED, "%s_labels: expected [n], [n,1] or [n,C]", split);
+    for (int64_t i = 0; i < a.count && !s; i++)
+        if (!io_npy_int(&a, i, &v[i])) s = io_fail(PEFT_E_FORMAT, "%s_labels: a label is out of range", split);
+    free(file);
+    if (s) {
+        free(v);
+        return s;
+    }
+    *label = v;
+    *count = a.dim[0];
+    *width = a.ndim == 2 ? a.dim[1] : 1;
+    return PEFT_OK;
+}
+
+static peft_status take_targets(peft_dataset *d, const int64_t *v, int64_t width, const char *split)
+{
+    d->classes = width;
+    if (!(d->target = io_alloc(d->count * width, 1))) return io_nomem("labels");
+    for (int64_t i = 0; i < d->count * width; i++) {
+        if (v[i] != 0 && v[i] != 1)
+            return io_fail(PEFT_E_FORMAT, "%s_labels: several columns, which hold other numbers than 0 and 1; "
+                           "expected a 0/1 target for each class", split);
+        d->target[i] = (uint8_t)v[i];
+    }
+    return PEFT_OK;
+}
+
+/* Reads the labels of a split. own: those of the opened split become d's labels or targets; those of the others only
+ * raise the number of classes. seen[c] becomes 1 for each class c that occurs. */
+static peft_status use_labels(zip_t *z, const char *split, bool own, uint8_t *seen, peft_dataset *d)
+{
+    int64_t *v, count, width;
+    peft_status s = read_labels(z, split, &v, &count, &width);
+    if (s) return s;
+    if (own && count != d->count)
+        s = io_fail(PEFT_E_SHAPE, "%s: %lld labels for %lld images", split, (long long)count, (long long)d->count);
+    else if (width > 1)
+        s = own ? take_targets(d, v, width, split) : PEFT_OK;
+    else
+        s = io_count_classes(v, count, split, &d->classes);
+    for (int64_t i = 0; i < count && !s && width == 1; i++) seen[v[i]] = 1;
+    if (!s && own && width == 1) d->label = v;
+    else free(v);
+    return s;
+}
+
+static peft_status name_samples(peft_dataset *d, const char *split)
+{
+    peft_status s = PEFT_OK;
+    for (int64_t i = 0; i < d->count && !s; i++) {
+        char text[40];
+        snprintf(text, sizeof text, "%s/%lld", split, (long long)i);
+        s = io_strings_add(&d->names, strdup(text));
+    }
+    return s;
+}
+
+static peft_status read_splits(zip_t *z, const char *path, const char *split, uint8_t *seen, peft_dataset *d)
+{
+    peft_status s = use_labels(z, split, true, seen, d);
+    for (int i = 0; i < SPLITS && !s && d->label; i++) {
+        if (!strcmp(split, split_names[i])) continue;
+        s = use_labels(z, split_names[i], false, seen, d);
+        if (s == PEFT_E_NOTFOUND) s = PEFT_OK;
+    }
+    if (!s && d->label) io_warn_of_gaps(seen, d->classes, path);
+    return s;
+}
+
+static peft_status fill(zip_t *z, const char *path, const char *split, peft_dataset *d)
+{
+    if (zip_get_num_entries(z, 0) > MOST_ENTRIES)
+        return io_fail(PEFT_E_UNSUPPORTED, "%lld entries, the limit is %d", (long long)zip_get_num_entries(z, 0),
+                       MOST_ENTRIES);
+    peft_status s = read_images(z, split, d);
+    uint8_t *seen = io_alloc(MOST_CLASSES, 1);
+    if (!s) s = seen ? read_splits(z, path, split, seen, d) : io_nomem("labels");
+    free(seen);
+    if (!s) s = io_number_classes(d);
+    return s ? s : name_samples(d, split);
+}
+
+peft_status peft_dataset_open_npz(const char *path, const char *split, peft_dataset **out)
+{
+    peft_dataset *d;
+    zip_t *z;
+    if (!path || !split || !out)
+        return io_fail(PEFT_E_INVALID, "data set: %s is NULL", !path ? "path" : !split ? "split" : "out");
+    peft_status s = io_check_split(split);
+    if (!s) s = io_zip_open(path, &z);
+    if (s) return s;
+    split = io_split_of(split);
+    if (!(s = io_dataset_new(&d))) {
+        s = fill(z, path, split, d);
+        if (s) {
+            io_fail_in(s, path);
+            peft_dataset_free(d);
+        } else *out = d;
+    }
+    zip_discard(z);
+    return s;
+}

@@ -1,0 +1,89 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * zip_folder.c -- data sets from a zip of a folder of images, by the rules for folders. The archive stays open. */
+#include "io/archive/archive.h"
+#include "io/source/tree.h"
+
+enum { MOST_ENTRIES = 1 << 22 };
+#define MOST_BYTES (1ll << 30)
+
+/* Turns the backslashes of some Windows programs into slashes and refuses a name that leads out of the archive. */
+static peft_status check_name(char *text)
+{
+    for (char *c = text; *c; c++)
+        if (*c == '\\') *c = '/';
+    bool escapes = *text == '/';
+    for (const char *part = text, *slash; part; part = slash ? slash + 1 : NULL) {
+        escapes |= !strcmp(part, "..") || !strncmp(part, "../", 3);
+        slash = strchr(part, '/');
+    }
+    return escapes ? io_fail(PEFT_E_FORMAT, "the name '%.200s' leads out of the archive", text) : PEFT_OK;
+}
+
+/* libzip takes a name as UTF-8 where the entry says so or its bytes are valid UTF-8, and else converts it from code
+ * page 437, the default of the format: guessed is true for a name that was converted. */
+static peft_status add_name(zip_t *z, zip_int64_t i, io_tree *t)
+{
+    const char *raw = zip_get_name(z, (zip_uint64_t)i, ZIP_FL_ENC_RAW);
+    char *own = raw ? strdup(raw) : NULL;
+    const char *text = zip_get_name(z, (zip_uint64_t)i, ZIP_FL_ENC_GUESS);
+    if (!raw || !text || !own) {
+        free(own);
+        return raw && text ? io_nomem("archive") : io_fail(PEFT_E_FORMAT, "%s", zip_strerror(z));
+    }
+    const bool guessed = strcmp(own, text) != 0;
+    free(own);
+    if (!(own = strdup(text))) return io_nomem("archive");
+    peft_status s = check_name(own);
+    if (!s) return io_tree_add(t, own, guessed, i);
+    free(own);
+    return s;
+}
+
+static peft_status read_names(zip_t *z, io_tree *t)
+{
+    zip_int64_t count = zip_get_num_entries(z, 0);
+    if (count > MOST_ENTRIES)
+        return io_fail(PEFT_E_UNSUPPORTED, "%lld entries, the limit is %d", (long long)count, MOST_ENTRIES);
+    peft_status s = PEFT_OK;
+    for (zip_int64_t i = 0; i < count && !s; i++) s = add_name(z, i, t);
+    return s;
+}
+
+static peft_status check_members(const peft_dataset *d)
+{
+    zip_t *z = d->archive->zip;
+    for (int64_t i = 0; i < d->count; i++) {
+        zip_stat_t st;
+        peft_status s = zip_stat_index(z, (zip_uint64_t)d->member[i], 0, &st)
+                            ? io_fail(PEFT_E_FORMAT, "%s", zip_strerror(z)) : io_zip_check(&st, MOST_BYTES);
+        if (s) return io_fail_in(s, d->names.item[i]);
+    }
+    return PEFT_OK;
+}
+
+static peft_status fill(peft_dataset *d, const char *path, const char *split)
+{
+    io_tree t = { 0 };
+    peft_status s = io_archive_open(path, &d->archive);
+    if (s) return s;
+    s = read_names(d->archive->zip, &t);
+    if (s) io_fail_in(s, path);
+    if (!s) s = io_tree_skip_top(&t, path, split);
+    if (!s) s = io_tree_arrange(&t, path, split, true, d);
+    if (!s) s = check_members(d);
+    io_tree_clear(&t);
+    return s;
+}
+
+peft_status peft_dataset_open_zip(const char *path, const char *split, peft_dataset **out)
+{
+    peft_dataset *d;
+    if (!path || !out) return io_fail(PEFT_E_INVALID, "data set: %s is NULL", path ? "out" : "path");
+    peft_status s = io_check_split(split);
+    if (!s) s = io_dataset_new(&d);
+    if (s) return s;
+    s = fill(d, path, split);
+    if (s) peft_dataset_free(d);
+    else *out = d;
+    return s;
+}

@@ -1,0 +1,125 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * augment.c -- augmentations that move or erase pixels: a random crop, a shift, a flip, and a box of the finished input
+ * that is overwritten. */
+#include "io/rng.h"
+#include "io/transform/transform.h"
+#include <math.h>
+
+typedef struct box { int64_t left, top, width, height; } box;
+
+/* Ten draws of area (uniform in scale) and shape (width / height, log-uniform in ratio); false: none fitted inside.
+ * smaller: both sides must be smaller than the whole, as RandomErasing of torchvision asks. */
+static bool random_box(int64_t width, int64_t height, const double *scale, const double *ratio, bool smaller,
+                       io_rng *g, box *out)
+{
+    double area = (double)width * (double)height, low = log(ratio[0]), high = log(ratio[1]);
+    for (int draw = 0; draw < 10; draw++) {
+        double a = area * io_rng_uniform(g, scale[0], scale[1]), shape = exp(io_rng_uniform(g, low, high));
+        box b = { .width = (int64_t)nearbyint(sqrt(a * shape)), .height = (int64_t)nearbyint(sqrt(a / shape)) };
+        if (b.width < 1 || b.height < 1 || b.width > width - smaller || b.height > height - smaller) continue;
+        b.top = io_rng_below(g, height - b.height + 1);
+        b.left = io_rng_below(g, width - b.width + 1);
+        *out = b;
+        return true;
+    }
+    return false;
+}
+
+/* The largest centred box of an allowed shape, for when no draw fitted. */
+static box centred_box(const io_recipe *r, const peft_image *im)
+{
+    double shape = (double)im->width / (double)im->height;
+    box b = { 0, 0, im->width, im->height };
+    if (shape < r->ratio[0]) b.height = (int64_t)nearbyint((double)b.width / r->ratio[0]);
+    else if (shape > r->ratio[1]) b.width = (int64_t)nearbyint((double)b.height * r->ratio[1]);
+    if (b.height < 1) b.height = 1;
+    if (b.width < 1) b.width = 1;
+    b.left = (im->width - b.width) / 2;
+    b.top = (im->height - b.height) / 2;
+    return b;
+}
+
+peft_status io_random_crop(const io_recipe *r, uint64_t seed, int64_t epoch, int64_t sample, peft_image **im)
+{
+    io_rng g = io_rng_make(IO_RNG_CROP, seed, epoch, sample);
+    box b;
+    if (!random_box((*im)->width, (*im)->height, r->scale, r->ratio, false, &g, &b)) b = centred_box(r, *im);
+    peft_image *next = NULL;
+    peft_status s = io_step(peft_image_crop(*im, b.left, b.top, b.width, b.height, &next), &next, im);
+    if (s) return s;
+    const io_scaling square = io_whole(r->size, r->size, (io_filter)r->filter, (io_order)r->order);
+    return io_step(io_resize(*im, &square, &next), &next, im);
+}
+
+/* Which pixel of an axis of this size appears at position i when the axis is mirrored at both ends without repeating
+ * the end pixels: for size 3, positions -2..4 show 2 1 0 1 2 1 0. */
+static int64_t mirrored(int64_t i, int64_t size)
+{
+    int64_t period = size > 1 ? 2 * (size - 1) : 1, at = (i % period + period) % period;
+    return at < size ? at : period - at;
+}
+
+/* The image shifted by left and top; pixels that come from outside are those of the mirrored image. */
+static peft_status shift_mirrored(const peft_image *im, int64_t left, int64_t top, peft_image **out)
+{
+    peft_image *to;
+    peft_status s = io_image_like(im, im->width, im->height, im->channels, &to);
+    if (s) return s;
+    size_t pixel = (size_t)(im->channels * im->depth / 8), row = io_image_row(im);
+    uint8_t *at = (uint8_t *)to->pixels;
+    for (int64_t y = 0; y < im->height; y++) {
+        const uint8_t *from = (const uint8_t *)im->pixels + (size_t)mirrored(top + y, im->height) * row;
+        for (int64_t x = 0; x < im->width; x++, at += pixel)
+            memcpy(at, from + (size_t)mirrored(left + x, im->width) * pixel, pixel);
+    }
+    *out = to;
+    return PEFT_OK;
+}
+
+peft_status io_random_shift(const io_recipe *r, uint64_t seed, int64_t epoch, int64_t sample, peft_image **im)
+{
+    io_rng g = io_rng_make(IO_RNG_SHIFT, seed, epoch, sample);
+    int64_t left = io_rng_below(&g, 2 * r->pad + 1) - r->pad, top = io_rng_below(&g, 2 * r->pad + 1) - r->pad;
+    peft_image *next = NULL;
+    peft_status s = r->pad_mode == IO_PAD_REFLECT ? shift_mirrored(*im, left, top, &next)
+                  : peft_image_crop(*im, left, top, (*im)->width, (*im)->height, &next);
+    return io_step(s, &next, im);
+}
+
+peft_status io_random_flip(const io_recipe *r, uint64_t seed, int64_t epoch, int64_t sample, peft_image **im)
+{
+    io_rng g = io_rng_make(IO_RNG_FLIP, seed, epoch, sample);
+    peft_image *next = NULL;
+    if (io_rng_uniform(&g, 0, 1) >= r->flip) return PEFT_OK;
+    return io_step(peft_image_flip(*im, &next), &next, im);
+}
+
+/* A draw from the normal distribution, by the method of Box and Muller. */
+static double normal(io_rng *g)
+{
+    double radius = sqrt(-2 * log(1 - io_rng_uniform(g, 0, 1)));
+    return radius * cos(2 * M_PI * io_rng_uniform(g, 0, 1));
+}
+
+/* The value that an erased sample of channel c gets. */
+static float erased(const io_recipe *r, int c, io_rng *g)
+{
+    switch (r->erase_fill) {
+    case IO_ERASE_RANDOM: return (float)normal(g);
+    case IO_ERASE_UNIFORM: return io_normal(r, c, (double)io_rng_below(g, 256), 255);
+    default: return 0;
+    }
+}
+
+void io_random_erase(const io_recipe *r, uint64_t seed, int64_t epoch, int64_t sample, float *out)
+{
+    io_rng g = io_rng_make(IO_RNG_ERASE, seed, epoch, sample);
+    const double ratio[2] = { 1 / r->erase_ratio[1], 1 / r->erase_ratio[0] };            /* width / height */
+    box b;
+    if (io_rng_uniform(&g, 0, 1) >= r->erase) return;
+    if (!random_box(r->size, r->size, r->erase_area, ratio, true, &g, &b)) return;
+    for (int c = 0; c < 3; c++)
+        for (int64_t y = b.top; y < b.top + b.height; y++)
+            for (int64_t x = b.left; x < b.left + b.width; x++)
+                out[(c * r->size + y) * r->size + x] = erased(r, c, &g);
+}

@@ -1,0 +1,140 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * recipe.c -- the text of a transform: its settings, their defaults, which of them go together, and texts of earlier
+ * versions. */
+#include "io/transform/transform.h"
+#include <math.h>
+#include <stdio.h>
+
+#define AT(field) offsetof(io_recipe, field)
+/* Earlier versions knew only the first KEYS_OF_OLD keys; peft_transform_text printed all of them. */
+enum { KEY_SIZE, KEY_RESIZE, KEY_CROP_PCT, KEYS_OF_OLD = 20 };
+static const io_key keys[] = {
+    [KEY_SIZE] =     { "size",          'i', AT(size),        1, 16384, NULL },
+    [KEY_RESIZE] =   { "resize",        's', AT(resize),      1, 1 << 20, "squash|shorter|none" },
+    [KEY_CROP_PCT] = { "crop_pct",      'f', AT(crop_pct),    1e-3, 100, NULL },
+    { "interpolation", 'c', AT(filter),      0, 0, IO_FILTERS },
+    { "grey",          'b', AT(grey),        0, 0, NULL },
+    { "mean",          '3', AT(mean),        -1e6, 1e6, NULL },
+    { "std",           '3', AT(std),         1e-6, 1e6, NULL },
+    { "random_crop",   'b', AT(random_crop), 0, 0, NULL },
+    { "scale",         '2', AT(scale),       1e-6, 1, NULL },
+    { "ratio",         '2', AT(ratio),       1e-3, 1e3, NULL },
+    { "flip",          'f', AT(flip),        0, 1, NULL },
+    { "brightness",    'f', AT(brightness),  0, 10, NULL },
+    { "contrast",      'f', AT(contrast),    0, 10, NULL },
+    { "saturation",    'f', AT(saturation),  0, 10, NULL },
+    { "pad",           'i', AT(pad),         0, 16384, NULL },
+    { "pad_mode",      'c', AT(pad_mode),    0, 0, "zero|reflect" },
+    { "erase",         'f', AT(erase),       0, 1, NULL },
+    { "erase_area",    '2', AT(erase_area),  1e-6, 1, NULL },
+    { "erase_ratio",   '2', AT(erase_ratio), 1e-3, 1e3, NULL },
+    { "erase_fill",    'c', AT(erase_fill),  0, 0, "mean|random|uniform" },
+    { "crop_offset",   'c', AT(offset),      0, 0, "round|floor" },
+    { "resize_order",  'c', AT(order),       0, 0, IO_ORDERS },
+    { "alpha",         'c', AT(alpha),       0, 0, "drop|white" },
+    { "range",         'r', AT(range),       -1e9, 1e9, NULL },
+    { 0 }
+};
+#undef AT
+
+static const io_recipe defaults = {
+    .size = 224, .mean = { 0.5, 0.5, 0.5 }, .std = { 0.5, 0.5, 0.5 }, .scale = { 0.08, 1 },
+    .ratio = { 3.0 / 4.0, 4.0 / 3.0 }, .erase_area = { 0.02, 0.33 }, .erase_ratio = { 0.3, 3.3 } };
+
+static bool sets(uint64_t seen, int key) { return seen >> key & 1; }
+
+/* Gives a text of an earlier version the meaning that it had there, so that a saved model predicts as it was trained:
+ * squash ignored crop_pct, crop_pct above 1 was allowed with shorter, the horizontal pass came first, erase_ratio was
+ * width / height, and erase_fill=random drew from a uniform distribution. */
+static void read_as_old(io_recipe *r)
+{
+    r->order = IO_PILLOW12;
+    if (r->resize.word == IO_SQUASH) {
+        r->crop_pct = 1;
+    } else if (r->crop_pct > 1) {
+        r->resize = (io_side){ -1, (int64_t)floor((double)r->size / r->crop_pct), 0 };
+        r->crop_pct = 1;
+    }
+    if (r->erase > 0) {
+        double low = r->erase_ratio[0];
+        r->erase_ratio[0] = 1 / r->erase_ratio[1];
+        r->erase_ratio[1] = 1 / low;
+        if (r->erase_fill == IO_ERASE_RANDOM) r->erase_fill = IO_ERASE_UNIFORM;
+    }
+}
+
+static peft_status check_geometry(const io_recipe *r)
+{
+    char given[32];
+    bool cuts = r->resize.word == IO_SQUASH || r->resize.word == IO_SHORTER;
+    if (r->crop_pct > 1)
+        return io_fail(PEFT_E_OPTION, "transform: crop_pct=%s: the part of the resized side that the crop keeps, "
+                       "expected above 0 and up to 1 (0.875, not 87.5); resize=N says a size in pixels",
+                       io_number(given, r->crop_pct));
+    if (!cuts && r->crop_pct != 1)
+        return io_fail(PEFT_E_OPTION, "transform: crop_pct=%s has no effect with this resize, which gives the size "
+                       "in pixels; leave crop_pct out, or use resize=shorter or resize=squash",
+                       io_number(given, r->crop_pct));
+    if (floor((double)r->size / r->crop_pct) < 1 || (double)r->size / r->crop_pct > 1 << 20)
+        return io_fail(PEFT_E_OPTION, "transform: size / crop_pct = %s pixels, expected 1 to 1048576",
+                       io_number(given, (double)r->size / r->crop_pct));
+    return PEFT_OK;
+}
+
+/* v / by as "a:b:c", without the digits behind the ninth decimal, which the division makes (57.12 / 255 is 0.224). */
+static const char *triple(char text[100], const double v[3], double by)
+{
+    char one[3][32];
+    for (int c = 0; c < 3; c++) io_number(one[c], round(1e9 * v[c] / by) / 1e9);
+    snprintf(text, 100, "%s:%s:%s", one[0], one[1], one[2]);
+    return text;
+}
+
+/* Refuses mean and std of samples in 0..255, as some configurations state them: here samples are in 0..1. */
+static peft_status check_normalisation(const io_recipe *r)
+{
+    bool large = false;
+    for (int c = 0; c < 3; c++) large |= r->mean[c] > 1 || r->std[c] > 2;
+    if (!large) return PEFT_OK;
+    char mean[100], std[100], mean_of_1[100], std_of_1[100];
+    return io_fail(PEFT_E_OPTION, "transform: mean=%s, std=%s: these count samples as 0..255, here they are 0..1; "
+                   "expected mean=%s,std=%s", triple(mean, r->mean, 1), triple(std, r->std, 1),
+                   triple(mean_of_1, r->mean, 255), triple(std_of_1, r->std, 255));
+}
+
+/* A resize in pixels of the base text for another size: resize=256 of size=224 becomes 439 for size=384. */
+static int64_t in_proportion(int64_t side, int64_t size, int64_t old_size)
+{
+    int64_t v = (int64_t)floor((double)side * (double)size / (double)old_size + 0.5);
+    return v < 1 ? 1 : v > 1 << 20 ? 1 << 20 : v;
+}
+
+/* Overwrites in r what text sets. */
+static peft_status lay_over(const char *text, io_recipe *r)
+{
+    const uint64_t old = ((uint64_t)1 << KEYS_OF_OLD) - 1;
+    int64_t old_size = r->size;
+    uint64_t seen;
+    peft_status s = io_spec_parse_seen(keys, text, "transform", r, &seen);
+    if (s) return s;
+    if (sets(seen, KEY_RESIZE) && !sets(seen, KEY_CROP_PCT))
+        r->crop_pct = r->resize.word == IO_SHORTER ? 0.875 : 1;
+    if (sets(seen, KEY_SIZE) && !sets(seen, KEY_RESIZE) && r->resize.word < 0) {
+        r->resize.height = in_proportion(r->resize.height, r->size, old_size);
+        if (r->resize.width) r->resize.width = in_proportion(r->resize.width, r->size, old_size);
+    }
+    if (seen == old) read_as_old(r);
+    s = check_geometry(r);
+    if (!s && (seen & old) != old) s = check_normalisation(r);               /* saved texts are taken as they are */
+    return s;
+}
+
+peft_status io_recipe_parse(const char *base, const char *text, io_recipe *r)
+{
+    *r = defaults;
+    r->crop_pct = 1;
+    peft_status s = lay_over(base, r);
+    return s ? s : lay_over(text, r);
+}
+
+peft_status io_recipe_print(const io_recipe *r, char **text) { return io_spec_print(keys, r, text); }

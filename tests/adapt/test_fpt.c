@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * test_fpt.c -- side-network prompts: published parameter counts and cache sizes, the cache's exactness, and what a model
+ * for them must be. The weights of ViT-B/16 are never touched: only their extents matter here. */
+#include <math.h>
+#include <peft/peft.h>
+#include "core/base/rng.h"
+#include "core/train/cache/cache.h"
+#include "suite.h"
+
+static peft_options *options(peft_context *ctx, const char *text)
+{
+    peft_options *o;
+    ck_assert_int_eq(peft_options_create(ctx, &o), PEFT_OK);
+    ck_assert_int_eq(peft_options_parse(o, text), PEFT_OK);
+    return o;
+}
+
+static const struct { const char *options; int64_t parameters; size_t sample_bytes; } published[] = {
+    { "classes=5,side_input=given", 1602341, 15114240 },
+    { "classes=5,side_input=given,plus=true,layers=6-11,side_image=128", 900965, 7557120 } };
+
+START_TEST(published_sizes)
+{
+    const pf_vit_shape large = { .image = 512, .patch = 16, .width = 768, .depth = 12, .heads = 12, .mlp = 3072, .eps = 1e-12,
+                                 .act = PK_GELU, .qkv_bias = true, .patch_bias = true, .pos_prefix = true };
+    peft_context *ctx;
+    peft_backbone *b;
+    ck_assert_int_eq(peft_context_create(NULL, NULL, NULL, &ctx), PEFT_OK);
+    ck_assert_int_eq(pf_backbone_alloc(ctx, &large, &b), PEFT_OK);
+    for (size_t i = 0; i < b->weights; i++) ck_assert_ptr_nonnull(pf_backbone_own(b, i));
+    for (size_t i = 0; i < sizeof published / sizeof *published; i++) {
+        peft_options *o = options(ctx, published[i].options), *mo = options(ctx, "classes=5,head=side_encoder");
+        peft_adapter *a;
+        peft_model *m;
+        pf_team team = { .ctx = ctx, .threads = 1 };
+        pf_compiled net;
+        pf_cache cache;
+        pf_loss loss = { .kind = PF_LOSS_CE };
+        ck_assert_msg(!pf_adapter_make(b, "fpt", o, &(pf_source){ 0 }, &a), "%s", peft_last_error());
+        ck_assert_int_eq(peft_model_create(b, mo, &m), PEFT_OK);
+        ck_assert_int_eq(peft_model_attach(m, a), PEFT_OK);
+        ck_assert_int_eq(peft_model_trainable_count(m), published[i].parameters);
+        pf_compile_spec spec = { .model = m, .team = &team, .batch = 2, .loss = &loss, .part = PF_FRONT };
+        ck_assert_msg(!pf_compiled_create(&net, &spec), "%s", peft_last_error());
+        ck_assert_int_eq(pf_cache_create(&cache, &(pf_cache_spec){ .ctx = ctx, .front = &net, .limit = 16 << 20 }),
+                         PEFT_OK);
+        ck_assert_uint_eq(cache.sample_bytes, published[i].sample_bytes);
+        pf_cache_free(&cache);
+        pf_compiled_free(&net);
+        peft_model_free(m);
+        peft_adapter_free(a);
+        peft_options_free(o);
+        peft_options_free(mo);
+    }
+    peft_backbone_free(b);
+    peft_context_free(ctx);
+}
+END_TEST
+
+typedef struct { peft_context *ctx; peft_backbone *b; peft_tensor *images, *labels; } bed;
+
+static bed make_bed(void)
+{
+    bed x;
+    ck_assert_int_eq(peft_context_create(NULL, NULL, NULL, &x.ctx), PEFT_OK);
+    peft_options *o = options(x.ctx, "image_size=32,patch=4,width=48,depth=3,heads=3");
+    ck_assert_int_eq(peft_backbone_create(x.ctx, o, &x.b), PEFT_OK);
+    peft_options_free(o);
+    ck_assert_int_eq(peft_tensor_create(x.ctx, PEFT_F32, 4, (int64_t[]){ 4, 3, 32, 32 }, &x.images), PEFT_OK);
+    ck_assert_int_eq(peft_tensor_create(x.ctx, PEFT_I64, 1, (int64_t[]){ 4 }, &x.labels), PEFT_OK);
+    pf_rng r = { 9, 1, 0 };
+    for (int64_t i = 0; i < peft_tensor_count(x.images); i++) ((float *)peft_tensor_data(x.images))[i] = (float)pf_rng_normal(&r, (uint64_t)i);
+    for (int i = 0; i < 4; i++) ((int64_t *)peft_tensor_data(x.labels))[i] = i % 3;
+    return x;
+}
+
+static peft_model *make_model(const bed *x, const char *head, const char *fpt)
+{
+    peft_options *o = options(x->ctx, head), *fo = options(x->ctx, fpt);
+    peft_model *m;
+    peft_adapter *a;
+    ck_assert_msg(!peft_model_create(x->b, o, &m), "%s", peft_last_error());
+    ck_assert_msg(!peft_adapter_create(x->b, "fpt", fo, &a), "%s", peft_last_error());
+    ck_assert_int_eq(peft_model_attach(m, a), PEFT_OK);
+    peft_adapter_free(a);
+    peft_options_free(o);
+    peft_options_free(fo);
+    return m;
+}
+
+static const char *const plus = "classes=3,plus=true,reduction=4,side_image=16,tokens=4,layers=[1,2]";
+
+/* Five steps; the last loss. */
+static double train(const bed *x, const char *opts, double *hits)
+{
+    peft_model *m = make_model(x, "classes=3,head=side_encoder", plus);
+    peft_options *o = options(x->ctx, opts);
+    peft_trainer *t;
+    const int64_t ids[4] = { 11, 4, 7, 2 };
+    ck_assert_msg(!peft_trainer_create(m, o, &t), "%s", peft_last_error());
+    for (int i = 0; i < 5; i++) ck_assert_msg(!peft_trainer_step(t, x->images, x->labels, ids), "%s", peft_last_error());
+    double loss = peft_trainer_get(t, "loss");
+    if (hits) *hits = peft_trainer_get(t, "cache_hits");
+    peft_trainer_free(t);
+    peft_options_free(o);
+    peft_model_free(m);
+    return loss;
+}
+
+START_TEST(cached_training_has_the_same_bits)
+{
+    bed x = make_bed();
+    double hits, plain = train(&x, "batch=4,lr=0.01", NULL), cached = train(&x, "batch=4,lr=0.01,cache_features=8000000", &hits);
+    ck_assert(plain == cached);
+    ck_assert(hits == 16);                                            /* all steps but the first */
+    ck_assert(plain < log(3));                                        /* and it learns */
+    peft_tensor_free(x.images);
+    peft_tensor_free(x.labels);
+    peft_backbone_free(x.b);
+    peft_context_free(x.ctx);
+}
+END_TEST
+
+START_TEST(wrong_models_are_refused)
+{
+    static const struct { const char *head, *fpt, *word; } bad[] = {
+        { "classes=3", "classes=3,reduction=4,side_image=16", "side_encoder" },
+        { "classes=4,head=side_encoder", "classes=3,reduction=4,side_image=16", "classes" } };
+    bed x = make_bed();
+    for (size_t i = 0; i < 2; i++) {
+        peft_model *m = make_model(&x, bad[i].head, bad[i].fpt);
+        peft_trainer *t = NULL;
+        ck_assert_int_ne(peft_trainer_create(m, NULL, &t), PEFT_OK);
+        ck_assert_msg(strstr(peft_last_error(), bad[i].word) != NULL, "%s", peft_last_error());
+        peft_model_free(m);
+    }
+    peft_model *m = make_model(&x, "classes=3,head=side_encoder", "classes=3,reduction=4,side_image=16,side_input=given");
+    peft_trainer *t;
+    ck_assert_int_eq(peft_trainer_create(m, NULL, &t), PEFT_OK);
+    ck_assert_int_eq(peft_trainer_step(t, x.images, x.labels, NULL), PEFT_E_STATE);   /* its small images are missing */
+    ck_assert_int_eq(peft_trainer_input(t, "side_images", x.images), PEFT_E_SHAPE);
+    ck_assert_int_eq(peft_trainer_input(t, "other", x.images), PEFT_E_NOTFOUND);
+    peft_trainer_free(t);
+    peft_model_free(m);
+    peft_tensor_free(x.images);
+    peft_tensor_free(x.labels);
+    peft_backbone_free(x.b);
+    peft_context_free(x.ctx);
+}
+END_TEST
+
+SUITE_MAIN("fpt", published_sizes, cached_training_has_the_same_bits, wrong_models_are_refused)

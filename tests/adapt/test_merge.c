@@ -1,0 +1,267 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * test_merge.c -- merged and unmerged models agree to rounding, for every method that can be merged; the others say why
+ * not; the merged file loads; the drift of merging is what two sessions show. */
+#include <math.h>
+#include <peft/peft.h>
+#include <unistd.h>
+#include "core/base/rng.h"
+#include "core/adapt/adapter.h"
+#include "suite.h"
+
+static peft_context *ctx;
+static peft_tensor *images;
+
+static peft_options *options(const char *text)
+{
+    peft_options *o;
+    ck_assert_int_eq(peft_options_create(ctx, &o), PEFT_OK);
+    ck_assert_int_eq(peft_options_parse(o, text), PEFT_OK);
+    return o;
+}
+
+static void open_all(void)
+{
+    ck_assert_int_eq(peft_context_create(NULL, NULL, NULL, &ctx), PEFT_OK);
+    ck_assert_int_eq(peft_tensor_create(ctx, PEFT_F32, 4, (int64_t[]){ 2, 3, 16, 16 }, &images), PEFT_OK);
+    pf_rng r = { 5, 1, 0 };
+    for (int i = 0; i < 2 * 3 * 256; i++) ((float *)peft_tensor_data(images))[i] = (float)pf_rng_normal(&r, (uint64_t)i);
+}
+
+static peft_backbone *backbone(const char *more)
+{
+    char text[160];
+    peft_backbone *b;
+    snprintf(text, sizeof text, "image_size=16,patch=4,width=48,depth=3,heads=3%s", more);
+    peft_options *o = options(text);
+    ck_assert_int_eq(peft_backbone_create(ctx, o, &b), PEFT_OK);
+    peft_options_free(o);
+    return b;
+}
+
+static peft_model *model(peft_backbone *b, const char *method, const char *opts, const char *pool, uint32_t seed)
+{
+    char text[40];
+    peft_model *m;
+    peft_adapter *a;
+    snprintf(text, sizeof text, "classes=4,pool=%s", pool);
+    peft_options *o = options(text), *mo = options(opts);
+    ck_assert_int_eq(peft_model_create(b, o, &m), PEFT_OK);
+    ck_assert_msg(!peft_adapter_create(b, method, mo, &a), "%s", peft_last_error());
+    ck_assert_int_eq(peft_model_attach(m, a), PEFT_OK);
+    for (size_t i = 0; i < peft_model_param_count(m); i++) {          /* values that matter, not identities */
+        peft_tensor *t = peft_param_value(peft_model_param(m, i));
+        pf_rng r = { seed, (uint32_t)i, 7 };
+        for (int64_t k = 0; k < peft_tensor_count(t); k++) ((float *)peft_tensor_data(t))[k] += (float)(0.1 * pf_rng_normal(&r, (uint64_t)k));
+    }
+    peft_adapter_free(a);
+    peft_options_free(o);
+    peft_options_free(mo);
+    return m;
+}
+
+static void predict(peft_model *m, float out[8])
+{
+    peft_session *s;
+    peft_tensor *logits;
+    peft_options *o = options("batch=2");
+    ck_assert_msg(!peft_session_create(m, o, &s), "%s", peft_last_error());
+    ck_assert_int_eq(peft_tensor_create(ctx, PEFT_F32, 2, (int64_t[]){ 2, 4 }, &logits), PEFT_OK);
+    ck_assert_int_eq(peft_session_predict(s, images, logits), PEFT_OK);
+    memcpy(out, peft_tensor_data(logits), 8 * sizeof *out);
+    peft_tensor_free(logits);
+    peft_options_free(o);
+    peft_session_free(s);
+}
+
+static double distance(const float *a, const float *b)
+{
+    double d = 0, n = 0;
+    for (int i = 0; i < 8; i++) d += (a[i] - b[i]) * (a[i] - b[i]), n += a[i] * a[i];
+    return sqrt(d / n);
+}
+
+/* Written under Hugging Face's names and read again: the same bits. false: their networks lack something of it. */
+static bool same_in_hf(const peft_backbone *merged, const float want[8])
+{
+    char path[] = "/tmp/peft-merge-XXXXXX.safetensors";
+    peft_options *o = options("naming=hf");
+    peft_backbone *loaded;
+    peft_model *plain;
+    float got[8];
+    close(mkstemps(path, 12));
+    const peft_status s = peft_backbone_save_as(merged, path, o);
+    if (!s) {
+        ck_assert_msg(!peft_backbone_load(ctx, path, o, &loaded), "%s", peft_last_error());
+        ck_assert_int_eq(peft_model_create(loaded, NULL, &plain), PEFT_OK);
+        predict(plain, got);
+        ck_assert_mem_eq(got, want, sizeof got);
+        peft_model_free(plain);
+        peft_backbone_free(loaded);
+    } else ck_assert_int_eq(s, PEFT_E_UNSUPPORTED);
+    unlink(path);
+    peft_options_free(o);
+    return !s;
+}
+
+static const struct { const char *method, *options, *backbone, *pool; } mergeable[] = {
+    { "linear", "", "", "auto" }, { "full", "", "", "auto" }, { "partial", "blocks=2", "", "auto" },
+    { "bitfit", "", "", "auto" }, { "ln_tune", "", "", "auto" }, { "ln_tune", "", ",pool=mean", "auto" },
+    { "lora", "targets=[attn.q,attn.v,attn.proj]", "", "auto" },
+    { "lora", "targets=[attn.qkv,mlp.fc1,mlp.fc2,patch_embed.proj],rslora=true", "", "auto" },
+    { "lora", "targets=[attn.qkv,mlp.fc2],dora=true", "", "auto" },
+    { "lora", "targets=[attn.k],dora=true,r=3", ",qkv_bias=false", "auto" },
+    { "lora", "targets=[mlp.fc1,mlp.fc2]", ",swiglu=true", "auto" }, { "ssf", "", ",swiglu=true", "auto" },
+    { "ia3", "", ",swiglu=true", "auto" }, { "ia3", "", "", "auto" }, { "ssf", "", "", "auto" },
+    { "ssf", "", ",pool=mean", "auto" }, { "attnscale_dra", "", "", "auto" },
+    { "attnscale_dra", "offsets=false", ",layer_scale=true,qkv_bias=false", "auto" },
+    { "lora", "preset=med_peft", "", "mean" }, { "ln_tune", "", "", "mean" }, { "ssf", "", "", "mean" } };
+
+START_TEST(merged_equals_unmerged)
+{
+    char path[] = "/tmp/peft-merge-XXXXXX";
+    int in_hf = 0;
+    open_all();
+    close(mkstemp(path));
+    for (size_t i = 0; i < sizeof mergeable / sizeof *mergeable; i++) {
+        peft_backbone *b = backbone(mergeable[i].backbone), *merged, *loaded;
+        peft_model *m = model(b, mergeable[i].method, mergeable[i].options, mergeable[i].pool, 3), *plain;
+        float before[8], want[8], got[8], again[8];
+        predict(m, want);
+        ck_assert_msg(!peft_model_merge(m, &merged), "%s: %s", mergeable[i].method, peft_last_error());
+        predict(m, before);
+        ck_assert_mem_eq(before, want, sizeof want);                  /* merging touched nothing */
+        ck_assert_int_eq(peft_model_create(merged, NULL, &plain), PEFT_OK);
+        predict(plain, got);
+        ck_assert_msg(distance(want, got) < 3e-6, "%s %s: %g", mergeable[i].method, mergeable[i].options, distance(want, got));
+        ck_assert_msg(!peft_backbone_save(merged, path), "%s", peft_last_error());
+        peft_model_free(plain);
+        ck_assert_msg(!peft_backbone_load(ctx, path, NULL, &loaded), "%s", peft_last_error());
+        ck_assert_str_eq(peft_backbone_fingerprint(loaded), peft_backbone_fingerprint(merged));
+        ck_assert_int_eq(peft_model_create(loaded, NULL, &plain), PEFT_OK);
+        predict(plain, again);
+        ck_assert_mem_eq(again, got, sizeof got);
+        in_hf += same_in_hf(merged, got);
+        peft_model_free(plain);
+        peft_model_free(m);
+        peft_backbone_free(b);
+        peft_backbone_free(merged);
+        peft_backbone_free(loaded);
+    }
+    ck_assert_int_eq(in_hf, 12);
+    unlink(path);
+    peft_tensor_free(images);
+    peft_context_free(ctx);
+}
+END_TEST
+
+START_TEST(drift_is_measured)
+{
+    open_all();
+    peft_backbone *b = backbone(""), *other = backbone(",classes=3"), *wide, *merged;
+    peft_model *m = model(b, "lora", "targets=[attn.q,mlp.fc1]", "auto", 3), *plain;
+    float want[8], got[8];
+    double absolute = -1, relative = -1, a = 0, top = 0, noise;
+    peft_options *o = options("image_size=8,patch=4,width=48,depth=3,heads=3,classes=4");
+    ck_assert_int_eq(peft_backbone_create(ctx, o, &wide), PEFT_OK);
+    ck_assert_int_eq(peft_model_merge(m, &merged), PEFT_OK);
+    ck_assert_int_eq(peft_model_create(merged, NULL, &plain), PEFT_OK);
+    predict(m, want);
+    predict(plain, got);
+    for (int i = 0; i < 8; i++) {
+        a = fmax(a, fabs((double)want[i] - (double)got[i]));
+        top = fmax(top, fabs((double)want[i]));
+    }
+    ck_assert_msg(!peft_model_merge_drift(m, merged, images, &absolute, &relative), "%s", peft_last_error());
+    ck_assert_msg(absolute == a && relative == a / top, "%g %g, expected %g %g", absolute, relative, a, a / top);
+    ck_assert_double_lt(relative, 3e-6);
+    ck_assert_msg(!peft_model_merge_drift(m, merged, NULL, NULL, &noise), "%s", peft_last_error());
+    ck_assert(noise > 0 && noise < 3e-6);
+    ((float *)(uintptr_t)peft_tensor_cdata(peft_backbone_tensor(merged, 5)))[0] += 1;       /* and a fault is seen */
+    ck_assert_msg(!peft_model_merge_drift(m, merged, NULL, &absolute, &relative), "%s", peft_last_error());
+    ck_assert_double_gt(relative, 1e-4);
+    absolute = 7;
+    ck_assert_int_eq(peft_model_merge_drift(m, other, images, &absolute, NULL), PEFT_E_MISMATCH);
+    ck_assert_int_eq(peft_model_merge_drift(m, wide, images, &absolute, NULL), PEFT_E_MISMATCH);
+    ck_assert_int_eq(peft_model_merge_drift(m, NULL, images, &absolute, NULL), PEFT_E_INVALID);
+    ck_assert_int_eq(peft_model_merge_drift(NULL, merged, images, &absolute, NULL), PEFT_E_INVALID);
+    ck_assert(absolute == 7);
+    peft_options_free(o);
+    peft_model_free(plain);
+    peft_model_free(m);
+    peft_backbone_free(merged);
+    peft_backbone_free(wide);
+    peft_backbone_free(other);
+    peft_backbone_free(b);
+    peft_tensor_free(images);
+    peft_context_free(ctx);
+}
+END_TEST
+
+/* Of a file that was rounded: what two sessions show with the backbone that was read from it. */
+START_TEST(drift_of_what_was_written)
+{
+    static const struct { const char *type, *naming; double lo, hi; } rows[] = {
+        { "f32", "timm", 0, 3e-6 }, { "f16", "timm", 1e-5, 1e-2 }, { "bf16", "timm", 1e-4, 5e-2 },
+        { "bf16", "hf5", 1e-4, 5e-2 } };
+    char path[] = "/tmp/peft-merge-XXXXXX.safetensors";
+    open_all();
+    close(mkstemps(path, 12));
+    peft_backbone *b = backbone(""), *merged, *loaded;
+    peft_model *m = model(b, "lora", "targets=[attn.q,mlp.fc1]", "auto", 3), *plain;
+    ck_assert_int_eq(peft_model_merge(m, &merged), PEFT_OK);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char text[64];
+        float want[8], got[8];
+        double absolute, relative, a = 0, top = 0;
+        snprintf(text, sizeof text, "dtype=%s,naming=%s", rows[i].type, rows[i].naming);
+        peft_options *o = options(text);
+        ck_assert_msg(!peft_backbone_save_as(merged, path, o), "%s", peft_last_error());
+        peft_options_free(o);
+        o = options("eps=1e-6,heads=3,act=gelu,pool=cls");
+        ck_assert_msg(!peft_backbone_load(ctx, path, o, &loaded), "%s", peft_last_error());
+        peft_options_free(o);
+        ck_assert_int_eq(peft_model_create(loaded, NULL, &plain), PEFT_OK);
+        predict(m, want);
+        predict(plain, got);
+        for (int k = 0; k < 8; k++) {
+            a = fmax(a, fabs((double)want[k] - (double)got[k]));
+            top = fmax(top, fabs((double)want[k]));
+        }
+        ck_assert_msg(!peft_model_merge_drift(m, loaded, images, &absolute, &relative), "%s", peft_last_error());
+        ck_assert_msg(absolute == a && relative == a / top, "%s: %g, expected %g", text, relative, a / top);
+        ck_assert_msg(relative >= rows[i].lo && relative <= rows[i].hi, "%s: %g", text, relative);
+        peft_model_free(plain);
+        peft_backbone_free(loaded);
+    }
+    unlink(path);
+    peft_model_free(m);
+    peft_backbone_free(merged);
+    peft_backbone_free(b);
+    peft_tensor_free(images);
+    peft_context_free(ctx);
+}
+END_TEST
+
+START_TEST(others_say_why_not)
+{
+    static const struct { const char *method, *options, *backbone, *word; } refused[] = {
+        { "ept", "", "", "ept" }, { "vpt", "", "", "vpt" }, { "adapter", "", "", "adapter" }, { "prefix", "", "", "prefix" },
+        { "vp", "width=3", "", "vp" }, { "ssf", "", ",qkv_bias=false", "absent" },
+        { "attnscale_dra", "", ",layer_scale=true", "LayerScale" } };
+    open_all();
+    for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
+        peft_backbone *b = backbone(refused[i].backbone), *out = NULL;
+        peft_model *m = model(b, refused[i].method, refused[i].options, "auto", 3);
+        ck_assert_int_eq(peft_model_merge(m, &out), PEFT_E_UNSUPPORTED);
+        ck_assert_msg(strstr(peft_last_error(), refused[i].word) != NULL, "%s", peft_last_error());
+        ck_assert_ptr_null(out);
+        peft_model_free(m);
+        peft_backbone_free(b);
+    }
+    peft_tensor_free(images);
+    peft_context_free(ctx);
+}
+END_TEST
+
+SUITE_MAIN("merge", merged_equals_unmerged, drift_is_measured, drift_of_what_was_written,
+           others_say_why_not)

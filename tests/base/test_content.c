@@ -1,0 +1,244 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * test_content.c -- files that are something else are called by their name with what to do; files that change while
+ * they are loaded, or hold very many notes. */
+#include "suite.h"
+#include <peft/peft.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+#include "core/os/content.h"
+#include "core/os/file.h"
+
+static peft_context *ctx;
+static char folder[] = "/tmp/peft-content-XXXXXX", path[100];
+
+static void must(peft_status s) { ck_assert_msg(s == PEFT_OK, "%s", peft_last_error()); }
+
+static void expect_error(peft_status got, peft_status want, const char *word)
+{
+    ck_assert_msg(got == want, "%s, expected %s: %s", peft_status_name(got), peft_status_name(want), peft_last_error());
+    ck_assert_msg(strstr(peft_last_error(), word), "'%s' lacks '%s'", peft_last_error(), word);
+}
+
+static void setup(void)
+{
+    ck_assert_ptr_nonnull(mkdtemp(folder));
+    snprintf(path, sizeof path, "%s/file", folder);
+    must(peft_context_create(NULL, NULL, NULL, &ctx));
+}
+
+static void teardown(void)
+{
+    char command[100];
+    snprintf(command, sizeof command, "rm -rf %s", folder);
+    ck_assert_int_eq(system(command), 0);
+    peft_context_free(ctx);
+}
+
+static peft_options *options(const char *text)
+{
+    peft_options *o;
+    must(peft_options_create(ctx, &o));
+    must(peft_options_parse(o, text));
+    return o;
+}
+
+static peft_model *small_model(peft_backbone **vit)
+{
+    peft_options *o = options("image_size=16,patch=8,width=32,depth=2,heads=2,mlp=64,classes=2,seed=1");
+    peft_adapter *a;
+    peft_model *m;
+    must(peft_backbone_create(ctx, o, vit));
+    peft_options_free(o);
+    must(peft_adapter_create(*vit, "lora", NULL, &a));
+    must(peft_model_create(*vit, NULL, &m));
+    must(peft_model_attach(m, a));
+    peft_adapter_free(a);
+    return m;
+}
+
+static const struct { size_t at; const char *bytes; size_t length; const char *name, *cure; } kinds[] = {
+#define KIND(at, bytes, name, cure) { at, bytes, sizeof bytes - 1, name, cure }
+    KIND(0, "version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "a git-lfs pointer", "git lfs pull"),
+    KIND(0, "PK\3\4\24\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\20\0\0\0archive/data.pkl", "a PyTorch checkpoint",
+         "convert it to safetensors"),
+    KIND(0, "PK\3\4\24\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\5\0\0\0w.npy", "a numpy archive", "npz"),
+    KIND(0, "PK\3\4\24\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\5\0\0\0a.png", "a zip archive", ""),
+    KIND(0, "PK\3\4", "a zip archive", ""),
+    KIND(0, "\x80\2\x8a\nl\xfc\x9c\x46\xf9 j\xa8P\x19.", "a Python pickle", "convert it to safetensors"),
+    KIND(0, "\x80\4}\x94.", "a Python pickle", "convert it to safetensors"),
+    KIND(0, "\r\n <!DOCTYPE HTML><html></html>", "a web page", "in place of the file"),
+    KIND(0, "<HTML><head>", "a web page", ""),
+    KIND(0, "<?xml version='1.0'?><Error/>", "XML text", ""),
+    KIND(0, "{\"error\":\"Access to this model is restricted\"}", "JSON text", "error message"),
+    KIND(0, "\x1f\x8b\x08\0\0\0\0\0\0\3", "compressed by gzip", "gunzip"),
+    KIND(128, "DICM", "a DICOM file", "PNG"),
+    KIND(344, "n+1\0", "a NIfTI volume", "slices"),
+    KIND(0, "\x93NUMPY\1\0v\0{'descr'", "a numpy array", ".npy"),
+    KIND(0, "\x89HDF\r\n\x1a\n", "an HDF5 file", "Keras"),
+    KIND(0, "GIF89a\1\0\1\0", "a GIF picture", "convert it to PNG"),
+    KIND(0, "RIFF\x24\0\0\0WEBPVP8 ", "a WebP picture", "convert it to PNG"),
+    KIND(0, "II*\0\10\0\0\0", "a TIFF picture", "convert it to PNG"),
+    KIND(257, "ustar", "a tar archive", "unpack"),
+    KIND(64, "\0", "zeros at its beginning", "fetch it again"),
+    KIND(0, "", "empty (0 bytes)", ""),
+};
+
+/* Whatever opens a file says what it is in its place. */
+START_TEST(known_kinds)
+{
+    setup();
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        static char bytes[1000];
+        size_t n = kinds[i].at + kinds[i].length;
+        peft_file *f = NULL;
+        peft_backbone *b = NULL;
+        char says[200];
+        memset(bytes, 0, sizeof bytes);
+        memcpy(bytes + kinds[i].at, kinds[i].bytes, kinds[i].length);
+        must(peft_write_file(path, bytes, n));
+        snprintf(says, sizeof says, "%s: is %s", path, kinds[i].name);
+        expect_error(peft_file_open(ctx, path, &f), PEFT_E_FORMAT, says);
+        expect_error(peft_backbone_load(ctx, path, NULL, &b), PEFT_E_FORMAT, says);
+        ck_assert_ptr_nonnull(strstr(peft_last_error(), kinds[i].cure));
+        ck_assert_ptr_nonnull(strstr(peft_last_error(), "expected a safetensors file"));
+        if (n) expect_error(peft_backbone_load_memory(ctx, bytes, n, NULL, &b), PEFT_E_FORMAT, kinds[i].name);
+    }
+    ck_assert_ptr_null(pf_content_kind("plain text", 10));
+    ck_assert_ptr_null(pf_content_kind("PKZIP", 5));
+    ck_assert_str_eq(pf_content_kind(NULL, 0), "empty (0 bytes)");
+    peft_file *f;
+    expect_error(peft_file_open(ctx, folder, &f), PEFT_E_IO, "is a directory");
+    teardown();
+}
+END_TEST
+
+/* A header that is damaged stays a damaged header, whatever its length looks like; no metadata may be said by null. */
+START_TEST(damaged_headers)
+{
+    static const char damaged[] = "\x80\2\0\0\0\0\0\0{\"a\":";
+    static const char null[] = "\x1b\0\0\0\0\0\0\0{\"__metadata__\":null      }   ";
+    char bytes[1000] = "";
+    peft_file *f;
+    setup();
+    memcpy(bytes, damaged, sizeof damaged);
+    must(peft_write_file(path, bytes, sizeof bytes));
+    expect_error(peft_file_open(ctx, path, &f), PEFT_E_FORMAT, "header is not valid JSON");
+    must(peft_write_file(path, null, 8 + 27));
+    must(peft_file_open(ctx, path, &f));
+    ck_assert_uint_eq(peft_file_meta_count(f), 0);
+    ck_assert_uint_eq(peft_file_tensor_count(f), 0);
+    peft_file_free(f);
+    teardown();
+}
+END_TEST
+
+/* Rewrites the file in place for ever, as cp and editors do: emptied first. */
+static void rewrite(const char *bytes, size_t n)
+{
+    for (;;) {
+        FILE *f = fopen(path, "wb");
+        for (size_t at = 0; f && at < n; at += 4096) {
+            fwrite(bytes + at, 1, n - at < 4096 ? n - at : 4096, f);
+            fflush(f);
+        }
+        if (f) fclose(f);
+    }
+}
+
+START_TEST(rewritten_in_place)
+{
+    static char bytes[1 << 20];
+    peft_backbone *vit;
+    setup();
+    peft_model *m = small_model(&vit), *loaded;
+    must(peft_model_save(m, path));
+    FILE *f = fopen(path, "rb");
+    size_t n = fread(bytes, 1, sizeof bytes, f);
+    fclose(f);
+    pid_t child = fork();
+    if (!child) rewrite(bytes, n);
+    int whole = 0;
+    for (int i = 0; i < 2000 && (i < 150 || whole < 5); i++) {
+        peft_status s = peft_model_load(vit, path, &loaded);
+        if (s) ck_assert_msg(s == PEFT_E_IO || s == PEFT_E_FORMAT, "%s: %s", peft_status_name(s), peft_last_error());
+        else {
+            whole++;
+            peft_model_free(loaded);
+        }
+    }
+    kill(child, SIGKILL);
+    waitpid(child, NULL, 0);
+    peft_file *look;
+    must(peft_write_file(path, bytes, n));
+    must(peft_file_open(ctx, path, &look));
+    ck_assert_int_eq(truncate(path, 0), 0);
+    ck_assert_str_eq(peft_file_kind(look), "model");
+    peft_file_free(look);
+    peft_model_free(m), peft_backbone_free(vit);
+    teardown();
+}
+END_TEST
+
+/* What happens to a file while it is read. */
+static void (*happens)(void);
+static int when_read(const char *call)
+{
+    if (!strcmp(call, "read") && happens) happens();
+    return 0;
+}
+
+static void cut_it(void) { ck_assert_int_eq(truncate(path, 100), 0); }
+static void touch_it(void)
+{
+    const struct timespec times[] = { { 1, 0 }, { 1, 0 } };
+    ck_assert_int_eq(utimensat(0, path, times, 0), 0);
+}
+
+START_TEST(changed_while_read)
+{
+    peft_backbone *vit;
+    setup();
+    peft_model *m = small_model(&vit), *loaded;
+    must(peft_model_save(m, path));
+    pf_file_fault = when_read;
+    happens = touch_it;
+    expect_error(peft_model_load(vit, path, &loaded), PEFT_E_IO, "was changed while it was read");
+    happens = cut_it;
+    expect_error(peft_model_load(vit, path, &loaded), PEFT_E_IO, "became shorter");
+    happens = NULL;
+    expect_error(peft_model_load(vit, path, &loaded), PEFT_E_FORMAT, "cut short");
+    pf_file_fault = NULL;
+    peft_model_free(m), peft_backbone_free(vit);
+    teardown();
+}
+END_TEST
+
+START_TEST(many_notes)
+{
+    enum { NOTES = 75000 };
+    peft_backbone *vit;
+    char key[16];
+    setup();
+    peft_model *m = small_model(&vit), *loaded;
+    clock_t start = clock();
+    for (int i = 0; i < NOTES; i++) {
+        snprintf(key, sizeof key, "%d", i);
+        must(peft_model_set_note(m, key, "x"));
+    }
+    must(peft_model_save(m, path));
+    must(peft_model_load(vit, path, &loaded));
+    ck_assert_str_eq(peft_model_note(loaded, "74321"), "x");
+    must(peft_model_set_note(loaded, "74321", "other"));
+    ck_assert_str_eq(peft_model_note(loaded, "74321"), "other");
+    ck_assert_ptr_null(peft_model_note(loaded, "75000"));
+    double seconds = (double)(clock() - start) / CLOCKS_PER_SEC;
+    ck_assert_msg(seconds < 3, "%d notes took %.1f s", NOTES, seconds);      /* 0.2 s, or some 10 where searched */
+    peft_model_free(loaded), peft_model_free(m), peft_backbone_free(vit);
+    teardown();
+}
+END_TEST
+
+SUITE_MAIN("content", known_kinds, damaged_headers, rewritten_in_place, changed_while_read, many_notes)

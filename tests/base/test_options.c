@@ -1,0 +1,264 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * test_options.c -- bags of settings, their text form, option tables, near misses. */
+#include "failing_alloc.h"
+#include "core/options/options.h"
+#include <math.h>
+
+static peft_context *ctx;
+static peft_options *o;
+
+static void open_bag(void)
+{
+    ck_assert_int_eq(peft_context_create(NULL, NULL, NULL, &ctx), PEFT_OK);
+    ck_assert_int_eq(peft_options_create(ctx, &o), PEFT_OK);
+}
+
+static void close_bag(void)
+{
+    peft_context_free(ctx);                          /* the bag holds the context: the order does not matter */
+    ck_assert_uint_gt(peft_context_memory_used(ctx), 0);
+    peft_options_free(o);
+    peft_options_free(NULL);
+}
+
+static void expect_error(peft_status got, peft_status want, const char *word)
+{
+    ck_assert_msg(got == want, "%s, expected %s: %s", peft_status_name(got), peft_status_name(want), peft_last_error());
+    ck_assert_msg(strstr(peft_last_error(), word), "'%s' lacks '%s'", peft_last_error(), word);
+}
+
+/* The bag as "name=text;name=text". */
+static const char *all(const peft_options *bag)
+{
+    static char line[2000];
+    size_t n = 0;
+    line[0] = 0;
+    for (size_t i = 0; i < pf_options_count(bag); i++)
+        n += (size_t)snprintf(line + n, sizeof line - n, "%s%s=%s", i ? ";" : "", pf_options_name(bag, i),
+                              pf_options_value(bag, i));
+    return line;
+}
+
+START_TEST(setting)
+{
+    char name[] = "rank", text[] = "deep", before[2000];
+    peft_options *copy;
+    open_bag();
+    ck_assert_int_eq(peft_options_set_int(o, name, INT64_MIN), PEFT_OK);
+    ck_assert_int_eq(peft_options_set_float(o, "lr", 0.1), PEFT_OK);
+    ck_assert_int_eq(peft_options_set_string(o, "kind", text), PEFT_OK);
+    ck_assert_str_eq(all(o), "rank=-9223372036854775808;lr=0.1;kind=deep");
+    ck_assert_int_eq(peft_options_set_int(o, "rank", 8), PEFT_OK);
+    name[0] = text[0] = 'x';
+    ck_assert_str_eq(all(o), "rank=8;lr=0.1;kind=deep");
+    ck_assert_int_eq(peft_options_set_float(o, "lr", 1.0 / 3), PEFT_OK);
+    ck_assert(pf_options_has(o, "lr") && !pf_options_has(o, "l") && !pf_options_has(NULL, "lr"));
+    static char large[300000];
+    memset(large, 'x', sizeof large - 1);
+    ck_assert_int_eq(peft_options_set_string(o, "large", large), PEFT_E_INVALID);
+    ck_assert(!pf_options_has(o, "large"));
+    for (int i = 0; i < 100; i++) {
+        char key[16];
+        snprintf(key, sizeof key, "k%d", i);
+        ck_assert_int_eq(peft_options_set_int(o, key, i), PEFT_OK);
+    }
+    ck_assert_uint_eq(pf_options_count(o), 103);
+    ck_assert_int_eq(pf_options_copy(o, &copy), PEFT_OK);
+    snprintf(before, sizeof before, "%s", all(o));
+    ck_assert_str_eq(all(copy), before);
+    ck_assert_int_eq(peft_options_set_int(copy, "k5", 6), PEFT_OK);
+    ck_assert_str_eq(all(o), before);
+    peft_options_free(copy);
+    expect_error(peft_options_set_int(NULL, "a", 1), PEFT_E_INVALID, "o is NULL");
+    expect_error(peft_options_set_float(o, NULL, 1), PEFT_E_INVALID, "name is NULL");
+    expect_error(peft_options_set_int(o, "", 1), PEFT_E_INVALID, "empty");
+    expect_error(peft_options_set_string(o, "a", NULL), PEFT_E_INVALID, "'a'");
+    expect_error(peft_options_create(NULL, &copy), PEFT_E_INVALID, "ctx");
+    expect_error(peft_options_create(ctx, NULL), PEFT_E_INVALID, "out");
+    close_bag();
+}
+END_TEST
+
+/* list given to a bag that has a=0, and the bag after it; or the word of the message when it is refused */
+static const struct { const char *list, *bag, *word; } lists[] = {
+    { "", "a=0", NULL },
+    { "  ", "a=0", NULL },
+    { "b=1", "a=0;b=1", NULL },
+    { "a=2", "a=2", NULL },
+    { "b=1,c=2", "a=0;b=1;c=2", NULL },
+    { " b = 1 , c = two words ", "a=0;b=1;c=two words", NULL },
+    { "b=1,b=2", "a=0;b=2", NULL },
+    { "layers=[0,1,2],x=1", "a=0;layers=[0,1,2];x=1", NULL },
+    { "n=[[1,2],[3]],x=1", "a=0;n=[[1,2],[3]];x=1", NULL },
+    { "t=\"q,v\",x=1", "a=0;t=q,v;x=1", NULL },
+    { "t=\"q\\\"[\\\\\" , x=1", "a=0;t=q\"[\\;x=1", NULL },
+    { "t=\"\"", "a=0;t=", NULL },
+    { "t=", "a=0;t=", NULL },
+    { "t=,x=1", "a=0;t=;x=1", NULL },
+    { "t=a=b", "a=0;t=a=b", NULL },
+    { "t=\"  kept  \"", "a=0;t=  kept  ", NULL },
+    { "b=1,", NULL, "after the last comma" },
+    { ",b=1", NULL, "name=value" },
+    { "b", NULL, "name=value" },
+    { "b=1,c", NULL, "name=value" },
+    { "b=1,,c=2", NULL, "name=value" },
+    { "=1", NULL, "name=value" },
+    { "b=[1,2", NULL, "not closed" },
+    { "b=1],c=2", NULL, "without its [" },
+    { "b=\"open", NULL, "quote" },
+    { "b=\"open\\", NULL, "quote" },
+    { "b=\"x\"y", NULL, "comma" },
+    { "b=1,c=[", NULL, "'c'" } };
+
+START_TEST(parsing)
+{
+    for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
+        open_bag();
+        ck_assert_int_eq(peft_options_set_int(o, "a", 0), PEFT_OK);
+        peft_status s = peft_options_parse(o, lists[i].list);
+        if (lists[i].bag) ck_assert_msg(s == PEFT_OK, "'%s': %s", lists[i].list, peft_last_error());
+        else expect_error(s, PEFT_E_INVALID, lists[i].word);
+        ck_assert_str_eq(all(o), lists[i].bag ? lists[i].bag : "a=0");
+        close_bag();
+    }
+    open_bag();
+    expect_error(peft_options_parse(NULL, "a=1"), PEFT_E_INVALID, "o is NULL");
+    expect_error(peft_options_parse(o, NULL), PEFT_E_INVALID, "key_value_list");
+    close_bag();
+}
+END_TEST
+
+static const pf_opt table[] = {
+    { "prompts", 'i', "10", 1, 1000, "prompts a layer" },
+    { "alpha", 'f', "0.5", 0, 1, "strength" },
+    { "free", 'f', "-2.5e3", 0, 0, "without bounds" },
+    { "count", 'i', "-4", 0, 0, "without bounds" },
+    { "bias", 'b', "yes", 0, 0, "train the biases" },
+    { "layers", 's', "all", 0, 0, "which" },
+    { NULL, 0, NULL, 0, 0, NULL } };
+static const pf_opt common[] = { { "seed", 'i', "0", 0, 1e9, "seed" }, { NULL, 0, NULL, 0, 0, NULL } };
+
+static const struct { const char *list, *word; } checks[] = {
+    { "", NULL }, { "prompts=1", NULL }, { "prompts=1000", NULL }, { "prompts=1e2", NULL }, { "prompts=5.0", NULL },
+    { "prompts=0", "'prompts' is '0'; expected an integer from 1 to 1000" }, { "prompts=1001", "1000" },
+    { "prompts=ten", "'ten'" }, { "prompts=1.5", "an integer" }, { "prompts=", "''" }, { "prompts=inf", "an integer" },
+    { "prompts=99999999999999999999", "an integer" }, { "prompts=nan", "an integer" },
+    { "count=-9223372036854775808", NULL }, { "count=1e30", "'count'" },
+    { "alpha=0", NULL }, { "alpha=1", NULL }, { "alpha=.25", NULL }, { "alpha=0,5", "name=value" },
+    { "alpha=1.01", "'alpha' is '1.01'; expected a number from 0 to 1" }, { "alpha=-0.1", "a number" },
+    { "alpha=nan", "a number" }, { "alpha=half", "a number" }, { "free=1e300", NULL }, { "free=inf", "a number" },
+    { "bias=true", NULL }, { "bias=off", NULL }, { "bias=0", NULL }, { "bias=2", "true or false" },
+    { "bias=True", "true or false" }, { "layers=[0,1]", NULL }, { "layers=", NULL }, { "seed=7", NULL },
+    { "seed=-1", "'seed'" }, { "promts=1", "did you mean 'prompts'?" }, { "prompst=1", "did you mean 'prompts'?" },
+    { "sed=1", "did you mean 'seed'?" }, { "gamma=1", "known are prompts, alpha, free, count, bias, layers, seed" },
+    { "prompts=1,zzzzzz=1", "unknown option 'zzzzzz'" } };
+
+START_TEST(checking)
+{
+    for (size_t i = 0; i < sizeof checks / sizeof *checks; i++) {
+        open_bag();
+        peft_status s = peft_options_parse(o, checks[i].list), want = s ? PEFT_E_INVALID : PEFT_E_OPTION;
+        if (!s) s = pf_options_check(o, table, common, "method 'ept'");
+        if (checks[i].word) expect_error(s, want, checks[i].word);
+        else ck_assert_msg(s == PEFT_OK, "'%s': %s", checks[i].list, peft_last_error());
+        if (s == PEFT_E_OPTION) ck_assert_int_eq(strncmp(peft_last_error(), "method 'ept': ", 14), 0);
+        close_bag();
+    }
+    ck_assert_int_eq(pf_options_check(NULL, table, NULL, "x"), PEFT_OK);
+    open_bag();
+    ck_assert_int_eq(peft_options_set_float(o, "prompts", 100000), PEFT_OK);
+    expect_error(pf_options_check(o, table, NULL, "x"), PEFT_E_OPTION, "'100000'; expected an integer from 1");
+    ck_assert_int_eq(peft_options_set_int(o, "prompts", 5), PEFT_OK);
+    ck_assert_int_eq(peft_options_set_int(o, "seed", 5), PEFT_OK);
+    expect_error(pf_options_check(o, table, NULL, "x"), PEFT_E_OPTION, "'seed'");
+    expect_error(pf_options_check(o, common + 1, NULL, "x"), PEFT_E_OPTION, "takes none");
+    close_bag();
+}
+END_TEST
+
+START_TEST(values)
+{
+    const char *name, *type, *fallback, *help;
+    open_bag();
+    for (int given = 0; given < 2; given++) {
+        peft_options *bag = given ? o : NULL;
+        ck_assert_int_eq(pf_options_int(bag, table, "prompts"), 10);
+        ck_assert_int_eq(pf_options_int(bag, table, "bias"), 1);
+        ck_assert_int_eq(pf_options_int(bag, table, "count"), -4);
+        ck_assert(pf_options_float(bag, table, "free") == -2500 && pf_options_float(bag, table, "alpha") == 0.5);
+        ck_assert_str_eq(pf_options_string(bag, table, "layers"), "all");
+    }
+    ck_assert_int_eq(peft_options_parse(o, "prompts=1e2,bias=off,alpha=0.3,layers=[1],count=123456789012"), PEFT_OK);
+    ck_assert_int_eq(peft_options_set_float(o, "free", 5e-324), PEFT_OK);
+    ck_assert_int_eq(pf_options_check(o, table, NULL, "x"), PEFT_OK);
+    ck_assert_int_eq(pf_options_int(o, table, "prompts"), 100);
+    ck_assert_int_eq(pf_options_int(o, table, "bias"), 0);
+    ck_assert_int_eq(pf_options_int(o, table, "count"), 123456789012);
+    ck_assert(pf_options_float(o, table, "alpha") == 0.3 && pf_options_float(o, table, "free") == 5e-324);
+    ck_assert(pf_options_float(o, table, "prompts") == 100);
+    ck_assert_str_eq(pf_options_string(o, table, "layers"), "[1]");
+    ck_assert_int_eq(peft_options_set_int(o, "bias", 1), PEFT_OK);
+    ck_assert_int_eq(pf_options_int(o, table, "bias"), 1);
+    pf_option_row(table + 1, &name, &type, &fallback, &help);
+    ck_assert_str_eq(name, "alpha");
+    ck_assert_str_eq(type, "float");
+    ck_assert_str_eq(fallback, "0.5");
+    pf_option_row(table, NULL, NULL, NULL, NULL);
+    close_bag();
+}
+END_TEST
+
+START_TEST(nearest)
+{
+    static const char *const names[] = { "ept", "vpt", "lora", "adapter", "weight_decay", "lr" };
+    static const struct { const char *name, *want; } rows[] = {
+        { "ept", "ept" }, { "ep", "ept" }, { "etp", "ept" }, { "lorra", "lora" }, { "LoRA", NULL },
+        { "adaptre", "adapter" }, { "wieght_decay", "weight_decay" }, { "weightdecay", "weight_decay" }, { "l", "lr" },
+        { "rl", "lr" }, { "x", NULL }, { "", NULL }, { "something else", NULL } };
+    char giant[200];
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const char *got = pf_nearest(rows[i].name, names, 6);
+        ck_assert_msg(got == rows[i].want || (got && rows[i].want && !strcmp(got, rows[i].want)), "'%s' is near %s",
+                      rows[i].name, got ? got : "nothing");
+    }
+    memset(giant, 'l', sizeof giant), giant[199] = 0;
+    ck_assert_ptr_null(pf_nearest(giant, names, 6));
+    ck_assert_ptr_null(pf_nearest("ept", names, 0));
+}
+END_TEST
+
+static peft_status use_options(peft_context *c, void *arg)
+{
+    peft_options *bag, *copy = NULL;
+    char before[2000];
+    (void)arg;
+    PF_TRY(peft_options_create(c, &bag));
+    peft_status s = peft_options_set_string(bag, "layers", "[0]");
+    if (!s) s = peft_options_set_int(bag, "prompts", 3);
+    snprintf(before, sizeof before, "%s", all(bag));
+    if (!s && (s = peft_options_parse(bag, "prompts=4,b=1,c=2,d=3,e=4,f=5,g=6,h=7,i=8")))
+        ck_assert_str_eq(all(bag), before);          /* all of a list or nothing */
+    if (!s) s = pf_options_copy(bag, &copy);
+    peft_options_free(copy);
+    peft_options_free(bag);
+    return s;
+}
+
+START_TEST(without_memory) { ck_assert_int_gt(failing_alloc_loop(use_options, NULL), 30); } END_TEST
+
+START_TEST(values_that_say_the_same)
+{
+    static const struct { char type; const char *a, *b; bool same; } pairs[] = {
+        { 'f', "1e-3", "0.001", true }, { 'f', "1e-3", "0.0010000000001", false }, { 'i', "1e3", "1000", true },
+        { 'i', "7", "8", false }, { 'b', "yes", "1", true }, { 'b', "off", "true", false }, { 's', "lora", "lora", true },
+        { 's', "[1, 2.50]", "1,2.5", true }, { 's', "1,2", "1,2,3", false }, { 's', "", "1", false }, { 's', "", "", true },
+        { 's', "q,v", "q, v", true }, { 's', "q,v", "v,q", false } };
+    for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
+        const pf_opt row = { .name = "x", .type = pairs[i].type };
+        ck_assert_msg(pf_option_same(&row, pairs[i].a, pairs[i].b) == pairs[i].same, "%s, %s", pairs[i].a, pairs[i].b);
+        ck_assert(pf_option_same(&row, pairs[i].b, pairs[i].a) == pairs[i].same);
+    }
+}
+END_TEST
+
+SUITE_MAIN("options", values_that_say_the_same, setting, parsing, checking, values, nearest, without_memory)

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * golden_components.c -- which check runs for which method, and the checks of losses, schedules and position
+ * embeddings. */
+#include "golden.h"
+#include <jansson.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "core/graph/loss/loss_math.h"
+#include "core/vit/pos_embed.h"
+#include "core/train/schedule.h"
+
+static double option(const golden *g, const char *name, double otherwise)
+{
+    const char *text = pf_st_meta(g->file, "options");
+    json_t *root = text ? json_loads(text, 0, NULL) : NULL, *v = json_object_get(root, name);
+    const double value = json_is_number(v) ? json_number_value(v) : otherwise;
+    json_decref(root);
+    return value;
+}
+
+/* A case's name says what it uses: "smooth", "weight", "batch". */
+static void softmax_ce_case(golden *g, const char *name)
+{
+    const pf_st_tensor *t = golden_find(g, "input.labels"), *x = golden_find(g, "input.logits");
+    const pk_real *logits = golden_real(g, "input.logits"), *weight = golden_real(g, "input.class_weight");
+    if (!t || !logits || !weight) return;
+    const int64_t rows = x->dim[0], classes = x->dim[1], *labels = golden_raw(g, t);
+    pk_real *grad = golden_memory(g, (size_t)(rows * classes) * sizeof *grad);
+    const pf_ce o = { .smoothing = strstr(name, "smooth") ? option(g, "smoothing", 0.1) : 0,
+                      .weight = strstr(name, "weight") ? weight : NULL, .by_batch = strstr(name, "batch") != NULL };
+    golden_loss(g, pf_cross_entropy(logits, classes, labels, rows, classes, &o, grad), "expect.%s.loss", name);
+    golden_l2(g, grad, rows * classes, GOLDEN_GRADIENT, "expect.%s.grad_logits", name);
+}
+
+static void softmax_ce(golden *g) { golden_cases(g, ".loss", softmax_ce_case); }
+
+static void bce_case(golden *g, const char *name)
+{
+    const pf_st_tensor *x = golden_find(g, "input.logits");
+    const pk_real *logits = golden_real(g, "input.logits");
+    const pk_real *targets = golden_real(g, strncmp(name, "soft", 4) ? "input.targets" : "input.soft_targets");
+    const pk_real *weight = golden_real(g, "input.weight"), *pos_weight = golden_real(g, "input.pos_weight");
+    if (!logits || !targets || !weight || !pos_weight) return;
+    const int64_t rows = x->dim[0], classes = x->dim[1];
+    pk_real *grad = golden_memory(g, (size_t)(rows * classes) * sizeof *grad);
+    const pf_bce o = { .pos_weight = strstr(name, "pos_weight") ? pos_weight : NULL,
+                       .weight = strncmp(name, "weight", 6) ? NULL : weight,
+                       .sum_classes = strstr(name, "sum") != NULL };
+    golden_loss(g, pf_binary_cross_entropy(logits, classes, targets, rows, classes, &o, grad), "expect.%s.loss", name);
+    golden_l2(g, grad, rows * classes, GOLDEN_GRADIENT, "expect.%s.grad_logits", name);
+}
+
+static void bce(golden *g) { golden_cases(g, ".loss", bce_case); }
+
+/* The expected rates are rounded to float (6e-8 relative). */
+static void schedule_case(golden *g, const char *name, json_t *o)
+{
+    const char *kind = json_string_value(json_object_get(o, "kind"));
+    pf_schedule s = { .lr = json_number_value(json_object_get(o, "lr")),
+                      .min_lr = json_number_value(json_object_get(o, "min_lr")),
+                      .start_lr = json_number_value(json_object_get(o, "start_lr")),
+                      .steps = json_integer_value(json_object_get(o, "steps")),
+                      .warmup = json_integer_value(json_object_get(o, "warmup")) };
+    if (!golden_ok(g, pf_schedule_parse(kind, &s.kind), name) || !golden_ok(g, pf_schedule_check(&s), name)) return;
+    double *rate = golden_memory(g, (size_t)s.steps * sizeof *rate);
+    for (int64_t t = 0; t < s.steps; t++) rate[t] = pf_schedule_lr(&s, t);
+    golden_each(g, rate, s.steps, 0, 7e-8, "expect.%s", name);
+}
+
+static void schedules(golden *g)
+{
+    json_t *options = json_loads(pf_st_meta(g->file, "options"), 0, NULL), *o;
+    const char *name;
+    json_object_foreach(options, name, o) schedule_case(g, name, o);
+    json_decref(options);
+}
+
+/* expect.<R>x<C>_to_<r>x<c>.<rule>; the class token is the one prefix row */
+static void pos_embed(golden *g)
+{
+    const int prefix = (int)option(g, "prefix_rows", 1);
+    for (size_t i = 0; i < pf_st_count(g->file); i++) {
+        const pf_st_tensor *t = pf_st_at(g->file, i);
+        int r0, c0, r1, c1;
+        char rule[32];
+        if (sscanf(t->name, "expect.%dx%d_to_%dx%d.%31s", &r0, &c0, &r1, &c1, rule) != 5) continue;
+        const int64_t width = t->dim[2], n = (prefix + (int64_t)r1 * c1) * width;
+        const pk_real *from = golden_real(g, "input.%dx%d_to_%dx%d", r0, c0, r1, c1);
+        pk_real *to = golden_memory(g, (size_t)n * sizeof *to);
+        if (from && golden_ok(g, pf_pos_embed_resample(g->ctx, rule, from, prefix, r0, c0, to, r1, c1, width), t->name))
+            golden_l2(g, to, n, GOLDEN_FORWARD, "%s", t->name);
+    }
+}
+
+static const struct method { const char *name; void (*run)(golden *g); } methods[] = {
+    { "attention", golden_attention }, { "bce", bce }, { "gelu", golden_gelu }, { "layernorm", golden_layernorm },
+    { "metrics", golden_metrics }, { "optimizers", golden_optimizers }, { "pos_embed", pos_embed },
+    { "preprocess", golden_preprocess }, { "resize", golden_resize }, { "schedules", schedules },
+    { "softmax_ce", softmax_ce },
+};
+
+int golden_component(peft_context *ctx, const pf_st *file, golden_report *r)
+{
+    golden g = { .ctx = ctx, .file = file, .report = r };
+    const char *name = pf_st_meta(file, "method");
+    const struct method *m = NULL;
+    for (size_t i = 0; name && i < sizeof methods / sizeof *methods; i++)
+        if (!strcmp(name, methods[i].name)) m = &methods[i];
+    *r = (golden_report){ .skipped = !m };
+    if (!m) return 0;
+    m->run(&g);
+    if (!r->checks) golden_fail(&g, "%s: the file has nothing to compare", name);
+    while (g.blocks) {
+        void *next = *(void **)g.blocks;
+        free(g.blocks);
+        g.blocks = next;
+    }
+    return r->failures ? -1 : 0;
+}

@@ -1,0 +1,315 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * double_passes.c -- no pass changes what is computed: with any of them left out, and with all, the loss, every
+ * gradient and what is kept are the same to rounding, on the graphs of all operations, on random ones, and on every
+ * method's model. And the memory plan changes nothing at all: bit for bit the naive executor's results. */
+#include "method_model.h"
+#include "graph/op_cases.h"
+#include "graph/random_graph.h"
+
+typedef peft_status (*pass_fn)(pf_graph *);
+/* As compile.c has them; NULL is the grad pass, which needs the loss and cannot be left out. */
+static const struct { const char *name; pass_fn run; } passes[] = {
+    { "clean 1", pf_pass_clean }, { "rows", pf_pass_rows }, { "hoist", pf_pass_hoist }, { "clean 2", pf_pass_clean },
+    { "share", pf_pass_share }, { "merge", pf_pass_merge }, { "grad", NULL }, { "clean 3", pf_pass_clean },
+    { "fuse", pf_pass_fuse }, { "trim", pf_pass_trim }, { "split", pf_pass_split }, { "place", pf_pass_place } };
+enum { PASSES = sizeof passes / sizeof *passes, NO_PASS = (1 << PASSES) - 1 };
+
+static void run_passes(lab *l, unsigned left_out)
+{
+    for (int i = 0; i < PASSES; i++) {
+        if (passes[i].run && left_out >> i & 1) continue;
+        LAB_OK(l, passes[i].run ? passes[i].run(&l->g) : pf_pass_grad(&l->g, l->end));
+    }
+}
+
+/* What a graph computes: its loss, every gradient, every kept value. */
+enum { MOST_PIECES = 320 };
+typedef struct results {
+    double loss, top;
+    pk_real *data;
+    int64_t total, count[MOST_PIECES];
+    size_t pieces, gradients;
+} results;
+
+static void add_piece(results *r, const pk_real *x, int64_t count)
+{
+    ck_assert_uint_lt(r->pieces, MOST_PIECES);
+    r->data = realloc(r->data, (size_t)(r->total + count) * sizeof *r->data);
+    memcpy(r->data + r->total, x, (size_t)count * sizeof *x);
+    r->total += count;
+    r->count[r->pieces++] = count;
+}
+
+static results take_results(lab *l, pf_param *const *p, size_t n)
+{
+    results r = { .loss = lab_run(l) };
+    for (size_t i = 0; i < n; i++) add_piece(&r, p[i]->grad.data, peft_tensor_count(&p[i]->value));
+    r.gradients = r.pieces;
+    r.top = largest(r.data, r.total);
+    for (uint32_t v = 1; v < l->e.g.values; v++) {
+        if (!l->e.g.value[v].keep || v == l->end.id) continue;
+        ck_assert_msg(l->e.run.ptr[v], "kept value %u is nowhere", v);
+        add_piece(&r, l->e.run.ptr[v], pf_shape_count(&l->e.g.value[v].shape));
+    }
+    return r;
+}
+
+/* Errors are measured against the piece's largest element, and for gradients against 1e-4 of the largest of all where
+ * that is more. */
+static double distance(const results *a, const results *b)
+{
+    double worst = fabs(a->loss - b->loss) / fmax(fabs(b->loss), 1e-3);
+    const pk_real *x = a->data, *y = b->data;
+    ck_assert_uint_eq(a->pieces, b->pieces);
+    for (size_t i = 0; i < b->pieces; x += b->count[i], y += b->count[i], i++) {
+        double unit = fmax(fmax(largest(y, b->count[i]), i < b->gradients ? 1e-4 * b->top : 0), 1e-30);
+        for (int64_t k = 0; k < b->count[i]; k++) {
+            double error = fabs((double)x[k] - (double)y[k]) / unit;
+            if (!(error <= worst)) worst = error;
+        }
+    }
+    return worst;
+}
+
+typedef struct source {
+    peft_context *ctx;
+    const op_case *c; int variant; lab_dress dress;          /* a case, */
+    int length; uint64_t seed;                               /* or a random graph, */
+    peft_model *model; const void *images;                   /* or a model */
+} source;
+
+enum { IMAGES = 5, SIDE = 8 };               /* batch norm on two or three samples is mostly rounding */
+
+static void plant(lab *l, const source *s)
+{
+    if (s->c) {
+        open_case(l, s->ctx, s->c, s->variant, s->dress, UINT64_MAX);
+        return;
+    }
+    const pf_rng r = { s->seed, 0, 3 };
+    uint64_t trained = s->seed % 4 ? (uint64_t)pf_rng_u32(&r, 0) << 32 | pf_rng_u32(&r, 1) : UINT64_MAX;
+    lab_open(l, s->ctx, s->seed, trained, PLAIN);
+    if (!s->model) {
+        random_graph(l, s->length);
+        return;
+    }
+    int64_t side = s->model->backbone->shape.image;
+    l->g.batch = IMAGES;
+    pf_val images = pf_value_new(&l->g, PF_INPUT, pf_shape_of(4, l->g.batch, (int64_t)3, side, side));
+    lab_loss(l, pf_model_forward(s->model, &l->g, images, NULL, NULL));
+}
+
+static size_t params_of(const source *s, const lab *l, pf_param **to)
+{
+    size_t n = s->model ? peft_model_param_count(s->model) : l->params.count;
+    ck_assert_uint_le(n, 256);
+    for (size_t i = 0; i < n; i++) to[i] = s->model ? peft_model_param(s->model, i) : l->params.item[i];
+    return n;
+}
+
+static double farthest;                                      /* of all comparisons of a test */
+
+static void run_and_compare(const source *s, unsigned left_out, results *want, const char *what)
+{
+    lab l;
+    pf_param *p[256];
+    plant(&l, s);
+    run_passes(&l, left_out);
+    lab_bind(&l, 0);
+    pf_exec_input(&l.e, PF_IN_IMAGES, s->images);
+    size_t n = params_of(s, &l, p);
+    for (size_t i = 0; i < n; i++) memset(p[i]->grad.data, 0, pf_tensor_bytes(&p[i]->value));
+    results got = take_results(&l, p, n);
+    ck_assert_msg(isfinite(got.loss) && isfinite(got.top), "%s: loss %g, gradients up to %g", what, got.loss, got.top);
+    if (want->pieces) {
+        double d = distance(&got, want);
+        ck_assert_msg(d <= 1e-12, "%s: relative difference %g", what, d);
+        farthest = fmax(farthest, d);
+        free(got.data);
+    } else *want = got;
+    lab_close(&l);
+}
+
+/* Passes left out: none, one at a time, all. */
+static void check_passes(const source *s, const char *name)
+{
+    results want = { 0 };
+    char what[160];
+    run_and_compare(s, NO_PASS, &want, name);
+    for (int i = -1; i < PASSES; i++) {
+        if (i >= 0 && !passes[i].run) continue;
+        snprintf(what, sizeof what, "%s without pass %s", name, i < 0 ? "none" : passes[i].name);
+        run_and_compare(s, i < 0 ? 0 : 1u << i, &want, what);
+    }
+    free(want.data);
+}
+
+START_TEST(operations)
+{
+    source s = { .ctx = tiny_context(NULL, 1) };
+    char name[96];
+    for (int c = 0; c < OP_CASES; c++)
+        for (s.variant = 0; s.variant < op_cases[c].variants; s.variant++)
+            for (s.dress = PLAIN; s.dress < DRESSES; s.dress += 2) {
+                s.c = &op_cases[c];
+                snprintf(name, sizeof name, "%s, form %d, leaves as %d", s.c->name, s.variant, s.dress);
+                check_passes(&s, name);
+            }
+    printf("operations with passes left out: largest relative difference %.2g\n", farthest);
+    peft_context_free(s.ctx);
+}
+END_TEST
+
+enum { GRAPHS = 200 };
+static source random_source(peft_context *ctx, uint64_t seed)
+{
+    return (source){ .ctx = ctx, .seed = seed, .length = 5 + (int)(seed % 26) };
+}
+
+START_TEST(random_graphs)
+{
+    peft_context *ctx = tiny_context(NULL, 1);
+    for (uint64_t seed = 1; seed <= GRAPHS; seed++) {
+        source s = random_source(ctx, seed);
+        char name[48];
+        snprintf(name, sizeof name, "random graph %d", (int)seed);
+        check_passes(&s, name);
+    }
+    printf("random graphs with passes left out: largest relative difference %.2g\n", farthest);
+    peft_context_free(ctx);
+}
+END_TEST
+
+static bool same_graph(const pf_graph *a, const pf_graph *b)
+{
+    bool same = a->nodes == b->nodes && a->prefix == b->prefix && a->values == b->values;
+    for (uint32_t i = 0; i < a->nodes && same; i++)
+        same = a->node[i].op == b->node[i].op && !memcmp(a->node[i].in, b->node[i].in, sizeof a->node[i].in)
+            && !memcmp(a->node[i].out, b->node[i].out, sizeof a->node[i].out);
+    for (uint32_t v = 1; v < a->values && same; v++) same = pf_eq(a->value[v].view_of, b->value[v].view_of);
+    return same;
+}
+
+/* left_out NO_PASS + 1: pf_compile */
+static bool compiles_alike(peft_context *ctx, uint64_t seed, unsigned left_out)
+{
+    source s = random_source(ctx, seed);
+    lab l[2];
+    plant(&l[0], &s);
+    plant(&l[1], &s);
+    run_passes(&l[0], 0);
+    if (left_out <= NO_PASS) run_passes(&l[1], left_out);
+    else LAB_OK(&l[1], pf_compile(&l[1].g, l[1].end));
+    bool same = same_graph(&l[0].g, &l[1].g);
+    lab_close(&l[0]);
+    lab_close(&l[1]);
+    return same;
+}
+
+START_TEST(the_table_is_compile)
+{
+    peft_context *ctx = tiny_context(NULL, 1);
+    for (uint64_t seed = 1; seed <= 20; seed++)
+        ck_assert_msg(compiles_alike(ctx, seed, NO_PASS + 1), "compile.c has other passes than the table of this test");
+    for (int i = 0; i < PASSES; i++) {
+        uint64_t seed = 1;
+        if (!passes[i].run || !strncmp(passes[i].name, "clean", 5)) continue;        /* a later clean does as well */
+        while (seed <= GRAPHS && compiles_alike(ctx, seed, 1u << i)) seed++;
+        ck_assert_msg(seed <= GRAPHS, "pass %s found nothing to do on any random graph", passes[i].name);
+    }
+    peft_context_free(ctx);
+}
+END_TEST
+
+START_TEST(naive_is_planned)
+{
+    peft_context *ctx = tiny_context(NULL, 1);
+    for (uint64_t seed = 1; seed <= GRAPHS; seed++) {
+        source s = random_source(ctx, seed);
+        results r[2];
+        for (int k = 0; k < 2; k++) {
+            lab l;
+            plant(&l, &s);
+            lab_compile(&l, k ? PF_PLAN_NAIVE : 0);
+            r[k] = take_results(&l, l.params.item, l.params.count);
+            lab_close(&l);
+        }
+        bool same = r[0].total == r[1].total && !memcmp(&r[0].loss, &r[1].loss, sizeof r[0].loss)
+            && !memcmp(r[0].data, r[1].data, (size_t)r[0].total * sizeof *r[0].data);
+        ck_assert_msg(same, "random graph %d: the executors differ", (int)seed);
+        free(r[0].data);
+        free(r[1].data);
+    }
+    peft_context_free(ctx);
+}
+END_TEST
+
+/* x + x w^T becomes one operation with x in two of its slots. Its result may take the memory of what is added, but not
+ * of what it still multiplies. */
+START_TEST(one_value_in_two_slots)
+{
+    enum { ROWS = 5, WIDTH = 24 };
+    peft_context *ctx = tiny_context(NULL, 1);
+    pk_real got[2][ROWS * WIDTH];
+    for (int naive = 0; naive < 2; naive++) {
+        lab l;
+        lab_open(&l, ctx, 1, UINT64_MAX, PLAIN);
+        l.g.training = false;
+        pf_val x = peft_scale(&l.g, LEAF(&l, ROWS, WIDTH), 0.5);
+        pf_val y = peft_add(&l.g, x, peft_linear(&l.g, x, LEAF(&l, WIDTH, WIDTH), PF_NONE));
+        LAB_OK(&l, l.g.status);
+        pf_v(&l.g, y)->keep = true;
+        LAB_OK(&l, pf_compile(&l.g, PF_NONE));
+        lab_bind(&l, naive ? PF_PLAN_NAIVE : 0);
+        const pf_node *last = &l.e.g.node[l.e.g.nodes - 1];
+        ck_assert_ptr_eq(last->op, &pf_op_linear);
+        ck_assert_uint_eq(last->in[0].id, last->in[3].id);
+        ck_assert_uint_eq(last->out[0].id, y.id);
+        /* bits alone would not show it where a product copies all of x before it writes */
+        ck_assert_msg(l.e.run.ptr[y.id] != l.e.run.ptr[last->in[0].id], "the sum stands where x is still read");
+        pf_exec_run(&l.e, 0, l.e.g.nodes);
+        memcpy(got[naive], pf_exec_data(&l.e, y), sizeof got[0]);
+        lab_close(&l);
+    }
+    ck_assert_mem_eq(got[0], got[1], sizeof got[0]);
+    peft_context_free(ctx);
+}
+END_TEST
+
+START_TEST(methods)
+{
+    static const struct { const char *backbone, *model; } forms[] = {
+        { "", "" }, { ",layer_scale=true,registers=2,norm_pre=true,qkv_bias=false", "pool=mean" },
+        { ",pool=mean,act=quickgelu", "head=bn_linear" } };
+    peft_context *ctx = tiny_context(NULL, 1);
+    char backbone[120], name[60];
+    for (size_t m = 0; m < tiny_method_count(); m++)
+        for (size_t f = 0; f < sizeof forms / sizeof *forms; f++) {
+            snprintf(backbone, sizeof backbone, "image_size=%d,patch=4,depth=2%s", SIDE, forms[f].backbone);
+            tiny t = method_model(ctx, backbone, tiny_method_name(m), NULL, LAB_CLASSES, forms[f].model);
+            ck_assert_msg(t.model, "%s: %s", tiny_method_name(m), peft_last_error());
+            tiny_batch b = tiny_batch_make(t.model, IMAGES, 0);
+            pk_real images[IMAGES * 3 * SIDE * SIDE];
+            pf_to_real(images, peft_tensor_cdata(b.images), PEFT_F32, IMAGES * 3 * SIDE * SIDE);
+            for (size_t i = 0; i < peft_model_param_count(t.model); i++) {
+                pf_param *p = peft_model_param(t.model, i);
+                p->grad.data = pf_alloc_zero(ctx, pf_tensor_bytes(&p->value));
+            }
+            const source s = { .ctx = ctx, .model = t.model, .images = images };
+            snprintf(name, sizeof name, "%s, form %zu", tiny_method_name(m), f);
+            check_passes(&s, name);
+            for (size_t i = 0; i < peft_model_param_count(t.model); i++) {
+                pf_param *p = peft_model_param(t.model, i);
+                pf_free(ctx, p->grad.data);
+                p->grad.data = NULL;
+            }
+            tiny_batch_free(&b);
+            method_model_free(&t);
+        }
+    printf("models with passes left out: largest relative difference %.2g\n", farthest);
+    peft_context_free(ctx);
+}
+END_TEST
+
+SUITE_MAIN("passes", operations, random_graphs, the_table_is_compile, naive_is_planned,
+           one_value_in_two_slots, methods)

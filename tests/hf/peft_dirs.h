@@ -1,0 +1,112 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * peft_dirs.h -- PEFT directories made by hand for tests: tensors under given names, the text of a configuration. */
+#ifndef PEFT_DIRS_H
+#define PEFT_DIRS_H
+#include "core/interop/hf_dir.h"
+#include "tiny_bits.h"
+
+#define FRONT PF_PEFT_FRONT
+#define CONFIG(targets, ...) \
+    "{\"peft_type\": \"LORA\", \"r\": 4, \"lora_alpha\": 6, \"target_modules\": " targets __VA_ARGS__ "}"
+#define QV CONFIG("[\"query\", \"value\"]")
+
+static inline peft_backbone *small(peft_context *ctx, const char *more)
+{
+    peft_options *o = tiny_options(ctx, "image_size=16,patch=4,width=48,depth=3,heads=3,mlp=192,classes=5%s", more);
+    peft_backbone *b;
+    OK(peft_backbone_create(ctx, o, &b));
+    peft_options_free(o);
+    return b;
+}
+
+/* dims as text: "2x48"; values follow the name. type F32 unless f16. */
+typedef struct peft_made { char name[160]; float *data; int64_t count; } peft_made;
+typedef struct peft_dir { char path[160]; pf_st_out *out; peft_made made[64]; size_t count; bool half; } peft_dir;
+
+static inline peft_dir *peft_dir_new(peft_context *ctx, const char *name)
+{
+    peft_dir *d = calloc(1, sizeof *d);
+    ck_assert_ptr_nonnull(d);
+    snprintf(d->path, sizeof d->path, "%s", tiny_path(name));
+    ck_assert(!mkdir(d->path, 0777) || access(d->path, W_OK) == 0);
+    OK(pf_st_out_create(ctx, &d->out));
+    OK(pf_st_out_meta(d->out, "format", "pt"));
+    return d;
+}
+
+__attribute__((format(printf, 3, 4)))
+static inline void peft_dir_tensor(peft_dir *d, const char *dims, const char *format, ...)
+{
+    peft_made *t = &d->made[d->count++];
+    int64_t dim[PEFT_MAX_DIMS];
+    int ndim = 0;
+    va_list ap;
+    ck_assert_uint_le(d->count, 64);
+    va_start(ap, format);
+    vsnprintf(t->name, sizeof t->name, format, ap);
+    va_end(ap);
+    t->count = 1;
+    for (const char *p = dims; *p; p += *p == 'x') t->count *= dim[ndim++] = strtol(p, (char **)(uintptr_t)&p, 10);
+    t->data = malloc((size_t)t->count * sizeof *t->data);
+    ck_assert_ptr_nonnull(t->data);
+    for (int64_t i = 0; i < t->count; i++) t->data[i] = (float)(0.2 * tiny_random(tiny_stream(t->name), (uint64_t)i));
+    OK(pf_st_out_tensor(d->out, t->name, PEFT_F32, ndim, dim, t->data));
+}
+
+static inline void peft_dir_text(const peft_dir *d, const char *name, const char *text)
+{
+    char path[200];
+    snprintf(path, sizeof path, "%s/%s", d->path, name);
+    FILE *f = fopen(path, "w");
+    ck_assert_ptr_nonnull(f);
+    ck_assert_int_ge(fputs(text, f), 0);
+    ck_assert_int_eq(fclose(f), 0);
+}
+
+static inline void peft_dir_write(peft_dir *d, const char *config)
+{
+    char path[200];
+    snprintf(path, sizeof path, "%s/" PF_PEFT_TENSORS, d->path);
+    OK(pf_st_out_write(d->out, path));
+    peft_dir_text(d, PF_PEFT_CONFIG, config);
+}
+
+/* The parameter holds the tensor's values, bit for bit. */
+static inline void peft_dir_same(const peft_dir *d, size_t i, const peft_param *p, const char *who)
+{
+    const peft_tensor *v = peft_param_value((peft_param *)(uintptr_t)p);
+    ck_assert_msg(v && peft_tensor_count(v) == d->made[i].count
+                  && !memcmp(peft_tensor_cdata(v), d->made[i].data, (size_t)d->made[i].count * sizeof(float)),
+                  "%s: %s is not what the file holds", who, d->made[i].name);
+}
+
+static inline void peft_dir_free(peft_dir *d)
+{
+    for (size_t i = 0; i < d->count; i++) free(d->made[i].data);
+    pf_st_out_free(d->out);
+    free(d);
+}
+
+static inline peft_adapter *adapter_of(peft_backbone *b, const char *method, const char *options)
+{
+    peft_options *o = tiny_options(b->ctx, "%s", options);
+    peft_adapter *a;
+    OK(peft_adapter_create(b, method, o, &a));
+    peft_options_free(o);
+    return a;
+}
+
+/* All of a file, with 0 behind it; free it. */
+static inline char *peft_dir_file(const char *dir, const char *name, size_t *size)
+{
+    char path[240];
+    snprintf(path, sizeof path, "%s/%s", dir, name);
+    FILE *f = fopen(path, "rb");
+    ck_assert_msg(f != NULL, "%s", path);
+    char *text = calloc(1, 1 << 20);
+    ck_assert_ptr_nonnull(text);
+    *size = fread(text, 1, (1 << 20) - 1, f);
+    fclose(f);
+    return text;
+}
+#endif

@@ -1,0 +1,172 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * lab.h -- a small graph under test: leaves with random values, a loss at its end, compiled, run, gradients at hand.
+ * Leaf i holds the same numbers whenever a graph is built with the same seed, whatever else differs. */
+#ifndef LAB_H
+#define LAB_H
+#include "suite.h"
+#include "differences.h"
+#include "core/base/rng.h"
+#include "core/graph/exec.h"
+#include "core/graph/loss/loss.h"
+#include "core/adapt/adapter.h"
+
+/* How a leaf meets the operation: as it is, computed, as columns of something computed, as columns of itself. */
+typedef enum { PLAIN, COMPUTED, COLUMNS, OWN_COLUMNS, DRESSES } lab_dress;
+enum { LAB_LEAVES = 128, LAB_CLASSES = 3 };
+
+typedef struct lab {
+    peft_context *ctx;
+    uint64_t seed;
+    uint64_t trained;                    /* bit i: leaf i is trained, else frozen */
+    lab_dress dress;
+    double size;                         /* of the leaves' values */
+    pf_graph g;                          /* until lab_compile */
+    pf_exec e;
+    void *memory;
+    pf_params params, frozen;            /* frozen ones own the memory of constants */
+    uint32_t leaves;
+    pf_param *leaf[LAB_LEAVES];          /* NULL: frozen */
+    pf_loss loss;
+    pf_val end;                          /* the loss */
+    uint32_t forward;                    /* nodes before the first backward one */
+    int64_t labels[64];
+    pk_real *targets;                    /* BCE */
+} lab;
+
+#define LAB_OK(l, status) ck_assert_msg((status) == PEFT_OK, "%s", peft_last_error())
+
+static inline void lab_open(lab *l, peft_context *ctx, uint64_t seed, uint64_t trained, lab_dress dress)
+{
+    *l = (lab){ .ctx = ctx, .seed = seed, .trained = trained, .dress = dress, .size = 1 };
+    pf_graph_init(&l->g, ctx, 2, true);
+    const pf_rng r = { seed, 0, 1 };
+    for (int i = 0; i < 64; i++) l->labels[i] = pf_rng_below(&r, (uint64_t)i, LAB_CLASSES);
+}
+
+static inline void lab_close(lab *l)
+{
+    for (size_t i = 0; i < l->params.count; i++) pf_free(l->ctx, l->params.item[i]->grad.data);
+    pf_params_free(l->ctx, &l->params);
+    pf_params_free(l->ctx, &l->frozen);
+    pf_free(l->ctx, l->memory);
+    if (l->e.g.ctx) pf_exec_free(&l->e);
+    else pf_graph_free(&l->g);
+}
+
+/* A tensor of normal numbers; dims end with 0. */
+static inline pf_param *lab_tensor(lab *l, bool trained, const int64_t *dims)
+{
+    char name[16];
+    pf_param *p;
+    int ndim = 0;
+    while (dims[ndim]) ndim++;
+    ck_assert_uint_lt(l->leaves, LAB_LEAVES);
+    snprintf(name, sizeof name, "leaf%u", l->leaves);
+    LAB_OK(l, pf_param_make(l->ctx, trained ? &l->params : &l->frozen, name, "weight", ndim, dims, &p));
+    const pf_rng r = { l->seed, l->leaves, 0 };
+    pk_real *x = p->value.data;
+    int64_t n = peft_tensor_count(&p->value);
+    for (int64_t i = 0; i < n; i++) x[i] = (pk_real)(l->size * pf_rng_normal(&r, (uint64_t)i));
+    if (trained) p->grad.data = pf_alloc_zero(l->ctx, pf_tensor_bytes(&p->value));
+    l->leaf[l->leaves++] = trained ? p : NULL;
+    return p;
+}
+
+static inline pf_val lab_frozen(lab *l, const pf_param *p)
+{
+    pf_shape s = { .ndim = p->value.ndim };
+    memcpy(s.dim, p->value.dim, sizeof s.dim);
+    pf_val v = pf_value_new(&l->g, PF_CONST, s);
+    pf_v(&l->g, v)->data = p->value.data;
+    return v;
+}
+static inline pf_val lab_const(lab *l, const int64_t *dims) { return lab_frozen(l, lab_tensor(l, false, dims)); }
+
+static inline pf_val lab_leaf_as(lab *l, lab_dress dress, const int64_t *dims)
+{
+    int64_t full[PF_MAX_RANK + 1] = { 0 }, cols = 0;
+    bool trained = l->trained >> l->leaves % 64 & 1, columns = dress == COLUMNS || dress == OWN_COLUMNS;
+    int n = 0;
+    for (; dims[n]; n++) cols = full[n] = dims[n];
+    if (columns) full[n - 1] += 3;
+    pf_param *p = lab_tensor(l, trained, full);
+    pf_val v = trained ? peft_use(&l->g, p) : lab_frozen(l, p);
+    if (dress == COMPUTED || dress == COLUMNS) v = peft_scale(&l->g, v, 0.75);
+    return columns ? pf_columns(&l->g, v, 1, cols) : v;
+}
+static inline pf_val lab_leaf(lab *l, const int64_t *dims) { return lab_leaf_as(l, l->dress, dims); }
+#define LEAF(l, ...) lab_leaf(l, PEFT_DIMS(__VA_ARGS__))
+
+/* Logits [.., classes] to the loss that l->loss describes. */
+static inline void lab_loss(lab *l, pf_val logits)
+{
+    pf_val targets = PF_NONE;
+    int64_t rows = pf_rows(&l->g, logits), classes = pf_cols(&l->g, logits);
+    if (l->loss.kind == PF_LOSS_BCE) {
+        pf_param *p = lab_tensor(l, false, PEFT_DIMS(rows, classes));
+        l->targets = p->value.data;
+        for (int64_t i = 0; i < rows * classes; i++) l->targets[i] = 1 / (1 + exp(-l->targets[i]));
+        targets = pf_value_new(&l->g, PF_INPUT, pf_shape_of(2, rows, classes));
+        pf_v(&l->g, targets)->slot = PF_IN_TARGETS;
+    }
+    const pf_attr a = { .ptr = &l->loss };
+    ck_assert_int_le(rows, 64);
+    l->end = pf_emit(&l->g, &pf_op_loss, &a, 2, (pf_val[]){ logits, targets });
+    LAB_OK(l, l->g.status);
+    pf_v(&l->g, l->end)->keep = true;
+}
+
+/* From any value to a loss that looks at every element of it with a weight of its own. */
+static inline void lab_end(lab *l, pf_val y)
+{
+    LAB_OK(l, l->g.status);
+    const pf_shape s = pf_v(&l->g, y)->shape;
+    int64_t dims[PF_MAX_RANK + 1] = { 0 };
+    memcpy(dims, s.dim, sizeof(int64_t) * (size_t)s.ndim);
+    y = peft_mul(&l->g, y, lab_const(l, dims));
+    lab_loss(l, peft_linear(&l->g, y, lab_const(l, PEFT_DIMS(LAB_CLASSES, dims[s.ndim - 1])), PF_NONE));
+}
+
+/* Memory starts as NaN, so that reading what nobody wrote is seen. */
+static inline void lab_bind(lab *l, unsigned flags)
+{
+    const pf_exec_env env = { .threads = 1, .flags = flags };
+    LAB_OK(l, pf_exec_create(&l->e, &l->g, &env));
+    size_t bytes = pf_exec_bytes(&l->e);
+    l->memory = pf_alloc(l->ctx, bytes);
+    memset(l->memory, 0xff, bytes);
+    LAB_OK(l, pf_exec_bind(&l->e, l->memory));
+    pf_exec_input(&l->e, PF_IN_LABELS, l->labels);
+    pf_exec_input(&l->e, PF_IN_TARGETS, l->targets);
+    l->forward = forward_nodes(&l->e);
+}
+
+static inline void lab_compile(lab *l, unsigned flags)
+{
+    LAB_OK(l, pf_compile(&l->g, l->end));
+    lab_bind(l, flags);
+}
+
+/* The loss for the leaves as they stand, on a naive plan; what counts as a constant for gradients keeps its value. */
+static inline double lab_value(void *user)
+{
+    lab *l = user;
+    forward_again(&l->e, l->e.g.prefix, l->forward);
+    return pf_exec_data(&l->e, l->end)[0];
+}
+
+static inline double lab_run(lab *l)
+{
+    pf_exec_run(&l->e, 0, l->e.g.nodes);
+    return pf_exec_data(&l->e, l->end)[0];
+}
+
+/* The largest gradient entry of all leaves. */
+static inline double lab_scale(const lab *l)
+{
+    double top = 0;
+    for (size_t i = 0; i < l->params.count; i++)
+        top = fmax(top, largest(l->params.item[i]->grad.data, peft_tensor_count(&l->params.item[i]->value)));
+    return top;
+}
+#endif

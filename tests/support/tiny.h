@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * tiny.h -- what the tests of models and training share: a small random backbone with a method on it, batches, a
+ * folder, and states written down to be compared bit for bit. */
+#ifndef TINY_H
+#define TINY_H
+#include <ftw.h>
+#include <peft/peft.h>
+#include <stdarg.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include "core/store/state.h"
+#include "core/train/trainer.h"
+#include "gated_prompt.h"
+#include "suite.h"
+
+#define OK(call) \
+    do { \
+        peft_status s_ = (call); \
+        ck_assert_msg(s_ == PEFT_OK, "%s: %s: %s", #call, peft_status_name(s_), peft_last_error()); \
+    } while (0)
+/* The call fails with this status and its message contains text. */
+#define FAILS(status, text, call) \
+    do { \
+        peft_status s_ = (call); \
+        ck_assert_msg(s_ == (status), "%s: %s, expected %s", #call, peft_status_name(s_), #status); \
+        ck_assert_msg(strstr(peft_last_error(), text) != NULL, "%s: no '%s' in: %s", #call, text, peft_last_error()); \
+    } while (0)
+
+/* --- options ---------------------------------------------------------------------------------- */
+static inline peft_options *tiny_options_v(peft_context *ctx, const char *format, va_list ap)
+{
+    char text[8192];
+    peft_options *o;
+    ck_assert_int_lt(vsnprintf(text, sizeof text, format, ap), (int)sizeof text);
+    OK(peft_options_create(ctx, &o));
+    OK(peft_options_parse(o, text));
+    return o;
+}
+
+__attribute__((format(printf, 2, 3)))
+static inline peft_options *tiny_options(peft_context *ctx, const char *format, ...)
+{
+    va_list ap;
+    va_start(ap, format);
+    peft_options *o = tiny_options_v(ctx, format, ap);
+    va_end(ap);
+    return o;
+}
+
+/* --- methods: the library's, and one that an application registered, which is to be as good -------- */
+static inline peft_context *tiny_register(peft_context *ctx)
+{
+    OK(peft_context_register_method(ctx, &gated_prompt, PEFT_METHOD_ABI));
+    return ctx;
+}
+static inline size_t tiny_method_count(void) { return peft_method_count() + 1; }
+static inline const peft_method *tiny_method(size_t i)
+{
+    return i < peft_method_count() ? pf_methods[i] : &gated_prompt;
+}
+static inline const char *tiny_method_name(size_t i) { return tiny_method(i)->name; }
+static inline const peft_method *tiny_method_named(const char *name)
+{
+    const peft_method *m = pf_method_find(NULL, name);
+    return m ? m : &gated_prompt;
+}
+/* Option i of a method; NULL: no more. */
+static inline const peft_opt *tiny_method_option(const char *name, size_t i)
+{
+    const peft_opt *o = tiny_method_named(name)->opts;
+    for (; o && o->name && i; i--) o++;
+    return o && o->name ? o : NULL;
+}
+
+static inline bool tiny_has_option(const char *method, const char *name)
+{
+    const peft_opt *row;
+    for (size_t i = 0; (row = tiny_method_option(method, i)); i++) if (!strcmp(row->name, name)) return true;
+    return false;
+}
+
+/* A method's options as small as its tensors shall be here (those of the table that it has), and more. */
+static inline peft_options *tiny_method_options(peft_context *ctx, const char *method, const char *more)
+{
+    static const char *const small[][2] = {
+        { "length", "3" }, { "tokens", "3" }, { "prompts", "3" }, { "r", "2" }, { "rank", "2" }, { "bottleneck", "6" },
+        { "hidden", "6" }, { "width", "3" }, { "reduction", "4" }, { "side_image", "16" }, { "classes", "3" } };
+    peft_options *o = tiny_options(ctx, "%s", more ? more : "");
+    const peft_opt *row;
+    for (size_t i = 0; (row = tiny_method_option(method, i)); i++)
+        for (size_t k = 0; k < sizeof small / sizeof *small; k++)
+            if (!strcmp(row->name, small[k][0]) && row->type == 'i' && !pf_options_has(o, row->name))
+                OK(peft_options_set_string(o, row->name, small[k][1]));
+    return o;
+}
+
+/* --- a backbone, a method, a model ------------------------------------------------------------ */
+#define TINY_BACKBONE "image_size=16,patch=4,width=48,depth=3,heads=3,classes=5"
+#define TINY_WIDE     "image_size=64,patch=8,width=192,depth=2,heads=3,classes=5"
+
+typedef struct tiny_spec {
+    const char *isa;                     /* NULL: the best */
+    int threads;                         /* 0: 1 */
+    const char *backbone, *more;         /* options, and further ones; NULL: TINY_BACKBONE, none */
+    const char *method, *adapter;        /* NULL: no adapter; further options of it */
+    const char *model;                   /* options; NULL: "classes=3" */
+} tiny_spec;
+
+typedef struct tiny { peft_context *ctx; peft_backbone *backbone; peft_adapter *adapter; peft_model *model; } tiny;
+
+static inline peft_context *tiny_context(const char *isa, int threads)
+{
+    peft_context *ctx;
+    OK(peft_context_create(NULL, NULL, NULL, &ctx));
+    OK(peft_context_set_threads(ctx, threads ? threads : 1));
+    OK(peft_context_set_seed(ctx, 7));
+    if (isa) OK(peft_context_set_isa(ctx, isa));
+    OK(peft_context_set_gemm(ctx, "own"));                               /* where kernels are plain C, "auto" is BLAS */
+    return tiny_register(ctx);
+}
+
+static inline peft_backbone *tiny_backbone(peft_context *ctx, const char *first, const char *more)
+{
+    peft_backbone *b;
+    peft_options *o = tiny_options(ctx, "%s%s%s", first ? first : TINY_BACKBONE, more && *more ? "," : "", more ? more
+        : "");
+    OK(peft_backbone_create(ctx, o, &b));
+    peft_options_free(o);
+    return b;
+}
+
+static inline peft_adapter *tiny_adapter(peft_backbone *b, const char *method, const char *options)
+{
+    peft_adapter *a;
+    peft_options *o = tiny_method_options(b->ctx, method, options);
+    OK(peft_adapter_create(b, method, o, &a));
+    peft_options_free(o);
+    return a;
+}
+
+static inline peft_model *tiny_model(peft_backbone *b, const char *options)
+{
+    peft_model *m;
+    peft_options *o = tiny_options(b->ctx, "%s", options ? options : "classes=3");
+    OK(peft_model_create(b, o, &m));
+    peft_options_free(o);
+    return m;
+}
+
+/* The head of options, or that which the method wants. */
+static inline const char *tiny_head(const char *method, const char *options)
+{
+    return method && tiny_method_named(method)->network ? "classes=3,head=side_encoder" : options;
+}
+
+/* A method with a network of its own has no taps. */
+static inline bool tiny_has_taps(const peft_adapter *a) { return !a || !a->method->network; }
+
+/* Number i of a stream, in -1..1. */
+static inline double tiny_random(uint64_t stream, uint64_t i)
+{
+    uint64_t x = (stream + 1) * 0xBF58476D1CE4E5B9u ^ (i + 1) * 0x9E3779B97F4A7C15u;
+    x = (x ^ x >> 31) * 0x94D049BB133111EBu;
+    x = (x ^ x >> 29) * 0xBF58476D1CE4E5B9u;
+    return (double)((x ^ x >> 32) >> 11) / 0x1p52 - 1;
+}
+
+static inline uint64_t tiny_stream(const char *name)
+{
+    uint64_t h = 5381;
+    for (; *name; name++) h = h * 33 + (unsigned char)*name;
+    return h;
+}
+
+static inline void tiny_shake_tensor(peft_tensor *t, const char *name, double size)
+{
+    pk_real *x = peft_tensor_data(t);
+    for (int64_t i = 0; i < peft_tensor_count(t); i++) x[i] += (pk_real)(size * tiny_random(tiny_stream(name),
+        (uint64_t)i));
+}
+
+/* Away from initial zeros, which would hide what their factors do. */
+static inline void tiny_shake(peft_model *m)
+{
+    for (size_t i = 0; i < peft_model_param_count(m); i++) {
+        peft_param *p = peft_model_param(m, i);
+        tiny_shake_tensor(peft_param_value(p), peft_param_name(p), 0.05);
+    }
+}
+
+/* Context and backbone of a spec; the last ones are kept, since random weights take longer than most of what is done
+ * with them. */
+static inline void tiny_base(const tiny_spec *s, tiny *t)
+{
+    static char known[256];
+    static tiny kept;
+    char key[sizeof known];
+    snprintf(key, sizeof key, "%s %d %s %s", s->isa ? s->isa : "", s->threads, s->backbone ? s->backbone : "", s->more
+        ? s->more : "");
+    if (strcmp(key, known)) {
+        peft_backbone_free(kept.backbone);
+        peft_context_free(kept.ctx);
+        kept.ctx = tiny_context(s->isa, s->threads);
+        kept.backbone = tiny_backbone(kept.ctx, s->backbone, s->more);
+        memcpy(known, key, sizeof known);
+    }
+    t->ctx = pf_context_retain(kept.ctx);
+    t->backbone = pf_backbone_retain(kept.backbone);
+}
+
+static inline tiny tiny_make(const tiny_spec *s)
+{
+    tiny t = { 0 };
+    tiny_base(s, &t);
+    t.model = tiny_model(t.backbone, tiny_head(s->method, s->model));
+    if (s->method) {
+        t.adapter = tiny_adapter(t.backbone, s->method, s->adapter);
+        OK(peft_model_attach(t.model, t.adapter));
+    }
+    tiny_shake(t.model);
+    return t;
+}
+
+static inline void tiny_free(tiny *t)
+{
+    peft_adapter_free(t->adapter);
+    peft_model_free(t->model);
+    peft_backbone_free(t->backbone);
+    peft_context_free(t->ctx);
+}
+
+__attribute__((format(printf, 2, 3)))
+static inline peft_trainer *tiny_trainer(peft_model *m, const char *format, ...)
+{
+    va_list ap;
+    peft_trainer *t;
+    va_start(ap, format);
+    peft_options *o = tiny_options_v(m->backbone->ctx, format, ap);
+    va_end(ap);
+    OK(peft_trainer_create(m, o, &t));
+    peft_options_free(o);
+    return t;
+}
+
+__attribute__((format(printf, 2, 3)))
+static inline peft_session *tiny_session(peft_model *m, const char *format, ...)
+{
+    va_list ap;
+    peft_session *s;
+    va_start(ap, format);
+    peft_options *o = tiny_options_v(m->backbone->ctx, format, ap);
+    va_end(ap);
+    OK(peft_session_create(m, o, &s));
+    peft_options_free(o);
+    return s;
+}
+
+/* --- data ------------------------------------------------------------------------------------- */
+static inline peft_tensor *tiny_tensor(peft_context *ctx, peft_dtype type, int ndim, ...)
+{
+    int64_t dims[PEFT_MAX_DIMS];
+    peft_tensor *t;
+    va_list ap;
+    va_start(ap, ndim);
+    for (int i = 0; i < ndim; i++) dims[i] = va_arg(ap, int);
+    va_end(ap);
+    OK(peft_tensor_create(ctx, type, ndim, dims, &t));
+    return t;
+}
+
+/* n images of the sample numbers first, first + 1, .. with labels for ce (and targets for bce). */
+typedef struct tiny_batch { peft_tensor *images, *labels, *targets; int64_t ids[16]; } tiny_batch;
+
+static inline tiny_batch tiny_batch_make(const peft_model *m, int n, int first)
+{
+    int side = (int)m->backbone->shape.image, classes = (int)m->classes;
+    peft_context *ctx = m->backbone->ctx;
+    tiny_batch b = { tiny_tensor(ctx, PEFT_F32, 4, n, 3, side, side), tiny_tensor(ctx, PEFT_I64, 1, n),
+                     tiny_tensor(ctx, PEFT_F32, 2, n, classes), { 0 } };
+    float *x = peft_tensor_data(b.images), *y = peft_tensor_data(b.targets);
+    int64_t *label = peft_tensor_data(b.labels), one = 3 * side * side;
+    for (int64_t i = 0; i < n; i++) {
+        uint64_t sample = (uint64_t)(first + i);
+        for (int64_t k = 0; k < one; k++) x[i * one + k] = (float)(2 * tiny_random(sample, (uint64_t)k));
+        for (int64_t c = 0; c < classes; c++) y[i * classes + c] = tiny_random(sample + 1000, (uint64_t)c) > 0;
+        label[i] = (int64_t)(sample * 7 + 1) % classes;
+        b.ids[i] = (int64_t)sample;
+    }
+    return b;
+}
+
+static inline void tiny_batch_free(tiny_batch *b)
+{
+    peft_tensor_free(b->images);
+    peft_tensor_free(b->labels);
+    peft_tensor_free(b->targets);
+}
+
+/* One step on samples first .. first + n - 1. */
+static inline void tiny_step(peft_trainer *t, int n, int first)
+{
+    tiny_batch b = tiny_batch_make(t->model, n, first);
+    OK(peft_trainer_step(t, b.images, t->loss.kind == PF_LOSS_CE ? b.labels : b.targets, b.ids));
+    tiny_batch_free(&b);
+}
+
+static inline void tiny_finite(const peft_tensor *t, const char *who)
+{
+    ck_assert_msg(pf_finite(peft_tensor_cdata(t), peft_tensor_count(t)), "%s: NaN or Inf", who);
+}
+
+/* --- files ------------------------------------------------------------------------------------ */
+static char tiny_folder[64];
+
+/* A path in a folder of this test's own; the last four answers stay valid. */
+static inline const char *tiny_path(const char *name)
+{
+    static char path[4][128];
+    static int turn;
+    if (!*tiny_folder) {
+        bool memory = !access("/dev/shm", W_OK);
+        snprintf(tiny_folder, sizeof tiny_folder, "%s/peft-tiny-XXXXXX", memory ? "/dev/shm" : "/tmp");
+        ck_assert_ptr_nonnull(mkdtemp(tiny_folder));
+    }
+    snprintf(path[++turn % 4], sizeof path[0], "%s/%s", tiny_folder, name);
+    return path[turn % 4];
+}
+
+static inline int tiny_remove_one(const char *path, const struct stat *st, int kind, struct FTW *ftw)
+{
+    (void)st, (void)kind, (void)ftw;
+    return remove(path);
+}
+
+static inline void tiny_clean(void)
+{
+    if (*tiny_folder) nftw(tiny_folder, tiny_remove_one, 8, FTW_DEPTH | FTW_PHYS);
+    *tiny_folder = 0;
+}
+#endif
