@@ -31,7 +31,7 @@ function(peft_pc name)
     list(REMOVE_ITEM flags -L${folder})
   endforeach()
   string(JOIN " " PEFT_PC_PRIVATE ${flags})
-  configure_file(cmake/${name}.pc.in ${name}.pc @ONLY)
+  configure_file(${name}.pc.in ${name}.pc @ONLY)
   install(FILES ${PROJECT_BINARY_DIR}/${name}.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
 endfunction()
 
