@@ -90,7 +90,8 @@ PEFT_API void    peft_trainer_describe(const peft_trainer *t, peft_text_fn fn, v
  * as values (1e-3 is 0.001; not given is given the default), else PEFT_E_MISMATCH names what differs, with both values,
  * and nothing changes. What may differ: "threads", "executor", "samples", the cache options, and what the schedule,
  * optimiser and loss do not read. A run is extended by a larger "steps": with schedule constant or step it ends as if
- * begun with it; a cosine goes on at the rate that the longer one has at this step. The seed is the saved run's. */
+ * begun with it; a cosine goes on at the rate that the longer one has at this step. The seed is the saved run's.
+ * PEFT_E_NONFINITE: the state holds NaN or Inf; save then leaves path as it was. */
 PEFT_API PEFT_NODISCARD peft_status peft_trainer_save(const peft_trainer *t, const char *path);
 PEFT_API PEFT_NODISCARD peft_status peft_trainer_restore(peft_trainer *t, const char *path);
 /* Text that is kept in the state, such as peft_dataset_digest of what is trained on under "data"; copied, and replaces

@@ -74,6 +74,28 @@ START_TEST(training_states_are_refused)
 }
 END_TEST
 
+/* What could not be restored must not take the place of the last good state. */
+START_TEST(training_states_are_not_saved)
+{
+    tiny t = tiny_make(&(tiny_spec){ .method = "ept", .model = "classes=3" });
+    peft_trainer *r = tiny_trainer(t.model, "batch=3,lr=1e-2");
+    tiny_step(r, 3, 0);
+    OK(peft_trainer_save(r, tiny_path("state")));
+    OK(peft_trainer_group(r, "head.weight", 1e300, 0));
+    tiny_batch b = tiny_batch_make(t.model, 3, 0);
+    FAILS(PEFT_E_NONFINITE, "head.weight", peft_trainer_step(r, b.images, b.labels, b.ids));
+    tiny_batch_free(&b);
+    FAILS(PEFT_E_NONFINITE, "param.head.weight", peft_trainer_save(r, tiny_path("state")));
+    peft_trainer_free(r);
+    r = tiny_trainer(t.model, "batch=3,lr=1e-2");
+    OK(peft_trainer_restore(r, tiny_path("state")));
+    tiny_step(r, 3, 0);
+    peft_trainer_free(r);
+    tiny_free(&t);
+    tiny_clean();
+}
+END_TEST
+
 START_TEST(backbones_are_refused)
 {
     static const peft_dtype types[] = { PEFT_F32, PEFT_F16, PEFT_BF16, PEFT_F64 };
@@ -141,5 +163,5 @@ START_TEST(drift_is_infinite)
 }
 END_TEST
 
-SUITE_MAIN("nonfinite", adapters_and_models_are_refused, training_states_are_refused, backbones_are_refused,
-           predictions_are_checked, drift_is_infinite)
+SUITE_MAIN("nonfinite", adapters_and_models_are_refused, training_states_are_refused,
+           training_states_are_not_saved, backbones_are_refused, predictions_are_checked, drift_is_infinite)

@@ -49,6 +49,8 @@ static peft_status each(const peft_trainer *t, tensor_fn fn, void *user)
 
 static peft_status write_one(void *user, const char *name, peft_tensor *t)
 {
+    if (!pf_finite(t->data, peft_tensor_count(t)))
+        return pf_fail(PEFT_E_NONFINITE, "tensor '%s' holds NaN or Inf: not saved; restore an earlier state", name);
     return pf_st_out_tensor(user, name, t->type, t->ndim, t->dim, t->data);
 }
 
