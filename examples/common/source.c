@@ -111,9 +111,9 @@ source open_source(const char *backbone, const char *facts, const char *trained,
         fail("--backbone %s: a file of kind '%s'; it belongs to --model, and --backbone takes the pretrained network",
              backbone, below.kind);
     take(&own.preprocess, &below.preprocess);
-    if (!trained) take(&own.link, &below.link);
     s.vit = load_backbone(s.ctx, backbone, size_of(own.preprocess), facts);
     if (!trained && !own.class_names) own.class_names = copied(peft_backbone_note(s.vit, "class_names"));
+    if (!trained && !own.link) own.link = copied(peft_backbone_note(s.vit, "link"));
     s.model = load_trained(s.vit, trained, own.kind);
     s.classes = peft_model_classes(s.model);
     s.several = own.link && !strcmp(own.link, "sigmoid");

@@ -62,7 +62,8 @@ PEFT_API int64_t peft_backbone_get(const peft_backbone *b, const char *what);
  * stays, and sides in pixels grow in proportion: 256 before a crop of 224 becomes round(256 / 224 * image_size).
  * "mean", "std" ("0.5:0.5:0.5"), "image_size" (of the description or training), "crop_pct", "interpolation": single
  * facts, known for some families without a file too.
- * "class_names": of the classifier, one a line.
+ * "class_names": of the classifier, one a line. "link": what makes probabilities of its outputs, softmax (one label an
+ * image) or sigmoid (several), from the file's header or Hugging Face's problem_type.
  * "assumed": one line for each fact of the network that no tensor, option, header or configuration told ("heads=12:
  * width / 64"). They were also logged, in one warning. */
 PEFT_API const char *peft_backbone_note(const peft_backbone *b, const char *key);

@@ -361,6 +361,34 @@ START_TEST(names_of_a_saved_backbone)
 }
 END_TEST
 
+/* What makes probabilities of the classifier's outputs; a backbone without a classifier has none. */
+START_TEST(link_of_the_classifier)
+{
+    static const struct { const char *json, *link; bool classifier; } rows[] = {
+        { "{\"problem_type\": \"multi_label_classification\"}", "sigmoid", true },
+        { "{\"problem_type\": \"single_label_classification\"}", "softmax", true },
+        { "{\"problem_type\": \"multi_label_classification\"}", NULL, false },
+        { "{\"problem_type\": null}", NULL, true }, { "{\"problem_type\": \"regression\"}", NULL, true },
+        { "{}", NULL, true } };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        bed b;
+        bed_start(&b, rows[i].classifier ? "image_size=16,patch=4,width=48,depth=1,heads=3,classes=5"
+                                         : "image_size=16,patch=4,width=48,depth=1,heads=3,classes=0");
+        bed_file("config.json", rows[i].json);
+        peft_backbone *x = bed_load(&b, "");
+        bed_note_is(x, "link", rows[i].link, rows[i].json);
+        ck_assert((strstr(b.diary.text, "problem_type is regression") != NULL) == (strstr(rows[i].json, "regress") != NULL));
+        OK(peft_backbone_save(x, tiny_path("again.safetensors")));               /* kept in the header */
+        peft_backbone *again = tiny_load(b.ctx, tiny_path("again.safetensors"), "config=none");
+        bed_note_is(again, "link", rows[i].link, "saved");
+        peft_backbone_free(again);
+        peft_backbone_free(x);
+        bed_end(&b);
+    }
+    tiny_clean();
+}
+END_TEST
+
 SUITE_MAIN("backbone preprocess", texts, the_transform_takes_them, class_by_model_type, precedence, older_headers,
-        wrong_kinds,
-           kept_by_saving, kept_by_merging, none_stays_none, names_of_a_saved_backbone)
+           wrong_kinds, kept_by_saving, kept_by_merging, none_stays_none, names_of_a_saved_backbone,
+           link_of_the_classifier)

@@ -8,7 +8,7 @@
 #include "core/base/context.h"
 #include "core/describe/prep.h"
 
-enum { PF_FACT_MAX = 96, PF_FACTS = 18 };
+enum { PF_FACT_MAX = 96, PF_FACTS = 19 };
 typedef struct pf_config {
     char fact[PF_FACTS][PF_FACT_MAX];    /* "" where no file states it */
     char source[PF_FACT_MAX];            /* name of the file that the facts are from */

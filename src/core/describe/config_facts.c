@@ -7,7 +7,8 @@
 
 static const char *const fact_name[PF_FACTS] = {
     "eps", "heads", "act", "pool", "patch", "width", "depth", "registers", "qkv_bias", "image_size", "no_embed_class",
-    "fc_norm", "model_type", "architecture", "architectures", "act_layer", "norm_layer", "notes" };
+    "fc_norm", "model_type", "architecture", "architectures", "act_layer", "norm_layer", "notes",
+    "problem_type" };
 
 /* SIDE: a whole number, or a list whose last two are equal. FIRST: a text, or a list of which the first text counts.
  * ACT_LAYER: timm's name of an activation, kept as written until the MLP is known; ACT and POOL are translated at
@@ -38,7 +39,8 @@ static const struct { const char *fact; section in; const char *key; kind kind; 
     { "image_size", ARGS, "img_size", SIDE }, { "image_size", TOP, "img_size", SIDE },
     { "image_size", CFG, "input_size", SIDE }, { "image_size", TOP, "input_size", SIDE },
     { "model_type", TOP, "model_type", TEXT }, { "architectures", TOP, "architectures", FIRST },
-    { "architecture", TOP, "architecture", TEXT }, { "notes", CFG, "notes", FIRST } };
+    { "architecture", TOP, "architecture", TEXT }, { "notes", CFG, "notes", FIRST },
+    { "problem_type", TOP, "problem_type", TEXT } };
 
 /* Settings for which this library computes one value only; any other is refused, since what it names would be another
  * computation. OFF, ON: false, true; WORD: that text; NONE: the key must be absent or null. */

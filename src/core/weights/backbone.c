@@ -90,7 +90,7 @@ size_t peft_backbone_tensor_count(const peft_backbone *b) { return b ? b->weight
 const char *peft_backbone_tensor_name(const peft_backbone *b, size_t i) { return b && i < b->weights ? b->weight[i].name : NULL; }
 const peft_tensor *peft_backbone_tensor(const peft_backbone *b, size_t i) { return b && i < b->weights ? &b->weight[i].tensor : NULL; }
 
-const char *const pf_note_name[PF_NOTES] = { "mean", "std", "image_size", "crop_pct", "interpolation" };
+const char *const pf_note_name[PF_NOTES] = { "mean", "std", "image_size", "crop_pct", "interpolation", "link" };
 
 const char *peft_backbone_note(const peft_backbone *b, const char *key)
 {

@@ -12,7 +12,7 @@
 typedef struct pf_weight { char name[PF_NAME_MAX]; peft_tensor tensor; } pf_weight;   /* dense pk_real */
 
 /* What peft_backbone_note knows. */
-enum { PF_NOTES = 5, PF_NOTE_MAX = 104, PF_ASSUMED_MAX = 512 };
+enum { PF_NOTES = 6, PF_NOTE_LINK = 5, PF_NOTE_MAX = 104, PF_ASSUMED_MAX = 512 };
 extern const char *const pf_note_name[PF_NOTES];
 
 struct peft_backbone {

@@ -48,6 +48,7 @@ static peft_status choose(const peft_backbone *b, const peft_options *o, pf_form
     f->link = pf_options_string(o, options, "link");
     if (*f->link && strcmp(f->link, "softmax") && strcmp(f->link, "sigmoid"))
         return pf_fail(PEFT_E_OPTION, "link: given '%s', expected softmax or sigmoid", f->link);
+    if (!*f->link) f->link = b->note[PF_NOTE_LINK];
     if (!f->names_given && b->class_names) f->class_names = b->class_names;
     if (f->classifier) PF_TRY(pf_save_check_names(&b->shape, f));
     return f->naming == PF_NAMING_TIMM ? PEFT_OK : pf_save_expressible(&b->shape, f);
@@ -68,7 +69,7 @@ static peft_status add_facts(const peft_backbone *b, const pf_form *f, pf_st_out
     PF_TRY(pf_meta_number(o, "heads", s->heads));
     PF_TRY(pf_meta_number(o, "patch", s->patch));
     for (int i = 0; i < PF_NOTES; i++)
-        if (*b->note[i] && strcmp(pf_note_name[i], "image_size"))
+        if (*b->note[i] && strcmp(pf_note_name[i], "image_size") && i != PF_NOTE_LINK)
             PF_TRY(pf_st_out_meta(o, pf_note_name[i], b->note[i]));
     if (*b->preprocess || *b->note[0])                       /* empty: mean and std are known and the rest is not */
         PF_TRY(pf_st_out_meta(o, "preprocess", b->preprocess));

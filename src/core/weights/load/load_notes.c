@@ -33,7 +33,14 @@ peft_status pf_backbone_describe(peft_backbone *b, const char *preprocess, const
 
 typedef struct { char text[PF_NOTES][PF_NOTE_MAX]; } notes;
 
-/* mean, std, image_size, crop_pct and interpolation, the order of pf_note_name, as the configuration files state
+/* Hugging Face's problem_type as what turns the classifier's outputs into probabilities; "": it says neither. */
+static const char *link_of(const char *problem_type)
+{
+    if (problem_type && !strcmp(problem_type, "multi_label_classification")) return "sigmoid";
+    return problem_type && !strcmp(problem_type, "single_label_classification") ? "softmax" : "";
+}
+
+/* mean, std, image_size, crop_pct, interpolation and link, the order of pf_note_name, as the configuration files state
  * them. */
 static notes from_config(const pf_config *c, int64_t native)
 {
@@ -42,6 +49,7 @@ static notes from_config(const pf_config *c, int64_t native)
     notes n = { { "" } };
     snprintf(n.text[2], PF_NOTE_MAX, "%lld", (long long)native);
     if (side) snprintf(n.text[2], PF_NOTE_MAX, "%s", side);
+    snprintf(n.text[PF_NOTE_LINK], PF_NOTE_MAX, "%s", link_of(pf_config_get(c, "problem_type")));
     if (!p->told) return n;
     pf_prep_print_triple(p->mean, n.text[0], PF_NOTE_MAX);
     pf_prep_print_triple(p->std, n.text[1], PF_NOTE_MAX);
@@ -75,13 +83,17 @@ static peft_status set_preprocess(const pf_loader *l, peft_backbone *b, bool hea
 peft_status pf_load_notes(const pf_loader *l, peft_backbone *b)
 {
     const notes config = from_config(&l->config, l->native_grid * b->shape.patch);
-    const char *const family[PF_NOTES] = { l->mean, l->std, NULL, NULL, NULL };
+    const char *const family[PF_NOTES] = { l->mean, l->std }, *problem = pf_config_get(&l->config, "problem_type");
     const bool header = pf_st_meta(b->file, "mean") && pf_st_meta(b->file, "std");
     for (int i = 0; i < PF_NOTES; i++) {
         const char *told = pf_st_meta(b->file, pf_note_name[i]);
         const char *text = told ? told : *config.text[i] ? config.text[i] : family[i];
         if (text && strlen(text) < PF_NOTE_MAX) memcpy(b->note[i], text, strlen(text) + 1);
     }
+    if (b->shape.classes < 1) *b->note[PF_NOTE_LINK] = 0;
+    else if (problem && !strcmp(problem, "regression"))
+        pf_log(l->ctx, 1, "backbone: problem_type is regression: the classifier's outputs are values, and class "
+               "probabilities made of them mean nothing");
     memcpy(b->assumed, l->assumed, sizeof b->assumed);
     PF_TRY(set_preprocess(l, b, header));
     const char *names = pf_st_meta(b->file, "class_names");
