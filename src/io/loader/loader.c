@@ -96,14 +96,21 @@ static void make_order(peft_loader *l, int64_t epoch)
     l->order_epoch = epoch;
 }
 
+/* The samples of batch `number`, which the epoch has; returns how many. */
+static int64_t samples_of(peft_loader *l, int64_t epoch, int64_t number, int64_t *samples)
+{
+    const int64_t start = number * l->o.batch, left = l->data->count - start;
+    const int64_t count = left < l->o.batch ? left : l->o.batch;
+    make_order(l, epoch);
+    memcpy(samples, l->order + start, (size_t)count * sizeof *samples);
+    return count;
+}
+
 void io_batch_plan(peft_loader *l, int64_t epoch, int64_t number, io_batch *b)
 {
-    int64_t start = number * l->o.batch, left = l->data->count - start;
-    make_order(l, epoch);
     b->epoch = epoch;
     b->number = number;
-    b->count = left < l->o.batch ? left : l->o.batch;
-    memcpy(b->sample, l->order + start, (size_t)b->count * sizeof *b->sample);
+    b->count = samples_of(l, epoch, number, b->sample);
     b->next = b->done = 0;
     b->status = PEFT_OK;
 }
@@ -191,12 +198,7 @@ peft_status peft_loader_samples(peft_loader *l, int64_t epoch, int64_t batch, in
     if (epoch < 0 || batch < 0)
         return io_fail(PEFT_E_INVALID, "loader: batch %lld of epoch %lld: expected 0 or more", (long long)batch,
                        (long long)epoch);
-    *count = 0;
-    if (batch >= peft_loader_batches(l)) return PEFT_OK;
-    const int64_t start = batch * l->o.batch, left = l->data->count - start;
-    make_order(l, epoch);
-    *count = left < l->o.batch ? left : l->o.batch;
-    memcpy(samples, l->order + start, (size_t)*count * sizeof *samples);
+    *count = batch < peft_loader_batches(l) ? samples_of(l, epoch, batch, samples) : 0;
     return PEFT_OK;
 }
 
