@@ -11,6 +11,7 @@
 #include "core/store/state.h"
 #include "core/train/trainer.h"
 #include "gated_prompt.h"
+#include "methods/methods.h"
 #include "suite.h"
 
 #define OK(call) \
@@ -61,7 +62,7 @@ static inline const peft_method *tiny_method(size_t i)
 static inline const char *tiny_method_name(size_t i) { return tiny_method(i)->name; }
 static inline const peft_method *tiny_method_named(const char *name)
 {
-    const peft_method *m = pf_method_find(NULL, name);
+    const peft_method *m = pf_method_in(pf_methods, name);
     return m ? m : &gated_prompt;
 }
 /* Option i of a method; NULL: no more. */

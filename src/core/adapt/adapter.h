@@ -35,8 +35,9 @@ struct peft_adapter {
     pf_source *source;                   /* while init runs; NULL: not from a file */
 };
 
-extern const peft_method *const pf_methods[];
-/* Of the library, or registered on ctx (NULL: of the library alone); NULL: no such method. */
+/* own_method.c: the method of that name in a table that NULL ends (table NULL: an empty one); NULL: none. */
+const peft_method *pf_method_in(const peft_method *const *table, const char *name);
+/* Of the library, or registered on ctx; NULL: no such method. */
 const peft_method *pf_method_find(const peft_context *ctx, const char *name);
 peft_vit pf_vit_of(const pf_vit_shape *s);                                    /* as methods see it */
 peft_adapter *pf_adapter_retain(peft_adapter *a);

@@ -12,21 +12,25 @@ typedef struct own { pf_kept kept; peft_method m; peft_opt opts[]; } own;
 
 static const own *own_of(const pf_kept *k) { return (const own *)(const void *)k; }
 
+const peft_method *pf_method_in(const peft_method *const *table, const char *name)
+{
+    for (; table && *table; table++) if (!strcmp((*table)->name, name)) return *table;
+    return NULL;
+}
+
 const peft_method *pf_method_find(const peft_context *ctx, const char *name)
 {
-    for (size_t i = 0; pf_methods[i]; i++) if (!strcmp(pf_methods[i]->name, name)) return pf_methods[i];
-    for (const pf_kept *k = ctx ? ctx->methods : NULL; k; k = k->next)
-        if (!strcmp(own_of(k)->m.name, name)) return &own_of(k)->m;
-    return NULL;
+    const peft_method *m = pf_method_in(ctx->built_in, name);
+    for (const pf_kept *k = ctx->methods; k && !m; k = k->next) if (!strcmp(own_of(k)->m.name, name)) m = &own_of(k)->m;
+    return m;
 }
 
 const peft_method *peft_context_method(const peft_context *ctx, size_t i)
 {
-    size_t built_in = peft_method_count();
     if (!ctx) return NULL;
-    if (i < built_in) return pf_methods[i];
+    for (const peft_method *const *m = ctx->built_in; m && *m; m++, i--) if (!i) return *m;
     const pf_kept *k = ctx->methods;
-    for (i -= built_in; k && i; i--) k = k->next;
+    for (; k && i; i--) k = k->next;
     return k ? &own_of(k)->m : NULL;
 }
 
@@ -145,6 +149,6 @@ peft_status peft_context_register_method(peft_context *ctx, const peft_method *m
     PF_TRY(check_options(ctx, m, &options));
     if (pf_method_find(ctx, m->name))
         return pf_fail(PEFT_E_STATE, "method '%s': the name is taken by a method of %s", m->name,
-                       pf_method_find(NULL, m->name) ? "the library" : "this context");
+                       pf_method_in(ctx->built_in, m->name) ? "the library" : "this context");
     return keep(ctx, m, options);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * context.c -- the public context: creation, settings, queries. Everything made from a context holds a reference. */
+ * context.c -- the context: creation, settings, queries. Everything made from a context holds a reference. */
 #include "core/base/context.h"
 #include "core/base/cores.h"
 #include <stdarg.h>
@@ -73,7 +73,8 @@ void pf_context_bare(peft_context *ctx)
     atomic_init(&ctx->refs, 1);
 }
 
-peft_status peft_context_create(peft_alloc_fn alloc, peft_free_fn release, void *user, peft_context **out)
+peft_status pf_context_make(peft_alloc_fn alloc, peft_free_fn release, void *user,
+                            const struct peft_method *const *built_in, peft_context **out)
 {
     if (!out) return pf_fail(PEFT_E_INVALID, "peft_context_create: out is NULL");
     if (!alloc != !release)
@@ -82,6 +83,7 @@ peft_status peft_context_create(peft_alloc_fn alloc, peft_free_fn release, void 
     /* Built on the stack, so that the context's own block is allocated and counted like every other. */
     peft_context boot;
     pf_context_bare(&boot);
+    boot.built_in = built_in;
     if (alloc) boot.alloc = alloc, boot.release = release, boot.user = user;
     const char *isa = getenv("PEFT_ISA"), *gemm = getenv("PEFT_GEMM");
     PF_TRY(find_kernels(isa && *isa ? isa : "auto", "peft_context_create: environment variable PEFT_ISA",

@@ -11,6 +11,8 @@
 /* In front of a block that goes when the context goes. */
 typedef struct pf_kept { struct pf_kept *next; } pf_kept;
 
+struct peft_method;                        /* peft/sys/method.h */
+
 struct peft_context {
     atomic_int refs;
     peft_alloc_fn alloc; peft_free_fn release; void *user;
@@ -19,10 +21,14 @@ struct peft_context {
     uint64_t seed;
     const pk_table *kernels;
     pk_gemm_kind gemm;
-    pf_kept *methods;                      /* that the program registered, in order: core/model/own_method.c */
+    const struct peft_method *const *built_in; /* the library's methods; NULL ends the table, NULL itself: none */
+    pf_kept *methods;                      /* that the program registered, in order: core/adapt/own_method.c */
     peft_log_fn log; void *log_user; int log_level;
 };
 
+/* peft_context_create with the table of built-in methods. */
+peft_status pf_context_make(peft_alloc_fn alloc, peft_free_fn release, void *user,
+                            const struct peft_method *const *built_in, peft_context **out);
 /* A context on the stack for what needs memory and nothing else; what is made from it goes before it does. */
 void pf_context_bare(peft_context *ctx);
 int pf_context_threads(const peft_context *ctx);              /* for what is made now: never 0 */

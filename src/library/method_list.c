@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * method_list.c -- the public view of the method table. */
 #include "core/model/model.h"
+#include "methods/methods.h"
 
 size_t peft_method_count(void)
 {
@@ -11,27 +12,30 @@ size_t peft_method_count(void)
 
 const char *peft_method_name(size_t i) { return i < peft_method_count() ? pf_methods[i]->name : NULL; }
 
+/* name NULL: none. */
+static const peft_method *named(const char *name) { return name ? pf_method_in(pf_methods, name) : NULL; }
+
 const char *peft_method_summary(const char *method)
 {
-    const peft_method *m = method ? pf_method_find(NULL, method) : NULL;
+    const peft_method *m = named(method);
     return m ? m->summary : NULL;
 }
 
 const char *peft_method_paper(const char *method)
 {
-    const peft_method *m = method ? pf_method_find(NULL, method) : NULL;
+    const peft_method *m = named(method);
     return m ? m->paper : NULL;
 }
 
 const char *peft_method_head(const char *method)
 {
-    const peft_method *m = method ? pf_method_find(NULL, method) : NULL;
+    const peft_method *m = named(method);
     return !m ? NULL : m->network ? pf_head_name[PF_HEAD_NETWORK] : "";
 }
 
 size_t peft_method_option_count(const char *method)
 {
-    const peft_method *m = method ? pf_method_find(NULL, method) : NULL;
+    const peft_method *m = named(method);
     size_t n = 0;
     while (m && m->opts && m->opts[n].name) n++;
     return n;
@@ -41,9 +45,9 @@ peft_status peft_method_option(const char *method, size_t i, const char **name, 
                                const char **fallback, const char **help)
 {
     if (!method) return pf_fail(PEFT_E_INVALID, "method is NULL: expected a name");
-    if (!pf_method_find(NULL, method)) return pf_fail(PEFT_E_NOTFOUND, "method '%s' is unknown", method);
+    if (!named(method)) return pf_fail(PEFT_E_NOTFOUND, "method '%s' is unknown", method);
     if (i >= peft_method_option_count(method))
         return pf_fail(PEFT_E_NOTFOUND, "option %zu of method '%s': it has %zu", i, method, peft_method_option_count(method));
-    pf_option_row(&pf_method_find(NULL, method)->opts[i], name, type, fallback, help);
+    pf_option_row(&named(method)->opts[i], name, type, fallback, help);
     return PEFT_OK;
 }

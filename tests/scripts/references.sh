@@ -1,0 +1,19 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Which source file uses which global name of which other one, read from the symbols of object files. Prints a line
+# "USER NAME DEFINER" for each use, with paths from src/ on, sorted.
+#   references.sh LIST     LIST: a file with the path of one object a line, as CMake names them
+set -eu
+export LC_ALL=C
+objects=$(mktemp)
+trap 'rm -f "$objects"' EXIT
+# shellcheck disable=SC2046  # paths of objects hold no blanks, else nm fails
+nm -A -P $(cat "$1") > "$objects"
+# build/src/io/CMakeFiles/peft_io_objects.dir/image/png.c.o: is src/io/image/png.c
+sed -e 's|CMakeFiles/[^/]*\.dir/||' -e 's|/\./|/|' -e 's|^.*/src/|src/|' -e 's|\.o: | |' "$objects" | awk '
+    $3 == "U" { user[++uses] = $1; name[uses] = $2 }
+    $3 ~ /^[ABCDRTVW]$/ { definer[$2] = $1 }
+    END {
+        for (i = 1; i <= uses; i++)
+            if (name[i] in definer) print user[i], name[i], definer[name[i]]
+    }' | sort
