@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * attention_mass.c -- the mass that each key receives in a frozen attention (FPT ranks tokens by it). No gradient flows
+ * through it. */
+#include <math.h>
+#include "core/graph/op.h"
+
+enum { WIDEST = 1024 };                                  /* columns of a head */
+
+/* in: q [b,t,d], k, v [b,n,d], out, lse of their attention, head_scale? [heads]; attr i[0]: heads, i[1]: row 0 of q
+ * alone; out: [b,heads,n] */
+static bool mass_infer(pf_graph *g, pf_node *n)
+{
+    const pf_shape *k = &pf_v(g, n->in[1])->shape;
+    if (k->dim[2] / n->attr.i[0] > WIDEST) return pf_bad_shape(g, n, "heads of at most 1024 columns");
+    return pf_out(g, n, 0, pf_shape_of(3, k->dim[0], n->attr.i[0], k->dim[1]));
+}
+
+/* The attention of one head of one sample; before memory is bound, its extents alone. */
+static pk_attention one_head(const pf_run *r, const pf_node *n, int64_t sample, int64_t head)
+{
+    const pf_shape *q = &pf_v(r->g, n->in[0])->shape, *k = &pf_v(r->g, n->in[1])->shape;
+    const int64_t heads = n->attr.i[0], d = q->dim[2] / heads, rows[4] = { q->dim[1], k->dim[1], k->dim[1], q->dim[1] };
+    pk_real *lse = r->ptr[n->in[4].id], *scale = r->ptr[n->in[5].id];
+    pk_operand in[4];
+    for (int i = 0; i < 4; i++) {
+        pf_mat m = pf_matrix(r, n->in[i]);
+        in[i] = (pk_operand){ m.p ? m.p + sample * rows[i] * m.ld + head * d : NULL, 0, m.ld };
+    }
+    return (pk_attention){ .samples = 1, .heads = 1, .head_dim = d, .queries = n->attr.i[1] ? 1 : q->dim[1],
+                           .keys = k->dim[1], .scale = (pk_real)(1.0 / sqrt((double)d)),
+                           .q = in[0], .k = in[1], .v = in[2],
+                           .out = (pk_real *)(uintptr_t)in[3].data, .out_row = in[3].row,
+                           .head_scale = scale ? scale + head : NULL,
+                           .lse = lse ? lse + (sample * heads + head) * q->dim[1] : NULL };
+}
+
+/* Scratch bytes of a worker: for the gradient kernel, and for the rows of dv. */
+typedef struct { const pf_run *r; const pf_node *n; size_t work, rows; } job;
+
+/* With dout = 1/queries in every place, dv_j = mean_i P_ij in each of its columns: the gradient kernel does the work. */
+static void mass_head(void *arg, int64_t task, int worker)
+{
+    const job *j = arg;
+    const int64_t heads = j->n->attr.i[0];
+    char *work = (char *)j->r->work + (size_t)worker * (j->work + j->rows);
+    pk_attention_grad g = { .fwd = one_head(j->r, j->n, task / heads, task % heads) };
+    pk_real ones[WIDEST], *dv = (pk_real *)(work + j->work), *to = j->r->ptr[j->n->out[0].id] + task * g.fwd.keys;
+    for (int64_t c = 0; c < g.fwd.head_dim; c++) ones[c] = (pk_real)(1.0 / (double)g.fwd.queries);
+    g.dout = (pk_operand){ ones, 0, 0 };
+    g.dv = (pk_output){ dv, 0, g.fwd.head_dim };
+    j->r->k->attention_grad(&g, 0, 0, work);
+    for (int64_t t = 0; t < g.fwd.keys; t++) to[t] = dv[t * g.fwd.head_dim];
+}
+
+static job job_of(const pf_run *r, const pf_node *n)
+{
+    pk_attention a = one_head(r, n, 0, 0);
+    return (job){ r, n, pf_rounded(pk_attention_work(r->k, &a, 1)),
+                       pf_rounded((size_t)(a.keys * a.head_dim) * sizeof(pk_real)) };
+}
+static size_t mass_work(const pf_run *r, const pf_node *n)
+{
+    job j = job_of(r, n);
+    return (j.work + j.rows) * (size_t)r->threads;
+}
+static void mass_run(const pf_run *r, const pf_node *n)
+{
+    job j = job_of(r, n);
+    pk_pool_run(r->pool, pf_v(r->g, n->out[0])->shape.dim[0] * n->attr.i[0], mass_head, &j);
+}
+static int64_t mass_flops(const pf_graph *g, const pf_node *n)
+{
+    return n->attr.i[1] ? 0 : 2 * pf_shape_count(&pf_v(g, n->in[0])->shape) * pf_v(g, n->in[1])->shape.dim[1];
+}
+const pf_op pf_op_attention_mass = { .name = "attention_mass", .flags = PF_STOP, .infer = mass_infer, .work = mass_work,
+    .run = mass_run, .flops = mass_flops };

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * resize.c -- square images at another side, by a triangle filter that is widened when shrinking. No gradient flows
+ * through it. */
+#include <math.h>
+#include "core/graph/op.h"
+
+typedef struct { const pf_run *r; const pf_node *n; size_t room; } job;       /* room: scratch bytes of a worker */
+
+/* in: images [b,c,s,s]; attr i[0]: new side; out: [b,c,side,side], triangle filter widened when shrinking */
+static bool resize_infer(pf_graph *g, pf_node *n)
+{
+    pf_shape s = pf_v(g, n->in[0])->shape;
+    if (s.ndim != 4 || n->attr.i[0] < 1) return pf_bad_shape(g, n, "images [b, c, s, s]");
+    s.dim[2] = s.dim[3] = n->attr.i[0];
+    return pf_out(g, n, 0, s);
+}
+
+/* out[i*step] for i < to: weighted means of in[k*step], k < from. */
+static void resize_line(const pk_real *in, pk_real *out, int64_t from, int64_t to, int64_t step)
+{
+    const double scale = (double)from / (double)to, width = scale > 1 ? scale : 1;
+    for (int64_t i = 0; i < to; i++) {
+        const double centre = ((double)i + 0.5) * scale;
+        int64_t first = (int64_t)floor(centre - width + 0.5), last = (int64_t)floor(centre + width + 0.5);
+        double sum = 0, total = 0;
+        for (int64_t k = first < 0 ? 0 : first; k < (last > from ? from : last); k++) {
+            double w = 1 - fabs(((double)k + 0.5 - centre) / width);
+            if (w <= 0) continue;
+            sum += w * in[k * step];
+            total += w;
+        }
+        out[i * step] = (pk_real)(sum / total);
+    }
+}
+static void resize_plane(void *arg, int64_t plane, int worker)
+{
+    const job *j = arg;
+    const pf_shape *s = &pf_v(j->r->g, j->n->in[0])->shape;
+    const int64_t from = s->dim[3], to = j->n->attr.i[0];
+    const pk_real *x = j->r->ptr[j->n->in[0].id] + plane * from * from;
+    pk_real *y = j->r->ptr[j->n->out[0].id] + plane * to * to;
+    pk_real *rows = (pk_real *)((char *)j->r->work + (size_t)worker * j->room), *turned = rows + from * to;
+    for (int64_t i = 0; i < from; i++) resize_line(x + i * from, rows + i * to, from, to, 1);
+    for (int64_t c = 0; c < to; c++) {
+        for (int64_t i = 0; i < from; i++) turned[i] = rows[i * to + c];
+        resize_line(turned, turned + from, from, to, 1);
+        for (int64_t i = 0; i < to; i++) y[i * to + c] = turned[from + i];
+    }
+}
+static size_t resize_bytes(const pf_graph *g, const pf_node *n)
+{
+    const int64_t from = pf_v(g, n->in[0])->shape.dim[3], to = n->attr.i[0];
+    return pf_rounded((size_t)(from * to + from + to) * sizeof(pk_real));
+}
+static size_t resize_work(const pf_run *r, const pf_node *n) { return resize_bytes(r->g, n) * (size_t)r->threads; }
+static void resize_run(const pf_run *r, const pf_node *n)
+{
+    job j = { r, n, resize_bytes(r->g, n) };
+    const pf_shape *s = &pf_v(r->g, n->in[0])->shape;
+    pk_pool_run(r->pool, s->dim[0] * s->dim[1], resize_plane, &j);
+}
+const pf_op pf_op_resize = { .name = "resize", .flags = PF_STOP, .infer = resize_infer, .work = resize_work,
+    .run = resize_run };

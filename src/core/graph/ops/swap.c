@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * swap.c -- heads to columns: prefix keys and values are stored by head. */
+#include "core/graph/op.h"
+
+/* to[j][i] = from[i][j], each of `inner` contiguous elements. */
+static void transpose(pk_real *to, const pk_real *from, int64_t rows, int64_t cols, int64_t inner)
+{
+    for (int64_t i = 0; i < rows; i++)
+        for (int64_t j = 0; j < cols; j++)
+            memcpy(to + (j * rows + i) * inner, from + (i * cols + j) * inner, (size_t)inner * sizeof *to);
+}
+
+/* in: x [h,n,d]; out: [n, h d] */
+static bool swap_infer(pf_graph *g, pf_node *n)
+{
+    const pf_shape s = pf_v(g, n->in[0])->shape;
+    if (s.ndim != 3) return pf_bad_shape(g, n, "[heads, rows, head width]");
+    return pf_out(g, n, 0, pf_shape_of(2, s.dim[1], s.dim[0] * s.dim[2]));
+}
+static void swap_run(const pf_run *r, const pf_node *n)
+{
+    const pf_shape *s = &pf_v(r->g, n->in[0])->shape;
+    transpose(r->ptr[n->out[0].id], r->ptr[n->in[0].id], s->dim[0], s->dim[1], s->dim[2]);
+}
+static void swap_grad(pf_grads *gr, const pf_node *n)
+{
+    pf_attr a = { .shape = pf_v(gr->g, n->in[0])->shape };
+    if (pf_grad_wanted(gr, n->in[0]))
+        pf_grad_add(gr, n->in[0], PF_BACK(gr, &pf_op_swap_grad, &a, pf_grad_of(gr, n->out[0])));
+}
+const pf_op pf_op_swap = { .name = "swap", .infer = swap_infer, .grad = swap_grad, .run = swap_run };
+
+/* in: d [n, h d]; attr shape: [h,n,d]; out: d by heads */
+static bool shape_infer(pf_graph *g, pf_node *n) { return pf_out(g, n, 0, n->attr.shape); }
+static void swap_grad_run(const pf_run *r, const pf_node *n)
+{
+    const pf_shape *s = &n->attr.shape;
+    transpose(r->ptr[n->out[0].id], r->ptr[n->in[0].id], s->dim[1], s->dim[0], s->dim[2]);
+}
+const pf_op pf_op_swap_grad = { .name = "swap_grad", .infer = shape_infer, .run = swap_grad_run };
