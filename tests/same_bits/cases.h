@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * cases.h -- what same_bits.c trains: a table of models with the settings of their training. Beside these rows every
+ * method is trained once with small tensors. A new head, loss, optimiser, backbone or setting gets a row here. */
+#ifndef SAME_BITS_CASES_H
+#define SAME_BITS_CASES_H
+
+/* Texts are options as for peft_options_parse; NULL: none. */
+typedef struct bits_case {
+    const char *name;
+    const char *backbone;                       /* of a new one; NULL: SMALL */
+    const char *stored;                         /* saved with these options of peft_backbone_save_as, then loaded */
+    const char *method[2], *adapter[2];         /* attached in this order */
+    const char *model, *trainer;                /* NULL: CLASSES, TRAINER */
+    enum { IDS = 1, FIT = 2 } how;              /* steps with sample ids; peft_trainer_fit in place of single steps */
+} bits_case;
+
+#define SMALL   "image_size=32,patch=8,width=48,depth=3,heads=3,classes=5"
+#define WIDE    "image_size=64,patch=8,width=192,depth=2,heads=3,classes=5"     /* products of several pieces */
+#define CLASSES "classes=3"
+#define TRAINER "batch=3,lr=0.01"
+
+static const bits_case bits_cases[] = {
+    /* methods with other options */
+    { .name = "lora-all", .method = { "lora" }, .adapter = { "r=3,alpha=6,rslora=true,dropout=0.2,init=gaussian,"
+      "targets=[attn.qkv,attn.proj,mlp.fc1,mlp.fc2],rank_pattern=\"blocks.1.mlp.fc1=2\"" } },
+    { .name = "lora-dora", .method = { "lora" },
+      .adapter = { "r=2,dora=true,targets=[attn.q,attn.k,attn.v,mlp.fc2]" } },
+    { .name = "lora-med-peft", .method = { "lora" }, .adapter = { "preset=med_peft,r=2,layers=0-1" } },
+    { .name = "ept-layers", .method = { "ept" }, .adapter = { "length=5,layers=1-2,init=kaiming" } },
+    { .name = "vpt-shallow", .method = { "vpt" }, .adapter = { "tokens=4,deep=false,dropout=0.3" } },
+    { .name = "vpt-project", .method = { "vpt" }, .adapter = { "tokens=2,project=7" } },
+    { .name = "vpt-shared", .method = { "vpt" }, .adapter = { "tokens=2,shared=true" } },
+    { .name = "partial-2", .method = { "partial" }, .adapter = { "blocks=2" } },
+    { .name = "fpt-plus", .method = { "fpt" },
+      .adapter = { "classes=3,plus=true,tokens=3,side_image=16,dropout=0.5" } },
+    { .name = "fpt-class-token", .method = { "fpt" },
+      .adapter = { "classes=3,tokens=3,side_image=16,reduction=4,importance=class_token,ratio=0.5,layers=1-2" } },
+    /* several adapters */
+    { .name = "lora+vpt", .method = { "lora", "vpt" }, .adapter = { "r=2", "tokens=3" } },
+    { .name = "bitfit+ept", .method = { "bitfit", "ept" }, .adapter = { NULL, "length=4" } },
+    { .name = "ssf+adapter", .method = { "ssf", "adapter" }, .adapter = { NULL, "bottleneck=5" } },
+    { .name = "ln_tune+lora", .method = { "ln_tune", "lora" }, .adapter = { NULL, "r=2,targets=attn.qkv" } },
+    { .name = "ia3+prefix", .method = { "ia3", "prefix" }, .adapter = { NULL, "tokens=2" } },
+    { .name = "vp+attnscale", .method = { "vp", "attnscale_dra" }, .adapter = { "width=3" } },
+    /* heads */
+    { .name = "head-mlp", .method = { "lora" }, .adapter = { "r=2" }, .model = "classes=3,head=mlp,head_layers=2" },
+    { .name = "head-bn", .method = { "linear" }, .model = "classes=3,head=bn_linear,head_init=xavier" },
+    { .name = "head-own", .method = { "lora" }, .adapter = { "r=2" }, .model = "classes=0" },
+    { .name = "head-mean", .method = { "ept" }, .adapter = { "length=3" }, .model = "classes=3,pool=mean" },
+    { .name = "head-alone", .trainer = TRAINER },
+    /* losses */
+    { .name = "loss-smoothed", .method = { "bitfit" },
+      .trainer = TRAINER ",label_smoothing=0.1,class_weights=\"1,2,0.5\"" },
+    { .name = "loss-soft", .method = { "bitfit" }, .trainer = TRAINER ",loss=soft_ce,weight_reduction=weights,"
+      "class_weights=\"1,2,0.5\"" },
+    { .name = "loss-bce", .method = { "bitfit" }, .trainer = TRAINER ",loss=bce,pos_weight=\"1,3,2\"" },
+    { .name = "loss-bce-sum", .method = { "bitfit" }, .trainer = TRAINER ",loss=bce_sum,class_weights=\"1,2,0.5\"" },
+    /* optimisers and schedules */
+    { .name = "adamw", .method = { "lora" }, .adapter = { "r=2" },
+      .trainer = TRAINER ",weight_decay=0.05,decay_on=matrices,beta1=0.8,clip_norm=0.1,"
+      "schedule=warmup_cosine,warmup=1,steps=4" },
+    { .name = "sgd", .method = { "lora" }, .adapter = { "r=2" },
+      .trainer = TRAINER ",optimizer=sgd,momentum=0.9,weight_decay=0.01,schedule=linear,steps=4,min_lr=1e-4" },
+    { .name = "sgd-nesterov", .method = { "full" },
+      .trainer = TRAINER ",optimizer=sgd,momentum=0.9,nesterov=true,schedule=step,decay_every=2" },
+    /* ways to train */
+    { .name = "accumulate", .method = { "adaptformer" }, .adapter = { "bottleneck=4" },
+      .trainer = TRAINER ",accumulate=2,clip_norm=1" },
+    { .name = "fit", .method = { "vpt" }, .adapter = { "tokens=2" }, .trainer = TRAINER ",accumulate=2,"
+      "schedule=warmup_cosine_full_period,steps=6,warmup=2,start_lr=1e-4", .how = FIT },
+    { .name = "naive", .method = { "ept" }, .adapter = { "length=3" }, .trainer = TRAINER ",executor=naive" },
+    { .name = "cached", .method = { "ept" }, .adapter = { "length=3,layers=2" },
+      .trainer = TRAINER ",cache_features=10000000", .how = IDS },
+    { .name = "cached-file", .method = { "partial" }, .trainer = TRAINER ",cache_features=10000000,"
+      "cache_file=cached-file.features", .how = IDS },
+    { .name = "cached-half", .method = { "fpt" }, .adapter = { "classes=3,tokens=3,side_image=16" },
+      .trainer = TRAINER ",cache_features=10000000,cache_file=cached-half.features,cache_type=f16", .how = IDS },
+    /* backbones */
+    { .name = "registers", .backbone = SMALL ",registers=2,layer_scale=true", .method = { "cls_tune", "vpt" },
+      .adapter = { "registers=true", "tokens=2" } },
+    { .name = "swiglu", .backbone = SMALL ",swiglu=true,mlp=64,qkv_bias=false", .method = { "lora" },
+      .adapter = { "r=2,targets=[attn.q,attn.k,mlp.fc1,mlp.fc2]" } },
+    { .name = "clip", .backbone = SMALL ",norm_pre=true,act=quickgelu,eps=1e-5", .method = { "adaptformer" },
+      .adapter = { "bottleneck=4" } },
+    { .name = "mean", .backbone = SMALL ",pool=mean", .method = { "bitfit" } },
+    { .name = "wide-linear", .backbone = WIDE, .method = { "linear" } },
+    { .name = "wide-full", .backbone = WIDE, .method = { "full" } },
+    { .name = "wide-lora", .backbone = WIDE, .method = { "lora" },
+      .adapter = { "r=4,dropout=0.1,targets=[attn.qkv,mlp.fc1]" } },
+    { .name = "wide-ept", .backbone = WIDE, .method = { "ept" }, .adapter = { "length=20" } },
+    { .name = "wide-ssf", .backbone = WIDE, .method = { "ssf" } },
+    { .name = "file-f32", .stored = "naming=timm", .method = { "bitfit" } },
+    { .name = "file-f16", .stored = "dtype=f16", .method = { "lora" }, .adapter = { "r=2,targets=attn.qkv" } },
+    { .name = "file-bf16", .stored = "dtype=bf16", .method = { "full" } },
+    { .name = "file-bf16-wide", .backbone = WIDE, .stored = "dtype=bf16", .method = { "ssf" } },
+    { .name = "file-hf", .stored = "naming=hf", .method = { "lora" }, .adapter = { "r=2" } },
+    { .name = "file-hf5-bf16", .stored = "naming=hf5,dtype=bf16", .method = { "ept" }, .adapter = { "length=3" },
+      .model = "classes=0" } };
+#endif

@@ -1,0 +1,115 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * data.h -- messages, files in the current folder, made-up numbers, batches. */
+#ifndef SAME_BITS_DATA_H
+#define SAME_BITS_DATA_H
+#include <peft/peft.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+enum { BATCH = 3, STEPS = 3, SAMPLES = 8 };
+#define COUNT(array) (sizeof (array) / sizeof *(array))
+
+static const char *now;                         /* the case that runs, for messages */
+
+static void stop(const char *what, const char *why)
+{
+    fprintf(stderr, "same_bits: %s: %s: %s\n", now, what, why);
+    exit(1);
+}
+#define OK(call) do { if ((call) != PEFT_OK) stop(#call, peft_last_error()); } while (0)
+
+/* --- files in the current folder ---------------------------------------------------------------------------------- */
+/* "CASE.what"; the last four answers stay valid. */
+static const char *path(const char *what)
+{
+    static char text[4][256];
+    static unsigned turn;
+    char *p = text[++turn % 4];
+    snprintf(p, sizeof text[0], "%s.%s", now, what);
+    return p;
+}
+
+static void write_bytes(const char *what, const void *data, size_t size)
+{
+    FILE *f = fopen(path(what), "ab");
+    if (!f || fwrite(data, 1, size, f) != size || fclose(f)) stop(what, "cannot be written");
+}
+
+static void write_tensor(const char *what, const peft_tensor *t)
+{
+    if (!t) stop(what, "no such tensor");
+    write_bytes(what, peft_tensor_cdata(t), sizeof(float) * (size_t)peft_tensor_count(t));
+}
+
+/* --- made-up numbers ---------------------------------------------------------------------------------------------- */
+/* Number i of a stream, in -1..1: integer arithmetic, so the same everywhere. */
+static float number(uint64_t stream, uint64_t i)
+{
+    uint64_t x = (stream + 1) * 0x9E3779B97F4A7C15u + i * 0xD1B54A32D192ED03u;
+    x = (x ^ x >> 30) * 0xBF58476D1CE4E5B9u;
+    x = (x ^ x >> 27) * 0x94D049BB133111EBu;
+    return (float)((double)((x ^ x >> 31) >> 40) / 0x1p23 - 1);
+}
+
+static uint64_t stream_of(const char *name)
+{
+    uint64_t h = 1469598103934665603u;
+    for (; *name; name++) h = (h ^ (unsigned char)*name) * 1099511628211u;
+    return h;
+}
+
+/* Away from initial zeros, which hide what their factors do. */
+static void shake(peft_model *m)
+{
+    for (size_t i = 0; i < peft_model_param_count(m); i++) {
+        peft_param *p = peft_model_param(m, i);
+        float *x = peft_tensor_data(peft_param_value(p));
+        const int64_t n = peft_tensor_count(peft_param_value(p));
+        for (int64_t k = 0; k < n; k++) x[k] += 0.05f * number(stream_of(peft_param_name(p)), (uint64_t)k);
+    }
+}
+
+static peft_tensor *tensor(peft_context *ctx, peft_dtype type, int ndim, const int64_t *dims)
+{
+    peft_tensor *t;
+    OK(peft_tensor_create(ctx, type, ndim, dims, &t));
+    return t;
+}
+
+typedef struct data {
+    int64_t side, classes;
+    int soft;                                   /* targets [n,classes] in place of labels [n] */
+    peft_tensor *images, *labels;
+    int64_t ids[BATCH];
+} data;
+
+/* Samples first .. first + n - 1, counted round SAMPLES. */
+static void fill(data *d, int64_t n, int64_t first)
+{
+    const int64_t one = 3 * d->side * d->side;
+    float *x = peft_tensor_data(d->images), *y = peft_tensor_data(d->labels);
+    int64_t *label = peft_tensor_data(d->labels);
+    for (int64_t i = 0; i < n; i++) {
+        const int64_t sample = (first + i) % SAMPLES;
+        for (int64_t k = 0; k < one; k++) x[i * one + k] = 2 * number((uint64_t)sample, (uint64_t)k);
+        if (d->soft)            /* one class has 0.75, the next one 0.25 */
+            for (int64_t c = 0; c < d->classes; c++)
+                y[i * d->classes + c] = c == sample % d->classes ? 0.75f : c == (sample + 1) % d->classes ? 0.25f : 0;
+        else label[i] = sample * 7 % d->classes;
+        d->ids[i] = sample;
+    }
+}
+
+static void data_make(data *d, peft_context *ctx, int64_t n)
+{
+    d->images = tensor(ctx, PEFT_F32, 4, (const int64_t[]){ n, 3, d->side, d->side });
+    d->labels = tensor(ctx, d->soft ? PEFT_F32 : PEFT_I64, d->soft ? 2 : 1, (const int64_t[]){ n, d->classes });
+}
+
+static void data_free(data *d)
+{
+    peft_tensor_free(d->images);
+    peft_tensor_free(d->labels);
+}
+#endif

@@ -1,0 +1,92 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * models.h -- the backbone, the adapters and the model of a case. */
+#ifndef SAME_BITS_MODELS_H
+#define SAME_BITS_MODELS_H
+#include "cases.h"
+#include "data.h"
+
+static peft_options *options(peft_context *ctx, const char *text)
+{
+    peft_options *o;
+    OK(peft_options_create(ctx, &o));
+    OK(peft_options_parse(o, text ? text : ""));
+    return o;
+}
+
+static peft_model *new_model(peft_context *ctx, peft_backbone *b, const char *text)
+{
+    peft_model *m;
+    peft_options *o = options(ctx, text);
+    OK(peft_model_create(b, o, &m));
+    peft_options_free(o);
+    return m;
+}
+
+static peft_adapter *attach(peft_context *ctx, peft_backbone *b, peft_model *m, const char *method, const char *text)
+{
+    peft_adapter *a;
+    peft_options *o = options(ctx, text);
+    OK(peft_adapter_create(b, method, o, &a));
+    OK(peft_model_attach(m, a));
+    peft_options_free(o);
+    return a;
+}
+
+/* Random weights in which no bias, norm or scale is a new backbone's: made by merging a shaken "full" adapter. */
+static peft_backbone *new_backbone(peft_context *ctx, const char *text)
+{
+    peft_backbone *b, *out;
+    peft_options *o = options(ctx, text);
+    OK(peft_backbone_create(ctx, o, &b));
+    peft_options_free(o);
+    peft_model *m = new_model(ctx, b, NULL);
+    peft_adapter *a = attach(ctx, b, m, "full", NULL);
+    shake(m);
+    OK(peft_model_merge(m, &out));
+    peft_adapter_free(a);
+    peft_model_free(m);
+    peft_backbone_free(b);
+    return out;
+}
+
+/* The backbone of a case: new, or from a file in the folder. */
+static peft_backbone *backbone(peft_context *ctx, const bits_case *c)
+{
+    peft_backbone *made = new_backbone(ctx, c->backbone ? c->backbone : SMALL), *b;
+    if (!c->stored) return made;
+    peft_options *o = options(ctx, c->stored);
+    const int folder = strstr(c->stored, "naming=hf") != NULL;
+    OK(peft_backbone_save_as(made, path(folder ? "backbone" : "backbone.safetensors"), o));
+    peft_backbone_free(made);
+    OK(peft_backbone_load(ctx, path(folder ? "backbone/model.safetensors" : "backbone.safetensors"), NULL, &b));
+    peft_options_free(o);
+    return b;
+}
+
+/* A case with its objects. */
+typedef struct bench {
+    const bits_case *c;
+    peft_context *ctx;
+    peft_backbone *b;
+    peft_adapter *a[2];
+    peft_model *m;
+} bench;
+
+static void make(bench *t)
+{
+    const char *head = t->c->method[0] ? peft_method_head(t->c->method[0]) : NULL;
+    char text[256];
+    snprintf(text, sizeof text, "%s%s%s", t->c->model ? t->c->model : CLASSES, head && *head ? ",head=" : "",
+             head ? head : "");
+    t->m = new_model(t->ctx, t->b, text);
+    for (size_t i = 0; i < COUNT(t->a); i++)
+        t->a[i] = t->c->method[i] ? attach(t->ctx, t->b, t->m, t->c->method[i], t->c->adapter[i]) : NULL;
+    shake(t->m);
+}
+
+static void unmake(bench *t)
+{
+    for (size_t i = 0; i < COUNT(t->a); i++) peft_adapter_free(t->a[i]);
+    peft_model_free(t->m);
+}
+#endif

@@ -1,0 +1,253 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * same_bits.c -- trains the models of cases.h for three steps on made-up data and writes all that comes of it into
+ * files: steps, gradients, adapters, models, states, merged backbones, predictions. tests/scripts/same_bits.sh compiles
+ * it with the public headers alone, runs it with several builds of the library, and compares the files.
+ *   same_bits isas                   prints the instruction sets that this CPU and build have
+ *   same_bits FOLDER ISA THREADS     writes the files into FOLDER, which exists */
+#include <unistd.h>
+#include "models.h"
+#if __has_include("gated_prompt.h")
+#include "gated_prompt.h"
+#define OWN_METHODS 1
+#else
+#define OWN_METHODS 0
+#endif
+
+/* --- training ----------------------------------------------------------------------------------------------------- */
+static const char *trainer_text(const bits_case *c) { return c->trainer ? c->trainer : TRAINER; }
+
+static peft_trainer *new_trainer(const bench *t)
+{
+    peft_trainer *trainer;
+    peft_options *o = options(t->ctx, trainer_text(t->c));
+    OK(peft_trainer_create(t->m, o, &trainer));
+    peft_options_free(o);
+    return trainer;
+}
+
+static void write_step(const peft_trainer *trainer)
+{
+    const double figure[] = { peft_trainer_get(trainer, "loss"), peft_trainer_get(trainer, "lr"),
+                              peft_trainer_get(trainer, "grad_norm") };
+    write_bytes("steps", figure, sizeof figure);
+    write_tensor("logits", peft_trainer_logits(trainer));
+}
+
+/* A step on n samples; with accumulate=2 two passes and an update. */
+static void step(const bench *t, peft_trainer *trainer, data *d, int64_t n, int64_t first)
+{
+    const int64_t *ids = t->c->how & IDS ? d->ids : NULL;
+    if (strstr(trainer_text(t->c), "accumulate=2")) {
+        data_make(d, t->ctx, BATCH);
+        fill(d, BATCH, first + n);
+        OK(peft_trainer_backward(trainer, d->images, d->labels, ids));
+        data_free(d);
+        data_make(d, t->ctx, n);
+        fill(d, n, first);
+        OK(peft_trainer_backward(trainer, d->images, d->labels, ids));
+        OK(peft_trainer_update(trainer));
+    } else {
+        data_make(d, t->ctx, n);
+        fill(d, n, first);
+        OK(peft_trainer_step(trainer, d->images, d->labels, ids));
+    }
+    data_free(d);
+    write_step(trainer);
+}
+
+/* Epochs of two batches and a smaller one, for peft_trainer_fit. */
+static int64_t next_batch(int64_t epoch, int64_t batch, peft_tensor *images, peft_tensor *labels, int64_t *ids,
+                          void *user)
+{
+    data d = *(const data *)user;
+    const int64_t n = batch == 2 ? 2 : BATCH;
+    if (batch > 2) return 0;
+    d.images = images;
+    d.labels = labels;
+    fill(&d, n, 3 * batch + epoch);
+    memcpy(ids, d.ids, sizeof *ids * (size_t)n);
+    return n;
+}
+static int write_progress(const peft_trainer *trainer, void *user)
+{
+    (void)user;
+    write_step(trainer);
+    return 0;
+}
+
+static data data_of(const bench *t)
+{
+    return (data){ .side = peft_backbone_get(t->b, "image_size"), .classes = peft_model_classes(t->m),
+                   .soft = strstr(trainer_text(t->c), "loss=soft_ce") || strstr(trainer_text(t->c), "loss=bce") };
+}
+
+static void write_gradients(const bench *t)
+{
+    int64_t set = 0;
+    for (size_t i = 0; i < peft_model_param_count(t->m); i++) {
+        const peft_tensor *g = peft_param_grad(peft_model_param(t->m, i));
+        const float *x = peft_tensor_cdata(g);
+        write_tensor("gradients", g);
+        for (int64_t k = 0; k < peft_tensor_count(g); k++) set += x[k] != 0;
+    }
+    if (!set) stop("training", "every gradient is zero");
+}
+
+static void train(const bench *t)
+{
+    peft_trainer *trainer = new_trainer(t);
+    data d = data_of(t);
+    if (t->c->how & FIT) OK(peft_trainer_fit(trainer, 2, next_batch, write_progress, &d));
+    else for (int i = 0; i < STEPS; i++) step(t, trainer, &d, i == STEPS - 1 ? 2 : BATCH, 3 * i);
+    write_gradients(t);
+    peft_tensor *logits = tensor(t->ctx, PEFT_F32, 2, (const int64_t[]){ 2, d.classes });
+    data_make(&d, t->ctx, 2);
+    fill(&d, 2, 5);
+    OK(peft_trainer_evaluate(trainer, d.images, logits));
+    write_tensor("evaluated", logits);
+    data_free(&d);
+    peft_tensor_free(logits);
+    OK(peft_trainer_save(trainer, path("state.safetensors")));
+    peft_trainer_free(trainer);
+}
+
+/* A new model takes up the saved state and trains on. */
+static void resume(const bench *old)
+{
+    bench t = *old;
+    make(&t);
+    peft_trainer *trainer = new_trainer(&t);
+    data d = data_of(&t);
+    OK(peft_trainer_restore(trainer, path("state.safetensors")));
+    step(&t, trainer, &d, 2, 1);
+    OK(peft_trainer_save(trainer, path("resumed.safetensors")));
+    peft_trainer_free(trainer);
+    unmake(&t);
+}
+
+/* --- what comes of it --------------------------------------------------------------------------------------------- */
+/* Predictions, and inner values where the model has them. */
+static void predict(const bench *t, peft_model *m, const char *what, int taps)
+{
+    peft_session *s;
+    data d = data_of(t);
+    peft_options *o = options(t->ctx, taps ? "batch=3,taps=\"embed,block.1,feature\"" : "batch=3");
+    peft_tensor *logits = tensor(t->ctx, PEFT_F32, 2, (const int64_t[]){ 2, d.classes });
+    OK(peft_session_create(m, o, &s));
+    data_make(&d, t->ctx, 2);
+    fill(&d, 2, 4);
+    OK(peft_session_predict(s, d.images, logits));
+    write_tensor(what, logits);
+    OK(peft_session_probabilities(s, d.images, 0, logits));
+    write_tensor(what, logits);
+    static const char *const tap[] = { "embed", "block.1", "feature" };
+    for (size_t i = 0; taps && i < COUNT(tap); i++) {
+        const peft_tensor *v;
+        OK(peft_session_tap(s, tap[i], &v));
+        write_tensor(what, v);
+    }
+    peft_session_free(s);
+    peft_options_free(o);
+    peft_tensor_free(logits);
+    data_free(&d);
+}
+
+/* What may be refused: the status is a file too. */
+static int done(const char *what, peft_status s)
+{
+    if (s != PEFT_OK && s != PEFT_E_UNSUPPORTED && s != PEFT_E_STATE) stop(what, peft_last_error());
+    write_bytes(what, peft_status_name(s), strlen(peft_status_name(s)));
+    return s == PEFT_OK;
+}
+
+static void save(const bench *t)
+{
+    static const char *const file[] = { "adapter.safetensors", "adapter-2.safetensors" };
+    const char *head = t->c->method[0] ? peft_method_head(t->c->method[0]) : "";
+    peft_model *loaded;
+    peft_backbone *merged;
+    for (size_t i = 0; i < COUNT(t->a); i++) if (t->a[i]) OK(peft_adapter_save(t->a[i], path(file[i])));
+    OK(peft_model_save(t->m, path("model.safetensors")));
+    OK(peft_model_load(t->b, path("model.safetensors"), &loaded));
+    predict(t, loaded, "predicted", !head || !*head);
+    peft_model_free(loaded);
+    if (done("merge", peft_model_merge(t->m, &merged))) {
+        OK(peft_backbone_save(merged, path("merged.safetensors")));
+        peft_backbone_free(merged);
+    }
+    if (done("hf", peft_model_save_hf(t->m, path("hf-adapter"), NULL))) {
+        OK(peft_model_load_hf(t->b, path("hf-adapter"), &loaded));
+        predict(t, loaded, "predicted-hf", 1);
+        peft_model_free(loaded);
+    }
+}
+
+static void run(peft_context *ctx, const bits_case *c)
+{
+    now = c->name;
+    bench t = { .c = c, .ctx = ctx };
+    t.b = backbone(ctx, c);
+    make(&t);
+    train(&t);
+    save(&t);
+    resume(&t);
+    unmake(&t);
+    peft_backbone_free(t.b);
+}
+
+/* A method with its tensors as small as its options allow. */
+static void run_method(peft_context *ctx, const char *method)
+{
+    static const char *const small[][2] = {
+        { "length", "3" }, { "tokens", "3" }, { "r", "2" }, { "bottleneck", "6" }, { "width", "3" },
+        { "reduction", "4" }, { "side_image", "16" }, { "classes", "3" } };
+    const char *name, *type;
+    char text[256] = "";
+    for (size_t i = 0; i < peft_method_option_count(method); i++) {
+        OK(peft_method_option(method, i, &name, &type, NULL, NULL));
+        for (size_t k = 0; k < COUNT(small); k++)
+            if (!strcmp(name, small[k][0]))
+                snprintf(text + strlen(text), sizeof text - strlen(text), "%s%s=%s", *text ? "," : "", name,
+                         small[k][1]);
+    }
+    char called[64];
+    snprintf(called, sizeof called, "method-%s", method);
+    run(ctx, &(bits_case){ .name = called, .method = { method }, .adapter = { text } });
+}
+
+static peft_context *context(const char *isa, int threads)
+{
+    peft_context *ctx;
+    OK(peft_context_create(NULL, NULL, NULL, &ctx));
+    OK(peft_context_set_log(ctx, NULL, NULL, 0));
+    OK(peft_context_set_isa(ctx, isa));
+    OK(peft_context_set_gemm(ctx, "own"));      /* a BLAS promises no bits */
+    OK(peft_context_set_threads(ctx, threads));
+    OK(peft_context_set_seed(ctx, 7));
+    return ctx;
+}
+
+static int print_isas(void)
+{
+    static const char *const isa[] = { "ref", "avx2", "avx512" };
+    peft_context *ctx = context("auto", 1);
+    for (size_t i = 0; i < COUNT(isa); i++) if (peft_context_set_isa(ctx, isa[i]) == PEFT_OK) puts(isa[i]);
+    peft_context_free(ctx);
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    now = "start";
+    if (argc == 2 && !strcmp(argv[1], "isas")) return print_isas();
+    if (argc != 4 || chdir(argv[1])) return fprintf(stderr, "usage: same_bits FOLDER ISA THREADS, or isas\n"), 2;
+    peft_context *ctx = context(argv[2], atoi(argv[3]));
+    for (size_t i = 0; i < peft_method_count(); i++) run_method(ctx, peft_method_name(i));
+#if OWN_METHODS
+    OK(peft_context_register_method(ctx, &gated_prompt, PEFT_METHOD_ABI));
+    run(ctx, &(bits_case){ .name = "method-own", .method = { gated_prompt.name }, .adapter = { "tokens=3" } });
+#endif
+    for (size_t i = 0; i < COUNT(bits_cases); i++) run(ctx, &bits_cases[i]);
+    peft_context_free(ctx);
+    return 0;
+}
