@@ -16,6 +16,9 @@ typedef float pk_real;
 
 #define PK_ALIGN 64
 
+typedef struct pk_table pk_table;
+typedef struct pk_pool pk_pool;
+
 typedef enum { PK_NONE, PK_GELU, PK_QUICKGELU, PK_RELU, PK_TANH, PK_SIGMOID, PK_SILU } pk_act;
 
 /* Softmax attention, out_i = sum_k p_ik v_k over all samples and heads. Element c of row t of head h of sample b
@@ -46,6 +49,21 @@ typedef struct pk_attention_grad {
     pk_real *dsink, *dhead_scale;
 } pk_attention_grad;
 
+/* A frozen matrix as it lies in memory, row after row without gaps: element (i, j) is data[i * cols + j], times scales[i]
+ * where there are scales (NULL for every weight of today). A product packs it as pk_real; all else reads it by
+ * pk_weight_read. */
+typedef enum pk_dtype { PK_REAL, PK_DTYPES } pk_dtype;
+typedef struct pk_weight {
+    pk_dtype type;
+    int64_t rows, cols;
+    const pk_real *scales;
+    const void *data;
+} pk_weight;
+
+static inline int64_t pk_dtype_size(pk_dtype type) { (void)type; return (int64_t)sizeof(pk_real); }
+/* Elements at .. at + n - 1, in the order of rows: where they lie or, converted, in room[n]. */
+const pk_real *pk_weight_read(const pk_table *t, const pk_weight *w, int64_t at, int64_t n, pk_real *room);
+
 /* --- GEMM ---------------------------------------------------------------------------------------------------
  * C[m,n] = epilogue(scale * A[m,k] B[k,n] (+ C)). A(i,p) = a[i*a_row + p*a_col], B(p,j) = b[p*b_row + j*b_col];
  * in each of them one of the two strides is 1. Per element the order of additions depends on k alone.
@@ -68,8 +86,6 @@ typedef struct pk_gemm {
     const pk_real *residual; int64_t residual_row;    /* [m,n]; may be c itself */
 } pk_gemm;
 
-typedef struct pk_table pk_table;
-typedef struct pk_pool pk_pool;
 /* Memory that will be read later, line by line: `at` is the next line, one of `left` in its row; rows are `gap`
  * elements apart from the end of one to the next, of `lines` lines each, and `rows` are left with this one. */
 typedef struct pk_stream { const pk_real *at; int64_t left, lines, gap, rows; int some; } pk_stream;

@@ -61,7 +61,7 @@ pf_val peft_slice(peft_build *g, pf_val x, int64_t at, int64_t n)
     int64_t skip = at * (pf_shape_count(&v.shape) / v.shape.dim[0]);
     v.shape.dim[0] = n;
     if (v.kind == PF_PARAM) v.offset += skip;
-    else v.data += skip;
+    else v.data = pf_const_at(&v, skip);
     pf_val out = pf_value_new(g, v.kind, v.shape);
     if (pf_is(out)) *pf_v(g, out) = v;
     return out;

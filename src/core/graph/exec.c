@@ -14,6 +14,14 @@ pf_mat pf_matrix(const pf_run *r, pf_val v)
     return (pf_mat){ r->ptr[v.id], pf_rows(r->g, v), pf_cols(r->g, v), pf_cols(r->g, pf_root(r->g, v)) };
 }
 
+pk_weight pf_weight_of(const pf_run *r, pf_val v)
+{
+    const pf_value *x = pf_v(r->g, v);
+    const int64_t rows = x->shape.ndim ? x->shape.dim[0] : 1, count = pf_shape_count(&x->shape);
+    return (pk_weight){ .type = x->kind == PF_CONST ? x->type : PK_REAL, .rows = rows, .cols = rows ? count / rows : 0,
+                        .data = x->kind == PF_CONST ? x->data : r->ptr[v.id] };
+}
+
 typedef struct { pf_range_fn fn; void *arg; int64_t n, chunk; } range_job;
 
 static void run_range(void *arg, int64_t task, int worker)
@@ -61,7 +69,7 @@ static void bind(pf_exec *e)
     for (uint32_t id = 1; id < g->values; id++) {
         pf_value *v = &g->value[id];
         pk_real **p = &e->run.ptr[id];
-        if (v->kind == PF_CONST) *p = v->data;
+        if (v->kind == PF_CONST) *p = v->type == PK_REAL ? v->data : NULL;
         else if (v->kind == PF_PARAM) *p = (pk_real *)v->param->value.data + v->offset;
         else if (v->kind == PF_TEMP && e->plan.offset[id] != SIZE_MAX)
             *p = (pk_real *)((char *)e->arena + e->plan.offset[id]);

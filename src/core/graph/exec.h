@@ -21,6 +21,9 @@ struct pf_run {
 /* A value as a matrix: row i at p + i*ld. */
 typedef struct pf_mat { pk_real *p; int64_t rows, cols, ld; } pf_mat;
 pf_mat pf_matrix(const pf_run *r, pf_val v);                           /* PF_NONE: p is NULL */
+/* A dense value as a weight [first extent, the others], of whatever type it is held in. Operations read their weights by
+ * this alone: r->ptr is NULL where the type is not PK_REAL. */
+pk_weight pf_weight_of(const pf_run *r, pf_val v);
 /* fn over n items in chunks of at least `grain` items, chunk borders a function of n and grain alone. */
 typedef void (*pf_range_fn)(void *arg, int64_t begin, int64_t end, int worker);
 void   pf_parallel(const pf_run *r, int64_t n, int64_t grain, pf_range_fn fn, void *arg);

@@ -25,7 +25,8 @@ typedef struct pf_value {
     pf_shape shape;
     pf_kind kind;
     int slot;                    /* INPUT */
-    pk_real *data;               /* CONST; written to only by batch norm's running statistics */
+    pk_dtype type;               /* CONST; of data. What is not PK_REAL is read by pf_weight_of (exec.h) alone */
+    void *data;                  /* CONST; written to only by batch norm's running statistics */
     pf_param *param;             /* PARAM: elements offset .. offset + count of it */
     int64_t offset;
     pf_val view_of;              /* columns col .. col + cols of a wider TEMP with the same rows; shares its memory */
@@ -88,6 +89,11 @@ void   pf_graph_init(pf_graph *g, peft_context *ctx, int64_t batch, bool trainin
 void   pf_graph_free(pf_graph *g);
 pf_val pf_graph_fail(pf_graph *g, peft_status s);                   /* records s (message already set) */
 pf_val pf_value_new(pf_graph *g, pf_kind kind, pf_shape shape);
+/* Where a CONST's element i lies: values over adjacent memory can be joined, and part of a value is a value. */
+static inline void *pf_const_at(const pf_value *v, int64_t i)
+{
+    return (char *)v->data + i * pk_dtype_size(v->type);
+}
 pf_val pf_columns(pf_graph *g, pf_val wide, int64_t col, int64_t cols);        /* a view */
 /* Appends a node, infers its outputs; returns out[0]. The node may be moved by later calls: keep no pointer. */
 pf_val pf_emit(pf_graph *g, const pf_op *op, const pf_attr *attr, int nin, const pf_val *in);

@@ -27,7 +27,7 @@ static bool shapes(walk *w, pf_shape *a, const pf_shape *b)
 
 static bool values(walk *w, pf_value *a, const pf_value *b)
 {
-    return a->kind == b->kind && a->slot == b->slot && a->data == b->data && a->param == b->param
+    return a->kind == b->kind && a->slot == b->slot && a->type == b->type && a->data == b->data && a->param == b->param
         && a->offset == b->offset && pf_eq(a->view_of, b->view_of) && a->col == b->col && a->given == b->given
         && a->keep == b->keep && shapes(w, &a->shape, &b->shape);
 }

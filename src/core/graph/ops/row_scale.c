@@ -4,7 +4,7 @@
 #include <math.h>
 #include "core/graph/op.h"
 
-typedef struct { const pk_real *w, *a, *b; pk_real *y; int64_t cols,
+typedef struct { pk_weight w; const pk_real *a, *b; pk_real *y; int64_t cols,
                  rank; double s; const pk_table *k; pk_real *row; } job;
 
 static void rows(void *arg, int64_t begin, int64_t end, int worker)
@@ -13,7 +13,8 @@ static void rows(void *arg, int64_t begin, int64_t end, int worker)
     pk_real *row = j->row + worker * j->cols;
     for (int64_t i = begin; i < end; i++) {
         double sq;
-        memcpy(row, j->w + i * j->cols, (size_t)j->cols * sizeof *row);
+        const pk_real *w = pk_weight_read(j->k, &j->w, i * j->cols, j->cols, row);
+        if (w != row) memcpy(row, w, (size_t)j->cols * sizeof *row);
         for (int64_t r = 0; r < j->rank; r++) j->k->axpy(row, j->a + r * j->cols,
                                                          (pk_real)(j->s * j->b[i * j->rank + r]), j->cols);
         j->k->sums(NULL, &sq, row, j->cols);
@@ -39,7 +40,7 @@ static size_t work(const pf_run *r, const pf_node *n)
 static void run(const pf_run *r, const pf_node *n)
 {
     const pf_shape *w = &pf_v(r->g, n->in[0])->shape;
-    job j = { r->ptr[n->in[0].id], r->ptr[n->in[1].id], r->ptr[n->in[2].id], r->ptr[n->out[0].id],
+    job j = { pf_weight_of(r, n->in[0]), r->ptr[n->in[1].id], r->ptr[n->in[2].id], r->ptr[n->out[0].id],
               pf_shape_count(w) / w->dim[0], pf_v(r->g, n->in[1])->shape.dim[0], n->attr.f[0], r->k, r->work };
     pf_parallel(r, w->dim[0], 32, rows, &j);
 }

@@ -6,7 +6,7 @@
 static bool same_leaf(const pf_value *a, const pf_value *b)
 {
     if (a->kind != b->kind || !pf_shape_equal(&a->shape, &b->shape)) return false;
-    if (a->kind == PF_CONST) return a->data == b->data;
+    if (a->kind == PF_CONST) return a->type == b->type && a->data == b->data;
     return a->kind == PF_PARAM && a->param == b->param && a->offset == b->offset;
 }
 

@@ -5,7 +5,7 @@
 #ifndef PK_BLAS_H
 #define PK_BLAS_H
 #include <cblas.h>
-#include "pk.h"
+#include "../pk.h"
 
 #ifdef PF_REAL_DOUBLE
 typedef __typeof__(cblas_dgemm) pk_blas_gemm;

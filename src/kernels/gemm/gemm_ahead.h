@@ -3,7 +3,7 @@
 #ifndef PK_GEMM_AHEAD_H
 #define PK_GEMM_AHEAD_H
 #include "gemm_plan.h"
-#include "stream.h"
+#include "../stream.h"
 
 /* A's rows row.. and columns from.., B's rows from.. and columns column.., along their memory. */
 static inline rectangle part_of_a(const pk_gemm *g, int64_t row, int64_t rows, int64_t from, int64_t k)

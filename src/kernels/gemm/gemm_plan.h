@@ -2,7 +2,7 @@
  * gemm_plan.h -- between gemm.c and cblas.c only. */
 #ifndef PK_GEMM_PLAN_H
 #define PK_GEMM_PLAN_H
-#include "pk.h"
+#include "../pk.h"
 
 static inline int64_t ceil_div(int64_t a, int64_t b)       { return (a + b - 1) / b; }
 static inline int64_t at_most(int64_t a, int64_t b)        { return a < b ? a : b; }
