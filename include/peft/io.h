@@ -31,12 +31,15 @@ typedef struct peft_image peft_image;
  * short or damaged. Damage that changes no pixel is accepted: a PNG without its end chunk or with damage after the
  * pixels, a JPEG with extra bytes among its headers, with zeros before its end, or without its end marker.
  * options: max_side (65536) pixels, max_bytes (1073741824) of the file and of the decoded picture, the coefficients of
- * a JPEG in several scans included; both are checked before anything of that size is allocated.
+ * a JPEG in several scans included; both are checked before anything of that size is allocated. slice: which picture of
+ * a file that holds several, from 0; such a file is refused without it (PEFT_E_UNSUPPORTED, with the number of slices).
  * PEFT_E_IO: cannot be read. PEFT_E_FORMAT: broken, or none of the formats (the message names WebP, TIFF, DICOM and
  * others, and how to convert them). PEFT_E_UNSUPPORTED: too large; CMYK, lossless or 12-bit JPEG; Apple's CgBI. */
 PEFT_API PEFT_NODISCARD peft_status peft_image_load(const char *path, const char *options, peft_image **out);
 PEFT_API PEFT_NODISCARD peft_status
 peft_image_load_memory(const void *data, size_t size, const char *options, peft_image **out);
+/* How many pictures the file holds: 1 for PNG, JPEG and PNM. options: those of peft_image_load. */
+PEFT_API PEFT_NODISCARD peft_status peft_image_slices(const char *path, const char *options, int64_t *slices);
 /* Copies pixels: height rows of width * channels interleaved samples, row_bytes from one row to the next (0: rows
  * without gaps). depth: 8 (uint8_t), 16 (host-endian uint16_t) or PEFT_SIGNED_16 (host-endian int16_t, such as
  * Hounsfield units; a transform of such an image needs range=lo:hi). */

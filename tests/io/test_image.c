@@ -218,6 +218,26 @@ START_TEST(kinds)
 }
 END_TEST
 
+/* A file of one picture is its own slice 0, and has no other. */
+START_TEST(one_slice)
+{
+    peft_image *im = picture(3, 2, 3, 8, 1), *same = NULL;
+    const char *path = in_folder("one.png");
+    int64_t slices = 0;
+    ok(peft_image_save_png(im, path));
+    ok(peft_image_slices(path, NULL, &slices));
+    ck_assert_int_eq(slices, 1);
+    ok(peft_image_load(path, "slice=0", &same));
+    ck_assert_mem_eq(peft_image_pixels(im), peft_image_pixels(same), 18);
+    peft_image_free(same);
+    fails(PEFT_E_OPTION, "slice=1, the file holds 1", peft_image_load(path, "slice=1", &same));
+    write_bytes(path, "GIF89a", 6);
+    fails(PEFT_E_FORMAT, "GIF", peft_image_slices(path, NULL, &slices));
+    fails(PEFT_E_INVALID, "slices is NULL", peft_image_slices(path, NULL, NULL));
+    peft_image_free(im);
+}
+END_TEST
+
 START_TEST(buffers)
 {
     peft_image *im = NULL;
@@ -265,5 +285,5 @@ START_TEST(save_is_atomic)
 }
 END_TEST
 
-IO_SUITE_MAIN("image", png_round_trip, png_kinds, png_broken, limits, pnm, pnm_halves, kinds, buffers,
+IO_SUITE_MAIN("image", png_round_trip, png_kinds, png_broken, limits, pnm, pnm_halves, kinds, one_slice, buffers,
               nothing, save_is_atomic)

@@ -2,6 +2,7 @@
  * subset.c -- parts of data sets: by index, by class and number, by fraction. A part holds a reference to the opened
  * set and indices into it; a part of a part does too, not into the part that it was taken from. */
 #include "io/dataset/dataset.h"
+#include "io/format/formats.h"
 #include "io/rng.h"
 #include "io/dataset/stratify.h"
 

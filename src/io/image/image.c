@@ -1,12 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * image.c -- making images, choosing the decoder by a file's first bytes, and the getters. */
+ * image.c -- making images, and the getters. */
 #include "io/image/image.h"
-
-static const io_key limit_keys[] = {
-    { "max_side",  'i', offsetof(io_limits, max_side),  1, 1 << 24, NULL },
-    { "max_bytes", 'i', offsetof(io_limits, max_bytes), 1, 1ll << 46, NULL },
-    { 0 }
-};
 
 peft_status io_image_new(int64_t width, int64_t height, int channels, int depth, peft_image **out)
 {
@@ -70,62 +64,6 @@ peft_status peft_image_from_buffer(const void *pixels, int64_t width, int64_t he
         memcpy((uint8_t *)im->pixels + (size_t)y * row, (const uint8_t *)pixels + (size_t)y * step, row);
     *out = im;
     return PEFT_OK;
-}
-
-peft_status io_check_limits(const io_limits *limits, int64_t width, int64_t height, int channels, int depth)
-{
-    if (width > limits->max_side || height > limits->max_side)
-        return io_fail(PEFT_E_UNSUPPORTED, "image: %lld x %lld, the limit (max_side) is %lld; make a smaller copy of "
-                       "the file, or load it with a larger max_side", (long long)width, (long long)height,
-                       (long long)limits->max_side);
-    int64_t bytes = width * height * channels * (depth / 8);               /* sides are below 2^24: no overflow */
-    if (bytes > limits->max_bytes)
-        return io_fail(PEFT_E_UNSUPPORTED, "image: %lld bytes decoded, the limit (max_bytes) is %lld; make a smaller "
-                       "copy of the file, or load it with a larger max_bytes", (long long)bytes,
-                       (long long)limits->max_bytes);
-    return PEFT_OK;
-}
-
-static peft_status decode(const uint8_t *d, size_t size, const io_limits *limits, peft_image **out)
-{
-    if (size >= 8 && !memcmp(d, "\x89PNG\r\n\x1a\n", 8)) return io_png_decode(d, size, limits, out);
-    if (size >= 3 && !memcmp(d, "\xff\xd8\xff", 3)) return io_jpeg_decode(d, size, limits, out);
-    if (size >= 3 && d[0] == 'P' && (d[1] == '5' || d[1] == '6')) return io_pnm_decode(d, size, limits, out);
-    return io_fail(PEFT_E_FORMAT, "image: %s", io_what_it_is(d, size));
-}
-
-static peft_status parse_limits(const char *options, io_limits *limits)
-{
-    *limits = (io_limits){ 65536, 1 << 30 };
-    return io_spec_parse(limit_keys, options, "image", limits);
-}
-
-peft_status io_image_check_options(const char *options)
-{
-    io_limits limits;
-    return parse_limits(options, &limits);
-}
-
-peft_status peft_image_load_memory(const void *data, size_t size, const char *options, peft_image **out)
-{
-    io_limits limits;
-    if (!data || !out) return io_fail(PEFT_E_INVALID, "image from memory: %s is NULL", data ? "out" : "data");
-    peft_status s = parse_limits(options, &limits);
-    return s ? s : decode(data, size, &limits, out);
-}
-
-peft_status peft_image_load(const char *path, const char *options, peft_image **out)
-{
-    io_limits limits;
-    uint8_t *data;
-    size_t size;
-    if (!path || !out) return io_fail(PEFT_E_INVALID, "image: %s is NULL", path ? "out" : "path");
-    peft_status s = parse_limits(options, &limits);
-    if (!s) s = io_read_file(path, limits.max_bytes, &data, &size);
-    if (s) return s;
-    s = decode(data, size, &limits, out);
-    free(data);
-    return s ? io_fail_in(s, path) : PEFT_OK;
 }
 
 int64_t     peft_image_width(const peft_image *im) { return im ? im->width : 0; }

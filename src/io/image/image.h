@@ -14,8 +14,6 @@ struct peft_image {
     uint64_t pixels[];                                        /* [height, width, channels] of uint8_t, (u)int16_t */
 };
 
-typedef struct io_limits { int64_t max_side, max_bytes; } io_limits;
-
 /* A black image; sizes are checked (positive, product in range). */
 peft_status io_image_new(int64_t width, int64_t height, int channels, int depth, peft_image **out);
 /* The same with the depth and signedness of im. */
@@ -48,13 +46,4 @@ static inline int64_t io_highest(const peft_image *im)
 {
     return im->depth == 8 ? UINT8_MAX : im->is_signed ? INT16_MAX : UINT16_MAX;
 }
-
-peft_status io_image_check_options(const char *options);      /* those of peft_image_load */
-/* PEFT_E_UNSUPPORTED where a header announces more than the limits; called before anything is allocated. */
-peft_status io_check_limits(const io_limits *limits, int64_t width, int64_t height, int channels, int depth);
-peft_status io_png_decode(const uint8_t *data, size_t size, const io_limits *limits, peft_image **out);
-peft_status io_jpeg_decode(const uint8_t *data, size_t size, const io_limits *limits, peft_image **out);
-/* What bytes are that none of the decoders reads, with the cure: "a TIFF file; convert it to PNG". */
-const char *io_what_it_is(const uint8_t *data, size_t size);
-peft_status io_pnm_decode(const uint8_t *data, size_t size, const io_limits *limits, peft_image **out);
 #endif

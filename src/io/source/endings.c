@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * endings.c -- the endings of file names: which are read as pictures, and a count of all others by ending. */
+ * endings.c -- the endings of file names, and a count of files by ending. */
 #include "io/source/tree.h"
 #include <stdio.h>
 
@@ -11,15 +11,6 @@ bool io_same_word(const char *a, const char *b)
 {
     while (*a && lower(*a) == lower(*b)) a++, b++;
     return lower(*a) == lower(*b);
-}
-
-bool io_is_image_name(const char *name)
-{
-    static const char *const ends[] = { "png", "jpg", "jpeg", "jpe", "jfif", "pgm", "ppm", "pnm" };
-    const char *dot = strrchr(name, '.');
-    for (size_t i = 0; dot && i < sizeof ends / sizeof *ends; i++)
-        if (io_same_word(dot + 1, ends[i])) return true;
-    return false;
 }
 
 /* "volume.nii.gz" has the ending .nii.gz. What is longer than LONGEST characters, or has others than ASCII letters and

@@ -4,6 +4,7 @@
 #ifndef IO_TREE_H
 #define IO_TREE_H
 #include "io/dataset/dataset.h"
+#include "io/format/formats.h"
 
 /* The parts of a name that are kept: a folder around everything, a split, a class, a file, and one for what lies
  * deeper. */
@@ -34,8 +35,6 @@ const char *io_split_of(const char *name);
 peft_status io_check_split(const char *split);                /* PEFT_E_INVALID: no name of a split */
 /* Equal but for the case of ASCII letters, in every locale; by strcasecmp JFIF and jfif differ in a Turkish one. */
 bool io_same_word(const char *a, const char *b);
-/* Whether a file is read as a picture, by the ending of its name. */
-bool io_is_image_name(const char *name);
 /* Counts a list of endings (".bmp", "/" for a folder, "" for none) as "12 .bmp, 3 .tif, 1 folder"; sorts the list. The
  * caller frees *out. */
 peft_status io_count_endings(io_strings *endings, char **out);

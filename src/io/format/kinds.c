@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * kinds.c -- what a file is that cannot be read as a picture, by its first bytes, and what the user can do about it. */
-#include "io/image/image.h"
+#include "io/format/formats.h"
 
 #define OTHER_PNM "a PNM file in text or of single bits (P1 to P4); convert it to PNG or to binary PNM (P5, P6)"
 #define NIFTI "a NIfTI volume, or its header; save its slices as 16-bit PNG, or pass them to peft_image_from_buffer"
@@ -64,5 +64,5 @@ const char *io_what_it_is(const uint8_t *data, size_t size)
     bool zeros = true;
     for (size_t i = 0; i < size && zeros; i++) zeros = !data[i];
     if (zeros) return "all bytes are zero; copy the file again";
-    return "neither PNG nor JPEG nor PNM (P5, P6); convert it to PNG";
+    return NULL;
 }

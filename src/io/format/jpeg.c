@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * jpeg.c -- JPEG through libjpeg with the accurate integer DCT, so that every build decodes the same pixels. libjpeg
  * fills in grey where data are damaged or end early and only warns; such a file is refused here. */
-#include "io/image/image.h"
+#include "io/format/formats.h"
 #include <setjmp.h>
 #include <stdio.h>
 #include <jpeglib.h>
@@ -221,16 +221,17 @@ static size_t without_zeros(const uint8_t *data, size_t size)
 /* A file without an end marker, or with zeros before it, may be one that was cut and then filled with zeros. libjpeg
  * may decode such zeros as pixels without a warning, so the file is decoded again without them and must still be
  * complete. */
-peft_status io_jpeg_decode(const uint8_t *data, size_t size, const io_limits *limits, peft_image **out)
+static peft_status decode_whole(const io_encoded *f, int64_t slice, peft_image **out)
 {
+    (void)slice;
     decoder *d = io_alloc(1, sizeof *d);
     if (!d) return io_nomem("JPEG");
-    decode(d, data, size, limits);
+    decode(d, f->data, f->size, f->limits);
     if (!d->status && (d->filled || d->ran_out)) {
-        size_t shorter = without_zeros(data, size);
-        if (shorter < size) {
+        size_t shorter = without_zeros(f->data, f->size);
+        if (shorter < f->size) {
             peft_image_free(d->im);
-            decode(d, data, shorter, limits);
+            decode(d, f->data, shorter, f->limits);
         }
     }
     peft_status s = d->status;
@@ -238,3 +239,8 @@ peft_status io_jpeg_decode(const uint8_t *data, size_t size, const io_limits *li
     free(d);
     return s;
 }
+
+static bool probe(const uint8_t *data, size_t size) { return size >= 3 && !memcmp(data, "\xff\xd8\xff", 3); }
+
+const io_format io_format_jpeg = {
+    .name = "JPEG", .endings = "jpg|jpeg|jpe|jfif", .probe = probe, .read = decode_whole };

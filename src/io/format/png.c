@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * png.c -- PNG through libspng: sizes are checked before decoding, and every checksum up to the last chunk of pixels.
  * What follows it is not read, since damage there changes no pixel. */
-#include "io/image/image.h"
+#include "io/format/formats.h"
 #include <spng.h>
 
 static peft_status png_failed(int e)
@@ -146,8 +146,13 @@ static peft_status decode_with(spng_ctx *ctx, stream *source, const io_limits *l
     return PEFT_OK;
 }
 
-peft_status io_png_decode(const uint8_t *data, size_t size, const io_limits *limits, peft_image **out)
+static bool probe(const uint8_t *data, size_t size) { return size >= 8 && !memcmp(data, "\x89PNG\r\n\x1a\n", 8); }
+
+static peft_status decode(const io_encoded *f, int64_t slice, peft_image **out)
 {
+    const uint8_t *data = f->data;
+    const size_t size = f->size;
+    (void)slice;
     stream source = { data, end_of_pixels(data, size), 0 };
     if (size >= 16 && !memcmp(data + 12, "CgBI", 4))
         return io_fail(PEFT_E_UNSUPPORTED, "PNG: Apple's own variant (CgBI) is not read; convert it with: "
@@ -155,10 +160,12 @@ peft_status io_png_decode(const uint8_t *data, size_t size, const io_limits *lim
     if (!source.size) return io_fail(PEFT_E_FORMAT, "PNG: the file ends early");
     spng_ctx *ctx = spng_ctx_new(0);
     if (!ctx) return io_nomem("PNG");
-    peft_status s = decode_with(ctx, &source, limits, out);
+    peft_status s = decode_with(ctx, &source, f->limits, out);
     spng_ctx_free(ctx);
     return s;
 }
+
+const io_format io_format_png = { .name = "PNG", .endings = "png", .probe = probe, .read = decode };
 
 static int encode(spng_ctx *ctx, const peft_image *im, void **data, size_t *size)
 {

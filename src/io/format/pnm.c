@@ -2,7 +2,7 @@
  * pnm.c -- binary PGM (P5) and PPM (P6): samples of one byte, or of two bytes with the higher one first. Where the
  * header states a largest sample below 255 (or 65535), samples are scaled to v / largest * 255, rounded half to even,
  * as Pillow does. */
-#include "io/image/image.h"
+#include "io/format/formats.h"
 #include <math.h>
 
 static bool blank(uint8_t c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
@@ -36,17 +36,23 @@ static bool read_samples(const uint8_t *p, int64_t count, int64_t largest, peft_
     return true;
 }
 
-peft_status io_pnm_decode(const uint8_t *data, size_t size, const io_limits *limits, peft_image **out)
+static bool probe(const uint8_t *data, size_t size)
 {
-    const uint8_t *p = data + 2, *end = data + size;
+    return size >= 3 && data[0] == 'P' && (data[1] == '5' || data[1] == '6');
+}
+
+static peft_status decode(const io_encoded *f, int64_t slice, peft_image **out)
+{
+    const uint8_t *p = f->data + 2, *end = f->data + f->size;
+    (void)slice;
     int64_t width, height, largest;
     peft_image *im;
     if (!header_number(&p, end, &width) || !header_number(&p, end, &height) || !header_number(&p, end, &largest) ||
         largest > 65535 || p == end || !blank(*p))
         return io_fail(PEFT_E_FORMAT, "PNM: broken header");
     p++;
-    int channels = data[1] == '5' ? 1 : 3, depth = largest < 256 ? 8 : 16;
-    peft_status s = io_check_limits(limits, width, height, channels, depth);
+    int channels = f->data[1] == '5' ? 1 : 3, depth = largest < 256 ? 8 : 16;
+    peft_status s = io_check_limits(f->limits, width, height, channels, depth);
     if (s) return s;
     int64_t count = width * height * channels;
     if (end - p < count * (depth / 8))
@@ -60,3 +66,6 @@ peft_status io_pnm_decode(const uint8_t *data, size_t size, const io_limits *lim
     *out = im;
     return PEFT_OK;
 }
+
+const io_format io_format_pnm = {
+    .name = "PNM (P5, P6)", .endings = "pgm|ppm|pnm", .probe = probe, .read = decode };

@@ -1,0 +1,102 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * load.c -- peft_image_load: options, the format of the file, and the slice that is read. */
+#include "io/format/formats.h"
+
+typedef struct load_options { io_limits limits; int64_t slice; } load_options;
+enum { ONLY_SLICE = -1 };                                     /* no slice was chosen: the file must hold one */
+
+#define AT(field) offsetof(load_options, field)
+static const io_key keys[] = {
+    { "max_side",  'i', AT(limits.max_side),  1, 1 << 24, NULL },
+    { "max_bytes", 'i', AT(limits.max_bytes), 1, 1ll << 46, NULL },
+    { "slice",     'i', AT(slice),            0, 1 << 24, NULL },
+    { 0 }
+};
+#undef AT
+
+static peft_status parse_options(const char *options, load_options *o)
+{
+    *o = (load_options){ { 65536, 1 << 30 }, ONLY_SLICE };
+    return io_spec_parse(keys, options, "image", o);
+}
+
+peft_status io_image_check_options(const char *options)
+{
+    load_options o;
+    return parse_options(options, &o);
+}
+
+static peft_status read_slice(const io_format *format, const io_encoded *f, int64_t slice, peft_image **out)
+{
+    if (slice == ONLY_SLICE && f->slices > 1)
+        return io_fail(PEFT_E_UNSUPPORTED, "image: the file holds %lld slices; choose one of them with the option "
+                       "slice=N, N in 0..%lld", (long long)f->slices, (long long)f->slices - 1);
+    if (slice >= f->slices)
+        return io_fail(PEFT_E_OPTION, "image: slice=%lld, the file holds %lld (0..%lld)", (long long)slice,
+                       (long long)f->slices, (long long)f->slices - 1);
+    return format->read(f, slice < 0 ? 0 : slice, out);
+}
+
+static peft_status open_file(const io_format *format, const uint8_t *data, size_t size, const load_options *o,
+                             io_encoded *f)
+{
+    *f = (io_encoded){ .data = data, .size = size, .limits = &o->limits, .slices = 1 };
+    if (!format) return io_no_format(data, size);
+    return format->open ? format->open(f) : PEFT_OK;
+}
+
+static peft_status decode(const uint8_t *data, size_t size, const load_options *o, peft_image **out)
+{
+    io_encoded f;
+    const io_format *format = io_format_of(data, size);
+    peft_status s = open_file(format, data, size, o, &f);
+    if (s) return s;
+    s = read_slice(format, &f, o->slice, out);
+    if (format->close) format->close(&f);
+    return s;
+}
+
+peft_status peft_image_load_memory(const void *data, size_t size, const char *options, peft_image **out)
+{
+    load_options o;
+    if (!data || !out) return io_fail(PEFT_E_INVALID, "image from memory: %s is NULL", data ? "out" : "data");
+    peft_status s = parse_options(options, &o);
+    return s ? s : decode(data, size, &o, out);
+}
+
+/* Parses the options and reads the file; the caller frees *data. */
+static peft_status begin(const char *path, const char *options, load_options *o, uint8_t **data, size_t *size)
+{
+    peft_status s = parse_options(options, o);
+    return s ? s : io_read_file(path, o->limits.max_bytes, data, size);
+}
+
+peft_status peft_image_load(const char *path, const char *options, peft_image **out)
+{
+    load_options o;
+    uint8_t *data;
+    size_t size;
+    if (!path || !out) return io_fail(PEFT_E_INVALID, "image: %s is NULL", path ? "out" : "path");
+    peft_status s = begin(path, options, &o, &data, &size);
+    if (s) return s;
+    s = decode(data, size, &o, out);
+    free(data);
+    return s ? io_fail_in(s, path) : PEFT_OK;
+}
+
+peft_status peft_image_slices(const char *path, const char *options, int64_t *slices)
+{
+    load_options o;
+    io_encoded f;
+    uint8_t *data;
+    size_t size;
+    if (!path || !slices) return io_fail(PEFT_E_INVALID, "slices: %s is NULL", path ? "slices" : "path");
+    peft_status s = begin(path, options, &o, &data, &size);
+    if (s) return s;
+    const io_format *format = io_format_of(data, size);
+    s = open_file(format, data, size, &o, &f);
+    if (!s) *slices = f.slices;
+    if (!s && format->close) format->close(&f);
+    free(data);
+    return s ? io_fail_in(s, path) : PEFT_OK;
+}
