@@ -1,0 +1,156 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# No circle between files: none of #include lines, and none of names, where a file's object uses a function or a variable
+# of a second file's object, which, directly or through others, uses one of the first.
+#   circles.sh LIST [ROOT]    LIST: a file with the paths of a build's objects, one a line; ROOT: the source tree
+#   circles.sh --self-test CC compiles circles and wants each one found
+set -eu
+export LC_ALL=C
+project=$(cd "$(dirname "$0")/../.." && pwd)
+
+# Circles that are still there, one a line, files in the order of the alphabet. This list only gets shorter: a circle
+# that has changed or gone is refused here too, until its line is changed or gone.
+known="src/core/adapt/adapter.c src/core/adapt/opt_lists.c
+src/core/bits/sha256.c src/core/bits/sha256_x86.c
+src/core/graph/ops/pointwise.c src/core/graph/passes/pass_grad.c
+src/core/model/head.c src/core/model/vit.c
+src/core/train/loss_options.c src/core/train/option_uses.c src/core/train/trainer.c
+src/core/weights/load/load_agree.c src/core/weights/load/load_facts.c \
+src/core/weights/load/load_family.c src/core/weights/load/load_names.c \
+src/core/weights/load/load_shape.c
+src/io/image/image.c src/io/image/jpeg.c src/io/image/png.c src/io/image/pnm.c
+src/io/loader/loader.c src/io/loader/queue.c
+src/io/transform/augment.c src/io/transform/colour.c src/io/transform/transform.c"
+
+# "FILE FILE" for each #include "..." of a file under $1/src.
+includes() {
+    # shellcheck disable=SC2016  # the dollars are awk's
+    (cd "$1" && find src -name '*.[ch]' -o -name '*.def' | sort | xargs awk '
+    /^[ \t]*#[ \t]*include[ \t]*"/ {
+        target = $0
+        sub(/^[^"]*"/, "", target)
+        sub(/".*/, "", target)
+        folder = FILENAME
+        sub(/[^\/]*$/, "", folder)
+        print FILENAME, (target ~ /\// ? "src/" : folder) target
+    }')
+}
+
+# Reads "FROM TO ..." lines and prints each circle as the list of its files: Tarjan, SIAM J. Comput. 1 (1972) 146.
+circles() {
+    # shellcheck disable=SC2016  # the dollars are awk's
+    awk '
+    function visit(v, list, n, i, to) {
+        number[v] = low[v] = ++clock
+        stack[++top] = v
+        open[v] = 1
+        n = split(edges[v], list, " ")
+        for (i = 1; i <= n; i++) {
+            to = list[i]
+            if (!(to in number)) {
+                visit(to)
+                if (low[to] < low[v]) low[v] = low[to]
+            } else if (open[to] && number[to] < low[v]) low[v] = number[to]
+        }
+        if (low[v] == number[v]) leave(v)
+    }
+    function leave(v, i, k, from, line, swap) {
+        for (from = top; stack[from] != v;) from--
+        for (i = from; i <= top; i++) open[stack[i]] = 0
+        for (i = from + 1; i <= top; i++)
+            for (k = i; k > from && stack[k] < stack[k - 1]; k--) {
+                swap = stack[k]
+                stack[k] = stack[k - 1]
+                stack[k - 1] = swap
+            }
+        for (i = from; i <= top; i++) line = line (i > from ? " " : "") stack[i]
+        if (top > from) print line
+        top = from - 1
+    }
+    $1 != $2 && !seen[$1, $2]++ { edges[$1] = edges[$1] " " $2; files[$1]; files[$2] }
+    END { for (v in files) if (!(v in number)) visit(v) }'
+}
+
+# Prints what differs between the circles of objects $1 and tree $2 and the text $3 of known ones; fails when something
+# does.
+check() {
+    "$project/tests/scripts/references.sh" "$1" | awk '{ print $1, $3 }' > "$work/names"
+    includes "$2" > "$work/includes"
+    if ! [ -s "$work/names" ] || ! [ -s "$work/includes" ]; then
+        echo "circles.sh: no names or no #include lines: expected the objects and the tree of a build"
+        return 1
+    fi
+    { circles < "$work/names"; circles < "$work/includes"; } | sort > "$work/found"
+    printf '%s\n' "$3" | sed '/^$/d' | sort > "$work/known"
+    {
+        comm -23 "$work/found" "$work/known" | while read -r line; do
+            echo "a circle of files: $line"
+            for file in $line; do
+                for to in $line; do
+                    grep -hx "$file $to" "$work/includes" | head -n 1 | sed 's/ / includes /; s/^/    /'
+                    "$project/tests/scripts/references.sh" "$1" | awk -v from="$file" -v to="$to" '
+                        $1 == from && $3 == to { print "    " $1 " uses " $2 " of " $3 }' | sort -u
+                done
+            done
+        done
+        comm -13 "$work/found" "$work/known" | sed 's/^/no such circle any more; change its line in circles.sh: /'
+    } > "$work/said"
+    cat "$work/said"
+    [ ! -s "$work/said" ]
+}
+
+# An object of the file $1 with the function of $2 and uses of $3 and so on.
+object() {
+    file=$1 own=$2
+    shift 2
+    mkdir -p "$work/x.dir/$(dirname "$file")"
+    {
+        echo "int pf_$own(void);"
+        for use; do echo "int pf_$use(void);"; done
+        echo "int pf_$own(void) { return 0"
+        for use; do echo "+ pf_$use()"; done
+        echo "; }"
+    } > "$work/one.c"
+    "$cc" -w -c "$work/one.c" -o "$work/x.dir/$file.o"
+    echo "$work/x.dir/$file.o" >> "$work/objects"
+}
+
+header() {
+    mkdir -p "$work/tree/$(dirname "$1")"
+    echo "#include \"$2\"" > "$work/tree/$1"
+}
+
+must_say() {
+    text=$1
+    if check "$work/objects" "$work/tree" "${2-}" > "$work/log"; then
+        echo "circles.sh: not found: $text"
+        exit 1
+    fi
+    grep -qxF -- "$text" "$work/log" || { echo "circles.sh: expected '$text', got:"; cat "$work/log"; exit 1; }
+}
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+if [ "$1" = --self-test ]; then
+    cc=${2:-cc}
+    mkdir -p "$work/tree/src"
+    object src/core/base/a.c a
+    must_say 'circles.sh: no names or no #include lines: expected the objects and the tree of a build'
+    object src/core/base/a.c a b c
+    object src/core/base/b.c b c
+    object src/core/base/c.c c
+    header src/core/base/a.h b.h
+    header src/core/base/b.h core/base/c.h
+    check "$work/objects" "$work/tree" ''
+    must_say 'no such circle any more; change its line in circles.sh: src/x.c src/y.c' 'src/x.c src/y.c'
+    object src/core/base/c.c c a
+    must_say 'a circle of files: src/core/base/a.c src/core/base/b.c src/core/base/c.c'
+    must_say '    src/core/base/c.c uses pf_a of src/core/base/a.c'
+    check "$work/objects" "$work/tree" 'src/core/base/a.c src/core/base/b.c src/core/base/c.c'
+    object src/core/base/c.c c
+    header src/core/base/c.h a.h
+    must_say 'a circle of files: src/core/base/a.h src/core/base/b.h src/core/base/c.h'
+    must_say '    src/core/base/c.h includes src/core/base/a.h'
+else
+    check "$1" "${2:-$project}" "$known"
+fi
