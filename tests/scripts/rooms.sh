@@ -1,15 +1,16 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # The size of rooms and files: no folder of src or tests holds more than fifteen files (src/methods, one file a method,
-# excepted), no source file has more than 400 lines.
+# excepted), no source file has more than 400 lines, and half of those of src have at most 150.
 #   rooms.sh [ROOT]      checks the tree
-#   rooms.sh --self-test wants a room and a file that are too large refused
+#   rooms.sh --self-test wants a room, a file and a median that are too large refused
 set -eu
 export LC_ALL=C
 project=$(cd "$(dirname "$0")/../.." && pwd)
 
 check() {
-    (cd "$1" && find src tests include -type f \( -name '*.[ch]' -o -name '*.def' \) | sort | awk '
+    (cd "$1" && {
+        find src tests include -type f -name '*.*' | sort | awk '
         { folder = $0; sub(/\/[^\/]*$/, "", folder); files[folder]++ }
         END {
             for (f in files)
@@ -17,14 +18,31 @@ check() {
             exit failed
         }' && find src tests include -type f -name '*.[ch]' -exec wc -l {} + | awk '
         $2 != "total" && $1 > 400 { printf "%s: %d lines, at most 400\n", $2, $1; failed = 1 }
-        END { exit failed }')
+        END { exit failed }' && find src -type f -name '*.[ch]' -exec wc -l {} + | awk '$2 != "total"' | sort -n | awk '
+        { lines[NR] = $1 }
+        END {
+            median = lines[int((NR + 1) / 2)]
+            if (median > 150) { printf "src: half of the %d files have %d lines or more, expected 150\n", NR, median; exit 1 }
+        }'
+    })
 }
 
 must_refuse() {
-    if check "$copy" > /dev/null; then
+    if check "$copy" > "$copy/log"; then
         echo "rooms.sh: not refused: $1"
         exit 1
     fi
+    grep -q "$2" "$copy/log" || { echo "rooms.sh: expected '$2', got:"; cat "$copy/log"; exit 1; }
+}
+
+# $2 files of $3 lines in the folder $1 of the copy, named like $4.
+fill() {
+    mkdir -p "$copy/$1"
+    i=0
+    while [ $i -lt "$2" ]; do
+        yes '/* a line */' | head -n "$3" > "$copy/$1/$i.$4"
+        i=$((i + 1))
+    done
 }
 
 if [ "${1-}" = --self-test ]; then
@@ -32,13 +50,19 @@ if [ "${1-}" = --self-test ]; then
     trap 'rm -rf "$copy"' EXIT
     cp -r "$project/src" "$project/tests" "$project/include" "$copy"
     check "$copy"
-    yes '/* a line */' | head -n 401 > "$copy/src/io/long.c"
-    must_refuse "a file of 401 lines"
-    rm "$copy/src/io/long.c"
-    mkdir "$copy/src/full"
-    i=0
-    while [ $i -lt 16 ]; do : > "$copy/src/full/$i.c"; i=$((i + 1)); done
-    must_refuse "a room of 16 files"
+    fill src/io 1 401 c
+    must_refuse "a file of 401 lines" '^src/io/0.c: 401 lines, at most 400'
+    rm "$copy/src/io/0.c"
+    fill tests/full 16 1 sh
+    must_refuse "a room of 16 files" '^tests/full: 16 files, at most 15'
+    rm -r "$copy/tests/full"
+    rm -r "$copy/src"
+    fill src/long 8 151 c
+    fill src/short 7 20 h
+    must_refuse "a median of 151 lines" '^src: half of the 15 files have 151 lines or more, expected 150'
+    fill src/long 7 151 c
+    rm "$copy/src/long/7.c"
+    check "$copy"
 else
     check "${1:-$project}"
 fi
