@@ -35,7 +35,7 @@ START_TEST(published_sizes)
         pf_team team = { .ctx = ctx, .threads = 1 };
         pf_compiled net;
         pf_cache cache;
-        pf_loss loss = { .kind = PF_LOSS_CE };
+        pf_loss loss = { .kind = &pf_loss_ce };
         ck_assert_msg(!pf_adapter_make(b, "fpt", o, &(pf_source){ 0 }, &a), "%s", peft_last_error());
         ck_assert_int_eq(peft_model_create(b, mo, &m), PEFT_OK);
         ck_assert_int_eq(peft_model_attach(m, a), PEFT_OK);

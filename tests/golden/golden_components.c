@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "core/graph/loss/loss_math.h"
+#include "core/graph/loss/loss.h"
 #include "core/vit/pos_embed.h"
 #include "core/train/schedule.h"
 
@@ -27,9 +27,11 @@ static void softmax_ce_case(golden *g, const char *name)
     if (!t || !logits || !weight) return;
     const int64_t rows = x->dim[0], classes = x->dim[1], *labels = golden_raw(g, t);
     pk_real *grad = golden_memory(g, (size_t)(rows * classes) * sizeof *grad);
-    const pf_ce o = { .smoothing = strstr(name, "smooth") ? option(g, "smoothing", 0.1) : 0,
-                      .weight = strstr(name, "weight") ? weight : NULL, .by_batch = strstr(name, "batch") != NULL };
-    golden_loss(g, pf_cross_entropy(logits, classes, labels, rows, classes, &o, grad), "expect.%s.loss", name);
+    const pf_loss o = { .label_smoothing = strstr(name, "smooth") ? option(g, "smoothing", 0.1) : 0,
+                        .class_weights = strstr(name, "weight") ? weight : NULL,
+                        .by_batch = strstr(name, "batch") != NULL };
+    const pf_loss_rows r = { logits, classes, rows, classes, labels, NULL };
+    golden_loss(g, pf_loss_ce.evaluate(&o, &r, grad), "expect.%s.loss", name);
     golden_l2(g, grad, rows * classes, GOLDEN_GRADIENT, "expect.%s.grad_logits", name);
 }
 
@@ -44,10 +46,11 @@ static void bce_case(golden *g, const char *name)
     if (!logits || !targets || !weight || !pos_weight) return;
     const int64_t rows = x->dim[0], classes = x->dim[1];
     pk_real *grad = golden_memory(g, (size_t)(rows * classes) * sizeof *grad);
-    const pf_bce o = { .pos_weight = strstr(name, "pos_weight") ? pos_weight : NULL,
-                       .weight = strncmp(name, "weight", 6) ? NULL : weight,
-                       .sum_classes = strstr(name, "sum") != NULL };
-    golden_loss(g, pf_binary_cross_entropy(logits, classes, targets, rows, classes, &o, grad), "expect.%s.loss", name);
+    const pf_loss o = { .kind = strstr(name, "sum") ? &pf_loss_bce_sum : &pf_loss_bce,
+                        .pos_weight = strstr(name, "pos_weight") ? pos_weight : NULL,
+                        .class_weights = strncmp(name, "weight", 6) ? NULL : weight };
+    const pf_loss_rows r = { logits, classes, rows, classes, NULL, targets };
+    golden_loss(g, o.kind->evaluate(&o, &r, grad), "expect.%s.loss", name);
     golden_l2(g, grad, rows * classes, GOLDEN_GRADIENT, "expect.%s.grad_logits", name);
 }
 

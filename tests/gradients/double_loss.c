@@ -1,3 +1,3 @@
 /* SPDX-License-Identifier: Apache-2.0
  * double_loss.c -- the gradients of the losses to 1e-9. */
-#include "graph/test_loss.c"
+#include "loss/test_loss.c"

@@ -29,7 +29,7 @@ static double loss_of(void *user)
 
 static void backward(peft_trainer *t, const tiny_batch *b)
 {
-    OK(peft_trainer_backward(t, b->images, t->loss.kind == PF_LOSS_CE ? b->labels : b->targets, b->ids));
+    OK(peft_trainer_backward(t, b->images, t->loss.kind->labels == PF_LABEL_CLASS ? b->labels : b->targets, b->ids));
 }
 
 /* The gradients of all parameters one after the other, by a trainer that is gone afterwards. */

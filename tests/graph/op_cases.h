@@ -184,10 +184,12 @@ static pf_val case_resize(lab *l, int v)
 
 static const pk_real class_weight[LAB_CLASSES] = { 0.5, 2, 1.25 }, pos_weight[LAB_CLASSES] = { 3, 1, 0.25 };
 static const pf_loss losses[] = {
-    { .kind = PF_LOSS_CE }, { .ce = { .smoothing = 0.2 } }, { .ce = { .weight = class_weight } },
-    { .ce = { .weight = class_weight, .by_batch = true } }, { .ce = { .smoothing = 0.1, .weight = class_weight } },
-    { .kind = PF_LOSS_BCE }, { .kind = PF_LOSS_BCE, .bce = { .sum_classes = true } },
-    { .kind = PF_LOSS_BCE, .bce = { .weight = class_weight, .pos_weight = pos_weight } } };
+    { .kind = &pf_loss_ce }, { .kind = &pf_loss_ce, .label_smoothing = 0.2 },
+    { .kind = &pf_loss_ce, .class_weights = class_weight },
+    { .kind = &pf_loss_ce, .class_weights = class_weight, .by_batch = true },
+    { .kind = &pf_loss_ce, .label_smoothing = 0.1, .class_weights = class_weight },
+    { .kind = &pf_loss_bce }, { .kind = &pf_loss_bce_sum },
+    { .kind = &pf_loss_bce, .class_weights = class_weight, .pos_weight = pos_weight } };
 static pf_val case_loss(lab *l, int v)
 {
     l->loss = losses[v];

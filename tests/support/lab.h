@@ -30,14 +30,15 @@ typedef struct lab {
     pf_val end;                          /* the loss */
     uint32_t forward;                    /* nodes before the first backward one */
     int64_t labels[64];
-    pk_real *targets;                    /* BCE */
+    pk_real *targets;                    /* of losses that take targets */
 } lab;
 
 #define LAB_OK(l, status) ck_assert_msg((status) == PEFT_OK, "%s", peft_last_error())
 
 static inline void lab_open(lab *l, peft_context *ctx, uint64_t seed, uint64_t trained, lab_dress dress)
 {
-    *l = (lab){ .ctx = ctx, .seed = seed, .trained = trained, .dress = dress, .size = 1 };
+    *l = (lab){ .ctx = ctx, .seed = seed, .trained = trained, .dress = dress, .size = 1,
+                .loss = { .kind = &pf_loss_ce } };
     pf_graph_init(&l->g, ctx, 2, true);
     const pf_rng r = { seed, 0, 1 };
     for (int i = 0; i < 64; i++) l->labels[i] = pf_rng_below(&r, (uint64_t)i, LAB_CLASSES);
@@ -100,18 +101,14 @@ static inline pf_val lab_leaf(lab *l, const int64_t *dims) { return lab_leaf_as(
 /* Logits [.., classes] to the loss that l->loss describes. */
 static inline void lab_loss(lab *l, pf_val logits)
 {
-    pf_val targets = PF_NONE;
-    int64_t rows = pf_rows(&l->g, logits), classes = pf_cols(&l->g, logits);
-    if (l->loss.kind == PF_LOSS_BCE) {
+    const int64_t rows = pf_rows(&l->g, logits), classes = pf_cols(&l->g, logits);
+    if (l->loss.kind->labels == PF_LABEL_TARGETS) {
         pf_param *p = lab_tensor(l, false, PEFT_DIMS(rows, classes));
         l->targets = p->value.data;
         for (int64_t i = 0; i < rows * classes; i++) l->targets[i] = 1 / (1 + exp(-l->targets[i]));
-        targets = pf_value_new(&l->g, PF_INPUT, pf_shape_of(2, rows, classes));
-        pf_v(&l->g, targets)->slot = PF_IN_TARGETS;
     }
-    const pf_attr a = { .ptr = &l->loss };
     ck_assert_int_le(rows, 64);
-    l->end = pf_emit(&l->g, &pf_op_loss, &a, 2, (pf_val[]){ logits, targets });
+    l->end = pf_loss_build(&l->g, &l->loss, logits);
     LAB_OK(l, l->g.status);
     pf_v(&l->g, l->end)->keep = true;
 }

@@ -301,7 +301,7 @@ static inline void tiny_batch_free(tiny_batch *b)
 static inline void tiny_step(peft_trainer *t, int n, int first)
 {
     tiny_batch b = tiny_batch_make(t->model, n, first);
-    OK(peft_trainer_step(t, b.images, t->loss.kind == PF_LOSS_CE ? b.labels : b.targets, b.ids));
+    OK(peft_trainer_step(t, b.images, t->loss.kind->labels == PF_LABEL_CLASS ? b.labels : b.targets, b.ids));
     tiny_batch_free(&b);
 }
 

@@ -70,6 +70,7 @@ peft_status pf_model_make(peft_backbone *b, const peft_options *o, pf_source *so
     m->backbone = pf_backbone_retain(b);
     if (o) s = pf_options_copy(o, &m->options);
     if (!s) s = choose(m, o);
+    m->output = pf_shape_of(1, m->classes);
     if (!s && !source) s = without_effect(m, o);
     if (!s) s = pf_head_make(m, pf_options_string(o, pf_model_options, "head_init"), source);
     if (s) peft_model_free(m);

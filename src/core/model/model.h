@@ -19,6 +19,7 @@ struct peft_model {
     peft_adapter **adapter; size_t adapters;
     pf_head_kind head;
     int64_t classes, head_layers;
+    pf_shape output;                     /* of a sample: [classes], or [h, w, classes] of a head that makes a map */
     bool mean_pool;
     pf_params params;                    /* of the head */
     pf_params buffers;                   /* running statistics */

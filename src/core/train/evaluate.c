@@ -32,7 +32,7 @@ peft_status peft_trainer_evaluate(peft_trainer *t, const peft_tensor *images, pe
     PK_FLOAT_SCOPE;
     int64_t n;
     if (!t) return pf_fail(PEFT_E_INVALID, "trainer is NULL");
-    const int64_t one = pf_trainer_image(t), classes = t->model->classes, chunk = t->eval.batch;
+    const int64_t one = pf_trainer_image(t), out = pf_shape_count(&t->model->output), chunk = t->eval.batch;
     PF_TRY(pf_check_images(t->model, images, t->batch, &n));
     PF_TRY(pf_check_logits(t->model, logits, n));
     PF_TRY(pf_side_bind(&t->side, &t->eval, n, 0));
@@ -47,8 +47,8 @@ peft_status peft_trainer_evaluate(peft_trainer *t, const peft_tensor *images, pe
         PF_TRY(pf_side_bind(&t->side, &t->eval, n, i));
         pf_exec_input(&t->eval.exec, PF_IN_IMAGES, pixels + i * one);
         pf_exec_run(&t->eval.exec, 0, t->eval.exec.g.nodes);
-        memcpy((pk_real *)logits->data + i * classes, pf_exec_data(&t->eval.exec, t->eval.logits),
-               (size_t)((chunk < n ? chunk : n) * classes) * sizeof(pk_real));
+        memcpy((pk_real *)logits->data + i * out, pf_exec_data(&t->eval.exec, t->eval.logits),
+               (size_t)((chunk < n ? chunk : n) * out) * sizeof(pk_real));
     }
     return PEFT_OK;
 }

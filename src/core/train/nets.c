@@ -82,8 +82,10 @@ peft_status pf_trainer_compile(peft_trainer *t)
 
 size_t pf_trainer_bytes(const peft_trainer *t)
 {
-    size_t batch = (size_t)(t->batch * 2 * t->model->classes) * sizeof(pk_real)
-                 + (size_t)t->batch * 2 * sizeof(int64_t);
+    /* targets and logits; labels and ids */
+    const int64_t logits = t->batch * pf_shape_count(&t->model->output);
+    size_t batch = (size_t)(2 * logits) * sizeof(pk_real)
+                 + (size_t)(logits / t->model->classes + t->batch) * sizeof(int64_t);
     /* tables of the graphs, and of the one that the trainer's making compares with */
     size_t tables = sizeof *t + t->slots * sizeof *t->slot + pf_compiled_table_bytes(&t->eval)
                   + pf_compiled_table_bytes(&t->front) + 2 * pf_compiled_table_bytes(&t->net)

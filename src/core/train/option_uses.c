@@ -7,10 +7,8 @@
 #define DECAYING "cosine warmup_cosine warmup_cosine_full_period linear warmup_linear"
 #define WARMING "warmup_cosine warmup_cosine_full_period warmup_linear"
 /* Where the option reader has one of values, option is read. quiet: no error where it is not, because programs give the
- * length of the run with every schedule. */
+ * length of the run with every schedule. Which loss reads which option is said by the rows of graph/loss. */
 static const struct { const char *option, *reader, *values; bool quiet; } uses[] = {
-    { "label_smoothing", "loss", "ce soft_ce", false }, { "weight_reduction", "loss", "ce soft_ce", false },
-    { "pos_weight", "loss", "bce bce_sum", false },
     { "beta1", "optimizer", "adamw", false }, { "beta2", "optimizer", "adamw", false },
     { "eps", "optimizer", "adamw", false },
     { "momentum", "optimizer", "sgd", false }, { "nesterov", "optimizer", "sgd", false },
@@ -40,25 +38,44 @@ static bool is_set(const peft_options *o, const char *name)
     return strcmp(name, "nesterov") || pf_options_int(o, pf_trainer_options, name);
 }
 
-static const char *reader_value(const peft_options *o, size_t row)
+static const char *value_of(const peft_options *o, const char *name)
 {
-    return pf_options_string(o, pf_trainer_options, uses[row].reader);
+    return pf_options_string(o, pf_trainer_options, name);
 }
 
 bool pf_option_is_read(const peft_options *o, const char *name)
 {
+    if (pf_loss_option(name)) {
+        const pf_loss_kind *loss = pf_loss_named(value_of(o, "loss"));
+        return !loss || pf_loss_reads(loss, name);         /* an unknown loss has an error of its own */
+    }
     for (size_t i = 0; i < ROWS; i++)
-        if (!strcmp(name, uses[i].option)) return has_word(uses[i].values, reader_value(o, i));
+        if (!strcmp(name, uses[i].option)) return has_word(uses[i].values, value_of(o, uses[i].reader));
     return true;
+}
+
+/* PEFT_E_OPTION where option is given, and reader has none of `values`, which read it. */
+static peft_status check(const peft_options *o, const char *option, const char *reader, const char *values)
+{
+    if (!is_set(o, option) || pf_option_is_read(o, option)) return PEFT_OK;
+    return pf_fail(PEFT_E_OPTION, "%s: given '%.100s', but %s=%s does not read it (read by: %s); leave it out or "
+                   "change %s", option, pf_options_given(o, option), reader, value_of(o, reader), values, reader);
+}
+
+static peft_status check_losses(const peft_options *o)
+{
+    char names[160];
+    for (const pf_opt *row = pf_trainer_options; row->name; row++)
+        if (pf_loss_option(row->name))
+            PF_TRY(check(o, row->name, "loss", pf_loss_names(row->name, " ", " ", names, sizeof names)));
+    return PEFT_OK;
 }
 
 peft_status pf_option_uses(const peft_options *o)
 {
-    for (size_t i = 0; o && i < ROWS; i++) {
-        if (uses[i].quiet || !is_set(o, uses[i].option) || pf_option_is_read(o, uses[i].option)) continue;
-        return pf_fail(PEFT_E_OPTION, "%s: given '%.100s', but %s=%s does not read it (read by: %s); leave it out or "
-                       "change %s", uses[i].option, pf_options_given(o, uses[i].option), uses[i].reader,
-                       reader_value(o, i), uses[i].values, uses[i].reader);
-    }
+    if (!o) return PEFT_OK;
+    PF_TRY(check_losses(o));
+    for (size_t i = 0; i < ROWS; i++)
+        if (!uses[i].quiet) PF_TRY(check(o, uses[i].option, uses[i].reader, uses[i].values));
     return PEFT_OK;
 }

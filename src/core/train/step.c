@@ -120,7 +120,7 @@ static peft_status pass(peft_trainer *t, const peft_tensor *images, const peft_t
     if (!t->pending) keep_buffers(t, false);
     pf_exec *e = &net->exec;
     pf_exec_input(e, PF_IN_IMAGES, pixels);
-    if (t->loss.kind == PF_LOSS_CE) pf_exec_input(e, PF_IN_LABELS, labels->data);
+    if (t->loss.kind->labels == PF_LABEL_CLASS) pf_exec_input(e, PF_IN_LABELS, labels->data);
     else pf_exec_input(e, PF_IN_TARGETS, pf_trainer_reals(labels, t->targets));
     e->run.accumulate = t->pending > 0;
     /* dropout differs in every pass */
@@ -133,7 +133,7 @@ static peft_status pass(peft_trainer *t, const peft_tensor *images, const peft_t
     t->last_loss = t->loss_sum / (double)(t->pending + 1);
     t->logits_view.dim[0] = n;
     t->logits_view.data = memcpy(t->logits, pf_exec_data(e, net->logits),
-                                 (size_t)(n * t->model->classes) * sizeof(pk_real));
+                                 (size_t)(n * pf_shape_count(&t->model->output)) * sizeof(pk_real));
     if (!isfinite(loss)) {
         keep_buffers(t, true);
         t->pending = 0;
@@ -150,10 +150,12 @@ peft_status peft_trainer_backward(peft_trainer *t, const peft_tensor *images, co
 {
     PK_FLOAT_SCOPE;
     int64_t n;
+    pf_labels l;
     if (!t) return pf_fail(PEFT_E_INVALID, "trainer is NULL");
     PF_TRY(count_batch(t, images, labels, sample_ids, &n));
-    PF_TRY(pf_labels_check(t, labels, n));
-    if (!pf_labels_count(t, labels, n)) return pass_without_labels(t, n);
+    PF_TRY(pf_labels_fit(&l, t->loss.kind->labels, labels, n, &t->model->output));
+    PF_TRY(t->loss.kind->check(&l));
+    if (!t->loss.kind->counts(&t->loss, &l)) return pass_without_labels(t, n);
     peft_status s = pass(t, images, labels, sample_ids, n);
     pf_extents_set(&t->extents, t->batch);
     return s;

@@ -10,11 +10,13 @@ const pf_opt pf_trainer_options[] = {
     { "batch", 'i', "4", 1, 65536, "largest number of samples a step" },
     { "samples", 'i', "0", 0, 1e15, "samples an epoch, as far as known: a last batch that cannot be trained on is then "
       "refused when the trainer is made; 0: not known" },
-    { "loss", 's', "ce", 0, 0, "ce, soft_ce (a distribution a sample), bce (mean over batch and classes) or bce_sum "
-      "(sum over classes, mean of the batch)" },
-    { "label_smoothing", 'f', "0", 0, 1, "share of the target spread over all classes (ce, soft_ce)" },
-    { "class_weights", 's', "", 0, 0, "one number a class, separated by commas; bce: on both terms of the class" },
-    { "pos_weight", 's', "", 0, 0, "one number a class, separated by commas: on the positive term (bce, bce_sum)" },
+    { "loss", 's', "ce", 0, 0, "what is minimised"
+#define PF_LOSS(name, help) "; " #name ": " help
+#include "core/graph/loss/losses.def"
+    },
+#define PF_LOSS_NUMBER(name, fallback, lo, hi, help) { #name, 'f', fallback, lo, hi, help },
+#define PF_LOSS_LIST(name, help) { #name, 's', "", 0, 0, help },
+#include "core/graph/loss/losses.def"
     { "weight_reduction", 's', "auto", 0, 0, "with class weights divide by: weights (sum of the labels' weights), "
       "batch, or auto (weights for ce, batch for soft_ce)" },
     { "optimizer", 's', "adamw", 0, 0, "adamw or sgd" },
@@ -138,23 +140,31 @@ static peft_status make_cache(peft_trainer *t)
     return pf_cache_create(&t->cache, &spec);
 }
 
+/* A view of a batch of n: extents n, then those of one sample. */
+static peft_tensor view(const peft_trainer *t, peft_dtype type, int64_t n, int extents, const int64_t *dims, void *data)
+{
+    peft_tensor v = { .ctx = t->ctx, .type = type, .ndim = 1 + extents, .dim = { n }, .data = data };
+    memcpy(v.dim + 1, dims, (size_t)extents * sizeof *dims);
+    return v;
+}
+
 static peft_status take_batch(peft_trainer *t)
 {
-    int64_t classes = t->model->classes, side = t->model->backbone->shape.image;
-    bool ce = t->loss.kind == PF_LOSS_CE;
-    size_t targets = (size_t)(t->batch * classes) * sizeof(pk_real);
-    t->targets = pf_alloc_zero(t->ctx, targets);
-    t->logits = pf_alloc_zero(t->ctx, targets);
-    t->labels = pf_alloc_zero(t->ctx, (size_t)t->batch * sizeof(int64_t));
+    const pf_shape *out = &t->model->output;
+    const int64_t side = t->model->backbone->shape.image, logits = t->batch * pf_shape_count(out),
+        image[] = { 3, side, side };
+    const bool classes = t->loss.kind->labels == PF_LABEL_CLASS;
+    const size_t bytes = (size_t)logits * sizeof(pk_real),
+        labels = (size_t)(logits / t->model->classes) * sizeof(int64_t);
+    t->targets = pf_alloc_zero(t->ctx, bytes);
+    t->logits = pf_alloc_zero(t->ctx, bytes);
+    t->labels = pf_alloc_zero(t->ctx, labels);
     t->ids = pf_alloc_zero(t->ctx, (size_t)t->batch * sizeof(int64_t));
-    if (!t->targets || !t->logits || !t->labels || !t->ids)
-        return pf_nomem("batch", 2 * targets);
-    t->image_view = (peft_tensor){ .ctx = t->ctx, .type = PF_REAL, .ndim = 4, .dim = { t->batch, 3, side, side },
-                                   .data = t->images };
-    t->label_view = (peft_tensor){ .ctx = t->ctx, .type = ce ? PEFT_I64 : PF_REAL, .ndim = ce ? 1 : 2,
-                                   .dim = { t->batch, ce ? 0 : classes }, .data = ce ? (void *)t->labels
-                                       : (void *)t->targets };
-    t->logits_view = (peft_tensor){ .ctx = t->ctx, .type = PF_REAL, .ndim = 2, .dim = { 0, classes } };
+    if (!t->targets || !t->logits || !t->labels || !t->ids) return pf_nomem("batch", 2 * bytes + labels);
+    t->image_view = view(t, PF_REAL, t->batch, 3, image, t->images);
+    t->label_view = classes ? view(t, PEFT_I64, t->batch, out->ndim - 1, out->dim, t->labels)
+                            : view(t, PF_REAL, t->batch, out->ndim, out->dim, t->targets);
+    t->logits_view = view(t, PF_REAL, 0, out->ndim, out->dim, NULL);
     return PEFT_OK;
 }
 
@@ -196,9 +206,9 @@ void peft_trainer_free(peft_trainer *t)
     pf_team_stop(&t->team);
     pf_cache_free(&t->cache);
     pf_side_free(&t->side, ctx);
-    void *const blocks[] = { t->arena, t->slab, t->slot, t->class_weights, t->pos_weight, t->targets, t->logits,
-                             t->labels, t->ids };
+    void *const blocks[] = { t->arena, t->slab, t->slot, t->targets, t->logits, t->labels, t->ids };
     for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++) pf_free(ctx, blocks[i]);
+    pf_loss_free(t);
     pf_notes_free(&t->notes, ctx);
     peft_options_free(t->options);
     atomic_fetch_sub(&m->users, 1);

@@ -21,7 +21,6 @@ struct peft_trainer {
     peft_options *options;
     pf_team team;
     pf_loss loss;
-    pk_real *class_weights, *pos_weight; /* [classes]; NULL: 1 */
     pf_optimizer opt;
     pf_schedule schedule;
     int64_t batch, accumulate;
@@ -61,12 +60,9 @@ peft_status pf_settings_check(const peft_trainer *t, const pf_st *st);
 /* option_uses.c: PEFT_E_OPTION for an option that the chosen loss, optimiser or schedule does not read. */
 peft_status pf_option_uses(const peft_options *o);
 bool        pf_option_is_read(const peft_options *o, const char *name);          /* by what these options choose */
-/* loss_options.c: t->loss and its weights from t->options. */
+/* loss_options.c: t->loss, with its lists, from t->options. */
 peft_status pf_loss_options(peft_trainer *t);
-/* labels.c: labels [n] i64 for ce, else [n,classes], as peft_trainer_step takes them. */
-peft_status pf_labels_check(const peft_trainer *t, const peft_tensor *labels, int64_t n);
-/* Checked labels: does one of them take part in the loss? No: class weights of 0 or entries not judged everywhere. */
-bool        pf_labels_count(const peft_trainer *t, const peft_tensor *labels, int64_t n);
+void        pf_loss_free(peft_trainer *t);
 /* nets.c: compiled nets and where they run */
 peft_status pf_trainer_compile(peft_trainer *t);
 peft_status pf_trainer_net(peft_trainer *t, int64_t n);                          /* the net is one for n samples */

@@ -15,7 +15,7 @@ static const char *const neutral[] = { "threads", "executor", "samples", "cache_
 static bool matters(const peft_trainer *t, const char *name)
 {
     for (size_t i = 0; i < sizeof neutral / sizeof *neutral; i++) if (!strcmp(name, neutral[i])) return false;
-    if (!strcmp(name, "weight_reduction") && !t->class_weights) return false;
+    if (!strcmp(name, "weight_reduction") && !t->loss.class_weights) return false;
     return pf_option_is_read(t->options, name);
 }
 

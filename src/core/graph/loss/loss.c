@@ -1,13 +1,66 @@
 /* SPDX-License-Identifier: Apache-2.0
- * loss.c -- the end of the graph: value and gradient of the loss in one operation (they share their exponentials). */
+ * loss.c -- the table of losses, and the end of the graph: value and gradient of the loss in one operation (they share
+ * their exponentials). */
+#include <stdio.h>
 #include "core/graph/loss/loss.h"
 #include "core/graph/op.h"
 
-/* in: logits [..,classes], targets [rows,classes] (not for CE); attr ptr: pf_loss; out: loss [1], d loss/d logits */
+const pf_loss_kind *const pf_losses[] = {
+#define PF_LOSS(name, help) &pf_loss_##name,
+#include "core/graph/loss/losses.def"
+    NULL };
+
+static const char *const options[] = {
+#define PF_LOSS_NUMBER(name, fallback, lo, hi, help) #name,
+#define PF_LOSS_LIST(name, help) #name,
+#include "core/graph/loss/losses.def"
+    "weight_reduction" };
+
+const pf_loss_kind *pf_loss_named(const char *name)
+{
+    for (size_t i = 0; pf_losses[i]; i++) if (!strcmp(name, pf_losses[i]->name)) return pf_losses[i];
+    return NULL;
+}
+
+bool pf_loss_reads(const pf_loss_kind *kind, const char *option)
+{
+    const size_t n = strlen(option);
+    for (const char *p = strstr(kind->options, option); p; p = strstr(p + n, option))
+        if ((p == kind->options || p[-1] == ' ') && (p[n] == ' ' || !p[n])) return true;
+    return false;
+}
+
+bool pf_loss_option(const char *option)
+{
+    for (size_t i = 0; i < sizeof options / sizeof *options; i++) if (!strcmp(option, options[i])) return true;
+    return false;
+}
+
+static const pf_loss_kind *next(size_t *i, const char *option)
+{
+    while (pf_losses[*i] && option && !pf_loss_reads(pf_losses[*i], option)) ++*i;
+    return pf_losses[*i] ? pf_losses[(*i)++] : NULL;
+}
+
+const char *pf_loss_names(const char *option, const char *between, const char *last, char *text, size_t room)
+{
+    size_t i = 0, used = 0;
+    const char *gap = "";
+    text[0] = 0;
+    for (const pf_loss_kind *k = next(&i, option), *then; k && used < room; k = then) {
+        then = next(&i, option);
+        used += (size_t)snprintf(text + used, room - used, "%s%s", *gap && !then ? last : gap, k->name);
+        gap = between;
+    }
+    return text;
+}
+
+/* in: logits [..,classes], targets [rows,classes] (PF_LABEL_TARGETS); attr ptr: pf_loss; out: loss [1],
+ * d loss/d logits */
 static bool infer(pf_graph *g, pf_node *n)
 {
     const pf_loss *loss = n->attr.ptr;
-    if (loss->kind != PF_LOSS_CE
+    if (loss->kind->labels == PF_LABEL_TARGETS
         && pf_shape_count(&pf_v(g, n->in[0])->shape) != pf_shape_count(&pf_v(g, n->in[1])->shape))
         return pf_bad_shape(g, n, "targets for every logit");
     return pf_out(g, n, 0, pf_shape_of(1, (int64_t)1)) && pf_out_like(g, n, 1, n->in[0]);
@@ -16,14 +69,10 @@ static bool infer(pf_graph *g, pf_node *n)
 static void run(const pf_run *r, const pf_node *n)
 {
     const pf_loss *loss = n->attr.ptr;
-    pf_mat x = pf_matrix(r, n->in[0]);
-    pk_real *grad = r->ptr[n->out[1].id];
-    double value = loss->kind == PF_LOSS_CE
-        ? pf_cross_entropy(x.p, x.ld, r->labels, x.rows, x.cols, &loss->ce, grad)
-        : loss->kind == PF_LOSS_SOFT_CE
-        ? pf_soft_cross_entropy(x.p, x.ld, r->ptr[n->in[1].id], x.rows, x.cols, &loss->ce, grad)
-        : pf_binary_cross_entropy(x.p, x.ld, r->ptr[n->in[1].id], x.rows, x.cols, &loss->bce, grad);
-    r->ptr[n->out[0].id][0] = (pk_real)value;
+    const pf_mat x = pf_matrix(r, n->in[0]);
+    const pf_loss_rows rows = { .logits = x.p, .ld = x.ld, .rows = x.rows, .classes = x.cols, .labels = r->labels,
+                                .targets = r->ptr[n->in[1].id] };
+    r->ptr[n->out[0].id][0] = (pk_real)loss->kind->evaluate(loss, &rows, r->ptr[n->out[1].id]);
 }
 
 static void grad(pf_grads *gr, const pf_node *n)
@@ -32,3 +81,14 @@ static void grad(pf_grads *gr, const pf_node *n)
 }
 
 const pf_op pf_op_loss = { .name = "loss", .infer = infer, .grad = grad, .run = run };
+
+pf_val pf_loss_build(pf_graph *g, const pf_loss *loss, pf_val logits)
+{
+    pf_val targets = PF_NONE;
+    if (g->status) return PF_NONE;
+    if (loss->kind->labels == PF_LABEL_TARGETS) {
+        targets = pf_value_new(g, PF_INPUT, pf_shape_of(2, pf_rows(g, logits), pf_cols(g, logits)));
+        if (pf_is(targets)) pf_v(g, targets)->slot = PF_IN_TARGETS;
+    }
+    return pf_emit(g, &pf_op_loss, &(pf_attr){ .ptr = loss }, 2, (pf_val[]){ logits, targets });
+}

@@ -2,6 +2,7 @@
  * drift.c -- what merging changes: a model and its merged backbone predict the same images. */
 #include <math.h>
 #include <peft/session.h>
+#include <string.h>
 #include "core/base/rng.h"
 #include "core/model/model.h"
 
@@ -54,10 +55,12 @@ static peft_status compare(drift *d, const peft_tensor *all, int64_t first, int6
     part.dim[0] = n;
     part.data = (char *)all->data + (size_t)first * (pf_tensor_bytes(all) / (size_t)all->dim[0]);
     for (int i = 0; i < 2; i++) {
-        const int64_t dims[] = { n, d->model[i]->classes };
+        const pf_shape *o = &d->model[i]->output;
+        int64_t dims[1 + PF_MAX_RANK] = { n };
+        memcpy(dims + 1, o->dim, (size_t)o->ndim * sizeof *dims);
         peft_tensor_free(d->logits[i]);
         d->logits[i] = NULL;
-        PF_TRY(peft_tensor_create(d->ctx, PF_REAL, 2, dims, &d->logits[i]));
+        PF_TRY(peft_tensor_create(d->ctx, PF_REAL, 1 + o->ndim, dims, &d->logits[i]));
         peft_status s = peft_session_predict(d->session[i], &part, d->logits[i]);
         if (s && s != PEFT_E_NONFINITE) return s;        /* logits that are no numbers count as far apart */
     }

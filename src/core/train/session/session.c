@@ -100,12 +100,12 @@ static peft_status run(peft_session *s, const peft_tensor *images, const peft_te
 static peft_status check_numbers(const peft_session *s, int64_t n)
 {
     const pk_real *x = pf_exec_data(&s->net.exec, s->net.logits);
-    for (int64_t i = 0; i < n; i++)
-        for (int64_t c = 0; c < s->model->classes; c++)
-            if (!isfinite(x[i * s->model->classes + c]))
-                return pf_fail(PEFT_E_NONFINITE, "image %lld of the call, counted from 0: the logit of class %lld is "
-                               "%g; look for NaN or Inf in the image's pixels, else in the model's parameters",
-                               (long long)i, (long long)c, (double)x[i * s->model->classes + c]);
+    const int64_t one = pf_shape_count(&s->model->output);
+    for (int64_t i = 0; i < n * one; i++)
+        if (!isfinite(x[i]))
+            return pf_fail(PEFT_E_NONFINITE, "image %lld of the call, counted from 0: the logit of class %lld is %g; "
+                           "look for NaN or Inf in the image's pixels, else in the model's parameters",
+                           (long long)(i / one), (long long)(i % s->model->classes), (double)x[i]);
     return PEFT_OK;
 }
 
@@ -114,7 +114,7 @@ peft_status peft_session_predict(peft_session *s, const peft_tensor *images, pef
     PK_FLOAT_SCOPE;
     int64_t n;
     PF_TRY(run(s, images, logits, &n));
-    memcpy(logits->data, pf_exec_data(&s->net.exec, s->net.logits), (size_t)(n * s->model->classes) * sizeof(pk_real));
+    memcpy(logits->data, pf_exec_data(&s->net.exec, s->net.logits), (size_t)(n * pf_shape_count(&s->model->output)) * sizeof(pk_real));
     return check_numbers(s, n);
 }
 
@@ -134,8 +134,8 @@ peft_status peft_session_probabilities(peft_session *s, const peft_tensor *image
     PF_TRY(run(s, images, probabilities, &n));
     const pk_real *x = pf_exec_data(&s->net.exec, s->net.logits);
     pk_real *to = probabilities->data;
-    int64_t classes = s->model->classes;
-    for (int64_t i = 0; i < n; i++) {
+    const int64_t classes = s->model->classes, rows = n * pf_shape_count(&s->model->output) / classes;
+    for (int64_t i = 0; i < rows; i++) {
         if (!multi_label) softmax(to + i * classes, x + i * classes, classes);
         else for (int64_t c = i * classes; c < (i + 1) * classes; c++) to[c] = (pk_real)(1 / (1 + exp(-(double)x[c])));
     }

@@ -84,12 +84,7 @@ static void build(pf_graph *g, pf_compiled *c, const pf_compile_spec *spec)
     if (g->status) return;
     pf_v(g, c->logits)->keep = true;
     if (!spec->loss) return;
-    pf_val targets = PF_NONE;
-    if (spec->loss->kind != PF_LOSS_CE) {
-        targets = pf_value_new(g, PF_INPUT, pf_shape_of(2, spec->batch, spec->model->classes));
-        if (pf_is(targets)) pf_v(g, targets)->slot = PF_IN_TARGETS;
-    }
-    c->loss = pf_emit(g, &pf_op_loss, &(pf_attr){ .ptr = spec->loss }, 2, (pf_val[]){ c->logits, targets });
+    c->loss = pf_loss_build(g, spec->loss, c->logits);
     if (!g->status) pf_v(g, c->loss)->keep = true;
 }
 
@@ -163,13 +158,17 @@ peft_status pf_check_images(const peft_model *m, const peft_tensor *images, int6
 
 peft_status pf_check_logits(const peft_model *m, const peft_tensor *out, int64_t n)
 {
-    char given[96];
+    int64_t dims[1 + PF_MAX_RANK];
+    char given[96], expected[96];
     if (!out) return pf_fail(PEFT_E_INVALID, "the result tensor is NULL");
     if (out->type != PF_REAL)
         return pf_fail(PEFT_E_DTYPE, "the result tensor: given %s, expected %s", pf_dtype_name(out->type),
                        pf_dtype_name(PF_REAL));
-    if (out->ndim != 2 || out->dim[0] != n || out->dim[1] != m->classes)
-        return pf_fail(PEFT_E_SHAPE, "the result tensor: given %s, expected [%lld, %lld]",
-                       pf_dims_text(given, sizeof given, out->ndim, out->dim), (long long)n, (long long)m->classes);
+    dims[0] = n;
+    memcpy(dims + 1, m->output.dim, (size_t)m->output.ndim * sizeof *dims);
+    if (out->ndim != 1 + m->output.ndim || memcmp(out->dim, dims, (size_t)out->ndim * sizeof *dims))
+        return pf_fail(PEFT_E_SHAPE, "the result tensor: given %s, expected %s",
+                       pf_dims_text(given, sizeof given, out->ndim, out->dim),
+                       pf_dims_text(expected, sizeof expected, 1 + m->output.ndim, dims));
     return PEFT_OK;
 }

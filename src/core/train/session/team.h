@@ -57,6 +57,6 @@ peft_status pf_executor_parse(const char *name, unsigned *flags);
 
 /* images is [n,3,s,s] of the model's side with 1 <= n <= batch, and of a float type; writes n. */
 peft_status pf_check_images(const peft_model *m, const peft_tensor *images, int64_t batch, int64_t *n);
-/* out is [n,classes] */
+/* out is n times the output of the model: [n,classes], or [n,h,w,classes] */
 peft_status pf_check_logits(const peft_model *m, const peft_tensor *out, int64_t n);
 #endif

@@ -3,7 +3,7 @@
 #include "suite.h"
 #include <float.h>
 #include <math.h>
-#include "core/graph/loss/loss_math.h"
+#include "core/graph/loss/loss.h"
 
 enum { ROWS = 5, CLASSES = 4, LD = 6, N = ROWS * LD };
 
@@ -26,19 +26,35 @@ static void fill(void)
     for (int i = 0; i < ROWS * CLASSES; i++) targets[i] = (pk_real)((i * 7 % 5) / 4.0);
 }
 
-typedef double (*loss_fn)(const void *options, pk_real *grad);
-static double ce(const void *o, pk_real *grad) { return pf_cross_entropy(logits, LD, labels, ROWS, CLASSES, o, grad); }
-static double soft(const void *o, pk_real *grad)
+static double cross_entropy(const pk_real *x, int64_t ld, const int64_t *y, int64_t rows, int64_t classes,
+                            const pf_loss *o, pk_real *grad)
 {
-    return pf_soft_cross_entropy(logits, LD, targets, ROWS, CLASSES, o, grad);
+    return pf_loss_ce.evaluate(o, &(pf_loss_rows){ x, ld, rows, classes, y, NULL }, grad);
 }
-static double bce(const void *o, pk_real *grad)
+static double soft_cross_entropy(const pk_real *x, int64_t ld, const pk_real *t, int64_t rows, int64_t classes,
+                                 const pf_loss *o, pk_real *grad)
 {
-    return pf_binary_cross_entropy(logits, LD, targets, ROWS, CLASSES, o, grad);
+    return pf_loss_soft_ce.evaluate(o, &(pf_loss_rows){ x, ld, rows, classes, NULL, t }, grad);
+}
+static double binary_cross_entropy(const pk_real *x, int64_t ld, const pk_real *t, int64_t rows, int64_t classes,
+                                   const pf_loss *o, pk_real *grad)
+{
+    return o->kind->evaluate(o, &(pf_loss_rows){ x, ld, rows, classes, NULL, t }, grad);
+}
+
+typedef double (*loss_fn)(const pf_loss *options, pk_real *grad);
+static double ce(const pf_loss *o, pk_real *grad) { return cross_entropy(logits, LD, labels, ROWS, CLASSES, o, grad); }
+static double soft(const pf_loss *o, pk_real *grad)
+{
+    return soft_cross_entropy(logits, LD, targets, ROWS, CLASSES, o, grad);
+}
+static double bce(const pf_loss *o, pk_real *grad)
+{
+    return binary_cross_entropy(logits, LD, targets, ROWS, CLASSES, o, grad);
 }
 
 /* Five-point stencil over every logit; the gap behind each row must stay as it was. */
-static void differences(loss_fn f, const void *options)
+static void differences(loss_fn f, const pf_loss *options)
 {
     pk_real grad[N];
     fill();
@@ -61,16 +77,18 @@ static void differences(loss_fn f, const void *options)
 
 START_TEST(cross_entropy_gradients)
 {
-    const pf_ce all[] = { { 0 }, { .smoothing = 0.1 }, { .weight = weight }, { .weight = weight, .by_batch = true },
-                          { .smoothing = 0.3, .weight = weight }, { .smoothing = 1 } };
+    const pf_loss all[] = { { 0 }, { .label_smoothing = 0.1 }, { .class_weights = weight },
+                            { .class_weights = weight, .by_batch = true },
+                            { .label_smoothing = 0.3, .class_weights = weight }, { .label_smoothing = 1 } };
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) differences(ce, &all[i]);
 }
 END_TEST
 
 START_TEST(soft_cross_entropy_gradients)
 {
-    const pf_ce all[] = { { 0 }, { .smoothing = 0.1 }, { .weight = weight }, { .weight = weight, .by_batch = true },
-                          { .smoothing = 0.3, .weight = weight }, { .smoothing = 1 } };
+    const pf_loss all[] = { { 0 }, { .label_smoothing = 0.1 }, { .class_weights = weight },
+                            { .class_weights = weight, .by_batch = true },
+                            { .label_smoothing = 0.3, .class_weights = weight }, { .label_smoothing = 1 } };
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) differences(soft, &all[i]);
 }
 END_TEST
@@ -78,7 +96,8 @@ END_TEST
 /* A target of one 1 is a label; half of one and half of another cost the mean of both. */
 START_TEST(soft_and_hard_labels)
 {
-    const pf_ce all[] = { { 0 }, { .smoothing = 0.1 }, { .weight = weight }, { .weight = weight, .by_batch = true } };
+    const pf_loss all[] = { { 0 }, { .label_smoothing = 0.1 }, { .class_weights = weight },
+                            { .class_weights = weight, .by_batch = true } };
     pk_real grad[N], expected[N];
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
         fill();
@@ -88,17 +107,19 @@ START_TEST(soft_and_hard_labels)
             if (k % LD < CLASSES) ck_assert_double_eq_tol((double)grad[k], (double)expected[k], 1e-7);
     }
     const pk_real x[3] = { 1, 2, 4 }, half[3] = { (pk_real)0.5, 0, (pk_real)0.5 };
-    const pf_ce plain = { 0 };
-    const double both = pf_cross_entropy(x, 3, (int64_t[]){ 0 }, 1, 3, &plain, NULL)
-                      + pf_cross_entropy(x, 3, (int64_t[]){ 2 }, 1, 3, &plain, NULL);
-    ck_assert_double_eq_tol(pf_soft_cross_entropy(x, 3, half, 1, 3, &plain, NULL), both / 2, 1e-14);
+    const pf_loss plain = { 0 };
+    const double both = cross_entropy(x, 3, (int64_t[]){ 0 }, 1, 3, &plain, NULL)
+                      + cross_entropy(x, 3, (int64_t[]){ 2 }, 1, 3, &plain, NULL);
+    ck_assert_double_eq_tol(soft_cross_entropy(x, 3, half, 1, 3, &plain, NULL), both / 2, 1e-14);
 }
 END_TEST
 
 START_TEST(binary_cross_entropy_gradients)
 {
-    const pf_bce all[] = { { 0 }, { .sum_classes = true }, { .pos_weight = pos_weight }, { .weight = weight },
-                           { .pos_weight = pos_weight, .weight = weight, .sum_classes = true } };
+    const pf_loss all[] = { { .kind = &pf_loss_bce }, { .kind = &pf_loss_bce_sum },
+                            { .kind = &pf_loss_bce, .pos_weight = pos_weight },
+                            { .kind = &pf_loss_bce, .class_weights = weight },
+                            { .kind = &pf_loss_bce_sum, .pos_weight = pos_weight, .class_weights = weight } };
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) differences(bce, &all[i]);
 }
 END_TEST
@@ -106,7 +127,8 @@ END_TEST
 /* Entries below 0 are as if they were not there: the value is the mean over the others, their gradient is 0. */
 START_TEST(entries_that_are_not_judged)
 {
-    const pf_bce all[] = { { 0 }, { .sum_classes = true }, { .pos_weight = pos_weight, .weight = weight } };
+    const pf_loss all[] = { { .kind = &pf_loss_bce }, { .kind = &pf_loss_bce_sum },
+                            { .kind = &pf_loss_bce, .pos_weight = pos_weight, .class_weights = weight } };
     for (size_t k = 0; k < sizeof all / sizeof *all; k++) {
         pk_real grad[N];
         double total = 0;
@@ -119,19 +141,19 @@ START_TEST(entries_that_are_not_judged)
                 const double x = (double)logits[i * LD + j], t = (double)targets[i * CLASSES + j];
                 if (t < 0) continue;
                 here++;
-                total += (all[k].weight ? (double)weight[j] : 1) *
+                total += (all[k].class_weights ? (double)weight[j] : 1) *
                     ((all[k].pos_weight ? (double)pos_weight[j] : 1) * t * log1p(exp(-x)) + (1 - t) * log1p(exp(x)));
             }
             entries += here;
             rows += here > 0;
         }
-        ck_assert_double_eq_tol(bce(&all[k], grad), total / (all[k].sum_classes ? rows : entries), 1e-12);
+        ck_assert_double_eq_tol(bce(&all[k], grad), total / (all[k].kind == &pf_loss_bce_sum ? rows : entries), 1e-12);
         for (int i = 0; i < ROWS * CLASSES; i++)
             if (targets[i] < 0) ck_assert(grad[i / CLASSES * LD + i % CLASSES] == 0);
     }
     const pk_real x[2] = { 1, -1 }, none[2] = { -1, -1 };
     pk_real grad[2] = { 7, 7 };
-    ck_assert(pf_binary_cross_entropy(x, 2, none, 1, 2, &all[0], grad) == 0 && grad[0] == 0 && grad[1] == 0);
+    ck_assert(binary_cross_entropy(x, 2, none, 1, 2, &all[0], grad) == 0 && grad[0] == 0 && grad[1] == 0);
 }
 END_TEST
 
@@ -140,22 +162,22 @@ START_TEST(closed_forms)
     const pk_real flat[2 * 3] = { 1, 1, 1, -4, -4, -4 };
     const int64_t y[2] = { 0, 2 };
     pk_real grad[6];
-    const pf_ce plain = { 0 }, smooth = { .smoothing = 0.3 };
-    ck_assert_double_eq_tol(pf_cross_entropy(flat, 3, y, 2, 3, &plain, grad), log(3), 1e-14);
+    const pf_loss plain = { 0 }, smooth = { .label_smoothing = 0.3 };
+    ck_assert_double_eq_tol(cross_entropy(flat, 3, y, 2, 3, &plain, grad), log(3), 1e-14);
     ck_assert_double_eq_tol((double)grad[0], -1.0 / 3, 1e-7);
     ck_assert_double_eq_tol((double)grad[1], 1.0 / 6, 1e-7);
-    ck_assert_double_eq_tol(pf_cross_entropy(flat, 3, y, 2, 3, &smooth, grad), log(3), 1e-14);
+    ck_assert_double_eq_tol(cross_entropy(flat, 3, y, 2, 3, &smooth, grad), log(3), 1e-14);
     /* two samples of class weights 1 and 3: weighted mean by 4, or by 2 */
     const pk_real w[3] = { 1, 7, 3 };
-    const pf_ce by_weight = { .weight = w }, by_batch = { .weight = w, .by_batch = true };
-    ck_assert_double_eq_tol(pf_cross_entropy(flat, 3, y, 2, 3, &by_weight, NULL), log(3), 1e-14);
-    ck_assert_double_eq_tol(pf_cross_entropy(flat, 3, y, 2, 3, &by_batch, NULL), 2 * log(3), 1e-14);
+    const pf_loss by_weight = { .class_weights = w }, by_batch = { .class_weights = w, .by_batch = true };
+    ck_assert_double_eq_tol(cross_entropy(flat, 3, y, 2, 3, &by_weight, NULL), log(3), 1e-14);
+    ck_assert_double_eq_tol(cross_entropy(flat, 3, y, 2, 3, &by_batch, NULL), 2 * log(3), 1e-14);
     const pk_real zero[4] = { 0 }, t[4] = { 0, 1, (pk_real)0.5, 1 };
-    const pf_bce mean = { 0 }, sum = { .sum_classes = true };
-    ck_assert_double_eq_tol(pf_binary_cross_entropy(zero, 2, t, 2, 2, &mean, grad), log(2), 1e-14);
+    const pf_loss mean = { .kind = &pf_loss_bce }, sum = { .kind = &pf_loss_bce_sum };
+    ck_assert_double_eq_tol(binary_cross_entropy(zero, 2, t, 2, 2, &mean, grad), log(2), 1e-14);
     ck_assert(grad[0] == (pk_real)0.125);
     ck_assert(grad[2] == 0);
-    ck_assert_double_eq_tol(pf_binary_cross_entropy(zero, 2, t, 2, 2, &sum, NULL), 2 * log(2), 1e-14);
+    ck_assert_double_eq_tol(binary_cross_entropy(zero, 2, t, 2, 2, &sum, NULL), 2 * log(2), 1e-14);
 }
 END_TEST
 
@@ -164,30 +186,30 @@ START_TEST(huge_logits_stay_finite)
     const pk_real x[2 * 3] = { 90, -120, 88, 3000, 0, -3000 };
     const int64_t y[2] = { 1, 0 };
     pk_real grad[6];
-    const pf_ce plain = { 0 };
-    ck_assert_double_eq_tol(pf_cross_entropy(x, 3, y, 2, 3, &plain, grad), (210 + log1p(exp(-2))) / 2, 1e-12);
+    const pf_loss plain = { 0 };
+    ck_assert_double_eq_tol(cross_entropy(x, 3, y, 2, 3, &plain, grad), (210 + log1p(exp(-2))) / 2, 1e-12);
     for (int i = 0; i < 6; i++) ck_assert(isfinite(grad[i]));
     ck_assert_double_eq_tol((double)grad[1], -0.5, 1e-7);
     ck_assert(grad[3] == 0);
     const pk_real t[6] = { 0, 1, 1, 1, 0, 0 };
-    const pf_bce sum = { .sum_classes = true };
-    ck_assert_double_eq_tol(pf_binary_cross_entropy(x, 3, t, 2, 3, &sum, grad), (90 + 120 + log(2)) / 2, 1e-12);
+    const pf_loss sum = { .kind = &pf_loss_bce_sum };
+    ck_assert_double_eq_tol(binary_cross_entropy(x, 3, t, 2, 3, &sum, grad), (90 + 120 + log(2)) / 2, 1e-12);
     ck_assert_double_eq_tol((double)grad[0], 0.5, 1e-7);
     ck_assert_double_eq_tol((double)grad[1], -0.5, 1e-7);
     ck_assert(fabs((double)grad[2]) < 1e-37);
     /* a sum of weights of 0 is no division by 0 */
     const pk_real none[3] = { 0 };
-    const pf_ce weighted = { .weight = none };
-    ck_assert(pf_cross_entropy(x, 3, y, 2, 3, &weighted, grad) == 0 && grad[0] == 0);
+    const pf_loss weighted = { .class_weights = none };
+    ck_assert(cross_entropy(x, 3, y, 2, 3, &weighted, grad) == 0 && grad[0] == 0);
     const pk_real nan[3] = { 0, (pk_real)NAN, 0 };
-    ck_assert(isnan(pf_cross_entropy(nan, 3, y, 1, 3, &plain, NULL)));
+    ck_assert(isnan(cross_entropy(nan, 3, y, 1, 3, &plain, NULL)));
 }
 END_TEST
 
 START_TEST(gradient_in_place)
 {
     pk_real grad[N];
-    const pf_ce o = { .smoothing = 0.1, .weight = weight };
+    const pf_loss o = { .label_smoothing = 0.1, .class_weights = weight };
     fill();
     ck_assert(ce(&o, grad) == ce(&o, logits));
     for (int i = 0; i < N; i++) if (i % LD < CLASSES) ck_assert(grad[i] == logits[i]);

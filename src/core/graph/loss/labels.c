@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * labels.c -- see labels.h. */
+#include "core/graph/loss/labels.h"
+#include <stdio.h>
+#include <string.h>
+#include "core/options/options.h"
+
+peft_status pf_labels_fit(pf_labels *l, pf_label_kind kind, const peft_tensor *labels, int64_t n, const pf_shape *out)
+{
+    const int extents = kind == PF_LABEL_CLASS ? out->ndim - 1 : out->ndim;      /* of one sample's labels */
+    int64_t dims[1 + PF_MAX_RANK] = { n };
+    char given[96], expected[96];
+    if (!labels) return pf_fail(PEFT_E_INVALID, "labels is NULL: expected a tensor");
+    if (kind == PF_LABEL_CLASS && labels->type != PEFT_I64)
+        return pf_fail(PEFT_E_DTYPE, "labels: given %s, expected i64", pf_dtype_name(labels->type));
+    if (kind == PF_LABEL_TARGETS && labels->type != PEFT_F32 && labels->type != PEFT_F64)
+        return pf_fail(PEFT_E_DTYPE, "labels: given %s, expected f32 targets", pf_dtype_name(labels->type));
+    memcpy(dims + 1, out->dim, (size_t)extents * sizeof *dims);
+    if (labels->ndim != 1 + extents || memcmp(labels->dim, dims, (size_t)(1 + extents) * sizeof *dims))
+        return pf_fail(PEFT_E_SHAPE, "labels: given %s, expected %s%s",
+                       pf_dims_text(given, sizeof given, labels->ndim, labels->dim),
+                       pf_dims_text(expected, sizeof expected, 1 + extents, dims),
+                       out->ndim > 1 ? " (the model's output is a map: one label for each of its places)" : "");
+    l->tensor = labels;
+    l->classes = out->dim[out->ndim - 1];
+    l->rows = n * pf_shape_count(out) / l->classes;
+    return PEFT_OK;
+}
+
+int64_t pf_label_class(const pf_labels *l, int64_t row) { return ((const int64_t *)l->tensor->data)[row]; }
+
+double pf_label_target(const pf_labels *l, int64_t row, int64_t c)
+{
+    const int64_t i = row * l->classes + c;
+    const peft_tensor *t = l->tensor;
+    return t->type == PEFT_F64 ? ((const double *)t->data)[i] : (double)((const float *)t->data)[i];
+}
+
+const char *pf_label_place(const pf_labels *l, int64_t row, char text[PF_LABEL_TEXT])
+{
+    const int64_t *dim = l->tensor->dim, n = dim[0];
+    if (l->rows == n || !n) snprintf(text, PF_LABEL_TEXT, "labels[%lld]", (long long)row);
+    else {
+        const int64_t places = l->rows / n, at = row % places;
+        snprintf(text, PF_LABEL_TEXT, "labels[%lld][%lld][%lld]", (long long)(row / places), (long long)(at / dim[2]),
+                 (long long)(at % dim[2]));
+    }
+    return text;
+}
+
+peft_status pf_labels_are_classes(const pf_labels *l)
+{
+    char place[PF_LABEL_TEXT];
+    for (int64_t i = 0; i < l->rows; i++) {
+        const int64_t y = pf_label_class(l, i);
+        if (y < 0 || y >= l->classes)
+            return pf_fail(PEFT_E_INVALID, "%s: given %lld, expected 0 to %lld", pf_label_place(l, i, place),
+                           (long long)y, (long long)l->classes - 1);
+    }
+    return PEFT_OK;
+}
+
+peft_status pf_label_in_range(const pf_labels *l, int64_t row, int64_t c, bool unjudged, const char *expected)
+{
+    const double v = pf_label_target(l, row, c);
+    char given[32], place[PF_LABEL_TEXT];
+    if ((v >= 0 && v <= 1) || (v == -1 && unjudged)) return PEFT_OK;
+    pf_print_float(given, sizeof given, v);
+    return pf_fail(PEFT_E_INVALID, "%s[%lld]: given %s, expected %s", pf_label_place(l, row, place), (long long)c,
+                   given, expected);
+}

@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * soft_ce.c -- softmax cross entropy of one distribution a row (a label is the row with one 1). Targets are smoothed,
+ * then weighted; with class weights and not by_batch the divisor is the sum of the weighted targets. */
+#include "core/graph/loss/loss_math.h"
+#include "core/options/options.h"
+
+/* Every row adds up to 1, within 1e-3, since callers may have rounded the probabilities. */
+static peft_status check(const pf_labels *l)
+{
+    char given[32], place[PF_LABEL_TEXT];
+    for (int64_t i = 0; i < l->rows; i++) {
+        double sum = 0;
+        for (int64_t j = 0; j < l->classes; j++) {
+            PF_TRY(pf_label_in_range(l, i, j, false, "0 to 1 (soft_ce takes a probability of each class)"));
+            sum += pf_label_target(l, i, j);
+        }
+        if (fabs(sum - 1) <= 1e-3) continue;
+        pf_print_float(given, sizeof given, sum);
+        return pf_fail(PEFT_E_INVALID, "%s: its entries add up to %s, expected 1 (soft_ce takes a probability of each "
+                       "class; several independent labels are for loss=bce)", pf_label_place(l, i, place), given);
+    }
+    return PEFT_OK;
+}
+
+static bool counts(const pf_loss *loss, const pf_labels *l)
+{
+    for (int64_t i = 0; i < l->rows; i++)
+        for (int64_t j = 0; j < l->classes; j++)
+            if (pf_label_target(l, i, j) > 0 && pf_at(loss->class_weights, j) > 0) return true;
+    return false;
+}
+
+/* The target t_j: a share of the row's mass, smoothed, then weighted. */
+static double soft_target(const pf_loss *o, const pk_real *targets, int64_t classes, int64_t j)
+{
+    return pf_at(o->class_weights, j)
+         * ((1 - o->label_smoothing) * (double)targets[j] + o->label_smoothing / (double)classes);
+}
+
+static double evaluate(const pf_loss *o, const pf_loss_rows *r, pk_real *grad)
+{
+    const pk_real *w = o->class_weights, *targets = r->targets;
+    const int64_t rows = r->rows, classes = r->classes, ld = r->ld;
+    const bool by_weight = w && !o->by_batch;
+    double divisor = by_weight ? 0 : (double)rows, total = 0;
+    for (int64_t i = 0; by_weight && i < rows * classes; i++) divisor += pf_at(w, i % classes) * (double)targets[i];
+    const double unit = divisor > 0 ? 1 / divisor : 0;
+
+    for (int64_t i = 0; i < rows; i++, targets += classes) {
+        const pk_real *x = r->logits + i * ld;
+        const double lse = pf_log_sum_exp(x, classes);
+        double mass = 0;
+        for (int64_t j = 0; j < classes; j++) {
+            const double t = soft_target(o, targets, classes, j);
+            mass += t;
+            total += t * (lse - (double)x[j]);
+        }
+        for (int64_t j = 0; grad && j < classes; j++) {
+            const double p = exp((double)x[j] - lse);
+            grad[i * ld + j] = (pk_real)(unit * (mass * p - soft_target(o, targets, classes, j)));
+        }
+    }
+    return total * unit;
+}
+
+const pf_loss_kind pf_loss_soft_ce = { .name = "soft_ce", .labels = PF_LABEL_TARGETS,
+    .options = "label_smoothing class_weights weight_reduction", .min_classes = 2, .auto_by_batch = true,
+    .check = check, .counts = counts, .evaluate = evaluate };

@@ -1,0 +1,120 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * test_loss_table.c -- the rows of the table of losses: the options that they name, the labels that they take. */
+#include "tiny.h"
+
+/* A value that is not the default, for each option that losses read. */
+static const char *other_value(const char *option)
+{
+    return strcmp(option, "label_smoothing") ? strcmp(option, "weight_reduction") ? "1,2,3" : "batch" : "0.25";
+}
+
+/* A trainer takes an option of losses just where the row of its loss names it. */
+START_TEST(options_are_read_as_the_rows_say)
+{
+    tiny t = tiny_make(&(tiny_spec){ .method = "bitfit" });
+    int taken = 0, refused = 0;
+    for (size_t i = 0; pf_losses[i]; i++) {
+        ck_assert_ptr_eq(pf_loss_named(pf_losses[i]->name), pf_losses[i]);
+        for (const pf_opt *row = pf_trainer_options; row->name; row++) {
+            char text[160];
+            peft_trainer *x;
+            if (!pf_loss_option(row->name)) continue;
+            snprintf(text, sizeof text, "loss=%s,%s=\"%s\"", pf_losses[i]->name, row->name, other_value(row->name));
+            peft_options *o = tiny_options(t.ctx, "%s", text);
+            if (pf_loss_reads(pf_losses[i], row->name)) {
+                OK(peft_trainer_create(t.model, o, &x));
+                peft_trainer_free(x);
+                taken++;
+            } else {
+                FAILS(PEFT_E_OPTION, row->name, peft_trainer_create(t.model, o, &x));
+                refused++;
+            }
+            peft_options_free(o);
+        }
+    }
+    ck_assert_int_gt(taken, 6);
+    ck_assert_int_gt(refused, 3);
+    tiny_free(&t);
+}
+END_TEST
+
+/* Every word of a row's options is an option of losses; a part of a name is none. */
+START_TEST(rows_name_options_that_exist)
+{
+    for (size_t i = 0; pf_losses[i]; i++) {
+        char words[160];
+        snprintf(words, sizeof words, "%s", pf_losses[i]->options);
+        for (char *w = strtok(words, " "); w; w = strtok(NULL, " "))
+            ck_assert_msg(pf_loss_option(w) && pf_loss_reads(pf_losses[i], w), "%s: %s", pf_losses[i]->name, w);
+        ck_assert(!pf_loss_reads(pf_losses[i], "weight") && !pf_loss_reads(pf_losses[i], "smoothing"));
+        ck_assert_int_ge(pf_losses[i]->min_classes, 1);
+    }
+    char names[160];
+    ck_assert_str_eq(pf_loss_names("pos_weight", " ", " ", names, sizeof names), "bce bce_sum");
+    ck_assert_ptr_null(pf_loss_named("nothing"));
+}
+END_TEST
+
+static peft_tensor labels_of(peft_dtype type, const void *data, int ndim, int64_t a, int64_t b, int64_t c, int64_t d)
+{
+    return (peft_tensor){ .type = type, .ndim = ndim, .dim = { a, b, c, d }, .data = (void *)(uintptr_t)data };
+}
+
+/* [b] or [b, classes] for one row of logits a sample; [b, h, w] or [b, h, w, classes] for a map. */
+START_TEST(shapes_of_labels)
+{
+    static const int64_t number[24];
+    static const float target[72];
+    const pf_shape one = pf_shape_of(1, (int64_t)3), map = pf_shape_of(3, (int64_t)2, (int64_t)4, (int64_t)3);
+    const struct { pf_label_kind kind; const pf_shape *out; peft_tensor labels; int64_t rows;
+                   peft_status status; const char *wrong; } at[] = {
+        { PF_LABEL_CLASS, &one, labels_of(PEFT_I64, number, 1, 3, 0, 0, 0), 3, PEFT_OK, NULL },
+        { PF_LABEL_CLASS, &map, labels_of(PEFT_I64, number, 3, 3, 2, 4, 0), 24, PEFT_OK, NULL },
+        { PF_LABEL_TARGETS, &one, labels_of(PEFT_F32, target, 2, 3, 3, 0, 0), 3, PEFT_OK, NULL },
+        { PF_LABEL_TARGETS, &map, labels_of(PEFT_F32, target, 4, 3, 2, 4, 3), 24, PEFT_OK, NULL },
+        { PF_LABEL_CLASS, &one, labels_of(PEFT_I64, number, 3, 3, 2, 4, 0), 0, PEFT_E_SHAPE,
+          "given [3, 2, 4], expected [3]" },
+        { PF_LABEL_CLASS, &map, labels_of(PEFT_I64, number, 1, 3, 0, 0, 0), 0, PEFT_E_SHAPE,
+          "given [3], expected [3, 2, 4] (the" },
+        { PF_LABEL_CLASS, &map, labels_of(PEFT_I64, number, 3, 3, 4, 2, 0), 0, PEFT_E_SHAPE,
+          "given [3, 4, 2], expected [3, 2, 4]" },
+        { PF_LABEL_TARGETS, &map, labels_of(PEFT_F32, target, 2, 3, 3, 0, 0), 0, PEFT_E_SHAPE,
+          "given [3, 3], expected [3, 2, 4, 3]" },
+        { PF_LABEL_TARGETS, &map, labels_of(PEFT_I64, number, 3, 3, 2, 4, 0), 0, PEFT_E_DTYPE,
+          "given i64, expected f32" },
+        { PF_LABEL_CLASS, &map, labels_of(PEFT_F32, target, 4, 3, 2, 4, 3), 0, PEFT_E_DTYPE,
+          "given f32, expected i64" } };
+    for (size_t i = 0; i < sizeof at / sizeof *at; i++) {
+        pf_labels l;
+        const peft_status s = pf_labels_fit(&l, at[i].kind, &at[i].labels, 3, at[i].out);
+        if (at[i].status) FAILS(at[i].status, at[i].wrong, s);
+        else {
+            OK(s);
+            ck_assert_int_eq(l.rows, at[i].rows);
+            ck_assert_int_eq(l.classes, 3);
+        }
+    }
+}
+END_TEST
+
+/* A bad label is named by its place in the map. */
+START_TEST(places_in_messages)
+{
+    int64_t number[24] = { 0 };
+    float target[72] = { 0 };
+    const pf_shape map = pf_shape_of(3, (int64_t)2, (int64_t)4, (int64_t)3);
+    const peft_tensor numbers = labels_of(PEFT_I64, number, 3, 3, 2, 4, 0),
+        targets = labels_of(PEFT_F32, target, 4, 3, 2, 4, 3);
+    pf_labels l;
+    number[14] = 7;                          /* sample 1, row 1, column 2 */
+    OK(pf_labels_fit(&l, PF_LABEL_CLASS, &numbers, 3, &map));
+    FAILS(PEFT_E_INVALID, "labels[1][1][2]: given 7, expected 0 to 2", pf_loss_ce.check(&l));
+    target[(8 + 4 + 3) * 3 + 1] = 2;         /* sample 1, row 1, column 3, class 1 */
+    OK(pf_labels_fit(&l, PF_LABEL_TARGETS, &targets, 3, &map));
+    FAILS(PEFT_E_INVALID, "labels[1][1][3][1]: given 2, expected 0 to 1", pf_loss_bce.check(&l));
+    FAILS(PEFT_E_INVALID, "labels[0][0][0]: its entries add up to 0", pf_loss_soft_ce.check(&l));
+}
+END_TEST
+
+SUITE_MAIN("loss table", options_are_read_as_the_rows_say, rows_name_options_that_exist, shapes_of_labels,
+           places_in_messages)
