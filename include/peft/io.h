@@ -21,15 +21,18 @@ PEFT_BEGIN_DECLS
  * use the library. */
 PEFT_API void peft_io_set_log(peft_log_fn fn, void *user);
 
-/* --- image: width x height pixels of 1 (grey) or 3 (RGB) samples, 8 or 16 bits each ------------------------------- */
+/* --- image: width x height pixels of 1 (grey) or 3 (RGB) samples: 8 or 16 bits, signed 16 bits, or float ---------- */
 typedef struct peft_image peft_image;
 
-/* Reads PNG, JPEG or PNM (P5, P6), told apart by content and not by name. 16-bit samples stay 16-bit; palettes become
- * RGB; 1, 2 and 4-bit greys are scaled to 8; an alpha channel is left out of the pixels (grey + alpha: grey) and kept
- * for transforms with alpha=white. Gamma, ICC profiles and EXIF orientation are ignored. JPEG is decoded with the
- * accurate integer DCT. A file is refused where a pixel cannot be decoded as it was written: a wrong checksum, data cut
- * short or damaged. Damage that changes no pixel is accepted: a PNG without its end chunk or with damage after the
- * pixels, a JPEG with extra bytes among its headers, with zeros before its end, or without its end marker.
+/* Reads PNG, JPEG, PNM (P5, P6) or NumPy (.npy, see below), told apart by content and not by name. 16-bit samples stay
+ * 16-bit; palettes become RGB; 1, 2 and 4-bit greys are scaled to 8; an alpha channel is left out of the pixels (grey +
+ * alpha: grey) and kept for transforms with alpha=white. Gamma, ICC profiles and EXIF orientation are ignored. JPEG is
+ * decoded with the accurate integer DCT. A file is refused where a pixel cannot be decoded as it was written: a wrong
+ * checksum, data cut short or damaged. Damage that changes no pixel is accepted: a PNG without its end chunk or with
+ * damage after the pixels, a JPEG with extra bytes among its headers, with zeros before its end, or without its end
+ * marker.
+ * NumPy: u8, u16, i16 or f32 of [h,w], [h,w,1], [h,w,3], or of several slices: [n,h,w], [n,h,w,1], [n,h,w,3]. An array
+ * of three extents of which the last is 1 or 3 is one picture.
  * options: max_side (65536) pixels, max_bytes (1073741824) of the file and of the decoded picture, the coefficients of
  * a JPEG in several scans included; both are checked before anything of that size is allocated. slice: which picture of
  * a file that holds several, from 0; such a file is refused without it (PEFT_E_UNSUPPORTED, with the number of slices).
@@ -38,29 +41,37 @@ typedef struct peft_image peft_image;
 PEFT_API PEFT_NODISCARD peft_status peft_image_load(const char *path, const char *options, peft_image **out);
 PEFT_API PEFT_NODISCARD peft_status
 peft_image_load_memory(const void *data, size_t size, const char *options, peft_image **out);
-/* How many pictures the file holds: 1 for PNG, JPEG and PNM. options: those of peft_image_load. */
+/* How many pictures the file holds: 1 but for some NumPy arrays. options: those of peft_image_load. */
 PEFT_API PEFT_NODISCARD peft_status peft_image_slices(const char *path, const char *options, int64_t *slices);
 /* Copies pixels: height rows of width * channels interleaved samples, row_bytes from one row to the next (0: rows
- * without gaps). depth: 8 (uint8_t), 16 (host-endian uint16_t) or PEFT_SIGNED_16 (host-endian int16_t, such as
- * Hounsfield units; a transform of such an image needs range=lo:hi). */
+ * without gaps). depth: 8 (uint8_t), 16 (host-endian uint16_t), PEFT_SIGNED_16 (host-endian int16_t, such as
+ * Hounsfield units) or PEFT_FLOAT_32 (float). A transform of a signed or float image needs a range (range=lo:hi). */
 #define PEFT_SIGNED_16 (-16)
+#define PEFT_FLOAT_32  (-32)
 PEFT_API PEFT_NODISCARD peft_status
 peft_image_from_buffer(const void *pixels, int64_t width, int64_t height, int channels, int depth, int64_t row_bytes,
                        peft_image **out);
+/* The same pixels, of which a sample v means slope * v + intercept (DICOM's Rescale Slope and Intercept, NIfTI's
+ * scl_slope and scl_inter), in place of an earlier meaning. Ranges and percentiles of transforms count in these values;
+ * peft_image_pixels gives the samples as they are. A transform of such an image needs a range. PEFT_E_INVALID: slope
+ * not in 1e-30..1e30, or intercept above 1e30, whatever the signs. */
+PEFT_API PEFT_NODISCARD peft_status
+peft_image_rescale(const peft_image *im, double slope, double intercept, peft_image **out);
 PEFT_API void        peft_image_free(peft_image *im);                         /* NULL is fine */
 PEFT_API int64_t     peft_image_width(const peft_image *im);                  /* of a NULL image here and below: 0 */
 PEFT_API int64_t     peft_image_height(const peft_image *im);
 PEFT_API int         peft_image_channels(const peft_image *im);               /* 1 or 3 */
-PEFT_API int         peft_image_depth(const peft_image *im);                  /* 8, 16 or PEFT_SIGNED_16 */
+PEFT_API int         peft_image_depth(const peft_image *im);                  /* as in peft_image_from_buffer */
 PEFT_API const void *peft_image_pixels(const peft_image *im);                 /* [height, width, channels], no gaps */
-/* PNG of the image's own depth (PEFT_E_UNSUPPORTED: signed). Atomic: path holds the old file or the whole new one. */
+/* PNG of the image's own depth (PEFT_E_UNSUPPORTED: signed, float or rescaled). Atomic: path holds the old file or the
+ * whole new one. */
 PEFT_API PEFT_NODISCARD peft_status peft_image_save_png(const peft_image *im, const char *path);
 
 /* Antialiased two-pass resizing, filter "bicubic" (a = -0.5), "bilinear", "box", "hamming", "lanczos", or "nearest".
  * 8-bit results equal those of Pillow 13.0 to the bit (22-bit weights, 8 bits between the passes); 16-bit ones equal
- * its 32-bit integer mode, clipped to what 16 bits hold. ":pillow12" after the name ("bicubic:pillow12"): the
- * horizontal pass always comes first, as in Pillow before 12.2; 13.0 begins with the vertical one where that is less
- * work. */
+ * its 32-bit integer mode, clipped to what 16 bits hold; float ones its float mode. ":pillow12" after the name
+ * ("bicubic:pillow12"): the horizontal pass always comes first, as in Pillow before 12.2; 13.0 begins with the vertical
+ * one where that is less work. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_image_resize(const peft_image *im, int64_t width, int64_t height, const char *filter, peft_image **out);
 /* The same in Pillow's float mode, not rounded or clipped, to the caller's out [height, width, channels]. */
@@ -96,6 +107,12 @@ typedef struct peft_transform peft_transform;
  *   range=full            or lo:hi: samples lo..hi become 0..1, those outside are clipped. range=0:4095 for 12-bit
  *                         samples in 16-bit images, range=-1000:400 for Hounsfield units. Without it, a 16-bit image
  *                         whose largest sample is below 8192 gives a warning, once for each transform.
+ *     or pA:pB            range=p1:p99: lo and hi are the 1st and the 99th percentile of the image itself: of all its
+ *                         samples, all channels together, before any crop, with linear interpolation in double
+ *                         (numpy.percentile of a float64 array). Where both are the same value, samples up to it
+ *                         become 0 and larger ones 1: an image of one value is black.
+ *                         Samples are windowed first, to 16 bits. Signed, float and rescaled images are refused
+ *                         without a range (PEFT_E_INVALID), NaN and infinite samples always (PEFT_E_NONFINITE).
  *   alpha=drop            or white: transparent pixels are put on white (transformers since 5.21)
  *   grey=false            true: colour becomes luma (ITU-R 601) first
  *   mean=0.5:0.5:0.5  std=0.5:0.5:0.5   out = (sample / largest sample - mean) / std; one value stands for three.
@@ -138,8 +155,9 @@ typedef struct peft_dataset peft_dataset;
  * split may also be called training, valid, validation or testing, in upper or lower case; where two folders mean one
  * split, split must be the name of one of them, and the other is left out. Classes are sorted by name (bytewise) and
  * taken from all splits together, so every split numbers them alike; files too are sorted. Samples are the files .png
- * .jpg .jpeg .jpe .jfif .pgm .ppm .pnm (in upper or lower case) that are not hidden; peft_dataset_skipped counts the
- * others.
+ * .jpg .jpeg .jpe .jfif .pgm .ppm .pnm .npy (in upper or lower case) that are not hidden; peft_dataset_skipped counts
+ * the others. A file of several slices is a sample of which the image option slice chooses one
+ * (peft_dataset_with_image_options); without it loading the sample fails.
  * PEFT_E_FORMAT: a class without pictures in any split, or whose folder in this split holds other files only; a class
  * name with control characters or not in UTF-8. PEFT_E_NOTFOUND: no folder means the split. PEFT_E_INVALID: split is
  * NULL, but there are folders of splits. */
@@ -153,9 +171,10 @@ PEFT_API PEFT_NODISCARD peft_status peft_dataset_open_folder(const char *path, c
  * names it; stored and deflated entries are always read); more than 2^22 entries; an image that unpacks to more than
  * 1 GiB or to 1032 times its packed size. */
 PEFT_API PEFT_NODISCARD peft_status peft_dataset_open_zip(const char *path, const char *split, peft_dataset **out);
-/* MedMNIST: <split>_images u8 or u16 [n,h,w], [n,h,w,1] or [n,h,w,3], <split>_labels integers [n], [n,1] (classes) or
- * [n,C] (0/1 targets); split "train", "val" or "test". The split's images are held in memory. Gives a warning
- * where no sample of any split has some class below the largest label.
+/* MedMNIST: <split>_images u8, u16, i16 or f32 [n,h,w], [n,h,w,1] or [n,h,w,3], <split>_labels integers [n], [n,1]
+ * (classes) or [n,C] (0/1 targets); split "train", "val" or "test". i16 and f32 need a range in the transform. The
+ * split's images are held in memory. Gives a warning where no sample of any split has some class below the largest
+ * label.
  * PEFT_E_UNSUPPORTED: more than 64 entries; an array that unpacks to more than 8 GiB or to 1032 times its packed size;
  * an array of another type or shape, of objects, or in Fortran order. */
 PEFT_API PEFT_NODISCARD peft_status peft_dataset_open_npz(const char *path, const char *split, peft_dataset **out);

@@ -31,12 +31,13 @@ peft_status io_read_head(const char *path, int64_t max_bytes, uint8_t **data, si
 
 /* A table of up to 64 settings; it ends with a NULL name. The value lies at offset in the caller's struct and is
  * 'i' int64_t, 'b' bool, 'f' double, '2' double[2] rising, '3' double[3], 'c' int (an index in choices "a|b|c"),
- * 's' io_side (a word of choices, N or HxW), 'r' io_range ("full" or lo:hi). Numbers lie in lo..hi (lo == hi:
+ * 's' io_side (a word of choices, N or HxW), 'r' io_range ("full", lo:hi or pA:pB). Numbers lie in lo..hi (lo == hi:
  * unbounded). */
 typedef struct io_key { const char *name; char type; size_t offset; double lo, hi; const char *choices; } io_key;
 /* word: the index in choices, or -1: then height and width are those of HxW; N is height N and width 0. */
 typedef struct io_side { int word; int64_t height, width; } io_side;
-typedef struct io_range { bool given; double end[2]; } io_range;              /* given false: "full"; end[0] < end[1] */
+typedef enum io_range_kind { IO_RANGE_FULL, IO_RANGE_VALUES, IO_RANGE_PERCENTILES } io_range_kind;
+typedef struct io_range { io_range_kind kind; double end[2]; } io_range;      /* end[0] < end[1]; percentiles: 0..100 */
 /* Parses text (NULL: no settings) and overwrites the members of values that it sets. Messages begin with "who: ". */
 peft_status io_spec_parse(const io_key *keys, const char *text, const char *who, void *values);
 /* The same; bit i of *seen becomes 1 where text sets keys[i]. */

@@ -102,10 +102,26 @@ static bool parse_side(const io_key *k, const char *s, size_t length, io_side *o
 
 static bool parse_range(const io_key *k, const char *s, size_t length, io_range *out)
 {
-    double v[2] = { 0, 0 };
-    const bool full = length == 4 && !memcmp(s, "full", 4);
-    if (!full && (!parse_list(k, s, length, 2, v) || v[0] == v[1])) return false;
-    *out = (io_range){ !full, { v[0], v[1] } };
+    static const io_key percent = { .lo = 0, .hi = 100 };
+    const char *colon = memchr(s, ':', length);
+    char numbers[80];
+    io_range r = { IO_RANGE_FULL, { 0, 0 } };
+    if (length == 4 && !memcmp(s, "full", 4)) {
+        *out = r;
+        return true;
+    }
+    r.kind = length && *s == 'p' ? IO_RANGE_PERCENTILES : IO_RANGE_VALUES;
+    if (r.kind == IO_RANGE_PERCENTILES) {
+        if (!colon || colon[1] != 'p' || length > sizeof numbers) return false;
+        const size_t first = (size_t)(colon - s);             /* the letters are left out: "p1:p99" becomes "1:99" */
+        memcpy(numbers, s + 1, first);
+        memcpy(numbers + first, colon + 2, length - first - 2);
+        s = numbers;
+        length -= 2;
+        k = &percent;
+    }
+    if (!parse_list(k, s, length, 2, r.end) || r.end[0] == r.end[1]) return false;
+    *out = r;
     return true;
 }
 
@@ -147,7 +163,8 @@ static const char *expectation(const io_key *k, char *text, size_t room)
         snprintf(text, room, "%s, N or HxW in %s..%s", k->choices, lo, hi);
         return text;
     }
-    const char *shape = k->type == 'i' ? "a whole number" : k->type == 'r' ? "full or low:high, low below high,"
+    const char *shape = k->type == 'i' ? "a whole number"
+                      : k->type == 'r' ? "full, p1:p99 (percentiles) or low:high, low below high,"
                       : k->type == 'f' ? "a number"
                       : k->type == '2' ? "low:high" : "a:b:c";
     if (k->lo == k->hi) return shape;
@@ -187,7 +204,7 @@ peft_status io_spec_parse_seen(const io_key *keys, const char *text, const char 
         size_t word = strcspn(s, ", \t\n"), name = strcspn(s, "=, \t\n");
         const io_key *k = find_key(keys, s, name);
         if (!k) return unknown_key(keys, s, name, who);
-        char room[120];
+        char room[160];
         if (name == word || !parse_value(k, s + name + 1, word - name - 1, (char *)values + k->offset))
             return io_fail(PEFT_E_OPTION, "%s: '%.*s': expected %s=%s", who, (int)(word < 80 ? word : 80), s, k->name,
                            expectation(k, room, sizeof room));
@@ -241,8 +258,10 @@ static void print_value(const io_key *k, const char *at, char *text, size_t room
     }
     if (k->type == 'r') {
         const io_range *v = (const io_range *)at;
-        if (!v->given) print_word("full", 0, text, room);
-        else print_numbers((const char *)v->end, 2, text, room);
+        const char *mark = v->kind == IO_RANGE_PERCENTILES ? "p" : "";
+        char lo[32], hi[32];
+        if (v->kind == IO_RANGE_FULL) print_word("full", 0, text, room);
+        else snprintf(text, room, "%s%s:%s%s", mark, io_number(lo, v->end[0]), mark, io_number(hi, v->end[1]));
         return;
     }
     print_numbers(at, k->type == 'f' ? 1 : k->type - '0', text, room);

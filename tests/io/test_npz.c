@@ -83,7 +83,7 @@ START_TEST(npz_refused)
         const char *word;                                     /* of the message */
     } bad[] = {
         { DICT("|O", "(2,2,2)"), DICT("|u1", "(2,)"), 8, 2, PEFT_E_UNSUPPORTED, "val_" },
-        { DICT("<f4", "(2,2,2)"), DICT("|u1", "(2,)"), 32, 2, PEFT_E_UNSUPPORTED, "'<f4'" },
+        { DICT("<f8", "(2,2,2)"), DICT("|u1", "(2,)"), 64, 2, PEFT_E_UNSUPPORTED, "astype('float32')" },
         { DICT(">u2", "(2,2,2)"), DICT("|u1", "(2,)"), 16, 2, PEFT_E_UNSUPPORTED, "val_" },
         { DICT("|i1", "(2,2,2)"), DICT("|u1", "(2,)"), 8, 2, PEFT_E_UNSUPPORTED, "val_" },
         { DICT("|u1", "(2,2,2,2)"), DICT("|u1", "(2,)"), 16, 2, PEFT_E_UNSUPPORTED, "u8 of [2,2,2,2]" },

@@ -18,7 +18,6 @@ src/core/train/loss_options.c src/core/train/option_uses.c src/core/train/traine
 src/core/weights/load/load_agree.c src/core/weights/load/load_facts.c \
 src/core/weights/load/load_family.c src/core/weights/load/load_names.c \
 src/core/weights/load/load_shape.c
-src/io/image/image.c src/io/image/jpeg.c src/io/image/png.c src/io/image/pnm.c
 src/io/loader/loader.c src/io/loader/queue.c
 src/io/transform/augment.c src/io/transform/colour.c src/io/transform/transform.c"
 

@@ -49,20 +49,21 @@ static bool read_shape(cursor *c, io_npy *a)
 }
 
 /* "<i8", "|u1", ...: byte order, kind, bytes. */
-static peft_status read_type(const char *descr, bool real, io_npy *a)
+static peft_status read_type(const char *descr, unsigned kinds, io_npy *a)
 {
     const bool whole = strlen(descr) == 3 && strchr("<|", descr[0]) && strchr("uib", descr[1]) &&
                        strchr("1248", descr[2]) && (descr[1] != 'b' || descr[2] == '1');
-    if (real ? !strcmp(descr, "<f4") : whole) {
+    if ((kinds & IO_NPY_WHOLE && whole) || (kinds & IO_NPY_F32 && !strcmp(descr, "<f4"))) {
         a->kind = descr[1];
         a->bytes = descr[2] - '0';
         return PEFT_OK;
     }
     return io_fail(PEFT_E_UNSUPPORTED, "array of type '%s', expected little-endian %s", descr,
-                   real ? "32-bit floats" : "whole numbers");
+                   kinds == IO_NPY_F32 ? "32-bit floats" : kinds == IO_NPY_WHOLE ? "whole numbers"
+                   : "whole numbers or 32-bit floats (save it with .astype('float32'))");
 }
 
-static peft_status read_header(cursor c, bool real, io_npy *a)
+static peft_status read_header(cursor c, unsigned kinds, io_npy *a)
 {
     char key[20], descr[20];
     unsigned seen = 0;
@@ -88,10 +89,10 @@ static peft_status read_header(cursor c, bool real, io_npy *a)
     }
     blanks(&c);
     if (!good || seen != 7 || c.at != c.end) return io_fail(PEFT_E_FORMAT, "broken array header");
-    return read_type(descr, real, a);
+    return read_type(descr, kinds, a);
 }
 
-static peft_status parse(const uint8_t *file, size_t size, bool real, io_npy *out)
+peft_status io_npy_parse(const uint8_t *file, size_t size, unsigned kinds, io_npy *out)
 {
     io_npy a = { 0 };
     if (size < 12 || memcmp(file, "\x93NUMPY", 6) || file[6] < 1 || file[6] > 3)
@@ -100,7 +101,7 @@ static peft_status parse(const uint8_t *file, size_t size, bool real, io_npy *ou
     if (file[6] > 1) length |= (size_t)file[10] << 16 | (size_t)file[11] << 24;
     if (length > 65536 || length > size - start) return io_fail(PEFT_E_FORMAT, "broken array header");
     const char *text = (const char *)file + start;
-    peft_status s = read_header((cursor){ text, text + length }, real, &a);
+    peft_status s = read_header((cursor){ text, text + length }, kinds, &a);
     if (s) return s;
     int64_t bytes;
     if (__builtin_mul_overflow(a.count, a.bytes, &bytes) || (uint64_t)bytes != size - start - length)
@@ -110,9 +111,6 @@ static peft_status parse(const uint8_t *file, size_t size, bool real, io_npy *ou
     *out = a;
     return PEFT_OK;
 }
-
-peft_status io_npy_parse(const uint8_t *file, size_t size, io_npy *out) { return parse(file, size, false, out); }
-peft_status io_npy_parse_float(const uint8_t *file, size_t size, io_npy *out) { return parse(file, size, true, out); }
 
 bool io_npy_int(const io_npy *a, int64_t i, int64_t *out)
 {

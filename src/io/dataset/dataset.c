@@ -159,8 +159,7 @@ static peft_status load(const peft_dataset *d, int64_t i, const char *options, p
 {
     if (d->archive) return load_member(d, i, options, out);
     if (!d->images) return peft_image_load(d->names.item[i], options, out);
-    int64_t bytes = d->width * d->height * d->channels * (d->depth / 8);
-    return peft_image_from_buffer(d->images + i * bytes, d->width, d->height, d->channels, d->depth, 0, out);
+    return io_array_read(&d->array, i, out);
 }
 
 peft_status peft_dataset_load(const peft_dataset *d, int64_t i, peft_image **out)

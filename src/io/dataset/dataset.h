@@ -3,7 +3,7 @@
  * these. */
 #ifndef IO_DATASET_H
 #define IO_DATASET_H
-#include "io/image/image.h"
+#include "io/format/array.h"
 
 typedef struct io_strings { char **item; int64_t count, room; } io_strings;
 peft_status io_strings_add(io_strings *list, char *owned);    /* frees owned on failure; NULL: PEFT_E_NOMEM */
@@ -16,9 +16,8 @@ struct peft_dataset {
     int64_t *label;                                           /* [count]; NULL: multi-label */
     uint8_t *target;                                          /* [count, classes] of 0 and 1; NULL: single label */
     io_strings class_names, names;                            /* names: empty in a part, which uses its root's */
-    uint8_t *images;                                          /* [count, height, width, channels]; NULL: files */
-    int64_t width, height;
-    int channels, depth;
+    uint8_t *images;                                          /* the memory that array lies in; NULL: files */
+    io_array array;
     struct io_archive *archive;                               /* NULL: no zip; else member[i] is sample i's entry */
     int64_t *member;
     char *skipped;                                            /* text of peft_dataset_skipped; NULL: "" */

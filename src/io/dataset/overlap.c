@@ -34,7 +34,7 @@ static peft_status locate(item *x)
     x->place[1] = (uint64_t)id;
     if (root->archive) return io_archive_size(root->archive, root->member[id], &x->size);
     if (root->images) {
-        x->size = root->width * root->height * root->channels * (root->depth / 8);
+        x->size = (int64_t)io_array_bytes(&root->array);
         return PEFT_OK;
     }
     struct stat st;
@@ -56,7 +56,7 @@ static peft_status make_key(item *x, int64_t max_bytes)
     uint8_t *data = NULL;
     size_t size;
     if (root->images) {
-        peft_sha256(root->images + id * x->size, n, x->key);
+        peft_sha256(root->array.data + id * x->size, n, x->key);
         return PEFT_OK;
     }
     peft_status s = root->archive ? io_archive_read(root->archive, root->member[id], &data, &size)

@@ -34,7 +34,6 @@ static const struct { size_t at; const char *magic; size_t length; const char *w
     { 0, MAGIC("Pf\n"), "a PFM file of floating-point samples; save it as a 16-bit PNG" },
     { 0, MAGIC("PF\n"), "a PFM file of floating-point samples; save it as a 16-bit PNG" },
     { 0, MAGIC("PK\3\4"), "a zip archive; unpack it, or open it as a data set" },
-    { 0, MAGIC("\x93NUMPY"), "a NumPy array; save it as 8- or 16-bit PNG" },
     { 0, MAGIC("\x89HDF\r\n"), "an HDF5 file (such as MATLAB 7.3); save its pictures as PNG" },
     { 0, MAGIC("MATLAB 5.0"), "a MATLAB file; save its pictures as PNG" },
     { 0, MAGIC("%PDF"), "a PDF document; save its pictures as PNG" },

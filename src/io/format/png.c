@@ -135,7 +135,7 @@ static peft_status decode_with(spng_ctx *ctx, stream *source, const io_limits *l
     const int stored = h.color_type == SPNG_COLOR_TYPE_INDEXED ? 1 : l.stored;
     if ((double)h.width * h.height * stored * h.bit_depth / 8 > 1040.0 * (double)source->size)
         return io_fail(PEFT_E_FORMAT, "PNG: %zu bytes cannot hold %u x %u pixels", source->size, h.width, h.height);
-    s = io_image_new(h.width, h.height, l.channels, l.depth, &im);
+    s = io_image_new(h.width, h.height, l.channels, l.depth == 8 ? IO_U8 : IO_U16, &im);
     if (s) return s;
     s = decode_pixels(ctx, &l, im);
     if (s) {
@@ -171,7 +171,7 @@ static int encode(spng_ctx *ctx, const peft_image *im, void **data, size_t *size
 {
     struct spng_ihdr h = {
         .width = (uint32_t)im->width, .height = (uint32_t)im->height,
-        .bit_depth = (uint8_t)im->depth,
+        .bit_depth = (uint8_t)(8 * io_types[im->type].bytes),
         .color_type = im->channels == 1 ? SPNG_COLOR_TYPE_GRAYSCALE : SPNG_COLOR_TYPE_TRUECOLOR };
     int e = spng_set_option(ctx, SPNG_ENCODE_TO_BUFFER, 1);
     if (!e) e = spng_set_ihdr(ctx, &h);
@@ -185,9 +185,12 @@ peft_status peft_image_save_png(const peft_image *im, const char *path)
     void *data = NULL;
     size_t size = 0;
     if (!im || !path) return io_fail(PEFT_E_INVALID, "save PNG: %s is NULL", im ? "path" : "image");
-    if (im->is_signed)
-        return io_fail(PEFT_E_UNSUPPORTED, "save PNG: the image's samples are signed, PNG holds unsigned ones; make "
-                       "the image of samples + 32768, with depth 16");
+    if (im->type != IO_U8 && im->type != IO_U16)
+        return io_fail(PEFT_E_UNSUPPORTED, "save PNG: the image's samples are %s, PNG holds unsigned ones; make %s",
+                       io_types[im->type].name, im->type == IO_I16 ? "the image of samples + 32768, with depth 16"
+                                                                   : "an image with depth 16 of the range to be kept");
+    if (io_rescaled(im))
+        return io_fail(PEFT_E_UNSUPPORTED, "save PNG: PNG holds no rescale; save the image before peft_image_rescale");
     if (im->width > INT32_MAX || im->height > INT32_MAX)
         return io_fail(PEFT_E_UNSUPPORTED, "save PNG: %lld x %lld is more than the format holds", (long long)im->width,
                        (long long)im->height);

@@ -24,13 +24,14 @@ static bool header_number(const uint8_t **at, const uint8_t *end, int64_t *out)
 
 static bool read_samples(const uint8_t *p, int64_t count, int64_t largest, peft_image *im)
 {
-    const double full = im->depth == 8 ? 255 : 65535;
+    const bool narrow = im->type == IO_U8;
+    const double full = io_types[im->type].highest;
     uint32_t top = (uint32_t)largest;
     for (int64_t i = 0; i < count; i++) {
-        uint32_t v = im->depth == 8 ? p[i] : (uint32_t)p[2 * i] << 8 | p[2 * i + 1];
+        uint32_t v = narrow ? p[i] : (uint32_t)p[2 * i] << 8 | p[2 * i + 1];
         if (v > top) return false;
         if (top != full) v = (uint32_t)nearbyint((double)v / (double)top * full);
-        if (im->depth == 8) ((uint8_t *)im->pixels)[i] = (uint8_t)v;
+        if (narrow) ((uint8_t *)im->pixels)[i] = (uint8_t)v;
         else ((uint16_t *)im->pixels)[i] = (uint16_t)v;
     }
     return true;
@@ -58,7 +59,7 @@ static peft_status decode(const io_encoded *f, int64_t slice, peft_image **out)
     if (end - p < count * (depth / 8))
         return io_fail(PEFT_E_FORMAT, "PNM: %lld bytes of pixels, expected %lld", (long long)(end - p),
                        (long long)(count * (depth / 8)));
-    if ((s = io_image_new(width, height, channels, depth, &im))) return s;
+    if ((s = io_image_new(width, height, channels, depth == 8 ? IO_U8 : IO_U16, &im))) return s;
     if (!read_samples(p, count, largest, im)) {
         peft_image_free(im);
         return io_fail(PEFT_E_FORMAT, "PNM: a sample is larger than the header's %lld", (long long)largest);

@@ -23,7 +23,7 @@ peft_status peft_image_crop(const peft_image *im, int64_t left, int64_t top, int
     if (s) return s;
     overlap(left, width, im->width, &x, &columns);
     overlap(top, height, im->height, &y, &rows);
-    size_t pixel = (size_t)(im->channels * im->depth / 8);
+    size_t pixel = io_image_pixel(im);
     for (int64_t r = 0; r < rows && columns; r++)
         memcpy((uint8_t *)to->pixels + (size_t)(y + r) * io_image_row(to) + (size_t)x * pixel,
                (const uint8_t *)im->pixels + (size_t)(top + y + r) * io_image_row(im) + (size_t)(left + x) * pixel,
@@ -55,7 +55,7 @@ peft_status peft_image_flip(const peft_image *im, peft_image **out)
     if (!im || !out) return io_fail(PEFT_E_INVALID, "flip: %s is NULL", im ? "out" : "image");
     peft_status s = io_image_like(im, im->width, im->height, im->channels, &to);
     if (s) return s;
-    size_t pixel = (size_t)(im->channels * im->depth / 8), row = io_image_row(im);
+    size_t pixel = io_image_pixel(im), row = io_image_row(im);
     for (int64_t y = 0; y < im->height; y++) {
         const uint8_t *from = (const uint8_t *)im->pixels + (size_t)y * row;
         uint8_t *last = (uint8_t *)to->pixels + (size_t)y * row + row;

@@ -1,22 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0
  * image.c -- making images, and the getters. */
 #include "io/image/image.h"
+#include <float.h>
+#include <math.h>
 
-peft_status io_image_new(int64_t width, int64_t height, int channels, int depth, peft_image **out)
+const io_type_row io_types[IO_TYPES] = {
+    [IO_U8] =  { "unsigned of 8 bits",  8,              1, 0, UINT8_MAX },
+    [IO_U16] = { "unsigned of 16 bits", 16,             2, 0, UINT16_MAX },
+    [IO_I16] = { "signed of 16 bits",   PEFT_SIGNED_16, 2, INT16_MIN, INT16_MAX },
+    [IO_F32] = { "floating-point",      PEFT_FLOAT_32,  4, -FLT_MAX, FLT_MAX } };
+
+peft_status io_image_new(int64_t width, int64_t height, int channels, io_type type, peft_image **out)
 {
     int64_t pixels, bytes;
-    if (width < 1 || height < 1 || (channels != 1 && channels != 3) || (depth != 8 && depth != 16))
-        return io_fail(PEFT_E_INVALID, "image: %lld x %lld, %d channels of %d bits; expected positive sides, 1 or 3 "
-                       "channels, 8 or 16 bits (or PEFT_SIGNED_16)", (long long)width, (long long)height, channels,
-                       depth);
+    if (width < 1 || height < 1 || (channels != 1 && channels != 3))
+        return io_fail(PEFT_E_INVALID, "image: %lld x %lld, %d channels; expected positive sides, 1 or 3 channels",
+                       (long long)width, (long long)height, channels);
     if (__builtin_mul_overflow(width, height, &pixels) ||
-        __builtin_mul_overflow(pixels, (int64_t)(channels * depth / 8), &bytes) || bytes > 1ll << 46)
+        __builtin_mul_overflow(pixels, channels * (int64_t)io_types[type].bytes, &bytes) || bytes > 1ll << 46)
         return io_fail(PEFT_E_INVALID, "image: %lld x %lld is too large", (long long)width, (long long)height);
     peft_image *im = io_alloc((int64_t)sizeof *im + bytes, 1);
     if (!im) return io_nomem("image");
     atomic_init(&im->refs, 1);
     im->channels = channels;
-    im->depth = depth;
+    im->type = type;
+    im->slope = 1;
     im->width = width;
     im->height = height;
     *out = im;
@@ -25,9 +33,11 @@ peft_status io_image_new(int64_t width, int64_t height, int channels, int depth,
 
 peft_status io_image_like(const peft_image *im, int64_t width, int64_t height, int channels, peft_image **out)
 {
-    peft_status s = io_image_new(width, height, channels, im->depth, out);
-    if (!s) (*out)->is_signed = im->is_signed;
-    return s;
+    peft_status s = io_image_new(width, height, channels, im->type, out);
+    if (s) return s;
+    (*out)->slope = im->slope;
+    (*out)->intercept = im->intercept;
+    return PEFT_OK;
 }
 
 peft_image *io_image_retain(const peft_image *im)
@@ -49,10 +59,13 @@ peft_status peft_image_from_buffer(const void *pixels, int64_t width, int64_t he
 {
     peft_image *im;
     if (!pixels || !out) return io_fail(PEFT_E_INVALID, "image from buffer: %s is NULL", pixels ? "out" : "pixels");
-    bool is_signed = depth == PEFT_SIGNED_16;
-    peft_status s = io_image_new(width, height, channels, is_signed ? 16 : depth, &im);
+    io_type type = IO_U8;
+    while (type < IO_TYPES && io_types[type].depth != depth) type++;
+    if (type == IO_TYPES)
+        return io_fail(PEFT_E_INVALID, "image from buffer: depth is %d, expected 8, 16, PEFT_SIGNED_16 or "
+                       "PEFT_FLOAT_32", depth);
+    peft_status s = io_image_new(width, height, channels, type, &im);
     if (s) return s;
-    im->is_signed = is_signed;
     size_t row = io_image_row(im);
     if (row_bytes && (row_bytes < 0 || (size_t)row_bytes < row)) {
         peft_image_free(im);
@@ -66,8 +79,32 @@ peft_status peft_image_from_buffer(const void *pixels, int64_t width, int64_t he
     return PEFT_OK;
 }
 
+peft_status peft_image_rescale(const peft_image *im, double slope, double intercept, peft_image **out)
+{
+    peft_image *to;
+    char a[32], b[32];
+    if (!im || !out) return io_fail(PEFT_E_INVALID, "rescale: %s is NULL", im ? "out" : "image");
+    if (!(fabs(slope) >= 1e-30 && fabs(slope) <= 1e30 && fabs(intercept) <= 1e30))     /* no value overflows a double */
+        return io_fail(PEFT_E_INVALID, "rescale: slope %s, intercept %s; expected a slope of 1e-30..1e30 and an "
+                       "intercept of up to 1e30, both positive or negative", io_number(a, slope),
+                       io_number(b, intercept));
+    peft_status s = io_image_like(im, im->width, im->height, im->channels, &to);
+    if (s) return s;
+    const size_t alpha = (size_t)(im->width * im->height) * io_types[im->type].bytes;
+    if (im->alpha && !(to->alpha = malloc(alpha))) {
+        peft_image_free(to);
+        return io_nomem("rescale");
+    }
+    memcpy(to->pixels, im->pixels, io_image_bytes(im));
+    if (im->alpha) memcpy(to->alpha, im->alpha, alpha);
+    to->slope = slope;
+    to->intercept = intercept;
+    *out = to;
+    return PEFT_OK;
+}
+
 int64_t     peft_image_width(const peft_image *im) { return im ? im->width : 0; }
 int64_t     peft_image_height(const peft_image *im) { return im ? im->height : 0; }
 int         peft_image_channels(const peft_image *im) { return im ? im->channels : 0; }
-int         peft_image_depth(const peft_image *im) { return !im ? 0 : im->is_signed ? PEFT_SIGNED_16 : im->depth; }
+int         peft_image_depth(const peft_image *im) { return im ? io_types[im->type].depth : 0; }
 const void *peft_image_pixels(const peft_image *im) { return im ? im->pixels : NULL; }

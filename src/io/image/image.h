@@ -5,23 +5,38 @@
 #define IO_IMAGE_H
 #include "io/io.h"
 
+/* The type of a sample. io_types says what each holds. */
+typedef enum io_type { IO_U8, IO_U16, IO_I16, IO_F32, IO_TYPES } io_type;
+typedef struct io_type_row {
+    const char *name;                                         /* "unsigned of 8 bits", for messages */
+    int depth;                                                /* as peft_image_depth tells it */
+    size_t bytes;
+    double lowest, highest;
+} io_type_row;
+extern const io_type_row io_types[IO_TYPES];
+
 struct peft_image {
     atomic_int refs;
-    int channels, depth;
-    bool is_signed;                                           /* 16-bit samples are int16_t */
+    int channels;
+    io_type type;
     int64_t width, height;
-    void *alpha;                                              /* [height, width], as deep as pixels; NULL: opaque */
-    uint64_t pixels[];                                        /* [height, width, channels] of uint8_t, (u)int16_t */
+    double slope, intercept;                                  /* a sample v means slope * v + intercept */
+    void *alpha;                                              /* [height, width] of type; NULL: opaque */
+    uint64_t pixels[];                                        /* [height, width, channels] of type */
 };
 
 /* A black image; sizes are checked (positive, product in range). */
-peft_status io_image_new(int64_t width, int64_t height, int channels, int depth, peft_image **out);
-/* The same with the depth and signedness of im. */
+peft_status io_image_new(int64_t width, int64_t height, int channels, io_type type, peft_image **out);
+/* The same with the type and the rescale of im. */
 peft_status io_image_like(const peft_image *im, int64_t width, int64_t height, int channels, peft_image **out);
 peft_image *io_image_retain(const peft_image *im);
+static inline size_t io_image_pixel(const peft_image *im)     /* bytes of a pixel, all channels */
+{
+    return (size_t)im->channels * io_types[im->type].bytes;
+}
 static inline size_t io_image_row(const peft_image *im)       /* bytes */
 {
-    return (size_t)im->width * (size_t)im->channels * (size_t)(im->depth / 8);
+    return (size_t)im->width * io_image_pixel(im);
 }
 static inline size_t io_image_bytes(const peft_image *im) { return io_image_row(im) * (size_t)im->height; }
 static inline size_t io_image_memory(const peft_image *im)    /* bytes of the struct, pixels and alpha */
@@ -30,20 +45,22 @@ static inline size_t io_image_memory(const peft_image *im)    /* bytes of the st
     return sizeof *im + io_image_bytes(im) + alpha;
 }
 
+/* Samples of the integer types. */
 static inline int64_t io_sample(const peft_image *im, int64_t i)
 {
-    if (im->depth == 8) return ((const uint8_t *)im->pixels)[i];
-    return im->is_signed ? ((const int16_t *)im->pixels)[i] : ((const uint16_t *)im->pixels)[i];
+    if (im->type == IO_U8) return ((const uint8_t *)im->pixels)[i];
+    return im->type == IO_I16 ? ((const int16_t *)im->pixels)[i] : ((const uint16_t *)im->pixels)[i];
 }
 static inline void io_set_sample(peft_image *im, int64_t i, int64_t v)
 {
-    if (im->depth == 8) ((uint8_t *)im->pixels)[i] = (uint8_t)v;
+    if (im->type == IO_U8) ((uint8_t *)im->pixels)[i] = (uint8_t)v;
     else ((uint16_t *)im->pixels)[i] = (uint16_t)v;
 }
-/* The smallest and largest sample that the type holds. */
-static inline int64_t io_lowest(const peft_image *im) { return im->is_signed ? INT16_MIN : 0; }
-static inline int64_t io_highest(const peft_image *im)
+/* What sample i of any type means: slope * sample + intercept. */
+static inline double io_value(const peft_image *im, int64_t i)
 {
-    return im->depth == 8 ? UINT8_MAX : im->is_signed ? INT16_MAX : UINT16_MAX;
+    const double v = im->type == IO_F32 ? (double)((const float *)im->pixels)[i] : (double)io_sample(im, i);
+    return im->slope * v + im->intercept;
 }
+static inline bool io_rescaled(const peft_image *im) { return im->slope != 1 || im->intercept != 0; }
 #endif

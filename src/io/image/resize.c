@@ -4,8 +4,9 @@
 
 io_raster io_raster_of(const peft_image *im)
 {
-    io_kind kind = im->depth == 8 ? IO_BYTES : im->is_signed ? IO_SIGNED_WORDS : IO_WORDS;
-    return (io_raster){ im->width, im->height, im->channels, kind, im->pixels };
+    static const io_kind kinds[IO_TYPES] = {
+        [IO_U8] = IO_BYTES, [IO_U16] = IO_WORDS, [IO_I16] = IO_SIGNED_WORDS, [IO_F32] = IO_FLOATS };
+    return (io_raster){ im->width, im->height, im->channels, kinds[im->type], im->pixels };
 }
 
 static void *samples(int64_t width, int64_t height, int64_t channels, io_rounding rounding)
@@ -87,15 +88,23 @@ peft_status io_resample(const peft_image *im, const io_scaling *s, io_rounding r
     return status;
 }
 
-/* Rounded doubles to 16-bit samples, clipped to the range of the type. */
-static void clip_words(const double *from, int64_t n, peft_image *to)
+/* What the passes made, bytes or rounded doubles, as the samples of to; 16-bit ones are clipped to their type. */
+static void store(const void *data, int64_t n, peft_image *to)
 {
-    double lo = to->is_signed ? -32768 : 0, hi = to->is_signed ? 32767 : 65535;
-    for (int64_t i = 0; i < n; i++) io_set_sample(to, i, (int64_t)(from[i] < lo ? lo : from[i] > hi ? hi : from[i]));
+    const double *from = data, lo = io_types[to->type].lowest, hi = io_types[to->type].highest;
+    if (to->type == IO_U8) {
+        memcpy(to->pixels, data, (size_t)n);
+        return;
+    }
+    for (int64_t i = 0; i < n; i++)
+        if (to->type == IO_F32) ((float *)to->pixels)[i] = (float)from[i];
+        else io_set_sample(to, i, (int64_t)(from[i] < lo ? lo : from[i] > hi ? hi : from[i]));
 }
 
 peft_status io_resize(const peft_image *im, const io_scaling *s, peft_image **out)
 {
+    static const io_rounding rounding[IO_TYPES] = {
+        [IO_U8] = IO_TO_BYTE, [IO_U16] = IO_TO_INT, [IO_I16] = IO_TO_INT, [IO_F32] = IO_TO_FLOAT };
     peft_image *to;
     void *data;
     const io_part *part = &s->part;
@@ -107,11 +116,10 @@ peft_status io_resize(const peft_image *im, const io_scaling *s, peft_image **ou
         *out = io_image_retain(im);
         return PEFT_OK;
     }
-    status = io_resample(im, s, im->depth == 8 ? IO_TO_BYTE : IO_TO_INT, &data);
+    status = io_resample(im, s, rounding[im->type], &data);
     if (status) return status;
     if (!(status = io_image_like(im, part->width, part->height, im->channels, &to))) {
-        if (im->depth == 8) memcpy(to->pixels, data, io_image_bytes(to));
-        else clip_words(data, part->width * part->height * im->channels, to);
+        store(data, part->width * part->height * im->channels, to);
         *out = to;
     }
     free(data);

@@ -15,10 +15,12 @@ static void load(const io_raster *from, int64_t at, int64_t n, double *to)
     const uint8_t *bytes = from->data;
     const uint16_t *words = from->data;
     const int16_t *signed_words = from->data;
+    const float *floats = from->data;
     switch (from->kind) {
     case IO_BYTES: for (int64_t i = 0; i < n; i++) to[i] = bytes[at + i]; break;
     case IO_WORDS: for (int64_t i = 0; i < n; i++) to[i] = words[at + i]; break;
     case IO_SIGNED_WORDS: for (int64_t i = 0; i < n; i++) to[i] = signed_words[at + i]; break;
+    case IO_FLOATS: for (int64_t i = 0; i < n; i++) to[i] = (double)floats[at + i]; break;
     default: memcpy(to, (const double *)from->data + at, (size_t)n * sizeof *to);
     }
 }

@@ -9,7 +9,8 @@ static const char *const split_names[] = { "train", "val", "test" };
 enum { SPLITS = 3, MOST_ENTRIES = 64, MOST_CLASSES = 1 << 20 };
 
 /* <split>_<what>.npy; PEFT_E_NOTFOUND where there is none. *data is the caller's. */
-static peft_status read_array(zip_t *z, const char *split, const char *what, uint8_t **data, io_npy *array)
+static peft_status read_array(zip_t *z, const char *split, const char *what, unsigned kinds, uint8_t **data,
+                              io_npy *array)
 {
     char name[40];
     snprintf(name, sizeof name, "%s_%s.npy", split, what);
@@ -17,7 +18,7 @@ static peft_status read_array(zip_t *z, const char *split, const char *what, uin
     if (index < 0) return io_fail(PEFT_E_NOTFOUND, "no array '%s'", name);
     size_t size;
     peft_status s = io_zip_read(z, index, data, &size);
-    if (!s && (s = io_npy_parse(*data, size, array))) free(*data);
+    if (!s && (s = io_npy_parse(*data, size, kinds, array))) free(*data);
     return s ? io_fail_in(s, name) : PEFT_OK;
 }
 
@@ -25,22 +26,16 @@ static peft_status read_images(zip_t *z, const char *split, peft_dataset *d)
 {
     io_npy a;
     uint8_t *file;
-    peft_status s = read_array(z, split, "images", &file, &a);
+    peft_status s = read_array(z, split, "images", IO_NPY_WHOLE | IO_NPY_F32, &file, &a);
     if (s) return s;
-    bool shape = a.ndim == 3 || (a.ndim == 4 && (a.dim[3] == 3 || a.dim[3] == 1));
-    if (!shape || a.kind != 'u' || a.bytes > 2 || !a.count) {
-        char given[120];
+    if ((s = io_array_of(&a, true, &d->array))) {
+        char name[40];
+        snprintf(name, sizeof name, "%s_images", split);
         free(file);
-        return io_fail(PEFT_E_UNSUPPORTED, "%s_images: %s; expected u8 or u16 of [n,h,w], [n,h,w,1] or [n,h,w,3], "
-                       "n > 0", split, io_npy_describe(&a, given, sizeof given));
+        return io_fail_in(s, name);
     }
-    memmove(file, a.data, (size_t)a.count * (size_t)a.bytes); /* over the header: the allocation becomes d->images */
     d->images = file;
-    d->count = a.dim[0];
-    d->height = a.dim[1];
-    d->width = a.dim[2];
-    d->channels = a.ndim == 4 ? (int)a.dim[3] : 1;
-    d->depth = 8 * a.bytes;
+    d->count = d->array.count;
     return PEFT_OK;
 }
 
@@ -49,7 +44,7 @@ static peft_status read_labels(zip_t *z, const char *split, int64_t **label, int
 {
     io_npy a;
     uint8_t *file;
-    peft_status s = read_array(z, split, "labels", &file, &a);
+    peft_status s = read_array(z, split, "labels", IO_NPY_WHOLE, &file, &a);
     if (s) return s;
     int64_t *v = io_alloc(a.count, sizeof *v);
     if (!v) s = io_nomem("labels");

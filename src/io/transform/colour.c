@@ -10,7 +10,7 @@ enum { OWN_LUMA = -1 };                                       /* a base: the lum
 static peft_status blend(const peft_image *im, int64_t base, double factor, peft_image **out)
 {
     peft_image *to;
-    int64_t low = io_lowest(im), top = io_highest(im);
+    const int64_t low = (int64_t)io_types[im->type].lowest, top = (int64_t)io_types[im->type].highest;
     peft_status s = io_image_like(im, im->width, im->height, im->channels, &to);
     if (s) return s;
     for (int64_t i = 0; i < im->width * im->height * im->channels; i++) {

@@ -87,7 +87,7 @@ static void normalise(const io_recipe *r, const peft_image *im, float *out)
         float table[256];
         for (int v = 0; v < 256; v++) table[v] = io_normal(r, c, v, 255);
         for (int64_t i = 0; i < pixels; i++)
-            out[i] = im->depth == 8 ? table[narrow[i * step]] : io_normal(r, c, wide[i * step], 65535);
+            out[i] = im->type == IO_U8 ? table[narrow[i * step]] : io_normal(r, c, wide[i * step], 65535);
     }
 }
 
@@ -95,7 +95,8 @@ static void normalise(const io_recipe *r, const peft_image *im, float *out)
  * once. */
 static void warn_of_dark(peft_transform *t, const peft_image *im)
 {
-    if (im->depth != 16 || t->recipe.range.given || atomic_load(&t->warned)) return;
+    if (im->type != IO_U16 || io_rescaled(im)) return;
+    if (t->recipe.range.kind != IO_RANGE_FULL || atomic_load(&t->warned)) return;
     int64_t largest = 0;
     for (int64_t i = 0; i < im->width * im->height * im->channels; i++)
         if (io_sample(im, i) > largest) largest = io_sample(im, i);

@@ -41,9 +41,13 @@ bool io_recipe_random(const io_recipe *r);
 void io_random_erase(const io_recipe *r, uint64_t seed, int64_t epoch, int64_t sample, float *out);
 /* (sample / full - mean) / std of channel c, computed in double and rounded once. */
 float io_normal(const io_recipe *r, int c, double sample, double full);
-/* Maps samples range.lo..range.hi to 0..65535 and clips those outside; without a range *out is im, retained.
- * PEFT_E_INVALID: the range is not one of the image's samples, or signed samples come without a range. */
+/* Maps the rescaled samples of the range, end[0]..end[1], to 0..65535 and clips those outside; without a range *out is
+ * im, retained. PEFT_E_INVALID: the range is not one of the image's samples, or signed, floating-point or rescaled
+ * samples come without a range. PEFT_E_NONFINITE: a sample is NaN or infinite. */
 peft_status io_windowed(const io_range *range, const peft_image *im, peft_image **out);
+/* Two percentiles (0..100) of all samples of a finite image, all channels together, after the rescale: in double and
+ * with linear interpolation, as numpy.percentile of a float64 array gives them. */
+peft_status io_percentiles(const peft_image *im, const double percent[2], double out[2]);
 /* The image on a white background; an opaque one is retained. */
 peft_status io_on_white(const peft_image *im, peft_image **out);
 int64_t io_luma_at(const peft_image *im, int64_t pixel);

@@ -59,7 +59,7 @@ static peft_status read_array(const conversion *c, const char *path, array *out)
     size_t size;
     if (index < 0) return io_fail(PEFT_E_FORMAT, "no array '%s%s'", c->prefix, path);
     peft_status s = io_zip_read(c->z, index, &out->file, &size);
-    if (!s && (s = io_npy_parse_float(out->file, size, &out->a))) {
+    if (!s && (s = io_npy_parse(out->file, size, IO_NPY_F32, &out->a))) {
         free(out->file);
         out->file = NULL;
     }

@@ -1,0 +1,46 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * array.c -- pictures in a NumPy array. */
+#include "io/format/array.h"
+
+static bool type_of(const io_npy *a, io_type *out)
+{
+    static const struct { char kind; int bytes; io_type type; } rows[] = {
+        { 'u', 1, IO_U8 }, { 'u', 2, IO_U16 }, { 'i', 2, IO_I16 }, { 'f', 4, IO_F32 } };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        if (a->kind == rows[i].kind && a->bytes == rows[i].bytes) {
+            *out = rows[i].type;
+            return true;
+        }
+    return false;
+}
+
+static bool is_channels(int64_t extent) { return extent == 1 || extent == 3; }
+
+peft_status io_array_of(const io_npy *a, bool always_many, io_array *out)
+{
+    const bool last = a->ndim > 2 && is_channels(a->dim[a->ndim - 1]);
+    const bool one = !always_many && (a->ndim == 2 || (a->ndim == 3 && last));
+    const bool many = a->ndim == 3 || (a->ndim == 4 && last);
+    const int64_t *side = one ? a->dim : a->dim + 1;
+    io_type type;
+    char given[120];
+    if (!type_of(a, &type) || !(one || many) || !a->count)
+        return io_fail(PEFT_E_UNSUPPORTED, "%s; expected u8, u16, i16 or f32 of %s[n,h,w], [n,h,w,1] or [n,h,w,3], "
+                       "n > 0", io_npy_describe(a, given, sizeof given),
+                       always_many ? "" : "[h,w], [h,w,1], [h,w,3], ");
+    *out = (io_array){ .type = type, .count = one ? 1 : a->dim[0], .height = side[0], .width = side[1], .channels = 1,
+                       .data = a->data };
+    if (one ? a->ndim == 3 : a->ndim == 4) out->channels = (int)side[2];
+    return PEFT_OK;
+}
+
+size_t io_array_bytes(const io_array *a)
+{
+    return (size_t)(a->height * a->width) * (size_t)a->channels * io_types[a->type].bytes;
+}
+
+peft_status io_array_read(const io_array *a, int64_t i, peft_image **out)
+{
+    return peft_image_from_buffer(a->data + (size_t)i * io_array_bytes(a), a->width, a->height, a->channels,
+                                  io_types[a->type].depth, 0, out);
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * array.h -- pictures in a NumPy array of u8, u16, i16 or f32: for .npy files and for data sets of arrays (.npz). */
+#ifndef IO_ARRAY_H
+#define IO_ARRAY_H
+#include "io/archive/npy.h"
+#include "io/image/image.h"
+
+typedef struct io_array { io_type type; int64_t count, height, width; int channels; const uint8_t *data; } io_array;
+
+/* The array as count pictures. always_many: the first extent counts pictures ([n,h,w], [n,h,w,1], [n,h,w,3]). Else the
+ * array may also be one picture ([h,w], [h,w,1], [h,w,3]); three extents of which the last is 1 or 3 are one.
+ * PEFT_E_UNSUPPORTED: another type or shape, or nothing in it. */
+peft_status io_array_of(const io_npy *a, bool always_many, io_array *out);
+size_t      io_array_bytes(const io_array *a);                /* of one picture */
+peft_status io_array_read(const io_array *a, int64_t i, peft_image **out);
+#endif

@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * window.c -- the range of a transform: maps the samples between two values, or between two percentiles of the image,
+ * to 16 bits. Signed, floating-point and rescaled samples have no range of their own and need one. */
+#include "io/transform/transform.h"
+#include <math.h>
+
+static peft_status needs_range(const peft_image *im)
+{
+    if (io_rescaled(im))
+        return io_fail(PEFT_E_INVALID, "transform: the image's samples are rescaled, so that their range is not "
+                       "known; give it in the preprocessing: range=lo:hi, the values that become 0 and 1 "
+                       "(range=-1000:400), or range=p1:p99, percentiles");
+    return io_fail(PEFT_E_INVALID, "transform: the image's samples are %s, so that their range is not known; give it "
+                   "in the preprocessing: range=lo:hi, the samples that become 0 and 1 (range=-1000:400), or "
+                   "range=p1:p99, percentiles", im->type == IO_I16 ? "signed" : "floating-point numbers");
+}
+
+/* Refuses a range that no sample of the integer type can reach, which is one for another kind of image. */
+static peft_status check_values(const peft_image *im, const double end[2])
+{
+    const double a = im->slope * io_types[im->type].lowest + im->intercept;
+    const double b = im->slope * io_types[im->type].highest + im->intercept;
+    const double lowest = a < b ? a : b, highest = a < b ? b : a;
+    char text[4][32];
+    if (im->type == IO_F32 || (end[0] >= lowest && end[1] <= highest)) return PEFT_OK;
+    return io_fail(PEFT_E_INVALID, "transform: range=%s:%s, the image's samples are %s%s, in %s..%s",
+                   io_number(text[0], end[0]), io_number(text[1], end[1]), io_types[im->type].name,
+                   io_rescaled(im) ? " and rescaled" : "", io_number(text[2], lowest), io_number(text[3], highest));
+}
+
+/* NaN and infinity have no place in a range, and one of them would decide both percentiles. */
+static peft_status check_finite(const peft_image *im)
+{
+    const int64_t n = im->width * im->height * im->channels;
+    char text[32];
+    for (int64_t i = 0; im->type == IO_F32 && i < n; i++) {
+        const int64_t pixel = i / im->channels;
+        if (!isfinite(((const float *)im->pixels)[i]))
+            return io_fail(PEFT_E_NONFINITE, "transform: the image's sample at column %lld, row %lld is %s; replace "
+                           "NaN and infinity before (numpy.nan_to_num)", (long long)(pixel % im->width),
+                           (long long)(pixel / im->width), io_number(text, io_value(im, i)));
+    }
+    return PEFT_OK;
+}
+
+peft_status io_windowed(const io_range *range, const peft_image *im, peft_image **out)
+{
+    double end[2] = { range->end[0], range->end[1] };
+    peft_image *to;
+    if (range->kind == IO_RANGE_FULL) {
+        if (im->type == IO_I16 || im->type == IO_F32 || io_rescaled(im)) return needs_range(im);
+        *out = io_image_retain(im);
+        return PEFT_OK;
+    }
+    peft_status s = check_finite(im);
+    if (!s) s = range->kind == IO_RANGE_PERCENTILES ? io_percentiles(im, range->end, end) : check_values(im, end);
+    if (!s) s = io_image_new(im->width, im->height, im->channels, IO_U16, &to);
+    if (s) return s;
+    for (int64_t i = 0; i < im->width * im->height * im->channels; i++) {
+        const double value = io_value(im, i), v = end[0] < end[1] ? (value - end[0]) / (end[1] - end[0])
+                                                                  : value > end[0];
+        io_set_sample(to, i, v <= 0 ? 0 : v >= 1 ? 65535 : (int64_t)(v * 65535 + 0.5));
+    }
+    *out = to;
+    return PEFT_OK;
+}

@@ -1,0 +1,311 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * test_pixels.c -- types of samples: signed, float and rescaled ones, ranges and percentiles, NumPy arrays as files. */
+#include "io_files.h"
+#include "io/transform/transform.h"
+#include <math.h>
+
+enum { SAMPLES = 35 };
+
+/* Made-up numbers in 0..65535; the percentiles below are those of the same numbers in NumPy 2.4. */
+static void draw(uint16_t *v)
+{
+    uint32_t x = 12345;
+    for (int i = 0; i < SAMPLES; i++) v[i] = (uint16_t)((x = x * 1103515245u + 12345u) >> 16);
+}
+
+static peft_image *drawn(int depth)
+{
+    uint16_t v[SAMPLES];
+    int16_t shifted[SAMPLES];
+    uint8_t bytes[SAMPLES];
+    float real[SAMPLES];
+    peft_image *im;
+    draw(v);
+    for (int i = 0; i < SAMPLES; i++) {
+        shifted[i] = (int16_t)(v[i] - 32768);
+        bytes[i] = (uint8_t)(v[i] >> 8);
+        real[i] = (float)((v[i] - 30000) / 7.0);
+    }
+    const void *pixels = depth == 8 ? (const void *)bytes : depth == 16 ? (const void *)v
+                       : depth == PEFT_SIGNED_16 ? (const void *)shifted : (const void *)real;
+    ok(peft_image_from_buffer(pixels, 5, 7, 1, depth, 0, &im));
+    ck_assert_int_eq(peft_image_depth(im), depth);
+    return im;
+}
+
+/* numpy.percentile(samples.astype(float64), [p, q]), bit for bit. */
+START_TEST(percentiles_of_numpy)
+{
+    static const struct { int depth; double slope, intercept, percent[2], want[2]; } rows[] = {
+        { 8, 1, 0, { 1, 99 }, { 0x1.828f5c28f5c29p+1, 0x1.c3d70a3d70a3cp+7 } },
+        { 8, 1, 0, { 33.3, 66.7 }, { 0x1.6fdd2f1a9fbe7p+6, 0x1.5ac7ae147ae15p+7 } },
+        { 16, 1, 0, { 1, 99 }, { 0x1.8f1eb851eb852p+9, 0x1.c4ebb851eb850p+15 } },
+        { 16, 1, 0, { 0, 100 }, { 0x1.01p+9, 0x1.ccf2p+15 } },
+        { PEFT_SIGNED_16, 1, 0, { 1, 99 }, { -0x1.f3870a3d70a3dp+14, 0x1.89d770a3d70a1p+14 } },
+        { PEFT_SIGNED_16, 1, 0, { 2.5, 50 }, { -0x1.ecdd99999999ap+14, -0x1.9p+8 } },
+        { PEFT_FLOAT_32, 1, 0, { 1, 99 }, { -0x1.04bae123d70a4p+12, 0x1.f3888070a3d6dp+11 } },
+        { PEFT_FLOAT_32, 1, 0, { 33.3, 66.7 }, { -0x1.c0940145a1cadp+9, 0x1.022e9e5581063p+11 } },
+        { PEFT_SIGNED_16, -0.3, 5, { 1, 99 }, { -0x1.d84c20c49ba5ep+12, 0x1.2bdf6c8b43957p+13 } },
+        { PEFT_SIGNED_16, -0.3, 5, { 33.3, 66.7 }, { -0x1.b5c1e69ad42c4p+11, 0x1.53edb3d07c84cp+11 } } };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        peft_image *raw = drawn(rows[i].depth), *im;
+        double got[2];
+        ok(peft_image_rescale(raw, rows[i].slope, rows[i].intercept, &im));
+        ok(io_percentiles(im, rows[i].percent, got));
+        ck_assert_msg(!memcmp(got, rows[i].want, sizeof got), "row %zu: %a %a, expected %a %a", i, got[0], got[1],
+                      rows[i].want[0], rows[i].want[1]);
+        peft_image_free(im);
+        peft_image_free(raw);
+    }
+}
+END_TEST
+
+static void apply(const char *text, const peft_image *im, float *out)
+{
+    peft_transform *t;
+    ok(peft_transform_parse(text, &t));
+    ok(peft_transform_apply(t, im, out));
+    peft_transform_free(t);
+}
+
+static void refused(peft_status s, const char *word, const char *text, const peft_image *im)
+{
+    float out[12];
+    peft_transform *t;
+    ok(peft_transform_parse(text, &t));
+    fails(s, word, peft_transform_apply(t, im, out));
+    peft_transform_free(t);
+}
+
+#define PLAIN "size=2,mean=0,std=1,"
+
+static void near(const float *got, const float *want)
+{
+    for (int i = 0; i < 4; i++)
+        ck_assert_msg(fabsf(got[i] - want[i]) <= 0.5f / 65535, "%d: %g, expected %g", i, (double)got[i],
+                      (double)want[i]);
+}
+
+START_TEST(windows)
+{
+    const float real[] = { -1.5f, 0.25f, 1e-3f, 3 };
+    const uint16_t ct[] = { 24, 1024, 1424, 4000 };           /* Hounsfield units + 1024 */
+    const int16_t same[] = { -7, -7, -7, -7 }, most[] = { -7, -7, -7, 9 };
+    peft_image *im, *hu;
+    float out[12];
+    ok(peft_image_from_buffer(real, 2, 2, 1, PEFT_FLOAT_32, 0, &im));
+    apply(PLAIN "range=-1:1", im, out);
+    near(out, (const float[]){ 0, 0.625f, 0.5005f, 1 });
+    near(out + 8, out);                                       /* grey is repeated */
+    apply(PLAIN "range=p0:p100", im, out);
+    near(out, (const float[]){ 0, 1.75f / 4.5f, 1.501f / 4.5f, 1 });
+    refused(PEFT_E_INVALID, "floating-point", PLAIN, im);
+    refused(PEFT_E_INVALID, "range=lo:hi", PLAIN, im);
+    peft_image_free(im);
+
+    ok(peft_image_from_buffer(ct, 2, 2, 1, 16, 0, &im));
+    ok(peft_image_rescale(im, 1, -1024, &hu));
+    apply(PLAIN "range=-1000:400", hu, out);
+    near(out, (const float[]){ 0, 1000.f / 1400, 1, 1 });
+    refused(PEFT_E_INVALID, "rescaled", PLAIN, hu);
+    refused(PEFT_E_INVALID, "-1024..64511", PLAIN "range=-2000:400", hu);
+    fails(PEFT_E_UNSUPPORTED, "rescale", peft_image_save_png(hu, in_folder("x.png")));
+    ck_assert_mem_eq(peft_image_pixels(hu), ct, sizeof ct);
+    fails(PEFT_E_INVALID, "slope 0", peft_image_rescale(im, 0, 0, &hu));
+    fails(PEFT_E_INVALID, "slope nan", peft_image_rescale(im, NAN, 0, &hu));
+    fails(PEFT_E_INVALID, "inf", peft_image_rescale(im, 1, INFINITY, &hu));
+    peft_image_free(hu);
+    peft_image_free(im);
+
+    ok(peft_image_from_buffer(same, 2, 2, 1, PEFT_SIGNED_16, 0, &im));
+    apply(PLAIN "range=p1:p99", im, out);                     /* one value: black */
+    near(out, (const float[]){ 0, 0, 0, 0 });
+    peft_image_free(im);
+    ok(peft_image_from_buffer(most, 2, 2, 1, PEFT_SIGNED_16, 0, &im));
+    apply(PLAIN "range=p0:p50", im, out);                     /* both percentiles are -7 */
+    near(out, (const float[]){ 0, 0, 0, 1 });
+    peft_image_free(im);
+}
+END_TEST
+
+/* A rescale goes with the pixels through crops, flips and resizes. */
+START_TEST(rescale_stays)
+{
+    const int16_t v[] = { -100, 100, 300, 500 };
+    peft_image *raw, *im, *next;
+    float out[12];
+    ok(peft_image_from_buffer(v, 2, 2, 1, PEFT_SIGNED_16, 0, &raw));
+    ok(peft_image_rescale(raw, 2, 10, &im));
+    ok(peft_image_flip(im, &next));
+    apply(PLAIN "range=-190:1010", next, out);
+    near(out, (const float[]){ 400.f / 1200, 0, 1, 800.f / 1200 });
+    peft_image_free(next);
+    ok(peft_image_resize(im, 4, 4, "nearest", &next));
+    apply(PLAIN "range=-190:1010,interpolation=nearest", next, out);
+    near(out, (const float[]){ 0, 400.f / 1200, 800.f / 1200, 1 });
+    peft_image_free(next);
+    peft_image_free(im);
+    peft_image_free(raw);
+}
+END_TEST
+
+START_TEST(not_finite)
+{
+    float v[12] = { 0 };
+    peft_image *im;
+    v[5] = NAN;                                               /* the second pixel's blue */
+    ok(peft_image_from_buffer(v, 2, 2, 3, PEFT_FLOAT_32, 0, &im));
+    refused(PEFT_E_NONFINITE, "column 1, row 0 is nan", PLAIN "range=0:1", im);
+    refused(PEFT_E_NONFINITE, "numpy.nan_to_num", PLAIN "range=p1:p99", im);
+    peft_image_free(im);
+    v[5] = 0;
+    v[11] = -INFINITY;
+    ok(peft_image_from_buffer(v, 2, 2, 3, PEFT_FLOAT_32, 0, &im));
+    refused(PEFT_E_NONFINITE, "column 1, row 1 is -inf", PLAIN "range=0:1", im);
+    peft_image_free(im);
+}
+END_TEST
+
+/* Pillow's float mode; values beyond those of the input stay. */
+START_TEST(float_resize)
+{
+    const float v[] = { 0, 0, 1000, 1000 };
+    float want[8];
+    peft_image *im, *to;
+    ok(peft_image_from_buffer(v, 4, 1, 1, PEFT_FLOAT_32, 0, &im));
+    ok(peft_image_resize(im, 8, 1, "bicubic", &to));
+    ok(peft_image_resize_float(im, 8, 1, "bicubic", want));
+    ck_assert_int_eq(peft_image_depth(to), PEFT_FLOAT_32);
+    ck_assert_mem_eq(peft_image_pixels(to), want, sizeof want);
+    ck_assert(want[2] < -1);
+    peft_image_free(to);
+    fails(PEFT_E_UNSUPPORTED, "floating-point", peft_image_save_png(im, in_folder("x.png")));
+    peft_image_free(im);
+}
+END_TEST
+
+START_TEST(range_texts)
+{
+    static const char *const good[] = { "range=p1:p99", "range=p0.5:p99.75", "range=p0:p100" };
+    static const char *const bad[] = { "range=p1:99", "range=1:p99", "range=p99:p1", "range=p5:p5", "range=p-1:p99",
+                                       "range=p1:p101", "range=p:p", "range=p1", "range=p1:p2:p3", "range=p" };
+    peft_transform *t = NULL;
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
+        ok(peft_transform_parse(good[i], &t));
+        ck_assert_msg(strstr(peft_transform_text(t), good[i]) != NULL, "%s", peft_transform_text(t));
+        peft_transform_free(t);
+    }
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        fails(PEFT_E_OPTION, "p1:p99 (percentiles)", peft_transform_parse(bad[i], &t));
+}
+END_TEST
+
+#define DICT(type, shape) "{'descr': '" type "', 'fortran_order': False, 'shape': " shape ", }"
+
+static const char *array_file(const char *name, const char *dictionary, const void *data, size_t bytes)
+{
+    unsigned char file[1024];
+    const char *path = in_folder(name);
+    write_bytes(path, file, npy_file(file, dictionary, data, bytes));
+    return path;
+}
+
+START_TEST(numpy_files)
+{
+    static const struct { const char *shape; int slices, width, height, channels; } rows[] = {
+        { "(4, 6)", 1, 6, 4, 1 }, { "(2, 4, 3)", 1, 4, 2, 3 }, { "(4, 6, 1)", 1, 6, 4, 1 },
+        { "(3, 2, 4)", 3, 4, 2, 1 }, { "(2, 2, 2, 3)", 2, 2, 2, 3 }, { "(3, 2, 4, 1)", 3, 4, 2, 1 } };
+    int16_t v[24];
+    for (int i = 0; i < 24; i++) v[i] = (int16_t)(-100 * i);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        char dictionary[100];
+        snprintf(dictionary, sizeof dictionary, DICT("<i2", "%s"), rows[i].shape);
+        const char *path = array_file("a.npy", dictionary, v, sizeof v);
+        peft_image *im = NULL;
+        int64_t slices = 0;
+        ok(peft_image_slices(path, NULL, &slices));
+        ck_assert_int_eq(slices, rows[i].slices);
+        if (slices > 1) fails(PEFT_E_UNSUPPORTED, "slice=N", peft_image_load(path, NULL, &im));
+        const int last = rows[i].slices - 1, n = rows[i].width * rows[i].height * rows[i].channels;
+        char option[20];
+        snprintf(option, sizeof option, "slice=%d", last);
+        ok(peft_image_load(path, last ? option : NULL, &im));
+        ck_assert_int_eq(peft_image_width(im), rows[i].width);
+        ck_assert_int_eq(peft_image_height(im), rows[i].height);
+        ck_assert_int_eq(peft_image_channels(im), rows[i].channels);
+        ck_assert_int_eq(peft_image_depth(im), PEFT_SIGNED_16);
+        ck_assert_mem_eq(peft_image_pixels(im), v + last * n, (size_t)n * sizeof *v);
+        peft_image_free(im);
+        snprintf(option, sizeof option, "slice=%d", last + 1);
+        fails(PEFT_E_OPTION, "the file holds", peft_image_load(path, option, &im));
+    }
+    peft_image *im = NULL;
+    fails(PEFT_E_UNSUPPORTED, "max_side", peft_image_load(array_file("w.npy", DICT("|u1", "(2, 12)"), v, 24),
+                                                          "max_side=8", &im));
+    fails(PEFT_E_UNSUPPORTED, "i32 of [2,2]; expected u8, u16, i16 or f32",
+          peft_image_load(array_file("d.npy", DICT("<i4", "(2, 2)"), v, 16), NULL, &im));
+    fails(PEFT_E_FORMAT, "b.npy", peft_image_load(array_file("b.npy", DICT("<i2", "(2, 2)"), v, 7), NULL, &im));
+}
+END_TEST
+
+/* Folders hold NumPy arrays beside other pictures; a stack is read where a slice is chosen. */
+START_TEST(numpy_in_a_folder)
+{
+    const int16_t v[] = { -1000, 400, -300, -300, 1, 2, 3, 4 };
+    peft_dataset *d, *sliced;
+    peft_image *im = NULL;
+    float out[12];
+    array_file("set/a/1.npy", DICT("<i2", "(2, 2)"), v, 8);
+    array_file("set/b/2.NPY", DICT("<i2", "(2, 2, 2)"), v, 16);
+    ok(peft_dataset_open_folder(in_folder("set"), NULL, &d));
+    ck_assert_int_eq(peft_dataset_count(d), 2);
+    ok(peft_dataset_load(d, 0, &im));
+    apply(PLAIN "range=-1000:400", im, out);
+    near(out, (const float[]){ 0, 1, 0.5f, 0.5f });
+    peft_image_free(im);
+    fails(PEFT_E_UNSUPPORTED, "2.NPY", peft_dataset_load(d, 1, &im));
+    ok(peft_dataset_with_image_options(d, "slice=1", &sliced));
+    ok(peft_dataset_load(sliced, 1, &im));
+    ck_assert_mem_eq(peft_image_pixels(im), v + 4, 8);
+    peft_image_free(im);
+    peft_dataset_free(sliced);
+    peft_dataset_free(d);
+}
+END_TEST
+
+/* Arrays of signed and float images in a data set of arrays. */
+START_TEST(numpy_data_sets)
+{
+    const int16_t shorts[] = { -1000, 400, -300, -300, 5, 6, 7, 8 };
+    const float reals[] = { 0, 0.5f, 1, 2, -1, -2, -3, -4, 0, 0, 0, 0 };
+    static const struct { const char *type, *shape; int depth, channels; } rows[] = {
+        { "<i2", "(2, 2, 2)", PEFT_SIGNED_16, 1 }, { "<f4", "(2, 2, 2)", PEFT_FLOAT_32, 1 },
+        { "<f4", "(2, 1, 2, 3)", PEFT_FLOAT_32, 3 } };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        unsigned char images[512], labels[512];
+        char dictionary[100];
+        const size_t bytes = i == 0 ? 16 : i == 1 ? 32 : 48;
+        const void *pixels = i ? (const void *)reals : (const void *)shorts;
+        snprintf(dictionary, sizeof dictionary, DICT("%s", "%s"), rows[i].type, rows[i].shape);
+        const size_t n = npy_file(images, dictionary, pixels, bytes);
+        const size_t m = npy_file(labels, DICT("|u1", "(2,)"), "\0\1", 2);
+        peft_dataset *d;
+        peft_image *im;
+        float out[12];
+        zip_make(in_folder("m.npz"),
+                 (const entry[]){ { "val_images.npy", images, n }, { "val_labels.npy", labels, m } }, 2);
+        ok(peft_dataset_open_npz(in_folder("m.npz"), "val", &d));
+        ok(peft_dataset_load(d, 1, &im));
+        ck_assert_int_eq(peft_image_depth(im), rows[i].depth);
+        ck_assert_int_eq(peft_image_channels(im), rows[i].channels);
+        ck_assert_mem_eq(peft_image_pixels(im), (const char *)pixels + bytes / 2, bytes / 2);
+        refused(PEFT_E_INVALID, "range=p1:p99", PLAIN, im);
+        apply(PLAIN "range=p0:p100", im, out);
+        peft_image_free(im);
+        peft_dataset_free(d);
+    }
+}
+END_TEST
+
+IO_SUITE_MAIN("pixels", percentiles_of_numpy, windows, rescale_stays, not_finite, float_resize, range_texts,
+              numpy_files, numpy_in_a_folder, numpy_data_sets)
