@@ -1,0 +1,176 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# No two places in src share more than ten lines, also with other names, numbers and texts: lines are compared as signs
+# and keywords, with one mark for every name, one for every number and one for every text; comments, blank lines and
+# #include lines are left out. Eleven lines of fewer than six different shapes count as the rows of a table and may be
+# like those of another table.
+#   doubles.sh [ROOT]       checks the tree
+#   doubles.sh --self-test  wants doubles found in files made for it
+set -eu
+export LC_ALL=C
+project=$(cd "$(dirname "$0")/../.." && pwd)
+
+# Doubles that are still there: "FILE FILE LINES". This list only gets shorter: a double that has changed or gone is
+# refused here too, until its line is changed or gone.
+known='src/core/interop/hf_read.c src/core/interop/hf_read.c 12
+src/core/store/files.c src/core/store/files.c 12
+src/io/dataset/dataset.c src/io/transform/transform.c 11
+src/kernels/simd/gemm_micro.h src/kernels/simd/gemm_micro.h 17
+src/kernels/simd/pointwise.c src/kernels/simd/pointwise.c 11'
+
+# A line "FILE:LINE-LINE FILE:LINE-LINE COUNT" for each double of the tree $1.
+doubles() {
+    # shellcheck disable=SC2016  # the dollars are awk's
+    (cd "$1" && find src -name '*.[ch]' | sort | xargs awk '
+    BEGIN {
+        words = "auto bool break case char const continue default do double else enum extern float for goto if"
+        words = words " inline int long register return short signed sizeof static struct switch typedef union unsigned"
+        n = split(words " void volatile while", list, " ")
+        for (i = 1; i <= n; i++) keyword[list[i]]
+        window = 11
+    }
+    # The line as keywords, signs, I for names, N for numbers and S for texts; comment: it begins inside one.
+    function shape(rest, out, t, i) {
+        while (rest != "") {
+            if (comment) {
+                i = index(rest, "*/")
+                if (!i) break
+                comment = 0
+                rest = substr(rest, i + 2)
+                continue
+            }
+            if (rest ~ /^\/\//) break
+            if (rest ~ /^\/\*/) {
+                comment = 1
+                rest = substr(rest, 3)
+                continue
+            }
+            if (match(rest, /^[ \t]+/)) t = ""
+            else if (match(rest, /^"([^"\\]|\\.)*"/)) t = " S"
+            else if (match(rest, /^\047([^\047\\]|\\.)*\047/)) t = " N"
+            else if (match(rest, /^\.?[0-9][A-Za-z0-9_.]*([eEpP][-+][0-9]+)?[fFlL]?/)) t = " N"
+            else if (match(rest, /^[A-Za-z_][A-Za-z0-9_]*/)) {
+                t = substr(rest, 1, RLENGTH)
+                t = t in keyword ? " " t : " I"
+            } else {
+                match(rest, /^./)
+                t = " " substr(rest, 1, 1)
+            }
+            out = out t
+            rest = substr(rest, RLENGTH + 1)
+        }
+        return out
+    }
+    FNR == 1 { comment = 0 }
+    !comment && /^[ \t]*#[ \t]*include/ { next }
+    {
+        s = shape($0)
+        if (s != "") {
+            line[++count] = s
+            file[count] = FILENAME
+            at[count] = FNR
+        }
+    }
+    function tell() {
+        if (length_now)
+            print file[one] ":" at[one] "-" at[one + length_now - 1], file[other] ":" at[other] "-" \
+                  at[other + length_now - 1], length_now
+        length_now = 0
+    }
+    END {
+        for (i = 1; i + window - 1 <= count; i++) {
+            if (file[i] != file[i + window - 1]) continue
+            key = ""
+            different = 0
+            split("", seen)
+            for (k = i; k < i + window; k++) {
+                key = key "\n" line[k]
+                if (!(line[k] in seen)) different++
+                seen[line[k]]
+            }
+            if (different < 6) continue
+            if (!(key in first)) {
+                first[key] = i
+                continue
+            }
+            f = first[key]
+            if (file[f] == file[i] && i - f < window) continue
+            if (length_now && f == one + length_now - window + 1 && i == other + length_now - window + 1) {
+                length_now++
+                continue
+            }
+            tell()
+            one = f
+            other = i
+            length_now = window
+        }
+        tell()
+    }')
+}
+
+# Prints what differs between the doubles of the tree $1 and the text $2 of known ones; fails when something does.
+check() {
+    doubles "$1" > "$work/places"
+    awk '{ sub(/:.*/, "", $1); sub(/:.*/, "", $2); print }' "$work/places" | sort > "$work/found"
+    printf '%s\n' "$2" | sed '/^$/d' | sort > "$work/known"
+    {
+        comm -23 "$work/found" "$work/known" | sort -u | while read -r a b lines; do
+            awk -v a="$a:" -v b="$b:" -v lines="$lines" 'index($1, a) == 1 && index($2, b) == 1 && $3 == lines {
+                print $3 " lines twice: " $1 " and " $2 }' "$work/places"
+        done
+        comm -13 "$work/found" "$work/known" | sed 's/^/no such double any more; change its line in doubles.sh: /'
+    } > "$work/said"
+    cat "$work/said"
+    [ ! -s "$work/said" ]
+}
+
+must_say() {
+    if check "$work" "$2" > "$work/log"; then
+        echo "doubles.sh: not found: $1"
+        exit 1
+    fi
+    grep -qxF -- "$1" "$work/log" || { echo "doubles.sh: expected '$1', got:"; cat "$work/log"; exit 1; }
+}
+
+# A function of $1 lines, each of another shape, whose names begin with $2; $3: what stands behind them.
+text() {
+    awk -v lines="$1" -v name="$2" -v end="$3" 'BEGIN {
+        print "int " name "_f(int " name "_n)\n{"
+        for (i = 6; i < lines; i++) {
+            sum = sum " + " name "_a[" i "]"
+            print "    " name "_n +=" sum ";" end
+        }
+        print "    for (;;) {\n    }\n    return " name "_n;\n}"
+    }'
+}
+
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+if [ "${1-}" = --self-test ]; then
+    mkdir -p "$work/src/deep"
+    text 10 one '' > "$work/src/one.c"
+    text 10 two '' > "$work/src/deep/two.h"
+    check "$work" ''
+    text 11 one ' /* said */' > "$work/src/one.c"
+    {
+        printf '#include <one.h>\n/* more\n'
+        text 6 x ''
+        printf '*/\n'
+        text 11 two '  // "other"'
+    } > "$work/src/deep/two.h"
+    must_say '11 lines twice: src/deep/two.h:10-20 and src/one.c:1-11' ''
+    check "$work" 'src/deep/two.h src/one.c 11'
+    text 14 one '' > "$work/src/one.c"
+    text 14 two '' > "$work/src/deep/two.h"
+    must_say '14 lines twice: src/deep/two.h:1-14 and src/one.c:1-14' ''
+    must_say 'no such double any more; change its line in doubles.sh: src/deep/two.h src/one.c 11' \
+        'src/deep/two.h src/one.c 11'
+    rm "$work/src/deep/two.h"
+    { text 12 one ''; echo; text 12 two ''; } > "$work/src/one.c"
+    must_say '12 lines twice: src/one.c:1-12 and src/one.c:14-25' ''
+    for i in 1 2 3 4 5 6 7 8 9 10 11 12; do echo "    { \"row $i\", $i, 'c', one_$i },"; done > "$work/src/one.c"
+    cp "$work/src/one.c" "$work/src/two.c"
+    check "$work" ''
+else
+    check "${1:-$project}" "$known"
+fi
