@@ -26,7 +26,8 @@ typedef int64_t (*peft_batch_fn)(int64_t epoch, int64_t batch, peft_tensor *imag
  * "nesterov"; "clip_norm" (0: off); "accumulate" (backward passes for each update); "schedule" (constant, cosine,
  * linear, warmup_cosine, warmup_linear, warmup_cosine_full_period, step), "steps" (its length in updates), "warmup",
  * "start_lr", "min_lr", "decay_every", "decay", "steps_per_epoch" (> 0: the rate changes with the epoch, not the
- * step); "cache_features", "cache_file", "cache_type" (below); "threads", "executor".
+ * step); "cache_features", "cache_file", "cache_type" (below); "threads", "executor"; "memory_limit" (bytes
+ * that each compiled graph may take, arena and scratch; more is PEFT_E_UNSUPPORTED; 0: no limit), "arithmetic" (f32).
  *
  * An option that the chosen loss, optimiser or schedule does not read (momentum with adamw) is PEFT_E_OPTION, unless
  * it is given its default. Weighted means are torch's by default: ce is divided by the sum of the labels' weights,
@@ -88,8 +89,8 @@ PEFT_API void    peft_trainer_describe(const peft_trainer *t, peft_text_fn fn, v
 /* The whole state (parameters, moments, buffers, step, epoch, seed, settings): a resumed run ends with the same bits as
  * one without a break. Restore needs the same backbone, adapters, model and trainer options, groups and notes, compared
  * as values (1e-3 is 0.001; not given is given the default), else PEFT_E_MISMATCH names what differs, with both values,
- * and nothing changes. What may differ: "threads", "executor", "samples", the cache options, and what the schedule,
- * optimiser and loss do not read. A run is extended by a larger "steps": with schedule constant or step it ends as if
+ * and nothing changes. What may differ: "threads", "executor", "memory_limit", "samples", the cache options, and what
+ * the schedule, optimiser and loss do not read. A run is extended by a larger "steps": with schedule constant or step it ends as if
  * begun with it; a cosine goes on at the rate that the longer one has at this step. The seed is the saved run's.
  * PEFT_E_NONFINITE: the state holds NaN or Inf; save then leaves path as it was. */
 PEFT_API PEFT_NODISCARD peft_status peft_trainer_save(const peft_trainer *t, const char *path);

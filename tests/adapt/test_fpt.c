@@ -40,7 +40,8 @@ START_TEST(published_sizes)
         ck_assert_int_eq(peft_model_create(b, mo, &m), PEFT_OK);
         ck_assert_int_eq(peft_model_attach(m, a), PEFT_OK);
         ck_assert_int_eq(peft_model_trainable_count(m), published[i].parameters);
-        pf_compile_spec spec = { .model = m, .team = &team, .batch = 2, .loss = &loss, .part = PF_FRONT };
+        pf_net_spec spec = { .model = m, .loss = &loss, .part = PF_FRONT,
+                             .compile = pf_team_spec(&team, (pf_compile_spec){ .batch = 2, .training = true }) };
         ck_assert_msg(!pf_compiled_create(&net, &spec), "%s", peft_last_error());
         ck_assert_int_eq(pf_cache_create(&cache, &(pf_cache_spec){ .ctx = ctx, .front = &net, .limit = 16 << 20 }),
                          PEFT_OK);

@@ -27,7 +27,7 @@ START_TEST(a_sink_is_what_is_cut_off)
     peft_context *ctx = tiny_context(NULL, 1);
     lab l;
     lab_open(&l, ctx, 5, UINT64_MAX, PLAIN);
-    l.g.training = false;
+    l.g.spec.training = false;
     peft_site s = { .q = LEAF(&l, B, T, D), .k = LEAF(&l, B, T, D), .v = LEAF(&l, B, T, D) };
     s.sink = peft_logsumexp(&l.g, LEAF(&l, T, LENGTH));
     pf_val y = peft_attention(&l.g, H, &s);
@@ -72,7 +72,7 @@ START_TEST(mass_is_a_column_mean_of_the_softmax)
     for (int form = 0; form < 8; form++) {                   /* bits: row 0 alone, head_scale, sink and extra keys */
         lab l;
         lab_open(&l, ctx, 5, UINT64_MAX, PLAIN);
-        l.g.training = false;
+        l.g.spec.training = false;
         peft_site s = { .q = LEAF(&l, B, T, D), .k = LEAF(&l, B, T, D), .v = LEAF(&l, B, T, D) };
         pf_val scale = LEAF(&l, H), sink = LEAF(&l, T), xk = LEAF(&l, EXTRA, D), xv = LEAF(&l, EXTRA, D);
         if (form & 2) s.head_scale = scale;

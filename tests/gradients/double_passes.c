@@ -1,25 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0
  * double_passes.c -- no pass changes what is computed: with any of them left out, and with all, the loss, every
  * gradient and what is kept are the same to rounding, on the graphs of all operations, on random ones, and on every
- * method's model. And the memory plan changes nothing at all: bit for bit the naive executor's results. */
+ * method's model in training and inference. And the memory plan changes nothing at all: bit for bit the naive executor's results. */
 #include "method_model.h"
+#include "core/graph/passes/passes.h"
 #include "graph/op_cases.h"
 #include "graph/random_graph.h"
 
-typedef peft_status (*pass_fn)(pf_graph *);
-/* As compile.c has them; NULL is the grad pass, which needs the loss and cannot be left out. */
-static const struct { const char *name; pass_fn run; } passes[] = {
-    { "clean 1", pf_pass_clean }, { "rows", pf_pass_rows }, { "hoist", pf_pass_hoist }, { "clean 2", pf_pass_clean },
-    { "share", pf_pass_share }, { "merge", pf_pass_merge }, { "grad", NULL }, { "clean 3", pf_pass_clean },
-    { "fuse", pf_pass_fuse }, { "trim", pf_pass_trim }, { "split", pf_pass_split }, { "place", pf_pass_place } };
-enum { PASSES = sizeof passes / sizeof *passes, NO_PASS = (1 << PASSES) - 1 };
-
-static void run_passes(lab *l, unsigned left_out)
+/* without: names of passes that are left out; NULL: none. */
+static void run_passes(lab *l, const char *without)
 {
-    for (int i = 0; i < PASSES; i++) {
-        if (passes[i].run && left_out >> i & 1) continue;
-        LAB_OK(l, passes[i].run ? passes[i].run(&l->g) : pf_pass_grad(&l->g, l->end));
-    }
+    l->g.spec.without = without;
+    LAB_OK(l, pf_compile(&l->g, l->end));
+}
+
+/* The names of all optional passes. */
+static const char *every_pass(void)
+{
+    static char names[256];
+    *names = 0;
+    for (const pf_pass *p = pf_passes; p->name; p++)
+        if (!p->required)
+            snprintf(names + strlen(names), sizeof names - strlen(names), "%s%s", *names ? "," : "", p->name);
+    return names;
 }
 
 /* What a graph computes: its loss, every gradient, every kept value. */
@@ -43,6 +46,7 @@ static void add_piece(results *r, const pk_real *x, int64_t count)
 static results take_results(lab *l, pf_param *const *p, size_t n)
 {
     results r = { .loss = lab_run(l) };
+    if (!pf_is(l->end)) n = 0;
     for (size_t i = 0; i < n; i++) add_piece(&r, p[i]->grad.data, peft_tensor_count(&p[i]->value));
     r.gradients = r.pieces;
     r.top = largest(r.data, r.total);
@@ -75,7 +79,7 @@ typedef struct source {
     peft_context *ctx;
     const op_case *c; int variant; lab_dress dress;          /* a case, */
     int length; uint64_t seed;                               /* or a random graph, */
-    peft_model *model; const void *images;                   /* or a model */
+    peft_model *model; const void *images; bool inference;   /* or a model */
 } source;
 
 enum { IMAGES = 5, SIDE = 8 };               /* batch norm on two or three samples is mostly rounding */
@@ -95,8 +99,12 @@ static void plant(lab *l, const source *s)
     }
     int64_t side = s->model->backbone->shape.image;
     l->g.batch = IMAGES;
+    l->g.spec.training = !s->inference;
     pf_val images = pf_value_new(&l->g, PF_INPUT, pf_shape_of(4, l->g.batch, (int64_t)3, side, side));
-    lab_loss(l, pf_model_forward(s->model, &l->g, images, NULL, NULL));
+    pf_val logits = pf_model_forward(s->model, &l->g, images, NULL, NULL);
+    LAB_OK(l, l->g.status);
+    if (s->inference) pf_v(&l->g, logits)->keep = true;
+    else lab_loss(l, logits);
 }
 
 static size_t params_of(const source *s, const lab *l, pf_param **to)
@@ -109,12 +117,12 @@ static size_t params_of(const source *s, const lab *l, pf_param **to)
 
 static double farthest;                                      /* of all comparisons of a test */
 
-static void run_and_compare(const source *s, unsigned left_out, results *want, const char *what)
+static void run_and_compare(const source *s, const char *without, results *want, const char *what)
 {
     lab l;
     pf_param *p[256];
     plant(&l, s);
-    run_passes(&l, left_out);
+    run_passes(&l, without);
     lab_bind(&l, 0);
     pf_exec_input(&l.e, PF_IN_IMAGES, s->images);
     size_t n = params_of(s, &l, p);
@@ -135,11 +143,12 @@ static void check_passes(const source *s, const char *name)
 {
     results want = { 0 };
     char what[160];
-    run_and_compare(s, NO_PASS, &want, name);
-    for (int i = -1; i < PASSES; i++) {
-        if (i >= 0 && !passes[i].run) continue;
-        snprintf(what, sizeof what, "%s without pass %s", name, i < 0 ? "none" : passes[i].name);
-        run_and_compare(s, i < 0 ? 0 : 1u << i, &want, what);
+    run_and_compare(s, every_pass(), &want, name);
+    run_and_compare(s, NULL, &want, name);
+    for (const pf_pass *p = pf_passes; p->name; p++) {
+        if (p->required) continue;
+        snprintf(what, sizeof what, "%s without pass %s", name, p->name);
+        run_and_compare(s, p->name, &want, what);
     }
     free(want.data);
 }
@@ -190,32 +199,28 @@ static bool same_graph(const pf_graph *a, const pf_graph *b)
     return same;
 }
 
-/* left_out NO_PASS + 1: pf_compile */
-static bool compiles_alike(peft_context *ctx, uint64_t seed, unsigned left_out)
+static bool compiles_alike(peft_context *ctx, uint64_t seed, const char *without)
 {
     source s = random_source(ctx, seed);
     lab l[2];
     plant(&l[0], &s);
     plant(&l[1], &s);
-    run_passes(&l[0], 0);
-    if (left_out <= NO_PASS) run_passes(&l[1], left_out);
-    else LAB_OK(&l[1], pf_compile(&l[1].g, l[1].end));
+    run_passes(&l[0], NULL);
+    run_passes(&l[1], without);
     bool same = same_graph(&l[0].g, &l[1].g);
     lab_close(&l[0]);
     lab_close(&l[1]);
     return same;
 }
 
-START_TEST(the_table_is_compile)
+START_TEST(every_pass_finds_work)
 {
     peft_context *ctx = tiny_context(NULL, 1);
-    for (uint64_t seed = 1; seed <= 20; seed++)
-        ck_assert_msg(compiles_alike(ctx, seed, NO_PASS + 1), "compile.c has other passes than the table of this test");
-    for (int i = 0; i < PASSES; i++) {
+    for (const pf_pass *p = pf_passes; p->name; p++) {
         uint64_t seed = 1;
-        if (!passes[i].run || !strncmp(passes[i].name, "clean", 5)) continue;        /* a later clean does as well */
-        while (seed <= GRAPHS && compiles_alike(ctx, seed, 1u << i)) seed++;
-        ck_assert_msg(seed <= GRAPHS, "pass %s found nothing to do on any random graph", passes[i].name);
+        if (p->required || p->run == pf_pass_clean) continue;        /* a later clean does as well */
+        while (seed <= GRAPHS && compiles_alike(ctx, seed, p->name)) seed++;
+        ck_assert_msg(seed <= GRAPHS, "pass %s found nothing to do on any random graph", p->name);
     }
     peft_context_free(ctx);
 }
@@ -254,7 +259,7 @@ START_TEST(one_value_in_two_slots)
     for (int naive = 0; naive < 2; naive++) {
         lab l;
         lab_open(&l, ctx, 1, UINT64_MAX, PLAIN);
-        l.g.training = false;
+        l.g.spec.training = false;
         pf_val x = peft_scale(&l.g, LEAF(&l, ROWS, WIDTH), 0.5);
         pf_val y = peft_add(&l.g, x, peft_linear(&l.g, x, LEAF(&l, WIDTH, WIDTH), PF_NONE));
         LAB_OK(&l, l.g.status);
@@ -295,9 +300,11 @@ START_TEST(methods)
                 pf_param *p = peft_model_param(t.model, i);
                 p->grad.data = pf_alloc_zero(ctx, pf_tensor_bytes(&p->value));
             }
-            const source s = { .ctx = ctx, .model = t.model, .images = images };
-            snprintf(name, sizeof name, "%s, form %zu", tiny_method_name(m), f);
-            check_passes(&s, name);
+            for (int inference = 0; inference < 2; inference++) {
+                const source s = { .ctx = ctx, .model = t.model, .images = images, .inference = inference };
+                snprintf(name, sizeof name, "%s, form %zu%s", tiny_method_name(m), f, inference ? ", inference" : "");
+                check_passes(&s, name);
+            }
             for (size_t i = 0; i < peft_model_param_count(t.model); i++) {
                 pf_param *p = peft_model_param(t.model, i);
                 pf_free(ctx, p->grad.data);
@@ -311,5 +318,5 @@ START_TEST(methods)
 }
 END_TEST
 
-SUITE_MAIN("passes", operations, random_graphs, the_table_is_compile, naive_is_planned,
+SUITE_MAIN("passes", operations, random_graphs, every_pass_finds_work, naive_is_planned,
            one_value_in_two_slots, methods)

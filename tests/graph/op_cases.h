@@ -37,7 +37,7 @@ static pf_val case_batchnorm(lab *l, int v)
     pf_val mean = lab_const(l, PEFT_DIMS(D)), var = lab_const(l, PEFT_DIMS(D));
     pk_real *p = pf_v(&l->g, var)->data;
     for (int i = 0; i < D; i++) p[i] = 1 + p[i] * p[i];
-    l->g.training = !(v & 4);
+    l->g.spec.training = !(v & 4);
     return pf_emit(&l->g, &pf_op_batchnorm, &a, 5, (pf_val[]){ x, gamma, beta, mean, var });
 }
 

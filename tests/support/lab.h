@@ -39,7 +39,7 @@ static inline void lab_open(lab *l, peft_context *ctx, uint64_t seed, uint64_t t
 {
     *l = (lab){ .ctx = ctx, .seed = seed, .trained = trained, .dress = dress, .size = 1,
                 .loss = { .kind = &pf_loss_ce } };
-    pf_graph_init(&l->g, ctx, 2, true);
+    pf_graph_init(&l->g, ctx, &(pf_compile_spec){ .batch = 2, .training = true, .threads = 1 });
     const pf_rng r = { seed, 0, 1 };
     for (int i = 0; i < 64; i++) l->labels[i] = pf_rng_below(&r, (uint64_t)i, LAB_CLASSES);
 }
@@ -127,8 +127,8 @@ static inline void lab_end(lab *l, pf_val y)
 /* Memory starts as NaN, so that reading what nobody wrote is seen. */
 static inline void lab_bind(lab *l, unsigned flags)
 {
-    const pf_exec_env env = { .threads = 1, .flags = flags };
-    LAB_OK(l, pf_exec_create(&l->e, &l->g, &env));
+    l->g.spec.flags = flags;
+    LAB_OK(l, pf_exec_create(&l->e, &l->g));
     size_t bytes = pf_exec_bytes(&l->e);
     l->memory = pf_alloc(l->ctx, bytes);
     memset(l->memory, 0xff, bytes);
@@ -155,7 +155,7 @@ static inline double lab_value(void *user)
 static inline double lab_run(lab *l)
 {
     pf_exec_run(&l->e, 0, l->e.g.nodes);
-    return pf_exec_data(&l->e, l->end)[0];
+    return pf_is(l->end) ? pf_exec_data(&l->e, l->end)[0] : 0;
 }
 
 /* The largest gradient entry of all leaves. */

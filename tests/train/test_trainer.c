@@ -318,8 +318,8 @@ START_TEST(every_option_is_listed)
         ck_assert(*name && *type && *help);
         snprintf(all + strlen(all), sizeof all - strlen(all), "%s%s=\"%s\"", n ? "," : "", name, fallback);
     }
-    ck_assert_uint_eq(n, 31);
-    FAILS(PEFT_E_NOTFOUND, "31", peft_trainer_option(n, NULL, NULL, NULL, NULL));
+    ck_assert_uint_eq(n, 33);
+    FAILS(PEFT_E_NOTFOUND, "33", peft_trainer_option(n, NULL, NULL, NULL, NULL));
     OK(peft_trainer_option(0, NULL, NULL, NULL, NULL));
     tiny t = tiny_make(&(tiny_spec){ .method = "ept" });
     /* the defaults, written out, are accepted */

@@ -143,7 +143,7 @@ pf_val peft_repeat(peft_build *g, pf_val rows) { return EMIT(g, &pf_op_repeat, &
 
 pf_val peft_dropout(peft_build *g, pf_val x, double p)
 {
-    if (!g->training || p <= 0 || g->status) return x;
+    if (!g->spec.training || p <= 0 || g->status) return x;
     if (!(p < 1)) return pf_graph_fail(g, pf_fail(PEFT_E_INVALID, "peft_dropout: p is 1 or more, expected less than 1"));
     return EMIT(g, &pf_op_dropout, (&(pf_attr){ .f = { p }, .i = { g->dropouts++ } }), x);
 }

@@ -1,22 +1,62 @@
 /* SPDX-License-Identifier: Apache-2.0
- * compile.c -- the order of the passes. Rewrites of the forward graph come first, so that the grad pass inherits them;
- * epilogues are fused when forward and backward stand. */
-#include "core/graph/graph.h"
+ * compile.c -- walks the table of passes, less those that the compile settings leave out by name. */
+#include <stdio.h>
+#include "core/graph/passes/passes.h"
+
+enum { PF_OPTIONAL, PF_REQUIRED };
+enum { PF_ROUNDED, PF_EXACT };
+const pf_pass pf_passes[] = {
+#define PF_PASS(name, function, phase, required, exact) { #name, function, phase, required, exact },
+#include "core/graph/passes/passes.def"
+#undef PF_PASS
+    { 0 } };
+
+static const char *const arithmetic[PF_ARITHMETICS] = { "f32" };
+
+peft_status pf_arithmetic_parse(const char *name, pf_arithmetic *out)
+{
+    for (int i = 0; i < PF_ARITHMETICS; i++)
+        if (!strcmp(name, arithmetic[i])) {
+            *out = (pf_arithmetic)i;
+            return PEFT_OK;
+        }
+    return pf_fail(PEFT_E_OPTION, "arithmetic: given '%s', expected f32", name);
+}
+
+/* Is the pass among the names in list? */
+static bool listed(const char *list, const char *name)
+{
+    for (const char *p = list; p && *p; p += strcspn(p, ",") + (p[strcspn(p, ",")] == ','))
+        if (strcspn(p, ",") == strlen(name) && !strncmp(p, name, strlen(name))) return true;
+    return false;
+}
+
+/* Every name in the list is that of an optional pass. */
+static peft_status check_without(const char *list)
+{
+    for (const char *p = list; p && *p; p += strcspn(p, ",") + (p[strcspn(p, ",")] == ',')) {
+        const pf_pass *pass = pf_passes;
+        const int length = (int)strcspn(p, ",");
+        char known[256] = "";
+        size_t used = 0;
+        while (pass->name && !((size_t)length == strlen(pass->name) && !strncmp(p, pass->name, (size_t)length))) pass++;
+        if (pass->name && !pass->required) continue;
+        if (pass->name)
+            return pf_fail(PEFT_E_INVALID, "pass '%s' is required: a graph cannot be compiled without it", pass->name);
+        for (pass = pf_passes; pass->name && used < sizeof known; pass++)
+            used += (size_t)snprintf(known + used, sizeof known - used, "%s%s", used ? ", " : "", pass->name);
+        return pf_fail(PEFT_E_NOTFOUND, "pass '%.*s': no pass has this name, expected one of %s", length, p, known);
+    }
+    return PEFT_OK;
+}
 
 peft_status pf_compile(pf_graph *g, pf_val loss)
 {
-    peft_status (*const first[])(pf_graph *) = {
-        pf_pass_clean, pf_pass_rows, pf_pass_hoist, pf_pass_clean, pf_pass_share, pf_pass_merge };
-    peft_status (*const then[])(pf_graph *) = { pf_pass_clean, pf_pass_fuse, pf_pass_trim, pf_pass_split,
-                                                pf_pass_place };
-    for (size_t i = 0; i < sizeof first / sizeof *first; i++) {
-        peft_status s = first[i](g);
-        if (s) return s;
-    }
-    if (pf_is(loss) && pf_pass_grad(g, loss)) return g->status;
-    for (size_t i = 0; i < sizeof then / sizeof *then; i++) {
-        peft_status s = then[i](g);
-        if (s) return s;
-    }
-    return PEFT_OK;
+    if (g->status) return g->status;
+    g->status = check_without(g->spec.without);
+    g->loss = loss;
+    for (int phase = 0; phase < PF_PHASES; phase++)
+        for (const pf_pass *p = pf_passes; p->name && !g->status; p++)
+            if (p->phase == (pf_phase)phase && !listed(g->spec.without, p->name)) p->run(g);
+    return g->status;
 }

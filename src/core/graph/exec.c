@@ -37,21 +37,30 @@ void pf_parallel(const pf_run *r, int64_t n, int64_t grain, pf_range_fn fn, void
     if (n > 0) pk_pool_run(r->pool, (n + j.chunk - 1) / j.chunk, run_range, &j);
 }
 
-peft_status pf_exec_create(pf_exec *e, pf_graph *g, const pf_exec_env *env)
+/* Nothing yet makes a plan smaller when it is told how small it has to be. */
+peft_status pf_exec_check_limit(const pf_exec *e)
+{
+    const size_t limit = e->g.spec.memory_limit, planned = pf_exec_bytes(e);
+    if (!limit || planned <= limit) return PEFT_OK;
+    return pf_fail(PEFT_E_UNSUPPORTED, "memory_limit: the graph for %lld samples takes %zu bytes, allowed are %zu: "
+                   "give a smaller batch or a larger limit", (long long)e->g.batch, planned, limit);
+}
+
+peft_status pf_exec_create(pf_exec *e, pf_graph *g)
 {
     memset(e, 0, sizeof *e);
     e->g = *g;
     memset(g, 0, sizeof *g);
-    e->flags = env->flags;
     peft_context *ctx = e->g.ctx;
-    e->run = (pf_run){ .g = &e->g, .k = env->kernels ? env->kernels : ctx->kernels, .pool = env->pool,
-                       .threads = env->threads, .gemm = env->kernels ? env->gemm : ctx->gemm, .seed = ctx->seed };
+    const pf_compile_spec *s = &e->g.spec;
+    e->run = (pf_run){ .g = &e->g, .k = s->kernels ? s->kernels : ctx->kernels, .pool = s->pool, .threads = s->threads,
+                       .gemm = s->kernels ? s->gemm : ctx->gemm, .seed = ctx->seed };
     e->run.ptr = pf_alloc_zero(ctx, e->g.values * sizeof(pk_real *));
     if (!e->run.ptr) return pf_nomem("graph pointers", e->g.values * sizeof(pk_real *));
-    PF_TRY(pf_plan_make(&e->plan, &e->g, &e->run, env->flags));
+    PF_TRY(pf_plan_make(&e->plan, &e->g, &e->run, s->flags));
     for (uint32_t i = 0; i < e->g.nodes; i++)
         if (e->g.node[i].op->flops) e->flops += e->g.node[i].op->flops(&e->g, &e->g.node[i]);
-    return PEFT_OK;
+    return pf_exec_check_limit(e);
 }
 
 size_t pf_exec_bytes(const pf_exec *e) { return e->plan.arena + e->plan.work + PK_ALIGN; }
@@ -123,7 +132,7 @@ void pf_exec_run(pf_exec *e, uint32_t begin, uint32_t end)
 {
     for (uint32_t i = begin; i < end; i++) {
         e->g.node[i].op->run(&e->run, &e->g.node[i]);
-        if (e->flags & PF_PLAN_NAIVE) poison_dead(e, i);
+        if (e->g.spec.flags & PF_PLAN_NAIVE) poison_dead(e, i);
     }
 }
 

@@ -35,7 +35,6 @@ typedef struct pf_plan {
     size_t arena, work;                  /* bytes */
     size_t given;                        /* bytes at the arena's start that hold the values given to the graph */
 } pf_plan;
-enum { PF_PLAN_NAIVE = 1 };              /* nothing shares memory; what is dead is poisoned with NaN */
 peft_status pf_plan_make(pf_plan *p, const pf_graph *g, const pf_run *r, unsigned flags);
 size_t      pf_plan_work(const pf_graph *g, const pf_run *r);          /* scratch: the most that a node asks for */
 void        pf_plan_free(pf_plan *p, const pf_graph *g);
@@ -44,23 +43,16 @@ typedef struct pf_exec {
     pf_graph g;                          /* owned */
     pf_plan plan;
     pf_run run;
-    unsigned flags;
     bool owns_arena;
     void *arena;                         /* arena, then work */
     int64_t flops;
 } pf_exec;
 
-/* kernels NULL: those that the context has now, and its product. */
-typedef struct pf_exec_env {
-    pk_pool *pool;
-    int threads;
-    unsigned flags;
-    const pk_table *kernels;
-    pk_gemm_kind gemm;
-} pf_exec_env;
-/* Takes g over (also on failure), plans it. Memory comes with pf_exec_bind: bytes as told, or own when NULL. */
-peft_status pf_exec_create(pf_exec *e, pf_graph *g, const pf_exec_env *env);
+/* Takes g over (also on failure), plans it. Memory comes with pf_exec_bind: bytes as told, or own when NULL.
+ * PEFT_E_UNSUPPORTED: the plan takes more than the compile settings' memory limit. */
+peft_status pf_exec_create(pf_exec *e, pf_graph *g);
 size_t      pf_exec_bytes(const pf_exec *e);                           /* what bind needs */
+peft_status pf_exec_check_limit(const pf_exec *e);                     /* pf_exec_bytes against the memory limit */
 size_t      pf_exec_table_bytes(const pf_exec *e);                     /* what the graph itself holds */
 peft_status pf_exec_bind(pf_exec *e, void *memory);
 void        pf_exec_free(pf_exec *e);                                  /* a zeroed one is fine */
@@ -70,6 +62,7 @@ void        pf_exec_run(pf_exec *e, uint32_t begin, uint32_t end);
 pk_real    *pf_exec_data(const pf_exec *e, pf_val v);
 void        pf_exec_describe(const pf_exec *e, void (*fn)(const char *line, void *user), void *user);
 
-/* The whole pipeline on a forward graph. loss PF_NONE: inference. */
+/* The passes (passes/passes.def) on a forward graph. loss PF_NONE: no backward nodes. PEFT_E_NOTFOUND, PEFT_E_INVALID:
+ * the compile settings leave out a pass that is unknown or required. */
 peft_status pf_compile(pf_graph *g, pf_val loss);
 #endif

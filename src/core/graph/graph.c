@@ -4,12 +4,12 @@
 #include <string.h>
 #include "core/graph/graph.h"
 
-void pf_graph_init(pf_graph *g, peft_context *ctx, int64_t batch, bool training)
+void pf_graph_init(pf_graph *g, peft_context *ctx, const pf_compile_spec *spec)
 {
     memset(g, 0, sizeof *g);
     g->ctx = ctx;
-    g->batch = batch;
-    g->training = training;
+    g->spec = *spec;
+    g->batch = spec->batch;
     g->values = 1;
 }
 

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  * graph.h -- the static graph: values, nodes, operations. Built forward by the words of build.c, rewritten by the
- * passes (pass_*.c), laid out by plan.c, walked by exec.c. A value is a dense row-major array of pk_real, looked at as
+ * passes (passes/), laid out by plan.c, walked by exec.c. A value is a dense row-major array of pk_real, looked at as
  * a matrix: cols is the last extent, rows the product of the others; token values are [batch, tokens, width]. */
 #ifndef PF_GRAPH_H
 #define PF_GRAPH_H
 #include <peft/sys/method.h>
-#include "core/base/context.h"
+#include "core/graph/spec.h"
 
 typedef peft_val   pf_val;
 typedef peft_param pf_param;
@@ -54,8 +54,9 @@ struct peft_build {
     peft_status status;          /* the first error of building; sticks */
     pf_value *value; uint32_t values, value_room;          /* value[0] is unused */
     pf_node *node; uint32_t nodes, node_room;
-    int64_t batch;
-    bool training;               /* batch statistics, dropout */
+    pf_compile_spec spec;        /* as compiled */
+    int64_t batch;               /* samples now: spec.batch; 1 in a front, less for a shorter batch */
+    pf_val loss;                 /* PF_NONE: nothing is trained */
     int64_t dropouts;            /* made so far: each draws from a stream of its own */
     uint32_t prefix;             /* nodes 0 .. prefix-1 depend on no trained value (after the split pass) */
 };
@@ -85,7 +86,7 @@ struct pf_op {
 #undef PF_OP
 
 /* --- graph.c: making values and nodes; all return PF_NONE and do nothing once g->status is set ---------------------- */
-void   pf_graph_init(pf_graph *g, peft_context *ctx, int64_t batch, bool training);
+void   pf_graph_init(pf_graph *g, peft_context *ctx, const pf_compile_spec *spec);
 void   pf_graph_free(pf_graph *g);
 pf_val pf_graph_fail(pf_graph *g, peft_status s);                   /* records s (message already set) */
 pf_val pf_value_new(pf_graph *g, pf_kind kind, pf_shape shape);
@@ -116,28 +117,15 @@ bool    pf_is_suffix(const pf_shape *b, const pf_shape *a);
 void    pf_count_uses(const pf_graph *g, uint32_t *uses);           /* uses[values] */
 
 /* --- the grad pass as seen by operations ----------------------------------------------------------------------------- */
-struct pf_grads { pf_graph *g; pf_val *of; };                       /* of[id]: gradient so far */
+/* of[id]: gradient so far; the operations that sum two gradients, and one over its leading extents. */
+struct pf_grads { pf_graph *g; pf_val *of; const pf_op *add, *sum_to; };
 static inline pf_val pf_grad_of(const pf_grads *gr, pf_val v) { return gr->of[v.id]; }
 static inline bool pf_grad_wanted(const pf_grads *gr, pf_val v) { return pf_is(v) && pf_v(gr->g, v)->needs_grad; }
 void pf_grad_add(pf_grads *gr, pf_val v, pf_val d);                 /* d joins the gradient of v */
 /* d summed over its leading extents down to v's shape, then pf_grad_add. */
 void pf_grad_add_reduced(pf_grads *gr, pf_val v, pf_val d);
 
-/* --- passes: each leaves a valid graph or an error ------------------------------------------------------------------- */
-peft_status pf_pass_rows(pf_graph *g);                              /* rows nobody reads are not computed */
-peft_status pf_pass_share(pf_graph *g);                             /* the same operation on the same inputs once */
-/* rows equal for all samples once, not once a sample */
-peft_status pf_pass_hoist(pf_graph *g);
-peft_status pf_pass_merge(pf_graph *g);                             /* linears on one input with adjacent weights */
-/* backward nodes, down to the lowest trained value */
-peft_status pf_pass_grad(pf_graph *g, pf_val loss);
-peft_status pf_pass_fuse(pf_graph *g);                              /* epilogues */
-peft_status pf_pass_clean(pf_graph *g);                             /* drops nodes nobody reads */
-peft_status pf_pass_trim(pf_graph *g);                              /* and single outputs: the last of its kind */
-peft_status pf_pass_split(pf_graph *g);                             /* the frozen prefix to the front */
-peft_status pf_pass_place(pf_graph *g);                             /* pieces are computed inside their concatenation */
-
-/* --- cut.c: the frozen prefix and what is behind it as graphs of their own ------------------------------------------ */
+/* --- prefix/: the frozen prefix and what is behind it as graphs of their own ------------------------------------------ */
 typedef enum pf_part { PF_WHOLE, PF_FRONT, PF_BACK } pf_part;
 typedef struct pf_crossing { pf_val value; int64_t count; } pf_crossing;       /* count: elements a sample */
 /* After pf_compile. PF_FRONT leaves the prefix, for one sample, and keeps what crosses; PF_BACK the rest, to which it

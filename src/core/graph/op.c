@@ -24,3 +24,18 @@ pf_val pf_back(pf_grads *gr, const pf_op *op, const pf_attr *attr, int nin, cons
     for (int i = 0; i < nin; i++) n.in[i] = in[i];
     return pf_emit_node(gr->g, n, NULL);
 }
+
+void pf_grad_add(pf_grads *gr, pf_val v, pf_val d)
+{
+    if (gr->g->status) return;
+    pf_val *of = &gr->of[v.id];
+    *of = pf_is(*of) ? PF_BACK(gr, gr->add, NULL, *of, d) : d;
+}
+
+void pf_grad_add_reduced(pf_grads *gr, pf_val v, pf_val d)
+{
+    if (gr->g->status) return;
+    pf_attr a = { .shape = pf_v(gr->g, v)->shape };
+    if (!pf_shape_equal(&a.shape, &pf_v(gr->g, d)->shape)) d = PF_BACK(gr, gr->sum_to, &a, d);
+    pf_grad_add(gr, v, d);
+}

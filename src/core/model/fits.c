@@ -21,7 +21,8 @@ static peft_status build(const peft_model *m, peft_adapter **adapters, size_t n,
                               .params = m->params, .buffers = m->buffers };
     pf_graph g;
     *tokens = 0;
-    pf_graph_init(&g, m->backbone->ctx, 2, true);        /* batch norm trains on two samples or more */
+    /* batch norm trains on two samples or more */
+    pf_graph_init(&g, m->backbone->ctx, &(pf_compile_spec){ .batch = 2, .training = true });
     pf_val images = pf_value_new(&g, PF_INPUT, pf_shape_of(4, g.batch, (int64_t)3, v->image, v->image));
     if (pf_is(images)) pf_v(&g, images)->slot = PF_IN_IMAGES;
     pf_model_forward(&with, &g, images, most_tokens, tokens);

@@ -68,13 +68,14 @@ static void plan_scratch(pf_extents *e, int64_t batch)
     resize(e, batch);
 }
 
-peft_status pf_extents_find(pf_extents *e, pf_compiled *of, const pf_compile_spec *spec)
+peft_status pf_extents_find(pf_extents *e, pf_compiled *of, const pf_net_spec *spec)
 {
-    pf_compile_spec more = *spec;
+    pf_net_spec more = *spec;
     pf_compiled other;
     walk count = { .batch = of->batch };
     *e = (pf_extents){ .of = of };
-    more.batch++;
+    more.compile.batch++;
+    more.compile.memory_limit = 0;       /* it is never run */
     PF_TRY(pf_compiled_create(&other, &more));
     peft_status s = PEFT_OK;
     if (graphs(&count, &of->exec.g, &other.exec.g)) {
@@ -86,7 +87,7 @@ peft_status pf_extents_find(pf_extents *e, pf_compiled *of, const pf_compile_spe
     }
     pf_compiled_free(&other);
     if (e->count) plan_scratch(e, of->batch);
-    return s;
+    return s ? s : pf_exec_check_limit(&of->exec);
 }
 
 void pf_extents_free(pf_extents *e, peft_context *ctx)

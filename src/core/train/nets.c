@@ -16,10 +16,13 @@
 #include <string.h>
 #include "core/train/trainer.h"
 
-static pf_compile_spec spec_of(const peft_trainer *t, int64_t n, bool training, pf_part part)
+static pf_net_spec spec_of(const peft_trainer *t, int64_t n, bool training, pf_part part)
 {
-    return (pf_compile_spec){ .model = t->model, .team = &t->team, .batch = n, .loss = training ? &t->loss : NULL,
-                              .flags = t->flags, .part = part };
+    pf_compile_spec wanted = t->compile;
+    wanted.batch = n;
+    wanted.training = training;
+    return (pf_net_spec){ .model = t->model, .loss = training ? &t->loss : NULL, .part = part,
+                          .compile = pf_team_spec(&t->team, wanted) };
 }
 
 int64_t pf_trainer_image(const peft_trainer *t)
@@ -42,7 +45,7 @@ peft_status pf_trainer_net(peft_trainer *t, int64_t n)
 /* The front, if one is wanted and there is something to have it for; then what is behind it, or the whole. */
 static peft_status compile_training(peft_trainer *t)
 {
-    pf_compile_spec front = spec_of(t, t->batch, true, PF_FRONT), net = spec_of(t, t->batch, true, PF_WHOLE);
+    pf_net_spec front = spec_of(t, t->batch, true, PF_FRONT), net = spec_of(t, t->batch, true, PF_WHOLE);
     if (t->apart) PF_TRY(pf_compiled_create(&t->front, &front));
     if (t->front.crossings) net.part = PF_BACK;
     else pf_compiled_free(&t->front);
@@ -75,7 +78,7 @@ static peft_status share_arena(peft_trainer *t)
 peft_status pf_trainer_compile(peft_trainer *t)
 {
     PF_TRY(compile_training(t));
-    pf_compile_spec inference = spec_of(t, t->front.crossings ? 1 : t->batch, false, PF_WHOLE);
+    pf_net_spec inference = spec_of(t, t->front.crossings ? 1 : t->batch, false, PF_WHOLE);
     PF_TRY(pf_compiled_create(&t->eval, &inference));
     return share_arena(t);
 }

@@ -42,7 +42,7 @@ const pf_opt pf_trainer_options[] = {
     { "cache_file", 's', "", 0, 0, "file they are kept in beyond this trainer; none: in memory" },
     { "cache_type", 's', "f32", 0, 0, "what they are kept as: f32, or f16 (half the bytes, rounded)" },
     { "threads", 'i', "0", 0, 1024, "0: the context's number" },
-    { "executor", 's', "planned", 0, 0, "planned, or naive (for tests)" },
+    PF_COMPILE_OPTIONS,
     { 0 } };
 
 #define OPTION(t, kind, name) pf_options_##kind((t)->options, pf_trainer_options, name)
@@ -84,7 +84,7 @@ static peft_status read_options(peft_trainer *t)
     PF_TRY(check_last_batch(t));
     PF_TRY(pf_schedule_parse(text(t, "schedule"), &t->schedule.kind));
     PF_TRY(pf_schedule_check(&t->schedule));
-    PF_TRY(pf_executor_parse(text(t, "executor"), &t->flags));
+    PF_TRY(pf_compile_options(t->options, pf_trainer_options, &t->compile));
     t->apart = whole(t, "cache_features") > 0;
     return pf_loss_options(t);
 }

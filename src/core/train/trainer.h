@@ -24,7 +24,7 @@ struct peft_trainer {
     pf_optimizer opt;
     pf_schedule schedule;
     int64_t batch, accumulate;
-    unsigned flags;
+    pf_compile_spec compile;             /* settings of all nets, but for batch and training */
     bool apart;                          /* wanted: the frozen prefix by sample */
 
     pf_slot *slot; size_t slots;

@@ -9,8 +9,9 @@
 #include "core/store/state.h"
 #include "core/train/trainer.h"
 
-/* Options that change no result. */
-static const char *const neutral[] = { "threads", "executor", "samples", "cache_features", "cache_file", "cache_type" };
+/* Options that change no result; arithmetic: there is only one. */
+static const char *const neutral[] = { "threads", "executor", "memory_limit", "arithmetic", "samples", "cache_features",
+                                       "cache_file", "cache_type" };
 
 static bool matters(const peft_trainer *t, const char *name)
 {

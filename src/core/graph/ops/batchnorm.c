@@ -8,10 +8,10 @@
  * f[1]: momentum; out: y, mean [d], rstd [d] */
 static bool infer(pf_graph *g, pf_node *n)
 {
-    if (g->training && pf_rows(g, n->in[0]) < 2)
+    if (g->spec.training && pf_rows(g, n->in[0]) < 2)
         return pf_bad_shape(g, n, "two samples or more: batch norm cannot train on one");
     pf_shape d = pf_shape_of(1, pf_cols(g, n->in[0]));
-    n->attr.i[0] = g->training;
+    n->attr.i[0] = g->spec.training;
     return pf_out_like(g, n, 0, n->in[0]) && pf_out(g, n, 1, d) && pf_out(g, n, 2, d);
 }
 

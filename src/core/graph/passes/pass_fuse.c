@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * pass_fuse.c -- pointwise work rides on the product in front of it, while the tile is in cache: activation, LayerScale
  * and residual sum on a linear, act'(x) and gradient sums on a dX, gradient sums on LayerNorm's dx. */
-#include "core/graph/op.h"
+#include "core/graph/passes/passes.h"
 
 typedef struct { pf_graph *g; uint32_t *uses; int64_t *maker; } pass;      /* maker[id]: the node that makes a value */
 

@@ -1,23 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * pass_grad.c -- appends the backward nodes. Walking back from the loss it visits only nodes whose outputs have a
  * gradient and whose inputs want one, so frozen weights get no dW and the walk ends at the lowest trained value. */
-#include "core/graph/op.h"
+#include "core/graph/passes/passes.h"
 #include "core/graph/param.h"
-
-void pf_grad_add(pf_grads *gr, pf_val v, pf_val d)
-{
-    if (gr->g->status) return;
-    pf_val *of = &gr->of[v.id];
-    *of = pf_is(*of) ? PF_BACK(gr, &pf_op_add, NULL, *of, d) : d;
-}
-
-void pf_grad_add_reduced(pf_grads *gr, pf_val v, pf_val d)
-{
-    if (gr->g->status) return;
-    pf_attr a = { .shape = pf_v(gr->g, v)->shape };
-    if (!pf_shape_equal(&a.shape, &pf_v(gr->g, d)->shape)) d = PF_BACK(gr, &pf_op_sum_to, &a, d);
-    pf_grad_add(gr, v, d);
-}
 
 enum { PIECES = 4 };                                     /* that one concatenation takes */
 
@@ -99,11 +84,12 @@ static void emit_stores(pf_grads *gr, uint32_t values)
     }
 }
 
-peft_status pf_pass_grad(pf_graph *g, pf_val loss)
+peft_status pf_pass_grad(pf_graph *g)
 {
-    if (g->status) return g->status;
+    const pf_val loss = g->loss;
+    if (g->status || !pf_is(loss)) return g->status;
     uint32_t values = g->values, nodes = g->nodes;
-    pf_grads gr = { g, pf_alloc_zero(g->ctx, values * sizeof(pf_val)) };
+    pf_grads gr = { g, pf_alloc_zero(g->ctx, values * sizeof(pf_val)), &pf_op_add, &pf_op_sum_to };
     if (!gr.of) return g->status = pf_nomem("gradients", values * sizeof(pf_val));
     gr.of[loss.id] = loss;                               /* d loss/d loss is 1: the loss operation knows */
     for (uint32_t i = nodes; i-- > 0 && !g->status;) {

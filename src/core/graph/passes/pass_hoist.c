@@ -2,7 +2,7 @@
  * pass_hoist.c -- rows that are the same for every sample are computed once a step. A prompt
  * inserted into the tokens and read only as key and value is pushed through LayerNorm and the projections on its own,
  * [n,d], and joins the attention as extra rows; the inserted tokens themselves are then read by nobody. */
-#include "core/graph/op.h"
+#include "core/graph/passes/passes.h"
 
 /* split[v]: v equals rest with the shared rows inserted at `at`. */
 typedef struct { pf_val rest, rows; int64_t at, n; } parts;

@@ -2,7 +2,7 @@
  * pass_merge.c -- linears that read the same value with weights that lie next to each other in memory (q, k and v)
  * become one product; their results become column views of it. Runs before the grad pass, so that the gradients are
  * merged with them. */
-#include "core/graph/op.h"
+#include "core/graph/passes/passes.h"
 
 /* b begins where a ends, in the same storage. */
 static bool adjacent(const pf_value *a, const pf_value *b)

@@ -3,7 +3,7 @@
  * query, projection and MLP shrink to one row. Walks back to learn which rows of each [b,t,d] value are demanded, then
  * forward, cutting inputs with `take` where an operation needs fewer rows than its input has. Runs on the forward
  * graph, before the grad pass, so the backward pass never sees the dead rows. */
-#include "core/graph/op.h"
+#include "core/graph/passes/passes.h"
 
 /* Demanded rows: nothing, one range, everything but one range, or all. */
 typedef enum { NOTHING, RANGE, BUT, ALL } form;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * pass_share.c -- the same operation on the same inputs is done once (a low-rank factor that q, k and v share, a take
  * that two readers asked for). Two leaves are the same when they look at the same memory. */
-#include "core/graph/op.h"
+#include "core/graph/passes/passes.h"
 
 static bool same_leaf(const pf_value *a, const pf_value *b)
 {

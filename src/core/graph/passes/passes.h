@@ -1,8 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0
- * passes.h -- what the files of this folder share. */
+ * passes.h -- the table of passes (passes.def), and what the files of this folder share. */
 #ifndef PF_PASSES_H
 #define PF_PASSES_H
 #include "core/graph/op.h"
+
+/* The phases in their order: on the forward graph; the one pass that appends the backward nodes; on all nodes. */
+typedef enum pf_phase { PF_FORWARD, PF_GRADIENTS, PF_ALL_NODES, PF_PHASES } pf_phase;
+typedef struct pf_pass {
+    const char *name;
+    peft_status (*run)(pf_graph *g);     /* leaves a valid graph or an error */
+    pf_phase phase;
+    bool required;                       /* the graph means something else without it: it cannot be left out */
+    bool exact;                          /* without it every result is the same to the bit, else to rounding */
+} pf_pass;
+extern const pf_pass pf_passes[];        /* ends with a NULL name */
+
+#define PF_PASS(name, function, phase, required, exact) peft_status function(pf_graph *g);
+#include "core/graph/passes/passes.def"
+#undef PF_PASS
 
 /* Drops nodes that no living node reads and that have no effect; outputs: also outputs (but the first) of the others
  * that no node reads. */

@@ -21,7 +21,7 @@ static const pf_opt options[] = {
     { "batch", 'i', "1", 1, 65536, "largest number of images a call" },
     { "taps", 's', "", 0, 0, "inner values to keep: embed, block.N, feature" },
     { "threads", 'i', "0", 0, 1024, "0: the context's number" },
-    { "executor", 's', "planned", 0, 0, "planned, or naive (for tests)" },
+    PF_COMPILE_OPTIONS,
     { 0 } };
 
 static int64_t image_count(const peft_session *s)
@@ -33,14 +33,16 @@ static int64_t image_count(const peft_session *s)
 static peft_status prepare(peft_session *s)
 {
     const peft_options *o = s->options;
-    pf_compile_spec spec = { .model = s->model, .team = &s->team, .batch = pf_options_int(o, options, "batch"),
-                             .taps = pf_options_string(o, options, "taps") };
-    PF_TRY(pf_executor_parse(pf_options_string(o, options, "executor"), &spec.flags));
+    const int64_t batch = pf_options_int(o, options, "batch");
+    pf_compile_spec wanted = { .batch = batch };
+    PF_TRY(pf_compile_options(o, options, &wanted));
     PF_TRY(pf_team_start(&s->team, s->model->backbone->ctx, pf_options_int(o, options, "threads")));
+    pf_net_spec spec = { .model = s->model, .taps = pf_options_string(o, options, "taps"),
+                         .compile = pf_team_spec(&s->team, wanted) };
     PF_TRY(pf_compiled_create(&s->net, &spec));
     PF_TRY(pf_exec_bind(&s->net.exec, NULL));
     PF_TRY(pf_side_create(&s->side, &s->net));
-    size_t bytes = (size_t)(spec.batch * image_count(s)) * sizeof(pk_real);
+    size_t bytes = (size_t)(batch * image_count(s)) * sizeof(pk_real);
     s->images = pf_alloc_zero(s->model->backbone->ctx, bytes);
     return s->images ? PEFT_OK : pf_nomem("images", bytes);
 }

@@ -30,16 +30,28 @@ void pf_team_stop(pf_team *t)
     t->pool = NULL;
 }
 
+pf_compile_spec pf_team_spec(const pf_team *t, pf_compile_spec wanted)
+{
+    wanted.kernels = t->kernels;
+    wanted.gemm = t->gemm;
+    wanted.pool = t->pool;
+    wanted.threads = t->threads;
+    return wanted;
+}
+
 void pf_team_text(const pf_team *t, char *text, size_t room)
 {
     snprintf(text, room, "%s, %s", t->kernels->name, t->gemm == PK_GEMM_CBLAS ? "cblas" : "own");
 }
 
-peft_status pf_executor_parse(const char *name, unsigned *flags)
+peft_status pf_compile_options(const peft_options *o, const pf_opt *table, pf_compile_spec *spec)
 {
-    *flags = !strcmp(name, "naive") ? PF_PLAN_NAIVE : 0;
-    if (*flags || !strcmp(name, "planned")) return PEFT_OK;
-    return pf_fail(PEFT_E_OPTION, "executor: given '%s', expected planned or naive", name);
+    const char *executor = pf_options_string(o, table, "executor");
+    spec->memory_limit = (size_t)pf_options_int(o, table, "memory_limit");
+    PF_TRY(pf_arithmetic_parse(pf_options_string(o, table, "arithmetic"), &spec->arithmetic));
+    spec->flags = !strcmp(executor, "naive") ? PF_PLAN_NAIVE : 0;
+    if (spec->flags || !strcmp(executor, "planned")) return PEFT_OK;
+    return pf_fail(PEFT_E_OPTION, "executor: given '%s', expected planned or naive", executor);
 }
 
 typedef struct { pf_compiled *c; const char *wanted; } tap_job;
@@ -74,11 +86,11 @@ static int words(const char *list)
     return n;
 }
 
-static void build(pf_graph *g, pf_compiled *c, const pf_compile_spec *spec)
+static void build(pf_graph *g, pf_compiled *c, const pf_net_spec *spec)
 {
     const pf_vit_shape *v = &spec->model->backbone->shape;
     tap_job job = { c, spec->taps };
-    pf_val images = pf_value_new(g, PF_INPUT, pf_shape_of(4, spec->batch, (int64_t)3, v->image, v->image));
+    pf_val images = pf_value_new(g, PF_INPUT, pf_shape_of(4, g->batch, (int64_t)3, v->image, v->image));
     if (pf_is(images)) pf_v(g, images)->slot = PF_IN_IMAGES;
     c->logits = pf_model_forward(spec->model, g, images, keep_tap, &job);
     if (g->status) return;
@@ -88,11 +100,11 @@ static void build(pf_graph *g, pf_compiled *c, const pf_compile_spec *spec)
     if (!g->status) pf_v(g, c->loss)->keep = true;
 }
 
-peft_status pf_compiled_create(pf_compiled *c, const pf_compile_spec *spec)
+peft_status pf_compiled_create(pf_compiled *c, const pf_net_spec *spec)
 {
     pf_graph g;
     memset(c, 0, sizeof *c);
-    pf_graph_init(&g, spec->model->backbone->ctx, spec->batch, spec->loss != NULL);
+    pf_graph_init(&g, spec->model->backbone->ctx, &spec->compile);
     build(&g, c, spec);
     peft_status s = g.status;
     if (!s && c->taps != words(spec->taps))
@@ -105,9 +117,7 @@ peft_status pf_compiled_create(pf_compiled *c, const pf_compile_spec *spec)
         return s;
     }
     c->batch = g.batch;
-    const pf_exec_env env = { spec->team->pool, spec->team->threads, spec->flags, spec->team->kernels,
-                              spec->team->gemm };
-    s = pf_exec_create(&c->exec, &g, &env);
+    s = pf_exec_create(&c->exec, &g);
     if (s) pf_compiled_free(c);
     return s;
 }

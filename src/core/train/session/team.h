@@ -16,6 +16,8 @@ typedef struct pf_team {
 } pf_team;
 peft_status pf_team_start(pf_team *t, peft_context *ctx, int64_t threads);          /* 0: the context's number */
 void        pf_team_stop(pf_team *t);
+/* The settings wanted, for a graph that runs on this team. */
+pf_compile_spec pf_team_spec(const pf_team *t, pf_compile_spec wanted);
 /* What decides the rounding of a result: "avx2, own". */
 void        pf_team_text(const pf_team *t, char *text, size_t room);
 
@@ -28,18 +30,17 @@ typedef struct pf_compiled {
     pf_val tap[16]; const char *tap_name[16]; int taps;      /* names are borrowed */
 } pf_compiled;
 
-typedef struct pf_compile_spec {
+/* What is compiled from a model, and with which settings. */
+typedef struct pf_net_spec {
     const peft_model *model;
-    const pf_team *team;
-    int64_t batch;
-    const pf_loss *loss;                 /* NULL: inference */
+    const pf_loss *loss;                 /* NULL: none */
     const char *taps;                    /* wanted taps, comma separated; NULL: none. Must outlive the result. */
-    unsigned flags;                      /* PF_PLAN_NAIVE */
     pf_part part;
-} pf_compile_spec;
+    pf_compile_spec compile;             /* from pf_team_spec */
+} pf_net_spec;
 
 /* Compiled and planned, not yet bound to memory. Without crossings it is whole, whatever part was wanted. */
-peft_status pf_compiled_create(pf_compiled *c, const pf_compile_spec *spec);
+peft_status pf_compiled_create(pf_compiled *c, const pf_net_spec *spec);
 void        pf_compiled_free(pf_compiled *c);
 size_t      pf_compiled_table_bytes(const pf_compiled *c);             /* what it holds beside the arena */
 bool        pf_compiled_reads(const pf_compiled *c, int slot);         /* does a node read this input? */
@@ -52,8 +53,12 @@ void        pf_side_free(pf_side *s, peft_context *ctx);
 peft_status pf_side_set(pf_side *s, const char *name, const peft_tensor *value);
 /* For runs of c on a batch of n; the first sample c sees is number `first`. */
 peft_status pf_side_bind(const pf_side *s, pf_compiled *c, int64_t n, int64_t first);
-/* "planned" or "naive" */
-peft_status pf_executor_parse(const char *name, unsigned *flags);
+/* Rows of a table of options: how graphs are compiled. pf_compile_options writes them to *spec. */
+#define PF_COMPILE_OPTIONS \
+    { "executor", 's', "planned", 0, 0, "planned, or naive (for tests)" }, \
+    { "memory_limit", 'i', "0", 0, 1e15, "bytes that a graph's arena and scratch may take; 0: no limit" }, \
+    { "arithmetic", 's', "f32", 0, 0, "what products are computed in: f32" }
+peft_status pf_compile_options(const peft_options *o, const pf_opt *table, pf_compile_spec *spec);
 
 /* images is [n,3,s,s] of the model's side with 1 <= n <= batch, and of a float type; writes n. */
 peft_status pf_check_images(const peft_model *m, const peft_tensor *images, int64_t batch, int64_t *n);

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * spec.h -- compile settings: what decides how a graph is built, rewritten, planned and run, beside the model itself.
+ * A graph holds a copy; a pass, an operation or the plan that needs such a fact reads it there. */
+#ifndef PF_SPEC_H
+#define PF_SPEC_H
+#include "core/base/context.h"
+
+/* What products are computed in. A further one is an enumerator and a name in compile.c. */
+typedef enum pf_arithmetic { PF_ARITHMETIC_F32, PF_ARITHMETICS } pf_arithmetic;
+/* PEFT_E_OPTION for a name that is none of them. */
+peft_status pf_arithmetic_parse(const char *name, pf_arithmetic *out);
+
+enum { PF_PLAN_NAIVE = 1 };              /* nothing shares memory; what is dead is poisoned with NaN */
+
+typedef struct pf_compile_spec {
+    int64_t batch;                       /* samples */
+    bool training;                       /* batch statistics and dropout; else inference */
+    pf_arithmetic arithmetic;
+    size_t memory_limit;                 /* bytes that arena and scratch may take; 0: no limit */
+    unsigned flags;                      /* PF_PLAN_NAIVE */
+    const char *without;                 /* passes that do not run, names between commas; NULL: none. For tests */
+    const pk_table *kernels;             /* NULL: those that the context has now, and its product */
+    pk_gemm_kind gemm;
+    pk_pool *pool;                       /* NULL: the caller's thread alone */
+    int threads;
+} pf_compile_spec;
+#endif

@@ -1,0 +1,184 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * test_passes.c -- compile settings. Each optional pass is switched off by name: where the table promises it, every bit
+ * of loss, logits and gradients stays, in training and inference, for every method and instruction set (the passes that
+ * round otherwise are held to 1e-12 in double precision: double_passes.c). Required and unknown passes, a memory limit
+ * that is too small and unknown arithmetic are refused. */
+#include "method_model.h"
+#include "tiny_bits.h"
+#include "core/graph/passes/passes.h"
+#include "core/train/session/team.h"
+
+enum { BATCH = 3, CLASSES = 3 };
+
+static pf_net_spec net_spec(const peft_model *m, const pf_loss *loss, const pf_team *team, const char *without)
+{
+    const pf_compile_spec wanted = { .batch = BATCH, .training = loss != NULL, .without = without };
+    return (pf_net_spec){ .model = m, .loss = loss, .compile = pf_team_spec(team, wanted) };
+}
+
+static void record(peft_model *m, bool training, const char *without, tiny_bits *bits)
+{
+    const pf_team team = { .ctx = m->backbone->ctx, .threads = 1, .kernels = m->backbone->ctx->kernels };
+    const pf_loss loss = { .kind = &pf_loss_ce };
+    const pf_net_spec spec = net_spec(m, training ? &loss : NULL, &team, without);
+    tiny_batch b = tiny_batch_make(m, BATCH, 0);
+    pf_compiled net;
+    OK(pf_compiled_create(&net, &spec));
+    OK(pf_exec_bind(&net.exec, NULL));
+    pf_exec_input(&net.exec, PF_IN_IMAGES, peft_tensor_cdata(b.images));
+    pf_exec_input(&net.exec, PF_IN_LABELS, peft_tensor_cdata(b.labels));
+    net.exec.run.seed = 7;
+    pf_exec_run(&net.exec, 0, net.exec.g.nodes);
+    tiny_bits_add(bits, "logits", "", pf_exec_data(&net.exec, net.logits), BATCH * CLASSES * sizeof(pk_real));
+    if (training) {
+        tiny_bits_add(bits, "loss", "", pf_exec_data(&net.exec, net.loss), sizeof(pk_real));
+        tiny_bits_grads(bits, m);
+    }
+    pf_compiled_free(&net);
+    tiny_batch_free(&b);
+}
+
+static void check_model(peft_model *m, bool training, const char *who)
+{
+    tiny_bits want = { 0 };
+    record(m, training, NULL, &want);
+    for (const pf_pass *p = pf_passes; p->name; p++) {
+        tiny_bits got = { 0 };
+        char what[160];
+        if (p->required || !p->exact) continue;
+        snprintf(what, sizeof what, "%s, %s without pass %s", who, training ? "training" : "inference", p->name);
+        record(m, training, p->name, &got);
+        tiny_same(&want, &got, what);
+        tiny_bits_free(&got);
+    }
+    tiny_bits_free(&want);
+}
+
+static void lend_gradients(peft_model *m, bool lend)
+{
+    for (size_t i = 0; i < peft_model_param_count(m); i++) {
+        pf_param *p = peft_model_param(m, i);
+        if (!lend) pf_free(m->backbone->ctx, p->grad.data);
+        p->grad.data = lend ? pf_alloc_zero(m->backbone->ctx, pf_tensor_bytes(&p->value)) : NULL;
+    }
+}
+
+START_TEST(exact_passes)
+{
+    static const struct { const char *backbone, *model; } forms[] = {
+        { "image_size=16,patch=4,depth=2", "" },
+        { "image_size=8,patch=4,depth=2,layer_scale=true,registers=2,norm_pre=true,qkv_bias=false", "pool=mean" },
+        { "image_size=8,patch=4,depth=2,pool=mean,act=quickgelu", "head=bn_linear" } };
+    for (const char *const *isa = pk_isas(); *isa; isa++) {
+        peft_context *ctx = tiny_context(*isa, 1);
+        for (size_t m = 0; m < tiny_method_count(); m++)
+            for (size_t f = 0; f < sizeof forms / sizeof *forms; f++) {
+                char name[80];
+                tiny t = method_model(ctx, forms[f].backbone, tiny_method_name(m), NULL, CLASSES, forms[f].model);
+                ck_assert_msg(t.model != NULL, "%s: %s", tiny_method_name(m), peft_last_error());
+                snprintf(name, sizeof name, "%s, form %zu, %s", tiny_method_name(m), f, *isa);
+                check_model(t.model, false, name);
+                lend_gradients(t.model, true);
+                check_model(t.model, true, name);
+                lend_gradients(t.model, false);
+                method_model_free(&t);
+            }
+        peft_context_free(ctx);
+    }
+}
+END_TEST
+
+static tiny plain(void)
+{
+    peft_context *ctx = tiny_context(NULL, 1);
+    return method_model(ctx, "image_size=16,patch=4,depth=2", "vpt", NULL, CLASSES, "");
+}
+
+static void refused(pf_net_spec spec, peft_status status, const char *text)
+{
+    pf_compiled net;
+    ck_assert_int_eq(pf_compiled_create(&net, &spec), status);
+    ck_assert_msg(strstr(peft_last_error(), text) != NULL, "'%s' does not hold '%s'", peft_last_error(), text);
+}
+
+START_TEST(refused_passes)
+{
+    tiny t = plain();
+    const pf_team team = { .ctx = t.ctx, .threads = 1, .kernels = t.ctx->kernels };
+    const pf_loss loss = { .kind = &pf_loss_ce };
+    for (const pf_pass *p = pf_passes; p->name; p++) {
+        char text[80];
+        snprintf(text, sizeof text, "pass '%s' is required", p->name);
+        if (p->required) refused(net_spec(t.model, &loss, &team, p->name), PEFT_E_INVALID, text);
+    }
+    refused(net_spec(t.model, &loss, &team, "grad"), PEFT_E_INVALID, "pass 'grad' is required");
+    refused(net_spec(t.model, &loss, &team, "rows,fus"), PEFT_E_NOTFOUND,
+            "pass 'fus': no pass has this name, expected one of clean_forward, rows, ");
+    refused(net_spec(t.model, &loss, &team, "rows,,fuse"), PEFT_E_NOTFOUND, "pass ''");
+    method_model_free(&t);
+    peft_context_free(t.ctx);
+}
+END_TEST
+
+/* The limit is the plan's own size to the byte: one byte less is refused, and both numbers are named. */
+START_TEST(memory_limit)
+{
+    tiny t = plain();
+    peft_options *o;
+    peft_session *s;
+    peft_trainer *r;
+    const pf_team team = { .ctx = t.ctx, .threads = 1, .kernels = t.ctx->kernels };
+    const pf_loss loss = { .kind = &pf_loss_ce };
+    for (int training = 0; training < 2; training++) {
+        pf_compiled net;
+        char text[80];
+        pf_net_spec spec = net_spec(t.model, training ? &loss : NULL, &team, NULL);
+        OK(pf_compiled_create(&net, &spec));
+        const size_t bytes = pf_exec_bytes(&net.exec);
+        pf_compiled_free(&net);
+        spec.compile.memory_limit = bytes;
+        OK(pf_compiled_create(&net, &spec));
+        pf_compiled_free(&net);
+        spec.compile.memory_limit = bytes - 1;
+        snprintf(text, sizeof text, "3 samples takes %zu bytes, allowed are %zu", bytes, bytes - 1);
+        refused(spec, PEFT_E_UNSUPPORTED, text);
+    }
+    OK(peft_options_create(t.ctx, &o));
+    OK(peft_options_parse(o, "batch=4,memory_limit=1000"));
+    ck_assert_int_eq(peft_session_create(t.model, o, &s), PEFT_E_UNSUPPORTED);
+    ck_assert_ptr_nonnull(strstr(peft_last_error(), "allowed are 1000"));
+    ck_assert_int_eq(peft_trainer_create(t.model, o, &r), PEFT_E_UNSUPPORTED);
+    ck_assert_ptr_nonnull(strstr(peft_last_error(), "allowed are 1000"));
+    OK(peft_options_parse(o, "memory_limit=1000000000"));
+    OK(peft_session_create(t.model, o, &s));
+    peft_session_free(s);
+    OK(peft_trainer_create(t.model, o, &r));
+    peft_trainer_free(r);
+    peft_options_free(o);
+    method_model_free(&t);
+    peft_context_free(t.ctx);
+}
+END_TEST
+
+START_TEST(arithmetic)
+{
+    tiny t = plain();
+    peft_options *o;
+    peft_session *s;
+    peft_trainer *r;
+    OK(peft_options_create(t.ctx, &o));
+    OK(peft_options_parse(o, "arithmetic=bf16"));
+    ck_assert_int_eq(peft_session_create(t.model, o, &s), PEFT_E_OPTION);
+    ck_assert_str_eq(peft_last_error(), "arithmetic: given 'bf16', expected f32");
+    ck_assert_int_eq(peft_trainer_create(t.model, o, &r), PEFT_E_OPTION);
+    ck_assert_str_eq(peft_last_error(), "arithmetic: given 'bf16', expected f32");
+    OK(peft_options_parse(o, "arithmetic=f32"));
+    OK(peft_session_create(t.model, o, &s));
+    peft_session_free(s);
+    peft_options_free(o);
+    method_model_free(&t);
+    peft_context_free(t.ctx);
+}
+END_TEST
+
+SUITE_MAIN("passes", exact_passes, refused_passes, memory_limit, arithmetic)
