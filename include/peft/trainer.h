@@ -53,7 +53,8 @@ peft_trainer_option(size_t i, const char **name, const char **type, const char *
 PEFT_API PEFT_NODISCARD peft_status
 peft_trainer_group(peft_trainer *t, const char *pattern, double lr_scale, double weight_decay);
 
-/* Forward, loss, backward, clip, update. images [n,3,S,S] f32, n <= batch; labels [n] i64 for ce, else [n,classes] f32:
+/* Forward, loss, backward, clip, update. images [n,3,S,S] f32, n <= batch; labels [n] i64 for ce, else [n,classes] f32
+ * (of a model whose output is a map, peft_model_output, [n,h,w] and [n,h,w,classes]; means then go over all places):
  * for soft_ce probabilities that add up to 1, for bce 0 to 1, or -1 for a class that was not judged, which has no loss
  * and is not counted in the mean. A batch without a label that counts (all of weight 0, or not judged) changes nothing.
  * sample_ids [n] or NULL (or -1: a sample without an id). images may be NULL when the cache has all sample_ids;
@@ -74,10 +75,10 @@ PEFT_API PEFT_NODISCARD peft_status peft_trainer_update(peft_trainer *t);
  * fit to 10 does the rest of epoch 7, then 8 and 9, and fit to 7 nothing. PEFT_E_STATE: an epoch without a sample. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_trainer_fit(peft_trainer *t, int64_t epochs, peft_batch_fn next, peft_progress_fn progress, void *user);
-/* Logits [n,classes] in evaluation mode (running statistics, no dropout). */
+/* Logits [n,classes] or [n,h,w,classes] in evaluation mode (running statistics, no dropout). */
 PEFT_API PEFT_NODISCARD peft_status
 peft_trainer_evaluate(peft_trainer *t, const peft_tensor *images, peft_tensor *logits);
-/* Logits of the last backward pass, in training mode: [n,classes], borrowed. NULL before the first. */
+/* Logits of the last backward pass, in training mode: n times peft_model_output, borrowed. NULL before the first. */
 PEFT_API const peft_tensor *peft_trainer_logits(const peft_trainer *t);
 /* "loss" (of the last update: the mean over its passes, or over those so far), "lr", "grad_norm", "step", "epoch",
  * "samples", "step_seconds", "planned_bytes" (everything the trainer holds), "arena_bytes", "flops" (multiply-adds x 2

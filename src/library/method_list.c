@@ -30,7 +30,7 @@ const char *peft_method_paper(const char *method)
 const char *peft_method_head(const char *method)
 {
     const peft_method *m = named(method);
-    return !m ? NULL : m->network ? pf_head_name[PF_HEAD_NETWORK] : "";
+    return !m ? NULL : m->network ? pf_head_side_encoder.name : "";
 }
 
 size_t peft_method_option_count(const char *method)

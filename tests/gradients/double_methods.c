@@ -15,7 +15,9 @@ static const form forms[] = {
       "label_smoothing=0.2", FEW },
     { "image_size=16,patch=8,depth=2,pool=mean,act=quickgelu", 3, "head=mlp,head_layers=2",
       "class_weights=[1,2,0.5]", FEW },
-    { "image_size=16,patch=8,depth=2,qkv_bias=false", 2, "pool=mean", "loss=bce_sum", FEW } };
+    { "image_size=16,patch=8,depth=2,qkv_bias=false", 2, "pool=mean", "loss=bce_sum", FEW },
+    { "image_size=16,patch=8,depth=2,registers=2", 3, "head=patch_linear", "loss=ce", FEW },
+    { "image_size=16,patch=8,depth=2,pool=mean", 3, "head=patch_linear", "loss=bce", FEW } };
 
 typedef struct slope { peft_trainer *t; uint32_t from, forward; } slope;
 

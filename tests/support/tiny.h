@@ -269,22 +269,29 @@ static inline peft_tensor *tiny_tensor(peft_context *ctx, peft_dtype type, int n
     return t;
 }
 
-/* n images of the sample numbers first, first + 1, .. with labels for ce (and targets for bce). */
+/* n images of the sample numbers first, first + 1, .. with labels for ce (and targets for bce) as the model's output
+ * wants them. */
 typedef struct tiny_batch { peft_tensor *images, *labels, *targets; int64_t ids[16]; } tiny_batch;
 
 static inline tiny_batch tiny_batch_make(const peft_model *m, int n, int first)
 {
-    int side = (int)m->backbone->shape.image, classes = (int)m->classes;
+    const int side = (int)m->backbone->shape.image;
+    const int64_t one = 3 * side * side, classes = m->classes, places = pf_shape_count(&m->output) / classes;
     peft_context *ctx = m->backbone->ctx;
-    tiny_batch b = { tiny_tensor(ctx, PEFT_F32, 4, n, 3, side, side), tiny_tensor(ctx, PEFT_I64, 1, n),
-                     tiny_tensor(ctx, PEFT_F32, 2, n, classes), { 0 } };
+    int64_t dims[1 + PF_MAX_RANK] = { n };
+    memcpy(dims + 1, m->output.dim, (size_t)m->output.ndim * sizeof *dims);
+    tiny_batch b = { .images = tiny_tensor(ctx, PEFT_F32, 4, n, 3, side, side) };
+    OK(peft_tensor_create(ctx, PEFT_I64, m->output.ndim, dims, &b.labels));
+    OK(peft_tensor_create(ctx, PEFT_F32, 1 + m->output.ndim, dims, &b.targets));
     float *x = peft_tensor_data(b.images), *y = peft_tensor_data(b.targets);
-    int64_t *label = peft_tensor_data(b.labels), one = 3 * side * side;
+    int64_t *label = peft_tensor_data(b.labels);
     for (int64_t i = 0; i < n; i++) {
         uint64_t sample = (uint64_t)(first + i);
         for (int64_t k = 0; k < one; k++) x[i * one + k] = (float)(2 * tiny_random(sample, (uint64_t)k));
-        for (int64_t c = 0; c < classes; c++) y[i * classes + c] = tiny_random(sample + 1000, (uint64_t)c) > 0;
-        label[i] = (int64_t)(sample * 7 + 1) % classes;
+        for (int64_t c = 0; c < places * classes; c++)
+            y[i * places * classes + c] = tiny_random(sample + 1000, (uint64_t)c) > 0;
+        for (int64_t k = 0; k < places; k++)
+            label[i * places + k] = ((int64_t)(sample * 7 + 1) + k * 5) % classes;
         b.ids[i] = (int64_t)sample;
     }
     return b;

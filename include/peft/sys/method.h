@@ -60,7 +60,7 @@ typedef struct peft_vit {
  *            head_scale [heads]; the last four start as PEFT_NONE
  * BRANCH     in: the residual stream; out: what is about to be added to it (role SA, MLP)
  * BLOCK_OUT  out: the residual stream leaving block `layer`
- * POOL       out: the pooled feature [b,1,d] entering the head */
+ * POOL       out: the pooled feature [b,1,d] entering the head; of a head that makes a map all patch tokens [b,h*w,d] */
 typedef enum peft_where {
     PEFT_IMAGE, PEFT_TOKENS, PEFT_BLOCK_IN, PEFT_NORM, PEFT_LINEAR_IN, PEFT_LINEAR, PEFT_ATTN, PEFT_BRANCH,
     PEFT_BLOCK_OUT, PEFT_POOL

@@ -105,13 +105,13 @@ peft_status peft_model_save_hf(const peft_model *m, const char *dir, const peft_
     if (m->adapters != 1)
         return pf_fail(PEFT_E_UNSUPPORTED, "the model has %zu adapters: a PEFT directory holds exactly one",
                        m->adapters);
-    if (m->head > PF_HEAD_LINEAR)
+    if (!m->head->merge)
         return pf_fail(PEFT_E_UNSUPPORTED, "head '%s' has no form in PEFT: expected linear, or the backbone's own",
-                       pf_head_name[m->head]);
+                       m->head->name);
     if (m->mean_pool != m->backbone->shape.mean_pool)
         return pf_fail(PEFT_E_UNSUPPORTED,
                        "the model pools by %s and its backbone does not: a PEFT directory cannot say so",
                        m->mean_pool ? "mean" : "cls");
-    peft_status s = save(m->adapter[0], m->head == PF_HEAD_LINEAR ? &m->params : NULL, dir, o);
+    peft_status s = save(m->adapter[0], m->params.count ? &m->params : NULL, dir, o);
     return s ? pf_within(s, "%s", dir) : PEFT_OK;
 }

@@ -17,8 +17,8 @@ static peft_status build(const peft_model *m, peft_adapter **adapters, size_t n,
 {
     const pf_vit_shape *v = &m->backbone->shape;
     const peft_model with = { .backbone = m->backbone, .adapter = adapters, .adapters = n, .head = m->head,
-                              .classes = m->classes, .head_layers = m->head_layers, .mean_pool = m->mean_pool,
-                              .params = m->params, .buffers = m->buffers };
+                              .classes = m->classes, .output = m->output, .head_layers = m->head_layers,
+                              .mean_pool = m->mean_pool, .params = m->params, .buffers = m->buffers };
     pf_graph g;
     *tokens = 0;
     /* batch norm trains on two samples or more */

@@ -72,8 +72,7 @@ static void take_unfrozen(peft_merge *m, const peft_adapter *a)
 static peft_status copy_tensor(const peft_model *m, peft_backbone *to, size_t i)
 {
     const char *name = to->weight[i].name;
-    const bool head = m->head == PF_HEAD_LINEAR && pf_is_classifier(name);
-    const peft_tensor *from = head ? &pf_params_find(&m->params, name)->value : find(m->backbone, name);
+    const peft_tensor *from = pf_is_classifier(name) ? m->head->merge(m, name) : find(m->backbone, name);
     if (!from) return pf_fail(PEFT_E_INTERNAL, "tensor '%s' has no source", name);
     if (!pf_backbone_own(to, i)) return PEFT_E_NOMEM;
     memcpy(to->weight[i].tensor.data, from->data, pf_tensor_bytes(from));
@@ -104,7 +103,7 @@ static peft_status fold(const peft_model *m, peft_backbone *to)
 static peft_status describe(const peft_model *m, peft_backbone *to)
 {
     const char *note = peft_model_note(m, "preprocess"), *names = peft_model_note(m, "class_names");
-    if (!names && m->head == PF_HEAD_BACKBONE) names = m->backbone->class_names;
+    if (!names && m->head == &pf_head_backbone) names = m->backbone->class_names;
     PF_TRY(pf_backbone_describe(to, m->backbone->preprocess, names));
     if (!note || !pf_backbone_describe(to, note, NULL)) return PEFT_OK;
     pf_log(to->ctx, 1, "the model's note \"preprocess\" is not taken over: %s", peft_last_error());
@@ -115,8 +114,9 @@ peft_status peft_model_merge(const peft_model *m, peft_backbone **out)
 {
     PK_FLOAT_SCOPE;
     if (!m || !out) return pf_fail(PEFT_E_INVALID, "%s is NULL: expected a pointer", m ? "out" : "model");
-    if (m->head != PF_HEAD_LINEAR && m->head != PF_HEAD_BACKBONE)
-        return pf_fail(PEFT_E_UNSUPPORTED, "head %s cannot be merged: a backbone holds a linear classifier", pf_head_name[m->head]);
+    if (!m->head->merge)
+        return pf_fail(PEFT_E_UNSUPPORTED, "head %s cannot be merged: a backbone holds a linear classifier",
+                       m->head->name);
     pf_vit_shape s = m->backbone->shape;
     peft_backbone *b;
     s.classes = m->classes;

@@ -6,7 +6,11 @@
 
 const pf_opt pf_model_options[] = {
     { "classes", 'i', "0", 0, 1 << 24, "classes of a new head; 0: the backbone's own, frozen" },
-    { "head", 's', "linear", 0, 0, "linear, bn_linear (batch norm without affine part in front), mlp or side_encoder (fpt)" },
+    { "head", 's', "linear", 0, 0, "what makes the logits"
+#define PF_HEAD(name, help) "; " #name ": " help
+#include "core/model/heads/heads.def"
+#undef PF_HEAD
+    },
     { "head_layers", 'i', "3", 0, 64, "hidden layers of the mlp head" },
     { "head_init", 's', "auto", 0, 0, "of the head's weights: auto (normal:0.01 for linear, trunc_normal:0.01 for "
       "bn_linear, kaiming_out for mlp), normal:STD, trunc_normal:STD, uniform:BOUND, kaiming, kaiming_normal, "
@@ -17,19 +21,15 @@ const pf_opt pf_model_options[] = {
 /* An option that is given, is not what it is anyway, and changes nothing. */
 static peft_status without_effect(const peft_model *m, const peft_options *o)
 {
-    const bool own = m->head == PF_HEAD_BACKBONE;
-    const struct { const char *name; bool none; } rows[] = {
-        { "head", own }, { "head_init", own || m->head == PF_HEAD_NETWORK },
-        { "head_layers", m->head != PF_HEAD_MLP } };
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        const char *given = pf_options_given(o, rows[i].name);
-        if (!rows[i].none || !given) continue;
-        for (const pf_opt *t = pf_model_options; t->name && given; t++)
-            if (!strcmp(t->name, rows[i].name) && !strcmp(t->fallback, given)) given = NULL;
-        if (given)
-            return pf_fail(PEFT_E_OPTION, "%s: given '%s', which has no effect with %s; leave it out%s", rows[i].name,
-                           given, own ? "classes=0 (the backbone's own classifier, frozen)" : "this head",
-                           own ? " or give classes" : "");
+    static const char *const names[] = { "head", "head_init", "head_layers", "pool" };
+    const bool own = m->head == &pf_head_backbone;
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        const char *given = pf_options_given(o, names[i]);
+        if (!given || pf_has_word(m->head->options, names[i])
+            || !strcmp(given, pf_options_string(NULL, pf_model_options, names[i]))) continue;
+        return pf_fail(PEFT_E_OPTION, "%s: given '%s', which has no effect with %s; leave it out%s", names[i], given,
+                       own ? "classes=0 (the backbone's own classifier, frozen)" : "this head",
+                       own ? " or give classes" : "");
     }
     return PEFT_OK;
 }
@@ -37,23 +37,29 @@ static peft_status without_effect(const peft_model *m, const peft_options *o)
 static peft_status choose(peft_model *m, const peft_options *o)
 {
     const pf_opt *t = pf_model_options;
-    const char *head = pf_options_string(o, t, "head"), *pool = pf_options_string(o, t, "pool");
-    const char *init = pf_options_string(o, t, "head_init");
+    const char *pool = pf_options_string(o, t, "pool"), *init = pf_options_string(o, t, "head_init");
     m->classes = pf_options_int(o, t, "classes");
     m->head_layers = pf_options_int(o, t, "head_layers");
     m->mean_pool = !strcmp(pool, "auto") ? m->backbone->shape.mean_pool : !strcmp(pool, "mean");
     if (!m->mean_pool && strcmp(pool, "auto") && strcmp(pool, "cls"))
         return pf_fail(PEFT_E_OPTION, "pool: given '%s', expected auto, cls or mean", pool);
-    for (m->head = PF_HEAD_LINEAR; pf_head_name[m->head] && strcmp(head, pf_head_name[m->head]);) m->head++;
-    if (!pf_head_name[m->head]) return pf_fail(PEFT_E_OPTION, "head: given '%s', expected linear, bn_linear, mlp or side_encoder",
-                                               head);
+    m->head = pf_head_find(pf_options_string(o, t, "head"));
+    if (!m->head) return PEFT_E_OPTION;
     const peft_status known = strcmp(init, "auto") ? pf_init_check(init) : PEFT_OK;
     if (known) return pf_within(known, "head_init");
     if (m->classes) return PEFT_OK;
-    m->head = PF_HEAD_BACKBONE;
+    m->head = &pf_head_backbone;
     m->classes = m->backbone->shape.classes;
     if (m->classes) return PEFT_OK;
     return pf_fail(PEFT_E_OPTION, "classes: the backbone has no classifier of its own; expected 1 or more");
+}
+
+static peft_status make_head(peft_model *m, pf_source *source)
+{
+    const char *init = pf_options_string(m->options, pf_model_options, "head_init");
+    m->output = pf_head_output(m->head, &m->backbone->shape, m->classes);
+    if (!m->head->declare) return PEFT_OK;
+    return m->head->declare(m, strcmp(init, "auto") ? init : m->head->init, source);
 }
 
 peft_status pf_model_make(peft_backbone *b, const peft_options *o, pf_source *source, peft_model **out)
@@ -70,9 +76,8 @@ peft_status pf_model_make(peft_backbone *b, const peft_options *o, pf_source *so
     m->backbone = pf_backbone_retain(b);
     if (o) s = pf_options_copy(o, &m->options);
     if (!s) s = choose(m, o);
-    m->output = pf_shape_of(1, m->classes);
     if (!s && !source) s = without_effect(m, o);
-    if (!s) s = pf_head_make(m, pf_options_string(o, pf_model_options, "head_init"), source);
+    if (!s) s = make_head(m, source);
     if (s) peft_model_free(m);
     else *out = m;
     return s;
@@ -144,6 +149,13 @@ peft_status peft_model_detach(peft_model *m, peft_adapter *a)
 }
 
 int64_t peft_model_classes(const peft_model *m) { return m ? m->classes : -1; }
+
+int peft_model_output(const peft_model *m, int64_t dims[PEFT_MAX_DIMS])
+{
+    if (!m || !dims) return 0;
+    memcpy(dims, m->output.dim, (size_t)m->output.ndim * sizeof *dims);
+    return m->output.ndim;
+}
 
 size_t peft_model_param_count(const peft_model *m)
 {

@@ -4,11 +4,9 @@
 #define PF_MODEL_H
 #include "core/adapt/adapter.h"
 #include "core/model/guard.h"
+#include "core/model/heads/head.h"
 #include "core/model/note.h"
 
-typedef enum { PF_HEAD_BACKBONE, PF_HEAD_LINEAR, PF_HEAD_BN_LINEAR, PF_HEAD_MLP,
-               PF_HEAD_NETWORK } pf_head_kind;               /* the last: logits come from a method's network */
-extern const char *const pf_head_name[];
 struct peft_net { const peft_model *model; const peft_adapter *adapter; };
 
 struct peft_model {
@@ -17,7 +15,7 @@ struct peft_model {
     peft_backbone *backbone;
     peft_options *options;
     peft_adapter **adapter; size_t adapters;
-    pf_head_kind head;
+    const pf_head *head;
     int64_t classes, head_layers;
     pf_shape output;                     /* of a sample: [classes], or [h, w, classes] of a head that makes a map */
     bool mean_pool;
@@ -35,11 +33,8 @@ peft_status pf_model_make(peft_backbone *b, const peft_options *o, pf_source *so
 /* fits.c: PEFT_OK where a can act beside every attached adapter, else PEFT_E_STATE that names both. */
 peft_status pf_model_fits(const peft_model *m, peft_adapter *a);
 
-/* head.c */
-peft_status pf_head_make(peft_model *m, const char *init, pf_source *source);
-pf_val      pf_head_forward(const peft_model *m, pf_graph *g, pf_val feature);         /* [b,1,d] -> [b,1,classes] */
-
-/* vit.c: images [b,3,s,s] to logits [b,1,classes]. tap, when given, sees "embed", "block.N" and "feature". */
+/* vit.c: images [b,3,s,s] to logits, a row for each sample or, of a head that makes a map, for each
+ * of its places. tap, when given, sees "embed", "block.N" and "feature". */
 typedef void (*pf_tap_fn)(void *user, pf_graph *g, const char *name, pf_val v);
 pf_val pf_model_forward(const peft_model *m, pf_graph *g, pf_val images, pf_tap_fn tap, void *user);
 pf_val pf_const(pf_graph *g, const peft_tensor *t);

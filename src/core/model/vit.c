@@ -11,7 +11,7 @@ typedef struct {
     pf_graph *g;
     const char *scope;                   /* in front of its tensors' names */
     const pf_vit_shape *shape;
-    bool mean_pool;
+    bool mean_pool, patches;             /* what comes out: the pooled feature, or all patch tokens */
     peft_site_fn at; void *at_user;        /* what visits its sites; NULL: the model's adapters */
     pf_tap_fn tap; void *tap_user;
 } pass;
@@ -155,15 +155,17 @@ static pf_val block(const pass *p, int64_t l, pf_val x)
     return at(p, PEFT_BLOCK_OUT, PEFT_MLP, l, PF_NONE, x);
 }
 
-/* The pooled token goes through the final norm; for the class token this equals the norm of all tokens, then row 0. */
-static pf_val pool(const pass *p, pf_val x)
+/* What the head reads, through the final norm: the pooled token, or all patch tokens where `all`. For the class token
+ * this equals the norm of all tokens, then row 0. */
+static pf_val pool(const pass *p, pf_val x, bool all)
 {
     const pf_vit_shape *v = p->shape;
     const char *name = v->mean_pool ? "fc_norm" : "norm";
     int64_t patches = pf_vit_grid(v) * pf_vit_grid(v);
     if (p->g->status) return PF_NONE;
     int64_t prefix = pf_v(p->g, x)->shape.dim[1] - patches;
-    x = p->mean_pool ? peft_mean_rows(p->g, x, prefix, patches) : peft_take_rows(p->g, x, 0, 1);
+    if (all) x = peft_take_rows(p->g, x, prefix, patches);
+    else x = p->mean_pool ? peft_mean_rows(p->g, x, prefix, patches) : peft_take_rows(p->g, x, 0, 1);
     if (v->bare) x = at(p, PEFT_NORM, PEFT_FINAL, -1, x, x);
     else x = norm(p, PEFT_FINAL, -1, x, weight(p, "%s.weight", name), weight(p, "%s.bias", name));
     return at(p, PEFT_POOL, PEFT_FINAL, -1, PF_NONE, x);
@@ -179,7 +181,7 @@ static pf_val forward(const pass *p, pf_val images)
         snprintf(name, sizeof name, "block.%lld", (long long)l);
         tap(p, name, x);
     }
-    x = pool(p, x);
+    x = pool(p, x, p->patches);
     tap(p, "feature", x);
     return x;
 }
@@ -197,30 +199,32 @@ pf_val peft_vit_forward(peft_build *g, const peft_net *net, const char *scope, p
     return forward(&p, images);
 }
 
-/* What a method made of the values on the way still has to be one row of logits a sample. */
+/* What a method made of the values on the way still has to be the rows of the model's output. */
 static pf_val checked(const peft_model *m, pf_graph *g, pf_val logits)
 {
     if (g->status) return PF_NONE;
-    if (pf_is(logits) && pf_cols(g, logits) == m->classes && pf_rows(g, logits) == g->batch) return logits;
-    return pf_graph_fail(g, pf_fail(PEFT_E_OPTION, "logits [%lld, %lld] come out, expected [%lld, %lld] (samples, "
+    const int64_t rows = g->batch * pf_shape_count(&m->output) / m->classes;
+    if (pf_is(logits) && pf_cols(g, logits) == m->classes && pf_rows(g, logits) == rows) return logits;
+    return pf_graph_fail(g, pf_fail(PEFT_E_OPTION, "logits [%lld, %lld] come out, expected [%lld, %lld] (samples%s, "
                                     "the model's classes): an adapter does not fit the model",
-                                    (long long)pf_rows(g, logits), (long long)pf_cols(g, logits), (long long)g->batch,
-                                    (long long)m->classes));
+                                    (long long)pf_rows(g, logits), (long long)pf_cols(g, logits), (long long)rows,
+                                    (long long)m->classes, m->output.ndim > 1 ? " times places" : ""));
 }
 
 pf_val pf_model_forward(const peft_model *m, pf_graph *g, pf_val images, pf_tap_fn fn, void *user)
 {
-    pass p = { .m = m, .g = g, .scope = "", .shape = &m->backbone->shape, .mean_pool = m->mean_pool, .tap = fn, .tap_user = user };
+    pass p = { .m = m, .g = g, .scope = "", .shape = &m->backbone->shape, .mean_pool = m->mean_pool,
+               .patches = m->head->patches, .tap = fn, .tap_user = user };
     for (size_t i = 0; i < m->adapters; i++) {
         const peft_net net = { m, m->adapter[i] };
         if (!m->adapter[i]->method->network) continue;
-        if (m->head != PF_HEAD_NETWORK || m->adapters > 1)
+        if (m->head->emit || m->adapters > 1)
             return pf_graph_fail(g, pf_fail(PEFT_E_STATE, "method '%s' has a network of its own: expected a model with head "
                                             "side_encoder and no other adapter", m->adapter[i]->method->name));
         pf_val logits = m->adapter[i]->method->network(m->adapter[i]->state, g, &net, images);
         return checked(m, g, logits);
     }
-    if (m->head == PF_HEAD_NETWORK)
+    if (!m->head->emit)
         return pf_graph_fail(g, pf_fail(PEFT_E_STATE, "head side_encoder: expected an adapter with a network of its own"));
-    return checked(m, g, pf_head_forward(m, g, forward(&p, images)));
+    return checked(m, g, m->head->emit(m, g, forward(&p, images)));
 }

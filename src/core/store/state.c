@@ -100,7 +100,7 @@ static const char classifier_key[] = "libpeft.backbone.classifier";
 peft_status pf_meta_write_classifier(pf_st_out *o, const peft_model *m)
 {
     char digest[65];
-    if (m->head != PF_HEAD_BACKBONE) return PEFT_OK;
+    if (m->head != &pf_head_backbone) return PEFT_OK;
     pf_classifier_digest(m->backbone, digest);
     return pf_st_out_meta(o, classifier_key, digest);
 }
@@ -109,7 +109,7 @@ peft_status pf_meta_check_classifier(const pf_st *st, const peft_model *m)
 {
     const char *saved = pf_st_meta(st, classifier_key);
     char digest[65];
-    if (m->head != PF_HEAD_BACKBONE) return PEFT_OK;
+    if (m->head != &pf_head_backbone) return PEFT_OK;
     pf_classifier_digest(m->backbone, digest);
     if (!saved)
         pf_log(m->backbone->ctx, 1, "the file was written by an earlier version and does not tell which classifier of "

@@ -36,7 +36,7 @@ peft_status pf_trainer_net(peft_trainer *t, int64_t n)
     if (n == 1 && t->model->buffers.count)
         return pf_fail(PEFT_E_SHAPE, "a batch of 1 sample: head %s has batch norm, which cannot train on one; choose "
                        "another batch than %lld, or leave an epoch's last batch out (drop_last=true of a loader)",
-                       pf_head_name[t->model->head], (long long)t->batch);
+                       t->model->head->name, (long long)t->batch);
     if (pf_extents_set(&t->extents, n)) return PEFT_OK;
     return pf_fail(PEFT_E_UNSUPPORTED, "a batch of %lld samples: a method of this model computes something else for "
                    "fewer than %lld samples; expected full batches", (long long)n, (long long)t->batch);

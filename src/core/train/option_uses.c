@@ -18,15 +18,6 @@ static const struct { const char *option, *reader, *values; bool quiet; } uses[]
     { "steps_per_epoch", "schedule", DECAYING " step", true } };
 #define ROWS (sizeof uses / sizeof *uses)
 
-static bool has_word(const char *list, const char *word)
-{
-    for (size_t n; *list; list += n + (list[n] == ' ')) {
-        n = strcspn(list, " ");
-        if (strlen(word) == n && !memcmp(list, word, n)) return true;
-    }
-    return false;
-}
-
 /* Whether the option was given a value other than its default. The default itself is accepted, as it changes
  * nothing. */
 static bool is_set(const peft_options *o, const char *name)
@@ -50,7 +41,7 @@ bool pf_option_is_read(const peft_options *o, const char *name)
         return !loss || pf_loss_reads(loss, name);         /* an unknown loss has an error of its own */
     }
     for (size_t i = 0; i < ROWS; i++)
-        if (!strcmp(name, uses[i].option)) return has_word(uses[i].values, value_of(o, uses[i].reader));
+        if (!strcmp(name, uses[i].option)) return pf_has_word(uses[i].values, value_of(o, uses[i].reader));
     return true;
 }
 

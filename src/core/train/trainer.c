@@ -57,11 +57,11 @@ static peft_status check_last_batch(const peft_trainer *t)
     if (!t->model->buffers.count || (t->batch > 1 && last != 1)) return PEFT_OK;
     if (t->batch == 1)
         return pf_fail(PEFT_E_OPTION, "batch: given 1, but head %s has batch norm, which cannot train on one sample; "
-                       "expected 2 or more", pf_head_name[t->model->head]);
+                       "expected 2 or more", t->model->head->name);
     return pf_fail(PEFT_E_OPTION, "batch: given %lld; of %lld samples it leaves 1 for an epoch's last batch, and head "
                    "%s has batch norm, which cannot train on one; choose another batch, or leave that sample out "
                    "(drop_last=true of a loader, samples=%lld)", (long long)t->batch, (long long)samples,
-                   pf_head_name[t->model->head], (long long)(samples - 1));
+                   t->model->head->name, (long long)(samples - 1));
 }
 
 static peft_status read_options(peft_trainer *t)

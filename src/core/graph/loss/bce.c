@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * bce.c -- binary cross entropy with logits: bce takes the mean over rows and classes, bce_sum sums over classes and
- * takes the mean over rows. Targets are 0..1, or -1: not judged. Such an entry has no loss and no gradient, and the mean
+ * takes the mean over rows. Targets are 0..1, or -1: not judged. Such an entry has no loss and no gradient, the mean
  * leaves it out: 3 judged entries of 8 divide by 3. Where no entry is judged the value and the gradient are 0. */
 #include "core/graph/loss/loss_math.h"
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * loss.c -- the table of losses, and the end of the graph: value and gradient of the loss in one operation (they share
  * their exponentials). */
-#include <stdio.h>
 #include "core/graph/loss/loss.h"
 #include "core/graph/op.h"
+#include "core/options/options.h"
 
 const pf_loss_kind *const pf_losses[] = {
 #define PF_LOSS(name, help) &pf_loss_##name,
@@ -22,13 +22,7 @@ const pf_loss_kind *pf_loss_named(const char *name)
     return NULL;
 }
 
-bool pf_loss_reads(const pf_loss_kind *kind, const char *option)
-{
-    const size_t n = strlen(option);
-    for (const char *p = strstr(kind->options, option); p; p = strstr(p + n, option))
-        if ((p == kind->options || p[-1] == ' ') && (p[n] == ' ' || !p[n])) return true;
-    return false;
-}
+bool pf_loss_reads(const pf_loss_kind *kind, const char *option) { return pf_has_word(kind->options, option); }
 
 bool pf_loss_option(const char *option)
 {
@@ -36,23 +30,13 @@ bool pf_loss_option(const char *option)
     return false;
 }
 
-static const pf_loss_kind *next(size_t *i, const char *option)
-{
-    while (pf_losses[*i] && option && !pf_loss_reads(pf_losses[*i], option)) ++*i;
-    return pf_losses[*i] ? pf_losses[(*i)++] : NULL;
-}
-
 const char *pf_loss_names(const char *option, const char *between, const char *last, char *text, size_t room)
 {
-    size_t i = 0, used = 0;
-    const char *gap = "";
-    text[0] = 0;
-    for (const pf_loss_kind *k = next(&i, option), *then; k && used < room; k = then) {
-        then = next(&i, option);
-        used += (size_t)snprintf(text + used, room - used, "%s%s", *gap && !then ? last : gap, k->name);
-        gap = between;
-    }
-    return text;
+    const char *names[sizeof pf_losses / sizeof *pf_losses];
+    size_t n = 0;
+    for (size_t i = 0; pf_losses[i]; i++)
+        if (!option || pf_loss_reads(pf_losses[i], option)) names[n++] = pf_losses[i]->name;
+    return pf_names_text(names, n, between, last, text, room);
 }
 
 /* in: logits [..,classes], targets [rows,classes] (PF_LABEL_TARGETS); attr ptr: pf_loss; out: loss [1],

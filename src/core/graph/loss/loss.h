@@ -48,7 +48,7 @@ extern const pf_loss_kind *const pf_losses[];                               /* N
 const pf_loss_kind *pf_loss_named(const char *name);                       /* NULL: none */
 bool        pf_loss_reads(const pf_loss_kind *kind, const char *option);
 bool        pf_loss_option(const char *option);                            /* is it an option of losses? */
-/* The names of the losses that read option (NULL: of all) into text, for messages: "ce, soft_ce or bce". Returns text. */
+/* The names of the losses that read option (NULL: of all), for messages: "ce, soft_ce or bce". Returns text. */
 const char *pf_loss_names(const char *option, const char *between, const char *last, char *text, size_t room);
 /* Appends the loss of logits [.., classes]: one row of labels for each row of logits. Returns the value [1]. */
 pf_val      pf_loss_build(pf_graph *g, const pf_loss *loss, pf_val logits);

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * head.h -- the table of heads: what makes logits of what the backbone computes. A new head is a file with a row and a
+ * line in heads.def. */
+#ifndef PF_HEAD_H
+#define PF_HEAD_H
+#include "core/adapt/adapter.h"
+
+typedef struct pf_head {
+    const char *name;
+    const char *options;           /* the model's options that have an effect with it; a blank between two */
+    const char *init;              /* what head_init=auto means */
+    bool patches;                  /* emit reads all patch tokens, and a sample's output is [h, w, classes]; else it reads
+                                    * the pooled feature, and the output is [classes] */
+    /* Makes parameters (m->params) and buffers (m->buffers); source as for pf_adapter_make. NULL: it has none. */
+    peft_status (*declare)(peft_model *m, const char *init, pf_source *source);
+    /* [b, 1, d] -> [b, 1, classes], or [b, h*w, d] -> [b, h*w, classes]. NULL: a method's network makes the logits. */
+    pf_val (*emit)(const peft_model *m, pf_graph *g, pf_val x);
+    /* The tensor that a merged backbone holds in its classifier's tensor `name`. NULL: the head is no such classifier,
+     * and neither peft_model_merge nor a PEFT directory can hold it. */
+    const peft_tensor *(*merge)(const peft_model *m, const char *name);
+} pf_head;
+
+extern const pf_head pf_head_backbone;                       /* classes=0: the backbone's own classifier, frozen */
+#define PF_HEAD(name, help) extern const pf_head pf_head_##name;
+#include "core/model/heads/heads.def"
+#undef PF_HEAD
+const pf_head *pf_head_find(const char *name);               /* NULL, with PEFT_E_OPTION's message: no such head */
+/* The output of a sample of images of shape v. */
+pf_shape       pf_head_output(const pf_head *head, const pf_vit_shape *v, int64_t classes);
+
+/* --- what heads are made of --------------------------------------------------------------------------------------- */
+/* STEM.weight [rows, cols] (cols 0: [rows]) and STEM.bias [rows], drawn by the two rules. */
+peft_status pf_head_pair(peft_model *m, const char *stem, int64_t rows, int64_t cols, const char *weight,
+                         const char *bias, pf_source *source);
+/* STEM.running_mean and STEM.running_var [d]. */
+peft_status pf_head_statistics(peft_model *m, const char *stem, int64_t d, pf_source *source);
+pf_val      pf_head_linear_of(const peft_model *m, pf_graph *g, pf_val x, const char *stem);
+/* Over all rows of x; without STEM.weight and STEM.bias it has no affine part. */
+pf_val      pf_head_batch_norm(const peft_model *m, pf_graph *g, pf_val x, const char *stem, double eps);
+#endif

@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * mlp.c -- hidden layers of linear, ReLU and batch norm, as wide as the backbone, then a linear layer. */
+#include <stdio.h>
+#include "core/model/model.h"
+
+enum { STEM = 64 };
+
+/* The stems of hidden layer i: of its linear layer, and of its batch norm. */
+static void stems(int64_t i, char linear[STEM], char norm[STEM])
+{
+    snprintf(linear, STEM, "head.projection.%lld", (long long)(4 * i));
+    snprintf(norm, STEM, "head.projection.%lld", (long long)(4 * i + 2));
+}
+
+static peft_status declare(peft_model *m, const char *init, pf_source *source)
+{
+    const int64_t d = m->backbone->shape.width;
+    char linear[STEM], norm[STEM];
+    for (int64_t i = 0; i < m->head_layers; i++) {
+        stems(i, linear, norm);
+        PF_TRY(pf_head_pair(m, linear, d, d, init, "zero", source));
+        PF_TRY(pf_head_pair(m, norm, d, 0, "one", "zero", source));
+        PF_TRY(pf_head_statistics(m, norm, d, source));
+    }
+    return pf_head_pair(m, "head.last_layer", m->classes, d, init, "zero", source);
+}
+
+static pf_val emit(const peft_model *m, pf_graph *g, pf_val x)
+{
+    char linear[STEM], norm[STEM];
+    for (int64_t i = 0; i < m->head_layers; i++) {
+        stems(i, linear, norm);
+        x = peft_activate(g, pf_head_linear_of(m, g, x, linear), "relu");
+        x = pf_head_batch_norm(m, g, x, norm, 1e-5);
+    }
+    return pf_head_linear_of(m, g, x, "head.last_layer");
+}
+
+const pf_head pf_head_mlp = { .name = "mlp", .options = "head head_init head_layers pool", .init = "kaiming_out",
+    .declare = declare, .emit = emit };

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * words.c -- lists of names: in a text, and as text for messages. */
+#include <stdio.h>
+#include <string.h>
+#include "core/options/options.h"
+
+bool pf_has_word(const char *list, const char *word)
+{
+    for (size_t n; *list; list += n + (list[n] == ' ')) {
+        n = strcspn(list, " ");
+        if (strlen(word) == n && !memcmp(list, word, n)) return true;
+    }
+    return false;
+}
+
+const char *pf_names_text(const char *const *names, size_t n, const char *between, const char *last, char *text,
+                          size_t room)
+{
+    size_t used = 0;
+    text[0] = 0;
+    for (size_t i = 0; i < n && used < room; i++)
+        used += (size_t)snprintf(text + used, room - used, "%s%s", !i ? "" : i + 1 < n ? between : last, names[i]);
+    return text;
+}
