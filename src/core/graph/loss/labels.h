@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * labels.h -- the labels of a batch as the caller gives them. A model that makes one row of logits a sample takes
- * labels [b] or [b, classes]; one that makes a map takes [b, h, w] or [b, h, w, classes]. Losses see rows = b * h * w. */
+ * labels [b] or [b, classes]; one that makes a map takes [b, h, w] or [b, h, w, classes]. Losses see b * h * w rows. */
 #ifndef PF_LABELS_H
 #define PF_LABELS_H
 #include "core/base/tensor.h"

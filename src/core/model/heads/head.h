@@ -9,8 +9,9 @@ typedef struct pf_head {
     const char *name;
     const char *options;           /* the model's options that have an effect with it; a blank between two */
     const char *init;              /* what head_init=auto means */
-    bool patches;                  /* emit reads all patch tokens, and a sample's output is [h, w, classes]; else it reads
-                                    * the pooled feature, and the output is [classes] */
+    /* emit reads all patch tokens, and the output of a sample is [h, w, classes]; else it reads the pooled feature, and
+     * the output is [classes]. */
+    bool patches;
     /* Makes parameters (m->params) and buffers (m->buffers); source as for pf_adapter_make. NULL: it has none. */
     peft_status (*declare)(peft_model *m, const char *init, pf_source *source);
     /* [b, 1, d] -> [b, 1, classes], or [b, h*w, d] -> [b, h*w, classes]. NULL: a method's network makes the logits. */
