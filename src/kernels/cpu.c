@@ -13,11 +13,16 @@
 
 /* The parts of the product beside kernels.def's rows, in the table's order after mr, nr, kc. */
 #define GEMM_PARTS(isa) \
-    .pack_a = pk_pack_a_##isa, .pack_b = pk_pack_b_##isa, .micro = pk_micro_##isa, .finish = pk_finish_##isa, \
-    .fmas = pk_fmas_##isa
+    .pack_a = pk_pack_a_##isa, \
+    .pack_b = { pk_pack_b_real_##isa, pk_pack_b_f16_##isa, pk_pack_b_bf16_##isa }, \
+    .widen = { pk_widen_real_##isa, pk_widen_f16_##isa, pk_widen_bf16_##isa }, \
+    .micro = pk_micro_##isa, .finish = pk_finish_##isa, .fmas = pk_fmas_##isa
+#define DECLARE_TYPE(end) \
+    void pk_pack_b_##end(pk_real *to, const void *b, int64_t row, int64_t col, int64_t k, int64_t n); \
+    void pk_widen_##end(pk_real *to, const void *from, int64_t n);
 #define DECLARE_GEMM_PARTS(isa) \
     void pk_pack_a_##isa(pk_real *to, const pk_real *a, int64_t row, int64_t col, int64_t m, int64_t k); \
-    void pk_pack_b_##isa(pk_real *to, const pk_real *b, int64_t row, int64_t col, int64_t k, int64_t n); \
+    DECLARE_TYPE(real_##isa) DECLARE_TYPE(f16_##isa) DECLARE_TYPE(bf16_##isa) \
     void pk_micro_##isa(int64_t k, const pk_real *a, const pk_real *b, pk_real *c, int64_t c_row, int m, int n, \
                         const pk_real *plus, pk_ahead *ahead); \
     void pk_finish_##isa(const pk_table *t, const pk_gemm *g, pk_real *tile, int64_t i, int64_t j, int m, int n); \

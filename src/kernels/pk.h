@@ -49,10 +49,10 @@ typedef struct pk_attention_grad {
     pk_real *dsink, *dhead_scale;
 } pk_attention_grad;
 
-/* A frozen matrix as it lies in memory, row after row without gaps: element (i, j) is data[i * cols + j], times scales[i]
- * where there are scales (NULL for every weight of today). A product packs it as pk_real; all else reads it by
- * pk_weight_read. */
-typedef enum pk_dtype { PK_REAL, PK_DTYPES } pk_dtype;
+/* A frozen matrix as it lies in memory, row after row without gaps: element (i, j) is data[i * cols + j], times
+ * scales[i] where there are scales (NULL for every weight of today). A product packs it as pk_real; all else reads it
+ * by pk_weight_read. */
+typedef enum pk_dtype { PK_REAL, PK_F16, PK_BF16, PK_DTYPES } pk_dtype;
 typedef struct pk_weight {
     pk_dtype type;
     int64_t rows, cols;
@@ -60,13 +60,15 @@ typedef struct pk_weight {
     const void *data;
 } pk_weight;
 
-static inline int64_t pk_dtype_size(pk_dtype type) { (void)type; return (int64_t)sizeof(pk_real); }
+static inline int64_t pk_dtype_size(pk_dtype type) { return type == PK_REAL ? (int64_t)sizeof(pk_real) : 2; }
 /* Elements at .. at + n - 1, in the order of rows: where they lie or, converted, in room[n]. */
 const pk_real *pk_weight_read(const pk_table *t, const pk_weight *w, int64_t at, int64_t n, pk_real *room);
 
 /* --- GEMM ---------------------------------------------------------------------------------------------------
  * C[m,n] = epilogue(scale * A[m,k] B[k,n] (+ C)). A(i,p) = a[i*a_row + p*a_col], B(p,j) = b[p*b_row + j*b_col];
- * in each of them one of the two strides is 1. Per element the order of additions depends on k alone.
+ * in each of them one of the two strides is 1. Strides count elements; those of b are of b_type, and become pk_real
+ * while they are packed, so that the result has the bits of a product with a pk_real copy of B. Per element the order
+ * of additions depends on k alone.
  * Epilogue, in this order, each part optional:
  *   t = scale*AB; if (accumulate) t += C; t += bias[j]; if (pre) pre = t; t = act(t); if (gate) t *= act'(gate) of
  *   gate_act; t *= gamma[j]; t += residual; C = t
@@ -74,7 +76,7 @@ const pk_real *pk_weight_read(const pk_table *t, const pk_weight *w, int64_t at,
 typedef struct pk_gemm {
     int64_t m, n, k;
     const pk_real *a; int64_t a_row, a_col;
-    const pk_real *b; int64_t b_row, b_col;
+    const void *b; pk_dtype b_type; int64_t b_row, b_col;
     pk_real *c; int64_t c_row;
     pk_real scale;
     int accumulate;
@@ -86,9 +88,9 @@ typedef struct pk_gemm {
     const pk_real *residual; int64_t residual_row;    /* [m,n]; may be c itself */
 } pk_gemm;
 
-/* Memory that will be read later, line by line: `at` is the next line, one of `left` in its row; rows are `gap`
- * elements apart from the end of one to the next, of `lines` lines each, and `rows` are left with this one. */
-typedef struct pk_stream { const pk_real *at; int64_t left, lines, gap, rows; int some; } pk_stream;
+/* Memory that will be read later, line by line: `at` is the next line, one of `left` in its row; rows are `gap` bytes
+ * apart from the end of one to the next, of `lines` lines each, and `rows` are left with this one. */
+typedef struct pk_stream { const char *at; int64_t left, lines, gap, rows; int some; } pk_stream;
 /* What a micro-kernel asks for beside a tile, a little every PK_TURN k, as all at once it would keep the product's own
  * loads waiting: `blocks` blocks of mr x nr, and each time `some` lines of each stream. */
 enum { PK_TURN = 16, PK_MOST_BLOCKS = 3 };
@@ -104,6 +106,8 @@ pk_gemm_kind pk_gemm_chosen(const pk_table *t, pk_gemm_kind kind);
 const char *pk_blas_load(void);
 
 size_t pk_gemm_work(const pk_table *t, int64_t m, int64_t n, int64_t k, int threads);     /* bytes for all threads */
+/* Bytes that a product with a B of this type needs beside those: CBLAS is given a pk_real copy of B. */
+size_t pk_gemm_widen_work(const pk_table *t, pk_gemm_kind kind, pk_dtype b_type, int64_t n, int64_t k);
 void   pk_gemm_run(const pk_table *t, pk_pool *pool, pk_gemm_kind kind, const pk_gemm *g, void *work);
 size_t pk_attention_work(const pk_table *t, const pk_attention *a, int gradient);         /* bytes for one thread */
 
@@ -121,12 +125,14 @@ struct pk_table {
     int64_t kc;                                       /* longest piece of K: two panels of it and a tile should leave
                                                        * a fifth of the first cache free */
     void (*pack_a)(pk_real *to, const pk_real *a, int64_t row, int64_t col, int64_t m, int64_t k);
-    void (*pack_b)(pk_real *to, const pk_real *b, int64_t row, int64_t col, int64_t k, int64_t n);
+    void (*pack_b[PK_DTYPES])(pk_real *to, const void *b, int64_t row, int64_t col, int64_t k, int64_t n);
     void (*micro)(int64_t k, const pk_real *a, const pk_real *b, pk_real *c, int64_t c_row, int m, int n,
                   const pk_real *plus, pk_ahead *ahead);
     /* The epilogue of one tile[mr][nr] = AB of rows i.. and columns j..: its m x n corner goes to g->c; the tile is
      * scratch. */
     void (*finish)(const pk_table *t, const pk_gemm *g, pk_real *tile, int64_t i, int64_t j, int m, int n);
+    /* n contiguous elements of a type as pk_real; exact. */
+    void (*widen[PK_DTYPES])(pk_real *to, const void *from, int64_t n);
     double (*fmas)(int64_t rounds);                   /* does independent FMAs only; how many operations they were */
 };
 

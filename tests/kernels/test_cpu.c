@@ -40,7 +40,8 @@ START_TEST(tables)
 #define PK_KERNEL(name, args) ck_assert_msg(t->name != NULL, "%s has no " #name, *isa);
 #include "kernels/kernels.def"
 #undef PK_KERNEL
-        ck_assert(t->pack_a && t->pack_b && t->micro && t->finish);
+        for (int type = 0; type < PK_DTYPES; type++) ck_assert(t->pack_b[type] && t->widen[type]);
+        ck_assert(t->pack_a && t->micro && t->finish);
         ck_assert(t->mr > 0 && t->nr % t->vector == 0 && t->kc > 0);
         ck_assert(pk_fma_peak(t, 0.001) > 0);
     }

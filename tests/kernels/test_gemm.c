@@ -94,6 +94,7 @@ static double slope(pk_act kind, double x)
 static void check(const problem *p, const char *what)
 {
     const pk_gemm *g = &p->g;
+    const float *b = g->b;
     for (int64_t at = 0; at < p->c.count; at++) {
         int64_t i = at / g->c_row, j = at % g->c_row;
         if (j >= p->n) {
@@ -102,7 +103,7 @@ static void check(const problem *p, const char *what)
         }
         double sum = 0, size = 1;
         for (int64_t q = 0; q < p->k; q++) {
-            double x = (double)g->a[i * g->a_row + q * g->a_col] * g->b[q * g->b_row + j * g->b_col];
+            double x = (double)g->a[i * g->a_row + q * g->a_col] * b[q * g->b_row + j * g->b_col];
             sum += x;
             size += fabs(x);
         }
@@ -275,7 +276,7 @@ START_TEST(same_bits)
             }
             const int64_t i0 = p.m / 3, j0 = p.n / 3, in = i0 * p.g.c_row + j0;
             p.g.a += i0 * p.g.a_row;
-            p.g.b += j0 * p.g.b_col;
+            p.g.b = (const float *)p.g.b + j0 * p.g.b_col;
             p.g.bias += j0;
             p.g.gamma += j0;
             p.g.gate += in;

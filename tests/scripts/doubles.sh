@@ -14,7 +14,6 @@ project=$(cd "$(dirname "$0")/../.." && pwd)
 known='src/core/interop/hf_read.c src/core/interop/hf_read.c 12
 src/core/store/files.c src/core/store/files.c 12
 src/io/dataset/dataset.c src/io/transform/transform.c 11
-src/kernels/simd/gemm_micro.h src/kernels/simd/gemm_micro.h 17
 src/kernels/simd/pointwise.c src/kernels/simd/pointwise.c 11'
 
 # A line "FILE:LINE-LINE FILE:LINE-LINE COUNT" for each double of the tree $1.

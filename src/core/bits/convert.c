@@ -2,26 +2,8 @@
  * convert.c -- stored element types to pk_real and back. Widening is exact; narrowing rounds once, to nearest even,
  * whatever pk_real is. A NaN stays a NaN. Data may be unaligned, so elements move through memcpy. */
 #include "core/base/tensor.h"
+#include "kernels/ref/half.h"
 #include <string.h>
-
-static float float_of(uint32_t bits)
-{
-    float f;
-    memcpy(&f, &bits, sizeof f);
-    return f;
-}
-
-static float from_bf16(uint16_t h) { return float_of((uint32_t)h << 16); }
-
-/* Written without branches, for the compiler's vectors. Subnormals are fraction * 2^-24, which is normal as a float. */
-static float from_f16(uint16_t h)
-{
-    uint32_t sign = (uint32_t)(h & 0x8000) << 16, exponent = h >> 10 & 31, fraction = h & 0x3FF, bits;
-    float small = (float)(int32_t)fraction * 0x1p-24f;
-    memcpy(&bits, &small, sizeof bits);
-    if (exponent) bits = (exponent + (exponent == 31 ? 224 : 112)) << 23 | fraction << 13;
-    return float_of(sign | bits);
-}
 
 /* v in a binary format of `exponent` and `fraction` bits below a sign bit. */
 static uint16_t narrow(double v, int exponent, int fraction)
@@ -67,8 +49,8 @@ bool pf_to_real(pk_real *to, const void *from, peft_dtype type, int64_t n)
     switch (type) {
     case PEFT_F32:  EACH(float, x); return true;
     case PEFT_F64:  EACH(double, x); return true;
-    case PEFT_F16:  EACH(uint16_t, from_f16(x)); return true;
-    case PEFT_BF16: EACH(uint16_t, from_bf16(x)); return true;
+    case PEFT_F16:  EACH(uint16_t, pk_from_f16(x)); return true;
+    case PEFT_BF16: EACH(uint16_t, pk_from_bf16(x)); return true;
     case PEFT_I32:  EACH(int32_t, x); return true;
     case PEFT_I64:  EACH(int64_t, x); return true;
     case PEFT_U16:  EACH(uint16_t, x); return true;

@@ -26,6 +26,32 @@ int64_t pk_gemm_cblas_work(const pk_table *t, int64_t m, int64_t n, int threads)
     return aligned(at_most(m, STRIP) * n * (int64_t)sizeof(pk_real)) + tile_bytes(t) * at_least(threads, 1);
 }
 
+typedef struct widening {
+    const pk_table *t;
+    pk_dtype type;
+    const char *from;
+    int64_t row, length;
+    pk_real *to;
+} widening;
+
+static void widen_row(void *arg, int64_t i, int worker)
+{
+    const widening *w = arg;
+    (void)worker;
+    w->t->widen[w->type](w->to + i * w->length, w->from + i * w->row * pk_dtype_size(w->type), w->length);
+}
+
+/* B becomes a copy of pk_real in room, without gaps between the rows along which it is contiguous. */
+static void widen_b(const pk_table *t, pk_pool *pool, pk_gemm *g, void *room)
+{
+    const int turned = g->b_col != 1;
+    widening w = { t, g->b_type, g->b, turned ? g->b_col : g->b_row, turned ? g->k : g->n, room };
+    pk_pool_run(pool, turned ? g->n : g->k, widen_row, &w);
+    g->b = room;
+    g->b_type = PK_REAL;
+    *(turned ? &g->b_col : &g->b_row) = w.length;
+}
+
 static void finish_rows(void *arg, int64_t task, int worker)
 {
     const cblas_job *w = arg;
@@ -66,10 +92,12 @@ void pk_gemm_cblas(const pk_table *t, pk_pool *pool, const pk_gemm *whole, void 
     pk_gemm g = *whole;
     cblas_job w = { .t = t, .tile_bytes = tile_bytes(t), .tiles = work };
     pk_real *strip = (pk_real *)(w.tiles + w.tile_bytes * pk_pool_threads(pool));
+    char *const end = (char *)work + pk_gemm_cblas_work(t, g.m, g.n, pk_pool_threads(pool));
+    if (g.b_type != PK_REAL) widen_b(t, pool, &g, end);
     if (g.residual != g.c) {                    /* C may hold the bare product for a while */
         w.product = g.c;
         w.product_row = g.c_row;
-        multiply(whole, g.c, g.c_row, g.accumulate);
+        multiply(&g, g.c, g.c_row, g.accumulate);
         g.accumulate = 0;
         g.scale = 1;
         finish(&w, pool, &g);

@@ -167,9 +167,9 @@ static const pk_real *pack_b(const plan *p, const stage *s, int64_t panel, own *
     const pk_gemm *g = p->g;
     const int64_t column = panel * p->t->nr, stages = s->group * p->stages + s->number;
     const int64_t held = 1 + stages * p->n_panels + panel;
+    const char *from = (const char *)g->b + (s->from * g->b_row + column * g->b_col) * pk_dtype_size(g->b_type);
     if (mine->held != held)
-        p->t->pack_b(mine->b, g->b + s->from * g->b_row + column * g->b_col, g->b_row, g->b_col, s->k,
-                     at_most(p->t->nr, g->n - column));
+        p->t->pack_b[g->b_type](mine->b, from, g->b_row, g->b_col, s->k, at_most(p->t->nr, g->n - column));
     mine->held = held;
     return mine->b;
 }
@@ -257,6 +257,12 @@ pk_gemm_kind pk_gemm_chosen(const pk_table *t, pk_gemm_kind kind)
 {
     if (kind == PK_GEMM_AUTO) kind = t->vector > 1 || sizeof(pk_real) > sizeof(float) ? PK_GEMM_OWN : PK_GEMM_CBLAS;
     return kind == PK_GEMM_CBLAS && pk_blas_load() ? PK_GEMM_OWN : kind;
+}
+
+size_t pk_gemm_widen_work(const pk_table *t, pk_gemm_kind kind, pk_dtype b_type, int64_t n, int64_t k)
+{
+    if (b_type == PK_REAL || pk_gemm_chosen(t, kind) != PK_GEMM_CBLAS) return 0;
+    return (size_t)aligned(n * k * (int64_t)sizeof(pk_real));
 }
 
 void pk_gemm_run(const pk_table *t, pk_pool *pool, pk_gemm_kind kind, const pk_gemm *g, void *work)

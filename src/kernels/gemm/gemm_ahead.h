@@ -10,14 +10,16 @@ static inline rectangle part_of_a(const pk_gemm *g, int64_t row, int64_t rows, i
 {
     const pk_real *at = g->a + row * g->a_row + from * g->a_col;
     const int64_t m = at_most(rows, g->m - row), deep = at_most(k, g->k - from);
-    return g->a_col == 1 ? (rectangle){ at, g->a_row, m, deep } : (rectangle){ at, g->a_col, deep, m };
+    return g->a_col == 1 ? rectangle_of(at, sizeof *at, g->a_row, m, deep)
+                         : rectangle_of(at, sizeof *at, g->a_col, deep, m);
 }
 
 static inline rectangle part_of_b(const pk_gemm *g, int64_t from, int64_t k, int64_t column, int64_t columns)
 {
-    const pk_real *at = g->b + from * g->b_row + column * g->b_col;
+    const int64_t size = pk_dtype_size(g->b_type);
+    const char *at = (const char *)g->b + (from * g->b_row + column * g->b_col) * size;
     const int64_t deep = at_most(k, g->k - from), n = at_most(columns, g->n - column);
-    return g->b_row == 1 ? (rectangle){ at, g->b_col, n, deep } : (rectangle){ at, g->b_row, deep, n };
+    return g->b_row == 1 ? rectangle_of(at, size, g->b_col, n, deep) : rectangle_of(at, size, g->b_row, deep, n);
 }
 
 static inline void ask_block(pk_ahead *a, const pk_real *at, int64_t row)

@@ -1,33 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
- * gemm_ref.c -- the parts of a matrix product in plain C: what the vector versions must do. */
+ * gemm_ref.c -- the micro-kernel and the epilogue of a matrix product in plain C: what the vector
+ * versions must do. */
 #include "../pk.h"
 
 enum { MR = 4, NR = 8 };
 
-void pk_pack_a_ref(pk_real *to, const pk_real *a, int64_t row, int64_t col, int64_t m, int64_t k);
-void pk_pack_b_ref(pk_real *to, const pk_real *b, int64_t row, int64_t col, int64_t k, int64_t n);
 void pk_micro_ref(int64_t k, const pk_real *a, const pk_real *b, pk_real *c, int64_t c_row, int m, int n,
                   const pk_real *plus, pk_ahead *ahead);
 void pk_finish_ref(const pk_table *t, const pk_gemm *g, pk_real *tile, int64_t i, int64_t j, int m, int n);
 double pk_fmas_ref(int64_t rounds);
-
-/* to[panel][k][width]: lane l of panel q is from[(q*width + l)*lane + p*step], 0 from `lanes` on. */
-static void pack(pk_real *to, int width, const pk_real *from, int64_t lane, int64_t step, int64_t lanes, int64_t k)
-{
-    for (int64_t at = 0; at < lanes; at += width)
-        for (int64_t p = 0; p < k; p++)
-            for (int64_t l = at; l < at + width; l++) *to++ = l < lanes ? from[l * lane + p * step] : 0;
-}
-
-void pk_pack_a_ref(pk_real *to, const pk_real *a, int64_t row, int64_t col, int64_t m, int64_t k)
-{
-    pack(to, MR, a, row, col, m, k);
-}
-
-void pk_pack_b_ref(pk_real *to, const pk_real *b, int64_t row, int64_t col, int64_t k, int64_t n)
-{
-    pack(to, NR, b, col, row, n, k);
-}
 
 void pk_micro_ref(int64_t k, const pk_real *a, const pk_real *b, pk_real *c, int64_t c_row, int m, int n,
                   const pk_real *plus, pk_ahead *ahead)

@@ -62,7 +62,7 @@ static void block_out(const head_view *h, int64_t i, int lanes, int first, int l
     for (int at = 0; at < width; at += PW)
         exponentials(scores + at, h->columns, h->boost, top + at, sum + at, keep + at);
     const int64_t by_column = turns_by_column(h);
-    const rectangle own = { h->out + i * a->out_row, a->out_row, lanes, a->head_dim };
+    const rectangle own = rectangle_of(h->out + i * a->out_row, sizeof(float), a->out_row, lanes, a->head_dim);
     ahead = (pk_ahead){ .stream = { next_head(h, &a->v, a->keys, block, by_column), stream_of(own, by_column, 0) } };
     columns_times_scores(h, result, h->work + h->at.by_column, scores, width, &ahead);
     for (int at = 0; at < width; at += PW) {

@@ -7,7 +7,7 @@
 #define PK_ATTENTION_BLOCK_H
 #include "../attention.h"
 #include "../stream.h"
-#include "gemm_micro.h"
+#include "pack.h"
 #include "vmath.h"
 
 /* The part of the keys, or of the extra keys, that is in the chunk: `count` rows from `row` on, columns of the chunk
@@ -123,7 +123,7 @@ static inline pk_stream next_head(const head_view *h, const pk_operand *o, int64
     if (!a->next || next >= a->samples * a->heads || !blocks || !o->data) return (pk_stream){ .some = 0 };
     const int64_t part = (rows + blocks - 1) / blocks, first = at * part;
     const float *row = o->data + next / a->heads * o->batch + first * o->row + next % a->heads * a->head_dim;
-    return stream_of((rectangle){ row, o->row, least(part, rows - first), a->head_dim }, turns, 0);
+    return stream_of(rectangle_of(row, sizeof(float), o->row, least(part, rows - first), a->head_dim), turns, 0);
 }
 
 /* c [columns][PK_NR] = rows . block, for panels by row and a block [n][PK_NR]; the first `width` lanes. */

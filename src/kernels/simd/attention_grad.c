@@ -100,7 +100,8 @@ static void add_bundle(float *to, int64_t to_row, const float *p, int64_t slot, 
         const int cols = at_most(n - c, PK_NR);
         for (int64_t i = 0; i < count; i += PK_MR) {
             float *own = to + i * to_row + c;
-            const rectangle below = { own + PK_MR * to_row, to_row, least(count - i - PK_MR, PK_MR), cols };
+            const rectangle below = rectangle_of(own + PK_MR * to_row, sizeof(float), to_row,
+                                                 least(count - i - PK_MR, PK_MR), cols);
             pk_stream next = stream_of(below, b->rows, 0);
             turned_tile(b->rows, p + i * PK_NR, slot, x, own, to_row, at_most(count - i, PK_MR), cols, b->row > 0,
                         &next);
@@ -180,7 +181,7 @@ static void block_dq(const head_view *h, const pk_attention_grad *g, const block
     const pk_operand out = { a->out, a->out_batch, a->out_row };
     float *const result = h->work + h->at.result, factor[PK_NR], keep[PK_NR];
     for (int j = 0; j < PK_NR; j++) factor[j] = a->scale * h->boost, keep[j] = 1.0f;
-    const rectangle own = { output_row(&g->dq, h, b->row), g->dq.row, b->lanes, a->head_dim };
+    const rectangle own = rectangle_of(output_row(&g->dq, h, b->row), sizeof(float), g->dq.row, b->lanes, a->head_dim);
     const int64_t turns = turns_by_column(h);
     pk_ahead ahead = { .stream = { next_head(h, &out, a->queries, b->row / PK_NR, turns), stream_of(own, turns, 0) } };
     columns_times_scores(h, result, h->work + h->at.by_column, h->work + h->at.dscores + b->slot * h->at.slot, b->width,

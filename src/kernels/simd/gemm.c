@@ -1,26 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
- * gemm.c -- the parts of a matrix product that gemm.c of the floor puts together: packing, the micro-kernel and the
- * epilogue of a finished tile. */
+ * gemm.c -- the parts of a matrix product that kernels/gemm puts together: the micro-kernel and the epilogue of a
+ * finished tile. */
 #include "gemm_micro.h"
 
-void PK_NAME(pack_a)(float *to, const float *a, int64_t row, int64_t col, int64_t m, int64_t k);
-void PK_NAME(pack_b)(float *to, const float *b, int64_t row, int64_t col, int64_t k, int64_t n);
 void PK_NAME(micro)(int64_t k, const float *a, const float *b, float *c, int64_t c_row, int m, int n,
                     const float *plus, pk_ahead *ahead);
 void PK_NAME(finish)(const pk_table *t, const pk_gemm *g, float *tile, int64_t i, int64_t j, int m, int n);
 double PK_NAME(fmas)(int64_t rounds);
-
-void PK_NAME(pack_a)(float *to, const float *a, int64_t row, int64_t col, int64_t m, int64_t k)
-{
-    for (int64_t i = 0; i < m; i += PK_MR, to += PK_MR * k)
-        pack_panel(to, PK_MR, a + i * row, row, col, m - i < PK_MR ? (int)(m - i) : PK_MR, k);
-}
-
-void PK_NAME(pack_b)(float *to, const float *b, int64_t row, int64_t col, int64_t k, int64_t n)
-{
-    for (int64_t j = 0; j < n; j += PK_NR, to += PK_NR * k)
-        pack_panel(to, PK_NR, b + j * col, col, row, n - j < PK_NR ? (int)(n - j) : PK_NR, k);
-}
 
 void PK_NAME(micro)(int64_t k, const float *a, const float *b, float *c, int64_t c_row, int m, int n,
                     const float *plus, pk_ahead *ahead)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * gemm_micro.h -- the register tile of a matrix product, for every kernel of this folder that multiplies matrices.
- * Operands come as panels: A as a[k][PK_MR], B as b[k][PK_NR], lanes beyond the matrix are zero. pack_panel makes
+ * Operands come as panels: A as a[k][PK_MR], B as b[k][PK_NR], lanes beyond the matrix are zero: pack.h makes
  * both kinds. Each element of a tile is one chain of FMAs over k in index order, whatever its place in the tile. */
 #ifndef PK_GEMM_MICRO_H
 #define PK_GEMM_MICRO_H
@@ -130,7 +130,7 @@ PK_INLINE void next_lines(pk_stream *s)
 {
     for (int i = 0; i < s->some; i++) {
         __builtin_prefetch(s->at, 0, 3);
-        s->at += 16;
+        s->at += PK_ALIGN;
         if (--s->left) continue;
         s->left = s->lines;
         s->at += s->gap;
@@ -202,167 +202,5 @@ static inline void micro_tile(int64_t k, const float *a, const float *b, float *
 {
     if (m == PK_MR && n == PK_NR) micro_rows(k, a, b, c, c_row, PK_MR, PK_NR, plus, ahead, PK_MR, 2);
     else PK_TILE(m, n, micro_rows, k, a, b, c, c_row, m, n, plus, NULL)
-}
-
-/* Transposes PW rows: lane i of to[j] is lane j of from[i]. */
-PK_INLINE void transpose(pv *to, const pv *from)
-{
-#if PW == 16
-    __m512 t[16], u[16];
-    PK_UNROLL
-    for (int i = 0; i < 16; i += 2) {
-        t[i] = _mm512_unpacklo_ps(from[i], from[i + 1]);
-        t[i + 1] = _mm512_unpackhi_ps(from[i], from[i + 1]);
-    }
-    PK_UNROLL
-    for (int i = 0; i < 16; i += 4) {
-        u[i] = _mm512_shuffle_ps(t[i], t[i + 2], 0x44);
-        u[i + 1] = _mm512_shuffle_ps(t[i], t[i + 2], 0xEE);
-        u[i + 2] = _mm512_shuffle_ps(t[i + 1], t[i + 3], 0x44);
-        u[i + 3] = _mm512_shuffle_ps(t[i + 1], t[i + 3], 0xEE);
-    }
-    PK_UNROLL
-    for (int i = 0; i < 4; i++) {                       /* u[i + 4q]: column i + 4*lane of the rows 4q..4q+3 */
-        t[i] = _mm512_shuffle_f32x4(u[i], u[i + 4], 0x88);
-        t[i + 4] = _mm512_shuffle_f32x4(u[i], u[i + 4], 0xDD);
-        t[i + 8] = _mm512_shuffle_f32x4(u[i + 8], u[i + 12], 0x88);
-        t[i + 12] = _mm512_shuffle_f32x4(u[i + 8], u[i + 12], 0xDD);
-        to[i] = _mm512_shuffle_f32x4(t[i], t[i + 8], 0x88);
-        to[i + 8] = _mm512_shuffle_f32x4(t[i], t[i + 8], 0xDD);
-        to[i + 4] = _mm512_shuffle_f32x4(t[i + 4], t[i + 12], 0x88);
-        to[i + 12] = _mm512_shuffle_f32x4(t[i + 4], t[i + 12], 0xDD);
-    }
-#else
-    __m256 t[8], u[8];
-    PK_UNROLL
-    for (int i = 0; i < 8; i += 2) {
-        t[i] = _mm256_unpacklo_ps(from[i], from[i + 1]);
-        t[i + 1] = _mm256_unpackhi_ps(from[i], from[i + 1]);
-    }
-    PK_UNROLL
-    for (int i = 0; i < 8; i += 4) {
-        u[i] = _mm256_shuffle_ps(t[i], t[i + 2], 0x44);
-        u[i + 1] = _mm256_shuffle_ps(t[i], t[i + 2], 0xEE);
-        u[i + 2] = _mm256_shuffle_ps(t[i + 1], t[i + 3], 0x44);
-        u[i + 3] = _mm256_shuffle_ps(t[i + 1], t[i + 3], 0xEE);
-    }
-    PK_UNROLL
-    for (int i = 0; i < 4; i++) {
-        to[i] = _mm256_permute2f128_ps(u[i], u[i + 4], 0x20);
-        to[i + 4] = _mm256_permute2f128_ps(u[i], u[i + 4], 0x31);
-    }
-#endif
-}
-
-/* Up to PW lanes of a panel whose lanes are contiguous in memory (lane stride 1): rows of the panel are copied. */
-PK_INLINE void pack_copy(float *to, const int width, const float *from, int64_t step, int lanes, int64_t k)
-{
-    if (lanes >= PW) {
-        for (int64_t p = 0; p < k; p++) pv_store(to + p * width, pv_load(from + p * step));
-    } else {
-        pm have = pm_tail(lanes);
-        if (width % PW == 0) {
-            for (int64_t p = 0; p < k; p++) pv_store(to + p * width, pv_load_m(from + p * step, have));
-        } else {                                        /* the panel's last lanes: not a full vector of them */
-            pm keep = pm_tail(width % PW);
-            for (int64_t p = 0; p < k; p++) pv_store_m(to + p * width, keep, pv_load_m(from + p * step, have));
-        }
-    }
-}
-
-/* The same of rows in memory, `row` apart: to[j] is column j of the first `rows` of them. Putting the quarters of a
- * vector together while loading leaves only shuffles within quarters, half as many. rows is a constant. */
-PK_INLINE void load_transposed(pv *to, const float *from, int64_t row, const int rows)
-{
-#if PW == 16
-    PK_UNROLL
-    for (int j = 0; j < 16; j += 4) {
-        __m512 x[4], t[4];
-        PK_UNROLL
-        for (int i = 0; i < 4; i++) {
-            const float *at = from + i * row + j;
-            x[i] = _mm512_castps128_ps512(_mm_loadu_ps(at));
-            if (i + 4 < rows) x[i] = _mm512_insertf32x4(x[i], _mm_loadu_ps(at + 4 * row), 1);
-            if (i + 8 < rows) x[i] = _mm512_insertf32x4(x[i], _mm_loadu_ps(at + 8 * row), 2);
-            if (i + 12 < rows) x[i] = _mm512_insertf32x4(x[i], _mm_loadu_ps(at + 12 * row), 3);
-        }
-        t[0] = _mm512_unpacklo_ps(x[0], x[1]);
-        t[1] = _mm512_unpackhi_ps(x[0], x[1]);
-        t[2] = _mm512_unpacklo_ps(x[2], x[3]);
-        t[3] = _mm512_unpackhi_ps(x[2], x[3]);
-        to[j] = _mm512_shuffle_ps(t[0], t[2], 0x44);
-        to[j + 1] = _mm512_shuffle_ps(t[0], t[2], 0xEE);
-        to[j + 2] = _mm512_shuffle_ps(t[1], t[3], 0x44);
-        to[j + 3] = _mm512_shuffle_ps(t[1], t[3], 0xEE);
-    }
-#else
-    PK_UNROLL
-    for (int j = 0; j < 8; j += 4) {
-        __m256 x[4], t[4];
-        PK_UNROLL
-        for (int i = 0; i < 4; i++) {
-            const float *at = from + i * row + j;
-            x[i] = _mm256_castps128_ps256(_mm_loadu_ps(at));
-            if (i + 4 < rows) x[i] = _mm256_insertf128_ps(x[i], _mm_loadu_ps(at + 4 * row), 1);
-        }
-        t[0] = _mm256_unpacklo_ps(x[0], x[1]);
-        t[1] = _mm256_unpackhi_ps(x[0], x[1]);
-        t[2] = _mm256_unpacklo_ps(x[2], x[3]);
-        t[3] = _mm256_unpackhi_ps(x[2], x[3]);
-        to[j] = _mm256_shuffle_ps(t[0], t[2], 0x44);
-        to[j + 1] = _mm256_shuffle_ps(t[0], t[2], 0xEE);
-        to[j + 2] = _mm256_shuffle_ps(t[1], t[3], 0x44);
-        to[j + 3] = _mm256_shuffle_ps(t[1], t[3], 0xEE);
-    }
-#endif
-}
-
-/* Up to PW lanes of a panel whose k is contiguous in memory (step 1): transposed PW x PW at a time. */
-PK_INLINE void pack_transpose(float *to, const int width, const float *from, int64_t lane, int lanes, int64_t k)
-{
-    const int room = width % PW ? width % PW : PW;
-    pv x[PW], y[PW];
-    int64_t p = 0;
-    if (lanes >= room) {
-        for (; p + PW <= k; p += PW) {
-            load_transposed(y, from + p, lane, room);
-            PK_UNROLL                           /* what a whole vector writes beyond its row, the next row overwrites */
-            for (int i = 0; i < PW; i++) {
-                if (room == PW || i + 1 < PW || p + PW < k) pv_store(to + (p + i) * width, y[i]);
-                else pv_store_m(to + (p + i) * width, pm_tail(room), y[i]);
-            }
-        }
-    }
-    for (; p < k; p += PW) {
-        const int got = k - p < PW ? (int)(k - p) : PW;
-        for (int i = 0; i < PW; i++)
-            x[i] = i >= lanes ? pv_zero() : got == PW ? pv_load(from + i * lane + p)
-                                                      : pv_load_m(from + i * lane + p, pm_tail(got));
-        transpose(y, x);
-        for (int i = 0; i < got; i++) {
-            if (room == PW) pv_store(to + (p + i) * width, y[i]);
-            else pv_store_m(to + (p + i) * width, pm_tail(room), y[i]);
-        }
-    }
-}
-
-/* to[k][width]: lane i of row p is from[i*lane + p*step], zero for i >= lanes (lanes <= width). One of lane and
- * step is 1. width is a constant: PK_MR (A; lane is the distance of rows) or PK_NR (B; lane: of columns). */
-PK_INLINE void pack_panel(float *to, const int width, const float *from, int64_t lane, int64_t step, int lanes,
-                          int64_t k)
-{
-    if (lane == 1 && lanes == 2 * PW && width == 2 * PW) {      /* whole rows: each page is seen once */
-        for (int64_t p = 0; p < k; p++, to += width, from += step) {
-            pv x = pv_load(from), y = pv_load(from + PW);
-            pv_store(to, x);
-            pv_store(to + PW, y);
-        }
-        return;
-    }
-    for (int at = 0; at < width; at += PW) {
-        int some = lanes - at < 0 ? 0 : lanes - at < PW ? lanes - at : PW;
-        if (lane == 1) pack_copy(to + at, width, from + at, step, some, k);
-        else pack_transpose(to + at, width, from + at * lane, lane, some, k);
-    }
 }
 #endif

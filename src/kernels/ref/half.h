@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * half.h -- one 16-bit number as a float: exact, subnormals, infinities and the bits of NaN too. */
+#ifndef PK_HALF_H
+#define PK_HALF_H
+#include <stdint.h>
+#include <string.h>
+
+static inline float pk_float_of(uint32_t bits)
+{
+    float f;
+    memcpy(&f, &bits, sizeof f);
+    return f;
+}
+
+static inline float pk_from_bf16(uint16_t h) { return pk_float_of((uint32_t)h << 16); }
+
+/* Written without branches, for the compiler's vectors. Subnormals are fraction * 2^-24, which is normal as a float. */
+static inline float pk_from_f16(uint16_t h)
+{
+    uint32_t sign = (uint32_t)(h & 0x8000) << 16, exponent = h >> 10 & 31, fraction = h & 0x3FF, bits;
+    float small = (float)(int32_t)fraction * 0x1p-24f;
+    memcpy(&bits, &small, sizeof bits);
+    if (exponent) bits = (exponent + (exponent == 31 ? 224 : 112)) << 23 | fraction << 13;
+    return pk_float_of(sign | bits);
+}
+#endif
