@@ -12,7 +12,7 @@ project=$(cd "$(dirname "$0")/../.." && pwd)
 
 # Lowest first. library joins the pieces and sees all; methods, io and examples see public headers and their own; see
 # below.
-core="base bits options os format graph vit describe weights weights/load adapt model store interop metrics
+core="base bits options os format graph vit arch describe weights weights/load adapt model store interop metrics
 train/session train/cache train"
 io="io io/archive io/image io/format io/transform io/dataset io/source io/loader io/weights"
 

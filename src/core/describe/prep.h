@@ -8,12 +8,6 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-/* mean and std of the training pictures of ImageNet networks and of CLIP, which several libraries have as defaults. */
-#define PF_IMAGENET_MEAN { 0.485, 0.456, 0.406 }
-#define PF_IMAGENET_STD  { 0.229, 0.224, 0.225 }
-#define PF_CLIP_MEAN     { 0.48145466, 0.4578275, 0.40821073 }
-#define PF_CLIP_STD      { 0.26862954, 0.26130258, 0.27577711 }
-
 enum { PF_PREP_MAX = 1024 };                        /* bytes of a text */
 
 typedef enum pf_fit { PF_FIT_SHORTER, PF_FIT_SQUASH, PF_FIT_NONE, PF_FIT_SIDE, PF_FIT_BOX } pf_fit;
@@ -34,8 +28,8 @@ typedef struct pf_prep {
  * named in lacks. */
 peft_status pf_prep_timm(const json_t *cfg, int64_t side, pf_prep *p);              /* timm's pretrained_cfg */
 peft_status pf_prep_open_clip(const json_t *cfg, int64_t size, pf_prep *p);         /* preprocess_cfg; NULL: defaults */
-/* An image processor of Hugging Face; model_type, may be NULL, decides where the file does not name its class. */
-peft_status pf_prep_hf(const json_t *o, const char *model_type, pf_prep *p);
+/* An image processor of Hugging Face; usual, may be NULL, is its class where the file does not name one: "ViT". */
+peft_status pf_prep_hf(const json_t *o, const char *usual, pf_prep *p);
 
 /* The name of a Pillow filter that v gives by name or by Pillow's number; NULL: neither. */
 const char *pf_prep_filter(const json_t *v);

@@ -6,30 +6,32 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include "core/arch/arch.h"
 #include "core/base/error.h"
 #include "core/describe/config.h"
 
 #define HALF     { 0.5, 0.5, 0.5 }, { 0.5, 0.5, 0.5 }
 #define IMAGENET PF_IMAGENET_MEAN, PF_IMAGENET_STD
 #define OPENAI   PF_CLIP_MEAN, PF_CLIP_STD
-/* Defaults of a processor class. models: the model_types that use it. size: the side of a square, or, negative, minus
- * the shorter side. square: what default_to_square is by default; rgb: do_convert_rgb. */
+/* Defaults of a processor class; which types of models use it stands in their families' rows (core/arch). size: the
+ * side of a square, or, negative, minus the shorter side. square: what default_to_square is by default; rgb:
+ * do_convert_rgb. */
 typedef struct {
-    const char *class, *models, *interpolation;
+    const char *class, *interpolation;
     double mean[3], std[3];
     int size, crop;
     bool crops, square, rgb;
 } processor;
 static const processor known[] = {
-    { "ViT", " vit vit_mae vit_msn ijepa ", "bilinear", HALF, 224, 224, false, true, false },
-    { "DeiT", " deit ", "bicubic", HALF, 256, 224, true, true, false },
-    { "CLIP", " clip clip_vision_model metaclip_2 ", "bicubic", OPENAI, -224, 224, true, false, true },
-    { "Bit", " dinov2 dinov2_with_registers ", "bicubic", OPENAI, -224, 224, true, false, true },
-    { "ChineseCLIP", " chinese_clip ", "bicubic", OPENAI, -224, 224, true, false, true },
-    { "Siglip", " siglip ", "bicubic", HALF, 224, 224, false, false, true },
-    { "Beit", " beit data2vec-vision ", "bicubic", HALF, 224, 224, false, true, false },
-    { "DPT", " dpt ", "bicubic", HALF, 384, 384, false, true, false },
-    { "DINOv3ViT", " dinov3_vit ", "bilinear", IMAGENET, 224, 224, false, true, false } };
+    { "ViT", "bilinear", HALF, 224, 224, false, true, false },
+    { "DeiT", "bicubic", HALF, 256, 224, true, true, false },
+    { "CLIP", "bicubic", OPENAI, -224, 224, true, false, true },
+    { "Bit", "bicubic", OPENAI, -224, 224, true, false, true },
+    { "ChineseCLIP", "bicubic", OPENAI, -224, 224, true, false, true },
+    { "Siglip", "bicubic", HALF, 224, 224, false, false, true },
+    { "Beit", "bicubic", HALF, 224, 224, false, true, false },
+    { "DPT", "bicubic", HALF, 384, 384, false, true, false },
+    { "DINOv3ViT", "bilinear", IMAGENET, 224, 224, false, true, false } };
 /* Settings that change the pixels and that the text of a transform cannot express. */
 static const char *const special[] = {
     "do_pad", "do_flip_channel_order", "do_thumbnail", "do_align_long_axis", "do_grayscale",
@@ -47,20 +49,18 @@ static void lacks(pf_prep *p, const char *format, ...)
     va_end(ap);
 }
 
-/* The row of the class that the file names, else that of model_type; NULL: neither is known. CLIPImageProcessor,
+/* The row of the class that the file names, else of the usual one; NULL: neither is known. CLIPImageProcessor,
  * CLIPImageProcessorFast and CLIPFeatureExtractor are the same row. *class is the name in the file, or NULL. */
-static const processor *find(const json_t *o, const char *model_type, const char **class)
+static const processor *find(const json_t *o, const char *usual, const char **class)
 {
     const char *s = json_string_value(pf_json_get(o, "image_processor_type"));
-    char model[64];
     if (!s) s = json_string_value(pf_json_get(o, "feature_extractor_type"));
     *class = s;
-    snprintf(model, sizeof model, " %s ", model_type ? model_type : "");
     for (size_t i = 0; i < COUNT(known); i++) {
         const size_t n = strlen(known[i].class);
         const bool named = s && !strncmp(s, known[i].class, n)
                         && (!strncmp(s + n, "ImageProcessor", 14) || !strcmp(s + n, "FeatureExtractor"));
-        if (s ? named : model_type && strstr(known[i].models, model)) return &known[i];
+        if (s ? named : usual && !strcmp(usual, known[i].class)) return &known[i];
     }
     return NULL;
 }
@@ -162,10 +162,10 @@ static void check_special(const json_t *o, const processor *by, pf_prep *p)
     if (!strcmp(by->class, "DINOv3ViT")) lacks(p, "resizing after the division by 255, without rounding to 8 bits");
 }
 
-peft_status pf_prep_hf(const json_t *o, const char *model_type, pf_prep *p)
+peft_status pf_prep_hf(const json_t *o, const char *usual, pf_prep *p)
 {
     const char *class;
-    const processor *row = find(o, model_type, &class), *by = row ? row : known;
+    const processor *row = find(o, usual, &class), *by = row ? row : known;
     const json_t *filter = pf_json_get(o, "resample");
     const bool crop_default = row ? row->crops : pf_json_get(o, "crop_size") != NULL;
     extent size, crop;

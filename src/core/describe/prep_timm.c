@@ -3,6 +3,7 @@
  * the library's defaults. Both crop with torchvision and drop transparency. */
 #include <stdio.h>
 #include <string.h>
+#include "core/arch/arch.h"
 #include "core/describe/config.h"
 
 static peft_status triple(const json_t *cfg, const char *key, bool positive, double out[3])

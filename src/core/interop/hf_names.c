@@ -7,9 +7,9 @@
 
 const char *const pf_peft_naming_name[PF_PEFT_NAMINGS] = { "hf", "hf5", "timm" };
 
-static const pf_naming naming_of[PF_PEFT_NAMINGS] = { PF_NAMING_HF, PF_NAMING_HF5, PF_NAMING_TIMM };
+static const pf_naming *const naming_of[PF_PEFT_NAMINGS] = { &pf_naming_hf, &pf_naming_hf5, &pf_naming_timm };
 
-/* part: 1, 2, 3 of attn.qkv for q, k, v. A naming has the whole or the parts: names.c tells. */
+/* part: 1, 2, 3 of attn.qkv for q, k, v. A naming has the whole or the parts: its rows tell. */
 typedef struct { const char *ours; pf_module_kind kind; int part; } row;
 static const row block_rows[] = {
     { "norm1", PF_MODULE_NORM, 0 }, { "attn.qkv", PF_MODULE_LINEAR, 0 }, { "attn.q", PF_MODULE_LINEAR, 1 },
@@ -44,7 +44,7 @@ static bool path_of(const pf_peft_names *n, const row *r, int64_t layer, char pa
     const bool outside = r->kind == PF_MODULE_HEAD && n->naming != PF_PEFT_TIMM;
     if (layer >= 0) snprintf(front, sizeof front, "blocks.%lld.", (long long)layer);
     snprintf(timm, sizeof timm, "%s%s%s", front, r->part ? "attn.qkv" : r->ours, word);
-    if (!pf_naming_theirs(naming_of[n->naming], n->shape, timm, r->part, theirs)) return false;
+    if (!pf_naming_theirs(pf_all_families, naming_of[n->naming], n->shape, timm, r->part, theirs)) return false;
     theirs[strlen(theirs) - (sizeof word - 1)] = 0;
     if (n->naming == PF_PEFT_HF5 && n->shape->swiglu && !gated_module(theirs)) return false;
     snprintf(path, PF_PATH_MAX, "%s%s", outside ? "" : n->prefix, theirs);

@@ -129,7 +129,7 @@ static pf_val mlp(const pass *p, int64_t l, pf_val x)
     if (v->swiglu) {
         pf_val gate = peft_activate(p->g, pf_columns(p->g, x, 0, v->mlp), "silu");
         x = peft_mul(p->g, gate, pf_columns(p->g, x, v->mlp, v->mlp));
-    } else x = peft_activate(p->g, x, v->act == PK_QUICKGELU ? "quickgelu" : "gelu");
+    } else x = peft_activate(p->g, x, pf_act_name(v->act));
     return linear(p, PEFT_FC2, l, x, weight(p, "blocks.%lld.mlp.fc2.weight", n),
                   weight(p, "blocks.%lld.mlp.fc2.bias", n));
 }

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  * shape.c -- the table of a ViT's tensors. Extents are letters: D width, T 3*width, F mlp, G rows of fc1, C classes,
  * R registers, N rows of pos_embed, p patch side, c colours, 1. */
-#include <stdio.h>
 #include "core/vit/shape.h"
+#include <stdio.h>
+#include <string.h>
+#include "kernels/pk.h"
 
 typedef enum { ALWAYS, PATCH_BIAS, REGISTERS, NORM_PRE, QKV_BIAS, LAYER_SCALE, CLS_POOL, MEAN_POOL, HEAD } when;
 typedef struct { const char *name, *dims; when when; } row;
@@ -74,6 +76,21 @@ bool pf_vit_tensor(const pf_vit_shape *s, size_t i, pf_tensor_spec *out)
                     return true;
                 }
     return false;
+}
+
+static const struct { const char *name; int act; } activations[] = {
+    { "gelu", PK_GELU }, { "quickgelu", PK_QUICKGELU } };
+
+int pf_act_named(const char *name)
+{
+    for (size_t i = 0; i < COUNT(activations); i++) if (!strcmp(activations[i].name, name)) return activations[i].act;
+    return -1;
+}
+
+const char *pf_act_name(int act)
+{
+    for (size_t i = 0; i < COUNT(activations); i++) if (activations[i].act == act) return activations[i].name;
+    return NULL;
 }
 
 size_t pf_vit_tensor_count(const pf_vit_shape *s)

@@ -20,6 +20,10 @@ typedef struct pf_vit_shape {
     bool pos_prefix;                    /* pos_embed has a row for the class token */
 } pf_vit_shape;
 
+/* The activation of an MLP by its name; -1: unknown. And its name. */
+int         pf_act_named(const char *name);
+const char *pf_act_name(int act);
+
 typedef struct pf_tensor_spec { char name[PF_NAME_MAX]; int ndim; int64_t dim[4]; } pf_tensor_spec;
 
 static inline int64_t pf_vit_grid(const pf_vit_shape *s) { return s->image / s->patch; }

@@ -157,12 +157,6 @@ const char *pf_backbone_effective(peft_backbone *b)
     return b->effective;
 }
 
-int pf_act_named(const char *name)
-{
-    if (!strcmp(name, "gelu")) return PK_GELU;
-    return strcmp(name, "quickgelu") ? -1 : PK_QUICKGELU;
-}
-
 peft_status pf_shape_check(const pf_vit_shape *s)
 {
     const struct { const char *name; int64_t value, lo, hi; } bounds[] = {

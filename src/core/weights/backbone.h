@@ -6,7 +6,7 @@
 #include <pthread.h>
 #include "core/format/safetensors.h"
 #include "core/options/options.h"
-#include "core/vit/names.h"
+#include "core/arch/names.h"
 #include "core/describe/prep.h"
 
 typedef struct pf_weight { char name[PF_NAME_MAX]; peft_tensor tensor; } pf_weight;   /* dense pk_real */
@@ -51,5 +51,4 @@ peft_status pf_backbone_describe(peft_backbone *b, const char *preprocess, const
 extern const pf_opt pf_backbone_load_options[], pf_backbone_create_options[];
 peft_status pf_shape_check(const pf_vit_shape *s);
 peft_status pf_backbone_finite(const peft_backbone *b);      /* finite.c: PEFT_E_NONFINITE names the tensor */
-int pf_act_named(const char *name);                                                    /* -1: unknown */
 #endif

@@ -20,7 +20,7 @@ peft_status peft_file_open(peft_context *ctx, const char *path, peft_file **out)
     pf_detected found[PF_DETECTED_MAX];
     f->ctx = pf_context_retain(ctx);
     f->kind = pf_st_meta(f->st, "libpeft.kind");
-    if (!f->kind) f->kind = pf_naming_detect(f->st, NULL, found) ? "backbone" : "unknown";
+    if (!f->kind) f->kind = pf_naming_detect(pf_all_families, f->st, NULL, found) ? "backbone" : "unknown";
     *out = f;
     return PEFT_OK;
 }

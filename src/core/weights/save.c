@@ -31,17 +31,26 @@ static peft_status choose_type(const char *name, const pf_stored **out)
     return pf_fail(PEFT_E_OPTION, "dtype: given '%s', expected f32, f16 or bf16", name);
 }
 
+static peft_status choose_naming(const char *name, const pf_naming **out)
+{
+    const pf_naming *known[PF_NAMINGS_MAX];
+    const size_t n = pf_namings(pf_all_families, known);
+    for (size_t i = 0; i < n; i++)
+        if (known[i]->written && !strcmp(known[i]->name, name)) {
+            *out = known[i];
+            return PEFT_OK;
+        }
+    char names[256];
+    pf_naming_names(pf_all_families, true, names, sizeof names);
+    return pf_fail(PEFT_E_OPTION, "naming: given '%s', expected %s", name, names);
+}
+
 static peft_status choose(const peft_backbone *b, const peft_options *o, pf_form *f)
 {
-    static const pf_naming known[] = { PF_NAMING_TIMM, PF_NAMING_HF, PF_NAMING_HF5 };
     PF_TRY(pf_options_check(o, options, NULL, "saving a backbone"));
-    const char *name = pf_options_string(o, options, "naming");
-    size_t k = 0;
-    while (k < sizeof known / sizeof *known && strcmp(pf_naming_name[known[k]], name)) k++;
-    if (k == sizeof known / sizeof *known)
-        return pf_fail(PEFT_E_OPTION, "naming: given '%s', expected timm, hf or hf5", name);
+    PF_TRY(choose_naming(pf_options_string(o, options, "naming"), &f->naming));
     PF_TRY(choose_type(pf_options_string(o, options, "dtype"), &f->as));
-    f->naming = known[k];
+    f->model = pf_saved_as(pf_all_families, f->naming, &b->shape);
     f->classifier = b->shape.classes > 0 && pf_options_int(o, options, "classifier");
     f->class_names = pf_options_string(o, options, "class_names");
     f->names_given = *f->class_names != 0;
@@ -51,7 +60,7 @@ static peft_status choose(const peft_backbone *b, const peft_options *o, pf_form
     if (!*f->link) f->link = b->note[PF_NOTE_LINK];
     if (!f->names_given && b->class_names) f->class_names = b->class_names;
     if (f->classifier) PF_TRY(pf_save_check_names(&b->shape, f));
-    return f->naming == PF_NAMING_TIMM ? PEFT_OK : pf_save_expressible(&b->shape, f);
+    return f->model ? pf_save_expressible(&b->shape, f) : PEFT_OK;
 }
 
 /* Facts that the weights do not tell, and notes but the side of the images, where loading looks for them first. */
@@ -62,7 +71,7 @@ static peft_status add_facts(const peft_backbone *b, const pf_form *f, pf_st_out
     pf_print_float(eps, sizeof eps, s->eps);
     PF_TRY(pf_st_out_meta(o, "format", "pt"));
     PF_TRY(pf_st_out_meta(o, "eps", eps));
-    PF_TRY(pf_st_out_meta(o, "act", s->act == PK_QUICKGELU ? "quickgelu" : "gelu"));
+    PF_TRY(pf_st_out_meta(o, "act", pf_act_name(s->act)));
     PF_TRY(pf_st_out_meta(o, "pool", s->mean_pool ? "mean" : "cls"));
     if (s->bare) PF_TRY(pf_st_out_meta(o, "final_norm", "false"));
     if (*b->rule) PF_TRY(pf_st_out_meta(o, "resample", b->rule));
@@ -81,18 +90,18 @@ static peft_status add_facts(const peft_backbone *b, const pf_form *f, pf_st_out
 static peft_status add_tensor(const peft_backbone *b, const pf_form *f, pf_st_out *o, const char *timm,
                               const peft_tensor *t)
 {
-    const bool outside = f->naming == PF_NAMING_TIMM || pf_is_classifier(timm) || !f->classifier;
-    char name[PF_NAME_MAX], whole[PF_NAME_MAX + 4];
+    const bool behind = f->model && f->classifier && !pf_is_classifier(timm);          /* a name such as "vit." */
+    char name[PF_NAME_MAX], whole[2 * PF_NAME_MAX];
     int64_t dims[PEFT_MAX_DIMS];
-    const int parts = pf_naming_theirs(f->naming, &b->shape, timm, 0, name) ? 1 : 3;
+    const int parts = pf_naming_theirs(pf_all_families, f->naming, &b->shape, timm, 0, name) ? 1 : 3;
     const int64_t count = peft_tensor_count(t) / parts;
     memcpy(dims, t->dim, sizeof dims);
     dims[0] /= parts;
     for (int p = 0; p < parts; p++) {
-        if (parts > 1 && !pf_naming_theirs(f->naming, &b->shape, timm, p + 1, name))
+        if (parts > 1 && !pf_naming_theirs(pf_all_families, f->naming, &b->shape, timm, p + 1, name))
             return pf_fail(PEFT_E_UNSUPPORTED, "tensor '%s' has no name in the %s naming", timm,
-                           pf_naming_name[f->naming]);
-        strcat(strcpy(whole, outside ? "" : "vit."), name);
+                           f->naming->name);
+        snprintf(whole, sizeof whole, "%s%s%s", behind ? f->model->type : "", behind ? "." : "", name);
         PF_TRY(pf_st_out_reals(o, whole, f->as->type, t->ndim, dims, (const pk_real *)t->data + p * count));
     }
     return PEFT_OK;
@@ -102,7 +111,7 @@ static peft_status add_tensor(const peft_backbone *b, const pf_form *f, pf_st_ou
  * changes no bit of what it is added to. Written row by row into owned memory; NULL data: not needed. */
 static peft_status make_positions(const peft_backbone *b, const pf_form *f, peft_tensor *out)
 {
-    if (f->naming == PF_NAMING_TIMM || b->shape.pos_prefix) return PEFT_OK;
+    if (!f->model || b->shape.pos_prefix) return PEFT_OK;
     const peft_tensor *t = pf_backbone_find(b, "pos_embed");
     *out = *t;
     out->dim[1]++;
@@ -167,7 +176,7 @@ static peft_status write_processor(const peft_backbone *b, const char *dir)
 static peft_status write_files(const peft_backbone *b, const pf_form *f, pf_st_out *o, const char *path)
 {
     char *text;
-    if (f->naming == PF_NAMING_TIMM || is_file(path)) return pf_st_out_write(o, path);
+    if (!f->model || is_file(path)) return pf_st_out_write(o, path);
     PF_TRY(pf_save_config(b->ctx, &b->shape, f, &text));
     peft_status s = pf_folder_write(b->ctx, path, "model.safetensors", o, "config.json", text);
     pf_free(b->ctx, text);

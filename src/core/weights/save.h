@@ -8,7 +8,8 @@
 typedef struct pf_stored { const char *name, *torch; peft_dtype type; double limit; } pf_stored;
 
 typedef struct pf_form {
-    pf_naming naming;                    /* timm, hf or hf5 */
+    const pf_naming *naming;
+    const pf_hf_model *model;            /* what Hugging Face calls it; NULL: the naming has no config.json */
     bool classifier;                     /* the backbone has one, and it is written */
     const char *class_names;             /* one a line; "": none */
     const char *link;                    /* softmax, sigmoid; "": not said */

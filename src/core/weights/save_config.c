@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * save_config.c -- writes config.json of a backbone under Hugging Face's names: of a ViT, or, with LayerScale, of a
- * DINOv2; names what neither of them can express. */
+ * save_config.c -- writes config.json of a backbone under Hugging Face's names, of the model that its family is saved
+ * as; names what that cannot express. */
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,44 +19,41 @@ static int64_t ratio_of(const pf_vit_shape *s)
 
 peft_status pf_save_expressible(const pf_vit_shape *s, const pf_form *f)
 {
-    const bool dino = s->layer_scale;
-    const struct { bool is; const char *what; } lacks[] = {
-        { s->mean_pool, "the norm behind mean pooling (fc_norm)" }, { s->norm_pre, "a norm before the blocks" },
-        { s->bare, "a network without a final norm" }, { !s->patch_bias, "a patch embedding without a bias" },
-        { !dino && s->registers, "registers without LayerScale" },
-        { !dino && s->swiglu, "a gated MLP (SwiGLU) without LayerScale" },
-        { !s->pos_prefix && !s->registers, "a class token without a position" },
-        { dino && f->classifier, "LayerScale beside a classifier of one token (classifier=false leaves it out)" },
-        { dino && !ratio_of(s), "LayerScale beside an MLP whose width is no multiple of the tokens'" } };
-    for (size_t i = 0; i < sizeof lacks / sizeof *lacks; i++)
-        if (lacks[i].is)
-            return pf_fail(PEFT_E_UNSUPPORTED, "%s: no model of the %s naming has it", lacks[i].what,
-                           pf_naming_name[f->naming]);
+    const struct { bool is; unsigned bit; } has[] = {
+        { s->mean_pool, PF_HAS_FC_NORM }, { s->norm_pre, PF_HAS_NORM_PRE }, { s->bare, PF_HAS_NO_NORM },
+        { !s->patch_bias, PF_HAS_NO_PATCH_BIAS }, { s->registers > 0, PF_HAS_REGISTERS },
+        { s->swiglu, PF_HAS_GATED_MLP }, { !s->pos_prefix && !s->registers, PF_HAS_NO_CLASS_ROW },
+        { f->classifier, PF_HAS_CLASSIFIER }, { !ratio_of(s), PF_HAS_ODD_MLP } };
+    unsigned bits = 0;
+    for (size_t i = 0; i < sizeof has / sizeof *has; i++) if (has[i].is) bits |= has[i].bit;
+    for (const pf_lack *l = f->model->lacks; l->what; l++)
+        if (l->has & bits)
+            return pf_fail(PEFT_E_UNSUPPORTED, "%s: no model of the %s naming has it", l->what, f->naming->name);
     return PEFT_OK;
 }
 
-enum { VIT = 1, DINO = 2, BOTH = 3 };
 /* Fields that are the same for every model, as JSON. */
-static const struct { int of; const char *name, *value; } plain[] = {
-    { BOTH, "num_channels", "3" }, { BOTH, "hidden_dropout_prob", "0.0" },
-    { BOTH, "attention_probs_dropout_prob", "0.0" }, { BOTH, "initializer_range", "0.02" },
-    { DINO, "layerscale_value", "1.0" }, { DINO, "drop_path_rate", "0.0" }, { DINO, "apply_layernorm", "true" },
-    { DINO, "reshape_hidden_states", "true" } };
+static const pf_field common[] = { { "num_channels", "3" }, { "hidden_dropout_prob", "0.0" },
+                                   { "attention_probs_dropout_prob", "0.0" }, { "initializer_range", "0.02" }, { 0 } };
 
-static int add_facts(json_t *o, const pf_vit_shape *s)
+static int add_fields(json_t *o, const pf_field *fields)
 {
-    const int of = s->layer_scale ? DINO : VIT;
-    const struct { int of; const char *name; int64_t value; } facts[] = {
-        { BOTH, "hidden_size", s->width }, { BOTH, "num_hidden_layers", s->depth },
-        { BOTH, "num_attention_heads", s->heads }, { BOTH, "image_size", s->image }, { BOTH, "patch_size", s->patch },
-        { VIT, "intermediate_size", s->mlp }, { DINO, "mlp_ratio", ratio_of(s) } };
     int bad = 0;
-    for (size_t i = 0; i < sizeof plain / sizeof *plain; i++)
-        if (plain[i].of & of)
-            bad |= json_object_set_new(o, plain[i].name, json_loads(plain[i].value, JSON_DECODE_ANY, NULL));
+    for (; fields && fields->key; fields++)
+        bad |= json_object_set_new(o, fields->key, json_loads(fields->json, JSON_DECODE_ANY, NULL));
+    return bad;
+}
+
+static int add_facts(json_t *o, const pf_vit_shape *s, const pf_hf_model *m)
+{
+    const struct { const char *name; int64_t value; } facts[] = {
+        { "hidden_size", s->width }, { "num_hidden_layers", s->depth }, { "num_attention_heads", s->heads },
+        { "image_size", s->image }, { "patch_size", s->patch },
+        { m->by_ratio ? "mlp_ratio" : "intermediate_size", m->by_ratio ? ratio_of(s) : s->mlp } };
+    int bad = add_fields(o, common) | add_fields(o, m->fields);
     for (size_t i = 0; i < sizeof facts / sizeof *facts; i++)
-        if (facts[i].of & of) bad |= json_object_set_new(o, facts[i].name, json_integer(facts[i].value));
-    if (of == DINO) bad |= json_object_set_new(o, "use_swiglu_ffn", json_boolean(s->swiglu));
+        bad |= json_object_set_new(o, facts[i].name, json_integer(facts[i].value));
+    if (m->by_ratio) bad |= json_object_set_new(o, "use_swiglu_ffn", json_boolean(s->swiglu));
     if (s->registers) bad |= json_object_set_new(o, "num_register_tokens", json_integer(s->registers));
     bad |= json_object_set_new(o, "qkv_bias", json_boolean(s->qkv_bias));
     bad |= json_object_set_new(o, "layer_norm_eps", json_real(s->eps));
@@ -71,15 +68,12 @@ static int add_link(json_t *o, const pf_form *f)
         ? "multi_label_classification" : "single_label_classification"));
 }
 
-static int add_kind(json_t *o, const pf_vit_shape *s, const pf_form *f)
+static int add_kind(json_t *o, const pf_form *f)
 {
-    static const struct { const char *type, *model; } kinds[] = {
-        { "vit", "ViTForImageClassification" }, { "vit", "ViTModel" }, { "dinov2", "Dinov2Model" },
-        { "dinov2_with_registers", "Dinov2WithRegistersModel" } };
-    const int k = s->layer_scale ? 2 + (s->registers > 0) : !f->classifier;
-    return json_object_set_new(o, f->naming == PF_NAMING_HF5 ? "dtype" : "torch_dtype", json_string(f->as->torch))
-         | json_object_set_new(o, "model_type", json_string(kinds[k].type))
-         | json_object_set_new(o, "architectures", json_pack("[s]", kinds[k].model));
+    const pf_hf_model *m = f->model;
+    return json_object_set_new(o, f->naming->dtype, json_string(f->as->torch))
+         | json_object_set_new(o, "model_type", json_string(m->type))
+         | json_object_set_new(o, "architectures", json_pack("[s]", f->classifier ? m->classifier : m->model));
 }
 
 /* id2label and label2id. Two classes of one name are an error where the caller gave the names; names from the note of
@@ -136,7 +130,7 @@ static int digits_of(double v)
 peft_status pf_save_config(peft_context *ctx, const pf_vit_shape *s, const pf_form *f, char **out)
 {
     json_t *o = json_object();
-    peft_status status = add_facts(o, s) | add_kind(o, s, f) ? pf_nomem("config.json", 0) : PEFT_OK;
+    peft_status status = add_facts(o, s, f->model) | add_kind(o, f) ? pf_nomem("config.json", 0) : PEFT_OK;
     if (!status && f->classifier) status = add_link(o, f) ? pf_nomem("config.json", 0) : add_labels(o, s, f);
     if (!status)
         status = pf_json_write(ctx, o, JSON_INDENT(2) | JSON_SORT_KEYS | JSON_REAL_PRECISION(digits_of(s->eps)), out);

@@ -19,9 +19,10 @@ static peft_status steps(pf_loader *l, const char *path, peft_backbone **b)
 }
 
 /* Takes over file. */
-static peft_status load(peft_context *ctx, pf_st *file, const char *path, const peft_options *o, peft_backbone **out)
+static peft_status load(peft_context *ctx, pf_st *file, const char *path, const peft_options *o, pf_families families,
+                        peft_backbone **out)
 {
-    pf_loader l = { .ctx = ctx, .o = o, .file = file };
+    pf_loader l = { .ctx = ctx, .o = o, .file = file, .families = families };
     peft_backbone *b = NULL;
     peft_status s = steps(&l, path, &b);
     pf_st_close(l.file);
@@ -58,7 +59,8 @@ static bool is_shard(const char *path, unsigned *k, unsigned *n)
         && *n > 1;
 }
 
-peft_status peft_backbone_load(peft_context *ctx, const char *path, const peft_options *o, peft_backbone **out)
+peft_status pf_backbone_load(peft_context *ctx, const char *path, const peft_options *o, pf_families families,
+                             peft_backbone **out)
 {
     PK_FLOAT_SCOPE;
     pf_st *file;
@@ -66,10 +68,15 @@ peft_status peft_backbone_load(peft_context *ctx, const char *path, const peft_o
     if (is_index(path))
         return pf_fail(PEFT_E_UNSUPPORTED, "%s: lists the shards of a model, which are not read: " ONE_FILE, path);
     PF_TRY(pf_st_open(ctx, path, &file));
-    peft_status s = load(ctx, file, path, o, out);
+    peft_status s = load(ctx, file, path, o, families, out);
     unsigned k, n;
     if (s && is_shard(path, &k, &n)) s = pf_within(s, "shard %u of %u of a model (" ONE_FILE ")", k, n);
     return s ? pf_within(s, "%s", path) : PEFT_OK;
+}
+
+peft_status peft_backbone_load(peft_context *ctx, const char *path, const peft_options *o, peft_backbone **out)
+{
+    return pf_backbone_load(ctx, path, o, pf_all_families, out);
 }
 
 peft_status peft_backbone_load_memory(peft_context *ctx, const void *data, size_t size, const peft_options *o,
@@ -79,5 +86,5 @@ peft_status peft_backbone_load_memory(peft_context *ctx, const void *data, size_
     pf_st *file;
     PF_TRY(check(ctx, data, "data", o, out));
     PF_TRY(pf_st_open_memory(ctx, data, size, &file));
-    return load(ctx, file, NULL, o, out);
+    return load(ctx, file, NULL, o, pf_all_families, out);
 }

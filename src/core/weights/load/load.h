@@ -11,27 +11,20 @@
 /* A tensor of the file; used: it became part of the backbone. */
 typedef struct pf_found { pf_timm_name timm; const pf_st_tensor *tensor; bool used; } pf_found;
 
-/* The first row with the file's naming and a name like has: how such checkpoints are made and used. */
-typedef struct pf_family {
-    pf_naming naming;
-    const char *has, *rule;              /* rule: of resampling positions */
-    double eps;
-    int act;
-    const char *mean, *std;              /* of pictures; NULL: they differ */
-} pf_family;
-
 typedef struct pf_loader {
     peft_context *ctx;
     const peft_options *o;
     pf_st *file;
-    pf_naming naming;
+    pf_families families;
+    const pf_naming *naming;
+    const pf_family *family;
     char prefix[PF_NAME_MAX];
     pf_found *found; size_t count;       /* all of the file's tensors, in its order */
     pf_config config;
     pf_vit_shape shape;
     int64_t native_grid, native_prefix;  /* of the file's pos_embed */
     bool fold;                           /* its rows in front of the patches join the tokens they belong to */
-    const char *rule, *mean, *std;       /* resampling and normalisation of the family; mean, std may be NULL */
+    const char *rule;                    /* of resampling positions */
     char assumed[PF_ASSUMED_MAX];        /* a line for each fact that nothing told: "heads=12: width / 64" */
 } pf_loader;
 
@@ -69,18 +62,19 @@ peft_status pf_load_agree(const pf_loader *l);
 /* --- load_notes.c ------------------------------------------------------------------------------------------------- */
 peft_status pf_load_notes(const pf_loader *l, peft_backbone *b);
 
-/* --- load_family.c ------------------------------------------------------------------------------------------------ */
-const pf_family *pf_family_of(const pf_loader *l);
-/* What the description's name of the network tells: of timm's architecture, else Hugging Face's type of model. */
-typedef struct pf_arch {
-    const char *name;                    /* NULL: none */
-    bool timm, known;                    /* known: the rest is told by the name where it is told at all */
-    int64_t heads; double eps;           /* 0: not told */
-    const char *rule, *refused;          /* of resampling; what it computes and this library does not */
-} pf_arch;
-pf_arch     pf_arch_of(const pf_config *c);
+/* --- load_heads.c ------------------------------------------------------------------------------------------------- */
 /* Heads of networks of this width and depth, and where that is from. */
 int64_t     pf_usual_heads(const pf_vit_shape *s, const char **why);
+
+/* --- load.c ------------------------------------------------------------------------------------------------------- */
+/* peft_backbone_load by another table of families. */
+peft_status pf_backbone_load(peft_context *ctx, const char *path, const peft_options *o, pf_families families,
+                             peft_backbone **out);
+/* What the configuration's name of the network tells. */
+static inline pf_arch pf_load_arch(const pf_loader *l)
+{
+    return pf_arch_of(l->families, pf_config_get(&l->config, "architecture"), pf_config_get(&l->config, "model_type"));
+}
 
 /* --- load_tensors.c ----------------------------------------------------------------------------------------------- */
 peft_status pf_load_tensors(pf_loader *l, peft_backbone *b);

@@ -36,13 +36,12 @@ static peft_status activation(const pf_loader *l)
                    l->config.source, layer, gated ? "a gated MLP" : "an MLP", gated ? "silu" : "gelu or quick_gelu");
 }
 
-/* The final norm stands behind the mean (fc_norm), and in front of taking the class token (norm); CLIP's ln_post can be
- * either. */
+/* The final norm stands behind the mean (fc_norm), and in front of taking the class token (norm), or can be either. */
 static peft_status pooling(const pf_loader *l)
 {
     const char *pool = pf_config_get(&l->config, "pool");
-    if (!pool || l->naming == PF_NAMING_CLIP || option_given(l, "pool") || !strcmp(pool, "mean") == l->shape.mean_pool)
-        return PEFT_OK;
+    if (!pool || l->family->pooling == PF_POOL_ANY || option_given(l, "pool")) return PEFT_OK;
+    if (!strcmp(pool, "mean") == l->shape.mean_pool) return PEFT_OK;
     return pf_fail(PEFT_E_UNSUPPORTED, "%s tells pooling by %s, and the weights have %s, which is not supported: "
                    "expected %s", l->config.source, l->shape.mean_pool ? "the class token" : "the mean",
                    l->shape.mean_pool ? "fc_norm behind it" : "the norm in front of it",

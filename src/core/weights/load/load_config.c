@@ -41,12 +41,19 @@ static const json_t *processor(const json_t *top)
     return json_is_object(inner) ? inner : NULL;
 }
 
+/* The class of the image processor for the type of model that a file before this one stated; NULL: not known. */
+static const char *usual_processor(const pf_loader *l, const pf_config *c)
+{
+    return pf_arch_of(l->families, NULL, pf_config_get(c, "model_type")).told.processor;
+}
+
 /* Reads what one file states. Of several files that describe how pictures are prepared the first one counts. */
-static peft_status read_content(const json_t *top, const char *path, int64_t side, pf_config *c)
+static peft_status read_content(const pf_loader *l, const json_t *top, const char *path, pf_config *c)
 {
     const char *slash = strrchr(path, '/');
     const json_t *pictures = processor(top), *cfg = pf_json_get(top, "pretrained_cfg");
-    if (pictures) return c->prep.told ? PEFT_OK : pf_prep_hf(pictures, pf_config_get(c, "model_type"), &c->prep);
+    const int64_t side = pf_options_int(l->o, pf_backbone_load_options, "image_size");
+    if (pictures) return c->prep.told ? PEFT_OK : pf_prep_hf(pictures, usual_processor(l, c), &c->prep);
     snprintf(c->source, sizeof c->source, "%s", slash ? slash + 1 : path);
     if (pf_is_open_clip(top)) return pf_open_clip_read(top, c);
     PF_TRY(pf_facts_read(top, c));
@@ -54,13 +61,13 @@ static peft_status read_content(const json_t *top, const char *path, int64_t sid
     return pf_is_timm(top) && !c->prep.told ? pf_prep_timm(json_is_object(cfg) ? cfg : top, side, &c->prep) : PEFT_OK;
 }
 
-static peft_status parse(const char *json, size_t n, const char *path, int64_t side, pf_config *c)
+static peft_status parse(const pf_loader *l, const char *json, size_t n, const char *path, pf_config *c)
 {
     json_t *top;
     if (n > MOST_BYTES) return pf_fail(PEFT_E_FORMAT, "%zu bytes: expected at most %d", n, MOST_BYTES);
     if (too_deep(json, n)) return pf_fail(PEFT_E_FORMAT, "nested deeper than %d", MOST_DEPTH);
     PF_TRY(pf_json_parse(json, n, "the configuration", &top));
-    peft_status s = json_is_object(top) ? read_content(top, path, side, c)
+    peft_status s = json_is_object(top) ? read_content(l, top, path, c)
                                         : pf_fail(PEFT_E_FORMAT, "expected an object");
     json_decref(top);
     return s;
@@ -71,8 +78,7 @@ static peft_status read_one(const pf_loader *l, const char *path, pf_config *c)
     pf_map *m;
     const bool told = c->prep.told;
     PF_TRY(pf_map_read(l->ctx, path, SIZE_MAX, &m));
-    peft_status s = parse((const char *)pf_map_data(m), pf_map_size(m), path,
-                          pf_options_int(l->o, pf_backbone_load_options, "image_size"), c);
+    peft_status s = parse(l, (const char *)pf_map_data(m), pf_map_size(m), path, c);
     pf_map_close(m);
     if (s) return pf_within(s, "%s", path);
     if (!told && *c->prep.lacks)
@@ -93,14 +99,14 @@ static peft_status read_if_there(const pf_loader *l, const char *folder, const c
     return s;
 }
 
-/* open_clip_config.json counts only for weights under open_clip's names or of a timm network below "trunk.": a folder
- * may hold the same model in the forms of several libraries, and each file describes its own. */
+/* A folder may hold the same model in the forms of several libraries, and each file describes its own: that of the
+ * naming counts alone. */
 static peft_status read_folder(const pf_loader *l, const char *folder, pf_config *c)
 {
     static const char *const names[] = { "config.json", "processor_config.json", "preprocessor_config.json" };
     bool there = false;
-    if (l->naming == PF_NAMING_CLIP || strstr(l->prefix, "trunk."))
-        PF_TRY(read_if_there(l, folder, "open_clip_config.json", c, &there));
+    const char *own = l->naming->description, *behind = l->naming->behind;
+    if (own && (!behind || strstr(l->prefix, behind))) PF_TRY(read_if_there(l, folder, own, c, &there));
     if (there) return PEFT_OK;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
         PF_TRY(read_if_there(l, folder, names[i], c, &there));

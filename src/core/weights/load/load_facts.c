@@ -4,7 +4,6 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
-#include "core/options/glob.h"
 #include "core/weights/load/load.h"
 
 /* Header before config.json; NULL: neither says. */
@@ -70,8 +69,8 @@ static peft_status heads_of(pf_loader *l, const pf_arch *a)
 {
     const char *why;
     char text[24];
-    const bool own = a->known && (a->timm ? !pf_config_get(&l->config, "width") : a->heads > 0);
-    const int64_t usual = pf_usual_heads(&l->shape, &why), named = own && a->heads ? a->heads : usual;
+    const bool own = a->known && (a->timm ? !pf_config_get(&l->config, "width") : a->told.heads > 0);
+    const int64_t usual = pf_usual_heads(&l->shape, &why), named = own && a->told.heads ? a->told.heads : usual;
     double v;
     PF_TRY(count(l, "heads", named, &l->shape.heads));
     if (own || number(l, "heads", &v)) return PEFT_OK;
@@ -80,70 +79,68 @@ static peft_status heads_of(pf_loader *l, const pf_arch *a)
     return PEFT_OK;
 }
 
-static void eps_of(pf_loader *l, const pf_family *f, const pf_arch *a, const char *why)
+static void eps_of(pf_loader *l, const pf_arch *a, const char *why)
 {
     char text[32];
     const char *norm = pf_config_get(&l->config, "norm_layer");          /* timm's own in place of the architecture's */
     if (number(l, "eps", &l->shape.eps)) return;
-    l->shape.eps = a->eps > 0 ? norm ? 1e-6 : a->eps : f->eps;
-    if (a->eps > 0) return;
-    pf_print_float(text, sizeof text, f->eps);
+    l->shape.eps = a->told.eps > 0 ? norm ? 1e-6 : a->told.eps : l->family->eps;
+    if (a->told.eps > 0) return;
+    pf_print_float(text, sizeof text, l->family->eps);
     assume(l, "eps", text, why);
 }
 
-/* Models of Hugging Face's and torchvision's code have the class token's feature alone. */
 static peft_status pool_of(pf_loader *l)
 {
-    const pf_naming n = l->naming;
-    const bool norm = l->shape.mean_pool, either = n == PF_NAMING_TIMM || n == PF_NAMING_CLIP || n == PF_NAMING_MMCLS;
+    const bool norm = l->shape.mean_pool;
     const char *usual = norm ? "mean" : "cls", *pool = word(l, "pool");
-    if (!pool && either) assume(l, "pool", usual, norm ? "there is fc_norm" : "there is no fc_norm");
+    if (!pool && l->family->pooling != PF_POOL_CLS)
+        assume(l, "pool", usual, norm ? "there is fc_norm" : "there is no fc_norm");
     if (!pool) pool = usual;
     if (strcmp(pool, "mean") && strcmp(pool, "cls"))
         return pf_fail(PEFT_E_OPTION, "pool: given '%s', expected cls or mean", pool);
     l->shape.mean_pool = !strcmp(pool, "mean");
-    if (n == PF_NAMING_CLIP && l->shape.mean_pool) {                     /* final_ln_after_pool of open_clip */
+    if (l->family->pooling == PF_POOL_ANY && l->shape.mean_pool) {
         pf_load_rename(l, "norm.weight", "fc_norm.weight");
         pf_load_rename(l, "norm.bias", "fc_norm.bias");
     }
     return PEFT_OK;
 }
 
-/* Hugging Face's classifier of CLIP stands on the mean of the patches without post_layernorm, which its file holds all
- * the same. With pool=cls the backbone is CLIP's own, without the classifier. */
-static void clip_classifier(pf_loader *l)
+/* Where the classifier stands on the mean of the patches, the final norm is left out. With pool=cls the backbone is the
+ * tower alone, without the classifier. */
+static void mean_classifier(pf_loader *l)
 {
     const char *header = pf_st_meta(l->file, "final_norm");
     const bool cls = !strcmp(pf_options_string(l->o, pf_backbone_load_options, "pool"), "cls");
-    const bool clip = l->naming == PF_NAMING_HF_CLIP && l->shape.classes > 0;
-    l->shape.bare = header ? !strcmp(header, "false") : clip && !cls;
-    if (clip && !cls) {
+    const bool there = l->family->mean_classifier && l->shape.classes > 0;
+    l->shape.bare = header ? !strcmp(header, "false") : there && !cls;
+    if (there && !cls) {
         l->shape.mean_pool = true;
         pf_load_leave_out(l, "norm.*");
-    } else if (clip) {
+    } else if (there) {
         l->shape.classes = 0;
         pf_load_leave_out(l, "head.*");
         pf_log(l->ctx, 1, "backbone: pool=cls leaves the classifier out, which stands on the mean of the patches");
     }
 }
 
-/* A gated MLP is SiLU(first half) times second half; Hugging Face's and Facebook's code has no other, timm's has. */
+/* A gated MLP is SiLU(first half) times second half; some code has no other, timm's has. */
 static peft_status gate_of(pf_loader *l, const pf_arch *a)
 {
     const char *option = pf_options_string(l->o, pf_backbone_load_options, "act");
     const bool told = strcmp(option, "auto") || pf_st_meta(l->file, "act") || pf_config_get(&l->config, "act_layer");
-    const bool own = l->naming == PF_NAMING_TIMM && !pf_load_has(l, "*.mlp.w12.weight");
-    const bool named = a->known && (pf_glob("*_dinov2*", a->name) || pf_glob("*_tipsv2*", a->name));
+    const bool any = l->naming->silu && !pf_load_has(l, l->naming->silu), named = a->known && a->told.silu;
     l->shape.act = PK_GELU;
     if (strcmp(option, "auto") && strcmp(option, "silu"))
         return pf_fail(PEFT_E_OPTION, "act: given '%s' for a gated MLP, expected silu", option);
-    if (!told && own && !named) assume(l, "act", "silu", "usual for gated MLPs, on the first half");
+    if (!told && any && !named) assume(l, "act", "silu", "usual for gated MLPs, on the first half");
     return PEFT_OK;
 }
 
-static peft_status act_of(pf_loader *l, const pf_family *f, const pf_arch *a, const char *why)
+static peft_status act_of(pf_loader *l, const pf_arch *a, const char *why)
 {
-    const char *usual = f->act == PK_QUICKGELU ? "quickgelu" : "gelu", *act = word(l, "act");
+    const char *usual = pf_act_name(l->family->act), *act = word(l, "act");
     if (l->shape.swiglu) return gate_of(l, a);
     if (!act && a->known && a->timm) act = "gelu";
     if (!act && !a->known) assume(l, "act", usual, why);
@@ -151,9 +148,9 @@ static peft_status act_of(pf_loader *l, const pf_family *f, const pf_arch *a, co
     return PEFT_OK;
 }
 
-static peft_status rule_of(pf_loader *l, const pf_family *f, const pf_arch *a, const char *why)
+static peft_status rule_of(pf_loader *l, const pf_arch *a, const char *why)
 {
-    const char *usual = a->known ? a->rule : f->rule;
+    const char *usual = a->known ? a->told.rule : l->family->rule;
     const bool told = a->known || !strcmp(l->config.source, "open_clip_config.json");
     l->rule = word(l, "resample");
     if (!l->rule && !told && l->shape.image != l->native_grid * l->shape.patch) assume(l, "resample", usual, why);
@@ -163,33 +160,30 @@ static peft_status rule_of(pf_loader *l, const pf_family *f, const pf_arch *a, c
 
 peft_status pf_load_named(const pf_loader *l)
 {
-    const pf_arch a = pf_arch_of(&l->config);
-    return a.refused ? pf_fail(PEFT_E_UNSUPPORTED, "%s names the architecture %s, which has %s: not supported",
-                               l->config.source, a.name, a.refused) : PEFT_OK;
+    const pf_arch a = pf_load_arch(l);
+    return a.told.refused ? pf_fail(PEFT_E_UNSUPPORTED, "%s names the architecture %s, which has %s: not supported",
+                               l->config.source, a.name, a.told.refused) : PEFT_OK;
 }
 
 peft_status pf_load_facts(pf_loader *l)
 {
     pf_vit_shape *s = &l->shape;
-    const pf_family *f = pf_family_of(l);
     const char *bias = pf_config_get(&l->config, "qkv_bias");
     char why[64];
-    const pf_arch a = pf_arch_of(&l->config);
-    snprintf(why, sizeof why, "usual for %s files", pf_naming_name[l->naming]);
+    const pf_arch a = pf_load_arch(l);
+    snprintf(why, sizeof why, "usual for %s files", l->naming->name);
     if (a.name && !a.known) assume(l, a.timm ? "architecture" : "model_type", a.name, "taken for a plain ViT");
-    clip_classifier(l);
+    mean_classifier(l);
     PF_TRY(pool_of(l));
     if (bias) s->qkv_bias = !strcmp(bias, "true");
     if (!s->patch) PF_TRY(count(l, "patch", 0, &s->patch));
     if (s->patch < 1) return pf_fail(PEFT_E_OPTION, "patch: not in the weights, expected as an option");
     PF_TRY(heads_of(l, &a));
-    eps_of(l, f, &a, why);
-    PF_TRY(act_of(l, f, &a, why));
+    eps_of(l, &a, why);
+    PF_TRY(act_of(l, &a, why));
     s->image = pf_options_int(l->o, pf_backbone_load_options, "image_size");
     if (!s->image) s->image = l->native_grid * s->patch;
-    l->mean = f->mean;
-    l->std = f->std;
-    PF_TRY(rule_of(l, f, &a, why));
+    PF_TRY(rule_of(l, &a, why));
     report(l);
     return pf_shape_check(s);
 }

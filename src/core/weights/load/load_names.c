@@ -6,13 +6,15 @@
 #include "core/weights/load/load.h"
 
 /* hf stands for all that Hugging Face's models of any version call their tensors. */
-static peft_status asked_for(const char *asked, const char *found)
+static peft_status asked_for(pf_families families, const char *asked, const char *found)
 {
+    const pf_naming *naming[PF_NAMINGS_MAX];
+    const size_t n = pf_namings(families, naming);
+    char names[256];
     bool known = !strcmp(asked, "auto");
-    for (int n = 0; n < PF_NAMINGS; n++) known |= !strcmp(asked, pf_naming_name[n]);
-    if (!known)
-        return pf_fail(PEFT_E_OPTION, "naming: given '%s', expected auto, timm, hf, hf5, hf-clip, clip, torchvision or "
-                       "mmcls", asked);
+    for (size_t i = 0; i < n; i++) known |= !strcmp(asked, naming[i]->name);
+    pf_naming_names(families, false, names, sizeof names);
+    if (!known) return pf_fail(PEFT_E_OPTION, "naming: given '%s', expected auto, %s", asked, names);
     if (!strcmp(asked, "auto") || !strcmp(asked, found) || (!strcmp(asked, "hf") && !strncmp(found, "hf", 2)))
         return PEFT_OK;
     return pf_fail(PEFT_E_OPTION, "naming: given '%s', but the file's names are %s", asked, found);
@@ -32,7 +34,7 @@ static peft_status detect(pf_loader *l)
     const char *refused = pf_naming_refused(l->file);
     pf_detected found[PF_DETECTED_MAX];
     if (refused) return pf_fail(PEFT_E_UNSUPPORTED, "the file holds %s, which is not supported", refused);
-    const size_t n = pf_naming_detect(l->file, strcmp(prefix, "auto") ? prefix : NULL, found);
+    const size_t n = pf_naming_detect(l->families, l->file, strcmp(prefix, "auto") ? prefix : NULL, found);
     if (!n && strcmp(prefix, "auto"))
         return pf_fail(PEFT_E_OPTION, "prefix: given '%s', but no ViT of the file stands behind it", prefix);
     const char *kind = pf_st_meta(l->file, "libpeft.kind");
@@ -45,7 +47,11 @@ static peft_status detect(pf_loader *l)
     if (n > 1) return several(found);
     l->naming = found[0].naming;
     memcpy(l->prefix, found[0].prefix, sizeof l->prefix);
-    return asked_for(asked, pf_naming_name[l->naming]);
+    l->family = pf_family_of(l->families, l->naming, l->file);
+    if (!l->family)
+        return pf_fail(PEFT_E_UNSUPPORTED, "the file's names are %s, but they are of no family that is known",
+                       l->naming->name);
+    return asked_for(l->families, asked, l->naming->name);
 }
 
 peft_status pf_load_names(pf_loader *l)
@@ -59,7 +65,7 @@ peft_status pf_load_names(pf_loader *l)
     for (size_t i = 0; i < n; i++) {
         pf_found *f = &l->found[i];
         f->tensor = pf_st_at(l->file, i);
-        f->timm = pf_naming_translate(l->naming, l->prefix, f->tensor->name);
+        f->timm = pf_naming_translate(l->families, l->naming, l->prefix, f->tensor->name);
         if (f->timm.kind != PF_NAME_IGNORED) continue;
         ignored++;
         one = f->tensor->name;
@@ -124,10 +130,10 @@ static void add_missing(const pf_loader *l, const pf_vit_shape *s, names *n, con
 {
     const char *prefix = pf_is_classifier(timm) ? "" : l->prefix;
     char theirs[PF_NAME_MAX], whole[2 * PF_NAME_MAX];
-    const bool one = pf_naming_theirs(l->naming, s, timm, 0, theirs);
+    const bool one = pf_naming_theirs(l->families, l->naming, s, timm, 0, theirs);
     const int before = n->count;
     for (int part = !one; part <= (one ? 0 : pf_name_parts(timm)); part++) {
-        if (!pf_naming_theirs(l->naming, s, timm, part, theirs)) continue;
+        if (!pf_naming_theirs(l->families, l->naming, s, timm, part, theirs)) continue;
         snprintf(whole, sizeof whole, "%s%s", prefix, theirs);
         if (one || !present(l, whole)) add(n, whole);
     }
@@ -143,6 +149,6 @@ peft_status pf_load_account(pf_loader *l, const peft_backbone *b)
         if (!l->found[i].used && l->found[i].timm.kind != PF_NAME_IGNORED) add(&extra, l->found[i].tensor->name);
     if (!missing.count && !extra.count) return PEFT_OK;
     return pf_fail(PEFT_E_FORMAT, "%d tensors missing (%s) and %d unexpected (%s) for a %s ViT of width %lld and depth "
-                   "%lld", missing.count, missing.text, extra.count, extra.text, pf_naming_name[l->naming],
+                   "%lld", missing.count, missing.text, extra.count, extra.text, l->naming->name,
                    (long long)b->shape.width, (long long)b->shape.depth);
 }

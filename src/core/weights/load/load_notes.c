@@ -40,19 +40,27 @@ static const char *link_of(const char *problem_type)
     return problem_type && !strcmp(problem_type, "single_label_classification") ? "softmax" : "";
 }
 
-/* mean, std, image_size, crop_pct, interpolation and link, the order of pf_note_name, as the configuration files state
- * them. */
-static notes from_config(const pf_config *c, int64_t native)
+static void set_mean_std(notes *n, const double mean[3], const double std[3])
 {
+    pf_prep_print_triple(mean, n->text[0], PF_NOTE_MAX);
+    pf_prep_print_triple(std, n->text[1], PF_NOTE_MAX);
+}
+
+/* mean, std, image_size, crop_pct, interpolation and link, the order of pf_note_name, as the configuration files state
+ * them, else as is usual for the family. */
+static notes without_header(const pf_loader *l, int64_t native)
+{
+    const pf_config *c = &l->config;
     const pf_prep *p = &c->prep;
+    const pf_pixels *usual = l->family->pixels;
     const char *side = pf_config_get(c, "image_size");
     notes n = { { "" } };
+    if (usual) set_mean_std(&n, usual->mean, usual->std);
     snprintf(n.text[2], PF_NOTE_MAX, "%lld", (long long)native);
     if (side) snprintf(n.text[2], PF_NOTE_MAX, "%s", side);
     snprintf(n.text[PF_NOTE_LINK], PF_NOTE_MAX, "%s", link_of(pf_config_get(c, "problem_type")));
     if (!p->told) return n;
-    pf_prep_print_triple(p->mean, n.text[0], PF_NOTE_MAX);
-    pf_prep_print_triple(p->std, n.text[1], PF_NOTE_MAX);
+    set_mean_std(&n, p->mean, p->std);
     if (p->size > 0) snprintf(n.text[2], PF_NOTE_MAX, "%lld", (long long)p->size);
     if (p->fit <= PF_FIT_SQUASH && !*p->lacks) pf_print_float(n.text[3], PF_NOTE_MAX, p->crop_pct);
     snprintf(n.text[4], PF_NOTE_MAX, "%s", p->interpolation ? p->interpolation : "");
@@ -82,13 +90,13 @@ static peft_status set_preprocess(const pf_loader *l, peft_backbone *b, bool hea
 
 peft_status pf_load_notes(const pf_loader *l, peft_backbone *b)
 {
-    const notes config = from_config(&l->config, l->native_grid * b->shape.patch);
-    const char *const family[PF_NOTES] = { l->mean, l->std }, *problem = pf_config_get(&l->config, "problem_type");
+    const notes known = without_header(l, l->native_grid * b->shape.patch);
+    const char *problem = pf_config_get(&l->config, "problem_type");
     const bool header = pf_st_meta(b->file, "mean") && pf_st_meta(b->file, "std");
     for (int i = 0; i < PF_NOTES; i++) {
         const char *told = pf_st_meta(b->file, pf_note_name[i]);
-        const char *text = told ? told : *config.text[i] ? config.text[i] : family[i];
-        if (text && strlen(text) < PF_NOTE_MAX) memcpy(b->note[i], text, strlen(text) + 1);
+        const char *text = told ? told : known.text[i];
+        if (strlen(text) < PF_NOTE_MAX) memcpy(b->note[i], text, strlen(text) + 1);
     }
     if (b->shape.classes < 1) *b->note[PF_NOTE_LINK] = 0;
     else if (problem && !strcmp(problem, "regression"))

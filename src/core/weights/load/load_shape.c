@@ -8,7 +8,7 @@
 const pf_opt pf_backbone_load_options[] = {
     { "image_size", 'i', "0", 0, 65536, "side to work at; 0: the file's; else the position embedding is resampled" },
     { "resample", 's', "auto", 0, 0, "timm, hf, mmcls, torchvision or bilinear; auto: by the file's family" },
-    { "naming", 's', "auto", 0, 0, "auto, timm, hf, hf5, hf-clip, clip, torchvision or mmcls" },
+    { "naming", 's', "auto", 0, 0, "the naming that the file must have, as in timm, hf, clip; auto: any" },
     { "prefix", 's', "auto", 0, 0, "in front of the ViT's names, as in teacher.; auto: the only ViT, or the teacher" },
     { "config", 's', "auto", 0, 0, "path of a config.json; auto: the one beside the file, if there is one; none" },
     { "patch", 'i', "0", 0, 1024, "side of a patch; 0: from the weights" },
@@ -99,8 +99,8 @@ static bool ruled_out(const pf_loader *l, int64_t front, int64_t grid)
 {
     const char *side = pf_config_get(&l->config, "image_size");
     int64_t image;
-    if (l->naming == PF_NAMING_TIMM && told_is(l, "no_embed_class", "true") && front) return true;
-    if (l->naming == PF_NAMING_TIMM && told_is(l, "no_embed_class", "false") && !front) return true;
+    if (told_is(l, "no_embed_class", "true") && front) return true;
+    if (told_is(l, "no_embed_class", "false") && !front) return true;
     return side && l->shape.patch && pf_parse_int(side, &image) && image / l->shape.patch != grid;
 }
 
@@ -109,10 +109,9 @@ static bool ruled_out(const pf_loader *l, int64_t front, int64_t grid)
 static peft_status positions(pf_loader *l)
 {
     const int64_t all = rows(l, "pos_embed"), fronts[] = { 0, 1, 1 + l->shape.registers };
-    const bool timm = l->naming == PF_NAMING_TIMM && !pf_load_has(l, "*register_tokens");
+    const bool may_lack = l->family->rows & PF_ROWS_NONE, may_have_all = l->family->rows & PF_ROWS_ALL;
     int64_t grid[3], fits[3], n = 0, kept = 0;
-    /* libraries but timm and mmpretrain have a row for the class token in any case */
-    for (int i = timm || l->naming == PF_NAMING_MMCLS ? 0 : 1; i < (timm && l->shape.registers ? 3 : 2); i++) {
+    for (int i = !may_lack; i < (may_have_all && l->shape.registers ? 3 : 2); i++) {
         const int64_t side = all > fronts[i] ? (int64_t)llround(sqrt((double)(all - fronts[i]))) : 0;
         if (side && side * side == all - fronts[i]) fits[n] = fronts[i], grid[n++] = side;
     }
@@ -131,19 +130,19 @@ static peft_status positions(pf_loader *l)
     return PEFT_OK;
 }
 
-/* timm keeps no positions for tokens in front of the patches where there are registers; others do for the class. */
+/* Whether positions of tokens in front of the patches are added to the tokens: see PF_ROWS_ALL. */
 static void fold_or_not(pf_loader *l)
 {
-    const bool registers = l->shape.registers > 0;
-    const bool theirs = l->naming != PF_NAMING_TIMM || pf_load_has(l, "*register_tokens");
-    l->fold = registers && (l->native_prefix > 1 || (l->native_prefix == 1 && theirs));
+    const bool joins = !(l->family->rows & PF_ROWS_ALL);
+    l->fold = l->shape.registers > 0 && (l->native_prefix > 1 || (l->native_prefix == 1 && joins));
     l->shape.pos_prefix = l->native_prefix > 0;
 }
 
 static peft_status no_such(const pf_loader *l, const char *timm, const char *what)
 {
     char theirs[PF_NAME_MAX];
-    if (!pf_naming_theirs(l->naming, &l->shape, timm, 0, theirs)) snprintf(theirs, sizeof theirs, "%s", timm);
+    if (!pf_naming_theirs(l->families, l->naming, &l->shape, timm, 0, theirs))
+        snprintf(theirs, sizeof theirs, "%s", timm);
     return pf_fail(PEFT_E_FORMAT, "tensor '%s%s' is missing: %s", l->prefix, theirs, what);
 }
 

@@ -1,24 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
- * names_detect.c -- which naming a file has, where in it the ViT is, and networks of other kinds by their tensors. */
+ * detect.c -- which naming a file has, where in it the ViT is, and networks of other kinds by their tensors. */
 #include <string.h>
+#include "core/arch/names.h"
 #include "core/options/glob.h"
-#include "core/vit/names.h"
 
-/* sentinel: names that tell the naming (# is the number of a block); patch: what every whole ViT has; inner: what may
- * stand in front of patch alone (ViTMSNForImageClassification is written so). */
-static const struct { const char *sentinel[2], *patch, *inner; } marks[PF_NAMINGS] = {
-    [PF_NAMING_TIMM] = { { "blocks.#.attn.qkv.weight", "blocks.#.#.attn.qkv.weight" }, "patch_embed.proj.weight", "" },
-    [PF_NAMING_HF] = { { "encoder.layer.#.attention.attention.query.weight", NULL },
-                       "embeddings.patch_embeddings.projection.weight", "vit." },
-    [PF_NAMING_HF5] = { { "layers.#.attention.q_proj.weight", "encoder.layer.#.attention.q_proj.weight" },
-                        "embeddings.patch_embeddings.projection.weight", "vit." },
-    [PF_NAMING_HF_CLIP] = { { "encoder.layers.#.self_attn.q_proj.weight", NULL }, "embeddings.patch_embedding.weight",
-                            "" },
-    [PF_NAMING_CLIP] = { { "transformer.resblocks.#.attn.in_proj_weight", NULL }, "conv1.weight", "" },
-    [PF_NAMING_TORCHVISION] = { { "encoder.layers.encoder_layer_#.self_attention.in_proj_weight", NULL },
-                                "conv_proj.weight", "" },
-    [PF_NAMING_MMCLS] = { { "layers.#.attn.qkv.weight", NULL }, "patch_embed.projection.weight", "" } };
 
+/* Networks that no family computes; a family that comes to compute one takes its rows away. */
 static const struct { const char *glob, *what; } refused[] = {
     { "*relative_position_bias_table", "relative position bias (BEiT, Swin)" },
     { "*.lambda_1", "LayerScale of BEiT (BEiT, Data2Vec)" },
@@ -77,29 +64,43 @@ static bool has(const pf_st *file, const char *a, const char *b, const char *c)
 }
 
 /* Adds the ViT of this naming and prefix unless it is known already. */
-static size_t add(const pf_st *file, pf_detected *found, size_t n, pf_naming naming, const char *name, size_t front)
+static size_t add(const pf_st *file, pf_detected *found, size_t n, const pf_naming *naming, const char *name,
+                  size_t front)
 {
     pf_detected d = { .naming = naming };
+    char patch[PF_NAME_MAX];
     if (front >= PF_NAME_MAX || n == PF_DETECTED_MAX) return n;
     memcpy(d.prefix, name, front);
     for (size_t i = 0; i < n; i++) if (found[i].naming == naming && !strcmp(found[i].prefix, d.prefix)) return n;
-    d.whole = has(file, d.prefix, "", marks[naming].patch)
-        || (*marks[naming].inner && has(file, d.prefix, marks[naming].inner, marks[naming].patch));
+    pf_naming_patch(naming, patch);
+    d.whole = has(file, d.prefix, "", patch) || (naming->inner && has(file, d.prefix, naming->inner, patch));
     found[n] = d;
     return n + 1;
 }
 
-static size_t collect(const pf_st *file, pf_detected *found)
+/* The names by which namings are recognised, two for each. */
+typedef struct { const pf_naming *naming[PF_NAMINGS_MAX]; char attention[2 * PF_NAMINGS_MAX][PF_NAME_MAX]; size_t count;
+} marks;
+
+static void make_marks(pf_families families, marks *m)
 {
+    m->count = 2 * pf_namings(families, m->naming);
+    for (size_t k = 0; k < m->count; k++)
+        if (!pf_naming_attention(m->naming[k / 2], k % 2, m->attention[k])) *m->attention[k] = 0;
+}
+
+static size_t collect(pf_families families, const pf_st *file, pf_detected *found)
+{
+    marks m;
     size_t n = 0;
+    make_marks(families, &m);
     for (size_t i = 0; i < pf_st_count(file); i++) {
         const char *name = pf_st_at(file, i)->name;
         for (size_t at = 0; name[at]; at++) {
             if (at && name[at - 1] != '.') continue;
-            for (int k = 0; k < 2 * PF_NAMINGS; k++) {
-                const char *sentinel = marks[k / 2].sentinel[k % 2];
-                if (sentinel && pf_name_is(sentinel, name + at)) n = add(file, found, n, (pf_naming)(k / 2), name, at);
-            }
+            for (size_t k = 0; k < m.count; k++)
+                if (*m.attention[k] && pf_name_is(m.attention[k], name + at))
+                    n = add(file, found, n, m.naming[k / 2], name, at);
         }
     }
     return n;
@@ -111,13 +112,13 @@ static bool named(const pf_detected *found, size_t n, const char *word)
     return false;
 }
 
-/* Two networks of one training: the first is the one that is used afterwards. */
-static const char *const partners[][2] = { { "teacher.", "student." }, { "base_encoder.", "momentum_encoder." } };
-
-static bool dropped(const pf_detected *all, size_t n, const pf_detected *d)
+/* One of two networks of a training that is not used where the other is there. */
+static bool dropped(pf_families families, const pf_detected *all, size_t n, const pf_detected *d)
 {
-    for (size_t p = 0; p < COUNT(partners); p++)
-        if (strstr(d->prefix, partners[p][1]) && named(all, n, partners[p][0])) return true;
+    for (; *families; families++) {
+        const pf_family *f = *families;
+        if (f->partner && strstr(d->prefix, f->partner) && named(all, n, f->kept)) return true;
+    }
     return false;
 }
 
@@ -127,15 +128,32 @@ static bool prefix_is(const char *asked, const char *prefix)
     return !strncmp(asked, prefix, n) && (!prefix[n] || (n && prefix[n] == '.' && !prefix[n + 1]));
 }
 
-size_t pf_naming_detect(const pf_st *file, const char *asked, pf_detected found[PF_DETECTED_MAX])
+size_t pf_naming_detect(pf_families families, const pf_st *file, const char *asked,
+                        pf_detected found[PF_DETECTED_MAX])
 {
     pf_detected all[PF_DETECTED_MAX];
-    const size_t n = collect(file, all);
+    const size_t n = collect(families, file, all);
     size_t whole = 0, kept = 0;
     for (size_t i = 0; i < n; i++) if (all[i].whole) all[whole++] = all[i];
     for (size_t i = 0; i < whole; i++)
-        if (asked ? prefix_is(asked, all[i].prefix) : !dropped(all, whole, &all[i])) found[kept++] = all[i];
+        if (asked ? prefix_is(asked, all[i].prefix) : !dropped(families, all, whole, &all[i])) found[kept++] = all[i];
     if (kept || whole || !n || (asked && !prefix_is(asked, all[0].prefix))) return kept;
     found[0] = all[0];                                      /* a part of one: loading lists what is missing */
     return 1;
+}
+
+static bool fits(const pf_st *file, const char *glob)
+{
+    for (size_t i = 0; i < pf_st_count(file); i++) if (pf_glob(glob, pf_st_at(file, i)->name)) return true;
+    return false;
+}
+
+const pf_family *pf_family_of(pf_families families, const pf_naming *n, const pf_st *file)
+{
+    for (; *families; families++) {
+        const pf_family *f = *families;
+        if (!pf_family_uses(f, n)) continue;
+        if (!f->has[0] || fits(file, f->has[0]) || (f->has[1] && fits(file, f->has[1]))) return f;
+    }
+    return NULL;
 }

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * clip.c -- the image tower of CLIP in the files of OpenAI and open_clip. */
+#include "core/arch/arch.h"
+
+static const pf_name_row top[] = {
+    { "class_embedding", "cls_token", 0, 0 }, { "positional_embedding", "pos_embed", 0, 0 },
+    { "conv1.@", "patch_embed.proj.@", 0, 0 }, { "ln_pre.@", "norm_pre.@", 0, 0 }, { "ln_post.@", "norm.@", 0, 0 },
+    { 0 } };
+static const pf_name_row block[] = {
+    { "ln_1.@", "norm1.@", 0, 0 }, { "ln_2.@", "norm2.@", 0, 0 },
+    { "attn.in_proj_@", "attn.qkv.@", 0, 0 }, { "attn.out_proj.@", "attn.proj.@", 0, 0 },
+    { "mlp.c_fc.@", "mlp.fc1.@", 0, 0 }, { "mlp.c_proj.@", "mlp.fc2.@", 0, 0 },
+    { "ls_1.gamma", "ls1.gamma", 0, 0 }, { "ls_2.gamma", "ls2.gamma", 0, 0 }, { 0 } };
+static const pf_naming naming = {
+    .name = "clip", .front = { { "transformer.resblocks.#.", 0 } }, .top = top, .block = block,
+    .description = "open_clip_config.json" };
+
+/* The tower of the texts and the projections to the space that both share. */
+static const char *const ignored[] = {
+    "proj", "text.*", "text_projection*", "logit_scale", "logit_bias", "token_embedding.*", "positional_embedding",
+    "ln_final.*", "transformer.resblocks.*", "input_resolution", "context_length", "vocab_size", NULL };
+
+/* ln_post stands behind the class token, or behind the mean (final_ln_after_pool of open_clip). */
+const pf_family pf_family_clip = {
+    .name = "CLIP", .naming = { &naming }, .ignored = ignored, .eps = 1e-5, .act = PK_QUICKGELU, .rule = "timm",
+    .pixels = &pf_clip, .pooling = PF_POOL_ANY };

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * hf_clip.c -- the image tower of Hugging Face's CLIP. */
+#include "core/arch/arch.h"
+
+/* pre_layrnorm is how the library spells it. */
+static const pf_name_row top[] = {
+    { "embeddings.class_embedding", "cls_token", 0, 0 }, { "embeddings.position_embedding.weight", "pos_embed", 0, 0 },
+    { "embeddings.patch_embedding.@", "patch_embed.proj.@", 0, 0 },
+    { "pre_layrnorm.@", "norm_pre.@", 0, 0 }, { "post_layernorm.@", "norm.@", 0, 0 }, { 0 } };
+static const pf_name_row block[] = {
+    { "layer_norm1.@", "norm1.@", 0, 0 }, { "layer_norm2.@", "norm2.@", 0, 0 },
+    { "self_attn.q_proj.@", "attn.qkv.@", 1, 0 }, { "self_attn.k_proj.@", "attn.qkv.@", 2, 0 },
+    { "self_attn.v_proj.@", "attn.qkv.@", 3, 0 }, { "self_attn.out_proj.@", "attn.proj.@", 0, 0 },
+    { "mlp.fc1.@", "mlp.fc1.@", 0, 0 }, { "mlp.fc2.@", "mlp.fc2.@", 0, 0 }, { 0 } };
+static const pf_naming naming = {
+    .name = "hf-clip", .front = { { "encoder.layers.#.", 0 } }, .top = top, .block = block };
+
+static const char *const ignored[] = { "embeddings.position_ids", "text_model.*", "text_projection*",
+                                       "visual_projection.*", NULL };
+
+/* A configuration may leave out what has the default of its class. */
+#define CLIP .rule = "mmcls", .heads = 12, .eps = 1e-5
+static const pf_arch_row model_types[] = {
+    { .glob = "clip*", CLIP }, { .glob = "metaclip_2*", CLIP }, { .glob = "chinese_clip*", CLIP },
+    { .glob = "altclip*", CLIP }, { .glob = "clip", .processor = "CLIP" },
+    { .glob = "clip_vision_model", .processor = "CLIP" }, { .glob = "metaclip_2", .processor = "CLIP" },
+    { .glob = "chinese_clip", .processor = "ChineseCLIP" }, { 0 } };
+
+/* The classifier of CLIPForImageClassification reads the mean of the patches without post_layernorm, which its file
+ * holds all the same. */
+const pf_family pf_family_hf_clip = {
+    .name = "Hugging Face CLIP", .naming = { &naming }, .ignored = ignored, .eps = 1e-5, .act = PK_QUICKGELU,
+    .rule = "mmcls", .pixels = &pf_clip, .mean_classifier = true, .model_types = model_types };

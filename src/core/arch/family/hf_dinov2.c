@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * hf_dinov2.c -- Hugging Face's DINOv2, without and with registers; its networks have LayerScale. */
+#include "core/arch/arch.h"
+
+static const pf_name_row top[] = { { "embeddings.register_tokens", "reg_token", 0, 0 }, { 0 } };
+static const pf_name_row block[] = {
+    { "norm1.@", "norm1.@", 0, 0 }, { "norm2.@", "norm2.@", 0, 0 },
+    { "mlp.fc1.@", "mlp.fc1.@", 0, PF_UNGATED }, { "mlp.fc2.@", "mlp.fc2.@", 0, PF_UNGATED },
+    { "mlp.weights_in.@", "mlp.fc1.@", 0, PF_GATED }, { "mlp.weights_out.@", "mlp.fc2.@", 0, PF_GATED },
+    { "layer_scale1.lambda1", "ls1.gamma", 0, 0 }, { "layer_scale2.lambda1", "ls2.gamma", 0, 0 }, { 0 } };
+
+static const pf_arch_row model_types[] = {
+    { .glob = "dinov2", .rule = "mmcls", .processor = "Bit" },
+    { .glob = "dinov2_with_registers", .rule = "timm", .processor = "Bit" }, { 0 } };
+
+static const pf_lack lacks[] = {
+    PF_HF_LACKS, { PF_HAS_NO_CLASS_ROW, "a class token without a position" },
+    { PF_HAS_CLASSIFIER, "LayerScale beside a classifier of one token (classifier=false leaves it out)" },
+    { PF_HAS_ODD_MLP, "LayerScale beside an MLP whose width is no multiple of the tokens'" }, { 0 } };
+static const pf_field fields[] = {
+    { "layerscale_value", "1.0" }, { "drop_path_rate", "0.0" }, { "apply_layernorm", "true" },
+    { "reshape_hidden_states", "true" }, { 0 } };
+static const pf_hf_model plain = { .type = "dinov2", .model = "Dinov2Model", .only = PF_SCALED | PF_NO_REGISTERS,
+                                   .lacks = lacks, .fields = fields, .by_ratio = true };
+static const pf_hf_model with_registers = { .type = "dinov2_with_registers", .model = "Dinov2WithRegistersModel",
+                                            .only = PF_SCALED | PF_REGISTERS, .lacks = lacks, .fields = fields,
+                                            .by_ratio = true };
+
+const pf_family pf_family_hf_dinov2 = {
+    .name = "Hugging Face DINOv2", .naming = { &pf_naming_hf, &pf_naming_hf5 }, .has = { "*lambda1" },
+    .top = top, .block = block, .eps = 1e-6, .act = PK_GELU, .rule = "mmcls", .pixels = &pf_imagenet,
+    .model_types = model_types, .saved = &plain };
+
+const pf_family pf_family_hf_dinov2_registers = {
+    .name = "Hugging Face DINOv2 with registers", .naming = { &pf_naming_hf, &pf_naming_hf5 },
+    .has = { "*register_tokens" }, .eps = 1e-6, .act = PK_GELU, .rule = "timm", .pixels = &pf_imagenet,
+    .saved = &with_registers };

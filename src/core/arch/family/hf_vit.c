@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * hf_vit.c -- Hugging Face's ViT (also DeiT, MAE, MSN, DPT) in the names of transformers before version 5 and of those
+ * since. */
+#include "core/arch/arch.h"
+
+static const pf_name_row top[] = {
+    { "embeddings.cls_token", "cls_token", 0, 0 }, { "embeddings.position_embeddings", "pos_embed", 0, 0 },
+    { "embeddings.patch_embeddings.projection.@", "patch_embed.proj.@", 0, 0 }, { "layernorm.@", "norm.@", 0, 0 },
+    { "classifier.@", "head.@", 0, 0 }, { 0 } };
+
+#define NORMS \
+    { "layernorm_before.@", "norm1.@", 0, PF_UNSCALED }, { "layernorm_after.@", "norm2.@", 0, PF_UNSCALED }
+static const pf_name_row block[] = {
+    NORMS, { "attention.attention.query.@", "attn.qkv.@", 1, 0 }, { "attention.attention.key.@", "attn.qkv.@", 2, 0 },
+    { "attention.attention.value.@", "attn.qkv.@", 3, 0 }, { "attention.output.dense.@", "attn.proj.@", 0, 0 },
+    { "intermediate.dense.@", "mlp.fc1.@", 0, PF_UNSCALED | PF_UNGATED },
+    { "output.dense.@", "mlp.fc2.@", 0, PF_UNSCALED | PF_UNGATED }, { 0 } };
+/* gate_proj and so on: the modules of a gated MLP, under whose names its tensors are in files of some versions. */
+static const pf_name_row block5[] = {
+    NORMS, { "attention.q_proj.@", "attn.qkv.@", 1, 0 }, { "attention.k_proj.@", "attn.qkv.@", 2, 0 },
+    { "attention.v_proj.@", "attn.qkv.@", 3, 0 }, { "attention.o_proj.@", "attn.proj.@", 0, 0 },
+    { "mlp.fc1.@", "mlp.fc1.@", 0, PF_UNGATED }, { "mlp.fc2.@", "mlp.fc2.@", 0, PF_UNGATED },
+    { "mlp.gate_proj.@", "mlp.fc1.@", 1, PF_READ }, { "mlp.up_proj.@", "mlp.fc1.@", 2, PF_READ },
+    { "mlp.down_proj.@", "mlp.fc2.@", 0, PF_READ }, { 0 } };
+
+const pf_naming pf_naming_hf = {
+    .name = "hf", .front = { { "encoder.layer.#.", 0 } }, .inner = "vit.", .top = top, .block = block,
+    .dtype = "torch_dtype", .written = true };
+/* DINOv2 keeps its front in version 5. */
+const pf_naming pf_naming_hf5 = {
+    .name = "hf5", .front = { { "layers.#.", PF_UNSCALED }, { "encoder.layer.#.", 0 } }, .inner = "vit.", .top = top,
+    .block = block5, .dtype = "dtype", .written = true };
+
+static const char *const classifiers[] = { "classifier.@", NULL };
+static const char *const ignored[] = { "pooler.*", "embeddings.mask_token", NULL };
+
+/* The last rows are of networks that are refused by their tensors; their processors prepare pictures for others too. */
+static const pf_arch_row model_types[] = {
+    { .glob = "vit", .rule = "mmcls", .processor = "ViT" }, { .glob = "vit_mae", .rule = "mmcls", .processor = "ViT" },
+    { .glob = "vit_msn", .rule = "mmcls", .processor = "ViT" },
+    { .glob = "dpt", .rule = "bilinear", .processor = "DPT" }, { .glob = "deit", .processor = "DeiT" }, { .glob = "ijepa", .processor = "ViT" },
+    { .glob = "siglip", .processor = "Siglip" }, { .glob = "beit", .processor = "Beit" },
+    { .glob = "data2vec-vision", .processor = "Beit" }, { .glob = "dinov3_vit", .processor = "DINOv3ViT" }, { 0 } };
+
+static const pf_lack lacks[] = {
+    PF_HF_LACKS, { PF_HAS_REGISTERS, "registers without LayerScale" },
+    { PF_HAS_GATED_MLP, "a gated MLP (SwiGLU) without LayerScale" },
+    { PF_HAS_NO_CLASS_ROW, "a class token without a position" }, { 0 } };
+static const pf_hf_model saved = { .type = "vit", .model = "ViTModel", .classifier = "ViTForImageClassification",
+                                   .only = PF_UNSCALED, .lacks = lacks };
+
+const pf_family pf_family_hf_vit = {
+    .name = "Hugging Face ViT", .naming = { &pf_naming_hf, &pf_naming_hf5 }, .classifiers = classifiers,
+    .ignored = ignored, .eps = 1e-12, .act = PK_GELU, .rule = "mmcls", .model_types = model_types, .saved = &saved };

@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * mae.c -- masked autoencoders as pre-trained: encoder and decoder in one file. Fine-tuned ones are files of timm. */
+#include "core/arch/arch.h"
+
+static const char *const ignored[] = { "decoder_*", "decoder.*", NULL };
+
+const pf_family pf_family_mae = {
+    .name = "MAE", .naming = { &pf_naming_timm }, .has = { "*decoder_embed.weight" }, .ignored = ignored,
+    .eps = 1e-6, .act = PK_GELU, .rule = "mmcls", .pixels = &pf_imagenet,
+    .rows = PF_ROWS_NONE | PF_ROWS_ALL, .pooling = PF_POOL_BY_NORM };

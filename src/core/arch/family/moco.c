@@ -1,0 +1,10 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * moco.c -- MoCo v3, whose files hold two encoders; the base encoder is the network that is used afterwards. */
+#include "core/arch/arch.h"
+
+static const char *const ignored[] = { "head.?.*", "momentum_encoder.*", "predictor.*", NULL };
+
+const pf_family pf_family_moco = {
+    .name = "MoCo", .naming = { &pf_naming_timm }, .has = { "*base_encoder.*", "*momentum_encoder.*" },
+    .ignored = ignored, .kept = "base_encoder.", .partner = "momentum_encoder.",
+    .eps = 1e-6, .act = PK_GELU, .rule = "timm", .rows = PF_ROWS_NONE | PF_ROWS_ALL, .pooling = PF_POOL_BY_NORM };

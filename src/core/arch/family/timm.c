@@ -1,0 +1,44 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * timm.c -- timm's names, under which backbones are held here; its plain ViTs, those of CLIP, and what the names of its
+ * architectures tell. */
+#include "core/arch/arch.h"
+
+static const pf_name_row top[] = {
+    { "cls_token", "cls_token", 0, 0 }, { "pos_embed", "pos_embed", 0, 0 }, { "reg_token", "reg_token", 0, 0 },
+    { "patch_embed.proj.@", "patch_embed.proj.@", 0, 0 }, { "norm_pre.@", "norm_pre.@", 0, 0 },
+    { "norm.@", "norm.@", 0, 0 }, { "fc_norm.@", "fc_norm.@", 0, 0 }, { "head.@", "head.@", 0, 0 }, { 0 } };
+static const pf_name_row block[] = {
+    { "norm1.@", "norm1.@", 0, 0 }, { "norm2.@", "norm2.@", 0, 0 },
+    { "attn.qkv.@", "attn.qkv.@", 0, 0 }, { "attn.proj.@", "attn.proj.@", 0, 0 },
+    { "mlp.fc1.@", "mlp.fc1.@", 0, 0 }, { "mlp.fc2.@", "mlp.fc2.@", 0, 0 },
+    { "mlp.fc1_g.@", "mlp.fc1.@", 1, 0 }, { "mlp.fc1_x.@", "mlp.fc1.@", 2, 0 },
+    { "ls1.gamma", "ls1.gamma", 0, 0 }, { "ls2.gamma", "ls2.gamma", 0, 0 }, { 0 } };
+
+/* DINOv2 is also trained with blocks in chunks, blocks.CHUNK.NUMBER; its own code's gated MLP, w12, has SiLU, where
+ * timm's has any activation. open_clip has timm's networks behind "trunk.". */
+const pf_naming pf_naming_timm = {
+    .name = "timm", .front = { { "blocks.#.", 0 }, { "blocks.#.#.", 0 } }, .top = top, .block = block,
+    .silu = "*.mlp.w12.weight", .description = "open_clip_config.json", .behind = "trunk.", .written = true };
+
+/* Heads are width / 64 and eps is 1e-6 where no row says otherwise. */
+static const pf_arch_row architectures[] = {
+    { .glob = "vit_*", .rule = "timm" }, { .glob = "deit*", .rule = "timm" }, { .glob = "eva_*", .rule = "timm" },
+    { .glob = "test_vit", .rule = "timm", .heads = 2 }, { .glob = "flexivit_*", .rule = "bilinear" },
+    { .glob = "vit_so400m_*", .heads = 16 }, { .glob = "vit_*_clip_*", .eps = 1e-5 },
+    { .glob = "*_dinov2*", .silu = true }, { .glob = "*_tipsv2*", .silu = true },
+    { .glob = "vit_*_rope_*", .refused = "rotary positions" }, { .glob = "vit_pe_*", .refused = "rotary positions" },
+    { .glob = "eva02_*", .refused = "rotary positions" }, { .glob = "*_dinov3*", .refused = "rotary positions" },
+    { .glob = "*_rpn_*", .refused = "norms behind attention and MLP" }, { 0 } };
+
+static const char *const classifiers[] = { "head.@", NULL };
+static const char *const ignored[] = { "pre_logits.*", "head.proj.*", NULL };
+
+const pf_family pf_family_timm = {
+    .name = "timm", .naming = { &pf_naming_timm }, .classifiers = classifiers, .ignored = ignored,
+    .eps = 1e-6, .act = PK_GELU, .rule = "timm", .rows = PF_ROWS_NONE | PF_ROWS_ALL, .pooling = PF_POOL_BY_NORM,
+    .architectures = architectures };
+
+const pf_family pf_family_timm_clip = {
+    .name = "timm CLIP", .naming = { &pf_naming_timm }, .has = { "*norm_pre.weight" },
+    .eps = 1e-5, .act = PK_GELU, .rule = "timm", .pixels = &pf_clip, .rows = PF_ROWS_NONE | PF_ROWS_ALL,
+    .pooling = PF_POOL_BY_NORM };

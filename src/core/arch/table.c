@@ -1,0 +1,81 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * table.c -- the table of families, and what is read off it alone. */
+#include "core/arch/arch.h"
+#include <stdio.h>
+#include "core/options/glob.h"
+
+#define PF_FAMILY(f) extern const pf_family pf_family_##f;
+#include "core/arch/families.def"
+#undef PF_FAMILY
+#define PF_FAMILY(f) &pf_family_##f,
+const pf_family *const pf_all_families[] = {
+#include "core/arch/families.def"
+    NULL };
+#undef PF_FAMILY
+
+const pf_pixels pf_imagenet = { PF_IMAGENET_MEAN, PF_IMAGENET_STD }, pf_clip = { PF_CLIP_MEAN, PF_CLIP_STD };
+
+bool pf_shape_fits(const pf_vit_shape *s, unsigned only)
+{
+    const unsigned is = (s->layer_scale ? PF_SCALED : PF_UNSCALED) | (s->swiglu ? PF_GATED : PF_UNGATED)
+                      | (s->registers ? PF_REGISTERS : PF_NO_REGISTERS);
+    return !(only & ~is);
+}
+
+bool pf_family_uses(const pf_family *f, const pf_naming *n) { return f->naming[0] == n || f->naming[1] == n; }
+
+size_t pf_namings(pf_families families, const pf_naming *out[PF_NAMINGS_MAX])
+{
+    size_t n = 0;
+    for (; *families; families++)
+        for (int i = 0; i < 2; i++) {
+            const pf_naming *naming = (*families)->naming[i];
+            size_t k = 0;
+            while (k < n && out[k] != naming) k++;
+            if (naming && k == n && n < PF_NAMINGS_MAX) out[n++] = naming;
+        }
+    return n;
+}
+
+void pf_naming_names(pf_families families, bool written, char *text, size_t room)
+{
+    const pf_naming *known[PF_NAMINGS_MAX];
+    size_t n = 0, used = 0;
+    for (size_t i = 0, all = pf_namings(families, known); i < all; i++)
+        if (!written || known[i]->written) known[n++] = known[i];
+    *text = 0;
+    for (size_t i = 0; i < n && used < room; i++) {
+        const char *between = !i ? "" : i + 1 < n ? ", " : " or ";
+        used += (size_t)snprintf(text + used, room - used, "%s%s", between, known[i]->name);
+    }
+}
+
+const pf_hf_model *pf_saved_as(pf_families families, const pf_naming *n, const pf_vit_shape *s)
+{
+    for (; n->dtype && *families; families++)
+        if (pf_family_uses(*families, n) && (*families)->saved && pf_shape_fits(s, (*families)->saved->only))
+            return (*families)->saved;
+    return NULL;
+}
+
+static void add(pf_arch_row *to, const pf_arch_row *r)
+{
+    if (r->heads) to->heads = r->heads;
+    if (r->eps > 0) to->eps = r->eps;
+    if (r->rule) to->rule = r->rule;
+    if (r->processor) to->processor = r->processor;
+    if (r->refused) to->refused = r->refused;
+    to->silu |= r->silu;
+}
+
+pf_arch pf_arch_of(pf_families families, const char *architecture, const char *model_type)
+{
+    pf_arch a = { .name = architecture ? architecture : model_type, .timm = architecture != NULL };
+    for (; a.name && *families; families++) {
+        const pf_arch_row *r = a.timm ? (*families)->architectures : (*families)->model_types;
+        for (; r && r->glob; r++) if (pf_glob(r->glob, a.name)) add(&a.told, r);
+    }
+    a.known = a.told.rule != NULL;
+    if (a.timm && a.known && !(a.told.eps > 0)) a.told.eps = 1e-6;
+    return a;
+}
