@@ -13,9 +13,6 @@ known="src/core/adapt/adapter.c src/core/adapt/opt_lists.c
 src/core/bits/sha256.c src/core/bits/sha256_x86.c
 src/core/model/head.c src/core/model/vit.c
 src/core/train/loss_options.c src/core/train/option_uses.c src/core/train/trainer.c
-src/core/weights/load/load_agree.c src/core/weights/load/load_facts.c \
-src/core/weights/load/load_family.c src/core/weights/load/load_names.c \
-src/core/weights/load/load_shape.c
 src/io/loader/loader.c src/io/loader/queue.c
 src/io/transform/augment.c src/io/transform/colour.c src/io/transform/transform.c"
 

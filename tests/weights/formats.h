@@ -227,7 +227,7 @@ static inline void same_backbone(peft_backbone *a, peft_backbone *b, const char 
     peft_backbone_free(b);
 }
 
-static const char *eps_and_act(const peft_backbone *b)
+static inline const char *eps_and_act(const peft_backbone *b)
 {
     static char text[64];
     snprintf(text, sizeof text, "eps=%g,act=%s", b->shape.eps, b->shape.swiglu ? "silu"

@@ -13,8 +13,6 @@ const pf_family *const pf_all_families[] = {
     NULL };
 #undef PF_FAMILY
 
-const pf_pixels pf_imagenet = { PF_IMAGENET_MEAN, PF_IMAGENET_STD }, pf_clip = { PF_CLIP_MEAN, PF_CLIP_STD };
-
 bool pf_shape_fits(const pf_vit_shape *s, unsigned only)
 {
     const unsigned is = (s->layer_scale ? PF_SCALED : PF_UNSCALED) | (s->swiglu ? PF_GATED : PF_UNGATED)

@@ -7,6 +7,9 @@
 #include "core/describe/config.h"
 #include "core/vit/pos_embed.h"
 
+/* --- load_options.c ----------------------------------------------------------------------------------------------- */
+extern const pf_opt pf_backbone_load_options[];
+
 /* --- load_names.c ------------------------------------------------------------------------------------------------- */
 /* A tensor of the file; used: it became part of the backbone. */
 typedef struct pf_found { pf_timm_name timm; const pf_st_tensor *tensor; bool used; } pf_found;
@@ -40,7 +43,6 @@ void        pf_load_leave_out(pf_loader *l, const char *glob);
 peft_status pf_load_account(pf_loader *l, const peft_backbone *b);
 
 /* --- load_shape.c ------------------------------------------------------------------------------------------------- */
-extern const pf_opt pf_backbone_load_options[];
 /* Width and patch, and what every ViT has; before descriptions are read. */
 peft_status pf_load_tokens(pf_loader *l);
 peft_status pf_load_shape(pf_loader *l);

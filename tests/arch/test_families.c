@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * test_families.c -- the table of families: every row is whole and told from the others; a file in the naming of each
+ * is recognised, loads, and comes back from its own naming with equal bits; a row of the test's own is a family like
+ * any other. */
+#include "core/arch/names.h"
+#include "core/weights/load/load.h"
+#include "weights/config_bed.h"
+#include "weights/formats.h"
+
+/* The family that each file of formats.h is of. */
+static const struct { const char *format, *family; } expected[] = {
+    { "timm", "timm" }, { "timm wrapped", "timm" }, { "timm in open_clip", "timm" }, { "SwiGLU", "timm" },
+    { "DINOv2", "DINOv2" }, { "DINOv2 in chunks", "DINO" }, { "DeiT-III", "DeiT-III" }, { "MAE", "MAE" },
+    { "DINO", "DINO" }, { "MoCo v3", "MoCo" }, { "HF ViT", "Hugging Face ViT" },
+    { "HF DINOv2", "Hugging Face DINOv2" }, { "HF 5", "Hugging Face ViT" }, { "CLIP", "CLIP" },
+    { "HF CLIP", "Hugging Face CLIP" }, { "torchvision", "torchvision" }, { "torchvision, old names", "torchvision" },
+    { "mmcls", "mmcls" }, { "mmpretrain", "mmcls" }, { "timm's CLIP", "timm CLIP" },
+    { "DINOv2 with registers", "DINOv2 with registers" },
+    { "HF DINOv2 with registers", "Hugging Face DINOv2 with registers" } };
+#define COUNT(a) ((int)(sizeof(a) / sizeof *(a)))
+
+/* Beside those of formats.h: files in which a row of the table is told by another tensor. */
+static const stem registers[] = { { "reg_token", { "register_tokens" } }, { NULL, { NULL } } };
+static const format more[] = {
+    { "timm's CLIP", "", "blocks.%d.", "head", NO_HEAD ",norm_pre=true,eps=1e-5", "", NULL, NULL, NO_PATCH_BIAS },
+    { "DINOv2 with registers", "", "blocks.%d.", "head", NO_HEAD ",registers=3,layer_scale=true", "", registers,
+      LIST("mask_token"), 0 },
+    { "HF DINOv2 with registers", "", "encoder.layer.%d.", "classifier",
+      NO_HEAD ",registers=3,layer_scale=true,swiglu=true", "", hf_dino, NULL, 0 } };
+
+static const format *format_at(int i) { return i < FORMATS ? &formats[i] : &more[i - FORMATS]; }
+enum { ALL = FORMATS + COUNT(more) };
+
+static const char *family_of_format(const char *format)
+{
+    for (int i = 0; i < COUNT(expected); i++) if (!strcmp(expected[i].format, format)) return expected[i].family;
+    ck_abort_msg("which family is '%s' of?", format);
+    return NULL;
+}
+
+static void check_row(const pf_family *f)
+{
+    char name[PF_NAME_MAX];
+    ck_assert_msg(f->name && *f->name && f->naming[0], "a family without a name or naming");
+    ck_assert_msg(!pf_pos_embed_rule(f->rule), "%s: no rule of resampling '%s'", f->name, f->rule);
+    ck_assert_msg(f->eps > 0 && pf_act_name(f->act), "%s: eps or activation", f->name);
+    ck_assert_msg(!f->partner == !f->kept, "%s: one of two networks", f->name);
+    for (int i = 0; i < 2 && f->naming[i]; i++) {
+        pf_naming_patch(f->naming[i], name);
+        ck_assert_msg(strstr(name, "weight") != NULL, "%s: no name of the patch embedding", f->name);
+        ck_assert_msg(pf_naming_attention(f->naming[i], 0, name) && strchr(name, '#') && strstr(name, "weight"),
+                      "%s: '%s' tells no attention", f->name, name);
+        if (f->saved) ck_assert_msg(f->naming[i]->written && f->naming[i]->dtype, "%s is saved", f->name);
+    }
+    for (const pf_arch_row *r = f->model_types; r && r->glob; r++)
+        if (r->rule) ck_assert_msg(!pf_pos_embed_rule(r->rule), "%s: rule of %s", f->name, r->glob);
+}
+
+/* Of two rows the names differ, and a row is not hidden by one in front of it with the same marks and namings. */
+START_TEST(rows_are_whole_and_differ)
+{
+    for (pf_families a = pf_all_families; *a; a++) {
+        check_row(*a);
+        for (pf_families b = pf_all_families; b != a; b++) {
+            ck_assert_str_ne((*a)->name, (*b)->name);
+            const bool same = pf_family_uses(*b, (*a)->naming[0]);
+            ck_assert_msg(!same || (*b)->has[0], "%s hides %s", (*b)->name, (*a)->name);
+            ck_assert_msg(!same || !(*a)->has[0] || strcmp((*a)->has[0], (*b)->has[0]), "%s hides %s", (*b)->name,
+                          (*a)->name);
+        }
+    }
+    const pf_naming *naming[PF_NAMINGS_MAX];
+    const size_t n = pf_namings(pf_all_families, naming);
+    for (size_t i = 0; i < n; i++)
+        for (size_t k = 0; k < i; k++) ck_assert_str_ne(naming[i]->name, naming[k]->name);
+}
+END_TEST
+
+/* What a naming calls a tensor is read as that tensor again, for networks with every part. */
+START_TEST(names_come_back)
+{
+    const pf_naming *naming[PF_NAMINGS_MAX];
+    const size_t n = pf_namings(pf_all_families, naming);
+    for (size_t k = 0; k < 2 * n; k++) {
+        const pf_vit_shape s = { .image = 8, .patch = 4, .width = 8, .depth = 2, .heads = 2, .mlp = 8, .classes = 3,
+                                 .registers = k % 2, .layer_scale = k % 2, .swiglu = k % 2, .qkv_bias = true };
+        pf_tensor_spec t;
+        int named = 0, tensors = 0;
+        for (size_t i = 0; pf_vit_tensor(&s, i, &t); i++, tensors++)
+            for (int part = 0; part <= 3; part++) {
+                char theirs[PF_NAME_MAX];
+                if (!pf_naming_theirs(pf_all_families, naming[k / 2], &s, t.name, part, theirs)) continue;
+                const pf_timm_name back = pf_naming_translate(pf_all_families, naming[k / 2], "", theirs);
+                ck_assert_msg(back.kind == PF_NAME_OURS && !strcmp(back.name, t.name) && back.part == part,
+                              "%s: %s is read as %s", naming[k / 2]->name, theirs, back.name);
+                named += part <= 1;
+            }
+        if (naming[k / 2]->written) ck_assert_msg(named >= tensors, "%s names %d of %d tensors", naming[k / 2]->name,
+                                                  named, tensors);
+        else if (k % 2 == 0) ck_assert_int_ge(named, tensors - 2);              /* the classifier's may be another's */
+    }
+}
+END_TEST
+
+/* The family that a file is taken for. */
+static const pf_family *recognise(peft_context *ctx, const char *path)
+{
+    pf_detected found[PF_DETECTED_MAX];
+    pf_st *file;
+    OK(pf_st_open(ctx, path, &file));
+    const size_t n = pf_naming_detect(pf_all_families, file, NULL, found);
+    ck_assert_msg(n == 1, "%zu networks found", n);
+    const pf_family *f = pf_family_of(pf_all_families, found[0].naming, file);
+    pf_st_close(file);
+    return f;
+}
+
+/* Saved in naming and loaded: the same fingerprint, and the classifier's where it is kept. */
+static void comes_back(peft_backbone *b, const pf_naming *naming, const char *who)
+{
+    peft_context *ctx = b->ctx;
+    const pf_hf_model *m = pf_saved_as(pf_all_families, naming, &b->shape);
+    const bool keeps = !m || m->classifier;
+    peft_options *o = tiny_options(ctx, "naming=%s,classifier=%s", naming->name, keeps ? "true" : "false");
+    ck_assert_msg(!peft_backbone_save_as(b, tiny_path("saved.safetensors"), o), "%s as %s: %s", who, naming->name,
+                  peft_last_error());
+    peft_options_free(o);
+    peft_backbone *again;
+    OK(peft_backbone_load(ctx, tiny_path("saved.safetensors"), NULL, &again));
+    ck_assert_msg(!strcmp(peft_backbone_fingerprint(again), peft_backbone_fingerprint(b)), "%s as %s", who,
+                  naming->name);
+    char was[65], is[65];
+    pf_classifier_digest(b, was);
+    pf_classifier_digest(again, is);
+    if (keeps) ck_assert_msg(!strcmp(was, is), "%s as %s: the classifier", who, naming->name);
+    peft_backbone_free(again);
+}
+
+START_TEST(every_family_is_recognised_and_comes_back)
+{
+    peft_context *ctx = tiny_context(NULL, 1);
+    bool seen[64] = { false };
+    for (int i = 0; i < ALL; i++) {
+        const format *f = format_at(i);
+        peft_backbone *b = shaken(ctx, f->create), *is;
+        write_format(b, f, f->flags, NULL, tiny_path("file.safetensors"));
+        const pf_family *family = recognise(ctx, tiny_path("file.safetensors"));
+        ck_assert_msg(family && !strcmp(family->name, family_of_format(f->name)), "'%s' is taken for '%s'", f->name,
+                      family ? family->name : "none");
+        for (int k = 0; pf_all_families[k]; k++) seen[k] |= pf_all_families[k] == family;
+        is = load(ctx, tiny_path("file.safetensors"), f->load);
+        for (int k = 0; k < 2 && family->naming[k]; k++)
+            if (family->naming[k]->written && !(family->naming[k]->dtype && is->shape.norm_pre))
+                comes_back(is, family->naming[k], f->name);
+        comes_back(is, &pf_naming_timm, f->name);
+        peft_backbone_free(is);
+        peft_backbone_free(b);
+    }
+    for (int k = 0; pf_all_families[k]; k++)
+        ck_assert_msg(seen[k], "no file of the family '%s'", pf_all_families[k]->name);
+    tiny_clean();
+    peft_context_free(ctx);
+}
+END_TEST
+
+/* --- a family of the test's own, as a file of core/arch/family would hold it ---------------------------------------- */
+static const pf_name_row own_top[] = {
+    { "stem.summary", "cls_token", 0, 0 }, { "stem.places", "pos_embed", 0, 0 },
+    { "stem.pixels.@", "patch_embed.proj.@", 0, 0 }, { "tail.@", "norm.@", 0, 0 }, { 0 } };
+static const pf_name_row own_block[] = {
+    { "first.@", "norm1.@", 0, 0 }, { "second.@", "norm2.@", 0, 0 }, { "look.q.@", "attn.qkv.@", 1, 0 },
+    { "look.k.@", "attn.qkv.@", 2, 0 }, { "look.v.@", "attn.qkv.@", 3, 0 }, { "look.out.@", "attn.proj.@", 0, 0 },
+    { "think.up.@", "mlp.fc1.@", 0, 0 }, { "think.down.@", "mlp.fc2.@", 0, 0 }, { 0 } };
+static const pf_naming own_naming = { .name = "own", .front = { { "floor.#.", 0 } }, .top = own_top,
+                                      .block = own_block };
+static const pf_arch_row own_types[] = { { .glob = "own_*", .rule = "hf", .heads = 4, .eps = 1e-4 }, { 0 } };
+static const pf_pixels own_pixels = { { 0.25, 0.5, 0.75 }, { 0.5, 0.5, 0.5 } };
+static const pf_family own = {
+    .name = "own", .naming = { &own_naming }, .classifiers = (const char *const[]){ "verdict.@", NULL },
+    .ignored = (const char *const[]){ "scaffold.*", NULL }, .eps = 1e-3, .act = PK_QUICKGELU, .rule = "bilinear",
+    .pixels = &own_pixels, .model_types = own_types };
+static const pf_family own_marked = {
+    .name = "own, marked", .naming = { &own_naming }, .has = { "flag" },
+    .ignored = (const char *const[]){ "flag", NULL }, .eps = 1e-2, .act = PK_GELU, .rule = "bilinear" };
+
+static const stem own_stems[] = {
+    { "cls_token", { "stem.summary" } }, { "pos_embed", { "stem.places" } }, { "patch_embed.proj", { "stem.pixels" } },
+    { "norm", { "tail" } }, { "norm1", { "first" } }, { "norm2", { "second" } },
+    { "attn.qkv", { "look.q", "look.k", "look.v" } }, { "attn.proj", { "look.out" } }, { "mlp.fc1", { "think.up" } },
+    { "mlp.fc2", { "think.down" } }, { NULL, { NULL } } };
+
+static peft_backbone *load_own(bed *b, pf_families families, const char *options)
+{
+    peft_options *o = tiny_options(b->ctx, "%s", options);
+    peft_backbone *is = NULL;
+    ck_assert_msg(!pf_backbone_load(b->ctx, b->weights, o, families, &is), "%s", peft_last_error());
+    peft_options_free(o);
+    return is;
+}
+
+START_TEST(a_family_of_ones_own_is_a_row)
+{
+    const pf_family *families[32] = { &own_marked, &own };
+    for (int i = 0; pf_all_families[i]; i++) families[i + 2] = pf_all_families[i];
+    format f = { "own", "net.", "floor.%d.", "verdict", "", "", own_stems, LIST("scaffold.weight"), 0 };
+    bed b;
+    peft_backbone *is, *no = NULL;
+    bed_start(&b, VIT ",eps=1e-3,act=quickgelu");
+    write_format(b.made, &f, 0, NULL, b.weights);
+    FAILS(PEFT_E_FORMAT, "no ViT found", peft_backbone_load(b.ctx, b.weights, NULL, &no));
+    is = load_own(&b, families, "heads=2");
+    ck_assert_str_eq(peft_backbone_fingerprint(is), peft_backbone_fingerprint(b.made));
+    ck_assert_int_eq(peft_backbone_get(is, "classes"), 5);
+    bed_note_is(is, "mean", "0.25:0.5:0.75", "own");
+    ck_assert_ptr_nonnull(strstr(peft_backbone_note(is, "assumed"), "eps=0.001: usual for own files"));
+    ck_assert_str_eq(is->rule, "bilinear");
+    comes_back(is, &pf_naming_timm, "own");
+    peft_backbone_free(is);
+
+    bed_file("config.json", "{\"model_type\": \"own_base\"}");
+    is = load_own(&b, families, "");
+    ck_assert_int_eq(peft_backbone_get(is, "heads"), 4);
+    ck_assert(is->shape.eps == 1e-4 && !strcmp(is->rule, "hf"));
+    peft_backbone_free(is);
+
+    f.extra = LIST("scaffold.weight", "flag");                            /* the other family with the same names */
+    write_format(b.made, &f, 0, NULL, b.weights);
+    is = load_own(&b, families, "heads=2,config=none");
+    ck_assert(is->shape.eps == 1e-2 && is->shape.act == PK_GELU);
+    peft_backbone_free(is);
+
+    write_format(b.made, &formats[0], 0, NULL, b.weights);                                /* others are as they were */
+    is = load_own(&b, families, "heads=2,config=none,eps=1e-3,act=quickgelu");
+    ck_assert_str_eq(peft_backbone_fingerprint(is), peft_backbone_fingerprint(b.made));
+    peft_backbone_free(is);
+    bed_end(&b);
+}
+END_TEST
+
+SUITE_MAIN("families", rows_are_whole_and_differ, names_come_back, every_family_is_recognised_and_comes_back,
+           a_family_of_ones_own_is_a_row)
