@@ -8,8 +8,8 @@
  * All handles but the loader are immutable and may be used from any number of threads. A getter gives 0 or NULL for a
  * NULL handle, or -1 for a label or an id.
  *
- * Settings are text: "name=value" pairs between commas or blanks, NULL or "" for the defaults; a list is written
- * a:b:c, a truth value true or false. Unknown names, names given twice and values out of bounds are PEFT_E_OPTION. */
+ * Settings are text as peft_options_parse (options.h) takes it, NULL or "" for the defaults; a list of numbers is
+ * written a:b:c. Unknown names, names given twice and values out of bounds are PEFT_E_OPTION. */
 #ifndef PEFT_IO_H
 #define PEFT_IO_H
 #include <peft/context.h>

@@ -47,7 +47,8 @@ peft_status peft_method_option(const char *method, size_t i, const char **name, 
     if (!method) return pf_fail(PEFT_E_INVALID, "method is NULL: expected a name");
     if (!named(method)) return pf_fail(PEFT_E_NOTFOUND, "method '%s' is unknown", method);
     if (i >= peft_method_option_count(method))
-        return pf_fail(PEFT_E_NOTFOUND, "option %zu of method '%s': it has %zu", i, method, peft_method_option_count(method));
+        return pf_fail(PEFT_E_NOTFOUND, "option %zu of method '%s': it has %zu", i, method,
+                       peft_method_option_count(method));
     pf_option_row(&named(method)->opts[i], name, type, fallback, help);
     return PEFT_OK;
 }

@@ -97,6 +97,10 @@ static const struct { const char *list, *bag, *word; } lists[] = {
     { "t=,x=1", "a=0;t=;x=1", NULL },
     { "t=a=b", "a=0;t=a=b", NULL },
     { "t=\"  kept  \"", "a=0;t=  kept  ", NULL },
+    { "b=1 c=2", "a=0;b=1;c=2", NULL },
+    { "b = 1\n\tc=two words d =3", "a=0;b=1;c=two words;d=3", NULL },
+    { "b=[x=1 y=2] c=\"z=1 z=2\" d=4", "a=0;b=[x=1 y=2];c=z=1 z=2;d=4", NULL },
+    { "b c=1", NULL, "name=value" },
     { "b=1,", NULL, "after the last comma" },
     { ",b=1", NULL, "name=value" },
     { "b", NULL, "name=value" },
@@ -261,4 +265,69 @@ START_TEST(values_that_say_the_same)
 }
 END_TEST
 
-SUITE_MAIN("options", values_that_say_the_same, setting, parsing, checking, values, nearest, without_memory)
+typedef struct record {
+    int64_t count; bool flag; double rate, span[2], colour[3]; int kind; peft_opt_side side; peft_opt_range range;
+} record;
+#define AT(field) offsetof(record, field)
+static const peft_opt_key keys[] = {
+    { "count", 'i', AT(count), 0, 100, NULL }, { "flag", 'b', AT(flag), 0, 0, NULL },
+    { "rate", 'f', AT(rate), -1e6, 1e6, NULL }, { "span", '2', AT(span), 0, 1, NULL },
+    { "colour", '3', AT(colour), 0, 0, NULL }, { "kind", 'c', AT(kind), 0, 0, "red|green|blue" },
+    { "side", 'x', AT(side), 1, 1000, "auto|none" }, { "range", 'r', AT(range), -1e9, 1e9, NULL }, { 0 } };
+#undef AT
+#define REST ",flag=true,rate=0.1,span=0.25:1,colour=1:2:3,kind=green"
+
+/* A text, and what the struct prints after it; or the message. */
+static const struct { const char *text, *print, *word; } structs[] = {
+    { "", "count=7" REST ",side=none,range=full", NULL },
+    { "count=1e2 side=3", "count=100" REST ",side=3,range=full", NULL },
+    { "side=640x480, range=-1000:400.5", "count=7" REST ",side=640x480,range=-1000:400.5", NULL },
+    { "flag=off,rate=\"-1e-7\",span=0:0,colour=2,kind=blue,side=auto",
+      "count=7,flag=false,rate=-1e-07,span=0:0,colour=2:2:2,kind=blue,side=auto,range=full", NULL },
+    { "count=101", NULL, "record: option 'count' is '101'; expected an integer from 0 to 100" },
+    { "flag=maybe", NULL, "'flag' is 'maybe'; expected true or false" },
+    { "rate=inf", NULL, "expected a number from -1000000 to 1000000" },
+    { "span=1:0", NULL, "'span' is '1:0'; expected low:high from 0 to 1" },
+    { "span=0.5", NULL, "expected low:high" }, { "span=0:0.5:1", NULL, "expected low:high" },
+    { "colour=1:2", NULL, "'colour' is '1:2'; expected a:b:c" }, { "colour=1:2:", NULL, "a:b:c" },
+    { "kind=yellow", NULL, "'kind' is 'yellow'; expected red, green or blue" }, { "kind=", NULL, "red, green or blue" },
+    { "side=0", NULL, "'side' is '0'; expected auto or none, N or HxW from 1 to 1000" },
+    { "side=5x", NULL, "N or HxW" }, { "side=5x1001", NULL, "N or HxW" }, { "side=x5", NULL, "N or HxW" },
+    { "range=3:3", NULL, "expected full, or low:high with low below high from -1000000000 to 1000000000" },
+    { "cuont=1", NULL, "unknown option 'cuont'; did you mean 'count'?" },
+    { "zzzzz=1", NULL, "known are count, flag, rate" }, { "count", NULL, "expected name=value at: count" },
+    { "count=1 count=1", NULL, "option 'count' is given twice" }, { "count=1,", NULL, "after the last comma" } };
+
+START_TEST(settings_in_a_struct)
+{
+    for (size_t i = 0; i < sizeof structs / sizeof *structs; i++) {
+        record r = { .count = 7, .flag = true, .rate = 0.1, .span = { 0.25, 1 }, .colour = { 1, 2, 3 }, .kind = 1,
+                     .side = { .word = 1 } }, back = { 0 };
+        char text[300], small[20];
+        uint64_t seen = 99;
+        peft_status s = peft_opt_read(keys, structs[i].text, "record", &r, &seen);
+        if (structs[i].word) {
+            expect_error(s, PEFT_E_OPTION, structs[i].word);
+            continue;
+        }
+        ck_assert_msg(s == PEFT_OK, "'%s': %s", structs[i].text, peft_last_error());
+        ck_assert_uint_eq(peft_opt_print(keys, &r, text, sizeof text), strlen(structs[i].print));
+        ck_assert_str_eq(text, structs[i].print);
+        ck_assert_int_eq(peft_opt_read(keys, text, "record", &back, &seen), PEFT_OK);
+        ck_assert_uint_eq(seen, 255);
+        ck_assert_uint_eq(peft_opt_print(keys, &back, small, sizeof small), strlen(structs[i].print));
+        ck_assert_int_eq(strncmp(small, structs[i].print, 19), 0);
+        ck_assert_uint_eq(strlen(small), 19);
+    }
+    record r = { 0 };
+    uint64_t seen;
+    ck_assert_int_eq(peft_opt_read(keys, "rate=1 count=2", "record", &r, &seen), PEFT_OK);
+    ck_assert_uint_eq(seen, 1 | 4);
+    ck_assert_int_eq(peft_opt_read(keys, NULL, "record", &r, NULL), PEFT_OK);
+    expect_error(peft_opt_read(NULL, "", "record", &r, NULL), PEFT_E_INVALID, "keys");
+    expect_error(peft_opt_read(keys, "", NULL, &r, NULL), PEFT_E_INVALID, "who");
+    expect_error(peft_opt_read(keys, "", "record", NULL, NULL), PEFT_E_INVALID, "values");
+}
+END_TEST
+
+SUITE_MAIN("options", settings_in_a_struct, values_that_say_the_same, setting, parsing, checking, values, nearest, without_memory)

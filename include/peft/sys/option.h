@@ -1,8 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
- * peft/sys/option.h -- one row of a table of options: what an option is called, takes and means. Part of the systems
- * interface, whose promise method.h states. */
+ * peft/sys/option.h -- tables of options: what an option is called, takes and means. Part of the systems interface,
+ * whose promise method.h states. The text form of settings is that of peft_options_parse (options.h). */
 #ifndef PEFT_SYS_OPTION_H
 #define PEFT_SYS_OPTION_H
+#include <peft/status.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+PEFT_BEGIN_DECLS
 
 /* type: 'i' integer, 'f' float, 'b' boolean, 's' text. lo..hi bound 'i' and 'f' (lo == hi: unbounded). fallback is
  * the default as text. A table ends with a NULL name. */
@@ -13,4 +18,40 @@ typedef struct peft_opt {
     double      lo, hi;
     const char *help;
 } peft_opt;
+
+/* --- settings that are kept in a struct of the program ------------------------------------------------------------ */
+/* A row names a setting and the struct's member that holds it, at offset. A table has up to 64 rows and ends with a
+ * NULL name. type, the member's type in brackets, and how the value is written:
+ *   'i' (int64_t)  an integer          'f' (double)     a number
+ *   'b' (bool)     true or false       'c' (int)        a word of choices "a|b|c"; the member is the word's index
+ *   '2' (double[2]) low:high, low not above high        '3' (double[3]) a:b:c, or one number for all three
+ *   'x' (peft_opt_side)  a word of choices, N or HxW    'r' (peft_opt_range) full, or low:high with low below high
+ * Numbers lie in lo..hi (lo == hi: unbounded). */
+typedef struct peft_opt_key {
+    const char *name;
+    char        type;
+    size_t      offset;
+    double      lo, hi;
+    const char *choices;
+} peft_opt_key;
+/* word: the index in choices, or -1: then height and width are those of HxW; N is height N and width 0. */
+typedef struct peft_opt_side { int word; int64_t height, width; } peft_opt_side;
+typedef struct peft_opt_range { bool given; double end[2]; } peft_opt_range;   /* given false: full */
+
+/* Reads text (NULL: no settings) into the members of the struct at values that it names; bit i of *seen (may be NULL)
+ * becomes 1 where it names keys[i]. PEFT_E_OPTION, with a message that begins with "who: ": not a list of settings, an
+ * unknown name, one given twice, or a value that does not fit; some members may then be set. */
+PEFT_API PEFT_NODISCARD peft_status peft_opt_read(const peft_opt_key *keys, const char *text, const char *who,
+                                                  void *values, uint64_t *seen);
+/* Writes "name=value,..." for all keys, which peft_opt_read reads back as the same values in every locale. As snprintf:
+ * at most room bytes with the 0 at the end; returns the length of the whole text. */
+PEFT_API size_t peft_opt_print(const peft_opt_key *keys, const void *values, char *text, size_t room);
+/* v with as many digits as reading it back needs and a decimal point in every locale; returns text. */
+PEFT_API const char *peft_opt_number(char text[32], double v);
+/* The integer that the first length bytes of s are; false: they are none, or one beyond int64_t. */
+PEFT_API bool peft_opt_integer(const char *s, size_t length, int64_t *out);
+/* The index of the word of length bytes in choices "a|b|c"; -1: it is none of them. */
+PEFT_API int peft_opt_choice(const char *choices, const char *word, size_t length);
+
+PEFT_END_DECLS
 #endif

@@ -3,27 +3,20 @@
 #include <stdio.h>
 #include <string.h>
 #include "core/adapt/adapter.h"
-
-/* The next item of a list: skips brackets, blanks and commas; its length in *n. NULL: no more. */
-static const char *next_item(const char *p, size_t *n)
-{
-    p += strspn(p, "[], \"'");
-    *n = strcspn(p, "], \"'");
-    return *n ? p : NULL;
-}
+#include "core/options/text.h"
 
 int64_t peft_opt_items(const peft_adapter *a, const char *name)
 {
     int64_t count = 0;
     size_t n;
-    for (const char *p = peft_opt_string(a, name); (p = next_item(p, &n)); p += n) count++;
+    for (const char *list = peft_opt_string(a, name); pf_list_next(&list, &n); ) count++;
     return count;
 }
 
 bool peft_opt_lists(const peft_adapter *a, const char *name, const char *item)
 {
     size_t n;
-    for (const char *p = peft_opt_string(a, name); (p = next_item(p, &n)); p += n)
+    for (const char *p, *list = peft_opt_string(a, name); (p = pf_list_next(&list, &n)); )
         if (n == strlen(item) && !strncmp(p, item, n)) return true;
     return false;
 }
@@ -52,7 +45,7 @@ static uint8_t *hits_of(peft_adapter *a, const char *name)
 static void check_pattern(peft_adapter *a, const char *option, const uint8_t *hit)
 {
     size_t n, i = 0;
-    for (const char *p = peft_opt_string(a, option); (p = next_item(p, &n)) && !a->status; p += n)
+    for (const char *p, *list = peft_opt_string(a, option); (p = pf_list_next(&list, &n)) && !a->status; )
         if (!hit[i++])
             a->status = pf_fail(PEFT_E_OPTION, "option '%s' of method '%s': '%.*s' matches nothing that is adapted, or "
                                 "nothing that an item in front of it does not match", option, a->method->name,
@@ -74,7 +67,7 @@ double peft_opt_pattern(peft_adapter *a, const char *name, const char *path, dou
 {
     uint8_t *hit = hits_of(a, name);
     size_t n, item = 0;
-    for (const char *p = peft_opt_string(a, name); (p = next_item(p, &n)); p += n, item++) {
+    for (const char *p, *list = peft_opt_string(a, name); (p = pf_list_next(&list, &n)); item++) {
         const char *equals = memchr(p, '=', n);
         char number[64];
         double v;
@@ -102,10 +95,10 @@ uint64_t peft_opt_layers(peft_adapter *a, const char *name)
 {
     int64_t depth = a->backbone->shape.depth;
     uint64_t set = 0;
-    const char *p = peft_opt_string(a, name);
+    const char *p, *list = peft_opt_string(a, name);
     size_t n;
-    if (!strcmp(p, "all")) return depth == 64 ? UINT64_MAX : ((uint64_t)1 << depth) - 1;
-    for (; (p = next_item(p, &n)); p += n) {
+    if (!strcmp(list, "all")) return depth == 64 ? UINT64_MAX : ((uint64_t)1 << depth) - 1;
+    while ((p = pf_list_next(&list, &n))) {
         int from, to, used = 0;
         bool range = sscanf(p, "%d-%d%n", &from, &to, &used) == 2 && (size_t)used == n;
         if (!range) {

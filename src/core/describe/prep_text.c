@@ -7,6 +7,8 @@
 #include <string.h>
 #include "core/base/error.h"
 #include "core/options/options.h"
+#include "core/options/text.h"
+#include "core/options/value.h"
 
 const char *pf_prep_filter(const json_t *v)
 {
@@ -48,71 +50,41 @@ void pf_prep_text(const pf_prep *p, char text[PF_PREP_MAX])
     add_triple(text, "std", p->std);
 }
 
-/* The value of "name=" in text, up to the next comma or blank; NULL: it is not there. */
-static const char *value_of(const char *text, const char *name, size_t *length)
+/* Finds the setting of that name; false: text has none, or is no list of settings up to there. */
+static bool find_setting(const char *text, const char *name, pf_setting *out)
 {
     const size_t n = strlen(name);
-    for (const char *s = text; *s; s += strcspn(s, ", "), s += strspn(s, ", "))
-        if (!strncmp(s, name, n) && s[n] == '=') {
-            *length = strcspn(s + n + 1, ", ");
-            return s + n + 1;
-        }
-    return NULL;
+    while (pf_setting_next(&text, out) && !out->trouble)
+        if (out->name_length == n && !memcmp(out->name, name, n)) return true;
+    return false;
 }
 
 bool pf_prep_word(const char *text, const char *name, char *out, size_t room)
 {
-    size_t length = 0;
-    const char *s = value_of(text, name, &length);
-    const bool fits = s && length < room;
-    if (fits) memcpy(out, s, length);
-    out[fits ? length : 0] = 0;
-    return fits && length;
+    pf_setting one;
+    const bool fits = find_setting(text, name, &one) && pf_setting_value(&one, out, room);
+    if (!fits) *out = 0;
+    return fits && *out;
 }
 
-bool pf_prep_triple(const char *value, double out[3])
-{
-    char one[40];
-    int n = 0;
-    for (; n < 3; n++) {
-        const size_t length = strcspn(value, ":");
-        if (length >= sizeof one) return false;
-        memcpy(one, value, length);
-        one[length] = 0;
-        if (!pf_parse_float(one, &out[n])) return false;
-        value += length;
-        if (!*value++) break;
-    }
-    if (n == 0) out[1] = out[2] = out[0];
-    return n == 0 || n == 2;
-}
-
-/* The number that length digits at s make; 0: other characters, or a number too large for a side in pixels. */
-static int64_t parse_pixels(const char *s, size_t length)
-{
-    int64_t v = 0;
-    for (size_t i = 0; i < length; i++) {
-        if (s[i] < '0' || s[i] > '9' || v >= 1 << 24) return 0;
-        v = v * 10 + (s[i] - '0');
-    }
-    return v;
-}
+bool pf_prep_triple(const char *value, double out[3]) { return pf_value_numbers(value, 3, out); }
 
 static int64_t in_proportion(int64_t pixels, int64_t from, int64_t to)
 {
     return llround((double)pixels * (double)to / (double)from);
 }
 
-/* The value of resize=N or resize=HxW for another side into text; returns its length, or 0 for a word, which stays. */
-static size_t scaled(const char *s, size_t length, int64_t from, int64_t to, char text[64])
+enum { SIDE_MAX = 1 << 24 };                       /* of a picture, in pixels */
+
+/* The value of resize=N or resize=HxW for another side into text; false for a word, which stays. */
+static bool scaled(const char *resize, int64_t from, int64_t to, char text[64])
 {
-    const char *x = s ? memchr(s, 'x', length) : NULL;
-    const int64_t height = s ? parse_pixels(s, x ? (size_t)(x - s) : length) : 0;
-    const int64_t width = x ? parse_pixels(x + 1, length - (size_t)(x - s) - 1) : height;
-    if (!height || !width) return 0;
-    if (!x) return (size_t)snprintf(text, 64, "%lld", (long long)in_proportion(height, from, to));
-    return (size_t)snprintf(text, 64, "%lldx%lld", (long long)in_proportion(height, from, to),
-                            (long long)in_proportion(width, from, to));
+    int64_t height, width;
+    if (!pf_value_sides(resize, &height, &width) || height > SIDE_MAX || width > SIDE_MAX) return false;
+    if (!width) snprintf(text, 64, "%lld", (long long)in_proportion(height, from, to));
+    else snprintf(text, 64, "%lldx%lld", (long long)in_proportion(height, from, to),
+                  (long long)in_proportion(width, from, to));
+    return true;
 }
 
 typedef struct { const char *at; size_t length; char text[64]; } change;
@@ -134,21 +106,34 @@ static peft_status replace(const char *text, const change *c, int n, char out[PF
     return PEFT_OK;
 }
 
-peft_status pf_prep_scale(const char *text, int64_t side, char out[PF_PREP_MAX])
+/* The settings of the text that a side changes, in the order in which they stand there; returns their number, or 0
+ * where the text has no size. */
+static int changes(const char *text, int64_t side, change c[2])
 {
-    change c[2] = { { NULL, 0, "" }, { NULL, 0, "" } };
-    c[0].at = value_of(text, "size", &c[0].length);
-    c[1].at = value_of(text, "resize", &c[1].length);
-    const int64_t from = c[0].at ? parse_pixels(c[0].at, c[0].length) : 0;
-    for (const char *s = text; *s; s++)
-        if (*s < ' ' || *s > '~') return pf_fail(PEFT_E_FORMAT, "preprocess: expected printable ASCII characters only");
-    if (!from) return pf_fail(PEFT_E_FORMAT, "preprocess: given '%.60s', expected settings with size=N", text);
+    pf_setting size, resize;
+    char value[64];
+    int64_t from;
+    if (!find_setting(text, "size", &size) || !peft_opt_integer(size.value, size.value_length, &from)) return 0;
+    if (from < 1 || from > SIDE_MAX) return 0;
+    c[0] = (change){ .at = size.value, .length = size.value_length };
     snprintf(c[0].text, sizeof c[0].text, "%lld", (long long)side);
-    const bool pixels = scaled(c[1].at, c[1].length, from, side, c[1].text) > 0;
-    if (pixels && c[1].at < c[0].at) {
+    if (!find_setting(text, "resize", &resize) || !pf_setting_value(&resize, value, sizeof value)) return 1;
+    c[1] = (change){ .at = resize.value, .length = resize.value_length };
+    if (!scaled(value, from, side, c[1].text)) return 1;
+    if (c[1].at < c[0].at) {
         const change first = c[1];
         c[1] = c[0];
         c[0] = first;
     }
-    return replace(text, c, pixels ? 2 : 1, out);
+    return 2;
+}
+
+peft_status pf_prep_scale(const char *text, int64_t side, char out[PF_PREP_MAX])
+{
+    change c[2];
+    for (const char *s = text; *s; s++)
+        if (*s < ' ' || *s > '~') return pf_fail(PEFT_E_FORMAT, "preprocess: expected printable ASCII characters only");
+    const int n = changes(text, side, c);
+    if (!n) return pf_fail(PEFT_E_FORMAT, "preprocess: given '%.60s', expected settings with size=N", text);
+    return replace(text, c, n, out);
 }

@@ -4,6 +4,7 @@
 #include "core/options/options.h"
 #include <stdio.h>
 #include <string.h>
+#include "core/options/text.h"
 
 typedef struct setting { char *name, *text; } setting;
 struct peft_options {
@@ -128,58 +129,17 @@ peft_status pf_options_copy(const peft_options *o, peft_options **out)
     return s;
 }
 
-static const char *skip_blanks(const char *s) { return s + strspn(s, " \t\r\n"); }
-
-/* Copies from s to `to` up to end, without the blanks before end. */
-static void copy_trimmed(char *to, const char *s, const char *end)
-{
-    while (end > s && strchr(" \t\r\n", end[-1])) end--;
-    memcpy(to, s, (size_t)(end - s));
-    to[end - s] = 0;
-}
-
-/* One value from s into `to` (as large as s): in quotes, where \ takes the next character as it is, or up to the next
- * comma that stands in no bracket. Returns where it ended, or NULL with a message. */
-static const char *take_value(const char *key, const char *s, char *to)
-{
-    const char *p = s, *trouble = NULL;
-    int depth = 0;
-    if (*s == '"') {
-        for (p++; *p && *p != '"'; p++) {
-            if (*p == '\\' && p[1]) p++;
-            *to++ = *p;
-        }
-        *to = 0;
-        if (*p) return skip_blanks(p + 1);
-        trouble = "a quote that is not closed";
-    } else {
-        for (; *p && !(*p == ',' && !depth) && depth >= 0; p++) depth += (*p == '[') - (*p == ']');
-        copy_trimmed(to, s, p);
-        if (!depth) return p;
-        trouble = depth > 0 ? "a [ that is not closed" : "a ] without its [";
-    }
-    pf_fail(PEFT_E_INVALID, "peft_options_parse: the value of '%s' has %s: %.80s", key, trouble, s);
-    return NULL;
-}
-
+/* scratch: as many bytes as the list and one more, for a name and its value. */
 static peft_status parse_into(peft_options *o, const char *list, char *scratch)
 {
-    for (const char *s = skip_blanks(list); *s; ) {
-        size_t n = strcspn(s, "=,");
-        if (s[n] != '=' || !n)
-            return pf_fail(PEFT_E_INVALID, "peft_options_parse: expected name=value at: %.80s", s);
-        char *key = scratch, *value = scratch + n + 1;
-        copy_trimmed(key, s, s + n);
-        s = take_value(key, skip_blanks(s + n + 1), value);
-        if (!s) return PEFT_E_INVALID;
-        if (*s && *s != ',')
-            return pf_fail(PEFT_E_INVALID, "peft_options_parse: expected a comma after the value of '%s' at: %.80s", key,
-                           s);
-        PF_TRY(check("peft_options_parse", o, key));
-        PF_TRY(put(o, key, value));
-        if (!*s) break;
-        s = skip_blanks(s + 1);
-        if (!*s) return pf_fail(PEFT_E_INVALID, "peft_options_parse: nothing stands after the last comma");
+    pf_setting one;
+    while (pf_setting_next(&list, &one)) {
+        if (one.trouble) return pf_setting_refuse(PEFT_E_INVALID, "peft_options_parse", &one);
+        char *name = scratch, *value = scratch + one.name_length + 1;
+        memcpy(name, one.name, one.name_length);
+        name[one.name_length] = 0;
+        pf_setting_value(&one, value, one.value_length + 1);
+        PF_TRY(put(o, name, value));
     }
     return PEFT_OK;
 }

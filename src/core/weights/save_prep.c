@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "core/options/options.h"
+#include "core/options/value.h"
 #include "core/weights/save.h"
 
 /* Values of the text's words; "" where it lacks one. */
@@ -49,21 +50,14 @@ static bool size_of(const words *w, char *out, size_t room, bool *crops)
 {
     double pct = 1;
     int64_t side, height, width = 0;
-    char *x;
-    char resize[sizeof w->resize];
     const bool older = !*w->offset, squash = !strcmp(w->resize, "squash");             /* squash left nothing to crop */
     if (!pf_parse_int(w->size, &side) || side < 1) return false;
     if (*w->pct && (!pf_parse_float(w->pct, &pct) || !(pct > 0))) return false;
     if (older && squash) pct = 1;
     *crops = !squash || pct != 1;
     height = (int64_t)floor((double)side / pct);
-    strcpy(resize, w->resize);
     if (squash) width = height;
-    else if (strcmp(resize, "shorter")) {
-        x = strchr(resize, 'x');
-        if (x) *x++ = 0;
-        if (!pf_parse_int(resize, &height) || (x && !pf_parse_int(x, &width))) return false;
-    }
+    else if (strcmp(w->resize, "shorter") && !pf_value_sides(w->resize, &height, &width)) return false;
     if (width) snprintf(out, room, "{\"height\": %lld, \"width\": %lld}", (long long)height, (long long)width);
     else snprintf(out, room, "{\"shortest_edge\": %lld}", (long long)height);
     return true;

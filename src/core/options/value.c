@@ -1,0 +1,223 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * value.c -- see value.h. */
+#include "core/options/value.h"
+#include <math.h>
+#include <stdio.h>
+#include <string.h>
+#include "core/options/options.h"
+
+bool pf_value_bool(const char *text, bool *out)
+{
+    static const struct { const char *text; bool value; } words[] = {
+        { "true", true }, { "1", true }, { "yes", true }, { "on", true },
+        { "false", false }, { "0", false }, { "no", false }, { "off", false } };
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
+        if (!strcmp(text, words[i].text)) {
+            *out = words[i].value;
+            return true;
+        }
+    return false;
+}
+
+bool pf_value_int(const char *text, int64_t *out)
+{
+    double v;
+    if (pf_parse_int(text, out)) return true;
+    if (!pf_parse_float(text, &v) || !(fabs(v) <= 0x1p53) || v != floor(v)) return false;
+    *out = (int64_t)v;
+    return true;
+}
+
+bool peft_opt_integer(const char *s, size_t length, int64_t *out)
+{
+    char text[32];
+    if (length >= sizeof text) return false;
+    memcpy(text, s, length);
+    text[length] = 0;
+    return pf_parse_int(text, out);
+}
+
+const char *peft_opt_number(char text[32], double v)
+{
+    pf_print_float(text, 32, v);
+    return text;
+}
+
+int peft_opt_choice(const char *choices, const char *word, size_t length)
+{
+    for (int i = 0;; i++) {
+        const size_t n = strcspn(choices, "|");
+        if (n == length && !memcmp(choices, word, n)) return i;
+        if (!choices[n]) return -1;
+        choices += n + 1;
+    }
+}
+
+bool pf_value_numbers(const char *text, int n, double *out)
+{
+    double v[3] = { 0 };
+    char one[64];
+    int given = 0;
+    for (bool more = true; more; text++) {
+        const size_t length = strcspn(text, ":");
+        if (given == n || length >= sizeof one) return false;
+        memcpy(one, text, length);
+        one[length] = 0;
+        if (!pf_parse_float(one, &v[given++])) return false;
+        text += length;
+        more = *text;
+    }
+    if (n == 3 && given == 1) v[1] = v[2] = v[0], given = 3;
+    if (given == n) memcpy(out, v, (size_t)n * sizeof *v);
+    return given == n;
+}
+
+bool pf_value_sides(const char *text, int64_t *height, int64_t *width)
+{
+    const char *x = strchr(text, 'x'), *digits = "0123456789";
+    const size_t first = x ? (size_t)(x - text) : strlen(text);
+    int64_t h, w = 0;
+    if (strspn(text, digits) != first || !peft_opt_integer(text, first, &h) || h < 1) return false;
+    if (x && (x[1 + strspn(x + 1, digits)] || !pf_parse_int(x + 1, &w) || w < 1)) return false;
+    *height = h;
+    *width = w;
+    return true;
+}
+
+static bool in_bounds(const pf_kind *k, double v)
+{
+    return isfinite(v) && (k->lo == k->hi || (v >= k->lo && v <= k->hi));
+}
+
+static bool read_side(const pf_kind *k, const char *text, peft_opt_side *out)
+{
+    peft_opt_side v = { .word = peft_opt_choice(k->choices, text, strlen(text)) };
+    if (v.word < 0) {
+        if (!pf_value_sides(text, &v.height, &v.width) || !in_bounds(k, (double)v.height)) return false;
+        if (v.width && !in_bounds(k, (double)v.width)) return false;
+    }
+    *out = v;
+    return true;
+}
+
+static bool read_numbers(const pf_kind *k, const char *text, int n, double *out)
+{
+    double v[3];
+    if (!pf_value_numbers(text, n, v)) return false;
+    for (int i = 0; i < n; i++) if (!in_bounds(k, v[i])) return false;
+    if (n == 2 && v[0] > v[1]) return false;
+    memcpy(out, v, (size_t)n * sizeof *v);
+    return true;
+}
+
+static bool read_range(const pf_kind *k, const char *text, peft_opt_range *out)
+{
+    peft_opt_range v = { .given = strcmp(text, "full") };
+    if (v.given && (!read_numbers(k, text, 2, v.end) || v.end[0] == v.end[1])) return false;
+    *out = v;
+    return true;
+}
+
+bool pf_value_read(const pf_kind *k, const char *text, pf_value *v)
+{
+    int64_t i;
+    int choice;
+    switch (k->type) {
+    case 'i':
+        if (!pf_value_int(text, &i) || !in_bounds(k, (double)i)) return false;
+        v->i = i;
+        return true;
+    case 'c':
+        choice = peft_opt_choice(k->choices, text, strlen(text));
+        if (choice >= 0) v->choice = choice;
+        return choice >= 0;
+    case 'b': return pf_value_bool(text, &v->b);
+    case 'x': return read_side(k, text, &v->side);
+    case 'r': return read_range(k, text, &v->range);
+    case 's': return true;
+    default:  return read_numbers(k, text, k->type == 'f' ? 1 : k->type - '0', v->f);
+    }
+}
+
+size_t pf_value_size(char type)
+{
+    switch (type) {
+    case 'i': return sizeof(int64_t);
+    case 'c': return sizeof(int);
+    case 'b': return sizeof(bool);
+    case 'x': return sizeof(peft_opt_side);
+    case 'r': return sizeof(peft_opt_range);
+    case 's': return 0;
+    default:  return sizeof(double) * (size_t)(type == 'f' ? 1 : type - '0');
+    }
+}
+
+static void print_numbers(const double *v, int n, char *text, size_t room)
+{
+    char one[3][32];
+    for (int i = 0; i < n; i++) peft_opt_number(one[i], v[i]);
+    snprintf(text, room, n == 1 ? "%s" : n == 2 ? "%s:%s" : "%s:%s:%s", one[0], one[1], one[2]);
+}
+
+static void print_word(const char *choices, int i, char *text, size_t room)
+{
+    for (; i; i--) choices = strchr(choices, '|') + 1;
+    snprintf(text, room, "%.*s", (int)strcspn(choices, "|"), choices);
+}
+
+void pf_value_print(const pf_kind *k, const pf_value *v, char *text, size_t room)
+{
+    const peft_opt_side *side = &v->side;
+    switch (k->type) {
+    case 'i': snprintf(text, room, "%lld", (long long)v->i); return;
+    case 'b': snprintf(text, room, "%s", v->b ? "true" : "false"); return;
+    case 'c': print_word(k->choices, v->choice, text, room); return;
+    case 'x':
+        if (side->word >= 0) print_word(k->choices, side->word, text, room);
+        else if (!side->width) snprintf(text, room, "%lld", (long long)side->height);
+        else snprintf(text, room, "%lldx%lld", (long long)side->height, (long long)side->width);
+        return;
+    case 'r':
+        if (v->range.given) print_numbers(v->range.end, 2, text, room);
+        else snprintf(text, room, "full");
+        return;
+    default: print_numbers(v->f, k->type == 'f' ? 1 : k->type - '0', text, room);
+    }
+}
+
+/* The words of "a|b|c" as "a, b or c". */
+static void list_words(const char *choices, char *text, size_t room)
+{
+    size_t used = 0;
+    text[0] = 0;
+    for (const char *c = choices; c && used < room; ) {
+        const char *next = strchr(c, '|');
+        const char *between = c == choices ? "" : next ? ", " : " or ";
+        used += (size_t)snprintf(text + used, room - used, "%s%.*s", between, (int)strcspn(c, "|"), c);
+        c = next ? next + 1 : NULL;
+    }
+}
+
+peft_status pf_value_refuse(const pf_kind *k, const char *who, const char *name, const char *text)
+{
+    char words[400] = "", bounds[80] = "", lo[32], hi[32];
+    const char *shape = k->type == 'i' ? "an integer" : k->type == 'f' ? "a number" : k->type == 'b' ? "true or false"
+                      : k->type == '2' ? "low:high" : k->type == '3' ? "a:b:c" : k->type == 'x' ? ", N or HxW"
+                      : k->type == 'r' ? "full, or low:high with low below high" : "";
+    if (k->choices) list_words(k->choices, words, sizeof words);
+    if (k->lo != k->hi && k->type != 'b' && k->type != 'c')
+        snprintf(bounds, sizeof bounds, " from %s to %s", peft_opt_number(lo, k->lo), peft_opt_number(hi, k->hi));
+    return pf_fail(PEFT_E_OPTION, "%s: option '%s' is '%.100s'; expected %s%s%s", who, name, text, words, shape,
+                   bounds);
+}
+
+peft_status pf_name_refuse(const char *who, const char *name, const char *const *known, size_t n)
+{
+    char list[640] = "";
+    size_t end = 0;
+    const char *meant = pf_nearest(name, known, n);
+    if (meant) return pf_fail(PEFT_E_OPTION, "%s: unknown option '%.100s'; did you mean '%s'?", who, name, meant);
+    for (size_t i = 0; i < n && end < sizeof list; i++)
+        end += (size_t)snprintf(list + end, sizeof list - end, "%s%s", i ? ", " : "; known are ", known[i]);
+    return pf_fail(PEFT_E_OPTION, "%s: unknown option '%.100s'%s", who, name, n ? list : "; it takes none");
+}

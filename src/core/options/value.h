@@ -1,0 +1,30 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * value.h -- the values of settings: read from text, printed, and refused with the same words for all tables. */
+#ifndef PF_OPTIONS_VALUE_H
+#define PF_OPTIONS_VALUE_H
+#include <peft/sys/option.h>
+
+/* What a value must be: a type of peft_opt or peft_opt_key, its bounds, its words. */
+typedef struct pf_kind { char type; double lo, hi; const char *choices; } pf_kind;
+typedef union pf_value {
+    int64_t i; double f[3]; bool b; int choice; peft_opt_side side; peft_opt_range range;
+} pf_value;
+
+/* false: text is no such value, or out of bounds; *v is then untouched. Text ('s') is always one, and sets nothing. */
+bool   pf_value_read(const pf_kind *k, const char *text, pf_value *v);
+size_t pf_value_size(char type);                              /* of the member that holds it; 0 for 's' */
+void   pf_value_print(const pf_kind *k, const pf_value *v, char *text, size_t room);
+
+/* "1e5" and 3.0 are integers too, as far as a double holds them exactly. */
+bool pf_value_int(const char *text, int64_t *out);
+bool pf_value_bool(const char *text, bool *out);
+/* n numbers a:b:c; with n 3 one number stands for all three. */
+bool pf_value_numbers(const char *text, int n, double *out);
+/* N (width 0) or HxW, each in digits alone and above 0. */
+bool pf_value_sides(const char *text, int64_t *height, int64_t *width);
+
+/* PEFT_E_OPTION: option name of who is text, which the kind does not take. */
+peft_status pf_value_refuse(const pf_kind *k, const char *who, const char *name, const char *text);
+/* PEFT_E_OPTION: name is none of the n that are known; the message has the nearest one, or all. */
+peft_status pf_name_refuse(const char *who, const char *name, const char *const *known, size_t n);
+#endif
