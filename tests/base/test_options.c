@@ -101,11 +101,12 @@ static const struct { const char *list, *bag, *word; } lists[] = {
     { "b = 1\n\tc=two words d =3", "a=0;b=1;c=two words;d=3", NULL },
     { "b=[x=1 y=2] c=\"z=1 z=2\" d=4", "a=0;b=[x=1 y=2];c=z=1 z=2;d=4", NULL },
     { "b c=1", NULL, "name=value" },
-    { "b=1,", NULL, "after the last comma" },
-    { ",b=1", NULL, "name=value" },
+    { "b=1,", "a=0;b=1", NULL },
+    { ",b=1", "a=0;b=1", NULL },
     { "b", NULL, "name=value" },
     { "b=1,c", NULL, "name=value" },
-    { "b=1,,c=2", NULL, "name=value" },
+    { "b=1,, ,c=2", "a=0;b=1;c=2", NULL },
+    { ",", "a=0", NULL },
     { "=1", NULL, "name=value" },
     { "b=[1,2", NULL, "not closed" },
     { "b=1],c=2", NULL, "without its [" },
@@ -282,6 +283,7 @@ static const struct { const char *text, *print, *word; } structs[] = {
     { "", "count=7" REST ",side=none,range=full", NULL },
     { "count=1e2 side=3", "count=100" REST ",side=3,range=full", NULL },
     { "side=640x480, range=-1000:400.5", "count=7" REST ",side=640x480,range=-1000:400.5", NULL },
+    { "range=p1:p99.5", "count=7" REST ",side=none,range=p1:p99.5", NULL },
     { "flag=off,rate=\"-1e-7\",span=0:0,colour=2,kind=blue,side=auto",
       "count=7,flag=false,rate=-1e-07,span=0:0,colour=2:2:2,kind=blue,side=auto,range=full", NULL },
     { "count=101", NULL, "record: option 'count' is '101'; expected an integer from 0 to 100" },
@@ -293,10 +295,12 @@ static const struct { const char *text, *print, *word; } structs[] = {
     { "kind=yellow", NULL, "'kind' is 'yellow'; expected red, green or blue" }, { "kind=", NULL, "red, green or blue" },
     { "side=0", NULL, "'side' is '0'; expected auto or none, N or HxW from 1 to 1000" },
     { "side=5x", NULL, "N or HxW" }, { "side=5x1001", NULL, "N or HxW" }, { "side=x5", NULL, "N or HxW" },
-    { "range=3:3", NULL, "expected full, or low:high with low below high from -1000000000 to 1000000000" },
+    { "range=3:3", NULL, "expected full, p1:p99 (percentiles) or low:high, low below high, from -1000000000" },
+    { "range=p99:p1", NULL, "percentiles" }, { "range=p0:p101", NULL, "percentiles" },
+    { "range=p1:99", NULL, "percentiles" }, { "range=1:p99", NULL, "percentiles" }, { "range=p:p", NULL, "'p:p'" },
     { "cuont=1", NULL, "unknown option 'cuont'; did you mean 'count'?" },
     { "zzzzz=1", NULL, "known are count, flag, rate" }, { "count", NULL, "expected name=value at: count" },
-    { "count=1 count=1", NULL, "option 'count' is given twice" }, { "count=1,", NULL, "after the last comma" } };
+    { "count=1 count=1", NULL, "option 'count' is given twice" }, { ",=1", NULL, "expected name=value at: =1" } };
 
 START_TEST(settings_in_a_struct)
 {

@@ -184,7 +184,7 @@ START_TEST(transform_text)
     peft_transform_free(same);
     t = NULL;
     const char *bad[] = { "size=0", "size=", "size", "size=2.5", "colour=1", "mean=1:2", "mean=1:2:3:4", "std=0", "=3",
-                          "resize=crop", "flip=1.1", "flip=nan", "flip=0x1", "scale=0.9:0.1", "grey=yes", "scale=0.5",
+                          "resize=crop", "flip=1.1", "flip=nan", "flip=0x1", "scale=0.9:0.1", "grey=maybe", "scale=0.5",
                           "size=99999999999999999999", "size=1,size=1", "mean=:1:1", "size=1 crop_pct=50",
                           "resize=0", "resize=-3", "resize=8x", "resize=x8", "resize=8x0", "resize=8x8x8",
                           "resize=9999999", "resize=none,crop_pct=0.9", "resize=256,crop_pct=0.9", "crop_pct=87.5",

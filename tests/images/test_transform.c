@@ -174,7 +174,7 @@ START_TEST(numbers_in_any_locale)
         fails(PEFT_E_OPTION, "expected mean=0.485:0.456:0.406,std=0.229:0.224:0.225",
               peft_transform_parse("mean=123.675:116.28:103.53,std=58.395:57.12:57.375", &t));
         fails(PEFT_E_OPTION, "crop_pct=87.5", peft_transform_parse("resize=shorter,crop_pct=87.5", &t));
-        fails(PEFT_E_OPTION, "a number in 0.001..100", peft_transform_parse("crop_pct=x", &t));
+        fails(PEFT_E_OPTION, "a number from 0.001 to 100", peft_transform_parse("crop_pct=x", &t));
     }
 }
 END_TEST

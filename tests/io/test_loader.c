@@ -281,7 +281,7 @@ START_TEST(refusals)
     peft_loader *l = NULL;
     int64_t n = 77;
     batch small = make_batch(3, 0), wrong = make_batch(4, 2);
-    fails(PEFT_E_OPTION, "batch=0", peft_loader_create(d, t, "batch=0", &l));
+    fails(PEFT_E_OPTION, "'batch' is '0'", peft_loader_create(d, t, "batch=0", &l));
     fails(PEFT_E_OPTION, "workers", peft_loader_create(d, t, "workers=2", &l));
     fails(PEFT_E_OPTION, "drop_last", peft_loader_create(d, t, "batch=24 drop_last=true", &l));
     fails(PEFT_E_INVALID, "transform", peft_loader_create(d, NULL, NULL, &l));

@@ -25,8 +25,9 @@ typedef struct peft_opt {
  *   'i' (int64_t)  an integer          'f' (double)     a number
  *   'b' (bool)     true or false       'c' (int)        a word of choices "a|b|c"; the member is the word's index
  *   '2' (double[2]) low:high, low not above high        '3' (double[3]) a:b:c, or one number for all three
- *   'x' (peft_opt_side)  a word of choices, N or HxW    'r' (peft_opt_range) full, or low:high with low below high
- * Numbers lie in lo..hi (lo == hi: unbounded). */
+ *   'x' (peft_opt_side)  a word of choices, N or HxW    'r' (peft_opt_range) full, low:high or, in percent,
+ *                                                     p1:p99, low below high
+ * Numbers lie in lo..hi (lo == hi: unbounded), percentages in 0..100. */
 typedef struct peft_opt_key {
     const char *name;
     char        type;
@@ -36,7 +37,8 @@ typedef struct peft_opt_key {
 } peft_opt_key;
 /* word: the index in choices, or -1: then height and width are those of HxW; N is height N and width 0. */
 typedef struct peft_opt_side { int word; int64_t height, width; } peft_opt_side;
-typedef struct peft_opt_range { bool given; double end[2]; } peft_opt_range;   /* given false: full */
+typedef enum peft_range_kind { PEFT_RANGE_FULL, PEFT_RANGE_VALUES, PEFT_RANGE_PERCENTILES } peft_range_kind;
+typedef struct peft_opt_range { peft_range_kind kind; double end[2]; } peft_opt_range;
 
 /* Reads text (NULL: no settings) into the members of the struct at values that it names; bit i of *seen (may be NULL)
  * becomes 1 where it names keys[i]. PEFT_E_OPTION, with a message that begins with "who: ": not a list of settings, an
@@ -48,7 +50,8 @@ PEFT_API PEFT_NODISCARD peft_status peft_opt_read(const peft_opt_key *keys, cons
 PEFT_API size_t peft_opt_print(const peft_opt_key *keys, const void *values, char *text, size_t room);
 /* v with as many digits as reading it back needs and a decimal point in every locale; returns text. */
 PEFT_API const char *peft_opt_number(char text[32], double v);
-/* The integer that the first length bytes of s are; false: they are none, or one beyond int64_t. */
+/* The integer that the first length bytes of s are, digits with or without a - in front; false: they are none, or one
+ * beyond int64_t. */
 PEFT_API bool peft_opt_integer(const char *s, size_t length, int64_t *out);
 /* The index of the word of length bytes in choices "a|b|c"; -1: it is none of them. */
 PEFT_API int peft_opt_choice(const char *choices, const char *word, size_t length);

@@ -60,7 +60,7 @@ static const char *take_value(pf_setting *s)
 
 bool pf_setting_next(const char **text, pf_setting *s)
 {
-    const char *p = skip_blanks(*text);
+    const char *p = *text + strspn(*text, "," BLANKS);
     *s = (pf_setting){ .name = p, .name_length = strcspn(p, "=," BLANKS) };
     if (!*p) return false;
     const char *equals = skip_blanks(p + s->name_length);
@@ -72,10 +72,7 @@ bool pf_setting_next(const char **text, pf_setting *s)
     const char *end = take_value(s);
     if (s->trouble) return true;
     end = skip_blanks(end);
-    if (*end == ',') {
-        end = skip_blanks(end + 1);
-        if (!*end) *s = (pf_setting){ .trouble = "nothing stands after the last comma", .at = p };
-    } else if (*end && !begins_setting(end)) {
+    if (*end && *end != ',' && !begins_setting(end)) {
         s->trouble = "text behind its closing quote, expected a comma there";
         s->at = s->value;
     }

@@ -31,7 +31,7 @@ bool pf_value_int(const char *text, int64_t *out)
 bool peft_opt_integer(const char *s, size_t length, int64_t *out)
 {
     char text[32];
-    if (length >= sizeof text) return false;
+    if (length >= sizeof text || *s == '+') return false;
     memcpy(text, s, length);
     text[length] = 0;
     return pf_parse_int(text, out);
@@ -110,12 +110,29 @@ static bool read_numbers(const pf_kind *k, const char *text, int n, double *out)
     return true;
 }
 
+static bool read_ends(const pf_kind *k, const char *text, double end[2])
+{
+    return read_numbers(k, text, 2, end) && end[0] < end[1];
+}
+
+/* full, low:high or pA:pB. */
 static bool read_range(const pf_kind *k, const char *text, peft_opt_range *out)
 {
-    peft_opt_range v = { .given = strcmp(text, "full") };
-    if (v.given && (!read_numbers(k, text, 2, v.end) || v.end[0] == v.end[1])) return false;
-    *out = v;
-    return true;
+    static const pf_kind percent = { .type = '2', .hi = 100 };
+    char numbers[80];                                  /* pA:pB without its letters */
+    const char *second = *text == 'p' ? strstr(text, ":p") : NULL;
+    peft_opt_range v = { .kind = PEFT_RANGE_FULL };
+    bool good = !strcmp(text, "full");
+    if (!good && second) {
+        v.kind = PEFT_RANGE_PERCENTILES;
+        const int n = snprintf(numbers, sizeof numbers, "%.*s:%s", (int)(second - text - 1), text + 1, second + 2);
+        good = n < (int)sizeof numbers && read_ends(&percent, numbers, v.end);
+    } else if (!good) {
+        v.kind = PEFT_RANGE_VALUES;
+        good = read_ends(k, text, v.end);
+    }
+    if (good) *out = v;
+    return good;
 }
 
 bool pf_value_read(const pf_kind *k, const char *text, pf_value *v)
@@ -168,6 +185,7 @@ static void print_word(const char *choices, int i, char *text, size_t room)
 void pf_value_print(const pf_kind *k, const pf_value *v, char *text, size_t room)
 {
     const peft_opt_side *side = &v->side;
+    char lo[32], hi[32];
     switch (k->type) {
     case 'i': snprintf(text, room, "%lld", (long long)v->i); return;
     case 'b': snprintf(text, room, "%s", v->b ? "true" : "false"); return;
@@ -178,8 +196,10 @@ void pf_value_print(const pf_kind *k, const pf_value *v, char *text, size_t room
         else snprintf(text, room, "%lldx%lld", (long long)side->height, (long long)side->width);
         return;
     case 'r':
-        if (v->range.given) print_numbers(v->range.end, 2, text, room);
-        else snprintf(text, room, "full");
+        peft_opt_number(lo, v->range.end[0]);
+        peft_opt_number(hi, v->range.end[1]);
+        if (v->range.kind == PEFT_RANGE_FULL) snprintf(text, room, "full");
+        else snprintf(text, room, v->range.kind == PEFT_RANGE_VALUES ? "%s:%s" : "p%s:p%s", lo, hi);
         return;
     default: print_numbers(v->f, k->type == 'f' ? 1 : k->type - '0', text, room);
     }
@@ -203,7 +223,7 @@ peft_status pf_value_refuse(const pf_kind *k, const char *who, const char *name,
     char words[400] = "", bounds[80] = "", lo[32], hi[32];
     const char *shape = k->type == 'i' ? "an integer" : k->type == 'f' ? "a number" : k->type == 'b' ? "true or false"
                       : k->type == '2' ? "low:high" : k->type == '3' ? "a:b:c" : k->type == 'x' ? ", N or HxW"
-                      : k->type == 'r' ? "full, or low:high with low below high" : "";
+                      : k->type == 'r' ? "full, p1:p99 (percentiles) or low:high, low below high," : "";
     if (k->choices) list_words(k->choices, words, sizeof words);
     if (k->lo != k->hi && k->type != 'b' && k->type != 'c')
         snprintf(bounds, sizeof bounds, " from %s to %s", peft_opt_number(lo, k->lo), peft_opt_number(hi, k->hi));

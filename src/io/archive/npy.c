@@ -39,7 +39,7 @@ static bool read_shape(cursor *c, io_npy *a)
         blanks(c);
         const char *first = c->at;
         while (c->at < c->end && *c->at >= '0' && *c->at <= '9') c->at++;
-        if (a->ndim == IO_NPY_DIMS || !io_parse_int(first, (size_t)(c->at - first), &a->dim[a->ndim]) ||
+        if (a->ndim == IO_NPY_DIMS || !peft_opt_integer(first, (size_t)(c->at - first), &a->dim[a->ndim]) ||
             __builtin_mul_overflow(a->count, a->dim[a->ndim], &a->count))
             return false;
         if (take(c, ",")) continue;

@@ -26,7 +26,7 @@ bool io_is_image_name(const char *name)
     for (size_t i = 0; i < n; i++) ending[i] = (char)(dot[i + 1] >= 'A' && dot[i + 1] <= 'Z' ? dot[i + 1] | 0x20
                                                                                               : dot[i + 1]);
     for (int i = 0; i < FORMATS; i++)
-        if (io_choice(formats[i]->endings, ending, n) >= 0) return true;
+        if (peft_opt_choice(formats[i]->endings, ending, n) >= 0) return true;
     return false;
 }
 

@@ -6,7 +6,7 @@ typedef struct load_options { io_limits limits; int64_t slice; } load_options;
 enum { ONLY_SLICE = -1 };                                     /* no slice was chosen: the file must hold one */
 
 #define AT(field) offsetof(load_options, field)
-static const io_key keys[] = {
+static const peft_opt_key keys[] = {
     { "max_side",  'i', AT(limits.max_side),  1, 1 << 24, NULL },
     { "max_bytes", 'i', AT(limits.max_bytes), 1, 1ll << 46, NULL },
     { "slice",     'i', AT(slice),            0, 1 << 24, NULL },
@@ -17,7 +17,7 @@ static const io_key keys[] = {
 static peft_status parse_options(const char *options, load_options *o)
 {
     *o = (load_options){ { 65536, 1 << 30 }, ONLY_SLICE };
-    return io_spec_parse(keys, options, "image", o);
+    return peft_opt_read(keys, options, "image", o, NULL);
 }
 
 peft_status io_image_check_options(const char *options)

@@ -4,7 +4,7 @@
 #include "io/rng.h"
 
 #define AT(field) offsetof(io_loader_options, field)
-static const io_key keys[] = {
+static const peft_opt_key keys[] = {
     { "batch",     'i', AT(batch),     1, 1 << 16, NULL },
     { "shuffle",   'b', AT(shuffle),   0, 0, NULL },
     { "drop_last", 'b', AT(drop_last), 0, 0, NULL },
@@ -52,7 +52,7 @@ peft_status peft_loader_create(peft_dataset *d, peft_transform *t, const char *o
     io_loader_options o = { .batch = 16, .cache = 256 << 20 };
     if (!d || !t || !out)
         return io_fail(PEFT_E_INVALID, "loader: %s is NULL", !d ? "data set" : !t ? "transform" : "out");
-    peft_status s = io_spec_parse(keys, options, "loader", &o);
+    peft_status s = peft_opt_read(keys, options, "loader", &o, NULL);
     if (s) return s;
     if (o.drop_last && d->count < o.batch)
         return io_fail(PEFT_E_OPTION, "loader: drop_last with batch=%lld leaves nothing of %lld samples",

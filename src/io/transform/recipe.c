@@ -8,9 +8,9 @@
 #define AT(field) offsetof(io_recipe, field)
 /* Earlier versions knew only the first KEYS_OF_OLD keys; peft_transform_text printed all of them. */
 enum { KEY_SIZE, KEY_RESIZE, KEY_CROP_PCT, KEYS_OF_OLD = 20 };
-static const io_key keys[] = {
+static const peft_opt_key keys[] = {
     [KEY_SIZE] =     { "size",          'i', AT(size),        1, 16384, NULL },
-    [KEY_RESIZE] =   { "resize",        's', AT(resize),      1, 1 << 20, "squash|shorter|none" },
+    [KEY_RESIZE] =   { "resize",        'x', AT(resize),      1, 1 << 20, "squash|shorter|none" },
     [KEY_CROP_PCT] = { "crop_pct",      'f', AT(crop_pct),    1e-3, 100, NULL },
     { "interpolation", 'c', AT(filter),      0, 0, IO_FILTERS },
     { "grey",          'b', AT(grey),        0, 0, NULL },
@@ -52,7 +52,7 @@ static void read_as_old(io_recipe *r)
     if (r->resize.word == IO_SQUASH) {
         r->crop_pct = 1;
     } else if (r->crop_pct > 1) {
-        r->resize = (io_side){ -1, (int64_t)floor((double)r->size / r->crop_pct), 0 };
+        r->resize = (peft_opt_side){ -1, (int64_t)floor((double)r->size / r->crop_pct), 0 };
         r->crop_pct = 1;
     }
     if (r->erase > 0) {
@@ -70,14 +70,14 @@ static peft_status check_geometry(const io_recipe *r)
     if (r->crop_pct > 1)
         return io_fail(PEFT_E_OPTION, "transform: crop_pct=%s: the part of the resized side that the crop keeps, "
                        "expected above 0 and up to 1 (0.875, not 87.5); resize=N says a size in pixels",
-                       io_number(given, r->crop_pct));
+                       peft_opt_number(given, r->crop_pct));
     if (!cuts && r->crop_pct != 1)
         return io_fail(PEFT_E_OPTION, "transform: crop_pct=%s has no effect with this resize, which gives the size "
                        "in pixels; leave crop_pct out, or use resize=shorter or resize=squash",
-                       io_number(given, r->crop_pct));
+                       peft_opt_number(given, r->crop_pct));
     if (floor((double)r->size / r->crop_pct) < 1 || (double)r->size / r->crop_pct > 1 << 20)
         return io_fail(PEFT_E_OPTION, "transform: size / crop_pct = %s pixels, expected 1 to 1048576",
-                       io_number(given, (double)r->size / r->crop_pct));
+                       peft_opt_number(given, (double)r->size / r->crop_pct));
     return PEFT_OK;
 }
 
@@ -85,7 +85,7 @@ static peft_status check_geometry(const io_recipe *r)
 static const char *triple(char text[100], const double v[3], double by)
 {
     char one[3][32];
-    for (int c = 0; c < 3; c++) io_number(one[c], round(1e9 * v[c] / by) / 1e9);
+    for (int c = 0; c < 3; c++) peft_opt_number(one[c], round(1e9 * v[c] / by) / 1e9);
     snprintf(text, 100, "%s:%s:%s", one[0], one[1], one[2]);
     return text;
 }
@@ -115,7 +115,7 @@ static peft_status lay_over(const char *text, io_recipe *r)
     const uint64_t old = ((uint64_t)1 << KEYS_OF_OLD) - 1;
     int64_t old_size = r->size;
     uint64_t seen;
-    peft_status s = io_spec_parse_seen(keys, text, "transform", r, &seen);
+    peft_status s = peft_opt_read(keys, text, "transform", r, &seen);
     if (s) return s;
     if (sets(seen, KEY_RESIZE) && !sets(seen, KEY_CROP_PCT))
         r->crop_pct = r->resize.word == IO_SHORTER ? 0.875 : 1;
@@ -137,4 +137,12 @@ peft_status io_recipe_parse(const char *base, const char *text, io_recipe *r)
     return s ? s : lay_over(text, r);
 }
 
-peft_status io_recipe_print(const io_recipe *r, char **text) { return io_spec_print(keys, r, text); }
+peft_status io_recipe_print(const io_recipe *r, char **text)
+{
+    const size_t room = peft_opt_print(keys, r, NULL, 0) + 1;
+    char *t = malloc(room);
+    if (!t) return io_nomem("text of settings");
+    peft_opt_print(keys, r, t, room);
+    *text = t;
+    return PEFT_OK;
+}

@@ -96,7 +96,7 @@ static void normalise(const io_recipe *r, const peft_image *im, float *out)
 static void warn_of_dark(peft_transform *t, const peft_image *im)
 {
     if (im->type != IO_U16 || io_rescaled(im)) return;
-    if (t->recipe.range.kind != IO_RANGE_FULL || atomic_load(&t->warned)) return;
+    if (t->recipe.range.kind != PEFT_RANGE_FULL || atomic_load(&t->warned)) return;
     int64_t largest = 0;
     for (int64_t i = 0; i < im->width * im->height * im->channels; i++)
         if (io_sample(im, i) > largest) largest = io_sample(im, i);

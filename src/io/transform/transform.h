@@ -12,8 +12,8 @@ enum { IO_PAD_ZERO, IO_PAD_REFLECT };
 enum { IO_ERASE_MEAN, IO_ERASE_RANDOM, IO_ERASE_UNIFORM };
 typedef struct io_recipe {
     int64_t size, pad;
-    io_side resize;
-    io_range range;
+    peft_opt_side resize;
+    peft_opt_range range;
     int filter, order, offset, alpha, pad_mode, erase_fill;   /* filter: io_filter; order: io_order; others above */
     double crop_pct, mean[3], std[3];
     bool grey, random_crop;
@@ -44,7 +44,7 @@ float io_normal(const io_recipe *r, int c, double sample, double full);
 /* Maps the rescaled samples of the range, end[0]..end[1], to 0..65535 and clips those outside; without a range *out is
  * im, retained. PEFT_E_INVALID: the range is not one of the image's samples, or signed, floating-point or rescaled
  * samples come without a range. PEFT_E_NONFINITE: a sample is NaN or infinite. */
-peft_status io_windowed(const io_range *range, const peft_image *im, peft_image **out);
+peft_status io_windowed(const peft_opt_range *range, const peft_image *im, peft_image **out);
 /* Two percentiles (0..100) of all samples of a finite image, all channels together, after the rescale: in double and
  * with linear interpolation, as numpy.percentile of a float64 array gives them. */
 peft_status io_percentiles(const peft_image *im, const double percent[2], double out[2]);

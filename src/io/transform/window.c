@@ -24,8 +24,9 @@ static peft_status check_values(const peft_image *im, const double end[2])
     char text[4][32];
     if (im->type == IO_F32 || (end[0] >= lowest && end[1] <= highest)) return PEFT_OK;
     return io_fail(PEFT_E_INVALID, "transform: range=%s:%s, the image's samples are %s%s, in %s..%s",
-                   io_number(text[0], end[0]), io_number(text[1], end[1]), io_types[im->type].name,
-                   io_rescaled(im) ? " and rescaled" : "", io_number(text[2], lowest), io_number(text[3], highest));
+                   peft_opt_number(text[0], end[0]), peft_opt_number(text[1], end[1]), io_types[im->type].name,
+                   io_rescaled(im) ? " and rescaled" : "", peft_opt_number(text[2], lowest),
+                   peft_opt_number(text[3], highest));
 }
 
 /* NaN and infinity have no place in a range, and one of them would decide both percentiles. */
@@ -38,22 +39,22 @@ static peft_status check_finite(const peft_image *im)
         if (!isfinite(((const float *)im->pixels)[i]))
             return io_fail(PEFT_E_NONFINITE, "transform: the image's sample at column %lld, row %lld is %s; replace "
                            "NaN and infinity before (numpy.nan_to_num)", (long long)(pixel % im->width),
-                           (long long)(pixel / im->width), io_number(text, io_value(im, i)));
+                           (long long)(pixel / im->width), peft_opt_number(text, io_value(im, i)));
     }
     return PEFT_OK;
 }
 
-peft_status io_windowed(const io_range *range, const peft_image *im, peft_image **out)
+peft_status io_windowed(const peft_opt_range *range, const peft_image *im, peft_image **out)
 {
     double end[2] = { range->end[0], range->end[1] };
     peft_image *to;
-    if (range->kind == IO_RANGE_FULL) {
+    if (range->kind == PEFT_RANGE_FULL) {
         if (im->type == IO_I16 || im->type == IO_F32 || io_rescaled(im)) return needs_range(im);
         *out = io_image_retain(im);
         return PEFT_OK;
     }
     peft_status s = check_finite(im);
-    if (!s) s = range->kind == IO_RANGE_PERCENTILES ? io_percentiles(im, range->end, end) : check_values(im, end);
+    if (!s) s = range->kind == PEFT_RANGE_PERCENTILES ? io_percentiles(im, range->end, end) : check_values(im, end);
     if (!s) s = io_image_new(im->width, im->height, im->channels, IO_U16, &to);
     if (s) return s;
     for (int64_t i = 0; i < im->width * im->height * im->channels; i++) {
