@@ -8,7 +8,7 @@
 #include <string.h>
 #include "core/graph/loss/loss.h"
 #include "core/vit/pos_embed.h"
-#include "core/train/schedule.h"
+#include "core/train/update/schedule.h"
 
 static double option(const golden *g, const char *name, double otherwise)
 {

@@ -2,7 +2,7 @@
  * test_schedule.c -- learning rates at the ends, the corners and the middle of every schedule; what is refused. */
 #include "suite.h"
 #include <math.h>
-#include "core/train/schedule.h"
+#include "core/train/update/schedule.h"
 
 #define NEAR(got, want) ck_assert_double_eq_tol(got, want, 1e-15)
 

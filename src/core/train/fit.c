@@ -48,9 +48,10 @@ static peft_status one_epoch(peft_trainer *t, peft_batch_fn next, peft_progress_
     }
     t->batch_in_epoch = 0;
     t->epoch++;
-    if (!t->pending) return PEFT_OK;
-    PF_TRY(peft_trainer_update(t));                   /* passes fewer than accumulate are left */
-    return report(t, progress, user);
+    if (!pf_pending_count(t)) return PEFT_OK;
+    const int64_t step = t->step;
+    PF_TRY(peft_trainer_update(t));                   /* fewer than accumulate are left */
+    return t->step > step ? report(t, progress, user) : PEFT_OK;
 }
 
 peft_status peft_trainer_fit(peft_trainer *t, int64_t epochs, peft_batch_fn next, peft_progress_fn progress, void *user)

@@ -1,32 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
- * step.c -- one training step: forward, loss and backward in one run of the compiled graph, clipping, update. */
+ * step.c -- one training step: forward, loss and backward in one run of the compiled graph; update/ does the rest. */
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
-#include <time.h>
-#include "core/bits/finite.h"
 #include "core/train/trainer.h"
-
-static double now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
-
-/* Copies the model's buffers (running statistics) to t->saved_buffers, or back. */
-static void keep_buffers(peft_trainer *t, bool restore)
-{
-    pk_real *at = t->saved_buffers;
-    if (restore) pf_guard_write(&t->model->guard);
-    for (size_t i = 0; i < t->model->buffers.count; i++) {
-        peft_tensor *b = &t->model->buffers.item[i]->value;
-        int64_t n = peft_tensor_count(b);
-        memcpy(restore ? b->data : at, restore ? at : b->data, (size_t)n * sizeof *at);
-        at += n;
-    }
-    if (restore) pf_guard_done(&t->model->guard);
-}
 
 /* Runs the graph. Batch norm writes its running statistics in the forward pass, so that no session may predict then. */
 static void run_pass(peft_trainer *t, pf_exec *e)
@@ -35,14 +11,6 @@ static void run_pass(peft_trainer *t, pf_exec *e)
     if (writes) pf_guard_write(&t->model->guard);
     pf_exec_run(e, 0, e->g.nodes);
     if (writes) pf_guard_done(&t->model->guard);
-}
-
-/* Drops the passes since the last update: the next pass overwrites their gradients, and running statistics are
- * restored. */
-static void drop_pending(peft_trainer *t)
-{
-    if (t->pending) keep_buffers(t, true);
-    t->pending = 0;
 }
 
 /* Sets *n to the number of samples of a batch. images may be NULL only where the ids say which features of the cache to
@@ -98,7 +66,7 @@ static peft_status pass_without_labels(peft_trainer *t, int64_t n)
         pf_log(t->ctx, 1, "a batch at step %lld has no label that counts (class weight 0, or not judged): it changes "
                "nothing; further ones are not reported", (long long)t->step);
     t->warned_labels = true;
-    t->samples += n;
+    pf_pending_add(t, n, false);
     return PEFT_OK;
 }
 
@@ -109,25 +77,26 @@ static peft_status pass(peft_trainer *t, const peft_tensor *images, const peft_t
     pf_compiled *net = &t->net;
     PF_TRY(pf_trainer_net(t, n));
     PF_TRY(pf_side_bind(&t->side, net, n, 0));
-    double start = now();
+    double start = pf_trainer_now();
     const pk_real *pixels = images ? pf_trainer_reals(images, t->images) : NULL;
     peft_status finite = pixels ? pf_trainer_pixels(t, pixels, sample_ids, n) : PEFT_OK;
     if (finite) {
-        drop_pending(t);
+        pf_pending_drop(t);
         return finite;
     }
     if (t->front.crossings) PF_TRY(fill(t, net, pixels, sample_ids, n));
-    if (!t->pending) keep_buffers(t, false);
+    if (!t->pending) pf_pending_buffers(t, false);
     pf_exec *e = &net->exec;
     pf_exec_input(e, PF_IN_IMAGES, pixels);
     if (t->loss.kind->labels == PF_LABEL_CLASS) pf_exec_input(e, PF_IN_LABELS, labels->data);
     else pf_exec_input(e, PF_IN_TARGETS, pf_trainer_reals(labels, t->targets));
     e->run.accumulate = t->pending > 0;
-    /* dropout differs in every pass */
-    e->run.step = (uint64_t)t->step * (uint64_t)t->accumulate + (uint64_t)t->pending;
+    /* dropout differs in every pass of every rank */
+    e->run.step = ((uint64_t)t->step * (uint64_t)t->reduce.ranks + (uint64_t)t->reduce.rank) * (uint64_t)t->accumulate
+                + (uint64_t)t->pending;
     e->run.seed = t->seed;
     run_pass(t, e);
-    t->seconds = now() - start;
+    t->seconds = pf_trainer_now() - start;
     const double loss = pf_exec_data(e, net->loss)[0];
     t->loss_sum = loss + (t->pending ? t->loss_sum : 0);
     t->last_loss = t->loss_sum / (double)(t->pending + 1);
@@ -135,13 +104,12 @@ static peft_status pass(peft_trainer *t, const peft_tensor *images, const peft_t
     t->logits_view.data = memcpy(t->logits, pf_exec_data(e, net->logits),
                                  (size_t)(n * pf_shape_count(&t->model->output)) * sizeof(pk_real));
     if (!isfinite(loss)) {
-        keep_buffers(t, true);
-        t->pending = 0;
+        pf_pending_buffers(t, true);
+        t->pending = t->batches = 0;
         return pf_fail(PEFT_E_NONFINITE, "the loss is %s at step %lld: gradients dropped, nothing updated",
                        isnan(loss) ? "NaN" : "infinite", (long long)t->step);
     }
-    t->pending++;
-    t->samples += n;
+    pf_pending_add(t, n, true);
     return PEFT_OK;
 }
 
@@ -161,101 +129,9 @@ peft_status peft_trainer_backward(peft_trainer *t, const peft_tensor *images, co
     return s;
 }
 
-/* Sums and updates go in pieces of this many values, so that results have the same bits for any number of threads. */
-enum { PIECE = 1 << 16 };
-typedef struct {
-    peft_trainer *t;
-    double gscale, lr, c1, c2;
-    const pf_slot *slot;
-    atomic_int nonfinite;
-} update_job;
-
-/* The norm of the summed gradients of all passes. */
-static double grad_norm(peft_trainer *t)
-{
-    double total = 0;
-    for (size_t i = 0; i < t->slots; i++)
-        for (int64_t at = 0; at < t->slot[i].count; at += PIECE) {
-            int64_t n = t->slot[i].count - at < PIECE ? t->slot[i].count - at : PIECE;
-            double sq;
-            t->team.kernels->sums(NULL, &sq, (const pk_real *)t->slot[i].p->grad.data + at, n);
-            total += sq;
-        }
-    return sqrt(total);
-}
-
-static void update_piece(void *arg, int64_t piece, int worker)
-{
-    update_job *j = arg;
-    const pf_slot *s = j->slot;
-    const pf_optimizer *o = &j->t->opt;
-    const pk_table *k = j->t->team.kernels;
-    int64_t at = piece * PIECE, n = s->count - at < PIECE ? s->count - at : PIECE;
-    pk_real *p = (pk_real *)s->p->value.data + at;
-    const pk_real *g = (const pk_real *)s->p->grad.data + at;
-    double lr = j->lr * s->lr_scale;
-    int nonfinite = 0;
-    (void)worker;
-    if (o->adamw) k->adamw(p, s->m + at, s->v + at, g, n, j->gscale, lr, o->beta1, o->beta2, o->eps, s->weight_decay,
-                           j->c1, j->c2, &nonfinite);
-    else k->sgd(p, s->m + at, g, n, j->gscale, lr, o->momentum, s->weight_decay, o->nesterov, j->t->step == 0,
-                &nonfinite);
-    if (nonfinite) atomic_store_explicit(&j->nonfinite, 1, memory_order_relaxed);
-}
-
-/* After its last step a schedule keeps its final rate. Where that is 0, as with cosine by default, the run goes on and
- * learns nothing: warned of once. */
-static void warn_of_end(peft_trainer *t, double lr)
-{
-    const pf_schedule *s = &t->schedule;
-    if (t->told_end || lr > 0 || s->lr <= 0 || s->steps < 1 || t->step < s->steps) return;
-    t->told_end = true;
-    pf_log(t->ctx, 1, "step %lld: the %lld updates of schedule '%s' are done and the learning rate is 0: nothing more "
-           "is learned. Option steps counts updates: epochs x batches per epoch / accumulate", (long long)t->step,
-           (long long)s->steps, pf_schedule_name(s->kind));
-}
-
-peft_status peft_trainer_update(peft_trainer *t)
-{
-    PK_FLOAT_SCOPE;
-    if (!t) return pf_fail(PEFT_E_INVALID, "trainer is NULL");
-    if (!t->pending) return pf_fail(PEFT_E_STATE, "update: no backward pass since the last one");
-    double start = now(), mean = 1.0 / (double)t->pending, norm = grad_norm(t) * mean;
-    t->pending = 0;
-    t->last_norm = norm;
-    if (!isfinite(norm)) {
-        keep_buffers(t, true);
-        return pf_fail(PEFT_E_NONFINITE, "the gradients hold NaN or Inf at step %lld: nothing updated",
-                       (long long)t->step);
-    }
-    const char *broken = NULL;
-    update_job j = { .t = t, .gscale = mean, .lr = pf_schedule_lr(&t->schedule, t->step) };
-    warn_of_end(t, j.lr);
-    if (t->opt.clip > 0 && norm > 0) j.gscale *= fmin(1, t->opt.clip / (norm + 1e-6));
-    j.c1 = 1 - pow(t->opt.beta1, (double)(t->step + 1));
-    j.c2 = 1 - pow(t->opt.beta2, (double)(t->step + 1));
-    pf_guard_write(&t->model->guard);
-    for (size_t i = 0; i < t->slots; i++) {
-        j.slot = &t->slot[i];
-        pk_pool_run(t->team.pool, (j.slot->count + PIECE - 1) / PIECE, update_piece, &j);
-        if (atomic_load(&j.nonfinite) && !broken) broken = j.slot->p->name;
-    }
-    pf_guard_done(&t->model->guard);
-    t->last_lr = j.lr;
-    t->step++;
-    t->seconds += now() - start;
-    if (!broken) return PEFT_OK;
-    char rate[32], length[32];
-    pf_print_float(rate, sizeof rate, j.lr);
-    pf_print_float(length, sizeof length, norm);
-    return pf_fail(PEFT_E_NONFINITE, "the update of step %lld made NaN or Inf in parameter '%s' or its moments (lr %s, "
-                   "gradient norm %s): restore an earlier state, then lower lr or set clip_norm",
-                   (long long)t->step - 1, broken, rate, length);
-}
-
 peft_status peft_trainer_step(peft_trainer *t, const peft_tensor *images, const peft_tensor *labels,
                               const int64_t *sample_ids)
 {
     PF_TRY(peft_trainer_backward(t, images, labels, sample_ids));
-    return t->pending >= t->accumulate ? peft_trainer_update(t) : PEFT_OK;
+    return pf_pending_count(t) >= t->accumulate ? peft_trainer_update(t) : PEFT_OK;
 }

@@ -89,43 +89,6 @@ static peft_status read_options(peft_trainer *t)
     return pf_loss_options(t);
 }
 
-int pf_optimizer_moments(const pf_optimizer *o) { return o->adamw ? 2 : 1; }
-
-/* One slab: for each parameter gradient and moments, then a copy of the model's buffers. */
-static peft_status take_slab(peft_trainer *t)
-{
-    int64_t scalars = peft_model_trainable_count(t->model), buffers = 0;
-    int moments = pf_optimizer_moments(&t->opt);
-    const bool matrices = !strcmp(text(t, "decay_on"), "matrices");
-    t->slots = peft_model_param_count(t->model);
-    if (!t->slots)
-        return pf_fail(PEFT_E_STATE, "model: nothing to train; attach an adapter or give it a head (classes >= 1)");
-    for (size_t i = 0; i < t->model->buffers.count; i++)
-        buffers += peft_tensor_count(&t->model->buffers.item[i]->value);
-    t->slab_bytes = (size_t)(scalars * (1 + moments) + buffers) * sizeof(pk_real);
-    t->slot = pf_alloc_zero(t->ctx, t->slots * sizeof *t->slot);
-    t->slab = pf_alloc_zero(t->ctx, t->slab_bytes);
-    if (!t->slot || !t->slab) return pf_nomem("gradients and moments", t->slab_bytes);
-    pk_real *at = t->slab;
-    for (size_t i = 0; i < t->slots; i++) {
-        pf_slot *s = &t->slot[i];
-        s->p = peft_model_param(t->model, i);
-        s->count = peft_tensor_count(&s->p->value);
-        s->lr_scale = 1;
-        s->weight_decay = matrices && s->p->value.ndim < 2 ? 0 : t->opt.weight_decay;
-        if (s->p->grad.data) {
-            t->slots = i;
-            return pf_fail(PEFT_E_STATE, "parameter '%s': another trainer holds it", s->p->name);
-        }
-        s->p->grad.data = at;
-        at += s->count;
-        s->m = at, at += s->count;
-        if (moments > 1) s->v = at, at += s->count;
-    }
-    t->saved_buffers = at;
-    return PEFT_OK;
-}
-
 static peft_status make_cache(peft_trainer *t)
 {
     const char *path = text(t, "cache_file"), *type = text(t, "cache_type");
@@ -177,13 +140,14 @@ peft_status peft_trainer_create(peft_model *m, const peft_options *o, peft_train
     if (!t) return pf_nomem("trainer", sizeof *t);
     t->ctx = m->backbone->ctx;
     t->seed = t->ctx->seed;
+    t->reduce.ranks = 1;
     t->model = pf_model_retain(m);
     atomic_fetch_add(&m->users, 1);
     t->last_loss = t->last_norm = t->last_lr = NAN;
     peft_status s = o ? pf_options_copy(o, &t->options) : PEFT_OK;
     if (!s) s = read_options(t);
     if (!s) s = pf_team_start(&t->team, t->ctx, whole(t, "threads"));
-    if (!s) s = take_slab(t);
+    if (!s) s = pf_slab_take(t, !strcmp(text(t, "decay_on"), "matrices"));
     if (!s) s = pf_trainer_compile(t);
     if (!s) s = pf_side_create(&t->side, &t->net);
     if (!s) s = make_cache(t);

@@ -5,12 +5,17 @@
 #include <peft/trainer.h>
 #include "core/train/cache/cache.h"
 #include "core/train/extents.h"
-#include "core/train/schedule.h"
+#include "core/train/update/schedule.h"
 
 typedef struct pf_optimizer {
     bool adamw, nesterov;
     double weight_decay, beta1, beta2, eps, momentum, clip;
 } pf_optimizer;
+
+/* The application's reducer; fn NULL, rank 0, ranks 1: none. */
+typedef struct pf_reduce { peft_reduce_fn fn; void *user; int64_t rank, ranks; } pf_reduce;
+/* A place in the data. */
+typedef struct pf_place { int64_t epoch, batch_in_epoch, samples; } pf_place;
 
 /* A trained tensor as the optimiser sees it. */
 typedef struct pf_slot { pf_param *p; int64_t count; pk_real *m, *v; double lr_scale, weight_decay; } pf_slot;
@@ -28,7 +33,7 @@ struct peft_trainer {
     bool apart;                          /* wanted: the frozen prefix by sample */
 
     pf_slot *slot; size_t slots;
-    pk_real *slab; size_t slab_bytes;    /* gradients, moments, copy of the buffers */
+    pk_real *slab; size_t slab_bytes;    /* all gradients, all first moments, all second ones, a copy of the buffers */
     pk_real *saved_buffers;              /* as they were before the first of the pending backward passes */
     pf_compiled net;                     /* training; with a front what is behind it */
     pf_extents extents;                  /* of net, for smaller batches */
@@ -47,6 +52,9 @@ struct peft_trainer {
 
     uint64_t seed;                       /* the context's when the trainer was made, or the restored run's */
     int64_t step, epoch, batch_in_epoch, samples, pending;       /* pending: backward passes not yet used by update */
+    int64_t batches;                     /* since the last update: pending passes and batches of no label that counts */
+    pf_place first;                      /* the first of these batches */
+    pf_reduce reduce;
     double loss_sum;                     /* of the pending passes */
     double last_loss, last_norm, last_lr, seconds;
     bool told_end;                       /* of the schedule, by a warning */
@@ -63,6 +71,21 @@ bool        pf_option_is_read(const peft_options *o, const char *name);         
 /* loss_options.c: t->loss, with its lists, from t->options. */
 peft_status pf_loss_options(peft_trainer *t);
 void        pf_loss_free(peft_trainer *t);
+/* update/slab.c: gradients and moments of the model's parameters, in the order of peft_model_param. */
+peft_status pf_slab_take(peft_trainer *t, bool decay_matrices);
+/* update/pending.c: the batches since the last update */
+double      pf_trainer_now(void);                                                /* seconds */
+/* Copies the model's buffers to t->saved_buffers, or back. */
+void        pf_pending_buffers(peft_trainer *t, bool restore);
+void        pf_pending_add(peft_trainer *t, int64_t samples, bool pass);         /* a batch; pass: with a gradient */
+/* What `accumulate` counts: passes, or with a reducer batches, so that all ranks meet whatever their labels are. */
+int64_t     pf_pending_count(const peft_trainer *t);
+/* The next pass overwrites the gradients of those so far, and running statistics are restored. */
+void        pf_pending_drop(peft_trainer *t);
+void        pf_pending_rewind(peft_trainer *t);                                  /* and counters are those before them */
+/* update/reduce.c: the sum of all ranks' gradients in place of this trainer's, and of how many passes it is; on
+ * failure the pending batches are taken back. */
+peft_status pf_reduce_gradients(peft_trainer *t, int64_t *passes);
 /* nets.c: compiled nets and where they run */
 peft_status pf_trainer_compile(peft_trainer *t);
 peft_status pf_trainer_net(peft_trainer *t, int64_t n);                          /* the net is one for n samples */

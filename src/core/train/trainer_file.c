@@ -132,6 +132,8 @@ static peft_status restore(peft_trainer *t, const pf_st *st)
     t->seed = (uint64_t)seed;
     t->loss_sum = loss_sum;
     for (size_t i = 0; i < COUNTERS; i++) *(int64_t *)((char *)t + counter[i].offset) = value[i];
+    t->batches = t->pending;
+    t->first = (pf_place){ t->epoch, t->batch_in_epoch, t->samples };
     return PEFT_OK;
 }
 

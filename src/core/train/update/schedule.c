@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * schedule.c -- learning rates by the names and formulas that timm, Hugging Face and mmcls recipes use. */
-#include "core/train/schedule.h"
+#include "core/train/update/schedule.h"
 #include <math.h>
 #include <string.h>
 #include "core/options/options.h"

@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * pending.c -- the backward passes since the last update: how many, where in the data the first of them was, and the
+ * model's buffers (running statistics) as they were before it. */
+#include <string.h>
+#include <time.h>
+#include "core/train/trainer.h"
+
+double pf_trainer_now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+void pf_pending_buffers(peft_trainer *t, bool restore)
+{
+    pk_real *at = t->saved_buffers;
+    if (restore) pf_guard_write(&t->model->guard);
+    for (size_t i = 0; i < t->model->buffers.count; i++) {
+        peft_tensor *b = &t->model->buffers.item[i]->value;
+        int64_t n = peft_tensor_count(b);
+        memcpy(restore ? b->data : at, restore ? at : b->data, (size_t)n * sizeof *at);
+        at += n;
+    }
+    if (restore) pf_guard_done(&t->model->guard);
+}
+
+int64_t pf_pending_count(const peft_trainer *t) { return t->reduce.fn ? t->batches : t->pending; }
+
+void pf_pending_add(peft_trainer *t, int64_t samples, bool pass)
+{
+    if (!t->batches) t->first = (pf_place){ t->epoch, t->batch_in_epoch, t->samples };
+    t->batches++;
+    t->pending += pass;
+    t->samples += samples;
+}
+
+void pf_pending_drop(peft_trainer *t)
+{
+    if (t->pending) pf_pending_buffers(t, true);
+    t->pending = t->batches = 0;
+}
+
+void pf_pending_rewind(peft_trainer *t)
+{
+    pf_pending_drop(t);
+    t->epoch = t->first.epoch;
+    t->batch_in_epoch = t->first.batch_in_epoch;
+    t->samples = t->first.samples;
+}

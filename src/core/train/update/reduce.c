@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * reduce.c -- gradients of several trainers become one sum, by a function of the application's, before each of the
+ * trainers makes the same update of it. */
+#include <string.h>
+#include "core/train/trainer.h"
+
+peft_status peft_trainer_set_reduce(peft_trainer *t, int64_t rank, int64_t ranks, peft_reduce_fn fn, void *user)
+{
+    if (!t) return pf_fail(PEFT_E_INVALID, "trainer is NULL: expected a pointer");
+    if (ranks < 1 || rank < 0 || rank >= ranks)
+        return pf_fail(PEFT_E_INVALID, "rank %lld of %lld ranks: expected 1 rank or more, and a rank from 0 to "
+                       "ranks - 1", (long long)rank, (long long)ranks);
+    if (!fn && ranks > 1)
+        return pf_fail(PEFT_E_INVALID, "fn is NULL: expected a function that adds up the gradients of %lld ranks, or "
+                       "ranks 1", (long long)ranks);
+    if (t->pending)
+        return pf_fail(PEFT_E_STATE, "%lld backward passes since the last update: call peft_trainer_update first",
+                       (long long)t->pending);
+    t->batches = 0;
+    t->reduce = (pf_reduce){ fn, user, rank, ranks };
+    return PEFT_OK;
+}
+
+/* The callback failed, or what it says cannot be. Its error is that of the last libpeft function that failed in it, or
+ * what it gave to peft_set_error. */
+static peft_status refused(const peft_trainer *t, int stop, int64_t passes)
+{
+    const long long step = t->step;
+    if (stop && pf_error_seen()) return pf_within(pf_error_seen(), "reducer at step %lld", step);
+    if (stop) return pf_fail(PEFT_E_CANCELLED, "cancelled by the reducer at step %lld, which returned %d", step, stop);
+    return pf_fail(PEFT_E_INVALID, "reducer at step %lld: passes is %lld, expected how many passes of all ranks the "
+                   "gradients are the sum of, at least the %lld of this trainer", step, (long long)passes,
+                   (long long)t->pending);
+}
+
+peft_status pf_reduce_gradients(peft_trainer *t, int64_t *passes)
+{
+    if (!t->reduce.fn) return PEFT_OK;
+    const int64_t count = peft_model_trainable_count(t->model);
+    if (!t->pending) memset(t->slab, 0, (size_t)count * sizeof *t->slab);
+    pf_error_watch();
+    const int stop = t->reduce.fn((float *)(void *)t->slab, count, passes, t->reduce.user);
+    if (!stop && *passes >= t->pending) return PEFT_OK;
+    const peft_status s = refused(t, stop, *passes);
+    pf_pending_rewind(t);
+    return s;
+}
