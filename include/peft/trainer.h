@@ -78,22 +78,22 @@ PEFT_API PEFT_NODISCARD peft_status peft_trainer_update(peft_trainer *t);
  * gradients [count] are those of all parameters, in the order of peft_model_param and without gaps: the sum, over
  * *passes backward passes, of the gradient of a pass's loss, which is a mean over that pass's batch. fn writes the sum
  * over all ranks to gradients and the number of all their passes to *passes, by which update divides. Gradient norm,
- * "clip_norm" and the optimiser come after that: they are of the mean over all passes of all ranks. A rank whose batches
- * had no label that counts comes with 0 passes and zeros; where *passes is 0 after fn nothing is updated.
+ * "clip_norm" and the optimiser come after that: they are of the mean over all passes of all ranks. A rank whose
+ * batches had no label that counts comes with 0 passes and zeros; where *passes is 0 after fn nothing is updated.
  *
  * fn is called in the thread that called update, step or fit; no lock is held, and sessions of the model may predict.
- * It may use gradients until it returns. It returns 0, or another number where it failed: update then fails as fit does
- * for a progress callback (with what fn gave to peft_set_error, else PEFT_E_CANCELLED). Parameters, moments and counters
- * are then as they were before the first batch since the last update, or since the state was restored, and the same
- * batches can be given again; fit asks for them again. The application has to tell the other ranks, also where a rank
- * fails before its fn is called.
+ * It may use gradients until it returns. It returns 0, or another number where it failed: update then fails as fit
+ * does for a progress callback (with what fn gave to peft_set_error, else PEFT_E_CANCELLED). Parameters, moments and
+ * counters are then as they were before the first batch since the last update, or since the state was restored, and
+ * the same batches can be given again; fit asks for them again. The application has to tell the other ranks, also
+ * where a rank fails before its fn is called.
  *
  * Bits: with "accumulate" 1, ranks that start from the same parameters and seed and add gradients in the order of the
  * ranks, (g0 + g1) + g2, get the parameters and moments of one trainer with "accumulate" = ranks that is given the
- * parts one after the other. (A parameter that a method uses several times in one pass, as fpt its prompts, is added up
- * in another order: it and what depends on it may differ in the last bits.) rank and ranks say which passes dropout
- * draws for. What remains a rank's own: "loss" and "samples"; the weighted mean of "class_weights", which divides by the
- * weights in a pass's batch; and batch norm, which normalises by the pass's batch and keeps the rank's own running
+ * parts one after the other. (A parameter that a method uses several times in one pass, as fpt its prompts, is added
+ * up in another order: it and what depends on it may differ in the last bits.) rank and ranks say which passes dropout
+ * draws for. What remains a rank's own: "loss" and "samples"; the weighted mean of "class_weights", which divides by
+ * the weights in a pass's batch; and batch norm, which normalises by the pass's batch and keeps the rank's own running
  * statistics. */
 typedef int (*peft_reduce_fn)(float *gradients, int64_t count, int64_t *passes, void *user);
 /* 0 <= rank < ranks. fn NULL, with rank 0 of 1: no reducer any more. PEFT_E_STATE: backward passes are pending. */

@@ -6,7 +6,7 @@
 #include "method_model.h"
 #include "tiny_bits.h"
 #include "core/graph/passes/passes.h"
-#include "core/train/session/team.h"
+#include "core/train/session/compiled.h"
 
 enum { BATCH = 3, CLASSES = 3 };
 

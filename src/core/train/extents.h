@@ -3,7 +3,7 @@
  * where it stands, in the memory that it has. */
 #ifndef PF_EXTENTS_H
 #define PF_EXTENTS_H
-#include "core/train/session/team.h"
+#include "core/train/session/compiled.h"
 
 typedef struct pf_extent { int64_t *at, each; } pf_extent;           /* *at is each * batch */
 typedef struct pf_extents { pf_extent *item; size_t count; pf_compiled *of; } pf_extents;

@@ -82,7 +82,7 @@ void        pf_pending_add(peft_trainer *t, int64_t samples, bool pass);        
 int64_t     pf_pending_count(const peft_trainer *t);
 /* The next pass overwrites the gradients of those so far, and running statistics are restored. */
 void        pf_pending_drop(peft_trainer *t);
-void        pf_pending_rewind(peft_trainer *t);                                  /* and counters are those before them */
+void        pf_pending_rewind(peft_trainer *t);                  /* the same, and counters are those before them */
 /* update/reduce.c: the sum of all ranks' gradients in place of this trainer's, and of how many passes it is; on
  * failure the pending batches are taken back. */
 peft_status pf_reduce_gradients(peft_trainer *t, int64_t *passes);

@@ -4,7 +4,7 @@
  * records are kept is a shelf's business: memory taken at once (cache_memory.c) or a file (cache_file.c). */
 #ifndef PF_CACHE_H
 #define PF_CACHE_H
-#include "core/train/session/team.h"
+#include "core/train/session/compiled.h"
 
 /* Records of equal size by number, 0 .. used - 1 of at most room. false: this record cannot be had, or be kept. A
  * record is written in parts, from its start on, and then sealed (NULL: needs no seal). */

@@ -4,7 +4,7 @@
 #include <peft/session.h>
 #include <stdio.h>
 #include <string.h>
-#include "core/train/session/team.h"
+#include "core/train/session/compiled.h"
 
 struct peft_session {
     peft_model *model;

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * side.c -- the second input of methods with a side network of their own. */
 #include <string.h>
-#include "core/train/session/team.h"
+#include "core/train/session/compiled.h"
 
 peft_status pf_side_create(pf_side *s, const pf_compiled *c)
 {

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * call.c -- whether the tensors of a call fit the model. */
+#include <string.h>
+#include "core/train/session/compiled.h"
+
+peft_status pf_check_images(const peft_model *m, const peft_tensor *images, int64_t batch, int64_t *n)
+{
+    int64_t side = m->backbone->shape.image;
+    char given[96];
+    if (!images) return pf_fail(PEFT_E_INVALID, "images is NULL: expected a tensor");
+    if (images->type != PEFT_F32 && images->type != PEFT_F64)
+        return pf_fail(PEFT_E_DTYPE, "images: given %s, expected f32", pf_dtype_name(images->type));
+    if (images->ndim != 4 || images->dim[0] < 1 || images->dim[0] > batch || images->dim[1] != 3
+        || images->dim[2] != side || images->dim[3] != side)
+        return pf_fail(PEFT_E_SHAPE, "images: given %s, expected [1..%lld, 3, %lld, %lld]",
+                       pf_dims_text(given, sizeof given, images->ndim, images->dim), (long long)batch, (long long)side,
+                           (long long)side);
+    *n = images->dim[0];
+    return PEFT_OK;
+}
+
+peft_status pf_check_logits(const peft_model *m, const peft_tensor *out, int64_t n)
+{
+    int64_t dims[1 + PF_MAX_RANK];
+    char given[96], expected[96];
+    if (!out) return pf_fail(PEFT_E_INVALID, "the result tensor is NULL");
+    if (out->type != PF_REAL)
+        return pf_fail(PEFT_E_DTYPE, "the result tensor: given %s, expected %s", pf_dtype_name(out->type),
+                       pf_dtype_name(PF_REAL));
+    dims[0] = n;
+    memcpy(dims + 1, m->output.dim, (size_t)m->output.ndim * sizeof *dims);
+    if (out->ndim != 1 + m->output.ndim || memcmp(out->dim, dims, (size_t)out->ndim * sizeof *dims))
+        return pf_fail(PEFT_E_SHAPE, "the result tensor: given %s, expected %s",
+                       pf_dims_text(given, sizeof given, out->ndim, out->dim),
+                       pf_dims_text(expected, sizeof expected, 1 + m->output.ndim, dims));
+    return PEFT_OK;
+}

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * compiled.c -- from a model to a compiled graph: forward pass, taps, loss, the passes, the cut, the plan. */
+#include "core/train/session/compiled.h"
+#include <string.h>
+
+typedef struct { pf_compiled *c; const char *wanted; } tap_job;
+
+/* Is name one of the comma-separated words of list? Where it stands, or NULL. */
+static const char *word_in(const char *list, const char *name)
+{
+    size_t n = strlen(name);
+    for (const char *p = list; p && *p; p += strcspn(p, ",") + (p[strcspn(p, ",")] == ','))
+        if (strcspn(p, ",") == n && !strncmp(p, name, n)) return p;
+    return NULL;
+}
+
+static void keep_tap(void *user, pf_graph *g, const char *name, pf_val v)
+{
+    tap_job *j = user;
+    const char *found = word_in(j->wanted, name);
+    if (!found) return;
+    if (j->c->taps == 16) {
+        pf_graph_fail(g, pf_fail(PEFT_E_OPTION, "taps: expected at most 16"));
+        return;
+    }
+    pf_v(g, v)->keep = true;
+    j->c->tap_name[j->c->taps] = found;
+    j->c->tap[j->c->taps++] = v;
+}
+
+static int words(const char *list)
+{
+    int n = list && *list ? 1 : 0;
+    for (; list && *list; list++) n += *list == ',';
+    return n;
+}
+
+static void build(pf_graph *g, pf_compiled *c, const pf_net_spec *spec)
+{
+    const pf_vit_shape *v = &spec->model->backbone->shape;
+    tap_job job = { c, spec->taps };
+    pf_val images = pf_value_new(g, PF_INPUT, pf_shape_of(4, g->batch, (int64_t)3, v->image, v->image));
+    if (pf_is(images)) pf_v(g, images)->slot = PF_IN_IMAGES;
+    c->logits = pf_model_forward(spec->model, g, images, keep_tap, &job);
+    if (g->status) return;
+    pf_v(g, c->logits)->keep = true;
+    if (!spec->loss) return;
+    c->loss = pf_loss_build(g, spec->loss, c->logits);
+    if (!g->status) pf_v(g, c->loss)->keep = true;
+}
+
+peft_status pf_compiled_create(pf_compiled *c, const pf_net_spec *spec)
+{
+    pf_graph g;
+    memset(c, 0, sizeof *c);
+    pf_graph_init(&g, spec->model->backbone->ctx, &spec->compile);
+    build(&g, c, spec);
+    peft_status s = g.status;
+    if (!s && c->taps != words(spec->taps))
+        s = pf_fail(PEFT_E_NOTFOUND, "taps '%s': expected embed, block.0 .. block.%lld, feature", spec->taps,
+                    (long long)spec->model->backbone->shape.depth - 1);
+    if (!s) s = pf_compile(&g, spec->loss ? c->loss : PF_NONE);
+    if (!s && spec->part) s = pf_graph_cut(&g, spec->part, &c->crossing, &c->crossings, c->key);
+    if (s) {
+        pf_graph_free(&g);
+        return s;
+    }
+    c->batch = g.batch;
+    s = pf_exec_create(&c->exec, &g);
+    if (s) pf_compiled_free(c);
+    return s;
+}
+
+void pf_compiled_free(pf_compiled *c)
+{
+    if (c->crossing) pf_free(c->exec.g.ctx, c->crossing);
+    pf_exec_free(&c->exec);
+    memset(c, 0, sizeof *c);
+}
+
+size_t pf_compiled_table_bytes(const pf_compiled *c)
+{
+    return pf_exec_table_bytes(&c->exec) + c->crossings * sizeof *c->crossing;
+}
+
+bool pf_compiled_reads(const pf_compiled *c, int slot)
+{
+    const pf_graph *g = &c->exec.g;
+    for (uint32_t i = 0; i < g->nodes; i++)
+        for (int k = 0; k < PF_MAX_IN; k++) {
+            const pf_value *v = pf_v(g, pf_root(g, g->node[i].in[k]));
+            if (v->kind == PF_INPUT && v->slot == slot) return true;
+        }
+    return false;
+}
+
+pk_real *pf_crossing_data(const pf_compiled *c, uint32_t i, int64_t sample)
+{
+    return pf_exec_data(&c->exec, c->crossing[i].value) + sample * c->crossing[i].count;
+}
