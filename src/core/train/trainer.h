@@ -61,7 +61,7 @@ struct peft_trainer {
     pf_notes notes;                      /* the application's */
 };
 
-extern const pf_opt pf_trainer_options[];
+extern const pf_opt pf_trainer_options[];                                          /* trainer_options.c */
 /* trainer_settings.c: what a state and the trainer that it is restored into must have in common */
 peft_status pf_settings_write(const peft_trainer *t, pf_st_out *o);
 peft_status pf_settings_check(const peft_trainer *t, const pf_st *st);
