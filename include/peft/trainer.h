@@ -63,8 +63,9 @@ peft_trainer_group(peft_trainer *t, const char *pattern, double lr_scale, double
  * which the message says; restore an earlier state then. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_trainer_step(peft_trainer *t, const peft_tensor *images, const peft_tensor *labels, const int64_t *sample_ids);
-/* A further input of the next steps and evaluations, copied: "side_images" [n,3,s,s], n as in those calls, for fpt with
- * side_input=given. PEFT_E_NOTFOUND: the model has no such input. */
+/* A further input of the next steps and evaluations, copied, by the name that a method of the model declared
+ * (peft_input in peft/sys/method.h): "side_images" [n,3,s,s], n as in those calls, for fpt with side_input=given.
+ * PEFT_E_NOTFOUND: the model has no such input; those that it has are named. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_trainer_input(peft_trainer *t, const char *name, const peft_tensor *value);
 /* The pieces, for experiments: backward adds into the gradients of earlier calls until update consumes them. */
@@ -119,8 +120,9 @@ PEFT_API void    peft_trainer_describe(const peft_trainer *t, peft_text_fn fn, v
  * one without a break. Restore needs the same backbone, adapters, model and trainer options, groups and notes, compared
  * as values (1e-3 is 0.001; not given is given the default), else PEFT_E_MISMATCH names what differs, with both values,
  * and nothing changes. What may differ: "threads", "executor", "memory_limit", "samples", the cache options, and what
- * the schedule, optimiser and loss do not read. A run is extended by a larger "steps": with schedule constant or step it ends as if
- * begun with it; a cosine goes on at the rate that the longer one has at this step. The seed is the saved run's.
+ * the schedule, optimiser and loss do not read. A run is extended by a larger "steps": with schedule constant or step
+ * it ends as if begun with it; a cosine goes on at the rate that the longer one has at this step. The seed is the saved
+ * run's.
  * PEFT_E_NONFINITE: the state holds NaN or Inf; save then leaves path as it was. */
 PEFT_API PEFT_NODISCARD peft_status peft_trainer_save(const peft_trainer *t, const char *path);
 PEFT_API PEFT_NODISCARD peft_status peft_trainer_restore(peft_trainer *t, const char *path);

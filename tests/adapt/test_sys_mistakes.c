@@ -57,6 +57,10 @@ SLIP(frame_none, peft_frame(b, PEFT_NONE, s->out, s->out, s->out))
 SLIP(row_scale_wrong, peft_row_scale(b, peft_use(b, some), peft_use(b, some), s->out, 1))
 SLIP(resize_tokens, peft_resize(b, s->out, 8))
 SLIP(side_negative, peft_side_images(b, -4))
+SLIP(input_own, peft_input(b, "labels", PEFT_DIMS(3)))
+SLIP(input_empty, peft_input(b, "scale", PEFT_DIMS(0)))
+SLIP(input_huge, peft_input(b, "scale", PEFT_DIMS(INT64_MAX, 2)))
+SLIP(input_deep, peft_input(b, "scale", PEFT_DIMS(1, 1, 1, 1, 1)))
 SLIP(mass_none, peft_attention_mass(b, 3, s, true))
 SLIP(top_none, peft_top_rows(b, s->out, s->out, 2))
 SLIP(attention_none, peft_attention(b, 3, s))
@@ -71,6 +75,7 @@ static const slip slips[] = {
     scale_none, affine_wrong, linear_none, linear_bias, linear_narrow, linear_scalar, activate_unknown, layernorm_none,
     logsumexp_none, logaddexp_other, insert_none, insert_beyond, take_beyond, drop_beyond, mean_negative, replace_none,
     replace_vector, repeat_none, dropout_all, swap_two, frame_none, row_scale_wrong, resize_tokens, side_negative,
+    input_own, input_empty, input_huge, input_deep,
     mass_none, top_none, attention_none, attention_heads };
 enum { SLIPS = sizeof slips / sizeof *slips };
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * double_passes.c -- no pass changes what is computed: with any of them left out, and with all, the loss, every
  * gradient and what is kept are the same to rounding, on the graphs of all operations, on random ones, and on every
- * method's model in training and inference. And the memory plan changes nothing at all: bit for bit the naive executor's results. */
+ * method's model in training and inference. And the memory plan changes nothing at all: bit for bit the naive
+ * executor's results. */
 #include "method_model.h"
 #include "core/graph/passes/passes.h"
 #include "graph/op_cases.h"
@@ -97,11 +98,9 @@ static void plant(lab *l, const source *s)
         random_graph(l, s->length);
         return;
     }
-    int64_t side = s->model->backbone->shape.image;
     l->g.batch = IMAGES;
     l->g.spec.training = !s->inference;
-    pf_val images = pf_value_new(&l->g, PF_INPUT, pf_shape_of(4, l->g.batch, (int64_t)3, side, side));
-    pf_val logits = pf_model_forward(s->model, &l->g, images, NULL, NULL);
+    pf_val logits = pf_model_forward(s->model, &l->g, pf_model_images(s->model, &l->g), NULL, NULL);
     LAB_OK(l, l->g.status);
     if (s->inference) pf_v(&l->g, logits)->keep = true;
     else lab_loss(l, logits);
@@ -124,7 +123,7 @@ static void run_and_compare(const source *s, const char *without, results *want,
     plant(&l, s);
     run_passes(&l, without);
     lab_bind(&l, 0);
-    pf_exec_input(&l.e, PF_IN_IMAGES, s->images);
+    pf_exec_input(&l.e, pf_input_find(&l.e.g, "images"), s->images);
     size_t n = params_of(s, &l, p);
     for (size_t i = 0; i < n; i++) memset(p[i]->grad.data, 0, pf_tensor_bytes(&p[i]->value));
     results got = take_results(&l, p, n);

@@ -202,7 +202,12 @@ PEFT_API peft_val peft_frame(peft_build *b, peft_val up, peft_val down, peft_val
 PEFT_API peft_val peft_row_scale(peft_build *b, peft_val w, peft_val lora_a, peft_val lora_b, double s);
 /* bilinear with antialiasing; no gradient */
 PEFT_API peft_val peft_resize(peft_build *b, peft_val images, int64_t side);
-PEFT_API peft_val peft_side_images(peft_build *b, int64_t side);               /* given at each run beside the images */
+/* An input [batch, dims] that the application gives at each run beside the images, by this name: peft_trainer_input,
+ * peft_session_input. dims: 1 to 4 extents, 0 ends them. The same name with the same extents again is the same input;
+ * "images", "labels" and "targets" are the library's. No gradient flows into it. */
+PEFT_API peft_val peft_input(peft_build *b, const char *name, const int64_t *dims);
+/* the input "side_images" [b,3,side,side] */
+PEFT_API peft_val peft_side_images(peft_build *b, int64_t side);
 /* What each key receives, [b,heads,t]: the mean over all query rows, or row 0 alone; no gradient. */
 PEFT_API peft_val peft_attention_mass(peft_build *b, int64_t heads, const peft_site *s, bool class_token);
 /* Per head the n rows of x [b,t,d] with the largest mass, largest first, [b,n,d]; no gradient. */

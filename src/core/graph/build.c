@@ -170,14 +170,31 @@ pf_val peft_resize(peft_build *g, pf_val images, int64_t side)
     return EMIT(g, &pf_op_resize, &(pf_attr){ .i = { side } }, images);
 }
 
+pf_val peft_input(peft_build *g, const char *name, const int64_t *dims)
+{
+    static const char *const own[] = { "images", "labels", "targets" };
+    pf_shape s = { .ndim = 1, .dim = { g->batch } };
+    bool large = false;
+    for (size_t i = 0; i < sizeof own / sizeof *own; i++)
+        if (!strcmp(name, own[i]))
+            return pf_graph_fail(g, pf_fail(PEFT_E_INVALID, "peft_input '%s': the library has an input of this name",
+                                            name));
+    for (; *dims && s.ndim < PF_MAX_RANK; dims++) {
+        large |= *dims < 1 || *dims > 1 << 24;
+        s.dim[s.ndim++] = *dims;
+    }
+    if (large || *dims || s.ndim < 2 || pf_dims_count(s.ndim, s.dim) < 0)
+        return pf_graph_fail(g, pf_fail(PEFT_E_SHAPE, "peft_input '%s': expected 1 to %d extents, each from 1 to 2^24",
+                                        name, PF_MAX_RANK - 1));
+    return pf_input_add(g, name, s, PF_IN_GIVEN);
+}
+
 pf_val peft_side_images(peft_build *g, int64_t side)
 {
     if (side < 1 || side > 1 << 16)
         return pf_graph_fail(g, pf_fail(PEFT_E_SHAPE, "peft_side_images: side is %lld, expected 1 to 65536",
                                         (long long)side));
-    pf_val v = pf_value_new(g, PF_INPUT, pf_shape_of(4, g->batch, (int64_t)3, side, side));
-    if (pf_is(v)) pf_v(g, v)->slot = PF_IN_SIDE;
-    return v;
+    return peft_input(g, "side_images", PEFT_DIMS(3, side, side));
 }
 
 /* The attention node made here is the one the block makes too: the share pass joins them. */

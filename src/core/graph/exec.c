@@ -60,6 +60,7 @@ peft_status pf_exec_create(pf_exec *e, pf_graph *g)
     PF_TRY(pf_plan_make(&e->plan, &e->g, &e->run, s->flags));
     for (uint32_t i = 0; i < e->g.nodes; i++)
         if (e->g.node[i].op->flops) e->flops += e->g.node[i].op->flops(&e->g, &e->g.node[i]);
+    for (int i = 0; i < e->g.inputs; i++) e->reads[i] = pf_input_read(&e->g, i);
     return pf_exec_check_limit(e);
 }
 
@@ -110,13 +111,6 @@ void pf_exec_free(pf_exec *e)
     pf_plan_free(&e->plan, &e->g);
     pf_graph_free(&e->g);
     memset(e, 0, sizeof *e);
-}
-
-void pf_exec_input(pf_exec *e, int slot, const void *data)
-{
-    if (slot == PF_IN_LABELS) e->run.labels = data;
-    for (uint32_t id = 1; id < e->g.values; id++)
-        if (e->g.value[id].kind == PF_INPUT && e->g.value[id].slot == slot) e->run.ptr[id] = (pk_real *)(uintptr_t)data;
 }
 
 static void poison_dead(pf_exec *e, uint32_t i)

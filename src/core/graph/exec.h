@@ -13,7 +13,6 @@ struct pf_run {
     pk_gemm_kind gemm;
     void *work;                          /* the largest scratch any node asked for */
     pk_real **ptr;                       /* [values]: where each value stands */
-    const int64_t *labels;               /* PF_IN_LABELS */
     bool accumulate;                     /* store adds to the gradients already there */
     uint64_t seed, step;
 };
@@ -44,6 +43,7 @@ typedef struct pf_exec {
     pf_plan plan;
     pf_run run;
     bool owns_arena;
+    bool reads[PF_INPUTS_MAX];           /* inputs that a node reads */
     void *arena;                         /* arena, then work */
     int64_t flops;
 } pf_exec;
@@ -56,7 +56,10 @@ peft_status pf_exec_check_limit(const pf_exec *e);                     /* pf_exe
 size_t      pf_exec_table_bytes(const pf_exec *e);                     /* what the graph itself holds */
 peft_status pf_exec_bind(pf_exec *e, void *memory);
 void        pf_exec_free(pf_exec *e);                                  /* a zeroed one is fine */
-void        pf_exec_input(pf_exec *e, int slot, const void *data);     /* borrowed for the next run */
+/* Inputs (input.c): found by name once (PEFT_E_NOTFOUND names those that there are), then bound by index; -1: none. */
+peft_status pf_exec_find_input(const pf_exec *e, const char *name, int *input);
+void        pf_exec_input(pf_exec *e, int input, const void *data);    /* borrowed for the next run */
+peft_status pf_exec_bound(const pf_exec *e);                           /* PEFT_E_STATE: one that is read has no data */
 /* Runs nodes begin .. end-1 (whole graph: 0, nodes). */
 void        pf_exec_run(pf_exec *e, uint32_t begin, uint32_t end);
 pk_real    *pf_exec_data(const pf_exec *e, pf_val v);

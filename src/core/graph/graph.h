@@ -17,14 +17,13 @@ typedef peft_param pf_param;
 typedef struct pf_shape { int ndim; int64_t dim[PF_MAX_RANK]; } pf_shape;
 
 /* PF_TEMP is computed by a node; PF_CONST is frozen memory; PF_PARAM a slice of a trained tensor; PF_INPUT is given at
- * each run (slot). */
+ * each run. */
 typedef enum { PF_TEMP, PF_CONST, PF_PARAM, PF_INPUT } pf_kind;
-enum { PF_IN_IMAGES, PF_IN_LABELS, PF_IN_TARGETS, PF_IN_SIDE, PF_INPUTS };
 
 typedef struct pf_value {
     pf_shape shape;
     pf_kind kind;
-    int slot;                    /* INPUT */
+    int slot;                    /* INPUT: its index in the graph's inputs */
     pk_dtype type;               /* CONST; of data. What is not PK_REAL is read by pf_weight_of (exec.h) alone */
     void *data;                  /* CONST; written to only by batch norm's running statistics */
     pf_param *param;             /* PARAM: elements offset .. offset + count of it */
@@ -49,6 +48,15 @@ typedef struct pf_node {
     bool backward;               /* made by the grad pass */
 } pf_node;
 
+/* What whoever runs a graph gives it at each run: "images", "labels" or "targets", and what a method declares. */
+enum {
+    PF_IN_INTEGERS = 1,          /* int64_t, else pk_real */
+    PF_IN_BY_ID = 2,             /* the same each time that a sample comes: what depends on no other input is cached */
+    PF_IN_GIVEN = 4              /* declared by a method, given by the application beside the images */
+};
+typedef struct pf_input { char name[40]; pf_val value; unsigned flags; } pf_input;
+enum { PF_INPUTS_MAX = 8 };
+
 struct peft_build {
     peft_context *ctx;
     peft_status status;          /* the first error of building; sticks */
@@ -58,6 +66,7 @@ struct peft_build {
     int64_t batch;               /* samples now: spec.batch; 1 in a front, less for a shorter batch */
     pf_val loss;                 /* PF_NONE: nothing is trained */
     int64_t dropouts;            /* made so far: each draws from a stream of its own */
+    pf_input input[PF_INPUTS_MAX]; int inputs;
     uint32_t prefix;             /* nodes 0 .. prefix-1 depend on no trained value (after the split pass) */
 };
 typedef struct peft_build pf_graph;
@@ -115,6 +124,12 @@ pf_val  pf_root(const pf_graph *g, pf_val v);                       /* the value
 bool    pf_is_suffix(const pf_shape *b, const pf_shape *a);
 /* Number of node inputs that read v (views of v not counted). */
 void    pf_count_uses(const pf_graph *g, uint32_t *uses);           /* uses[values] */
+
+/* --- input.c ------------------------------------------------------------------------------------------------------ */
+/* Declares an input; the same name with the same shape and flags again is the same input. */
+pf_val pf_input_add(pf_graph *g, const char *name, pf_shape shape, unsigned flags);
+int    pf_input_find(const pf_graph *g, const char *name);          /* its index; -1: none so named */
+bool   pf_input_read(const pf_graph *g, int input);                 /* does a node read it? */
 
 /* --- the grad pass as seen by operations ----------------------------------------------------------------------------- */
 /* of[id]: gradient so far; the operations that sum two gradients, and one over its leading extents. */

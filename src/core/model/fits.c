@@ -15,7 +15,6 @@ static void most_tokens(void *user, pf_graph *g, const char *name, pf_val v)
 
 static peft_status build(const peft_model *m, peft_adapter **adapters, size_t n, int64_t *tokens)
 {
-    const pf_vit_shape *v = &m->backbone->shape;
     const peft_model with = { .backbone = m->backbone, .adapter = adapters, .adapters = n, .head = m->head,
                               .classes = m->classes, .output = m->output, .head_layers = m->head_layers,
                               .mean_pool = m->mean_pool, .params = m->params, .buffers = m->buffers };
@@ -23,9 +22,7 @@ static peft_status build(const peft_model *m, peft_adapter **adapters, size_t n,
     *tokens = 0;
     /* batch norm trains on two samples or more */
     pf_graph_init(&g, m->backbone->ctx, &(pf_compile_spec){ .batch = 2, .training = true });
-    pf_val images = pf_value_new(&g, PF_INPUT, pf_shape_of(4, g.batch, (int64_t)3, v->image, v->image));
-    if (pf_is(images)) pf_v(&g, images)->slot = PF_IN_IMAGES;
-    pf_model_forward(&with, &g, images, most_tokens, tokens);
+    pf_model_forward(&with, &g, pf_model_images(&with, &g), most_tokens, tokens);
     const peft_status s = g.status;
     pf_graph_free(&g);
     return s;

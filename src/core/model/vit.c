@@ -211,6 +211,12 @@ static pf_val checked(const peft_model *m, pf_graph *g, pf_val logits)
                                     (long long)m->classes, m->output.ndim > 1 ? " times places" : ""));
 }
 
+pf_val pf_model_images(const peft_model *m, pf_graph *g)
+{
+    const int64_t side = m->backbone->shape.image;
+    return pf_input_add(g, "images", pf_shape_of(4, g->batch, (int64_t)3, side, side), PF_IN_BY_ID);
+}
+
 pf_val pf_model_forward(const peft_model *m, pf_graph *g, pf_val images, pf_tap_fn fn, void *user)
 {
     pass p = { .m = m, .g = g, .scope = "", .shape = &m->backbone->shape, .mean_pool = m->mean_pool,

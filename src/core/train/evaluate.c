@@ -35,7 +35,7 @@ peft_status peft_trainer_evaluate(peft_trainer *t, const peft_tensor *images, pe
     const int64_t one = pf_trainer_image(t), out = pf_shape_count(&t->model->output), chunk = t->eval.batch;
     PF_TRY(pf_check_images(t->model, images, t->batch, &n));
     PF_TRY(pf_check_logits(t->model, logits, n));
-    PF_TRY(pf_side_bind(&t->side, &t->eval, n, 0));
+    PF_TRY(pf_given_bind(&t->given, &t->eval, n, 0));
     const pk_real *pixels = pf_trainer_reals(images, t->images);
     PF_TRY(pf_trainer_pixels(t, pixels, NULL, n));
     if (n < chunk) {
@@ -44,8 +44,8 @@ peft_status peft_trainer_evaluate(peft_trainer *t, const peft_tensor *images, pe
         pixels = t->images;
     }
     for (int64_t i = 0; i < n; i += chunk) {
-        PF_TRY(pf_side_bind(&t->side, &t->eval, n, i));
-        pf_exec_input(&t->eval.exec, PF_IN_IMAGES, pixels + i * one);
+        PF_TRY(pf_given_bind(&t->given, &t->eval, n, i));
+        pf_exec_input(&t->eval.exec, t->eval.images, pixels + i * one);
         pf_exec_run(&t->eval.exec, 0, t->eval.exec.g.nodes);
         memcpy((pk_real *)logits->data + i * out, pf_exec_data(&t->eval.exec, t->eval.logits),
                (size_t)((chunk < n ? chunk : n) * out) * sizeof(pk_real));
@@ -55,7 +55,7 @@ peft_status peft_trainer_evaluate(peft_trainer *t, const peft_tensor *images, pe
 
 peft_status peft_trainer_input(peft_trainer *t, const char *name, const peft_tensor *value)
 {
-    return t ? pf_side_set(&t->side, name, value) : pf_fail(PEFT_E_INVALID, "trainer is NULL");
+    return t ? pf_given_set(&t->given, name, value) : pf_fail(PEFT_E_INVALID, "trainer is NULL");
 }
 
 const peft_tensor *peft_trainer_logits(const peft_trainer *t)

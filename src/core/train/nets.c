@@ -63,7 +63,7 @@ static peft_status share_arena(peft_trainer *t)
         front = apart ? aligned(given + pf_exec_bytes(&t->front.exec)) : 0,
         eval = aligned(pf_exec_bytes(&t->eval.exec)),
         images = (size_t)(t->batch * pf_trainer_image(t)) * sizeof(pk_real);
-    t->reads_images = pf_compiled_reads(&t->net, PF_IN_IMAGES);
+    t->reads_images = t->net.exec.reads[t->net.images];
     size_t before = larger(front, eval);                 /* of the images */
     if (!apart || t->reads_images) before = larger(before, net);
     t->arena_bytes = larger(before + images, net);
@@ -93,5 +93,5 @@ size_t pf_trainer_bytes(const peft_trainer *t)
     size_t tables = sizeof *t + t->slots * sizeof *t->slot + pf_compiled_table_bytes(&t->eval)
                   + pf_compiled_table_bytes(&t->front) + 2 * pf_compiled_table_bytes(&t->net)
                   + t->extents.count * sizeof *t->extents.item;
-    return t->arena_bytes + tables + t->slab_bytes + batch + pf_side_bytes(&t->side) + pf_cache_bytes(&t->cache);
+    return t->arena_bytes + tables + t->slab_bytes + batch + pf_given_bytes(&t->given) + pf_cache_bytes(&t->cache);
 }

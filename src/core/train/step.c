@@ -49,7 +49,7 @@ static peft_status fill(peft_trainer *t, pf_compiled *net, const pk_real *images
         }
         if (pf_cache_fetch(&t->cache, net, i, id)) continue;
         if (!images) return missing(ids, i);
-        pf_exec_input(&t->front.exec, PF_IN_IMAGES, images + i * pf_trainer_image(t));
+        pf_exec_input(&t->front.exec, t->front.images, images + i * pf_trainer_image(t));
         pf_exec_run(&t->front.exec, 0, t->front.exec.g.nodes);
         for (uint32_t c = 0; c < net->crossings; c++)
             memcpy(pf_crossing_data(net, c, i), pf_crossing_data(&t->front, c, 0),
@@ -76,7 +76,7 @@ static peft_status pass(peft_trainer *t, const peft_tensor *images, const peft_t
 {
     pf_compiled *net = &t->net;
     PF_TRY(pf_trainer_net(t, n));
-    PF_TRY(pf_side_bind(&t->side, net, n, 0));
+    PF_TRY(pf_given_bind(&t->given, net, n, 0));
     double start = pf_trainer_now();
     const pk_real *pixels = images ? pf_trainer_reals(images, t->images) : NULL;
     peft_status finite = pixels ? pf_trainer_pixels(t, pixels, sample_ids, n) : PEFT_OK;
@@ -87,9 +87,10 @@ static peft_status pass(peft_trainer *t, const peft_tensor *images, const peft_t
     if (t->front.crossings) PF_TRY(fill(t, net, pixels, sample_ids, n));
     if (!t->pending) pf_pending_buffers(t, false);
     pf_exec *e = &net->exec;
-    pf_exec_input(e, PF_IN_IMAGES, pixels);
-    if (t->loss.kind->labels == PF_LABEL_CLASS) pf_exec_input(e, PF_IN_LABELS, labels->data);
-    else pf_exec_input(e, PF_IN_TARGETS, pf_trainer_reals(labels, t->targets));
+    pf_exec_input(e, net->images, pixels);
+    pf_exec_input(e, net->labels, t->loss.kind->labels == PF_LABEL_CLASS ? labels->data
+                  : pf_trainer_reals(labels, t->targets));
+    PF_TRY(pf_exec_bound(e));
     e->run.accumulate = t->pending > 0;
     /* dropout differs in every pass of every rank */
     e->run.step = ((uint64_t)t->step * (uint64_t)t->reduce.ranks + (uint64_t)t->reduce.rank) * (uint64_t)t->accumulate

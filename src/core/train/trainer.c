@@ -110,7 +110,7 @@ peft_status peft_trainer_create(peft_model *m, const peft_options *o, peft_train
     if (!s) s = pf_team_start(&t->team, t->ctx, whole(t, "threads"));
     if (!s) s = pf_slab_take(t, !strcmp(text(t, "decay_on"), "matrices"));
     if (!s) s = pf_trainer_compile(t);
-    if (!s) s = pf_side_create(&t->side, &t->net);
+    if (!s) s = pf_given_create(&t->given, &t->net);
     if (!s) s = make_cache(t);
     if (!s) s = take_batch(t);
     if (s) peft_trainer_free(t);
@@ -130,7 +130,7 @@ void peft_trainer_free(peft_trainer *t)
     pf_compiled_free(&t->eval);
     pf_team_stop(&t->team);
     pf_cache_free(&t->cache);
-    pf_side_free(&t->side, ctx);
+    pf_given_free(&t->given, ctx);
     void *const blocks[] = { t->arena, t->slab, t->slot, t->targets, t->logits, t->labels, t->ids };
     for (size_t i = 0; i < sizeof blocks / sizeof *blocks; i++) pf_free(ctx, blocks[i]);
     pf_loss_free(t);

@@ -44,7 +44,7 @@ struct peft_trainer {
     bool warned_ids;                     /* of samples without an id beside cache_features */
     bool warned_labels;                  /* of a batch without a label that counts */
     pf_cache cache;
-    pf_side side;
+    pf_given given;
     pk_real *images, *targets;           /* a batch as fit hands it out or as converted; images stand in the arena */
     pk_real *logits;                     /* of the last backward pass */
     int64_t *labels, *ids;

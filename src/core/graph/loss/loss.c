@@ -39,7 +39,7 @@ const char *pf_loss_names(const char *option, const char *between, const char *l
     return pf_names_text(names, n, between, last, text, room);
 }
 
-/* in: logits [..,classes], targets [rows,classes] (PF_LABEL_TARGETS); attr ptr: pf_loss; out: loss [1],
+/* in: logits [..,classes], labels [rows] or targets [rows,classes] (kind->labels); attr ptr: pf_loss; out: loss [1],
  * d loss/d logits */
 static bool infer(pf_graph *g, pf_node *n)
 {
@@ -54,8 +54,9 @@ static void run(const pf_run *r, const pf_node *n)
 {
     const pf_loss *loss = n->attr.ptr;
     const pf_mat x = pf_matrix(r, n->in[0]);
-    const pf_loss_rows rows = { .logits = x.p, .ld = x.ld, .rows = x.rows, .classes = x.cols, .labels = r->labels,
-                                .targets = r->ptr[n->in[1].id] };
+    pf_loss_rows rows = { .logits = x.p, .ld = x.ld, .rows = x.rows, .classes = x.cols };
+    if (loss->kind->labels == PF_LABEL_CLASS) rows.labels = (const int64_t *)(const void *)r->ptr[n->in[1].id];
+    else rows.targets = r->ptr[n->in[1].id];
     r->ptr[n->out[0].id][0] = (pk_real)loss->kind->evaluate(loss, &rows, r->ptr[n->out[1].id]);
 }
 
@@ -68,11 +69,10 @@ const pf_op pf_op_loss = { .name = "loss", .infer = infer, .grad = grad, .run = 
 
 pf_val pf_loss_build(pf_graph *g, const pf_loss *loss, pf_val logits)
 {
-    pf_val targets = PF_NONE;
     if (g->status) return PF_NONE;
-    if (loss->kind->labels == PF_LABEL_TARGETS) {
-        targets = pf_value_new(g, PF_INPUT, pf_shape_of(2, pf_rows(g, logits), pf_cols(g, logits)));
-        if (pf_is(targets)) pf_v(g, targets)->slot = PF_IN_TARGETS;
-    }
-    return pf_emit(g, &pf_op_loss, &(pf_attr){ .ptr = loss }, 2, (pf_val[]){ logits, targets });
+    const int64_t rows = pf_rows(g, logits);
+    const pf_val labels = loss->kind->labels == PF_LABEL_CLASS
+        ? pf_input_add(g, "labels", pf_shape_of(1, rows), PF_IN_INTEGERS)
+        : pf_input_add(g, "targets", pf_shape_of(2, rows, pf_cols(g, logits)), 0);
+    return pf_emit(g, &pf_op_loss, &(pf_attr){ .ptr = loss }, 2, (pf_val[]){ logits, labels });
 }

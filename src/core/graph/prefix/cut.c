@@ -7,7 +7,8 @@
 /* sampled[v]: v has a part for each sample. false: something that does has no such first extent. */
 static bool mark_sampled(const pf_graph *g, uint8_t *sampled)
 {
-    for (uint32_t v = 1; v < g->values; v++) sampled[v] = g->value[v].kind == PF_INPUT;
+    for (uint32_t v = 1; v < g->values; v++)
+        sampled[v] = g->value[v].kind == PF_INPUT && g->input[g->value[v].slot].flags & PF_IN_BY_ID;
     for (uint32_t i = 0; i < g->prefix; i++) {
         const pf_node *n = &g->node[i];
         bool s = n->op == &pf_op_repeat;

@@ -37,16 +37,23 @@ static int words(const char *list)
 
 static void build(pf_graph *g, pf_compiled *c, const pf_net_spec *spec)
 {
-    const pf_vit_shape *v = &spec->model->backbone->shape;
     tap_job job = { c, spec->taps };
-    pf_val images = pf_value_new(g, PF_INPUT, pf_shape_of(4, g->batch, (int64_t)3, v->image, v->image));
-    if (pf_is(images)) pf_v(g, images)->slot = PF_IN_IMAGES;
-    c->logits = pf_model_forward(spec->model, g, images, keep_tap, &job);
+    c->logits = pf_model_forward(spec->model, g, pf_model_images(spec->model, g), keep_tap, &job);
     if (g->status) return;
     pf_v(g, c->logits)->keep = true;
     if (!spec->loss) return;
     c->loss = pf_loss_build(g, spec->loss, c->logits);
     if (!g->status) pf_v(g, c->loss)->keep = true;
+}
+
+static peft_status find_inputs(pf_compiled *c, const pf_loss *loss)
+{
+    const pf_graph *g = &c->exec.g;
+    c->labels = -1;
+    for (int i = 0; i < g->inputs; i++) if (g->input[i].flags & PF_IN_GIVEN) c->given[c->givens++] = i;
+    PF_TRY(pf_exec_find_input(&c->exec, "images", &c->images));
+    if (!loss) return PEFT_OK;
+    return pf_exec_find_input(&c->exec, loss->kind->labels == PF_LABEL_CLASS ? "labels" : "targets", &c->labels);
 }
 
 peft_status pf_compiled_create(pf_compiled *c, const pf_net_spec *spec)
@@ -67,6 +74,7 @@ peft_status pf_compiled_create(pf_compiled *c, const pf_net_spec *spec)
     }
     c->batch = g.batch;
     s = pf_exec_create(&c->exec, &g);
+    if (!s) s = find_inputs(c, spec->loss);
     if (s) pf_compiled_free(c);
     return s;
 }
@@ -81,17 +89,6 @@ void pf_compiled_free(pf_compiled *c)
 size_t pf_compiled_table_bytes(const pf_compiled *c)
 {
     return pf_exec_table_bytes(&c->exec) + c->crossings * sizeof *c->crossing;
-}
-
-bool pf_compiled_reads(const pf_compiled *c, int slot)
-{
-    const pf_graph *g = &c->exec.g;
-    for (uint32_t i = 0; i < g->nodes; i++)
-        for (int k = 0; k < PF_MAX_IN; k++) {
-            const pf_value *v = pf_v(g, pf_root(g, g->node[i].in[k]));
-            if (v->kind == PF_INPUT && v->slot == slot) return true;
-        }
-    return false;
 }
 
 pk_real *pf_crossing_data(const pf_compiled *c, uint32_t i, int64_t sample)

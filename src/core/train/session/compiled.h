@@ -11,6 +11,8 @@ typedef struct pf_compiled {
     pf_exec exec;
     int64_t batch;                       /* 1 for a front */
     pf_val logits, loss;
+    int images, labels;                  /* indices of inputs; labels -1: none. labels may be "labels" or "targets" */
+    int given[PF_INPUTS_MAX], givens;    /* of those that methods declared */
     pf_crossing *crossing; uint32_t crossings; char key[65];         /* of a front or back: graph.h, pf_graph_cut */
     pf_val tap[16]; const char *tap_name[16]; int taps;      /* names are borrowed */
 } pf_compiled;
@@ -28,18 +30,18 @@ typedef struct pf_net_spec {
 peft_status pf_compiled_create(pf_compiled *c, const pf_net_spec *spec);
 void        pf_compiled_free(pf_compiled *c);
 size_t      pf_compiled_table_bytes(const pf_compiled *c);             /* what it holds beside the arena */
-bool        pf_compiled_reads(const pf_compiled *c, int slot);         /* does a node read this input? */
 pk_real    *pf_crossing_data(const pf_compiled *c, uint32_t i, int64_t sample);
 
-/* --- side.c --- */
-/* The side images of a method that takes them beside the images: a copy of the caller's, zeros behind. */
-typedef struct pf_side { pk_real *room; int64_t batch, side, n; } pf_side;
-peft_status pf_side_create(pf_side *s, const pf_compiled *c);          /* room stays NULL when the graph takes none */
-size_t      pf_side_bytes(const pf_side *s);
-void        pf_side_free(pf_side *s, peft_context *ctx);
-peft_status pf_side_set(pf_side *s, const char *name, const peft_tensor *value);
+/* --- given.c --- */
+/* The inputs that the model's methods declared, in their order: copies of the application's tensors, zeros behind. */
+typedef struct pf_given_input { char name[40]; pf_shape shape; int64_t one, n; pk_real *room; } pf_given_input;
+typedef struct pf_given { pf_given_input item[PF_INPUTS_MAX]; int count; int64_t batch; } pf_given;
+peft_status pf_given_create(pf_given *s, const pf_compiled *c);        /* of any graph of the model for this batch */
+size_t      pf_given_bytes(const pf_given *s);
+void        pf_given_free(pf_given *s, peft_context *ctx);
+peft_status pf_given_set(pf_given *s, const char *name, const peft_tensor *value);
 /* For runs of c on a batch of n; the first sample c sees is number `first`. */
-peft_status pf_side_bind(const pf_side *s, pf_compiled *c, int64_t n, int64_t first);
+peft_status pf_given_bind(const pf_given *s, pf_compiled *c, int64_t n, int64_t first);
 
 /* --- call.c --- */
 /* images is [n,3,s,s] of the model's side with 1 <= n <= batch, and of a float type; writes n. */

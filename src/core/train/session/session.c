@@ -11,7 +11,7 @@ struct peft_session {
     pf_team team;
     pf_compiled net;
     peft_options *options;
-    pf_side side;
+    pf_given given;
     pk_real *images;                     /* [batch,3,s,s]: a short batch filled up with zeros */
     peft_tensor tap;
     bool ran;
@@ -41,7 +41,7 @@ static peft_status prepare(peft_session *s)
                          .compile = pf_team_spec(&s->team, wanted) };
     PF_TRY(pf_compiled_create(&s->net, &spec));
     PF_TRY(pf_exec_bind(&s->net.exec, NULL));
-    PF_TRY(pf_side_create(&s->side, &s->net));
+    PF_TRY(pf_given_create(&s->given, &s->net));
     size_t bytes = (size_t)(batch * image_count(s)) * sizeof(pk_real);
     s->images = pf_alloc_zero(s->model->backbone->ctx, bytes);
     return s->images ? PEFT_OK : pf_nomem("images", bytes);
@@ -70,7 +70,7 @@ void peft_session_free(peft_session *s)
     pf_compiled_free(&s->net);
     pf_team_stop(&s->team);
     pf_free(m->backbone->ctx, s->images);
-    pf_side_free(&s->side, m->backbone->ctx);
+    pf_given_free(&s->given, m->backbone->ctx);
     peft_options_free(s->options);
     atomic_fetch_sub(&m->users, 1);
     pf_free(m->backbone->ctx, s);
@@ -82,7 +82,7 @@ static peft_status run(peft_session *s, const peft_tensor *images, const peft_te
     if (!s) return pf_fail(PEFT_E_INVALID, "session is NULL");
     PF_TRY(pf_check_images(s->model, images, s->net.batch, n));
     PF_TRY(pf_check_logits(s->model, out, *n));
-    PF_TRY(pf_side_bind(&s->side, &s->net, *n, 0));
+    PF_TRY(pf_given_bind(&s->given, &s->net, *n, 0));
     const void *data = images->data;
     if (*n < s->net.batch || images->type != PF_REAL) {
         int64_t used = *n * image_count(s), all = s->net.batch * image_count(s);
@@ -90,7 +90,8 @@ static peft_status run(peft_session *s, const peft_tensor *images, const peft_te
         memset(s->images + used, 0, (size_t)(all - used) * sizeof(pk_real));
         data = s->images;
     }
-    pf_exec_input(&s->net.exec, PF_IN_IMAGES, data);
+    pf_exec_input(&s->net.exec, s->net.images, data);
+    PF_TRY(pf_exec_bound(&s->net.exec));
     pf_guard_read(&s->model->guard);
     pf_exec_run(&s->net.exec, 0, s->net.exec.g.nodes);
     pf_guard_done(&s->model->guard);
@@ -146,7 +147,7 @@ peft_status peft_session_probabilities(peft_session *s, const peft_tensor *image
 
 peft_status peft_session_input(peft_session *s, const char *name, const peft_tensor *value)
 {
-    return s ? pf_side_set(&s->side, name, value) : pf_fail(PEFT_E_INVALID, "session is NULL");
+    return s ? pf_given_set(&s->given, name, value) : pf_fail(PEFT_E_INVALID, "session is NULL");
 }
 
 peft_status peft_session_tap(peft_session *s, const char *tap, const peft_tensor **out)
@@ -173,7 +174,7 @@ size_t peft_session_memory(const peft_session *s)
 {
     if (!s) return 0;
     return pf_exec_bytes(&s->net.exec) + (size_t)(s->net.batch * image_count(s)) * sizeof(pk_real)
-         + pf_side_bytes(&s->side);
+         + pf_given_bytes(&s->given);
 }
 
 void peft_session_describe(const peft_session *s, peft_text_fn fn, void *user)

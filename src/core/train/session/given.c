@@ -1,0 +1,84 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * given.c -- inputs that a method declares (peft_input) and an application gives beside the images. */
+#include <stdio.h>
+#include <string.h>
+#include "core/train/session/compiled.h"
+
+peft_status pf_given_create(pf_given *s, const pf_compiled *c)
+{
+    const pf_graph *g = &c->exec.g;
+    *s = (pf_given){ .batch = c->batch, .count = c->givens };
+    for (int i = 0; i < s->count; i++) {
+        pf_given_input *in = &s->item[i];
+        const pf_input *declared = &g->input[c->given[i]];
+        snprintf(in->name, sizeof in->name, "%s", declared->name);
+        in->shape = pf_v(g, declared->value)->shape;
+        in->one = pf_shape_count(&in->shape) / s->batch;
+        const size_t bytes = (size_t)(s->batch * in->one) * sizeof *in->room;
+        in->room = pf_alloc_zero(g->ctx, bytes);
+        if (!in->room) return pf_nomem(in->name, bytes);
+    }
+    return PEFT_OK;
+}
+
+size_t pf_given_bytes(const pf_given *s)
+{
+    size_t bytes = 0;
+    for (int i = 0; i < s->count; i++) bytes += (size_t)(s->batch * s->item[i].one) * sizeof *s->item[i].room;
+    return bytes;
+}
+
+void pf_given_free(pf_given *s, peft_context *ctx)
+{
+    for (int i = 0; i < s->count; i++) pf_free(ctx, s->item[i].room);
+    s->count = 0;
+}
+
+static peft_status unknown(const pf_given *s, const char *name)
+{
+    char known[PF_INPUTS_MAX * (sizeof s->item[0].name + 2)] = "images only";
+    for (int i = 0, used = 0; i < s->count && used < (int)sizeof known; i++)
+        used += snprintf(known + used, sizeof known - (size_t)used, "%s%s", i ? ", " : "", s->item[i].name);
+    return pf_fail(PEFT_E_NOTFOUND, "input '%.60s': the model takes %s", name, known);
+}
+
+/* v is [1..batch, ..] with the extents declared. */
+static peft_status check(const pf_given_input *in, const peft_tensor *v)
+{
+    char given[96], expected[96];
+    const pf_shape *s = &in->shape;
+    bool fits = v->ndim == s->ndim && v->dim[0] >= 1 && v->dim[0] <= s->dim[0];
+    if (v->type != PEFT_F32 && v->type != PEFT_F64)
+        return pf_fail(PEFT_E_DTYPE, "%s: given %s, expected f32", in->name, pf_dtype_name(v->type));
+    for (int i = 1; i < s->ndim && fits; i++) fits = v->dim[i] == s->dim[i];
+    if (fits) return PEFT_OK;
+    pf_dims_text(expected, sizeof expected, s->ndim, s->dim);
+    return pf_fail(PEFT_E_SHAPE, "%s: given %s, expected [1..%s", in->name,
+                   pf_dims_text(given, sizeof given, v->ndim, v->dim), expected + 1);
+}
+
+peft_status pf_given_set(pf_given *s, const char *name, const peft_tensor *v)
+{
+    int i = 0;
+    if (!name || !v) return pf_fail(PEFT_E_INVALID, "%s is NULL: expected a pointer", name ? "value" : "name");
+    while (i < s->count && strcmp(s->item[i].name, name)) i++;
+    if (i == s->count) return unknown(s, name);
+    pf_given_input *in = &s->item[i];
+    PF_TRY(check(in, v));
+    in->n = v->dim[0];
+    pf_to_real(in->room, v->data, v->type, in->n * in->one);
+    memset(in->room + in->n * in->one, 0, (size_t)((s->batch - in->n) * in->one) * sizeof *in->room);
+    return PEFT_OK;
+}
+
+peft_status pf_given_bind(const pf_given *s, pf_compiled *c, int64_t n, int64_t first)
+{
+    for (int i = 0; i < s->count; i++) {
+        const pf_given_input *in = &s->item[i];
+        if (in->n != n)
+            return pf_fail(PEFT_E_STATE, "%s: given for %lld samples, expected %lld; set them before each call",
+                           in->name, (long long)in->n, (long long)n);
+        pf_exec_input(&c->exec, c->given[i], in->room + first * in->one);
+    }
+    return PEFT_OK;
+}

@@ -1,0 +1,196 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * test_inputs.c -- named inputs: a method declares two of them (peft_input), an application gives them by name to
+ * sessions and trainers; names, shapes and moments that are wrong are refused. */
+#include "tiny.h"
+#include "core/train/session/compiled.h"
+
+enum { TOKENS = 17, WIDTH = 24, BATCH = 3 };             /* of BACKBONE */
+#define BACKBONE "image_size=16,patch=4,width=24,mlp=40,depth=2,heads=3"
+
+static const char *second = "late";                      /* the name of the second input, for the mistakes */
+static int64_t second_width = WIDTH;
+static int many;
+
+static peft_status init(peft_adapter *a, const peft_vit *v) { (void)v; return peft_done(a); }
+
+/* Both are added to the tokens: "early" in front of block 0, asked for twice, and "late" behind it. */
+static void emit(const void *state, peft_build *b, peft_site *s)
+{
+    (void)state;
+    char name[16];
+    if (s->layer > 0) return;
+    const char *which = s->where == PEFT_TOKENS ? "early" : second;
+    const int64_t width = s->where == PEFT_TOKENS ? WIDTH : second_width;
+    peft_val x = peft_input(b, which, PEFT_DIMS(TOKENS, width));
+    s->out = peft_add(b, s->out, peft_scale(b, x, 0.5));
+    s->out = peft_add(b, s->out, peft_scale(b, peft_input(b, which, PEFT_DIMS(TOKENS, width)), 0.5));
+    for (int i = 0; i < many; i++) {
+        snprintf(name, sizeof name, "input%d", i);
+        peft_input(b, name, PEFT_DIMS(2));
+    }
+}
+
+static const peft_method fed = { .name = "fed", .summary = "adds two inputs to the tokens", .paper = "",
+    .sites = PEFT_AT(PEFT_TOKENS) | PEFT_AT(PEFT_BLOCK_OUT), .init = init, .emit = emit };
+
+static tiny make(void)
+{
+    tiny t = { .ctx = tiny_context(NULL, 1) };
+    OK(peft_context_register_method(t.ctx, &fed, PEFT_METHOD_ABI));
+    t.backbone = tiny_backbone(t.ctx, BACKBONE, NULL);
+    t.model = tiny_model(t.backbone, "classes=3");
+    OK(peft_adapter_create(t.backbone, "fed", NULL, &t.adapter));
+    OK(peft_model_attach(t.model, t.adapter));
+    tiny_shake(t.model);
+    return t;
+}
+
+static peft_tensor *tokens(const tiny *t, int n, uint64_t seed, double size)
+{
+    peft_tensor *x = tiny_tensor(t->ctx, PEFT_F32, 3, n, TOKENS, WIDTH);
+    float *p = peft_tensor_data(x);
+    for (int64_t i = 0; i < peft_tensor_count(x); i++) p[i] = (float)(size * tiny_random(seed, (uint64_t)i));
+    return x;
+}
+
+static void predict(const tiny *t, peft_session *s, int n, int first, const peft_tensor *early, const peft_tensor *late,
+                    float logits[])
+{
+    tiny_batch b = tiny_batch_make(t->model, n, first);
+    peft_tensor *out = tiny_tensor(t->ctx, PEFT_F32, 2, n, 3);
+    OK(peft_session_input(s, "late", late));
+    OK(peft_session_input(s, "early", early));
+    OK(peft_session_predict(s, b.images, out));
+    memcpy(logits, peft_tensor_cdata(out), (size_t)(n * 3) * sizeof(float));
+    peft_tensor_free(out);
+    tiny_batch_free(&b);
+}
+
+/* Zeros change no bit; each sample sees its own rows; early and late are not mixed up. */
+START_TEST(given_by_name)
+{
+    tiny t = make();
+    peft_session *s = tiny_session(t.model, "batch=%d", BATCH), *plain;
+    peft_tensor *zero = tokens(&t, BATCH, 1, 0), *x = tokens(&t, BATCH, 2, 1), *one = tokens(&t, 1, 1, 0);
+    float with[9], none[9], swapped[9], alone[3];
+    peft_model *bare = tiny_model(t.backbone, "classes=3");
+    tiny_shake(bare);
+    plain = tiny_session(bare, "batch=%d", BATCH);
+    tiny_batch b = tiny_batch_make(bare, BATCH, 0);
+    peft_tensor *out = tiny_tensor(t.ctx, PEFT_F32, 2, BATCH, 3);
+    OK(peft_session_predict(plain, b.images, out));
+    predict(&t, s, BATCH, 0, zero, zero, none);
+    ck_assert_mem_eq(none, peft_tensor_cdata(out), sizeof none);
+    predict(&t, s, BATCH, 0, x, zero, with);
+    predict(&t, s, BATCH, 0, zero, x, swapped);
+    ck_assert(memcmp(with, none, sizeof none) && memcmp(swapped, none, sizeof none));
+    ck_assert_mem_ne(with, swapped, sizeof with);
+    for (int i = 0; i < BATCH; i++) {
+        memcpy(peft_tensor_data(one), (const float *)peft_tensor_cdata(x) + i * TOKENS * WIDTH,
+               TOKENS * WIDTH * sizeof(float));
+        peft_tensor *late = tokens(&t, 1, 1, 0);
+        predict(&t, s, 1, i, one, late, alone);
+        ck_assert_mem_eq(alone, with + 3 * i, sizeof alone);
+        peft_tensor_free(late);
+    }
+    peft_session_free(s);
+    peft_session_free(plain);
+    peft_model_free(bare);
+    tiny_batch_free(&b);
+    peft_tensor *const all[] = { zero, x, one, out };
+    for (int i = 0; i < 4; i++) peft_tensor_free(all[i]);
+    tiny_free(&t);
+}
+END_TEST
+
+START_TEST(trained_with)
+{
+    tiny t = make();
+    char text[80];
+    peft_trainer *r = tiny_trainer(t.model, "batch=%d,cache_features=1000000", BATCH);
+    for (int n = BATCH; n >= 1; n--) {
+        tiny_batch b = tiny_batch_make(t.model, n, 0);
+        peft_tensor *x = tokens(&t, n, 2, 1), *logits = tiny_tensor(t.ctx, PEFT_F32, 2, n, 3);
+        OK(peft_trainer_input(r, "early", x));
+        snprintf(text, sizeof text, "late: given for %d samples, expected %d", n == BATCH ? 0 : n + 1, n);
+        FAILS(PEFT_E_STATE, text, peft_trainer_step(r, b.images, b.labels, b.ids));
+        OK(peft_trainer_input(r, "late", x));
+        OK(peft_trainer_step(r, b.images, b.labels, b.ids));
+        OK(peft_trainer_evaluate(r, b.images, logits));
+        ck_assert(isfinite(peft_trainer_get(r, "loss")));
+        peft_tensor_free(x);
+        peft_tensor_free(logits);
+        tiny_batch_free(&b);
+    }
+    peft_trainer_free(r);
+    tiny_free(&t);
+}
+END_TEST
+
+START_TEST(refused)
+{
+    tiny t = make();
+    peft_session *s = tiny_session(t.model, "batch=%d", BATCH);
+    peft_tensor *wide = tiny_tensor(t.ctx, PEFT_F32, 3, 1, TOKENS, WIDTH + 1), *four = tokens(&t, 4, 1, 1);
+    peft_tensor *integers = tiny_tensor(t.ctx, PEFT_I64, 3, 1, TOKENS, WIDTH);
+    FAILS(PEFT_E_NOTFOUND, "input 'images': the model takes early, late", peft_session_input(s, "images", four));
+    FAILS(PEFT_E_SHAPE, "late: given [1, 17, 25], expected [1..3, 17, 24]", peft_session_input(s, "late", wide));
+    FAILS(PEFT_E_SHAPE, "late: given [4, 17, 24], expected [1..3, 17, 24]", peft_session_input(s, "late", four));
+    FAILS(PEFT_E_DTYPE, "late", peft_session_input(s, "late", integers));
+    peft_session_free(s);
+    peft_session *bad = NULL;
+    const struct { const char *name; int64_t width; int many; peft_status status; const char *text; } slips[] = {
+        { "labels", WIDTH, 0, PEFT_E_INVALID, "peft_input 'labels': the library has an input of this name" },
+        { "early", WIDTH + 1, 0, PEFT_E_INVALID, "input 'early': declared before with another shape" },
+        { "late", -1, 0, PEFT_E_SHAPE, "peft_input 'late': expected 1 to 4 extents" },
+        { "", WIDTH, 0, PEFT_E_INVALID, "expected a name of 1 to 39 characters" },
+        { "late", WIDTH, PF_INPUTS_MAX, PEFT_E_INVALID, "inputs already" } };
+    for (size_t i = 0; i < sizeof slips / sizeof *slips; i++) {
+        second = slips[i].name;
+        second_width = slips[i].width;
+        many = slips[i].many;
+        FAILS(slips[i].status, slips[i].text, peft_session_create(t.model, NULL, &bad));
+    }
+    second = "late";
+    second_width = WIDTH;
+    many = 0;
+    peft_tensor_free(wide);
+    peft_tensor_free(four);
+    peft_tensor_free(integers);
+    tiny_free(&t);
+}
+END_TEST
+
+/* As whoever runs a graph sees it. */
+START_TEST(found_once_and_bound)
+{
+    tiny t = make();
+    const pf_team team = { .ctx = t.ctx, .threads = 1, .kernels = t.ctx->kernels };
+    const pf_loss loss = { .kind = &pf_loss_ce };
+    const pf_net_spec spec = { .model = t.model, .loss = &loss,
+                               .compile = pf_team_spec(&team, (pf_compile_spec){ .batch = BATCH, .training = true }) };
+    pf_compiled net;
+    tiny_batch b = tiny_batch_make(t.model, BATCH, 0);
+    int index;
+    OK(pf_compiled_create(&net, &spec));
+    OK(pf_exec_bind(&net.exec, NULL));
+    FAILS(PEFT_E_NOTFOUND, "input 'targets': the graph has no such input; it has images, early, late, labels",
+          pf_exec_find_input(&net.exec, "targets", &index));
+    OK(pf_exec_find_input(&net.exec, "labels", &index));
+    ck_assert_int_eq(index, net.labels);
+    FAILS(PEFT_E_STATE, "input 'images'", pf_exec_bound(&net.exec));
+    pf_exec_input(&net.exec, net.images, peft_tensor_cdata(b.images));
+    FAILS(PEFT_E_STATE, "input 'early'", pf_exec_bound(&net.exec));
+    pf_exec_input(&net.exec, net.given[0], peft_tensor_cdata(b.images));
+    FAILS(PEFT_E_STATE, "input 'late'", pf_exec_bound(&net.exec));
+    pf_exec_input(&net.exec, net.given[1], peft_tensor_cdata(b.images));
+    FAILS(PEFT_E_STATE, "input 'labels'", pf_exec_bound(&net.exec));
+    pf_exec_input(&net.exec, net.labels, peft_tensor_cdata(b.labels));
+    OK(pf_exec_bound(&net.exec));
+    pf_compiled_free(&net);
+    tiny_batch_free(&b);
+    tiny_free(&t);
+}
+END_TEST
+
+SUITE_MAIN("inputs", given_by_name, trained_with, refused, found_once_and_bound)
