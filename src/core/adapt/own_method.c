@@ -10,30 +10,6 @@ enum { NAME_MAX_LENGTH = 40, OPTIONS_MAX = 64 };
 /* A registered method in one block: its option rows stand behind it, all texts behind these. */
 typedef struct own { pf_kept kept; peft_method m; peft_opt opts[]; } own;
 
-static const own *own_of(const pf_kept *k) { return (const own *)(const void *)k; }
-
-const peft_method *pf_method_in(const peft_method *const *table, const char *name)
-{
-    for (; table && *table; table++) if (!strcmp((*table)->name, name)) return *table;
-    return NULL;
-}
-
-const peft_method *pf_method_find(const peft_context *ctx, const char *name)
-{
-    const peft_method *m = pf_method_in(ctx->built_in, name);
-    for (const pf_kept *k = ctx->methods; k && !m; k = k->next) if (!strcmp(own_of(k)->m.name, name)) m = &own_of(k)->m;
-    return m;
-}
-
-const peft_method *peft_context_method(const peft_context *ctx, size_t i)
-{
-    if (!ctx) return NULL;
-    for (const peft_method *const *m = ctx->built_in; m && *m; m++, i--) if (!i) return *m;
-    const pf_kept *k = ctx->methods;
-    for (; k && i; i--) k = k->next;
-    return k ? &own_of(k)->m : NULL;
-}
-
 static bool well_named(const char *name)
 {
     size_t n = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_");
@@ -125,6 +101,7 @@ static peft_status keep(peft_context *ctx, const peft_method *m, size_t options)
     own *o = pf_alloc_zero(ctx, bytes);
     if (!o) return pf_nomem("method", bytes);
     put_texts(m, options, (char *)o + table, &ignored, o);
+    o->kept.method = &o->m;
     pf_kept **last = &ctx->methods;
     while (*last) last = &(*last)->next;
     *last = &o->kept;

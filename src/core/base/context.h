@@ -8,10 +8,9 @@
 #include "core/base/error.h"
 #include "kernels/pk.h"
 
-/* In front of a block that goes when the context goes. */
-typedef struct pf_kept { struct pf_kept *next; } pf_kept;
-
 struct peft_method;                        /* peft/sys/method.h */
+/* A registered method, in front of a block that goes when the context goes. */
+typedef struct pf_kept { struct pf_kept *next; const struct peft_method *method; } pf_kept;
 
 struct peft_context {
     atomic_int refs;

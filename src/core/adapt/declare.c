@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * declare.c -- words of peft/sys/method.h for init: what an adapter trains. */
+#include <math.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include "core/options/glob.h"
+#include "core/adapt/adapter.h"
+
+pf_param *peft_declare(peft_adapter *a, const int64_t *dims, const char *init, const char *format, ...)
+{
+    char name[128];
+    int ndim = 0;
+    pf_param *p = NULL;
+    va_list ap;
+    if (a->status) return NULL;
+    va_start(ap, format);
+    vsnprintf(name, sizeof name, format, ap);
+    va_end(ap);
+    while (ndim < PEFT_MAX_DIMS && dims[ndim]) ndim++;
+    if (!ndim) {
+        a->status = pf_fail(PEFT_E_SHAPE, "method '%s' declares '%s' without extents", a->method->name, name);
+        return NULL;
+    }
+    if (pf_params_find(&a->params, name)) {
+        a->status = pf_fail(PEFT_E_INVALID, "method '%s' declares '%s' twice", a->method->name, name);
+        return NULL;
+    }
+    a->status = pf_source_holds(a->source, name, ndim, dims);
+    if (!a->status)
+        a->status = pf_param_make(a->backbone->ctx, &a->params, name, pf_param_group_of(name), ndim, dims, &p);
+    if (!a->status && !a->blank) a->status = pf_param_draw(a->backbone->ctx, p, init);
+    return p;
+}
+
+const char *peft_rule(peft_adapter *a, const char *kind, double size)
+{
+    char number[32];
+    pf_print_float(number, sizeof number, size);
+    snprintf(a->rule, sizeof a->rule, "%.16s:%s", kind, number);
+    return a->rule;
+}
+
+void peft_fill_row_norms(peft_adapter *a, pf_param *p, const char *tensor, int64_t first)
+{
+    const peft_tensor *w = pf_backbone_find(a->backbone, tensor);
+    if (a->status || !p) return;
+    const int64_t rows = peft_tensor_count(&p->value);
+    if (!w) a->status = pf_fail(PEFT_E_INVALID, "method '%s': row norms of '%s': the backbone has no such tensor",
+                                a->method->name, tensor);
+    else if (first < 0 || rows > w->dim[0] - first)
+        a->status = pf_fail(PEFT_E_INVALID, "method '%s': row norms of '%s': rows %lld to %lld of %lld",
+                            a->method->name, tensor, (long long)first, (long long)(first + rows - 1),
+                            (long long)w->dim[0]);
+    if (a->status || a->blank) return;
+    const int64_t cols = peft_tensor_count(w) / w->dim[0];
+    for (int64_t i = 0; i < rows; i++) {
+        double sq;
+        a->backbone->ctx->kernels->sums(NULL, &sq, (const pk_real *)w->data + (first + i) * cols, cols);
+        ((pk_real *)p->value.data)[i] = (pk_real)sqrt(sq);
+    }
+}
+
+void peft_unfreeze(peft_adapter *a, const char *pattern)
+{
+    for (size_t i = 0; i < a->backbone->weights && !a->status; i++) {
+        const pf_weight *w = &a->backbone->weight[i];
+        pf_param *p;
+        if (pf_is_classifier(w->name) || !pf_glob(pattern, w->name) || pf_params_find(&a->params, w->name)) continue;
+        a->status = pf_source_holds(a->source, w->name, w->tensor.ndim, w->tensor.dim);
+        if (!a->status)
+            a->status = pf_param_make(a->backbone->ctx, &a->params, w->name, pf_param_group_of(w->name), w->tensor.ndim,
+                                      w->tensor.dim, &p);
+        if (!a->status && !a->blank) memcpy(p->value.data, w->tensor.data, pf_tensor_bytes(&w->tensor));
+    }
+}
+
+pf_param *peft_declared(peft_adapter *a, const char *name) { return pf_params_find(&a->params, name); }
+
+void peft_declare_vit(peft_adapter *a, const char *scope, const peft_vit *v, int64_t classes)
+{
+    const pf_vit_shape *b = &a->backbone->shape;
+    pf_tensor_spec t;
+    if (a->status) return;
+    pf_vit_shape s = { .image = v->image, .patch = b->patch, .width = v->width, .depth = v->depth, .heads = v->heads,
+                       .mlp = v->mlp, .classes = classes, .eps = b->eps, .act = b->act, .qkv_bias = true,
+                       .patch_bias = true, .pos_prefix = true };
+    a->status = a->networks == 2 ? pf_fail(PEFT_E_INTERNAL, "a method may declare two networks") : pf_shape_check(&s);
+    if (a->status) return;
+    a->network[a->networks].shape = s;
+    snprintf(a->network[a->networks++].scope, sizeof a->network[0].scope, "%s", scope);
+    for (size_t i = 0; pf_vit_tensor(&s, i, &t) && !a->status; i++) {
+        int64_t dims[5] = { 0 };
+        const bool bias = strstr(t.name, "bias"), norm = strstr(t.name, "norm");
+        memcpy(dims, t.dim, sizeof(int64_t) * (size_t)t.ndim);
+        peft_declare(a, dims, bias ? "zero" : norm ? "one" : "trunc_normal:0.02", "%s%s", scope, t.name);
+    }
+}
+
+peft_status peft_done(peft_adapter *a) { return a->status; }

@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * find_method.c -- the methods of a context: the built-in ones first, then those that the program registered. */
+#include <string.h>
+#include "core/adapt/adapter.h"
+
+const peft_method *pf_method_in(const peft_method *const *table, const char *name)
+{
+    for (; table && *table; table++) if (!strcmp((*table)->name, name)) return *table;
+    return NULL;
+}
+
+const peft_method *pf_method_find(const peft_context *ctx, const char *name)
+{
+    const peft_method *m = pf_method_in(ctx->built_in, name);
+    for (const pf_kept *k = ctx->methods; k && !m; k = k->next) if (!strcmp(k->method->name, name)) m = k->method;
+    return m;
+}
+
+const peft_method *peft_context_method(const peft_context *ctx, size_t i)
+{
+    if (!ctx) return NULL;
+    for (const peft_method *const *m = ctx->built_in; m && *m; m++, i--) if (!i) return *m;
+    const pf_kept *k = ctx->methods;
+    for (; k && i; i--) k = k->next;
+    return k ? k->method : NULL;
+}

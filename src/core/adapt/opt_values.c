@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * opt_values.c -- words of peft/sys/method.h for init: the adapter's state, its options' values, their refusal. */
+#include <string.h>
+#include "core/adapt/adapter.h"
+
+void *peft_state(peft_adapter *a) { return a->state; }
+
+/* The method's table; an option that is not in it is the method's own mistake, and joins the record of errors. */
+static const pf_opt *table_for(const peft_adapter *a, const char *name)
+{
+    static const pf_opt none[] = { { 0 } };
+    const pf_opt *table = a->method->opts ? a->method->opts : none, *o = table;
+    while (o->name && strcmp(o->name, name)) o++;
+    if (!o->name && !a->status)
+        ((peft_adapter *)a)->status = pf_fail(PEFT_E_INVALID, "method '%s' asks for an option '%s': its table has none "
+                                              "of this name", a->method->name, name);
+    return table;
+}
+
+int64_t peft_opt_int(const peft_adapter *a, const char *name)
+{
+    return pf_options_int(a->options, table_for(a, name), name);
+}
+double peft_opt_float(const peft_adapter *a, const char *name)
+{
+    return pf_options_float(a->options, table_for(a, name), name);
+}
+const char *peft_opt_string(const peft_adapter *a, const char *name)
+{
+    return pf_options_string(a->options, table_for(a, name), name);
+}
+
+void peft_reject(peft_adapter *a, const char *option, const char *expected)
+{
+    if (a->status) return;
+    a->status = pf_fail(PEFT_E_OPTION, "option '%s' of method '%s': given '%s', expected %s", option, a->method->name,
+                        peft_opt_string(a, option), expected);
+}
