@@ -12,14 +12,14 @@
 #define PF_PEFT_FRONT   "base_model.model."
 #define PF_PATH_MAX (2 * PF_NAME_MAX)
 
-/* --- peft_pattern.c: Python's regular expressions, the part that module patterns use ----------------------------- */
+/* --- hf_pattern.c: Python's regular expressions, the part that module patterns use ------------------------------- */
 /* Does pattern match all of text? tail: as (.*\.)?(pattern)$, so that it may begin behind any dot.
  * PEFT_E_UNSUPPORTED names what is outside . * + ? [] () | \d and escaped punctuation. */
 peft_status pf_peft_match(const char *pattern, const char *text, bool tail, bool *yes);
 /* name is path, or path ends with .name */
 bool pf_peft_ends(const char *path, const char *name);
 
-/* --- peft_names.c: modules --------------------------------------------------------------------------------------- */
+/* --- hf_names.c: modules ----------------------------------------------------------------------------------------- */
 /* hf5: since version 5 of transformers */
 typedef enum { PF_PEFT_HF, PF_PEFT_HF5, PF_PEFT_TIMM, PF_PEFT_NAMINGS } pf_peft_naming;
 extern const char *const pf_peft_naming_name[PF_PEFT_NAMINGS];
@@ -57,7 +57,7 @@ peft_status pf_peft_entries_make(const peft_adapter *a, const pf_params *head, c
                                  pf_peft_entries *out);
 void        pf_peft_entries_free(pf_peft_entries *e);
 
-/* --- peft_config.c: adapter_config.json -------------------------------------------------------------------------- */
+/* --- hf_config.c: adapter_config.json ---------------------------------------------------------------------------- */
 typedef enum { PF_PEFT_LORA, PF_PEFT_IA3, PF_PEFT_LN, PF_PEFT_TYPES } pf_peft_type;
 extern const struct pf_peft_kind { const char *type, *method; } pf_peft_kinds[PF_PEFT_TYPES];
 typedef struct pf_peft_config { pf_peft_type type; json_t *root; } pf_peft_config;
@@ -66,15 +66,15 @@ peft_status pf_peft_config_read(peft_context *ctx, const char *dir, pf_peft_conf
 void        pf_peft_config_free(pf_peft_config *c);
 const json_t *pf_peft_field(const pf_peft_config *c, const char *name);                 /* NULL: absent or null */
 
-/* --- peft_select.c ----------------------------------------------------------------------------------------------- */
+/* --- hf_select.c ------------------------------------------------------------------------------------------------- */
 /* Marks targets and saved modules, with rank and alpha. */
 peft_status pf_peft_select(const pf_peft_config *c, pf_modules *m);
 
-/* --- peft_options.c ---------------------------------------------------------------------------------------------- */
+/* --- hf_options.c ------------------------------------------------------------------------------------------------ */
 /* The options that make the method adapt just these targets. */
 peft_status pf_peft_options(const pf_peft_config *c, const peft_backbone *b, const pf_modules *m, peft_options **out);
 
-/* --- peft_config_write.c ----------------------------------------------------------------------------------------- */
+/* --- hf_config_write.c ------------------------------------------------------------------------------------------- */
 /* adapter_config.json of an adapter; m gets its marks. head: the classifier is saved too. */
 peft_status pf_peft_config_make(const peft_adapter *a, pf_peft_type type, bool head, pf_modules *m, json_t **out);
 #endif
