@@ -33,12 +33,14 @@ peft_status pf_model_make(peft_backbone *b, const peft_options *o, pf_source *so
 /* fits.c: PEFT_OK where a can act beside every attached adapter, else PEFT_E_STATE that names both. */
 peft_status pf_model_fits(const peft_model *m, peft_adapter *a);
 
+/* weight.c: a tensor as a constant. */
+pf_val pf_const(pf_graph *g, const peft_tensor *t);
+/* A backbone tensor by name: the trained copy of the adapter that unfroze it, else the frozen one; PF_NONE: none. */
+pf_val pf_model_weight(const peft_model *m, pf_graph *g, const char *name);
+
 /* vit.c: images [b,3,s,s] to logits, a row for each sample or, of a head that makes a map, for each
  * of its places. tap, when given, sees "embed", "block.N" and "feature". */
 typedef void (*pf_tap_fn)(void *user, pf_graph *g, const char *name, pf_val v);
 pf_val pf_model_images(const peft_model *m, pf_graph *g);                              /* the input "images" */
 pf_val pf_model_forward(const peft_model *m, pf_graph *g, pf_val images, pf_tap_fn tap, void *user);
-pf_val pf_const(pf_graph *g, const peft_tensor *t);
-/* A backbone tensor by name: the trained copy of the adapter that unfroze it, else the frozen one; PF_NONE: none. */
-pf_val pf_model_weight(const peft_model *m, pf_graph *g, const char *name);
 #endif

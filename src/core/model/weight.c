@@ -1,0 +1,23 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * weight.c -- tensors of the backbone as values of a graph. */
+#include <string.h>
+#include "core/model/model.h"
+
+pf_val pf_const(pf_graph *g, const peft_tensor *t)
+{
+    pf_shape s = { .ndim = t->ndim };
+    memcpy(s.dim, t->dim, sizeof(int64_t) * PF_MAX_RANK);
+    pf_val v = pf_value_new(g, PF_CONST, s);
+    if (pf_is(v)) pf_v(g, v)->data = t->data;
+    return v;
+}
+
+pf_val pf_model_weight(const peft_model *m, pf_graph *g, const char *name)
+{
+    for (size_t i = 0; i < m->adapters; i++) {
+        pf_param *p = pf_params_find(&m->adapter[i]->params, name);
+        if (p) return peft_use(g, p);
+    }
+    const peft_tensor *t = pf_backbone_find(m->backbone, name);
+    return t ? pf_const(g, t) : PF_NONE;
+}
