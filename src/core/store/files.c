@@ -2,6 +2,7 @@
  * files.c -- adapter files and model files: what is trained, its options, the fingerprint of what it was trained on. */
 #include <stdio.h>
 #include <string.h>
+#include "core/store/origin.h"
 #include "core/store/state.h"
 
 static peft_status options_from(peft_context *ctx, const pf_st *st, const char *key, peft_options **out)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * state.c -- parameters and metadata in and out of safetensors files. */
+ * state.c -- parameters in and out of safetensors files. */
 #include <stdio.h>
 #include <string.h>
 #include "core/store/state.h"
@@ -39,85 +39,5 @@ peft_status pf_state_only(const pf_st *st, bool (*known)(const void *user, const
     for (size_t i = 0; i < pf_st_count(st); i++)
         if (!known(user, pf_st_at(st, i)->name))
             return pf_fail(PEFT_E_FORMAT, "tensor '%s' is unexpected", pf_st_at(st, i)->name);
-    return PEFT_OK;
-}
-
-static const char effective_key[] = "libpeft.backbone.effective";
-static const char *rule_of(const peft_backbone *b) { return *b->resample ? b->resample : "none"; }
-
-peft_status pf_meta_write(pf_st_out *o, const char *kind, peft_backbone *b)
-{
-    PF_TRY(pf_st_out_meta(o, "libpeft.kind", kind));
-    PF_TRY(pf_st_out_meta(o, "libpeft.format", "1"));
-    PF_TRY(pf_st_out_meta(o, "libpeft.version", peft_version_string()));
-    PF_TRY(pf_st_out_meta(o, "libpeft.backbone.fingerprint", peft_backbone_fingerprint(b)));
-    PF_TRY(pf_st_out_meta(o, "libpeft.backbone.resample", rule_of(b)));
-    if (*b->resample) PF_TRY(pf_st_out_meta(o, effective_key, pf_backbone_effective(b)));
-    return pf_meta_number(o, "libpeft.backbone.image_size", b->shape.image);
-}
-
-/* The file's backbone and b are of the same pretrained weights, at one size and by one rule. */
-static peft_status same_origin(const char *fingerprint, int64_t image, const char *rule, peft_backbone *b)
-{
-    if (strcmp(fingerprint, peft_backbone_fingerprint(b)))
-        return pf_fail(PEFT_E_MISMATCH, "trained on backbone %s, given backbone %s; load the weights that it was "
-                       "trained on (fingerprint: peft_backbone_fingerprint, inspect FILE)", fingerprint,
-                       peft_backbone_fingerprint(b));
-    if (image != b->shape.image)
-        return pf_fail(PEFT_E_MISMATCH, "trained at image_size %lld, the backbone was loaded at %lld: load it with "
-                       "image_size=%lld", (long long)image, (long long)b->shape.image, (long long)image);
-    if (strcmp(rule, rule_of(b)))
-        return pf_fail(PEFT_E_MISMATCH, "trained with position embedding rule '%s', the backbone was loaded with '%s': "
-                       "load it with resample=%s", rule, rule_of(b), rule);
-    return PEFT_OK;
-}
-
-/* The tensors are the same to the bit, however either came by its positions: one was saved after resampling. */
-static bool same_tensors(const pf_st *st, const char *fingerprint, int64_t image, const char *rule, peft_backbone *b)
-{
-    const char *effective = pf_st_meta(st, effective_key);
-    if (!effective && strcmp(rule, "none")) return false;                    /* by an earlier version: not told */
-    return image == b->shape.image && !strcmp(effective ? effective : fingerprint, pf_backbone_effective(b));
-}
-
-peft_status pf_meta_check(const pf_st *st, const char *kind, peft_backbone *b)
-{
-    const char *text, *fingerprint, *rule;
-    int64_t image, format;
-    PF_TRY(pf_meta_text(st, "libpeft.kind", &text));
-    if (strcmp(text, kind)) return pf_fail(PEFT_E_FORMAT, "the file holds a %s, expected a %s", text, kind);
-    PF_TRY(pf_meta_int(st, "libpeft.format", &format));
-    if (format != 1) return pf_fail(PEFT_E_UNSUPPORTED, "file format %lld: this library reads 1", (long long)format);
-    PF_TRY(pf_meta_text(st, "libpeft.backbone.fingerprint", &fingerprint));
-    PF_TRY(pf_meta_int(st, "libpeft.backbone.image_size", &image));
-    PF_TRY(pf_meta_text(st, "libpeft.backbone.resample", &rule));
-    peft_status s = same_origin(fingerprint, image, rule, b);
-    return s && same_tensors(st, fingerprint, image, rule, b) ? PEFT_OK : s;
-}
-
-static const char classifier_key[] = "libpeft.backbone.classifier";
-
-peft_status pf_meta_write_classifier(pf_st_out *o, const peft_model *m)
-{
-    char digest[65];
-    if (m->head != &pf_head_backbone) return PEFT_OK;
-    pf_classifier_digest(m->backbone, digest);
-    return pf_st_out_meta(o, classifier_key, digest);
-}
-
-peft_status pf_meta_check_classifier(const pf_st *st, const peft_model *m)
-{
-    const char *saved = pf_st_meta(st, classifier_key);
-    char digest[65];
-    if (m->head != &pf_head_backbone) return PEFT_OK;
-    pf_classifier_digest(m->backbone, digest);
-    if (!saved)
-        pf_log(m->backbone->ctx, 1, "the file was written by an earlier version and does not tell which classifier of "
-               "the backbone its model used (classes=0): not checked that this backbone has the same classes in the "
-               "same order");
-    else if (strcmp(saved, digest))
-        return pf_fail(PEFT_E_MISMATCH, "the model uses its backbone's own classifier (classes=0), SHA-256 %s; the "
-                       "classifier of the given backbone is another one, SHA-256 %s: give the backbone file that the "
-                       "model was made with", saved, digest);
     return PEFT_OK;
 }

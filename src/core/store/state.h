@@ -3,8 +3,7 @@
 #ifndef PF_STATE_H
 #define PF_STATE_H
 #include "core/bits/finite.h"
-#include "core/format/meta.h"
-#include "core/model/model.h"
+#include "core/adapt/adapter.h"
 
 /* Tensors "<prefix><name>"; PEFT_E_NONFINITE when a value is NaN or Inf. */
 peft_status pf_state_write(pf_st_out *o, const char *prefix, const pf_params *list);
@@ -12,12 +11,4 @@ peft_status pf_state_write(pf_st_out *o, const char *prefix, const pf_params *li
 peft_status pf_state_read(const pf_st *st, const char *prefix, const pf_params *list);
 /* Every tensor of the file is one of `count`: else PEFT_E_FORMAT names what is too much (known says which are ours). */
 peft_status pf_state_only(const pf_st *st, bool (*known)(const void *user, const char *name), const void *user);
-
-/* "libpeft.*" entries that tie a file to its kind and backbone, and their check. */
-peft_status pf_meta_write(pf_st_out *o, const char *kind, peft_backbone *b);
-peft_status pf_meta_check(const pf_st *st, const char *kind, peft_backbone *b);
-/* The same for the backbone's own classifier where the model uses it (classes=0): an entry with its digest, and its
- * check. A file of an earlier version has no digest; that is a warning. Nothing for models with a head of their own. */
-peft_status pf_meta_write_classifier(pf_st_out *o, const peft_model *m);
-peft_status pf_meta_check_classifier(const pf_st *st, const peft_model *m);
 #endif

@@ -4,6 +4,7 @@
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
+#include "core/store/origin.h"
 #include "core/store/state.h"
 #include "core/train/trainer.h"
 

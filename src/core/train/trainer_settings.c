@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include "core/store/state.h"
+#include "core/format/meta.h"
 #include "core/train/trainer.h"
 
 /* Options that change no result; arithmetic: there is only one. */
