@@ -52,24 +52,6 @@ static float number(uint64_t stream, uint64_t i)
     return (float)((double)((x ^ x >> 31) >> 40) / 0x1p23 - 1);
 }
 
-static uint64_t stream_of(const char *name)
-{
-    uint64_t h = 1469598103934665603u;
-    for (; *name; name++) h = (h ^ (unsigned char)*name) * 1099511628211u;
-    return h;
-}
-
-/* Away from initial zeros, which hide what their factors do. */
-static void shake(peft_model *m)
-{
-    for (size_t i = 0; i < peft_model_param_count(m); i++) {
-        peft_param *p = peft_model_param(m, i);
-        float *x = peft_tensor_data(peft_param_value(p));
-        const int64_t n = peft_tensor_count(peft_param_value(p));
-        for (int64_t k = 0; k < n; k++) x[k] += 0.05f * number(stream_of(peft_param_name(p)), (uint64_t)k);
-    }
-}
-
 static peft_tensor *tensor(peft_context *ctx, peft_dtype type, int ndim, const int64_t *dims)
 {
     peft_tensor *t;

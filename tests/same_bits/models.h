@@ -32,6 +32,24 @@ static peft_adapter *attach(peft_context *ctx, peft_backbone *b, peft_model *m, 
     return a;
 }
 
+static uint64_t stream_of(const char *name)
+{
+    uint64_t h = 1469598103934665603u;
+    for (; *name; name++) h = (h ^ (unsigned char)*name) * 1099511628211u;
+    return h;
+}
+
+/* Away from initial zeros, which hide what their factors do. */
+static void shake(peft_model *m)
+{
+    for (size_t i = 0; i < peft_model_param_count(m); i++) {
+        peft_param *p = peft_model_param(m, i);
+        float *x = peft_tensor_data(peft_param_value(p));
+        const int64_t n = peft_tensor_count(peft_param_value(p));
+        for (int64_t k = 0; k < n; k++) x[k] += 0.05f * number(stream_of(peft_param_name(p)), (uint64_t)k);
+    }
+}
+
 /* Random weights in which no bias, norm or scale is a new backbone's: made by merging a shaken "full" adapter. */
 static peft_backbone *new_backbone(peft_context *ctx, const char *text)
 {

@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 # Two builds of the library give the same bits: every method and the settings of tests/same_bits/cases.h are trained for
 # three steps with both; steps, gradients, adapters, models, states, merged backbones and predictions are compared byte
-# for byte, for each instruction set of this CPU, with one thread and with three.
+# for byte, for each instruction set of this CPU, with one thread and with three; where both builds have
+# libpeft-io, so is what it makes of pictures.
 #   same_bits.sh BEFORE AFTER [CC]   build folders, or paths of a libpeft.so
 #   same_bits.sh BUILD BUILD [CC]    one build with itself: threads change no bit, instruction sets do
 #   same_bits.sh --self-test         a changed bit, a missing file and an additional file are found
@@ -45,18 +46,29 @@ library_of() {
     echo "$(cd "$(dirname "$library")" && pwd)/$(basename "$library")"
 }
 
-# The program $1, compiled with the library $2 and the public headers that belong to it.
+# The program $1 of tests/same_bits, compiled as $2 with the library $3 and further ones, and the public headers that
+# belong to it.
 compile() {
-    tree=$(tree_of "$2")
-    "$cc" -std=gnu11 -O1 "$root/tests/same_bits/same_bits.c" -o "$1" -I"$tree/include" -I"$tree/examples" "$2" \
-        -Wl,-rpath,"$(dirname "$2")"
+    source=$root/tests/same_bits/$1.c program=$2 library=$3
+    shift 3
+    tree=$(tree_of "$library")
+    "$cc" -std=gnu11 -O1 "$source" -o "$program" -I"$tree/include" -I"$tree/examples" "$@" "$library" \
+        -Wl,-rpath,"$(dirname "$library")" -Wl,-rpath,"$(dirname "$library")/src/io"
 }
 
-# train PROGRAM FOLDER ISA THREADS
-train() {
-    rm -rf "$2"
-    mkdir "$2"
-    "$1" "$2" "$3" "$4" || { echo "same_bits.sh: $1 failed with $3 and $4 threads"; exit 1; }
+# The same for the program of libpeft-io, where the library $2 stands beside one in a build folder.
+compile_io() {
+    io=$(dirname "$2")/src/io/libpeft-io.so
+    [ ! -f "$io" ] || compile same_pictures "$1" "$2" "$io"
+}
+
+# run FOLDER PROGRAM ARGUMENTS.., which follow the folder
+run() {
+    folder=$1 program=$2
+    shift 2
+    rm -rf "$folder"
+    mkdir "$folder"
+    "$program" "$folder" "$@" || { echo "same_bits.sh: $program failed with $*"; exit 1; }
 }
 
 must_refuse() {
@@ -88,18 +100,20 @@ fi
 cc=${3:-cc}
 before=$(library_of "$1")
 after=$(library_of "$2")
-compile "$work/before" "$before"
-compile "$work/after" "$after"
+compile same_bits "$work/before" "$before"
+compile same_bits "$work/after" "$after"
+compile_io "$work/before-io" "$before"
+compile_io "$work/after-io" "$after"
 alone=false
 if [ "$before" = "$after" ]; then alone=true; fi
 failed=0
 last=
 for isa in $("$work/after" isas); do
     $alone || "$work/before" isas | grep -qx "$isa" || continue
-    train "$work/before" "$work/of-$isa" "$isa" 1
+    run "$work/of-$isa" "$work/before" "$isa" 1
     for threads in 1 3; do
         if $alone && [ $threads = 1 ]; then continue; fi
-        train "$work/after" "$work/now" "$isa" $threads
+        run "$work/now" "$work/after" "$isa" $threads
         same "$work/of-$isa" "$work/now" "$isa, threads=$threads" || failed=1
         echo "$isa, threads=$threads: $(wc -l < "$work/before.list") files compared"
     done
@@ -112,4 +126,12 @@ for isa in $("$work/after" isas); do
     fi
     last=$isa
 done
+if [ -x "$work/before-io" ] && [ -x "$work/after-io" ]; then
+    run "$work/of-io" "$work/before-io" 1
+    for threads in 0 3; do
+        run "$work/now" "$work/after-io" $threads
+        same "$work/of-io" "$work/now" "pictures, threads=$threads" || failed=1
+        echo "pictures, threads=$threads: $(wc -l < "$work/before.list") files compared"
+    done
+fi
 exit $failed
