@@ -59,6 +59,30 @@ peft_status pf_json_parse(const char *text, size_t n, const char *what, json_t *
                    error.text);
 }
 
+char pf_json_step(pf_json_walk *w)
+{
+    if (w->at >= w->size) return 0;
+    const char c = w->text[w->at++];
+    if (c == '{' || c == '[') w->depth++;
+    if (c == '}' || c == ']') w->depth--;
+    if (c != '"') return c;
+    while (w->at < w->size && w->text[w->at] != '"') w->at += w->text[w->at] == '\\' ? 2 : 1;
+    w->at = w->at < w->size ? w->at + 1 : w->size;
+    return c;
+}
+
+peft_status pf_json_parse_config(const char *text, size_t n, int depth, json_t **root)
+{
+    enum { MOST_BYTES = 1 << 20 };
+    pf_json_walk w = { .text = text, .size = n };
+    if (n > MOST_BYTES) return pf_fail(PEFT_E_FORMAT, "has %zu bytes: expected at most %d", n, MOST_BYTES);
+    while (w.at < n) {
+        pf_json_step(&w);
+        if (w.depth > depth) return pf_fail(PEFT_E_FORMAT, "is nested deeper than %d", depth);
+    }
+    return pf_json_parse(text, n, "the configuration", root);
+}
+
 int pf_text_add(const char *bytes, size_t n, void *text)
 {
     pf_text *t = text;

@@ -9,6 +9,15 @@
 /* Duplicate names are refused. PEFT_E_FORMAT: not JSON, "<what> is not valid JSON at line 3: ..." ; PEFT_E_NOMEM. */
 peft_status pf_json_parse(const char *text, size_t n, const char *what, json_t **root);
 
+/* Walks over JSON text, not a valid one too, without its strings. depth: brackets that are open behind `at`. */
+typedef struct pf_json_walk { const char *text; size_t size, at; int depth; } pf_json_walk;
+/* The next character outside strings (a quote: the string that it opens is stepped over); 0: the end. */
+char pf_json_step(pf_json_walk *w);
+
+/* pf_json_parse for a file that is not trusted: "the configuration" has at most 1 MiB, and its brackets nest at most
+ * depth deep, because the parser recurses into them. */
+peft_status pf_json_parse_config(const char *text, size_t n, int depth, json_t **root);
+
 /* Text that grows; at[length] is 0 once something was added. Freed with pf_free(ctx, at). */
 typedef struct pf_text { peft_context *ctx; char *at; size_t length, room; } pf_text;
 int pf_text_add(const char *bytes, size_t n, void *text);     /* a json_dump_callback_t; -1: no memory */

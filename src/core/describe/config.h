@@ -7,6 +7,7 @@
 #include <jansson.h>
 #include "core/base/context.h"
 #include "core/describe/prep.h"
+#include "core/format/json_value.h"
 
 enum { PF_FACT_MAX = 96, PF_FACTS = 19 };
 typedef struct pf_config {
@@ -23,22 +24,6 @@ typedef struct pf_config {
 const char *pf_config_get(const pf_config *c, const char *fact);
 void        pf_config_set(pf_config *c, const char *fact, const char *text);
 void        pf_config_free(pf_config *c);
-
-/* --- config_json.c: checked JSON values --------------------------------------------------------------------------- */
-/* bad: a value that the key cannot have, PEFT_E_FORMAT "key: given VALUE, expected WHAT". lacks: a valid value that
- * this library does not compute, PEFT_E_UNSUPPORTED. */
-peft_status pf_json_bad(const char *key, const json_t *v, const char *expected);
-peft_status pf_json_lacks(const char *key, const json_t *v, const char *expected);
-/* Member key of o; NULL where o is no object, or the member is absent or null. */
-const json_t *pf_json_get(const json_t *o, const char *key);
-bool pf_json_text(const json_t *v, char *text, size_t room);            /* a string that fits */
-bool pf_json_number(const json_t *v, char *text, size_t room);
-/* One number, or a list of one or three. */
-bool pf_json_triple(const json_t *v, double out[3]);
-/* [.., height, width], or one number for both. */
-bool pf_json_sides(const json_t *v, int64_t *height, int64_t *width);
-/* The boolean o[key], or fallback where it is absent. */
-peft_status pf_json_flag(const json_t *o, const char *key, bool fallback, bool *out);
 
 /* --- config_facts.c, config_open_clip.c, config_labels.c ---------------------------------------------------------- */
 bool        pf_is_timm(const json_t *top);                              /* a config.json that timm wrote */

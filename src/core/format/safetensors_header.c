@@ -36,31 +36,24 @@ const pf_st_type *pf_st_type_of(peft_dtype type)
 /* Walks over json[n] to behind the bracket that closes the first one, *end. Other faults are left to the parser. */
 static peft_status look_over(const char *json, size_t n, size_t *end)
 {
-    size_t values = 0, i = 0;
-    int depth = 0;
-    bool text = false;
-    *end = n;
-    for (; i < n; i++) {
-        char c = json[i];
-        if (text) {
-            if (c == '\\') i++;
-            else if (c == '"') text = false;
-            continue;
-        }
-        if (c == '"') text = true;
-        if (c == '{' || c == '[') depth++;
+    pf_json_walk w = { .text = json, .size = n };
+    size_t values = 0;
+    bool closed = false;
+    while (!closed && w.at < n) {
+        const size_t at = w.at;
+        const char c = pf_json_step(&w);
         if (c == '{' || c == '[' || c == ',') values++;
-        if (depth > PF_ST_DEPTH)
-            return pf_fail(PEFT_E_FORMAT, "header nests deeper than %d at byte %zu; expected 3", PF_ST_DEPTH, i);
+        if (w.depth > PF_ST_DEPTH)
+            return pf_fail(PEFT_E_FORMAT, "header nests deeper than %d at byte %zu; expected 3", PF_ST_DEPTH, at);
         if (values > MOST_VALUES)
             return pf_fail(PEFT_E_FORMAT, "header has more than %zu values; expected at most %d tensors", MOST_VALUES,
                            PF_ST_TENSORS);
-        if (c == '-' && i + 1 < n && json[i + 1] == '0')
-            return pf_fail(PEFT_E_FORMAT, "header has a negative zero at byte %zu; expected sizes >= 0", i);
-        if ((c == '}' || c == ']') && --depth <= 0) break;
+        if (c == '-' && w.at < n && json[w.at] == '0')
+            return pf_fail(PEFT_E_FORMAT, "header has a negative zero at byte %zu; expected sizes >= 0", at);
+        closed = (c == '}' || c == ']') && w.depth <= 0;
     }
-    if (i < n) *end = i + 1;
-    for (i = *end; i < n; i++)
+    *end = closed ? w.at : n;
+    for (size_t i = *end; i < n; i++)
         if (json[i] != ' ')
             return pf_fail(PEFT_E_FORMAT, "header has byte 0x%02x after its end, at byte %zu; only blanks may pad it",
                            (unsigned char)json[i], i);
@@ -84,7 +77,7 @@ peft_status pf_st_header(const uint8_t *file, size_t size, json_t **root, size_t
         return pf_fail(PEFT_E_FORMAT, "header %s; expected it to start with {",
                        n ? "starts with another character" : "is empty");
     *length = (size_t)n;
-    size_t end;
+    size_t end = 0;
     PF_TRY(look_over(json, *length, &end));
     return pf_json_parse(json, end, "header", root);
 }

@@ -5,9 +5,9 @@
 #include <string.h>
 #include "core/format/folder.h"
 #include "core/base/json_text.h"
+#include "core/format/json_value.h"
 #include "core/interop/hf_dir.h"
 
-#define LARGEST (1 << 20)
 #define DEEPEST 16
 
 const struct pf_peft_kind pf_peft_kinds[PF_PEFT_TYPES] = {
@@ -71,33 +71,18 @@ static bool empty(const json_t *v)
         || (json_is_array(v) && !json_array_size(v)) || (json_is_object(v) && !json_object_size(v));
 }
 
-/* The beginning of v as text, for messages. */
-static void show(const json_t *v, char text[64])
-{
-    memset(text, 0, 64);
-    bool cut = json_dumpb(v, text, 60, JSON_COMPACT | JSON_ENCODE_ANY | JSON_SORT_KEYS) > 60;
-    for (char *c = text; *c; c++) if ((unsigned char)*c < 32) *c = ' ';
-    if (cut) strcat(text, "...");
-}
-
 static peft_status check_field(const pf_peft_config *c, const char *name, const json_t *v)
 {
-    char text[64];
+    char text[PF_JSON_SHOWN];
     const struct field *f = fields;
     while (f->name && !(strcmp(f->name, name) == 0 && f->types >> c->type & 1)) f++;
     if (f->name ? json_is_null(v) || fits(f, v) : empty(v)) return PEFT_OK;
-    show(v, text);
+    pf_json_show(v, text);
     if (f->name && !strchr(f->holds, '='))
         return pf_fail(PEFT_E_FORMAT, "field '%s': %s is not of the type that it has in %s configurations", name, text,
                        pf_peft_kinds[c->type].type);
     return pf_fail(PEFT_E_UNSUPPORTED, "field '%.100s': %s is not supported with peft_type %s", name, text,
                    pf_peft_kinds[c->type].type);
-}
-
-const json_t *pf_peft_field(const pf_peft_config *c, const char *name)
-{
-    const json_t *v = json_object_get(c->root, name);
-    return json_is_null(v) ? NULL : v;
 }
 
 static peft_status check_type(pf_peft_config *c)
@@ -117,34 +102,13 @@ static peft_status check(pf_peft_config *c)
     if (!json_is_object(c->root)) return pf_fail(PEFT_E_FORMAT, "expected one JSON object");
     PF_TRY(check_type(c));
     json_object_foreach(c->root, name, v) PF_TRY(check_field(c, name, v));
-    const json_t *targets = pf_peft_field(c, "target_modules"), *layers = pf_peft_field(c, "layers_to_transform");
+    const json_t *targets = pf_json_get(c->root, "target_modules");
+    const json_t *layers = pf_json_get(c->root, "layers_to_transform");
     if (!targets || empty(targets))
         return pf_fail(PEFT_E_FORMAT, "field 'target_modules' is missing or empty: expected a list or a pattern");
     if (json_is_string(targets) && layers && !empty(layers))
         return pf_fail(PEFT_E_FORMAT, "field 'layers_to_transform': cannot stand beside target_modules as a pattern");
     return PEFT_OK;
-}
-
-/* The parser recurses with the nesting; deep nesting is refused before. */
-static bool shallow(const char *text, size_t n)
-{
-    int depth = 0;
-    bool quoted = false;
-    for (size_t i = 0; i < n; i++) {
-        if (quoted && text[i] == '\\') i++;
-        else if (text[i] == '"') quoted = !quoted;
-        else if (!quoted && strchr("[{", text[i]) && text[i]) depth++;
-        else if (!quoted && strchr("]}", text[i]) && text[i]) depth--;
-        if (depth > DEEPEST) return false;
-    }
-    return true;
-}
-
-static peft_status parse(const char *text, size_t n, json_t **root)
-{
-    if (n > LARGEST) return pf_fail(PEFT_E_FORMAT, "has %zu bytes: expected at most %d", n, LARGEST);
-    if (!shallow(text, n)) return pf_fail(PEFT_E_FORMAT, "is nested deeper than %d", DEEPEST);
-    return pf_json_parse(text, n, "the configuration", root);
 }
 
 peft_status pf_peft_config_read(peft_context *ctx, const char *dir, pf_peft_config *out)
@@ -156,7 +120,7 @@ peft_status pf_peft_config_read(peft_context *ctx, const char *dir, pf_peft_conf
     peft_status s = pf_map_read(ctx, path, SIZE_MAX, &map);
     pf_free(ctx, path);
     if (s) return s;
-    s = parse((const char *)pf_map_data(map), pf_map_size(map), &c.root);
+    s = pf_json_parse_config((const char *)pf_map_data(map), pf_map_size(map), DEEPEST, &c.root);
     pf_map_close(map);
     if (!s) s = check(&c);
     if (!s) *out = c;

@@ -3,6 +3,7 @@
  * and the shortest module names that match what is adapted and nothing else. */
 #include <stdio.h>
 #include <string.h>
+#include "core/format/json_value.h"
 #include "core/interop/hf_dir.h"
 
 /* Fields that say nothing about this adapter, by their value as JSON. */
@@ -144,7 +145,7 @@ peft_status pf_peft_config_make(const peft_adapter *a, pf_peft_type type, bool h
     int bad = json_object_set_new(o, "peft_type", json_string(pf_peft_kinds[type].type));
     for (size_t i = 0; i < sizeof plain / sizeof *plain; i++)
         if (plain[i].types >> type & 1)
-            bad |= json_object_set_new(o, plain[i].name, json_loads(plain[i].value, JSON_DECODE_ANY, NULL));
+            bad |= pf_json_set(o, plain[i].name, plain[i].value);
     bad |= json_object_set_new(o, "target_modules", names_of(m, is_target));
     bad |= json_object_set_new(o, "modules_to_save", saved_names(m));
     if (type == PF_PEFT_LORA) bad |= lora_fields(o, a, m);

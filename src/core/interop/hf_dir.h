@@ -64,7 +64,6 @@ typedef struct pf_peft_config { pf_peft_type type; json_t *root; } pf_peft_confi
 /* Every field known, of the right type, and of a value this library can follow. */
 peft_status pf_peft_config_read(peft_context *ctx, const char *dir, pf_peft_config *out);
 void        pf_peft_config_free(pf_peft_config *c);
-const json_t *pf_peft_field(const pf_peft_config *c, const char *name);                 /* NULL: absent or null */
 
 /* --- hf_select.c ------------------------------------------------------------------------------------------------- */
 /* Marks targets and saved modules, with rank and alpha. */

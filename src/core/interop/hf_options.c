@@ -3,6 +3,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include "core/format/json_value.h"
 #include "core/interop/hf_dir.h"
 
 /* Our LoRA's targets, the one outside the blocks last. */
@@ -95,16 +96,16 @@ static peft_status set_targets(const pf_modules *m, int64_t depth, peft_options 
 
 static peft_status lora_options(const pf_peft_config *c, const peft_backbone *b, const pf_modules *m, peft_options *o)
 {
-    const json_t *r = pf_peft_field(c, "r"), *alpha = pf_peft_field(c, "lora_alpha"),
-                 *drop = pf_peft_field(c, "lora_dropout");
-    const char *init = json_string_value(pf_peft_field(c, "init_lora_weights"));
+    const json_t *r = pf_json_get(c->root, "r"), *alpha = pf_json_get(c->root, "lora_alpha"),
+                 *drop = pf_json_get(c->root, "lora_dropout");
+    const char *init = json_string_value(pf_json_get(c->root, "init_lora_weights"));
     const int64_t rank = r ? json_integer_value(r) : 8;
     const double scale = alpha ? json_number_value(alpha) : 8;
     PF_TRY(peft_options_set_int(o, "r", rank));
     PF_TRY(peft_options_set_float(o, "alpha", scale));
     if (drop && json_number_value(drop) != 0) PF_TRY(peft_options_set_float(o, "dropout", json_number_value(drop)));
-    if (json_is_true(pf_peft_field(c, "use_rslora"))) PF_TRY(peft_options_set_string(o, "rslora", "true"));
-    if (json_is_true(pf_peft_field(c, "use_dora"))) PF_TRY(peft_options_set_string(o, "dora", "true"));
+    if (json_is_true(pf_json_get(c->root, "use_rslora"))) PF_TRY(peft_options_set_string(o, "rslora", "true"));
+    if (json_is_true(pf_json_get(c->root, "use_dora"))) PF_TRY(peft_options_set_string(o, "dora", "true"));
     if (init && !strcmp(init, "gaussian")) PF_TRY(peft_options_set_string(o, "init", "gaussian"));
     for (size_t i = 0; i < m->count; i++)
         if (m->item[i].saved && m->item[i].kind == PF_MODULE_FINAL)

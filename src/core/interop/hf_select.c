@@ -2,6 +2,7 @@
  * hf_select.c -- which modules a configuration adapts, and with which rank and alpha. */
 #include <stdio.h>
 #include <string.h>
+#include "core/format/json_value.h"
 #include "core/interop/hf_dir.h"
 
 static peft_status matches(const json_t *what, const pf_module *m, bool *yes)
@@ -50,13 +51,13 @@ static bool layers_named(const json_t *pattern, const pf_module *m)
 /* layers_to_transform, from which a target listed by its full path is free. */
 static bool layer_chosen(const pf_peft_config *c, const pf_module *m)
 {
-    const json_t *layers = pf_peft_field(c, "layers_to_transform");
+    const json_t *layers = pf_json_get(c->root, "layers_to_transform");
     size_t i;
     json_t *v;
     if (!layers || (json_is_array(layers) && !json_array_size(layers))) return true;
-    const json_t *targets = pf_peft_field(c, "target_modules");
+    const json_t *targets = pf_json_get(c->root, "target_modules");
     json_array_foreach(targets, i, v) if (!strcmp(json_string_value(v), m->path)) return true;
-    if (m->layer < 0 || !layers_named(pf_peft_field(c, "layers_pattern"), m)) return false;
+    if (m->layer < 0 || !layers_named(pf_json_get(c->root, "layers_pattern"), m)) return false;
     if (json_is_integer(layers)) return json_integer_value(layers) == m->layer;
     json_array_foreach(layers, i, v) if (json_integer_value(v) == m->layer) return true;
     return false;
@@ -65,7 +66,7 @@ static bool layer_chosen(const pf_peft_config *c, const pf_module *m)
 /* Every text of a list, every key of an object, matches a module. */
 static peft_status all_match(const pf_peft_config *c, const char *field, const pf_modules *m)
 {
-    const json_t *what = pf_peft_field(c, field);
+    const json_t *what = pf_json_get(c->root, field);
     const char *key;
     json_t *v;
     size_t i;
@@ -91,7 +92,7 @@ static peft_status patterned(const pf_peft_config *c, const char *field, const p
     const char *key;
     json_t *v;
     bool yes;
-    json_object_foreach((json_t *)(uintptr_t)pf_peft_field(c, field), key, v) {
+    json_object_foreach((json_t *)(uintptr_t)pf_json_get(c->root, field), key, v) {
         PF_TRY(pf_peft_match(key, m->path, true, &yes));
         if (!yes) continue;
         *value = json_number_value(v);
@@ -102,7 +103,7 @@ static peft_status patterned(const pf_peft_config *c, const char *field, const p
 
 static peft_status ranks(const pf_peft_config *c, pf_modules *m)
 {
-    const json_t *r = pf_peft_field(c, "r"), *alpha = pf_peft_field(c, "lora_alpha");
+    const json_t *r = pf_json_get(c->root, "r"), *alpha = pf_json_get(c->root, "lora_alpha");
     for (size_t i = 0; i < m->count; i++) {
         pf_module *t = &m->item[i];
         double rank = r ? json_number_value(r) : 8;
@@ -123,12 +124,12 @@ static peft_status mark(const pf_peft_config *c, pf_module *m)
     const pf_module_kind kind = m->kind;
     const char *type = pf_peft_kinds[c->type].type;
     bool excluded, target;
-    m->saved = kind != PF_MODULE_OTHER && listed(pf_peft_field(c, "modules_to_save"), m->path);
+    m->saved = kind != PF_MODULE_OTHER && listed(pf_json_get(c->root, "modules_to_save"), m->path);
     if (m->saved && kind != PF_MODULE_HEAD && !(kind == PF_MODULE_FINAL && c->type == PF_PEFT_LORA))
         return pf_fail(PEFT_E_UNSUPPORTED,
                        "field 'modules_to_save': module '%s' cannot be saved whole with peft_type %s", m->path, type);
-    PF_TRY(matches(pf_peft_field(c, "target_modules"), m, &target));
-    PF_TRY(matches(pf_peft_field(c, "exclude_modules"), m, &excluded));
+    PF_TRY(matches(pf_json_get(c->root, "target_modules"), m, &target));
+    PF_TRY(matches(pf_json_get(c->root, "exclude_modules"), m, &excluded));
     m->target = target && !excluded && !m->saved && kind != PF_MODULE_OTHER && layer_chosen(c, m);
     bool norm = kind == PF_MODULE_NORM || kind == PF_MODULE_FINAL;
     if (m->target && (kind == PF_MODULE_HEAD || norm != (c->type == PF_PEFT_LN)))
@@ -148,7 +149,7 @@ static peft_status all_of_method(const pf_peft_config *c, const pf_modules *m)
             static const char *const roles_of[] = { "attn.k", "attn.v", "mlp.fc2" };
             int role = 2;
             while (role >= 0 && !pf_peft_ends(t->ours, roles_of[role])) role--;
-            const json_t *ff = pf_peft_field(c, "feedforward_modules");
+            const json_t *ff = pf_json_get(c->root, "feedforward_modules");
             wanted = role >= 0;
             if (wanted) roles[role]++;
             if (json_is_string(ff)) PF_TRY(matches(ff, t, &forward));

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include "core/base/json_text.h"
+#include "core/format/json_value.h"
 #include "core/weights/save.h"
 
 /* mlp_ratio of a DINOv2, which must be a whole number; 0: the MLP has no such width. Its MLP is ratio * width wide, a
@@ -39,8 +40,7 @@ static const pf_field common[] = { { "num_channels", "3" }, { "hidden_dropout_pr
 static int add_fields(json_t *o, const pf_field *fields)
 {
     int bad = 0;
-    for (; fields && fields->key; fields++)
-        bad |= json_object_set_new(o, fields->key, json_loads(fields->json, JSON_DECODE_ANY, NULL));
+    for (; fields && fields->key; fields++) bad |= pf_json_set(o, fields->key, fields->json);
     return bad;
 }
 

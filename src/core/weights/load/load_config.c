@@ -11,25 +11,7 @@
 #include "core/base/tensor.h"
 #include "core/weights/load/load.h"
 
-enum { MOST_BYTES = 1 << 20, MOST_DEPTH = 32 };
-
-/* Whether brackets nest deeper than MOST_DEPTH; checked first, because the parser recurses into them. */
-static bool too_deep(const char *json, size_t n)
-{
-    bool text = false;
-    int depth = 0;
-    for (size_t i = 0; i < n; i++) {
-        const char c = json[i];
-        if (text) {
-            if (c == '\\') i++;
-            else text = c != '"';
-        } else if (c == '"') text = true;
-        else if (c == '{' || c == '[') depth++;
-        else if (c == '}' || c == ']') depth--;
-        if (depth > MOST_DEPTH) return true;
-    }
-    return false;
-}
+enum { MOST_DEPTH = 32 };
 
 /* The object that describes an image processor of Hugging Face; NULL: there is none. */
 static const json_t *processor(const json_t *top)
@@ -64,9 +46,7 @@ static peft_status read_content(const pf_loader *l, const json_t *top, const cha
 static peft_status parse(const pf_loader *l, const char *json, size_t n, const char *path, pf_config *c)
 {
     json_t *top;
-    if (n > MOST_BYTES) return pf_fail(PEFT_E_FORMAT, "%zu bytes: expected at most %d", n, MOST_BYTES);
-    if (too_deep(json, n)) return pf_fail(PEFT_E_FORMAT, "nested deeper than %d", MOST_DEPTH);
-    PF_TRY(pf_json_parse(json, n, "the configuration", &top));
+    PF_TRY(pf_json_parse_config(json, n, MOST_DEPTH, &top));
     peft_status s = json_is_object(top) ? read_content(l, top, path, c)
                                         : pf_fail(PEFT_E_FORMAT, "expected an object");
     json_decref(top);

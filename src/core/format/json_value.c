@@ -1,31 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0
- * config_json.c -- JSON values of a configuration file, checked for their type. */
+ * json_value.c -- see json_value.h. */
+#include "core/format/json_value.h"
+#include <stdio.h>
 #include <string.h>
 #include "core/options/options.h"
-#include "core/describe/config.h"
 
-enum { SHOWN = 60 };
-
-/* The value as JSON text, or "a list" and so on where that has more than SHOWN bytes: json_dumpb leaves out the pieces
- * that do not fit. */
-static const char *show(const json_t *v, char text[SHOWN + 1])
+/* json_dumpb leaves out the pieces that do not fit. */
+const char *pf_json_show(const json_t *v, char text[PF_JSON_SHOWN])
 {
-    const size_t n = json_dumpb(v, text, SHOWN, JSON_ENCODE_ANY | JSON_COMPACT | JSON_REAL_PRECISION(9));
-    text[n <= SHOWN ? n : 0] = 0;
+    const size_t n = json_dumpb(v, text, PF_JSON_SHOWN - 1,
+                                JSON_ENCODE_ANY | JSON_COMPACT | JSON_SORT_KEYS | JSON_REAL_PRECISION(9));
+    text[n < PF_JSON_SHOWN ? n : 0] = 0;
     if (!*text) strcpy(text, json_is_object(v) ? "an object" : json_is_array(v) ? "a list" : "a long text");
     return text;
 }
 
 peft_status pf_json_bad(const char *key, const json_t *v, const char *expected)
 {
-    char text[SHOWN + 1];
-    return pf_fail(PEFT_E_FORMAT, "%s: given %s, expected %s", key, show(v, text), expected);
+    char text[PF_JSON_SHOWN];
+    return pf_fail(PEFT_E_FORMAT, "%s: given %s, expected %s", key, pf_json_show(v, text), expected);
 }
 
 peft_status pf_json_lacks(const char *key, const json_t *v, const char *expected)
 {
-    char text[SHOWN + 1];
-    return pf_fail(PEFT_E_UNSUPPORTED, "%s: given %s, which is not supported: expected %s", key, show(v, text),
+    char text[PF_JSON_SHOWN];
+    return pf_fail(PEFT_E_UNSUPPORTED, "%s: given %s, which is not supported: expected %s", key, pf_json_show(v, text),
                    expected);
 }
 
@@ -77,4 +76,9 @@ peft_status pf_json_flag(const json_t *o, const char *key, bool fallback, bool *
     const json_t *v = pf_json_get(o, key);
     *out = v ? json_is_true(v) : fallback;
     return !v || json_is_boolean(v) ? PEFT_OK : pf_json_bad(key, v, "true or false");
+}
+
+int pf_json_set(json_t *o, const char *key, const char *value)
+{
+    return json_object_set_new(o, key, json_loads(value, JSON_DECODE_ANY, NULL));
 }
