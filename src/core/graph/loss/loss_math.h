@@ -8,11 +8,20 @@
 /* Entry i of a list of one number a class; 1 where there is none. */
 static inline double pf_at(const pk_real *v, int64_t i) { return v ? (double)v[i] : 1.0; }
 
+/* The largest of n logits as *top, and the sum of e^(x - top). */
+static inline double pf_exp_sum(const pk_real *x, int64_t n, double *top)
+{
+    double sum = 0;
+    *top = (double)x[0];
+    for (int64_t j = 1; j < n; j++) *top = fmax(*top, (double)x[j]);
+    for (int64_t j = 0; j < n; j++) sum += exp((double)x[j] - *top);
+    return sum;
+}
+
 static inline double pf_log_sum_exp(const pk_real *x, int64_t n)
 {
-    double top = (double)x[0], sum = 0;
-    for (int64_t j = 1; j < n; j++) top = fmax(top, (double)x[j]);
-    for (int64_t j = 0; j < n; j++) sum += exp((double)x[j] - top);
+    double top;
+    const double sum = pf_exp_sum(x, n, &top);
     return top + log(sum);
 }
 #endif

@@ -4,6 +4,7 @@
 #include <peft/session.h>
 #include <stdio.h>
 #include <string.h>
+#include "core/graph/loss/loss_math.h"
 #include "core/train/session/compiled.h"
 
 struct peft_session {
@@ -117,16 +118,16 @@ peft_status peft_session_predict(peft_session *s, const peft_tensor *images, pef
     PK_FLOAT_SCOPE;
     int64_t n;
     PF_TRY(run(s, images, logits, &n));
-    memcpy(logits->data, pf_exec_data(&s->net.exec, s->net.logits), (size_t)(n * pf_shape_count(&s->model->output)) * sizeof(pk_real));
+    memcpy(logits->data, pf_exec_data(&s->net.exec, s->net.logits),
+           (size_t)(n * pf_shape_count(&s->model->output)) * sizeof(pk_real));
     return check_numbers(s, n);
 }
 
 static void softmax(pk_real *to, const pk_real *x, int64_t n)
 {
-    double top = x[0], sum = 0;
-    for (int64_t i = 1; i < n; i++) if (x[i] > top) top = x[i];
-    for (int64_t i = 0; i < n; i++) sum += exp(x[i] - top);
-    for (int64_t i = 0; i < n; i++) to[i] = (pk_real)(exp(x[i] - top) / sum);
+    double top;
+    const double sum = pf_exp_sum(x, n, &top);
+    for (int64_t i = 0; i < n; i++) to[i] = (pk_real)(exp((double)x[i] - top) / sum);
 }
 
 peft_status peft_session_probabilities(peft_session *s, const peft_tensor *images, int multi_label,
