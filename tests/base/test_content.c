@@ -3,12 +3,13 @@
  * they are loaded, or hold very many notes. */
 #include "suite.h"
 #include <peft/peft.h>
+#include <peft/sys/content.h>
 #include <signal.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
-#include "core/os/content.h"
+#include "core/base/json_text.h"
 #include "core/os/file.h"
 
 static peft_context *ctx;
@@ -80,7 +81,7 @@ static const struct { size_t at; const char *bytes; size_t length; const char *n
     KIND(0, "\x89HDF\r\n\x1a\n", "an HDF5 file", "Keras"),
     KIND(0, "GIF89a\1\0\1\0", "a GIF picture", "convert it to PNG"),
     KIND(0, "RIFF\x24\0\0\0WEBPVP8 ", "a WebP picture", "convert it to PNG"),
-    KIND(0, "II*\0\10\0\0\0", "a TIFF picture", "convert it to PNG"),
+    KIND(0, "II*\0\10\0\0\0", "a TIFF picture", "to PNG, 16 bits"),
     KIND(257, "ustar", "a tar archive", "unpack"),
     KIND(64, "\0", "zeros at its beginning", "fetch it again"),
     KIND(0, "", "empty (0 bytes)", ""),
@@ -106,12 +107,47 @@ START_TEST(known_kinds)
         ck_assert_ptr_nonnull(strstr(peft_last_error(), "expected a safetensors file"));
         if (n) expect_error(peft_backbone_load_memory(ctx, bytes, n, NULL, &b), PEFT_E_FORMAT, kinds[i].name);
     }
-    ck_assert_ptr_null(pf_content_kind("plain text", 10));
-    ck_assert_ptr_null(pf_content_kind("PKZIP", 5));
-    ck_assert_str_eq(pf_content_kind(NULL, 0), "empty (0 bytes)");
+    ck_assert_ptr_null(peft_content_kind("plain text", 10));
+    ck_assert_ptr_null(peft_content_kind("PKZIP", 5));
+    ck_assert_str_eq(peft_content_kind(NULL, 0), "empty (0 bytes)");
     peft_file *f;
     expect_error(peft_file_open(ctx, folder, &f), PEFT_E_IO, "is a directory");
     teardown();
+}
+END_TEST
+
+/* A picture among weights, and weights among pictures: each library knows the kinds of the other. */
+START_TEST(kinds_of_both_libraries)
+{
+    static const struct { const char *bytes; size_t length; const char *says; } rows[] = {
+#define ROW(bytes, says) { bytes, sizeof bytes - 1, says }
+        ROW("BM6\0\0\0", "a BMP picture"), ROW("GGUF\3\0\0\0", "a GGUF file"), ROW("P2\n1 1\n", "P5 or P6"),
+        ROW("\xff\x0a\0\0", "djxl"), ROW("\0\0\0 ftypheic", "a HEIF picture"), ROW("<svg>", "an SVG drawing") };
+#undef ROW
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        const char *kind = peft_content_kind(rows[i].bytes, rows[i].length);
+        ck_assert_msg(kind && strstr(kind, rows[i].says), "%s is %s", rows[i].says, kind ? kind : "not known");
+    }
+}
+END_TEST
+
+/* What a walk over JSON text gives: the characters outside strings, and the brackets that are open behind each. */
+static const struct { const char *text, *walk; int depth; } walks[] = {
+    { "{\"a\":[1,\"]}\"]}", "{\":[1,\"]}", 0 }, { "[[\"\\\"]\"", "[[\"", 2 }, { "]", "]", -1 },
+    { "\"open", "\"", 0 }, { "[\"\\", "[\"", 1 }, { "", "", 0 } };
+
+START_TEST(walk_over_json)
+{
+    for (size_t i = 0; i < sizeof walks / sizeof *walks; i++) {
+        pf_json_walk w = { .text = walks[i].text, .size = strlen(walks[i].text) };
+        char seen[40];
+        size_t n = 0;
+        for (char c; (c = pf_json_step(&w)); ) seen[n++] = c;
+        seen[n] = 0;
+        ck_assert_str_eq(seen, walks[i].walk);
+        ck_assert_int_eq(w.depth, walks[i].depth);
+        ck_assert_uint_eq(w.at, w.size);
+    }
 }
 END_TEST
 
@@ -241,4 +277,5 @@ START_TEST(many_notes)
 }
 END_TEST
 
-SUITE_MAIN("content", known_kinds, damaged_headers, rewritten_in_place, changed_while_read, many_notes)
+SUITE_MAIN("content", kinds_of_both_libraries, walk_over_json, known_kinds, damaged_headers,
+           rewritten_in_place, changed_while_read, many_notes)

@@ -203,7 +203,7 @@ START_TEST(kinds)
     memcpy(dicom + 128, "DICM", 4);
     memcpy(nifti + 344, "n+1", 4);
     const struct { const char *bytes; size_t n; const char *named; } row[] = {
-        { "", 0, "empty" }, { zeros, sizeof zeros, "all bytes are zero" }, { "RIFF\0\0\0\0WEBPVP8 ", 16, "WebP" },
+        { "", 0, "empty" }, { zeros, sizeof zeros, "zeros at its beginning" }, { "RIFF\0\0\0\0WEBPVP8 ", 16, "WebP" },
         { "GIF89a", 6, "GIF" }, { "II*\0\10\0\0\0", 8, "TIFF" }, { "MM\0*\0\0\0\10", 8, "TIFF" }, { "BM6\0", 4, "BMP" },
         { dicom, sizeof dicom, "DICOM" }, { nifti, sizeof nifti, "NIfTI" }, { "\x1f\x8b\10", 3, "gzip" },
         { "<!DOCTYPE html>", 15, "HTML" }, { "\n<HTML>", 7, "HTML" }, { "<svg ", 5, "SVG" },

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * safetensors_read.c -- opening the container. Strict: every byte of the data belongs to exactly one tensor, sizes
  * agree with shapes, and every refusal says which tensor, what was found and what was expected. */
-#include "core/os/content.h"
+#include <peft/sys/content.h>
 #include "core/format/safetensors_header.h"
 #include <stdlib.h>
 #include <string.h>
@@ -211,7 +211,7 @@ static peft_status name_kind(peft_status s, const uint8_t *file, size_t size)
     uint64_t n = 0;
     if (size > sizeof n) memcpy(&n, file, sizeof n);
     const bool ours = n && n <= PF_ST_HEADER && file[sizeof n] == '{';
-    const char *kind = s == PEFT_E_FORMAT && !ours ? pf_content_kind(file, size) : NULL;
+    const char *kind = s == PEFT_E_FORMAT && !ours ? peft_content_kind(file, size) : NULL;
     return kind ? pf_fail(s, "is %s; expected a safetensors file", kind) : s;
 }
 

@@ -1,45 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0
- * content.c -- what a file is that is not what was expected, told by its first bytes. A table of marks; an entry's text
- * ends in what to do about it. */
-#include "core/os/content.h"
+ * content.c -- what a file is that is not what was expected, told by its first bytes: the table of marks in
+ * content.def, and what no fixed bytes tell. */
+#include <peft/sys/content.h>
 #include <stdbool.h>
+#include <stdint.h>
 #include <string.h>
 
 typedef struct mark { size_t at; const char *bytes; size_t length; const char *kind; } mark;
-#define MARK(at, bytes, kind) { at, bytes, sizeof bytes - 1, kind }
+#define MARK(at, bytes, kind) { at, bytes, sizeof bytes - 1, kind },
 
+#define ZIP "a zip archive (unpack it, or open it as a data set)"
 #define PYTORCH "(convert it to safetensors in Python: safetensors.torch.save_file of its state dict)"
 
-/* The first that fits is taken: the more special ones stand first. */
 static const mark marks[] = {
-    MARK(0, "version https://git-lfs.github.com/spec/", "a git-lfs pointer, not the file itself (fetch that with "
-         "'git lfs pull', or download the file from its page)"),
-    MARK(128, "DICM", "a DICOM file (convert its picture to PNG, 16 bits where it has more than 8)"),
-    MARK(344, "n+1\0", "a NIfTI volume (save its slices as PNG)"),
-    MARK(344, "ni1\0", "a NIfTI header (save the volume's slices as PNG)"),
-    MARK(0, "\x93NUMPY", "a numpy array (.npy)"),
-    MARK(0, "\x89HDF\r\n\x1a\n", "an HDF5 file, as Keras writes (convert it to safetensors in Python)"),
-    MARK(0, "GGUF", "a GGUF file (use the original weights as safetensors)"),
-    MARK(4, "TFL3", "a TensorFlow Lite model (use the original weights as safetensors)"),
-    MARK(0, "\x1f\x8b\x08", "compressed by gzip (unpack it with gunzip; .nii.gz is a NIfTI volume)"),
-    MARK(0, "\x28\xb5\x2f\xfd", "compressed by zstd (unpack it first)"),
-    MARK(0, "\xfd" "7zXZ\0", "compressed by xz (unpack it first)"),
-    MARK(0, "BZh", "compressed by bzip2 (unpack it first)"),
-    MARK(0, "7z\xbc\xaf\x27\x1c", "a 7z archive (unpack it first)"),
-    MARK(0, "Rar!\x1a\7", "a RAR archive (unpack it first)"),
-    MARK(257, "ustar", "a tar archive (unpack it first)"),
-    MARK(0, "%PDF-", "a PDF document"),
-    MARK(0, "\x89PNG\r\n\x1a\n", "a PNG picture"),
-    MARK(0, "\xff\xd8\xff", "a JPEG picture"),
-    MARK(0, "GIF87a", "a GIF picture (convert it to PNG)"),
-    MARK(0, "GIF89a", "a GIF picture (convert it to PNG)"),
-    MARK(8, "WEBP", "a WebP picture (convert it to PNG)"),
-    MARK(0, "II*\0", "a TIFF picture (convert it to PNG)"),
-    MARK(0, "MM\0*", "a TIFF picture (convert it to PNG)"),
-    MARK(0, "II+\0", "a BigTIFF picture (convert it to PNG)"),
-    MARK(4, "ftypavif", "an AVIF picture (convert it to PNG)"),
-    MARK(4, "ftypheic", "a HEIC picture (convert it to PNG)"),
-    MARK(0, "\0\0\0\x0cjP  \r\n\x87\n", "a JPEG 2000 picture (convert it to PNG)"),
+#include "core/os/content.def"
 };
 
 static bool has(const uint8_t *d, size_t size, size_t at, const char *bytes, size_t length)
@@ -64,12 +38,12 @@ static bool says(const uint8_t *d, size_t size, size_t at, const char *text)
 static const char *zip_kind(const uint8_t *d, size_t size)
 {
     size_t n = size >= 30 ? (size_t)d[26] | (size_t)d[27] << 8 : 0;
-    if (size < 30 + n) return "a zip archive";
+    if (size < 30 + n) return ZIP;
     const char *name = (const char *)d + 30;
     if ((n > 9 && !memcmp(name + n - 9, "/data.pkl", 9)) || (n > 11 && !memcmp(name + n - 11, "/.data/seri", 11)))
         return "a PyTorch checkpoint " PYTORCH;
     if (n > 4 && !memcmp(name + n - 4, ".npy", 4)) return "a numpy archive (.npz)";
-    return "a zip archive";
+    return ZIP;
 }
 
 /* Text that is meant for a browser or a program; blanks and a byte order mark may stand in front. */
@@ -79,13 +53,14 @@ static const char *text_kind(const uint8_t *d, size_t size)
     while (at < size && (d[at] == ' ' || (d[at] >= '\t' && d[at] <= '\r'))) at++;
     if (says(d, size, at, "<!doctype html") || says(d, size, at, "<html"))
         return "a web page (HTML): the download gave a page, perhaps of a login, in place of the file";
+    if (says(d, size, at, "<svg")) return "an SVG drawing (convert it to PNG)";
     if (says(d, size, at, "<?xml")) return "XML text, perhaps the error message of a download";
     if (at < size && d[at] == '{')
         return "JSON text (a configuration, an index of shards, or the error message of a download)";
     return NULL;
 }
 
-const char *pf_content_kind(const void *data, size_t size)
+const char *peft_content_kind(const void *data, size_t size)
 {
     const uint8_t *d = data;
     if (!size || !d) return "empty (0 bytes)";

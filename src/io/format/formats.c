@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * formats.c -- the table of formats, and the choice of one by a file's first bytes or by its name. */
+#include <peft/sys/content.h>
 #include "io/format/formats.h"
 #include <stdio.h>
 
@@ -32,7 +33,7 @@ bool io_is_image_name(const char *name)
 
 peft_status io_no_format(const uint8_t *data, size_t size)
 {
-    const char *what = io_what_it_is(data, size);
+    const char *what = peft_content_kind(data, size);
     char names[200] = "";
     size_t at = 0;
     if (what) return io_fail(PEFT_E_FORMAT, "image: %s", what);

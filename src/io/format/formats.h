@@ -14,7 +14,5 @@ const io_format *io_format_of(const uint8_t *data, size_t size);
 bool io_is_image_name(const char *name);
 /* PEFT_E_FORMAT, with what the bytes are instead and the cure: "a TIFF file; convert it to PNG". */
 peft_status io_no_format(const uint8_t *data, size_t size);
-/* What bytes are that no format reads, with the cure; NULL: not known either. */
-const char *io_what_it_is(const uint8_t *data, size_t size);
 peft_status io_image_check_options(const char *options);      /* those of peft_image_load */
 #endif
