@@ -15,7 +15,7 @@ PEFT_BEGIN_DECLS
 typedef struct peft_session peft_session;
 /* Options: "batch" (largest number of images a call; 1), "taps" (intermediate values to keep: "embed", "block.N",
  * "feature", separated by commas), "threads" (0: the context's), "executor" (planned, naive), "memory_limit" (bytes
- * that the compiled graph may take, arena and scratch; 0: no limit), "arithmetic" (f32). The model's adapters and head
+ * that the compiled graph may take, arena and scratch; 0: no limit), "compute" (f32). The model's adapters and head
  * are read at each call, so a session sees what a trainer of the same model has learned.
  * PEFT_E_UNSUPPORTED: the graph takes more than memory_limit; both numbers are named. */
 PEFT_API PEFT_NODISCARD peft_status

@@ -20,7 +20,7 @@ peft_status pf_arithmetic_parse(const char *name, pf_arithmetic *out)
             *out = (pf_arithmetic)i;
             return PEFT_OK;
         }
-    return pf_fail(PEFT_E_OPTION, "arithmetic: given '%s', expected f32", name);
+    return pf_fail(PEFT_E_OPTION, "compute: given '%s', expected f32", name);
 }
 
 /* Is the pass among the names in list? */

@@ -9,8 +9,8 @@
 #include "core/format/meta.h"
 #include "core/train/trainer.h"
 
-/* Options that change no result; arithmetic: there is only one. */
-static const char *const neutral[] = { "threads", "executor", "memory_limit", "arithmetic", "samples", "cache_features",
+/* Options that change no result; compute: there is only one. */
+static const char *const neutral[] = { "threads", "executor", "memory_limit", "compute", "samples", "cache_features",
                                        "cache_file", "cache_type" };
 
 static bool matters(const peft_trainer *t, const char *name)

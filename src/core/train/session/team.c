@@ -48,7 +48,7 @@ peft_status pf_compile_options(const peft_options *o, const pf_opt *table, pf_co
 {
     const char *executor = pf_options_string(o, table, "executor");
     spec->memory_limit = (size_t)pf_options_int(o, table, "memory_limit");
-    PF_TRY(pf_arithmetic_parse(pf_options_string(o, table, "arithmetic"), &spec->arithmetic));
+    PF_TRY(pf_arithmetic_parse(pf_options_string(o, table, "compute"), &spec->arithmetic));
     spec->flags = !strcmp(executor, "naive") ? PF_PLAN_NAIVE : 0;
     if (spec->flags || !strcmp(executor, "planned")) return PEFT_OK;
     return pf_fail(PEFT_E_OPTION, "executor: given '%s', expected planned or naive", executor);

@@ -24,6 +24,6 @@ void        pf_team_text(const pf_team *t, char *text, size_t room);
 #define PF_COMPILE_OPTIONS \
     { "executor", 's', "planned", 0, 0, "planned, or naive (for tests)" }, \
     { "memory_limit", 'i', "0", 0, 1e15, "bytes that a graph's arena and scratch may take; 0: no limit" }, \
-    { "arithmetic", 's', "f32", 0, 0, "what products are computed in: f32" }
+    { "compute", 's', "f32", 0, 0, "what products are computed in: f32" }
 peft_status pf_compile_options(const peft_options *o, const pf_opt *table, pf_compile_spec *spec);
 #endif
