@@ -62,25 +62,32 @@ bool pf_parse_float(const char *s, double *out)
     return true;
 }
 
-void pf_print_float(char *text, size_t room, double v)
+/* The program's locale may have put ',' or several bytes for '.'. */
+void pf_print_digits(char *text, size_t room, double v, int digits)
 {
-    char t[64];
+    char t[64], *to = t;
     if (!isfinite(v)) {
         snprintf(text, room, "%s", isnan(v) ? "nan" : v < 0 ? "-inf" : "inf");
         return;
     }
+    snprintf(t, sizeof t, "%.*g", digits, v);
+    for (const char *from = t; *from; from++)
+        if (digit(*from) || *from == 'e' || *from == '-' || *from == '+') *to++ = *from;
+        else if (to[-1] != '.') *to++ = '.';
+    *to = 0;
+    snprintf(text, room, "%s", t);
+}
+
+void pf_print_float(char *text, size_t room, double v)
+{
+    char t[64];
+    double back;
     if (fabs(v) < 1e15 && v == floor(v)) {        /* 1000, which %g at its shortest calls 1e+03 */
         snprintf(text, room, "%.0f", v);
         return;
     }
     for (int precision = 1; precision <= 17; precision++) {
-        double back;
-        snprintf(t, sizeof t, "%.*g", precision, v);
-        char *to = t;                             /* the program's locale may have put ',' or several bytes for '.' */
-        for (const char *from = t; *from; from++)
-            if (digit(*from) || *from == 'e' || *from == '-' || *from == '+') *to++ = *from;
-            else if (to[-1] != '.') *to++ = '.';
-        *to = 0;
+        pf_print_digits(t, sizeof t, v, precision);
         if (pf_parse_float(t, &back) && back == v) break;
     }
     snprintf(text, room, "%s", t);

@@ -36,6 +36,7 @@ peft_status pf_options_copy (const peft_options *o, peft_options **out);
 bool pf_parse_int(const char *s, int64_t *out);               /* whole string, no blanks */
 bool pf_parse_float(const char *s, double *out);
 void pf_print_float(char *text, size_t room, double v);       /* shortest that reads back equal */
+void pf_print_digits(char *text, size_t room, double v, int digits);          /* rounded, as %.*g writes it */
 /* Is word in a list of words with a blank between two? */
 bool pf_has_word(const char *list, const char *word);
 /* The names one after the other, for messages: "a, b or c" with ", " between and " or " in front of the last. Returns

@@ -130,8 +130,11 @@ static peft_status check_values(const char *name, const peft_tensor *t, const pf
     while (i < n && fabs((double)x[i]) < as->limit) i++;
     if (i == n) return PEFT_OK;
     if (!isfinite(x[i])) return pf_fail(PEFT_E_NONFINITE, "tensor '%s' holds NaN or Inf: not saved", name);
-    return pf_fail(PEFT_E_NONFINITE, "tensor '%s' holds %.9g, and in %s all from %.9g on is Inf: not saved", name,
-                   (double)x[i], as->name, as->limit);
+    char value[40], limit[40];
+    pf_print_digits(value, sizeof value, (double)x[i], 9);
+    pf_print_digits(limit, sizeof limit, as->limit, 9);
+    return pf_fail(PEFT_E_NONFINITE, "tensor '%s' holds %s, and in %s all from %s on is Inf: not saved", name, value,
+                   as->name, limit);
 }
 
 static peft_status fill(const peft_backbone *b, const pf_form *f, const peft_tensor *positions, pf_st_out *o)
