@@ -243,6 +243,31 @@ START_TEST(a_gated_mlp_has_one_activation)
 }
 END_TEST
 
+/* A note is a short text: what the header gives beyond that is said to be left out, and the rest of the file loads. */
+START_TEST(a_header_value_too_long_for_a_note)
+{
+    static const struct { size_t length; bool read; } rows[] = { { 103, true }, { 104, false }, { 3000, false } };
+    tiny t = tiny_make(&(tiny_spec){ 0 });
+    diary d;
+    char *text = calloc(1, 4000);
+    tiny_save_backbone(t.backbone, &(tiny_save){ .naming = TIMM }, tiny_path("plain"));
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        memset(text, 'x', rows[i].length);
+        tiny_edit(tiny_path("plain"), tiny_path("backbone"), &(tiny_change){ SET_META, "interpolation", text });
+        peft_backbone *b = listen(t.ctx, "", &d);
+        const char *note = peft_backbone_note(b, "interpolation");
+        ck_assert_msg(rows[i].read ? note && !strcmp(note, text) : !note, "%zu bytes: %s", rows[i].length, note);
+        ck_assert_msg(d.warnings == !rows[i].read, "%zu bytes: %s", rows[i].length, d.text);
+        if (!rows[i].read) ck_assert_msg(strstr(d.text, "\"interpolation\"") && strstr(d.text, "103"), "%s", d.text);
+        peft_backbone_free(b);
+    }
+    free(text);
+    tiny_free(&t);
+    tiny_clean();
+}
+END_TEST
+
 SUITE_MAIN("backbone_facts", what_is_assumed_is_said, a_saved_backbone_assumes_nothing, misspelt_words_are_refused,
            rules_by_family, architectures_tell_heads_eps_and_rule, types_tell_rule_and_defaults,
-           architectures_that_compute_something_else, a_gated_mlp_has_one_activation)
+           architectures_that_compute_something_else, a_gated_mlp_has_one_activation,
+           a_header_value_too_long_for_a_note)

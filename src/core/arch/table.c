@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * table.c -- the table of families, and what is read off it alone. */
 #include "core/arch/arch.h"
-#include <stdio.h>
 #include "core/options/glob.h"
+#include "core/options/options.h"
 
 #define PF_FAMILY(f) extern const pf_family pf_family_##f;
 #include "core/arch/families.def"
@@ -38,14 +38,11 @@ size_t pf_namings(pf_families families, const pf_naming *out[PF_NAMINGS_MAX])
 void pf_naming_names(pf_families families, bool written, char *text, size_t room)
 {
     const pf_naming *known[PF_NAMINGS_MAX];
-    size_t n = 0, used = 0;
+    const char *names[PF_NAMINGS_MAX];
+    size_t n = 0;
     for (size_t i = 0, all = pf_namings(families, known); i < all; i++)
-        if (!written || known[i]->written) known[n++] = known[i];
-    *text = 0;
-    for (size_t i = 0; i < n && used < room; i++) {
-        const char *between = !i ? "" : i + 1 < n ? ", " : " or ";
-        used += (size_t)snprintf(text + used, room - used, "%s%s", between, known[i]->name);
-    }
+        if (!written || known[i]->written) names[n++] = known[i]->name;
+    pf_names_text(names, n, ", ", " or ", text, room);
 }
 
 const pf_hf_model *pf_saved_as(pf_families families, const pf_naming *n, const pf_vit_shape *s)

@@ -94,9 +94,10 @@ peft_status pf_load_notes(const pf_loader *l, peft_backbone *b)
     const char *problem = pf_config_get(&l->config, "problem_type");
     const bool header = pf_st_meta(b->file, "mean") && pf_st_meta(b->file, "std");
     for (int i = 0; i < PF_NOTES; i++) {
-        const char *told = pf_st_meta(b->file, pf_note_name[i]);
-        const char *text = told ? told : known.text[i];
+        const char *told = pf_st_meta(b->file, pf_note_name[i]), *text = told ? told : known.text[i];
         if (strlen(text) < PF_NOTE_MAX) memcpy(b->note[i], text, strlen(text) + 1);
+        else pf_log(l->ctx, 1, "backbone: the file's header gives \"%s\" in %zu bytes, and at most %d are read: the "
+                    "backbone has no such note", pf_note_name[i], strlen(text), PF_NOTE_MAX - 1);
     }
     if (b->shape.classes < 1) *b->note[PF_NOTE_LINK] = 0;
     else if (problem && !strcmp(problem, "regression"))
