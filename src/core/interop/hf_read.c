@@ -156,26 +156,25 @@ static peft_status read_model(reader *r, peft_model **out)
     return s;
 }
 
-peft_status peft_adapter_load_hf(peft_backbone *b, const char *dir, peft_adapter **out)
+/* Into the one of adapter and model that is not NULL. */
+static peft_status read_folder(peft_backbone *b, const char *dir, peft_adapter **adapter, peft_model **model)
 {
     PK_FLOAT_SCOPE;
     reader r = { .b = b };
-    if (!b || !dir || !out)
+    if (!b || !dir || (!adapter && !model))
         return pf_fail(PEFT_E_INVALID, "%s is NULL: expected a pointer", !b ? "backbone" : !dir ? "dir" : "out");
     peft_status s = reader_open(&r, b, dir);
-    if (!s) s = read_adapter(&r, out);
+    if (!s) s = adapter ? read_adapter(&r, adapter) : read_model(&r, model);
     reader_close(&r);
     return s ? pf_within(s, "%s", dir) : PEFT_OK;
 }
 
+peft_status peft_adapter_load_hf(peft_backbone *b, const char *dir, peft_adapter **out)
+{
+    return read_folder(b, dir, out, NULL);
+}
+
 peft_status peft_model_load_hf(peft_backbone *b, const char *dir, peft_model **out)
 {
-    PK_FLOAT_SCOPE;
-    reader r = { .b = b };
-    if (!b || !dir || !out)
-        return pf_fail(PEFT_E_INVALID, "%s is NULL: expected a pointer", !b ? "backbone" : !dir ? "dir" : "out");
-    peft_status s = reader_open(&r, b, dir);
-    if (!s) s = read_model(&r, out);
-    reader_close(&r);
-    return s ? pf_within(s, "%s", dir) : PEFT_OK;
+    return read_folder(b, dir, NULL, out);
 }

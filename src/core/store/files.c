@@ -165,26 +165,25 @@ static peft_status load_model(peft_backbone *b, const pf_st *st, peft_model **ou
     return s;
 }
 
-peft_status peft_adapter_load(peft_backbone *b, const char *path, peft_adapter **out)
+/* Into the one of adapter and model that is not NULL. */
+static peft_status load_file(peft_backbone *b, const char *path, peft_adapter **adapter, peft_model **model)
 {
     PK_FLOAT_SCOPE;
     pf_st *st;
-    if (!b || !path || !out) return pf_fail(PEFT_E_INVALID, "%s is NULL: expected a pointer", !b ? "backbone" : !path
-                                            ? "path" : "out");
+    if (!b || !path || (!adapter && !model))
+        return pf_fail(PEFT_E_INVALID, "%s is NULL: expected a pointer", !b ? "backbone" : !path ? "path" : "out");
     PF_TRY(pf_st_read(b->ctx, path, &st));
-    peft_status s = read_adapter(b, st, out);
+    peft_status s = adapter ? read_adapter(b, st, adapter) : load_model(b, st, model);
     pf_st_close(st);
     return s ? pf_within(s, "%s", path) : PEFT_OK;
 }
 
+peft_status peft_adapter_load(peft_backbone *b, const char *path, peft_adapter **out)
+{
+    return load_file(b, path, out, NULL);
+}
+
 peft_status peft_model_load(peft_backbone *b, const char *path, peft_model **out)
 {
-    PK_FLOAT_SCOPE;
-    pf_st *st;
-    if (!b || !path || !out) return pf_fail(PEFT_E_INVALID, "%s is NULL: expected a pointer", !b ? "backbone" : !path
-                                            ? "path" : "out");
-    PF_TRY(pf_st_read(b->ctx, path, &st));
-    peft_status s = load_model(b, st, out);
-    pf_st_close(st);
-    return s ? pf_within(s, "%s", path) : PEFT_OK;
+    return load_file(b, path, NULL, out);
 }

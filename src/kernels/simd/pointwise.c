@@ -45,15 +45,17 @@ INLINE pv f_tanh(pv x, pv b, pv s)    { (void)b; (void)s; return pv_tanh(x); }
 INLINE pv f_sigmoid(pv x, pv b, pv s) { (void)b; (void)s; pv rest; return pv_sigmoid(x, &rest); }
 INLINE pv f_silu(pv x, pv b, pv s)    { (void)b; (void)s; return times_sigmoid(x, x); }
 
+/* One row an activation: its kind, the number that its functions take, and their names behind f_ and g_ (gradient). */
+#define ACTIVATIONS(ROW) \
+    ROW(PK_GELU, 0, gelu) ROW(PK_QUICKGELU, QUICK, quick) ROW(PK_RELU, 0, relu) ROW(PK_TANH, 0, tanh) \
+    ROW(PK_SIGMOID, 0, sigmoid) ROW(PK_SILU, 0, silu)
+
 void PK_NAME(act)(pk_act kind, float *y, const float *x, int64_t n)
 {
     switch (kind) {
-    case PK_GELU:      map(y, x, x, 0, n, f_gelu);      break;
-    case PK_QUICKGELU: map(y, x, x, QUICK, n, f_quick); break;
-    case PK_RELU:      map(y, x, x, 0, n, f_relu);      break;
-    case PK_TANH:      map(y, x, x, 0, n, f_tanh);      break;
-    case PK_SIGMOID:   map(y, x, x, 0, n, f_sigmoid);   break;
-    case PK_SILU:      map(y, x, x, 0, n, f_silu);      break;
+#define ROW(kind, number, name) case kind: map(y, x, x, number, n, f_##name); break;
+    ACTIVATIONS(ROW)
+#undef ROW
     case PK_NONE:      if (n > 0) memmove(y, x, (size_t)n * sizeof *y); break;
     }
 }
@@ -82,12 +84,9 @@ INLINE pv g_silu(pv dy, pv x, pv s)    { (void)s; return pv_mul(dy, silu_slope(x
 void PK_NAME(act_grad)(pk_act kind, float *dx, const float *dy, const float *x, int64_t n)
 {
     switch (kind) {
-    case PK_GELU:      map(dx, dy, x, 0, n, g_gelu);      break;
-    case PK_QUICKGELU: map(dx, dy, x, QUICK, n, g_quick); break;
-    case PK_RELU:      map(dx, dy, x, 0, n, g_relu);      break;
-    case PK_TANH:      map(dx, dy, x, 0, n, g_tanh);      break;
-    case PK_SIGMOID:   map(dx, dy, x, 0, n, g_sigmoid);   break;
-    case PK_SILU:      map(dx, dy, x, 0, n, g_silu);      break;
+#define ROW(kind, number, name) case kind: map(dx, dy, x, number, n, g_##name); break;
+    ACTIVATIONS(ROW)
+#undef ROW
     case PK_NONE:      if (n > 0) memmove(dx, dy, (size_t)n * sizeof *dx); break;
     }
 }
