@@ -4,6 +4,7 @@
 #include "failing_alloc.h"
 #include "core/format/safetensors.h"
 #include <jansson.h>
+#include <peft/sys/tensors.h>
 #include <unistd.h>
 
 static peft_context *new_context(void)
@@ -214,4 +215,33 @@ START_TEST(without_memory)
 }
 END_TEST
 
-SUITE_MAIN("safetensors_write", round_trip, refused_declarations, bad_disk, without_memory)
+/* The public writer: the order is the caller's, and what cannot be written leaves the old file. */
+START_TEST(named_data)
+{
+    static const char *const notes[] = { "format", "pt", "key", "value", NULL }, *const odd[] = { "key", NULL };
+    const peft_named_data list[] = { { "half", PEFT_F16, 1, { 3 }, f16 }, { "z", PEFT_F32, 2, { 2, 3 }, f32 },
+                                     { "a", PEFT_I64, 0, { 0 }, i64 } };
+    peft_named_data bad = list[0];
+    peft_context *ctx = new_context();
+    pf_st *st;
+    make_path();
+    must(peft_write_tensors(path, list, 3, notes));
+    bad.name = NULL;
+    refused(peft_write_tensors(path, &bad, 1, NULL), PEFT_E_INVALID, "name of tensor 0 is NULL");
+    refused(peft_write_tensors(path, list, 1, odd), PEFT_E_INVALID, "'key' has no value");
+    refused(peft_write_tensors(path, NULL, 1, NULL), PEFT_E_INVALID, "tensors is NULL");
+    refused(peft_write_tensors(NULL, list, 1, NULL), PEFT_E_INVALID, "path is NULL");
+    must(pf_st_open(ctx, path, &st));
+    ck_assert_uint_eq(pf_st_count(st), 3);
+    for (size_t i = 0; i < 3; i++) {
+        ck_assert_str_eq(pf_st_at(st, i)->name, list[i].name);
+        ck_assert_mem_eq(pf_st_at(st, i)->data, list[i].data, pf_st_at(st, i)->bytes);
+    }
+    ck_assert_str_eq(pf_st_meta(st, "key"), "value");
+    pf_st_close(st);
+    peft_context_free(ctx);
+    unlink(path);
+}
+END_TEST
+
+SUITE_MAIN("safetensors_write", named_data, round_trip, refused_declarations, bad_disk, without_memory)

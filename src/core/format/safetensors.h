@@ -34,6 +34,7 @@ peft_status pf_st_out_tensor(pf_st_out *o, const char *name, peft_dtype type, in
 peft_status pf_st_out_reals(pf_st_out *o, const char *name, peft_dtype type, int ndim, const int64_t *dims,
                             const pk_real *data);
 peft_status pf_st_out_write(pf_st_out *o, const char *path);  /* atomically, see file.h; then re-read and compared */
+void        pf_st_out_keep_order(pf_st_out *o);               /* the tensors are not sorted */
 void        pf_st_out_free(pf_st_out *o);
 /* Metadata is UTF-8 or PEFT_E_INVALID; what: for the message. */
 peft_status pf_st_check_text(const char *what, const char *s);

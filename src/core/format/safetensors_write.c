@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * safetensors_write.c -- making the container: what was declared is sorted, laid out, written beside the old file, read
- * back through the strict reader, compared, and only then put in the old file's place. What is to be rounded is so a
- * piece at a time, once for the file and once more to compare. */
+ * safetensors_write.c -- making the container: what was declared is sorted (unless its order is kept), laid out, written
+ * beside the old file, read back through the strict reader, compared, and only then put in the old file's place. What is
+ * to be rounded is so a piece at a time, once for the file and once more to compare. */
 #include "core/base/json_text.h"
 #include "core/format/safetensors_header.h"
 #include <stdlib.h>
@@ -24,6 +24,7 @@ struct pf_st_out {
     item *items; size_t count, room;
     pair *meta;  size_t meta_count, meta_room, meta_bytes;
     json_t *names, *keys;                             /* those that are given, as sets */
+    bool as_declared;                                 /* the tensors keep their order */
 };
 
 peft_status pf_st_out_create(peft_context *ctx, pf_st_out **out)
@@ -34,6 +35,8 @@ peft_status pf_st_out_create(peft_context *ctx, pf_st_out **out)
     *out = o;
     return PEFT_OK;
 }
+
+void pf_st_out_keep_order(pf_st_out *o) { o->as_declared = true; }
 
 void pf_st_out_free(pf_st_out *o)
 {
@@ -262,7 +265,7 @@ peft_status pf_st_out_write(pf_st_out *o, const char *path)
     for (size_t i = 0; i < o->count; i++)
         if (!pf_add_size(total, o->items[i].bytes, &total) || total > INT64_MAX)
             return pf_fail(PEFT_E_SHAPE, "%s: the tensors together are larger than a file can be", path);
-    if (o->count) qsort(o->items, o->count, sizeof *o->items, larger_first);
+    if (o->count && !o->as_declared) qsort(o->items, o->count, sizeof *o->items, larger_first);
     peft_status s = make_front(o, &front);
     if (!s) s = pf_writer_open(o->ctx, path, &w);
     if (!s) s = write_all(o, w, &front);

@@ -2,6 +2,7 @@
  * npz_backbone.c -- a ViT in Google's .npz becomes a safetensors file under timm's names. Dense
  * kernels are [in, out] there, with the heads as an extent of their own, and the patch kernel has colours and outputs
  * last. big_vision counts modules in another way and may stack all blocks along a first extent. */
+#include <peft/sys/tensors.h>
 #include "io/archive/npy.h"
 #include "io/archive/zip.h"
 #include <stdio.h>
@@ -35,7 +36,7 @@ static const struct { const char *timm; module module; form form; const char *pa
 #define COUNT(a) ((int)(sizeof(a) / sizeof *(a)))
 
 typedef struct { uint8_t *file; io_npy a; } array;
-typedef struct { char name[NAME]; int ndim; int64_t dim[4]; size_t begin, end; } tensor;
+typedef struct { char name[NAME]; int ndim; int64_t dim[4]; size_t begin; } tensor;
 typedef struct {
     zip_t *z;
     const char *prefix;
@@ -164,7 +165,6 @@ static peft_status add(conversion *c, const char *name, form f, const io_npy *a,
         if (f == PATCH) put_patch(a, c->data + c->size);
         else put(&a[i], f, t.dim[1], c->data + c->size);
     }
-    t.end = c->size;
     if (!s) c->tensor[c->count++] = t;
     return s;
 }
@@ -246,31 +246,20 @@ static peft_status detect(conversion *c)
     return io_fail(PEFT_E_FORMAT, "no ViT found: expected the arrays embedding/kernel and Transformer/encoderblock..");
 }
 
-/* The header in front of the data, both ready to be written. */
-static peft_status finish(conversion *c)
+/* The tensors, with what is known of every network in this format. */
+static peft_status write_file(const conversion *c, const char *path)
 {
-    char *text = NULL;
-    size_t length = 0;
-    FILE *f = open_memstream(&text, &length);
-    if (!f) return io_nomem("header");
-    fprintf(f, "{\"__metadata__\":{\"format\":\"pt\",\"resample\":\"bilinear\",\"mean\":\"0.5:0.5:0.5\","
-               "\"std\":\"0.5:0.5:0.5\"}");
+    static const char *const notes[] = { "format", "pt", "resample", "bilinear", "mean", "0.5:0.5:0.5",
+                                         "std", "0.5:0.5:0.5", NULL };
+    peft_named_data *list = io_alloc(c->count, sizeof *list);
+    if (!list) return io_nomem("tensors");
     for (int i = 0; i < c->count; i++) {
         const tensor *t = &c->tensor[i];
-        fprintf(f, ",\"%s\":{\"dtype\":\"F32\",\"shape\":[", t->name);
-        for (int k = 0; k < t->ndim; k++) fprintf(f, "%s%lld", k ? "," : "", (long long)t->dim[k]);
-        fprintf(f, "],\"data_offsets\":[%zu,%zu]}", t->begin, t->end);
+        list[i] = (peft_named_data){ .name = t->name, .type = PEFT_F32, .ndim = t->ndim, .data = c->data + t->begin };
+        memcpy(list[i].dim, t->dim, sizeof *t->dim * (size_t)t->ndim);
     }
-    fprintf(f, "}");
-    while (ftell(f) % 8) fputc(' ', f);
-    peft_status s = fclose(f) ? io_nomem("header") : grow(c, length + 8);
-    if (!s) {
-        memmove(c->data + 8 + length, c->data, c->size);
-        for (int i = 0; i < 8; i++) c->data[i] = (uint8_t)((uint64_t)length >> 8 * i);
-        memcpy(c->data + 8, text, length);
-        c->size += 8 + length;
-    }
-    free(text);
+    const peft_status s = peft_write_tensors(path, list, (size_t)c->count, notes);
+    free(list);
     return s;
 }
 
@@ -279,7 +268,7 @@ static peft_status convert(conversion *c)
     peft_status s = detect(c);
     for (int r = 0; r < COUNT(top) && !s; r++) s = add_top(c, r);
     for (int r = 0; r < COUNT(block) && !s; r++) s = add_blocks(c, r);
-    return s ? s : finish(c);
+    return s;
 }
 
 peft_status peft_npz_to_safetensors(const char *npz, const char *safetensors)
@@ -291,7 +280,7 @@ peft_status peft_npz_to_safetensors(const char *npz, const char *safetensors)
     if (s) return s;
     s = convert(&c);
     zip_discard(c.z);
-    s = s ? io_fail_in(s, npz) : peft_write_file(safetensors, c.data, c.size);
+    s = s ? io_fail_in(s, npz) : write_file(&c, safetensors);
     free(c.tensor);
     free(c.data);
     return s;
