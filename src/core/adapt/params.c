@@ -2,7 +2,6 @@
  * params.c -- parameters: made, found by name, given their first values. */
 #include <math.h>
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 #include "core/base/rng.h"
 #include "core/adapt/adapter.h"

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * hf_config.c -- adapter_config.json, read strictly: a field that would change the mathematics and is not followed
  * here is refused by name, whether it is known or not; fields that say nothing (null, false, empty) may stand. */
-#include <stdio.h>
 #include <string.h>
 #include "core/format/folder.h"
 #include "core/base/json_text.h"

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * hf_read.c -- a PEFT directory becomes an adapter, or a model with its classifier. The configuration decides which
  * tensors there are; every one must be in the file, with its shape, and no other. */
-#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 #include "core/format/folder.h"

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
  * hf_write.c -- an adapter, or a model with its classifier, becomes a PEFT directory. */
-#include <stdlib.h>
 #include <string.h>
 #include "core/format/folder.h"
 #include "core/base/json_text.h"

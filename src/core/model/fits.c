@@ -2,7 +2,6 @@
  * fits.c -- whether two adapters can act on one model. Their tensors must have different names; the forward pass must
  * come out with both (EPT has a logit for each token of the backbone, which VPT changes); and no more than one may add
  * tokens, since each looks for its own at a fixed place. The forward pass is built, not run. */
-#include <stdio.h>
 #include <string.h>
 #include "core/model/model.h"
 

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
  * model.c -- a model's life: backbone, adapters in order, head, notes. */
-#include <stdio.h>
 #include <string.h>
 #include "core/model/model.h"
 

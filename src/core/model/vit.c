@@ -2,7 +2,6 @@
  * vit.c -- the Vision Transformer's forward pass, once, with the sites at which methods act. */
 #include <stdarg.h>
 #include <stdio.h>
-#include <string.h>
 #include "core/model/model.h"
 
 /* One transformer of a graph: the backbone (scope ""), or a network that a method declared under a scope. */

@@ -5,7 +5,6 @@
 #include <peft/file.h>
 #include "core/os/file_temporary.h"
 #include "core/os/system_call.h"
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
  * origin.c -- a file's entries that say what it holds and which backbone it belongs to. */
-#include <stdio.h>
 #include <string.h>
 #include "core/store/origin.h"
 

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * state.c -- parameters in and out of safetensors files. */
 #include <stdio.h>
-#include <string.h>
 #include "core/store/state.h"
 
 peft_status pf_state_write(pf_st_out *o, const char *prefix, const pf_params *list)

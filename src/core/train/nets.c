@@ -13,7 +13,6 @@
  *     a step      crossing values, other values of the net, scratch
  *     evaluation  net for a sample             | images
  */
-#include <string.h>
 #include "core/train/trainer.h"
 
 static pf_net_spec spec_of(const peft_trainer *t, int64_t n, bool training, pf_part part)

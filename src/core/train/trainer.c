@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * trainer.c -- the making and the end of a trainer; groups of parameters. */
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 #include "core/options/glob.h"
 #include "core/train/trainer.h"

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
  * inspect.c -- the public look into any safetensors file. */
-#include <string.h>
 #include <peft/file.h>
 #include "core/weights/backbone.h"
 

@@ -3,7 +3,6 @@
  * and preprocessor_config.json beside it in a folder; all of it in one element type. */
 #include "core/weights/save.h"
 #include <math.h>
-#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 #include "core/format/folder.h"

@@ -3,7 +3,6 @@
 #include "io/source/tree.h"
 #include <dirent.h>
 #include <errno.h>
-#include <stdio.h>
 #include <sys/stat.h>
 
 static char *join_path(const char *folder, const char *name)

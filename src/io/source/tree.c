@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * tree.c -- the list of names below the root of a data set, the names of splits, and the top folder of a zip. */
 #include "io/source/tree.h"
-#include <stdio.h>
 
 static const struct { const char *name, *split; } splits[] = {
     { "train", "train" }, { "training", "train" }, { "val", "val" }, { "valid", "val" }, { "validation", "val" },

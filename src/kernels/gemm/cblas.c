@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * cblas.c -- the matrix product by the system's BLAS, for CPUs without kernels of our own and on request. Its threads
  * are the process's and stay as they are; it is called from the calling thread, the epilogue then runs on the pool. */
-#include <limits.h>
 #include "blas.h"
 #include "gemm_plan.h"
 

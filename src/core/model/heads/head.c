@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * head.c -- what heads are made of: tensors, linear layers, batch norm. */
 #include <stdio.h>
-#include <string.h>
 #include "core/model/model.h"
 
 static peft_status tensor(peft_model *m, pf_params *list, const char *name, int64_t rows, int64_t cols,

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
  * cache.c -- samples by id, and their values on the way between the graph and a record. */
-#include <string.h>
 #include "core/bits/sum.h"
 #include "core/bits/finite.h"
 #include "core/train/cache/cache.h"

@@ -2,7 +2,6 @@
  * session.c -- a model compiled for inference. */
 #include <math.h>
 #include <peft/session.h>
-#include <stdio.h>
 #include <string.h>
 #include "core/graph/loss/loss_math.h"
 #include "core/train/session/compiled.h"
