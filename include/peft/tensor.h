@@ -40,5 +40,10 @@ PEFT_API const void *peft_tensor_cdata(const peft_tensor *t);
  * PEFT_E_SHAPE: bytes is not the size of the tensor's data. */
 PEFT_API PEFT_NODISCARD peft_status peft_tensor_copy_from(peft_tensor *t, const void *src, size_t bytes);
 
+/* Writes all elements, of whatever type, as f32 to to[count], in the tensor's order; f16 and bf16 are exact, f64 and
+ * large integers are rounded to nearest.
+ * PEFT_E_SHAPE: count is not the number of elements. */
+PEFT_API PEFT_NODISCARD peft_status peft_tensor_to_f32(const peft_tensor *t, float *to, int64_t count);
+
 PEFT_END_DECLS
 #endif

@@ -207,6 +207,12 @@ START_TEST(tensors)
     for (int i = 0; i < 24; i++) ck_assert(((float *)peft_tensor_data(t))[i] == 0);
     ck_assert_int_eq(peft_tensor_copy_from(t, values, sizeof values), PEFT_OK);
     ck_assert_mem_eq(peft_tensor_cdata(t), values, sizeof values);
+    float back[24];
+    ck_assert_int_eq(peft_tensor_to_f32(t, back, 24), PEFT_OK);
+    ck_assert(!memcmp(back, values, sizeof values));
+    expect_error(peft_tensor_to_f32(t, back, 23), PEFT_E_SHAPE, "count is 23, expected the number of elements, 24");
+    expect_error(peft_tensor_to_f32(NULL, back, 24), PEFT_E_INVALID, "t is NULL");
+    expect_error(peft_tensor_to_f32(t, NULL, 24), PEFT_E_INVALID, "to is NULL");
     expect_error(peft_tensor_copy_from(t, values, 95), PEFT_E_SHAPE, "expected 96 for f32 [2, 3, 4]");
     expect_error(peft_tensor_copy_from(t, NULL, 96), PEFT_E_INVALID, "src");
     expect_error(peft_tensor_copy_from(NULL, values, 96), PEFT_E_INVALID, "t is NULL");

@@ -164,6 +164,31 @@ static pf_val case_row_scale(lab *l, int v)
     return peft_mul(&l->g, peft_mul(&l->g, y, m), peft_row_scale(&l->g, w, a, b, 0.7));
 }
 
+/* A constant of bf16 with the values that the numbers of lab_const round to. */
+static pf_val half_const(lab *l, const int64_t *dims)
+{
+    pf_val c = lab_const(l, dims);
+    pf_value *v = pf_v(&l->g, c);
+    uint16_t x[64];
+    const int64_t n = pf_shape_count(&v->shape);
+    ck_assert_int_le(n, 64);
+    pf_from_real(x, PEFT_BF16, v->data, n);
+    memcpy(v->data, x, (size_t)n * sizeof *x);
+    v->type = PK_BF16;
+    return c;
+}
+
+/* Weights of 16 bits: of products and DoRA's normaliser, and of operations that know no such type. */
+static pf_val case_half(lab *l, int v)
+{
+    pf_val x = LEAF(l, B, T, 5), w = half_const(l, PEFT_DIMS(4, 5));
+    pf_val y = peft_linear(&l->g, x, v & 1 ? peft_slice(&l->g, w, 1, 2) : w, PF_NONE);
+    if (v & 1) return peft_mul(&l->g, y, half_const(l, PEFT_DIMS(2)));
+    pf_val a = lab_leaf_as(l, dense(l), PEFT_DIMS(2, 5)), b = lab_leaf_as(l, dense(l), PEFT_DIMS(4, 2));
+    y = peft_add(&l->g, y, peft_linear(&l->g, peft_linear(&l->g, x, a, PF_NONE), b, half_const(l, PEFT_DIMS(4))));
+    return peft_mul(&l->g, y, peft_row_scale(&l->g, w, a, b, 0.7));
+}
+
 /* What a frozen attention looks at most, asked again by trained queries; the choice is no function of anything. */
 static pf_val case_selection(lab *l, int v)
 {
@@ -264,6 +289,7 @@ static const op_case op_cases[] = {
     { "swap", &pf_op_swap, case_swap, 2 },
     { "frame", &pf_op_frame, case_frame, 2 },
     { "row_scale", &pf_op_row_scale, case_row_scale, 2 },
+    { "half weights", &pf_op_widen, case_half, 2 },
     { "attention_mass", &pf_op_attention_mass, case_selection, 3 },
     { "top_rows", &pf_op_top_rows, case_selection, 3 },
     { "resize", &pf_op_resize, case_resize, 2 },

@@ -82,3 +82,21 @@ bool pf_from_real(void *to, peft_dtype type, const pk_real *from, int64_t n)
     default:        return false;
     }
 }
+#undef EACH
+
+peft_status peft_tensor_to_f32(const peft_tensor *t, float *to, int64_t count)
+{
+    enum { PIECE = 512 };
+    pk_real x[PIECE];
+    if (!t || (!to && count))
+        return pf_fail(PEFT_E_INVALID, "peft_tensor_to_f32: %s is NULL: expected a pointer", t ? "to" : "t");
+    if (count != peft_tensor_count(t))
+        return pf_fail(PEFT_E_SHAPE, "peft_tensor_to_f32: count is %lld, expected the number of elements, %lld",
+                       (long long)count, (long long)peft_tensor_count(t));
+    for (int64_t at = 0; at < count; at += PIECE) {
+        const int64_t n = count - at < PIECE ? count - at : PIECE;
+        pf_to_real(x, (const char *)t->data + (size_t)at * pf_dtype_size(t->type), t->type, n);
+        for (int64_t i = 0; i < n; i++) to[at + i] = (float)x[i];
+    }
+    return PEFT_OK;
+}

@@ -6,4 +6,10 @@
 #include <stdint.h>
 
 uint64_t pf_sum(uint64_t h, const void *data, size_t bytes);         /* h: the sum of what stands before; 0: nothing */
+
+/* The same of data that comes in pieces, each but the last of a multiple of 32 bytes. */
+typedef struct pf_summing { uint64_t lane[4], before; size_t bytes; } pf_summing;
+pf_summing pf_sum_begin(uint64_t h);
+void       pf_sum_add(pf_summing *s, const void *data, size_t bytes);
+uint64_t   pf_sum_end(const pf_summing *s);
 #endif

@@ -84,6 +84,8 @@ struct pf_op {
     const char *name;
     unsigned flags;
     unsigned inplace;                                               /* bit i: out[0] may take in[i]'s memory */
+    unsigned typed;                                                 /* bit i: in[i] is read by pf_weight_of; else the
+                                                                     * widen pass makes it PK_REAL where it is not */
     bool    (*infer)(pf_graph *g, pf_node *n);                      /* checks inputs, makes the outputs */
     void    (*grad)(pf_grads *gr, const pf_node *n);                /* emits backward nodes; NULL: no gradient */
     size_t  (*work)(const pf_run *r, const pf_node *n);             /* scratch bytes; NULL: none */

@@ -15,13 +15,24 @@ static int64_t flops_of(const pf_graph *g, pf_val x, pf_val w)
     return 2 * pf_rows(g, x) * pf_shape_count(&pf_v(g, w)->shape);
 }
 
-/* Elements from one row of w to the next: w may be columns of a wider matrix. */
-static int64_t weight_row(const pf_run *r, pf_val w)
+/* The product with a weight [n, k] as B: turned by a linear, as it is by its gradient. A trained one may be columns of
+ * a wider matrix. */
+static void multiply(const pf_run *r, pk_gemm *a, pf_val weight, bool turned)
 {
-    return pf_v(r->g, w)->shape.ndim == 2 ? pf_matrix(r, w).ld : in_features(r->g, w);
+    const pk_weight w = pf_weight_of(r, weight);
+    const int64_t row = pf_v(r->g, weight)->shape.ndim == 2 ? pf_matrix(r, weight).ld : w.cols;
+    a->b = w.data;
+    a->b_type = w.type;
+    a->b_row = turned ? 1 : row;
+    a->b_col = turned ? row : 1;
+    pk_gemm_run(r->k, r->pool, r->gemm, a, r->work);
 }
 
-static void gemm(const pf_run *r, pk_gemm *a) { pk_gemm_run(r->k, r->pool, r->gemm, a, r->work); }
+static size_t work(const pf_run *r, int64_t m, int64_t n, int64_t k, pf_val weight)
+{
+    return pk_gemm_work(r->k, m, n, k, r->threads)
+         + pk_gemm_widen_work(r->k, r->gemm, pf_v(r->g, weight)->type, n, k);
+}
 
 /* in: x, w, bias?, residual?, gamma?; attr i[0]: pk_act, i[1]: slopes; out: y, pre? (what went into the activation, or
  * with slopes the activation's derivative there) */
@@ -45,18 +56,16 @@ static void linear_run(const pf_run *r, const pf_node *n)
     pk_gemm a = {
         .m = x.rows, .n = out_features(g, n->in[1]), .k = x.cols,
         .a = x.p, .a_row = x.ld, .a_col = 1,
-        .b = r->ptr[n->in[1].id], .b_row = 1, .b_col = weight_row(r, n->in[1]),
         .c = y.p, .c_row = y.ld, .scale = 1,
         .bias = r->ptr[n->in[2].id], .act = (pk_act)n->attr.i[0], .pre = pre.p, .pre_row = pre.ld,
         .slopes = (int)n->attr.i[1],
         .gamma = r->ptr[n->in[4].id], .residual = residual.p, .residual_row = residual.ld };
-    gemm(r, &a);
+    multiply(r, &a, n->in[1], true);
 }
 
 static size_t linear_work(const pf_run *r, const pf_node *n)
 {
-    return pk_gemm_work(r->k, pf_rows(r->g, n->in[0]), out_features(r->g, n->in[1]), in_features(r->g, n->in[1]),
-                        r->threads);
+    return work(r, pf_rows(r->g, n->in[0]), out_features(r->g, n->in[1]), in_features(r->g, n->in[1]), n->in[1]);
 }
 
 static int64_t linear_flops(const pf_graph *g, const pf_node *n) { return flops_of(g, n->in[0], n->in[1]); }
@@ -77,6 +86,7 @@ static void linear_grad(pf_grads *gr, const pf_node *n)
 }
 
 const pf_op pf_op_linear = { .name = "linear", .flags = PF_ROWWISE | PF_STRIDED_OUT, .inplace = 1u << 3,
+    .typed = 1u << 1,
     .infer = linear_infer, .grad = linear_grad, .work = linear_work, .run = linear_run, .flops = linear_flops };
 
 /* in: dy, w, gate?, add?; attr shape: of x, i[0]: pk_act of the gate, i[1]: slopes, the gate is act' already;
@@ -90,22 +100,21 @@ static void dx_run(const pf_run *r, const pf_node *n)
     pk_gemm a = {
         .m = dy.rows, .n = dx.cols, .k = dy.cols,
         .a = dy.p, .a_row = dy.ld, .a_col = 1,
-        .b = r->ptr[n->in[1].id], .b_row = weight_row(r, n->in[1]), .b_col = 1,
         .c = dx.p, .c_row = dx.ld, .scale = 1,
         .gate = gate.p, .gate_row = gate.ld, .gate_act = (pk_act)n->attr.i[0],
         .slopes = (int)n->attr.i[1],
         .residual = add.p, .residual_row = add.ld };
-    gemm(r, &a);
+    multiply(r, &a, n->in[1], false);
 }
 
 static size_t dx_work(const pf_run *r, const pf_node *n)
 {
-    return pk_gemm_work(r->k, pf_rows(r->g, n->in[0]), pf_cols(r->g, n->out[0]), pf_cols(r->g, n->in[0]), r->threads);
+    return work(r, pf_rows(r->g, n->in[0]), pf_cols(r->g, n->out[0]), pf_cols(r->g, n->in[0]), n->in[1]);
 }
 
 static int64_t dx_flops(const pf_graph *g, const pf_node *n) { return flops_of(g, n->in[0], n->in[1]); }
 
-const pf_op pf_op_linear_dx = { .name = "linear_dx", .flags = PF_STRIDED_OUT, .inplace = 1u << 3,
+const pf_op pf_op_linear_dx = { .name = "linear_dx", .flags = PF_STRIDED_OUT, .inplace = 1u << 3, .typed = 1u << 1,
     .infer = dx_infer, .work = dx_work, .run = dx_run, .flops = dx_flops };
 
 /* in: dy [..,n], x [..,k]; attr shape: of w; out: dw = dy^T x, summed over all rows in order */
@@ -117,7 +126,7 @@ static void dw_run(const pf_run *r, const pf_node *n)
         .a = dy.p, .a_row = 1, .a_col = dy.ld,
         .b = x.p, .b_row = x.ld, .b_col = 1,
         .c = r->ptr[n->out[0].id], .c_row = x.cols, .scale = 1 };
-    gemm(r, &a);
+    pk_gemm_run(r->k, r->pool, r->gemm, &a, r->work);
 }
 
 static size_t dw_work(const pf_run *r, const pf_node *n)

@@ -4,6 +4,7 @@
  * else stands in the graph makes no difference. */
 #include "core/bits/sha256.h"
 #include "core/bits/sum.h"
+#include "core/bits/weight_reader.h"
 #include "core/graph/op.h"
 
 typedef struct { pf_sha256 sha; const pf_graph *g; const uint8_t *sampled; bool content; uint32_t *number, met; } pass;
@@ -14,6 +15,18 @@ static void add_shape(pass *p, const pf_shape *s, bool sampled)
 {
     add_number(p, s->ndim);
     for (int i = 0; i < s->ndim; i++) add_number(p, sampled && !i ? 1 : s->dim[i]);
+}
+
+/* The same for equal numbers of any type. */
+static int64_t sum_of(const pf_graph *g, pf_val v)
+{
+    const pf_run run = { .g = g };
+    const pk_weight w = pf_weight_of(&run, v);
+    pf_summing s = pf_sum_begin(0);
+    pf_reader r;
+    pf_reader_start(&r, g->ctx->kernels, &w);
+    while (pf_read(&r)) pf_sum_add(&s, r.x, (size_t)r.n * sizeof *r.x);
+    return (int64_t)pf_sum_end(&s);
 }
 
 /* The number of v; at its first appearance also what it is. */
@@ -28,10 +41,7 @@ static void add_value(pass *p, pf_val v)
     add_number(p, value->kind);
     add_shape(p, &value->shape, p->sampled && p->sampled[v.id]);
     if (value->kind == PF_INPUT) add_number(p, value->slot);
-    if (value->kind == PF_CONST) {
-        size_t bytes = (size_t)pf_shape_count(&value->shape) * sizeof(pk_real);
-        add_number(p, p->content ? (int64_t)pf_sum(0, value->data, bytes) : (int64_t)(intptr_t)value->data);
-    }
+    if (value->kind == PF_CONST) add_number(p, p->content ? sum_of(p->g, v) : (int64_t)(intptr_t)value->data);
     for (; pf_is(value->view_of); value = pf_v(p->g, value->view_of)) add_number(p, value->col);
     pf_val root = pf_root(p->g, v);
     if (!pf_eq(root, v)) add_value(p, root);

@@ -1,0 +1,24 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * widen.c -- a frozen weight that is not held as pk_real, as pk_real: for operations that read no other type. Made by
+ * the widen pass. */
+#include "core/graph/op.h"
+
+/* in: a CONST of any type; out: the same extents */
+static bool infer(pf_graph *g, pf_node *n) { return pf_out_like(g, n, 0, n->in[0]); }
+
+typedef struct { const pk_table *k; pk_weight w; pk_real *to; } job;
+
+static void part(void *arg, int64_t begin, int64_t end, int worker)
+{
+    const job *j = arg;
+    (void)worker;
+    const pk_real *x = pk_weight_read(j->k, &j->w, begin, end - begin, j->to + begin);
+    if (x != j->to + begin) memcpy(j->to + begin, x, (size_t)(end - begin) * sizeof *x);
+}
+
+static void run(const pf_run *r, const pf_node *n)
+{
+    job j = { r->k, pf_weight_of(r, n->in[0]), r->ptr[n->out[0].id] };
+    pf_parallel(r, j.w.rows * j.w.cols, PF_GRAIN, part, &j);
+}
+const pf_op pf_op_widen = { .name = "widen", .flags = PF_STOP, .typed = 1u, .infer = infer, .run = run };
