@@ -23,6 +23,16 @@ static inline void tiny_bits_tensor(tiny_bits *b, const char *what, const char *
     tiny_bits_add(b, what, name, peft_tensor_cdata(t), pf_tensor_bytes(t));
 }
 
+/* The values as f32, whatever type they are held in. */
+static inline void tiny_bits_values(tiny_bits *b, const char *what, const peft_tensor *t)
+{
+    const int64_t n = peft_tensor_count(t);
+    float *x = malloc((size_t)n * sizeof *x);
+    OK(peft_tensor_to_f32(t, x, n));
+    tiny_bits_add(b, what, "", x, (size_t)n * sizeof *x);
+    free(x);
+}
+
 static inline void tiny_bits_grads(tiny_bits *b, peft_model *m)
 {
     for (size_t i = 0; i < peft_model_param_count(m); i++) {
@@ -97,7 +107,7 @@ static inline void tiny_same_backbone(peft_backbone *a, peft_backbone *b, const 
     tiny_bits bits[2] = { { 0 } };
     for (int i = 0; i < 2; i++) {
         peft_backbone *x = i ? b : a;
-        for (size_t k = 0; k < x->weights; k++) tiny_bits_tensor(&bits[i], x->weight[k].name, "", &x->weight[k].tensor);
+        for (size_t k = 0; k < x->weights; k++) tiny_bits_values(&bits[i], x->weight[k].name, &x->weight[k].tensor);
         peft_model *m = tiny_model(x, x->shape.classes ? "classes=0" : "classes=2");
         tiny_bits_logits(&bits[i], m);
         peft_model_free(m);

@@ -19,7 +19,7 @@ static peft_backbone *permuted(const peft_backbone *b)
 START_TEST(another_classifier_is_refused)
 {
     tiny t = tiny_make(&(tiny_spec){ .method = "ept", .more = "classes=3", .model = "classes=0" });
-    tiny_save_backbone(t.backbone, &(tiny_save){ .type = PEFT_F16 }, tiny_path("backbone"));      /* owned, writable */
+    tiny_save_backbone(t.backbone, &(tiny_save){ .type = PEFT_F64 }, tiny_path("backbone"));      /* owned, writable */
     peft_backbone *plain = tiny_load(t.ctx, tiny_path("backbone"), ""), *other = permuted(t.backbone);
     peft_model *m, *loaded = NULL;
     peft_adapter *a = tiny_adapter(plain, "ept", NULL);
@@ -58,7 +58,7 @@ END_TEST
 START_TEST(models_with_a_head_do_not_care)
 {
     tiny t = tiny_make(&(tiny_spec){ .method = "ept", .more = "classes=3", .model = "classes=3" });
-    tiny_save_backbone(t.backbone, &(tiny_save){ .type = PEFT_F16 }, tiny_path("backbone"));
+    tiny_save_backbone(t.backbone, &(tiny_save){ .type = PEFT_F64 }, tiny_path("backbone"));
     peft_backbone *plain = tiny_load(t.ctx, tiny_path("backbone"), ""), *other = permuted(t.backbone);
     peft_model *m = tiny_model(plain, "classes=3"), *loaded;
     OK(peft_model_save(m, tiny_path("model")));

@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include "core/bits/weight_reader.h"
 #include "core/options/glob.h"
 #include "core/adapt/adapter.h"
 
@@ -53,12 +54,17 @@ void peft_fill_row_norms(peft_adapter *a, pf_param *p, const char *tensor, int64
                             a->method->name, tensor, (long long)first, (long long)(first + rows - 1),
                             (long long)w->dim[0]);
     if (a->status || a->blank) return;
-    const int64_t cols = peft_tensor_count(w) / w->dim[0];
-    for (int64_t i = 0; i < rows; i++) {
+    const pk_weight matrix = pf_tensor_weight(w);
+    const pk_table *k = a->backbone->ctx->kernels;
+    const size_t bytes = (size_t)matrix.cols * sizeof(pk_real);
+    pk_real *room = pf_alloc(a->backbone->ctx, bytes);
+    if (!room) a->status = pf_nomem("row norms", bytes);
+    for (int64_t i = 0; i < rows && room; i++) {
         double sq;
-        a->backbone->ctx->kernels->sums(NULL, &sq, (const pk_real *)w->data + (first + i) * cols, cols);
+        k->sums(NULL, &sq, pk_weight_read(k, &matrix, (first + i) * matrix.cols, matrix.cols, room), matrix.cols);
         ((pk_real *)p->value.data)[i] = (pk_real)sqrt(sq);
     }
+    pf_free(a->backbone->ctx, room);
 }
 
 void peft_unfreeze(peft_adapter *a, const char *pattern)
@@ -71,7 +77,7 @@ void peft_unfreeze(peft_adapter *a, const char *pattern)
         if (!a->status)
             a->status = pf_param_make(a->backbone->ctx, &a->params, w->name, pf_param_group_of(w->name), w->tensor.ndim,
                                       w->tensor.dim, &p);
-        if (!a->status && !a->blank) memcpy(p->value.data, w->tensor.data, pf_tensor_bytes(&w->tensor));
+        if (!a->status && !a->blank) pf_tensor_read(p->value.data, &w->tensor);
     }
 }
 

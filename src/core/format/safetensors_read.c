@@ -302,6 +302,10 @@ void pf_st_close(pf_st *st)
     peft_context_free(ctx);
 }
 
+void                pf_st_forget(const pf_st *st, const pf_st_tensor *t)
+{
+    if (st->map) pf_map_forget(st->map, t->data, t->bytes);
+}
 size_t              pf_st_count(const pf_st *st) { return st->count; }
 const pf_st_tensor *pf_st_at(const pf_st *st, size_t i) { return st->tensor + i; }
 size_t              pf_st_meta_count(const pf_st *st) { return st->meta_count; }

@@ -15,7 +15,7 @@ typedef struct item {
     int ndim;
     int64_t dim[PEFT_MAX_DIMS];
     const void *data;
-    bool reals;                                       /* data is pk_real, and type another */
+    peft_dtype from;                                  /* data is of this type, and type another; 0: the same */
     size_t bytes;                                     /* in the file */
 } item;
 typedef struct pair { char *key, *value; } pair;
@@ -107,13 +107,13 @@ static peft_status check_name(const pf_st_out *o, const char *name)
     return pf_st_check_text("tensor name", name);
 }
 
-/* it: ndim, data and reals are set. */
+/* it: ndim, data and from are set. */
 static peft_status declare(pf_st_out *o, const char *name, peft_dtype type, const int64_t *dims, item it)
 {
     it.type = pf_st_type_of(type);
     PF_TRY(check_name(o, name));
     if (!it.type) return pf_fail(PEFT_E_DTYPE, "tensor '%.80s': type is %d; expected 1 to 8", name, (int)type);
-    if (it.reals && !pf_from_real(NULL, type, NULL, 0))
+    if (it.from && !pf_from_real(NULL, type, NULL, 0))
         return pf_fail(PEFT_E_DTYPE, "tensor '%.80s': type is %s; expected one of floats", name, it.type->name);
     int64_t count = it.ndim < 0 || it.ndim > PEFT_MAX_DIMS ? -1 : pf_dims_count(it.ndim, dims);
     if (count < 0 || !pf_mul_size((size_t)count, (size_t)it.type->bits / 8, &it.bytes))
@@ -140,20 +140,24 @@ peft_status pf_st_out_tensor(pf_st_out *o, const char *name, peft_dtype type, in
     return declare(o, name, type, dims, (item){ .ndim = ndim, .data = data });
 }
 
-peft_status pf_st_out_reals(pf_st_out *o, const char *name, peft_dtype type, int ndim, const int64_t *dims,
-                            const pk_real *data)
+peft_status pf_st_out_floats(pf_st_out *o, const char *name, peft_dtype type, int ndim, const int64_t *dims,
+                             peft_dtype from, const void *data)
 {
-    return declare(o, name, type, dims, (item){ .ndim = ndim, .data = data, .reals = type != PF_REAL });
+    return declare(o, name, type, dims, (item){ .ndim = ndim, .data = data, .from = type == from ? 0 : from });
 }
 
 /* The item's bytes of the file from `at` on: *bytes of them, where they lie or, converted, in room. */
 static const void *piece_of(const item *it, size_t at, char room[PIECE], size_t *bytes)
 {
     *bytes = it->bytes - at;
-    if (!it->reals) return (const char *)it->data + at;
+    if (!it->from) return (const char *)it->data + at;
+    enum { MOST = PIECE / 8 };                        /* elements, of at most eight bytes */
     const size_t each = (size_t)it->type->bits / 8;
-    if (*bytes > PIECE) *bytes = PIECE;
-    pf_from_real(room, it->type->type, (const pk_real *)it->data + at / each, (int64_t)(*bytes / each));
+    pk_real x[MOST];
+    if (*bytes > MOST * each) *bytes = MOST * each;
+    const int64_t n = (int64_t)(*bytes / each);
+    pf_to_real(x, (const char *)it->data + at / each * pf_dtype_size(it->from), it->from, n);
+    pf_from_real(room, it->type->type, x, n);
     return room;
 }
 

@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include "core/bits/weight_reader.h"
 #include "core/model/model.h"
 
 struct peft_merge { peft_backbone *to; const peft_method *method; peft_status status; };
@@ -75,7 +76,7 @@ static peft_status copy_tensor(const peft_model *m, peft_backbone *to, size_t i)
     const peft_tensor *from = pf_is_classifier(name) ? m->head->merge(m, name) : find(m->backbone, name);
     if (!from) return pf_fail(PEFT_E_INTERNAL, "tensor '%s' has no source", name);
     if (!pf_backbone_own(to, i)) return PEFT_E_NOMEM;
-    memcpy(to->weight[i].tensor.data, from->data, pf_tensor_bytes(from));
+    pf_tensor_read(to->weight[i].tensor.data, from);
     return PEFT_OK;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * weight.c -- tensors of the backbone as values of a graph. */
 #include <string.h>
+#include "core/bits/weight_reader.h"
 #include "core/model/model.h"
 
 pf_val pf_const(pf_graph *g, const peft_tensor *t)
@@ -8,7 +9,9 @@ pf_val pf_const(pf_graph *g, const peft_tensor *t)
     pf_shape s = { .ndim = t->ndim };
     memcpy(s.dim, t->dim, sizeof(int64_t) * PF_MAX_RANK);
     pf_val v = pf_value_new(g, PF_CONST, s);
-    if (pf_is(v)) pf_v(g, v)->data = t->data;
+    if (!pf_is(v)) return v;
+    pf_v(g, v)->type = pf_tensor_weight(t).type;
+    pf_v(g, v)->data = t->data;
     return v;
 }
 

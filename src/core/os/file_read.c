@@ -103,6 +103,13 @@ void pf_map_close(pf_map *m)
     peft_context_free(ctx);
 }
 
+void pf_map_forget(const pf_map *m, const void *from, size_t bytes)
+{
+    const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), at = (uintptr_t)from;
+    const uintptr_t begin = (at + page - 1) / page * page, end = (at + bytes) / page * page;
+    if (m->mapped && begin < end) madvise((void *)begin, end - begin, MADV_DONTNEED);
+}
+
 const uint8_t *pf_map_data(const pf_map *m) { return m->data ? m->data : (const uint8_t *)""; }
 size_t         pf_map_size(const pf_map *m) { return m->size; }
 size_t         pf_map_file_size(const pf_map *m) { return m->file_size; }

@@ -3,6 +3,7 @@
 #include <string.h>
 #include "core/base/rng.h"
 #include "core/bits/sha256.h"
+#include "core/bits/weight_reader.h"
 #include "core/weights/backbone.h"
 
 peft_status pf_backbone_alloc(peft_context *ctx, const pf_vit_shape *shape, peft_backbone **out)
@@ -34,7 +35,7 @@ peft_status pf_backbone_alloc(peft_context *ctx, const pf_vit_shape *shape, peft
     return PEFT_OK;
 }
 
-pk_real *pf_backbone_own(peft_backbone *b, size_t i)
+void *pf_backbone_own(peft_backbone *b, size_t i)
 {
     peft_tensor *t = &b->weight[i].tensor;
     t->data = pf_alloc(b->ctx, pf_tensor_bytes(t));
@@ -108,7 +109,10 @@ static void add_tensor(pf_sha256 *s, const char *name, const peft_tensor *t)
 {
     pf_sha256_add(s, name, strlen(name) + 1);
     pf_sha256_add(s, t->dim, sizeof(int64_t) * (size_t)t->ndim);
-    pf_sha256_add(s, t->data, pf_tensor_bytes(t));
+    const pk_weight w = pf_tensor_weight(t);
+    pf_reader r;
+    pf_reader_start(&r, t->ctx->kernels, &w);
+    while (pf_read(&r)) pf_sha256_add(s, r.x, (size_t)r.n * sizeof *r.x);
 }
 
 void pf_classifier_digest(const peft_backbone *b, char hex[65])

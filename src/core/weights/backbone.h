@@ -9,7 +9,9 @@
 #include "core/arch/names.h"
 #include "core/describe/prep.h"
 
-typedef struct pf_weight { char name[PF_NAME_MAX]; peft_tensor tensor; } pf_weight;   /* dense pk_real */
+/* Dense. A matrix that products read may be f16 or bf16, so it is read by core/bits/weight_reader.h; all else is
+ * pk_real. */
+typedef struct pf_weight { char name[PF_NAME_MAX]; peft_tensor tensor; } pf_weight;
 
 /* What peft_backbone_note knows. */
 enum { PF_NOTES = 6, PF_NOTE_LINK = 5, PF_NOTE_MAX = 104, PF_ASSUMED_MAX = 512 };
@@ -45,7 +47,7 @@ bool pf_is_float(peft_dtype type);                                              
 /* A backbone of this shape with room for its tensors, none filled. */
 peft_status pf_backbone_alloc(peft_context *ctx, const pf_vit_shape *shape, peft_backbone **out);
 /* Owned memory for weight i; NULL with the message set. */
-pk_real *pf_backbone_own(peft_backbone *b, size_t i);
+void *pf_backbone_own(peft_backbone *b, size_t i);
 /* Takes over what the file tells of pictures and classes; text of either may be NULL: not known. */
 peft_status pf_backbone_describe(peft_backbone *b, const char *preprocess, const char *class_names);
 extern const pf_opt pf_backbone_load_options[], pf_backbone_create_options[];

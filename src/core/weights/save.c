@@ -5,6 +5,7 @@
 #include <math.h>
 #include <string.h>
 #include <unistd.h>
+#include "core/bits/weight_reader.h"
 #include "core/format/folder.h"
 #include "core/format/meta.h"
 
@@ -93,7 +94,7 @@ static peft_status add_tensor(const peft_backbone *b, const pf_form *f, pf_st_ou
     char name[PF_NAME_MAX], whole[2 * PF_NAME_MAX];
     int64_t dims[PEFT_MAX_DIMS];
     const int parts = pf_naming_theirs(pf_all_families, f->naming, &b->shape, timm, 0, name) ? 1 : 3;
-    const int64_t count = peft_tensor_count(t) / parts;
+    const int64_t bytes = peft_tensor_count(t) / parts * (int64_t)pf_dtype_size(t->type);
     memcpy(dims, t->dim, sizeof dims);
     dims[0] /= parts;
     for (int p = 0; p < parts; p++) {
@@ -101,7 +102,7 @@ static peft_status add_tensor(const peft_backbone *b, const pf_form *f, pf_st_ou
             return pf_fail(PEFT_E_UNSUPPORTED, "tensor '%s' has no name in the %s naming", timm,
                            f->naming->name);
         snprintf(whole, sizeof whole, "%s%s%s", behind ? f->model->type : "", behind ? "." : "", name);
-        PF_TRY(pf_st_out_reals(o, whole, f->as->type, t->ndim, dims, (const pk_real *)t->data + p * count));
+        PF_TRY(pf_st_out_floats(o, whole, f->as->type, t->ndim, dims, t->type, (const char *)t->data + p * bytes));
     }
     return PEFT_OK;
 }
@@ -123,14 +124,18 @@ static peft_status make_positions(const peft_backbone *b, const pf_form *f, peft
 
 static peft_status check_values(const char *name, const peft_tensor *t, const pf_stored *as)
 {
-    const int64_t n = peft_tensor_count(t);
-    const pk_real *x = t->data;
+    const pk_weight w = pf_tensor_weight(t);
+    pf_reader r;
     int64_t i = 0;
-    while (i < n && fabs((double)x[i]) < as->limit) i++;
-    if (i == n) return PEFT_OK;
-    if (!isfinite(x[i])) return pf_fail(PEFT_E_NONFINITE, "tensor '%s' holds NaN or Inf: not saved", name);
+    pf_reader_start(&r, t->ctx->kernels, &w);
+    while (pf_read(&r)) {
+        for (i = 0; i < r.n && fabs((double)r.x[i]) < as->limit;) i++;
+        if (i < r.n) break;
+    }
+    if (!r.n) return PEFT_OK;
+    if (!isfinite(r.x[i])) return pf_fail(PEFT_E_NONFINITE, "tensor '%s' holds NaN or Inf: not saved", name);
     char value[40], limit[40];
-    pf_print_digits(value, sizeof value, (double)x[i], 9);
+    pf_print_digits(value, sizeof value, (double)r.x[i], 9);
     pf_print_digits(limit, sizeof limit, as->limit, 9);
     return pf_fail(PEFT_E_NONFINITE, "tensor '%s' holds %s, and in %s all from %s on is Inf: not saved", name, value,
                    as->name, limit);

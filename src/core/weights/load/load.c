@@ -15,7 +15,9 @@ static peft_status steps(pf_loader *l, const char *path, peft_backbone **b)
     l->file = NULL;
     PF_TRY(pf_load_tensors(l, *b));
     PF_TRY(pf_load_notes(l, *b));
-    return pf_backbone_finite(*b);
+    PF_TRY(pf_backbone_finite(*b));
+    pf_load_forget_copied(l, *b);
+    return PEFT_OK;
 }
 
 /* Takes over file. */

@@ -80,4 +80,6 @@ static inline pf_arch pf_load_arch(const pf_loader *l)
 
 /* --- load_tensors.c ----------------------------------------------------------------------------------------------- */
 peft_status pf_load_tensors(pf_loader *l, peft_backbone *b);
+/* Last of all: what b holds copies of need not stay in memory as part of the file. */
+void        pf_load_forget_copied(const pf_loader *l, const peft_backbone *b);
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * load_tensors.c -- every tensor into the backbone: mapped where it is of our type already, else converted; positions
- * of tokens in front of the patches folded; the position embedding resampled. */
+ * load_tensors.c -- every tensor into the backbone: mapped where it is of a type that is used as it is, else converted;
+ * positions of tokens in front of the patches folded; the position embedding resampled. */
 #include <stdio.h>
 #include <string.h>
 #include "core/weights/load/load.h"
@@ -35,24 +35,44 @@ static peft_status check(const peft_tensor *t, const pf_st_tensor *const *part, 
                    pf_dims_text(expected, sizeof expected, t->ndim, t->dim));
 }
 
-/* Stacked into one dense block of pk_real; a single aligned part of our type stays where it is mapped. */
+static peft_status check_types(const pf_st_tensor *const *part, int parts)
+{
+    for (int p = 0; p < parts; p++)
+        if (!pf_is_float(part[p]->type))
+            return pf_fail(PEFT_E_DTYPE, "tensor '%s': given %s, expected F32, F16, BF16 or F64", part[p]->name,
+                           part[p]->type_name);
+    return PEFT_OK;
+}
+
+/* The type in which the tensor is held: a matrix that products read keeps f16 and bf16, all else becomes pk_real. */
+static peft_dtype held_type(const pf_weight *w, const pf_st_tensor *const *part, int parts)
+{
+    const char *end = strrchr(w->name, '.');
+    const peft_dtype type = part[0]->type;
+    bool keep = w->tensor.ndim > 1 && end && !strcmp(end, ".weight") && (type == PEFT_F16 || type == PEFT_BF16);
+    for (int p = 1; p < parts; p++) keep &= part[p]->type == type;
+    return keep ? type : PF_REAL;
+}
+
+/* Stacked into one dense block; a single aligned part of the type that is held stays where it is mapped. */
 static peft_status take(peft_backbone *b, size_t i, const pf_st_tensor *const *part, int parts)
 {
     peft_tensor *t = &b->weight[i].tensor;
     PF_TRY(check(t, part, parts));
-    if (parts == 1 && part[0]->type == PF_REAL && (uintptr_t)part[0]->data % sizeof(pk_real) == 0) {
+    PF_TRY(check_types(part, parts));
+    t->type = held_type(&b->weight[i], part, parts);
+    const size_t size = pf_dtype_size(t->type);
+    if (parts == 1 && part[0]->type == t->type && (uintptr_t)part[0]->data % size == 0) {
         t->data = (void *)(uintptr_t)part[0]->data;
         return PEFT_OK;
     }
-    pk_real *to = pf_backbone_own(b, i);
+    char *to = pf_backbone_own(b, i);
     if (!to) return PEFT_E_NOMEM;
     for (int p = 0; p < parts; p++) {
-        int64_t n = pf_dims_count(part[p]->ndim, part[p]->dim);
-        if (!pf_is_float(part[p]->type))
-            return pf_fail(PEFT_E_DTYPE, "tensor '%s': given %s, expected F32, F16, BF16 or F64", part[p]->name,
-                           part[p]->type_name);
-        pf_to_real(to, part[p]->data, part[p]->type, n);
-        to += n;
+        const int64_t n = pf_dims_count(part[p]->ndim, part[p]->dim);
+        if (part[p]->type == t->type && n) memcpy(to, part[p]->data, part[p]->bytes);
+        else pf_to_real((pk_real *)(void *)to, part[p]->data, part[p]->type, n);
+        to += (size_t)n * size;
     }
     return PEFT_OK;
 }
@@ -130,4 +150,16 @@ peft_status pf_load_tensors(pf_loader *l, peft_backbone *b)
     PF_TRY(pf_load_account(l, b));
     if (l->fold) PF_TRY(fold(l, b));
     return resample(l, b);
+}
+
+static bool in_use(const peft_backbone *b, const void *data)
+{
+    for (size_t i = 0; i < b->weights; i++) if (b->weight[i].tensor.data == data) return true;
+    return b->native_pos.data == data;
+}
+
+void pf_load_forget_copied(const pf_loader *l, const peft_backbone *b)
+{
+    for (size_t i = 0; i < l->count; i++)
+        if (l->found[i].used && !in_use(b, l->found[i].tensor->data)) pf_st_forget(b->file, l->found[i].tensor);
 }

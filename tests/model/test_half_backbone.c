@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * test_half_backbone.c -- backbones in f16 and bf16 are used as their files hold them, and everything computed with
+ * them has the bits that an f32 copy of the same values gives: logits, taps, training with every method, merging,
+ * saving, fingerprints, cached features; for every instruction set and with CBLAS. */
+#include "tiny_files.h"
+
+static const peft_dtype halves[] = { PEFT_F16, PEFT_BF16 };
+static const tiny_naming namings[] = { TIMM, HF };
+/* Widths that no vector divides, a gated MLP and LayerScale; and usual ones. */
+static const char *const shapes[] = {
+    "image_size=16,patch=4,width=42,depth=2,heads=3,classes=5,mlp=50,layer_scale=true,swiglu=true,registers=1,"
+    "norm_pre=true",
+    "image_size=32,patch=8,width=96,depth=2,heads=3,classes=5" };
+
+/* The same values twice: [0] of the file in 16 bits, [1] of one in f32 that was saved from it. */
+typedef struct pair { peft_context *ctx; peft_backbone *backbone[2]; peft_dtype type; } pair;
+
+static void copy_whole(pair *p)
+{
+    OK(peft_backbone_save(p->backbone[0], tiny_path("whole")));
+    p->backbone[1] = tiny_load(p->ctx, tiny_path("whole"), "");
+}
+
+static pair make(const char *isa, const char *shape, peft_dtype type, tiny_naming naming)
+{
+    pair p = { tiny_context(isa, 2), { NULL, NULL }, type };
+    peft_backbone *b = tiny_backbone(p.ctx, shape, "seed=5");
+    for (size_t i = 0; i < b->weights; i++) tiny_shake_tensor(&b->weight[i].tensor, b->weight[i].name, 0.2);
+    tiny_save_backbone(b, &(tiny_save){ .naming = naming, .type = type }, tiny_path("half"));
+    p.backbone[0] = tiny_load(p.ctx, tiny_path("half"), "");
+    copy_whole(&p);
+    peft_backbone_free(b);
+    return p;
+}
+
+static void done(pair *p)
+{
+    for (int i = 0; i < 2; i++) peft_backbone_free(p->backbone[i]);
+    peft_context_free(p->ctx);
+    tiny_clean();
+}
+
+/* Matrices are held as in the file, all else and all of the copy as f32. */
+START_TEST(held_as_they_are)
+{
+    for (int h = 0; h < 2; h++)
+        for (int n = 0; n < 2; n++) {
+            int kept = 0;
+            pair p = make(NULL, shapes[1], halves[h], namings[n]);
+            for (size_t i = 0; i < p.backbone[0]->weights; i++) {
+                const char *name = p.backbone[0]->weight[i].name;
+                const bool matrix = strstr(name, ".weight") && !strstr(name, "norm");
+                kept += matrix;
+                ck_assert_msg(p.backbone[0]->weight[i].tensor.type == (matrix ? halves[h] : PEFT_F32), "%s", name);
+                ck_assert_int_eq(p.backbone[1]->weight[i].tensor.type, PEFT_F32);
+            }
+            ck_assert_int_eq(kept, 10);                      /* patches, four matrices a block, classifier */
+            tiny_same_backbone(p.backbone[0], p.backbone[1], "half");
+            char digest[2][65];
+            for (int i = 0; i < 2; i++) pf_classifier_digest(p.backbone[i], digest[i]);
+            ck_assert_str_eq(digest[0], digest[1]);
+            done(&p);
+        }
+}
+END_TEST
+
+static void add_feature(tiny_bits *bits, peft_model *m)
+{
+    tiny_batch b = tiny_batch_make(m, 2, 30);
+    peft_session *s = tiny_session(m, "batch=2,taps=feature");
+    peft_tensor *logits = tiny_tensor(m->backbone->ctx, PEFT_F32, 2, 2, (int)m->classes);
+    const peft_tensor *tap;
+    OK(peft_session_predict(s, b.images, logits));
+    OK(peft_session_tap(s, "feature", &tap));
+    tiny_bits_tensor(bits, "feature", "", tap);
+    peft_tensor_free(logits);
+    peft_session_free(s);
+    tiny_batch_free(&b);
+}
+
+/* A merged backbone's values; where the method cannot be merged, that it cannot. */
+static void add_merged(tiny_bits *bits, peft_model *m)
+{
+    peft_backbone *merged = NULL;
+    const peft_status s = peft_model_merge(m, &merged);
+    tiny_bits_add(bits, "merge", "", &s, sizeof s);
+    for (size_t i = 0; !s && i < merged->weights; i++)
+        tiny_bits_tensor(bits, "merged ", merged->weight[i].name, &merged->weight[i].tensor);
+    peft_backbone_free(merged);
+}
+
+/* Logits, feature, three steps (two of them of fewer samples), and what they made. */
+static void train(tiny_bits *bits, peft_backbone *b, const char *method, const char *options)
+{
+    peft_model *m = tiny_model(b, tiny_head(method, NULL));
+    peft_adapter *a = method ? tiny_adapter(b, method, options) : NULL;
+    if (a) OK(peft_model_attach(m, a));
+    tiny_shake(m);
+    tiny_bits_logits(bits, m);
+    if (tiny_has_taps(a)) add_feature(bits, m);
+    peft_trainer *t = tiny_trainer(m, "batch=4,lr=0.01");
+    tiny_step(t, 4, 0);
+    tiny_step(t, 3, 4);
+    tiny_step(t, 1, 7);
+    tiny_bits_training(bits, t);
+    peft_trainer_free(t);
+    add_merged(bits, m);
+    peft_adapter_free(a);
+    peft_model_free(m);
+}
+
+static void same_training(const pair *p, const char *method, const char *options)
+{
+    char who[200];
+    tiny_bits bits[2] = { { 0 } };
+    snprintf(who, sizeof who, "%s %s on %s, %s", method ? method : "head", options, p->ctx->kernels->name,
+             p->type == PEFT_F16 ? "f16" : "bf16");
+    for (int i = 0; i < 2; i++) train(&bits[i], p->backbone[i], method, options);
+    tiny_same(&bits[0], &bits[1], who);
+    tiny_bits_free(&bits[0]);
+}
+
+START_TEST(every_method)
+{
+    for (int h = 0; h < 2; h++) {
+        pair p = make(NULL, shapes[1], halves[h], namings[h]);
+        same_training(&p, NULL, "");
+        for (size_t i = 0; i < tiny_method_count(); i++) same_training(&p, tiny_method_name(i), "");
+        same_training(&p, "lora", "dora=true");
+        done(&p);
+    }
+}
+END_TEST
+
+START_TEST(every_instruction_set)
+{
+    static const char *const methods[][2] = {
+        { "lora", "dora=true" }, { "full", "" }, { "partial", "" }, { "vpt", "" } };
+    for (const char *const *isa = pk_isas(); *isa; isa++)
+        for (int h = 0; h < 2; h++)
+            for (int s = 0; s < 2; s++) {
+                pair p = make(*isa, shapes[s], halves[h], TIMM);
+                for (size_t i = 0; i < sizeof methods / sizeof *methods; i++)
+                    same_training(&p, methods[i][0], methods[i][1]);
+                done(&p);
+            }
+}
+END_TEST
+
+START_TEST(by_cblas)
+{
+    for (int h = 0; h < 2; h++) {
+        pair p = make(NULL, shapes[1], halves[h], TIMM);
+        OK(peft_context_set_gemm(p.ctx, "cblas"));
+        same_training(&p, "lora", "");
+        same_training(&p, "partial", "");
+        done(&p);
+    }
+}
+END_TEST
+
+/* What is saved, and the cached features of one in a file: the other finds them. */
+START_TEST(files)
+{
+    for (int h = 0; h < 2; h++) {
+        pair p = make(NULL, shapes[1], halves[h], namings[h]);
+        static const char *const dtypes[] = { "f32", "f16", "bf16" };
+        for (int d = 0; d < 3; d++) {
+            pf_map *map[2];
+            peft_options *o = tiny_options(p.ctx, "dtype=%s", dtypes[d]);
+            for (int i = 0; i < 2; i++) {
+                OK(peft_backbone_save_as(p.backbone[i], tiny_path(i ? "one" : "other"), o));
+                OK(pf_map_open(p.ctx, tiny_path(i ? "one" : "other"), &map[i]));
+            }
+            ck_assert_uint_eq(pf_map_size(map[0]), pf_map_size(map[1]));
+            ck_assert(!memcmp(pf_map_data(map[0]), pf_map_data(map[1]), pf_map_size(map[0])));
+            for (int i = 0; i < 2; i++) pf_map_close(map[i]);
+            peft_options_free(o);
+        }
+        for (int i = 0; i < 2; i++) {
+            peft_model *m = tiny_model(p.backbone[i], NULL);
+            peft_trainer *t = tiny_trainer(m, "batch=4,cache_features=1000000,cache_file=%s", tiny_path("cache"));
+            tiny_step(t, 4, 0);
+            ck_assert_double_eq(peft_trainer_get(t, "cache_hits"), i ? 4 : 0);
+            peft_trainer_free(t);
+            peft_model_free(m);
+        }
+        done(&p);
+    }
+}
+END_TEST
+
+/* A weight that is NaN or Inf in 16 bits is refused as it is in f32. */
+START_TEST(not_a_number)
+{
+    static const uint16_t bad[2][3] = { { 0x7C00, 0xFC00, 0x7E01 }, { 0x7F80, 0xFF80, 0x7FC1 } };
+    for (int h = 0; h < 2; h++)
+        for (int i = 0; i < 3; i++) {
+            pair p = make(NULL, shapes[1], halves[h], TIMM);
+            pf_map *map;
+            pf_st *st;
+            peft_backbone *b;
+            OK(pf_map_read(p.ctx, tiny_path("half"), SIZE_MAX, &map));
+            OK(pf_st_open_memory(p.ctx, pf_map_data(map), pf_map_size(map), &st));
+            const pf_st_tensor *t = pf_st_find(st, "blocks.1.mlp.fc2.weight");
+            uint16_t *last = (uint16_t *)((uintptr_t)t->data + t->bytes - sizeof *last);
+            *last = bad[h][i];
+            pf_st_close(st);
+            FAILS(PEFT_E_NONFINITE, "blocks.1.mlp.fc2.weight",
+                  peft_backbone_load_memory(p.ctx, pf_map_data(map), pf_map_size(map), NULL, &b));
+            pf_map_close(map);
+            done(&p);
+        }
+}
+END_TEST
+
+/* A real DeiT-Ti, rounded. */
+START_TEST(deit_tiny)
+{
+    const char *shared = shared_folder();
+    char path[1024];
+    if (!shared) return;
+    snprintf(path, sizeof path, "%s/data/vit/deit_tiny_patch16_224.safetensors", shared);
+    if (access(path, R_OK)) {
+        printf("SKIP: %s is not there\n", path);
+        return;
+    }
+    for (int h = 0; h < 2; h++) {
+        pair p = { tiny_context(NULL, 2), { NULL, NULL }, halves[h] };
+        peft_backbone *real = tiny_load(p.ctx, path, "");
+        peft_options *o = tiny_options(p.ctx, "naming=%s,dtype=%s", h ? "hf" : "timm", h ? "bf16" : "f16");
+        OK(peft_backbone_save_as(real, tiny_path("half.safetensors"), o));
+        peft_options_free(o);
+        peft_backbone_free(real);
+        p.backbone[0] = tiny_load(p.ctx, tiny_path("half.safetensors"), "");
+        copy_whole(&p);
+        tiny_same_backbone(p.backbone[0], p.backbone[1], "DeiT-Ti");
+        same_training(&p, "lora", "dora=true");
+        done(&p);
+    }
+}
+END_TEST
+
+SUITE_MAIN("half_backbone", held_as_they_are, every_method, every_instruction_set, by_cblas, files, not_a_number,
+           deit_tiny)
