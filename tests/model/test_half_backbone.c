@@ -190,6 +190,59 @@ START_TEST(files)
 }
 END_TEST
 
+/* Where the file's bytes begin at an odd address, no number of 16 bits is aligned: matrices are copied, in 16 bits. */
+START_TEST(odd_address)
+{
+    pair p = make(NULL, shapes[1], PEFT_BF16, TIMM);
+    pf_map *map;
+    OK(pf_map_open(p.ctx, tiny_path("half"), &map));
+    char *bytes = malloc(pf_map_size(map) + 1);
+    memcpy(bytes + 1, pf_map_data(map), pf_map_size(map));
+    peft_backbone_free(p.backbone[0]);
+    OK(peft_backbone_load_memory(p.ctx, bytes + 1, pf_map_size(map), NULL, &p.backbone[0]));
+    const peft_tensor *w = pf_backbone_find(p.backbone[0], "blocks.0.mlp.fc1.weight");
+    ck_assert(w->type == PEFT_BF16 && (uintptr_t)w->data % 2 == 0 && w->owned);
+    tiny_same_backbone(p.backbone[0], p.backbone[1], "at an odd address");
+    pf_map_close(map);
+    done(&p);
+    free(bytes);
+}
+END_TEST
+
+/* q, k and v of different types become one matrix of f32. */
+START_TEST(parts_of_two_types)
+{
+    pair p = make(NULL, shapes[1], PEFT_F16, HF);
+    static const char key[] = "encoder.layer.1.attention.attention.key.weight";
+    float *whole = NULL;
+    pf_st *in;
+    pf_st_out *out;
+    OK(pf_st_open(p.ctx, tiny_path("half"), &in));
+    OK(pf_st_out_create(p.ctx, &out));
+    tiny_edit_meta(in, out, &(tiny_change){ .how = DROP });
+    for (size_t i = 0; i < pf_st_count(in); i++) {
+        const pf_st_tensor *t = pf_st_at(in, i);
+        const bool it = !strcmp(t->name, key);
+        if (it) {
+            whole = malloc(2 * t->bytes);
+            pf_to_real(whole, t->data, t->type, (int64_t)(t->bytes / 2));
+        }
+        OK(pf_st_out_tensor(out, t->name, it ? PEFT_F32 : t->type, t->ndim, t->dim, it ? whole : t->data));
+    }
+    ck_assert_ptr_nonnull(whole);
+    OK(pf_st_out_write(out, tiny_path("mixed")));
+    pf_st_out_free(out);
+    pf_st_close(in);
+    free(whole);
+    peft_backbone_free(p.backbone[0]);
+    p.backbone[0] = tiny_load(p.ctx, tiny_path("mixed"), "");
+    ck_assert_int_eq(pf_backbone_find(p.backbone[0], "blocks.0.attn.qkv.weight")->type, PEFT_F16);
+    ck_assert_int_eq(pf_backbone_find(p.backbone[0], "blocks.1.attn.qkv.weight")->type, PEFT_F32);
+    tiny_same_backbone(p.backbone[0], p.backbone[1], "of two types");
+    done(&p);
+}
+END_TEST
+
 /* A weight that is NaN or Inf in 16 bits is refused as it is in f32. */
 START_TEST(not_a_number)
 {
@@ -241,5 +294,5 @@ START_TEST(deit_tiny)
 }
 END_TEST
 
-SUITE_MAIN("half_backbone", held_as_they_are, every_method, every_instruction_set, by_cblas, files, not_a_number,
-           deit_tiny)
+SUITE_MAIN("half_backbone", held_as_they_are, every_method, every_instruction_set, by_cblas, files, odd_address,
+           parts_of_two_types, not_a_number, deit_tiny)
