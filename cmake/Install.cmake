@@ -57,4 +57,4 @@ install(FILES ${PROJECT_BINARY_DIR}/peftConfig.cmake ${PROJECT_BINARY_DIR}/peftC
 install(FILES LICENSE README.md CHANGELOG.md DESTINATION ${CMAKE_INSTALL_DOCDIR})
 install(DIRECTORY docs DESTINATION ${CMAKE_INSTALL_DOCDIR} FILES_MATCHING PATTERN "*.md")
 install(DIRECTORY examples/lists DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples FILES_MATCHING PATTERN "*.txt")
-install(FILES examples/custom_method.c examples/gated_prompt.h DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples)
+install(FILES examples/custom_method.c examples/gated_prompt.h examples/masked_prompt.h DESTINATION ${CMAKE_INSTALL_DOCDIR}/examples)

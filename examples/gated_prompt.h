@@ -9,10 +9,10 @@
 #include <peft/sys/method.h>
 
 typedef struct gated_prompt_state {
-    uint64_t layers;                    /* at most 64 blocks */
+    uint64_t layers;
     int64_t heads;
     double drop;
-    peft_param *prompt[64], *gate[64];
+    peft_param *prompt[PEFT_DEPTH_MAX], *gate[PEFT_DEPTH_MAX];
 } gated_prompt_state;
 
 static const peft_opt gated_prompt_options[] = {

@@ -47,6 +47,10 @@ PEFT_API void        peft_adapter_free(peft_adapter *a);          /* NULL is fin
 PEFT_API const char *peft_adapter_method(const peft_adapter *a);
 PEFT_API size_t      peft_adapter_param_count(const peft_adapter *a);
 PEFT_API peft_param *peft_adapter_param(peft_adapter *a, size_t i);            /* NULL: no such index */
+/* Tensors that are saved with the adapter and not trained, such as masks; writing to one between steps is allowed. */
+PEFT_API size_t      peft_adapter_buffer_count(const peft_adapter *a);
+PEFT_API const char *peft_adapter_buffer_name(const peft_adapter *a, size_t i);               /* NULL: no such index */
+PEFT_API peft_tensor *peft_adapter_find_buffer(peft_adapter *a, const char *name);             /* NULL: none so named */
 
 /* --- model ---------------------------------------------------------------------------------------------------------- */
 typedef struct peft_model peft_model;
@@ -76,7 +80,8 @@ PEFT_API size_t      peft_model_param_count(const peft_model *m);              /
 PEFT_API peft_param *peft_model_param(peft_model *m, size_t i);
 PEFT_API peft_param *peft_model_find_param(peft_model *m, const char *name);   /* NULL: no such parameter */
 PEFT_API int64_t     peft_model_trainable_count(const peft_model *m);          /* scalars in them */
-/* State that is not trained (running statistics of batch norm), by the same kind of names. */
+/* State that is not trained: the buffers of adapters in their order, then the head's (running statistics of batch
+ * norm), by the same kind of names. */
 PEFT_API size_t      peft_model_buffer_count(const peft_model *m);
 PEFT_API const char *peft_model_buffer_name(const peft_model *m, size_t i);
 PEFT_API peft_tensor *peft_model_find_buffer(peft_model *m, const char *name); /* NULL: no such buffer */

@@ -9,6 +9,9 @@ PEFT_BEGIN_DECLS
 
 typedef struct peft_backbone peft_backbone;
 
+/* The most blocks of a backbone: a set of layers is the bits of a uint64_t. A deeper one is refused by this bound. */
+#define PEFT_DEPTH_MAX 64
+
 /* Loads a safetensors file (f32, f16 or bf16) that names its tensors as timm, Hugging Face (ViT, DINOv2, CLIP),
  * OpenAI's CLIP, torchvision or mmpretrain do; which one, and what stands in front of the names, is detected.
  * Options, all optional: "image_size" (side in pixels; the position embedding is resampled to it), "resample" (timm,

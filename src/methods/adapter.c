@@ -5,7 +5,8 @@
 #include <peft/sys/method.h>
 #include <string.h>
 
-typedef struct { peft_param *dw[64], *db[64], *uw[64], *ub[64]; double scale, drop; } bottleneck;
+typedef struct { peft_param *dw[PEFT_DEPTH_MAX], *db[PEFT_DEPTH_MAX], *uw[PEFT_DEPTH_MAX], *ub[PEFT_DEPTH_MAX];
+                 double scale, drop; } bottleneck;
 
 static const peft_opt adapter_opts[] = {
     { "bottleneck", 'i', "96", 1, 65536, "inner width" },

@@ -3,7 +3,7 @@
  * 2022): one factor on the attention scores a head, one vector added behind attention and behind the MLP. */
 #include <peft/sys/method.h>
 
-typedef struct { peft_param *scale[64], *after_sa[64], *after_mlp[64]; } attnscale;
+typedef struct { peft_param *scale[PEFT_DEPTH_MAX], *after_sa[PEFT_DEPTH_MAX], *after_mlp[PEFT_DEPTH_MAX]; } attnscale;
 static const peft_opt opts[] = {
     { "scale",   'b', "true", 0, 0, "factors on the attention scores" },
     { "offsets", 'b', "true", 0, 0, "offsets behind attention and MLP" }, { 0 } };

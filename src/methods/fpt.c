@@ -87,7 +87,7 @@ static peft_status init(peft_adapter *a, const peft_vit *v)
     return peft_done(a);
 }
 
-typedef struct { const fpt *m; int seen; peft_val fused[64]; } run;
+typedef struct { const fpt *m; int seen; peft_val fused[PEFT_DEPTH_MAX]; } run;
 
 /* At the frozen ViT's attention: f = dropout(out_proj(U) + P), or out_proj(U + P) in FPT+, U = softmax(q K*^T) V*. */
 static void tap(void *user, peft_build *b, peft_site *s)

@@ -3,7 +3,7 @@
  * MLP's second layer. */
 #include <peft/sys/method.h>
 
-typedef struct { peft_param *k[64], *v[64], *fc2[64]; } ia3;
+typedef struct { peft_param *k[PEFT_DEPTH_MAX], *v[PEFT_DEPTH_MAX], *fc2[PEFT_DEPTH_MAX]; } ia3;
 
 static peft_status init(peft_adapter *a, const peft_vit *v)
 {

@@ -21,7 +21,8 @@ static const struct { const char *name; peft_role role; const char *also[4]; } t
     { "patch_embed.proj", PEFT_PATCH, { "projection" } } };
 
 typedef struct { peft_param *a, *b, *m; double scale; } pair;
-typedef struct { pair at[65][TARGETS]; double drop; int64_t width; } lora;              /* [64]: outside the blocks */
+enum { OUTSIDE = PEFT_DEPTH_MAX };       /* in place of a layer: outside the blocks */
+typedef struct { pair at[OUTSIDE + 1][TARGETS]; double drop; int64_t width; } lora;
 
 static const peft_opt opts[] = {
     { "r",        'i', "8", 1, RANK_MAX, "inner width" },
@@ -63,7 +64,7 @@ static void declare(peft_adapter *ad, pair *t, const peft_vit *v, int64_t layer,
     char path[64], weight[80];
     const char *init = peft_opt_string(ad, "init");
     snprintf(path, sizeof path, "blocks.%d.%s", (int)layer, target[k].name);
-    if (layer == 64) snprintf(path, sizeof path, "%s", target[k].name);
+    if (layer == OUTSIDE) snprintf(path, sizeof path, "%s", target[k].name);
     const double rank = peft_opt_pattern(ad, "rank_pattern", path, (double)peft_opt_int(ad, "r"));
     const double alpha = peft_opt_pattern(ad, "alpha_pattern", path, peft_opt_float(ad, "alpha"));
     const bool whole = rank >= 1 && rank <= RANK_MAX && rank == floor(rank);
@@ -111,7 +112,7 @@ static peft_status init(peft_adapter *ad, const peft_vit *v)
     for (int k = 0; k < TARGETS; k++) {
         if (listed(ad, k) != 1) continue;
         known++;
-        if (target[k].role == PEFT_PATCH) declare(ad, &m->at[64][k], v, 64, k);
+        if (target[k].role == PEFT_PATCH) declare(ad, &m->at[OUTSIDE][k], v, OUTSIDE, k);
         else for (int64_t l = 0; l < v->depth; l++) if (layers >> l & 1) declare(ad, &m->at[l][k], v, l, k);
     }
     if (!known || known != peft_opt_items(ad, "targets"))
@@ -140,7 +141,7 @@ static void emit(const void *state, peft_build *b, peft_site *s)
 {
     const lora *m = state;
     for (int k = 0; k < TARGETS; k++) {
-        const pair *t = &m->at[s->layer < 0 ? 64 : s->layer][k];
+        const pair *t = &m->at[s->layer < 0 ? OUTSIDE : s->layer][k];
         if (!t->a) continue;
         bool part = target[k].role == PEFT_QKV && s->role >= PEFT_Q && s->role <= PEFT_V;      /* of a fused pair */
         if (target[k].role == s->role) s->out = peft_add(b, s->out, update(m, b, t, s->in));
@@ -155,7 +156,7 @@ static void fold(peft_merge *mg, const peft_vit *v, const pair *t, int64_t layer
 {
     const peft_role role = target[k].role;
     const bool part = role >= PEFT_Q && role <= PEFT_V;
-    peft_real *w = layer == 64 ? peft_merge_tensor(mg, "%s.weight", target[k].name)
+    peft_real *w = layer == OUTSIDE ? peft_merge_tensor(mg, "%s.weight", target[k].name)
                  : peft_merge_tensor(mg, "blocks.%d.%s.weight", (int)layer, part ? "attn.qkv" : target[k].name);
     peft_merge_low_rank(w, part ? (role - PEFT_Q) * v->width : 0, t->a, t->b, t->scale, t->m);
 }
@@ -163,7 +164,7 @@ static void fold(peft_merge *mg, const peft_vit *v, const pair *t, int64_t layer
 static void merge(const void *state, peft_merge *mg, const peft_vit *v, bool others)
 {
     const lora *m = state;
-    for (int i = 0; i < 65 * TARGETS; i++) {
+    for (int i = 0; i < (OUTSIDE + 1) * TARGETS; i++) {
         const pair *t = &m->at[i / TARGETS][i % TARGETS];
         if (t->m && others) peft_merge_refuse(mg, "DoRA's magnitudes beside another adapter");
         else if (t->a) fold(mg, v, t, i / TARGETS, i % TARGETS);

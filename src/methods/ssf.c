@@ -4,7 +4,8 @@
 #include <peft/sys/method.h>
 
 enum { PATCH, NORM1, QKV, PROJ, NORM2, FC1, FC2, FINAL, SPOTS };
-typedef struct { peft_param *gamma[65][SPOTS], *beta[65][SPOTS]; int64_t width; } ssf;   /* [64]: outside the blocks */
+enum { OUTSIDE = PEFT_DEPTH_MAX };       /* in place of a layer: outside the blocks */
+typedef struct { peft_param *gamma[OUTSIDE + 1][SPOTS], *beta[OUTSIDE + 1][SPOTS]; int64_t width; } ssf;
 
 static void declare(peft_adapter *a, const peft_vit *v)
 {
@@ -15,8 +16,8 @@ static void declare(peft_adapter *a, const peft_vit *v)
     for (int64_t l = 0; l < v->depth + 1; l++)
         for (int k = 0; k < SPOTS; k++) {
             const bool outside = k == PATCH || k == FINAL;
-            const int64_t at = l < v->depth ? l : 64, n = k == QKV ? 3 * v->width : k == FC1 ? v->fc1 : v->width;
-            if (outside != (at == 64)) continue;
+            const int64_t at = l < v->depth ? l : OUTSIDE, n = k == QKV ? 3 * v->width : k == FC1 ? v->fc1 : v->width;
+            if (outside != (at == OUTSIDE)) continue;
             for (int shift = 0; shift < 2; shift++) {
                 const char *what = shift ? "shift" : "scale", *init = shift ? "normal:0.02" : "normal:0.02:1";
                 peft_param **p = shift ? &m->beta[at][k] : &m->gamma[at][k];
@@ -40,7 +41,7 @@ static void emit(const void *state, peft_build *b, peft_site *s)
                                 [PEFT_PROJ] = PROJ, [PEFT_FC1] = FC1, [PEFT_FC2] = FC2, [PEFT_NORM1] = NORM1,
                                 [PEFT_NORM2] = NORM2, [PEFT_FINAL] = FINAL };
     const ssf *m = state;
-    const int64_t l = s->layer < 0 ? 64 : s->layer;
+    const int64_t l = s->layer < 0 ? OUTSIDE : s->layer;
     const int k = spot[s->role];
     if (k < 0) return;
     peft_val gamma = peft_use(b, m->gamma[l][k]), beta = peft_use(b, m->beta[l][k]);
@@ -56,7 +57,7 @@ static void fold(peft_merge *mg, const ssf *m, int64_t at, int spot, const char 
 {
     peft_real *w, *b;
     const peft_real *gamma = peft_merge_value(m->gamma[at][spot]), *beta = peft_merge_value(m->beta[at][spot]);
-    if (at == 64) w = peft_merge_tensor(mg, "%s.weight", name), b = peft_merge_tensor(mg, "%s.bias", name);
+    if (at == OUTSIDE) w = peft_merge_tensor(mg, "%s.weight", name), b = peft_merge_tensor(mg, "%s.bias", name);
     else w = peft_merge_tensor(mg, "blocks.%d.%s.weight", (int)at, name),
          b = peft_merge_tensor(mg, "blocks.%d.%s.bias", (int)at, name);
     for (int64_t i = 0; w && b && i < rows; i++) {
@@ -70,7 +71,7 @@ static void merge(const void *state, peft_merge *mg, const peft_vit *v, bool oth
     const ssf *m = state;
     const int64_t c = v->width, f = v->fc1;
     if (others) peft_merge_refuse(mg, "its scales beside another adapter");
-    fold(mg, m, 64, PATCH, "patch_embed.proj", c, v->patch_values);
+    fold(mg, m, OUTSIDE, PATCH, "patch_embed.proj", c, v->patch_values);
     for (int64_t l = 0; l < v->depth; l++) {
         fold(mg, m, l, NORM1, "norm1", c, 1);
         fold(mg, m, l, QKV, "attn.qkv", 3 * c, c);
@@ -79,7 +80,7 @@ static void merge(const void *state, peft_merge *mg, const peft_vit *v, bool oth
         fold(mg, m, l, FC1, "mlp.fc1", f, c);
         fold(mg, m, l, FC2, "mlp.fc2", c, v->mlp);
     }
-    fold(mg, m, 64, FINAL, peft_merge_has(mg, "fc_norm.weight") ? "fc_norm" : "norm", c, 1);
+    fold(mg, m, OUTSIDE, FINAL, peft_merge_has(mg, "fc_norm.weight") ? "fc_norm" : "norm", c, 1);
 }
 
 const peft_method pf_method_ssf = {

@@ -5,7 +5,7 @@
 #include <stdio.h>
 
 static const peft_opt partial_opts[] = {
-    { "blocks", 'i', "1", 1, 64, "how many blocks, counted from the top" }, { 0 } };
+    { "blocks", 'i', "1", 1, PEFT_DEPTH_MAX, "how many blocks, counted from the top" }, { 0 } };
 
 static peft_status nothing(peft_adapter *a, const peft_vit *vit)
 {

@@ -82,17 +82,23 @@ END_TEST
 /* Another version or size is named beside ours, and not a byte of the table is read. */
 START_TEST(another_version_is_refused)
 {
-    const uint64_t version = (uint64_t)1 << 32, table = (uint64_t)1 << 16;
     const peft_method *unreadable = (const peft_method *)16;
-    char both[96];
+    static const struct { int shift; const char *text; } fields[] = {
+        { 56, "given version %u (sizes: peft_method" }, { 44, "peft_method %u, " }, { 32, "peft_site %u, " },
+        { 20, "peft_vit %u, " }, { 8, "peft_opt %u, " }, { 4, "peft_where %u, " }, { 0, "peft_role %u)" } };
+    const size_t sizes[] = { PEFT_METHOD_VERSION, sizeof(peft_method), sizeof(peft_site), sizeof(peft_vit),
+                             sizeof(peft_opt), sizeof(peft_where), sizeof(peft_role) };
+    char text[96], ours[200];
     peft_context *ctx = plain_context();
-    snprintf(both, sizeof both, "given version %u of the method interface (sizes %zu and %zu)", PEFT_METHOD_VERSION + 1,
-             sizeof(peft_method), sizeof(peft_site));
-    FAILS(PEFT_E_UNSUPPORTED, both, peft_context_register_method(ctx, unreadable, PEFT_METHOD_ABI + version));
-    snprintf(both, sizeof both, "this library has version %u (sizes %zu and %zu)", PEFT_METHOD_VERSION,
-             sizeof(peft_method), sizeof(peft_site));
-    FAILS(PEFT_E_UNSUPPORTED, both, peft_context_register_method(ctx, unreadable, PEFT_METHOD_ABI + table));
-    FAILS(PEFT_E_UNSUPPORTED, both, peft_context_register_method(ctx, unreadable, PEFT_METHOD_ABI + 8));
+    snprintf(ours, sizeof ours, "this library has version %u (sizes: peft_method %zu, peft_site %zu, peft_vit %zu, "
+             "peft_opt %zu, peft_where %zu, peft_role %zu)", PEFT_METHOD_VERSION, sizes[1], sizes[2], sizes[3],
+             sizes[4], sizes[5], sizes[6]);
+    for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
+        const uint64_t abi = PEFT_METHOD_ABI + ((uint64_t)1 << fields[i].shift);
+        snprintf(text, sizeof text, fields[i].text, (unsigned)sizes[i] + 1);
+        FAILS(PEFT_E_UNSUPPORTED, text, peft_context_register_method(ctx, unreadable, abi));
+        FAILS(PEFT_E_UNSUPPORTED, ours, peft_context_register_method(ctx, unreadable, abi));
+    }
     FAILS(PEFT_E_UNSUPPORTED, "version 0", peft_context_register_method(ctx, unreadable, 0));
     peft_context_free(ctx);
 }
@@ -102,7 +108,7 @@ END_TEST
 START_TEST(the_version_goes_with_the_structs)
 {
     if (sizeof(void *) != 8) return;
-    ck_assert_uint_eq(PEFT_METHOD_VERSION, 1);
+    ck_assert_uint_eq(PEFT_METHOD_VERSION, 2);
     ck_assert_uint_eq(sizeof(peft_method), 80);
     ck_assert_uint_eq(sizeof(peft_site), 64);
     ck_assert_uint_eq(sizeof(peft_vit), 72);

@@ -61,6 +61,8 @@ SLIP(input_own, peft_input(b, "labels", PEFT_DIMS(3)))
 SLIP(input_empty, peft_input(b, "scale", PEFT_DIMS(0)))
 SLIP(input_huge, peft_input(b, "scale", PEFT_DIMS(INT64_MAX, 2)))
 SLIP(input_deep, peft_input(b, "scale", PEFT_DIMS(1, 1, 1, 1, 1)))
+SLIP(weight_unknown, peft_weight(b, "blocks.%d.attn.proj.weigth", 0))
+SLIP(constant_without_fill, peft_constant(b, PEFT_DIMS(3), NULL, NULL, "three"))
 SLIP(mass_none, peft_attention_mass(b, 3, s, true))
 SLIP(top_none, peft_top_rows(b, s->out, s->out, 2))
 SLIP(attention_none, peft_attention(b, 3, s))
@@ -75,7 +77,7 @@ static const slip slips[] = {
     scale_none, affine_wrong, linear_none, linear_bias, linear_narrow, linear_scalar, activate_unknown, layernorm_none,
     logsumexp_none, logaddexp_other, insert_none, insert_beyond, take_beyond, drop_beyond, mean_negative, replace_none,
     replace_vector, repeat_none, dropout_all, swap_two, frame_none, row_scale_wrong, resize_tokens, side_negative,
-    input_own, input_empty, input_huge, input_deep,
+    weight_unknown, constant_without_fill, input_own, input_empty, input_huge, input_deep,
     mass_none, top_none, attention_none, attention_heads };
 enum { SLIPS = sizeof slips / sizeof *slips };
 

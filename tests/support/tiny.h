@@ -11,6 +11,7 @@
 #include "core/store/state.h"
 #include "core/train/trainer.h"
 #include "gated_prompt.h"
+#include "masked_prompt.h"
 #include "methods/methods.h"
 #include "suite.h"
 
@@ -52,18 +53,19 @@ static inline peft_options *tiny_options(peft_context *ctx, const char *format, 
 static inline peft_context *tiny_register(peft_context *ctx)
 {
     OK(peft_context_register_method(ctx, &gated_prompt, PEFT_METHOD_ABI));
+    OK(peft_context_register_method(ctx, &masked_prompt, PEFT_METHOD_ABI));
     return ctx;
 }
-static inline size_t tiny_method_count(void) { return peft_method_count() + 1; }
+static inline size_t tiny_method_count(void) { return peft_method_count() + 2; }
 static inline const peft_method *tiny_method(size_t i)
 {
-    return i < peft_method_count() ? pf_methods[i] : &gated_prompt;
+    return i < peft_method_count() ? pf_methods[i] : i == peft_method_count() ? &gated_prompt : &masked_prompt;
 }
 static inline const char *tiny_method_name(size_t i) { return tiny_method(i)->name; }
 static inline const peft_method *tiny_method_named(const char *name)
 {
     const peft_method *m = pf_method_in(pf_methods, name);
-    return m ? m : &gated_prompt;
+    return m ? m : !strcmp(name, gated_prompt.name) ? &gated_prompt : &masked_prompt;
 }
 /* Option i of a method; NULL: no more. */
 static inline const peft_opt *tiny_method_option(const char *name, size_t i)

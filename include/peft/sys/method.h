@@ -99,8 +99,13 @@ typedef struct peft_method {
 } peft_method;
 
 /* --- methods of a context ----------------------------------------------------------------------------------------- */
-#define PEFT_METHOD_VERSION 1u
-#define PEFT_METHOD_ABI ((uint64_t)PEFT_METHOD_VERSION << 32 | (uint64_t)sizeof(peft_method) << 16 | sizeof(peft_site))
+#define PEFT_METHOD_VERSION 2u
+/* The version (8 bits) and the sizes of everything that methods share with the library: peft_method, peft_site,
+ * peft_vit and peft_opt (12 bits each), peft_where and peft_role (4 bits each). */
+#define PEFT_METHOD_ABI \
+    ((uint64_t)PEFT_METHOD_VERSION << 56 | (uint64_t)sizeof(peft_method) << 44 | (uint64_t)sizeof(peft_site) << 32 \
+     | (uint64_t)sizeof(peft_vit) << 20 | (uint64_t)sizeof(peft_opt) << 8 | (uint64_t)sizeof(peft_where) << 4 \
+     | (uint64_t)sizeof(peft_role))
 
 /* From here on adapters may be made, loaded and saved by this name with everything that hangs on ctx. The table and
  * its texts are copied; the functions must stay loaded, throw nothing and be safe to call from several threads. abi is
@@ -117,7 +122,7 @@ PEFT_API const peft_method *peft_context_method(const peft_context *ctx, size_t 
 PEFT_API int64_t     peft_opt_int   (const peft_adapter *a, const char *name);
 PEFT_API double      peft_opt_float (const peft_adapter *a, const char *name);
 PEFT_API const char *peft_opt_string(const peft_adapter *a, const char *name);
-/* "all", "0", "6-11", "2,5", "[0,1,2]" as a set of bits; the backbone's depth bounds it. */
+/* "all", "0", "6-11", "2,5", "[0,1,2]" as a set of bits; the backbone's depth bounds it, PEFT_DEPTH_MAX at most. */
 PEFT_API uint64_t    peft_opt_layers(peft_adapter *a, const char *name);
 
 /* Lists: "[attn.q,attn.v]" or "q,v". How many items, and is this one of them? */
@@ -145,7 +150,11 @@ PEFT_API void       *peft_state(peft_adapter *a);
  * follow the context's seed and the name. */
 PEFT_API PEFT_PRINTF(4, 5) peft_param *
 peft_declare(peft_adapter *a, const int64_t *dims, const char *init, const char *name, ...);
-PEFT_API peft_param *peft_declared(peft_adapter *a, const char *name);         /* NULL: none so named */
+PEFT_API peft_param *peft_declared(peft_adapter *a, const char *name);         /* NULL: no trainable one so named */
+/* The same for a buffer: it is saved with the adapter and not trained (a mask, a statistic). Only the library or the
+ * application writes to it (peft_adapter_find_buffer); the next step or call of a session reads what it holds then. */
+PEFT_API PEFT_PRINTF(4, 5) peft_param *
+peft_declare_buffer(peft_adapter *a, const int64_t *dims, const char *init, const char *name, ...);
 /* "kind:size" for an init whose size is computed; good until the next call for this adapter. */
 PEFT_API const char *peft_rule(peft_adapter *a, const char *kind, double size);
 /* The value of p becomes the L2 norms of rows first .. of a backbone tensor. PEFT_E_INVALID: it has no such rows. */
@@ -171,7 +180,17 @@ PEFT_API void        peft_merge_refuse(peft_merge *m, const char *reason);
 
 /* --- in emit: the forward vocabulary; every word knows its backward pass ------------------------------------------ */
 PEFT_API int64_t  peft_extent(const peft_build *b, peft_val x, int axis);
+/* A declared tensor. No gradient flows into a buffer. */
 PEFT_API peft_val peft_use(peft_build *b, peft_param *p);
+/* A constant with extents dims (1 to 5, 0 ends them), filled by fill(user, data, count) before this call returns: the
+ * first time that the adapter asks for one of this name. It then serves every graph of the adapter, and counts as
+ * planned memory. The same name with other extents is PEFT_E_SHAPE. user is not kept. */
+typedef void (*peft_fill_fn)(void *user, peft_real *data, int64_t count);
+PEFT_API PEFT_PRINTF(5, 6) peft_val
+peft_constant(peft_build *b, const int64_t *dims, peft_fill_fn fill, void *user, const char *name, ...);
+/* A tensor of the backbone by its timm name, "blocks.3.attn.proj.weight", as the forward pass uses it: frozen, or the
+ * trained copy of the adapter that unfroze it. PEFT_E_NOTFOUND: the backbone has no such tensor (an absent bias). */
+PEFT_API PEFT_PRINTF(2, 3) peft_val peft_weight(peft_build *b, const char *name, ...);
 /* x[i] along the first extent; x straight from peft_use */
 PEFT_API peft_val peft_at(peft_build *b, peft_val x, int64_t i);
 /* rows at .. at+n-1 of the first extent; the same */

@@ -37,6 +37,11 @@ peft_status pf_adapter_make(peft_backbone *b, const char *method, const peft_opt
     PF_TRY(pf_options_check(o, m->opts ? m->opts : none, NULL, who));
     peft_adapter *a = pf_alloc_zero(b->ctx, sizeof *a);
     if (!a) return pf_nomem("adapter", sizeof *a);
+    const peft_status locked = pf_constants_init(&a->constants);
+    if (locked) {
+        pf_free(b->ctx, a);
+        return locked;
+    }
     atomic_init(&a->refs, 1);
     a->backbone = pf_backbone_retain(b);
     a->method = m;
@@ -75,6 +80,8 @@ void peft_adapter_free(peft_adapter *a)
     if (!a || atomic_fetch_sub(&a->refs, 1) != 1) return;
     peft_backbone *b = a->backbone;
     pf_params_free(b->ctx, &a->params);
+    pf_params_free(b->ctx, &a->buffers);
+    pf_constants_free(&a->constants, b->ctx);
     peft_options_free(a->options);
     pf_free(b->ctx, a->state);
     pf_free(b->ctx, a);
@@ -86,6 +93,18 @@ size_t peft_adapter_param_count(const peft_adapter *a) { return a ? a->params.co
 peft_param *peft_adapter_param(peft_adapter *a, size_t i)
 {
     return a && i < a->params.count ? a->params.item[i] : NULL;
+}
+
+size_t peft_adapter_buffer_count(const peft_adapter *a) { return a ? a->buffers.count : 0; }
+const char *peft_adapter_buffer_name(const peft_adapter *a, size_t i)
+{
+    return a && i < a->buffers.count ? a->buffers.item[i]->name : NULL;
+}
+
+peft_tensor *peft_adapter_find_buffer(peft_adapter *a, const char *name)
+{
+    pf_param *p = a && name ? pf_params_find(&a->buffers, name) : NULL;
+    return p ? &p->value : NULL;
 }
 
 const pf_vit_shape *pf_adapter_network(const peft_adapter *a, const char *scope)

@@ -3,6 +3,7 @@
 #ifndef PF_ADAPTER_H
 #define PF_ADAPTER_H
 #include <peft/adapter.h>
+#include "core/graph/constants.h"
 #include "core/graph/param.h"
 #include "core/weights/backbone.h"
 
@@ -26,6 +27,8 @@ struct peft_adapter {
     peft_options *options;               /* as given; NULL: none */
     void *state;
     pf_params params;
+    pf_params buffers;                   /* saved, not trained */
+    pf_constants constants;
     pf_network network[2]; int networks; /* transformers the method declared */
     peft_status status;                  /* the first error of init */
     char rule[64];                       /* peft_rule's text */

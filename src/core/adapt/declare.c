@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * declare.c -- words of peft/sys/method.h for init: what an adapter trains. */
+ * declare.c -- words of peft/sys/method.h for init: what an adapter trains, and its buffers. */
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -8,30 +8,49 @@
 #include "core/options/glob.h"
 #include "core/adapt/adapter.h"
 
-pf_param *peft_declare(peft_adapter *a, const int64_t *dims, const char *init, const char *format, ...)
+enum { NAME_ROOM = 128 };
+
+static pf_param *declare(peft_adapter *a, bool buffer, const int64_t *dims, const char *init, const char *name)
 {
-    char name[128];
     int ndim = 0;
     pf_param *p = NULL;
-    va_list ap;
-    if (a->status) return NULL;
-    va_start(ap, format);
-    vsnprintf(name, sizeof name, format, ap);
-    va_end(ap);
     while (ndim < PEFT_MAX_DIMS && dims[ndim]) ndim++;
     if (!ndim) {
         a->status = pf_fail(PEFT_E_SHAPE, "method '%s' declares '%s' without extents", a->method->name, name);
         return NULL;
     }
-    if (pf_params_find(&a->params, name)) {
+    if (pf_params_find(&a->params, name) || pf_params_find(&a->buffers, name)) {
         a->status = pf_fail(PEFT_E_INVALID, "method '%s' declares '%s' twice", a->method->name, name);
         return NULL;
     }
     a->status = pf_source_holds(a->source, name, ndim, dims);
     if (!a->status)
-        a->status = pf_param_make(a->backbone->ctx, &a->params, name, pf_param_group_of(name), ndim, dims, &p);
-    if (!a->status && !a->blank) a->status = pf_param_draw(a->backbone->ctx, p, init);
+        a->status = pf_param_make(a->backbone->ctx, buffer ? &a->buffers : &a->params, name,
+                                  buffer ? "buffer" : pf_param_group_of(name), ndim, dims, &p);
+    if (a->status) return p;
+    p->buffer = buffer;
+    if (buffer || !a->blank) a->status = pf_param_draw(a->backbone->ctx, p, init);
     return p;
+}
+
+pf_param *peft_declare(peft_adapter *a, const int64_t *dims, const char *init, const char *format, ...)
+{
+    char name[NAME_ROOM];
+    va_list ap;
+    va_start(ap, format);
+    vsnprintf(name, sizeof name, format, ap);
+    va_end(ap);
+    return a->status ? NULL : declare(a, false, dims, init, name);
+}
+
+pf_param *peft_declare_buffer(peft_adapter *a, const int64_t *dims, const char *init, const char *format, ...)
+{
+    char name[NAME_ROOM];
+    va_list ap;
+    va_start(ap, format);
+    vsnprintf(name, sizeof name, format, ap);
+    va_end(ap);
+    return a->status ? NULL : declare(a, true, dims, init, name);
 }
 
 const char *peft_rule(peft_adapter *a, const char *kind, double size)

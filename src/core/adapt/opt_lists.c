@@ -97,7 +97,7 @@ uint64_t peft_opt_layers(peft_adapter *a, const char *name)
     uint64_t set = 0;
     const char *p, *list = peft_opt_string(a, name);
     size_t n;
-    if (!strcmp(list, "all")) return depth == 64 ? UINT64_MAX : ((uint64_t)1 << depth) - 1;
+    if (!strcmp(list, "all")) return depth == PEFT_DEPTH_MAX ? UINT64_MAX : ((uint64_t)1 << depth) - 1;
     while ((p = pf_list_next(&list, &n))) {
         int from, to, used = 0;
         bool range = sscanf(p, "%d-%d%n", &from, &to, &used) == 2 && (size_t)used == n;

@@ -10,6 +10,23 @@ enum { NAME_MAX_LENGTH = 40, OPTIONS_MAX = 64 };
 /* A registered method in one block: its option rows stand behind it, all texts behind these. */
 typedef struct own { pf_kept kept; peft_method m; peft_opt opts[]; } own;
 
+/* "version 2 (sizes: peft_method 80, ..)" */
+static const char *abi_text(uint64_t abi, char *text, size_t room)
+{
+    snprintf(text, room, "version %u (sizes: peft_method %u, peft_site %u, peft_vit %u, peft_opt %u, peft_where %u, "
+             "peft_role %u)", (unsigned)(abi >> 56), (unsigned)(abi >> 44 & 0xfff), (unsigned)(abi >> 32 & 0xfff),
+             (unsigned)(abi >> 20 & 0xfff), (unsigned)(abi >> 8 & 0xfff), (unsigned)(abi >> 4 & 0xf),
+             (unsigned)(abi & 0xf));
+    return text;
+}
+
+static peft_status other_abi(uint64_t abi, uint64_t ours)
+{
+    char a[160], b[160];
+    return pf_fail(PEFT_E_UNSUPPORTED, "abi: given %s of the method interface, this library has %s: compile with its "
+                   "headers", abi_text(abi, a, sizeof a), abi_text(ours, b, sizeof b));
+}
+
 static bool well_named(const char *name)
 {
     size_t n = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_");
@@ -114,10 +131,7 @@ peft_status peft_context_register_method(peft_context *ctx, const peft_method *m
     size_t options = 0;
     if (!ctx || !m) return pf_fail(PEFT_E_INVALID, "%s is NULL: expected a pointer", ctx ? "method" : "ctx");
     if (abi != ours)
-        return pf_fail(PEFT_E_UNSUPPORTED, "abi: given version %u of the method interface (sizes %u and %u), "
-                       "this library has version %u (sizes %u and %u): compile with its headers",
-                       (unsigned)(abi >> 32), (unsigned)(abi >> 16 & 0xffff), (unsigned)(abi & 0xffff),
-                       (unsigned)(ours >> 32), (unsigned)(ours >> 16 & 0xffff), (unsigned)(ours & 0xffff));
+        return other_abi(abi, ours);
     if (!m->name) return pf_fail(PEFT_E_INVALID, "the method's name is NULL: expected text");
     if (!well_named(m->name))
         return pf_fail(PEFT_E_INVALID, "the method's name is '%.60s': expected lower-case letters, digits and _, a "

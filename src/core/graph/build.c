@@ -43,10 +43,16 @@ pf_val peft_use(peft_build *g, pf_param *p)
         return pf_graph_fail(g, pf_fail(PEFT_E_SHAPE, "parameter '%s': rank %d, expected at most %d", p->name, s.ndim,
                                         PF_MAX_RANK));
     memcpy(s.dim, p->value.dim, sizeof(int64_t) * (size_t)s.ndim);
-    pf_val v = pf_value_new(g, PF_PARAM, s);
+    pf_val v = pf_value_new(g, p->buffer ? PF_CONST : PF_PARAM, s);
     if (!pf_is(v)) return v;
-    pf_v(g, v)->param = p;
-    pf_v(g, v)->needs_grad = true;
+    if (p->buffer) {
+        pf_v(g, v)->type = PK_REAL;
+        pf_v(g, v)->data = p->value.data;
+        pf_v(g, v)->buffer = true;
+    } else {
+        pf_v(g, v)->param = p;
+        pf_v(g, v)->needs_grad = true;
+    }
     return v;
 }
 

@@ -30,6 +30,7 @@ typedef struct pf_value {
     int64_t offset;
     pf_val view_of;              /* columns col .. col + cols of a wider TEMP with the same rows; shares its memory */
     int64_t col;
+    bool buffer;                 /* CONST; a buffer: what depends on it may change between runs and is not cached */
     bool needs_grad;             /* depends on a trained value */
     bool crosses;                /* read behind the frozen prefix (after the split pass) */
     bool given;                  /* made by no node: whoever runs the graph fills it first (after a cut) */
@@ -57,6 +58,7 @@ enum {
 typedef struct pf_input { char name[40]; pf_val value; unsigned flags; } pf_input;
 enum { PF_INPUTS_MAX = 8 };
 
+typedef struct pf_constants pf_constants;                  /* constants.h */
 struct peft_build {
     peft_context *ctx;
     peft_status status;          /* the first error of building; sticks */
@@ -67,6 +69,10 @@ struct peft_build {
     pf_val loss;                 /* PF_NONE: nothing is trained */
     int64_t dropouts;            /* made so far: each draws from a stream of its own */
     pf_input input[PF_INPUTS_MAX]; int inputs;
+    /* For words of methods, while the forward pass is built: constants of the method's adapter; a tensor by name. */
+    pf_constants *constants;
+    pf_val (*weight)(const void *model, struct peft_build *g, const char *name);           /* PF_NONE: no such tensor */
+    const void *model;
     uint32_t prefix;             /* nodes 0 .. prefix-1 depend on no trained value (after the split pass) */
 };
 typedef struct peft_build pf_graph;

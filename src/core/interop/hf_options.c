@@ -89,7 +89,7 @@ static peft_status set_targets(const pf_modules *m, int64_t depth, peft_options 
     PF_TRY(same_layers(m, set, &layers));
     for (size_t k = 0; k < STEMS; k++) if (set[k]) say(&targets, "%s%s", targets.n ? "," : "", stems[k]);
     for (int64_t l = 0; l < depth; l++) if (layers >> l & 1) say(&list, "%s%lld", list.n ? "," : "", (long long)l);
-    bool every = !layers || layers == (depth == 64 ? UINT64_MAX : ((uint64_t)1 << depth) - 1);
+    bool every = !layers || layers == (depth == PEFT_DEPTH_MAX ? UINT64_MAX : ((uint64_t)1 << depth) - 1);
     PF_TRY(peft_options_set_string(o, "targets", targets.at));
     return every ? PEFT_OK : peft_options_set_string(o, "layers", list.at);
 }

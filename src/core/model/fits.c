@@ -29,10 +29,14 @@ static peft_status build(const peft_model *m, peft_adapter **adapters, size_t n,
 
 static peft_status same_names(const peft_adapter *a, const peft_adapter *b)
 {
-    for (size_t k = 0; k < b->params.count; k++)
-        if (pf_params_find(&a->params, b->params.item[k]->name))
-            return pf_fail(PEFT_E_STATE, "adapter '%s': its tensor '%s' stands in the attached '%s' too",
-                           b->method->name, b->params.item[k]->name, a->method->name);
+    const pf_params *const lists[] = { &b->params, &b->buffers };
+    for (int i = 0; i < 2; i++)
+        for (size_t k = 0; k < lists[i]->count; k++) {
+            const char *name = lists[i]->item[k]->name;
+            if (pf_params_find(&a->params, name) || pf_params_find(&a->buffers, name))
+                return pf_fail(PEFT_E_STATE, "adapter '%s': its tensor '%s' stands in the attached '%s' too",
+                               b->method->name, name, a->method->name);
+        }
     return PEFT_OK;
 }
 

@@ -187,16 +187,40 @@ int64_t peft_model_trainable_count(const peft_model *m)
     return n;
 }
 
-size_t peft_model_buffer_count(const peft_model *m) { return m ? m->buffers.count : 0; }
+size_t peft_model_buffer_count(const peft_model *m)
+{
+    size_t n = m ? m->buffers.count : 0;
+    for (size_t i = 0; m && i < m->adapters; i++) n += m->adapter[i]->buffers.count;
+    return n;
+}
+
+pf_param *pf_model_buffer(const peft_model *m, size_t i)
+{
+    for (size_t k = 0; m && k < m->adapters; k++) {
+        if (i < m->adapter[k]->buffers.count) return m->adapter[k]->buffers.item[i];
+        i -= m->adapter[k]->buffers.count;
+    }
+    return m && i < m->buffers.count ? m->buffers.item[i] : NULL;
+}
+
 const char *peft_model_buffer_name(const peft_model *m, size_t i)
 {
-    return m && i < m->buffers.count ? m->buffers.item[i]->name : NULL;
+    const pf_param *p = pf_model_buffer(m, i);
+    return p ? p->name : NULL;
 }
 
 peft_tensor *peft_model_find_buffer(peft_model *m, const char *name)
 {
-    pf_param *p = m && name ? pf_params_find(&m->buffers, name) : NULL;
-    return p ? &p->value : NULL;
+    pf_param *p;
+    for (size_t i = 0; name && (p = pf_model_buffer(m, i)); i++) if (!strcmp(p->name, name)) return &p->value;
+    return NULL;
+}
+
+size_t pf_model_constant_bytes(const peft_model *m)
+{
+    size_t bytes = 0;
+    for (size_t i = 0; i < m->adapters; i++) bytes += pf_constants_bytes(&m->adapter[i]->constants);
+    return bytes;
 }
 
 const char *peft_model_note(const peft_model *m, const char *key)

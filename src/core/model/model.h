@@ -20,13 +20,15 @@ struct peft_model {
     pf_shape output;                     /* of a sample: [classes], or [h, w, classes] of a head that makes a map */
     bool mean_pool;
     pf_params params;                    /* of the head */
-    pf_params buffers;                   /* running statistics */
+    pf_params buffers;                   /* of the head: running statistics */
     pf_notes notes;
     pf_guard guard;                      /* of the values of parameters and buffers, between trainer and sessions */
 };
 
 extern const pf_opt pf_model_options[];
 peft_model *pf_model_retain(peft_model *m);
+pf_param   *pf_model_buffer(const peft_model *m, size_t i);          /* of the adapters, then the head; NULL: no more */
+size_t      pf_model_constant_bytes(const peft_model *m);            /* of the constants that its adapters made */
 /* source as for pf_adapter_make */
 peft_status pf_model_make(peft_backbone *b, const peft_options *o, pf_source *source, peft_model **out);
 

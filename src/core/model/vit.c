@@ -37,6 +37,7 @@ static void visit(const pass *p, peft_site *s)
     }
     for (size_t i = 0; i < p->m->adapters && !p->g->status; i++) {
         const peft_adapter *a = p->m->adapter[i];
+        p->g->constants = &p->m->adapter[i]->constants;
         if (a->method->sites & PEFT_AT(s->where)) a->method->emit(a->state, p->g, s);
     }
 }
@@ -191,6 +192,8 @@ static pf_val checked(const peft_model *m, pf_graph *g, pf_val logits)
                                     (long long)m->classes, m->output.ndim > 1 ? " times places" : ""));
 }
 
+static pf_val weight_of(const void *model, pf_graph *g, const char *name) { return pf_model_weight(model, g, name); }
+
 pf_val pf_model_images(const peft_model *m, pf_graph *g)
 {
     const int64_t side = m->backbone->shape.image;
@@ -201,12 +204,15 @@ pf_val pf_model_forward(const peft_model *m, pf_graph *g, pf_val images, pf_tap_
 {
     pass p = { .m = m, .g = g, .scope = "", .shape = &m->backbone->shape, .mean_pool = m->mean_pool,
                .patches = m->head->patches, .tap = fn, .tap_user = user };
+    g->weight = weight_of;
+    g->model = m;
     for (size_t i = 0; i < m->adapters; i++) {
         const peft_net net = { m, m->adapter[i] };
         if (!m->adapter[i]->method->network) continue;
         if (m->head->emit || m->adapters > 1)
             return pf_graph_fail(g, pf_fail(PEFT_E_STATE, "method '%s' has a network of its own: expected a model with head "
                                             "side_encoder and no other adapter", m->adapter[i]->method->name));
+        g->constants = &m->adapter[i]->constants;
         pf_val logits = m->adapter[i]->method->network(m->adapter[i]->state, g, &net, images);
         return checked(m, g, logits);
     }

@@ -33,7 +33,8 @@ static peft_status adapter_to(pf_st_out *o, const peft_adapter *a, size_t k)
     PF_TRY(pf_st_out_meta(o, key, a->method->name));
     snprintf(key, sizeof key, "libpeft.adapter.%zu.options", k);
     PF_TRY(options_to(a->backbone->ctx, o, key, a->options));
-    return pf_state_write(o, "", &a->params);
+    PF_TRY(pf_state_write(o, "", &a->params));
+    return pf_state_write(o, "", &a->buffers);
 }
 
 static peft_status adapter_from(peft_backbone *b, const pf_st *st, size_t k, peft_adapter **out)
@@ -51,6 +52,7 @@ static peft_status adapter_from(peft_backbone *b, const pf_st *st, size_t k, pef
     peft_options_free(o);
     if (s) return s;
     s = pf_state_read(st, "", &a->params);
+    if (!s) s = pf_state_read(st, "", &a->buffers);
     if (s) peft_adapter_free(a);
     else *out = a;
     return s;
@@ -58,13 +60,14 @@ static peft_status adapter_from(peft_backbone *b, const pf_st *st, size_t k, pef
 
 static bool adapter_knows(const void *a, const char *name)
 {
-    return pf_params_find(&((const peft_adapter *)a)->params, name);
+    const peft_adapter *adapter = a;
+    return pf_params_find(&adapter->params, name) || pf_params_find(&adapter->buffers, name);
 }
 
 static bool model_knows(const void *user, const char *name)
 {
-    const peft_model *m = user;
-    return peft_model_find_param((peft_model *)m, name) || pf_params_find(&m->buffers, name);
+    peft_model *m = (peft_model *)user;
+    return peft_model_find_param(m, name) || peft_model_find_buffer(m, name);
 }
 
 /* Opens an output, lets fill write, writes the file or nothing. */

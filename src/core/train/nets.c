@@ -92,5 +92,6 @@ size_t pf_trainer_bytes(const peft_trainer *t)
     size_t tables = sizeof *t + t->slots * sizeof *t->slot + pf_compiled_table_bytes(&t->eval)
                   + pf_compiled_table_bytes(&t->front) + 2 * pf_compiled_table_bytes(&t->net)
                   + t->extents.count * sizeof *t->extents.item;
-    return t->arena_bytes + tables + t->slab_bytes + batch + pf_given_bytes(&t->given) + pf_cache_bytes(&t->cache);
+    return t->arena_bytes + tables + t->slab_bytes + batch + pf_given_bytes(&t->given)
+         + pf_model_constant_bytes(t->model) + pf_cache_bytes(&t->cache);
 }

@@ -7,7 +7,7 @@
 /* Runs the graph. Batch norm writes its running statistics in the forward pass, so that no session may predict then. */
 static void run_pass(peft_trainer *t, pf_exec *e)
 {
-    const bool writes = t->model->buffers.count > 0;
+    const bool writes = peft_model_buffer_count(t->model) > 0;
     if (writes) pf_guard_write(&t->model->guard);
     pf_exec_run(e, 0, e->g.nodes);
     if (writes) pf_guard_done(&t->model->guard);

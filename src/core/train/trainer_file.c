@@ -35,12 +35,12 @@ static peft_status each(const peft_trainer *t, tensor_fn fn, void *user)
             PF_TRY(fn(user, name, &view));
         }
     }
-    for (size_t i = 0; i < t->model->buffers.count; i++) {
-        snprintf(name, sizeof name, "buffer.%s", t->model->buffers.item[i]->name);
-        peft_tensor view = t->model->buffers.item[i]->value;
+    for (size_t i = 0; i < peft_model_buffer_count(t->model); i++) {
+        snprintf(name, sizeof name, "buffer.%s", pf_model_buffer(t->model, i)->name);
+        peft_tensor view = pf_model_buffer(t->model, i)->value;
         PF_TRY(fn(user, name, &view));
         if (!t->pending) continue;
-        snprintf(name, sizeof name, "saved.%s", t->model->buffers.item[i]->name);
+        snprintf(name, sizeof name, "saved.%s", pf_model_buffer(t->model, i)->name);
         view.data = before;
         before += peft_tensor_count(&view);
         PF_TRY(fn(user, name, &view));

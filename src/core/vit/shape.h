@@ -7,7 +7,6 @@
 #include <stdint.h>
 
 #define PF_NAME_MAX 64
-#define PF_DEPTH_MAX 64                 /* sets of layers are 64 bits */
 
 typedef struct pf_vit_shape {
     int64_t image, patch, width, depth, heads, mlp, classes, registers;

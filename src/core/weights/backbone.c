@@ -165,12 +165,13 @@ peft_status pf_shape_check(const pf_vit_shape *s)
 {
     const struct { const char *name; int64_t value, lo, hi; } bounds[] = {
         { "patch", s->patch, 1, 1024 }, { "image_size", s->image, 1, 65536 }, { "width", s->width, 1, 65536 },
-        { "depth", s->depth, 1, PF_DEPTH_MAX }, { "heads", s->heads, 1, 65536 }, { "mlp", s->mlp, 1, 1 << 20 },
+        { "depth", s->depth, 1, PEFT_DEPTH_MAX }, { "heads", s->heads, 1, 65536 }, { "mlp", s->mlp, 1, 1 << 20 },
         { "classes", s->classes, 0, 1 << 24 }, { "registers", s->registers, 0, 65536 } };
     for (size_t i = 0; i < sizeof bounds / sizeof *bounds; i++)
         if (bounds[i].value < bounds[i].lo || bounds[i].value > bounds[i].hi)
-            return pf_fail(PEFT_E_INVALID, "%s %lld: expected %lld to %lld", bounds[i].name, (long long)bounds[i].value,
-                           (long long)bounds[i].lo, (long long)bounds[i].hi);
+            return pf_fail(PEFT_E_INVALID, "%s %lld: expected %lld to %lld%s", bounds[i].name,
+                           (long long)bounds[i].value, (long long)bounds[i].lo, (long long)bounds[i].hi,
+                           strcmp(bounds[i].name, "depth") ? "" : " blocks (PEFT_DEPTH_MAX)");
     if (s->image % s->patch)
         return pf_fail(PEFT_E_INVALID, "image_size %lld: expected a multiple of the patch side %lld", (long long)s->image, (long long)s->patch);
     if (s->width % s->heads)
@@ -184,7 +185,7 @@ const pf_opt pf_backbone_create_options[] = {
     { "image_size", 'i', "224", 1, 65536, "side of the square image in pixels" },
     { "patch", 'i', "16", 1, 1024, "side of a patch in pixels" },
     { "width", 'i', "768", 1, 65536, "width of the residual stream" },
-    { "depth", 'i', "12", 1, PF_DEPTH_MAX, "blocks" },
+    { "depth", 'i', "12", 1, PEFT_DEPTH_MAX, "blocks" },
     { "heads", 'i', "12", 1, 65536, "attention heads" },
     { "mlp", 'i', "0", 0, 1 << 20, "width of the MLP; 0: four times the width" },
     { "classes", 'i', "0", 0, 1 << 24, "rows of the classifier; 0: none" },

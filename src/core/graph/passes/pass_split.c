@@ -12,7 +12,7 @@ peft_status pf_pass_split(pf_graph *g)
     uint8_t *trained = (uint8_t *)(old + g->nodes);
     memcpy(old, g->node, g->nodes * sizeof *g->node);
     for (uint32_t v = 1; v < g->values; v++)
-        trained[v] = g->value[v].kind == PF_PARAM
+        trained[v] = g->value[v].kind == PF_PARAM || g->value[v].buffer
             || (g->value[v].kind == PF_INPUT && !(g->input[g->value[v].slot].flags & PF_IN_BY_ID));
     for (int side = 0, to = 0; side < 2; side++) {
         for (uint32_t i = 0; i < g->nodes; i++) {

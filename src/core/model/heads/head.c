@@ -10,7 +10,8 @@ static peft_status tensor(peft_model *m, pf_params *list, const char *name, int6
     const int64_t dims[2] = { rows, cols };
     PF_TRY(pf_source_holds(source, name, cols ? 2 : 1, dims));
     PF_TRY(pf_param_make(m->backbone->ctx, list, name, "head", cols ? 2 : 1, dims, &p));
-    return source && list == &m->params ? PEFT_OK : pf_param_draw(m->backbone->ctx, p, init);
+    p->buffer = list == &m->buffers;
+    return source && !p->buffer ? PEFT_OK : pf_param_draw(m->backbone->ctx, p, init);
 }
 
 peft_status pf_head_statistics(peft_model *m, const char *stem, int64_t d, pf_source *source)
@@ -37,9 +38,8 @@ static pf_val use(const peft_model *m, pf_graph *g, const char *stem, const char
     char name[96];
     snprintf(name, sizeof name, "%s.%s", stem, end);
     pf_param *p = pf_params_find(&m->params, name);
-    if (p) return peft_use(g, p);
-    p = pf_params_find(&m->buffers, name);
-    return p ? pf_const(g, &p->value) : PF_NONE;
+    if (!p) p = pf_params_find(&m->buffers, name);
+    return p ? peft_use(g, p) : PF_NONE;
 }
 
 pf_val pf_head_linear_of(const peft_model *m, pf_graph *g, pf_val x, const char *stem)

@@ -174,7 +174,7 @@ size_t peft_session_memory(const peft_session *s)
 {
     if (!s) return 0;
     return pf_exec_bytes(&s->net.exec) + (size_t)(s->net.batch * image_count(s)) * sizeof(pk_real)
-         + pf_given_bytes(&s->given);
+         + pf_given_bytes(&s->given) + pf_model_constant_bytes(s->model);
 }
 
 void peft_session_describe(const peft_session *s, peft_text_fn fn, void *user)

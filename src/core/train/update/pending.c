@@ -16,8 +16,8 @@ void pf_pending_buffers(peft_trainer *t, bool restore)
 {
     pk_real *at = t->saved_buffers;
     if (restore) pf_guard_write(&t->model->guard);
-    for (size_t i = 0; i < t->model->buffers.count; i++) {
-        peft_tensor *b = &t->model->buffers.item[i]->value;
+    for (size_t i = 0; i < peft_model_buffer_count(t->model); i++) {
+        peft_tensor *b = &pf_model_buffer(t->model, i)->value;
         int64_t n = peft_tensor_count(b);
         memcpy(restore ? b->data : at, restore ? at : b->data, (size_t)n * sizeof *at);
         at += n;

@@ -13,8 +13,8 @@ peft_status pf_slab_take(peft_trainer *t, bool decay_matrices)
     t->slots = peft_model_param_count(t->model);
     if (!t->slots)
         return pf_fail(PEFT_E_STATE, "model: nothing to train; attach an adapter or give it a head (classes >= 1)");
-    for (size_t i = 0; i < t->model->buffers.count; i++)
-        buffers += peft_tensor_count(&t->model->buffers.item[i]->value);
+    for (size_t i = 0; i < peft_model_buffer_count(t->model); i++)
+        buffers += peft_tensor_count(&pf_model_buffer(t->model, i)->value);
     t->slab_bytes = (size_t)(scalars * (1 + moments) + buffers) * sizeof(pk_real);
     t->slot = pf_alloc_zero(t->ctx, t->slots * sizeof *t->slot);
     t->slab = pf_alloc_zero(t->ctx, t->slab_bytes);

@@ -43,7 +43,7 @@ static int64_t depth_of(const pf_loader *l)
         snprintf(front, sizeof front, "blocks.%lld.", (long long)depth);
         for (size_t i = 0; i < l->count && !any; i++)
             any = l->found[i].timm.kind == PF_NAME_OURS && !strncmp(l->found[i].timm.name, front, strlen(front));
-        if (!any || depth > PF_DEPTH_MAX) return depth;
+        if (!any || depth > PEFT_DEPTH_MAX) return depth;
     }
 }
 

@@ -1,0 +1,63 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * masked_prompt.h -- a second method of one's own, with every kind of tensor that a method can read: learned tokens
+ * under a mask that the application may write to, a constant that tells their keys apart, and the block's frozen
+ * projection, through which goes what the other tokens saw of them.
+ *
+ *   y = attention(x) + softmax(n(x) (M P + E)^T / sqrt(d_head)) (M P) W^T
+ *   x [b,t,d] the residual stream, n its normalisation; P [n,d] trained and M [n,d] a buffer of this block, E [n,d] a
+ *   constant, W [d,d] the block's attn.proj */
+#ifndef MASKED_PROMPT_H
+#define MASKED_PROMPT_H
+#include <peft/sys/method.h>
+
+typedef struct masked_prompt_state {
+    uint64_t layers;
+    int64_t heads, tokens, width;
+    peft_param *prompt[PEFT_DEPTH_MAX], *mask[PEFT_DEPTH_MAX];
+} masked_prompt_state;
+
+static const peft_opt masked_prompt_options[] = {
+    { "tokens", 'i', "8", 1, 1e4, "prompt tokens a layer" },
+    { "layers", 's', "all", 0, 0, "blocks that attend to prompts" },
+    { 0 } };
+
+static peft_status masked_prompt_init(peft_adapter *a, const peft_vit *v)
+{
+    masked_prompt_state *m = peft_state(a);
+    m->heads = v->heads;
+    m->width = v->width;
+    m->tokens = peft_opt_int(a, "tokens");
+    m->layers = peft_opt_layers(a, "layers");
+    for (int l = 0; l < v->depth; l++) {
+        if (!(m->layers >> l & 1)) continue;
+        m->prompt[l] = peft_declare(a, PEFT_DIMS(m->tokens, v->width), "normal:0.02", "prompt.%d", l);
+        m->mask[l] = peft_declare_buffer(a, PEFT_DIMS(m->tokens, v->width), "one", "mask.%d", l);
+    }
+    return peft_done(a);
+}
+
+/* Row i has a 1 in column i, counted on from the first column behind the last. */
+static void masked_prompt_positions(void *user, peft_real *data, int64_t count)
+{
+    const int64_t width = *(const int64_t *)user;
+    for (int64_t k = 0; k < count; k++) data[k] = k % width == k / width % width ? (peft_real)1 : (peft_real)0;
+}
+
+static void masked_prompt_emit(const void *state, peft_build *b, peft_site *s)
+{
+    const masked_prompt_state *m = state;
+    int64_t width = m->width;
+    if (s->role != PEFT_SA || !(m->layers >> s->layer & 1)) return;
+    peft_val prompt = peft_mul(b, peft_use(b, m->prompt[s->layer]), peft_use(b, m->mask[s->layer]));
+    peft_val at = peft_constant(b, PEFT_DIMS(m->tokens, width), masked_prompt_positions, &width, "positions");
+    peft_site look = { .q = peft_layernorm(b, s->in, PEFT_NONE, PEFT_NONE, 1e-6),
+                       .k = peft_repeat(b, peft_add(b, prompt, at)), .v = peft_repeat(b, prompt) };
+    peft_val w = peft_weight(b, "blocks.%d.attn.proj.weight", (int)s->layer);
+    s->out = peft_add(b, s->out, peft_linear(b, peft_attention(b, m->heads, &look), w, PEFT_NONE));
+}
+
+static const peft_method masked_prompt = {
+    .name = "masked_prompt", .summary = "learned tokens to attend to, under a mask", .paper = "",
+    .opts = masked_prompt_options, .sites = PEFT_AT(PEFT_BRANCH), .state_size = sizeof(masked_prompt_state),
+    .init = masked_prompt_init, .emit = masked_prompt_emit };
+#endif

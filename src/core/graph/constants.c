@@ -1,0 +1,104 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * constants.c -- see constants.h; and the words for leaves that are not trained: constants and weights by name. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include "core/base/tensor.h"
+#include "core/graph/constants.h"
+
+enum { NAME_ROOM = sizeof ((pf_constant *)0)->name };
+
+peft_status pf_constants_init(pf_constants *c)
+{
+    *c = (pf_constants){ 0 };
+    if (!pthread_mutex_init(&c->lock, NULL)) return PEFT_OK;
+    return pf_nomem("lock of constants", sizeof c->lock);
+}
+
+void pf_constants_free(pf_constants *c, peft_context *ctx)
+{
+    for (pf_constant *k = c->first, *next; k; k = next) {
+        next = k->next;
+        pf_free(ctx, k);
+    }
+    pthread_mutex_destroy(&c->lock);
+}
+
+size_t pf_constants_bytes(pf_constants *c)
+{
+    pthread_mutex_lock(&c->lock);
+    const size_t bytes = c->bytes;
+    pthread_mutex_unlock(&c->lock);
+    return bytes;
+}
+
+/* The constant of this name, filled by fill when it is the first of it. Holds the lock. */
+static peft_status find(pf_constants *c, peft_context *ctx, const char *name, const pf_shape *shape, peft_fill_fn fill,
+                        void *user, pf_constant **out)
+{
+    const int64_t count = pf_shape_count(shape);
+    pf_constant **at = &c->first;
+    while (*at && strcmp((*at)->name, name)) at = &(*at)->next;
+    if (*at && !pf_shape_equal(&(*at)->shape, shape))
+        return pf_fail(PEFT_E_SHAPE, "peft_constant '%s': made before with other extents", name);
+    if (!*at) {
+        const size_t front = (sizeof(pf_constant) + PK_ALIGN - 1) / PK_ALIGN * PK_ALIGN;
+        const size_t bytes = front + (size_t)count * sizeof(pk_real);
+        pf_constant *k = pf_alloc_zero(ctx, bytes);
+        if (!k) return pf_nomem(name, bytes);
+        k->data = (pk_real *)(void *)((char *)k + front);
+        k->shape = *shape;
+        snprintf(k->name, sizeof k->name, "%s", name);
+        fill(user, k->data, count);
+        c->bytes += bytes;
+        *at = k;
+    }
+    *out = *at;
+    return PEFT_OK;
+}
+
+pf_val peft_constant(peft_build *g, const int64_t *dims, peft_fill_fn fill, void *user, const char *format, ...)
+{
+    char name[NAME_ROOM];
+    va_list ap;
+    pf_shape s = { 0 };
+    pf_constant *k = NULL;
+    bool fits = true;
+    if (g->status) return PF_NONE;
+    va_start(ap, format);
+    vsnprintf(name, sizeof name, format, ap);
+    va_end(ap);
+    for (; *dims && s.ndim < PF_MAX_RANK; dims++) {
+        fits &= *dims >= 1;
+        s.dim[s.ndim++] = *dims;
+    }
+    if (!fits || *dims || !s.ndim || pf_dims_count(s.ndim, s.dim) < 0
+        || pf_dims_count(s.ndim, s.dim) > (int64_t)(SIZE_MAX / 2 / sizeof(pk_real)))
+        return pf_graph_fail(g, pf_fail(PEFT_E_SHAPE, "peft_constant '%s': expected 1 to %d extents of 1 or more", name,
+                                        PF_MAX_RANK));
+    if (!fill || !g->constants)
+        return pf_graph_fail(g, pf_fail(PEFT_E_INVALID, "peft_constant '%s': %s", name, fill ? "only a method that a "
+                                        "model uses can make constants" : "fill is NULL: expected a function"));
+    pthread_mutex_lock(&g->constants->lock);
+    const peft_status status = find(g->constants, g->ctx, name, &s, fill, user, &k);
+    pthread_mutex_unlock(&g->constants->lock);
+    if (status) return pf_graph_fail(g, status);
+    const pf_val v = pf_value_new(g, PF_CONST, s);
+    if (!pf_is(v)) return v;
+    pf_v(g, v)->type = PK_REAL;
+    pf_v(g, v)->data = k->data;
+    return v;
+}
+
+pf_val peft_weight(peft_build *g, const char *format, ...)
+{
+    char name[NAME_ROOM];
+    va_list ap;
+    if (g->status) return PF_NONE;
+    va_start(ap, format);
+    vsnprintf(name, sizeof name, format, ap);
+    va_end(ap);
+    const pf_val v = g->weight ? g->weight(g->model, g, name) : PF_NONE;
+    if (pf_is(v) || g->status) return v;
+    return pf_graph_fail(g, pf_fail(PEFT_E_NOTFOUND, "peft_weight: the backbone has no tensor '%s'", name));
+}

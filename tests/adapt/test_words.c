@@ -1,0 +1,316 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * test_words.c -- leaves of a graph that are not trained: constants that a method makes, tensors of the backbone by
+ * name, buffers of an adapter. */
+#include "tiny_bits.h"
+
+enum { BATCH = 3, CLASSES = 3 };
+#define BACKBONE "image_size=16,patch=4,width=24,mlp=40,depth=2,heads=3"
+
+/* --- a method that asks for a constant and a weight, in the way that a test wants -------------------------------- */
+static int fills, by_name;
+static int64_t rows = 1, more = 0;                       /* extents [rows + more layer, 24] */
+static const char *weight = "blocks.%d.attn.proj.weight";
+
+static void seventh(void *user, peft_real *data, int64_t count)
+{
+    fills++;
+    for (int64_t i = 0; i < count; i++) data[i] = (peft_real)(*(const double *)user * (double)(i % 7));
+}
+
+static peft_status init(peft_adapter *a, const peft_vit *v) { (void)v; return peft_done(a); }
+
+static void emit(const void *state, peft_build *b, peft_site *s)
+{
+    double size = 0.25;
+    (void)state;
+    if (s->role != PEFT_PROJ) return;
+    peft_val shift = peft_constant(b, PEFT_DIMS(rows + more * s->layer, 24), seventh, &size, "shift");
+    peft_val w = by_name ? peft_weight(b, weight, (int)s->layer) : s->w;
+    s->out = peft_add(b, s->out, peft_linear(b, peft_add(b, s->in, peft_at(b, shift, 0)), w, PEFT_NONE));
+    size = 1e9;                                          /* what user points to is not read again */
+}
+static const peft_method again = { .name = "again", .summary = "the projection once more", .paper = "",
+                                   .sites = PEFT_AT(PEFT_LINEAR), .init = init, .emit = emit };
+
+/* A model with method "again" in front, and with a second method that unfreezes or nothing. */
+static tiny make(const char *second)
+{
+    tiny t = { .ctx = tiny_context(NULL, 1) };
+    OK(peft_context_register_method(t.ctx, &again, PEFT_METHOD_ABI));
+    t.backbone = tiny_backbone(t.ctx, BACKBONE, NULL);
+    t.model = tiny_model(t.backbone, "classes=3");
+    OK(peft_adapter_create(t.backbone, "again", NULL, &t.adapter));
+    OK(peft_model_attach(t.model, t.adapter));
+    if (second) {
+        peft_adapter *a;
+        OK(peft_adapter_create(t.backbone, second, NULL, &a));
+        OK(peft_model_attach(t.model, a));
+        peft_adapter_free(a);
+    }
+    tiny_shake(t.model);
+    return t;
+}
+
+static void predict(const tiny *t, float logits[BATCH * CLASSES])
+{
+    tiny_batch b = tiny_batch_make(t->model, BATCH, 0);
+    peft_session *s = tiny_session(t->model, "batch=%d", BATCH);
+    peft_tensor *out = tiny_tensor(t->ctx, PEFT_F32, 2, BATCH, CLASSES);
+    OK(peft_session_predict(s, b.images, out));
+    memcpy(logits, peft_tensor_cdata(out), BATCH * CLASSES * sizeof(float));
+    peft_tensor_free(out);
+    peft_session_free(s);
+    tiny_batch_free(&b);
+}
+
+static void train(const tiny *t, const char *options, tiny_bits *bits)
+{
+    peft_trainer *r = tiny_trainer(t->model, "batch=%d%s", BATCH, options);
+    for (int n = BATCH; n >= 1; n--) {
+        tiny_batch b = tiny_batch_make(t->model, n, 0);
+        OK(peft_trainer_step(r, b.images, b.labels, b.ids));
+        tiny_batch_free(&b);
+    }
+    tiny_bits_training(bits, r);
+    peft_trainer_free(r);
+}
+
+/* A weight by name is the one that the site shows, trained copies included. */
+START_TEST(weight_by_name)
+{
+    for (int unfrozen = 0; unfrozen < 2; unfrozen++) {
+        tiny_bits bits[2] = { { 0 } };
+        for (by_name = 0; by_name < 2; by_name++) {
+            tiny t = make(unfrozen ? "full" : NULL);
+            float logits[BATCH * CLASSES];
+            predict(&t, logits);
+            tiny_bits_add(&bits[by_name], "logits", "", logits, sizeof logits);
+            train(&t, "", &bits[by_name]);
+            tiny_free(&t);
+        }
+        tiny_same(&bits[0], &bits[1], unfrozen ? "unfrozen" : "frozen");
+        tiny_bits_free(&bits[0]);
+        tiny_bits_free(&bits[1]);
+    }
+    peft_session *s = NULL;
+    tiny t = make(NULL);
+    by_name = 1;
+    weight = "blocks.%d.attn.proj.weigth";
+    FAILS(PEFT_E_NOTFOUND, "peft_weight: the backbone has no tensor 'blocks.0.attn.proj.weigth'",
+          peft_session_create(t.model, NULL, &s));
+    weight = "blocks.%d.attn.proj.weight";
+    by_name = 0;
+    tiny_free(&t);
+}
+END_TEST
+
+/* One fill serves the layers, the session, and the trainer's graphs for training, evaluation, one sample, batch + 1. */
+START_TEST(constant_is_filled_once)
+{
+    float logits[2][BATCH * CLASSES];
+    tiny_bits bits = { 0 };
+    fills = 0;
+    tiny t = make(NULL);
+    predict(&t, logits[0]);
+    ck_assert_int_eq(fills, 1);
+    train(&t, ",cache_features=100000", &bits);
+    predict(&t, logits[1]);
+    ck_assert_int_eq(fills, 1);
+    tiny_bits_free(&bits);
+    more = 1;
+    peft_session *s = NULL;
+    tiny other = make(NULL);
+    FAILS(PEFT_E_SHAPE, "peft_constant 'shift': made before with other extents",
+          peft_session_create(other.model, NULL, &s));
+    rows = -1, more = 0;
+    FAILS(PEFT_E_SHAPE, "peft_constant 'shift': expected 1 to 5 extents", peft_session_create(other.model, NULL, &s));
+    rows = 1;
+    tiny_free(&other);
+    tiny_free(&t);
+}
+END_TEST
+
+/* A constant of 1000 rows more is 96,000 bytes more in what a session and a trainer say they hold, and in what they
+ * take from the context. */
+START_TEST(constant_is_planned)
+{
+    const size_t bytes = (size_t)1000 * 24 * sizeof(float);
+    size_t session[2], used[2];
+    double trainer[2];
+    for (int i = 0; i < 2; i++) {
+        rows = i ? 1001 : 1;
+        tiny t = make(NULL);
+        peft_session *s = tiny_session(t.model, "batch=%d", BATCH);
+        peft_trainer *r = tiny_trainer(t.model, "batch=%d", BATCH);
+        session[i] = peft_session_memory(s);
+        trainer[i] = peft_trainer_get(r, "planned_bytes");
+        used[i] = peft_context_memory_used(t.ctx);
+        peft_trainer_free(r);
+        peft_session_free(s);
+        tiny_free(&t);
+    }
+    rows = 1;
+    ck_assert_uint_eq(session[1] - session[0], bytes);
+    ck_assert_double_eq(trainer[1] - trainer[0], (double)bytes);
+    ck_assert_uint_eq(used[1] - used[0], bytes);
+}
+END_TEST
+
+static peft_model *prompted(const tiny *t, peft_adapter **a)
+{
+    peft_model *m = tiny_model(t->backbone, "classes=3");
+    peft_options *o = tiny_options(t->ctx, "tokens=5");
+    OK(peft_adapter_create(t->backbone, "masked_prompt", o, a));
+    OK(peft_model_attach(m, *a));
+    peft_options_free(o);
+    tiny_shake(m);
+    return m;
+}
+
+static tiny bed(void)
+{
+    tiny t = { .ctx = tiny_context(NULL, 1) };
+    t.backbone = tiny_backbone(t.ctx, BACKBONE, NULL);
+    return t;
+}
+
+static void logits_of(const tiny *t, peft_model *m, float logits[BATCH * CLASSES])
+{
+    tiny with = *t;
+    with.model = m;
+    predict(&with, logits);
+}
+
+static void set_mask(peft_model *m, float value)
+{
+    for (int l = 0; l < 2; l++) {
+        char name[16];
+        snprintf(name, sizeof name, "mask.%d", l);
+        peft_tensor *mask = peft_model_find_buffer(m, name);
+        ck_assert_ptr_nonnull(mask);
+        for (int i = 0; i < 5 * 24; i++) ((float *)peft_tensor_data(mask))[i] = value;
+    }
+}
+
+/* A mask of zeros leaves nothing of the prompts: the model predicts as one without the adapter. */
+START_TEST(buffer_is_read)
+{
+    tiny t = bed();
+    float masked[9], closed[9], bare[9];
+    peft_adapter *a;
+    peft_model *m = prompted(&t, &a), *plain = tiny_model(t.backbone, "classes=3");
+    tiny_shake(plain);
+    ck_assert_uint_eq(peft_adapter_param_count(a), 2);
+    ck_assert_uint_eq(peft_adapter_buffer_count(a), 2);
+    ck_assert_str_eq(peft_adapter_buffer_name(a, 1), "mask.1");
+    ck_assert_ptr_null(peft_adapter_buffer_name(a, 2));
+    ck_assert_ptr_null(peft_adapter_find_buffer(a, "prompt.0"));
+    ck_assert_ptr_nonnull(peft_adapter_find_buffer(a, "mask.0"));
+    ck_assert_ptr_eq(peft_adapter_find_buffer(a, "mask.0"), peft_model_find_buffer(m, "mask.0"));
+    logits_of(&t, m, masked);
+    set_mask(m, 0);
+    logits_of(&t, m, closed);
+    logits_of(&t, plain, bare);
+    ck_assert_mem_ne(masked, closed, sizeof masked);
+    ck_assert_mem_eq(closed, bare, sizeof closed);
+    peft_model_free(m);
+    peft_model_free(plain);
+    peft_adapter_free(a);
+    peft_backbone_free(t.backbone);
+    peft_context_free(t.ctx);
+}
+END_TEST
+
+/* Through the files of an adapter, a model and a training state; training leaves it as it is. */
+START_TEST(buffer_is_saved)
+{
+    tiny t = bed();
+    peft_adapter *a, *loaded;
+    peft_model *m = prompted(&t, &a), *copy;
+    tiny_bits bits = { 0 }, before = { 0 };
+    peft_trainer *r;
+    set_mask(m, 0.5);
+    tiny with = t;
+    with.model = m;
+    train(&with, ",cache_features=100000", &bits);
+    ck_assert_float_eq(((const float *)peft_tensor_cdata(peft_model_find_buffer(m, "mask.1")))[23], 0.5f);
+    OK(peft_adapter_save(a, tiny_path("adapter")));
+    OK(peft_adapter_load(t.backbone, tiny_path("adapter"), &loaded));
+    ck_assert_float_eq(((const float *)peft_tensor_cdata(peft_adapter_find_buffer(loaded, "mask.0")))[3], 0.5f);
+    OK(peft_model_save(m, tiny_path("model")));
+    OK(peft_model_load(t.backbone, tiny_path("model"), &copy));
+    ck_assert_float_eq(((const float *)peft_tensor_cdata(peft_model_find_buffer(copy, "mask.0")))[3], 0.5f);
+    r = tiny_trainer(m, "batch=%d", BATCH);
+    OK(peft_trainer_save(r, tiny_path("state")));
+    tiny_bits_training(&before, r);
+    set_mask(m, 2);
+    OK(peft_trainer_restore(r, tiny_path("state")));
+    tiny_bits_free(&bits);
+    bits = (tiny_bits){ 0 };
+    tiny_bits_training(&bits, r);
+    tiny_same(&before, &bits, "restored");
+    set_mask(m, NAN);
+    FAILS(PEFT_E_NONFINITE, "mask.0", peft_adapter_save(a, tiny_path("adapter")));
+    tiny_bits_free(&before);
+    tiny_bits_free(&bits);
+    peft_trainer_free(r);
+    peft_adapter_free(a);
+    peft_adapter_free(loaded);
+    peft_model_free(m);
+    peft_model_free(copy);
+    peft_backbone_free(t.backbone);
+    peft_context_free(t.ctx);
+}
+END_TEST
+
+/* What depends on a buffer may change between steps, so that the feature cache does not keep it. */
+typedef struct veil { peft_param *p; } veil;
+static peft_status veil_init(peft_adapter *a, const peft_vit *v)
+{
+    ((veil *)peft_state(a))->p = peft_declare_buffer(a, PEFT_DIMS(v->width), "one", "veil");
+    return peft_done(a);
+}
+static void veil_emit(const void *state, peft_build *b, peft_site *s)
+{
+    s->out = peft_mul(b, s->out, peft_use(b, ((const veil *)state)->p));
+}
+static const peft_method veiled = { .name = "veiled", .summary = "tokens times a buffer", .paper = "",
+    .sites = PEFT_AT(PEFT_BLOCK_IN), .state_size = sizeof(veil), .init = veil_init, .emit = veil_emit };
+
+START_TEST(buffer_is_not_cached)
+{
+    double loss[2][2];
+    for (int cached = 0; cached < 2; cached++) {
+        tiny t = { .ctx = tiny_context(NULL, 1) };
+        OK(peft_context_register_method(t.ctx, &veiled, PEFT_METHOD_ABI));
+        t.backbone = tiny_backbone(t.ctx, BACKBONE, NULL);
+        t.model = tiny_model(t.backbone, "classes=3");
+        OK(peft_adapter_create(t.backbone, "veiled", NULL, &t.adapter));
+        OK(peft_model_attach(t.model, t.adapter));
+        tiny_shake(t.model);
+        peft_trainer *r = tiny_trainer(t.model, "batch=%d%s", BATCH, cached ? ",cache_features=1000000" : "");
+        tiny_batch b = tiny_batch_make(t.model, BATCH, 0);
+        for (int i = 0; i < 2; i++) {
+            OK(peft_trainer_step(r, b.images, b.labels, b.ids));
+            loss[cached][i] = peft_trainer_get(r, "loss");
+            ((float *)peft_tensor_data(peft_model_find_buffer(t.model, "veil")))[5] = 9;
+        }
+        tiny_batch_free(&b);
+        peft_trainer_free(r);
+        tiny_free(&t);
+    }
+    ck_assert_mem_eq(loss[0], loss[1], sizeof loss[0]);
+}
+END_TEST
+
+START_TEST(deeper_than_the_bound)
+{
+    pf_vit_shape s = { .image = 16, .patch = 4, .width = 24, .depth = PEFT_DEPTH_MAX, .heads = 3, .mlp = 40 };
+    OK(pf_shape_check(&s));
+    s.depth++;
+    FAILS(PEFT_E_INVALID, "depth 65: expected 1 to 64 blocks (PEFT_DEPTH_MAX)", pf_shape_check(&s));
+}
+END_TEST
+
+SUITE_MAIN("words", weight_by_name, constant_is_filled_once, constant_is_planned, buffer_is_read, buffer_is_saved,
+           buffer_is_not_cached, deeper_than_the_bound)
