@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  * custom_method.c -- a method that the library does not have (gated_prompt.h): registers it, trains it on a small
  * random backbone (or a given one), saves it, loads it in a fresh context, and shows equal predictions. */
-#include "common.h"
+#include "common/program/errors.h"
+#include "common/program/flags.h"
+#include "common/program/settings.h"
 #include "gated_prompt.h"
-#include "settings.h"
 #include <stdio.h>
 #include <string.h>
 

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  * finetune.c -- trains one method on a data set, writes a model file for predict, and judges it on held-out images.
  * Whatever can be checked is checked before training, and the model is saved before it is judged. */
-#include "data.h"
-#include "judge.h"
-#include "output.h"
-#include "recipe.h"
-#include "stop.h"
-#include "weights.h"
+#include "common/data/data.h"
+#include "common/files/output.h"
+#include "common/model/judge.h"
+#include "common/model/recipe.h"
+#include "common/model/weights.h"
+#include "common/program/clock.h"
+#include "common/program/errors.h"
+#include "common/program/flags.h"
+#include "common/program/stop.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -25,9 +28,8 @@
     X(out, "FILE", "adapter.safetensors", "the trained model: adapter, head, preprocessing, class names") \
     X(force, NULL, NULL, "write over --out and --state where they exist") \
     X(unchecked, NULL, NULL, "do not decode every picture before training")
-#define AS_ID(name, argument, value, help) name,
-enum { FLAGS(AS_ID) own_flags, flags = own_flags + recipe_flags };
-static flag given[] = { FLAGS(RECIPE_ROW) RECIPE_FLAGS(RECIPE_ROW) };
+enum { FLAGS(FLAG_ID) own_flags, flags = own_flags + recipe_flags };
+static flag given[] = { FLAGS(FLAG_ROW) RECIPE_FLAGS(FLAG_ROW) };
 static const program about = {
     "--backbone PATH --data PATH [options]",
     "Adapts a pretrained Vision Transformer to labelled images by one method of parameter-efficient fine-tuning,\n"

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  * inspect.c -- what is in a safetensors file of any kind, and what methods the library has. */
-#include "common.h"
-#include "preprocess_help.h"
-#include "settings.h"
-#include "weights.h"
+#include "common/data/preprocess_help.h"
+#include "common/model/weights.h"
+#include "common/program/errors.h"
+#include "common/program/flags.h"
+#include "common/program/settings.h"
 #include <ctype.h>
 #include <inttypes.h>
+#include <peft/io.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,10 +19,8 @@
     X(metrics, NULL, NULL, "lists the metrics of <peft/metrics.h>") \
     BACKBONE_OPTIONS(X) \
     X(full, NULL, NULL, "metadata values in full length")
-#define AS_ID(name, argument, value, help) name,
-#define AS_ROW(name, argument, value, help) { #name, argument, value, help, 0 },
-enum { FLAGS(AS_ID) flags };
-static flag given[] = { FLAGS(AS_ROW) };
+enum { FLAGS(FLAG_ID) flags };
+static flag given[] = { FLAGS(FLAG_ROW) };
 static const program about = {
     "[options] [FILE...]",
     "Shows what is in a file: backbone, adapter, model, training state, or any other safetensors file; of a backbone\n"

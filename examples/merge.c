@@ -2,11 +2,13 @@
  * merge.c -- folds a trained model or adapter into its backbone and writes the new backbone under timm's or Hugging
  * Face's names, in f32 or half of it; then reads the file back and says how far what was written differs from the
  * model. Without a model the backbone alone. */
-#include "output.h"
-#include "settings.h"
-#include "source.h"
-#include "stop.h"
-#include "weights.h"
+#include "common/files/output.h"
+#include "common/model/source.h"
+#include "common/model/weights.h"
+#include "common/program/errors.h"
+#include "common/program/flags.h"
+#include "common/program/settings.h"
+#include "common/program/stop.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,10 +26,8 @@
     X(dtype, "TYPE", "f32", "of the tensors: f32, f16 or bf16") \
     X(out, "PATH", NULL, "a .safetensors file; with hf and hf5 else a folder with config.json; needed") \
     X(force, NULL, NULL, "write over --out where it exists")
-#define AS_ID(name, argument, value, help) name,
-#define AS_ROW(name, argument, value, help) { #name, argument, value, help, 0 },
-enum { FLAGS(AS_ID) flags };
-static flag given[] = { FLAGS(AS_ROW) };
+enum { FLAGS(FLAG_ID) flags };
+static flag given[] = { FLAGS(FLAG_ROW) };
 static const program about = {
     "--backbone PATH [--model PATH] --out PATH [options]",
     "Folds a trained model into its backbone: one file that every program takes as --backbone, and others can read.\n"

@@ -2,12 +2,14 @@
  * predict.c -- class probabilities of pictures, by a model file that finetune wrote. Nine digits tell any two floats
  * apart, so the output of two runs can be compared bit by bit. A picture that cannot be read is named on standard
  * error, the others are predicted, and the program ends with status 1. */
-#include "csv.h"
-#include "judge.h"
-#include "names.h"
-#include "source.h"
-#include "stop.h"
-#include "weights.h"
+#include "common/files/csv.h"
+#include "common/model/judge.h"
+#include "common/model/names.h"
+#include "common/model/source.h"
+#include "common/model/weights.h"
+#include "common/program/errors.h"
+#include "common/program/flags.h"
+#include "common/program/stop.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -21,10 +23,8 @@
     X(class_names, "LIST", NULL, "name,name,... where no file has them") \
     X(csv, NULL, NULL, "a table with a heading line") \
     X(threads, "N", "0", "0: all cores")
-#define AS_ID(name, argument, value, help) name,
-#define AS_ROW(name, argument, value, help) { #name, argument, value, help, 0 },
-enum { FLAGS(AS_ID) flags };
-static flag given[] = { FLAGS(AS_ROW) };
+enum { FLAGS(FLAG_ID) flags };
+static flag given[] = { FLAGS(FLAG_ROW) };
 static const program about = {
     "--backbone PATH [--model PATH] [options] IMAGE...",
     "Prints the class probabilities of pictures (PNG, JPEG, PNM). With one label an image the most probable class\n"

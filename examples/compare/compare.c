@@ -2,10 +2,13 @@
  * compare.c -- methods side by side, as the EPT paper does it: every entry of a list is trained on some draws of few
  * images a class, with some seeds each, and judged on held-out images. Each run has one thread and a process of its
  * own. Ctrl-C keeps what is done; --resume does the rest. */
-#include "command.h"
+#include "common/files/output.h"
+#include "common/program/clock.h"
+#include "common/program/command.h"
+#include "common/program/errors.h"
+#include "common/program/flags.h"
 #include "compare_jobs.h"
 #include "compare_study.h"
-#include "output.h"
 #include <math.h>
 #include <sched.h>
 #include <stdlib.h>
@@ -34,9 +37,8 @@
     X(resume, NULL, NULL, "do what --csv lacks") \
     X(force, NULL, NULL, "write over --csv, --summary and --svg where they exist") \
     X(unchecked, NULL, NULL, "do not decode every picture before training")
-#define AS_ID(name, argument, value, help) name,
-enum { FLAGS(AS_ID) own_flags, flags = own_flags + recipe_flags };
-static flag given[] = { FLAGS(RECIPE_ROW) RECIPE_FLAGS(RECIPE_ROW) };
+enum { FLAGS(FLAG_ID) own_flags, flags = own_flags + recipe_flags };
+static flag given[] = { FLAGS(FLAG_ROW) RECIPE_FLAGS(FLAG_ROW) };
 static const program about = {
     "--backbone PATH --data PATH --methods FILE [options]",
     "Trains every entry of a list on the same draws of few images a class, with some seeds each, and judges all of\n"
@@ -182,6 +184,13 @@ static void check_outputs(void)
         check_output(given[f].name, given[f].value, replace, others, 4 + (f - csv));
 }
 
+/* A run is done when it has its row and, where records are kept, these too. */
+static void read_done(study *s)
+{
+    read_csv(given[csv].value, s);
+    for (int64_t i = 0; s->records && i < study_size(s); i++) s->done[i] = s->done[i] && has_records(s, i);
+}
+
 int main(int argc, char **argv)
 {
     program_name = "compare";
@@ -200,7 +209,7 @@ int main(int argc, char **argv)
                     runs_of = { work_run, name_run, on_begin, on_done, on_tick, false };
     if (run_jobs(&(int64_t){ 0 }, 1, 1, &check, &p)) fail("stopped");
     write_settings(&s);
-    if (given[resume].value && !access(given[csv].value, F_OK)) read_csv(given[csv].value, &s);
+    if (given[resume].value && !access(given[csv].value, F_OK)) read_done(&s);
     else start_csv(given[csv].value, given[force].value);
     if (s.records && run_jobs(&(int64_t){ 0 }, 1, 1, &describe, &p)) fail("stopped");
 
@@ -210,7 +219,7 @@ int main(int argc, char **argv)
         if (!s.done[i]) todo[p.left++] = i;
     int stopped = run_jobs(todo, p.left, p.jobs, &runs_of, &p);
     if (p.bar) fputc('\n', stderr);
-    read_csv(given[csv].value, &s);                           /* rounded alike, whether done now or before */
+    read_done(&s);                                            /* rounded alike, whether done now or before */
     print_table(&s);
     write_summary(given[summary].value, &s);
     write_figure(given[svg].value, &s);

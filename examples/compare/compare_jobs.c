@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * compare_jobs.c -- see compare_jobs.h. Signals are waited for, not handled: nothing is interrupted in the middle. */
 #include "compare_jobs.h"
-#include "common.h"
+#include "common/program/errors.h"
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>

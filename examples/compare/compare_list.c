@@ -2,6 +2,8 @@
  * compare_list.c -- the list of what is compared, a line each: `label: flags`, the flags being those of finetune that
  * say how a model is trained. A # and what follows it is a comment; a line that begins with a blank goes on with the
  * entry above. */
+#include "common/program/errors.h"
+#include "common/program/flags.h"
 #include "compare_study.h"
 #include <errno.h>
 #include <getopt.h>

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * compare_records.c -- what --records keeps of a study: files for report and for whoever wants every probability. */
+#include "common/files/whole_file.h"
+#include "common/program/errors.h"
 #include "compare_study.h"
-#include "whole_file.h"
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * compare_report.c -- what the runs come to: a table, a CSV file, a picture. All runs of an entry count alike. */
-#include "chart.h"
+#include "common/figures/chart.h"
+#include "common/figures/spread.h"
+#include "common/program/errors.h"
 #include "compare_study.h"
-#include "spread.h"
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>

@@ -1,18 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  * compare_run.c -- one run of compare: draw, train, measure, judge, in one thread. */
+#include "common/model/judge.h"
+#include "common/program/clock.h"
+#include "common/program/errors.h"
 #include "compare_study.h"
-#include "data.h"
-#include "judge.h"
-#include "weights.h"
 #include <math.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/resource.h>
-
-const char *const result_name[] = {
-#define RESULT_NAME(name) #name,
-    RESULT_COLUMNS(RESULT_NAME)
-};
 
 /* reading, training: seconds, the one a part of the other. loss: the sum over the steps of the epoch. */
 typedef struct clocked { peft_loader *loader; double reading, training, loss; int64_t steps, updates; } clocked;
@@ -42,12 +36,6 @@ static double peak_bytes(void)
     struct rusage use;
     getrusage(RUSAGE_SELF, &use);
     return 1024.0 * (double)use.ru_maxrss;
-}
-
-void open_trial(const study *s, int64_t i, trial *t, peft_dataset **test)
-{
-    *t = (trial){ .backbone = s->backbone, .seed = run_seed(s, i), .threads = 1 };
-    draw_sets(s->data, s->test, s->shots, s->test_per_class, draw_seed(s, i), &t->train, test);
 }
 
 static double *judge_now(trial *t, peft_session **session, const peft_dataset *test, figures *f)
@@ -118,41 +106,6 @@ void do_run(study *s, int64_t i)
     free(curve);
     peft_session_free(session);
     free_trial(&t);
-    peft_dataset_free(t.train);
-    peft_dataset_free(test);
-}
-
-/* Every draw's pictures, but test images that are the same in all of them only once. */
-static void check_draws(const study *s)
-{
-    for (int64_t d = 0; d < s->samplings; d++) {
-        trial t;
-        peft_dataset *test;
-        open_trial(s, d * s->entries, &t, &test);
-        check_overlap(t.train, test);
-        check_pictures((const peft_dataset *const[]){ t.train, d && !s->test_per_class ? NULL : test }, 2, 0);
-        peft_dataset_free(t.train);
-        peft_dataset_free(test);
-    }
-}
-
-void check_list(study *s)
-{
-    char place[256];
-    peft_dataset *test;
-    trial t;
-    check_backbone(s->backbone);
-    if (!s->unchecked) check_draws(s);
-    open_trial(s, 0, &t, &test);
-    if (s->records && peft_dataset_multilabel(test))
-        fail("--records: %s has several labels an image; expected one", s->data);
-    for (int64_t i = 0; i < s->entries; i++) {
-        snprintf(place, sizeof place, "%s:%d", s->list, s->entry[i].line);
-        program_name = place;
-        build_trial(&t, s->entry[i].recipe);
-        if (!i) memcpy(s->fingerprint, peft_backbone_fingerprint(t.vit), 64);
-        free_trial(&t);
-    }
     peft_dataset_free(t.train);
     peft_dataset_free(test);
 }

@@ -4,9 +4,13 @@
  * first draw, on the second, ..., then with the second seed; so a study stopped early has seen many draws. */
 #ifndef COMPARE_STUDY_H
 #define COMPARE_STUDY_H
-#include "csv.h"
-#include "recipe.h"
-#include "records.h"
+#include "common/files/csv.h"
+#include "common/files/records.h"
+#include "common/model/recipe.h"
+#include "common/program/flags.h"
+#include <peft/io.h>
+#include <stdbool.h>
+#include <stdint.h>
 
 typedef struct entry {
     char *label, *settings;                                   /* settings: all that decides a run but draw and seed */
@@ -45,11 +49,15 @@ static inline uint64_t run_seed(const study *s, int64_t i)
 void read_list(study *s, const flag *defaults);
 void free_list(study *s);
 
-/* compare_run.c: one run, into result[i]; and every entry built but not trained, which finds what is wrong in the list
- * before hours are spent, and the fingerprint. Both are for a process of their own: they fail by exit. */
+/* compare_draw.c: the images of a run; the rest of t is yet to be built. */
+void open_trial(const study *s, int64_t i, trial *t, peft_dataset **test);
+
+/* compare_run.c: one run, into result[i]. For a process of its own: it fails by exit. */
 void do_run(study *s, int64_t i);
+
+/* compare_check.c: decodes the images and builds every entry without training it, and fills the fingerprint. For a
+ * process of its own: it fails by exit. */
 void check_list(study *s);
-void open_trial(const study *s, int64_t i, trial *t, peft_dataset **test);     /* draws; t is yet to be built */
 
 /* compare_csv.c: a row a run. Rows of other settings stay in the file and are not looked at. */
 void write_settings(study *s);                                /* fills settings and key; needs the fingerprint */

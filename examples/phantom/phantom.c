@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  * phantom.c -- writes folders of pictures that look somewhat like breast ultrasound and are made by a formula: data of
  * known making and free of rights, for trying the other programs. docs/phantoms.md says what they are not. */
-#include "common.h"
 #include "phantom.h"
+#include "common/program/errors.h"
+#include "common/program/flags.h"
 #include <dirent.h>
 #include <errno.h>
 #include <math.h>
+#include <peft/io.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,10 +19,8 @@
     X(side, "N", "96", "pixels, 16 to 1024") \
     X(seed, "N", "1", "of everything") \
     X(difficulty, "X", "1", "0 to 4, how much the classes overlap: 0 hardly, 1 as in docs/phantoms.md")
-#define AS_ID(name, argument, value, help) name,
-#define AS_FLAG(name, argument, value, help) { #name, argument, value, help, 0 },
-enum { FLAGS(AS_ID) flags };
-static flag given[] = { FLAGS(AS_FLAG) };
+enum { FLAGS(FLAG_ID) flags };
+static flag given[] = { FLAGS(FLAG_ROW) };
 static const program about = {
     "--out DIR [options]",
     "Makes synthetic ultrasound-like pictures of three classes, to try programs out where no real images are at hand.\n"

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * accuracy.c -- see accuracy.h. */
 #include "accuracy.h"
-#include "settings.h"
+#include "common/program/errors.h"
+#include "common/program/settings.h"
 
 enum { BATCH = 50 };
 

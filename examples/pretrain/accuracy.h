@@ -2,7 +2,8 @@
  * accuracy.h -- the share of a data set that a model gets right, predicted in batches. */
 #ifndef ACCURACY_H
 #define ACCURACY_H
-#include "common.h"
+#include <peft/io.h>
+#include <peft/peft.h>
 
 typedef struct test_bench {
     peft_session *session;

@@ -2,21 +2,23 @@
  * pretrain.c -- trains a Vision Transformer from random weights on labelled images, for as long as it takes: the same
  * command goes on where it was stopped. */
 #include "accuracy.h"
-#include "data.h"
+#include "common/data/data.h"
+#include "common/data/preprocess.h"
+#include "common/files/output.h"
+#include "common/model/weights.h"
+#include "common/program/errors.h"
+#include "common/program/flags.h"
+#include "common/program/settings.h"
+#include "common/program/stop.h"
 #include "first_weights.h"
-#include "output.h"
-#include "preprocess.h"
 #include "pretrain_flags.h"
 #include "progress.h"
-#include "settings.h"
-#include "stop.h"
-#include "weights.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
-static flag given[] = { FLAGS(AS_ROW) };
+static flag given[] = { FLAGS(FLAG_ROW) };
 static const program about = {
     "--data PATH [options]",
     "Trains a Vision Transformer from random weights (or from --start's) on labelled images, for as long as it takes:\n"

@@ -3,7 +3,6 @@
  * pixels: so short a training gains nothing from strong augmentation. */
 #ifndef PRETRAIN_FLAGS_H
 #define PRETRAIN_FLAGS_H
-#include "common.h"
 
 /* Those from batch to clip_norm are options of peft_trainer_create and go there as they are. */
 #define FLAGS(X) \
@@ -36,7 +35,5 @@
     X(out, "FILE", "backbone.safetensors", "the trained network with its classifier") \
     X(force, NULL, NULL, "write over --out where it exists") \
     X(evaluate, "FILE", NULL, "trains nothing: test accuracy of this network")
-#define AS_ID(name, argument, value, help) name,
-#define AS_ROW(name, argument, value, help) { #name, argument, value, help, 0 },
-enum { FLAGS(AS_ID) flags };
+enum { FLAGS(FLAG_ID) flags };
 #endif

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * progress.c -- see progress.h. */
 #include "progress.h"
+#include "common/program/clock.h"
+#include "common/program/errors.h"
 #include <stdio.h>
 #include <unistd.h>
 

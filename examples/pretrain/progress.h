@@ -2,7 +2,9 @@
  * progress.h -- how a long training is told about: a bar on a terminal, a line and a row of a CSV file an epoch. */
 #ifndef PROGRESS_H
 #define PROGRESS_H
-#include "common.h"
+#include <peft/peft.h>
+#include <stdbool.h>
+#include <stdint.h>
 
 typedef struct progress {
     int64_t epochs, epoch_steps;                              /* of the whole run, and updates in an epoch */

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  * report.c -- what compare --records kept, as one HTML file that needs nothing else: no network, no script, images
  * inside. The same records and data give the same bytes. */
-#include "command.h"
-#include "common.h"
-#include "output.h"
+#include "common/files/output.h"
+#include "common/program/command.h"
+#include "common/program/errors.h"
+#include "common/program/flags.h"
 #include "report_parts.h"
 #include <stdlib.h>
 
@@ -11,10 +12,8 @@
     X(out, "FILE", "report.html", "the page") \
     X(title, "TEXT", "Methods compared", "of the page") \
     X(force, NULL, NULL, "write over --out where it exists")
-#define AS_ID(name, argument, value, help) name,
-#define AS_ROW(name, argument, value, help) { #name, argument, value, help, 0 },
-enum { FLAGS(AS_ID) flags };
-static flag given[] = { FLAGS(AS_ROW) };
+enum { FLAGS(FLAG_ID) flags };
+static flag given[] = { FLAGS(FLAG_ROW) };
 static const program about = {
     "[options] DIR...",
     "Makes one HTML page of what compare --records kept: tables with intervals, learning curves, confusion matrices,\n"

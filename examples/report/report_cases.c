@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  * report_cases.c -- held-out images that the best method got right and wrong in one of its runs, with what it thought
  * of them. The images are drawn anew, as compare drew them; where the data are not at hand, names stand for them. */
-#include "data.h"
+#include "common/data/data.h"
+#include "common/figures/svg.h"
+#include "common/program/errors.h"
 #include "report_parts.h"
-#include "svg.h"
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>

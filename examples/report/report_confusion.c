@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * report_confusion.c -- which class is taken for which: a table a method, the runs pooled, cells the darker the larger
  * their share of the row. Above columns of many classes stand numbers; the rows have number and name. */
-#include "common.h"
+#include "common/figures/svg.h"
+#include "common/program/errors.h"
 #include "report_parts.h"
-#include "svg.h"
 #include <stdlib.h>
 #include <string.h>
 

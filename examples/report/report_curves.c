@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * report_curves.c -- figures by epoch: the mean over runs as a line, the runs as faint ones. Up to seven methods share
  * a picture, told apart by colour and dashes; more get one each, with the others in grey behind. */
-#include "common.h"
+#include "common/figures/svg.h"
 #include "report_parts.h"
-#include "svg.h"
 #include <math.h>
 #include <stdlib.h>
 

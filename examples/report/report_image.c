@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * report_image.c -- an image inside the page: shrunk, as PNG, in base 64. */
-#include "common.h"
+#include "common/program/errors.h"
 #include "report_parts.h"
 #include <errno.h>
 #include <stdlib.h>

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * report_page.c -- the page around the parts: style, contents, each study's head, and what was done to make it. */
-#include "common.h"
+#include "common/figures/svg.h"
 #include "report_parts.h"
-#include "svg.h"
 #include <string.h>
 
 static const char style[] =

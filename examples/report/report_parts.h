@@ -3,6 +3,8 @@
 #ifndef REPORT_PARTS_H
 #define REPORT_PARTS_H
 #include "report_study.h"
+#include <peft/io.h>
+#include <stdint.h>
 
 /* report_page.c: everything before the first study and after the last. */
 void put_head(FILE *f, const char *title, const study *s, int64_t studies);

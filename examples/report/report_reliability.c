@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * report_reliability.c -- how far the probability of the predicted class can be believed: accuracy against confidence
  * in ten bins, and below it the share of predictions that each bin holds. */
+#include "common/figures/svg.h"
 #include "report_parts.h"
-#include "svg.h"
 #include <math.h>
 
 enum { bins = 10, width = 300, left = 40, right = 284, top = 24, bottom = 214, base = 282, histogram = 44,

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  * report_results.c -- the table of what the methods came to, and its picture. On screens narrower than the ten columns
  * (1,200 pixels, with wide fonts) each row becomes a block of name and value, so nothing has to be scrolled. */
-#include "chart.h"
-#include "common.h"
+#include "common/figures/chart.h"
+#include "common/figures/spread.h"
+#include "common/figures/svg.h"
+#include "common/program/errors.h"
 #include "report_parts.h"
-#include "spread.h"
-#include "svg.h"
 #include <math.h>
 #include <stdlib.h>
 

@@ -1,19 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  * report_study.c -- see report_study.h. What the files hold is checked before it is used as an index. */
 #include "report_study.h"
-#include "common.h"
-#include "csv.h"
-#include "spread.h"
+#include "common/figures/spread.h"
+#include "common/files/csv.h"
+#include "common/program/errors.h"
 #include <errno.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 enum { most_fields = 4096 };
-const char *const result_name[] = {
-#define RESULT_NAME(name) #name,
-    RESULT_COLUMNS(RESULT_NAME)
-};
 
 /* NULL: there is no such file. */
 static char *read_text(const char *path)

@@ -3,8 +3,9 @@
  * done. */
 #ifndef REPORT_STUDY_H
 #define REPORT_STUDY_H
-#include "records.h"
+#include "common/files/records.h"
 #include <stdbool.h>
+#include <stdint.h>
 
 typedef struct run {
     bool done;                                                /* else nothing below is set */

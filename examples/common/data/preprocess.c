@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * preprocess.c -- see preprocess.h. */
 #include "preprocess.h"
-#include "settings.h"
+#include "common/program/errors.h"
+#include "common/program/flags.h"
+#include "common/program/settings.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -4,7 +4,10 @@
  * classifier of its own, such as merge writes). */
 #ifndef SOURCE_H
 #define SOURCE_H
-#include "common.h"
+#include <peft/io.h>
+#include <peft/peft.h>
+#include <stdbool.h>
+#include <stdint.h>
 
 typedef struct source {
     peft_context *ctx;

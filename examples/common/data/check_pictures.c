@@ -2,9 +2,12 @@
  * check_pictures.c -- every picture of a data set decoded once, by some threads: a broken one is found before hours of
  * training and not after. */
 #include "data.h"
-#include "stop.h"
+#include "common/program/clock.h"
+#include "common/program/errors.h"
+#include "common/program/stop.h"
 #include <pthread.h>
 #include <sched.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

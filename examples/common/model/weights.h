@@ -3,7 +3,8 @@
  * config.json as Hugging Face's libraries write it, or Google's .npz. */
 #ifndef WEIGHTS_H
 #define WEIGHTS_H
-#include "common.h"
+#include <peft/peft.h>
+#include <stdint.h>
 
 /* Fails unless there is such a file or folder; done by load_backbone too, this is for programs that have much to do
  * before. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * whole_file.c -- see whole_file.h. */
 #include "whole_file.h"
-#include "common.h"
+#include "common/program/errors.h"
 #include <stdlib.h>
 #include <string.h>
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * names.c -- see names.h. */
 #include "names.h"
-#include "common.h"
+#include "common/program/errors.h"
 #include <stdlib.h>
 #include <string.h>
 

@@ -3,8 +3,11 @@
  * line and compare takes for each line of its list. */
 #ifndef RECIPE_H
 #define RECIPE_H
-#include "common.h"
+#include "common/program/flags.h"
 #include "weights.h"
+#include <peft/io.h>
+#include <peft/peft.h>
+#include <stdint.h>
 
 /* Those from batch to clip_norm are options of peft_trainer_create and go there as they are. What --trainer gives takes
  * the place of their defaults (settle_recipe). */
@@ -27,7 +30,6 @@
     X(preprocess, "LIST", NULL, "name=value,... (inspect --preprocess) in place of single words of what the " \
       "backbone's files say (ImageNet's mean and std where they say nothing) and of flip=0.5")
 #define RECIPE_ID(name, argument, value, help) recipe_##name,
-#define RECIPE_ROW(name, argument, value, help) { #name, argument, value, help, 0 },
 enum { RECIPE_FLAGS(RECIPE_ID) recipe_flags };
 
 /* An option that has a flag may stand in --trainer too: what is given wins over a default, a list file's line over the

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * command.c -- see command.h. */
 #include "command.h"
-#include "common.h"
+#include "errors.h"
 #include <stdio.h>
 #include <string.h>
 

@@ -2,7 +2,9 @@
  * judge.h -- what a model says of images, and how good that is. */
 #ifndef JUDGE_H
 #define JUDGE_H
-#include "common.h"
+#include <peft/io.h>
+#include <peft/peft.h>
+#include <stdint.h>
 
 /* Class probabilities of one picture. link: "softmax" or "sigmoid". */
 void predict_image(peft_context *ctx, peft_session *s, const peft_transform *t, const peft_image *im, const char *link,

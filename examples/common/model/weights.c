@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  * weights.c -- see weights.h. */
 #include "weights.h"
-#include "settings.h"
+#include "common/program/errors.h"
+#include "common/program/settings.h"
 #include <errno.h>
+#include <peft/io.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -3,7 +3,8 @@
  * folder that does not exist, and no file is written over unless that was asked for. */
 #ifndef OUTPUT_H
 #define OUTPUT_H
-#include "common.h"
+#include <peft/peft.h>
+#include <stdbool.h>
 
 /* Fails, with the cure, unless path can become a file: its folder exists and may be written to, it is no folder and no
  * device, and it is none of the inputs (their paths, ended by NULL; NULL entries of `inputs[0..count)` are left out).

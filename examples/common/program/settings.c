@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * settings.c -- see settings.h. */
 #include "settings.h"
+#include "errors.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

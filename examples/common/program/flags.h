@@ -1,21 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0
- * common.h -- what all example programs share: failing, and reading a command line. */
-#ifndef COMMON_H
-#define COMMON_H
-#include <peft/io.h>
-#include <peft/peft.h>
-#include <stdbool.h>
+ * flags.h -- a command line from a table of flags. */
+#ifndef FLAGS_H
+#define FLAGS_H
+#include <stdint.h>
 
-extern const char *program_name;                              /* set first in main */
-_Noreturn void fail(const char *format, ...) __attribute__((format(printf, 1, 2)));    /* status 1 */
-void warn(const char *format, ...) __attribute__((format(printf, 1, 2)));
-void must(peft_status s);                                     /* fails with the library's last message */
-void *need(void *memory);                                     /* fails on NULL */
-double seconds_now(void);
-
-/* A command line from a table. name: - stands for _ on the command line; argument: NULL for a switch, whose value
- * becomes "1"; value: the default, NULL for none. given: 0 default, 1 by the command line, 2 by a list file's line. */
+/* name: - stands for _ on the command line; argument: NULL for a switch, whose value becomes "1"; value: the default,
+ * NULL for none. given: 0 default, 1 by the command line, 2 by a list file's line. */
 typedef struct flag { const char *name, *argument, *value, *help; int given; } flag;
+/* A program's table is a macro FLAGS(X) of rows X(name, argument, value, help): enum { FLAGS(FLAG_ID) flags } numbers
+ * the flags and counts them, flag given[] = { FLAGS(FLAG_ROW) } is what read_flags takes. */
+#define FLAG_ID(name, argument, value, help) name,
+#define FLAG_ROW(name, argument, value, help) { #name, argument, value, help, 0 },
+
 typedef struct program {
     const char *usage;                                        /* what stands behind the program's name */
     const char *purpose;                                      /* one or two sentences */

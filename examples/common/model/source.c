@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * source.c -- see source.h. */
 #include "source.h"
+#include "common/data/preprocess.h"
+#include "common/program/errors.h"
 #include "names.h"
-#include "preprocess.h"
 #include "weights.h"
 #include <errno.h>
 #include <stdio.h>

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  * recipe.c -- see recipe.h. */
 #include "recipe.h"
-#include "preprocess.h"
-#include "settings.h"
+#include "common/data/preprocess.h"
+#include "common/program/errors.h"
+#include "common/program/flags.h"
+#include "common/program/settings.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

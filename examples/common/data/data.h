@@ -2,7 +2,8 @@
  * data.h -- training and test images: opened from whatever they lie in, drawn, and checked before the work begins. */
 #ifndef DATA_H
 #define DATA_H
-#include "common.h"
+#include <peft/io.h>
+#include <stdint.h>
 
 /* Training and test sets, drawn by seed. data, test: a folder of class folders (or of the splits "train" and "test"
  * of these), a .zip of such a folder, an .npz of MedMNIST, or a list file. test NULL: the split "test" of data where it

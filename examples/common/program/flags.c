@@ -1,59 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
- * common.c -- see common.h. */
-#include "common.h"
+ * flags.c -- see flags.h. */
+#include "flags.h"
+#include "errors.h"
 #include <errno.h>
 #include <getopt.h>
-#include <stdarg.h>
+#include <peft/peft.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
-
-const char *program_name = "peft";
-
-static void say(const char *kind, const char *format, va_list args)
-{
-    fflush(stdout);                                           /* lines of both streams in the order of the program */
-    fprintf(stderr, "%s: %s", program_name, kind);
-    vfprintf(stderr, format, args);
-    fputc('\n', stderr);
-}
-
-void fail(const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    say("", format, args);
-    va_end(args);
-    exit(1);
-}
-
-void warn(const char *format, ...)
-{
-    va_list args;
-    va_start(args, format);
-    say("warning: ", format, args);
-    va_end(args);
-}
-
-void must(peft_status s)
-{
-    if (s) fail("%s (%s)", peft_last_error(), peft_status_name(s));
-}
-
-void *need(void *memory)
-{
-    if (!memory) fail("out of memory");
-    return memory;
-}
-
-double seconds_now(void)
-{
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
-    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
-}
 
 /* A table cut off by a full disk must not look like a whole one. */
 static void close_output(void)

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * overlap.c -- pictures that are in the training and the test set, and training pictures with two labels. */
 #include "data.h"
+#include "common/program/errors.h"
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

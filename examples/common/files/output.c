@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * output.c -- see output.h. */
 #include "output.h"
+#include "common/program/errors.h"
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>

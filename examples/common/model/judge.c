@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  * judge.c -- see judge.h. */
 #include "judge.h"
-#include "stop.h"
+#include "common/program/errors.h"
+#include "common/program/stop.h"
 #include <math.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

@@ -3,7 +3,9 @@
  * place of single words of it. */
 #ifndef PREPROCESS_H
 #define PREPROCESS_H
-#include "common.h"
+#include <peft/io.h>
+#include <peft/peft.h>
+#include <stdint.h>
 
 /* Words that take every augmentation out of a transform. */
 extern const char no_augmentation[];

@@ -4,7 +4,8 @@
  * nothing. */
 #ifndef SETTINGS_H
 #define SETTINGS_H
-#include "common.h"
+#include <peft/peft.h>
+#include <stdbool.h>
 
 typedef struct setting { char *name, *value; } setting;
 typedef struct settings { setting *item; int count; } settings;
