@@ -12,17 +12,18 @@ project=$(cd "$(dirname "$0")/../.." && pwd)
 known="src/io/loader/loader.c src/io/loader/queue.c
 src/io/transform/augment.c src/io/transform/colour.c src/io/transform/transform.c"
 
-# "FILE FILE" for each #include "..." of a file under $1/src.
+# "FILE FILE" for each #include "..." of a file under $1/src and $1/examples.
 includes() {
     # shellcheck disable=SC2016  # the dollars are awk's
-    (cd "$1" && find src -name '*.[ch]' -o -name '*.def' | sort | xargs awk '
+    (cd "$1" && find src examples -name '*.[ch]' -o -name '*.def' | sort | xargs awk '
     /^[ \t]*#[ \t]*include[ \t]*"/ {
         target = $0
         sub(/^[^"]*"/, "", target)
         sub(/".*/, "", target)
-        folder = FILENAME
+        folder = top = FILENAME
         sub(/[^\/]*$/, "", folder)
-        print FILENAME, (target ~ /\// ? "src/" : folder) target
+        sub(/\/.*/, "/", top)
+        print FILENAME, (target ~ /\// ? top : folder) target
     }')
 }
 
@@ -124,7 +125,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 if [ "$1" = --self-test ]; then
     cc=${2:-cc}
-    mkdir -p "$work/tree/src"
+    mkdir -p "$work/tree/src" "$work/tree/examples"
     object src/core/base/a.c a
     must_say 'circles.sh: no names or no #include lines: expected the objects and the tree of a build'
     object src/core/base/a.c a b c
@@ -144,6 +145,12 @@ src/core/base/a.c src/core/base/b.c src/core/base/c.c src/core/base/d.c"
     header src/core/base/c.h a.h
     must_say 'a circle of files: src/core/base/a.h src/core/base/b.h src/core/base/c.h'
     must_say '    src/core/base/c.h includes src/core/base/a.h'
+    object examples/common/a.c own other
+    object examples/b.c other own
+    must_say 'a circle of files: examples/b.c examples/common/a.c'
+    header examples/common/a.h common/deep/b.h
+    header examples/common/deep/b.h common/a.h
+    must_say 'a circle of files: examples/common/a.h examples/common/deep/b.h'
 else
     check "$1" "${2:-$project}" "$known"
 fi

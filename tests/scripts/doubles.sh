@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# No two places in src share more than ten lines, also with other names, numbers and texts: lines are compared as signs
-# and keywords, with one mark for every name, one for every number and one for every text; comments, blank lines and
-# #include lines are left out. Eleven lines of fewer than six different shapes count as the rows of a table and may be
-# like those of another table.
+# No two places in src and examples share more than ten lines, also with other names, numbers and texts: lines are
+# compared as signs and keywords, with one mark for every name, one for every number and one for every text; comments,
+# blank lines and #include lines are left out. Eleven lines of fewer than six different shapes count as the rows of a
+# table and may be like those of another table.
 #   doubles.sh [ROOT]       checks the tree
 #   doubles.sh --self-test  wants doubles found in files made for it
 set -eu
@@ -16,7 +16,7 @@ known='src/io/dataset/dataset.c src/io/transform/transform.c 11'
 # A line "FILE:LINE-LINE FILE:LINE-LINE COUNT" for each double of the tree $1.
 doubles() {
     # shellcheck disable=SC2016  # the dollars are awk's
-    (cd "$1" && find src -name '*.[ch]' | sort | xargs awk '
+    (cd "$1" && find src examples -name '*.[ch]' | sort | xargs awk '
     BEGIN {
         words = "auto bool break case char const continue default do double else enum extern float for goto if"
         words = words " inline int long register return short signed sizeof static struct switch typedef union unsigned"
@@ -146,7 +146,7 @@ text() {
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 if [ "${1-}" = --self-test ]; then
-    mkdir -p "$work/src/deep"
+    mkdir -p "$work/src/deep" "$work/examples"
     text 10 one '' > "$work/src/one.c"
     text 10 two '' > "$work/src/deep/two.h"
     check "$work" ''
@@ -162,7 +162,9 @@ if [ "${1-}" = --self-test ]; then
     text 14 one '' > "$work/src/one.c"
     text 14 two '' > "$work/src/deep/two.h"
     must_say '14 lines twice: src/deep/two.h:1-14 and src/one.c:1-14' 'src/deep/two.h src/one.c 13'
-    rm "$work/src/deep/two.h"
+    mv "$work/src/deep/two.h" "$work/examples/two.c"
+    must_say '14 lines twice: examples/two.c:1-14 and src/one.c:1-14' ''
+    rm "$work/examples/two.c"
     { text 12 one ''; echo; text 12 two ''; } > "$work/src/one.c"
     must_say '12 lines twice: src/one.c:1-12 and src/one.c:14-25' ''
     for i in 1 2 3 4 5 6 7 8 9 10 11 12; do echo "    { \"row $i\", $i, 'c', one_$i },"; done > "$work/src/one.c"

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Which source file uses which global name of which other one, read from the symbols of object files. Prints a line
-# "USER NAME DEFINER" for each use, with paths from src/ on, sorted.
+# "USER NAME DEFINER" for each use, with paths from src/ or examples/ on, sorted.
 #   references.sh LIST     LIST: a file with the path of one object a line, as CMake names them
 set -eu
 export LC_ALL=C
@@ -10,7 +10,8 @@ trap 'rm -f "$objects"' EXIT
 # shellcheck disable=SC2046  # paths of objects hold no blanks, else nm fails
 nm -A -P $(cat "$1") > "$objects"
 # build/src/io/CMakeFiles/peft_io_objects.dir/image/png.c.o: is src/io/image/png.c
-sed -e 's|CMakeFiles/[^/]*\.dir/||' -e 's|/\./|/|' -e 's|^.*/src/|src/|' -e 's|\.o: | |' "$objects" | awk '
+sed -e 's|CMakeFiles/[^/]*\.dir/||' -e 's|/\./|/|' -e 's|^.*/src/|src/|' -e 's|^.*/examples/|examples/|' \
+    -e 's|\.o: | |' "$objects" | awk '
     $3 == "U" { user[++uses] = $1; name[uses] = $2 }
     $3 ~ /^[ABCDRTVW]$/ { definer[$2] = $1 }
     END {

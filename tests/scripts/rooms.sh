@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# The size of rooms and files: no folder of src or tests holds more than fifteen files (src/methods, one file a method,
-# excepted), no source file has more than 400 lines, and half of those of src have at most 150.
+# The size of rooms and files: no folder of src, include, tests or examples holds more than fifteen files (src/methods,
+# one file a method, excepted), no source file has more than 400 lines, and half of those of src have at most 150.
 #   rooms.sh [ROOT]      checks the tree
 #   rooms.sh --self-test wants a room, a file and a median that are too large refused
 set -eu
@@ -10,13 +10,13 @@ project=$(cd "$(dirname "$0")/../.." && pwd)
 
 check() {
     (cd "$1" && {
-        find src tests include -type f -name '*.*' | sort | awk '
+        find src tests include examples -type f -name '*.*' | sort | awk '
         { folder = $0; sub(/\/[^\/]*$/, "", folder); files[folder]++ }
         END {
             for (f in files)
                 if (files[f] > 15 && f != "src/methods") { printf "%s: %d files, at most 15\n", f, files[f]; failed = 1 }
             exit failed
-        }' && find src tests include -type f -name '*.[ch]' -exec wc -l {} + | awk '
+        }' && find src tests include examples -type f -name '*.[ch]' -exec wc -l {} + | awk '
         $2 != "total" && $1 > 400 { printf "%s: %d lines, at most 400\n", $2, $1; failed = 1 }
         END { exit failed }' && find src -type f -name '*.[ch]' -exec wc -l {} + | awk '$2 != "total"' | sort -n | awk '
         { lines[NR] = $1 }
@@ -48,7 +48,7 @@ fill() {
 if [ "${1-}" = --self-test ]; then
     copy=$(mktemp -d)
     trap 'rm -rf "$copy"' EXIT
-    cp -r "$project/src" "$project/tests" "$project/include" "$copy"
+    (cd "$project" && cp -r src tests include examples "$copy")
     check "$copy"
     fill src/io 1 401 c
     must_refuse "a file of 401 lines" '^src/io/0.c: 401 lines, at most 400'
@@ -56,6 +56,12 @@ if [ "${1-}" = --self-test ]; then
     fill tests/full 16 1 sh
     must_refuse "a room of 16 files" '^tests/full: 16 files, at most 15'
     rm -r "$copy/tests/full"
+    fill examples/common/full 16 1 h
+    must_refuse "a room of 16 files in examples" '^examples/common/full: 16 files, at most 15'
+    rm -r "$copy/examples/common/full"
+    fill examples/long 1 401 c
+    must_refuse "a program of 401 lines" '^examples/long/0.c: 401 lines, at most 400'
+    rm -r "$copy/examples/long"
     rm -r "$copy/src"
     fill src/long 8 151 c
     fill src/short 7 20 h
