@@ -186,6 +186,9 @@ PEFT_API PEFT_NODISCARD peft_status peft_dataset_open_npz(const char *path, cons
  * PEFT_E_FORMAT, with the number of the line: another form, a Windows path, a name with two labels. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_dataset_open_list(const char *path, const char *folder, int64_t classes, peft_dataset **out);
+/* One of these four, by what lies at path: a folder, .npz, .zip (in upper or lower case), any other file as a list,
+ * which has no splits (PEFT_E_NOTFOUND unless split is NULL). */
+PEFT_API PEFT_NODISCARD peft_status peft_dataset_open(const char *path, const char *split, peft_dataset **out);
 PEFT_API void        peft_dataset_free(peft_dataset *d);
 
 PEFT_API int64_t     peft_dataset_count(const peft_dataset *d);

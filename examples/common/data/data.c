@@ -2,48 +2,23 @@
  * data.c -- see data.h. */
 #include "data.h"
 #include "common/program/errors.h"
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
-enum kind { folder, zip, npz, list };
-static enum kind kind_of(const char *path)
-{
-    struct stat st;
-    const size_t n = strlen(path);
-    const char *end = n > 4 ? path + n - 4 : "";
-    if (stat(path, &st)) fail("%s: %s; expected a folder of class folders, a .zip of one, MedMNIST's .npz, or a list "
-                              "file", path, strerror(errno));
-    return S_ISDIR(st.st_mode) ? folder : !strcmp(end, ".zip") ? zip : !strcmp(end, ".npz") ? npz : list;
-}
-
-/* The split, or NULL where the data have none of that name. */
-static peft_dataset *open_split(const char *path, enum kind kind, const char *split)
+/* The split, or NULL where the data have none of that name; split NULL: the whole set. */
+static peft_dataset *open_split(const char *path, const char *split)
 {
     peft_dataset *d = NULL;
-    peft_status s = PEFT_OK;
-    if (kind == folder) s = peft_dataset_open_folder(path, split, &d);
-    if (kind == npz) s = peft_dataset_open_npz(path, split, &d);
-    if (kind == zip) s = peft_dataset_open_zip(path, split, &d);
-    if (s != PEFT_E_NOTFOUND || kind == npz) must(s);
-    return d;
-}
-
-static peft_dataset *open_whole_set(const char *path, enum kind kind)
-{
-    peft_dataset *d = NULL;
-    must(kind == folder ? peft_dataset_open_folder(path, NULL, &d) : kind == zip ? peft_dataset_open_zip(path, NULL, &d)
-                                                                   : peft_dataset_open_list(path, NULL, 0, &d));
+    const peft_status s = peft_dataset_open(path, split, &d);
+    if (s != PEFT_E_NOTFOUND || !split) must(s);
     return d;
 }
 
 static peft_dataset *open_train(const char *path)
 {
-    const enum kind kind = kind_of(path);
-    peft_dataset *d = open_split(path, kind, "train");
-    return d ? d : open_whole_set(path, kind);
+    peft_dataset *d = open_split(path, "train");
+    return d ? d : open_split(path, NULL);
 }
 
 /* The split that images are held out by; NULL: the data have none. */
@@ -51,12 +26,10 @@ static peft_dataset *open_held(const char *path, const char **source)
 {
     static const struct { const char *split, *source; } order[] = {
         { "test", "the split 'test'" }, { "val", "the split 'val', as there is no 'test'" } };
-    const enum kind kind = kind_of(path);
     for (size_t i = 0; i < sizeof order / sizeof *order; i++) {
-        peft_dataset *d = open_split(path, kind, order[i].split);
+        peft_dataset *d = open_split(path, order[i].split);
         *source = order[i].source;
         if (d) return d;
-        if (kind == npz) break;
     }
     return NULL;
 }
@@ -65,12 +38,11 @@ static peft_dataset *open_test(const char *path, const char **source)
 {
     peft_dataset *d = open_held(path, source), *train;
     if (d) return d;
-    const enum kind kind = kind_of(path);
-    if ((train = open_split(path, kind, "train")))
+    if ((train = open_split(path, "train")))
         fail("--test %s: has a split 'train' and neither 'test' nor 'val'; give the folder with the test images' class "
              "folders", path);
     *source = "all images of --test";
-    return open_whole_set(path, kind);
+    return open_split(path, NULL);
 }
 
 static void keep_few(peft_dataset **d, const char *flag, int64_t each, uint64_t seed, peft_dataset **rest)

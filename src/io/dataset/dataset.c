@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
  * dataset.c -- what all data sets share: reference counts, labels, names, loading one image. */
-#include "io/archive/archive.h"
 #include "io/dataset/dataset.h"
 #include <stdio.h>
 
@@ -64,12 +63,10 @@ void peft_dataset_free(peft_dataset *d)
     io_strings_clear(&d->names);
     free(d->label);
     free(d->target);
-    free(d->images);
     free(d->index);
-    free(d->member);
     free(d->skipped);
     free(d->image_options);
-    io_archive_free(d->archive);
+    if (d->store && d->store->close && d->held) d->store->close(d->held);
     free(d);
 }
 
@@ -142,31 +139,12 @@ peft_status peft_dataset_targets(const peft_dataset *d, int64_t i, float *out)
     return PEFT_OK;
 }
 
-static peft_status load_member(const peft_dataset *d, int64_t i, const char *options, peft_image **out)
-{
-    uint8_t *data;
-    size_t size;
-    peft_status s = io_archive_read(d->archive, d->member[i], &data, &size);
-    if (!s) {
-        s = peft_image_load_memory(data, size, options, out);
-        free(data);
-    }
-    return s ? io_fail_in(s, d->names.item[i]) : PEFT_OK;
-}
-
-/* Sample i of an opened set (no part). */
-static peft_status load(const peft_dataset *d, int64_t i, const char *options, peft_image **out)
-{
-    if (d->archive) return load_member(d, i, options, out);
-    if (!d->images) return peft_image_load(d->names.item[i], options, out);
-    return io_array_read(&d->array, i, out);
-}
-
 peft_status peft_dataset_load(const peft_dataset *d, int64_t i, peft_image **out)
 {
     if (!d || !out) return io_fail(PEFT_E_INVALID, "data set: %s is NULL", d ? "out" : "data set");
     if (!has(d, i))
         return io_fail(PEFT_E_INVALID, "data set: sample %lld, expected 0 to %lld", (long long)i,
                        (long long)d->count - 1);
-    return d->root ? load(d->root, d->index[i], d->image_options, out) : load(d, i, NULL, out);
+    const peft_dataset *opened = d->root ? d->root : d;
+    return opened->store->read(opened, d->root ? d->index[i] : i, d->image_options, out);
 }

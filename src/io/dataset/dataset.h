@@ -1,14 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0
- * dataset.h -- the struct behind peft_dataset: image files, one array of images, members of a zip, or a part of one of
- * these. */
+ * dataset.h -- the struct behind peft_dataset: an opened set, whose samples lie in a store, or a part of one. */
 #ifndef IO_DATASET_H
 #define IO_DATASET_H
-#include "io/format/array.h"
+#include "io/image/image.h"
 
 typedef struct io_strings { char **item; int64_t count, room; } io_strings;
 peft_status io_strings_add(io_strings *list, char *owned);    /* frees owned on failure; NULL: PEFT_E_NOMEM */
 void        io_strings_sort(io_strings *list, bool unique);   /* bytewise */
 void        io_strings_clear(io_strings *list);
+
+/* Where the samples of an opened set lie: in files (io_files), in the members of a zip, in one array. All functions get
+ * the opened set, no part of it, and a valid index. */
+typedef struct io_store {
+    /* options: those of peft_image_load, for stores of picture files. */
+    peft_status (*read)(const peft_dataset *d, int64_t i, const char *options, peft_image **out);
+    /* The size of the sample in bytes, -1 where its file is gone; a store whose samples may be links to one file sets
+     * place, which is equal for the same bytes. */
+    peft_status (*locate)(const peft_dataset *d, int64_t i, int64_t *size, uint64_t place[2]);
+    /* SHA-256 of the sample's first `bytes` bytes. */
+    peft_status (*hash)(const peft_dataset *d, int64_t i, int64_t bytes, char hex[65]);
+    void (*close)(void *held);                                /* frees d->held; NULL: there is none */
+} io_store;
+extern const io_store io_files;
 
 struct peft_dataset {
     atomic_int refs;
@@ -16,10 +29,8 @@ struct peft_dataset {
     int64_t *label;                                           /* [count]; NULL: multi-label */
     uint8_t *target;                                          /* [count, classes] of 0 and 1; NULL: single label */
     io_strings class_names, names;                            /* names: empty in a part, which uses its root's */
-    uint8_t *images;                                          /* the memory that array lies in; NULL: files */
-    io_array array;
-    struct io_archive *archive;                               /* NULL: no zip; else member[i] is sample i's entry */
-    int64_t *member;
+    const io_store *store;                                    /* of an opened set; held: what the store needs */
+    void *held;
     char *skipped;                                            /* text of peft_dataset_skipped; NULL: "" */
     peft_dataset *root;                                       /* of a part: the opened set; index: its samples */
     int64_t *index;

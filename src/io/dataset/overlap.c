@@ -2,11 +2,8 @@
  * overlap.c -- samples of one data set whose picture is also in another, or twice in the same. Files are compared by
  * size, then by place (device and inode), then by the SHA-256 of their first 64 KiB, then of all bytes. Most files
  * differ in size and are never read. */
-#include "io/archive/archive.h"
 #include "io/dataset/dataset.h"
-#include <peft/file.h>
 #include <stdint.h>
-#include <sys/stat.h>
 
 enum { HEAD = 65536, HASHES = 2 };                            /* bytes hashed first; hashes at most */
 #define MOST_BYTES (1ll << 40)
@@ -32,19 +29,7 @@ static peft_status locate(item *x)
     const int64_t id = peft_dataset_id(x->set, x->i);
     x->place[0] = (uint64_t)(uintptr_t)root;
     x->place[1] = (uint64_t)id;
-    if (root->archive) return io_archive_size(root->archive, root->member[id], &x->size);
-    if (root->images) {
-        x->size = (int64_t)io_array_bytes(&root->array);
-        return PEFT_OK;
-    }
-    struct stat st;
-    x->size = -1;
-    if (!stat(root->names.item[id], &st)) {
-        x->size = st.st_size;
-        x->place[0] = (uint64_t)st.st_dev;
-        x->place[1] = (uint64_t)st.st_ino;
-    }
-    return PEFT_OK;
+    return root->store->locate(root, id, &x->size, x->place);
 }
 
 /* Hashes the first max_bytes bytes. */
@@ -52,17 +37,7 @@ static peft_status make_key(item *x, int64_t max_bytes)
 {
     const peft_dataset *root = opened(x);
     const int64_t id = peft_dataset_id(x->set, x->i);
-    const size_t n = (size_t)(x->size < max_bytes ? x->size : max_bytes);
-    uint8_t *data = NULL;
-    size_t size;
-    if (root->images) {
-        peft_sha256(root->array.data + id * x->size, n, x->key);
-        return PEFT_OK;
-    }
-    peft_status s = root->archive ? io_archive_read(root->archive, root->member[id], &data, &size)
-                                  : io_read_head(root->names.item[id], (int64_t)n, &data, &size);
-    if (!s) peft_sha256(data, size < n ? size : n, x->key);
-    free(data);
+    peft_status s = root->store->hash(root, id, x->size < max_bytes ? x->size : max_bytes, x->key);
     return s ? io_fail_in(s, root->names.item[id]) : PEFT_OK;
 }
 

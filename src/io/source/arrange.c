@@ -14,6 +14,7 @@ typedef struct arrangement {
     const char *path, *folder;                                /* folder: of the split, as spelled; NULL: no split */
     int level;                                                /* the part of a name that is the class: 0; split: 1 */
     peft_dataset *d;
+    int64_t *member;                                          /* of each sample; NULL: not asked for */
     tally *tally;                                             /* [classes] */
     io_strings left_out;
     sample *sample;
@@ -265,7 +266,7 @@ static peft_status add_sample(arrangement *a, const sample *x)
         snprintf(path, room, "%s/%s%s%s/%s", a->path, a->folder ? a->folder : "", a->folder ? "/" : "", name, file);
     peft_status s = io_strings_add(&a->d->names, path);
     if (s) return s;
-    if (a->d->member) a->d->member[a->d->count] = x->e->member;
+    if (a->member) a->member[a->d->count] = x->e->member;
     a->d->label[a->d->count++] = x->c;
     return PEFT_OK;
 }
@@ -278,8 +279,8 @@ static peft_status add_samples(arrangement *a, bool members)
                        a->folder ? a->folder : "");
     qsort(a->sample, (size_t)a->samples, sizeof *a->sample, by_class_and_file);
     d->label = io_alloc(a->samples, sizeof *d->label);
-    if (members) d->member = io_alloc(a->samples, sizeof *d->member);
-    if (!d->label || (members && !d->member)) return io_nomem(a->path);
+    if (members) a->member = io_alloc(a->samples, sizeof *a->member);
+    if (!d->label || (members && !a->member)) return io_nomem(a->path);
     for (int64_t i = 0; i < a->samples; i++) {
         peft_status s = add_sample(a, &a->sample[i]);
         if (s) return s;
@@ -299,7 +300,7 @@ static peft_status describe_left_out(arrangement *a)
     return s ? s : io_count_endings(&a->left_out, &a->d->skipped);
 }
 
-peft_status io_tree_arrange(const io_tree *t, const char *path, const char *split, bool members, peft_dataset *d)
+peft_status io_tree_arrange(const io_tree *t, const char *path, const char *split, int64_t **member, peft_dataset *d)
 {
     arrangement a = { .tree = t, .path = path, .level = split != NULL, .d = d };
     peft_status s = split ? find_split(&a, split) : PEFT_OK;
@@ -307,11 +308,13 @@ peft_status io_tree_arrange(const io_tree *t, const char *path, const char *spli
     if (!s) s = take_entries(&a);
     if (!s && !split) s = check_no_splits(&a);
     if (!s) s = check_classes(&a);
-    if (!s) s = add_samples(&a, members);
+    if (!s) s = add_samples(&a, member != NULL);
     if (!s) s = describe_left_out(&a);
     for (int64_t c = 0; c < d->classes && a.tally; c++) io_strings_clear(&a.tally[c].left_out);
     io_strings_clear(&a.left_out);
     free(a.tally);
     free(a.sample);
+    if (s) free(a.member);
+    else if (member) *member = a.member;
     return s;
 }

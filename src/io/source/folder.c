@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * folder.c -- data sets from folders of images: class/file, or split/class/file. */
+#include "io/source/source.h"
 #include "io/source/tree.h"
 #include <dirent.h>
 #include <errno.h>
@@ -53,18 +54,26 @@ static peft_status walk(io_tree *t, const char *folder, const char *name, bool s
     return s;
 }
 
+static peft_status open_tree(const io_place *at, peft_dataset *d)
+{
+    io_tree t = { 0 };
+    peft_status s = io_check_split(at->split);
+    if (!s) s = walk(&t, at->path, "", at->split != NULL, 0);
+    if (!s) s = io_tree_arrange(&t, at->path, at->split, NULL, d);
+    io_tree_clear(&t);
+    d->store = &io_files;
+    return s;
+}
+
+static bool probe(const char *path)
+{
+    struct stat st;
+    return !stat(path, &st) && S_ISDIR(st.st_mode);
+}
+
+const io_source io_source_folder = { .name = "a folder of class folders", .probe = probe, .open = open_tree };
+
 peft_status peft_dataset_open_folder(const char *path, const char *split, peft_dataset **out)
 {
-    peft_dataset *d;
-    io_tree t = { 0 };
-    if (!path || !out) return io_fail(PEFT_E_INVALID, "data set: %s is NULL", path ? "out" : "path");
-    peft_status s = io_check_split(split);
-    if (!s) s = io_dataset_new(&d);
-    if (s) return s;
-    s = walk(&t, path, "", split != NULL, 0);
-    if (!s) s = io_tree_arrange(&t, path, split, false, d);
-    io_tree_clear(&t);
-    if (s) peft_dataset_free(d);
-    else *out = d;
-    return s;
+    return io_source_open(&io_source_folder, &(io_place){ .path = path, .split = split }, out);
 }

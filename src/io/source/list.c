@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * list.c -- data sets from a text file: `name class` or `name 0,1,0`, one sample a line. */
 #include "io/source/list.h"
+#include "io/source/source.h"
 
 /* The data set while its lines are read; number[i] is the line of sample i, for messages. */
 typedef struct reading {
@@ -146,36 +147,41 @@ static char *base_folder(const char *path, const char *folder)
     return slash ? strndup(path, (size_t)(slash - path) + 1) : strdup("");
 }
 
-static peft_status open_text(const char *path, const char *text, const char *folder, int64_t classes,
-                             peft_dataset **out)
+static peft_status read_text(const io_place *at, const char *text, peft_dataset *d)
 {
-    peft_dataset *d;
-    peft_status s = io_dataset_new(&d);
-    if (s) return s;
-    char *base = base_folder(path, folder);
-    reading r = { .d = d, .path = path, .folder = base };
-    s = base ? fill(&r, text, classes) : io_nomem(path);
+    char *base = base_folder(at->path, at->folder);
+    reading r = { .d = d, .path = at->path, .folder = base };
+    peft_status s = base ? fill(&r, text, at->classes) : io_nomem(at->path);
     free(base);
     free(r.number);
-    if (s) peft_dataset_free(d);
-    else *out = d;
     return s;
 }
 
-peft_status peft_dataset_open_list(const char *path, const char *folder, int64_t classes, peft_dataset **out)
+static peft_status open_list(const io_place *at, peft_dataset *d)
 {
     uint8_t *text;
     size_t size;
-    if (!path || !out) return io_fail(PEFT_E_INVALID, "data set: %s is NULL", path ? "out" : "path");
-    if (classes < 0 || classes > 1 << 20)
-        return io_fail(PEFT_E_INVALID, "data set: %lld classes, expected 0..1048576", (long long)classes);
-    peft_status s = io_read_file(path, 256 << 20, &text, &size);
+    if (at->classes < 0 || at->classes > 1 << 20)
+        return io_fail(PEFT_E_INVALID, "data set: %lld classes, expected 0..1048576", (long long)at->classes);
+    if (at->split)
+        return io_fail(PEFT_E_NOTFOUND, "%s: a list has no split '%.40s'; give each split a list of its own", at->path,
+                       at->split);
+    peft_status s = io_read_file(at->path, 256 << 20, &text, &size);
     if (s) return s;
+    d->store = &io_files;
     const size_t mark = size >= 3 && !memcmp(text, "\xef\xbb\xbf", 3) ? 3 : 0;   /* UTF-8's byte order mark */
     if (memchr(text, 0, size))
         s = io_fail(PEFT_E_FORMAT, "%s: not a text file in UTF-8 (a zero byte), so no list of images; expected a line "
-                    "an image, path and class; pictures are given as a folder of class folders", path);
-    else s = open_text(path, (const char *)text + mark, folder, classes, out);
+                    "an image, path and class; pictures are given as a folder of class folders", at->path);
+    else s = read_text(at, (const char *)text + mark, d);
     free(text);
     return s;
+}
+
+const io_source io_source_list = { .name = "a list of images", .open = open_list };
+
+peft_status peft_dataset_open_list(const char *path, const char *folder, int64_t classes, peft_dataset **out)
+{
+    const io_place at = { .path = path, .folder = folder, .classes = classes };
+    return io_source_open(&io_source_list, &at, out);
 }

@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
  * npz.c -- data sets from a MedMNIST file: a zip of arrays, <split>_images and <split>_labels. */
-#include "io/archive/npy.h"
-#include "io/source/tree.h"
 #include "io/archive/zip.h"
+#include "io/format/array.h"
+#include "io/source/source.h"
+#include "io/source/tree.h"
+#include <peft/file.h>
 #include <stdio.h>
 
 static const char *const split_names[] = { "train", "val", "test" };
@@ -22,20 +24,56 @@ static peft_status read_array(zip_t *z, const char *split, const char *what, uns
     return s ? io_fail_in(s, name) : PEFT_OK;
 }
 
+/* The images of the split; file: the memory that they lie in. */
+typedef struct stack { io_array array; uint8_t *file; } stack;
+
+static peft_status read_element(const peft_dataset *d, int64_t i, const char *options, peft_image **out)
+{
+    (void)options;
+    return io_array_read(&((const stack *)d->held)->array, i, out);
+}
+
+static peft_status locate(const peft_dataset *d, int64_t i, int64_t *size, uint64_t place[2])
+{
+    (void)i, (void)place;
+    *size = (int64_t)io_array_bytes(&((const stack *)d->held)->array);
+    return PEFT_OK;
+}
+
+static peft_status hash(const peft_dataset *d, int64_t i, int64_t bytes, char hex[65])
+{
+    const io_array *a = &((const stack *)d->held)->array;
+    peft_sha256(a->data + (size_t)i * io_array_bytes(a), (size_t)bytes, hex);
+    return PEFT_OK;
+}
+
+static void close_stack(void *held)
+{
+    free(((stack *)held)->file);
+    free(held);
+}
+
+static const io_store array_elements = { .read = read_element, .locate = locate, .hash = hash, .close = close_stack };
+
 static peft_status read_images(zip_t *z, const char *split, peft_dataset *d)
 {
     io_npy a;
     uint8_t *file;
     peft_status s = read_array(z, split, "images", IO_NPY_WHOLE | IO_NPY_F32, &file, &a);
     if (s) return s;
-    if ((s = io_array_of(&a, true, &d->array))) {
+    stack *images = d->held = io_alloc(1, sizeof *images);
+    if (!images) {
+        free(file);
+        return io_nomem("images");
+    }
+    d->store = &array_elements;
+    images->file = file;
+    if ((s = io_array_of(&a, true, &images->array))) {
         char name[40];
         snprintf(name, sizeof name, "%s_images", split);
-        free(file);
         return io_fail_in(s, name);
     }
-    d->images = file;
-    d->count = d->array.count;
+    d->count = images->array.count;
     return PEFT_OK;
 }
 
@@ -131,23 +169,28 @@ static peft_status fill(zip_t *z, const char *path, const char *split, peft_data
     return s ? s : name_samples(d, split);
 }
 
+static peft_status open_npz(const io_place *at, peft_dataset *d)
+{
+    zip_t *z;
+    if (!at->split)
+        return io_fail(PEFT_E_INVALID, "data set: split is NULL; a .npz is opened by its splits: train, val or test");
+    peft_status s = io_check_split(at->split);
+    if (!s) s = io_zip_open(at->path, &z);
+    if (s) return s;
+    s = fill(z, at->path, io_split_of(at->split), d);
+    zip_discard(z);
+    return s ? io_fail_in(s, at->path) : PEFT_OK;
+}
+
+static bool probe(const char *path)
+{
+    const char *dot = strrchr(path, '.');
+    return dot && io_same_word(dot, ".npz");
+}
+
+const io_source io_source_npz = { .name = "MedMNIST's .npz", .probe = probe, .open = open_npz };
+
 peft_status peft_dataset_open_npz(const char *path, const char *split, peft_dataset **out)
 {
-    peft_dataset *d;
-    zip_t *z;
-    if (!path || !split || !out)
-        return io_fail(PEFT_E_INVALID, "data set: %s is NULL", !path ? "path" : !split ? "split" : "out");
-    peft_status s = io_check_split(split);
-    if (!s) s = io_zip_open(path, &z);
-    if (s) return s;
-    split = io_split_of(split);
-    if (!(s = io_dataset_new(&d))) {
-        s = fill(z, path, split, d);
-        if (s) {
-            io_fail_in(s, path);
-            peft_dataset_free(d);
-        } else *out = d;
-    }
-    zip_discard(z);
-    return s;
+    return io_source_open(&io_source_npz, &(io_place){ .path = path, .split = split }, out);
 }

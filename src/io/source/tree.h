@@ -27,8 +27,9 @@ void        io_tree_clear(io_tree *t);
 /* Removes the first part of all names where one folder lies around all pictures ("set/a/1.png" becomes "a/1.png").
  * PEFT_E_FORMAT where pictures lie both in it and in its folders, so that it could be a class as well. */
 peft_status io_tree_skip_top(io_tree *t, const char *path, const char *split);
-/* Fills classes, names, labels and skipped of d, with members also d->member. Names and messages begin with path. */
-peft_status io_tree_arrange(const io_tree *t, const char *path, const char *split, bool members, peft_dataset *d);
+/* Fills classes, names, labels and skipped of d. *member (NULL: not wanted): the member of each sample, which the
+ * caller frees. Names and messages begin with path. */
+peft_status io_tree_arrange(const io_tree *t, const char *path, const char *split, int64_t **member, peft_dataset *d);
 
 /* The split that a folder's name means ("train" for "Training"); NULL: none. */
 const char *io_split_of(const char *name);

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  * zip_folder.c -- data sets from a zip of a folder of images, by the rules for folders. The archive stays open. */
 #include "io/archive/archive.h"
+#include "io/source/source.h"
 #include "io/source/tree.h"
+#include <peft/file.h>
 
 enum { MOST_ENTRIES = 1 << 22 };
 #define MOST_BYTES (1ll << 30)
@@ -49,41 +51,91 @@ static peft_status read_names(zip_t *z, io_tree *t)
     return s;
 }
 
-static peft_status check_members(const peft_dataset *d)
+/* The open archive, and the entry of each sample. */
+typedef struct members { io_archive *archive; int64_t *at; } members;
+
+static peft_status read_member(const peft_dataset *d, int64_t i, const char *options, peft_image **out)
 {
-    zip_t *z = d->archive->zip;
+    const members *m = d->held;
+    uint8_t *data;
+    size_t size;
+    peft_status s = io_archive_read(m->archive, m->at[i], &data, &size);
+    if (!s) {
+        s = peft_image_load_memory(data, size, options, out);
+        free(data);
+    }
+    return s ? io_fail_in(s, d->names.item[i]) : PEFT_OK;
+}
+
+static peft_status locate(const peft_dataset *d, int64_t i, int64_t *size, uint64_t place[2])
+{
+    const members *m = d->held;
+    (void)place;
+    return io_archive_size(m->archive, m->at[i], size);
+}
+
+static peft_status hash(const peft_dataset *d, int64_t i, int64_t bytes, char hex[65])
+{
+    const members *m = d->held;
+    uint8_t *data;
+    size_t size;
+    peft_status s = io_archive_read(m->archive, m->at[i], &data, &size);
+    if (s) return s;
+    peft_sha256(data, size < (size_t)bytes ? size : (size_t)bytes, hex);
+    free(data);
+    return PEFT_OK;
+}
+
+static void close_members(void *held)
+{
+    members *m = held;
+    io_archive_free(m->archive);
+    free(m->at);
+    free(m);
+}
+
+static const io_store zip_members = { .read = read_member, .locate = locate, .hash = hash, .close = close_members };
+
+static peft_status check_members(const peft_dataset *d, const members *m)
+{
+    zip_t *z = m->archive->zip;
     for (int64_t i = 0; i < d->count; i++) {
         zip_stat_t st;
-        peft_status s = zip_stat_index(z, (zip_uint64_t)d->member[i], 0, &st)
+        peft_status s = zip_stat_index(z, (zip_uint64_t)m->at[i], 0, &st)
                             ? io_fail(PEFT_E_FORMAT, "%s", zip_strerror(z)) : io_zip_check(&st, MOST_BYTES);
         if (s) return io_fail_in(s, d->names.item[i]);
     }
     return PEFT_OK;
 }
 
-static peft_status fill(peft_dataset *d, const char *path, const char *split)
+static peft_status open_zip(const io_place *at, peft_dataset *d)
 {
     io_tree t = { 0 };
-    peft_status s = io_archive_open(path, &d->archive);
+    peft_status s = io_check_split(at->split);
     if (s) return s;
-    s = read_names(d->archive->zip, &t);
-    if (s) io_fail_in(s, path);
-    if (!s) s = io_tree_skip_top(&t, path, split);
-    if (!s) s = io_tree_arrange(&t, path, split, true, d);
-    if (!s) s = check_members(d);
+    members *m = d->held = io_alloc(1, sizeof *m);
+    if (!m) return io_nomem(at->path);
+    d->store = &zip_members;
+    s = io_archive_open(at->path, &m->archive);
+    if (s) return s;
+    s = read_names(m->archive->zip, &t);
+    if (s) io_fail_in(s, at->path);
+    if (!s) s = io_tree_skip_top(&t, at->path, at->split);
+    if (!s) s = io_tree_arrange(&t, at->path, at->split, &m->at, d);
+    if (!s) s = check_members(d, m);
     io_tree_clear(&t);
     return s;
 }
 
+static bool probe(const char *path)
+{
+    const char *dot = strrchr(path, '.');
+    return dot && io_same_word(dot, ".zip");
+}
+
+const io_source io_source_zip = { .name = "a .zip of such a folder", .probe = probe, .open = open_zip };
+
 peft_status peft_dataset_open_zip(const char *path, const char *split, peft_dataset **out)
 {
-    peft_dataset *d;
-    if (!path || !out) return io_fail(PEFT_E_INVALID, "data set: %s is NULL", path ? "out" : "path");
-    peft_status s = io_check_split(split);
-    if (!s) s = io_dataset_new(&d);
-    if (s) return s;
-    s = fill(d, path, split);
-    if (s) peft_dataset_free(d);
-    else *out = d;
-    return s;
+    return io_source_open(&io_source_zip, &(io_place){ .path = path, .split = split }, out);
 }

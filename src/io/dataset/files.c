@@ -1,0 +1,35 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * files.c -- samples that are files of their own, of folders and of lists: a sample's name is its path. */
+#include "io/dataset/dataset.h"
+#include <peft/file.h>
+#include <sys/stat.h>
+
+static peft_status read_file(const peft_dataset *d, int64_t i, const char *options, peft_image **out)
+{
+    return peft_image_load(d->names.item[i], options, out);
+}
+
+static peft_status locate(const peft_dataset *d, int64_t i, int64_t *size, uint64_t place[2])
+{
+    struct stat st;
+    *size = -1;
+    if (!stat(d->names.item[i], &st)) {
+        *size = st.st_size;
+        place[0] = (uint64_t)st.st_dev;
+        place[1] = (uint64_t)st.st_ino;
+    }
+    return PEFT_OK;
+}
+
+static peft_status hash(const peft_dataset *d, int64_t i, int64_t bytes, char hex[65])
+{
+    uint8_t *data;
+    size_t size;
+    peft_status s = io_read_head(d->names.item[i], bytes, &data, &size);
+    if (s) return s;
+    peft_sha256(data, size, hex);
+    free(data);
+    return PEFT_OK;
+}
+
+const io_store io_files = { .read = read_file, .locate = locate, .hash = hash };
