@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * test_pixels.c -- types of samples: signed, float and rescaled ones, ranges and percentiles, NumPy arrays as files. */
 #include "io_files.h"
-#include "io/transform/transform.h"
+#include "io/transform/steps/percentile.h"
 #include <math.h>
 
 enum { SAMPLES = 35 };

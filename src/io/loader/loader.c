@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * loader.c -- the public loader: chooses the samples of a batch and copies finished batches to the caller's tensors. */
+ * loader.c -- the public loader: checks the caller's tensors and copies finished batches to them. */
 #include "io/loader/loader.h"
-#include "io/rng.h"
+#include "io/transform/steps.h"
 
 #define AT(field) offsetof(io_loader_options, field)
 static const peft_opt_key keys[] = {
@@ -79,42 +79,6 @@ void peft_loader_free(peft_loader *l)
     free(l);
 }
 
-int64_t peft_loader_batch_size(const peft_loader *l) { return l ? l->o.batch : 0; }
-
-int64_t peft_loader_batches(const peft_loader *l)
-{
-    if (!l) return 0;
-    return l->o.drop_last ? l->data->count / l->o.batch : (l->data->count + l->o.batch - 1) / l->o.batch;
-}
-
-static void make_order(peft_loader *l, int64_t epoch)
-{
-    if (l->order_epoch == epoch) return;
-    io_rng g = io_rng_make(IO_RNG_ORDER, (uint64_t)l->o.seed, epoch, 0);
-    for (int64_t i = 0; i < l->data->count; i++) l->order[i] = i;
-    if (l->o.shuffle) io_rng_shuffle(&g, l->order, l->data->count);
-    l->order_epoch = epoch;
-}
-
-/* The samples of batch `number`, which the epoch has; returns how many. */
-static int64_t samples_of(peft_loader *l, int64_t epoch, int64_t number, int64_t *samples)
-{
-    const int64_t start = number * l->o.batch, left = l->data->count - start;
-    const int64_t count = left < l->o.batch ? left : l->o.batch;
-    make_order(l, epoch);
-    memcpy(samples, l->order + start, (size_t)count * sizeof *samples);
-    return count;
-}
-
-void io_batch_plan(peft_loader *l, int64_t epoch, int64_t number, io_batch *b)
-{
-    b->epoch = epoch;
-    b->number = number;
-    b->count = samples_of(l, epoch, number, b->sample);
-    b->next = b->done = 0;
-    b->status = PEFT_OK;
-}
-
 #define MOST_EPOCHS ((int64_t)1e15)      /* the most that a training state holds; no overflow */
 
 static peft_status check_images(const peft_loader *l, const peft_tensor *t)
@@ -150,7 +114,7 @@ static peft_status check_labels(const peft_loader *l, const peft_tensor *t)
  * it does not, and samples then have no id. */
 static bool has_ids(const peft_loader *l)
 {
-    return !mixes(l) && !(l->o.train && io_recipe_random(&l->transform->recipe));
+    return !mixes(l) && !(l->o.train && io_steps_random(&l->transform->recipe));
 }
 
 /* The targets cannot fail: the samples are in range. */
@@ -198,7 +162,7 @@ peft_status peft_loader_samples(peft_loader *l, int64_t epoch, int64_t batch, in
     if (epoch < 0 || batch < 0)
         return io_fail(PEFT_E_INVALID, "loader: batch %lld of epoch %lld: expected 0 or more", (long long)batch,
                        (long long)epoch);
-    *count = batch < peft_loader_batches(l) ? samples_of(l, epoch, batch, samples) : 0;
+    *count = batch < peft_loader_batches(l) ? io_batch_samples(l, epoch, batch, samples) : 0;
     return PEFT_OK;
 }
 

@@ -48,6 +48,8 @@ struct peft_loader {
     bool stop;
 };
 
+/* Writes the samples of batch `number`, which the epoch has, and returns how many there are. */
+int64_t     io_batch_samples(peft_loader *l, int64_t epoch, int64_t number, int64_t *samples);
 /* Makes b the batch (epoch, number): sets its samples, none of which is made yet. */
 void        io_batch_plan(peft_loader *l, int64_t epoch, int64_t number, io_batch *b);
 peft_status io_queue_begin(peft_loader *l);

@@ -1,45 +1,31 @@
 /* SPDX-License-Identifier: Apache-2.0
  * recipe.c -- the text of a transform: its settings, their defaults, which of them go together, and texts of earlier
  * versions. */
-#include "io/transform/transform.h"
+#include "io/transform/recipe.h"
 #include <math.h>
 #include <stdio.h>
 
-#define AT(field) offsetof(io_recipe, field)
-/* Earlier versions knew only the first KEYS_OF_OLD keys; peft_transform_text printed all of them. */
-enum { KEY_SIZE, KEY_RESIZE, KEY_CROP_PCT, KEYS_OF_OLD = 20 };
+enum {
+#define IO_SETTING(kind, name, low, high, words, ...) KEY_##name,
+#include "io/transform/recipe.def"
+#undef IO_SETTING
+    KEYS, KEYS_OF_OLD = KEY_crop_offset
+};
+_Static_assert(KEYS <= 64, "the settings that a text names are bits of 64");
+
 static const peft_opt_key keys[] = {
-    [KEY_SIZE] =     { "size",          'i', AT(size),        1, 16384, NULL },
-    [KEY_RESIZE] =   { "resize",        'x', AT(resize),      1, 1 << 20, "squash|shorter|none" },
-    [KEY_CROP_PCT] = { "crop_pct",      'f', AT(crop_pct),    1e-3, 100, NULL },
-    { "interpolation", 'c', AT(filter),      0, 0, IO_FILTERS },
-    { "grey",          'b', AT(grey),        0, 0, NULL },
-    { "mean",          '3', AT(mean),        -1e6, 1e6, NULL },
-    { "std",           '3', AT(std),         1e-6, 1e6, NULL },
-    { "random_crop",   'b', AT(random_crop), 0, 0, NULL },
-    { "scale",         '2', AT(scale),       1e-6, 1, NULL },
-    { "ratio",         '2', AT(ratio),       1e-3, 1e3, NULL },
-    { "flip",          'f', AT(flip),        0, 1, NULL },
-    { "brightness",    'f', AT(brightness),  0, 10, NULL },
-    { "contrast",      'f', AT(contrast),    0, 10, NULL },
-    { "saturation",    'f', AT(saturation),  0, 10, NULL },
-    { "pad",           'i', AT(pad),         0, 16384, NULL },
-    { "pad_mode",      'c', AT(pad_mode),    0, 0, "zero|reflect" },
-    { "erase",         'f', AT(erase),       0, 1, NULL },
-    { "erase_area",    '2', AT(erase_area),  1e-6, 1, NULL },
-    { "erase_ratio",   '2', AT(erase_ratio), 1e-3, 1e3, NULL },
-    { "erase_fill",    'c', AT(erase_fill),  0, 0, "mean|random|uniform" },
-    { "crop_offset",   'c', AT(offset),      0, 0, "round|floor" },
-    { "resize_order",  'c', AT(order),       0, 0, IO_ORDERS },
-    { "alpha",         'c', AT(alpha),       0, 0, "drop|white" },
-    { "range",         'r', AT(range),       -1e9, 1e9, NULL },
+#define IO_SETTING(kind, name, low, high, words, ...) \
+    { #name, IO_LETTER_##kind, offsetof(io_recipe, name), low, high, words },
+#include "io/transform/recipe.def"
+#undef IO_SETTING
     { 0 }
 };
-#undef AT
 
 static const io_recipe defaults = {
-    .size = 224, .mean = { 0.5, 0.5, 0.5 }, .std = { 0.5, 0.5, 0.5 }, .scale = { 0.08, 1 },
-    .ratio = { 3.0 / 4.0, 4.0 / 3.0 }, .erase_area = { 0.02, 0.33 }, .erase_ratio = { 0.3, 3.3 } };
+#define IO_SETTING(kind, name, low, high, words, ...) .name = __VA_ARGS__,
+#include "io/transform/recipe.def"
+#undef IO_SETTING
+};
 
 static bool sets(uint64_t seen, int key) { return seen >> key & 1; }
 
@@ -48,7 +34,7 @@ static bool sets(uint64_t seen, int key) { return seen >> key & 1; }
  * width / height, and erase_fill=random drew from a uniform distribution. */
 static void read_as_old(io_recipe *r)
 {
-    r->order = IO_PILLOW12;
+    r->resize_order = IO_PILLOW12;
     if (r->resize.word == IO_SQUASH) {
         r->crop_pct = 1;
     } else if (r->crop_pct > 1) {
@@ -117,9 +103,9 @@ static peft_status lay_over(const char *text, io_recipe *r)
     uint64_t seen;
     peft_status s = peft_opt_read(keys, text, "transform", r, &seen);
     if (s) return s;
-    if (sets(seen, KEY_RESIZE) && !sets(seen, KEY_CROP_PCT))
+    if (sets(seen, KEY_resize) && !sets(seen, KEY_crop_pct))
         r->crop_pct = r->resize.word == IO_SHORTER ? 0.875 : 1;
-    if (sets(seen, KEY_SIZE) && !sets(seen, KEY_RESIZE) && r->resize.word < 0) {
+    if (sets(seen, KEY_size) && !sets(seen, KEY_resize) && r->resize.word < 0) {
         r->resize.height = in_proportion(r->resize.height, r->size, old_size);
         if (r->resize.width) r->resize.width = in_proportion(r->resize.width, r->size, old_size);
     }
@@ -132,7 +118,6 @@ static peft_status lay_over(const char *text, io_recipe *r)
 peft_status io_recipe_parse(const char *base, const char *text, io_recipe *r)
 {
     *r = defaults;
-    r->crop_pct = 1;
     peft_status s = lay_over(base, r);
     return s ? s : lay_over(text, r);
 }

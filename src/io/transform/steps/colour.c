@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * colour.c -- augmentations that change colours: brightness, contrast, saturation. */
-#include "io/rng.h"
-#include "io/transform/transform.h"
+#include "io/transform/steps/luma.h"
+#include "io/transform/steps.h"
 #include <math.h>
 
 enum { OWN_LUMA = -1 };                                       /* a base: the luma of the pixel itself */
@@ -32,12 +32,13 @@ static int64_t mean_luma(const peft_image *im)
 
 /* Blends with black (brightness), with the mean luma (contrast) and with each pixel's own luma (saturation), in random
  * order. */
-peft_status io_random_colour(const io_recipe *r, uint64_t seed, int64_t epoch, int64_t sample, peft_image **im)
+static peft_status jitter(const io_run *run, peft_image **im)
 {
     enum { BRIGHTNESS, CONTRAST, SATURATION };
+    const io_recipe *r = run->recipe;
     const double range[3] = { r->brightness, r->contrast, r->saturation };
     double factor[3];
-    io_rng g = io_rng_make(IO_RNG_JITTER, seed, epoch, sample);
+    io_rng g = io_run_rng(run, IO_RNG_JITTER);
     int first = (int)(io_rng_next(&g) >> 63), order[3] = { first, !first, SATURATION };
     for (int i = 0; i < 3; i++)
         factor[order[i]] = io_rng_uniform(&g, fmax(0, 1 - range[order[i]]), 1 + range[order[i]]);
@@ -49,8 +50,15 @@ peft_status io_random_colour(const io_recipe *r, uint64_t seed, int64_t epoch, i
         peft_image *next = NULL;
         if (range[which] == 0) continue;
         int64_t base = which == BRIGHTNESS ? 0 : which == CONTRAST ? mean_luma(*im) : OWN_LUMA;
-        peft_status s = io_step(blend(*im, base, factor[which], &next), &next, im);
+        peft_status s = io_replace(blend(*im, base, factor[which], &next), &next, im);
         if (s) return s;
     }
     return PEFT_OK;
 }
+
+static bool wanted(const io_recipe *r, bool training)
+{
+    return training && (r->brightness > 0 || r->contrast > 0 || r->saturation > 0);
+}
+
+const io_step io_step_colour = { .random = true, .wanted = wanted, .apply = jitter };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * percentile.c -- percentiles of an image's samples, exact and in linear time: samples are counted by the upper 16 bits
  * of a key that sorts as they do, then those of one count by the lower 16 bits. */
-#include "io/transform/transform.h"
+#include "io/transform/steps/percentile.h"
 #include <math.h>
 
 enum { HALF = 1 << 16 };

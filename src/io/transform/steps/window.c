@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * window.c -- the range of a transform: maps the samples between two values, or between two percentiles of the image,
  * to 16 bits. Signed, floating-point and rescaled samples have no range of their own and need one. */
-#include "io/transform/transform.h"
+#include "io/transform/steps/percentile.h"
+#include "io/transform/steps.h"
 #include <math.h>
 
 static peft_status needs_range(const peft_image *im)
@@ -25,8 +26,7 @@ static peft_status check_values(const peft_image *im, const double end[2])
     if (im->type == IO_F32 || (end[0] >= lowest && end[1] <= highest)) return PEFT_OK;
     return io_fail(PEFT_E_INVALID, "transform: range=%s:%s, the image's samples are %s%s, in %s..%s",
                    peft_opt_number(text[0], end[0]), peft_opt_number(text[1], end[1]), io_types[im->type].name,
-                   io_rescaled(im) ? " and rescaled" : "", peft_opt_number(text[2], lowest),
-                   peft_opt_number(text[3], highest));
+                   io_rescaled(im) ? " and rescaled" : "", peft_opt_number(text[2], lowest), peft_opt_number(text[3], highest));
 }
 
 /* NaN and infinity have no place in a range, and one of them would decide both percentiles. */
@@ -44,7 +44,9 @@ static peft_status check_finite(const peft_image *im)
     return PEFT_OK;
 }
 
-peft_status io_windowed(const peft_opt_range *range, const peft_image *im, peft_image **out)
+/* Maps the rescaled samples of the range, end[0]..end[1], to 0..65535 and clips those outside; without a range *out is
+ * im, retained. */
+static peft_status windowed(const peft_opt_range *range, const peft_image *im, peft_image **out)
 {
     double end[2] = { range->end[0], range->end[1] };
     peft_image *to;
@@ -65,3 +67,28 @@ peft_status io_windowed(const peft_opt_range *range, const peft_image *im, peft_
     *out = to;
     return PEFT_OK;
 }
+
+/* 12-bit samples in a 16-bit image make a nearly black picture, which no later step would report. Each transform warns
+ * once. */
+static void warn_of_dark(const io_run *run, const peft_image *im)
+{
+    if (im->type != IO_U16 || io_rescaled(im)) return;
+    if (run->recipe->range.kind != PEFT_RANGE_FULL || atomic_load(run->warned)) return;
+    int64_t largest = 0;
+    for (int64_t i = 0; i < im->width * im->height * im->channels; i++)
+        if (io_sample(im, i) > largest) largest = io_sample(im, i);
+    if (largest == 0 || largest >= 65536 / 8 || atomic_exchange(run->warned, true)) return;
+    io_warn("transform: the largest sample of a 16-bit image is %lld of 65535, so that its pixels are nearly black; "
+            "for 12-bit samples put range=0:4095 into the preprocessing (reported once)", (long long)largest);
+}
+
+static bool wanted(const io_recipe *r, bool training) { (void)r, (void)training; return true; }
+
+static peft_status window(const io_run *run, peft_image **im)
+{
+    peft_image *next = NULL;
+    warn_of_dark(run, *im);
+    return io_replace(windowed(&run->recipe->range, *im, &next), &next, im);
+}
+
+const io_step io_step_range = { .wanted = wanted, .apply = window };

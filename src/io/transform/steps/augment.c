@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * augment.c -- augmentations that move or erase pixels: a random crop, a shift, a flip, and a box of the finished input
  * that is overwritten. */
-#include "io/rng.h"
-#include "io/transform/transform.h"
+#include "io/transform/steps.h"
 #include <math.h>
 
 typedef struct box { int64_t left, top, width, height; } box;
@@ -39,16 +38,17 @@ static box centred_box(const io_recipe *r, const peft_image *im)
     return b;
 }
 
-peft_status io_random_crop(const io_recipe *r, uint64_t seed, int64_t epoch, int64_t sample, peft_image **im)
+static peft_status crop(const io_run *run, peft_image **im)
 {
-    io_rng g = io_rng_make(IO_RNG_CROP, seed, epoch, sample);
+    const io_recipe *r = run->recipe;
+    io_rng g = io_run_rng(run, IO_RNG_CROP);
     box b;
     if (!random_box((*im)->width, (*im)->height, r->scale, r->ratio, false, &g, &b)) b = centred_box(r, *im);
     peft_image *next = NULL;
-    peft_status s = io_step(peft_image_crop(*im, b.left, b.top, b.width, b.height, &next), &next, im);
+    peft_status s = io_replace(peft_image_crop(*im, b.left, b.top, b.width, b.height, &next), &next, im);
     if (s) return s;
-    const io_scaling square = io_whole(r->size, r->size, (io_filter)r->filter, (io_order)r->order);
-    return io_step(io_resize(*im, &square, &next), &next, im);
+    const io_scaling square = io_whole(r->size, r->size, (io_filter)r->interpolation, (io_order)r->resize_order);
+    return io_replace(io_resize(*im, &square, &next), &next, im);
 }
 
 /* Which pixel of an axis of this size appears at position i when the axis is mirrored at both ends without repeating
@@ -76,22 +76,24 @@ static peft_status shift_mirrored(const peft_image *im, int64_t left, int64_t to
     return PEFT_OK;
 }
 
-peft_status io_random_shift(const io_recipe *r, uint64_t seed, int64_t epoch, int64_t sample, peft_image **im)
+static peft_status shift(const io_run *run, peft_image **im)
 {
-    io_rng g = io_rng_make(IO_RNG_SHIFT, seed, epoch, sample);
+    const io_recipe *r = run->recipe;
+    io_rng g = io_run_rng(run, IO_RNG_SHIFT);
     int64_t left = io_rng_below(&g, 2 * r->pad + 1) - r->pad, top = io_rng_below(&g, 2 * r->pad + 1) - r->pad;
     peft_image *next = NULL;
     peft_status s = r->pad_mode == IO_PAD_REFLECT ? shift_mirrored(*im, left, top, &next)
                   : peft_image_crop(*im, left, top, (*im)->width, (*im)->height, &next);
-    return io_step(s, &next, im);
+    return io_replace(s, &next, im);
 }
 
-peft_status io_random_flip(const io_recipe *r, uint64_t seed, int64_t epoch, int64_t sample, peft_image **im)
+static peft_status flip(const io_run *run, peft_image **im)
 {
-    io_rng g = io_rng_make(IO_RNG_FLIP, seed, epoch, sample);
+    const io_recipe *r = run->recipe;
+    io_rng g = io_run_rng(run, IO_RNG_FLIP);
     peft_image *next = NULL;
     if (io_rng_uniform(&g, 0, 1) >= r->flip) return PEFT_OK;
-    return io_step(peft_image_flip(*im, &next), &next, im);
+    return io_replace(peft_image_flip(*im, &next), &next, im);
 }
 
 /* A draw from the normal distribution, by the method of Box and Muller. */
@@ -111,9 +113,10 @@ static float erased(const io_recipe *r, int c, io_rng *g)
     }
 }
 
-void io_random_erase(const io_recipe *r, uint64_t seed, int64_t epoch, int64_t sample, float *out)
+static void erase(const io_run *run, float *out)
 {
-    io_rng g = io_rng_make(IO_RNG_ERASE, seed, epoch, sample);
+    const io_recipe *r = run->recipe;
+    io_rng g = io_run_rng(run, IO_RNG_ERASE);
     const double ratio[2] = { 1 / r->erase_ratio[1], 1 / r->erase_ratio[0] };            /* width / height */
     box b;
     if (io_rng_uniform(&g, 0, 1) >= r->erase) return;
@@ -123,3 +126,13 @@ void io_random_erase(const io_recipe *r, uint64_t seed, int64_t epoch, int64_t s
             for (int64_t x = b.left; x < b.left + b.width; x++)
                 out[(c * r->size + y) * r->size + x] = erased(r, c, &g);
 }
+
+static bool wants_crop(const io_recipe *r, bool training) { return training && r->random_crop; }
+static bool wants_shift(const io_recipe *r, bool training) { return training && r->pad > 0; }
+static bool wants_flip(const io_recipe *r, bool training) { return training && r->flip > 0; }
+static bool wants_erase(const io_recipe *r, bool training) { return training && r->erase > 0; }
+
+const io_step io_step_random_crop = { .random = true, .wanted = wants_crop, .apply = crop };
+const io_step io_step_shift = { .random = true, .wanted = wants_shift, .apply = shift };
+const io_step io_step_flip = { .random = true, .wanted = wants_flip, .apply = flip };
+const io_step io_step_erase = { .random = true, .wanted = wants_erase, .finish = erase };

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * samples.c -- what a transform does to samples before it resizes: put transparent pixels on white, turn colour into
  * luma. */
-#include "io/transform/transform.h"
+#include "io/transform/steps/luma.h"
+#include "io/transform/steps.h"
 
 /* Sample v with alpha a on a white background: 8 bits round as Pillow's alpha_composite does, 16 bits to the
  * nearest. */
@@ -13,7 +14,8 @@ static int64_t on_white(int64_t v, int64_t a, io_type type)
     return (((sum >> 8) + sum) >> 8) >> 7;
 }
 
-peft_status io_on_white(const peft_image *im, peft_image **out)
+/* The image on a white background; an opaque one is retained. */
+static peft_status on_white_image(const peft_image *im, peft_image **out)
 {
     if (!im->alpha) {
         *out = io_image_retain(im);
@@ -31,14 +33,8 @@ peft_status io_on_white(const peft_image *im, peft_image **out)
     return PEFT_OK;
 }
 
-int64_t io_luma_at(const peft_image *im, int64_t pixel)
-{
-    if (im->channels == 1) return io_sample(im, pixel);
-    int64_t i = 3 * pixel;
-    return (19595 * io_sample(im, i) + 38470 * io_sample(im, i + 1) + 7471 * io_sample(im, i + 2) + 0x8000) >> 16;
-}
-
-peft_status io_luma(const peft_image *im, peft_image **out)
+/* Luma of 8- or 16-bit RGB, rounded to nearest; a grey image is retained. */
+static peft_status luma(const peft_image *im, peft_image **out)
 {
     if (im->channels == 1) {
         *out = io_image_retain(im);
@@ -51,3 +47,23 @@ peft_status io_luma(const peft_image *im, peft_image **out)
     *out = to;
     return PEFT_OK;
 }
+
+static bool wants_white(const io_recipe *r, bool training) { (void)training; return r->alpha == IO_ALPHA_WHITE; }
+static bool wants_grey(const io_recipe *r, bool training) { (void)training; return r->grey; }
+
+static peft_status make_white(const io_run *run, peft_image **im)
+{
+    peft_image *next = NULL;
+    (void)run;
+    return io_replace(on_white_image(*im, &next), &next, im);
+}
+
+static peft_status make_grey(const io_run *run, peft_image **im)
+{
+    peft_image *next = NULL;
+    (void)run;
+    return io_replace(luma(*im, &next), &next, im);
+}
+
+const io_step io_step_alpha = { .wanted = wants_white, .apply = make_white };
+const io_step io_step_grey = { .wanted = wants_grey, .apply = make_grey };

@@ -1,0 +1,39 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * plan.c -- which samples a batch has: the order of an epoch, cut into batches. */
+#include "io/loader/loader.h"
+#include "io/rng.h"
+
+int64_t peft_loader_batch_size(const peft_loader *l) { return l ? l->o.batch : 0; }
+
+int64_t peft_loader_batches(const peft_loader *l)
+{
+    if (!l) return 0;
+    return l->o.drop_last ? l->data->count / l->o.batch : (l->data->count + l->o.batch - 1) / l->o.batch;
+}
+
+static void make_order(peft_loader *l, int64_t epoch)
+{
+    if (l->order_epoch == epoch) return;
+    io_rng g = io_rng_make(IO_RNG_ORDER, (uint64_t)l->o.seed, epoch, 0);
+    for (int64_t i = 0; i < l->data->count; i++) l->order[i] = i;
+    if (l->o.shuffle) io_rng_shuffle(&g, l->order, l->data->count);
+    l->order_epoch = epoch;
+}
+
+int64_t io_batch_samples(peft_loader *l, int64_t epoch, int64_t number, int64_t *samples)
+{
+    const int64_t start = number * l->o.batch, left = l->data->count - start;
+    const int64_t count = left < l->o.batch ? left : l->o.batch;
+    make_order(l, epoch);
+    memcpy(samples, l->order + start, (size_t)count * sizeof *samples);
+    return count;
+}
+
+void io_batch_plan(peft_loader *l, int64_t epoch, int64_t number, io_batch *b)
+{
+    b->epoch = epoch;
+    b->number = number;
+    b->count = io_batch_samples(l, epoch, number, b->sample);
+    b->next = b->done = 0;
+    b->status = PEFT_OK;
+}
