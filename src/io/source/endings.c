@@ -13,6 +13,12 @@ bool io_same_word(const char *a, const char *b)
     return lower(*a) == lower(*b);
 }
 
+bool io_ends_in(const char *path, const char *ending)
+{
+    const char *dot = strrchr(path, '.');
+    return dot && io_same_word(dot, ending);
+}
+
 /* "volume.nii.gz" has the ending .nii.gz. What is longer than LONGEST characters, or has others than ASCII letters and
  * digits ("scan.left side"), belongs to the name, which then has no ending. */
 char *io_ending(const char *name)

@@ -182,11 +182,7 @@ static peft_status open_npz(const io_place *at, peft_dataset *d)
     return s ? io_fail_in(s, at->path) : PEFT_OK;
 }
 
-static bool probe(const char *path)
-{
-    const char *dot = strrchr(path, '.');
-    return dot && io_same_word(dot, ".npz");
-}
+static bool probe(const char *path) { return io_ends_in(path, ".npz"); }
 
 const io_source io_source_npz = { .name = "MedMNIST's .npz", .probe = probe, .open = open_npz };
 

@@ -36,6 +36,8 @@ const char *io_split_of(const char *name);
 peft_status io_check_split(const char *split);                /* PEFT_E_INVALID: no name of a split */
 /* Equal but for the case of ASCII letters, in every locale; by strcasecmp JFIF and jfif differ in a Turkish one. */
 bool io_same_word(const char *a, const char *b);
+/* Whether a path's last ending is this one (".zip"), in upper or lower case. */
+bool io_ends_in(const char *path, const char *ending);
 /* Counts a list of endings (".bmp", "/" for a folder, "" for none) as "12 .bmp, 3 .tif, 1 folder"; sorts the list. The
  * caller frees *out. */
 peft_status io_count_endings(io_strings *endings, char **out);

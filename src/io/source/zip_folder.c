@@ -127,11 +127,7 @@ static peft_status open_zip(const io_place *at, peft_dataset *d)
     return s;
 }
 
-static bool probe(const char *path)
-{
-    const char *dot = strrchr(path, '.');
-    return dot && io_same_word(dot, ".zip");
-}
+static bool probe(const char *path) { return io_ends_in(path, ".zip"); }
 
 const io_source io_source_zip = { .name = "a .zip of such a folder", .probe = probe, .open = open_zip };
 

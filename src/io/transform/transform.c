@@ -22,12 +22,6 @@ peft_status peft_transform_parse_over(const char *base, const char *text, peft_t
     return s;
 }
 
-peft_transform *io_transform_retain(peft_transform *t)
-{
-    io_retain(&t->refs);
-    return t;
-}
-
 void peft_transform_free(peft_transform *t)
 {
     if (!t || !io_release(&t->refs)) return;

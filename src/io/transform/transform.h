@@ -5,5 +5,9 @@
 #include "io/transform/recipe.h"
 
 struct peft_transform { atomic_int refs; atomic_bool warned; io_recipe recipe; char *text; };
-peft_transform *io_transform_retain(peft_transform *t);
+static inline peft_transform *io_transform_retain(peft_transform *t)
+{
+    io_retain(&t->refs);
+    return t;
+}
 #endif
