@@ -60,10 +60,10 @@ PEFT_API int64_t peft_backbone_get(const peft_backbone *b, const char *what);
 /* What its files tell of pictures and classes. Borrowed from b; NULL: not known, or nothing assumed.
  * "preprocess": how its pictures are prepared, complete, for peft_transform_parse ("size=224,resize=256,..."), as the
  * description's own library does it: of the file's header, else timm's pretrained_cfg, open_clip's preprocess_cfg or
- * the image processor of Hugging Face; they are not mixed. NULL where no file says, and where no text can (crop_mode
- * border, padding, inputs that are not square, processors that are not known), which is logged as a warning with the
- * key. It is for the side that b works at: where "image_size" gave another than the description's, timm's crop_pct
- * stays, and sides in pixels grow in proportion: 256 before a crop of 224 becomes round(256 / 224 * image_size).
+ * the image processor of Hugging Face; they are not mixed. NULL where no file says, and where no text can (do_pad,
+ * inputs that are not square, processors that are not known), which is logged as a warning with the key. It is for the
+ * side that b works at: where "image_size" gave another than the description's, timm's crop_pct stays, and sides in
+ * pixels grow in proportion: 256 before a crop of 224 becomes round(256 / 224 * image_size).
  * "mean", "std" ("0.5:0.5:0.5"), "image_size" (of the description or training), "crop_pct", "interpolation": single
  * facts, known for some families without a file too.
  * "class_names": of the classifier, one a line. "link": what makes probabilities of its outputs, softmax (one label an

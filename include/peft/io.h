@@ -96,9 +96,12 @@ typedef struct peft_transform peft_transform;
  *   size=224              the output is [3, size, size]; grey is repeated three times
  *   resize=squash         both sides to floor(size / crop_pct), then the centre of size x size
  *     or shorter          the shorter side to floor(size / crop_pct), the longer one in proportion, then the centre
+ *     or longest          the longer side to floor(size / crop_pct), the shorter one in proportion, rounded half to
+ *                         even, then the centre; what lies outside is black (open_clip's resize_mode longest)
+ *     or longest_mean     the same, but outside is the mean colour (timm's crop_mode border)
  *     or none, N, HxW     no resizing; the shorter side to N pixels; height H and width W; then the centre. Where that
  *                         reaches beyond the image it is black.
- *   crop_pct=1            in (0, 1]; the default is 0.875 where the text has resize=shorter; 1 for none, N and HxW
+ *   crop_pct=1            in (0, 1]; the default is 0.875 where the text has resize=shorter; 1 for all others
  *   crop_offset=round     or floor: how the centre's offset is rounded, half to even (torchvision, timm) or down
  *                         (transformers)
  *   interpolation=bicubic or bilinear, nearest, box, hamming, lanczos

@@ -53,6 +53,10 @@ static const struct { int64_t width, height; const char *text; int want[PLANE]; 
     { 8, 8, "resize=none", { 72, 135, 198, 199, 19, 95, 70, 159, 248 } },
     { 2, 9, "resize=none", { 47, 123, 0, 148, 237, 0, 249, 95, 0 } },
     { 9, 20, "resize=6,crop_offset=floor", { 126, 146, 174, 115, 175, 131, 110, 143, 143 } },
+    /* image_transform of open_clip 3.3 with resize_mode longest */
+    { 13, 9, "resize=longest", { 122, 127, 121, 138, 126, 136, 0, 0, 0 } },
+    { 9, 23, "resize=longest", { 0, 129, 0, 0, 132, 0, 0, 126, 0 } },
+    { 2, 9, "resize=longest,interpolation=bilinear", { 0, 89, 0, 0, 150, 0, 0, 137, 0 } },
 };
 
 START_TEST(pixels_of_pillow)
@@ -66,6 +70,33 @@ START_TEST(pixels_of_pillow)
         for (int k = 0; k < PLANE; k++)
             ck_assert_msg((int)lrintf(out[k] * 255) == geometry[i].want[k], "%s: pixel %d is %g, expected %d",
                           geometry[i].text, k, (double)(out[k] * 255), geometry[i].want[k]);
+        peft_image_free(im);
+    }
+}
+END_TEST
+
+/* transforms_imagenet_eval of timm 1.0.31 with crop_mode border: grey pixels, the mean colour around them. */
+START_TEST(mean_around)
+{
+    static const struct { int64_t width, height; const char *text; int want[3][PLANE]; } rows[] = {
+        { 13, 9, "crop_pct=1", { { 122, 127, 121, 138, 126, 136, 124, 124, 124 },
+                                 { 122, 127, 121, 138, 126, 136, 116, 116, 116 },
+                                 { 122, 127, 121, 138, 126, 136, 104, 104, 104 } } },
+        { 9, 23, "crop_pct=0.5", { { 134, 130, 124, 136, 131, 124, 122, 115, 124 },
+                                   { 134, 130, 116, 136, 131, 116, 122, 115, 116 },
+                                   { 134, 130, 104, 136, 131, 104, 122, 115, 104 } } } };
+    static const float mean[3] = { 0.485f, 0.456f, 0.406f };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        float out[3 * PLANE];
+        char text[200];
+        peft_image *im = grey(rows[i].width, rows[i].height);
+        snprintf(text, sizeof text, "size=%d,resize=longest_mean,mean=0.485:0.456:0.406,std=1,%s", SIDE, rows[i].text);
+        apply(text, im, out);
+        for (int k = 0; k < 3 * PLANE; k++) {
+            const float got = (out[k] + mean[k / PLANE]) * 255;
+            ck_assert_msg((int)lrintf(got) == rows[i].want[k / PLANE][k % PLANE], "%s: value %d is %g, expected %d",
+                          rows[i].text, k, (double)got, rows[i].want[k / PLANE][k % PLANE]);
+        }
         peft_image_free(im);
     }
 }
@@ -323,5 +354,5 @@ START_TEST(dark_images)
 }
 END_TEST
 
-IO_SUITE_MAIN("transform", pixels_of_pillow, long_images, text_over_text, texts_of_the_earlier_version,
+IO_SUITE_MAIN("transform", pixels_of_pillow, mean_around, long_images, text_over_text, texts_of_the_earlier_version,
               normalisation_of_bytes, numbers_in_any_locale, transparency, transparent_colours, ranges, dark_images)

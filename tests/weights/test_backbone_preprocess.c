@@ -32,7 +32,8 @@ static const row rows[] = {
       "image_size=12", "size=12,resize=shorter,crop_pct=0.9" TIMM_IS "bicubic" IMAGENET, NULL },
     { "config.json", "{\"architecture\": \"vit_x\", \"input_size\": [3, 8, 8], \"interpolation\": \"lanczos\"}", "",
       "size=8,resize=shorter,crop_pct=0.875" TIMM_IS "lanczos" IMAGENET, NULL },
-    { "config.json", TIMM_CFG(", \"crop_mode\": \"border\""), "", NULL, "crop_mode 'border'" },
+    { "config.json", TIMM_CFG(", \"crop_mode\": \"border\""), "",
+      "size=8,resize=longest_mean,crop_pct=0.875" TIMM_IS "bicubic" IMAGENET, NULL },
     { "config.json", TIMM_CFG(", \"interpolation\": \"spline\""), "", NULL, "interpolation 'spline'" },
     { "config.json", TIMM_CFG(", \"crop_pct\": 1.1"), "", NULL, "crop_pct above 1" },
     /* Hugging Face: defaults of the classes, sizes, crops, values */

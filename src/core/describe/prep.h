@@ -10,13 +10,15 @@
 
 enum { PF_PREP_MAX = 1024 };                        /* bytes of a text */
 
-typedef enum pf_fit { PF_FIT_SHORTER, PF_FIT_SQUASH, PF_FIT_NONE, PF_FIT_SIDE, PF_FIT_BOX } pf_fit;
+typedef enum pf_fit {
+    PF_FIT_SHORTER, PF_FIT_SQUASH, PF_FIT_LONGEST, PF_FIT_LONGEST_MEAN, PF_FIT_NONE, PF_FIT_SIDE, PF_FIT_BOX
+} pf_fit;
 typedef struct pf_prep {
     bool told;                                      /* a file states it */
     int64_t size;                                   /* side of the network's input that the file is for */
     pf_fit fit;
     int64_t height, width;                          /* BOX: sides before the crop; SIDE: height is the shorter one */
-    double crop_pct;                                /* SHORTER and SQUASH: resized to floor(size / crop_pct) */
+    double crop_pct;                                /* SHORTER to LONGEST_MEAN: resized to floor(size / crop_pct) */
     bool floor_offset, white;                       /* crop_offset=floor, alpha=white */
     const char *interpolation;
     double mean[3], std[3];                         /* of samples that were divided by their largest value */

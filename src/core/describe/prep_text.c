@@ -36,7 +36,7 @@ static void add_triple(char *text, const char *name, const double v[3])
 
 void pf_prep_text(const pf_prep *p, char text[PF_PREP_MAX])
 {
-    static const char *const fit[] = { "shorter", "squash", "none" };
+    static const char *const fit[] = { "shorter", "squash", "longest", "longest_mean" };
     char resize[64], pct[40];
     pf_print_float(pct, sizeof pct, p->crop_pct);
     const long long height = p->height, width = p->width;

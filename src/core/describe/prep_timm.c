@@ -73,9 +73,8 @@ peft_status pf_prep_timm(const json_t *cfg, int64_t side, pf_prep *p)
     PF_TRY(triple(cfg, "std", true, p->std));
     PF_TRY(filter(cfg, p));
     PF_TRY(choose(cfg, "crop_mode", modes, &mode));
-    p->fit = mode == 1 ? PF_FIT_SQUASH : PF_FIT_SHORTER;               /* timm treats an unknown mode as center */
-    if (mode == 2)
-        snprintf(p->lacks, sizeof p->lacks, "crop_mode 'border' (resizes the longer side and pads with the mean)");
+    p->fit = mode == 1 ? PF_FIT_SQUASH : mode == 2 ? PF_FIT_LONGEST_MEAN
+                       : PF_FIT_SHORTER;                                /* timm treats an unknown mode as center */
     return PEFT_OK;
 }
 
@@ -90,8 +89,11 @@ peft_status pf_prep_open_clip(const json_t *cfg, int64_t size, pf_prep *p)
     PF_TRY(choose(cfg, "interpolation", filters, &by));
     PF_TRY(choose(cfg, "resize_mode", modes, &mode));
     p->interpolation = by == 1 ? "bilinear" : "bicubic";                /* random is bicubic outside of training */
-    p->fit = mode == 1 ? PF_FIT_SQUASH : PF_FIT_SHORTER;
+    p->fit = mode == 1 ? PF_FIT_SQUASH : mode == 2 ? PF_FIT_LONGEST : PF_FIT_SHORTER;
     if (by == 3) snprintf(p->lacks, sizeof p->lacks, "an interpolation other than bicubic and bilinear");
-    if (mode >= 2) snprintf(p->lacks, sizeof p->lacks, "a resize_mode other than shortest and squash");
+    if (mode == 3) snprintf(p->lacks, sizeof p->lacks, "a resize_mode other than shortest, squash and longest");
+    const json_t *fill = pf_json_get(cfg, "fill_color");
+    if (mode == 2 && fill && json_number_value(fill) != 0)
+        snprintf(p->lacks, sizeof p->lacks, "a fill_color other than 0");
     return PEFT_OK;
 }

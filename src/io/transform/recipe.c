@@ -52,14 +52,14 @@ static void read_as_old(io_recipe *r)
 static peft_status check_geometry(const io_recipe *r)
 {
     char given[32];
-    bool cuts = r->resize.word == IO_SQUASH || r->resize.word == IO_SHORTER;
+    bool cuts = r->resize.word >= 0 && r->resize.word != IO_NONE;
     if (r->crop_pct > 1)
         return io_fail(PEFT_E_OPTION, "transform: crop_pct=%s: the part of the resized side that the crop keeps, "
                        "expected above 0 and up to 1 (0.875, not 87.5); resize=N says a size in pixels",
                        peft_opt_number(given, r->crop_pct));
     if (!cuts && r->crop_pct != 1)
         return io_fail(PEFT_E_OPTION, "transform: crop_pct=%s has no effect with this resize, which gives the size "
-                       "in pixels; leave crop_pct out, or use resize=shorter or resize=squash",
+                       "in pixels; leave crop_pct out, or use resize=shorter, squash or longest",
                        peft_opt_number(given, r->crop_pct));
     if (floor((double)r->size / r->crop_pct) < 1 || (double)r->size / r->crop_pct > 1 << 20)
         return io_fail(PEFT_E_OPTION, "transform: size / crop_pct = %s pixels, expected 1 to 1048576",

@@ -5,7 +5,7 @@
 #include "io/image/resize.h"
 
 /* Indices of the words of resize, crop_offset, alpha, pad_mode and erase_fill, in the order of their choices. */
-enum { IO_SQUASH, IO_SHORTER, IO_NONE };
+enum { IO_SQUASH, IO_SHORTER, IO_NONE, IO_LONGEST, IO_LONGEST_MEAN };
 enum { IO_CROP_ROUND, IO_CROP_FLOOR };
 enum { IO_ALPHA_DROP, IO_ALPHA_WHITE };
 enum { IO_PAD_ZERO, IO_PAD_REFLECT };

@@ -62,7 +62,7 @@ static notes without_header(const pf_loader *l, int64_t native)
     if (!p->told) return n;
     set_mean_std(&n, p->mean, p->std);
     if (p->size > 0) snprintf(n.text[2], PF_NOTE_MAX, "%lld", (long long)p->size);
-    if (p->fit <= PF_FIT_SQUASH && !*p->lacks) pf_print_float(n.text[3], PF_NOTE_MAX, p->crop_pct);
+    if (p->fit <= PF_FIT_LONGEST_MEAN && !*p->lacks) pf_print_float(n.text[3], PF_NOTE_MAX, p->crop_pct);
     snprintf(n.text[4], PF_NOTE_MAX, "%s", p->interpolation ? p->interpolation : "");
     return n;
 }

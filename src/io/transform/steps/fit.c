@@ -5,6 +5,15 @@
 
 static bool wanted(const io_recipe *r, bool training) { return !training || !r->random_crop; }
 
+/* The longer side becomes size, the other one is rounded half to even, as by ResizeKeepRatio of timm and open_clip. */
+static void longest_size(const peft_image *im, int64_t size, int64_t *width, int64_t *height)
+{
+    const double across = (double)im->width / (double)size, down = (double)im->height / (double)size;
+    const double ratio = across > down ? across : down;
+    *width = (int64_t)fmax(1, nearbyint((double)im->width / ratio));
+    *height = (int64_t)fmax(1, nearbyint((double)im->height / ratio));
+}
+
 /* The image's size before the crop. */
 static void resized_size(const io_recipe *r, const peft_image *im, int64_t *width, int64_t *height)
 {
@@ -12,11 +21,38 @@ static void resized_size(const io_recipe *r, const peft_image *im, int64_t *widt
     switch (r->resize.word) {
     case IO_SQUASH: *width = *height = side; return;
     case IO_SHORTER: io_shorter_size(im, side, width, height); return;
+    case IO_LONGEST:
+    case IO_LONGEST_MEAN: longest_size(im, side, width, height); return;
     case IO_NONE: *width = im->width, *height = im->height; return;
     default:
         if (!r->resize.width) io_shorter_size(im, r->resize.height, width, height);
         else *width = r->resize.width, *height = r->resize.height;
     }
+}
+
+/* Gives the pixels outside of the resized image the mean colour, rounded half to even; a grey image gets colours where
+ * the means differ. */
+static peft_status surround(const io_recipe *r, const io_scaling *s, const peft_image *im, peft_image **out)
+{
+    const double full = io_types[im->type].highest;
+    const int64_t left = -s->part.left, top = -s->part.top;
+    int channels = im->channels;
+    int64_t mean[3];
+    peft_image *to;
+    for (int c = 0; c < 3; c++) mean[c] = (int64_t)fmin(full, fmax(0, nearbyint(full * r->mean[c])));
+    if (mean[0] != mean[1] || mean[0] != mean[2]) channels = 3;
+    peft_status status = io_image_like(im, im->width, im->height, channels, &to);
+    if (status) return status;
+    for (int64_t i = 0; i < im->width * im->height; i++) {
+        const int64_t x = i % im->width, y = i / im->width;
+        const bool inside = x >= left && x < left + s->width && y >= top && y < top + s->height;
+        for (int c = 0; c < channels; c++) {
+            const int64_t from = i * im->channels + (im->channels == 3 ? c : 0);
+            io_set_sample(to, i * channels + c, inside ? io_sample(im, from) : mean[c]);
+        }
+    }
+    *out = to;
+    return PEFT_OK;
 }
 
 static peft_status fit(const io_run *run, peft_image **im)
@@ -28,7 +64,9 @@ static peft_status fit(const io_run *run, peft_image **im)
     resized_size(r, *im, &s.width, &s.height);
     s.part = (io_part){ io_centre_offset(s.width, r->size, even), io_centre_offset(s.height, r->size, even), r->size,
                         r->size };
-    return io_replace(io_resize_crop(*im, &s, &next), &next, im);
+    peft_status status = io_replace(io_resize_crop(*im, &s, &next), &next, im);
+    if (status || r->resize.word != IO_LONGEST_MEAN || (s.width >= r->size && s.height >= r->size)) return status;
+    return io_replace(surround(r, &s, *im, &next), &next, im);
 }
 
 const io_step io_step_fit = { .wanted = wanted, .apply = fit };

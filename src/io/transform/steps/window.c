@@ -26,7 +26,8 @@ static peft_status check_values(const peft_image *im, const double end[2])
     if (im->type == IO_F32 || (end[0] >= lowest && end[1] <= highest)) return PEFT_OK;
     return io_fail(PEFT_E_INVALID, "transform: range=%s:%s, the image's samples are %s%s, in %s..%s",
                    peft_opt_number(text[0], end[0]), peft_opt_number(text[1], end[1]), io_types[im->type].name,
-                   io_rescaled(im) ? " and rescaled" : "", peft_opt_number(text[2], lowest), peft_opt_number(text[3], highest));
+                   io_rescaled(im) ? " and rescaled" : "", peft_opt_number(text[2], lowest),
+                   peft_opt_number(text[3], highest));
 }
 
 /* NaN and infinity have no place in a range, and one of them would decide both percentiles. */
