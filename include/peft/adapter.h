@@ -56,9 +56,9 @@ PEFT_API peft_tensor *peft_adapter_find_buffer(peft_adapter *a, const char *name
 typedef struct peft_model peft_model;
 /* Options: "classes" (0: the backbone's own head and its classes), "head" (linear, mlp, bn_linear, side_encoder, or
  * patch_linear: a class for each patch, logits [h, w, classes] a sample), "head_init" (auto, normal:STD,
- * trunc_normal:STD, uniform:BOUND, kaiming, kaiming_normal, kaiming_out, xavier, zero, one: the rules of peft_declare in
- * peft/sys/method.h), "head_layers" (mlp alone), "pool" (auto, cls, mean). o may be NULL.
- * PEFT_E_OPTION: also for "head", "head_init", "head_layers" or "pool" where they would have no effect. */
+ * trunc_normal:STD, uniform:BOUND, kaiming, kaiming_normal, kaiming_out, xavier, zero, one: the rules of peft_declare
+ * in peft/sys/method.h), "head_layers" (mlp alone), "pool" (auto, cls, mean). o may be NULL. PEFT_E_OPTION: also for
+ * "head", "head_init", "head_layers" or "pool" where they would have no effect. */
 PEFT_API PEFT_NODISCARD peft_status peft_model_create(peft_backbone *b, const peft_options *o, peft_model **out);
 PEFT_API void peft_model_free(peft_model *m);
 /* Attach and detach are refused with PEFT_E_STATE while a trainer or session of this model lives. Adapters act in the
@@ -73,8 +73,9 @@ PEFT_API PEFT_NODISCARD peft_status peft_model_detach(peft_model *m, peft_adapte
  * the two differ. */
 PEFT_API PEFT_NODISCARD peft_status peft_model_merge(const peft_model *m, peft_backbone **out);
 PEFT_API int64_t     peft_model_classes(const peft_model *m);
-/* The extents of one sample's logits, and how many there are: [classes], or [h, w, classes] with a head that makes a
- * map. Logits have one more in front, the samples. 0: m or dims is NULL. */
+/* The shape of one sample's logits: writes its extents to dims and returns their number. 1: [classes]; 3: [h, w,
+ * classes], with a head that predicts a class for each patch (patch_linear). Logits of n samples are [n, classes] or
+ * [n, h, w, classes]. 0: m or dims is NULL. */
 PEFT_API int         peft_model_output(const peft_model *m, int64_t dims[PEFT_MAX_DIMS]);
 PEFT_API size_t      peft_model_param_count(const peft_model *m);              /* trainable ones, stable order */
 PEFT_API peft_param *peft_model_param(peft_model *m, size_t i);

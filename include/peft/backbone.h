@@ -23,10 +23,11 @@ typedef struct peft_backbone peft_backbone;
  * processor_config.json and preprocessor_config.json), none, or the path of one such file or of a folder with them. A
  * setting in them that this library does not compute is PEFT_E_UNSUPPORTED with file, key and value. f32 weights, and
  * the matrices of f16 and bf16 files, stay mapped from the file, which must not be changed in place while in use; it
- * may be replaced, as every save of this library does. f16 and bf16 become f32 while products read them: results have
- * the bits that an f32 file of the same values gives, and there is no copy in f32. Adapter, model and state files are
- * read into memory. Missing and unexpected tensors are listed in one PEFT_E_FORMAT message; PEFT_E_UNSUPPORTED: a
- * network of another kind; PEFT_E_NONFINITE: a tensor holds NaN or Inf, which is looked for in all of them at loading. */
+ * may be replaced, as every save of this library does. Matrix products convert f16 and bf16 to f32 as they read them:
+ * results equal, bit for bit, those of an f32 file with the same values, without an f32 copy in memory. Adapter, model
+ * and state files are read into memory. Missing and unexpected tensors are listed in one PEFT_E_FORMAT message;
+ * PEFT_E_UNSUPPORTED: a network of another kind; PEFT_E_NONFINITE: a tensor holds NaN or Inf, which is looked for in
+ * all of them at loading. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_backbone_load(peft_context *ctx, const char *path, const peft_options *o, peft_backbone **out);
 /* The same from memory, which must outlive the backbone. */
@@ -73,7 +74,8 @@ PEFT_API int64_t peft_backbone_get(const peft_backbone *b, const char *what);
 PEFT_API const char *peft_backbone_note(const peft_backbone *b, const char *key);
 PEFT_API size_t  peft_backbone_tensor_count(const peft_backbone *b);
 PEFT_API const char        *peft_backbone_tensor_name(const peft_backbone *b, size_t i);   /* timm names; NULL: no such */
-/* f32; matrices of a file in f16 or bf16 as they are (peft_tensor_dtype; peft_tensor_to_f32 reads either). */
+/* Borrowed from b; NULL: no such index. f32, but for the matrices of a file in f16 or bf16, which keep that type:
+ * peft_tensor_dtype tells it, peft_tensor_to_f32 converts. */
 PEFT_API const peft_tensor *peft_backbone_tensor(const peft_backbone *b, size_t i);
 /* 64 hex digits: SHA-256 over heads, activation, pooling, eps and the names, shapes and f32 values of all tensors but
  * the classifier's; equal for the same weights and facts in timm and Hugging Face naming, whatever "image_size" is. */

@@ -21,11 +21,11 @@ typedef struct peft_session peft_session;
 PEFT_API PEFT_NODISCARD peft_status
 peft_session_create(peft_model *m, const peft_options *o, peft_session **out);
 PEFT_API void peft_session_free(peft_session *s);
-/* images [n,3,S,S] f32, normalised, 1 <= n <= batch; logits f32 [n,classes], or [n,h,w,classes] of a
- * model whose output is a map (peft_model_output). The numbers do not depend on n, on the batch compiled for, or on the
- * number of threads (with the library's own products; CBLAS makes no such promise). PEFT_E_NONFINITE: a logit is NaN or
- * Inf; the message names the first image that has one. logits then holds what was computed, which is right for the
- * images whose logits are numbers. */
+/* images [n,3,S,S] f32, normalised, 1 <= n <= batch; logits f32 [n,classes], or [n,h,w,classes] with a head that
+ * predicts a class for each patch (peft_model_output). The numbers do not depend on n, on the batch compiled for, or on
+ * the number of threads (with the library's own products; CBLAS makes no such promise). PEFT_E_NONFINITE: a logit is
+ * NaN or Inf; the message names the first image that has one. logits then holds what was computed, which is right for
+ * the images whose logits are numbers. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_session_predict(peft_session *s, const peft_tensor *images, peft_tensor *logits);
 /* Class probabilities in place of logits: softmax, or the sigmoid of each class when multi_label is not 0. Fails as

@@ -54,7 +54,7 @@ PEFT_API PEFT_NODISCARD peft_status
 peft_trainer_group(peft_trainer *t, const char *pattern, double lr_scale, double weight_decay);
 
 /* Forward, loss, backward, clip, update. images [n,3,S,S] f32, n <= batch; labels [n] i64 for ce, else [n,classes] f32
- * (of a model whose output is a map, peft_model_output, [n,h,w] and [n,h,w,classes]; means then go over all places):
+ * (with head=patch_linear [n,h,w] i64 and [n,h,w,classes] f32, see peft_model_output; a mean is over all n * h * w):
  * for soft_ce probabilities that add up to 1, for bce 0 to 1, or -1 for a class that was not judged, which has no loss
  * and is not counted in the mean. A batch without a label that counts (all of weight 0, or not judged) changes nothing.
  * sample_ids [n] or NULL (or -1: a sample without an id). images may be NULL when the cache has all sample_ids;
@@ -72,32 +72,34 @@ peft_trainer_input(peft_trainer *t, const char *name, const peft_tensor *value);
 PEFT_API PEFT_NODISCARD peft_status
 peft_trainer_backward(peft_trainer *t, const peft_tensor *images, const peft_tensor *labels, const int64_t *sample_ids);
 PEFT_API PEFT_NODISCARD peft_status peft_trainer_update(peft_trainer *t);
-/* Training by several trainers ("ranks"), in one process or on several machines, that each see a part of every batch.
- * After "accumulate" batches update calls fn, which replaces this trainer's gradients by the sum over all ranks; then
- * every rank makes the same update.
+/* Data-parallel training: several trainers ("ranks"), in one process or on several machines, each see a part of every
+ * batch. Once a rank has seen "accumulate" batches, update calls fn, which replaces its gradients by the sum over all
+ * ranks (an all-reduce); then every rank makes the same update.
  *
- * gradients [count] are those of all parameters, in the order of peft_model_param and without gaps: the sum, over
- * *passes backward passes, of the gradient of a pass's loss, which is a mean over that pass's batch. fn writes the sum
- * over all ranks to gradients and the number of all their passes to *passes, by which update divides. Gradient norm,
- * "clip_norm" and the optimiser come after that: they are of the mean over all passes of all ranks. A rank whose
- * batches had no label that counts comes with 0 passes and zeros; where *passes is 0 after fn nothing is updated.
+ * gradients [count] f32: those of all parameters, in the order of peft_model_param and without gaps, summed over the
+ * *passes backward passes since the last update; the loss of a pass is a mean over that pass's batch. fn writes the sum
+ * over all ranks to gradients, and the number of passes of all ranks to *passes, by which update divides. Gradient
+ * norm, "clip_norm" and the optimiser come after that: they see the mean over all passes of all ranks. Where none of a
+ * rank's batches had a label that counts, its fn is called with *passes 0 and gradients of zeros; where *passes is 0
+ * after fn, nothing is updated.
  *
  * fn is called in the thread that called update, step or fit; no lock is held, and sessions of the model may predict.
  * It may use gradients until it returns. It returns 0, or another number where it failed: update then fails as fit
  * does for a progress callback (with what fn gave to peft_set_error, else PEFT_E_CANCELLED). Parameters, moments and
  * counters are then as they were before the first batch since the last update, or since the state was restored, and
- * the same batches can be given again; fit asks for them again. The application has to tell the other ranks, also
- * where a rank fails before its fn is called.
+ * the same batches can be given again; fit asks for them again. When a rank fails, also before its fn is called, the
+ * application has to make the fn of the other ranks fail: libpeft does not know them.
  *
- * Bits: with "accumulate" 1, ranks that start from the same parameters and seed and add gradients in the order of the
- * ranks, (g0 + g1) + g2, get the parameters and moments of one trainer with "accumulate" = ranks that is given the
- * parts one after the other. (A parameter that a method uses several times in one pass, as fpt its prompts, is added
- * up in another order: it and what depends on it may differ in the last bits.) rank and ranks say which passes dropout
- * draws for. What remains a rank's own: "loss" and "samples"; the weighted mean of "class_weights", which divides by
- * the weights in a pass's batch; and batch norm, which normalises by the pass's batch and keeps the rank's own running
- * statistics. */
+ * Rounding: ranks that start from the same parameters and seed, have "accumulate" 1, and add gradients in the order of
+ * the ranks, (g0 + g1) + g2, end with the same bits of parameters and moments as one trainer with "accumulate" = ranks
+ * that is given the parts one after the other. (Except a parameter that a method uses several times in one pass, as fpt
+ * its prompts: its gradients are added in another order, so it and what depends on it may differ in the last bits.)
+ * Dropout draws by rank and ranks, so that no two ranks drop the same values. Each rank keeps for itself: "loss" and
+ * "samples"; the weighted mean of "class_weights", which divides by the weights in a pass's batch; and batch norm,
+ * which normalises by the pass's batch and has running statistics of its own. */
 typedef int (*peft_reduce_fn)(float *gradients, int64_t count, int64_t *passes, void *user);
-/* 0 <= rank < ranks. fn NULL, with rank 0 of 1: no reducer any more. PEFT_E_STATE: backward passes are pending. */
+/* user is handed to fn. fn NULL, with rank 0 and ranks 1: no reducer from now on. PEFT_E_INVALID: not 0 <= rank <
+ * ranks, or fn is NULL with several ranks. PEFT_E_STATE: backward passes since the last update. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_trainer_set_reduce(peft_trainer *t, int64_t rank, int64_t ranks, peft_reduce_fn fn, void *user);
 /* Steps until `epochs` epochs are done, counted from the beginning of the run: restored in the middle of epoch 7,
@@ -107,7 +109,8 @@ peft_trainer_fit(peft_trainer *t, int64_t epochs, peft_batch_fn next, peft_progr
 /* Logits [n,classes] or [n,h,w,classes] in evaluation mode (running statistics, no dropout). */
 PEFT_API PEFT_NODISCARD peft_status
 peft_trainer_evaluate(peft_trainer *t, const peft_tensor *images, peft_tensor *logits);
-/* Logits of the last backward pass, in training mode: n times peft_model_output, borrowed. NULL before the first. */
+/* Logits of the last backward pass, in training mode: [n,classes] or [n,h,w,classes], borrowed. NULL before the
+ * first. */
 PEFT_API const peft_tensor *peft_trainer_logits(const peft_trainer *t);
 /* "loss" (of the last update: the mean over its passes, or over those so far), "lr", "grad_norm", "step", "epoch",
  * "samples", "step_seconds", "planned_bytes" (everything the trainer holds), "arena_bytes", "flops" (multiply-adds x 2

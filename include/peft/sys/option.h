@@ -35,25 +35,28 @@ typedef struct peft_opt_key {
     double      lo, hi;
     const char *choices;
 } peft_opt_key;
-/* word: the index in choices, or -1: then height and width are those of HxW; N is height N and width 0. */
+/* word: the index in choices, or -1 where numbers were given: "HxW" is height H and width W, "N" height N and width 0.
+ * With choices "auto|none": "none" is { 1, 0, 0 }, "640x480" { -1, 640, 480 }, "32" { -1, 32, 0 }. */
 typedef struct peft_opt_side { int word; int64_t height, width; } peft_opt_side;
 typedef enum peft_range_kind { PEFT_RANGE_FULL, PEFT_RANGE_VALUES, PEFT_RANGE_PERCENTILES } peft_range_kind;
+/* end: low and high, of values or in percent; not used with PEFT_RANGE_FULL. */
 typedef struct peft_opt_range { peft_range_kind kind; double end[2]; } peft_opt_range;
 
-/* Reads text (NULL: no settings) into the members of the struct at values that it names; bit i of *seen (may be NULL)
- * becomes 1 where it names keys[i]. PEFT_E_OPTION, with a message that begins with "who: ": not a list of settings, an
- * unknown name, one given twice, or a value that does not fit; some members may then be set. */
+/* Reads text (NULL: no settings) and sets the members that it names of the struct at values; the others keep what they
+ * hold, such as defaults. Bit i of *seen (may be NULL) becomes 1 where text names keys[i]. PEFT_E_OPTION, with a
+ * message that begins with "who: ": not a list of settings, an unknown name, one given twice, or a value that does not
+ * fit; some members may then be set. PEFT_E_INVALID: keys, who or values is NULL. */
 PEFT_API PEFT_NODISCARD peft_status peft_opt_read(const peft_opt_key *keys, const char *text, const char *who,
                                                   void *values, uint64_t *seen);
-/* Writes "name=value,..." for all keys, which peft_opt_read reads back as the same values in every locale. As snprintf:
- * at most room bytes with the 0 at the end; returns the length of the whole text. */
+/* Writes "name=value,..." for all keys, which peft_opt_read reads back as the same values in every locale. As snprintf
+ * does: at most room bytes, the 0 at the end included; returns the length of the whole text. */
 PEFT_API size_t peft_opt_print(const peft_opt_key *keys, const void *values, char *text, size_t room);
 /* v with as many digits as reading it back needs and a decimal point in every locale; returns text. */
 PEFT_API const char *peft_opt_number(char text[32], double v);
-/* The integer that the first length bytes of s are, digits with or without a - in front; false: they are none, or one
- * beyond int64_t. */
+/* Reads the first length bytes of s as an integer: digits, with or without a - in front. false: another text, or a
+ * number beyond int64_t. */
 PEFT_API bool peft_opt_integer(const char *s, size_t length, int64_t *out);
-/* The index of the word of length bytes in choices "a|b|c"; -1: it is none of them. */
+/* The index in choices ("a|b|c") of the word of length bytes; -1: it is not among them. */
 PEFT_API int peft_opt_choice(const char *choices, const char *word, size_t length);
 
 PEFT_END_DECLS

@@ -1,20 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0
- * peft/sys/tensors.h -- writes a safetensors file of tensors that need no backbone, adapter or model, as a converter of
- * another format does. Part of the systems interface, whose promise method.h states. */
+ * peft/sys/tensors.h -- writes arrays of the program into a safetensors file, for converters of other formats. Part of
+ * the systems interface, whose promise method.h states. */
 #ifndef PEFT_SYS_TENSORS_H
 #define PEFT_SYS_TENSORS_H
 #include <peft/tensor.h>
 PEFT_BEGIN_DECLS
 
-/* data: the numbers of dim[0] x .. x dim[ndim - 1], rows last, little-endian. */
+/* One tensor: data is borrowed, holds dim[0] * .. * dim[ndim - 1] elements of the type, the last extent running
+ * fastest, little-endian. */
 typedef struct peft_named_data {
     const char *name; peft_dtype type; int ndim; int64_t dim[PEFT_MAX_DIMS]; const void *data;
 } peft_named_data;
 
-/* Replaces path by a file of count tensors, in their order (a reader that maps it wants larger types first), as
- * peft_write_file does, once it reads back as it was given. notes: key, value, key, value, .., NULL for the header's
- * metadata; NULL: none. PEFT_E_INVALID: a name or key is given twice, is too long or no UTF-8; PEFT_E_SHAPE,
- * PEFT_E_DTYPE; PEFT_E_IO. */
+/* Writes count tensors, in the order given, into the file path. It is written beside path, read back, compared and only
+ * then renamed, so that path holds the old file or the whole new one. Data is aligned for readers that map the file
+ * when types of larger elements come first. notes: key, value, key, value, .., NULL: the header's metadata; NULL: none.
+ * PEFT_E_INVALID: path or a name is NULL, a key has no value, or a name or key is given twice, too long or not UTF-8;
+ * PEFT_E_SHAPE: a negative extent, more than PEFT_MAX_DIMS of them, or a file too large; PEFT_E_DTYPE: an unknown type;
+ * PEFT_E_IO: path cannot be written, or does not read back as it was given. */
 PEFT_API PEFT_NODISCARD peft_status peft_write_tensors(const char *path, const peft_named_data *tensors, size_t count,
                                                        const char *const *notes);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * adapter.c -- an adapter's life: made by its method's init, held by those who use it. */
+ * adapter.c -- making an adapter (its method's init runs), counting its references, freeing it; parameters by index. */
 #include <stdio.h>
 #include <string.h>
 #include "core/adapt/adapter.h"

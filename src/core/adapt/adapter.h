@@ -38,7 +38,7 @@ struct peft_adapter {
     pf_source *source;                   /* while init runs; NULL: not from a file */
 };
 
-/* find_method.c: the method of that name in a table that NULL ends (table NULL: an empty one); NULL: none. */
+/* find_method.c: the method of that name in a table that ends with NULL (table NULL: an empty one); NULL: not there. */
 const peft_method *pf_method_in(const peft_method *const *table, const char *name);
 /* Of the library, or registered on ctx; NULL: no such method. */
 const peft_method *pf_method_find(const peft_context *ctx, const char *name);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * declare.c -- words of peft/sys/method.h for init: what an adapter trains, and its buffers. */
+ * declare.c -- functions of peft/sys/method.h by which a method's init says what the adapter trains (new parameters,
+ * copies of the backbone's tensors, whole networks), and its buffers. */
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -69,9 +70,9 @@ void peft_fill_row_norms(peft_adapter *a, pf_param *p, const char *tensor, int64
     if (!w) a->status = pf_fail(PEFT_E_INVALID, "method '%s': row norms of '%s': the backbone has no such tensor",
                                 a->method->name, tensor);
     else if (first < 0 || rows > w->dim[0] - first)
-        a->status = pf_fail(PEFT_E_INVALID, "method '%s': row norms of '%s': rows %lld to %lld of %lld",
-                            a->method->name, tensor, (long long)first, (long long)(first + rows - 1),
-                            (long long)w->dim[0]);
+        a->status = pf_fail(PEFT_E_INVALID, "method '%s': row norms of '%s': given rows %lld to %lld, expected 0 to "
+                            "%lld", a->method->name, tensor, (long long)first, (long long)(first + rows - 1),
+                            (long long)w->dim[0] - 1);
     if (a->status || a->blank) return;
     const pk_weight matrix = pf_tensor_weight(w);
     const pk_table *k = a->backbone->ctx->kernels;

@@ -41,14 +41,14 @@ static uint8_t *hits_of(peft_adapter *a, const char *name)
     return NULL;
 }
 
-/* An item that matched nothing was not meant to do nothing. */
+/* PEFT_E_OPTION for an item that set no value, because it matched no path (a misspelt name) or an earlier item did. */
 static void check_pattern(peft_adapter *a, const char *option, const uint8_t *hit)
 {
     size_t n, i = 0;
     for (const char *p, *list = peft_opt_string(a, option); (p = pf_list_next(&list, &n)) && !a->status; )
         if (!hit[i++])
-            a->status = pf_fail(PEFT_E_OPTION, "option '%s' of method '%s': '%.*s' matches nothing that is adapted, or "
-                                "nothing that an item in front of it does not match", option, a->method->name,
+            a->status = pf_fail(PEFT_E_OPTION, "option '%s' of method '%s': '%.*s' has no effect: it matches nothing "
+                                "that is adapted, or only what an earlier item matches", option, a->method->name,
                                 (int)(n < 80 ? n : 80), p);
 }
 

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
- * opt_values.c -- words of peft/sys/method.h for init: the adapter's state, its options' values, their refusal. */
+ * opt_values.c -- functions of peft/sys/method.h for a method's init: the adapter's state, the values of its options,
+ * and refusing one of them. */
 #include <string.h>
 #include "core/adapt/adapter.h"
 
 void *peft_state(peft_adapter *a) { return a->state; }
 
-/* The method's table; an option that is not in it is the method's own mistake, and joins the record of errors. */
+/* The method's table of options. A name that it lacks is a mistake of the method, recorded as the adapter's error. */
 static const pf_opt *table_for(const peft_adapter *a, const char *name)
 {
     static const pf_opt none[] = { { 0 } };

@@ -9,7 +9,7 @@
 #include "kernels/pk.h"
 
 struct peft_method;                        /* peft/sys/method.h */
-/* A registered method, in front of a block that goes when the context goes. */
+/* A registered method: the head of a block that holds its table and texts and is freed with the context. */
 typedef struct pf_kept { struct pf_kept *next; const struct peft_method *method; } pf_kept;
 
 struct peft_context {

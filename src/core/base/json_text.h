@@ -9,9 +9,11 @@
 /* Duplicate names are refused. PEFT_E_FORMAT: not JSON, "<what> is not valid JSON at line 3: ..." ; PEFT_E_NOMEM. */
 peft_status pf_json_parse(const char *text, size_t n, const char *what, json_t **root);
 
-/* Walks over JSON text, not a valid one too, without its strings. depth: brackets that are open behind `at`. */
+/* A walk over JSON text that skips what is inside strings; text that is not valid JSON does no harm. at: the next byte;
+ * depth: brackets opened and not closed in front of it. */
 typedef struct pf_json_walk { const char *text; size_t size, at; int depth; } pf_json_walk;
-/* The next character outside strings (a quote: the string that it opens is stepped over); 0: the end. */
+/* The next character outside strings, and for a whole string one quote: {"a":[1]} is walked as { " : [ 1 ] }. 0: the
+ * end. */
 char pf_json_step(pf_json_walk *w);
 
 /* pf_json_parse for a file that is not trusted: "the configuration" has at most 1 MiB, and its brackets nest at most

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * sha256.c -- SHA-256 as FIPS 180-4 has it,: bytes into blocks, which the CPU's own instructions take where it has
- * them. */
+ * sha256.c -- SHA-256 as FIPS 180-4 has it: gathers bytes into blocks of 64, which go to the CPU's SHA instructions or,
+ * on a CPU without them, to sha256_plain.c. */
 #include "core/bits/sha256.h"
 #include <peft/file.h>
 #include <stdatomic.h>

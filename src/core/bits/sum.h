@@ -7,7 +7,7 @@
 
 uint64_t pf_sum(uint64_t h, const void *data, size_t bytes);         /* h: the sum of what stands before; 0: nothing */
 
-/* The same of data that comes in pieces, each but the last of a multiple of 32 bytes. */
+/* The same sum of data that comes in pieces; each piece but the last has a multiple of 32 bytes. */
 typedef struct pf_summing { uint64_t lane[4], before; size_t bytes; } pf_summing;
 pf_summing pf_sum_begin(uint64_t h);
 void       pf_sum_add(pf_summing *s, const void *data, size_t bytes);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * weight_reader.c -- see weight_reader.h. */
+ * weight_reader.c -- reads the elements of frozen weights of any type in order, as pk_real. */
 #include "core/bits/weight_reader.h"
 #include <string.h>
 

@@ -17,10 +17,10 @@ typedef struct pf_reader {
     pk_real room[PF_READ_PIECE];
 } pf_reader;
 
-/* A tensor of pk_real, f16 or bf16 as a weight [first extent, the others]. */
+/* A tensor of pk_real, f16 or bf16 as a matrix [first extent, product of the others]; borrows its data. */
 pk_weight pf_tensor_weight(const peft_tensor *t);
 void pf_reader_start(pf_reader *r, const pk_table *kernels, const pk_weight *w);
 bool pf_read(pf_reader *r);
-/* All of a tensor, for its owner to change. */
+/* Copies all elements to to[count] as pk_real. */
 void pf_tensor_read(pk_real *to, const peft_tensor *t);
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * json_value.c -- see json_value.h. */
+ * json_value.c -- values of JSON objects, checked for their type, and as text for messages. */
 #include "core/format/json_value.h"
 #include <stdio.h>
 #include <string.h>

@@ -15,8 +15,9 @@ void        pf_st_close(pf_st *st);
 
 typedef struct pf_st_tensor { const char *name; peft_dtype type; const char *type_name; int ndim; int64_t dim[PEFT_MAX_DIMS];
                               const void *data; size_t bytes; } pf_st_tensor;
-/* type is 0 for a dtype that is legal in the format and unknown to us (type_name has its name); data may be unaligned. */
-/* Gives the memory of t's data back where it is mapped; the data can still be read, from the file again. */
+/* type is 0 for a dtype that is legal in the format and unknown to us (type_name has its name); data may be
+ * unaligned. */
+/* Takes the pages of t's data out of memory where the file is mapped; reading them loads them from the file again. */
 void                pf_st_forget(const pf_st *st, const pf_st_tensor *t);
 size_t              pf_st_count(const pf_st *st);
 const pf_st_tensor *pf_st_at(const pf_st *st, size_t i);      /* in the order of their offsets */
@@ -32,12 +33,12 @@ peft_status pf_st_out_create(peft_context *ctx, pf_st_out **out);
 peft_status pf_st_out_meta(pf_st_out *o, const char *key, const char *value);
 peft_status pf_st_out_tensor(pf_st_out *o, const char *name, peft_dtype type, int ndim, const int64_t *dims,
                              const void *data);
-/* The same of numbers of one of these types (f32, f64, f16, bf16) that become another only while they are written, to
+/* The same for data of type `from`, converted to `type` while it is written; both are f32, f64, f16 or bf16. Rounds to
  * nearest even. */
 peft_status pf_st_out_floats(pf_st_out *o, const char *name, peft_dtype type, int ndim, const int64_t *dims,
                              peft_dtype from, const void *data);
 peft_status pf_st_out_write(pf_st_out *o, const char *path);  /* atomically, see file.h; then re-read and compared */
-void        pf_st_out_keep_order(pf_st_out *o);               /* the tensors are not sorted */
+void        pf_st_out_keep_order(pf_st_out *o);               /* tensors in the order declared, not by element size */
 void        pf_st_out_free(pf_st_out *o);
 /* Metadata is UTF-8 or PEFT_E_INVALID; what: for the message. */
 peft_status pf_st_check_text(const char *what, const char *s);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * safetensors_write.c -- making the container: what was declared is sorted (unless its order is kept), laid out, written
- * beside the old file, read back through the strict reader, compared, and only then put in the old file's place. What is
- * to be rounded is so a piece at a time, once for the file and once more to compare. */
+ * safetensors_write.c -- making the container: what was declared is sorted (unless its order is kept), laid out,
+ * written beside the old file, read back through the strict reader, compared, and only then put in the old file's
+ * place. Data of another type than the file's is converted in small pieces, once to write it and once to compare. */
 #include "core/base/json_text.h"
 #include "core/format/safetensors_header.h"
 #include <stdlib.h>
@@ -114,7 +114,7 @@ static peft_status declare(pf_st_out *o, const char *name, peft_dtype type, cons
     PF_TRY(check_name(o, name));
     if (!it.type) return pf_fail(PEFT_E_DTYPE, "tensor '%.80s': type is %d; expected 1 to 8", name, (int)type);
     if (it.from && !pf_from_real(NULL, type, NULL, 0))
-        return pf_fail(PEFT_E_DTYPE, "tensor '%.80s': type is %s; expected one of floats", name, it.type->name);
+        return pf_fail(PEFT_E_DTYPE, "tensor '%.80s': type is %s; expected F32, F64, F16 or BF16", name, it.type->name);
     int64_t count = it.ndim < 0 || it.ndim > PEFT_MAX_DIMS ? -1 : pf_dims_count(it.ndim, dims);
     if (count < 0 || !pf_mul_size((size_t)count, (size_t)it.type->bits / 8, &it.bytes))
         return pf_fail(PEFT_E_SHAPE, "tensor '%.80s': expected 0 to %d extents >= 0 whose product does not overflow",

@@ -19,7 +19,7 @@ double      pf_options_float (const peft_options *o, const pf_opt *table, const 
 const char *pf_options_string(const peft_options *o, const pf_opt *table, const char *name);  /* lives as long as o */
 bool        pf_options_has   (const peft_options *o, const char *name);
 const char *pf_options_given (const peft_options *o, const char *name);       /* as text; NULL: not set */
-/* Do two texts say the same to this row? 1e-3 is 0.001, yes is true, and in a text [1, 2.5] is 1,2.50. */
+/* Do two texts give this row the same value? 1e-3 is 0.001, yes is true, and in a text [1, 2.5] is 1,2.50. */
 bool        pf_option_same(const pf_opt *row, const char *a, const char *b);
 
 /* A row as the public listings give it; any out pointer may be NULL. */
@@ -35,7 +35,7 @@ peft_status pf_options_copy (const peft_options *o, peft_options **out);
 /* C-locale number parsing and printing, whatever the program's locale. */
 bool pf_parse_int(const char *s, int64_t *out);               /* whole string, no blanks */
 bool pf_parse_float(const char *s, double *out);
-void pf_print_float(char *text, size_t room, double v);       /* shortest that reads back equal */
+void pf_print_float(char *text, size_t room, double v);       /* as few digits as read back equal */
 void pf_print_digits(char *text, size_t room, double v, int digits);          /* rounded, as %.*g writes it */
 /* Is word in a list of words with a blank between two? */
 bool pf_has_word(const char *list, const char *word);

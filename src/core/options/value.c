@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * value.c -- see value.h. */
+ * value.c -- values of settings by their type: reading them from text, printing them, wording the refusal. */
 #include "core/options/value.h"
 #include <math.h>
 #include <stdio.h>
@@ -223,10 +223,11 @@ peft_status pf_value_refuse(const pf_kind *k, const char *who, const char *name,
     char words[400] = "", bounds[80] = "", lo[32], hi[32];
     const char *shape = k->type == 'i' ? "an integer" : k->type == 'f' ? "a number" : k->type == 'b' ? "true or false"
                       : k->type == '2' ? "low:high" : k->type == '3' ? "a:b:c" : k->type == 'x' ? ", N or HxW"
-                      : k->type == 'r' ? "full, p1:p99 (percentiles) or low:high, low below high," : "";
+                      : k->type == 'r' ? "full, p1:p99 (percentiles) or low:high, low below high" : "";
     if (k->choices) list_words(k->choices, words, sizeof words);
     if (k->lo != k->hi && k->type != 'b' && k->type != 'c')
-        snprintf(bounds, sizeof bounds, " from %s to %s", peft_opt_number(lo, k->lo), peft_opt_number(hi, k->hi));
+        snprintf(bounds, sizeof bounds, "%s from %s to %s", k->type == 'r' ? "," : "", peft_opt_number(lo, k->lo),
+                 peft_opt_number(hi, k->hi));
     return pf_fail(PEFT_E_OPTION, "%s: option '%s' is '%.100s'; expected %s%s%s", who, name, text, words, shape,
                    bounds);
 }

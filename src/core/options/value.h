@@ -10,12 +10,13 @@ typedef union pf_value {
     int64_t i; double f[3]; bool b; int choice; peft_opt_side side; peft_opt_range range;
 } pf_value;
 
-/* false: text is no such value, or out of bounds; *v is then untouched. Text ('s') is always one, and sets nothing. */
+/* false: text is no such value, or out of bounds; *v is then untouched. Any text is a value of type 's', for which *v
+ * stays untouched too. */
 bool   pf_value_read(const pf_kind *k, const char *text, pf_value *v);
 size_t pf_value_size(char type);                              /* of the member that holds it; 0 for 's' */
 void   pf_value_print(const pf_kind *k, const pf_value *v, char *text, size_t room);
 
-/* "1e5" and 3.0 are integers too, as far as a double holds them exactly. */
+/* "1e5" and "3.0" are integers too, up to 2^53, beyond which a double does not hold every one. */
 bool pf_value_int(const char *text, int64_t *out);
 bool pf_value_bool(const char *text, bool *out);
 /* n numbers a:b:c; with n 3 one number stands for all three. */
@@ -23,8 +24,8 @@ bool pf_value_numbers(const char *text, int n, double *out);
 /* N (width 0) or HxW, each in digits alone and above 0. */
 bool pf_value_sides(const char *text, int64_t *height, int64_t *width);
 
-/* PEFT_E_OPTION: option name of who is text, which the kind does not take. */
+/* Returns PEFT_E_OPTION: "who: option 'name' is 'text'; expected an integer from 0 to 9", as the kind says. */
 peft_status pf_value_refuse(const pf_kind *k, const char *who, const char *name, const char *text);
-/* PEFT_E_OPTION: name is none of the n that are known; the message has the nearest one, or all. */
+/* Returns PEFT_E_OPTION: "who: unknown option 'name'", with the nearest of the n known names, or with all of them. */
 peft_status pf_name_refuse(const char *who, const char *name, const char *const *known, size_t n);
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * content.c -- what a file is that is not what was expected, told by its first bytes: the table of marks in
- * content.def, and what no fixed bytes tell. */
+ * content.c -- tells the kind of a file by its first bytes, for error messages: by the table of marks in content.def,
+ * and by code for kinds without fixed bytes (zip archives by their first entry, text). */
 #include <peft/sys/content.h>
 #include <stdbool.h>
 #include <stdint.h>

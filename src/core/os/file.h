@@ -11,7 +11,8 @@ peft_status    pf_map_open(peft_context *ctx, const char *path, pf_map **out);
 /* The first `most` bytes (SIZE_MAX: all) in memory of the context: for everything else. */
 peft_status    pf_map_read(peft_context *ctx, const char *path, size_t most, pf_map **out);
 void           pf_map_close(pf_map *m);
-/* The whole pages among these bytes leave memory where the file is mapped, until they are read again. */
+/* Takes the pages that lie wholly within these bytes of a mapped file out of memory (madvise MADV_DONTNEED); reading
+ * them loads them from the file again. */
 void           pf_map_forget(const pf_map *m, const void *from, size_t bytes);
 const uint8_t *pf_map_data(const pf_map *m);
 size_t         pf_map_size(const pf_map *m);

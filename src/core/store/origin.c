@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * origin.c -- a file's entries that say what it holds and which backbone it belongs to. */
+ * origin.c -- the entries of a file's header that say what it holds and which backbone it was trained on; their
+ * check. */
 #include <string.h>
 #include "core/store/origin.h"
 
@@ -33,11 +34,12 @@ static peft_status same_origin(const char *fingerprint, int64_t image, const cha
     return PEFT_OK;
 }
 
-/* The tensors are the same to the bit, however either came by its positions: one was saved after resampling. */
+/* Both backbones have the same tensors, bit for bit, though their origins differ: one was loaded with a resampled
+ * position embedding, the other from a file that was saved after resampling. */
 static bool same_tensors(const pf_st *st, const char *fingerprint, int64_t image, const char *rule, peft_backbone *b)
 {
     const char *effective = pf_st_meta(st, effective_key);
-    if (!effective && strcmp(rule, "none")) return false;                    /* by an earlier version: not told */
+    if (!effective && strcmp(rule, "none")) return false;           /* written by a version without this entry */
     return image == b->shape.image && !strcmp(effective ? effective : fingerprint, pf_backbone_effective(b));
 }
 

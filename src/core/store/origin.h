@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
- * origin.h -- what a file holds, and the backbone that it belongs to. */
+ * origin.h -- entries of a file's header: what the file holds, and the backbone that it was trained on. */
 #ifndef PF_ORIGIN_H
 #define PF_ORIGIN_H
 #include "core/format/meta.h"
 #include "core/model/model.h"
 
-/* "libpeft.*" entries that tie a file to its kind and backbone, and their check. */
+/* Writes the "libpeft.*" entries for the file's kind and for backbone b; and checks them: PEFT_E_FORMAT: a file of
+ * another kind; PEFT_E_UNSUPPORTED: another version of the format; PEFT_E_MISMATCH: another backbone, side or
+ * resampling. */
 peft_status pf_meta_write(pf_st_out *o, const char *kind, peft_backbone *b);
 peft_status pf_meta_check(const pf_st *st, const char *kind, peft_backbone *b);
 /* The same for the backbone's own classifier where the model uses it (classes=0): an entry with its digest, and its

@@ -9,6 +9,6 @@
 peft_status pf_state_write(pf_st_out *o, const char *prefix, const pf_params *list);
 /* The reverse. PEFT_E_FORMAT: missing, or of other extents; PEFT_E_NONFINITE as above. */
 peft_status pf_state_read(const pf_st *st, const char *prefix, const pf_params *list);
-/* Every tensor of the file is one of `count`: else PEFT_E_FORMAT names what is too much (known says which are ours). */
+/* PEFT_E_FORMAT names the first tensor of the file for which known(user, name) is false. */
 peft_status pf_state_only(const pf_st *st, bool (*known)(const void *user, const char *name), const void *user);
 #endif
