@@ -50,8 +50,8 @@ typedef struct pk_attention_grad {
 } pk_attention_grad;
 
 /* A frozen matrix as it lies in memory, row after row without gaps: element (i, j) is data[i * cols + j], times
- * scales[i] where there are scales (NULL for every weight of today). A product packs it as pk_real; all else reads it
- * by pk_weight_read. */
+ * scales[i] (scales [rows]; NULL: no scales, as all weights that are loaded so far). A product converts it to pk_real
+ * while it packs it; everything else reads it by pk_weight_read. */
 typedef enum pk_dtype { PK_REAL, PK_F16, PK_BF16, PK_DTYPES } pk_dtype;
 typedef struct pk_weight {
     pk_dtype type;
@@ -61,7 +61,8 @@ typedef struct pk_weight {
 } pk_weight;
 
 static inline int64_t pk_dtype_size(pk_dtype type) { return type == PK_REAL ? (int64_t)sizeof(pk_real) : 2; }
-/* Elements at .. at + n - 1, in the order of rows: where they lie or, converted, in room[n]. */
+/* Elements at .. at + n - 1 in row-major order as pk_real. Returns a pointer into w's own data where that is pk_real
+ * without scales, else room [n], to which they are converted. */
 const pk_real *pk_weight_read(const pk_table *t, const pk_weight *w, int64_t at, int64_t n, pk_real *room);
 
 /* --- GEMM ---------------------------------------------------------------------------------------------------

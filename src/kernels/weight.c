@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * weight.c -- the elements of a frozen matrix for everybody but products, which pack it. */
+ * weight.c -- reads elements of a frozen matrix of any type as pk_real; matrix products do not use it, they pack. */
 #include "pk.h"
 
 const pk_real *pk_weight_read(const pk_table *t, const pk_weight *w, int64_t at, int64_t n, pk_real *room)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * create.c -- a context is made here, above all other floors, because it is given the table of built-in methods: the
- * core finds methods in its context and names none. */
+ * create.c -- peft_context_create. It stands above src/core, because it gives each context the table of built-in
+ * methods (src/methods), which the core does not refer to. */
 #include "core/base/context.h"
 #include "methods/methods.h"
 

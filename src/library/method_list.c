@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * method_list.c -- the public view of the method table. */
+ * method_list.c -- public listings of the built-in methods: names, summaries, papers, options. */
 #include "core/model/model.h"
 #include "methods/methods.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * methods.h -- the table of built-in methods, for the floor above, which hands it to each new context. */
+ * methods.h -- the table of built-in methods, which src/library hands to each new context. */
 #ifndef PF_METHODS_H
 #define PF_METHODS_H
 #include <peft/sys/method.h>

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
- * detect.c -- which naming a file has, where in it the ViT is, and networks of other kinds by their tensors. */
+ * detect.c -- finds the naming of a file, the prefix of the ViT in it and its family by the names of the tensors, and
+ * recognises networks that are refused. */
 #include <string.h>
 #include "core/arch/names.h"
 #include "core/options/glob.h"
 
-
-/* Networks that no family computes; a family that comes to compute one takes its rows away. */
+/* Tensors of networks that the library does not compute. Whoever adds a family for one removes its rows here. */
 static const struct { const char *glob, *what; } refused[] = {
     { "*relative_position_bias_table", "relative position bias (BEiT, Swin)" },
     { "*.lambda_1", "LayerScale of BEiT (BEiT, Data2Vec)" },
@@ -53,6 +53,7 @@ const char *pf_naming_refused(const pf_st *file)
     return NULL;
 }
 
+/* Has the file a tensor named a, b and c joined? */
 static bool has(const pf_st *file, const char *a, const char *b, const char *c)
 {
     for (size_t i = 0; i < pf_st_count(file); i++) {
@@ -63,7 +64,7 @@ static bool has(const pf_st *file, const char *a, const char *b, const char *c)
     return false;
 }
 
-/* Adds the ViT of this naming and prefix unless it is known already. */
+/* Adds the ViT whose names have this naming and the first `front` bytes of name as prefix, unless found has it. */
 static size_t add(const pf_st *file, pf_detected *found, size_t n, const pf_naming *naming, const char *name,
                   size_t front)
 {
@@ -78,7 +79,7 @@ static size_t add(const pf_st *file, pf_detected *found, size_t n, const pf_nami
     return n + 1;
 }
 
-/* The names by which namings are recognised, two for each. */
+/* The names by which namings are recognised, one for each front of a naming; "": it has no such front. */
 typedef struct { const pf_naming *naming[PF_NAMINGS_MAX]; char attention[2 * PF_NAMINGS_MAX][PF_NAME_MAX]; size_t count;
 } marks;
 
@@ -112,7 +113,7 @@ static bool named(const pf_detected *found, size_t n, const char *word)
     return false;
 }
 
-/* One of two networks of a training that is not used where the other is there. */
+/* Is d the network of two in one file that is not loaded, such as a student beside its teacher? */
 static bool dropped(pf_families families, const pf_detected *all, size_t n, const pf_detected *d)
 {
     for (; *families; families++) {
@@ -122,6 +123,7 @@ static bool dropped(pf_families families, const pf_detected *all, size_t n, cons
     return false;
 }
 
+/* Is the prefix the one asked for, with or without the dot at its end? */
 static bool prefix_is(const char *asked, const char *prefix)
 {
     const size_t n = strlen(asked);
@@ -138,7 +140,7 @@ size_t pf_naming_detect(pf_families families, const pf_st *file, const char *ask
     for (size_t i = 0; i < whole; i++)
         if (asked ? prefix_is(asked, all[i].prefix) : !dropped(families, all, whole, &all[i])) found[kept++] = all[i];
     if (kept || whole || !n || (asked && !prefix_is(asked, all[0].prefix))) return kept;
-    found[0] = all[0];                                      /* a part of one: loading lists what is missing */
+    found[0] = all[0];                                      /* an incomplete ViT: loading lists what is missing */
     return 1;
 }
 

@@ -6,9 +6,11 @@
 #include "core/arch/names.h"
 #include "core/options/glob.h"
 
+/* What stands in a name where its pattern has # (layer) and @ (word, of length bytes). */
 typedef struct { int64_t layer; const char *word; size_t length; } holes;
 
-/* Follows pattern along name and notes what stands at # (the last one) and @. Returns the rest; NULL: no match. */
+/* Matches pattern with the beginning of name and writes what stands at # (the last one) and @ to *h. Returns the rest
+ * of name; NULL: no match. */
 static const char *follow(const char *pattern, const char *name, holes *h)
 {
     for (; *pattern; pattern++) {
@@ -26,7 +28,7 @@ static const char *follow(const char *pattern, const char *name, holes *h)
     return name;
 }
 
-/* front and pattern with their holes filled. */
+/* Writes front and pattern joined, with # and @ replaced by what *h holds. */
 static void compose(char out[PF_NAME_MAX], const char *front, const char *pattern, const holes *h)
 {
     char both[2 * PF_NAME_MAX];
@@ -42,8 +44,8 @@ static void compose(char out[PF_NAME_MAX], const char *front, const char *patter
 
 #define TIMM_FRONT "blocks.#."
 
-/* List k of a naming's rows, of blocks or outside of them: its own first, then those of the families that have it;
- * NULL: no more. */
+/* The k-th list of rows for a naming, for names in blocks or outside them: the naming's own list, then those of the
+ * families that use it; NULL: no more. */
 static const pf_name_row *list(pf_families families, const pf_naming *n, bool blocks, size_t k)
 {
     if (!k--) return blocks ? n->block : n->top;
@@ -54,7 +56,7 @@ static const pf_name_row *list(pf_families families, const pf_naming *n, bool bl
     return NULL;
 }
 
-/* The row for all of name. */
+/* Finds the row that matches all of name and writes timm's name to *out; false: there is none. */
 static bool look_up(pf_families families, const pf_naming *n, bool blocks, const char *name, holes h, pf_timm_name *out)
 {
     const pf_name_row *rows;
@@ -80,7 +82,8 @@ static bool inside(pf_families families, const pf_naming *n, const char *name, p
     return look_up(families, n, false, name, h, out);
 }
 
-/* The classifier in any library's name, in front of which may stand the whole prefix or a part of it. */
+/* Is name that of a classifier in any family, alone or behind the prefix or a part of it? Then *out is "head.weight" or
+ * "head.bias". */
 static bool classifier(pf_families families, const char *prefix, const char *name, pf_timm_name *out)
 {
     holes h = { 0, "", 0 };
@@ -130,8 +133,8 @@ static bool in_block(const pf_naming *n, const char *name)
     return false;
 }
 
-/* What features do not depend on, from behind the ViT's prefix on or, outside of it, from any part of the name on;
- * nothing inside a block is left out. */
+/* Is this a tensor that features do not depend on? within: name is what stands behind the ViT's prefix, and is compared
+ * as a whole; else it is compared from each of its dots on too. No tensor of a block is left out. */
 static bool left_out(pf_families families, const pf_naming *n, bool within, const char *name)
 {
     if (within && in_block(n, name)) return false;
@@ -154,7 +157,7 @@ pf_timm_name pf_naming_translate(pf_families families, const pf_naming *n, const
     return out;
 }
 
-/* What rows call timm's weight, the whole or its first part; # stays. */
+/* Writes front and the name that rows have for timm's weight (of several parts the first); # stays in it. */
 static void weight_of(const pf_name_row *rows, const char *front, const char *timm, char out[PF_NAME_MAX])
 {
     while (rows->theirs && strcmp(rows->timm, timm)) rows++;

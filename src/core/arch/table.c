@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * table.c -- the table of families, and what is read off it alone. */
+ * table.c -- the table of families, and look-ups in it that need no file. */
 #include "core/arch/arch.h"
 #include "core/options/glob.h"
 #include "core/options/options.h"
@@ -53,6 +53,7 @@ const pf_hf_model *pf_saved_as(pf_families families, const pf_naming *n, const p
     return NULL;
 }
 
+/* What r states replaces what *to has. */
 static void add(pf_arch_row *to, const pf_arch_row *r)
 {
     if (r->heads) to->heads = r->heads;

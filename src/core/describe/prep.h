@@ -30,7 +30,7 @@ typedef struct pf_prep {
  * named in lacks. */
 peft_status pf_prep_timm(const json_t *cfg, int64_t side, pf_prep *p);              /* timm's pretrained_cfg */
 peft_status pf_prep_open_clip(const json_t *cfg, int64_t size, pf_prep *p);         /* preprocess_cfg; NULL: defaults */
-/* An image processor of Hugging Face; usual, may be NULL, is its class where the file does not name one: "ViT". */
+/* An image processor of Hugging Face. usual: its class, such as "ViT", where the file names none; NULL: not known. */
 peft_status pf_prep_hf(const json_t *o, const char *usual, pf_prep *p);
 
 /* The name of a Pillow filter that v gives by name or by Pillow's number; NULL: neither. */
@@ -45,5 +45,4 @@ peft_status pf_prep_scale(const char *text, int64_t side, char out[PF_PREP_MAX])
 bool        pf_prep_word(const char *text, const char *name, char *out, size_t room);
 /* v as "a:b:c", each with as many digits as reading it back needs. */
 void        pf_prep_print_triple(const double v[3], char *text, size_t room);
-bool        pf_prep_triple(const char *value, double out[3]);                       /* a:b:c, or one number for all */
 #endif

@@ -50,7 +50,7 @@ void pf_prep_text(const pf_prep *p, char text[PF_PREP_MAX])
     add_triple(text, "std", p->std);
 }
 
-/* Finds the setting of that name; false: text has none, or is no list of settings up to there. */
+/* Finds the setting of that name; false: text has none, or is malformed in front of it. */
 static bool find_setting(const char *text, const char *name, pf_setting *out)
 {
     const size_t n = strlen(name);
@@ -66,8 +66,6 @@ bool pf_prep_word(const char *text, const char *name, char *out, size_t room)
     if (!fits) *out = 0;
     return fits && *out;
 }
-
-bool pf_prep_triple(const char *value, double out[3]) { return pf_value_numbers(value, 3, out); }
 
 static int64_t in_proportion(int64_t pixels, int64_t from, int64_t to)
 {
@@ -106,8 +104,8 @@ static peft_status replace(const char *text, const change *c, int n, char out[PF
     return PEFT_OK;
 }
 
-/* The settings of the text that a side changes, in the order in which they stand there; returns their number, or 0
- * where the text has no size. */
+/* Finds the settings of the text that change with the side ("size", and "resize" in pixels), in the order of the text,
+ * with their new values. Returns their number; 0: the text has no valid size. */
 static int changes(const char *text, int64_t side, change c[2])
 {
     pf_setting size, resize;

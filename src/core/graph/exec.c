@@ -37,7 +37,7 @@ void pf_parallel(const pf_run *r, int64_t n, int64_t grain, pf_range_fn fn, void
     if (n > 0) pk_pool_run(r->pool, (n + j.chunk - 1) / j.chunk, run_range, &j);
 }
 
-/* Nothing yet makes a plan smaller when it is told how small it has to be. */
+/* A plan above the limit is refused; no pass makes it smaller. */
 peft_status pf_exec_check_limit(const pf_exec *e)
 {
     const size_t limit = e->g.spec.memory_limit, planned = pf_exec_bytes(e);

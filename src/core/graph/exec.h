@@ -20,8 +20,8 @@ struct pf_run {
 /* A value as a matrix: row i at p + i*ld. */
 typedef struct pf_mat { pk_real *p; int64_t rows, cols, ld; } pf_mat;
 pf_mat pf_matrix(const pf_run *r, pf_val v);                           /* PF_NONE: p is NULL */
-/* A dense value as a weight [first extent, the others], of whatever type it is held in. Operations read their weights by
- * this alone: r->ptr is NULL where the type is not PK_REAL. */
+/* A dense value as a matrix [first extent, product of the others], of whatever type it is held in. Operations that read
+ * weights of other types than PK_REAL (pf_op.typed) must use it: r->ptr of such a weight is NULL. */
 pk_weight pf_weight_of(const pf_run *r, pf_val v);
 /* fn over n items in chunks of at least `grain` items, chunk borders a function of n and grain alone. */
 typedef void (*pf_range_fn)(void *arg, int64_t begin, int64_t end, int worker);
@@ -48,15 +48,16 @@ typedef struct pf_exec {
     int64_t flops;
 } pf_exec;
 
-/* Takes g over (also on failure), plans it. Memory comes with pf_exec_bind: bytes as told, or own when NULL.
- * PEFT_E_UNSUPPORTED: the plan takes more than the compile settings' memory limit. */
+/* Takes g over (also on failure) and plans its memory, which pf_exec_bind then provides: pf_exec_bytes at memory, or,
+ * where that is NULL, memory of its own. PEFT_E_UNSUPPORTED: the plan takes more than spec.memory_limit. */
 peft_status pf_exec_create(pf_exec *e, pf_graph *g);
 size_t      pf_exec_bytes(const pf_exec *e);                           /* what bind needs */
 peft_status pf_exec_check_limit(const pf_exec *e);                     /* pf_exec_bytes against the memory limit */
 size_t      pf_exec_table_bytes(const pf_exec *e);                     /* what the graph itself holds */
 peft_status pf_exec_bind(pf_exec *e, void *memory);
 void        pf_exec_free(pf_exec *e);                                  /* a zeroed one is fine */
-/* Inputs (input.c): found by name once (PEFT_E_NOTFOUND names those that there are), then bound by index; -1: none. */
+/* Inputs (input.c): an input is found by name once (PEFT_E_NOTFOUND lists all names), then data is bound by its index;
+ * for index -1 pf_exec_input does nothing. */
 peft_status pf_exec_find_input(const pf_exec *e, const char *name, int *input);
 void        pf_exec_input(pf_exec *e, int input, const void *data);    /* borrowed for the next run */
 peft_status pf_exec_bound(const pf_exec *e);                           /* PEFT_E_STATE: one that is read has no data */

@@ -49,11 +49,11 @@ typedef struct pf_node {
     bool backward;               /* made by the grad pass */
 } pf_node;
 
-/* What whoever runs a graph gives it at each run: "images", "labels" or "targets", and what a method declares. */
+/* Inputs: data that the caller binds before each run: "images", "labels" (int64_t) or "targets", and those that methods
+ * declare; all but "labels" are pk_real. */
 enum {
-    PF_IN_INTEGERS = 1,          /* int64_t, else pk_real */
-    PF_IN_BY_ID = 2,             /* the same each time that a sample comes: what depends on no other input is cached */
-    PF_IN_GIVEN = 4              /* declared by a method, given by the application beside the images */
+    PF_IN_BY_ID = 1,             /* a sample id stands for the same data each time, so results of it can be cached */
+    PF_IN_GIVEN = 2              /* declared by a method (peft_input); the application gives it beside the images */
 };
 typedef struct pf_input { char name[40]; pf_val value; unsigned flags; } pf_input;
 enum { PF_INPUTS_MAX = 8 };
@@ -64,9 +64,9 @@ struct peft_build {
     peft_status status;          /* the first error of building; sticks */
     pf_value *value; uint32_t values, value_room;          /* value[0] is unused */
     pf_node *node; uint32_t nodes, node_room;
-    pf_compile_spec spec;        /* as compiled */
-    int64_t batch;               /* samples now: spec.batch; 1 in a front, less for a shorter batch */
-    pf_val loss;                 /* PF_NONE: nothing is trained */
+    pf_compile_spec spec;        /* settings that the graph is compiled with */
+    int64_t batch;               /* samples of the next run: spec.batch or fewer; 1 in a frozen prefix (prefix/) */
+    pf_val loss;                 /* set by pf_compile; PF_NONE: no gradients */
     int64_t dropouts;            /* made so far: each draws from a stream of its own */
     pf_input input[PF_INPUTS_MAX]; int inputs;
     /* For words of methods, while the forward pass is built: constants of the method's adapter; a tensor by name. */
@@ -107,7 +107,7 @@ void   pf_graph_init(pf_graph *g, peft_context *ctx, const pf_compile_spec *spec
 void   pf_graph_free(pf_graph *g);
 pf_val pf_graph_fail(pf_graph *g, peft_status s);                   /* records s (message already set) */
 pf_val pf_value_new(pf_graph *g, pf_kind kind, pf_shape shape);
-/* Where a CONST's element i lies: values over adjacent memory can be joined, and part of a value is a value. */
+/* The address of element i of a CONST. */
 static inline void *pf_const_at(const pf_value *v, int64_t i)
 {
     return (char *)v->data + i * pk_dtype_size(v->type);
@@ -140,7 +140,8 @@ int    pf_input_find(const pf_graph *g, const char *name);          /* its index
 bool   pf_input_read(const pf_graph *g, int input);                 /* does a node read it? */
 
 /* --- the grad pass as seen by operations ----------------------------------------------------------------------------- */
-/* of[id]: gradient so far; the operations that sum two gradients, and one over its leading extents. */
+/* of[id]: the gradient of a value so far; add, sum_to: the operations that add two gradients and that sum a gradient
+ * over its leading extents. */
 struct pf_grads { pf_graph *g; pf_val *of; const pf_op *add, *sum_to; };
 static inline pf_val pf_grad_of(const pf_grads *gr, pf_val v) { return gr->of[v.id]; }
 static inline bool pf_grad_wanted(const pf_grads *gr, pf_val v) { return pf_is(v) && pf_v(gr->g, v)->needs_grad; }

@@ -21,8 +21,7 @@ pf_val pf_back(pf_grads *gr, const pf_op *op, const pf_attr *attr, int nin, cons
 #define PF_BACK(gr, op, attr, ...) \
     pf_back(gr, op, attr, (int)(sizeof((pf_val[]){__VA_ARGS__}) / sizeof(pf_val)), (pf_val[]){__VA_ARGS__})
 
-/* The same pointwise function on two or three matrices row by row, in one go where all are dense. */
-static inline bool pf_dense(pf_mat m) { return m.ld == m.cols; }
+static inline bool pf_dense(pf_mat m) { return m.ld == m.cols; }       /* the rows stand one behind the other */
 
 /* Scratch of workers stands side by side, each worker's at a multiple of PK_ALIGN. */
 static inline size_t pf_rounded(size_t bytes) { return (bytes + PK_ALIGN - 1) / PK_ALIGN * PK_ALIGN; }

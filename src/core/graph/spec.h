@@ -5,7 +5,8 @@
 #define PF_SPEC_H
 #include "core/base/context.h"
 
-/* What products are computed in. A further one is an enumerator and a name in compile.c. */
+/* The element type that products are computed in (option "compute"). To add one: an enumerator here, its name in
+ * compile.c. */
 typedef enum pf_arithmetic { PF_ARITHMETIC_F32, PF_ARITHMETICS } pf_arithmetic;
 /* PEFT_E_OPTION for a name that is none of them. */
 peft_status pf_arithmetic_parse(const char *name, pf_arithmetic *out);

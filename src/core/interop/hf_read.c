@@ -155,7 +155,7 @@ static peft_status read_model(reader *r, peft_model **out)
     return s;
 }
 
-/* Into the one of adapter and model that is not NULL. */
+/* Reads the directory as an adapter, or as a model, whichever pointer is not NULL. */
 static peft_status read_folder(peft_backbone *b, const char *dir, peft_adapter **adapter, peft_model **model)
 {
     PK_FLOAT_SCOPE;

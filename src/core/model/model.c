@@ -17,7 +17,7 @@ const pf_opt pf_model_options[] = {
     { "pool", 's', "auto", 0, 0, "cls or mean (of the patch tokens); auto: as the backbone was trained" },
     { 0 } };
 
-/* An option that is given, is not what it is anyway, and changes nothing. */
+/* PEFT_E_OPTION for an option that is given a value other than its default and has no effect with this head. */
 static peft_status without_effect(const peft_model *m, const peft_options *o)
 {
     static const char *const names[] = { "head", "head_init", "head_layers", "pool" };

@@ -40,8 +40,8 @@ pf_val pf_const(pf_graph *g, const peft_tensor *t);
 /* A backbone tensor by name: the trained copy of the adapter that unfroze it, else the frozen one; PF_NONE: none. */
 pf_val pf_model_weight(const peft_model *m, pf_graph *g, const char *name);
 
-/* vit.c: images [b,3,s,s] to logits, a row for each sample or, of a head that makes a map, for each
- * of its places. tap, when given, sees "embed", "block.N" and "feature". */
+/* vit.c: images [b,3,s,s] to logits, a row for each sample or, with a head that reads patches, for each patch. tap,
+ * when given, is called with the values "embed", "block.N" and "feature". */
 typedef void (*pf_tap_fn)(void *user, pf_graph *g, const char *name, pf_val v);
 pf_val pf_model_images(const peft_model *m, pf_graph *g);                              /* the input "images" */
 pf_val pf_model_forward(const peft_model *m, pf_graph *g, pf_val images, pf_tap_fn tap, void *user);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * weight.c -- tensors of the backbone as values of a graph. */
+ * weight.c -- tensors as constants of a graph; a backbone's tensor by name, frozen or unfrozen by an adapter. */
 #include <string.h>
 #include "core/bits/weight_reader.h"
 #include "core/model/model.h"

@@ -168,7 +168,7 @@ static peft_status load_model(peft_backbone *b, const pf_st *st, peft_model **ou
     return s;
 }
 
-/* Into the one of adapter and model that is not NULL. */
+/* Reads the file as an adapter, or as a model, whichever pointer is not NULL. */
 static peft_status load_file(peft_backbone *b, const char *path, peft_adapter **adapter, peft_model **model)
 {
     PK_FLOAT_SCOPE;

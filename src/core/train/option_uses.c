@@ -7,7 +7,8 @@
 #define DECAYING "cosine warmup_cosine warmup_cosine_full_period linear warmup_linear"
 #define WARMING "warmup_cosine warmup_cosine_full_period warmup_linear"
 /* Where the option reader has one of values, option is read. quiet: no error where it is not, because programs give the
- * length of the run with every schedule. Which loss reads which option is said by the rows of graph/loss. */
+ * length of the run with every schedule. Options of losses are not listed here: each row of graph/loss names its
+ * own. */
 static const struct { const char *option, *reader, *values; bool quiet; } uses[] = {
     { "beta1", "optimizer", "adamw", false }, { "beta2", "optimizer", "adamw", false },
     { "eps", "optimizer", "adamw", false },
@@ -45,7 +46,8 @@ bool pf_option_is_read(const peft_options *o, const char *name)
     return true;
 }
 
-/* PEFT_E_OPTION where option is given, and reader has none of `values`, which read it. */
+/* PEFT_E_OPTION where option is given and the chosen value of option `reader` does not read it; values: those that do.
+ * For example momentum with reader "optimizer" and values "sgd". */
 static peft_status check(const peft_options *o, const char *option, const char *reader, const char *values)
 {
     if (!is_set(o, option) || pf_option_is_read(o, option)) return PEFT_OK;

@@ -30,7 +30,7 @@ struct peft_trainer {
     pf_schedule schedule;
     int64_t batch, accumulate;
     pf_compile_spec compile;             /* settings of all nets, but for batch and training */
-    bool apart;                          /* wanted: the frozen prefix by sample */
+    bool apart;                          /* cache_features is on: the frozen prefix runs by itself, sample by sample */
 
     pf_slot *slot; size_t slots;
     pk_real *slab; size_t slab_bytes;    /* all gradients, all first moments, all second ones, a copy of the buffers */
@@ -52,8 +52,8 @@ struct peft_trainer {
 
     uint64_t seed;                       /* the context's when the trainer was made, or the restored run's */
     int64_t step, epoch, batch_in_epoch, samples, pending;       /* pending: backward passes not yet used by update */
-    int64_t batches;                     /* since the last update: pending passes and batches of no label that counts */
-    pf_place first;                      /* the first of these batches */
+    int64_t batches;                     /* since the last update, those without a label that counts included */
+    pf_place first;                      /* where in the data the first of these batches was */
     pf_reduce reduce;
     double loss_sum;                     /* of the pending passes */
     double last_loss, last_norm, last_lr, seconds;
@@ -78,13 +78,15 @@ double      pf_trainer_now(void);                                               
 /* Copies the model's buffers to t->saved_buffers, or back. */
 void        pf_pending_buffers(peft_trainer *t, bool restore);
 void        pf_pending_add(peft_trainer *t, int64_t samples, bool pass);         /* a batch; pass: with a gradient */
-/* What `accumulate` counts: passes, or with a reducer batches, so that all ranks meet whatever their labels are. */
+/* The number that option "accumulate" is compared with: pending passes; with a reducer all batches, so that every rank
+ * calls its reducer after the same number of batches, also where a batch has no label that counts. */
 int64_t     pf_pending_count(const peft_trainer *t);
 /* The next pass overwrites the gradients of those so far, and running statistics are restored. */
 void        pf_pending_drop(peft_trainer *t);
-void        pf_pending_rewind(peft_trainer *t);                  /* the same, and counters are those before them */
-/* update/reduce.c: the sum of all ranks' gradients in place of this trainer's, and of how many passes it is; on
- * failure the pending batches are taken back. */
+/* The same, and epoch, batch_in_epoch and samples are set back to before the first of them. */
+void        pf_pending_rewind(peft_trainer *t);
+/* update/reduce.c: replaces the gradients by the sum over all ranks, and *passes by the number of passes in it. On
+ * failure pf_pending_rewind. Without a reducer: nothing. */
 peft_status pf_reduce_gradients(peft_trainer *t, int64_t *passes);
 /* nets.c: compiled nets and where they run */
 peft_status pf_trainer_compile(peft_trainer *t);

@@ -9,7 +9,7 @@
 #include "core/format/meta.h"
 #include "core/train/trainer.h"
 
-/* Options that change no result; compute: there is only one. */
+/* Options that change no result ("compute" has only one value). */
 static const char *const neutral[] = { "threads", "executor", "memory_limit", "compute", "samples", "cache_features",
                                        "cache_file", "cache_type" };
 

@@ -19,7 +19,7 @@ typedef struct pf_vit_shape {
     bool pos_prefix;                    /* pos_embed has a row for the class token */
 } pf_vit_shape;
 
-/* The activation of an MLP by its name; -1: unknown. And its name. */
+/* The pk_act of an MLP's activation by its name ("gelu", "quickgelu"); -1: unknown. And the reverse; NULL: unknown. */
 int         pf_act_named(const char *name);
 const char *pf_act_name(int act);
 

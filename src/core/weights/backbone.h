@@ -9,8 +9,8 @@
 #include "core/arch/names.h"
 #include "core/describe/prep.h"
 
-/* Dense. A matrix that products read may be f16 or bf16, so it is read by core/bits/weight_reader.h; all else is
- * pk_real. */
+/* A tensor under its timm name. Dense pk_real, but for matrices named .weight, which may be f16 or bf16: read them by
+ * core/bits/weight_reader.h. */
 typedef struct pf_weight { char name[PF_NAME_MAX]; peft_tensor tensor; } pf_weight;
 
 /* What peft_backbone_note knows. */

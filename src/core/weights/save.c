@@ -90,7 +90,9 @@ static peft_status add_facts(const peft_backbone *b, const pf_form *f, pf_st_out
 static peft_status add_tensor(const peft_backbone *b, const pf_form *f, pf_st_out *o, const char *timm,
                               const peft_tensor *t)
 {
-    const bool behind = f->model && f->classifier && !pf_is_classifier(timm);          /* a name such as "vit." */
+    /* In a Hugging Face model with a classifier all other tensors stand behind the model's type:
+     * "vit.layernorm.bias". */
+    const bool prefixed = f->model && f->classifier && !pf_is_classifier(timm);
     char name[PF_NAME_MAX], whole[2 * PF_NAME_MAX];
     int64_t dims[PEFT_MAX_DIMS];
     const int parts = pf_naming_theirs(pf_all_families, f->naming, &b->shape, timm, 0, name) ? 1 : 3;
@@ -101,7 +103,7 @@ static peft_status add_tensor(const peft_backbone *b, const pf_form *f, pf_st_ou
         if (parts > 1 && !pf_naming_theirs(pf_all_families, f->naming, &b->shape, timm, p + 1, name))
             return pf_fail(PEFT_E_UNSUPPORTED, "tensor '%s' has no name in the %s naming", timm,
                            f->naming->name);
-        snprintf(whole, sizeof whole, "%s%s%s", behind ? f->model->type : "", behind ? "." : "", name);
+        snprintf(whole, sizeof whole, "%s%s%s", prefixed ? f->model->type : "", prefixed ? "." : "", name);
         PF_TRY(pf_st_out_floats(o, whole, f->as->type, t->ndim, dims, t->type, (const char *)t->data + p * bytes));
     }
     return PEFT_OK;

@@ -9,7 +9,7 @@ typedef struct pf_stored { const char *name, *torch; peft_dtype type; double lim
 
 typedef struct pf_form {
     const pf_naming *naming;
-    const pf_hf_model *model;            /* what Hugging Face calls it; NULL: the naming has no config.json */
+    const pf_hf_model *model;            /* the model of Hugging Face; NULL: the naming has no config.json */
     bool classifier;                     /* the backbone has one, and it is written */
     const char *class_names;             /* one a line; "": none */
     const char *link;                    /* softmax, sigmoid; "": not said */

@@ -29,7 +29,7 @@ static bool list_of(const char *text, bool positive, char out[128])
 {
     double v[3];
     char one[3][40];
-    if (!pf_prep_triple(text, v) || (positive && !(v[0] > 0 && v[1] > 0 && v[2] > 0))) return false;
+    if (!pf_value_numbers(text, 3, v) || (positive && !(v[0] > 0 && v[1] > 0 && v[2] > 0))) return false;
     for (int i = 0; i < 3; i++) pf_print_float(one[i], sizeof one[i], v[i]);
     return snprintf(out, 128, "%s, %s, %s", one[0], one[1], one[2]) < 128;
 }

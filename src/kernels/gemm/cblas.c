@@ -25,6 +25,7 @@ int64_t pk_gemm_cblas_work(const pk_table *t, int64_t m, int64_t n, int threads)
     return aligned(at_most(m, STRIP) * n * (int64_t)sizeof(pk_real)) + tile_bytes(t) * at_least(threads, 1);
 }
 
+/* Conversion of rows of B to pk_real: from is B, its rows `row` elements apart and `length` long. */
 typedef struct widening {
     const pk_table *t;
     pk_dtype type;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * gemm_ahead.h -- what gemm.c has asked for beside its tiles, so that nobody waits for it later. */
+ * gemm_ahead.h -- which memory gemm.c prefetches while it multiplies: parts of A and B that are packed next, and what
+ * the epilogue reads. */
 #ifndef PK_GEMM_AHEAD_H
 #define PK_GEMM_AHEAD_H
 #include "gemm_plan.h"

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * gemm_plan.h -- between gemm.c and cblas.c only. */
+ * gemm_plan.h -- arithmetic on extents for gemm.c and cblas.c, and the product by CBLAS, which gemm.c calls. */
 #ifndef PK_GEMM_PLAN_H
 #define PK_GEMM_PLAN_H
 #include "../pk.h"

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * gemm_ref.c -- the micro-kernel and the epilogue of a matrix product in plain C: what the vector
- * versions must do. */
+ * gemm_ref.c -- the micro-kernel and the epilogue of a matrix product in plain C: what the vector versions must do. */
 #include "../pk.h"
 
 enum { MR = 4, NR = 8 };

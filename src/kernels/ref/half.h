@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * half.h -- one 16-bit number as a float: exact, subnormals, infinities and the bits of NaN too. */
+ * half.h -- f16 and bf16 to float, one number at a time. Exact, also for subnormals and infinities; a NaN keeps its
+ * sign and its fraction's bits. */
 #ifndef PK_HALF_H
 #define PK_HALF_H
 #include <stdint.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * half.h -- vectors of 16-bit numbers as floats, exactly. `type` is a constant everywhere: PK_F16 or PK_BF16. */
+ * half.h -- f16 and bf16 to float, a vector at a time and exactly; panels of B in these types. `type` is a compile-time
+ * constant everywhere: PK_F16 or PK_BF16. */
 #ifndef PK_SIMD_HALF_H
 #define PK_SIMD_HALF_H
 #include "pack.h"
@@ -49,7 +50,7 @@ PK_INLINE pv half_lanes(const pk_dtype type, const uint16_t *from, int64_t n)
     return half_widen(type, n >= PW ? half_load(from) : half_load_some(from, n > 0 ? (int)n : 0));
 }
 
-/* pack_panel of a panel of B. */
+/* pack_panel (pack.h) with width PK_NR for a B in 16 bits. */
 PK_INLINE void half_panel(const pk_dtype type, float *to, const uint16_t *from, int64_t lane, int64_t step, int lanes,
                           int64_t k)
 {

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * pack.c -- packing the operands of a matrix product, of every type that B may have, and widening rows of those
- * types. */
+ * pack.c -- entries of the kernel table: packing A and B (pk_real, f16, bf16) for a matrix product, and converting rows
+ * of these types to pk_real. */
 #include <string.h>
 #include "half.h"
 

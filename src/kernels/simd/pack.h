@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * pack.h -- panels out of matrices of floats, for every kernel of this folder that multiplies matrices; see
- * gemm_micro.h. */
+ * pack.h -- packs matrices of floats into panels as gemm_micro.h reads them, for every kernel of this folder that
+ * multiplies matrices. */
 #ifndef PK_PACK_H
 #define PK_PACK_H
 #include "gemm_micro.h"
@@ -15,7 +15,8 @@
 #define PACK_SHUFFLE(a, b, how) _mm256_shuffle_ps(a, b, how)
 #endif
 
-/* Transposes four rows within the quarters of vectors: lane i of quarter q of to[j] is lane j of quarter q of from[i]. */
+/* Transposes four rows within the quarters of vectors: lane i of quarter q of to[j] is lane j of quarter q of
+ * from[i]. */
 PK_INLINE void transpose_quarters(pv *to, const pv *from)
 {
     const pv a = PACK_LOW(from[0], from[1]), b = PACK_HIGH(from[0], from[1]);
@@ -51,8 +52,9 @@ PK_INLINE void transpose(pv *to, const pv *from)
     }
 }
 
-/* The same of rows in memory, `row` apart: to[j] is column j of the first `rows` of them. Putting the quarters of a
- * vector together while loading leaves only shuffles within quarters, half as many. rows is a constant. */
+/* The same for rows in memory, `row` elements apart: to[j] is column j of the first `rows` rows, a compile-time
+ * constant. Loading 128-bit quarters of several rows into one vector leaves only shuffles within quarters, half as
+ * many. */
 PK_INLINE void load_transposed(pv *to, const float *from, int64_t row, const int rows)
 {
     PK_UNROLL

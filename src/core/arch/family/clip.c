@@ -15,7 +15,7 @@ static const pf_naming naming = {
     .name = "clip", .front = { { "transformer.resblocks.#.", 0 } }, .top = top, .block = block,
     .description = "open_clip_config.json" };
 
-/* The tower of the texts and the projections to the space that both share. */
+/* The text tower, and the projections into the embedding space that images and texts share. */
 static const char *const ignored[] = {
     "proj", "text.*", "text_projection*", "logit_scale", "logit_bias", "token_embedding.*", "positional_embedding",
     "ln_final.*", "transformer.resblocks.*", "input_resolution", "context_length", "vocab_size", NULL };

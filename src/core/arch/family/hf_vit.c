@@ -26,7 +26,7 @@ static const pf_name_row block5[] = {
 const pf_naming pf_naming_hf = {
     .name = "hf", .front = { { "encoder.layer.#.", 0 } }, .inner = "vit.", .top = top, .block = block,
     .dtype = "torch_dtype", .written = true };
-/* DINOv2 keeps its front in version 5. */
+/* Version 5 of transformers renamed the blocks of ViT ("layers.#."), and not those of DINOv2. */
 const pf_naming pf_naming_hf5 = {
     .name = "hf5", .front = { { "layers.#.", PF_UNSCALED }, { "encoder.layer.#.", 0 } }, .inner = "vit.", .top = top,
     .block = block5, .dtype = "dtype", .written = true };
@@ -34,11 +34,12 @@ const pf_naming pf_naming_hf5 = {
 static const char *const classifiers[] = { "classifier.@", NULL };
 static const char *const ignored[] = { "pooler.*", "embeddings.mask_token", NULL };
 
-/* The last rows are of networks that are refused by their tensors; their processors prepare pictures for others too. */
+/* The networks of the last rows are refused by their tensors (detect.c); other networks use their image processors. */
 static const pf_arch_row model_types[] = {
     { .glob = "vit", .rule = "mmcls", .processor = "ViT" }, { .glob = "vit_mae", .rule = "mmcls", .processor = "ViT" },
     { .glob = "vit_msn", .rule = "mmcls", .processor = "ViT" },
-    { .glob = "dpt", .rule = "bilinear", .processor = "DPT" }, { .glob = "deit", .processor = "DeiT" }, { .glob = "ijepa", .processor = "ViT" },
+    { .glob = "dpt", .rule = "bilinear", .processor = "DPT" }, { .glob = "deit", .processor = "DeiT" },
+    { .glob = "ijepa", .processor = "ViT" },
     { .glob = "siglip", .processor = "Siglip" }, { .glob = "beit", .processor = "Beit" },
     { .glob = "data2vec-vision", .processor = "Beit" }, { .glob = "dinov3_vit", .processor = "DINOv3ViT" }, { 0 } };
 

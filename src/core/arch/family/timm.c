@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * timm.c -- timm's names, under which backbones are held here; its plain ViTs, those of CLIP, and what the names of its
- * architectures tell. */
+ * timm.c -- timm's names, which this library uses inside; timm's plain ViTs and those of CLIP, and what follows from
+ * the names of timm's architectures. */
 #include "core/arch/arch.h"
 
 static const pf_name_row top[] = {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * labels.c -- see labels.h. */
+ * labels.c -- checks a batch's labels against the shape of the model's output; reads them row by row. */
 #include "core/graph/loss/labels.h"
 #include <stdio.h>
 #include <string.h>

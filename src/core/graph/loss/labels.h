@@ -22,7 +22,7 @@ peft_status pf_labels_fit(pf_labels *l, pf_label_kind kind, const peft_tensor *l
 
 int64_t pf_label_class(const pf_labels *l, int64_t row);
 double  pf_label_target(const pf_labels *l, int64_t row, int64_t c);
-/* Where a row stands, for messages: "labels[2]", or "labels[2][0][7]" in a map. Returns text. */
+/* Names a row's label for messages: "labels[2]", or in a map "labels[2][0][7]" (sample, y, x). Returns text. */
 enum { PF_LABEL_TEXT = 96 };
 const char *pf_label_place(const pf_labels *l, int64_t row, char text[PF_LABEL_TEXT]);
 /* PF_LABEL_CLASS: each is 0 to classes - 1. */

@@ -72,7 +72,7 @@ pf_val pf_loss_build(pf_graph *g, const pf_loss *loss, pf_val logits)
     if (g->status) return PF_NONE;
     const int64_t rows = pf_rows(g, logits);
     const pf_val labels = loss->kind->labels == PF_LABEL_CLASS
-        ? pf_input_add(g, "labels", pf_shape_of(1, rows), PF_IN_INTEGERS)
+        ? pf_input_add(g, "labels", pf_shape_of(1, rows), 0)
         : pf_input_add(g, "targets", pf_shape_of(2, rows, pf_cols(g, logits)), 0);
     return pf_emit(g, &pf_op_loss, &(pf_attr){ .ptr = loss }, 2, (pf_val[]){ logits, labels });
 }

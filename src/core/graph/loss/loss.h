@@ -21,11 +21,11 @@ typedef struct pf_loss_kind {
     const char *name;
     pf_label_kind labels;
     const char *options;           /* those of losses.def, and weight_reduction, that it reads; a blank between two */
-    int64_t min_classes;           /* with fewer the loss is always 0 */
-    bool auto_by_batch;            /* what weight_reduction=auto means: by_batch, below */
-    /* Beyond type and shape: every value is one that this loss takes. */
+    int64_t min_classes;           /* with fewer classes the loss is always 0 */
+    bool auto_by_batch;            /* weight_reduction=auto means batch (pf_loss.by_batch), else weights */
+    /* PEFT_E_INVALID for a value that this loss does not take; type and shape are checked before (pf_labels_fit). */
     peft_status (*check)(const pf_labels *l);
-    /* Does a label take part? false where all class weights are 0 or nothing is judged. */
+    /* Has any label an effect? false where the class weights of all are 0, or all targets are -1 (not judged). */
     bool (*counts)(const pf_loss *loss, const pf_labels *l);
     /* The value, summed in double, row by row. grad (NULL: not wanted) has the layout of logits, may be logits itself,
      * and gets d value / d logits, element by element. */

@@ -15,8 +15,8 @@ static int64_t flops_of(const pf_graph *g, pf_val x, pf_val w)
     return 2 * pf_rows(g, x) * pf_shape_count(&pf_v(g, w)->shape);
 }
 
-/* The product with a weight [n, k] as B: turned by a linear, as it is by its gradient. A trained one may be columns of
- * a wider matrix. */
+/* Runs the product *a with a weight [n, k] as B: transposed (turned) for a linear, as it is for the gradient of its
+ * input. A trained weight may be columns of a wider matrix. */
 static void multiply(const pf_run *r, pk_gemm *a, pf_val weight, bool turned)
 {
     const pk_weight w = pf_weight_of(r, weight);

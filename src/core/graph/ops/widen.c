@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * widen.c -- a frozen weight that is not held as pk_real, as pk_real: for operations that read no other type. Made by
- * the widen pass. */
+ * widen.c -- converts a frozen weight of another type to pk_real. The widen pass inserts it in front of operations that
+ * read pk_real alone. */
 #include "core/graph/op.h"
 
 /* in: a CONST of any type; out: the same extents */

@@ -2,8 +2,9 @@
  * pass_place.c -- pieces are computed inside their concatenation (dq, dk, dv), which then copies nothing. */
 #include "core/graph/passes/passes.h"
 
-/* A piece whose maker can write strided, and that is no view already, becomes a view of its concatenation. Whoever
- * else reads it reads it there: the plan never gives away memory that is looked into. */
+/* A piece becomes a view of its concatenation where the operation that makes it can write with a stride, and it is not
+ * a view already. Other readers of the piece then read the concatenation's columns: the plan keeps a value's memory
+ * until the last reader of its views has run. */
 peft_status pf_pass_place(pf_graph *g)
 {
     if (g->status) return g->status;

@@ -2,7 +2,8 @@
  * pass_split.c -- nodes that depend on no trained value go to the front: their results can be cached by sample. */
 #include "core/graph/passes/passes.h"
 
-/* A stable partition: nodes that depend on no trained value (and have no effect) to the front. */
+/* Nodes that depend on no trained value and on no input but those of PF_IN_BY_ID, and that have no effect, go to the
+ * front; the order within each part stays. */
 peft_status pf_pass_split(pf_graph *g)
 {
     if (g->status) return g->status;

@@ -9,7 +9,8 @@ static bool to_widen(const pf_graph *g, const pf_node *n, int k)
     return pf_v(g, n->in[k])->type != PK_REAL && !(n->op->typed >> k & 1);
 }
 
-/* The nodes from `first` on to the front: they read constants only. */
+/* Moves the nodes from `first` on to the front of the list, so that they run before their readers. They read constants
+ * alone. */
 static void move_to_front(pf_graph *g, uint32_t first)
 {
     const uint32_t made = g->nodes - first;
@@ -27,7 +28,7 @@ static void move_to_front(pf_graph *g, uint32_t first)
 peft_status pf_pass_widen(pf_graph *g)
 {
     const uint32_t nodes = g->nodes, values = g->values;
-    pf_val *real = pf_alloc_zero(g->ctx, values * sizeof *real);             /* what stands for each value */
+    pf_val *real = pf_alloc_zero(g->ctx, values * sizeof *real);       /* [id]: the value converted; PF_NONE: not */
     if (!real) return g->status = pf_nomem("graph pass", values * sizeof *real);
     for (uint32_t i = 0; i < nodes; i++)
         for (int k = 0; k < PF_MAX_IN && !g->status; k++) {

@@ -10,8 +10,8 @@ typedef struct pf_pass {
     const char *name;
     peft_status (*run)(pf_graph *g);     /* leaves a valid graph or an error */
     pf_phase phase;
-    bool required;                       /* the graph means something else without it: it cannot be left out */
-    bool exact;                          /* without it every result is the same to the bit, else to rounding */
+    bool required;                       /* pf_compile refuses to leave it out, as the graph would be wrong */
+    bool exact;                          /* results without it are the same bit for bit; else they differ by rounding */
 } pf_pass;
 extern const pf_pass pf_passes[];        /* ends with a NULL name */
 
@@ -19,7 +19,7 @@ extern const pf_pass pf_passes[];        /* ends with a NULL name */
 #include "core/graph/passes/passes.def"
 #undef PF_PASS
 
-/* Drops nodes that no living node reads and that have no effect; outputs: also outputs (but the first) of the others
- * that no node reads. */
+/* Drops nodes without an effect whose outputs no remaining node reads. outputs: also sets the outputs (but the first)
+ * of remaining nodes that no node reads to PF_NONE. */
 peft_status pf_drop_unread(pf_graph *g, bool outputs);
 #endif

@@ -17,7 +17,7 @@ static void add_shape(pass *p, const pf_shape *s, bool sampled)
     for (int i = 0; i < s->ndim; i++) add_number(p, sampled && !i ? 1 : s->dim[i]);
 }
 
-/* The same for equal numbers of any type. */
+/* A checksum of a constant's elements as pk_real: an f16 weight and its f32 copy have the same. */
 static int64_t sum_of(const pf_graph *g, pf_val v)
 {
     const pf_run run = { .g = g };

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * head.c -- what heads are made of: tensors, linear layers, batch norm. */
+ * head.c -- parts that several heads use: their tensors, linear layers, batch norm. */
 #include <stdio.h>
 #include "core/model/model.h"
 

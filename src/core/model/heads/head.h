@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * head.h -- the table of heads: what makes logits of what the backbone computes. A new head is a file with a row and a
+ * head.h -- the table of heads. A head makes logits of the backbone's features. To add one: a file with its row, and a
  * line in heads.def. */
 #ifndef PF_HEAD_H
 #define PF_HEAD_H
@@ -7,17 +7,17 @@
 
 typedef struct pf_head {
     const char *name;
-    const char *options;           /* the model's options that have an effect with it; a blank between two */
-    const char *init;              /* what head_init=auto means */
-    /* emit reads all patch tokens, and the output of a sample is [h, w, classes]; else it reads the pooled feature, and
-     * the output is [classes]. */
+    const char *options;           /* the model's options that have an effect with it, separated by blanks */
+    const char *init;              /* the rule of initialisation that head_init=auto stands for */
+    /* true: emit reads all patch tokens, and a sample's logits are [h, w, classes]; false: it reads the pooled feature,
+     * and they are [classes]. */
     bool patches;
     /* Makes parameters (m->params) and buffers (m->buffers); source as for pf_adapter_make. NULL: it has none. */
     peft_status (*declare)(peft_model *m, const char *init, pf_source *source);
     /* [b, 1, d] -> [b, 1, classes], or [b, h*w, d] -> [b, h*w, classes]. NULL: a method's network makes the logits. */
     pf_val (*emit)(const peft_model *m, pf_graph *g, pf_val x);
-    /* The tensor that a merged backbone holds in its classifier's tensor `name`. NULL: the head is no such classifier,
-     * and neither peft_model_merge nor a PEFT directory can hold it. */
+    /* The tensor that becomes the tensor `name` of a merged backbone's classifier. NULL: the head is no linear
+     * classifier of the pooled feature; peft_model_merge and peft_model_save_hf refuse it. */
     const peft_tensor *(*merge)(const peft_model *m, const char *name);
 } pf_head;
 
@@ -26,7 +26,7 @@ extern const pf_head pf_head_backbone;                       /* classes=0: the b
 #include "core/model/heads/heads.def"
 #undef PF_HEAD
 const pf_head *pf_head_find(const char *name);               /* NULL, with PEFT_E_OPTION's message: no such head */
-/* The output of a sample of images of shape v. */
+/* The shape of a sample's logits: peft_model_output. */
 pf_shape       pf_head_output(const pf_head *head, const pf_vit_shape *v, int64_t classes);
 
 /* --- what heads are made of --------------------------------------------------------------------------------------- */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * table.c -- the table of heads. */
+ * table.c -- looks a head up by name; the shape of its output. */
 #include <string.h>
 #include "core/model/model.h"
 

@@ -26,21 +26,26 @@ typedef struct pf_net_spec {
     pf_compile_spec compile;             /* from pf_team_spec */
 } pf_net_spec;
 
-/* Compiled and planned, not yet bound to memory. Without crossings it is whole, whatever part was wanted. */
+/* Compiled and planned, not yet bound to memory. Where the prefix cannot be cut off (crossings is 0 then) the result is
+ * the whole graph, whatever part was wanted. */
 peft_status pf_compiled_create(pf_compiled *c, const pf_net_spec *spec);
 void        pf_compiled_free(pf_compiled *c);
 size_t      pf_compiled_table_bytes(const pf_compiled *c);             /* what it holds beside the arena */
 pk_real    *pf_crossing_data(const pf_compiled *c, uint32_t i, int64_t sample);
 
 /* --- given.c --- */
-/* The inputs that the model's methods declared, in their order: copies of the application's tensors, zeros behind. */
+/* An input that a method declared, of shape [batch, ..]: room holds a copy of the application's tensor, of n samples
+ * with `one` elements each, and zeros behind them. n 0: not given yet. */
 typedef struct pf_given_input { char name[40]; pf_shape shape; int64_t one, n; pk_real *room; } pf_given_input;
+/* All of them, in the order of pf_compiled.given. */
 typedef struct pf_given { pf_given_input item[PF_INPUTS_MAX]; int count; int64_t batch; } pf_given;
 peft_status pf_given_create(pf_given *s, const pf_compiled *c);        /* of any graph of the model for this batch */
 size_t      pf_given_bytes(const pf_given *s);
 void        pf_given_free(pf_given *s, peft_context *ctx);
+/* Copies value. PEFT_E_NOTFOUND: no such input; PEFT_E_SHAPE, PEFT_E_DTYPE: value does not fit it. */
 peft_status pf_given_set(pf_given *s, const char *name, const peft_tensor *value);
-/* For runs of c on a batch of n; the first sample c sees is number `first`. */
+/* Binds all of them to c for a call of n samples; c runs on those from number `first` on. PEFT_E_STATE: one was given
+ * for another number of samples. */
 peft_status pf_given_bind(const pf_given *s, pf_compiled *c, int64_t n, int64_t first);
 
 /* --- call.c --- */

@@ -62,7 +62,7 @@ static peft_status compare(drift *d, const peft_tensor *all, int64_t first, int6
         d->logits[i] = NULL;
         PF_TRY(peft_tensor_create(d->ctx, PF_REAL, 1 + o->ndim, dims, &d->logits[i]));
         peft_status s = peft_session_predict(d->session[i], &part, d->logits[i]);
-        if (s && s != PEFT_E_NONFINITE) return s;        /* logits that are no numbers count as far apart */
+        if (s && s != PEFT_E_NONFINITE) return s;        /* a logit that is NaN or Inf is an infinite difference */
     }
     const pk_real *x = d->logits[0]->data, *y = d->logits[1]->data;
     for (int64_t i = 0; i < peft_tensor_count(d->logits[0]); i++) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * team.c -- see team.h. */
+ * team.c -- starting and stopping a team of threads, and the compile settings for graphs that run on it. */
 #include <stdio.h>
 #include <string.h>
 #include "core/train/session/team.h"

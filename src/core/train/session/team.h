@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * team.h -- the threads of one session or trainer, and the options of how graphs are compiled for them. */
+ * team.h -- the threads of one session or trainer, and the options that say how graphs are compiled for them. */
 #ifndef PF_TEAM_H
 #define PF_TEAM_H
 #include "core/graph/exec.h"
@@ -15,12 +15,13 @@ typedef struct pf_team {
 } pf_team;
 peft_status pf_team_start(pf_team *t, peft_context *ctx, int64_t threads);          /* 0: the context's number */
 void        pf_team_stop(pf_team *t);
-/* The settings wanted, for a graph that runs on this team. */
+/* `wanted` with the team's kernels, product, pool and threads. */
 pf_compile_spec pf_team_spec(const pf_team *t, pf_compile_spec wanted);
 /* What decides the rounding of a result: "avx2, own". */
 void        pf_team_text(const pf_team *t, char *text, size_t room);
 
-/* Rows of a table of options: how graphs are compiled. pf_compile_options writes them to *spec. */
+/* Rows of a table of options (sessions, trainers) that say how graphs are compiled; pf_compile_options reads them into
+ * *spec. */
 #define PF_COMPILE_OPTIONS \
     { "executor", 's', "planned", 0, 0, "planned, or naive (for tests)" }, \
     { "memory_limit", 'i', "0", 0, 1e15, "bytes that a graph's arena and scratch may take; 0: no limit" }, \

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * reduce.c -- gradients of several trainers become one sum, by a function of the application's, before each of the
- * trainers makes the same update of it. */
+ * reduce.c -- calls the application's reducer, which replaces a trainer's gradients by their sum over all trainers of a
+ * data-parallel run. */
 #include <string.h>
 #include "core/train/trainer.h"
 
@@ -21,8 +21,8 @@ peft_status peft_trainer_set_reduce(peft_trainer *t, int64_t rank, int64_t ranks
     return PEFT_OK;
 }
 
-/* The callback failed, or what it says cannot be. Its error is that of the last libpeft function that failed in it, or
- * what it gave to peft_set_error. */
+/* The error of a reducer that returned `stop` (not 0), or gave an impossible number of passes. Where a libpeft function
+ * failed in it, or it called peft_set_error, that error is passed on. */
 static peft_status refused(const peft_trainer *t, int stop, int64_t passes)
 {
     const long long step = t->step;

@@ -5,7 +5,7 @@
 #include <string.h>
 #include "core/options/options.h"
 
-static const double half_turn = 3.14159265358979323846;
+static const double pi = 3.14159265358979323846;
 static const char *const names[] = {
     [PF_LR_CONSTANT] = "constant", [PF_LR_COSINE] = "cosine", [PF_LR_WARMUP_COSINE] = "warmup_cosine",
     [PF_LR_WARMUP_COSINE_FULL] = "warmup_cosine_full_period", [PF_LR_STEP] = "step",
@@ -53,7 +53,8 @@ static bool rate_ok(double v) { return isfinite(v) && v >= 0; }
 
 peft_status pf_schedule_check(const pf_schedule *s)
 {
-    if ((size_t)s->kind >= KINDS) return pf_fail(PEFT_E_OPTION, "schedule has kind %d, which is none", (int)s->kind);
+    if ((size_t)s->kind >= KINDS)
+        return pf_fail(PEFT_E_OPTION, "schedule: given kind %d, expected 0 to %d", (int)s->kind, (int)KINDS - 1);
     if (!rate_ok(s->lr)) return bad_rate("lr", s->lr, "a finite number of at least 0");
     if (!rate_ok(s->min_lr) || (falls(s->kind) && s->min_lr > s->lr))
         return bad_rate("min_lr", s->min_lr, "a number between 0 and lr");
@@ -75,7 +76,7 @@ peft_status pf_schedule_check(const pf_schedule *s)
 static double cosine(const pf_schedule *s, int64_t t, int64_t period)
 {
     if (t >= period) return s->min_lr;
-    return s->min_lr + (s->lr - s->min_lr) * (1 + cos(half_turn * (double)t / (double)period)) / 2;
+    return s->min_lr + (s->lr - s->min_lr) * (1 + cos(pi * (double)t / (double)period)) / 2;
 }
 
 /* The same along a straight line. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * update.c -- what the gradients of the pending passes do: reduction, norm, clipping, the optimiser's step. */
+ * update.c -- peft_trainer_update: reduces the gradients of the pending passes, takes their norm, clips, and runs the
+ * optimiser. */
 #include <math.h>
 #include "core/train/trainer.h"
 

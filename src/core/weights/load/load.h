@@ -26,9 +26,9 @@ typedef struct pf_loader {
     pf_config config;
     pf_vit_shape shape;
     int64_t native_grid, native_prefix;  /* of the file's pos_embed */
-    bool fold;                           /* its rows in front of the patches join the tokens they belong to */
+    bool fold;                           /* its rows in front of the patches are added to class token and registers */
     const char *rule;                    /* of resampling positions */
-    char assumed[PF_ASSUMED_MAX];        /* a line for each fact that nothing told: "heads=12: width / 64" */
+    char assumed[PF_ASSUMED_MAX];        /* a line for each fact that no file stated: "heads=12: width / 64" */
 } pf_loader;
 
 peft_status pf_load_names(pf_loader *l);
@@ -65,14 +65,14 @@ peft_status pf_load_agree(const pf_loader *l);
 peft_status pf_load_notes(const pf_loader *l, peft_backbone *b);
 
 /* --- load_heads.c ------------------------------------------------------------------------------------------------- */
-/* Heads of networks of this width and depth, and where that is from. */
+/* The number of attention heads that networks of this width and depth usually have; *why: from which ones. */
 int64_t     pf_usual_heads(const pf_vit_shape *s, const char **why);
 
 /* --- load.c ------------------------------------------------------------------------------------------------------- */
-/* peft_backbone_load by another table of families. */
+/* peft_backbone_load with a table of families of the caller's, for tests. */
 peft_status pf_backbone_load(peft_context *ctx, const char *path, const peft_options *o, pf_families families,
                              peft_backbone **out);
-/* What the configuration's name of the network tells. */
+/* What follows from the name of the network in the configuration files. */
 static inline pf_arch pf_load_arch(const pf_loader *l)
 {
     return pf_arch_of(l->families, pf_config_get(&l->config, "architecture"), pf_config_get(&l->config, "model_type"));
@@ -80,6 +80,6 @@ static inline pf_arch pf_load_arch(const pf_loader *l)
 
 /* --- load_tensors.c ----------------------------------------------------------------------------------------------- */
 peft_status pf_load_tensors(pf_loader *l, peft_backbone *b);
-/* Last of all: what b holds copies of need not stay in memory as part of the file. */
+/* Last: takes those pages of the mapped file out of memory whose tensors b holds as converted copies. */
 void        pf_load_forget_copied(const pf_loader *l, const peft_backbone *b);
 #endif

@@ -79,8 +79,8 @@ static peft_status read_if_there(const pf_loader *l, const char *folder, const c
     return s;
 }
 
-/* A folder may hold the same model in the forms of several libraries, and each file describes its own: that of the
- * naming counts alone. */
+/* A folder may hold the same model in the formats of several libraries, each with its own configuration file. Where the
+ * file's naming has one (pf_naming.description) and it is there, the others are not read. */
 static peft_status read_folder(const pf_loader *l, const char *folder, pf_config *c)
 {
     static const char *const names[] = { "config.json", "processor_config.json", "preprocessor_config.json" };

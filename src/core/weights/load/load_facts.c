@@ -107,8 +107,8 @@ static peft_status pool_of(pf_loader *l)
     return PEFT_OK;
 }
 
-/* Where the classifier stands on the mean of the patches, the final norm is left out. With pool=cls the backbone is the
- * tower alone, without the classifier. */
+/* For a family whose classifier reads the mean of the patches without the final norm (Hugging Face's CLIP): a file with
+ * a classifier loads without that norm; with pool=cls it loads with the norm and without the classifier. */
 static void mean_classifier(pf_loader *l)
 {
     const char *header = pf_st_meta(l->file, "final_norm");

@@ -49,8 +49,8 @@ static peft_status detect(pf_loader *l)
     memcpy(l->prefix, found[0].prefix, sizeof l->prefix);
     l->family = pf_family_of(l->families, l->naming, l->file);
     if (!l->family)
-        return pf_fail(PEFT_E_UNSUPPORTED, "the file's names are %s, but they are of no family that is known",
-                       l->naming->name);
+        return pf_fail(PEFT_E_UNSUPPORTED, "the file has %s names, but its tensors are those of no family of networks "
+                       "that this library knows", l->naming->name);
     return asked_for(l->families, asked, l->naming->name);
 }
 

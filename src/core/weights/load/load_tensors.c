@@ -44,7 +44,8 @@ static peft_status check_types(const pf_st_tensor *const *part, int parts)
     return PEFT_OK;
 }
 
-/* The type in which the tensor is held: a matrix that products read keeps f16 and bf16, all else becomes pk_real. */
+/* The type in which the backbone holds the tensor: a matrix that products read keeps f16 or bf16 where all its parts
+ * have that type; everything else becomes pk_real. */
 static peft_dtype held_type(const pf_weight *w, const pf_st_tensor *const *part, int parts)
 {
     const char *end = strrchr(w->name, '.');
@@ -54,7 +55,8 @@ static peft_dtype held_type(const pf_weight *w, const pf_st_tensor *const *part,
     return keep ? type : PF_REAL;
 }
 
-/* Stacked into one dense block; a single aligned part of the type that is held stays where it is mapped. */
+/* Tensor i of the backbone from its parts, stacked. A single part that has the type held and is aligned stays where it
+ * is mapped; else the parts are copied or converted into owned memory. */
 static peft_status take(peft_backbone *b, size_t i, const pf_st_tensor *const *part, int parts)
 {
     peft_tensor *t = &b->weight[i].tensor;
