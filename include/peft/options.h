@@ -21,13 +21,13 @@ PEFT_API PEFT_NODISCARD peft_status peft_options_set_int   (peft_options *o, con
 PEFT_API PEFT_NODISCARD peft_status peft_options_set_float (peft_options *o, const char *name, double v);
 PEFT_API PEFT_NODISCARD peft_status peft_options_set_string(peft_options *o, const char *name, const char *v);
 
-/* Several at once: "r=8,alpha=16,layers=[0,1,2],targets=\"q,v\"". Settings are separated by commas or by blanks: "r=8
- * alpha=16". A value ends at the next comma, or at blanks with name= behind them ("a=two words b=1" sets a to "two
- * words"). Commas and blanks in [brackets] or "quotes" belong to the value; brackets stay part of it, quotes do not,
- * and \ inside quotes takes the next character as it is. Blanks around names and values are dropped, and so are commas
- * with nothing between them; the numbers' decimal point is '.' in every locale. libpeft-io reads its settings by the
- * same rules. Of a name given twice the last value counts. "" sets nothing. PEFT_E_INVALID: not such a list; then none
- * of it is set. */
+/* Several at once: "r=8,alpha=16,layers=[0,1,2],targets=\"q,v\"". Settings are separated by commas or by blanks:
+ * "r=8 alpha=16". A value ends at the next comma, or at blanks that "name=" follows: of the text a=two words b=1 the
+ * value of a is two words. Commas and blanks in [brackets] or "quotes" belong to the value; brackets stay part of it,
+ * quotes do not, and \ inside quotes takes the next character as it is. Blanks around names and values are dropped, and
+ * so are commas with nothing between them; the numbers' decimal point is '.' in every locale. libpeft-io reads its
+ * settings by the same rules. Of a name given twice the last value counts. "" sets nothing.
+ * PEFT_E_INVALID: not such a list; then none of it is set. */
 PEFT_API PEFT_NODISCARD peft_status peft_options_parse     (peft_options *o, const char *key_value_list);
 
 PEFT_END_DECLS

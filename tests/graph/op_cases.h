@@ -189,7 +189,8 @@ static pf_val case_half(lab *l, int v)
     return peft_mul(&l->g, y, peft_row_scale(&l->g, w, a, b, 0.7));
 }
 
-/* What a frozen attention looks at most, asked again by trained queries; the choice is no function of anything. */
+/* The rows with the largest mass in a frozen attention, as keys and values of trained queries. No gradient flows
+ * through the choice of the rows. */
 static pf_val case_selection(lab *l, int v)
 {
     enum { ROWS = 4, D6 = 6, HEADS = 2 };

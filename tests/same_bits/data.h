@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * data.h -- messages, files in the current folder, made-up numbers, batches. */
+ * data.h -- what same_bits.c and same_pictures.c share: error messages, files in the current folder, made-up numbers,
+ * batches. */
 #ifndef SAME_BITS_DATA_H
 #define SAME_BITS_DATA_H
 #include <peft/peft.h>

@@ -3,7 +3,7 @@
 # No circle between files: none of #include lines, and none of names, where a file's object uses a function or a variable
 # of a second file's object, which, directly or through others, uses one of the first.
 #   circles.sh LIST [ROOT]    LIST: a file with the paths of a build's objects, one a line; ROOT: the source tree
-#   circles.sh --self-test CC compiles circles and wants each one found
+#   circles.sh --self-test CC compiles files with circles and checks that each one is reported
 set -eu
 export LC_ALL=C
 project=$(cd "$(dirname "$0")/../.." && pwd)

@@ -5,7 +5,7 @@
 # blank lines and #include lines are left out. Eleven lines of fewer than six different shapes count as the rows of a
 # table and may be like those of another table.
 #   doubles.sh [ROOT]       checks the tree
-#   doubles.sh --self-test  wants doubles found in files made for it
+#   doubles.sh --self-test  checks that doubles in files made for it are reported
 set -eu
 export LC_ALL=C
 project=$(cd "$(dirname "$0")/../.." && pwd)

@@ -5,7 +5,7 @@
 # one floor with it.
 #   floors.sh [ROOT]         checks the #include lines of the tree
 #   floors.sh --objects LIST checks the objects of a build; LIST: a file with one path a line
-#   floors.sh --self-test CC breaks copies of the tree in every way the checks know and wants each one refused
+#   floors.sh --self-test CC adds each kind of violation to a copy of the tree and checks that it is reported
 set -eu
 export LC_ALL=C
 project=$(cd "$(dirname "$0")/../.." && pwd)

@@ -3,7 +3,7 @@
 # Each header, alone, compiles without a warning: the public ones as C99, C11 and C++11 with every compiler that is here,
 # those of src as C11 with the first one.
 #   headers.sh [ROOT]
-#   headers.sh --self-test   wants headers refused that need another one in front, or are no C++
+#   headers.sh --self-test   checks that a header is refused that needs another one in front, or is not valid C++
 set -eu
 project=$(cd "$(dirname "$0")/../.." && pwd)
 work=$(mktemp -d)

@@ -3,7 +3,7 @@
 # The size of rooms and files: no folder of src, include, tests or examples holds more than fifteen files (src/methods,
 # one file a method, excepted), no source file has more than 400 lines, and half of those of src have at most 150.
 #   rooms.sh [ROOT]      checks the tree
-#   rooms.sh --self-test wants a room, a file and a median that are too large refused
+#   rooms.sh --self-test checks that a folder, a file and a median that are too large are reported
 set -eu
 export LC_ALL=C
 project=$(cd "$(dirname "$0")/../.." && pwd)

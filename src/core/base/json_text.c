@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * json_text.c -- see json_text.h. */
+ * json_text.c -- parsing JSON text with jansson, walking over it, writing it; checking UTF-8. */
 #include "core/base/json_text.h"
 #include <errno.h>
 #include <string.h>

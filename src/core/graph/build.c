@@ -18,7 +18,7 @@ static pf_val emit(pf_graph *g, const pf_op *op, const pf_attr *attr, int needed
 #define EMIT_SOME(g, op, attr, needed, ...) emit(g, op, attr, needed, COUNT(__VA_ARGS__), (pf_val[]){__VA_ARGS__})
 #define EMIT(g, op, attr, ...) EMIT_SOME(g, op, attr, COUNT(__VA_ARGS__), __VA_ARGS__)
 
-/* A word that looks at x itself: false, with the error recorded, when x is none of this graph's values. */
+/* Is x a value of this graph? If not, records the error; for functions that read x's shape before a node checks it. */
 static bool known(pf_graph *g, pf_val x, const char *word)
 {
     if (g->status) return false;

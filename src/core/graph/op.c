@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * op.c -- what the files of this folder share. */
+ * op.c -- functions that the operations in ops/ share: refusing shapes, making backward nodes, adding up gradients. */
 #include "core/graph/op.h"
 #include "core/base/tensor.h"
 

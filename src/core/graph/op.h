@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * op.h -- what the files of this folder share. */
+ * op.h -- what the operations in ops/ share. */
 #ifndef PF_OP_H
 #define PF_OP_H
 #include <string.h>

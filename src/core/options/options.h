@@ -29,7 +29,7 @@ size_t      pf_options_count(const peft_options *o);
 const char *pf_options_name (const peft_options *o, size_t i);
 /* The value as text, exact (floats round-trip, C locale); lives as long as it is not set again. */
 const char *pf_options_value(const peft_options *o, size_t i);
-/* o NULL: an empty bag needs ctx: use create */
+/* o is not NULL; *out has o's context. */
 peft_status pf_options_copy (const peft_options *o, peft_options **out);
 
 /* C-locale number parsing and printing, whatever the program's locale. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * extents.c -- see extents.h. */
+ * extents.c -- finds the numbers of a compiled graph that are multiples of its batch size, and sets them to another
+ * one. / */
 #include "core/train/extents.h"
 #include <string.h>
 

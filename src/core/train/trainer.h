@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * trainer.h -- the trainer inside. */
+ * trainer.h -- the struct of a trainer, and what the files of src/core/train share. */
 #ifndef PF_TRAINER_H
 #define PF_TRAINER_H
 #include <peft/trainer.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * backbone.c -- a backbone's life, its questions and answers, its fingerprint; and one with random weights. */
+ * backbone.c -- allocating and freeing a backbone, its public getters, its fingerprint; backbones with random
+ * weights. */
 #include <string.h>
 #include "core/base/rng.h"
 #include "core/bits/sha256.h"

@@ -39,8 +39,8 @@ const peft_tensor *pf_backbone_find(const peft_backbone *b, const char *name);  
 bool pf_is_classifier(const char *name);                                               /* head.* */
 /* SHA-256 over the classifier's tensors, which the fingerprint leaves out, as 64 hex digits. */
 void pf_classifier_digest(const peft_backbone *b, char hex[65]);
-/* The fingerprint of what is computed with: over the position embedding as it was resampled, so that it is the one of a
- * file into which b is saved. */
+/* The fingerprint over the position embedding after resampling, which peft_backbone_fingerprint takes before it. A file
+ * into which b is saved has it as its fingerprint. */
 const char *pf_backbone_effective(peft_backbone *b);
 bool pf_is_float(peft_dtype type);                                                     /* what a file's weights may be */
 

@@ -45,7 +45,7 @@ static int filter_number(const char *name)
     return -1;
 }
 
-/* The processor's size before the crop; false: the text's resize is none of ours. crops: it is not all of it. */
+/* Writes the processor's size before the crop as JSON; false: resize has an unknown value. *crops: a crop follows. */
 static bool size_of(const words *w, char *out, size_t room, bool *crops)
 {
     double pct = 1;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * load.h -- a backbone on its way from a file, in the order of the steps: the file's names under ours, the facts the
- * weights do not tell, the shape, the tensors. */
+ * load.h -- loading a backbone from a file. The steps in their order: translate the file's names to timm's, find the
+ * facts that the weights do not tell, the shape, the tensors. "Description" is any configuration file. */
 #ifndef PF_LOAD_H
 #define PF_LOAD_H
 #include "core/weights/backbone.h"
@@ -32,14 +32,16 @@ typedef struct pf_loader {
 } pf_loader;
 
 peft_status pf_load_names(pf_loader *l);
-/* The parts of what timm calls name, marked as used when take; 0: it is not in the file, or not all of it. */
+/* Writes the file's tensor that timm calls name, or its parts (q, k, v), to part; returns their number. take: marks
+ * them as used. 0: the file lacks it or one of its parts. */
 int         pf_load_find(pf_loader *l, const char *name, bool take, const pf_st_tensor *part[3]);
 bool        pf_load_has(const pf_loader *l, const char *glob);                          /* among the file's names */
-/* What is called from now is called to: the final norm, by where it stands. */
+/* Renames the tensor `from` (a timm name) to `to`: "norm.weight" to "fc_norm.weight" where it stands behind the
+ * mean. */
 void        pf_load_rename(pf_loader *l, const char *from, const char *to);
-/* What timm's names that fit glob stand for is not part of the backbone. */
+/* Marks the tensors whose timm names fit glob as ignored. */
 void        pf_load_leave_out(pf_loader *l, const char *glob);
-/* PEFT_OK, or what is missing from b and what the file has beside it in one message. */
+/* PEFT_E_FORMAT lists, in one message, the tensors of b that the file lacks and those of the file that nothing used. */
 peft_status pf_load_account(pf_loader *l, const peft_backbone *b);
 
 /* --- load_shape.c ------------------------------------------------------------------------------------------------- */
@@ -48,7 +50,7 @@ peft_status pf_load_tokens(pf_loader *l);
 peft_status pf_load_shape(pf_loader *l);
 
 /* --- load_facts.c ------------------------------------------------------------------------------------------------- */
-/* Descriptions name networks that compute something else with the same tensors: PEFT_E_UNSUPPORTED. */
+/* PEFT_E_UNSUPPORTED: a description names a network that has the same tensors and computes something else with them. */
 peft_status pf_load_named(const pf_loader *l);
 /* Completes the shape by what no tensor tells. */
 peft_status pf_load_facts(pf_loader *l);
@@ -58,7 +60,7 @@ peft_status pf_load_facts(pf_loader *l);
 peft_status pf_config_read(const pf_loader *l, const char *weights, pf_config *c);
 
 /* --- load_agree.c ------------------------------------------------------------------------------------------------- */
-/* PEFT_OK, or what the description says of a network that the tensors contradict. */
+/* The error names a fact of the description that the tensors contradict, or that this library does not compute. */
 peft_status pf_load_agree(const pf_loader *l);
 
 /* --- load_notes.c ------------------------------------------------------------------------------------------------- */

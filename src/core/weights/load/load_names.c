@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
- * load_names.c -- the file's names under ours: detecting, finding, and accounting for every one of them. */
+ * load_names.c -- translates the file's names to timm's: detects the naming, finds tensors by their timm name, and
+ * lists those that are missing or unexpected. */
 #include <stdio.h>
 #include <string.h>
 #include "core/options/glob.h"
 #include "core/weights/load/load.h"
 
-/* hf stands for all that Hugging Face's models of any version call their tensors. */
+/* Checks option "naming" against the naming found. "hf" accepts every naming of Hugging Face: hf, hf5 and hf-clip. */
 static peft_status asked_for(pf_families families, const char *asked, const char *found)
 {
     const pf_naming *naming[PF_NAMINGS_MAX];
