@@ -111,7 +111,10 @@ void peft_declare_vit(peft_adapter *a, const char *scope, const peft_vit *v, int
     pf_vit_shape s = { .image = v->image, .patch = b->patch, .width = v->width, .depth = v->depth, .heads = v->heads,
                        .mlp = v->mlp, .classes = classes, .eps = b->eps, .act = b->act, .qkv_bias = true,
                        .patch_bias = true, .pos_prefix = true };
-    a->status = a->networks == 2 ? pf_fail(PEFT_E_INTERNAL, "a method may declare two networks") : pf_shape_check(&s);
+    a->status = pf_shape_check(&s);
+    if (a->networks == 2)
+        a->status = pf_fail(PEFT_E_INTERNAL, "method '%s': declares a third network, expected at most two",
+                            a->method->name);
     if (a->status) return;
     a->network[a->networks].shape = s;
     snprintf(a->network[a->networks++].scope, sizeof a->network[0].scope, "%s", scope);

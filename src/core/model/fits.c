@@ -34,8 +34,8 @@ static peft_status same_names(const peft_adapter *a, const peft_adapter *b)
         for (size_t k = 0; k < lists[i]->count; k++) {
             const char *name = lists[i]->item[k]->name;
             if (pf_params_find(&a->params, name) || pf_params_find(&a->buffers, name))
-                return pf_fail(PEFT_E_STATE, "adapter '%s': its tensor '%s' stands in the attached '%s' too",
-                               b->method->name, name, a->method->name);
+                return pf_fail(PEFT_E_STATE, "adapter '%s': the attached adapter '%s' has a tensor '%s' too",
+                               b->method->name, a->method->name, name);
         }
     return PEFT_OK;
 }

@@ -28,9 +28,8 @@ static peft_status refused(const peft_trainer *t, int stop, int64_t passes)
     const long long step = t->step;
     if (stop && pf_error_seen()) return pf_within(pf_error_seen(), "reducer at step %lld", step);
     if (stop) return pf_fail(PEFT_E_CANCELLED, "cancelled by the reducer at step %lld, which returned %d", step, stop);
-    return pf_fail(PEFT_E_INVALID, "reducer at step %lld: passes is %lld, expected how many passes of all ranks the "
-                   "gradients are the sum of, at least the %lld of this trainer", step, (long long)passes,
-                   (long long)t->pending);
+    return pf_fail(PEFT_E_INVALID, "reducer at step %lld: passes is %lld, expected the number of backward passes of "
+                   "all ranks, at least the %lld of this trainer", step, (long long)passes, (long long)t->pending);
 }
 
 peft_status pf_reduce_gradients(peft_trainer *t, int64_t *passes)
