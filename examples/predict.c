@@ -94,6 +94,16 @@ static bool predict_file(source *s, peft_session *session, const char *path, flo
     return !status;
 }
 
+/* A model whose head makes a map has no class of an image to print. */
+static void refuse_maps(const peft_model *m)
+{
+    int64_t dims[PEFT_MAX_DIMS];
+    if (peft_model_output(m, dims) > 1)
+        fail("--model %s: its head gives a class for each patch, %lld x %lld an image, and this program prints one of "
+             "the image; peft_session_predict (session.h) gives all of them", given[model].value, (long long)dims[0],
+             (long long)dims[1]);
+}
+
 int main(int argc, char **argv)
 {
     program_name = "predict";
@@ -102,6 +112,7 @@ int main(int argc, char **argv)
     watch_signals();
     source s = open_source(given[backbone].value, given[backbone_options].value, given[model].value,
                            (int)flag_count(&given[threads]));
+    refuse_maps(s.model);
     choose_transform(&s, given[preprocess].value);
     name_classes(&s, given[class_names].value);
     peft_session *session;

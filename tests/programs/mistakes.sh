@@ -127,6 +127,17 @@ refused "unknown option 'rnk'" "$bin/finetune" --backbone "$vit" --data scans --
 refused "unknown option 'learning_rate'" finetune --data scans --trainer learning_rate=1 --out m.safetensors
 refused 'means' finetune --data scans --preprocess means=0.5 --out m.safetensors
 
+a_mistake 'a head that classifies patches, which no data set of the programs has labels for'
+refused '--head: head=patch_linear|8 x 8|leave it out' finetune --data scans --head head=patch_linear --out m.safetensors
+if grep -q 'decoded' log || [ -e m.safetensors.state ]; then wrong 'found after work only'; fi
+finetune --data scans --test new --head head=linear,head_init=normal:0.1 --out one.safetensors > log 2>&1 ||
+    wrong 'failed'
+LC_ALL=C sed 's/head=\\"linear\\",head_init=\\"normal:0.1\\"/head=\\"patch_linear\\",head_init=\\"zero\\"/' \
+    one.safetensors > patches.safetensors
+refused 'patches.safetensors|class for each patch|8 x 8' \
+    "$bin/predict" --csv --backbone "$vit" --model patches.safetensors "$picture"
+if grep -q '^image' log; then wrong 'printed a heading first'; fi
+
 a_mistake 'a file where a flag is expected'
 refused "'scans' is no option" finetune scans --data new --out m.safetensors
 

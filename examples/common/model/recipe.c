@@ -62,6 +62,16 @@ static peft_adapter *make_adapter(trial *t, const flag *recipe)
     return adapter;
 }
 
+/* Data sets of the programs have one label an image, or one a class. */
+static void refuse_maps(const trial *t)
+{
+    int64_t dims[PEFT_MAX_DIMS];
+    if (peft_model_output(t->model, dims) > 1)
+        fail("--head: head=patch_linear gives a class for each patch, %lld x %lld an image, and these programs read one "
+             "label an image; leave it out, or give peft_trainer_step (trainer.h) labels of patches",
+             (long long)dims[0], (long long)dims[1]);
+}
+
 static void make_model(trial *t, const flag *recipe)
 {
     peft_adapter *adapter = make_adapter(t, recipe);
@@ -72,6 +82,7 @@ static void make_model(trial *t, const flag *recipe)
     must(peft_options_set_int(o, "classes", peft_dataset_classes(t->train)));
     must(peft_model_create(t->vit, o, &t->model));
     peft_options_free(o);
+    refuse_maps(t);
     must(peft_model_attach(t->model, adapter));
     peft_adapter_free(adapter);
 }
