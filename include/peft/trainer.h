@@ -98,8 +98,9 @@ PEFT_API PEFT_NODISCARD peft_status peft_trainer_update(peft_trainer *t);
  * "samples"; the weighted mean of "class_weights", which divides by the weights in a pass's batch; and batch norm,
  * which normalises by the pass's batch and has running statistics of its own. */
 typedef int (*peft_reduce_fn)(float *gradients, int64_t count, int64_t *passes, void *user);
-/* user is handed to fn. fn NULL, with rank 0 and ranks 1: no reducer from now on. PEFT_E_INVALID: not 0 <= rank <
- * ranks, or fn is NULL with several ranks. PEFT_E_STATE: backward passes since the last update. */
+/* user is handed to fn. fn NULL, with rank 0 and ranks 1: no reducer from now on. Call it before peft_trainer_restore,
+ * whose state may have been saved between two updates. PEFT_E_INVALID: not 0 <= rank < ranks, or fn is NULL with
+ * several ranks. PEFT_E_STATE: backward passes since the last update. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_trainer_set_reduce(peft_trainer *t, int64_t rank, int64_t ranks, peft_reduce_fn fn, void *user);
 /* Steps until `epochs` epochs are done, counted from the beginning of the run: restored in the middle of epoch 7,

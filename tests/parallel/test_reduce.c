@@ -276,6 +276,37 @@ START_TEST(ranks_without_labels)
 }
 END_TEST
 
+/* A state that was saved between two batches of an update of which one had no label that counts: the trainer that
+ * restores it calls its reducer after as many batches as the one that saved it. */
+START_TEST(resumed_between_batches)
+{
+    static const recipe r = { "bitfit", NULL, NULL, "lr=0.01,class_weights=\"0,1,1\"" };
+    part p = part_make(&r, 3), resumed = part_make(&r, 3);
+    fault f = { .mode = FINE }, g = { .mode = FINE };
+    OK(peft_trainer_set_reduce(p.trainer, 0, 1, faulty, &f));
+    OK(peft_trainer_set_reduce(resumed.trainer, 0, 1, faulty, &g));
+    tiny_batch b = tiny_batch_make(p.t.model, HALF, 0);
+    memset(peft_tensor_data(b.labels), 0, pf_tensor_bytes(b.labels));
+    OK(peft_trainer_step(p.trainer, b.images, b.labels, NULL));
+    for (int saved = 0; saved < 2; saved++) {
+        OK(peft_trainer_save(p.trainer, tiny_path("between")));
+        OK(peft_trainer_restore(resumed.trainer, tiny_path("between")));
+        ck_assert_int_eq(resumed.trainer->batches, saved + 1);
+        FAILS(PEFT_E_STATE, "set the reducer before a state is restored",
+              peft_trainer_set_reduce(resumed.trainer, 0, 1, faulty, &g));
+        tiny_step(p.trainer, HALF, saved * HALF);
+    }
+    tiny_step(resumed.trainer, HALF, HALF);
+    ck_assert_int_eq(f.calls, 1);
+    ck_assert_int_eq(g.calls, 1);
+    ck_assert(state_bits(p.trainer) == state_bits(resumed.trainer));
+    tiny_batch_free(&b);
+    part_free(&p);
+    part_free(&resumed);
+    tiny_clean();
+}
+END_TEST
+
 /* What the reducer sees is what peft_param_grad shows, one parameter behind the other. */
 static int keep_place(float *gradients, int64_t count, int64_t *passes, void *user)
 {
@@ -322,4 +353,4 @@ START_TEST(bad_arguments)
 END_TEST
 
 SUITE_MAIN("reduce", every_method, optimisers_losses_and_heads, failures_change_nothing, fit_goes_on,
-           ranks_without_labels, gradients_stand_in_order, bad_arguments)
+           ranks_without_labels, resumed_between_batches, gradients_stand_in_order, bad_arguments)

@@ -14,6 +14,8 @@ static const struct { const char *key; size_t offset; } counter[] = {
     { "libpeft.samples", offsetof(struct peft_trainer, samples) },
     { "libpeft.pending", offsetof(struct peft_trainer, pending) } };
 #define COUNTERS (sizeof counter / sizeof *counter)
+/* Written where it is not the number of pending passes, as with a reducer (pf_pending_count). */
+static const char batches_key[] = "libpeft.batches";
 #define MOST ((int64_t)1e15)             /* as many steps as the option "steps" may name; counting on cannot overflow */
 
 /* Visits every tensor of the state with its name in the file. */
@@ -62,6 +64,7 @@ static peft_status fill(const peft_trainer *t, pf_st_out *o)
     PF_TRY(pf_meta_write_classifier(o, t->model));
     for (size_t i = 0; i < COUNTERS; i++)
         PF_TRY(pf_meta_number(o, counter[i].key, *(const int64_t *)((const char *)t + counter[i].offset)));
+    if (pf_pending_count(t) != t->pending) PF_TRY(pf_meta_number(o, batches_key, t->batches));
     PF_TRY(pf_meta_number(o, "libpeft.seed", (int64_t)t->seed));
     char sum[40];
     pf_print_float(sum, sizeof sum, t->pending ? t->loss_sum : 0);
@@ -98,11 +101,21 @@ static peft_status read_one(void *user, const char *name, peft_tensor *t)
     return PEFT_OK;
 }
 
+static peft_status read_batches(const pf_st *st, int64_t pending, int64_t *batches)
+{
+    *batches = pending;
+    if (!pf_st_meta(st, batches_key)) return PEFT_OK;
+    PF_TRY(pf_meta_int(st, batches_key, batches));
+    if (*batches >= pending && *batches <= MOST) return PEFT_OK;
+    return pf_fail(PEFT_E_FORMAT, "metadata entry '%s': given %lld, expected %lld (libpeft.pending) to %lld",
+                   batches_key, (long long)*batches, (long long)pending, (long long)MOST);
+}
+
 static peft_status restore(peft_trainer *t, const pf_st *st)
 {
     const char *sum;
     double loss_sum;
-    int64_t value[COUNTERS], seed, pending = t->pending;
+    int64_t value[COUNTERS], seed, batches, pending = t->pending;
     reader check = { st, 0, false }, copy = { st, 0, true };
     PF_TRY(pf_meta_check(st, "trainer", t->model->backbone));
     PF_TRY(pf_settings_check(t, st));
@@ -113,6 +126,7 @@ static peft_status restore(peft_trainer *t, const pf_st *st)
             return pf_fail(PEFT_E_FORMAT, "metadata entry '%s': given %lld, expected 0 to %lld", counter[i].key,
                            (long long)value[i], (long long)MOST);
     }
+    PF_TRY(read_batches(st, value[COUNTERS - 1], &batches));
     PF_TRY(pf_meta_int(st, "libpeft.seed", &seed));
     PF_TRY(pf_meta_text(st, "libpeft.loss_sum", &sum));
     if (!pf_parse_float(sum, &loss_sum) || !isfinite(loss_sum))
@@ -133,7 +147,7 @@ static peft_status restore(peft_trainer *t, const pf_st *st)
     t->seed = (uint64_t)seed;
     t->loss_sum = loss_sum;
     for (size_t i = 0; i < COUNTERS; i++) *(int64_t *)((char *)t + counter[i].offset) = value[i];
-    t->batches = t->pending;
+    t->batches = batches;
     t->first = (pf_place){ t->epoch, t->batch_in_epoch, t->samples };
     return PEFT_OK;
 }

@@ -13,9 +13,10 @@ peft_status peft_trainer_set_reduce(peft_trainer *t, int64_t rank, int64_t ranks
     if (!fn && ranks > 1)
         return pf_fail(PEFT_E_INVALID, "fn is NULL: expected a function that adds up the gradients of %lld ranks, or "
                        "ranks 1", (long long)ranks);
-    if (t->pending)
-        return pf_fail(PEFT_E_STATE, "%lld backward passes since the last update: call peft_trainer_update first",
-                       (long long)t->pending);
+    if (pf_pending_count(t))
+        return pf_fail(PEFT_E_STATE, "%lld backward passes since the last update: call peft_trainer_update first; or "
+                       "set the reducer before a state is restored that was saved between two updates",
+                       (long long)pf_pending_count(t));
     t->batches = 0;
     t->reduce = (pf_reduce){ fn, user, rank, ranks };
     return PEFT_OK;
