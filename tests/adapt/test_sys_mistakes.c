@@ -15,10 +15,12 @@ static peft_status clumsy_init(peft_adapter *a, const peft_vit *v)
     case 3: peft_declare(a, PEFT_DIMS(INT64_MAX, 8), "one", "other"); break;
     case 4: peft_declare(a, PEFT_DIMS(3), "two", "other"); break;
     case 5: peft_opt_int(a, "size"); break;
+    case 6: peft_declare(a, PEFT_DIMS(3), "one", "%0150d", 1); break;
+    case 7: peft_declare_buffer(a, PEFT_DIMS(3), "one", "%0150d", 1); break;
     }
     return PEFT_OK;                      /* instead of peft_done */
 }
-enum { INIT_MISTAKES = 6 };
+enum { INIT_MISTAKES = 8 };
 
 typedef peft_val (*slip)(peft_build *b, const peft_site *s);
 #define SLIP(name, value) static peft_val name(peft_build *b, const peft_site *s) { (void)b, (void)s; return value; }
@@ -57,12 +59,16 @@ SLIP(frame_none, peft_frame(b, PEFT_NONE, s->out, s->out, s->out))
 SLIP(row_scale_wrong, peft_row_scale(b, peft_use(b, some), peft_use(b, some), s->out, 1))
 SLIP(resize_tokens, peft_resize(b, s->out, 8))
 SLIP(side_negative, peft_side_images(b, -4))
+SLIP(input_unnamed, peft_input(b, NULL, PEFT_DIMS(3)))
+SLIP(input_without_extents, peft_input(b, "scale", NULL))
 SLIP(input_own, peft_input(b, "labels", PEFT_DIMS(3)))
 SLIP(input_empty, peft_input(b, "scale", PEFT_DIMS(0)))
 SLIP(input_huge, peft_input(b, "scale", PEFT_DIMS(INT64_MAX, 2)))
 SLIP(input_deep, peft_input(b, "scale", PEFT_DIMS(1, 1, 1, 1, 1)))
+static void fill_none(void *user, peft_real *data, int64_t count) { (void)user, (void)data, (void)count; }
 SLIP(weight_unknown, peft_weight(b, "blocks.%d.attn.proj.weigth", 0))
 SLIP(constant_without_fill, peft_constant(b, PEFT_DIMS(3), NULL, NULL, "three"))
+SLIP(constant_long_name, peft_constant(b, PEFT_DIMS(3), fill_none, NULL, "%0150d", 1))
 SLIP(mass_none, peft_attention_mass(b, 3, s, true))
 SLIP(top_none, peft_top_rows(b, s->out, s->out, 2))
 SLIP(attention_none, peft_attention(b, 3, s))
@@ -77,7 +83,8 @@ static const slip slips[] = {
     scale_none, affine_wrong, linear_none, linear_bias, linear_narrow, linear_scalar, activate_unknown, layernorm_none,
     logsumexp_none, logaddexp_other, insert_none, insert_beyond, take_beyond, drop_beyond, mean_negative, replace_none,
     replace_vector, repeat_none, dropout_all, swap_two, frame_none, row_scale_wrong, resize_tokens, side_negative,
-    weight_unknown, constant_without_fill, input_own, input_empty, input_huge, input_deep,
+    weight_unknown, constant_without_fill, constant_long_name,
+    input_unnamed, input_without_extents, input_own, input_empty, input_huge, input_deep,
     mass_none, top_none, attention_none, attention_heads };
 enum { SLIPS = sizeof slips / sizeof *slips };
 

@@ -34,24 +34,35 @@ static pf_param *declare(peft_adapter *a, bool buffer, const int64_t *dims, cons
     return p;
 }
 
-pf_param *peft_declare(peft_adapter *a, const int64_t *dims, const char *init, const char *format, ...)
+/* Names that differ only behind their end would be one. */
+static pf_param *declare_named(peft_adapter *a, bool buffer, const int64_t *dims, const char *init, const char *format,
+                               va_list ap)
 {
     char name[NAME_ROOM];
+    const int length = vsnprintf(name, sizeof name, format, ap);
+    if (a->status) return NULL;
+    if (length < NAME_ROOM) return declare(a, buffer, dims, init, name);
+    a->status = pf_fail(PEFT_E_INVALID, "method '%s' declares '%.40s..': the name has %d bytes, expected at most %d",
+                        a->method->name, name, length, NAME_ROOM - 1);
+    return NULL;
+}
+
+pf_param *peft_declare(peft_adapter *a, const int64_t *dims, const char *init, const char *format, ...)
+{
     va_list ap;
     va_start(ap, format);
-    vsnprintf(name, sizeof name, format, ap);
+    pf_param *p = declare_named(a, false, dims, init, format, ap);
     va_end(ap);
-    return a->status ? NULL : declare(a, false, dims, init, name);
+    return p;
 }
 
 pf_param *peft_declare_buffer(peft_adapter *a, const int64_t *dims, const char *init, const char *format, ...)
 {
-    char name[NAME_ROOM];
     va_list ap;
     va_start(ap, format);
-    vsnprintf(name, sizeof name, format, ap);
+    pf_param *p = declare_named(a, true, dims, init, format, ap);
     va_end(ap);
-    return a->status ? NULL : declare(a, true, dims, init, name);
+    return p;
 }
 
 const char *peft_rule(peft_adapter *a, const char *kind, double size)

@@ -181,6 +181,9 @@ pf_val peft_input(peft_build *g, const char *name, const int64_t *dims)
     static const char *const own[] = { "images", "labels", "targets" };
     pf_shape s = { .ndim = 1, .dim = { g->batch } };
     bool large = false;
+    if (!name || !dims)
+        return pf_graph_fail(g, pf_fail(PEFT_E_INVALID, "peft_input: %s is NULL: expected a pointer",
+                                        name ? "dims" : "name"));
     for (size_t i = 0; i < sizeof own / sizeof *own; i++)
         if (!strcmp(name, own[i]))
             return pf_graph_fail(g, pf_fail(PEFT_E_INVALID, "peft_input '%s': the library has an input of this name",

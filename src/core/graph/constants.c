@@ -66,8 +66,11 @@ pf_val peft_constant(peft_build *g, const int64_t *dims, peft_fill_fn fill, void
     bool fits = true;
     if (g->status) return PF_NONE;
     va_start(ap, format);
-    vsnprintf(name, sizeof name, format, ap);
+    const int length = vsnprintf(name, sizeof name, format, ap);
     va_end(ap);
+    if (length >= NAME_ROOM)
+        return pf_graph_fail(g, pf_fail(PEFT_E_INVALID, "peft_constant '%.40s..': the name has %d bytes, expected at "
+                                        "most %d", name, length, NAME_ROOM - 1));
     for (; *dims && s.ndim < PF_MAX_RANK; dims++) {
         fits &= *dims >= 1;
         s.dim[s.ndim++] = *dims;
