@@ -182,7 +182,7 @@ static void go_on(run *r)
 static void check_all(run *r)
 {
     if (!given[unchecked].value)
-        check_pictures((const peft_dataset *const[]){ r->t.train, r->test }, 2, r->t.threads);
+        check_pictures((const peft_dataset *const[]){ r->t.train, r->test }, 2, r->t.transform, r->t.threads);
     rehearse_output("out", given[out].value, save_model, r->t.model);
     if (stop_requested) fail("stopped before training");
     add_state_notes(r);

@@ -15,7 +15,7 @@ static void check_draws(const study *s)
         peft_dataset *test;
         open_trial(s, d * s->entries, &t, &test);
         check_overlap(t.train, test);
-        check_pictures((const peft_dataset *const[]){ t.train, d && !s->test_per_class ? NULL : test }, 2, 0);
+        check_pictures((const peft_dataset *const[]){ t.train, d && !s->test_per_class ? NULL : test }, 2, NULL, 0);
         peft_dataset_free(t.train);
         peft_dataset_free(test);
     }

@@ -157,6 +157,17 @@ refused 'broken/benign-like/0001.png|broken/normal-like/0002.png|2 of 27 picture
     finetune --data scans --test broken --out m.safetensors
 if grep -q '^epoch' log; then wrong 'found after training only'; fi
 
+a_mistake 'a picture of signed samples among others, without a range'
+cp -r scans signed
+{
+    printf '\223NUMPY\001\000\166\000'
+    printf '%-117s\n' "{'descr': '<i2', 'fortran_order': False, 'shape': (4, 4), }"
+    head -c 32 /dev/zero
+} > signed/normal-like/0009.npy
+refused 'signed/normal-like/0009.npy|range=lo:hi|1 of ' finetune --data signed --test new --out m.safetensors
+if grep -q '^epoch' log || [ -e m.safetensors.state ]; then wrong 'found after training only'; fi
+finetune --data signed --test new --preprocess range=p0:p100 --out windowed.safetensors > log 2>&1 || wrong 'failed'
+
 a_mistake 'a picture that breaks while the model is trained'
 if finetune --data scans --test broken --unchecked --out saved.safetensors > log 2>&1; then wrong 'was taken'; fi
 says 'broken/benign-like/0001.png'

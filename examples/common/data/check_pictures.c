@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * check_pictures.c -- every picture of a data set decoded once, by some threads: a broken one is found before hours of
- * training and not after. */
+ * check_pictures.c -- every picture of a data set decoded once, by some threads: one that is broken or cannot be
+ * prepared is found before hours of training and not after. */
 #include "data.h"
 #include "common/program/clock.h"
 #include "common/program/errors.h"
@@ -16,6 +16,7 @@ enum { most_named = 10, most_threads = 64 };
 typedef struct check {
     const peft_dataset *const *sets;
     int count;
+    const peft_transform *transform;
     pthread_mutex_t lock;
     int set;                                                  /* the next picture to decode */
     int64_t index, decoded, broken;
@@ -39,25 +40,48 @@ static bool take_next(check *c, const peft_dataset **d, int64_t *i)
     return more;
 }
 
+/* Of pictures that a transform may refuse: signed and floating-point samples, and a range that others cannot reach. */
+static bool may_be_refused(const peft_transform *t, const peft_image *im)
+{
+    return t && (peft_image_depth(im) < 0 || !strstr(peft_transform_text(t), "range=full"));
+}
+
+/* Why sample i cannot be read or prepared; NULL: it can. room: of one prepared picture. */
+static char *fault_of(const check *c, const peft_dataset *d, int64_t i, float *room)
+{
+    peft_image *im = NULL;
+    char *why = NULL;
+    if (peft_dataset_load(d, i, &im)) return need(strdup(peft_last_error()));
+    if (may_be_refused(c->transform, im) && peft_transform_apply(c->transform, im, room)) {
+        const size_t size = strlen(peft_dataset_name(d, i)) + strlen(peft_last_error()) + 3;
+        why = need(malloc(size));
+        snprintf(why, size, "%s: %s", peft_dataset_name(d, i), peft_last_error());
+    }
+    peft_image_free(im);
+    return why;
+}
+
 static void *decode(void *user)
 {
     check *c = user;
     const peft_dataset *d;
+    const size_t side = (size_t)peft_transform_size(c->transform);
+    float *room = need(malloc((side * side * 3 + 1) * sizeof *room));
     for (int64_t i; take_next(c, &d, &i); ) {
-        peft_image *im = NULL;
-        const peft_status s = peft_dataset_load(d, i, &im);
-        peft_image_free(im);
+        char *why = fault_of(c, d, i, room);
         pthread_mutex_lock(&c->lock);
         c->decoded++;
-        if (s && c->broken++ < most_named) c->why[c->broken - 1] = need(strdup(peft_last_error()));
+        if (why && c->broken++ < most_named) c->why[c->broken - 1] = why;
+        else free(why);
         pthread_mutex_unlock(&c->lock);
     }
+    free(room);
     return NULL;
 }
 
-void check_pictures(const peft_dataset *const *sets, int count, int threads)
+void check_pictures(const peft_dataset *const *sets, int count, const peft_transform *transform, int threads)
 {
-    check c = { .sets = sets, .count = count, .lock = PTHREAD_MUTEX_INITIALIZER };
+    check c = { .sets = sets, .count = count, .transform = transform, .lock = PTHREAD_MUTEX_INITIALIZER };
     pthread_t thread[most_threads];
     cpu_set_t cores;
     const double start = seconds_now();

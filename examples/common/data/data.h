@@ -14,8 +14,9 @@ const char *draw_sets(const char *data, const char *test, int64_t shots, int64_t
 char *class_names(const peft_dataset *d);                     /* one a line; to be freed */
 
 /* Decodes every picture of the sets (NULL: none) by so many threads (0: all cores) and fails with the names of those
- * that cannot be read. A photograph takes some 5 ms; what it came to is printed. Returns early on stop_requested. */
-void check_pictures(const peft_dataset *const *sets, int count, int threads);
+ * that cannot be read, or that transform (NULL: not asked) refuses, as one of signed samples without a range. A
+ * photograph takes some 5 ms; what it came to is printed. Returns early on stop_requested. */
+void check_pictures(const peft_dataset *const *sets, int count, const peft_transform *transform, int threads);
 /* Test images that are trained on, by path, link or content: refused where they are the same files or all of them, else
  * a warning with some names and their number. Training images under two labels likewise. */
 int64_t check_overlap(const peft_dataset *train, const peft_dataset *test);
