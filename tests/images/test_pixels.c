@@ -2,6 +2,7 @@
  * test_pixels.c -- types of samples: signed, float and rescaled ones, ranges and percentiles, NumPy arrays as files. */
 #include "io_files.h"
 #include "io/transform/steps/percentile.h"
+#include <float.h>
 #include <math.h>
 
 enum { SAMPLES = 35 };
@@ -90,6 +91,7 @@ START_TEST(windows)
 {
     const float real[] = { -1.5f, 0.25f, 1e-3f, 3 };
     const uint16_t ct[] = { 24, 1024, 1424, 4000 };           /* Hounsfield units + 1024 */
+    const float zeros[] = { -0.0f, 0, 0, -0.0f }, widest[] = { -FLT_MAX, FLT_MAX, 0, 1 };
     const int16_t same[] = { -7, -7, -7, -7 }, most[] = { -7, -7, -7, 9 };
     peft_image *im, *hu;
     float out[12];
@@ -120,6 +122,14 @@ START_TEST(windows)
     ok(peft_image_from_buffer(same, 2, 2, 1, PEFT_SIGNED_16, 0, &im));
     apply(PLAIN "range=p1:p99", im, out);                     /* one value: black */
     near(out, (const float[]){ 0, 0, 0, 0 });
+    peft_image_free(im);
+    ok(peft_image_from_buffer(zeros, 2, 2, 1, PEFT_FLOAT_32, 0, &im));
+    apply(PLAIN "range=p0:p100", im, out);                    /* -0 equals 0: one value */
+    near(out, (const float[]){ 0, 0, 0, 0 });
+    peft_image_free(im);
+    ok(peft_image_from_buffer(widest, 2, 2, 1, PEFT_FLOAT_32, 0, &im));
+    apply(PLAIN "range=p0:p100", im, out);                    /* hi - lo is beyond the largest float */
+    near(out, (const float[]){ 0, 1, 0.5f, 0.5f });
     peft_image_free(im);
     ok(peft_image_from_buffer(most, 2, 2, 1, PEFT_SIGNED_16, 0, &im));
     apply(PLAIN "range=p0:p50", im, out);                     /* both percentiles are -7 */
@@ -209,6 +219,29 @@ static const char *array_file(const char *name, const char *dictionary, const vo
     write_bytes(path, file, npy_file(file, dictionary, data, bytes));
     return path;
 }
+
+/* Well-formed arrays that cannot be images are PEFT_E_UNSUPPORTED, broken files PEFT_E_FORMAT. */
+START_TEST(numpy_headers)
+{
+    static const struct { const char *dictionary; size_t bytes; peft_status status; const char *words; } rows[] = {
+        { DICT("|u1", "()"), 1, PEFT_E_UNSUPPORTED, "array of 0 extents, expected 1 to 5" },
+        { DICT("|u1", "(1, 1, 1, 2, 2, 1)"), 4, PEFT_E_UNSUPPORTED, "array of 6 extents, expected 1 to 5" },
+        { DICT("|u1", "(4,)"), 4, PEFT_E_UNSUPPORTED, "u8 of [4]" },
+        { DICT("|u1", "(0, 2)"), 0, PEFT_E_UNSUPPORTED, "u8 of [0,2]" },
+        { DICT("|b1", "(2, 2)"), 4, PEFT_E_UNSUPPORTED, "b8 of [2,2]" },
+        { DICT(">i2", "(2, 1)"), 4, PEFT_E_UNSUPPORTED, "'>i2', expected little-endian" },
+        { DICT("|u1", "(2, 2)"), 3, PEFT_E_FORMAT, "announces 4 numbers of 1 bytes, the file has 3" },
+        { DICT("|u1", "(4)"), 4, PEFT_E_FORMAT, "broken array header" },
+        { DICT("|u1", "(-2, -2)"), 4, PEFT_E_FORMAT, "broken array header" },
+        { DICT("|u1", "(4294967296, 4294967296, 4294967296)"), 4, PEFT_E_FORMAT, "broken array header" } };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        peft_image *im = NULL;
+        fails(rows[i].status, rows[i].words,
+              peft_image_load(array_file("h.npy", rows[i].dictionary, "\1\2\3\4", rows[i].bytes), NULL, &im));
+        ck_assert_ptr_null(im);
+    }
+}
+END_TEST
 
 START_TEST(numpy_files)
 {
@@ -308,4 +341,4 @@ START_TEST(numpy_data_sets)
 END_TEST
 
 IO_SUITE_MAIN("pixels", percentiles_of_numpy, windows, rescale_stays, not_finite, float_resize, range_texts,
-              numpy_files, numpy_in_a_folder, numpy_data_sets)
+              numpy_headers, numpy_files, numpy_in_a_folder, numpy_data_sets)

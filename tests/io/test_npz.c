@@ -95,7 +95,7 @@ START_TEST(npz_refused)
         { DICT("|u1", "(2,2,2)"), DICT("<f8", "(2,)"), 8, 16, PEFT_E_UNSUPPORTED, "val_" },
         { DICT("|u1", "(4611686018427387904,2,2)"), DICT("|u1", "(2,)"), 8, 2, PEFT_E_FORMAT, "val_" },
         { DICT("|u1", "(-2,2,-2)"), DICT("|u1", "(2,)"), 8, 2, PEFT_E_FORMAT, "val_" },
-        { DICT("|u1", "()"), DICT("|u1", "(2,)"), 1, 2, PEFT_E_FORMAT, "val_" },
+        { DICT("|u1", "()"), DICT("|u1", "(2,)"), 1, 2, PEFT_E_UNSUPPORTED, "array of 0 extents" },
         { DICT("|u1", "(8)"), DICT("|u1", "(2,)"), 8, 2, PEFT_E_FORMAT, "val_" },
         { "{'descr': '|u1', 'fortran_order': True, 'shape': (2,2,2), }", DICT("|u1", "(2,)"), 8, 2,
           PEFT_E_UNSUPPORTED, "Fortran order" },

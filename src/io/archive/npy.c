@@ -32,23 +32,32 @@ static bool quoted(cursor *c, char *out, size_t room)
     return true;
 }
 
+/* Sets ndim, dim and count. Extents beyond IO_NPY_DIMS are counted in ndim and not stored; check_shape refuses them. */
 static bool read_shape(cursor *c, io_npy *a)
 {
+    int64_t extent;
     if (!take(c, "(")) return false;
     for (a->ndim = 0, a->count = 1; !take(c, ")"); a->ndim++) {
         blanks(c);
         const char *first = c->at;
         while (c->at < c->end && *c->at >= '0' && *c->at <= '9') c->at++;
-        if (a->ndim == IO_NPY_DIMS || !peft_opt_integer(first, (size_t)(c->at - first), &a->dim[a->ndim]) ||
-            __builtin_mul_overflow(a->count, a->dim[a->ndim], &a->count))
+        if (!peft_opt_integer(first, (size_t)(c->at - first), &extent) ||
+            __builtin_mul_overflow(a->count, extent, &a->count))
             return false;
+        if (a->ndim < IO_NPY_DIMS) a->dim[a->ndim] = extent;
         if (take(c, ",")) continue;
         return take(c, ")") && a->ndim++ > 0;                 /* (n) without a comma is a number, not a shape */
     }
-    return a->ndim > 0;
+    return true;
 }
 
-/* "<i8", "|u1", ...: byte order, kind, bytes. */
+static peft_status check_shape(const io_npy *a)
+{
+    if (a->ndim >= 1 && a->ndim <= IO_NPY_DIMS) return PEFT_OK;
+    return io_fail(PEFT_E_UNSUPPORTED, "array of %d extents, expected 1 to %d", a->ndim, IO_NPY_DIMS);
+}
+
+/* Reads descr, such as "<i8" or "|u1": byte order, kind, bytes of a number. */
 static peft_status read_type(const char *descr, unsigned kinds, io_npy *a)
 {
     const bool whole = strlen(descr) == 3 && strchr("<|", descr[0]) && strchr("uib", descr[1]) &&
@@ -89,7 +98,8 @@ static peft_status read_header(cursor c, unsigned kinds, io_npy *a)
     }
     blanks(&c);
     if (!good || seen != 7 || c.at != c.end) return io_fail(PEFT_E_FORMAT, "broken array header");
-    return read_type(descr, kinds, a);
+    const peft_status s = check_shape(a);
+    return s ? s : read_type(descr, kinds, a);
 }
 
 peft_status io_npy_parse(const uint8_t *file, size_t size, unsigned kinds, io_npy *out)
@@ -105,8 +115,8 @@ peft_status io_npy_parse(const uint8_t *file, size_t size, unsigned kinds, io_np
     if (s) return s;
     int64_t bytes;
     if (__builtin_mul_overflow(a.count, a.bytes, &bytes) || (uint64_t)bytes != size - start - length)
-        return io_fail(PEFT_E_FORMAT, "array of %lld numbers of %d bytes in %zu bytes", (long long)a.count, a.bytes,
-                       size - start - length);
+        return io_fail(PEFT_E_FORMAT, "the array's header announces %lld numbers of %d bytes, the file has %zu bytes "
+                       "of data", (long long)a.count, a.bytes, size - start - length);
     a.data = file + start + length;
     *out = a;
     return PEFT_OK;
