@@ -34,27 +34,31 @@ typedef struct peft_image peft_image;
  * NumPy: u8, u16, i16 or f32 of [h,w], [h,w,1], [h,w,3], or of several slices: [n,h,w], [n,h,w,1], [n,h,w,3]. An array
  * of three extents of which the last is 1 or 3 is one picture.
  * options: max_side (65536) pixels, max_bytes (1073741824) of the file and of the decoded picture, the coefficients of
- * a JPEG in several scans included; both are checked before anything of that size is allocated. slice: which picture of
- * a file that holds several, from 0; such a file is refused without it (PEFT_E_UNSUPPORTED, with the number of slices).
+ * a JPEG in several scans included; both are checked before anything of that size is allocated. slice: the index, from
+ * 0, of a picture in a file that holds several; such a file is refused without it (PEFT_E_UNSUPPORTED, with the number
+ * of slices), and an index past the last is PEFT_E_OPTION.
  * PEFT_E_IO: cannot be read. PEFT_E_FORMAT: broken, or none of the formats (the message names WebP, TIFF, DICOM and
- * others, and how to convert them). PEFT_E_UNSUPPORTED: too large; CMYK, lossless or 12-bit JPEG; Apple's CgBI. */
+ * others, and how to convert them). PEFT_E_UNSUPPORTED: too large; CMYK, lossless or 12-bit JPEG; Apple's CgBI;
+ * another type or shape of NumPy array, or one in Fortran order. */
 PEFT_API PEFT_NODISCARD peft_status peft_image_load(const char *path, const char *options, peft_image **out);
-PEFT_API PEFT_NODISCARD peft_status
+PEFT_API PEFT_NODISCARD peft_status   /* of a file's bytes in memory */
 peft_image_load_memory(const void *data, size_t size, const char *options, peft_image **out);
-/* How many pictures the file holds: 1 but for some NumPy arrays. options: those of peft_image_load. */
+/* Sets *slices to the number of pictures in the file: 1 in all formats but NumPy. options, and errors but those of
+ * slice: as for peft_image_load. */
 PEFT_API PEFT_NODISCARD peft_status peft_image_slices(const char *path, const char *options, int64_t *slices);
 /* Copies pixels: height rows of width * channels interleaved samples, row_bytes from one row to the next (0: rows
  * without gaps). depth: 8 (uint8_t), 16 (host-endian uint16_t), PEFT_SIGNED_16 (host-endian int16_t, such as
- * Hounsfield units) or PEFT_FLOAT_32 (float). A transform of a signed or float image needs a range (range=lo:hi). */
+ * Hounsfield units) or PEFT_FLOAT_32 (float). A transform of a signed or float image needs a range (range=lo:hi).
+ * PEFT_E_INVALID: a side below 1, channels not 1 or 3, another depth, or row_bytes shorter than a row. */
 #define PEFT_SIGNED_16 (-16)
 #define PEFT_FLOAT_32  (-32)
 PEFT_API PEFT_NODISCARD peft_status
 peft_image_from_buffer(const void *pixels, int64_t width, int64_t height, int channels, int depth, int64_t row_bytes,
                        peft_image **out);
-/* The same pixels, of which a sample v means slope * v + intercept (DICOM's Rescale Slope and Intercept, NIfTI's
- * scl_slope and scl_inter), in place of an earlier meaning. Ranges and percentiles of transforms count in these values;
- * peft_image_pixels gives the samples as they are. A transform of such an image needs a range. PEFT_E_INVALID: slope
- * not in 1e-30..1e30, or intercept above 1e30, whatever the signs. */
+/* A copy of im in which a sample v has the value slope * v + intercept (DICOM's Rescale Slope and Intercept, NIfTI's
+ * scl_slope and scl_inter); both replace an earlier rescale of im. The range of a transform is given in these values;
+ * peft_image_pixels gives the samples v. A transform of such an image needs a range. PEFT_E_INVALID: |slope| outside
+ * 1e-30..1e30, or |intercept| above 1e30. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_image_rescale(const peft_image *im, double slope, double intercept, peft_image **out);
 PEFT_API void        peft_image_free(peft_image *im);                         /* NULL is fine */
@@ -71,7 +75,8 @@ PEFT_API PEFT_NODISCARD peft_status peft_image_save_png(const peft_image *im, co
  * 8-bit results equal those of Pillow 13.0 to the bit (22-bit weights, 8 bits between the passes); 16-bit ones equal
  * its 32-bit integer mode, clipped to what 16 bits hold; float ones its float mode. ":pillow12" after the name
  * ("bicubic:pillow12"): the horizontal pass always comes first, as in Pillow before 12.2; 13.0 begins with the vertical
- * one where that is less work. */
+ * one where that is less work.
+ * PEFT_E_INVALID, here and in the next two: an unknown filter, or a side outside 1..16777216. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_image_resize(const peft_image *im, int64_t width, int64_t height, const char *filter, peft_image **out);
 /* The same in Pillow's float mode, not rounded or clipped, to the caller's out [height, width, channels]. */
@@ -80,7 +85,7 @@ peft_image_resize_float(const peft_image *im, int64_t width, int64_t height, con
 /* The shorter side becomes size, the longer one floor(size * longer / shorter). */
 PEFT_API PEFT_NODISCARD peft_status
 peft_image_resize_shorter(const peft_image *im, int64_t size, const char *filter, peft_image **out);
-/* left and top may be negative and the box may reach beyond the image: what lies outside is 0. */
+/* left and top may be negative and the box may reach beyond the image: samples outside are 0. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_image_crop(const peft_image *im, int64_t left, int64_t top, int64_t width, int64_t height, peft_image **out);
 /* The offset is half the difference, rounded half to even. A side that is too short is first padded with 0 at both
@@ -143,7 +148,8 @@ peft_transform_parse_over(const char *base, const char *text, peft_transform **o
 PEFT_API const char *peft_transform_text(const peft_transform *t);            /* NULL: NULL */
 PEFT_API void        peft_transform_free(peft_transform *t);
 PEFT_API int64_t     peft_transform_size(const peft_transform *t);            /* NULL: 0 */
-/* out: [3, size, size] floats of the caller. */
+/* Without augmentations. out: [3, size, size] floats of the caller. PEFT_E_INVALID: an image that needs a range, or a
+ * range beyond the values that samples of its type can have. PEFT_E_NONFINITE: a NaN or infinite sample. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_transform_apply(const peft_transform *t, const peft_image *im, float *out);
 /* With the training augmentations, drawn from a generator keyed by (seed, epoch, sample) alone. */
@@ -189,8 +195,8 @@ PEFT_API PEFT_NODISCARD peft_status peft_dataset_open_npz(const char *path, cons
  * PEFT_E_FORMAT, with the number of the line: another form, a Windows path, a name with two labels. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_dataset_open_list(const char *path, const char *folder, int64_t classes, peft_dataset **out);
-/* One of these four, by what lies at path: a folder, .npz, .zip (in upper or lower case), any other file as a list,
- * which has no splits (PEFT_E_NOTFOUND unless split is NULL). */
+/* Calls one of the four functions above: for a folder, for .npz, for .zip (in upper or lower case), and for any other
+ * file that for lists, which have no splits (PEFT_E_NOTFOUND unless split is NULL). PEFT_E_IO: nothing is at path. */
 PEFT_API PEFT_NODISCARD peft_status peft_dataset_open(const char *path, const char *split, peft_dataset **out);
 PEFT_API void        peft_dataset_free(peft_dataset *d);
 
@@ -230,7 +236,7 @@ peft_dataset_overlap(const peft_dataset *a, const peft_dataset *b, int64_t room,
                      int64_t *count);
 
 /* The same samples, with pictures that are read with these options of peft_image_load ("max_side=40000"). Parts that
- * are taken of out keep the options. */
+ * are taken of out keep the options. The images of an .npz are arrays in memory, which no option changes. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_dataset_with_image_options(peft_dataset *d, const char *options, peft_dataset **out);
 

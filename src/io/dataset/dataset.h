@@ -9,17 +9,17 @@ peft_status io_strings_add(io_strings *list, char *owned);    /* frees owned on 
 void        io_strings_sort(io_strings *list, bool unique);   /* bytewise */
 void        io_strings_clear(io_strings *list);
 
-/* Where the samples of an opened set lie: in files (io_files), in the members of a zip, in one array. All functions get
- * the opened set, no part of it, and a valid index. */
+/* How the samples of an opened set are read: from files (io_files), from the members of a zip, from one array. All
+ * functions get the opened set itself, not a part of it, and an index in 0..count-1. */
 typedef struct io_store {
-    /* options: those of peft_image_load, for stores of picture files. */
+    /* options: those of peft_image_load; a store of arrays does not use them. The caller frees *out. */
     peft_status (*read)(const peft_dataset *d, int64_t i, const char *options, peft_image **out);
-    /* The size of the sample in bytes, -1 where its file is gone; a store whose samples may be links to one file sets
-     * place, which is equal for the same bytes. */
+    /* Sets *size, the sample's bytes, or -1 where its file does not exist. place comes set to numbers that differ for
+     * every sample; a store of files, which may be links to one file, overwrites it with device and inode. */
     peft_status (*locate)(const peft_dataset *d, int64_t i, int64_t *size, uint64_t place[2]);
     /* SHA-256 of the sample's first `bytes` bytes. */
     peft_status (*hash)(const peft_dataset *d, int64_t i, int64_t bytes, char hex[65]);
-    void (*close)(void *held);                                /* frees d->held; NULL: there is none */
+    void (*close)(void *held);                                /* frees d->held; NULL: the store has no state */
 } io_store;
 extern const io_store io_files;
 
@@ -29,8 +29,8 @@ struct peft_dataset {
     int64_t *label;                                           /* [count]; NULL: multi-label */
     uint8_t *target;                                          /* [count, classes] of 0 and 1; NULL: single label */
     io_strings class_names, names;                            /* names: empty in a part, which uses its root's */
-    const io_store *store;                                    /* of an opened set; held: what the store needs */
-    void *held;
+    const io_store *store;                                    /* of an opened set */
+    void *held;                                               /* the store's state; NULL: none */
     char *skipped;                                            /* text of peft_dataset_skipped; NULL: "" */
     peft_dataset *root;                                       /* of a part: the opened set; index: its samples */
     int64_t *index;

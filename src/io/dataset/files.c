@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * files.c -- samples that are files of their own, of folders and of lists: a sample's name is its path. */
+ * files.c -- io_files, the store of data sets from folders and lists: each sample is a file, and its name is the
+ * path. */
 #include "io/dataset/dataset.h"
 #include <peft/file.h>
 #include <sys/stat.h>

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
- * array.c -- pictures in a NumPy array. */
+ * array.c -- see array.h. */
 #include "io/format/array.h"
 
+/* The type of sample that the array's numbers are; false: none. */
 static bool type_of(const io_npy *a, io_type *out)
 {
     static const struct { char kind; int bytes; io_type type; } rows[] = {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * decoder.c -- the limits that every decoder checks before it allocates pixels. */
+ * decoder.c -- io_check_limits, which every decoder calls before it allocates pixels. */
 #include "io/format/decoder.h"
 
 peft_status io_check_limits(const io_limits *limits, int64_t width, int64_t height, int channels, int depth)

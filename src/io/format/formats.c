@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * formats.c -- the table of formats, and the choice of one by a file's first bytes or by its name. */
+ * formats.c -- the table of picture formats, and the choice of one by a file's first bytes or by its name. */
 #include <peft/sys/content.h>
 #include "io/format/formats.h"
 #include <stdio.h>

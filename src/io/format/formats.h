@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * formats.h -- the table of formats: by content, by a file's name, and in words. */
+ * formats.h -- the table of picture formats, and the choice of one by a file's content or by its name. */
 #ifndef IO_FORMATS_H
 #define IO_FORMATS_H
 #include "io/format/decoder.h"
@@ -8,11 +8,12 @@
 #include "io/format/formats.def"
 #undef IO_FORMAT
 
-/* The format of these bytes; NULL: none of the table. */
+/* The format whose probe recognises these bytes; NULL: none of the table. */
 const io_format *io_format_of(const uint8_t *data, size_t size);
-/* Whether a file is read as a picture, by the ending of its name, in upper or lower case. */
+/* Whether the ending of a file's name, in upper or lower case, is that of a format of the table. */
 bool io_is_image_name(const char *name);
-/* PEFT_E_FORMAT, with what the bytes are instead and the cure: "a TIFF file; convert it to PNG". */
+/* Fails with PEFT_E_FORMAT for bytes that no format reads; the message says what they are, and the cure: "a TIFF file;
+ * convert it to PNG". */
 peft_status io_no_format(const uint8_t *data, size_t size);
-peft_status io_image_check_options(const char *options);      /* those of peft_image_load */
+peft_status io_image_check_options(const char *options);      /* PEFT_E_OPTION: none of peft_image_load's */
 #endif

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
- * load.c -- peft_image_load: options, the format of the file, and the slice that is read. */
+ * load.c -- peft_image_load, peft_image_load_memory and peft_image_slices: reads the options, finds the format of the
+ * file and decodes one slice. */
 #include "io/format/formats.h"
 
 typedef struct load_options { io_limits limits; int64_t slice; } load_options;
-enum { ONLY_SLICE = -1 };                                     /* no slice was chosen: the file must hold one */
+enum { ONLY_SLICE = -1 };                                     /* option slice not given: the file must hold one image */
 
 #define AT(field) offsetof(load_options, field)
 static const peft_opt_key keys[] = {
@@ -32,11 +33,12 @@ static peft_status read_slice(const io_format *format, const io_encoded *f, int6
         return io_fail(PEFT_E_UNSUPPORTED, "image: the file holds %lld slices; choose one of them with the option "
                        "slice=N, N in 0..%lld", (long long)f->slices, (long long)f->slices - 1);
     if (slice >= f->slices)
-        return io_fail(PEFT_E_OPTION, "image: slice=%lld, the file holds %lld (0..%lld)", (long long)slice,
-                       (long long)f->slices, (long long)f->slices - 1);
+        return io_fail(PEFT_E_OPTION, "image: slice=%lld, the file holds %lld slice%s; expected 0..%lld",
+                       (long long)slice, (long long)f->slices, f->slices == 1 ? "" : "s", (long long)f->slices - 1);
     return format->read(f, slice < 0 ? 0 : slice, out);
 }
 
+/* Sets up *f. After success the caller calls format->close where there is one. */
 static peft_status open_file(const io_format *format, const uint8_t *data, size_t size, const load_options *o,
                              io_encoded *f)
 {
@@ -90,7 +92,7 @@ peft_status peft_image_slices(const char *path, const char *options, int64_t *sl
     io_encoded f;
     uint8_t *data;
     size_t size;
-    if (!path || !slices) return io_fail(PEFT_E_INVALID, "slices: %s is NULL", path ? "slices" : "path");
+    if (!path || !slices) return io_fail(PEFT_E_INVALID, "image slices: %s is NULL", path ? "slices" : "path");
     peft_status s = begin(path, options, &o, &data, &size);
     if (s) return s;
     const io_format *format = io_format_of(data, size);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * npy.c -- NumPy array files (.npy) as pictures: one, or a stack of slices. */
+ * npy.c -- the format NumPy (.npy): an array read as one image, or as several slices. */
 #include "io/format/array.h"
 #include "io/format/formats.h"
 

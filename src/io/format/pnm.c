@@ -7,7 +7,7 @@
 
 static bool blank(uint8_t c) { return c == ' ' || c == '\t' || c == '\r' || c == '\n'; }
 
-/* The next decimal number of the header after blanks and comments; false where there is none up to 2^24. */
+/* Reads the next decimal number of the header, after blanks and comments; false: no number in 1..2^24 follows. */
 static bool header_number(const uint8_t **at, const uint8_t *end, int64_t *out)
 {
     const uint8_t *p = *at;
@@ -22,6 +22,7 @@ static bool header_number(const uint8_t **at, const uint8_t *end, int64_t *out)
     return p > first && v > 0 && v <= 1 << 24;
 }
 
+/* Copies count samples to im; false: one exceeds largest. */
 static bool read_samples(const uint8_t *p, int64_t count, int64_t largest, peft_image *im)
 {
     const bool narrow = im->type == IO_U8;

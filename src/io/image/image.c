@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * image.c -- making images, and the getters. */
+ * image.c -- creates, rescales and frees images; the getters; the table of sample types. */
 #include "io/image/image.h"
 #include <float.h>
 #include <math.h>
@@ -84,7 +84,7 @@ peft_status peft_image_rescale(const peft_image *im, double slope, double interc
     peft_image *to;
     char a[32], b[32];
     if (!im || !out) return io_fail(PEFT_E_INVALID, "rescale: %s is NULL", im ? "out" : "image");
-    if (!(fabs(slope) >= 1e-30 && fabs(slope) <= 1e30 && fabs(intercept) <= 1e30))     /* no value overflows a double */
+    if (!(fabs(slope) >= 1e-30 && fabs(slope) <= 1e30 && fabs(intercept) <= 1e30))     /* values stay finite doubles */
         return io_fail(PEFT_E_INVALID, "rescale: slope %s, intercept %s; expected a slope of 1e-30..1e30 and an "
                        "intercept of up to 1e30, both positive or negative", peft_opt_number(a, slope),
                        peft_opt_number(b, intercept));

@@ -5,13 +5,13 @@
 #define IO_IMAGE_H
 #include "io/io.h"
 
-/* The type of a sample. io_types says what each holds. */
+/* The type of a sample; io_types has a row for each. */
 typedef enum io_type { IO_U8, IO_U16, IO_I16, IO_F32, IO_TYPES } io_type;
 typedef struct io_type_row {
     const char *name;                                         /* "unsigned of 8 bits", for messages */
-    int depth;                                                /* as peft_image_depth tells it */
-    size_t bytes;
-    double lowest, highest;
+    int depth;                                                /* the value of peft_image_depth */
+    size_t bytes;                                             /* of one sample */
+    double lowest, highest;                                   /* finite sample */
 } io_type_row;
 extern const io_type_row io_types[IO_TYPES];
 
@@ -25,9 +25,9 @@ struct peft_image {
     uint64_t pixels[];                                        /* [height, width, channels] of type */
 };
 
-/* A black image; sizes are checked (positive, product in range). */
+/* An image whose samples are all 0. PEFT_E_INVALID: a side below 1, channels not 1 or 3, or more than 2^46 bytes. */
 peft_status io_image_new(int64_t width, int64_t height, int channels, io_type type, peft_image **out);
-/* The same with the type and the rescale of im. */
+/* The same with the sample type and the rescale of im; its pixels and alpha are not copied. */
 peft_status io_image_like(const peft_image *im, int64_t width, int64_t height, int channels, peft_image **out);
 peft_image *io_image_retain(const peft_image *im);
 static inline size_t io_image_pixel(const peft_image *im)     /* bytes of a pixel, all channels */
@@ -45,7 +45,7 @@ static inline size_t io_image_memory(const peft_image *im)    /* bytes of the st
     return sizeof *im + io_image_bytes(im) + alpha;
 }
 
-/* Samples of the integer types. */
+/* Reads and writes sample i of an image of an integer type. The caller clips v to the type. */
 static inline int64_t io_sample(const peft_image *im, int64_t i)
 {
     if (im->type == IO_U8) return ((const uint8_t *)im->pixels)[i];
@@ -56,11 +56,12 @@ static inline void io_set_sample(peft_image *im, int64_t i, int64_t v)
     if (im->type == IO_U8) ((uint8_t *)im->pixels)[i] = (uint8_t)v;
     else ((uint16_t *)im->pixels)[i] = (uint16_t)v;
 }
-/* What sample i of any type means: slope * sample + intercept. */
+/* The value of sample i, of any type: slope * sample + intercept. */
 static inline double io_value(const peft_image *im, int64_t i)
 {
     const double v = im->type == IO_F32 ? (double)((const float *)im->pixels)[i] : (double)io_sample(im, i);
     return im->slope * v + im->intercept;
 }
+/* Whether values differ from samples. */
 static inline bool io_rescaled(const peft_image *im) { return im->slope != 1 || im->intercept != 0; }
 #endif

@@ -16,7 +16,7 @@ static void *samples(int64_t width, int64_t height, int64_t channels, io_roundin
     return io_alloc(n, rounding == IO_TO_BYTE ? 1 : sizeof(double));
 }
 
-/* What two passes share: the taps of both axes, and which pass comes first. */
+/* The taps of both axes, and which pass comes first. */
 typedef struct plan { io_taps x, y; bool down_first; io_rounding rounding; } plan;
 
 /* The range of input positions that the taps read: sets *start, returns the length. */
@@ -88,7 +88,8 @@ peft_status io_resample(const peft_image *im, const io_scaling *s, io_rounding r
     return status;
 }
 
-/* What the passes made, bytes or rounded doubles, as the samples of to; 16-bit ones are clipped to their type. */
+/* Writes the n results of the passes (bytes, or rounded doubles) to the samples of to. 16-bit samples are clipped to
+ * the range of their type. */
 static void store(const void *data, int64_t n, peft_image *to)
 {
     const double *from = data, lo = io_types[to->type].lowest, hi = io_types[to->type].highest;

@@ -30,7 +30,8 @@ typedef struct io_taps { int64_t size, most, *first, *count; double *weight; } i
 peft_status io_taps_make(int64_t from, int64_t to, int64_t start, int64_t size, io_filter filter, io_taps *out);
 void        io_taps_free(io_taps *t);
 
-/* Samples [height, width, channels]: those of an image, or the doubles that a pass over wider samples makes. */
+/* The input of a pass, samples [height, width, channels]: those of an image, or the doubles that a first pass over
+ * samples wider than 8 bits made. */
 typedef enum io_kind { IO_BYTES, IO_WORDS, IO_SIGNED_WORDS, IO_FLOATS, IO_DOUBLES } io_kind;
 typedef struct io_raster { int64_t width, height, channels; io_kind kind; const void *data; } io_raster;
 io_raster io_raster_of(const peft_image *im);
@@ -53,7 +54,7 @@ peft_status io_down_wide(const io_raster *from, int64_t start, int64_t length, c
 
 /* *out [part.height, part.width, channels], bytes or doubles as rounding says; the caller frees it. */
 peft_status io_resample(const peft_image *im, const io_scaling *s, io_rounding rounding, void **out);
-/* The part as an image of the same type. A size that stays is no resampling. */
+/* The part as an image of the same type. Where the size stays the same, pixels are copied without resampling. */
 peft_status io_resize(const peft_image *im, const io_scaling *s, peft_image **out);
 /* The same for a part that may reach beyond the resized image: samples outside are 0. */
 peft_status io_resize_crop(const peft_image *im, const io_scaling *s, peft_image **out);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * plan.c -- which samples a batch has: the order of an epoch, cut into batches. */
+ * plan.c -- the samples of each batch: the order of samples in an epoch, cut into batches. */
 #include "io/loader/loader.h"
 #include "io/rng.h"
 
@@ -11,6 +11,7 @@ int64_t peft_loader_batches(const peft_loader *l)
     return l->o.drop_last ? l->data->count / l->o.batch : (l->data->count + l->o.batch - 1) / l->o.batch;
 }
 
+/* Fills l->order for the epoch, unless it is filled for it already. */
 static void make_order(peft_loader *l, int64_t epoch)
 {
     if (l->order_epoch == epoch) return;

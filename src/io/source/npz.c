@@ -10,7 +10,7 @@
 static const char *const split_names[] = { "train", "val", "test" };
 enum { SPLITS = 3, MOST_ENTRIES = 64, MOST_CLASSES = 1 << 20 };
 
-/* <split>_<what>.npy; PEFT_E_NOTFOUND where there is none. *data is the caller's. */
+/* Reads the entry <split>_<what>.npy; PEFT_E_NOTFOUND where there is none. The caller frees *data. */
 static peft_status read_array(zip_t *z, const char *split, const char *what, unsigned kinds, uint8_t **data,
                               io_npy *array)
 {
@@ -24,7 +24,7 @@ static peft_status read_array(zip_t *z, const char *split, const char *what, uns
     return s ? io_fail_in(s, name) : PEFT_OK;
 }
 
-/* The images of the split; file: the memory that they lie in. */
+/* The store's state: the images of the split, and file, the memory that array.data points into. */
 typedef struct stack { io_array array; uint8_t *file; } stack;
 
 static peft_status read_element(const peft_dataset *d, int64_t i, const char *options, peft_image **out)
@@ -77,7 +77,7 @@ static peft_status read_images(zip_t *z, const char *split, peft_dataset *d)
     return PEFT_OK;
 }
 
-/* The numbers of a [n], [n,1] (*width 1) or [n,C] array as int64. */
+/* The numbers of a [n], [n,1] (*width 1) or [n,C] array as int64 *label [count, width], which the caller frees. */
 static peft_status read_labels(zip_t *z, const char *split, int64_t **label, int64_t *count, int64_t *width)
 {
     io_npy a;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * source.c -- what all kinds of data sets share when they are opened. */
+ * source.c -- io_source_open: opens a data set of any kind. */
 #include "io/source/source.h"
 
 peft_status io_source_open(const io_source *source, const io_place *at, peft_dataset **out)

@@ -51,7 +51,7 @@ static peft_status read_names(zip_t *z, io_tree *t)
     return s;
 }
 
-/* The open archive, and the entry of each sample. */
+/* The store's state: the open archive, and at [count], the index of each sample's entry. */
 typedef struct members { io_archive *archive; int64_t *at; } members;
 
 static peft_status read_member(const peft_dataset *d, int64_t i, const char *options, peft_image **out)

@@ -9,9 +9,9 @@ enum {
 #define IO_SETTING(kind, name, low, high, words, ...) KEY_##name,
 #include "io/transform/recipe.def"
 #undef IO_SETTING
-    KEYS, KEYS_OF_OLD = KEY_crop_offset
+    KEYS, KEYS_OF_OLD = KEY_crop_offset                       /* settings of earlier versions: those before this one */
 };
-_Static_assert(KEYS <= 64, "the settings that a text names are bits of 64");
+_Static_assert(KEYS <= 64, "peft_opt_read reports the settings that a text gives as bits of a uint64_t");
 
 static const peft_opt_key keys[] = {
 #define IO_SETTING(kind, name, low, high, words, ...) \
@@ -27,6 +27,7 @@ static const io_recipe defaults = {
 #undef IO_SETTING
 };
 
+/* Whether the text gave this setting. */
 static bool sets(uint64_t seen, int key) { return seen >> key & 1; }
 
 /* Gives a text of an earlier version the meaning that it had there, so that a saved model predicts as it was trained:
@@ -52,12 +53,12 @@ static void read_as_old(io_recipe *r)
 static peft_status check_geometry(const io_recipe *r)
 {
     char given[32];
-    bool cuts = r->resize.word >= 0 && r->resize.word != IO_NONE;
+    const bool uses_crop_pct = r->resize.word >= 0 && r->resize.word != IO_NONE;
     if (r->crop_pct > 1)
         return io_fail(PEFT_E_OPTION, "transform: crop_pct=%s: the part of the resized side that the crop keeps, "
                        "expected above 0 and up to 1 (0.875, not 87.5); resize=N says a size in pixels",
                        peft_opt_number(given, r->crop_pct));
-    if (!cuts && r->crop_pct != 1)
+    if (!uses_crop_pct && r->crop_pct != 1)
         return io_fail(PEFT_E_OPTION, "transform: crop_pct=%s has no effect with this resize, which gives the size "
                        "in pixels; leave crop_pct out, or use resize=shorter, squash or longest",
                        peft_opt_number(given, r->crop_pct));
@@ -95,7 +96,7 @@ static int64_t in_proportion(int64_t side, int64_t size, int64_t old_size)
     return v < 1 ? 1 : v > 1 << 20 ? 1 << 20 : v;
 }
 
-/* Overwrites in r what text sets. */
+/* Overwrites the settings of r that text gives; text may be NULL. */
 static peft_status lay_over(const char *text, io_recipe *r)
 {
     const uint64_t old = ((uint64_t)1 << KEYS_OF_OLD) - 1;
@@ -111,7 +112,7 @@ static peft_status lay_over(const char *text, io_recipe *r)
     }
     if (seen == old) read_as_old(r);
     s = check_geometry(r);
-    if (!s && (seen & old) != old) s = check_normalisation(r);               /* saved texts are taken as they are */
+    if (!s && (seen & old) != old) s = check_normalisation(r);               /* a model's saved text is not refused */
     return s;
 }
 

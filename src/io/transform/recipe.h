@@ -1,24 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0
- * recipe.h -- the settings of a transform (recipe.def) as a struct, read from text and printed as text. */
+ * recipe.h -- io_recipe: the settings of a transform (recipe.def) as a struct, read from text and printed as text. */
 #ifndef IO_RECIPE_H
 #define IO_RECIPE_H
 #include "io/image/resize.h"
 
-/* Indices of the words of resize, crop_offset, alpha, pad_mode and erase_fill, in the order of their choices. */
+/* The values of the settings resize, crop_offset, alpha, pad_mode and erase_fill: indices into their words, in the
+ * order of recipe.def. */
 enum { IO_SQUASH, IO_SHORTER, IO_NONE, IO_LONGEST, IO_LONGEST_MEAN };
 enum { IO_CROP_ROUND, IO_CROP_FLOOR };
 enum { IO_ALPHA_DROP, IO_ALPHA_WHITE };
 enum { IO_PAD_ZERO, IO_PAD_REFLECT };
 enum { IO_ERASE_MEAN, IO_ERASE_RANDOM, IO_ERASE_UNIFORM };
 
-/* The kinds of settings: the C type of each, and its letter in an peft_opt_key. */
+/* The kinds of settings: the C type of each, and its letter in a peft_opt_key. A WORD is an index into the setting's
+ * words; that of interpolation is an io_filter, that of resize_order an io_order. */
 typedef int64_t  io_setting_WHOLE;
 typedef double   io_setting_REAL;
 typedef double   io_setting_PAIR[2];
 typedef double   io_setting_TRIPLE[3];
 typedef bool     io_setting_FLAG;
-typedef int      io_setting_WORD;                             /* index in the words; interpolation: an io_filter; .. */
-typedef peft_opt_side  io_setting_SIDE;                             /* .. resize_order: an io_order */
+typedef int      io_setting_WORD;
+typedef peft_opt_side  io_setting_SIDE;
 typedef peft_opt_range io_setting_RANGE;
 enum { IO_LETTER_WHOLE = 'i', IO_LETTER_REAL = 'f', IO_LETTER_PAIR = '2', IO_LETTER_TRIPLE = '3', IO_LETTER_FLAG = 'b',
        IO_LETTER_WORD = 'c', IO_LETTER_SIDE = 'x', IO_LETTER_RANGE = 'r' };
@@ -29,11 +31,14 @@ typedef struct io_recipe {
 #undef IO_SETTING
 } io_recipe;
 
-/* Sets *r to the defaults, then to what base (may be NULL) and then text sets; checks which settings go together. */
+/* Sets *r to the defaults, overwrites the settings that base gives, then those that text gives; both may be NULL.
+ * PEFT_E_OPTION: a setting that is unknown, out of bounds, or in conflict with another. */
 peft_status io_recipe_parse(const char *base, const char *text, io_recipe *r);
+/* All settings as text, in the order of recipe.def. The caller frees *text. */
 peft_status io_recipe_print(const io_recipe *r, char **text);
 
-/* (sample / full - mean) / std of channel c, computed in double and rounded once. */
+/* (sample / full - mean) / std of channel c, computed in double and rounded once. full: the largest sample of the
+ * type. */
 static inline float io_normal(const io_recipe *r, int c, double sample, double full)
 {
     return (float)((sample / full - r->mean[c]) / r->std[c]);

@@ -8,10 +8,10 @@
 #include "io/transform/steps.def"
 #undef IO_STEP
 
-/* All wanted steps on the image; on failure *im is freed and NULL. */
+/* Applies the wanted steps to the image, in the order of steps.def; on failure frees *im and sets it to NULL. */
 peft_status io_steps_apply(const io_run *run, peft_image **im);
-/* All wanted steps on the finished input [3, size, size]. */
+/* Applies the wanted steps to the normalised input [3, size, size], in place. */
 void io_steps_finish(const io_run *run, float *input);
-/* Whether peft_transform_apply_train gives another result for another epoch. */
+/* Whether peft_transform_apply_train may give different results for different epochs. */
 bool io_steps_random(const io_recipe *r);
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * augment.c -- augmentations that move or erase pixels: a random crop, a shift, a flip, and a box of the finished input
- * that is overwritten. */
+ * augment.c -- the steps random_crop, shift, flip and erase: augmentations that move pixels, or overwrite a box of the
+ * normalised input. */
 #include "io/transform/steps.h"
 #include <math.h>
 

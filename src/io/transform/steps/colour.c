@@ -4,7 +4,7 @@
 #include "io/transform/steps.h"
 #include <math.h>
 
-enum { OWN_LUMA = -1 };                                       /* a base: the luma of the pixel itself */
+enum { OWN_LUMA = -1 };                                       /* base of blend: the luma of each pixel */
 
 /* Every sample v becomes base + factor * (v - base), rounded towards 0 and clipped to the range of its type. */
 static peft_status blend(const peft_image *im, int64_t base, double factor, peft_image **out)

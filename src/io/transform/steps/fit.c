@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * fit.c -- the resize and the centre crop of a transform, which make any image size x size. */
+ * fit.c -- the step fit: resize and centre crop to size x size. */
 #include "io/transform/steps.h"
 #include <math.h>
 
@@ -30,9 +30,9 @@ static void resized_size(const io_recipe *r, const peft_image *im, int64_t *widt
     }
 }
 
-/* Gives the pixels outside of the resized image the mean colour, rounded half to even; a grey image gets colours where
- * the means differ. */
-static peft_status surround(const io_recipe *r, const io_scaling *s, const peft_image *im, peft_image **out)
+/* Sets the pixels of im outside of the resized image to the mean colour, rounded half to even. A grey image becomes RGB
+ * where the means of the channels differ. */
+static peft_status fill_border(const io_recipe *r, const io_scaling *s, const peft_image *im, peft_image **out)
 {
     const double full = io_types[im->type].highest;
     const int64_t left = -s->part.left, top = -s->part.top;
@@ -66,7 +66,7 @@ static peft_status fit(const io_run *run, peft_image **im)
                         r->size };
     peft_status status = io_replace(io_resize_crop(*im, &s, &next), &next, im);
     if (status || r->resize.word != IO_LONGEST_MEAN || (s.width >= r->size && s.height >= r->size)) return status;
-    return io_replace(surround(r, &s, *im, &next), &next, im);
+    return io_replace(fill_border(r, &s, *im, &next), &next, im);
 }
 
 const io_step io_step_fit = { .wanted = wanted, .apply = fit };

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
- * percentile.c -- percentiles of an image's samples, exact and in linear time: samples are counted by the upper 16 bits
- * of a key that sorts as they do, then those of one count by the lower 16 bits. */
+ * percentile.c -- percentiles of an image's samples, exact and in linear time, by radix selection. Each sample has a
+ * 32-bit key; keys have the order of the samples. A histogram of the upper 16 bits of all keys tells which upper half
+ * the wanted rank has; a histogram of the lower 16 bits of the keys with that upper half gives the sample. */
 #include "io/transform/steps/percentile.h"
 #include <math.h>
 
-enum { HALF = 1 << 16 };
+enum { BINS = 1 << 16 };
 
-/* A number that rises with the sample. */
+/* The key of sample i: a larger sample has a larger key. */
 static uint32_t key_of(const peft_image *im, int64_t i)
 {
     uint32_t bits;
@@ -15,7 +16,7 @@ static uint32_t key_of(const peft_image *im, int64_t i)
     return bits & 1u << 31 ? ~bits : bits | 1u << 31;
 }
 
-/* What the sample with this key means. */
+/* The value, after the rescale, of the sample with this key. */
 static double value_of(const peft_image *im, uint32_t key)
 {
     float v;
@@ -24,42 +25,44 @@ static double value_of(const peft_image *im, uint32_t key)
     return im->slope * (im->type == IO_F32 ? (double)v : (double)key + INT16_MIN) + im->intercept;
 }
 
-/* count [HALF] becomes the number of samples for each lower half of the keys with this upper half; upper < 0: for each
- * upper half. */
+/* upper < 0: count [BINS] becomes the histogram of the upper halves of all keys. Else: the histogram of the lower
+ * halves of the keys with this upper half. */
 static void count_keys(const peft_image *im, int64_t upper, int64_t *count)
 {
     const int64_t n = im->width * im->height * im->channels;
-    memset(count, 0, HALF * sizeof *count);
+    memset(count, 0, BINS * sizeof *count);
     for (int64_t i = 0; i < n; i++) {
         const uint32_t key = key_of(im, i);
         if (upper < 0) count[key >> 16]++;
-        else if (key >> 16 == upper) count[key & (HALF - 1)]++;
+        else if (key >> 16 == upper) count[key & (BINS - 1)]++;
     }
 }
 
-/* Which count the sample of this rank is in; *rank becomes its rank in there. */
-static int64_t find(const int64_t *count, int64_t *rank)
+/* The bin of a histogram that holds the sample of this rank; *rank becomes the sample's rank inside the bin. */
+static int64_t bin_of_rank(const int64_t *count, int64_t *rank)
 {
     int64_t k = 0;
     for (; *rank >= count[k]; k++) *rank -= count[k];
     return k;
 }
 
-/* Counts of upper halves, and of the lower halves below the upper half `within` (-1: of none yet). */
-typedef struct tally { int64_t upper[HALF], lower[HALF], within; } tally;
+/* Histograms of the upper halves of all keys, and of the lower halves of the keys with upper half `counted` (-1: lower
+ * is not filled yet). */
+typedef struct histograms { int64_t upper[BINS], lower[BINS], counted; } histograms;
 
-/* The value of this rank, 0 the smallest, among all samples. */
-static double ranked(const peft_image *im, tally *t, int64_t rank)
+/* The value of this rank among all values of im; rank 0 is the smallest. A negative slope reverses the order of the
+ * samples. */
+static double value_at_rank(const peft_image *im, histograms *h, int64_t rank)
 {
     if (im->slope < 0) rank = im->width * im->height * im->channels - 1 - rank;
-    const int64_t upper = find(t->upper, &rank);
-    if (upper != t->within) count_keys(im, upper, t->lower);
-    t->within = upper;
-    return value_of(im, (uint32_t)(upper << 16 | find(t->lower, &rank)));
+    const int64_t upper = bin_of_rank(h->upper, &rank);
+    if (upper != h->counted) count_keys(im, upper, h->lower);
+    h->counted = upper;
+    return value_of(im, (uint32_t)(upper << 16 | bin_of_rank(h->lower, &rank)));
 }
 
-/* Between two ranks as numpy does: from the nearer end, so that both ends are reached exactly. */
-static double between(double low, double high, double share)
+/* Linear interpolation as numpy does it: from the nearer end, so that share 0 and 1 give low and high exactly. */
+static double interpolate(double low, double high, double share)
 {
     return share < 0.5 ? low + (high - low) * share : high - (high - low) * (1 - share);
 }
@@ -67,16 +70,16 @@ static double between(double low, double high, double share)
 peft_status io_percentiles(const peft_image *im, const double percent[2], double out[2])
 {
     const int64_t last = im->width * im->height * im->channels - 1;
-    tally *t = malloc(sizeof *t);
-    if (!t) return io_nomem("percentiles");
-    t->within = -1;
-    count_keys(im, -1, t->upper);
+    histograms *h = malloc(sizeof *h);
+    if (!h) return io_nomem("percentiles");
+    h->counted = -1;
+    count_keys(im, -1, h->upper);
     for (int k = 0; k < 2; k++) {
         const double at = (double)last * (percent[k] / 100), whole = floor(at);
         const int64_t rank = (int64_t)whole;
-        const double low = ranked(im, t, rank);
-        out[k] = rank < last ? between(low, ranked(im, t, rank + 1), at - whole) : low;
+        const double low = value_at_rank(im, h, rank);
+        out[k] = rank < last ? interpolate(low, value_at_rank(im, h, rank + 1), at - whole) : low;
     }
-    free(t);
+    free(h);
     return PEFT_OK;
 }

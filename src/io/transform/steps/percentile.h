@@ -4,7 +4,8 @@
 #define IO_PERCENTILE_H
 #include "io/image/image.h"
 
-/* Two percentiles (0..100) of all samples of a finite image, all channels together, after the rescale: in double and
- * with linear interpolation, as numpy.percentile of a float64 array gives them. */
+/* out: two percentiles, percent in 0..100, of the values of im (after the rescale), all channels together. Computed in
+ * double with linear interpolation, as numpy.percentile does for a float64 array. im has no NaN or infinite sample.
+ * PEFT_E_NOMEM. */
 peft_status io_percentiles(const peft_image *im, const double percent[2], double out[2]);
 #endif

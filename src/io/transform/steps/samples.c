@@ -1,10 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
- * samples.c -- what a transform does to samples before it resizes: put transparent pixels on white, turn colour into
- * luma. */
+ * samples.c -- the steps alpha (composites transparent pixels over white) and grey (RGB becomes luma). */
 #include "io/transform/steps/luma.h"
 #include "io/transform/steps.h"
 
-/* Sample v with alpha a on a white background: 8 bits round as Pillow's alpha_composite does, 16 bits to the
+/* Sample v with alpha a composited over white: 8 bits round as Pillow's alpha_composite does, 16 bits to the
  * nearest. */
 static int64_t on_white(int64_t v, int64_t a, io_type type)
 {
@@ -14,7 +13,7 @@ static int64_t on_white(int64_t v, int64_t a, io_type type)
     return (((sum >> 8) + sum) >> 8) >> 7;
 }
 
-/* The image on a white background; an opaque one is retained. */
+/* The image composited over white; an opaque image is retained. */
 static peft_status on_white_image(const peft_image *im, peft_image **out)
 {
     if (!im->alpha) {

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
- * window.c -- the range of a transform: maps the samples between two values, or between two percentiles of the image,
- * to 16 bits. Signed, floating-point and rescaled samples have no range of their own and need one. */
+ * window.c -- the step range: maps the values between two given ones, or between two percentiles of the image, to 16
+ * bits. Signed, floating-point and rescaled images need a range; without one, u8 and u16 images stay as they are. */
 #include "io/transform/steps/percentile.h"
 #include "io/transform/steps.h"
 #include <math.h>
 
+/* Fails for an image that cannot be transformed without a range. */
 static peft_status needs_range(const peft_image *im)
 {
     if (io_rescaled(im))
@@ -16,7 +17,8 @@ static peft_status needs_range(const peft_image *im)
                    "range=p1:p99, percentiles", im->type == IO_I16 ? "signed" : "floating-point numbers");
 }
 
-/* Refuses a range that no sample of the integer type can reach, which is one for another kind of image. */
+/* Refuses a range lo:hi that reaches beyond the values which an image of this integer type can have, such as -1000:400
+ * for unsigned samples: it is meant for another kind of image. */
 static peft_status check_values(const peft_image *im, const double end[2])
 {
     const double a = im->slope * io_types[im->type].lowest + im->intercept;
@@ -30,7 +32,7 @@ static peft_status check_values(const peft_image *im, const double end[2])
                    peft_opt_number(text[3], highest));
 }
 
-/* NaN and infinity have no place in a range, and one of them would decide both percentiles. */
+/* Refuses NaN and infinite samples: NaN maps to no output, and either would falsify the percentiles. */
 static peft_status check_finite(const peft_image *im)
 {
     const int64_t n = im->width * im->height * im->channels;
@@ -45,8 +47,8 @@ static peft_status check_finite(const peft_image *im)
     return PEFT_OK;
 }
 
-/* Maps the rescaled samples of the range, end[0]..end[1], to 0..65535 and clips those outside; without a range *out is
- * im, retained. */
+/* Maps the values end[0]..end[1] to 0..65535 and clips those outside. Where both ends are equal, larger values become
+ * 65535 and all others 0. Without a range *out is im, retained. */
 static peft_status windowed(const peft_opt_range *range, const peft_image *im, peft_image **out)
 {
     double end[2] = { range->end[0], range->end[1] };
@@ -69,8 +71,8 @@ static peft_status windowed(const peft_opt_range *range, const peft_image *im, p
     return PEFT_OK;
 }
 
-/* 12-bit samples in a 16-bit image make a nearly black picture, which no later step would report. Each transform warns
- * once. */
+/* Warns of a u16 image without a range whose largest sample is below 8192, such as 12-bit samples: it would be nearly
+ * black. Each transform warns once. */
 static void warn_of_dark(const io_run *run, const peft_image *im)
 {
     if (im->type != IO_U16 || io_rescaled(im)) return;
