@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * masked_prompt.h -- a second method of one's own, with every kind of tensor that a method can read: learned tokens
- * under a mask that the application may write to, a constant that tells their keys apart, and the block's frozen
- * projection, through which goes what the other tokens saw of them.
+ * masked_prompt.h -- example of a method that an application defines, with every kind of tensor that a method can read:
+ * learned prompt tokens (parameter), a mask on them that the application may write (buffer), positions added to their
+ * keys (constant), and the block's frozen projection, applied to the attention over the prompts (weight).
  *
  *   y = attention(x) + softmax(n(x) (M P + E)^T / sqrt(d_head)) (M P) W^T
  *   x [b,t,d] the residual stream, n its normalisation; P [n,d] trained and M [n,d] a buffer of this block, E [n,d] a
@@ -36,7 +36,7 @@ static peft_status masked_prompt_init(peft_adapter *a, const peft_vit *v)
     return peft_done(a);
 }
 
-/* Row i has a 1 in column i, counted on from the first column behind the last. */
+/* Row i has a 1 in column i % width and 0 elsewhere. */
 static void masked_prompt_positions(void *user, peft_real *data, int64_t count)
 {
     const int64_t width = *(const int64_t *)user;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * compare_check.c -- what is wrong with the images or the list is found before hours are spent. */
+ * compare_check.c -- checks the images and the list of methods before any training. */
 #include "common/data/data.h"
 #include "common/model/weights.h"
 #include "common/program/errors.h"
@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Every draw's pictures, but test images that are the same in all of them only once. */
+/* Checks the pictures of every draw; test images that are the same in all draws are checked once. */
 static void check_draws(const study *s)
 {
     for (int64_t d = 0; d < s->samplings; d++) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * compare_draw.c -- the images of one run. */
+ * compare_draw.c -- draws the training and test images of one run. */
 #include "common/data/data.h"
 #include "compare_study.h"
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * compare_report.c -- what the runs come to: a table, a CSV file, a picture. All runs of an entry count alike. */
+ * compare_report.c -- the results of all runs as a table, a CSV file and a figure. All runs of an entry count alike. */
 #include "common/figures/chart.h"
 #include "common/figures/spread.h"
 #include "common/program/errors.h"

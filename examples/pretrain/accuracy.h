@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * accuracy.h -- the share of a data set that a model gets right, predicted in batches. */
+ * accuracy.h -- the accuracy of a model on a data set, predicted in batches. */
 #ifndef ACCURACY_H
 #define ACCURACY_H
 #include <peft/io.h>

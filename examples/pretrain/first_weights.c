@@ -1,4 +1,5 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * first_weights.c -- see first_weights.h. */
 #include "first_weights.h"
 #include <math.h>
 #include <string.h>

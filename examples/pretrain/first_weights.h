@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * first_weights.h -- where training from nothing starts. */
+ * first_weights.h -- initial weights for training without a pretrained backbone. */
 #ifndef FIRST_WEIGHTS_H
 #define FIRST_WEIGHTS_H
 #include <peft/peft.h>

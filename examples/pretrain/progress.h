@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * progress.h -- how a long training is told about: a bar on a terminal, a line and a row of a CSV file an epoch. */
+ * progress.h -- reports the progress of training: a bar on a terminal, and for each epoch a line and a row of a CSV
+ * file. */
 #ifndef PROGRESS_H
 #define PROGRESS_H
 #include <peft/peft.h>

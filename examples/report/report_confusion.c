@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * report_confusion.c -- which class is taken for which: a table a method, the runs pooled, cells the darker the larger
- * their share of the row. Above columns of many classes stand numbers; the rows have number and name. */
+ * report_confusion.c -- confusion matrices: one table for each method over all its runs; a cell is darker the larger
+ * its share of the row. With many classes, columns are headed by numbers and rows by number and name. */
 #include "common/figures/svg.h"
 #include "common/program/errors.h"
 #include "report_parts.h"

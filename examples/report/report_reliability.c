@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * report_reliability.c -- how far the probability of the predicted class can be believed: accuracy against confidence
- * in ten bins, and below it the share of predictions that each bin holds. */
+ * report_reliability.c -- reliability diagrams: accuracy against confidence (the probability of the predicted class) in
+ * ten bins, and below it the share of predictions in each bin. */
 #include "common/figures/svg.h"
 #include "report_parts.h"
 #include <math.h>

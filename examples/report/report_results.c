@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * report_results.c -- the table of what the methods came to, and its picture. On screens narrower than the ten columns
+ * report_results.c -- the table of the methods' results, and its figure. On screens narrower than the ten columns
  * (1,200 pixels, with wide fonts) each row becomes a block of name and value, so nothing has to be scrolled. */
 #include "common/figures/chart.h"
 #include "common/figures/spread.h"

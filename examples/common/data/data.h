@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * data.h -- training and test images: opened from whatever they lie in, drawn, and checked before the work begins. */
+ * data.h -- training and test images: opens folders, zips, .npz files and lists, draws samples, and checks the pictures
+ * before training. */
 #ifndef DATA_H
 #define DATA_H
 #include <peft/io.h>

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
- * preprocess.h -- how images become input: what the backbone's own files say, with what the command line gives in the
- * place of single words of it. */
+ * preprocess.h -- the transform from images to network input: the settings of the backbone's files, of which the
+ * command line may replace single ones. */
 #ifndef PREPROCESS_H
 #define PREPROCESS_H
 #include <peft/io.h>
 #include <peft/peft.h>
 #include <stdint.h>
 
-/* Words that take every augmentation out of a transform. */
+/* Settings that turn off every augmentation of a transform. */
 extern const char no_augmentation[];
 
 /* The side asked for by a flag (0: none) or by the word size of --preprocess (NULL: none); 0: by neither. Both, and not

@@ -28,7 +28,7 @@ static const struct { const char *word, *help; } table[] = {
     { "crop_offset", "of the centre crop at an odd surplus: round (timm) or floor (transformers)" },
     { "resize_order", "as in Pillow 13 (pillow13) or before 12.2 (pillow12)" },
     { "alpha", "transparency: drop, or white (laid on white)" },
-    { "range", "lo:hi: these samples become 0 to 1, as in 0:4095 for 12 bits; full: all" },
+    { "range", "lo:hi: these samples become 0 to 1, as 0:4095 for 12 bits; p1:p99: percentiles; full: all" },
 };
 
 const char *preprocess_help(const char *word)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * spread.h -- mean and deviation of the runs of one thing, and how sure the mean is. */
+ * spread.h -- mean, standard deviation and confidence interval of the mean over runs. */
 #ifndef SPREAD_H
 #define SPREAD_H
 #include <stdint.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * svg.h -- what drawings share: axes with round ticks, and text that is safe in XML. */
+ * svg.h -- helpers for SVG figures: axes with round ticks, and text escaped for XML. */
 #ifndef SVG_H
 #define SVG_H
 #include <stdbool.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * records.h -- the folder of records: what compare writes in it beside its CSV file, and report reads.
- *   study.csv            a fact a row: its name, then its values; what there are is in compare_records.c
+ * records.h -- the folder of records, which compare --records writes and report reads.
+ *   study.csv            one property of the study a row: its name, then its values; compare_records.c lists them
  *   KEY-SEED-RUN.run.csv     the heading and the row of compare's CSV file
  *   KEY-SEED-RUN.curve.csv   epoch,loss,balanced_accuracy: the mean loss of its steps; empty where not judged
  *   KEY-SEED-RUN.test.csv    name,index,true, and a column a class: the probabilities of each test image; index and

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * whole_file.h -- a file that is there whole or not at all: until it is closed its text is in memory. An error ends the
- * program; the old file stays. */
+ * whole_file.h -- writes a file atomically: its text stays in memory until the file is closed. An error ends the
+ * program and leaves the old file. */
 #ifndef WHOLE_FILE_H
 #define WHOLE_FILE_H
 #include <stdio.h>

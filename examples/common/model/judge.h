@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * judge.h -- what a model says of images, and how good that is. */
+ * judge.h -- predictions of a model for images, and their accuracy. */
 #ifndef JUDGE_H
 #define JUDGE_H
 #include <peft/io.h>

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * weights.h -- a backbone from whatever it lies in: a safetensors file, a folder with model.safetensors and
- * config.json as Hugging Face's libraries write it, or Google's .npz. */
+ * weights.h -- opens a backbone: a safetensors file, a folder with model.safetensors and config.json as Hugging Face's
+ * libraries write it, or Google's .npz. */
 #ifndef WEIGHTS_H
 #define WEIGHTS_H
 #include <peft/peft.h>

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * command.h -- the command that a program was started with, as text to be repeated. */
+ * command.h -- the command line of the program as text that a shell can run again. */
 #ifndef COMMAND_H
 #define COMMAND_H
 

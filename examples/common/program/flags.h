@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * flags.h -- a command line from a table of flags. */
+ * flags.h -- reads a command line by a table of flags. */
 #ifndef FLAGS_H
 #define FLAGS_H
 #include <stdint.h>
@@ -13,7 +13,7 @@ typedef struct flag { const char *name, *argument, *value, *help; int given; } f
 #define FLAG_ROW(name, argument, value, help) { #name, argument, value, help, 0 },
 
 typedef struct program {
-    const char *usage;                                        /* what stands behind the program's name */
+    const char *usage;                                        /* the text after the program's name */
     const char *purpose;                                      /* one or two sentences */
     const char *example;                                      /* commands, a line each */
 } program;
