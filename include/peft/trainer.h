@@ -19,9 +19,10 @@ typedef int (*peft_progress_fn)(const peft_trainer *t, void *user);
 typedef int64_t (*peft_batch_fn)(int64_t epoch, int64_t batch, peft_tensor *images, peft_tensor *labels,
                                  int64_t *sample_ids, void *user);
 
-/* Options (defaults in peft_trainer_option): "batch"; "samples" (how many an epoch has, if known: a last batch that
- * cannot be trained on, such as one sample with batch norm, is then refused here); "loss" (ce, soft_ce, bce, bce_sum),
- * "label_smoothing", "class_weights" and "pos_weight" ("1,2.5,.."), "weight_reduction" (auto, weights, batch);
+/* Options (defaults and words in peft_trainer_option): "batch"; "samples" (how many an epoch has, if known: a last
+ * batch that cannot be trained on, such as one sample with batch norm, is then refused here); "loss" (each is named in
+ * the option's help) and what losses read: numbers such as "label_smoothing", lists of one number a class such as
+ * "class_weights" and "pos_weight" ("1,2.5,.."), "weight_reduction" (auto, weights, batch);
  * "optimizer" (adamw, sgd), "lr", "weight_decay", "decay_on" (all, matrices), "beta1", "beta2", "eps", "momentum",
  * "nesterov"; "clip_norm" (0: off); "accumulate" (backward passes for each update); "schedule" (constant, cosine,
  * linear, warmup_cosine, warmup_linear, warmup_cosine_full_period, step), "steps" (its length in updates), "warmup",

@@ -295,7 +295,7 @@ static const op_case op_cases[] = {
     { "top_rows", &pf_op_top_rows, case_selection, 3 },
     { "resize", &pf_op_resize, case_resize, 2 },
     { "patches", &pf_op_patches, case_patches, 2 },
-    { "loss", &pf_op_loss, case_loss, 8 },
+    { "loss", &pf_op_loss, case_loss, sizeof losses / sizeof *losses },
     { "column views", &pf_op_concat_cols, case_columns, 6 },
     { "slices", &pf_op_store, case_slices, 9 },
     { "entries", &pf_op_store, case_entries, 2 },

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_loss.c -- the losses: closed forms, gradients by finite differences, weights, smoothing, huge logits. */
+ * test_loss.c -- the losses: closed forms, gradients by finite differences (those of every row of losses.def too),
+ * weights, smoothing, huge logits. */
 #include "suite.h"
 #include <float.h>
 #include <math.h>
@@ -70,8 +71,8 @@ static void differences(loss_fn f, const pf_loss *options)
         }
         logits[i] = x;
         const double want = (v[0] - 8 * v[1] + 8 * v[3] - v[4]) / (12 * step);
-        ck_assert_msg(fabs((double)grad[i] - want) < tolerance, "logit %d: %.12g, differences say %.12g", i,
-                      (double)grad[i], want);
+        ck_assert_msg(fabs((double)grad[i] - want) < tolerance, "%s, logit %d: %.12g, differences say %.12g",
+                      options->kind ? options->kind->name : "", i, (double)grad[i], want);
     }
 }
 
@@ -121,6 +122,57 @@ START_TEST(binary_cross_entropy_gradients)
                             { .kind = &pf_loss_bce, .class_weights = weight },
                             { .kind = &pf_loss_bce_sum, .pos_weight = pos_weight, .class_weights = weight } };
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) differences(bce, &all[i]);
+}
+END_TEST
+
+/* --- every row of the table -------------------------------------------------------------------- */
+static const char *const option_names[] = {
+#define PF_LOSS_NUMBER(name, fallback, lo, hi, help) #name,
+#define PF_LOSS_LIST(name, help) #name,
+#include "core/graph/loss/losses.def"
+    "weight_reduction" };
+enum {
+#define PF_LOSS_NUMBER(name, fallback, lo, hi, help) OPTION_##name,
+#define PF_LOSS_LIST(name, help) OPTION_##name,
+#include "core/graph/loss/losses.def"
+    OPTION_weight_reduction, OPTIONS };
+
+/* A loss of this row. Bit OPTION_x of given: x has another value than its default. */
+static pf_loss with_options(const pf_loss_kind *kind, unsigned given)
+{
+    const pk_real *const list[2] = { weight, pos_weight };
+    pf_loss o = { .kind = kind };
+    o.by_batch = kind->auto_by_batch != (given >> OPTION_weight_reduction & 1);
+#define PF_LOSS_NUMBER(name, fallback, lo, hi, help) \
+    o.name = given >> OPTION_##name & 1 ? (lo) + 0.3 * fmin((hi) - (lo), 4) : strtod(fallback, NULL);
+#define PF_LOSS_LIST(name, help) if (given >> OPTION_##name & 1) o.name = list[OPTION_##name % 2];
+#include "core/graph/loss/losses.def"
+    return o;
+}
+
+/* Labels that every loss takes: classes, or distributions. */
+static double of_row(const pf_loss *o, pk_real *grad)
+{
+    static const pk_real share[ROWS * CLASSES] = {
+        (pk_real)0.5, (pk_real)0.25, (pk_real)0.125, (pk_real)0.125,  1, 0, 0, 0,  0, (pk_real)0.75, (pk_real)0.25, 0,
+        (pk_real)0.25, (pk_real)0.25, (pk_real)0.25, (pk_real)0.25,  0, (pk_real)0.5, 0, (pk_real)0.5 };
+    const bool classes = o->kind->labels == PF_LABEL_CLASS;
+    return o->kind->evaluate(o, &(pf_loss_rows){ logits, LD, ROWS, CLASSES, classes ? labels : NULL,
+                                                 classes ? NULL : share }, grad);
+}
+
+/* Each row of losses.def, with every choice of the options that it reads. */
+START_TEST(gradients_of_every_row)
+{
+    for (size_t i = 0; pf_losses[i]; i++) {
+        unsigned reads = 0;
+        for (int k = 0; k < OPTIONS; k++) if (pf_loss_reads(pf_losses[i], option_names[k])) reads |= 1u << k;
+        for (unsigned given = 0; given < 1u << OPTIONS; given++) {
+            if (given & ~reads) continue;
+            const pf_loss o = with_options(pf_losses[i], given);
+            differences(of_row, &o);
+        }
+    }
 }
 END_TEST
 
@@ -217,5 +269,5 @@ START_TEST(gradient_in_place)
 END_TEST
 
 SUITE_MAIN("loss", cross_entropy_gradients, soft_cross_entropy_gradients, soft_and_hard_labels,
-           binary_cross_entropy_gradients, entries_that_are_not_judged, closed_forms, huge_logits_stay_finite,
-           gradient_in_place)
+           binary_cross_entropy_gradients, gradients_of_every_row, entries_that_are_not_judged, closed_forms,
+           huge_logits_stay_finite, gradient_in_place)

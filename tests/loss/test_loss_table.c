@@ -2,10 +2,15 @@
  * test_loss_table.c -- the rows of the table of losses: the options that they name, the labels that they take. */
 #include "tiny.h"
 
-/* A value that is not the default, for each option that losses read. */
-static const char *other_value(const char *option)
+/* A value that is not the default, for an option that losses read: a number between the row's bounds, the one word, or
+ * a list of one number a class. */
+static const char *other_value(const pf_opt *row, char *text, size_t room)
 {
-    return strcmp(option, "label_smoothing") ? strcmp(option, "weight_reduction") ? "1,2,3" : "batch" : "0.25";
+    if (row->type != 'f') return strcmp(row->name, "weight_reduction") ? "1,2,3" : "batch";
+    double v = row->lo + (row->hi - row->lo) / 4;
+    if (v == strtod(row->fallback, NULL)) v = row->lo + (row->hi - row->lo) / 2;
+    snprintf(text, room, "%.17g", v);
+    return text;
 }
 
 /* A trainer takes an option of losses just where the row of its loss names it. */
@@ -16,10 +21,11 @@ START_TEST(options_are_read_as_the_rows_say)
     for (size_t i = 0; pf_losses[i]; i++) {
         ck_assert_ptr_eq(pf_loss_named(pf_losses[i]->name), pf_losses[i]);
         for (const pf_opt *row = pf_trainer_options; row->name; row++) {
-            char text[160];
+            char text[160], value[32];
             peft_trainer *x;
             if (!pf_loss_option(row->name)) continue;
-            snprintf(text, sizeof text, "loss=%s,%s=\"%s\"", pf_losses[i]->name, row->name, other_value(row->name));
+            snprintf(text, sizeof text, "loss=%s,%s=\"%s\"", pf_losses[i]->name, row->name,
+                     other_value(row, value, sizeof value));
             peft_options *o = tiny_options(t.ctx, "%s", text);
             if (pf_loss_reads(pf_losses[i], row->name)) {
                 OK(peft_trainer_create(t.model, o, &x));

@@ -22,7 +22,7 @@
     X(optimizer, "NAME", "adamw", "adamw or sgd") \
     X(schedule, "NAME", "cosine", "constant, cosine, warmup_cosine, warmup_cosine_full_period, step") \
     X(warmup, "N", NULL, "steps") \
-    X(loss, "NAME", NULL, "ce, bce, bce_sum; else what the labels ask for") \
+    X(loss, "NAME", NULL, "see inspect --trainer; else what the labels ask for") \
     X(clip_norm, "NORM", NULL, "bound of the norm of all gradients") \
     X(trainer, "LIST", NULL, "name=value,... of all that inspect --trainer lists") \
     BACKBONE_OPTIONS(X) \
