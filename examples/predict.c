@@ -27,8 +27,9 @@ enum { FLAGS(FLAG_ID) flags };
 static flag given[] = { FLAGS(FLAG_ROW) };
 static const program about = {
     "--backbone PATH [--model PATH] [options] IMAGE...",
-    "Prints the class probabilities of pictures (PNG, JPEG, PNM, .npy). With one label an image the most probable\n"
-    "class follows the name; with several every label has a probability of its own, and no class is printed.",
+    "Prints the class probabilities of pictures (.png, .jpg, .jpeg, .pgm, .ppm, .pnm, .npy). With one label an image\n"
+    "the most probable class follows the name; with several every label has a probability of its own, and no class\n"
+    "is printed.",
     "  predict --backbone deit_tiny_patch16_224.safetensors --model scans.safetensors new/*.png\n"
     "  predict --backbone merged.safetensors --csv new/*.png > new.csv" };
 

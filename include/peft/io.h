@@ -24,13 +24,13 @@ PEFT_API void peft_io_set_log(peft_log_fn fn, void *user);
 /* --- image: width x height pixels of 1 (grey) or 3 (RGB) samples: 8 or 16 bits, signed 16 bits, or float ---------- */
 typedef struct peft_image peft_image;
 
-/* Reads PNG, JPEG, PNM (P5, P6) or NumPy (.npy, see below), told apart by content and not by name. 16-bit samples stay
- * 16-bit; palettes become RGB; 1, 2 and 4-bit greys are scaled to 8; an alpha channel is left out of the pixels (grey +
- * alpha: grey) and kept for transforms with alpha=white. Gamma, ICC profiles and EXIF orientation are ignored. JPEG is
- * decoded with the accurate integer DCT. A file is refused where a pixel cannot be decoded as it was written: a wrong
- * checksum, data cut short or damaged. Damage that changes no pixel is accepted: a PNG without its end chunk or with
- * damage after the pixels, a JPEG with extra bytes among its headers, with zeros before its end, or without its end
- * marker.
+/* Reads PNG (.png), JPEG (.jpg .jpeg .jpe .jfif), PNM (P5, P6: .pgm .ppm .pnm) or NumPy (.npy, see below), told apart
+ * by content and not by name. 16-bit samples stay 16-bit; palettes become RGB; 1, 2 and 4-bit greys are scaled to 8; an
+ * alpha channel is left out of the pixels (grey + alpha: grey) and kept for transforms with alpha=white. Gamma, ICC
+ * profiles and EXIF orientation are ignored. JPEG is decoded with the accurate integer DCT. A file is refused where a
+ * pixel cannot be decoded as it was written: a wrong checksum, data cut short or damaged. Damage that changes no pixel
+ * is accepted: a PNG without its end chunk or with damage after the pixels, a JPEG with extra bytes among its headers,
+ * with zeros before its end, or without its end marker.
  * NumPy: u8, u16, i16 or f32 of [h,w], [h,w,1], [h,w,3], or of several slices: [n,h,w], [n,h,w,1], [n,h,w,3]. An array
  * of three extents of which the last is 1 or 3 is one picture.
  * options: max_side (65536) pixels, max_bytes (1073741824) of the file and of the decoded picture, the coefficients of

@@ -74,6 +74,8 @@ START_TEST(classes_without_pictures)
     refused(PEFT_E_FORMAT, "class 'b' has no pictures: its folder holds 2 .bmp;", "a/1.png b/1.bmp b/2.BMP", NULL);
     refused(PEFT_E_FORMAT, "class 'b' has no pictures: its folder holds 2 folders;", "a/1.png b/p/1.png b/q/1.png",
             NULL);
+    refused(PEFT_E_FORMAT, "expected .png, .jpg, .jpeg, .jpe, .jfif, .pgm, .ppm, .pnm or .npy files directly in it",
+            "a/1.png b/1.bmp", NULL);
     refused(PEFT_E_FORMAT, "class 'b' has no pictures: its folder holds nothing;", "a/1.png b/ c/1.png", NULL);
     refused(PEFT_E_FORMAT, "class 'b'", "train/a/1.png train/b/1.tif test/b/1.png", "train");
     refused(PEFT_E_FORMAT, "class 'b'", "train/a/1.png train/b/.x test/b/.y", "train");

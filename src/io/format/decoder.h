@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * decoder.h -- io_format: the functions by which one format of picture files is read. The table in formats.c lists all
- * formats. To add one, write a file that defines io_format_NAME, and add the line IO_FORMAT(NAME) to formats.def. */
+ * decoder.h -- io_format: the functions by which one format of picture files is read. formats.def lists all formats. To
+ * add one, write a file that defines io_format_NAME, and add the line IO_FORMAT(NAME) to formats.def and a sample to
+ * tests/images/test_image_formats.c. */
 #ifndef IO_DECODER_H
 #define IO_DECODER_H
 #include "io/image/image.h"

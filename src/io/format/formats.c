@@ -31,6 +31,20 @@ bool io_is_image_name(const char *name)
     return false;
 }
 
+const char *io_image_endings(char *text, size_t room)
+{
+    size_t at = 0;
+    *text = 0;
+    for (int i = 0; i < FORMATS; i++)
+        for (const char *p = formats[i]->endings; *p && at < room;) {
+            const size_t n = strcspn(p, "|");
+            const bool last = i == FORMATS - 1 && !p[n];
+            at += (size_t)snprintf(text + at, room - at, "%s.%.*s", !at ? "" : last ? " or " : ", ", (int)n, p);
+            p += n + (p[n] == '|');
+        }
+    return text;
+}
+
 peft_status io_no_format(const uint8_t *data, size_t size)
 {
     const char *what = peft_content_kind(data, size);

@@ -12,6 +12,8 @@
 const io_format *io_format_of(const uint8_t *data, size_t size);
 /* Whether the ending of a file's name, in upper or lower case, is that of a format of the table. */
 bool io_is_image_name(const char *name);
+/* Writes the endings of all formats to text, as ".png, .jpg or .npy"; returns text. */
+const char *io_image_endings(char *text, size_t room);
 /* Fails with PEFT_E_FORMAT for bytes that no format reads; the message says what they are, and the cure: "a TIFF file;
  * convert it to PNG". */
 peft_status io_no_format(const uint8_t *data, size_t size);

@@ -237,13 +237,13 @@ static peft_status check_classes(arrangement *a)
 {
     for (int64_t c = 0; c < a->d->classes; c++) {
         tally *t = &a->tally[c];
-        char *kinds;
+        char *kinds, endings[200];
         if (t->here || (t->anywhere && !t->left_out.count)) continue;        /* other splits may have it */
         peft_status s = io_count_endings(&t->left_out, &kinds);
         if (s) return s;
-        s = io_fail(PEFT_E_FORMAT, "%s%s%s: class '%s' has no pictures: its folder holds %s; expected .png, .jpg, "
-                    ".jpeg, .jpe, .jfif, .pgm, .ppm or .pnm files directly in it", a->path, a->folder ? "/" : "",
-                    a->folder ? a->folder : "", a->d->class_names.item[c], *kinds ? kinds : "nothing");
+        s = io_fail(PEFT_E_FORMAT, "%s%s%s: class '%s' has no pictures: its folder holds %s; expected %s files "
+                    "directly in it", a->path, a->folder ? "/" : "", a->folder ? a->folder : "",
+                    a->d->class_names.item[c], *kinds ? kinds : "nothing", io_image_endings(endings, sizeof endings));
         free(kinds);
         return s;
     }

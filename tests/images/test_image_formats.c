@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * test_image_formats.c -- what every row of formats.def keeps to, shown by one small file of each. A new row needs a
+ * sample here. */
+#include "io_files.h"
+#include "io/format/formats.h"
+
+/* spare: the bytes at the end of the file that may be missing, because no pixel needs them. word: what the messages
+ * about a broken file of this format begin with. */
+typedef struct sample {
+    const char *row, *word, *file;
+    size_t size, spare;
+    int width, height, channels;
+    const char *pixels;                                       /* 8-bit */
+} sample;
+
+#define FILE_OF(text) text, sizeof(text) - 1
+#define EIGHT(c) c c c c c c c c
+
+/* The JPEG has one Huffman code of one bit for the DC differences (6 more bits follow) and one for the end of a block.
+ * All quantisation steps are 8, so that the DC coefficients 50 and 0 are blocks of 128 + 50 and 128. */
+static const sample samples[] = {
+    { "png", "PNG",
+      FILE_OF("\211PNG\r\n\032\n" "\0\0\0\rIHDR\0\0\0\2\0\0\0\2\10\0\0\0\0W\335R\370"
+              "\0\0\0\021IDATx\1\1\6\0\371\377\0\7\377\0d\1\4\356\001lBp`\302" "\0\0\0\0IEND\256B`\202"), 12,
+      2, 2, 1, "\7\377d\1" },
+    { "jpeg", "JPEG",
+      FILE_OF("\377\330" "\377\333\0C\0" EIGHT(EIGHT("\10")) "\377\300\0\13\10\0\10\0\20\1\1\021\0"
+              "\377\304\0\24\0\1" "\0\0\0\0\0\0\0" EIGHT("\0") "\6"
+              "\377\304\0\24\20\1" "\0\0\0\0\0\0\0" EIGHT("\0") "\0"
+              "\377\332\0\10\1\1\0\0?\0" "d\032" "\377\331"), 2,
+      16, 8, 1, EIGHT(EIGHT("\262") EIGHT("\200")) },
+    { "pnm", "PNM", FILE_OF("P6\n# two\n2 1\n255\n\1\2\3\375\376\377"), 0, 2, 1, 3, "\1\2\3\375\376\377" },
+    { "npy", "NumPy",
+      FILE_OF("\223NUMPY\1\0F\0" "{'descr': '|u1', 'fortran_order': False, 'shape': (2, 3), }          \n"
+              "\0\1\2\375\376\377"), 0,
+      3, 2, 1, "\0\1\2\375\376\377" },
+};
+enum { SAMPLES = sizeof samples / sizeof *samples };
+
+static const struct { const char *name; const io_format *format; } rows[] = {
+#define IO_FORMAT(name) { #name, &io_format_##name },
+#include "io/format/formats.def"
+#undef IO_FORMAT
+};
+enum { ROWS = sizeof rows / sizeof *rows };
+
+static const sample *sample_of(int row)
+{
+    for (int i = 0; i < SAMPLES; i++)
+        if (!strcmp(samples[i].row, rows[row].name)) return &samples[i];
+    ck_abort_msg("%s: a row of formats.def without a file in test_image_formats.c", rows[row].name);
+    return NULL;
+}
+
+static void has_pixels(const sample *s, size_t size, const peft_image *im)
+{
+    ck_assert_msg(peft_image_width(im) == s->width && peft_image_height(im) == s->height &&
+                  peft_image_channels(im) == s->channels && peft_image_depth(im) == 8,
+                  "%s, %zu bytes: %lld x %lld x %d", s->row, size, (long long)peft_image_width(im),
+                  (long long)peft_image_height(im), peft_image_channels(im));
+    ck_assert_msg(!memcmp(peft_image_pixels(im), s->pixels, pixel_bytes(im)), "%s, %zu bytes: other pixels", s->row,
+                  size);
+}
+
+START_TEST(one_probe_recognises_it)
+{
+    for (int i = 0; i < ROWS; i++) {
+        const sample *s = sample_of(i);
+        const uint8_t *data = (const uint8_t *)s->file;
+        for (int k = 0; k < ROWS; k++)
+            ck_assert_msg(rows[k].format->probe(data, s->size) == (k == i), "the probe of %s on the file of %s",
+                          rows[k].name, s->row);
+        ck_assert_ptr_eq(io_format_of(data, s->size), rows[i].format);
+    }
+}
+END_TEST
+
+START_TEST(pixels)
+{
+    for (int i = 0; i < ROWS; i++) {
+        const sample *s = sample_of(i);
+        peft_image *im;
+        ok(peft_image_load_memory(s->file, s->size, NULL, &im));
+        has_pixels(s, s->size, im);
+        peft_image_free(im);
+    }
+}
+END_TEST
+
+/* A cut file is refused in the words of its format, or as none of the formats where its first bytes are missing. */
+START_TEST(cut)
+{
+    for (int i = 0; i < ROWS; i++) {
+        const sample *s = sample_of(i);
+        for (size_t n = 0; n < s->size; n++) {
+            uint8_t *part = malloc(n + !n);                                   /* its own size: reading beyond shows */
+            peft_image *im = NULL;
+            memcpy(part, s->file, n);
+            if (n < s->size - s->spare) {
+                const char *word = io_format_of(part, n) ? s->word : "image:";
+                fails(PEFT_E_FORMAT, word, peft_image_load_memory(part, n, NULL, &im));
+                ck_assert_msg(!im, "%s, %zu bytes: refused, and a picture is given", s->row, n);
+            } else {
+                ok(peft_image_load_memory(part, n, NULL, &im));
+                has_pixels(s, n, im);
+            }
+            peft_image_free(im);
+            free(part);
+        }
+    }
+}
+END_TEST
+
+START_TEST(limits)
+{
+    for (int i = 0; i < ROWS; i++) {
+        const sample *s = sample_of(i);
+        const int side = s->width > s->height ? s->width : s->height, bytes = s->width * s->height * s->channels;
+        peft_image *im = NULL;
+        char options[60];
+        snprintf(options, sizeof options, "max_side=%d max_bytes=%d", side, bytes);
+        ok(peft_image_load_memory(s->file, s->size, options, &im));
+        peft_image_free(im);
+        snprintf(options, sizeof options, "max_side=%d", side - 1);
+        fails(PEFT_E_UNSUPPORTED, "max_side", peft_image_load_memory(s->file, s->size, options, &im));
+        snprintf(options, sizeof options, "max_bytes=%d", bytes - 1);
+        fails(PEFT_E_UNSUPPORTED, "max_bytes", peft_image_load_memory(s->file, s->size, options, &im));
+    }
+}
+END_TEST
+
+/* Every ending of every row is one of a picture, and stands in the list for messages. */
+START_TEST(endings)
+{
+    char list[200];
+    io_image_endings(list, sizeof list);
+    ck_assert_msg(!strncmp(list, ".png, .jpg, ", 12), "%s", list);
+    for (int i = 0; i < ROWS; i++)
+        for (const char *at = rows[i].format->endings; *at;) {
+            const int n = (int)strcspn(at, "|");
+            char name[40];
+            snprintf(name, sizeof name, "a.%.*s", n, at);
+            ck_assert_msg(io_is_image_name(name), "%s: no picture", name);
+            ck_assert_msg(strstr(list, name + 1) != NULL, "%s is not among %s", name + 1, list);
+            at += n + (at[n] == '|');
+        }
+    char last[20];
+    const char *of_row = rows[ROWS - 1].format->endings, *bar = strrchr(of_row, '|');
+    snprintf(last, sizeof last, " or .%s", bar ? bar + 1 : of_row);
+    ck_assert_msg(strlen(list) > strlen(last) && !strcmp(list + strlen(list) - strlen(last), last), "%s", list);
+}
+END_TEST
+
+IO_SUITE_MAIN("image_formats", one_probe_recognises_it, pixels, cut, limits, endings)
