@@ -15,16 +15,19 @@ const char *peft_method_name(size_t i) { return i < peft_method_count() ? pf_met
 /* name NULL: none. */
 static const peft_method *named(const char *name) { return name ? pf_method_in(pf_methods, name) : NULL; }
 
+/* A text that a method does not state is "". */
+static const char *stated(const char *text) { return text ? text : ""; }
+
 const char *peft_method_summary(const char *method)
 {
     const peft_method *m = named(method);
-    return m ? m->summary : NULL;
+    return m ? stated(m->summary) : NULL;
 }
 
 const char *peft_method_paper(const char *method)
 {
     const peft_method *m = named(method);
-    return m ? m->paper : NULL;
+    return m ? stated(m->paper) : NULL;
 }
 
 const char *peft_method_head(const char *method)

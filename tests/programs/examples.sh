@@ -13,7 +13,8 @@ for program in finetune predict inspect custom_method merge compare report; do
         exit 1
     fi
 done
-"$bin/inspect" --methods | grep '^[a-z]' > "$work/methods"
+"$bin/inspect" --methods > "$work/methods_and_options"
+grep '^[a-z]' "$work/methods_and_options" > "$work/methods"
 grep -qx ept "$work/methods"
 while read -r method; do
     grep -q "^| \[\`$method\`\](docs/methods/" "$(dirname "$0")/../../README.md" && continue

@@ -85,7 +85,7 @@ typedef struct peft_merge peft_merge;   /* folding into a copy of the backbone's
 typedef struct peft_net peft_net;       /* what a method's own network is made on */
 
 typedef struct peft_method {
-    const char     *name, *summary, *paper;
+    const char     *name, *summary, *paper;     /* summary: one line; paper: DOI or arXiv number; NULL: "" */
     const peft_opt *opts;               /* ends with a NULL name; NULL: none */
     uint32_t        sites;              /* PEFT_AT(..) | ..: emit is called at these only */
     size_t          state_size;         /* zeroed, owned by the adapter */
