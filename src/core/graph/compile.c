@@ -2,6 +2,7 @@
  * compile.c -- walks the table of passes, less those that the compile settings leave out by name. */
 #include <stdio.h>
 #include "core/graph/passes/passes.h"
+#include "core/options/options.h"
 
 enum { PF_OPTIONAL, PF_REQUIRED };
 enum { PF_ROUNDED, PF_EXACT };
@@ -21,14 +22,6 @@ peft_status pf_arithmetic_parse(const char *name, pf_arithmetic *out)
             return PEFT_OK;
         }
     return pf_fail(PEFT_E_OPTION, "compute: given '%s', expected f32", name);
-}
-
-/* Is the pass among the names in list? */
-static bool listed(const char *list, const char *name)
-{
-    for (const char *p = list; p && *p; p += strcspn(p, ",") + (p[strcspn(p, ",")] == ','))
-        if (strcspn(p, ",") == strlen(name) && !strncmp(p, name, strlen(name))) return true;
-    return false;
 }
 
 /* Every name in the list is that of an optional pass. */
@@ -57,6 +50,7 @@ peft_status pf_compile(pf_graph *g, pf_val loss)
     g->loss = loss;
     for (int phase = 0; phase < PF_PHASES; phase++)
         for (const pf_pass *p = pf_passes; p->name && !g->status; p++)
-            if (p->phase == (pf_phase)phase && !listed(g->spec.without, p->name)) p->run(g);
+            if (p->phase == (pf_phase)phase && !pf_find_word(g->spec.without, p->name, ','))
+                p->run(g);
     return g->status;
 }

@@ -37,6 +37,8 @@ bool pf_parse_int(const char *s, int64_t *out);               /* whole string, n
 bool pf_parse_float(const char *s, double *out);
 void pf_print_float(char *text, size_t room, double v);       /* as few digits as read back equal */
 void pf_print_digits(char *text, size_t room, double v, int digits);          /* rounded, as %.*g writes it */
+/* Where word stands in a list of words with the character `between` between two; NULL: nowhere. list may be NULL. */
+const char *pf_find_word(const char *list, const char *word, char between);
 /* Is word in a list of words with a blank between two? */
 bool pf_has_word(const char *list, const char *word);
 /* The names one after the other, for messages: "a, b or c" with ", " between and " or " in front of the last. Returns

@@ -4,14 +4,17 @@
 #include <string.h>
 #include "core/options/options.h"
 
-bool pf_has_word(const char *list, const char *word)
+const char *pf_find_word(const char *list, const char *word, char between)
 {
-    for (size_t n; *list; list += n + (list[n] == ' ')) {
-        n = strcspn(list, " ");
-        if (strlen(word) == n && !memcmp(list, word, n)) return true;
+    const char separator[2] = { between, 0 };
+    for (size_t n; list && *list; list += n + (list[n] == between)) {
+        n = strcspn(list, separator);
+        if (strlen(word) == n && !memcmp(list, word, n)) return list;
     }
-    return false;
+    return NULL;
 }
+
+bool pf_has_word(const char *list, const char *word) { return pf_find_word(list, word, ' ') != NULL; }
 
 const char *pf_names_text(const char *const *names, size_t n, const char *between, const char *last, char *text,
                           size_t room)

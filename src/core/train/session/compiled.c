@@ -2,22 +2,14 @@
  * compiled.c -- from a model to a compiled graph: forward pass, taps, loss, the passes, the cut, the plan. */
 #include "core/train/session/compiled.h"
 #include <string.h>
+#include "core/options/options.h"
 
 typedef struct { pf_compiled *c; const char *wanted; } tap_job;
-
-/* Is name one of the comma-separated words of list? Where it stands, or NULL. */
-static const char *word_in(const char *list, const char *name)
-{
-    size_t n = strlen(name);
-    for (const char *p = list; p && *p; p += strcspn(p, ",") + (p[strcspn(p, ",")] == ','))
-        if (strcspn(p, ",") == n && !strncmp(p, name, n)) return p;
-    return NULL;
-}
 
 static void keep_tap(void *user, pf_graph *g, const char *name, pf_val v)
 {
     tap_job *j = user;
-    const char *found = word_in(j->wanted, name);
+    const char *found = pf_find_word(j->wanted, name, ',');
     if (!found) return;
     if (j->c->taps == 16) {
         pf_graph_fail(g, pf_fail(PEFT_E_OPTION, "taps: expected at most 16"));
