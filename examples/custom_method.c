@@ -24,7 +24,7 @@ static peft_backbone *open_backbone(peft_context **ctx)
 {
     peft_backbone *vit;
     must(peft_context_create(NULL, NULL, NULL, ctx));
-    must(peft_context_register_method(*ctx, &gated_prompt, PEFT_METHOD_ABI));
+    must(peft_sys_register_method(*ctx, &gated_prompt, PEFT_METHOD_ABI));
     peft_options *small = options_from(*ctx, "image_size=32,patch=8,width=48,depth=3,heads=3,seed=1");
     must(flags[BACKBONE].value ? peft_backbone_load(*ctx, flags[BACKBONE].value, NULL, &vit)
                                : peft_backbone_create(*ctx, small, &vit));

@@ -15,7 +15,7 @@ typedef struct gated_prompt_state {
     peft_param *prompt[PEFT_DEPTH_MAX], *gate[PEFT_DEPTH_MAX];
 } gated_prompt_state;
 
-static const peft_opt gated_prompt_options[] = {
+static const peft_option gated_prompt_options[] = {
     { "tokens",  'i', "8", 1, 1e4, "prompt tokens a layer" },
     { "layers",  's', "all", 0, 0, "blocks that attend to prompts" },
     { "dropout", 'f', "0", 0, 0.99, "on what the gate lets through, in training" },
@@ -23,26 +23,27 @@ static const peft_opt gated_prompt_options[] = {
 
 static peft_status gated_prompt_init(peft_adapter *a, const peft_vit *v)
 {
-    gated_prompt_state *m = peft_state(a);
+    gated_prompt_state *m = peft_sys_state(a);
     m->heads = v->heads;
-    m->drop = peft_opt_float(a, "dropout");
-    m->layers = peft_opt_layers(a, "layers");
+    m->drop = peft_sys_opt_float(a, "dropout");
+    m->layers = peft_sys_opt_layers(a, "layers");
     for (int l = 0; l < v->depth; l++) {
         if (!(m->layers >> l & 1)) continue;
-        m->prompt[l] = peft_declare(a, PEFT_DIMS(peft_opt_int(a, "tokens"), v->width), "normal:0.02", "prompt.%d", l);
-        m->gate[l] = peft_declare(a, PEFT_DIMS(v->width), "zero", "gate.%d", l);
+        m->prompt[l] = peft_sys_declare(a, PEFT_DIMS(peft_sys_opt_int(a, "tokens"), v->width), "normal:0.02",
+                                        "prompt.%d", l);
+        m->gate[l] = peft_sys_declare(a, PEFT_DIMS(v->width), "zero", "gate.%d", l);
     }
-    return peft_done(a);
+    return peft_sys_init_status(a);
 }
 
 static void gated_prompt_emit(const void *state, peft_build *b, peft_site *s)
 {
     const gated_prompt_state *m = state;
     if (s->role != PEFT_SA || !(m->layers >> s->layer & 1)) return;
-    peft_val prompt = peft_repeat(b, peft_use(b, m->prompt[s->layer]));
-    peft_site look = { .q = peft_layernorm(b, s->in, PEFT_NONE, PEFT_NONE, 1e-6), .k = prompt, .v = prompt };
-    peft_val seen = peft_dropout(b, peft_attention(b, m->heads, &look), m->drop);
-    s->out = peft_add(b, s->out, peft_affine(b, seen, peft_use(b, m->gate[s->layer]), PEFT_NONE));
+    peft_val prompt = peft_sys_repeat_batch(b, peft_sys_param(b, m->prompt[s->layer]));
+    peft_site look = { .q = peft_sys_layernorm(b, s->in, PEFT_NONE, PEFT_NONE, 1e-6), .k = prompt, .v = prompt };
+    peft_val seen = peft_sys_dropout(b, peft_sys_attention(b, m->heads, &look), m->drop);
+    s->out = peft_sys_add(b, s->out, peft_sys_affine(b, seen, peft_sys_param(b, m->gate[s->layer]), PEFT_NONE));
 }
 
 static const peft_method gated_prompt = {

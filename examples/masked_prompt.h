@@ -16,24 +16,24 @@ typedef struct masked_prompt_state {
     peft_param *prompt[PEFT_DEPTH_MAX], *mask[PEFT_DEPTH_MAX];
 } masked_prompt_state;
 
-static const peft_opt masked_prompt_options[] = {
+static const peft_option masked_prompt_options[] = {
     { "tokens", 'i', "8", 1, 1e4, "prompt tokens a layer" },
     { "layers", 's', "all", 0, 0, "blocks that attend to prompts" },
     { 0 } };
 
 static peft_status masked_prompt_init(peft_adapter *a, const peft_vit *v)
 {
-    masked_prompt_state *m = peft_state(a);
+    masked_prompt_state *m = peft_sys_state(a);
     m->heads = v->heads;
     m->width = v->width;
-    m->tokens = peft_opt_int(a, "tokens");
-    m->layers = peft_opt_layers(a, "layers");
+    m->tokens = peft_sys_opt_int(a, "tokens");
+    m->layers = peft_sys_opt_layers(a, "layers");
     for (int l = 0; l < v->depth; l++) {
         if (!(m->layers >> l & 1)) continue;
-        m->prompt[l] = peft_declare(a, PEFT_DIMS(m->tokens, v->width), "normal:0.02", "prompt.%d", l);
-        m->mask[l] = peft_declare_buffer(a, PEFT_DIMS(m->tokens, v->width), "one", "mask.%d", l);
+        m->prompt[l] = peft_sys_declare(a, PEFT_DIMS(m->tokens, v->width), "normal:0.02", "prompt.%d", l);
+        m->mask[l] = peft_sys_declare_buffer(a, PEFT_DIMS(m->tokens, v->width), "one", "mask.%d", l);
     }
-    return peft_done(a);
+    return peft_sys_init_status(a);
 }
 
 /* Row i has a 1 in column i % width and 0 elsewhere. */
@@ -48,12 +48,13 @@ static void masked_prompt_emit(const void *state, peft_build *b, peft_site *s)
     const masked_prompt_state *m = state;
     int64_t width = m->width;
     if (s->role != PEFT_SA || !(m->layers >> s->layer & 1)) return;
-    peft_val prompt = peft_mul(b, peft_use(b, m->prompt[s->layer]), peft_use(b, m->mask[s->layer]));
-    peft_val at = peft_constant(b, PEFT_DIMS(m->tokens, width), masked_prompt_positions, &width, "positions");
-    peft_site look = { .q = peft_layernorm(b, s->in, PEFT_NONE, PEFT_NONE, 1e-6),
-                       .k = peft_repeat(b, peft_add(b, prompt, at)), .v = peft_repeat(b, prompt) };
-    peft_val w = peft_weight(b, "blocks.%d.attn.proj.weight", (int)s->layer);
-    s->out = peft_add(b, s->out, peft_linear(b, peft_attention(b, m->heads, &look), w, PEFT_NONE));
+    peft_val prompt = peft_sys_mul(b, peft_sys_param(b, m->prompt[s->layer]), peft_sys_param(b, m->mask[s->layer]));
+    peft_val at = peft_sys_constant(b, PEFT_DIMS(m->tokens, width), masked_prompt_positions, &width, "positions");
+    peft_site look = { .q = peft_sys_layernorm(b, s->in, PEFT_NONE, PEFT_NONE, 1e-6),
+                       .k = peft_sys_repeat_batch(b, peft_sys_add(b, prompt, at)),
+                           .v = peft_sys_repeat_batch(b, prompt) };
+    peft_val w = peft_sys_weight(b, "blocks.%d.attn.proj.weight", (int)s->layer);
+    s->out = peft_sys_add(b, s->out, peft_sys_linear(b, peft_sys_attention(b, m->heads, &look), w, PEFT_NONE));
 }
 
 static const peft_method masked_prompt = {

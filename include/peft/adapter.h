@@ -24,7 +24,7 @@ peft_method_option(const char *method, size_t i, const char **name, const char *
 
 /* --- parameters: borrowed views, alive as long as what they were taken from ---------------------------------------- */
 typedef struct peft_param peft_param;
-PEFT_API const char  *peft_param_name(const peft_param *p);       /* "prompt", "blocks.3.attn.qkv.bias", "head.weight" */
+PEFT_API const char  *peft_param_name(const peft_param *p); /* "prompt", "blocks.3.attn.qkv.bias", "head.weight" */
 PEFT_API peft_tensor *peft_param_value(peft_param *p);            /* f32; writing to it between steps is allowed */
 /* The gradient of the last backward pass, before clipping; NULL while no trainer holds the parameter. */
 PEFT_API const peft_tensor *peft_param_grad(const peft_param *p);
@@ -56,9 +56,9 @@ PEFT_API peft_tensor *peft_adapter_find_buffer(peft_adapter *a, const char *name
 typedef struct peft_model peft_model;
 /* Options: "classes" (0: the backbone's own head and its classes), "head" (linear, mlp, bn_linear, side_encoder, or
  * patch_linear: a class for each patch, logits [h, w, classes] a sample), "head_init" (auto, normal:STD,
- * trunc_normal:STD, uniform:BOUND, kaiming, kaiming_normal, kaiming_out, xavier, zero, one: the rules of peft_declare
- * in peft/sys/method.h), "head_layers" (mlp alone), "pool" (auto, cls, mean). o may be NULL. PEFT_E_OPTION: also for
- * "head", "head_init", "head_layers" or "pool" where they would have no effect. */
+ * trunc_normal:STD, uniform:BOUND, kaiming, kaiming_normal, kaiming_out, xavier, zero, one: the rules of
+ * peft_sys_declare in peft/sys/method.h), "head_layers" (mlp alone), "pool" (auto, cls, mean). o may be NULL.
+ * PEFT_E_OPTION: also for "head", "head_init", "head_layers" or "pool" where they would have no effect. */
 PEFT_API PEFT_NODISCARD peft_status peft_model_create(peft_backbone *b, const peft_options *o, peft_model **out);
 PEFT_API void peft_model_free(peft_model *m);
 /* Attach and detach are refused with PEFT_E_STATE while a trainer or session of this model lives. Adapters act in the
@@ -89,7 +89,7 @@ PEFT_API peft_tensor *peft_model_find_buffer(peft_model *m, const char *name); /
 /* Notes travel in the saved file: "preprocess", "class_names", whatever an application needs to predict alike. */
 PEFT_API PEFT_NODISCARD peft_status peft_model_set_note(peft_model *m, const char *key, const char *value);
 PEFT_API const char *peft_model_note(const peft_model *m, const char *key);    /* NULL: none */
-PEFT_API PEFT_NODISCARD peft_status peft_model_save(const peft_model *m, const char *path);   /* adapters, head, notes */
+PEFT_API PEFT_NODISCARD peft_status peft_model_save(const peft_model *m, const char *path); /* adapters, head, notes */
 /* As peft_adapter_load. A model that uses the backbone's own classifier (classes=0) is refused with PEFT_E_MISMATCH on
  * a backbone with another one: the file holds its digest. */
 PEFT_API PEFT_NODISCARD peft_status peft_model_load(peft_backbone *b, const char *path, peft_model **out);

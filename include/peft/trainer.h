@@ -65,7 +65,7 @@ peft_trainer_group(peft_trainer *t, const char *pattern, double lr_scale, double
 PEFT_API PEFT_NODISCARD peft_status
 peft_trainer_step(peft_trainer *t, const peft_tensor *images, const peft_tensor *labels, const int64_t *sample_ids);
 /* A further input of the next steps and evaluations, copied, by the name that a method of the model declared
- * (peft_input in peft/sys/method.h): "side_images" [n,3,s,s], n as in those calls, for fpt with side_input=given.
+ * (peft_sys_input in peft/sys/method.h): "side_images" [n,3,s,s], n as in those calls, for fpt with side_input=given.
  * PEFT_E_NOTFOUND: the model has no such input; those that it has are named. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_trainer_input(peft_trainer *t, const char *name, const peft_tensor *value);

@@ -8,11 +8,11 @@
 typedef struct { peft_param *dw[PEFT_DEPTH_MAX], *db[PEFT_DEPTH_MAX], *uw[PEFT_DEPTH_MAX], *ub[PEFT_DEPTH_MAX];
                  double scale, drop; } bottleneck;
 
-static const peft_opt adapter_opts[] = {
+static const peft_option adapter_opts[] = {
     { "bottleneck", 'i', "96", 1, 65536, "inner width" },
     { "init", 's', "kaiming", 0, 0, "of the way down: kaiming; zero: the published start, where only a bias moves" },
     { 0 } };
-static const peft_opt adaptformer_opts[] = {
+static const peft_option adaptformer_opts[] = {
     { "bottleneck", 'i', "64", 1, 65536, "inner width" },
     { "scale", 'f', "0.1", 0, 1e3, "of the adapter's output" },
     { "dropout", 'f', "0.1", 0, 0.99, "behind the activation, in training" }, { 0 } };
@@ -20,50 +20,51 @@ static const peft_opt adaptformer_opts[] = {
 static void declare(peft_adapter *a, const peft_vit *v, const char *init, const char *where, const char *down,
                     const char *up)
 {
-    bottleneck *m = peft_state(a);
-    const int64_t c = v->width, h = peft_opt_int(a, "bottleneck");
+    bottleneck *m = peft_sys_state(a);
+    const int64_t c = v->width, h = peft_sys_opt_int(a, "bottleneck");
     for (int64_t l = 0; l < v->depth; l++) {
-        m->dw[l] = peft_declare(a, PEFT_DIMS(h, c), init, "blocks.%d.%s.%s.weight", (int)l, where, down);
-        m->db[l] = peft_declare(a, PEFT_DIMS(h), "zero", "blocks.%d.%s.%s.bias", (int)l, where, down);
-        m->uw[l] = peft_declare(a, PEFT_DIMS(c, h), "zero", "blocks.%d.%s.%s.weight", (int)l, where, up);
-        m->ub[l] = peft_declare(a, PEFT_DIMS(c), "zero", "blocks.%d.%s.%s.bias", (int)l, where, up);
+        m->dw[l] = peft_sys_declare(a, PEFT_DIMS(h, c), init, "blocks.%d.%s.%s.weight", (int)l, where, down);
+        m->db[l] = peft_sys_declare(a, PEFT_DIMS(h), "zero", "blocks.%d.%s.%s.bias", (int)l, where, down);
+        m->uw[l] = peft_sys_declare(a, PEFT_DIMS(c, h), "zero", "blocks.%d.%s.%s.weight", (int)l, where, up);
+        m->ub[l] = peft_sys_declare(a, PEFT_DIMS(c), "zero", "blocks.%d.%s.%s.bias", (int)l, where, up);
     }
 }
 
 static peft_val through(const bottleneck *m, peft_build *b, int64_t l, peft_val x, const char *act)
 {
-    x = peft_activate(b, peft_linear(b, x, peft_use(b, m->dw[l]), peft_use(b, m->db[l])), act);
-    return peft_linear(b, peft_dropout(b, x, m->drop), peft_use(b, m->uw[l]), peft_use(b, m->ub[l]));
+    x = peft_sys_activate(b, peft_sys_linear(b, x, peft_sys_param(b, m->dw[l]), peft_sys_param(b, m->db[l])), act);
+    return peft_sys_linear(b, peft_sys_dropout(b, x, m->drop), peft_sys_param(b, m->uw[l]),
+                           peft_sys_param(b, m->ub[l]));
 }
 
 static peft_status adapter_init(peft_adapter *a, const peft_vit *v)
 {
-    const char *init = peft_opt_string(a, "init");
-    if (strcmp(init, "kaiming") && strcmp(init, "zero")) peft_reject(a, "init", "kaiming or zero");
+    const char *init = peft_sys_opt_string(a, "init");
+    if (strcmp(init, "kaiming") && strcmp(init, "zero")) peft_sys_reject_option(a, "init", "kaiming or zero");
     declare(a, v, init, "adapter", "down", "up");
-    return peft_done(a);
+    return peft_sys_init_status(a);
 }
 
 static void adapter_emit(const void *state, peft_build *b, peft_site *s)
 {
     if (s->role == PEFT_MLP)
-        s->out = peft_add(b, s->out, through(state, b, s->layer, s->out, "gelu"));
+        s->out = peft_sys_add(b, s->out, through(state, b, s->layer, s->out, "gelu"));
 }
 
 static peft_status adaptformer_init(peft_adapter *a, const peft_vit *v)
 {
-    bottleneck *m = peft_state(a);
-    m->scale = peft_opt_float(a, "scale");
-    m->drop = peft_opt_float(a, "dropout");
+    bottleneck *m = peft_sys_state(a);
+    m->scale = peft_sys_opt_float(a, "scale");
+    m->drop = peft_sys_opt_float(a, "dropout");
     declare(a, v, "kaiming", "adaptmlp", "down_proj", "up_proj");
-    return peft_done(a);
+    return peft_sys_init_status(a);
 }
 
 static void adaptformer_emit(const void *state, peft_build *b, peft_site *s)
 {
     const bottleneck *m = state;
     if (s->role == PEFT_MLP)
-        s->out = peft_add(b, s->out, peft_scale(b, through(m, b, s->layer, s->in, "relu"), m->scale));
+        s->out = peft_sys_add(b, s->out, peft_sys_scale(b, through(m, b, s->layer, s->in, "relu"), m->scale));
 }
 
 const peft_method pf_method_adapter = {

@@ -4,21 +4,21 @@
 #include <peft/sys/method.h>
 
 typedef struct { peft_param *scale[PEFT_DEPTH_MAX], *after_sa[PEFT_DEPTH_MAX], *after_mlp[PEFT_DEPTH_MAX]; } attnscale;
-static const peft_opt opts[] = {
+static const peft_option opts[] = {
     { "scale",   'b', "true", 0, 0, "factors on the attention scores" },
     { "offsets", 'b', "true", 0, 0, "offsets behind attention and MLP" }, { 0 } };
 
 static peft_status init(peft_adapter *a, const peft_vit *v)
 {
-    attnscale *m = peft_state(a);
+    attnscale *m = peft_sys_state(a);
     for (int64_t l = 0; l < v->depth; l++) {
-        if (peft_opt_int(a, "scale"))
-            m->scale[l] = peft_declare(a, PEFT_DIMS(v->heads), "one", "blocks.%d.attn.attn_scale", (int)l);
-        if (!peft_opt_int(a, "offsets")) continue;
-        m->after_sa[l]  = peft_declare(a, PEFT_DIMS(v->width), "zero", "blocks.%d.adapter_1.offset", (int)l);
-        m->after_mlp[l] = peft_declare(a, PEFT_DIMS(v->width), "zero", "blocks.%d.adapter_2.offset", (int)l);
+        if (peft_sys_opt_int(a, "scale"))
+            m->scale[l] = peft_sys_declare(a, PEFT_DIMS(v->heads), "one", "blocks.%d.attn.attn_scale", (int)l);
+        if (!peft_sys_opt_int(a, "offsets")) continue;
+        m->after_sa[l]  = peft_sys_declare(a, PEFT_DIMS(v->width), "zero", "blocks.%d.adapter_1.offset", (int)l);
+        m->after_mlp[l] = peft_sys_declare(a, PEFT_DIMS(v->width), "zero", "blocks.%d.adapter_2.offset", (int)l);
     }
-    return peft_done(a);
+    return peft_sys_init_status(a);
 }
 
 static void emit(const void *state, peft_build *b, peft_site *s)
@@ -26,30 +26,31 @@ static void emit(const void *state, peft_build *b, peft_site *s)
     const attnscale *m = state;
     peft_param *offset = s->role == PEFT_SA ? m->after_sa[s->layer] : m->after_mlp[s->layer];
     if (s->where == PEFT_ATTN && m->scale[s->layer]) {       /* on top of another method's */
-        peft_val scale = peft_use(b, m->scale[s->layer]);
-        s->head_scale = s->head_scale.id ? peft_mul(b, scale, s->head_scale) : scale;
+        peft_val scale = peft_sys_param(b, m->scale[s->layer]);
+        s->head_scale = s->head_scale.id ? peft_sys_mul(b, scale, s->head_scale) : scale;
     }
-    if (s->where == PEFT_BRANCH && offset) s->out = peft_add(b, s->out, peft_use(b, offset));
+    if (s->where == PEFT_BRANCH && offset) s->out = peft_sys_add(b, s->out, peft_sys_param(b, offset));
 }
 
 static void add_offset(peft_merge *mg, const peft_param *offset, const char *branch, int64_t layer, int64_t n)
 {
-    peft_real *b = offset ? peft_merge_tensor(mg, "blocks.%d.%s.bias", (int)layer, branch) : NULL;
-    for (int64_t i = 0; b && i < n; i++) b[i] += peft_merge_value(offset)[i];
+    peft_real *b = offset ? peft_sys_merge_tensor(mg, "blocks.%d.%s.bias", (int)layer, branch) : NULL;
+    for (int64_t i = 0; b && i < n; i++) b[i] += peft_sys_merge_value(offset)[i];
 }
 
 static void merge(const void *state, peft_merge *mg, const peft_vit *v, bool others)
 {
     const attnscale *m = state;
     const int64_t c = v->width, d = c / v->heads;
-    if (others) peft_merge_refuse(mg, "its factors beside another adapter");
-    if (m->after_sa[0] && peft_merge_has(mg, "blocks.0.ls1.gamma")) peft_merge_refuse(mg, "offsets behind LayerScale");
+    if (others) peft_sys_merge_refuse(mg, "its factors beside another adapter");
+    if (m->after_sa[0] && peft_sys_merge_has(mg, "blocks.0.ls1.gamma"))
+        peft_sys_merge_refuse(mg, "offsets behind LayerScale");
     for (int64_t l = 0; l < v->depth; l++) {
-        peft_real *w = m->scale[l] ? peft_merge_tensor(mg, "blocks.%d.attn.qkv.weight", (int)l) : NULL, *b = NULL;
-        if (w && peft_merge_has(mg, "blocks.0.attn.qkv.bias"))
-            b = peft_merge_tensor(mg, "blocks.%d.attn.qkv.bias", (int)l);
+        peft_real *w = m->scale[l] ? peft_sys_merge_tensor(mg, "blocks.%d.attn.qkv.weight", (int)l) : NULL, *b = NULL;
+        if (w && peft_sys_merge_has(mg, "blocks.0.attn.qkv.bias"))
+            b = peft_sys_merge_tensor(mg, "blocks.%d.attn.qkv.bias", (int)l);
         for (int64_t i = 0; w && i < c; i++) {                   /* scores scale as the query does */
-            const peft_real a = peft_merge_value(m->scale[l])[i / d];
+            const peft_real a = peft_sys_merge_value(m->scale[l])[i / d];
             for (int64_t j = 0; j < c; j++) w[i * c + j] *= a;
             if (b) b[i] *= a;
         }

@@ -3,16 +3,17 @@
  * the backbone has already. */
 #include <peft/sys/method.h>
 
-static const peft_opt opts[] = {
+static const peft_option opts[] = {
     { "registers", 'b', "false", 0, 0, "the register tokens too" }, { 0 } };
 
 static peft_status init(peft_adapter *a, const peft_vit *v)
 {
-    const int registers = (int)peft_opt_int(a, "registers");
-    if (registers && v->prefix < 2) peft_reject(a, "registers", "a backbone with register tokens; this one has none");
-    peft_unfreeze(a, "cls_token");
-    if (registers) peft_unfreeze(a, "reg_token");
-    return peft_done(a);
+    const int registers = (int)peft_sys_opt_int(a, "registers");
+    if (registers && v->prefix < 2)
+        peft_sys_reject_option(a, "registers", "a backbone with register tokens; this one has none");
+    peft_sys_unfreeze(a, "cls_token");
+    if (registers) peft_sys_unfreeze(a, "reg_token");
+    return peft_sys_init_status(a);
 }
 
 const peft_method pf_method_cls_tune = {

@@ -9,7 +9,7 @@
 
 typedef struct { uint64_t layers; peft_param *prompt; } ept;
 
-static const peft_opt opts[] = {
+static const peft_option opts[] = {
     { "length", 'i', "100",    1, 1e6, "prompt entries a token and layer" },
     { "layers", 's', "all",    0, 0,   "layers that carry prompts: all (deep), 0 (shallow), 6-11, [0,3,5]" },
     { "init",   's', "normal", 0, 0,   "normal (std 0.02), uniform (+-0.08), zero or kaiming" },
@@ -21,8 +21,8 @@ static const char *initial(peft_adapter *a)
         { "normal", "normal:0.02" }, { "uniform", "uniform:0.08" }, { "zero", "zero" },
             { "kaiming", "kaiming_normal" } };
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
-        if (!strcmp(peft_opt_string(a, "init"), known[i][0])) return known[i][1];
-    peft_reject(a, "init", "normal, uniform, zero or kaiming");
+        if (!strcmp(peft_sys_opt_string(a, "init"), known[i][0])) return known[i][1];
+    peft_sys_reject_option(a, "init", "normal, uniform, zero or kaiming");
     return "zero";
 }
 
@@ -35,11 +35,11 @@ static int64_t count(uint64_t bits)
 
 static peft_status init(peft_adapter *a, const peft_vit *vit)
 {
-    ept *m = peft_state(a);
-    m->layers = peft_opt_layers(a, "layers");
-    m->prompt = peft_declare(a, PEFT_DIMS(count(m->layers), vit->tokens, peft_opt_int(a, "length")), initial(a),
+    ept *m = peft_sys_state(a);
+    m->layers = peft_sys_opt_layers(a, "layers");
+    m->prompt = peft_sys_declare(a, PEFT_DIMS(count(m->layers), vit->tokens, peft_sys_opt_int(a, "length")), initial(a),
                              "prompt");
-    return peft_done(a);
+    return peft_sys_init_status(a);
 }
 
 static void emit(const void *state, peft_build *b, peft_site *s)
@@ -47,8 +47,9 @@ static void emit(const void *state, peft_build *b, peft_site *s)
     const ept *m = state;
     uint64_t bit = (uint64_t)1 << s->layer;
     if (!(m->layers & bit)) return;
-    peft_val entries = peft_at(b, peft_use(b, m->prompt), count(m->layers & (bit - 1)));      /* [tokens, length] */
-    s->sink = peft_logaddexp(b, s->sink, peft_logsumexp(b, entries));
+    /* [tokens, length] */
+    peft_val entries = peft_sys_select(b, peft_sys_param(b, m->prompt), count(m->layers & (bit - 1)));
+    s->sink = peft_sys_logaddexp(b, s->sink, peft_sys_logsumexp(b, entries));
 }
 
 const peft_method pf_method_ept = {

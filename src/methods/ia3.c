@@ -7,13 +7,13 @@ typedef struct { peft_param *k[PEFT_DEPTH_MAX], *v[PEFT_DEPTH_MAX], *fc2[PEFT_DE
 
 static peft_status init(peft_adapter *a, const peft_vit *v)
 {
-    ia3 *m = peft_state(a);
+    ia3 *m = peft_sys_state(a);
     for (int64_t l = 0; l < v->depth; l++) {
-        m->k[l]   = peft_declare(a, PEFT_DIMS(v->width, 1), "one", "blocks.%d.attn.k.ia3_l", (int)l);
-        m->v[l]   = peft_declare(a, PEFT_DIMS(v->width, 1), "one", "blocks.%d.attn.v.ia3_l", (int)l);
-        m->fc2[l] = peft_declare(a, PEFT_DIMS(1, v->mlp), "one", "blocks.%d.mlp.fc2.ia3_l", (int)l);
+        m->k[l]   = peft_sys_declare(a, PEFT_DIMS(v->width, 1), "one", "blocks.%d.attn.k.ia3_l", (int)l);
+        m->v[l]   = peft_sys_declare(a, PEFT_DIMS(v->width, 1), "one", "blocks.%d.attn.v.ia3_l", (int)l);
+        m->fc2[l] = peft_sys_declare(a, PEFT_DIMS(1, v->mlp), "one", "blocks.%d.mlp.fc2.ia3_l", (int)l);
     }
-    return peft_done(a);
+    return peft_sys_init_status(a);
 }
 
 static void emit(const void *state, peft_build *b, peft_site *s)
@@ -22,20 +22,20 @@ static void emit(const void *state, peft_build *b, peft_site *s)
     peft_param *factor = NULL;
     if (s->where == PEFT_LINEAR_IN) factor = s->role == PEFT_FC2 ? m->fc2[s->layer] : NULL;
     else if (s->layer >= 0) factor = s->role == PEFT_K ? m->k[s->layer] : s->role == PEFT_V ? m->v[s->layer] : NULL;
-    if (factor) s->out = peft_affine(b, s->out, peft_use(b, factor), PEFT_NONE);
+    if (factor) s->out = peft_sys_affine(b, s->out, peft_sys_param(b, factor), PEFT_NONE);
 }
 
 static void merge(const void *state, peft_merge *mg, const peft_vit *v, bool others)
 {
     const ia3 *m = state;
     const int64_t c = v->width, f = v->mlp;
-    if (others) peft_merge_refuse(mg, "its factors beside another adapter");
+    if (others) peft_sys_merge_refuse(mg, "its factors beside another adapter");
     for (int64_t l = 0; l < v->depth; l++) {
-        peft_real *w = peft_merge_tensor(mg, "blocks.%d.attn.qkv.weight", (int)l), *b = NULL;
-        peft_real *fc2 = peft_merge_tensor(mg, "blocks.%d.mlp.fc2.weight", (int)l);
-        const peft_real *kv[2] = { peft_merge_value(m->k[l]), peft_merge_value(m->v[l]) };
-        const peft_real *in = peft_merge_value(m->fc2[l]);
-        b = peft_merge_tensor(mg, "blocks.%d.attn.qkv.bias", (int)l);
+        peft_real *w = peft_sys_merge_tensor(mg, "blocks.%d.attn.qkv.weight", (int)l), *b = NULL;
+        peft_real *fc2 = peft_sys_merge_tensor(mg, "blocks.%d.mlp.fc2.weight", (int)l);
+        const peft_real *kv[2] = { peft_sys_merge_value(m->k[l]), peft_sys_merge_value(m->v[l]) };
+        const peft_real *in = peft_sys_merge_value(m->fc2[l]);
+        b = peft_sys_merge_tensor(mg, "blocks.%d.attn.qkv.bias", (int)l);
         if (!w || !b || !fc2) return;
         for (int64_t i = c; i < 3 * c; i++) {
             for (int64_t j = 0; j < c; j++) w[i * c + j] *= kv[i / c - 1][i % c];

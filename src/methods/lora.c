@@ -24,7 +24,7 @@ typedef struct { peft_param *a, *b, *m; double scale; } pair;
 enum { OUTSIDE = PEFT_DEPTH_MAX };       /* in place of a layer: outside the blocks */
 typedef struct { pair at[OUTSIDE + 1][TARGETS]; double drop; int64_t width; } lora;
 
-static const peft_opt opts[] = {
+static const peft_option opts[] = {
     { "r",        'i', "8", 1, RANK_MAX, "inner width" },
     { "alpha",    'f', "8", 0, 1e6, "the update is scaled by alpha / r" },
     { "rslora",   'b', "false", 0, 0, "by alpha / sqrt(r) instead" },
@@ -48,12 +48,12 @@ static const peft_preset presets[] = {
 static void train_norm(peft_adapter *ad)
 {
     static const char *const norm[] = { "norm.weight", "fc_norm.weight", "norm.bias", "fc_norm.bias" };
-    const char *init = peft_opt_string(ad, "norm_init");
+    const char *init = peft_sys_opt_string(ad, "norm_init");
     const bool one = !strcmp(init, "one");
-    if (!one && strcmp(init, "backbone")) peft_reject(ad, "norm_init", "backbone or one");
-    for (int i = 0; i < 4 && peft_opt_int(ad, "train_norm"); i++) {
-        peft_unfreeze(ad, norm[i]);
-        if (one) peft_redraw(ad, peft_declared(ad, norm[i]), i < 2 ? "one" : "zero");
+    if (!one && strcmp(init, "backbone")) peft_sys_reject_option(ad, "norm_init", "backbone or one");
+    for (int i = 0; i < 4 && peft_sys_opt_int(ad, "train_norm"); i++) {
+        peft_sys_unfreeze(ad, norm[i]);
+        if (one) peft_sys_set_init(ad, peft_sys_find_declared(ad, norm[i]), i < 2 ? "one" : "zero");
     }
 }
 
@@ -62,51 +62,52 @@ static void declare(peft_adapter *ad, pair *t, const peft_vit *v, int64_t layer,
     const int64_t c = v->width, f = v->mlp, g = v->fc1, p = v->patch_values;
     const int64_t in[TARGETS] = { c, c, c, c, c, c, f, p }, out[TARGETS] = { 3 * c, c, c, c, c, g, c, c };
     char path[64], weight[80];
-    const char *init = peft_opt_string(ad, "init");
+    const char *init = peft_sys_opt_string(ad, "init");
     snprintf(path, sizeof path, "blocks.%d.%s", (int)layer, target[k].name);
     if (layer == OUTSIDE) snprintf(path, sizeof path, "%s", target[k].name);
-    const double rank = peft_opt_pattern(ad, "rank_pattern", path, (double)peft_opt_int(ad, "r"));
-    const double alpha = peft_opt_pattern(ad, "alpha_pattern", path, peft_opt_float(ad, "alpha"));
+    const double rank = peft_sys_opt_pattern(ad, "rank_pattern", path, (double)peft_sys_opt_int(ad, "r"));
+    const double alpha = peft_sys_opt_pattern(ad, "alpha_pattern", path, peft_sys_opt_float(ad, "alpha"));
     const bool whole = rank >= 1 && rank <= RANK_MAX && rank == floor(rank);
     const int64_t r = whole ? (int64_t)rank : 1;
-    if (!whole) peft_reject(ad, "rank_pattern", "name=rank, ranks whole numbers from 1 to 4096");
-    if (!(alpha >= 0 && alpha <= 1e6)) peft_reject(ad, "alpha_pattern", "name=alpha, alphas from 0 to 1e6");
-    t->scale = alpha / (peft_opt_int(ad, "rslora") ? sqrt((double)r) : (double)r);
-    if (!strcmp(init, "gaussian")) init = peft_rule(ad, "normal", 1 / (double)r);
-    else if (strcmp(init, "kaiming") && strcmp(init, "zero")) peft_reject(ad, "init", "kaiming, gaussian or zero");
-    t->a = peft_declare(ad, PEFT_DIMS(r, in[k]), init, "%s.lora_A.weight", path);
-    t->b = peft_declare(ad, PEFT_DIMS(out[k], r), "zero", "%s.lora_B.weight", path);
-    if (peft_opt_int(ad, "dora")) {
+    if (!whole) peft_sys_reject_option(ad, "rank_pattern", "name=rank, ranks whole numbers from 1 to 4096");
+    if (!(alpha >= 0 && alpha <= 1e6)) peft_sys_reject_option(ad, "alpha_pattern", "name=alpha, alphas from 0 to 1e6");
+    t->scale = alpha / (peft_sys_opt_int(ad, "rslora") ? sqrt((double)r) : (double)r);
+    if (!strcmp(init, "gaussian")) init = peft_sys_init_rule(ad, "normal", 1 / (double)r);
+    else if (strcmp(init, "kaiming") && strcmp(init, "zero"))
+        peft_sys_reject_option(ad, "init", "kaiming, gaussian or zero");
+    t->a = peft_sys_declare(ad, PEFT_DIMS(r, in[k]), init, "%s.lora_A.weight", path);
+    t->b = peft_sys_declare(ad, PEFT_DIMS(out[k], r), "zero", "%s.lora_B.weight", path);
+    if (peft_sys_opt_int(ad, "dora")) {
         const bool part = target[k].role >= PEFT_Q && target[k].role <= PEFT_V;
         if (part) snprintf(weight, sizeof weight, "blocks.%d.attn.qkv.weight", (int)layer);
         else snprintf(weight, sizeof weight, "%s.weight", path);
-        t->m = peft_declare(ad, PEFT_DIMS(out[k]), "one", "%s.lora_magnitude_vector", path);
-        peft_fill_row_norms(ad, t->m, weight, part ? (target[k].role - PEFT_Q) * c : 0);
+        t->m = peft_sys_declare(ad, PEFT_DIMS(out[k]), "one", "%s.lora_magnitude_vector", path);
+        peft_sys_fill_row_norms(ad, t->m, weight, part ? (target[k].role - PEFT_Q) * c : 0);
     }
 }
 
 /* How many items of the option targets name target k. */
 static int64_t listed(peft_adapter *ad, int k)
 {
-    int64_t n = peft_opt_lists(ad, "targets", target[k].name);
-    for (int i = 0; i < 4 && target[k].also[i]; i++) n += peft_opt_lists(ad, "targets", target[k].also[i]);
+    int64_t n = peft_sys_opt_lists(ad, "targets", target[k].name);
+    for (int i = 0; i < 4 && target[k].also[i]; i++) n += peft_sys_opt_lists(ad, "targets", target[k].also[i]);
     return n;
 }
 
 /* With two magnitudes for a row of q, k or v merging could not give what the forward pass does. */
 static void fused_or_parts(peft_adapter *ad)
 {
-    if (peft_opt_int(ad, "dora") && listed(ad, 0) && (listed(ad, 1) || listed(ad, 2) || listed(ad, 3)))
-        peft_reject(ad, "targets", "with dora attn.qkv, or attn.q, attn.k and attn.v, and not both");
+    if (peft_sys_opt_int(ad, "dora") && listed(ad, 0) && (listed(ad, 1) || listed(ad, 2) || listed(ad, 3)))
+        peft_sys_reject_option(ad, "targets", "with dora attn.qkv, or attn.q, attn.k and attn.v, and not both");
 }
 
 static peft_status init(peft_adapter *ad, const peft_vit *v)
 {
-    lora *m = peft_state(ad);
-    const uint64_t layers = peft_opt_layers(ad, "layers");
+    lora *m = peft_sys_state(ad);
+    const uint64_t layers = peft_sys_opt_layers(ad, "layers");
     int64_t known = 0;
-    peft_opt_preset(ad, "preset", presets);
-    m->drop = peft_opt_float(ad, "dropout");
+    peft_sys_opt_preset(ad, "preset", presets);
+    m->drop = peft_sys_opt_float(ad, "dropout");
     m->width = v->width;
     fused_or_parts(ad);
     for (int k = 0; k < TARGETS; k++) {
@@ -115,26 +116,27 @@ static peft_status init(peft_adapter *ad, const peft_vit *v)
         if (target[k].role == PEFT_PATCH) declare(ad, &m->at[OUTSIDE][k], v, OUTSIDE, k);
         else for (int64_t l = 0; l < v->depth; l++) if (layers >> l & 1) declare(ad, &m->at[l][k], v, l, k);
     }
-    if (!known || known != peft_opt_items(ad, "targets"))
-        peft_reject(ad, "targets", "some of " NAMES ", each once; also " OTHERS);
+    if (!known || known != peft_sys_opt_items(ad, "targets"))
+        peft_sys_reject_option(ad, "targets", "some of " NAMES ", each once; also " OTHERS);
     train_norm(ad);
-    return peft_done(ad);
+    return peft_sys_init_status(ad);
 }
 
 static peft_val update(const lora *m, peft_build *b, const pair *t, peft_val x)
 {
-    x = peft_linear(b, peft_dropout(b, x, m->drop), peft_use(b, t->a), PEFT_NONE);
-    return peft_linear(b, peft_scale(b, x, t->scale), peft_use(b, t->b), PEFT_NONE);
+    x = peft_sys_linear(b, peft_sys_dropout(b, x, m->drop), peft_sys_param(b, t->a), PEFT_NONE);
+    return peft_sys_linear(b, peft_sys_scale(b, x, t->scale), peft_sys_param(b, t->b), PEFT_NONE);
 }
 
 /* out holds x W^T + b + update; c (out - b) + b with c = m/n. first: this role's rows of the pair's m and B. */
 static void renormalise(peft_build *b, peft_site *s, const pair *t, int64_t first, int64_t rows)
 {
-    peft_val inverse = peft_row_scale(b, s->w, peft_use(b, t->a), peft_slice(b, peft_use(b, t->b), first, rows),
+    peft_val inverse = peft_sys_inverse_row_norms(b, s->w, peft_sys_param(b, t->a),
+                                                  peft_sys_slice(b, peft_sys_param(b, t->b), first, rows),
                                      t->scale);
-    peft_val c = peft_mul(b, peft_slice(b, peft_use(b, t->m), first, rows), inverse), shift = PEFT_NONE;
-    if (s->bias.id) shift = peft_add(b, peft_scale(b, peft_mul(b, c, s->bias), -1), s->bias);
-    s->out = peft_affine(b, s->out, c, shift);
+    peft_val c = peft_sys_mul(b, peft_sys_slice(b, peft_sys_param(b, t->m), first, rows), inverse), shift = PEFT_NONE;
+    if (s->bias.id) shift = peft_sys_add(b, peft_sys_scale(b, peft_sys_mul(b, c, s->bias), -1), s->bias);
+    s->out = peft_sys_affine(b, s->out, c, shift);
 }
 
 static void emit(const void *state, peft_build *b, peft_site *s)
@@ -144,10 +146,10 @@ static void emit(const void *state, peft_build *b, peft_site *s)
         const pair *t = &m->at[s->layer < 0 ? OUTSIDE : s->layer][k];
         if (!t->a) continue;
         bool part = target[k].role == PEFT_QKV && s->role >= PEFT_Q && s->role <= PEFT_V;      /* of a fused pair */
-        if (target[k].role == s->role) s->out = peft_add(b, s->out, update(m, b, t, s->in));
+        if (target[k].role == s->role) s->out = peft_sys_add(b, s->out, update(m, b, t, s->in));
         else if (!part) continue;
         if (t->m && s->role != PEFT_QKV)
-            renormalise(b, s, t, part ? (s->role - PEFT_Q) * m->width : 0, peft_extent(b, s->w, 0));
+            renormalise(b, s, t, part ? (s->role - PEFT_Q) * m->width : 0, peft_sys_extent(b, s->w, 0));
     }
 }
 
@@ -156,9 +158,9 @@ static void fold(peft_merge *mg, const peft_vit *v, const pair *t, int64_t layer
 {
     const peft_role role = target[k].role;
     const bool part = role >= PEFT_Q && role <= PEFT_V;
-    peft_real *w = layer == OUTSIDE ? peft_merge_tensor(mg, "%s.weight", target[k].name)
-                 : peft_merge_tensor(mg, "blocks.%d.%s.weight", (int)layer, part ? "attn.qkv" : target[k].name);
-    peft_merge_low_rank(w, part ? (role - PEFT_Q) * v->width : 0, t->a, t->b, t->scale, t->m);
+    peft_real *w = layer == OUTSIDE ? peft_sys_merge_tensor(mg, "%s.weight", target[k].name)
+                 : peft_sys_merge_tensor(mg, "blocks.%d.%s.weight", (int)layer, part ? "attn.qkv" : target[k].name);
+    peft_sys_merge_low_rank(w, part ? (role - PEFT_Q) * v->width : 0, t->a, t->b, t->scale, t->m);
 }
 
 static void merge(const void *state, peft_merge *mg, const peft_vit *v, bool others)
@@ -166,7 +168,7 @@ static void merge(const void *state, peft_merge *mg, const peft_vit *v, bool oth
     const lora *m = state;
     for (int i = 0; i < (OUTSIDE + 1) * TARGETS; i++) {
         const pair *t = &m->at[i / TARGETS][i % TARGETS];
-        if (t->m && others) peft_merge_refuse(mg, "DoRA's magnitudes beside another adapter");
+        if (t->m && others) peft_sys_merge_refuse(mg, "DoRA's magnitudes beside another adapter");
         else if (t->a) fold(mg, v, t, i / TARGETS, i % TARGETS);
     }
 }

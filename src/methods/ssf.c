@@ -12,7 +12,7 @@ static void declare(peft_adapter *a, const peft_vit *v)
     static const struct { const char *at, *end; } name[SPOTS] = {
         [PATCH] = { "patch_embed.", "1" }, [NORM1] = { "", "1" }, [QKV] = { "attn.", "1" }, [PROJ] = { "attn.", "2" },
         [NORM2] = { "", "2" }, [FC1] = { "mlp.", "1" }, [FC2] = { "mlp.", "2" }, [FINAL] = { "", "1" } };
-    ssf *m = peft_state(a);
+    ssf *m = peft_sys_state(a);
     for (int64_t l = 0; l < v->depth + 1; l++)
         for (int k = 0; k < SPOTS; k++) {
             const bool outside = k == PATCH || k == FINAL;
@@ -21,8 +21,9 @@ static void declare(peft_adapter *a, const peft_vit *v)
             for (int shift = 0; shift < 2; shift++) {
                 const char *what = shift ? "shift" : "scale", *init = shift ? "normal:0.02" : "normal:0.02:1";
                 peft_param **p = shift ? &m->beta[at][k] : &m->gamma[at][k];
-                *p = outside ? peft_declare(a, PEFT_DIMS(n), init, "%sssf_%s_%s", name[k].at, what, name[k].end)
-                             : peft_declare(a, PEFT_DIMS(n), init, "blocks.%d.%sssf_%s_%s", (int)l, name[k].at, what,
+                *p = outside ? peft_sys_declare(a, PEFT_DIMS(n), init, "%sssf_%s_%s", name[k].at, what, name[k].end)
+                             : peft_sys_declare(a, PEFT_DIMS(n), init, "blocks.%d.%sssf_%s_%s", (int)l, name[k].at,
+                                                what,
                                             name[k].end);
             }
         }
@@ -30,9 +31,9 @@ static void declare(peft_adapter *a, const peft_vit *v)
 
 static peft_status init(peft_adapter *a, const peft_vit *v)
 {
-    ((ssf *)peft_state(a))->width = v->width;
+    ((ssf *)peft_sys_state(a))->width = v->width;
     declare(a, v);
-    return peft_done(a);
+    return peft_sys_init_status(a);
 }
 
 static void emit(const void *state, peft_build *b, peft_site *s)
@@ -44,22 +45,22 @@ static void emit(const void *state, peft_build *b, peft_site *s)
     const int64_t l = s->layer < 0 ? OUTSIDE : s->layer;
     const int k = spot[s->role];
     if (k < 0) return;
-    peft_val gamma = peft_use(b, m->gamma[l][k]), beta = peft_use(b, m->beta[l][k]);
+    peft_val gamma = peft_sys_param(b, m->gamma[l][k]), beta = peft_sys_param(b, m->beta[l][k]);
     if (k == QKV) {
-        gamma = peft_slice(b, gamma, (s->role - PEFT_Q) * m->width, m->width);
-        beta = peft_slice(b, beta, (s->role - PEFT_Q) * m->width, m->width);
+        gamma = peft_sys_slice(b, gamma, (s->role - PEFT_Q) * m->width, m->width);
+        beta = peft_sys_slice(b, beta, (s->role - PEFT_Q) * m->width, m->width);
     }
-    s->out = peft_affine(b, s->out, gamma, beta);
+    s->out = peft_sys_affine(b, s->out, gamma, beta);
 }
 
 /* gamma (w x + b) + beta: rows of w times gamma, b gamma + beta; the same for a norm's own scale and shift. */
 static void fold(peft_merge *mg, const ssf *m, int64_t at, int spot, const char *name, int64_t rows, int64_t cols)
 {
     peft_real *w, *b;
-    const peft_real *gamma = peft_merge_value(m->gamma[at][spot]), *beta = peft_merge_value(m->beta[at][spot]);
-    if (at == OUTSIDE) w = peft_merge_tensor(mg, "%s.weight", name), b = peft_merge_tensor(mg, "%s.bias", name);
-    else w = peft_merge_tensor(mg, "blocks.%d.%s.weight", (int)at, name),
-         b = peft_merge_tensor(mg, "blocks.%d.%s.bias", (int)at, name);
+    const peft_real *gamma = peft_sys_merge_value(m->gamma[at][spot]), *beta = peft_sys_merge_value(m->beta[at][spot]);
+    if (at == OUTSIDE) w = peft_sys_merge_tensor(mg, "%s.weight", name), b = peft_sys_merge_tensor(mg, "%s.bias", name);
+    else w = peft_sys_merge_tensor(mg, "blocks.%d.%s.weight", (int)at, name),
+         b = peft_sys_merge_tensor(mg, "blocks.%d.%s.bias", (int)at, name);
     for (int64_t i = 0; w && b && i < rows; i++) {
         for (int64_t j = 0; j < cols; j++) w[i * cols + j] *= gamma[i];
         b[i] = b[i] * gamma[i] + beta[i];
@@ -70,7 +71,7 @@ static void merge(const void *state, peft_merge *mg, const peft_vit *v, bool oth
 {
     const ssf *m = state;
     const int64_t c = v->width, f = v->fc1;
-    if (others) peft_merge_refuse(mg, "its scales beside another adapter");
+    if (others) peft_sys_merge_refuse(mg, "its scales beside another adapter");
     fold(mg, m, OUTSIDE, PATCH, "patch_embed.proj", c, v->patch_values);
     for (int64_t l = 0; l < v->depth; l++) {
         fold(mg, m, l, NORM1, "norm1", c, 1);
@@ -80,7 +81,7 @@ static void merge(const void *state, peft_merge *mg, const peft_vit *v, bool oth
         fold(mg, m, l, FC1, "mlp.fc1", f, c);
         fold(mg, m, l, FC2, "mlp.fc2", c, v->mlp);
     }
-    fold(mg, m, OUTSIDE, FINAL, peft_merge_has(mg, "fc_norm.weight") ? "fc_norm" : "norm", c, 1);
+    fold(mg, m, OUTSIDE, FINAL, peft_sys_merge_has(mg, "fc_norm.weight") ? "fc_norm" : "norm", c, 1);
 }
 
 const peft_method pf_method_ssf = {

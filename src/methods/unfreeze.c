@@ -4,48 +4,48 @@
 #include <peft/sys/method.h>
 #include <stdio.h>
 
-static const peft_opt partial_opts[] = {
+static const peft_option partial_opts[] = {
     { "blocks", 'i', "1", 1, PEFT_DEPTH_MAX, "how many blocks, counted from the top" }, { 0 } };
 
 static peft_status nothing(peft_adapter *a, const peft_vit *vit)
 {
     (void)vit;
-    return peft_done(a);
+    return peft_sys_init_status(a);
 }
 
 static peft_status everything(peft_adapter *a, const peft_vit *vit)
 {
     (void)vit;
-    peft_unfreeze(a, "*");
-    return peft_done(a);
+    peft_sys_unfreeze(a, "*");
+    return peft_sys_init_status(a);
 }
 
 static peft_status biases(peft_adapter *a, const peft_vit *vit)
 {
     (void)vit;
-    peft_unfreeze(a, "*bias*");
-    return peft_done(a);
+    peft_sys_unfreeze(a, "*bias*");
+    return peft_sys_init_status(a);
 }
 
 static peft_status norms(peft_adapter *a, const peft_vit *vit)
 {
     (void)vit;
-    peft_unfreeze(a, "*norm*");
-    return peft_done(a);
+    peft_sys_unfreeze(a, "*norm*");
+    return peft_sys_init_status(a);
 }
 
 static peft_status last_blocks(peft_adapter *a, const peft_vit *vit)
 {
-    int64_t first = vit->depth - peft_opt_int(a, "blocks");
-    if (first < 0) peft_reject(a, "blocks", "no more than the backbone has");
+    int64_t first = vit->depth - peft_sys_opt_int(a, "blocks");
+    if (first < 0) peft_sys_reject_option(a, "blocks", "no more than the backbone has");
     for (int64_t l = first < 0 ? 0 : first; l < vit->depth; l++) {
         char pattern[32];
         snprintf(pattern, sizeof pattern, "blocks.%lld.*", (long long)l);
-        peft_unfreeze(a, pattern);
+        peft_sys_unfreeze(a, pattern);
     }
-    peft_unfreeze(a, "norm.*");
-    peft_unfreeze(a, "fc_norm.*");
-    return peft_done(a);
+    peft_sys_unfreeze(a, "norm.*");
+    peft_sys_unfreeze(a, "fc_norm.*");
+    return peft_sys_init_status(a);
 }
 
 const peft_method pf_method_linear  = { .name = "linear", .summary = "the head alone (linear probing)", .paper = "",

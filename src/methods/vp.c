@@ -3,26 +3,27 @@
 #include <peft/sys/method.h>
 
 typedef struct { peft_param *up, *down, *left, *right; } vp;
-static const peft_opt opts[] = { { "width", 'i', "30", 1, 4096, "of the frame in pixels, less than half the image" },
+static const peft_option opts[] = { { "width", 'i', "30", 1, 4096, "of the frame in pixels, less than half the image" },
                                  { 0 } };
 
 static peft_status init(peft_adapter *a, const peft_vit *v)
 {
-    vp *m = peft_state(a);
-    const int64_t w = peft_opt_int(a, "width"), s = v->image;
-    if (2 * w >= s) peft_reject(a, "width", "less than half the image's side");
-    m->up    = peft_declare(a, PEFT_DIMS(1, 3, w, s), "normal:1", "pad_up");
-    m->down  = peft_declare(a, PEFT_DIMS(1, 3, w, s), "normal:1", "pad_down");
-    m->left  = peft_declare(a, PEFT_DIMS(1, 3, s - 2 * w, w), "normal:1", "pad_left");
-    m->right = peft_declare(a, PEFT_DIMS(1, 3, s - 2 * w, w), "normal:1", "pad_right");
-    return peft_done(a);
+    vp *m = peft_sys_state(a);
+    const int64_t w = peft_sys_opt_int(a, "width"), s = v->image;
+    if (2 * w >= s) peft_sys_reject_option(a, "width", "less than half the image's side");
+    m->up    = peft_sys_declare(a, PEFT_DIMS(1, 3, w, s), "normal:1", "pad_up");
+    m->down  = peft_sys_declare(a, PEFT_DIMS(1, 3, w, s), "normal:1", "pad_down");
+    m->left  = peft_sys_declare(a, PEFT_DIMS(1, 3, s - 2 * w, w), "normal:1", "pad_left");
+    m->right = peft_sys_declare(a, PEFT_DIMS(1, 3, s - 2 * w, w), "normal:1", "pad_right");
+    return peft_sys_init_status(a);
 }
 
 static void emit(const void *state, peft_build *b, peft_site *s)
 {
     const vp *m = state;
-    s->out = peft_add(b, s->out, peft_frame(b, peft_use(b, m->up), peft_use(b, m->down), peft_use(b, m->left),
-                                            peft_use(b, m->right)));
+    s->out = peft_sys_add(b, s->out, peft_sys_frame(b, peft_sys_param(b, m->up), peft_sys_param(b, m->down),
+                                                    peft_sys_param(b, m->left),
+                                            peft_sys_param(b, m->right)));
 }
 
 const peft_method pf_method_vp = {

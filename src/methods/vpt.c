@@ -7,7 +7,7 @@
 
 typedef struct { uint64_t layers; double drop; peft_param *first, *deep, *w, *bias; } vpt;
 
-static const peft_opt opts[] = {
+static const peft_option opts[] = {
     { "tokens",  'i', "10", 1, 1e4, "prompt tokens a layer" },
     { "deep",    'b', "true", 0, 0, "fresh prompts in front of every block" },
     { "layers",  's', "all", 0, 0, "deep: blocks that get fresh ones; block 0 always has prompts" },
@@ -18,34 +18,35 @@ static const peft_opt opts[] = {
 
 static peft_status init(peft_adapter *a, const peft_vit *v)
 {
-    vpt *m = peft_state(a);
-    const int64_t n = peft_opt_int(a, "tokens"), project = peft_opt_int(a, "project"), d = project ? project : v->width;
-    const char *init = peft_rule(a, "uniform", sqrt(6.0 / (double)(v->patch_values + d)));
-    m->drop = peft_opt_float(a, "dropout");
-    if (!peft_opt_int(a, "deep") && strcmp(peft_opt_string(a, "layers"), "all"))
-        peft_reject(a, "layers", "deep=true beside it: shallow prompts stand in front of block 0 alone");
-    if (!peft_opt_int(a, "deep") && peft_opt_int(a, "shared"))
-        peft_reject(a, "shared", "deep=true beside it: shallow prompts stand in front of block 0 alone");
-    m->layers = peft_opt_int(a, "deep") ? peft_opt_layers(a, "layers") | 1 : 1;
-    m->first = peft_declare(a, PEFT_DIMS(1, n, d), init, "prompt_embeddings");
-    if (m->layers != 1 && !peft_opt_int(a, "shared") && v->depth > 1)
-        m->deep = peft_declare(a, PEFT_DIMS(v->depth - 1, n, d), init, "deep_prompt_embeddings");
+    vpt *m = peft_sys_state(a);
+    const int64_t n = peft_sys_opt_int(a, "tokens"), project = peft_sys_opt_int(a, "project"), d = project ? project
+        : v->width;
+    const char *init = peft_sys_init_rule(a, "uniform", sqrt(6.0 / (double)(v->patch_values + d)));
+    m->drop = peft_sys_opt_float(a, "dropout");
+    if (!peft_sys_opt_int(a, "deep") && strcmp(peft_sys_opt_string(a, "layers"), "all"))
+        peft_sys_reject_option(a, "layers", "deep=true beside it: shallow prompts stand in front of block 0 alone");
+    if (!peft_sys_opt_int(a, "deep") && peft_sys_opt_int(a, "shared"))
+        peft_sys_reject_option(a, "shared", "deep=true beside it: shallow prompts stand in front of block 0 alone");
+    m->layers = peft_sys_opt_int(a, "deep") ? peft_sys_opt_layers(a, "layers") | 1 : 1;
+    m->first = peft_sys_declare(a, PEFT_DIMS(1, n, d), init, "prompt_embeddings");
+    if (m->layers != 1 && !peft_sys_opt_int(a, "shared") && v->depth > 1)
+        m->deep = peft_sys_declare(a, PEFT_DIMS(v->depth - 1, n, d), init, "deep_prompt_embeddings");
     if (project) {
-        m->w = peft_declare(a, PEFT_DIMS(v->width, d), "kaiming_out", "prompt_proj.weight");
-        m->bias = peft_declare(a, PEFT_DIMS(v->width), "zero", "prompt_proj.bias");
+        m->w = peft_sys_declare(a, PEFT_DIMS(v->width, d), "kaiming_out", "prompt_proj.weight");
+        m->bias = peft_sys_declare(a, PEFT_DIMS(v->width), "zero", "prompt_proj.bias");
     }
-    return peft_done(a);
+    return peft_sys_init_status(a);
 }
 
 static void emit(const void *state, peft_build *b, peft_site *s)
 {
     const vpt *m = state;
     if (!(m->layers >> s->layer & 1)) return;
-    peft_val p = s->layer && m->deep ? peft_at(b, peft_use(b, m->deep), s->layer - 1)
-                                    : peft_at(b, peft_use(b, m->first), 0);
-    if (m->w) p = peft_linear(b, p, peft_use(b, m->w), peft_use(b, m->bias));
-    if (m->drop > 0) p = peft_dropout(b, peft_repeat(b, p), m->drop);
-    s->out = s->layer ? peft_replace_rows(b, s->out, 1, p) : peft_insert_rows(b, s->out, 1, p);
+    peft_val p = s->layer && m->deep ? peft_sys_select(b, peft_sys_param(b, m->deep), s->layer - 1)
+                                    : peft_sys_select(b, peft_sys_param(b, m->first), 0);
+    if (m->w) p = peft_sys_linear(b, p, peft_sys_param(b, m->w), peft_sys_param(b, m->bias));
+    if (m->drop > 0) p = peft_sys_dropout(b, peft_sys_repeat_batch(b, p), m->drop);
+    s->out = s->layer ? peft_sys_replace_rows(b, s->out, 1, p) : peft_sys_insert_rows(b, s->out, 1, p);
 }
 
 const peft_method pf_method_vpt = {

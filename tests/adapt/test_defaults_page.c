@@ -38,11 +38,11 @@ static char *section(const char *page, const char *heading)
     return NULL;
 }
 
-static void lists(const char *page, const char *heading, const peft_opt *table)
+static void lists(const char *page, const char *heading, const peft_option *table)
 {
     char *part = section(page, heading);
     size_t rows = 0, expected = 0;
-    for (const peft_opt *o = table; o && o->name; o++, expected++) {
+    for (const peft_option *o = table; o && o->name; o++, expected++) {
         char row[160];
         snprintf(row, sizeof row, "\n| `%s` | `%s` | ", o->name, o->fallback);
         ck_assert_msg(strstr(part, row) != NULL, "docs/defaults.md, '%s': no row '%s'", heading, row + 1);

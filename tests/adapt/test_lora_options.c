@@ -97,15 +97,15 @@ END_TEST
 /* What a method asks of tensors that are not there. */
 static peft_status norms_of_nothing(peft_adapter *a, const peft_vit *v)
 {
-    peft_param *p = peft_declare(a, PEFT_DIMS(v->width), "one", "lengths");
-    peft_fill_row_norms(a, p, "blocks.0.attn.query.weight", 0);
-    return peft_done(a);
+    peft_param *p = peft_sys_declare(a, PEFT_DIMS(v->width), "one", "lengths");
+    peft_sys_fill_row_norms(a, p, "blocks.0.attn.query.weight", 0);
+    return peft_sys_init_status(a);
 }
 static peft_status norms_of_too_many_rows(peft_adapter *a, const peft_vit *v)
 {
-    peft_param *p = peft_declare(a, PEFT_DIMS(v->width), "one", "lengths");
-    peft_fill_row_norms(a, p, "blocks.0.attn.qkv.weight", 2 * v->width + 1);
-    return peft_done(a);
+    peft_param *p = peft_sys_declare(a, PEFT_DIMS(v->width), "one", "lengths");
+    peft_sys_fill_row_norms(a, p, "blocks.0.attn.qkv.weight", 2 * v->width + 1);
+    return peft_sys_init_status(a);
 }
 
 START_TEST(tensors_that_are_not_there)
@@ -116,7 +116,7 @@ START_TEST(tensors_that_are_not_there)
     peft_backbone *b = tiny_backbone(ctx, NULL, NULL);
     peft_adapter *a = NULL;
     peft_options *o = tiny_options(ctx, "registers=true");
-    for (int i = 0; i < 2; i++) OK(peft_context_register_method(ctx, &methods[i], PEFT_METHOD_ABI));
+    for (int i = 0; i < 2; i++) OK(peft_sys_register_method(ctx, &methods[i], PEFT_METHOD_ABI));
     FAILS(PEFT_E_INVALID, "'blocks.0.attn.query.weight'", peft_adapter_create(b, "no_tensor", NULL, &a));
     FAILS(PEFT_E_INVALID, "rows 97 to 144", peft_adapter_create(b, "no_rows", NULL, &a));
     FAILS(PEFT_E_OPTION, "registers", peft_adapter_create(b, "cls_tune", o, &a));

@@ -8,7 +8,7 @@
 static peft_status init_nothing(peft_adapter *a, const peft_vit *v)
 {
     (void)v;
-    return peft_done(a);
+    return peft_sys_init_status(a);
 }
 static void emit_nothing(const void *state, peft_build *b, peft_site *s) { (void)state, (void)b, (void)s; }
 static const peft_method nothing = { .name = "nothing", .init = init_nothing };
@@ -25,25 +25,25 @@ static peft_context *plain_context(void)
 /* --- registration ------------------------------------------------------------------------------- */
 typedef struct refusal { peft_method m; peft_status status; const char *text; } refusal;
 #define METHOD(...) { .name = "mine", .init = init_nothing, __VA_ARGS__ }
-#define WITH_OPTION(...) METHOD(.opts = (const peft_opt[]){ { __VA_ARGS__ }, { 0 } })
+#define WITH_OPTION(...) METHOD(.opts = (const peft_option[]){ { __VA_ARGS__ }, { 0 } })
 
 static void check_refusals(peft_context *ctx, const refusal *r, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
         const size_t used = peft_context_memory_used(ctx);
-        FAILS(r[i].status, r[i].text, peft_context_register_method(ctx, &r[i].m, PEFT_METHOD_ABI));
+        FAILS(r[i].status, r[i].text, peft_sys_register_method(ctx, &r[i].m, PEFT_METHOD_ABI));
         ck_assert_uint_eq(peft_context_memory_used(ctx), used);
     }
-    ck_assert_ptr_null(peft_context_method(ctx, peft_method_count()));
+    ck_assert_ptr_null(peft_sys_method(ctx, peft_method_count()));
 }
 
 START_TEST(what_does_not_fit_is_refused)
 {
-    peft_opt many[70];
+    peft_option many[70];
     char names[70][8];
     for (int i = 0; i < 70; i++) {
         snprintf(names[i], sizeof names[i], "a%d", i);
-        many[i] = (peft_opt){ names[i], 's', "", 0, 0, "" };
+        many[i] = (peft_option){ names[i], 's', "", 0, 0, "" };
     }
     const refusal all[] = {
         { { .init = init_nothing }, PEFT_E_INVALID, "name is NULL" },
@@ -65,16 +65,16 @@ START_TEST(what_does_not_fit_is_refused)
         { WITH_OPTION("size", 'i', "0", 1, 9, ""), PEFT_E_INVALID, "option 'size' is '0'" },
         { WITH_OPTION("size", 'i', "big", 0, 0, ""), PEFT_E_INVALID, "an integer" },
         { WITH_OPTION("size", 'b', "maybe", 0, 0, ""), PEFT_E_INVALID, "true or false" },
-        { METHOD(.opts = (const peft_opt[]){ { "a", 's', "", 0, 0, "" }, { "a", 'i', "1", 0, 0, "" }, { 0 } }),
+        { METHOD(.opts = (const peft_option[]){ { "a", 's', "", 0, 0, "" }, { "a", 'i', "1", 0, 0, "" }, { 0 } }),
           PEFT_E_INVALID, "stands above" },
         { METHOD(.opts = many), PEFT_E_INVALID, "NULL name" },
         { { .name = "ept", .init = init_nothing }, PEFT_E_STATE, "a method of the library" } };
     peft_context *ctx = plain_context();
     check_refusals(ctx, all, sizeof all / sizeof *all);
-    FAILS(PEFT_E_INVALID, "ctx is NULL", peft_context_register_method(NULL, &nothing, PEFT_METHOD_ABI));
-    FAILS(PEFT_E_INVALID, "method is NULL", peft_context_register_method(ctx, NULL, PEFT_METHOD_ABI));
-    OK(peft_context_register_method(ctx, &nothing, PEFT_METHOD_ABI));
-    FAILS(PEFT_E_STATE, "a method of this context", peft_context_register_method(ctx, &nothing, PEFT_METHOD_ABI));
+    FAILS(PEFT_E_INVALID, "ctx is NULL", peft_sys_register_method(NULL, &nothing, PEFT_METHOD_ABI));
+    FAILS(PEFT_E_INVALID, "method is NULL", peft_sys_register_method(ctx, NULL, PEFT_METHOD_ABI));
+    OK(peft_sys_register_method(ctx, &nothing, PEFT_METHOD_ABI));
+    FAILS(PEFT_E_STATE, "a method of this context", peft_sys_register_method(ctx, &nothing, PEFT_METHOD_ABI));
     peft_context_free(ctx);
 }
 END_TEST
@@ -85,21 +85,21 @@ START_TEST(another_version_is_refused)
     const peft_method *unreadable = (const peft_method *)16;
     static const struct { int shift; const char *text; } fields[] = {
         { 56, "given version %u (sizes: peft_method" }, { 44, "peft_method %u, " }, { 32, "peft_site %u, " },
-        { 20, "peft_vit %u, " }, { 8, "peft_opt %u, " }, { 4, "peft_where %u, " }, { 0, "peft_role %u)" } };
+        { 20, "peft_vit %u, " }, { 8, "peft_option %u, " }, { 4, "peft_where %u, " }, { 0, "peft_role %u)" } };
     const size_t sizes[] = { PEFT_METHOD_VERSION, sizeof(peft_method), sizeof(peft_site), sizeof(peft_vit),
-                             sizeof(peft_opt), sizeof(peft_where), sizeof(peft_role) };
+                             sizeof(peft_option), sizeof(peft_where), sizeof(peft_role) };
     char text[96], ours[200];
     peft_context *ctx = plain_context();
     snprintf(ours, sizeof ours, "this library has version %u (sizes: peft_method %zu, peft_site %zu, peft_vit %zu, "
-             "peft_opt %zu, peft_where %zu, peft_role %zu)", PEFT_METHOD_VERSION, sizes[1], sizes[2], sizes[3],
+             "peft_option %zu, peft_where %zu, peft_role %zu)", PEFT_METHOD_VERSION, sizes[1], sizes[2], sizes[3],
              sizes[4], sizes[5], sizes[6]);
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++) {
         const uint64_t abi = PEFT_METHOD_ABI + ((uint64_t)1 << fields[i].shift);
         snprintf(text, sizeof text, fields[i].text, (unsigned)sizes[i] + 1);
-        FAILS(PEFT_E_UNSUPPORTED, text, peft_context_register_method(ctx, unreadable, abi));
-        FAILS(PEFT_E_UNSUPPORTED, ours, peft_context_register_method(ctx, unreadable, abi));
+        FAILS(PEFT_E_UNSUPPORTED, text, peft_sys_register_method(ctx, unreadable, abi));
+        FAILS(PEFT_E_UNSUPPORTED, ours, peft_sys_register_method(ctx, unreadable, abi));
     }
-    FAILS(PEFT_E_UNSUPPORTED, "version 0", peft_context_register_method(ctx, unreadable, 0));
+    FAILS(PEFT_E_UNSUPPORTED, "version 0", peft_sys_register_method(ctx, unreadable, 0));
     peft_context_free(ctx);
 }
 END_TEST
@@ -108,11 +108,11 @@ END_TEST
 START_TEST(the_version_goes_with_the_structs)
 {
     if (sizeof(void *) != 8) return;
-    ck_assert_uint_eq(PEFT_METHOD_VERSION, 2);
+    ck_assert_uint_eq(PEFT_METHOD_VERSION, 3);
     ck_assert_uint_eq(sizeof(peft_method), 80);
     ck_assert_uint_eq(sizeof(peft_site), 64);
     ck_assert_uint_eq(sizeof(peft_vit), 72);
-    ck_assert_uint_eq(sizeof(peft_opt), 48);
+    ck_assert_uint_eq(sizeof(peft_option), 48);
     ck_assert_int_eq(PEFT_POOL, 9);
     ck_assert_int_eq(PEFT_MLP, 12);
 }
@@ -124,18 +124,18 @@ START_TEST(the_nth_allocation_fails)
         failing_alloc f = { .fail_at = -1 };
         peft_context *ctx;
         OK(peft_context_create(failing_alloc_take, failing_alloc_give, &f, &ctx));
-        OK(peft_context_register_method(ctx, &nothing, PEFT_METHOD_ABI));
+        OK(peft_sys_register_method(ctx, &nothing, PEFT_METHOD_ABI));
         const size_t used = peft_context_memory_used(ctx);
         f.calls = 0, f.fail_at = n;
-        peft_status s = peft_context_register_method(ctx, &gated_prompt, PEFT_METHOD_ABI);
+        peft_status s = peft_sys_register_method(ctx, &gated_prompt, PEFT_METHOD_ABI);
         bool refused = f.calls > n;
         f.fail_at = -1;
         ck_assert_int_eq(s, refused ? PEFT_E_NOMEM : PEFT_OK);
         if (refused) {
             ck_assert_uint_eq(peft_context_memory_used(ctx), used);
-            OK(peft_context_register_method(ctx, &gated_prompt, PEFT_METHOD_ABI));
+            OK(peft_sys_register_method(ctx, &gated_prompt, PEFT_METHOD_ABI));
         }
-        ck_assert_str_eq(peft_context_method(ctx, peft_method_count() + 1)->name, "gated_prompt");
+        ck_assert_str_eq(peft_sys_method(ctx, peft_method_count() + 1)->name, "gated_prompt");
         peft_context_free(ctx);
         ck_assert_int_eq(f.blocks, 0);
         if (!refused) break;
@@ -148,24 +148,24 @@ END_TEST
 typedef struct factor { peft_param *p; } factor;
 static peft_status factor_init(peft_adapter *a, const peft_vit *v)
 {
-    factor *m = peft_state(a);
-    m->p = peft_declare(a, PEFT_DIMS(v->width), peft_opt_string(a, "with"), "factor");
-    return peft_done(a);
+    factor *m = peft_sys_state(a);
+    m->p = peft_sys_declare(a, PEFT_DIMS(v->width), peft_sys_opt_string(a, "with"), "factor");
+    return peft_sys_init_status(a);
 }
 static void factor_emit(const void *state, peft_build *b, peft_site *s)
 {
-    s->out = peft_mul(b, s->out, peft_use(b, ((const factor *)state)->p));
+    s->out = peft_sys_mul(b, s->out, peft_sys_param(b, ((const factor *)state)->p));
 }
 
 /* The table and its texts lie on the stack and are spoiled afterwards. */
 static void register_factor(peft_context *ctx, const char *with)
 {
     char name[] = "factor", option[] = "with", fallback[16], help[] = "initial value";
-    peft_opt opts[] = { { option, 's', fallback, 0, 0, help }, { 0 } };
+    peft_option opts[] = { { option, 's', fallback, 0, 0, help }, { 0 } };
     peft_method m = { .name = name, .opts = opts, .sites = PEFT_AT(PEFT_POOL), .state_size = sizeof(factor),
                       .init = factor_init, .emit = factor_emit };
     snprintf(fallback, sizeof fallback, "%s", with);
-    OK(peft_context_register_method(ctx, &m, PEFT_METHOD_ABI));
+    OK(peft_sys_register_method(ctx, &m, PEFT_METHOD_ABI));
     memset(name, 'x', sizeof name - 1), memset(option, 'x', sizeof option - 1);
     memset(fallback, 'x', sizeof fallback - 1), memset(help, 'x', sizeof help - 1);
     memset(opts, 0xff, sizeof opts), memset(&m, 0xff, sizeof m);
@@ -176,18 +176,18 @@ START_TEST(a_context_keeps_what_it_was_given)
     peft_context *ctx = plain_context(), *other = plain_context();
     peft_backbone *before = tiny_backbone(ctx, NULL, NULL), *elsewhere = tiny_backbone(other, NULL, NULL);
     peft_adapter *a, *b;
-    FAILS(PEFT_E_NOTFOUND, "peft_context_register_method", peft_adapter_create(before, "factor", NULL, &a));
+    FAILS(PEFT_E_NOTFOUND, "peft_sys_register_method", peft_adapter_create(before, "factor", NULL, &a));
     register_factor(ctx, "one");
-    const peft_method *m = peft_context_method(ctx, peft_method_count());
+    const peft_method *m = peft_sys_method(ctx, peft_method_count());
     ck_assert_str_eq(m->name, "factor");
     ck_assert_str_eq(m->summary, "");
     ck_assert_str_eq(m->opts[0].help, "initial value");
     ck_assert_ptr_null(m->opts[1].name);
-    ck_assert_ptr_null(peft_context_method(ctx, peft_method_count() + 1));
-    ck_assert_ptr_null(peft_context_method(other, peft_method_count()));
-    ck_assert_ptr_null(peft_context_method(NULL, 0));
+    ck_assert_ptr_null(peft_sys_method(ctx, peft_method_count() + 1));
+    ck_assert_ptr_null(peft_sys_method(other, peft_method_count()));
+    ck_assert_ptr_null(peft_sys_method(NULL, 0));
     for (size_t i = 0; i < peft_method_count(); i++)
-        ck_assert_str_eq(peft_context_method(ctx, i)->name, peft_method_name(i));
+        ck_assert_str_eq(peft_sys_method(ctx, i)->name, peft_method_name(i));
     ck_assert_ptr_null(peft_method_summary("factor"));
 
     OK(peft_adapter_create(before, "factor", NULL, &a));                 /* the backbone was there first */
@@ -258,9 +258,9 @@ START_TEST(files_want_the_method)
     peft_model *m;
     OK(peft_adapter_save(t.adapter, tiny_path("adapter")));
     OK(peft_model_save(t.model, tiny_path("model")));
-    FAILS(PEFT_E_NOTFOUND, "peft_context_register_method", peft_adapter_load(b, tiny_path("adapter"), &a));
+    FAILS(PEFT_E_NOTFOUND, "peft_sys_register_method", peft_adapter_load(b, tiny_path("adapter"), &a));
     FAILS(PEFT_E_NOTFOUND, "'gated_prompt'", peft_model_load(b, tiny_path("model"), &m));
-    OK(peft_context_register_method(bare, &gated_prompt, PEFT_METHOD_ABI));
+    OK(peft_sys_register_method(bare, &gated_prompt, PEFT_METHOD_ABI));
     OK(peft_adapter_load(b, tiny_path("adapter"), &a));
     OK(peft_model_load(b, tiny_path("model"), &m));
     peft_model_free(m);
@@ -296,7 +296,7 @@ START_TEST(built_in_methods_by_the_same_door)
     peft_context *ctx = tiny_context(NULL, 1);
     peft_backbone *b = tiny_backbone(ctx, NULL, NULL);
     for (size_t i = 0; i < peft_method_count(); i++) {
-        peft_method copy = *peft_context_method(ctx, i);
+        peft_method copy = *peft_sys_method(ctx, i);
         const char *options = copy.network ? "classes=3,side_image=16" : !strcmp(copy.name, "vp") ? "width=3"
                             : !strcmp(copy.name, "partial") ? "blocks=2" : "";
         const char *model = copy.network ? "classes=3,head=side_encoder" : "classes=3";
@@ -305,7 +305,7 @@ START_TEST(built_in_methods_by_the_same_door)
         record(b, copy.name, options, model, &bits[0]);
         snprintf(name, sizeof name, "my_%s", copy.name);
         copy.name = name;
-        OK(peft_context_register_method(ctx, &copy, PEFT_METHOD_ABI));
+        OK(peft_sys_register_method(ctx, &copy, PEFT_METHOD_ABI));
         record(b, name, options, model, &bits[1]);
         tiny_same(&bits[0], &bits[1], name);
         tiny_bits_free(&bits[0]);

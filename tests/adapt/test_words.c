@@ -17,16 +17,17 @@ static void seventh(void *user, peft_real *data, int64_t count)
     for (int64_t i = 0; i < count; i++) data[i] = (peft_real)(*(const double *)user * (double)(i % 7));
 }
 
-static peft_status init(peft_adapter *a, const peft_vit *v) { (void)v; return peft_done(a); }
+static peft_status init(peft_adapter *a, const peft_vit *v) { (void)v; return peft_sys_init_status(a); }
 
 static void emit(const void *state, peft_build *b, peft_site *s)
 {
     double size = 0.25;
     (void)state;
     if (s->role != PEFT_PROJ) return;
-    peft_val shift = peft_constant(b, PEFT_DIMS(rows + more * s->layer, 24), seventh, &size, "shift");
-    peft_val w = by_name ? peft_weight(b, weight, (int)s->layer) : s->w;
-    s->out = peft_add(b, s->out, peft_linear(b, peft_add(b, s->in, peft_at(b, shift, 0)), w, PEFT_NONE));
+    peft_val shift = peft_sys_constant(b, PEFT_DIMS(rows + more * s->layer, 24), seventh, &size, "shift");
+    peft_val w = by_name ? peft_sys_weight(b, weight, (int)s->layer) : s->w;
+    s->out = peft_sys_add(b, s->out, peft_sys_linear(b, peft_sys_add(b, s->in, peft_sys_select(b, shift, 0)), w,
+                                                     PEFT_NONE));
     size = 1e9;                                          /* what user points to is not read again */
 }
 static const peft_method again = { .name = "again", .summary = "the projection once more", .paper = "",
@@ -36,7 +37,7 @@ static const peft_method again = { .name = "again", .summary = "the projection o
 static tiny make(const char *second)
 {
     tiny t = { .ctx = tiny_context(NULL, 1) };
-    OK(peft_context_register_method(t.ctx, &again, PEFT_METHOD_ABI));
+    OK(peft_sys_register_method(t.ctx, &again, PEFT_METHOD_ABI));
     t.backbone = tiny_backbone(t.ctx, BACKBONE, NULL);
     t.model = tiny_model(t.backbone, "classes=3");
     OK(peft_adapter_create(t.backbone, "again", NULL, &t.adapter));
@@ -96,7 +97,7 @@ START_TEST(weight_by_name)
     tiny t = make(NULL);
     by_name = 1;
     weight = "blocks.%d.attn.proj.weigth";
-    FAILS(PEFT_E_NOTFOUND, "peft_weight: the backbone has no tensor 'blocks.0.attn.proj.weigth'",
+    FAILS(PEFT_E_NOTFOUND, "peft_sys_weight: the backbone has no tensor 'blocks.0.attn.proj.weigth'",
           peft_session_create(t.model, NULL, &s));
     weight = "blocks.%d.attn.proj.weight";
     by_name = 0;
@@ -120,10 +121,11 @@ START_TEST(constant_is_filled_once)
     more = 1;
     peft_session *s = NULL;
     tiny other = make(NULL);
-    FAILS(PEFT_E_SHAPE, "peft_constant 'shift': made before with other extents",
+    FAILS(PEFT_E_SHAPE, "peft_sys_constant 'shift': made before with other extents",
           peft_session_create(other.model, NULL, &s));
     rows = -1, more = 0;
-    FAILS(PEFT_E_SHAPE, "peft_constant 'shift': expected 1 to 5 extents", peft_session_create(other.model, NULL, &s));
+    FAILS(PEFT_E_SHAPE, "peft_sys_constant 'shift': expected 1 to 5 extents",
+          peft_session_create(other.model, NULL, &s));
     rows = 1;
     tiny_free(&other);
     tiny_free(&t);
@@ -267,12 +269,12 @@ END_TEST
 typedef struct veil { peft_param *p; } veil;
 static peft_status veil_init(peft_adapter *a, const peft_vit *v)
 {
-    ((veil *)peft_state(a))->p = peft_declare_buffer(a, PEFT_DIMS(v->width), "one", "veil");
-    return peft_done(a);
+    ((veil *)peft_sys_state(a))->p = peft_sys_declare_buffer(a, PEFT_DIMS(v->width), "one", "veil");
+    return peft_sys_init_status(a);
 }
 static void veil_emit(const void *state, peft_build *b, peft_site *s)
 {
-    s->out = peft_mul(b, s->out, peft_use(b, ((const veil *)state)->p));
+    s->out = peft_sys_mul(b, s->out, peft_sys_param(b, ((const veil *)state)->p));
 }
 static const peft_method veiled = { .name = "veiled", .summary = "tokens times a buffer", .paper = "",
     .sites = PEFT_AT(PEFT_BLOCK_IN), .state_size = sizeof(veil), .init = veil_init, .emit = veil_emit };
@@ -282,7 +284,7 @@ START_TEST(buffer_is_not_cached)
     double loss[2][2];
     for (int cached = 0; cached < 2; cached++) {
         tiny t = { .ctx = tiny_context(NULL, 1) };
-        OK(peft_context_register_method(t.ctx, &veiled, PEFT_METHOD_ABI));
+        OK(peft_sys_register_method(t.ctx, &veiled, PEFT_METHOD_ABI));
         t.backbone = tiny_backbone(t.ctx, BACKBONE, NULL);
         t.model = tiny_model(t.backbone, "classes=3");
         OK(peft_adapter_create(t.backbone, "veiled", NULL, &t.adapter));

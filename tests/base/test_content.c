@@ -107,9 +107,9 @@ START_TEST(known_kinds)
         ck_assert_ptr_nonnull(strstr(peft_last_error(), "expected a safetensors file"));
         if (n) expect_error(peft_backbone_load_memory(ctx, bytes, n, NULL, &b), PEFT_E_FORMAT, kinds[i].name);
     }
-    ck_assert_ptr_null(peft_content_kind("plain text", 10));
-    ck_assert_ptr_null(peft_content_kind("PKZIP", 5));
-    ck_assert_str_eq(peft_content_kind(NULL, 0), "empty (0 bytes)");
+    ck_assert_ptr_null(peft_sys_content_kind("plain text", 10));
+    ck_assert_ptr_null(peft_sys_content_kind("PKZIP", 5));
+    ck_assert_str_eq(peft_sys_content_kind(NULL, 0), "empty (0 bytes)");
     peft_file *f;
     expect_error(peft_file_open(ctx, folder, &f), PEFT_E_IO, "is a directory");
     teardown();
@@ -125,7 +125,7 @@ START_TEST(kinds_of_both_libraries)
         ROW("\xff\x0a\0\0", "djxl"), ROW("\0\0\0 ftypheic", "a HEIF picture"), ROW("<svg>", "an SVG drawing") };
 #undef ROW
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        const char *kind = peft_content_kind(rows[i].bytes, rows[i].length);
+        const char *kind = peft_sys_content_kind(rows[i].bytes, rows[i].length);
         ck_assert_msg(kind && strstr(kind, rows[i].says), "%s is %s", rows[i].says, kind ? kind : "not known");
     }
 }

@@ -309,28 +309,28 @@ START_TEST(settings_in_a_struct)
                      .side = { .word = 1 } }, back = { 0 };
         char text[300], small[20];
         uint64_t seen = 99;
-        peft_status s = peft_opt_read(keys, structs[i].text, "record", &r, &seen);
+        peft_status s = peft_sys_opt_read(keys, structs[i].text, "record", &r, &seen);
         if (structs[i].word) {
             expect_error(s, PEFT_E_OPTION, structs[i].word);
             continue;
         }
         ck_assert_msg(s == PEFT_OK, "'%s': %s", structs[i].text, peft_last_error());
-        ck_assert_uint_eq(peft_opt_print(keys, &r, text, sizeof text), strlen(structs[i].print));
+        ck_assert_uint_eq(peft_sys_opt_print(keys, &r, text, sizeof text), strlen(structs[i].print));
         ck_assert_str_eq(text, structs[i].print);
-        ck_assert_int_eq(peft_opt_read(keys, text, "record", &back, &seen), PEFT_OK);
+        ck_assert_int_eq(peft_sys_opt_read(keys, text, "record", &back, &seen), PEFT_OK);
         ck_assert_uint_eq(seen, 255);
-        ck_assert_uint_eq(peft_opt_print(keys, &back, small, sizeof small), strlen(structs[i].print));
+        ck_assert_uint_eq(peft_sys_opt_print(keys, &back, small, sizeof small), strlen(structs[i].print));
         ck_assert_int_eq(strncmp(small, structs[i].print, 19), 0);
         ck_assert_uint_eq(strlen(small), 19);
     }
     record r = { 0 };
     uint64_t seen;
-    ck_assert_int_eq(peft_opt_read(keys, "rate=1 count=2", "record", &r, &seen), PEFT_OK);
+    ck_assert_int_eq(peft_sys_opt_read(keys, "rate=1 count=2", "record", &r, &seen), PEFT_OK);
     ck_assert_uint_eq(seen, 1 | 4);
-    ck_assert_int_eq(peft_opt_read(keys, NULL, "record", &r, NULL), PEFT_OK);
-    expect_error(peft_opt_read(NULL, "", "record", &r, NULL), PEFT_E_INVALID, "keys");
-    expect_error(peft_opt_read(keys, "", NULL, &r, NULL), PEFT_E_INVALID, "who");
-    expect_error(peft_opt_read(keys, "", "record", NULL, NULL), PEFT_E_INVALID, "values");
+    ck_assert_int_eq(peft_sys_opt_read(keys, NULL, "record", &r, NULL), PEFT_OK);
+    expect_error(peft_sys_opt_read(NULL, "", "record", &r, NULL), PEFT_E_INVALID, "keys");
+    expect_error(peft_sys_opt_read(keys, "", NULL, &r, NULL), PEFT_E_INVALID, "who");
+    expect_error(peft_sys_opt_read(keys, "", "record", NULL, NULL), PEFT_E_INVALID, "values");
 }
 END_TEST
 

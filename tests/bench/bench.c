@@ -152,7 +152,7 @@ static peft_trainer *trainer_of(const bed *x, const char *method, const char *se
     o = options(x->ctx, settings);
     must(peft_adapter_create(x->b, method, o, &a));
     peft_options_free(o);
-    if (unfreeze) peft_unfreeze(a, unfreeze);
+    if (unfreeze) peft_sys_unfreeze(a, unfreeze);
     must(peft_model_attach(*m, a));
     peft_adapter_free(a);
     snprintf(text, sizeof text, "batch=%d", x->batch);

@@ -225,12 +225,12 @@ START_TEST(named_data)
     peft_context *ctx = new_context();
     pf_st *st;
     make_path();
-    must(peft_write_tensors(path, list, 3, notes));
+    must(peft_sys_write_tensors(path, list, 3, notes));
     bad.name = NULL;
-    refused(peft_write_tensors(path, &bad, 1, NULL), PEFT_E_INVALID, "name of tensor 0 is NULL");
-    refused(peft_write_tensors(path, list, 1, odd), PEFT_E_INVALID, "'key' has no value");
-    refused(peft_write_tensors(path, NULL, 1, NULL), PEFT_E_INVALID, "tensors is NULL");
-    refused(peft_write_tensors(NULL, list, 1, NULL), PEFT_E_INVALID, "path is NULL");
+    refused(peft_sys_write_tensors(path, &bad, 1, NULL), PEFT_E_INVALID, "name of tensor 0 is NULL");
+    refused(peft_sys_write_tensors(path, list, 1, odd), PEFT_E_INVALID, "'key' has no value");
+    refused(peft_sys_write_tensors(path, NULL, 1, NULL), PEFT_E_INVALID, "tensors is NULL");
+    refused(peft_sys_write_tensors(NULL, list, 1, NULL), PEFT_E_INVALID, "path is NULL");
     must(pf_st_open(ctx, path, &st));
     ck_assert_uint_eq(pf_st_count(st), 3);
     for (size_t i = 0; i < 3; i++) {

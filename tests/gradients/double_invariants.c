@@ -29,8 +29,8 @@ START_TEST(a_sink_is_what_is_cut_off)
     lab_open(&l, ctx, 5, UINT64_MAX, PLAIN);
     l.g.spec.training = false;
     peft_site s = { .q = LEAF(&l, B, T, D), .k = LEAF(&l, B, T, D), .v = LEAF(&l, B, T, D) };
-    s.sink = peft_logsumexp(&l.g, LEAF(&l, T, LENGTH));
-    pf_val y = peft_attention(&l.g, H, &s);
+    s.sink = peft_sys_logsumexp(&l.g, LEAF(&l, T, LENGTH));
+    pf_val y = peft_sys_attention(&l.g, H, &s);
     LAB_OK(&l, l.g.status);
     pf_v(&l.g, y)->keep = true;
     LAB_OK(&l, pf_compile(&l.g, PF_NONE));
@@ -77,7 +77,7 @@ START_TEST(mass_is_a_column_mean_of_the_softmax)
         pf_val scale = LEAF(&l, H), sink = LEAF(&l, T), xk = LEAF(&l, EXTRA, D), xv = LEAF(&l, EXTRA, D);
         if (form & 2) s.head_scale = scale;
         if (form & 4) s.sink = sink, s.xk = xk, s.xv = xv;
-        pf_val mass = peft_attention_mass(&l.g, H, &s, form & 1);
+        pf_val mass = peft_sys_attention_mass(&l.g, H, &s, form & 1);
         LAB_OK(&l, l.g.status);
         pf_v(&l.g, mass)->keep = true;
         LAB_OK(&l, pf_compile(&l.g, PF_NONE));

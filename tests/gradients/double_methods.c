@@ -125,7 +125,7 @@ START_TEST(every_switch)
     const form f = { "image_size=16,patch=8,depth=2", 3, "", "loss=ce", FEW };
     int switches = 0;
     for (size_t m = 0; m < tiny_method_count(); m++)
-        for (const peft_opt *o = tiny_method(m)->opts; o && o->name; o++) {
+        for (const peft_option *o = tiny_method(m)->opts; o && o->name; o++) {
             char what[120], other[80];
             if (o->type != 'b') continue;
             snprintf(other, sizeof other, "%s=%s", o->name, strcmp(o->fallback, "true") ? "true" : "false");

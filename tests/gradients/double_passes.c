@@ -259,8 +259,8 @@ START_TEST(one_value_in_two_slots)
         lab l;
         lab_open(&l, ctx, 1, UINT64_MAX, PLAIN);
         l.g.spec.training = false;
-        pf_val x = peft_scale(&l.g, LEAF(&l, ROWS, WIDTH), 0.5);
-        pf_val y = peft_add(&l.g, x, peft_linear(&l.g, x, LEAF(&l, WIDTH, WIDTH), PF_NONE));
+        pf_val x = peft_sys_scale(&l.g, LEAF(&l, ROWS, WIDTH), 0.5);
+        pf_val y = peft_sys_add(&l.g, x, peft_sys_linear(&l.g, x, LEAF(&l, WIDTH, WIDTH), PF_NONE));
         LAB_OK(&l, l.g.status);
         pf_v(&l.g, y)->keep = true;
         LAB_OK(&l, pf_compile(&l.g, PF_NONE));

@@ -13,20 +13,20 @@ static lab_dress dense(const lab *l) { return l->dress == PLAIN ? PLAIN : COMPUT
 static pf_val case_linear(lab *l, int v)
 {
     pf_graph *g = &l->g;
-    if (v == 0) { pf_val x = LEAF(l, B, T, 5), w = LEAF(l, 4, 5); return peft_linear(g, x, w, NONE); }
-    if (v == 1) { pf_val x = LEAF(l, B, T, 5), w = LEAF(l, 4, 5), b = LEAF(l, 4); return peft_linear(g, x, w, b); }
-    if (v == 2) { pf_val x = LEAF(l, 5), w = LEAF(l, 7, 5), b = LEAF(l, 7); return peft_linear(g, x, w, b); }
-    if (v == 3) { pf_val x = LEAF(l, 1, 1, 9), w = LEAF(l, 1, 9), b = LEAF(l, 1); return peft_linear(g, x, w, b); }
-    if (v == 4) { pf_val x = LEAF(l, 5, 5); return peft_linear(g, x, x, NONE); }
+    if (v == 0) { pf_val x = LEAF(l, B, T, 5), w = LEAF(l, 4, 5); return peft_sys_linear(g, x, w, NONE); }
+    if (v == 1) { pf_val x = LEAF(l, B, T, 5), w = LEAF(l, 4, 5), b = LEAF(l, 4); return peft_sys_linear(g, x, w, b); }
+    if (v == 2) { pf_val x = LEAF(l, 5), w = LEAF(l, 7, 5), b = LEAF(l, 7); return peft_sys_linear(g, x, w, b); }
+    if (v == 3) { pf_val x = LEAF(l, 1, 1, 9), w = LEAF(l, 1, 9), b = LEAF(l, 1); return peft_sys_linear(g, x, w, b); }
+    if (v == 4) { pf_val x = LEAF(l, 5, 5); return peft_sys_linear(g, x, x, NONE); }
     pf_val x = LEAF(l, B, T, 12), w = lab_leaf_as(l, dense(l), PEFT_DIMS(4, 3, 2, 2));
-    return peft_linear(g, x, w, LEAF(l, 4));
+    return peft_sys_linear(g, x, w, LEAF(l, 4));
 }
 
 /* bit 0: gamma, bit 1: beta */
 static pf_val case_layernorm(lab *l, int v)
 {
     pf_val x = LEAF(l, B, T, 5), gamma = v & 1 ? LEAF(l, 5) : NONE, beta = v & 2 ? LEAF(l, 5) : NONE;
-    return peft_layernorm(&l->g, x, gamma, beta, 1e-6);
+    return peft_sys_layernorm(&l->g, x, gamma, beta, 1e-6);
 }
 
 /* bits 0, 1: as above; bit 2: by running statistics, as in evaluation */
@@ -50,7 +50,7 @@ static pf_val case_attention(lab *l, int v)
     if (v & 3) { s.xk = lab_leaf(l, extra[(v & 3) - 1]); s.xv = lab_leaf(l, extra[(v & 3) - 1]); }
     if (v & 4) s.sink = LEAF(l, v & 16 ? 1 : T);
     if (v & 8) s.head_scale = LEAF(l, HEADS);
-    return peft_attention(&l->g, HEADS, &s);
+    return peft_sys_attention(&l->g, HEADS, &s);
 }
 
 /* Queries, keys, values and extra rows are one value. */
@@ -58,13 +58,13 @@ static pf_val case_self_attention(lab *l, int v)
 {
     pf_val x = LEAF(l, B, T, 6);
     peft_site s = { .q = x, .k = x, .v = x, .xk = v ? x : NONE, .xv = v ? x : NONE };
-    return peft_attention(&l->g, 3, &s);
+    return peft_sys_attention(&l->g, 3, &s);
 }
 
 static pf_val case_act(lab *l, int v)
 {
     static const char *const kind[] = { "gelu", "quickgelu", "relu", "tanh", "sigmoid", "silu" };
-    return peft_activate(&l->g, LEAF(l, B, T, 5), kind[v]);
+    return peft_sys_activate(&l->g, LEAF(l, B, T, 5), kind[v]);
 }
 
 static pf_val case_pair(lab *l, int v, pf_val (*word)(peft_build *, pf_val, pf_val))
@@ -75,15 +75,15 @@ static pf_val case_pair(lab *l, int v, pf_val (*word)(peft_build *, pf_val, pf_v
     pf_val x = lab_leaf(l, shape[v % 8][0]);
     return word(&l->g, x, v < 8 ? lab_leaf(l, shape[v][1]) : x);
 }
-static pf_val case_add(lab *l, int v) { return case_pair(l, v, peft_add); }
-static pf_val case_mul(lab *l, int v) { return case_pair(l, v, peft_mul); }
+static pf_val case_add(lab *l, int v) { return case_pair(l, v, peft_sys_add); }
+static pf_val case_mul(lab *l, int v) { return case_pair(l, v, peft_sys_mul); }
 
-static pf_val case_scale(lab *l, int v) { return peft_scale(&l->g, LEAF(l, B, T, D), v ? 1 : -0.3); }
+static pf_val case_scale(lab *l, int v) { return peft_sys_scale(&l->g, LEAF(l, B, T, D), v ? 1 : -0.3); }
 
 static pf_val case_affine(lab *l, int v)
 {
     pf_val x = LEAF(l, B, T, D), gamma = v & 1 ? LEAF(l, D) : NONE, beta = v & 2 ? LEAF(l, D) : NONE;
-    return peft_affine(&l->g, x, gamma, beta);
+    return peft_sys_affine(&l->g, x, gamma, beta);
 }
 
 static pf_val case_take(lab *l, int v)
@@ -92,31 +92,31 @@ static pf_val case_take(lab *l, int v)
     static const int at[][2] = { { 0, 1 }, { 1, 3 }, { 2, 3 }, { 0, 5 } };
     pf_val x = lab_leaf(l, shape[v / 4 % 2]);
     const int *r = at[v % 4];
-    return v < 8 ? peft_take_rows(&l->g, x, r[0], r[1]) : peft_drop_rows(&l->g, x, r[0], r[1] - (r[1] == 5));
+    return v < 8 ? peft_sys_take_rows(&l->g, x, r[0], r[1]) : peft_sys_drop_rows(&l->g, x, r[0], r[1] - (r[1] == 5));
 }
 
 static pf_val case_insert(lab *l, int v)
 {
     static const int64_t shape[][4] = { { 2, D }, { 1, 2, D }, { B, 2, D } };
     pf_val x = LEAF(l, B, T, D);
-    return peft_insert_rows(&l->g, x, v / 3, lab_leaf(l, shape[v % 3]));
+    return peft_sys_insert_rows(&l->g, x, v / 3, lab_leaf(l, shape[v % 3]));
 }
 
 static pf_val case_repeat(lab *l, int v)
 {
-    return peft_repeat(&l->g, lab_leaf(l, v ? PEFT_DIMS(1, T, D) : PEFT_DIMS(T, D)));
+    return peft_sys_repeat_batch(&l->g, lab_leaf(l, v ? PEFT_DIMS(1, T, D) : PEFT_DIMS(T, D)));
 }
 
 static pf_val case_mean_rows(lab *l, int v)
 {
     static const int at[][2] = { { 0, 5 }, { 1, 4 }, { 2, 1 } };
-    return peft_mean_rows(&l->g, LEAF(l, B, 5, D), at[v][0], at[v][1]);
+    return peft_sys_mean_rows(&l->g, LEAF(l, B, 5, D), at[v][0], at[v][1]);
 }
 
 static pf_val case_logsumexp(lab *l, int v)
 {
     static const int64_t shape[][4] = { { T, 5 }, { B, T, 5 }, { T, 1 } };
-    return peft_logsumexp(&l->g, lab_leaf(l, shape[v]));
+    return peft_sys_logsumexp(&l->g, lab_leaf(l, shape[v]));
 }
 
 /* v 1 and above: up to hundreds apart (the loss must not see hundreds: it would be flat there) */
@@ -124,7 +124,7 @@ static pf_val case_logaddexp(lab *l, int v)
 {
     static const int64_t shape[][3] = { { 9 }, { 9 }, { T, 5 } };
     pf_val a = lab_leaf(l, shape[v]), b = lab_leaf(l, shape[v]);
-    return peft_scale(&l->g, peft_logaddexp(&l->g, v ? peft_scale(&l->g, a, 150) : a, b), v ? 0.01 : 1);
+    return peft_sys_scale(&l->g, peft_sys_logaddexp(&l->g, v ? peft_sys_scale(&l->g, a, 150) : a, b), v ? 0.01 : 1);
 }
 
 static pf_val case_patches(lab *l, int v)
@@ -137,12 +137,12 @@ static pf_val case_patches(lab *l, int v)
 static pf_val case_dropout(lab *l, int v)
 {
     pf_val x = LEAF(l, B, T, 5);
-    return peft_dropout(&l->g, v ? peft_dropout(&l->g, x, 0.5) : x, 0.3);
+    return peft_sys_dropout(&l->g, v ? peft_sys_dropout(&l->g, x, 0.5) : x, 0.3);
 }
 
 static pf_val case_swap(lab *l, int v)
 {
-    return peft_swap(&l->g, lab_leaf_as(l, dense(l), v ? PEFT_DIMS(1, 4, 2) : PEFT_DIMS(3, 5, 2)));
+    return peft_sys_merge_heads(&l->g, lab_leaf_as(l, dense(l), v ? PEFT_DIMS(1, 4, 2) : PEFT_DIMS(3, 5, 2)));
 }
 
 static pf_val case_frame(lab *l, int v)
@@ -150,7 +150,7 @@ static pf_val case_frame(lab *l, int v)
     const int64_t side = 6, w = v + 1, wide[] = { 1, 2, w, side, 0 }, high[] = { 1, 2, side - 2 * w, w, 0 };
     pf_val up = lab_leaf_as(l, dense(l), wide), down = lab_leaf_as(l, dense(l), wide);
     pf_val left = lab_leaf_as(l, dense(l), high), right = lab_leaf_as(l, dense(l), high);
-    return peft_frame(&l->g, up, down, left, right);
+    return peft_sys_frame(&l->g, up, down, left, right);
 }
 
 /* DoRA's form: the scale of each row counts as a constant. */
@@ -159,9 +159,9 @@ static pf_val case_row_scale(lab *l, int v)
     pf_val x = LEAF(l, B, T, 5), m = LEAF(l, 4);
     pf_val a = lab_leaf_as(l, dense(l), PEFT_DIMS(2, 5)), b = lab_leaf_as(l, dense(l), PEFT_DIMS(4, 2));
     pf_val w = v ? lab_leaf_as(l, dense(l), PEFT_DIMS(4, 5)) : lab_const(l, PEFT_DIMS(4, 5));
-    pf_val y = peft_linear(&l->g, peft_linear(&l->g, x, a, PF_NONE), b, PF_NONE);
-    y = peft_add(&l->g, peft_scale(&l->g, y, 0.7), peft_linear(&l->g, x, w, PF_NONE));
-    return peft_mul(&l->g, peft_mul(&l->g, y, m), peft_row_scale(&l->g, w, a, b, 0.7));
+    pf_val y = peft_sys_linear(&l->g, peft_sys_linear(&l->g, x, a, PF_NONE), b, PF_NONE);
+    y = peft_sys_add(&l->g, peft_sys_scale(&l->g, y, 0.7), peft_sys_linear(&l->g, x, w, PF_NONE));
+    return peft_sys_mul(&l->g, peft_sys_mul(&l->g, y, m), peft_sys_inverse_row_norms(&l->g, w, a, b, 0.7));
 }
 
 /* A constant of bf16 with the values that the numbers of lab_const round to. */
@@ -182,11 +182,12 @@ static pf_val half_const(lab *l, const int64_t *dims)
 static pf_val case_half(lab *l, int v)
 {
     pf_val x = LEAF(l, B, T, 5), w = half_const(l, PEFT_DIMS(4, 5));
-    pf_val y = peft_linear(&l->g, x, v & 1 ? peft_slice(&l->g, w, 1, 2) : w, PF_NONE);
-    if (v & 1) return peft_mul(&l->g, y, half_const(l, PEFT_DIMS(2)));
+    pf_val y = peft_sys_linear(&l->g, x, v & 1 ? peft_sys_slice(&l->g, w, 1, 2) : w, PF_NONE);
+    if (v & 1) return peft_sys_mul(&l->g, y, half_const(l, PEFT_DIMS(2)));
     pf_val a = lab_leaf_as(l, dense(l), PEFT_DIMS(2, 5)), b = lab_leaf_as(l, dense(l), PEFT_DIMS(4, 2));
-    y = peft_add(&l->g, y, peft_linear(&l->g, peft_linear(&l->g, x, a, PF_NONE), b, half_const(l, PEFT_DIMS(4))));
-    return peft_mul(&l->g, y, peft_row_scale(&l->g, w, a, b, 0.7));
+    y = peft_sys_add(&l->g, y, peft_sys_linear(&l->g, peft_sys_linear(&l->g, x, a, PF_NONE), b,
+                                               half_const(l, PEFT_DIMS(4))));
+    return peft_sys_mul(&l->g, y, peft_sys_inverse_row_norms(&l->g, w, a, b, 0.7));
 }
 
 /* The rows with the largest mass in a frozen attention, as keys and values of trained queries. No gradient flows
@@ -196,16 +197,16 @@ static pf_val case_selection(lab *l, int v)
     enum { ROWS = 4, D6 = 6, HEADS = 2 };
     peft_site s = { .q = LEAF(l, B, T, D6), .k = LEAF(l, B, ROWS, D6), .v = LEAF(l, B, ROWS, D6) };
     if (v & 2) s.head_scale = LEAF(l, HEADS);
-    pf_val mass = peft_attention_mass(&l->g, HEADS, &s, v & 1);
-    peft_site again = { .q = LEAF(l, B, 2, D6), .k = peft_top_rows(&l->g, s.k, mass, 2 + v),
-                      .v = peft_top_rows(&l->g, s.v, mass, 2 + v) };
-    return peft_attention(&l->g, HEADS, &again);
+    pf_val mass = peft_sys_attention_mass(&l->g, HEADS, &s, v & 1);
+    peft_site again = { .q = LEAF(l, B, 2, D6), .k = peft_sys_top_rows(&l->g, s.k, mass, 2 + v),
+                      .v = peft_sys_top_rows(&l->g, s.v, mass, 2 + v) };
+    return peft_sys_attention(&l->g, HEADS, &again);
 }
 
 static pf_val case_resize(lab *l, int v)
 {
     pf_val x = lab_const(l, PEFT_DIMS(B, 2, 6, 6)), m = LEAF(l, 2, v ? 9 : 4, v ? 9 : 4);
-    return peft_mul(&l->g, peft_resize(&l->g, x, v ? 9 : 4), m);
+    return peft_sys_mul(&l->g, peft_sys_resize_images(&l->g, x, v ? 9 : 4), m);
 }
 
 static const pk_real class_weight[LAB_CLASSES] = { 0.5, 2, 1.25 }, pos_weight[LAB_CLASSES] = { 3, 1, 0.25 };
@@ -230,8 +231,8 @@ static pf_val case_columns(lab *l, int v)
     static const int count[] = { 2, 3, 2, 2, 2, 6 };
     pf_val wide = LEAF(l, B, T, 8), sum = NONE;
     for (int i = 0; i < count[v]; i++) {
-        pf_val part = peft_activate(&l->g, pf_columns(&l->g, wide, col[v][i], 2), "tanh");
-        sum = peft_add(&l->g, sum, peft_mul(&l->g, part, lab_const(l, PEFT_DIMS(2))));
+        pf_val part = peft_sys_activate(&l->g, pf_columns(&l->g, wide, col[v][i], 2), "tanh");
+        sum = peft_sys_add(&l->g, sum, peft_sys_mul(&l->g, part, lab_const(l, PEFT_DIMS(2))));
     }
     return sum;
 }
@@ -247,23 +248,25 @@ static pf_val case_slices(lab *l, int v)
     pf_param *p = lab_tensor(l, true, PEFT_DIMS(4, D));
     pf_val x = LEAF(l, B, T, D);
     for (int i = 0; i < 4 && part[v][i].n; i++) {
-        pf_val rows = peft_activate(g, peft_slice(g, peft_use(g, p), part[v][i].at, part[v][i].n), "tanh");
-        x = peft_insert_rows(g, x, i, rows);
+        pf_val rows = peft_sys_activate(g, peft_sys_slice(g, peft_sys_param(g, p), part[v][i].at, part[v][i].n),
+                                        "tanh");
+        x = peft_sys_insert_rows(g, x, i, rows);
     }
     return x;
 }
 
-/* peft_at of the same use, twice, and of itself; v 1: products with neighbours, merged as 0 1 and as 1 2 */
+/* peft_sys_select of the same use, twice, and of itself; v 1: products with neighbours, merged as 0 1 and as 1 2 */
 static pf_val case_entries(lab *l, int v)
 {
     pf_graph *g = &l->g;
-    pf_val w = peft_use(g, lab_tensor(l, true, PEFT_DIMS(4, T, D))), x = LEAF(l, B, T, D), y = LEAF(l, B, T, D);
+    pf_val w = peft_sys_param(g, lab_tensor(l, true, PEFT_DIMS(4, T, D))), x = LEAF(l, B, T, D), y = LEAF(l, B, T, D);
     if (!v)
-        return peft_mul(g, peft_mul(g, peft_add(g, x, peft_at(g, w, 1)), peft_at(g, w, 1)),
-                        peft_at(g, peft_at(g, w, 1), 2));
-    x = peft_mul(g, peft_linear(g, x, peft_at(g, w, 0), NONE), peft_linear(g, x, peft_at(g, w, 1), NONE));
-    return peft_mul(g, x, peft_mul(g, peft_linear(g, y, peft_at(g, w, 1), NONE),
-                                   peft_linear(g, y, peft_at(g, w, 2), NONE)));
+        return peft_sys_mul(g, peft_sys_mul(g, peft_sys_add(g, x, peft_sys_select(g, w, 1)), peft_sys_select(g, w, 1)),
+                        peft_sys_select(g, peft_sys_select(g, w, 1), 2));
+    x = peft_sys_mul(g, peft_sys_linear(g, x, peft_sys_select(g, w, 0), NONE),
+                     peft_sys_linear(g, x, peft_sys_select(g, w, 1), NONE));
+    return peft_sys_mul(g, x, peft_sys_mul(g, peft_sys_linear(g, y, peft_sys_select(g, w, 1), NONE),
+                                   peft_sys_linear(g, y, peft_sys_select(g, w, 2), NONE)));
 }
 
 /* op must occur in the compiled graph. */

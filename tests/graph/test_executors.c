@@ -126,7 +126,7 @@ END_TEST
 START_TEST(every_option)
 {
     for (size_t i = 0; i < tiny_method_count(); i++)
-        for (const peft_opt *o = tiny_method(i)->opts; o && o->name; o++) {
+        for (const peft_option *o = tiny_method(i)->opts; o && o->name; o++) {
             char text[64];
             if (o->type == 'b') snprintf(text, sizeof text, "%s=%d", o->name, !strcmp(o->fallback, "false"));
             else if (strstr(o->name, "dropout")) snprintf(text, sizeof text, "%s=0.3", o->name);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_inputs.c -- named inputs: a method declares two of them (peft_input), an application gives them by name to
+ * test_inputs.c -- named inputs: a method declares two of them (peft_sys_input), an application gives them by name to
  * sessions and trainers; names, shapes and moments that are wrong are refused. */
 #include "tiny.h"
 #include "core/train/session/compiled.h"
@@ -11,7 +11,7 @@ static const char *second = "late";                      /* the name of the seco
 static int64_t second_width = WIDTH;
 static int many;
 
-static peft_status init(peft_adapter *a, const peft_vit *v) { (void)v; return peft_done(a); }
+static peft_status init(peft_adapter *a, const peft_vit *v) { (void)v; return peft_sys_init_status(a); }
 
 /* Both are added to the tokens: "early" in front of block 0, asked for twice, and "late" behind it. */
 static void emit(const void *state, peft_build *b, peft_site *s)
@@ -21,12 +21,12 @@ static void emit(const void *state, peft_build *b, peft_site *s)
     if (s->layer > 0) return;
     const char *which = s->where == PEFT_TOKENS ? "early" : second;
     const int64_t width = s->where == PEFT_TOKENS ? WIDTH : second_width;
-    peft_val x = peft_input(b, which, PEFT_DIMS(TOKENS, width));
-    s->out = peft_add(b, s->out, peft_scale(b, x, 0.5));
-    s->out = peft_add(b, s->out, peft_scale(b, peft_input(b, which, PEFT_DIMS(TOKENS, width)), 0.5));
+    peft_val x = peft_sys_input(b, which, PEFT_DIMS(TOKENS, width));
+    s->out = peft_sys_add(b, s->out, peft_sys_scale(b, x, 0.5));
+    s->out = peft_sys_add(b, s->out, peft_sys_scale(b, peft_sys_input(b, which, PEFT_DIMS(TOKENS, width)), 0.5));
     for (int i = 0; i < many; i++) {
         snprintf(name, sizeof name, "input%d", i);
-        peft_input(b, name, PEFT_DIMS(2));
+        peft_sys_input(b, name, PEFT_DIMS(2));
     }
 }
 
@@ -36,7 +36,7 @@ static const peft_method fed = { .name = "fed", .summary = "adds two inputs to t
 static tiny make(void)
 {
     tiny t = { .ctx = tiny_context(NULL, 1) };
-    OK(peft_context_register_method(t.ctx, &fed, PEFT_METHOD_ABI));
+    OK(peft_sys_register_method(t.ctx, &fed, PEFT_METHOD_ABI));
     t.backbone = tiny_backbone(t.ctx, BACKBONE, NULL);
     t.model = tiny_model(t.backbone, "classes=3");
     OK(peft_adapter_create(t.backbone, "fed", NULL, &t.adapter));
@@ -140,9 +140,9 @@ START_TEST(refused)
     peft_session_free(s);
     peft_session *bad = NULL;
     const struct { const char *name; int64_t width; int many; peft_status status; const char *text; } slips[] = {
-        { "labels", WIDTH, 0, PEFT_E_INVALID, "peft_input 'labels': the library has an input of this name" },
+        { "labels", WIDTH, 0, PEFT_E_INVALID, "peft_sys_input 'labels': the library has an input of this name" },
         { "early", WIDTH + 1, 0, PEFT_E_INVALID, "input 'early': declared before with another shape" },
-        { "late", -1, 0, PEFT_E_SHAPE, "peft_input 'late': expected 1 to 4 extents" },
+        { "late", -1, 0, PEFT_E_SHAPE, "peft_sys_input 'late': expected 1 to 4 extents" },
         { "", WIDTH, 0, PEFT_E_INVALID, "expected a name of 1 to 39 characters" },
         { "late", WIDTH, PF_INPUTS_MAX, PEFT_E_INVALID, "inputs already" } };
     for (size_t i = 0; i < sizeof slips / sizeof *slips; i++) {

@@ -83,8 +83,8 @@ START_TEST(reads_namings)
             peft_dir_same(d, at++, param(a, "blocks.%d.%s.lora_B.weight", l, p->ours), r->name);
         }
     ck_assert_uint_eq(at, peft_adapter_param_count(a));
-    ck_assert_int_eq(peft_opt_int(a, "r"), 4);
-    ck_assert_double_eq(peft_opt_float(a, "alpha"), 6);
+    ck_assert_int_eq(peft_sys_opt_int(a, "r"), 4);
+    ck_assert_double_eq(peft_sys_opt_float(a, "alpha"), 6);
     peft_adapter_free(a);
     peft_dir_free(d);
     peft_backbone_free(b);

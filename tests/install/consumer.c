@@ -17,14 +17,14 @@ typedef struct { peft_param *factor; } own_state;
 
 static peft_status own_init(peft_adapter *a, const peft_vit *v)
 {
-    own_state *m = (own_state *)peft_state(a);
-    m->factor = peft_declare(a, PEFT_DIMS(1, v->width), "one", "%s", "factor");
-    return peft_done(a);
+    own_state *m = (own_state *)peft_sys_state(a);
+    m->factor = peft_sys_declare(a, PEFT_DIMS(1, v->width), "one", "%s", "factor");
+    return peft_sys_init_status(a);
 }
 
 static void own_emit(const void *state, peft_build *b, peft_site *s)
 {
-    s->out = peft_affine(b, s->out, peft_use(b, ((const own_state *)state)->factor), PEFT_NONE);
+    s->out = peft_sys_affine(b, s->out, peft_sys_param(b, ((const own_state *)state)->factor), PEFT_NONE);
 }
 
 static int add_own(peft_context *ctx, peft_backbone *vit, peft_model *m)
@@ -37,8 +37,8 @@ static int add_own(peft_context *ctx, peft_backbone *vit, peft_model *m)
     own.state_size = sizeof(own_state);
     own.init = own_init;
     own.emit = own_emit;
-    if (peft_context_register_method(ctx, &own, PEFT_METHOD_ABI + 1) != PEFT_E_UNSUPPORTED) return 1;
-    if (peft_context_register_method(ctx, &own, PEFT_METHOD_ABI)) return 1;
+    if (peft_sys_register_method(ctx, &own, PEFT_METHOD_ABI + 1) != PEFT_E_UNSUPPORTED) return 1;
+    if (peft_sys_register_method(ctx, &own, PEFT_METHOD_ABI)) return 1;
     if (peft_adapter_create(vit, "own", NULL, &a) || peft_model_attach(m, a)) return 1;
     peft_adapter_free(a);
     return 0;

@@ -244,7 +244,7 @@ int main(int argc, char **argv)
     peft_context *ctx = context(argv[2], atoi(argv[3]));
     for (size_t i = 0; i < peft_method_count(); i++) run_method(ctx, peft_method_name(i));
 #if OWN_METHODS
-    OK(peft_context_register_method(ctx, &gated_prompt, PEFT_METHOD_ABI));
+    OK(peft_sys_register_method(ctx, &gated_prompt, PEFT_METHOD_ABI));
     run(ctx, &(bits_case){ .name = "method-own", .method = { gated_prompt.name }, .adapter = { "tokens=3" } });
 #endif
     for (size_t i = 0; i < COUNT(bits_cases); i++) run(ctx, &bits_cases[i]);

@@ -38,10 +38,20 @@ if [ -n "$names_only" ]; then
 else
     echo "/* SPDX-License-Identifier: Apache-2.0"
     echo " * What the shared library exports: tests/scripts/exports.sh $1 writes it from the headers. */"
-    echo "PEFT_0 {"
+    # The systems interface (peft/sys) has a node of its own, numbered by PEFT_METHOD_VERSION: a program built against
+    # another version of it does not load, and programs that do not use it are not concerned.
+    version=$(sed -n 's/^#define PEFT_METHOD_VERSION \([0-9]*\)u$/\1/p' "$root/include/peft/sys/method.h")
+    [ "$1" = io ] || systems=$(echo "$names" | grep '^peft_sys_')
+    echo "PEFT_1 {"
     echo "global:"
-    echo "$names" | sed 's/.*/    &;/'
+    echo "$names" | grep -v '^peft_sys_' | sed 's/.*/    &;/'
     echo "local:"
     echo "    *;"
     echo "};"
+    if [ -n "${systems-}" ]; then
+        echo "PEFT_SYS_$version {"
+        echo "global:"
+        echo "$systems" | sed 's/.*/    &;/'
+        echo "} PEFT_1;"
+    fi
 fi

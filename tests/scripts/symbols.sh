@@ -42,7 +42,7 @@ check() {
 if [ "$1" = --self-test ]; then
     echo 'int abort(void); int peft_other(void); int peft_other(void) { return abort(); }' > "$work/bad.c"
     "${2:-cc}" -w -fno-builtin -shared -fPIC "$work/bad.c" -o "$work/bad.so"
-    echo 'PEFT_0 { local: *; };' > "$work/bad.map"
+    echo 'PEFT_1 { local: *; };' > "$work/bad.map"
     if check core "$work/bad.so" "$work/bad.map" > "$work/log"; then exit 1; fi
     for line in "bad.map differs" "exports other symbols" "^+peft_other" "^abort"; do
         grep -q "$line" "$work/log" || { echo "symbols.sh: not found out: $line"; exit 1; }

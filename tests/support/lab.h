@@ -91,8 +91,8 @@ static inline pf_val lab_leaf_as(lab *l, lab_dress dress, const int64_t *dims)
     for (; dims[n]; n++) cols = full[n] = dims[n];
     if (columns) full[n - 1] += 3;
     pf_param *p = lab_tensor(l, trained, full);
-    pf_val v = trained ? peft_use(&l->g, p) : lab_frozen(l, p);
-    if (dress == COMPUTED || dress == COLUMNS) v = peft_scale(&l->g, v, 0.75);
+    pf_val v = trained ? peft_sys_param(&l->g, p) : lab_frozen(l, p);
+    if (dress == COMPUTED || dress == COLUMNS) v = peft_sys_scale(&l->g, v, 0.75);
     return columns ? pf_columns(&l->g, v, 1, cols) : v;
 }
 static inline pf_val lab_leaf(lab *l, const int64_t *dims) { return lab_leaf_as(l, l->dress, dims); }
@@ -120,8 +120,8 @@ static inline void lab_end(lab *l, pf_val y)
     const pf_shape s = pf_v(&l->g, y)->shape;
     int64_t dims[PF_MAX_RANK + 1] = { 0 };
     memcpy(dims, s.dim, sizeof(int64_t) * (size_t)s.ndim);
-    y = peft_mul(&l->g, y, lab_const(l, dims));
-    lab_loss(l, peft_linear(&l->g, y, lab_const(l, PEFT_DIMS(LAB_CLASSES, dims[s.ndim - 1])), PF_NONE));
+    y = peft_sys_mul(&l->g, y, lab_const(l, dims));
+    lab_loss(l, peft_sys_linear(&l->g, y, lab_const(l, PEFT_DIMS(LAB_CLASSES, dims[s.ndim - 1])), PF_NONE));
 }
 
 /* Memory starts as NaN, so that reading what nobody wrote is seen. */

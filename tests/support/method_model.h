@@ -9,7 +9,7 @@
 static inline peft_options *method_options(peft_context *ctx, const char *method, int classes, const char *more)
 {
     peft_options *o = tiny_method_options(ctx, method, more);
-    const peft_opt *row;
+    const peft_option *row;
     for (size_t i = 0; (row = tiny_method_option(method, i)); i++) {
         if (!strcmp(row->name, "classes")) OK(peft_options_set_int(o, row->name, classes));
         if (!strcmp(row->name, "side_image")) OK(peft_options_set_int(o, row->name, 8));

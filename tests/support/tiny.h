@@ -52,8 +52,8 @@ static inline peft_options *tiny_options(peft_context *ctx, const char *format, 
 /* --- methods: the library's, and one that an application registered, which is to be as good -------- */
 static inline peft_context *tiny_register(peft_context *ctx)
 {
-    OK(peft_context_register_method(ctx, &gated_prompt, PEFT_METHOD_ABI));
-    OK(peft_context_register_method(ctx, &masked_prompt, PEFT_METHOD_ABI));
+    OK(peft_sys_register_method(ctx, &gated_prompt, PEFT_METHOD_ABI));
+    OK(peft_sys_register_method(ctx, &masked_prompt, PEFT_METHOD_ABI));
     return ctx;
 }
 static inline size_t tiny_method_count(void) { return peft_method_count() + 2; }
@@ -68,16 +68,16 @@ static inline const peft_method *tiny_method_named(const char *name)
     return m ? m : !strcmp(name, gated_prompt.name) ? &gated_prompt : &masked_prompt;
 }
 /* Option i of a method; NULL: no more. */
-static inline const peft_opt *tiny_method_option(const char *name, size_t i)
+static inline const peft_option *tiny_method_option(const char *name, size_t i)
 {
-    const peft_opt *o = tiny_method_named(name)->opts;
+    const peft_option *o = tiny_method_named(name)->opts;
     for (; o && o->name && i; i--) o++;
     return o && o->name ? o : NULL;
 }
 
 static inline bool tiny_has_option(const char *method, const char *name)
 {
-    const peft_opt *row;
+    const peft_option *row;
     for (size_t i = 0; (row = tiny_method_option(method, i)); i++) if (!strcmp(row->name, name)) return true;
     return false;
 }
@@ -89,7 +89,7 @@ static inline peft_options *tiny_method_options(peft_context *ctx, const char *m
         { "length", "3" }, { "tokens", "3" }, { "prompts", "3" }, { "r", "2" }, { "rank", "2" }, { "bottleneck", "6" },
         { "hidden", "6" }, { "width", "3" }, { "reduction", "4" }, { "side_image", "16" }, { "classes", "3" } };
     peft_options *o = tiny_options(ctx, "%s", more ? more : "");
-    const peft_opt *row;
+    const peft_option *row;
     for (size_t i = 0; (row = tiny_method_option(method, i)); i++)
         for (size_t k = 0; k < sizeof small / sizeof *small; k++)
             if (!strcmp(row->name, small[k][0]) && row->type == 'i' && !pf_options_has(o, row->name))

@@ -9,7 +9,8 @@
  *
  * The promise is weaker than that of the other headers: structs and words here may change between minor versions of
  * the library. PEFT_METHOD_ABI then changes with them, and a program built against another one is told so when it
- * registers, before anything of it is read. */
+ * registers, before anything of it is read. Functions of this interface begin with peft_sys_ and have a version node of
+ * their own in the shared library, PEFT_SYS_<PEFT_METHOD_VERSION>. */
 #ifndef PEFT_SYS_METHOD_H
 #define PEFT_SYS_METHOD_H
 #include <peft/adapter.h>
@@ -86,7 +87,7 @@ typedef struct peft_net peft_net;       /* what a method's own network is made o
 
 typedef struct peft_method {
     const char     *name, *summary, *paper;     /* summary: one line; paper: DOI or arXiv number; NULL: "" */
-    const peft_opt *opts;               /* ends with a NULL name; NULL: none */
+    const peft_option *opts;               /* ends with a NULL name; NULL: none */
     uint32_t        sites;              /* PEFT_AT(..) | ..: emit is called at these only */
     size_t          state_size;         /* zeroed, owned by the adapter */
     peft_status   (*init)(peft_adapter *a, const peft_vit *vit);
@@ -99,12 +100,12 @@ typedef struct peft_method {
 } peft_method;
 
 /* --- methods of a context ----------------------------------------------------------------------------------------- */
-#define PEFT_METHOD_VERSION 2u
+#define PEFT_METHOD_VERSION 3u
 /* The version (8 bits) and the sizes of everything that methods share with the library: peft_method, peft_site,
- * peft_vit and peft_opt (12 bits each), peft_where and peft_role (4 bits each). */
+ * peft_vit and peft_option (12 bits each), peft_where and peft_role (4 bits each). */
 #define PEFT_METHOD_ABI \
     ((uint64_t)PEFT_METHOD_VERSION << 56 | (uint64_t)sizeof(peft_method) << 44 | (uint64_t)sizeof(peft_site) << 32 \
-     | (uint64_t)sizeof(peft_vit) << 20 | (uint64_t)sizeof(peft_opt) << 8 | (uint64_t)sizeof(peft_where) << 4 \
+     | (uint64_t)sizeof(peft_vit) << 20 | (uint64_t)sizeof(peft_option) << 8 | (uint64_t)sizeof(peft_where) << 4 \
      | (uint64_t)sizeof(peft_role))
 
 /* From here on adapters may be made, loaded and saved by this name with everything that hangs on ctx. The table and
@@ -114,27 +115,27 @@ typedef struct peft_method {
  * digits and _ (a letter first, 40 at most), no init, sites without emit or the reverse, an option without name, type,
  * help or a default that fits it; PEFT_E_STATE: the name is taken, by the library or on this context. */
 PEFT_API PEFT_NODISCARD peft_status
-peft_context_register_method(peft_context *ctx, const peft_method *m, uint64_t abi);
+peft_sys_register_method(peft_context *ctx, const peft_method *m, uint64_t abi);
 /* The library's methods, then those registered on ctx, in order; NULL: no such index. Borrowed from ctx. */
-PEFT_API const peft_method *peft_context_method(const peft_context *ctx, size_t i);
+PEFT_API const peft_method *peft_sys_method(const peft_context *ctx, size_t i);
 
 /* --- in init: options and parameters ------------------------------------------------------------------------------ */
-PEFT_API int64_t     peft_opt_int   (const peft_adapter *a, const char *name);
-PEFT_API double      peft_opt_float (const peft_adapter *a, const char *name);
-PEFT_API const char *peft_opt_string(const peft_adapter *a, const char *name);
+PEFT_API int64_t     peft_sys_opt_int   (const peft_adapter *a, const char *name);
+PEFT_API double      peft_sys_opt_float (const peft_adapter *a, const char *name);
+PEFT_API const char *peft_sys_opt_string(const peft_adapter *a, const char *name);
 /* "all", "0", "6-11", "2,5", "[0,1,2]" as a set of bits; the backbone's depth bounds it, PEFT_DEPTH_MAX at most. */
-PEFT_API uint64_t    peft_opt_layers(peft_adapter *a, const char *name);
+PEFT_API uint64_t    peft_sys_opt_layers(peft_adapter *a, const char *name);
 
 /* Lists: "[attn.q,attn.v]" or "q,v". How many items, and is this one of them? */
-PEFT_API int64_t     peft_opt_items (const peft_adapter *a, const char *name);
-PEFT_API bool        peft_opt_lists (const peft_adapter *a, const char *name, const char *item);
+PEFT_API int64_t     peft_sys_opt_items (const peft_adapter *a, const char *name);
+PEFT_API bool        peft_sys_opt_lists (const peft_adapter *a, const char *name, const char *item);
 /* Patterns: "attn.qkv=16,blocks.3.mlp.fc1=4": the number of the first item whose key ends path at a dot, else
  * fallback. An item that matches no path that init asks for is PEFT_E_OPTION. */
-PEFT_API double      peft_opt_pattern(peft_adapter *a, const char *name, const char *path, double fallback);
+PEFT_API double      peft_sys_opt_pattern(peft_adapter *a, const char *name, const char *path, double fallback);
 /* Named sets of options (a NULL name ends them): text option `option` names one, or "none". What it sets, "name=value"
  * between commas, holds where it was not given, in place of the table's defaults, and is saved with the adapter. */
 typedef struct peft_preset { const char *name, *settings; } peft_preset;
-PEFT_API void        peft_opt_preset(peft_adapter *a, const char *option, const peft_preset *presets);
+PEFT_API void        peft_sys_opt_preset(peft_adapter *a, const char *option, const peft_preset *presets);
 
 /* Extents; good until the end of the statement. */
 #ifdef __cplusplus
@@ -142,105 +143,105 @@ PEFT_API void        peft_opt_preset(peft_adapter *a, const char *option, const 
 #else
 #  define PEFT_DIMS(...) (const int64_t[]){ __VA_ARGS__, 0 }
 #endif
-PEFT_API void       *peft_state(peft_adapter *a);
+PEFT_API void       *peft_sys_state(peft_adapter *a);
 /* A trainable tensor with extents dims (0 ends them). init: "zero", "one", "normal:STD", "normal:STD:MEAN",
  * "trunc_normal:STD" (what lies beyond +-2 is drawn again, as in torch and timm: 2, not 2 STD), "uniform:BOUND",
  * "kaiming" (uniform +-1/sqrt(fan_in)), "kaiming_normal" (sqrt(2/fan_in)), "kaiming_out" (normal, sqrt(2/fan_out)),
  * "xavier" (uniform); fan_in is the product of the extents behind the first, fan_out that of all but the second. Values
  * follow the context's seed and the name. */
 PEFT_API PEFT_PRINTF(4, 5) peft_param *
-peft_declare(peft_adapter *a, const int64_t *dims, const char *init, const char *name, ...);
-PEFT_API peft_param *peft_declared(peft_adapter *a, const char *name);         /* NULL: no trainable one so named */
+peft_sys_declare(peft_adapter *a, const int64_t *dims, const char *init, const char *name, ...);
+PEFT_API peft_param *peft_sys_find_declared(peft_adapter *a, const char *name); /* NULL: no trainable one so named */
 /* The same for a buffer: it is saved with the adapter and not trained (a mask, a statistic). Only the library or the
  * application writes to it (peft_adapter_find_buffer); the next step or call of a session reads what it holds then. */
 PEFT_API PEFT_PRINTF(4, 5) peft_param *
-peft_declare_buffer(peft_adapter *a, const int64_t *dims, const char *init, const char *name, ...);
+peft_sys_declare_buffer(peft_adapter *a, const int64_t *dims, const char *init, const char *name, ...);
 /* "kind:size" for an init whose size is computed; good until the next call for this adapter. */
-PEFT_API const char *peft_rule(peft_adapter *a, const char *kind, double size);
+PEFT_API const char *peft_sys_init_rule(peft_adapter *a, const char *kind, double size);
 /* The value of p becomes the L2 norms of rows first .. of a backbone tensor. PEFT_E_INVALID: it has no such rows. */
-PEFT_API void        peft_fill_row_norms(peft_adapter *a, peft_param *p, const char *tensor, int64_t first);
+PEFT_API void        peft_sys_fill_row_norms(peft_adapter *a, peft_param *p, const char *tensor, int64_t first);
 /* The backbone's tensors so named become trainable copies. */
-PEFT_API void        peft_unfreeze(peft_adapter *a, const char *pattern);
-/* p starts by another rule, as in peft_declare; p may be NULL. */
-PEFT_API void        peft_redraw(peft_adapter *a, peft_param *p, const char *init);
+PEFT_API void        peft_sys_unfreeze(peft_adapter *a, const char *pattern);
+/* p starts by another rule, as in peft_sys_declare; p may be NULL. */
+PEFT_API void        peft_sys_set_init(peft_adapter *a, peft_param *p, const char *init);
 /* For options whose check is the method's own: records PEFT_E_OPTION. */
-PEFT_API void        peft_reject(peft_adapter *a, const char *option, const char *expected);
-PEFT_API peft_status peft_done(peft_adapter *a);                               /* the first error, or PEFT_OK */
+PEFT_API void        peft_sys_reject_option(peft_adapter *a, const char *option, const char *expected);
+PEFT_API peft_status peft_sys_init_status(peft_adapter *a); /* the first error, or PEFT_OK */
 
 /* --- in merge ----------------------------------------------------------------------------------------------------- */
 /* A tensor of the new backbone, to change in place (timm name; rows as stored); NULL and a refusal when it has none. */
-PEFT_API PEFT_PRINTF(2, 3) peft_real *peft_merge_tensor(peft_merge *m, const char *name, ...);
-PEFT_API bool        peft_merge_has(const peft_merge *m, const char *name);
-PEFT_API const peft_real *peft_merge_value(const peft_param *p);
+PEFT_API PEFT_PRINTF(2, 3) peft_real *peft_sys_merge_tensor(peft_merge *m, const char *name, ...);
+PEFT_API bool        peft_sys_merge_has(const peft_merge *m, const char *name);
+PEFT_API const peft_real *peft_sys_merge_value(const peft_param *p);
 /* Rows first .. of the matrix w, [.., in]: += scale B A, A [r,in], B [rows,r]; then, lengths [rows] not NULL, each is
  * brought to its length. w may be NULL. */
-PEFT_API void        peft_merge_low_rank(peft_real *w, int64_t first, const peft_param *a, const peft_param *b,
+PEFT_API void        peft_sys_merge_low_rank(peft_real *w, int64_t first, const peft_param *a, const peft_param *b,
                                          double scale, const peft_param *lengths);
-PEFT_API void        peft_merge_refuse(peft_merge *m, const char *reason);
+PEFT_API void        peft_sys_merge_refuse(peft_merge *m, const char *reason);
 
 /* --- in emit: the forward vocabulary; every word knows its backward pass ------------------------------------------ */
-PEFT_API int64_t  peft_extent(const peft_build *b, peft_val x, int axis);
+PEFT_API int64_t  peft_sys_extent(const peft_build *b, peft_val x, int axis);
 /* A declared tensor. No gradient flows into a buffer. */
-PEFT_API peft_val peft_use(peft_build *b, peft_param *p);
+PEFT_API peft_val peft_sys_param(peft_build *b, peft_param *p);
 /* A constant with extents dims (1 to 5, 0 ends them), filled by fill(user, data, count) before this call returns: the
  * first time that the adapter asks for one of this name. It then serves every graph of the adapter, and counts as
  * planned memory. The same name with other extents is PEFT_E_SHAPE. user is not kept. */
 typedef void (*peft_fill_fn)(void *user, peft_real *data, int64_t count);
 PEFT_API PEFT_PRINTF(5, 6) peft_val
-peft_constant(peft_build *b, const int64_t *dims, peft_fill_fn fill, void *user, const char *name, ...);
+peft_sys_constant(peft_build *b, const int64_t *dims, peft_fill_fn fill, void *user, const char *name, ...);
 /* A tensor of the backbone by its timm name, "blocks.3.attn.proj.weight", as the forward pass uses it: frozen, or the
  * trained copy of the adapter that unfroze it. PEFT_E_NOTFOUND: the backbone has no such tensor (an absent bias). */
-PEFT_API PEFT_PRINTF(2, 3) peft_val peft_weight(peft_build *b, const char *name, ...);
-/* x[i] along the first extent; x straight from peft_use */
-PEFT_API peft_val peft_at(peft_build *b, peft_val x, int64_t i);
+PEFT_API PEFT_PRINTF(2, 3) peft_val peft_sys_weight(peft_build *b, const char *name, ...);
+/* x[i] along the first extent; x straight from peft_sys_param */
+PEFT_API peft_val peft_sys_select(peft_build *b, peft_val x, int64_t i);
 /* rows at .. at+n-1 of the first extent; the same */
-PEFT_API peft_val peft_slice(peft_build *b, peft_val x, int64_t at, int64_t n);
+PEFT_API peft_val peft_sys_slice(peft_build *b, peft_val x, int64_t at, int64_t n);
 /* y repeats over x's leading extents; PEFT_NONE is 0 */
-PEFT_API peft_val peft_add(peft_build *b, peft_val x, peft_val y);
-PEFT_API peft_val peft_mul(peft_build *b, peft_val x, peft_val y);
-PEFT_API peft_val peft_scale(peft_build *b, peft_val x, double s);
-PEFT_API peft_val peft_affine(peft_build *b, peft_val x, peft_val gamma, peft_val beta);       /* PEFT_NONE: 1 and 0 */
+PEFT_API peft_val peft_sys_add(peft_build *b, peft_val x, peft_val y);
+PEFT_API peft_val peft_sys_mul(peft_build *b, peft_val x, peft_val y);
+PEFT_API peft_val peft_sys_scale(peft_build *b, peft_val x, double s);
+PEFT_API peft_val peft_sys_affine(peft_build *b, peft_val x, peft_val gamma, peft_val beta); /* PEFT_NONE: 1 and 0 */
 /* x w^T + bias; bias may be PEFT_NONE */
-PEFT_API peft_val peft_linear(peft_build *b, peft_val x, peft_val w, peft_val bias);
+PEFT_API peft_val peft_sys_linear(peft_build *b, peft_val x, peft_val w, peft_val bias);
 /* kind: gelu, quickgelu, relu, tanh, sigmoid, silu */
-PEFT_API peft_val peft_activate(peft_build *b, peft_val x, const char *kind);
-PEFT_API peft_val peft_layernorm(peft_build *b, peft_val x, peft_val gamma, peft_val beta, double eps);
-PEFT_API peft_val peft_logsumexp(peft_build *b, peft_val x);                   /* over the last extent */
-PEFT_API peft_val peft_logaddexp(peft_build *b, peft_val a, peft_val c);       /* log(e^a + e^c); PEFT_NONE is -inf */
-PEFT_API peft_val peft_insert_rows(peft_build *b, peft_val x, int64_t at, peft_val rows);
-PEFT_API peft_val peft_take_rows(peft_build *b, peft_val x, int64_t at, int64_t n);
-PEFT_API peft_val peft_drop_rows(peft_build *b, peft_val x, int64_t at, int64_t n);
-PEFT_API peft_val peft_mean_rows(peft_build *b, peft_val x, int64_t at, int64_t n);            /* [b,t,d] -> [b,1,d] */
-PEFT_API peft_val peft_replace_rows(peft_build *b, peft_val x, int64_t at, peft_val rows);     /* as many as rows has */
-PEFT_API peft_val peft_repeat(peft_build *b, peft_val rows);                   /* [n,d] -> [batch,n,d] */
-PEFT_API peft_val peft_dropout(peft_build *b, peft_val x, double p);           /* in training only; new each step */
-PEFT_API peft_val peft_swap(peft_build *b, peft_val x);                        /* [h,n,d] -> [n,h*d] */
+PEFT_API peft_val peft_sys_activate(peft_build *b, peft_val x, const char *kind);
+PEFT_API peft_val peft_sys_layernorm(peft_build *b, peft_val x, peft_val gamma, peft_val beta, double eps);
+PEFT_API peft_val peft_sys_logsumexp(peft_build *b, peft_val x);                   /* over the last extent */
+PEFT_API peft_val peft_sys_logaddexp(peft_build *b, peft_val a, peft_val c); /* log(e^a + e^c); PEFT_NONE is -inf */
+PEFT_API peft_val peft_sys_insert_rows(peft_build *b, peft_val x, int64_t at, peft_val rows);
+PEFT_API peft_val peft_sys_take_rows(peft_build *b, peft_val x, int64_t at, int64_t n);
+PEFT_API peft_val peft_sys_drop_rows(peft_build *b, peft_val x, int64_t at, int64_t n);
+PEFT_API peft_val peft_sys_mean_rows(peft_build *b, peft_val x, int64_t at, int64_t n); /* [b,t,d] -> [b,1,d] */
+PEFT_API peft_val peft_sys_replace_rows(peft_build *b, peft_val x, int64_t at, peft_val rows); /* as many as rows has */
+PEFT_API peft_val peft_sys_repeat_batch(peft_build *b, peft_val rows);                   /* [n,d] -> [batch,n,d] */
+PEFT_API peft_val peft_sys_dropout(peft_build *b, peft_val x, double p);           /* in training only; new each step */
+PEFT_API peft_val peft_sys_merge_heads(peft_build *b, peft_val x);                        /* [h,n,d] -> [n,h*d] */
 /* pads of an image -> [3,s,s], 0 inside */
-PEFT_API peft_val peft_frame(peft_build *b, peft_val up, peft_val down, peft_val left, peft_val right);
+PEFT_API peft_val peft_sys_frame(peft_build *b, peft_val up, peft_val down, peft_val left, peft_val right);
 /* 1/|rows of w + s b a|; no gradient */
-PEFT_API peft_val peft_row_scale(peft_build *b, peft_val w, peft_val lora_a, peft_val lora_b, double s);
+PEFT_API peft_val peft_sys_inverse_row_norms(peft_build *b, peft_val w, peft_val lora_a, peft_val lora_b, double s);
 /* bilinear with antialiasing; no gradient */
-PEFT_API peft_val peft_resize(peft_build *b, peft_val images, int64_t side);
+PEFT_API peft_val peft_sys_resize_images(peft_build *b, peft_val images, int64_t side);
 /* An input [batch, dims] that the application gives at each run beside the images, by this name: peft_trainer_input,
  * peft_session_input. dims: 1 to 4 extents, 0 ends them. The same name with the same extents again is the same input;
  * "images", "labels" and "targets" are the library's. No gradient flows into it. */
-PEFT_API peft_val peft_input(peft_build *b, const char *name, const int64_t *dims);
+PEFT_API peft_val peft_sys_input(peft_build *b, const char *name, const int64_t *dims);
 /* the input "side_images" [b,3,side,side] */
-PEFT_API peft_val peft_side_images(peft_build *b, int64_t side);
+PEFT_API peft_val peft_sys_side_images(peft_build *b, int64_t side);
 /* What each key receives, [b,heads,t]: the mean over all query rows, or row 0 alone; no gradient. */
-PEFT_API peft_val peft_attention_mass(peft_build *b, int64_t heads, const peft_site *s, bool class_token);
+PEFT_API peft_val peft_sys_attention_mass(peft_build *b, int64_t heads, const peft_site *s, bool class_token);
 /* Per head the n rows of x [b,t,d] with the largest mass, largest first, [b,n,d]; no gradient. */
-PEFT_API peft_val peft_top_rows(peft_build *b, peft_val x, peft_val mass, int64_t n);
+PEFT_API peft_val peft_sys_top_rows(peft_build *b, peft_val x, peft_val mass, int64_t n);
 /* Of s->q [b,n,d], k, v [b,m,d], xk, xv, sink, head_scale; a site of the method's own making will do. */
-PEFT_API peft_val peft_attention(peft_build *b, int64_t heads, const peft_site *s);
+PEFT_API peft_val peft_sys_attention(peft_build *b, int64_t heads, const peft_site *s);
 
 /* --- whole transformers, for network ------------------------------------------------------------------------------ */
 /* In init: a trainable ViT of this shape (patch side, eps and activation as the backbone's) under a scope such as
  * "side_encoder."; classes > 0 declares head.weight and head.bias in it too. */
-PEFT_API void     peft_declare_vit(peft_adapter *a, const char *scope, const peft_vit *shape, int64_t classes);
+PEFT_API void     peft_sys_declare_vit(peft_adapter *a, const char *scope, const peft_vit *shape, int64_t classes);
 /* In network: the pooled feature [b,1,d] of the backbone (scope "") or of a declared network; at is called at every
  * site of it (NULL: the adapters' emit). */
-PEFT_API peft_val peft_vit_forward(peft_build *b, const peft_net *net, const char *scope, peft_val images,
+PEFT_API peft_val peft_sys_vit_forward(peft_build *b, const peft_net *net, const char *scope, peft_val images,
                                    peft_site_fn at, void *user);
 
 PEFT_END_DECLS

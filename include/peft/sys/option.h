@@ -11,13 +11,13 @@ PEFT_BEGIN_DECLS
 
 /* type: 'i' integer, 'f' float, 'b' boolean, 's' text. lo..hi bound 'i' and 'f' (lo == hi: unbounded). fallback is
  * the default as text. A table ends with a NULL name. */
-typedef struct peft_opt {
+typedef struct peft_option {
     const char *name;
     char        type;
     const char *fallback;
     double      lo, hi;
     const char *help;
-} peft_opt;
+} peft_option;
 
 /* --- settings that are kept in a struct of the program ------------------------------------------------------------ */
 /* A row names a setting and the struct's member that holds it, at offset. A table has up to 64 rows and ends with a
@@ -46,18 +46,18 @@ typedef struct peft_opt_range { peft_range_kind kind; double end[2]; } peft_opt_
  * hold, such as defaults. Bit i of *seen (may be NULL) becomes 1 where text names keys[i]. PEFT_E_OPTION, with a
  * message that begins with "who: ": not a list of settings, an unknown name, one given twice, or a value that does not
  * fit; some members may then be set. PEFT_E_INVALID: keys, who or values is NULL. */
-PEFT_API PEFT_NODISCARD peft_status peft_opt_read(const peft_opt_key *keys, const char *text, const char *who,
+PEFT_API PEFT_NODISCARD peft_status peft_sys_opt_read(const peft_opt_key *keys, const char *text, const char *who,
                                                   void *values, uint64_t *seen);
-/* Writes "name=value,..." for all keys, which peft_opt_read reads back as the same values in every locale. As snprintf
- * does: at most room bytes, the 0 at the end included; returns the length of the whole text. */
-PEFT_API size_t peft_opt_print(const peft_opt_key *keys, const void *values, char *text, size_t room);
+/* Writes "name=value,..." for all keys, which peft_sys_opt_read reads back as the same values in every locale.
+ * As snprintf does: at most room bytes, the 0 at the end included; returns the length of the whole text. */
+PEFT_API size_t peft_sys_opt_print(const peft_opt_key *keys, const void *values, char *text, size_t room);
 /* v with as many digits as reading it back needs and a decimal point in every locale; returns text. */
-PEFT_API const char *peft_opt_number(char text[32], double v);
+PEFT_API const char *peft_sys_opt_number(char text[32], double v);
 /* Reads the first length bytes of s as an integer: digits, with or without a - in front. false: another text, or a
  * number beyond int64_t. */
-PEFT_API bool peft_opt_integer(const char *s, size_t length, int64_t *out);
+PEFT_API bool peft_sys_opt_integer(const char *s, size_t length, int64_t *out);
 /* The index in choices ("a|b|c") of the word of length bytes; -1: it is not among them. */
-PEFT_API int peft_opt_choice(const char *choices, const char *word, size_t length);
+PEFT_API int peft_sys_opt_choice(const char *choices, const char *word, size_t length);
 
 PEFT_END_DECLS
 #endif

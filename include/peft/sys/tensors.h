@@ -18,7 +18,8 @@ typedef struct peft_named_data {
  * PEFT_E_INVALID: path or a name is NULL, a key has no value, or a name or key is given twice, too long or not UTF-8;
  * PEFT_E_SHAPE: a negative extent, more than PEFT_MAX_DIMS of them, or a file too large; PEFT_E_DTYPE: an unknown type;
  * PEFT_E_IO: path cannot be written, or does not read back as it was given. */
-PEFT_API PEFT_NODISCARD peft_status peft_write_tensors(const char *path, const peft_named_data *tensors, size_t count,
+PEFT_API PEFT_NODISCARD peft_status peft_sys_write_tensors(const char *path, const peft_named_data *tensors,
+                                                           size_t count,
                                                        const char *const *notes);
 
 PEFT_END_DECLS

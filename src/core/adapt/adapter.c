@@ -10,12 +10,12 @@ static peft_status unknown_method(const peft_context *ctx, const char *name)
     const peft_method *m;
     char list[600] = "";
     size_t n = 0, used = 0;
-    while (n < 64 && (m = peft_context_method(ctx, n))) known[n++] = m->name;
+    while (n < 64 && (m = peft_sys_method(ctx, n))) known[n++] = m->name;
     for (size_t i = 0; i < n && used < sizeof list; i++)
         used += (size_t)snprintf(list + used, sizeof list - used, "%s%s", i ? ", " : "", known[i]);
     near = pf_nearest(name, known, n);
     return pf_fail(PEFT_E_NOTFOUND, "method '%.100s' is neither the library's nor registered on this context%s%s%s; "
-                   "known are %s; a method of your own is registered first (peft_context_register_method)", name,
+                   "known are %s; a method of your own is registered first (peft_sys_register_method)", name,
                    near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "", list);
 }
 

@@ -31,7 +31,7 @@ struct peft_adapter {
     pf_constants constants;
     pf_network network[2]; int networks; /* transformers the method declared */
     peft_status status;                  /* the first error of init */
-    char rule[64];                       /* peft_rule's text */
+    char rule[64];                       /* peft_sys_init_rule's text */
     struct { char option[48]; uint8_t *hit; size_t items; } pattern[4];      /* in init: which items matched a path */
     bool making;                         /* init runs */
     bool blank;                          /* made to be filled from a file: initial values are not drawn */

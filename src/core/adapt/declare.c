@@ -47,7 +47,7 @@ static pf_param *declare_named(peft_adapter *a, bool buffer, const int64_t *dims
     return NULL;
 }
 
-pf_param *peft_declare(peft_adapter *a, const int64_t *dims, const char *init, const char *format, ...)
+pf_param *peft_sys_declare(peft_adapter *a, const int64_t *dims, const char *init, const char *format, ...)
 {
     va_list ap;
     va_start(ap, format);
@@ -56,7 +56,7 @@ pf_param *peft_declare(peft_adapter *a, const int64_t *dims, const char *init, c
     return p;
 }
 
-pf_param *peft_declare_buffer(peft_adapter *a, const int64_t *dims, const char *init, const char *format, ...)
+pf_param *peft_sys_declare_buffer(peft_adapter *a, const int64_t *dims, const char *init, const char *format, ...)
 {
     va_list ap;
     va_start(ap, format);
@@ -65,7 +65,7 @@ pf_param *peft_declare_buffer(peft_adapter *a, const int64_t *dims, const char *
     return p;
 }
 
-const char *peft_rule(peft_adapter *a, const char *kind, double size)
+const char *peft_sys_init_rule(peft_adapter *a, const char *kind, double size)
 {
     char number[32];
     pf_print_float(number, sizeof number, size);
@@ -73,7 +73,7 @@ const char *peft_rule(peft_adapter *a, const char *kind, double size)
     return a->rule;
 }
 
-void peft_fill_row_norms(peft_adapter *a, pf_param *p, const char *tensor, int64_t first)
+void peft_sys_fill_row_norms(peft_adapter *a, pf_param *p, const char *tensor, int64_t first)
 {
     const peft_tensor *w = pf_backbone_find(a->backbone, tensor);
     if (a->status || !p) return;
@@ -98,7 +98,7 @@ void peft_fill_row_norms(peft_adapter *a, pf_param *p, const char *tensor, int64
     pf_free(a->backbone->ctx, room);
 }
 
-void peft_unfreeze(peft_adapter *a, const char *pattern)
+void peft_sys_unfreeze(peft_adapter *a, const char *pattern)
 {
     for (size_t i = 0; i < a->backbone->weights && !a->status; i++) {
         const pf_weight *w = &a->backbone->weight[i];
@@ -112,9 +112,9 @@ void peft_unfreeze(peft_adapter *a, const char *pattern)
     }
 }
 
-pf_param *peft_declared(peft_adapter *a, const char *name) { return pf_params_find(&a->params, name); }
+pf_param *peft_sys_find_declared(peft_adapter *a, const char *name) { return pf_params_find(&a->params, name); }
 
-void peft_declare_vit(peft_adapter *a, const char *scope, const peft_vit *v, int64_t classes)
+void peft_sys_declare_vit(peft_adapter *a, const char *scope, const peft_vit *v, int64_t classes)
 {
     const pf_vit_shape *b = &a->backbone->shape;
     pf_tensor_spec t;
@@ -133,8 +133,8 @@ void peft_declare_vit(peft_adapter *a, const char *scope, const peft_vit *v, int
         int64_t dims[5] = { 0 };
         const bool bias = strstr(t.name, "bias"), norm = strstr(t.name, "norm");
         memcpy(dims, t.dim, sizeof(int64_t) * (size_t)t.ndim);
-        peft_declare(a, dims, bias ? "zero" : norm ? "one" : "trunc_normal:0.02", "%s%s", scope, t.name);
+        peft_sys_declare(a, dims, bias ? "zero" : norm ? "one" : "trunc_normal:0.02", "%s%s", scope, t.name);
     }
 }
 
-peft_status peft_done(peft_adapter *a) { return a->status; }
+peft_status peft_sys_init_status(peft_adapter *a) { return a->status; }

@@ -16,7 +16,7 @@ const peft_method *pf_method_find(const peft_context *ctx, const char *name)
     return m;
 }
 
-const peft_method *peft_context_method(const peft_context *ctx, size_t i)
+const peft_method *peft_sys_method(const peft_context *ctx, size_t i)
 {
     if (!ctx) return NULL;
     for (const peft_method *const *m = ctx->built_in; m && *m; m++, i--) if (!i) return *m;

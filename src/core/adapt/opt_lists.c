@@ -5,18 +5,18 @@
 #include "core/adapt/adapter.h"
 #include "core/options/text.h"
 
-int64_t peft_opt_items(const peft_adapter *a, const char *name)
+int64_t peft_sys_opt_items(const peft_adapter *a, const char *name)
 {
     int64_t count = 0;
     size_t n;
-    for (const char *list = peft_opt_string(a, name); pf_list_next(&list, &n); ) count++;
+    for (const char *list = peft_sys_opt_string(a, name); pf_list_next(&list, &n); ) count++;
     return count;
 }
 
-bool peft_opt_lists(const peft_adapter *a, const char *name, const char *item)
+bool peft_sys_opt_lists(const peft_adapter *a, const char *name, const char *item)
 {
     size_t n;
-    for (const char *p, *list = peft_opt_string(a, name); (p = pf_list_next(&list, &n)); )
+    for (const char *p, *list = peft_sys_opt_string(a, name); (p = pf_list_next(&list, &n)); )
         if (n == strlen(item) && !strncmp(p, item, n)) return true;
     return false;
 }
@@ -24,7 +24,7 @@ bool peft_opt_lists(const peft_adapter *a, const char *name, const char *item)
 /* While init runs: where to note which items of a pattern matched; NULL: not noted. */
 static uint8_t *hits_of(peft_adapter *a, const char *name)
 {
-    const size_t places = sizeof a->pattern / sizeof *a->pattern, items = (size_t)peft_opt_items(a, name);
+    const size_t places = sizeof a->pattern / sizeof *a->pattern, items = (size_t)peft_sys_opt_items(a, name);
     if (!a->making || !items) return NULL;
     for (size_t i = 0; i < places; i++) {
         if (!strcmp(a->pattern[i].option, name)) return a->pattern[i].hit;
@@ -45,7 +45,7 @@ static uint8_t *hits_of(peft_adapter *a, const char *name)
 static void check_pattern(peft_adapter *a, const char *option, const uint8_t *hit)
 {
     size_t n, i = 0;
-    for (const char *p, *list = peft_opt_string(a, option); (p = pf_list_next(&list, &n)) && !a->status; )
+    for (const char *p, *list = peft_sys_opt_string(a, option); (p = pf_list_next(&list, &n)) && !a->status; )
         if (!hit[i++])
             a->status = pf_fail(PEFT_E_OPTION, "option '%s' of method '%s': '%.*s' has no effect: it matches nothing "
                                 "that is adapted, or only what an earlier item matches", option, a->method->name,
@@ -63,23 +63,23 @@ void pf_patterns_end(peft_adapter *a)
     }
 }
 
-double peft_opt_pattern(peft_adapter *a, const char *name, const char *path, double fallback)
+double peft_sys_opt_pattern(peft_adapter *a, const char *name, const char *path, double fallback)
 {
     uint8_t *hit = hits_of(a, name);
     size_t n, item = 0;
-    for (const char *p, *list = peft_opt_string(a, name); (p = pf_list_next(&list, &n)); item++) {
+    for (const char *p, *list = peft_sys_opt_string(a, name); (p = pf_list_next(&list, &n)); item++) {
         const char *equals = memchr(p, '=', n);
         char number[64];
         double v;
         size_t key = equals ? (size_t)(equals - p) : 0, tail = strlen(path);
         if (!key || n - key - 1 >= sizeof number) {
-            peft_reject(a, name, "name=number, ..");
+            peft_sys_reject_option(a, name, "name=number, ..");
             return fallback;
         }
         memcpy(number, equals + 1, n - key - 1);
         number[n - key - 1] = 0;
         if (!pf_parse_float(number, &v)) {
-            peft_reject(a, name, "name=number, ..");
+            peft_sys_reject_option(a, name, "name=number, ..");
             return fallback;
         }
         if (key <= tail && !strncmp(path + tail - key, p, key)
@@ -91,11 +91,11 @@ double peft_opt_pattern(peft_adapter *a, const char *name, const char *path, dou
     return fallback;
 }
 
-uint64_t peft_opt_layers(peft_adapter *a, const char *name)
+uint64_t peft_sys_opt_layers(peft_adapter *a, const char *name)
 {
     int64_t depth = a->backbone->shape.depth;
     uint64_t set = 0;
-    const char *p, *list = peft_opt_string(a, name);
+    const char *p, *list = peft_sys_opt_string(a, name);
     size_t n;
     if (!strcmp(list, "all")) return depth == PEFT_DEPTH_MAX ? UINT64_MAX : ((uint64_t)1 << depth) - 1;
     while ((p = pf_list_next(&list, &n))) {
@@ -107,11 +107,11 @@ uint64_t peft_opt_layers(peft_adapter *a, const char *name)
             to = from;
         }
         if (from < 0 || to < from || to >= depth) {
-            peft_reject(a, name, "all, or layers of the backbone such as 0, 6-11 or [0,3,5]");
+            peft_sys_reject_option(a, name, "all, or layers of the backbone such as 0, 6-11 or [0,3,5]");
             return 0;
         }
         for (int l = from; l <= to; l++) set |= (uint64_t)1 << l;
     }
-    if (!set) peft_reject(a, name, "all, or layers of the backbone such as 0, 6-11 or [0,3,5]");
+    if (!set) peft_sys_reject_option(a, name, "all, or layers of the backbone such as 0, 6-11 or [0,3,5]");
     return set;
 }

@@ -19,9 +19,9 @@ static void take(peft_adapter *a, const char *settings)
     if (!a->status) a->status = pf_options_check(a->options, a->method->opts, NULL, a->method->name);
 }
 
-void peft_opt_preset(peft_adapter *a, const char *option, const peft_preset *presets)
+void peft_sys_opt_preset(peft_adapter *a, const char *option, const peft_preset *presets)
 {
-    const char *wish = peft_opt_string(a, option);
+    const char *wish = peft_sys_opt_string(a, option);
     char known[200] = "none";
     size_t used = strlen(known);
     if (a->status || !strcmp(wish, "none")) return;
@@ -33,10 +33,10 @@ void peft_opt_preset(peft_adapter *a, const char *option, const peft_preset *pre
         int n = snprintf(known + used, sizeof known - used, ", %s", presets->name);
         if (n > 0 && (size_t)n < sizeof known - used) used += (size_t)n;
     }
-    peft_reject(a, option, known);
+    peft_sys_reject_option(a, option, known);
 }
 
-void peft_redraw(peft_adapter *a, peft_param *p, const char *init)
+void peft_sys_set_init(peft_adapter *a, peft_param *p, const char *init)
 {
     if (!a->status && !a->blank && p) a->status = pf_param_draw(a->backbone->ctx, p, init);
 }

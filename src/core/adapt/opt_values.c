@@ -4,7 +4,7 @@
 #include <string.h>
 #include "core/adapt/adapter.h"
 
-void *peft_state(peft_adapter *a) { return a->state; }
+void *peft_sys_state(peft_adapter *a) { return a->state; }
 
 /* The method's table of options. A name that it lacks is a mistake of the method, recorded as the adapter's error. */
 static const pf_opt *table_for(const peft_adapter *a, const char *name)
@@ -18,22 +18,22 @@ static const pf_opt *table_for(const peft_adapter *a, const char *name)
     return table;
 }
 
-int64_t peft_opt_int(const peft_adapter *a, const char *name)
+int64_t peft_sys_opt_int(const peft_adapter *a, const char *name)
 {
     return pf_options_int(a->options, table_for(a, name), name);
 }
-double peft_opt_float(const peft_adapter *a, const char *name)
+double peft_sys_opt_float(const peft_adapter *a, const char *name)
 {
     return pf_options_float(a->options, table_for(a, name), name);
 }
-const char *peft_opt_string(const peft_adapter *a, const char *name)
+const char *peft_sys_opt_string(const peft_adapter *a, const char *name)
 {
     return pf_options_string(a->options, table_for(a, name), name);
 }
 
-void peft_reject(peft_adapter *a, const char *option, const char *expected)
+void peft_sys_reject_option(peft_adapter *a, const char *option, const char *expected)
 {
     if (a->status) return;
     a->status = pf_fail(PEFT_E_OPTION, "option '%s' of method '%s': given '%s', expected %s", option, a->method->name,
-                        peft_opt_string(a, option), expected);
+                        peft_sys_opt_string(a, option), expected);
 }

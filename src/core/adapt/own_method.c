@@ -8,12 +8,12 @@
 enum { NAME_MAX_LENGTH = 40, OPTIONS_MAX = 64 };
 
 /* A registered method in one block: its option rows stand behind it, all texts behind these. */
-typedef struct own { pf_kept kept; peft_method m; peft_opt opts[]; } own;
+typedef struct own { pf_kept kept; peft_method m; peft_option opts[]; } own;
 
-/* "version 2 (sizes: peft_method 80, ..)" */
+/* "version 3 (sizes: peft_method 80, ..)" */
 static const char *abi_text(uint64_t abi, char *text, size_t room)
 {
-    snprintf(text, room, "version %u (sizes: peft_method %u, peft_site %u, peft_vit %u, peft_opt %u, peft_where %u, "
+    snprintf(text, room, "version %u (sizes: peft_method %u, peft_site %u, peft_vit %u, peft_option %u, peft_where %u, "
              "peft_role %u)", (unsigned)(abi >> 56), (unsigned)(abi >> 44 & 0xfff), (unsigned)(abi >> 32 & 0xfff),
              (unsigned)(abi >> 20 & 0xfff), (unsigned)(abi >> 8 & 0xfff), (unsigned)(abi >> 4 & 0xf),
              (unsigned)(abi & 0xf));
@@ -48,7 +48,7 @@ static peft_status check_functions(const peft_method *m)
 
 static peft_status check_row(const peft_method *m, size_t i)
 {
-    const peft_opt *o = &m->opts[i];
+    const peft_option *o = &m->opts[i];
     const char *wrong = NULL;
     if (!well_named(o->name)) wrong = "name, expected lower-case letters, digits and _, a letter first";
     else if (!o->type || !strchr("ifbs", o->type)) wrong = "type, expected 'i', 'f', 'b' or 's'";
@@ -104,7 +104,7 @@ static void put_texts(const peft_method *m, size_t options, char *end, size_t *b
         to->m.name = name, to->m.summary = summary, to->m.paper = paper, to->m.opts = to->opts;
     }
     for (size_t i = 0; i < options; i++) {
-        peft_opt o = m->opts[i];
+        peft_option o = m->opts[i];
         o.name = put(&end, bytes, o.name), o.fallback = put(&end, bytes, o.fallback), o.help = put(&end, bytes, o.help);
         if (to) to->opts[i] = o;
     }
@@ -112,7 +112,7 @@ static void put_texts(const peft_method *m, size_t options, char *end, size_t *b
 
 static peft_status keep(peft_context *ctx, const peft_method *m, size_t options)
 {
-    const size_t table = sizeof(own) + (options + 1) * sizeof(peft_opt);
+    const size_t table = sizeof(own) + (options + 1) * sizeof(peft_option);
     size_t bytes = table, ignored = 0;
     put_texts(m, options, NULL, &bytes, NULL);
     own *o = pf_alloc_zero(ctx, bytes);
@@ -125,7 +125,7 @@ static peft_status keep(peft_context *ctx, const peft_method *m, size_t options)
     return PEFT_OK;
 }
 
-peft_status peft_context_register_method(peft_context *ctx, const peft_method *m, uint64_t abi)
+peft_status peft_sys_register_method(peft_context *ctx, const peft_method *m, uint64_t abi)
 {
     const uint64_t ours = PEFT_METHOD_ABI;
     size_t options = 0;

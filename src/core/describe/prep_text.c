@@ -111,7 +111,7 @@ static int changes(const char *text, int64_t side, change c[2])
     pf_setting size, resize;
     char value[64];
     int64_t from;
-    if (!find_setting(text, "size", &size) || !peft_opt_integer(size.value, size.value_length, &from)) return 0;
+    if (!find_setting(text, "size", &size) || !peft_sys_opt_integer(size.value, size.value_length, &from)) return 0;
     if (from < 1 || from > SIDE_MAX) return 0;
     c[0] = (change){ .at = size.value, .length = size.value_length };
     snprintf(c[0].text, sizeof c[0].text, "%lld", (long long)side);

@@ -211,7 +211,7 @@ static peft_status name_kind(peft_status s, const uint8_t *file, size_t size)
     uint64_t n = 0;
     if (size > sizeof n) memcpy(&n, file, sizeof n);
     const bool ours = n && n <= PF_ST_HEADER && file[sizeof n] == '{';
-    const char *kind = s == PEFT_E_FORMAT && !ours ? peft_content_kind(file, size) : NULL;
+    const char *kind = s == PEFT_E_FORMAT && !ours ? peft_sys_content_kind(file, size) : NULL;
     return kind ? pf_fail(s, "is %s; expected a safetensors file", kind) : s;
 }
 

@@ -27,16 +27,17 @@ static bool known(pf_graph *g, pf_val x, const char *word)
     return false;
 }
 
-int64_t peft_extent(const peft_build *g, pf_val x, int axis)
+int64_t peft_sys_extent(const peft_build *g, pf_val x, int axis)
 {
     const pf_shape *s = g->status || x.id >= g->values ? NULL : &pf_v(g, x)->shape;
     return s && axis >= 0 && axis < s->ndim ? s->dim[axis] : 0;
 }
 
-pf_val peft_use(peft_build *g, pf_param *p)
+pf_val peft_sys_param(peft_build *g, pf_param *p)
 {
     if (!p && !g->status)
-        return pf_graph_fail(g, pf_fail(PEFT_E_INVALID, "peft_use: the parameter is NULL: expected a declared one"));
+        return pf_graph_fail(g, pf_fail(PEFT_E_INVALID,
+                                        "peft_sys_param: the parameter is NULL: expected a declared one"));
     if (g->status) return PF_NONE;
     pf_shape s = { .ndim = p->value.ndim };
     if (s.ndim > PF_MAX_RANK)
@@ -56,9 +57,9 @@ pf_val peft_use(peft_build *g, pf_param *p)
     return v;
 }
 
-pf_val peft_slice(peft_build *g, pf_val x, int64_t at, int64_t n)
+pf_val peft_sys_slice(peft_build *g, pf_val x, int64_t at, int64_t n)
 {
-    if (!pf_is(x) || !known(g, x, "peft_slice")) return PF_NONE;
+    if (!pf_is(x) || !known(g, x, "peft_sys_slice")) return PF_NONE;
     pf_value v = *pf_v(g, x);
     if ((v.kind != PF_PARAM && v.kind != PF_CONST) || v.shape.ndim < 1 || at < 0 || n < 1
         || n > v.shape.dim[0] - at)
@@ -73,33 +74,33 @@ pf_val peft_slice(peft_build *g, pf_val x, int64_t at, int64_t n)
     return out;
 }
 
-pf_val peft_at(peft_build *g, pf_val x, int64_t i)
+pf_val peft_sys_select(peft_build *g, pf_val x, int64_t i)
 {
-    pf_val v = peft_slice(g, x, i, 1);
+    pf_val v = peft_sys_slice(g, x, i, 1);
     if (!pf_is(v)) return v;
     pf_shape *s = &pf_v(g, v)->shape;
     memmove(s->dim, s->dim + 1, sizeof(int64_t) * (size_t)--s->ndim);
     return v;
 }
 
-pf_val peft_add(peft_build *g, pf_val x, pf_val y)
+pf_val peft_sys_add(peft_build *g, pf_val x, pf_val y)
 {
     if (!pf_is(x)) return y;
     return pf_is(y) ? EMIT(g, &pf_op_add, NULL, x, y) : x;
 }
 
-pf_val peft_mul(peft_build *g, pf_val x, pf_val y) { return EMIT(g, &pf_op_mul, NULL, x, y); }
-pf_val peft_scale(peft_build *g, pf_val x, double s) { return EMIT(g, &pf_op_scale, &(pf_attr){ .f = { s } }, x); }
-pf_val peft_affine(peft_build *g, pf_val x, pf_val gamma, pf_val beta)
+pf_val peft_sys_mul(peft_build *g, pf_val x, pf_val y) { return EMIT(g, &pf_op_mul, NULL, x, y); }
+pf_val peft_sys_scale(peft_build *g, pf_val x, double s) { return EMIT(g, &pf_op_scale, &(pf_attr){ .f = { s } }, x); }
+pf_val peft_sys_affine(peft_build *g, pf_val x, pf_val gamma, pf_val beta)
 {
     return EMIT_SOME(g, &pf_op_affine, NULL, 1, x, gamma, beta);
 }
-pf_val peft_linear(peft_build *g, pf_val x, pf_val w, pf_val bias)
+pf_val peft_sys_linear(peft_build *g, pf_val x, pf_val w, pf_val bias)
 {
     return EMIT_SOME(g, &pf_op_linear, NULL, 2, x, w, bias);
 }
 
-pf_val peft_activate(peft_build *g, pf_val x, const char *kind)
+pf_val peft_sys_activate(peft_build *g, pf_val x, const char *kind)
 {
     static const struct { const char *name; pk_act act; } acts[] = {
         { "gelu", PK_GELU }, { "quickgelu", PK_QUICKGELU }, { "relu", PK_RELU },
@@ -110,104 +111,108 @@ pf_val peft_activate(peft_build *g, pf_val x, const char *kind)
                                     "or silu", kind));
 }
 
-pf_val peft_layernorm(peft_build *g, pf_val x, pf_val gamma, pf_val beta, double eps)
+pf_val peft_sys_layernorm(peft_build *g, pf_val x, pf_val gamma, pf_val beta, double eps)
 {
     return EMIT_SOME(g, &pf_op_layernorm, &(pf_attr){ .f = { eps } }, 1, x, gamma, beta);
 }
 
-pf_val peft_logsumexp(peft_build *g, pf_val x) { return EMIT(g, &pf_op_logsumexp, NULL, x); }
+pf_val peft_sys_logsumexp(peft_build *g, pf_val x) { return EMIT(g, &pf_op_logsumexp, NULL, x); }
 
-pf_val peft_logaddexp(peft_build *g, pf_val a, pf_val c)
+pf_val peft_sys_logaddexp(peft_build *g, pf_val a, pf_val c)
 {
     if (!pf_is(a)) return c;
     return pf_is(c) ? EMIT(g, &pf_op_logaddexp, NULL, a, c) : a;
 }
 
-pf_val peft_insert_rows(peft_build *g, pf_val x, int64_t at, pf_val rows)
+pf_val peft_sys_insert_rows(peft_build *g, pf_val x, int64_t at, pf_val rows)
 {
     return EMIT(g, &pf_op_insert, &(pf_attr){ .i = { at } }, x, rows);
 }
 
-pf_val peft_take_rows(peft_build *g, pf_val x, int64_t at, int64_t n)
+pf_val peft_sys_take_rows(peft_build *g, pf_val x, int64_t at, int64_t n)
 {
     return EMIT(g, &pf_op_take, (&(pf_attr){ .i = { at, n, 0 } }), x);
 }
 
-pf_val peft_drop_rows(peft_build *g, pf_val x, int64_t at, int64_t n)
+pf_val peft_sys_drop_rows(peft_build *g, pf_val x, int64_t at, int64_t n)
 {
     return EMIT(g, &pf_op_take, (&(pf_attr){ .i = { at, n, 1 } }), x);
 }
 
-pf_val peft_replace_rows(peft_build *g, pf_val x, int64_t at, pf_val rows)
+pf_val peft_sys_replace_rows(peft_build *g, pf_val x, int64_t at, pf_val rows)
 {
-    if (!known(g, rows, "peft_replace_rows")) return PF_NONE;
+    if (!known(g, rows, "peft_sys_replace_rows")) return PF_NONE;
     const pf_shape *s = &pf_v(g, rows)->shape;
-    return peft_insert_rows(g, peft_drop_rows(g, x, at, s->ndim < 2 ? 1 : s->dim[s->ndim - 2]), at, rows);
+    return peft_sys_insert_rows(g, peft_sys_drop_rows(g, x, at, s->ndim < 2 ? 1 : s->dim[s->ndim - 2]), at, rows);
 }
 
-pf_val peft_repeat(peft_build *g, pf_val rows) { return EMIT(g, &pf_op_repeat, &(pf_attr){ .i = { g->batch } }, rows); }
+pf_val peft_sys_repeat_batch(peft_build *g, pf_val rows) { return EMIT(g, &pf_op_repeat,
+                                                                       &(pf_attr){ .i = { g->batch } }, rows); }
 
-pf_val peft_dropout(peft_build *g, pf_val x, double p)
+pf_val peft_sys_dropout(peft_build *g, pf_val x, double p)
 {
     if (!g->spec.training || p <= 0 || g->status) return x;
-    if (!(p < 1)) return pf_graph_fail(g, pf_fail(PEFT_E_INVALID, "peft_dropout: p is 1 or more, expected less than 1"));
+    if (!(p < 1)) return pf_graph_fail(g, pf_fail(PEFT_E_INVALID,
+                                                  "peft_sys_dropout: p is 1 or more, expected less than 1"));
     return EMIT(g, &pf_op_dropout, (&(pf_attr){ .f = { p }, .i = { g->dropouts++ } }), x);
 }
 
-pf_val peft_swap(peft_build *g, pf_val x) { return EMIT(g, &pf_op_swap, NULL, x); }
+pf_val peft_sys_merge_heads(peft_build *g, pf_val x) { return EMIT(g, &pf_op_swap, NULL, x); }
 
-pf_val peft_frame(peft_build *g, pf_val up, pf_val down, pf_val left, pf_val right)
+pf_val peft_sys_frame(peft_build *g, pf_val up, pf_val down, pf_val left, pf_val right)
 {
     return EMIT(g, &pf_op_frame, NULL, up, down, left, right);
 }
 
-pf_val peft_row_scale(peft_build *g, pf_val w, pf_val a, pf_val b, double s)
+pf_val peft_sys_inverse_row_norms(peft_build *g, pf_val w, pf_val a, pf_val b, double s)
 {
     return EMIT(g, &pf_op_row_scale, &(pf_attr){ .f = { s } }, w, a, b);
 }
 
-pf_val peft_mean_rows(peft_build *g, pf_val x, int64_t at, int64_t n)
+pf_val peft_sys_mean_rows(peft_build *g, pf_val x, int64_t at, int64_t n)
 {
     return EMIT(g, &pf_op_mean_rows, (&(pf_attr){ .i = { at, n } }), x);
 }
 
-pf_val peft_resize(peft_build *g, pf_val images, int64_t side)
+pf_val peft_sys_resize_images(peft_build *g, pf_val images, int64_t side)
 {
     return EMIT(g, &pf_op_resize, &(pf_attr){ .i = { side } }, images);
 }
 
-pf_val peft_input(peft_build *g, const char *name, const int64_t *dims)
+pf_val peft_sys_input(peft_build *g, const char *name, const int64_t *dims)
 {
     static const char *const own[] = { "images", "labels", "targets" };
     pf_shape s = { .ndim = 1, .dim = { g->batch } };
     bool large = false;
     if (!name || !dims)
-        return pf_graph_fail(g, pf_fail(PEFT_E_INVALID, "peft_input: %s is NULL: expected a pointer",
+        return pf_graph_fail(g, pf_fail(PEFT_E_INVALID, "peft_sys_input: %s is NULL: expected a pointer",
                                         name ? "dims" : "name"));
     for (size_t i = 0; i < sizeof own / sizeof *own; i++)
         if (!strcmp(name, own[i]))
-            return pf_graph_fail(g, pf_fail(PEFT_E_INVALID, "peft_input '%s': the library has an input of this name",
+            return pf_graph_fail(g, pf_fail(PEFT_E_INVALID,
+                                            "peft_sys_input '%s': the library has an input of this name",
                                             name));
     for (; *dims && s.ndim < PF_MAX_RANK; dims++) {
         large |= *dims < 1 || *dims > 1 << 24;
         s.dim[s.ndim++] = *dims;
     }
     if (large || *dims || s.ndim < 2 || pf_dims_count(s.ndim, s.dim) < 0)
-        return pf_graph_fail(g, pf_fail(PEFT_E_SHAPE, "peft_input '%s': expected 1 to %d extents, each from 1 to 2^24",
+        return pf_graph_fail(g, pf_fail(PEFT_E_SHAPE,
+                                        "peft_sys_input '%s': expected 1 to %d extents, each from 1 to 2^24",
                                         name, PF_MAX_RANK - 1));
     return pf_input_add(g, name, s, PF_IN_GIVEN);
 }
 
-pf_val peft_side_images(peft_build *g, int64_t side)
+pf_val peft_sys_side_images(peft_build *g, int64_t side)
 {
     if (side < 1 || side > 1 << 16)
-        return pf_graph_fail(g, pf_fail(PEFT_E_SHAPE, "peft_side_images: side is %lld, expected 1 to 65536",
+        return pf_graph_fail(g, pf_fail(PEFT_E_SHAPE, "peft_sys_side_images: side is %lld, expected 1 to 65536",
                                         (long long)side));
-    return peft_input(g, "side_images", PEFT_DIMS(3, side, side));
+    return peft_sys_input(g, "side_images", PEFT_DIMS(3, side, side));
 }
 
 /* The attention node made here is the one the block makes too: the share pass joins them. */
-pf_val peft_attention_mass(peft_build *g, int64_t heads, const peft_site *s, bool class_token)
+pf_val peft_sys_attention_mass(peft_build *g, int64_t heads, const peft_site *s, bool class_token)
 {
     pf_node a = { .op = &pf_op_attention, .attr = { .i = { heads } },
                   .in = { s->q, s->k, s->v, s->xk, s->xv, s->sink, s->head_scale } };
@@ -216,12 +221,12 @@ pf_val peft_attention_mass(peft_build *g, int64_t heads, const peft_site *s, boo
                      a.out[0], a.out[1], s->head_scale);
 }
 
-pf_val peft_top_rows(peft_build *g, pf_val x, pf_val mass, int64_t n)
+pf_val peft_sys_top_rows(peft_build *g, pf_val x, pf_val mass, int64_t n)
 {
     return EMIT(g, &pf_op_top_rows, &(pf_attr){ .i = { n } }, x, mass);
 }
 
-pf_val peft_attention(peft_build *g, int64_t heads, const peft_site *s)
+pf_val peft_sys_attention(peft_build *g, int64_t heads, const peft_site *s)
 {
     return EMIT_SOME(g, &pf_op_attention, &(pf_attr){ .i = { heads } }, 3, s->q, s->k, s->v, s->xk, s->xv, s->sink,
                      s->head_scale);

@@ -40,7 +40,7 @@ static peft_status find(pf_constants *c, peft_context *ctx, const char *name, co
     pf_constant **at = &c->first;
     while (*at && strcmp((*at)->name, name)) at = &(*at)->next;
     if (*at && !pf_shape_equal(&(*at)->shape, shape))
-        return pf_fail(PEFT_E_SHAPE, "peft_constant '%s': made before with other extents", name);
+        return pf_fail(PEFT_E_SHAPE, "peft_sys_constant '%s': made before with other extents", name);
     if (!*at) {
         const size_t front = (sizeof(pf_constant) + PK_ALIGN - 1) / PK_ALIGN * PK_ALIGN;
         const size_t bytes = front + (size_t)count * sizeof(pk_real);
@@ -57,7 +57,7 @@ static peft_status find(pf_constants *c, peft_context *ctx, const char *name, co
     return PEFT_OK;
 }
 
-pf_val peft_constant(peft_build *g, const int64_t *dims, peft_fill_fn fill, void *user, const char *format, ...)
+pf_val peft_sys_constant(peft_build *g, const int64_t *dims, peft_fill_fn fill, void *user, const char *format, ...)
 {
     char name[NAME_ROOM];
     va_list ap;
@@ -69,7 +69,8 @@ pf_val peft_constant(peft_build *g, const int64_t *dims, peft_fill_fn fill, void
     const int length = vsnprintf(name, sizeof name, format, ap);
     va_end(ap);
     if (length >= NAME_ROOM)
-        return pf_graph_fail(g, pf_fail(PEFT_E_INVALID, "peft_constant '%.40s..': the name has %d bytes, expected at "
+        return pf_graph_fail(g, pf_fail(PEFT_E_INVALID,
+                                        "peft_sys_constant '%.40s..': the name has %d bytes, expected at "
                                         "most %d", name, length, NAME_ROOM - 1));
     for (; *dims && s.ndim < PF_MAX_RANK; dims++) {
         fits &= *dims >= 1;
@@ -77,10 +78,12 @@ pf_val peft_constant(peft_build *g, const int64_t *dims, peft_fill_fn fill, void
     }
     if (!fits || *dims || !s.ndim || pf_dims_count(s.ndim, s.dim) < 0
         || pf_dims_count(s.ndim, s.dim) > (int64_t)(SIZE_MAX / 2 / sizeof(pk_real)))
-        return pf_graph_fail(g, pf_fail(PEFT_E_SHAPE, "peft_constant '%s': expected 1 to %d extents of 1 or more", name,
+        return pf_graph_fail(g, pf_fail(PEFT_E_SHAPE, "peft_sys_constant '%s': expected 1 to %d extents of 1 or more",
+                                        name,
                                         PF_MAX_RANK));
     if (!fill || !g->constants)
-        return pf_graph_fail(g, pf_fail(PEFT_E_INVALID, "peft_constant '%s': %s", name, fill ? "only a method that a "
+        return pf_graph_fail(g, pf_fail(PEFT_E_INVALID, "peft_sys_constant '%s': %s", name, fill
+                                        ? "only a method that a "
                                         "model uses can make constants" : "fill is NULL: expected a function"));
     pthread_mutex_lock(&g->constants->lock);
     const peft_status status = find(g->constants, g->ctx, name, &s, fill, user, &k);
@@ -93,7 +96,7 @@ pf_val peft_constant(peft_build *g, const int64_t *dims, peft_fill_fn fill, void
     return v;
 }
 
-pf_val peft_weight(peft_build *g, const char *format, ...)
+pf_val peft_sys_weight(peft_build *g, const char *format, ...)
 {
     char name[NAME_ROOM];
     va_list ap;
@@ -103,5 +106,5 @@ pf_val peft_weight(peft_build *g, const char *format, ...)
     va_end(ap);
     const pf_val v = g->weight ? g->weight(g->model, g, name) : PF_NONE;
     if (pf_is(v) || g->status) return v;
-    return pf_graph_fail(g, pf_fail(PEFT_E_NOTFOUND, "peft_weight: the backbone has no tensor '%s'", name));
+    return pf_graph_fail(g, pf_fail(PEFT_E_NOTFOUND, "peft_sys_weight: the backbone has no tensor '%s'", name));
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * constants.h -- constants that a method makes (peft_constant), by name. They are filled once and shared by all graphs
- * of the adapter, whatever their batch. */
+ * constants.h -- constants that a method makes (peft_sys_constant), by name. They are filled once and shared by all
+ * graphs of the adapter, whatever their batch. */
 #ifndef PF_CONSTANTS_H
 #define PF_CONSTANTS_H
 #include <pthread.h>

@@ -53,7 +53,7 @@ typedef struct pf_node {
  * declare; all but "labels" are pk_real. */
 enum {
     PF_IN_BY_ID = 1,             /* a sample id stands for the same data each time, so results of it can be cached */
-    PF_IN_GIVEN = 2              /* declared by a method (peft_input); the application gives it beside the images */
+    PF_IN_GIVEN = 2              /* declared by a method (peft_sys_input); the application gives it beside the images */
 };
 typedef struct pf_input { char name[40]; pf_val value; unsigned flags; } pf_input;
 enum { PF_INPUTS_MAX = 8 };

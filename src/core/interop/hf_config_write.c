@@ -95,7 +95,8 @@ static void mark_lora(const peft_adapter *a, pf_module *t)
     t->target = true;
     t->rank = p->value.dim[0];
     /* asked and accepted when the adapter was made: nothing is recorded in it now */
-    t->alpha = peft_opt_pattern((peft_adapter *)(uintptr_t)a, "alpha_pattern", t->ours, peft_opt_float(a, "alpha"));
+    t->alpha = peft_sys_opt_pattern((peft_adapter *)(uintptr_t)a, "alpha_pattern", t->ours,
+                                    peft_sys_opt_float(a, "alpha"));
 }
 
 static void mark(const peft_adapter *a, pf_peft_type type, bool head, pf_modules *m)
@@ -104,7 +105,7 @@ static void mark(const peft_adapter *a, pf_peft_type type, bool head, pf_modules
         pf_module *t = &m->item[i];
         const bool norm = t->kind == PF_MODULE_NORM || t->kind == PF_MODULE_FINAL;
         t->saved = t->kind == PF_MODULE_HEAD ? head
-                 : type == PF_PEFT_LORA && t->kind == PF_MODULE_FINAL && peft_opt_int(a, "train_norm");
+                 : type == PF_PEFT_LORA && t->kind == PF_MODULE_FINAL && peft_sys_opt_int(a, "train_norm");
         if (type == PF_PEFT_LORA) mark_lora(a, t);
         else if (type == PF_PEFT_LN) t->target = norm;
         else
@@ -115,13 +116,13 @@ static void mark(const peft_adapter *a, pf_peft_type type, bool head, pf_modules
 
 static int lora_fields(json_t *o, const peft_adapter *a, const pf_modules *m)
 {
-    const int64_t r = peft_opt_int(a, "r");
-    const double alpha = peft_opt_float(a, "alpha");
-    const bool gaussian = !strcmp(peft_opt_string(a, "init"), "gaussian");
+    const int64_t r = peft_sys_opt_int(a, "r");
+    const double alpha = peft_sys_opt_float(a, "alpha");
+    const bool gaussian = !strcmp(peft_sys_opt_string(a, "init"), "gaussian");
     return json_object_set_new(o, "r", json_integer(r)) | json_object_set_new(o, "lora_alpha", number(alpha))
-         | json_object_set_new(o, "lora_dropout", json_real(peft_opt_float(a, "dropout")))
-         | json_object_set_new(o, "use_rslora", json_boolean(peft_opt_int(a, "rslora")))
-         | json_object_set_new(o, "use_dora", json_boolean(peft_opt_int(a, "dora")))
+         | json_object_set_new(o, "lora_dropout", json_real(peft_sys_opt_float(a, "dropout")))
+         | json_object_set_new(o, "use_rslora", json_boolean(peft_sys_opt_int(a, "rslora")))
+         | json_object_set_new(o, "use_dora", json_boolean(peft_sys_opt_int(a, "dora")))
          | json_object_set_new(o, "init_lora_weights", gaussian ? json_string("gaussian") : json_true())
          | json_object_set_new(o, "rank_pattern", pattern_of(m, true, (double)r))
          | json_object_set_new(o, "alpha_pattern", pattern_of(m, false, alpha));

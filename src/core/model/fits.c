@@ -9,7 +9,7 @@
 static void most_tokens(void *user, pf_graph *g, const char *name, pf_val v)
 {
     int64_t *most = user;
-    if (!strncmp(name, "block.", 6) && peft_extent(g, v, 1) > *most) *most = peft_extent(g, v, 1);
+    if (!strncmp(name, "block.", 6) && peft_sys_extent(g, v, 1) > *most) *most = peft_sys_extent(g, v, 1);
 }
 
 static peft_status build(const peft_model *m, peft_adapter **adapters, size_t n, int64_t *tokens)

@@ -10,7 +10,7 @@
 
 struct peft_merge { peft_backbone *to; const peft_method *method; peft_status status; };
 
-pk_real *peft_merge_tensor(peft_merge *m, const char *format, ...)
+pk_real *peft_sys_merge_tensor(peft_merge *m, const char *format, ...)
 {
     char name[PF_NAME_MAX];
     va_list ap;
@@ -18,14 +18,14 @@ pk_real *peft_merge_tensor(peft_merge *m, const char *format, ...)
     vsnprintf(name, sizeof name, format, ap);
     va_end(ap);
     const peft_tensor *t = pf_backbone_find(m->to, name);
-    if (!t) peft_merge_refuse(m, "the backbone has no tensor to fold it into (a bias that is absent)");
+    if (!t) peft_sys_merge_refuse(m, "the backbone has no tensor to fold it into (a bias that is absent)");
     return t ? t->data : NULL;
 }
 
-bool peft_merge_has(const peft_merge *m, const char *name) { return pf_backbone_find(m->to, name) != NULL; }
-const pk_real *peft_merge_value(const pf_param *p) { return p->value.data; }
+bool peft_sys_merge_has(const peft_merge *m, const char *name) { return pf_backbone_find(m->to, name) != NULL; }
+const pk_real *peft_sys_merge_value(const pf_param *p) { return p->value.data; }
 
-void peft_merge_low_rank(pk_real *w, int64_t first, const pf_param *pa, const pf_param *pb, double scale,
+void peft_sys_merge_low_rank(pk_real *w, int64_t first, const pf_param *pa, const pf_param *pb, double scale,
                          const pf_param *lengths)
 {
     const pk_real *a = pa->value.data, *b = pb->value.data, *length = lengths ? lengths->value.data : NULL;
@@ -43,9 +43,10 @@ void peft_merge_low_rank(pk_real *w, int64_t first, const pf_param *pa, const pf
     }
 }
 
-void peft_merge_refuse(peft_merge *m, const char *reason)
+void peft_sys_merge_refuse(peft_merge *m, const char *reason)
 {
-    if (!m->status) m->status = pf_fail(PEFT_E_UNSUPPORTED, "method '%s' cannot be merged: %s", m->method->name, reason);
+    if (!m->status) m->status = pf_fail(PEFT_E_UNSUPPORTED, "method '%s' cannot be merged: %s", m->method->name,
+                                        reason);
 }
 
 /* Norm and fc_norm stand for each other: a model that pools by mean on a backbone that does not trains norm and is
@@ -65,7 +66,7 @@ static void take_unfrozen(peft_merge *m, const peft_adapter *a)
     for (size_t i = 0; i < a->params.count; i++) {
         const peft_tensor *t = find(m->to, a->params.item[i]->name);
         if (t) memcpy(t->data, a->params.item[i]->value.data, pf_tensor_bytes(t));
-        else if (!a->method->merge) peft_merge_refuse(m, "it does more than change weights of the backbone");
+        else if (!a->method->merge) peft_sys_merge_refuse(m, "it does more than change weights of the backbone");
     }
 }
 

@@ -58,14 +58,14 @@ static pf_val linear(const pass *p, peft_role role, int64_t layer, pf_val x, pf_
 {
     if (role >= PEFT_PROJ) x = at(p, PEFT_LINEAR_IN, role, layer, PF_NONE, x);
     peft_site s = { .where = PEFT_LINEAR, .role = role, .layer = layer, .in = x, .w = w, .bias = b,
-                    .out = peft_linear(p->g, x, w, b) };
+                    .out = peft_sys_linear(p->g, x, w, b) };
     visit(p, &s);
     return s.out;
 }
 
 static pf_val norm(const pass *p, peft_role role, int64_t layer, pf_val x, pf_val gamma, pf_val beta)
 {
-    return at(p, PEFT_NORM, role, layer, x, peft_layernorm(p->g, x, gamma, beta, p->shape->eps));
+    return at(p, PEFT_NORM, role, layer, x, peft_sys_layernorm(p->g, x, gamma, beta, p->shape->eps));
 }
 
 static pf_val embed(const pass *p, pf_val images)
@@ -75,31 +75,33 @@ static pf_val embed(const pass *p, pf_val images)
     images = at(p, PEFT_IMAGE, PEFT_PATCH, -1, PF_NONE, images);
     pf_val x = pf_emit(g, &pf_op_patches, &(pf_attr){ .i = { v->patch } }, 1, (pf_val[]){ images });
     x = linear(p, PEFT_PATCH, -1, x, weight(p, "patch_embed.proj.weight"), weight(p, "patch_embed.proj.bias"));
-    if (v->pos_prefix) x = peft_insert_rows(g, x, 0, weight(p, "cls_token"));
-    x = peft_add(g, x, weight(p, "pos_embed"));
-    if (!v->pos_prefix) x = peft_insert_rows(g, x, 0, weight(p, "cls_token"));
-    if (v->registers) x = peft_insert_rows(g, x, 1, weight(p, "reg_token"));
-    if (v->norm_pre) x = peft_layernorm(g, x, weight(p, "norm_pre.weight"), weight(p, "norm_pre.bias"), v->eps);
+    if (v->pos_prefix) x = peft_sys_insert_rows(g, x, 0, weight(p, "cls_token"));
+    x = peft_sys_add(g, x, weight(p, "pos_embed"));
+    if (!v->pos_prefix) x = peft_sys_insert_rows(g, x, 0, weight(p, "cls_token"));
+    if (v->registers) x = peft_sys_insert_rows(g, x, 1, weight(p, "reg_token"));
+    if (v->norm_pre) x = peft_sys_layernorm(g, x, weight(p, "norm_pre.weight"), weight(p, "norm_pre.bias"), v->eps);
     return at(p, PEFT_TOKENS, PEFT_PATCH, -1, PF_NONE, x);
 }
 
 static pf_val attend(const pass *p, int64_t l, pf_val x)
 {
     const int64_t d = p->shape->width, heads = p->shape->heads;
-    pf_val w = weight(p, "blocks.%lld.attn.qkv.weight", (long long)l), b = weight(p, "blocks.%lld.attn.qkv.bias", (long long)l);
+    pf_val w = weight(p, "blocks.%lld.attn.qkv.weight", (long long)l), b = weight(p, "blocks.%lld.attn.qkv.bias",
+                                                                                  (long long)l);
     pf_val part[3], sum = at(p, PEFT_LINEAR, PEFT_QKV, l, x, PF_NONE);
     for (int i = 0; i < 3; i++) {
         peft_site s = { .where = PEFT_LINEAR, .role = (peft_role)(PEFT_Q + i), .layer = l, .in = x,
-                      .w = peft_slice(p->g, w, i * d, d), .bias = peft_slice(p->g, b, i * d, d) };
-        s.out = peft_linear(p->g, x, s.w, s.bias);
-        if (pf_is(sum)) s.out = peft_add(p->g, s.out, pf_columns(p->g, sum, i * d, d));
+                      .w = peft_sys_slice(p->g, w, i * d, d), .bias = peft_sys_slice(p->g, b, i * d, d) };
+        s.out = peft_sys_linear(p->g, x, s.w, s.bias);
+        if (pf_is(sum)) s.out = peft_sys_add(p->g, s.out, pf_columns(p->g, sum, i * d, d));
         visit(p, &s);
         part[i] = s.out;
     }
     peft_site s = { .where = PEFT_ATTN, .layer = l, .in = x, .q = part[0], .k = part[1], .v = part[2] };
     visit(p, &s);
-    return linear(p, PEFT_PROJ, l, peft_attention(p->g, heads, &s),
-                  weight(p, "blocks.%lld.attn.proj.weight", (long long)l), weight(p, "blocks.%lld.attn.proj.bias", (long long)l));
+    return linear(p, PEFT_PROJ, l, peft_sys_attention(p->g, heads, &s),
+                  weight(p, "blocks.%lld.attn.proj.weight", (long long)l),
+                      weight(p, "blocks.%lld.attn.proj.bias", (long long)l));
 }
 
 static pf_val mlp(const pass *p, int64_t l, pf_val x)
@@ -108,9 +110,9 @@ static pf_val mlp(const pass *p, int64_t l, pf_val x)
     long long n = l;
     x = linear(p, PEFT_FC1, l, x, weight(p, "blocks.%lld.mlp.fc1.weight", n), weight(p, "blocks.%lld.mlp.fc1.bias", n));
     if (v->swiglu) {
-        pf_val gate = peft_activate(p->g, pf_columns(p->g, x, 0, v->mlp), "silu");
-        x = peft_mul(p->g, gate, pf_columns(p->g, x, v->mlp, v->mlp));
-    } else x = peft_activate(p->g, x, pf_act_name(v->act));
+        pf_val gate = peft_sys_activate(p->g, pf_columns(p->g, x, 0, v->mlp), "silu");
+        x = peft_sys_mul(p->g, gate, pf_columns(p->g, x, v->mlp, v->mlp));
+    } else x = peft_sys_activate(p->g, x, pf_act_name(v->act));
     return linear(p, PEFT_FC2, l, x, weight(p, "blocks.%lld.mlp.fc2.weight", n),
                   weight(p, "blocks.%lld.mlp.fc2.bias", n));
 }
@@ -119,8 +121,8 @@ static pf_val mlp(const pass *p, int64_t l, pf_val x)
 static pf_val residual(const pass *p, int64_t l, peft_role role, pf_val x, pf_val branch)
 {
     pf_val gamma = weight(p, "blocks.%lld.ls%d.gamma", (long long)l, role == PEFT_SA ? 1 : 2);
-    if (pf_is(gamma)) branch = peft_affine(p->g, branch, gamma, PF_NONE);
-    return peft_add(p->g, x, at(p, PEFT_BRANCH, role, l, x, branch));
+    if (pf_is(gamma)) branch = peft_sys_affine(p->g, branch, gamma, PF_NONE);
+    return peft_sys_add(p->g, x, at(p, PEFT_BRANCH, role, l, x, branch));
 }
 
 static pf_val block(const pass *p, int64_t l, pf_val x)
@@ -145,8 +147,8 @@ static pf_val pool(const pass *p, pf_val x, bool all)
     int64_t patches = pf_vit_grid(v) * pf_vit_grid(v);
     if (p->g->status) return PF_NONE;
     int64_t prefix = pf_v(p->g, x)->shape.dim[1] - patches;
-    if (all) x = peft_take_rows(p->g, x, prefix, patches);
-    else x = p->mean_pool ? peft_mean_rows(p->g, x, prefix, patches) : peft_take_rows(p->g, x, 0, 1);
+    if (all) x = peft_sys_take_rows(p->g, x, prefix, patches);
+    else x = p->mean_pool ? peft_sys_mean_rows(p->g, x, prefix, patches) : peft_sys_take_rows(p->g, x, 0, 1);
     if (v->bare) x = at(p, PEFT_NORM, PEFT_FINAL, -1, x, x);
     else x = norm(p, PEFT_FINAL, -1, x, weight(p, "%s.weight", name), weight(p, "%s.bias", name));
     return at(p, PEFT_POOL, PEFT_FINAL, -1, PF_NONE, x);
@@ -167,7 +169,7 @@ static pf_val forward(const pass *p, pf_val images)
     return x;
 }
 
-pf_val peft_vit_forward(peft_build *g, const peft_net *net, const char *scope, pf_val images, peft_site_fn at,
+pf_val peft_sys_vit_forward(peft_build *g, const peft_net *net, const char *scope, pf_val images, peft_site_fn at,
                        void *user)
 {
     pass p = { .m = net->model, .g = g, .scope = scope, .shape = &net->model->backbone->shape,
@@ -210,13 +212,15 @@ pf_val pf_model_forward(const peft_model *m, pf_graph *g, pf_val images, pf_tap_
         const peft_net net = { m, m->adapter[i] };
         if (!m->adapter[i]->method->network) continue;
         if (m->head->emit || m->adapters > 1)
-            return pf_graph_fail(g, pf_fail(PEFT_E_STATE, "method '%s' has a network of its own: expected a model with head "
+            return pf_graph_fail(g, pf_fail(PEFT_E_STATE,
+                                            "method '%s' has a network of its own: expected a model with head "
                                             "side_encoder and no other adapter", m->adapter[i]->method->name));
         g->constants = &m->adapter[i]->constants;
         pf_val logits = m->adapter[i]->method->network(m->adapter[i]->state, g, &net, images);
         return checked(m, g, logits);
     }
     if (!m->head->emit)
-        return pf_graph_fail(g, pf_fail(PEFT_E_STATE, "head side_encoder: expected an adapter with a network of its own"));
+        return pf_graph_fail(g, pf_fail(PEFT_E_STATE,
+                                        "head side_encoder: expected an adapter with a network of its own"));
     return checked(m, g, m->head->emit(m, g, forward(&p, images)));
 }

@@ -19,7 +19,7 @@ pf_val pf_model_weight(const peft_model *m, pf_graph *g, const char *name)
 {
     for (size_t i = 0; i < m->adapters; i++) {
         pf_param *p = pf_params_find(&m->adapter[i]->params, name);
-        if (p) return peft_use(g, p);
+        if (p) return peft_sys_param(g, p);
     }
     const peft_tensor *t = pf_backbone_find(m->backbone, name);
     return t ? pf_const(g, t) : PF_NONE;

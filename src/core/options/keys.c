@@ -37,20 +37,20 @@ static peft_status take(const peft_opt_key *keys, const pf_setting *one, const c
     return PEFT_OK;
 }
 
-peft_status peft_opt_read(const peft_opt_key *keys, const char *text, const char *who, void *values, uint64_t *seen)
+peft_status peft_sys_opt_read(const peft_opt_key *keys, const char *text, const char *who, void *values, uint64_t *seen)
 {
     PK_FLOAT_SCOPE;
     pf_setting one;
     uint64_t found = 0;
     peft_status s = PEFT_OK;
     if (!keys || !who || !values)
-        return pf_fail(PEFT_E_INVALID, "peft_opt_read: %s is NULL", !keys ? "keys" : !who ? "who" : "values");
+        return pf_fail(PEFT_E_INVALID, "peft_sys_opt_read: %s is NULL", !keys ? "keys" : !who ? "who" : "values");
     while (text && !s && pf_setting_next(&text, &one)) s = take(keys, &one, who, values, &found);
     if (seen) *seen = found;
     return s;
 }
 
-size_t peft_opt_print(const peft_opt_key *keys, const void *values, char *text, size_t room)
+size_t peft_sys_opt_print(const peft_opt_key *keys, const void *values, char *text, size_t room)
 {
     PK_FLOAT_SCOPE;
     size_t length = 0;

@@ -6,7 +6,7 @@
 #include <peft/sys/option.h>
 #include "core/base/context.h"
 
-typedef peft_opt pf_opt;
+typedef peft_option pf_opt;
 
 /* Every name in o (NULL: none given) is in one of the two tables (b may be NULL), of a type that converts to the
  * row's, inside its bounds; else PEFT_E_OPTION naming the option, the value, the bounds, and for an unknown name the

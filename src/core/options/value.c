@@ -28,7 +28,7 @@ bool pf_value_int(const char *text, int64_t *out)
     return true;
 }
 
-bool peft_opt_integer(const char *s, size_t length, int64_t *out)
+bool peft_sys_opt_integer(const char *s, size_t length, int64_t *out)
 {
     char text[32];
     if (length >= sizeof text || *s == '+') return false;
@@ -37,13 +37,13 @@ bool peft_opt_integer(const char *s, size_t length, int64_t *out)
     return pf_parse_int(text, out);
 }
 
-const char *peft_opt_number(char text[32], double v)
+const char *peft_sys_opt_number(char text[32], double v)
 {
     pf_print_float(text, 32, v);
     return text;
 }
 
-int peft_opt_choice(const char *choices, const char *word, size_t length)
+int peft_sys_opt_choice(const char *choices, const char *word, size_t length)
 {
     for (int i = 0;; i++) {
         const size_t n = strcspn(choices, "|");
@@ -77,7 +77,7 @@ bool pf_value_sides(const char *text, int64_t *height, int64_t *width)
     const char *x = strchr(text, 'x'), *digits = "0123456789";
     const size_t first = x ? (size_t)(x - text) : strlen(text);
     int64_t h, w = 0;
-    if (strspn(text, digits) != first || !peft_opt_integer(text, first, &h) || h < 1) return false;
+    if (strspn(text, digits) != first || !peft_sys_opt_integer(text, first, &h) || h < 1) return false;
     if (x && (x[1 + strspn(x + 1, digits)] || !pf_parse_int(x + 1, &w) || w < 1)) return false;
     *height = h;
     *width = w;
@@ -91,7 +91,7 @@ static bool in_bounds(const pf_kind *k, double v)
 
 static bool read_side(const pf_kind *k, const char *text, peft_opt_side *out)
 {
-    peft_opt_side v = { .word = peft_opt_choice(k->choices, text, strlen(text)) };
+    peft_opt_side v = { .word = peft_sys_opt_choice(k->choices, text, strlen(text)) };
     if (v.word < 0) {
         if (!pf_value_sides(text, &v.height, &v.width) || !in_bounds(k, (double)v.height)) return false;
         if (v.width && !in_bounds(k, (double)v.width)) return false;
@@ -145,7 +145,7 @@ bool pf_value_read(const pf_kind *k, const char *text, pf_value *v)
         v->i = i;
         return true;
     case 'c':
-        choice = peft_opt_choice(k->choices, text, strlen(text));
+        choice = peft_sys_opt_choice(k->choices, text, strlen(text));
         if (choice >= 0) v->choice = choice;
         return choice >= 0;
     case 'b': return pf_value_bool(text, &v->b);
@@ -172,7 +172,7 @@ size_t pf_value_size(char type)
 static void print_numbers(const double *v, int n, char *text, size_t room)
 {
     char one[3][32];
-    for (int i = 0; i < n; i++) peft_opt_number(one[i], v[i]);
+    for (int i = 0; i < n; i++) peft_sys_opt_number(one[i], v[i]);
     snprintf(text, room, n == 1 ? "%s" : n == 2 ? "%s:%s" : "%s:%s:%s", one[0], one[1], one[2]);
 }
 
@@ -196,8 +196,8 @@ void pf_value_print(const pf_kind *k, const pf_value *v, char *text, size_t room
         else snprintf(text, room, "%lldx%lld", (long long)side->height, (long long)side->width);
         return;
     case 'r':
-        peft_opt_number(lo, v->range.end[0]);
-        peft_opt_number(hi, v->range.end[1]);
+        peft_sys_opt_number(lo, v->range.end[0]);
+        peft_sys_opt_number(hi, v->range.end[1]);
         if (v->range.kind == PEFT_RANGE_FULL) snprintf(text, room, "full");
         else snprintf(text, room, v->range.kind == PEFT_RANGE_VALUES ? "%s:%s" : "p%s:p%s", lo, hi);
         return;
@@ -226,8 +226,8 @@ peft_status pf_value_refuse(const pf_kind *k, const char *who, const char *name,
                       : k->type == 'r' ? "full, p1:p99 (percentiles) or low:high, low below high" : "";
     if (k->choices) list_words(k->choices, words, sizeof words);
     if (k->lo != k->hi && k->type != 'b' && k->type != 'c')
-        snprintf(bounds, sizeof bounds, "%s from %s to %s", k->type == 'r' ? "," : "", peft_opt_number(lo, k->lo),
-                 peft_opt_number(hi, k->hi));
+        snprintf(bounds, sizeof bounds, "%s from %s to %s", k->type == 'r' ? "," : "", peft_sys_opt_number(lo, k->lo),
+                 peft_sys_opt_number(hi, k->hi));
     return pf_fail(PEFT_E_OPTION, "%s: option '%s' is '%.100s'; expected %s%s%s", who, name, text, words, shape,
                    bounds);
 }

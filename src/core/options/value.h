@@ -4,7 +4,7 @@
 #define PF_OPTIONS_VALUE_H
 #include <peft/sys/option.h>
 
-/* What a value must be: a type of peft_opt or peft_opt_key, its bounds, its words. */
+/* What a value must be: a type of peft_option or peft_opt_key, its bounds, its words. */
 typedef struct pf_kind { char type; double lo, hi; const char *choices; } pf_kind;
 typedef union pf_value {
     int64_t i; double f[3]; bool b; int choice; peft_opt_side side; peft_opt_range range;

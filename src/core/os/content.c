@@ -60,7 +60,7 @@ static const char *text_kind(const uint8_t *d, size_t size)
     return NULL;
 }
 
-const char *peft_content_kind(const void *data, size_t size)
+const char *peft_sys_content_kind(const void *data, size_t size)
 {
     const uint8_t *d = data;
     if (!size || !d) return "empty (0 bytes)";

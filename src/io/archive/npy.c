@@ -41,7 +41,7 @@ static bool read_shape(cursor *c, io_npy *a)
         blanks(c);
         const char *first = c->at;
         while (c->at < c->end && *c->at >= '0' && *c->at <= '9') c->at++;
-        if (!peft_opt_integer(first, (size_t)(c->at - first), &extent) ||
+        if (!peft_sys_opt_integer(first, (size_t)(c->at - first), &extent) ||
             __builtin_mul_overflow(a->count, extent, &a->count))
             return false;
         if (a->ndim < IO_NPY_DIMS) a->dim[a->ndim] = extent;

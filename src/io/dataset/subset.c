@@ -219,7 +219,7 @@ peft_status peft_dataset_split(peft_dataset *d, double fraction, uint64_t seed, 
     if (!d || !out) return io_fail(PEFT_E_INVALID, "split: %s is NULL", d ? "out" : "data set");
     if (!(fraction > 0 && fraction < 1))
         return io_fail(PEFT_E_INVALID, "split: fraction %s, expected between 0 and 1",
-                       peft_opt_number(given, fraction));
+                       peft_sys_opt_number(given, fraction));
     peft_status s = draw_begin(d, &w);
     if (!s) {
         for (int64_t c = 0; c < d->classes; c++) w.class_map[c] = c;

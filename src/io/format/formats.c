@@ -27,7 +27,7 @@ bool io_is_image_name(const char *name)
     for (size_t i = 0; i < n; i++) ending[i] = (char)(dot[i + 1] >= 'A' && dot[i + 1] <= 'Z' ? dot[i + 1] | 0x20
                                                                                               : dot[i + 1]);
     for (int i = 0; i < FORMATS; i++)
-        if (peft_opt_choice(formats[i]->endings, ending, n) >= 0) return true;
+        if (peft_sys_opt_choice(formats[i]->endings, ending, n) >= 0) return true;
     return false;
 }
 
@@ -47,7 +47,7 @@ const char *io_image_endings(char *text, size_t room)
 
 peft_status io_no_format(const uint8_t *data, size_t size)
 {
-    const char *what = peft_content_kind(data, size);
+    const char *what = peft_sys_content_kind(data, size);
     char names[200] = "";
     size_t at = 0;
     if (what) return io_fail(PEFT_E_FORMAT, "image: %s", what);

@@ -18,7 +18,7 @@ static const peft_opt_key keys[] = {
 static peft_status parse_options(const char *options, load_options *o)
 {
     *o = (load_options){ { 65536, 1 << 30 }, ONLY_SLICE };
-    return peft_opt_read(keys, options, "image", o, NULL);
+    return peft_sys_opt_read(keys, options, "image", o, NULL);
 }
 
 peft_status io_image_check_options(const char *options)

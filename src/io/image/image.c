@@ -86,8 +86,8 @@ peft_status peft_image_rescale(const peft_image *im, double slope, double interc
     if (!im || !out) return io_fail(PEFT_E_INVALID, "rescale: %s is NULL", im ? "out" : "image");
     if (!(fabs(slope) >= 1e-30 && fabs(slope) <= 1e30 && fabs(intercept) <= 1e30))     /* values stay finite doubles */
         return io_fail(PEFT_E_INVALID, "rescale: slope %s, intercept %s; expected a slope of 1e-30..1e30 and an "
-                       "intercept of up to 1e30, both positive or negative", peft_opt_number(a, slope),
-                       peft_opt_number(b, intercept));
+                       "intercept of up to 1e30, both positive or negative", peft_sys_opt_number(a, slope),
+                       peft_sys_opt_number(b, intercept));
     peft_status s = io_image_like(im, im->width, im->height, im->channels, &to);
     if (s) return s;
     const size_t alpha = (size_t)(im->width * im->height) * io_types[im->type].bytes;

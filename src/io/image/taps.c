@@ -7,8 +7,8 @@
 peft_status io_filter_named(const char *name, io_filter *out, io_order *order)
 {
     const char *colon = name ? strchr(name, ':') : NULL;
-    int i = name ? peft_opt_choice(IO_FILTERS, name, colon ? (size_t)(colon - name) : strlen(name)) : -1;
-    int o = colon ? peft_opt_choice(IO_ORDERS, colon + 1, strlen(colon + 1)) : IO_PILLOW13;
+    int i = name ? peft_sys_opt_choice(IO_FILTERS, name, colon ? (size_t)(colon - name) : strlen(name)) : -1;
+    int o = colon ? peft_sys_opt_choice(IO_ORDERS, colon + 1, strlen(colon + 1)) : IO_PILLOW13;
     if (i < 0 || o < 0)
         return io_fail(PEFT_E_INVALID, "filter: '%.40s', expected %s; append :pillow12 for the order of passes in "
                        "Pillow before 12.2", name ? name : "(null)", IO_FILTERS);

@@ -52,7 +52,7 @@ peft_status peft_loader_create(peft_dataset *d, peft_transform *t, const char *o
     io_loader_options o = { .batch = 16, .cache = 256 << 20 };
     if (!d || !t || !out)
         return io_fail(PEFT_E_INVALID, "loader: %s is NULL", !d ? "data set" : !t ? "transform" : "out");
-    peft_status s = peft_opt_read(keys, options, "loader", &o, NULL);
+    peft_status s = peft_sys_opt_read(keys, options, "loader", &o, NULL);
     if (s) return s;
     if (o.drop_last && d->count < o.batch)
         return io_fail(PEFT_E_OPTION, "loader: drop_last with batch=%lld leaves nothing of %lld samples",

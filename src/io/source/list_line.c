@@ -101,7 +101,7 @@ list_found list_next(list_line *l)
 bool list_value(const char **at, int64_t *out)
 {
     size_t n = strspn(*at, "-0123456789");
-    const bool good = peft_opt_integer(*at, n, out);
+    const bool good = peft_sys_opt_integer(*at, n, out);
     *at += n;
     *at += strspn(*at, ", \t");
     return good;

@@ -11,7 +11,7 @@ enum {
 #undef IO_SETTING
     KEYS, KEYS_OF_OLD = KEY_crop_offset                       /* settings of earlier versions: those before this one */
 };
-_Static_assert(KEYS <= 64, "peft_opt_read reports the settings that a text gives as bits of a uint64_t");
+_Static_assert(KEYS <= 64, "peft_sys_opt_read reports the settings that a text gives as bits of a uint64_t");
 
 static const peft_opt_key keys[] = {
 #define IO_SETTING(kind, name, low, high, words, ...) \
@@ -57,14 +57,14 @@ static peft_status check_geometry(const io_recipe *r)
     if (r->crop_pct > 1)
         return io_fail(PEFT_E_OPTION, "transform: crop_pct=%s: the part of the resized side that the crop keeps, "
                        "expected above 0 and up to 1 (0.875, not 87.5); resize=N says a size in pixels",
-                       peft_opt_number(given, r->crop_pct));
+                       peft_sys_opt_number(given, r->crop_pct));
     if (!uses_crop_pct && r->crop_pct != 1)
         return io_fail(PEFT_E_OPTION, "transform: crop_pct=%s has no effect with this resize, which gives the size "
                        "in pixels; leave crop_pct out, or use resize=shorter, squash or longest",
-                       peft_opt_number(given, r->crop_pct));
+                       peft_sys_opt_number(given, r->crop_pct));
     if (floor((double)r->size / r->crop_pct) < 1 || (double)r->size / r->crop_pct > 1 << 20)
         return io_fail(PEFT_E_OPTION, "transform: size / crop_pct = %s pixels, expected 1 to 1048576",
-                       peft_opt_number(given, (double)r->size / r->crop_pct));
+                       peft_sys_opt_number(given, (double)r->size / r->crop_pct));
     return PEFT_OK;
 }
 
@@ -72,7 +72,7 @@ static peft_status check_geometry(const io_recipe *r)
 static const char *triple(char text[100], const double v[3], double by)
 {
     char one[3][32];
-    for (int c = 0; c < 3; c++) peft_opt_number(one[c], round(1e9 * v[c] / by) / 1e9);
+    for (int c = 0; c < 3; c++) peft_sys_opt_number(one[c], round(1e9 * v[c] / by) / 1e9);
     snprintf(text, 100, "%s:%s:%s", one[0], one[1], one[2]);
     return text;
 }
@@ -102,7 +102,7 @@ static peft_status lay_over(const char *text, io_recipe *r)
     const uint64_t old = ((uint64_t)1 << KEYS_OF_OLD) - 1;
     int64_t old_size = r->size;
     uint64_t seen;
-    peft_status s = peft_opt_read(keys, text, "transform", r, &seen);
+    peft_status s = peft_sys_opt_read(keys, text, "transform", r, &seen);
     if (s) return s;
     if (sets(seen, KEY_resize) && !sets(seen, KEY_crop_pct))
         r->crop_pct = r->resize.word == IO_SHORTER ? 0.875 : 1;
@@ -125,10 +125,10 @@ peft_status io_recipe_parse(const char *base, const char *text, io_recipe *r)
 
 peft_status io_recipe_print(const io_recipe *r, char **text)
 {
-    const size_t room = peft_opt_print(keys, r, NULL, 0) + 1;
+    const size_t room = peft_sys_opt_print(keys, r, NULL, 0) + 1;
     char *t = malloc(room);
     if (!t) return io_nomem("text of settings");
-    peft_opt_print(keys, r, t, room);
+    peft_sys_opt_print(keys, r, t, room);
     *text = t;
     return PEFT_OK;
 }

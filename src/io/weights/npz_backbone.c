@@ -258,7 +258,7 @@ static peft_status write_file(const conversion *c, const char *path)
         list[i] = (peft_named_data){ .name = t->name, .type = PEFT_F32, .ndim = t->ndim, .data = c->data + t->begin };
         memcpy(list[i].dim, t->dim, sizeof *t->dim * (size_t)t->ndim);
     }
-    const peft_status s = peft_write_tensors(path, list, (size_t)c->count, notes);
+    const peft_status s = peft_sys_write_tensors(path, list, (size_t)c->count, notes);
     free(list);
     return s;
 }

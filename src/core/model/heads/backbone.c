@@ -5,7 +5,7 @@
 
 static pf_val emit(const peft_model *m, pf_graph *g, pf_val x)
 {
-    return peft_linear(g, x, pf_model_weight(m, g, "head.weight"), pf_model_weight(m, g, "head.bias"));
+    return peft_sys_linear(g, x, pf_model_weight(m, g, "head.weight"), pf_model_weight(m, g, "head.bias"));
 }
 
 static const peft_tensor *merge(const peft_model *m, const char *name) { return pf_backbone_find(m->backbone, name); }

@@ -39,12 +39,12 @@ static pf_val use(const peft_model *m, pf_graph *g, const char *stem, const char
     snprintf(name, sizeof name, "%s.%s", stem, end);
     pf_param *p = pf_params_find(&m->params, name);
     if (!p) p = pf_params_find(&m->buffers, name);
-    return p ? peft_use(g, p) : PF_NONE;
+    return p ? peft_sys_param(g, p) : PF_NONE;
 }
 
 pf_val pf_head_linear_of(const peft_model *m, pf_graph *g, pf_val x, const char *stem)
 {
-    return peft_linear(g, x, use(m, g, stem, "weight"), use(m, g, stem, "bias"));
+    return peft_sys_linear(g, x, use(m, g, stem, "weight"), use(m, g, stem, "bias"));
 }
 
 pf_val pf_head_batch_norm(const peft_model *m, pf_graph *g, pf_val x, const char *stem, double eps)

@@ -30,7 +30,7 @@ static pf_val emit(const peft_model *m, pf_graph *g, pf_val x)
     char linear[STEM], norm[STEM];
     for (int64_t i = 0; i < m->head_layers; i++) {
         stems(i, linear, norm);
-        x = peft_activate(g, pf_head_linear_of(m, g, x, linear), "relu");
+        x = peft_sys_activate(g, pf_head_linear_of(m, g, x, linear), "relu");
         x = pf_head_batch_norm(m, g, x, norm, 1e-5);
     }
     return pf_head_linear_of(m, g, x, "head.last_layer");

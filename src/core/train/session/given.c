@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * given.c -- inputs that a method declares (peft_input) and an application gives beside the images. */
+ * given.c -- inputs that a method declares (peft_sys_input) and an application gives beside the images. */
 #include <stdio.h>
 #include <string.h>
 #include "core/train/session/compiled.h"

@@ -27,9 +27,9 @@ static peft_status check_values(const peft_image *im, const double end[2])
     char text[4][32];
     if (im->type == IO_F32 || (end[0] >= lowest && end[1] <= highest)) return PEFT_OK;
     return io_fail(PEFT_E_INVALID, "transform: range=%s:%s, the image's samples are %s%s, in %s..%s",
-                   peft_opt_number(text[0], end[0]), peft_opt_number(text[1], end[1]), io_types[im->type].name,
-                   io_rescaled(im) ? " and rescaled" : "", peft_opt_number(text[2], lowest),
-                   peft_opt_number(text[3], highest));
+                   peft_sys_opt_number(text[0], end[0]), peft_sys_opt_number(text[1], end[1]), io_types[im->type].name,
+                   io_rescaled(im) ? " and rescaled" : "", peft_sys_opt_number(text[2], lowest),
+                   peft_sys_opt_number(text[3], highest));
 }
 
 /* Refuses NaN and infinite samples: NaN maps to no output, and either would falsify the percentiles. */
@@ -42,7 +42,7 @@ static peft_status check_finite(const peft_image *im)
         if (!isfinite(((const float *)im->pixels)[i]))
             return io_fail(PEFT_E_NONFINITE, "transform: the image's sample at column %lld, row %lld is %s; replace "
                            "NaN and infinity before (numpy.nan_to_num)", (long long)(pixel % im->width),
-                           (long long)(pixel / im->width), peft_opt_number(text, io_value(im, i)));
+                           (long long)(pixel / im->width), peft_sys_opt_number(text, io_value(im, i)));
     }
     return PEFT_OK;
 }
