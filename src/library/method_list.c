@@ -12,22 +12,22 @@ size_t peft_method_count(void)
 
 const char *peft_method_name(size_t i) { return i < peft_method_count() ? pf_methods[i]->name : NULL; }
 
-/* name NULL: none. */
+/* NULL: name is NULL or no built-in method's. */
 static const peft_method *named(const char *name) { return name ? pf_method_in(pf_methods, name) : NULL; }
 
-/* A text that a method does not state is "". */
-static const char *stated(const char *text) { return text ? text : ""; }
+/* Texts that a method leaves out are "". */
+static const char *text_or_empty(const char *text) { return text ? text : ""; }
 
 const char *peft_method_summary(const char *method)
 {
     const peft_method *m = named(method);
-    return m ? stated(m->summary) : NULL;
+    return m ? text_or_empty(m->summary) : NULL;
 }
 
 const char *peft_method_paper(const char *method)
 {
     const peft_method *m = named(method);
-    return m ? stated(m->paper) : NULL;
+    return m ? text_or_empty(m->paper) : NULL;
 }
 
 const char *peft_method_head(const char *method)

@@ -1,40 +1,46 @@
 /* SPDX-License-Identifier: Apache-2.0
  * adapter.c -- bottleneck adapters at the MLP: behind it, inside the residual sum (Pfeiffer et al. 2021, as in the VPT
- * repository), or parallel to it on the residual stream (AdaptFormer, Chen et al., NeurIPS 2022). Both act behind
- * LayerScale. */
+ * repository), or parallel to it, reading the residual stream (AdaptFormer, Chen et al., NeurIPS 2022). In backbones
+ * with LayerScale both add to the MLP's output after it was scaled. */
 #include <peft/sys/method.h>
 #include <string.h>
 
-typedef struct { peft_param *dw[PEFT_DEPTH_MAX], *db[PEFT_DEPTH_MAX], *uw[PEFT_DEPTH_MAX], *ub[PEFT_DEPTH_MAX];
-                 double scale, drop; } bottleneck;
+/* One bottleneck for each block: down [inner,width], activation, up [width,inner]. */
+typedef struct {
+    peft_param *down_w[PEFT_DEPTH_MAX], *down_b[PEFT_DEPTH_MAX], *up_w[PEFT_DEPTH_MAX], *up_b[PEFT_DEPTH_MAX];
+    double scale, dropout;
+} bottleneck;
 
 static const peft_option adapter_opts[] = {
     { "bottleneck", 'i', "96", 1, 65536, "inner width" },
-    { "init", 's', "kaiming", 0, 0, "of the way down: kaiming; zero: the published start, where only a bias moves" },
+    { "init", 's', "kaiming", 0, 0, "of the down-projection: kaiming, or zero (published; only up.bias learns)" },
     { 0 } };
 static const peft_option adaptformer_opts[] = {
     { "bottleneck", 'i', "64", 1, 65536, "inner width" },
-    { "scale", 'f', "0.1", 0, 1e3, "of the adapter's output" },
-    { "dropout", 'f', "0.1", 0, 0.99, "behind the activation, in training" }, { 0 } };
+    { "scale", 'f', "0.1", 0, 1e3, "factor on the adapter's output" },
+    { "dropout", 'f', "0.1", 0, 0.99, "dropout after the activation, in training" }, { 0 } };
 
-static void declare(peft_adapter *a, const peft_vit *v, const char *init, const char *where, const char *down,
-                    const char *up)
+/* Declares the tensors blocks.N.<module>.<down|up>.{weight,bias}. */
+static void declare(peft_adapter *a, const peft_vit *v, const char *init, const char *module,
+                    const char *down, const char *up)
 {
     bottleneck *m = peft_sys_state(a);
-    const int64_t c = v->width, h = peft_sys_opt_int(a, "bottleneck");
+    const int64_t width = v->width, inner = peft_sys_opt_int(a, "bottleneck");
     for (int64_t l = 0; l < v->depth; l++) {
-        m->dw[l] = peft_sys_declare(a, PEFT_DIMS(h, c), init, "blocks.%d.%s.%s.weight", (int)l, where, down);
-        m->db[l] = peft_sys_declare(a, PEFT_DIMS(h), "zero", "blocks.%d.%s.%s.bias", (int)l, where, down);
-        m->uw[l] = peft_sys_declare(a, PEFT_DIMS(c, h), "zero", "blocks.%d.%s.%s.weight", (int)l, where, up);
-        m->ub[l] = peft_sys_declare(a, PEFT_DIMS(c), "zero", "blocks.%d.%s.%s.bias", (int)l, where, up);
+        m->down_w[l] = peft_sys_declare(a, PEFT_DIMS(inner, width), init, "blocks.%d.%s.%s.weight", (int)l, module,
+                                        down);
+        m->down_b[l] = peft_sys_declare(a, PEFT_DIMS(inner), "zero", "blocks.%d.%s.%s.bias", (int)l, module, down);
+        m->up_w[l] = peft_sys_declare(a, PEFT_DIMS(width, inner), "zero", "blocks.%d.%s.%s.weight", (int)l, module, up);
+        m->up_b[l] = peft_sys_declare(a, PEFT_DIMS(width), "zero", "blocks.%d.%s.%s.bias", (int)l, module, up);
     }
 }
 
-static peft_val through(const bottleneck *m, peft_build *b, int64_t l, peft_val x, const char *act)
+/* up(dropout(activation(down(x)))) of block l */
+static peft_val apply(const bottleneck *m, peft_build *b, int64_t l, peft_val x, const char *activation)
 {
-    x = peft_sys_activate(b, peft_sys_linear(b, x, peft_sys_param(b, m->dw[l]), peft_sys_param(b, m->db[l])), act);
-    return peft_sys_linear(b, peft_sys_dropout(b, x, m->drop), peft_sys_param(b, m->uw[l]),
-                           peft_sys_param(b, m->ub[l]));
+    x = peft_sys_linear(b, x, peft_sys_param(b, m->down_w[l]), peft_sys_param(b, m->down_b[l]));
+    x = peft_sys_dropout(b, peft_sys_activate(b, x, activation), m->dropout);
+    return peft_sys_linear(b, x, peft_sys_param(b, m->up_w[l]), peft_sys_param(b, m->up_b[l]));
 }
 
 static peft_status adapter_init(peft_adapter *a, const peft_vit *v)
@@ -48,14 +54,14 @@ static peft_status adapter_init(peft_adapter *a, const peft_vit *v)
 static void adapter_emit(const void *state, peft_build *b, peft_site *s)
 {
     if (s->role == PEFT_MLP)
-        s->out = peft_sys_add(b, s->out, through(state, b, s->layer, s->out, "gelu"));
+        s->out = peft_sys_add(b, s->out, apply(state, b, s->layer, s->out, "gelu"));
 }
 
 static peft_status adaptformer_init(peft_adapter *a, const peft_vit *v)
 {
     bottleneck *m = peft_sys_state(a);
     m->scale = peft_sys_opt_float(a, "scale");
-    m->drop = peft_sys_opt_float(a, "dropout");
+    m->dropout = peft_sys_opt_float(a, "dropout");
     declare(a, v, "kaiming", "adaptmlp", "down_proj", "up_proj");
     return peft_sys_init_status(a);
 }
@@ -64,15 +70,14 @@ static void adaptformer_emit(const void *state, peft_build *b, peft_site *s)
 {
     const bottleneck *m = state;
     if (s->role == PEFT_MLP)
-        s->out = peft_sys_add(b, s->out, peft_sys_scale(b, through(m, b, s->layer, s->in, "relu"), m->scale));
+        s->out = peft_sys_add(b, s->out, peft_sys_scale(b, apply(m, b, s->layer, s->in, "relu"), m->scale));
 }
 
 const peft_method pf_method_adapter = {
     .name = "adapter", .summary = "a trained bottleneck behind each MLP", .paper = "arXiv:1902.00751",
-        .opts = adapter_opts,
-    .sites = PEFT_AT(PEFT_BRANCH), .state_size = sizeof(bottleneck), .init = adapter_init, .emit = adapter_emit };
+    .opts = adapter_opts, .sites = PEFT_AT(PEFT_BRANCH), .state_size = sizeof(bottleneck),
+    .init = adapter_init, .emit = adapter_emit };
 const peft_method pf_method_adaptformer = {
     .name = "adaptformer", .summary = "a trained bottleneck beside each MLP", .paper = "arXiv:2205.13535",
-        .opts = adaptformer_opts,
-    .sites = PEFT_AT(PEFT_BRANCH), .state_size = sizeof(bottleneck), .init = adaptformer_init,
-    .emit = adaptformer_emit };
+    .opts = adaptformer_opts, .sites = PEFT_AT(PEFT_BRANCH), .state_size = sizeof(bottleneck),
+    .init = adaptformer_init, .emit = adaptformer_emit };

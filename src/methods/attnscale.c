@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  * attnscale.c -- AttnScale (Basu et al., AAAI 2024) with the offsets of eTT's domain residual adapter (Xu et al., TMLR
- * 2022): one factor on the attention scores a head, one vector added behind attention and behind the MLP. */
+ * 2022): a factor for each head multiplies its attention scores; a vector is added to the output of attention and of
+ * the MLP. */
 #include <peft/sys/method.h>
 
 typedef struct { peft_param *scale[PEFT_DEPTH_MAX], *after_sa[PEFT_DEPTH_MAX], *after_mlp[PEFT_DEPTH_MAX]; } attnscale;
 static const peft_option opts[] = {
-    { "scale",   'b', "true", 0, 0, "factors on the attention scores" },
-    { "offsets", 'b', "true", 0, 0, "offsets behind attention and MLP" }, { 0 } };
+    { "scale",   'b', "true", 0, 0, "train a factor for the attention scores of each head" },
+    { "offsets", 'b', "true", 0, 0, "train a vector added to the outputs of attention and MLP" }, { 0 } };
 
 static peft_status init(peft_adapter *a, const peft_vit *v)
 {
@@ -25,23 +26,24 @@ static void emit(const void *state, peft_build *b, peft_site *s)
 {
     const attnscale *m = state;
     peft_param *offset = s->role == PEFT_SA ? m->after_sa[s->layer] : m->after_mlp[s->layer];
-    if (s->where == PEFT_ATTN && m->scale[s->layer]) {       /* on top of another method's */
+    if (s->where == PEFT_ATTN && m->scale[s->layer]) {       /* another method may have set a factor */
         peft_val scale = peft_sys_param(b, m->scale[s->layer]);
         s->head_scale = s->head_scale.id ? peft_sys_mul(b, scale, s->head_scale) : scale;
     }
     if (s->where == PEFT_BRANCH && offset) s->out = peft_sys_add(b, s->out, peft_sys_param(b, offset));
 }
 
-static void add_offset(peft_merge *mg, const peft_param *offset, const char *branch, int64_t layer, int64_t n)
+/* blocks.<layer>.<branch>.bias [width] += offset */
+static void add_offset(peft_merge *mg, const peft_param *offset, const char *branch, int64_t layer, int64_t width)
 {
     peft_real *b = offset ? peft_sys_merge_tensor(mg, "blocks.%d.%s.bias", (int)layer, branch) : NULL;
-    for (int64_t i = 0; b && i < n; i++) b[i] += peft_sys_merge_value(offset)[i];
+    for (int64_t i = 0; b && i < width; i++) b[i] += peft_sys_merge_value(offset)[i];
 }
 
 static void merge(const void *state, peft_merge *mg, const peft_vit *v, bool others)
 {
     const attnscale *m = state;
-    const int64_t c = v->width, d = c / v->heads;
+    const int64_t c = v->width, head_width = c / v->heads;
     if (others) peft_sys_merge_refuse(mg, "its factors beside another adapter");
     if (m->after_sa[0] && peft_sys_merge_has(mg, "blocks.0.ls1.gamma"))
         peft_sys_merge_refuse(mg, "offsets behind LayerScale");
@@ -49,8 +51,8 @@ static void merge(const void *state, peft_merge *mg, const peft_vit *v, bool oth
         peft_real *w = m->scale[l] ? peft_sys_merge_tensor(mg, "blocks.%d.attn.qkv.weight", (int)l) : NULL, *b = NULL;
         if (w && peft_sys_merge_has(mg, "blocks.0.attn.qkv.bias"))
             b = peft_sys_merge_tensor(mg, "blocks.%d.attn.qkv.bias", (int)l);
-        for (int64_t i = 0; w && i < c; i++) {                   /* scores scale as the query does */
-            const peft_real a = peft_sys_merge_value(m->scale[l])[i / d];
+        for (int64_t i = 0; w && i < c; i++) {          /* a factor on q = W_q x + b_q is a factor on the scores */
+            const peft_real a = peft_sys_merge_value(m->scale[l])[i / head_width];
             for (int64_t j = 0; j < c; j++) w[i * c + j] *= a;
             if (b) b[i] *= a;
         }
@@ -63,5 +65,4 @@ const peft_method pf_method_attnscale_dra = {
     .name = "attnscale_dra", .summary = "a factor a head on attention scores, an offset behind each branch",
     .paper = "Basu et al., AAAI 2024; Xu et al., TMLR 2022", .opts = opts,
     .sites = PEFT_AT(PEFT_ATTN) | PEFT_AT(PEFT_BRANCH),
-    .state_size = sizeof(attnscale), .init = init, .emit = emit,
-    .merge = merge };
+    .state_size = sizeof(attnscale), .init = init, .emit = emit, .merge = merge };

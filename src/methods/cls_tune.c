@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
- * cls_tune.c -- the class token alone (an ablation of Jia et al., ECCV 2022), or with the register tokens: prompts that
- * the backbone has already. */
+ * cls_tune.c -- trains the class token (an ablation of Jia et al., ECCV 2022) and, if asked, the register tokens. Both
+ * are learned tokens that the backbone already has, so they serve as prompts. */
 #include <peft/sys/method.h>
 
 static const peft_option opts[] = {
-    { "registers", 'b', "false", 0, 0, "the register tokens too" }, { 0 } };
+    { "registers", 'b', "false", 0, 0, "train the register tokens too" }, { 0 } };
 
 static peft_status init(peft_adapter *a, const peft_vit *v)
 {
     const int registers = (int)peft_sys_opt_int(a, "registers");
     if (registers && v->prefix < 2)
-        peft_sys_reject_option(a, "registers", "a backbone with register tokens; this one has none");
+        peft_sys_reject_option(a, "registers", "false: this backbone has no register tokens");
     peft_sys_unfreeze(a, "cls_token");
     if (registers) peft_sys_unfreeze(a, "reg_token");
     return peft_sys_init_status(a);

@@ -1,32 +1,34 @@
 /* SPDX-License-Identifier: Apache-2.0
  * ept.c -- Embedded Prompt Tuning (Zu et al., Medical Image Analysis 97, 2024).
  *
- * The paper puts `length` learned logits in front of each query token's attention scores, takes the softmax over all
- * of them and drops the learned columns again (its eq. 10). All that is left of them is their mass in the denominator,
- * so one number per token says it all: z = log sum_j exp(prompt_j), a sink. */
+ * The paper puts `length` learned logits in front of each query token's attention scores, takes the softmax over all of
+ * them and drops the learned columns again (its eq. 10). What remains of them is a term in the softmax's denominator:
+ * sum_j exp(prompt_j). The attention kernel takes its logarithm, z = log sum_j exp(prompt_j), as one further logit for
+ * each query token (the sink of PEFT_ATTN). */
 #include <peft/sys/method.h>
 #include <string.h>
 
 typedef struct { uint64_t layers; peft_param *prompt; } ept;
 
 static const peft_option opts[] = {
-    { "length", 'i', "100",    1, 1e6, "prompt entries a token and layer" },
+    { "length", 'i', "100",    1, 1e6, "learned logits for each token and layer" },
     { "layers", 's', "all",    0, 0,   "layers that carry prompts: all (deep), 0 (shallow), 6-11, [0,3,5]" },
     { "init",   's', "normal", 0, 0,   "normal (std 0.02), uniform (+-0.08), zero or kaiming" },
     { 0 } };
 
-static const char *initial(peft_adapter *a)
+/* The rule of peft_sys_declare that the option init names. */
+static const char *init_rule(peft_adapter *a)
 {
     static const char *const known[][2] = {
         { "normal", "normal:0.02" }, { "uniform", "uniform:0.08" }, { "zero", "zero" },
-            { "kaiming", "kaiming_normal" } };
+        { "kaiming", "kaiming_normal" } };
     for (size_t i = 0; i < sizeof known / sizeof *known; i++)
         if (!strcmp(peft_sys_opt_string(a, "init"), known[i][0])) return known[i][1];
     peft_sys_reject_option(a, "init", "normal, uniform, zero or kaiming");
     return "zero";
 }
 
-static int64_t count(uint64_t bits)
+static int64_t count_bits(uint64_t bits)
 {
     int64_t n = 0;
     for (; bits; bits &= bits - 1) n++;
@@ -37,8 +39,8 @@ static peft_status init(peft_adapter *a, const peft_vit *vit)
 {
     ept *m = peft_sys_state(a);
     m->layers = peft_sys_opt_layers(a, "layers");
-    m->prompt = peft_sys_declare(a, PEFT_DIMS(count(m->layers), vit->tokens, peft_sys_opt_int(a, "length")), initial(a),
-                             "prompt");
+    const int64_t layers = count_bits(m->layers), length = peft_sys_opt_int(a, "length");
+    m->prompt = peft_sys_declare(a, PEFT_DIMS(layers, vit->tokens, length), init_rule(a), "prompt");
     return peft_sys_init_status(a);
 }
 
@@ -47,9 +49,9 @@ static void emit(const void *state, peft_build *b, peft_site *s)
     const ept *m = state;
     uint64_t bit = (uint64_t)1 << s->layer;
     if (!(m->layers & bit)) return;
-    /* [tokens, length] */
-    peft_val entries = peft_sys_select(b, peft_sys_param(b, m->prompt), count(m->layers & (bit - 1)));
-    s->sink = peft_sys_logaddexp(b, s->sink, peft_sys_logsumexp(b, entries));
+    const int64_t index = count_bits(m->layers & (bit - 1));        /* of this layer among those with prompts */
+    peft_val logits = peft_sys_select(b, peft_sys_param(b, m->prompt), index);          /* [tokens, length] */
+    s->sink = peft_sys_logaddexp(b, s->sink, peft_sys_logsumexp(b, logits));
 }
 
 const peft_method pf_method_ept = {

@@ -1,41 +1,45 @@
 /* SPDX-License-Identifier: Apache-2.0
- * fpt.c -- Fine-grained Prompt Tuning (Huang et al., MICCAI 2024; FPT+, TNNLS 36(9) 2025): a small trained ViT on the
- * small image, fed at every block by prompts that attend to the keys and values of the frozen ViT's most attended
- * tokens on the large one. Nothing of the frozen pass depends on a trained value: it is the graph's frozen prefix, cached
- * by sample id like any other, and there is no preloading code here. */
+ * fpt.c -- Fine-grained Prompt Tuning (Huang et al., MICCAI 2024; FPT+, TNNLS 36(9) 2025): a small trained ViT, the
+ * side network, reads a small image. The frozen backbone reads the large image. At each chosen layer of the backbone,
+ * trained prompts attend to the keys and values of the tokens that receive most attention ("fine-grained features"),
+ * and the result, the fused prompts, enters one block of the side network.
+ *
+ * The backbone's pass depends on no trained value, so the feature cache of a trainer keeps it by sample id as for any
+ * method (the paper's preloading of features). */
 #include <peft/sys/method.h>
 #include <math.h>
 #include <string.h>
 
 typedef struct {
     uint64_t layers;
-    int64_t heads, prompts, side, kept;
-    int plus, class_token, given;
-    double drop;
+    int64_t heads, prompts, side_image, tokens_kept;
+    int plus, rank_by_class_token, side_image_given;
+    double dropout;
     peft_param *prompt, *norm_w, *norm_b, *in_w, *in_b, *out_w, *out_b, *head_w, *head_b;
 } fpt;
 
 static const peft_option opts[] = {
-    { "classes",    'i', "2", 1, 1 << 24, "classes of the side network's head; as the model's" },
-    { "plus",       'b', "false", 0, 0, "FPT+: prompts as wide as the backbone, normalised" },
+    { "classes",    'i', "2", 1, 1 << 24, "classes of the side network's head; must equal the model's" },
+    { "plus",       'b', "false", 0, 0, "FPT+: prompts have the backbone's width and pass a LayerNorm" },
     { "tokens",     'i', "16", 1, 4096, "prompts a block" },
     { "reduction",  'i', "8", 1, 1024, "side network's width = backbone's / this" },
     { "layers",     's', "all", 0, 0, "layers whose keys and values are used; one side block each (FPT+: 6-11)" },
-    { "ratio",      'f', "0.2", 0, 1, "share of tokens kept a head" },
-    { "importance", 's', "global", 0, 0, "what a token is ranked by: global (attention of all queries) or class_token" },
+    { "ratio",      'f', "0.2", 0, 1, "share of the tokens that each head keeps" },
+    { "importance", 's', "global", 0, 0, "ranks tokens: global (attention of all queries) or class_token" },
     { "side_image", 'i', "224", 1, 65536, "side network's image (FPT+: 128)" },
-    { "side_input", 's', "resize", 0, 0, "resize (of the large image) or given (at each step, beside it)" },
+    { "side_input", 's', "resize", 0, 0, "resize (of the large image) or given (the input side_images)" },
     { "fine_image", 'i', "0", 0, 65536, "the large image's side: the backbone's image_size, if given" },
     { "dropout",    'f', "0", 0, 0.99, "on the fused prompts, in training (published: 0.5)" },
     { 0 } };
 
-static int64_t count(uint64_t bits)
+static int64_t count_bits(uint64_t bits)
 {
     int64_t n = 0;
     for (; bits; bits &= bits - 1) n++;
     return n;
 }
 
+/* 1 where the text option is yes, 0 where it is no; another text is refused. */
 static int choice(peft_adapter *a, const char *name, const char *no, const char *yes, const char *expected)
 {
     const char *s = peft_sys_opt_string(a, name);
@@ -43,76 +47,81 @@ static int choice(peft_adapter *a, const char *name, const char *no, const char 
     return !strcmp(s, yes);
 }
 
-static void fusion(peft_adapter *a, fpt *m, int64_t width, int64_t side)
+/* width: the backbone's; side_width: the side network's. */
+static void declare_fusion(peft_adapter *a, fpt *m, int64_t width, int64_t side_width)
 {
-    const int64_t n = count(m->layers);
+    const int64_t layers = count_bits(m->layers), prompt_width = m->plus ? width : side_width;
     const char *bound;
-    m->prompt = peft_sys_declare(a, PEFT_DIMS(n, 1, m->prompts, m->plus ? width : side), "normal:1e-6",
-                             "fusion_module.prompts");
+    m->prompt = peft_sys_declare(a, PEFT_DIMS(layers, 1, m->prompts, prompt_width), "normal:1e-6",
+                                 "fusion_module.prompts");
     if (m->plus) {
         m->norm_w = peft_sys_declare(a, PEFT_DIMS(width), "one", "fusion_module.layer_norm.weight");
         m->norm_b = peft_sys_declare(a, PEFT_DIMS(width), "zero", "fusion_module.layer_norm.bias");
     } else {
-        bound = peft_sys_init_rule(a, "uniform", sqrt(1.0 / (double)side));
-        m->in_w = peft_sys_declare(a, PEFT_DIMS(width, side), bound, "fusion_module.prompt_proj.weight");
+        bound = peft_sys_init_rule(a, "uniform", sqrt(1.0 / (double)side_width));
+        m->in_w = peft_sys_declare(a, PEFT_DIMS(width, side_width), bound, "fusion_module.prompt_proj.weight");
         m->in_b = peft_sys_declare(a, PEFT_DIMS(width), bound, "fusion_module.prompt_proj.bias");
     }
     bound = peft_sys_init_rule(a, "uniform", sqrt(1.0 / (double)width));
-    m->out_w = peft_sys_declare(a, PEFT_DIMS(side, width), bound, "fusion_module.out_proj.weight");
-    m->out_b = peft_sys_declare(a, PEFT_DIMS(side), bound, "fusion_module.out_proj.bias");
+    m->out_w = peft_sys_declare(a, PEFT_DIMS(side_width, width), bound, "fusion_module.out_proj.weight");
+    m->out_b = peft_sys_declare(a, PEFT_DIMS(side_width), bound, "fusion_module.out_proj.bias");
 }
 
 static peft_status init(peft_adapter *a, const peft_vit *v)
 {
     fpt *m = peft_sys_state(a);
-    const int64_t side = v->width / peft_sys_opt_int(a, "reduction"), fine = peft_sys_opt_int(a, "fine_image");
+    const int64_t side_width = v->width / peft_sys_opt_int(a, "reduction");
+    const int64_t fine_image = peft_sys_opt_int(a, "fine_image");
     m->layers = peft_sys_opt_layers(a, "layers");
     m->heads = v->heads;
     m->prompts = peft_sys_opt_int(a, "tokens");
-    m->side = peft_sys_opt_int(a, "side_image");
-    m->kept = (int64_t)(peft_sys_opt_float(a, "ratio") * (double)v->tokens);
+    m->side_image = peft_sys_opt_int(a, "side_image");
+    m->tokens_kept = (int64_t)(peft_sys_opt_float(a, "ratio") * (double)v->tokens);
     m->plus = (int)peft_sys_opt_int(a, "plus");
-    m->drop = peft_sys_opt_float(a, "dropout");
-    m->class_token = choice(a, "importance", "global", "class_token", "global or class_token");
-    m->given = choice(a, "side_input", "resize", "given", "resize or given");
-    if (fine && fine != v->image)
+    m->dropout = peft_sys_opt_float(a, "dropout");
+    m->rank_by_class_token = choice(a, "importance", "global", "class_token", "global or class_token");
+    m->side_image_given = choice(a, "side_input", "resize", "given", "resize or given");
+    if (fine_image && fine_image != v->image)
         peft_sys_reject_option(a, "fine_image", "the image_size the backbone was loaded with");
-    if (m->kept < 1) peft_sys_reject_option(a, "ratio", "enough to keep a token");
-    if (side < 1 || side % v->heads) peft_sys_reject_option(a, "reduction", "a side width that the heads divide");
-    fusion(a, m, v->width, side);
-    const peft_vit shape = { .width = side, .depth = count(m->layers), .heads = v->heads, .mlp = 4 * side,
-                             .image = m->side };
+    if (m->tokens_kept < 1) peft_sys_reject_option(a, "ratio", "enough to keep a token");
+    if (side_width < 1 || side_width % v->heads)
+        peft_sys_reject_option(a, "reduction", "a divisor of the backbone's width that leaves a multiple of its heads");
+    declare_fusion(a, m, v->width, side_width);
+    const peft_vit shape = { .width = side_width, .depth = count_bits(m->layers), .heads = v->heads,
+                             .mlp = 4 * side_width, .image = m->side_image };
     peft_sys_declare_vit(a, "side_encoder.", &shape, peft_sys_opt_int(a, "classes"));
     m->head_w = peft_sys_find_declared(a, "side_encoder.head.weight");
     m->head_b = peft_sys_find_declared(a, "side_encoder.head.bias");
     return peft_sys_init_status(a);
 }
 
-typedef struct { const fpt *m; int seen; peft_val fused[PEFT_DEPTH_MAX]; } run;
+/* One graph being built: fused[i] are the fused prompts of the i-th chosen layer, for block i of the side network. */
+typedef struct { const fpt *m; int layers_fused; peft_val fused[PEFT_DEPTH_MAX]; } pass;
 
-/* At the frozen ViT's attention: f = dropout(out_proj(U) + P), or out_proj(U + P) in FPT+, U = softmax(q K*^T) V*. */
-static void tap(void *user, peft_build *b, peft_site *s)
+/* At an attention of the frozen backbone. K*, V*: keys and values of the kept tokens; P: the layer's prompts;
+ * U = softmax(q K*^T) V*. Fused prompts: dropout(out_proj(U) + P), in FPT+ dropout(out_proj(U + P)). */
+static void fuse(void *user, peft_build *b, peft_site *s)
 {
-    run *r = user;
+    pass *r = user;
     const fpt *m = r->m;
     if (s->where != PEFT_ATTN || !(m->layers >> s->layer & 1)) return;
-    peft_val mass = peft_sys_attention_mass(b, m->heads, s, m->class_token);
-    peft_val p = peft_sys_select(b, peft_sys_param(b, m->prompt), r->seen);
+    peft_val mass = peft_sys_attention_mass(b, m->heads, s, m->rank_by_class_token);
+    peft_val p = peft_sys_select(b, peft_sys_param(b, m->prompt), r->layers_fused);
     peft_val q = m->plus ? peft_sys_layernorm(b, p, peft_sys_param(b, m->norm_w), peft_sys_param(b, m->norm_b), 1e-5)
-                       : peft_sys_linear(b, p, peft_sys_param(b, m->in_w), peft_sys_param(b, m->in_b));
-    peft_site fusion = { .q = peft_sys_repeat_batch(b, q), .k = peft_sys_top_rows(b, s->k, mass, m->kept),
-                         .v = peft_sys_top_rows(b, s->v, mass, m->kept) };
-    peft_val f = peft_sys_attention(b, m->heads, &fusion);
+                         : peft_sys_linear(b, p, peft_sys_param(b, m->in_w), peft_sys_param(b, m->in_b));
+    peft_site kept = { .q = peft_sys_repeat_batch(b, q), .k = peft_sys_top_rows(b, s->k, mass, m->tokens_kept),
+                       .v = peft_sys_top_rows(b, s->v, mass, m->tokens_kept) };
+    peft_val f = peft_sys_attention(b, m->heads, &kept);
     if (m->plus) f = peft_sys_add(b, f, p);
     f = peft_sys_linear(b, f, peft_sys_param(b, m->out_w), peft_sys_param(b, m->out_b));
     if (!m->plus) f = peft_sys_add(b, f, p);
-    r->fused[r->seen++] = peft_sys_dropout(b, f, m->drop);
+    r->fused[r->layers_fused++] = peft_sys_dropout(b, f, m->dropout);
 }
 
-/* At the side ViT's blocks: the fused prompts stand behind the tokens and are dropped again. */
+/* At a block of the side network: the fused prompts are appended to its tokens and dropped after it. */
 static void inject(void *user, peft_build *b, peft_site *s)
 {
-    const run *r = user;
+    const pass *r = user;
     if (s->where == PEFT_BLOCK_IN)
         s->out = peft_sys_insert_rows(b, s->out, peft_sys_extent(b, s->out, 1), r->fused[s->layer]);
     if (s->where == PEFT_BLOCK_OUT)
@@ -121,9 +130,10 @@ static void inject(void *user, peft_build *b, peft_site *s)
 
 static peft_val network(const void *state, peft_build *b, const peft_net *net, peft_val images)
 {
-    run r = { .m = state };
-    peft_val small = r.m->given ? peft_sys_side_images(b, r.m->side) : peft_sys_resize_images(b, images, r.m->side);
-    peft_sys_vit_forward(b, net, "", images, tap, &r);
+    pass r = { .m = state };
+    peft_val small = r.m->side_image_given ? peft_sys_side_images(b, r.m->side_image)
+                                            : peft_sys_resize_images(b, images, r.m->side_image);
+    peft_sys_vit_forward(b, net, "", images, fuse, &r);
     peft_val feature = peft_sys_vit_forward(b, net, "side_encoder.", small, inject, &r);
     return peft_sys_linear(b, feature, peft_sys_param(b, r.m->head_w), peft_sys_param(b, r.m->head_b));
 }

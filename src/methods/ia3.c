@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * ia3.c -- IA3 (Liu et al., NeurIPS 2022): learned factors on keys and values (behind the bias) and on the input of the
- * MLP's second layer. */
+ * ia3.c -- IA3 (Liu et al., NeurIPS 2022): learned factors multiply keys and values (after their bias was added) and
+ * the input of the MLP's second layer, fc2. */
 #include <peft/sys/method.h>
 
 typedef struct { peft_param *k[PEFT_DEPTH_MAX], *v[PEFT_DEPTH_MAX], *fc2[PEFT_DEPTH_MAX]; } ia3;
@@ -31,6 +31,7 @@ static void merge(const void *state, peft_merge *mg, const peft_vit *v, bool oth
     const int64_t c = v->width, f = v->mlp;
     if (others) peft_sys_merge_refuse(mg, "its factors beside another adapter");
     for (int64_t l = 0; l < v->depth; l++) {
+        /* rows of qkv: width for q, then width for k, then width for v */
         peft_real *w = peft_sys_merge_tensor(mg, "blocks.%d.attn.qkv.weight", (int)l), *b = NULL;
         peft_real *fc2 = peft_sys_merge_tensor(mg, "blocks.%d.mlp.fc2.weight", (int)l);
         const peft_real *kv[2] = { peft_sys_merge_value(m->k[l]), peft_sys_merge_value(m->v[l]) };

@@ -12,22 +12,23 @@
 #define RANK_MAX 4096
 #define NAMES "attn.qkv, attn.q, attn.k, attn.v, attn.proj, mlp.fc1, mlp.fc2, patch_embed.proj"
 #define OTHERS "qkv, q, k, v, proj, fc1, fc2, or Hugging Face's query, key, value, q_proj, k_proj, v_proj, o_proj, .."
-/* also: what timm calls the layer inside its module, and what Hugging Face's models do. */
-static const struct { const char *name; peft_role role; const char *also[4]; } target[TARGETS] = {
+/* aliases: the layer's name within its timm module, and in Hugging Face's models. */
+static const struct { const char *name; peft_role role; const char *aliases[4]; } target[TARGETS] = {
     { "attn.qkv", PEFT_QKV, { "qkv" } }, { "attn.q", PEFT_Q, { "q", "query", "q_proj" } },
     { "attn.k", PEFT_K, { "k", "key", "k_proj" } }, { "attn.v", PEFT_V, { "v", "value", "v_proj" } },
     { "attn.proj", PEFT_PROJ, { "proj", "o_proj", "out_proj", "attention.output.dense" } },
     { "mlp.fc1", PEFT_FC1, { "fc1", "intermediate.dense" } }, { "mlp.fc2", PEFT_FC2, { "fc2" } },
     { "patch_embed.proj", PEFT_PATCH, { "projection" } } };
 
+/* The factors of one linear layer: A [r,in], B [out,r], DoRA's magnitudes m [out] or NULL; a NULL: not adapted. */
 typedef struct { peft_param *a, *b, *m; double scale; } pair;
-enum { OUTSIDE = PEFT_DEPTH_MAX };       /* in place of a layer: outside the blocks */
-typedef struct { pair at[OUTSIDE + 1][TARGETS]; double drop; int64_t width; } lora;
+enum { OUTSIDE = PEFT_DEPTH_MAX };       /* index of the layer outside the blocks: patch_embed.proj */
+typedef struct { pair at[OUTSIDE + 1][TARGETS]; double dropout; int64_t width; } lora;
 
 static const peft_option opts[] = {
     { "r",        'i', "8", 1, RANK_MAX, "inner width" },
     { "alpha",    'f', "8", 0, 1e6, "the update is scaled by alpha / r" },
-    { "rslora",   'b', "false", 0, 0, "by alpha / sqrt(r) instead" },
+    { "rslora",   'b', "false", 0, 0, "scale by alpha / sqrt(r)" },
     { "dora",     'b', "false", 0, 0, "a learned magnitude for every output row" },
     { "targets",  's', "attn.q,attn.v", 0, 0, "any of " NAMES "; also " OTHERS },
     { "layers",   's', "all", 0, 0, "blocks that are adapted" },
@@ -35,16 +36,16 @@ static const peft_option opts[] = {
     { "init",     's', "kaiming", 0, 0, "of A: kaiming, gaussian (std 1/r) or zero; B starts at zero" },
     { "rank_pattern",  's', "", 0, 0, "other ranks by name: attn.qkv=16,blocks.3.mlp.fc1=4" },
     { "alpha_pattern", 's', "", 0, 0, "other alphas by name" },
-    { "train_norm",    'b', "false", 0, 0, "the final norm is trained too" },
+    { "train_norm",    'b', "false", 0, 0, "train the final norm too" },
     { "norm_init",     's', "backbone", 0, 0, "of the trained norm: backbone (its values) or one (weight 1, bias 0)" },
-    { "preset",        's', "none", 0, 0, "med_peft; what is given beside it stands" },
+    { "preset",        's', "none", 0, 0, "med_peft (options given beside it win), or none" },
     { 0 } };
 
-/* MED-PEFT (Lian et al. 2024); the scale 32 / r is theirs too. */
+/* The setting of MED-PEFT (Lian et al. 2024), with its scale of 32 / r. */
 static const peft_preset presets[] = {
     { "med_peft", "targets=[attn.q,attn.v],alpha=32,dropout=0.1,train_norm=true,norm_init=one" }, { 0 } };
 
-/* Whichever of the two the backbone has. */
+/* A backbone has norm or fc_norm; peft_sys_unfreeze takes the names that exist. */
 static void train_norm(peft_adapter *ad)
 {
     static const char *const norm[] = { "norm.weight", "fc_norm.weight", "norm.bias", "fc_norm.bias" };
@@ -57,10 +58,12 @@ static void train_norm(peft_adapter *ad)
     }
 }
 
+/* Declares the pair of target k in this layer. */
 static void declare(peft_adapter *ad, pair *t, const peft_vit *v, int64_t layer, int k)
 {
-    const int64_t c = v->width, f = v->mlp, g = v->fc1, p = v->patch_values;
-    const int64_t in[TARGETS] = { c, c, c, c, c, c, f, p }, out[TARGETS] = { 3 * c, c, c, c, c, g, c, c };
+    const int64_t c = v->width;
+    const int64_t in[TARGETS]  = { c, c, c, c, c, c, v->mlp, v->patch_values };
+    const int64_t out[TARGETS] = { 3 * c, c, c, c, c, v->fc1, c, c };
     char path[64], weight[80];
     const char *init = peft_sys_opt_string(ad, "init");
     snprintf(path, sizeof path, "blocks.%d.%s", (int)layer, target[k].name);
@@ -78,11 +81,11 @@ static void declare(peft_adapter *ad, pair *t, const peft_vit *v, int64_t layer,
     t->a = peft_sys_declare(ad, PEFT_DIMS(r, in[k]), init, "%s.lora_A.weight", path);
     t->b = peft_sys_declare(ad, PEFT_DIMS(out[k], r), "zero", "%s.lora_B.weight", path);
     if (peft_sys_opt_int(ad, "dora")) {
-        const bool part = target[k].role >= PEFT_Q && target[k].role <= PEFT_V;
-        if (part) snprintf(weight, sizeof weight, "blocks.%d.attn.qkv.weight", (int)layer);
+        const bool q_k_or_v = target[k].role >= PEFT_Q && target[k].role <= PEFT_V;
+        if (q_k_or_v) snprintf(weight, sizeof weight, "blocks.%d.attn.qkv.weight", (int)layer);
         else snprintf(weight, sizeof weight, "%s.weight", path);
         t->m = peft_sys_declare(ad, PEFT_DIMS(out[k]), "one", "%s.lora_magnitude_vector", path);
-        peft_sys_fill_row_norms(ad, t->m, weight, part ? (target[k].role - PEFT_Q) * c : 0);
+        peft_sys_fill_row_norms(ad, t->m, weight, q_k_or_v ? (target[k].role - PEFT_Q) * c : 0);
     }
 }
 
@@ -90,15 +93,15 @@ static void declare(peft_adapter *ad, pair *t, const peft_vit *v, int64_t layer,
 static int64_t listed(peft_adapter *ad, int k)
 {
     int64_t n = peft_sys_opt_lists(ad, "targets", target[k].name);
-    for (int i = 0; i < 4 && target[k].also[i]; i++) n += peft_sys_opt_lists(ad, "targets", target[k].also[i]);
+    for (int i = 0; i < 4 && target[k].aliases[i]; i++) n += peft_sys_opt_lists(ad, "targets", target[k].aliases[i]);
     return n;
 }
 
-/* With two magnitudes for a row of q, k or v merging could not give what the forward pass does. */
-static void fused_or_parts(peft_adapter *ad)
+/* DoRA on attn.qkv and on attn.q would give a row of q two magnitudes, which no merged weight can reproduce. */
+static void refuse_two_magnitudes(peft_adapter *ad)
 {
     if (peft_sys_opt_int(ad, "dora") && listed(ad, 0) && (listed(ad, 1) || listed(ad, 2) || listed(ad, 3)))
-        peft_sys_reject_option(ad, "targets", "with dora attn.qkv, or attn.q, attn.k and attn.v, and not both");
+        peft_sys_reject_option(ad, "targets", "with dora=true either attn.qkv or some of attn.q, attn.k and attn.v");
 }
 
 static peft_status init(peft_adapter *ad, const peft_vit *v)
@@ -107,9 +110,9 @@ static peft_status init(peft_adapter *ad, const peft_vit *v)
     const uint64_t layers = peft_sys_opt_layers(ad, "layers");
     int64_t known = 0;
     peft_sys_opt_preset(ad, "preset", presets);
-    m->drop = peft_sys_opt_float(ad, "dropout");
+    m->dropout = peft_sys_opt_float(ad, "dropout");
     m->width = v->width;
-    fused_or_parts(ad);
+    refuse_two_magnitudes(ad);
     for (int k = 0; k < TARGETS; k++) {
         if (listed(ad, k) != 1) continue;
         known++;
@@ -122,18 +125,19 @@ static peft_status init(peft_adapter *ad, const peft_vit *v)
     return peft_sys_init_status(ad);
 }
 
+/* s (dropout(x) A^T) B^T */
 static peft_val update(const lora *m, peft_build *b, const pair *t, peft_val x)
 {
-    x = peft_sys_linear(b, peft_sys_dropout(b, x, m->drop), peft_sys_param(b, t->a), PEFT_NONE);
+    x = peft_sys_linear(b, peft_sys_dropout(b, x, m->dropout), peft_sys_param(b, t->a), PEFT_NONE);
     return peft_sys_linear(b, peft_sys_scale(b, x, t->scale), peft_sys_param(b, t->b), PEFT_NONE);
 }
 
-/* out holds x W^T + b + update; c (out - b) + b with c = m/n. first: this role's rows of the pair's m and B. */
+/* DoRA: s->out, which is x W^T + bias + update, becomes c (out - bias) + bias with c = m / n. The site's rows are
+ * rows first .. first + rows - 1 of B and m: those of q, k or v where the pair belongs to attn.qkv. */
 static void renormalise(peft_build *b, peft_site *s, const pair *t, int64_t first, int64_t rows)
 {
-    peft_val inverse = peft_sys_inverse_row_norms(b, s->w, peft_sys_param(b, t->a),
-                                                  peft_sys_slice(b, peft_sys_param(b, t->b), first, rows),
-                                     t->scale);
+    peft_val lora_b = peft_sys_slice(b, peft_sys_param(b, t->b), first, rows);
+    peft_val inverse = peft_sys_inverse_row_norms(b, s->w, peft_sys_param(b, t->a), lora_b, t->scale);
     peft_val c = peft_sys_mul(b, peft_sys_slice(b, peft_sys_param(b, t->m), first, rows), inverse), shift = PEFT_NONE;
     if (s->bias.id) shift = peft_sys_add(b, peft_sys_scale(b, peft_sys_mul(b, c, s->bias), -1), s->bias);
     s->out = peft_sys_affine(b, s->out, c, shift);
@@ -145,22 +149,24 @@ static void emit(const void *state, peft_build *b, peft_site *s)
     for (int k = 0; k < TARGETS; k++) {
         const pair *t = &m->at[s->layer < 0 ? OUTSIDE : s->layer][k];
         if (!t->a) continue;
-        bool part = target[k].role == PEFT_QKV && s->role >= PEFT_Q && s->role <= PEFT_V;      /* of a fused pair */
+        /* The pair of attn.qkv updates at the site QKV; DoRA rescales q, k and v at their own sites. */
+        const bool rows_of_qkv = target[k].role == PEFT_QKV && s->role >= PEFT_Q && s->role <= PEFT_V;
         if (target[k].role == s->role) s->out = peft_sys_add(b, s->out, update(m, b, t, s->in));
-        else if (!part) continue;
+        else if (!rows_of_qkv) continue;
         if (t->m && s->role != PEFT_QKV)
-            renormalise(b, s, t, part ? (s->role - PEFT_Q) * m->width : 0, peft_sys_extent(b, s->w, 0));
+            renormalise(b, s, t, rows_of_qkv ? (s->role - PEFT_Q) * m->width : 0, peft_sys_extent(b, s->w, 0));
     }
 }
 
-/* W += s B A in the rows the pair acts on; DoRA: each of these rows to the length m. */
+/* W += s B A in the rows that the pair updates; with DoRA each of these rows is then scaled to the length m. */
 static void fold(peft_merge *mg, const peft_vit *v, const pair *t, int64_t layer, int k)
 {
     const peft_role role = target[k].role;
-    const bool part = role >= PEFT_Q && role <= PEFT_V;
+    const bool q_k_or_v = role >= PEFT_Q && role <= PEFT_V;
     peft_real *w = layer == OUTSIDE ? peft_sys_merge_tensor(mg, "%s.weight", target[k].name)
-                 : peft_sys_merge_tensor(mg, "blocks.%d.%s.weight", (int)layer, part ? "attn.qkv" : target[k].name);
-    peft_sys_merge_low_rank(w, part ? (role - PEFT_Q) * v->width : 0, t->a, t->b, t->scale, t->m);
+                 : peft_sys_merge_tensor(mg, "blocks.%d.%s.weight", (int)layer,
+                                         q_k_or_v ? "attn.qkv" : target[k].name);
+    peft_sys_merge_low_rank(w, q_k_or_v ? (role - PEFT_Q) * v->width : 0, t->a, t->b, t->scale, t->m);
 }
 
 static void merge(const void *state, peft_merge *mg, const peft_vit *v, bool others)

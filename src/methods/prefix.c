@@ -1,27 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0
- * prefix.c -- prefix tuning (Li and Liang, ACL 2021): learned keys and values in every attention, by head. */
+ * prefix.c -- prefix tuning (Li and Liang, ACL 2021): in every attention, learned keys and values for each head are put
+ * beside those of the tokens. */
 #include <peft/sys/method.h>
 
 typedef struct { peft_param *prefix; } prefix;
 static const peft_option opts[] = {
     { "tokens", 'i', "10", 1, 1e4, "key and value pairs a layer" },
-    { "init",   's', "normal:0.02", 0, 0, "normal:STD, uniform:BOUND, zero, .." }, { 0 } };
+    { "init",   's', "normal:0.02", 0, 0, "initial values: normal:STD, uniform:BOUND, zero, xavier, .." }, { 0 } };
 
 static peft_status init(peft_adapter *a, const peft_vit *v)
 {
     prefix *m = peft_sys_state(a);
-    m->prefix = peft_sys_declare(a, PEFT_DIMS(v->depth, 2, v->heads, peft_sys_opt_int(a, "tokens"),
-                                              v->width / v->heads),
-                             peft_sys_opt_string(a, "init"), "prefix");
+    const int64_t tokens = peft_sys_opt_int(a, "tokens"), head_width = v->width / v->heads;
+    m->prefix = peft_sys_declare(a, PEFT_DIMS(v->depth, 2, v->heads, tokens, head_width),
+                                 peft_sys_opt_string(a, "init"), "prefix");
     return peft_sys_init_status(a);
 }
 
 static void emit(const void *state, peft_build *b, peft_site *s)
 {
     const prefix *m = state;
-    peft_val pair = peft_sys_select(b, peft_sys_param(b, m->prefix), s->layer);       /* [2, heads, n, head width] */
-    s->xk = peft_sys_merge_heads(b, peft_sys_select(b, pair, 0));
-    s->xv = peft_sys_merge_heads(b, peft_sys_select(b, pair, 1));
+    peft_val keys_values = peft_sys_select(b, peft_sys_param(b, m->prefix), s->layer);      /* [2,heads,n,head_width] */
+    s->xk = peft_sys_merge_heads(b, peft_sys_select(b, keys_values, 0));
+    s->xv = peft_sys_merge_heads(b, peft_sys_select(b, keys_values, 1));
 }
 
 const peft_method pf_method_prefix = {

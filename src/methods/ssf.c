@@ -1,30 +1,33 @@
 /* SPDX-License-Identifier: Apache-2.0
- * ssf.c -- Scaling and Shifting your Features (Lian et al., NeurIPS 2022): y = gamma x + beta behind every norm and
- * linear layer; q, k and v share one pair of vectors [3d]. */
+ * ssf.c -- Scaling and Shifting your Features (Lian et al., NeurIPS 2022): y = gamma x + beta after every norm and
+ * linear layer. One pair of vectors [3 width] serves q, k and v. */
 #include <peft/sys/method.h>
 
-enum { PATCH, NORM1, QKV, PROJ, NORM2, FC1, FC2, FINAL, SPOTS };
-enum { OUTSIDE = PEFT_DEPTH_MAX };       /* in place of a layer: outside the blocks */
-typedef struct { peft_param *gamma[OUTSIDE + 1][SPOTS], *beta[OUTSIDE + 1][SPOTS]; int64_t width; } ssf;
+/* The layers that have a scale and a shift: PATCH and FINAL (the last norm) once, the others in every block. */
+enum { PATCH, NORM1, QKV, PROJ, NORM2, FC1, FC2, FINAL, SCALED_LAYERS };
+enum { OUTSIDE = PEFT_DEPTH_MAX };       /* index of the block for PATCH and FINAL */
+typedef struct { peft_param *gamma[OUTSIDE + 1][SCALED_LAYERS], *beta[OUTSIDE + 1][SCALED_LAYERS]; int64_t width; } ssf;
 
+/* Names as in the SSF repository: blocks.3.attn.ssf_scale_1, patch_embed.ssf_shift_1. */
 static void declare(peft_adapter *a, const peft_vit *v)
 {
-    static const struct { const char *at, *end; } name[SPOTS] = {
+    static const struct { const char *module, *number; } name[SCALED_LAYERS] = {
         [PATCH] = { "patch_embed.", "1" }, [NORM1] = { "", "1" }, [QKV] = { "attn.", "1" }, [PROJ] = { "attn.", "2" },
         [NORM2] = { "", "2" }, [FC1] = { "mlp.", "1" }, [FC2] = { "mlp.", "2" }, [FINAL] = { "", "1" } };
     ssf *m = peft_sys_state(a);
     for (int64_t l = 0; l < v->depth + 1; l++)
-        for (int k = 0; k < SPOTS; k++) {
+        for (int k = 0; k < SCALED_LAYERS; k++) {
             const bool outside = k == PATCH || k == FINAL;
-            const int64_t at = l < v->depth ? l : OUTSIDE, n = k == QKV ? 3 * v->width : k == FC1 ? v->fc1 : v->width;
-            if (outside != (at == OUTSIDE)) continue;
+            const int64_t block = l < v->depth ? l : OUTSIDE;
+            const int64_t n = k == QKV ? 3 * v->width : k == FC1 ? v->fc1 : v->width;
+            if (outside != (block == OUTSIDE)) continue;
             for (int shift = 0; shift < 2; shift++) {
-                const char *what = shift ? "shift" : "scale", *init = shift ? "normal:0.02" : "normal:0.02:1";
-                peft_param **p = shift ? &m->beta[at][k] : &m->gamma[at][k];
-                *p = outside ? peft_sys_declare(a, PEFT_DIMS(n), init, "%sssf_%s_%s", name[k].at, what, name[k].end)
-                             : peft_sys_declare(a, PEFT_DIMS(n), init, "blocks.%d.%sssf_%s_%s", (int)l, name[k].at,
-                                                what,
-                                            name[k].end);
+                const char *kind = shift ? "shift" : "scale", *init = shift ? "normal:0.02" : "normal:0.02:1";
+                peft_param **p = shift ? &m->beta[block][k] : &m->gamma[block][k];
+                if (outside) *p = peft_sys_declare(a, PEFT_DIMS(n), init, "%sssf_%s_%s", name[k].module, kind,
+                                                   name[k].number);
+                else *p = peft_sys_declare(a, PEFT_DIMS(n), init, "blocks.%d.%sssf_%s_%s", (int)l, name[k].module, kind,
+                                           name[k].number);
             }
         }
 }
@@ -38,13 +41,13 @@ static peft_status init(peft_adapter *a, const peft_vit *v)
 
 static void emit(const void *state, peft_build *b, peft_site *s)
 {
-    static const int spot[] = { [PEFT_PATCH] = PATCH, [PEFT_QKV] = -1, [PEFT_Q] = QKV, [PEFT_K] = QKV, [PEFT_V] = QKV,
+    static const int scaled[] = { [PEFT_PATCH] = PATCH, [PEFT_QKV] = -1, [PEFT_Q] = QKV, [PEFT_K] = QKV, [PEFT_V] = QKV,
                                 [PEFT_PROJ] = PROJ, [PEFT_FC1] = FC1, [PEFT_FC2] = FC2, [PEFT_NORM1] = NORM1,
                                 [PEFT_NORM2] = NORM2, [PEFT_FINAL] = FINAL };
     const ssf *m = state;
     const int64_t l = s->layer < 0 ? OUTSIDE : s->layer;
-    const int k = spot[s->role];
-    if (k < 0) return;
+    const int k = scaled[s->role];
+    if (k < 0) return;                      /* QKV: q, k and v are scaled at their own sites */
     peft_val gamma = peft_sys_param(b, m->gamma[l][k]), beta = peft_sys_param(b, m->beta[l][k]);
     if (k == QKV) {
         gamma = peft_sys_slice(b, gamma, (s->role - PEFT_Q) * m->width, m->width);
@@ -53,14 +56,19 @@ static void emit(const void *state, peft_build *b, peft_site *s)
     s->out = peft_sys_affine(b, s->out, gamma, beta);
 }
 
-/* gamma (w x + b) + beta: rows of w times gamma, b gamma + beta; the same for a norm's own scale and shift. */
-static void fold(peft_merge *mg, const ssf *m, int64_t at, int spot, const char *name, int64_t rows, int64_t cols)
+/* gamma (w x + b) + beta = (gamma w) x + (gamma b + beta): row i of the weight [rows,cols] is multiplied by gamma[i]. A
+ * norm's own scale is a weight [rows,1]. */
+static void fold(peft_merge *mg, const ssf *m, int64_t block, int k, const char *name, int64_t rows, int64_t cols)
 {
     peft_real *w, *b;
-    const peft_real *gamma = peft_sys_merge_value(m->gamma[at][spot]), *beta = peft_sys_merge_value(m->beta[at][spot]);
-    if (at == OUTSIDE) w = peft_sys_merge_tensor(mg, "%s.weight", name), b = peft_sys_merge_tensor(mg, "%s.bias", name);
-    else w = peft_sys_merge_tensor(mg, "blocks.%d.%s.weight", (int)at, name),
-         b = peft_sys_merge_tensor(mg, "blocks.%d.%s.bias", (int)at, name);
+    const peft_real *gamma = peft_sys_merge_value(m->gamma[block][k]), *beta = peft_sys_merge_value(m->beta[block][k]);
+    if (block == OUTSIDE) {
+        w = peft_sys_merge_tensor(mg, "%s.weight", name);
+        b = peft_sys_merge_tensor(mg, "%s.bias", name);
+    } else {
+        w = peft_sys_merge_tensor(mg, "blocks.%d.%s.weight", (int)block, name);
+        b = peft_sys_merge_tensor(mg, "blocks.%d.%s.bias", (int)block, name);
+    }
     for (int64_t i = 0; w && b && i < rows; i++) {
         for (int64_t j = 0; j < cols; j++) w[i * cols + j] *= gamma[i];
         b[i] = b[i] * gamma[i] + beta[i];

@@ -1,43 +1,43 @@
 /* SPDX-License-Identifier: Apache-2.0
- * unfreeze.c -- the methods that add nothing and train part of the backbone itself: a copy of
- * each named tensor belongs to the adapter, the backbone stays as it is. */
+ * unfreeze.c -- the methods that add no tensors and train some of the backbone's. The adapter owns a trainable copy of
+ * each; the backbone itself does not change. */
 #include <peft/sys/method.h>
 #include <stdio.h>
 
 static const peft_option partial_opts[] = {
-    { "blocks", 'i', "1", 1, PEFT_DEPTH_MAX, "how many blocks, counted from the top" }, { 0 } };
+    { "blocks", 'i', "1", 1, PEFT_DEPTH_MAX, "how many blocks are trained, counted from the last one" }, { 0 } };
 
-static peft_status nothing(peft_adapter *a, const peft_vit *vit)
+static peft_status init_linear(peft_adapter *a, const peft_vit *vit)
 {
     (void)vit;
     return peft_sys_init_status(a);
 }
 
-static peft_status everything(peft_adapter *a, const peft_vit *vit)
+static peft_status init_full(peft_adapter *a, const peft_vit *vit)
 {
     (void)vit;
     peft_sys_unfreeze(a, "*");
     return peft_sys_init_status(a);
 }
 
-static peft_status biases(peft_adapter *a, const peft_vit *vit)
+static peft_status init_bitfit(peft_adapter *a, const peft_vit *vit)
 {
     (void)vit;
     peft_sys_unfreeze(a, "*bias*");
     return peft_sys_init_status(a);
 }
 
-static peft_status norms(peft_adapter *a, const peft_vit *vit)
+static peft_status init_ln_tune(peft_adapter *a, const peft_vit *vit)
 {
     (void)vit;
     peft_sys_unfreeze(a, "*norm*");
     return peft_sys_init_status(a);
 }
 
-static peft_status last_blocks(peft_adapter *a, const peft_vit *vit)
+static peft_status init_partial(peft_adapter *a, const peft_vit *vit)
 {
     int64_t first = vit->depth - peft_sys_opt_int(a, "blocks");
-    if (first < 0) peft_sys_reject_option(a, "blocks", "no more than the backbone has");
+    if (first < 0) peft_sys_reject_option(a, "blocks", "at most the number of blocks of the backbone");
     for (int64_t l = first < 0 ? 0 : first; l < vit->depth; l++) {
         char pattern[32];
         snprintf(pattern, sizeof pattern, "blocks.%lld.*", (long long)l);
@@ -49,13 +49,12 @@ static peft_status last_blocks(peft_adapter *a, const peft_vit *vit)
 }
 
 const peft_method pf_method_linear  = { .name = "linear", .summary = "the head alone (linear probing)", .paper = "",
-                                        .init = nothing };
+                                        .init = init_linear };
 const peft_method pf_method_full    = { .name = "full", .summary = "every tensor of the backbone", .paper = "",
-                                        .init = everything };
+                                        .init = init_full };
 const peft_method pf_method_partial = { .name = "partial", .summary = "the last blocks and the final norm", .paper = "",
-                                        .opts = partial_opts, .init = last_blocks };
+                                        .opts = partial_opts, .init = init_partial };
 const peft_method pf_method_bitfit  = { .name = "bitfit", .summary = "every bias of the backbone",
-                                        .paper = "arXiv:2106.10199",
-                                        .init = biases };
+                                        .paper = "arXiv:2106.10199", .init = init_bitfit };
 const peft_method pf_method_ln_tune = { .name = "ln_tune", .summary = "scale and shift of every LayerNorm",
-                                        .paper = "Basu et al., AAAI 2024", .init = norms };
+                                        .paper = "Basu et al., AAAI 2024", .init = init_ln_tune };

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
- * vp.c -- visual prompting (Bahng et al. 2022): a learned frame added to the normalised image. */
+ * vp.c -- visual prompting (Bahng et al. 2022): a learned frame of `width` pixels is added to the normalised image. */
 #include <peft/sys/method.h>
 
 typedef struct { peft_param *up, *down, *left, *right; } vp;
-static const peft_option opts[] = { { "width", 'i', "30", 1, 4096, "of the frame in pixels, less than half the image" },
-                                 { 0 } };
+static const peft_option opts[] = {
+    { "width", 'i', "30", 1, 4096, "width of the frame in pixels, less than half the image's side" }, { 0 } };
 
 static peft_status init(peft_adapter *a, const peft_vit *v)
 {
@@ -21,9 +21,9 @@ static peft_status init(peft_adapter *a, const peft_vit *v)
 static void emit(const void *state, peft_build *b, peft_site *s)
 {
     const vp *m = state;
-    s->out = peft_sys_add(b, s->out, peft_sys_frame(b, peft_sys_param(b, m->up), peft_sys_param(b, m->down),
-                                                    peft_sys_param(b, m->left),
-                                            peft_sys_param(b, m->right)));
+    peft_val frame = peft_sys_frame(b, peft_sys_param(b, m->up), peft_sys_param(b, m->down), peft_sys_param(b, m->left),
+                                    peft_sys_param(b, m->right));
+    s->out = peft_sys_add(b, s->out, frame);
 }
 
 const peft_method pf_method_vp = {

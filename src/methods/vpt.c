@@ -1,32 +1,34 @@
 /* SPDX-License-Identifier: Apache-2.0
- * vpt.c -- Visual Prompt Tuning (Jia et al., ECCV 2022): learned tokens behind the class token, once (shallow) or
- * fresh ones in front of every block (deep), which take the slots of the block before. */
+ * vpt.c -- Visual Prompt Tuning (Jia et al., ECCV 2022): learned tokens are inserted after the class token, before
+ * block 0 only (shallow), or also before every later block (deep), where they replace those of the block before. */
 #include <peft/sys/method.h>
 #include <math.h>
 #include <string.h>
 
-typedef struct { uint64_t layers; double drop; peft_param *first, *deep, *w, *bias; } vpt;
+/* layers: bit l is set where block l gets prompts of its own; first: those of block 0 (and of all, with shared); deep:
+ * those of blocks 1 ..; w, bias: the shared projection, or NULL. */
+typedef struct { uint64_t layers; double dropout; peft_param *first, *deep, *w, *bias; } vpt;
 
 static const peft_option opts[] = {
     { "tokens",  'i', "10", 1, 1e4, "prompt tokens a layer" },
-    { "deep",    'b', "true", 0, 0, "fresh prompts in front of every block" },
-    { "layers",  's', "all", 0, 0, "deep: blocks that get fresh ones; block 0 always has prompts" },
-    { "shared",  'b', "false", 0, 0, "deep: the same prompts in front of every block" },
-    { "dropout", 'f', "0", 0, 0.99, "on the prompts, in training, drawn for each sample" },
-    { "project", 'i', "0", 0, 1 << 16, "width of the prompts before one shared linear layer; 0: no such layer" },
+    { "deep",    'b', "true", 0, 0, "prompts of its own for every block" },
+    { "layers",  's', "all", 0, 0, "deep: the blocks with prompts of their own; block 0 always has some" },
+    { "shared",  'b', "false", 0, 0, "deep: the same trained prompts for every block" },
+    { "dropout", 'f', "0", 0, 0.99, "dropout on the prompts, in training, drawn for each sample" },
+    { "project", 'i', "0", 0, 1 << 16, "prompts of this width pass a linear layer that all blocks share; 0: none" },
     { 0 } };
 
 static peft_status init(peft_adapter *a, const peft_vit *v)
 {
     vpt *m = peft_sys_state(a);
-    const int64_t n = peft_sys_opt_int(a, "tokens"), project = peft_sys_opt_int(a, "project"), d = project ? project
-        : v->width;
+    const int64_t n = peft_sys_opt_int(a, "tokens"), project = peft_sys_opt_int(a, "project");
+    const int64_t d = project ? project : v->width;
     const char *init = peft_sys_init_rule(a, "uniform", sqrt(6.0 / (double)(v->patch_values + d)));
-    m->drop = peft_sys_opt_float(a, "dropout");
+    m->dropout = peft_sys_opt_float(a, "dropout");
     if (!peft_sys_opt_int(a, "deep") && strcmp(peft_sys_opt_string(a, "layers"), "all"))
-        peft_sys_reject_option(a, "layers", "deep=true beside it: shallow prompts stand in front of block 0 alone");
+        peft_sys_reject_option(a, "layers", "deep=true beside it: shallow prompts enter block 0 only");
     if (!peft_sys_opt_int(a, "deep") && peft_sys_opt_int(a, "shared"))
-        peft_sys_reject_option(a, "shared", "deep=true beside it: shallow prompts stand in front of block 0 alone");
+        peft_sys_reject_option(a, "shared", "deep=true beside it: shallow prompts enter block 0 only");
     m->layers = peft_sys_opt_int(a, "deep") ? peft_sys_opt_layers(a, "layers") | 1 : 1;
     m->first = peft_sys_declare(a, PEFT_DIMS(1, n, d), init, "prompt_embeddings");
     if (m->layers != 1 && !peft_sys_opt_int(a, "shared") && v->depth > 1)
@@ -43,9 +45,9 @@ static void emit(const void *state, peft_build *b, peft_site *s)
     const vpt *m = state;
     if (!(m->layers >> s->layer & 1)) return;
     peft_val p = s->layer && m->deep ? peft_sys_select(b, peft_sys_param(b, m->deep), s->layer - 1)
-                                    : peft_sys_select(b, peft_sys_param(b, m->first), 0);
+                                     : peft_sys_select(b, peft_sys_param(b, m->first), 0);
     if (m->w) p = peft_sys_linear(b, p, peft_sys_param(b, m->w), peft_sys_param(b, m->bias));
-    if (m->drop > 0) p = peft_sys_dropout(b, peft_sys_repeat_batch(b, p), m->drop);
+    if (m->dropout > 0) p = peft_sys_dropout(b, peft_sys_repeat_batch(b, p), m->dropout);
     s->out = s->layer ? peft_sys_replace_rows(b, s->out, 1, p) : peft_sys_insert_rows(b, s->out, 1, p);
 }
 

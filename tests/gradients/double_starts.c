@@ -73,7 +73,7 @@ START_TEST(scales_of_lora)
 }
 END_TEST
 
-/* With all of an adapter at zero only the last bias ever moves, and with a random way down all of it does. */
+/* With all tensors of an adapter at zero only the last bias gets a gradient; with a random down-projection all do. */
 START_TEST(the_adapter_that_cannot_learn)
 {
     for (int zero = 0; zero < 2; zero++) {
