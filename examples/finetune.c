@@ -63,7 +63,7 @@ static void save_state(const peft_trainer *t, const char *path)
 }
 
 /* Where training stands is told by the samples seen: the epoch's last update may come after its last batch. */
-static int show_progress(const peft_trainer *t, void *user)
+static int show_progress(peft_trainer *t, void *user)
 {
     run *r = user;
     int64_t seen = (int64_t)peft_trainer_get(t, "samples") - 1, epoch = seen / r->images + 1;

@@ -22,7 +22,7 @@ static int64_t next_batch(int64_t epoch, int64_t batch, peft_tensor *images, pef
     return n;
 }
 
-static int add_loss(const peft_trainer *t, void *user)
+static int add_loss(peft_trainer *t, void *user)
 {
     clocked *c = user;
     c->loss += peft_trainer_get(t, "loss");

@@ -104,7 +104,7 @@ static int64_t next_batch(int64_t epoch, int64_t i, peft_tensor *images, peft_te
     return peft_loader_next(epoch, i, images, labels, NULL, r->loader);
 }
 
-static int after_step(const peft_trainer *t, void *user)
+static int after_step(peft_trainer *t, void *user)
 {
     run *r = user;
     int64_t every = flag_count(&given[save_every]);

@@ -26,7 +26,8 @@ peft_method_option(const char *method, size_t i, const char **name, const char *
 typedef struct peft_param peft_param;
 PEFT_API const char  *peft_param_name(const peft_param *p); /* "prompt", "blocks.3.attn.qkv.bias", "head.weight" */
 PEFT_API peft_tensor *peft_param_value(peft_param *p);            /* f32; writing to it between steps is allowed */
-/* The gradient of the last backward pass, before clipping; NULL while no trainer holds the parameter. */
+/* The sum of the gradients of the backward passes since the last update, before clipping (peft_trainer_backward); NULL
+ * while no trainer holds the parameter. */
 PEFT_API const peft_tensor *peft_param_grad(const peft_param *p);
 PEFT_API const char  *peft_param_group(const peft_param *p);      /* "prompt", "head", "bias", "norm" or "weight" */
 

@@ -9,8 +9,10 @@ PEFT_BEGIN_DECLS
 typedef struct peft_trainer peft_trainer;
 /* Called after each optimiser step of fit; non-zero stops fit. The trainer can then be saved, or fit called again. fit
  * returns the status and message of the last libpeft function that failed in the callback, or what the callback gave to
- * peft_set_error, else PEFT_E_CANCELLED. */
-typedef int (*peft_progress_fn)(const peft_trainer *t, void *user);
+ * peft_set_error, else PEFT_E_CANCELLED. The callback may call any function of t but peft_trainer_fit and
+ * peft_trainer_free: peft_trainer_set_lr, for a schedule of the program's own, peft_trainer_freeze,
+ * peft_trainer_evaluate, peft_trainer_save. */
+typedef int (*peft_progress_fn)(peft_trainer *t, void *user);
 /* Fills images [batch,3,S,S] and labels with that batch of that epoch (both count from 0); returns how many samples it
  * wrote; 0 ends the epoch, < 0 stops fit with a status as for peft_progress_fn. The trainer names the batch that it
  * wants, so that a restored run gets the same batches as a run without a break. sample_ids [batch] need not be written
@@ -49,10 +51,23 @@ PEFT_API PEFT_NODISCARD peft_status peft_trainer_create(peft_model *m, const pef
 PEFT_API void peft_trainer_free(peft_trainer *t);
 PEFT_API PEFT_NODISCARD peft_status
 peft_trainer_option(size_t i, const char **name, const char **type, const char **fallback, const char **help);
-/* Parameters whose name matches pattern (* and ?) get lr * lr_scale and this weight decay; later calls win.
- * PEFT_E_NOTFOUND: nothing matches. */
+/* Parameters whose name matches pattern (* and ?) get lr * lr_scale and this weight decay; later calls win. The pattern
+ * "group:head" stands for all parameters with that peft_param_group. PEFT_E_NOTFOUND: nothing matches. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_trainer_group(peft_trainer *t, const char *pattern, double lr_scale, double weight_decay);
+/* frozen not 0: from the next update on, parameters that match (pattern as above) keep their values and moments, do not
+ * decay, and are left out of the gradient norm; 0: they are trained again. Of two calls the later one wins. To train the
+ * head alone at first: freeze "*" by 1, then "group:head" by 0, and after some updates "*" by 0. AdamW's bias
+ * correction counts the updates that the parameter itself has had. The gradients of frozen parameters are still
+ * computed, and handed to the reducer: a step costs what it did. May be called between any two updates. Part of the
+ * state: restore takes over what was frozen when it was saved. */
+PEFT_API PEFT_NODISCARD peft_status peft_trainer_freeze(peft_trainer *t, const char *pattern, int frozen);
+/* The base learning rate from the next update on, in place of the option "lr": a schedule goes on as if it had been
+ * made with this "lr" (constant: the rate itself; step: lr * decay^k; a cosine or line falls from lr to "min_lr", which does
+ * not change). peft_trainer_group's factor multiplies it. Part of the state: restore takes over the rate that was set
+ * last, and compares the option "lr" alone with the saved run's. PEFT_E_INVALID: not a number from 0 (min_lr, where the
+ * schedule falls to it) to 1e6. */
+PEFT_API PEFT_NODISCARD peft_status peft_trainer_set_lr(peft_trainer *t, double lr);
 
 /* Forward, loss, backward, clip, update. images [n,3,S,S] f32, n <= batch; labels [n] i64 for ce, else [n,classes] f32
  * (with head=patch_linear [n,h,w] i64 and [n,h,w,classes] f32, see peft_model_output; a mean is over all n * h * w):
@@ -69,7 +84,11 @@ peft_trainer_step(peft_trainer *t, const peft_tensor *images, const peft_tensor 
  * PEFT_E_NOTFOUND: the model has no such input; those that it has are named. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_trainer_input(peft_trainer *t, const char *name, const peft_tensor *value);
-/* The pieces, for experiments: backward adds into the gradients of earlier calls until update consumes them. */
+/* The two halves of a step. backward adds to the gradients of the passes since the last update: peft_param_grad is the
+ * sum over these passes, each of which is the gradient of the mean over its batch. update divides by the number of
+ * passes, takes the norm over all parameters that are not frozen ("grad_norm"), scales by clip_norm / norm where the
+ * norm is larger than that, and runs the optimiser. It leaves peft_param_grad as it was: the sum, not clipped, until
+ * the next backward. A step is a backward, and an update after every "accumulate" of them. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_trainer_backward(peft_trainer *t, const peft_tensor *images, const peft_tensor *labels, const int64_t *sample_ids);
 PEFT_API PEFT_NODISCARD peft_status peft_trainer_update(peft_trainer *t);
@@ -104,8 +123,10 @@ typedef int (*peft_reduce_fn)(float *gradients, int64_t count, int64_t *passes, 
  * several ranks. PEFT_E_STATE: backward passes since the last update. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_trainer_set_reduce(peft_trainer *t, int64_t rank, int64_t ranks, peft_reduce_fn fn, void *user);
-/* Steps until `epochs` epochs are done, counted from the beginning of the run: restored in the middle of epoch 7,
- * fit to 10 does the rest of epoch 7, then 8 and 9, and fit to 7 nothing. PEFT_E_STATE: an epoch without a sample. */
+/* Steps until `epochs` epochs of the run are done. The number is absolute: a second fit to 10 does nothing, fit to 12
+ * then does two more; restored in the middle of epoch 7, fit to 10 does the rest of epoch 7, then 8 and 9, and fit to 7
+ * nothing. At an epoch's end an update uses the passes that are left, also where they are fewer than "accumulate".
+ * PEFT_E_STATE: an epoch without a sample. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_trainer_fit(peft_trainer *t, int64_t epochs, peft_batch_fn next, peft_progress_fn progress, void *user);
 /* Logits [n,classes] or [n,h,w,classes] in evaluation mode (running statistics, no dropout). */
@@ -114,17 +135,22 @@ peft_trainer_evaluate(peft_trainer *t, const peft_tensor *images, peft_tensor *l
 /* Logits of the last backward pass, in training mode: [n,classes] or [n,h,w,classes], borrowed. NULL before the
  * first. */
 PEFT_API const peft_tensor *peft_trainer_logits(const peft_trainer *t);
-/* "loss" (of the last update: the mean over its passes, or over those so far), "lr", "grad_norm", "step", "epoch",
- * "samples", "step_seconds", "planned_bytes" (everything the trainer holds), "arena_bytes", "flops" (multiply-adds x 2
- * a step needs; with cache_features those behind the frozen part), "cache_hits" (samples found so far),
- * "cache_samples" (kept, or in the file); NaN: no such figure. */
+/* Figures by name. Numbers: "loss" (of the last update: the mean over its passes, or over those so far), "lr" (of the
+ * last update), "grad_norm" (of its mean gradient, before clipping), "step_seconds". Counts: "step" (updates), "epoch",
+ * "batch_in_epoch", "samples", "planned_bytes" (everything the trainer holds), "arena_bytes", "flops" (multiply-adds
+ * x 2 a step needs; with cache_features those behind the frozen part), "cache_hits" (samples found so far),
+ * "cache_samples" (kept, or in the file). _float gives any of them, _int the counts (PEFT_E_DTYPE: a number).
+ * PEFT_E_NOTFOUND: no such figure; the names are listed. PEFT_E_STATE: not known yet. *out is then untouched. */
+PEFT_API PEFT_NODISCARD peft_status peft_trainer_get_int(const peft_trainer *t, const char *what, int64_t *out);
+PEFT_API PEFT_NODISCARD peft_status peft_trainer_get_float(const peft_trainer *t, const char *what, double *out);
+/* The same without a status, for a line of progress: NaN where there is no such figure or it is not known yet. */
 PEFT_API double  peft_trainer_get(const peft_trainer *t, const char *what);
 PEFT_API void    peft_trainer_describe(const peft_trainer *t, peft_text_fn fn, void *user);
 
-/* The whole state (parameters, moments, buffers, step, epoch, seed, settings): a resumed run ends with the same bits as
- * one without a break. Restore needs the same backbone, adapters, model and trainer options, groups and notes, compared
- * as values (1e-3 is 0.001; not given is given the default), else PEFT_E_MISMATCH names what differs, with both values,
- * and nothing changes. What may differ: "threads", "executor", "memory_limit", "samples", the cache options, and what
+/* The whole state (parameters, moments, buffers, step, epoch, seed, settings, the rate of peft_trainer_set_lr, what is
+ * frozen): a resumed run ends with the same bits as one without a break. Restore needs the same backbone, adapters,
+ * model and trainer options, groups and notes, compared as values (1e-3 is 0.001; not given is given the default), else
+ * PEFT_E_MISMATCH names what differs, with both values, and nothing changes. What may differ: "threads", "executor", "memory_limit", "samples", the cache options, and what
  * the schedule, optimiser and loss do not read. A run is extended by a larger "steps": with schedule constant or step
  * it ends as if begun with it; a cosine goes on at the rate that the longer one has at this step. The seed is the saved
  * run's.

@@ -68,7 +68,7 @@ static int64_t next_batch(int64_t epoch, int64_t batch, peft_tensor *images, pef
     memcpy(ids, d.ids, sizeof *ids * (size_t)n);
     return n;
 }
-static int write_progress(const peft_trainer *trainer, void *user)
+static int write_progress(peft_trainer *trainer, void *user)
 {
     (void)user;
     write_step(trainer);

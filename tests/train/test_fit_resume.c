@@ -46,7 +46,7 @@ static void end(run *r)
 }
 
 static int stop_at;
-static int progress(const peft_trainer *t, void *user)
+static int progress(peft_trainer *t, void *user)
 {
     (void)user;
     return peft_trainer_get(t, "step") == (double)stop_at;

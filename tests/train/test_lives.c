@@ -165,7 +165,7 @@ static int64_t next(int64_t epoch, int64_t i, peft_tensor *images, peft_tensor *
     return f->sizes[i];
 }
 
-static int progress(const peft_trainer *t, void *user)
+static int progress(peft_trainer *t, void *user)
 {
     feed *f = user;
     f->updates++;
@@ -195,7 +195,7 @@ static int64_t broken_next(int64_t epoch, int64_t i, peft_tensor *images, peft_t
     return b->in_progress ? 3 : i ? fail_now(b) : 3;
 }
 
-static int broken_progress(const peft_trainer *t, void *user)
+static int broken_progress(peft_trainer *t, void *user)
 {
     const broken *b = user;
     (void)t;

@@ -96,7 +96,7 @@ static int64_t next(int64_t epoch, int64_t i, peft_tensor *images, peft_tensor *
     return n;
 }
 
-static int progress(const peft_trainer *t, void *user)
+static int progress(peft_trainer *t, void *user)
 {
     feed *f = user;
     f->updates++;

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * evaluate.c -- a trainer's images on their way into a graph, logits in evaluation mode, and figures. */
-#include <math.h>
+ * evaluate.c -- a trainer's images on their way into a graph, logits in evaluation mode. */
 #include <stdio.h>
 #include <string.h>
 #include "core/bits/finite.h"
@@ -61,21 +60,6 @@ peft_status peft_trainer_input(peft_trainer *t, const char *name, const peft_ten
 const peft_tensor *peft_trainer_logits(const peft_trainer *t)
 {
     return t && t->logits_view.data ? &t->logits_view : NULL;
-}
-
-double peft_trainer_get(const peft_trainer *t, const char *what)
-{
-    if (!t || !what) return NAN;
-    const struct { const char *name; double value; } facts[] = {
-        { "loss", t->last_loss }, { "lr", t->last_lr }, { "grad_norm", t->last_norm }, { "step", (double)t->step },
-        { "epoch", (double)t->epoch }, { "batch_in_epoch", (double)t->batch_in_epoch },
-            { "samples", (double)t->samples },
-        { "step_seconds", t->seconds }, { "planned_bytes", (double)pf_trainer_bytes(t) },
-            { "arena_bytes", (double)t->arena_bytes },
-        { "flops", (double)t->net.exec.flops }, { "cache_hits", (double)t->cache.hits },
-        { "cache_samples", t->cache.shelf ? (double)t->cache.shelf->used : 0 } };
-    for (size_t i = 0; i < sizeof facts / sizeof *facts; i++) if (!strcmp(what, facts[i].name)) return facts[i].value;
-    return NAN;
 }
 
 void peft_trainer_describe(const peft_trainer *t, peft_text_fn fn, void *user)

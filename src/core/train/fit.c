@@ -25,7 +25,7 @@ static peft_status next_batch(peft_trainer *t, peft_batch_fn next, void *user, i
     return PEFT_OK;
 }
 
-static peft_status report(const peft_trainer *t, peft_progress_fn progress, void *user)
+static peft_status report(peft_trainer *t, peft_progress_fn progress, void *user)
 {
     if (!progress) return PEFT_OK;
     pf_error_watch();

@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * trainer.c -- the making and the end of a trainer; groups of parameters. */
+ * trainer.c -- the making and the end of a trainer. */
 #include <math.h>
 #include <string.h>
-#include "core/options/glob.h"
 #include "core/train/trainer.h"
 
 #define OPTION(t, kind, name) pf_options_##kind((t)->options, pf_trainer_options, name)
@@ -138,19 +137,4 @@ void peft_trainer_free(peft_trainer *t)
     atomic_fetch_sub(&m->users, 1);
     pf_free(ctx, t);
     peft_model_free(m);
-}
-
-peft_status peft_trainer_group(peft_trainer *t, const char *pattern, double lr_scale, double weight_decay)
-{
-    int matched = 0;
-    if (!t || !pattern) return pf_fail(PEFT_E_INVALID, "%s is NULL: expected a pointer", t ? "pattern" : "trainer");
-    if (!(lr_scale >= 0) || !(weight_decay >= 0) || isinf(lr_scale) || isinf(weight_decay))
-        return pf_fail(PEFT_E_INVALID, "lr_scale and weight_decay: expected finite numbers >= 0");
-    for (size_t i = 0; i < t->slots; i++) {
-        if (!pf_glob(pattern, t->slot[i].p->name)) continue;
-        t->slot[i].lr_scale = lr_scale;
-        t->slot[i].weight_decay = weight_decay;
-        matched++;
-    }
-    return matched ? PEFT_OK : pf_fail(PEFT_E_NOTFOUND, "pattern '%s': no trained parameter has such a name", pattern);
 }

@@ -18,7 +18,14 @@ typedef struct pf_reduce { peft_reduce_fn fn; void *user; int64_t rank, ranks; }
 typedef struct pf_place { int64_t epoch, batch_in_epoch, samples; } pf_place;
 
 /* A trained tensor as the optimiser sees it. */
-typedef struct pf_slot { pf_param *p; int64_t count; pk_real *m, *v; double lr_scale, weight_decay; } pf_slot;
+typedef struct pf_slot {
+    pf_param *p;
+    int64_t count;
+    pk_real *m, *v;
+    double lr_scale, weight_decay;
+    bool frozen;                         /* the next update leaves it as it is */
+    int64_t skipped;                     /* updates that left it as it was: step - skipped have changed its moments */
+} pf_slot;
 
 struct peft_trainer {
     peft_model *model;
@@ -65,6 +72,10 @@ extern const pf_opt pf_trainer_options[];                                       
 /* trainer_settings.c: what a state and the trainer that it is restored into must have in common */
 peft_status pf_settings_write(const peft_trainer *t, pf_st_out *o);
 peft_status pf_settings_check(const peft_trainer *t, const pf_st *st);
+/* update/changes.c: what the application may change between updates. With copy the entries of st are taken over; without
+ * they are only checked. step: the state's. */
+peft_status pf_changes_write(const peft_trainer *t, pf_st_out *o);
+peft_status pf_changes_read(peft_trainer *t, const pf_st *st, int64_t step, bool copy);
 /* option_uses.c: PEFT_E_OPTION for an option that the chosen loss, optimiser or schedule does not read. */
 peft_status pf_option_uses(const peft_options *o);
 bool        pf_option_is_read(const peft_options *o, const char *name);          /* by what these options choose */

@@ -61,6 +61,7 @@ static peft_status fill(const peft_trainer *t, pf_st_out *o)
 {
     PF_TRY(pf_meta_write(o, "trainer", t->model->backbone));
     PF_TRY(pf_settings_write(t, o));
+    PF_TRY(pf_changes_write(t, o));
     PF_TRY(pf_meta_write_classifier(o, t->model));
     for (size_t i = 0; i < COUNTERS; i++)
         PF_TRY(pf_meta_number(o, counter[i].key, *(const int64_t *)((const char *)t + counter[i].offset)));
@@ -126,6 +127,7 @@ static peft_status restore(peft_trainer *t, const pf_st *st)
             return pf_fail(PEFT_E_FORMAT, "metadata entry '%s': given %lld, expected 0 to %lld", counter[i].key,
                            (long long)value[i], (long long)MOST);
     }
+    PF_TRY(pf_changes_read(t, st, value[0], false));
     PF_TRY(read_batches(st, value[COUNTERS - 1], &batches));
     PF_TRY(pf_meta_int(st, "libpeft.seed", &seed));
     PF_TRY(pf_meta_text(st, "libpeft.loss_sum", &sum));
@@ -148,6 +150,7 @@ static peft_status restore(peft_trainer *t, const pf_st *st)
     t->loss_sum = loss_sum;
     for (size_t i = 0; i < COUNTERS; i++) *(int64_t *)((char *)t + counter[i].offset) = value[i];
     t->batches = batches;
+    PF_TRY(pf_changes_read(t, st, value[0], true));
     t->first = (pf_place){ t->epoch, t->batch_in_epoch, t->samples };
     return PEFT_OK;
 }

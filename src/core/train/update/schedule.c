@@ -36,6 +36,8 @@ static bool warms_up(pf_schedule_kind k)
 /* Falls from lr to min_lr over the run, so that `steps` must be known. */
 static bool falls(pf_schedule_kind k) { return k == PF_LR_COSINE || k == PF_LR_LINEAR || warms_up(k); }
 
+double pf_schedule_floor(const pf_schedule *s) { return falls(s->kind) ? s->min_lr : 0; }
+
 static peft_status bad_rate(const char *what, double v, const char *expected)
 {
     char text[40];

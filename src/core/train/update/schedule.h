@@ -30,5 +30,6 @@ peft_status pf_schedule_parse(const char *name, pf_schedule_kind *kind);
 const char *pf_schedule_name(pf_schedule_kind kind);
 /* Numbers that cannot make a schedule of this kind are PEFT_E_OPTION. */
 peft_status pf_schedule_check(const pf_schedule *s);
+double      pf_schedule_floor(const pf_schedule *s);              /* the smallest lr that this kind can have */
 double      pf_schedule_lr(const pf_schedule *s, int64_t step);   /* of a checked schedule; step >= 0 */
 #endif

@@ -8,17 +8,19 @@
 enum { PIECE = 1 << 16 };
 typedef struct {
     peft_trainer *t;
-    double gscale, lr, c1, c2;
+    double gscale, lr;
     const pf_slot *slot;
+    int64_t done;                        /* updates of the slot before this one */
+    double c1, c2;                       /* AdamW's corrections of the moments' bias */
     atomic_int nonfinite;
 } update_job;
 
-/* The norm of the summed gradients of all passes. */
+/* The norm of the summed gradients of all passes, frozen parameters left out. */
 static double grad_norm(peft_trainer *t)
 {
     double total = 0;
     for (size_t i = 0; i < t->slots; i++)
-        for (int64_t at = 0; at < t->slot[i].count; at += PIECE) {
+        for (int64_t at = 0; at < t->slot[i].count && !t->slot[i].frozen; at += PIECE) {
             int64_t n = t->slot[i].count - at < PIECE ? t->slot[i].count - at : PIECE;
             double sq;
             t->team.kernels->sums(NULL, &sq, (const pk_real *)t->slot[i].p->grad.data + at, n);
@@ -41,9 +43,18 @@ static void update_piece(void *arg, int64_t piece, int worker)
     (void)worker;
     if (o->adamw) k->adamw(p, s->m + at, s->v + at, g, n, j->gscale, lr, o->beta1, o->beta2, o->eps, s->weight_decay,
                            j->c1, j->c2, &nonfinite);
-    else k->sgd(p, s->m + at, g, n, j->gscale, lr, o->momentum, s->weight_decay, o->nesterov, j->t->step == 0,
+    else k->sgd(p, s->m + at, g, n, j->gscale, lr, o->momentum, s->weight_decay, o->nesterov, j->done == 0,
                 &nonfinite);
     if (nonfinite) atomic_store_explicit(&j->nonfinite, 1, memory_order_relaxed);
+}
+
+/* A parameter that was frozen for a while has moments of fewer updates than the trainer has made. */
+static void begin_slot(update_job *j, const pf_slot *s)
+{
+    j->slot = s;
+    j->done = j->t->step - s->skipped;
+    j->c1 = 1 - pow(j->t->opt.beta1, (double)(j->done + 1));
+    j->c2 = 1 - pow(j->t->opt.beta2, (double)(j->done + 1));
 }
 
 /* After its last step a schedule keeps its final rate. Where that is 0, as with cosine by default, the run goes on and
@@ -80,11 +91,13 @@ peft_status peft_trainer_update(peft_trainer *t)
     update_job j = { .t = t, .gscale = mean, .lr = pf_schedule_lr(&t->schedule, t->step) };
     warn_of_end(t, j.lr);
     if (t->opt.clip > 0 && norm > 0) j.gscale *= fmin(1, t->opt.clip / (norm + 1e-6));
-    j.c1 = 1 - pow(t->opt.beta1, (double)(t->step + 1));
-    j.c2 = 1 - pow(t->opt.beta2, (double)(t->step + 1));
     pf_guard_write(&t->model->guard);
     for (size_t i = 0; i < t->slots; i++) {
-        j.slot = &t->slot[i];
+        if (t->slot[i].frozen) {
+            t->slot[i].skipped++;
+            continue;
+        }
+        begin_slot(&j, &t->slot[i]);
         pk_pool_run(t->team.pool, (j.slot->count + PIECE - 1) / PIECE, update_piece, &j);
         if (atomic_load(&j.nonfinite) && !broken) broken = j.slot->p->name;
     }

@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * changes.c -- the part of a state that an application may change between two updates: the base rate, and which
+ * parameters are frozen. A state has entries for what differs from a trainer that was just made; restoring takes all of
+ * it over. */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include "core/format/meta.h"
+#include "core/train/trainer.h"
+
+static const char rate_key[] = "libpeft.lr", frozen_prefix[] = "libpeft.frozen.";
+enum { KEY = 192 };
+
+static const char *frozen_key(const pf_slot *s, char key[KEY])
+{
+    snprintf(key, KEY, "%s%s", frozen_prefix, s->p->name);
+    return key;
+}
+
+static double first_rate(const peft_trainer *t) { return pf_options_float(t->options, pf_trainer_options, "lr"); }
+
+peft_status pf_changes_write(const peft_trainer *t, pf_st_out *o)
+{
+    char key[KEY], text[64];
+    if (t->schedule.lr != first_rate(t)) {
+        pf_print_float(text, sizeof text, t->schedule.lr);
+        PF_TRY(pf_st_out_meta(o, rate_key, text));
+    }
+    for (size_t i = 0; i < t->slots; i++) {
+        const pf_slot *s = &t->slot[i];
+        if (!s->frozen && !s->skipped) continue;
+        snprintf(text, sizeof text, "%d %lld", s->frozen, (long long)s->skipped);
+        PF_TRY(pf_st_out_meta(o, frozen_key(s, key), text));
+    }
+    return PEFT_OK;
+}
+
+static peft_status read_rate(const peft_trainer *t, const pf_st *st, double *lr)
+{
+    const char *text = pf_st_meta(st, rate_key);
+    *lr = first_rate(t);
+    if (!text || (pf_parse_float(text, lr) && *lr >= pf_schedule_floor(&t->schedule) && *lr <= 1e6)) return PEFT_OK;
+    return pf_fail(PEFT_E_FORMAT, "metadata entry '%s': given '%.40s', expected a learning rate", rate_key, text);
+}
+
+/* The entry of a parameter, "1 20": frozen, 20 updates skipped so far. *found counts the entries. */
+static peft_status read_frozen(const pf_slot *s, const pf_st *st, int64_t step, bool *frozen, int64_t *skipped,
+                               size_t *found)
+{
+    char key[KEY];
+    const char *text = pf_st_meta(st, frozen_key(s, key));
+    *frozen = false;
+    *skipped = 0;
+    if (!text) return PEFT_OK;
+    ++*found;
+    *frozen = *text == '1';
+    if ((*text == '0' || *frozen) && text[1] == ' ' && pf_parse_int(text + 2, skipped) && *skipped >= 0
+        && *skipped <= step) return PEFT_OK;
+    return pf_fail(PEFT_E_FORMAT, "metadata entry '%.120s': given '%.40s', expected 0 or 1, a blank, and a number of "
+                   "updates from 0 to %lld (libpeft.step)", key, text, (long long)step);
+}
+
+static size_t frozen_entries(const pf_st *st)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < pf_st_meta_count(st); i++) {
+        const char *key, *value;
+        pf_st_meta_at(st, i, &key, &value);
+        n += !strncmp(key, frozen_prefix, sizeof frozen_prefix - 1);
+    }
+    return n;
+}
+
+peft_status pf_changes_read(peft_trainer *t, const pf_st *st, int64_t step, bool copy)
+{
+    double lr;
+    size_t found = 0;
+    PF_TRY(read_rate(t, st, &lr));
+    if (copy) t->schedule.lr = lr;
+    for (size_t i = 0; i < t->slots; i++) {
+        bool frozen;
+        int64_t skipped;
+        PF_TRY(read_frozen(&t->slot[i], st, step, &frozen, &skipped, &found));
+        if (!copy) continue;
+        t->slot[i].frozen = frozen;
+        t->slot[i].skipped = skipped;
+    }
+    if (found == frozen_entries(st)) return PEFT_OK;
+    return pf_fail(PEFT_E_FORMAT, "metadata entries '%s*': one is of a parameter that the model does not have",
+                   frozen_prefix);
+}
