@@ -44,7 +44,7 @@ static void check_row(const pf_family *f)
     ck_assert_msg(f->name && *f->name && f->naming[0], "a family without a name or naming");
     ck_assert_msg(!pf_pos_embed_rule(f->rule), "%s: no rule of resampling '%s'", f->name, f->rule);
     ck_assert_msg(f->eps > 0 && pf_act_name(f->act), "%s: eps or activation", f->name);
-    ck_assert_msg(!f->partner == !f->kept, "%s: one of two networks", f->name);
+    ck_assert_msg(!f->skipped == !f->loaded, "%s: one of two networks", f->name);
     for (int i = 0; i < 2 && f->naming[i]; i++) {
         pf_naming_patch(f->naming[i], name);
         ck_assert_msg(strstr(name, "weight") != NULL, "%s: no name of the patch embedding", f->name);

@@ -1,72 +1,76 @@
 /* SPDX-License-Identifier: Apache-2.0
- * arch.h -- what makes one family of checkpoints differ from another, as constants. A new family is one file in
- * core/arch/family and one line of core/arch/families.def; loading, reading descriptions and saving follow its row. */
+ * arch.h -- the constants that describe a family of checkpoints (the files of one library or one training method): how
+ * its tensors are named and what its networks assume. A new family is one file in core/arch/family and one line in
+ * core/arch/families.def; loading, reading configuration files and saving use its pf_family. */
 #ifndef PF_ARCH_H
 #define PF_ARCH_H
 #include "core/vit/shape.h"
 #include "kernels/pk.h"
 
 /* --- names -------------------------------------------------------------------------------------------------------- */
-/* Properties that a network must have for a name to be written: SCALED: with LayerScale; GATED: with a gated MLP. 0: a
- * name for every network. Reading accepts all names. */
+/* Properties of a network, as bits. A row of a table with such bits is used to save networks that have all of these
+ * properties; 0: every network. SCALED: with LayerScale; GATED: with a gated MLP (SwiGLU). Loading ignores the bits. */
 enum { PF_UNSCALED = 1, PF_SCALED = 2, PF_UNGATED = 4, PF_GATED = 8, PF_NO_REGISTERS = 16, PF_REGISTERS = 32,
-       PF_READ = 64 };                   /* no network has it: the name is read and never written */
-bool pf_shape_fits(const pf_vit_shape *s, unsigned only);                 /* has s all of these properties? */
+       PF_READ = 64 };                   /* no network has this bit, so that the name is read and never written */
+bool pf_shape_fits(const pf_vit_shape *s, unsigned needs);                /* true: s has all properties in needs */
 
-/* The name of a tensor in the library (theirs) and in timm. # stands for the number of the block and @ for the word
- * weight or bias: { "layernorm_before.@", "norm1.@", 0, 0 }. part: 1, 2, 3 for q, k, v as tensors of their own, 1 and 2
- * for gate and value of a gated MLP; 0: the whole tensor. Of several rows for one timm name the first whose properties
- * (only) the network has is written. */
-typedef struct pf_name_row { const char *theirs, *timm; int part; unsigned only; } pf_name_row;
+/* The name of a tensor in the family's library (theirs) and in timm. # stands for the number of the block and @ for
+ * weight or bias: { "layernorm_before.@", "norm1.@", 0, 0 }. part: 1, 2, 3 where q, k and v are separate tensors, 1 and
+ * 2 for gate and value of a gated MLP; 0: one tensor holds all. Saving takes the first row of a timm name whose
+ * properties (needs) the network has. */
+typedef struct pf_name_row { const char *theirs, *timm; int part; unsigned needs; } pf_name_row;
 
-/* How a library names tensors. A file has the naming whose name for the first block's attention weight it holds. */
+/* How a library names tensors. A file's naming is recognised by the name of a block's first attention weight, such as
+ * "blocks.0.attn.qkv.weight" (pf_naming_attention). */
 typedef struct pf_naming {
-    const char *name;                    /* a word of the option "naming" */
-    struct { const char *pattern; unsigned only; } front[2];   /* begins all names of blocks: "blocks.#."; NULL: none */
+    const char *name;                    /* value of the option "naming" */
+    struct { const char *pattern; unsigned needs; } front[2];  /* all names in blocks begin with one: "blocks.#." */
     const char *inner;                   /* a prefix ("vit.") that names outside the blocks may have; NULL: none */
-    const pf_name_row *top, *block;      /* names outside the blocks, and names behind front; the last row is empty */
-    const char *silu;                    /* a file with a name that fits this glob has gated MLPs with SiLU, others may
-                                            have another activation; NULL: all have SiLU */
-    const char *description, *behind;    /* a configuration file that is read in place of all others, where the prefix
-                                            of the ViT's names contains behind (NULL: always); NULL: none */
+    const pf_name_row *top, *block;      /* names outside the blocks, and names after front; the last row is empty */
+    const char *silu;                    /* glob: a file with a tensor that matches has gated MLPs with SiLU, those of
+                                            other files may have another activation; NULL: all have SiLU */
+    const char *description;             /* a configuration file that is read in place of all others; NULL: none */
+    const char *description_prefix;      /* only where the prefix of the ViT's names contains this; NULL: always */
     const char *dtype;                   /* the key of config.json for the element type; NULL: no config.json */
     bool written;                        /* a backbone can be saved in this naming */
 } pf_naming;
 
 /* --- facts -------------------------------------------------------------------------------------------------------- */
-/* How many rows a position embedding may have in front of those of the patches. CLASS: one, of the class token; bit
- * NONE: also none; bit ALL: also one for each token in front of the patches (class token and registers). In files of
- * networks with registers a single row is kept with bit ALL (timm), else added to the class token. */
+/* How many rows a file's position embedding may have before those of the patches. CLASS: one, for the class token. Bit
+ * NONE: none is allowed as well. Bit ALL: 1 + registers is allowed as well, and a single row of a network with
+ * registers stays a row (timm); without bit ALL loading adds that row to the class token. */
 enum { PF_ROWS_CLASS = 0, PF_ROWS_NONE = 1, PF_ROWS_ALL = 2 };
 
-/* What the classifier reads where no file tells. CLS: the class token. BY_NORM: the mean of the patches where the file
- * has fc_norm, else the class token. ANY: as BY_NORM, and the one final norm serves for either. */
+/* The feature that the classifier reads if no file states it. CLS: the class token. BY_NORM: the mean of the patches if
+ * the file has fc_norm, else the class token. ANY: as BY_NORM, and the file's one final norm fits both poolings. */
 typedef enum pf_pooling { PF_POOL_CLS, PF_POOL_BY_NORM, PF_POOL_ANY } pf_pooling;
 
-/* Mean and standard deviation of pixels by channel, after division by the largest value a sample can have (255). */
+/* Mean and standard deviation of each channel, of pixels divided by the largest value of their type (255). */
 typedef struct pf_pixels { double mean[3], std[3]; } pf_pixels;
-/* Those of the pictures that ImageNet networks and CLIP were trained on, which several libraries have as defaults. */
+/* Statistics of ImageNet and of CLIP's training pictures: defaults of several libraries. */
 #define PF_IMAGENET_MEAN { 0.485, 0.456, 0.406 }
 #define PF_IMAGENET_STD  { 0.229, 0.224, 0.225 }
 #define PF_CLIP_MEAN     { 0.48145466, 0.4578275, 0.40821073 }
 #define PF_CLIP_STD      { 0.26862954, 0.26130258, 0.27577711 }
 extern const pf_pixels pf_imagenet, pf_clip;
 
-/* What follows from the name of a network, timm's "architecture" or Hugging Face's "model_type". All rows of all
- * families whose glob fits the name count, later ones over earlier ones. A network is known where one of them has a
- * rule. */
+/* Facts that follow from the name of a network, timm's "architecture" or Hugging Face's "model_type". All rows of all
+ * families whose glob matches the name are merged, later ones over earlier ones. A network is known if one of them has
+ * a rule. */
 typedef struct pf_arch_row {
     const char *glob;
-    int64_t heads;                       /* 0: not told */
-    double eps;                          /* 0: not told */
-    const char *rule;                    /* of resampling positions (pos_embed.h); NULL: not told */
+    int64_t heads;                       /* 0: the name does not determine it */
+    double eps;                          /* of LayerNorm; 0: the name does not determine it */
+    const char *rule;                    /* for resampling the position embedding (pos_embed.h); NULL: unknown */
     const char *processor;               /* class of Hugging Face's image processor, without the word ImageProcessor */
-    const char *refused;                 /* what the network computes and this library does not; NULL: nothing */
+    const char *refused;                 /* an operation of the network that this library lacks; NULL: none */
     bool silu;                           /* its gated MLP has SiLU */
 } pf_arch_row;
 
 /* --- config.json -------------------------------------------------------------------------------------------------- */
-/* Properties of a network that a model of Hugging Face may not be able to express, for pf_lack. */
+/* Properties of a network that a model class of Hugging Face may be unable to represent; what: in words, for the error
+ * message. NO_CLASS_ROW: the class token has no row in the position embedding. ODD_MLP: mlp_ratio, a whole number,
+ * cannot give the MLP's width. */
 enum { PF_HAS_FC_NORM = 1, PF_HAS_NORM_PRE = 2, PF_HAS_NO_NORM = 4, PF_HAS_NO_PATCH_BIAS = 8, PF_HAS_REGISTERS = 16,
        PF_HAS_GATED_MLP = 32, PF_HAS_NO_CLASS_ROW = 64, PF_HAS_CLASSIFIER = 128, PF_HAS_ODD_MLP = 256 };
 typedef struct pf_lack { unsigned has; const char *what; } pf_lack;
@@ -76,11 +80,11 @@ typedef struct pf_field { const char *key, *json; } pf_field;
     { PF_HAS_NO_NORM, "a network without a final norm" }, \
     { PF_HAS_NO_PATCH_BIAS, "a patch embedding without a bias" }
 
-/* A model of Hugging Face as which a backbone is saved. */
+/* A model class of Hugging Face that a backbone can be saved as. */
 typedef struct pf_hf_model {
     const char *type, *model, *classifier;     /* model_type; the architecture without and with a classifier, or NULL */
-    unsigned only;                             /* properties (PF_SCALED ..) of the networks that are saved as it */
-    const pf_lack *lacks;                      /* what it cannot express, most important first; the last row is empty */
+    unsigned needs;                            /* properties (PF_SCALED ..) of the networks that are saved as it */
+    const pf_lack *lacks;                      /* what it cannot represent, main reason first; the last row is empty */
     const pf_field *fields;                    /* of config.json, the same for every network; NULL: none */
     bool by_ratio;                             /* config.json gives the MLP's width as mlp_ratio and use_swiglu_ffn */
 } pf_hf_model;
@@ -90,47 +94,50 @@ typedef struct pf_hf_model {
 typedef struct pf_family {
     const char *name;
     const pf_naming *naming[2];          /* the namings that its files have; NULL: no more */
-    const char *has[2];                  /* globs: among the families of a naming, a file with a tensor whose name fits
-                                            one is of this family; none: every file of the naming is */
-    /* Names beside those of the naming, read in all files of the naming. */
+    const char *has[2];                  /* globs: a file of the naming belongs to this family if one of them matches a
+                                            tensor's name; none: every file of the naming does */
+    /* Names in addition to those of the naming. They are read in all files of the naming, whatever the family. */
     const pf_name_row *top, *block;
-    /* The following are looked for in the files of every family, as files of one library hold parts of another's. */
-    const char *const *classifiers;      /* names of the classifier; part of the ViT's prefix may stand in front */
+    /* The following apply to the files of every family, as files of one library may hold parts of another's. */
+    const char *const *classifiers;      /* names of the classifier, alone or after a part of the ViT's prefix */
     const char *const *ignored;          /* globs of tensors outside the blocks that features do not depend on */
-    const char *kept, *partner;          /* of two networks in one file (teacher and student) the prefix of the one that
-                                            is loaded, and of the one that is not */
-    /* What is assumed where neither tensors nor configuration files tell. */
+    const char *loaded, *skipped;        /* for files with two networks (teacher and student): prefix of the one that
+                                            is loaded, and of the other one */
+    /* What is assumed if neither tensors nor configuration files state it. */
     double eps;
     int act;                             /* pk_act */
-    const char *rule;                    /* of resampling positions (pos_embed.h) */
-    const pf_pixels *pixels;             /* NULL: no usual ones */
-    int rows;                            /* of the position embedding: PF_ROWS_* */
+    const char *rule;                    /* for resampling the position embedding (pos_embed.h) */
+    const pf_pixels *pixels;             /* NULL: unknown */
+    int rows;                            /* of the position embedding before the patches' rows: PF_ROWS_* */
     pf_pooling pooling;
     bool mean_classifier;                /* its classifier reads the mean of the patches, without the final norm */
-    /* Names of networks in configuration files, and the model as which backbones are saved in the family's namings. */
+    /* Names of networks in configuration files, and the model class that backbones are saved as in these namings. */
     const pf_arch_row *architectures, *model_types;
     const pf_hf_model *saved;
 } pf_family;
 
 /* --- the table ---------------------------------------------------------------------------------------------------- */
-/* Ends with NULL; a file's family is the first that fits. Functions take the table, so that tests can add a row. */
+/* Ends with NULL; a file's family is the first that matches. Functions take the table as an argument, so that tests can
+ * add a row. */
 typedef const pf_family *const *pf_families;
 extern const pf_family *const pf_all_families[];
 extern const pf_naming pf_naming_timm, pf_naming_hf, pf_naming_hf5;
 
 bool             pf_family_uses(const pf_family *f, const pf_naming *n);
 enum { PF_NAMINGS_MAX = 32 };
-size_t           pf_namings(pf_families families, const pf_naming *out[PF_NAMINGS_MAX]);      /* each once; how many */
-/* Writes the names of all namings, or of those that backbones are saved in: "timm, hf or hf5". */
-void             pf_naming_names(pf_families families, bool written, char *text, size_t room);
-/* The model of Hugging Face as which a network of shape s is saved; NULL: the naming has none. */
+/* Writes the families' namings to out, each once; returns their number. */
+size_t           pf_namings(pf_families families, const pf_naming *out[PF_NAMINGS_MAX]);
+/* Writes the names of all namings, or (written) of those that backbones are saved in: "timm, hf or hf5". */
+void             pf_naming_names(pf_families families, bool written, char *text, size_t capacity);
+/* The model class of Hugging Face that a network of shape s is saved as; NULL: the naming has none. */
 const pf_hf_model *pf_saved_as(pf_families families, const pf_naming *n, const pf_vit_shape *s);
 
-/* What follows from the names in a configuration file: timm's architecture, else Hugging Face's type of model. */
+/* What follows from the name of the network in a configuration file: timm's architecture, else Hugging Face's
+ * model_type. */
 typedef struct pf_arch {
     const char *name;                    /* NULL: the file has neither */
-    bool timm, known;                    /* name is timm's architecture; a row of a family knows it */
-    pf_arch_row told;                    /* all rows that fit the name, taken together */
+    bool timm, known;                    /* name is timm's architecture; a family's row gives a rule for it */
+    pf_arch_row facts;                   /* all rows whose glob matches the name, merged */
 } pf_arch;
 pf_arch pf_arch_of(pf_families families, const char *architecture, const char *model_type);
 #endif

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
- * detect.c -- finds the naming of a file, the prefix of the ViT in it and its family by the names of the tensors, and
- * recognises networks that are refused. */
+ * detect.c -- finds by the names of a file's tensors the naming, the prefix and the family of the ViT in it, and
+ * recognises networks that this library does not compute. */
 #include <string.h>
 #include "core/arch/names.h"
 #include "core/options/glob.h"
 
-/* Tensors of networks that the library does not compute. Whoever adds a family for one removes its rows here. */
+/* Tensors of networks that this library does not compute. Remove the rows of a network when you add its family. */
 static const struct { const char *glob, *what; } refused[] = {
     { "*relative_position_bias_table", "relative position bias (BEiT, Swin)" },
     { "*.lambda_1", "LayerScale of BEiT (BEiT, Data2Vec)" },
@@ -53,8 +53,8 @@ const char *pf_naming_refused(const pf_st *file)
     return NULL;
 }
 
-/* Has the file a tensor named a, b and c joined? */
-static bool has(const pf_st *file, const char *a, const char *b, const char *c)
+/* Has the file a tensor whose name is a, b and c joined? */
+static bool has_tensor(const pf_st *file, const char *a, const char *b, const char *c)
 {
     for (size_t i = 0; i < pf_st_count(file); i++) {
         const char *name = pf_st_at(file, i)->name;
@@ -64,23 +64,29 @@ static bool has(const pf_st *file, const char *a, const char *b, const char *c)
     return false;
 }
 
-/* Adds the ViT whose names have this naming and the first `front` bytes of name as prefix, unless found has it. */
+/* Appends to found[n] the ViT of this naming whose prefix is the first prefix_length bytes of name, unless found has it
+ * already. Returns the new number of ViTs. */
 static size_t add(const pf_st *file, pf_detected *found, size_t n, const pf_naming *naming, const char *name,
-                  size_t front)
+                  size_t prefix_length)
 {
     pf_detected d = { .naming = naming };
     char patch[PF_NAME_MAX];
-    if (front >= PF_NAME_MAX || n == PF_DETECTED_MAX) return n;
-    memcpy(d.prefix, name, front);
+    if (prefix_length >= PF_NAME_MAX || n == PF_DETECTED_MAX) return n;
+    memcpy(d.prefix, name, prefix_length);
     for (size_t i = 0; i < n; i++) if (found[i].naming == naming && !strcmp(found[i].prefix, d.prefix)) return n;
     pf_naming_patch(naming, patch);
-    d.whole = has(file, d.prefix, "", patch) || (naming->inner && has(file, d.prefix, naming->inner, patch));
+    d.whole = has_tensor(file, d.prefix, "", patch)
+           || (naming->inner && has_tensor(file, d.prefix, naming->inner, patch));
     found[n] = d;
     return n + 1;
 }
 
-/* The names by which namings are recognised, one for each front of a naming; "": it has no such front. */
-typedef struct { const pf_naming *naming[PF_NAMINGS_MAX]; char attention[2 * PF_NAMINGS_MAX][PF_NAME_MAX]; size_t count;
+/* Patterns of the attention weights by which namings are recognised: attention[2 * i + f] for front f of naming[i]; "":
+ * the naming has no such front. */
+typedef struct {
+    const pf_naming *naming[PF_NAMINGS_MAX];
+    char attention[2 * PF_NAMINGS_MAX][PF_NAME_MAX];
+    size_t count;
 } marks;
 
 static void make_marks(pf_families families, marks *m)
@@ -90,6 +96,8 @@ static void make_marks(pf_families families, marks *m)
         if (!pf_naming_attention(m->naming[k / 2], k % 2, m->attention[k])) *m->attention[k] = 0;
 }
 
+/* Writes every ViT of the file to found: an attention weight's name is a prefix that ends in a dot (or nothing), and
+ * then a naming's pattern. Returns their number. */
 static size_t collect(pf_families families, const pf_st *file, pf_detected *found)
 {
     marks m;
@@ -97,33 +105,33 @@ static size_t collect(pf_families families, const pf_st *file, pf_detected *foun
     make_marks(families, &m);
     for (size_t i = 0; i < pf_st_count(file); i++) {
         const char *name = pf_st_at(file, i)->name;
-        for (size_t at = 0; name[at]; at++) {
-            if (at && name[at - 1] != '.') continue;
+        for (size_t length = 0; name[length]; length++) {
+            if (length && name[length - 1] != '.') continue;
             for (size_t k = 0; k < m.count; k++)
-                if (*m.attention[k] && pf_name_is(m.attention[k], name + at))
-                    n = add(file, found, n, m.naming[k / 2], name, at);
+                if (*m.attention[k] && pf_name_is(m.attention[k], name + length))
+                    n = add(file, found, n, m.naming[k / 2], name, length);
         }
     }
     return n;
 }
 
-static bool named(const pf_detected *found, size_t n, const char *word)
+static bool any_prefix_has(const pf_detected *found, size_t n, const char *word)
 {
     for (size_t i = 0; i < n; i++) if (strstr(found[i].prefix, word)) return true;
     return false;
 }
 
-/* Is d the network of two in one file that is not loaded, such as a student beside its teacher? */
-static bool dropped(pf_families families, const pf_detected *all, size_t n, const pf_detected *d)
+/* Is d the one of a file's two networks that is not loaded, such as the student beside its teacher? */
+static bool is_skipped(pf_families families, const pf_detected *all, size_t n, const pf_detected *d)
 {
     for (; *families; families++) {
         const pf_family *f = *families;
-        if (f->partner && strstr(d->prefix, f->partner) && named(all, n, f->kept)) return true;
+        if (f->skipped && strstr(d->prefix, f->skipped) && any_prefix_has(all, n, f->loaded)) return true;
     }
     return false;
 }
 
-/* Is the prefix the one asked for, with or without the dot at its end? */
+/* Is prefix the one that the caller asked for, with or without the dot at its end? */
 static bool prefix_is(const char *asked, const char *prefix)
 {
     const size_t n = strlen(asked);
@@ -135,16 +143,17 @@ size_t pf_naming_detect(pf_families families, const pf_st *file, const char *ask
 {
     pf_detected all[PF_DETECTED_MAX];
     const size_t n = collect(families, file, all);
-    size_t whole = 0, kept = 0;
+    size_t whole = 0, chosen = 0;
     for (size_t i = 0; i < n; i++) if (all[i].whole) all[whole++] = all[i];
     for (size_t i = 0; i < whole; i++)
-        if (asked ? prefix_is(asked, all[i].prefix) : !dropped(families, all, whole, &all[i])) found[kept++] = all[i];
-    if (kept || whole || !n || (asked && !prefix_is(asked, all[0].prefix))) return kept;
+        if (asked ? prefix_is(asked, all[i].prefix) : !is_skipped(families, all, whole, &all[i]))
+            found[chosen++] = all[i];
+    if (chosen || whole || !n || (asked && !prefix_is(asked, all[0].prefix))) return chosen;
     found[0] = all[0];                                      /* an incomplete ViT: loading lists what is missing */
     return 1;
 }
 
-static bool fits(const pf_st *file, const char *glob)
+static bool any_tensor_matches(const pf_st *file, const char *glob)
 {
     for (size_t i = 0; i < pf_st_count(file); i++) if (pf_glob(glob, pf_st_at(file, i)->name)) return true;
     return false;
@@ -155,7 +164,8 @@ const pf_family *pf_family_of(pf_families families, const pf_naming *n, const pf
     for (; *families; families++) {
         const pf_family *f = *families;
         if (!pf_family_uses(f, n)) continue;
-        if (!f->has[0] || fits(file, f->has[0]) || (f->has[1] && fits(file, f->has[1]))) return f;
+        if (!f->has[0] || any_tensor_matches(file, f->has[0]) || (f->has[1] && any_tensor_matches(file, f->has[1])))
+            return f;
     }
     return NULL;
 }

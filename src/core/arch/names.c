@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0
- * names.c -- translates names between a library's naming and timm's by the rows of the families, for reading and for
- * writing. */
+ * names.c -- translates names of tensors between a library's naming and timm's, by the rows (pf_name_row) of namings
+ * and families: to timm's when a checkpoint is loaded, from timm's when one is saved. */
 #include <stdio.h>
 #include <string.h>
 #include "core/arch/names.h"
 #include "core/options/glob.h"
 
-/* What stands in a name where its pattern has # (layer) and @ (word, of length bytes). */
-typedef struct { int64_t layer; const char *word; size_t length; } holes;
+/* The parts of a name that match # (layer) and @ (word, of length bytes) of its pattern. */
+typedef struct { int64_t layer; const char *word; size_t length; } captures;
 
-/* Matches pattern with the beginning of name and writes what stands at # (the last one) and @ to *h. Returns the rest
- * of name; NULL: no match. */
-static const char *follow(const char *pattern, const char *name, holes *h)
+/* Matches pattern with the beginning of name and writes the number at # (the last one) and the word at @ to *h. Returns
+ * the rest of name; NULL: no match. */
+static const char *match(const char *pattern, const char *name, captures *h)
 {
     for (; *pattern; pattern++) {
         if (*pattern == '#') {
@@ -28,8 +28,8 @@ static const char *follow(const char *pattern, const char *name, holes *h)
     return name;
 }
 
-/* Writes front and pattern joined, with # and @ replaced by what *h holds. */
-static void compose(char out[PF_NAME_MAX], const char *front, const char *pattern, const holes *h)
+/* Writes front and pattern joined, with # and @ replaced by the captures. */
+static void compose(char out[PF_NAME_MAX], const char *front, const char *pattern, const captures *h)
 {
     char both[2 * PF_NAME_MAX];
     size_t n = 0;
@@ -44,9 +44,9 @@ static void compose(char out[PF_NAME_MAX], const char *front, const char *patter
 
 #define TIMM_FRONT "blocks.#."
 
-/* The k-th list of rows for a naming, for names in blocks or outside them: the naming's own list, then those of the
- * families that use it; NULL: no more. */
-static const pf_name_row *list(pf_families families, const pf_naming *n, bool blocks, size_t k)
+/* The k-th list of rows for a naming, for names in blocks or outside them: list 0 is the naming's own, the others are
+ * those of the families that use it; NULL: no more. */
+static const pf_name_row *name_rows(pf_families families, const pf_naming *n, bool blocks, size_t k)
 {
     if (!k--) return blocks ? n->block : n->top;
     for (; *families; families++) {
@@ -56,13 +56,14 @@ static const pf_name_row *list(pf_families families, const pf_naming *n, bool bl
     return NULL;
 }
 
-/* Finds the row that matches all of name and writes timm's name to *out; false: there is none. */
-static bool look_up(pf_families families, const pf_naming *n, bool blocks, const char *name, holes h, pf_timm_name *out)
+/* Finds the row that matches the whole name and writes timm's name to *out; false: there is none. */
+static bool look_up(pf_families families, const pf_naming *n, bool blocks, const char *name, captures h,
+                    pf_timm_name *out)
 {
     const pf_name_row *rows;
-    for (size_t k = 0; (rows = list(families, n, blocks, k)); k++)
+    for (size_t k = 0; (rows = name_rows(families, n, blocks, k)); k++)
         for (const pf_name_row *r = rows; r->theirs; r++) {
-            const char *rest = follow(r->theirs, name, &h);
+            const char *rest = match(r->theirs, name, &h);
             if (!rest || *rest) continue;
             compose(out->name, blocks ? TIMM_FRONT : "", r->timm, &h);
             out->part = r->part;
@@ -72,25 +73,27 @@ static bool look_up(pf_families families, const pf_naming *n, bool blocks, const
     return false;
 }
 
-static bool inside(pf_families families, const pf_naming *n, const char *name, pf_timm_name *out)
+/* Translates a name without prefix, in a block or outside the blocks. */
+static bool look_up_both(pf_families families, const pf_naming *n, const char *name, pf_timm_name *out)
 {
-    holes h = { 0, "", 0 };
+    captures h = { 0, "", 0 };
     for (int i = 0; i < 2 && n->front[i].pattern; i++) {
-        const char *rest = follow(n->front[i].pattern, name, &h);
+        const char *rest = match(n->front[i].pattern, name, &h);
         if (rest && look_up(families, n, true, rest, h, out)) return true;
     }
     return look_up(families, n, false, name, h, out);
 }
 
-/* Is name that of a classifier in any family, alone or behind the prefix or a part of it? Then *out is "head.weight" or
+/* Is name a classifier's in any family, alone, after the prefix or after its beginning? With the prefix "model.vit."
+ * these are "head.weight", "model.vit.head.weight" and "model.head.weight". Then *out is "head.weight" or
  * "head.bias". */
 static bool classifier(pf_families families, const char *prefix, const char *name, pf_timm_name *out)
 {
-    holes h = { 0, "", 0 };
+    captures h = { 0, "", 0 };
     for (size_t cut = 0;; cut++) {
         for (pf_families f = families; *f && (!cut || prefix[cut - 1] == '.'); f++)
             for (const char *const *c = (*f)->classifiers; c && *c; c++) {
-                const char *rest = follow(*c, name + cut, &h);
+                const char *rest = match(*c, name + cut, &h);
                 if (!rest || *rest) continue;
                 compose(out->name, "", "head.@", &h);
                 out->kind = PF_NAME_OURS;
@@ -103,14 +106,14 @@ static bool classifier(pf_families families, const char *prefix, const char *nam
 bool pf_naming_theirs(pf_families families, const pf_naming *n, const pf_vit_shape *s, const char *timm, int part,
                       char out[PF_NAME_MAX])
 {
-    holes h = { 0, "", 0 };
-    const char *inner = follow(TIMM_FRONT, timm, &h), *name = inner ? inner : timm;
+    captures h = { 0, "", 0 };
+    const char *inner = match(TIMM_FRONT, timm, &h), *name = inner ? inner : timm;
     const pf_name_row *rows;
     int front = 0;
-    while (front < 1 && !pf_shape_fits(s, n->front[front].only)) front++;
-    for (size_t k = 0; (rows = list(families, n, inner != NULL, k)); k++)
+    while (front < 1 && !pf_shape_fits(s, n->front[front].needs)) front++;
+    for (size_t k = 0; (rows = name_rows(families, n, inner != NULL, k)); k++)
         for (const pf_name_row *r = rows; r->theirs; r++) {
-            const char *rest = r->part == part && pf_shape_fits(s, r->only) ? follow(r->timm, name, &h) : NULL;
+            const char *rest = r->part == part && pf_shape_fits(s, r->needs) ? match(r->timm, name, &h) : NULL;
             if (!rest || *rest) continue;
             compose(out, inner ? n->front[front].pattern : "", r->theirs, &h);
             return true;
@@ -118,7 +121,7 @@ bool pf_naming_theirs(pf_families families, const pf_naming *n, const pf_vit_sha
     return false;
 }
 
-static bool any_of(pf_families families, const char *name)
+static bool in_ignored(pf_families families, const char *name)
 {
     for (; *families; families++)
         for (const char *const *glob = (*families)->ignored; glob && *glob; glob++)
@@ -128,18 +131,18 @@ static bool any_of(pf_families families, const char *name)
 
 static bool in_block(const pf_naming *n, const char *name)
 {
-    holes h;
-    for (int i = 0; i < 2 && n->front[i].pattern; i++) if (follow(n->front[i].pattern, name, &h)) return true;
+    captures h;
+    for (int i = 0; i < 2 && n->front[i].pattern; i++) if (match(n->front[i].pattern, name, &h)) return true;
     return false;
 }
 
-/* Is this a tensor that features do not depend on? within: name is what stands behind the ViT's prefix, and is compared
- * as a whole; else it is compared from each of its dots on too. No tensor of a block is left out. */
-static bool left_out(pf_families families, const pf_naming *n, bool within, const char *name)
+/* Do features not depend on this tensor? has_prefix: name is what follows the ViT's prefix, and the globs are matched
+ * with all of it; else they are also matched with what follows each dot. Tensors of blocks are never ignored. */
+static bool is_ignored(pf_families families, const pf_naming *n, bool has_prefix, const char *name)
 {
-    if (within && in_block(n, name)) return false;
-    if (any_of(families, name)) return true;
-    for (; !within && *name; name++) if (*name == '.' && any_of(families, name + 1)) return true;
+    if (has_prefix && in_block(n, name)) return false;
+    if (in_ignored(families, name)) return true;
+    for (; !has_prefix && *name; name++) if (*name == '.' && in_ignored(families, name + 1)) return true;
     return false;
 }
 
@@ -147,23 +150,23 @@ pf_timm_name pf_naming_translate(pf_families families, const pf_naming *n, const
 {
     pf_timm_name out = { .kind = PF_NAME_UNKNOWN };
     const size_t front = strlen(prefix), inner = n->inner ? strlen(n->inner) : 0;
-    const bool within = !strncmp(name, prefix, front);
-    const char *rest = within ? name + front : name;
-    if (within && inside(families, n, rest, &out)) return out;
-    if (within && inner && !strncmp(rest, n->inner, inner)
-        && look_up(families, n, false, rest + inner, (holes){ 0, "", 0 }, &out)) return out;
+    const bool has_prefix = !strncmp(name, prefix, front);
+    const char *rest = has_prefix ? name + front : name;
+    if (has_prefix && look_up_both(families, n, rest, &out)) return out;
+    if (has_prefix && inner && !strncmp(rest, n->inner, inner)
+        && look_up(families, n, false, rest + inner, (captures){ 0, "", 0 }, &out)) return out;
     if (classifier(families, prefix, name, &out)) return out;
-    if (left_out(families, n, within, rest)) out.kind = PF_NAME_IGNORED;
+    if (is_ignored(families, n, has_prefix, rest)) out.kind = PF_NAME_IGNORED;
     return out;
 }
 
-/* Writes front and the name that rows have for timm's weight (of several parts the first); # stays in it. */
+/* Writes front and the name that rows give timm's weight (the first part if there are several). # stays a #. */
 static void weight_of(const pf_name_row *rows, const char *front, const char *timm, char out[PF_NAME_MAX])
 {
     while (rows->theirs && strcmp(rows->timm, timm)) rows++;
-    const char *theirs = rows->theirs ? rows->theirs : "", *at = strchr(theirs, '@');
-    const int before = (int)(at ? (size_t)(at - theirs) : strlen(theirs));
-    snprintf(out, PF_NAME_MAX, "%s%.*s%s", front, before, theirs, at ? "weight" : "");
+    const char *theirs = rows->theirs ? rows->theirs : "", *word = strchr(theirs, '@');
+    const int before = (int)(word ? (size_t)(word - theirs) : strlen(theirs));
+    snprintf(out, PF_NAME_MAX, "%s%.*s%s", front, before, theirs, word ? "weight" : "");
 }
 
 bool pf_naming_attention(const pf_naming *n, int front, char out[PF_NAME_MAX])
@@ -179,7 +182,7 @@ int pf_name_parts(const char *timm) { return strstr(timm, ".attn.qkv.") ? 3 : 2;
 
 bool pf_name_is(const char *pattern, const char *name)
 {
-    holes h;
-    const char *rest = follow(pattern, name, &h);
+    captures h;
+    const char *rest = match(pattern, name, &h);
     return rest && !*rest;
 }

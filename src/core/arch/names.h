@@ -1,40 +1,42 @@
 /* SPDX-License-Identifier: Apache-2.0
- * names.h -- the names in a file by the table of families: which naming they are, and what timm calls them. */
+ * names.h -- recognises the naming of a checkpoint's tensors, and translates their names to timm's and back. Loading,
+ * saving and peft_file_kind use it. */
 #ifndef PF_NAMES_H
 #define PF_NAMES_H
 #include "core/arch/arch.h"
 #include "core/format/safetensors.h"
 
-/* A ViT found in a file: its naming and what stands in front of its names ("module.backbone."). whole: the file has its
- * patch embedding too, not blocks alone. */
+/* A ViT found in a file: its naming and the prefix of its names ("module.backbone."). whole: the file has its patch
+ * embedding as well as blocks. */
 typedef struct pf_detected { const pf_naming *naming; char prefix[PF_NAME_MAX]; bool whole; } pf_detected;
 enum { PF_DETECTED_MAX = 16 };
-/* Writes the whole ViTs with this prefix (NULL: with any, but not a student beside its teacher) to found; where there
- * is none, one that is not whole. Returns how many. */
+/* Writes to found the whole ViTs with this prefix (NULL: with any prefix, but without the student beside a teacher). If
+ * the file has no whole ViT, writes one that is not whole. Returns their number. */
 size_t pf_naming_detect(pf_families families, const pf_st *file, const char *prefix,
                         pf_detected found[PF_DETECTED_MAX]);
-/* The family of a file with this naming: see families.def; NULL: none. */
+/* The family of a file with this naming (families.def says how it is chosen); NULL: none. */
 const pf_family *pf_family_of(pf_families families, const pf_naming *n, const pf_st *file);
-/* A part of the file's network that this library does not compute: "relative position bias (BEiT, Swin)"; NULL: none
- * that is known. */
+/* Words for a part of the file's network that this library does not compute, "relative position bias (BEiT, Swin)";
+ * NULL: no such part is known. */
 const char *pf_naming_refused(const pf_st *file);
-/* Does pattern match all of name? # in it stands for a number, @ for weight or bias. */
+/* Does pattern match the whole name? # matches a number, @ weight or bias. */
 bool pf_name_is(const char *pattern, const char *name);
 
-/* OURS: a tensor of the ViT, which timm calls name. part: 1, 2, 3 where q, k and v are tensors of their own, 1 and 2
- * for gate and value of a gated MLP, else 0. IGNORED: a tensor that is known and that the ViT does not use (decoders,
- * text towers, projection heads). */
+/* OURS: a tensor of the ViT, whose timm name is name. part: 1, 2, 3 where q, k and v are separate tensors, 1 and 2 for
+ * gate and value of a gated MLP, else 0. IGNORED: a known tensor that the ViT does not use (decoders, text towers,
+ * projection heads). */
 typedef enum { PF_NAME_UNKNOWN, PF_NAME_OURS, PF_NAME_IGNORED } pf_name_kind;
 typedef struct pf_timm_name { pf_name_kind kind; char name[PF_NAME_MAX]; int part; } pf_timm_name;
-int          pf_name_parts(const char *timm);      /* the most parts that other libraries split the tensor into */
-/* timm's name for the file's tensor `name`; prefix: what stands in front of the ViT's names in the file. */
+/* The number of parts if a library stores timm's tensor as several: 3 for q, k, v; 2 for a gated MLP. */
+int          pf_name_parts(const char *timm);
+/* timm's name for the file's tensor `name`; prefix: that of the ViT's names in the file. */
 pf_timm_name pf_naming_translate(pf_families families, const pf_naming *n, const char *prefix, const char *name);
-/* The reverse: writes the naming's name for timm's tensor of a network of shape s, or for part 1, 2, 3 (q, k, v) of it,
- * without a prefix. false: the naming has none. */
+/* The reverse: writes the name in naming n, without a prefix, of timm's tensor of a network of shape s (part 0) or of
+ * its part 1, 2, 3 (q, k, v). false: the naming has none. */
 bool pf_naming_theirs(pf_families families, const pf_naming *n, const pf_vit_shape *s, const char *timm, int part,
                       char out[PF_NAME_MAX]);
-/* Writes the pattern by which a naming is recognised, "blocks.#.attn.qkv.weight", for front 0 or 1; false: the naming
- * has no such front. */
+/* Writes the pattern by which a naming is recognised, "blocks.#.attn.qkv.weight", for n->front[0] or n->front[1];
+ * false: the naming has no such front. */
 bool pf_naming_attention(const pf_naming *n, int front, char out[PF_NAME_MAX]);
-void pf_naming_patch(const pf_naming *n, char out[PF_NAME_MAX]);        /* writes the patch embedding's weight's name */
+void pf_naming_patch(const pf_naming *n, char out[PF_NAME_MAX]);   /* writes the name of the patch embedding's weight */
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * table.c -- the table of families, and look-ups in it that need no file. */
+ * table.c -- the table of families and the look-ups in it that need no checkpoint. */
 #include "core/arch/arch.h"
 #include "core/options/glob.h"
 #include "core/options/options.h"
@@ -13,11 +13,11 @@ const pf_family *const pf_all_families[] = {
     NULL };
 #undef PF_FAMILY
 
-bool pf_shape_fits(const pf_vit_shape *s, unsigned only)
+bool pf_shape_fits(const pf_vit_shape *s, unsigned needs)
 {
-    const unsigned is = (s->layer_scale ? PF_SCALED : PF_UNSCALED) | (s->swiglu ? PF_GATED : PF_UNGATED)
-                      | (s->registers ? PF_REGISTERS : PF_NO_REGISTERS);
-    return !(only & ~is);
+    const unsigned has = (s->layer_scale ? PF_SCALED : PF_UNSCALED) | (s->swiglu ? PF_GATED : PF_UNGATED)
+                       | (s->registers ? PF_REGISTERS : PF_NO_REGISTERS);
+    return !(needs & ~has);
 }
 
 bool pf_family_uses(const pf_family *f, const pf_naming *n) { return f->naming[0] == n || f->naming[1] == n; }
@@ -35,26 +35,26 @@ size_t pf_namings(pf_families families, const pf_naming *out[PF_NAMINGS_MAX])
     return n;
 }
 
-void pf_naming_names(pf_families families, bool written, char *text, size_t room)
+void pf_naming_names(pf_families families, bool written, char *text, size_t capacity)
 {
     const pf_naming *known[PF_NAMINGS_MAX];
     const char *names[PF_NAMINGS_MAX];
     size_t n = 0;
     for (size_t i = 0, all = pf_namings(families, known); i < all; i++)
         if (!written || known[i]->written) names[n++] = known[i]->name;
-    pf_names_text(names, n, ", ", " or ", text, room);
+    pf_names_text(names, n, ", ", " or ", text, capacity);
 }
 
 const pf_hf_model *pf_saved_as(pf_families families, const pf_naming *n, const pf_vit_shape *s)
 {
     for (; n->dtype && *families; families++)
-        if (pf_family_uses(*families, n) && (*families)->saved && pf_shape_fits(s, (*families)->saved->only))
+        if (pf_family_uses(*families, n) && (*families)->saved && pf_shape_fits(s, (*families)->saved->needs))
             return (*families)->saved;
     return NULL;
 }
 
-/* What r states replaces what *to has. */
-static void add(pf_arch_row *to, const pf_arch_row *r)
+/* Overwrites in *to the facts that r states. */
+static void merge(pf_arch_row *to, const pf_arch_row *r)
 {
     if (r->heads) to->heads = r->heads;
     if (r->eps > 0) to->eps = r->eps;
@@ -69,9 +69,9 @@ pf_arch pf_arch_of(pf_families families, const char *architecture, const char *m
     pf_arch a = { .name = architecture ? architecture : model_type, .timm = architecture != NULL };
     for (; a.name && *families; families++) {
         const pf_arch_row *r = a.timm ? (*families)->architectures : (*families)->model_types;
-        for (; r && r->glob; r++) if (pf_glob(r->glob, a.name)) add(&a.told, r);
+        for (; r && r->glob; r++) if (pf_glob(r->glob, a.name)) merge(&a.facts, r);
     }
-    a.known = a.told.rule != NULL;
-    if (a.timm && a.known && !(a.told.eps > 0)) a.told.eps = 1e-6;
+    a.known = a.facts.rule != NULL;
+    if (a.timm && a.known && !(a.facts.eps > 0)) a.facts.eps = 1e-6;
     return a;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * config_facts.c -- reads the facts of a network from config.json of Hugging Face or timm (transformers' TimmWrapper
- * saves timm's), and refuses settings that change what the network computes in a way that this library does not. */
+ * saves timm's), and refuses settings whose computation this library does not have. */
 #include <string.h>
 #include "core/options/options.h"
 #include "core/describe/config.h"
@@ -10,15 +10,15 @@ static const char *const fact_name[PF_FACTS] = {
     "fc_norm", "model_type", "architecture", "architectures", "act_layer", "norm_layer", "notes",
     "problem_type" };
 
-/* SIDE: a whole number, or a list whose last two are equal. FIRST: a text, or a list of which the first text counts.
- * ACT_LAYER: timm's name of an activation, kept as written until the MLP is known; ACT and POOL are translated at
- * once. */
+/* Type of a value. SIDE: a whole number, or a list whose last two are equal, [224, 224]. FIRST: a text, or a list whose
+ * first text is taken. ACT, POOL: the name of an activation or pooling, translated to the load option's value.
+ * ACT_LAYER: timm's name of an activation, kept as it is, because its meaning depends on the kind of MLP. */
 typedef enum { NUMBER, SIDE, FLAG, ACT, ACT_LAYER, POOL, TEXT, FIRST } kind;
-/* Where a key lies in the file. TOP: at the top; CLIP: in vision_config, the image tower of Hugging Face's CLIP; ARGS:
- * in timm's model_args; CFG: in its pretrained_cfg. A fact is taken from the first row whose key is there. */
+/* The object of the file that holds a key. TOP: the file itself; CLIP: vision_config, the image tower of Hugging Face's
+ * CLIP; ARGS: timm's model_args; CFG: timm's pretrained_cfg. A fact is taken from the first row whose key exists. */
 typedef enum { TOP, CLIP, ARGS, CFG, SECTIONS } section;
 static const char *const section_name[SECTIONS] = { NULL, "vision_config", "model_args", "pretrained_cfg" };
-static const struct { const char *fact; section in; const char *key; kind kind; } rows[] = {
+static const struct { const char *fact; section section; const char *key; kind kind; } rows[] = {
     { "eps", CLIP, "layer_norm_eps", NUMBER }, { "eps", TOP, "layer_norm_eps", NUMBER },
     { "heads", CLIP, "num_attention_heads", NUMBER }, { "heads", TOP, "num_attention_heads", NUMBER },
     { "heads", ARGS, "num_heads", NUMBER }, { "heads", TOP, "num_heads", NUMBER },
@@ -42,10 +42,10 @@ static const struct { const char *fact; section in; const char *key; kind kind; 
     { "architecture", TOP, "architecture", TEXT }, { "notes", CFG, "notes", FIRST },
     { "problem_type", TOP, "problem_type", TEXT } };
 
-/* Settings for which this library computes one value only; any other is refused, since what it names would be another
- * computation. OFF, ON: false, true; WORD: that text; NONE: the key must be absent or null. */
-typedef enum { OFF, ON, NONE, WORD } only;
-static const struct { section in; const char *key; only only; const char *word, *what; } fixed[] = {
+/* Settings of which this library supports one value; all others are refused. OFF: false; ON: true; WORD: the text
+ * `word`; NONE: null or no such key. what: the computation that is missing, for the error message. */
+typedef enum { OFF, ON, NONE, WORD } allowed;
+static const struct { section section; const char *key; allowed allowed; const char *word, *what; } fixed[] = {
     { ARGS, "class_token", ON, NULL, "a network without a class token" },
     { ARGS, "pos_embed", WORD, "learn", "a network without a position embedding" },
     { ARGS, "use_abs_pos_emb", ON, NULL, "a network without a position embedding" },
@@ -65,7 +65,7 @@ static const struct { section in; const char *key; only only; const char *word, 
     { ARGS, "embed_layer", NONE, NULL, "a patch embedding of another kind" } };
 #define COUNT(a) (sizeof(a) / sizeof *(a))
 
-static char *slot(pf_config *c, const char *fact)
+static char *fact_text(pf_config *c, const char *fact)
 {
     for (int i = 0; i < PF_FACTS; i++) if (!strcmp(fact_name[i], fact)) return c->fact[i];
     return NULL;
@@ -73,13 +73,13 @@ static char *slot(pf_config *c, const char *fact)
 
 const char *pf_config_get(const pf_config *c, const char *fact)
 {
-    const char *text = slot((pf_config *)(uintptr_t)c, fact);
+    const char *text = fact_text((pf_config *)(uintptr_t)c, fact);
     return text && *text ? text : NULL;
 }
 
 void pf_config_set(pf_config *c, const char *fact, const char *text)
 {
-    snprintf(slot(c, fact), PF_FACT_MAX, "%s", text);
+    snprintf(fact_text(c, fact), PF_FACT_MAX, "%s", text);
 }
 
 bool pf_is_timm(const json_t *top)
@@ -89,6 +89,7 @@ bool pf_is_timm(const json_t *top)
         || (json_object_get(top, "mean") && json_object_get(top, "std"));
 }
 
+/* side, act, pool: write the value v of key as the text of a fact. */
 static peft_status side(const char *key, const json_t *v, char *text)
 {
     int64_t height, width;
@@ -98,7 +99,7 @@ static peft_status side(const char *key, const json_t *v, char *text)
     return PEFT_OK;
 }
 
-/* Translates a word of the file to the one of the load options; false: it is not among words. */
+/* Translates a word of the file to a value of the load options; false: words does not have it. */
 typedef struct { const char *theirs, *ours; } word;
 static bool translate(const word *words, const char *s, char *text)
 {
@@ -110,7 +111,7 @@ static bool translate(const word *words, const char *s, char *text)
     return false;
 }
 
-#define ACTS "gelu or quick_gelu (config=none and the option act take another than the file's)"
+#define ACTS "gelu or quick_gelu (with the option config=none the file is not read, and the option act applies)"
 static peft_status act(const char *key, const json_t *v, char *text)
 {
     static const word acts[] = { { "gelu", "gelu" }, { "gelu_python", "gelu" }, { "quick_gelu", "quickgelu" }, { 0 } };
@@ -145,6 +146,7 @@ static peft_status text_of(kind k, const char *key, const json_t *v, char *text)
     }
 }
 
+/* The object of the section; NULL: the file does not have it. */
 static const json_t *in_section(const json_t *top, section s)
 {
     return section_name[s] ? pf_json_get(top, section_name[s]) : top;
@@ -153,26 +155,28 @@ static const json_t *in_section(const json_t *top, section s)
 static peft_status check_fixed(const json_t *top)
 {
     for (size_t i = 0; i < COUNT(fixed); i++) {
-        const json_t *v = pf_json_get(in_section(top, fixed[i].in), fixed[i].key);
+        const json_t *v = pf_json_get(in_section(top, fixed[i].section), fixed[i].key);
         const char *s = json_string_value(v);
         char expected[120];
-        if (!v || (fixed[i].only == ON && json_is_true(v)) || (fixed[i].only == OFF && json_is_false(v))
-            || (fixed[i].only == WORD && s && !strcmp(s, fixed[i].word)))
+        if (!v || (fixed[i].allowed == ON && json_is_true(v)) || (fixed[i].allowed == OFF && json_is_false(v))
+            || (fixed[i].allowed == WORD && s && !strcmp(s, fixed[i].word)))
             continue;
-        snprintf(expected, sizeof expected, "%s, because %s is not computed here", fixed[i].only == ON ? "true"
-                 : fixed[i].only == OFF ? "false" : fixed[i].only == WORD ? fixed[i].word : "null", fixed[i].what);
+        snprintf(expected, sizeof expected, "%s, because this library does not support %s",
+                 fixed[i].allowed == ON ? "true" : fixed[i].allowed == OFF ? "false"
+                 : fixed[i].allowed == WORD ? fixed[i].word : "null", fixed[i].what);
         return pf_json_lacks(fixed[i].key, v, expected);
     }
     return PEFT_OK;
 }
 
-static peft_status check_colours(const json_t *top)
+/* Refuses networks whose images do not have three channels. */
+static peft_status check_channels(const json_t *top)
 {
-    static const struct { section in; const char *key; } places[] = {
+    static const struct { section section; const char *key; } places[] = {
         { CLIP, "num_channels" }, { TOP, "num_channels" }, { ARGS, "in_chans" }, { TOP, "in_chans" } };
     const json_t *input = pf_json_get(pf_json_get(top, "pretrained_cfg"), "input_size");
     for (size_t i = 0; i < COUNT(places); i++) {
-        const json_t *v = pf_json_get(in_section(top, places[i].in), places[i].key);
+        const json_t *v = pf_json_get(in_section(top, places[i].section), places[i].key);
         if (v && json_integer_value(v) != 3)
             return pf_json_lacks(places[i].key, v, "3 (red, green and blue; to convert a network for grey images, "
                                  "repeat the kernel of its patch embedding three times and divide it by 3)");
@@ -182,18 +186,19 @@ static peft_status check_colours(const json_t *top)
     return PEFT_OK;
 }
 
-/* timm's activation: act_layer of model_args, else QuickGELU where the name of the architecture has it. Another
- * act_layer, such as SiLU, is judged later: only the tensors show whether the MLP is gated. */
+/* Sets the fact "act" of a timm network: act_layer of model_args, else QuickGELU if the architecture's name says so. An
+ * act_layer such as SiLU leaves "act" unset: load_agree.c checks it when the tensors have shown whether the MLP is
+ * gated. */
 static void timm_act(pf_config *c)
 {
     static const word acts[] = { { "gelu", "gelu" }, { "quick_gelu", "quickgelu" }, { 0 } };
     const char *layer = pf_config_get(c, "act_layer"), *name = pf_config_get(c, "architecture");
-    if (layer) translate(acts, layer, slot(c, "act"));
+    if (layer) translate(acts, layer, fact_text(c, "act"));
     else if (name && strstr(name, "quickgelu")) pf_config_set(c, "act", "quickgelu");
 }
 
-/* timm applies the final norm after mean pooling and before taking the class token, unless fc_norm states the opposite,
- * which is not computed here. */
+/* timm applies the final norm after mean pooling but before taking the class token, unless fc_norm states the opposite,
+ * which this library does not support. */
 static peft_status check_norm(const pf_config *c)
 {
     const char *pooling = pf_config_get(c, "pool"), *norm = pf_config_get(c, "fc_norm");
@@ -207,10 +212,10 @@ peft_status pf_facts_read(const json_t *top, pf_config *c)
 {
     /* The gated MLP of Hugging Face's DINOv2 uses SiLU and ignores hidden_act. */
     const bool gated = json_is_true(json_object_get(top, "use_swiglu_ffn"));
-    PF_TRY(check_colours(top));
+    PF_TRY(check_channels(top));
     for (size_t r = 0; r < COUNT(rows); r++) {
-        const json_t *v = pf_json_get(in_section(top, rows[r].in), rows[r].key);
-        char *to = slot(c, rows[r].fact);
+        const json_t *v = pf_json_get(in_section(top, rows[r].section), rows[r].key);
+        char *to = fact_text(c, rows[r].fact);
         if (*to || !v || (rows[r].kind == ACT && gated)) continue;
         PF_TRY(text_of(rows[r].kind, rows[r].key, v, to));
     }

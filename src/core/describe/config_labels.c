@@ -4,7 +4,8 @@
 #include <string.h>
 #include "core/describe/config.h"
 
-/* Name i of a list, or of an object with the keys "0", "1", ..; NULL: none, or one with a line break. */
+/* Label i of a list, or of an object with the keys "0", "1", ..; NULL: there is none, or it is empty or has a line
+ * break. */
 static const char *name_of(const json_t *labels, size_t i)
 {
     char key[24];
@@ -13,7 +14,7 @@ static const char *name_of(const json_t *labels, size_t i)
     return s && *s && !strpbrk(s, "\r\n") ? s : NULL;
 }
 
-/* Hugging Face writes LABEL_0, LABEL_1, .. where the classes were not named. */
+/* Hugging Face writes LABEL_0, LABEL_1, .. if the classes have no names. */
 static bool is_placeholder(const char *name, size_t i)
 {
     char usual[32];

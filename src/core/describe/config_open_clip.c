@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * config_open_clip.c -- reads open_clip_config.json: the image tower and how its pictures are prepared. An absent key
- * has open_clip's own default, so that every fact is known. */
+ * config_open_clip.c -- reads open_clip_config.json: facts of the image tower and the preprocessing of its pictures. An
+ * absent key has open_clip's default, so that every fact is known. */
 #include <string.h>
 #include "core/options/options.h"
 #include "core/describe/config.h"
@@ -8,7 +8,7 @@
 #define COUNT(a) (sizeof(a) / sizeof *(a))
 /* Settings of the tower that this library does not compute; each must be absent or false. */
 static const char *const unsupported[] = { "attentional_pool", "qk_norm", "scaled_cosine_attn", "scale_heads",
-                                      "scale_attn_inner", "scale_attn", "scale_fc" };
+                                           "scale_attn_inner", "scale_attn", "scale_fc" };
 
 bool pf_is_open_clip(const json_t *top)
 {
@@ -39,7 +39,7 @@ static void set_number(pf_config *c, const char *fact, int64_t v)
     pf_config_set(c, fact, text);
 }
 
-/* GELU or QuickGELU without arguments; approximate=none is the exact GELU too. */
+/* GELU or QuickGELU without act_kwargs; { "approximate": "none" } names the exact GELU as well. */
 static peft_status act(const json_t *model, const json_t *vision, pf_config *c)
 {
     bool quick;
@@ -62,8 +62,8 @@ static peft_status norm(const json_t *vision, pf_config *c)
     return PEFT_OK;
 }
 
-/* ln_post before or after taking the class token gives the same feature. With the mean it does not, and only ln_post
- * after the mean is computed here. */
+/* For the class token ln_post gives the same feature before and after pooling. For the mean of the patches it does not,
+ * and this library applies it after the mean only. */
 static peft_status pool(const json_t *vision, pf_config *c)
 {
     const json_t *v = pf_json_get(vision, "pool_type");
@@ -78,12 +78,13 @@ static peft_status pool(const json_t *vision, pf_config *c)
     return PEFT_OK;
 }
 
-static peft_status own_tower(const json_t *model, const json_t *vision, pf_config *c)
+/* open_clip's own ViT. */
+static peft_status open_clip_tower(const json_t *model, const json_t *vision, pf_config *c)
 {
     int64_t width, head, depth, patch;
     if (json_is_array(json_object_get(vision, "layers")))
-        return pf_json_lacks("layers", json_object_get(vision, "layers"), "a ViT's number of blocks (a list is a "
-                             "ResNet)");
+        return pf_json_lacks("layers", json_object_get(vision, "layers"), "a ViT's number of blocks (a list describes "
+                             "a ResNet)");
     for (size_t i = 0; i < COUNT(unsupported); i++) {
         const json_t *v = pf_json_get(vision, unsupported[i]);
         if (v && !json_is_false(v)) return pf_json_lacks(unsupported[i], v, "false");
@@ -101,8 +102,7 @@ static peft_status own_tower(const json_t *model, const json_t *vision, pf_confi
     return pool(vision, c);
 }
 
-/* A timm network, whose tensors open_clip names "trunk.*". open_clip sets its pooling; "" keeps that of the
- * architecture. */
+/* A timm network, whose tensors open_clip names "trunk.*". timm_pool is its pooling; "": the architecture's. */
 static peft_status timm_tower(const json_t *vision, pf_config *c)
 {
     const json_t *name = json_object_get(vision, "timm_model_name"), *v = pf_json_get(vision, "timm_pool");
@@ -124,6 +124,6 @@ peft_status pf_open_clip_read(const json_t *top, pf_config *c)
     int64_t side;
     PF_TRY(square(vision, "image_size", 224, &side));
     set_number(c, "image_size", side);
-    PF_TRY(pf_json_get(vision, "timm_model_name") ? timm_tower(vision, c) : own_tower(model, vision, c));
+    PF_TRY(pf_json_get(vision, "timm_model_name") ? timm_tower(vision, c) : open_clip_tower(model, vision, c));
     return pf_prep_open_clip(json_object_get(top, "preprocess_cfg"), side, &c->prep);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * prep.h -- how pictures are prepared for a network: read from the configuration of timm, open_clip or Hugging Face,
- * and written as text for peft_transform_parse. */
+ * prep.h -- the preprocessing of pictures (resize, crop, normalise) that a network expects: read from the configuration
+ * of timm, open_clip or Hugging Face, and written as settings for peft_transform_parse of libpeft-io. Loading makes the
+ * note "preprocess" of it, saving a preprocessor_config.json. */
 #ifndef PF_PREP_H
 #define PF_PREP_H
 #include <jansson.h>
@@ -8,41 +9,45 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { PF_PREP_MAX = 1024 };                        /* bytes of a text */
+enum { PF_PREP_MAX = 1024 };                        /* bytes of the settings as text */
 
+/* How a picture is resized before the crop of size x size. SHORTER: its shorter side to floor(size / crop_pct); SQUASH:
+ * both sides to that, whatever its proportions; LONGEST: its longer side, the border filled with 0; LONGEST_MEAN: the
+ * border filled with the mean; SIDE: its shorter side to height; BOX: to height x width; NONE: not at all. */
 typedef enum pf_fit {
     PF_FIT_SHORTER, PF_FIT_SQUASH, PF_FIT_LONGEST, PF_FIT_LONGEST_MEAN, PF_FIT_NONE, PF_FIT_SIDE, PF_FIT_BOX
 } pf_fit;
 typedef struct pf_prep {
-    bool told;                                      /* a file states it */
-    int64_t size;                                   /* side of the network's input that the file is for */
+    bool stated;                                    /* a file states the preprocessing */
+    int64_t size;                                   /* side of the network's square input */
     pf_fit fit;
-    int64_t height, width;                          /* BOX: sides before the crop; SIDE: height is the shorter one */
-    double crop_pct;                                /* SHORTER to LONGEST_MEAN: resized to floor(size / crop_pct) */
-    bool floor_offset, white;                       /* crop_offset=floor, alpha=white */
-    const char *interpolation;
-    double mean[3], std[3];                         /* of samples that were divided by their largest value */
-    char lacks[160];                                /* what a text cannot express; "": nothing */
+    int64_t height, width;                          /* for PF_FIT_SIDE and PF_FIT_BOX */
+    double crop_pct;                                /* for PF_FIT_SHORTER to PF_FIT_LONGEST_MEAN */
+    bool floor_offset, white;                       /* the settings crop_offset=floor, alpha=white */
+    const char *interpolation;                      /* name of a Pillow filter */
+    double mean[3], std[3];                         /* of pixels divided by the largest value of their type */
+    char inexpressible[160];                        /* a setting of the file that the text has no form for; "": none */
 } pf_prep;
 
 /* Read p from a configuration. side: the side in pixels that the network will work at (option image_size); 0: the one
- * that the file states. PEFT_E_FORMAT: a key has a value of a wrong type. A valid setting that a text cannot express is
- * named in lacks. */
+ * that the file states. PEFT_E_FORMAT: a key has a value of a wrong type. A valid setting that the text has no form for
+ * is no error: p->inexpressible names it. */
 peft_status pf_prep_timm(const json_t *cfg, int64_t side, pf_prep *p);              /* timm's pretrained_cfg */
 peft_status pf_prep_open_clip(const json_t *cfg, int64_t size, pf_prep *p);         /* preprocess_cfg; NULL: defaults */
-/* An image processor of Hugging Face. usual: its class, such as "ViT", where the file names none; NULL: not known. */
+/* An image processor of Hugging Face. usual: its class, such as "ViT", if the file names none; NULL: unknown. */
 peft_status pf_prep_hf(const json_t *o, const char *usual, pf_prep *p);
 
-/* The name of a Pillow filter that v gives by name or by Pillow's number; NULL: neither. */
+/* The name of the Pillow filter that v gives by name or by Pillow's number; NULL: v is neither. */
 const char *pf_prep_filter(const json_t *v);
 
-/* The text for p->size. */
+/* Writes the settings: "size=224,resize=shorter,crop_pct=0.875,.. ". */
 void        pf_prep_text(const pf_prep *p, char text[PF_PREP_MAX]);
-/* The same preparation for another side: "size" becomes side, and sides in pixels of "resize" grow in proportion,
- * rounded to nearest. PEFT_E_FORMAT: not a text with a size. */
+/* The same settings for an input of another side: "size" becomes side, and numbers of pixels in "resize" change in
+ * proportion, rounded to nearest. PEFT_E_FORMAT: text has no valid size. */
 peft_status pf_prep_scale(const char *text, int64_t side, char out[PF_PREP_MAX]);
-/* Copies the value of "name=" in text to out; false, with "": the text has no such name, or the value does not fit. */
-bool        pf_prep_word(const char *text, const char *name, char *out, size_t room);
-/* v as "a:b:c", each with as many digits as reading it back needs. */
-void        pf_prep_print_triple(const double v[3], char *text, size_t room);
+/* Copies the value of the setting "name=" in text to out; false, with "" in out: the text does not have the setting, or
+ * its value is empty or does not fit. */
+bool        pf_prep_value(const char *text, const char *name, char *out, size_t capacity);
+/* Writes v as "a:b:c", each number with as many digits as are needed to read the same double back. */
+void        pf_prep_print_triple(const double v[3], char *text, size_t capacity);
 #endif

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * prep_hf.c -- how pictures are prepared by an image processor of transformers 5.24: preprocessor_config.json, or
+ * prep_hf.c -- reads the preprocessing of an image processor of transformers (5.24): preprocessor_config.json, or
  * image_processor in processor_config.json. Absent keys have the default of the processor's class. The processors crop
- * at (side - crop) / 2 rounded down, and put transparent pixels on white where they convert to RGB. */
+ * at (side - crop) / 2 rounded down, and draw transparent pixels on white if they convert to RGB. */
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -13,16 +13,16 @@
 #define HALF     { 0.5, 0.5, 0.5 }, { 0.5, 0.5, 0.5 }
 #define IMAGENET PF_IMAGENET_MEAN, PF_IMAGENET_STD
 #define OPENAI   PF_CLIP_MEAN, PF_CLIP_STD
-/* Defaults of a processor class; which types of models use it stands in their families' rows (core/arch). size: the
- * side of a square, or, negative, minus the shorter side. square: what default_to_square is by default; rgb:
- * do_convert_rgb. */
+/* Defaults of a processor class; the rows of families (core/arch) say which model_type uses it. size: 224: resize to a
+ * square of 224; -224: resize the shorter side to 224. crop, crops: crop_size, do_center_crop; square:
+ * default_to_square; rgb: do_convert_rgb. */
 typedef struct {
     const char *class, *interpolation;
     double mean[3], std[3];
     int size, crop;
     bool crops, square, rgb;
 } processor;
-static const processor known[] = {
+static const processor classes[] = {
     { "ViT", "bilinear", HALF, 224, 224, false, true, false },
     { "DeiT", "bicubic", HALF, 256, 224, true, true, false },
     { "CLIP", "bicubic", OPENAI, -224, 224, true, false, true },
@@ -32,53 +32,54 @@ static const processor known[] = {
     { "Beit", "bicubic", HALF, 224, 224, false, true, false },
     { "DPT", "bicubic", HALF, 384, 384, false, true, false },
     { "DINOv3ViT", "bilinear", IMAGENET, 224, 224, false, true, false } };
-/* Settings that change the pixels and that the text of a transform cannot express. */
-static const char *const special[] = {
+/* Settings that change the pixels and that the text of a transform has no form for. */
+static const char *const unsupported[] = {
     "do_pad", "do_flip_channel_order", "do_thumbnail", "do_align_long_axis", "do_grayscale",
     "do_split_image", "do_image_splitting", "keep_aspect_ratio", "rescale_offset", "crop_pct", "size_divisor",
     "do_color_quantize", "use_square_size" };
 #define COUNT(a) (sizeof(a) / sizeof *(a))
 
 __attribute__((format(printf, 2, 3)))
-/* Names what a text cannot express; the first such setting stays. */
-static void lacks(pf_prep *p, const char *format, ...)
+/* Records a setting that the text has no form for; of several the first is kept. */
+static void cannot_express(pf_prep *p, const char *format, ...)
 {
     va_list ap;
     va_start(ap, format);
-    if (!*p->lacks) vsnprintf(p->lacks, sizeof p->lacks, format, ap);
+    if (!*p->inexpressible) vsnprintf(p->inexpressible, sizeof p->inexpressible, format, ap);
     va_end(ap);
 }
 
-/* The row of the class that the file names, else of the usual one; NULL: neither is known. CLIPImageProcessor,
- * CLIPImageProcessorFast and CLIPFeatureExtractor are the same row. *class is the name in the file, or NULL. */
+/* The row of the class that the file names, or of the usual class if it names none; NULL: no row. CLIPImageProcessor,
+ * CLIPImageProcessorFast and CLIPFeatureExtractor have the same row. *class becomes the name in the file, or NULL. */
 static const processor *find(const json_t *o, const char *usual, const char **class)
 {
     const char *s = json_string_value(pf_json_get(o, "image_processor_type"));
     if (!s) s = json_string_value(pf_json_get(o, "feature_extractor_type"));
     *class = s;
-    for (size_t i = 0; i < COUNT(known); i++) {
-        const size_t n = strlen(known[i].class);
-        const bool named = s && !strncmp(s, known[i].class, n)
+    for (size_t i = 0; i < COUNT(classes); i++) {
+        const size_t n = strlen(classes[i].class);
+        const bool named = s && !strncmp(s, classes[i].class, n)
                         && (!strncmp(s + n, "ImageProcessor", 14) || !strcmp(s + n, "FeatureExtractor"));
-        if (s ? named : usual && !strcmp(usual, known[i].class)) return &known[i];
+        if (s ? named : usual && !strcmp(usual, classes[i].class)) return &classes[i];
     }
     return NULL;
 }
 
-/* A size in the file: N, [height, width] or an object. Either height and width are above 0, or shorter is. */
-typedef struct { int64_t height, width, shorter; } extent;
-static peft_status extent_of(const json_t *o, const char *key, bool square, extent *e, pf_prep *p)
+/* A size that the file gives as N, [height, width] or an object: either height and width, or the shorter side. What is
+ * not given is 0. */
+typedef struct { int64_t height, width, shorter; } sides;
+static peft_status extent_of(const json_t *o, const char *key, bool square, sides *e, pf_prep *p)
 {
     const json_t *v = pf_json_get(o, key);
     static const char expected[] = "a number of pixels, or an object of height and width, or of shortest_edge";
     if (!v) return PEFT_OK;
-    *e = (extent){ 0, 0, 0 };
+    *e = (sides){ 0, 0, 0 };
     if (json_is_object(v)) {
         e->height = json_integer_value(json_object_get(v, "height"));
         e->width = json_integer_value(json_object_get(v, "width"));
         e->shorter = json_integer_value(json_object_get(v, "shortest_edge"));
         if (pf_json_get(v, "longest_edge") || pf_json_get(v, "max_height") || pf_json_get(v, "max_width")) {
-            lacks(p, "%s by the longest edge", key);
+            cannot_express(p, "%s by the longest edge", key);
             return PEFT_OK;
         }
     } else if (json_is_integer(v) && !square) e->shorter = json_integer_value(v);
@@ -114,8 +115,8 @@ static peft_status read_normalisation(const json_t *o, pf_prep *p)
     return PEFT_OK;
 }
 
-/* Sets resize and crop, and names those that do not end in a square. */
-static void set_geometry(bool resizes, const extent *size, bool crops, const extent *crop, pf_prep *p)
+/* Sets fit, sides and crop. A result that is not square is recorded as inexpressible. */
+static void set_geometry(bool resizes, const sides *size, bool crops, const sides *crop, pf_prep *p)
 {
     const bool squash = resizes && size->height && size->height == size->width && !crops;
     p->crop_pct = 1;
@@ -124,51 +125,54 @@ static void set_geometry(bool resizes, const extent *size, bool crops, const ext
     p->width = size->width;
     p->size = crops ? crop->height : size->height;
     if (crops && (!crop->height || crop->height != crop->width))
-        lacks(p, "crop_size %lld x %lld, which is not square", (long long)crop->height, (long long)crop->width);
+        cannot_express(p, "crop_size %lld x %lld, which is not square", (long long)crop->height,
+                       (long long)crop->width);
     else if (!crops && !resizes)
-        lacks(p, "neither do_resize nor do_center_crop, so that inputs keep the size of the picture");
+        cannot_express(p, "neither do_resize nor do_center_crop, so that inputs keep the size of the picture");
     else if (!crops && size->shorter)
-        lacks(p, "size by the shortest edge without do_center_crop, so that inputs are not square");
+        cannot_express(p, "size by the shortest edge without do_center_crop, so that inputs are not square");
     else if (!crops && !squash)
-        lacks(p, "size %lld x %lld, which is not square", (long long)size->height, (long long)size->width);
+        cannot_express(p, "size %lld x %lld, which is not square", (long long)size->height, (long long)size->width);
 }
 
-/* The defaults of a class. */
-static void set_defaults(const processor *by, extent *size, extent *crop, pf_prep *p)
+/* Sets the defaults of a class. */
+static void set_defaults(const processor *by, sides *size, sides *crop, pf_prep *p)
 {
-    *p = (pf_prep){ .told = true, .floor_offset = true, .interpolation = by->interpolation };
+    *p = (pf_prep){ .stated = true, .floor_offset = true, .interpolation = by->interpolation };
     memcpy(p->mean, by->mean, sizeof p->mean);
     memcpy(p->std, by->std, sizeof p->std);
-    *size = (extent){ by->size > 0 ? by->size : 0, by->size > 0 ? by->size : 0, by->size < 0 ? -by->size : 0 };
-    *crop = (extent){ by->crop, by->crop, 0 };
+    *size = (sides){ by->size > 0 ? by->size : 0, by->size > 0 ? by->size : 0, by->size < 0 ? -by->size : 0 };
+    *crop = (sides){ by->crop, by->crop, 0 };
 }
 
-/* The file names an unknown class, which is refused, or none: then every key without a common default must be there. */
+/* For a file that names an unknown class, which is inexpressible, or none: then it must have all keys whose defaults
+ * differ between classes. */
 static void check_class(const json_t *o, const char *class, pf_prep *p)
 {
     static const char *const needed[] = { "size", "image_mean", "image_std", "resample" };
-    if (class) lacks(p, "image_processor_type '%.60s', which is not known", class);
+    if (class) cannot_express(p, "image_processor_type '%.60s', which is not known", class);
     for (size_t i = 0; i < COUNT(needed); i++)
-        if (!pf_json_get(o, needed[i])) lacks(p, "no image_processor_type and no %s", needed[i]);
+        if (!pf_json_get(o, needed[i])) cannot_express(p, "no image_processor_type and no %s", needed[i]);
 }
 
 static void check_special(const json_t *o, const processor *by, pf_prep *p)
 {
-    for (size_t i = 0; i < COUNT(special); i++) {
-        const json_t *v = pf_json_get(o, special[i]);
-        if (v && !json_is_false(v)) lacks(p, "%s", special[i]);
+    for (size_t i = 0; i < COUNT(unsupported); i++) {
+        const json_t *v = pf_json_get(o, unsupported[i]);
+        if (v && !json_is_false(v)) cannot_express(p, "%s", unsupported[i]);
     }
-    if (json_integer_value(pf_json_get(o, "ensure_multiple_of")) > 1) lacks(p, "ensure_multiple_of");
-    if (!strcmp(by->class, "DINOv3ViT")) lacks(p, "resizing after the division by 255, without rounding to 8 bits");
+    if (json_integer_value(pf_json_get(o, "ensure_multiple_of")) > 1) cannot_express(p, "ensure_multiple_of");
+    if (!strcmp(by->class, "DINOv3ViT"))
+        cannot_express(p, "resizing after the division by 255, without rounding to 8 bits");
 }
 
 peft_status pf_prep_hf(const json_t *o, const char *usual, pf_prep *p)
 {
     const char *class;
-    const processor *row = find(o, usual, &class), *by = row ? row : known;
+    const processor *row = find(o, usual, &class), *by = row ? row : classes;
     const json_t *filter = pf_json_get(o, "resample");
     const bool crop_default = row ? row->crops : pf_json_get(o, "crop_size") != NULL;
-    extent size, crop;
+    sides size, crop;
     bool resizes, crops, square;
     set_defaults(by, &size, &crop, p);
     if (!row) check_class(o, class, p);

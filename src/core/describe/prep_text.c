@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * prep_text.c -- writes how pictures are prepared as text for peft_transform_parse, and rewrites such a text for an
- * input of another side. */
+ * prep_text.c -- writes the preprocessing of pictures as settings for peft_transform_parse, and rewrites such settings
+ * for an input of another side. */
 #include "core/describe/prep.h"
 #include <math.h>
 #include <stdio.h>
@@ -19,11 +19,11 @@ const char *pf_prep_filter(const json_t *v)
     return NULL;
 }
 
-void pf_prep_print_triple(const double v[3], char *text, size_t room)
+void pf_prep_print_triple(const double v[3], char *text, size_t capacity)
 {
-    char one[3][40];
-    for (int i = 0; i < 3; i++) pf_print_float(one[i], sizeof one[i], v[i]);
-    snprintf(text, room, "%s:%s:%s", one[0], one[1], one[2]);
+    char numbers[3][40];
+    for (int i = 0; i < 3; i++) pf_print_float(numbers[i], sizeof numbers[i], v[i]);
+    snprintf(text, capacity, "%s:%s:%s", numbers[0], numbers[1], numbers[2]);
 }
 
 static void add_triple(char *text, const char *name, const double v[3])
@@ -50,7 +50,7 @@ void pf_prep_text(const pf_prep *p, char text[PF_PREP_MAX])
     add_triple(text, "std", p->std);
 }
 
-/* Finds the setting of that name; false: text has none, or is malformed in front of it. */
+/* Finds the setting of that name; false: text does not have it, or is malformed before it. */
 static bool find_setting(const char *text, const char *name, pf_setting *out)
 {
     const size_t n = strlen(name);
@@ -59,10 +59,10 @@ static bool find_setting(const char *text, const char *name, pf_setting *out)
     return false;
 }
 
-bool pf_prep_word(const char *text, const char *name, char *out, size_t room)
+bool pf_prep_value(const char *text, const char *name, char *out, size_t capacity)
 {
-    pf_setting one;
-    const bool fits = find_setting(text, name, &one) && pf_setting_value(&one, out, room);
+    pf_setting setting;
+    const bool fits = find_setting(text, name, &setting) && pf_setting_value(&setting, out, capacity);
     if (!fits) *out = 0;
     return fits && *out;
 }
@@ -74,7 +74,8 @@ static int64_t in_proportion(int64_t pixels, int64_t from, int64_t to)
 
 enum { SIDE_MAX = 1 << 24 };                       /* of a picture, in pixels */
 
-/* The value of resize=N or resize=HxW for another side into text; false for a word, which stays. */
+/* Writes to text the value of resize=N or resize=HxW for another side; false: the value is a word, such as squash, or
+ * too large, and does not change. */
 static bool scaled(const char *resize, int64_t from, int64_t to, char text[64])
 {
     int64_t height, width;
@@ -85,41 +86,43 @@ static bool scaled(const char *resize, int64_t from, int64_t to, char text[64])
     return true;
 }
 
-typedef struct { const char *at; size_t length; char text[64]; } change;
+/* Replaces the length bytes at start, which points into the settings, by text. */
+typedef struct { const char *start; size_t length; char text[64]; } edit;
 
-/* Copies text to out with n parts of it replaced; the changes are in the order in which they lie in text. */
-static peft_status replace(const char *text, const change *c, int n, char out[PF_PREP_MAX])
+/* Copies text to out with n edits, which are in the order of their start. */
+static peft_status apply_edits(const char *text, const edit *c, int n, char out[PF_PREP_MAX])
 {
     size_t used = 0;
     for (int i = 0; i <= n; i++) {
-        const size_t kept = i < n ? (size_t)(c[i].at - text) : strlen(text), added = i < n ? strlen(c[i].text) : 0;
-        if (used + kept + added >= PF_PREP_MAX)
+        const size_t copied = i < n ? (size_t)(c[i].start - text) : strlen(text);
+        const size_t added = i < n ? strlen(c[i].text) : 0;
+        if (used + copied + added >= PF_PREP_MAX)
             return pf_fail(PEFT_E_FORMAT, "preprocess: expected at most %d bytes", PF_PREP_MAX - 1);
-        memcpy(out + used, text, kept);
-        if (i < n) memcpy(out + used + kept, c[i].text, added);
-        used += kept + added;
-        if (i < n) text = c[i].at + c[i].length;
+        memcpy(out + used, text, copied);
+        if (i < n) memcpy(out + used + copied, c[i].text, added);
+        used += copied + added;
+        if (i < n) text = c[i].start + c[i].length;
     }
     out[used] = 0;
     return PEFT_OK;
 }
 
-/* Finds the settings of the text that change with the side ("size", and "resize" in pixels), in the order of the text,
- * with their new values. Returns their number; 0: the text has no valid size. */
-static int changes(const char *text, int64_t side, change c[2])
+/* Makes the edits for an input of another side: of "size", and of "resize" if it is in pixels, in the order of the
+ * text. Returns their number; 0: the text has no valid size. */
+static int find_edits(const char *text, int64_t side, edit c[2])
 {
     pf_setting size, resize;
     char value[64];
     int64_t from;
     if (!find_setting(text, "size", &size) || !peft_sys_opt_integer(size.value, size.value_length, &from)) return 0;
     if (from < 1 || from > SIDE_MAX) return 0;
-    c[0] = (change){ .at = size.value, .length = size.value_length };
+    c[0] = (edit){ .start = size.value, .length = size.value_length };
     snprintf(c[0].text, sizeof c[0].text, "%lld", (long long)side);
     if (!find_setting(text, "resize", &resize) || !pf_setting_value(&resize, value, sizeof value)) return 1;
-    c[1] = (change){ .at = resize.value, .length = resize.value_length };
+    c[1] = (edit){ .start = resize.value, .length = resize.value_length };
     if (!scaled(value, from, side, c[1].text)) return 1;
-    if (c[1].at < c[0].at) {
-        const change first = c[1];
+    if (c[1].start < c[0].start) {
+        const edit first = c[1];
         c[1] = c[0];
         c[0] = first;
     }
@@ -128,10 +131,10 @@ static int changes(const char *text, int64_t side, change c[2])
 
 peft_status pf_prep_scale(const char *text, int64_t side, char out[PF_PREP_MAX])
 {
-    change c[2];
+    edit c[2];
     for (const char *s = text; *s; s++)
         if (*s < ' ' || *s > '~') return pf_fail(PEFT_E_FORMAT, "preprocess: expected printable ASCII characters only");
-    const int n = changes(text, side, c);
+    const int n = find_edits(text, side, c);
     if (!n) return pf_fail(PEFT_E_FORMAT, "preprocess: given '%.60s', expected settings with size=N", text);
-    return replace(text, c, n, out);
+    return apply_edits(text, c, n, out);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * prep_timm.c -- how pictures are prepared by timm (pretrained_cfg) and open_clip (preprocess_cfg); absent keys have
- * the library's defaults. Both crop with torchvision and drop transparency. */
+ * prep_timm.c -- reads the preprocessing of timm (pretrained_cfg) and open_clip (preprocess_cfg); absent keys have that
+ * library's defaults. Both crop with torchvision and drop the alpha channel. */
 #include <stdio.h>
 #include <string.h>
 #include "core/arch/arch.h"
@@ -16,15 +16,15 @@ static peft_status triple(const json_t *cfg, const char *key, bool positive, dou
     return PEFT_OK;
 }
 
-/* Sets *at, which holds the index of the default, to the index of the file's word in words, or to that of their final
- * NULL for another word. */
-static peft_status choose(const json_t *cfg, const char *key, const char *const *words, int *at)
+/* Sets *index, the caller's default, to the index of the file's word in words; for any other word to that of the NULL
+ * at their end. */
+static peft_status choose(const json_t *cfg, const char *key, const char *const *words, int *index)
 {
     const json_t *v = pf_json_get(cfg, key);
     const char *s = json_string_value(v);
     if (!v) return PEFT_OK;
     if (!s) return pf_json_bad(key, v, "a text");
-    for (*at = 0; words[*at] && strcmp(words[*at], s);) ++*at;
+    for (*index = 0; words[*index] && strcmp(words[*index], s);) ++*index;
     return PEFT_OK;
 }
 
@@ -35,11 +35,12 @@ static peft_status filter(const json_t *cfg, pf_prep *p)
     if (!json_is_string(v)) return pf_json_bad("interpolation", v, "the name of a filter");
     const char *name = pf_prep_filter(v);
     if (name) p->interpolation = name;
-    else snprintf(p->lacks, sizeof p->lacks, "interpolation '%.40s'", json_string_value(v));
+    else snprintf(p->inexpressible, sizeof p->inexpressible, "interpolation '%.40s'", json_string_value(v));
     return PEFT_OK;
 }
 
-/* input_size and crop_pct; or test_input_size and test_crop_pct where side is the former, as in timm. */
+/* Sets size and crop_pct from input_size and crop_pct or, as timm does, from test_input_size and test_crop_pct if the
+ * network will work at that side. */
 static peft_status sizes(const json_t *cfg, int64_t side, pf_prep *p)
 {
     const json_t *input = pf_json_get(cfg, "input_size"), *test = pf_json_get(cfg, "test_input_size");
@@ -55,10 +56,10 @@ static peft_status sizes(const json_t *cfg, int64_t side, pf_prep *p)
     if (height < 1 || height > 1 << 24) return pf_json_bad("input_size", input, "sides above 0");
     p->size = height;
     if (height != width)
-        snprintf(p->lacks, sizeof p->lacks, "input_size %lld x %lld, which is not square", (long long)height,
-                 (long long)width);
+        snprintf(p->inexpressible, sizeof p->inexpressible, "input_size %lld x %lld, which is not square",
+                 (long long)height, (long long)width);
     else if (p->crop_pct > 1)
-        snprintf(p->lacks, sizeof p->lacks, "crop_pct above 1 (which pads the picture)");
+        snprintf(p->inexpressible, sizeof p->inexpressible, "crop_pct above 1 (which pads the picture)");
     return PEFT_OK;
 }
 
@@ -66,7 +67,7 @@ peft_status pf_prep_timm(const json_t *cfg, int64_t side, pf_prep *p)
 {
     static const char *const modes[] = { "center", "squash", "border", NULL };
     int mode = 0;
-    *p = (pf_prep){ .told = true, .interpolation = "bicubic", .mean = PF_IMAGENET_MEAN,
+    *p = (pf_prep){ .stated = true, .interpolation = "bicubic", .mean = PF_IMAGENET_MEAN,
                     .std = PF_IMAGENET_STD };
     PF_TRY(sizes(cfg, side, p));
     PF_TRY(triple(cfg, "mean", false, p->mean));
@@ -82,18 +83,19 @@ peft_status pf_prep_open_clip(const json_t *cfg, int64_t size, pf_prep *p)
 {
     static const char *const modes[] = { "shortest", "squash", "longest", NULL };
     static const char *const filters[] = { "bicubic", "bilinear", "random", NULL };
+    const char *inexpressible = "";
     int mode = 0, by = 0;
-    *p = (pf_prep){ .told = true, .size = size, .crop_pct = 1, .mean = PF_CLIP_MEAN, .std = PF_CLIP_STD };
+    *p = (pf_prep){ .stated = true, .size = size, .crop_pct = 1, .mean = PF_CLIP_MEAN, .std = PF_CLIP_STD };
     PF_TRY(triple(cfg, "mean", false, p->mean));
     PF_TRY(triple(cfg, "std", true, p->std));
     PF_TRY(choose(cfg, "interpolation", filters, &by));
     PF_TRY(choose(cfg, "resize_mode", modes, &mode));
-    p->interpolation = by == 1 ? "bilinear" : "bicubic";                /* random is bicubic outside of training */
+    p->interpolation = by == 1 ? "bilinear" : "bicubic";                /* "random": bicubic for prediction */
     p->fit = mode == 1 ? PF_FIT_SQUASH : mode == 2 ? PF_FIT_LONGEST : PF_FIT_SHORTER;
-    if (by == 3) snprintf(p->lacks, sizeof p->lacks, "an interpolation other than bicubic and bilinear");
-    if (mode == 3) snprintf(p->lacks, sizeof p->lacks, "a resize_mode other than shortest, squash and longest");
+    if (by == 3) inexpressible = "an interpolation other than bicubic and bilinear";
+    if (mode == 3) inexpressible = "a resize_mode other than shortest, squash and longest";
     const json_t *fill = pf_json_get(cfg, "fill_color");
-    if (mode == 2 && fill && json_number_value(fill) != 0)
-        snprintf(p->lacks, sizeof p->lacks, "a fill_color other than 0");
+    if (mode == 2 && fill && json_number_value(fill) != 0) inexpressible = "a fill_color other than 0";
+    snprintf(p->inexpressible, sizeof p->inexpressible, "%s", inexpressible);
     return PEFT_OK;
 }

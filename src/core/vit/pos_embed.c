@@ -1,10 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
- * pos_embed.c -- separable resampling in double: one weight matrix [new, old] an axis, mostly zeros. */
+ * pos_embed.c -- resamples a position embedding: rows, then columns, each by a matrix of weights [new, old], most of
+ * which are 0. Computed in double. */
 #include "core/vit/pos_embed.h"
 #include <math.h>
 #include <string.h>
 #include "core/options/options.h"
 
+/* corners: the corners of both grids coincide; a: parameter of the cubic kernel (Keys); offset: added to the new extent
+ * in the step. */
 typedef struct rule { const char *name; bool cubic, antialias, corners; double a, offset; } rule;
 
 static const rule rules[] = {
@@ -25,21 +28,23 @@ static double kernel(const rule *r, double x)
     return 0;
 }
 
-/* w [to, from]: a tap beyond the border counts for the border's element */
+/* Adds to w [to, from] the weights of a kernel that is not widened. A position outside the grid takes the border's
+ * element. */
 static void axis_clamped(const rule *r, double *w, int from, int to)
 {
     const double step = r->corners ? (to > 1 ? (from - 1.0) / (to - 1) : 0) : from / (to + r->offset);
     const int reach = r->cubic ? 2 : 1;
     for (int i = 0; i < to; i++) {
-        const double at = r->corners ? i * step : (i + 0.5) * step - 0.5, base = floor(at);
+        const double centre = r->corners ? i * step : (i + 0.5) * step - 0.5, base = floor(centre);
         for (int k = 1 - reach; k <= reach; k++) {
             const double j = fmin(fmax(base + k, 0), from - 1);
-            w[(int64_t)i * from + (int64_t)j] += kernel(r, at - (base + k));
+            w[(int64_t)i * from + (int64_t)j] += kernel(r, centre - (base + k));
         }
     }
 }
 
-/* w [to, from]: taps beyond the border are left out, what remains is scaled to sum 1 */
+/* Writes to w [to, from] the weights of a kernel that is widened when the grid shrinks. Positions outside the grid are
+ * left out, and the weights of each row are scaled to the sum 1. */
 static void axis_antialias(const rule *r, double *w, int from, int to)
 {
     const double step = (double)from / to, wide = fmax(step, 1), support = (r->cubic ? 2 : 1) * wide;
@@ -59,9 +64,11 @@ static void axis(const rule *r, double *w, int from, int to)
     else axis_clamped(r, w, from, to);
 }
 
+/* wr [rows1, rows0], wc [cols1, cols0]: the weights. */
 typedef struct grid { const double *wr, *wc; int rows0, cols0, rows1, cols1; int64_t width; } grid;
 
-/* One new row: line [cols0, width] mixes the old rows, sum [width] then mixes its columns. */
+/* Writes one new row of patches: line [cols0, width] is the weighted sum of the old rows, and sum [width], for each new
+ * column, that of the columns of line. */
 static void resample_row(const grid *g, const pk_real *from, pk_real *to, int row, double *line, double *sum)
 {
     const int64_t n = g->cols0 * g->width;
@@ -99,7 +106,7 @@ peft_status pf_pos_embed_rule(const char *name)
     return find_rule(name, &r);
 }
 
-/* n becomes the doubles of both weight matrices, a line and a sum; false when that overflows */
+/* Sets *n to the number of doubles of both weight matrices, line and sum; false: that overflows. */
 static bool scratch_size(const grid *g, size_t *n)
 {
     size_t a, b, c;
@@ -122,11 +129,11 @@ peft_status pf_pos_embed_resample(peft_context *ctx, const char *rule_name, cons
         return pf_fail(PEFT_E_SHAPE, "position embedding: grid %dx%d -> %dx%d of width %lld is too large",
                        rows0, cols0, rows1, cols1, (long long)width);
     const bool same = rows0 == rows1 && cols0 == cols1;
-    const int64_t kept = prefix + (same ? (int64_t)rows0 * cols0 : 0);
+    const int64_t copied = prefix + (same ? (int64_t)rows0 * cols0 : 0);
     double *wr = NULL;
     if (!same && !(wr = pf_alloc_zero(ctx, n * sizeof(double))))
         return pf_nomem("resampling the position embedding", n * sizeof(double));
-    memcpy(to, from, (size_t)(kept * width) * sizeof *to);
+    memcpy(to, from, (size_t)(copied * width) * sizeof *to);
     if (same) return PEFT_OK;
 
     double *wc = wr + (int64_t)rows0 * rows1, *line = wc + (int64_t)cols0 * cols1;

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
- * shape.c -- the table of a ViT's tensors. Extents are letters: D width, T 3*width, F mlp, G rows of fc1, C classes,
- * R registers, N rows of pos_embed, p patch side, c colours, 1. */
+ * shape.c -- the table of a ViT's tensors. An extent is a letter: D width, T 3*width, F mlp, G rows of fc1 (2*mlp if
+ * the MLP is gated), C classes, R registers, N rows of pos_embed, p side of a patch, c the 3 channels; or 1. */
 #include "core/vit/shape.h"
 #include <stdio.h>
 #include <string.h>
 #include "kernels/pk.h"
 
+/* Which networks have a tensor. */
 typedef enum { ALWAYS, PATCH_BIAS, REGISTERS, NORM_PRE, QKV_BIAS, LAYER_SCALE, CLS_POOL, MEAN_POOL, HEAD } when;
 typedef struct { const char *name, *dims; when when; } row;
 
@@ -57,6 +58,7 @@ static int64_t extent(const pf_vit_shape *s, char c)
     }
 }
 
+/* layer: the number of the block; -1: outside the blocks. */
 static void fill(const pf_vit_shape *s, const row *r, int64_t layer, pf_tensor_spec *out)
 {
     if (layer >= 0) snprintf(out->name, sizeof out->name, "blocks.%lld.%s", (long long)layer, r->name);

@@ -21,7 +21,7 @@ static void read_words(const char *text, words *w)
         { "crop_pct", w->pct, sizeof w->pct }, { "interpolation", w->filter, sizeof w->filter },
         { "mean", w->mean, sizeof w->mean }, { "std", w->std, sizeof w->std }, { "grey", w->grey, sizeof w->grey },
         { "range", w->range, sizeof w->range }, { "crop_offset", w->offset, sizeof w->offset } };
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) pf_prep_word(text, rows[i].name, rows[i].to, rows[i].room);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) pf_prep_value(text, rows[i].name, rows[i].to, rows[i].room);
 }
 
 /* a:b:c, or one number for three, as the members of a JSON list. */
@@ -72,7 +72,8 @@ bool pf_save_processor(const char *preprocess, char out[PF_PREP_MAX])
     const int filter = filter_number(w.filter);
     const bool none = !strcmp(w.resize, "none");
     const bool range = *w.range && strcmp(w.range, "full");
-    if (!*w.size || !*w.resize || filter < 0 || !list_of(w.mean, false, mean) || !list_of(w.std, true, std)) return false;
+    if (!*w.size || !*w.resize || filter < 0) return false;
+    if (!list_of(w.mean, false, mean) || !list_of(w.std, true, std)) return false;
     if (range || !strcmp(w.grey, "true") || (!none && !size_of(&w, size, sizeof size, &crops))) return false;
     if (!none) snprintf(resize, sizeof resize, ",\n  \"size\": %s", size);
     if (crops) snprintf(crop, sizeof crop, "  \"crop_size\": {\"height\": %s, \"width\": %s},\n", w.size, w.size);

@@ -20,7 +20,7 @@ static const char *const ignored[] = {
     "proj", "text.*", "text_projection*", "logit_scale", "logit_bias", "token_embedding.*", "positional_embedding",
     "ln_final.*", "transformer.resblocks.*", "input_resolution", "context_length", "vocab_size", NULL };
 
-/* ln_post stands behind the class token, or behind the mean (final_ln_after_pool of open_clip). */
+/* ln_post is applied to the class token or, if open_clip's final_ln_after_pool is set, to the mean of the patches. */
 const pf_family pf_family_clip = {
     .name = "CLIP", .naming = { &naming }, .ignored = ignored, .eps = 1e-5, .act = PK_QUICKGELU, .rule = "timm",
     .pixels = &pf_clip, .pooling = PF_POOL_ANY };

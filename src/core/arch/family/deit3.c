@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * deit3.c -- DeiT-III in the files of Facebook's own code: LayerScale under other names, and no position for the class
- * token. */
+ * deit3.c -- DeiT-III in the files of Facebook's own code: LayerScale is named gamma_1 and gamma_2, and the class token
+ * has no row in the position embedding. */
 #include "core/arch/arch.h"
 
 static const pf_name_row block[] = {

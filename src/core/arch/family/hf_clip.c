@@ -2,7 +2,7 @@
  * hf_clip.c -- the image tower of Hugging Face's CLIP. */
 #include "core/arch/arch.h"
 
-/* "pre_layrnorm" is spelt so in the library. */
+/* transformers does spell it "pre_layrnorm". */
 static const pf_name_row top[] = {
     { "embeddings.class_embedding", "cls_token", 0, 0 }, { "embeddings.position_embedding.weight", "pos_embed", 0, 0 },
     { "embeddings.patch_embedding.@", "patch_embed.proj.@", 0, 0 },
@@ -18,7 +18,7 @@ static const pf_naming naming = {
 static const char *const ignored[] = { "embeddings.position_ids", "text_model.*", "text_projection*",
                                        "visual_projection.*", NULL };
 
-/* Defaults of the library's configuration class, which config.json may leave out. */
+/* Defaults of transformers' CLIPVisionConfig, for keys that config.json lacks. */
 #define CLIP .rule = "mmcls", .heads = 12, .eps = 1e-5
 static const pf_arch_row model_types[] = {
     { .glob = "clip*", CLIP }, { .glob = "metaclip_2*", CLIP }, { .glob = "chinese_clip*", CLIP },

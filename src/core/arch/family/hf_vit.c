@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * hf_vit.c -- Hugging Face's ViT (also DeiT, MAE, MSN, DPT) in the names of transformers before version 5 and of those
- * since. */
+ * hf_vit.c -- Hugging Face's ViT (also DeiT, MAE, MSN, DPT), under the names that transformers used before version 5
+ * and those that it uses since. */
 #include "core/arch/arch.h"
 
 static const pf_name_row top[] = {
@@ -15,7 +15,7 @@ static const pf_name_row block[] = {
     { "attention.attention.value.@", "attn.qkv.@", 3, 0 }, { "attention.output.dense.@", "attn.proj.@", 0, 0 },
     { "intermediate.dense.@", "mlp.fc1.@", 0, PF_UNSCALED | PF_UNGATED },
     { "output.dense.@", "mlp.fc2.@", 0, PF_UNSCALED | PF_UNGATED }, { 0 } };
-/* gate_proj and so on: the modules of a gated MLP, under whose names its tensors are in files of some versions. */
+/* Some versions store the tensors of a gated MLP under gate_proj, up_proj and down_proj. */
 static const pf_name_row block5[] = {
     NORMS, { "attention.q_proj.@", "attn.qkv.@", 1, 0 }, { "attention.k_proj.@", "attn.qkv.@", 2, 0 },
     { "attention.v_proj.@", "attn.qkv.@", 3, 0 }, { "attention.o_proj.@", "attn.proj.@", 0, 0 },
@@ -26,7 +26,7 @@ static const pf_name_row block5[] = {
 const pf_naming pf_naming_hf = {
     .name = "hf", .front = { { "encoder.layer.#.", 0 } }, .inner = "vit.", .top = top, .block = block,
     .dtype = "torch_dtype", .written = true };
-/* Version 5 of transformers renamed the blocks of ViT ("layers.#."), and not those of DINOv2. */
+/* Version 5 of transformers renamed the blocks of ViT to "layers.#." and left those of DINOv2 as they were. */
 const pf_naming pf_naming_hf5 = {
     .name = "hf5", .front = { { "layers.#.", PF_UNSCALED }, { "encoder.layer.#.", 0 } }, .inner = "vit.", .top = top,
     .block = block5, .dtype = "dtype", .written = true };
@@ -34,7 +34,8 @@ const pf_naming pf_naming_hf5 = {
 static const char *const classifiers[] = { "classifier.@", NULL };
 static const char *const ignored[] = { "pooler.*", "embeddings.mask_token", NULL };
 
-/* The networks of the last rows are refused by their tensors (detect.c); other networks use their image processors. */
+/* The networks from ijepa on cannot be loaded. A configuration file beside another network's weights may name them;
+ * then the row gives the image processor. */
 static const pf_arch_row model_types[] = {
     { .glob = "vit", .rule = "mmcls", .processor = "ViT" }, { .glob = "vit_mae", .rule = "mmcls", .processor = "ViT" },
     { .glob = "vit_msn", .rule = "mmcls", .processor = "ViT" },
@@ -48,7 +49,7 @@ static const pf_lack lacks[] = {
     { PF_HAS_GATED_MLP, "a gated MLP (SwiGLU) without LayerScale" },
     { PF_HAS_NO_CLASS_ROW, "a class token without a position" }, { 0 } };
 static const pf_hf_model saved = { .type = "vit", .model = "ViTModel", .classifier = "ViTForImageClassification",
-                                   .only = PF_UNSCALED, .lacks = lacks };
+                                   .needs = PF_UNSCALED, .lacks = lacks };
 
 const pf_family pf_family_hf_vit = {
     .name = "Hugging Face ViT", .naming = { &pf_naming_hf, &pf_naming_hf5 }, .classifiers = classifiers,

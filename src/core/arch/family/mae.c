@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * mae.c -- masked autoencoders as pre-trained: encoder and decoder in one file. Fine-tuned ones are files of timm. */
+ * mae.c -- pre-trained masked autoencoders, encoder and decoder in one file. Fine-tuned ones have timm's names and are
+ * of the family timm. */
 #include "core/arch/arch.h"
 
 static const char *const ignored[] = { "decoder_*", "decoder.*", NULL };

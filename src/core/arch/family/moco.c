@@ -6,5 +6,5 @@ static const char *const ignored[] = { "head.?.*", "momentum_encoder.*", "predic
 
 const pf_family pf_family_moco = {
     .name = "MoCo", .naming = { &pf_naming_timm }, .has = { "*base_encoder.*", "*momentum_encoder.*" },
-    .ignored = ignored, .kept = "base_encoder.", .partner = "momentum_encoder.",
+    .ignored = ignored, .loaded = "base_encoder.", .skipped = "momentum_encoder.",
     .eps = 1e-6, .act = PK_GELU, .rule = "timm", .rows = PF_ROWS_NONE | PF_ROWS_ALL, .pooling = PF_POOL_BY_NORM };

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * timm.c -- timm's names, which this library uses inside; timm's plain ViTs and those of CLIP, and what follows from
- * the names of timm's architectures. */
+ * timm.c -- timm's names of tensors, which this library uses internally; the families of timm's plain ViTs and of its
+ * CLIP image towers; and the facts that follow from the names of timm's architectures. */
 #include "core/arch/arch.h"
 
 static const pf_name_row top[] = {
@@ -14,11 +14,12 @@ static const pf_name_row block[] = {
     { "mlp.fc1_g.@", "mlp.fc1.@", 1, 0 }, { "mlp.fc1_x.@", "mlp.fc1.@", 2, 0 },
     { "ls1.gamma", "ls1.gamma", 0, 0 }, { "ls2.gamma", "ls2.gamma", 0, 0 }, { 0 } };
 
-/* DINOv2 is also trained with blocks in chunks, blocks.CHUNK.NUMBER; its own code's gated MLP, w12, has SiLU, where
- * timm's has any activation. open_clip has timm's networks behind "trunk.". */
+/* DINOv2's own code may store its blocks in chunks, "blocks.CHUNK.NUMBER.". Its gated MLP (w12) has SiLU, whereas
+ * timm's may have any activation. open_clip stores timm's networks under the prefix "trunk.". */
 const pf_naming pf_naming_timm = {
     .name = "timm", .front = { { "blocks.#.", 0 }, { "blocks.#.#.", 0 } }, .top = top, .block = block,
-    .silu = "*.mlp.w12.weight", .description = "open_clip_config.json", .behind = "trunk.", .written = true };
+    .silu = "*.mlp.w12.weight", .description = "open_clip_config.json", .description_prefix = "trunk.",
+    .written = true };
 
 /* Heads are width / 64 and eps is 1e-6 where no row says otherwise. */
 static const pf_arch_row architectures[] = {

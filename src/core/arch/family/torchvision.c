@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * torchvision.c -- torchvision's ViT, also under its earlier names of the MLP. */
+ * torchvision.c -- torchvision's ViT; the MLP also under the names of earlier versions (linear_1, linear_2). */
 #include "core/arch/arch.h"
 
 static const pf_name_row top[] = {

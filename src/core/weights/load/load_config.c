@@ -26,7 +26,7 @@ static const json_t *processor(const json_t *top)
 /* The class of the image processor for the type of model that a file before this one stated; NULL: not known. */
 static const char *usual_processor(const pf_loader *l, const pf_config *c)
 {
-    return pf_arch_of(l->families, NULL, pf_config_get(c, "model_type")).told.processor;
+    return pf_arch_of(l->families, NULL, pf_config_get(c, "model_type")).facts.processor;
 }
 
 /* Reads what one file states. Of several files that describe how pictures are prepared the first one counts. */
@@ -35,12 +35,12 @@ static peft_status read_content(const pf_loader *l, const json_t *top, const cha
     const char *slash = strrchr(path, '/');
     const json_t *pictures = processor(top), *cfg = pf_json_get(top, "pretrained_cfg");
     const int64_t side = pf_options_int(l->o, pf_backbone_load_options, "image_size");
-    if (pictures) return c->prep.told ? PEFT_OK : pf_prep_hf(pictures, usual_processor(l, c), &c->prep);
+    if (pictures) return c->prep.stated ? PEFT_OK : pf_prep_hf(pictures, usual_processor(l, c), &c->prep);
     snprintf(c->source, sizeof c->source, "%s", slash ? slash + 1 : path);
     if (pf_is_open_clip(top)) return pf_open_clip_read(top, c);
     PF_TRY(pf_facts_read(top, c));
     PF_TRY(pf_labels_read(top, c));
-    return pf_is_timm(top) && !c->prep.told ? pf_prep_timm(json_is_object(cfg) ? cfg : top, side, &c->prep) : PEFT_OK;
+    return pf_is_timm(top) && !c->prep.stated ? pf_prep_timm(json_is_object(cfg) ? cfg : top, side, &c->prep) : PEFT_OK;
 }
 
 static peft_status parse(const pf_loader *l, const char *json, size_t n, const char *path, pf_config *c)
@@ -56,16 +56,16 @@ static peft_status parse(const pf_loader *l, const char *json, size_t n, const c
 static peft_status read_one(const pf_loader *l, const char *path, pf_config *c)
 {
     pf_map *m;
-    const bool told = c->prep.told;
+    const bool told = c->prep.stated;
     PF_TRY(pf_map_read(l->ctx, path, SIZE_MAX, &m));
     peft_status s = parse(l, (const char *)pf_map_data(m), pf_map_size(m), path, c);
     pf_map_close(m);
     if (s) return pf_within(s, "%s", path);
-    if (!told && *c->prep.lacks)
+    if (!told && *c->prep.inexpressible)
         pf_log(l->ctx, 1, "%s: %s: this library cannot prepare pictures in this way, so the backbone has no note "
                "\"preprocess\"; state the preprocessing yourself (size, resize, crop_pct, interpolation, mean, "
                "std)", path,
-               c->prep.lacks);
+               c->prep.inexpressible);
     return PEFT_OK;
 }
 
@@ -85,7 +85,7 @@ static peft_status read_folder(const pf_loader *l, const char *folder, pf_config
 {
     static const char *const names[] = { "config.json", "processor_config.json", "preprocessor_config.json" };
     bool there = false;
-    const char *own = l->naming->description, *behind = l->naming->behind;
+    const char *own = l->naming->description, *behind = l->naming->description_prefix;
     if (own && (!behind || strstr(l->prefix, behind))) PF_TRY(read_if_there(l, folder, own, c, &there));
     if (there) return PEFT_OK;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
@@ -111,7 +111,7 @@ static peft_status read_named(const pf_loader *l, const char *path, pf_config *c
 {
     struct stat st;
     PF_TRY(!stat(path, &st) && S_ISDIR(st.st_mode) ? read_folder(l, path, c) : read_one(l, path, c));
-    bool told = c->prep.told;
+    bool told = c->prep.stated;
     for (int i = 0; i < PF_FACTS; i++) told |= *c->fact[i] != 0;
     if (told) return PEFT_OK;
     return pf_fail(PEFT_E_FORMAT, "config: '%s' states nothing about a network: expected config.json (timm, Hugging "

@@ -69,8 +69,8 @@ static peft_status heads_of(pf_loader *l, const pf_arch *a)
 {
     const char *why;
     char text[24];
-    const bool own = a->known && (a->timm ? !pf_config_get(&l->config, "width") : a->told.heads > 0);
-    const int64_t usual = pf_usual_heads(&l->shape, &why), named = own && a->told.heads ? a->told.heads : usual;
+    const bool own = a->known && (a->timm ? !pf_config_get(&l->config, "width") : a->facts.heads > 0);
+    const int64_t usual = pf_usual_heads(&l->shape, &why), named = own && a->facts.heads ? a->facts.heads : usual;
     double v;
     PF_TRY(count(l, "heads", named, &l->shape.heads));
     if (own || number(l, "heads", &v)) return PEFT_OK;
@@ -84,8 +84,8 @@ static void eps_of(pf_loader *l, const pf_arch *a, const char *why)
     char text[32];
     const char *norm = pf_config_get(&l->config, "norm_layer");          /* timm's own in place of the architecture's */
     if (number(l, "eps", &l->shape.eps)) return;
-    l->shape.eps = a->told.eps > 0 ? norm ? 1e-6 : a->told.eps : l->family->eps;
-    if (a->told.eps > 0) return;
+    l->shape.eps = a->facts.eps > 0 ? norm ? 1e-6 : a->facts.eps : l->family->eps;
+    if (a->facts.eps > 0) return;
     pf_print_float(text, sizeof text, l->family->eps);
     assume(l, "eps", text, why);
 }
@@ -130,7 +130,7 @@ static peft_status gate_of(pf_loader *l, const pf_arch *a)
 {
     const char *option = pf_options_string(l->o, pf_backbone_load_options, "act");
     const bool told = strcmp(option, "auto") || pf_st_meta(l->file, "act") || pf_config_get(&l->config, "act_layer");
-    const bool any = l->naming->silu && !pf_load_has(l, l->naming->silu), named = a->known && a->told.silu;
+    const bool any = l->naming->silu && !pf_load_has(l, l->naming->silu), named = a->known && a->facts.silu;
     l->shape.act = PK_GELU;
     if (strcmp(option, "auto") && strcmp(option, "silu"))
         return pf_fail(PEFT_E_OPTION, "act: given '%s' for a gated MLP, expected silu", option);
@@ -150,7 +150,7 @@ static peft_status act_of(pf_loader *l, const pf_arch *a, const char *why)
 
 static peft_status rule_of(pf_loader *l, const pf_arch *a, const char *why)
 {
-    const char *usual = a->known ? a->told.rule : l->family->rule;
+    const char *usual = a->known ? a->facts.rule : l->family->rule;
     const bool told = a->known || !strcmp(l->config.source, "open_clip_config.json");
     l->rule = word(l, "resample");
     if (!l->rule && !told && l->shape.image != l->native_grid * l->shape.patch) assume(l, "resample", usual, why);
@@ -161,8 +161,8 @@ static peft_status rule_of(pf_loader *l, const pf_arch *a, const char *why)
 peft_status pf_load_named(const pf_loader *l)
 {
     const pf_arch a = pf_load_arch(l);
-    return a.told.refused ? pf_fail(PEFT_E_UNSUPPORTED, "%s names the architecture %s, which has %s: not supported",
-                               l->config.source, a.name, a.told.refused) : PEFT_OK;
+    return a.facts.refused ? pf_fail(PEFT_E_UNSUPPORTED, "%s names the architecture %s, which has %s: not supported",
+                               l->config.source, a.name, a.facts.refused) : PEFT_OK;
 }
 
 peft_status pf_load_facts(pf_loader *l)

@@ -20,7 +20,7 @@ peft_status pf_backbone_describe(peft_backbone *b, const char *preprocess, const
         PF_TRY(pf_prep_scale(preprocess, b->shape.image, b->preprocess));
         for (int i = 0; i < 2; i++) {                                    /* mean, std */
             char text[PF_NOTE_MAX] = "";
-            if (pf_prep_word(b->preprocess, pf_note_name[i], text, sizeof text)) memcpy(b->note[i], text, sizeof text);
+            if (pf_prep_value(b->preprocess, pf_note_name[i], text, sizeof text)) memcpy(b->note[i], text, sizeof text);
         }
     }
     if (!class_names || !*class_names || lines(class_names) != b->shape.classes) return PEFT_OK;
@@ -59,10 +59,10 @@ static notes without_header(const pf_loader *l, int64_t native)
     snprintf(n.text[2], PF_NOTE_MAX, "%lld", (long long)native);
     if (side) snprintf(n.text[2], PF_NOTE_MAX, "%s", side);
     snprintf(n.text[PF_NOTE_LINK], PF_NOTE_MAX, "%s", link_of(pf_config_get(c, "problem_type")));
-    if (!p->told) return n;
+    if (!p->stated) return n;
     set_mean_std(&n, p->mean, p->std);
     if (p->size > 0) snprintf(n.text[2], PF_NOTE_MAX, "%lld", (long long)p->size);
-    if (p->fit <= PF_FIT_LONGEST_MEAN && !*p->lacks) pf_print_float(n.text[3], PF_NOTE_MAX, p->crop_pct);
+    if (p->fit <= PF_FIT_LONGEST_MEAN && !*p->inexpressible) pf_print_float(n.text[3], PF_NOTE_MAX, p->crop_pct);
     snprintf(n.text[4], PF_NOTE_MAX, "%s", p->interpolation ? p->interpolation : "");
     return n;
 }
@@ -77,11 +77,11 @@ static peft_status set_preprocess(const pf_loader *l, peft_backbone *b, bool hea
     char text[PF_PREP_MAX], mean_std[2 * PF_NOTE_MAX + 16];
     if (whole && *whole) return pf_backbone_describe(b, whole, NULL);
     snprintf(mean_std, sizeof mean_std, ",mean=%s,std=%s", b->note[0], b->note[1]);
-    if (l->config.prep.told && !*l->config.prep.lacks) {
+    if (l->config.prep.stated && !*l->config.prep.inexpressible) {
         pf_prep_text(&l->config.prep, text);
         char *at = strstr(text, ",mean=");
         snprintf(at, sizeof text - (size_t)(at - text), "%s", mean_std);
-    } else if (header && !whole && !l->config.prep.told)
+    } else if (header && !whole && !l->config.prep.stated)
         snprintf(text, sizeof text, "size=%s%s%s%s%s%s", b->note[2], *b->note[3] ? ",resize=shorter,crop_pct=" : "",
                  b->note[3], *b->note[4] ? ",interpolation=" : "", b->note[4], mean_std);
     else return PEFT_OK;
