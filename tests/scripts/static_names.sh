@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Global names of the static libraries, which share one space with the application's: libpeft-io.a defines the
+# Global names of functions and data in the static libraries, which share one space with the application's: libpeft-io.a defines the
 # functions of its header alone; libpeft.a defines names that begin with peft_, pf_ or pk_.
 #   static_names.sh LIBPEFT LIBPEFT_IO
 #   static_names.sh --self-test [CC]     a library with other names must be refused
@@ -30,11 +30,16 @@ check() {
 }
 
 if [ "$1" = --self-test ]; then
-    echo 'int io_fail(void); int io_fail(void) { return 1; }' > "$work/bad.c"
+    {
+        echo 'int io_fail(void); int io_fail(void) { return 1; }'
+        echo 'int counter = 1; int tentative[4]; const char words[] = "a"; _Thread_local int depth;'
+        echo '__attribute__((weak)) int hook(void); int hook(void) { return 0; }'
+    } > "$work/bad.c"
     "${2:-cc}" -w -c "$work/bad.c" -o "$work/bad.o"
     ar rc "$work/bad.a" "$work/bad.o"
     if check "$work/bad.a" "$work/bad.a" > "$work/log"; then exit 1; fi
-    for line in "^io_fail" "bad.a defines these" "^+io_fail" "defines other global names"; do
+    for line in "^io_fail" "^counter" "^tentative" "^words" "^depth" "^hook" "bad.a defines these" "^+io_fail" \
+        "^+counter" "^+hook" "defines other global names"; do
         grep -q "$line" "$work/log" || { echo "static_names.sh: not found out: $line"; exit 1; }
     done
 else
