@@ -182,7 +182,7 @@ START_TEST(bad_configs)
                 { "{\"mean\": [1, 2, \"x\"], \"std\": 1}", PEFT_E_FORMAT, "mean" },
                 { "{\"mean\": 0, \"std\": [-1.2345678901234567e-200, -1.2345678901234567e-201, "
                   "-1.2345678901234567e-202]}", PEFT_E_FORMAT, "std" },
-                { "{\"hidden_size\": 32}", PEFT_E_FORMAT, "width 32, the weights 16" },
+                { "{\"hidden_size\": 32}", PEFT_E_FORMAT, "width 32, but the weights have 16" },
                 { "{\"num_hidden_layers\": 3}", PEFT_E_FORMAT, "depth 3" },
                 { "{\"patch_size\": 8}", PEFT_E_FORMAT, "patch 8" },
                 { "{\"num_attention_heads\": 3}", PEFT_E_INVALID, "heads 3" },
@@ -237,8 +237,8 @@ START_TEST(arguments_of_timm)
         { ARGS("\"global_pool\": \"avgmax\""), "global_pool: given \"avgmax\"" },
         { ARGS("\"global_pool\": \"avg\", \"fc_norm\": false"), "fc_norm: given false with global_pool avg" },
         { ARGS("\"global_pool\": \"token\", \"fc_norm\": true"), "fc_norm: given true with global_pool token" },
-        { ARGS("\"global_pool\": \"avg\""), "config.json tells pooling by the mean, and the weights have the norm in "
-          "front" },
+        { ARGS("\"global_pool\": \"avg\""), "config.json states pooling by the mean, but the weights have a norm "
+          "before pooling" },
         { "{\"hidden_act\": \"gelu_pytorch_tanh\"}", "hidden_act: given \"gelu_pytorch_tanh\"" },
         { "{\"hidden_act\": \"gelu_new\"}", "gelu_new" }, { "{\"hidden_act\": \"silu\"}", "silu" } };
     peft_context *ctx;

@@ -45,7 +45,8 @@ START_TEST(what_is_assumed_is_said)
         const char *got = peft_backbone_note(b, "assumed");
         ck_assert_msg(rows[i].assumed ? got && !strcmp(got, rows[i].assumed) : !got, "row %zu: %s", i, got ? got : "");
         ck_assert_msg(d.warnings == (rows[i].assumed != NULL), "row %zu: %d warnings: %s", i, d.warnings, d.text);
-        if (i == 0) ck_assert_ptr_nonnull(strstr(d.text, "tell: pool=cls: there is no fc_norm; heads=2: width / 64; eps="));
+        if (i == 0)
+            ck_assert_ptr_nonnull(strstr(d.text, "states it: pool=cls: there is no fc_norm; heads=2: width / 64; eps="));
         peft_backbone_free(b);
         tiny_free(&t);
     }

@@ -75,7 +75,7 @@ START_TEST(two_networks_in_one_file)
         { "teacher.", "student.", "", NULL }, { "student.", "teacher.", "", NULL },
         { "student.module.backbone.", "teacher.backbone.", "", NULL },
         { "module.base_encoder.", "module.momentum_encoder.", "", NULL },
-        { "teacher.", "ema.", "", "one behind 'ema.' and one behind 'teacher.'" },
+        { "teacher.", "ema.", "", "one with prefix 'ema.' and one with prefix 'teacher.'" },
         { "ema.", "teacher.", "", "several ViTs" }, { "teacher.", "decoder.", "", "several ViTs" },
         { "", "ema.", "", "several ViTs" },
         { "teacher.", "ema.", "prefix=teacher.", "unexpected (ema." },
@@ -291,7 +291,7 @@ START_TEST(positions_that_fit_two_readings)
     tiny t = start("registers=8,classes=0", TIMM);
     char options[200];
     reshape(t.ctx, "pos_embed", 3, (const int64_t[]){ 1, 25, 48 });
-    FAILS(PEFT_E_UNSUPPORTED, "5 x 5 behind 0 rows, or of 4 x 4 behind 9", try_load(t.ctx, ""));
+    FAILS(PEFT_E_UNSUPPORTED, "5 x 5 after 0 rows, or of 4 x 4 after 9", try_load(t.ctx, ""));
     for (int side = 4; side <= 6; side++) {
         FILE *f = fopen(tiny_path("config.json"), "w");
         fprintf(f, "{\"image_size\": %d}", 4 * side);

@@ -357,7 +357,7 @@ START_TEST(names_of_a_saved_backbone)
     bed_file("folder/preprocessor_config.json", "{}");
     OK(save_as(b.made, tiny_path("folder"), "naming=hf"));
     ck_assert_ptr_nonnull(strstr(b.diary.text,
-    "preprocessor_config.json stands there and is not about the saved model"));
+    "preprocessor_config.json exists but does not describe the saved model"));
     bed_end(&b);
 }
 END_TEST

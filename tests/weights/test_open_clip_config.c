@@ -114,7 +114,7 @@ START_TEST(refused)
     bed_file("open_clip_config.json", CLIP("", ", \"head_width\": 0", ""));
     FAILS(PEFT_E_FORMAT, "head_width: given 0", bed_try(&b, "", &x));
     bed_file("open_clip_config.json", "{\"model_cfg\": {\"vision_cfg\": {}}}");                    /* a ViT-B/16 */
-    FAILS(PEFT_E_FORMAT, "open_clip_config.json gives width 768, the weights 128", bed_try(&b, "", &x));
+    FAILS(PEFT_E_FORMAT, "open_clip_config.json states width 768, but the weights have 128", bed_try(&b, "", &x));
     bed_end(&b);
 }
 END_TEST

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
- * hf_config.c -- adapter_config.json, read strictly: a field that would change the mathematics and is not followed
- * here is refused by name, whether it is known or not; fields that say nothing (null, false, empty) may stand. */
+ * hf_config.c -- reads adapter_config.json. A field that changes the computation in a way that this library does not
+ * support is refused by name; so is a field that it does not know, unless it is null, false or empty. */
 #include <string.h>
 #include "core/format/folder.h"
 #include "core/base/json_text.h"
 #include "core/format/json_value.h"
 #include "core/interop/hf_dir.h"
 
-#define DEEPEST 16
+#define DEPTH_MAX 16
 
 const struct pf_peft_kind pf_peft_kinds[PF_PEFT_TYPES] = {
     [PF_PEFT_LORA] = { "LORA", "lora" }, [PF_PEFT_IA3] = { "IA3", "ia3" }, [PF_PEFT_LN] = { "LN_TUNING", "ln_tune" } };
@@ -17,9 +17,10 @@ const struct pf_peft_kind pf_peft_kinds[PF_PEFT_TYPES] = {
 #define LN   (1u << PF_PEFT_LN)
 #define ANY  (LORA | IA3 | LN)
 
-/* What a field may hold besides null. s text, l list of texts, i integer, I list of integers, n number, b boolean,
- * m object of numbers, * anything: it does not touch the mathematics, = one of `values`. Others: nothing at all. */
-static const struct field { const char *name; unsigned types; const char *holds; const char *values[6]; } fields[] = {
+/* The fields that are read, the PEFT types that have them, and the values allowed besides null, one letter each: s
+ * text, l list of texts, i integer, I list of integers, n number, b boolean, m object of numbers, = one of the texts in
+ * `values`, * anything, as it does not change the computation. Any other field must be null, false or empty. */
+static const struct field { const char *name; unsigned types; const char *allowed, *values[6]; } fields[] = {
     { "peft_type", ANY, "s", { 0 } }, { "target_modules", ANY, "sl", { 0 } }, { "exclude_modules", ANY, "sl", { 0 } },
     { "modules_to_save", ANY, "l", { 0 } },
     { "r", LORA, "i", { 0 } }, { "lora_alpha", LORA, "n", { 0 } }, { "lora_dropout", LORA, "n", { 0 } },
@@ -28,14 +29,15 @@ static const struct field { const char *name; unsigned types; const char *holds;
     { "rank_pattern", LORA, "m", { 0 } }, { "alpha_pattern", LORA, "m", { 0 } },
     { "bias", LORA, "=", { "none" } },
     { "init_lora_weights", LORA, "b=", { "gaussian", "eva", "orthogonal", "true", "false" } },
-    { "eva_config", LORA, "*", { 0 } },                      /* how the first values were found */
+    { "eva_config", LORA, "*", { 0 } },                      /* concerns initial values only */
     { "megatron_core", LORA, "=", { "megatron.core" } }, { "qalora_group_size", LORA, "i", { 0 } },
     { "feedforward_modules", IA3, "sl", { 0 } }, { "init_ia3_weights", IA3, "b", { 0 } },
     { "task_type", ANY, "*", { 0 } }, { "base_model_name_or_path", ANY, "*", { 0 } }, { "revision", ANY, "*", { 0 } },
     { "peft_version", ANY, "*", { 0 } }, { "auto_mapping", ANY, "*", { 0 } }, { "inference_mode", ANY, "*", { 0 } },
     { "runtime_config", ANY, "*", { 0 } }, { 0 } };
 
-static bool all(const json_t *list, bool texts)
+/* Are all elements texts, or else integers? */
+static bool all_are(const json_t *list, bool texts)
 {
     size_t i;
     json_t *v;
@@ -53,10 +55,10 @@ static bool numbers(const json_t *object)
 
 static bool fits(const struct field *f, const json_t *v)
 {
-    for (const char *h = f->holds; *h; h++) {
+    for (const char *h = f->allowed; *h; h++) {
         if (*h == '*' || (*h == 's' && json_is_string(v)) || (*h == 'i' && json_is_integer(v))) return true;
         if ((*h == 'n' && json_is_number(v)) || (*h == 'b' && json_is_boolean(v))) return true;
-        if (json_is_array(v) && (*h == 'l' || *h == 'I') && all(v, *h == 'l')) return true;
+        if (json_is_array(v) && (*h == 'l' || *h == 'I') && all_are(v, *h == 'l')) return true;
         if (*h == 'm' && json_is_object(v) && numbers(v)) return true;
         for (int i = 0; *h == '=' && json_is_string(v) && i < 6 && f->values[i]; i++)
             if (!strcmp(json_string_value(v), f->values[i])) return true;
@@ -77,7 +79,7 @@ static peft_status check_field(const pf_peft_config *c, const char *name, const 
     while (f->name && !(strcmp(f->name, name) == 0 && f->types >> c->type & 1)) f++;
     if (f->name ? json_is_null(v) || fits(f, v) : empty(v)) return PEFT_OK;
     pf_json_show(v, text);
-    if (f->name && !strchr(f->holds, '='))
+    if (f->name && !strchr(f->allowed, '='))
         return pf_fail(PEFT_E_FORMAT, "field '%s': %s is not of the type that it has in %s configurations", name, text,
                        pf_peft_kinds[c->type].type);
     return pf_fail(PEFT_E_UNSUPPORTED, "field '%.100s': %s is not supported with peft_type %s", name, text,
@@ -106,7 +108,7 @@ static peft_status check(pf_peft_config *c)
     if (!targets || empty(targets))
         return pf_fail(PEFT_E_FORMAT, "field 'target_modules' is missing or empty: expected a list or a pattern");
     if (json_is_string(targets) && layers && !empty(layers))
-        return pf_fail(PEFT_E_FORMAT, "field 'layers_to_transform': cannot stand beside target_modules as a pattern");
+        return pf_fail(PEFT_E_FORMAT, "field 'layers_to_transform': cannot be used with target_modules as a pattern");
     return PEFT_OK;
 }
 
@@ -119,7 +121,7 @@ peft_status pf_peft_config_read(peft_context *ctx, const char *dir, pf_peft_conf
     peft_status s = pf_map_read(ctx, path, SIZE_MAX, &map);
     pf_free(ctx, path);
     if (s) return s;
-    s = pf_json_parse_config((const char *)pf_map_data(map), pf_map_size(map), DEEPEST, &c.root);
+    s = pf_json_parse_config((const char *)pf_map_data(map), pf_map_size(map), DEPTH_MAX, &c.root);
     pf_map_close(map);
     if (!s) s = check(&c);
     if (!s) *out = c;

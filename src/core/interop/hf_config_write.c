@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
- * hf_config_write.c -- adapter_config.json of an adapter: every field that PEFT knows for its type,
- * and the shortest module names that match what is adapted and nothing else. */
+ * hf_config_write.c -- makes adapter_config.json of an adapter: every field that PEFT has for its type, and as
+ * target_modules the shortest names that match the adapted modules and no others. */
 #include <stdio.h>
 #include <string.h>
 #include "core/format/json_value.h"
 #include "core/interop/hf_dir.h"
 
-/* Fields that say nothing about this adapter, by their value as JSON. */
+/* Fields that have the same value for every adapter, and that value as JSON. types: bit 1 LoRA, 2 IA3, 4 LN tuning. */
 static const struct { unsigned types; const char *name, *value; } plain[] = {
     { 7, "task_type", "null" }, { 7, "base_model_name_or_path", "null" }, { 7, "revision", "null" },
     { 7, "peft_version", "null" }, { 7, "auto_mapping", "null" }, { 7, "inference_mode", "true" },
@@ -20,7 +20,8 @@ static const struct { unsigned types; const char *name, *value; } plain[] = {
     { 1, "use_bdlora", "null" }, { 1, "arrow_config", "null" }, { 1, "kasa_config", "null" },
     { 1, "ensure_weight_tying", "false" } };
 
-/* May a name that ends like module i's stand for these modules? YES is looked for, NO must not match. */
+/* For a name that stands for module `like`: may it match module m as well? YES: it should; NO: it must not; EITHER:
+ * that changes nothing. */
 typedef enum { NO, YES, EITHER } verdict;
 typedef verdict (*judge)(const pf_module *m, const pf_module *like);
 
@@ -38,7 +39,7 @@ static verdict is_forward(const pf_module *m, const pf_module *like)
     return (void)like, pf_peft_ends(m->ours, "mlp.fc2") ? YES : NO;
 }
 
-/* The shortest end of a module's path, at a dot, that matches no module of verdict NO. */
+/* The shortest end of like's path that begins after a dot and matches no module with the verdict NO. */
 static const char *shortest(const pf_modules *m, const pf_module *like, judge ok)
 {
     const char *path = like->path, *name = path + strlen(path);
@@ -51,7 +52,7 @@ static const char *shortest(const pf_modules *m, const pf_module *like, judge ok
     return name;
 }
 
-/* The modules of verdict YES as a list of names, each once. NULL: no memory. */
+/* The names that stand for the modules with the verdict YES, each once. NULL: no memory. */
 static json_t *names_of(const pf_modules *m, judge ok)
 {
     json_t *list = json_array();
@@ -69,7 +70,7 @@ static json_t *names_of(const pf_modules *m, judge ok)
 
 static json_t *number(double v) { return v == (double)(int64_t)v ? json_integer((int64_t)v) : json_real(v); }
 
-/* Ranks or alphas other than the usual one, by name. */
+/* rank_pattern or alpha_pattern: names of modules whose rank or alpha is not the usual one, and their number. */
 static json_t *pattern_of(const pf_modules *m, bool rank, double usual)
 {
     json_t *o = json_object();
@@ -85,7 +86,7 @@ static json_t *pattern_of(const pf_modules *m, bool rank, double usual)
     return o;
 }
 
-/* What LoRA adapts, from its tensors and options. */
+/* Sets target, rank and alpha of a module that LoRA adapts. */
 static void mark_lora(const peft_adapter *a, pf_module *t)
 {
     char name[PF_NAME_MAX + 16];
@@ -94,11 +95,12 @@ static void mark_lora(const peft_adapter *a, pf_module *t)
     if (!p) return;
     t->target = true;
     t->rank = p->value.dim[0];
-    /* asked and accepted when the adapter was made: nothing is recorded in it now */
+    /* The call records errors in the adapter, but this pattern was checked when the adapter was made. */
     t->alpha = peft_sys_opt_pattern((peft_adapter *)(uintptr_t)a, "alpha_pattern", t->ours,
                                     peft_sys_opt_float(a, "alpha"));
 }
 
+/* Sets target, saved, rank and alpha of all modules. */
 static void mark(const peft_adapter *a, pf_peft_type type, bool head, pf_modules *m)
 {
     for (size_t i = 0; i < m->count; i++) {
@@ -143,15 +145,15 @@ peft_status pf_peft_config_make(const peft_adapter *a, pf_peft_type type, bool h
 {
     json_t *o = json_object();
     mark(a, type, head, m);
-    int bad = json_object_set_new(o, "peft_type", json_string(pf_peft_kinds[type].type));
+    int failed = json_object_set_new(o, "peft_type", json_string(pf_peft_kinds[type].type));
     for (size_t i = 0; i < sizeof plain / sizeof *plain; i++)
         if (plain[i].types >> type & 1)
-            bad |= pf_json_set(o, plain[i].name, plain[i].value);
-    bad |= json_object_set_new(o, "target_modules", names_of(m, is_target));
-    bad |= json_object_set_new(o, "modules_to_save", saved_names(m));
-    if (type == PF_PEFT_LORA) bad |= lora_fields(o, a, m);
-    if (type == PF_PEFT_IA3) bad |= json_object_set_new(o, "feedforward_modules", names_of(m, is_forward));
-    if (bad) {
+            failed |= pf_json_set(o, plain[i].name, plain[i].value);
+    failed |= json_object_set_new(o, "target_modules", names_of(m, is_target));
+    failed |= json_object_set_new(o, "modules_to_save", saved_names(m));
+    if (type == PF_PEFT_LORA) failed |= lora_fields(o, a, m);
+    if (type == PF_PEFT_IA3) failed |= json_object_set_new(o, "feedforward_modules", names_of(m, is_forward));
+    if (failed) {
         json_decref(o);
         return pf_nomem("configuration", 0);
     }

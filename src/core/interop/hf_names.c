@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * hf_names.c -- the modules of the backbone under the names of a wrapped model, and the tensors of an adapter's
- * parameters under the names of PEFT's files. */
+ * hf_names.c -- lists the backbone's modules under the names of transformers or timm, and an adapter's parameters under
+ * their keys in PEFT's files; detects the naming and prefix of such a file. */
 #include <stdio.h>
 #include <string.h>
 #include "core/interop/hf_dir.h"
@@ -9,7 +9,8 @@ const char *const pf_peft_naming_name[PF_PEFT_NAMINGS] = { "hf", "hf5", "timm" }
 
 static const pf_naming *const naming_of[PF_PEFT_NAMINGS] = { &pf_naming_hf, &pf_naming_hf5, &pf_naming_timm };
 
-/* part: 1, 2, 3 of attn.qkv for q, k, v. A naming has the whole or the parts: its rows tell. */
+/* part: 1, 2, 3 for q, k, v, parts of attn.qkv; 0: a whole module. A naming has either attn.qkv or its parts; path_of
+ * says which. */
 typedef struct { const char *ours; pf_module_kind kind; int part; } row;
 static const row block_rows[] = {
     { "norm1", PF_MODULE_NORM, 0 }, { "attn.qkv", PF_MODULE_LINEAR, 0 }, { "attn.q", PF_MODULE_LINEAR, 1 },
@@ -25,8 +26,8 @@ pf_peft_names pf_peft_names_of(const peft_backbone *b, pf_peft_naming naming)
     return (pf_peft_names){ .naming = naming, .shape = &b->shape };
 }
 
-/* transformers 5 has a gated MLP's modules under other names than its tensors' in files: gate_proj, up_proj and
- * down_proj. false: fc1, which is two modules there. */
+/* The modules of transformers 5's gated MLP have other names than the tensors in files: gate_proj, up_proj, down_proj.
+ * Replaces the name in path; false: it is that of fc1, which is two modules there. */
 static bool gated_module(char path[PF_NAME_MAX])
 {
     static const char in[] = "mlp.weights_in", out[] = "mlp.weights_out", down[] = "mlp.down_proj";
@@ -35,8 +36,8 @@ static bool gated_module(char path[PF_NAME_MAX])
     return true;
 }
 
-/* The path of a row's module: its weight's name without that word; false: this naming has none. The classifier of the
- * HF models stands outside of what the prefix names. */
+/* Writes the path of a row's module, the name of its weight without ".weight"; false: the naming does not have the
+ * module. The classifier of Hugging Face's models has no prefix. */
 static bool path_of(const pf_peft_names *n, const row *r, int64_t layer, char path[PF_PATH_MAX])
 {
     static const char word[] = ".weight";
@@ -51,7 +52,7 @@ static bool path_of(const pf_peft_names *n, const row *r, int64_t layer, char pa
     return true;
 }
 
-/* The path of module `ours`; false: this naming has none. */
+/* Writes the path of the module that this library names `ours`; false: the naming does not have it. */
 static bool module_path(const pf_peft_names *n, const char *ours, char path[PF_PATH_MAX])
 {
     long long layer = -1;
@@ -76,9 +77,9 @@ static void append(pf_modules *m, const pf_peft_names *n, const row *r, int64_t 
 peft_status pf_modules_make(const peft_backbone *b, const pf_peft_names *n, pf_modules *out)
 {
     const pf_vit_shape *s = &b->shape;
-    size_t room = (size_t)s->depth * COUNT(block_rows) + COUNT(top_rows) + 1;
-    pf_modules m = { .ctx = b->ctx, .item = pf_alloc(b->ctx, room * sizeof *m.item) };
-    if (!m.item) return pf_nomem("list of modules", room * sizeof *m.item);
+    size_t capacity = (size_t)s->depth * COUNT(block_rows) + COUNT(top_rows) + 1;
+    pf_modules m = { .ctx = b->ctx, .item = pf_alloc(b->ctx, capacity * sizeof *m.item) };
+    if (!m.item) return pf_nomem("list of modules", capacity * sizeof *m.item);
     for (int64_t l = 0; l < s->depth; l++)
         for (size_t i = 0; i < COUNT(block_rows); i++) append(&m, n, &block_rows[i], l);
     for (size_t i = 0; i < COUNT(top_rows); i++) {
@@ -86,7 +87,7 @@ peft_status pf_modules_make(const peft_backbone *b, const pf_peft_names *n, pf_m
         if (strcmp(top_rows[i].ours, other) && (s->norm_pre || strcmp(top_rows[i].ours, "norm_pre")))
             append(&m, n, &top_rows[i], -1);
     }
-    if (n->naming != PF_PEFT_TIMM) {                       /* a bare ViTModel has a pooler, which matches "dense" too */
+    if (n->naming != PF_PEFT_TIMM) {                       /* ViTModel has a pooler, which "dense" matches as well */
         pf_module *to = &m.item[m.count++];
         *to = (pf_module){ .kind = PF_MODULE_OTHER, .layer = -1 };
         snprintf(to->path, sizeof to->path, "%spooler.dense", n->prefix);
@@ -97,10 +98,11 @@ peft_status pf_modules_make(const peft_backbone *b, const pf_peft_names *n, pf_m
 
 void pf_modules_free(pf_modules *m) { pf_free(m->ctx, m->item); }
 
-/* How a method's tensors end, in both namings of a module. */
+/* Ends of the names of adapters' tensors, equal in this library and in PEFT. */
 static const char *const endings[] = { ".lora_A.weight", ".lora_B.weight", ".lora_magnitude_vector", ".ia3_l",
                                        ".ln_tuning_layers.weight", ".ln_tuning_layers.bias" };
 
+/* The end of name that is in list; NULL: none is. */
 static const char *ending_of(const char *name, const char *const *list, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
@@ -110,7 +112,8 @@ static const char *ending_of(const char *name, const char *const *list, size_t n
     return NULL;
 }
 
-/* The prefix when tensor `key` belongs to a module of m, whose prefix is empty. */
+/* Does the tensor `key` belong to a module of m, which has no prefix? Then writes the prefix that key has. blocks:
+ * compares with the modules in blocks, else with those outside. */
 static bool prefix_of(const pf_modules *m, const char *key, bool blocks, char prefix[PF_NAME_MAX])
 {
     const char *end = ending_of(key, endings, COUNT(endings));
@@ -129,7 +132,7 @@ static bool prefix_of(const pf_modules *m, const char *key, bool blocks, char pr
     return false;
 }
 
-/* How many tensors of the file belong to modules in this naming; n->prefix becomes that of the first. */
+/* Counts the tensors of the file that belong to modules in this naming; n->prefix becomes that of the first. */
 static peft_status count_theirs(const peft_backbone *b, const pf_st *st, bool blocks, pf_peft_names *n, size_t *count)
 {
     pf_modules m;
@@ -142,8 +145,8 @@ static peft_status count_theirs(const peft_backbone *b, const pf_st *st, bool bl
     return PEFT_OK;
 }
 
-/* Modules of blocks tell more than those outside. Namings share some names (encoder.layer.N.mlp.fc1 of DINOv2 before
- * and since transformers 5): the one that most tensors have is the file's. */
+/* Chooses the naming that matches most tensors, as namings share some names (encoder.layer.N.mlp.fc1 of DINOv2 before
+ * and since transformers 5). Modules outside the blocks count only if no tensor belongs to one in a block. */
 peft_status pf_peft_detect(const peft_backbone *b, const pf_st *st, pf_peft_names *out)
 {
     for (int outside = 0; outside < 2; outside++) {
@@ -181,7 +184,8 @@ bool pf_peft_key(const pf_peft_names *n, bool ln_tune, const char *name, char ke
     return true;
 }
 
-/* The patch embedding's factors as those of a convolution: A [r,3,p,p], B [out,r,1,1], magnitude [1,out,1,1]. */
+/* Sets the extents of the patch embedding's tensors, which PEFT stores as those of a convolution: A [r, 3, p, p],
+ * B [out, r, 1, 1], magnitude [1, out, 1, 1]. */
 static void as_convolution(pf_peft_entry *e, int64_t patch)
 {
     const int64_t first = e->param->value.dim[0], second = e->param->value.dim[1];
@@ -195,8 +199,8 @@ static void as_convolution(pf_peft_entry *e, int64_t patch)
 static peft_status entry(const peft_adapter *a, const pf_peft_names *n, pf_param *p, pf_peft_entry *e)
 {
     if (!pf_peft_key(n, !strcmp(a->method->name, "ln_tune"), p->name, e->key))
-        return pf_fail(PEFT_E_UNSUPPORTED, "'%s' has no name of its own in the %s naming", p->name,
-                       pf_peft_naming_name[n->naming]);
+        return pf_fail(PEFT_E_UNSUPPORTED, "parameter '%s' has no name of its own in the %s naming; expected another "
+                       "naming (hf, hf5, timm)", p->name, pf_peft_naming_name[n->naming]);
     e->param = p;
     e->ndim = p->value.ndim;
     memcpy(e->dim, p->value.dim, sizeof(int64_t) * (size_t)e->ndim);

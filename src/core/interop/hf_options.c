@@ -1,49 +1,54 @@
 /* SPDX-License-Identifier: Apache-2.0
- * hf_options.c -- the options with which our method adapts the modules that a PEFT configuration chose. */
+ * hf_options.c -- makes the options by which this library's method adapts the modules that a PEFT configuration
+ * selects. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include "core/format/json_value.h"
 #include "core/interop/hf_dir.h"
 
-/* Our LoRA's targets, the one outside the blocks last. */
+/* Names that the option "targets" of method lora can hold: names of modules without "blocks.N.". The last one is
+ * outside the blocks. */
 static const char *const stems[] = { "attn.qkv",  "attn.q",  "attn.k",  "attn.v",
                                      "attn.proj", "mlp.fc1", "mlp.fc2", "patch_embed.proj" };
 #define STEMS (sizeof stems / sizeof *stems)
 #define BLOCK_STEMS (STEMS - 1)
 
-static size_t stem_of(const pf_module *m)
+static size_t stem_index(const pf_module *m)
 {
     size_t k = 0;
     while (!pf_peft_ends(m->ours, stems[k])) k++;            /* every linear module and the convolution has one */
     return k;
 }
 
-/* One text of options, written piece by piece; too long is remembered. */
-typedef struct { char at[4096]; size_t n; bool full; } text;
+/* The value of an option, written piece by piece; overflow: it did not fit. */
+typedef struct { char buffer[4096]; size_t used; bool overflow; } text;
 
 __attribute__((format(printf, 2, 3)))
-static void say(text *t, const char *format, ...)
+static void append(text *t, const char *format, ...)
 {
     va_list ap;
     va_start(ap, format);
-    int n = vsnprintf(t->at + t->n, sizeof t->at - t->n, format, ap);
+    int length = vsnprintf(t->buffer + t->used, sizeof t->buffer - t->used, format, ap);
     va_end(ap);
-    t->full |= n < 0 || t->n + (size_t)n >= sizeof t->at;
-    if (!t->full) t->n += (size_t)n;
+    t->overflow |= length < 0 || t->used + (size_t)length >= sizeof t->buffer;
+    if (!t->overflow) t->used += (size_t)length;
 }
 
-/* The layers in which a stem is adapted: the same for all stems of the blocks. */
-static peft_status same_layers(const pf_modules *m, uint64_t set[STEMS], uint64_t *layers)
+/* Sets bit l of set[k] if stem k of layer l is adapted (bit 0 if it is outside the blocks), and *layers to the layers
+ * with an adapted module. PEFT_E_UNSUPPORTED: a stem is adapted in some of these layers only, which the options cannot
+ * express. */
+static peft_status find_layers(const pf_modules *m, uint64_t set[STEMS], uint64_t *layers)
 {
     for (size_t i = 0; i < m->count; i++)
-        if (m->item[i].target) set[stem_of(&m->item[i])] |= m->item[i].layer < 0 ? 1 : (uint64_t)1 << m->item[i].layer;
+        if (m->item[i].target)
+            set[stem_index(&m->item[i])] |= m->item[i].layer < 0 ? 1 : (uint64_t)1 << m->item[i].layer;
     *layers = 0;
     for (size_t k = 0; k < BLOCK_STEMS; k++) *layers |= set[k];
     for (size_t i = 0; i < m->count; i++) {
         const pf_module *t = &m->item[i];
-        if (t->layer < 0 || t->kind != PF_MODULE_LINEAR || t->target || !(*layers >> t->layer & 1) || !set[stem_of(t)])
-            continue;
+        if (t->layer < 0 || t->kind != PF_MODULE_LINEAR || t->target) continue;
+        if (!(*layers >> t->layer & 1) || !set[stem_index(t)]) continue;
         return pf_fail(PEFT_E_UNSUPPORTED,
                        "field 'target_modules': module '%s' is not adapted, but others of its block are, and the "
                        "same module of other blocks: LoRA here adapts the same modules in every adapted block",
@@ -54,7 +59,9 @@ static peft_status same_layers(const pf_modules *m, uint64_t set[STEMS], uint64_
 
 static double number_of(const pf_module *m, bool rank) { return rank ? (double)m->rank : m->alpha; }
 
-/* "3.attn.q=4,attn.q=16": for each stem what differs from its first module, then that one's number if not `usual`. */
+/* Writes rank_pattern or alpha_pattern, "3.attn.q=4,attn.q=16". For each stem: the modules whose number differs from
+ * that of the stem's first module, and then the first module's number if it is not the usual one. The first entry that
+ * matches a module counts. */
 static void pattern_text(const pf_modules *m, bool rank, double usual, text *t)
 {
     char number[32];
@@ -62,36 +69,39 @@ static void pattern_text(const pf_modules *m, bool rank, double usual, text *t)
         const pf_module *first = NULL;
         for (size_t i = 0; i < m->count; i++) {
             const pf_module *x = &m->item[i];
-            if (!x->target || stem_of(x) != k) continue;
+            if (!x->target || stem_index(x) != k) continue;
             if (!first) first = x;
             if (number_of(x, rank) == number_of(first, rank)) continue;
             pf_print_float(number, sizeof number, number_of(x, rank));
-            say(t, "%s%lld.%s=%s", t->n ? "," : "", (long long)x->layer, stems[k], number);
+            append(t, "%s%lld.%s=%s", t->used ? "," : "", (long long)x->layer, stems[k], number);
         }
         if (!first || number_of(first, rank) == usual) continue;
         pf_print_float(number, sizeof number, number_of(first, rank));
-        say(t, "%s%s=%s", t->n ? "," : "", stems[k], number);
+        append(t, "%s%s=%s", t->used ? "," : "", stems[k], number);
     }
 }
 
 static peft_status set_pattern(peft_options *o, const char *name, const pf_modules *m, bool rank, double usual)
 {
-    text t = { .n = 0 };
+    text t = { .used = 0 };
     pattern_text(m, rank, usual, &t);
-    if (t.full) return pf_fail(PEFT_E_UNSUPPORTED, "field '%s': too many different numbers", name);
-    return t.n ? peft_options_set_string(o, name, t.at) : PEFT_OK;
+    if (t.overflow)
+        return pf_fail(PEFT_E_UNSUPPORTED, "field '%s': too many different numbers: as text they exceed %zu bytes",
+                       name, sizeof t.buffer - 1);
+    return t.used ? peft_options_set_string(o, name, t.buffer) : PEFT_OK;
 }
 
 static peft_status set_targets(const pf_modules *m, int64_t depth, peft_options *o)
 {
     uint64_t set[STEMS] = { 0 }, layers;
-    text targets = { .n = 0 }, list = { .n = 0 };
-    PF_TRY(same_layers(m, set, &layers));
-    for (size_t k = 0; k < STEMS; k++) if (set[k]) say(&targets, "%s%s", targets.n ? "," : "", stems[k]);
-    for (int64_t l = 0; l < depth; l++) if (layers >> l & 1) say(&list, "%s%lld", list.n ? "," : "", (long long)l);
-    bool every = !layers || layers == (depth == PEFT_DEPTH_MAX ? UINT64_MAX : ((uint64_t)1 << depth) - 1);
-    PF_TRY(peft_options_set_string(o, "targets", targets.at));
-    return every ? PEFT_OK : peft_options_set_string(o, "layers", list.at);
+    text targets = { .used = 0 }, list = { .used = 0 };
+    PF_TRY(find_layers(m, set, &layers));
+    for (size_t k = 0; k < STEMS; k++) if (set[k]) append(&targets, "%s%s", targets.used ? "," : "", stems[k]);
+    for (int64_t l = 0; l < depth; l++)
+        if (layers >> l & 1) append(&list, "%s%lld", list.used ? "," : "", (long long)l);
+    bool all_layers = !layers || layers == (depth == PEFT_DEPTH_MAX ? UINT64_MAX : ((uint64_t)1 << depth) - 1);
+    PF_TRY(peft_options_set_string(o, "targets", targets.buffer));
+    return all_layers ? PEFT_OK : peft_options_set_string(o, "layers", list.buffer);
 }
 
 static peft_status lora_options(const pf_peft_config *c, const peft_backbone *b, const pf_modules *m, peft_options *o)

@@ -1,23 +1,25 @@
 /* SPDX-License-Identifier: Apache-2.0
- * hf_pattern.c -- the regular expressions of target_modules and rank_pattern. A pattern maps the set of positions
- * where a match may begin to the set where it may end; sets are evaluated while reading the pattern, so there is no
- * backtracking, and every part of the pattern is checked whatever the text is. */
+ * hf_pattern.c -- matches the regular expressions of target_modules and rank_pattern. Each part of a pattern maps the
+ * set of positions in the text where a match may begin to the set of positions where it may end. The sets are computed
+ * while the pattern is read once from left to right: nothing is tried twice, and every part of the pattern is checked,
+ * whatever the text is. */
 #include <ctype.h>
 #include <string.h>
 #include "core/interop/hf_dir.h"
 
 #define TEXT_MAX 255
-#define NESTED 16
-#define STEPS 200000                     /* nested repetitions multiply; no honest pattern comes near */
+#define NESTED_MAX 16
+#define STEPS_MAX 200000                     /* bound for nested repetitions, far above what names of modules need */
 
-typedef struct { uint64_t w[4]; } set;   /* positions 0 .. TEXT_MAX */
+typedef struct { uint64_t w[4]; } set;   /* of positions 0 to TEXT_MAX, or of characters */
+/* p: cursor into pattern; n: length of text; steps: atoms evaluated so far. */
 typedef struct { const char *pattern, *p, *text; size_t n; int depth; long steps; peft_status status; } matcher;
 
-static bool has(const set *s, size_t i) { return s->w[i / 64] >> (i % 64) & 1; }
+static bool contains(const set *s, size_t i) { return s->w[i / 64] >> (i % 64) & 1; }
 static void add(set *s, size_t i) { s->w[i / 64] |= (uint64_t)1 << (i % 64); }
-static bool none(const set *s) { return !(s->w[0] | s->w[1] | s->w[2] | s->w[3]); }
+static bool is_empty(const set *s) { return !(s->w[0] | s->w[1] | s->w[2] | s->w[3]); }
 
-static set both(set a, set b)
+static set union_of(set a, set b)
 {
     for (int i = 0; i < 4; i++) a.w[i] |= b.w[i];
     return a;
@@ -29,7 +31,7 @@ static set without(set a, set b)
     return a;
 }
 
-/* Stops the reading: what stands at the present place, length bytes of it, is not understood. */
+/* Records the error at the cursor, for the next length bytes of the pattern, and ends the reading. */
 static void refuse(matcher *m, int length, const char *why)
 {
     if (!m->status)
@@ -38,7 +40,7 @@ static void refuse(matcher *m, int length, const char *why)
     m->p = "";
 }
 
-/* \d, or punctuation taken as it is: 'd' or the character; 0 when refused. */
+/* Reads \d (returns 'd', *digit is true) or escaped punctuation (returns the character); 0: refused. */
 static int escaped(matcher *m, bool *digit)
 {
     unsigned char c = (unsigned char)m->p[1];
@@ -51,7 +53,7 @@ static int escaped(matcher *m, bool *digit)
     return c;
 }
 
-/* A [class] as 256 bits. */
+/* Reads a [class] as a set of characters. */
 static set class_bits(matcher *m)
 {
     set bits = { { 0 } };
@@ -88,10 +90,12 @@ static set class_bits(matcher *m)
     return negated ? without((set){ { UINT64_MAX, UINT64_MAX, UINT64_MAX, UINT64_MAX } }, bits) : bits;
 }
 
+/* The positions after one character that is in bits. */
 static set step_over(const matcher *m, set in, const set *bits)
 {
     set out = { { 0 } };
-    for (size_t i = 0; i < m->n; i++) if (has(&in, i) && has(bits, (unsigned char)m->text[i])) add(&out, i + 1);
+    for (size_t i = 0; i < m->n; i++)
+        if (contains(&in, i) && contains(bits, (unsigned char)m->text[i])) add(&out, i + 1);
     return out;
 }
 
@@ -106,7 +110,7 @@ static set group(matcher *m, set in)
         return in;
     }
     if (*m->p == '?') m->p += 2;
-    if (++m->depth > NESTED) refuse(m, 0, "is nested too deep");
+    if (++m->depth > NESTED_MAX) refuse(m, 0, "is nested too deep");
     set out = alternatives(m, in);
     m->depth--;
     if (*m->p == ')') {
@@ -123,7 +127,7 @@ static set atom(matcher *m, set in)
     set bits = { { 0 } };
     bool digit;
     int c = (unsigned char)*m->p;
-    if (++m->steps > STEPS) refuse(m, 0, "takes too many steps");
+    if (++m->steps > STEPS_MAX) refuse(m, 0, "takes too many steps");
     if (m->status) return in;
     if (c == '(') return group(m, in);
     if (c == '[') bits = class_bits(m);
@@ -141,24 +145,25 @@ static set atom(matcher *m, set in)
     return step_over(m, in, &bits);
 }
 
-/* An atom with its * + or ?; lazy forms match the same texts. */
+/* Reads an atom and the * + or ? after it. Lazy forms (*?) match the same texts. The atom is evaluated again for the
+ * positions that are new (fresh), until there are none. */
 static set repeated(matcher *m, set in)
 {
     const char *start = m->p;
     set out = atom(m, in), fresh;
-    char how = *m->p;
-    if (how != '*' && how != '+' && how != '?') return out;
+    char quantifier = *m->p;
+    if (quantifier != '*' && quantifier != '+' && quantifier != '?') return out;
     if (*++m->p == '?') m->p++;
     const char *end = m->p;
-    fresh = how == '?' ? (set){ { 0 } } : without(out, in);
-    while (!none(&fresh) && !m->status) {
+    fresh = quantifier == '?' ? (set){ { 0 } } : without(out, in);
+    while (!is_empty(&fresh) && !m->status) {
         m->p = start;
         set next = atom(m, fresh);
         fresh = without(next, out);
-        out = both(out, next);
+        out = union_of(out, next);
     }
     if (!m->status) m->p = end;
-    return how == '+' ? out : both(out, in);
+    return quantifier == '+' ? out : union_of(out, in);
 }
 
 static set alternatives(matcher *m, set in)
@@ -167,20 +172,20 @@ static set alternatives(matcher *m, set in)
     for (;; m->p++) {
         set one = in;
         while (*m->p && *m->p != '|' && *m->p != ')') one = repeated(m, one);
-        out = both(out, one);
+        out = union_of(out, one);
         if (*m->p != '|') return out;
     }
 }
 
-peft_status pf_peft_match(const char *pattern, const char *text, bool tail, bool *yes)
+peft_status pf_peft_match(const char *pattern, const char *text, bool tail, bool *matches)
 {
     matcher m = { .pattern = pattern, .p = pattern, .text = text, .n = strlen(text) };
     set in = { { 1 } };
     if (m.n > TEXT_MAX) return pf_fail(PEFT_E_UNSUPPORTED, "module '%s': its path is longer than %d", text, TEXT_MAX);
     for (size_t i = 0; tail && i < m.n; i++) if (text[i] == '.') add(&in, i + 1);
     set out = alternatives(&m, in);
-    if (*m.p) refuse(&m, 1, "closes nothing");
-    *yes = !m.status && has(&out, m.n);
+    if (*m.p) refuse(&m, 1, "closes nothing that was opened");
+    *matches = !m.status && contains(&out, m.n);
     return m.status;
 }
 

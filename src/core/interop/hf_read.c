@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * hf_read.c -- a PEFT directory becomes an adapter, or a model with its classifier. The configuration decides which
- * tensors there are; every one must be in the file, with its shape, and no other. */
+ * hf_read.c -- loads a PEFT directory as an adapter, or as a model with its classifier. The configuration determines
+ * the tensors: the file must hold each of them, in its shape, and no other. */
 #include <string.h>
 #include <unistd.h>
 #include "core/format/folder.h"
@@ -13,7 +13,7 @@ typedef struct {
     pf_st *file;
     pf_peft_names names;
     pf_modules modules;
-    pf_source source;                    /* the names in the file are others than the parameters' */
+    pf_source source;                    /* the file, for making adapter and model; without names, which differ */
 } reader;
 
 static void reader_close(reader *r)
@@ -28,7 +28,8 @@ static peft_status open_tensors(peft_context *ctx, const char *dir, pf_st **out)
     char *path = pf_path_join(ctx, dir, PF_PEFT_TENSORS), *pickle = pf_path_join(ctx, dir, "adapter_model.bin");
     peft_status s = path && pickle ? PEFT_OK : PEFT_E_NOMEM;
     if (!s && access(path, F_OK) && !access(pickle, F_OK))
-        s = pf_fail(PEFT_E_UNSUPPORTED, "%s is a Python pickle: expected " PF_PEFT_TENSORS, pickle);
+        s = pf_fail(PEFT_E_UNSUPPORTED, "%s is a Python pickle: expected " PF_PEFT_TENSORS
+                    " (PEFT: save_pretrained(.., safe_serialization=True))", pickle);
     if (!s) s = pf_st_read(ctx, path, out);
     pf_free(ctx, path);
     pf_free(ctx, pickle);
@@ -56,7 +57,7 @@ static peft_status make_adapter(reader *r, peft_adapter **out)
     return s;
 }
 
-static bool shaped(const pf_st_tensor *t, int ndim, const int64_t *dims)
+static bool has_extents(const pf_st_tensor *t, int ndim, const int64_t *dims)
 {
     return t->ndim == ndim && !memcmp(t->dim, dims, sizeof(int64_t) * (size_t)ndim);
 }
@@ -67,7 +68,7 @@ static peft_status fill(const pf_st *file, const pf_peft_entry *e)
     const pf_st_tensor *t = pf_st_find(file, e->key);
     pf_param *p = e->param;
     if (!t) return pf_fail(PEFT_E_FORMAT, "tensor '%s' is missing", e->key);
-    if (!shaped(t, e->ndim, e->dim) && !shaped(t, p->value.ndim, p->value.dim))
+    if (!has_extents(t, e->ndim, e->dim) && !has_extents(t, p->value.ndim, p->value.dim))
         return pf_fail(PEFT_E_FORMAT, "tensor '%s': given %s, expected %s by configuration and backbone", e->key,
                        pf_dims_text(given, sizeof given, t->ndim, t->dim),
                        pf_dims_text(expected, sizeof expected, e->ndim, e->dim));
@@ -78,7 +79,7 @@ static peft_status fill(const pf_st *file, const pf_peft_entry *e)
     return PEFT_OK;
 }
 
-/* The classifier's module, when the configuration says that it is saved; NULL: no. */
+/* The classifier's module if the configuration states that it is saved; NULL: it is not. */
 static const pf_module *saved_head(const reader *r)
 {
     for (size_t i = 0; i < r->modules.count; i++)
@@ -86,7 +87,9 @@ static const pf_module *saved_head(const reader *r)
     return NULL;
 }
 
-static bool expected(const reader *r, const pf_peft_entries *e, bool with_head, const char *name)
+/* Does the configuration expect a tensor of this name? with_head: e has the classifier's parameters; else they are
+ * expected too if the directory holds a classifier, but not read. */
+static bool is_expected(const reader *r, const pf_peft_entries *e, bool with_head, const char *name)
 {
     char key[PF_PATH_MAX + 64];
     for (size_t i = 0; i < e->count; i++) if (!strcmp(e->item[i].key, name)) return true;
@@ -95,7 +98,7 @@ static bool expected(const reader *r, const pf_peft_entries *e, bool with_head, 
     return false;
 }
 
-/* Every tensor of the file into the parameters of a and, when given, of the head. */
+/* Fills the parameters of a and of the head (NULL: none) with the tensors of the file. */
 static peft_status fill_all(const reader *r, const peft_adapter *a, const pf_params *head)
 {
     pf_peft_entries e;
@@ -104,7 +107,7 @@ static peft_status fill_all(const reader *r, const peft_adapter *a, const pf_par
     for (size_t i = 0; i < e.count && !s; i++) s = fill(r->file, &e.item[i]);
     for (size_t i = 0; i < pf_st_count(r->file) && !s; i++) {
         const char *name = pf_st_at(r->file, i)->name;
-        if (!expected(r, &e, head != NULL, name))
+        if (!is_expected(r, &e, head != NULL, name))
             s = pf_fail(PEFT_E_FORMAT,
                         "tensor '%s' is unexpected: no module that the configuration adapts or saves has it", name);
     }
@@ -122,7 +125,8 @@ static peft_status read_adapter(reader *r, peft_adapter **out)
     return s;
 }
 
-/* A linear head of the file's classes, or the backbone's own. */
+/* Makes a model with a linear head of as many classes as the file's classifier has; without one in the file, with the
+ * backbone's own. */
 static peft_status make_model(reader *r, peft_model **out)
 {
     char key[PF_PATH_MAX + 64];

@@ -1,26 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0
- * hf_select.c -- which modules a configuration adapts, and with which rank and alpha. */
+ * hf_select.c -- finds the modules that a configuration adapts or saves, and their rank and alpha, by PEFT's rules. */
 #include <stdio.h>
 #include <string.h>
 #include "core/format/json_value.h"
 #include "core/interop/hf_dir.h"
 
-static peft_status matches(const json_t *what, const pf_module *m, bool *yes)
+/* Does target_modules, exclude_modules or feedforward_modules (names: a list, a pattern or "all-linear"; NULL: nothing)
+ * match the module? */
+static peft_status matches(const json_t *names, const pf_module *m, bool *matched)
 {
     size_t i;
     json_t *v;
-    *yes = false;
-    if (!what) return PEFT_OK;
-    if (json_is_string(what)) {
-        *yes = !strcmp(json_string_value(what), "all-linear") && m->kind == PF_MODULE_LINEAR;
-        return *yes || !strcmp(json_string_value(what), "all-linear") ? PEFT_OK
-             : pf_peft_match(json_string_value(what), m->path, false, yes);
+    *matched = false;
+    if (!names) return PEFT_OK;
+    if (json_is_string(names)) {
+        *matched = !strcmp(json_string_value(names), "all-linear") && m->kind == PF_MODULE_LINEAR;
+        return *matched || !strcmp(json_string_value(names), "all-linear") ? PEFT_OK
+             : pf_peft_match(json_string_value(names), m->path, false, matched);
     }
-    json_array_foreach(what, i, v) if (pf_peft_ends(m->path, json_string_value(v))) *yes = true;
+    json_array_foreach(names, i, v) if (pf_peft_ends(m->path, json_string_value(v))) *matched = true;
     return PEFT_OK;
 }
 
-/* PEFT compares plain ends of text here. */
+/* Is the end of path in the list? As in PEFT, the end need not begin after a dot. */
 static bool listed(const json_t *list, const char *path)
 {
     size_t i, n = strlen(path);
@@ -32,7 +34,7 @@ static bool listed(const json_t *list, const char *path)
     return false;
 }
 
-/* layers_pattern names what stands before the number: "layer" in encoder.layer.3.output.dense. */
+/* Does layers_pattern match the name before the layer's number, "layer" in encoder.layer.3.output.dense? */
 static bool layers_named(const json_t *pattern, const pf_module *m)
 {
     char number[24], text[PF_PATH_MAX];
@@ -40,15 +42,15 @@ static bool layers_named(const json_t *pattern, const pf_module *m)
     json_t *v;
     snprintf(number, sizeof number, ".%lld.", (long long)m->layer);
     snprintf(text, sizeof text, "%s", m->path);
-    char *at = strstr(text, number);
-    if (at) *at = 0;
+    char *end = strstr(text, number);
+    if (end) *end = 0;
     if (!pattern) return true;
     if (json_is_string(pattern)) return !json_string_length(pattern) || pf_peft_ends(text, json_string_value(pattern));
     json_array_foreach(pattern, i, v) if (pf_peft_ends(text, json_string_value(v))) return true;
     return !json_array_size(pattern);
 }
 
-/* layers_to_transform, from which a target listed by its full path is free. */
+/* Does layers_to_transform select the module's layer? A target that is listed by its full path is always selected. */
 static bool layer_chosen(const pf_peft_config *c, const pf_module *m)
 {
     const json_t *layers = pf_json_get(c->root, "layers_to_transform");
@@ -63,45 +65,46 @@ static bool layer_chosen(const pf_peft_config *c, const pf_module *m)
     return false;
 }
 
-/* Every text of a list, every key of an object, matches a module. */
+/* Refuses the field if a text of its list matches no module, or a key of its object no adapted module. */
 static peft_status all_match(const pf_peft_config *c, const char *field, const pf_modules *m)
 {
-    const json_t *what = pf_json_get(c->root, field);
+    const json_t *names = pf_json_get(c->root, field);
     const char *key;
     json_t *v;
     size_t i;
-    json_array_foreach(what, i, v) {
-        bool yes = false;
-        for (size_t k = 0; k < m->count && !yes; k++) yes = pf_peft_ends(m->item[k].path, json_string_value(v));
-        if (!yes)
+    json_array_foreach(names, i, v) {
+        bool matched = false;
+        for (size_t k = 0; k < m->count && !matched; k++) matched = pf_peft_ends(m->item[k].path, json_string_value(v));
+        if (!matched)
             return pf_fail(PEFT_E_FORMAT, "field '%s': '%.100s' matches no module of the backbone", field,
                            json_string_value(v));
     }
-    json_object_foreach((json_t *)(uintptr_t)what, key, v) {
-        bool yes = false;
-        for (size_t k = 0; k < m->count && !yes; k++)
-            if (m->item[k].target) PF_TRY(pf_peft_match(key, m->item[k].path, true, &yes));
-        if (!yes) return pf_fail(PEFT_E_FORMAT, "field '%s': '%.100s' matches no adapted module", field, key);
+    json_object_foreach((json_t *)(uintptr_t)names, key, v) {
+        bool matched = false;
+        for (size_t k = 0; k < m->count && !matched; k++)
+            if (m->item[k].target) PF_TRY(pf_peft_match(key, m->item[k].path, true, &matched));
+        if (!matched) return pf_fail(PEFT_E_FORMAT, "field '%s': '%.100s' matches no adapted module", field, key);
     }
     return PEFT_OK;
 }
 
-/* The number of the first pattern that matches. */
+/* Sets *value to the number of the first pattern of the field that matches the module; else *value stays. */
 static peft_status patterned(const pf_peft_config *c, const char *field, const pf_module *m, double *value)
 {
     const char *key;
     json_t *v;
-    bool yes;
+    bool matched;
     json_object_foreach((json_t *)(uintptr_t)pf_json_get(c->root, field), key, v) {
-        PF_TRY(pf_peft_match(key, m->path, true, &yes));
-        if (!yes) continue;
+        PF_TRY(pf_peft_match(key, m->path, true, &matched));
+        if (!matched) continue;
         *value = json_number_value(v);
         return PEFT_OK;
     }
     return PEFT_OK;
 }
 
-static peft_status ranks(const pf_peft_config *c, pf_modules *m)
+/* Sets rank and alpha of all targets. */
+static peft_status set_ranks(const pf_peft_config *c, pf_modules *m)
 {
     const json_t *r = pf_json_get(c->root, "r"), *alpha = pf_json_get(c->root, "lora_alpha");
     for (size_t i = 0; i < m->count; i++) {
@@ -111,14 +114,19 @@ static peft_status ranks(const pf_peft_config *c, pf_modules *m)
         t->alpha = alpha ? json_number_value(alpha) : 8;
         PF_TRY(patterned(c, "rank_pattern", t, &rank));
         PF_TRY(patterned(c, "alpha_pattern", t, &t->alpha));
-        if (!(rank >= 1 && rank <= 4096) || rank != (double)(int64_t)rank)
-            return pf_fail(PEFT_E_FORMAT, "module '%s': its rank is no whole number from 1 to 4096", t->path);
+        if (!(rank >= 1 && rank <= 4096) || rank != (double)(int64_t)rank) {
+            char given[32];
+            pf_print_float(given, sizeof given, rank);
+            return pf_fail(PEFT_E_FORMAT, "module '%s': its rank (r, rank_pattern) is %s, expected a whole number from "
+                           "1 to 4096", t->path, given);
+        }
         t->rank = (int64_t)rank;
     }
     PF_TRY(all_match(c, "rank_pattern", m));
     return all_match(c, "alpha_pattern", m);
 }
 
+/* Sets target and saved of a module. */
 static peft_status mark(const pf_peft_config *c, pf_module *m)
 {
     const pf_module_kind kind = m->kind;
@@ -138,7 +146,8 @@ static peft_status mark(const pf_peft_config *c, pf_module *m)
     return PEFT_OK;
 }
 
-/* IA3 and LN tuning are methods without a choice of modules here. */
+/* For IA3 and LN tuning: refuses a configuration that does not adapt exactly the modules that this library's method
+ * adapts, which cannot be selected. */
 static peft_status all_of_method(const pf_peft_config *c, const pf_modules *m)
 {
     size_t roles[3] = { 0 };
@@ -181,5 +190,5 @@ peft_status pf_peft_select(const pf_peft_config *c, pf_modules *m)
     }
     PF_TRY(all_match(c, "target_modules", m));
     if (!targets) return pf_fail(PEFT_E_FORMAT, "field 'target_modules': no module of the backbone is adapted");
-    return c->type == PF_PEFT_LORA ? ranks(c, m) : all_of_method(c, m);
+    return c->type == PF_PEFT_LORA ? set_ranks(c, m) : all_of_method(c, m);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * hf_write.c -- an adapter, or a model with its classifier, becomes a PEFT directory. */
+ * hf_write.c -- saves an adapter, or a model with its classifier, as a PEFT directory. */
 #include <string.h>
 #include "core/format/folder.h"
 #include "core/base/json_text.h"
@@ -27,7 +27,7 @@ static peft_status choose_names(const peft_backbone *b, const peft_options *o, p
     bool plain = strspn(prefix, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.") == length;
     if (!plain || length >= PF_NAME_MAX / 2 || (length && (*prefix == '.' || prefix[length - 1] != '.')))
         return pf_fail(PEFT_E_OPTION,
-                       "prefix: given '%s', expected nothing, or names with a dot behind each, such as vit.", prefix);
+                       "prefix: given '%s', expected nothing, or names with a dot after each, such as vit.", prefix);
     memcpy(n.prefix, prefix, length + 1);
     *out = n;
     return PEFT_OK;
@@ -109,7 +109,7 @@ peft_status peft_model_save_hf(const peft_model *m, const char *dir, const peft_
                        m->head->name);
     if (m->mean_pool != m->backbone->shape.mean_pool)
         return pf_fail(PEFT_E_UNSUPPORTED,
-                       "the model pools by %s and its backbone does not: a PEFT directory cannot say so",
+                       "the model pools by %s and its backbone does not: a PEFT directory has no field for that",
                        m->mean_pool ? "mean" : "cls");
     peft_status s = save(m->adapter[0], m->params.count ? &m->params : NULL, dir, o);
     return s ? pf_within(s, "%s", dir) : PEFT_OK;

@@ -72,7 +72,10 @@ const peft_tensor *pf_backbone_find(const peft_backbone *b, const char *name)
 }
 
 bool pf_is_classifier(const char *name) { return !strncmp(name, "head.", 5); }
-bool pf_is_float(peft_dtype type) { return type == PEFT_F32 || type == PEFT_F16 || type == PEFT_BF16 || type == PEFT_F64; }
+bool pf_is_float(peft_dtype type)
+{
+    return type == PEFT_F32 || type == PEFT_F16 || type == PEFT_BF16 || type == PEFT_F64;
+}
 
 int64_t peft_backbone_get(const peft_backbone *b, const char *what)
 {
@@ -89,8 +92,15 @@ int64_t peft_backbone_get(const peft_backbone *b, const char *what)
 }
 
 size_t peft_backbone_tensor_count(const peft_backbone *b) { return b ? b->weights : 0; }
-const char *peft_backbone_tensor_name(const peft_backbone *b, size_t i) { return b && i < b->weights ? b->weight[i].name : NULL; }
-const peft_tensor *peft_backbone_tensor(const peft_backbone *b, size_t i) { return b && i < b->weights ? &b->weight[i].tensor : NULL; }
+const char *peft_backbone_tensor_name(const peft_backbone *b, size_t i)
+{
+    return b && i < b->weights ? b->weight[i].name : NULL;
+}
+
+const peft_tensor *peft_backbone_tensor(const peft_backbone *b, size_t i)
+{
+    return b && i < b->weights ? &b->weight[i].tensor : NULL;
+}
 
 const char *const pf_note_name[PF_NOTES] = { "mean", "std", "image_size", "crop_pct", "interpolation", "link" };
 
@@ -125,8 +135,8 @@ void pf_classifier_digest(const peft_backbone *b, char hex[65])
     pf_sha256_hex(&s, hex);
 }
 
-/* What changes the numbers: the facts the tensors do not tell, then name, extents and values of every tensor but the
- * classifier's, the position embedding as it was in the file (native) or as it is. */
+/* SHA-256 of all that features depend on: the facts that are in no tensor, then name, extents and values of every
+ * tensor but the classifier's; the position embedding as it was in the file (native) or as it is. */
 static void digest(const peft_backbone *b, bool native, char hex[65])
 {
     pf_sha256 s;
@@ -174,9 +184,11 @@ peft_status pf_shape_check(const pf_vit_shape *s)
                            (long long)bounds[i].value, (long long)bounds[i].lo, (long long)bounds[i].hi,
                            strcmp(bounds[i].name, "depth") ? "" : " blocks (PEFT_DEPTH_MAX)");
     if (s->image % s->patch)
-        return pf_fail(PEFT_E_INVALID, "image_size %lld: expected a multiple of the patch side %lld", (long long)s->image, (long long)s->patch);
+        return pf_fail(PEFT_E_INVALID, "image_size %lld: expected a multiple of the patch side %lld",
+                       (long long)s->image, (long long)s->patch);
     if (s->width % s->heads)
-        return pf_fail(PEFT_E_INVALID, "heads %lld: expected a divisor of the width %lld", (long long)s->heads, (long long)s->width);
+        return pf_fail(PEFT_E_INVALID, "heads %lld: expected a divisor of the width %lld", (long long)s->heads,
+                       (long long)s->width);
     if (!(s->eps >= 0 && s->eps <= 1)) return pf_fail(PEFT_E_INVALID, "eps of LayerNorm: expected 0 to 1");
     if (s->act < 0) return pf_fail(PEFT_E_OPTION, "act: expected gelu or quickgelu");
     return PEFT_OK;
@@ -198,11 +210,11 @@ const pf_opt pf_backbone_create_options[] = {
     { "eps", 'f', "1e-6", 0, 1, "epsilon of LayerNorm" },
     { "act", 's', "gelu", 0, 0, "gelu or quickgelu" },
     { "pool", 's', "cls", 0, 0, "cls or mean" },
-    { "seed", 'i', "0", 0, 9e15, "of the random weights, with the context's" },
+    { "seed", 'i', "0", 0, 9e15, "seed of the random weights, combined with the context's seed" },
     { 0 } };
 
-/* The initial values of vision transformers in timm: normal 0.02, norms 1 and 0, biases 0, LayerScale 1e-5. timm cuts
- * the normal numbers at +-2, a hundred standard deviations, which none reaches. */
+/* The initial values that timm gives vision transformers: weights normal with deviation 0.02, weights of norms 1,
+ * biases 0, LayerScale 1e-5. timm truncates at +-2, a hundred standard deviations, which no number reaches. */
 static void randomise(pf_weight *w, uint64_t seed)
 {
     pk_real *x = w->tensor.data;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * finite.c -- a backbone whose weights hold NaN or Inf is refused when it is loaded. */
+ * finite.c -- the check of a loaded backbone's weights for NaN and Inf. */
 #include "core/bits/finite.h"
 #include "core/bits/weight_reader.h"
 #include "core/weights/backbone.h"
@@ -12,8 +12,8 @@ peft_status pf_backbone_finite(const peft_backbone *b)
         pf_reader_start(&r, b->ctx->kernels, &w);
         while (pf_read(&r))
             if (!pf_finite(r.x, r.n))
-                return pf_fail(PEFT_E_NONFINITE, "tensor '%s' (in timm's naming) holds NaN or Inf: the file is damaged, "
-                               "or its training diverged; take another copy", b->weight[i].name);
+                return pf_fail(PEFT_E_NONFINITE, "tensor '%s' (in timm's naming) holds NaN or Inf: the file is "
+                               "damaged, or its training diverged; take another copy", b->weight[i].name);
     }
     return PEFT_OK;
 }

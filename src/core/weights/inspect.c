@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * inspect.c -- peft_file: the public functions that show the header and the tensors of any safetensors file. */
+ * inspect.c -- peft_file: the public functions that list the tensors and the metadata of any safetensors file. */
 #include <peft/file.h>
 #include "core/weights/backbone.h"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * save.c -- a backbone becomes a safetensors file under timm's names or Hugging Face's, the latter with config.json
- * and preprocessor_config.json beside it in a folder; all of it in one element type. */
+ * save.c -- saves a backbone as a safetensors file under timm's names, or as a folder of Hugging Face with
+ * model.safetensors, config.json and preprocessor_config.json. All tensors get one element type. */
 #include "core/weights/save.h"
 #include <math.h>
 #include <string.h>
@@ -13,19 +13,20 @@ static const pf_opt options[] = {
     { "naming", 's', "timm", 0, 0, "timm; hf, the names of transformers before version 5; hf5, those since" },
     { "classifier", 'b', "true", 0, 0, "false leaves the classifier out" },
     { "class_names", 's', "", 0, 0, "for config.json, one a line; else LABEL_0, LABEL_1, .." },
-    { "link", 's', "", 0, 0, "of the classifier: softmax (one label an image), sigmoid (several); else not said" },
+    { "link", 's', "", 0, 0, "of the classifier: softmax (one label an image), sigmoid (several); else the note's" },
     { "dtype", 's', "f32", 0, 0, "of every tensor: f32; f16 or bf16, half the bytes, rounded to nearest even" },
     { 0 } };
 
-/* A limit lies half a step above the largest number (f16: 65504), where the tie already goes up. */
-static const pf_stored stored[] = { { "f32", "float32", PF_REAL, INFINITY }, { "f16", "float16", PEFT_F16, 65520 },
-                                    { "bf16", "bfloat16", PEFT_BF16, 0x1.FFp127 } };
+/* A limit is half a step above the largest finite number (f16: 65504): rounding to nearest even makes it Inf. */
+static const pf_stored_type stored_types[] = {
+    { "f32", "float32", PF_REAL, INFINITY }, { "f16", "float16", PEFT_F16, 65520 },
+    { "bf16", "bfloat16", PEFT_BF16, 0x1.FFp127 } };
 
-static peft_status choose_type(const char *name, const pf_stored **out)
+static peft_status choose_type(const char *name, const pf_stored_type **out)
 {
-    for (size_t i = 0; i < sizeof stored / sizeof *stored; i++)
-        if (!strcmp(stored[i].name, name)) {
-            *out = &stored[i];
+    for (size_t i = 0; i < sizeof stored_types / sizeof *stored_types; i++)
+        if (!strcmp(stored_types[i].name, name)) {
+            *out = &stored_types[i];
             return PEFT_OK;
         }
     return pf_fail(PEFT_E_OPTION, "dtype: given '%s', expected f32, f16 or bf16", name);
@@ -45,11 +46,12 @@ static peft_status choose_naming(const char *name, const pf_naming **out)
     return pf_fail(PEFT_E_OPTION, "naming: given '%s', expected %s", name, names);
 }
 
-static peft_status choose(const peft_backbone *b, const peft_options *o, pf_form *f)
+/* Fills in *f by the caller's options and the backbone's notes. */
+static peft_status choose_form(const peft_backbone *b, const peft_options *o, pf_form *f)
 {
     PF_TRY(pf_options_check(o, options, NULL, "saving a backbone"));
     PF_TRY(choose_naming(pf_options_string(o, options, "naming"), &f->naming));
-    PF_TRY(choose_type(pf_options_string(o, options, "dtype"), &f->as));
+    PF_TRY(choose_type(pf_options_string(o, options, "dtype"), &f->type));
     f->model = pf_saved_as(pf_all_families, f->naming, &b->shape);
     f->classifier = b->shape.classes > 0 && pf_options_int(o, options, "classifier");
     f->class_names = pf_options_string(o, options, "class_names");
@@ -63,7 +65,8 @@ static peft_status choose(const peft_backbone *b, const peft_options *o, pf_form
     return f->model ? pf_save_expressible(&b->shape, f) : PEFT_OK;
 }
 
-/* Facts that the weights do not tell, and notes but the side of the images, where loading looks for them first. */
+/* Writes into the header, where loading looks first, the facts that are in no tensor and the notes except image_size.
+ * */
 static peft_status add_facts(const peft_backbone *b, const pf_form *f, pf_st_out *o)
 {
     const pf_vit_shape *s = &b->shape;
@@ -80,18 +83,18 @@ static peft_status add_facts(const peft_backbone *b, const pf_form *f, pf_st_out
     for (int i = 0; i < PF_NOTES; i++)
         if (*b->note[i] && strcmp(pf_note_name[i], "image_size") && i != PF_NOTE_LINK)
             PF_TRY(pf_st_out_meta(o, pf_note_name[i], b->note[i]));
-    if (*b->preprocess || *b->note[0])                       /* empty: mean and std are known and the rest is not */
+    if (*b->preprocess || *b->note[0])                       /* "" is written if mean and std alone are known */
         PF_TRY(pf_st_out_meta(o, "preprocess", b->preprocess));
     if (f->classifier && *f->link) PF_TRY(pf_st_out_meta(o, "link", f->link));
     return f->classifier && *f->class_names ? pf_st_out_meta(o, "class_names", f->class_names) : PEFT_OK;
 }
 
-/* q, k and v lie one after the other in the fused tensor, so each is a part of its memory. */
+/* Adds timm's tensor under the name of f->naming; where the naming has q, k and v as separate tensors, as three: each
+ * is a third of the rows of the fused tensor. */
 static peft_status add_tensor(const peft_backbone *b, const pf_form *f, pf_st_out *o, const char *timm,
                               const peft_tensor *t)
 {
-    /* In a Hugging Face model with a classifier all other tensors stand behind the model's type:
-     * "vit.layernorm.bias". */
+    /* A Hugging Face model with a classifier has the prefix model_type on all other tensors: "vit.layernorm.bias". */
     const bool prefixed = f->model && f->classifier && !pf_is_classifier(timm);
     char name[PF_NAME_MAX], whole[2 * PF_NAME_MAX];
     int64_t dims[PEFT_MAX_DIMS];
@@ -101,16 +104,17 @@ static peft_status add_tensor(const peft_backbone *b, const pf_form *f, pf_st_ou
     dims[0] /= parts;
     for (int p = 0; p < parts; p++) {
         if (parts > 1 && !pf_naming_theirs(pf_all_families, f->naming, &b->shape, timm, p + 1, name))
-            return pf_fail(PEFT_E_UNSUPPORTED, "tensor '%s' has no name in the %s naming", timm,
+            return pf_fail(PEFT_E_UNSUPPORTED, "tensor '%s' has no name in the naming %s: expected naming=timm", timm,
                            f->naming->name);
         snprintf(whole, sizeof whole, "%s%s%s", prefixed ? f->model->type : "", prefixed ? "." : "", name);
-        PF_TRY(pf_st_out_floats(o, whole, f->as->type, t->ndim, dims, t->type, (const char *)t->data + p * bytes));
+        PF_TRY(pf_st_out_floats(o, whole, f->type->type, t->ndim, dims, t->type, (const char *)t->data + p * bytes));
     }
     return PEFT_OK;
 }
 
-/* Hugging Face's files keep a position for the class token. Where it has joined the token the row written is -0, which
- * changes no bit of what it is added to. Written row by row into owned memory; NULL data: not needed. */
+/* Hugging Face's position embedding has a row for the class token. If b has none, because that row was added to the
+ * token, *out becomes a copy with a first row of -0: adding -0 changes no bit, whereas adding +0 would change -0. The
+ * caller frees out->data; NULL: b's own position embedding serves. */
 static peft_status make_positions(const peft_backbone *b, const pf_form *f, peft_tensor *out)
 {
     if (!f->model || b->shape.pos_prefix) return PEFT_OK;
@@ -124,23 +128,24 @@ static peft_status make_positions(const peft_backbone *b, const pf_form *f, peft
     return PEFT_OK;
 }
 
-static peft_status check_values(const char *name, const peft_tensor *t, const pf_stored *as)
+/* Refuses a tensor with NaN or Inf, or with a value that becomes Inf in the file's element type. */
+static peft_status check_values(const char *name, const peft_tensor *t, const pf_stored_type *type)
 {
     const pk_weight w = pf_tensor_weight(t);
     pf_reader r;
     int64_t i = 0;
     pf_reader_start(&r, t->ctx->kernels, &w);
     while (pf_read(&r)) {
-        for (i = 0; i < r.n && fabs((double)r.x[i]) < as->limit;) i++;
+        for (i = 0; i < r.n && fabs((double)r.x[i]) < type->limit;) i++;
         if (i < r.n) break;
     }
     if (!r.n) return PEFT_OK;
     if (!isfinite(r.x[i])) return pf_fail(PEFT_E_NONFINITE, "tensor '%s' holds NaN or Inf: not saved", name);
     char value[40], limit[40];
     pf_print_digits(value, sizeof value, (double)r.x[i], 9);
-    pf_print_digits(limit, sizeof limit, as->limit, 9);
-    return pf_fail(PEFT_E_NONFINITE, "tensor '%s' holds %s, and in %s all from %s on is Inf: not saved", name, value,
-                   as->name, limit);
+    pf_print_digits(limit, sizeof limit, type->limit, 9);
+    return pf_fail(PEFT_E_NONFINITE, "tensor '%s' holds %s, but in %s magnitudes from %s on become Inf: not saved; "
+                   "dtype=f32 can hold it", name, value, type->name, limit);
 }
 
 static peft_status fill(const peft_backbone *b, const pf_form *f, const peft_tensor *positions, pf_st_out *o)
@@ -150,7 +155,7 @@ static peft_status fill(const peft_backbone *b, const pf_form *f, const peft_ten
         const char *name = b->weight[i].name;
         const peft_tensor *t = &b->weight[i].tensor;
         if (pf_is_classifier(name) && !f->classifier) continue;
-        PF_TRY(check_values(name, t, f->as));
+        PF_TRY(check_values(name, t, f->type));
         PF_TRY(add_tensor(b, f, o, name, positions->data && !strcmp(name, "pos_embed") ? positions : t));
     }
     return PEFT_OK;
@@ -163,7 +168,8 @@ static bool is_file(const char *path)
     return n > tail && !strcmp(path + n - tail, end);
 }
 
-/* Where nothing can be written, a file of another model must not be taken for this one's without a word. */
+/* Writes preprocessor_config.json. If the note "preprocess" has no form in it, a file that exists there is left, with a
+ * warning, as it describes another model's preprocessing. */
 static peft_status write_processor(const peft_backbone *b, const char *dir)
 {
     char text[PF_PREP_MAX], *path = pf_path_join(b->ctx, dir, "preprocessor_config.json");
@@ -176,8 +182,9 @@ static peft_status write_processor(const peft_backbone *b, const char *dir)
         if (!s) s = pf_writer_commit(w);
         else pf_writer_abandon(w);
     } else if (!access(path, F_OK))
-        pf_log(b->ctx, 1, "%s stands there and is not about the saved model, %s", path, *b->preprocess ? "whose note "
-               "\"preprocess\" has no form in it" : "which has no note \"preprocess\"");
+        pf_log(b->ctx, 1, "%s exists but does not describe the saved model: it was left as it is, because %s", path,
+               *b->preprocess ? "the format has no form for the model's note \"preprocess\""
+                              : "the model has no note \"preprocess\"");
     pf_free(b->ctx, path);
     return s;
 }
@@ -199,7 +206,7 @@ peft_status peft_backbone_save_as(const peft_backbone *b, const char *path, cons
     pf_st_out *out = NULL;
     peft_tensor positions = { .data = NULL };
     if (!b || !path) return pf_fail(PEFT_E_INVALID, "%s is NULL: expected a pointer", b ? "path" : "backbone");
-    PF_TRY(choose(b, o, &f));
+    PF_TRY(choose_form(b, o, &f));
     peft_status s = pf_st_out_create(b->ctx, &out);
     if (!s) s = make_positions(b, &f, &positions);
     if (!s) s = fill(b, &f, &positions, out);

@@ -1,28 +1,31 @@
 /* SPDX-License-Identifier: Apache-2.0
- * save.h -- a backbone on its way into files under the names of another library. */
+ * save.h -- saving a backbone under the names of timm or Hugging Face: what the options chose (pf_form), and the
+ * configuration files that are written beside the tensors. */
 #ifndef PF_SAVE_H
 #define PF_SAVE_H
 #include "core/weights/backbone.h"
 
-/* An element type of files: the option's word for it, torch's, and the magnitude from which on it rounds to Inf. */
-typedef struct pf_stored { const char *name, *torch; peft_dtype type; double limit; } pf_stored;
+/* An element type of files: its name as an option and in torch; values of magnitude `limit` and above round to Inf. */
+typedef struct pf_stored_type { const char *name, *torch; peft_dtype type; double limit; } pf_stored_type;
 
+/* The form in which a backbone is saved: its options with their defaults resolved. */
 typedef struct pf_form {
     const pf_naming *naming;
-    const pf_hf_model *model;            /* the model of Hugging Face; NULL: the naming has no config.json */
+    const pf_hf_model *model;            /* the model class of Hugging Face; NULL: the naming has no config.json */
     bool classifier;                     /* the backbone has one, and it is written */
     const char *class_names;             /* one a line; "": none */
-    const char *link;                    /* softmax, sigmoid; "": not said */
-    bool names_given;                    /* by the caller, so that they must differ; a description's may repeat */
-    const pf_stored *as;
+    const char *link;                    /* "softmax", "sigmoid"; "": unknown */
+    bool names_given;                    /* class_names are the caller's and must differ; a note's may repeat */
+    const pf_stored_type *type;
 } pf_form;
 
-/* --- save_config.c: what Hugging Face's models of this shape are -------------------------------------------------- */
-/* PEFT_E_UNSUPPORTED names what their networks lack. */
+/* --- save_config.c, save_prep.c ----------------------------------------------------------------------------------- */
+/* PEFT_E_UNSUPPORTED: the model class f->model has no place for a part of the network; the message names it. */
 peft_status pf_save_expressible(const pf_vit_shape *s, const pf_form *f);
-/* preprocessor_config.json; false: not a complete text, or one that no processor of Hugging Face follows. */
+/* Writes preprocessor_config.json for the note "preprocess"; false: the note is incomplete, or no image processor of
+ * Hugging Face has its settings. */
 bool        pf_save_processor(const char *preprocess, char out[PF_PREP_MAX]);
-/* PEFT_OK where class_names are as many as the classes, in UTF-8. */
+/* PEFT_OK: there is one class name for each class, in UTF-8. */
 peft_status pf_save_check_names(const pf_vit_shape *s, const pf_form *f);
 /* The text of config.json, to be freed with pf_free. */
 peft_status pf_save_config(peft_context *ctx, const pf_vit_shape *s, const pf_form *f, char **out);

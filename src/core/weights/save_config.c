@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * save_config.c -- writes config.json of a backbone under Hugging Face's names, of the model that its family is saved
- * as; names what that cannot express. */
+ * save_config.c -- writes Hugging Face's config.json of a backbone, and refuses networks that the model class of
+ * Hugging Face has no place for. */
 #include <jansson.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,8 +9,8 @@
 #include "core/format/json_value.h"
 #include "core/weights/save.h"
 
-/* mlp_ratio of a DINOv2, which must be a whole number; 0: the MLP has no such width. Its MLP is ratio * width wide, a
- * gated one two thirds of that, rounded up to a multiple of 8. */
+/* mlp_ratio of Hugging Face's DINOv2, a whole number; 0: none gives the width of this MLP. A plain MLP is ratio * width
+ * wide, a gated one two thirds of that, rounded up to a multiple of 8. */
 static int64_t ratio_of(const pf_vit_shape *s)
 {
     const int64_t plain = s->swiglu ? s->mlp * 3 / 2 : s->mlp, ratio = plain / s->width;
@@ -29,7 +29,8 @@ peft_status pf_save_expressible(const pf_vit_shape *s, const pf_form *f)
     for (size_t i = 0; i < sizeof has / sizeof *has; i++) if (has[i].is) bits |= has[i].bit;
     for (const pf_lack *l = f->model->lacks; l->what; l++)
         if (l->has & bits)
-            return pf_fail(PEFT_E_UNSUPPORTED, "%s: no model of the %s naming has it", l->what, f->naming->name);
+            return pf_fail(PEFT_E_UNSUPPORTED, "%s: no model of the %s naming has it; expected naming=timm", l->what,
+                           f->naming->name);
     return PEFT_OK;
 }
 
@@ -39,9 +40,9 @@ static const pf_field common[] = { { "num_channels", "3" }, { "hidden_dropout_pr
 
 static int add_fields(json_t *o, const pf_field *fields)
 {
-    int bad = 0;
-    for (; fields && fields->key; fields++) bad |= pf_json_set(o, fields->key, fields->json);
-    return bad;
+    int failed = 0;
+    for (; fields && fields->key; fields++) failed |= pf_json_set(o, fields->key, fields->json);
+    return failed;
 }
 
 static int add_facts(json_t *o, const pf_vit_shape *s, const pf_hf_model *m)
@@ -50,14 +51,14 @@ static int add_facts(json_t *o, const pf_vit_shape *s, const pf_hf_model *m)
         { "hidden_size", s->width }, { "num_hidden_layers", s->depth }, { "num_attention_heads", s->heads },
         { "image_size", s->image }, { "patch_size", s->patch },
         { m->by_ratio ? "mlp_ratio" : "intermediate_size", m->by_ratio ? ratio_of(s) : s->mlp } };
-    int bad = add_fields(o, common) | add_fields(o, m->fields);
+    int failed = add_fields(o, common) | add_fields(o, m->fields);
     for (size_t i = 0; i < sizeof facts / sizeof *facts; i++)
-        bad |= json_object_set_new(o, facts[i].name, json_integer(facts[i].value));
-    if (m->by_ratio) bad |= json_object_set_new(o, "use_swiglu_ffn", json_boolean(s->swiglu));
-    if (s->registers) bad |= json_object_set_new(o, "num_register_tokens", json_integer(s->registers));
-    bad |= json_object_set_new(o, "qkv_bias", json_boolean(s->qkv_bias));
-    bad |= json_object_set_new(o, "layer_norm_eps", json_real(s->eps));
-    return bad | json_object_set_new(o, "hidden_act", json_string(s->act == PK_QUICKGELU ? "quick_gelu" : "gelu"));
+        failed |= json_object_set_new(o, facts[i].name, json_integer(facts[i].value));
+    if (m->by_ratio) failed |= json_object_set_new(o, "use_swiglu_ffn", json_boolean(s->swiglu));
+    if (s->registers) failed |= json_object_set_new(o, "num_register_tokens", json_integer(s->registers));
+    failed |= json_object_set_new(o, "qkv_bias", json_boolean(s->qkv_bias));
+    failed |= json_object_set_new(o, "layer_norm_eps", json_real(s->eps));
+    return failed | json_object_set_new(o, "hidden_act", json_string(s->act == PK_QUICKGELU ? "quick_gelu" : "gelu"));
 }
 
 /* problem_type, by which a classifier of Hugging Face chooses its loss. */
@@ -71,40 +72,40 @@ static int add_link(json_t *o, const pf_form *f)
 static int add_kind(json_t *o, const pf_form *f)
 {
     const pf_hf_model *m = f->model;
-    return json_object_set_new(o, f->naming->dtype, json_string(f->as->torch))
+    return json_object_set_new(o, f->naming->dtype, json_string(f->type->torch))
          | json_object_set_new(o, "model_type", json_string(m->type))
          | json_object_set_new(o, "architectures", json_pack("[s]", f->classifier ? m->classifier : m->model));
 }
 
-/* id2label and label2id. Two classes of one name are an error where the caller gave the names; names from the note of
- * the backbone may repeat, as those of ImageNet do, and label2id then has the first. */
+/* Adds id2label and label2id. Equal names of two classes are an error if the caller gave them. Names of the backbone's
+ * note may be equal, as some of ImageNet are; label2id then has the first class. */
 static peft_status add_labels(json_t *o, const pf_vit_shape *s, const pf_form *f)
 {
     const char *names = f->class_names;
     json_t *name = json_object(), *number = json_object();
-    int bad = json_object_set_new(o, "id2label", name) | json_object_set_new(o, "label2id", number);
-    for (int64_t c = 0; c < s->classes && !bad; c++) {
+    int failed = json_object_set_new(o, "id2label", name) | json_object_set_new(o, "label2id", number);
+    for (int64_t c = 0; c < s->classes && !failed; c++) {
         char key[24], usual[32];
         const size_t n = strcspn(names, "\n");
         snprintf(key, sizeof key, "%lld", (long long)c);
         snprintf(usual, sizeof usual, "LABEL_%s", key);
-        const bool right = pf_is_utf8(f->class_names);
-        json_t *text = !right ? NULL : *f->class_names ? json_stringn(names, n) : json_string(usual);
-        if (right && !text) return pf_nomem("config.json", n);
+        const bool utf8 = pf_is_utf8(f->class_names);
+        json_t *text = !utf8 ? NULL : *f->class_names ? json_stringn(names, n) : json_string(usual);
+        if (utf8 && !text) return pf_nomem("config.json", n);
         const bool twice = text && json_object_get(number, json_string_value(text));
         if (!text || (*f->class_names && !n) || (twice && (f->names_given || !*f->class_names))) {
             json_decref(text);
             return pf_fail(PEFT_E_OPTION, "class_names: expected %lld different names in UTF-8, one a line; name %lld "
-                           "is not", (long long)s->classes, (long long)c + 1);
+                           "is missing, repeated or not UTF-8", (long long)s->classes, (long long)c + 1);
         }
-        if (!twice) bad |= json_object_set_new(number, json_string_value(text), json_integer(c));
-        bad |= json_object_set_new(name, key, text);
+        if (!twice) failed |= json_object_set_new(number, json_string_value(text), json_integer(c));
+        failed |= json_object_set_new(name, key, text);
         names += n + (names[n] == '\n');
     }
-    if (!bad && *names)
+    if (!failed && *names)
         return pf_fail(PEFT_E_OPTION, "class_names: expected %lld names, one a line, and there are more",
                        (long long)s->classes);
-    return bad ? pf_nomem("config.json", 0) : PEFT_OK;
+    return failed ? pf_nomem("config.json", 0) : PEFT_OK;
 }
 
 peft_status pf_save_check_names(const pf_vit_shape *s, const pf_form *f)
@@ -115,7 +116,7 @@ peft_status pf_save_check_names(const pf_vit_shape *s, const pf_form *f)
     return status;
 }
 
-/* The number of digits that v needs to read back as the same double. */
+/* The number of digits needed to read the same double back. */
 static int digits_of(double v)
 {
     char text[40];

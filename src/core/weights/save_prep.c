@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * save_prep.c -- preprocessor_config.json: the note "preprocess" as an image processor of Hugging Face. Theirs crop at
- * an offset rounded down and lay transparency on white, which no setting changes; the file's header has the exact
- * text. */
+ * save_prep.c -- writes the note "preprocess" as an image processor of Hugging Face (preprocessor_config.json). Their
+ * processors always round the crop's offset down and draw transparent pixels on white, so that a note with other
+ * settings is written inexactly; the header of the weights has it exactly. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -9,22 +9,23 @@
 #include "core/options/value.h"
 #include "core/weights/save.h"
 
-/* Values of the text's words; "" where it lacks one. */
+/* Values of the note's settings; "": the note does not have the setting. */
 typedef struct {
     char size[16], resize[24], pct[32], filter[16], mean[100], std[100], grey[8], range[64], offset[8];
 } words;
 
 static void read_words(const char *text, words *w)
 {
-    const struct { const char *name; char *to; size_t room; } rows[] = {
+    const struct { const char *name; char *value; size_t capacity; } rows[] = {
         { "size", w->size, sizeof w->size }, { "resize", w->resize, sizeof w->resize },
         { "crop_pct", w->pct, sizeof w->pct }, { "interpolation", w->filter, sizeof w->filter },
         { "mean", w->mean, sizeof w->mean }, { "std", w->std, sizeof w->std }, { "grey", w->grey, sizeof w->grey },
         { "range", w->range, sizeof w->range }, { "crop_offset", w->offset, sizeof w->offset } };
-    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) pf_prep_value(text, rows[i].name, rows[i].to, rows[i].room);
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
+        pf_prep_value(text, rows[i].name, rows[i].value, rows[i].capacity);
 }
 
-/* a:b:c, or one number for three, as the members of a JSON list. */
+/* Writes "a:b:c", or one number that stands for three, as members of a JSON list: "a, b, c". */
 static bool list_of(const char *text, bool positive, char out[128])
 {
     double v[3];
@@ -45,12 +46,14 @@ static int filter_number(const char *name)
     return -1;
 }
 
-/* Writes the processor's size before the crop as JSON; false: resize has an unknown value. *crops: a crop follows. */
-static bool size_of(const words *w, char *out, size_t room, bool *crops)
+/* Writes the size to which the processor resizes, before the crop, as JSON. *crops: a crop follows. false: resize has
+ * an unknown value. */
+static bool size_of(const words *w, char *out, size_t capacity, bool *crops)
 {
     double pct = 1;
     int64_t side, height, width = 0;
-    const bool older = !*w->offset, squash = !strcmp(w->resize, "squash");             /* squash left nothing to crop */
+    /* Notes without crop_offset are of an earlier version, in which squash was not followed by a crop. */
+    const bool older = !*w->offset, squash = !strcmp(w->resize, "squash");
     if (!pf_parse_int(w->size, &side) || side < 1) return false;
     if (*w->pct && (!pf_parse_float(w->pct, &pct) || !(pct > 0))) return false;
     if (older && squash) pct = 1;
@@ -58,8 +61,8 @@ static bool size_of(const words *w, char *out, size_t room, bool *crops)
     height = (int64_t)floor((double)side / pct);
     if (squash) width = height;
     else if (strcmp(w->resize, "shorter") && !pf_value_sides(w->resize, &height, &width)) return false;
-    if (width) snprintf(out, room, "{\"height\": %lld, \"width\": %lld}", (long long)height, (long long)width);
-    else snprintf(out, room, "{\"shortest_edge\": %lld}", (long long)height);
+    if (width) snprintf(out, capacity, "{\"height\": %lld, \"width\": %lld}", (long long)height, (long long)width);
+    else snprintf(out, capacity, "{\"shortest_edge\": %lld}", (long long)height);
     return true;
 }
 
@@ -70,17 +73,17 @@ bool pf_save_processor(const char *preprocess, char out[PF_PREP_MAX])
     bool crops = true;
     read_words(preprocess, &w);
     const int filter = filter_number(w.filter);
-    const bool none = !strcmp(w.resize, "none");
+    const bool no_resize = !strcmp(w.resize, "none");
     const bool range = *w.range && strcmp(w.range, "full");
     if (!*w.size || !*w.resize || filter < 0) return false;
     if (!list_of(w.mean, false, mean) || !list_of(w.std, true, std)) return false;
-    if (range || !strcmp(w.grey, "true") || (!none && !size_of(&w, size, sizeof size, &crops))) return false;
-    if (!none) snprintf(resize, sizeof resize, ",\n  \"size\": %s", size);
+    if (range || !strcmp(w.grey, "true") || (!no_resize && !size_of(&w, size, sizeof size, &crops))) return false;
+    if (!no_resize) snprintf(resize, sizeof resize, ",\n  \"size\": %s", size);
     if (crops) snprintf(crop, sizeof crop, "  \"crop_size\": {\"height\": %s, \"width\": %s},\n", w.size, w.size);
     return snprintf(out, PF_PREP_MAX, "{\n%s  \"do_center_crop\": %s,\n  \"do_convert_rgb\": true,\n"
                     "  \"do_normalize\": true,\n  \"do_rescale\": true,\n  \"do_resize\": %s,\n"
                     "  \"image_mean\": [%s],\n"
                     "  \"image_processor_type\": \"%sImageProcessor\",\n  \"image_std\": [%s],\n  \"resample\": %d,\n"
                     "  \"rescale_factor\": 0.00392156862745098%s\n}\n", crop, crops ? "true" : "false",
-                    none ? "false" : "true", mean, crops ? "Bit" : "ViT", std, filter, resize) < PF_PREP_MAX;
+                    no_resize ? "false" : "true", mean, crops ? "Bit" : "ViT", std, filter, resize) < PF_PREP_MAX;
 }

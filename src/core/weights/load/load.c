@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * load.c -- a backbone from a safetensors file: the steps and the public functions. */
+ * load.c -- loads a backbone from a safetensors file or memory: the public functions, and the steps in their order. */
 #include <stdio.h>
 #include <string.h>
 #include "core/weights/load/load.h"
@@ -20,7 +20,7 @@ static peft_status steps(pf_loader *l, const char *path, peft_backbone **b)
     return PEFT_OK;
 }
 
-/* Takes over file. */
+/* Owns file from now on, also if it fails. */
 static peft_status load(peft_context *ctx, pf_st *file, const char *path, const peft_options *o, pf_families families,
                         peft_backbone **out)
 {
@@ -51,14 +51,14 @@ static bool is_index(const char *path)
     return n > m && !strcmp(path + n - m, end);
 }
 
-/* A name such as model-00001-of-00002.safetensors. */
+/* Is path that of shard *k of *n, as in model-00001-of-00002.safetensors? */
 static bool is_shard(const char *path, unsigned *k, unsigned *n)
 {
     int end = 0;
-    const char *of = strstr(path, "-of-");
-    for (const char *next = of; next; next = strstr(next + 1, "-of-")) of = next;
-    return of && of - path > 6 && sscanf(of - 6, "-%5u-of-%5u.safetensors%n", k, n, &end) == 2 && end && !of[end - 6]
-        && *n > 1;
+    const char *last = strstr(path, "-of-");
+    for (const char *next = last; next; next = strstr(next + 1, "-of-")) last = next;
+    return last && last - path > 6 && sscanf(last - 6, "-%5u-of-%5u.safetensors%n", k, n, &end) == 2 && end
+        && !last[end - 6] && *n > 1;
 }
 
 peft_status pf_backbone_load(peft_context *ctx, const char *path, const peft_options *o, pf_families families,
@@ -68,7 +68,7 @@ peft_status pf_backbone_load(peft_context *ctx, const char *path, const peft_opt
     pf_st *file;
     PF_TRY(check(ctx, path, "path", o, out));
     if (is_index(path))
-        return pf_fail(PEFT_E_UNSUPPORTED, "%s: lists the shards of a model, which are not read: " ONE_FILE, path);
+        return pf_fail(PEFT_E_UNSUPPORTED, "%s: lists the shards of a model, which cannot be loaded: " ONE_FILE, path);
     PF_TRY(pf_st_open(ctx, path, &file));
     peft_status s = load(ctx, file, path, o, families, out);
     unsigned k, n;

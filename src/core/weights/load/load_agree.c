@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * load_agree.c -- a description that is about other weights, or about what such tensors compute elsewhere and not here,
- * is not to be followed. */
+ * load_agree.c -- compares the configuration files with the tensors: refuses those that describe other weights, or a
+ * computation with such tensors that this library does not support. */
 #include <string.h>
 #include "core/weights/load/load.h"
 
@@ -12,22 +12,24 @@ static peft_status same_extents(const pf_loader *l)
         const char *text = pf_config_get(&l->config, facts[i].fact);
         int64_t v;
         if (text && facts[i].weights && pf_parse_int(text, &v) && v != facts[i].weights)
-            return pf_fail(PEFT_E_FORMAT, "%s gives %s %s, the weights %lld: expected those of one model, or the "
-                           "option config=none", l->config.source, facts[i].fact, text, (long long)facts[i].weights);
+            return pf_fail(PEFT_E_FORMAT, "%s states %s %s, but the weights have %lld: expected the configuration of "
+                           "this model, or the option config=none", l->config.source, facts[i].fact, text,
+                           (long long)facts[i].weights);
     }
     return PEFT_OK;
 }
 
-static bool option_given(const pf_loader *l, const char *name)
+/* Is the fact stated by an option or by the file's header, so that the configuration files do not count? */
+static bool stated_before(const pf_loader *l, const char *name)
 {
     return strcmp(pf_options_string(l->o, pf_backbone_load_options, name), "auto") || pf_st_meta(l->file, name);
 }
 
-/* timm's act_layer: SiLU stands in gated MLPs here, GELU and QuickGELU in the others. */
+/* timm's act_layer: this library supports SiLU in gated MLPs, GELU and QuickGELU in the others. */
 static peft_status activation(const pf_loader *l)
 {
     const char *layer = pf_config_get(&l->config, "act_layer");
-    if (!layer || option_given(l, "act")) return PEFT_OK;
+    if (!layer || stated_before(l, "act")) return PEFT_OK;
     const bool silu = !strcmp(layer, "silu") || !strcmp(layer, "swish");
     const bool gelu = !strcmp(layer, "gelu") || !strcmp(layer, "quick_gelu");
     const bool gated = l->shape.swiglu;
@@ -36,23 +38,24 @@ static peft_status activation(const pf_loader *l)
                    l->config.source, layer, gated ? "a gated MLP" : "an MLP", gated ? "silu" : "gelu or quick_gelu");
 }
 
-/* The final norm stands behind the mean (fc_norm), and in front of taking the class token (norm), or can be either. */
+/* The final norm is applied after the mean (fc_norm) or before taking the class token (norm); in a family with
+ * PF_POOL_ANY it can be either. */
 static peft_status pooling(const pf_loader *l)
 {
     const char *pool = pf_config_get(&l->config, "pool");
-    if (!pool || l->family->pooling == PF_POOL_ANY || option_given(l, "pool")) return PEFT_OK;
+    if (!pool || l->family->pooling == PF_POOL_ANY || stated_before(l, "pool")) return PEFT_OK;
     if (!strcmp(pool, "mean") == l->shape.mean_pool) return PEFT_OK;
-    return pf_fail(PEFT_E_UNSUPPORTED, "%s tells pooling by %s, and the weights have %s, which is not supported: "
+    return pf_fail(PEFT_E_UNSUPPORTED, "%s states pooling by %s, but the weights have %s, which is not supported: "
                    "expected %s", l->config.source, l->shape.mean_pool ? "the class token" : "the mean",
-                   l->shape.mean_pool ? "fc_norm behind it" : "the norm in front of it",
-                   l->shape.mean_pool ? "the norm in front of it" : "fc_norm behind it");
+                   l->shape.mean_pool ? "a norm after pooling (fc_norm)" : "a norm before pooling (norm)",
+                   l->shape.mean_pool ? "a norm before pooling (norm)" : "a norm after pooling (fc_norm)");
 }
 
-/* timm keeps networks that were trained with QuickGELU under architectures with GELU as well. */
-static void hint(const pf_loader *l)
+/* Warns of a network that was trained with QuickGELU and that timm stores under an architecture with GELU. */
+static void warn_quickgelu(const pf_loader *l)
 {
     const char *notes = pf_config_get(&l->config, "notes"), *act = pf_config_get(&l->config, "act");
-    if (!notes || !strstr(notes, "QuickGELU") || option_given(l, "act") || (act && !strcmp(act, "quickgelu"))) return;
+    if (!notes || !strstr(notes, "QuickGELU") || stated_before(l, "act") || (act && !strcmp(act, "quickgelu"))) return;
     pf_log(l->ctx, 1, "%s: notes: '%s'; GELU is computed, as timm does for this architecture; the option act=quickgelu "
            "gives the original network", l->config.source, notes);
 }
@@ -62,6 +65,6 @@ peft_status pf_load_agree(const pf_loader *l)
     PF_TRY(same_extents(l));
     PF_TRY(activation(l));
     PF_TRY(pooling(l));
-    hint(l);
+    warn_quickgelu(l);
     return PEFT_OK;
 }

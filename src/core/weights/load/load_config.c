@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * load_config.c -- finds and reads the configuration files beside the weights. The files are not trusted: too many
- * bytes, too deep nesting, doubled names and values of a wrong type are refused. The content of a file tells which
- * library wrote it, not its name. */
+ * bytes, too deep nesting, repeated keys and values of a wrong type are refused. A file's content, not its name,
+ * decides which library wrote it. */
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -11,9 +11,9 @@
 #include "core/base/tensor.h"
 #include "core/weights/load/load.h"
 
-enum { MOST_DEPTH = 32 };
+enum { DEPTH_MAX = 32 };
 
-/* The object that describes an image processor of Hugging Face; NULL: there is none. */
+/* The object of the file that describes an image processor of Hugging Face; NULL: there is none. */
 static const json_t *processor(const json_t *top)
 {
     static const char *const mark[] = { "image_processor_type", "feature_extractor_type", "image_mean", "do_normalize",
@@ -23,13 +23,13 @@ static const json_t *processor(const json_t *top)
     return json_is_object(inner) ? inner : NULL;
 }
 
-/* The class of the image processor for the type of model that a file before this one stated; NULL: not known. */
+/* The class of the image processor for the model_type that a file read before has stated; NULL: unknown. */
 static const char *usual_processor(const pf_loader *l, const pf_config *c)
 {
     return pf_arch_of(l->families, NULL, pf_config_get(c, "model_type")).facts.processor;
 }
 
-/* Reads what one file states. Of several files that describe how pictures are prepared the first one counts. */
+/* Reads the facts of one file. Of several files that state the preprocessing the first one counts. */
 static peft_status read_content(const pf_loader *l, const json_t *top, const char *path, pf_config *c)
 {
     const char *slash = strrchr(path, '/');
@@ -46,7 +46,7 @@ static peft_status read_content(const pf_loader *l, const json_t *top, const cha
 static peft_status parse(const pf_loader *l, const char *json, size_t n, const char *path, pf_config *c)
 {
     json_t *top;
-    PF_TRY(pf_json_parse_config(json, n, MOST_DEPTH, &top));
+    PF_TRY(pf_json_parse_config(json, n, DEPTH_MAX, &top));
     peft_status s = json_is_object(top) ? read_content(l, top, path, c)
                                         : pf_fail(PEFT_E_FORMAT, "expected an object");
     json_decref(top);
@@ -56,43 +56,43 @@ static peft_status parse(const pf_loader *l, const char *json, size_t n, const c
 static peft_status read_one(const pf_loader *l, const char *path, pf_config *c)
 {
     pf_map *m;
-    const bool told = c->prep.stated;
+    const bool stated = c->prep.stated;
     PF_TRY(pf_map_read(l->ctx, path, SIZE_MAX, &m));
     peft_status s = parse(l, (const char *)pf_map_data(m), pf_map_size(m), path, c);
     pf_map_close(m);
     if (s) return pf_within(s, "%s", path);
-    if (!told && *c->prep.inexpressible)
+    if (!stated && *c->prep.inexpressible)
         pf_log(l->ctx, 1, "%s: %s: this library cannot prepare pictures in this way, so the backbone has no note "
                "\"preprocess\"; state the preprocessing yourself (size, resize, crop_pct, interpolation, mean, "
-               "std)", path,
-               c->prep.inexpressible);
+               "std)", path, c->prep.inexpressible);
     return PEFT_OK;
 }
 
-static peft_status read_if_there(const pf_loader *l, const char *folder, const char *name, pf_config *c, bool *there)
+static peft_status read_if_there(const pf_loader *l, const char *folder, const char *name, pf_config *c, bool *exists)
 {
     char *path = pf_path_join(l->ctx, folder, name);
     if (!path) return PEFT_E_NOMEM;
-    *there = !access(path, F_OK);
-    peft_status s = *there ? read_one(l, path, c) : PEFT_OK;
+    *exists = !access(path, F_OK);
+    peft_status s = *exists ? read_one(l, path, c) : PEFT_OK;
     pf_free(l->ctx, path);
     return s;
 }
 
-/* A folder may hold the same model in the formats of several libraries, each with its own configuration file. Where the
- * file's naming has one (pf_naming.description) and it is there, the others are not read. */
+/* A folder may hold the same model in the formats of several libraries, each with its own configuration file. If the
+ * naming of the weights has such a file (pf_naming.description) and it exists, the others are not read. */
 static peft_status read_folder(const pf_loader *l, const char *folder, pf_config *c)
 {
     static const char *const names[] = { "config.json", "processor_config.json", "preprocessor_config.json" };
-    bool there = false;
-    const char *own = l->naming->description, *behind = l->naming->description_prefix;
-    if (own && (!behind || strstr(l->prefix, behind))) PF_TRY(read_if_there(l, folder, own, c, &there));
-    if (there) return PEFT_OK;
+    bool exists = false;
+    const char *own = l->naming->description, *prefix = l->naming->description_prefix;
+    if (own && (!prefix || strstr(l->prefix, prefix))) PF_TRY(read_if_there(l, folder, own, c, &exists));
+    if (exists) return PEFT_OK;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
-        PF_TRY(read_if_there(l, folder, names[i], c, &there));
+        PF_TRY(read_if_there(l, folder, names[i], c, &exists));
     return PEFT_OK;
 }
 
+/* Reads the configuration files in the folder of the weights. */
 static peft_status read_beside(const pf_loader *l, const char *weights, pf_config *c)
 {
     const char *slash = strrchr(weights, '/'), *from = slash ? weights : ".";
@@ -106,14 +106,14 @@ static peft_status read_beside(const pf_loader *l, const char *weights, pf_confi
     return s;
 }
 
-/* A file or folder that the caller named, which must state at least one fact. */
+/* Reads the file or folder that the caller named; it must state at least one fact. */
 static peft_status read_named(const pf_loader *l, const char *path, pf_config *c)
 {
     struct stat st;
     PF_TRY(!stat(path, &st) && S_ISDIR(st.st_mode) ? read_folder(l, path, c) : read_one(l, path, c));
-    bool told = c->prep.stated;
-    for (int i = 0; i < PF_FACTS; i++) told |= *c->fact[i] != 0;
-    if (told) return PEFT_OK;
+    bool stated = c->prep.stated;
+    for (int i = 0; i < PF_FACTS; i++) stated |= *c->fact[i] != 0;
+    if (stated) return PEFT_OK;
     return pf_fail(PEFT_E_FORMAT, "config: '%s' states nothing about a network: expected config.json (timm, Hugging "
                    "Face), open_clip_config.json, preprocessor_config.json, processor_config.json, or their folder",
                    path);

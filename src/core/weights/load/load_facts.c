@@ -1,25 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0
- * load_facts.c -- what no tensor tells: from the caller's options, the file's header, config.json, and then by what is
- * usual for the family, which is kept as the note "assumed" and logged in one warning. */
+ * load_facts.c -- the facts that no tensor states. Each comes from the first that states it: the caller's options, the
+ * file's header, the configuration files, the family's usual value. The latter are assumptions: they become the note
+ * "assumed" and are logged in one warning. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include "core/weights/load/load.h"
 
-/* Header before config.json; NULL: neither says. */
-static const char *told(const pf_loader *l, const char *name)
+/* The fact in the file's header, else in the configuration files; NULL: neither states it. */
+static const char *stated(const pf_loader *l, const char *name)
 {
     const char *header = pf_st_meta(l->file, name);
     return header ? header : pf_config_get(&l->config, name);
 }
 
+/* Adds a line to the assumptions. */
 static void assume(pf_loader *l, const char *name, const char *value, const char *why)
 {
     const size_t used = strlen(l->assumed);
     snprintf(l->assumed + used, sizeof l->assumed - used, "%s%s=%s: %s", used ? "\n" : "", name, value, why);
 }
 
-/* One warning for all that was assumed. */
+/* Logs one warning for all assumptions. */
 static void report(const pf_loader *l)
 {
     char text[2 * PF_ASSUMED_MAX];
@@ -29,28 +31,28 @@ static void report(const pf_loader *l)
         if (*from == '\n') text[used++] = ';', text[used++] = ' ';
         else text[used++] = *from;
     text[used] = 0;
-    pf_log(l->ctx, 1, "backbone: assumed, as neither tensors nor options, header or configuration tell: %s. Lay the "
-           "model's config.json beside the weights, or state these facts as options of the load (name=value; "
+    pf_log(l->ctx, 1, "backbone: assumed, because no option, tensor, header or configuration file states it: %s. Put "
+           "the model's config.json beside the weights, or state these facts as options of the load (name=value; "
            "--backbone-options in the programs)", text);
 }
 
-/* A number of options, header or configuration; false: none says. */
+/* Sets *v to the number that option, header or configuration states; false: none does. */
 static bool number(const pf_loader *l, const char *name, double *v)
 {
     const double option = pf_options_float(l->o, pf_backbone_load_options, name);
-    const char *text = told(l, name);
+    const char *text = stated(l, name);
     if (option > 0) *v = option;
     return option > 0 || (text && pf_parse_float(text, v));
 }
 
-/* A word of options, header or configuration; NULL: none says. */
+/* The word that option, header or configuration states; NULL: none does. */
 static const char *word(const pf_loader *l, const char *name)
 {
     const char *s = pf_options_string(l->o, pf_backbone_load_options, name);
-    return strcmp(s, "auto") ? s : told(l, name);
+    return strcmp(s, "auto") ? s : stated(l, name);
 }
 
-/* A fact that counts something. */
+/* Sets *out to a fact that is a whole number; fallback: its value if nothing states it. */
 static peft_status count(const pf_loader *l, const char *name, int64_t fallback, int64_t *out)
 {
     double v = 0;
@@ -64,16 +66,17 @@ static peft_status count(const pf_loader *l, const char *name, int64_t fallback,
     return PEFT_OK;
 }
 
-/* An architecture of timm tells its heads unless its width was changed. */
+/* timm's architecture determines the heads unless the configuration changes its width. */
 static peft_status heads_of(pf_loader *l, const pf_arch *a)
 {
     const char *why;
     char text[24];
-    const bool own = a->known && (a->timm ? !pf_config_get(&l->config, "width") : a->facts.heads > 0);
-    const int64_t usual = pf_usual_heads(&l->shape, &why), named = own && a->facts.heads ? a->facts.heads : usual;
+    const bool by_name = a->known && (a->timm ? !pf_config_get(&l->config, "width") : a->facts.heads > 0);
+    const int64_t usual = pf_usual_heads(&l->shape, &why);
+    const int64_t fallback = by_name && a->facts.heads ? a->facts.heads : usual;
     double v;
-    PF_TRY(count(l, "heads", named, &l->shape.heads));
-    if (own || number(l, "heads", &v)) return PEFT_OK;
+    PF_TRY(count(l, "heads", fallback, &l->shape.heads));
+    if (by_name || number(l, "heads", &v)) return PEFT_OK;
     snprintf(text, sizeof text, "%lld", (long long)usual);
     assume(l, "heads", text, why);
     return PEFT_OK;
@@ -82,7 +85,7 @@ static peft_status heads_of(pf_loader *l, const pf_arch *a)
 static void eps_of(pf_loader *l, const pf_arch *a, const char *why)
 {
     char text[32];
-    const char *norm = pf_config_get(&l->config, "norm_layer");          /* timm's own in place of the architecture's */
+    const char *norm = pf_config_get(&l->config, "norm_layer");          /* replaces the architecture, with eps 1e-6 */
     if (number(l, "eps", &l->shape.eps)) return;
     l->shape.eps = a->facts.eps > 0 ? norm ? 1e-6 : a->facts.eps : l->family->eps;
     if (a->facts.eps > 0) return;
@@ -108,33 +111,34 @@ static peft_status pool_of(pf_loader *l)
 }
 
 /* For a family whose classifier reads the mean of the patches without the final norm (Hugging Face's CLIP): a file with
- * a classifier loads without that norm; with pool=cls it loads with the norm and without the classifier. */
+ * a classifier is loaded without that norm; with pool=cls it is loaded with the norm and without the classifier. */
 static void mean_classifier(pf_loader *l)
 {
     const char *header = pf_st_meta(l->file, "final_norm");
     const bool cls = !strcmp(pf_options_string(l->o, pf_backbone_load_options, "pool"), "cls");
-    const bool there = l->family->mean_classifier && l->shape.classes > 0;
-    l->shape.bare = header ? !strcmp(header, "false") : there && !cls;
-    if (there && !cls) {
+    const bool applies = l->family->mean_classifier && l->shape.classes > 0;
+    l->shape.bare = header ? !strcmp(header, "false") : applies && !cls;
+    if (applies && !cls) {
         l->shape.mean_pool = true;
-        pf_load_leave_out(l, "norm.*");
-    } else if (there) {
+        pf_load_ignore(l, "norm.*");
+    } else if (applies) {
         l->shape.classes = 0;
-        pf_load_leave_out(l, "head.*");
-        pf_log(l->ctx, 1, "backbone: pool=cls leaves the classifier out, which stands on the mean of the patches");
+        pf_load_ignore(l, "head.*");
+        pf_log(l->ctx, 1, "backbone: pool=cls leaves the classifier out, because it reads the mean of the patches");
     }
 }
 
-/* A gated MLP is SiLU(first half) times second half; some code has no other, timm's has. */
+/* This library's gated MLP is SiLU(first half) * second half. Warns if the file may be of a library with other gates
+ * (pf_naming.silu) and nothing states SiLU. */
 static peft_status gate_of(pf_loader *l, const pf_arch *a)
 {
     const char *option = pf_options_string(l->o, pf_backbone_load_options, "act");
-    const bool told = strcmp(option, "auto") || pf_st_meta(l->file, "act") || pf_config_get(&l->config, "act_layer");
-    const bool any = l->naming->silu && !pf_load_has(l, l->naming->silu), named = a->known && a->facts.silu;
-    l->shape.act = PK_GELU;
+    const bool stated = strcmp(option, "auto") || pf_st_meta(l->file, "act") || pf_config_get(&l->config, "act_layer");
+    const bool maybe_other = l->naming->silu && !pf_load_has(l, l->naming->silu), by_name = a->known && a->facts.silu;
+    l->shape.act = PK_GELU;                                              /* not read where shape.swiglu */
     if (strcmp(option, "auto") && strcmp(option, "silu"))
         return pf_fail(PEFT_E_OPTION, "act: given '%s' for a gated MLP, expected silu", option);
-    if (!told && any && !named) assume(l, "act", "silu", "usual for gated MLPs, on the first half");
+    if (!stated && maybe_other && !by_name) assume(l, "act", "silu", "usual for gated MLPs, on the first half");
     return PEFT_OK;
 }
 
@@ -151,18 +155,18 @@ static peft_status act_of(pf_loader *l, const pf_arch *a, const char *why)
 static peft_status rule_of(pf_loader *l, const pf_arch *a, const char *why)
 {
     const char *usual = a->known ? a->facts.rule : l->family->rule;
-    const bool told = a->known || !strcmp(l->config.source, "open_clip_config.json");
+    const bool stated = a->known || !strcmp(l->config.source, "open_clip_config.json");
     l->rule = word(l, "resample");
-    if (!l->rule && !told && l->shape.image != l->native_grid * l->shape.patch) assume(l, "resample", usual, why);
+    if (!l->rule && !stated && l->shape.image != l->native_grid * l->shape.patch) assume(l, "resample", usual, why);
     if (!l->rule) l->rule = usual;
     return pf_pos_embed_rule(l->rule);
 }
 
-peft_status pf_load_named(const pf_loader *l)
+peft_status pf_load_check_architecture(const pf_loader *l)
 {
     const pf_arch a = pf_load_arch(l);
     return a.facts.refused ? pf_fail(PEFT_E_UNSUPPORTED, "%s names the architecture %s, which has %s: not supported",
-                               l->config.source, a.name, a.facts.refused) : PEFT_OK;
+                                     l->config.source, a.name, a.facts.refused) : PEFT_OK;
 }
 
 peft_status pf_load_facts(pf_loader *l)
@@ -177,7 +181,7 @@ peft_status pf_load_facts(pf_loader *l)
     PF_TRY(pool_of(l));
     if (bias) s->qkv_bias = !strcmp(bias, "true");
     if (!s->patch) PF_TRY(count(l, "patch", 0, &s->patch));
-    if (s->patch < 1) return pf_fail(PEFT_E_OPTION, "patch: not in the weights, expected as an option");
+    if (s->patch < 1) return pf_fail(PEFT_E_OPTION, "patch: not in the weights, expected as an option (patch=16)");
     PF_TRY(heads_of(l, &a));
     eps_of(l, &a, why);
     PF_TRY(act_of(l, &a, why));

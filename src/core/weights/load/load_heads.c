@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * load_heads.c -- how many attention heads networks of a size usually have. */
+ * load_heads.c -- the number of attention heads that networks of a width and depth usually have. */
 #include "core/weights/load/load.h"
 
 int64_t pf_usual_heads(const pf_vit_shape *s, const char **why)

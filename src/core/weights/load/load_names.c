@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
- * load_names.c -- translates the file's names to timm's: detects the naming, finds tensors by their timm name, and
- * lists those that are missing or unexpected. */
+ * load_names.c -- detects the naming of the file, translates the names of its tensors to timm's, finds tensors by their
+ * timm names, and lists those that are missing or unexpected. */
 #include <stdio.h>
 #include <string.h>
 #include "core/options/glob.h"
 #include "core/weights/load/load.h"
 
-/* Checks option "naming" against the naming found. "hf" accepts every naming of Hugging Face: hf, hf5 and hf-clip. */
-static peft_status asked_for(pf_families families, const char *asked, const char *found)
+/* Compares the option "naming" (asked) with the naming found. "hf" accepts every naming of Hugging Face: hf, hf5 and
+ * hf-clip. */
+static peft_status check_naming(pf_families families, const char *asked, const char *found)
 {
     const pf_naming *naming[PF_NAMINGS_MAX];
     const size_t n = pf_namings(families, naming);
@@ -23,8 +24,8 @@ static peft_status asked_for(pf_families families, const char *asked, const char
 
 static peft_status several(const pf_detected *found)
 {
-    return pf_fail(PEFT_E_UNSUPPORTED, "the file holds several ViTs, among them one behind '%s' and one behind '%s': "
-                   "the option prefix=%s chooses one", found[0].prefix, found[1].prefix,
+    return pf_fail(PEFT_E_UNSUPPORTED, "the file holds several ViTs, among them one with prefix '%s' and one with "
+                   "prefix '%s': the option prefix=%s chooses one", found[0].prefix, found[1].prefix,
                    *found[0].prefix ? found[0].prefix : found[1].prefix);
 }
 
@@ -37,11 +38,11 @@ static peft_status detect(pf_loader *l)
     if (refused) return pf_fail(PEFT_E_UNSUPPORTED, "the file holds %s, which is not supported", refused);
     const size_t n = pf_naming_detect(l->families, l->file, strcmp(prefix, "auto") ? prefix : NULL, found);
     if (!n && strcmp(prefix, "auto"))
-        return pf_fail(PEFT_E_OPTION, "prefix: given '%s', but no ViT of the file stands behind it", prefix);
+        return pf_fail(PEFT_E_OPTION, "prefix: given '%s', but no ViT of the file has it", prefix);
     const char *kind = pf_st_meta(l->file, "libpeft.kind");
     if (!n && kind)
-        return pf_fail(PEFT_E_FORMAT, "no ViT found: the file is of libpeft's kind '%.40s'; load the backbone that it "
-                       "was trained on, then this file for it", kind);
+        return pf_fail(PEFT_E_FORMAT, "no ViT found: this is a libpeft file of the kind '%.40s'; load the backbone "
+                       "that it was trained on, then this file for it", kind);
     if (!n)
         return pf_fail(PEFT_E_FORMAT, "no ViT found: expected tensors named as a block's attention is by timm "
                        "(..blocks.0.attn.qkv.weight), Hugging Face, CLIP, torchvision or mmpretrain");
@@ -52,14 +53,14 @@ static peft_status detect(pf_loader *l)
     if (!l->family)
         return pf_fail(PEFT_E_UNSUPPORTED, "the file has %s names, but its tensors are those of no family of networks "
                        "that this library knows", l->naming->name);
-    return asked_for(l->families, asked, l->naming->name);
+    return check_naming(l->families, asked, l->naming->name);
 }
 
 peft_status pf_load_names(pf_loader *l)
 {
     PF_TRY(detect(l));
     size_t n = pf_st_count(l->file), ignored = 0;
-    const char *one = "";
+    const char *example = "";
     l->found = pf_alloc_zero(l->ctx, n * sizeof *l->found);
     if (!l->found) return pf_nomem("the file's names", n * sizeof *l->found);
     l->count = n;
@@ -69,13 +70,13 @@ peft_status pf_load_names(pf_loader *l)
         f->timm = pf_naming_translate(l->families, l->naming, l->prefix, f->tensor->name);
         if (f->timm.kind != PF_NAME_IGNORED) continue;
         ignored++;
-        one = f->tensor->name;
+        example = f->tensor->name;
     }
-    if (ignored) pf_log(l->ctx, 2, "%zu tensors of the file are not used, among them %.80s", ignored, one);
+    if (ignored) pf_log(l->ctx, 2, "%zu tensors of the file are not used, among them %.80s", ignored, example);
     return PEFT_OK;
 }
 
-int pf_load_find(pf_loader *l, const char *name, bool take, const pf_st_tensor *part[3])
+int pf_load_find(pf_loader *l, const char *name, bool use, const pf_st_tensor *part[3])
 {
     pf_found *hit[4] = { NULL };
     for (size_t i = 0; i < l->count; i++) {
@@ -86,7 +87,7 @@ int pf_load_find(pf_loader *l, const char *name, bool take, const pf_st_tensor *
     for (int i = 0; i < parts; i++) if (!hit[first + i]) return 0;
     for (int i = 0; i < parts; i++) {
         part[i] = hit[first + i]->tensor;
-        if (take) hit[first + i]->used = true;
+        if (use) hit[first + i]->used = true;
     }
     return parts;
 }
@@ -105,7 +106,7 @@ bool pf_load_has(const pf_loader *l, const char *glob)
     return false;
 }
 
-void pf_load_leave_out(pf_loader *l, const char *glob)
+void pf_load_ignore(pf_loader *l, const char *glob)
 {
     for (size_t i = 0; i < l->count; i++)
         if (l->found[i].timm.kind == PF_NAME_OURS && pf_glob(glob, l->found[i].timm.name))
@@ -126,22 +127,22 @@ static bool present(const pf_loader *l, const char *name)
     return false;
 }
 
-/* What the file would call timm's tensor; of several parts those that it lacks. */
+/* Adds the name that the file would give timm's tensor; if it is stored in parts, the names of the missing ones. */
 static void add_missing(const pf_loader *l, const pf_vit_shape *s, names *n, const char *timm)
 {
     const char *prefix = pf_is_classifier(timm) ? "" : l->prefix;
     char theirs[PF_NAME_MAX], whole[2 * PF_NAME_MAX];
-    const bool one = pf_naming_theirs(l->families, l->naming, s, timm, 0, theirs);
+    const bool unsplit = pf_naming_theirs(l->families, l->naming, s, timm, 0, theirs);
     const int before = n->count;
-    for (int part = !one; part <= (one ? 0 : pf_name_parts(timm)); part++) {
+    for (int part = !unsplit; part <= (unsplit ? 0 : pf_name_parts(timm)); part++) {
         if (!pf_naming_theirs(l->families, l->naming, s, timm, part, theirs)) continue;
         snprintf(whole, sizeof whole, "%s%s", prefix, theirs);
-        if (one || !present(l, whole)) add(n, whole);
+        if (unsplit || !present(l, whole)) add(n, whole);
     }
     if (n->count == before) add(n, timm);
 }
 
-peft_status pf_load_account(pf_loader *l, const peft_backbone *b)
+peft_status pf_load_check_complete(pf_loader *l, const peft_backbone *b)
 {
     names missing = { "", 0 }, extra = { "", 0 };
     for (size_t i = 0; i < b->weights; i++)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * load_notes.c -- the notes of a backbone on its pictures and classes. Each comes from the first that states it: the
- * header of the weights, the configuration files beside them, the family of the network. */
+ * load_notes.c -- sets a backbone's notes on the preprocessing of its pictures and on its classes. Each comes from the
+ * first that states it: the file's header, the configuration files beside it, the family. */
 #include <stdio.h>
 #include <string.h>
 #include "core/weights/load/load.h"
@@ -12,8 +12,8 @@ static int64_t lines(const char *text)
     return n;
 }
 
-/* Sets the notes that are given. Class names are ignored where the classifier has another number of rows: they belong
- * to another classifier, such as that of the pretraining. */
+/* Class names are ignored if the classifier has another number of rows: they belong to another classifier, such as that
+ * of the pretraining. */
 peft_status pf_backbone_describe(peft_backbone *b, const char *preprocess, const char *class_names)
 {
     if (preprocess && *preprocess) {
@@ -33,7 +33,7 @@ peft_status pf_backbone_describe(peft_backbone *b, const char *preprocess, const
 
 typedef struct { char text[PF_NOTES][PF_NOTE_MAX]; } notes;
 
-/* Hugging Face's problem_type as what turns the classifier's outputs into probabilities; "": it says neither. */
+/* The note "link", the function that turns logits into probabilities, for Hugging Face's problem_type; "": unknown. */
 static const char *link_of(const char *problem_type)
 {
     if (problem_type && !strcmp(problem_type, "multi_label_classification")) return "sigmoid";
@@ -46,8 +46,8 @@ static void set_mean_std(notes *n, const double mean[3], const double std[3])
     pf_prep_print_triple(std, n->text[1], PF_NOTE_MAX);
 }
 
-/* mean, std, image_size, crop_pct, interpolation and link, the order of pf_note_name, as the configuration files state
- * them, else as is usual for the family. */
+/* mean, std, image_size, crop_pct, interpolation and link, in the order of pf_note_name, as the configuration files
+ * state them, else the family's usual values. native: the image side that the position embedding was trained for. */
 static notes without_header(const pf_loader *l, int64_t native)
 {
     const pf_config *c = &l->config;
@@ -67,10 +67,10 @@ static notes without_header(const pf_loader *l, int64_t native)
     return n;
 }
 
-/* Sets the note "preprocess": that of the header; else the one of the configuration files, with mean and std of the
- * header where it has them (files of an earlier version, converted .npz files); else, without such files, one made of
- * the header's single facts. An empty "preprocess" in the header means that only mean and std are known: no note is
- * made of them. */
+/* Sets the note "preprocess" by the first of these that exists: "preprocess" of the header; the preprocessing of the
+ * configuration files, with mean and std of the notes; the header's separate values (files of an earlier version,
+ * converted .npz files; header: it has mean and std). An empty "preprocess" in the header means that only mean and std
+ * are known: they make no note. */
 static peft_status set_preprocess(const pf_loader *l, peft_backbone *b, bool header)
 {
     const char *whole = pf_st_meta(b->file, "preprocess");
@@ -79,8 +79,8 @@ static peft_status set_preprocess(const pf_loader *l, peft_backbone *b, bool hea
     snprintf(mean_std, sizeof mean_std, ",mean=%s,std=%s", b->note[0], b->note[1]);
     if (l->config.prep.stated && !*l->config.prep.inexpressible) {
         pf_prep_text(&l->config.prep, text);
-        char *at = strstr(text, ",mean=");
-        snprintf(at, sizeof text - (size_t)(at - text), "%s", mean_std);
+        char *mean = strstr(text, ",mean=");
+        snprintf(mean, sizeof text - (size_t)(mean - text), "%s", mean_std);
     } else if (header && !whole && !l->config.prep.stated)
         snprintf(text, sizeof text, "size=%s%s%s%s%s%s", b->note[2], *b->note[3] ? ",resize=shorter,crop_pct=" : "",
                  b->note[3], *b->note[4] ? ",interpolation=" : "", b->note[4], mean_std);
@@ -94,15 +94,15 @@ peft_status pf_load_notes(const pf_loader *l, peft_backbone *b)
     const char *problem = pf_config_get(&l->config, "problem_type");
     const bool header = pf_st_meta(b->file, "mean") && pf_st_meta(b->file, "std");
     for (int i = 0; i < PF_NOTES; i++) {
-        const char *told = pf_st_meta(b->file, pf_note_name[i]), *text = told ? told : known.text[i];
+        const char *stated = pf_st_meta(b->file, pf_note_name[i]), *text = stated ? stated : known.text[i];
         if (strlen(text) < PF_NOTE_MAX) memcpy(b->note[i], text, strlen(text) + 1);
-        else pf_log(l->ctx, 1, "backbone: the file's header gives \"%s\" in %zu bytes, and at most %d are read: the "
+        else pf_log(l->ctx, 1, "backbone: the file's header has a \"%s\" of %zu bytes, but at most %d are read: the "
                     "backbone has no such note", pf_note_name[i], strlen(text), PF_NOTE_MAX - 1);
     }
     if (b->shape.classes < 1) *b->note[PF_NOTE_LINK] = 0;
     else if (problem && !strcmp(problem, "regression"))
-        pf_log(l->ctx, 1, "backbone: problem_type is regression: the classifier's outputs are values, and class "
-               "probabilities made of them mean nothing");
+        pf_log(l->ctx, 1, "backbone: problem_type is regression: the classifier's outputs are values, and not logits "
+               "from which class probabilities can be computed");
     memcpy(b->assumed, l->assumed, sizeof b->assumed);
     PF_TRY(set_preprocess(l, b, header));
     const char *names = pf_st_meta(b->file, "class_names");

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
- * load_shape.c -- the shape of a file's ViT as far as its tensors tell it. */
+ * load_shape.c -- finds the shape of a file's ViT as far as its tensors determine it. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 #include "core/weights/load/load.h"
 
-static const pf_st_tensor *first(pf_loader *l, const char *name)
+/* The tensor with this timm name, or its first part; NULL: the file does not have it. */
+static const pf_st_tensor *first_part(pf_loader *l, const char *name)
 {
     const pf_st_tensor *part[3];
     return pf_load_find(l, name, false, part) ? part[0] : NULL;
@@ -13,19 +14,19 @@ static const pf_st_tensor *first(pf_loader *l, const char *name)
 
 static int64_t extent(pf_loader *l, const char *name, int axis)
 {
-    const pf_st_tensor *t = first(l, name);
+    const pf_st_tensor *t = first_part(l, name);
     return t && axis < t->ndim ? t->dim[axis] : 0;
 }
 
-/* Values of a tensor as rows of the width: token tensors come with and without leading extents of 1. */
+/* The number of rows if the tensor is taken as [rows, width]: tensors of tokens may have leading extents of 1. */
 static int64_t rows(pf_loader *l, const char *name)
 {
-    const pf_st_tensor *t = first(l, name);
+    const pf_st_tensor *t = first_part(l, name);
     return t && l->shape.width > 0 ? pf_dims_count(t->ndim, t->dim) / l->shape.width : 0;
 }
 
-/* First extent of the whole, which parts share. */
-static int64_t stacked(pf_loader *l, const char *name)
+/* The first extent of the tensor, or the sum of those of its parts. */
+static int64_t rows_of_parts(pf_loader *l, const char *name)
 {
     const pf_st_tensor *part[3];
     int64_t n = 0;
@@ -34,97 +35,101 @@ static int64_t stacked(pf_loader *l, const char *name)
     return n;
 }
 
-/* The block of which any tensor is there, block by block. */
+/* The number of blocks: the first block of which the file has no tensor ends them. */
 static int64_t depth_of(const pf_loader *l)
 {
-    char front[PF_NAME_MAX];
+    char prefix[PF_NAME_MAX];
     for (int64_t depth = 0;; depth++) {
-        bool any = false;
-        snprintf(front, sizeof front, "blocks.%lld.", (long long)depth);
-        for (size_t i = 0; i < l->count && !any; i++)
-            any = l->found[i].timm.kind == PF_NAME_OURS && !strncmp(l->found[i].timm.name, front, strlen(front));
-        if (!any || depth > PEFT_DEPTH_MAX) return depth;
+        bool found = false;
+        snprintf(prefix, sizeof prefix, "blocks.%lld.", (long long)depth);
+        for (size_t i = 0; i < l->count && !found; i++)
+            found = l->found[i].timm.kind == PF_NAME_OURS && !strncmp(l->found[i].timm.name, prefix, strlen(prefix));
+        if (!found || depth > PEFT_DEPTH_MAX) return depth;
     }
 }
 
-/* Some block has the tensor of this name behind "blocks.N.". */
+/* Has any block the tensor of this name? Writes its name with "blocks.N." to whole. */
 static bool some_block(pf_loader *l, const char *name, char whole[PF_NAME_MAX])
 {
     for (int64_t i = 0; i < l->shape.depth; i++) {
         snprintf(whole, PF_NAME_MAX, "blocks.%lld.%s", (long long)i, name);
-        if (first(l, whole)) return true;
+        if (first_part(l, whole)) return true;
     }
     return false;
 }
 
+/* Fills in the shape by the tensors. mlp: if the file has neither fc1 nor fc2, a guess; the message of missing tensors
+ * follows later. */
 static void from_tensors(pf_loader *l)
 {
     pf_vit_shape *s = &l->shape;
     char name[PF_NAME_MAX];
     s->depth = depth_of(l);
-    const int64_t fc1 = some_block(l, "mlp.fc1.weight", name) ? stacked(l, name) : 0;
+    const int64_t fc1 = some_block(l, "mlp.fc1.weight", name) ? rows_of_parts(l, name) : 0;
     const int64_t fc2 = some_block(l, "mlp.fc2.weight", name) ? extent(l, name, 1) : 0;
     s->swiglu = fc2 > 0 && fc1 / 2 == fc2 && fc1 % 2 == 0;
-    s->mlp = fc2 ? fc2 : fc1 ? fc1 : 4 * s->width;                       /* in none: loading lists what is missing */
+    s->mlp = fc2 ? fc2 : fc1 ? fc1 : 4 * s->width;
     s->registers = rows(l, "reg_token");
     s->classes = extent(l, "head.weight", 0);
     s->layer_scale = some_block(l, "ls1.gamma", name);
     s->qkv_bias = some_block(l, "attn.qkv.bias", name);
-    s->patch_bias = first(l, "patch_embed.proj.bias") != NULL;
-    s->norm_pre = first(l, "norm_pre.weight") != NULL;
-    s->mean_pool = first(l, "fc_norm.weight") != NULL;
+    s->patch_bias = first_part(l, "patch_embed.proj.bias") != NULL;
+    s->norm_pre = first_part(l, "norm_pre.weight") != NULL;
+    s->mean_pool = first_part(l, "fc_norm.weight") != NULL;
 }
 
-static bool told_is(const pf_loader *l, const char *fact, const char *value)
+static bool fact_is(const pf_loader *l, const char *fact, const char *value)
 {
     const char *text = pf_config_get(&l->config, fact);
     return text && !strcmp(text, value);
 }
 
-/* Whether the description rules a grid of this side behind so many rows out. */
-static bool ruled_out(const pf_loader *l, int64_t front, int64_t grid)
+/* Do the configuration files contradict a grid of this side after so many prefix rows? */
+static bool ruled_out(const pf_loader *l, int64_t prefix, int64_t grid)
 {
     const char *side = pf_config_get(&l->config, "image_size");
     int64_t image;
-    if (told_is(l, "no_embed_class", "true") && front) return true;
-    if (told_is(l, "no_embed_class", "false") && !front) return true;
+    if (fact_is(l, "no_embed_class", "true") && prefix) return true;
+    if (fact_is(l, "no_embed_class", "false") && !prefix) return true;
     return side && l->shape.patch && pf_parse_int(side, &image) && image / l->shape.patch != grid;
 }
 
-/* A square grid behind no row, the class token's row, or one row for each token in front. Small grids may be read in
- * two ways (25 rows: 5 x 5, or 4 x 4 behind 9), which the description decides. */
+/* Splits the rows of pos_embed into prefix rows and a square grid. The prefix is none, the class token's row, or a row
+ * for the class token and each register. A small grid may have two readings (25 rows: 5 x 5, or 9 and then 4 x 4),
+ * between which the configuration files decide. */
 static peft_status positions(pf_loader *l)
 {
-    const int64_t all = rows(l, "pos_embed"), fronts[] = { 0, 1, 1 + l->shape.registers };
+    const int64_t total = rows(l, "pos_embed"), prefixes[] = { 0, 1, 1 + l->shape.registers };
     const bool may_lack = l->family->rows & PF_ROWS_NONE, may_have_all = l->family->rows & PF_ROWS_ALL;
-    int64_t grid[3], fits[3], n = 0, kept = 0;
+    int64_t grid[3], fits[3], n = 0, possible = 0;
     for (int i = !may_lack; i < (may_have_all && l->shape.registers ? 3 : 2); i++) {
-        const int64_t side = all > fronts[i] ? (int64_t)llround(sqrt((double)(all - fronts[i]))) : 0;
-        if (side && side * side == all - fronts[i]) fits[n] = fronts[i], grid[n++] = side;
+        const int64_t side = total > prefixes[i] ? (int64_t)llround(sqrt((double)(total - prefixes[i]))) : 0;
+        if (side && side * side == total - prefixes[i]) fits[n] = prefixes[i], grid[n++] = side;
     }
     if (!n)
-        return pf_fail(PEFT_E_FORMAT, "pos_embed has %lld rows: expected a square grid, with or without rows for the "
-                       "tokens in front", (long long)all);
+        return pf_fail(PEFT_E_FORMAT, "pos_embed has %lld rows: expected a square grid, with or without rows for class "
+                       "token and registers before it", (long long)total);
     for (int64_t i = 0; i < n && n > 1; i++)
-        if (!ruled_out(l, fits[i], grid[i])) fits[kept] = fits[i], grid[kept++] = grid[i];
-    if (n > 1 && kept != 1)
-        return pf_fail(PEFT_E_UNSUPPORTED, "pos_embed has %lld rows: a grid of %lld x %lld behind %lld rows, or of "
-                       "%lld x %lld behind %lld; expected a config.json whose image size or no_embed_class decides",
-                       (long long)all, (long long)grid[0], (long long)grid[0], (long long)fits[0], (long long)grid[1],
+        if (!ruled_out(l, fits[i], grid[i])) fits[possible] = fits[i], grid[possible++] = grid[i];
+    if (n > 1 && possible != 1)
+        return pf_fail(PEFT_E_UNSUPPORTED, "pos_embed has %lld rows: a grid of %lld x %lld after %lld rows, or of "
+                       "%lld x %lld after %lld; expected a config.json whose image size or no_embed_class decides",
+                       (long long)total, (long long)grid[0], (long long)grid[0], (long long)fits[0], (long long)grid[1],
                        (long long)grid[1], (long long)fits[1]);
     l->native_prefix = fits[0];
     l->native_grid = grid[0];
     return PEFT_OK;
 }
 
-/* Whether positions of tokens in front of the patches are added to the tokens: see PF_ROWS_ALL. */
-static void fold_or_not(pf_loader *l)
+/* Decides whether the prefix rows are added to class token and registers: see PF_ROWS_ALL in arch.h. */
+static void set_fold_prefix(pf_loader *l)
 {
     const bool joins = !(l->family->rows & PF_ROWS_ALL);
-    l->fold = l->shape.registers > 0 && (l->native_prefix > 1 || (l->native_prefix == 1 && joins));
+    l->fold_prefix = l->shape.registers > 0 && (l->native_prefix > 1 || (l->native_prefix == 1 && joins));
     l->shape.pos_prefix = l->native_prefix > 0;
 }
 
+/* The error for a missing tensor, under the name that the file would give it. */
 static peft_status no_such(const pf_loader *l, const char *timm, const char *what)
 {
     char theirs[PF_NAME_MAX];
@@ -135,7 +140,7 @@ static peft_status no_such(const pf_loader *l, const char *timm, const char *wha
 
 static peft_status patches(pf_loader *l)
 {
-    const pf_st_tensor *t = first(l, "patch_embed.proj.weight");
+    const pf_st_tensor *t = first_part(l, "patch_embed.proj.weight");
     if (!t) return no_such(l, "patch_embed.proj.weight", "expected the patch embedding");
     if (t->ndim == 5) return pf_fail(PEFT_E_UNSUPPORTED, "tensor '%s' has 5 extents: a network of videos", t->name);
     if (t->ndim != 4) return PEFT_OK;
@@ -151,12 +156,12 @@ static peft_status patches(pf_loader *l)
 
 peft_status pf_load_tokens(pf_loader *l)
 {
-    const pf_st_tensor *cls = first(l, "cls_token");
+    const pf_st_tensor *cls = first_part(l, "cls_token");
     PF_TRY(patches(l));
     if (!cls || !cls->ndim)
         return no_such(l, "cls_token", "networks without a class token (SigLIP, I-JEPA, timm's gap models) are not "
                        "supported");
-    if (!first(l, "pos_embed"))
+    if (!first_part(l, "pos_embed"))
         return no_such(l, "pos_embed", "networks without a learned position embedding (rotary: DINOv3, EVA-02; "
                        "relative: BEiT) are not supported");
     l->shape.width = cls->dim[cls->ndim - 1];
@@ -166,9 +171,9 @@ peft_status pf_load_tokens(pf_loader *l)
 peft_status pf_load_shape(pf_loader *l)
 {
     from_tensors(l);
-    PF_TRY(pf_load_named(l));
+    PF_TRY(pf_load_check_architecture(l));
     PF_TRY(pf_load_agree(l));
     PF_TRY(positions(l));
-    fold_or_not(l);
+    set_fold_prefix(l);
     return pf_load_facts(l);
 }

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
- * load_tensors.c -- every tensor into the backbone: mapped where it is of a type that is used as it is, else converted;
- * positions of tokens in front of the patches folded; the position embedding resampled. */
+ * load_tensors.c -- fills the backbone's tensors from the file: a tensor whose type is used as it is stays in the
+ * mapped file, others are converted. Then adds prefix rows of the position embedding to the tokens
+ * (pf_loader.fold_prefix) and resamples it to the grid of the image size. */
 #include <stdio.h>
 #include <string.h>
 #include "core/weights/load/load.h"
 #include "core/vit/pos_embed.h"
 
-/* The same extents but for those of 1, or a convolution's kernel flattened to a matrix. */
+/* Are the extents equal if those of 1 are left out, or is p a convolution's kernel t as a matrix [out, in * p * p]? */
 static bool same_extents(const peft_tensor *t, const pf_st_tensor *p)
 {
     int i = 0, k = 0;
@@ -18,7 +19,7 @@ static bool same_extents(const peft_tensor *t, const pf_st_tensor *p)
     return (i == t->ndim && k == p->ndim) || (t->ndim == 4 && p->ndim == 2 && t->dim[0] == p->dim[0]);
 }
 
-/* Parts stacked on each other have the extents of the whole but the first. */
+/* Checks the extents. Parts are stacked along the first axis, so that their other extents are those of t. */
 static peft_status check(const peft_tensor *t, const pf_st_tensor *const *part, int parts)
 {
     int64_t count = 0;
@@ -30,7 +31,7 @@ static peft_status check(const peft_tensor *t, const pf_st_tensor *const *part, 
     }
     if (fits && count == peft_tensor_count(t)) return PEFT_OK;
     return pf_fail(PEFT_E_FORMAT, "tensor '%s'%s: given %s, expected %s", part[0]->name,
-                   parts > 1 ? " and its partners" : "",
+                   parts > 1 ? " and the other parts of it" : "",
                    pf_dims_text(given, sizeof given, part[0]->ndim, part[0]->dim),
                    pf_dims_text(expected, sizeof expected, t->ndim, t->dim));
 }
@@ -44,8 +45,8 @@ static peft_status check_types(const pf_st_tensor *const *part, int parts)
     return PEFT_OK;
 }
 
-/* The type in which the backbone holds the tensor: a matrix that products read keeps f16 or bf16 where all its parts
- * have that type; everything else becomes pk_real. */
+/* The element type in the backbone: a weight matrix keeps f16 or bf16 if all its parts have that type; all other
+ * tensors become pk_real. */
 static peft_dtype held_type(const pf_weight *w, const pf_st_tensor *const *part, int parts)
 {
     const char *end = strrchr(w->name, '.');
@@ -55,9 +56,9 @@ static peft_dtype held_type(const pf_weight *w, const pf_st_tensor *const *part,
     return keep ? type : PF_REAL;
 }
 
-/* Tensor i of the backbone from its parts, stacked. A single part that has the type held and is aligned stays where it
- * is mapped; else the parts are copied or converted into owned memory. */
-static peft_status take(peft_backbone *b, size_t i, const pf_st_tensor *const *part, int parts)
+/* Fills tensor i of the backbone by its parts, stacked. A single part that has the right type and alignment stays in
+ * the mapped file; else the parts are copied or converted into owned memory. */
+static peft_status fill(peft_backbone *b, size_t i, const pf_st_tensor *const *part, int parts)
 {
     peft_tensor *t = &b->weight[i].tensor;
     PF_TRY(check(t, part, parts));
@@ -86,7 +87,7 @@ static size_t index_of(const peft_backbone *b, const char *name)
     return i;
 }
 
-/* Owned memory in place of mapped, with the same values. */
+/* Replaces mapped data by an owned copy, so that it can be changed. */
 static peft_status own_copy(peft_backbone *b, size_t i)
 {
     peft_tensor *t = &b->weight[i].tensor;
@@ -100,8 +101,9 @@ static peft_status own_copy(peft_backbone *b, size_t i)
     return PEFT_OK;
 }
 
-/* Class token and registers plus their positions, as the forward pass would add them, and then positions without. */
-static peft_status fold(const pf_loader *l, peft_backbone *b)
+/* Adds the prefix rows of the position embedding to class token and registers, as the forward pass would, and removes
+ * these rows. */
+static peft_status fold_prefix(const pf_loader *l, peft_backbone *b)
 {
     static const char *const token[] = { "cls_token", "reg_token" };
     const size_t pos = index_of(b, "pos_embed");
@@ -146,11 +148,11 @@ peft_status pf_load_tensors(pf_loader *l, peft_backbone *b)
         if (!strcmp(b->weight[i].name, "pos_embed"))
             b->weight[i].tensor.dim[1] = l->native_prefix + l->native_grid * l->native_grid;
         const int parts = pf_load_find(l, b->weight[i].name, true, part);
-        if (parts) s = take(b, i, part, parts);
+        if (parts) s = fill(b, i, part, parts);
     }
     PF_TRY(s);
-    PF_TRY(pf_load_account(l, b));
-    if (l->fold) PF_TRY(fold(l, b));
+    PF_TRY(pf_load_check_complete(l, b));
+    if (l->fold_prefix) PF_TRY(fold_prefix(l, b));
     return resample(l, b);
 }
 
