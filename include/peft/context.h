@@ -37,6 +37,7 @@ PEFT_API PEFT_NODISCARD peft_status peft_context_set_threads(peft_context *ctx, 
 
 /* The seed of everything random: initial values, dropout, shuffling. The same seed gives the same numbers. */
 PEFT_API PEFT_NODISCARD peft_status peft_context_set_seed(peft_context *ctx, uint64_t seed);
+PEFT_API uint64_t peft_context_seed(const peft_context *ctx);                  /* 0 for NULL */
 
 /* The instruction set of the kernels: "auto" (the best there is), "ref" (plain C), "avx2", "avx512". Results differ in
  * rounding between them. PEFT_E_UNSUPPORTED: this CPU or build does not have it, or nobody does. */

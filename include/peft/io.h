@@ -16,11 +16,6 @@
 #include <peft/tensor.h>
 PEFT_BEGIN_DECLS
 
-/* Sets the function that gets libpeft-io's warnings (level 1, one line without a newline); NULL discards them. Without
- * this call they go to standard error, after "libpeft: warning: ". For the whole process; call it before other threads
- * use the library. */
-PEFT_API void peft_io_set_log(peft_log_fn fn, void *user);
-
 /* --- image: width x height pixels of 1 (grey) or 3 (RGB) samples: 8 or 16 bits, signed 16 bits, or float ---------- */
 typedef struct peft_image peft_image;
 
@@ -40,12 +35,14 @@ typedef struct peft_image peft_image;
  * PEFT_E_IO: cannot be read. PEFT_E_FORMAT: broken, or none of the formats (the message names WebP, TIFF, DICOM and
  * others, and how to convert them). PEFT_E_UNSUPPORTED: too large; CMYK, lossless or 12-bit JPEG; Apple's CgBI;
  * another type or shape of NumPy array, or one in Fortran order. */
-PEFT_API PEFT_NODISCARD peft_status peft_image_load(const char *path, const char *options, peft_image **out);
+PEFT_API PEFT_NODISCARD peft_status
+peft_image_load(peft_context *ctx, const char *path, const char *options, peft_image **out);
 PEFT_API PEFT_NODISCARD peft_status   /* of a file's bytes in memory */
-peft_image_load_memory(const void *data, size_t size, const char *options, peft_image **out);
+peft_image_load_memory(peft_context *ctx, const void *data, size_t size, const char *options, peft_image **out);
 /* Sets *slices to the number of pictures in the file: 1 in all formats but NumPy. options, and errors but those of
  * slice: as for peft_image_load. */
-PEFT_API PEFT_NODISCARD peft_status peft_image_slices(const char *path, const char *options, int64_t *slices);
+PEFT_API PEFT_NODISCARD peft_status
+peft_image_slices(peft_context *ctx, const char *path, const char *options, int64_t *slices);
 /* Copies pixels: height rows of width * channels interleaved samples, row_bytes from one row to the next (0: rows
  * without gaps). depth: 8 (uint8_t), 16 (host-endian uint16_t), PEFT_SIGNED_16 (host-endian int16_t, such as
  * Hounsfield units) or PEFT_FLOAT_32 (float). A transform of a signed or float image needs a range (range=lo:hi).
@@ -53,8 +50,8 @@ PEFT_API PEFT_NODISCARD peft_status peft_image_slices(const char *path, const ch
 #define PEFT_SIGNED_16 (-16)
 #define PEFT_FLOAT_32  (-32)
 PEFT_API PEFT_NODISCARD peft_status
-peft_image_from_buffer(const void *pixels, int64_t width, int64_t height, int channels, int depth, int64_t row_bytes,
-                       peft_image **out);
+peft_image_from_buffer(peft_context *ctx, const void *pixels, int64_t width, int64_t height, int channels, int depth,
+                       int64_t row_bytes, peft_image **out);
 /* A copy of im in which a sample v has the value slope * v + intercept (DICOM's Rescale Slope and Intercept, NIfTI's
  * scl_slope and scl_inter); both replace an earlier rescale of im. The range of a transform is given in these values;
  * peft_image_pixels gives the samples v. A transform of such an image needs a range. PEFT_E_INVALID: |slope| outside
@@ -138,12 +135,12 @@ typedef struct peft_transform peft_transform;
  * A text with all settings of an earlier version (all above but crop_offset, resize_order, range and alpha) keeps the
  * meaning that it had there, so that saved models predict as before: squash without a crop, crop_pct above 1, the
  * horizontal pass first, erase_ratio as width / height, erase_fill=random as uniform. */
-PEFT_API PEFT_NODISCARD peft_status peft_transform_parse(const char *text, peft_transform **out);
+PEFT_API PEFT_NODISCARD peft_status peft_transform_parse(peft_context *ctx, const char *text, peft_transform **out);
 /* The settings of text in place of those of base (NULL: the defaults), such as a backbone's note "preprocess" with what
  * the user changes. A resize in text replaces base's crop_pct too; a size in text alone scales base's resize=N or HxW:
  * size=384 over size=224,resize=256 gives resize=439. */
 PEFT_API PEFT_NODISCARD peft_status
-peft_transform_parse_over(const char *base, const char *text, peft_transform **out);
+peft_transform_parse_over(peft_context *ctx, const char *base, const char *text, peft_transform **out);
 /* Every setting in a fixed order. Parsing it makes an equal transform, so that a model file can hold it. */
 PEFT_API const char *peft_transform_text(const peft_transform *t);            /* NULL: NULL */
 PEFT_API void        peft_transform_free(peft_transform *t);
@@ -170,7 +167,8 @@ typedef struct peft_dataset peft_dataset;
  * PEFT_E_FORMAT: a class without pictures in any split, or whose folder in this split holds other files only; a class
  * name with control characters or not in UTF-8. PEFT_E_NOTFOUND: no folder means the split. PEFT_E_INVALID: split is
  * NULL, but there are folders of splits. */
-PEFT_API PEFT_NODISCARD peft_status peft_dataset_open_folder(const char *path, const char *split, peft_dataset **out);
+PEFT_API PEFT_NODISCARD peft_status
+peft_dataset_open_folder(peft_context *ctx, const char *path, const char *split, peft_dataset **out);
 /* The same from a zip of such a folder, which stays open: images are read from it one by one, in forked processes too.
  * Bytes before the archive are skipped, backslashes are taken as slashes. A top folder around all pictures is left
  * out of the names. Names are path/<split>/<class>/<file>.
@@ -179,14 +177,16 @@ PEFT_API PEFT_NODISCARD peft_status peft_dataset_open_folder(const char *path, c
  * PEFT_E_UNSUPPORTED: images encrypted, or compressed by a method that this build does not read (the message
  * names it; stored and deflated entries are always read); more than 2^22 entries; an image that unpacks to more than
  * 1 GiB or to 1032 times its packed size. */
-PEFT_API PEFT_NODISCARD peft_status peft_dataset_open_zip(const char *path, const char *split, peft_dataset **out);
+PEFT_API PEFT_NODISCARD peft_status
+peft_dataset_open_zip(peft_context *ctx, const char *path, const char *split, peft_dataset **out);
 /* MedMNIST: <split>_images u8, u16, i16 or f32 [n,h,w], [n,h,w,1] or [n,h,w,3], <split>_labels integers [n], [n,1]
  * (classes) or [n,C] (0/1 targets); split "train", "val" or "test". i16 and f32 need a range in the transform. The
  * split's images are held in memory. Gives a warning where no sample of any split has some class below the largest
  * label.
  * PEFT_E_UNSUPPORTED: more than 64 entries; an array that unpacks to more than 8 GiB or to 1032 times its packed size;
  * an array of another type or shape, of objects, or in Fortran order. */
-PEFT_API PEFT_NODISCARD peft_status peft_dataset_open_npz(const char *path, const char *split, peft_dataset **out);
+PEFT_API PEFT_NODISCARD peft_status
+peft_dataset_open_npz(peft_context *ctx, const char *path, const char *split, peft_dataset **out);
 /* A text file in UTF-8, one sample a line: `name class` or `name 0,1,0` (a target per class), with blanks or a comma
  * between name and numbers. A name that begins or ends in blanks, begins with # or a quote, or ends in a number must
  * stand in double quotes (a quote inside is doubled). Backslashes are taken as slashes. Empty lines and lines that
@@ -194,10 +194,11 @@ PEFT_API PEFT_NODISCARD peft_status peft_dataset_open_npz(const char *path, cons
  * classes: how many there are; 0: the largest class + 1, with a warning where no sample has some class below that.
  * PEFT_E_FORMAT, with the number of the line: another form, a Windows path, a name with two labels. */
 PEFT_API PEFT_NODISCARD peft_status
-peft_dataset_open_list(const char *path, const char *folder, int64_t classes, peft_dataset **out);
+peft_dataset_open_list(peft_context *ctx, const char *path, const char *folder, int64_t classes, peft_dataset **out);
 /* Calls one of the four functions above: for a folder, for .npz, for .zip (in upper or lower case), and for any other
  * file that for lists, which have no splits (PEFT_E_NOTFOUND unless split is NULL). PEFT_E_IO: nothing is at path. */
-PEFT_API PEFT_NODISCARD peft_status peft_dataset_open(const char *path, const char *split, peft_dataset **out);
+PEFT_API PEFT_NODISCARD peft_status
+peft_dataset_open(peft_context *ctx, const char *path, const char *split, peft_dataset **out);
 PEFT_API void        peft_dataset_free(peft_dataset *d);
 
 PEFT_API int64_t     peft_dataset_count(const peft_dataset *d);
@@ -291,7 +292,8 @@ PEFT_API int64_t peft_loader_next(int64_t epoch, int64_t batch, peft_tensor *ima
  * names, which peft_backbone_load reads. Atomic: safetensors holds the old file or the whole new one.
  * PEFT_E_IO: cannot be read or written. PEFT_E_FORMAT: broken, or no such ViT. PEFT_E_UNSUPPORTED: other element types,
  * more than 4096 arrays or 64 blocks, an array that unpacks to more than 8 GiB or to 1032 times its packed size. */
-PEFT_API PEFT_NODISCARD peft_status peft_npz_to_safetensors(const char *npz, const char *safetensors);
+PEFT_API PEFT_NODISCARD peft_status
+peft_npz_to_safetensors(peft_context *ctx, const char *npz, const char *safetensors);
 
 PEFT_END_DECLS
 #endif

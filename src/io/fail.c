@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * fail.c -- error messages, and memory with checked sizes. */
+ * fail.c -- error messages, warnings, and memory with checked sizes. */
 #include "io/io.h"
 #include <stdarg.h>
 #include <stdio.h>
@@ -24,17 +24,30 @@ peft_status io_fail_in(peft_status s, const char *name)
     return !strncmp(message, name, n) && message[n] == ':' ? s : io_fail(s, "%s: %s", name, message);
 }
 
-void *io_alloc(int64_t count, size_t size)
+void io_warn(peft_context *ctx, const char *format, ...)
+{
+    char message[512];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(message, sizeof message, format, args);
+    va_end(args);
+    peft_sys_log(ctx, 1, message);
+}
+
+void *io_alloc(peft_context *ctx, int64_t count, size_t size)
 {
     int64_t bytes;
     if (count < 0 || size > INT32_MAX || __builtin_mul_overflow(count, (int64_t)size, &bytes)) return NULL;
-    return calloc(1, bytes ? (size_t)bytes : 1);
+    void *block = peft_sys_alloc(ctx, (size_t)bytes);
+    return block ? memset(block, 0, (size_t)bytes) : NULL;
 }
 
-char *io_join(const char *a, const char *b)
+char *io_copy(peft_context *ctx, const char *text) { return io_join(ctx, text, ""); }
+
+char *io_join(peft_context *ctx, const char *a, const char *b)
 {
     size_t n = strlen(a), m = strlen(b);
-    char *s = malloc(n + m + 1);
+    char *s = peft_sys_alloc(ctx, n + m + 1);
     if (!s) return NULL;
     memcpy(s, a, n);
     memcpy(s + n, b, m + 1);

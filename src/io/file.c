@@ -25,7 +25,8 @@ static peft_status fill(int fd, const char *path, uint8_t *data, size_t size)
 }
 
 /* Reads at most max_bytes; a file of more than limit bytes is refused. */
-static peft_status read_open(int fd, const char *path, int64_t max_bytes, int64_t limit, uint8_t **data, size_t *size)
+static peft_status read_open(peft_context *ctx, int fd, const char *path, int64_t max_bytes, int64_t limit,
+                             uint8_t **data, size_t *size)
 {
     struct stat st;
     if (fstat(fd, &st)) return system_failed("stat", path);
@@ -36,11 +37,11 @@ static peft_status read_open(int fd, const char *path, int64_t max_bytes, int64_
         return io_fail(PEFT_E_UNSUPPORTED, "%s: %lld bytes, the limit is %lld", path, (long long)st.st_size,
                        (long long)limit);
     const size_t n = (size_t)(st.st_size < max_bytes ? st.st_size : max_bytes);
-    uint8_t *p = malloc(n + 1);
+    uint8_t *p = peft_sys_alloc(ctx, n + 1);
     if (!p) return io_nomem(path);
     peft_status s = fill(fd, path, p, n);
     if (s) {
-        free(p);
+        peft_sys_free(ctx, p);
         return s;
     }
     p[n] = 0;
@@ -49,21 +50,22 @@ static peft_status read_open(int fd, const char *path, int64_t max_bytes, int64_
     return PEFT_OK;
 }
 
-static peft_status read_path(const char *path, int64_t max_bytes, int64_t limit, uint8_t **data, size_t *size)
+static peft_status read_path(peft_context *ctx, const char *path, int64_t max_bytes, int64_t limit, uint8_t **data,
+                             size_t *size)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);                   /* opening a FIFO must not block */
     if (fd < 0) return system_failed("open", path);
-    peft_status s = read_open(fd, path, max_bytes, limit, data, size);
+    peft_status s = read_open(ctx, fd, path, max_bytes, limit, data, size);
     close(fd);
     return s;
 }
 
-peft_status io_read_file(const char *path, int64_t limit, uint8_t **data, size_t *size)
+peft_status io_read_file(peft_context *ctx, const char *path, int64_t limit, uint8_t **data, size_t *size)
 {
-    return read_path(path, INT64_MAX, limit, data, size);
+    return read_path(ctx, path, INT64_MAX, limit, data, size);
 }
 
-peft_status io_read_head(const char *path, int64_t max_bytes, uint8_t **data, size_t *size)
+peft_status io_read_head(peft_context *ctx, const char *path, int64_t max_bytes, uint8_t **data, size_t *size)
 {
-    return read_path(path, max_bytes, INT64_MAX, data, size);
+    return read_path(ctx, path, max_bytes, INT64_MAX, data, size);
 }

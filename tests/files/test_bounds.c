@@ -103,7 +103,7 @@ END_TEST
 static bool picture_is_refused(const char *path)
 {
     peft_image *im;
-    return peft_image_load(path, NULL, &im) != PEFT_OK;
+    return peft_image_load(io_ctx, path, NULL, &im) != PEFT_OK;
 }
 
 /* A progressive JPEG of 16 x 16 whose header says 16,000 x 16,000. */
@@ -143,7 +143,7 @@ static bool strip_is_prepared(const char *path)
     static float out[3 * 224 * 224];
     peft_image *im;
     peft_transform *t;
-    return !peft_image_load(path, NULL, &im) && !peft_transform_parse("size=224,resize=shorter", &t) &&
+    return !peft_image_load(io_ctx, path, NULL, &im) && !peft_transform_parse(io_ctx, "size=224,resize=shorter", &t) &&
            !peft_transform_apply(t, im, out);
 }
 
@@ -151,7 +151,7 @@ START_TEST(long_strip)
 {
     static uint8_t pixels[16384];
     peft_image *im;
-    OK(peft_image_from_buffer(pixels, 1, 16384, 1, 8, 0, &im));
+    OK(peft_image_from_buffer(io_ctx, pixels, 1, 16384, 1, 8, 0, &im));
     OK(peft_image_save_png(im, in_folder("strip.png")));
     peft_image_free(im);
     bounded("PNG of 1 x 16384, shorter side to 256", in_folder("strip.png"), strip_is_prepared, 16);
@@ -161,7 +161,7 @@ END_TEST
 static bool arrays_are_refused(const char *path)
 {
     peft_dataset *d;
-    return peft_dataset_open_npz(path, "val", &d) != PEFT_OK;
+    return peft_dataset_open_npz(io_ctx, path, "val", &d) != PEFT_OK;
 }
 
 /* A member of one byte whose directory says 3.5 GiB. */

@@ -13,7 +13,7 @@ static peft_transform *parse(const char *more)
     char text[300];
     peft_transform *t;
     snprintf(text, sizeof text, "size=%d,mean=0,std=1,%s", SIZE, more);
-    ok(peft_transform_parse(text, &t));
+    ok(peft_transform_parse(io_ctx, text, &t));
     return t;
 }
 
@@ -112,7 +112,7 @@ START_TEST(saturation)
     uint8_t pixels[PLANE * 3];
     for (int i = 0; i < PLANE * 3; i++) pixels[i] = (uint8_t)(90 + i * 37 % 61);   /* no value is cut off */
     peft_image *im;
-    ok(peft_image_from_buffer(pixels, SIZE, SIZE, 3, 8, 0, &im));
+    ok(peft_image_from_buffer(io_ctx, pixels, SIZE, SIZE, 3, 8, 0, &im));
     double low = 9, high = 0;
     for (int64_t i = 0; i < 60; i++) {
         float v[FLOATS], plain[FLOATS];
@@ -155,7 +155,7 @@ START_TEST(erasing)
         snprintf(text, sizeof text,
                  "size=%d,mean=-2,std=1,erase=0.4,erase_area=0.1:0.3,erase_ratio=1.4:2,erase_fill=%s", SIZE,
                  fills[fill]);
-        ok(peft_transform_parse(text, &t));
+        ok(peft_transform_parse(io_ctx, text, &t));
         ok(peft_transform_apply(t, im, plain));               /* no value is 0 */
         for (int64_t i = 0; i < 300; i++) {
             float v[FLOATS];
@@ -196,16 +196,16 @@ END_TEST
 START_TEST(texts)
 {
     peft_transform *t, *again;
-    ok(peft_transform_parse("size=32,pad=4,pad_mode=reflect,saturation=0.3,erase=0.25,erase_area=0.02:0.2,"
+    ok(peft_transform_parse(io_ctx, "size=32,pad=4,pad_mode=reflect,saturation=0.3,erase=0.25,erase_area=0.02:0.2,"
                             "erase_fill=random", &t));
-    ok(peft_transform_parse(peft_transform_text(t), &again));
+    ok(peft_transform_parse(io_ctx, peft_transform_text(t), &again));
     ck_assert_str_eq(peft_transform_text(t), peft_transform_text(again));
     ck_assert_ptr_nonnull(strstr(peft_transform_text(t), "erase_area=0.02:0.2,"));
     peft_transform_free(t);
     peft_transform_free(again);
-    fails(PEFT_E_OPTION, "'pad_mode' is 'wrap'; expected zero or reflect", peft_transform_parse("pad_mode=wrap", &t));
-    fails(PEFT_E_OPTION, "erase", peft_transform_parse("erase=1.5", &t));
-    fails(PEFT_E_OPTION, "pad", peft_transform_parse("pad=-1", &t));
+    fails(PEFT_E_OPTION, "'pad_mode' is 'wrap'; expected zero or reflect", peft_transform_parse(io_ctx, "pad_mode=wrap", &t));
+    fails(PEFT_E_OPTION, "erase", peft_transform_parse(io_ctx, "erase=1.5", &t));
+    fails(PEFT_E_OPTION, "pad", peft_transform_parse(io_ctx, "pad=-1", &t));
 }
 END_TEST
 
@@ -222,14 +222,14 @@ static peft_dataset *greys(void)
         char name[20];
         peft_image *im;
         memset(pixels, 10 * i, sizeof pixels);
-        ok(peft_image_from_buffer(pixels, SIZE, SIZE, 1, 8, 0, &im));
+        ok(peft_image_from_buffer(io_ctx, pixels, SIZE, SIZE, 1, 8, 0, &im));
         snprintf(name, sizeof name, "%d.png", i);
         ok(peft_image_save_png(im, in_folder(name)));
         peft_image_free(im);
         sprintf(list + strlen(list), "%s %d\n", name, i % CLASSES);
     }
     write_bytes(in_folder("list"), list, strlen(list));
-    ok(peft_dataset_open_list(in_folder("list"), NULL, 0, &d));
+    ok(peft_dataset_open_list(io_ctx, in_folder("list"), NULL, 0, &d));
     return d;
 }
 

@@ -8,7 +8,7 @@
 static peft_image *load(const void *data, size_t size)
 {
     peft_image *im;
-    ok(peft_image_load_memory(data, size, NULL, &im));
+    ok(peft_image_load_memory(io_ctx, data, size, NULL, &im));
     return im;
 }
 
@@ -19,7 +19,7 @@ START_TEST(png_round_trip)
         for (int channels = 1; channels <= 3; channels += 2) {
             peft_image *im = picture(19, 7, channels, depth, 3), *back;
             ok(peft_image_save_png(im, path));
-            ok(peft_image_load(path, NULL, &back));
+            ok(peft_image_load(io_ctx, path, NULL, &back));
             same_image(im, back);
             peft_image_free(im);
             peft_image_free(back);
@@ -75,7 +75,7 @@ END_TEST
 static void refused_or(const peft_image *whole, bool must, const void *png, size_t size, const char *what, size_t at)
 {
     peft_image *im = NULL;
-    peft_status s = peft_image_load_memory(png, size, NULL, &im);
+    peft_status s = peft_image_load_memory(io_ctx, png, size, NULL, &im);
     if (must) ck_assert_msg(s == PEFT_E_FORMAT || (s == PEFT_E_UNSUPPORTED && *what != 'c'), "%s %zu: taken", what, at);
     else ck_assert_msg(s == PEFT_OK, "%s %zu: %s", what, at, peft_last_error());
     if (!s) same_image(whole, im);
@@ -92,7 +92,7 @@ START_TEST(png_broken)
     peft_image *whole;
     save_picture(path, 33, 21, 3, 1);
     unsigned char *png = read_bytes(path, &size);
-    ok(peft_image_load(path, NULL, &whole));
+    ok(peft_image_load(io_ctx, path, NULL, &whole));
     for (size_t n = 0; n < size; n++) {
         unsigned char *cut = malloc(n + 1);                                   /* its own size: reading beyond shows */
         memcpy(cut, png, n);
@@ -139,17 +139,17 @@ START_TEST(limits)
     peft_image *im = NULL;
     save_picture(path, 8, 8, 1, 1);
     unsigned char *png = read_bytes(path, &size);
-    fails(PEFT_E_UNSUPPORTED, "max_side", peft_image_load(path, "max_side=7", &im));
-    fails(PEFT_E_UNSUPPORTED, "max_bytes", peft_image_load_memory(png, size, "max_bytes=63", &im));
-    fails(PEFT_E_OPTION, "max_size", peft_image_load(path, "max_size=7", &im));
-    fails(PEFT_E_OPTION, "'max_side' is 'x'", peft_image_load(path, "max_side=x", &im));
-    fails(PEFT_E_OPTION, "twice", peft_image_load(path, "max_side=8 max_side=9", &im));
+    fails(PEFT_E_UNSUPPORTED, "max_side", peft_image_load(io_ctx, path, "max_side=7", &im));
+    fails(PEFT_E_UNSUPPORTED, "max_bytes", peft_image_load_memory(io_ctx, png, size, "max_bytes=63", &im));
+    fails(PEFT_E_OPTION, "max_size", peft_image_load(io_ctx, path, "max_size=7", &im));
+    fails(PEFT_E_OPTION, "'max_side' is 'x'", peft_image_load(io_ctx, path, "max_side=x", &im));
+    fails(PEFT_E_OPTION, "twice", peft_image_load(io_ctx, path, "max_side=8 max_side=9", &im));
     set_size(png, 0x7fffffff, 0x7fffffff);
-    fails(PEFT_E_UNSUPPORTED, "max_side", peft_image_load_memory(png, size, NULL, &im));
+    fails(PEFT_E_UNSUPPORTED, "max_side", peft_image_load_memory(io_ctx, png, size, NULL, &im));
     set_size(png, 16384, 16384);
-    fails(PEFT_E_FORMAT, "cannot hold", peft_image_load_memory(png, size, NULL, &im));
+    fails(PEFT_E_FORMAT, "cannot hold", peft_image_load_memory(io_ctx, png, size, NULL, &im));
     set_size(png, 8, 9);
-    ck_assert_int_eq(peft_image_load_memory(png, size, NULL, &im), PEFT_E_FORMAT);
+    ck_assert_int_eq(peft_image_load_memory(io_ctx, png, size, NULL, &im), PEFT_E_FORMAT);
     free(png);
 }
 END_TEST
@@ -173,11 +173,11 @@ START_TEST(pnm)
     ck_assert_int_eq(peft_image_channels(im), 3);
     peft_image_free(im);
     for (size_t n = 0; n < sizeof colour - 1; n++)
-        ck_assert_int_eq(peft_image_load_memory(colour, n, NULL, &im), PEFT_E_FORMAT);
+        ck_assert_int_eq(peft_image_load_memory(io_ctx, colour, n, NULL, &im), PEFT_E_FORMAT);
     const char *broken[] = { "P5 0 1 255 x", "P5 1 1 0 x", "P5 1 1 65536 xx", "P5 -1 1 255 x", "P5 1 1 4 \x05",
                              "P5 16777216 16777216 255 x", "P5 99999999999 1 255 x", "P4 1 1 x" };
     for (size_t i = 0; i < sizeof broken / sizeof *broken; i++)
-        ck_assert_int_ne(peft_image_load_memory(broken[i], strlen(broken[i]), NULL, &im), PEFT_OK);
+        ck_assert_int_ne(peft_image_load_memory(io_ctx, broken[i], strlen(broken[i]), NULL, &im), PEFT_OK);
 }
 END_TEST
 
@@ -213,7 +213,7 @@ START_TEST(kinds)
     };
     for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
         peft_image *im = NULL;
-        fails(PEFT_E_FORMAT, row[i].named, peft_image_load_memory(row[i].bytes, row[i].n, NULL, &im));
+        fails(PEFT_E_FORMAT, row[i].named, peft_image_load_memory(io_ctx, row[i].bytes, row[i].n, NULL, &im));
     }
 }
 END_TEST
@@ -225,15 +225,15 @@ START_TEST(one_slice)
     const char *path = in_folder("one.png");
     int64_t slices = 0;
     ok(peft_image_save_png(im, path));
-    ok(peft_image_slices(path, NULL, &slices));
+    ok(peft_image_slices(io_ctx, path, NULL, &slices));
     ck_assert_int_eq(slices, 1);
-    ok(peft_image_load(path, "slice=0", &same));
+    ok(peft_image_load(io_ctx, path, "slice=0", &same));
     ck_assert_mem_eq(peft_image_pixels(im), peft_image_pixels(same), 18);
     peft_image_free(same);
-    fails(PEFT_E_OPTION, "slice=1, the file holds 1", peft_image_load(path, "slice=1", &same));
+    fails(PEFT_E_OPTION, "slice=1, the file holds 1", peft_image_load(io_ctx, path, "slice=1", &same));
     write_bytes(path, "GIF89a", 6);
-    fails(PEFT_E_FORMAT, "GIF", peft_image_slices(path, NULL, &slices));
-    fails(PEFT_E_INVALID, "slices is NULL", peft_image_slices(path, NULL, NULL));
+    fails(PEFT_E_FORMAT, "GIF", peft_image_slices(io_ctx, path, NULL, &slices));
+    fails(PEFT_E_INVALID, "slices is NULL", peft_image_slices(io_ctx, path, NULL, NULL));
     peft_image_free(im);
 }
 END_TEST
@@ -242,20 +242,20 @@ START_TEST(buffers)
 {
     peft_image *im = NULL;
     const uint8_t rows[] = { 1, 2, 99, 3, 4, 99 };
-    ok(peft_image_from_buffer(rows, 2, 2, 1, 8, 3, &im));
+    ok(peft_image_from_buffer(io_ctx, rows, 2, 2, 1, 8, 3, &im));
     ck_assert_mem_eq(peft_image_pixels(im), ((uint8_t[]){ 1, 2, 3, 4 }), 4);
     fails(PEFT_E_IO, "gone/x.png", peft_image_save_png(im, "/nonexistent-gone/x.png"));
     peft_image_free(im);
     peft_image_free(NULL);
-    fails(PEFT_E_INVALID, "row_bytes", peft_image_from_buffer(rows, 2, 2, 1, 8, 1, &im));
-    fails(PEFT_E_INVALID, "2 channels", peft_image_from_buffer(rows, 2, 2, 2, 8, 0, &im));
-    fails(PEFT_E_INVALID, "0 x 2", peft_image_from_buffer(rows, 0, 2, 1, 8, 0, &im));
-    fails(PEFT_E_INVALID, "large", peft_image_from_buffer(rows, INT64_MAX, 2, 1, 8, 0, &im));
-    fails(PEFT_E_INVALID, "pixels", peft_image_from_buffer(NULL, 1, 1, 1, 8, 0, &im));
-    fails(PEFT_E_IO, "no-such", peft_image_load(in_folder("no-such"), NULL, &im));
-    fails(PEFT_E_IO, "a folder", peft_image_load(io_folder, NULL, &im));
+    fails(PEFT_E_INVALID, "row_bytes", peft_image_from_buffer(io_ctx, rows, 2, 2, 1, 8, 1, &im));
+    fails(PEFT_E_INVALID, "2 channels", peft_image_from_buffer(io_ctx, rows, 2, 2, 2, 8, 0, &im));
+    fails(PEFT_E_INVALID, "0 x 2", peft_image_from_buffer(io_ctx, rows, 0, 2, 1, 8, 0, &im));
+    fails(PEFT_E_INVALID, "large", peft_image_from_buffer(io_ctx, rows, INT64_MAX, 2, 1, 8, 0, &im));
+    fails(PEFT_E_INVALID, "pixels", peft_image_from_buffer(io_ctx, NULL, 1, 1, 1, 8, 0, &im));
+    fails(PEFT_E_IO, "no-such", peft_image_load(io_ctx, in_folder("no-such"), NULL, &im));
+    fails(PEFT_E_IO, "a folder", peft_image_load(io_ctx, io_folder, NULL, &im));
     write_bytes(in_folder("text.png"), "hello", 5);
-    fails(PEFT_E_FORMAT, "text.png", peft_image_load(in_folder("text.png"), NULL, &im));
+    fails(PEFT_E_FORMAT, "text.png", peft_image_load(io_ctx, in_folder("text.png"), NULL, &im));
 }
 END_TEST
 
@@ -277,7 +277,7 @@ START_TEST(save_is_atomic)
     peft_image *im;
     save_picture(in_folder("a.png"), 4, 4, 1, 1);
     save_picture(in_folder("a.png"), 5, 5, 1, 1);
-    ok(peft_image_load(in_folder("a.png"), NULL, &im));
+    ok(peft_image_load(io_ctx, in_folder("a.png"), NULL, &im));
     ck_assert_int_eq(peft_image_width(im), 5);
     peft_image_free(im);
     ck_assert_int_eq(remove(in_folder("a.png")), 0);

@@ -80,7 +80,7 @@ START_TEST(pixels)
     for (int i = 0; i < ROWS; i++) {
         const sample *s = sample_of(i);
         peft_image *im;
-        ok(peft_image_load_memory(s->file, s->size, NULL, &im));
+        ok(peft_image_load_memory(io_ctx, s->file, s->size, NULL, &im));
         has_pixels(s, s->size, im);
         peft_image_free(im);
     }
@@ -98,10 +98,10 @@ START_TEST(cut)
             memcpy(part, s->file, n);
             if (n < s->size - s->spare) {
                 const char *word = io_format_of(part, n) ? s->word : "image:";
-                fails(PEFT_E_FORMAT, word, peft_image_load_memory(part, n, NULL, &im));
+                fails(PEFT_E_FORMAT, word, peft_image_load_memory(io_ctx, part, n, NULL, &im));
                 ck_assert_msg(!im, "%s, %zu bytes: refused, and a picture is given", s->row, n);
             } else {
-                ok(peft_image_load_memory(part, n, NULL, &im));
+                ok(peft_image_load_memory(io_ctx, part, n, NULL, &im));
                 has_pixels(s, n, im);
             }
             peft_image_free(im);
@@ -119,12 +119,12 @@ START_TEST(limits)
         peft_image *im = NULL;
         char options[60];
         snprintf(options, sizeof options, "max_side=%d max_bytes=%d", side, bytes);
-        ok(peft_image_load_memory(s->file, s->size, options, &im));
+        ok(peft_image_load_memory(io_ctx, s->file, s->size, options, &im));
         peft_image_free(im);
         snprintf(options, sizeof options, "max_side=%d", side - 1);
-        fails(PEFT_E_UNSUPPORTED, "max_side", peft_image_load_memory(s->file, s->size, options, &im));
+        fails(PEFT_E_UNSUPPORTED, "max_side", peft_image_load_memory(io_ctx, s->file, s->size, options, &im));
         snprintf(options, sizeof options, "max_bytes=%d", bytes - 1);
-        fails(PEFT_E_UNSUPPORTED, "max_bytes", peft_image_load_memory(s->file, s->size, options, &im));
+        fails(PEFT_E_UNSUPPORTED, "max_bytes", peft_image_load_memory(io_ctx, s->file, s->size, options, &im));
     }
 }
 END_TEST

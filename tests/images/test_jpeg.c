@@ -50,7 +50,7 @@ static const kind rgb = { .channels = 3, .space = JCS_RGB }, grey = { .channels 
 static peft_image *load(const void *data, size_t size)
 {
     peft_image *im;
-    ok(peft_image_load_memory(data, size, NULL, &im));
+    ok(peft_image_load_memory(io_ctx, data, size, NULL, &im));
     return im;
 }
 
@@ -78,11 +78,11 @@ START_TEST(colours)
     ck_assert_int_eq(peft_image_channels(back), 1);
     is_even(back, 90);
     peft_image_free(back);
-    fails(PEFT_E_UNSUPPORTED, "max_side", peft_image_load_memory(jpeg, size, "max_side=23", &back));
+    fails(PEFT_E_UNSUPPORTED, "max_side", peft_image_load_memory(io_ctx, jpeg, size, "max_side=23", &back));
     free(jpeg);
     const kind cmyk = { .channels = 4, .space = JCS_CMYK };
     jpeg = jpeg_of(&cmyk, pixels, 24, 16, &size);
-    fails(PEFT_E_UNSUPPORTED, "CMYK", peft_image_load_memory(jpeg, size, NULL, &back));
+    fails(PEFT_E_UNSUPPORTED, "CMYK", peft_image_load_memory(io_ctx, jpeg, size, NULL, &back));
     free(jpeg);
 }
 END_TEST
@@ -131,7 +131,7 @@ START_TEST(cut)
                 unsigned char *bad = calloc(bytes + 1, 1);    /* its own size: reading beyond shows */
                 memcpy(bad, jpeg, n);
                 if (filled == 2) memcpy(bad + bytes - 2, "\xff\xd9", 2);
-                peft_status s = peft_image_load_memory(bad, bytes, NULL, &back);
+                peft_status s = peft_image_load_memory(io_ctx, bad, bytes, NULL, &back);
                 if (n < size - 2) {
                     ck_assert_msg(s == PEFT_E_FORMAT, "kind %zu, %d, cut at %zu of %zu: %s", i, filled, n, size,
                                   s ? peft_last_error() : "accepted");
@@ -161,7 +161,7 @@ START_TEST(changed)
         for (size_t at = 0; at < size; at++)
             for (int bit = 0; bit < 8; bit += 3) {
                 jpeg[at] ^= (unsigned char)(1 << bit);
-                if (!peft_image_load_memory(jpeg, size, "max_side=4096", &back)) peft_image_free(back);
+                if (!peft_image_load_memory(io_ctx, jpeg, size, "max_side=4096", &back)) peft_image_free(back);
                 jpeg[at] ^= (unsigned char)(1 << bit);
             }
         free(jpeg);
@@ -207,7 +207,7 @@ START_TEST(harmless)
     for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
         unsigned char *other = with_bytes(jpeg, size, row[i].at, row[i].bytes, row[i].n);
         if (row[i].fails) {
-            fails(PEFT_E_FORMAT, row[i].fails, peft_image_load_memory(other, size + row[i].n, NULL, &back));
+            fails(PEFT_E_FORMAT, row[i].fails, peft_image_load_memory(io_ctx, other, size + row[i].n, NULL, &back));
         } else {
             back = load(other, size + row[i].n);
             same_image(whole, back);
@@ -244,23 +244,23 @@ START_TEST(announced_sizes)
         k.progressive = progressive;
         unsigned char *jpeg = jpeg_of(&k, peft_image_pixels(im), 16, 16, &size);
         set_size(jpeg, size, progressive ? 0xc2 : 0xc0, 16000, 16000);
-        fails(PEFT_E_FORMAT, "cannot hold", peft_image_load_memory(jpeg, size, NULL, &back));
+        fails(PEFT_E_FORMAT, "cannot hold", peft_image_load_memory(io_ctx, jpeg, size, NULL, &back));
         set_size(jpeg, size, progressive ? 0xc2 : 0xc0, 16, 17);
-        ck_assert_int_ne(peft_image_load_memory(jpeg, size, NULL, &back), PEFT_OK);
+        ck_assert_int_ne(peft_image_load_memory(io_ctx, jpeg, size, NULL, &back), PEFT_OK);
         free(jpeg);
     }
     kind k = rgb;
     k.progressive = k.arithmetic = true;
     unsigned char *jpeg = jpeg_of(&k, peft_image_pixels(im), 16, 16, &size);
     set_size(jpeg, size, 0xca, 16000, 16000);
-    fails(PEFT_E_UNSUPPORTED, "max_bytes", peft_image_load_memory(jpeg, size, NULL, &back));
+    fails(PEFT_E_UNSUPPORTED, "max_bytes", peft_image_load_memory(io_ctx, jpeg, size, NULL, &back));
     free(jpeg);
     peft_image_free(im);
     im = picture(200, 200, 3, 8, 5);
     k.arithmetic = false;
     jpeg = jpeg_of(&k, peft_image_pixels(im), 200, 200, &size);
-    fails(PEFT_E_UNSUPPORTED, "several scans", peft_image_load_memory(jpeg, size, "max_bytes=200000", &back));
-    ok(peft_image_load_memory(jpeg, size, "max_bytes=500000", &back));
+    fails(PEFT_E_UNSUPPORTED, "several scans", peft_image_load_memory(io_ctx, jpeg, size, "max_bytes=200000", &back));
+    ok(peft_image_load_memory(io_ctx, jpeg, size, "max_bytes=500000", &back));
     peft_image_free(back);
     free(jpeg);
     peft_image_free(im);
@@ -278,10 +278,10 @@ START_TEST(other_processes)
     unsigned char *jpeg = jpeg_of(&grey, peft_image_pixels(im), 16, 16, &size);
     size_t frame = find_marker(jpeg, size, 0xc0);
     jpeg[frame + 1] = 0xc3;
-    fails(PEFT_E_UNSUPPORTED, "lossless", peft_image_load_memory(jpeg, size, NULL, &back));
+    fails(PEFT_E_UNSUPPORTED, "lossless", peft_image_load_memory(io_ctx, jpeg, size, NULL, &back));
     jpeg[frame + 1] = 0xc1;
     jpeg[frame + 4] = 12;
-    fails(PEFT_E_UNSUPPORTED, "16-bit PNG", peft_image_load_memory(jpeg, size, NULL, &back));
+    fails(PEFT_E_UNSUPPORTED, "16-bit PNG", peft_image_load_memory(io_ctx, jpeg, size, NULL, &back));
     free(jpeg);
     peft_image_free(im);
 }

@@ -29,7 +29,7 @@ static peft_image *drawn(int depth)
     }
     const void *pixels = depth == 8 ? (const void *)bytes : depth == 16 ? (const void *)v
                        : depth == PEFT_SIGNED_16 ? (const void *)shifted : (const void *)real;
-    ok(peft_image_from_buffer(pixels, 5, 7, 1, depth, 0, &im));
+    ok(peft_image_from_buffer(io_ctx, pixels, 5, 7, 1, depth, 0, &im));
     ck_assert_int_eq(peft_image_depth(im), depth);
     return im;
 }
@@ -64,7 +64,7 @@ END_TEST
 static void apply(const char *text, const peft_image *im, float *out)
 {
     peft_transform *t;
-    ok(peft_transform_parse(text, &t));
+    ok(peft_transform_parse(io_ctx, text, &t));
     ok(peft_transform_apply(t, im, out));
     peft_transform_free(t);
 }
@@ -73,7 +73,7 @@ static void refused(peft_status s, const char *word, const char *text, const pef
 {
     float out[12];
     peft_transform *t;
-    ok(peft_transform_parse(text, &t));
+    ok(peft_transform_parse(io_ctx, text, &t));
     fails(s, word, peft_transform_apply(t, im, out));
     peft_transform_free(t);
 }
@@ -95,7 +95,7 @@ START_TEST(windows)
     const int16_t same[] = { -7, -7, -7, -7 }, most[] = { -7, -7, -7, 9 };
     peft_image *im, *hu;
     float out[12];
-    ok(peft_image_from_buffer(real, 2, 2, 1, PEFT_FLOAT_32, 0, &im));
+    ok(peft_image_from_buffer(io_ctx, real, 2, 2, 1, PEFT_FLOAT_32, 0, &im));
     apply(PLAIN "range=-1:1", im, out);
     near(out, (const float[]){ 0, 0.625f, 0.5005f, 1 });
     near(out + 8, out);                                       /* grey is repeated */
@@ -105,7 +105,7 @@ START_TEST(windows)
     refused(PEFT_E_INVALID, "range=lo:hi", PLAIN, im);
     peft_image_free(im);
 
-    ok(peft_image_from_buffer(ct, 2, 2, 1, 16, 0, &im));
+    ok(peft_image_from_buffer(io_ctx, ct, 2, 2, 1, 16, 0, &im));
     ok(peft_image_rescale(im, 1, -1024, &hu));
     apply(PLAIN "range=-1000:400", hu, out);
     near(out, (const float[]){ 0, 1000.f / 1400, 1, 1 });
@@ -119,19 +119,19 @@ START_TEST(windows)
     peft_image_free(hu);
     peft_image_free(im);
 
-    ok(peft_image_from_buffer(same, 2, 2, 1, PEFT_SIGNED_16, 0, &im));
+    ok(peft_image_from_buffer(io_ctx, same, 2, 2, 1, PEFT_SIGNED_16, 0, &im));
     apply(PLAIN "range=p1:p99", im, out);                     /* one value: black */
     near(out, (const float[]){ 0, 0, 0, 0 });
     peft_image_free(im);
-    ok(peft_image_from_buffer(zeros, 2, 2, 1, PEFT_FLOAT_32, 0, &im));
+    ok(peft_image_from_buffer(io_ctx, zeros, 2, 2, 1, PEFT_FLOAT_32, 0, &im));
     apply(PLAIN "range=p0:p100", im, out);                    /* -0 equals 0: one value */
     near(out, (const float[]){ 0, 0, 0, 0 });
     peft_image_free(im);
-    ok(peft_image_from_buffer(widest, 2, 2, 1, PEFT_FLOAT_32, 0, &im));
+    ok(peft_image_from_buffer(io_ctx, widest, 2, 2, 1, PEFT_FLOAT_32, 0, &im));
     apply(PLAIN "range=p0:p100", im, out);                    /* hi - lo is beyond the largest float */
     near(out, (const float[]){ 0, 1, 0.5f, 0.5f });
     peft_image_free(im);
-    ok(peft_image_from_buffer(most, 2, 2, 1, PEFT_SIGNED_16, 0, &im));
+    ok(peft_image_from_buffer(io_ctx, most, 2, 2, 1, PEFT_SIGNED_16, 0, &im));
     apply(PLAIN "range=p0:p50", im, out);                     /* both percentiles are -7 */
     near(out, (const float[]){ 0, 0, 0, 1 });
     peft_image_free(im);
@@ -144,7 +144,7 @@ START_TEST(rescale_stays)
     const int16_t v[] = { -100, 100, 300, 500 };
     peft_image *raw, *im, *next;
     float out[12];
-    ok(peft_image_from_buffer(v, 2, 2, 1, PEFT_SIGNED_16, 0, &raw));
+    ok(peft_image_from_buffer(io_ctx, v, 2, 2, 1, PEFT_SIGNED_16, 0, &raw));
     ok(peft_image_rescale(raw, 2, 10, &im));
     ok(peft_image_flip(im, &next));
     apply(PLAIN "range=-190:1010", next, out);
@@ -164,13 +164,13 @@ START_TEST(not_finite)
     float v[12] = { 0 };
     peft_image *im;
     v[5] = NAN;                                               /* the second pixel's blue */
-    ok(peft_image_from_buffer(v, 2, 2, 3, PEFT_FLOAT_32, 0, &im));
+    ok(peft_image_from_buffer(io_ctx, v, 2, 2, 3, PEFT_FLOAT_32, 0, &im));
     refused(PEFT_E_NONFINITE, "column 1, row 0 is nan", PLAIN "range=0:1", im);
     refused(PEFT_E_NONFINITE, "numpy.nan_to_num", PLAIN "range=p1:p99", im);
     peft_image_free(im);
     v[5] = 0;
     v[11] = -INFINITY;
-    ok(peft_image_from_buffer(v, 2, 2, 3, PEFT_FLOAT_32, 0, &im));
+    ok(peft_image_from_buffer(io_ctx, v, 2, 2, 3, PEFT_FLOAT_32, 0, &im));
     refused(PEFT_E_NONFINITE, "column 1, row 1 is -inf", PLAIN "range=0:1", im);
     peft_image_free(im);
 }
@@ -182,7 +182,7 @@ START_TEST(float_resize)
     const float v[] = { 0, 0, 1000, 1000 };
     float want[8];
     peft_image *im, *to;
-    ok(peft_image_from_buffer(v, 4, 1, 1, PEFT_FLOAT_32, 0, &im));
+    ok(peft_image_from_buffer(io_ctx, v, 4, 1, 1, PEFT_FLOAT_32, 0, &im));
     ok(peft_image_resize(im, 8, 1, "bicubic", &to));
     ok(peft_image_resize_float(im, 8, 1, "bicubic", want));
     ck_assert_int_eq(peft_image_depth(to), PEFT_FLOAT_32);
@@ -201,12 +201,12 @@ START_TEST(range_texts)
                                        "range=p1:p101", "range=p:p", "range=p1", "range=p1:p2:p3", "range=p" };
     peft_transform *t = NULL;
     for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
-        ok(peft_transform_parse(good[i], &t));
+        ok(peft_transform_parse(io_ctx, good[i], &t));
         ck_assert_msg(strstr(peft_transform_text(t), good[i]) != NULL, "%s", peft_transform_text(t));
         peft_transform_free(t);
     }
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
-        fails(PEFT_E_OPTION, "p1:p99 (percentiles)", peft_transform_parse(bad[i], &t));
+        fails(PEFT_E_OPTION, "p1:p99 (percentiles)", peft_transform_parse(io_ctx, bad[i], &t));
 }
 END_TEST
 
@@ -237,7 +237,7 @@ START_TEST(numpy_headers)
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         peft_image *im = NULL;
         fails(rows[i].status, rows[i].words,
-              peft_image_load(array_file("h.npy", rows[i].dictionary, "\1\2\3\4", rows[i].bytes), NULL, &im));
+              peft_image_load(io_ctx, array_file("h.npy", rows[i].dictionary, "\1\2\3\4", rows[i].bytes), NULL, &im));
         ck_assert_ptr_null(im);
     }
 }
@@ -256,13 +256,13 @@ START_TEST(numpy_files)
         const char *path = array_file("a.npy", dictionary, v, sizeof v);
         peft_image *im = NULL;
         int64_t slices = 0;
-        ok(peft_image_slices(path, NULL, &slices));
+        ok(peft_image_slices(io_ctx, path, NULL, &slices));
         ck_assert_int_eq(slices, rows[i].slices);
-        if (slices > 1) fails(PEFT_E_UNSUPPORTED, "slice=N", peft_image_load(path, NULL, &im));
+        if (slices > 1) fails(PEFT_E_UNSUPPORTED, "slice=N", peft_image_load(io_ctx, path, NULL, &im));
         const int last = rows[i].slices - 1, n = rows[i].width * rows[i].height * rows[i].channels;
         char option[20];
         snprintf(option, sizeof option, "slice=%d", last);
-        ok(peft_image_load(path, last ? option : NULL, &im));
+        ok(peft_image_load(io_ctx, path, last ? option : NULL, &im));
         ck_assert_int_eq(peft_image_width(im), rows[i].width);
         ck_assert_int_eq(peft_image_height(im), rows[i].height);
         ck_assert_int_eq(peft_image_channels(im), rows[i].channels);
@@ -270,14 +270,14 @@ START_TEST(numpy_files)
         ck_assert_mem_eq(peft_image_pixels(im), v + last * n, (size_t)n * sizeof *v);
         peft_image_free(im);
         snprintf(option, sizeof option, "slice=%d", last + 1);
-        fails(PEFT_E_OPTION, "the file holds", peft_image_load(path, option, &im));
+        fails(PEFT_E_OPTION, "the file holds", peft_image_load(io_ctx, path, option, &im));
     }
     peft_image *im = NULL;
-    fails(PEFT_E_UNSUPPORTED, "max_side", peft_image_load(array_file("w.npy", DICT("|u1", "(2, 12)"), v, 24),
+    fails(PEFT_E_UNSUPPORTED, "max_side", peft_image_load(io_ctx, array_file("w.npy", DICT("|u1", "(2, 12)"), v, 24),
                                                           "max_side=8", &im));
     fails(PEFT_E_UNSUPPORTED, "i32 of [2,2]; expected u8, u16, i16 or f32",
-          peft_image_load(array_file("d.npy", DICT("<i4", "(2, 2)"), v, 16), NULL, &im));
-    fails(PEFT_E_FORMAT, "b.npy", peft_image_load(array_file("b.npy", DICT("<i2", "(2, 2)"), v, 7), NULL, &im));
+          peft_image_load(io_ctx, array_file("d.npy", DICT("<i4", "(2, 2)"), v, 16), NULL, &im));
+    fails(PEFT_E_FORMAT, "b.npy", peft_image_load(io_ctx, array_file("b.npy", DICT("<i2", "(2, 2)"), v, 7), NULL, &im));
 }
 END_TEST
 
@@ -290,7 +290,7 @@ START_TEST(numpy_in_a_folder)
     float out[12];
     array_file("set/a/1.npy", DICT("<i2", "(2, 2)"), v, 8);
     array_file("set/b/2.NPY", DICT("<i2", "(2, 2, 2)"), v, 16);
-    ok(peft_dataset_open_folder(in_folder("set"), NULL, &d));
+    ok(peft_dataset_open_folder(io_ctx, in_folder("set"), NULL, &d));
     ck_assert_int_eq(peft_dataset_count(d), 2);
     ok(peft_dataset_load(d, 0, &im));
     apply(PLAIN "range=-1000:400", im, out);
@@ -327,7 +327,7 @@ START_TEST(numpy_data_sets)
         float out[12];
         zip_make(in_folder("m.npz"),
                  (const entry[]){ { "val_images.npy", images, n }, { "val_labels.npy", labels, m } }, 2);
-        ok(peft_dataset_open_npz(in_folder("m.npz"), "val", &d));
+        ok(peft_dataset_open_npz(io_ctx, in_folder("m.npz"), "val", &d));
         ok(peft_dataset_load(d, 1, &im));
         ck_assert_int_eq(peft_image_depth(im), rows[i].depth);
         ck_assert_int_eq(peft_image_channels(im), rows[i].channels);

@@ -107,7 +107,7 @@ END_TEST
 static void check_crop(int64_t w, int64_t crop, const char *want)
 {
     peft_image *im, *to;
-    ok(peft_image_from_buffer("abcdefghij", w, 1, 1, 8, 0, &im));
+    ok(peft_image_from_buffer(io_ctx, "abcdefghij", w, 1, 1, 8, 0, &im));
     ok(peft_image_centre_crop(im, crop, 1, &to));
     ck_assert_mem_eq(peft_image_pixels(to), want, (size_t)crop);
     peft_image_free(im);
@@ -122,7 +122,7 @@ START_TEST(crops_and_flip)
     check_crop(9, 4, "cdef");                                                 /* 2.5 -> 2 */
     check_crop(8, 4, "cdef");
     check_crop(2, 5, "\0ab\0\0");
-    ok(peft_image_from_buffer("abcdef", 3, 2, 1, 8, 0, &im));
+    ok(peft_image_from_buffer(io_ctx, "abcdef", 3, 2, 1, 8, 0, &im));
     ok(peft_image_crop(im, -1, 1, 3, 2, &to));
     ck_assert_mem_eq(peft_image_pixels(to), "\0de\0\0\0", 6);
     peft_image_free(to);
@@ -144,9 +144,9 @@ START_TEST(transform_values)
     peft_transform *t;
     const uint16_t v16[] = { 0, 65535, 257, 1000 };
     float out[12];
-    ok(peft_image_from_buffer("\x00\xff\x01\x80", 2, 2, 1, 8, 0, &im));
-    ok(peft_image_from_buffer(v16, 2, 2, 1, 16, 0, &deep));
-    ok(peft_transform_parse("size=2, mean=0.25:0.5:0.75 std=0.1:0.2:0.3", &t));
+    ok(peft_image_from_buffer(io_ctx, "\x00\xff\x01\x80", 2, 2, 1, 8, 0, &im));
+    ok(peft_image_from_buffer(io_ctx, v16, 2, 2, 1, 16, 0, &deep));
+    ok(peft_transform_parse(io_ctx, "size=2, mean=0.25:0.5:0.75 std=0.1:0.2:0.3", &t));
     ok(peft_transform_apply(t, im, out));
     const double mean[] = { 0.25, 0.5, 0.75 }, std[] = { 0.1, 0.2, 0.3 };
     for (int c = 0; c < 3; c++)
@@ -156,8 +156,8 @@ START_TEST(transform_values)
     ck_assert(out[1] == (float)((1 - mean[0]) / std[0]) && out[3] == (float)((1000.0 / 65535 - mean[0]) / std[0]));
     peft_transform_free(t);
     peft_image_free(im);
-    ok(peft_image_from_buffer("\x0a\x14\x1e", 1, 1, 3, 8, 0, &im));
-    ok(peft_transform_parse("size=1,grey=true,mean=0,std=1", &t));
+    ok(peft_image_from_buffer(io_ctx, "\x0a\x14\x1e", 1, 1, 3, 8, 0, &im));
+    ok(peft_transform_parse(io_ctx, "size=1,grey=true,mean=0,std=1", &t));
     ok(peft_transform_apply(t, im, out));
     ck_assert(out[0] == 18.0f / 255.0f && out[1] == out[0] && out[2] == out[0]);
     peft_transform_free(t);
@@ -169,14 +169,14 @@ END_TEST
 START_TEST(transform_text)
 {
     peft_transform *t, *same;
-    ok(peft_transform_parse(NULL, &t));
+    ok(peft_transform_parse(io_ctx, NULL, &t));
     ck_assert_str_eq(peft_transform_text(t), "size=224,resize=squash,crop_pct=1,interpolation=bicubic,grey=false,"
         "mean=0.5:0.5:0.5,std=0.5:0.5:0.5,random_crop=false,scale=0.08:1,ratio=0.75:1.3333333333333333,flip=0,"
         "brightness=0,contrast=0,saturation=0,pad=0,pad_mode=zero,erase=0,erase_area=0.02:0.33,"
         "erase_ratio=0.3:3.3,erase_fill=mean,crop_offset=round,resize_order=pillow13,alpha=drop,range=full");
     peft_transform_free(t);
-    ok(peft_transform_parse("mean=0.1 std=0.12345678901234568:1e-05:2 flip=0.5,,resize=shorter\n size=28", &t));
-    ok(peft_transform_parse(peft_transform_text(t), &same));
+    ok(peft_transform_parse(io_ctx, "mean=0.1 std=0.12345678901234568:1e-05:2 flip=0.5,,resize=shorter\n size=28", &t));
+    ok(peft_transform_parse(io_ctx, peft_transform_text(t), &same));
     ck_assert_str_eq(peft_transform_text(t), peft_transform_text(same));
     ck_assert_ptr_nonnull(strstr(peft_transform_text(t), "std=0.12345678901234568:1e-05:2"));
     ck_assert_int_eq(peft_transform_size(same), 28);
@@ -191,8 +191,8 @@ START_TEST(transform_text)
                           "crop_pct=1.01", "crop_offset=ceil", "resize_order=pillow9", "alpha=black", "range=1",
                           "range=5:5", "range=5:4", "range=1:2:3", "interpolation=cubic" };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
-        ck_assert_msg(peft_transform_parse(bad[i], &t) == PEFT_E_OPTION && !t, "%s was taken", bad[i]);
-    fails(PEFT_E_OPTION, "interpolation", peft_transform_parse("colour=1", &t));
+        ck_assert_msg(peft_transform_parse(io_ctx, bad[i], &t) == PEFT_E_OPTION && !t, "%s was taken", bad[i]);
+    fails(PEFT_E_OPTION, "interpolation", peft_transform_parse(io_ctx, "colour=1", &t));
 }
 END_TEST
 
@@ -202,7 +202,7 @@ START_TEST(augmentations)
     peft_transform *t, *plain;
     float a[3 * 16 * 16], b[3 * 16 * 16];
     int changed = 0, flipped = 0;
-    ok(peft_transform_parse("size=16 random_crop=true flip=0.5 brightness=0.2 contrast=0.2", &t));
+    ok(peft_transform_parse(io_ctx, "size=16 random_crop=true flip=0.5 brightness=0.2 contrast=0.2", &t));
     for (int64_t sample = 0; sample < 20; sample++) {
         ok(peft_transform_apply_train(t, im, 1, 0, sample, a));
         ok(peft_transform_apply_train(t, im, 1, 0, sample, b));
@@ -214,8 +214,8 @@ START_TEST(augmentations)
     }
     ck_assert_int_eq(changed, 40);
     peft_transform_free(t);
-    ok(peft_transform_parse("size=16 flip=0.5", &t));
-    ok(peft_transform_parse("size=16", &plain));
+    ok(peft_transform_parse(io_ctx, "size=16 flip=0.5", &t));
+    ok(peft_transform_parse(io_ctx, "size=16", &plain));
     ok(peft_transform_apply(plain, im, b));
     for (int64_t sample = 0; sample < 400; sample++) {
         ok(peft_transform_apply_train(t, im, 5, 0, sample, a));
@@ -226,7 +226,7 @@ START_TEST(augmentations)
     ck_assert_int_gt(flipped, 160);
     ck_assert_int_lt(flipped, 240);
     peft_transform_free(t);
-    ok(peft_transform_parse("size=16 random_crop=true scale=1:1 ratio=0.1:0.2", &t));      /* never fits: the centre */
+    ok(peft_transform_parse(io_ctx, "size=16 random_crop=true scale=1:1 ratio=0.1:0.2", &t));      /* never fits: the centre */
     ok(peft_transform_apply_train(t, im, 5, 0, 0, a));
     ok(peft_transform_apply_train(t, im, 6, 0, 0, b));
     ck_assert_mem_eq(a, b, sizeof a);
@@ -254,7 +254,7 @@ static peft_image *golden_image(const pf_st *st, const char *picture_name)
     snprintf(name, sizeof name, "input.%s", picture_name);
     const pf_st_tensor *t = pf_st_find(st, name);
     ck_assert_ptr_nonnull(t);
-    ok(peft_image_from_buffer(t->data, t->dim[1], t->dim[0], t->ndim == 3 ? 3 : 1, t->type == PEFT_U8 ? 8 : 16, 0,
+    ok(peft_image_from_buffer(io_ctx, t->data, t->dim[1], t->dim[0], t->ndim == 3 ? 3 : 1, t->type == PEFT_U8 ? 8 : 16, 0,
                               &im));
     return im;
 }
@@ -328,7 +328,7 @@ START_TEST(golden_preprocess)
         snprintf(spec, sizeof spec, "%s,mean=0.485:0.456:0.406,std=0.229:0.224:0.225", row[i].spec);
         const pf_st_tensor *want = pf_st_find(st, name);
         ck_assert_ptr_nonnull(want);
-        ok(peft_transform_parse(spec, &t));
+        ok(peft_transform_parse(io_ctx, spec, &t));
         ok(peft_transform_apply(t, im, out));
         ck_assert_uint_eq(want->bytes, 3 * (size_t)(row[i].size * row[i].size) * sizeof(float));
         ck_assert_mem_eq(out, want->data, want->bytes);

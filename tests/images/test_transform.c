@@ -18,14 +18,14 @@ static peft_image *grey(int64_t width, int64_t height)
         int64_t x = i % width, y = i / width;
         v[i] = (uint8_t)(x * 37 + y * 101 + x * y * 13);
     }
-    ok(peft_image_from_buffer(v, width, height, 1, 8, 0, &im));
+    ok(peft_image_from_buffer(io_ctx, v, width, height, 1, 8, 0, &im));
     return im;
 }
 
 static void apply(const char *text, const peft_image *im, float *out)
 {
     peft_transform *t;
-    ok(peft_transform_parse(text, &t));
+    ok(peft_transform_parse(io_ctx, text, &t));
     ok(peft_transform_apply(t, im, out));
     peft_transform_free(t);
 }
@@ -111,7 +111,7 @@ START_TEST(long_images)
     peft_image *im;
     memset(v, 51, sizeof v);
     for (int tall = 0; tall < 2; tall++) {
-        ok(peft_image_from_buffer(v, tall ? 1 : LONG, tall ? LONG : 1, 1, 8, 0, &im));
+        ok(peft_image_from_buffer(io_ctx, v, tall ? 1 : LONG, tall ? LONG : 1, 1, 8, 0, &im));
         apply("resize=shorter,mean=0,std=1", im, out);
         for (int i = 0; i < 3 * 224 * 224; i++) ck_assert(out[i] == 0.2f);
         peft_image_free(im);
@@ -122,9 +122,9 @@ END_TEST
 static void text_is(const char *base, const char *text, const char *part)
 {
     peft_transform *t, *again;
-    ok(peft_transform_parse_over(base, text, &t));
+    ok(peft_transform_parse_over(io_ctx, base, text, &t));
     ck_assert_msg(strstr(peft_transform_text(t), part) != NULL, "no '%s' in %s", part, peft_transform_text(t));
-    ok(peft_transform_parse(peft_transform_text(t), &again));
+    ok(peft_transform_parse(io_ctx, peft_transform_text(t), &again));
     ck_assert_str_eq(peft_transform_text(t), peft_transform_text(again));
     peft_transform_free(again);
     peft_transform_free(t);
@@ -147,9 +147,9 @@ START_TEST(text_over_text)
     text_is("range=0:4095", "range=full", "range=full");
     text_is(NULL, "range=-1000:400.5", "range=-1000:400.5");
     peft_transform *t = NULL;
-    fails(PEFT_E_OPTION, "colour", peft_transform_parse_over("colour=1", "", &t));
-    fails(PEFT_E_OPTION, "crop_pct=0.9 has no effect", peft_transform_parse_over("resize=256", "crop_pct=0.9", &t));
-    fails(PEFT_E_INVALID, "out", peft_transform_parse_over(NULL, NULL, NULL));
+    fails(PEFT_E_OPTION, "colour", peft_transform_parse_over(io_ctx, "colour=1", "", &t));
+    fails(PEFT_E_OPTION, "crop_pct=0.9 has no effect", peft_transform_parse_over(io_ctx, "resize=256", "crop_pct=0.9", &t));
+    fails(PEFT_E_INVALID, "out", peft_transform_parse_over(io_ctx, NULL, NULL, NULL));
 }
 END_TEST
 
@@ -184,10 +184,10 @@ START_TEST(normalisation_of_bytes)
 {
     peft_transform *t = NULL;
     fails(PEFT_E_OPTION, "mean=0.485:0.456:0.406",
-          peft_transform_parse("mean=123.675:116.28:103.53,std=58.395:57.12:57.375", &t));
-    fails(PEFT_E_OPTION, "count samples as 0..255", peft_transform_parse("mean=0,std=255", &t));
-    fails(PEFT_E_OPTION, "count samples as 0..255", peft_transform_parse("mean=127.5,std=127.5", &t));
-    ok(peft_transform_parse("mean=0,std=1", &t));
+          peft_transform_parse(io_ctx, "mean=123.675:116.28:103.53,std=58.395:57.12:57.375", &t));
+    fails(PEFT_E_OPTION, "count samples as 0..255", peft_transform_parse(io_ctx, "mean=0,std=255", &t));
+    fails(PEFT_E_OPTION, "count samples as 0..255", peft_transform_parse(io_ctx, "mean=127.5,std=127.5", &t));
+    ok(peft_transform_parse(io_ctx, "mean=0,std=1", &t));
     peft_transform_free(t);
 }
 END_TEST
@@ -203,9 +203,9 @@ START_TEST(numbers_in_any_locale)
             return;
         }
         fails(PEFT_E_OPTION, "expected mean=0.485:0.456:0.406,std=0.229:0.224:0.225",
-              peft_transform_parse("mean=123.675:116.28:103.53,std=58.395:57.12:57.375", &t));
-        fails(PEFT_E_OPTION, "crop_pct=87.5", peft_transform_parse("resize=shorter,crop_pct=87.5", &t));
-        fails(PEFT_E_OPTION, "a number from 0.001 to 100", peft_transform_parse("crop_pct=x", &t));
+              peft_transform_parse(io_ctx, "mean=123.675:116.28:103.53,std=58.395:57.12:57.375", &t));
+        fails(PEFT_E_OPTION, "crop_pct=87.5", peft_transform_parse(io_ctx, "resize=shorter,crop_pct=87.5", &t));
+        fails(PEFT_E_OPTION, "a number from 0.001 to 100", peft_transform_parse(io_ctx, "crop_pct=x", &t));
     }
 }
 END_TEST
@@ -222,7 +222,7 @@ START_TEST(transparency)
     peft_image *im;
     for (int i = 0; i < 8; i++) memcpy(rgba[i], ((uint8_t[]){ 200, 10, 90, alpha[i] }), 4);
     void *png = png_of(SPNG_COLOR_TYPE_TRUECOLOR_ALPHA, 8, 8, 1, NULL, rgba, sizeof rgba, &size);
-    ok(peft_image_load_memory(png, size, NULL, &im));
+    ok(peft_image_load_memory(io_ctx, png, size, NULL, &im));
     apply("size=8,mean=0,std=1,resize=8x8", im, dropped);
     apply("size=8,mean=0,std=1,resize=8x8,alpha=white", im, laid);
     for (int i = 0; i < 8; i++)
@@ -257,7 +257,7 @@ START_TEST(transparent_colours)
         for (int k = 0; k < 6; k++) bytes[k] = (uint8_t)row[i].v[k];
         void *png = png_of(row[i].type, row[i].bits, 2, 1, row[i].trns, row[i].bits == 16 ? (void *)row[i].v : bytes,
                            row[i].bits == 16 ? 2 * n : n, &size);
-        ok(peft_image_load_memory(png, size, NULL, &im));
+        ok(peft_image_load_memory(io_ctx, png, size, NULL, &im));
         apply("size=2,mean=0,std=1,resize=none,alpha=white", im, out);
         ck_assert_msg(out[0] == 1 && fabs((double)out[1] - row[i].second) < 1e-6, "row %zu: %g %g", i, (double)out[0],
                       (double)out[1]);
@@ -287,9 +287,9 @@ START_TEST(ranges)
     peft_image *im, *hu, *bytes;
     peft_transform *t;
     float out[12];
-    ok(peft_image_from_buffer(twelve, 2, 2, 1, 16, 0, &im));
-    ok(peft_image_from_buffer(ct, 2, 2, 1, PEFT_SIGNED_16, 0, &hu));
-    ok(peft_image_from_buffer("\0\1\2\3", 2, 2, 1, 8, 0, &bytes));
+    ok(peft_image_from_buffer(io_ctx, twelve, 2, 2, 1, 16, 0, &im));
+    ok(peft_image_from_buffer(io_ctx, ct, 2, 2, 1, PEFT_SIGNED_16, 0, &hu));
+    ok(peft_image_from_buffer(io_ctx, "\0\1\2\3", 2, 2, 1, 8, 0, &bytes));
     ck_assert_int_eq(peft_image_depth(hu), PEFT_SIGNED_16);
     apply("size=2,mean=0,std=1,range=0:4095", im, out);
     for (int i = 0; i < 4; i++) ck_assert_double_eq_tol((double)out[i], twelve[i] / 4095.0, 1e-5);
@@ -308,13 +308,13 @@ START_TEST(ranges)
     for (int i = 0; i < 16; i++) ck_assert_int_lt(abs(((const int16_t *)peft_image_pixels(im))[i]), 3000);
     peft_image_free(im);
     fails(PEFT_E_UNSUPPORTED, "signed", peft_image_save_png(hu, in_folder("hu.png")));
-    ok(peft_transform_parse("size=2", &t));
+    ok(peft_transform_parse(io_ctx, "size=2", &t));
     fails(PEFT_E_INVALID, "range=lo:hi", peft_transform_apply(t, hu, out));
     peft_transform_free(t);
-    ok(peft_transform_parse("size=2,range=0:4095", &t));
+    ok(peft_transform_parse(io_ctx, "size=2,range=0:4095", &t));
     fails(PEFT_E_INVALID, "8 bits", peft_transform_apply(t, bytes, out));
     peft_transform_free(t);
-    ok(peft_transform_parse("size=2,range=-1000:400", &t));
+    ok(peft_transform_parse(io_ctx, "size=2,range=-1000:400", &t));
     fails(PEFT_E_INVALID, "unsigned", peft_transform_apply(t, bytes, out));
     peft_transform_free(t);
     peft_image_free(hu);
@@ -329,10 +329,10 @@ START_TEST(dark_images)
     peft_transform *t;
     float out[12];
     peft_io_set_log(note, &warnings);
-    ok(peft_image_from_buffer(twelve, 2, 2, 1, 16, 0, &im));
-    ok(peft_image_from_buffer(whole, 2, 2, 1, 16, 0, &bright));
-    ok(peft_image_from_buffer(black, 2, 2, 1, 16, 0, &none));
-    ok(peft_transform_parse("size=2", &t));
+    ok(peft_image_from_buffer(io_ctx, twelve, 2, 2, 1, 16, 0, &im));
+    ok(peft_image_from_buffer(io_ctx, whole, 2, 2, 1, 16, 0, &bright));
+    ok(peft_image_from_buffer(io_ctx, black, 2, 2, 1, 16, 0, &none));
+    ok(peft_transform_parse(io_ctx, "size=2", &t));
     ok(peft_transform_apply(t, bright, out));
     ok(peft_transform_apply(t, none, out));
     ck_assert_int_eq(warnings, 0);

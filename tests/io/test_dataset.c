@@ -23,7 +23,7 @@ START_TEST(folder_of_classes)
     write_bytes(in_folder("d/a/notes.txt"), "-", 1);
     write_bytes(in_folder("d/.hidden/x.png"), "-", 1);
     write_bytes(in_folder("d/C/y.jpg"), "broken", 6);
-    ok(peft_dataset_open_folder(in_folder("d"), NULL, &d));
+    ok(peft_dataset_open_folder(io_ctx, in_folder("d"), NULL, &d));
     ck_assert_int_eq(peft_dataset_count(d), 4);
     ck_assert_int_eq(peft_dataset_classes(d), 3);
     ck_assert_int_eq(peft_dataset_multilabel(d), 0);
@@ -45,10 +45,10 @@ START_TEST(folder_of_classes)
     ok(peft_dataset_targets(d, 3, one_hot));
     ck_assert(one_hot[0] == 0 && one_hot[1] == 0 && one_hot[2] == 1);
     peft_dataset_free(d);
-    fails(PEFT_E_IO, "nothing", peft_dataset_open_folder(in_folder("nothing"), NULL, &d));
-    fails(PEFT_E_FORMAT, "no class", peft_dataset_open_folder(in_folder("d/a"), NULL, &d));
-    fails(PEFT_E_NOTFOUND, "test", peft_dataset_open_folder(in_folder("d"), "test", &d));
-    fails(PEFT_E_INVALID, "holdout", peft_dataset_open_folder(in_folder("d"), "holdout", &d));
+    fails(PEFT_E_IO, "nothing", peft_dataset_open_folder(io_ctx, in_folder("nothing"), NULL, &d));
+    fails(PEFT_E_FORMAT, "no class", peft_dataset_open_folder(io_ctx, in_folder("d/a"), NULL, &d));
+    fails(PEFT_E_NOTFOUND, "test", peft_dataset_open_folder(io_ctx, in_folder("d"), "test", &d));
+    fails(PEFT_E_INVALID, "holdout", peft_dataset_open_folder(io_ctx, in_folder("d"), "holdout", &d));
 }
 END_TEST
 
@@ -59,19 +59,19 @@ START_TEST(folder_of_splits)
     save_picture(in_folder("s/train/a/1.png"), 2, 2, 1, 1);
     save_picture(in_folder("s/train/b/1.png"), 2, 2, 1, 2);
     save_picture(in_folder("s/test/b/2.png"), 2, 2, 1, 3);
-    ok(peft_dataset_open_folder(in_folder("s"), "test", &d));
+    ok(peft_dataset_open_folder(io_ctx, in_folder("s"), "test", &d));
     ck_assert_int_eq(peft_dataset_count(d), 1);
     ck_assert_int_eq(peft_dataset_classes(d), 2);
     check_sample(d, 0, "s/test/b/2.png", 1);
     peft_dataset_free(d);
-    fails(PEFT_E_INVALID, "name the split", peft_dataset_open_folder(in_folder("s"), NULL, &d));
+    fails(PEFT_E_INVALID, "name the split", peft_dataset_open_folder(io_ctx, in_folder("s"), NULL, &d));
 }
 END_TEST
 
 static peft_status open_list(const char *text, int64_t classes, peft_dataset **out)
 {
     write_bytes(in_folder("l/list.txt"), text, strlen(text));
-    return peft_dataset_open_list(in_folder("l/list.txt"), NULL, classes, out);
+    return peft_dataset_open_list(io_ctx, in_folder("l/list.txt"), NULL, classes, out);
 }
 
 START_TEST(lists)
@@ -111,7 +111,7 @@ START_TEST(lists)
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         fails(PEFT_E_FORMAT, bad[i].word, open_list(bad[i].text, bad[i].classes, &d));
     write_bytes(in_folder("l/zero"), "p 0\0 1\n", 7);
-    fails(PEFT_E_FORMAT, "text file", peft_dataset_open_list(in_folder("l/zero"), NULL, 0, &d));
+    fails(PEFT_E_FORMAT, "text file", peft_dataset_open_list(io_ctx, in_folder("l/zero"), NULL, 0, &d));
 }
 END_TEST
 
@@ -217,7 +217,7 @@ START_TEST(real_data)
     peft_image *im;
     if (!shared) return;
     snprintf(path, sizeof path, "%s/data/busi", shared);
-    ok(peft_dataset_open_folder(path, NULL, &d));
+    ok(peft_dataset_open_folder(io_ctx, path, NULL, &d));
     for (int c = 0; c < 3; c++) ck_assert_int_eq(count_of(d, c), busi[c]);
     ck_assert_str_eq(peft_dataset_class_name(d, 1), "malignant");
     ok(peft_dataset_load(d, 500, &im));
@@ -226,7 +226,7 @@ START_TEST(real_data)
     peft_dataset_free(d);
     for (int i = 0; i < 6; i++) {
         snprintf(path, sizeof path, "%s/data/medmnist/%s.npz", shared, i < 3 ? "breastmnist" : "pneumoniamnist");
-        ok(peft_dataset_open_npz(path, split[i % 3], &d));
+        ok(peft_dataset_open_npz(io_ctx, path, split[i % 3], &d));
         ck_assert_int_eq(peft_dataset_count(d), i < 3 ? breast[i] : pneumonia[i - 3]);
         ck_assert_int_eq(peft_dataset_classes(d), 2);
         ok(peft_dataset_load(d, 77, &im));

@@ -8,7 +8,7 @@ static peft_dataset *list_of(const char *text)
 {
     peft_dataset *d;
     write_bytes(in_folder("l/list.txt"), text, strlen(text));
-    ok(peft_dataset_open_list(in_folder("l/list.txt"), NULL, 0, &d));
+    ok(peft_dataset_open_list(io_ctx, in_folder("l/list.txt"), NULL, 0, &d));
     return d;
 }
 
@@ -21,7 +21,7 @@ static peft_dataset *folder_of(const char *name, const char *classes)
         snprintf(path, sizeof path, "%s/%s/1.png", name, word);
         save_picture(in_folder(path), 2, 2, 1, 1);
     }
-    ok(peft_dataset_open_folder(in_folder(name), NULL, &d));
+    ok(peft_dataset_open_folder(io_ctx, in_folder(name), NULL, &d));
     return d;
 }
 
@@ -100,7 +100,7 @@ START_TEST(digest)
     digests(d, x, true);
     ok(peft_dataset_subset(d, (const int64_t[]){ 0, 1, 3, 2 }, 4, &x));
     digests(d, x, false);
-    ok(peft_dataset_open_list(in_folder("l/list.txt"), in_folder("elsewhere"), 0, &x));
+    ok(peft_dataset_open_list(io_ctx, in_folder("l/list.txt"), in_folder("elsewhere"), 0, &x));
     peft_dataset *many = list_of("p 1,0\nq 0,1\nr 1,0\ns 0,1\n");
     digests(many, x, true);                                   /* the same list in a moved folder */
     digests(many, list_of("p 1,0\nq 0,1\nr 1,0\ns 1,1\n"), false);
@@ -243,7 +243,7 @@ START_TEST(image_options)
     peft_image *im;
     save_picture(in_folder("w/a/1.png"), 200, 1, 1, 1);
     save_picture(in_folder("w/b/1.png"), 2, 2, 1, 1);
-    ok(peft_dataset_open_folder(in_folder("w"), NULL, &d));
+    ok(peft_dataset_open_folder(io_ctx, in_folder("w"), NULL, &d));
     fails(PEFT_E_OPTION, "max_sides", peft_dataset_with_image_options(d, "max_sides=1", &narrow));
     fails(PEFT_E_INVALID, "data set", peft_dataset_with_image_options(NULL, "", &narrow));
     ok(peft_dataset_with_image_options(d, "max_side=100", &narrow));

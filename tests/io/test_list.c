@@ -8,7 +8,7 @@
 static peft_status open_text(const char *text, peft_dataset **out)
 {
     write_bytes(in_folder("l/list.txt"), text, strlen(text));
-    return peft_dataset_open_list(in_folder("l/list.txt"), NULL, 0, out);
+    return peft_dataset_open_list(io_ctx, in_folder("l/list.txt"), NULL, 0, out);
 }
 
 /* want: "name=label ..." or "name=0:1:0 ...". */
@@ -82,7 +82,7 @@ START_TEST(refused)
     }
     peft_dataset *d = NULL;
     write_bytes(in_folder("l/wide.txt"), "\xff\xfe" "a\0 \0" "0\0", 8);
-    fails(PEFT_E_FORMAT, "UTF-8", peft_dataset_open_list(in_folder("l/wide.txt"), NULL, 0, &d));
+    fails(PEFT_E_FORMAT, "UTF-8", peft_dataset_open_list(io_ctx, in_folder("l/wide.txt"), NULL, 0, &d));
 }
 END_TEST
 
@@ -110,7 +110,7 @@ START_TEST(gaps)
     }
     *said = 0;
     write_bytes(in_folder("l/list.txt"), "a 1\n", 4);
-    ok(peft_dataset_open_list(in_folder("l/list.txt"), NULL, 3, &d));
+    ok(peft_dataset_open_list(io_ctx, in_folder("l/list.txt"), NULL, 3, &d));
     ck_assert_str_eq(said, "");
     ck_assert_int_eq(peft_dataset_classes(d), 3);
     peft_dataset_free(d);
@@ -124,7 +124,7 @@ START_TEST(base_folders)
     peft_dataset *d;
     write_bytes(in_folder("l/list.txt"), "a.png 0\n", 8);
     for (size_t i = 0; i < sizeof of / sizeof *of; i++) {
-        ok(peft_dataset_open_list(in_folder("l/list.txt"), of[i].folder, 0, &d));
+        ok(peft_dataset_open_list(io_ctx, in_folder("l/list.txt"), of[i].folder, 0, &d));
         ck_assert_str_eq(peft_dataset_name(d, 0), of[i].name);
         peft_dataset_free(d);
     }

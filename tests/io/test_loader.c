@@ -17,7 +17,7 @@ static peft_dataset *make_set(void)
         sprintf(list + strlen(list), "i%d.png %d\n", i, i % 3);
     }
     write_bytes(in_folder("list"), list, strlen(list));
-    ok(peft_dataset_open_list(in_folder("list"), NULL, 0, &d));
+    ok(peft_dataset_open_list(io_ctx, in_folder("list"), NULL, 0, &d));
     return d;
 }
 
@@ -26,7 +26,7 @@ static peft_transform *make_transform(const char *more)
     char text[200];
     peft_transform *t;
     snprintf(text, sizeof text, "size=%d %s", SIZE, more);
-    ok(peft_transform_parse(text, &t));
+    ok(peft_transform_parse(io_ctx, text, &t));
     return t;
 }
 
@@ -228,7 +228,7 @@ START_TEST(targets)
     ck_assert_mem_eq(peft_tensor_cdata(b.labels), ((float[]){ 0, 0, 1, 0, 1, 0, 1, 0, 0 }), 9 * sizeof(float));
     peft_loader_free(l);
     write_bytes(in_folder("multi"), "i3.png 0,1,1\n", 13);
-    ok(peft_dataset_open_list(in_folder("multi"), NULL, 0, &many));
+    ok(peft_dataset_open_list(io_ctx, in_folder("multi"), NULL, 0, &many));
     ok(peft_loader_create(many, t, "batch=1", &l));
     ck_assert_int_eq(peft_loader_next(0, 0, b.images, b.labels, NULL, l), 1);
     ck_assert_mem_eq(peft_tensor_cdata(b.labels), ((float[]){ 0, 1, 1 }), 3 * sizeof(float));

@@ -32,7 +32,7 @@ START_TEST(npz)
     unsigned char pixels[2 * 2 * 3 * 3];
     for (size_t i = 0; i < sizeof pixels; i++) pixels[i] = (unsigned char)(i * 7);
     const int64_t label[] = { 4, 1 };
-    ok(peft_dataset_open_npz(npz_of(DICT("|u1", "(2, 2, 3)"), pixels, 12, DICT("<i8", "(2, 1)"), label, 16), "val",
+    ok(peft_dataset_open_npz(io_ctx, npz_of(DICT("|u1", "(2, 2, 3)"), pixels, 12, DICT("<i8", "(2, 1)"), label, 16), "val",
                              &d));
     ck_assert_int_eq(peft_dataset_count(d), 2);
     ck_assert_int_eq(peft_dataset_classes(d), 5);
@@ -44,7 +44,7 @@ START_TEST(npz)
     ck_assert_mem_eq(peft_image_pixels(im), pixels + 6, 6);
     peft_image_free(im);
     peft_dataset_free(d);
-    ok(peft_dataset_open_npz(npz_of(DICT("|u1", "(2,2,3,3)"), pixels, 36, DICT("|u1", "(2, 3)"), "\1\0\1\0\0\0", 6),
+    ok(peft_dataset_open_npz(io_ctx, npz_of(DICT("|u1", "(2,2,3,3)"), pixels, 36, DICT("|u1", "(2, 3)"), "\1\0\1\0\0\0", 6),
                              "val", &d));
     ck_assert_int_eq(peft_dataset_multilabel(d), 1);
     ok(peft_dataset_targets(d, 0, t));
@@ -53,12 +53,12 @@ START_TEST(npz)
     ck_assert_int_eq(peft_image_channels(im), 3);
     peft_image_free(im);
     peft_dataset_free(d);
-    ok(peft_dataset_open_npz(npz_of(DICT("<u2", "(2,2,3)"), pixels, 24, DICT("|b1", "(2,)"), "\1\0", 2), "val", &d));
+    ok(peft_dataset_open_npz(io_ctx, npz_of(DICT("<u2", "(2,2,3)"), pixels, 24, DICT("|b1", "(2,)"), "\1\0", 2), "val", &d));
     ok(peft_dataset_load(d, 0, &im));
     ck_assert_int_eq(peft_image_depth(im), 16);
     peft_image_free(im);
     peft_dataset_free(d);
-    ok(peft_dataset_open_npz(npz_of(DICT("|u1", "(2,2,3,1)"), pixels, 12, DICT("|u1", "(2,1)"), "\1\0", 2), "valid",
+    ok(peft_dataset_open_npz(io_ctx, npz_of(DICT("|u1", "(2,2,3,1)"), pixels, 12, DICT("|u1", "(2,1)"), "\1\0", 2), "valid",
                              &d));
     ok(peft_dataset_load(d, 1, &im));
     ck_assert_int_eq(peft_image_channels(im), 1);
@@ -66,9 +66,9 @@ START_TEST(npz)
     ck_assert_mem_eq(peft_image_pixels(im), pixels + 6, 6);
     peft_image_free(im);
     peft_dataset_free(d);
-    fails(PEFT_E_NOTFOUND, "train_images", peft_dataset_open_npz(in_folder("m.npz"), "train", &d));
-    fails(PEFT_E_INVALID, "'all'", peft_dataset_open_npz(in_folder("m.npz"), "all", &d));
-    fails(PEFT_E_IO, "gone.npz", peft_dataset_open_npz(in_folder("gone.npz"), "val", &d));
+    fails(PEFT_E_NOTFOUND, "train_images", peft_dataset_open_npz(io_ctx, in_folder("m.npz"), "train", &d));
+    fails(PEFT_E_INVALID, "'all'", peft_dataset_open_npz(io_ctx, in_folder("m.npz"), "all", &d));
+    fails(PEFT_E_IO, "gone.npz", peft_dataset_open_npz(io_ctx, in_folder("gone.npz"), "val", &d));
 }
 END_TEST
 
@@ -110,7 +110,7 @@ START_TEST(npz_refused)
     };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         const char *path = npz_of(bad[i].images, z, bad[i].image_bytes, bad[i].labels, z, bad[i].label_bytes);
-        peft_status s = peft_dataset_open_npz(path, "val", &d);
+        peft_status s = peft_dataset_open_npz(io_ctx, path, "val", &d);
         ck_assert_msg(s == bad[i].s, "%s gave %s: %s", bad[i].images, peft_status_name(s), peft_last_error());
         ck_assert_msg(strstr(peft_last_error(), bad[i].word), "%s gave %s", bad[i].images,
                       peft_last_error());
@@ -130,7 +130,7 @@ START_TEST(npz_bombs)
     const entry black[] = { { "val_images.npy", big, size },
                             { "val_labels.npy", labels, npy_file(labels, DICT("|u1", "(2,)"), "\0\1", 2) } };
     zip_make(in_folder("z.npz"), black, 2);
-    ok(peft_dataset_open_npz(in_folder("z.npz"), "val", &d));
+    ok(peft_dataset_open_npz(io_ctx, in_folder("z.npz"), "val", &d));
     peft_dataset_free(d);
     zip_make(in_folder("z.npz"), (const entry[]){ { "val_images.npy", "-", 1 } }, 1);
     unsigned char *zip = read_bytes(in_folder("z.npz"), &bytes), *at = memmem(zip, bytes, "PK\1\2", 4);
@@ -141,7 +141,7 @@ START_TEST(npz_bombs)
     at[27] = at[23] = 0xe0;                                   /* 3.5 GiB of 3.5 GiB in some 140 bytes */
     write_bytes(in_folder("z.npz"), zip, bytes);
     if (!RUNS_UNDER_ASAN) setrlimit(RLIMIT_AS, &few);
-    fails(PEFT_E_FORMAT, "val_images", peft_dataset_open_npz(in_folder("z.npz"), "val", &d));
+    fails(PEFT_E_FORMAT, "val_images", peft_dataset_open_npz(io_ctx, in_folder("z.npz"), "val", &d));
     setrlimit(RLIMIT_AS, &was);
     free(zip);
     entry many[65];
@@ -151,7 +151,7 @@ START_TEST(npz_bombs)
         many[i] = (entry){ name[i], big, 1 };
     }
     zip_make(in_folder("y.npz"), many, 65);
-    fails(PEFT_E_UNSUPPORTED, "65 entries", peft_dataset_open_npz(in_folder("y.npz"), "val", &d));
+    fails(PEFT_E_UNSUPPORTED, "65 entries", peft_dataset_open_npz(io_ctx, in_folder("y.npz"), "val", &d));
     free(big);
 }
 END_TEST
@@ -167,12 +167,12 @@ START_TEST(npz_broken)
     unsigned char *file = read_bytes(path, &size);
     for (size_t n = 0; n < size; n += 3) {
         write_bytes(in_folder("cut.npz"), file, n);
-        ck_assert_msg(peft_dataset_open_npz(in_folder("cut.npz"), "val", &d) != PEFT_OK, "cut at %zu of %zu", n, size);
+        ck_assert_msg(peft_dataset_open_npz(io_ctx, in_folder("cut.npz"), "val", &d) != PEFT_OK, "cut at %zu of %zu", n, size);
     }
     for (size_t at = 0; at < size; at++) {
         file[at] ^= 0x21;
         write_bytes(in_folder("bad.npz"), file, size);
-        if (!peft_dataset_open_npz(in_folder("bad.npz"), "val", &d)) peft_dataset_free(d);
+        if (!peft_dataset_open_npz(io_ctx, in_folder("bad.npz"), "val", &d)) peft_dataset_free(d);
         file[at] ^= 0x21;
     }
     free(file);

@@ -20,7 +20,7 @@ static peft_dataset *list_of(const char *name, const char *text)
 {
     peft_dataset *d;
     write_bytes(in_folder(name), text, strlen(text));
-    ok(peft_dataset_open_list(in_folder(name), io_folder, 2, &d));
+    ok(peft_dataset_open_list(io_ctx, in_folder(name), io_folder, 2, &d));
     return d;
 }
 
@@ -91,8 +91,8 @@ START_TEST(large)
         file[150000] = (unsigned char)(i % 3);
         write_bytes(in_folder(names[i]), file, 160015);
     }
-    ok(peft_dataset_open_folder(in_folder("x"), NULL, &x));
-    ok(peft_dataset_open_folder(in_folder("y"), NULL, &y));
+    ok(peft_dataset_open_folder(io_ctx, in_folder("x"), NULL, &x));
+    ok(peft_dataset_open_folder(io_ctx, in_folder("y"), NULL, &y));
     ck_assert_str_eq(overlap(x, x), "");
     ck_assert_str_eq(overlap(y, x), "0=0");
     peft_dataset_free(x);
@@ -112,8 +112,8 @@ START_TEST(zips_and_arrays)
     png[1] = read_bytes(in_folder("f/b/2.png"), &size[1]);
     zip_make(in_folder("z.zip"), (const entry[]){ { "a/x.png", png[1], size[1] }, { "a/y.png", "-", 1 },
                                                   { "b/z.png", png[1], size[1] } }, 3);
-    ok(peft_dataset_open_folder(in_folder("f"), NULL, &folder));
-    ok(peft_dataset_open_zip(in_folder("z.zip"), NULL, &zip));
+    ok(peft_dataset_open_folder(io_ctx, in_folder("f"), NULL, &folder));
+    ok(peft_dataset_open_zip(io_ctx, in_folder("z.zip"), NULL, &zip));
     ck_assert_str_eq(overlap(folder, zip), "1=0");            /* of the other class */
     ck_assert_str_eq(overlap(zip, zip), "0=2 2=0");
     const char *shape = "{'descr': '|u1', 'fortran_order': False, 'shape': (3,2,2), }";
@@ -122,7 +122,7 @@ START_TEST(zips_and_arrays)
         { "test_labels.npy", labels,
           npy_file(labels, "{'descr': '|u1', 'fortran_order': False, 'shape': (3,), }", "\0\1\1", 3) } };
     zip_make(in_folder("n.npz"), arrays, 2);
-    ok(peft_dataset_open_npz(in_folder("n.npz"), "test", &npz));
+    ok(peft_dataset_open_npz(io_ctx, in_folder("n.npz"), "test", &npz));
     ck_assert_str_eq(overlap(npz, npz), "0=2 2=0");
     ck_assert_str_eq(overlap(npz, folder), "");
     free(png[0]);

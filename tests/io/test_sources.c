@@ -8,7 +8,7 @@ static void opens(const char *path, const char *split, const char *name)
 {
     peft_dataset *d;
     peft_image *im;
-    ok(peft_dataset_open(path, split, &d));
+    ok(peft_dataset_open(io_ctx, path, split, &d));
     ck_assert_int_eq(peft_dataset_count(d), 2);
     ck_assert_int_eq(peft_dataset_classes(d), 2);
     ck_assert_int_eq(peft_dataset_label(d, 1), 1);
@@ -30,7 +30,7 @@ START_TEST(each_kind)
     save_picture(in_folder("set/train/b/2.png"), 2, 2, 1, 2);
     opens(in_folder("set"), "train", "train/a/1.png");
     opens(in_folder("set/train"), NULL, "a/1.png");
-    fails(PEFT_E_NOTFOUND, "test", peft_dataset_open(in_folder("set"), "test", &d));
+    fails(PEFT_E_NOTFOUND, "test", peft_dataset_open(io_ctx, in_folder("set"), "test", &d));
 
     unsigned char *one = read_bytes(in_folder("set/train/a/1.png"), &n);
     unsigned char *two = read_bytes(in_folder("set/train/b/2.png"), &m);
@@ -44,12 +44,12 @@ START_TEST(each_kind)
     zip_make(in_folder("m.npz"),
              (const entry[]){ { "val_images.npy", images, n }, { "val_labels.npy", labels, m } }, 2);
     opens(in_folder("m.npz"), "val", "val/0");
-    fails(PEFT_E_INVALID, "train, val or test", peft_dataset_open(in_folder("m.npz"), NULL, &d));
-    fails(PEFT_E_NOTFOUND, "test_images", peft_dataset_open(in_folder("m.npz"), "test", &d));
+    fails(PEFT_E_INVALID, "train, val or test", peft_dataset_open(io_ctx, in_folder("m.npz"), NULL, &d));
+    fails(PEFT_E_NOTFOUND, "test_images", peft_dataset_open(io_ctx, in_folder("m.npz"), "test", &d));
 
     write_bytes(in_folder("list.csv"), "set/train/a/1.png,0\nset/train/b/2.png,1\n", 40);
     opens(in_folder("list.csv"), NULL, "a/1.png");
-    fails(PEFT_E_NOTFOUND, "no split 'train'", peft_dataset_open(in_folder("list.csv"), "train", &d));
+    fails(PEFT_E_NOTFOUND, "no split 'train'", peft_dataset_open(io_ctx, in_folder("list.csv"), "train", &d));
     ck_assert_ptr_null(d);
 }
 END_TEST
@@ -58,12 +58,12 @@ START_TEST(none)
 {
     peft_dataset *d = NULL;
     fails(PEFT_E_IO, "expected a folder of class folders, MedMNIST's .npz, a .zip of such a folder or a list",
-          peft_dataset_open(in_folder("gone"), NULL, &d));
-    fails(PEFT_E_IO, "gone", peft_dataset_open(in_folder("gone"), "train", &d));
-    fails(PEFT_E_INVALID, "path is NULL", peft_dataset_open(NULL, NULL, &d));
-    fails(PEFT_E_INVALID, "out is NULL", peft_dataset_open(in_folder("gone"), NULL, NULL));
+          peft_dataset_open(io_ctx, in_folder("gone"), NULL, &d));
+    fails(PEFT_E_IO, "gone", peft_dataset_open(io_ctx, in_folder("gone"), "train", &d));
+    fails(PEFT_E_INVALID, "path is NULL", peft_dataset_open(io_ctx, NULL, NULL, &d));
+    fails(PEFT_E_INVALID, "out is NULL", peft_dataset_open(io_ctx, in_folder("gone"), NULL, NULL));
     write_bytes(in_folder("no.zip"), "PK", 2);
-    fails(PEFT_E_FORMAT, "no.zip", peft_dataset_open(in_folder("no.zip"), NULL, &d));
+    fails(PEFT_E_FORMAT, "no.zip", peft_dataset_open(io_ctx, in_folder("no.zip"), NULL, &d));
     ck_assert_ptr_null(d);
 }
 END_TEST

@@ -33,10 +33,10 @@ static peft_status open_names(const char *names, const char *split, bool zip, pe
         const char *file = in_folder(path);                   /* makes its folders */
         if (!zip && word[n][strlen(word[n]) - 1] != '/') write_bytes(file, png, png_size);
     }
-    if (!zip) return peft_dataset_open_folder(in_folder(folder), split, out);
+    if (!zip) return peft_dataset_open_folder(io_ctx, in_folder(folder), split, out);
     snprintf(path, sizeof path, "%s.zip", folder);
     zip_make(in_folder(path), e, n);
-    return peft_dataset_open_zip(in_folder(path), split, out);
+    return peft_dataset_open_zip(io_ctx, in_folder(path), split, out);
 }
 
 static void refused(peft_status status, const char *word, const char *names, const char *split)
@@ -164,12 +164,12 @@ START_TEST(names_of_classes)
         snprintf(name, sizeof name, "n%zu/%s/1.png", i, bad[i]);
         write_bytes(in_folder(name), png, png_size);
         snprintf(name, sizeof name, "n%zu", i);
-        fails(PEFT_E_FORMAT, "rename it", peft_dataset_open_folder(in_folder(name), NULL, &d));
+        fails(PEFT_E_FORMAT, "rename it", peft_dataset_open_folder(io_ctx, in_folder(name), NULL, &d));
         ck_assert_ptr_null(d);
     }
     peft_dataset *d = NULL;
     zip_make(in_folder("u.zip"), (entry[]){ { "c/1.png", png, png_size }, { "\xc3\x84pfel/1.png", png, png_size } }, 2);
-    ok(peft_dataset_open_zip(in_folder("u.zip"), NULL, &d));
+    ok(peft_dataset_open_zip(io_ctx, in_folder("u.zip"), NULL, &d));
     ck_assert_str_eq(peft_dataset_class_name(d, 1), "\xc3\x84pfel");
     peft_dataset_free(d);
     d = NULL;
@@ -179,7 +179,7 @@ START_TEST(names_of_classes)
     for (unsigned char *at = zip; (at = memmem(at, size - (size_t)(at - zip), "_pfel", 5)); at++) *at = 0xc4;
     write_bytes(in_folder("l.zip"), zip, size);
     free(zip);
-    fails(PEFT_E_FORMAT, "encoding", peft_dataset_open_zip(in_folder("l.zip"), NULL, &d));
+    fails(PEFT_E_FORMAT, "encoding", peft_dataset_open_zip(io_ctx, in_folder("l.zip"), NULL, &d));
     ck_assert_ptr_null(d);
 }
 END_TEST

@@ -39,14 +39,14 @@ START_TEST(bytes_in_front)
     memcpy(file + sizeof head, zip, size);
     write_bytes(in_folder("y.zip"), file, sizeof head + size);
     free(zip);
-    ok(peft_dataset_open_zip(in_folder("y.zip"), NULL, &d));
+    ok(peft_dataset_open_zip(io_ctx, in_folder("y.zip"), NULL, &d));
     ck_assert_int_eq(peft_dataset_count(d), MEMBERS);
     for (int64_t i = 0; i < MEMBERS; i++) {
         ok(peft_dataset_load(d, i, &im));
         peft_image_free(im);
     }
     peft_dataset_free(d);
-    fails(PEFT_E_IO, "not a regular file", peft_dataset_open_zip(io_folder, NULL, &d));
+    fails(PEFT_E_IO, "not a regular file", peft_dataset_open_zip(io_ctx, io_folder, NULL, &d));
 }
 END_TEST
 
@@ -62,7 +62,7 @@ START_TEST(methods)
         at[10] = zip[8] = (unsigned char)of[i].method;
         write_bytes(in_folder("z.zip"), zip, size);
         free(zip);
-        fails(PEFT_E_UNSUPPORTED, of[i].name, peft_dataset_open_zip(in_folder("z.zip"), NULL, &d));
+        fails(PEFT_E_UNSUPPORTED, of[i].name, peft_dataset_open_zip(io_ctx, in_folder("z.zip"), NULL, &d));
         ck_assert_ptr_nonnull(strstr(peft_last_error(), "a/0.png"));
         ck_assert_ptr_null(d);
     }
@@ -100,7 +100,7 @@ START_TEST(forked)
     pid_t child[CHILDREN];
     peft_dataset *d;
     make_zip();
-    ok(peft_dataset_open_zip(in_folder("z.zip"), NULL, &d));
+    ok(peft_dataset_open_zip(io_ctx, in_folder("z.zip"), NULL, &d));
     for (int i = 0; i < CHILDREN; i++)
         if (!(child[i] = fork())) _exit(load_all(d, ROUNDS) > 0);
     ck_assert_int_eq(load_all(d, ROUNDS), 0);
@@ -134,7 +134,7 @@ START_TEST(forked_while_read)
     reader r;
     peft_dataset *d;
     make_zip();
-    ok(peft_dataset_open_zip(in_folder("z.zip"), NULL, &d));
+    ok(peft_dataset_open_zip(io_ctx, in_folder("z.zip"), NULL, &d));
     r.d = d;
     atomic_init(&r.stop, false);
     ck_assert_int_eq(pthread_create(&thread, NULL, read_on, &r), 0);

@@ -57,8 +57,8 @@ START_TEST(same_as_the_folder)
         peft_dataset *a, *b;
         const char *split = splits[k >> 2];
         make_both(tops[k & 1], k & 2);
-        ok(peft_dataset_open_folder(in_folder("f"), split, &a));
-        ok(peft_dataset_open_zip(in_folder("f.zip"), split, &b));
+        ok(peft_dataset_open_folder(io_ctx, in_folder("f"), split, &a));
+        ok(peft_dataset_open_zip(io_ctx, in_folder("f.zip"), split, &b));
         ck_assert_int_eq(peft_dataset_classes(a), 3);
         ck_assert_int_eq(peft_dataset_count(a), k >> 2 ? 2 : 3);
         ck_assert_str_eq(peft_dataset_skipped(a), k >> 2 ? "1 folder" : "2 folders, 1 .txt");
@@ -84,7 +84,7 @@ START_TEST(without_splits)
     free(data);
     const entry both[] = { { "b/1.png", png, size }, { "a/1.png", png, size }, { "r.txt", "-", 1 } };
     zip_make(in_folder("c.zip"), both, 3);
-    ok(peft_dataset_open_zip(in_folder("c.zip"), NULL, &d));
+    ok(peft_dataset_open_zip(io_ctx, in_folder("c.zip"), NULL, &d));
     ck_assert_int_eq(peft_dataset_classes(d), 2);
     ck_assert_int_eq(peft_dataset_count(d), 2);
     ok(peft_dataset_subset(d, (const int64_t[]){ 1 }, 1, &part));
@@ -94,18 +94,18 @@ START_TEST(without_splits)
     peft_image_free(im);
     peft_dataset_free(part);
     d = NULL;
-    fails(PEFT_E_NOTFOUND, "no folder 'test'", peft_dataset_open_zip(in_folder("c.zip"), "test", &d));
-    fails(PEFT_E_INVALID, "holdout", peft_dataset_open_zip(in_folder("c.zip"), "holdout", &d));
-    fails(PEFT_E_INVALID, "path", peft_dataset_open_zip(NULL, NULL, &d));
-    fails(PEFT_E_IO, "nothing.zip", peft_dataset_open_zip(in_folder("nothing.zip"), NULL, &d));
-    fails(PEFT_E_FORMAT, "p.png", peft_dataset_open_zip(in_folder("p.png"), NULL, &d));
+    fails(PEFT_E_NOTFOUND, "no folder 'test'", peft_dataset_open_zip(io_ctx, in_folder("c.zip"), "test", &d));
+    fails(PEFT_E_INVALID, "holdout", peft_dataset_open_zip(io_ctx, in_folder("c.zip"), "holdout", &d));
+    fails(PEFT_E_INVALID, "path", peft_dataset_open_zip(io_ctx, NULL, NULL, &d));
+    fails(PEFT_E_IO, "nothing.zip", peft_dataset_open_zip(io_ctx, in_folder("nothing.zip"), NULL, &d));
+    fails(PEFT_E_FORMAT, "p.png", peft_dataset_open_zip(io_ctx, in_folder("p.png"), NULL, &d));
     zip_make(in_folder("s.zip"), (entry[]){ { "train/b/1.png", png, size } }, 1);
-    fails(PEFT_E_INVALID, "name the split to open", peft_dataset_open_zip(in_folder("s.zip"), NULL, &d));
+    fails(PEFT_E_INVALID, "name the split to open", peft_dataset_open_zip(io_ctx, in_folder("s.zip"), NULL, &d));
     zip_make(in_folder("t.zip"), (entry[]){ { "a/1.txt", "-", 1 } }, 1);
     fails(PEFT_E_FORMAT, "class 'a' has no pictures: its folder holds 1 .txt",
-          peft_dataset_open_zip(in_folder("t.zip"), NULL, &d));
+          peft_dataset_open_zip(io_ctx, in_folder("t.zip"), NULL, &d));
     zip_make(in_folder("u.zip"), (entry[]){ { "1.png", png, size } }, 1);
-    fails(PEFT_E_FORMAT, "no class", peft_dataset_open_zip(in_folder("u.zip"), NULL, &d));
+    fails(PEFT_E_FORMAT, "no class", peft_dataset_open_zip(io_ctx, in_folder("u.zip"), NULL, &d));
     ck_assert_ptr_null(d);
 }
 END_TEST
@@ -116,13 +116,13 @@ START_TEST(escapes)
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         peft_dataset *d = NULL;
         zip_make(in_folder("e.zip"), (entry[]){ { "a/0.png", "-", 1 }, { bad[i], "-", 1 } }, 2);
-        fails(PEFT_E_FORMAT, "leads out of the archive", peft_dataset_open_zip(in_folder("e.zip"), NULL, &d));
+        fails(PEFT_E_FORMAT, "leads out of the archive", peft_dataset_open_zip(io_ctx, in_folder("e.zip"), NULL, &d));
         ck_assert_ptr_null(d);
     }
     peft_dataset *d;
     zip_make(in_folder("e.zip"), (entry[]){ { "a/..0.png", "-", 1 }, { "a../0.png", "-", 1 },
                                               { "a/0.png", "-", 1 } }, 3);
-    ok(peft_dataset_open_zip(in_folder("e.zip"), NULL, &d));
+    ok(peft_dataset_open_zip(io_ctx, in_folder("e.zip"), NULL, &d));
     ck_assert_int_eq(peft_dataset_count(d), 2);               /* the first is hidden */
     peft_dataset_free(d);
 }
@@ -136,7 +136,7 @@ START_TEST(encrypted)
     ck_assert_int_eq(zip_file_add(z, "a/1.png", zip_source_buffer(z, "secret", 6, 0), 0), 0);
     ck_assert_int_eq(zip_file_set_encryption(z, 0, ZIP_EM_TRAD_PKWARE, "password"), 0);
     ck_assert_int_eq(zip_close(z), 0);
-    fails(PEFT_E_UNSUPPORTED, "encrypted", peft_dataset_open_zip(in_folder("s.zip"), NULL, &d));
+    fails(PEFT_E_UNSUPPORTED, "encrypted", peft_dataset_open_zip(io_ctx, in_folder("s.zip"), NULL, &d));
     ck_assert_ptr_nonnull(strstr(peft_last_error(), "a/1.png"));
     ck_assert_ptr_null(d);
 }
@@ -161,7 +161,7 @@ START_TEST(too_large)
     size_t bytes;
     black[head] = 0;
     zip_make(in_folder("big.zip"), (entry[]){ { "a/1.pgm", black, (size_t)head + SIDE * SIDE } }, 1);
-    ok(peft_dataset_open_zip(in_folder("big.zip"), NULL, &d));
+    ok(peft_dataset_open_zip(io_ctx, in_folder("big.zip"), NULL, &d));
     ok(peft_dataset_load(d, 0, &im));
     ck_assert_int_eq(peft_image_width(im), SIDE);
     peft_image_free(im);
@@ -175,7 +175,7 @@ START_TEST(too_large)
         entry[27] = lies[i].size;
         entry[23] = lies[i].packed;
         write_bytes(in_folder("big.zip"), zip, bytes);
-        fails(PEFT_E_UNSUPPORTED, lies[i].word, peft_dataset_open_zip(in_folder("big.zip"), NULL, &d));
+        fails(PEFT_E_UNSUPPORTED, lies[i].word, peft_dataset_open_zip(io_ctx, in_folder("big.zip"), NULL, &d));
         ck_assert_ptr_null(d);
         free(zip);
     }
@@ -196,7 +196,7 @@ START_TEST(broken)
     for (size_t n = 0; n < bytes; n += n < bytes - 200 ? 17 : 1) {
         d = NULL;
         write_bytes(path, zip, n);
-        fails(PEFT_E_FORMAT, "h.zip", peft_dataset_open_zip(path, NULL, &d));
+        fails(PEFT_E_FORMAT, "h.zip", peft_dataset_open_zip(io_ctx, path, NULL, &d));
         ck_assert_ptr_null(d);
     }
     int refused = 0;
@@ -205,7 +205,7 @@ START_TEST(broken)
         zip[at] ^= 0x41;
         write_bytes(path, zip, bytes);
         zip[at] ^= 0x41;
-        if (peft_dataset_open_zip(path, NULL, &d)) {
+        if (peft_dataset_open_zip(io_ctx, path, NULL, &d)) {
             refused++;
             continue;
         }
@@ -222,7 +222,7 @@ START_TEST(broken)
     ck_assert_int_gt(refused, (int)(bytes / 4));
     for (unsigned char *at = zip; (at = memmem(at, bytes - (size_t)(at - zip), "a/2.png", 7)); at += 7) at[2] = '1';
     write_bytes(path, zip, bytes);
-    fails(PEFT_E_FORMAT, "two entries of this name", peft_dataset_open_zip(path, NULL, &d));
+    fails(PEFT_E_FORMAT, "two entries of this name", peft_dataset_open_zip(io_ctx, path, NULL, &d));
     free(png);
     free(zip);
 }
@@ -237,9 +237,9 @@ START_TEST(through_a_loader)
     peft_tensor *images[2];
     int64_t n;
     make_both("", true);
-    ok(peft_dataset_open_folder(in_folder("f"), "train", &set[0]));
-    ok(peft_dataset_open_zip(in_folder("f.zip"), "train", &set[1]));
-    ok(peft_transform_parse("size=8,flip=0.5,pad=2", &t));
+    ok(peft_dataset_open_folder(io_ctx, in_folder("f"), "train", &set[0]));
+    ok(peft_dataset_open_zip(io_ctx, in_folder("f.zip"), "train", &set[1]));
+    ok(peft_transform_parse(io_ctx, "size=8,flip=0.5,pad=2", &t));
     ok(peft_context_create(NULL, NULL, NULL, &ctx));
     for (int k = 0; k < 2; k++) {
         peft_loader *l;

@@ -86,7 +86,7 @@ static inline peft_image *picture(int64_t width, int64_t height, int channels, i
         else v[i] = (uint16_t)(mixed * 257 + x);
     }
     peft_image *im;
-    ok(peft_image_from_buffer(v, width, height, channels, depth, 0, &im));
+    ok(peft_image_from_buffer(io_ctx, v, width, height, channels, depth, 0, &im));
     free(v);
     return im;
 }

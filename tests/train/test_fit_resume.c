@@ -29,8 +29,8 @@ static run begin(const char *loader)
     r.trainer = tiny_trainer(r.t.model, "batch=%d,lr=1e-2", BATCH);
     snprintf(text, sizeof text, "size=%d,flip=0.5,random_crop=true",
              (int)peft_backbone_get(r.t.backbone, "image_size"));
-    ok(peft_dataset_open_list(in_folder("list"), NULL, 0, &d));
-    ok(peft_transform_parse(text, &pre));
+    ok(peft_dataset_open_list(io_ctx, in_folder("list"), NULL, 0, &d));
+    ok(peft_transform_parse(io_ctx, text, &pre));
     snprintf(text, sizeof text, "batch=%d,shuffle=true,train=true,%s", BATCH, loader);
     ok(peft_loader_create(d, pre, text, &r.loader));
     peft_dataset_free(d);

@@ -165,7 +165,7 @@ START_TEST(three_layouts)
         for (int f = 0; f < 3; f++) {
             make(&z, layout, fronts[f], NULL);
             write_npz(&z, in_folder("vit.npz"));
-            ok(peft_npz_to_safetensors(in_folder("vit.npz"), in_folder("vit.safetensors")));
+            ok(peft_npz_to_safetensors(io_ctx, in_folder("vit.npz"), in_folder("vit.safetensors")));
             ok(peft_backbone_load(ctx, in_folder("vit.safetensors"), NULL, &b));
             ck_assert_int_eq(peft_backbone_get(b, "depth"), L);
             ck_assert_int_eq(peft_backbone_get(b, "classes"), C);
@@ -180,7 +180,7 @@ END_TEST
 static void refused(npz *z, peft_status s, const char *word)
 {
     write_npz(z, in_folder("bad.npz"));
-    fails(s, word, peft_npz_to_safetensors(in_folder("bad.npz"), in_folder("none.safetensors")));
+    fails(s, word, peft_npz_to_safetensors(io_ctx, in_folder("bad.npz"), in_folder("none.safetensors")));
     ck_assert_int_ne(access(in_folder("none.safetensors"), F_OK), 0);
 }
 
@@ -212,13 +212,13 @@ START_TEST(refusals)
     add(&z, "<f4", "Transformer/encoderblock/LayerNorm_0/scale", "65,4,");
     refused(&z, PEFT_E_UNSUPPORTED, "65 blocks");
     write_bytes(in_folder("text.npz"), "no zip at all", 13);
-    fails(PEFT_E_FORMAT, "text.npz", peft_npz_to_safetensors(in_folder("text.npz"), in_folder("none.safetensors")));
-    fails(PEFT_E_IO, "nowhere.npz", peft_npz_to_safetensors(in_folder("nowhere.npz"), in_folder("none.safetensors")));
+    fails(PEFT_E_FORMAT, "text.npz", peft_npz_to_safetensors(io_ctx, in_folder("text.npz"), in_folder("none.safetensors")));
+    fails(PEFT_E_IO, "nowhere.npz", peft_npz_to_safetensors(io_ctx, in_folder("nowhere.npz"), in_folder("none.safetensors")));
     make(&z, 0, "", NULL);
     write_npz(&z, in_folder("vit.npz"));
-    fails(PEFT_E_IO, "nowhere", peft_npz_to_safetensors(in_folder("vit.npz"), "/nowhere/vit.safetensors"));
-    fails(PEFT_E_INVALID, "npz is NULL", peft_npz_to_safetensors(NULL, "x"));
-    fails(PEFT_E_INVALID, "safetensors is NULL", peft_npz_to_safetensors("x", NULL));
+    fails(PEFT_E_IO, "nowhere", peft_npz_to_safetensors(io_ctx, in_folder("vit.npz"), "/nowhere/vit.safetensors"));
+    fails(PEFT_E_INVALID, "npz is NULL", peft_npz_to_safetensors(io_ctx, NULL, "x"));
+    fails(PEFT_E_INVALID, "safetensors is NULL", peft_npz_to_safetensors(io_ctx, "x", NULL));
 }
 END_TEST
 

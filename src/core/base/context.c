@@ -177,6 +177,7 @@ void pf_log(peft_context *ctx, int level, const char *format, ...)
     ctx->log(level, text, ctx->log_user);
 }
 
+uint64_t peft_context_seed(const peft_context *ctx) { return ctx ? ctx->seed : 0; }
 const char *peft_context_isa(const peft_context *ctx) { return ctx ? ctx->kernels->name : ""; }
 size_t peft_context_memory_used(const peft_context *ctx) { return ctx ? atomic_load(&ctx->used) : 0; }
 size_t peft_context_memory_peak(const peft_context *ctx) { return ctx ? atomic_load(&ctx->peak) : 0; }

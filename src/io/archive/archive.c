@@ -7,20 +7,21 @@
 
 enum { TAKING_OVER = -1 };                                    /* in place of a process id */
 
-peft_status io_archive_open(const char *path, io_archive **out)
+peft_status io_archive_open(peft_context *ctx, const char *path, io_archive **out)
 {
-    io_archive *a = io_alloc(1, sizeof *a);
-    if (!a || !(a->path = strdup(path)) || pthread_mutex_init(&a->lock, NULL)) {
-        if (a) free(a->path);
-        free(a);
+    io_archive *a = io_alloc(ctx, 1, sizeof *a);
+    if (!a || !(a->path = io_copy(ctx, path)) || pthread_mutex_init(&a->lock, NULL)) {
+        if (a) peft_sys_free(ctx, a->path);
+        peft_sys_free(ctx, a);
         return io_nomem(path);
     }
+    a->ctx = ctx;
     atomic_init(&a->process, getpid());
-    peft_status s = io_zip_open(path, &a->zip);
+    peft_status s = io_zip_open(ctx, path, &a->zip);
     if (s) {
         pthread_mutex_destroy(&a->lock);
-        free(a->path);
-        free(a);
+        peft_sys_free(ctx, a->path);
+        peft_sys_free(ctx, a);
     } else *out = a;
     return s;
 }
@@ -30,8 +31,8 @@ void io_archive_free(io_archive *a)
     if (!a) return;
     zip_discard(a->zip);
     pthread_mutex_destroy(&a->lock);
-    free(a->path);
-    free(a);
+    peft_sys_free(a->ctx, a->path);
+    peft_sys_free(a->ctx, a);
 }
 
 /* Makes the archive usable in a forked process. There the lock may be held by a thread that exists in the parent only,
@@ -43,7 +44,7 @@ static peft_status take_over(io_archive *a)
     if (idle) pthread_mutex_unlock(&a->lock);
     else {
         zip_t *again;
-        peft_status s = io_zip_open(a->path, &again);
+        peft_status s = io_zip_open(a->ctx, a->path, &again);
         if (s) return s;
         a->zip = again;
         pthread_mutex_init(&a->lock, NULL);
@@ -84,7 +85,7 @@ peft_status io_archive_read(io_archive *a, int64_t member, uint8_t **data, size_
     peft_status s = ensure_owned(a);
     if (s) return s;
     pthread_mutex_lock(&a->lock);
-    s = io_zip_read(a->zip, member, data, size);
+    s = io_zip_read(a->ctx, a->zip, member, data, size);
     pthread_mutex_unlock(&a->lock);
     return s;
 }

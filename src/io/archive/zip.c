@@ -39,16 +39,16 @@ peft_status io_zip_check(const zip_stat_t *st, int64_t limit)
 
 /* Memory grows with the bytes that are read, not with the size that the directory announces. The read beyond the end
  * makes libzip compare the checksum. */
-static peft_status read_all(zip_file_t *f, zip_uint64_t size, uint8_t **data)
+static peft_status read_all(peft_context *ctx, zip_file_t *f, zip_uint64_t size, uint8_t **data)
 {
     zip_uint64_t room = size < FIRST_READ ? size : FIRST_READ, at = 0;
-    uint8_t *d = malloc(room ? room : 1), beyond;
+    uint8_t *d = peft_sys_alloc(ctx, room), beyond;
     while (d && at < size) {
         if (at == room) {
             room = room > size / 2 ? size : 2 * room;
-            uint8_t *more = realloc(d, room);
+            uint8_t *more = peft_sys_realloc(ctx, d, room);
             if (!more) {
-                free(d);
+                peft_sys_free(ctx, d);
                 d = NULL;
                 break;
             }
@@ -60,14 +60,14 @@ static peft_status read_all(zip_file_t *f, zip_uint64_t size, uint8_t **data)
     }
     if (!d) return io_nomem("zip entry");
     if (at < size || zip_fread(f, &beyond, 1)) {
-        free(d);
+        peft_sys_free(ctx, d);
         return io_fail(PEFT_E_FORMAT, "the entry's data are damaged");
     }
     *data = d;
     return PEFT_OK;
 }
 
-peft_status io_zip_read(zip_t *z, zip_int64_t index, uint8_t **data, size_t *size)
+peft_status io_zip_read(peft_context *ctx, zip_t *z, zip_int64_t index, uint8_t **data, size_t *size)
 {
     zip_stat_t st;
     if (zip_stat_index(z, (zip_uint64_t)index, 0, &st)) return io_fail(PEFT_E_FORMAT, "%s", zip_strerror(z));
@@ -75,7 +75,7 @@ peft_status io_zip_read(zip_t *z, zip_int64_t index, uint8_t **data, size_t *siz
     if (s) return s;
     zip_file_t *f = zip_fopen_index(z, (zip_uint64_t)index, 0);
     if (!f) return io_fail(PEFT_E_FORMAT, "%s", zip_strerror(z));
-    s = read_all(f, st.size, data);
+    s = read_all(ctx, f, st.size, data);
     if (!s) *size = st.size;
     zip_fclose(f);
     return s;

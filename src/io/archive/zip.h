@@ -5,10 +5,11 @@
 #include "io/io.h"
 #include <zip.h>
 
-peft_status io_zip_open(const char *path, zip_t **out);       /* the caller ends with zip_discard */
+/* The caller ends with zip_discard. ctx lives until then. */
+peft_status io_zip_open(peft_context *ctx, const char *path, zip_t **out);
 /* PEFT_E_UNSUPPORTED where an entry unpacks to more than limit bytes or to more than Deflate can make of its packed
  * bytes, is encrypted, or is compressed by a method that libzip was built without. */
 peft_status io_zip_check(const zip_stat_t *st, int64_t limit);
-/* Unpacks entry index and compares its checksum; the caller frees *data. */
-peft_status io_zip_read(zip_t *z, zip_int64_t index, uint8_t **data, size_t *size);
+/* Unpacks entry index into memory of ctx, which the caller gives back, and compares its checksum. */
+peft_status io_zip_read(peft_context *ctx, zip_t *z, zip_int64_t index, uint8_t **data, size_t *size);
 #endif

@@ -10,7 +10,7 @@
 
 enum { END_RECORD = 22, MOST_COMMENT = 65535 };
 
-typedef struct source { int fd; int64_t start, size, at; zip_error_t error; } source;
+typedef struct source { peft_context *ctx; int fd; int64_t start, size, at; zip_error_t error; } source;
 
 static int64_t read_at(int fd, void *data, int64_t size, int64_t at)
 {
@@ -66,7 +66,7 @@ static zip_int64_t on_command(void *state, void *data, zip_uint64_t length, zip_
     case ZIP_SOURCE_FREE:
         close(s->fd);
         zip_error_fini(&s->error);
-        free(s);
+        peft_sys_free(s->ctx, s);
         return 0;
     default:
         zip_error_set(&s->error, ZIP_ER_OPNOTSUPP, 0);
@@ -81,10 +81,10 @@ static uint32_t little_endian(const uint8_t *p)
 
 /* Where the archive begins in the file. Its end record states the length of the directory and the directory's offset
  * from the beginning of the archive. 0 without such a record, or for ZIP64: then libzip reads the file as it is. */
-static int64_t find_start(int fd, int64_t size)
+static int64_t find_start(peft_context *ctx, int fd, int64_t size)
 {
     const int64_t tail = size < END_RECORD + MOST_COMMENT ? size : END_RECORD + MOST_COMMENT;
-    uint8_t *p = malloc((size_t)tail + 1), head[4];
+    uint8_t *p = peft_sys_alloc(ctx, (size_t)tail), head[4];
     int64_t start = 0;
     if (p && read_at(fd, p, tail, size - tail) == tail)
         for (int64_t i = tail - END_RECORD; i >= 0; i--) {
@@ -96,25 +96,26 @@ static int64_t find_start(int fd, int64_t size)
                 start = directory - offset;
             break;
         }
-    free(p);
+    peft_sys_free(ctx, p);
     return start;
 }
 
-peft_status io_zip_open(const char *path, zip_t **out)
+peft_status io_zip_open(peft_context *ctx, const char *path, zip_t **out)
 {
     struct stat st;
     zip_error_t error;
-    source *s = io_alloc(1, sizeof *s);
+    source *s = io_alloc(ctx, 1, sizeof *s);
     if (!s) return io_nomem(path);
+    s->ctx = ctx;
     s->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
     if (s->fd < 0 || fstat(s->fd, &st) || !S_ISREG(st.st_mode)) {
         peft_status status = io_fail(PEFT_E_IO, "%s: %s", path, s->fd < 0 ? strerror(errno)
                                                                           : "not a regular file");
         if (s->fd >= 0) close(s->fd);
-        free(s);
+        peft_sys_free(ctx, s);
         return status;
     }
-    s->start = find_start(s->fd, st.st_size);
+    s->start = find_start(ctx, s->fd, st.st_size);
     s->size = st.st_size - s->start;
     zip_error_init(&s->error);
     zip_error_init(&error);

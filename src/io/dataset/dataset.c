@@ -7,14 +7,14 @@ peft_status io_strings_add(io_strings *list, char *owned)
 {
     if (owned && list->count == list->room) {
         int64_t room = list->room ? 2 * list->room : 16;
-        char **item = realloc(list->item, (size_t)room * sizeof *item);
+        char **item = peft_sys_realloc(list->ctx, list->item, (size_t)room * sizeof *item);
         if (item) {
             list->item = item;
             list->room = room;
         }
     }
     if (!owned || list->count == list->room) {
-        free(owned);
+        peft_sys_free(list->ctx, owned);
         return io_nomem("list of names");
     }
     list->item[list->count++] = owned;
@@ -28,22 +28,23 @@ void io_strings_sort(io_strings *list, bool unique)
     int64_t kept = 0;
     if (list->count) qsort(list->item, (size_t)list->count, sizeof *list->item, by_name);
     for (int64_t i = 0; i < list->count; i++)
-        if (unique && kept && !strcmp(list->item[kept - 1], list->item[i])) free(list->item[i]);
+        if (unique && kept && !strcmp(list->item[kept - 1], list->item[i])) peft_sys_free(list->ctx, list->item[i]);
         else list->item[kept++] = list->item[i];
     list->count = kept;
 }
 
 void io_strings_clear(io_strings *list)
 {
-    for (int64_t i = 0; i < list->count; i++) free(list->item[i]);
-    free(list->item);
-    *list = (io_strings){ 0 };
+    for (int64_t i = 0; i < list->count; i++) peft_sys_free(list->ctx, list->item[i]);
+    peft_sys_free(list->ctx, list->item);
+    *list = (io_strings){ .ctx = list->ctx };
 }
 
-peft_status io_dataset_new(peft_dataset **out)
+peft_status io_dataset_new(peft_context *ctx, peft_dataset **out)
 {
-    peft_dataset *d = io_alloc(1, sizeof *d);
+    peft_dataset *d = io_alloc(ctx, 1, sizeof *d);
     if (!d) return io_nomem("data set");
+    d->ctx = d->names.ctx = d->class_names.ctx = peft_sys_retain(ctx);
     atomic_init(&d->refs, 1);
     *out = d;
     return PEFT_OK;
@@ -58,16 +59,18 @@ peft_dataset *io_dataset_retain(peft_dataset *d)
 void peft_dataset_free(peft_dataset *d)
 {
     if (!d || !io_release(&d->refs)) return;
+    peft_context *ctx = d->ctx;
     peft_dataset_free(d->root);
     io_strings_clear(&d->class_names);
     io_strings_clear(&d->names);
-    free(d->label);
-    free(d->target);
-    free(d->index);
-    free(d->skipped);
-    free(d->image_options);
-    if (d->store && d->store->close && d->held) d->store->close(d->held);
-    free(d);
+    peft_sys_free(ctx, d->label);
+    peft_sys_free(ctx, d->target);
+    peft_sys_free(ctx, d->index);
+    peft_sys_free(ctx, d->skipped);
+    peft_sys_free(ctx, d->image_options);
+    if (d->store && d->store->close && d->held) d->store->close(ctx, d->held);
+    peft_sys_free(ctx, d);
+    peft_context_free(ctx);
 }
 
 peft_status io_number_classes(peft_dataset *d)
@@ -76,7 +79,7 @@ peft_status io_number_classes(peft_dataset *d)
     for (int64_t c = 0; c < d->classes && !s; c++) {
         char text[24];
         snprintf(text, sizeof text, "%lld", (long long)c);
-        s = io_strings_add(&d->class_names, strdup(text));
+        s = io_strings_add(&d->class_names, io_copy(d->ctx, text));
     }
     return s;
 }
@@ -92,14 +95,14 @@ peft_status io_count_classes(const int64_t *label, int64_t count, const char *wh
     return PEFT_OK;
 }
 
-void io_warn_of_gaps(const uint8_t *seen, int64_t classes, const char *where)
+void io_warn_of_gaps(peft_context *ctx, const uint8_t *seen, int64_t classes, const char *where)
 {
     int64_t first = -1, gaps = 0;
     for (int64_t c = classes - 1; c >= 0; c--)
         if (!seen[c]) first = c, gaps++;
     if (gaps)
-        io_warn("%s: no sample has class %lld%s, but the set has it, because the largest label is %lld and classes are "
-                "numbered from 0 without gaps", where, (long long)first, gaps > 1 ? " (and others)" : "",
+        io_warn(ctx, "%s: no sample has class %lld%s, but the set has it, because the largest label is %lld and classes "
+                "are numbered from 0 without gaps", where, (long long)first, gaps > 1 ? " (and others)" : "",
                 (long long)classes - 1);
 }
 

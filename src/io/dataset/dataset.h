@@ -4,7 +4,8 @@
 #define IO_DATASET_H
 #include "io/image/image.h"
 
-typedef struct io_strings { char **item; int64_t count, room; } io_strings;
+/* ctx: whose memory the list and its items are. */
+typedef struct io_strings { peft_context *ctx; char **item; int64_t count, room; } io_strings;
 peft_status io_strings_add(io_strings *list, char *owned);    /* frees owned on failure; NULL: PEFT_E_NOMEM */
 void        io_strings_sort(io_strings *list, bool unique);   /* bytewise */
 void        io_strings_clear(io_strings *list);
@@ -19,11 +20,12 @@ typedef struct io_store {
     peft_status (*locate)(const peft_dataset *d, int64_t i, int64_t *size, uint64_t place[2]);
     /* SHA-256 of the sample's first `bytes` bytes. */
     peft_status (*hash)(const peft_dataset *d, int64_t i, int64_t bytes, char hex[65]);
-    void (*close)(void *held);                                /* frees d->held; NULL: the store has no state */
+    void (*close)(peft_context *ctx, void *held);             /* frees d->held; NULL: the store has no state */
 } io_store;
 extern const io_store io_files;
 
 struct peft_dataset {
+    peft_context *ctx;
     atomic_int refs;
     int64_t count, classes;
     int64_t *label;                                           /* [count]; NULL: multi-label */
@@ -37,7 +39,7 @@ struct peft_dataset {
     char *image_options;                                      /* of a part, for peft_image_load; NULL: defaults */
 };
 
-peft_status io_dataset_new(peft_dataset **out);
+peft_status io_dataset_new(peft_context *ctx, peft_dataset **out);
 peft_dataset *io_dataset_retain(peft_dataset *d);
 /* The samples at[count] of d (all valid; at NULL: all of d) as a data set. class_map [classes] gives the new number of
  * each class, -1 where it is left out (NULL: as before); names are the new classes' (NULL: those that are kept). */
@@ -45,7 +47,7 @@ peft_status io_dataset_part(peft_dataset *d, const int64_t *at, int64_t count, c
                             const io_strings *names, peft_dataset **out);
 peft_status io_number_classes(peft_dataset *d);               /* class_names "0".."classes-1" */
 /* Warns where no sample has some class below the largest label: seen[c] is 1 where class c has a sample. */
-void io_warn_of_gaps(const uint8_t *seen, int64_t classes, const char *where);
+void io_warn_of_gaps(peft_context *ctx, const uint8_t *seen, int64_t classes, const char *where);
 /* Raises *classes to the largest label + 1. PEFT_E_FORMAT, which begins with where: a label below 0 or of 2^20 or
  * more. */
 peft_status io_count_classes(const int64_t *label, int64_t count, const char *where, int64_t *classes);

@@ -4,13 +4,13 @@
 #include "io/dataset/dataset.h"
 #include <peft/file.h>
 
-typedef struct bytes { uint8_t *data; size_t size, room; } bytes;
+typedef struct bytes { peft_context *ctx; uint8_t *data; size_t size, room; } bytes;
 
 static bool add(bytes *b, const void *data, size_t size)
 {
     if (size > b->room - b->size) {
         size_t room = 2 * b->room + size + 1024;
-        uint8_t *more = realloc(b->data, room);
+        uint8_t *more = peft_sys_realloc(b->ctx, b->data, room);
         if (!more) return false;
         b->data = more;
         b->room = room;
@@ -57,13 +57,13 @@ static bool add_samples(bytes *b, const peft_dataset *d)
 
 peft_status peft_dataset_digest(const peft_dataset *d, char hex[65])
 {
-    bytes b = { 0 };
     if (!d || !hex) return io_fail(PEFT_E_INVALID, "digest: %s is NULL", d ? "hex" : "data set");
+    bytes b = { .ctx = d->ctx };
     bool good = add_text(&b, d->target ? "data set 1, targets" : "data set 1, labels") && add_number(&b, d->count) &&
                 add_number(&b, d->classes);
     for (int64_t c = 0; c < d->classes && good; c++) good = add_text(&b, d->class_names.item[c]);
     good = good && add_samples(&b, d);
     if (good) peft_sha256(b.data, b.size, hex);
-    free(b.data);
+    peft_sys_free(b.ctx, b.data);
     return good ? PEFT_OK : io_nomem("digest of a data set");
 }

@@ -7,7 +7,7 @@
 
 static peft_status read_file(const peft_dataset *d, int64_t i, const char *options, peft_image **out)
 {
-    return peft_image_load(d->names.item[i], options, out);
+    return peft_image_load(d->ctx, d->names.item[i], options, out);
 }
 
 static peft_status locate(const peft_dataset *d, int64_t i, int64_t *size, uint64_t place[2])
@@ -26,10 +26,10 @@ static peft_status hash(const peft_dataset *d, int64_t i, int64_t bytes, char he
 {
     uint8_t *data;
     size_t size;
-    peft_status s = io_read_head(d->names.item[i], bytes, &data, &size);
+    peft_status s = io_read_head(d->ctx, d->names.item[i], bytes, &data, &size);
     if (s) return s;
     peft_sha256(data, size, hex);
-    free(data);
+    peft_sys_free(d->ctx, data);
     return PEFT_OK;
 }
 

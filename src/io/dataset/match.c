@@ -66,10 +66,10 @@ peft_status peft_dataset_match_classes(peft_dataset *d, const peft_dataset *like
     if (!d->target != !like->target)
         return differ(d, like, d->target ? "this set is multi-label, the other is not"
                                          : "the other set is multi-label, this one is not", NULL);
-    int64_t *map = io_alloc(d->classes, sizeof *map);
+    int64_t *map = io_alloc(d->ctx, d->classes, sizeof *map);
     if (!map) return io_nomem("classes");
     peft_status s = map_classes(d, like, map);
     if (!s) s = io_dataset_part(d, NULL, d->count, map, &like->class_names, out);
-    free(map);
+    peft_sys_free(d->ctx, map);
     return s;
 }

@@ -144,9 +144,9 @@ peft_status peft_dataset_overlap(const peft_dataset *a, const peft_dataset *b, i
     if (!a || !b || !count || (room > 0 && (!in_a || !in_b)))
         return io_fail(PEFT_E_INVALID, "overlap: %s is NULL", !a || !b ? "data set" : !count ? "count"
                                                                                               : "in_a or in_b");
-    search q = { .one_set = a == b, .match = io_alloc(a->count, sizeof *q.match) };
+    search q = { .one_set = a == b, .match = io_alloc(a->ctx, a->count, sizeof *q.match) };
     const int64_t n = a->count + (q.one_set ? 0 : b->count);
-    item *x = io_alloc(n, sizeof *x);
+    item *x = io_alloc(a->ctx, n, sizeof *x);
     peft_status s = q.match && x ? PEFT_OK : io_nomem("overlap of data sets");
     for (int64_t i = 0; i < n && !s; i++)
         x[i] = i < a->count ? (item){ .set = a, .i = i } : (item){ .set = b, .i = i - a->count, .second = true };
@@ -162,7 +162,7 @@ peft_status peft_dataset_overlap(const peft_dataset *a, const peft_dataset *b, i
         found++;
     }
     if (!s) *count = found;
-    free(x);
-    free(q.match);
+    peft_sys_free(a->ctx, x);
+    peft_sys_free(a->ctx, q.match);
     return s;
 }

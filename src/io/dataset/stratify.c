@@ -77,9 +77,9 @@ peft_status io_stratify(const peft_dataset *d, int64_t first_size, uint64_t seed
 {
     strata s = { .d = d, .mark = mark, .room = { first_size, d->count - first_size },
                  .rng = io_rng_make(IO_RNG_SAMPLES, seed, -1, 0) };
-    s.rare = io_alloc(d->classes, 1);
-    s.left = io_alloc(d->classes, sizeof *s.left);
-    s.wanted = io_alloc(2 * d->classes, sizeof *s.wanted);
+    s.rare = io_alloc(d->ctx, d->classes, 1);
+    s.left = io_alloc(d->ctx, d->classes, sizeof *s.left);
+    s.wanted = io_alloc(d->ctx, 2 * d->classes, sizeof *s.wanted);
     const bool good = s.rare && s.left && s.wanted;
     if (good) {
         for (int64_t i = 0; i < d->count; i++) order[i] = i, mark[i] = 0;
@@ -91,8 +91,8 @@ peft_status io_stratify(const peft_dataset *d, int64_t first_size, uint64_t seed
         for (int64_t k = 0; k < d->count; k++)
             if (!mark[order[k]]) assign(&s, order[k], choose(&s, -1));
     }
-    free(s.rare);
-    free(s.left);
-    free(s.wanted);
+    peft_sys_free(d->ctx, s.rare);
+    peft_sys_free(d->ctx, s.left);
+    peft_sys_free(d->ctx, s.wanted);
     return good ? PEFT_OK : io_nomem("split");
 }

@@ -10,7 +10,7 @@ static peft_status copy_class_names(peft_dataset *to, const io_strings *names, c
 {
     peft_status s = PEFT_OK;
     for (int64_t c = 0; c < names->count && !s; c++)
-        if (!class_map || class_map[c] >= 0) s = io_strings_add(&to->class_names, strdup(names->item[c]));
+        if (!class_map || class_map[c] >= 0) s = io_strings_add(&to->class_names, io_copy(to->ctx, names->item[c]));
     to->classes = to->class_names.count;
     return s;
 }
@@ -20,9 +20,9 @@ static int64_t mapped(const int64_t *class_map, int64_t c) { return class_map ? 
 static peft_status copy_samples(peft_dataset *to, const peft_dataset *from, const int64_t *at, const int64_t *class_map)
 {
     int64_t n = to->count;
-    to->index = io_alloc(n, sizeof *to->index);
-    if (from->label) to->label = io_alloc(n, sizeof *to->label);
-    else to->target = io_alloc(n * to->classes, 1);
+    to->index = io_alloc(to->ctx, n, sizeof *to->index);
+    if (from->label) to->label = io_alloc(to->ctx, n, sizeof *to->label);
+    else to->target = io_alloc(to->ctx, n * to->classes, 1);
     if (!to->index || (!to->label && !to->target)) return io_nomem("data set");
     for (int64_t i = 0; i < n; i++) {
         const int64_t k = at ? at[i] : i;
@@ -40,11 +40,11 @@ peft_status io_dataset_part(peft_dataset *d, const int64_t *at, int64_t count, c
                             const io_strings *names, peft_dataset **out)
 {
     peft_dataset *part;
-    peft_status s = io_dataset_new(&part);
+    peft_status s = io_dataset_new(d->ctx, &part);
     if (s) return s;
     part->count = count;
     part->root = io_dataset_retain(d->root ? d->root : d);
-    if (d->image_options && !(part->image_options = strdup(d->image_options))) s = io_nomem("data set");
+    if (d->image_options && !(part->image_options = io_copy(d->ctx, d->image_options))) s = io_nomem("data set");
     if (!s) s = copy_class_names(part, names ? names : &d->class_names, names ? NULL : class_map);
     if (!s) s = copy_samples(part, d, at, class_map);
     if (s) peft_dataset_free(part);
@@ -71,8 +71,8 @@ peft_status peft_dataset_with_image_options(peft_dataset *d, const char *options
     peft_status s = io_image_check_options(options);
     if (!s) s = io_dataset_part(d, NULL, d->count, NULL, NULL, &part);
     if (s) return s;
-    free(part->image_options);
-    part->image_options = options ? strdup(options) : NULL;
+    peft_sys_free(d->ctx, part->image_options);
+    part->image_options = options ? io_copy(d->ctx, options) : NULL;
     if (options && !part->image_options) {
         peft_dataset_free(part);
         return io_nomem("data set");
@@ -87,17 +87,17 @@ typedef struct draw { int64_t *class_map, *order; uint8_t *mark; } draw;
 
 static peft_status draw_begin(const peft_dataset *d, draw *w)
 {
-    w->class_map = io_alloc(d->classes, sizeof *w->class_map);
-    w->order = io_alloc(d->count > d->classes ? d->count : d->classes, sizeof *w->order);
-    w->mark = io_alloc(d->count, 1);
+    w->class_map = io_alloc(d->ctx, d->classes, sizeof *w->class_map);
+    w->order = io_alloc(d->ctx, d->count > d->classes ? d->count : d->classes, sizeof *w->order);
+    w->mark = io_alloc(d->ctx, d->count, 1);
     return w->class_map && w->order && w->mark ? PEFT_OK : io_nomem("draw of samples");
 }
 
-static void draw_end(draw *w)
+static void draw_end(const peft_dataset *d, draw *w)
 {
-    free(w->class_map);
-    free(w->order);
-    free(w->mark);
+    peft_sys_free(d->ctx, w->class_map);
+    peft_sys_free(d->ctx, w->order);
+    peft_sys_free(d->ctx, w->mark);
 }
 
 /* Writes the indices of class c's samples to order and returns how many there are. */
@@ -185,7 +185,7 @@ peft_status peft_dataset_few_shot(peft_dataset *d, int64_t ways, int64_t shots, 
         s = draw_shots(d, shots, seed, &w);
     }
     if (!s) s = make_both(d, &w, out, rest);
-    draw_end(&w);
+    draw_end(d, &w);
     return s;
 }
 
@@ -227,6 +227,6 @@ peft_status peft_dataset_split(peft_dataset *d, double fraction, uint64_t seed, 
         else split_classes(d, fraction, seed, &w);
         if (!s) s = make_both(d, &w, out, rest);
     }
-    draw_end(&w);
+    draw_end(d, &w);
     return s;
 }

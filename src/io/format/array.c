@@ -40,8 +40,8 @@ size_t io_array_bytes(const io_array *a)
     return (size_t)(a->height * a->width) * (size_t)a->channels * io_types[a->type].bytes;
 }
 
-peft_status io_array_read(const io_array *a, int64_t i, peft_image **out)
+peft_status io_array_read(peft_context *ctx, const io_array *a, int64_t i, peft_image **out)
 {
-    return peft_image_from_buffer(a->data + (size_t)i * io_array_bytes(a), a->width, a->height, a->channels,
+    return peft_image_from_buffer(ctx, a->data + (size_t)i * io_array_bytes(a), a->width, a->height, a->channels,
                                   io_types[a->type].depth, 0, out);
 }

@@ -15,5 +15,5 @@ typedef struct io_array { io_type type; int64_t count, height, width; int channe
 peft_status io_array_of(const io_npy *a, bool always_many, io_array *out);
 size_t      io_array_bytes(const io_array *a);                /* of one image */
 /* Copies image i, 0 <= i < count. The caller frees *out. */
-peft_status io_array_read(const io_array *a, int64_t i, peft_image **out);
+peft_status io_array_read(peft_context *ctx, const io_array *a, int64_t i, peft_image **out);
 #endif

@@ -11,6 +11,7 @@ typedef struct io_limits { int64_t max_side, max_bytes; } io_limits;
 
 /* A file in memory that is being decoded. open sets slices; it may set state, which read uses and close frees. */
 typedef struct io_encoded {
+    peft_context *ctx;                                        /* of the image to be made */
     const uint8_t *data;
     size_t size;
     const io_limits *limits;

@@ -11,6 +11,7 @@ enum { MAX_SCANS = 100 };
 
 typedef struct decoder {
     struct jpeg_decompress_struct j;                          /* first: libjpeg passes a pointer to it */
+    peft_context *ctx;                                        /* of the image; libjpeg has memory of its own */
     struct jpeg_error_mgr errors;
     struct jpeg_source_mgr source;
     struct jpeg_progress_mgr progress;
@@ -173,7 +174,7 @@ static void decode_pixels(decoder *d, size_t size, const io_limits *limits)
     jpeg_read_header(j, TRUE);
     int channels = choose_colours(d);
     check_size(d, size, limits, channels);
-    if ((d->status = io_image_new(j->image_width, j->image_height, channels, IO_U8, &d->im))) longjmp(d->failed, 1);
+    if ((d->status = io_image_new(d->ctx, j->image_width, j->image_height, channels, IO_U8, &d->im))) longjmp(d->failed, 1);
     j->dct_method = JDCT_ISLOW;
     jpeg_start_decompress(j);
     if (jpeg_has_multiple_scans(j)) check_scans(d);
@@ -184,11 +185,11 @@ static void decode_pixels(decoder *d, size_t size, const io_limits *limits)
     jpeg_finish_decompress(j);
 }
 
-/* Decodes the data once: sets d->im, or d->status on failure. */
-static void decode(decoder *d, const uint8_t *data, size_t size, const io_limits *limits)
+/* Decodes the first size bytes of the file once: sets d->im, or d->status on failure. */
+static void decode(decoder *d, const io_encoded *f, size_t size)
 {
-    *d = (decoder){ .end = data + size, .progress = { .progress_monitor = count_scans } };
-    d->source = (struct jpeg_source_mgr){ .next_input_byte = data, .bytes_in_buffer = size,
+    *d = (decoder){ .ctx = f->ctx, .end = f->data + size, .progress = { .progress_monitor = count_scans } };
+    d->source = (struct jpeg_source_mgr){ .next_input_byte = f->data, .bytes_in_buffer = size,
         .init_source = begin_source, .fill_input_buffer = run_out, .skip_input_data = skip,
         .resync_to_restart = jpeg_resync_to_restart, .term_source = begin_source };
     d->j.err = jpeg_std_error(&d->errors);
@@ -199,7 +200,7 @@ static void decode(decoder *d, const uint8_t *data, size_t size, const io_limits
         jpeg_create_decompress(&d->j);
         d->j.src = &d->source;
         d->j.progress = &d->progress;
-        decode_pixels(d, size, limits);
+        decode_pixels(d, size, f->limits);
     }
     jpeg_destroy_decompress(&d->j);
     if (!d->status) return;
@@ -224,19 +225,19 @@ static size_t without_zeros(const uint8_t *data, size_t size)
 static peft_status decode_whole(const io_encoded *f, int64_t slice, peft_image **out)
 {
     (void)slice;
-    decoder *d = io_alloc(1, sizeof *d);
+    decoder *d = io_alloc(f->ctx, 1, sizeof *d);
     if (!d) return io_nomem("JPEG");
-    decode(d, f->data, f->size, f->limits);
+    decode(d, f, f->size);
     if (!d->status && (d->filled || d->ran_out)) {
         size_t shorter = without_zeros(f->data, f->size);
         if (shorter < f->size) {
             peft_image_free(d->im);
-            decode(d, f->data, shorter, f->limits);
+            decode(d, f, shorter);
         }
     }
     peft_status s = d->status;
     if (!s) *out = d->im;
-    free(d);
+    peft_sys_free(f->ctx, d);
     return s;
 }
 

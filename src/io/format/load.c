@@ -39,66 +39,71 @@ static peft_status read_slice(const io_format *format, const io_encoded *f, int6
 }
 
 /* Sets up *f. After success the caller calls format->close where there is one. */
-static peft_status open_file(const io_format *format, const uint8_t *data, size_t size, const load_options *o,
-                             io_encoded *f)
+static peft_status open_file(peft_context *ctx, const io_format *format, const uint8_t *data, size_t size,
+                             const load_options *o, io_encoded *f)
 {
-    *f = (io_encoded){ .data = data, .size = size, .limits = &o->limits, .slices = 1 };
+    *f = (io_encoded){ .ctx = ctx, .data = data, .size = size, .limits = &o->limits, .slices = 1 };
     if (!format) return io_no_format(data, size);
     return format->open ? format->open(f) : PEFT_OK;
 }
 
-static peft_status decode(const uint8_t *data, size_t size, const load_options *o, peft_image **out)
+static peft_status decode(peft_context *ctx, const uint8_t *data, size_t size, const load_options *o, peft_image **out)
 {
     io_encoded f;
     const io_format *format = io_format_of(data, size);
-    peft_status s = open_file(format, data, size, o, &f);
+    peft_status s = open_file(ctx, format, data, size, o, &f);
     if (s) return s;
     s = read_slice(format, &f, o->slice, out);
     if (format->close) format->close(&f);
     return s;
 }
 
-peft_status peft_image_load_memory(const void *data, size_t size, const char *options, peft_image **out)
+peft_status peft_image_load_memory(peft_context *ctx, const void *data, size_t size, const char *options,
+                                   peft_image **out)
 {
     load_options o;
-    if (!data || !out) return io_fail(PEFT_E_INVALID, "image from memory: %s is NULL", data ? "out" : "data");
+    if (!ctx || !data || !out)
+        return io_fail(PEFT_E_INVALID, "image from memory: %s is NULL", !ctx ? "ctx" : data ? "out" : "data");
     peft_status s = parse_options(options, &o);
-    return s ? s : decode(data, size, &o, out);
+    return s ? s : decode(ctx, data, size, &o, out);
 }
 
-/* Parses the options and reads the file; the caller frees *data. */
-static peft_status begin(const char *path, const char *options, load_options *o, uint8_t **data, size_t *size)
+/* Parses the options and reads the file into memory of ctx, which the caller gives back. */
+static peft_status begin(peft_context *ctx, const char *path, const char *options, load_options *o, uint8_t **data,
+                         size_t *size)
 {
     peft_status s = parse_options(options, o);
-    return s ? s : io_read_file(path, o->limits.max_bytes, data, size);
+    return s ? s : io_read_file(ctx, path, o->limits.max_bytes, data, size);
 }
 
-peft_status peft_image_load(const char *path, const char *options, peft_image **out)
+peft_status peft_image_load(peft_context *ctx, const char *path, const char *options, peft_image **out)
 {
     load_options o;
     uint8_t *data;
     size_t size;
-    if (!path || !out) return io_fail(PEFT_E_INVALID, "image: %s is NULL", path ? "out" : "path");
-    peft_status s = begin(path, options, &o, &data, &size);
+    if (!ctx || !path || !out)
+        return io_fail(PEFT_E_INVALID, "image: %s is NULL", !ctx ? "ctx" : path ? "out" : "path");
+    peft_status s = begin(ctx, path, options, &o, &data, &size);
     if (s) return s;
-    s = decode(data, size, &o, out);
-    free(data);
+    s = decode(ctx, data, size, &o, out);
+    peft_sys_free(ctx, data);
     return s ? io_fail_in(s, path) : PEFT_OK;
 }
 
-peft_status peft_image_slices(const char *path, const char *options, int64_t *slices)
+peft_status peft_image_slices(peft_context *ctx, const char *path, const char *options, int64_t *slices)
 {
     load_options o;
     io_encoded f;
     uint8_t *data;
     size_t size;
-    if (!path || !slices) return io_fail(PEFT_E_INVALID, "image slices: %s is NULL", path ? "slices" : "path");
-    peft_status s = begin(path, options, &o, &data, &size);
+    if (!ctx || !path || !slices)
+        return io_fail(PEFT_E_INVALID, "image slices: %s is NULL", !ctx ? "ctx" : path ? "slices" : "path");
+    peft_status s = begin(ctx, path, options, &o, &data, &size);
     if (s) return s;
     const io_format *format = io_format_of(data, size);
-    s = open_file(format, data, size, &o, &f);
+    s = open_file(ctx, format, data, size, &o, &f);
     if (!s) *slices = f.slices;
     if (!s && format->close) format->close(&f);
-    free(data);
+    peft_sys_free(ctx, data);
     return s ? io_fail_in(s, path) : PEFT_OK;
 }

@@ -8,12 +8,12 @@ static bool probe(const uint8_t *data, size_t size) { return size >= 6 && !memcm
 static peft_status open_array(io_encoded *f)
 {
     io_npy a;
-    io_array *pictures = io_alloc(1, sizeof *pictures);
+    io_array *pictures = io_alloc(f->ctx, 1, sizeof *pictures);
     if (!pictures) return io_nomem("NumPy array");
     peft_status s = io_npy_parse(f->data, f->size, IO_NPY_WHOLE | IO_NPY_F32, &a);
     if (!s) s = io_array_of(&a, false, pictures);
     if (s) {
-        free(pictures);
+        peft_sys_free(f->ctx, pictures);
         return io_fail_in(s, "NumPy array");
     }
     f->state = pictures;
@@ -26,10 +26,10 @@ static peft_status read_slice(const io_encoded *f, int64_t slice, peft_image **o
     const io_array *a = f->state;
     const int bits = (int)(8 * io_types[a->type].bytes);
     peft_status s = io_check_limits(f->limits, a->width, a->height, a->channels, bits);
-    return s ? s : io_array_read(a, slice, out);
+    return s ? s : io_array_read(f->ctx, a, slice, out);
 }
 
-static void close_array(io_encoded *f) { free(f->state); }
+static void close_array(io_encoded *f) { peft_sys_free(f->ctx, f->state); }
 
 const io_format io_format_npy = { .name = "NumPy (.npy)", .endings = "npy", .probe = probe, .open = open_array,
                                   .read = read_slice, .close = close_array };

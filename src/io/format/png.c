@@ -4,6 +4,31 @@
 #include "io/format/formats.h"
 #include <spng.h>
 
+/* The context whose memory libspng takes. libspng's allocator has no argument for it, and a spng_ctx lives within one
+ * call on one thread: from spng_begin to spng_end. */
+static _Thread_local peft_context *spng_memory;
+
+static void *spng_take(size_t bytes) { return peft_sys_alloc(spng_memory, bytes); }
+static void *spng_take_zeroed(size_t count, size_t size)
+{
+    return count > INT64_MAX ? NULL : io_alloc(spng_memory, (int64_t)count, size);
+}
+static void *spng_resize(void *block, size_t bytes) { return peft_sys_realloc(spng_memory, block, bytes); }
+static void  spng_give(void *block) { peft_sys_free(spng_memory, block); }
+
+static spng_ctx *spng_begin(peft_context *memory, int flags)
+{
+    struct spng_alloc alloc = { spng_take, spng_resize, spng_take_zeroed, spng_give };
+    spng_memory = memory;
+    return spng_ctx_new2(&alloc, flags);
+}
+
+static void spng_end(spng_ctx *ctx)
+{
+    spng_ctx_free(ctx);
+    spng_memory = NULL;
+}
+
 static peft_status png_failed(int e)
 {
     return io_fail(e == SPNG_EMEM ? PEFT_E_NOMEM : PEFT_E_FORMAT, "PNG: %s", spng_strerror(e));
@@ -55,7 +80,7 @@ static peft_status split_alpha(const layout *l, const uint8_t *from, peft_image 
     size_t wide = sample * (size_t)l->stored, narrow = sample * (size_t)l->channels;
     bool opaque = true;
     for (size_t i = 0; i < pixels && opaque; i++) opaque = alpha_at(l, from, i) == (l->depth == 8 ? 255 : 65535);
-    if (!opaque && !(im->alpha = io_alloc((int64_t)pixels, sample))) return io_nomem("PNG");
+    if (!opaque && !(im->alpha = io_alloc(im->ctx, (int64_t)pixels, sample))) return io_nomem("PNG");
     for (size_t i = 0; i < pixels && !opaque; i++)
         if (l->depth == 8) ((uint8_t *)im->alpha)[i] = (uint8_t)alpha_at(l, from, i);
         else ((uint16_t *)im->alpha)[i] = (uint16_t)alpha_at(l, from, i);
@@ -71,12 +96,12 @@ static peft_status decode_pixels(spng_ctx *ctx, const layout *l, peft_image *im)
     int e = spng_decoded_image_size(ctx, l->format, &want);
     if (e) return png_failed(e);
     if (want != bytes) return io_fail(PEFT_E_INTERNAL, "PNG: %zu bytes to decode, expected %zu", want, bytes);
-    if (l->stored != l->channels && !(buffer = malloc(want))) return io_nomem("PNG");
+    if (l->stored != l->channels && !(buffer = peft_sys_alloc(im->ctx, want))) return io_nomem("PNG");
     e = spng_decode_image(ctx, buffer, want, l->format, l->flags);
     if (!e) e = spng_decode_chunks(ctx);                                      /* checksum of the last pixels */
     peft_status s = e ? png_failed(e) : PEFT_OK;
     if (!s && (l->keyed || l->stored != l->channels)) s = split_alpha(l, buffer, im);
-    if (buffer != (uint8_t *)im->pixels) free(buffer);
+    if (buffer != (uint8_t *)im->pixels) peft_sys_free(im->ctx, buffer);
     return s;
 }
 
@@ -113,7 +138,7 @@ static int read_stream(spng_ctx *ctx, void *user, void *to, size_t n)
     return 0;
 }
 
-static peft_status decode_with(spng_ctx *ctx, stream *source, const io_limits *limits, peft_image **out)
+static peft_status decode_with(spng_ctx *ctx, stream *source, const io_encoded *f, peft_image **out)
 {
     struct spng_ihdr h;
     struct spng_trns t;
@@ -129,13 +154,13 @@ static peft_status decode_with(spng_ctx *ctx, stream *source, const io_limits *l
     if (e && e != SPNG_ECHUNKAVAIL) return png_failed(e);
     layout l = layout_of(&h, e ? NULL : &t);
     const int split = l.stored != l.channels ? l.channels + 1 : 0;            /* copied to samples and alpha */
-    peft_status s = io_check_limits(limits, h.width, h.height, l.stored + split, l.depth);
+    peft_status s = io_check_limits(f->limits, h.width, h.height, l.stored + split, l.depth);
     if (s) return s;
     /* Deflate packs by a factor of at most 1032: a file too small for its pixels is refused before memory is taken. */
     const int stored = h.color_type == SPNG_COLOR_TYPE_INDEXED ? 1 : l.stored;
     if ((double)h.width * h.height * stored * h.bit_depth / 8 > 1040.0 * (double)source->size)
         return io_fail(PEFT_E_FORMAT, "PNG: %zu bytes cannot hold %u x %u pixels", source->size, h.width, h.height);
-    s = io_image_new(h.width, h.height, l.channels, l.depth == 8 ? IO_U8 : IO_U16, &im);
+    s = io_image_new(f->ctx, h.width, h.height, l.channels, l.depth == 8 ? IO_U8 : IO_U16, &im);
     if (s) return s;
     s = decode_pixels(ctx, &l, im);
     if (s) {
@@ -158,10 +183,10 @@ static peft_status decode(const io_encoded *f, int64_t slice, peft_image **out)
         return io_fail(PEFT_E_UNSUPPORTED, "PNG: Apple's own variant (CgBI) is not read; convert it with: "
                        "pngcrush -revert-iphone-optimizations");
     if (!source.size) return io_fail(PEFT_E_FORMAT, "PNG: the file ends early");
-    spng_ctx *ctx = spng_ctx_new(0);
+    spng_ctx *ctx = spng_begin(f->ctx, 0);
     if (!ctx) return io_nomem("PNG");
-    peft_status s = decode_with(ctx, &source, f->limits, out);
-    spng_ctx_free(ctx);
+    peft_status s = decode_with(ctx, &source, f, out);
+    spng_end(ctx);
     return s;
 }
 
@@ -194,11 +219,11 @@ peft_status peft_image_save_png(const peft_image *im, const char *path)
     if (im->width > INT32_MAX || im->height > INT32_MAX)
         return io_fail(PEFT_E_UNSUPPORTED, "save PNG: %lld x %lld is more than the format holds", (long long)im->width,
                        (long long)im->height);
-    spng_ctx *ctx = spng_ctx_new(SPNG_CTX_ENCODER);
+    spng_ctx *ctx = spng_begin(im->ctx, SPNG_CTX_ENCODER);
     if (!ctx) return io_nomem("save PNG");
     int e = encode(ctx, im, &data, &size);
     peft_status s = e ? io_fail_in(png_failed(e), path) : peft_write_file(path, data, size);
-    free(data);
-    spng_ctx_free(ctx);
+    spng_give(data);
+    spng_end(ctx);
     return s;
 }

@@ -60,7 +60,7 @@ static peft_status decode(const io_encoded *f, int64_t slice, peft_image **out)
     if (end - p < count * (depth / 8))
         return io_fail(PEFT_E_FORMAT, "PNM: %lld bytes of pixels, expected %lld", (long long)(end - p),
                        (long long)(count * (depth / 8)));
-    if ((s = io_image_new(width, height, channels, depth == 8 ? IO_U8 : IO_U16, &im))) return s;
+    if ((s = io_image_new(f->ctx, width, height, channels, depth == 8 ? IO_U8 : IO_U16, &im))) return s;
     if (!read_samples(p, count, largest, im)) {
         peft_image_free(im);
         return io_fail(PEFT_E_FORMAT, "PNM: a sample is larger than the header's %lld", (long long)largest);

@@ -10,7 +10,8 @@ const io_type_row io_types[IO_TYPES] = {
     [IO_I16] = { "signed of 16 bits",   PEFT_SIGNED_16, 2, INT16_MIN, INT16_MAX },
     [IO_F32] = { "floating-point",      PEFT_FLOAT_32,  4, -FLT_MAX, FLT_MAX } };
 
-peft_status io_image_new(int64_t width, int64_t height, int channels, io_type type, peft_image **out)
+peft_status io_image_new(peft_context *ctx, int64_t width, int64_t height, int channels, io_type type,
+                         peft_image **out)
 {
     int64_t pixels, bytes;
     if (width < 1 || height < 1 || (channels != 1 && channels != 3))
@@ -19,8 +20,9 @@ peft_status io_image_new(int64_t width, int64_t height, int channels, io_type ty
     if (__builtin_mul_overflow(width, height, &pixels) ||
         __builtin_mul_overflow(pixels, channels * (int64_t)io_types[type].bytes, &bytes) || bytes > 1ll << 46)
         return io_fail(PEFT_E_INVALID, "image: %lld x %lld is too large", (long long)width, (long long)height);
-    peft_image *im = io_alloc((int64_t)sizeof *im + bytes, 1);
+    peft_image *im = io_alloc(ctx, (int64_t)sizeof *im + bytes, 1);
     if (!im) return io_nomem("image");
+    im->ctx = peft_sys_retain(ctx);
     atomic_init(&im->refs, 1);
     im->channels = channels;
     im->type = type;
@@ -33,7 +35,7 @@ peft_status io_image_new(int64_t width, int64_t height, int channels, io_type ty
 
 peft_status io_image_like(const peft_image *im, int64_t width, int64_t height, int channels, peft_image **out)
 {
-    peft_status s = io_image_new(width, height, channels, im->type, out);
+    peft_status s = io_image_new(im->ctx, width, height, channels, im->type, out);
     if (s) return s;
     (*out)->slope = im->slope;
     (*out)->intercept = im->intercept;
@@ -50,21 +52,24 @@ peft_image *io_image_retain(const peft_image *im)
 void peft_image_free(peft_image *im)
 {
     if (!im || !io_release(&im->refs)) return;
-    free(im->alpha);
-    free(im);
+    peft_context *ctx = im->ctx;
+    peft_sys_free(ctx, im->alpha);
+    peft_sys_free(ctx, im);
+    peft_context_free(ctx);
 }
 
-peft_status peft_image_from_buffer(const void *pixels, int64_t width, int64_t height, int channels, int depth,
-                                   int64_t row_bytes, peft_image **out)
+peft_status peft_image_from_buffer(peft_context *ctx, const void *pixels, int64_t width, int64_t height, int channels,
+                                   int depth, int64_t row_bytes, peft_image **out)
 {
     peft_image *im;
-    if (!pixels || !out) return io_fail(PEFT_E_INVALID, "image from buffer: %s is NULL", pixels ? "out" : "pixels");
+    if (!ctx || !pixels || !out)
+        return io_fail(PEFT_E_INVALID, "image from buffer: %s is NULL", !ctx ? "ctx" : pixels ? "out" : "pixels");
     io_type type = IO_U8;
     while (type < IO_TYPES && io_types[type].depth != depth) type++;
     if (type == IO_TYPES)
         return io_fail(PEFT_E_INVALID, "image from buffer: depth is %d, expected 8, 16, PEFT_SIGNED_16 or "
                        "PEFT_FLOAT_32", depth);
-    peft_status s = io_image_new(width, height, channels, type, &im);
+    peft_status s = io_image_new(ctx, width, height, channels, type, &im);
     if (s) return s;
     size_t row = io_image_row(im);
     if (row_bytes && (row_bytes < 0 || (size_t)row_bytes < row)) {
@@ -91,7 +96,7 @@ peft_status peft_image_rescale(const peft_image *im, double slope, double interc
     peft_status s = io_image_like(im, im->width, im->height, im->channels, &to);
     if (s) return s;
     const size_t alpha = (size_t)(im->width * im->height) * io_types[im->type].bytes;
-    if (im->alpha && !(to->alpha = malloc(alpha))) {
+    if (im->alpha && !(to->alpha = peft_sys_alloc(to->ctx, alpha))) {
         peft_image_free(to);
         return io_nomem("rescale");
     }

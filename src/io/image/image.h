@@ -16,6 +16,7 @@ typedef struct io_type_row {
 extern const io_type_row io_types[IO_TYPES];
 
 struct peft_image {
+    peft_context *ctx;
     atomic_int refs;
     int channels;
     io_type type;
@@ -26,8 +27,9 @@ struct peft_image {
 };
 
 /* An image whose samples are all 0. PEFT_E_INVALID: a side below 1, channels not 1 or 3, or more than 2^46 bytes. */
-peft_status io_image_new(int64_t width, int64_t height, int channels, io_type type, peft_image **out);
-/* The same with the sample type and the rescale of im; its pixels and alpha are not copied. */
+peft_status io_image_new(peft_context *ctx, int64_t width, int64_t height, int channels, io_type type,
+                         peft_image **out);
+/* The same with the context, the sample type and the rescale of im; its pixels and alpha are not copied. */
 peft_status io_image_like(const peft_image *im, int64_t width, int64_t height, int channels, peft_image **out);
 peft_image *io_image_retain(const peft_image *im);
 static inline size_t io_image_pixel(const peft_image *im)     /* bytes of a pixel, all channels */

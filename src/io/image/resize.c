@@ -9,11 +9,11 @@ io_raster io_raster_of(const peft_image *im)
     return (io_raster){ im->width, im->height, im->channels, kinds[im->type], im->pixels };
 }
 
-static void *samples(int64_t width, int64_t height, int64_t channels, io_rounding rounding)
+static void *samples(peft_context *ctx, int64_t width, int64_t height, int64_t channels, io_rounding rounding)
 {
     int64_t n;
     if (__builtin_mul_overflow(width, height, &n) || __builtin_mul_overflow(n, channels, &n)) return NULL;
-    return io_alloc(n, rounding == IO_TO_BYTE ? 1 : sizeof(double));
+    return io_alloc(ctx, n, rounding == IO_TO_BYTE ? 1 : sizeof(double));
 }
 
 /* The taps of both axes, and which pass comes first. */
@@ -41,12 +41,12 @@ static peft_status two_passes(const io_raster *from, const plan *p, void *to)
     middle.width = p->down_first ? length : first->size;
     middle.height = p->down_first ? first->size : length;
     middle.kind = bytes ? IO_BYTES : IO_DOUBLES;
-    void *between = samples(middle.width, middle.height, from->channels, p->rounding);
+    void *between = samples(first->ctx, middle.width, middle.height, from->channels, p->rounding);
     if (!between) return io_nomem("resize");
     middle.data = between;
     peft_status s = (p->down_first ? down : across)(from, start, length, first, 0, p->rounding, between);
     if (!s) s = (p->down_first ? across : down)(&middle, 0, first->size, second, start, p->rounding, to);
-    free(between);
+    peft_sys_free(first->ctx, between);
     return s;
 }
 
@@ -77,13 +77,14 @@ peft_status io_resample(const peft_image *im, const io_scaling *s, io_rounding r
                    im->height - s->height > 2 * (im->width - s->width);
     peft_status status = check_size(s->width, s->height);
     if (status) return status;
-    status = io_taps_make(im->width, s->width, s->part.left, s->part.width, s->filter, &p.x);
-    if (!status) status = io_taps_make(im->height, s->height, s->part.top, s->part.height, s->filter, &p.y);
-    if (!status && !(to = samples(s->part.width, s->part.height, im->channels, rounding))) status = io_nomem("resize");
+    status = io_taps_make(im->ctx, im->width, s->width, s->part.left, s->part.width, s->filter, &p.x);
+    if (!status) status = io_taps_make(im->ctx, im->height, s->height, s->part.top, s->part.height, s->filter, &p.y);
+    if (!status && !(to = samples(im->ctx, s->part.width, s->part.height, im->channels, rounding)))
+        status = io_nomem("resize");
     if (!status) status = passes(&from, s, &p, to);
     io_taps_free(&p.x);
     io_taps_free(&p.y);
-    if (status) free(to);
+    if (status) peft_sys_free(im->ctx, to);
     else *out = to;
     return status;
 }
@@ -123,7 +124,7 @@ peft_status io_resize(const peft_image *im, const io_scaling *s, peft_image **ou
         store(data, part->width * part->height * im->channels, to);
         *out = to;
     }
-    free(data);
+    peft_sys_free(im->ctx, data);
     return status;
 }
 
@@ -185,7 +186,7 @@ peft_status peft_image_resize_float(const peft_image *im, int64_t width, int64_t
     const io_scaling to = io_whole(width, height, f, order);
     if ((s = io_resample(im, &to, IO_TO_FLOAT, &data))) return s;
     for (int64_t i = 0; i < width * height * im->channels; i++) out[i] = (float)((double *)data)[i];
-    free(data);
+    peft_sys_free(im->ctx, data);
     return PEFT_OK;
 }
 

@@ -26,8 +26,9 @@ static inline io_scaling io_whole(int64_t width, int64_t height, io_filter filte
 
 /* The taps of one axis. Output position start + i, i < size, is the sum over k < count[i] of weight[i * most + k] times
  * the input at first[i] + k. most: the largest count; every count is at least 1. */
-typedef struct io_taps { int64_t size, most, *first, *count; double *weight; } io_taps;
-peft_status io_taps_make(int64_t from, int64_t to, int64_t start, int64_t size, io_filter filter, io_taps *out);
+typedef struct io_taps { peft_context *ctx; int64_t size, most, *first, *count; double *weight; } io_taps;
+peft_status io_taps_make(peft_context *ctx, int64_t from, int64_t to, int64_t start, int64_t size, io_filter filter,
+                         io_taps *out);
 void        io_taps_free(io_taps *t);
 
 /* The input of a pass, samples [height, width, channels]: those of an image, or the doubles that a first pass over
@@ -52,7 +53,7 @@ peft_status io_across_wide(const io_raster *from, int64_t start, int64_t length,
 peft_status io_down_wide(const io_raster *from, int64_t start, int64_t length, const io_taps *t, int64_t base,
                          io_rounding rounding, void *to);
 
-/* *out [part.height, part.width, channels], bytes or doubles as rounding says; the caller frees it. */
+/* *out [part.height, part.width, channels], bytes or doubles as rounding says, in memory of the image's context. */
 peft_status io_resample(const peft_image *im, const io_scaling *s, io_rounding rounding, void **out);
 /* The part as an image of the same type. Where the size stays the same, pixels are copied without resampling. */
 peft_status io_resize(const peft_image *im, const io_scaling *s, peft_image **out);

@@ -8,7 +8,7 @@ enum { DIGITS = 32 - 8 - 2 };                                 /* 8 bits of a sam
 static int32_t *fixed_weights(const io_taps *t)
 {
     int64_t n = t->size * t->most;
-    int32_t *w = io_alloc(n, sizeof *w);
+    int32_t *w = io_alloc(t->ctx, n, sizeof *w);
     for (int64_t i = 0; w && i < n; i++) {
         double v = t->weight[i] * (1 << DIGITS);
         w[i] = (int32_t)(v < 0 ? v - 0.5 : v + 0.5);
@@ -49,7 +49,7 @@ peft_status io_across8(const io_raster *from, int64_t start, int64_t length, con
     for (int64_t y = 0; y < length; y++, p += row, q += t->size * from->channels)
         if (from->channels == 1) across(p, q, 1, t, base, weight);
         else across(p, q, 3, t, base, weight);
-    free(weight);
+    peft_sys_free(t->ctx, weight);
     return PEFT_OK;
 }
 
@@ -69,11 +69,11 @@ peft_status io_down8(const io_raster *from, int64_t start, int64_t length, const
     (void)rounding;
     int64_t row = from->width * from->channels, n = length * from->channels;
     const uint8_t *p = (const uint8_t *)from->data + start * from->channels;
-    int32_t *weight = fixed_weights(t), *sums = io_alloc(n, sizeof *sums);
+    int32_t *weight = fixed_weights(t), *sums = io_alloc(t->ctx, n, sizeof *sums);
     bool fits = weight && sums;
     for (int64_t y = 0; fits && y < t->size; y++)
         down(p + (t->first[y] - base) * row, row, (uint8_t *)to + y * n, n, t->count[y], weight + y * t->most, sums);
-    free(weight);
-    free(sums);
+    peft_sys_free(t->ctx, weight);
+    peft_sys_free(t->ctx, sums);
     return fits ? PEFT_OK : io_nomem("resize");
 }

@@ -41,13 +41,13 @@ peft_status io_across_wide(const io_raster *from, int64_t start, int64_t length,
                            io_rounding rounding, void *to)
 {
     int64_t row = from->width * from->channels;
-    double *line = io_alloc(row, sizeof *line);
+    double *line = io_alloc(t->ctx, row, sizeof *line);
     if (!line) return io_nomem("resize");
     for (int64_t y = 0; y < length; y++) {
         load(from, (start + y) * row, row, line);
         across(line, (double *)to + y * t->size * from->channels, from->channels, t, base, rounding);
     }
-    free(line);
+    peft_sys_free(t->ctx, line);
     return PEFT_OK;
 }
 
@@ -55,7 +55,7 @@ peft_status io_down_wide(const io_raster *from, int64_t start, int64_t length, c
                          io_rounding rounding, void *to)
 {
     int64_t row = from->width * from->channels, n = length * from->channels;
-    double *line = io_alloc(n, sizeof *line), *sum = to;
+    double *line = io_alloc(t->ctx, n, sizeof *line), *sum = to;
     if (!line) return io_nomem("resize");
     for (int64_t y = 0; y < t->size; y++, sum += n) {
         memset(sum, 0, (size_t)n * sizeof *sum);
@@ -66,6 +66,6 @@ peft_status io_down_wide(const io_raster *from, int64_t start, int64_t length, c
         }
         for (int64_t i = 0; i < n; i++) sum[i] = round_to(sum[i], rounding);
     }
-    free(line);
+    peft_sys_free(t->ctx, line);
     return PEFT_OK;
 }

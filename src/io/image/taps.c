@@ -89,15 +89,16 @@ static void fill_nearest(int64_t from, double scale, int64_t start, io_taps *t)
     }
 }
 
-peft_status io_taps_make(int64_t from, int64_t to, int64_t start, int64_t size, io_filter filter, io_taps *out)
+peft_status io_taps_make(peft_context *ctx, int64_t from, int64_t to, int64_t start, int64_t size, io_filter filter,
+                         io_taps *out)
 {
     double scale = (double)from / (double)to, stretch = scale < 1.0 ? 1.0 : scale;
-    io_taps t = { .size = size, .most = (int64_t)ceil(filters[filter].support * stretch) * 2 + 1 };
+    io_taps t = { .ctx = ctx, .size = size, .most = (int64_t)ceil(filters[filter].support * stretch) * 2 + 1 };
     if (filter == IO_NEAREST) t.most = 1;
-    t.first = io_alloc(size, sizeof *t.first);
-    t.count = io_alloc(size, sizeof *t.count);
+    t.first = io_alloc(ctx, size, sizeof *t.first);
+    t.count = io_alloc(ctx, size, sizeof *t.count);
     int64_t weights;
-    if (!__builtin_mul_overflow(size, t.most, &weights)) t.weight = io_alloc(weights, sizeof *t.weight);
+    if (!__builtin_mul_overflow(size, t.most, &weights)) t.weight = io_alloc(ctx, weights, sizeof *t.weight);
     if (!t.first || !t.count || !t.weight) {
         io_taps_free(&t);
         return io_nomem("resize");
@@ -110,7 +111,7 @@ peft_status io_taps_make(int64_t from, int64_t to, int64_t start, int64_t size, 
 
 void io_taps_free(io_taps *t)
 {
-    free(t->first);
-    free(t->count);
-    free(t->weight);
+    peft_sys_free(t->ctx, t->first);
+    peft_sys_free(t->ctx, t->count);
+    peft_sys_free(t->ctx, t->weight);
 }

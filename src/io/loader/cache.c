@@ -2,14 +2,15 @@
  * cache.c -- decoded images kept in memory: few-shot sets are small and read in every epoch. */
 #include "io/loader/loader.h"
 
-peft_status io_cache_begin(io_cache *c, int64_t count, int64_t limit)
+peft_status io_cache_begin(io_cache *c, peft_context *ctx, int64_t count, int64_t limit)
 {
-    peft_image **image = io_alloc(count, sizeof *image);
+    peft_image **image = io_alloc(ctx, count, sizeof *image);
     if (!image) return io_nomem("loader");
     if (pthread_mutex_init(&c->lock, NULL)) {
-        free(image);
+        peft_sys_free(ctx, image);
         return io_nomem("loader");
     }
+    c->ctx = ctx;
     c->image = image;
     c->count = count;
     c->limit = limit;
@@ -21,7 +22,7 @@ void io_cache_end(io_cache *c)
 {
     if (!c->image) return;
     for (int64_t i = 0; i < c->count; i++) peft_image_free(c->image[i]);
-    free(c->image);
+    peft_sys_free(c->ctx, c->image);
     pthread_mutex_destroy(&c->lock);
 }
 

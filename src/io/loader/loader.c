@@ -22,25 +22,26 @@ static peft_status begin(peft_loader *l)
     int64_t size = peft_transform_size(l->transform);
     l->floats = 3 * size * size;
     l->order_epoch = -1;
-    if (!(l->order = io_alloc(l->data->count, sizeof *l->order))) return io_nomem("loader");
-    peft_status s = io_cache_begin(&l->cache, l->data->count, l->o.cache);
+    if (!(l->order = io_alloc(l->ctx, l->data->count, sizeof *l->order))) return io_nomem("loader");
+    peft_status s = io_cache_begin(&l->cache, l->ctx, l->data->count, l->o.cache);
     return s ? s : io_queue_begin(l);
 }
 
 /* Makes the locks first, so that peft_loader_free works whatever fails after that. */
 static peft_loader *new_loader(peft_dataset *d, peft_transform *t, const io_loader_options *o)
 {
-    peft_loader *l = io_alloc(1, sizeof *l);
+    peft_loader *l = io_alloc(d->ctx, 1, sizeof *l);
     if (!l) return NULL;
     if (pthread_mutex_init(&l->lock, NULL)) {
-        free(l);
+        peft_sys_free(d->ctx, l);
         return NULL;
     }
     if (pthread_cond_init(&l->work, NULL) || pthread_cond_init(&l->finished, NULL)) {
         pthread_mutex_destroy(&l->lock);
-        free(l);
+        peft_sys_free(d->ctx, l);
         return NULL;
     }
+    l->ctx = peft_sys_retain(d->ctx);
     l->data = io_dataset_retain(d);
     l->transform = io_transform_retain(t);
     l->o = *o;
@@ -49,10 +50,14 @@ static peft_loader *new_loader(peft_dataset *d, peft_transform *t, const io_load
 
 peft_status peft_loader_create(peft_dataset *d, peft_transform *t, const char *options, peft_loader **out)
 {
-    io_loader_options o = { .batch = 16, .cache = 256 << 20 };
     if (!d || !t || !out)
         return io_fail(PEFT_E_INVALID, "loader: %s is NULL", !d ? "data set" : !t ? "transform" : "out");
+<<<<<<< HEAD
     peft_status s = peft_sys_opt_read(keys, options, "loader", &o, NULL);
+=======
+    io_loader_options o = { .batch = 16, .cache = 256 << 20, .seed = (int64_t)peft_context_seed(d->ctx) };
+    peft_status s = peft_opt_read(keys, options, "loader", &o, NULL);
+>>>>>>> 57b43b0 (libpeft-io under a context's allocator, log and seed)
     if (s) return s;
     if (o.drop_last && d->count < o.batch)
         return io_fail(PEFT_E_OPTION, "loader: drop_last with batch=%lld leaves nothing of %lld samples",
@@ -68,6 +73,7 @@ peft_status peft_loader_create(peft_dataset *d, peft_transform *t, const char *o
 void peft_loader_free(peft_loader *l)
 {
     if (!l) return;
+    peft_context *ctx = l->ctx;
     io_queue_end(l);
     io_cache_end(&l->cache);
     pthread_cond_destroy(&l->work);
@@ -75,8 +81,9 @@ void peft_loader_free(peft_loader *l)
     pthread_mutex_destroy(&l->lock);
     peft_dataset_free(l->data);
     peft_transform_free(l->transform);
-    free(l->order);
-    free(l);
+    peft_sys_free(ctx, l->order);
+    peft_sys_free(ctx, l);
+    peft_context_free(ctx);
 }
 
 #define MOST_EPOCHS ((int64_t)1e15)      /* the most that a training state holds; no overflow */

@@ -85,7 +85,7 @@ static void start_threads(peft_loader *l)
     while (!e && l->started < l->o.threads)
         if (!(e = pthread_create(&l->thread[l->started], NULL, worker, l))) l->started++;
     pthread_sigmask(SIG_SETMASK, &old, NULL);
-    if (e) io_warn("loader: the system gave %lld of %lld threads; batches are the same, but take longer",
+    if (e) io_warn(l->ctx, "loader: the system gave %lld of %lld threads; batches are the same, but take longer",
                    (long long)l->started, (long long)l->o.threads);
 }
 
@@ -93,12 +93,12 @@ static peft_status make_slots(peft_loader *l)
 {
     int64_t floats;
     l->slots = l->o.threads ? 2 + l->o.threads / l->o.batch : 1;
-    l->slot = io_alloc(l->slots, sizeof *l->slot);
-    l->thread = io_alloc(l->o.threads, sizeof *l->thread);
+    l->slot = io_alloc(l->ctx, l->slots, sizeof *l->slot);
+    l->thread = io_alloc(l->ctx, l->o.threads, sizeof *l->thread);
     if (!l->slot || !l->thread || __builtin_mul_overflow(l->o.batch, l->floats, &floats)) return io_nomem("loader");
     for (int64_t i = 0; i < l->slots; i++) {
-        l->slot[i].images = io_alloc(floats, sizeof(float));
-        l->slot[i].sample = io_alloc(l->o.batch, sizeof(int64_t));
+        l->slot[i].images = io_alloc(l->ctx, floats, sizeof(float));
+        l->slot[i].sample = io_alloc(l->ctx, l->o.batch, sizeof(int64_t));
         if (!l->slot[i].images || !l->slot[i].sample) return io_nomem("loader");
     }
     return PEFT_OK;
@@ -120,11 +120,11 @@ void io_queue_end(peft_loader *l)
     pthread_mutex_unlock(&l->lock);
     for (int64_t i = 0; i < l->started; i++) pthread_join(l->thread[i], NULL);
     for (int64_t i = 0; l->slot && i < l->slots; i++) {
-        free(l->slot[i].images);
-        free(l->slot[i].sample);
+        peft_sys_free(l->ctx, l->slot[i].images);
+        peft_sys_free(l->ctx, l->slot[i].sample);
     }
-    free(l->slot);
-    free(l->thread);
+    peft_sys_free(l->ctx, l->slot);
+    peft_sys_free(l->ctx, l->thread);
 }
 
 /* Called with the lock: empties the queue. No further sample is begun; those that threads are making are waited for. */

@@ -117,14 +117,15 @@ static peft_status find_classes(arrangement *a)
         if (last && !strcmp(last, e->part[a->level])) continue;              /* most entries of a class are adjacent */
         last = e->part[a->level];
         peft_status s = check_class_name(a, e);
-        if (!s) s = io_strings_add(&a->d->class_names, strdup(last));
+        if (!s) s = io_strings_add(&a->d->class_names, io_copy(a->d->ctx, last));
         if (s) return s;
     }
     io_strings_sort(&a->d->class_names, true);
     a->d->classes = a->d->class_names.count;
     if (!a->d->classes) return no_classes(a);
-    a->tally = io_alloc(a->d->classes, sizeof *a->tally);
-    a->sample = io_alloc(a->tree->count, sizeof *a->sample);
+    a->tally = io_alloc(a->d->ctx, a->d->classes, sizeof *a->tally);
+    a->sample = io_alloc(a->d->ctx, a->tree->count, sizeof *a->sample);
+    for (int64_t c = 0; c < a->d->classes && a->tally; c++) a->tally[c].left_out.ctx = a->d->ctx;
     return a->tally && a->sample ? PEFT_OK : io_nomem(a->path);
 }
 
@@ -151,6 +152,7 @@ static peft_status add_class_entry(arrangement *a, const io_entry *e, const io_e
 {
     const int64_t c = class_of(a, e);
     tally *t = &a->tally[c];
+    peft_context *ctx = a->d->ctx;
     const int file = a->level + 2;                            /* the parts of a sample's name */
     if (e->count < file) return PEFT_OK;                      /* the folder of the class */
     const bool nested = e->count > file || e->folder, picture = !nested && io_is_image_name(e->part[file - 1]);
@@ -164,7 +166,7 @@ static peft_status add_class_entry(arrangement *a, const io_entry *e, const io_e
     if (nested && same_folder(e, *folder, file)) return PEFT_OK;
     if (nested) *folder = e;
     t->folders += nested;
-    return io_strings_add(&t->left_out, nested ? strdup("/") : io_ending(e->part[file - 1]));
+    return io_strings_add(&t->left_out, nested ? io_copy(ctx, "/") : io_ending(ctx, e->part[file - 1]));
 }
 
 /* Counts an entry without a class as left out: a file beside the class folders, or a folder that is neither a class nor
@@ -174,10 +176,10 @@ static peft_status add_left_out(arrangement *a, const io_entry *e, const io_entr
     const bool in_split = a->level && !e->stray && io_split_of(e->part[0]);
     if (in_split && (!in_opened_split(a, e) || (e->count == 1 && e->folder))) return PEFT_OK;
     if (e->count == (in_split ? 2 : 1) && !e->folder)
-        return io_strings_add(&a->left_out, io_ending(e->part[e->count - 1]));
+        return io_strings_add(&a->left_out, io_ending(a->d->ctx, e->part[e->count - 1]));
     if (same_folder(e, *folder, 1)) return PEFT_OK;
     *folder = e;
-    return io_strings_add(&a->left_out, strdup("/"));
+    return io_strings_add(&a->left_out, io_copy(a->d->ctx, "/"));
 }
 
 /* Whether the entry lies in a folder that means the opened split too, but is not the one that is read. */
@@ -201,7 +203,7 @@ static int by_parts(const void *a, const void *b)
 /* In the order of names, in which the entries of one folder are adjacent. */
 static peft_status take_entries(arrangement *a)
 {
-    const io_entry *folder = NULL, *passed = NULL, **sorted = io_alloc(a->tree->count, sizeof *sorted);
+    const io_entry *folder = NULL, *passed = NULL, **sorted = io_alloc(a->d->ctx, a->tree->count, sizeof *sorted);
     if (!sorted) return io_nomem(a->path);
     for (int64_t i = 0; i < a->tree->count; i++) sorted[i] = &a->tree->item[i];
     if (a->tree->count) qsort(sorted, (size_t)a->tree->count, sizeof *sorted, by_parts);
@@ -211,9 +213,9 @@ static peft_status take_entries(arrangement *a)
                                     : add_left_out(a, sorted[i], &folder);
         if (s || !is_passed_over(a, sorted[i]) || same_folder(sorted[i], passed, 1)) continue;
         passed = sorted[i];
-        s = io_strings_add(&a->left_out, strdup("/"));
+        s = io_strings_add(&a->left_out, io_copy(a->d->ctx, "/"));
     }
-    free(sorted);
+    peft_sys_free(a->d->ctx, sorted);
     return s;
 }
 
@@ -244,7 +246,7 @@ static peft_status check_classes(arrangement *a)
         s = io_fail(PEFT_E_FORMAT, "%s%s%s: class '%s' has no pictures: its folder holds %s; expected %s files "
                     "directly in it", a->path, a->folder ? "/" : "", a->folder ? a->folder : "",
                     a->d->class_names.item[c], *kinds ? kinds : "nothing", io_image_endings(endings, sizeof endings));
-        free(kinds);
+        peft_sys_free(a->d->ctx, kinds);
         return s;
     }
     return PEFT_OK;
@@ -261,7 +263,7 @@ static peft_status add_sample(arrangement *a, const sample *x)
 {
     const char *name = a->d->class_names.item[x->c], *file = x->e->part[x->e->count - 1];
     size_t room = strlen(a->path) + strlen(name) + strlen(file) + 4 + (a->folder ? strlen(a->folder) : 0);
-    char *path = malloc(room);
+    char *path = peft_sys_alloc(a->d->ctx, room);
     if (path)
         snprintf(path, room, "%s/%s%s%s/%s", a->path, a->folder ? a->folder : "", a->folder ? "/" : "", name, file);
     peft_status s = io_strings_add(&a->d->names, path);
@@ -278,8 +280,8 @@ static peft_status add_samples(arrangement *a, bool members)
         return io_fail(PEFT_E_FORMAT, "%s%s%s: no images in its class folders", a->path, a->folder ? "/" : "",
                        a->folder ? a->folder : "");
     qsort(a->sample, (size_t)a->samples, sizeof *a->sample, by_class_and_file);
-    d->label = io_alloc(a->samples, sizeof *d->label);
-    if (members) a->member = io_alloc(a->samples, sizeof *a->member);
+    d->label = io_alloc(a->d->ctx, a->samples, sizeof *d->label);
+    if (members) a->member = io_alloc(a->d->ctx, a->samples, sizeof *a->member);
     if (!d->label || (members && !a->member)) return io_nomem(a->path);
     for (int64_t i = 0; i < a->samples; i++) {
         peft_status s = add_sample(a, &a->sample[i]);
@@ -296,13 +298,14 @@ static peft_status describe_left_out(arrangement *a)
     peft_status s = PEFT_OK;
     for (int64_t c = 0; c < a->d->classes; c++)
         for (int64_t i = 0; i < a->tally[c].left_out.count && !s; i++)
-            s = io_strings_add(&a->left_out, strdup(a->tally[c].left_out.item[i]));
+            s = io_strings_add(&a->left_out, io_copy(a->d->ctx, a->tally[c].left_out.item[i]));
     return s ? s : io_count_endings(&a->left_out, &a->d->skipped);
 }
 
 peft_status io_tree_arrange(const io_tree *t, const char *path, const char *split, int64_t **member, peft_dataset *d)
 {
-    arrangement a = { .tree = t, .path = path, .level = split != NULL, .d = d };
+    arrangement a = { .tree = t, .path = path, .level = split != NULL, .d = d,
+                      .left_out = { .ctx = d->ctx } };
     peft_status s = split ? find_split(&a, split) : PEFT_OK;
     if (!s) s = find_classes(&a);
     if (!s) s = take_entries(&a);
@@ -312,9 +315,9 @@ peft_status io_tree_arrange(const io_tree *t, const char *path, const char *spli
     if (!s) s = describe_left_out(&a);
     for (int64_t c = 0; c < d->classes && a.tally; c++) io_strings_clear(&a.tally[c].left_out);
     io_strings_clear(&a.left_out);
-    free(a.tally);
-    free(a.sample);
-    if (s) free(a.member);
+    peft_sys_free(d->ctx, a.tally);
+    peft_sys_free(d->ctx, a.sample);
+    if (s) peft_sys_free(d->ctx, a.member);
     else if (member) *member = a.member;
     return s;
 }

@@ -21,13 +21,13 @@ bool io_ends_in(const char *path, const char *ending)
 
 /* "volume.nii.gz" has the ending .nii.gz. What is longer than LONGEST characters, or has others than ASCII letters and
  * digits ("scan.left side"), belongs to the name, which then has no ending. */
-char *io_ending(const char *name)
+char *io_ending(peft_context *ctx, const char *name)
 {
     const char *dot = strrchr(name, '.');
     if (dot && (io_same_word(dot, ".gz") || io_same_word(dot, ".bz2") || io_same_word(dot, ".xz")))
         while (dot > name && *--dot != '.') {}
-    if (!dot || *dot != '.' || dot == name || strlen(dot) > LONGEST) return strdup("");
-    char *end = strdup(dot);
+    if (!dot || *dot != '.' || dot == name || strlen(dot) > LONGEST) return io_copy(ctx, "");
+    char *end = io_copy(ctx, dot);
     for (char *c = end; c && *c; c++) {
         *c = lower(*c);
         if (*c != '.' && !(*c >= 'a' && *c <= 'z') && !(*c >= '0' && *c <= '9')) *end = 0;
@@ -58,11 +58,11 @@ peft_status io_count_endings(io_strings *endings, char **out)
     int64_t kinds = 0, others = 0;
     size_t at = 0;
     io_strings_sort(endings, false);
-    tally *k = io_alloc(endings->count, sizeof *k);
-    char *text = io_alloc(ROOM, 1);
+    tally *k = io_alloc(endings->ctx, endings->count, sizeof *k);
+    char *text = io_alloc(endings->ctx, ROOM, 1);
     if (!k || !text) {
-        free(k);
-        free(text);
+        peft_sys_free(endings->ctx, k);
+        peft_sys_free(endings->ctx, text);
         return io_nomem("list of endings");
     }
     for (int64_t i = 0; i < endings->count; i++) {
@@ -78,7 +78,7 @@ peft_status io_count_endings(io_strings *endings, char **out)
         }
     }
     if (others) snprintf(text + at, ROOM - at, ", %lld others", (long long)others);
-    free(k);
+    peft_sys_free(endings->ctx, k);
     *out = text;
     return PEFT_OK;
 }

@@ -40,9 +40,10 @@ static peft_status read_values(const reading *r, const list_line *l)
 
 static peft_status add_sample(reading *r, const list_line *l)
 {
-    char *name = list_name(l), *path = NULL;
-    if (name) path = *name == '/' ? strdup(name) : io_join(r->folder, name);
-    free(name);
+    peft_context *ctx = r->d->ctx;
+    char *name = list_name(ctx, l), *path = NULL;
+    if (name) path = io_join(ctx, *name == '/' ? "" : r->folder, name);
+    peft_sys_free(ctx, name);
     peft_status s = io_strings_add(&r->d->names, path);
     if (s) return s;
     r->number[r->d->count++] = l->number;
@@ -72,10 +73,11 @@ static peft_status prepare(reading *r, const char *text)
         width = l.values;
     }
     if (!lines) return io_fail(PEFT_E_FORMAT, "%s: the list is empty", r->path);
-    if (!(r->number = io_alloc(lines, sizeof *r->number))) return io_nomem(r->path);
-    if (width == 1) return (d->label = io_alloc(lines, sizeof *d->label)) ? PEFT_OK : io_nomem(r->path);
+    if (!(r->number = io_alloc(d->ctx, lines, sizeof *r->number))) return io_nomem(r->path);
+    if (width == 1) return (d->label = io_alloc(d->ctx, lines, sizeof *d->label)) ? PEFT_OK : io_nomem(r->path);
     d->classes = width;
-    if (__builtin_mul_overflow(lines, width, &cells) || !(d->target = io_alloc(cells, 1))) return io_nomem(r->path);
+    if (__builtin_mul_overflow(lines, width, &cells) || !(d->target = io_alloc(d->ctx, cells, 1)))
+        return io_nomem(r->path);
     return PEFT_OK;
 }
 
@@ -98,7 +100,7 @@ static bool same_values(const peft_dataset *d, int64_t x, int64_t y)
 static peft_status check_labels_agree(reading *r)
 {
     const peft_dataset *d = r->d;
-    named *sorted = io_alloc(d->count, sizeof *sorted);
+    named *sorted = io_alloc(d->ctx, d->count, sizeof *sorted);
     if (!sorted) return io_nomem(r->path);
     for (int64_t i = 0; i < d->count; i++) sorted[i] = (named){ d->names.item[i], i };
     qsort(sorted, (size_t)d->count, sizeof *sorted, by_name);
@@ -109,17 +111,17 @@ static peft_status check_labels_agree(reading *r)
             s = io_fail(PEFT_E_FORMAT, "%s: line %lld: '%s' has another label than in line %lld", r->path,
                         (long long)r->number[y->i], y->name, (long long)r->number[x->i]);
     }
-    free(sorted);
+    peft_sys_free(d->ctx, sorted);
     return s;
 }
 
 static peft_status warn_of_gaps(const reading *r)
 {
-    uint8_t *seen = io_alloc(r->d->classes, 1);
+    uint8_t *seen = io_alloc(r->d->ctx, r->d->classes, 1);
     if (!seen) return io_nomem(r->path);
     for (int64_t i = 0; i < r->d->count; i++) seen[r->d->label[i]] = 1;
-    io_warn_of_gaps(seen, r->d->classes, r->path);
-    free(seen);
+    io_warn_of_gaps(r->d->ctx, seen, r->d->classes, r->path);
+    peft_sys_free(r->d->ctx, seen);
     return PEFT_OK;
 }
 
@@ -140,20 +142,21 @@ static peft_status fill(reading *r, const char *text, int64_t classes)
 }
 
 /* What stands before the names of the list: folder and a slash ("": the current folder), or the folder of the list. */
-static char *base_folder(const char *path, const char *folder)
+static char *base_folder(peft_context *ctx, const char *path, const char *folder)
 {
-    if (folder) return io_join(folder, *folder ? "/" : "");
-    const char *slash = strrchr(path, '/');
-    return slash ? strndup(path, (size_t)(slash - path) + 1) : strdup("");
+    if (folder) return io_join(ctx, folder, *folder ? "/" : "");
+    char *base = io_copy(ctx, path), *slash = base ? strrchr(base, '/') : NULL;
+    if (base) *(slash ? slash + 1 : base) = 0;
+    return base;
 }
 
 static peft_status read_text(const io_place *at, const char *text, peft_dataset *d)
 {
-    char *base = base_folder(at->path, at->folder);
+    char *base = base_folder(d->ctx, at->path, at->folder);
     reading r = { .d = d, .path = at->path, .folder = base };
     peft_status s = base ? fill(&r, text, at->classes) : io_nomem(at->path);
-    free(base);
-    free(r.number);
+    peft_sys_free(d->ctx, base);
+    peft_sys_free(d->ctx, r.number);
     return s;
 }
 
@@ -166,7 +169,7 @@ static peft_status open_list(const io_place *at, peft_dataset *d)
     if (at->split)
         return io_fail(PEFT_E_NOTFOUND, "%s: a list has no split '%.40s'; give each split a list of its own", at->path,
                        at->split);
-    peft_status s = io_read_file(at->path, 256 << 20, &text, &size);
+    peft_status s = io_read_file(d->ctx, at->path, 256 << 20, &text, &size);
     if (s) return s;
     d->store = &io_files;
     const size_t mark = size >= 3 && !memcmp(text, "\xef\xbb\xbf", 3) ? 3 : 0;   /* UTF-8's byte order mark */
@@ -174,14 +177,15 @@ static peft_status open_list(const io_place *at, peft_dataset *d)
         s = io_fail(PEFT_E_FORMAT, "%s: not a text file in UTF-8 (a zero byte), so no list of images; expected a line "
                     "an image, path and class; pictures are given as a folder of class folders", at->path);
     else s = read_text(at, (const char *)text + mark, d);
-    free(text);
+    peft_sys_free(d->ctx, text);
     return s;
 }
 
 const io_source io_source_list = { .name = "a list of images", .open = open_list };
 
-peft_status peft_dataset_open_list(const char *path, const char *folder, int64_t classes, peft_dataset **out)
+peft_status peft_dataset_open_list(peft_context *ctx, const char *path, const char *folder, int64_t classes,
+                                   peft_dataset **out)
 {
-    const io_place at = { .path = path, .folder = folder, .classes = classes };
+    const io_place at = { .ctx = ctx, .path = path, .folder = folder, .classes = classes };
     return io_source_open(&io_source_list, &at, out);
 }

@@ -18,6 +18,6 @@ typedef struct list_line {
 list_found list_next(list_line *l);
 /* Reads the number at *at and moves *at to the next one; false: it does not fit in int64_t. */
 bool       list_value(const char **at, int64_t *out);
-/* A copy of the name without its quotes and with slashes for backslashes; NULL: no memory. */
-char      *list_name(const list_line *l);
+/* A copy of the name, in memory of ctx, without its quotes and with slashes for backslashes; NULL: no memory. */
+char      *list_name(peft_context *ctx, const list_line *l);
 #endif

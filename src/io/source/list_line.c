@@ -107,9 +107,9 @@ bool list_value(const char **at, int64_t *out)
     return good;
 }
 
-char *list_name(const list_line *l)
+char *list_name(peft_context *ctx, const list_line *l)
 {
-    char *name = malloc(l->name_length + 1), *to = name;
+    char *name = peft_sys_alloc(ctx, l->name_length + 1), *to = name;
     if (!name) return NULL;
     for (size_t i = 0; i < l->name_length; i++) {
         char c = l->name[i];

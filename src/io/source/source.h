@@ -8,6 +8,7 @@
 
 /* The arguments of the public functions that open a data set. */
 typedef struct io_place {
+    peft_context *ctx;
     const char *path, *split;                                 /* split NULL: all of it */
     const char *folder;                                       /* of a list: what names are relative to; NULL: its own */
     int64_t classes;                                          /* of a list: how many there are; 0: largest label + 1 */
@@ -21,6 +22,6 @@ typedef struct io_source {
     peft_status (*open)(const io_place *at, peft_dataset *d);
 } io_source;
 
-/* Opens the data set as this kind; the caller frees *out. PEFT_E_INVALID: path or out is NULL; else what open gives. */
+/* Opens the data set as this kind; the caller frees *out. PEFT_E_INVALID: ctx, path or out is NULL; else what open gives. */
 peft_status io_source_open(const io_source *source, const io_place *at, peft_dataset **out);
 #endif

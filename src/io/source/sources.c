@@ -15,14 +15,15 @@ static const io_source *const sources[] = {
 };
 enum { SOURCES = sizeof sources / sizeof *sources };
 
-peft_status peft_dataset_open(const char *path, const char *split, peft_dataset **out)
+peft_status peft_dataset_open(peft_context *ctx, const char *path, const char *split, peft_dataset **out)
 {
-    const io_place at = { .path = path, .split = split };
+    const io_place at = { .ctx = ctx, .path = path, .split = split };
     struct stat st;
     char names[300];
     size_t n = 0;
     int found = 0;
-    if (!path || !out) return io_fail(PEFT_E_INVALID, "data set: %s is NULL", path ? "out" : "path");
+    if (!ctx || !path || !out)
+        return io_fail(PEFT_E_INVALID, "data set: %s is NULL", !ctx ? "ctx" : path ? "out" : "path");
     if (!stat(path, &st)) {
         while (sources[found]->probe && !sources[found]->probe(path)) found++;
         return io_source_open(sources[found], &at, out);

@@ -40,29 +40,29 @@ peft_status io_tree_add(io_tree *t, char *owned, bool guessed, int64_t member)
 {
     if (owned && t->count == t->room) {
         int64_t room = t->room ? 2 * t->room : 64;
-        io_entry *item = realloc(t->item, (size_t)room * sizeof *item);
+        io_entry *item = peft_sys_realloc(t->ctx, t->item, (size_t)room * sizeof *item);
         if (item) {
             t->item = item;
             t->room = room;
         }
     }
     if (!owned || t->count == t->room) {
-        free(owned);
+        peft_sys_free(t->ctx, owned);
         return io_nomem("list of names");
     }
     io_entry *e = &t->item[t->count];
     *e = (io_entry){ .text = owned, .guessed = guessed, .member = member };
     cut(e);
     if (e->count) t->count++;
-    else free(owned);
+    else peft_sys_free(t->ctx, owned);
     return PEFT_OK;
 }
 
 void io_tree_clear(io_tree *t)
 {
-    for (int64_t i = 0; i < t->count; i++) free(t->item[i].text);
-    free(t->item);
-    *t = (io_tree){ 0 };
+    for (int64_t i = 0; i < t->count; i++) peft_sys_free(t->ctx, t->item[i].text);
+    peft_sys_free(t->ctx, t->item);
+    *t = (io_tree){ .ctx = t->ctx };
 }
 
 static bool is_picture(const io_entry *e) { return !e->folder && io_is_image_name(e->part[e->count - 1]); }
@@ -97,7 +97,7 @@ static void cut_top(io_tree *t, const char *top)
         if (strcmp(e.part[0], top)) e.stray = true;
         else memmove(e.part, e.part + 1, (size_t)--e.count * sizeof *e.part);
         if (e.count) t->item[kept++] = e;
-        else free(e.text);
+        else peft_sys_free(t->ctx, e.text);
     }
     t->count = kept;
 }

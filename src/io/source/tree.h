@@ -18,7 +18,8 @@ typedef struct io_entry {
     bool folder, stray, guessed;                              /* stray: outside the top folder; guessed: see below */
     int64_t member;                                           /* of a zip */
 } io_entry;
-typedef struct io_tree { io_entry *item; int64_t count, room; } io_tree;
+/* ctx: whose memory the tree and its names are. */
+typedef struct io_tree { peft_context *ctx; io_entry *item; int64_t count, room; } io_tree;
 
 /* Adds a name relative to the root; t owns it, also on failure, and NULL is PEFT_E_NOMEM. The name of a folder ends
  * with a slash. guessed: the zip did not say which encoding the name has. A name without any part is dropped. */
@@ -41,6 +42,6 @@ bool io_ends_in(const char *path, const char *ending);
 /* Counts a list of endings (".bmp", "/" for a folder, "" for none) as "12 .bmp, 3 .tif, 1 folder"; sorts the list. The
  * caller frees *out. */
 peft_status io_count_endings(io_strings *endings, char **out);
-/* The ending of a file's name in lower case, for io_count_endings; the caller frees it. */
-char *io_ending(const char *name);
+/* The ending of a file's name in lower case, for io_count_endings, in memory of ctx; NULL: no memory. */
+char *io_ending(peft_context *ctx, const char *name);
 #endif

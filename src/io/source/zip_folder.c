@@ -26,18 +26,18 @@ static peft_status check_name(char *text)
 static peft_status add_name(zip_t *z, zip_int64_t i, io_tree *t)
 {
     const char *raw = zip_get_name(z, (zip_uint64_t)i, ZIP_FL_ENC_RAW);
-    char *own = raw ? strdup(raw) : NULL;
+    char *own = raw ? io_copy(t->ctx, raw) : NULL;
     const char *text = zip_get_name(z, (zip_uint64_t)i, ZIP_FL_ENC_GUESS);
     if (!raw || !text || !own) {
-        free(own);
+        peft_sys_free(t->ctx, own);
         return raw && text ? io_nomem("archive") : io_fail(PEFT_E_FORMAT, "%s", zip_strerror(z));
     }
     const bool guessed = strcmp(own, text) != 0;
-    free(own);
-    if (!(own = strdup(text))) return io_nomem("archive");
+    peft_sys_free(t->ctx, own);
+    if (!(own = io_copy(t->ctx, text))) return io_nomem("archive");
     peft_status s = check_name(own);
     if (!s) return io_tree_add(t, own, guessed, i);
-    free(own);
+    peft_sys_free(t->ctx, own);
     return s;
 }
 
@@ -61,8 +61,8 @@ static peft_status read_member(const peft_dataset *d, int64_t i, const char *opt
     size_t size;
     peft_status s = io_archive_read(m->archive, m->at[i], &data, &size);
     if (!s) {
-        s = peft_image_load_memory(data, size, options, out);
-        free(data);
+        s = peft_image_load_memory(d->ctx, data, size, options, out);
+        peft_sys_free(d->ctx, data);
     }
     return s ? io_fail_in(s, d->names.item[i]) : PEFT_OK;
 }
@@ -82,16 +82,16 @@ static peft_status hash(const peft_dataset *d, int64_t i, int64_t bytes, char he
     peft_status s = io_archive_read(m->archive, m->at[i], &data, &size);
     if (s) return s;
     peft_sha256(data, size < (size_t)bytes ? size : (size_t)bytes, hex);
-    free(data);
+    peft_sys_free(d->ctx, data);
     return PEFT_OK;
 }
 
-static void close_members(void *held)
+static void close_members(peft_context *ctx, void *held)
 {
     members *m = held;
     io_archive_free(m->archive);
-    free(m->at);
-    free(m);
+    peft_sys_free(ctx, m->at);
+    peft_sys_free(ctx, m);
 }
 
 static const io_store zip_members = { .read = read_member, .locate = locate, .hash = hash, .close = close_members };
@@ -110,13 +110,13 @@ static peft_status check_members(const peft_dataset *d, const members *m)
 
 static peft_status open_zip(const io_place *at, peft_dataset *d)
 {
-    io_tree t = { 0 };
+    io_tree t = { .ctx = d->ctx };
     peft_status s = io_check_split(at->split);
     if (s) return s;
-    members *m = d->held = io_alloc(1, sizeof *m);
+    members *m = d->held = io_alloc(d->ctx, 1, sizeof *m);
     if (!m) return io_nomem(at->path);
     d->store = &zip_members;
-    s = io_archive_open(at->path, &m->archive);
+    s = io_archive_open(d->ctx, at->path, &m->archive);
     if (s) return s;
     s = read_names(m->archive->zip, &t);
     if (s) io_fail_in(s, at->path);
@@ -131,7 +131,7 @@ static bool probe(const char *path) { return io_ends_in(path, ".zip"); }
 
 const io_source io_source_zip = { .name = "a .zip of such a folder", .probe = probe, .open = open_zip };
 
-peft_status peft_dataset_open_zip(const char *path, const char *split, peft_dataset **out)
+peft_status peft_dataset_open_zip(peft_context *ctx, const char *path, const char *split, peft_dataset **out)
 {
-    return io_source_open(&io_source_zip, &(io_place){ .path = path, .split = split }, out);
+    return io_source_open(&io_source_zip, &(io_place){ .ctx = ctx, .path = path, .split = split }, out);
 }

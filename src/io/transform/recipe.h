@@ -34,8 +34,8 @@ typedef struct io_recipe {
 /* Sets *r to the defaults, overwrites the settings that base gives, then those that text gives; both may be NULL.
  * PEFT_E_OPTION: a setting that is unknown, out of bounds, or in conflict with another. */
 peft_status io_recipe_parse(const char *base, const char *text, io_recipe *r);
-/* All settings as text, in the order of recipe.def. The caller frees *text. */
-peft_status io_recipe_print(const io_recipe *r, char **text);
+/* All settings as text in memory of ctx, in the order of recipe.def. */
+peft_status io_recipe_print(peft_context *ctx, const io_recipe *r, char **text);
 
 /* (sample / full - mean) / std of channel c, computed in double and rounded once. full: the largest sample of the
  * type. */

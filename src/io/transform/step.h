@@ -10,6 +10,7 @@
 /* One application of a transform to one image. Random steps draw from a generator keyed by seed, epoch, sample and the
  * step's own purpose (rng.h), so that one step's draws do not change those of another. */
 typedef struct io_run {
+    peft_context *ctx;                                        /* of the transform, for warnings */
     const io_recipe *recipe;
     bool training;
     uint64_t seed;

@@ -3,20 +3,21 @@
 #include "io/transform/transform.h"
 #include "io/transform/steps.h"
 
-peft_status peft_transform_parse(const char *text, peft_transform **out)
+peft_status peft_transform_parse(peft_context *ctx, const char *text, peft_transform **out)
 {
-    return peft_transform_parse_over(NULL, text, out);
+    return peft_transform_parse_over(ctx, NULL, text, out);
 }
 
-peft_status peft_transform_parse_over(const char *base, const char *text, peft_transform **out)
+peft_status peft_transform_parse_over(peft_context *ctx, const char *base, const char *text, peft_transform **out)
 {
-    if (!out) return io_fail(PEFT_E_INVALID, "transform: out is NULL");
-    peft_transform *t = io_alloc(1, sizeof *t);
+    if (!ctx || !out) return io_fail(PEFT_E_INVALID, "transform: %s is NULL", ctx ? "out" : "ctx");
+    peft_transform *t = io_alloc(ctx, 1, sizeof *t);
     if (!t) return io_nomem("transform");
+    t->ctx = peft_sys_retain(ctx);
     atomic_init(&t->refs, 1);
     atomic_init(&t->warned, false);
     peft_status s = io_recipe_parse(base, text, &t->recipe);
-    if (!s) s = io_recipe_print(&t->recipe, &t->text);
+    if (!s) s = io_recipe_print(ctx, &t->recipe, &t->text);
     if (s) peft_transform_free(t);
     else *out = t;
     return s;
@@ -25,8 +26,10 @@ peft_status peft_transform_parse_over(const char *base, const char *text, peft_t
 void peft_transform_free(peft_transform *t)
 {
     if (!t || !io_release(&t->refs)) return;
-    free(t->text);
-    free(t);
+    peft_context *ctx = t->ctx;
+    peft_sys_free(ctx, t->text);
+    peft_sys_free(ctx, t);
+    peft_context_free(ctx);
 }
 
 const char *peft_transform_text(const peft_transform *t) { return t ? t->text : NULL; }
@@ -66,7 +69,7 @@ static peft_status check(const peft_transform *t, const peft_image *im, const fl
 
 static io_run run_of(const peft_transform *t)
 {
-    return (io_run){ .recipe = &t->recipe, .warned = &((peft_transform *)t)->warned };
+    return (io_run){ .ctx = t->ctx, .recipe = &t->recipe, .warned = &((peft_transform *)t)->warned };
 }
 
 peft_status peft_transform_apply(const peft_transform *t, const peft_image *im, float *out)

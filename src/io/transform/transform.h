@@ -4,7 +4,7 @@
 #define IO_TRANSFORM_H
 #include "io/transform/recipe.h"
 
-struct peft_transform { atomic_int refs; atomic_bool warned; io_recipe recipe; char *text; };
+struct peft_transform { peft_context *ctx; atomic_int refs; atomic_bool warned; io_recipe recipe; char *text; };
 static inline peft_transform *io_transform_retain(peft_transform *t)
 {
     io_retain(&t->refs);

@@ -38,6 +38,7 @@ static const struct { const char *timm; module module; form form; const char *pa
 typedef struct { uint8_t *file; io_npy a; } array;
 typedef struct { char name[NAME]; int ndim; int64_t dim[4]; size_t begin; } tensor;
 typedef struct {
+    peft_context *ctx;
     zip_t *z;
     const char *prefix;
     int layout;                                               /* of modules */
@@ -59,9 +60,9 @@ static peft_status read_array(const conversion *c, const char *path, array *out)
     zip_int64_t index = locate(c, path);
     size_t size;
     if (index < 0) return io_fail(PEFT_E_FORMAT, "no array '%s%s'", c->prefix, path);
-    peft_status s = io_zip_read(c->z, index, &out->file, &size);
+    peft_status s = io_zip_read(c->ctx, c->z, index, &out->file, &size);
     if (!s && (s = io_npy_parse(out->file, size, IO_NPY_F32, &out->a))) {
-        free(out->file);
+        peft_sys_free(c->ctx, out->file);
         out->file = NULL;
     }
     return s ? io_fail_in(s, path) : PEFT_OK;
@@ -92,7 +93,7 @@ static peft_status grow(conversion *c, size_t bytes)
 {
     if (bytes <= c->room - c->size) return PEFT_OK;
     size_t room = c->size + c->size / 2 + bytes;
-    uint8_t *data = realloc(c->data, room);
+    uint8_t *data = peft_sys_realloc(c->ctx, c->data, room);
     if (!data) return io_nomem("tensors");
     c->data = data;
     c->room = room;
@@ -156,7 +157,7 @@ static peft_status add(conversion *c, const char *name, form f, const io_npy *a,
     bool fits = extents(a, parts, f, &t);
     for (int i = 1; i < parts; i++) fits = fits && a[i].count == a->count && a[i].dim[0] == a->dim[0];
     if (!fits) return io_fail(PEFT_E_FORMAT, "the arrays for '%s' have other extents than expected", name);
-    tensor *list = realloc(c->tensor, sizeof *list * (size_t)(c->count + 1));
+    tensor *list = peft_sys_realloc(c->ctx, c->tensor, sizeof *list * (size_t)(c->count + 1));
     if (!list) return io_nomem("tensors");
     c->tensor = list;
     const size_t bytes = (size_t)a->count * 4;
@@ -175,7 +176,7 @@ static peft_status add_top(conversion *c, int r)
     if (top[r].optional && locate(c, top[r].path) < 0) return PEFT_OK;
     peft_status s = read_array(c, top[r].path, &a);
     if (!s) s = add(c, top[r].timm, top[r].form, &a.a, 1);
-    free(a.file);
+    peft_sys_free(c->ctx, a.file);
     return s;
 }
 
@@ -190,7 +191,7 @@ static peft_status add_blocks(conversion *c, int r)
         char path[PATH], name[NAME];
         for (int i = 0; i < parts && !s; i++) {
             if (!c->stacked || !layer) {
-                free(a[i].file);
+                peft_sys_free(c->ctx, a[i].file);
                 a[i].file = NULL;
                 block_path(c, layer, block[r].module, block[r].path[i], path);
                 s = read_array(c, path, &a[i]);
@@ -201,7 +202,7 @@ static peft_status add_blocks(conversion *c, int r)
         snprintf(name, sizeof name, "blocks.%d.%s", (int)layer, block[r].timm);
         if (!s) s = add(c, name, block[r].form, one, parts);
     }
-    for (int i = 0; i < parts; i++) free(a[i].file);
+    for (int i = 0; i < parts; i++) peft_sys_free(c->ctx, a[i].file);
     return s;
 }
 
@@ -218,7 +219,7 @@ static peft_status count_blocks(conversion *c)
         peft_status s = read_array(c, path, &a);
         if (s) return s;
         c->blocks = a.a.dim[0];
-        free(a.file);
+        peft_sys_free(c->ctx, a.file);
     }
     if (c->blocks < 1 || c->blocks > MOST_BLOCKS)
         return io_fail(PEFT_E_UNSUPPORTED, "%lld blocks, expected 1 to %d", (long long)c->blocks, MOST_BLOCKS);
@@ -251,15 +252,20 @@ static peft_status write_file(const conversion *c, const char *path)
 {
     static const char *const notes[] = { "format", "pt", "resample", "bilinear", "mean", "0.5:0.5:0.5",
                                          "std", "0.5:0.5:0.5", NULL };
-    peft_named_data *list = io_alloc(c->count, sizeof *list);
+    peft_named_data *list = io_alloc(c->ctx, c->count, sizeof *list);
     if (!list) return io_nomem("tensors");
     for (int i = 0; i < c->count; i++) {
         const tensor *t = &c->tensor[i];
         list[i] = (peft_named_data){ .name = t->name, .type = PEFT_F32, .ndim = t->ndim, .data = c->data + t->begin };
         memcpy(list[i].dim, t->dim, sizeof *t->dim * (size_t)t->ndim);
     }
+<<<<<<< HEAD
     const peft_status s = peft_sys_write_tensors(path, list, (size_t)c->count, notes);
     free(list);
+=======
+    const peft_status s = peft_write_tensors(path, list, (size_t)c->count, notes);
+    peft_sys_free(c->ctx, list);
+>>>>>>> 57b43b0 (libpeft-io under a context's allocator, log and seed)
     return s;
 }
 
@@ -271,17 +277,17 @@ static peft_status convert(conversion *c)
     return s;
 }
 
-peft_status peft_npz_to_safetensors(const char *npz, const char *safetensors)
+peft_status peft_npz_to_safetensors(peft_context *ctx, const char *npz, const char *safetensors)
 {
-    conversion c = { 0 };
-    if (!npz || !safetensors)
-        return io_fail(PEFT_E_INVALID, "%s is NULL: expected a path", npz ? "safetensors" : "npz");
-    peft_status s = io_zip_open(npz, &c.z);
+    conversion c = { .ctx = ctx };
+    if (!ctx || !npz || !safetensors)
+        return io_fail(PEFT_E_INVALID, "npz to safetensors: %s is NULL", !ctx ? "ctx" : npz ? "safetensors" : "npz");
+    peft_status s = io_zip_open(ctx, npz, &c.z);
     if (s) return s;
     s = convert(&c);
     zip_discard(c.z);
     s = s ? io_fail_in(s, npz) : write_file(&c, safetensors);
-    free(c.tensor);
-    free(c.data);
+    peft_sys_free(ctx, c.tensor);
+    peft_sys_free(ctx, c.data);
     return s;
 }

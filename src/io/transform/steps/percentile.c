@@ -70,7 +70,7 @@ static double interpolate(double low, double high, double share)
 peft_status io_percentiles(const peft_image *im, const double percent[2], double out[2])
 {
     const int64_t last = im->width * im->height * im->channels - 1;
-    histograms *h = malloc(sizeof *h);
+    histograms *h = peft_sys_alloc(im->ctx, sizeof *h);
     if (!h) return io_nomem("percentiles");
     h->counted = -1;
     count_keys(im, -1, h->upper);
@@ -80,6 +80,6 @@ peft_status io_percentiles(const peft_image *im, const double percent[2], double
         const double low = value_at_rank(im, h, rank);
         out[k] = rank < last ? interpolate(low, value_at_rank(im, h, rank + 1), at - whole) : low;
     }
-    free(h);
+    peft_sys_free(im->ctx, h);
     return PEFT_OK;
 }

@@ -60,7 +60,7 @@ static peft_status windowed(const peft_opt_range *range, const peft_image *im, p
     }
     peft_status s = check_finite(im);
     if (!s) s = range->kind == PEFT_RANGE_PERCENTILES ? io_percentiles(im, range->end, end) : check_values(im, end);
-    if (!s) s = io_image_new(im->width, im->height, im->channels, IO_U16, &to);
+    if (!s) s = io_image_new(im->ctx, im->width, im->height, im->channels, IO_U16, &to);
     if (s) return s;
     for (int64_t i = 0; i < im->width * im->height * im->channels; i++) {
         const double value = io_value(im, i), v = end[0] < end[1] ? (value - end[0]) / (end[1] - end[0])
@@ -81,8 +81,8 @@ static void warn_of_dark(const io_run *run, const peft_image *im)
     for (int64_t i = 0; i < im->width * im->height * im->channels; i++)
         if (io_sample(im, i) > largest) largest = io_sample(im, i);
     if (largest == 0 || largest >= 65536 / 8 || atomic_exchange(run->warned, true)) return;
-    io_warn("transform: the largest sample of a 16-bit image is %lld of 65535, so that its pixels are nearly black; "
-            "for 12-bit samples put range=0:4095 into the preprocessing (reported once)", (long long)largest);
+    io_warn(run->ctx, "transform: the largest sample of a 16-bit image is %lld of 65535, so that its pixels are nearly "
+            "black; for 12-bit samples put range=0:4095 into the preprocessing (reported once)", (long long)largest);
 }
 
 static bool wanted(const io_recipe *r, bool training) { (void)r, (void)training; return true; }
