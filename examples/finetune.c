@@ -197,7 +197,8 @@ static run prepare(void)
                    .threads = (int)flag_count(&given[threads]), .loader_threads = 1 };
     check_files(&r);
     check_backbone(given[backbone].value);
-    const char *held = draw_sets(given[data].value, given[test].value, flag_count(&given[shots]),
+    must(peft_context_create(NULL, NULL, NULL, &r.t.images));
+    const char *held = draw_sets(r.t.images, given[data].value, given[test].value, flag_count(&given[shots]),
                                  flag_count(&given[test_per_class]), r.t.seed, &r.t.train, &r.test);
     print_sets(r.t.train, r.test, held);
     r.trained_on = check_overlap(r.t.train, r.test);

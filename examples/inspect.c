@@ -51,8 +51,10 @@ static void list_metrics(void)
 
 static void list_preprocess(void)
 {
+    peft_context *ctx;
     peft_transform *t;
-    must(peft_transform_parse("", &t));
+    must(peft_context_create(NULL, NULL, NULL, &ctx));
+    must(peft_transform_parse(ctx, "", &t));
     settings s = read_settings(peft_transform_text(t), true, "the defaults");
     printf("words of preprocessing with their defaults where neither the backbone's files nor a program sets them\n");
     for (int i = 0; i < s.count; i++) {
@@ -61,6 +63,7 @@ static void list_preprocess(void)
     }
     free_settings(&s);
     peft_transform_free(t);
+    peft_context_free(ctx);
 }
 
 static void list_methods(void)

@@ -85,7 +85,7 @@ static void print_line(const char *path, const char *const *names, const float *
 static bool predict_file(source *s, peft_session *session, const char *path, float *p)
 {
     peft_image *im = NULL;
-    peft_status status = peft_image_load(path, NULL, &im);
+    peft_status status = peft_image_load(s->ctx, path, NULL, &im);
     const char *link = s->several ? "sigmoid" : "softmax";
     if (!status) status = try_predict_image(s->ctx, session, s->transform, im, link, s->classes, p);
     if (status)

@@ -95,7 +95,9 @@ int main(int argc, char **argv)
     double *work = need(malloc((size_t)area * 6 * sizeof *work));
     uint8_t *grey = need(malloc((size_t)area));
     tissue t = { pixels, work + 4 * area, work + 5 * area };
+    peft_context *ctx;
 
+    must(peft_context_create(NULL, NULL, NULL, &ctx));
     make_or_empty(given[out].value);
     write_readme(given[out].value, path, room);
     for (int64_t c = 0; c < PHANTOM_CLASSES; c++) {
@@ -106,7 +108,7 @@ int main(int argc, char **argv)
             peft_image *im;
             lay_tissue(&t, key, c, i, overlap);
             scan_tissue(&t, &speckle, work, grey);
-            must(peft_image_from_buffer(grey, pixels, pixels, 1, 8, 0, &im));
+            must(peft_image_from_buffer(ctx, grey, pixels, pixels, 1, 8, 0, &im));
             snprintf(path, room, "%s/%s/%04lld.png", given[out].value, phantom_class[c], (long long)i);
             must(peft_image_save_png(im, path));
             peft_image_free(im);
@@ -114,6 +116,7 @@ int main(int argc, char **argv)
     }
     printf("%-22s %lld of %d classes in %s\n", "written", (long long)n * PHANTOM_CLASSES, PHANTOM_CLASSES,
            given[out].value);
+    peft_context_free(ctx);
     free(path);
     free(work);
     free(grey);

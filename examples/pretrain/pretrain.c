@@ -44,7 +44,7 @@ static void make_transform(run *r, int64_t size)
     const char *change = given[jitter].value;
     snprintf(text, sizeof text, "size=%lld,%s,flip=0.5,pad=%s,brightness=%s,contrast=%s,saturation=%s,erase=%s",
              (long long)size, given[preprocess].value, given[pad].value, change, change, change, given[erase].value);
-    must(peft_transform_parse(text, &r->transform));
+    must(peft_transform_parse(r->ctx, text, &r->transform));
 }
 
 /* Every tensor of a random backbone, or of --start's at its image size, and a new head. */
@@ -131,7 +131,7 @@ static void add_notes(const run *r)
 {
     peft_transform *plain;
     char *names = class_names(r->train);
-    must(peft_transform_parse_over(peft_transform_text(r->transform), no_augmentation, &plain));
+    must(peft_transform_parse_over(r->ctx, peft_transform_text(r->transform), no_augmentation, &plain));
     must(peft_model_set_note(r->model, "preprocess", peft_transform_text(plain)));
     must(peft_model_set_note(r->model, "class_names", names));
     peft_transform_free(plain);
@@ -189,8 +189,8 @@ int main(int argc, char **argv)
     must(peft_context_create(NULL, NULL, NULL, &r.ctx));
     must(peft_context_set_threads(r.ctx, (int)flag_count(&given[threads])));
     must(peft_context_set_seed(r.ctx, (uint64_t)flag_count(&given[seed])));
-    draw_sets(given[data].value, given[test].value, flag_count(&given[shots]), flag_count(&given[test_per_class]),
-              (uint64_t)flag_count(&given[seed]), &r.train, &r.test);
+    draw_sets(r.ctx, given[data].value, given[test].value, flag_count(&given[shots]),
+              flag_count(&given[test_per_class]), (uint64_t)flag_count(&given[seed]), &r.train, &r.test);
     if (peft_dataset_multilabel(r.train)) fail("%s has several labels an image; expected one", given[data].value);
     const char *const inputs[] = { given[start].value, given[data].value, given[test].value, given[checkpoint].value };
     if (!given[evaluate].value) check_output("out", given[out].value, given[force].value, inputs, 4);

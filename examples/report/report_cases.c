@@ -41,7 +41,10 @@ static peft_dataset *open_images(const study *s, const run *r)
     const char *data = fact(s, "data"), *other = fact(s, "test");
     if (!data || access(data, R_OK) || (other && access(other, R_OK))) return NULL;
     peft_dataset *train, *test;
-    draw_sets(data, other, count_fact(s, "shots"), count_fact(s, "test_per_class"), r->draw_seed, &train, &test);
+    peft_context *ctx;
+    must(peft_context_create(NULL, NULL, NULL, &ctx));
+    draw_sets(ctx, data, other, count_fact(s, "shots"), count_fact(s, "test_per_class"), r->draw_seed, &train, &test);
+    peft_context_free(ctx);
     peft_dataset_free(train);
     bool same = peft_dataset_count(test) == r->images;
     for (int64_t i = 0; same && i < r->images; i++)

@@ -35,7 +35,8 @@ PEFT_API void peft_context_free(peft_context *ctx);
  * depend on the number. PEFT_E_INVALID: out of range. */
 PEFT_API PEFT_NODISCARD peft_status peft_context_set_threads(peft_context *ctx, int n);
 
-/* The seed of everything random: initial values, dropout, shuffling. The same seed gives the same numbers. */
+/* The seed of everything random: initial values, dropout, the order of a loader that has no option seed. The same seed
+ * gives the same numbers. */
 PEFT_API PEFT_NODISCARD peft_status peft_context_set_seed(peft_context *ctx, uint64_t seed);
 PEFT_API uint64_t peft_context_seed(const peft_context *ctx);                  /* 0 for NULL */
 
@@ -59,7 +60,8 @@ peft_context_set_log(peft_context *ctx, peft_log_fn fn, void *user, int max_leve
 PEFT_API const char *peft_context_isa(const peft_context *ctx);
 
 /* Bytes asked of the allocator and not given back yet, and the most there ever were: everything the library holds
- * itself; not mapped files (backbones), and not what BLAS, the JSON parser or the C library allocate on their own. 0 for NULL.
+ * itself, objects of libpeft-io included; not mapped files (backbones), and not what BLAS, the JSON parser, libjpeg,
+ * libzip, zlib or the C library allocate on their own. 0 for NULL.
  * May be called at any time from any thread. */
 PEFT_API size_t      peft_context_memory_used(const peft_context *ctx);
 PEFT_API size_t      peft_context_memory_peak(const peft_context *ctx);

@@ -8,6 +8,12 @@
  * All handles but the loader are immutable and may be used from any number of threads. A getter gives 0 or NULL for a
  * NULL handle, or -1 for a label or an id.
  *
+ * Every object is made under a context, which it keeps alive: the one that is given, or that of the object it is made
+ * of (the resized image that of the image, the loader that of the data set). Its memory comes from the context's
+ * allocator and is counted by peft_context_memory_used, also what libspng uses to read and write PNG. libjpeg, libzip
+ * and zlib allocate with malloc what they need: libzip while an archive is open, the others while one file is read;
+ * libjpeg also the coefficients of a JPEG in several scans, which max_bytes bounds. Warnings go to the context's log, with level 1.
+ *
  * Settings are text as peft_options_parse (options.h) takes it, NULL or "" for the defaults; a list of numbers is
  * written a:b:c. Unknown names, names given twice and values out of bounds are PEFT_E_OPTION. */
 #ifndef PEFT_IO_H
@@ -241,8 +247,10 @@ peft_dataset_overlap(const peft_dataset *a, const peft_dataset *b, int64_t room,
 PEFT_API PEFT_NODISCARD peft_status
 peft_dataset_with_image_options(peft_dataset *d, const char *options, peft_dataset **out);
 
-/* Parts of a data set are data sets. Ids (peft_dataset_id) stay those of the opened set, so that an
- * id means the same sample in every part. */
+/* Parts of a data set are data sets. Ids (peft_dataset_id) stay those of the opened set, so that an id means the same
+ * sample in every part. A draw follows the argument seed alone and not the seed of the context, so that other initial
+ * values or another order of training do not change which samples are held out; give peft_context_seed(ctx) where
+ * both are to change together. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_dataset_subset(peft_dataset *d, const int64_t *indices, int64_t count, peft_dataset **out);
 /* ways classes drawn by seed (0: all; their numbers become 0..ways-1 in the old order), shots samples of each without
@@ -261,10 +269,10 @@ peft_dataset_split(peft_dataset *d, double fraction, uint64_t seed, peft_dataset
 /* --- loader: batches for the trainer ------------------------------------------------------------------------------ */
 typedef struct peft_loader peft_loader;
 
-/* options: batch=16, shuffle=false, drop_last=false, train=false (augment), seed=0, threads=0 (how many prepare batches
- * ahead; 0: the caller prepares them), cache=268435456 (bytes of decoded images that are kept), mixup=0 (> 0, with
- * train: each sample and its targets, which must be f32, are blended with those of the next sample; the share is drawn
- * from Beta(mixup, mixup)). Batch b of epoch e depends on the data set, the transform and these options, but not on
+/* options: batch=16, shuffle=false, drop_last=false, train=false (augment), seed (of order, augmentation and mixup; by
+ * default the one that the data set's context has now), threads=0 (how many prepare batches ahead; 0: the caller
+ * prepares them), cache=268435456 (bytes of decoded images that are kept), mixup=0 (> 0, with train: each sample and its
+ * targets, which must be f32, are blended with those of the next sample; the share is drawn from Beta(mixup, mixup)). Batch b of epoch e depends on the data set, the transform and these options, but not on
  * threads or cache. A loader is used by one thread at a time. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_loader_create(peft_dataset *d, peft_transform *t, const char *options, peft_loader **out);

@@ -260,9 +260,11 @@ START_TEST(pictures)
 {
     static const uint8_t grey[4] = { 1, 2, 3, 4 };
     char longer[3000] = "";
+    peft_context *ctx;
     peft_image *im;
     setup();
-    ck_assert_int_eq(peft_image_from_buffer(grey, 2, 2, 1, 8, 0, &im), PEFT_OK);
+    ck_assert_int_eq(peft_context_create(NULL, NULL, NULL, &ctx), PEFT_OK);
+    ck_assert_int_eq(peft_image_from_buffer(ctx, grey, 2, 2, 1, 8, 0, &im), PEFT_OK);
     write_ok(path, "old");
     chmod(path, 0600);
     ck_assert_int_eq(peft_image_save_png(im, path), PEFT_OK);
@@ -272,7 +274,8 @@ START_TEST(pictures)
     ck_assert(S_ISFIFO(mode_of("pipe")));
     peft_image_free(im);
     while (strlen(longer) < 2000) strcat(longer, "a-folder-of-forty-letters-in-its-long-name/");
-    expect_error(peft_image_load(longer, NULL, &im), PEFT_E_IO, "in-its-long-name/: open: No such file");
+    expect_error(peft_image_load(ctx, longer, NULL, &im), PEFT_E_IO, "in-its-long-name/: open: No such file");
+    peft_context_free(ctx);
     teardown();
 }
 END_TEST

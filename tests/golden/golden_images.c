@@ -13,7 +13,8 @@ static peft_image *picture(golden *g, const char *name)
     peft_image *im = NULL;
     if (!t) { golden_fail(g, "input.%s is missing", name); return NULL; }
     const int depth = t->type == PEFT_U16 ? 16 : 8, channels = t->ndim > 2 ? (int)t->dim[2] : 1;
-    golden_ok(g, peft_image_from_buffer(golden_raw(g, t), t->dim[1], t->dim[0], channels, depth, 0, &im), t->name);
+    golden_ok(g, peft_image_from_buffer(g->ctx, golden_raw(g, t), t->dim[1], t->dim[0], channels, depth, 0, &im),
+              t->name);
     return im;
 }
 
@@ -102,7 +103,8 @@ static void transformed(golden *g, const peft_image *im, const char *name, int64
     const int64_t n = 3 * size * size;
     float *got = golden_memory(g, (size_t)n * sizeof *got);
     double *values = golden_memory(g, (size_t)n * sizeof *values);
-    if (golden_ok(g, peft_transform_parse(text, &t), text) && golden_ok(g, peft_transform_apply(t, im, got), text)) {
+    if (golden_ok(g, peft_transform_parse(g->ctx, text, &t), text) &&
+        golden_ok(g, peft_transform_apply(t, im, got), text)) {
         for (int64_t i = 0; i < n; i++) values[i] = (double)got[i];
         golden_each(g, values, n, 1, 1e-6, "expect.%s.float", name);
     }

@@ -203,7 +203,8 @@ START_TEST(texts)
     ck_assert_ptr_nonnull(strstr(peft_transform_text(t), "erase_area=0.02:0.2,"));
     peft_transform_free(t);
     peft_transform_free(again);
-    fails(PEFT_E_OPTION, "'pad_mode' is 'wrap'; expected zero or reflect", peft_transform_parse(io_ctx, "pad_mode=wrap", &t));
+    fails(PEFT_E_OPTION, "'pad_mode' is 'wrap'; expected zero or reflect",
+          peft_transform_parse(io_ctx, "pad_mode=wrap", &t));
     fails(PEFT_E_OPTION, "erase", peft_transform_parse(io_ctx, "erase=1.5", &t));
     fails(PEFT_E_OPTION, "pad", peft_transform_parse(io_ctx, "pad=-1", &t));
 }

@@ -226,7 +226,7 @@ START_TEST(augmentations)
     ck_assert_int_gt(flipped, 160);
     ck_assert_int_lt(flipped, 240);
     peft_transform_free(t);
-    ok(peft_transform_parse(io_ctx, "size=16 random_crop=true scale=1:1 ratio=0.1:0.2", &t));      /* never fits: the centre */
+    ok(peft_transform_parse(io_ctx, "size=16 random_crop=true scale=1:1 ratio=0.1:0.2", &t)); /* never fits: centre */
     ok(peft_transform_apply_train(t, im, 5, 0, 0, a));
     ok(peft_transform_apply_train(t, im, 6, 0, 0, b));
     ck_assert_mem_eq(a, b, sizeof a);
@@ -254,8 +254,8 @@ static peft_image *golden_image(const pf_st *st, const char *picture_name)
     snprintf(name, sizeof name, "input.%s", picture_name);
     const pf_st_tensor *t = pf_st_find(st, name);
     ck_assert_ptr_nonnull(t);
-    ok(peft_image_from_buffer(io_ctx, t->data, t->dim[1], t->dim[0], t->ndim == 3 ? 3 : 1, t->type == PEFT_U8 ? 8 : 16, 0,
-                              &im));
+    ok(peft_image_from_buffer(io_ctx, t->data, t->dim[1], t->dim[0], t->ndim == 3 ? 3 : 1,
+                              t->type == PEFT_U8 ? 8 : 16, 0, &im));
     return im;
 }
 

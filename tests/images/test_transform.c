@@ -148,7 +148,8 @@ START_TEST(text_over_text)
     text_is(NULL, "range=-1000:400.5", "range=-1000:400.5");
     peft_transform *t = NULL;
     fails(PEFT_E_OPTION, "colour", peft_transform_parse_over(io_ctx, "colour=1", "", &t));
-    fails(PEFT_E_OPTION, "crop_pct=0.9 has no effect", peft_transform_parse_over(io_ctx, "resize=256", "crop_pct=0.9", &t));
+    fails(PEFT_E_OPTION, "crop_pct=0.9 has no effect",
+          peft_transform_parse_over(io_ctx, "resize=256", "crop_pct=0.9", &t));
     fails(PEFT_E_INVALID, "out", peft_transform_parse_over(io_ctx, NULL, NULL, NULL));
 }
 END_TEST
@@ -328,7 +329,7 @@ START_TEST(dark_images)
     peft_image *im, *bright, *none;
     peft_transform *t;
     float out[12];
-    peft_io_set_log(note, &warnings);
+    ok(peft_context_set_log(io_ctx, note, &warnings, 1));
     ok(peft_image_from_buffer(io_ctx, twelve, 2, 2, 1, 16, 0, &im));
     ok(peft_image_from_buffer(io_ctx, whole, 2, 2, 1, 16, 0, &bright));
     ok(peft_image_from_buffer(io_ctx, black, 2, 2, 1, 16, 0, &none));
@@ -345,7 +346,7 @@ START_TEST(dark_images)
     peft_transform_free(t);
     apply("size=2,range=0:4095", im, out);
     ck_assert_int_eq(warnings, 1);
-    peft_io_set_log(NULL, NULL);
+    ok(peft_context_set_log(io_ctx, NULL, NULL, 1));
     apply("size=2", im, out);
     ck_assert_int_eq(warnings, 1);
     peft_image_free(im);

@@ -186,6 +186,13 @@ class Trainer(Handle):
         return lib.peft_trainer_get(self, what.encode())
 
 
+def _pictures():
+    """The context of all pictures and transforms."""
+    if not hasattr(_pictures, "context"):
+        _pictures.context = Context()
+    return _pictures.context
+
+
 class Image(Handle):
     free = io.peft_image_free
 
@@ -193,12 +200,12 @@ class Image(Handle):
         if pointer is not None:
             super().__init__(pointer)
         elif path is not None:
-            super().__init__(_new(io.peft_image_load, os.fsencode(path), None))
+            super().__init__(_new(io.peft_image_load, _pictures(), os.fsencode(path), None))
         else:
             channels = 1 if array.ndim == 2 else array.shape[2]
-            super().__init__(_new(io.peft_image_from_buffer, np.ascontiguousarray(array).ctypes.data_as(C.c_void_p),
-                                  C.c_int64(array.shape[1]), C.c_int64(array.shape[0]), channels,
-                                  8 * array.dtype.itemsize, C.c_int64(0)))
+            super().__init__(_new(io.peft_image_from_buffer, _pictures(),
+                                  np.ascontiguousarray(array).ctypes.data_as(C.c_void_p), C.c_int64(array.shape[1]),
+                                  C.c_int64(array.shape[0]), channels, 8 * array.dtype.itemsize, C.c_int64(0)))
 
     def pixels(self):
         h, w = io.peft_image_height(self), io.peft_image_width(self)
@@ -216,7 +223,7 @@ class Transform(Handle):
     free = io.peft_transform_free
 
     def __init__(self, text):
-        super().__init__(_new(io.peft_transform_parse, text.encode()))
+        super().__init__(_new(io.peft_transform_parse, _pictures(), text.encode()))
 
     def text(self):
         return io.peft_transform_text(self).decode()

@@ -9,6 +9,14 @@
 enum { SIZE = 32, IMAGES = 40, BATCH = 4 };
 static char folder[] = "/tmp/peft-fork-XXXXXX";
 
+/* The context of all pictures, data sets and loaders. */
+static peft_context *pictures(void)
+{
+    static peft_context *ctx;
+    if (!ctx) OK(peft_context_create(NULL, NULL, NULL, &ctx));
+    return ctx;
+}
+
 static void make_folder(void)
 {
     static uint8_t pixels[60 * 60];
@@ -20,7 +28,7 @@ static void make_folder(void)
     for (int i = 0; i < IMAGES; i++) {
         peft_image *im;
         for (size_t k = 0; k < sizeof pixels; k++) pixels[k] = (uint8_t)(k * 7 + (size_t)i * 31);
-        OK(peft_image_from_buffer(pixels, 60, 60, 1, 8, 0, &im));
+        OK(peft_image_from_buffer(pictures(), pixels, 60, 60, 1, 8, 0, &im));
         snprintf(path, sizeof path, "%s/%d.png", folder, i);
         OK(peft_image_save_png(im, path));
         peft_image_free(im);
@@ -43,8 +51,8 @@ static peft_loader *make_loader(const char *options)
     peft_transform *t;
     peft_loader *l;
     snprintf(path, sizeof path, "%s/list", folder);
-    OK(peft_dataset_open_list(path, NULL, 0, &d));
-    OK(peft_transform_parse("size=32 flip=0.5", &t));
+    OK(peft_dataset_open_list(pictures(), path, NULL, 0, &d));
+    OK(peft_transform_parse(pictures(), "size=32 flip=0.5", &t));
     OK(peft_loader_create(d, t, options, &l));
     peft_dataset_free(d);
     peft_transform_free(t);

@@ -101,7 +101,7 @@ START_TEST(gaps)
         { "a 0\nb 1\n", "" } };
     char said[300];
     peft_dataset *d;
-    peft_io_set_log(keep, said);
+    ok(peft_context_set_log(io_ctx, keep, said, 1));
     for (size_t i = 0; i < sizeof of / sizeof *of; i++) {
         *said = 0;
         ok(open_text(of[i].text, &d));

@@ -32,8 +32,8 @@ START_TEST(npz)
     unsigned char pixels[2 * 2 * 3 * 3];
     for (size_t i = 0; i < sizeof pixels; i++) pixels[i] = (unsigned char)(i * 7);
     const int64_t label[] = { 4, 1 };
-    ok(peft_dataset_open_npz(io_ctx, npz_of(DICT("|u1", "(2, 2, 3)"), pixels, 12, DICT("<i8", "(2, 1)"), label, 16), "val",
-                             &d));
+    ok(peft_dataset_open_npz(io_ctx, npz_of(DICT("|u1", "(2, 2, 3)"), pixels, 12, DICT("<i8", "(2, 1)"), label, 16),
+                             "val", &d));
     ck_assert_int_eq(peft_dataset_count(d), 2);
     ck_assert_int_eq(peft_dataset_classes(d), 5);
     ck_assert_str_eq(peft_dataset_name(d, 1), "val/1");
@@ -44,7 +44,8 @@ START_TEST(npz)
     ck_assert_mem_eq(peft_image_pixels(im), pixels + 6, 6);
     peft_image_free(im);
     peft_dataset_free(d);
-    ok(peft_dataset_open_npz(io_ctx, npz_of(DICT("|u1", "(2,2,3,3)"), pixels, 36, DICT("|u1", "(2, 3)"), "\1\0\1\0\0\0", 6),
+    ok(peft_dataset_open_npz(io_ctx,
+                             npz_of(DICT("|u1", "(2,2,3,3)"), pixels, 36, DICT("|u1", "(2, 3)"), "\1\0\1\0\0\0", 6),
                              "val", &d));
     ck_assert_int_eq(peft_dataset_multilabel(d), 1);
     ok(peft_dataset_targets(d, 0, t));
@@ -53,13 +54,14 @@ START_TEST(npz)
     ck_assert_int_eq(peft_image_channels(im), 3);
     peft_image_free(im);
     peft_dataset_free(d);
-    ok(peft_dataset_open_npz(io_ctx, npz_of(DICT("<u2", "(2,2,3)"), pixels, 24, DICT("|b1", "(2,)"), "\1\0", 2), "val", &d));
+    ok(peft_dataset_open_npz(io_ctx, npz_of(DICT("<u2", "(2,2,3)"), pixels, 24, DICT("|b1", "(2,)"), "\1\0", 2),
+                             "val", &d));
     ok(peft_dataset_load(d, 0, &im));
     ck_assert_int_eq(peft_image_depth(im), 16);
     peft_image_free(im);
     peft_dataset_free(d);
-    ok(peft_dataset_open_npz(io_ctx, npz_of(DICT("|u1", "(2,2,3,1)"), pixels, 12, DICT("|u1", "(2,1)"), "\1\0", 2), "valid",
-                             &d));
+    ok(peft_dataset_open_npz(io_ctx, npz_of(DICT("|u1", "(2,2,3,1)"), pixels, 12, DICT("|u1", "(2,1)"), "\1\0", 2),
+                             "valid", &d));
     ok(peft_dataset_load(d, 1, &im));
     ck_assert_int_eq(peft_image_channels(im), 1);
     ck_assert_int_eq(peft_image_width(im), 3);
@@ -167,7 +169,8 @@ START_TEST(npz_broken)
     unsigned char *file = read_bytes(path, &size);
     for (size_t n = 0; n < size; n += 3) {
         write_bytes(in_folder("cut.npz"), file, n);
-        ck_assert_msg(peft_dataset_open_npz(io_ctx, in_folder("cut.npz"), "val", &d) != PEFT_OK, "cut at %zu of %zu", n, size);
+        ck_assert_msg(peft_dataset_open_npz(io_ctx, in_folder("cut.npz"), "val", &d) != PEFT_OK,
+                      "cut at %zu of %zu", n, size);
     }
     for (size_t at = 0; at < size; at++) {
         file[at] ^= 0x21;

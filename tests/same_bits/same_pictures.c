@@ -7,6 +7,8 @@
 #include <unistd.h>
 #include "data.h"
 
+static peft_context *ctx;
+
 /* A picture of made-up samples, smooth in parts, so that resizing has something to do. */
 static peft_image *picture(uint64_t stream, int64_t width, int64_t height, int channels, int depth)
 {
@@ -21,7 +23,7 @@ static peft_image *picture(uint64_t stream, int64_t width, int64_t height, int c
         narrow[i] = (uint8_t)(255 * v);
         wide[i] = (uint16_t)(65535 * v);
     }
-    OK(peft_image_from_buffer(depth == 8 ? (void *)narrow : (void *)wide, width, height, channels, depth,
+    OK(peft_image_from_buffer(ctx, depth == 8 ? (void *)narrow : (void *)wide, width, height, channels, depth,
                               width * channels * depth / 8, &im));
     return im;
 }
@@ -78,7 +80,7 @@ static void transforms(const peft_image *im)
     static float out[3 * 24 * 24];
     for (size_t i = 0; i < COUNT(recipe); i++) {
         peft_transform *t;
-        OK(peft_transform_parse(recipe[i], &t));
+        OK(peft_transform_parse(ctx, recipe[i], &t));
         OK(peft_transform_apply(t, im, out));
         write_bytes("inputs", out, sizeof out);
         for (int64_t k = 0; k < 4; k++) {
@@ -89,7 +91,7 @@ static void transforms(const peft_image *im)
     }
     if (peft_image_depth(im) != 16) return;
     peft_transform *t;
-    OK(peft_transform_parse("size=24,range=9000:50000", &t));
+    OK(peft_transform_parse(ctx, "size=24,range=9000:50000", &t));
     OK(peft_transform_apply(t, im, out));
     write_bytes("inputs", out, sizeof out);
     peft_transform_free(t);
@@ -141,12 +143,12 @@ static void make_folder(void)
     }
 }
 
-static void load(peft_context *ctx, peft_dataset *d, const char *what, const char *text, const char *options)
+static void load(peft_dataset *d, const char *what, const char *text, const char *options)
 {
     peft_transform *t;
     peft_loader *l;
     int64_t ids[5], count = 1;
-    OK(peft_transform_parse(text, &t));
+    OK(peft_transform_parse(ctx, text, &t));
     OK(peft_loader_create(d, t, options, &l));
     peft_tensor *images = tensor(ctx, PEFT_F32, 4, (const int64_t[]){ 5, 3, 24, 24 });
     peft_tensor *targets = tensor(ctx, PEFT_F32, 2, (const int64_t[]){ 5, peft_dataset_classes(d) });
@@ -163,13 +165,13 @@ static void load(peft_context *ctx, peft_dataset *d, const char *what, const cha
     peft_transform_free(t);
 }
 
-static void data_sets(peft_context *ctx, int threads)
+static void data_sets(int threads)
 {
     peft_dataset *d, *few, *rest, *part, *other;
     char options[128], hex[65];
     now = "set";
     make_folder();
-    OK(peft_dataset_open_folder("set", NULL, &d));
+    OK(peft_dataset_open_folder(ctx, "set", NULL, &d));
     OK(peft_dataset_digest(d, hex));
     write_bytes("digest", hex, sizeof hex);
     for (int64_t i = 0; i < peft_dataset_count(d); i++) {
@@ -180,14 +182,14 @@ static void data_sets(peft_context *ctx, int threads)
     OK(peft_dataset_few_shot(d, 0, 2, 9, &few, &rest));
     OK(peft_dataset_split(rest, 0.5, 4, &part, &other));
     snprintf(options, sizeof options, "batch=5,threads=%d", threads);
-    load(ctx, d, "in-order", recipe[0], options);
-    load(ctx, few, "few", recipe[1], options);
-    load(ctx, part, "part", recipe[5], options);
+    load(d, "in-order", recipe[0], options);
+    load(few, "few", recipe[1], options);
+    load(part, "part", recipe[5], options);
     snprintf(options, sizeof options, "batch=5,threads=%d,shuffle=true,train=true,seed=3,drop_last=true", threads);
-    load(ctx, d, "shuffled", recipe[COUNT(recipe) - 1], options);
-    load(ctx, other, "other", recipe[8], options);
+    load(d, "shuffled", recipe[COUNT(recipe) - 1], options);
+    load(other, "other", recipe[8], options);
     snprintf(options, sizeof options, "batch=4,threads=%d,shuffle=true,train=true,mixup=0.4,cache=4000", threads);
-    load(ctx, d, "mixed", recipe[7], options);
+    load(d, "mixed", recipe[7], options);
     peft_dataset_free(other);
     peft_dataset_free(part);
     peft_dataset_free(rest);
@@ -197,13 +199,12 @@ static void data_sets(peft_context *ctx, int threads)
 
 int main(int argc, char **argv)
 {
-    peft_context *ctx;
     now = "start";
     if (argc != 3 || chdir(argv[1])) return fprintf(stderr, "usage: same_pictures FOLDER THREADS\n"), 2;
     OK(peft_context_create(NULL, NULL, NULL, &ctx));
-    peft_io_set_log(NULL, NULL);
+    OK(peft_context_set_log(ctx, NULL, NULL, 0));
     pictures();
-    data_sets(ctx, atoi(argv[2]));
+    data_sets(atoi(argv[2]));
     peft_context_free(ctx);
     return 0;
 }

@@ -23,6 +23,8 @@
     } while (0)
 
 static char io_folder[64];
+static peft_context *io_ctx;                                  /* of every test's pictures and data sets */
+static size_t io_memory;                                      /* what io_ctx held before the test */
 
 static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *ftw)
 {
@@ -34,12 +36,16 @@ static void folder_remove(void)
 {
     if (*io_folder) nftw(io_folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
     *io_folder = 0;
+    ck_assert_uint_eq(peft_context_memory_used(io_ctx), io_memory);   /* every object was freed */
+    peft_context_free(io_ctx);
 }
 
 static void folder_make(void)
 {
     strcpy(io_folder, "/tmp/peft-io-XXXXXX");
     ck_assert_ptr_nonnull(mkdtemp(io_folder));
+    ok(peft_context_create(NULL, NULL, NULL, &io_ctx));
+    io_memory = peft_context_memory_used(io_ctx);
 }
 
 /* A path in the test's folder; folders on the way are made. The last eight answers stay valid. */

@@ -107,7 +107,7 @@ START_TEST(the_transform_takes_them)
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         peft_transform *t;
         if (!rows[i].text) continue;
-        OK(peft_transform_parse(rows[i].text, &t));
+        OK(peft_transform_parse(b.ctx, rows[i].text, &t));
         peft_transform_free(t);
     }
     bed_end(&b);

@@ -212,8 +212,10 @@ START_TEST(refusals)
     add(&z, "<f4", "Transformer/encoderblock/LayerNorm_0/scale", "65,4,");
     refused(&z, PEFT_E_UNSUPPORTED, "65 blocks");
     write_bytes(in_folder("text.npz"), "no zip at all", 13);
-    fails(PEFT_E_FORMAT, "text.npz", peft_npz_to_safetensors(io_ctx, in_folder("text.npz"), in_folder("none.safetensors")));
-    fails(PEFT_E_IO, "nowhere.npz", peft_npz_to_safetensors(io_ctx, in_folder("nowhere.npz"), in_folder("none.safetensors")));
+    fails(PEFT_E_FORMAT, "text.npz",
+          peft_npz_to_safetensors(io_ctx, in_folder("text.npz"), in_folder("none.safetensors")));
+    fails(PEFT_E_IO, "nowhere.npz",
+          peft_npz_to_safetensors(io_ctx, in_folder("nowhere.npz"), in_folder("none.safetensors")));
     make(&z, 0, "", NULL);
     write_npz(&z, in_folder("vit.npz"));
     fails(PEFT_E_IO, "nowhere", peft_npz_to_safetensors(io_ctx, in_folder("vit.npz"), "/nowhere/vit.safetensors"));

@@ -7,42 +7,42 @@
 #include <string.h>
 
 /* The split, or NULL where the data have none of that name; split NULL: the whole set. */
-static peft_dataset *open_split(const char *path, const char *split)
+static peft_dataset *open_split(peft_context *ctx, const char *path, const char *split)
 {
     peft_dataset *d = NULL;
-    const peft_status s = peft_dataset_open(path, split, &d);
+    const peft_status s = peft_dataset_open(ctx, path, split, &d);
     if (s != PEFT_E_NOTFOUND || !split) must(s);
     return d;
 }
 
-static peft_dataset *open_train(const char *path)
+static peft_dataset *open_train(peft_context *ctx, const char *path)
 {
-    peft_dataset *d = open_split(path, "train");
-    return d ? d : open_split(path, NULL);
+    peft_dataset *d = open_split(ctx, path, "train");
+    return d ? d : open_split(ctx, path, NULL);
 }
 
 /* The split that images are held out by; NULL: the data have none. */
-static peft_dataset *open_held(const char *path, const char **source)
+static peft_dataset *open_held(peft_context *ctx, const char *path, const char **source)
 {
     static const struct { const char *split, *source; } order[] = {
         { "test", "the split 'test'" }, { "val", "the split 'val', as there is no 'test'" } };
     for (size_t i = 0; i < sizeof order / sizeof *order; i++) {
-        peft_dataset *d = open_split(path, order[i].split);
+        peft_dataset *d = open_split(ctx, path, order[i].split);
         *source = order[i].source;
         if (d) return d;
     }
     return NULL;
 }
 
-static peft_dataset *open_test(const char *path, const char **source)
+static peft_dataset *open_test(peft_context *ctx, const char *path, const char **source)
 {
-    peft_dataset *d = open_held(path, source), *train;
+    peft_dataset *d = open_held(ctx, path, source), *train;
     if (d) return d;
-    if ((train = open_split(path, "train")))
+    if ((train = open_split(ctx, path, "train")))
         fail("--test %s: has a split 'train' and neither 'test' nor 'val'; give the folder with the test images' class "
              "folders", path);
     *source = "all images of --test";
-    return open_split(path, NULL);
+    return open_split(ctx, path, NULL);
 }
 
 static void keep_few(peft_dataset **d, const char *flag, int64_t each, uint64_t seed, peft_dataset **rest)
@@ -96,11 +96,12 @@ static void match_classes(peft_dataset **held, const peft_dataset *train, const 
     *held = matched;
 }
 
-const char *draw_sets(const char *data, const char *test, int64_t shots, int64_t tests, uint64_t seed,
-                      peft_dataset **train_set, peft_dataset **test_set)
+const char *draw_sets(peft_context *ctx, const char *data, const char *test, int64_t shots, int64_t tests,
+                      uint64_t seed, peft_dataset **train_set, peft_dataset **test_set)
 {
     const char *source;
-    peft_dataset *train = open_train(data), *held = test ? open_test(test, &source) : open_held(data, &source);
+    peft_dataset *train = open_train(ctx, data);
+    peft_dataset *held = test ? open_test(ctx, test, &source) : open_held(ctx, data, &source);
     peft_dataset **rest = held ? NULL : &held, *all = train;
     if (shots) {
         keep_few(&train, "shots", shots, seed, rest);

@@ -52,7 +52,8 @@ static void add_missing(settings *s, const char *name, const char *value)
 }
 
 /* The augmentations of whoever trained the backbone are none of its preprocessing. */
-static peft_transform *transform_of(const peft_backbone *b, const char *flip, const char *words, const char **described)
+static peft_transform *transform_of(peft_context *ctx, const peft_backbone *b, const char *flip, const char *words,
+                                    const char **described)
 {
     peft_transform *t;
     char side[24], *base = base_of(b, described);
@@ -62,7 +63,7 @@ static peft_transform *transform_of(const peft_backbone *b, const char *flip, co
     add_missing(&s, "flip", flip);
     for (int i = 0; i < none.count; i++) add_missing(&s, none.item[i].name, none.item[i].value);
     char *text = print_settings(&s);
-    must(peft_transform_parse_over(base, text, &t));
+    must(peft_transform_parse_over(ctx, base, text, &t));
     free(base);
     free(text);
     free_settings(&s);
@@ -70,15 +71,15 @@ static peft_transform *transform_of(const peft_backbone *b, const char *flip, co
     return t;
 }
 
-peft_transform *training_transform(const peft_backbone *b, const char *words, const char **described)
+peft_transform *training_transform(peft_context *ctx, const peft_backbone *b, const char *words, const char **described)
 {
-    return transform_of(b, "0.5", words, described);
+    return transform_of(ctx, b, "0.5", words, described);
 }
 
-peft_transform *plain_transform(const peft_backbone *b, const char *words)
+peft_transform *plain_transform(peft_context *ctx, const peft_backbone *b, const char *words)
 {
     const char *described;
-    peft_transform *t = transform_of(b, "0", words, &described);
+    peft_transform *t = transform_of(ctx, b, "0", words, &described);
     if (!words && !peft_backbone_note(b, "preprocess"))
         warn("no file says how pictures are prepared; taken: %s. --preprocess mean=..,std=.. says it", described);
     return t;

@@ -41,7 +41,7 @@ void settle_recipe(flag *recipe)
 static void prepare_images(trial *t, const flag *recipe)
 {
     char text[160];
-    t->transform = training_transform(t->vit, recipe[recipe_preprocess].value, &t->described);
+    t->transform = training_transform(t->images, t->vit, recipe[recipe_preprocess].value, &t->described);
     snprintf(text, sizeof text, "batch=%.32s,seed=%llu,shuffle=true,train=true,threads=%d", recipe[recipe_batch].value,
              (unsigned long long)t->seed, t->loader_threads);
     must(peft_loader_create(t->train, t->transform, text, &t->loader));
@@ -139,4 +139,5 @@ void free_trial(trial *t)
     peft_loader_free(t->loader);
     peft_transform_free(t->transform);
     peft_context_free(t->ctx);
+    peft_context_free(t->images);
 }

@@ -40,10 +40,12 @@ void settle_recipe(flag *recipe);
 typedef struct trial {
     /* given */
     const char *backbone;                                     /* path */
+    peft_context *images;                                     /* of data sets, transform and loader: not ctx, so that
+                                                                 planned and the peak of ctx are of the network alone */
     peft_dataset *train;
     uint64_t seed;                                            /* of initial values, order and augmentation */
     int threads, loader_threads;                              /* 0: all cores; 0: the caller alone */
-    /* made, but for train owned by the trial */
+    /* made; owned by the trial, as is images */
     peft_context *ctx;
     peft_backbone *vit;
     peft_model *model;

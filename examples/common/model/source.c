@@ -77,11 +77,11 @@ static peft_model *load_trained(peft_backbone *b, const char *path, const char *
     return m;
 }
 
-static int64_t size_of(const char *preprocess)
+static int64_t size_of(peft_context *ctx, const char *preprocess)
 {
     peft_transform *t;
     if (!preprocess) return 0;
-    must(peft_transform_parse(preprocess, &t));
+    must(peft_transform_parse(ctx, preprocess, &t));
     int64_t size = peft_transform_size(t);
     peft_transform_free(t);
     return size;
@@ -112,13 +112,13 @@ source open_source(const char *backbone, const char *facts, const char *trained,
         fail("--backbone %s: a file of kind '%s'; it belongs to --model, and --backbone takes the pretrained network",
              backbone, below.kind);
     take(&own.preprocess, &below.preprocess);
-    s.vit = load_backbone(s.ctx, backbone, size_of(own.preprocess), facts);
+    s.vit = load_backbone(s.ctx, backbone, size_of(s.ctx, own.preprocess), facts);
     if (!trained && !own.class_names) own.class_names = copied(peft_backbone_note(s.vit, "class_names"));
     if (!trained && !own.link) own.link = copied(peft_backbone_note(s.vit, "link"));
     s.model = load_trained(s.vit, trained, own.kind);
     s.classes = peft_model_classes(s.model);
     s.several = own.link && !strcmp(own.link, "sigmoid");
-    if (own.preprocess) must(peft_transform_parse(own.preprocess, &s.transform));
+    if (own.preprocess) must(peft_transform_parse(s.ctx, own.preprocess, &s.transform));
     take(&s.class_names, &own.class_names);
     take(&s.link, &own.link);
     free_header(&own);
@@ -131,11 +131,11 @@ void choose_transform(source *s, const char *words)
 {
     peft_transform *changed;
     if (!s->transform) {
-        s->transform = plain_transform(s->vit, words);
+        s->transform = plain_transform(s->ctx, s->vit, words);
         return;
     }
     if (!words) return;
-    must(peft_transform_parse_over(peft_transform_text(s->transform), words, &changed));
+    must(peft_transform_parse_over(s->ctx, peft_transform_text(s->transform), words, &changed));
     if (peft_transform_size(changed) != peft_transform_size(s->transform))
         fail("--preprocess %s: the model was trained for a size of %lld", words,
              (long long)peft_transform_size(s->transform));

@@ -51,7 +51,7 @@ char *weights_file(const char *path)
     return NULL;
 }
 
-static char *converted(const char *npz)                       /* path of a temporary file, to be freed */
+static char *converted(peft_context *ctx, const char *npz)    /* path of a temporary file, to be freed */
 {
     const char *folder = getenv("TMPDIR");
     char *path;
@@ -59,7 +59,7 @@ static char *converted(const char *npz)                       /* path of a tempo
     int fd = mkstemp(path);
     if (fd < 0) fail("%s: %s; it is to hold what is in %s as a safetensors file", path, strerror(errno), npz);
     close(fd);
-    peft_status s = peft_npz_to_safetensors(npz, path);
+    peft_status s = peft_npz_to_safetensors(ctx, npz, path);
     if (s) remove(path);
     must(s);
     return path;
@@ -71,7 +71,7 @@ peft_status try_load_backbone(peft_context *ctx, const char *path, int64_t image
     char *file = resolve(path);
     const bool npz = is_npz(file);
     if (npz) {
-        char *made = converted(file);
+        char *made = converted(ctx, file);
         free(file);
         file = made;
     }

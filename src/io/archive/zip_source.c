@@ -79,13 +79,14 @@ static uint32_t little_endian(const uint8_t *p)
     return p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
 }
 
-/* Where the archive begins in the file. Its end record states the length of the directory and the directory's offset
- * from the beginning of the archive. 0 without such a record, or for ZIP64: then libzip reads the file as it is. */
-static int64_t find_start(peft_context *ctx, int fd, int64_t size)
+/* Sets *start to where the archive begins in the file. Its end record states the length of the directory and the
+ * directory's offset from the beginning of the archive. 0 without such a record, or for ZIP64: then libzip reads the file
+ * as it is. false: no memory. */
+static bool find_start(peft_context *ctx, int fd, int64_t size, int64_t *start)
 {
     const int64_t tail = size < END_RECORD + MOST_COMMENT ? size : END_RECORD + MOST_COMMENT;
     uint8_t *p = peft_sys_alloc(ctx, (size_t)tail), head[4];
-    int64_t start = 0;
+    *start = 0;
     if (p && read_at(fd, p, tail, size - tail) == tail)
         for (int64_t i = tail - END_RECORD; i >= 0; i--) {
             if (memcmp(p + i, "PK\5\6", 4) || i + END_RECORD + (p[i + 20] | p[i + 21] << 8) > tail) continue;
@@ -93,36 +94,43 @@ static int64_t find_start(peft_context *ctx, int fd, int64_t size)
             const int64_t directory = size - tail + i - length;
             if (offset < UINT32_MAX && directory > offset && read_at(fd, head, 4, directory) == 4 &&
                 (!memcmp(head, "PK\1\2", 4) || !length))
-                start = directory - offset;
+                *start = directory - offset;
             break;
         }
     peft_sys_free(ctx, p);
-    return start;
+    return p;
+}
+
+static peft_status open_source(source *s, const char *path)
+{
+    struct stat st;
+    s->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    if (s->fd < 0) return io_fail(PEFT_E_IO, "%s: %s", path, strerror(errno));
+    peft_status status = PEFT_OK;
+    if (fstat(s->fd, &st)) status = io_fail(PEFT_E_IO, "%s: %s", path, strerror(errno));
+    else if (!S_ISREG(st.st_mode)) status = io_fail(PEFT_E_IO, "%s: not a regular file", path);
+    else if (!find_start(s->ctx, s->fd, st.st_size, &s->start)) status = io_nomem(path);
+    else s->size = st.st_size - s->start;
+    if (status) close(s->fd);
+    return status;
 }
 
 peft_status io_zip_open(peft_context *ctx, const char *path, zip_t **out)
 {
-    struct stat st;
     zip_error_t error;
     source *s = io_alloc(ctx, 1, sizeof *s);
     if (!s) return io_nomem(path);
     s->ctx = ctx;
-    s->fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (s->fd < 0 || fstat(s->fd, &st) || !S_ISREG(st.st_mode)) {
-        peft_status status = io_fail(PEFT_E_IO, "%s: %s", path, s->fd < 0 ? strerror(errno)
-                                                                          : "not a regular file");
-        if (s->fd >= 0) close(s->fd);
+    peft_status status = open_source(s, path);
+    if (status) {
         peft_sys_free(ctx, s);
         return status;
     }
-    s->start = find_start(ctx, s->fd, st.st_size);
-    s->size = st.st_size - s->start;
     zip_error_init(&s->error);
     zip_error_init(&error);
     zip_source_t *z = zip_source_function_create(on_command, s, &error);
     if (!z) on_command(s, NULL, 0, ZIP_SOURCE_FREE);
     *out = z ? zip_open_from_source(z, ZIP_RDONLY, &error) : NULL;
-    peft_status status = PEFT_OK;
     if (!*out) {
         const int code = zip_error_code_zip(&error);
         status = io_fail(code == ZIP_ER_READ ? PEFT_E_IO : code == ZIP_ER_MEMORY ? PEFT_E_NOMEM : PEFT_E_FORMAT,

@@ -4,34 +4,46 @@
 #include "io/format/formats.h"
 #include <spng.h>
 
-/* The context whose memory libspng takes. libspng's allocator has no argument for it, and a spng_ctx lives within one
- * call on one thread: from spng_begin to spng_end. */
-static _Thread_local peft_context *spng_memory;
+/* The context whose memory libspng takes, and whether it refused some: of zlib's part libspng reports that as another
+ * error. libspng's allocator has no argument for them; a spng_ctx lives within one call on one thread, from spng_begin
+ * to spng_end. */
+static _Thread_local struct { peft_context *ctx; bool refused; } spng_memory;
 
-static void *spng_take(size_t bytes) { return peft_sys_alloc(spng_memory, bytes); }
-static void *spng_take_zeroed(size_t count, size_t size)
+static void *spng_take(void *block)
 {
-    return count > INT64_MAX ? NULL : io_alloc(spng_memory, (int64_t)count, size);
+    if (!block) spng_memory.refused = true;
+    return block;
 }
-static void *spng_resize(void *block, size_t bytes) { return peft_sys_realloc(spng_memory, block, bytes); }
-static void  spng_give(void *block) { peft_sys_free(spng_memory, block); }
 
-static spng_ctx *spng_begin(peft_context *memory, int flags)
+static void *spng_alloc_bytes(size_t bytes) { return spng_take(peft_sys_alloc(spng_memory.ctx, bytes)); }
+static void *spng_alloc_zeroed(size_t count, size_t size)
 {
-    struct spng_alloc alloc = { spng_take, spng_resize, spng_take_zeroed, spng_give };
-    spng_memory = memory;
+    return spng_take(count > INT64_MAX ? NULL : io_alloc(spng_memory.ctx, (int64_t)count, size));
+}
+static void *spng_resize(void *block, size_t bytes)
+{
+    return spng_take(peft_sys_realloc(spng_memory.ctx, block, bytes));
+}
+static void spng_release(void *block) { peft_sys_free(spng_memory.ctx, block); }
+
+static spng_ctx *spng_begin(peft_context *ctx, int flags)
+{
+    struct spng_alloc alloc = { spng_alloc_bytes, spng_resize, spng_alloc_zeroed, spng_release };
+    spng_memory.ctx = ctx;
+    spng_memory.refused = false;
     return spng_ctx_new2(&alloc, flags);
 }
 
 static void spng_end(spng_ctx *ctx)
 {
     spng_ctx_free(ctx);
-    spng_memory = NULL;
+    spng_memory.ctx = NULL;
 }
 
 static peft_status png_failed(int e)
 {
-    return io_fail(e == SPNG_EMEM ? PEFT_E_NOMEM : PEFT_E_FORMAT, "PNG: %s", spng_strerror(e));
+    if (spng_memory.refused || e == SPNG_EMEM) return io_nomem("PNG");
+    return io_fail(PEFT_E_FORMAT, "PNG: %s", spng_strerror(e));
 }
 
 /* How libspng gives the pixels: as stored, except for palettes and greys below 8 bits. stored: samples of a pixel in
@@ -223,7 +235,7 @@ peft_status peft_image_save_png(const peft_image *im, const char *path)
     if (!ctx) return io_nomem("save PNG");
     int e = encode(ctx, im, &data, &size);
     peft_status s = e ? io_fail_in(png_failed(e), path) : peft_write_file(path, data, size);
-    spng_give(data);
+    spng_release(data);
     spng_end(ctx);
     return s;
 }

@@ -52,12 +52,8 @@ peft_status peft_loader_create(peft_dataset *d, peft_transform *t, const char *o
 {
     if (!d || !t || !out)
         return io_fail(PEFT_E_INVALID, "loader: %s is NULL", !d ? "data set" : !t ? "transform" : "out");
-<<<<<<< HEAD
-    peft_status s = peft_sys_opt_read(keys, options, "loader", &o, NULL);
-=======
     io_loader_options o = { .batch = 16, .cache = 256 << 20, .seed = (int64_t)peft_context_seed(d->ctx) };
-    peft_status s = peft_opt_read(keys, options, "loader", &o, NULL);
->>>>>>> 57b43b0 (libpeft-io under a context's allocator, log and seed)
+    peft_status s = peft_sys_opt_read(keys, options, "loader", &o, NULL);
     if (s) return s;
     if (o.drop_last && d->count < o.batch)
         return io_fail(PEFT_E_OPTION, "loader: drop_last with batch=%lld leaves nothing of %lld samples",

@@ -125,13 +125,8 @@ peft_status io_recipe_parse(const char *base, const char *text, io_recipe *r)
 
 peft_status io_recipe_print(peft_context *ctx, const io_recipe *r, char **text)
 {
-<<<<<<< HEAD
     const size_t room = peft_sys_opt_print(keys, r, NULL, 0) + 1;
-    char *t = malloc(room);
-=======
-    const size_t room = peft_opt_print(keys, r, NULL, 0) + 1;
     char *t = peft_sys_alloc(ctx, room);
->>>>>>> 57b43b0 (libpeft-io under a context's allocator, log and seed)
     if (!t) return io_nomem("text of settings");
     peft_sys_opt_print(keys, r, t, room);
     *text = t;

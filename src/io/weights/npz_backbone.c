@@ -259,13 +259,8 @@ static peft_status write_file(const conversion *c, const char *path)
         list[i] = (peft_named_data){ .name = t->name, .type = PEFT_F32, .ndim = t->ndim, .data = c->data + t->begin };
         memcpy(list[i].dim, t->dim, sizeof *t->dim * (size_t)t->ndim);
     }
-<<<<<<< HEAD
     const peft_status s = peft_sys_write_tensors(path, list, (size_t)c->count, notes);
-    free(list);
-=======
-    const peft_status s = peft_write_tensors(path, list, (size_t)c->count, notes);
     peft_sys_free(c->ctx, list);
->>>>>>> 57b43b0 (libpeft-io under a context's allocator, log and seed)
     return s;
 }
 

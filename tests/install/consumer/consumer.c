@@ -64,7 +64,7 @@ int main(void)
     if (peft_tensor_wrap(ctx, PEFT_F32, 4, image_dims, pixels, &images) ||
         peft_tensor_wrap(ctx, PEFT_F32, 2, logit_dims, logits, &out) ||
         peft_session_predict(s, images, out)) return failed("predict");
-    if (peft_transform_parse("size=32", &t)) return failed("transform");
+    if (peft_transform_parse(ctx, "size=32", &t)) return failed("transform");
     printf("libpeft %s: %g %s\n", peft_version_string(), (double)logits[0], peft_transform_text(t));
     peft_transform_free(t);
     peft_tensor_free(images);
