@@ -273,7 +273,7 @@ static void compare_wide(const peft_image *im, const pf_st_tensor *t, const char
         float real = (float)data[i];
         ck_assert_mem_eq((const char *)t->data + 4 * i, rounding == IO_TO_INT ? (void *)&whole : (void *)&real, 4);
     }
-    free(out);
+    peft_sys_free(io_ctx, out);
 }
 
 START_TEST(golden_resize)

@@ -107,7 +107,7 @@ static void pictures(void)
         peft_image *made = picture(10 * i, kind[i].width, kind[i].height, kind[i].channels, kind[i].depth), *read;
         OK(peft_image_save_png(made, path("png")));
         peft_image_free(made);
-        OK(peft_image_load(path("png"), NULL, &read));
+        OK(peft_image_load(ctx, path("png"), NULL, &read));
         write_image("samples", read);
         shapes(read);
         transforms(read);
