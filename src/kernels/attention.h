@@ -1,32 +1,35 @@
 /* SPDX-License-Identifier: Apache-2.0
- * attention.h -- how the vector kernels of attention lay out their scratch: they and pk_attention_work must agree.
- * Panels are those of simd/gemm_micro.h: [k][mr] on the A side, [k][nr] on the B side. A block is nr query rows, one
- * in each lane, so everything about a block is held transposed: [.][nr]. n stands for head_dim. A column is a key or
- * an extra key; of a long sequence the columns come in chunks, so that scratch stays within a level-2 cache. */
+ * attention.h -- the layout of the scratch memory of the vector kernels of attention (simd/attention*.c), which
+ * pk_attention_work sizes.
+ * Panels are those of simd/gemm_micro.h: [k][mr] as operand A, [k][nr] as operand B. A block is nr query rows, one in
+ * each lane, so that all matrices of a block are stored transposed: [.][nr]. A column of the scores is a key or an
+ * extra key. Columns come in chunks, so that the scratch of a long sequence stays within a level-2 cache. */
 #ifndef PK_ATTENTION_H
 #define PK_ATTENTION_H
 #include "pk.h"
 
-/* The gradient adds to those of keys and values once for so many blocks. */
+/* Blocks in a bundle: the gradient kernel adds to dk and dv once a bundle. */
 enum { PK_BUNDLE = 4 };
 
-/* Offsets into the scratch in elements, each a multiple of 16. */
+/* Offsets of the parts of the scratch, in elements, each a multiple of 16. n is head_dim. Parts marked "gradient" are
+ * empty in the forward pass. */
 typedef struct pk_attention_layout {
-    int64_t chunk;                  /* columns in a chunk, the last may have fewer */
-    int64_t keys_by_row;            /* of a chunk: panels of mr rows of keys, then of extra keys: [n][mr] each */
-    int64_t values_by_row;          /* the same of the values (gradient) */
-    int64_t by_column;              /* of a chunk: panels [chunk][mr] of values, or of keys (gradient) */
-    int64_t scores, dscores;        /* [chunk + mr][nr]: of one block; of PK_BUNDLE blocks in the gradient, dscores too */
-    int64_t slot;                   /* from one block's scores to the next's */
-    int64_t query;                  /* [n][nr]: the block's rows, transposed */
-    int64_t result;                 /* [n][nr]: what becomes out or dq; before that dout */
-    int64_t query_row, dout_row;    /* [n / nr panels][PK_BUNDLE*nr][nr]: the blocks' rows as they are (gradient) */
-    int64_t top, sum;               /* of all query rows: largest logit so far, sum of exponentials (not gradient) */
-    int64_t dots;                   /* [nr]: dout . out (gradient) */
+    int64_t chunk;                  /* columns in a chunk; the last chunk may have fewer */
+    int64_t keys_by_row;            /* the chunk's keys, then its extra keys, in panels of mr rows: [n][mr] each */
+    int64_t values_by_row;          /* its values in the same form (gradient) */
+    int64_t by_column;              /* its values (forward) or keys (gradient) in panels of mr columns: [chunk][mr] */
+    int64_t scores, dscores;        /* [chunk + mr][nr]: of one block; gradient: of PK_BUNDLE blocks, and dscores too */
+    int64_t block_stride;           /* distance from one block's scores to the next block's in the bundle */
+    int64_t query;                  /* [n][nr]: the block's query rows, transposed */
+    int64_t result;                 /* [n][nr]: the block's out or dq, transposed; before that its dout (gradient) */
+    int64_t query_row, dout_row;    /* [n/nr panels][PK_BUNDLE*nr][nr]: the bundle's rows of q and dout (gradient) */
+    int64_t max, sum;               /* [queries], forward: softmax statistics, the largest logit so far and
+                                     * the sum of exp(logit - max) so far */
+    int64_t dots;                   /* [nr]: the block's dout . out, row by row (gradient) */
     int64_t total;
 } pk_attention_layout;
 
-/* Even chunks of at most 378 columns, whole panels for mr 14 and 6. */
+/* Chunks of about equal size, at most 378 columns, a multiple of 42 = lcm(14, 6): of mr for AVX-512 and AVX2. */
 static inline int64_t pk_attention_chunk(int64_t columns)
 {
     const int64_t chunks = (columns + 377) / 378, even = chunks ? (columns + chunks - 1) / chunks : 0;
@@ -37,12 +40,12 @@ static inline pk_attention_layout pk_attention_lay_out(const pk_attention *a, in
 {
     const int64_t n = a->head_dim, chunk = pk_attention_chunk(a->keys + a->extra);
     const int64_t by_row = (chunk / mr + 2) * mr * n, by_column = (n + mr - 1) / mr * mr * chunk;
-    const int64_t slot = (chunk + mr) * nr, scores = gradient ? PK_BUNDLE * slot : slot;
+    const int64_t block_stride = (chunk + mr) * nr, scores = gradient ? PK_BUNDLE * block_stride : block_stride;
     const int64_t rows = (n + nr - 1) / nr * nr * nr * PK_BUNDLE;
     const int64_t queries = gradient ? 0 : (a->queries + nr - 1) / nr * nr;
-    pk_attention_layout l = { .chunk = chunk, .slot = slot };
-    int64_t at = 0;
-#define TAKE(part, count) l.part = at; at += ((count) + 15) / 16 * 16
+    pk_attention_layout l = { .chunk = chunk, .block_stride = block_stride };
+    int64_t offset = 0;
+#define TAKE(part, count) l.part = offset; offset += ((count) + 15) / 16 * 16
     TAKE(keys_by_row, by_row);
     TAKE(values_by_row, gradient ? by_row : 0);
     TAKE(by_column, by_column);
@@ -52,11 +55,11 @@ static inline pk_attention_layout pk_attention_lay_out(const pk_attention *a, in
     TAKE(result, n * nr);
     TAKE(query_row, gradient ? rows : 0);
     TAKE(dout_row, gradient ? rows : 0);
-    TAKE(top, queries);
+    TAKE(max, queries);
     TAKE(sum, queries);
     TAKE(dots, gradient ? nr : 0);
 #undef TAKE
-    l.total = at;
+    l.total = offset;
     return l;
 }
 #endif

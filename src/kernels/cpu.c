@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * cpu.c -- which kernels this CPU can run. A kernel table is made from kernels.def for each instruction set; each set
- * contains the one below it, so what a machine has is a level. */
+ * cpu.c -- the kernel tables, one for each instruction set, and the choice of the one that this CPU can run. Each
+ * instruction set contains the next one (AVX-512, AVX2, ref), so a CPU can run one table and all tables behind it. */
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -11,21 +11,21 @@
 #include <cpuid.h>
 #endif
 
-/* The parts of the product beside kernels.def's rows, in the table's order after mr, nr, kc. */
+/* Members of pk_table that have no row in kernels.def: the parts of GEMM and the conversions. */
 #define GEMM_PARTS(isa) \
     .pack_a = pk_pack_a_##isa, \
     .pack_b = { pk_pack_b_real_##isa, pk_pack_b_f16_##isa, pk_pack_b_bf16_##isa }, \
     .widen = { pk_widen_real_##isa, pk_widen_f16_##isa, pk_widen_bf16_##isa }, \
-    .micro = pk_micro_##isa, .finish = pk_finish_##isa, .fmas = pk_fmas_##isa
-#define DECLARE_TYPE(end) \
-    void pk_pack_b_##end(pk_real *to, const void *b, int64_t row, int64_t col, int64_t k, int64_t n); \
-    void pk_widen_##end(pk_real *to, const void *from, int64_t n);
+    .micro = pk_micro_##isa, .epilogue = pk_epilogue_##isa, .fmas = pk_fmas_##isa
+#define DECLARE_TYPE(suffix) \
+    void pk_pack_b_##suffix(pk_real *panels, const void *b, int64_t row, int64_t col, int64_t k, int64_t n); \
+    void pk_widen_##suffix(pk_real *to, const void *from, int64_t n);
 #define DECLARE_GEMM_PARTS(isa) \
-    void pk_pack_a_##isa(pk_real *to, const pk_real *a, int64_t row, int64_t col, int64_t m, int64_t k); \
+    void pk_pack_a_##isa(pk_real *panels, const pk_real *a, int64_t row, int64_t col, int64_t m, int64_t k); \
     DECLARE_TYPE(real_##isa) DECLARE_TYPE(f16_##isa) DECLARE_TYPE(bf16_##isa) \
     void pk_micro_##isa(int64_t k, const pk_real *a, const pk_real *b, pk_real *c, int64_t c_row, int m, int n, \
-                        const pk_real *plus, pk_ahead *ahead); \
-    void pk_finish_##isa(const pk_table *t, const pk_gemm *g, pk_real *tile, int64_t i, int64_t j, int m, int n); \
+                        const pk_real *initial, pk_micro_prefetch *prefetch); \
+    void pk_epilogue_##isa(const pk_table *t, const pk_gemm *g, pk_real *tile, int64_t i, int64_t j, int m, int n); \
     double pk_fmas_##isa(int64_t rounds);
 
 DECLARE_GEMM_PARTS(ref)
@@ -56,7 +56,8 @@ static const pk_table table_avx512 = {
 static const pk_table *const tables[] = { &table_avx512, &table_avx2, &table_ref };     /* best first */
 static const char *const names[] = { "avx512", "avx2", "ref", NULL };
 
-/* What the CPU has (CPUID) and the operating system keeps on a thread switch (XCR0): the first usable table. */
+/* Index in `tables` of the best one whose instructions the CPU has (CPUID) and whose registers the operating system
+ * saves on a thread switch (XCR0). */
 static int probe(void)
 {
     unsigned a, b, c, d;
@@ -64,10 +65,10 @@ static int probe(void)
     if (!(c & bit_OSXSAVE) || !(c & bit_AVX) || !(c & bit_FMA)) return 2;
     unsigned low, high;
     __asm__("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
-    if ((low & 0x6) != 0x6) return 2;                                   /* xmm and ymm */
+    if ((low & 0x6) != 0x6) return 2;                                   /* the system saves xmm and ymm */
     if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || !(b & bit_AVX2)) return 2;
     const unsigned need = bit_AVX512F | bit_AVX512DQ | bit_AVX512BW | bit_AVX512VL;
-    return (b & need) == need && (low & 0xe6) == 0xe6 ? 0 : 1;          /* and opmask, both halves of zmm */
+    return (b & need) == need && (low & 0xe6) == 0xe6 ? 0 : 1;          /* opmask and zmm too */
 }
 #else
 static const pk_table *const tables[] = { &table_ref };
@@ -77,19 +78,20 @@ static int probe(void) { return 0; }
 
 #define TABLES ((int)(sizeof tables / sizeof *tables))
 
-/* CPUID is slow in virtual machines, so its answer is kept; whoever asks first, the answer is the same. */
+/* The result of probe, which is stored, as CPUID is slow in virtual machines. Threads that race store the same
+ * value. */
 static int first_usable(void)
 {
-    static atomic_int known;                                            /* 1 + the answer */
-    int at = atomic_load_explicit(&known, memory_order_relaxed);
-    if (!at) {
-        at = 1 + probe();
-        atomic_store_explicit(&known, at, memory_order_relaxed);
+    static atomic_int stored;                                           /* 1 + index; 0: not probed yet */
+    int value = atomic_load_explicit(&stored, memory_order_relaxed);
+    if (!value) {
+        value = 1 + probe();
+        atomic_store_explicit(&stored, value, memory_order_relaxed);
     }
-    return at - 1;
+    return value - 1;
 }
 
-static const pk_table *named(const char *isa)
+static const pk_table *usable_table(const char *isa)
 {
     for (int i = first_usable(); i < TABLES; i++)
         if (!strcmp(isa, names[i])) return tables[i];
@@ -98,9 +100,9 @@ static const pk_table *named(const char *isa)
 
 const pk_table *pk_find(const char *isa)
 {
-    if (isa && strcmp(isa, "auto")) return named(isa);
-    const char *wish = getenv("PEFT_ISA");
-    const pk_table *t = wish ? named(wish) : NULL;
+    if (isa && strcmp(isa, "auto")) return usable_table(isa);
+    const char *requested = getenv("PEFT_ISA");
+    const pk_table *t = requested ? usable_table(requested) : NULL;
     return t ? t : tables[first_usable()];
 }
 
@@ -111,13 +113,13 @@ const char *const *pk_isas(void)
 
 double pk_fma_peak(const pk_table *t, double seconds)
 {
-    double done = 0, passed;
-    struct timespec from, now;
-    clock_gettime(CLOCK_MONOTONIC, &from);
+    double operations = 0, elapsed;
+    struct timespec start, now;
+    clock_gettime(CLOCK_MONOTONIC, &start);
     do {
-        done += t->fmas(10000);
+        operations += t->fmas(10000);
         clock_gettime(CLOCK_MONOTONIC, &now);
-        passed = (double)(now.tv_sec - from.tv_sec) + 1e-9 * (double)(now.tv_nsec - from.tv_nsec);
-    } while (passed < seconds);
-    return done / passed;
+        elapsed = (double)(now.tv_sec - start.tv_sec) + 1e-9 * (double)(now.tv_nsec - start.tv_nsec);
+    } while (elapsed < seconds);
+    return operations / elapsed;
 }

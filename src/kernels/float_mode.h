@@ -1,20 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0
- * float_mode.h -- the mode in which this thread's floating-point unit computes. A host program may have set another one
- * (a library built with -ffast-math makes subnormal numbers zero in the thread that loads it; fesetround changes the
- * rounding), and results must not depend on it: whatever computes does so in the default mode and gives the caller's
- * back afterwards. */
+ * float_mode.h -- sets the floating-point mode of the calling thread to the default and restores it. The host program
+ * may have changed it: a library built with -ffast-math flushes subnormal numbers to zero in the thread that loads it,
+ * fesetround changes the rounding. Results must not depend on that, so every public function that computes does so in
+ * the default mode and restores the caller's mode before it returns. */
 #ifndef PK_FLOAT_MODE_H
 #define PK_FLOAT_MODE_H
 #include <stdint.h>
 
 typedef struct pk_float_mode { uint64_t bits; } pk_float_mode;
 
-/* Sets nearest rounding, subnormal numbers as they are, no traps; returns what was set. */
+/* Sets rounding to nearest, no flush of subnormal numbers, no traps. Returns the previous mode. */
 static inline pk_float_mode pk_float_default(void)
 {
     pk_float_mode old = { 0 };
 #if defined(__x86_64__)
-    uint32_t mode, standard = 0x1f80;
+    uint32_t mode, standard = 0x1f80;       /* MXCSR after reset; the low six bits are sticky exception flags */
     __asm__ volatile("stmxcsr %0" : "=m"(mode));
     old.bits = mode;
     if ((mode & ~UINT32_C(0x3f)) != standard) __asm__ volatile("ldmxcsr %0" : : "m"(standard) : "memory");
@@ -37,8 +37,8 @@ static inline void pk_float_restore(const pk_float_mode *old)
 #endif
 }
 
-/* As the first statement of a function: its whole body computes in the default mode, however it returns. Calls of the
- * program's own functions (callbacks) belong outside. */
+/* As the first statement of a function or block: the rest of it computes in the default mode, however it is left. A
+ * call of the application's callback must lie outside, as it expects the application's mode. */
 #define PK_FLOAT_SCOPE \
     pk_float_mode pk_scope_ __attribute__((cleanup(pk_float_restore), unused)) = pk_float_default()
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * names.h -- declares pk_<kernel>_<isa> for every row of kernels.def; a build need not have all of them. */
+ * names.h -- declares pk_<kernel>_<instruction set>, such as pk_add_avx2, for every row of kernels.def. Builds without
+ * SIMD define only the _ref ones. */
 #ifndef PK_NAMES_H
 #define PK_NAMES_H
 #include "pk.h"

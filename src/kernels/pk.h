@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * pk.h -- floor 0: everything the floors above may use of the kernels. This floor knows pointers, extents and
- * strides; it allocates nothing, fails never (bad extents are the caller's bug) and includes no other floor. */
+ * pk.h -- the interface of the kernels, the lowest floor: GEMM, attention, the kernel table and the thread pool. The
+ * kernels know pointers, extents and strides only. They allocate nothing, do not check extents and cannot fail. */
 #ifndef PK_H
 #define PK_H
 #include <stdatomic.h>
@@ -8,50 +8,52 @@
 #include <stdint.h>
 #include "float_mode.h"
 
-#ifdef PF_REAL_DOUBLE               /* the build that checks gradients by finite differences */
+#ifdef PF_REAL_DOUBLE               /* the test build that checks gradients by finite differences */
 typedef double pk_real;
 #else
 typedef float pk_real;
 #endif
 
-#define PK_ALIGN 64
+#define PK_ALIGN 64                 /* bytes: a cache line, and the widest vector */
 
 typedef struct pk_table pk_table;
 typedef struct pk_pool pk_pool;
 
 typedef enum { PK_NONE, PK_GELU, PK_QUICKGELU, PK_RELU, PK_TANH, PK_SIGMOID, PK_SILU } pk_act;
 
-/* Softmax attention, out_i = sum_k p_ik v_k over all samples and heads. Element c of row t of head h of sample b
- * stands at base[b*batch + t*row + h*head_dim + c]. Extra rows xk, xv (NULL: none) join keys and values of every
- * sample (x_batch 0) or of each sample; sink [queries] (NULL: none) is one more logit per query row that takes
- * part in the softmax's denominator and has no value. lse' includes it. */
-typedef struct pk_operand { const pk_real *data; int64_t batch, row; } pk_operand;
+/* A matrix [rows, heads*head_dim] for each sample: element c of row t of head h of sample b is
+ * data[b*sample_stride + t*row_stride + h*head_dim + c]. sample_stride 0: all samples share one matrix. */
+typedef struct pk_operand { const pk_real *data; int64_t sample_stride, row_stride; } pk_operand;
+typedef struct pk_output { pk_real *data; int64_t sample_stride, row_stride; } pk_output;
+
+/* Softmax attention: out_i = sum_k p_ik v_k with p_i = softmax_k(scale * head_scale * q_i . k_k), for every sample and
+ * head. The extra rows xk, xv (data NULL: none) are appended to keys and values. sink[i] is one more logit of query row
+ * i: it is a term of the softmax's denominator and of lse, and has no value row. */
 typedef struct pk_attention {
-    int64_t samples, heads, head_dim, queries, keys, extra;
-    pk_real scale;                           /* on q.k, usually 1/sqrt(head_dim) */
+    int64_t samples, heads, head_dim, queries, keys, extra;     /* extra: rows of xk and xv */
+    pk_real scale;                           /* usually 1/sqrt(head_dim) */
     pk_operand q, k, v, xk, xv;
-    const pk_real *sink;                     /* [queries] */
-    const pk_real *head_scale;               /* [heads]: multiplies scale per head; NULL: 1 */
-    pk_real *out; int64_t out_batch, out_row;
-    pk_real *lse;                            /* [samples, heads, queries]; NULL: not kept */
-    int64_t next;                            /* so many heads later comes the thread's next one; 0: not known */
+    const pk_real *sink;                     /* [queries]; NULL: none */
+    const pk_real *head_scale;               /* [heads]; NULL: 1 */
+    pk_real *out; int64_t out_sample_stride, out_row_stride;
+    pk_real *lse;                            /* log-sum-exp of the logits [samples, heads, queries]; NULL: not stored */
+    int64_t prefetch_heads;                  /* prefetch operands of the head this many heads later; 0: none */
 } pk_attention;
 
-/* Gradients; any of dq, dk, dv, dxk, dxv, dsink may have a NULL base and is then skipped with its work.
- * dq, dk, dv are laid out like q, k, v (own strides). The reductions over samples and heads are left to the
- * caller, so that their order is fixed: dxk, dxv [samples, extra, heads*head_dim], dsink and dhead_scale
- * [samples, heads, queries] hold one part a (sample, head). */
-typedef struct pk_output { pk_real *data; int64_t batch, row; } pk_output;
+/* Gradients of attention. Any of dq, dk, dv, dxk, dxv (data NULL), dsink, dhead_scale (NULL) may be absent; what only
+ * that one needs is not computed. Parameters are shared by samples and heads, and the caller adds their gradients, so
+ * that the order of additions is fixed: dxk, dxv [samples, extra, heads*head_dim] and dsink, dhead_scale
+ * [samples, heads, queries] hold the part of each sample and head. */
 typedef struct pk_attention_grad {
-    pk_attention fwd;                        /* with out and lse of the forward pass */
+    pk_attention fwd;                        /* the forward pass, with its results out and lse */
     pk_operand dout;
     pk_output dq, dk, dv, dxk, dxv;
     pk_real *dsink, *dhead_scale;
 } pk_attention_grad;
 
-/* A frozen matrix as it lies in memory, row after row without gaps: element (i, j) is data[i * cols + j], times
- * scales[i] (scales [rows]; NULL: no scales, as all weights that are loaded so far). A product converts it to pk_real
- * while it packs it; everything else reads it by pk_weight_read. */
+/* A frozen matrix, row-major without gaps, in the type of its file: element (i, j) is data[i*cols + j] * scales[i]
+ * (scales [rows], for quantised types; NULL: 1, always so today). A product converts it to pk_real while it packs it;
+ * everything else reads it by pk_weight_read. */
 typedef enum pk_dtype { PK_REAL, PK_F16, PK_BF16, PK_DTYPES } pk_dtype;
 typedef struct pk_weight {
     pk_dtype type;
@@ -61,19 +63,20 @@ typedef struct pk_weight {
 } pk_weight;
 
 static inline int64_t pk_dtype_size(pk_dtype type) { return type == PK_REAL ? (int64_t)sizeof(pk_real) : 2; }
-/* Elements at .. at + n - 1 in row-major order as pk_real. Returns a pointer into w's own data where that is pk_real
- * without scales, else room [n], to which they are converted. */
-const pk_real *pk_weight_read(const pk_table *t, const pk_weight *w, int64_t at, int64_t n, pk_real *room);
+/* The n elements from index `first` on, in row-major order, as pk_real. Returns a pointer into the data of w if they
+ * are pk_real without scales; otherwise converts them to buffer [n] and returns that. */
+const pk_real *pk_weight_read(const pk_table *t, const pk_weight *w, int64_t first, int64_t n, pk_real *buffer);
 
 /* --- GEMM ---------------------------------------------------------------------------------------------------
- * C[m,n] = epilogue(scale * A[m,k] B[k,n] (+ C)). A(i,p) = a[i*a_row + p*a_col], B(p,j) = b[p*b_row + j*b_col];
- * in each of them one of the two strides is 1. Strides count elements; those of b are of b_type, and become pk_real
- * while they are packed, so that the result has the bits of a product with a pk_real copy of B. Per element the order
- * of additions depends on k alone.
- * Epilogue, in this order, each part optional:
- *   t = scale*AB; if (accumulate) t += C; t += bias[j]; if (pre) pre = t; t = act(t); if (gate) t *= act'(gate) of
- *   gate_act; t *= gamma[j]; t += residual; C = t
- * slopes: pre = act'(t) and t *= gate, so that a gradient need not work out again what the forward pass had at hand. */
+ * C[m,n] = epilogue(A[m,k] B[k,n]), with A(i,p) = a[i*a_row + p*a_col], B(p,j) = b[p*b_row + j*b_col] and
+ * C(i,j) = c[i*c_row + j]; in A and in B one of the two strides is 1. All strides (*_row, *_col) count elements. The
+ * elements of B are of b_type and become pk_real while they are packed: the result has the bits of a product with a
+ * pk_real copy of B. The order of the additions that make an element depends on k alone.
+ * The epilogue takes these steps on each element t of AB, all optional:
+ *   t = scale*t; if (accumulate) t += C; t += bias[j]; if (pre) pre = t; t = act(t);
+ *   if (gate) t *= act'(gate), act of kind gate_act; t *= gamma[j]; t += residual; C = t
+ * With `slopes` the activation's derivative is stored in the forward pass, so that the backward pass need not compute
+ * it again: pre receives act'(t) in place of t, and gate holds such derivatives: t *= gate. */
 typedef struct pk_gemm {
     int64_t m, n, k;
     const pk_real *a; int64_t a_row, a_col;
@@ -82,81 +85,94 @@ typedef struct pk_gemm {
     pk_real scale;
     int accumulate;
     const pk_real *bias;                              /* [n] */
-    pk_act act; pk_real *pre; int64_t pre_row;        /* pre [m,n]: the value before act, NULL: not kept */
+    pk_act act; pk_real *pre; int64_t pre_row;        /* pre [m,n]: the value before act; NULL: not stored */
     int slopes;
     pk_act gate_act; const pk_real *gate; int64_t gate_row;
-    const pk_real *gamma;                             /* [n], LayerScale */
+    const pk_real *gamma;                             /* [n], factors of LayerScale */
     const pk_real *residual; int64_t residual_row;    /* [m,n]; may be c itself */
 } pk_gemm;
 
-/* Memory that will be read later, line by line: `at` is the next line, one of `left` in its row; rows are `gap` bytes
- * apart from the end of one to the next, of `lines` lines each, and `rows` are left with this one. */
-typedef struct pk_stream { const char *at; int64_t left, lines, gap, rows; int some; } pk_stream;
-/* What a micro-kernel asks for beside a tile, a little every PK_TURN k, as all at once it would keep the product's own
- * loads waiting: `blocks` blocks of mr x nr, and each time `some` lines of each stream. */
+/* Cursor of a prefetch over a matrix that is read later, cache line by cache line. `line` is the next one to prefetch.
+ * Every row has lines_per_row lines; from the end of a row to the start of the next it is row_gap bytes. lines_left are
+ * left in this row, and rows_left rows including this one. At each turn (below) lines_per_turn lines are prefetched. */
+typedef struct pk_prefetch {
+    const char *line;
+    int64_t lines_left, lines_per_row, row_gap, rows_left;
+    int lines_per_turn;
+} pk_prefetch;
+/* What a micro-kernel prefetches beside its own work: `blocks` blocks of mr x nr elements, of which it takes some rows
+ * at each turn, and two cursors. A turn comes once every PK_TURN values of k: prefetches all at once would fill the
+ * queue of memory accesses and delay the loads of the product itself. */
 enum { PK_TURN = 16, PK_MOST_BLOCKS = 3 };
-typedef struct pk_ahead {
-    struct { const pk_real *at; int64_t row; } block[PK_MOST_BLOCKS];
+typedef struct pk_micro_prefetch {
+    struct { const pk_real *data; int64_t row_stride; } block[PK_MOST_BLOCKS];
     int blocks;
-    pk_stream stream[2];
-} pk_ahead;
+    pk_prefetch cursor[2];
+} pk_micro_prefetch;
+/* OWN: the GEMM of this library. CBLAS: that of the system's BLAS. */
 typedef enum { PK_GEMM_AUTO, PK_GEMM_OWN, PK_GEMM_CBLAS } pk_gemm_kind;
-/* Who multiplies, OWN or CBLAS: AUTO is OWN where the table has kernels for it, and without a BLAS all is OWN. */
+/* The implementation that `kind` stands for, OWN or CBLAS. AUTO is OWN for a vector table and in the double build, else
+ * CBLAS; without a BLAS it is always OWN. */
 pk_gemm_kind pk_gemm_chosen(const pk_table *t, pk_gemm_kind kind);
-/* Opens the system's BLAS, once; NULL, or why there is none. */
+/* Loads the system's BLAS at the first call. Returns NULL, or the reason why there is none. */
 const char *pk_blas_load(void);
 
-size_t pk_gemm_work(const pk_table *t, int64_t m, int64_t n, int64_t k, int threads);     /* bytes for all threads */
-/* Bytes that a product with a B of this type needs beside those: CBLAS is given a pk_real copy of B. */
+/* Bytes of scratch of one product, for all threads together. */
+size_t pk_gemm_work(const pk_table *t, int64_t m, int64_t n, int64_t k, int threads);
+/* Bytes that a product needs in addition when B is of type b_type: CBLAS multiplies with a pk_real copy of B. */
 size_t pk_gemm_widen_work(const pk_table *t, pk_gemm_kind kind, pk_dtype b_type, int64_t n, int64_t k);
 void   pk_gemm_run(const pk_table *t, pk_pool *pool, pk_gemm_kind kind, const pk_gemm *g, void *work);
-size_t pk_attention_work(const pk_table *t, const pk_attention *a, int gradient);         /* bytes for one thread */
+/* Bytes of scratch of one call of a kernel of attention, or of its gradient: one such piece for each thread. */
+size_t pk_attention_work(const pk_table *t, const pk_attention *a, int gradient);
 
-/* --- the table ----------------------------------------------------------------------------------------------*/
+/* --- kernel table -------------------------------------------------------------------------------------------*/
 struct pk_table {
     const char *name;                                 /* "ref", "avx2", "avx512" */
-    int vector;                                       /* elements in a register, 1 for ref */
+    int vector;                                       /* pk_real elements in a vector register; 1 for ref */
 #define PK_KERNEL(name, args) void (*name) args;
 #include "kernels.def"
 #undef PK_KERNEL
-    /* GEMM parts: packing into panels of mr rows of A / nr columns of B (padded with zeros), and the micro-kernel
-     * acc[mr][nr] = plus + A panel x B panel over k, whose m x n corner goes to C. plus is a tile (rows nr apart; NULL:
-     * zeros) and may be C; the next tile behind it is asked for, and what `ahead` says (NULL: nothing). */
+    /* The parts of GEMM, in the terms of BLIS. A is packed into panels of mr rows [k][mr], B into panels of nr columns
+     * [k][nr], both padded with zeros. The micro-kernel `micro` computes the register tile
+     * initial[mr][nr] + (A panel)(B panel) and stores its m x n corner in c. initial is contiguous (NULL: zeros; may be
+     * c). It prefetches the mr x nr elements behind initial and what `prefetch` names (NULL: nothing). */
     int mr, nr;
-    int64_t kc;                                       /* longest piece of K: two panels of it and a tile should leave
-                                                       * a fifth of the first cache free */
-    void (*pack_a)(pk_real *to, const pk_real *a, int64_t row, int64_t col, int64_t m, int64_t k);
-    void (*pack_b[PK_DTYPES])(pk_real *to, const void *b, int64_t row, int64_t col, int64_t k, int64_t n);
+    int64_t kc;                                       /* largest k of a panel: an A panel, a B panel and a tile should
+                                                       * leave a fifth of the level-1 cache free */
+    void (*pack_a)(pk_real *panels, const pk_real *a, int64_t row, int64_t col, int64_t m, int64_t k);
+    void (*pack_b[PK_DTYPES])(pk_real *panels, const void *b, int64_t row, int64_t col, int64_t k, int64_t n);
     void (*micro)(int64_t k, const pk_real *a, const pk_real *b, pk_real *c, int64_t c_row, int m, int n,
-                  const pk_real *plus, pk_ahead *ahead);
-    /* The epilogue of one tile[mr][nr] = AB of rows i.. and columns j..: its m x n corner goes to g->c; the tile is
-     * scratch. */
-    void (*finish)(const pk_table *t, const pk_gemm *g, pk_real *tile, int64_t i, int64_t j, int m, int n);
-    /* n contiguous elements of a type as pk_real; exact. */
+                  const pk_real *initial, pk_micro_prefetch *prefetch);
+    /* Applies the epilogue of g to a tile[mr][nr] of AB whose element (0, 0) is element (i, j) of C, and stores its
+     * m x n corner in g->c. The tile is overwritten. */
+    void (*epilogue)(const pk_table *t, const pk_gemm *g, pk_real *tile, int64_t i, int64_t j, int m, int n);
+    /* Converts n contiguous elements of a type to pk_real, exactly. */
     void (*widen[PK_DTYPES])(pk_real *to, const void *from, int64_t n);
-    double (*fmas)(int64_t rounds);                   /* does independent FMAs only; how many operations they were */
+    double (*fmas)(int64_t rounds);                   /* computes independent FMAs; returns the number of operations */
 };
 
-/* The best table of this CPU for "auto", else the named one; NULL when this CPU or build has none. Thread-safe. */
+/* The kernel table of that name; for "auto" or NULL the one that the environment variable PEFT_ISA names, else the best
+ * for this CPU. NULL when this CPU or build has no such table. Thread-safe. */
 const pk_table *pk_find(const char *isa);
-/* Names this CPU can run, best first, NULL-terminated. */
+/* The names of the tables that this CPU can run, best first, NULL-terminated. */
 const char *const *pk_isas(void);
-/* Floating-point operations per second of one core by dependent-free FMAs of this table (for benchmarks). */
+/* Peak floating-point operations per second of one core, measured for that many seconds with independent FMAs. */
 double pk_fma_peak(const pk_table *t, double seconds);
 
-/* --- the pool -----------------------------------------------------------------------------------------------
- * Tasks 0..tasks-1 are run once each, by the caller and the workers; which thread runs which is not defined, so a
- * task's result must not depend on it. Workers sleep between calls. After fork the child runs alone. The caller
- * gives the memory. pool NULL or of one thread: runs in the caller. */
+/* --- thread pool --------------------------------------------------------------------------------------------
+ * pk_pool_run calls fn once for each task 0 .. tasks-1, on the calling thread and the pool's workers. Which thread runs
+ * which task is not defined, so a result must not depend on it. Tasks start in the order of their numbers. Workers
+ * sleep between calls. The caller runs all tasks alone when the pool is NULL, has one thread or is already serving a
+ * call, and in the child after a fork. */
 typedef void (*pk_task)(void *arg, int64_t task, int worker);        /* worker in 0..threads-1, for scratch */
+/* Size of the memory for a pool, which the caller allocates and frees. */
 size_t pk_pool_bytes(int threads);
-/* The threads there are, the caller's among them: fewer than asked for where the system refuses more (1: none). Every
- * pool that is started is stopped. */
+/* Starts the workers. Returns the number of threads including the caller's: fewer than asked for when the system
+ * refuses to start more (1: no worker). Every pool that was started must be stopped. */
 int    pk_pool_start(pk_pool *p, int threads);
 void   pk_pool_stop(pk_pool *p);
 int    pk_pool_threads(const pk_pool *p);                            /* NULL: 1 */
 void   pk_pool_run(pk_pool *p, int64_t tasks, pk_task fn, void *arg);
-/* Waits until *count is at least this. Tasks are begun in the order of their numbers, so one may wait for what another
- * of a smaller number does. */
-void   pk_await(const atomic_int *count, int least);
+/* Waits until *count >= minimum. A task may so wait for one of a smaller number, which has always been started. */
+void   pk_await(const atomic_int *count, int minimum);
 #endif

@@ -77,14 +77,14 @@ static pk_operand operand(golden *g, const char *mode, const char *name, sizes s
     const bool own = golden_find(g, "input.%s.%s", mode, name) != NULL;
     const pk_real *x = own ? golden_real(g, "input.%s.%s", mode, name) : golden_real(g, "input.%s", name);
     const int64_t row = s.heads * s.d;
-    return (pk_operand){ .data = x ? turn(g, x, s, true) : NULL, .batch = s.samples > 1 ? s.rows * row : 0,
-                         .row = row };
+    return (pk_operand){ .data = x ? turn(g, x, s, true) : NULL, .sample_stride = s.samples > 1 ? s.rows * row : 0,
+                         .row_stride = row };
 }
 
 static pk_output output(golden *g, sizes s)
 {
     return (pk_output){ .data = golden_memory(g, (size_t)count(s) * sizeof(pk_real)),
-                        .batch = s.rows * s.heads * s.d, .row = s.heads * s.d };
+                        .sample_stride = s.rows * s.heads * s.d, .row_stride = s.heads * s.d };
 }
 
 /* the kernels leave one part a sample (or a sample and head): added here, in order */
@@ -140,7 +140,7 @@ static void attention_mode(golden *g, const char *mode)
     pk_attention f = { .samples = s.samples, .heads = s.heads, .head_dim = s.d, .queries = s.rows, .keys = s.rows,
                        .extra = x.rows, .scale = (pk_real)(1 / sqrt((double)s.d)),
                        .q = operand(g, mode, "q", s), .k = operand(g, mode, "k", s), .v = operand(g, mode, "v", s),
-                       .out_batch = s.rows * s.heads * s.d, .out_row = s.heads * s.d };
+                       .out_sample_stride = s.rows * s.heads * s.d, .out_row_stride = s.heads * s.d };
     const bool sink = golden_find(g, "expect.%s.grad_sink", mode) != NULL;
     if (sink)
         f.sink = golden_find(g, "input.%s.sink", mode) ? golden_real(g, "input.%s.sink", mode)

@@ -59,7 +59,7 @@ static problem problem_make(shape s)
     p.a = (pk_attention){ .samples = s.samples, .heads = s.heads, .head_dim = s.n, .queries = s.queries,
         .keys = s.keys, .extra = s.extra, .scale = 1 / sqrtf((float)s.n), .q = { p.q.data, s.queries * D, D },
         .k = { p.k.data, s.keys * D, D }, .v = { p.v.data, s.keys * D, D }, .out = p.out.data,
-        .out_batch = s.queries * wide, .out_row = wide, .lse = p.lse.data };
+        .out_sample_stride = s.queries * wide, .out_row_stride = wide, .lse = p.lse.data };
     if (s.extra) p.a.xk = (pk_operand){ p.xk.data, xb, D }, p.a.xv = (pk_operand){ p.xv.data, xb, D };
     if (s.sink) p.a.sink = p.sink.data;
     if (s.boost) p.a.head_scale = p.boost.data;
@@ -125,7 +125,7 @@ static naive problem_naive(const problem *p, int64_t b, int64_t h)
     for (int64_t i = 0; i < s.queries; i++) {
         if (s.sink) x.sink[i] = p->sink.data[i];
         for (int64_t c = 0; c < s.n; c++) {
-            x.q[i * s.n + c] = p->a.q.data[b * p->a.q.batch + i * p->a.q.row + h * s.n + c];
+            x.q[i * s.n + c] = p->a.q.data[b * p->a.q.sample_stride + i * p->a.q.row_stride + h * s.n + c];
             x.dout[i * s.n + c] = p->dout.data[((b * s.queries + i) * s.heads + h) * s.n + c];
         }
     }
@@ -134,8 +134,8 @@ static naive problem_naive(const problem *p, int64_t b, int64_t h)
         const pk_operand *key = own ? &p->a.k : &p->a.xk, *value = own ? &p->a.v : &p->a.xv;
         const int64_t t = own ? k : k - s.keys;
         for (int64_t c = 0; c < s.n; c++) {
-            x.k[k * s.n + c] = key->data[b * key->batch + t * key->row + h * s.n + c];
-            x.v[k * s.n + c] = value->data[b * value->batch + t * value->row + h * s.n + c];
+            x.k[k * s.n + c] = key->data[b * key->sample_stride + t * key->row_stride + h * s.n + c];
+            x.v[k * s.n + c] = value->data[b * value->sample_stride + t * value->row_stride + h * s.n + c];
         }
     }
     naive_forward(&x);

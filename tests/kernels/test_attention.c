@@ -209,11 +209,11 @@ static void rows_alone(const pk_table *t, const problem *p, int64_t first, int64
     shape few = s;
     few.samples = 1, few.queries = queries;
     problem x = problem_make(few);
-    x.a.q.data = p->a.q.data + b * p->a.q.batch + first * D;
-    x.a.k.data = p->a.k.data + b * p->a.k.batch;
-    x.a.v.data = p->a.v.data + b * p->a.v.batch;
-    x.a.xk.data = p->a.xk.data + b * p->a.xk.batch;
-    x.a.xv.data = p->a.xv.data + b * p->a.xv.batch;
+    x.a.q.data = p->a.q.data + b * p->a.q.sample_stride + first * D;
+    x.a.k.data = p->a.k.data + b * p->a.k.sample_stride;
+    x.a.v.data = p->a.v.data + b * p->a.v.sample_stride;
+    x.a.xk.data = p->a.xk.data + b * p->a.xk.sample_stride;
+    x.a.xv.data = p->a.xv.data + b * p->a.xv.sample_stride;
     x.a.sink = p->a.sink + first;
     x.a.head_scale = p->a.head_scale;
     memcpy(x.dout.data, p->dout.data + (b * s.queries + first) * D, (size_t)(queries * D) * sizeof(float));

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * blas.c -- where the BLAS comes from; see blas.h. The build gives the two names that are tried: PK_BLAS_FIRST is the
- * soname of a BLAS in the system's folders (whoever runs may have another one there), the path of one elsewhere. */
+ * blas.c -- opens the system's BLAS by dlopen; see blas.h. The build defines the two names that are tried in turn,
+ * PK_BLAS_FIRST and PK_BLAS_SECOND: sonames for a BLAS in the system's folders, so that the machine that runs the
+ * library may have another one than the machine that built it, else paths. */
 #include "blas.h"
 #include <dlfcn.h>
 #include <pthread.h>
@@ -21,13 +22,13 @@ pk_blas_gemm *pk_blas_product(void) { return SYMBOL; }
 
 static _Atomic(pk_blas_gemm *) product;
 
-static pk_blas_gemm *open_named(const char *name, char *why, size_t room)
+static pk_blas_gemm *open_blas(const char *name, char *reason, size_t capacity)
 {
     void *library = dlopen(name, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
     void *symbol = library ? dlsym(library, TEXT(SYMBOL)) : NULL;
     const char *error = symbol ? NULL : dlerror();
     if (symbol) return (pk_blas_gemm *)symbol;
-    snprintf(why, room, "%s", error ? error : name);
+    snprintf(reason, capacity, "%s", error ? error : name);
     if (library) dlclose(library);
     return NULL;
 }
@@ -35,17 +36,17 @@ static pk_blas_gemm *open_named(const char *name, char *why, size_t room)
 const char *pk_blas_load(void)
 {
     static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-    static char why[256];
+    static char reason[256];
     if (atomic_load(&product)) return NULL;
     pthread_mutex_lock(&lock);
-    pk_blas_gemm *found = open_named(PK_BLAS_FIRST, why, sizeof why);
+    pk_blas_gemm *found = open_blas(PK_BLAS_FIRST, reason, sizeof reason);
     if (!found) {
-        char second[256];
-        found = open_named(PK_BLAS_SECOND, second, sizeof second);      /* the first failure is the one to tell */
+        char unused[256];                                   /* the reason reported is that of the first failure */
+        found = open_blas(PK_BLAS_SECOND, unused, sizeof unused);
     }
     atomic_store(&product, found);
     pthread_mutex_unlock(&lock);
-    return found ? NULL : why;
+    return found ? NULL : reason;
 }
 
 pk_blas_gemm *pk_blas_product(void) { return atomic_load(&product); }

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0
- * cblas.c -- the matrix product by the system's BLAS, for CPUs without kernels of our own and on request. Its threads
- * are the process's and stay as they are; it is called from the calling thread, the epilogue then runs on the pool. */
+ * cblas.c -- the matrix product by the system's BLAS, for CPUs without vector kernels and for gemm=cblas. The number of
+ * threads of the BLAS is the process's setting and is not changed. The epilogue runs on the pool, after the product. */
 #include "blas.h"
 #include "gemm_plan.h"
 
-enum { STRIP = 256 };           /* rows multiplied at a time when the product cannot go straight to C */
+enum { STRIP = 256 };           /* rows multiplied at a time where AB cannot be stored in C before the epilogue */
 
 typedef struct cblas_job {
     const pk_table *t;
-    const pk_gemm *g;           /* of the current strip, without scale and what BLAS has added */
-    const pk_real *product;
+    const pk_gemm *g;           /* the current strip; the steps that BLAS took (scale, accumulate) are switched off */
+    const pk_real *product;     /* its AB, rows product_row elements apart */
     int64_t product_row;
-    char *tiles;                /* a tile a thread */
+    char *tiles;                /* one tile for each thread, tile_bytes apart */
     int64_t tile_bytes;
 } cblas_job;
 
@@ -25,34 +25,36 @@ int64_t pk_gemm_cblas_work(const pk_table *t, int64_t m, int64_t n, int threads)
     return aligned(at_most(m, STRIP) * n * (int64_t)sizeof(pk_real)) + tile_bytes(t) * at_least(threads, 1);
 }
 
-/* Conversion of rows of B to pk_real: from is B, its rows `row` elements apart and `length` long. */
+/* Conversion of B to pk_real: vectors of `length` contiguous elements, `stride` elements apart, are written to `to`
+ * one behind the other. */
 typedef struct widening {
     const pk_table *t;
     pk_dtype type;
     const char *from;
-    int64_t row, length;
+    int64_t stride, length;
     pk_real *to;
 } widening;
 
-static void widen_row(void *arg, int64_t i, int worker)
+static void widen_vector(void *arg, int64_t i, int worker)
 {
     const widening *w = arg;
     (void)worker;
-    w->t->widen[w->type](w->to + i * w->length, w->from + i * w->row * pk_dtype_size(w->type), w->length);
+    w->t->widen[w->type](w->to + i * w->length, w->from + i * w->stride * pk_dtype_size(w->type), w->length);
 }
 
-/* B becomes a copy of pk_real in room, without gaps between the rows along which it is contiguous. */
-static void widen_b(const pk_table *t, pk_pool *pool, pk_gemm *g, void *room)
+/* Replaces B by a copy of type pk_real in `copy` [n*k], with the same contiguous direction and no gaps. */
+static void widen_b(const pk_table *t, pk_pool *pool, pk_gemm *g, void *copy)
 {
-    const int turned = g->b_col != 1;
-    widening w = { t, g->b_type, g->b, turned ? g->b_col : g->b_row, turned ? g->k : g->n, room };
-    pk_pool_run(pool, turned ? g->n : g->k, widen_row, &w);
-    g->b = room;
+    const int transposed = g->b_col != 1;
+    widening w = { t, g->b_type, g->b, transposed ? g->b_col : g->b_row, transposed ? g->k : g->n, copy };
+    pk_pool_run(pool, transposed ? g->n : g->k, widen_vector, &w);
+    g->b = copy;
     g->b_type = PK_REAL;
-    *(turned ? &g->b_col : &g->b_row) = w.length;
+    *(transposed ? &g->b_col : &g->b_row) = w.length;
 }
 
-static void finish_rows(void *arg, int64_t task, int worker)
+/* Task: the epilogue of mr rows. */
+static void epilogue_rows(void *arg, int64_t task, int worker)
 {
     const cblas_job *w = arg;
     const pk_table *t = w->t;
@@ -63,28 +65,28 @@ static void finish_rows(void *arg, int64_t task, int worker)
         int n = (int)at_most(t->nr, w->g->n - j);
         for (int r = 0; r < m; r++)
             for (int q = 0; q < n; q++) tile[r * t->nr + q] = w->product[(i + r) * w->product_row + j + q];
-        t->finish(t, w->g, tile, i, j, m, n);
+        t->epilogue(t, w->g, tile, i, j, m, n);
     }
 }
 
-/* to[m,n] = scale*AB + beta*to. The leading dimension of a matrix of one row or column may be anything to us, but
- * BLAS wants it to cover the other extent. */
+/* to[m,n] = scale*AB + beta*to. The row stride of a matrix of one row is never used and may be any number, but BLAS
+ * demands a leading dimension of at least the other extent. */
 static void multiply(const pk_gemm *g, pk_real *to, int64_t to_row, int beta)
 {
-    const int a_turned = g->a_col != 1, b_turned = g->b_col != 1;
-    const int64_t lda = at_least(a_turned ? g->a_col : g->a_row, at_least(1, a_turned ? g->m : g->k));
-    const int64_t ldb = at_least(b_turned ? g->b_col : g->b_row, at_least(1, b_turned ? g->k : g->n));
-    pk_blas_product()(CblasRowMajor, a_turned ? CblasTrans : CblasNoTrans, b_turned ? CblasTrans : CblasNoTrans,
+    const int a_transposed = g->a_col != 1, b_transposed = g->b_col != 1;
+    const int64_t lda = at_least(a_transposed ? g->a_col : g->a_row, at_least(1, a_transposed ? g->m : g->k));
+    const int64_t ldb = at_least(b_transposed ? g->b_col : g->b_row, at_least(1, b_transposed ? g->k : g->n));
+    pk_blas_product()(CblasRowMajor, a_transposed ? CblasTrans : CblasNoTrans, b_transposed ? CblasTrans : CblasNoTrans,
                       (int)g->m, (int)g->n, (int)g->k, g->scale, g->a, (int)lda, g->b, (int)ldb, (pk_real)beta, to,
                       (int)at_least(to_row, g->n));
 }
 
-static void finish(cblas_job *w, pk_pool *pool, pk_gemm *g)
+static void run_epilogue(cblas_job *w, pk_pool *pool, pk_gemm *g)
 {
     if (!g->accumulate && !g->bias && !g->pre && !g->gate && g->act == PK_NONE && !g->gamma && !g->residual &&
         w->product == g->c) return;
     w->g = g;
-    pk_pool_run(pool, ceil_div(g->m, w->t->mr), finish_rows, w);
+    pk_pool_run(pool, ceil_div(g->m, w->t->mr), epilogue_rows, w);
 }
 
 void pk_gemm_cblas(const pk_table *t, pk_pool *pool, const pk_gemm *whole, void *work)
@@ -92,25 +94,25 @@ void pk_gemm_cblas(const pk_table *t, pk_pool *pool, const pk_gemm *whole, void 
     pk_gemm g = *whole;
     cblas_job w = { .t = t, .tile_bytes = tile_bytes(t), .tiles = work };
     pk_real *strip = (pk_real *)(w.tiles + w.tile_bytes * pk_pool_threads(pool));
-    char *const end = (char *)work + pk_gemm_cblas_work(t, g.m, g.n, pk_pool_threads(pool));
-    if (g.b_type != PK_REAL) widen_b(t, pool, &g, end);
-    if (g.residual != g.c) {                    /* C may hold the bare product for a while */
+    char *const widened = (char *)work + pk_gemm_cblas_work(t, g.m, g.n, pk_pool_threads(pool));
+    if (g.b_type != PK_REAL) widen_b(t, pool, &g, widened);
+    if (g.residual != g.c) {                    /* AB can be stored in C: the epilogue reads no old value of it */
         w.product = g.c;
         w.product_row = g.c_row;
         multiply(&g, g.c, g.c_row, g.accumulate);
         g.accumulate = 0;
         g.scale = 1;
-        finish(&w, pool, &g);
+        run_epilogue(&w, pool, &g);
         return;
     }
-    w.product = strip;
+    w.product = strip;                          /* C is the residual and is read by the epilogue */
     w.product_row = g.n;
     for (int64_t i = 0; i < whole->m; i += STRIP) {
         g.m = at_most(STRIP, whole->m - i);
         g.scale = whole->scale;
         multiply(&g, strip, g.n, 0);
         g.scale = 1;
-        finish(&w, pool, &g);
+        run_epilogue(&w, pool, &g);
         g.a += g.m * g.a_row;
         g.c += g.m * g.c_row;
         g.residual += g.m * g.residual_row;

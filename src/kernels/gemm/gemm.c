@@ -1,234 +1,252 @@
 /* SPDX-License-Identifier: Apache-2.0
- * gemm.c -- the matrix product. K is cut in even pieces, by k alone. Of each piece, A's rows are packed to stay in the
- * second cache while B passes by: panel by panel it is packed to the first cache and multiplied with all of A's
- * panels. Sums wait in tiles in the scratch memory until the next piece goes on with them; after the last one each
- * tile goes through the epilogue. So an element is one chain of FMAs over k, however the tasks are cut.
+ * gemm.c -- the matrix product C = epilogue(A B) by the library's own kernels (pk_gemm in pk.h). K is cut into pieces
+ * of about equal length. For each piece a block of A's rows is packed, which stays in the level-2 cache; then panel by
+ * panel B is packed into the level-1 cache and multiplied with all panels of A's block. Between two pieces the sums
+ * stay in tiles in the scratch memory, from which the next piece continues; behind the last piece each tile goes
+ * through the epilogue. So an element of AB is one chain of FMAs over k, whatever the tasks and threads.
  *
- * Threads share the rows in groups. A group has a queue of tasks, stage by stage: a stage is one piece of K for one
- * block of the group's rows. Its first tasks pack A when nobody reads what was there before, the others wait for
- * that. A thread whose queue is empty helps with another: cores are not equally fast, least of all shared ones. */
-#include "gemm_ahead.h"
+ * The threads are divided into groups, and the rows of A among the groups. A group works through stages: a stage is one
+ * piece of K for one block of the group's rows. The first tasks of a stage, one for each chunk of the block, pack A and
+ * multiply with B's first panel: they wait until the previous stage's tasks no longer read the packed A. The other
+ * tasks wait until A is packed. A thread whose group has no task left takes one of another group, as cores differ in
+ * speed. */
+#include "gemm_prefetch.h"
 
 enum {
-    BLOCK_ROWS = 800,           /* of A packed at a time: 0.6 MB in pieces of 192, 0.8 MB of 256 */
-    PIECE_STEP = 16,
+    BLOCK_ROWS = 800,           /* rows of A in a block: 0.6 MB for pieces of 192, 0.8 MB for 256 */
+    PIECE_STEP = 16,            /* the length of a piece is a multiple of this */
     MOST_GROUPS = 4,
-    GROUP_ROWS = 350,           /* with fewer than so many, packing B again in each group costs too much */
-    CHUNKS = 4,                 /* parts a thread in which a block of A is packed */
-    PACKING = 10,               /* packing a panel of B takes about as long as multiplying so many rows with it */
-    LAST_PANELS = 4,            /* of B, beside which the next stage's A is asked for */
-    ALONE = 1 << 18             /* products this small are not worth waking anybody */
+    GROUP_ROWS = 350,           /* least rows of a group: each group packs all of B, which costs too much for fewer */
+    CHUNKS = 4,                 /* chunks of a block for each thread of the group */
+    PACKING = 10,               /* the time to pack a panel of B, in rows of A multiplied with a panel */
+    LAST_PANELS = 4,            /* panels of B at the end of a stage during which the next stage's A is prefetched */
+    ALONE = 1 << 18             /* below this many elements and FMAs a product runs on the calling thread */
 };
 
-/* What a group's threads tell each other: tasks begun, packed chunks, tasks done, of all stages. */
-typedef struct group { _Alignas(PK_ALIGN) atomic_int begun; _Alignas(PK_ALIGN) atomic_int packed, done; } group;
+/* Progress of a group, shared by its threads and counted over all its stages. */
+typedef struct group {
+    _Alignas(PK_ALIGN) atomic_int tasks_started;
+    _Alignas(PK_ALIGN) atomic_int chunks_packed, tasks_done;
+} group;
 
 typedef struct plan {
     const pk_table *t;
     const pk_gemm *g;
-    int plain;                  /* there is no epilogue */
-    int64_t groups, mates;      /* mates: threads of a group */
-    int64_t pieces, piece;      /* pieces of K, of this length (the last: what remains) */
-    int64_t m_panels, n_panels; /* of the whole product */
-    int64_t share, block;       /* panels of A of a group, and of them in a block */
+    int no_epilogue;            /* C = AB */
+    int64_t groups, group_threads;
+    int64_t pieces, piece_k;    /* pieces of K and their length; the last piece may be shorter */
+    int64_t m_panels, n_panels; /* panels of A and of B in the whole product */
+    int64_t group_panels, block_panels;     /* panels of A in a group's share and in one block */
     int64_t stages;             /* of a group: blocks * pieces */
-    int64_t chunk, chunks;      /* a stage's first tasks pack so many panels of A and multiply B's first panel */
-    int64_t whole, tasks;       /* so many multiply one of the next panels with all rows; the rest, with a chunk each */
-    char *packed;               /* A's block: [panel][k of the piece][mr]; one a group */
-    char *partial;              /* tiles [panel of B][panel of A][mr][nr], when there are several pieces; one a group */
-    char *scratch;              /* one `own` a thread */
-    int64_t packed_bytes, partial_bytes, panel_bytes, own_bytes;
-    group of[MOST_GROUPS];
+    int64_t chunks, chunk_panels;           /* chunks of a block, panels of A in a chunk */
+    int64_t full_tasks, tasks;  /* tasks of a stage: first `chunks` that pack, then full_tasks that multiply a panel of
+                                 * B with the whole block each; the rest multiply one with a chunk each */
+    char *packed_a;             /* one block for each group: [panel][k of the piece][mr] */
+    char *partial_sums;         /* for each group, if pieces > 1: tiles [panel of B][panel of A][mr][nr] */
+    char *scratch;              /* one thread_scratch for each thread */
+    int64_t packed_bytes, partial_bytes, panel_bytes, scratch_bytes;    /* for one group, group, panel of B, thread */
+    group group[MOST_GROUPS];
 } plan;
 
-/* A thread's own: a packed panel of B, which one, and behind it a tile. */
-typedef struct own { int64_t held; _Alignas(PK_ALIGN) pk_real b[]; } own;
+/* A thread's packed panel of B, and behind it (panel_bytes from b) a tile. panel_id tells which panel is packed; 0:
+ * none. */
+typedef struct thread_scratch { int64_t panel_id; _Alignas(PK_ALIGN) pk_real b[]; } thread_scratch;
 
 static plan make_plan(const pk_table *t, int64_t m, int64_t n, int64_t k, int threads)
 {
     const int64_t size = (int64_t)sizeof(pk_real), tile = t->mr * t->nr * size;
     plan p = { .t = t };
     p.pieces = at_least(ceil_div(k, t->kc), 1);
-    p.piece = ceil_div(ceil_div(k, p.pieces), PIECE_STEP) * PIECE_STEP;
+    p.piece_k = ceil_div(ceil_div(k, p.pieces), PIECE_STEP) * PIECE_STEP;
     p.m_panels = at_least(ceil_div(m, t->mr), 1);
     p.n_panels = ceil_div(n, t->nr);
     p.groups = at_least(at_most(at_most(threads, MOST_GROUPS), m / GROUP_ROWS), 1);
-    p.mates = ceil_div(threads, p.groups);
-    p.share = ceil_div(p.m_panels, p.groups);
-    const int64_t rows = at_most(BLOCK_ROWS, 2 * BLOCK_ROWS / p.groups), deep = at_most(p.piece, k);
-    p.block = ceil_div(p.share, ceil_div(p.share, rows / t->mr));
-    p.stages = ceil_div(p.share, p.block) * p.pieces;
-    p.packed_bytes = aligned(p.block * t->mr * deep * size);
-    p.partial_bytes = p.pieces > 1 ? aligned(p.block * p.n_panels * tile) : 0;
+    p.group_threads = ceil_div(threads, p.groups);
+    p.group_panels = ceil_div(p.m_panels, p.groups);
+    const int64_t rows = at_most(BLOCK_ROWS, 2 * BLOCK_ROWS / p.groups), deep = at_most(p.piece_k, k);
+    p.block_panels = ceil_div(p.group_panels, ceil_div(p.group_panels, rows / t->mr));
+    p.stages = ceil_div(p.group_panels, p.block_panels) * p.pieces;
+    p.packed_bytes = aligned(p.block_panels * t->mr * deep * size);
+    p.partial_bytes = p.pieces > 1 ? aligned(p.block_panels * p.n_panels * tile) : 0;
     p.panel_bytes = aligned(deep * t->nr * size);
-    p.own_bytes = (int64_t)sizeof(own) + p.panel_bytes + aligned(tile);
+    p.scratch_bytes = (int64_t)sizeof(thread_scratch) + p.panel_bytes + aligned(tile);
     return p;
 }
 
-static int64_t bytes_of(const plan *p, int threads)
+static int64_t work_bytes(const plan *p, int threads)
 {
-    return p->groups * (p->packed_bytes + p->partial_bytes) + threads * p->own_bytes;
+    return p->groups * (p->packed_bytes + p->partial_bytes) + threads * p->scratch_bytes;
 }
 
-/* A pool that is busy, or a small product, leaves one thread. */
+/* Room for the plans of all threads and of one thread, as a busy pool leaves one, and for CBLAS. */
 size_t pk_gemm_work(const pk_table *t, int64_t m, int64_t n, int64_t k, int threads)
 {
     const int all = threads > 1 ? threads : 1;
     const plan p = make_plan(t, m, n, k, all), alone = make_plan(t, m, n, k, 1);
-    return (size_t)at_least(at_least(bytes_of(&p, all), bytes_of(&alone, 1)), pk_gemm_cblas_work(t, m, n, all));
+    return (size_t)at_least(at_least(work_bytes(&p, all), work_bytes(&alone, 1)), pk_gemm_cblas_work(t, m, n, all));
 }
 
-/* With one task a panel the last threads of a stage would wait long, with many small ones all of them would pack every
- * panel of B: so some of the last panels are cut. How many, by the time in rows multiplied with a panel. */
+/* Decides how many of B's panels are cut into chunks. If each panel were one task, threads would idle at the end of a
+ * stage; if all were cut, every thread would pack every panel of B. So some of the last panels are cut: as many as give
+ * the least time, estimated in rows of A multiplied with a panel of B. */
 static void cut_tasks(plan *p, int threads)
 {
-    const int64_t mates = p->mates, others = p->n_panels - 1, rows = p->block * p->t->mr;
-    p->chunk = ceil_div(p->block, threads > 1 ? CHUNKS * mates : 1);
-    p->chunks = ceil_div(p->block, p->chunk);
+    const int64_t group_threads = p->group_threads, others = p->n_panels - 1, rows = p->block_panels * p->t->mr;
+    p->chunk_panels = ceil_div(p->block_panels, threads > 1 ? CHUNKS * group_threads : 1);
+    p->chunks = ceil_div(p->block_panels, p->chunk_panels);
     int64_t best = INT64_MAX;
-    for (int64_t cut = 0; cut <= at_most(others, mates - 1); cut++) {
-        int64_t whole = others - cut, work = whole * (rows + PACKING) + cut * (rows + PACKING * mates);
-        int64_t time = at_least(ceil_div(whole, mates) * (rows + PACKING), ceil_div(work, mates));
+    for (int64_t cut = 0; cut <= at_most(others, group_threads - 1); cut++) {
+        int64_t full = others - cut, work = full * (rows + PACKING) + cut * (rows + PACKING * group_threads);
+        int64_t time = at_least(ceil_div(full, group_threads) * (rows + PACKING), ceil_div(work, group_threads));
         if (time >= best) continue;
         best = time;
-        p->whole = whole;
-        p->tasks = p->chunks + whole + cut * p->chunks;
+        p->full_tasks = full;
+        p->tasks = p->chunks + full + cut * p->chunks;
     }
 }
 
-/* Nothing is done to the product: the last piece's tiles go to C at once. */
-static int is_plain(const pk_gemm *g)
+static int has_no_epilogue(const pk_gemm *g)
 {
     return g->scale == 1 && !g->accumulate && !g->bias && !g->pre && g->act == PK_NONE && !g->gate && !g->gamma
         && !g->residual;
 }
 
-/* A stage: the panels block_at.. of A, the piece `from`.. of K, and where its group's sums and packed A are. */
+/* One stage of a group: panels first_panel .. first_panel+block_panels-1 of A, k from `depth` on. */
 typedef struct stage {
-    int64_t group, number, block_at, block, from, k, turns;
-    int last;
-    pk_real *packed, *partial;
+    int64_t group, number, first_panel, block_panels, depth, k;
+    int64_t turns;                          /* of prefetching while one tile is computed (PK_TURN) */
+    int last;                               /* the last piece of K */
+    pk_real *packed_a, *partial_sums;       /* the group's */
 } stage;
 
 static stage stage_of(const plan *p, int64_t group, int64_t number)
 {
-    const int64_t at = number / p->pieces * p->block, end = at_most((group + 1) * p->share, p->m_panels);
-    stage s = { .group = group, .number = number, .block_at = group * p->share + at };
-    s.block = at_most(p->block, end - s.block_at);
-    s.from = number % p->pieces * p->piece;
-    s.k = at_most(p->piece, p->g->k - s.from);
+    const int64_t offset = number / p->pieces * p->block_panels;
+    const int64_t end = at_most((group + 1) * p->group_panels, p->m_panels);
+    stage s = { .group = group, .number = number, .first_panel = group * p->group_panels + offset };
+    s.block_panels = at_most(p->block_panels, end - s.first_panel);
+    s.depth = number % p->pieces * p->piece_k;
+    s.k = at_most(p->piece_k, p->g->k - s.depth);
     s.turns = s.k / PK_TURN;
     s.last = number % p->pieces == p->pieces - 1;
-    s.packed = (pk_real *)(p->packed + group * p->packed_bytes);
-    s.partial = (pk_real *)(p->partial + group * p->partial_bytes);
+    s.packed_a = (pk_real *)(p->packed_a + group * p->packed_bytes);
+    s.partial_sums = (pk_real *)(p->partial_sums + group * p->partial_bytes);
     return s;
 }
 
-/* A task's tiles: one panel of B and panels of the stage's A. */
-typedef struct range { int64_t panel, first, rows; } range;
+/* The tiles of a task: panel b_panel of B with a_panels panels of the stage's block from a_first on. */
+typedef struct tiles { int64_t b_panel, a_first, a_panels; } tiles;
 
-static range range_of(const plan *p, const stage *s, int64_t task)
+static tiles tiles_of(const plan *p, const stage *s, int64_t task)
 {
-    range r = { .rows = p->block };
-    const int64_t cut = task - p->chunks - p->whole;
-    if (task < p->chunks) r = (range){ 0, task * p->chunk, p->chunk };
-    else if (cut < 0) r.panel = 1 + task - p->chunks;
-    else r = (range){ 1 + p->whole + cut / p->chunks, cut % p->chunks * p->chunk, p->chunk };
-    r.rows = at_most(r.rows, s->block - r.first);
+    tiles r = { .a_panels = p->block_panels };
+    const int64_t cut = task - p->chunks - p->full_tasks;
+    if (task < p->chunks) r = (tiles){ 0, task * p->chunk_panels, p->chunk_panels };
+    else if (cut < 0) r.b_panel = 1 + task - p->chunks;
+    else r = (tiles){ 1 + p->full_tasks + cut / p->chunks, cut % p->chunks * p->chunk_panels, p->chunk_panels };
+    r.a_panels = at_most(r.a_panels, s->block_panels - r.a_first);
     return r;
 }
 
-/* The panel of B a thread packs next, if all go at the same speed; after the last one, that of the next stage. */
-static pk_stream next_b(const plan *p, const stage *s, const range *r, int64_t task)
+/* Prefetches the panel of B that this thread will probably pack next: that of the task group_threads later, if all
+ * threads are equally fast; behind the last task, the first panel of the next stage. */
+static pk_prefetch prefetch_next_b(const plan *p, const stage *s, const tiles *r, int64_t task)
 {
-    const int64_t after = task + p->mates;
+    const int64_t after = task + p->group_threads;
     const stage t = after < p->tasks ? *s : stage_of(p, s->group, s->number + 1);
-    const int64_t panel = after < p->tasks ? range_of(p, s, after).panel : 0;
-    if (t.number >= p->stages || panel == r->panel) return (pk_stream){ .some = 0 };
-    return stream_of(part_of_b(p->g, t.from, t.k, panel * p->t->nr, p->t->nr), r->rows * s->turns, 0);
+    const int64_t b_panel = after < p->tasks ? tiles_of(p, s, after).b_panel : 0;
+    if (t.number >= p->stages || b_panel == r->b_panel) return (pk_prefetch){ .lines_per_turn = 0 };
+    return prefetch_of(area_of_b(p->g, t.depth, t.k, b_panel * p->t->nr, p->t->nr), r->a_panels * s->turns, 0);
 }
 
-/* The thread's part of the next stage's A. Asked for beside a stage's last panels, or other things drive it out of the
- * second cache again before it is packed. */
-static pk_stream next_a(const plan *p, const stage *s, int64_t task, int worker)
+/* Prefetches this thread's part of the next stage's A, only during the stage's last panels of B: earlier it would be
+ * evicted from the level-2 cache before it is packed. */
+static pk_prefetch prefetch_next_a(const plan *p, const stage *s, int64_t task, int worker)
 {
-    const int64_t panels = p->whole / p->mates, last = at_most(panels, LAST_PANELS);
-    const int64_t before = (task - p->chunks) / p->mates - (panels - last);
-    if (s->number + 1 >= p->stages || task < p->chunks || before < 0 || before >= last) return (pk_stream){ .some = 0 };
+    const int64_t panels = p->full_tasks / p->group_threads, last = at_most(panels, LAST_PANELS);
+    const int64_t done = (task - p->chunks) / p->group_threads - (panels - last);      /* of the last panels */
+    if (s->number + 1 >= p->stages || task < p->chunks || done < 0 || done >= last)
+        return (pk_prefetch){ .lines_per_turn = 0 };
     const stage t = stage_of(p, s->group, s->number + 1);
-    const int64_t part = ceil_div(p->block, p->mates), first = part * (worker / p->groups % p->mates);
-    const int64_t rows = at_most(part, t.block - first) * p->t->mr, turns = p->block * s->turns;
-    return stream_of(part_of_a(p->g, (t.block_at + first) * p->t->mr, rows, t.from, t.k), last * turns, before * turns);
+    const int64_t part = ceil_div(p->block_panels, p->group_threads);
+    const int64_t first = part * (worker / p->groups % p->group_threads);
+    const int64_t rows = at_most(part, t.block_panels - first) * p->t->mr, turns = p->block_panels * s->turns;
+    return prefetch_of(area_of_a(p->g, (t.first_panel + first) * p->t->mr, rows, t.depth, t.k), last * turns,
+                       done * turns);
 }
 
-/* A panel of B in the thread's own memory. */
-static const pk_real *pack_b(const plan *p, const stage *s, int64_t panel, own *mine)
+/* The panel of B for this stage, packed into the thread's scratch unless it is there already. */
+static const pk_real *pack_b(const plan *p, const stage *s, int64_t b_panel, thread_scratch *scratch)
 {
     const pk_gemm *g = p->g;
-    const int64_t column = panel * p->t->nr, stages = s->group * p->stages + s->number;
-    const int64_t held = 1 + stages * p->n_panels + panel;
-    const char *from = (const char *)g->b + (s->from * g->b_row + column * g->b_col) * pk_dtype_size(g->b_type);
-    if (mine->held != held)
-        p->t->pack_b[g->b_type](mine->b, from, g->b_row, g->b_col, s->k, at_most(p->t->nr, g->n - column));
-    mine->held = held;
-    return mine->b;
+    const int64_t column = b_panel * p->t->nr, stages = s->group * p->stages + s->number;
+    const int64_t panel_id = 1 + stages * p->n_panels + b_panel;
+    const char *b = (const char *)g->b + (s->depth * g->b_row + column * g->b_col) * pk_dtype_size(g->b_type);
+    if (scratch->panel_id != panel_id)
+        p->t->pack_b[g->b_type](scratch->b, b, g->b_row, g->b_col, s->k, at_most(p->t->nr, g->n - column));
+    scratch->panel_id = panel_id;
+    return scratch->b;
 }
 
-static pk_real *tile_of(const plan *p, const stage *s, int64_t panel, int64_t row, own *mine)
+/* Where the sums of a tile are: in the thread's scratch if K is one piece, else among the partial sums. */
+static pk_real *tile_of(const plan *p, const stage *s, int64_t b_panel, int64_t a_panel, thread_scratch *scratch)
 {
-    if (p->pieces == 1) return mine->b + p->panel_bytes / (int64_t)sizeof(pk_real);
-    return s->partial + (panel * p->block + row) * p->t->mr * p->t->nr;
+    if (p->pieces == 1) return scratch->b + p->panel_bytes / (int64_t)sizeof(pk_real);
+    return s->partial_sums + (b_panel * p->block_panels + a_panel) * p->t->mr * p->t->nr;
 }
 
-static void multiply(const plan *p, const stage *s, const range *r, int packing, pk_ahead *ahead, own *mine)
+static void multiply(const plan *p, const stage *s, const tiles *r, int packing, pk_micro_prefetch *prefetch,
+                     thread_scratch *scratch)
 {
     const pk_gemm *g = p->g;
-    const int64_t mr = p->t->mr, nr = p->t->nr, column = r->panel * nr, end = r->first + r->rows;
-    const int n = (int)at_most(nr, g->n - column), direct = s->last && p->plain;
-    const pk_real *b = pack_b(p, s, r->panel, mine);
-    for (int64_t i = r->first; i < end; i++) {
-        const int64_t row = (s->block_at + i) * mr;
+    const int64_t mr = p->t->mr, nr = p->t->nr, column = r->b_panel * nr, end = r->a_first + r->a_panels;
+    const int n = (int)at_most(nr, g->n - column), direct = s->last && p->no_epilogue;
+    const pk_real *b = pack_b(p, s, r->b_panel, scratch);
+    for (int64_t i = r->a_first; i < end; i++) {
+        const int64_t row = (s->first_panel + i) * mr;
         const int m = (int)at_most(mr, g->m - row);
-        pk_real *tile = tile_of(p, s, r->panel, i, mine), *c = g->c + row * g->c_row + column;
-        pk_real *a = s->packed + i * mr * s->k;
-        ahead->blocks = 0;
-        if (s->last) ask_for_epilogue(ahead, g, row, column);
-        if (packing) {
-            const rectangle next = part_of_a(g, row + mr, i + 1 < end ? mr : 0, s->from, s->k);
-            ahead->stream[0] = stream_of(next, 2 * s->turns, 0);
-            ahead->stream[1] = stream_of(next, 2 * s->turns, s->turns);
-            p->t->pack_a(a, g->a + row * g->a_row + s->from * g->a_col, g->a_row, g->a_col, m, s->k);
+        pk_real *tile = tile_of(p, s, r->b_panel, i, scratch), *c = g->c + row * g->c_row + column;
+        pk_real *a = s->packed_a + i * mr * s->k;
+        prefetch->blocks = 0;
+        if (s->last) prefetch_epilogue(prefetch, g, row, column);
+        if (packing) {                          /* prefetch the next panel of A, half of it by each cursor */
+            const prefetch_area next = area_of_a(g, row + mr, i + 1 < end ? mr : 0, s->depth, s->k);
+            prefetch->cursor[0] = prefetch_of(next, 2 * s->turns, 0);
+            prefetch->cursor[1] = prefetch_of(next, 2 * s->turns, s->turns);
+            p->t->pack_a(a, g->a + row * g->a_row + s->depth * g->a_col, g->a_row, g->a_col, m, s->k);
         }
-        p->t->micro(s->k, a, b, direct ? c : tile, direct ? g->c_row : nr, m, n, s->from > 0 ? tile : NULL, ahead);
-        if (s->last && !p->plain) p->t->finish(p->t, g, tile, row, column, m, n);
+        p->t->micro(s->k, a, b, direct ? c : tile, direct ? g->c_row : nr, m, n, s->depth > 0 ? tile : NULL, prefetch);
+        if (s->last && !p->no_epilogue) p->t->epilogue(p->t, g, tile, row, column, m, n);
     }
 }
 
-static void run_task(plan *p, int64_t group_at, int64_t at, int worker)
+/* number: of the task among those of all stages of the group. */
+static void run_task(plan *p, int64_t group_index, int64_t number, int worker)
 {
-    group *const all = &p->of[group_at];
-    const int64_t task = at % p->tasks;
+    group *const progress = &p->group[group_index];
+    const int64_t task = number % p->tasks;
     const int packing = task < p->chunks;
-    const stage s = stage_of(p, group_at, at / p->tasks);
-    const range r = range_of(p, &s, task);
-    pk_ahead ahead = { .stream = { next_b(p, &s, &r, task), next_a(p, &s, task, worker) } };
-    if (packing) pk_await(&all->done, (int)(s.number * p->tasks));
-    else pk_await(&all->packed, (int)((s.number + 1) * p->chunks));
-    multiply(p, &s, &r, packing, &ahead, (own *)(p->scratch + worker * p->own_bytes));
-    if (packing) atomic_fetch_add_explicit(&all->packed, 1, memory_order_release);
-    atomic_fetch_add_explicit(&all->done, 1, memory_order_release);
+    const stage s = stage_of(p, group_index, number / p->tasks);
+    const tiles r = tiles_of(p, &s, task);
+    pk_micro_prefetch prefetch = { .cursor = { prefetch_next_b(p, &s, &r, task),
+                                               prefetch_next_a(p, &s, task, worker) } };
+    if (packing) pk_await(&progress->tasks_done, (int)(s.number * p->tasks));
+    else pk_await(&progress->chunks_packed, (int)((s.number + 1) * p->chunks));
+    multiply(p, &s, &r, packing, &prefetch, (thread_scratch *)(p->scratch + worker * p->scratch_bytes));
+    if (packing) atomic_fetch_add_explicit(&progress->chunks_packed, 1, memory_order_release);
+    atomic_fetch_add_explicit(&progress->tasks_done, 1, memory_order_release);
 }
 
-/* One task of the thread's own group, or of the next that has any. */
+/* Task of the pool: runs the next task of the thread's own group, or of the first other group that has one left. */
 static void next_task(void *arg, int64_t unused, int worker)
 {
     plan *p = arg;
     (void)unused;
     for (int64_t i = 0; i < p->groups; i++) {
         const int64_t group = (worker + i) % p->groups;
-        const int64_t at = atomic_fetch_add_explicit(&p->of[group].begun, 1, memory_order_relaxed);
-        if (at >= p->stages * p->tasks) continue;
-        run_task(p, group, at, worker);
+        const int64_t number = atomic_fetch_add_explicit(&p->group[group].tasks_started, 1, memory_order_relaxed);
+        if (number >= p->stages * p->tasks) continue;
+        run_task(p, group, number, worker);
         return;
     }
 }
@@ -239,16 +257,16 @@ static void own_gemm(const pk_table *t, pk_pool *pool, const pk_gemm *g, void *w
     const int threads = pk_pool_threads(pool);
     plan p = make_plan(t, g->m, g->n, g->k, threads);
     p.g = g;
-    p.plain = is_plain(g);
-    p.packed = work;
-    p.partial = p.packed + p.groups * p.packed_bytes;
-    p.scratch = p.partial + p.groups * p.partial_bytes;
+    p.no_epilogue = has_no_epilogue(g);
+    p.packed_a = work;
+    p.partial_sums = p.packed_a + p.groups * p.packed_bytes;
+    p.scratch = p.partial_sums + p.groups * p.partial_bytes;
     cut_tasks(&p, threads);
-    for (int i = 0; i < threads; i++) ((own *)(p.scratch + i * p.own_bytes))->held = 0;
+    for (int i = 0; i < threads; i++) ((thread_scratch *)(p.scratch + i * p.scratch_bytes))->panel_id = 0;
     for (int i = 0; i < MOST_GROUPS; i++) {
-        atomic_init(&p.of[i].begun, 0);
-        atomic_init(&p.of[i].packed, 0);
-        atomic_init(&p.of[i].done, 0);
+        atomic_init(&p.group[i].tasks_started, 0);
+        atomic_init(&p.group[i].chunks_packed, 0);
+        atomic_init(&p.group[i].tasks_done, 0);
     }
     pk_pool_run(pool, p.groups * p.stages * p.tasks, next_task, &p);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * gemm_plan.h -- arithmetic on extents for gemm.c and cblas.c, and the product by CBLAS, which gemm.c calls. */
+ * gemm_plan.h -- arithmetic on extents for gemm.c and cblas.c, and the interface of cblas.c, which gemm.c calls. */
 #ifndef PK_GEMM_PLAN_H
 #define PK_GEMM_PLAN_H
 #include "../pk.h"
@@ -9,7 +9,8 @@ static inline int64_t at_most(int64_t a, int64_t b)        { return a < b ? a : 
 static inline int64_t at_least(int64_t a, int64_t b)       { return a > b ? a : b; }
 static inline int64_t aligned(int64_t bytes)               { return ceil_div(bytes, PK_ALIGN) * PK_ALIGN; }
 
-/* The product by the system's BLAS, from the calling thread only, and the epilogue on the pool. */
+/* The product by the system's BLAS, which is called on the calling thread; the epilogue runs on the pool. work holds
+ * pk_gemm_cblas_work() bytes, behind them pk_gemm_widen_work() for the copy of a 16-bit B. */
 void    pk_gemm_cblas(const pk_table *t, pk_pool *pool, const pk_gemm *g, void *work);
 int64_t pk_gemm_cblas_work(const pk_table *t, int64_t m, int64_t n, int threads);
 #endif

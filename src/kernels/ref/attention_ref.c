@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * attention_ref.c -- attention and its gradient in plain C, one query row at a time: what the vector kernels compute,
- * said as simply as it can be. "Column" k is key k for k < keys, then extra row k - keys. */
+ * attention_ref.c -- attention and its gradient in plain C, one query row at a time: the reference for simd/attention.c
+ * and simd/attention_grad.c. Column k of the scores is key k for k < keys, else extra row k - keys. */
 #include <math.h>
 #include <string.h>
 #include "kernels/names.h"
@@ -15,25 +15,25 @@
 
 static const pk_real *row_of(const pk_operand *o, const pk_attention *a, int64_t sample, int64_t head, int64_t t)
 {
-    return o->data + sample * o->batch + t * o->row + head * a->head_dim;
+    return o->data + sample * o->sample_stride + t * o->row_stride + head * a->head_dim;
 }
 
 static pk_real *out_row_of(const pk_output *o, const pk_attention *a, int64_t sample, int64_t head, int64_t t)
 {
-    return o->data ? o->data + sample * o->batch + t * o->row + head * a->head_dim : NULL;
+    return o->data ? o->data + sample * o->sample_stride + t * o->row_stride + head * a->head_dim : NULL;
 }
 
-/* Row k of keys and extra keys, or of values and extra values. */
-static const pk_real *column(const pk_operand *own, const pk_operand *extra, const pk_attention *a, int64_t sample,
+/* The row of column k: of keys and extra keys, or of values and extra values. */
+static const pk_real *column(const pk_operand *keys, const pk_operand *extra, const pk_attention *a, int64_t sample,
                              int64_t head, int64_t k)
 {
-    return k < a->keys ? row_of(own, a, sample, head, k) : row_of(extra, a, sample, head, k - a->keys);
+    return k < a->keys ? row_of(keys, a, sample, head, k) : row_of(extra, a, sample, head, k - a->keys);
 }
 
-static pk_real *out_column(const pk_output *own, const pk_output *extra, const pk_attention *a, int64_t sample,
+static pk_real *out_column(const pk_output *keys, const pk_output *extra, const pk_attention *a, int64_t sample,
                            int64_t head, int64_t k)
 {
-    return k < a->keys ? out_row_of(own, a, sample, head, k) : out_row_of(extra, a, sample, head, k - a->keys);
+    return k < a->keys ? out_row_of(keys, a, sample, head, k) : out_row_of(extra, a, sample, head, k - a->keys);
 }
 
 static pk_real dot(const pk_real *x, const pk_real *y, int64_t n)
@@ -43,34 +43,34 @@ static pk_real dot(const pk_real *x, const pk_real *y, int64_t n)
     return sum;
 }
 
-/* exp(x - top), and 1 where both are the same infinity. */
-static pk_real share(pk_real x, pk_real top)
+/* exp(x - max), and 1 where both are the same infinity. */
+static pk_real exp_difference(pk_real x, pk_real max)
 {
-    return x == top ? 1 : real_exp(x - top);
+    return x == max ? 1 : real_exp(x - max);
 }
 
 void pk_attention_ref(const pk_attention *a, int64_t sample, int64_t head, void *work)
 {
     const int64_t columns = a->keys + a->extra, n = a->head_dim;
-    const pk_real boost = a->head_scale ? a->head_scale[head] : 1;
+    const pk_real head_scale = a->head_scale ? a->head_scale[head] : 1;
     pk_real *p = work;                                      /* [columns] */
     for (int64_t i = 0; i < a->queries; i++) {
         const pk_real *q = row_of(&a->q, a, sample, head, i);
-        pk_real top = a->sink ? a->sink[i] : -(pk_real)INFINITY;
+        pk_real max = a->sink ? a->sink[i] : -(pk_real)INFINITY;
         for (int64_t k = 0; k < columns; k++) {
-            p[k] = dot(q, column(&a->k, &a->xk, a, sample, head, k), n) * a->scale * boost;
-            if (p[k] > top) top = p[k];
+            p[k] = dot(q, column(&a->k, &a->xk, a, sample, head, k), n) * a->scale * head_scale;
+            if (p[k] > max) max = p[k];
         }
-        pk_real sum = a->sink ? share(a->sink[i], top) : 0;
-        for (int64_t k = 0; k < columns; k++) sum += p[k] = real_exp(p[k] - top);
-        pk_real *out = a->out + sample * a->out_batch + i * a->out_row + head * n;
+        pk_real sum = a->sink ? exp_difference(a->sink[i], max) : 0;
+        for (int64_t k = 0; k < columns; k++) sum += p[k] = real_exp(p[k] - max);
+        pk_real *out = a->out + sample * a->out_sample_stride + i * a->out_row_stride + head * n;
         for (int64_t c = 0; c < n; c++) out[c] = 0;
         for (int64_t k = 0; k < columns; k++) {
             const pk_real *v = column(&a->v, &a->xv, a, sample, head, k);
             for (int64_t c = 0; c < n; c++) out[c] += p[k] * v[c];
         }
         for (int64_t c = 0; c < n; c++) out[c] /= sum;
-        if (a->lse) a->lse[(sample * a->heads + head) * a->queries + i] = top + real_log(sum);
+        if (a->lse) a->lse[(sample * a->heads + head) * a->queries + i] = max + real_log(sum);
     }
 }
 
@@ -87,24 +87,24 @@ static void add_scaled(pk_real *y, const pk_real *x, pk_real s, int64_t n)
     for (int64_t c = 0; c < n; c++) y[c] += s * x[c];
 }
 
-/* Query row i: everything it adds to dq, dk, dv, dxk, dxv; returns its part of dhead_scale. */
+/* Adds the part of query row i to dq, dk, dv, dxk, dxv, given d = dout . out of the row. Returns its dhead_scale. */
 static pk_real columns_grad(const pk_attention_grad *g, int64_t sample, int64_t head, int64_t i, pk_real lse, pk_real d)
 {
     const pk_attention *a = &g->fwd;
     const int64_t n = a->head_dim;
-    const pk_real boost = a->head_scale ? a->head_scale[head] : 1;
+    const pk_real head_scale = a->head_scale ? a->head_scale[head] : 1;
     const pk_real *q = row_of(&a->q, a, sample, head, i), *dout = row_of(&g->dout, a, sample, head, i);
-    pk_real *dq = out_row_of(&g->dq, a, sample, head, i), dboost = 0;
+    pk_real *dq = out_row_of(&g->dq, a, sample, head, i), dscale = 0;
     for (int64_t k = 0; k < a->keys + a->extra; k++) {
         const pk_real *key = column(&a->k, &a->xk, a, sample, head, k);
-        pk_real score = dot(q, key, n) * a->scale, p = real_exp(score * boost - lse);
+        pk_real score = dot(q, key, n) * a->scale, p = real_exp(score * head_scale - lse);
         pk_real ds = p * (dot(dout, column(&a->v, &a->xv, a, sample, head, k), n) - d);
-        dboost += ds * score;
-        add_scaled(dq, key, ds * a->scale * boost, n);
-        add_scaled(out_column(&g->dk, &g->dxk, a, sample, head, k), q, ds * a->scale * boost, n);
+        dscale += ds * score;
+        add_scaled(dq, key, ds * a->scale * head_scale, n);
+        add_scaled(out_column(&g->dk, &g->dxk, a, sample, head, k), q, ds * a->scale * head_scale, n);
         add_scaled(out_column(&g->dv, &g->dxv, a, sample, head, k), dout, p, n);
     }
-    return dboost;
+    return dscale;
 }
 
 void pk_attention_grad_ref(const pk_attention_grad *g, int64_t sample, int64_t head, void *work)
@@ -117,13 +117,13 @@ void pk_attention_grad_ref(const pk_attention_grad *g, int64_t sample, int64_t h
     clear(&g->dxk, a, sample, head, a->extra);
     clear(&g->dxv, a, sample, head, a->extra);
     for (int64_t i = 0; i < a->queries; i++) {
-        const int64_t at = (sample * a->heads + head) * a->queries + i;
-        const pk_real *out = a->out + sample * a->out_batch + i * a->out_row + head * a->head_dim;
-        const pk_real d = dot(row_of(&g->dout, a, sample, head, i), out, a->head_dim), lse = a->lse[at];
-        if (g->dsink) g->dsink[at] = -share(a->sink[i], lse) * d;
+        const int64_t row = (sample * a->heads + head) * a->queries + i;
+        const pk_real *out = a->out + sample * a->out_sample_stride + i * a->out_row_stride + head * a->head_dim;
+        const pk_real d = dot(row_of(&g->dout, a, sample, head, i), out, a->head_dim), lse = a->lse[row];
+        if (g->dsink) g->dsink[row] = -exp_difference(a->sink[i], lse) * d;
         if (g->dq.data || g->dk.data || g->dv.data || g->dxk.data || g->dxv.data || g->dhead_scale) {
-            pk_real dboost = columns_grad(g, sample, head, i, lse, d);
-            if (g->dhead_scale) g->dhead_scale[at] = dboost;
+            pk_real dscale = columns_grad(g, sample, head, i, lse, d);
+            if (g->dhead_scale) g->dhead_scale[row] = dscale;
         }
     }
 }

@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0
- * gemm_ref.c -- the micro-kernel and the epilogue of a matrix product in plain C: what the vector versions must do. */
+ * gemm_ref.c -- the micro-kernel and the epilogue of a matrix product in plain C: the reference for simd/gemm.c. */
 #include "../pk.h"
 
 enum { MR = 4, NR = 8 };
 
 void pk_micro_ref(int64_t k, const pk_real *a, const pk_real *b, pk_real *c, int64_t c_row, int m, int n,
-                  const pk_real *plus, pk_ahead *ahead);
-void pk_finish_ref(const pk_table *t, const pk_gemm *g, pk_real *tile, int64_t i, int64_t j, int m, int n);
+                  const pk_real *initial, pk_micro_prefetch *prefetch);
+void pk_epilogue_ref(const pk_table *t, const pk_gemm *g, pk_real *tile, int64_t i, int64_t j, int m, int n);
 double pk_fmas_ref(int64_t rounds);
 
 void pk_micro_ref(int64_t k, const pk_real *a, const pk_real *b, pk_real *c, int64_t c_row, int m, int n,
-                  const pk_real *plus, pk_ahead *ahead)
+                  const pk_real *initial, pk_micro_prefetch *prefetch)
 {
-    (void)ahead;
+    (void)prefetch;
     pk_real acc[MR][NR] = {{0}};
-    for (int i = 0; plus && i < m; i++)
-        for (int j = 0; j < n; j++) acc[i][j] = plus[i * NR + j];
+    for (int i = 0; initial && i < m; i++)
+        for (int j = 0; j < n; j++) acc[i][j] = initial[i * NR + j];
     for (int64_t p = 0; p < k; p++, a += MR, b += NR)
         for (int i = 0; i < MR; i++)
             for (int j = 0; j < NR; j++) acc[i][j] += a[i] * b[j];
@@ -23,7 +23,7 @@ void pk_micro_ref(int64_t k, const pk_real *a, const pk_real *b, pk_real *c, int
         for (int j = 0; j < n; j++) c[i * c_row + j] = acc[i][j];
 }
 
-void pk_finish_ref(const pk_table *t, const pk_gemm *g, pk_real *tile, int64_t i, int64_t j, int m, int n)
+void pk_epilogue_ref(const pk_table *t, const pk_gemm *g, pk_real *tile, int64_t i, int64_t j, int m, int n)
 {
     for (int r = 0; r < m; r++, i++, tile += NR) {
         pk_real *c = g->c + i * g->c_row + j;
@@ -45,6 +45,7 @@ void pk_finish_ref(const pk_table *t, const pk_gemm *g, pk_real *tile, int64_t i
     }
 }
 
+/* volatile hides the factors from the compiler, which else would remove the loop. */
 double pk_fmas_ref(int64_t rounds)
 {
     volatile pk_real one = 1, zero = 0;

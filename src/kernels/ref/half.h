@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * half.h -- f16 and bf16 to float, one number at a time. Exact, also for subnormals and infinities; a NaN keeps its
- * sign and its fraction's bits. */
+ * half.h -- converts f16 and bf16 to float, one number at a time, exactly: subnormal numbers and infinities too, and a
+ * NaN keeps its sign and the bits of its fraction. */
 #ifndef PK_HALF_H
 #define PK_HALF_H
 #include <stdint.h>
@@ -15,7 +15,8 @@ static inline float pk_float_of(uint32_t bits)
 
 static inline float pk_from_bf16(uint16_t h) { return pk_float_of((uint32_t)h << 16); }
 
-/* Written without branches, for the compiler's vectors. Subnormals are fraction * 2^-24, which is normal as a float. */
+/* Without branches, so that the compiler can vectorise it. A subnormal f16 is fraction * 2^-24, a normal float. The
+ * exponent of a normal f16 grows by 112 (bias 15 to 127), that of infinity and NaN by 224 (31 to 255). */
 static inline float pk_from_f16(uint16_t h)
 {
     uint32_t sign = (uint32_t)(h & 0x8000) << 16, exponent = h >> 10 & 31, fraction = h & 0x3FF, bits;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * norm_ref.c -- kernels over rows and columns as they are meant: sums in double, in index order. */
+ * norm_ref.c -- kernels over rows and columns in plain C: the reference for simd/norm.c. Sums in double, in index
+ * order. */
 #include <math.h>
 #include "../names.h"
 
@@ -11,7 +12,8 @@ void pk_affine_ref(pk_real *y, int64_t ldy, const pk_real *x, int64_t ldx, const
             y[i * ldy + j] = x[i * ldx + j] * (gamma ? gamma[j] : 1) + (beta ? beta[j] : 0);
 }
 
-/* The mean is kept in double until the row is written: in a row with a large offset its rounding would show. */
+/* The mean stays double until the row is written: rounded to float it would cost digits in a row with a large
+ * offset. */
 void pk_layernorm_ref(pk_real *y, int64_t ldy, pk_real *mean, pk_real *rstd, const pk_real *x, int64_t ldx,
                       const pk_real *gamma, const pk_real *beta, pk_real eps, int64_t rows, int64_t cols)
 {
@@ -60,18 +62,19 @@ void pk_col_sums_ref(pk_real *out, const pk_real *a, int64_t lda, const pk_real 
     }
 }
 
-/* A row of nothing but -inf (or of no elements) has lse -inf and soft 0; a row with inf has lse inf and no soft. */
+/* A row with only -inf, or without elements, gives lse -inf and soft 0; a row with +inf gives lse +inf and soft NaN or
+ * 0. */
 void pk_logsumexp_ref(pk_real *lse, pk_real *soft, int64_t ldsoft, const pk_real *x, int64_t ldx, int64_t rows,
                       int64_t cols)
 {
     for (int64_t i = 0; i < rows; i++, x += ldx) {
-        double top = -INFINITY, sum = 0;
-        for (int64_t j = 0; j < cols; j++) top = x[j] > top ? x[j] : top;
-        if (isinf(top)) top = 0;
-        for (int64_t j = 0; j < cols; j++) sum += exp(x[j] - top);
+        double max = -INFINITY, sum = 0;
+        for (int64_t j = 0; j < cols; j++) max = x[j] > max ? x[j] : max;
+        if (isinf(max)) max = 0;
+        for (int64_t j = 0; j < cols; j++) sum += exp(x[j] - max);
         for (int64_t j = 0; soft && j < cols; j++)
-            soft[i * ldsoft + j] = (pk_real)(sum == 0 ? 0 : exp(x[j] - top) / sum);
-        lse[i] = (pk_real)(top + log(sum));
+            soft[i * ldsoft + j] = (pk_real)(sum == 0 ? 0 : exp(x[j] - max) / sum);
+        lse[i] = (pk_real)(max + log(sum));
     }
 }
 

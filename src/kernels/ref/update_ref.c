@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * update_ref.c -- the optimiser updates as they are meant, in double. */
+ * update_ref.c -- the optimiser updates in plain C and in double: the reference for simd/update.c. The formulas are
+ * those of kernels.def. */
 #include <math.h>
 #include "../names.h"
 

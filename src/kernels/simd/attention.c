@@ -1,88 +1,95 @@
 /* SPDX-License-Identifier: Apache-2.0
- * attention.c -- softmax attention of one (sample, head), see attention_block.h. For each block of query rows: scores,
- * exponentials in place, product with the values. Each row keeps its largest logit so far and its sum; when a later
- * chunk of columns has a larger one, what was there before is scaled down. */
+ * attention.c -- softmax attention of one head of one sample, by an online softmax; see attention_block.h. For each
+ * block of query rows it computes the scores, replaces them by exponentials and multiplies with the values. Each row
+ * keeps its softmax statistics, the largest logit so far and the sum of exp(logit - largest). When a later chunk of
+ * columns has a larger logit, the earlier sum and result are scaled down. */
 #include <math.h>
 #include "../names.h"
 #include "attention_block.h"
 
-/* Largest of boost*s [columns][PK_NR], and of z. Four chains; a maximum does not depend on the order. */
-static inline pv largest(const float *s, int64_t columns, pv boost, pv z)
+/* Lane by lane the largest of head_scale*s [columns][PK_NR] and of z. Four chains hide the latency of a maximum. */
+static inline pv largest(const float *s, int64_t columns, pv head_scale, pv z)
 {
-    pv top[4] = { z, z, z, z };
+    pv max[4] = { z, z, z, z };
     int64_t k = 0;
     for (; k + 4 <= columns; k += 4)
-        for (int j = 0; j < 4; j++) top[j] = pv_max(pv_mul(pv_load(s + (k + j) * PK_NR), boost), top[j]);
-    for (; k < columns; k++) top[0] = pv_max(pv_mul(pv_load(s + k * PK_NR), boost), top[0]);
-    return pv_max(pv_max(top[0], top[1]), pv_max(top[2], top[3]));
+        for (int j = 0; j < 4; j++) max[j] = pv_max(pv_mul(pv_load(s + (k + j) * PK_NR), head_scale), max[j]);
+    for (; k < columns; k++) max[0] = pv_max(pv_mul(pv_load(s + k * PK_NR), head_scale), max[0]);
+    return pv_max(pv_max(max[0], max[1]), pv_max(max[2], max[3]));
 }
 
-/* One vector of query rows: s [columns][PK_NR] becomes exp(boost*s - largest); top, sum go on; *keep is what earlier
- * exponentials are worth now: 1 where the largest did not change (also where it is infinite). */
-static void exponentials(float *s, int64_t columns, float boost, float *top, float *sum, float *keep)
+/* For one vector of query rows: s [columns][PK_NR] becomes exp(head_scale*s - max), and the statistics max and sum are
+ * updated. *decay receives exp(old max - new max), by which earlier exponentials are multiplied: 1 where the maximum
+ * did not change, also where it is infinite. */
+static void exponentials(float *s, int64_t columns, float head_scale, float *max, float *sum, float *decay)
 {
-    const pv b = pv_set(boost), old = pv_load(top), now = largest(s, columns, b, old), minus = pv_sub(pv_zero(), now);
-    const pv worth = pv_keep(pv_less(old, now), pv_exp_neg(pv_sub(old, now)), pv_set(1.0f));
-    pv total = pv_mul(pv_load(sum), worth);
+    const pv scale = pv_set(head_scale), old = pv_load(max), now = largest(s, columns, scale, old);
+    const pv minus_now = pv_sub(pv_zero(), now);
+    const pv d = pv_select(pv_less(old, now), pv_exp_neg(pv_sub(old, now)), pv_set(1.0f));
+    pv total = pv_mul(pv_load(sum), d);
     for (int64_t k = 0; k < columns; k++) {
-        pv e = pv_exp_neg(pv_fma(pv_load(s + k * PK_NR), b, minus));
+        pv e = pv_exp_neg(pv_fma(pv_load(s + k * PK_NR), scale, minus_now));
         pv_store(s + k * PK_NR, e);
         total = pv_add(total, e);
     }
-    pv_store(top, now);
+    pv_store(max, now);
     pv_store(sum, total);
-    pv_store(keep, worth);
+    pv_store(decay, d);
 }
 
-/* The sink is a logit that came before all columns. */
-static void start_rows(const pk_attention *a, float *top, float *sum)
+/* Statistics before the first column: those of the sink, a logit without a value row, or of no logit. */
+static void start_rows(const pk_attention *a, float *max, float *sum)
 {
     for (int64_t i = 0; i < a->queries; i++) {
-        top[i] = a->sink ? a->sink[i] : -INFINITY;
+        max[i] = a->sink ? a->sink[i] : -INFINITY;
         sum[i] = a->sink ? 1.0f : 0.0f;
     }
-    for (int64_t i = a->queries; i % PK_NR; i++) top[i] = sum[i] = 0.0f;
+    for (int64_t i = a->queries; i % PK_NR; i++) max[i] = sum[i] = 0.0f;
 }
 
-/* Query rows i .. i + lanes - 1 and the chunk. first, last: of the chunks. */
+/* The part of the chunk in out for query rows i .. i + lanes - 1. first, last: whether the chunk is the first, the
+ * last. */
 static void block_out(const head_view *h, int64_t i, int lanes, int first, int last)
 {
     const pk_attention *a = h->a;
     const int width = lanes > PW ? PK_NR : PW;
     float *const scores = h->work + h->at.scores, *const query = h->work + h->at.query;
-    float *const top = h->work + h->at.top + i, *const sum = h->work + h->at.sum + i;
+    float *const max = h->work + h->at.max + i, *const sum = h->work + h->at.sum + i;
     float *const result = h->work + h->at.result;
-    float factor[PK_NR], keep[PK_NR];
-    const int64_t block = last ? i / PK_NR : a->queries, by_row = turns_by_row(h);  /* beside the last chunk only */
-    pk_ahead ahead = { .stream = { next_head(h, &a->q, a->queries, block, by_row),
-                                   next_head(h, &a->k, a->keys, block, by_row) } };
+    float factor[PK_NR], decay[PK_NR];
+    /* the next head is prefetched beside the last chunk only: block = queries is behind the last block */
+    const int64_t block = last ? i / PK_NR : a->queries, by_row = turns_by_row(h);
+    pk_micro_prefetch prefetch = { .cursor = { prefetch_next_head(h, &a->q, a->queries, block, by_row),
+                                               prefetch_next_head(h, &a->k, a->keys, block, by_row) } };
 
-    pack_block(query, h->q + i * a->q.row, a->q.row, lanes, a->head_dim, a->scale);
-    rows_times_block(h, scores, h->work + h->at.keys_by_row, query, width, &ahead);
-    for (int at = 0; at < width; at += PW)
-        exponentials(scores + at, h->columns, h->boost, top + at, sum + at, keep + at);
-    const int64_t by_column = turns_by_column(h);
-    const rectangle own = rectangle_of(h->out + i * a->out_row, sizeof(float), a->out_row, lanes, a->head_dim);
-    ahead = (pk_ahead){ .stream = { next_head(h, &a->v, a->keys, block, by_column), stream_of(own, by_column, 0) } };
-    columns_times_scores(h, result, h->work + h->at.by_column, scores, width, &ahead);
-    for (int at = 0; at < width; at += PW) {
-        pv f = last ? pv_div(pv_set(1.0f), pv_load(sum + at)) : pv_set(1.0f);
-        pv_store(factor + at, f);
-        pv_store(keep + at, pv_mul(pv_load(keep + at), f));
+    pack_block(query, h->q + i * a->q.row_stride, a->q.row_stride, lanes, a->head_dim, a->scale);
+    rows_times_block(h, scores, h->work + h->at.keys_by_row, query, width, &prefetch);
+    for (int v = 0; v < width; v += PW)
+        exponentials(scores + v, h->columns, h->head_scale, max + v, sum + v, decay + v);
+    const int64_t by_column = turns_by_column(h), stride = a->out_row_stride;
+    const prefetch_area out = prefetch_area_of(h->out + i * stride, sizeof(float), stride, lanes, a->head_dim);
+    prefetch = (pk_micro_prefetch){ .cursor = { prefetch_next_head(h, &a->v, a->keys, block, by_column),
+                                                prefetch_of(out, by_column, 0) } };
+    columns_times_scores(h, result, h->work + h->at.by_column, scores, width, &prefetch);
+    for (int v = 0; v < width; v += PW) {
+        pv f = last ? pv_div(pv_set(1.0f), pv_load(sum + v)) : pv_set(1.0f);
+        pv_store(factor + v, f);
+        pv_store(decay + v, pv_mul(pv_load(decay + v), f));
     }
-    store_block(h->out + i * a->out_row, a->out_row, result, factor, first ? NULL : keep, lanes, a->head_dim);
+    store_block(h->out + i * stride, stride, result, factor, first ? NULL : decay, lanes, a->head_dim);
     if (!last || !a->lse) return;
-    for (int j = 0; j < lanes; j++) a->lse[h->rows_at + i + j] = top[j] + logf(sum[j]);
+    for (int j = 0; j < lanes; j++) a->lse[h->first_row + i + j] = max[j] + logf(sum[j]);
 }
 
 void PK_NAME(attention)(const pk_attention *a, int64_t sample, int64_t head, void *work)
 {
     head_view h = view_head(a, sample, head, 0, work);
-    start_rows(a, h.work + h.at.top, h.work + h.at.sum);
+    start_rows(a, h.work + h.at.max, h.work + h.at.sum);
     for (int64_t first = 0, end = 0; end < a->keys + a->extra; first = end) {
         end = view_chunk(&h, first);
-        float *to = h.work + h.at.keys_by_row;
-        for (int j = 0; j < 2; j++) to = pack_by_row(to, h.runs[j].k, h.runs[j].k_row, h.runs[j].count, a->head_dim);
+        float *panels = h.work + h.at.keys_by_row;
+        for (int j = 0; j < 2; j++)
+            panels = pack_by_row(panels, h.runs[j].k, h.runs[j].k_stride, h.runs[j].count, a->head_dim);
         pack_by_column(h.work + h.at.by_column, &h, 0);
         for (int64_t i = 0; i < a->queries; i += PK_NR)
             block_out(&h, i, at_most(a->queries - i, PK_NR), first == 0, end == a->keys + a->extra);

@@ -1,154 +1,163 @@
 /* SPDX-License-Identifier: Apache-2.0
- * attention_block.h -- what attention and its gradient share. One (sample, head) is worked on in chunks of columns (see
- * ../attention.h) and for each chunk in blocks of PK_NR query rows, a row in each lane. All about a block is held
- * transposed: scores [chunk][PK_NR], rows [head_dim][PK_NR]. So softmax has no sum across lanes, its result is a panel
- * of the next product as it stands, and nothing a row's numbers go through depends on the other rows. */
+ * attention_block.h -- what attention.c and attention_grad.c share. The columns (keys, then extra keys) of one head of
+ * one sample are processed in chunks, and for each chunk the query rows in blocks of PK_NR, one row in each lane. All
+ * matrices of a block are transposed: scores [chunk][PK_NR], rows [head_dim][PK_NR]. So the softmax needs no sum across
+ * lanes, the scores are already the packed panel that the next product reads, and no row's results depend on the other
+ * rows. The layout of the scratch is in ../attention.h. */
 #ifndef PK_ATTENTION_BLOCK_H
 #define PK_ATTENTION_BLOCK_H
 #include "../attention.h"
-#include "../stream.h"
+#include "../prefetch.h"
 #include "pack.h"
 #include "vmath.h"
 
-/* The part of the keys, or of the extra keys, that is in the chunk: `count` rows from `row` on, columns of the chunk
- * from `at` on; k and v point to the first. */
-typedef struct run { int64_t at, row, count; const float *k, *v; int64_t k_row, v_row; } run;
+/* The part of the chunk that is keys (run 0) or extra keys (run 1): `count` rows of the operands from `row` on, which
+ * are the chunk's columns from `column` on. k and v point to the first row; their rows are *_stride elements apart. */
+typedef struct run { int64_t column, row, count; const float *k, *v; int64_t k_stride, v_stride; } run;
 
 typedef struct head_view {
     const pk_attention *a;
-    pk_attention_layout at;
+    pk_attention_layout at;                                 /* offsets of the parts of work */
     float *work;
     int64_t sample, head;
-    const float *q;
+    const float *q;                                         /* query row 0 of the head */
     float *out;
-    float boost;                                            /* head_scale, or 1 */
-    int64_t rows_at;                                        /* element of query row 0 in lse, dsink, dhead_scale */
+    float head_scale;                                       /* of the head, or 1 */
+    int64_t first_row;                                      /* index of query row 0 in lse, dsink, dhead_scale */
     int64_t columns;                                        /* of the chunk */
     run runs[2];
 } head_view;
 
-static inline int64_t least(int64_t a, int64_t b) { return a < b ? a : b; }
+static inline int64_t min_extent(int64_t a, int64_t b) { return a < b ? a : b; }
 static inline int at_most(int64_t n, int most) { return n < most ? (int)n : most; }
 
 static inline const float *operand_row(const pk_operand *o, const head_view *h, int64_t row)
 {
-    return o->data + h->sample * o->batch + row * o->row + h->head * h->a->head_dim;
+    return o->data + h->sample * o->sample_stride + row * o->row_stride + h->head * h->a->head_dim;
 }
 
 static inline head_view view_head(const pk_attention *a, int64_t sample, int64_t head, int gradient, void *work)
 {
     head_view h = { .a = a, .at = pk_attention_lay_out(a, gradient, PK_MR, PK_NR), .work = work, .sample = sample,
-                    .head = head, .out = a->out + sample * a->out_batch + head * a->head_dim,
-                    .boost = a->head_scale ? a->head_scale[head] : 1.0f,
-                    .rows_at = (sample * a->heads + head) * a->queries };
+                    .head = head, .out = a->out + sample * a->out_sample_stride + head * a->head_dim,
+                    .head_scale = a->head_scale ? a->head_scale[head] : 1.0f,
+                    .first_row = (sample * a->heads + head) * a->queries };
     h.q = operand_row(&a->q, &h, 0);
     return h;
 }
 
-/* Makes the columns from `first` on the chunk; the next one starts at the number returned. */
+/* Selects the chunk that begins at column `first`. Returns the first column of the next chunk. */
 static inline int64_t view_chunk(head_view *h, int64_t first)
 {
     const pk_attention *a = h->a;
-    const int64_t end = least(first + h->at.chunk, a->keys + a->extra);
-    run *own = &h->runs[0], *extra = &h->runs[1];
-    *own = *extra = (run){ 0, 0, 0, NULL, NULL, 0, 0 };
+    const int64_t end = min_extent(first + h->at.chunk, a->keys + a->extra);
+    run *keys = &h->runs[0], *extra = &h->runs[1];
+    *keys = *extra = (run){ 0, 0, 0, NULL, NULL, 0, 0 };
     h->columns = end - first;
     if (first < a->keys)
-        *own = (run){ 0, first, least(end, a->keys) - first, operand_row(&a->k, h, first),
-                      operand_row(&a->v, h, first), a->k.row, a->v.row };
+        *keys = (run){ 0, first, min_extent(end, a->keys) - first, operand_row(&a->k, h, first),
+                      operand_row(&a->v, h, first), a->k.row_stride, a->v.row_stride };
     if (end > a->keys) {
         const int64_t row = first > a->keys ? first - a->keys : 0;
         *extra = (run){ a->keys + row - first, row, end - a->keys - row, operand_row(&a->xk, h, row),
-                        operand_row(&a->xv, h, row), a->xk.row, a->xv.row };
+                        operand_row(&a->xv, h, row), a->xk.row_stride, a->xv.row_stride };
     }
     return end;
 }
 
-/* x [count][n] to panels of PK_MR rows: [n][PK_MR] each. Returns the end. */
-static inline float *pack_by_row(float *to, const float *x, int64_t x_row, int64_t count, int64_t n)
+/* Packs x [count][n], rows x_stride apart, into panels of PK_MR rows: [n][PK_MR] each. Returns the end of the
+ * panels. */
+static inline float *pack_by_row(float *to, const float *x, int64_t x_stride, int64_t count, int64_t n)
 {
     for (int64_t i = 0; i < count; i += PK_MR, to += n * PK_MR)
-        pack_panel(to, PK_MR, x + i * x_row, x_row, 1, at_most(count - i, PK_MR), n);
+        pack_panel(to, PK_MR, x + i * x_stride, x_stride, 1, at_most(count - i, PK_MR), n);
     return to;
 }
 
-/* The chunk's values (or keys) to panels of PK_MR columns: [columns][PK_MR] each. */
+/* Packs the values (or keys) of the chunk into panels of PK_MR elements of head_dim: [columns][PK_MR] each. */
 static inline void pack_by_column(float *to, const head_view *h, int keys)
 {
     for (int64_t c = 0; c < h->a->head_dim; c += PK_MR) {
         for (int i = 0; i < 2; i++) {
             const run *r = &h->runs[i];
-            if (r->count) pack_panel(to, PK_MR, (keys ? r->k : r->v) + c, 1, keys ? r->k_row : r->v_row,
+            if (r->count) pack_panel(to, PK_MR, (keys ? r->k : r->v) + c, 1, keys ? r->k_stride : r->v_stride,
                                      at_most(h->a->head_dim - c, PK_MR), r->count);
             to += r->count * PK_MR;
         }
     }
 }
 
-/* to [n][PK_NR]: rows x [lanes][n] transposed and times s; lanes beyond are zero. */
-static inline void pack_block(float *to, const float *x, int64_t x_row, int lanes, int64_t n, float s)
+/* to [n][PK_NR] = s * transpose of x [lanes][n], rows x_stride apart; the other lanes are zero. */
+static inline void pack_block(float *to, const float *x, int64_t x_stride, int lanes, int64_t n, float s)
 {
-    pack_panel(to, PK_NR, x, x_row, 1, lanes, n);
+    pack_panel(to, PK_NR, x, x_stride, 1, lanes, n);
     if (s == 1.0f) return;
     for (int64_t j = 0; j < n * PK_NR; j += PW) pv_store(to + j, pv_mul(pv_load(to + j), pv_set(s)));
 }
 
-/* Row j of to [lanes][n] = factor[j] * (column j of from [n][PK_NR]) + keep[j] * itself; keep NULL: 0. */
-static inline void store_block(float *to, int64_t to_row, const float *from, const float *factor, const float *keep,
-                               int lanes, int64_t n)
+/* Transposes a block back into rows: row j of to [lanes][n], rows to_stride apart, becomes factor[j] * (lane j of from
+ * [n][PK_NR]) + old_factor[j] * its old content; old_factor NULL: 0. */
+static inline void store_block(float *to, int64_t to_stride, const float *from, const float *factor,
+                               const float *old_factor, int lanes, int64_t n)
 {
     pv x[PW], y[PW];
-    for (int at = 0; at < lanes; at += PW, to += PW * to_row) {
-        const int rows = at_most(lanes - at, PW);
-        const pv f = pv_load(factor + at);
+    for (int first = 0; first < lanes; first += PW, to += PW * to_stride) {
+        const int rows = at_most(lanes - first, PW);
+        const pv f = pv_load(factor + first);
         for (int64_t c = 0; c < n; c += PW) {
             const int cols = at_most(n - c, PW);
             for (int i = 0; i < PW; i++)
-                x[i] = i < cols ? pv_mul(pv_load(from + (c + i) * PK_NR + at), f) : pv_zero();
+                x[i] = i < cols ? pv_mul(pv_load(from + (c + i) * PK_NR + first), f) : pv_zero();
             transpose(y, x);
             for (int j = 0; j < rows; j++) {
-                float *own = to + j * to_row + c;
-                if (keep) y[j] = pv_fma(load_lanes(own, cols), pv_set(keep[at + j]), y[j]);
-                micro_store(own, y[j], cols);
+                float *row = to + j * to_stride + c;
+                if (old_factor) y[j] = pv_fma(load_lanes(row, cols), pv_set(old_factor[first + j]), y[j]);
+                store_lanes(row, y[j], cols);
             }
         }
     }
 }
 
-/* Block `at`'s part of the next head's rows of an operand, to be asked for in so many turns. */
-static inline pk_stream next_head(const head_view *h, const pk_operand *o, int64_t rows, int64_t at, int64_t turns)
+/* Prefetches, in `turns` turns, a part of an operand's `rows` rows for the head that this thread computes next. Every
+ * block takes an equal part; block: its number. */
+static inline pk_prefetch prefetch_next_head(const head_view *h, const pk_operand *o, int64_t rows, int64_t block,
+                                             int64_t turns)
 {
     const pk_attention *a = h->a;
-    const int64_t next = h->sample * a->heads + h->head + a->next, blocks = a->queries / PK_NR;
-    if (!a->next || next >= a->samples * a->heads || !blocks || !o->data) return (pk_stream){ .some = 0 };
-    const int64_t part = (rows + blocks - 1) / blocks, first = at * part;
-    const float *row = o->data + next / a->heads * o->batch + first * o->row + next % a->heads * a->head_dim;
-    return stream_of(rectangle_of(row, sizeof(float), o->row, least(part, rows - first), a->head_dim), turns, 0);
+    const int64_t next = h->sample * a->heads + h->head + a->prefetch_heads, blocks = a->queries / PK_NR;
+    if (!a->prefetch_heads || next >= a->samples * a->heads || !blocks || !o->data)
+        return (pk_prefetch){ .lines_per_turn = 0 };
+    const int64_t part = (rows + blocks - 1) / blocks, first = block * part;
+    const float *row = o->data + next / a->heads * o->sample_stride + first * o->row_stride
+        + next % a->heads * a->head_dim;
+    return prefetch_of(prefetch_area_of(row, sizeof(float), o->row_stride, min_extent(part, rows - first), a->head_dim),
+                       turns, 0);
 }
 
-/* c [columns][PK_NR] = rows . block, for panels by row and a block [n][PK_NR]; the first `width` lanes. */
+/* c [columns][PK_NR] = keys (or values) times a block [n][PK_NR], in its first `width` lanes: PW or PK_NR. panel: of
+ * pack_by_row, the keys' panels and then those of the extra keys. */
 static inline void rows_times_block(const head_view *h, float *c, const float *panel, const float *block, int width,
-                                    pk_ahead *ahead)
+                                    pk_micro_prefetch *prefetch)
 {
     const int64_t n = h->a->head_dim;
     for (int j = 0; j < 2; j++) {
         const run *r = &h->runs[j];
         for (int64_t i = 0; i < r->count; i += PK_MR, panel += n * PK_MR)
-            micro_tile(n, panel, block, c + (r->at + i) * PK_NR, PK_NR, at_most(r->count - i, PK_MR), width, NULL,
-                       ahead);
+            micro_tile(n, panel, block, c + (r->column + i) * PK_NR, PK_NR, at_most(r->count - i, PK_MR), width,
+                       NULL, prefetch);
     }
 }
 
-/* c [n][PK_NR] = panels by column . scores [columns][PK_NR]; the first `width` lanes. */
+/* c [n][PK_NR] = (panels of pack_by_column) times scores [columns][PK_NR], in the first `width` lanes. */
 static inline void columns_times_scores(const head_view *h, float *c, const float *panel, const float *scores,
-                                        int width, pk_ahead *ahead)
+                                        int width, pk_micro_prefetch *prefetch)
 {
     const int64_t n = h->a->head_dim;
     for (int64_t i = 0; i < n; i += PK_MR, panel += h->columns * PK_MR)
-        micro_tile(h->columns, panel, scores, c + i * PK_NR, PK_NR, at_most(n - i, PK_MR), width, NULL, ahead);
+        micro_tile(h->columns, panel, scores, c + i * PK_NR, PK_NR, at_most(n - i, PK_MR), width, NULL, prefetch);
 }
 
-/* Turns of the full tiles in each of the two. */
+/* Turns of prefetching (PK_TURN) in rows_times_block and in columns_times_scores: those of their full tiles. */
 static inline int64_t turns_by_row(const head_view *h) { return h->columns / PK_MR * (h->a->head_dim / PK_TURN); }
 static inline int64_t turns_by_column(const head_view *h) { return h->a->head_dim / PK_MR * (h->columns / PK_TURN); }
 #endif

@@ -1,30 +1,34 @@
 /* SPDX-License-Identifier: Apache-2.0
- * attention_grad.c -- gradient of softmax attention for one (sample, head), see attention_block.h. For each block of
- * query rows: probabilities P again from scores and lse, dS = P (dout V^T - D) with D = dout . out, and from these the
- * block's dq and what it adds to dk, dv and those of the extra rows. What nobody wants is not computed. */
+ * attention_grad.c -- the gradient of softmax attention for one head of one sample; see attention_block.h. For each
+ * block of query rows it computes the probabilities P again from scores and lse, then dS = P * (dout V^T - D) with D =
+ * dout . out row by row. From dS come the block's dq and, summed over the blocks, dk and dxk; from P come dv and dxv.
+ * Gradients that the caller does not want, and what only they need, are not computed. */
 #include <string.h>
 #include "../names.h"
 #include "attention_block.h"
 
-typedef struct wishes { int dq, dk, dv, dxk, dxv, dboost, ds, p; } wishes;
+/* Which gradients the caller wants, and whether dS and P are needed for them. */
+typedef struct wanted { int dq, dk, dv, dxk, dxv, dhead_scale, ds, p; } wanted;
 
-static wishes wishes_of(const pk_attention_grad *g)
+static wanted wanted_of(const pk_attention_grad *g)
 {
-    wishes w = { .dq = g->dq.data != NULL, .dk = g->dk.data != NULL, .dv = g->dv.data != NULL,
+    wanted w = { .dq = g->dq.data != NULL, .dk = g->dk.data != NULL, .dv = g->dv.data != NULL,
                  .dxk = g->fwd.extra && g->dxk.data, .dxv = g->fwd.extra && g->dxv.data,
-                 .dboost = g->dhead_scale != NULL };
-    w.ds = w.dq || w.dk || w.dxk || w.dboost;
+                 .dhead_scale = g->dhead_scale != NULL };
+    w.ds = w.dq || w.dk || w.dxk || w.dhead_scale;
     w.p = w.dv || w.dxv;
     return w;
 }
 
-/* `lanes` query rows from row `row` on; width: lanes that are computed; slot: its place in the bundle. */
-typedef struct block { int64_t row, slot; int lanes, width; const float *q, *dout; } block;
+/* A block: query rows row .. row + lanes - 1. width: the lanes that are computed, PW or PK_NR. index: of the block in
+ * its bundle. q, dout: its first row. */
+typedef struct block { int64_t row, index; int lanes, width; const float *q, *dout; } block;
 
-/* d [lanes] = dout . out, row by row. */
-static void row_dots(float *d, const float *x, int64_t x_row, const float *y, int64_t y_row, int lanes, int64_t n)
+/* d[i] = (row i of x) . (row i of y), for rows of n elements. */
+static void row_dots(float *d, const float *x, int64_t x_stride, const float *y, int64_t y_stride, int lanes,
+                     int64_t n)
 {
-    for (int i = 0; i < lanes; i++, x += x_row, y += y_row) {
+    for (int i = 0; i < lanes; i++, x += x_stride, y += y_stride) {
         pv sum = pv_zero();
         int64_t c = 0;
         for (; c + PW <= n; c += PW) sum = pv_fma(pv_load(x + c), pv_load(y + c), sum);
@@ -33,138 +37,144 @@ static void row_dots(float *d, const float *x, int64_t x_row, const float *y, in
     }
 }
 
-/* dsink = -exp(sink - lse) d; the exponential is 1 where sink and lse are the same, infinite or not. */
+/* dsink = -exp(sink - lse) d. The exponential is the sink's probability: 1 where sink and lse are equal, infinite
+ * too. */
 static void sink_grad(float *dsink, const float *sink, const float *lse, const float *d, int lanes)
 {
-    for (int at = 0; at < lanes; at += PW) {
-        const int n = at_most(lanes - at, PW);
-        pv z = load_lanes(sink + at, n), l = load_lanes(lse + at, n);
-        pv mass = pv_keep(pv_less(z, l), pv_exp_neg(pv_sub(z, l)), pv_set(1.0f));
-        micro_store(dsink + at, pv_fnma(mass, pv_load(d + at), pv_zero()), n);
+    for (int first = 0; first < lanes; first += PW) {
+        const int n = at_most(lanes - first, PW);
+        pv z = load_lanes(sink + first, n), l = load_lanes(lse + first, n);
+        pv p = pv_select(pv_less(z, l), pv_exp_neg(pv_sub(z, l)), pv_set(1.0f));
+        store_lanes(dsink + first, pv_fnma(p, pv_load(d + first), pv_zero()), n);
     }
 }
 
-/* One vector of query rows: s [columns][PK_NR] becomes P, dp becomes dS (dp NULL: not wanted); dS . s is returned.
- * A probability below e^-44 is taken for 0: beside the others it is nothing, and the subnormal numbers that its
- * products come to make every FMA they take part in a hundred times slower. */
-static pv probabilities(float *s, float *dp, int64_t columns, float boost, pv lse, pv d)
+/* For one vector of query rows: s [columns][PK_NR] becomes P, and dp, which holds dout V^T, becomes dS (NULL: not
+ * wanted). Returns the sum over columns of dS * s, the gradient of head_scale. P below e^-44 becomes 0: it is nothing
+ * beside the row's other probabilities, and its products would be subnormal numbers, which make an FMA a hundred times
+ * slower. */
+static pv probabilities(float *s, float *dp, int64_t columns, float head_scale, pv lse, pv d)
 {
-    const pv b = pv_set(boost), minus = pv_sub(pv_zero(), lse);
-    pv dboost = pv_zero();
+    const pv scale = pv_set(head_scale), minus_lse = pv_sub(pv_zero(), lse);
+    pv dscale = pv_zero();
     for (int64_t k = 0; k < columns; k++, s += PK_NR) {
-        pv score = pv_load(s), log_p = pv_fma(score, b, minus);
-        pv p = pv_keep(pv_less(log_p, pv_set(-44.0f)), pv_zero(), pv_exp_neg(log_p));
+        pv score = pv_load(s), log_p = pv_fma(score, scale, minus_lse);
+        pv p = pv_select(pv_less(log_p, pv_set(-44.0f)), pv_zero(), pv_exp_neg(log_p));
         pv_store(s, p);
         if (!dp) continue;
         pv ds = pv_mul(p, pv_sub(pv_load(dp), d));
         pv_store(dp, ds);
         dp += PK_NR;
-        dboost = pv_fma(ds, score, dboost);
+        dscale = pv_fma(ds, score, dscale);
     }
-    return dboost;
+    return dscale;
 }
 
-/* c [m,n] (+)= p x over k query rows: p [.][PK_NR] has the query rows of a block along its lanes, the next block's is
- * `slot` further; x is a panel [k][PK_NR]. The sibling of micro_rows for an A that stands the other way; rows of p
- * beyond m are read. next: asked for meanwhile. */
-PK_INLINE void turned_rows(int k, const float *p, int64_t slot, const float *x, float *c, int64_t c_row, int m, int n,
-                           int accumulate, pk_stream *next, const int rows, const int vectors)
+/* The micro-kernel for an A in the form of scores: c [m,n] = or += p x, summed over k query rows. p [.][PK_NR] is the
+ * block's part of A: row i is a column of the scores, its lanes are query rows; the next block's part is block_stride
+ * further. x is a panel [k][PK_NR]. Up to PK_MR - 1 rows of p beyond m are read. next: what to prefetch meanwhile. */
+PK_INLINE void scores_rows(int k, const float *p, int64_t block_stride, const float *x, float *c, int64_t c_row, int m,
+                           int n, int accumulate, pk_prefetch *next, const int rows, const int vectors)
 {
     pv acc[PK_MR][2];
     micro_begin(acc, accumulate ? c : NULL, c_row, m, n, rows, vectors);
-    for (; k > 0; k -= PK_NR, p += slot) {
+    for (; k > 0; k -= PK_NR, p += block_stride) {
         const int lanes = k < PK_NR ? k : PK_NR;
         for (int j = 0; j < lanes; j++, x += PK_NR) {
-            next_lines(next);
+            prefetch_turn(next);
             micro_step(acc, p + j, PK_NR, x, rows, vectors);
         }
     }
     micro_end(c, c_row, acc, m, n, rows, vectors);
 }
 
-static void turned_tile(int k, const float *p, int64_t slot, const float *x, float *c, int64_t c_row, int m, int n,
-                        int accumulate, pk_stream *next)
+static void scores_tile(int k, const float *p, int64_t block_stride, const float *x, float *c, int64_t c_row, int m,
+                        int n, int accumulate, pk_prefetch *next)
 {
-    if (m == PK_MR && n == PK_NR) turned_rows(k, p, slot, x, c, c_row, PK_MR, PK_NR, accumulate, next, PK_MR, 2);
-    else PK_TILE(m, n, turned_rows, k, p, slot, x, c, c_row, m, n, accumulate, next)
+    if (m == PK_MR && n == PK_NR)
+        scores_rows(k, p, block_stride, x, c, c_row, PK_MR, PK_NR, accumulate, next, PK_MR, 2);
+    else PK_TILE(m, n, scores_rows, k, p, block_stride, x, c, c_row, m, n, accumulate, next)
 }
 
-/* The blocks whose part of the keys' and values' gradients is added at once: `rows` query rows from row `row` on. */
+/* Up to PK_BUNDLE consecutive blocks, whose part of dk and dv is added at once: query rows row .. row + rows - 1. */
 typedef struct bundle { int64_t row; int rows; } bundle;
 
-/* to [count][n], rows apart by to_row: = or += p^T x, with p [count][PK_NR] a block, x as panels of PK_NR columns. */
-static void add_bundle(float *to, int64_t to_row, const float *p, int64_t slot, const float *x, int64_t count,
-                       int64_t n, const bundle *b)
+/* to [count][n], rows to_stride apart: = (first bundle) or += p x over the bundle's query rows. p: `count` rows of P or
+ * dS of the bundle's first block; x: its rows of dout or q in panels of PK_NR columns. */
+static void add_bundle(float *to, int64_t to_stride, const float *p, int64_t block_stride, const float *x,
+                       int64_t count, int64_t n, const bundle *b)
 {
     for (int64_t c = 0; c < n; c += PK_NR, x += PK_BUNDLE * PK_NR * PK_NR) {
         const int cols = at_most(n - c, PK_NR);
         for (int64_t i = 0; i < count; i += PK_MR) {
-            float *own = to + i * to_row + c;
-            const rectangle below = rectangle_of(own + PK_MR * to_row, sizeof(float), to_row,
-                                                 least(count - i - PK_MR, PK_MR), cols);
-            pk_stream next = stream_of(below, b->rows, 0);
-            turned_tile(b->rows, p + i * PK_NR, slot, x, own, to_row, at_most(count - i, PK_MR), cols, b->row > 0,
-                        &next);
+            float *tile = to + i * to_stride + c;
+            const prefetch_area below = prefetch_area_of(tile + PK_MR * to_stride, sizeof(float), to_stride,
+                                                         min_extent(count - i - PK_MR, PK_MR), cols);
+            pk_prefetch next = prefetch_of(below, b->rows, 0);
+            scores_tile(b->rows, p + i * PK_NR, block_stride, x, tile, to_stride, at_most(count - i, PK_MR), cols,
+                        b->row > 0, &next);
         }
     }
 }
 
-/* Leaves out the runs of columns that no wanted gradient needs, and packs the rest, once for all blocks. */
-static void prepare(head_view *h, const wishes *w)
+/* Empties the runs of the chunk that no wanted gradient needs, and packs the others, once for all blocks. */
+static void pack_chunk(head_view *h, const wanted *w)
 {
-    if (!(w->dq || w->dboost || w->dk || w->dv)) h->runs[0].count = 0;
-    if (!(w->dq || w->dboost || w->dxk || w->dxv)) h->runs[1].count = 0;
+    if (!(w->dq || w->dhead_scale || w->dk || w->dv)) h->runs[0].count = 0;
+    if (!(w->dq || w->dhead_scale || w->dxk || w->dxv)) h->runs[1].count = 0;
     float *keys = h->work + h->at.keys_by_row, *values = h->work + h->at.values_by_row;
     for (int i = 0; i < 2; i++) {
         const run *r = &h->runs[i];
-        keys = pack_by_row(keys, r->k, r->k_row, r->count, h->a->head_dim);
-        if (w->ds) values = pack_by_row(values, r->v, r->v_row, r->count, h->a->head_dim);
+        keys = pack_by_row(keys, r->k, r->k_stride, r->count, h->a->head_dim);
+        if (w->ds) values = pack_by_row(values, r->v, r->v_stride, r->count, h->a->head_dim);
     }
     if (w->dq) pack_by_column(h->work + h->at.by_column, h, 1);
-    for (int64_t i = 0; i < PK_BUNDLE; i++) {           /* turned_rows reads up to PK_MR rows beyond the last */
-        const int64_t end = i * h->at.slot + h->columns * PK_NR;
+    for (int64_t i = 0; i < PK_BUNDLE; i++) {           /* scores_rows reads up to PK_MR rows beyond the end */
+        const int64_t end = i * h->at.block_stride + h->columns * PK_NR;
         memset(h->work + h->at.scores + end, 0, PK_MR * PK_NR * sizeof(float));
         if (w->ds) memset(h->work + h->at.dscores + end, 0, PK_MR * PK_NR * sizeof(float));
     }
 }
 
-/* The block's P and dS into the scratch, and its part of dhead_scale. */
-static void block_scores(const head_view *h, const pk_attention_grad *g, const wishes *w, const block *b, int add)
+/* Computes the block's P and dS in the scratch, and its part of dhead_scale. add: add that to the earlier chunks'
+ * part. */
+static void block_scores(const head_view *h, const pk_attention_grad *g, const wanted *w, const block *b, int add)
 {
     const pk_attention *a = h->a;
-    float *const s = h->work + h->at.scores + b->slot * h->at.slot, *const dots = h->work + h->at.dots;
-    float *const ds = h->work + h->at.dscores + b->slot * h->at.slot;
+    float *const s = h->work + h->at.scores + b->index * h->at.block_stride, *const dots = h->work + h->at.dots;
+    float *const ds = h->work + h->at.dscores + b->index * h->at.block_stride;
     float *const query = h->work + h->at.query, *const dout = h->work + h->at.result;
-    const int64_t at = b->row / PK_NR, turns = turns_by_row(h);
-    pk_ahead ahead = { .stream = { next_head(h, &a->q, a->queries, at, turns),
-                                   next_head(h, &a->k, a->keys, at, turns) } };
-    pack_block(query, b->q, a->q.row, b->lanes, a->head_dim, a->scale);
-    rows_times_block(h, s, h->work + h->at.keys_by_row, query, b->width, &ahead);
+    const int64_t number = b->row / PK_NR, turns = turns_by_row(h);
+    pk_micro_prefetch prefetch = { .cursor = { prefetch_next_head(h, &a->q, a->queries, number, turns),
+                                               prefetch_next_head(h, &a->k, a->keys, number, turns) } };
+    pack_block(query, b->q, a->q.row_stride, b->lanes, a->head_dim, a->scale);
+    rows_times_block(h, s, h->work + h->at.keys_by_row, query, b->width, &prefetch);
     if (w->ds) {
-        pack_block(dout, b->dout, g->dout.row, b->lanes, a->head_dim, 1.0f);
-        ahead = (pk_ahead){ .stream = { next_head(h, &a->v, a->keys, at, turns),
-                                        next_head(h, &g->dout, a->queries, at, turns) } };
-        rows_times_block(h, ds, h->work + h->at.values_by_row, dout, b->width, &ahead);
+        pack_block(dout, b->dout, g->dout.row_stride, b->lanes, a->head_dim, 1.0f);
+        prefetch = (pk_micro_prefetch){ .cursor = { prefetch_next_head(h, &a->v, a->keys, number, turns),
+                                                    prefetch_next_head(h, &g->dout, a->queries, number, turns) } };
+        rows_times_block(h, ds, h->work + h->at.values_by_row, dout, b->width, &prefetch);
     }
-    const int64_t from = h->runs[0].count ? 0 : h->runs[1].at;
+    const int64_t first_column = h->runs[0].count ? 0 : h->runs[1].column;      /* of those that were not left out */
     const int64_t count = h->runs[0].count + h->runs[1].count;
-    for (int at = 0; at < b->lanes; at += PW) {
-        const int n = at_most(b->lanes - at, PW);
-        const int64_t row = h->rows_at + b->row + at;
-        float *const own = s + from * PK_NR + at, *const down = w->ds ? ds + from * PK_NR + at : NULL;
-        pv d = w->ds ? load_lanes(dots + at, n) : pv_zero();
-        pv dboost = probabilities(own, down, count, h->boost, load_lanes(a->lse + row, n), d);
-        if (!w->dboost) continue;
-        if (add) dboost = pv_add(load_lanes(g->dhead_scale + row, n), dboost);
-        micro_store(g->dhead_scale + row, dboost, n);
+    for (int v = 0; v < b->lanes; v += PW) {
+        const int n = at_most(b->lanes - v, PW);
+        const int64_t row = h->first_row + b->row + v;
+        float *const lane_s = s + first_column * PK_NR + v;
+        float *const lane_ds = w->ds ? ds + first_column * PK_NR + v : NULL;
+        pv d = w->ds ? load_lanes(dots + v, n) : pv_zero();
+        pv dscale = probabilities(lane_s, lane_ds, count, h->head_scale, load_lanes(a->lse + row, n), d);
+        if (!w->dhead_scale) continue;
+        if (add) dscale = pv_add(load_lanes(g->dhead_scale + row, n), dscale);
+        store_lanes(g->dhead_scale + row, dscale, n);
     }
 }
 
-/* x [rows][n] times s to panels of PK_NR columns: [PK_BUNDLE*PK_NR][PK_NR] each. */
-static void pack_rows(float *to, const float *x, int64_t x_row, int rows, int64_t n, float s)
+/* Packs s * x [rows][n], rows x_stride apart, into panels of PK_NR columns: [PK_BUNDLE*PK_NR][PK_NR] each. */
+static void pack_rows(float *to, const float *x, int64_t x_stride, int rows, int64_t n, float s)
 {
     for (int64_t c = 0; c < n; c += PK_NR, to += PK_BUNDLE * PK_NR * PK_NR) {
-        pack_panel(to, PK_NR, x + c, 1, x_row, at_most(n - c, PK_NR), rows);
+        pack_panel(to, PK_NR, x + c, 1, x_stride, at_most(n - c, PK_NR), rows);
         if (s == 1.0f) continue;
         for (int64_t j = 0; j < rows * PK_NR; j += PW) pv_store(to + j, pv_mul(pv_load(to + j), pv_set(s)));
     }
@@ -172,54 +182,58 @@ static void pack_rows(float *to, const float *x, int64_t x_row, int rows, int64_
 
 static float *output_row(const pk_output *o, const head_view *h, int64_t row)
 {
-    return o->data + h->sample * o->batch + row * o->row + h->head * h->a->head_dim;
+    return o->data + h->sample * o->sample_stride + row * o->row_stride + h->head * h->a->head_dim;
 }
 
+/* The part of the chunk in the block's dq: scale * head_scale * dS K. add: to the part of earlier chunks. */
 static void block_dq(const head_view *h, const pk_attention_grad *g, const block *b, int add)
 {
     const pk_attention *a = h->a;
-    const pk_operand out = { a->out, a->out_batch, a->out_row };
-    float *const result = h->work + h->at.result, factor[PK_NR], keep[PK_NR];
-    for (int j = 0; j < PK_NR; j++) factor[j] = a->scale * h->boost, keep[j] = 1.0f;
-    const rectangle own = rectangle_of(output_row(&g->dq, h, b->row), sizeof(float), g->dq.row, b->lanes, a->head_dim);
+    const pk_operand out = { a->out, a->out_sample_stride, a->out_row_stride };
+    float *const result = h->work + h->at.result, factor[PK_NR], old_factor[PK_NR];
+    float *const dq = output_row(&g->dq, h, b->row);
+    for (int j = 0; j < PK_NR; j++) factor[j] = a->scale * h->head_scale, old_factor[j] = 1.0f;
+    const prefetch_area rows = prefetch_area_of(dq, sizeof(float), g->dq.row_stride, b->lanes, a->head_dim);
     const int64_t turns = turns_by_column(h);
-    pk_ahead ahead = { .stream = { next_head(h, &out, a->queries, b->row / PK_NR, turns), stream_of(own, turns, 0) } };
-    columns_times_scores(h, result, h->work + h->at.by_column, h->work + h->at.dscores + b->slot * h->at.slot, b->width,
-                         &ahead);
-    store_block(output_row(&g->dq, h, b->row), g->dq.row, result, factor, add ? keep : NULL, b->lanes, a->head_dim);
+    pk_micro_prefetch prefetch = { .cursor = { prefetch_next_head(h, &out, a->queries, b->row / PK_NR, turns),
+                                               prefetch_of(rows, turns, 0) } };
+    columns_times_scores(h, result, h->work + h->at.by_column,
+                         h->work + h->at.dscores + b->index * h->at.block_stride, b->width, &prefetch);
+    store_block(dq, g->dq.row_stride, result, factor, add ? old_factor : NULL, b->lanes, a->head_dim);
 }
 
-/* From the blocks' P and dS: their part of the gradients of keys, values and extra rows. */
-static void bundle_grads(const head_view *h, const pk_attention_grad *g, const wishes *w, const bundle *b)
+/* From P and dS of the bundle's blocks: their part of dk = dS^T q, dv = P^T dout and of dxk, dxv. */
+static void bundle_grads(const head_view *h, const pk_attention_grad *g, const wanted *w, const bundle *b)
 {
     const pk_attention *a = h->a;
     const float *const p = h->work + h->at.scores, *const ds = h->work + h->at.dscores;
     float *const q_row = h->work + h->at.query_row, *const dout_row = h->work + h->at.dout_row;
     if (w->dk || w->dxk)
-        pack_rows(q_row, h->q + b->row * a->q.row, a->q.row, b->rows, a->head_dim, a->scale * h->boost);
-    if (w->p) pack_rows(dout_row, operand_row(&g->dout, h, b->row), g->dout.row, b->rows, a->head_dim, 1.0f);
+        pack_rows(q_row, h->q + b->row * a->q.row_stride, a->q.row_stride, b->rows, a->head_dim,
+                  a->scale * h->head_scale);
+    if (w->p) pack_rows(dout_row, operand_row(&g->dout, h, b->row), g->dout.row_stride, b->rows, a->head_dim, 1.0f);
     const struct { int wanted; const pk_output *to; const float *p, *x; const run *r; } part[] = {
         { w->dk, &g->dk, ds, q_row, &h->runs[0] },  { w->dv, &g->dv, p, dout_row, &h->runs[0] },
         { w->dxk, &g->dxk, ds, q_row, &h->runs[1] }, { w->dxv, &g->dxv, p, dout_row, &h->runs[1] } };
     for (int i = 0; i < 4; i++) {
         const run *r = part[i].r;
         if (part[i].wanted && r->count)
-            add_bundle(output_row(part[i].to, h, r->row), part[i].to->row, part[i].p + r->at * PK_NR, h->at.slot,
-                       part[i].x, r->count, a->head_dim, b);
+            add_bundle(output_row(part[i].to, h, r->row), part[i].to->row_stride, part[i].p + r->column * PK_NR,
+                       h->at.block_stride, part[i].x, r->count, a->head_dim, b);
     }
 }
 
-/* One block: D and the sink's gradient, then P and dS into its slot, and dq. */
-static void one_block(const head_view *h, const pk_attention_grad *g, const wishes *w, const block *b, int first,
+/* One block: D and dsink, then P, dS and dq. first: of the chunks. products: whether a gradient but dsink is wanted. */
+static void one_block(const head_view *h, const pk_attention_grad *g, const wanted *w, const block *b, int first,
                       int products)
 {
     const pk_attention *a = h->a;
-    const float *const out = h->out + b->row * a->out_row;
+    const float *const out = h->out + b->row * a->out_row_stride;
     float *const dots = h->work + h->at.dots;
-    const int64_t at = h->rows_at + b->row;
+    const int64_t row = h->first_row + b->row;
     const int dsink = g->dsink && first;
-    if (w->ds || dsink) row_dots(dots, b->dout, g->dout.row, out, a->out_row, b->lanes, a->head_dim);
-    if (dsink) sink_grad(g->dsink + at, a->sink + b->row, a->lse + at, dots, b->lanes);
+    if (w->ds || dsink) row_dots(dots, b->dout, g->dout.row_stride, out, a->out_row_stride, b->lanes, a->head_dim);
+    if (dsink) sink_grad(g->dsink + row, a->sink + b->row, a->lse + row, dots, b->lanes);
     if (!products) return;
     block_scores(h, g, w, b, !first);
     if (w->dq) block_dq(h, g, b, !first);
@@ -228,18 +242,18 @@ static void one_block(const head_view *h, const pk_attention_grad *g, const wish
 void PK_NAME(attention_grad)(const pk_attention_grad *g, int64_t sample, int64_t head, void *work)
 {
     const pk_attention *a = &g->fwd;
-    const wishes w = wishes_of(g);
+    const wanted w = wanted_of(g);
     head_view h = view_head(a, sample, head, 1, work);
     for (int64_t first = 0, end = 0; end < a->keys + a->extra; first = end) {
         end = view_chunk(&h, first);
-        if (w.ds || w.p) prepare(&h, &w);
+        if (w.ds || w.p) pack_chunk(&h, &w);
         const int products = (w.ds || w.p) && h.runs[0].count + h.runs[1].count > 0;
         for (int64_t i = 0; i < a->queries && (products || (g->dsink && first == 0)); i += PK_BUNDLE * PK_NR) {
             const bundle all = { i, at_most(a->queries - i, PK_BUNDLE * PK_NR) };
-            for (int at = 0; at < all.rows; at += PK_NR) {
-                const int lanes = at_most(all.rows - at, PK_NR);
-                const block b = { i + at, at / PK_NR, lanes, lanes > PW ? PK_NR : PW, h.q + (i + at) * a->q.row,
-                                  operand_row(&g->dout, &h, i + at) };
+            for (int r = 0; r < all.rows; r += PK_NR) {
+                const int lanes = at_most(all.rows - r, PK_NR);
+                const block b = { i + r, r / PK_NR, lanes, lanes > PW ? PK_NR : PW, h.q + (i + r) * a->q.row_stride,
+                                  operand_row(&g->dout, &h, i + r) };
                 one_block(&h, g, &w, &b, first == 0, products);
             }
             if (products) bundle_grads(&h, g, &w, &all);

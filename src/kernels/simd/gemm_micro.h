@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
- * gemm_micro.h -- the register tile of a matrix product, for every kernel of this folder that multiplies matrices.
- * Operands come as panels: A as a[k][PK_MR], B as b[k][PK_NR], lanes beyond the matrix are zero: pack.h makes
- * both kinds. Each element of a tile is one chain of FMAs over k in index order, whatever its place in the tile. */
+ * gemm_micro.h -- the micro-kernel of the matrix product, used by gemm.c and the attention kernels of this folder: it
+ * computes a register tile of PK_MR x PK_NR elements of C from packed panels, A as a[k][PK_MR] and B as b[k][PK_NR].
+ * Lanes beyond the matrix are zero (pack.h). Each element is one chain of FMAs over k in index order, wherever in the
+ * tile. */
 #ifndef PK_GEMM_MICRO_H
 #define PK_GEMM_MICRO_H
 #include "simd.h"
 
 #if PW == 16
-#define PK_MR 14                                        /* 28 accumulators, 2 of B, 1 of A: 31 of 32 registers */
+#define PK_MR 14                                        /* registers: 28 accumulators, 2 of B, 1 of A: 31 of 32 */
 #else
-#define PK_MR 6                                         /* 12 accumulators, 2 of B, 1 or 2 of A: 16 registers */
+#define PK_MR 6                                         /* registers: 12 accumulators, 2 of B, up to 2 of A: 16 */
 #endif
 #define PK_NR (2 * PW)
 #define PK_INLINE static inline __attribute__((always_inline))
@@ -18,36 +19,38 @@
 #else
 #define PK_UNROLL _Pragma("GCC unroll 16")
 #endif
-/* Keeps the compiler from moving loads across: hoisting them makes it run out of registers. */
+/* Stops the compiler from moving loads across it: with hoisted loads the accumulators no longer fit the registers. */
 #define PK_ORDER __asm__ volatile("" ::: "memory")
 
-/* One vector to memory: all of it, or its first n lanes (n >= 1). */
-PK_INLINE void micro_store(float *c, pv x, int n)
+/* Stores the first n lanes of x, all of them for n >= PW; n >= 1. */
+PK_INLINE void store_lanes(float *c, pv x, int n)
 {
     if (n >= PW) pv_store(c, x);
     else pv_store_m(c, pm_tail(n), x);
 }
 
-/* The first n lanes of x, zero beyond; n may be 0 or more than PW. */
+/* Loads the first n lanes of x, zero in the others; n may be 0 or more than PW. */
 PK_INLINE pv load_lanes(const float *x, int64_t n)
 {
     return n >= PW ? pv_load(x) : n > 0 ? pv_load_m(x, pm_tail(n)) : pv_zero();
 }
 
-/* The rows of a tile, written out: a loop over them is not unrolled in time for acc to become registers. */
+/* f(i) for each row i of the tile. A loop would be unrolled too late for the compiler to keep acc in registers. */
 #if PW == 16
 #define PK_EACH_ROW(f) f(0) f(1) f(2) f(3) f(4) f(5) f(6) f(7) f(8) f(9) f(10) f(11) f(12) f(13)
 #else
 #define PK_EACH_ROW(f) f(0) f(1) f(2) f(3) f(4) f(5)
 #endif
 
-/* A tile's sums begin at the m x n corner of `plus` (NULL: at zero), and go to that of c. */
-PK_INLINE void micro_begin(pv (*acc)[2], const float *plus, int64_t row, int m, int n, const int rows,
+/* Loads the m x n corner of `initial`, rows row_stride apart, into the accumulators; NULL: zeros. rows and vectors,
+ * here and below, are compile-time constants: the rows and the vectors of a row (1 or 2) that the compiled variant
+ * computes, at least m and n. */
+PK_INLINE void micro_begin(pv (*acc)[2], const float *initial, int64_t row_stride, int m, int n, const int rows,
                            const int vectors)
 {
-    if (plus) {
-#define PK_ROW(i) if (i < rows) { acc[i][0] = load_lanes(plus + i * row, i < m ? n : 0); \
-        if (vectors > 1) acc[i][1] = load_lanes(plus + i * row + PW, i < m ? n - PW : 0); }
+    if (initial) {
+#define PK_ROW(i) if (i < rows) { acc[i][0] = load_lanes(initial + i * row_stride, i < m ? n : 0); \
+        if (vectors > 1) acc[i][1] = load_lanes(initial + i * row_stride + PW, i < m ? n - PW : 0); }
         PK_EACH_ROW(PK_ROW)
 #undef PK_ROW
     } else {
@@ -57,16 +60,17 @@ PK_INLINE void micro_begin(pv (*acc)[2], const float *plus, int64_t row, int m, 
     }
 }
 
+/* Stores the m x n corner of the accumulators in c. */
 PK_INLINE void micro_end(float *c, int64_t c_row, pv (*acc)[2], int m, int n, const int rows, const int vectors)
 {
 #define PK_ROW(i) if (i < rows && i < m) { \
-        micro_store(c + i * c_row, acc[i][0], n); \
-        if (vectors > 1) micro_store(c + i * c_row + PW, acc[i][1], n - PW); }
+        store_lanes(c + i * c_row, acc[i][0], n); \
+        if (vectors > 1) store_lanes(c + i * c_row + PW, acc[i][1], n - PW); }
     PK_EACH_ROW(PK_ROW)
 #undef PK_ROW
 }
 
-/* acc += x*b in acc's own register. gcc left alone lets the sums wander between registers and spills some. */
+/* acc += x*b. With an intrinsic gcc copies accumulators between registers and spills some; the instruction does not. */
 PK_INLINE void micro_fma(pv *acc, pv x, pv b)
 {
 #if defined(__clang__)
@@ -77,44 +81,45 @@ PK_INLINE void micro_fma(pv *acc, pv x, pv b)
 }
 
 #if PW == 16
-/* acc[j] += *x b[j], x read and spread by each FMA: one instruction of the front end's where a register makes it two.
- * A core shared with another thread is short of those first; alone it is short of loads (two a cycle), which three
- * rows kept in a register relieve. */
-#define PK_SPREAD(i) ((i) % 5 != 2)
-PK_INLINE void micro_fma_spread(pv *acc, const float *x, pv b)
+/* *acc += *x * b, where the FMA itself broadcasts *x from memory: no separate instruction loads it. A core shared by
+ * two hardware threads is limited by the instructions it decodes, which this saves; a core alone by its two loads a
+ * cycle, for which three rows of the tile load *x into a register once for both vectors. */
+#define PK_BROADCAST(i) ((i) % 5 != 2)
+PK_INLINE void micro_fma_broadcast(pv *acc, const float *x, pv b)
 {
     __asm__("vfmadd231ps %2%{1to16%}, %1, %0" : "+v"(*acc) : "v"(b), "m"(*x));
 }
 #else
-#define PK_SPREAD(i) 0
-PK_INLINE void micro_fma_spread(pv *acc, const float *x, pv b) { micro_fma(acc, pv_set(*x), b); }
+#define PK_BROADCAST(i) 0
+PK_INLINE void micro_fma_broadcast(pv *acc, const float *x, pv b) { micro_fma(acc, pv_set(*x), b); }
 #endif
 
-PK_INLINE void micro_row(pv *acc, const float *x, pv b0, pv b1, const int vectors, const int spread)
+/* One row of the tile, one k: acc[0..vectors-1] += *x * b. broadcast: by micro_fma_broadcast. */
+PK_INLINE void micro_row(pv *acc, const float *x, pv b0, pv b1, const int vectors, const int broadcast)
 {
-    if (spread) {
-        micro_fma_spread(&acc[0], x, b0);
-        if (vectors > 1) micro_fma_spread(&acc[1], x, b1);
+    if (broadcast) {
+        micro_fma_broadcast(&acc[0], x, b0);
+        if (vectors > 1) micro_fma_broadcast(&acc[1], x, b1);
     } else {
-        pv all = pv_set(*x);
-        micro_fma(&acc[0], all, b0);
-        if (vectors > 1) micro_fma(&acc[1], all, b1);
+        pv value = pv_set(*x);
+        micro_fma(&acc[0], value, b0);
+        if (vectors > 1) micro_fma(&acc[1], value, b1);
     }
 }
 
-/* acc += a[rows] b[vectors*PW] of one k, rows of a `lane` apart; lane, rows and vectors are constants. */
-PK_INLINE void micro_step(pv (*acc)[2], const float *a, const int lane, const float *b, const int rows,
+/* One k: acc += (column of A)(row of B). a_row: the distance of A's rows, a compile-time constant, 1 in a panel. */
+PK_INLINE void micro_step(pv (*acc)[2], const float *a, const int a_row, const float *b, const int rows,
                           const int vectors)
 {
     pv b0 = pv_load(b), b1 = vectors > 1 ? pv_load(b + PW) : pv_zero();
-#define PK_ROW(i) if (i < rows) micro_row(acc[i], a + i * lane, b0, b1, vectors, PK_SPREAD(i));
+#define PK_ROW(i) if (i < rows) micro_row(acc[i], a + i * a_row, b0, b1, vectors, PK_BROADCAST(i));
     PK_EACH_ROW(PK_ROW)
 #undef PK_ROW
     PK_ORDER;
 }
 
-/* Four k. The panels of A come from the second cache, and the hardware alone brings them a little late: two KiB ahead
- * they are asked for. */
+/* Four values of k. The panel of A is in the level-2 cache, from which the hardware prefetcher brings it a little late:
+ * it is prefetched 2 KiB (512 floats) ahead. */
 PK_INLINE void micro_four(pv (*acc)[2], const float *a, const float *b, const int rows, const int vectors)
 {
     PK_UNROLL
@@ -125,58 +130,61 @@ PK_INLINE void micro_four(pv (*acc)[2], const float *a, const float *b, const in
     micro_step(acc, a + 3 * PK_MR, 1, b + 3 * PK_NR, rows, vectors);
 }
 
-/* The lines and rows of one turn. */
-PK_INLINE void next_lines(pk_stream *s)
+/* Prefetches the lines of one turn (pk_prefetch in ../pk.h) and moves the cursor behind them. */
+PK_INLINE void prefetch_turn(pk_prefetch *p)
 {
-    for (int i = 0; i < s->some; i++) {
-        __builtin_prefetch(s->at, 0, 3);
-        s->at += PK_ALIGN;
-        if (--s->left) continue;
-        s->left = s->lines;
-        s->at += s->gap;
-        if (--s->rows == 0) s->some = 0;
+    for (int i = 0; i < p->lines_per_turn; i++) {
+        __builtin_prefetch(p->line, 0, 3);
+        p->line += PK_ALIGN;
+        if (--p->lines_left) continue;
+        p->lines_left = p->lines_per_row;
+        p->line += p->row_gap;
+        if (--p->rows_left == 0) p->lines_per_turn = 0;
     }
 }
 
-PK_INLINE void next_rows(const pk_ahead *w, int turn)
+/* Prefetches rows 2*turn and 2*turn + 1 of each block. */
+PK_INLINE void prefetch_block_rows(const pk_micro_prefetch *p, int turn)
 {
-    for (int i = 0; i < w->blocks; i++) {
-        const float *at = w->block[i].at + 2 * turn * w->block[i].row;
+    for (int i = 0; i < p->blocks; i++) {
+        const float *row = p->block[i].data + 2 * turn * p->block[i].row_stride;
         PK_UNROLL
         for (int j = 0; j < PK_NR; j += 16) {
-            __builtin_prefetch(at + j, 0, 3);
-            __builtin_prefetch(at + w->block[i].row + j, 0, 3);
+            __builtin_prefetch(row + j, 0, 3);
+            __builtin_prefetch(row + p->block[i].row_stride + j, 0, 3);
         }
     }
 }
 
-/* The next tile of sums, and the blocks, within ten turns: most pieces of K have as many. */
-PK_INLINE void ask_tiles(const pk_ahead *w, const float *plus, int turn)
+/* Prefetches the tile behind `initial` and the blocks, spread over the first ten turns: most pieces of K have as
+ * many. */
+PK_INLINE void prefetch_tiles(const pk_micro_prefetch *p, const float *initial, int turn)
 {
     const int lines = (PK_MR * PK_NR / 16 + 9) / 10;
     if (turn >= 10) return;
-    if (plus) {
-        const float *next = plus + PK_MR * PK_NR + turn * lines * 16;
+    if (initial) {
+        const float *next = initial + PK_MR * PK_NR + turn * lines * 16;
         PK_UNROLL
         for (int i = 0; i < lines; i++) __builtin_prefetch(next + i * 16, 0, 3);
     }
-    if (2 * turn < PK_MR) next_rows(w, turn);
+    if (2 * turn < PK_MR) prefetch_block_rows(p, turn);
 }
 
+/* micro_tile for a variant of constant rows and vectors. */
 PK_INLINE void micro_rows(int64_t k, const float *a, const float *b, float *c, int64_t c_row, int m, int n,
-                          const float *plus, pk_ahead *ahead, const int rows, const int vectors)
+                          const float *initial, pk_micro_prefetch *prefetch, const int rows, const int vectors)
 {
     pv acc[PK_MR][2];
-    micro_begin(acc, plus, PK_NR, m, n, rows, vectors);
+    micro_begin(acc, initial, PK_NR, m, n, rows, vectors);
     int64_t p = 0;
-    if (ahead) {
+    if (prefetch) {
         for (int turn = 0; p + PK_TURN <= k; p += PK_TURN, a += PK_TURN * PK_MR, b += PK_TURN * PK_NR, turn++) {
-            ask_tiles(ahead, plus, turn);
+            prefetch_tiles(prefetch, initial, turn);
             micro_four(acc, a, b, rows, vectors);
             micro_four(acc, a + 4 * PK_MR, b + 4 * PK_NR, rows, vectors);
-            next_lines(&ahead->stream[0]);
+            prefetch_turn(&prefetch->cursor[0]);
             micro_four(acc, a + 8 * PK_MR, b + 8 * PK_NR, rows, vectors);
-            next_lines(&ahead->stream[1]);
+            prefetch_turn(&prefetch->cursor[1]);
             micro_four(acc, a + 12 * PK_MR, b + 12 * PK_NR, rows, vectors);
         }
     }
@@ -185,8 +193,8 @@ PK_INLINE void micro_rows(int64_t k, const float *a, const float *b, float *c, i
     micro_end(c, c_row, acc, m, n, rows, vectors);
 }
 
-/* rows_fn(.., rows, vectors) with the constants for a tile [m,n]. Rows are rounded up to the next size compiled, so a
- * few left-over rows do not cost a full tile. */
+/* Calls the variant of rows_fn for a tile of m x n: rows_fn(..., rows, vectors) with m rounded up to 2, 4, 8 or PK_MR
+ * rows, so that the last few rows of a matrix do not cost a full tile. */
 #define PK_TILE(m, n, rows_fn, ...) \
     if ((m) <= 2) PK_VECTORS(n, 2, rows_fn, __VA_ARGS__) \
     else if ((m) <= 4) PK_VECTORS(n, 4, rows_fn, __VA_ARGS__) \
@@ -195,12 +203,13 @@ PK_INLINE void micro_rows(int64_t k, const float *a, const float *b, float *c, i
 #define PK_VECTORS(n, rows, rows_fn, ...) \
     { if ((n) > PW) rows_fn(__VA_ARGS__, rows, 2); else rows_fn(__VA_ARGS__, rows, 1); }
 
-/* c[m,n] = a^T b over k, from `plus` on (a tile, NULL: zeros; may be c); 1 <= m <= PK_MR, 1 <= n <= PK_NR. Only the
- * m x n corner is touched. Beside a full tile the next one behind plus is asked for, and what `ahead` says. */
+/* The micro-kernel: c[m,n] = initial + sum over k of a[k][i]*b[k][j], with 1 <= m <= PK_MR and 1 <= n <= PK_NR. initial
+ * is a tile [PK_MR][PK_NR] (NULL: zeros), or c if that is contiguous. Nothing outside the m x n corner of initial and c
+ * is read or written. A full tile also prefetches: the tile behind initial, and what `prefetch` says (may be NULL). */
 static inline void micro_tile(int64_t k, const float *a, const float *b, float *c, int64_t c_row, int m, int n,
-                              const float *plus, pk_ahead *ahead)
+                              const float *initial, pk_micro_prefetch *prefetch)
 {
-    if (m == PK_MR && n == PK_NR) micro_rows(k, a, b, c, c_row, PK_MR, PK_NR, plus, ahead, PK_MR, 2);
-    else PK_TILE(m, n, micro_rows, k, a, b, c, c_row, m, n, plus, NULL)
+    if (m == PK_MR && n == PK_NR) micro_rows(k, a, b, c, c_row, PK_MR, PK_NR, initial, prefetch, PK_MR, 2);
+    else PK_TILE(m, n, micro_rows, k, a, b, c, c_row, m, n, initial, NULL)
 }
 #endif

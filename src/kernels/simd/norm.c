@@ -1,20 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0
- * norm.c -- LayerNorm, its gradient, affine maps, log-sum-exp and sums over columns. A row is short enough to stay
- * in the first cache, so it is read once for each thing that must be known before the next. */
+ * norm.c -- entries of the kernel table: LayerNorm, its gradient, affine, log-sum-exp and sums over rows. A row is read
+ * several times, once for each statistic and once for the result, as it is short enough to stay in the level-1
+ * cache. */
 #include <math.h>
 #include "../names.h"
 #include "vmath.h"
 
 #define INLINE static inline __attribute__((always_inline))
 #define CHAINS 4                                    /* independent sums, to hide the latency of an addition */
-#define BLOCK 8                                     /* vectors of columns col_sums has in registers */
+#define BLOCK 8                                     /* vectors of columns whose sums col_sums holds in registers */
 
 typedef struct two { pv a, b; } two;
-typedef struct four { pv a, b, c, d; } four;
+typedef struct four { pv a, b, c, d; } four;        /* constants of a function f_*, named beside it */
 
-INLINE pm first(int64_t n) { return pm_tail(n < PW ? n : PW); }
+INLINE pm lanes_mask(int64_t n) { return pm_tail(n < PW ? n : PW); }
 
-/* Two sums over j < n of f(x[j], y[j], z[j], k); z NULL reads as 1. Lanes beyond n are dropped after f. */
+/* Sums over j < n of the two results of f(x[j], y[j], z[j], k); z NULL reads as 1. A function of x alone gets it twice,
+ * the second time as x2. */
 INLINE void sum_row(float *sum_a, float *sum_b, const float *x, const float *y, const float *z, pv k, int64_t n,
                     two (*f)(pv x, pv y, pv z, pv k))
 {
@@ -29,16 +31,16 @@ INLINE void sum_row(float *sum_a, float *sum_b, const float *x, const float *y, 
             b[u] = pv_add(b[u], t.b);
         }
     for (; j < n; j += PW) {
-        const pm m = first(n - j);
+        const pm m = lanes_mask(n - j);
         two t = f(pv_load_m(x + j, m), pv_load_m(y + j, m), z ? pv_load_m(z + j, m) : pv_set(1), k);
-        a[0] = pv_add(a[0], pv_keep(m, t.a, pv_zero()));
-        b[0] = pv_add(b[0], pv_keep(m, t.b, pv_zero()));
+        a[0] = pv_add(a[0], pv_select(m, t.a, pv_zero()));
+        b[0] = pv_add(b[0], pv_select(m, t.b, pv_zero()));
     }
     *sum_a = pv_sum(pv_add(pv_add(a[0], a[1]), pv_add(a[2], a[3])));
     *sum_b = pv_sum(pv_add(pv_add(b[0], b[1]), pv_add(b[2], b[3])));
 }
 
-/* to[j] = f(x[j], y[j], z[j], w[j], k); z NULL reads as 1, w NULL as 0. */
+/* to[j] = f(x[j], y[j], z[j], w[j], k) for j < n; z NULL reads as 1, w NULL as 0. */
 INLINE void map_row(float *to, const float *x, const float *y, const float *z, const float *w, four k, int64_t n,
                     pv (*f)(pv x, pv y, pv z, pv w, four k))
 {
@@ -47,7 +49,7 @@ INLINE void map_row(float *to, const float *x, const float *y, const float *z, c
         pv_store(to + j, f(pv_load(x + j), pv_load(y + j), z ? pv_load(z + j) : pv_set(1),
                            w ? pv_load(w + j) : pv_zero(), k));
     if (j < n) {
-        const pm m = first(n - j);
+        const pm m = lanes_mask(n - j);
         pv_store_m(to + j, m, f(pv_load_m(x + j, m), pv_load_m(y + j, m), z ? pv_load_m(z + j, m) : pv_set(1),
                                 w ? pv_load_m(w + j, m) : pv_zero(), k));
     }
@@ -62,6 +64,7 @@ void PK_NAME(affine)(float *y, int64_t ldy, const float *x, int64_t ldx, const f
     for (int64_t i = 0; i < rows; i++, x += ldx, y += ldy) map_row(y, x, x, gamma, beta, none, cols, f_affine);
 }
 
+/* The first two moments of x about the point `origin`. */
 INLINE two f_moments(pv x, pv x2, pv one, pv origin)
 {
     (void)x2; (void)one;
@@ -75,8 +78,9 @@ INLINE pv f_normalise(pv x, pv x2, pv gamma, pv beta, four k)   /* k: origin, rs
     return pv_fma(pv_fma(pv_sub(x, k.a), k.b, k.c), gamma, beta);
 }
 
-/* Sums are taken of differences from a point near the mean, first the row's first element, then the mean so found: a
- * large offset then costs no digits, and what is still missing to the mean (rest) is known exactly enough. */
+/* The moments are sums of differences from a point near the mean, so that a large offset of the row costs no digits:
+ * the first pass takes the row's first element and finds the mean roughly, the second takes that as origin. mean -
+ * origin (offset) is then small. */
 void PK_NAME(layernorm)(float *y, int64_t ldy, float *mean, float *rstd, const float *x, int64_t ldx,
                         const float *gamma, const float *beta, float eps, int64_t rows, int64_t cols)
 {
@@ -86,22 +90,24 @@ void PK_NAME(layernorm)(float *y, int64_t ldy, float *mean, float *rstd, const f
         sum_row(&sum, &squares, x, x, NULL, pv_set(x[0]), cols, f_moments);
         const float origin = x[0] + sum / n;
         sum_row(&sum, &squares, x, x, NULL, pv_set(origin), cols, f_moments);
-        const float rest = sum / n, var = squares / n - rest * rest;
+        const float offset = sum / n, var = squares / n - offset * offset;
         const float r = 1 / sqrtf((var < 0 ? 0 : var) + eps);
-        const four k = { pv_set(origin), pv_set(r), pv_set(-rest * r), pv_zero() };
+        const four k = { pv_set(origin), pv_set(r), pv_set(-offset * r), pv_zero() };
         map_row(y, x, x, gamma, beta, k, cols, f_normalise);
-        if (mean) mean[i] = origin + rest;
+        if (mean) mean[i] = origin + offset;
         if (rstd) rstd[i] = r;
     }
 }
 
-INLINE two f_slopes(pv dy, pv x, pv gamma, pv mean)
+/* g = dy*gamma, and g*(x - mean). */
+INLINE two f_gradient_sums(pv dy, pv x, pv gamma, pv mean)
 {
     pv g = pv_mul(dy, gamma);
     return (two){ g, pv_mul(g, pv_sub(x, mean)) };
 }
 
-INLINE pv f_layernorm_grad(pv dy, pv x, pv gamma, pv add, four k)   /* k: mean, rstd, constant, slope */
+/* k: mean, rstd, -rstd*mean(g), -rstd^3*mean(g*(x - mean)) */
+INLINE pv f_layernorm_grad(pv dy, pv x, pv gamma, pv add, four k)
 {
     pv g = pv_fma(pv_mul(dy, gamma), k.b, k.c);
     return pv_add(pv_fma(pv_sub(x, k.a), k.d, g), add);
@@ -115,24 +121,27 @@ void PK_NAME(layernorm_grad)(float *dx, int64_t lddx, const float *dy, int64_t l
     for (int64_t i = 0; i < rows; i++, dx += lddx, dy += lddy, x += ldx) {
         const float r = rstd[i];
         float g, gd;                                /* sums of g and of g*(x - mean) */
-        sum_row(&g, &gd, dy, x, gamma, pv_set(mean[i]), cols, f_slopes);
+        sum_row(&g, &gd, dy, x, gamma, pv_set(mean[i]), cols, f_gradient_sums);
         const four k = { pv_set(mean[i]), pv_set(r), pv_set(-r * (g / n)), pv_set(-r * r * (r * (gd / n))) };
         map_row(dx, dy, x, gamma, add ? add + i * ldadd : NULL, k, cols, f_layernorm_grad);
     }
 }
 
-/* out[j] += sum over rows of a, of a*b (`with` 1) or of a*(b - mean)*rstd (2), for `width` vectors of columns. */
+/* What col_sums sums over the rows. */
+enum { SUM_A, SUM_AB, SUM_A_NORMALISED };      /* a; a*b; a*(b - mean)*rstd */
+
+/* Adds the sums over the rows of `width` vectors of columns to out. masked: of one vector, in the lanes of m only. */
 INLINE void col_block(float *out, const float *a, int64_t lda, const float *b, int64_t ldb, const float *mean,
-                      const float *rstd, int64_t rows, int with, int width, int masked, pm m)
+                      const float *rstd, int64_t rows, int term, int width, int masked, pm m)
 {
     pv s[BLOCK];
     for (int u = 0; u < width; u++) s[u] = pv_zero();
     for (int64_t i = 0; i < rows; i++, a += lda, b = b ? b + ldb : b)
         for (int u = 0; u < width; u++) {
             pv v = masked ? pv_load_m(a, m) : pv_load(a + u * PW);
-            if (with == 0) { s[u] = pv_add(s[u], v); continue; }
+            if (term == SUM_A) { s[u] = pv_add(s[u], v); continue; }
             pv h = masked ? pv_load_m(b, m) : pv_load(b + u * PW);
-            if (with == 2) h = pv_mul(pv_sub(h, pv_set(mean[i])), pv_set(rstd[i]));
+            if (term == SUM_A_NORMALISED) h = pv_mul(pv_sub(h, pv_set(mean[i])), pv_set(rstd[i]));
             s[u] = pv_fma(v, h, s[u]);
         }
     if (masked) { pv_store_m(out, m, pv_add(pv_load_m(out, m), s[0])); return; }
@@ -140,40 +149,40 @@ INLINE void col_block(float *out, const float *a, int64_t lda, const float *b, i
 }
 
 INLINE void columns(float *out, const float *a, int64_t lda, const float *b, int64_t ldb, const float *mean,
-                    const float *rstd, int64_t rows, int64_t cols, int with)
+                    const float *rstd, int64_t rows, int64_t cols, int term)
 {
     int64_t j = 0;
     for (; j + BLOCK * PW <= cols; j += BLOCK * PW)
-        col_block(out + j, a + j, lda, b ? b + j : b, ldb, mean, rstd, rows, with, BLOCK, 0, pm_tail(0));
+        col_block(out + j, a + j, lda, b ? b + j : b, ldb, mean, rstd, rows, term, BLOCK, 0, pm_tail(0));
     for (; j < cols; j += PW)
-        col_block(out + j, a + j, lda, b ? b + j : b, ldb, mean, rstd, rows, with, 1, 1, first(cols - j));
+        col_block(out + j, a + j, lda, b ? b + j : b, ldb, mean, rstd, rows, term, 1, 1, lanes_mask(cols - j));
 }
 
 void PK_NAME(col_sums)(float *out, const float *a, int64_t lda, const float *b, int64_t ldb, const float *mean,
                        const float *rstd, int64_t rows, int64_t cols)
 {
-    if (!b) columns(out, a, lda, NULL, 0, NULL, NULL, rows, cols, 0);
-    else if (!mean) columns(out, a, lda, b, ldb, NULL, NULL, rows, cols, 1);
-    else columns(out, a, lda, b, ldb, mean, rstd, rows, cols, 2);
+    if (!b) columns(out, a, lda, NULL, 0, NULL, NULL, rows, cols, SUM_A);
+    else if (!mean) columns(out, a, lda, b, ldb, NULL, NULL, rows, cols, SUM_AB);
+    else columns(out, a, lda, b, ldb, mean, rstd, rows, cols, SUM_A_NORMALISED);
 }
 
-INLINE float row_top(const float *x, int64_t n)     /* the largest element; -inf of none */
+INLINE float row_max(const float *x, int64_t n)     /* the largest element; -inf for n = 0 */
 {
-    pv top = pv_set(-INFINITY);
+    pv max = pv_set(-INFINITY);
     for (int64_t j = 0; j < n; j += PW) {
-        const pm m = first(n - j);
-        top = pv_max(pv_keep(m, pv_load_m(x + j, m), top), top);    /* passes a NaN over; the sum will show it */
+        const pm m = lanes_mask(n - j);
+        max = pv_max(pv_select(m, pv_load_m(x + j, m), max), max);    /* ignores NaN; the sum will be NaN */
     }
-    return pv_peak(top);
+    return pv_max_lane(max);
 }
 
-INLINE two f_exp(pv x, pv x2, pv one, pv top)
+INLINE two f_exp(pv x, pv x2, pv one, pv max)
 {
     (void)x2; (void)one;
-    return (two){ pv_exp(pv_sub(x, top)), pv_zero() };
+    return (two){ pv_exp(pv_sub(x, max)), pv_zero() };
 }
 
-INLINE pv f_soft(pv x, pv x2, pv one, pv zero, four k)          /* k: top, 1/sum */
+INLINE pv f_soft(pv x, pv x2, pv one, pv zero, four k)          /* k: max, 1/sum */
 {
     (void)x2; (void)one; (void)zero;
     return pv_mul(pv_exp(pv_sub(x, k.a)), k.b);
@@ -183,11 +192,11 @@ void PK_NAME(logsumexp)(float *lse, float *soft, int64_t ldsoft, const float *x,
                         int64_t cols)
 {
     for (int64_t i = 0; i < rows; i++, x += ldx) {
-        float top = row_top(x, cols), sum, unused;
-        if (isinf(top)) top = 0;                    /* -inf: the sum is 0; inf: the sum is inf */
-        sum_row(&sum, &unused, x, x, NULL, pv_set(top), cols, f_exp);
-        const four k = { pv_set(top), pv_set(sum == 0 ? 0 : 1 / sum), pv_zero(), pv_zero() };
+        float max = row_max(x, cols), sum, unused;
+        if (isinf(max)) max = 0;                    /* -inf: the sum is 0; inf: the sum is inf */
+        sum_row(&sum, &unused, x, x, NULL, pv_set(max), cols, f_exp);
+        const four k = { pv_set(max), pv_set(sum == 0 ? 0 : 1 / sum), pv_zero(), pv_zero() };
         if (soft) map_row(soft + i * ldsoft, x, x, NULL, NULL, k, cols, f_soft);
-        lse[i] = top + logf(sum);
+        lse[i] = max + logf(sum);
     }
 }

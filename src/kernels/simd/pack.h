@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * pack.h -- packs matrices of floats into panels as gemm_micro.h reads them, for every kernel of this folder that
- * multiplies matrices. */
+ * pack.h -- packs matrices of floats into the panels that gemm_micro.h reads, for pack.c and the attention kernels. A
+ * panel is [k][width]; its lanes are rows of A or columns of B. */
 #ifndef PK_PACK_H
 #define PK_PACK_H
 #include "gemm_micro.h"
@@ -15,8 +15,8 @@
 #define PACK_SHUFFLE(a, b, how) _mm256_shuffle_ps(a, b, how)
 #endif
 
-/* Transposes four rows within the quarters of vectors: lane i of quarter q of to[j] is lane j of quarter q of
- * from[i]. */
+/* A quarter is four lanes of a vector (128 bits). Transposes the 4 x 4 matrix in each quarter of four vectors: lane i
+ * of quarter q of to[j] is lane j of quarter q of from[i]. */
 PK_INLINE void transpose_quarters(pv *to, const pv *from)
 {
     const pv a = PACK_LOW(from[0], from[1]), b = PACK_HIGH(from[0], from[1]);
@@ -34,7 +34,7 @@ PK_INLINE void transpose(pv *to, const pv *from)
     PK_UNROLL
     for (int i = 0; i < PW; i += 4) transpose_quarters(u + i, from + i);
     PK_UNROLL
-    for (int i = 0; i < 4; i++) {                       /* u[i + 4q]: column i + 4*lane of the rows 4q..4q+3 */
+    for (int i = 0; i < 4; i++) {                       /* quarter c of u[i + 4q]: column i + 4c of rows 4q..4q+3 */
 #if PW == 16
         pv t[4];
         t[0] = _mm512_shuffle_f32x4(u[i], u[i + 4], 0x88);
@@ -52,93 +52,94 @@ PK_INLINE void transpose(pv *to, const pv *from)
     }
 }
 
-/* The same for rows in memory, `row` elements apart: to[j] is column j of the first `rows` rows, a compile-time
- * constant. Loading 128-bit quarters of several rows into one vector leaves only shuffles within quarters, half as
- * many. */
-PK_INLINE void load_transposed(pv *to, const float *from, int64_t row, const int rows)
+/* Loads PW columns of `rows` rows, row_stride elements apart, transposed: lane i of to[j] is from[i*row_stride + j].
+ * rows is a compile-time constant. One vector is loaded from quarters of several rows, so that only the shuffles within
+ * quarters remain: half of those of transpose. */
+PK_INLINE void load_transposed(pv *to, const float *from, int64_t row_stride, const int rows)
 {
     PK_UNROLL
     for (int j = 0; j < PW; j += 4) {
         pv x[4];
         PK_UNROLL
         for (int i = 0; i < 4; i++) {
-            const float *at = from + i * row + j;
+            const float *x0 = from + i * row_stride + j;
 #if PW == 16
-            x[i] = _mm512_castps128_ps512(_mm_loadu_ps(at));
-            if (i + 4 < rows) x[i] = _mm512_insertf32x4(x[i], _mm_loadu_ps(at + 4 * row), 1);
-            if (i + 8 < rows) x[i] = _mm512_insertf32x4(x[i], _mm_loadu_ps(at + 8 * row), 2);
-            if (i + 12 < rows) x[i] = _mm512_insertf32x4(x[i], _mm_loadu_ps(at + 12 * row), 3);
+            x[i] = _mm512_castps128_ps512(_mm_loadu_ps(x0));
+            if (i + 4 < rows) x[i] = _mm512_insertf32x4(x[i], _mm_loadu_ps(x0 + 4 * row_stride), 1);
+            if (i + 8 < rows) x[i] = _mm512_insertf32x4(x[i], _mm_loadu_ps(x0 + 8 * row_stride), 2);
+            if (i + 12 < rows) x[i] = _mm512_insertf32x4(x[i], _mm_loadu_ps(x0 + 12 * row_stride), 3);
 #else
-            x[i] = _mm256_castps128_ps256(_mm_loadu_ps(at));
-            if (i + 4 < rows) x[i] = _mm256_insertf128_ps(x[i], _mm_loadu_ps(at + 4 * row), 1);
+            x[i] = _mm256_castps128_ps256(_mm_loadu_ps(x0));
+            if (i + 4 < rows) x[i] = _mm256_insertf128_ps(x[i], _mm_loadu_ps(x0 + 4 * row_stride), 1);
 #endif
         }
         transpose_quarters(to + j, x);
     }
 }
 
-/* Up to PW lanes of a panel whose lanes are contiguous in memory (lane stride 1): rows of the panel are copied. */
-PK_INLINE void pack_copy(float *to, const int width, const float *from, int64_t step, int lanes, int64_t k)
+/* Packs up to PW lanes of a panel whose lanes are contiguous in memory (lane_stride 1): copies its rows. */
+PK_INLINE void pack_copy(float *to, const int width, const float *from, int64_t k_stride, int lanes, int64_t k)
 {
     if (lanes >= PW) {
-        for (int64_t p = 0; p < k; p++) pv_store(to + p * width, pv_load(from + p * step));
+        for (int64_t p = 0; p < k; p++) pv_store(to + p * width, pv_load(from + p * k_stride));
     } else {
-        pm have = pm_tail(lanes);
+        pm loaded = pm_tail(lanes);
         if (width % PW == 0) {
-            for (int64_t p = 0; p < k; p++) pv_store(to + p * width, pv_load_m(from + p * step, have));
-        } else {                                        /* the panel's last lanes: not a full vector of them */
-            pm keep = pm_tail(width % PW);
-            for (int64_t p = 0; p < k; p++) pv_store_m(to + p * width, keep, pv_load_m(from + p * step, have));
+            for (int64_t p = 0; p < k; p++) pv_store(to + p * width, pv_load_m(from + p * k_stride, loaded));
+        } else {                                        /* last lanes of a panel of 6 or 14: no full vector */
+            pm stored = pm_tail(width % PW);
+            for (int64_t p = 0; p < k; p++) pv_store_m(to + p * width, stored, pv_load_m(from + p * k_stride, loaded));
         }
     }
 }
 
-/* Up to PW lanes of a panel whose k is contiguous in memory (step 1): transposed PW x PW at a time. */
-PK_INLINE void pack_transpose(float *to, const int width, const float *from, int64_t lane, int lanes, int64_t k)
+/* Packs up to PW lanes of a panel whose k is contiguous in memory (k_stride 1): transposes PW x PW at a time. */
+PK_INLINE void pack_transpose(float *to, const int width, const float *from, int64_t lane_stride, int lanes, int64_t k)
 {
-    const int room = width % PW ? width % PW : PW;
+    const int panel_lanes = width % PW ? width % PW : PW;
     pv x[PW], y[PW];
     int64_t p = 0;
-    if (lanes >= room) {
+    if (lanes >= panel_lanes) {
         for (; p + PW <= k; p += PW) {
-            load_transposed(y, from + p, lane, room);
-            PK_UNROLL                           /* what a whole vector writes beyond its row, the next row overwrites */
+            load_transposed(y, from + p, lane_stride, panel_lanes);
+            PK_UNROLL                           /* the next row overwrites lanes stored beyond the end of this one */
             for (int i = 0; i < PW; i++) {
-                if (room == PW || i + 1 < PW || p + PW < k) pv_store(to + (p + i) * width, y[i]);
-                else pv_store_m(to + (p + i) * width, pm_tail(room), y[i]);
+                if (panel_lanes == PW || i + 1 < PW || p + PW < k) pv_store(to + (p + i) * width, y[i]);
+                else pv_store_m(to + (p + i) * width, pm_tail(panel_lanes), y[i]);
             }
         }
     }
     for (; p < k; p += PW) {
-        const int got = k - p < PW ? (int)(k - p) : PW;
+        const int rows = k - p < PW ? (int)(k - p) : PW;
         for (int i = 0; i < PW; i++)
-            x[i] = i >= lanes ? pv_zero() : got == PW ? pv_load(from + i * lane + p)
-                                                      : pv_load_m(from + i * lane + p, pm_tail(got));
+            x[i] = i >= lanes ? pv_zero() : rows == PW ? pv_load(from + i * lane_stride + p)
+                                                      : pv_load_m(from + i * lane_stride + p, pm_tail(rows));
         transpose(y, x);
-        for (int i = 0; i < got; i++) {
-            if (room == PW) pv_store(to + (p + i) * width, y[i]);
-            else pv_store_m(to + (p + i) * width, pm_tail(room), y[i]);
+        for (int i = 0; i < rows; i++) {
+            if (panel_lanes == PW) pv_store(to + (p + i) * width, y[i]);
+            else pv_store_m(to + (p + i) * width, pm_tail(panel_lanes), y[i]);
         }
     }
 }
 
-/* to[k][width]: lane i of row p is from[i*lane + p*step], zero for i >= lanes (lanes <= width). One of lane and
- * step is 1. width is a constant: PK_MR (A; lane is the distance of rows) or PK_NR (B; lane: of columns). */
-PK_INLINE void pack_panel(float *to, const int width, const float *from, int64_t lane, int64_t step, int lanes,
-                          int64_t k)
+/* Packs one panel: to[p*width + i] = from[i*lane_stride + p*k_stride] for p < k and i < lanes, zero for the lanes i
+ * from `lanes` to width - 1. One of the two strides is 1. width is a compile-time constant, PK_MR for A, PK_NR for
+ * B. */
+PK_INLINE void pack_panel(float *to, const int width, const float *from, int64_t lane_stride, int64_t k_stride,
+                          int lanes, int64_t k)
 {
-    if (lane == 1 && lanes == 2 * PW && width == 2 * PW) {      /* whole rows: each page is seen once */
-        for (int64_t p = 0; p < k; p++, to += width, from += step) {
+    if (lane_stride == 1 && lanes == 2 * PW && width == 2 * PW) {      /* by rows: each page is visited once */
+        for (int64_t p = 0; p < k; p++, to += width, from += k_stride) {
             pv x = pv_load(from), y = pv_load(from + PW);
             pv_store(to, x);
             pv_store(to + PW, y);
         }
         return;
     }
-    for (int at = 0; at < width; at += PW) {
-        int some = lanes - at < 0 ? 0 : lanes - at < PW ? lanes - at : PW;
-        if (lane == 1) pack_copy(to + at, width, from + at, step, some, k);
-        else pack_transpose(to + at, width, from + at * lane, lane, some, k);
+    for (int first = 0; first < width; first += PW) {
+        int count = lanes - first < 0 ? 0 : lanes - first < PW ? lanes - first : PW;
+        if (lane_stride == 1) pack_copy(to + first, width, from + first, k_stride, count, k);
+        else pack_transpose(to + first, width, from + first * lane_stride, lane_stride, count, k);
     }
 }
 #endif

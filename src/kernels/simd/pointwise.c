@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
- * pointwise.c -- the pointwise kernels. Each is a function of vectors handed to one loop; the loop is always
- * inlined, so nothing is called per vector. */
+ * pointwise.c -- entries of the kernel table: the pointwise kernels and sums. A kernel is a function of vectors (f_*,
+ * or g_* for a gradient) that is given to the loop `map`; both are inlined, so that there is no call for each
+ * vector. */
 #include <string.h>
 #include "../names.h"
 #include "vmath.h"
 
 #define INLINE static inline __attribute__((always_inline))
-#define QUICK 1.702f                                /* QuickGELU is x sigmoid(QUICK x) */
+#define QUICKGELU_FACTOR 1.702f                     /* QuickGELU(x) = x sigmoid(1.702 x) */
 
-/* y = f(a, b, s); a kernel of one input gives it twice. Every load of a vector stands before its store. */
+/* y = f(a, b, s), s the same for all elements. A kernel of one input passes it as a and b. y may be a or b: each vector
+ * is loaded before it is stored. */
 INLINE void map(float *y, const float *a, const float *b, float s, int64_t n, pv (*f)(pv a, pv b, pv s))
 {
     int64_t i = 0;
@@ -29,10 +31,10 @@ void PK_NAME(mul)(float *y, const float *a, const float *b, int64_t n)      { ma
 void PK_NAME(axpy)(float *y, const float *x, float s, int64_t n)            { map(y, y, x, s, n, f_axpy); }
 void PK_NAME(scale)(float *y, const float *x, float s, int64_t n)           { map(y, x, x, s, n, f_scale); }
 
-/* x where |x| <= 88, beyond which sigmoid is 0 or 1: so that infinity times 0 does not come up */
-INLINE pv tame(pv x) { return pv_min(pv_set(88.0f), pv_max(pv_set(-88.0f), x)); }
+/* x limited to |x| <= 88, beyond which sigmoid is 0 or 1: avoids infinity times 0 */
+INLINE pv clamp_88(pv x) { return pv_min(pv_set(88.0f), pv_max(pv_set(-88.0f), x)); }
 
-INLINE pv times_sigmoid(pv x, pv u)                 /* x sigmoid(u), u of the sign of x */
+INLINE pv times_sigmoid(pv x, pv u)                 /* x sigmoid(u), where u has the sign of x */
 {
     pv rest, s = pv_sigmoid(u, &rest);
     return pv_mul(pv_max(pv_set(-88.0f), x), s);
@@ -45,15 +47,15 @@ INLINE pv f_tanh(pv x, pv b, pv s)    { (void)b; (void)s; return pv_tanh(x); }
 INLINE pv f_sigmoid(pv x, pv b, pv s) { (void)b; (void)s; pv rest; return pv_sigmoid(x, &rest); }
 INLINE pv f_silu(pv x, pv b, pv s)    { (void)b; (void)s; return times_sigmoid(x, x); }
 
-/* One row an activation: its kind, the number that its functions take, and their names behind f_ and g_ (gradient). */
+/* One row for each activation: its kind, the argument s of its functions, and their name behind f_ and g_. */
 #define ACTIVATIONS(ROW) \
-    ROW(PK_GELU, 0, gelu) ROW(PK_QUICKGELU, QUICK, quick) ROW(PK_RELU, 0, relu) ROW(PK_TANH, 0, tanh) \
+    ROW(PK_GELU, 0, gelu) ROW(PK_QUICKGELU, QUICKGELU_FACTOR, quick) ROW(PK_RELU, 0, relu) ROW(PK_TANH, 0, tanh) \
     ROW(PK_SIGMOID, 0, sigmoid) ROW(PK_SILU, 0, silu)
 
 void PK_NAME(act)(pk_act kind, float *y, const float *x, int64_t n)
 {
     switch (kind) {
-#define ROW(kind, number, name) case kind: map(y, x, x, number, n, f_##name); break;
+#define ROW(kind, s, name) case kind: map(y, x, x, s, n, f_##name); break;
     ACTIVATIONS(ROW)
 #undef ROW
     case PK_NONE:      if (n > 0) memmove(y, x, (size_t)n * sizeof *y); break;
@@ -64,10 +66,10 @@ void PK_NAME(act)(pk_act kind, float *y, const float *x, int64_t n)
 INLINE pv silu_slope(pv u)
 {
     pv rest, s = pv_sigmoid(u, &rest);
-    return pv_mul(s, pv_fma(tame(u), rest, pv_set(1.0f)));
+    return pv_mul(s, pv_fma(clamp_88(u), rest, pv_set(1.0f)));
 }
 
-/* product of sigmoid(x) and sigmoid(-x) */
+/* d/dx of sigmoid(x): sigmoid(x) sigmoid(-x) */
 INLINE pv sigmoid_slope(pv x)
 {
     pv rest, s = pv_sigmoid(x, &rest);
@@ -76,7 +78,7 @@ INLINE pv sigmoid_slope(pv x)
 
 INLINE pv g_gelu(pv dy, pv x, pv s)    { (void)s; pv y; return pv_mul(dy, pv_gelu_slope(x, &y)); }
 INLINE pv g_quick(pv dy, pv x, pv s)   { return pv_mul(dy, silu_slope(pv_mul(x, s))); }
-INLINE pv g_relu(pv dy, pv x, pv s)    { (void)s; return pv_keep(pv_less(pv_zero(), x), dy, pv_zero()); }
+INLINE pv g_relu(pv dy, pv x, pv s)    { (void)s; return pv_select(pv_less(pv_zero(), x), dy, pv_zero()); }
 INLINE pv g_tanh(pv dy, pv x, pv s)    { (void)s; return pv_mul(dy, pv_mul(pv_set(4), sigmoid_slope(pv_add(x, x)))); }
 INLINE pv g_sigmoid(pv dy, pv x, pv s) { (void)s; return pv_mul(dy, sigmoid_slope(x)); }
 INLINE pv g_silu(pv dy, pv x, pv s)    { (void)s; return pv_mul(dy, silu_slope(x)); }
@@ -84,14 +86,14 @@ INLINE pv g_silu(pv dy, pv x, pv s)    { (void)s; return pv_mul(dy, silu_slope(x
 void PK_NAME(act_grad)(pk_act kind, float *dx, const float *dy, const float *x, int64_t n)
 {
     switch (kind) {
-#define ROW(kind, number, name) case kind: map(dx, dy, x, number, n, g_##name); break;
+#define ROW(kind, s, name) case kind: map(dx, dy, x, s, n, g_##name); break;
     ACTIVATIONS(ROW)
 #undef ROW
     case PK_NONE:      if (n > 0) memmove(dx, dy, (size_t)n * sizeof *dx); break;
     }
 }
 
-/* GELU and its slope have most of their work in common. */
+/* act_slope for GELU: value and derivative share most of the work. */
 static void gelu_slope(float *y, float *slope, const float *x, int64_t n)
 {
     int64_t i = 0;
@@ -109,24 +111,24 @@ static void gelu_slope(float *y, float *slope, const float *x, int64_t n)
     }
 }
 
-/* The others by parts that are copied, as y may be x. */
+/* The other activations are computed in pieces of 64, from a copy of x, as y may be x. */
 void PK_NAME(act_slope)(pk_act kind, float *y, float *slope, const float *x, int64_t n)
 {
     if (kind == PK_GELU) {
         gelu_slope(y, slope, x, n);
         return;
     }
-    float part[64], one[64];
+    float copy[64], one[64];
     for (int j = 0; j < 64; j++) one[j] = 1.0f;
     for (int64_t i = 0; i < n; i += 64) {
-        const int64_t some = n - i < 64 ? n - i : 64;
-        memcpy(part, x + i, (size_t)some * sizeof *part);
-        PK_NAME(act)(kind, y + i, part, some);
-        PK_NAME(act_grad)(kind, slope + i, one, part, some);
+        const int64_t count = n - i < 64 ? n - i : 64;
+        memcpy(copy, x + i, (size_t)count * sizeof *copy);
+        PK_NAME(act)(kind, y + i, copy, count);
+        PK_NAME(act_grad)(kind, slope + i, one, copy, count);
     }
 }
 
-/* In double: PW running sums of every PW-th element, added up by halves. */
+/* In double: sum l of PW adds every PW-th element from l on; then the sums are added by halves. */
 void PK_NAME(sums)(double *sum, double *sum_sq, const float *x, int64_t n)
 {
     double s[PW] = {0}, q[PW] = {0};

@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
- * vmath.h -- exponential, tanh, sigmoid and GELU of a whole vector. The coefficients are minimax fits for the
- * interval named beside them, rounded one after the other and refitted. A NaN lane stays NaN: minimum and maximum
- * return their second operand when either is NaN, so the variable stands second.
+ * vmath.h -- exp, tanh, sigmoid and GELU of a vector, for the pointwise, norm and attention kernels. Each polynomial is
+ * a minimax fit on the interval named beside it; its coefficients were rounded to float one by one, and the others
+ * fitted again after each. A lane with NaN stays NaN: pv_min and pv_max return their second operand when either is NaN,
+ * so that the variable must be the second.
  *
- *   pv_exp_neg  for x <= 88, the one for softmax: 1 ulp; 0 from -87.7 down, also for -inf
- *   pv_exp      the whole range: inf above 88.72, else the same */
+ *   pv_exp_neg  exp(x) for x <= 88, as in a softmax: error 1 ulp; 0 for x <= -87.7 and -inf
+ *   pv_exp      exp(x) for all x: +inf above 88.72, else as pv_exp_neg */
 #ifndef PK_VMATH_H
 #define PK_VMATH_H
 #include "simd.h"
 
-/* e^r as 1 + r + r^2 Q(r) for |r| <= ln(2)/2, relative error 3.2e-9 */
+/* e^r = 1 + r + r^2 Q(r) with a polynomial Q, for |r| <= ln(2)/2; relative error 3.2e-9 */
 static inline pv pv_exp_core(pv r)
 {
     pv q = pv_set(0x1.6a48c8p-10f);
@@ -21,7 +22,8 @@ static inline pv pv_exp_core(pv r)
     return pv_fma(q, r, pv_set(1.0f));
 }
 
-/* x = n ln 2 + r. Returns r; *biased is n + PV_EXP2_BIAS. ln 2 in two pieces: the product with the first is exact. */
+/* Splits x = n ln 2 + r with integral n. Returns r; *biased is n + PV_EXP2_BIAS. ln 2 is the sum of two constants, so
+ * that the product of n and the first one is exact. */
 static inline pv pv_exp_split(pv x, pv *biased)
 {
     *biased = pv_fma(x, pv_set(0x1.715476p0f), pv_set(PV_EXP2_BIAS));
@@ -31,49 +33,52 @@ static inline pv pv_exp_split(pv x, pv *biased)
 
 static inline pv pv_exp_neg(pv x)
 {
-    pv biased, r = pv_exp_split(pv_max(pv_set(-87.9f), x), &biased);      /* at -87.9 n is -127 and 2^n is 0 */
+    pv biased, r = pv_exp_split(pv_max(pv_set(-87.9f), x), &biased);      /* at -87.9: n = -127, 2^n = 0 */
     return pv_mul(pv_exp_core(r), pv_exp2_biased(biased));
 }
 
-/* n reaches 128 above; there 2^(n-1) is used and doubled. */
+/* For large x n is 128, and 2^128 is no float: for positive x 2^(n-1) is used and the result doubled. */
 static inline pv pv_exp(pv x)
 {
     pv biased, r = pv_exp_split(pv_min(pv_set(89.0f), pv_max(pv_set(-87.9f), x)), &biased);
-    pv half = pv_keep(pv_less(pv_zero(), x), pv_set(1.0f), pv_zero());
+    pv half = pv_select(pv_less(pv_zero(), x), pv_set(1.0f), pv_zero());
     pv e = pv_mul(pv_exp_core(r), pv_exp2_biased(pv_sub(biased, half)));
     return pv_fma(e, half, e);
 }
 
-/* 1/(1 + e^-x): from e^-|x| alone, so that the small side keeps its digits. *other gets 1 - the result likewise. */
+/* Returns 1/(1 + e^-x); *other is 1 minus that. Both come from e^-|x|, so that the smaller one keeps its digits. */
 static inline pv pv_sigmoid(pv x, pv *other)
 {
     pv e = pv_exp_neg(pv_sub(pv_zero(), pv_abs(x)));
     pv large = pv_div(pv_set(1.0f), pv_add(pv_set(1.0f), e)), small = pv_mul(e, large);
     pm negative = pv_less(x, pv_zero());
-    *other = pv_keep(negative, large, small);
-    return pv_keep(negative, small, large);
+    *other = pv_select(negative, large, small);
+    return pv_select(negative, small, large);
 }
 
-/* (1-e)/(1+e) with e = e^-2|x|; below 0.6, where that cancels, |x| + |x|^3 P(x^2), relative error 4.5e-9 */
+/* tanh |x| = (1-e)/(1+e) with e = e^(-2|x|). For |x| < 0.6, where 1-e loses digits, |x| + |x|^3 P(x^2) with a
+ * polynomial P; relative error 4.5e-9. */
 static inline pv pv_tanh(pv x)
 {
     pv t = pv_abs(x), z = pv_mul(t, t), one = pv_set(1.0f);
     pv e = pv_exp_neg(pv_mul(t, pv_set(-2.0f)));
-    pv far = pv_div(pv_sub(one, e), pv_add(one, e));
+    pv large = pv_div(pv_sub(one, e), pv_add(one, e));
     pv p = pv_set(-0x1.8e9480p-8f);
     p = pv_fma(p, z, pv_set(0x1.57911ep-6f));
     p = pv_fma(p, z, pv_set(-0x1.b9100ap-5f));
     p = pv_fma(p, z, pv_set(0x1.110da6p-3f));
     p = pv_fma(p, z, pv_set(-0x1.555554p-2f));
-    pv near = pv_fma(pv_mul(p, z), t, t);
-    return pv_copysign(pv_keep(pv_less(t, pv_set(0.6f)), near, far), x);
+    pv small = pv_fma(pv_mul(p, z), t, t);
+    return pv_copysign(pv_select(pv_less(t, pv_set(0.6f)), small, large), x);
 }
 
-/* GELU(x) = x Phi(x). Phi(-t) = e^(-t^2/2) R(t) for t >= 0, where R, Mills' ratio over sqrt(2 pi), is smooth and
- * slow: a polynomial in 1/(t + 2.875), relative error 2.9e-8. So the negative tail keeps its digits, and the positive
- * side is 1 minus a small number.
- * e^(-t^2/2): t^2 = 2 n ln 2 + r without rounding, because n times the 16 bits of the first piece of 2 ln 2 is exact;
- * then e^(-r/2), relative error 9.3e-8 for |r| <= ln 2. From t = 13.25 on n is -127 and the result 0. */
+/* GELU(x) = x Phi(x) with the normal distribution Phi. For t = |x|, Phi(-t) = e^(-t^2/2) R(t), where R, Mills' ratio
+ * over sqrt(2 pi), varies slowly: a polynomial in v = 1/(t + 2.875), relative error 2.9e-8. So the negative tail keeps
+ * its digits; Phi(t) is 1 minus it.
+ * e^(-t^2/2) = 2^n e^(-r/2) with t^2 = -2 n ln 2 + r. 2 ln 2 is the sum of two constants; n times the first one, of 16
+ * bits, is exact. e^(-r/2) is a polynomial with relative error 9.3e-8 for |r| <= ln 2. For t >= 13.25 n is -127 and the
+ * result 0.
+ * Returns e^(-t^2/2); *t is |x|, at most 13.26, *ratio is R(t). */
 static inline pv pv_gelu_parts(pv x, pv *t, pv *ratio)
 {
     *t = pv_min(pv_set(13.26f), pv_abs(x));
@@ -101,6 +106,7 @@ static inline pv pv_gelu_parts(pv x, pv *t, pv *ratio)
     return pv_mul(e, pv_exp2_biased(biased));
 }
 
+/* GELU(x) = max(0, x) - t e R(t) */
 static inline pv pv_gelu_of(pv x, pv t, pv e, pv ratio)
 {
     return pv_fnma(pv_mul(t, e), ratio, pv_max(pv_zero(), x));
@@ -112,13 +118,13 @@ static inline pv pv_gelu(pv x)
     return pv_gelu_of(x, t, e, ratio);
 }
 
-/* Phi(x) + x phi(x): with d = e (R(t) - t/sqrt(2 pi)), d on the negative side and 1 - d on the positive one. *y gets
- * GELU(x), made of the same parts. */
+/* The derivative of GELU, Phi(x) + x phi(x): with d = e (R(t) - t/sqrt(2 pi)) it is d for negative x, else 1 - d. *y is
+ * GELU(x), from the same parts. */
 static inline pv pv_gelu_slope(pv x, pv *y)
 {
     pv t, ratio, e = pv_gelu_parts(x, &t, &ratio);
     pv d = pv_fnma(t, pv_set(0x1.988454p-2f), ratio);
     *y = pv_gelu_of(x, t, e, ratio);
-    return pv_keep(pv_less(x, pv_zero()), pv_mul(e, d), pv_fnma(e, d, pv_set(1.0f)));
+    return pv_select(pv_less(x, pv_zero()), pv_mul(e, d), pv_fnma(e, d, pv_set(1.0f)));
 }
 #endif

@@ -49,7 +49,7 @@ static pk_operand operand(const pf_run *r, pf_val v)
     pf_mat m = pf_matrix(r, v);
     pk_operand o = { m.p, 0, m.ld };
     const pf_shape *s = &pf_v(r->g, v)->shape;
-    if (m.p && s->ndim == 3 && s->dim[0] > 1) o.batch = tokens(r->g, v) * m.ld;      /* [1,n,d]: for every sample */
+    if (m.p && s->ndim == 3 && s->dim[0] > 1) o.sample_stride = tokens(r->g, v) * m.ld;    /* [1,n,d]: for all samples */
     return o;
 }
 
@@ -73,8 +73,8 @@ static pk_attention describe(const pf_run *r, const pf_node *n, pf_val out, pf_v
         .xk = operand(r, n->in[XK]), .xv = operand(r, n->in[XV]),
         .sink = r->ptr[n->in[SINK].id], .head_scale = r->ptr[n->in[HSCALE].id], .lse = r->ptr[lse.id] };
     pk_output o = output(r, out);
-    a.out = o.data; a.out_batch = o.batch; a.out_row = o.row;
-    a.next = r->threads;                    /* heads are handed out in order */
+    a.out = o.data; a.out_sample_stride = o.sample_stride; a.out_row_stride = o.row_stride;
+    a.prefetch_heads = r->threads;          /* the threads take heads in order: this one's next is probably that one */
     return a;
 }
 

@@ -29,7 +29,7 @@ static pk_attention one_head(const pf_run *r, const pf_node *n, int64_t sample, 
     return (pk_attention){ .samples = 1, .heads = 1, .head_dim = d, .queries = n->attr.i[1] ? 1 : q->dim[1],
                            .keys = k->dim[1], .scale = (pk_real)(1.0 / sqrt((double)d)),
                            .q = in[0], .k = in[1], .v = in[2],
-                           .out = (pk_real *)(uintptr_t)in[3].data, .out_row = in[3].row,
+                           .out = (pk_real *)(uintptr_t)in[3].data, .out_row_stride = in[3].row_stride,
                            .head_scale = scale ? scale + head : NULL,
                            .lse = lse ? lse + (sample * heads + head) * q->dim[1] : NULL };
 }

@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * gemm_prefetch.h -- the memory that gemm.c prefetches while it multiplies: parts of A and B that are packed next, and
+ * the rows of C, residual and gate that the epilogue reads. */
+#ifndef PK_GEMM_PREFETCH_H
+#define PK_GEMM_PREFETCH_H
+#include "gemm_plan.h"
+#include "../prefetch.h"
+
+/* Rows row .. row+rows-1 and columns depth .. depth+k-1 of A, cut at its end, as rows of contiguous memory. */
+static inline prefetch_area area_of_a(const pk_gemm *g, int64_t row, int64_t rows, int64_t depth, int64_t k)
+{
+    const pk_real *data = g->a + row * g->a_row + depth * g->a_col;
+    const int64_t m = at_most(rows, g->m - row), deep = at_most(k, g->k - depth);
+    return g->a_col == 1 ? prefetch_area_of(data, sizeof *data, g->a_row, m, deep)
+                         : prefetch_area_of(data, sizeof *data, g->a_col, deep, m);
+}
+
+/* Rows depth .. depth+k-1 and columns column .. column+columns-1 of B in the same way. */
+static inline prefetch_area area_of_b(const pk_gemm *g, int64_t depth, int64_t k, int64_t column, int64_t columns)
+{
+    const int64_t size = pk_dtype_size(g->b_type);
+    const char *data = (const char *)g->b + (depth * g->b_row + column * g->b_col) * size;
+    const int64_t deep = at_most(k, g->k - depth), n = at_most(columns, g->n - column);
+    return g->b_row == 1 ? prefetch_area_of(data, size, g->b_col, n, deep)
+                         : prefetch_area_of(data, size, g->b_row, deep, n);
+}
+
+static inline void prefetch_block(pk_micro_prefetch *p, const pk_real *data, int64_t row_stride)
+{
+    p->block[p->blocks].data = data;
+    p->block[p->blocks++].row_stride = row_stride;
+}
+
+/* What the epilogue reads and writes for the tile of C that begins at (row, column). */
+static inline void prefetch_epilogue(pk_micro_prefetch *p, const pk_gemm *g, int64_t row, int64_t column)
+{
+    prefetch_block(p, g->c + row * g->c_row + column, g->c_row);
+    if (g->residual && g->residual != g->c)
+        prefetch_block(p, g->residual + row * g->residual_row + column, g->residual_row);
+    if (g->gate) prefetch_block(p, g->gate + row * g->gate_row + column, g->gate_row);
+}
+#endif
