@@ -146,7 +146,7 @@ START_TEST(walk_over_json)
         seen[n] = 0;
         ck_assert_str_eq(seen, walks[i].walk);
         ck_assert_int_eq(w.depth, walks[i].depth);
-        ck_assert_uint_eq(w.at, w.size);
+        ck_assert_uint_eq(w.position, w.size);
     }
 }
 END_TEST

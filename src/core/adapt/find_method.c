@@ -12,7 +12,7 @@ const peft_method *pf_method_in(const peft_method *const *table, const char *nam
 const peft_method *pf_method_find(const peft_context *ctx, const char *name)
 {
     const peft_method *m = pf_method_in(ctx->built_in, name);
-    for (const pf_kept *k = ctx->methods; k && !m; k = k->next) if (!strcmp(k->method->name, name)) m = k->method;
+    for (const pf_registered *k = ctx->methods; k && !m; k = k->next) if (!strcmp(k->method->name, name)) m = k->method;
     return m;
 }
 
@@ -20,7 +20,7 @@ const peft_method *peft_sys_method(const peft_context *ctx, size_t i)
 {
     if (!ctx) return NULL;
     for (const peft_method *const *m = ctx->built_in; m && *m; m++, i--) if (!i) return *m;
-    const pf_kept *k = ctx->methods;
+    const pf_registered *k = ctx->methods;
     for (; k && i; i--) k = k->next;
     return k ? k->method : NULL;
 }

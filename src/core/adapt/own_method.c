@@ -8,7 +8,7 @@
 enum { NAME_MAX_LENGTH = 40, OPTIONS_MAX = 64 };
 
 /* A registered method in one block: its option rows stand behind it, all texts behind these. */
-typedef struct own { pf_kept kept; peft_method m; peft_option opts[]; } own;
+typedef struct own { pf_registered entry; peft_method m; peft_option opts[]; } own;
 
 /* "version 3 (sizes: peft_method 80, ..)" */
 static const char *abi_text(uint64_t abi, char *text, size_t room)
@@ -118,10 +118,10 @@ static peft_status keep(peft_context *ctx, const peft_method *m, size_t options)
     own *o = pf_alloc_zero(ctx, bytes);
     if (!o) return pf_nomem("method", bytes);
     put_texts(m, options, (char *)o + table, &ignored, o);
-    o->kept.method = &o->m;
-    pf_kept **last = &ctx->methods;
+    o->entry.method = &o->m;
+    pf_registered **last = &ctx->methods;
     while (*last) last = &(*last)->next;
-    *last = &o->kept;
+    *last = &o->entry;
     return PEFT_OK;
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * context.c -- the context: creation, settings, queries. Everything made from a context holds a reference. */
+ * context.c -- creation, settings and queries of the context (context.h). Every object made from a context holds a
+ * reference to it. */
 #include "core/base/context.h"
 #include "core/base/cores.h"
 #include <stdarg.h>
@@ -9,7 +10,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
-/* Large blocks (arenas, packed operands, weights) ask for huge pages: a product walks through many pages at once. */
+/* Large blocks (arenas, packed operands, weights) get huge pages, as a matrix product touches many pages in turn. */
 static void *default_alloc(size_t size, size_t align, void *user)
 {
     const size_t huge = (size_t)2 << 20;
@@ -17,7 +18,7 @@ static void *default_alloc(size_t size, size_t align, void *user)
     (void)user;
     bool large = size >= 2 * huge;
     if (posix_memalign(&p, large ? huge : align, size)) return NULL;
-    if (large) madvise(p, size / huge * huge, MADV_HUGEPAGE);          /* a hint: that it fails changes nothing */
+    if (large) madvise(p, size / huge * huge, MADV_HUGEPAGE);          /* a hint, which may fail */
     return p;
 }
 
@@ -27,6 +28,7 @@ static void default_release(void *ptr, size_t size, void *user)
     free(ptr);
 }
 
+/* asked_by, here and below: the argument or environment variable with the name, for the message. */
 static peft_status find_kernels(const char *isa, const char *asked_by, const pk_table **out)
 {
     const pk_table *t = pk_find(isa);
@@ -57,8 +59,8 @@ static peft_status find_gemm(const char *kind, const char *asked_by, pk_gemm_kin
     return pf_fail(PEFT_E_INVALID, "%s is '%s'; expected auto, own or cblas", asked_by, kind);
 }
 
-/* Where messages go until the program says otherwise. One write, so that lines of several threads stay whole. */
-static void to_standard_error(int level, const char *message, void *user)
+/* The default log. One write a line, so that the lines of several threads do not mix. */
+static void log_to_stderr(int level, const char *message, void *user)
 {
     char line[1200];
     (void)user;
@@ -68,7 +70,7 @@ static void to_standard_error(int level, const char *message, void *user)
 
 void pf_context_bare(peft_context *ctx)
 {
-    *ctx = (peft_context){ .alloc = default_alloc, .release = default_release, .log = to_standard_error,
+    *ctx = (peft_context){ .alloc = default_alloc, .release = default_release, .log = log_to_stderr,
                            .log_level = 1 };
     atomic_init(&ctx->refs, 1);
 }
@@ -80,7 +82,7 @@ peft_status pf_context_make(peft_alloc_fn alloc, peft_free_fn release, void *use
     if (!alloc != !release)
         return pf_fail(PEFT_E_INVALID, "peft_context_create: %s is NULL and %s is not; give both or neither",
                        alloc ? "release" : "alloc", alloc ? "alloc" : "release");
-    /* Built on the stack, so that the context's own block is allocated and counted like every other. */
+    /* First on the stack: so the context's own block is allocated and counted by pf_alloc like every other. */
     peft_context boot;
     pf_context_bare(&boot);
     boot.built_in = built_in;
@@ -105,8 +107,8 @@ peft_context *pf_context_retain(peft_context *ctx)
 void peft_context_free(peft_context *ctx)
 {
     if (!ctx || atomic_fetch_sub_explicit(&ctx->refs, 1, memory_order_acq_rel) != 1) return;
-    peft_context last = *ctx;
-    for (pf_kept *k = last.methods, *next; k; k = next) {
+    peft_context last = *ctx;               /* frees its own block too */
+    for (pf_registered *k = last.methods, *next; k; k = next) {
         next = k->next;
         pf_free(&last, k);
     }
@@ -173,7 +175,7 @@ void pf_log(peft_context *ctx, int level, const char *format, ...)
     va_end(args);
     if (n < 0) return;
     for (char *c = text; *c; c++)
-        if ((unsigned char)*c < 0x20 || *c == 0x7F) *c = '?';         /* as in messages: one line */
+        if ((unsigned char)*c < 0x20 || *c == 0x7F) *c = '?';         /* one line, as for error messages */
     ctx->log(level, text, ctx->log_user);
 }
 

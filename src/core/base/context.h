@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * context.h -- the context inside: allocation with accounting, reference count, settings, log. */
+ * context.h -- the struct behind peft_context, allocation of memory that is counted, and the log. */
 #ifndef PF_CONTEXT_H
 #define PF_CONTEXT_H
 #include <peft/context.h>
@@ -9,8 +9,9 @@
 #include "kernels/pk.h"
 
 struct peft_method;                        /* peft/sys/method.h */
-/* A registered method: the head of a block that holds its table and texts and is freed with the context. */
-typedef struct pf_kept { struct pf_kept *next; const struct peft_method *method; } pf_kept;
+/* A method that the application registered. This is the beginning of a block that also holds a copy of its peft_method
+ * and texts, and is freed with the context. */
+typedef struct pf_registered { struct pf_registered *next; const struct peft_method *method; } pf_registered;
 
 struct peft_context {
     atomic_int refs;
@@ -20,26 +21,28 @@ struct peft_context {
     uint64_t seed;
     const pk_table *kernels;
     pk_gemm_kind gemm;
-    const struct peft_method *const *built_in; /* the library's methods; NULL ends the table, NULL itself: none */
-    pf_kept *methods;                      /* that the program registered, in order: core/adapt/own_method.c */
+    const struct peft_method *const *built_in; /* the library's methods, up to a NULL; may be NULL: none */
+    pf_registered *methods;                /* by the application, in order: core/adapt/own_method.c */
     peft_log_fn log; void *log_user; int log_level;
 };
 
 /* peft_context_create with the table of built-in methods. */
 peft_status pf_context_make(peft_alloc_fn alloc, peft_free_fn release, void *user,
                             const struct peft_method *const *built_in, peft_context **out);
-/* A context on the stack for what needs memory and nothing else; what is made from it goes before it does. */
+/* Makes a context on the stack, for functions that are given none and need only memory. All that is made from it must
+ * be freed before it goes out of scope. */
 void pf_context_bare(peft_context *ctx);
-int pf_context_threads(const peft_context *ctx);              /* for what is made now: never 0 */
-/* Who multiplies matrices for what is made now: never auto. */
+/* The number of threads (at least 1), and the implementation of GEMM (OWN or CBLAS), for a session or trainer made
+ * now. */
+int pf_context_threads(const peft_context *ctx);
 pk_gemm_kind pf_context_gemm(peft_context *ctx);
 peft_context *pf_context_retain(peft_context *ctx);           /* peft_context_free drops one reference */
 
-/* 64-byte aligned blocks counted in used/peak. NULL when refused (no message set). The size is kept in front of the
- * block. Sizes are checked by the caller with pf_mul_size. pf_free(ctx, NULL) is fine. */
+/* Blocks aligned to 64 bytes and counted in used and peak. NULL: no memory; no message is set. Products of sizes are
+ * checked by the caller with pf_mul_size. pf_free(ctx, NULL) does nothing. */
 void *pf_alloc(peft_context *ctx, size_t bytes);
 void *pf_alloc_zero(peft_context *ctx, size_t bytes);
-void *pf_realloc(peft_context *ctx, void *block, size_t bytes);   /* grows or shrinks; on NULL the old block lives */
+void *pf_realloc(peft_context *ctx, void *block, size_t bytes);   /* grows or shrinks; NULL: the old block stays */
 void  pf_free(peft_context *ctx, void *block);
 char *pf_strdup(peft_context *ctx, const char *s);
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
- * cores.c -- counting usable cores. The quota is in cpu.max ("200000 100000": two cores' time; "max 100000": no quota)
- * of cgroup v2, in cpu.cfs_quota_us (-1: none) and cpu.cfs_period_us of v1. In a container the group's path may be that of
- * the host, which is not mounted there; then the group is the root of what is mounted. */
+ * cores.c -- counts the cores that this process may use, by its affinity mask and the CPU quota of its control groups.
+ * A quota is microseconds of CPU time a period: two cores are "200000 100000" in cpu.max of cgroup v2 ("max 100000": no
+ * quota), and 200000 in cpu.cfs_quota_us (-1: no quota) with 100000 in cpu.cfs_period_us of v1. In a container the path
+ * of the group may be that of the host, which is not mounted there; then the root of the mount is its group. */
 #include "core/base/cores.h"
 #include <limits.h>
 #include <sched.h>
@@ -10,52 +11,52 @@
 #include <string.h>
 #include <unistd.h>
 
-static int affinity(void)
+static int cores_in_mask(void)
 {
     cpu_set_t set;
     long n = sched_getaffinity(0, sizeof set, &set) ? sysconf(_SC_NPROCESSORS_ONLN) : CPU_COUNT(&set);
     return n < 1 ? 1 : n > PF_MOST_THREADS ? PF_MOST_THREADS : (int)n;
 }
 
-/* The first line of folder/name. */
-static bool line_of(const char *folder, const char *name, char *line, int room)
+/* Reads the first line of folder/name; false: there is none. */
+static bool first_line(const char *folder, const char *name, char *line, int capacity)
 {
     char path[PATH_MAX];
     if ((size_t)snprintf(path, sizeof path, "%s/%s", folder, name) >= sizeof path) return false;
     FILE *f = fopen(path, "re");
-    bool got = f && fgets(line, room, f);
+    bool read = f && fgets(line, capacity, f);
     if (f) fclose(f);
-    return got;
+    return read;
 }
 
-/* Microseconds of computing a period, of one group. false: no quota. */
+/* The quota of one group in microseconds of CPU time a period. false: no quota, or "max". */
 static bool read_quota(const char *folder, bool v2, long long *quota, long long *period)
 {
     char line[80], second[80];
-    if (v2) return line_of(folder, "cpu.max", line, sizeof line) && sscanf(line, "%lld %lld", quota, period) == 2;
-    return line_of(folder, "cpu.cfs_quota_us", line, sizeof line) && sscanf(line, "%lld", quota) == 1
-        && line_of(folder, "cpu.cfs_period_us", second, sizeof second) && sscanf(second, "%lld", period) == 1;
+    if (v2) return first_line(folder, "cpu.max", line, sizeof line) && sscanf(line, "%lld %lld", quota, period) == 2;
+    return first_line(folder, "cpu.cfs_quota_us", line, sizeof line) && sscanf(line, "%lld", quota) == 1
+        && first_line(folder, "cpu.cfs_period_us", second, sizeof second) && sscanf(second, "%lld", period) == 1;
 }
 
-/* The smallest quota from the group at mount + path up to mount itself, as cores; most when there is none. */
-static int quota_cores(const char *mount, const char *path, bool v2, int most)
+/* limit, lowered to the smallest quota of the group at mount + path and of the groups above it, rounded up to cores. */
+static int quota_cores(const char *mount, const char *path, bool v2, int limit)
 {
     char folder[PATH_MAX];
-    const size_t top = strlen(mount);
-    if ((size_t)snprintf(folder, sizeof folder, "%s%s", mount, path) >= sizeof folder) return most;
+    const size_t mount_length = strlen(mount);
+    if ((size_t)snprintf(folder, sizeof folder, "%s%s", mount, path) >= sizeof folder) return limit;
     for (;;) {
         long long quota, period;
-        if (read_quota(folder, v2, &quota, &period) && quota > 0 && period > 0 && quota / period < most) {
+        if (read_quota(folder, v2, &quota, &period) && quota > 0 && period > 0 && quota / period < limit) {
             int cores = (int)((quota + period - 1) / period);
-            if (cores < most) most = cores;
+            if (cores < limit) limit = cores;
         }
-        char *slash = strrchr(folder + top, '/');
-        if (!slash) return most;
+        char *slash = strrchr(folder + mount_length, '/');
+        if (!slash) return limit;
         *slash = 0;
     }
 }
 
-/* Whether `word` is one of the comma-separated words of list[n]. */
+/* Whether word is one of the comma-separated words of the n bytes at list. */
 static bool has_word(const char *list, size_t n, const char *word)
 {
     for (const char *p = list, *end = list + n; p < end;) {
@@ -66,34 +67,34 @@ static bool has_word(const char *list, size_t n, const char *word)
     return false;
 }
 
-/* A line of /proc/self/cgroup is number:controllers:path, the controllers empty for v2. */
-static int one_group(const char *root, char *line, int most)
+/* limit, lowered by one line of /proc/self/cgroup: number:controllers:path, without controllers for cgroup v2. */
+static int limit_of_line(const char *root, char *line, int limit)
 {
     char mount[PATH_MAX];
     char *controllers = strchr(line, ':'), *path = controllers ? strchr(++controllers, ':') : NULL;
-    if (!path) return most;
+    if (!path) return limit;
     size_t n = (size_t)(path++ - controllers);
     path[strcspn(path, "\n")] = 0;
     if (!n) {
         snprintf(mount, sizeof mount, "%s/sys/fs/cgroup", root);
-        return quota_cores(mount, path, true, most);
+        return quota_cores(mount, path, true, limit);
     }
-    if (!has_word(controllers, n, "cpu")) return most;
+    if (!has_word(controllers, n, "cpu")) return limit;
     static const char *const mounts[] = { "cpu", "cpu,cpuacct", "cpuacct,cpu" };
     for (size_t i = 0; i < sizeof mounts / sizeof *mounts; i++) {
         snprintf(mount, sizeof mount, "%s/sys/fs/cgroup/%s", root, mounts[i]);
-        most = quota_cores(mount, path, false, most);
+        limit = quota_cores(mount, path, false, limit);
     }
-    return most;
+    return limit;
 }
 
 int pf_usable_cores(const char *root)
 {
     char path[PATH_MAX], line[PATH_MAX];
-    int most = affinity();
+    int limit = cores_in_mask();
     snprintf(path, sizeof path, "%s/proc/self/cgroup", root);
     FILE *f = fopen(path, "re");
-    while (f && fgets(line, sizeof line, f)) most = one_group(root, line, most);
+    while (f && fgets(line, sizeof line, f)) limit = limit_of_line(root, line, limit);
     if (f) fclose(f);
-    return most < 1 ? 1 : most;
+    return limit < 1 ? 1 : limit;
 }

@@ -1,30 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0
- * error.c -- the thread's last message and the names of the statuses. The message lives in a fixed buffer of the
- * thread, so that a failure for lack of memory can be told like any other. */
+ * error.c -- the thread's last error message and the names of the statuses. The message is stored in a fixed buffer of
+ * the thread, so that it can be set when there is no memory. */
 #include "core/base/error.h"
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
-#define ROOM 1024
-#define LONGEST 8192                                  /* built aside: two of the longest paths fit */
-#define HEAD 400                                      /* of a text that is shortened, so much of its beginning stays */
-static _Thread_local char message[ROOM];
-static _Thread_local peft_status recorded;            /* of the last failure since pf_error_watch */
+#define CAPACITY 1024                                 /* bytes of the message with its final 0 */
+#define LONGEST 8192                                  /* bytes of a text before it is shortened: two long paths */
+#define HEAD 400                                      /* bytes kept of the beginning of a text that is shortened */
+static _Thread_local char message[CAPACITY];
+static _Thread_local peft_status watched;             /* status of the last failure since pf_error_watch */
 
-static bool inside_character(char c) { return ((unsigned char)c & 0xC0) == 0x80; }
+static bool continues_character(char c) { return ((unsigned char)c & 0xC0) == 0x80; }
 
-/* Makes text[n] the message, in one line: control characters, which names from a hostile file may hold, become '?'. A
- * text that does not fit loses its middle, as a rule that of a long path: it begins with what it is about and ends with
- * the reason. No UTF-8 sequence is cut. */
-static void keep(const char *text, size_t n)
+/* Makes the n bytes of text the message. Control characters, which may come from names in a hostile file, become '?',
+ * so that it is one line. Of a text that does not fit the middle is replaced by "...": the beginning says what it is
+ * about, the end gives the reason. No UTF-8 sequence is cut. */
+static void set_message(const char *text, size_t n)
 {
-    if (n < ROOM) memcpy(message, text, n + 1);
+    if (n < CAPACITY) memcpy(message, text, n + 1);
     else {
-        size_t head = HEAD, tail = n - (ROOM - HEAD - 4);
-        while (head > HEAD - 4 && inside_character(text[head])) head--;
-        while (tail < n && inside_character(text[tail])) tail++;
+        size_t head = HEAD, tail = n - (CAPACITY - HEAD - 4);
+        while (head > HEAD - 4 && continues_character(text[head])) head--;
+        while (tail < n && continues_character(text[tail])) tail++;
         memcpy(message, text, head);
         memcpy(message + head, "...", 3);
         memcpy(message + head + 3, text + tail, n - tail + 1);
@@ -33,10 +33,10 @@ static void keep(const char *text, size_t n)
         if ((unsigned char)*c < 0x20 || *c == 0x7F) *c = '?';
 }
 
-/* What of the text was built; wanted is what vsnprintf said. */
-static size_t built(int wanted) { return wanted < LONGEST ? (size_t)wanted : LONGEST - 1; }
+/* The bytes that vsnprintf stored in a buffer of LONGEST, given its result. */
+static size_t stored_length(int wanted) { return wanted < LONGEST ? (size_t)wanted : LONGEST - 1; }
 
-/* Both build the text aside first: an argument may be the message itself. */
+/* The text is built in a buffer first, as an argument may be the message itself; the same in pf_within. */
 peft_status pf_fail(peft_status s, const char *format, ...)
 {
     char text[LONGEST];
@@ -44,9 +44,9 @@ peft_status pf_fail(peft_status s, const char *format, ...)
     va_start(args, format);
     int n = vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    recorded = s;
+    watched = s;
     if (n < 0) n = snprintf(text, sizeof text, "%s", peft_status_name(s));
-    keep(text, built(n));
+    set_message(text, stored_length(n));
     return s;
 }
 
@@ -55,11 +55,11 @@ peft_status pf_nomem(const char *what, size_t bytes)
     return pf_fail(PEFT_E_NOMEM, "%s: no memory for %zu bytes", what, bytes);
 }
 
-/* The message begins with `where` already (or with a file in that folder), or with its beginning when it was
- * shortened. */
-static bool says(const char *where, size_t n)
+/* Whether the message begins with the n bytes of `where` already, behind which ':' or '/' stands (a file in that
+ * folder); a message that was shortened begins with the beginning of where. */
+static bool has_prefix(const char *where, size_t n)
 {
-    if (n < ROOM && !strncmp(message, where, n) && (message[n] == ':' || message[n] == '/')) return true;
+    if (n < CAPACITY && !strncmp(message, where, n) && (message[n] == ':' || message[n] == '/')) return true;
     return n > HEAD && !strncmp(message, where, HEAD - 4) && strstr(message + HEAD - 4, "...");
 }
 
@@ -70,14 +70,14 @@ peft_status pf_within(peft_status s, const char *format, ...)
     va_start(args, format);
     int n = vsnprintf(text, sizeof text, format, args);
     va_end(args);
-    if (n < 0 || says(text, built(n))) return s;
-    size_t at = built(n) < LONGEST - ROOM - 2 ? built(n) : LONGEST - ROOM - 2;
-    keep(text, built((int)at + snprintf(text + at, sizeof text - at, ": %s", message)));
+    if (n < 0 || has_prefix(text, stored_length(n))) return s;
+    size_t length = stored_length(n) < LONGEST - CAPACITY - 2 ? stored_length(n) : LONGEST - CAPACITY - 2;
+    set_message(text, stored_length((int)length + snprintf(text + length, sizeof text - length, ": %s", message)));
     return s;
 }
 
-void pf_error_watch(void) { recorded = PEFT_OK; }
-peft_status pf_error_seen(void) { return recorded; }
+void pf_error_watch(void) { watched = PEFT_OK; }
+peft_status pf_error_seen(void) { return watched; }
 
 const char *peft_last_error(void) { return message; }
 peft_status peft_set_error(peft_status s, const char *text) { return pf_fail(s, "%s", text ? text : ""); }

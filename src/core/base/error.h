@@ -1,27 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0
- * error.h -- the thread's last message. Recording an error needs no memory and cannot fail. */
+ * error.h -- sets the thread's last error message (peft_last_error). This needs no memory and cannot fail. */
 #ifndef PF_ERROR_H
 #define PF_ERROR_H
 #include <peft/status.h>
 
-/* Sets this thread's message (one line, C-locale-free formats: no %f/%g of user data) and returns s. The message
- * names the argument, what was given and what was expected. A text of more than 1023 bytes loses its middle. */
+/* Sets this thread's message, one line, and returns s. The message names the argument, what was given and what was
+ * expected. No %f or %g, whose decimal point depends on the locale: see pf_print_float. Of a text of more than 1023
+ * bytes the middle is replaced by "...". */
 #if defined(__GNUC__)
 __attribute__((format(printf, 2, 3), cold))
 #endif
 peft_status pf_fail(peft_status s, const char *format, ...);
-peft_status pf_nomem(const char *what, size_t bytes);         /* PEFT_E_NOMEM with its message */
-/* Keeps the message, puts "where: " in front unless it stands there: for a caller that knows the file or the tensor.
- * Returns s. */
+peft_status pf_nomem(const char *what, size_t bytes);         /* PEFT_E_NOMEM: "what: no memory for ..." */
+/* Puts "where: " in front of the message unless it begins so already, for a caller that knows the file or the tensor;
+ * where is the formatted text. Returns s. */
 #if defined(__GNUC__)
 __attribute__((format(printf, 2, 3), cold))
 #endif
 peft_status pf_within(peft_status s, const char *format, ...);
 
-/* What a callback of the program's failed of: the status of the thread's last failure between the two calls, whose
- * message still stands; PEFT_OK: nothing failed. */
+/* Tells why a callback of the application failed: pf_error_watch before it, pf_error_seen after it. The result is the
+ * status of the thread's last failure in between, whose message is still set; PEFT_OK: no call of the library
+ * failed. */
 void        pf_error_watch(void);
 peft_status pf_error_seen(void);
 
+/* Returns from the calling function with the status of a call that failed. */
 #define PF_TRY(call) do { peft_status pf_s_ = (call); if (pf_s_) return pf_s_; } while (0)
 #endif

@@ -1,51 +1,51 @@
 /* SPDX-License-Identifier: Apache-2.0
- * json_text.c -- parsing JSON text with jansson, walking over it, writing it; checking UTF-8. */
+ * json_text.c -- parses JSON text by jansson, walks over it unparsed, and writes it; checks UTF-8. */
 #include "core/base/json_text.h"
 #include <errno.h>
 #include <string.h>
 
-/* jansson's reader drops characters of a long text where its allocator refuses once, and goes on: what it made is
- * counted again. The bytes of all strings in the text, as UTF-8, and in what was made of it. */
-static size_t bytes_of(const char *text, size_t n)
+/* jansson loses characters of a long string, without an error, when its allocator fails once while it reads. So the
+ * bytes of all strings are counted, as UTF-8, in the text and in the parsed value, and compared. */
+static size_t string_bytes_in_text(const char *text, size_t n)
 {
     size_t bytes = 0;
-    bool inside = false;
+    bool in_string = false;
     for (size_t i = 0; i < n; i++) {
-        if (text[i] == '"') inside = !inside;
-        else if (inside && text[i] != '\\') bytes++;
-        else if (inside && text[++i] != 'u') bytes++;
-        else if (inside) {
-            unsigned code = 0;                        /* four digits: the text is JSON */
+        if (text[i] == '"') in_string = !in_string;
+        else if (in_string && text[i] != '\\') bytes++;
+        else if (in_string && text[++i] != 'u') bytes++;
+        else if (in_string) {
+            unsigned code = 0;                        /* \uXXXX; valid, as the text was parsed */
             for (size_t k = i + 1; k < i + 5 && k < n; k++)
                 code = code << 4 | ((unsigned char)text[k] <= '9' ? text[k] & 15u : (text[k] & 7u) + 9);
-            const bool pair = code >= 0xD800 && code < 0xDC00;
-            bytes += pair ? 4 : code < 0x80 ? 1 : code < 0x800 ? 2 : 3;
-            i += pair ? 10 : 4;
+            const bool surrogate_pair = code >= 0xD800 && code < 0xDC00;
+            bytes += surrogate_pair ? 4 : code < 0x80 ? 1 : code < 0x800 ? 2 : 3;
+            i += surrogate_pair ? 10 : 4;
         }
     }
     return bytes;
 }
 
-static size_t bytes_in(const json_t *j)
+static size_t string_bytes_in_value(const json_t *j)
 {
     size_t bytes = json_string_length(j), i;
     const char *key;
     json_t *value;
-    json_object_foreach((json_t *)(uintptr_t)j, key, value) bytes += strlen(key) + bytes_in(value);
-    json_array_foreach(j, i, value) bytes += bytes_in(value);
+    json_object_foreach((json_t *)(uintptr_t)j, key, value) bytes += strlen(key) + string_bytes_in_value(value);
+    json_array_foreach(j, i, value) bytes += string_bytes_in_value(value);
     return bytes;
 }
 
 peft_status pf_json_parse(const char *text, size_t n, const char *what, json_t **root)
 {
     json_error_t error = { .line = 0 }, first;
-    /* Where jansson's allocator refuses, the error often has neither code nor text, or tells of a token whose end was
-     * lost. The same text fails twice in the same place only for what it is. */
+    /* When jansson's allocator fails, the error often has neither code nor text, or describes a token that was cut. So
+     * a text that fails is parsed again: only if it fails in the same way and place, the text is at fault. */
     for (int i = 0; i < 2; i++) {
         first = error;
         errno = 0;
         *root = json_loadb(text, n, JSON_REJECT_DUPLICATES, &error);
-        if (*root && bytes_in(*root) == bytes_of(text, n)) return PEFT_OK;
+        if (*root && string_bytes_in_value(*root) == string_bytes_in_text(text, n)) return PEFT_OK;
         if (*root) {
             json_decref(*root);
             *root = NULL;
@@ -61,13 +61,13 @@ peft_status pf_json_parse(const char *text, size_t n, const char *what, json_t *
 
 char pf_json_step(pf_json_walk *w)
 {
-    if (w->at >= w->size) return 0;
-    const char c = w->text[w->at++];
+    if (w->position >= w->size) return 0;
+    const char c = w->text[w->position++];
     if (c == '{' || c == '[') w->depth++;
     if (c == '}' || c == ']') w->depth--;
     if (c != '"') return c;
-    while (w->at < w->size && w->text[w->at] != '"') w->at += w->text[w->at] == '\\' ? 2 : 1;
-    w->at = w->at < w->size ? w->at + 1 : w->size;
+    while (w->position < w->size && w->text[w->position] != '"') w->position += w->text[w->position] == '\\' ? 2 : 1;
+    w->position = w->position < w->size ? w->position + 1 : w->size;
     return c;
 }
 
@@ -76,7 +76,7 @@ peft_status pf_json_parse_config(const char *text, size_t n, int depth, json_t *
     enum { MOST_BYTES = 1 << 20 };
     pf_json_walk w = { .text = text, .size = n };
     if (n > MOST_BYTES) return pf_fail(PEFT_E_FORMAT, "has %zu bytes: expected at most %d", n, MOST_BYTES);
-    while (w.at < n) {
+    while (w.position < n) {
         pf_json_step(&w);
         if (w.depth > depth) return pf_fail(PEFT_E_FORMAT, "is nested deeper than %d", depth);
     }
@@ -86,16 +86,16 @@ peft_status pf_json_parse_config(const char *text, size_t n, int depth, json_t *
 int pf_text_add(const char *bytes, size_t n, void *text)
 {
     pf_text *t = text;
-    if (n >= t->room - t->length) {
-        size_t room = 2 * (t->length + n) + 4096;
-        char *larger = pf_realloc(t->ctx, t->at, room);
+    if (n >= t->capacity - t->length) {
+        size_t capacity = 2 * (t->length + n) + 4096;
+        char *larger = pf_realloc(t->ctx, t->text, capacity);
         if (!larger) return -1;
-        t->at = larger;
-        t->room = room;
+        t->text = larger;
+        t->capacity = capacity;
     }
-    memcpy(t->at + t->length, bytes, n);
+    memcpy(t->text + t->length, bytes, n);
     t->length += n;
-    t->at[t->length] = 0;
+    t->text[t->length] = 0;
     return 0;
 }
 
@@ -103,17 +103,17 @@ peft_status pf_json_write(peft_context *ctx, const json_t *root, size_t flags, c
 {
     pf_text t = { .ctx = ctx };
     if (root && !json_dump_callback(root, pf_text_add, &t, flags)) {
-        *text = t.at;
+        *text = t.text;
         return PEFT_OK;
     }
     size_t bytes = t.length;
-    pf_free(ctx, t.at);
+    pf_free(ctx, t.text);
     return pf_nomem("JSON text", bytes);
 }
 
 bool pf_is_utf8(const char *s)
 {
-    static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
+    static const uint32_t smallest[] = { 0, 0, 0x80, 0x800, 0x10000 };
     for (const unsigned char *c = (const unsigned char *)s; *c;) {
         int n = *c < 0x80 ? 1 : *c < 0xC2 ? 0 : *c < 0xE0 ? 2 : *c < 0xF0 ? 3 : *c < 0xF5 ? 4 : 0;
         uint32_t point = n == 1 ? *c : *c & (0x7Fu >> n);
@@ -122,7 +122,7 @@ bool pf_is_utf8(const char *s)
             if ((c[i] & 0xC0) != 0x80) return false;
             point = point << 6 | (c[i] & 0x3F);
         }
-        if (point < least[n] || point > 0x10FFFF || (point >= 0xD800 && point < 0xE000)) return false;
+        if (point < smallest[n] || point > 0x10FFFF || (point >= 0xD800 && point < 0xE000)) return false;
         c += n;
     }
     return true;

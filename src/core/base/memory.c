@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
- * memory.c -- the context's allocations: aligned blocks with their size kept in front, counted as they come and go. */
+ * memory.c -- allocates memory by the context's allocator: aligned blocks, each behind a header with its size, which
+ * are counted in the context. */
 #include "core/base/context.h"
 #include <string.h>
 
-/* What stands in front of every block; as long as the alignment, so that the block behind it is aligned too. */
-typedef union { size_t total; unsigned char room[PK_ALIGN]; } front;
+/* In front of every block: its size with this header. As long as the alignment, so that the block is aligned too. */
+typedef union { size_t total; unsigned char padding[PK_ALIGN]; } header;
 
 bool pf_mul_size(size_t a, size_t b, size_t *out)
 {
@@ -29,16 +30,16 @@ static void count(peft_context *ctx, size_t bytes)
 void *pf_alloc(peft_context *ctx, size_t bytes)
 {
     size_t total;
-    if (!pf_add_size(bytes, sizeof(front), &total)) return NULL;
-    front *f = ctx->alloc(total, PK_ALIGN, ctx->user);
-    if (!f) return NULL;
-    if ((uintptr_t)f % PK_ALIGN) {            /* kernels would trap on it: an allocator that bad counts as refusing */
-        ctx->release(f, total, ctx->user);
+    if (!pf_add_size(bytes, sizeof(header), &total)) return NULL;
+    header *h = ctx->alloc(total, PK_ALIGN, ctx->user);
+    if (!h) return NULL;
+    if ((uintptr_t)h % PK_ALIGN) {            /* aligned stores would trap: treated as no memory */
+        ctx->release(h, total, ctx->user);
         return NULL;
     }
-    f->total = total;
+    h->total = total;
     count(ctx, total);
-    return f + 1;
+    return h + 1;
 }
 
 void *pf_alloc_zero(peft_context *ctx, size_t bytes)
@@ -51,8 +52,8 @@ void *pf_realloc(peft_context *ctx, void *block, size_t bytes)
 {
     void *p = pf_alloc(ctx, bytes);
     if (!p || !block) return p;
-    size_t had = ((front *)block)[-1].total - sizeof(front);
-    memcpy(p, block, had < bytes ? had : bytes);
+    size_t old_bytes = ((header *)block)[-1].total - sizeof(header);
+    memcpy(p, block, old_bytes < bytes ? old_bytes : bytes);
     pf_free(ctx, block);
     return p;
 }
@@ -60,10 +61,10 @@ void *pf_realloc(peft_context *ctx, void *block, size_t bytes)
 void pf_free(peft_context *ctx, void *block)
 {
     if (!block) return;
-    front *f = (front *)block - 1;
-    size_t total = f->total;
+    header *h = (header *)block - 1;
+    size_t total = h->total;
     atomic_fetch_sub(&ctx->used, total);
-    ctx->release(f, total, ctx->user);
+    ctx->release(h, total, ctx->user);
 }
 
 char *pf_strdup(peft_context *ctx, const char *s)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
- * rng.c -- random numbers by Random123's Philox4x32-10. The counter of element i of stream (seed, a, b) is
- * (i low, i high, a, b), the key is the seed: one block of four words an element, nothing kept between calls.
- * Integers and uniforms are the same everywhere; normals go through the C library's log and cos, whose last bit may
- * differ between machines (not between runs, threads or instruction sets of one). */
+ * rng.c -- random numbers by Philox4x32-10 of Random123. For element i of stream (seed, a, b) the counter is (low half
+ * of i, high half of i, a, b) and the key the seed. Each element takes one block of four words; there is no state.
+ * Integers and uniform numbers are the same on every machine. Normal numbers use the C library's log and cos, whose
+ * last bit may differ between machines, but not between runs, threads or instruction sets of one. */
 #include "core/base/rng.h"
 #include <Random123/philox.h>
 #include <math.h>
@@ -16,8 +16,8 @@ static philox4x32_ctr_t block(const pf_rng *r, uint64_t i)
 
 static uint64_t join(uint32_t high, uint32_t low) { return (uint64_t)high << 32 | low; }
 
-/* The upper 53 bits as the middle of one of 2^53 equal cells of (0, 1); the last cell's middle would round to 1. */
-static double unit(uint64_t bits)
+/* Maps the upper 53 bits to (0, 1): to the middle of one of 2^53 equal intervals. The last middle would round to 1. */
+static double to_unit_interval(uint64_t bits)
 {
     double u = ((double)(bits >> 11) + 0.5) * 0x1p-53;
     return u < 1 ? u : 1 - 0x1p-53;
@@ -28,17 +28,17 @@ uint32_t pf_rng_u32(const pf_rng *r, uint64_t i) { return block(r, i).v[0]; }
 double pf_rng_uniform(const pf_rng *r, uint64_t i)
 {
     philox4x32_ctr_t w = block(r, i);
-    return unit(join(w.v[0], w.v[1]));
+    return to_unit_interval(join(w.v[0], w.v[1]));
 }
 
 double pf_rng_normal(const pf_rng *r, uint64_t i)
 {
     philox4x32_ctr_t w = block(r, i);
-    double radius = sqrt(-2 * log(unit(join(w.v[0], w.v[1]))));
-    return radius * cos(6.283185307179586476925 * unit(join(w.v[2], w.v[3])));
+    double radius = sqrt(-2 * log(to_unit_interval(join(w.v[0], w.v[1]))));
+    return radius * cos(6.283185307179586476925 * to_unit_interval(join(w.v[2], w.v[3])));
 }
 
-/* The high half of bits * n: each result has 2^64/n of the 2^64 words, give or take one. */
+/* The high half of word * n: 2^64/n of the 2^64 words, up to one, give each result. */
 int64_t pf_rng_below(const pf_rng *r, uint64_t i, int64_t n)
 {
     philox4x32_ctr_t w = block(r, i);

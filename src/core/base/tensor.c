@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * tensor.c -- the public tensors: a type, extents, and data of their own or somebody else's. */
+ * tensor.c -- the public tensors: an element type, extents, and data that is owned or borrowed. */
 #include "core/base/tensor.h"
 #include <stdio.h>
 #include <string.h>
@@ -7,11 +7,11 @@
 static const struct { const char *name; size_t size; } types[] = {
     [PEFT_F32] = { "f32", 4 }, [PEFT_BF16] = { "bf16", 2 }, [PEFT_F16] = { "f16", 2 }, [PEFT_I32] = { "i32", 4 },
     [PEFT_I64] = { "i64", 8 }, [PEFT_U8] = { "u8", 1 },     [PEFT_F64] = { "f64", 8 }, [PEFT_U16] = { "u16", 2 } };
-#define LARGEST_TYPE 8
+#define LARGEST_TYPE 8                            /* bytes */
 
-static bool known(peft_dtype t) { return (unsigned)t < sizeof types / sizeof *types && types[t].name; }
-size_t      pf_dtype_size(peft_dtype t) { return known(t) ? types[t].size : 0; }
-const char *pf_dtype_name(peft_dtype t) { return known(t) ? types[t].name : "unknown"; }
+static bool is_dtype(peft_dtype t) { return (unsigned)t < sizeof types / sizeof *types && types[t].name; }
+size_t      pf_dtype_size(peft_dtype t) { return is_dtype(t) ? types[t].size : 0; }
+const char *pf_dtype_name(peft_dtype t) { return is_dtype(t) ? types[t].name : "unknown"; }
 
 int64_t pf_dims_count(int ndim, const int64_t *dims)
 {
@@ -28,22 +28,22 @@ size_t pf_tensor_bytes(const peft_tensor *t)
     return (size_t)pf_dims_count(t->ndim, t->dim) * pf_dtype_size(t->type);
 }
 
-const char *pf_dims_text(char *text, size_t room, int ndim, const int64_t *dims)
+const char *pf_dims_text(char *text, size_t capacity, int ndim, const int64_t *dims)
 {
-    size_t n = (size_t)snprintf(text, room, "[");
-    for (int i = 0; i < ndim && n < room; i++)
-        n += (size_t)snprintf(text + n, room - n, "%s%lld", i ? ", " : "", (long long)dims[i]);
-    if (n < room) snprintf(text + n, room - n, "]");
+    size_t n = (size_t)snprintf(text, capacity, "[");
+    for (int i = 0; i < ndim && n < capacity; i++)
+        n += (size_t)snprintf(text + n, capacity - n, "%s%lld", i ? ", " : "", (long long)dims[i]);
+    if (n < capacity) snprintf(text + n, capacity - n, "]");
     return text;
 }
 
-/* Checks what both ways of making a tensor are given; *bytes gets the data's size. */
-static peft_status check(const char *who, peft_context *ctx, peft_dtype type, int ndim, const int64_t *dims,
-                         peft_tensor **out, size_t *bytes)
+/* Checks the arguments of peft_tensor_create and peft_tensor_wrap (who); *bytes is the size of the data. */
+static peft_status check_arguments(const char *who, peft_context *ctx, peft_dtype type, int ndim, const int64_t *dims,
+                                   peft_tensor **out, size_t *bytes)
 {
     char text[256];
     if (!ctx || !out) return pf_fail(PEFT_E_INVALID, "%s: %s is NULL", who, ctx ? "out" : "ctx");
-    if (!known(type)) return pf_fail(PEFT_E_DTYPE, "%s: type is %d; expected a peft_dtype, 1 to 8", who, (int)type);
+    if (!is_dtype(type)) return pf_fail(PEFT_E_DTYPE, "%s: type is %d; expected a peft_dtype, 1 to 8", who, (int)type);
     if (ndim < 0 || ndim > PEFT_MAX_DIMS)
         return pf_fail(PEFT_E_SHAPE, "%s: ndim is %d; expected 0 to %d", who, ndim, PEFT_MAX_DIMS);
     if (ndim && !dims) return pf_fail(PEFT_E_INVALID, "%s: dims is NULL and ndim is %d", who, ndim);
@@ -54,7 +54,8 @@ static peft_status check(const char *who, peft_context *ctx, peft_dtype type, in
     return PEFT_OK;
 }
 
-static peft_tensor *make(peft_context *ctx, peft_dtype type, int ndim, const int64_t *dims)
+/* Without data. */
+static peft_tensor *make_tensor(peft_context *ctx, peft_dtype type, int ndim, const int64_t *dims)
 {
     peft_tensor *t = pf_alloc_zero(ctx, sizeof *t);
     if (!t) return NULL;
@@ -68,8 +69,8 @@ static peft_tensor *make(peft_context *ctx, peft_dtype type, int ndim, const int
 peft_status peft_tensor_create(peft_context *ctx, peft_dtype type, int ndim, const int64_t *dims, peft_tensor **out)
 {
     size_t bytes;
-    PF_TRY(check("peft_tensor_create", ctx, type, ndim, dims, out, &bytes));
-    peft_tensor *t = make(ctx, type, ndim, dims);
+    PF_TRY(check_arguments("peft_tensor_create", ctx, type, ndim, dims, out, &bytes));
+    peft_tensor *t = make_tensor(ctx, type, ndim, dims);
     if (!t) return pf_nomem("tensor", sizeof *t);
     t->owned = true;
     t->data = pf_alloc_zero(ctx, bytes);
@@ -85,9 +86,9 @@ peft_status peft_tensor_wrap(peft_context *ctx, peft_dtype type, int ndim, const
                              peft_tensor **out)
 {
     size_t bytes;
-    PF_TRY(check("peft_tensor_wrap", ctx, type, ndim, dims, out, &bytes));
+    PF_TRY(check_arguments("peft_tensor_wrap", ctx, type, ndim, dims, out, &bytes));
     if (!data && bytes) return pf_fail(PEFT_E_INVALID, "peft_tensor_wrap: data is NULL; expected %zu bytes", bytes);
-    peft_tensor *t = make(ctx, type, ndim, dims);
+    peft_tensor *t = make_tensor(ctx, type, ndim, dims);
     if (!t) return pf_nomem("tensor", sizeof *t);
     t->data = data;
     *out = t;
@@ -118,9 +119,9 @@ peft_status peft_tensor_copy_from(peft_tensor *t, const void *src, size_t bytes)
 {
     char text[256];
     if (!t) return pf_fail(PEFT_E_INVALID, "peft_tensor_copy_from: t is NULL");
-    size_t want = pf_tensor_bytes(t);
-    if (bytes != want)
-        return pf_fail(PEFT_E_SHAPE, "peft_tensor_copy_from: bytes is %zu; expected %zu for %s %s", bytes, want,
+    size_t expected = pf_tensor_bytes(t);
+    if (bytes != expected)
+        return pf_fail(PEFT_E_SHAPE, "peft_tensor_copy_from: bytes is %zu; expected %zu for %s %s", bytes, expected,
                        pf_dtype_name(t->type), pf_dims_text(text, sizeof text, t->ndim, t->dim));
     if (!src && bytes) return pf_fail(PEFT_E_INVALID, "peft_tensor_copy_from: src is NULL; expected %zu bytes", bytes);
     if (bytes) memmove(t->data, src, bytes);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * tensor.h -- the tensor inside. Row-major and dense; data is owned, or borrowed from something that outlives it. */
+ * tensor.h -- the struct behind peft_tensor: row-major, without gaps. Data is owned, or borrowed from the caller or
+ * from an object that outlives the tensor. */
 #ifndef PF_TENSOR_H
 #define PF_TENSOR_H
 #include <peft/tensor.h>
@@ -20,15 +21,15 @@ struct peft_tensor {
     bool owned;
 };
 
-size_t      pf_dtype_size(peft_dtype t);                      /* 0: no such type */
+size_t      pf_dtype_size(peft_dtype t);                      /* bytes; 0: no such type */
 const char *pf_dtype_name(peft_dtype t);                      /* "f32" */
-int64_t     pf_dims_count(int ndim, const int64_t *dims);     /* product; -1: a dim < 0 or overflow of int64 bytes */
+int64_t     pf_dims_count(int ndim, const int64_t *dims);     /* elements; -1: a dim < 0, or more than int64 bytes */
 size_t      pf_tensor_bytes(const peft_tensor *t);
-/* "[2, 3, 4]" into text (for messages); returns text */
-const char *pf_dims_text(char *text, size_t room, int ndim, const int64_t *dims);
+/* Writes "[2, 3, 4]" to text, for messages; returns text. */
+const char *pf_dims_text(char *text, size_t capacity, int ndim, const int64_t *dims);
 
-/* n elements of `from` type to pk_real (f32, f64, f16, bf16, and integers by value). false: type has no conversion. */
+/* Converts n elements of `type` to pk_real, integers by value. false: no such type. */
 bool pf_to_real(pk_real *to, const void *from, peft_dtype type, int64_t n);
-bool pf_from_real(void *to, peft_dtype type, const pk_real *from,
-                  int64_t n);   /* f32, f64, f16, bf16: round to nearest even */
+/* Converts to f32, f64, f16 or bf16, rounding to nearest even. false: another type. */
+bool pf_from_real(void *to, peft_dtype type, const pk_real *from, int64_t n);
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * version.c -- which library this is and how it was built. */
+ * version.c -- the version of the library and how it was built, for peft_version_* and peft_build_info. */
 #include <peft/status.h>
 #include "kernels/pk.h"
 

@@ -1,29 +1,31 @@
 /* SPDX-License-Identifier: Apache-2.0
- * convert.c -- stored element types to pk_real and back. Widening is exact; narrowing rounds once, to nearest even,
- * whatever pk_real is. A NaN stays a NaN. Data may be unaligned, so elements move through memcpy. */
+ * convert.c -- converts arrays of any element type to pk_real and back, for files and public tensors. A conversion to a
+ * wider type is exact; one to a narrower type rounds once, to nearest even, whether pk_real is float or double. NaN
+ * stays NaN. Data may be unaligned, so elements are copied by memcpy. */
 #include "core/base/tensor.h"
 #include "kernels/ref/half.h"
 #include <string.h>
 
-/* v in a binary format of `exponent` and `fraction` bits below a sign bit. */
+/* Rounds v to the 16-bit format with a sign bit, then `exponent` and `fraction` bits: f16 has 5 and 10, bf16 8 and
+ * 7. */
 static uint16_t narrow(double v, int exponent, int fraction)
 {
-    const uint64_t top = UINT64_C(1) << 52, infinity = UINT64_C(0x7FF) << 52;
+    const uint64_t hidden_bit = UINT64_C(1) << 52, infinity = UINT64_C(0x7FF) << 52;
     const int bias = (1 << (exponent - 1)) - 1, drop = 52 - fraction;
     const uint64_t all_ones = ((UINT64_C(1) << exponent) - 1) << fraction;
     uint64_t bits, r;
     memcpy(&bits, &v, sizeof bits);
-    uint64_t sign = bits >> 63 << (exponent + fraction), a = bits & ~(UINT64_C(1) << 63);
-    int e = (int)(a >> 52) - 1023 + bias;             /* the exponent field it would have */
+    uint64_t sign = bits >> 63 << (exponent + fraction), a = bits & ~(UINT64_C(1) << 63);     /* a: |v| */
+    int e = (int)(a >> 52) - 1023 + bias;             /* the exponent field of the result, if it is normal */
     if (a > infinity) {
-        r = all_ones | UINT64_C(1) << (fraction - 1) | (a & (top - 1)) >> drop;
-    } else if (e > 0) {                               /* a carry out of the fraction walks into the exponent */
+        r = all_ones | UINT64_C(1) << (fraction - 1) | (a & (hidden_bit - 1)) >> drop;
+    } else if (e > 0) {                               /* rounding up may carry into the exponent field, as it must */
         a -= (uint64_t)(1023 - bias) << 52;
         r = (a + (UINT64_C(1) << (drop - 1)) - 1 + (a >> drop & 1)) >> drop;
         if (r > all_ones) r = all_ones;
-    } else if (drop + 1 - e <= 53) {                  /* subnormal: more bits to drop, the leading one now explicit */
+    } else if (drop + 1 - e <= 53) {                  /* subnormal: hidden bit made explicit, more bits dropped */
         int shift = drop + 1 - e;
-        a = (a & (top - 1)) | top;
+        a = (a & (hidden_bit - 1)) | hidden_bit;
         r = (a + (UINT64_C(1) << (shift - 1)) - 1 + (a >> shift & 1)) >> shift;
     } else {
         r = 0;
@@ -31,7 +33,8 @@ static uint16_t narrow(double v, int exponent, int fraction)
     return (uint16_t)(sign | r);
 }
 
-#define EACH(T, value) do { \
+/* to[i] = value, an expression of x, which is element i of `from`. */
+#define FROM_EACH(T, value) do { \
         const char *p = from; \
         for (int64_t i = 0; i < n; i++) { \
             T x; \
@@ -47,20 +50,21 @@ bool pf_to_real(pk_real *to, const void *from, peft_dtype type, int64_t n)
         return true;
     }
     switch (type) {
-    case PEFT_F32:  EACH(float, x); return true;
-    case PEFT_F64:  EACH(double, x); return true;
-    case PEFT_F16:  EACH(uint16_t, pk_from_f16(x)); return true;
-    case PEFT_BF16: EACH(uint16_t, pk_from_bf16(x)); return true;
-    case PEFT_I32:  EACH(int32_t, x); return true;
-    case PEFT_I64:  EACH(int64_t, x); return true;
-    case PEFT_U16:  EACH(uint16_t, x); return true;
-    case PEFT_U8:   EACH(uint8_t, x); return true;
+    case PEFT_F32:  FROM_EACH(float, x); return true;
+    case PEFT_F64:  FROM_EACH(double, x); return true;
+    case PEFT_F16:  FROM_EACH(uint16_t, pk_from_f16(x)); return true;
+    case PEFT_BF16: FROM_EACH(uint16_t, pk_from_bf16(x)); return true;
+    case PEFT_I32:  FROM_EACH(int32_t, x); return true;
+    case PEFT_I64:  FROM_EACH(int64_t, x); return true;
+    case PEFT_U16:  FROM_EACH(uint16_t, x); return true;
+    case PEFT_U8:   FROM_EACH(uint8_t, x); return true;
     }
     return false;
 }
-#undef EACH
+#undef FROM_EACH
 
-#define EACH(T, value) do { \
+/* Element i of `to` = value, an expression of i. */
+#define TO_EACH(T, value) do { \
         char *p = to; \
         for (int64_t i = 0; i < n; i++) { \
             T x = (T)(value); \
@@ -75,14 +79,14 @@ bool pf_from_real(void *to, peft_dtype type, const pk_real *from, int64_t n)
         return true;
     }
     switch (type) {
-    case PEFT_F32:  EACH(float, from[i]); return true;
-    case PEFT_F64:  EACH(double, from[i]); return true;
-    case PEFT_F16:  EACH(uint16_t, narrow((double)from[i], 5, 10)); return true;
-    case PEFT_BF16: EACH(uint16_t, narrow((double)from[i], 8, 7)); return true;
+    case PEFT_F32:  TO_EACH(float, from[i]); return true;
+    case PEFT_F64:  TO_EACH(double, from[i]); return true;
+    case PEFT_F16:  TO_EACH(uint16_t, narrow((double)from[i], 5, 10)); return true;
+    case PEFT_BF16: TO_EACH(uint16_t, narrow((double)from[i], 8, 7)); return true;
     default:        return false;
     }
 }
-#undef EACH
+#undef TO_EACH
 
 peft_status peft_tensor_to_f32(const peft_tensor *t, float *to, int64_t count)
 {
@@ -93,10 +97,10 @@ peft_status peft_tensor_to_f32(const peft_tensor *t, float *to, int64_t count)
     if (count != peft_tensor_count(t))
         return pf_fail(PEFT_E_SHAPE, "peft_tensor_to_f32: count is %lld, expected the number of elements, %lld",
                        (long long)count, (long long)peft_tensor_count(t));
-    for (int64_t at = 0; at < count; at += PIECE) {
-        const int64_t n = count - at < PIECE ? count - at : PIECE;
-        pf_to_real(x, (const char *)t->data + (size_t)at * pf_dtype_size(t->type), t->type, n);
-        for (int64_t i = 0; i < n; i++) to[at + i] = (float)x[i];
+    for (int64_t first = 0; first < count; first += PIECE) {
+        const int64_t n = count - first < PIECE ? count - first : PIECE;
+        pf_to_real(x, (const char *)t->data + (size_t)first * pf_dtype_size(t->type), t->type, n);
+        for (int64_t i = 0; i < n; i++) to[first + i] = (float)x[i];
     }
     return PEFT_OK;
 }

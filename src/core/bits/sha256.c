@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0
- * sha256.c -- SHA-256 as FIPS 180-4 has it: gathers bytes into blocks of 64, which go to the CPU's SHA instructions or,
- * on a CPU without them, to sha256_plain.c. */
+ * sha256.c -- SHA-256 (FIPS 180-4): collects the message into blocks of 64 bytes and gives them to the compression
+ * function, that of sha256_x86.c on a CPU with SHA instructions, else that of sha256_plain.c. */
 #include "core/bits/sha256.h"
 #include <peft/file.h>
 #include <stdatomic.h>
 #include <string.h>
 
-/* CPUID is slow in virtual machines, so its answer is kept; whoever asks first, the answer is the same. */
-static void take_blocks(uint32_t h[8], const uint8_t *p, size_t blocks)
+/* The choice is stored, as CPUID is slow in virtual machines. Threads that race store the same value. */
+static void compress_blocks(uint32_t h[8], const uint8_t *p, size_t blocks)
 {
-    static atomic_int known;                                  /* 1: plain, 2: the CPU's instructions */
-    int kind = atomic_load_explicit(&known, memory_order_relaxed);
+    static atomic_int stored;                                 /* 0: not chosen yet, 1: plain C, 2: SHA instructions */
+    int kind = atomic_load_explicit(&stored, memory_order_relaxed);
     if (!kind) {
         kind = 1 + pf_sha256_has_x86();
-        atomic_store_explicit(&known, kind, memory_order_relaxed);
+        atomic_store_explicit(&stored, kind, memory_order_relaxed);
     }
     if (kind == 2) pf_sha256_x86(h, p, blocks);
     else pf_sha256_plain(h, p, blocks);
@@ -30,16 +30,16 @@ void pf_sha256_init(pf_sha256 *s)
 void pf_sha256_add(pf_sha256 *s, const void *data, size_t n)
 {
     const uint8_t *p = data;
-    size_t held = s->bytes % 64;
+    size_t buffered = s->bytes % 64;
     s->bytes += n;
-    if (held) {
-        size_t more = n < 64 - held ? n : 64 - held;
-        memcpy(s->block + held, p, more);
-        p += more, n -= more;
-        if (held + more < 64) return;
-        take_blocks(s->h, s->block, 1);
+    if (buffered) {
+        size_t count = n < 64 - buffered ? n : 64 - buffered;
+        memcpy(s->block + buffered, p, count);
+        p += count, n -= count;
+        if (buffered + count < 64) return;
+        compress_blocks(s->h, s->block, 1);
     }
-    take_blocks(s->h, p, n / 64);
+    compress_blocks(s->h, p, n / 64);
     p += n / 64 * 64, n %= 64;
     if (n) memcpy(s->block, p, n);
 }
@@ -50,7 +50,8 @@ void pf_sha256_hex(pf_sha256 *s, char hex[65])
     uint8_t length[8];
     uint64_t bits = s->bytes * 8;
     for (int i = 0; i < 8; i++) length[i] = (uint8_t)(bits >> (56 - 8 * i));
-    pf_sha256_add(s, pad, 1 + (119 - s->bytes % 64) % 64);        /* up to 8 bytes before a block's end */
+    /* 0x80, then zeros up to 8 bytes before the end of a block, then the length in bits */
+    pf_sha256_add(s, pad, 1 + (119 - s->bytes % 64) % 64);
     pf_sha256_add(s, length, 8);
     for (int i = 0; i < 64; i++) hex[i] = "0123456789abcdef"[s->h[i / 8] >> (28 - 4 * (i % 8)) & 15];
     hex[64] = 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * sha256_plain.c -- SHA-256's constants, and its blocks in plain C. */
+ * sha256_plain.c -- the round constants of SHA-256 and its compression function in plain C. */
 #include "core/bits/sha256.h"
 
 const uint32_t pf_sha256_k[64] = {
@@ -12,19 +12,21 @@ const uint32_t pf_sha256_k[64] = {
     0x19a4c116, 0x1e376c08, 0x2748774c, 0x34b0bcb5, 0x391c0cb3, 0x4ed8aa4a, 0x5b9cca4f, 0x682e6ff3,
     0x748f82ee, 0x78a5636f, 0x84c87814, 0x8cc70208, 0x90befffa, 0xa4506ceb, 0xbef9a3f7, 0xc67178f2 };
 
-static uint32_t turn(uint32_t x, int n) { return x >> n | x << (32 - n); }
+/* Rotates x right by n bits. */
+static uint32_t rotr(uint32_t x, int n) { return x >> n | x << (32 - n); }
 
-static void take_block(uint32_t h[8], const uint8_t *p)
+/* Names as in FIPS 180-4, section 6.2.2; z is its working variable h. */
+static void compress_block(uint32_t h[8], const uint8_t *p)
 {
     uint32_t w[64], a = h[0], b = h[1], c = h[2], d = h[3], e = h[4], f = h[5], g = h[6], z = h[7];
     for (int i = 0; i < 16; i++, p += 4)
         w[i] = (uint32_t)p[0] << 24 | (uint32_t)p[1] << 16 | (uint32_t)p[2] << 8 | p[3];
     for (int i = 16; i < 64; i++)
-        w[i] = w[i - 16] + w[i - 7] + (turn(w[i - 15], 7) ^ turn(w[i - 15], 18) ^ w[i - 15] >> 3)
-             + (turn(w[i - 2], 17) ^ turn(w[i - 2], 19) ^ w[i - 2] >> 10);
+        w[i] = w[i - 16] + w[i - 7] + (rotr(w[i - 15], 7) ^ rotr(w[i - 15], 18) ^ w[i - 15] >> 3)
+             + (rotr(w[i - 2], 17) ^ rotr(w[i - 2], 19) ^ w[i - 2] >> 10);
     for (int i = 0; i < 64; i++) {
-        uint32_t t1 = z + (turn(e, 6) ^ turn(e, 11) ^ turn(e, 25)) + ((e & f) ^ (~e & g)) + pf_sha256_k[i] + w[i];
-        uint32_t t2 = (turn(a, 2) ^ turn(a, 13) ^ turn(a, 22)) + ((a & b) ^ (a & c) ^ (b & c));
+        uint32_t t1 = z + (rotr(e, 6) ^ rotr(e, 11) ^ rotr(e, 25)) + ((e & f) ^ (~e & g)) + pf_sha256_k[i] + w[i];
+        uint32_t t2 = (rotr(a, 2) ^ rotr(a, 13) ^ rotr(a, 22)) + ((a & b) ^ (a & c) ^ (b & c));
         z = g, g = f, f = e, e = d + t1, d = c, c = b, b = a, a = t1 + t2;
     }
     h[0] += a, h[1] += b, h[2] += c, h[3] += d, h[4] += e, h[5] += f, h[6] += g, h[7] += z;
@@ -32,5 +34,5 @@ static void take_block(uint32_t h[8], const uint8_t *p)
 
 void pf_sha256_plain(uint32_t h[8], const uint8_t *p, size_t blocks)
 {
-    for (; blocks; blocks--, p += 64) take_block(h, p);
+    for (; blocks; blocks--, p += 64) compress_block(h, p);
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * sha256_x86.c -- SHA-256's blocks by the SHA instructions of x86, several times as fast as plain C. The instructions
- * keep the eight words as ABEF and CDGH and do two rounds at a time. */
+ * sha256_x86.c -- the compression function of SHA-256 by the SHA instructions of x86, several times as fast as plain C.
+ * The instructions hold the eight working variables a to h in two vectors, abef and cdgh, and do two rounds each. w
+ * holds the last 16 words of the message schedule, four in each vector. */
 #include "core/bits/sha256.h"
 
 #if defined(__x86_64__)
@@ -24,14 +25,14 @@ void pf_sha256_x86(uint32_t h[8], const uint8_t *p, size_t blocks)
     for (; blocks; blocks--, p += 64) {
         const __m128i abef_before = abef, cdgh_before = cdgh;
         for (int i = 0; i < 16; i++) {
-            __m128i *now = w + i % 4, *last = w + (i + 3) % 4;
-            if (i < 4) *now = _mm_shuffle_epi8(_mm_loadu_si128((const __m128i *)(p + 16 * i)), big_endian);
+            __m128i *current = w + i % 4, *previous = w + (i + 3) % 4;
+            if (i < 4) *current = _mm_shuffle_epi8(_mm_loadu_si128((const __m128i *)(p + 16 * i)), big_endian);
             else {
-                __m128i sum = _mm_add_epi32(_mm_sha256msg1_epu32(*now, w[(i + 1) % 4]),
-                                            _mm_alignr_epi8(*last, w[(i + 2) % 4], 4));
-                *now = _mm_sha256msg2_epu32(sum, *last);
+                __m128i sum = _mm_add_epi32(_mm_sha256msg1_epu32(*current, w[(i + 1) % 4]),
+                                            _mm_alignr_epi8(*previous, w[(i + 2) % 4], 4));
+                *current = _mm_sha256msg2_epu32(sum, *previous);
             }
-            __m128i wk = _mm_add_epi32(*now, _mm_loadu_si128((const __m128i *)(pf_sha256_k + 4 * i)));
+            __m128i wk = _mm_add_epi32(*current, _mm_loadu_si128((const __m128i *)(pf_sha256_k + 4 * i)));
             cdgh = _mm_sha256rnds2_epu32(cdgh, abef, wk);
             abef = _mm_sha256rnds2_epu32(abef, cdgh, _mm_shuffle_epi32(wk, 0x0E));
         }

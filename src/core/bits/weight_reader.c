@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * weight_reader.c -- reads the elements of frozen weights of any type in order, as pk_real. */
+ * weight_reader.c -- reads all elements of a frozen weight in order, as pk_real; see weight_reader.h. */
 #include "core/bits/weight_reader.h"
 #include <string.h>
 
@@ -14,16 +14,16 @@ void pf_reader_start(pf_reader *r, const pk_table *kernels, const pk_weight *w)
 {
     r->kernels = kernels;
     r->w = *w;
-    r->at = r->n = 0;
+    r->first = r->n = 0;
 }
 
 bool pf_read(pf_reader *r)
 {
-    const bool whole = r->w.type == PK_REAL && !r->w.scales;
-    r->at += r->n;
-    r->n = r->w.rows * r->w.cols - r->at;
-    if (!whole && r->n > PF_READ_PIECE) r->n = PF_READ_PIECE;
-    if (r->n > 0) r->x = pk_weight_read(r->kernels, &r->w, r->at, r->n, r->room);
+    const bool in_place = r->w.type == PK_REAL && !r->w.scales;
+    r->first += r->n;
+    r->n = r->w.rows * r->w.cols - r->first;
+    if (!in_place && r->n > PF_READ_PIECE) r->n = PF_READ_PIECE;
+    if (r->n > 0) r->x = pk_weight_read(r->kernels, &r->w, r->first, r->n, r->buffer);
     return r->n > 0;
 }
 

@@ -54,7 +54,7 @@ void pf_prep_text(const pf_prep *p, char text[PF_PREP_MAX])
 static bool find_setting(const char *text, const char *name, pf_setting *out)
 {
     const size_t n = strlen(name);
-    while (pf_setting_next(&text, out) && !out->trouble)
+    while (pf_setting_next(&text, out) && !out->error)
         if (out->name_length == n && !memcmp(out->name, name, n)) return true;
     return false;
 }

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
- * json_value.c -- values of JSON objects, checked for their type, and as text for messages. */
+ * json_value.c -- reads values of JSON objects with a check of their type, and prints them for messages; see
+ * json_value.h. */
 #include "core/format/json_value.h"
 #include <stdio.h>
 #include <string.h>
 #include "core/options/options.h"
 
-/* json_dumpb leaves out the pieces that do not fit. */
+/* json_dumpb returns the bytes it needs, even if they do not fit. */
 const char *pf_json_show(const json_t *v, char text[PF_JSON_SHOWN])
 {
     const size_t n = json_dumpb(v, text, PF_JSON_SHOWN - 1,
@@ -34,18 +35,18 @@ const json_t *pf_json_get(const json_t *o, const char *key)
     return json_is_null(v) ? NULL : v;
 }
 
-bool pf_json_text(const json_t *v, char *text, size_t room)
+bool pf_json_text(const json_t *v, char *text, size_t capacity)
 {
     const char *s = json_string_value(v);
-    if (!s || strlen(s) >= room) return false;
+    if (!s || strlen(s) >= capacity) return false;
     memcpy(text, s, strlen(s) + 1);
     return true;
 }
 
-bool pf_json_number(const json_t *v, char *text, size_t room)
+bool pf_json_number(const json_t *v, char *text, size_t capacity)
 {
-    if (json_is_integer(v)) snprintf(text, room, "%lld", (long long)json_integer_value(v));
-    else if (json_is_real(v)) pf_print_float(text, room, json_real_value(v));
+    if (json_is_integer(v)) snprintf(text, capacity, "%lld", (long long)json_integer_value(v));
+    else if (json_is_real(v)) pf_print_float(text, capacity, json_real_value(v));
     return json_is_number(v);
 }
 
@@ -54,9 +55,9 @@ bool pf_json_triple(const json_t *v, double out[3])
     const size_t n = json_array_size(v);
     if (json_is_array(v) && n != 1 && n != 3) return false;
     for (size_t i = 0; i < 3; i++) {
-        const json_t *one = json_is_array(v) ? json_array_get(v, n == 3 ? i : 0) : v;
-        if (!json_is_number(one)) return false;
-        out[i] = json_number_value(one);
+        const json_t *number = json_is_array(v) ? json_array_get(v, n == 3 ? i : 0) : v;
+        if (!json_is_number(number)) return false;
+        out[i] = json_number_value(number);
     }
     return true;
 }

@@ -1,27 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0
- * json_value.h -- values of JSON objects, checked for their type, and shown in messages. */
+ * json_value.h -- reads values of JSON objects with a check of their type, for the readers of configurations (describe,
+ * interop), and prints them for messages. */
 #ifndef PF_JSON_VALUE_H
 #define PF_JSON_VALUE_H
 #include <jansson.h>
 #include "core/base/context.h"
 
-enum { PF_JSON_SHOWN = 61 };
-/* v as JSON text, or "a list" and so on where that has more than PF_JSON_SHOWN - 1 bytes; returns text. */
+enum { PF_JSON_SHOWN = 61 };       /* bytes of a value in a message, with the final 0 */
+/* Writes v as JSON to text, or "an object", "a list" or "a long text" if that is too long; returns text. */
 const char *pf_json_show(const json_t *v, char text[PF_JSON_SHOWN]);
-/* bad: a value that the key cannot have, PEFT_E_FORMAT "key: given VALUE, expected WHAT". lacks: a valid value that
- * this library does not compute, PEFT_E_UNSUPPORTED. */
+/* Refuse the value of a key. bad: it is not valid, PEFT_E_FORMAT "key: given VALUE, expected WHAT". lacks: it is valid,
+ * but this library has no code for it, PEFT_E_UNSUPPORTED. */
 peft_status pf_json_bad(const char *key, const json_t *v, const char *expected);
 peft_status pf_json_lacks(const char *key, const json_t *v, const char *expected);
-/* Member key of o; NULL where o is no object, or the member is absent or null. */
+/* The member `key` of o. NULL: o is no object, or the member is missing or null. */
 const json_t *pf_json_get(const json_t *o, const char *key);
-bool pf_json_text(const json_t *v, char *text, size_t room);            /* a string that fits */
-bool pf_json_number(const json_t *v, char *text, size_t room);
-/* One number, or a list of one or three. */
+/* The functions below return false, or an error, when v has another type. */
+bool pf_json_text(const json_t *v, char *text, size_t capacity);        /* a string, shorter than capacity */
+bool pf_json_number(const json_t *v, char *text, size_t capacity);      /* a number, as text */
+/* A number, or a list of one or three numbers; one number gives all three. */
 bool pf_json_triple(const json_t *v, double out[3]);
-/* [.., height, width], or one number for both. */
+/* A list that ends with height and width, or one integer for both. */
 bool pf_json_sides(const json_t *v, int64_t *height, int64_t *width);
-/* The boolean o[key], or fallback where it is absent. */
+/* *out = the boolean o[key], or fallback if it is missing. */
 peft_status pf_json_flag(const json_t *o, const char *key, bool fallback, bool *out);
-/* Makes value, as JSON text, member key of o; not 0: no memory. */
+/* Sets member `key` of o to value, which is JSON text. Not 0: no memory. */
 int pf_json_set(json_t *o, const char *key, const char *value);
 #endif

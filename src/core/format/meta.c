@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
- * meta.c -- see meta.h. */
+ * meta.c -- reads and writes metadata of safetensors files: numbers, texts and options; see meta.h. */
 #include "core/format/meta.h"
 #include <stdio.h>
 #include <string.h>
 
-/* What an option takes: name="value" with a \ in front of quotes and of \, and a comma. */
-static size_t written(const char *name, const char *value)
+/* Bytes that are enough for one option: name="value" with a \ in front of each quote and each \, and a comma. */
+static size_t most_bytes(const char *name, const char *value)
 {
     return strlen(name) + 2 * strlen(value) + strlen("=\"\",");
 }
@@ -13,7 +13,7 @@ static size_t written(const char *name, const char *value)
 peft_status pf_options_write(peft_context *ctx, const peft_options *o, char **text)
 {
     size_t bytes = 1;
-    for (size_t i = 0; i < pf_options_count(o); i++) bytes += written(pf_options_name(o, i), pf_options_value(o, i));
+    for (size_t i = 0; i < pf_options_count(o); i++) bytes += most_bytes(pf_options_name(o, i), pf_options_value(o, i));
     char *to = *text = pf_alloc(ctx, bytes);
     if (!to) return pf_nomem("options as text", bytes);
     for (size_t i = 0; i < pf_options_count(o); i++) {
@@ -45,7 +45,6 @@ peft_status pf_meta_int(const pf_st *st, const char *key, int64_t *out)
 {
     const char *text;
     PF_TRY(pf_meta_text(st, key, &text));
-    return pf_parse_int(text, out) ? PEFT_OK : pf_fail(PEFT_E_FORMAT,
-                                                       "metadata entry '%s': given '%s', expected an integer", key,
-                                                           text);
+    if (pf_parse_int(text, out)) return PEFT_OK;
+    return pf_fail(PEFT_E_FORMAT, "metadata entry '%s': given '%s', expected an integer", key, text);
 }

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
- * safetensors_header.c -- the front of the container: its length word and its JSON, looked over before it is parsed so
- * that neither depth nor number of values can exhaust the machine. */
+ * safetensors_header.c -- reads the header of a safetensors file: the length and the JSON. The JSON is scanned before
+ * it is parsed, so that a hostile file cannot exhaust stack or memory by nesting or by the number of values. */
 #include "core/base/json_text.h"
 #include "core/format/safetensors_header.h"
 #include <string.h>
 
 #if defined(__BYTE_ORDER__) && __BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__
-#error "the container's data is little-endian and used in place"
+#error "the data of safetensors files is little-endian and used without conversion"
 #endif
 
 static const pf_st_type types[] = {
@@ -30,29 +30,30 @@ const pf_st_type *pf_st_type_of(peft_dtype type)
     return NULL;
 }
 
-/* An entry has at most 8 extents, 2 offsets and a few brackets: more commas and brackets than this are no header. */
+/* Most commas and opening brackets of a valid header: a tensor has at most 8 extents, 2 offsets and a few brackets. */
 #define MOST_VALUES ((size_t)PF_ST_TENSORS * 16)
 
-/* Walks over json[n] to behind the bracket that closes the first one, *end. Other faults are left to the parser. */
-static peft_status look_over(const char *json, size_t n, size_t *end)
+/* Scans the n bytes of JSON. *end is behind the bracket that closes the first one; only blanks may follow. Syntax
+ * errors are left to the parser. */
+static peft_status scan(const char *json, size_t n, size_t *end)
 {
     pf_json_walk w = { .text = json, .size = n };
     size_t values = 0;
     bool closed = false;
-    while (!closed && w.at < n) {
-        const size_t at = w.at;
+    while (!closed && w.position < n) {
+        const size_t position = w.position;
         const char c = pf_json_step(&w);
         if (c == '{' || c == '[' || c == ',') values++;
         if (w.depth > PF_ST_DEPTH)
-            return pf_fail(PEFT_E_FORMAT, "header nests deeper than %d at byte %zu; expected 3", PF_ST_DEPTH, at);
+            return pf_fail(PEFT_E_FORMAT, "header nests deeper than %d at byte %zu; expected 3", PF_ST_DEPTH, position);
         if (values > MOST_VALUES)
             return pf_fail(PEFT_E_FORMAT, "header has more than %zu values; expected at most %d tensors", MOST_VALUES,
                            PF_ST_TENSORS);
-        if (c == '-' && w.at < n && json[w.at] == '0')
-            return pf_fail(PEFT_E_FORMAT, "header has a negative zero at byte %zu; expected sizes >= 0", at);
+        if (c == '-' && w.position < n && json[w.position] == '0')
+            return pf_fail(PEFT_E_FORMAT, "header has a negative zero at byte %zu; expected sizes >= 0", position);
         closed = (c == '}' || c == ']') && w.depth <= 0;
     }
-    *end = closed ? w.at : n;
+    *end = closed ? w.position : n;
     for (size_t i = *end; i < n; i++)
         if (json[i] != ' ')
             return pf_fail(PEFT_E_FORMAT, "header has byte 0x%02x after its end, at byte %zu; only blanks may pad it",
@@ -78,6 +79,6 @@ peft_status pf_st_header(const uint8_t *file, size_t size, json_t **root, size_t
                        n ? "starts with another character" : "is empty");
     *length = (size_t)n;
     size_t end = 0;
-    PF_TRY(look_over(json, *length, &end));
+    PF_TRY(scan(json, *length, &end));
     return pf_json_parse(json, end, "header", root);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * safetensors_read.c -- opening the container. Strict: every byte of the data belongs to exactly one tensor, sizes
- * agree with shapes, and every refusal says which tensor, what was found and what was expected. */
+ * safetensors_read.c -- opens safetensors files; see safetensors.h. Every byte of the data must belong to exactly one
+ * tensor, and sizes must agree with shapes. An error names the tensor, what was found and what was expected. */
 #include <peft/sys/content.h>
 #include "core/format/safetensors_header.h"
 #include <stdlib.h>
@@ -9,25 +9,25 @@
 typedef struct pair { const char *key, *value; } pair;
 struct pf_st {
     peft_context *ctx;
-    pf_map *map;                               /* NULL: the caller's memory */
-    pf_st_tensor *tensor;                      /* [count], by offset */
-    const pf_st_tensor **by_name;              /* [count], by name */
-    pair *meta;                                /* [meta_count], in the file's order */
-    const pair **by_key;                       /* [meta_count], by key */
+    pf_map *map;                               /* NULL: data in the caller's memory */
+    pf_st_tensor *tensor;                      /* [count], in the order of their data */
+    const pf_st_tensor **by_name;              /* [count], sorted by name */
+    pair *meta;                                /* [meta_count], in the order of the header */
+    const pair **by_key;                       /* [meta_count], sorted by key */
     size_t count, meta_count;
-    char *text;                                /* all names, keys and values */
+    char *text;                                /* the bytes of all names, keys and values */
 };
 
 #define REFUSE(...) pf_fail(PEFT_E_FORMAT, __VA_ARGS__)
 #define META "__metadata__"
 
-/* What the header holds, in numbers; *text gets the bytes of all strings. */
+/* Counts tensors and metadata entries, and in *text the bytes of all their strings. */
 static peft_status measure(pf_st *st, json_t *root, size_t *text)
 {
     const char *name;
     json_t *value, *meta = json_object_get(root, META);
     st->count = json_object_size(root) - (meta != NULL);
-    if (json_is_null(meta)) meta = NULL;                      /* the entry is optional: null is none */
+    if (json_is_null(meta)) meta = NULL;                      /* null: no metadata */
     if (st->count > PF_ST_TENSORS) return REFUSE("has %zu tensors; expected at most %d", st->count, PF_ST_TENSORS);
     json_object_foreach(root, name, value) {
         size_t n = strlen(name);
@@ -48,12 +48,12 @@ static peft_status measure(pf_st *st, json_t *root, size_t *text)
     return PEFT_OK;
 }
 
-/* Copies s to *room and moves *room behind it. */
-static const char *keep(char **room, const char *s)
+/* Copies s to *next, in st->text, and moves *next behind the copy. */
+static const char *copy_text(char **next, const char *s)
 {
     size_t n = strlen(s) + 1;
-    char *copy = memcpy(*room, s, n);
-    *room += n;
+    char *copy = memcpy(*next, s, n);
+    *next += n;
     return copy;
 }
 
@@ -129,8 +129,8 @@ static peft_status take_tensor(pf_st_tensor *t, json_t *entry, const uint8_t *da
     return take_offsets(t, json_object_get(entry, "data_offsets"), data, size);
 }
 
-/* By place; tensors without bytes before the one that starts where they stand. */
-static int earlier(const void *a, const void *b)
+/* Order by the place of the data; an empty tensor comes before another one at the same place. */
+static int by_place(const void *a, const void *b)
 {
     const pf_st_tensor *x = a, *y = b;
     if (x->data != y->data) return (const uint8_t *)x->data < (const uint8_t *)y->data ? -1 : 1;
@@ -138,19 +138,20 @@ static int earlier(const void *a, const void *b)
     return strcmp(x->name, y->name);
 }
 
+/* Checks that the tensors, in order, cover the data without holes and overlaps. */
 static peft_status check_cover(pf_st *st, const uint8_t *data, size_t size)
 {
-    const uint8_t *at = data;
+    const uint8_t *end = data;                 /* of the tensors so far */
     for (size_t i = 0; i < st->count; i++) {
         const pf_st_tensor *t = st->tensor + i;
         const uint8_t *start = t->data;
-        if (start != at)
+        if (start != end)
             return REFUSE("tensor '%.80s': starts at byte %zu, which %s; expected %zu", t->name, (size_t)(start - data),
-                          start > at ? "leaves a hole" : "overlaps another", (size_t)(at - data));
-        at += t->bytes;
+                          start > end ? "leaves a hole" : "overlaps another", (size_t)(end - data));
+        end += t->bytes;
     }
-    if ((size_t)(at - data) != size)
-        return REFUSE("data has %zu bytes; expected %zu: some belong to no tensor", size, (size_t)(at - data));
+    if ((size_t)(end - data) != size)
+        return REFUSE("data has %zu bytes; expected %zu: some belong to no tensor", size, (size_t)(end - data));
     return PEFT_OK;
 }
 
@@ -164,10 +165,14 @@ static int by_key(const void *a, const void *b)
     return strcmp((*(const pair *const *)a)->key, (*(const pair *const *)b)->key);
 }
 
-static int key_at(const void *key, const void *p) { return strcmp(key, (*(const pair *const *)p)->key); }
-static int name_at(const void *name, const void *t) { return strcmp(name, (*(const pf_st_tensor *const *)t)->name); }
+static int compare_key(const void *key, const void *p) { return strcmp(key, (*(const pair *const *)p)->key); }
+static int compare_name(const void *name, const void *t)
+{
+    return strcmp(name, (*(const pf_st_tensor *const *)t)->name);
+}
 
-static bool make_room(pf_st *st, size_t text)  /* counts are bounded: no product overflows */
+/* No product overflows: measure has bounded the counts. */
+static bool allocate_tables(pf_st *st, size_t text)
 {
     st->tensor = pf_alloc_zero(st->ctx, st->count * sizeof *st->tensor);
     st->by_name = pf_alloc(st->ctx, st->count * sizeof *st->by_name);
@@ -177,46 +182,49 @@ static bool make_room(pf_st *st, size_t text)  /* counts are bounded: no product
     return st->tensor && st->by_name && st->meta && st->by_key && st->text;
 }
 
+/* Fills the tables from the parsed header; data[size]: the bytes behind it. */
 static peft_status fill(pf_st *st, json_t *root, const uint8_t *data, size_t size)
 {
     size_t text = 0, i = 0;
     const char *name;
     json_t *value;
     PF_TRY(measure(st, root, &text));
-    if (!make_room(st, text)) return pf_nomem("safetensors tables", text + st->count * sizeof *st->tensor);
-    char *room = st->text;
+    if (!allocate_tables(st, text)) return pf_nomem("safetensors tables", text + st->count * sizeof *st->tensor);
+    char *next = st->text;
     json_object_foreach(root, name, value) {
         if (!strcmp(name, META)) continue;
-        st->tensor[i].name = keep(&room, name);
+        st->tensor[i].name = copy_text(&next, name);
         PF_TRY(take_tensor(st->tensor + i, value, data, size));
         i++;
     }
-    if (st->count) qsort(st->tensor, st->count, sizeof *st->tensor, earlier);
+    if (st->count) qsort(st->tensor, st->count, sizeof *st->tensor, by_place);
     PF_TRY(check_cover(st, data, size));
     for (i = 0; i < st->count; i++) st->by_name[i] = st->tensor + i;
     if (st->count) qsort(st->by_name, st->count, sizeof *st->by_name, by_name);
     i = 0;
     json_object_foreach(json_object_get(root, META), name, value) {
-        st->meta[i].key = keep(&room, name);
+        st->meta[i].key = copy_text(&next, name);
         st->by_key[i] = st->meta + i;
-        st->meta[i++].value = keep(&room, json_string_value(value));
+        st->meta[i++].value = copy_text(&next, json_string_value(value));
     }
     if (i) qsort(st->by_key, i, sizeof *st->by_key, by_key);
     return PEFT_OK;
 }
 
-/* A refused file of a known kind is called by its name, unless it begins as the format does. */
+/* Improves the message for a file that is no safetensors file: if the kind of the file can be recognised, it is
+ * named. */
 static peft_status name_kind(peft_status s, const uint8_t *file, size_t size)
 {
     uint64_t n = 0;
     if (size > sizeof n) memcpy(&n, file, sizeof n);
-    const bool ours = n && n <= PF_ST_HEADER && file[sizeof n] == '{';
-    const char *kind = s == PEFT_E_FORMAT && !ours ? peft_sys_content_kind(file, size) : NULL;
+    const bool like_safetensors = n && n <= PF_ST_HEADER && file[sizeof n] == '{';
+    const char *kind = s == PEFT_E_FORMAT && !like_safetensors ? peft_sys_content_kind(file, size) : NULL;
     return kind ? pf_fail(s, "is %s; expected a safetensors file", kind) : s;
 }
 
-/* Takes the map over in every case. file[there] is its beginning, of size bytes. */
-static peft_status open_bytes(peft_context *ctx, pf_map *map, const uint8_t *file, size_t there, size_t size,
+/* Owns map from now on, and closes it on an error. `loaded` bytes of the file, which has `size`, can be read at
+ * `file`. */
+static peft_status open_bytes(peft_context *ctx, pf_map *map, const uint8_t *file, size_t loaded, size_t size,
                               pf_st **out)
 {
     json_t *root = NULL;
@@ -228,7 +236,7 @@ static peft_status open_bytes(peft_context *ctx, pf_map *map, const uint8_t *fil
     }
     st->ctx = pf_context_retain(ctx);
     st->map = map;
-    peft_status s = name_kind(pf_st_header(file, size, &root, &header), file, there);
+    peft_status s = name_kind(pf_st_header(file, size, &root, &header), file, loaded);
     if (!s) s = fill(st, root, file + 8 + header, size - 8 - header);
     json_decref(root);
     if (s) pf_st_close(st);
@@ -236,6 +244,7 @@ static peft_status open_bytes(peft_context *ctx, pf_map *map, const uint8_t *fil
     return s;
 }
 
+/* s: the status of the call that made map. */
 static peft_status open_map(peft_context *ctx, peft_status s, pf_map *map, const char *path, pf_st **out)
 {
     if (s) return s;
@@ -264,14 +273,14 @@ static uint64_t header_length(const pf_map *map)
     return n;
 }
 
-/* Twice where the header is long: its length is at its beginning. */
+/* Reads a first part, which tells the length of the header; reads again if the header is longer than that. */
 peft_status pf_st_open_header(peft_context *ctx, const char *path, pf_st **out)
 {
-    enum { FRONT = 65536 };
+    enum { FIRST_PART = 65536 };
     pf_map *map;
-    PF_TRY(pf_map_read(ctx, path, FRONT, &map));
+    PF_TRY(pf_map_read(ctx, path, FIRST_PART, &map));
     uint64_t n = header_length(map);
-    if (n > FRONT - sizeof n && n <= PF_ST_HEADER) {
+    if (n > FIRST_PART - sizeof n && n <= PF_ST_HEADER) {
         pf_map_close(map);
         PF_TRY(pf_map_read(ctx, path, (size_t)n + sizeof n, &map));
         if (header_length(map) != n) {
@@ -302,10 +311,11 @@ void pf_st_close(pf_st *st)
     peft_context_free(ctx);
 }
 
-void                pf_st_forget(const pf_st *st, const pf_st_tensor *t)
+void pf_st_forget(const pf_st *st, const pf_st_tensor *t)
 {
     if (st->map) pf_map_forget(st->map, t->data, t->bytes);
 }
+
 size_t              pf_st_count(const pf_st *st) { return st->count; }
 const pf_st_tensor *pf_st_at(const pf_st *st, size_t i) { return st->tensor + i; }
 size_t              pf_st_meta_count(const pf_st *st) { return st->meta_count; }
@@ -313,14 +323,14 @@ size_t              pf_st_meta_count(const pf_st *st) { return st->meta_count; }
 const pf_st_tensor *pf_st_find(const pf_st *st, const char *name)
 {
     if (!st->count) return NULL;
-    const pf_st_tensor *const *t = bsearch(name, st->by_name, st->count, sizeof *st->by_name, name_at);
+    const pf_st_tensor *const *t = bsearch(name, st->by_name, st->count, sizeof *st->by_name, compare_name);
     return t ? *t : NULL;
 }
 
 const char *pf_st_meta(const pf_st *st, const char *key)
 {
     if (!st->meta_count) return NULL;
-    const pair *const *p = bsearch(key, st->by_key, st->meta_count, sizeof *st->by_key, key_at);
+    const pair *const *p = bsearch(key, st->by_key, st->meta_count, sizeof *st->by_key, compare_key);
     return p ? (*p)->value : NULL;
 }
 

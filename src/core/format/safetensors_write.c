@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
- * safetensors_write.c -- making the container: what was declared is sorted (unless its order is kept), laid out,
- * written beside the old file, read back through the strict reader, compared, and only then put in the old file's
- * place. Data of another type than the file's is converted in small pieces, once to write it and once to compare. */
+ * safetensors_write.c -- writes safetensors files; see safetensors.h. The tensors are sorted, written to a temporary
+ * file, read back by the strict reader and compared; only then the file replaces the old one. Data of another type than
+ * the file's is converted in small pieces, once to write and once to compare. */
 #include "core/base/json_text.h"
 #include "core/format/safetensors_header.h"
 #include <stdlib.h>
 #include <string.h>
 
-enum { PIECE = 16384 };                               /* bytes converted at once */
+enum { PIECE = 16384 };                               /* bytes of a buffer for conversion */
 
 typedef struct item {
     char *name;
@@ -15,16 +15,16 @@ typedef struct item {
     int ndim;
     int64_t dim[PEFT_MAX_DIMS];
     const void *data;
-    peft_dtype from;                                  /* data is of this type, and type another; 0: the same */
+    peft_dtype from;                                  /* type of data, if it must be converted; 0: no conversion */
     size_t bytes;                                     /* in the file */
 } item;
 typedef struct pair { char *key, *value; } pair;
 struct pf_st_out {
     peft_context *ctx;
-    item *items; size_t count, room;
-    pair *meta;  size_t meta_count, meta_room, meta_bytes;
-    json_t *names, *keys;                             /* those that are given, as sets */
-    bool as_declared;                                 /* the tensors keep their order */
+    item *items; size_t count, capacity;
+    pair *meta;  size_t meta_count, meta_capacity, meta_bytes;
+    json_t *names, *keys;                             /* JSON objects as hash sets of what was declared */
+    bool as_declared;                                 /* tensors stay in the order declared */
 };
 
 peft_status pf_st_out_create(peft_context *ctx, pf_st_out **out)
@@ -52,13 +52,14 @@ void pf_st_out_free(pf_st_out *o)
     peft_context_free(ctx);
 }
 
-/* list, or a larger copy of it when it is full; NULL: no memory, and the list is as it was. */
-static void *room_for_one(peft_context *ctx, void *list, size_t count, size_t *room, size_t each)
+/* Returns list, or if it is full a larger copy, so that it has space for one more element. NULL: no memory; the list is
+ * unchanged. */
+static void *reserve_one(peft_context *ctx, void *list, size_t count, size_t *capacity, size_t element_size)
 {
-    size_t more = *room ? 2 * *room : 16, bytes;
-    if (count < *room) return list;
-    void *larger = pf_mul_size(more, each, &bytes) ? pf_realloc(ctx, list, bytes) : NULL;
-    if (larger) *room = more;
+    size_t larger_capacity = *capacity ? 2 * *capacity : 16, bytes;
+    if (count < *capacity) return list;
+    void *larger = pf_mul_size(larger_capacity, element_size, &bytes) ? pf_realloc(ctx, list, bytes) : NULL;
+    if (larger) *capacity = larger_capacity;
     return larger;
 }
 
@@ -67,8 +68,8 @@ peft_status pf_st_check_text(const char *what, const char *s)
     return pf_is_utf8(s) ? PEFT_OK : pf_fail(PEFT_E_INVALID, "%s '%.80s' is not UTF-8", what, s);
 }
 
-/* Whether a name was given before is asked of a set: a file may have a hundred thousand. */
-static bool remember(json_t **set, const char *name)
+/* Adds name to a set, which finds duplicates fast: a file may have 65536 names. false: no memory. */
+static bool add_to_set(json_t **set, const char *name)
 {
     if (!*set) *set = json_object();
     return *set && !json_object_set_new_nocheck(*set, name, json_true());
@@ -83,10 +84,10 @@ peft_status pf_st_out_meta(pf_st_out *o, const char *key, const char *value)
     if (bytes > PF_ST_META - o->meta_bytes)
         return pf_fail(PEFT_E_INVALID, "metadata '%.80s' makes %zu bytes of metadata; expected at most %d", key,
                        o->meta_bytes + bytes, PF_ST_META);
-    pair *meta = room_for_one(o->ctx, o->meta, o->meta_count, &o->meta_room, sizeof *meta);
+    pair *meta = reserve_one(o->ctx, o->meta, o->meta_count, &o->meta_capacity, sizeof *meta);
     if (meta) o->meta = meta;
     pair p = { pf_strdup(o->ctx, key), pf_strdup(o->ctx, value) };
-    if (!meta || !p.key || !p.value || !remember(&o->keys, key)) {
+    if (!meta || !p.key || !p.value || !add_to_set(&o->keys, key)) {
         pf_free(o->ctx, p.key);
         pf_free(o->ctx, p.value);
         return pf_nomem("metadata", bytes);
@@ -107,7 +108,7 @@ static peft_status check_name(const pf_st_out *o, const char *name)
     return pf_st_check_text("tensor name", name);
 }
 
-/* it: ndim, data and from are set. */
+/* Declares a tensor. `it` has ndim, data and from; the rest is set here. */
 static peft_status declare(pf_st_out *o, const char *name, peft_dtype type, const int64_t *dims, item it)
 {
     it.type = pf_st_type_of(type);
@@ -122,10 +123,10 @@ static peft_status declare(pf_st_out *o, const char *name, peft_dtype type, cons
     if (!it.data && it.bytes)
         return pf_fail(PEFT_E_INVALID, "tensor '%.80s': data is NULL; expected %zu bytes", name, it.bytes);
     if (it.ndim) memcpy(it.dim, dims, (size_t)it.ndim * sizeof *dims);
-    item *items = room_for_one(o->ctx, o->items, o->count, &o->room, sizeof *items);
+    item *items = reserve_one(o->ctx, o->items, o->count, &o->capacity, sizeof *items);
     if (items) o->items = items;
     it.name = items ? pf_strdup(o->ctx, name) : NULL;
-    if (it.name && !remember(&o->names, name)) {
+    if (it.name && !add_to_set(&o->names, name)) {
         pf_free(o->ctx, it.name);
         it.name = NULL;
     }
@@ -146,39 +147,41 @@ peft_status pf_st_out_floats(pf_st_out *o, const char *name, peft_dtype type, in
     return declare(o, name, type, dims, (item){ .ndim = ndim, .data = data, .from = type == from ? 0 : from });
 }
 
-/* The item's bytes of the file from `at` on: *bytes of them, where they lie or, converted, in room. */
-static const void *piece_of(const item *it, size_t at, char room[PIECE], size_t *bytes)
+/* Returns *bytes bytes of the item as they are in the file, from offset on: a pointer into its data, or if they must be
+ * converted a piece of them in buffer. */
+static const void *piece_of(const item *it, size_t offset, char buffer[PIECE], size_t *bytes)
 {
-    *bytes = it->bytes - at;
-    if (!it->from) return (const char *)it->data + at;
-    enum { MOST = PIECE / 8 };                        /* elements, of at most eight bytes */
-    const size_t each = (size_t)it->type->bits / 8;
+    *bytes = it->bytes - offset;
+    if (!it->from) return (const char *)it->data + offset;
+    enum { MOST = PIECE / 8 };                        /* elements of at most eight bytes */
+    const size_t size = (size_t)it->type->bits / 8;
     pk_real x[MOST];
-    if (*bytes > MOST * each) *bytes = MOST * each;
-    const int64_t n = (int64_t)(*bytes / each);
-    pf_to_real(x, (const char *)it->data + at / each * pf_dtype_size(it->from), it->from, n);
-    pf_from_real(room, it->type->type, x, n);
-    return room;
+    if (*bytes > MOST * size) *bytes = MOST * size;
+    const int64_t n = (int64_t)(*bytes / size);
+    pf_to_real(x, (const char *)it->data + offset / size * pf_dtype_size(it->from), it->from, n);
+    pf_from_real(buffer, it->type->type, x, n);
+    return buffer;
 }
 
-/* Larger elements first, so that all of them are aligned; then by name. */
+/* Order by element size, largest first, so that all elements are aligned; then by name. */
 static int larger_first(const void *a, const void *b)
 {
     const item *x = a, *y = b;
     return x->type->bits != y->type->bits ? y->type->bits - x->type->bits : strcmp(x->name, y->name);
 }
 
+/* The entry of a tensor in the header, whose data begins at `begin`; NULL: no memory. */
 static json_t *entry_of(const item *it, size_t begin)
 {
     json_t *entry = json_object(), *shape = json_array(), *offsets = json_array();
-    int bad = 0;
-    for (int i = 0; i < it->ndim; i++) bad |= json_array_append_new(shape, json_integer(it->dim[i]));
-    bad |= json_array_append_new(offsets, json_integer((json_int_t)begin));
-    bad |= json_array_append_new(offsets, json_integer((json_int_t)(begin + it->bytes)));
-    bad |= json_object_set_new(entry, "dtype", json_string(it->type->name));
-    bad |= json_object_set_new(entry, "shape", shape);
-    bad |= json_object_set_new(entry, "data_offsets", offsets);
-    if (!bad) return entry;
+    int failed = 0;
+    for (int i = 0; i < it->ndim; i++) failed |= json_array_append_new(shape, json_integer(it->dim[i]));
+    failed |= json_array_append_new(offsets, json_integer((json_int_t)begin));
+    failed |= json_array_append_new(offsets, json_integer((json_int_t)(begin + it->bytes)));
+    failed |= json_object_set_new(entry, "dtype", json_string(it->type->name));
+    failed |= json_object_set_new(entry, "shape", shape);
+    failed |= json_object_set_new(entry, "data_offsets", offsets);
+    if (!failed) return entry;
     json_decref(entry);
     return NULL;
 }
@@ -188,55 +191,57 @@ static json_t *header_of(const pf_st_out *o)
 {
     json_t *root = json_object();
     size_t begin = 0;
-    int bad = !root;
+    int failed = !root;
     if (o->meta_count) {
         json_t *meta = json_object();
         for (size_t i = 0; i < o->meta_count; i++)
-            bad |= json_object_set_new(meta, o->meta[i].key, json_string(o->meta[i].value));
-        bad |= json_object_set_new(root, "__metadata__", meta);
+            failed |= json_object_set_new(meta, o->meta[i].key, json_string(o->meta[i].value));
+        failed |= json_object_set_new(root, "__metadata__", meta);
     }
-    for (size_t i = 0; i < o->count && !bad; begin += o->items[i++].bytes)
-        bad |= json_object_set_new(root, o->items[i].name, entry_of(o->items + i, begin));
-    if (!bad) return root;
+    for (size_t i = 0; i < o->count && !failed; begin += o->items[i++].bytes)
+        failed |= json_object_set_new(root, o->items[i].name, entry_of(o->items + i, begin));
+    if (!failed) return root;
     json_decref(root);
     return NULL;
 }
 
-/* Length word and header, padded with blanks to a multiple of 8, into t (freed by the caller in every case). */
-static peft_status make_front(const pf_st_out *o, pf_text *t)
+/* Writes the header's length and the header, padded with blanks to a multiple of 8, to t, which the caller frees. */
+static peft_status write_header(const pf_st_out *o, pf_text *t)
 {
     uint64_t n = 0;
     json_t *root = header_of(o);
-    int bad = !root || pf_text_add((const char *)&n, sizeof n, t) || json_dump_callback(root, pf_text_add, t, JSON_COMPACT)
-           || pf_text_add("        ", (8 - t->length % 8) % 8, t);
+    int failed = !root || pf_text_add((const char *)&n, sizeof n, t)
+              || json_dump_callback(root, pf_text_add, t, JSON_COMPACT)
+              || pf_text_add("        ", (8 - t->length % 8) % 8, t);
     json_decref(root);
-    if (bad) return pf_nomem("safetensors header", t->length);
+    if (failed) return pf_nomem("safetensors header", t->length);
     n = t->length - sizeof n;
     if (n > PF_ST_HEADER)
         return pf_fail(PEFT_E_INVALID, "header has %llu bytes; expected at most %d", (unsigned long long)n,
                        PF_ST_HEADER);
-    memcpy(t->at, &n, sizeof n);
+    memcpy(t->text, &n, sizeof n);
     return PEFT_OK;
 }
 
+/* Whether the tensor t of the file equals the declared one. */
 static bool same(const pf_st_tensor *t, const item *it)
 {
-    char room[PIECE];
+    char buffer[PIECE];
     bool equal = t && t->type == it->type->type && t->ndim == it->ndim && t->bytes == it->bytes
               && !memcmp(t->dim, it->dim, sizeof *t->dim * (size_t)t->ndim);
-    for (size_t at = 0, n; equal && at < it->bytes; at += n) {
-        const void *piece = piece_of(it, at, room, &n);
-        equal = !memcmp((const char *)t->data + at, piece, n);
+    for (size_t offset = 0, n; equal && offset < it->bytes; offset += n) {
+        const void *piece = piece_of(it, offset, buffer, &n);
+        equal = !memcmp((const char *)t->data + offset, piece, n);
     }
     return equal;
 }
 
-/* What a reader will find in the file equals what was declared. */
+/* Opens the file that was written and compares it with what was declared. */
 static peft_status read_back(const pf_st_out *o, const char *path)
 {
     pf_st *st;
     peft_status s = pf_st_open(o->ctx, path, &st);
-    if (s) return pf_within(s, "what was written does not read back");
+    if (s) return pf_within(s, "the file that was written cannot be read back");
     for (size_t i = 0; i < o->count && !s; i++)
         if (!same(pf_st_find(st, o->items[i].name), o->items + i))
             s = pf_fail(PEFT_E_IO, "%s: tensor '%.80s' reads back changed", path, o->items[i].name);
@@ -249,13 +254,13 @@ static peft_status read_back(const pf_st_out *o, const char *path)
     return s;
 }
 
-static peft_status write_all(const pf_st_out *o, pf_writer *w, const pf_text *front)
+static peft_status write_all(const pf_st_out *o, pf_writer *w, const pf_text *header)
 {
-    char room[PIECE];
-    PF_TRY(pf_writer_write(w, front->at, front->length));
+    char buffer[PIECE];
+    PF_TRY(pf_writer_write(w, header->text, header->length));
     for (size_t i = 0; i < o->count; i++)
-        for (size_t at = 0, n; at < o->items[i].bytes; at += n) {
-            const void *piece = piece_of(&o->items[i], at, room, &n);
+        for (size_t offset = 0, n; offset < o->items[i].bytes; offset += n) {
+            const void *piece = piece_of(&o->items[i], offset, buffer, &n);
             PF_TRY(pf_writer_write(w, piece, n));
         }
     return read_back(o, pf_writer_temporary(w));
@@ -263,18 +268,18 @@ static peft_status write_all(const pf_st_out *o, pf_writer *w, const pf_text *fr
 
 peft_status pf_st_out_write(pf_st_out *o, const char *path)
 {
-    pf_text front = { .ctx = o->ctx };
+    pf_text header = { .ctx = o->ctx };
     pf_writer *w = NULL;
     size_t total = 0;
     for (size_t i = 0; i < o->count; i++)
         if (!pf_add_size(total, o->items[i].bytes, &total) || total > INT64_MAX)
             return pf_fail(PEFT_E_SHAPE, "%s: the tensors together are larger than a file can be", path);
     if (o->count && !o->as_declared) qsort(o->items, o->count, sizeof *o->items, larger_first);
-    peft_status s = make_front(o, &front);
+    peft_status s = write_header(o, &header);
     if (!s) s = pf_writer_open(o->ctx, path, &w);
-    if (!s) s = write_all(o, w, &front);
+    if (!s) s = write_all(o, w, &header);
     if (s) pf_writer_abandon(w);
     else s = pf_writer_commit(w);
-    pf_free(o->ctx, front.at);
+    pf_free(o->ctx, header.text);
     return s;
 }

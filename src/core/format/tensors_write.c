@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * tensors_write.c -- peft_sys_write_tensors: arrays of a program, or of libpeft-io, as a safetensors file. */
+ * tensors_write.c -- peft_sys_write_tensors: writes arrays of an application or of libpeft-io as a safetensors file. */
 #include <peft/sys/tensors.h>
 #include "core/format/safetensors.h"
 

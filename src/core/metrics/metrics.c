@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * metrics.c -- the table of metrics, their argument checks, and the way from logits to scores and decisions. */
+ * metrics.c -- the table of metrics, the checks of their arguments, and the functions that make scores of logits,
+ * decisions of scores, and targets of labels. */
 #include "core/metrics/metrics.h"
 #include <math.h>
 #include <string.h>
@@ -39,7 +40,7 @@ peft_status pf_metric_find(const char *who, char family, const char *name, int64
     }
     if (found == PF_METRICS) {
         const char *near = pf_nearest(name, known, k);
-        return pf_fail(PEFT_E_NOTFOUND, "%s: it has no metric '%s'%s%s%s", who, name,
+        return pf_fail(PEFT_E_NOTFOUND, "%s: this function has no metric '%s'%s%s%s", who, name,
                        near ? " (did you mean '" : "", near ? near : "", near ? "'?)" : "");
     }
     const size_t writes = table[found].per_class ? (size_t)classes : 1;
@@ -70,8 +71,9 @@ peft_status pf_metric_labels(const char *who, const char *argument, const int64_
     return PEFT_OK;
 }
 
-static peft_status bad_entry(peft_status s, const char *who, const char *argument, int64_t i, int64_t classes, double v,
-                             const char *expected)
+/* Refuses element i of a matrix [n, classes]. */
+static peft_status refuse_entry(peft_status s, const char *who, const char *argument, int64_t i, int64_t classes,
+                                double v, const char *expected)
 {
     char text[40];
     pf_print_float(text, sizeof text, v);
@@ -84,28 +86,29 @@ peft_status pf_metric_targets(const char *who, const float *v, int64_t n, int64_
     if (!v) return pf_metric_null(who, "targets");
     for (int64_t i = 0; i < n * classes; i++)
         if (v[i] != 0 && v[i] != 1 && v[i] != -1)
-            return bad_entry(PEFT_E_INVALID, who, "targets", i, classes, (double)v[i], "0, 1 or -1 (not judged)");
+            return refuse_entry(PEFT_E_INVALID, who, "targets", i, classes, (double)v[i], "0, 1 or -1 (not judged)");
     return PEFT_OK;
 }
 
-peft_status pf_metric_ranked(const char *who, const double *v, int64_t n, int64_t classes)
+peft_status pf_metric_scores(const char *who, const double *v, int64_t n, int64_t classes)
 {
     if (!v) return pf_metric_null(who, "scores");
     for (int64_t i = 0; i < n * classes; i++)
-        if (isnan(v[i])) return bad_entry(PEFT_E_NONFINITE, who, "scores", i, classes, v[i], "a number");
+        if (isnan(v[i])) return refuse_entry(PEFT_E_NONFINITE, who, "scores", i, classes, v[i], "a number");
     return PEFT_OK;
 }
 
-peft_status pf_metric_shares(const char *who, const double *v, int64_t n, int64_t classes)
+peft_status pf_metric_probabilities(const char *who, const double *v, int64_t n, int64_t classes)
 {
     if (!v) return pf_metric_null(who, "probabilities");
     for (int64_t i = 0; i < n * classes; i++)
         if (!(v[i] >= 0 && v[i] <= 1))
-            return bad_entry(isfinite(v[i]) ? PEFT_E_INVALID : PEFT_E_NONFINITE, who, "probabilities", i, classes, v[i],
-                             "0..1");
+            return refuse_entry(isfinite(v[i]) ? PEFT_E_INVALID : PEFT_E_NONFINITE, who, "probabilities", i, classes,
+                                v[i], "0..1");
     return PEFT_OK;
 }
 
+/* The index of the first largest element. */
 static int64_t largest(const double *row, int64_t classes)
 {
     int64_t best = 0;
@@ -115,9 +118,9 @@ static int64_t largest(const double *row, int64_t classes)
 
 static void softmax(double *row, int64_t classes)
 {
-    const double top = row[largest(row, classes)];
+    const double max = row[largest(row, classes)];
     double sum = 0;
-    for (int64_t j = 0; j < classes; j++) sum += row[j] = exp(row[j] - top);
+    for (int64_t j = 0; j < classes; j++) sum += row[j] = exp(row[j] - max);
     for (int64_t j = 0; j < classes; j++) row[j] /= sum;
 }
 
@@ -133,15 +136,15 @@ peft_status peft_metrics_scores(const float *logits, int64_t n, int64_t classes,
     const char *who = "peft_metrics_scores";
     if (!logits || !link || !scores) return pf_metric_null(who, !logits ? "logits" : !link ? "link" : "scores");
     PF_TRY(pf_metric_extents(who, n, classes));
-    const int soft = !strcmp(link, "softmax"), single = !strcmp(link, "sigmoid");
-    if (!soft && !single && strcmp(link, "identity"))
+    const int is_softmax = !strcmp(link, "softmax"), is_sigmoid = !strcmp(link, "sigmoid");
+    if (!is_softmax && !is_sigmoid && strcmp(link, "identity"))
         return pf_fail(PEFT_E_INVALID, "%s: link is '%s', expected softmax, sigmoid or identity", who, link);
     for (int64_t i = 0; i < n * classes; i++)
         if (!isfinite(logits[i]))
-            return bad_entry(PEFT_E_NONFINITE, who, "logits", i, classes, (double)logits[i], "a finite number");
+            return refuse_entry(PEFT_E_NONFINITE, who, "logits", i, classes, (double)logits[i], "a finite number");
     for (int64_t i = 0; i < n * classes; i++)
-        scores[i] = single ? sigmoid((double)logits[i]) : (double)logits[i];
-    for (int64_t i = 0; soft && i < n; i++) softmax(scores + i * classes, classes);
+        scores[i] = is_sigmoid ? sigmoid((double)logits[i]) : (double)logits[i];
+    for (int64_t i = 0; is_softmax && i < n; i++) softmax(scores + i * classes, classes);
     return PEFT_OK;
 }
 
@@ -150,7 +153,7 @@ peft_status peft_metrics_decide(const double *scores, int64_t n, int64_t classes
     const char *who = "peft_metrics_decide";
     if (!predicted) return pf_metric_null(who, "predicted");
     PF_TRY(pf_metric_extents(who, n, classes));
-    PF_TRY(pf_metric_ranked(who, scores, n, classes));
+    PF_TRY(pf_metric_scores(who, scores, n, classes));
     for (int64_t i = 0; i < n; i++) predicted[i] = largest(scores + i * classes, classes);
     return PEFT_OK;
 }

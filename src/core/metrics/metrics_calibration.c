@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
- * metrics_calibration.c -- how far probabilities can be believed: calibration errors, Brier score, log-likelihood. */
+ * metrics_calibration.c -- metrics of probabilities with one label a sample: calibration errors, Brier score,
+ * log-likelihood. */
 #include "core/metrics/metrics.h"
 #include <math.h>
 #include <stdbool.h>
 
 #define BINS 15
 
-/* The largest probability of each row falls into bin (b/15, (b+1)/15]; a bin's error is |share right - mean
- * probability|. */
+/* A sample falls into bin (b/15, (b+1)/15] by its largest probability. The error of a bin is |share of correct
+ * decisions - mean probability|. Returns the mean error weighted by the bins' sizes, or the largest error
+ * (largest_bin). */
 static double calibration(const double *p, const int64_t *labels, int64_t n, int64_t classes, bool largest_bin)
 {
     double confidence[BINS] = { 0 }, result = 0;
@@ -24,12 +26,13 @@ static double calibration(const double *p, const int64_t *labels, int64_t n, int
     }
     for (int b = 0; b < BINS; b++) {
         if (!size[b]) continue;
-        const double error = fabs((double)right[b] - confidence[b]);          /* times the bin's size */
+        const double error = fabs((double)right[b] - confidence[b]);          /* the bin's error times its size */
         result = largest_bin ? fmax(result, error / (double)size[b]) : result + error / (double)n;
     }
     return result;
 }
 
+/* only_last: the term of the last class alone. */
 static double brier(const double *p, const int64_t *labels, int64_t n, int64_t classes, bool only_last)
 {
     double sum = 0;
@@ -56,7 +59,7 @@ peft_status peft_metrics_calibration(const double *probabilities, const int64_t 
     pf_metric m = PF_METRICS;
     PF_TRY(pf_metric_extents(who, n, classes));
     PF_TRY(pf_metric_find(who, 'c', name, classes, out, count, &m));
-    PF_TRY(pf_metric_shares(who, probabilities, n, classes));
+    PF_TRY(pf_metric_probabilities(who, probabilities, n, classes));
     PF_TRY(pf_metric_labels(who, "labels", labels, n, classes));
     if (m == PF_METRIC_brier_binary && classes != 2)
         return pf_fail(PEFT_E_SHAPE, "%s: classes is %lld, metric 'brier_binary' expects 2", who, (long long)classes);

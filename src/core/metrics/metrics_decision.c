@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
- * metrics_decision.c -- metrics of decisions: from a confusion matrix, or from several yes/no labels a sample. Both
- * come down to one tally a class. */
+ * metrics_decision.c -- metrics of decisions: from a confusion matrix, or from probabilities and targets of several
+ * labels a sample (multi-label). Both are computed from one tally for each class. */
 #include "core/metrics/metrics.h"
 #include <math.h>
 #include <stdbool.h>
 
+/* True and false positives and negatives of one class against the rest. */
 typedef struct tally { int64_t tp, fp, fn, tn; } tally;
 
 static double ratio(int64_t a, int64_t b) { return b ? (double)a / (double)b : 0; }
 
-/* macro and weighted metrics are means of these too */
+/* The value of one class. Macro and weighted metrics are means of it, micro metrics are its value for the sums. */
 static double of_tally(pf_metric m, const tally *t)
 {
     switch (m) {
@@ -24,14 +25,15 @@ static double of_tally(pf_metric m, const tally *t)
     }
 }
 
-/* Sums as the classes go by: the per-class values themselves, or what the one value is made of. */
+/* Sums over the classes from which a metric with one value is computed. */
 typedef struct summary {
     pf_metric metric;
-    bool present;                      /* macro means are over the classes that occur or are predicted */
-    double sum, weight;
-    tally all;
+    bool present;                      /* macro means leave out classes that neither occur nor are predicted */
+    double sum, weight;                /* weighted sum of the classes' values, sum of the weights */
+    tally all;                         /* sum of the tallies, for micro metrics */
 } summary;
 
+/* Adds class c to the sums; a metric with a value for each class is written to out[c]. */
 static void add_class(summary *s, const tally *t, int64_t c, double *out)
 {
     const double v = of_tally(s->metric, t);
@@ -52,7 +54,8 @@ static void add_class(summary *s, const tally *t, int64_t c, double *out)
     s->all.fn += t->fn;
 }
 
-static void finish(const summary *s, double *out)
+/* Writes the value of a metric with one value. */
+static void write_value(const summary *s, double *out)
 {
     switch (s->metric) {
     case PF_METRIC_precision: case PF_METRIC_recall: case PF_METRIC_specificity: case PF_METRIC_f1: return;
@@ -77,7 +80,7 @@ peft_status peft_metrics_confusion(const int64_t *labels, const int64_t *predict
     return PEFT_OK;
 }
 
-static tally class_of_matrix(const int64_t *counts, int64_t classes, int64_t total, int64_t c)
+static tally tally_of_matrix(const int64_t *counts, int64_t classes, int64_t total, int64_t c)
 {
     int64_t row = 0, column = 0;
     for (int64_t j = 0; j < classes; j++) {
@@ -88,26 +91,26 @@ static tally class_of_matrix(const int64_t *counts, int64_t classes, int64_t tot
     return (tally){ .tp = tp, .fp = column - tp, .fn = row - tp, .tn = total - row - column + tp };
 }
 
-/* 1 - disagreement seen / disagreement expected from the margins r (true) and c (predicted) of N samples; NaN when
- * none can be expected. Expected, unweighted: N - sum r_i c_i / N; with weights (i-j)^2:
- * sum r_i i^2 + sum c_i i^2 - 2 (sum r_i i)(sum c_i i) / N. */
+/* Cohen's kappa: 1 - observed disagreement / disagreement expected by chance, with the margins r (true) and c
+ * (predicted) of N samples. Expected disagreement without weights: N - sum r_i c_i / N; with weights (i-j)^2:
+ * sum r_i i^2 + sum c_i i^2 - 2 (sum r_i i)(sum c_i i) / N. NaN when it is 0. */
 static double kappa(const int64_t *counts, int64_t classes, int64_t total, bool quadratic)
 {
-    double seen = 0, agree = 0, squares = 0, r_first = 0, c_first = 0;
+    double observed = 0, agree = 0, squares = 0, r_moment = 0, c_moment = 0;
     for (int64_t i = 0; i < classes; i++) {
-        const tally t = class_of_matrix(counts, classes, total, i);
-        const double r = (double)(t.tp + t.fn), c = (double)(t.tp + t.fp), at = (double)i;
+        const tally t = tally_of_matrix(counts, classes, total, i);
+        const double r = (double)(t.tp + t.fn), c = (double)(t.tp + t.fp), index = (double)i;
         agree += r * c;
-        squares += (r + c) * at * at;
-        r_first += r * at;
-        c_first += c * at;
+        squares += (r + c) * index * index;
+        r_moment += r * index;
+        c_moment += c * index;
         for (int64_t j = 0; j < classes; j++) {
-            const double far = (double)(i - j), w = quadratic ? far * far : i != j;
-            seen += w * (double)counts[i * classes + j];
+            const double distance = (double)(i - j), w = quadratic ? distance * distance : i != j;
+            observed += w * (double)counts[i * classes + j];
         }
     }
-    const double n = (double)total, expected = quadratic ? squares - 2 * r_first * c_first / n : n - agree / n;
-    return expected > 0 ? 1 - seen / expected : NAN;
+    const double n = (double)total, expected = quadratic ? squares - 2 * r_moment * c_moment / n : n - agree / n;
+    return expected > 0 ? 1 - observed / expected : NAN;
 }
 
 /* Matthews correlation of a confusion matrix (Gorodkin 2004): (n right - sum r_i c_i) / sqrt((n^2 - sum c_i^2)
@@ -116,7 +119,7 @@ static double matthews(const int64_t *counts, int64_t classes, int64_t total)
 {
     double right = 0, both = 0, rows = 0, columns = 0;
     for (int64_t i = 0; i < classes; i++) {
-        const tally t = class_of_matrix(counts, classes, total, i);
+        const tally t = tally_of_matrix(counts, classes, total, i);
         const double r = (double)(t.tp + t.fn), c = (double)(t.tp + t.fp);
         right += (double)t.tp;
         both += r * c;
@@ -158,15 +161,16 @@ peft_status peft_metrics_decision(const int64_t *counts, int64_t classes, const 
         *out = kappa(counts, classes, total, s.metric == PF_METRIC_kappa_quadratic);
     } else {
         for (int64_t c = 0; c < classes; c++) {
-            const tally t = class_of_matrix(counts, classes, total, c);
+            const tally t = tally_of_matrix(counts, classes, total, c);
             add_class(&s, &t, c, out);
         }
-        finish(&s, out);
+        write_value(&s, out);
     }
     return PEFT_OK;
 }
 
-static tally class_of_targets(const double *p, const float *y, int64_t n, int64_t classes, double threshold)
+/* Of one class: p and y point to its first element. Targets below 0 are not counted. */
+static tally tally_of_targets(const double *p, const float *y, int64_t n, int64_t classes, double threshold)
 {
     tally t = { 0, 0, 0, 0 };
     for (int64_t i = 0; i < n; i++) {
@@ -182,13 +186,13 @@ static double subset_accuracy(const double *p, const float *y, int64_t n, int64_
 {
     int64_t right = 0, samples = 0;
     for (int64_t i = 0; i < n; i++) {
-        int all = 1, judged = 0;
+        int all = 1, known = 0;
         for (int64_t j = i * classes; j < (i + 1) * classes; j++) {
-            judged |= y[j] >= 0;
+            known |= y[j] >= 0;
             all &= y[j] < 0 || (p[j] >= threshold) == (y[j] > 0);
         }
-        samples += judged;
-        right += judged && all;
+        samples += known;
+        right += known && all;
     }
     return samples ? (double)right / (double)samples : NAN;
 }
@@ -196,13 +200,13 @@ static double subset_accuracy(const double *p, const float *y, int64_t n, int64_
 static double brier(const double *p, const float *y, int64_t n)
 {
     double sum = 0;
-    int64_t judged = 0;
+    int64_t known = 0;
     for (int64_t i = 0; i < n; i++) {
         if (y[i] < 0) continue;
         sum += (p[i] - (double)y[i]) * (p[i] - (double)y[i]);
-        judged++;
+        known++;
     }
-    return judged ? sum / (double)judged : NAN;
+    return known ? sum / (double)known : NAN;
 }
 
 peft_status peft_metrics_multilabel(const double *probabilities, const float *targets, int64_t n, int64_t classes,
@@ -213,7 +217,7 @@ peft_status peft_metrics_multilabel(const double *probabilities, const float *ta
     summary s = { .sum = 0 };
     PF_TRY(pf_metric_extents(who, n, classes));
     PF_TRY(pf_metric_find(who, 'm', name, classes, out, count, &s.metric));
-    PF_TRY(pf_metric_shares(who, probabilities, n, classes));
+    PF_TRY(pf_metric_probabilities(who, probabilities, n, classes));
     PF_TRY(pf_metric_targets(who, targets, n, classes));
     if (isnan(threshold)) return pf_fail(PEFT_E_INVALID, "%s: threshold is NaN", who);
     if (s.metric == PF_METRIC_subset_accuracy) {
@@ -222,10 +226,10 @@ peft_status peft_metrics_multilabel(const double *probabilities, const float *ta
         *out = brier(probabilities, targets, n * classes);
     } else {
         for (int64_t c = 0; c < classes; c++) {
-            const tally t = class_of_targets(probabilities + c, targets + c, n, classes, threshold);
+            const tally t = tally_of_targets(probabilities + c, targets + c, n, classes, threshold);
             add_class(&s, &t, c, out);
         }
-        finish(&s, out);
+        write_value(&s, out);
     }
     return PEFT_OK;
 }

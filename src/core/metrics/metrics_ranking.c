@@ -1,20 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0
- * metrics_ranking.c -- metrics of the order of scores: AUROC and average precision. One stable sort a class, then
- * one walk down the ranks. */
+ * metrics_ranking.c -- metrics of the order of scores: AUROC and average precision. The entries of each class are
+ * sorted by score; one pass down the ranks then gives all metrics. */
 #include "core/metrics/metrics.h"
 #include <math.h>
 #include "core/base/context.h"
 
 typedef struct item { double score; int64_t positive; } item;
 
-/* Descending and stable; returns whichever of a and b holds the result. Bottom-up, so that no stack grows. */
+/* Stable merge sort by descending score, without recursion. b is scratch of the same size; the result is returned, in a
+ * or in b. */
 static item *sort_items(item *a, item *b, int64_t n)
 {
     for (int64_t run = 1; run < n; run *= 2) {
-        for (int64_t at = 0; at < n; at += 2 * run) {
-            const int64_t mid = at + run < n ? at + run : n, end = at + 2 * run < n ? at + 2 * run : n;
-            int64_t i = at, j = mid;
-            for (int64_t k = at; k < end; k++)
+        for (int64_t first = 0; first < n; first += 2 * run) {
+            const int64_t mid = first + run < n ? first + run : n, end = first + 2 * run < n ? first + 2 * run : n;
+            int64_t i = first, j = mid;
+            for (int64_t k = first; k < end; k++)
                 b[k] = i < mid && (j >= end || a[i].score >= a[j].score) ? a[i++] : a[j++];
         }
         item *swap = a;
@@ -24,7 +25,7 @@ static item *sort_items(item *a, item *b, int64_t n)
     return a;
 }
 
-/* The judged entries of `count` entries, `stride` apart, into to; returns how many */
+/* Copies those of `count` entries, `stride` apart, whose target is known (0 or 1) to `to`; returns their number. */
 static int64_t gather(item *to, const double *scores, const float *targets, int64_t count, int64_t stride)
 {
     int64_t n = 0;
@@ -36,26 +37,28 @@ static int64_t gather(item *to, const double *scores, const float *targets, int6
 
 typedef struct ranks { double auroc, average_precision, rank_ap; } ranks;
 
-/* v sorted. Per group of equal scores with p positives: pairs won += p*(negatives below) + p*(negatives equal)/2, and
- * recall steps by p at the precision reached behind the group. */
-static ranks walk(const item *v, int64_t n)
+/* v is sorted. AUROC is the share of pairs (positive, negative) in which the positive has the higher score; equal
+ * scores count one half. A group of equal scores with p positives adds p*(negatives below) + p*(negatives in the
+ * group)/2 such pairs, and to average precision p times the precision behind the group. */
+static ranks metrics_of_ranks(const item *v, int64_t n)
 {
-    int64_t positives = 0, tp = 0, seen = 0;
+    int64_t positives = 0, tp = 0, rank = 0;
     for (int64_t i = 0; i < n; i++) positives += v[i].positive;
-    double pairs = 0, steps = 0, at_ranks = 0;
-    while (seen < n) {
-        const int64_t start = seen, tp_before = tp;
-        for (; seen < n && v[seen].score == v[start].score; seen++) {
-            tp += v[seen].positive;
-            if (v[seen].positive) at_ranks += (double)tp / (double)(seen + 1);
+    double pairs = 0, group_precision = 0, rank_precision = 0;
+    while (rank < n) {
+        const int64_t start = rank, tp_before = tp;
+        for (; rank < n && v[rank].score == v[start].score; rank++) {
+            tp += v[rank].positive;
+            if (v[rank].positive) rank_precision += (double)tp / (double)(rank + 1);
         }
-        const int64_t p = tp - tp_before, equal = seen - start - p, below = n - seen - (positives - tp);
+        const int64_t p = tp - tp_before, equal = rank - start - p, below = n - rank - (positives - tp);
         pairs += (double)p * ((double)below + 0.5 * (double)equal);
-        steps += (double)p * ((double)tp / (double)seen);
+        group_precision += (double)p * ((double)tp / (double)rank);
     }
     const double pos = (double)positives, neg = (double)(n - positives);
     return (ranks){ .auroc = pos > 0 && neg > 0 ? pairs / (pos * neg) : NAN,
-                    .average_precision = pos > 0 ? steps / pos : NAN, .rank_ap = pos > 0 ? at_ranks / pos : 0 };
+                    .average_precision = pos > 0 ? group_precision / pos : NAN,
+                    .rank_ap = pos > 0 ? rank_precision / pos : 0 };
 }
 
 static double pick(pf_metric m, ranks r)
@@ -81,7 +84,7 @@ peft_status peft_metrics_ranking(peft_context *ctx, const double *scores, const 
     if (!ctx) return pf_metric_null(who, "ctx");
     PF_TRY(pf_metric_extents(who, n, classes));
     PF_TRY(pf_metric_find(who, 'r', name, classes, out, count, &m));
-    PF_TRY(pf_metric_ranked(who, scores, n, classes));
+    PF_TRY(pf_metric_scores(who, scores, n, classes));
     PF_TRY(pf_metric_targets(who, targets, n, classes));
 
     const bool micro = m == PF_METRIC_auroc_micro;
@@ -94,8 +97,8 @@ peft_status peft_metrics_ranking(peft_context *ctx, const double *scores, const 
     double sum = 0;
     int64_t defined = 0;
     for (int64_t c = 0; c < columns; c++) {
-        const int64_t judged = gather(a, scores + c, targets + c, rows, stride);
-        const double v = pick(m, walk(sort_items(a, a + rows, judged), judged));
+        const int64_t known = gather(a, scores + c, targets + c, rows, stride);
+        const double v = pick(m, metrics_of_ranks(sort_items(a, a + rows, known), known));
         if (per_class(m)) out[c] = v;
         if (isnan(v)) continue;
         sum += v;

@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0
- * glob.c -- linear-time matching: on a mismatch only the last star is tried again. */
+ * glob.c -- matches names against patterns, without recursion: after a mismatch the last * takes one more character. */
 #include <stddef.h>
 #include "core/options/glob.h"
 
 bool pf_glob(const char *pattern, const char *name)
 {
-    const char *star = NULL, *from = name;
+    const char *star = NULL, *matched = name;      /* behind the last *, and the end of what it matches */
     while (*name) {
         if (*pattern == '*') {
             star = ++pattern;
-            from = name;
+            matched = name;
         } else if (*pattern == '?' || *pattern == *name) {
             pattern++;
             name++;
         } else if (star) {
             pattern = star;
-            name = ++from;
+            name = ++matched;
         } else return false;
     }
     while (*pattern == '*') pattern++;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * glob.h -- names against patterns: * is any run of characters (dots too), ? is one. */
+ * glob.h -- matches names of tensors against patterns: * stands for any characters (dots too, or none), ? for one. */
 #ifndef PF_GLOB_H
 #define PF_GLOB_H
 #include <stdbool.h>

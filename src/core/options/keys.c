@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0
- * keys.c -- settings of a text as members of a struct, and back, by a table of peft_opt_key. */
+ * keys.c -- reads settings from a text into the members of a struct and prints them, by a table of peft_opt_key: the
+ * settings of libpeft-io (transforms, loaders). */
 #include <stdio.h>
 #include <string.h>
 #include "core/options/options.h"
 #include "core/options/text.h"
 #include "core/options/value.h"
 
-enum { MOST = 64, LONGEST = 200 };
+enum { MOST = 64, LONGEST = 200 };     /* keys of a table; bytes of a name or value */
 
 static pf_kind kind_of(const peft_opt_key *k) { return (pf_kind){ k->type, k->lo, k->hi, k->choices }; }
 
-static peft_status unknown(const peft_opt_key *keys, const char *name, const char *who)
+static peft_status refuse_name(const peft_opt_key *keys, const char *name, const char *who)
 {
     const char *known[MOST];
     size_t n = 0;
@@ -18,17 +19,20 @@ static peft_status unknown(const peft_opt_key *keys, const char *name, const cha
     return pf_name_refuse(who, name, known, n);
 }
 
-static peft_status take(const peft_opt_key *keys, const pf_setting *one, const char *who, char *values, uint64_t *seen)
+/* Stores one setting in its member of values. Bit i of *seen: key i was given. */
+static peft_status store_setting(const peft_opt_key *keys, const pf_setting *given, const char *who, char *values,
+                                 uint64_t *seen)
 {
     char name[LONGEST], text[LONGEST];
     const peft_opt_key *k = keys;
     pf_value v;
-    if (one->trouble) return pf_setting_refuse(PEFT_E_OPTION, who, one);
-    snprintf(name, sizeof name, "%.*s", (int)(one->name_length < LONGEST ? one->name_length : LONGEST), one->name);
+    if (given->error) return pf_setting_refuse(PEFT_E_OPTION, who, given);
+    snprintf(name, sizeof name, "%.*s", (int)(given->name_length < LONGEST ? given->name_length : LONGEST),
+             given->name);
     while (k->name && strcmp(k->name, name)) k++;
-    if (!k->name) return unknown(keys, name, who);
+    if (!k->name) return refuse_name(keys, name, who);
     const pf_kind kind = kind_of(k);
-    if (!pf_setting_value(one, text, sizeof text) || !pf_value_read(&kind, text, &v))
+    if (!pf_setting_value(given, text, sizeof text) || !pf_value_read(&kind, text, &v))
         return pf_value_refuse(&kind, who, k->name, text);
     const uint64_t bit = (uint64_t)1 << (k - keys);
     if (*seen & bit) return pf_fail(PEFT_E_OPTION, "%s: option '%s' is given twice; expected once", who, k->name);
@@ -40,17 +44,17 @@ static peft_status take(const peft_opt_key *keys, const pf_setting *one, const c
 peft_status peft_sys_opt_read(const peft_opt_key *keys, const char *text, const char *who, void *values, uint64_t *seen)
 {
     PK_FLOAT_SCOPE;
-    pf_setting one;
+    pf_setting given;
     uint64_t found = 0;
     peft_status s = PEFT_OK;
     if (!keys || !who || !values)
         return pf_fail(PEFT_E_INVALID, "peft_sys_opt_read: %s is NULL", !keys ? "keys" : !who ? "who" : "values");
-    while (text && !s && pf_setting_next(&text, &one)) s = take(keys, &one, who, values, &found);
+    while (text && !s && pf_setting_next(&text, &given)) s = store_setting(keys, &given, who, values, &found);
     if (seen) *seen = found;
     return s;
 }
 
-size_t peft_sys_opt_print(const peft_opt_key *keys, const void *values, char *text, size_t room)
+size_t peft_sys_opt_print(const peft_opt_key *keys, const void *values, char *text, size_t capacity)
 {
     PK_FLOAT_SCOPE;
     size_t length = 0;
@@ -60,8 +64,8 @@ size_t peft_sys_opt_print(const peft_opt_key *keys, const void *values, char *te
         const pf_kind kind = kind_of(k);
         memcpy(&v, (const char *)values + k->offset, pf_value_size(k->type));
         pf_value_print(&kind, &v, value, sizeof value);
-        const bool fits = length < room;
-        length += (size_t)snprintf(fits ? text + length : NULL, fits ? room - length : 0, "%s%s=%s",
+        const bool fits = length < capacity;
+        length += (size_t)snprintf(fits ? text + length : NULL, fits ? capacity - length : 0, "%s%s=%s",
                                    k == keys ? "" : ",", k->name, value);
     }
     return length;

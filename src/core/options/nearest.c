@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
- * nearest.c -- the known name a mistyped one was probably meant to be. */
+ * nearest.c -- finds the known name that a mistyped one probably means, for "did you mean". */
 #include "core/options/options.h"
 #include <string.h>
 
-#define LONGEST 64
+#define LONGEST 64                                    /* bytes of a name that is compared */
 
 static size_t least(size_t a, size_t b) { return a < b ? a : b; }
 
-/* Letters put in, left out, changed or swapped with their neighbour to turn a into b, both at most LONGEST long. */
+/* The edit distance of a and b, both of at most LONGEST characters: the least number of insertions, deletions,
+ * substitutions and swaps of neighbours (restricted Damerau-Levenshtein distance). Rows of its table: before, last,
+ * now. */
 static size_t distance(const char *a, size_t na, const char *b, size_t nb)
 {
     size_t d[3][LONGEST + 1], *before = d[0], *last = d[1], *now = d[2];
@@ -33,8 +35,8 @@ const char *pf_nearest(const char *name, const char *const *candidates, size_t n
         size_t m = strlen(candidates[i]), longer = m > length ? m : length;
         if (m > LONGEST) continue;
         size_t d = distance(name, length, candidates[i], m);
-        size_t slips = longer < 4 ? 1 : (longer + 1) / 3;
-        if (d <= slips && d < longer && d < fewest) fewest = d, best = candidates[i];
+        size_t most_edits = longer < 4 ? 1 : (longer + 1) / 3;
+        if (d <= most_edits && d < longer && d < fewest) fewest = d, best = candidates[i];
     }
     return best;
 }

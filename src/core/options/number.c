@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * number.c -- numbers as text, the same in every locale: the point is '.', nothing is grouped. */
+ * number.c -- parses and prints numbers in the same way in every locale: the decimal point is '.', digits are not
+ * grouped. */
 #include "core/options/options.h"
 #include <locale.h>
 #include <math.h>
@@ -25,8 +26,9 @@ bool pf_parse_int(const char *s, int64_t *out)
     return true;
 }
 
-/* [sign] digits [. digits] [e [sign] digits]; what strtod takes besides (blanks, hexadecimal) is not for options. */
-static bool decimal(const char *s)
+/* Whether s is [sign] digits [. digits] [e [sign] digits]. strtod also takes blanks and hexadecimal numbers; options do
+ * not. */
+static bool is_decimal(const char *s)
 {
     if (*s == '-' || *s == '+') s++;
     const char *first = s;
@@ -52,22 +54,22 @@ bool pf_parse_float(const char *s, double *out)
             *out = special[i].value;
             return true;
         }
-    if (!decimal(s)) return false;
+    if (!is_decimal(s)) return false;
     locale_t c = newlocale(LC_ALL_MASK, "C", (locale_t)0);
     if (!c) return false;
     double v = strtod_l(s, NULL, c);
     freelocale(c);
-    if (!isfinite(v)) return false;               /* written in digits and too large for a double */
+    if (!isfinite(v)) return false;               /* too large for a double */
     *out = v;
     return true;
 }
 
-/* The program's locale may have put ',' or several bytes for '.'. */
-void pf_print_digits(char *text, size_t room, double v, int digits)
+/* snprintf writes the decimal point of the program's locale, ',' or several bytes, which becomes '.'. */
+void pf_print_digits(char *text, size_t capacity, double v, int digits)
 {
     char t[64], *to = t;
     if (!isfinite(v)) {
-        snprintf(text, room, "%s", isnan(v) ? "nan" : v < 0 ? "-inf" : "inf");
+        snprintf(text, capacity, "%s", isnan(v) ? "nan" : v < 0 ? "-inf" : "inf");
         return;
     }
     snprintf(t, sizeof t, "%.*g", digits, v);
@@ -75,20 +77,20 @@ void pf_print_digits(char *text, size_t room, double v, int digits)
         if (digit(*from) || *from == 'e' || *from == '-' || *from == '+') *to++ = *from;
         else if (to[-1] != '.') *to++ = '.';
     *to = 0;
-    snprintf(text, room, "%s", t);
+    snprintf(text, capacity, "%s", t);
 }
 
-void pf_print_float(char *text, size_t room, double v)
+void pf_print_float(char *text, size_t capacity, double v)
 {
     char t[64];
     double back;
-    if (fabs(v) < 1e15 && v == floor(v)) {        /* 1000, which %g at its shortest calls 1e+03 */
-        snprintf(text, room, "%.0f", v);
+    if (fabs(v) < 1e15 && v == floor(v)) {        /* 1000, not 1e+03 as the shortest %g */
+        snprintf(text, capacity, "%.0f", v);
         return;
     }
     for (int precision = 1; precision <= 17; precision++) {
         pf_print_digits(t, sizeof t, v, precision);
         if (pf_parse_float(t, &back) && back == v) break;
     }
-    snprintf(text, room, "%s", t);
+    snprintf(text, capacity, "%s", t);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * option_row.c -- an option's row in words. */
+ * option_row.c -- gives the row of an option table to the public functions that list options. */
 #include "core/options/options.h"
 
 static const char *type_name(char type)

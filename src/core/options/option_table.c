@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * option_table.c -- settings seen through a table of options: the check of names, types and bounds, and the values. */
+ * option_table.c -- checks settings against option tables (names, types, bounds) and gives their values, or the
+ * defaults of the table. */
 #include "core/options/options.h"
 #include <string.h>
 #include "core/options/text.h"
@@ -58,6 +59,7 @@ double pf_options_float(const peft_options *o, const pf_opt *table, const char *
     return pf_parse_float(pf_options_string(o, table, name), &v) ? v : 0;
 }
 
+/* The same text, or the same number: 1e-3 and 0.001. */
 static bool same_word(const char *a, size_t n, const char *b, size_t m)
 {
     char x[64], y[64];
@@ -69,6 +71,7 @@ static bool same_word(const char *a, size_t n, const char *b, size_t m)
     return pf_parse_float(x, &v) && pf_parse_float(y, &w) && v == w;
 }
 
+/* Lists of the same items: [1, 2.5] and 1,2.50. */
 static bool same_list(const char *a, const char *b)
 {
     for (;;) {

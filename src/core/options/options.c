@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * options.c -- the bag of settings. Every value is kept as text, exact for numbers, and converted to what its row in
- * an option table asks for when it is used (option_table.c). */
+ * options.c -- peft_options, a list of settings. Every value is stored as text, exact for numbers; option_table.c
+ * converts it to the type of its row in an option table when it is used. */
 #include "core/options/options.h"
 #include <stdio.h>
 #include <string.h>
@@ -10,7 +10,7 @@ typedef struct setting { char *name, *text; } setting;
 struct peft_options {
     peft_context *ctx;
     setting *items;
-    size_t count, room;
+    size_t count, capacity;
 };
 
 static setting *find(const peft_options *o, const char *name)
@@ -54,20 +54,21 @@ void peft_options_free(peft_options *o)
     peft_context_free(ctx);
 }
 
-/* Room for one more; the bag is as it was when there is none. */
-static bool grow(peft_options *o)
+/* Makes space for one more given. false: no memory; o is unchanged. */
+static bool reserve_one(peft_options *o)
 {
-    size_t room = o->room ? 2 * o->room : 8, bytes;
-    if (o->count < o->room) return true;
-    setting *items = pf_mul_size(room, sizeof *items, &bytes) ? pf_realloc(o->ctx, o->items, bytes) : NULL;
+    size_t capacity = o->capacity ? 2 * o->capacity : 8, bytes;
+    if (o->count < o->capacity) return true;
+    setting *items = pf_mul_size(capacity, sizeof *items, &bytes) ? pf_realloc(o->ctx, o->items, bytes) : NULL;
     if (!items) return false;
     o->items = items;
-    o->room = room;
+    o->capacity = capacity;
     return true;
 }
 
-enum { LONGEST = 1 << 18 };              /* bytes of a name or value: what is longer may not fit in a file's metadata */
+enum { LONGEST = 1 << 18 };              /* bytes of a name or value, so that it fits in the metadata of a file */
 
+/* Sets a value, or replaces it. */
 static peft_status put(peft_options *o, const char *name, const char *text)
 {
     if (strlen(name) > LONGEST || strlen(text) > LONGEST)
@@ -80,7 +81,7 @@ static peft_status put(peft_options *o, const char *name, const char *text)
         s->text = copy;
         return PEFT_OK;
     }
-    if (!grow(o) || !(key = pf_strdup(o->ctx, name))) {
+    if (!reserve_one(o) || !(key = pf_strdup(o->ctx, name))) {
         pf_free(o->ctx, copy);
         return pf_nomem("option", strlen(name) + 1);
     }
@@ -88,7 +89,7 @@ static peft_status put(peft_options *o, const char *name, const char *text)
     return PEFT_OK;
 }
 
-static peft_status check(const char *who, const peft_options *o, const char *name)
+static peft_status check_arguments(const char *who, const peft_options *o, const char *name)
 {
     if (!o || !name) return pf_fail(PEFT_E_INVALID, "%s: %s is NULL", who, o ? "name" : "o");
     if (!*name) return pf_fail(PEFT_E_INVALID, "%s: name is empty", who);
@@ -98,7 +99,7 @@ static peft_status check(const char *who, const peft_options *o, const char *nam
 peft_status peft_options_set_int(peft_options *o, const char *name, int64_t v)
 {
     char text[32];
-    PF_TRY(check("peft_options_set_int", o, name));
+    PF_TRY(check_arguments("peft_options_set_int", o, name));
     snprintf(text, sizeof text, "%lld", (long long)v);
     return put(o, name, text);
 }
@@ -106,14 +107,14 @@ peft_status peft_options_set_int(peft_options *o, const char *name, int64_t v)
 peft_status peft_options_set_float(peft_options *o, const char *name, double v)
 {
     char text[64];
-    PF_TRY(check("peft_options_set_float", o, name));
+    PF_TRY(check_arguments("peft_options_set_float", o, name));
     pf_print_float(text, sizeof text, v);
     return put(o, name, text);
 }
 
 peft_status peft_options_set_string(peft_options *o, const char *name, const char *v)
 {
-    PF_TRY(check("peft_options_set_string", o, name));
+    PF_TRY(check_arguments("peft_options_set_string", o, name));
     if (!v) return pf_fail(PEFT_E_INVALID, "peft_options_set_string: v is NULL for option '%s'", name);
     return put(o, name, v);
 }
@@ -129,22 +130,22 @@ peft_status pf_options_copy(const peft_options *o, peft_options **out)
     return s;
 }
 
-/* scratch: as many bytes as the list and one more, for a name and its value. */
+/* scratch: space for a name and its value, strlen(list) + 2 bytes. */
 static peft_status parse_into(peft_options *o, const char *list, char *scratch)
 {
-    pf_setting one;
-    while (pf_setting_next(&list, &one)) {
-        if (one.trouble) return pf_setting_refuse(PEFT_E_INVALID, "peft_options_parse", &one);
-        char *name = scratch, *value = scratch + one.name_length + 1;
-        memcpy(name, one.name, one.name_length);
-        name[one.name_length] = 0;
-        pf_setting_value(&one, value, one.value_length + 1);
+    pf_setting given;
+    while (pf_setting_next(&list, &given)) {
+        if (given.error) return pf_setting_refuse(PEFT_E_INVALID, "peft_options_parse", &given);
+        char *name = scratch, *value = scratch + given.name_length + 1;
+        memcpy(name, given.name, given.name_length);
+        name[given.name_length] = 0;
+        pf_setting_value(&given, value, given.value_length + 1);
         PF_TRY(put(o, name, value));
     }
     return PEFT_OK;
 }
 
-/* Parsed into a copy, which then takes the bag's place: on an error the bag is as it was. */
+/* Parses into a copy and then exchanges it with o, so that o is unchanged on an error. */
 peft_status peft_options_parse(peft_options *o, const char *key_value_list)
 {
     PK_FLOAT_SCOPE;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * options.h -- option tables: one row an option; the row is also its documentation, its bounds and its default. */
+ * options.h -- option tables and settings, for all that is configured by name=value. A row of a table gives the name of
+ * an option, its type, bounds, default and help. Numbers as text, and lists of names, for options and messages. */
 #ifndef PF_OPTIONS_H
 #define PF_OPTIONS_H
 #include <peft/options.h>
@@ -8,18 +9,18 @@
 
 typedef peft_option pf_opt;
 
-/* Every name in o (NULL: none given) is in one of the two tables (b may be NULL), of a type that converts to the
- * row's, inside its bounds; else PEFT_E_OPTION naming the option, the value, the bounds, and for an unknown name the
- * nearest known one ("did you mean"). who is for the message: "method 'ept'". */
+/* Checks that every name in o (NULL: no settings) is in table a or b (NULL: none) and its value of the row's type and
+ * within its bounds. PEFT_E_OPTION names the option, the value and the bounds, and for an unknown name the nearest
+ * known one ("did you mean"). who begins the message: "method 'ept'". */
 peft_status pf_options_check(const peft_options *o, const pf_opt *a, const pf_opt *b, const char *who);
 
-/* Values by name: what was set, else the row's fallback. Only for names in the table and after the check. */
+/* The value of an option: the setting, else the default of its row. The name must be in the table, and o checked. */
 int64_t     pf_options_int   (const peft_options *o, const pf_opt *table, const char *name);
 double      pf_options_float (const peft_options *o, const pf_opt *table, const char *name);
-const char *pf_options_string(const peft_options *o, const pf_opt *table, const char *name);  /* lives as long as o */
+const char *pf_options_string(const peft_options *o, const pf_opt *table, const char *name);  /* valid as long as o */
 bool        pf_options_has   (const peft_options *o, const char *name);
-const char *pf_options_given (const peft_options *o, const char *name);       /* as text; NULL: not set */
-/* Do two texts give this row the same value? 1e-3 is 0.001, yes is true, and in a text [1, 2.5] is 1,2.50. */
+const char *pf_options_given (const peft_options *o, const char *name);       /* the setting; NULL: not set */
+/* Whether two texts are the same value for this row: 1e-3 and 0.001, yes and true, in a text [1, 2.5] and 1,2.50. */
 bool        pf_option_same(const pf_opt *row, const char *a, const char *b);
 
 /* A row as the public listings give it; any out pointer may be NULL. */
@@ -27,24 +28,23 @@ void pf_option_row(const pf_opt *row, const char **name, const char **type, cons
 
 size_t      pf_options_count(const peft_options *o);
 const char *pf_options_name (const peft_options *o, size_t i);
-/* The value as text, exact (floats round-trip, C locale); lives as long as it is not set again. */
+/* The value of setting i as text: exact, and the same in every locale. Valid until it is set again. */
 const char *pf_options_value(const peft_options *o, size_t i);
-/* o is not NULL; *out has o's context. */
+/* Copies the settings; o is not NULL, and *out has its context. */
 peft_status pf_options_copy (const peft_options *o, peft_options **out);
 
-/* C-locale number parsing and printing, whatever the program's locale. */
-bool pf_parse_int(const char *s, int64_t *out);               /* whole string, no blanks */
+/* Numbers as text, in the C locale whatever the program's locale is. */
+bool pf_parse_int(const char *s, int64_t *out);               /* the whole text is a number */
 bool pf_parse_float(const char *s, double *out);
-void pf_print_float(char *text, size_t room, double v);       /* as few digits as read back equal */
-void pf_print_digits(char *text, size_t room, double v, int digits);          /* rounded, as %.*g writes it */
-/* Where word stands in a list of words with the character `between` between two; NULL: nowhere. list may be NULL. */
+void pf_print_float(char *text, size_t capacity, double v);       /* the fewest digits that give v again */
+void pf_print_digits(char *text, size_t capacity, double v, int digits);          /* rounded to digits, as by %.*g */
+/* Finds word in a list of words separated by the character `between`. NULL: not there. list may be NULL. */
 const char *pf_find_word(const char *list, const char *word, char between);
-/* Is word in a list of words with a blank between two? */
+/* Whether word is in a list of words separated by blanks. */
 bool pf_has_word(const char *list, const char *word);
-/* The names one after the other, for messages: "a, b or c" with ", " between and " or " in front of the last. Returns
- * text. */
+/* Joins names for a message: with between ", " and last " or " it writes "a, b or c". Returns text. */
 const char *pf_names_text(const char *const *names, size_t n, const char *between, const char *last, char *text,
-                          size_t room);
-/* The candidate nearest to name by edit distance when near enough to be a slip, else NULL. */
+                          size_t capacity);
+/* The candidate with the least edit distance to name; NULL: all differ too much for a typing error. */
 const char *pf_nearest(const char *name, const char *const *candidates, size_t n);
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * text.c -- takes a text of settings apart. */
+ * text.c -- splits a text of settings, "name=value, name=value", and lists in values; see text.h. */
 #include <string.h>
 #include "core/base/error.h"
 #include "core/options/text.h"
@@ -8,16 +8,16 @@
 
 static const char *skip_blanks(const char *s) { return s + strspn(s, BLANKS); }
 
-/* Does "name=" stand here? */
+/* Whether "name=" begins at s. */
 static bool begins_setting(const char *s)
 {
     const size_t n = strcspn(s, "=,[]\"" BLANKS);
     return n && *skip_blanks(s + n) == '=';
 }
 
-/* Where a bare value that begins at s ends: at a comma outside brackets, at blanks that a setting follows, or at the
- * end; *depth: brackets that are open there, or -1. */
-static const char *end_of_bare(const char *s, int *depth)
+/* The end of an unquoted value that begins at s: a comma outside brackets, blanks in front of the next "name=", or the
+ * end of the text. *depth: the brackets open there; -1: a ] without its [. */
+static const char *end_of_unquoted(const char *s, int *depth)
 {
     const char *end = s;                                /* behind the last byte that is not blank */
     *depth = 0;
@@ -34,26 +34,27 @@ static const char *end_of_bare(const char *s, int *depth)
     return end;
 }
 
-/* Behind the closing quote of the value at s, or NULL. */
+/* The end, behind its closing quote, of a quoted value that begins at s; NULL: no closing quote. */
 static const char *end_of_quoted(const char *s)
 {
     for (s++; *s && *s != '"'; s++) if (*s == '\\' && s[1]) s++;
     return *s ? s + 1 : NULL;
 }
 
-static const char *take_value(pf_setting *s)
+/* Finds the end of the value that begins at s->value; returns it. */
+static const char *find_value_end(pf_setting *s)
 {
     const char *end;
     int depth = 0;
     if (*s->value == '"') {
         end = end_of_quoted(s->value);
-        if (!end) s->trouble = "a quote that is not closed";
-        else if (!strchr("," BLANKS, *end)) s->trouble = "text behind its closing quote, expected a comma there";
+        if (!end) s->error = "a quote that is not closed";
+        else if (!strchr("," BLANKS, *end)) s->error = "text behind its closing quote; expected a comma there";
     } else {
-        end = end_of_bare(s->value, &depth);
-        if (depth) s->trouble = depth > 0 ? "a [ that is not closed" : "a ] without its [";
+        end = end_of_unquoted(s->value, &depth);
+        if (depth) s->error = depth > 0 ? "a [ that is not closed" : "a ] without its [";
     }
-    if (s->trouble) s->at = s->value;
+    if (s->error) s->error_position = s->value;
     else s->value_length = (size_t)(end - s->value);
     return end;
 }
@@ -65,26 +66,26 @@ bool pf_setting_next(const char **text, pf_setting *s)
     if (!*p) return false;
     const char *equals = skip_blanks(p + s->name_length);
     if (!s->name_length || *equals != '=') {
-        *s = (pf_setting){ .trouble = "expected name=value", .at = p };
+        *s = (pf_setting){ .error = "expected name=value", .error_position = p };
         return true;
     }
     s->value = skip_blanks(equals + 1);
-    const char *end = take_value(s);
-    if (s->trouble) return true;
+    const char *end = find_value_end(s);
+    if (s->error) return true;
     end = skip_blanks(end);
     if (*end && *end != ',' && !begins_setting(end)) {
-        s->trouble = "text behind its closing quote, expected a comma there";
-        s->at = s->value;
+        s->error = "text behind its closing quote; expected a comma there";
+        s->error_position = s->value;
     }
     *text = end;
     return true;
 }
 
-bool pf_setting_value(const pf_setting *s, char *to, size_t room)
+bool pf_setting_value(const pf_setting *s, char *to, size_t capacity)
 {
     const bool quoted = s->value_length && *s->value == '"';
     const char *p = s->value + quoted, *end = s->value + s->value_length - quoted;
-    for (; p < end && room > 1; room--) {
+    for (; p < end && capacity > 1; capacity--) {
         if (quoted && *p == '\\' && p + 1 < end) p++;
         *to++ = *p++;
     }
@@ -94,9 +95,9 @@ bool pf_setting_value(const pf_setting *s, char *to, size_t room)
 
 peft_status pf_setting_refuse(peft_status status, const char *who, const pf_setting *s)
 {
-    if (!s->name_length) return pf_fail(status, "%s: %s at: %.80s", who, s->trouble, s->at);
+    if (!s->name_length) return pf_fail(status, "%s: %s at: %.80s", who, s->error, s->error_position);
     const int shown = s->name_length < 60 ? (int)s->name_length : 60;
-    return pf_fail(status, "%s: the value of '%.*s' has %s: %.80s", who, shown, s->name, s->trouble, s->at);
+    return pf_fail(status, "%s: the value of '%.*s' has %s: %.80s", who, shown, s->name, s->error, s->error_position);
 }
 
 const char *pf_list_next(const char **text, size_t *n)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * value.c -- values of settings by their type: reading them from text, printing them, wording the refusal. */
+ * value.c -- values of settings, by their type: reads them from text, prints them, and makes the error message. */
 #include "core/options/value.h"
 #include <math.h>
 #include <stdio.h>
@@ -84,11 +84,13 @@ bool pf_value_sides(const char *text, int64_t *height, int64_t *width)
     return true;
 }
 
+/* lo == hi: no bounds. */
 static bool in_bounds(const pf_kind *k, double v)
 {
     return isfinite(v) && (k->lo == k->hi || (v >= k->lo && v <= k->hi));
 }
 
+/* A word, or sides N or HxW. */
 static bool read_side(const pf_kind *k, const char *text, peft_opt_side *out)
 {
     peft_opt_side v = { .word = peft_sys_opt_choice(k->choices, text, strlen(text)) };
@@ -100,6 +102,7 @@ static bool read_side(const pf_kind *k, const char *text, peft_opt_side *out)
     return true;
 }
 
+/* n numbers a:b:c; two must be ascending. */
 static bool read_numbers(const pf_kind *k, const char *text, int n, double *out)
 {
     double v[3];
@@ -115,7 +118,7 @@ static bool read_ends(const pf_kind *k, const char *text, double end[2])
     return read_numbers(k, text, 2, end) && end[0] < end[1];
 }
 
-/* full, low:high or pA:pB. */
+/* full, low:high (values) or pA:pB (percentiles). */
 static bool read_range(const pf_kind *k, const char *text, peft_opt_range *out)
 {
     static const pf_kind percent = { .type = '2', .hi = 100 };
@@ -169,51 +172,51 @@ size_t pf_value_size(char type)
     }
 }
 
-static void print_numbers(const double *v, int n, char *text, size_t room)
+static void print_numbers(const double *v, int n, char *text, size_t capacity)
 {
-    char one[3][32];
-    for (int i = 0; i < n; i++) peft_sys_opt_number(one[i], v[i]);
-    snprintf(text, room, n == 1 ? "%s" : n == 2 ? "%s:%s" : "%s:%s:%s", one[0], one[1], one[2]);
+    char number[3][32];
+    for (int i = 0; i < n; i++) peft_sys_opt_number(number[i], v[i]);
+    snprintf(text, capacity, n == 1 ? "%s" : n == 2 ? "%s:%s" : "%s:%s:%s", number[0], number[1], number[2]);
 }
 
-static void print_word(const char *choices, int i, char *text, size_t room)
+static void print_word(const char *choices, int i, char *text, size_t capacity)
 {
     for (; i; i--) choices = strchr(choices, '|') + 1;
-    snprintf(text, room, "%.*s", (int)strcspn(choices, "|"), choices);
+    snprintf(text, capacity, "%.*s", (int)strcspn(choices, "|"), choices);
 }
 
-void pf_value_print(const pf_kind *k, const pf_value *v, char *text, size_t room)
+void pf_value_print(const pf_kind *k, const pf_value *v, char *text, size_t capacity)
 {
     const peft_opt_side *side = &v->side;
     char lo[32], hi[32];
     switch (k->type) {
-    case 'i': snprintf(text, room, "%lld", (long long)v->i); return;
-    case 'b': snprintf(text, room, "%s", v->b ? "true" : "false"); return;
-    case 'c': print_word(k->choices, v->choice, text, room); return;
+    case 'i': snprintf(text, capacity, "%lld", (long long)v->i); return;
+    case 'b': snprintf(text, capacity, "%s", v->b ? "true" : "false"); return;
+    case 'c': print_word(k->choices, v->choice, text, capacity); return;
     case 'x':
-        if (side->word >= 0) print_word(k->choices, side->word, text, room);
-        else if (!side->width) snprintf(text, room, "%lld", (long long)side->height);
-        else snprintf(text, room, "%lldx%lld", (long long)side->height, (long long)side->width);
+        if (side->word >= 0) print_word(k->choices, side->word, text, capacity);
+        else if (!side->width) snprintf(text, capacity, "%lld", (long long)side->height);
+        else snprintf(text, capacity, "%lldx%lld", (long long)side->height, (long long)side->width);
         return;
     case 'r':
         peft_sys_opt_number(lo, v->range.end[0]);
         peft_sys_opt_number(hi, v->range.end[1]);
-        if (v->range.kind == PEFT_RANGE_FULL) snprintf(text, room, "full");
-        else snprintf(text, room, v->range.kind == PEFT_RANGE_VALUES ? "%s:%s" : "p%s:p%s", lo, hi);
+        if (v->range.kind == PEFT_RANGE_FULL) snprintf(text, capacity, "full");
+        else snprintf(text, capacity, v->range.kind == PEFT_RANGE_VALUES ? "%s:%s" : "p%s:p%s", lo, hi);
         return;
-    default: print_numbers(v->f, k->type == 'f' ? 1 : k->type - '0', text, room);
+    default: print_numbers(v->f, k->type == 'f' ? 1 : k->type - '0', text, capacity);
     }
 }
 
-/* The words of "a|b|c" as "a, b or c". */
-static void list_words(const char *choices, char *text, size_t room)
+/* Writes the words of "a|b|c" as "a, b or c". */
+static void print_words(const char *choices, char *text, size_t capacity)
 {
     size_t used = 0;
     text[0] = 0;
-    for (const char *c = choices; c && used < room; ) {
+    for (const char *c = choices; c && used < capacity; ) {
         const char *next = strchr(c, '|');
         const char *between = c == choices ? "" : next ? ", " : " or ";
-        used += (size_t)snprintf(text + used, room - used, "%s%.*s", between, (int)strcspn(c, "|"), c);
+        used += (size_t)snprintf(text + used, capacity - used, "%s%.*s", between, (int)strcspn(c, "|"), c);
         c = next ? next + 1 : NULL;
     }
 }
@@ -224,7 +227,7 @@ peft_status pf_value_refuse(const pf_kind *k, const char *who, const char *name,
     const char *shape = k->type == 'i' ? "an integer" : k->type == 'f' ? "a number" : k->type == 'b' ? "true or false"
                       : k->type == '2' ? "low:high" : k->type == '3' ? "a:b:c" : k->type == 'x' ? ", N or HxW"
                       : k->type == 'r' ? "full, p1:p99 (percentiles) or low:high, low below high" : "";
-    if (k->choices) list_words(k->choices, words, sizeof words);
+    if (k->choices) print_words(k->choices, words, sizeof words);
     if (k->lo != k->hi && k->type != 'b' && k->type != 'c')
         snprintf(bounds, sizeof bounds, "%s from %s to %s", k->type == 'r' ? "," : "", peft_sys_opt_number(lo, k->lo),
                  peft_sys_opt_number(hi, k->hi));

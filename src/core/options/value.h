@@ -1,27 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0
- * value.h -- the values of settings: read from text, printed, and refused with the same words for all tables. */
+ * value.h -- values of settings, by their type: reads them from text, prints them, and refuses them with the same
+ * message for all tables. */
 #ifndef PF_OPTIONS_VALUE_H
 #define PF_OPTIONS_VALUE_H
 #include <peft/sys/option.h>
 
-/* What a value must be: a type of peft_option or peft_opt_key, its bounds, its words. */
+/* What a value must be: its type (peft/sys/option.h), its bounds (lo == hi: none), and for a choice the words
+ * "a|b|c". */
 typedef struct pf_kind { char type; double lo, hi; const char *choices; } pf_kind;
 typedef union pf_value {
     int64_t i; double f[3]; bool b; int choice; peft_opt_side side; peft_opt_range range;
 } pf_value;
 
-/* false: text is no such value, or out of bounds; *v is then untouched. Any text is a value of type 's', for which *v
- * stays untouched too. */
+/* Reads text into *v. false: it is no such value, or out of bounds; *v is not written. Nor is it for type 's', for
+ * which every text is a value. */
 bool   pf_value_read(const pf_kind *k, const char *text, pf_value *v);
-size_t pf_value_size(char type);                              /* of the member that holds it; 0 for 's' */
-void   pf_value_print(const pf_kind *k, const pf_value *v, char *text, size_t room);
+size_t pf_value_size(char type);                              /* of the member of pf_value; 0 for 's' */
+void   pf_value_print(const pf_kind *k, const pf_value *v, char *text, size_t capacity);
 
-/* "1e5" and "3.0" are integers too, up to 2^53, beyond which a double does not hold every one. */
+/* An integer; also "1e5" and "3.0", up to 2^53, beyond which a double cannot hold every integer. */
 bool pf_value_int(const char *text, int64_t *out);
 bool pf_value_bool(const char *text, bool *out);
-/* n numbers a:b:c; with n 3 one number stands for all three. */
+/* n numbers a:b:c; for n 3 one number may stand for all three. */
 bool pf_value_numbers(const char *text, int n, double *out);
-/* N (width 0) or HxW, each in digits alone and above 0. */
+/* N (then *width = 0) or HxW, positive integers in digits alone. */
 bool pf_value_sides(const char *text, int64_t *height, int64_t *width);
 
 /* Returns PEFT_E_OPTION: "who: option 'name' is 'text'; expected an integer from 0 to 9", as the kind says. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * words.c -- lists of names: in a text, and as text for messages. */
+ * words.c -- lists of names: finds a word in a text of words, and joins names to a text for messages. */
 #include <stdio.h>
 #include <string.h>
 #include "core/options/options.h"
@@ -17,11 +17,11 @@ const char *pf_find_word(const char *list, const char *word, char between)
 bool pf_has_word(const char *list, const char *word) { return pf_find_word(list, word, ' ') != NULL; }
 
 const char *pf_names_text(const char *const *names, size_t n, const char *between, const char *last, char *text,
-                          size_t room)
+                          size_t capacity)
 {
     size_t used = 0;
     text[0] = 0;
-    for (size_t i = 0; i < n && used < room; i++)
-        used += (size_t)snprintf(text + used, room - used, "%s%s", !i ? "" : i + 1 < n ? between : last, names[i]);
+    for (size_t i = 0; i < n && used < capacity; i++)
+        used += (size_t)snprintf(text + used, capacity - used, "%s%s", !i ? "" : i + 1 < n ? between : last, names[i]);
     return text;
 }

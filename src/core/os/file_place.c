@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * file_place.c -- where a file is: the one that symbolic links lead to, and its folder brought to the disk. */
+ * file_place.c -- finds the file that symbolic links lead to, and opens and syncs the folder of a file; see file.h. */
 #include "core/os/system_call.h"
 #include <fcntl.h>
 #include <limits.h>
@@ -7,14 +7,15 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { MOST_LINKS = 40 };                             /* as many as the system follows */
+enum { MOST_LINKS = 40 };                             /* the limit of Linux */
 
-/* Replaces *path, the name of a link, by what the link says, seen from the link's folder. */
+/* Replaces *path, a symbolic link, by its target; a relative target is relative to the link's folder. given: for
+ * messages. */
 static peft_status follow(peft_context *ctx, const char *given, char **path)
 {
-    char text[PATH_MAX];
+    char text[PATH_MAX];                              /* the target */
     ssize_t n = readlink(*path, text, sizeof text - 1);
-    if (n < 0) return pf_fail(PEFT_E_IO, "%s: the link cannot be read: %s", given, strerror(errno));
+    if (n < 0) return pf_fail(PEFT_E_IO, "%s: the symbolic link cannot be read: %s", given, strerror(errno));
     text[n] = 0;
     const char *slash = strrchr(*path, '/');
     size_t folder = slash && text[0] != '/' ? (size_t)(slash - *path) + 1 : 0;
@@ -31,14 +32,14 @@ peft_status pf_file_target(peft_context *ctx, const char *path, char **out)
 {
     struct stat info;
     peft_status s = PEFT_OK;
-    char *at = pf_strdup(ctx, path);
-    if (!at) return pf_nomem("path", strlen(path) + 1);
-    for (int links = 0; !s && !lstat(at, &info) && S_ISLNK(info.st_mode); links++)
-        s = links < MOST_LINKS ? follow(ctx, path, &at)
+    char *target = pf_strdup(ctx, path);
+    if (!target) return pf_nomem("path", strlen(path) + 1);
+    for (int links = 0; !s && !lstat(target, &info) && S_ISLNK(info.st_mode); links++)
+        s = links < MOST_LINKS ? follow(ctx, path, &target)
                                : pf_fail(PEFT_E_IO, "%s: more than %d symbolic links, perhaps in a circle", path,
                                          MOST_LINKS);
-    if (s) pf_free(ctx, at);
-    else *out = at;
+    if (s) pf_free(ctx, target);
+    else *out = target;
     return s;
 }
 
@@ -61,5 +62,5 @@ int pf_sync_folder(int folder)
 {
     int r;
     SYSTEM_CALL(r, "fsync", fsync(folder));
-    return r && errno != EINVAL && errno != ENOTSUP && errno != ENOSYS ? -1 : 0;      /* some file systems cannot */
+    return r && errno != EINVAL && errno != ENOTSUP && errno != ENOSYS ? -1 : 0;      /* not all can */
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * file_read.c -- a whole file mapped read-only, or read into memory. Only regular files: a directory has no bytes and a
- * pipe cannot be mapped. A file must not be shortened while it is mapped (the process gets SIGBUS); one that is read
- * may change afterwards, and a change meanwhile is a failure. */
+ * file_read.c -- maps a file read-only or reads it into memory; see file.h. Only regular files: a directory has no
+ * bytes, a pipe cannot be mapped. A mapped file must not become shorter, or the process gets SIGBUS. A file that is
+ * read may change afterwards; a change during the read is detected and refused. */
 #include "core/os/file.h"
 #include "core/os/system_call.h"
 #include <fcntl.h>
@@ -19,7 +19,8 @@ static peft_status failed(const char *path, const char *what)
     return pf_fail(PEFT_E_IO, "%s: %s: %s", path, what, strerror(errno));
 }
 
-static peft_status look_at(int fd, const char *path, struct stat *info)
+/* Checks that the open file is a regular one and gets its size and time of change. */
+static peft_status examine(int fd, const char *path, struct stat *info)
 {
     int r;
     SYSTEM_CALL(r, "stat", fstat(fd, info));
@@ -37,7 +38,7 @@ static peft_status map_file(int fd, const char *path, pf_map *m)
 {
     int r;
     m->mapped = true;
-    if (!m->size) return PEFT_OK;                     /* mmap refuses a length of 0 */
+    if (!m->size) return PEFT_OK;                     /* mmap fails for length 0 */
     SYSTEM_CALL(r, "mmap", (m->data = mmap(NULL, m->size, PROT_READ, MAP_PRIVATE, fd, 0)) == MAP_FAILED ? -1 : 0);
     if (!r) return PEFT_OK;
     m->data = NULL;
@@ -48,33 +49,33 @@ static peft_status read_file(int fd, const char *path, const struct stat *before
 {
     struct stat after;
     if (!(m->data = pf_alloc(m->ctx, m->size))) return pf_nomem(path, m->size);
-    for (size_t at = 0; at < m->size;) {
+    for (size_t done = 0; done < m->size;) {
         ssize_t n;
-        SYSTEM_CALL(n, "read", read(fd, (char *)m->data + at, m->size - at));
+        SYSTEM_CALL(n, "read", read(fd, (char *)m->data + done, m->size - done));
         if (n < 0) return failed(path, "cannot be read");
         if (n == 0) return pf_fail(PEFT_E_IO, "%s: became shorter while it was read", path);
-        at += (size_t)n;
+        done += (size_t)n;
     }
-    PF_TRY(look_at(fd, path, &after));
+    PF_TRY(examine(fd, path, &after));
     if (after.st_size != before->st_size || after.st_mtim.tv_sec != before->st_mtim.tv_sec
         || after.st_mtim.tv_nsec != before->st_mtim.tv_nsec)
         return pf_fail(PEFT_E_IO, "%s: was changed while it was read", path);
     return PEFT_OK;
 }
 
-static peft_status get_file(peft_context *ctx, const char *path, bool mapped, size_t most, pf_map **out)
+static peft_status open_file(peft_context *ctx, const char *path, bool mapped, size_t max_bytes, pf_map **out)
 {
     struct stat info;
     int fd;
     pf_map *m = pf_alloc_zero(ctx, sizeof *m);
     if (!m) return pf_nomem("file", sizeof *m);
     m->ctx = pf_context_retain(ctx);
-    /* without O_NONBLOCK opening a pipe would wait for a writer */
+    /* O_NONBLOCK: opening a pipe does not wait for a writer */
     SYSTEM_CALL(fd, "open", open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK));
-    peft_status s = fd < 0 ? failed(path, "cannot be opened") : look_at(fd, path, &info);
+    peft_status s = fd < 0 ? failed(path, "cannot be opened") : examine(fd, path, &info);
     if (!s) {
         m->file_size = (size_t)info.st_size;
-        m->size = m->file_size < most ? m->file_size : most;
+        m->size = m->file_size < max_bytes ? m->file_size : max_bytes;
         s = mapped ? map_file(fd, path, m) : read_file(fd, path, &info, m);
     }
     if (fd >= 0) close(fd);
@@ -85,12 +86,12 @@ static peft_status get_file(peft_context *ctx, const char *path, bool mapped, si
 
 peft_status pf_map_open(peft_context *ctx, const char *path, pf_map **out)
 {
-    return get_file(ctx, path, true, SIZE_MAX, out);
+    return open_file(ctx, path, true, SIZE_MAX, out);
 }
 
-peft_status pf_map_read(peft_context *ctx, const char *path, size_t most, pf_map **out)
+peft_status pf_map_read(peft_context *ctx, const char *path, size_t max_bytes, pf_map **out)
 {
-    return get_file(ctx, path, false, most, out);
+    return open_file(ctx, path, false, max_bytes, out);
 }
 
 void pf_map_close(pf_map *m)
@@ -105,8 +106,8 @@ void pf_map_close(pf_map *m)
 
 void pf_map_forget(const pf_map *m, const void *from, size_t bytes)
 {
-    const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), at = (uintptr_t)from;
-    const uintptr_t begin = (at + page - 1) / page * page, end = (at + bytes) / page * page;
+    const uintptr_t page = (uintptr_t)sysconf(_SC_PAGESIZE), first = (uintptr_t)from;
+    const uintptr_t begin = (first + page - 1) / page * page, end = (first + bytes) / page * page;
     if (m->mapped && begin < end) madvise((void *)begin, end - begin, MADV_DONTNEED);
 }
 

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * file_write.c -- replacing a file in one step: a temporary file beside it is written, brought to the disk and renamed
- * over it. A process killed at any moment leaves the old file or the new one (and perhaps the temporary file, which the
- * next save removes). */
+ * file_write.c -- replaces a file atomically: a temporary file beside it is written, flushed to the disk and renamed
+ * over it; see file.h. A process that is killed at any moment leaves the old file or the new one, and perhaps the
+ * temporary file, which the next save removes. */
 #include <peft/file.h>
 #include "core/os/file_temporary.h"
 #include "core/os/system_call.h"
@@ -10,14 +10,14 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define LONGEST_WRITE ((size_t)1 << 30)               /* the system takes at most 2 GiB at once */
+#define LONGEST_WRITE ((size_t)1 << 30)               /* bytes; Linux writes at most 2 GiB a call */
 
 struct pf_writer {
     peft_context *ctx;
-    pf_temporary temporary;                           /* name "": no file of ours is there; fd, lock -1: closed */
-    peft_status status;                               /* the first error; its message is kept by the thread */
+    pf_temporary temporary;                           /* name "": there is none; fd, lock -1: closed */
+    peft_status status;                               /* the first error; the thread has its message */
     char *path;                                       /* as given */
-    char *target;                                     /* the file it means, links followed */
+    char *target;                                     /* path with symbolic links followed */
 };
 
 static peft_status failed(const pf_writer *w, const char *what)
@@ -30,36 +30,36 @@ static const char *kind_of(mode_t mode)
     return S_ISDIR(mode) ? "a folder" : S_ISFIFO(mode) ? "a pipe" : S_ISSOCK(mode) ? "a socket" : "a device";
 }
 
-/* The mode the new file gets: that of the file it replaces (*keep), else what the umask leaves. */
-static peft_status look_at_target(const pf_writer *w, mode_t *mode, bool *keep)
+/* Gets the mode of the file that will be replaced. *exists false: there is none, and the umask decides. */
+static peft_status examine_target(const pf_writer *w, mode_t *mode, bool *exists)
 {
     struct stat info;
     int r;
-    *keep = false;
+    *exists = false;
     SYSTEM_CALL(r, "stat", stat(w->target, &info));
     if (r) return errno == ENOENT ? PEFT_OK : failed(w, "cannot be examined");
     if (!S_ISREG(info.st_mode))
         return pf_fail(PEFT_E_IO, "%s: is %s, not a regular file, and will not be replaced by one; give another path",
                        w->path, kind_of(info.st_mode));
     *mode = info.st_mode & 07777;
-    *keep = true;
+    *exists = true;
     return PEFT_OK;
 }
 
-/* A file that is to keep a mode never has a wider one, even for a moment. Where the file system refuses the mode (one
- * of exFAT or CIFS whose files belong to another user), the narrower one stays. */
-static peft_status start(pf_writer *w)
+/* Creates the temporary file. One that replaces a file gets that file's mode, and never has more permissions before.
+ * chmod may fail (exFAT, CIFS, a file of another user): then the file keeps fewer permissions. */
+static peft_status create_temporary(pf_writer *w)
 {
     struct stat info;
     mode_t mode = 0;
-    bool keep;
+    bool exists;
     int r;
-    PF_TRY(look_at_target(w, &mode, &keep));
-    if (pf_temporary_create(&w->temporary, w->target, keep ? (mode & 0777) | S_IRUSR | S_IWUSR : 0666)) {
-        w->temporary.name[0] = 0;                     /* not ours to remove */
+    PF_TRY(examine_target(w, &mode, &exists));
+    if (pf_temporary_create(&w->temporary, w->target, exists ? (mode & 0777) | S_IRUSR | S_IWUSR : 0666)) {
+        w->temporary.name[0] = 0;                     /* no file to remove */
         return failed(w, "cannot create a temporary file beside it");
     }
-    if (!keep) return PEFT_OK;
+    if (!exists) return PEFT_OK;
     SYSTEM_CALL(r, "stat", fstat(w->temporary.fd, &info));
     if (r) return failed(w, "the temporary file cannot be examined");
     if ((info.st_mode & 07777) != mode) SYSTEM_CALL(r, "chmod", fchmod(w->temporary.fd, mode));
@@ -74,9 +74,9 @@ peft_status pf_writer_open(peft_context *ctx, const char *path, pf_writer **out)
     w->temporary.fd = w->temporary.lock = -1;
     w->path = pf_strdup(ctx, path);
     peft_status s = w->path ? pf_file_target(ctx, path, &w->target) : pf_nomem("file writer", strlen(path));
-    size_t room = s ? 0 : strlen(w->target) + PF_TEMPORARY_ROOM;
-    if (!s && !(w->temporary.name = pf_alloc_zero(ctx, room))) s = pf_nomem("file writer", room);
-    if (!s) s = start(w);
+    size_t bytes = s ? 0 : strlen(w->target) + PF_TEMPORARY_SUFFIX;
+    if (!s && !(w->temporary.name = pf_alloc_zero(ctx, bytes))) s = pf_nomem("file writer", bytes);
+    if (!s) s = create_temporary(w);
     if (s) pf_writer_abandon(w);
     else *out = w;
     return s;
@@ -99,29 +99,30 @@ peft_status pf_writer_write(pf_writer *w, const void *data, size_t bytes)
     return w->status;
 }
 
-/* Not redone when interrupted: the descriptor is gone all the same. */
+/* close is not repeated after EINTR: the descriptor is closed in any case. */
 static int close_file(pf_writer *w)
 {
-    int made = pf_call_fails("close") ? errno : 0, r = close(w->temporary.fd);
+    int injected = pf_call_fails("close") ? errno : 0, r = close(w->temporary.fd);
     w->temporary.fd = -1;
-    if (made) errno = made;
-    return (made || r) && errno != EINTR;
+    if (injected) errno = injected;         /* by a test */
+    return (injected || r) && errno != EINTR;
 }
 
-static peft_status finish(pf_writer *w)
+/* Flushes the temporary file and renames it over the target. */
+static peft_status replace_target(pf_writer *w)
 {
     int r;
     if (w->status) return w->status;
     SYSTEM_CALL(r, "fsync", fsync(w->temporary.fd));
-    if (r) return failed(w, "cannot be brought to the disk");
+    if (r) return failed(w, "cannot be flushed to the disk");
     if (close_file(w)) return failed(w, "cannot be closed");
     int folder = pf_open_folder_of(w->target);
     if (folder < 0) return failed(w, "its folder cannot be opened");
     SYSTEM_CALL(r, "rename", rename(w->temporary.name, w->target));
     peft_status s = r ? failed(w, "cannot be replaced by the temporary file") : PEFT_OK;
     if (!s) {
-        w->temporary.name[0] = 0;                     /* nothing is left to remove */
-        if (pf_sync_folder(folder)) s = failed(w, "is replaced, but the folder could not be brought to the disk");
+        w->temporary.name[0] = 0;                     /* no file to remove */
+        if (pf_sync_folder(folder)) s = failed(w, "is replaced, but its folder could not be flushed to the disk");
     }
     close(folder);
     return s;
@@ -129,7 +130,7 @@ static peft_status finish(pf_writer *w)
 
 peft_status pf_writer_commit(pf_writer *w)
 {
-    peft_status s = finish(w);
+    peft_status s = replace_target(w);
     pf_writer_abandon(w);
     return s;
 }
@@ -142,7 +143,7 @@ void pf_writer_abandon(pf_writer *w)
     peft_context *ctx = w->ctx;
     if (w->temporary.fd >= 0) close(w->temporary.fd);
     if (w->temporary.name && w->temporary.name[0]) unlink(w->temporary.name);
-    if (w->temporary.lock >= 0) close(w->temporary.lock);     /* the lock goes last */
+    if (w->temporary.lock >= 0) close(w->temporary.lock);     /* releases the lock, last */
     pf_free(ctx, w->temporary.name);
     pf_free(ctx, w->target);
     pf_free(ctx, w->path);
@@ -158,6 +159,6 @@ peft_status peft_write_file(const char *path, const void *data, size_t size)
         return pf_fail(PEFT_E_INVALID, "peft_write_file: %s is NULL", path ? "data" : "path");
     pf_context_bare(&bare);
     PF_TRY(pf_writer_open(&bare, path, &w));
-    (void)pf_writer_write(w, data, size);             /* commit returns its error */
+    (void)pf_writer_write(w, data, size);             /* pf_writer_commit returns its error */
     return pf_writer_commit(w);
 }

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
- * files.c -- adapter files and model files: what is trained, its options, the fingerprint of what it was trained on. */
+ * files.c -- saves and loads adapter files and model files: safetensors files with the trained parameters and, as
+ * metadata, methods, options and the fingerprint of the backbone they were trained on. */
 #include <stdio.h>
 #include <string.h>
 #include "core/store/origin.h"
 #include "core/store/state.h"
 
-static peft_status options_from(peft_context *ctx, const pf_st *st, const char *key, peft_options **out)
+/* Options as metadata: read, and write. */
+static peft_status read_options(peft_context *ctx, const pf_st *st, const char *key, peft_options **out)
 {
     const char *text;
     PF_TRY(pf_meta_text(st, key, &text));
@@ -16,7 +18,7 @@ static peft_status options_from(peft_context *ctx, const pf_st *st, const char *
     return pf_within(s == PEFT_E_NOMEM ? s : PEFT_E_FORMAT, "metadata entry '%s'", key);
 }
 
-static peft_status options_to(peft_context *ctx, pf_st_out *o, const char *key, const peft_options *options)
+static peft_status write_options(peft_context *ctx, pf_st_out *o, const char *key, const peft_options *options)
 {
     char *text;
     PF_TRY(pf_options_write(ctx, options, &text));
@@ -25,19 +27,19 @@ static peft_status options_to(peft_context *ctx, pf_st_out *o, const char *key, 
     return s;
 }
 
-/* Method, options and tensors of one adapter; entries of the k-th are "libpeft.adapter.k.*". */
-static peft_status adapter_to(pf_st_out *o, const peft_adapter *a, size_t k)
+/* Writes method, options and tensors of adapter k; its metadata is "libpeft.adapter.k.method" and ".options". */
+static peft_status write_one_adapter(pf_st_out *o, const peft_adapter *a, size_t k)
 {
     char key[64];
     snprintf(key, sizeof key, "libpeft.adapter.%zu.method", k);
     PF_TRY(pf_st_out_meta(o, key, a->method->name));
     snprintf(key, sizeof key, "libpeft.adapter.%zu.options", k);
-    PF_TRY(options_to(a->backbone->ctx, o, key, a->options));
+    PF_TRY(write_options(a->backbone->ctx, o, key, a->options));
     PF_TRY(pf_state_write(o, "", &a->params));
     return pf_state_write(o, "", &a->buffers);
 }
 
-static peft_status adapter_from(peft_backbone *b, const pf_st *st, size_t k, peft_adapter **out)
+static peft_status read_one_adapter(peft_backbone *b, const pf_st *st, size_t k, peft_adapter **out)
 {
     char key[64];
     const char *method;
@@ -46,7 +48,7 @@ static peft_status adapter_from(peft_backbone *b, const pf_st *st, size_t k, pef
     snprintf(key, sizeof key, "libpeft.adapter.%zu.method", k);
     PF_TRY(pf_meta_text(st, key, &method));
     snprintf(key, sizeof key, "libpeft.adapter.%zu.options", k);
-    PF_TRY(options_from(b->ctx, st, key, &o));
+    PF_TRY(read_options(b->ctx, st, key, &o));
     pf_source source = pf_source_of(st, true);
     peft_status s = pf_adapter_make(b, method, o, &source, &a);
     peft_options_free(o);
@@ -58,44 +60,44 @@ static peft_status adapter_from(peft_backbone *b, const pf_st *st, size_t k, pef
     return s;
 }
 
-static bool adapter_knows(const void *a, const char *name)
+static bool adapter_has(const void *a, const char *name)
 {
     const peft_adapter *adapter = a;
     return pf_params_find(&adapter->params, name) || pf_params_find(&adapter->buffers, name);
 }
 
-static bool model_knows(const void *user, const char *name)
+static bool model_has(const void *user, const char *name)
 {
     peft_model *m = (peft_model *)user;
     return peft_model_find_param(m, name) || peft_model_find_buffer(m, name);
 }
 
-/* Opens an output, lets fill write, writes the file or nothing. */
+/* Writes a file of that kind, "adapter" or "model", with the contents that fill declares for object. */
 static peft_status write_file(peft_backbone *b, const char *kind, const char *path,
-                              peft_status (*fill)(pf_st_out *o, const void *what), const void *what)
+                              peft_status (*fill)(pf_st_out *o, const void *object), const void *object)
 {
     pf_st_out *o;
     PF_TRY(pf_st_out_create(b->ctx, &o));
     peft_status s = pf_meta_write(o, kind, b);
-    if (!s) s = fill(o, what);
+    if (!s) s = fill(o, object);
     if (!s) s = pf_st_out_write(o, path);
     pf_st_out_free(o);
     return s ? pf_within(s, "%s", path) : PEFT_OK;
 }
 
-static peft_status fill_adapter(pf_st_out *o, const void *what)
+static peft_status fill_adapter(pf_st_out *o, const void *object)
 {
     PF_TRY(pf_meta_number(o, "libpeft.adapters", 1));
-    return adapter_to(o, what, 0);
+    return write_one_adapter(o, object, 0);
 }
 
-static peft_status fill_model(pf_st_out *o, const void *what)
+static peft_status fill_model(pf_st_out *o, const void *object)
 {
-    const peft_model *m = what;
+    const peft_model *m = object;
     PF_TRY(pf_meta_number(o, "libpeft.adapters", (int64_t)m->adapters));
-    PF_TRY(options_to(m->backbone->ctx, o, "libpeft.model.options", m->options));
+    PF_TRY(write_options(m->backbone->ctx, o, "libpeft.model.options", m->options));
     PF_TRY(pf_meta_write_classifier(o, m));
-    for (size_t i = 0; i < m->adapters; i++) PF_TRY(adapter_to(o, m->adapter[i], i));
+    for (size_t i = 0; i < m->adapters; i++) PF_TRY(write_one_adapter(o, m->adapter[i], i));
     for (size_t i = 0; i < m->notes.count; i++)
         PF_TRY(pf_st_out_meta(o, m->notes.item[i].key, m->notes.item[i].value));
     PF_TRY(pf_state_write(o, "", &m->params));
@@ -120,13 +122,14 @@ static peft_status read_adapter(peft_backbone *b, const pf_st *st, peft_adapter 
 {
     PF_TRY(pf_meta_check(st, "adapter", b));
     peft_adapter *a;
-    PF_TRY(adapter_from(b, st, 0, &a));
-    peft_status s = pf_state_only(st, adapter_knows, a);
+    PF_TRY(read_one_adapter(b, st, 0, &a));
+    peft_status s = pf_state_only(st, adapter_has, a);
     if (s) peft_adapter_free(a);
     else *out = a;
     return s;
 }
 
+/* Reads adapters, notes and tensors of the file into m, which has the file's options. */
 static peft_status read_model(peft_backbone *b, const pf_st *st, peft_model *m)
 {
     int64_t adapters;
@@ -137,7 +140,7 @@ static peft_status read_model(peft_backbone *b, const pf_st *st, peft_model *m)
                        (long long)adapters);
     for (int64_t i = 0; i < adapters; i++) {
         peft_adapter *a;
-        PF_TRY(adapter_from(b, st, (size_t)i, &a));
+        PF_TRY(read_one_adapter(b, st, (size_t)i, &a));
         peft_status s = peft_model_attach(m, a);
         peft_adapter_free(a);
         if (s) return s;
@@ -149,7 +152,7 @@ static peft_status read_model(peft_backbone *b, const pf_st *st, peft_model *m)
     }
     PF_TRY(pf_state_read(st, "", &m->params));
     PF_TRY(pf_state_read(st, "", &m->buffers));
-    return pf_state_only(st, model_knows, m);
+    return pf_state_only(st, model_has, m);
 }
 
 static peft_status load_model(peft_backbone *b, const pf_st *st, peft_model **out)
@@ -157,7 +160,7 @@ static peft_status load_model(peft_backbone *b, const pf_st *st, peft_model **ou
     peft_options *o;
     peft_model *m;
     PF_TRY(pf_meta_check(st, "model", b));
-    PF_TRY(options_from(b->ctx, st, "libpeft.model.options", &o));
+    PF_TRY(read_options(b->ctx, st, "libpeft.model.options", &o));
     pf_source source = pf_source_of(st, true);
     peft_status s = pf_model_make(b, o, &source, &m);
     peft_options_free(o);

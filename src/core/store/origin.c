@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
- * origin.c -- the entries of a file's header that say what it holds and which backbone it was trained on; their
- * check. */
+ * origin.c -- writes and checks the metadata of a file that says what the file holds and on which backbone it was
+ * trained; see origin.h. */
 #include <string.h>
 #include "core/store/origin.h"
 
+/* The digest of a backbone's tensors after resampling, as they are in memory (pf_backbone_effective). */
 static const char effective_key[] = "libpeft.backbone.effective";
+/* How the position embedding was resampled. */
 static const char *rule_of(const peft_backbone *b) { return *b->resample ? b->resample : "none"; }
 
 peft_status pf_meta_write(pf_st_out *o, const char *kind, peft_backbone *b)
@@ -18,7 +20,7 @@ peft_status pf_meta_write(pf_st_out *o, const char *kind, peft_backbone *b)
     return pf_meta_number(o, "libpeft.backbone.image_size", b->shape.image);
 }
 
-/* The file's backbone and b are of the same pretrained weights, at one size and by one rule. */
+/* Checks that the file was trained on the same pretrained weights as b, at the same image size and resampling rule. */
 static peft_status same_origin(const char *fingerprint, int64_t image, const char *rule, peft_backbone *b)
 {
     if (strcmp(fingerprint, peft_backbone_fingerprint(b)))
@@ -34,12 +36,12 @@ static peft_status same_origin(const char *fingerprint, int64_t image, const cha
     return PEFT_OK;
 }
 
-/* Both backbones have the same tensors, bit for bit, though their origins differ: one was loaded with a resampled
- * position embedding, the other from a file that was saved after resampling. */
+/* Whether the file's backbone has the same tensors as b, bit for bit, from another file: one of them was resampled when
+ * it was loaded, the other was saved after resampling. */
 static bool same_tensors(const pf_st *st, const char *fingerprint, int64_t image, const char *rule, peft_backbone *b)
 {
     const char *effective = pf_st_meta(st, effective_key);
-    if (!effective && strcmp(rule, "none")) return false;           /* written by a version without this entry */
+    if (!effective && strcmp(rule, "none")) return false;           /* a file of an old version */
     return image == b->shape.image && !strcmp(effective ? effective : fingerprint, pf_backbone_effective(b));
 }
 

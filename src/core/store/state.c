@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * state.c -- parameters in and out of safetensors files. */
+ * state.c -- writes parameters to safetensors files and reads them back; see state.h. */
 #include <stdio.h>
 #include "core/store/state.h"
 
