@@ -56,17 +56,17 @@ peft_trainer_option(size_t i, const char **name, const char **type, const char *
 PEFT_API PEFT_NODISCARD peft_status
 peft_trainer_group(peft_trainer *t, const char *pattern, double lr_scale, double weight_decay);
 /* frozen not 0: from the next update on, parameters that match (pattern as above) keep their values and moments, do not
- * decay, and are left out of the gradient norm; 0: they are trained again. Of two calls the later one wins. To train the
- * head alone at first: freeze "*" by 1, then "group:head" by 0, and after some updates "*" by 0. AdamW's bias
+ * decay, and are left out of the gradient norm; 0: they are trained again. Of two calls the later one wins. To train
+ * the head alone at first: freeze "*" by 1, then "group:head" by 0, and after some updates "*" by 0. AdamW's bias
  * correction counts the updates that the parameter itself has had. The gradients of frozen parameters are still
  * computed, and handed to the reducer: a step costs what it did. May be called between any two updates. Part of the
  * state: restore takes over what was frozen when it was saved. */
 PEFT_API PEFT_NODISCARD peft_status peft_trainer_freeze(peft_trainer *t, const char *pattern, int frozen);
 /* The base learning rate from the next update on, in place of the option "lr": a schedule goes on as if it had been
- * made with this "lr" (constant: the rate itself; step: lr * decay^k; a cosine or line falls from lr to "min_lr", which does
- * not change). peft_trainer_group's factor multiplies it. Part of the state: restore takes over the rate that was set
- * last, and compares the option "lr" alone with the saved run's. PEFT_E_INVALID: not a number from 0 (min_lr, where the
- * schedule falls to it) to 1e6. */
+ * made with this "lr" (constant: the rate itself; step: lr * decay^k; a cosine or line falls from lr to "min_lr", which
+ * does not change). peft_trainer_group's factor multiplies it. Part of the state: restore takes over the rate that was
+ * set last, and compares the option "lr" alone with the saved run's. PEFT_E_INVALID: not a number from 0 (min_lr, where
+ * the schedule falls to it) to 1e6. */
 PEFT_API PEFT_NODISCARD peft_status peft_trainer_set_lr(peft_trainer *t, double lr);
 
 /* Forward, loss, backward, clip, update. images [n,3,S,S] f32, n <= batch; labels [n] i64 for ce, else [n,classes] f32
@@ -92,6 +92,33 @@ peft_trainer_input(peft_trainer *t, const char *name, const peft_tensor *value);
 PEFT_API PEFT_NODISCARD peft_status
 peft_trainer_backward(peft_trainer *t, const peft_tensor *images, const peft_tensor *labels, const int64_t *sample_ids);
 PEFT_API PEFT_NODISCARD peft_status peft_trainer_update(peft_trainer *t);
+
+/* --- losses of the application ------------------------------------------------------------------------------------ */
+/* A loss function: gets the logits [n,classes] or [n,h,w,classes] f32 of a pass in training mode, and the labels of
+ * that call as they are: of any type and shape, or NULL. Writes the loss, a mean over the batch as a rule, to *loss,
+ * and its derivative by each logit to gradient, which has the shape of logits and holds zeros. All are borrowed for the
+ * call. Returns 0; another number where it failed: the call then fails as fit does for a progress callback, and what it
+ * has changed is set back as for a reducer that fails. PEFT_E_NONFINITE: the gradient or *loss holds NaN or Inf, or
+ * *loss was not written; then as for peft_trainer_step. Called in the thread of the step; no lock is held, and sessions
+ * of the model may predict. It must not compute with this trainer (PEFT_E_STATE). */
+typedef int (*peft_loss_fn)(const peft_tensor *logits, const peft_tensor *labels, peft_tensor *gradient, double *loss,
+                            void *user);
+/* From the next pass on step, backward and fit use fn in place of the option "loss", whose options then have no effect,
+ * but for this: fit gives its batch callback labels as that loss takes them ([batch] i64 for ce, [batch,classes] f32
+ * for bce), and a model of one class needs loss=bce. Labels are not checked, and every batch counts. fn NULL: the
+ * option's loss again. A state tells that there was a function: set it before restore (PEFT_E_MISMATCH). */
+PEFT_API PEFT_NODISCARD peft_status peft_trainer_set_loss(peft_trainer *t, peft_loss_fn fn, void *user);
+/* The same in two calls. forward runs the network in training mode, with dropout, and moves running statistics of batch
+ * norm; peft_trainer_logits then has the logits. backward_logits takes the derivative of the loss by them, [n,classes]
+ * or [n,h,w,classes] f32, and does the rest of peft_trainer_backward; loss is what peft_trainer_get is to report. After
+ * that peft_trainer_update. images and sample_ids as for peft_trainer_step, but images may not be NULL; they are
+ * copied. backward_logits is PEFT_E_STATE without a forward before it, or where another call has computed with the
+ * trainer since. PEFT_E_NONFINITE as for a loss function. */
+PEFT_API PEFT_NODISCARD peft_status
+peft_trainer_forward(peft_trainer *t, const peft_tensor *images, const int64_t *sample_ids);
+PEFT_API PEFT_NODISCARD peft_status
+peft_trainer_backward_logits(peft_trainer *t, const peft_tensor *gradient, double loss);
+
 /* Data-parallel training: several trainers ("ranks"), in one process or on several machines, each see a part of every
  * batch. Once a rank has seen "accumulate" batches, update calls fn, which replaces its gradients by the sum over all
  * ranks (an all-reduce); then every rank makes the same update.
@@ -132,8 +159,8 @@ peft_trainer_fit(peft_trainer *t, int64_t epochs, peft_batch_fn next, peft_progr
 /* Logits [n,classes] or [n,h,w,classes] in evaluation mode (running statistics, no dropout). */
 PEFT_API PEFT_NODISCARD peft_status
 peft_trainer_evaluate(peft_trainer *t, const peft_tensor *images, peft_tensor *logits);
-/* Logits of the last backward pass, in training mode: [n,classes] or [n,h,w,classes], borrowed. NULL before the
- * first. */
+/* Logits of the last pass in training mode (step, backward, forward): [n,classes] or [n,h,w,classes], borrowed. NULL
+ * before the first. */
 PEFT_API const peft_tensor *peft_trainer_logits(const peft_trainer *t);
 /* Figures by name. Numbers: "loss" (of the last update: the mean over its passes, or over those so far), "lr" (of the
  * last update), "grad_norm" (of its mean gradient, before clipping), "step_seconds". Counts: "step" (updates), "epoch",
@@ -150,11 +177,11 @@ PEFT_API void    peft_trainer_describe(const peft_trainer *t, peft_text_fn fn, v
 /* The whole state (parameters, moments, buffers, step, epoch, seed, settings, the rate of peft_trainer_set_lr, what is
  * frozen): a resumed run ends with the same bits as one without a break. Restore needs the same backbone, adapters,
  * model and trainer options, groups and notes, compared as values (1e-3 is 0.001; not given is given the default), else
- * PEFT_E_MISMATCH names what differs, with both values, and nothing changes. What may differ: "threads", "executor", "memory_limit", "samples", the cache options, and what
- * the schedule, optimiser and loss do not read. A run is extended by a larger "steps": with schedule constant or step
- * it ends as if begun with it; a cosine goes on at the rate that the longer one has at this step. The seed is the saved
- * run's.
- * PEFT_E_NONFINITE: the state holds NaN or Inf; save then leaves path as it was. */
+ * PEFT_E_MISMATCH names what differs, with both values, and nothing changes. What may differ: "threads", "executor",
+ * "memory_limit", "samples", the cache options, and what the schedule, optimiser and loss do not read. A run is
+ * extended by a larger "steps": with schedule constant or step it ends as if begun with it; a cosine goes on at the
+ * rate that the longer one has at this step. The seed is the saved run's. PEFT_E_NONFINITE: the state holds NaN or Inf;
+ * save then leaves path as it was. */
 PEFT_API PEFT_NODISCARD peft_status peft_trainer_save(const peft_trainer *t, const char *path);
 PEFT_API PEFT_NODISCARD peft_status peft_trainer_restore(peft_trainer *t, const char *path);
 /* Text that is kept in the state, such as peft_dataset_digest of what is trained on under "data"; copied, and replaces

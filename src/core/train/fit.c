@@ -29,9 +29,8 @@ static peft_status report(peft_trainer *t, peft_progress_fn progress, void *user
 {
     if (!progress) return PEFT_OK;
     pf_error_watch();
-    if (!progress(t, user)) return PEFT_OK;
-    if (pf_error_seen()) return pf_within(pf_error_seen(), "progress callback at step %lld", (long long)t->step);
-    return pf_fail(PEFT_E_CANCELLED, "cancelled by the progress callback at step %lld", (long long)t->step);
+    const int stop = progress(t, user);
+    return stop ? pf_stopped(t, "progress callback", stop) : PEFT_OK;
 }
 
 /* The rest of the current epoch. */
@@ -56,7 +55,8 @@ static peft_status one_epoch(peft_trainer *t, peft_batch_fn next, peft_progress_
 
 peft_status peft_trainer_fit(peft_trainer *t, int64_t epochs, peft_batch_fn next, peft_progress_fn progress, void *user)
 {
-    if (!t || !next) return pf_fail(PEFT_E_INVALID, "%s is NULL: expected a pointer", t ? "next" : "trainer");
+    PF_TRY(pf_trainer_ready(t));
+    if (!next) return pf_fail(PEFT_E_INVALID, "next is NULL: expected a function");
     if (epochs < 0) return pf_fail(PEFT_E_INVALID, "epochs: given %lld, expected 0 or more", (long long)epochs);
     while (t->epoch < epochs) PF_TRY(one_epoch(t, next, progress, user));
     return PEFT_OK;

@@ -1,17 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
- * step.c -- one training step: forward, loss and backward in one run of the compiled graph; update/ does the rest. */
+ * step.c -- one training step: forward (forward.c), loss and backward; update/ does the rest. The gradient on the
+ * logits is that of the table of losses, of the application's loss function, or given by the application. */
 #include <math.h>
 #include <string.h>
+#include "core/bits/finite.h"
 #include "core/train/trainer.h"
-
-/* Runs the graph. Batch norm writes its running statistics in the forward pass, so that no session may predict then. */
-static void run_pass(peft_trainer *t, pf_exec *e)
-{
-    const bool writes = peft_model_buffer_count(t->model) > 0;
-    if (writes) pf_guard_write(&t->model->guard);
-    pf_exec_run(e, 0, e->g.nodes);
-    if (writes) pf_guard_done(&t->model->guard);
-}
 
 /* Sets *n to the number of samples of a batch. images may be NULL only where the ids say which features of the cache to
  * use and where nothing but the cached part of the graph reads images. */
@@ -30,35 +23,6 @@ static peft_status count_batch(const peft_trainer *t, const peft_tensor *images,
     return PEFT_OK;
 }
 
-static peft_status missing(const int64_t *ids, int64_t i)
-{
-    return pf_fail(PEFT_E_NOTFOUND, "images is NULL, and sample id %lld (sample_ids[%lld]) is not in the cache: its "
-                   "image is needed", (long long)ids[i], (long long)i);
-}
-
-/* Puts the outputs of the frozen part into net, sample by sample: from the cache, or computed. */
-static peft_status fill(peft_trainer *t, pf_compiled *net, const pk_real *images, const int64_t *ids, int64_t n)
-{
-    for (int64_t i = 0; i < n && !images; i++) if (!pf_cache_knows(&t->cache, ids[i])) return missing(ids, i);
-    for (int64_t i = 0; i < n; i++) {
-        int64_t id = ids ? ids[i] : -1;
-        if (id < 0 && t->cache.shelf && !t->warned_ids) {
-            pf_log(t->ctx, 1, "cache_features: a sample without an id is computed anew each time; a loader gives ids "
-                   "only where the transform draws no random values");
-            t->warned_ids = true;
-        }
-        if (pf_cache_fetch(&t->cache, net, i, id)) continue;
-        if (!images) return missing(ids, i);
-        pf_exec_input(&t->front.exec, t->front.images, images + i * pf_trainer_image(t));
-        pf_exec_run(&t->front.exec, 0, t->front.exec.g.nodes);
-        for (uint32_t c = 0; c < net->crossings; c++)
-            memcpy(pf_crossing_data(net, c, i), pf_crossing_data(&t->front, c, 0),
-                   (size_t)net->crossing[c].count * sizeof(pk_real));
-        pf_cache_keep(&t->cache, net, i, id);
-    }
-    return PEFT_OK;
-}
-
 /* No label of this batch has an effect: there is no gradient, and running statistics, momentum and parameters stay. */
 static peft_status pass_without_labels(peft_trainer *t, int64_t n)
 {
@@ -70,48 +34,77 @@ static peft_status pass_without_labels(peft_trainer *t, int64_t n)
     return PEFT_OK;
 }
 
-/* One pass over a checked batch of n. */
-static peft_status pass(peft_trainer *t, const peft_tensor *images, const peft_tensor *labels,
-                        const int64_t *sample_ids, int64_t n)
+/* What is known of this pass is not to be used: running statistics are as before the passes since the last update,
+ * which are dropped. */
+static peft_status drop(peft_trainer *t, peft_status s)
 {
-    pf_compiled *net = &t->net;
-    PF_TRY(pf_trainer_net(t, n));
-    PF_TRY(pf_given_bind(&t->given, net, n, 0));
-    double start = pf_trainer_now();
-    const pk_real *pixels = images ? pf_trainer_reals(images, t->images) : NULL;
-    peft_status finite = pixels ? pf_trainer_pixels(t, pixels, sample_ids, n) : PEFT_OK;
-    if (finite) {
-        pf_pending_drop(t);
-        return finite;
+    pf_pending_buffers(t, true);
+    t->pending = t->batches = 0;
+    return s;
+}
+
+/* The gradient of the loss by the logits, which the backward pass begins with. */
+static peft_tensor gradient_view(const peft_trainer *t)
+{
+    peft_tensor v = t->logits_view;
+    v.data = pf_exec_data(&t->net.exec, t->net.exec.g.node[t->net.loss_node].out[1]);
+    return v;
+}
+
+/* The application's loss of the logits, and its gradient. */
+static peft_status own_loss(peft_trainer *t, const peft_tensor *labels, double *loss)
+{
+    peft_tensor gradient = gradient_view(t);
+    const int64_t count = peft_tensor_count(&gradient);
+    memset(gradient.data, 0, (size_t)count * sizeof(pk_real));
+    *loss = NAN;
+    pf_error_watch();
+    t->inside = "loss function";
+    const int stop = t->own.fn(&t->logits_view, labels, &gradient, loss, t->own.user);
+    t->inside = NULL;
+    if (stop) {
+        const peft_status s = pf_stopped(t, "loss function", stop);
+        pf_pending_buffers(t, true);
+        if (t->batches) pf_pending_rewind(t);
+        return s;
     }
-    if (t->front.crossings) PF_TRY(fill(t, net, pixels, sample_ids, n));
-    if (!t->pending) pf_pending_buffers(t, false);
-    pf_exec *e = &net->exec;
-    pf_exec_input(e, net->images, pixels);
-    pf_exec_input(e, net->labels, t->loss.kind->labels == PF_LABEL_CLASS ? labels->data
-                  : pf_trainer_reals(labels, t->targets));
-    PF_TRY(pf_exec_bound(e));
-    e->run.accumulate = t->pending > 0;
-    /* dropout differs in every pass of every rank */
-    e->run.step = ((uint64_t)t->step * (uint64_t)t->reduce.ranks + (uint64_t)t->reduce.rank) * (uint64_t)t->accumulate
-                + (uint64_t)t->pending;
-    e->run.seed = t->seed;
-    run_pass(t, e);
-    t->seconds = pf_trainer_now() - start;
-    const double loss = pf_exec_data(e, net->loss)[0];
+    if (pf_finite(gradient.data, count)) return PEFT_OK;
+    return drop(t, pf_fail(PEFT_E_NONFINITE, "loss function at step %lld: the gradient holds NaN or Inf; gradients "
+                           "dropped, nothing updated", (long long)t->step));
+}
+
+/* The backward pass from the gradient that gradient_view shows; counts the pass. */
+static peft_status finish(peft_trainer *t, double loss)
+{
+    const double start = pf_trainer_now();
+    const int64_t n = t->forwarded;
     t->loss_sum = loss + (t->pending ? t->loss_sum : 0);
     t->last_loss = t->loss_sum / (double)(t->pending + 1);
-    t->logits_view.dim[0] = n;
-    t->logits_view.data = memcpy(t->logits, pf_exec_data(e, net->logits),
-                                 (size_t)(n * pf_shape_count(&t->model->output)) * sizeof(pk_real));
-    if (!isfinite(loss)) {
-        pf_pending_buffers(t, true);
-        t->pending = t->batches = 0;
-        return pf_fail(PEFT_E_NONFINITE, "the loss is %s at step %lld: gradients dropped, nothing updated",
-                       isnan(loss) ? "NaN" : "infinite", (long long)t->step);
-    }
+    if (!isfinite(loss))
+        return drop(t, pf_fail(PEFT_E_NONFINITE, "the loss is %s at step %lld: gradients dropped, nothing updated",
+                               isnan(loss) ? "NaN" : "infinite", (long long)t->step));
+    pf_exec_run(&t->net.exec, t->net.loss_node + 1, t->net.exec.g.nodes);
+    t->seconds += pf_trainer_now() - start;
     pf_pending_add(t, n, true);
     return PEFT_OK;
+}
+
+/* One pass over a checked batch of n. */
+static peft_status pass(peft_trainer *t, const peft_tensor *images, const peft_tensor *labels, const int64_t *ids,
+                        int64_t n)
+{
+    pf_exec *e = &t->net.exec;
+    const uint32_t at = t->net.loss_node;
+    if (t->own.fn) {
+        double loss;
+        PF_TRY(pf_forward(t, images, ids, n, t->targets, false));
+        PF_TRY(own_loss(t, labels, &loss));
+        return finish(t, loss);
+    }
+    PF_TRY(pf_forward(t, images, ids, n, t->loss.kind->labels == PF_LABEL_CLASS ? labels->data
+                      : pf_trainer_reals(labels, t->targets), false));
+    pf_exec_run(e, at, at + 1);
+    return finish(t, (double)pf_exec_data(e, t->net.loss)[0]);
 }
 
 peft_status peft_trainer_backward(peft_trainer *t, const peft_tensor *images, const peft_tensor *labels,
@@ -120,13 +113,54 @@ peft_status peft_trainer_backward(peft_trainer *t, const peft_tensor *images, co
     PK_FLOAT_SCOPE;
     int64_t n;
     pf_labels l;
-    if (!t) return pf_fail(PEFT_E_INVALID, "trainer is NULL");
+    PF_TRY(pf_trainer_ready(t));
     PF_TRY(count_batch(t, images, labels, sample_ids, &n));
-    PF_TRY(pf_labels_fit(&l, t->loss.kind->labels, labels, n, &t->model->output));
-    PF_TRY(t->loss.kind->check(&l));
-    if (!t->loss.kind->counts(&t->loss, &l)) return pass_without_labels(t, n);
-    peft_status s = pass(t, images, labels, sample_ids, n);
-    pf_extents_set(&t->extents, t->batch);
+    if (!t->own.fn) {
+        PF_TRY(pf_labels_fit(&l, t->loss.kind->labels, labels, n, &t->model->output));
+        PF_TRY(t->loss.kind->check(&l));
+        if (!t->loss.kind->counts(&t->loss, &l)) return pass_without_labels(t, n);
+    }
+    const peft_status s = pass(t, images, labels, sample_ids, n);
+    pf_forward_end(t);
+    return s;
+}
+
+peft_status peft_trainer_set_loss(peft_trainer *t, peft_loss_fn fn, void *user)
+{
+    PF_TRY(pf_trainer_ready(t));
+    t->own = (pf_own_loss){ fn, user };
+    return PEFT_OK;
+}
+
+peft_status peft_trainer_forward(peft_trainer *t, const peft_tensor *images, const int64_t *sample_ids)
+{
+    PK_FLOAT_SCOPE;
+    int64_t n;
+    PF_TRY(pf_trainer_ready(t));
+    PF_TRY(pf_check_images(t->model, images, t->batch, &n));
+    const peft_status s = pf_forward(t, images, sample_ids, n, t->targets, true);
+    if (s) pf_forward_end(t);
+    return s;
+}
+
+peft_status peft_trainer_backward_logits(peft_trainer *t, const peft_tensor *gradient, double loss)
+{
+    PK_FLOAT_SCOPE;
+    PF_TRY(pf_trainer_ready(t));
+    if (!t->forwarded)
+        return pf_fail(PEFT_E_STATE, "no logits to go back from: call peft_trainer_forward first, and nothing that "
+                       "computes with this trainer between the two");
+    PF_TRY(pf_check_output(t->model, "gradient", gradient, t->forwarded));
+    const int64_t count = peft_tensor_count(gradient);
+    peft_status s;
+    if (!pf_finite(gradient->data, count))
+        s = drop(t, pf_fail(PEFT_E_NONFINITE, "gradient: holds NaN or Inf at step %lld; gradients dropped, nothing "
+                            "updated", (long long)t->step));
+    else {
+        memcpy(gradient_view(t).data, gradient->data, (size_t)count * sizeof(pk_real));
+        s = finish(t, loss);
+    }
+    pf_forward_end(t);
     return s;
 }
 

@@ -14,6 +14,8 @@ typedef struct pf_optimizer {
 
 /* The application's reducer; fn NULL, rank 0, ranks 1: none. */
 typedef struct pf_reduce { peft_reduce_fn fn; void *user; int64_t rank, ranks; } pf_reduce;
+/* The application's loss function; fn NULL: the loss is t->loss. */
+typedef struct pf_own_loss { peft_loss_fn fn; void *user; } pf_own_loss;
 /* A place in the data. */
 typedef struct pf_place { int64_t epoch, batch_in_epoch, samples; } pf_place;
 
@@ -32,7 +34,8 @@ struct peft_trainer {
     peft_context *ctx;
     peft_options *options;
     pf_team team;
-    pf_loss loss;
+    pf_loss loss;                        /* by the options */
+    pf_own_loss own;
     pf_optimizer opt;
     pf_schedule schedule;
     int64_t batch, accumulate;
@@ -62,6 +65,8 @@ struct peft_trainer {
     int64_t batches;                     /* since the last update, those without a label that counts included */
     pf_place first;                      /* where in the data the first of these batches was */
     pf_reduce reduce;
+    const char *inside;                  /* the callback that runs, "loss function" or "reducer"; NULL: none */
+    int64_t forwarded;                   /* samples of a forward pass without its backward pass; 0: none */
     double loss_sum;                     /* of the pending passes */
     double last_loss, last_norm, last_lr, seconds;
     bool told_end;                       /* of the schedule, by a warning */
@@ -72,8 +77,8 @@ extern const pf_opt pf_trainer_options[];                                       
 /* trainer_settings.c: what a state and the trainer that it is restored into must have in common */
 peft_status pf_settings_write(const peft_trainer *t, pf_st_out *o);
 peft_status pf_settings_check(const peft_trainer *t, const pf_st *st);
-/* update/changes.c: what the application may change between updates. With copy the entries of st are taken over; without
- * they are only checked. step: the state's. */
+/* update/changes.c: what the application may change between updates. With copy the entries of st are taken over;
+ * without they are only checked. step: the state's. */
 peft_status pf_changes_write(const peft_trainer *t, pf_st_out *o);
 peft_status pf_changes_read(peft_trainer *t, const pf_st *st, int64_t step, bool copy);
 /* option_uses.c: PEFT_E_OPTION for an option that the chosen loss, optimiser or schedule does not read. */
@@ -103,6 +108,17 @@ peft_status pf_reduce_gradients(peft_trainer *t, int64_t *passes);
 peft_status pf_trainer_compile(peft_trainer *t);
 peft_status pf_trainer_net(peft_trainer *t, int64_t n);                          /* the net is one for n samples */
 int64_t     pf_trainer_image(const peft_trainer *t);                             /* elements of one */
+/* forward.c: runs the nodes in front of the loss for a checked batch of n, and copies the logits. labels: what the loss
+ * node reads, if it is run. copy: images may change before the backward pass. pf_forward_end: the batch is done, or
+ * given up; the net is one for whole batches. */
+peft_status pf_forward(peft_trainer *t, const peft_tensor *images, const int64_t *ids, int64_t n, const void *labels,
+                       bool copy);
+void        pf_forward_end(peft_trainer *t);
+/* update/callback.c. The error of the application's callback `what`, which returned a number that is not 0: that of the
+ * last libpeft function that failed in it, or that it gave to peft_set_error, else PEFT_E_CANCELLED. */
+peft_status pf_stopped(const peft_trainer *t, const char *what, int returned);
+/* PEFT_E_INVALID for NULL; PEFT_E_STATE where a callback calls what must not run inside a step. */
+peft_status pf_trainer_ready(const peft_trainer *t);
 /* evaluate.c. data as pk_real: itself, or converted into room. */
 const void *pf_trainer_reals(const peft_tensor *x, pk_real *room);
 /* A NaN or Inf among the pixels would only show as a loss or a logit that is none: the sample is named instead. */

@@ -146,6 +146,7 @@ static peft_status restore(peft_trainer *t, const pf_st *st)
         t->pending = pending;
         return s;
     }
+    pf_forward_end(t);
     t->seed = (uint64_t)seed;
     t->loss_sum = loss_sum;
     for (size_t i = 0; i < COUNTERS; i++) *(int64_t *)((char *)t + counter[i].offset) = value[i];
@@ -159,7 +160,8 @@ peft_status peft_trainer_restore(peft_trainer *t, const char *path)
 {
     PK_FLOAT_SCOPE;
     pf_st *st;
-    if (!t || !path) return pf_fail(PEFT_E_INVALID, "%s is NULL: expected a pointer", t ? "path" : "trainer");
+    PF_TRY(pf_trainer_ready(t));
+    if (!path) return pf_fail(PEFT_E_INVALID, "path is NULL: expected a text");
     PF_TRY(pf_st_read(t->ctx, path, &st));
     peft_status s = restore(t, st);
     pf_st_close(st);

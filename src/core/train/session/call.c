@@ -19,19 +19,24 @@ peft_status pf_check_images(const peft_model *m, const peft_tensor *images, int6
     return PEFT_OK;
 }
 
-peft_status pf_check_logits(const peft_model *m, const peft_tensor *out, int64_t n)
+peft_status pf_check_output(const peft_model *m, const char *who, const peft_tensor *x, int64_t n)
 {
     int64_t dims[1 + PF_MAX_RANK];
     char given[96], expected[96];
-    if (!out) return pf_fail(PEFT_E_INVALID, "the result tensor is NULL");
-    if (out->type != PF_REAL)
-        return pf_fail(PEFT_E_DTYPE, "the result tensor: given %s, expected %s", pf_dtype_name(out->type),
+    if (!x) return pf_fail(PEFT_E_INVALID, "%s is NULL", who);
+    if (x->type != PF_REAL)
+        return pf_fail(PEFT_E_DTYPE, "%s: given %s, expected %s", who, pf_dtype_name(x->type),
                        pf_dtype_name(PF_REAL));
     dims[0] = n;
     memcpy(dims + 1, m->output.dim, (size_t)m->output.ndim * sizeof *dims);
-    if (out->ndim != 1 + m->output.ndim || memcmp(out->dim, dims, (size_t)out->ndim * sizeof *dims))
-        return pf_fail(PEFT_E_SHAPE, "the result tensor: given %s, expected %s",
-                       pf_dims_text(given, sizeof given, out->ndim, out->dim),
+    if (x->ndim != 1 + m->output.ndim || memcmp(x->dim, dims, (size_t)x->ndim * sizeof *dims))
+        return pf_fail(PEFT_E_SHAPE, "%s: given %s, expected %s", who,
+                       pf_dims_text(given, sizeof given, x->ndim, x->dim),
                        pf_dims_text(expected, sizeof expected, 1 + m->output.ndim, dims));
     return PEFT_OK;
+}
+
+peft_status pf_check_logits(const peft_model *m, const peft_tensor *out, int64_t n)
+{
+    return pf_check_output(m, "the result tensor", out, n);
 }

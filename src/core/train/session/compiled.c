@@ -45,6 +45,7 @@ static peft_status find_inputs(pf_compiled *c, const pf_loss *loss)
     for (int i = 0; i < g->inputs; i++) if (g->input[i].flags & PF_IN_GIVEN) c->given[c->givens++] = i;
     PF_TRY(pf_exec_find_input(&c->exec, "images", &c->images));
     if (!loss) return PEFT_OK;
+    while (g->node[c->loss_node].op != &pf_op_loss) c->loss_node++;
     return pf_exec_find_input(&c->exec, loss->kind->labels == PF_LABEL_CLASS ? "labels" : "targets", &c->labels);
 }
 

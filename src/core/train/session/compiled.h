@@ -11,6 +11,7 @@ typedef struct pf_compiled {
     pf_exec exec;
     int64_t batch;                       /* 1 for a front */
     pf_val logits, loss;
+    uint32_t loss_node;                  /* its number, where there is a loss */
     int images, labels;                  /* indices of inputs; labels -1: none. labels may be "labels" or "targets" */
     int given[PF_INPUTS_MAX], givens;    /* of those that methods declared */
     pf_crossing *crossing; uint32_t crossings; char key[65];         /* of a front or back: graph.h, pf_graph_cut */
@@ -51,6 +52,7 @@ peft_status pf_given_bind(const pf_given *s, pf_compiled *c, int64_t n, int64_t 
 /* --- call.c --- */
 /* images is [n,3,s,s] of the model's side with 1 <= n <= batch, and of a float type; writes n. */
 peft_status pf_check_images(const peft_model *m, const peft_tensor *images, int64_t batch, int64_t *n);
-/* out is n times the output of the model: [n,classes], or [n,h,w,classes] */
-peft_status pf_check_logits(const peft_model *m, const peft_tensor *out, int64_t n);
+/* x, called `who` in messages, is n times the output of the model: [n,classes], or [n,h,w,classes]. */
+peft_status pf_check_output(const peft_model *m, const char *who, const peft_tensor *x, int64_t n);
+peft_status pf_check_logits(const peft_model *m, const peft_tensor *out, int64_t n);   /* of a tensor for the result */
 #endif

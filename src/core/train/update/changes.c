@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
- * changes.c -- the part of a state that an application may change between two updates: the base rate, and which
- * parameters are frozen. A state has entries for what differs from a trainer that was just made; restoring takes all of
- * it over. */
+ * changes.c -- the part of a state that an application may change between two updates: the base rate, which parameters
+ * are frozen, and whether the loss is a function of its own. A state has entries for what differs from a trainer that
+ * was just made; restoring takes rate and frozen parameters over. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "core/format/meta.h"
 #include "core/train/trainer.h"
 
-static const char rate_key[] = "libpeft.lr", frozen_prefix[] = "libpeft.frozen.";
+static const char rate_key[] = "libpeft.lr", loss_key[] = "libpeft.own_loss", frozen_prefix[] = "libpeft.frozen.";
 enum { KEY = 192 };
 
 static const char *frozen_key(const pf_slot *s, char key[KEY])
@@ -22,6 +22,7 @@ static double first_rate(const peft_trainer *t) { return pf_options_float(t->opt
 peft_status pf_changes_write(const peft_trainer *t, pf_st_out *o)
 {
     char key[KEY], text[64];
+    if (t->own.fn) PF_TRY(pf_st_out_meta(o, loss_key, "yes"));
     if (t->schedule.lr != first_rate(t)) {
         pf_print_float(text, sizeof text, t->schedule.lr);
         PF_TRY(pf_st_out_meta(o, rate_key, text));
@@ -41,6 +42,16 @@ static peft_status read_rate(const peft_trainer *t, const pf_st *st, double *lr)
     *lr = first_rate(t);
     if (!text || (pf_parse_float(text, lr) && *lr >= pf_schedule_floor(&t->schedule) && *lr <= 1e6)) return PEFT_OK;
     return pf_fail(PEFT_E_FORMAT, "metadata entry '%s': given '%.40s', expected a learning rate", rate_key, text);
+}
+
+/* A function cannot be kept in a file: the application gives it again. */
+static peft_status check_loss(const peft_trainer *t, const pf_st *st)
+{
+    const bool saved = pf_st_meta(st, loss_key) != NULL;
+    if (saved == (t->own.fn != NULL)) return PEFT_OK;
+    return pf_fail(PEFT_E_MISMATCH, "loss: the state was saved with %s, the trainer has %s; call peft_trainer_set_loss "
+                   "as before", saved ? "a loss function of the program" : "the loss of the options",
+                   saved ? "that of its options" : "a loss function of the program");
 }
 
 /* The entry of a parameter, "1 20": frozen, 20 updates skipped so far. *found counts the entries. */
@@ -75,6 +86,7 @@ peft_status pf_changes_read(peft_trainer *t, const pf_st *st, int64_t step, bool
 {
     double lr;
     size_t found = 0;
+    PF_TRY(check_loss(t, st));
     PF_TRY(read_rate(t, st, &lr));
     if (copy) t->schedule.lr = lr;
     for (size_t i = 0; i < t->slots; i++) {

@@ -6,7 +6,7 @@
 
 peft_status peft_trainer_set_reduce(peft_trainer *t, int64_t rank, int64_t ranks, peft_reduce_fn fn, void *user)
 {
-    if (!t) return pf_fail(PEFT_E_INVALID, "trainer is NULL: expected a pointer");
+    PF_TRY(pf_trainer_ready(t));
     if (ranks < 1 || rank < 0 || rank >= ranks)
         return pf_fail(PEFT_E_INVALID, "rank %lld of %lld ranks: expected 1 rank or more, and a rank from 0 to "
                        "ranks - 1", (long long)rank, (long long)ranks);
@@ -22,15 +22,13 @@ peft_status peft_trainer_set_reduce(peft_trainer *t, int64_t rank, int64_t ranks
     return PEFT_OK;
 }
 
-/* The error of a reducer that returned `stop` (not 0), or gave an impossible number of passes. Where a libpeft function
- * failed in it, or it called peft_set_error, that error is passed on. */
+/* The error of a reducer that returned `stop` (not 0), or gave an impossible number of passes. */
 static peft_status refused(const peft_trainer *t, int stop, int64_t passes)
 {
-    const long long step = t->step;
-    if (stop && pf_error_seen()) return pf_within(pf_error_seen(), "reducer at step %lld", step);
-    if (stop) return pf_fail(PEFT_E_CANCELLED, "cancelled by the reducer at step %lld, which returned %d", step, stop);
+    if (stop) return pf_stopped(t, "reducer", stop);
     return pf_fail(PEFT_E_INVALID, "reducer at step %lld: passes is %lld, expected the number of backward passes of "
-                   "all ranks, at least the %lld of this trainer", step, (long long)passes, (long long)t->pending);
+                   "all ranks, at least the %lld of this trainer", (long long)t->step, (long long)passes,
+                   (long long)t->pending);
 }
 
 peft_status pf_reduce_gradients(peft_trainer *t, int64_t *passes)
@@ -39,7 +37,9 @@ peft_status pf_reduce_gradients(peft_trainer *t, int64_t *passes)
     const int64_t count = peft_model_trainable_count(t->model);
     if (!t->pending) memset(t->slab, 0, (size_t)count * sizeof *t->slab);
     pf_error_watch();
+    t->inside = "reducer";
     const int stop = t->reduce.fn((float *)(void *)t->slab, count, passes, t->reduce.user);
+    t->inside = NULL;
     if (!stop && *passes >= t->pending) return PEFT_OK;
     const peft_status s = refused(t, stop, *passes);
     pf_pending_rewind(t);

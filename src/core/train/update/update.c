@@ -72,8 +72,9 @@ static void warn_of_end(peft_trainer *t, double lr)
 peft_status peft_trainer_update(peft_trainer *t)
 {
     PK_FLOAT_SCOPE;
-    if (!t) return pf_fail(PEFT_E_INVALID, "trainer is NULL");
+    PF_TRY(pf_trainer_ready(t));
     if (!pf_pending_count(t)) return pf_fail(PEFT_E_STATE, "update: no backward pass since the last one");
+    pf_forward_end(t);
     const double start = pf_trainer_now();
     const bool own = t->pending > 0;
     int64_t passes = t->pending;
