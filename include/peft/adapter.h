@@ -25,7 +25,8 @@ peft_method_option(const char *method, size_t i, const char **name, const char *
 /* --- parameters: borrowed views, alive as long as what they were taken from ---------------------------------------- */
 typedef struct peft_param peft_param;
 PEFT_API const char  *peft_param_name(const peft_param *p); /* "prompt", "blocks.3.attn.qkv.bias", "head.weight" */
-PEFT_API peft_tensor *peft_param_value(peft_param *p);            /* f32; writing to it between steps is allowed */
+/* f32. Writing to it between steps is allowed, while no thread predicts or saves with it (session.h). */
+PEFT_API peft_tensor *peft_param_value(peft_param *p);
 /* The sum of the gradients of the backward passes since the last update, before clipping (peft_trainer_backward); NULL
  * while no trainer holds the parameter. */
 PEFT_API const peft_tensor *peft_param_grad(const peft_param *p);

@@ -1,12 +1,36 @@
 /* SPDX-License-Identifier: Apache-2.0
  * peft/session.h -- a model compiled for inference: one arena, no allocation per call.
  *
- * Threads. A session, and likewise a trainer, is used by one thread at a time. Sessions of one model may run in several
- * threads at once, also while one more thread trains the model: a prediction then sees the parameters as an update left
- * them, never half of an update. An update waits until the running predictions are done, and a prediction until the
- * update is (with heads that have batch norm, until the whole training pass is, which writes running statistics). The
- * application must see to it that no call of the trainer runs while it saves or merges the model, attaches or detaches
- * adapters, reads or writes tensors through peft_param_value, or uses the model's adapters in another model. */
+ * Threads. A session, and likewise a trainer, is used by one thread at a time. Different ones may be used by several
+ * threads at once, also those of one model, and of models that share adapters. Every model and every adapter has a lock
+ * inside the library, so that no call reads values while another changes them: a prediction sees the parameters as an
+ * update left them, never half of an update, and a file holds them so. Calls that only read run at the same time; a
+ * change waits until those before it are done, and those after it wait for the change, in the order they came.
+ *
+ *     call                                                    of the model itself   of its adapters
+ *     peft_session_predict, peft_session_probabilities        reads                 reads
+ *     peft_model_save, peft_model_save_hf, peft_model_merge   reads                 reads
+ *     peft_adapter_save, peft_adapter_save_hf                 -                     reads (that adapter)
+ *     peft_trainer_update, as a part of step and fit too      changes               changes
+ *     peft_trainer_create, _restore, _free                    changes (a moment)    changes (a moment)
+ *     peft_trainer_step, _backward, _forward until update     changes (batch norm)  -
+ *     peft_model_attach, _detach, _set_note                   changes               -
+ *     peft_session_create, _free, peft_model_free             -                     -
+ *
+ * "batch norm": of the head, whose running statistics the forward pass writes; with other heads a pass waits for
+ * nobody. Refused with PEFT_E_STATE: a second trainer of a parameter, also through another model that has the adapter;
+ * attach and detach while a trainer or session of the model lives.
+ *
+ * No lock is held while a batch or progress callback, a reducer or a loss function runs: these may predict and save. A
+ * log function and an allocator may be called under a lock, and must not call the library.
+ *
+ * The locks cannot protect what is read or written through a pointer that the library handed out: peft_param_value,
+ * peft_param_grad, peft_model_find_buffer, peft_adapter_find_buffer, peft_model_note. The application must see to it
+ * that no call that changes the same values runs meanwhile, and, while it writes, none that reads them. Between two
+ * calls of the trainer in the trainer's thread (also in a callback of it) reading is safe.
+ *
+ * After a fork, the child must not use models and adapters that another thread of the parent was using then: that
+ * thread's locks stay held in the child. What it makes itself, it can use. */
 #ifndef PEFT_SESSION_H
 #define PEFT_SESSION_H
 #include <peft/adapter.h>

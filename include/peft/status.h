@@ -10,7 +10,7 @@
  * `T **out` is the caller's, to be given back once to its _free. The order of frees never matters; free of NULL is
  * fine.
  * Threads: different objects may be used by different threads at once, one object by one thread at a time, except
- * that a backbone and everything const may be read by many. */
+ * that a backbone and everything const may be read by many; session.h has a table for models and adapters. */
 #ifndef PEFT_STATUS_H
 #define PEFT_STATUS_H
 #include <peft/export.h>

@@ -37,7 +37,11 @@ peft_status pf_adapter_make(peft_backbone *b, const char *method, const peft_opt
     PF_TRY(pf_options_check(o, m->opts ? m->opts : none, NULL, who));
     peft_adapter *a = pf_alloc_zero(b->ctx, sizeof *a);
     if (!a) return pf_nomem("adapter", sizeof *a);
-    const peft_status locked = pf_constants_init(&a->constants);
+    peft_status locked = pf_constants_init(&a->constants);
+    if (!locked) {
+        locked = pf_guard_init(&a->guard, "adapter");
+        if (locked) pf_constants_free(&a->constants, b->ctx);
+    }
     if (locked) {
         pf_free(b->ctx, a);
         return locked;
@@ -82,6 +86,7 @@ void peft_adapter_free(peft_adapter *a)
     pf_params_free(b->ctx, &a->params);
     pf_params_free(b->ctx, &a->buffers);
     pf_constants_free(&a->constants, b->ctx);
+    pf_guard_end(&a->guard);
     peft_options_free(a->options);
     pf_free(b->ctx, a->state);
     pf_free(b->ctx, a);

@@ -3,6 +3,7 @@
 #ifndef PF_ADAPTER_H
 #define PF_ADAPTER_H
 #include <peft/adapter.h>
+#include "core/adapt/guard.h"
 #include "core/graph/constants.h"
 #include "core/graph/param.h"
 #include "core/weights/backbone.h"
@@ -29,6 +30,7 @@ struct peft_adapter {
     pf_params params;
     pf_params buffers;                   /* saved, not trained */
     pf_constants constants;
+    pf_guard guard;                      /* of the values of params and buffers */
     pf_network network[2]; int networks; /* transformers the method declared */
     peft_status status;                  /* the first error of init */
     char rule[64];                       /* peft_sys_init_rule's text */

@@ -4,6 +4,7 @@
 #include "core/format/folder.h"
 #include "core/base/json_text.h"
 #include "core/interop/hf_dir.h"
+#include "core/model/locks.h"
 #include "core/store/state.h"
 
 static const pf_opt options[] = {
@@ -93,14 +94,15 @@ peft_status peft_adapter_save_hf(const peft_adapter *a, const char *dir, const p
 {
     PK_FLOAT_SCOPE;
     if (!a || !dir) return pf_fail(PEFT_E_INVALID, "%s is NULL: expected a pointer", a ? "dir" : "adapter");
-    peft_status s = save(a, NULL, dir, o);
+    pf_guard *guard = (pf_guard *)(uintptr_t)&a->guard;
+    pf_guard_read(guard);
+    const peft_status s = save(a, NULL, dir, o);
+    pf_guard_done(guard);
     return s ? pf_within(s, "%s", dir) : PEFT_OK;
 }
 
-peft_status peft_model_save_hf(const peft_model *m, const char *dir, const peft_options *o)
+static peft_status save_model(const peft_model *m, const char *dir, const peft_options *o)
 {
-    PK_FLOAT_SCOPE;
-    if (!m || !dir) return pf_fail(PEFT_E_INVALID, "%s is NULL: expected a pointer", m ? "dir" : "model");
     if (m->adapters != 1)
         return pf_fail(PEFT_E_UNSUPPORTED, "the model has %zu adapters: a PEFT directory holds exactly one",
                        m->adapters);
@@ -111,6 +113,16 @@ peft_status peft_model_save_hf(const peft_model *m, const char *dir, const peft_
         return pf_fail(PEFT_E_UNSUPPORTED,
                        "the model pools by %s and its backbone does not: a PEFT directory has no field for that",
                        m->mean_pool ? "mean" : "cls");
-    peft_status s = save(m->adapter[0], m->params.count ? &m->params : NULL, dir, o);
+    const peft_status s = save(m->adapter[0], m->params.count ? &m->params : NULL, dir, o);
     return s ? pf_within(s, "%s", dir) : PEFT_OK;
+}
+
+peft_status peft_model_save_hf(const peft_model *m, const char *dir, const peft_options *o)
+{
+    PK_FLOAT_SCOPE;
+    if (!m || !dir) return pf_fail(PEFT_E_INVALID, "%s is NULL: expected a pointer", m ? "dir" : "model");
+    pf_model_lock_read(m);
+    const peft_status s = save_model(m, dir, o);
+    pf_model_unlock(m);
+    return s;
 }

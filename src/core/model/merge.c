@@ -6,7 +6,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "core/bits/weight_reader.h"
-#include "core/model/model.h"
+#include "core/model/locks.h"
 
 struct peft_merge { peft_backbone *to; const peft_method *method; peft_status status; };
 
@@ -124,7 +124,9 @@ peft_status peft_model_merge(const peft_model *m, peft_backbone **out)
     s.classes = m->classes;
     s.mean_pool = m->mean_pool;
     PF_TRY(pf_backbone_alloc(m->backbone->ctx, &s, &b));
+    pf_model_lock_read(m);
     peft_status status = fold(m, b);
+    pf_model_unlock(m);
     memcpy(b->rule, m->backbone->rule, sizeof b->rule);
     memcpy(b->note, m->backbone->note, sizeof b->note);
     if (!status) status = describe(m, b);

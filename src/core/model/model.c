@@ -66,7 +66,7 @@ peft_status pf_model_make(peft_backbone *b, const peft_options *o, pf_source *so
     PF_TRY(pf_options_check(o, pf_model_options, NULL, "a model"));
     peft_model *m = pf_alloc_zero(b->ctx, sizeof *m);
     if (!m) return pf_nomem("model", sizeof *m);
-    peft_status s = pf_guard_init(&m->guard);
+    peft_status s = pf_guard_init(&m->guard, "model");
     if (s) {
         pf_free(b->ctx, m);
         return s;
@@ -117,10 +117,8 @@ static peft_status in_use(const peft_model *m, const char *what)
                    atomic_load(&m->users));
 }
 
-peft_status peft_model_attach(peft_model *m, peft_adapter *a)
+static peft_status attach(peft_model *m, peft_adapter *a)
 {
-    PK_FLOAT_SCOPE;
-    if (!m || !a) return pf_fail(PEFT_E_INVALID, "%s is NULL: expected a pointer", m ? "adapter" : "model");
     PF_TRY(in_use(m, "attach"));
     if (a->backbone != m->backbone) return pf_fail(PEFT_E_MISMATCH,
                                                    "adapter: made for another backbone object than the model's");
@@ -134,9 +132,8 @@ peft_status peft_model_attach(peft_model *m, peft_adapter *a)
     return PEFT_OK;
 }
 
-peft_status peft_model_detach(peft_model *m, peft_adapter *a)
+static peft_status detach(peft_model *m, peft_adapter *a)
 {
-    if (!m || !a) return pf_fail(PEFT_E_INVALID, "%s is NULL: expected a pointer", m ? "adapter" : "model");
     PF_TRY(in_use(m, "detach"));
     for (size_t i = 0; i < m->adapters; i++) {
         if (m->adapter[i] != a) continue;
@@ -146,6 +143,24 @@ peft_status peft_model_detach(peft_model *m, peft_adapter *a)
     }
     return pf_fail(PEFT_E_NOTFOUND, "adapter: not attached to this model");
 }
+
+/* Changes the list of adapters while nobody reads it. */
+static peft_status change(peft_model *m, peft_adapter *a, peft_status (*how)(peft_model *m, peft_adapter *a))
+{
+    if (!m || !a) return pf_fail(PEFT_E_INVALID, "%s is NULL: expected a pointer", m ? "adapter" : "model");
+    pf_guard_write(&m->guard);
+    const peft_status s = how(m, a);
+    pf_guard_done(&m->guard);
+    return s;
+}
+
+peft_status peft_model_attach(peft_model *m, peft_adapter *a)
+{
+    PK_FLOAT_SCOPE;
+    return change(m, a, attach);
+}
+
+peft_status peft_model_detach(peft_model *m, peft_adapter *a) { return change(m, a, detach); }
 
 int64_t peft_model_classes(const peft_model *m) { return m ? m->classes : -1; }
 
@@ -230,6 +245,9 @@ const char *peft_model_note(const peft_model *m, const char *key)
 
 peft_status peft_model_set_note(peft_model *m, const char *key, const char *value)
 {
-    return m ? pf_notes_set(&m->notes, m->backbone->ctx, key, value)
-             : pf_fail(PEFT_E_INVALID, "model is NULL: expected a pointer");
+    if (!m) return pf_fail(PEFT_E_INVALID, "model is NULL: expected a pointer");
+    pf_guard_write(&m->guard);
+    const peft_status s = pf_notes_set(&m->notes, m->backbone->ctx, key, value);
+    pf_guard_done(&m->guard);
+    return s;
 }

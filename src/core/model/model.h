@@ -3,7 +3,6 @@
 #ifndef PF_MODEL_H
 #define PF_MODEL_H
 #include "core/adapt/adapter.h"
-#include "core/model/guard.h"
 #include "core/model/heads/head.h"
 #include "core/model/note.h"
 
@@ -22,7 +21,7 @@ struct peft_model {
     pf_params params;                    /* of the head */
     pf_params buffers;                   /* of the head: running statistics */
     pf_notes notes;
-    pf_guard guard;                      /* of the values of parameters and buffers, between trainer and sessions */
+    pf_guard guard;                      /* of all above that can change; see locks.h */
 };
 
 extern const pf_opt pf_model_options[];

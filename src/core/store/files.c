@@ -3,6 +3,7 @@
  * metadata, methods, options and the fingerprint of the backbone they were trained on. */
 #include <stdio.h>
 #include <string.h>
+#include "core/model/locks.h"
 #include "core/store/origin.h"
 #include "core/store/state.h"
 
@@ -108,14 +109,21 @@ peft_status peft_adapter_save(const peft_adapter *a, const char *path)
 {
     PK_FLOAT_SCOPE;
     if (!a || !path) return pf_fail(PEFT_E_INVALID, "%s is NULL: expected a pointer", a ? "path" : "adapter");
-    return write_file(a->backbone, "adapter", path, fill_adapter, a);
+    pf_guard *guard = (pf_guard *)(uintptr_t)&a->guard;
+    pf_guard_read(guard);
+    const peft_status s = write_file(a->backbone, "adapter", path, fill_adapter, a);
+    pf_guard_done(guard);
+    return s;
 }
 
 peft_status peft_model_save(const peft_model *m, const char *path)
 {
     PK_FLOAT_SCOPE;
     if (!m || !path) return pf_fail(PEFT_E_INVALID, "%s is NULL: expected a pointer", m ? "path" : "model");
-    return write_file(m->backbone, "model", path, fill_model, m);
+    pf_model_lock_read(m);
+    const peft_status s = write_file(m->backbone, "model", path, fill_model, m);
+    pf_model_unlock(m);
+    return s;
 }
 
 static peft_status read_adapter(peft_backbone *b, const pf_st *st, peft_adapter **out)

@@ -32,8 +32,8 @@ static peft_status fill(peft_trainer *t, pf_compiled *net, const pk_real *images
     return PEFT_OK;
 }
 
-/* Runs the nodes in front of the loss. Batch norm writes its running statistics there, so that no session may predict
- * meanwhile. */
+/* Runs the nodes in front of the loss. There the head's batch norm writes its running statistics, so that no session of
+ * this model may predict meanwhile; those of other models that share an adapter may. */
 static void run(peft_trainer *t)
 {
     const bool writes = t->model->buffers.count > 0;
@@ -76,10 +76,4 @@ peft_status pf_forward(peft_trainer *t, const peft_tensor *images, const int64_t
     t->seconds = pf_trainer_now() - start;
     t->forwarded = n;
     return PEFT_OK;
-}
-
-void pf_forward_end(peft_trainer *t)
-{
-    t->forwarded = 0;
-    pf_extents_set(&t->extents, t->batch);
 }

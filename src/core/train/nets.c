@@ -41,6 +41,12 @@ peft_status pf_trainer_net(peft_trainer *t, int64_t n)
                    "fewer than %lld samples; expected full batches", (long long)n, (long long)t->batch);
 }
 
+void pf_forward_end(peft_trainer *t)
+{
+    t->forwarded = 0;
+    pf_extents_set(&t->extents, t->batch);
+}
+
 /* The front, if one is wanted and there is something to have it for; then what is behind it, or the whole. */
 static peft_status compile_training(peft_trainer *t)
 {

@@ -100,8 +100,8 @@ peft_status peft_trainer_create(peft_model *m, const peft_options *o, peft_train
     t->ctx = m->backbone->ctx;
     t->seed = t->ctx->seed;
     t->reduce.ranks = 1;
-    t->model = pf_model_retain(m);
-    atomic_fetch_add(&m->users, 1);
+    t->model = m;
+    pf_model_use(m);
     t->last_loss = t->last_norm = t->last_lr = NAN;
     peft_status s = o ? pf_options_copy(o, &t->options) : PEFT_OK;
     if (!s) s = read_options(t);
@@ -121,7 +121,7 @@ void peft_trainer_free(peft_trainer *t)
     if (!t) return;
     peft_context *ctx = t->ctx;
     peft_model *m = t->model;
-    for (size_t i = 0; t->slot && i < t->slots; i++) if (t->slot[i].p) t->slot[i].p->grad.data = NULL;
+    pf_slab_leave(t);
     pf_extents_free(&t->extents, ctx);
     pf_compiled_free(&t->net);
     pf_compiled_free(&t->front);
@@ -134,7 +134,6 @@ void peft_trainer_free(peft_trainer *t)
     pf_loss_free(t);
     pf_notes_free(&t->notes, ctx);
     peft_options_free(t->options);
-    atomic_fetch_sub(&m->users, 1);
     pf_free(ctx, t);
-    peft_model_free(m);
+    pf_model_unuse(m);
 }

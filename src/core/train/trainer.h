@@ -89,6 +89,7 @@ peft_status pf_loss_options(peft_trainer *t);
 void        pf_loss_free(peft_trainer *t);
 /* update/slab.c: gradients and moments of the model's parameters, in the order of peft_model_param. */
 peft_status pf_slab_take(peft_trainer *t, bool decay_matrices);
+void        pf_slab_leave(peft_trainer *t);              /* another trainer may take the parameters */
 /* update/pending.c: the batches since the last update */
 double      pf_trainer_now(void);                                                /* seconds */
 /* Copies the model's buffers to t->saved_buffers, or back. */
@@ -107,13 +108,12 @@ peft_status pf_reduce_gradients(peft_trainer *t, int64_t *passes);
 /* nets.c: compiled nets and where they run */
 peft_status pf_trainer_compile(peft_trainer *t);
 peft_status pf_trainer_net(peft_trainer *t, int64_t n);                          /* the net is one for n samples */
+void        pf_forward_end(peft_trainer *t);            /* a batch is done, or given up: whole batches again */
 int64_t     pf_trainer_image(const peft_trainer *t);                             /* elements of one */
 /* forward.c: runs the nodes in front of the loss for a checked batch of n, and copies the logits. labels: what the loss
- * node reads, if it is run. copy: images may change before the backward pass. pf_forward_end: the batch is done, or
- * given up; the net is one for whole batches. */
+ * node reads, if it is run. copy: images may change before the backward pass. */
 peft_status pf_forward(peft_trainer *t, const peft_tensor *images, const int64_t *ids, int64_t n, const void *labels,
                        bool copy);
-void        pf_forward_end(peft_trainer *t);
 /* update/callback.c. The error of the application's callback `what`, which returned a number that is not 0: that of the
  * last libpeft function that failed in it, or that it gave to peft_set_error, else PEFT_E_CANCELLED. */
 peft_status pf_stopped(const peft_trainer *t, const char *what, int returned);

@@ -138,9 +138,9 @@ static peft_status restore(peft_trainer *t, const pf_st *st)
     if (!s && check.seen != pf_st_count(st)) s = pf_fail(PEFT_E_FORMAT, "%zu tensors, expected %zu", pf_st_count(st),
                                                          check.seen);
     if (!s) {
-        pf_guard_write(&t->model->guard);
+        pf_model_lock_write(t->model);
         s = each(t, read_one, &copy);
-        pf_guard_done(&t->model->guard);
+        pf_model_unlock(t->model);
     }
     if (s) {
         t->pending = pending;

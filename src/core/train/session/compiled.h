@@ -3,7 +3,7 @@
 #ifndef PF_COMPILED_H
 #define PF_COMPILED_H
 #include "core/graph/loss/loss.h"
-#include "core/model/model.h"
+#include "core/model/locks.h"
 #include "core/train/session/team.h"
 
 /* images -> logits (-> loss -> gradients when loss is given). */

@@ -54,8 +54,8 @@ peft_status peft_session_create(peft_model *m, const peft_options *o, peft_sessi
     PF_TRY(pf_options_check(o, options, NULL, "a session"));
     peft_session *s = pf_alloc_zero(m->backbone->ctx, sizeof *s);
     if (!s) return pf_nomem("session", sizeof *s);
-    s->model = pf_model_retain(m);
-    atomic_fetch_add(&m->users, 1);
+    s->model = m;
+    pf_model_use(m);
     peft_status status = o ? pf_options_copy(o, &s->options) : PEFT_OK;
     if (!status) status = prepare(s);
     if (status) peft_session_free(s);
@@ -72,9 +72,8 @@ void peft_session_free(peft_session *s)
     pf_free(m->backbone->ctx, s->images);
     pf_given_free(&s->given, m->backbone->ctx);
     peft_options_free(s->options);
-    atomic_fetch_sub(&m->users, 1);
     pf_free(m->backbone->ctx, s);
-    peft_model_free(m);
+    pf_model_unuse(m);
 }
 
 static peft_status run(peft_session *s, const peft_tensor *images, const peft_tensor *out, int64_t *n)
@@ -92,9 +91,9 @@ static peft_status run(peft_session *s, const peft_tensor *images, const peft_te
     }
     pf_exec_input(&s->net.exec, s->net.images, data);
     PF_TRY(pf_exec_bound(&s->net.exec));
-    pf_guard_read(&s->model->guard);
+    pf_model_lock_read(s->model);
     pf_exec_run(&s->net.exec, 0, s->net.exec.g.nodes);
-    pf_guard_done(&s->model->guard);
+    pf_model_unlock(s->model);
     s->ran = true;
     return PEFT_OK;
 }

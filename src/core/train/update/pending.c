@@ -15,14 +15,14 @@ double pf_trainer_now(void)
 void pf_pending_buffers(peft_trainer *t, bool restore)
 {
     pk_real *at = t->saved_buffers;
-    if (restore) pf_guard_write(&t->model->guard);
+    if (restore) pf_model_lock_write(t->model);
     for (size_t i = 0; i < peft_model_buffer_count(t->model); i++) {
         peft_tensor *b = &pf_model_buffer(t->model, i)->value;
         int64_t n = peft_tensor_count(b);
         memcpy(restore ? b->data : at, restore ? at : b->data, (size_t)n * sizeof *at);
         at += n;
     }
-    if (restore) pf_guard_done(&t->model->guard);
+    if (restore) pf_model_unlock(t->model);
 }
 
 int64_t pf_pending_count(const peft_trainer *t) { return t->reduce.fn ? t->batches : t->pending; }

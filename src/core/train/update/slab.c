@@ -6,19 +6,10 @@
 
 int pf_optimizer_moments(const pf_optimizer *o) { return o->adamw ? 2 : 1; }
 
-peft_status pf_slab_take(peft_trainer *t, bool decay_matrices)
+/* Makes the parameters this trainer's, unless another trainer has one of them: of this model, or of another that shares
+ * an adapter with it. */
+static peft_status claim(peft_trainer *t, int64_t scalars, bool decay_matrices)
 {
-    int64_t scalars = peft_model_trainable_count(t->model), buffers = 0;
-    int moments = pf_optimizer_moments(&t->opt);
-    t->slots = peft_model_param_count(t->model);
-    if (!t->slots)
-        return pf_fail(PEFT_E_STATE, "model: nothing to train; attach an adapter or give it a head (classes >= 1)");
-    for (size_t i = 0; i < peft_model_buffer_count(t->model); i++)
-        buffers += peft_tensor_count(&pf_model_buffer(t->model, i)->value);
-    t->slab_bytes = (size_t)(scalars * (1 + moments) + buffers) * sizeof(pk_real);
-    t->slot = pf_alloc_zero(t->ctx, t->slots * sizeof *t->slot);
-    t->slab = pf_alloc_zero(t->ctx, t->slab_bytes);
-    if (!t->slot || !t->slab) return pf_nomem("gradients and moments", t->slab_bytes);
     pk_real *at = t->slab;
     for (size_t i = 0; i < t->slots; i++) {
         pf_slot *s = &t->slot[i];
@@ -32,9 +23,36 @@ peft_status pf_slab_take(peft_trainer *t, bool decay_matrices)
         }
         s->p->grad.data = at;
         s->m = at + scalars;
-        if (moments > 1) s->v = at + 2 * scalars;
+        if (pf_optimizer_moments(&t->opt) > 1) s->v = at + 2 * scalars;
         at += s->count;
     }
-    t->saved_buffers = t->slab + (1 + moments) * scalars;
     return PEFT_OK;
+}
+
+peft_status pf_slab_take(peft_trainer *t, bool decay_matrices)
+{
+    int64_t scalars = peft_model_trainable_count(t->model), buffers = 0;
+    int moments = pf_optimizer_moments(&t->opt);
+    t->slots = peft_model_param_count(t->model);
+    if (!t->slots)
+        return pf_fail(PEFT_E_STATE, "model: nothing to train; attach an adapter or give it a head (classes >= 1)");
+    for (size_t i = 0; i < peft_model_buffer_count(t->model); i++)
+        buffers += peft_tensor_count(&pf_model_buffer(t->model, i)->value);
+    t->slab_bytes = (size_t)(scalars * (1 + moments) + buffers) * sizeof(pk_real);
+    t->slot = pf_alloc_zero(t->ctx, t->slots * sizeof *t->slot);
+    t->slab = pf_alloc_zero(t->ctx, t->slab_bytes);
+    if (!t->slot || !t->slab) return pf_nomem("gradients and moments", t->slab_bytes);
+    t->saved_buffers = t->slab + (1 + moments) * scalars;
+    pf_model_lock_write(t->model);
+    const peft_status status = claim(t, scalars, decay_matrices);
+    pf_model_unlock(t->model);
+    return status;
+}
+
+void pf_slab_leave(peft_trainer *t)
+{
+    if (!t->slot) return;
+    pf_model_lock_write(t->model);
+    for (size_t i = 0; i < t->slots; i++) if (t->slot[i].p) t->slot[i].p->grad.data = NULL;
+    pf_model_unlock(t->model);
 }

@@ -92,7 +92,7 @@ peft_status peft_trainer_update(peft_trainer *t)
     update_job j = { .t = t, .gscale = mean, .lr = pf_schedule_lr(&t->schedule, t->step) };
     warn_of_end(t, j.lr);
     if (t->opt.clip > 0 && norm > 0) j.gscale *= fmin(1, t->opt.clip / (norm + 1e-6));
-    pf_guard_write(&t->model->guard);
+    pf_model_lock_write(t->model);
     for (size_t i = 0; i < t->slots; i++) {
         if (t->slot[i].frozen) {
             t->slot[i].skipped++;
@@ -102,7 +102,7 @@ peft_status peft_trainer_update(peft_trainer *t)
         pk_pool_run(t->team.pool, (j.slot->count + PIECE - 1) / PIECE, update_piece, &j);
         if (atomic_load(&j.nonfinite) && !broken) broken = j.slot->p->name;
     }
-    pf_guard_done(&t->model->guard);
+    pf_model_unlock(t->model);
     t->last_lr = j.lr;
     t->step++;
     t->seconds += pf_trainer_now() - start;

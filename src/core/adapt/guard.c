@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  * guard.c -- see guard.h. Whoever waits for the lock keeps the turn, so that nobody overtakes. */
-#include "core/model/guard.h"
+#include "core/adapt/guard.h"
 
-peft_status pf_guard_init(pf_guard *g)
+peft_status pf_guard_init(pf_guard *g, const char *what)
 {
-    if (pthread_mutex_init(&g->turn, NULL)) return pf_fail(PEFT_E_NOMEM, "model: the system has no lock left");
+    if (pthread_mutex_init(&g->turn, NULL)) return pf_fail(PEFT_E_NOMEM, "%s: the system has no lock left", what);
     if (!pthread_rwlock_init(&g->lock, NULL)) return PEFT_OK;
     pthread_mutex_destroy(&g->turn);
-    return pf_fail(PEFT_E_NOMEM, "model: the system has no lock left");
+    return pf_fail(PEFT_E_NOMEM, "%s: the system has no lock left", what);
 }
 
 void pf_guard_end(pf_guard *g)
