@@ -156,6 +156,9 @@ static void stop_workers(pk_pool *p, int count)
     pthread_mutex_destroy(&p->lock);
 }
 
+/* The least stack of a worker. musl's default is 128 KiB; AVX-512 kernels compiled without optimization take 1.4 MiB. */
+#define STACK_BYTES ((size_t)4 << 20)
+
 int pk_pool_start(pk_pool *p, int threads)
 {
     p->threads = threads < 1 ? 1 : threads > (int)ROUND_WORKERS ? (int)ROUND_WORKERS : threads;
@@ -168,6 +171,11 @@ int pk_pool_start(pk_pool *p, int threads)
     pthread_cond_init(&p->wake, NULL);
     pthread_cond_init(&p->done, NULL);
 
+    pthread_attr_t attributes;
+    size_t stack;
+    pthread_attr_init(&attributes);
+    if (!pthread_attr_getstacksize(&attributes, &stack) && stack < STACK_BYTES)
+        pthread_attr_setstacksize(&attributes, STACK_BYTES);
     sigset_t all, before;               /* workers inherit the mask: signals are the application's business */
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
@@ -176,9 +184,10 @@ int pk_pool_start(pk_pool *p, int threads)
         worker *w = &p->workers[made];
         w->pool = p;
         w->index = made + 1;
-        if (pthread_create(&w->thread, NULL, work, w)) break;
+        if (pthread_create(&w->thread, &attributes, work, w)) break;
     }
     pthread_sigmask(SIG_SETMASK, &before, NULL);
+    pthread_attr_destroy(&attributes);
     return p->threads = 1 + made;
 }
 
