@@ -6,7 +6,16 @@
 include(CheckFunctionExists)
 find_path(PEFT_CBLAS_INCLUDE cblas.h REQUIRED PATH_SUFFIXES openblas-pthread openblas-openmp openblas-serial openblas
           blis-openmp blis-pthread blis-serial blis cblas)
-foreach(name blas cblas openblas flexiblas blis)
+# A BLAS in CMAKE_PREFIX_PATH comes before the system's, whatever their names.
+set(peft_blas_names blas cblas openblas flexiblas blis)
+foreach(name blis flexiblas openblas cblas blas)
+  find_library(PEFT_BLAS_${name} ${name} NO_SYSTEM_ENVIRONMENT_PATH NO_CMAKE_SYSTEM_PATH)
+  if(PEFT_BLAS_${name})
+    list(REMOVE_ITEM peft_blas_names ${name})
+    list(PREPEND peft_blas_names ${name})
+  endif()
+endforeach()
+foreach(name IN LISTS peft_blas_names)
   find_library(PEFT_BLAS_${name} ${name})
   mark_as_advanced(PEFT_BLAS_${name})
   if(PEFT_BLAS_${name} AND NOT PEFT_BLAS_LIBRARY)

@@ -36,3 +36,16 @@ if configure libown.a dlopen; then echo "blas.sh: a static library cannot be ope
 must_have "$work/log" "set PEFT_BLAS=link"
 if configure libown.so static; then echo "blas.sh: PEFT_BLAS=static was taken"; exit 1; fi
 must_have "$work/log" "expected dlopen or link"
+
+# A prefix of CMAKE_PREFIX_PATH comes before the system's folders, under any of the names that are looked for.
+mkdir -p "$work/prefix/lib" "$work/prefix/include"
+cp "$work/lib/libown.so" "$work/prefix/lib/libopenblas.so"
+echo 'void cblas_sgemm(void);' > "$work/prefix/include/cblas.h"
+rm -rf "$work/build"
+cmake -G Ninja -S "$root" -B "$work/build" -DCMAKE_C_COMPILER="$cc" -DPEFT_TESTS=OFF -DPEFT_EXAMPLES=OFF -DPEFT_IO=OFF \
+    -DCMAKE_PREFIX_PATH="$work/prefix" -DPEFT_BLAS=link > "$work/log" 2>&1 || { cat "$work/log"; exit 1; }
+must_have "$work/build/peft.pc" "-L$work/prefix/lib -lopenblas"
+must_have "$work/build/CMakeCache.txt" "PEFT_CBLAS_INCLUDE:PATH=$work/prefix/include"
+must_have "$work/build/build.ninja" "$work/prefix/lib/libopenblas.so"
+# The installed library finds it there by itself.
+must_have "$work/build/cmake_install.cmake" "$work/prefix/lib"
