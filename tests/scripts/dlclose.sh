@@ -1,13 +1,16 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# A program opens libpeft at run time, makes a session with threads, closes the library and goes on: the threads must
-# not lose their code. dlclose.sh BUILD [CC]
+# A program opens libpeft at run time, makes a session with threads, closes the library while they live, goes on
+# predicting, and frees everything; several times. The library must stay loaded: its threads run its code.
+# dlclose.sh BUILD [CC] [FLAGS..]      FLAGS: -fsanitize=.. where the library was built so
 set -eu
 build=$1 cc=${2:-cc}
+shift
+[ $# -eq 0 ] || shift
 root=$(cd "$(dirname "$0")/../.." && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-cat > "$work/program.c" <<'END'
+cat > "$work/program.c" <<'END_OF_PROGRAM'
 #include <dlfcn.h>
 #include <peft/peft.h>
 #include <stdio.h>
@@ -15,32 +18,63 @@ cat > "$work/program.c" <<'END'
 
 #define GET(name) __typeof__(name) *p_##name = (__typeof__(name) *)dlsym(library, #name)
 
-int main(int argc, char **argv)
+static int one_round(const char *path)
 {
-    void *library = argc > 1 ? dlopen(argv[1], RTLD_NOW) : NULL;
+    static float pixels[3 * 32 * 32], logits[2];
+    const int64_t image_dims[] = { 1, 3, 32, 32 }, logit_dims[] = { 1, 2 };
+    void *library = dlopen(path, RTLD_NOW);
     if (!library) return fprintf(stderr, "%s\n", dlerror()), 1;
     GET(peft_context_create);
     GET(peft_context_set_threads);
+    GET(peft_context_free);
     GET(peft_options_create);
     GET(peft_options_parse);
+    GET(peft_options_free);
     GET(peft_backbone_create);
+    GET(peft_backbone_free);
     GET(peft_model_create);
+    GET(peft_model_free);
     GET(peft_session_create);
+    GET(peft_session_predict);
+    GET(peft_session_free);
+    GET(peft_tensor_wrap);
+    GET(peft_tensor_free);
     peft_context *ctx;
     peft_options *o;
     peft_backbone *vit;
     peft_model *m;
     peft_session *s;
+    peft_tensor *images, *out;
     if (p_peft_context_create(NULL, NULL, NULL, &ctx) || p_peft_context_set_threads(ctx, 4)
         || p_peft_options_create(ctx, &o)
         || p_peft_options_parse(o, "image_size=32,patch=8,width=32,depth=1,heads=2,mlp=64,classes=2")
         || p_peft_backbone_create(ctx, o, &vit) || p_peft_model_create(vit, NULL, &m)
-        || p_peft_session_create(m, NULL, &s)) return 2;
+        || p_peft_session_create(m, NULL, &s)
+        || p_peft_tensor_wrap(ctx, PEFT_F32, 4, image_dims, pixels, &images)
+        || p_peft_tensor_wrap(ctx, PEFT_F32, 2, logit_dims, logits, &out)) return 2;
     dlclose(library);
-    nanosleep(&(struct timespec){ 0, 100000000 }, NULL);        /* threads watch for work, then sleep */
+    nanosleep(&(struct timespec){ 0, 50000000 }, NULL);         /* threads watch for work, then sleep */
+    if (p_peft_session_predict(s, images, out)) return 3;
+    p_peft_tensor_free(images);
+    p_peft_tensor_free(out);
+    p_peft_session_free(s);
+    p_peft_model_free(m);
+    p_peft_backbone_free(vit);
+    p_peft_options_free(o);
+    p_peft_context_free(ctx);
+    return 0;
+}
+
+int main(int argc, char **argv)
+{
+    if (argc < 2) return 1;
+    for (int i = 0; i < 4; i++) {
+        const int failed = one_round(argv[1]);
+        if (failed) return failed;
+    }
     puts("lives");
     return 0;
 }
-END
-"$cc" -std=gnu11 -w "$work/program.c" -o "$work/program" -I"$root/include" -ldl
+END_OF_PROGRAM
+"$cc" -std=gnu11 -w "$@" "$work/program.c" -o "$work/program" -I"$root/include" -ldl
 [ "$("$work/program" "$build/libpeft.so")" = lives ]
