@@ -1,0 +1,85 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Compares the interface with the baseline of this folder. Additions pass; anything else fails: a symbol that is gone or
+# has another version node, another signature, struct or enum value, a macro with another text, a header that is gone.
+# A program compiled against the baseline's headers must run with the libraries of the build.
+# The systems interface (peft/sys) may change where PEFT_METHOD_ABI changes with it.
+#   check.sh [--strict] ROOT BUILD [CC]     BUILD: "-" for the headers and maps alone
+# Without --strict differences are printed but do not fail as long as the baseline's major version is 0, or is another
+# one than the project's: such versions may change the interface.
+set -eu
+export LC_ALL=C
+strict=
+if [ "$1" = --strict ]; then strict=1; shift; fi
+root=$(cd "$1" && pwd) build=$2 cc=${3:-cc}
+here=$(cd "$(dirname "$0")" && pwd)
+baseline=$here/baseline
+command -v abidiff > /dev/null || { echo "check.sh: abidiff is missing (Debian: abigail-tools)"; exit 77; }
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+"$here/probe.sh" "$root" "$work/now" "$cc"
+mkdir "$work/old"
+tar -xzf "$baseline/headers.tar.gz" -C "$work/old"
+
+was=$(cat "$baseline/version") is=$(cat "$work/now/version")
+if [ "${was%%.*}" -gt 0 ] && [ "${was%%.*}" = "${is%%.*}" ]; then strict=1; fi
+
+# Lines of $1 (sorted) that are not in $2 are printed behind "$3"; fails where there are any.
+kept() {
+    comm -23 "$1" "$2" > "$work/gone"
+    sed "s/^/$3 /" "$work/gone"
+    [ ! -s "$work/gone" ]
+}
+# $1 core, io or sys
+types() {
+    abidiff --no-default-suppression --no-added-syms --no-show-locs "$baseline/$1.abi" "$work/now/$1.abi"
+}
+headers() { # $1 a pattern
+    (cd "$work/old/include" && find peft -name '*.h*' | grep "$1" | sort) > "$work/old_headers"
+    (cd "$root/include" && find peft -name '*.h*' | sort) > "$work/now_headers"
+    kept "$work/old_headers" "$work/now_headers" "header is gone:"
+}
+
+bad=0
+for part in core io; do
+    kept "$baseline/$part.symbols" "$work/now/$part.symbols" "symbol is gone or has another version node:" || bad=1
+    types $part || bad=1
+done
+kept "$baseline/stable.macros" "$work/now/stable.macros" "macro is gone or changed:" || bad=1
+headers '^peft/[a-z_]*\.h' || bad=1
+
+sys=0
+kept "$baseline/sys.symbols" "$work/now/sys.symbols" "symbol is gone or has another version node:" || sys=1
+types sys || sys=1
+kept "$baseline/sys.macros" "$work/now/sys.macros" "macro is gone or changed:" || sys=1
+headers '^peft/sys/' || sys=1
+if [ $sys -eq 1 ] && cmp -s "$baseline/method_abi" "$work/now/method_abi"; then
+    echo "check.sh: the systems interface changed and PEFT_METHOD_ABI did not: raise PEFT_METHOD_VERSION"
+    bad=1
+elif [ $sys -eq 1 ]; then
+    echo "check.sh: the systems interface changed, and PEFT_METHOD_ABI with it: permitted"
+fi
+
+# The libraries of the build have the symbols of the maps; the old program runs.
+if [ "$build" != - ]; then
+    build=$(cd "$build" && pwd)
+    sed 's/\(.*\) \(.*\)/\1@@\2/' "$baseline/core.symbols" "$baseline/io.symbols" | sort > "$work/wanted"
+    nm -D --defined-only "$build/libpeft.so" "$build/src/io/libpeft-io.so" | awk 'NF == 3 { print $3 }' | sort \
+        > "$work/exported"
+    kept "$work/wanted" "$work/exported" "no library exports" || bad=1
+    if "$cc" -std=c11 -I"$work/old/include" "$baseline/program.c" -o "$work/program" -L"$build" -lpeft \
+        -L"$build/src/io" -lpeft-io -Wl,-rpath,"$build:$build/src/io" -Wl,-z,now; then
+        "$work/program" || { echo "check.sh: a program compiled against the headers of $was fails"; bad=1; }
+    else
+        bad=1
+    fi
+fi
+
+if [ $bad -eq 0 ]; then
+    echo "check.sh: the interface of $is has all of the baseline, $was"
+elif [ -n "$strict" ]; then
+    echo "check.sh: the interface differs from the baseline, $was, in more than additions"
+    exit 1
+else
+    echo "check.sh: the interface of $is differs from the baseline, $was; permitted between these versions"
+fi

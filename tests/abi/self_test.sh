@@ -1,0 +1,106 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# check.sh on copies of this checkout: an addition must pass; every kind of break must fail. self_test.sh [CC]
+set -eu
+cc=${1:-cc}
+here=$(cd "$(dirname "$0")" && pwd)
+root=$(cd "$here/../.." && pwd)
+command -v abidiff > /dev/null || { echo "self_test.sh: abidiff is missing (Debian: abigail-tools)"; exit 77; }
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+
+# The first copy, with a header of this test, becomes the baseline of all others.
+mkdir -p "$work/base/tests" "$work/base/src/io"
+cp -r "$root/include" "$root/CMakeLists.txt" "$work/base"
+cp "$root/src/peft.map" "$work/base/src"
+cp "$root/src/io/peft_io.map" "$work/base/src/io"
+cp -r "$here" "$work/base/tests/abi"
+mkdir -p "$work/base/tests/scripts"
+cat > "$work/base/include/peft/probe.h" <<'CODE'
+#ifndef PEFT_PROBE_H
+#define PEFT_PROBE_H
+#include <peft/export.h>
+#define PEFT_PROBE_MAX 8
+typedef enum peft_probe_kind { PEFT_PROBE_A = 0, PEFT_PROBE_B = 1 } peft_probe_kind;
+typedef struct peft_probe { int64_t rows; float scale; } peft_probe;
+typedef struct peft_unnamed { int32_t a, b; } peft_unnamed;
+PEFT_API int peft_probe_one(const peft_probe *p, peft_probe_kind kind);
+PEFT_API int peft_probe_two(int64_t n);
+#endif
+CODE
+sed -i 's/^PEFT_1 {$/&\nglobal:\n    peft_probe_one;\n    peft_probe_two;/' "$work/base/src/peft.map"
+cat > "$work/base/include/peft/sys/probe.h" <<'CODE'
+#ifndef PEFT_SYS_PROBE_H
+#define PEFT_SYS_PROBE_H
+#include <peft/sys/method.h>
+typedef struct peft_sys_probe { int64_t rows; } peft_sys_probe;
+#endif
+CODE
+"$work/base/tests/abi/update.sh" --force "$cc" > "$work/log"
+
+# $1 pass or fail, $2 what is said, $3 the file to edit, $4 the edit, $5 $6 another file and its edit
+try() {
+    rm -rf "$work/copy"
+    cp -r "$work/base" "$work/copy"
+    sed -i "$4" "$work/copy/$3"
+    if [ "$2" != unchanged ] && cmp -s "$work/copy/$3" "$work/base/$3"; then
+        echo "self_test.sh: no edit: $4"
+        exit 1
+    fi
+    [ -z "${5-}" ] || sed -i "$6" "$work/copy/$5"
+    got=pass
+    "$work/base/tests/abi/check.sh" --strict "$work/copy" - "$cc" > "$work/log" 2>&1 || got=fail
+    grep -q "^check.sh: " "$work/log" || { cat "$work/log"; echo "self_test.sh: the check broke: $4"; exit 1; }
+    if [ $got != "$1" ] || { [ "$2" != unchanged ] && ! grep -qi "$2" "$work/log"; }; then
+        cat "$work/log"
+        echo "self_test.sh: '$4' on $3: $got, expected $1 with '$2'"
+        exit 1
+    fi
+}
+h=include/peft/probe.h
+map=src/peft.map
+try pass unchanged $h ''
+try pass "has all of the baseline" $h 's/^PEFT_API int peft_probe_two.*/&\nPEFT_API int peft_probe_three(void);/' \
+    $map 's/^    peft_probe_two;/&\n    peft_probe_three;/'
+try pass "has all of the baseline" $h 's/PEFT_PROBE_B = 1/&, PEFT_PROBE_C = 2/'
+try pass "has all of the baseline" $h 's/^#define PEFT_PROBE_MAX.*/&\n#define PEFT_PROBE_MIN 1/'
+try pass "has all of the baseline" $h \
+    's/^typedef struct peft_unnamed.*/&\ntypedef struct peft_more { int a; } peft_more;/'
+try fail "symbol is gone.*peft_probe_two" $h '/peft_probe_two/d' $map '/peft_probe_two/d'
+try fail "peft_probe_two" $h 's/peft_probe_two(int64_t n)/peft_probe_two(int32_t n)/'
+try fail "peft_probe_two" $h 's/peft_probe_two(int64_t n)/peft_probe_two(int64_t n, int m)/'
+try fail "peft_probe_two" $h 's/int peft_probe_two/int64_t peft_probe_two/'
+try fail "data member insertion" $h 's/float scale;/& int more;/'
+try fail "peft_probe" $h 's/float scale;/int scale;/'
+try fail "peft_unnamed" $h 's/int32_t a, b;/int32_t a, b, c;/'
+try fail "peft_unnamed" $h '/struct peft_unnamed/d'
+try fail "PEFT_PROBE_B" $h 's/PEFT_PROBE_B = 1/PEFT_PROBE_B = 2/'
+try fail "PEFT_PROBE_B" $h 's/, PEFT_PROBE_B = 1//'
+try fail "macro.*PEFT_PROBE_MAX" $h 's/PEFT_PROBE_MAX 8/PEFT_PROBE_MAX 9/'
+try fail "macro.*PEFT_PROBE_MAX" $h '/PEFT_PROBE_MAX/d'
+try fail "another version node" $map 's/^PEFT_1 {/PEFT_2 {/; s/} PEFT_1;/} PEFT_2;/'
+s=include/peft/sys/probe.h
+try fail "PEFT_METHOD_ABI did not" $s 's/int64_t rows;/& int64_t columns;/'
+try pass "PEFT_METHOD_ABI with it" $s 's/int64_t rows;/& int64_t columns;/' include/peft/sys/method.h \
+    's/^\(#define PEFT_METHOD_VERSION\) .*/\1 99u/'
+rm "$work/base/include/peft/sys/probe.h"
+cp -r "$work/base" "$work/gone"
+if "$work/base/tests/abi/check.sh" --strict "$work/gone" - "$cc" > "$work/log" 2>&1; then exit 1; fi
+grep -q "header is gone: peft/sys/probe.h" "$work/log"
+
+# Below 1.0 and between major versions differences are reported and permitted; within one they are not.
+mode() { # $1 pass or fail, $2 version of the baseline, $3 of the project
+    echo "$2" > "$work/base/tests/abi/baseline/version"
+    rm -rf "$work/copy"
+    cp -r "$work/base" "$work/copy"
+    sed -i '/PEFT_PROBE_MAX/d' "$work/copy/$h"
+    sed -i "s/^project(peft VERSION [0-9.]*/project(peft VERSION $3/" "$work/copy/CMakeLists.txt"
+    got=pass
+    "$work/base/tests/abi/check.sh" "$work/copy" - "$cc" > "$work/log" 2>&1 || got=fail
+    [ $got = "$1" ] || { cat "$work/log"; echo "self_test.sh: $2 to $3: $got, expected $1"; exit 1; }
+}
+mode pass 0.1.0 0.2.0
+mode pass 0.9.0 1.0.0
+mode pass 1.4.0 2.0.0
+mode fail 1.4.0 1.5.0
+echo "self_test.sh: every break was found"
