@@ -211,7 +211,7 @@ START_TEST(architectures_that_compute_something_else)
 {
     static const struct { const char *json, *text; } rows[] = {
         { ARCH("vit_small_patch16_rope_ape_224"), "rotary positions" },
-        { ARCH("vit_base_patch16_rpn_224"), "norms behind" },
+        { ARCH("vit_base_patch16_rpn_224"), "norms after" },
         { ARCH("vit_pe_spatial_base_patch16_512"), "rotary" }, { ARCH("eva02_tiny_patch14_224"), "rotary" },
         { ARGS("eva_large_patch14_196", "\"use_rot_pos_emb\": true"), "use_rot_pos_emb" },
         { ARGS("eva_large_patch14_196", "\"use_post_norm\": true"), "use_post_norm" },

@@ -76,7 +76,7 @@ enum { PF_HAS_FC_NORM = 1, PF_HAS_NORM_PRE = 2, PF_HAS_NO_NORM = 4, PF_HAS_NO_PA
 typedef struct pf_lack { unsigned has; const char *what; } pf_lack;
 typedef struct pf_field { const char *key, *json; } pf_field;
 #define PF_HF_LACKS \
-    { PF_HAS_FC_NORM, "the norm behind mean pooling (fc_norm)" }, { PF_HAS_NORM_PRE, "a norm before the blocks" }, \
+    { PF_HAS_FC_NORM, "the norm after mean pooling (fc_norm)" }, { PF_HAS_NORM_PRE, "a norm before the blocks" }, \
     { PF_HAS_NO_NORM, "a network without a final norm" }, \
     { PF_HAS_NO_PATCH_BIAS, "a patch embedding without a bias" }
 

@@ -51,7 +51,7 @@ static const struct { section section; const char *key; allowed allowed; const c
     { ARGS, "use_abs_pos_emb", ON, NULL, "a network without a position embedding" },
     { ARGS, "use_rot_pos_emb", OFF, NULL, "rotary positions" },
     { ARGS, "pool_include_prefix", OFF, NULL, "pooling over class and register tokens as well as patches" },
-    { ARGS, "use_post_norm", OFF, NULL, "norms behind attention and MLP" },
+    { ARGS, "use_post_norm", OFF, NULL, "norms after attention and MLP" },
     { ARGS, "qk_norm", OFF, NULL, "norms of q and k" },
     { ARGS, "scale_attn_norm", OFF, NULL, "a norm inside attention" },
     { ARGS, "scale_mlp_norm", OFF, NULL, "a norm inside the MLP" },

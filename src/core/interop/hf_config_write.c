@@ -20,8 +20,8 @@ static const struct { unsigned types; const char *name, *value; } plain[] = {
     { 1, "use_bdlora", "null" }, { 1, "arrow_config", "null" }, { 1, "kasa_config", "null" },
     { 1, "ensure_weight_tying", "false" } };
 
-/* For a name that stands for module `like`: may it match module m as well? YES: it should; NO: it must not; EITHER:
- * that changes nothing. */
+/* adapter_config.json names a module by the end of its path, which may match other modules as well. May the name of
+ * module `like` match module m? YES: m has the same setting; NO: m has another one; EITHER: m has none. */
 typedef enum { NO, YES, EITHER } verdict;
 typedef verdict (*judge)(const pf_module *m, const pf_module *like);
 
@@ -52,7 +52,7 @@ static const char *shortest(const pf_modules *m, const pf_module *like, judge ok
     return name;
 }
 
-/* The names that stand for the modules with the verdict YES, each once. NULL: no memory. */
+/* The shortest names of the modules with the verdict YES (for themselves), each once. NULL: no memory. */
 static json_t *names_of(const pf_modules *m, judge ok)
 {
     json_t *list = json_array();

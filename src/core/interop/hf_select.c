@@ -146,8 +146,8 @@ static peft_status mark(const pf_peft_config *c, pf_module *m)
     return PEFT_OK;
 }
 
-/* For IA3 and LN tuning: refuses a configuration that does not adapt exactly the modules that this library's method
- * adapts, which cannot be selected. */
+/* Checks IA3 and LN tuning, whose modules this library's methods do not let the caller select: the configuration must
+ * adapt exactly the modules that the method adapts. */
 static peft_status all_of_method(const pf_peft_config *c, const pf_modules *m)
 {
     size_t roles[3] = { 0 };

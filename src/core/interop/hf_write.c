@@ -9,7 +9,7 @@
 
 static const pf_opt options[] = {
     { "naming", 's', "hf5", 0, 0, "module names: hf5 (transformers 5 and later), hf (before) or timm" },
-    { "prefix", 's', "auto", 0, 0, "in front of the backbone's modules: vit., dinov2. or dinov2_with_registers.; for "
+    { "prefix", 's', "auto", 0, 0, "of the backbone's modules: vit., dinov2. or dinov2_with_registers.; for "
       "timm nothing" },
     { 0 } };
 

@@ -65,8 +65,7 @@ static peft_status choose_form(const peft_backbone *b, const peft_options *o, pf
     return f->model ? pf_save_expressible(&b->shape, f) : PEFT_OK;
 }
 
-/* Writes into the header, where loading looks first, the facts that are in no tensor and the notes except image_size.
- * */
+/* Writes the facts that are in no tensor, and the notes except image_size, to the header, where loading looks first. */
 static peft_status add_facts(const peft_backbone *b, const pf_form *f, pf_st_out *o)
 {
     const pf_vit_shape *s = &b->shape;

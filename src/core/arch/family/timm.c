@@ -29,7 +29,7 @@ static const pf_arch_row architectures[] = {
     { .glob = "*_dinov2*", .silu = true }, { .glob = "*_tipsv2*", .silu = true },
     { .glob = "vit_*_rope_*", .refused = "rotary positions" }, { .glob = "vit_pe_*", .refused = "rotary positions" },
     { .glob = "eva02_*", .refused = "rotary positions" }, { .glob = "*_dinov3*", .refused = "rotary positions" },
-    { .glob = "*_rpn_*", .refused = "norms behind attention and MLP" }, { 0 } };
+    { .glob = "*_rpn_*", .refused = "norms after attention and MLP" }, { 0 } };
 
 static const char *const classifiers[] = { "head.@", NULL };
 static const char *const ignored[] = { "pre_logits.*", "head.proj.*", NULL };

@@ -6,7 +6,7 @@ const pf_opt pf_backbone_load_options[] = {
     { "image_size", 'i', "0", 0, 65536, "side to work at; 0: the file's; else the position embedding is resampled" },
     { "resample", 's', "auto", 0, 0, "timm, hf, mmcls, torchvision or bilinear; auto: by the file's family" },
     { "naming", 's', "auto", 0, 0, "the naming that the file must have, as in timm, hf, clip; auto: any" },
-    { "prefix", 's', "auto", 0, 0, "in front of the ViT's names, as in teacher.; auto: the only ViT, or the teacher" },
+    { "prefix", 's', "auto", 0, 0, "prefix of the ViT's names, as in teacher.; auto: the only ViT, or the teacher" },
     { "config", 's', "auto", 0, 0, "path of a config.json; auto: the one beside the file, if there is one; none" },
     { "patch", 'i', "0", 0, 1024, "side of a patch; 0: from the weights" },
     { "heads", 'i', "0", 0, 65536, "attention heads; 0: from header or config.json, else width / 64 or as is usual" },
