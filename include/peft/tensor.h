@@ -9,7 +9,7 @@ typedef struct peft_tensor peft_tensor;
 
 /* Element types in native byte order. Values are frozen for ever; new ones are appended. */
 typedef enum peft_dtype { PEFT_F32 = 1, PEFT_BF16 = 2, PEFT_F16 = 3, PEFT_I32 = 4, PEFT_I64 = 5, PEFT_U8 = 6,
-               PEFT_F64 = 7, PEFT_U16 = 8 } peft_dtype;
+               PEFT_F64 = 7, PEFT_U16 = 8, PEFT_I16 = 9 } peft_dtype;
 #define PEFT_MAX_DIMS 8
 
 /* A tensor of dims[0..ndim-1] zeros with memory of its own, aligned to 64 bytes. ndim 0 is one element (dims may be

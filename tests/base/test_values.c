@@ -86,6 +86,7 @@ START_TEST(conversions)
     int64_t i64[] = { -5, 1 << 20 };
     int32_t i32[] = { -7, 9 };
     uint16_t u16[] = { 65535, 1 };
+    int16_t i16[] = { -32768, 5 };
     uint8_t u8[] = { 255, 2 };
     double f64[] = { 0.1, -2 }, f64_back[2];
     float f32[] = { 0.5f, -3 }, f32_back[2];
@@ -93,6 +94,7 @@ START_TEST(conversions)
     ck_assert(pf_to_real(x, i64, PEFT_I64, 2) && x[0] == -5 && x[1] == 1 << 20);
     ck_assert(pf_to_real(x, i32, PEFT_I32, 2) && x[0] == -7 && x[1] == 9);
     ck_assert(pf_to_real(x, u16, PEFT_U16, 2) && x[0] == 65535 && x[1] == 1);
+    ck_assert(pf_to_real(x, i16, PEFT_I16, 2) && x[0] == -32768 && x[1] == 5);
     ck_assert(pf_to_real(x, u8, PEFT_U8, 2) && x[0] == 255 && x[1] == 2);
     ck_assert(pf_to_real(x, f64, PEFT_F64, 2) && x[0] == (pk_real)0.1 && x[1] == -2);
     ck_assert(pf_from_real(f64_back, PEFT_F64, x, 2) && f64_back[0] == (double)(pk_real)0.1);

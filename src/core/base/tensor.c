@@ -6,7 +6,8 @@
 
 static const struct { const char *name; size_t size; } types[] = {
     [PEFT_F32] = { "f32", 4 }, [PEFT_BF16] = { "bf16", 2 }, [PEFT_F16] = { "f16", 2 }, [PEFT_I32] = { "i32", 4 },
-    [PEFT_I64] = { "i64", 8 }, [PEFT_U8] = { "u8", 1 },     [PEFT_F64] = { "f64", 8 }, [PEFT_U16] = { "u16", 2 } };
+    [PEFT_I64] = { "i64", 8 }, [PEFT_U8] = { "u8", 1 },     [PEFT_F64] = { "f64", 8 }, [PEFT_U16] = { "u16", 2 },
+    [PEFT_I16] = { "i16", 2 } };
 #define LARGEST_TYPE 8                            /* bytes */
 
 static bool is_dtype(peft_dtype t) { return (unsigned)t < sizeof types / sizeof *types && types[t].name; }
@@ -43,7 +44,8 @@ static peft_status check_arguments(const char *who, peft_context *ctx, peft_dtyp
 {
     char text[256];
     if (!ctx || !out) return pf_fail(PEFT_E_INVALID, "%s: %s is NULL", who, ctx ? "out" : "ctx");
-    if (!is_dtype(type)) return pf_fail(PEFT_E_DTYPE, "%s: type is %d; expected a peft_dtype, 1 to 8", who, (int)type);
+    if (!is_dtype(type))
+        return pf_fail(PEFT_E_DTYPE, "%s: type is %d; expected a peft_dtype, 1 to %d", who, (int)type, (int)PEFT_I16);
     if (ndim < 0 || ndim > PEFT_MAX_DIMS)
         return pf_fail(PEFT_E_SHAPE, "%s: ndim is %d; expected 0 to %d", who, ndim, PEFT_MAX_DIMS);
     if (ndim && !dims) return pf_fail(PEFT_E_INVALID, "%s: dims is NULL and ndim is %d", who, ndim);

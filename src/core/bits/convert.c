@@ -57,6 +57,7 @@ bool pf_to_real(pk_real *to, const void *from, peft_dtype type, int64_t n)
     case PEFT_I32:  FROM_EACH(int32_t, x); return true;
     case PEFT_I64:  FROM_EACH(int64_t, x); return true;
     case PEFT_U16:  FROM_EACH(uint16_t, x); return true;
+    case PEFT_I16:  FROM_EACH(int16_t, x); return true;
     case PEFT_U8:   FROM_EACH(uint8_t, x); return true;
     }
     return false;

@@ -113,7 +113,8 @@ static peft_status declare(pf_st_out *o, const char *name, peft_dtype type, cons
 {
     it.type = pf_st_type_of(type);
     PF_TRY(check_name(o, name));
-    if (!it.type) return pf_fail(PEFT_E_DTYPE, "tensor '%.80s': type is %d; expected 1 to 8", name, (int)type);
+    if (!it.type) return pf_fail(PEFT_E_DTYPE, "tensor '%.80s': type is %d; expected 1 to %d", name, (int)type,
+                                 (int)PEFT_I16);
     if (it.from && !pf_from_real(NULL, type, NULL, 0))
         return pf_fail(PEFT_E_DTYPE, "tensor '%.80s': type is %s; expected F32, F64, F16 or BF16", name, it.type->name);
     int64_t count = it.ndim < 0 || it.ndim > PEFT_MAX_DIMS ? -1 : pf_dims_count(it.ndim, dims);
