@@ -28,8 +28,8 @@ void *io_alloc(peft_context *ctx, int64_t count, size_t size);
 char *io_copy(peft_context *ctx, const char *text);
 char *io_join(peft_context *ctx, const char *a, const char *b);
 
-/* The whole of a regular file in memory of ctx, with one 0 byte after it; PEFT_E_UNSUPPORTED when it has more than limit
- * bytes. */
+/* The whole of a regular file in memory of ctx, with one 0 byte after it; PEFT_E_UNSUPPORTED when it has more than
+ * limit bytes. */
 peft_status io_read_file(peft_context *ctx, const char *path, int64_t limit, uint8_t **data, size_t *size);
 /* The same for the first max_bytes bytes of a file, or for all of a shorter one. */
 peft_status io_read_head(peft_context *ctx, const char *path, int64_t max_bytes, uint8_t **data, size_t *size);

@@ -6,8 +6,8 @@
 #include <peft/io.h>
 #include <stdint.h>
 
-/* Training and test sets under ctx, drawn by seed. data, test: a folder of class folders (or of the splits "train" and "test"
- * of these), a .zip of such a folder, an .npz of MedMNIST, or a list file. test NULL: the split "test" of data where it
+/* Training and test sets under ctx, drawn by seed. data, test: a folder of class folders (or of the splits "train" and
+ * "test" of these), a .zip of such a folder, an .npz of MedMNIST, or a list file. test NULL: the split "test" of data where it
  * has one, else "val", else what training leaves. shots: training images a class (0: all; without a test set
  * 4 of 5). tests: test images a class (0: all). Returns where the test images come from, in words. */
 const char *draw_sets(peft_context *ctx, const char *data, const char *test, int64_t shots, int64_t tests,

@@ -80,8 +80,8 @@ static uint32_t little_endian(const uint8_t *p)
 }
 
 /* Sets *start to where the archive begins in the file. Its end record states the length of the directory and the
- * directory's offset from the beginning of the archive. 0 without such a record, or for ZIP64: then libzip reads the file
- * as it is. false: no memory. */
+ * directory's offset from the beginning of the archive. 0 without such a record, or for ZIP64: then libzip reads the
+ * file as it is. false: no memory. */
 static bool find_start(peft_context *ctx, int fd, int64_t size, int64_t *start)
 {
     const int64_t tail = size < END_RECORD + MOST_COMMENT ? size : END_RECORD + MOST_COMMENT;

@@ -174,7 +174,8 @@ static void decode_pixels(decoder *d, size_t size, const io_limits *limits)
     jpeg_read_header(j, TRUE);
     int channels = choose_colours(d);
     check_size(d, size, limits, channels);
-    if ((d->status = io_image_new(d->ctx, j->image_width, j->image_height, channels, IO_U8, &d->im))) longjmp(d->failed, 1);
+    d->status = io_image_new(d->ctx, j->image_width, j->image_height, channels, IO_U8, &d->im);
+    if (d->status) longjmp(d->failed, 1);
     j->dct_method = JDCT_ISLOW;
     jpeg_start_decompress(j);
     if (jpeg_has_multiple_scans(j)) check_scans(d);

@@ -9,7 +9,12 @@
 #include <sys/types.h>
 
 /* Decoded images by sample. Images are kept until limit bytes are used, and none is evicted. */
-typedef struct io_cache { peft_context *ctx; pthread_mutex_t lock; peft_image **image; int64_t count, limit, used; } io_cache;
+typedef struct io_cache {
+    peft_context *ctx;
+    pthread_mutex_t lock;
+    peft_image **image;
+    int64_t count, limit, used;
+} io_cache;
 peft_status io_cache_begin(io_cache *c, peft_context *ctx, int64_t count, int64_t limit);
 void        io_cache_end(io_cache *c);
 /* The image of sample i of d, from the cache, or loaded and kept if there is room. The caller frees *out. */

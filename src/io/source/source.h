@@ -22,6 +22,7 @@ typedef struct io_source {
     peft_status (*open)(const io_place *at, peft_dataset *d);
 } io_source;
 
-/* Opens the data set as this kind; the caller frees *out. PEFT_E_INVALID: ctx, path or out is NULL; else what open gives. */
+/* Opens the data set as this kind; the caller frees *out. PEFT_E_INVALID: ctx, path or out is NULL; else what open
+ * gives. */
 peft_status io_source_open(const io_source *source, const io_place *at, peft_dataset **out);
 #endif
