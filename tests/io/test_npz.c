@@ -24,6 +24,26 @@ static const char *npz_of(const char *images, const void *pixels, size_t pixel_s
     return path;
 }
 
+/* The pictures are arrays in memory: an option of peft_image_load would have no effect. */
+START_TEST(image_options)
+{
+    peft_dataset *d, *part, *same = NULL;
+    ok(peft_dataset_open_npz(io_ctx, npz_of(DICT("|u1", "(2,1,2)"), "\1\2\3\4", 4, DICT("|u1", "(2,)"), "\0\1", 2),
+                             "val", &d));
+    ok(peft_dataset_subset(d, (const int64_t[]){ 1 }, 1, &part));
+    fails(PEFT_E_UNSUPPORTED, "'slice=1': the images of an .npz are arrays in memory",
+          peft_dataset_with_image_options(d, "slice=1", &same));
+    fails(PEFT_E_UNSUPPORTED, "'max_side=9'", peft_dataset_with_image_options(part, "max_side=9", &same));
+    fails(PEFT_E_OPTION, "max_sides", peft_dataset_with_image_options(d, "max_sides=1", &same));
+    ck_assert_ptr_null(same);
+    ok(peft_dataset_with_image_options(part, "", &same));
+    ck_assert_int_eq(peft_dataset_count(same), 1);
+    peft_dataset_free(same);
+    peft_dataset_free(part);
+    peft_dataset_free(d);
+}
+END_TEST
+
 START_TEST(npz)
 {
     peft_dataset *d;
@@ -182,4 +202,4 @@ START_TEST(npz_broken)
 }
 END_TEST
 
-IO_SUITE_MAIN("npz", npz, npz_refused, npz_bombs, npz_broken)
+IO_SUITE_MAIN("npz", image_options, npz, npz_refused, npz_bombs, npz_broken)

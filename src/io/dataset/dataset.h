@@ -13,7 +13,8 @@ void        io_strings_clear(io_strings *list);
 /* How the samples of an opened set are read: from files (io_files), from the members of a zip, from one array. All
  * functions get the opened set itself, not a part of it, and an index in 0..count-1. */
 typedef struct io_store {
-    /* options: those of peft_image_load; a store of arrays does not use them. The caller frees *out. */
+    bool arrays;                                              /* of samples in memory: read uses no options */
+    /* options: those of peft_image_load. The caller frees *out. */
     peft_status (*read)(const peft_dataset *d, int64_t i, const char *options, peft_image **out);
     /* Sets *size, the sample's bytes, or -1 where its file does not exist. place comes set to numbers that differ for
      * every sample; a store of files, which may be links to one file, overwrites it with device and inode. */

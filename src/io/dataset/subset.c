@@ -67,8 +67,12 @@ peft_status peft_dataset_subset(peft_dataset *d, const int64_t *indices, int64_t
 peft_status peft_dataset_with_image_options(peft_dataset *d, const char *options, peft_dataset **out)
 {
     peft_dataset *part;
+    bool any;
     if (!d || !out) return io_fail(PEFT_E_INVALID, "image options: %s is NULL", d ? "out" : "data set");
-    peft_status s = io_image_check_options(options);
+    peft_status s = io_image_check_options(options, &any);
+    if (!s && any && (d->root ? d->root : d)->store->arrays)
+        return io_fail(PEFT_E_UNSUPPORTED, "image options '%.80s': the images of an .npz are arrays in memory, each "
+                       "one picture, and no option of peft_image_load changes them; leave the options out", options);
     if (!s) s = io_dataset_part(d, NULL, d->count, NULL, NULL, &part);
     if (s) return s;
     peft_sys_free(d->ctx, part->image_options);

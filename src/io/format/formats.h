@@ -17,5 +17,6 @@ const char *io_image_endings(char *text, size_t room);
 /* Fails with PEFT_E_FORMAT for bytes that no format reads; the message says what they are, and the cure: "a TIFF file;
  * convert it to PNG". */
 peft_status io_no_format(const uint8_t *data, size_t size);
-peft_status io_image_check_options(const char *options);      /* PEFT_E_OPTION: none of peft_image_load's */
+/* Sets *any to whether the text gives an option. PEFT_E_OPTION: one that peft_image_load does not have. */
+peft_status io_image_check_options(const char *options, bool *any);
 #endif

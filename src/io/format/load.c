@@ -15,16 +15,19 @@ static const peft_opt_key keys[] = {
 };
 #undef AT
 
-static peft_status parse_options(const char *options, load_options *o)
+static peft_status parse_options(const char *options, load_options *o, uint64_t *seen)
 {
     *o = (load_options){ { 65536, 1 << 30 }, ONLY_SLICE };
-    return peft_sys_opt_read(keys, options, "image", o, NULL);
+    return peft_sys_opt_read(keys, options, "image", o, seen);
 }
 
-peft_status io_image_check_options(const char *options)
+peft_status io_image_check_options(const char *options, bool *any)
 {
     load_options o;
-    return parse_options(options, &o);
+    uint64_t seen = 0;
+    const peft_status s = parse_options(options, &o, &seen);
+    *any = seen != 0;
+    return s;
 }
 
 static peft_status read_slice(const io_format *format, const io_encoded *f, int64_t slice, peft_image **out)
@@ -64,7 +67,7 @@ peft_status peft_image_load_memory(peft_context *ctx, const void *data, size_t s
     load_options o;
     if (!ctx || !data || !out)
         return io_fail(PEFT_E_INVALID, "image from memory: %s is NULL", !ctx ? "ctx" : data ? "out" : "data");
-    peft_status s = parse_options(options, &o);
+    peft_status s = parse_options(options, &o, NULL);
     return s ? s : decode(ctx, data, size, &o, out);
 }
 
@@ -72,7 +75,7 @@ peft_status peft_image_load_memory(peft_context *ctx, const void *data, size_t s
 static peft_status begin(peft_context *ctx, const char *path, const char *options, load_options *o, uint8_t **data,
                          size_t *size)
 {
-    peft_status s = parse_options(options, o);
+    peft_status s = parse_options(options, o, NULL);
     return s ? s : io_read_file(ctx, path, o->limits.max_bytes, data, size);
 }
 

@@ -53,7 +53,8 @@ static void close_stack(peft_context *ctx, void *held)
     peft_sys_free(ctx, held);
 }
 
-static const io_store array_elements = { .read = read_element, .locate = locate, .hash = hash, .close = close_stack };
+static const io_store array_elements = {
+    .arrays = true, .read = read_element, .locate = locate, .hash = hash, .close = close_stack };
 
 static peft_status read_images(zip_t *z, const char *split, peft_dataset *d)
 {
