@@ -43,7 +43,9 @@ endfunction()
 
 set(peft_headers_unused "")
 if(NOT PEFT_IO)
-  set(peft_headers_unused PATTERN io.h EXCLUDE)
+  foreach(header io image transform dataset loader predictor)
+    list(APPEND peft_headers_unused PATTERN ${header}.h EXCLUDE)
+  endforeach()
 endif()
 install(DIRECTORY include/peft DESTINATION ${CMAKE_INSTALL_INCLUDEDIR}
         FILES_MATCHING PATTERN "*.h" ${peft_headers_unused})

@@ -75,6 +75,11 @@ PEFT_API PEFT_NODISCARD peft_status peft_model_detach(peft_model *m, peft_adapte
  * the two differ. */
 PEFT_API PEFT_NODISCARD peft_status peft_model_merge(const peft_model *m, peft_backbone **out);
 PEFT_API int64_t     peft_model_classes(const peft_model *m);
+PEFT_API peft_backbone *peft_model_backbone(const peft_model *m);              /* borrowed; NULL for NULL */
+/* What makes probabilities of the logits: "softmax" (one label an image) or "sigmoid" (several), as the note "link"
+ * says; with the backbone's own classifier (classes=0) and without that note, as the backbone's note "link" says. NULL:
+ * neither says. */
+PEFT_API const char *peft_model_link(const peft_model *m);
 /* The shape of one sample's logits: writes its extents to dims and returns their number. 1: [classes]; 3: [h, w,
  * classes], with a head that predicts a class for each patch (patch_linear). Logits of n samples are [n, classes] or
  * [n, h, w, classes]. 0: m or dims is NULL. */

@@ -54,6 +54,8 @@ PEFT_API PEFT_NODISCARD peft_status peft_backbone_save(const peft_backbone *b, c
 PEFT_API PEFT_NODISCARD peft_status
 peft_backbone_save_as(const peft_backbone *b, const char *path, const peft_options *o);
 PEFT_API void    peft_backbone_free(peft_backbone *b);
+/* The context that b and all that is made of it are under. Borrowed; NULL for NULL. */
+PEFT_API peft_context *peft_backbone_context(const peft_backbone *b);
 
 /* "width", "depth", "heads", "mlp", "patch", "image_size", "tokens", "prefix" (class and register tokens),
  * "registers", "classes", "parameters"; -1: no such fact. */

@@ -45,6 +45,8 @@ typedef struct peft_session peft_session;
 PEFT_API PEFT_NODISCARD peft_status
 peft_session_create(peft_model *m, const peft_options *o, peft_session **out);
 PEFT_API void peft_session_free(peft_session *s);
+PEFT_API peft_model *peft_session_model(const peft_session *s);                /* borrowed; NULL for NULL */
+PEFT_API int64_t     peft_session_batch(const peft_session *s);                /* option batch; 0 for NULL */
 /* images [n,3,S,S] f32, normalised, 1 <= n <= batch; logits f32 [n,classes], or [n,h,w,classes] with a head that
  * predicts a class for each patch (peft_model_output). The numbers do not depend on n, on the batch compiled for, or on
  * the number of threads (with the library's own products; CBLAS makes no such promise). PEFT_E_NONFINITE: a logit is

@@ -8,9 +8,15 @@ export LC_ALL=C
 root=$(cd "$(dirname "$0")/../.." && pwd)
 names_only=
 if [ "${1-}" = --names ]; then names_only=1; shift; fi
+# The headers of libpeft-io are io.h and those that it includes; io.h needs those of libpeft for types alone.
+io_headers="io.h image.h transform.h dataset.h loader.h predictor.h"
 case ${1-} in
-    core) headers=$(find "$root/include/peft" -name '*.h' ! -name io.h) ;;
-    io) headers=$root/include/peft/io.h ;;
+    core)
+        # shellcheck disable=SC2086  # the list is meant to be split
+        headers=$(find "$root/include/peft" -name '*.h' $(printf '! -name %s ' $io_headers)) ;;
+    io)
+        # shellcheck disable=SC2086
+        headers=$(printf "$root/include/peft/%s " $io_headers) ;;
     *) echo "usage: exports.sh [--names] core|io" >&2; exit 2 ;;
 esac
 

@@ -14,7 +14,7 @@ project=$(cd "$(dirname "$0")/../.." && pwd)
 # below.
 core="base bits options os format graph vit arch describe weights weights/load adapt model store interop metrics
 train/session train/cache train"
-io="io io/archive io/image io/format io/transform io/dataset io/source io/loader io/weights"
+io="io io/archive io/image io/format io/transform io/dataset io/source io/loader io/weights io/predictor"
 
 # What both checks know: rank[floor], and the floor of a path that starts at src/ or at the root of the tree ("" for
 # none of ours).

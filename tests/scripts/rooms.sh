@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# The size of rooms and files: no folder of src, include, tests or examples holds more than fifteen files (src/methods,
-# one file a method, excepted), no source file has more than 400 lines, and half of those of src have at most 150.
+# The size of rooms and files: no folder of src, include, tests or examples holds more than fifteen files (excepted are
+# src/methods, one file a method, and include/peft, one header a module), no source file has more than 400 lines, and
+# half of those of src have at most 150.
 #   rooms.sh [ROOT]      checks the tree
 #   rooms.sh --self-test checks that a folder, a file and a median that are too large are reported
 set -eu
@@ -13,8 +14,10 @@ check() {
         find src tests include examples -type f -name '*.*' | sort | awk '
         { folder = $0; sub(/\/[^\/]*$/, "", folder); files[folder]++ }
         END {
+            delete files["src/methods"]
+            delete files["include/peft"]
             for (f in files)
-                if (files[f] > 15 && f != "src/methods") { printf "%s: %d files, at most 15\n", f, files[f]; failed = 1 }
+                if (files[f] > 15) { printf "%s: %d files, at most 15\n", f, files[f]; failed = 1 }
             exit failed
         }' && find src tests include examples -type f -name '*.[ch]' -exec wc -l {} + | awk '
         $2 != "total" && $1 > 400 { printf "%s: %d lines, at most 400\n", $2, $1; failed = 1 }

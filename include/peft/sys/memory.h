@@ -19,7 +19,7 @@ PEFT_API void  peft_sys_free(peft_context *ctx, void *block);
 
 /* Adds a reference to ctx, so that it lives as long as an object that was made under it; returns ctx. The object gives
  * the reference back with peft_context_free. */
-PEFT_API peft_context *peft_sys_retain(peft_context *ctx);
+PEFT_API peft_context *peft_sys_context_retain(peft_context *ctx);
 
 /* Passes message to the context's log (peft_context_set_log), where it takes this level: 0 error, 1 warning, 2
  * information, 3 debug. Line ends and other control characters become "?". */

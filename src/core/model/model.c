@@ -238,6 +238,14 @@ size_t pf_model_constant_bytes(const peft_model *m)
     return bytes;
 }
 
+peft_backbone *peft_model_backbone(const peft_model *m) { return m ? m->backbone : NULL; }
+
+const char *peft_model_link(const peft_model *m)
+{
+    const char *own = peft_model_note(m, "link");
+    return own || !m || m->head != &pf_head_backbone ? own : peft_backbone_note(m->backbone, "link");
+}
+
 const char *peft_model_note(const peft_model *m, const char *key)
 {
     return m && key ? pf_notes_get(&m->notes, key) : NULL;

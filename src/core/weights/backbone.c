@@ -91,6 +91,8 @@ int64_t peft_backbone_get(const peft_backbone *b, const char *what)
     return -1;
 }
 
+peft_context *peft_backbone_context(const peft_backbone *b) { return b ? b->ctx : NULL; }
+
 size_t peft_backbone_tensor_count(const peft_backbone *b) { return b ? b->weights : 0; }
 const char *peft_backbone_tensor_name(const peft_backbone *b, size_t i)
 {

@@ -44,7 +44,7 @@ peft_status io_dataset_new(peft_context *ctx, peft_dataset **out)
 {
     peft_dataset *d = io_alloc(ctx, 1, sizeof *d);
     if (!d) return io_nomem("data set");
-    d->ctx = d->names.ctx = d->class_names.ctx = peft_sys_retain(ctx);
+    d->ctx = d->names.ctx = d->class_names.ctx = peft_sys_context_retain(ctx);
     atomic_init(&d->refs, 1);
     *out = d;
     return PEFT_OK;
@@ -101,8 +101,8 @@ void io_warn_of_gaps(peft_context *ctx, const uint8_t *seen, int64_t classes, co
     for (int64_t c = classes - 1; c >= 0; c--)
         if (!seen[c]) first = c, gaps++;
     if (gaps)
-        io_warn(ctx, "%s: no sample has class %lld%s, but the set has it, because the largest label is %lld and classes "
-                "are numbered from 0 without gaps", where, (long long)first, gaps > 1 ? " (and others)" : "",
+        io_warn(ctx, "%s: no sample has class %lld%s, but the set has it, because the largest label is %lld and "
+                "classes are numbered from 0 without gaps", where, (long long)first, gaps > 1 ? " (and others)" : "",
                 (long long)classes - 1);
 }
 

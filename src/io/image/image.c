@@ -22,7 +22,7 @@ peft_status io_image_new(peft_context *ctx, int64_t width, int64_t height, int c
         return io_fail(PEFT_E_INVALID, "image: %lld x %lld is too large", (long long)width, (long long)height);
     peft_image *im = io_alloc(ctx, (int64_t)sizeof *im + bytes, 1);
     if (!im) return io_nomem("image");
-    im->ctx = peft_sys_retain(ctx);
+    im->ctx = peft_sys_context_retain(ctx);
     atomic_init(&im->refs, 1);
     im->channels = channels;
     im->type = type;
@@ -84,6 +84,24 @@ peft_status peft_image_from_buffer(peft_context *ctx, const void *pixels, int64_
     return PEFT_OK;
 }
 
+peft_status io_image_copy(peft_context *ctx, const peft_image *im, peft_image **out)
+{
+    peft_image *to = NULL;
+    peft_status s = io_image_new(ctx, im->width, im->height, im->channels, im->type, &to);
+    if (s) return s;
+    const size_t alpha = (size_t)(im->width * im->height) * io_types[im->type].bytes;
+    if (im->alpha && !(to->alpha = peft_sys_alloc(ctx, alpha))) {
+        peft_image_free(to);
+        return io_nomem("copy of an image");
+    }
+    memcpy(to->pixels, im->pixels, io_image_bytes(im));
+    if (im->alpha) memcpy(to->alpha, im->alpha, alpha);
+    to->slope = im->slope;
+    to->intercept = im->intercept;
+    *out = to;
+    return PEFT_OK;
+}
+
 peft_status peft_image_rescale(const peft_image *im, double slope, double intercept, peft_image **out)
 {
     peft_image *to;
@@ -93,15 +111,8 @@ peft_status peft_image_rescale(const peft_image *im, double slope, double interc
         return io_fail(PEFT_E_INVALID, "rescale: slope %s, intercept %s; expected a slope of 1e-30..1e30 and an "
                        "intercept of up to 1e30, both positive or negative", peft_sys_opt_number(a, slope),
                        peft_sys_opt_number(b, intercept));
-    peft_status s = io_image_like(im, im->width, im->height, im->channels, &to);
+    peft_status s = io_image_copy(im->ctx, im, &to);
     if (s) return s;
-    const size_t alpha = (size_t)(im->width * im->height) * io_types[im->type].bytes;
-    if (im->alpha && !(to->alpha = peft_sys_alloc(to->ctx, alpha))) {
-        peft_image_free(to);
-        return io_nomem("rescale");
-    }
-    memcpy(to->pixels, im->pixels, io_image_bytes(im));
-    if (im->alpha) memcpy(to->alpha, im->alpha, alpha);
     to->slope = slope;
     to->intercept = intercept;
     *out = to;

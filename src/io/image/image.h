@@ -32,6 +32,8 @@ peft_status io_image_new(peft_context *ctx, int64_t width, int64_t height, int c
 /* The same with the context, the sample type and the rescale of im; its pixels and alpha are not copied. */
 peft_status io_image_like(const peft_image *im, int64_t width, int64_t height, int channels, peft_image **out);
 peft_image *io_image_retain(const peft_image *im);
+/* A copy of im under ctx, with its alpha and rescale. */
+peft_status io_image_copy(peft_context *ctx, const peft_image *im, peft_image **out);
 static inline size_t io_image_pixel(const peft_image *im)     /* bytes of a pixel, all channels */
 {
     return (size_t)im->channels * io_types[im->type].bytes;

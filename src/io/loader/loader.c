@@ -41,7 +41,7 @@ static peft_loader *new_loader(peft_dataset *d, peft_transform *t, const io_load
         peft_sys_free(d->ctx, l);
         return NULL;
     }
-    l->ctx = peft_sys_retain(d->ctx);
+    l->ctx = peft_sys_context_retain(d->ctx);
     l->data = io_dataset_retain(d);
     l->transform = io_transform_retain(t);
     l->o = *o;

@@ -13,7 +13,7 @@ peft_status peft_transform_parse_over(peft_context *ctx, const char *base, const
     if (!ctx || !out) return io_fail(PEFT_E_INVALID, "transform: %s is NULL", ctx ? "out" : "ctx");
     peft_transform *t = io_alloc(ctx, 1, sizeof *t);
     if (!t) return io_nomem("transform");
-    t->ctx = peft_sys_retain(ctx);
+    t->ctx = peft_sys_context_retain(ctx);
     atomic_init(&t->refs, 1);
     atomic_init(&t->warned, false);
     peft_status s = io_recipe_parse(base, text, &t->recipe);

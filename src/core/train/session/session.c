@@ -2,11 +2,13 @@
  * session.c -- a model compiled for inference. */
 #include <math.h>
 #include <peft/session.h>
+#include <peft/sys/session.h>
 #include <string.h>
 #include "core/graph/loss/loss_math.h"
 #include "core/train/session/compiled.h"
 
 struct peft_session {
+    atomic_int refs;
     peft_model *model;
     pf_team team;
     pf_compiled net;
@@ -54,6 +56,7 @@ peft_status peft_session_create(peft_model *m, const peft_options *o, peft_sessi
     PF_TRY(pf_options_check(o, options, NULL, "a session"));
     peft_session *s = pf_alloc_zero(m->backbone->ctx, sizeof *s);
     if (!s) return pf_nomem("session", sizeof *s);
+    atomic_init(&s->refs, 1);
     s->model = m;
     pf_model_use(m);
     peft_status status = o ? pf_options_copy(o, &s->options) : PEFT_OK;
@@ -65,7 +68,7 @@ peft_status peft_session_create(peft_model *m, const peft_options *o, peft_sessi
 
 void peft_session_free(peft_session *s)
 {
-    if (!s) return;
+    if (!s || atomic_fetch_sub_explicit(&s->refs, 1, memory_order_acq_rel) != 1) return;
     peft_model *m = s->model;
     pf_compiled_free(&s->net);
     pf_team_stop(&s->team);
@@ -75,6 +78,15 @@ void peft_session_free(peft_session *s)
     pf_free(m->backbone->ctx, s);
     pf_model_unuse(m);
 }
+
+peft_session *peft_sys_session_retain(peft_session *s)
+{
+    atomic_fetch_add_explicit(&s->refs, 1, memory_order_relaxed);
+    return s;
+}
+
+peft_model *peft_session_model(const peft_session *s) { return s ? s->model : NULL; }
+int64_t     peft_session_batch(const peft_session *s) { return s ? s->net.batch : 0; }
 
 static peft_status run(peft_session *s, const peft_tensor *images, const peft_tensor *out, int64_t *n)
 {

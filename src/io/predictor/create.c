@@ -1,0 +1,83 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * create.c -- makes and frees predictors: finds the transform and the link of the session's model. */
+#include <peft/sys/session.h>
+#include "io/predictor/predictor.h"
+#include "io/transform/transform.h"
+
+/* The transform that the notes of the model, or else of its backbone, describe. */
+static peft_status find_transform(peft_context *ctx, const peft_model *m, peft_transform **out)
+{
+    const char *own = peft_model_note(m, "preprocess");
+    const char *text = own ? own : peft_backbone_note(peft_model_backbone(m), "preprocess");
+    if (!text)
+        return io_fail(PEFT_E_NOTFOUND, "predictor: neither the model nor its backbone has a note 'preprocess', so "
+                       "that it is not known how pixels become input; give a transform, or set the note before the "
+                       "model is saved (peft_model_set_note with peft_transform_text)");
+    const peft_status s = peft_transform_parse(ctx, text, out);
+    return s ? io_fail_in(s, own ? "the model's note 'preprocess'" : "the backbone's note 'preprocess'") : PEFT_OK;
+}
+
+static peft_status check_side(const peft_predictor *p)
+{
+    const long long size = peft_transform_size(p->transform), side = p->side;
+    if (size == side) return PEFT_OK;
+    return io_fail(PEFT_E_MISMATCH, "predictor: the transform makes images of %lld x %lld, the model takes %lld "
+                   "x %lld; give a transform with size=%lld, or load the backbone with image_size=%lld", size, size, side, side,
+                   side, size);
+}
+
+static peft_status find_link(const peft_model *m, bool *multi_label)
+{
+    const char *link = peft_model_link(m);
+    *multi_label = link && !strcmp(link, "sigmoid");
+    if (!link || *multi_label || !strcmp(link, "softmax")) return PEFT_OK;
+    return io_fail(PEFT_E_INVALID, "predictor: the model's link is '%.40s', expected softmax (one label an image) or "
+                   "sigmoid (several); set the note 'link' (peft_model_set_note)", link);
+}
+
+static peft_status prepare(peft_predictor *p, peft_transform *transform)
+{
+    peft_model *m = peft_session_model(p->session);
+    p->batch = peft_session_batch(p->session);
+    p->side = peft_backbone_get(peft_model_backbone(m), "image_size");
+    p->ndim = peft_model_output(m, p->dim);
+    peft_status s = transform ? PEFT_OK : find_transform(p->ctx, m, &p->transform);
+    if (transform) p->transform = io_transform_retain(transform);
+    if (!s) s = check_side(p);
+    if (!s) s = find_link(m, &p->multi_label);
+    if (!s) s = peft_tensor_create(p->ctx, PEFT_F32, 4, (int64_t[]){ p->batch, 3, p->side, p->side }, &p->input);
+    return s ? s : io_blocks_context(&p->blocks, &p->temporary);
+}
+
+peft_status peft_predictor_create(peft_session *session, peft_transform *transform, peft_predictor **out)
+{
+    if (!session || !out) return io_fail(PEFT_E_INVALID, "predictor: %s is NULL", session ? "out" : "session");
+    peft_context *ctx = peft_backbone_context(peft_model_backbone(peft_session_model(session)));
+    peft_predictor *p = io_alloc(ctx, 1, sizeof *p);
+    if (!p) return io_nomem("predictor");
+    p->ctx = p->blocks.ctx = peft_sys_context_retain(ctx);
+    p->session = peft_sys_session_retain(session);
+    const peft_status s = prepare(p, transform);
+    if (s) peft_predictor_free(p);
+    else *out = p;
+    return s;
+}
+
+void peft_predictor_free(peft_predictor *p)
+{
+    if (!p) return;
+    peft_context *ctx = p->ctx;
+    peft_tensor_free(p->input);
+    peft_context_free(p->temporary);
+    io_blocks_trim(&p->blocks);
+    peft_transform_free(p->transform);
+    peft_session_free(p->session);
+    peft_sys_free(ctx, p);
+    peft_context_free(ctx);
+}
+
+const peft_transform *peft_predictor_transform(const peft_predictor *p) { return p ? p->transform : NULL; }
+const char *peft_predictor_link(const peft_predictor *p)
+{
+    return !p ? NULL : p->multi_label ? "sigmoid" : "softmax";
+}
