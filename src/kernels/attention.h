@@ -17,7 +17,7 @@ typedef struct pk_attention_layout {
     int64_t chunk;                  /* columns in a chunk; the last chunk may have fewer */
     int64_t keys_by_row;            /* the chunk's keys, then its extra keys, in panels of mr rows: [n][mr] each */
     int64_t values_by_row;          /* its values in the same form (gradient) */
-    int64_t by_column;              /* its values (forward) or keys (gradient) in panels of mr columns: [chunk][mr] */
+    int64_t by_column;              /* its values (gradient: keys) in panels of mr elements of head_dim: [chunk][mr] */
     int64_t scores, dscores;        /* [chunk + mr][nr]: of one block; gradient: of PK_BUNDLE blocks, and dscores too */
     int64_t block_stride;           /* distance from one block's scores to the next block's in the bundle */
     int64_t query;                  /* [n][nr]: the block's query rows, transposed */

@@ -28,7 +28,7 @@ static void default_release(void *ptr, size_t size, void *user)
     free(ptr);
 }
 
-/* asked_by, here and below: the argument or environment variable with the name, for the message. */
+/* asked_by, here and below: the argument or environment variable that names the kernels, for the message. */
 static peft_status find_kernels(const char *isa, const char *asked_by, const pk_table **out)
 {
     const pk_table *t = pk_find(isa);
@@ -107,7 +107,7 @@ peft_context *pf_context_retain(peft_context *ctx)
 void peft_context_free(peft_context *ctx)
 {
     if (!ctx || atomic_fetch_sub_explicit(&ctx->refs, 1, memory_order_acq_rel) != 1) return;
-    peft_context last = *ctx;               /* frees its own block too */
+    peft_context last = *ctx;               /* pf_free needs a context after ctx itself is freed */
     for (pf_registered *k = last.methods, *next; k; k = next) {
         next = k->next;
         pf_free(&last, k);

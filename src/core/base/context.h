@@ -32,8 +32,7 @@ peft_status pf_context_make(peft_alloc_fn alloc, peft_free_fn release, void *use
 /* Makes a context on the stack, for functions that are given none and need only memory. All that is made from it must
  * be freed before it goes out of scope. */
 void pf_context_bare(peft_context *ctx);
-/* The number of threads (at least 1), and the implementation of GEMM (OWN or CBLAS), for a session or trainer made
- * now. */
+/* For a session or trainer that is made now: the number of threads, at least 1, and the GEMM, OWN or CBLAS. */
 int pf_context_threads(const peft_context *ctx);
 pk_gemm_kind pf_context_gemm(peft_context *ctx);
 peft_context *pf_context_retain(peft_context *ctx);           /* peft_context_free drops one reference */

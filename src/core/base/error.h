@@ -20,8 +20,7 @@ __attribute__((format(printf, 2, 3), cold))
 peft_status pf_within(peft_status s, const char *format, ...);
 
 /* Tells why a callback of the application failed: pf_error_watch before it, pf_error_seen after it. The result is the
- * status of the thread's last failure in between, whose message is still set; PEFT_OK: no call of the library
- * failed. */
+ * status of the thread's last failure in between, whose message is still set; PEFT_OK: no call failed. */
 void        pf_error_watch(void);
 peft_status pf_error_seen(void);
 

@@ -24,8 +24,8 @@ peft_status pf_json_parse_config(const char *text, size_t n, int depth, json_t *
 /* Text that grows; text[length] is 0 once something was added. The caller frees it: pf_free(ctx, text). */
 typedef struct pf_text { peft_context *ctx; char *text; size_t length, capacity; } pf_text;
 int pf_text_add(const char *bytes, size_t n, void *text);     /* a json_dump_callback_t; -1: no memory */
-/* Writes root as JSON into memory of the context. root NULL gives PEFT_E_NOMEM: it comes from a call that had no
- * memory. */
+/* Writes root as JSON into memory of the context. root NULL, the result of a call without memory, gives
+ * PEFT_E_NOMEM. */
 peft_status pf_json_write(peft_context *ctx, const json_t *root, size_t flags, char **text);
 
 /* Whether s is well-formed UTF-8: no overlong forms, no surrogates, nothing above U+10FFFF. */

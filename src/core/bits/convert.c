@@ -6,8 +6,7 @@
 #include "kernels/ref/half.h"
 #include <string.h>
 
-/* Rounds v to the 16-bit format with a sign bit, then `exponent` and `fraction` bits: f16 has 5 and 10, bf16 8 and
- * 7. */
+/* Rounds v to a 16-bit format of a sign bit, `exponent` and `fraction` bits: 5 and 10 for f16, 8 and 7 for bf16. */
 static uint16_t narrow(double v, int exponent, int fraction)
 {
     const uint64_t hidden_bit = UINT64_C(1) << 52, infinity = UINT64_C(0x7FF) << 52;

@@ -11,8 +11,7 @@ typedef uint32_t bits;
 static const bits exponent_mask = UINT32_C(0xFF) << 23;
 #endif
 
-/* NaN and Inf have all bits of the exponent set. The inner loop has no branch, so that the compiler can vectorise
- * it. */
+/* NaN and Inf have all bits of the exponent set. The inner loop has no branch, so that it can be vectorised. */
 bool pf_finite(const pk_real *x, int64_t n)
 {
     enum { PIECE = 4096 };

@@ -35,6 +35,7 @@ static int64_t gather(item *to, const double *scores, const float *targets, int6
     return n;
 }
 
+/* The metrics of one class. */
 typedef struct ranks { double auroc, average_precision, rank_ap; } ranks;
 
 /* v is sorted. AUROC is the share of pairs (positive, negative) in which the positive has the higher score; equal

@@ -5,8 +5,7 @@
 #define PF_OPTIONS_VALUE_H
 #include <peft/sys/option.h>
 
-/* What a value must be: its type (peft/sys/option.h), its bounds (lo == hi: none), and for a choice the words
- * "a|b|c". */
+/* What a value must be: its type (peft/sys/option.h), bounds (lo == hi: none) and words "a|b|c" (NULL: none). */
 typedef struct pf_kind { char type; double lo, hi; const char *choices; } pf_kind;
 typedef union pf_value {
     int64_t i; double f[3]; bool b; int choice; peft_opt_side side; peft_opt_range range;

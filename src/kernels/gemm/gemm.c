@@ -48,7 +48,7 @@ typedef struct plan {
     group group[MOST_GROUPS];
 } plan;
 
-/* A thread's packed panel of B, and behind it (panel_bytes from b) a tile. panel_id tells which panel is packed; 0:
+/* The memory of one thread: a packed panel of B, and a tile panel_bytes behind b. panel_id: which panel it is; 0:
  * none. */
 typedef struct thread_scratch { int64_t panel_id; _Alignas(PK_ALIGN) pk_real b[]; } thread_scratch;
 
@@ -63,12 +63,12 @@ static plan make_plan(const pk_table *t, int64_t m, int64_t n, int64_t k, int th
     p.groups = at_least(at_most(at_most(threads, MOST_GROUPS), m / GROUP_ROWS), 1);
     p.group_threads = ceil_div(threads, p.groups);
     p.group_panels = ceil_div(p.m_panels, p.groups);
-    const int64_t rows = at_most(BLOCK_ROWS, 2 * BLOCK_ROWS / p.groups), deep = at_most(p.piece_k, k);
+    const int64_t rows = at_most(BLOCK_ROWS, 2 * BLOCK_ROWS / p.groups), k_part = at_most(p.piece_k, k);
     p.block_panels = ceil_div(p.group_panels, ceil_div(p.group_panels, rows / t->mr));
     p.stages = ceil_div(p.group_panels, p.block_panels) * p.pieces;
-    p.packed_bytes = aligned(p.block_panels * t->mr * deep * size);
+    p.packed_bytes = aligned(p.block_panels * t->mr * k_part * size);
     p.partial_bytes = p.pieces > 1 ? aligned(p.block_panels * p.n_panels * tile) : 0;
-    p.panel_bytes = aligned(deep * t->nr * size);
+    p.panel_bytes = aligned(k_part * t->nr * size);
     p.scratch_bytes = (int64_t)sizeof(thread_scratch) + p.panel_bytes + aligned(tile);
     return p;
 }
@@ -91,7 +91,8 @@ size_t pk_gemm_work(const pk_table *t, int64_t m, int64_t n, int64_t k, int thre
  * the least time, estimated in rows of A multiplied with a panel of B. */
 static void cut_tasks(plan *p, int threads)
 {
-    const int64_t group_threads = p->group_threads, others = p->n_panels - 1, rows = p->block_panels * p->t->mr;
+    const int64_t group_threads = p->group_threads, rows = p->block_panels * p->t->mr;
+    const int64_t others = p->n_panels - 1;                 /* all panels of B but the first */
     p->chunk_panels = ceil_div(p->block_panels, threads > 1 ? CHUNKS * group_threads : 1);
     p->chunks = ceil_div(p->block_panels, p->chunk_panels);
     int64_t best = INT64_MAX;
@@ -139,24 +140,24 @@ typedef struct tiles { int64_t b_panel, a_first, a_panels; } tiles;
 
 static tiles tiles_of(const plan *p, const stage *s, int64_t task)
 {
-    tiles r = { .a_panels = p->block_panels };
+    tiles part = { .a_panels = p->block_panels };
     const int64_t cut = task - p->chunks - p->full_tasks;
-    if (task < p->chunks) r = (tiles){ 0, task * p->chunk_panels, p->chunk_panels };
-    else if (cut < 0) r.b_panel = 1 + task - p->chunks;
-    else r = (tiles){ 1 + p->full_tasks + cut / p->chunks, cut % p->chunks * p->chunk_panels, p->chunk_panels };
-    r.a_panels = at_most(r.a_panels, s->block_panels - r.a_first);
-    return r;
+    if (task < p->chunks) part = (tiles){ 0, task * p->chunk_panels, p->chunk_panels };
+    else if (cut < 0) part.b_panel = 1 + task - p->chunks;
+    else part = (tiles){ 1 + p->full_tasks + cut / p->chunks, cut % p->chunks * p->chunk_panels, p->chunk_panels };
+    part.a_panels = at_most(part.a_panels, s->block_panels - part.a_first);
+    return part;
 }
 
 /* Prefetches the panel of B that this thread will probably pack next: that of the task group_threads later, if all
  * threads are equally fast; behind the last task, the first panel of the next stage. */
-static pk_prefetch prefetch_next_b(const plan *p, const stage *s, const tiles *r, int64_t task)
+static pk_prefetch prefetch_next_b(const plan *p, const stage *s, const tiles *part, int64_t task)
 {
     const int64_t after = task + p->group_threads;
     const stage t = after < p->tasks ? *s : stage_of(p, s->group, s->number + 1);
     const int64_t b_panel = after < p->tasks ? tiles_of(p, s, after).b_panel : 0;
-    if (t.number >= p->stages || b_panel == r->b_panel) return (pk_prefetch){ .lines_per_turn = 0 };
-    return prefetch_of(area_of_b(p->g, t.depth, t.k, b_panel * p->t->nr, p->t->nr), r->a_panels * s->turns, 0);
+    if (t.number >= p->stages || b_panel == part->b_panel) return (pk_prefetch){ .lines_per_turn = 0 };
+    return prefetch_of(area_of_b(p->g, t.depth, t.k, b_panel * p->t->nr, p->t->nr), part->a_panels * s->turns, 0);
 }
 
 /* Prefetches this thread's part of the next stage's A, only during the stage's last panels of B: earlier it would be
@@ -168,9 +169,9 @@ static pk_prefetch prefetch_next_a(const plan *p, const stage *s, int64_t task, 
     if (s->number + 1 >= p->stages || task < p->chunks || done < 0 || done >= last)
         return (pk_prefetch){ .lines_per_turn = 0 };
     const stage t = stage_of(p, s->group, s->number + 1);
-    const int64_t part = ceil_div(p->block_panels, p->group_threads);
-    const int64_t first = part * (worker / p->groups % p->group_threads);
-    const int64_t rows = at_most(part, t.block_panels - first) * p->t->mr, turns = p->block_panels * s->turns;
+    const int64_t panels_each = ceil_div(p->block_panels, p->group_threads);
+    const int64_t first = panels_each * (worker / p->groups % p->group_threads);
+    const int64_t rows = at_most(panels_each, t.block_panels - first) * p->t->mr, turns = p->block_panels * s->turns;
     return prefetch_of(area_of_a(p->g, (t.first_panel + first) * p->t->mr, rows, t.depth, t.k), last * turns,
                        done * turns);
 }
@@ -195,17 +196,17 @@ static pk_real *tile_of(const plan *p, const stage *s, int64_t b_panel, int64_t 
     return s->partial_sums + (b_panel * p->block_panels + a_panel) * p->t->mr * p->t->nr;
 }
 
-static void multiply(const plan *p, const stage *s, const tiles *r, int packing, pk_micro_prefetch *prefetch,
+static void multiply(const plan *p, const stage *s, const tiles *part, int packing, pk_micro_prefetch *prefetch,
                      thread_scratch *scratch)
 {
     const pk_gemm *g = p->g;
-    const int64_t mr = p->t->mr, nr = p->t->nr, column = r->b_panel * nr, end = r->a_first + r->a_panels;
+    const int64_t mr = p->t->mr, nr = p->t->nr, column = part->b_panel * nr, end = part->a_first + part->a_panels;
     const int n = (int)at_most(nr, g->n - column), direct = s->last && p->no_epilogue;
-    const pk_real *b = pack_b(p, s, r->b_panel, scratch);
-    for (int64_t i = r->a_first; i < end; i++) {
+    const pk_real *b = pack_b(p, s, part->b_panel, scratch);
+    for (int64_t i = part->a_first; i < end; i++) {
         const int64_t row = (s->first_panel + i) * mr;
         const int m = (int)at_most(mr, g->m - row);
-        pk_real *tile = tile_of(p, s, r->b_panel, i, scratch), *c = g->c + row * g->c_row + column;
+        pk_real *tile = tile_of(p, s, part->b_panel, i, scratch), *c = g->c + row * g->c_row + column;
         pk_real *a = s->packed_a + i * mr * s->k;
         prefetch->blocks = 0;
         if (s->last) prefetch_epilogue(prefetch, g, row, column);
@@ -227,12 +228,12 @@ static void run_task(plan *p, int64_t group_index, int64_t number, int worker)
     const int64_t task = number % p->tasks;
     const int packing = task < p->chunks;
     const stage s = stage_of(p, group_index, number / p->tasks);
-    const tiles r = tiles_of(p, &s, task);
-    pk_micro_prefetch prefetch = { .cursor = { prefetch_next_b(p, &s, &r, task),
+    const tiles part = tiles_of(p, &s, task);
+    pk_micro_prefetch prefetch = { .cursor = { prefetch_next_b(p, &s, &part, task),
                                                prefetch_next_a(p, &s, task, worker) } };
     if (packing) pk_await(&progress->tasks_done, (int)(s.number * p->tasks));
     else pk_await(&progress->chunks_packed, (int)((s.number + 1) * p->chunks));
-    multiply(p, &s, &r, packing, &prefetch, (thread_scratch *)(p->scratch + worker * p->scratch_bytes));
+    multiply(p, &s, &part, packing, &prefetch, (thread_scratch *)(p->scratch + worker * p->scratch_bytes));
     if (packing) atomic_fetch_add_explicit(&progress->chunks_packed, 1, memory_order_release);
     atomic_fetch_add_explicit(&progress->tasks_done, 1, memory_order_release);
 }

@@ -10,9 +10,9 @@
 static inline prefetch_area area_of_a(const pk_gemm *g, int64_t row, int64_t rows, int64_t depth, int64_t k)
 {
     const pk_real *data = g->a + row * g->a_row + depth * g->a_col;
-    const int64_t m = at_most(rows, g->m - row), deep = at_most(k, g->k - depth);
-    return g->a_col == 1 ? prefetch_area_of(data, sizeof *data, g->a_row, m, deep)
-                         : prefetch_area_of(data, sizeof *data, g->a_col, deep, m);
+    const int64_t m = at_most(rows, g->m - row), k_part = at_most(k, g->k - depth);
+    return g->a_col == 1 ? prefetch_area_of(data, sizeof *data, g->a_row, m, k_part)
+                         : prefetch_area_of(data, sizeof *data, g->a_col, k_part, m);
 }
 
 /* Rows depth .. depth+k-1 and columns column .. column+columns-1 of B in the same way. */
@@ -20,9 +20,9 @@ static inline prefetch_area area_of_b(const pk_gemm *g, int64_t depth, int64_t k
 {
     const int64_t size = pk_dtype_size(g->b_type);
     const char *data = (const char *)g->b + (depth * g->b_row + column * g->b_col) * size;
-    const int64_t deep = at_most(k, g->k - depth), n = at_most(columns, g->n - column);
-    return g->b_row == 1 ? prefetch_area_of(data, size, g->b_col, n, deep)
-                         : prefetch_area_of(data, size, g->b_row, deep, n);
+    const int64_t k_part = at_most(k, g->k - depth), n = at_most(columns, g->n - column);
+    return g->b_row == 1 ? prefetch_area_of(data, size, g->b_col, n, k_part)
+                         : prefetch_area_of(data, size, g->b_row, k_part, n);
 }
 
 static inline void prefetch_block(pk_micro_prefetch *p, const pk_real *data, int64_t row_stride)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * attention_grad.c -- the gradient of softmax attention for one head of one sample; see attention_block.h. For each
- * block of query rows it computes the probabilities P again from scores and lse, then dS = P * (dout V^T - D) with D =
- * dout . out row by row. From dS come the block's dq and, summed over the blocks, dk and dxk; from P come dv and dxv.
- * Gradients that the caller does not want, and what only they need, are not computed. */
+ * block of query rows it computes the probabilities P again from scores and lse, then dS = P * (dout V^T - D), where
+ * element i of D is (row i of dout) . (row i of out). From dS come the block's dq and, summed over the blocks, dk and
+ * dxk; from P come dv and dxv. Gradients that the caller does not want, and what only they need, are not computed. */
 #include <string.h>
 #include "../names.h"
 #include "attention_block.h"
@@ -37,8 +37,7 @@ static void row_dots(float *d, const float *x, int64_t x_stride, const float *y,
     }
 }
 
-/* dsink = -exp(sink - lse) d. The exponential is the sink's probability: 1 where sink and lse are equal, infinite
- * too. */
+/* dsink = -exp(sink - lse) d. The exponential is the sink's probability, 1 where sink and lse are the same infinity. */
 static void sink_grad(float *dsink, const float *sink, const float *lse, const float *d, int lanes)
 {
     for (int first = 0; first < lanes; first += PW) {

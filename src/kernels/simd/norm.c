@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * norm.c -- entries of the kernel table: LayerNorm, its gradient, affine, log-sum-exp and sums over rows. A row is read
- * several times, once for each statistic and once for the result, as it is short enough to stay in the level-1
- * cache. */
+ * once for each statistic and once for the result, as it is short enough to stay in the level-1 cache. */
 #include <math.h>
 #include "../names.h"
 #include "vmath.h"
@@ -10,7 +9,7 @@
 #define CHAINS 4                                    /* independent sums, to hide the latency of an addition */
 #define BLOCK 8                                     /* vectors of columns whose sums col_sums holds in registers */
 
-typedef struct two { pv a, b; } two;
+typedef struct two { pv a, b; } two;                /* two results of a function f_* */
 typedef struct four { pv a, b, c, d; } four;        /* constants of a function f_*, named beside it */
 
 INLINE pm lanes_mask(int64_t n) { return pm_tail(n < PW ? n : PW); }
