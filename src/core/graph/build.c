@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
- * build.c -- the forward vocabulary of peft/sys/method.h: each word is one node (or none). */
+ * build.c -- the functions of peft/sys/method.h that build the forward graph. Each appends one node, or none. */
 #include <string.h>
 #include "core/graph/param.h"
 
-/* A node of op on n values, of which the first `needed` may not be PEFT_NONE. */
+/* Appends a node of op with n inputs, of which the first `needed` must not be PEFT_NONE. */
 static pf_val emit(pf_graph *g, const pf_op *op, const pf_attr *attr, int needed, int n, const pf_val *in)
 {
     for (int i = 0; i < n && !g->status; i++) {
@@ -18,7 +18,7 @@ static pf_val emit(pf_graph *g, const pf_op *op, const pf_attr *attr, int needed
 #define EMIT_SOME(g, op, attr, needed, ...) emit(g, op, attr, needed, COUNT(__VA_ARGS__), (pf_val[]){__VA_ARGS__})
 #define EMIT(g, op, attr, ...) EMIT_SOME(g, op, attr, COUNT(__VA_ARGS__), __VA_ARGS__)
 
-/* Is x a value of this graph? If not, records the error; for functions that read x's shape before a node checks it. */
+/* Is x a value of this graph? If not, records the error. For functions that read x's shape before a node checks x. */
 static bool known(pf_graph *g, pf_val x, const char *word)
 {
     if (g->status) return false;
@@ -181,14 +181,14 @@ pf_val peft_sys_resize_images(peft_build *g, pf_val images, int64_t side)
 
 pf_val peft_sys_input(peft_build *g, const char *name, const int64_t *dims)
 {
-    static const char *const own[] = { "images", "labels", "targets" };
+    static const char *const reserved[] = { "images", "labels", "targets" };
     pf_shape s = { .ndim = 1, .dim = { g->batch } };
     bool large = false;
     if (!name || !dims)
         return pf_graph_fail(g, pf_fail(PEFT_E_INVALID, "peft_sys_input: %s is NULL: expected a pointer",
                                         name ? "dims" : "name"));
-    for (size_t i = 0; i < sizeof own / sizeof *own; i++)
-        if (!strcmp(name, own[i]))
+    for (size_t i = 0; i < sizeof reserved / sizeof *reserved; i++)
+        if (!strcmp(name, reserved[i]))
             return pf_graph_fail(g, pf_fail(PEFT_E_INVALID,
                                             "peft_sys_input '%s': the library has an input of this name",
                                             name));
@@ -211,7 +211,7 @@ pf_val peft_sys_side_images(peft_build *g, int64_t side)
     return peft_sys_input(g, "side_images", PEFT_DIMS(3, side, side));
 }
 
-/* The attention node made here is the one the block makes too: the share pass joins them. */
+/* The attention node made here equals the one that the block makes later: the share pass keeps one of them. */
 pf_val peft_sys_attention_mass(peft_build *g, int64_t heads, const peft_site *s, bool class_token)
 {
     pf_node a = { .op = &pf_op_attention, .attr = { .i = { heads } },

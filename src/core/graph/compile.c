@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * compile.c -- walks the table of passes, less those that the compile settings leave out by name. */
+ * compile.c -- runs the table of passes on a graph, without those that the compile settings name (`without`). */
 #include <stdio.h>
 #include "core/graph/passes/passes.h"
 #include "core/options/options.h"
@@ -24,7 +24,7 @@ peft_status pf_arithmetic_parse(const char *name, pf_arithmetic *out)
     return pf_fail(PEFT_E_OPTION, "compute: given '%s', expected f32", name);
 }
 
-/* Every name in the list is that of an optional pass. */
+/* Checks that every name in the list (names between commas) is that of an optional pass. */
 static peft_status check_without(const char *list)
 {
     for (const char *p = list; p && *p; p += strcspn(p, ",") + (p[strcspn(p, ",")] == ',')) {

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
- * constants.c -- see constants.h; and the words for leaves that are not trained: constants and weights by name. */
+ * constants.c -- the named constants of adapters (constants.h), and the functions of peft/sys/method.h that make values
+ * of them and of the backbone's tensors. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
 #include "core/base/tensor.h"
 #include "core/graph/constants.h"
 
-enum { NAME_ROOM = sizeof ((pf_constant *)0)->name };
+enum { NAME_SIZE = sizeof ((pf_constant *)0)->name };
 
 peft_status pf_constants_init(pf_constants *c)
 {
@@ -32,16 +33,16 @@ size_t pf_constants_bytes(pf_constants *c)
     return bytes;
 }
 
-/* The constant of this name, filled by fill when it is the first of it. Holds the lock. */
+/* Finds the constant of this name, or makes and fills it. The caller holds the lock. */
 static peft_status find(pf_constants *c, peft_context *ctx, const char *name, const pf_shape *shape, peft_fill_fn fill,
                         void *user, pf_constant **out)
 {
     const int64_t count = pf_shape_count(shape);
-    pf_constant **at = &c->first;
-    while (*at && strcmp((*at)->name, name)) at = &(*at)->next;
-    if (*at && !pf_shape_equal(&(*at)->shape, shape))
+    pf_constant **place = &c->first;
+    while (*place && strcmp((*place)->name, name)) place = &(*place)->next;
+    if (*place && !pf_shape_equal(&(*place)->shape, shape))
         return pf_fail(PEFT_E_SHAPE, "peft_sys_constant '%s': made before with other extents", name);
-    if (!*at) {
+    if (!*place) {
         const size_t front = (sizeof(pf_constant) + PK_ALIGN - 1) / PK_ALIGN * PK_ALIGN;
         const size_t bytes = front + (size_t)count * sizeof(pk_real);
         pf_constant *k = pf_alloc_zero(ctx, bytes);
@@ -51,15 +52,15 @@ static peft_status find(pf_constants *c, peft_context *ctx, const char *name, co
         snprintf(k->name, sizeof k->name, "%s", name);
         fill(user, k->data, count);
         c->bytes += bytes;
-        *at = k;
+        *place = k;
     }
-    *out = *at;
+    *out = *place;
     return PEFT_OK;
 }
 
 pf_val peft_sys_constant(peft_build *g, const int64_t *dims, peft_fill_fn fill, void *user, const char *format, ...)
 {
-    char name[NAME_ROOM];
+    char name[NAME_SIZE];
     va_list ap;
     pf_shape s = { 0 };
     pf_constant *k = NULL;
@@ -68,10 +69,10 @@ pf_val peft_sys_constant(peft_build *g, const int64_t *dims, peft_fill_fn fill, 
     va_start(ap, format);
     const int length = vsnprintf(name, sizeof name, format, ap);
     va_end(ap);
-    if (length >= NAME_ROOM)
+    if (length >= NAME_SIZE)
         return pf_graph_fail(g, pf_fail(PEFT_E_INVALID,
                                         "peft_sys_constant '%.40s..': the name has %d bytes, expected at "
-                                        "most %d", name, length, NAME_ROOM - 1));
+                                        "most %d", name, length, NAME_SIZE - 1));
     for (; *dims && s.ndim < PF_MAX_RANK; dims++) {
         fits &= *dims >= 1;
         s.dim[s.ndim++] = *dims;
@@ -98,7 +99,7 @@ pf_val peft_sys_constant(peft_build *g, const int64_t *dims, peft_fill_fn fill, 
 
 pf_val peft_sys_weight(peft_build *g, const char *format, ...)
 {
-    char name[NAME_ROOM];
+    char name[NAME_SIZE];
     va_list ap;
     if (g->status) return PF_NONE;
     va_start(ap, format);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * graph.c -- values and nodes in two growing arrays; shapes and the few questions passes ask about them. */
+ * graph.c -- adds values and nodes to a graph, which holds them in two growing arrays; functions of shapes. */
 #include <stdarg.h>
 #include <string.h>
 #include "core/graph/graph.h"
@@ -28,17 +28,18 @@ pf_val pf_graph_fail(pf_graph *g, peft_status s)
     return PF_NONE;
 }
 
-static bool grow(pf_graph *g, void **items, uint32_t used, uint32_t *room, size_t size)
+/* Makes room for one more item; false: no memory. */
+static bool grow(pf_graph *g, void **items, uint32_t used, uint32_t *capacity, size_t size)
 {
-    if (used < *room) return true;
-    uint32_t more = *room ? *room * 2 : 256;
+    if (used < *capacity) return true;
+    uint32_t more = *capacity ? *capacity * 2 : 256;
     void *p = pf_realloc(g->ctx, *items, (size_t)more * size);
     if (!p) {
         pf_graph_fail(g, pf_nomem("graph", (size_t)more * size));
         return false;
     }
     *items = p;
-    *room = more;
+    *capacity = more;
     return true;
 }
 
@@ -161,8 +162,8 @@ void pf_count_uses(const pf_graph *g, uint32_t *uses)
 
 void pf_nodes_compact(pf_graph *g)
 {
-    uint32_t kept = 0;
+    uint32_t used = 0;
     for (uint32_t i = 0; i < g->nodes; i++)
-        if (g->node[i].op) g->node[kept++] = g->node[i];
-    g->nodes = kept;
+        if (g->node[i].op) g->node[used++] = g->node[i];
+    g->nodes = used;
 }

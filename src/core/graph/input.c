@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * input.c -- inputs of a graph: declared by name and shape while it is built, found by name once, bound by index. */
+ * input.c -- inputs of a graph: declared by name and shape while it is built, found by name once, and bound to data by
+ * index before each run. */
 #include <stdio.h>
 #include <string.h>
 #include "core/graph/exec.h"
@@ -10,13 +11,13 @@ int pf_input_find(const pf_graph *g, const char *name)
     return -1;
 }
 
-/* "images, labels" */
-static const char *names(const pf_graph *g, char *text, size_t room)
+/* Writes the names of all inputs: "images, labels". */
+static const char *input_names(const pf_graph *g, char *text, size_t capacity)
 {
     size_t used = 0;
     text[0] = 0;
-    for (int i = 0; i < g->inputs && used < room; i++)
-        used += (size_t)snprintf(text + used, room - used, "%s%s", i ? ", " : "", g->input[i].name);
+    for (int i = 0; i < g->inputs && used < capacity; i++)
+        used += (size_t)snprintf(text + used, capacity - used, "%s%s", i ? ", " : "", g->input[i].name);
     return text;
 }
 
@@ -58,7 +59,7 @@ peft_status pf_exec_find_input(const pf_exec *e, const char *name, int *input)
     *input = pf_input_find(&e->g, name);
     if (*input >= 0) return PEFT_OK;
     return pf_fail(PEFT_E_NOTFOUND, "input '%.60s': the graph has no such input; it has %s", name,
-                   e->g.inputs ? names(&e->g, known, sizeof known) : "none");
+                   e->g.inputs ? input_names(&e->g, known, sizeof known) : "none");
 }
 
 void pf_exec_input(pf_exec *e, int input, const void *data)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * op.c -- functions that the operations in ops/ share: refusing shapes, making backward nodes, adding up gradients. */
+ * op.c -- helpers of the operations in ops/: the error for unfit shapes, backward nodes, the sum of gradients. */
 #include "core/graph/op.h"
 #include "core/base/tensor.h"
 

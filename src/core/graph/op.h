@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
- * op.h -- what the operations in ops/ share. */
+ * op.h -- helpers of the operations in ops/, for their functions infer, grad and run (pf_op). */
 #ifndef PF_OP_H
 #define PF_OP_H
 #include <string.h>
 #include "core/graph/exec.h"
 
-/* One output of the given shape; false when memory ran out. */
+/* Makes output i of the given shape; false: no memory. */
 static inline bool pf_out(pf_graph *g, pf_node *n, int i, pf_shape s)
 {
     n->out[i] = pf_value_new(g, PF_TEMP, s);
@@ -16,13 +16,13 @@ static inline bool pf_out_like(pf_graph *g, pf_node *n, int i, pf_val v) { retur
 /* Records PEFT_E_SHAPE for the operation with its inputs' shapes; returns false. */
 bool pf_bad_shape(pf_graph *g, const pf_node *n, const char *expected);
 
-/* A backward node with these inputs (PF_NONE allowed); returns out[0]. */
+/* Appends a backward node with these inputs (PF_NONE allowed); returns out[0]. */
 pf_val pf_back(pf_grads *gr, const pf_op *op, const pf_attr *attr, int nin, const pf_val *in);
 #define PF_BACK(gr, op, attr, ...) \
     pf_back(gr, op, attr, (int)(sizeof((pf_val[]){__VA_ARGS__}) / sizeof(pf_val)), (pf_val[]){__VA_ARGS__})
 
-static inline bool pf_dense(pf_mat m) { return m.ld == m.cols; }       /* the rows stand one behind the other */
+static inline bool pf_dense(pf_mat m) { return m.ld == m.cols; }       /* no gap between rows */
 
-/* Scratch of workers stands side by side, each worker's at a multiple of PK_ALIGN. */
+/* bytes rounded up to a multiple of PK_ALIGN: workers' scratch blocks lie side by side and begin aligned. */
 static inline size_t pf_rounded(size_t bytes) { return (bytes + PK_ALIGN - 1) / PK_ALIGN * PK_ALIGN; }
 #endif

@@ -1,18 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0
- * plan.c -- where every value stands in one arena: exact lifetimes over the node order, in-place reuse where an
- * operation allows it, then greedy by size (the largest first, each at the lowest offset free for its whole life).
- * Values given to the graph live from its start and come first, without a gap: what is behind them is free until the
- * run. */
+ * plan.c -- the memory plan: gives every computed value an offset in one arena. Liveness is exact, from the node that
+ * writes a value first to the last one that reads it. An operation that allows it works in-place. Then values are
+ * placed by size, the largest first, each at the lowest offset that is free during its whole life. Values that the
+ * caller fills (pf_value.given) are live from the start and placed first, without gaps, so that the rest of the arena
+ * is free until the run. */
 #include <stdlib.h>
 #include <string.h>
 #include "core/graph/exec.h"
 
-typedef struct { uint32_t id, first, last; bool given; size_t bytes, offset; } block;       /* a piece of the arena */
+/* The memory of value id, live from node first to node last. */
+typedef struct { uint32_t id, first, last; bool given; size_t bytes, offset; } block;
+/* By value: first and last node of its life; store: the value whose memory it uses (in-place); viewed: it has views. */
 typedef struct { const pf_graph *g; uint32_t *first, *last; pf_val *store; uint8_t *viewed; } pass;
 
+/* The value in whose memory v lies: v, the value that it is a view of, or the one that it overwrites. */
 static pf_val storage(const pass *p, pf_val v) { return p->store[pf_root(p->g, v).id]; }
 
-static void lifetimes(pass *p)
+static void find_lifetimes(pass *p)
 {
     const pf_graph *g = p->g;
     for (uint32_t v = 0; v < g->values; v++) {
@@ -33,7 +37,9 @@ static void lifetimes(pass *p)
         if (g->value[v].keep) p->last[pf_root(g, (pf_val){ v }).id] = UINT32_MAX;
 }
 
-static bool can_take(const pass *p, uint32_t i, int k)
+/* May node i write out[0] over its input k? The operation must allow it, and no other input, later node or view may
+ * read that memory. */
+static bool can_overwrite(const pass *p, uint32_t i, int k)
 {
     const pf_graph *g = p->g;
     const pf_node *n = &g->node[i];
@@ -49,7 +55,7 @@ static void reuse_in_place(pass *p)
 {
     for (uint32_t i = 0; i < p->g->nodes; i++)
         for (int k = 0; k < PF_MAX_IN; k++) {
-            if (!can_take(p, i, k)) continue;
+            if (!can_overwrite(p, i, k)) continue;
             pf_val out = p->g->node[i].out[0], s = storage(p, p->g->node[i].in[k]);
             p->store[out.id] = s;
             p->last[s.id] = p->last[out.id];
@@ -65,23 +71,25 @@ static int by_size(const void *a, const void *b)
     return x->id < y->id ? -1 : x->id > y->id;
 }
 
-/* placed[0..n-1] is sorted by offset; b goes into the lowest gap between those that live while it does. */
+/* Inserts b into placed[0 .. n-1], which is sorted by offset, at the lowest offset where it overlaps no block that is
+ * live at the same time; share false: no block at all. */
 static void place(block *placed, uint32_t n, block b, bool share)
 {
-    size_t at = 0;
+    size_t offset = 0;
     for (uint32_t i = 0; i < n; i++) {
         const block *o = &placed[i];
         if (share && (o->first > b.last || b.first > o->last)) continue;
-        if (o->offset >= at + b.bytes) break;
-        if (o->offset + o->bytes > at) at = o->offset + o->bytes;
+        if (o->offset >= offset + b.bytes) break;
+        if (o->offset + o->bytes > offset) offset = o->offset + o->bytes;
     }
-    b.offset = at;
-    uint32_t to = n;
-    while (to > 0 && placed[to - 1].offset > at) to--;
-    memmove(placed + to + 1, placed + to, (n - to) * sizeof *placed);
-    placed[to] = b;
+    b.offset = offset;
+    uint32_t place_index = n;
+    while (place_index > 0 && placed[place_index - 1].offset > offset) place_index--;
+    memmove(placed + place_index + 1, placed + place_index, (n - place_index) * sizeof *placed);
+    placed[place_index] = b;
 }
 
+/* Places all values; blocks has room for two entries a value. */
 static void arrange(pf_plan *plan, const pass *p, block *blocks, unsigned flags)
 {
     const pf_graph *g = p->g;
@@ -109,7 +117,7 @@ static void arrange(pf_plan *plan, const pass *p, block *blocks, unsigned flags)
 
 peft_status pf_plan_make(pf_plan *plan, const pf_graph *g, const pf_run *r, unsigned flags)
 {
-    size_t one = sizeof(size_t) + sizeof(uint32_t), bytes = g->values * one;
+    size_t entry_bytes = sizeof(size_t) + sizeof(uint32_t), bytes = g->values * entry_bytes;
     memset(plan, 0, sizeof *plan);
     plan->offset = pf_alloc(g->ctx, bytes);
     size_t scratch = g->values * (2 * sizeof(block) + 2 * sizeof(uint32_t) + sizeof(pf_val) + 1);
@@ -125,7 +133,7 @@ peft_status pf_plan_make(pf_plan *plan, const pf_graph *g, const pf_run *r, unsi
     p.last = p.first + g->values;
     p.store = (pf_val *)(p.last + g->values);
     p.viewed = (uint8_t *)(p.store + g->values);
-    lifetimes(&p);
+    find_lifetimes(&p);
     if (!(flags & PF_PLAN_NAIVE)) reuse_in_place(&p);
     arrange(plan, &p, memory, flags);
     plan->work = pf_plan_work(g, r);
@@ -135,12 +143,12 @@ peft_status pf_plan_make(pf_plan *plan, const pf_graph *g, const pf_run *r, unsi
 
 size_t pf_plan_work(const pf_graph *g, const pf_run *r)
 {
-    size_t most = 0;
+    size_t largest = 0;
     for (uint32_t i = 0; i < g->nodes; i++) {
         size_t need = g->node[i].op->work ? g->node[i].op->work(r, &g->node[i]) : 0;
-        if (need > most) most = need;
+        if (need > largest) largest = need;
     }
-    return most;
+    return largest;
 }
 
 void pf_plan_free(pf_plan *p, const pf_graph *g)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * spec.h -- compile settings: what decides how a graph is built, rewritten, planned and run, beside the model itself.
- * A graph holds a copy; a pass, an operation or the plan that needs such a fact reads it there. */
+ * spec.h -- compile settings: all that determines how a graph is built, rewritten, planned and run, beside the model. A
+ * graph holds a copy, which passes, operations and the plan read. */
 #ifndef PF_SPEC_H
 #define PF_SPEC_H
 #include "core/base/context.h"
@@ -8,10 +8,10 @@
 /* The element type that products are computed in (option "compute"). To add one: an enumerator here, its name in
  * compile.c. */
 typedef enum pf_arithmetic { PF_ARITHMETIC_F32, PF_ARITHMETICS } pf_arithmetic;
-/* PEFT_E_OPTION for a name that is none of them. */
+/* PEFT_E_OPTION: no arithmetic has this name. */
 peft_status pf_arithmetic_parse(const char *name, pf_arithmetic *out);
 
-enum { PF_PLAN_NAIVE = 1 };              /* nothing shares memory; what is dead is poisoned with NaN */
+enum { PF_PLAN_NAIVE = 1 };              /* for tests: no two values share memory, and NaN overwrites dead values */
 
 typedef struct pf_compile_spec {
     int64_t batch;                       /* samples */
@@ -19,9 +19,9 @@ typedef struct pf_compile_spec {
     pf_arithmetic arithmetic;
     size_t memory_limit;                 /* bytes that arena and scratch may take; 0: no limit */
     unsigned flags;                      /* PF_PLAN_NAIVE */
-    const char *without;                 /* passes that do not run, names between commas; NULL: none. For tests */
-    const pk_table *kernels;             /* NULL: those that the context has now, and its product */
-    pk_gemm_kind gemm;
+    const char *without;                 /* for tests: passes that do not run, names between commas; NULL: none */
+    const pk_table *kernels;             /* NULL: the context's kernels and its matrix product */
+    pk_gemm_kind gemm;                   /* the matrix product, if kernels is not NULL */
     pk_pool *pool;                       /* NULL: the caller's thread alone */
     int threads;
 } pf_compile_spec;

@@ -41,9 +41,9 @@ const char *pf_label_place(const pf_labels *l, int64_t row, char text[PF_LABEL_T
     const int64_t *dim = l->tensor->dim, n = dim[0];
     if (l->rows == n || !n) snprintf(text, PF_LABEL_TEXT, "labels[%lld]", (long long)row);
     else {
-        const int64_t places = l->rows / n, at = row % places;
-        snprintf(text, PF_LABEL_TEXT, "labels[%lld][%lld][%lld]", (long long)(row / places), (long long)(at / dim[2]),
-                 (long long)(at % dim[2]));
+        const int64_t places = l->rows / n, place = row % places;
+        snprintf(text, PF_LABEL_TEXT, "labels[%lld][%lld][%lld]", (long long)(row / places),
+                 (long long)(place / dim[2]), (long long)(place % dim[2]));
     }
     return text;
 }
@@ -60,11 +60,11 @@ peft_status pf_labels_are_classes(const pf_labels *l)
     return PEFT_OK;
 }
 
-peft_status pf_label_in_range(const pf_labels *l, int64_t row, int64_t c, bool unjudged, const char *expected)
+peft_status pf_label_in_range(const pf_labels *l, int64_t row, int64_t c, bool allow_unjudged, const char *expected)
 {
     const double v = pf_label_target(l, row, c);
     char given[32], place[PF_LABEL_TEXT];
-    if ((v >= 0 && v <= 1) || (v == -1 && unjudged)) return PEFT_OK;
+    if ((v >= 0 && v <= 1) || (v == -1 && allow_unjudged)) return PEFT_OK;
     pf_print_float(given, sizeof given, v);
     return pf_fail(PEFT_E_INVALID, "%s[%lld]: given %s, expected %s", pf_label_place(l, row, place), (long long)c,
                    given, expected);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * labels.h -- the labels of a batch as the caller gives them. A model that makes one row of logits a sample takes
- * labels [b] or [b, classes]; one that makes a map takes [b, h, w] or [b, h, w, classes]. Losses see b * h * w rows. */
+ * labels.h -- the labels of a batch as the caller gives them: [b] or [b, classes] for a model with one row of logits a
+ * sample; [b, h, w] or [b, h, w, classes] for a model whose output is a map. Losses see them as rows: b, or b * h * w.
+ * */
 #ifndef PF_LABELS_H
 #define PF_LABELS_H
 #include "core/base/tensor.h"
@@ -16,17 +17,19 @@ typedef struct pf_labels {
     int64_t rows, classes;
 } pf_labels;
 
-/* Labels of n samples for a model whose output is `out` a sample ([classes] or [h, w, classes]); else PEFT_E_DTYPE, or
- * PEFT_E_SHAPE that names both shapes. */
+/* Sets *l to the labels of n samples. out: shape of the model's output for one sample, [classes] or [h, w, classes].
+ * PEFT_E_DTYPE, PEFT_E_SHAPE: the labels do not fit it. */
 peft_status pf_labels_fit(pf_labels *l, pf_label_kind kind, const peft_tensor *labels, int64_t n, const pf_shape *out);
 
 int64_t pf_label_class(const pf_labels *l, int64_t row);
 double  pf_label_target(const pf_labels *l, int64_t row, int64_t c);
-/* Names a row's label for messages: "labels[2]", or in a map "labels[2][0][7]" (sample, y, x). Returns text. */
+/* Writes where a row's label is, for messages: "labels[2]", or in a map "labels[2][0][7]" (sample, y, x). Returns text.
+ * */
 enum { PF_LABEL_TEXT = 96 };
 const char *pf_label_place(const pf_labels *l, int64_t row, char text[PF_LABEL_TEXT]);
-/* PF_LABEL_CLASS: each is 0 to classes - 1. */
+/* For PF_LABEL_CLASS. PEFT_E_INVALID: a label is not 0 to classes - 1. */
 peft_status pf_labels_are_classes(const pf_labels *l);
-/* PF_LABEL_TARGETS: entry c of the row is 0 to 1, or where `unjudged` -1; else PEFT_E_INVALID with `expected`. */
-peft_status pf_label_in_range(const pf_labels *l, int64_t row, int64_t c, bool unjudged, const char *expected);
+/* For PF_LABEL_TARGETS. PEFT_E_INVALID: entry c of the row is neither 0 to 1 nor, if allowed, -1 (not judged);
+ * `expected` says so in the message. */
+peft_status pf_label_in_range(const pf_labels *l, int64_t row, int64_t c, bool allow_unjudged, const char *expected);
 #endif

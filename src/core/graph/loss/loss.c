@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * loss.c -- the table of losses, and the end of the graph: value and gradient of the loss in one operation (they share
- * their exponentials). */
+ * loss.c -- the table of losses, and the operation "loss" at the end of the forward graph. It computes value and
+ * gradient together, because they share exponentials. */
 #include "core/graph/loss/loss.h"
 #include "core/graph/op.h"
 #include "core/options/options.h"
@@ -30,17 +30,17 @@ bool pf_loss_option(const char *option)
     return false;
 }
 
-const char *pf_loss_names(const char *option, const char *between, const char *last, char *text, size_t room)
+const char *pf_loss_names(const char *option, const char *separator, const char *last, char *text, size_t capacity)
 {
     const char *names[sizeof pf_losses / sizeof *pf_losses];
     size_t n = 0;
     for (size_t i = 0; pf_losses[i]; i++)
         if (!option || pf_loss_reads(pf_losses[i], option)) names[n++] = pf_losses[i]->name;
-    return pf_names_text(names, n, between, last, text, room);
+    return pf_names_text(names, n, separator, last, text, capacity);
 }
 
-/* in: logits [..,classes], labels [rows] or targets [rows,classes] (kind->labels); attr ptr: pf_loss; out: loss [1],
- * d loss/d logits */
+/* in: logits [.., classes], labels [rows] or targets [rows, classes] (by kind->labels); attr ptr: pf_loss; out: loss
+ * [1], d loss / d logits [.., classes] */
 static bool infer(pf_graph *g, pf_node *n)
 {
     const pf_loss *loss = n->attr.ptr;

@@ -1,27 +1,27 @@
 /* SPDX-License-Identifier: Apache-2.0
- * loss_math.h -- what the losses' files share. All exponents are <= 0, so that no logit overflows. */
+ * loss_math.h -- helpers of the losses. All exponents are <= 0, so that large logits do not overflow. */
 #ifndef PF_LOSS_MATH_H
 #define PF_LOSS_MATH_H
 #include <math.h>
 #include "core/graph/loss/loss.h"
 
-/* Entry i of a list of one number a class; 1 where there is none. */
+/* Entry i of a list with one number for each class; 1 if there is no list (v NULL). */
 static inline double pf_at(const pk_real *v, int64_t i) { return v ? (double)v[i] : 1.0; }
 
-/* The largest of n logits as *top, and the sum of e^(x - top). */
-static inline double pf_exp_sum(const pk_real *x, int64_t n, double *top)
+/* Sets *largest to the largest of n logits; returns the sum of e^(x - largest). */
+static inline double pf_exp_sum(const pk_real *x, int64_t n, double *largest)
 {
     double sum = 0;
-    *top = (double)x[0];
-    for (int64_t j = 1; j < n; j++) *top = fmax(*top, (double)x[j]);
-    for (int64_t j = 0; j < n; j++) sum += exp((double)x[j] - *top);
+    *largest = (double)x[0];
+    for (int64_t j = 1; j < n; j++) *largest = fmax(*largest, (double)x[j]);
+    for (int64_t j = 0; j < n; j++) sum += exp((double)x[j] - *largest);
     return sum;
 }
 
 static inline double pf_log_sum_exp(const pk_real *x, int64_t n)
 {
-    double top;
-    const double sum = pf_exp_sum(x, n, &top);
-    return top + log(sum);
+    double largest;
+    const double sum = pf_exp_sum(x, n, &largest);
+    return largest + log(sum);
 }
 #endif

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
- * soft_ce.c -- softmax cross entropy of one distribution a row (a label is the row with one 1). Targets are smoothed,
- * then weighted; with class weights and not by_batch the divisor is the sum of the weighted targets. */
+ * soft_ce.c -- softmax cross entropy with a distribution over the classes for each row of logits (a class is the
+ * distribution with one 1). Targets are smoothed, then weighted. The sum is divided by the number of rows; with class
+ * weights, unless by_batch is set, by the sum of the weighted targets before smoothing. */
 #include "core/graph/loss/loss_math.h"
 #include "core/options/options.h"
 
-/* Every row adds up to 1, within 1e-3, since callers may have rounded the probabilities. */
+/* Each row must add up to 1. Callers may have rounded the probabilities, so that 1e-3 is allowed. */
 static peft_status check(const pf_labels *l)
 {
     char given[32], place[PF_LABEL_TEXT];
@@ -30,7 +31,7 @@ static bool counts(const pf_loss *loss, const pf_labels *l)
     return false;
 }
 
-/* The target t_j: a share of the row's mass, smoothed, then weighted. */
+/* The target of class j, smoothed, then weighted. */
 static double soft_target(const pf_loss *o, const pk_real *targets, int64_t classes, int64_t j)
 {
     return pf_at(o->class_weights, j)
@@ -44,7 +45,7 @@ static double evaluate(const pf_loss *o, const pf_loss_rows *r, pk_real *grad)
     const bool by_weight = w && !o->by_batch;
     double divisor = by_weight ? 0 : (double)rows, total = 0;
     for (int64_t i = 0; by_weight && i < rows * classes; i++) divisor += pf_at(w, i % classes) * (double)targets[i];
-    const double unit = divisor > 0 ? 1 / divisor : 0;
+    const double scale = divisor > 0 ? 1 / divisor : 0;
 
     for (int64_t i = 0; i < rows; i++, targets += classes) {
         const pk_real *x = r->logits + i * ld;
@@ -57,10 +58,10 @@ static double evaluate(const pf_loss *o, const pf_loss_rows *r, pk_real *grad)
         }
         for (int64_t j = 0; grad && j < classes; j++) {
             const double p = exp((double)x[j] - lse);
-            grad[i * ld + j] = (pk_real)(unit * (mass * p - soft_target(o, targets, classes, j)));
+            grad[i * ld + j] = (pk_real)(scale * (mass * p - soft_target(o, targets, classes, j)));
         }
     }
-    return total * unit;
+    return total * scale;
 }
 
 const pf_loss_kind pf_loss_soft_ce = { .name = "soft_ce", .labels = PF_LABEL_TARGETS,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * attention.c -- softmax attention with optional extra rows, sink and per-head scale (kernels/pk.h says what they
- * are), and its gradient: one node whose unwanted outputs cost nothing. */
+ * attention.c -- softmax attention with optional extra keys and values, sink logits and a scale for each head
+ * (kernels/pk.h defines them), and its gradient: one node, which computes only those outputs that are wanted. */
 #include <math.h>
 #include "core/graph/op.h"
 
@@ -8,12 +8,14 @@ enum { Q, K, V, XK, XV, SINK, HSCALE };                 /* inputs of attention; 
 enum { OUT = 7, LSE = 8, DOUT = 9 };                    /* further inputs of attention_grad */
 enum { DQ, DK, DV, DXK, DXV, DSINK, DHSCALE };          /* outputs of attention_grad */
 
+/* The extent of the token axis, the last but one. */
 static int64_t tokens(const pf_graph *g, pf_val v)
 {
     const pf_shape *s = &pf_v(g, v)->shape;
     return s->dim[s->ndim - 2];
 }
 
+/* Do the extra keys and values have the width of q, and equal extents? */
 static bool extra_fits(const pf_graph *g, const pf_node *n)
 {
     const pf_shape *q = &pf_v(g, n->in[Q])->shape;
@@ -44,7 +46,7 @@ static bool attention_infer(pf_graph *g, pf_node *n)
     return pf_out(g, n, 0, q) && pf_out(g, n, 1, pf_shape_of(3, q.dim[0], heads, q.dim[1]));
 }
 
-static pk_operand operand(const pf_run *r, pf_val v)
+static pk_operand in_tensor(const pf_run *r, pf_val v)
 {
     pf_mat m = pf_matrix(r, v);
     pk_operand o = { m.p, 0, m.ld };
@@ -53,14 +55,14 @@ static pk_operand operand(const pf_run *r, pf_val v)
     return o;
 }
 
-static pk_output output(const pf_run *r, pf_val v)
+static pk_output out_tensor(const pf_run *r, pf_val v)
 {
     pf_mat m = pf_matrix(r, v);
     pk_output o = { m.p, m.p ? tokens(r->g, v) * m.ld : 0, m.ld };
     return o;
 }
 
-static pk_attention describe(const pf_run *r, const pf_node *n, pf_val out, pf_val lse)
+static pk_attention fill_attention(const pf_run *r, const pf_node *n, pf_val out, pf_val lse)
 {
     const pf_graph *g = r->g;
     int64_t heads = n->attr.i[0], width = pf_cols(g, n->in[Q]);
@@ -69,10 +71,10 @@ static pk_attention describe(const pf_run *r, const pf_node *n, pf_val out, pf_v
         .queries = tokens(g, n->in[Q]), .keys = tokens(g, n->in[K]),
         .extra = pf_is(n->in[XK]) ? tokens(g, n->in[XK]) : 0,
         .scale = (pk_real)(1.0 / sqrt((double)(width / heads))),
-        .q = operand(r, n->in[Q]), .k = operand(r, n->in[K]), .v = operand(r, n->in[V]),
-        .xk = operand(r, n->in[XK]), .xv = operand(r, n->in[XV]),
+        .q = in_tensor(r, n->in[Q]), .k = in_tensor(r, n->in[K]), .v = in_tensor(r, n->in[V]),
+        .xk = in_tensor(r, n->in[XK]), .xv = in_tensor(r, n->in[XV]),
         .sink = r->ptr[n->in[SINK].id], .head_scale = r->ptr[n->in[HSCALE].id], .lse = r->ptr[lse.id] };
-    pk_output o = output(r, out);
+    pk_output o = out_tensor(r, out);
     a.out = o.data; a.out_sample_stride = o.sample_stride; a.out_row_stride = o.row_stride;
     a.prefetch_heads = r->threads;          /* the threads take heads in order: this one's next is probably that one */
     return a;
@@ -96,7 +98,7 @@ static void backward(void *arg, int64_t task, int worker)
 
 static size_t scratch(const pf_run *r, const pf_node *n, int gradient)
 {
-    pk_attention a = describe(r, n, PF_NONE, PF_NONE);
+    pk_attention a = fill_attention(r, n, PF_NONE, PF_NONE);
     return (pk_attention_work(r->k, &a, gradient) + PK_ALIGN - 1) / PK_ALIGN * PK_ALIGN;
 }
 
@@ -105,17 +107,17 @@ static size_t grad_work(const pf_run *r, const pf_node *n) { return scratch(r, n
 
 static void attention_run(const pf_run *r, const pf_node *n)
 {
-    job j = { .r = r, .a = { .fwd = describe(r, n, n->out[0], n->out[1]) }, .work = scratch(r, n, 0) };
+    job j = { .r = r, .a = { .fwd = fill_attention(r, n, n->out[0], n->out[1]) }, .work = scratch(r, n, 0) };
     pk_pool_run(r->pool, j.a.fwd.samples * j.a.fwd.heads, forward, &j);
 }
 
-/* Two products of [queries, head_dim] with [head_dim, keys] a head. */
-static int64_t products(const pf_graph *g, const pf_node *n, int64_t count)
+/* Operations of `count` products of [queries, head_dim] with [head_dim, keys] for each head. */
+static int64_t count_flops(const pf_graph *g, const pf_node *n, int64_t count)
 {
     int64_t keys = tokens(g, n->in[K]) + (pf_is(n->in[XK]) ? tokens(g, n->in[XK]) : 0);
     return 2 * count * pf_shape_count(&pf_v(g, n->in[Q])->shape) * keys;
 }
-static int64_t attention_flops(const pf_graph *g, const pf_node *n) { return products(g, n, 2); }
+static int64_t attention_flops(const pf_graph *g, const pf_node *n) { return count_flops(g, n, 2); }
 
 static void attention_grad_emit(pf_grads *gr, const pf_node *n)
 {
@@ -145,8 +147,9 @@ static void attention_grad_emit(pf_grads *gr, const pf_node *n)
 const pf_op pf_op_attention = { .name = "attention", .flags = PF_STRIDED_OUT, .infer = attention_infer,
     .grad = attention_grad_emit, .work = attention_work, .run = attention_run, .flops = attention_flops };
 
-/* in: as attention, then out, lse, dout; attr i[0]: heads, i[1]: bit set of wanted gradients; out: dq, dk, dv like
- * their inputs; dxk, dxv [b,m,d], dsink, dhead_scale [b,heads,nq]: one part a sample (and head), to be summed */
+/* in: as attention, then out, lse, dout; attr i[0]: heads, i[1]: bit i: the gradient of in[i] is wanted; out: dq, dk,
+ * dv like their inputs; dxk, dxv [b,m,d], dsink, dhead_scale [b,heads,nq]: a part for each sample (and head), which
+ * further nodes sum */
 static bool grad_infer(pf_graph *g, pf_node *n)
 {
     const pf_shape q = pf_v(g, n->in[Q])->shape;
@@ -163,10 +166,10 @@ static bool grad_infer(pf_graph *g, pf_node *n)
 static void grad_run(const pf_run *r, const pf_node *n)
 {
     job j = { .r = r, .work = scratch(r, n, 1) };
-    j.a.fwd = describe(r, n, n->in[OUT], n->in[LSE]);
-    j.a.dout = operand(r, n->in[DOUT]);
-    j.a.dq = output(r, n->out[DQ]); j.a.dk = output(r, n->out[DK]); j.a.dv = output(r, n->out[DV]);
-    j.a.dxk = output(r, n->out[DXK]); j.a.dxv = output(r, n->out[DXV]);
+    j.a.fwd = fill_attention(r, n, n->in[OUT], n->in[LSE]);
+    j.a.dout = in_tensor(r, n->in[DOUT]);
+    j.a.dq = out_tensor(r, n->out[DQ]); j.a.dk = out_tensor(r, n->out[DK]); j.a.dv = out_tensor(r, n->out[DV]);
+    j.a.dxk = out_tensor(r, n->out[DXK]); j.a.dxv = out_tensor(r, n->out[DXV]);
     j.a.dsink = r->ptr[n->out[DSINK].id];
     j.a.dhead_scale = r->ptr[n->out[DHSCALE].id];
     pk_pool_run(r->pool, j.a.fwd.samples * j.a.fwd.heads, backward, &j);
@@ -176,7 +179,7 @@ static int64_t grad_flops(const pf_graph *g, const pf_node *n)
 {
     bool k = pf_is(n->out[DK]) || pf_is(n->out[DXK]), v = pf_is(n->out[DV]) || pf_is(n->out[DXV]),
         q = pf_is(n->out[DQ]);
-    return products(g, n, v + (q || k) + q + k);               /* dV, dP, dQ, dK; scores again are not counted */
+    return count_flops(g, n, v + (q || k) + q + k);            /* dV, dP, dQ, dK; not the scores, computed again */
 }
 
 const pf_op pf_op_attention_grad = { .name = "attention_grad", .flags = PF_STRIDED_OUT,

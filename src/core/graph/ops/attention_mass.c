@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0
- * attention_mass.c -- the mass that each key receives in a frozen attention (FPT ranks tokens by it). No gradient flows
- * through it. */
+ * attention_mass.c -- the attention that each key receives: its softmax weight, averaged over the queries. FPT ranks
+ * tokens by it. No gradient flows through it. */
 #include <math.h>
 #include "core/graph/op.h"
 
-enum { WIDEST = 1024 };                                  /* columns of a head */
+enum { HEAD_DIM_MAX = 1024 };                            /* columns of a head */
 
-/* in: q [b,t,d], k, v [b,n,d], out, lse of their attention, head_scale? [heads]; attr i[0]: heads, i[1]: row 0 of q
- * alone; out: [b,heads,n] */
+/* in: q [b,t,d], k, v [b,n,d], out, lse of their attention, head_scale? [heads]; attr i[0]: heads, i[1]: 1: of the
+ * queries only row 0, the class token, counts; out: [b,heads,n] */
 static bool mass_infer(pf_graph *g, pf_node *n)
 {
     const pf_shape *k = &pf_v(g, n->in[1])->shape;
-    if (k->dim[2] / n->attr.i[0] > WIDEST) return pf_bad_shape(g, n, "heads of at most 1024 columns");
+    if (k->dim[2] / n->attr.i[0] > HEAD_DIM_MAX) return pf_bad_shape(g, n, "heads of at most 1024 columns");
     return pf_out(g, n, 0, pf_shape_of(3, k->dim[0], n->attr.i[0], k->dim[1]));
 }
 
-/* The attention of one head of one sample; before memory is bound, its extents alone. */
+/* The attention of one head of one sample; before memory is bound, pointers are NULL and only extents are set. */
 static pk_attention one_head(const pf_run *r, const pf_node *n, int64_t sample, int64_t head)
 {
     const pf_shape *q = &pf_v(r->g, n->in[0])->shape, *k = &pf_v(r->g, n->in[1])->shape;
@@ -34,22 +34,23 @@ static pk_attention one_head(const pf_run *r, const pf_node *n, int64_t sample, 
                            .lse = lse ? lse + (sample * heads + head) * q->dim[1] : NULL };
 }
 
-/* Scratch bytes of a worker: for the gradient kernel, and for the rows of dv. */
+/* work, rows: scratch bytes of a worker for the gradient kernel and for the rows of dv. */
 typedef struct { const pf_run *r; const pf_node *n; size_t work, rows; } job;
 
-/* With dout = 1/queries in every place, dv_j = mean_i P_ij in each of its columns: the gradient kernel does the work. */
+/* Computes the mass by the gradient kernel: with dout = 1/queries everywhere, dv_j = mean_i P_ij in each column. */
 static void mass_head(void *arg, int64_t task, int worker)
 {
     const job *j = arg;
     const int64_t heads = j->n->attr.i[0];
     char *work = (char *)j->r->work + (size_t)worker * (j->work + j->rows);
     pk_attention_grad g = { .fwd = one_head(j->r, j->n, task / heads, task % heads) };
-    pk_real ones[WIDEST], *dv = (pk_real *)(work + j->work), *to = j->r->ptr[j->n->out[0].id] + task * g.fwd.keys;
-    for (int64_t c = 0; c < g.fwd.head_dim; c++) ones[c] = (pk_real)(1.0 / (double)g.fwd.queries);
-    g.dout = (pk_operand){ ones, 0, 0 };
+    pk_real weight[HEAD_DIM_MAX], *dv = (pk_real *)(work + j->work);
+    pk_real *mass = j->r->ptr[j->n->out[0].id] + task * g.fwd.keys;
+    for (int64_t c = 0; c < g.fwd.head_dim; c++) weight[c] = (pk_real)(1.0 / (double)g.fwd.queries);
+    g.dout = (pk_operand){ weight, 0, 0 };
     g.dv = (pk_output){ dv, 0, g.fwd.head_dim };
     j->r->k->attention_grad(&g, 0, 0, work);
-    for (int64_t t = 0; t < g.fwd.keys; t++) to[t] = dv[t * g.fwd.head_dim];
+    for (int64_t t = 0; t < g.fwd.keys; t++) mass[t] = dv[t * g.fwd.head_dim];
 }
 
 static job job_of(const pf_run *r, const pf_node *n)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * batchnorm.c -- batch norm over the samples of one pooled feature each (heads of MAE linear probing and MLP-k). In
- * training it normalises by the batch (biased variance) and moves the running values (unbiased variance). */
+ * batchnorm.c -- batch normalisation of pooled features over the samples (heads of MAE's linear probing and MLP-k). In
+ * training it normalises by mean and biased variance of the batch, and updates the running mean and (unbiased)
+ * variance; in inference it normalises by the running values. */
 #include <math.h>
 #include "core/graph/op.h"
 
@@ -31,21 +32,21 @@ static void run(const pf_run *r, const pf_node *n)
 {
     pf_mat x = pf_matrix(r, n->in[0]), y = pf_matrix(r, n->out[0]);
     const pk_real *gamma = r->ptr[n->in[1].id], *beta = r->ptr[n->in[2].id];
-    pk_real *rmean = r->ptr[n->in[3].id], *rvar = r->ptr[n->in[4].id];
-    pk_real *kmean = r->ptr[n->out[1].id], *krstd = r->ptr[n->out[2].id];
+    pk_real *run_mean = r->ptr[n->in[3].id], *run_var = r->ptr[n->in[4].id];
+    pk_real *out_mean = r->ptr[n->out[1].id], *out_rstd = r->ptr[n->out[2].id];
     double momentum = n->attr.f[1], count = (double)x.rows;
     for (int64_t c = 0; c < x.cols; c++) {
-        double mean = rmean[c], var = rvar[c];
+        double mean = run_mean[c], var = run_var[c];
         if (n->attr.i[0]) {
             statistics(x, c, &mean, &var);
-            rmean[c] = (pk_real)((1 - momentum) * rmean[c] + momentum * mean);
-            rvar[c] = (pk_real)((1 - momentum) * rvar[c] + momentum * var * count / (count - 1));
+            run_mean[c] = (pk_real)((1 - momentum) * run_mean[c] + momentum * mean);
+            run_var[c] = (pk_real)((1 - momentum) * run_var[c] + momentum * var * count / (count - 1));
         }
         double rstd = 1 / sqrt(var + n->attr.f[0]), scale = gamma ? gamma[c] : 1, shift = beta ? beta[c] : 0;
         for (int64_t i = 0; i < x.rows; i++)
             y.p[i * y.ld + c] = (pk_real)((x.p[i * x.ld + c] - mean) * rstd * scale + shift);
-        if (kmean) kmean[c] = (pk_real)mean;
-        if (krstd) krstd[c] = (pk_real)rstd;
+        if (out_mean) out_mean[c] = (pk_real)mean;
+        if (out_rstd) out_rstd[c] = (pk_real)rstd;
     }
 }
 
@@ -55,7 +56,7 @@ static void grad(pf_grads *gr, const pf_node *n)
     if (pf_grad_wanted(gr, x))
         pf_grad_add(gr, x, PF_BACK(gr, &pf_op_batchnorm_grad, &n->attr, d, x, gamma, n->out[1], n->out[2]));
     if (pf_grad_wanted(gr, gamma)) {
-        /* dgamma = sum d xhat: the batch norm of x without gamma and beta is xhat, but would move the running values */
+        /* dgamma = sum d xhat. Another batchnorm node would give xhat, but update the running values a second time. */
         pf_attr a = n->attr;
         a.i[1] = 1;
         pf_val parts = PF_BACK(gr, &pf_op_batchnorm_grad, &a, d, x, PF_NONE, n->out[1], n->out[2]);
@@ -65,8 +66,8 @@ static void grad(pf_grads *gr, const pf_node *n)
 }
 const pf_op pf_op_batchnorm = { .name = "batchnorm", .flags = PF_EFFECT, .infer = infer, .grad = grad, .run = run };
 
-/* in: d, x, gamma?, mean, rstd; attr i[0]: by batch statistics, i[1]: 1 gives d xhat (gamma's gradient before the sum
- * over samples) in place of dx; out like x */
+/* in: d, x, gamma?, mean, rstd; attr i[0]: 1: mean and rstd are the batch's, i[1]: 1: computes d xhat (the gradient of
+ * gamma before the sum over samples) instead of dx; out: like x */
 static bool grad_infer(pf_graph *g, pf_node *n) { return pf_out_like(g, n, 0, n->in[1]); }
 static void grad_run(const pf_run *r, const pf_node *n)
 {

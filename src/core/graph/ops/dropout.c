@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * dropout.c -- y = x m / (1 - p), m drawn by counter from (seed, step, stream, element): the backward pass draws the
- * same mask again instead of keeping it. */
+ * dropout.c -- y = x m / (1 - p). The mask m of 0 and 1 is a function of (seed, step, stream, element), so that the
+ * backward pass computes it again instead of storing it. */
 #include "core/base/rng.h"
 #include "core/graph/op.h"
 
@@ -10,14 +10,14 @@ static void rows(void *arg, int64_t begin, int64_t end, int worker)
 {
     const job *j = arg;
     const double p = j->n->attr.f[0];
-    const pk_real keep = (pk_real)(1 / (1 - p));
+    const pk_real scale = (pk_real)(1 / (1 - p));
     const uint32_t limit = (uint32_t)(p * 4294967296.0);
     const pf_rng rng = { j->r->seed, (uint32_t)j->r->step, 0x80000000u | (uint32_t)j->n->attr.i[0] };
     (void)worker;
     for (int64_t i = begin; i < end; i++)
         for (int64_t c = 0; c < j->x.cols; c++)
             j->y.p[i * j->y.ld + c] = pf_rng_u32(&rng, (uint64_t)(i * j->x.cols + c)) < limit ? 0
-                : j->x.p[i * j->x.ld + c] * keep;
+                : j->x.p[i * j->x.ld + c] * scale;
 }
 
 /* in: x; attr f[0]: p, i[0]: stream; out: y */
@@ -32,7 +32,7 @@ static void grad(pf_grads *gr, const pf_node *n)
     if (pf_grad_wanted(gr, n->in[0]))
         pf_grad_add(gr, n->in[0], PF_BACK(gr, &pf_op_dropout_grad, &n->attr, pf_grad_of(gr, n->out[0])));
 }
-/* Not rowwise: its element numbers would change with the rows. */
+/* Not PF_ROWWISE: on fewer rows the elements would have other numbers, and other masks. */
 const pf_op pf_op_dropout = { .name = "dropout", .flags = PF_STRIDED_OUT | PF_RANDOM, .inplace = 1, .infer = infer,
                               .grad = grad, .run = run };
 const pf_op pf_op_dropout_grad = { .name = "dropout_grad", .flags = PF_STRIDED_OUT | PF_RANDOM, .inplace = 1,

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * linear.c -- y = x w^T + b and its two gradients, as separate operations: a frozen weight costs no dW.
- * x [..,k], w [n,k] (dense; extents behind the first are flattened), b [n]. After the fuse pass an epilogue may ride
- * along: activation, LayerScale, residual sum. */
+ * linear.c -- y = x w^T + b and its two gradients dX and dW, as separate operations, so that a frozen weight costs no
+ * dW. x [..,k], w [n,k] (dense; extents after the first are flattened), b [n]. The fuse pass may add an epilogue:
+ * activation, LayerScale, residual sum. */
 #include "core/graph/op.h"
 
 static int64_t out_features(const pf_graph *g, pf_val w) { return pf_v(g, w)->shape.dim[0]; }
@@ -34,8 +34,8 @@ static size_t work(const pf_run *r, int64_t m, int64_t n, int64_t k, pf_val weig
          + pk_gemm_widen_work(r->k, r->gemm, pf_v(r->g, weight)->type, n, k);
 }
 
-/* in: x, w, bias?, residual?, gamma?; attr i[0]: pk_act, i[1]: slopes; out: y, pre? (what went into the activation, or
- * with slopes the activation's derivative there) */
+/* in: x, w, bias?, residual?, gamma?; attr i[0]: pk_act, i[1]: slopes; out: y = act(x w^T + bias) gamma + residual,
+ * pre? = x w^T + bias, or with slopes act'(x w^T + bias) */
 static bool linear_infer(pf_graph *g, pf_node *n)
 {
     const pf_shape *w = &pf_v(g, n->in[1])->shape;
@@ -89,7 +89,7 @@ const pf_op pf_op_linear = { .name = "linear", .flags = PF_ROWWISE | PF_STRIDED_
     .typed = 1u << 1,
     .infer = linear_infer, .grad = linear_grad, .work = linear_work, .run = linear_run, .flops = linear_flops };
 
-/* in: dy, w, gate?, add?; attr shape: of x, i[0]: pk_act of the gate, i[1]: slopes, the gate is act' already;
+/* in: dy, w, gate?, add?; attr shape: of x, i[0]: pk_act of the gate, i[1]: slopes: the gate holds act'(x), not x;
  * out: dx = (dy w) act'(gate) + add */
 static bool dx_infer(pf_graph *g, pf_node *n) { return pf_out(g, n, 0, n->attr.shape); }
 

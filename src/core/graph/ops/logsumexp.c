@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * logsumexp.c -- lse(x) = log sum exp x over the last extent (EPT's sink) and log(e^a + e^c) (two sinks at one site). */
+ * logsumexp.c -- logsumexp: log(sum e^x) over the last extent (EPT's sink logits); logaddexp: log(e^a + e^c) (for two
+ * methods with sink logits at one site). */
 #include <math.h>
 #include "core/graph/op.h"
 

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
- * memory.c -- where values meet memory: the concatenation behind a column view, and the store of a finished gradient. */
+ * memory.c -- operations that copy: concat_cols, which joins gradients of column views, and store, which writes a
+ * parameter's gradient into the trainer's buffer. */
 #include "core/graph/op.h"
 #include "core/graph/param.h"
 
 /* in: up to four pieces with the same rows, in column order; attr i[k]: first column of piece k, shape: the result's;
- * out: the pieces side by side, zeros between. A piece that was computed in its place already is not copied. */
+ * out: the pieces side by side, zeros between them. A piece that was computed inside the result (place pass) is not
+ * copied. */
 static bool concat_infer(pf_graph *g, pf_node *n) { return pf_out(g, n, 0, n->attr.shape); }
 
 static void zero_columns(pf_mat y, int64_t begin, int64_t end)
@@ -19,31 +21,32 @@ static void concat_run(const pf_run *r, const pf_node *n)
     int64_t done = 0;
     for (int k = 0; k < 4 && pf_is(n->in[k]); k++) {
         pf_mat x = pf_matrix(r, n->in[k]);
-        pk_real *to = y.p + n->attr.i[k];
+        pk_real *target = y.p + n->attr.i[k];
         zero_columns(y, done, n->attr.i[k]);
-        if (x.p != to)
+        if (x.p != target)
             for (int64_t i = 0; i < y.rows; i++)
-                memcpy(to + i * y.ld, x.p + i * x.ld, (size_t)x.cols * sizeof(pk_real));
+                memcpy(target + i * y.ld, x.p + i * x.ld, (size_t)x.cols * sizeof(pk_real));
         done = n->attr.i[k] + x.cols;
     }
     zero_columns(y, done, y.cols);
 }
 const pf_op pf_op_concat_cols = { .name = "concat_cols", .infer = concat_infer, .run = concat_run };
 
-/* in: gradient; attr ptr: the parameter, i[0]: its first element, i[1]: how many elements from there on earlier stores
- * of this pass have written: these are added to. No output. */
+/* in: the gradient of a slice; attr ptr: the parameter, i[0]: first element of the slice, i[1]: how many elements from
+ * there on earlier stores of this run have written. To these the gradient is added, the others are overwritten; if
+ * batches accumulate (pf_run.accumulate) it is added to all. No output. */
 static bool store_infer(pf_graph *g, pf_node *n) { (void)g; (void)n; return true; }
 
 static void store_run(const pf_run *r, const pf_node *n)
 {
     const pf_param *p = n->attr.ptr;
     pf_mat d = pf_matrix(r, n->in[0]);
-    pk_real *to = (pk_real *)p->grad.data + n->attr.i[0];
-    int64_t add = r->accumulate ? d.rows * d.cols : n->attr.i[1];
-    for (int64_t i = 0; i < d.rows; i++, to += d.cols, add -= d.cols) {
-        int64_t sum = add < 0 ? 0 : add < d.cols ? add : d.cols;
-        r->k->add(to, to, d.p + i * d.ld, sum);
-        memcpy(to + sum, d.p + i * d.ld + sum, (size_t)(d.cols - sum) * sizeof *to);
+    pk_real *target = (pk_real *)p->grad.data + n->attr.i[0];
+    int64_t accumulated = r->accumulate ? d.rows * d.cols : n->attr.i[1];
+    for (int64_t i = 0; i < d.rows; i++, target += d.cols, accumulated -= d.cols) {
+        int64_t sum = accumulated < 0 ? 0 : accumulated < d.cols ? accumulated : d.cols;
+        r->k->add(target, target, d.p + i * d.ld, sum);
+        memcpy(target + sum, d.p + i * d.ld + sum, (size_t)(d.cols - sum) * sizeof *target);
     }
 }
 const pf_op pf_op_store = { .name = "store", .flags = PF_EFFECT, .infer = store_infer, .run = store_run };

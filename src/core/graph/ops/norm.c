@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * norm.c -- LayerNorm over the last extent; mean and rstd [rows] are kept for the backward pass. */
+ * norm.c -- LayerNorm over the last extent and its gradients. The backward pass reads mean and 1/deviation (rstd) of
+ * each row. */
 #include "core/graph/op.h"
 
 /* in: x, gamma?, beta? [cols]; attr f[0]: eps; out: y, mean, rstd */
@@ -23,9 +24,8 @@ static void forward(void *arg, int64_t begin, int64_t end, int worker)
     pk_real *mean = r->ptr[j->n->out[1].id], *rstd = r->ptr[j->n->out[2].id];
     (void)worker;
     r->k->layernorm(y.p + begin * y.ld, y.ld, mean ? mean + begin : NULL, rstd ? rstd + begin : NULL,
-                    x.p + begin * x.ld,
-                    x.ld, r->ptr[j->n->in[1].id], r->ptr[j->n->in[2].id], (pk_real)j->n->attr.f[0], end - begin,
-                        x.cols);
+                    x.p + begin * x.ld, x.ld, r->ptr[j->n->in[1].id], r->ptr[j->n->in[2].id],
+                    (pk_real)j->n->attr.f[0], end - begin, x.cols);
 }
 
 static void layernorm_run(const pf_run *r, const pf_node *n)
@@ -50,7 +50,7 @@ static void layernorm_grad(pf_grads *gr, const pf_node *n)
 const pf_op pf_op_layernorm = { .name = "layernorm", .flags = PF_ROWWISE | PF_STRIDED_OUT,
     .infer = layernorm_infer, .grad = layernorm_grad, .run = layernorm_run };
 
-/* in: dy, x, mean, rstd, gamma?, add?; out: dx (+ add) */
+/* in: dy, x, mean, rstd, gamma?, add? (a gradient that the fuse pass adds in the same walk); out: dx + add */
 static bool dx_infer(pf_graph *g, pf_node *n) { return pf_out_like(g, n, 0, n->in[1]); }
 
 static void backward(void *arg, int64_t begin, int64_t end, int worker)
@@ -75,7 +75,7 @@ static void dx_run(const pf_run *r, const pf_node *n)
 const pf_op pf_op_layernorm_dx = { .name = "layernorm_dx", .flags = PF_STRIDED_OUT, .inplace = 1u << 0 | 1u << 5,
     .infer = dx_infer, .run = dx_run };
 
-/* in: dy, x, mean, rstd; attr shape: of gamma; out: sum over rows of dy * xhat, by blocks of columns */
+/* in: dy, x, mean, rstd; attr shape: of gamma; out: the sum over rows of dy * xhat. Threads share the columns. */
 static bool dgamma_infer(pf_graph *g, pf_node *n) { return pf_out(g, n, 0, n->attr.shape); }
 
 static void dgamma(void *arg, int64_t begin, int64_t end, int worker)

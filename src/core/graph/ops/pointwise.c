@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
- * pointwise.c -- element by element: add, mul (the second operand may be repeated over leading extents), scale, affine,
- * activations. Matrices may be strided; dense ones go in one piece. */
+ * pointwise.c -- pointwise operations: add and mul (the second operand is broadcast over leading extents), scale,
+ * affine, activations. Operands may be column views; dense ones are passed to the kernel in one call. */
 #include "core/graph/op.h"
 
 typedef struct { const pf_run *r; const pf_node *n; pf_mat x, y, z; } job;
 
+/* Calls fn for ranges of rows of in[0]. */
 static void per_rows(const pf_run *r, const pf_node *n, pf_range_fn fn)
 {
     const pf_val second = pf_is(n->in[1]) ? n->in[1] : n->in[0];
@@ -12,8 +13,8 @@ static void per_rows(const pf_run *r, const pf_node *n, pf_range_fn fn)
     pf_parallel(r, j.x.rows, PF_GRAIN / j.x.cols + 1, fn, &j);
 }
 
-/* Calls body with px, py, pz and n elements for rows begin..end: one call when everything is dense. Without a second
- * operand y is x. */
+/* Runs body for rows begin .. end - 1, with n elements at px, py (both operands) and pz (the output): once for all rows
+ * if everything is dense, else once for each row. Without a second operand py is px. */
 #define FOR_PIECES(j, begin, end, body) do { \
     bool whole_ = pf_dense((j)->x) && pf_dense((j)->y) && pf_dense((j)->z) && (j)->y.rows == (j)->x.rows; \
     int64_t step_ = whole_ ? (end) - (begin) : 1; \
@@ -28,7 +29,7 @@ static void per_rows(const pf_run *r, const pf_node *n, pf_range_fn fn)
 static bool broadcast_infer(pf_graph *g, pf_node *n)
 {
     if (!pf_is_suffix(&pf_v(g, n->in[1])->shape, &pf_v(g, n->in[0])->shape))
-        return pf_bad_shape(g, n, "a second operand whose extents end the first one's");
+        return pf_bad_shape(g, n, "a second operand whose extents are the last ones of the first");
     return pf_out_like(g, n, 0, n->in[0]);
 }
 

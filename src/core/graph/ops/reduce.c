@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
- * reduce.c -- sums over leading extents (the gradient of whatever was repeated) and over the last one. Every element
- * is summed by one thread in the order of the rows. */
+ * reduce.c -- sums over leading extents (gradients of what was broadcast) and over the last one. Each element of the
+ * result is summed by one thread in the order of the rows, so that it does not depend on the number of threads. */
 #include "core/graph/op.h"
 
+/* Sums a (times b, if b.p is not NULL) down to out_rows rows; repeat: how many rows of a make one of out. */
 typedef struct { const pf_run *r; pf_mat a, b; pk_real *out; int64_t out_rows, repeat; } job;
 
 static bool infer(pf_graph *g, pf_node *n)
@@ -13,8 +14,8 @@ static bool infer(pf_graph *g, pf_node *n)
     return pf_out(g, n, 0, n->attr.shape);
 }
 
-/* Rows j, j + out_rows, j + 2 out_rows, .. of a make row j of out; columns begin..end of each. */
-static void columns(const job *j, int64_t row, int64_t begin, int64_t end)
+/* Computes columns begin .. end - 1 of a row of out: the sum of rows row, row + out_rows, row + 2 out_rows, .. of a. */
+static void sum_columns(const job *j, int64_t row, int64_t begin, int64_t end)
 {
     const pk_real *b = j->b.p ? j->b.p + row * j->b.ld + begin : NULL;
     pk_real *out = j->out + row * j->a.cols + begin;
@@ -23,17 +24,17 @@ static void columns(const job *j, int64_t row, int64_t begin, int64_t end)
                       j->repeat, end - begin);
 }
 
-static void by_columns(void *arg, int64_t begin, int64_t end, int worker)
+static void columns_task(void *arg, int64_t begin, int64_t end, int worker)
 {
     (void)worker;
-    columns(arg, 0, begin, end);
+    sum_columns(arg, 0, begin, end);
 }
 
-static void by_rows(void *arg, int64_t begin, int64_t end, int worker)
+static void rows_task(void *arg, int64_t begin, int64_t end, int worker)
 {
     const job *j = arg;
     (void)worker;
-    for (int64_t i = begin; i < end; i++) columns(j, i, 0, j->a.cols);
+    for (int64_t i = begin; i < end; i++) sum_columns(j, i, 0, j->a.cols);
 }
 
 static void reduce(const pf_run *r, const pf_node *n, pf_val b)
@@ -41,19 +42,19 @@ static void reduce(const pf_run *r, const pf_node *n, pf_val b)
     job j = { .r = r, .a = pf_matrix(r, n->in[0]), .b = pf_matrix(r, b), .out = r->ptr[n->out[0].id] };
     j.out_rows = pf_shape_count(&n->attr.shape) / j.a.cols;
     j.repeat = j.a.rows / j.out_rows;
-    if (j.out_rows == 1) pf_parallel(r, j.a.cols, 128, by_columns, &j);
-    else pf_parallel(r, j.out_rows, 1 + PF_GRAIN / (j.repeat * j.a.cols), by_rows, &j);
+    if (j.out_rows == 1) pf_parallel(r, j.a.cols, 128, columns_task, &j);
+    else pf_parallel(r, j.out_rows, 1 + PF_GRAIN / (j.repeat * j.a.cols), rows_task, &j);
 }
 
-/* in: a; attr shape: the result's; out: a summed down to it */
+/* in: a; attr shape: the result's; out: a, summed over the leading extents that the result does not have */
 static void sum_to_run(const pf_run *r, const pf_node *n) { reduce(r, n, PF_NONE); }
 const pf_op pf_op_sum_to = { .name = "sum_to", .infer = infer, .run = sum_to_run };
 
-/* in: a, b of the same shape; attr shape; out: a * b summed down to it */
+/* in: a, b of the same shape; attr shape: the result's; out: a * b (elementwise), summed in the same way */
 static void dot_to_run(const pf_run *r, const pf_node *n) { reduce(r, n, n->in[1]); }
 const pf_op pf_op_dot_to = { .name = "dot_to", .infer = infer, .run = dot_to_run };
 
-/* in: a [.., n]; out: [..] */
+/* in: a [.., n]; out: the sum of each row, [..] */
 static bool row_sums_infer(pf_graph *g, pf_node *n)
 {
     pf_shape s = pf_v(g, n->in[0])->shape;

@@ -1,11 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0
- * row_scale.c -- 1/|row of W + s B A|, DoRA's normaliser. It counts as a constant in the backward pass
- * and is computed anew each step, without forming B A for more than one row. */
+ * row_scale.c -- 1/|row of W + s B A| for each row, by which DoRA normalises. It counts as a constant in the backward
+ * pass. It is computed in each step, one row of B A at a time. */
 #include <math.h>
 #include "core/graph/op.h"
 
-typedef struct { pk_weight w; const pk_real *a, *b; pk_real *y; int64_t cols,
-                 rank; double s; const pk_table *k; pk_real *row; } job;
+/* row: a row of scratch for each worker. */
+typedef struct {
+    pk_weight w;
+    const pk_real *a, *b;
+    pk_real *y;
+    int64_t cols, rank;
+    double s;
+    const pk_table *k;
+    pk_real *row;
+} job;
 
 static void rows(void *arg, int64_t begin, int64_t end, int worker)
 {
@@ -15,8 +23,8 @@ static void rows(void *arg, int64_t begin, int64_t end, int worker)
         double sq;
         const pk_real *w = pk_weight_read(j->k, &j->w, i * j->cols, j->cols, row);
         if (w != row) memcpy(row, w, (size_t)j->cols * sizeof *row);
-        for (int64_t r = 0; r < j->rank; r++) j->k->axpy(row, j->a + r * j->cols,
-                                                         (pk_real)(j->s * j->b[i * j->rank + r]), j->cols);
+        for (int64_t r = 0; r < j->rank; r++)
+            j->k->axpy(row, j->a + r * j->cols, (pk_real)(j->s * j->b[i * j->rank + r]), j->cols);
         j->k->sums(NULL, &sq, row, j->cols);
         j->y[i] = (pk_real)(1 / sqrt(sq));
     }

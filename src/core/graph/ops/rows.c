@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * rows.c -- moving token rows: take (or drop), put back among zeros, insert, mean. Values are [batch, tokens, width];
- * the token axis is the second last, everything in front of it is repeated. */
+ * rows.c -- operations on token rows: take (or drop), its gradient put, insert, repeat, mean_rows. Values are
+ * [batch, tokens, width]; the token axis is the last but one, and each sample is treated alike. In the comments `at` is
+ * the first of n rows. */
 #include "core/graph/op.h"
 
 static int64_t token_count(const pf_graph *g, pf_val v)
@@ -23,13 +24,14 @@ static void zero_rows(pf_mat to, int64_t to_row, int64_t rows)
     for (int64_t i = 0; i < rows; i++) memset(to.p + (to_row + i) * to.ld, 0, (size_t)to.cols * sizeof(pk_real));
 }
 
-/* in: x [..,t,d]; attr i[0]: at, i[1]: n, i[2]: 0 keeps rows at..at+n-1, 1 drops them; out [..,n,d] or [..,t-n,d] */
+/* in: x [..,t,d]; attr i[0]: at, i[1]: n, i[2]: 0: takes rows at .. at+n-1, 1: all others; out: [..,n,d] or
+ * [..,t-n,d] */
 static bool take_infer(pf_graph *g, pf_node *n)
 {
     pf_shape s = pf_v(g, n->in[0])->shape;
     int64_t at = n->attr.i[0], rows = n->attr.i[1];
     if (s.ndim < 2 || at < 0 || rows < 0 || rows > s.dim[s.ndim - 2] - at)
-        return pf_bad_shape(g, n, "rows that exist");
+        return pf_bad_shape(g, n, "a range of rows that the value has");
     s.dim[s.ndim - 2] = n->attr.i[2] ? s.dim[s.ndim - 2] - rows : rows;
     return pf_out(g, n, 0, s);
 }
@@ -55,7 +57,7 @@ static void take_grad(pf_grads *gr, const pf_node *n)
 const pf_op pf_op_take = { .name = "take", .flags = PF_STRIDED_OUT, .infer = take_infer, .grad = take_grad,
                            .run = take_run };
 
-/* The gradient of take. in: d; attr as take's, shape: of x; out: d in its rows, zeros elsewhere */
+/* The gradient of take. in: d; attr: as take, shape: of x; out: d in the rows that were taken, zeros in the others */
 static bool put_infer(pf_graph *g, pf_node *n) { return pf_out(g, n, 0, n->attr.shape); }
 static void put_run(const pf_run *r, const pf_node *n)
 {
@@ -75,7 +77,8 @@ static void put_run(const pf_run *r, const pf_node *n)
 }
 const pf_op pf_op_put = { .name = "put", .flags = PF_STRIDED_OUT, .infer = put_infer, .run = put_run };
 
-/* in: x [b,t,d], rows [n,d] or [1,n,d] (the same for every sample) or [b,n,d]; attr i[0]: at; out [b,t+n,d] */
+/* in: x [b,t,d], rows [n,d] or [1,n,d] (the same for every sample) or [b,n,d]; attr i[0]: at; out: [b,t+n,d], in which
+ * the rows are at .. at+n-1 */
 static bool insert_infer(pf_graph *g, pf_node *n)
 {
     pf_shape s = pf_v(g, n->in[0])->shape;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
- * swap.c -- heads to columns: prefix keys and values are stored by head. */
+ * swap.c -- [heads, rows, head width] to [rows, heads * head width], for keys and values of prefix tuning, which are
+ * stored by head. */
 #include "core/graph/op.h"
 
-/* to[j][i] = from[i][j], each of `inner` contiguous elements. */
+/* to[j][i] = from[i][j], where each entry has `inner` contiguous elements. */
 static void transpose(pk_real *to, const pk_real *from, int64_t rows, int64_t cols, int64_t inner)
 {
     for (int64_t i = 0; i < rows; i++)
@@ -30,7 +31,7 @@ static void swap_grad(pf_grads *gr, const pf_node *n)
 }
 const pf_op pf_op_swap = { .name = "swap", .infer = swap_infer, .grad = swap_grad, .run = swap_run };
 
-/* in: d [n, h d]; attr shape: [h,n,d]; out: d by heads */
+/* in: d [n, h d]; attr shape: [h,n,d]; out: d, stored by head as x was */
 static bool shape_infer(pf_graph *g, pf_node *n) { return pf_out(g, n, 0, n->attr.shape); }
 static void swap_grad_run(const pf_run *r, const pf_node *n)
 {

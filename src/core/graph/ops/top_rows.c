@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
- * top_rows.c -- per head the rows with the largest mass. No gradient flows through the choice or the rows. */
+ * top_rows.c -- selects, for each attention head, the token rows with the largest mass (attention_mass), for FPT. No
+ * gradient flows through the selection or the rows. */
 #include <math.h>
 #include "core/graph/op.h"
 
-typedef struct { const pf_run *r; const pf_node *n; size_t room; } job;       /* room: scratch bytes of a worker */
+typedef struct { const pf_run *r; const pf_node *n; size_t scratch_bytes; } job;       /* scratch of one worker */
 
-/* in: x [b,t,d], mass [b,heads,t]; attr i[0]: n; out: [b,n,d], the rows of each head its own */
+/* in: x [b,t,d], mass [b,heads,t]; attr i[0]: n; out: [b,n,d]: the columns of head h are those of the n rows of x that
+ * have the largest mass for head h */
 static bool top_infer(pf_graph *g, pf_node *n)
 {
     pf_shape s = pf_v(g, n->in[0])->shape;
@@ -25,13 +27,13 @@ static void top_head(void *arg, int64_t task, int worker)
     const int64_t heads = mass->dim[1], t = mass->dim[2], b = task / heads, h = task % heads, n = j->n->attr.i[0];
     pf_mat x = pf_matrix(j->r, j->n->in[0]), y = pf_matrix(j->r, j->n->out[0]);
     const int64_t d = x.cols / heads;
-    pk_real *left = (pk_real *)((char *)j->r->work + (size_t)worker * j->room);
-    memcpy(left, j->r->ptr[j->n->in[1].id] + task * t, (size_t)t * sizeof *left);
+    pk_real *mass_left = (pk_real *)((char *)j->r->work + (size_t)worker * j->scratch_bytes);
+    memcpy(mass_left, j->r->ptr[j->n->in[1].id] + task * t, (size_t)t * sizeof *mass_left);
     for (int64_t i = 0; i < n; i++) {
-        int64_t best = 0;                                /* the first of equals; taken ones are below all */
-        for (int64_t c = 1; c < t; c++) if (left[c] > left[best]) best = c;
-        left[best] = (pk_real)-INFINITY;
-        memcpy(y.p + (b * n + i) * y.ld + h * d, x.p + (b * t + best) * x.ld + h * d, (size_t)d * sizeof *left);
+        int64_t best = 0;                                /* of equal masses the first; selected rows get -Inf */
+        for (int64_t c = 1; c < t; c++) if (mass_left[c] > mass_left[best]) best = c;
+        mass_left[best] = (pk_real)-INFINITY;
+        memcpy(y.p + (b * n + i) * y.ld + h * d, x.p + (b * t + best) * x.ld + h * d, (size_t)d * sizeof *mass_left);
     }
 }
 static size_t top_row_bytes(const pf_graph *g, const pf_node *n)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * widen.c -- converts a frozen weight of another type to pk_real. The widen pass inserts it in front of operations that
- * read pk_real alone. */
+ * widen.c -- converts an f16 or bf16 weight to pk_real. The widen pass inserts it before operations that read pk_real
+ * only. */
 #include "core/graph/op.h"
 
 /* in: a CONST of any type; out: the same extents */
@@ -8,7 +8,7 @@ static bool infer(pf_graph *g, pf_node *n) { return pf_out_like(g, n, 0, n->in[0
 
 typedef struct { const pk_table *k; pk_weight w; pk_real *to; } job;
 
-static void part(void *arg, int64_t begin, int64_t end, int worker)
+static void widen_range(void *arg, int64_t begin, int64_t end, int worker)
 {
     const job *j = arg;
     (void)worker;
@@ -19,6 +19,6 @@ static void part(void *arg, int64_t begin, int64_t end, int worker)
 static void run(const pf_run *r, const pf_node *n)
 {
     job j = { r->k, pf_weight_of(r, n->in[0]), r->ptr[n->out[0].id] };
-    pf_parallel(r, j.w.rows * j.w.cols, PF_GRAIN, part, &j);
+    pf_parallel(r, j.w.rows * j.w.cols, PF_GRAIN, widen_range, &j);
 }
 const pf_op pf_op_widen = { .name = "widen", .flags = PF_STOP, .typed = 1u, .infer = infer, .run = run };

@@ -1,27 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0
- * pass_fuse.c -- pointwise work rides on the product in front of it, while the tile is in cache: activation, LayerScale
- * and residual sum on a linear, act'(x) and gradient sums on a dX, gradient sums on LayerNorm's dx. */
+ * pass_fuse.c -- fuses pointwise operations into the operation that computes their input, as its epilogue, so that a
+ * tile is finished while it is in cache: activation, LayerScale and residual sum into linear; act'(x) and sums of
+ * gradients into linear_dx; sums of gradients into layernorm_dx. */
 #include "core/graph/passes/passes.h"
 
-typedef struct { pf_graph *g; uint32_t *uses; int64_t *maker; } pass;      /* maker[id]: the node that makes a value */
+/* uses[id]: how many inputs and views read a value; maker[id]: the node that computes it, -1: none. */
+typedef struct { pf_graph *g; uint32_t *uses; int64_t *maker; } fusion;
 
-/* The node of this operation that makes v as its output `out`; NULL: another does, or none. */
-static pf_node *made_by(const pass *p, pf_val v, const pf_op *op, int out)
+/* The node that computes v as its output `out`, if its operation is op; else NULL. */
+static pf_node *made_by(const fusion *p, pf_val v, const pf_op *op, int out)
 {
     if (!pf_is(v) || p->maker[v.id] < 0) return NULL;
     pf_node *n = &p->g->node[p->maker[v.id]];
     return n->op == op && pf_eq(n->out[out], v) ? n : NULL;
 }
 
-/* v is a dense result read once, by the node in hand, and seen by nobody outside. */
-static bool private(const pass *p, pf_val v)
+/* Is v dense and read once, by the node that is to be fused, so that it need not be stored? */
+static bool read_once(const fusion *p, pf_val v)
 {
     const pf_value *x = pf_v(p->g, v);
     return p->uses[v.id] == 1 && !x->keep && !pf_is(x->view_of);
 }
 
-/* The maker takes over the output of node i and its place, where all inputs exist. */
-static void replace(pass *p, uint32_t i, pf_node *maker)
+/* Replaces node i by the maker, which now computes i's output. At i's place in the order all inputs exist. */
+static void replace(fusion *p, uint32_t i, pf_node *maker)
 {
     pf_node n = *maker;
     maker->op = NULL;
@@ -30,10 +32,12 @@ static void replace(pass *p, uint32_t i, pf_node *maker)
     for (int k = 0; k < PF_MAX_OUT; k++) if (pf_is(n.out[k])) p->maker[n.out[k].id] = i;
 }
 
+/* Is n a linear without residual and activation? */
 static bool plain_linear(const pf_node *n) { return n && !pf_is(n->in[3]) && !n->attr.i[0]; }
 
-/* y = act(linear): the linear keeps its place (nothing new is needed) and gives y first, what went in second. */
-static void fuse_act(pass *p, uint32_t i)
+/* y = act(linear): the linear stays where it is, as it has no new input. Its outputs become y and, if something else
+ * reads it, the input of the activation. */
+static void fuse_act(fusion *p, uint32_t i)
 {
     pf_node *a = &p->g->node[i], *l = made_by(p, a->in[0], &pf_op_linear, 0);
     pf_val pre = a->in[0];
@@ -45,47 +49,49 @@ static void fuse_act(pass *p, uint32_t i)
     a->op = NULL;
 }
 
-/* The forward pass has at hand what act' is made of: where x has no other reader, it keeps act'(x) in x's place. A
- * ReLU's is not worth it. */
-static void keep_slopes(pass *p, pf_node *dx)
+/* If only act and act_grad read x, the input of an activation, the linear stores act'(x) in its place: the forward
+ * epilogue has already computed the exp or erf that act' needs. For ReLU this would save nothing. */
+static void store_derivative(fusion *p, pf_node *dx)
 {
     pf_node *l = made_by(p, dx->in[2], &pf_op_linear, 1);
     if (!l || p->uses[dx->in[2].id] != 2 || l->attr.i[0] == PK_RELU) return;
     l->attr.i[1] = dx->attr.i[1] = 1;
 }
 
-/* dx = act'(x) dy with dy = dX of a linear. */
-static void fuse_act_grad(pass *p, uint32_t i)
+/* dx = dy act'(x), where a linear_dx computes dy. */
+static void fuse_act_grad(fusion *p, uint32_t i)
 {
     pf_node *a = &p->g->node[i], *l = made_by(p, a->in[0], &pf_op_linear_dx, 0);
-    if (!l || !private(p, a->in[0]) || pf_is(l->in[2]) || pf_is(l->in[3])) return;
+    if (!l || !read_once(p, a->in[0]) || pf_is(l->in[2]) || pf_is(l->in[3])) return;
     l->in[2] = a->in[1];
     l->attr.i[0] = a->attr.i[0];
-    keep_slopes(p, l);
+    store_derivative(p, l);
     replace(p, i, l);
 }
 
-/* y = linear * gamma (LayerScale, frozen). */
-static void fuse_affine(pass *p, uint32_t i)
+/* y = linear(x) * gamma (LayerScale). */
+static void fuse_affine(fusion *p, uint32_t i)
 {
     pf_node *a = &p->g->node[i], *l = made_by(p, a->in[0], &pf_op_linear, 0);
-    if (!plain_linear(l) || pf_is(l->in[4]) || !private(p, a->in[0]) || pf_is(a->in[2]) || !pf_is(a->in[1])) return;
+    if (!plain_linear(l) || pf_is(l->in[4]) || !read_once(p, a->in[0]) || pf_is(a->in[2]) || !pf_is(a->in[1])) return;
     l->in[4] = a->in[1];
     replace(p, i, l);
 }
 
-static void fuse_add(pass *p, uint32_t i)
+/* y = a + b, where a linear, linear_dx or layernorm_dx computes a or b (the second is tried first): the other one
+ * becomes its input `slot`. */
+static void fuse_add(fusion *p, uint32_t i)
 {
-    static const struct { const pf_op *op; int slot; } into[] = {
+    static const struct { const pf_op *op; int slot; } targets[] = {
         { &pf_op_linear, 3 }, { &pf_op_linear_dx, 3 }, { &pf_op_layernorm_dx, 5 } };
     pf_node *a = &p->g->node[i];
     if (!pf_shape_equal(&pf_v(p->g, a->in[0])->shape, &pf_v(p->g, a->in[1])->shape)) return;
     for (int side = 1; side >= 0; side--)
-        for (size_t k = 0; k < sizeof into / sizeof *into; k++) {
-            pf_node *m = made_by(p, a->in[side], into[k].op, 0);
-            if (!m || !private(p, a->in[side]) || pf_is(m->in[into[k].slot])) continue;
+        for (size_t k = 0; k < sizeof targets / sizeof *targets; k++) {
+            pf_node *m = made_by(p, a->in[side], targets[k].op, 0);
+            if (!m || !read_once(p, a->in[side]) || pf_is(m->in[targets[k].slot])) continue;
             if (m->op == &pf_op_linear && m->attr.i[0]) continue;
-            m->in[into[k].slot] = a->in[1 - side];
+            m->in[targets[k].slot] = a->in[1 - side];
             replace(p, i, m);
             return;
         }
@@ -97,7 +103,7 @@ peft_status pf_pass_fuse(pf_graph *g)
     size_t bytes = g->values * (sizeof(uint32_t) + sizeof(int64_t));
     int64_t *memory = pf_alloc(g->ctx, bytes);
     if (!memory) return g->status = pf_nomem("graph pass", bytes);
-    pass p = { g, (uint32_t *)(memory + g->values), memory };
+    fusion p = { g, (uint32_t *)(memory + g->values), memory };
     pf_count_uses(g, p.uses);
     for (uint32_t v = 0; v < g->values; v++) {
         p.maker[v] = -1;

@@ -1,21 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0
- * pass_grad.c -- appends the backward nodes. Walking back from the loss it visits only nodes whose outputs have a
- * gradient and whose inputs want one, so frozen weights get no dW and the walk ends at the lowest trained value. */
+ * pass_grad.c -- appends the backward nodes: walks back from the loss and asks each operation (pf_op.grad) for its
+ * vector-Jacobian products. It visits only nodes whose outputs depend on a trained value and have a gradient, so that
+ * frozen weights get no dW and nothing below the lowest trained value is computed. */
 #include "core/graph/passes/passes.h"
 #include "core/graph/param.h"
 
-enum { PIECES = 4 };                                     /* that one concatenation takes */
+enum { PIECES = 4 };                                     /* the most inputs of a concat_cols node */
 
-/* Place of columns col.. among the pieces of n, which are in order; -1: no room, or they overlap. */
+/* The index at which columns col .. col + cols - 1 are inserted among the pieces of the concat_cols node n, which are
+ * in column order; -1: n is full, or they overlap a piece. */
 static int piece_place(const pf_graph *g, const pf_node *n, int pieces, int64_t col, int64_t cols)
 {
-    int at = pieces;
-    while (at > 0 && n->attr.i[at - 1] >= col) at--;
-    if (pieces == PIECES || (at > 0 && n->attr.i[at - 1] + pf_cols(g, n->in[at - 1]) > col)) return -1;
-    return at < pieces && n->attr.i[at] < col + cols ? -1 : at;
+    int place = pieces;
+    while (place > 0 && n->attr.i[place - 1] >= col) place--;
+    if (pieces == PIECES || (place > 0 && n->attr.i[place - 1] + pf_cols(g, n->in[place - 1]) > col)) return -1;
+    return place < pieces && n->attr.i[place] < col + cols ? -1 : place;
 }
 
-/* Gradients of column views, and of views of these, become gradients of the value they look into. */
+/* Concatenates the gradients of wide's column views (and of views of these) and adds the result to wide's gradient. */
 static void gather_views(pf_grads *gr, uint32_t values, pf_val wide)
 {
     const pf_node none = { .op = &pf_op_concat_cols, .attr = { .shape = pf_v(gr->g, wide)->shape }, .backward = true };
@@ -27,23 +29,24 @@ static void gather_views(pf_grads *gr, uint32_t values, pf_val wide)
         pf_val d = gr->of[id];
         if (!pf_is(d)) continue;
         int64_t col = gr->g->value[id].col;
-        int at = piece_place(gr->g, &n, pieces, col, pf_cols(gr->g, d));
-        if (at < 0) {
+        int place = piece_place(gr->g, &n, pieces, col, pf_cols(gr->g, d));
+        if (place < 0) {
             pf_grad_add(gr, wide, pf_emit_node(gr->g, n, NULL));
             n = none;
-            at = pieces = 0;
+            place = pieces = 0;
         }
-        for (int k = pieces++; k > at; k--) {
+        for (int k = pieces++; k > place; k--) {
             n.attr.i[k] = n.attr.i[k - 1];
             n.in[k] = n.in[k - 1];
         }
-        n.attr.i[at] = col;
-        n.in[at] = d;
+        n.attr.i[place] = col;
+        n.in[place] = d;
     }
     if (pieces) pf_grad_add(gr, wide, pf_emit_node(gr->g, n, NULL));
 }
 
-/* The slice of p with a gradient that follows slice `after` (0: the first) by offset, then by id; 0: none. */
+/* The next slice of p that has a gradient, in the order of offset and then id, after slice `after` (0: the first);
+ * 0: none. */
 static uint32_t next_slice(const pf_grads *gr, uint32_t values, const pf_param *p, uint32_t after)
 {
     const pf_value *v = gr->g->value;
@@ -56,8 +59,9 @@ static uint32_t next_slice(const pf_grads *gr, uint32_t values, const pf_param *
     return next;
 }
 
-/* The finished gradients of p's slices go to its buffer, in the order of their first elements, so that what earlier
- * ones have stored of a slice already is its beginning. */
+/* Appends the nodes that store the gradients of p's slices in its buffer. Slices may overlap: in the order of their
+ * offsets, the elements of a slice that earlier stores have written are its first ones (attr i[1]), and it adds to
+ * these. */
 static void emit_stores_of(pf_grads *gr, uint32_t values, const pf_param *p)
 {
     int64_t end = 0;
@@ -73,6 +77,7 @@ static void emit_stores_of(pf_grads *gr, uint32_t values, const pf_param *p)
     }
 }
 
+/* Appends the stores of each parameter once, at its first slice that has a gradient. */
 static void emit_stores(pf_grads *gr, uint32_t values)
 {
     const pf_graph *g = gr->g;
@@ -91,7 +96,7 @@ peft_status pf_pass_grad(pf_graph *g)
     uint32_t values = g->values, nodes = g->nodes;
     pf_grads gr = { g, pf_alloc_zero(g->ctx, values * sizeof(pf_val)), &pf_op_add, &pf_op_sum_to };
     if (!gr.of) return g->status = pf_nomem("gradients", values * sizeof(pf_val));
-    gr.of[loss.id] = loss;                               /* d loss/d loss is 1: the loss operation knows */
+    gr.of[loss.id] = loss;                               /* any value will do: pf_op_loss implies d loss / d loss = 1 */
     for (uint32_t i = nodes; i-- > 0 && !g->status;) {
         const pf_node n = g->node[i];
         bool reached = false;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
- * pass_merge.c -- linears that read the same value with weights that lie next to each other in memory (q, k and v)
- * become one product; their results become column views of it. Runs before the grad pass, so that the gradients are
- * merged with them. */
+ * pass_merge.c -- merges linear nodes that read the same value and whose weights are adjacent in memory (q, k and v)
+ * into one product. Their outputs become column views of its output. Runs before the grad pass, so that the gradients
+ * are merged as well. */
 #include "core/graph/passes/passes.h"
 
-/* b begins where a ends, in the same storage. */
+/* Does b begin where a ends, in the same memory or the same parameter? */
 static bool adjacent(const pf_value *a, const pf_value *b)
 {
     int64_t count = pf_shape_count(&a->shape);
@@ -20,38 +20,39 @@ static bool mergeable(const pf_graph *g, const pf_node *a, const pf_node *b)
         && (!pf_is(a->in[2]) || adjacent(pf_v(g, a->in[2]), pf_v(g, b->in[2])));
 }
 
-/* A leaf over the memory of `parts` adjacent leaves, first one given. */
-static pf_val join(pf_graph *g, pf_val first, int64_t rows)
+/* A constant or parameter slice that begins with `leftmost` and has `rows` rows. */
+static pf_val join(pf_graph *g, pf_val leftmost, int64_t rows)
 {
-    pf_value v = *pf_v(g, first);
+    pf_value v = *pf_v(g, leftmost);
     v.shape.dim[0] = rows;
     pf_val out = pf_value_new(g, v.kind, v.shape);
     if (pf_is(out)) *pf_v(g, out) = v;
     return out;
 }
 
-static void merge(pf_graph *g, uint32_t first, const uint32_t *parts, int n)
+/* Replaces the n nodes `parts` by one, at the place of the first. */
+static void merge(pf_graph *g, uint32_t leftmost, const uint32_t *parts, int n)
 {
     int64_t total = 0, col = 0;
     for (int i = 0; i < n; i++) total += pf_cols(g, g->node[parts[i]].out[0]);
-    pf_node all = g->node[first];
-    all.in[1] = join(g, all.in[1], total);
-    if (pf_is(all.in[2])) all.in[2] = join(g, all.in[2], total);
-    pf_shape s = pf_v(g, all.out[0])->shape;
+    pf_node merged = g->node[leftmost];
+    merged.in[1] = join(g, merged.in[1], total);
+    if (pf_is(merged.in[2])) merged.in[2] = join(g, merged.in[2], total);
+    pf_shape s = pf_v(g, merged.out[0])->shape;
     s.dim[s.ndim - 1] = total;
     bool needs = false;
     for (int i = 0; i < n; i++) needs |= pf_v(g, g->node[parts[i]].out[0])->needs_grad;
-    all.out[0] = pf_value_new(g, PF_TEMP, s);
+    merged.out[0] = pf_value_new(g, PF_TEMP, s);
     if (g->status) return;
-    pf_v(g, all.out[0])->needs_grad = needs;
+    pf_v(g, merged.out[0])->needs_grad = needs;
     for (int i = 0; i < n; i++) {
         pf_value *v = pf_v(g, g->node[parts[i]].out[0]);
-        v->view_of = all.out[0];
+        v->view_of = merged.out[0];
         v->col = col;
         col += v->shape.dim[v->shape.ndim - 1];
-        if (i) g->node[parts[i]].op = NULL;              /* taken over; removed below */
+        if (i) g->node[parts[i]].op = NULL;              /* dropped by pf_nodes_compact */
     }
-    g->node[first] = all;
+    g->node[leftmost] = merged;
 }
 
 peft_status pf_pass_merge(pf_graph *g)

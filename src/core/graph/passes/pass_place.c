@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
- * pass_place.c -- pieces are computed inside their concatenation (dq, dk, dv), which then copies nothing. */
+ * pass_place.c -- lets the inputs of a concat_cols node (dq, dk, dv) be computed inside its output, so that it copies
+ * nothing. */
 #include "core/graph/passes/passes.h"
 
-/* A piece becomes a view of its concatenation where the operation that makes it can write with a stride, and it is not
- * a view already. Other readers of the piece then read the concatenation's columns: the plan keeps a value's memory
- * until the last reader of its views has run. */
+/* A piece becomes a column view of the concatenation if its operation can write with a stride and it is not a view
+ * already. Other readers of the piece then read these columns: the plan keeps memory until the last reader of its views
+ * has run. */
 peft_status pf_pass_place(pf_graph *g)
 {
     if (g->status) return g->status;

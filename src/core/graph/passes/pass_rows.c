@@ -1,19 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0
- * pass_rows.c -- token rows nobody reads are not computed: with class-token pooling the last block's
- * query, projection and MLP shrink to one row. Walks back to learn which rows of each [b,t,d] value are demanded, then
- * forward, cutting inputs with `take` where an operation needs fewer rows than its input has. Runs on the forward
- * graph, before the grad pass, so the backward pass never sees the dead rows. */
+ * pass_rows.c -- removes token rows that no node reads. With class-token pooling, for example, queries, projection and
+ * MLP of the last block shrink to one row. A walk backward finds which rows of each [b, t, d] value are read; a walk
+ * forward shrinks the nodes and inserts `take` where an input has more rows than its reader needs. Runs on the forward
+ * graph, before the grad pass, so that no backward nodes are made for the removed rows. */
 #include "core/graph/passes/passes.h"
 
-/* Demanded rows: nothing, one range, everything but one range, or all. */
-typedef enum { NOTHING, RANGE, BUT, ALL } form;
-typedef struct { form form; int64_t at, n; } rows;
-/* cuts[i]: node i can work on fewer rows (decided on the shapes as built, before any shrinks). */
-typedef struct { pf_graph *g; rows *want; rows *have; int64_t *full; uint8_t *cuts; } pass;
+/* Rows of a value: none, n from row `first` on, all except these, or all. */
+typedef enum { NOTHING, RANGE, EXCEPT, ALL } form;
+typedef struct { form form; int64_t first, n; } rows;
+/* want[v]: rows of value v that are read; have[v]: rows that it still has; full[v]: rows that it had at first.
+ * can_shrink[i]: node i can work on fewer rows (decided on the shapes before any node shrinks). */
+typedef struct { pf_graph *g; rows *want; rows *have; int64_t *full; uint8_t *can_shrink; } row_demand;
 
 static bool is_tokens(const pf_graph *g, pf_val v) { return pf_is(v) && pf_v(g, v)->shape.ndim == 3; }
-static bool same(rows a, rows b) { return a.form == b.form && (a.form == ALL || (a.at == b.at && a.n == b.n)); }
+static bool same(rows a, rows b) { return a.form == b.form && (a.form == ALL || (a.first == b.first && a.n == b.n)); }
 
+/* Both: the union, which is all if a and b differ. */
 static rows join(rows a, rows b)
 {
     if (a.form == NOTHING) return b;
@@ -21,20 +23,21 @@ static rows join(rows a, rows b)
     return (rows){ ALL, 0, 0 };
 }
 
-/* Who reads columns of a value needs all rows of the value itself: its rows are not cut, only what is read of them. */
-static void demand(pass *p, pf_val v, rows r)
+/* Adds rows r to those that are read of v. If v is a column view, all rows of the value that it is a view of count as
+ * read, as a view cannot shrink that value. */
+static void demand(row_demand *p, pf_val v, rows r)
 {
     if (!pf_is(v)) return;
     p->want[v.id] = join(p->want[v.id], r);
     while (pf_is(v = pf_v(p->g, v)->view_of)) p->want[v.id] = (rows){ ALL, 0, 0 };
 }
 
-static rows range(const pf_graph *g, pf_val v, int64_t at, int64_t n)
+static rows range(const pf_graph *g, pf_val v, int64_t first, int64_t n)
 {
-    return n == pf_v(g, v)->shape.dim[1] ? (rows){ ALL, 0, 0 } : (rows){ RANGE, at, n };
+    return n == pf_v(g, v)->shape.dim[1] ? (rows){ ALL, 0, 0 } : (rows){ RANGE, first, n };
 }
 
-/* Is a row of the result made from the same row of the inputs, and can the operation work on fewer of them? */
+/* Does the node compute a row of its output from the same row of its inputs, so that it can work on fewer rows? */
 static bool rowwise(const pf_graph *g, const pf_node *n)
 {
     if (!(n->op->flags & PF_ROWWISE) || !is_tokens(g, n->in[0])) return false;
@@ -49,14 +52,15 @@ static bool same_tokens(const pf_graph *g, pf_val a, pf_val b)
         && pf_v(g, a)->shape.dim[1] == pf_v(g, b)->shape.dim[1];
 }
 
-static void back(pass *p, const pf_node *n, uint8_t *cuts)
+/* From the rows that are read of a node's output, adds those that it reads of its inputs. */
+static void demand_inputs(row_demand *p, const pf_node *n, uint8_t *can_shrink)
 {
     const pf_graph *g = p->g;
     const rows all = { ALL, 0, 0 };
     rows want = is_tokens(g, n->out[0]) ? p->want[n->out[0].id] : all;
     if (pf_v(g, n->out[0])->keep) want = p->want[n->out[0].id] = all;
-    *cuts = rowwise(g, n) || n->op == &pf_op_attention;
-    if (*cuts && n->op != &pf_op_attention) {
+    *can_shrink = rowwise(g, n) || n->op == &pf_op_attention;
+    if (*can_shrink && n->op != &pf_op_attention) {
         for (int i = 0; i < PF_MAX_IN; i++)
             if (pf_is(n->in[i])) demand(p, n->in[i], same_tokens(g, n->out[0], n->in[i]) ? want : all);
         return;
@@ -69,7 +73,7 @@ static void back(pass *p, const pf_node *n, uint8_t *cuts)
         return;
     }
     if (n->op == &pf_op_take && is_tokens(g, n->in[0])) {
-        rows r = n->attr.i[2] ? (rows){ BUT, n->attr.i[0], n->attr.i[1] }
+        rows r = n->attr.i[2] ? (rows){ EXCEPT, n->attr.i[0], n->attr.i[1] }
                               : range(g, n->in[0], n->attr.i[0], n->attr.i[1]);
         demand(p, n->in[0], r);
         p->want[n->out[0].id] = all;
@@ -80,17 +84,17 @@ static void back(pass *p, const pf_node *n, uint8_t *cuts)
     for (int i = 0; i < PF_MAX_OUT; i++) if (pf_is(n->out[i])) p->want[n->out[i].id] = all;
 }
 
-/* v with exactly these of its original rows. */
-static pf_val cut(pass *p, pf_val v, rows want)
+/* v reduced to these of its original rows. */
+static pf_val cut(row_demand *p, pf_val v, rows want)
 {
     rows have = p->have[v.id];
-    pf_attr a = { .i = { want.at, want.n, want.form == BUT } };
-    if (want.form == ALL || same(have, want)) return v;      /* have is ALL or want: demands were joined */
+    pf_attr a = { .i = { want.first, want.n, want.form == EXCEPT } };
+    if (want.form == ALL || same(have, want)) return v;      /* else have is ALL, as the demands were joined */
     return pf_emit(p->g, &pf_op_take, &a, 1, (pf_val[]){ v });
 }
 
-/* A take or mean whose input shrank to just its rows. */
-static bool shift(pass *p, pf_node *n)
+/* Adapts a take or mean_rows whose input has shrunk to the rows that it reads. */
+static bool shift_rows(row_demand *p, pf_node *n)
 {
     rows have = p->have[n->in[0].id];
     if (have.form == ALL) return false;
@@ -99,26 +103,27 @@ static bool shift(pass *p, pf_node *n)
     return true;
 }
 
-static void forward(pass *p, pf_node n, bool cuts)
+/* Appends node n, on fewer rows if fewer are read of its output. */
+static void shrink(row_demand *p, pf_node n, bool can_shrink)
 {
     pf_graph *g = p->g;
     rows want = is_tokens(g, n.out[0]) ? p->want[n.out[0].id] : (rows){ ALL, 0, 0 };
-    bool shrinks = want.form == RANGE || want.form == BUT;
-    if (shrinks && cuts) {
-        int64_t t = pf_v(g, n.out[0])->shape.dim[1], left = want.form == RANGE ? want.n : t - want.n;
+    bool shrinks = want.form == RANGE || want.form == EXCEPT;
+    if (shrinks && can_shrink) {
+        int64_t t = pf_v(g, n.out[0])->shape.dim[1], remaining = want.form == RANGE ? want.n : t - want.n;
         for (int i = 0; i < PF_MAX_IN; i++) {
             bool query = n.op == &pf_op_attention ? i == 0 : is_tokens(g, n.in[i]) && p->full[n.in[i].id] == t;
             if (query) n.in[i] = cut(p, n.in[i], want);
         }
-        if (n.op == &pf_op_attention && pf_is(n.in[5])) n.in[5] = pf_columns(g, n.in[5], want.at, want.n);
+        if (n.op == &pf_op_attention && pf_is(n.in[5])) n.in[5] = pf_columns(g, n.in[5], want.first, want.n);
         for (int i = 0; i < PF_MAX_OUT; i++) {
             if (!pf_is(n.out[i])) continue;
             pf_shape *s = &pf_v(g, n.out[i])->shape;
             for (int d = 1; d < s->ndim; d++)                /* [b,t,d], [b,t] and attention's [b,heads,t] */
-                if (s->dim[d] == t && (i == 0 ? d == 1 : d == s->ndim - 1)) s->dim[d] = left;
+                if (s->dim[d] == t && (i == 0 ? d == 1 : d == s->ndim - 1)) s->dim[d] = remaining;
             p->have[n.out[i].id] = want;
         }
-    } else if (n.op == &pf_op_take || n.op == &pf_op_mean_rows) shift(p, &n);
+    } else if (n.op == &pf_op_take || n.op == &pf_op_mean_rows) shift_rows(p, &n);
     pf_node_append(g, &n);
 }
 
@@ -130,18 +135,18 @@ peft_status pf_pass_rows(pf_graph *g)
     char *memory = pf_alloc_zero(g->ctx, bytes);
     if (!memory) return g->status = pf_nomem("graph pass", bytes);
     pf_node *old = (pf_node *)memory;
-    pass p = { g, (rows *)(memory + nodes * sizeof(pf_node)), NULL, NULL, NULL };
+    row_demand p = { g, (rows *)(memory + nodes * sizeof(pf_node)), NULL, NULL, NULL };
     p.have = p.want + values;
     p.full = (int64_t *)(p.have + values);
-    p.cuts = (uint8_t *)(p.full + values);
+    p.can_shrink = (uint8_t *)(p.full + values);
     memcpy(old, g->node, nodes * sizeof(pf_node));
     for (uint32_t v = 1; v < values; v++) {
         p.have[v].form = ALL;
         if (g->value[v].shape.ndim == 3) p.full[v] = g->value[v].shape.dim[1];
     }
-    for (uint32_t i = nodes; i-- > 0;) back(&p, &old[i], &p.cuts[i]);
+    for (uint32_t i = nodes; i-- > 0;) demand_inputs(&p, &old[i], &p.can_shrink[i]);
     g->nodes = 0;
-    for (uint32_t i = 0; i < nodes && !g->status; i++) forward(&p, old[i], p.cuts[i]);
+    for (uint32_t i = 0; i < nodes && !g->status; i++) shrink(&p, old[i], p.can_shrink[i]);
     pf_free(g->ctx, memory);
     return g->status;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * pass_share.c -- the same operation on the same inputs is done once (a low-rank factor that q, k and v share, a take
- * that two readers asked for). Two leaves are the same when they look at the same memory. */
+ * pass_share.c -- removes nodes that compute the same as an earlier one (common subexpressions), such as a low-rank
+ * factor that q, k and v share. Two constants or parameter slices are the same value if they are the same memory. */
 #include "core/graph/passes/passes.h"
 
 static bool same_leaf(const pf_value *a, const pf_value *b)
@@ -26,22 +26,22 @@ static bool same_node(const pf_graph *g, const pf_node *a, const pf_node *b)
 peft_status pf_pass_share(pf_graph *g)
 {
     if (g->status) return g->status;
-    pf_val *now = pf_alloc(g->ctx, g->values * sizeof *now);     /* what stands for each value */
-    if (!now) return g->status = pf_nomem("graph pass", g->values * sizeof *now);
-    for (uint32_t v = 0; v < g->values; v++) now[v] = (pf_val){ v };
-    uint32_t kept = 0;
+    pf_val *replaced_by = pf_alloc(g->ctx, g->values * sizeof *replaced_by);     /* [id]: what its readers read now */
+    if (!replaced_by) return g->status = pf_nomem("graph pass", g->values * sizeof *replaced_by);
+    for (uint32_t v = 0; v < g->values; v++) replaced_by[v] = (pf_val){ v };
+    uint32_t used = 0;
     for (uint32_t i = 0; i < g->nodes; i++) {
         pf_node n = g->node[i];
-        bool outside = false;
-        for (int k = 0; k < PF_MAX_IN; k++) n.in[k] = now[n.in[k].id];
-        for (int k = 0; k < PF_MAX_OUT; k++) outside |= pf_v(g, n.out[k])->keep;
-        uint32_t twin = outside ? kept : 0;
-        while (twin < kept && !same_node(g, &g->node[twin], &n)) twin++;
-        for (int k = 0; k < PF_MAX_OUT && twin < kept; k++) now[n.out[k].id] = g->node[twin].out[k];
-        if (twin == kept) g->node[kept++] = n;
+        bool keep = false;
+        for (int k = 0; k < PF_MAX_IN; k++) n.in[k] = replaced_by[n.in[k].id];
+        for (int k = 0; k < PF_MAX_OUT; k++) keep |= pf_v(g, n.out[k])->keep;
+        uint32_t equal = keep ? used : 0;
+        while (equal < used && !same_node(g, &g->node[equal], &n)) equal++;
+        for (int k = 0; k < PF_MAX_OUT && equal < used; k++) replaced_by[n.out[k].id] = g->node[equal].out[k];
+        if (equal == used) g->node[used++] = n;
     }
-    g->nodes = kept;
-    for (uint32_t v = 1; v < g->values; v++) g->value[v].view_of = now[g->value[v].view_of.id];
-    pf_free(g->ctx, now);
+    g->nodes = used;
+    for (uint32_t v = 1; v < g->values; v++) g->value[v].view_of = replaced_by[g->value[v].view_of.id];
+    pf_free(g->ctx, replaced_by);
     return PEFT_OK;
 }

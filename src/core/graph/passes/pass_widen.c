@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
- * pass_widen.c -- a frozen weight that is not held as pk_real is converted, once, for the operations that read no other
- * type. Products and DoRA's normaliser read every type (pf_op.typed), so that this is for methods that do something
- * else with a weight. */
+ * pass_widen.c -- inserts a conversion of f16 and bf16 weights to pk_real, once for each weight, for operations that
+ * read pk_real only. Linear layers and row_scale read every type (pf_op.typed), so that this concerns methods that use
+ * a weight in another way. */
 #include "core/graph/passes/passes.h"
 
-static bool to_widen(const pf_graph *g, const pf_node *n, int k)
+/* Must input k of n be converted? */
+static bool needs_widening(const pf_graph *g, const pf_node *n, int k)
 {
     return pf_v(g, n->in[k])->type != PK_REAL && !(n->op->typed >> k & 1);
 }
 
-/* Moves the nodes from `first` on to the front of the list, so that they run before their readers. They read constants
- * alone. */
+/* Moves the nodes from `first` on to the front, so that they run before their readers; they read constants only. */
 static void move_to_front(pf_graph *g, uint32_t first)
 {
     const uint32_t made = g->nodes - first;
@@ -28,16 +28,16 @@ static void move_to_front(pf_graph *g, uint32_t first)
 peft_status pf_pass_widen(pf_graph *g)
 {
     const uint32_t nodes = g->nodes, values = g->values;
-    pf_val *real = pf_alloc_zero(g->ctx, values * sizeof *real);       /* [id]: the value converted; PF_NONE: not */
-    if (!real) return g->status = pf_nomem("graph pass", values * sizeof *real);
+    pf_val *converted = pf_alloc_zero(g->ctx, values * sizeof *converted);       /* [id]: PF_NONE: not converted */
+    if (!converted) return g->status = pf_nomem("graph pass", values * sizeof *converted);
     for (uint32_t i = 0; i < nodes; i++)
         for (int k = 0; k < PF_MAX_IN && !g->status; k++) {
             const pf_val v = g->node[i].in[k];
-            if (!to_widen(g, &g->node[i], k)) continue;
-            if (!pf_is(real[v.id])) real[v.id] = pf_emit(g, &pf_op_widen, NULL, 1, &v);
-            g->node[i].in[k] = real[v.id];
+            if (!needs_widening(g, &g->node[i], k)) continue;
+            if (!pf_is(converted[v.id])) converted[v.id] = pf_emit(g, &pf_op_widen, NULL, 1, &v);
+            g->node[i].in[k] = converted[v.id];
         }
     if (!g->status && g->nodes > nodes) move_to_front(g, nodes);
-    pf_free(g->ctx, real);
+    pf_free(g->ctx, converted);
     return g->status;
 }

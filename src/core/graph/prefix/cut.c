@@ -1,19 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0
- * cut.c -- the frozen prefix and what is behind it become two graphs. The front is made for one sample from the graph
- * of a whole batch, by its first extents alone, so that both have the same operations whatever the batch is: no
- * operation of the prefix mixes samples. */
+ * cut.c -- cuts a compiled graph into the frozen prefix (front) and the nodes after it (back), for the feature cache.
+ * The front is made for one sample by setting first extents to 1 in the graph of a whole batch, which is correct as no
+ * operation of the prefix mixes samples. So it has the same operations, and the same key, whatever the batch. */
 #include "core/graph/op.h"
 
-/* sampled[v]: v has a part for each sample. false: something that does has no such first extent. */
+/* Sets sampled[v] for values that depend on the sample: inputs that are cached by id, copies for each sample (repeat)
+ * and what is computed from them. false: the first extent of such a value is not the batch. */
 static bool mark_sampled(const pf_graph *g, uint8_t *sampled)
 {
     for (uint32_t v = 1; v < g->values; v++)
         sampled[v] = g->value[v].kind == PF_INPUT && g->input[g->value[v].slot].flags & PF_IN_BY_ID;
     for (uint32_t i = 0; i < g->prefix; i++) {
         const pf_node *n = &g->node[i];
-        bool s = n->op == &pf_op_repeat;
-        for (int k = 0; k < PF_MAX_IN; k++) s |= sampled[pf_root(g, n->in[k]).id];
-        for (int k = 0; k < PF_MAX_OUT && s; k++) if (pf_is(n->out[k])) sampled[pf_root(g, n->out[k]).id] = 1;
+        bool per_sample = n->op == &pf_op_repeat;
+        for (int k = 0; k < PF_MAX_IN; k++) per_sample |= sampled[pf_root(g, n->in[k]).id];
+        for (int k = 0; k < PF_MAX_OUT && per_sample; k++) if (pf_is(n->out[k])) sampled[pf_root(g, n->out[k]).id] = 1;
     }
     for (uint32_t v = 1; v < g->values; v++) {
         sampled[v] = sampled[pf_root(g, (pf_val){ v }).id];
@@ -22,7 +23,8 @@ static bool mark_sampled(const pf_graph *g, uint8_t *sampled)
     return true;
 }
 
-/* Fills list[values]; 0: nothing crosses, or the prefix cannot be computed by sample. */
+/* Fills list with the values that cross; returns their number. 0: none crosses, or the prefix cannot be computed by
+ * sample, because it computes a value that is read after the run (keep) or one that crosses without being sampled. */
 static uint32_t list_crossings(const pf_graph *g, const uint8_t *sampled, pf_crossing *list)
 {
     uint32_t n = 0;
@@ -40,15 +42,16 @@ static uint32_t list_crossings(const pf_graph *g, const uint8_t *sampled, pf_cro
     return n;
 }
 
+/* Reduces g to the prefix for one sample; values that cross are kept. */
 static void make_front(pf_graph *g, const uint8_t *sampled)
 {
     g->nodes = g->prefix;
     for (uint32_t i = 0; i < g->nodes; i++) {
         pf_node *n = &g->node[i];
-        bool s = false;
-        for (int k = 0; k < PF_MAX_OUT; k++) s |= pf_is(n->out[k]) && sampled[n->out[k].id];
-        if (s && n->op == &pf_op_repeat) n->attr.i[0] = 1;
-        if (s && n->attr.shape.ndim && n->attr.shape.dim[0] == g->batch) n->attr.shape.dim[0] = 1;
+        bool per_sample = false;
+        for (int k = 0; k < PF_MAX_OUT; k++) per_sample |= pf_is(n->out[k]) && sampled[n->out[k].id];
+        if (per_sample && n->op == &pf_op_repeat) n->attr.i[0] = 1;
+        if (per_sample && n->attr.shape.ndim && n->attr.shape.dim[0] == g->batch) n->attr.shape.dim[0] = 1;
     }
     for (uint32_t v = 1; v < g->values; v++) {
         if (sampled[v]) g->value[v].shape.dim[0] = 1;
@@ -57,6 +60,7 @@ static void make_front(pf_graph *g, const uint8_t *sampled)
     g->batch = 1;
 }
 
+/* Reduces g to the nodes after the prefix; the caller fills values that cross. */
 static void make_back(pf_graph *g, const pf_crossing *list, uint32_t count)
 {
     for (uint32_t i = 0; i < count; i++) pf_v(g, list[i].value)->given = true;
@@ -68,20 +72,20 @@ static void make_back(pf_graph *g, const pf_crossing *list, uint32_t count)
 peft_status pf_graph_cut(pf_graph *g, pf_part part, pf_crossing **list, uint32_t *count, char key[65])
 {
     size_t bytes = g->prefix * PF_MAX_OUT * sizeof(pf_crossing) + g->values;
-    pf_crossing *room = pf_alloc_zero(g->ctx, bytes);
-    if (!room) return g->status = pf_nomem("graph pass", bytes);
-    uint8_t *sampled = (uint8_t *)(room + g->prefix * PF_MAX_OUT);
-    uint32_t n = mark_sampled(g, sampled) ? list_crossings(g, sampled, room) : 0;
+    pf_crossing *crossings = pf_alloc_zero(g->ctx, bytes);
+    if (!crossings) return g->status = pf_nomem("graph pass", bytes);
+    uint8_t *sampled = (uint8_t *)(crossings + g->prefix * PF_MAX_OUT);
+    uint32_t n = mark_sampled(g, sampled) ? list_crossings(g, sampled, crossings) : 0;
     pf_crossing *made = n ? pf_alloc(g->ctx, n * sizeof *made) : NULL;
-    peft_status s = n && !made ? pf_nomem("graph pass", n * sizeof *made) : PEFT_OK;
-    if (!s && n) s = pf_prefix_key(g, sampled, false, key);
-    if (!s && n) {
-        memcpy(made, room, n * sizeof *made);
+    peft_status per_sample = n && !made ? pf_nomem("graph pass", n * sizeof *made) : PEFT_OK;
+    if (!per_sample && n) per_sample = pf_prefix_key(g, sampled, false, key);
+    if (!per_sample && n) {
+        memcpy(made, crossings, n * sizeof *made);
         if (part == PF_FRONT) make_front(g, sampled);
         else make_back(g, made, n);
         *list = made;
         *count = n;
     } else pf_free(g->ctx, made);
-    pf_free(g->ctx, room);
-    return g->status = s;
+    pf_free(g->ctx, crossings);
+    return g->status = per_sample;
 }

@@ -1,23 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0
- * prefix_key.c -- what the frozen prefix computes, as one SHA-256: its operations in order, their attributes and
- * wiring, the shapes of all values, and sums of the constants read. Values are numbered as they are met, so that what
- * else stands in the graph makes no difference. */
+ * prefix_key.c -- computes a SHA-256 that identifies what the frozen prefix computes: its operations in order, their
+ * attributes and wiring, the shapes of its values, and checksums or addresses of its constants. Values are numbered in
+ * the order in which the prefix uses them, so that the rest of the graph has no influence. */
 #include "core/bits/sha256.h"
 #include "core/bits/sum.h"
 #include "core/bits/weight_reader.h"
 #include "core/graph/op.h"
 
-typedef struct { pf_sha256 sha; const pf_graph *g; const uint8_t *sampled; bool content; uint32_t *number, met; } pass;
+/* number[v]: the number of value v, 0: none yet; numbered: how many values have one. */
+typedef struct {
+    pf_sha256 sha;
+    const pf_graph *g;
+    const uint8_t *sampled;
+    bool content;
+    uint32_t *number, numbered;
+} key_state;
 
-static void add_number(pass *p, int64_t n) { pf_sha256_add(&p->sha, &n, sizeof n); }
+static void add_number(key_state *p, int64_t n) { pf_sha256_add(&p->sha, &n, sizeof n); }
 
-static void add_shape(pass *p, const pf_shape *s, bool sampled)
+static void add_shape(key_state *p, const pf_shape *s, bool sampled)
 {
     add_number(p, s->ndim);
     for (int i = 0; i < s->ndim; i++) add_number(p, sampled && !i ? 1 : s->dim[i]);
 }
 
-/* A checksum of a constant's elements as pk_real: an f16 weight and its f32 copy have the same. */
+/* A checksum of a constant's elements as pk_real, equal for an f16 weight and its f32 copy. */
 static int64_t sum_of(const pf_graph *g, pf_val v)
 {
     const pf_run run = { .g = g };
@@ -29,15 +36,15 @@ static int64_t sum_of(const pf_graph *g, pf_val v)
     return (int64_t)pf_sum_end(&s);
 }
 
-/* The number of v; at its first appearance also what it is. */
-static void add_value(pass *p, pf_val v)
+/* Adds the number of v; the first time also its kind, shape and content, and the value that it is a view of. */
+static void add_value(key_state *p, pf_val v)
 {
     const pf_value *value = pf_v(p->g, v);
     if (!pf_is(v) || p->number[v.id]) {
         add_number(p, p->number[v.id]);
         return;
     }
-    add_number(p, p->number[v.id] = ++p->met);
+    add_number(p, p->number[v.id] = ++p->numbered);
     add_number(p, value->kind);
     add_shape(p, &value->shape, p->sampled && p->sampled[v.id]);
     if (value->kind == PF_INPUT) add_number(p, value->slot);
@@ -47,7 +54,7 @@ static void add_value(pass *p, pf_val v)
     if (!pf_eq(root, v)) add_value(p, root);
 }
 
-static void add_node(pass *p, const pf_node *n)
+static void add_node(key_state *p, const pf_node *n)
 {
     pf_sha256_add(&p->sha, n->op->name, strlen(n->op->name) + 1);
     for (int k = 0; k < PF_MAX_IN; k++) add_value(p, n->in[k]);
@@ -62,7 +69,7 @@ static void add_node(pass *p, const pf_node *n)
 
 peft_status pf_prefix_key(const pf_graph *g, const uint8_t *sampled, bool content, char key[65])
 {
-    pass p = { .g = g, .sampled = sampled, .content = content,
+    key_state p = { .g = g, .sampled = sampled, .content = content,
                .number = pf_alloc_zero(g->ctx, g->values * sizeof *p.number) };
     if (!p.number) return pf_nomem("graph pass", g->values * sizeof *p.number);
     pf_sha256_init(&p.sha);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
- * frame.c -- the frame of an image from its four pads. */
+ * frame.c -- makes a frame [c, s, s], an image that is 0 inside, of its four borders (pads). */
 #include "core/graph/op.h"
 
-/* Where pad k (up, down, left, right) of width w stands in a square of the side: top row, left column, rows, columns. */
+/* The box of pad k (0 to 3: up, down, left, right) of thickness w in a square image: y, x of its first pixel, extents.
+ * */
 typedef struct { int64_t y, x, rows, cols; } box;
 static box pad_box(int k, int64_t side, int64_t w)
 {
@@ -46,7 +47,7 @@ static void frame_grad(pf_grads *gr, const pf_node *n)
 }
 const pf_op pf_op_frame = { .name = "frame", .infer = frame_infer, .grad = frame_grad, .run = frame_run };
 
-/* in: d [c,s,s]; attr i[0]: which pad, i[1]: w, shape: of the pad; out: its piece of d */
+/* in: d [c,s,s]; attr i[0]: the pad (0 to 3), i[1]: w, shape: of the pad; out: the part of d in the pad's box */
 static bool shape_infer(pf_graph *g, pf_node *n) { return pf_out(g, n, 0, n->attr.shape); }
 static void frame_grad_run(const pf_run *r, const pf_node *n)
 {
@@ -55,6 +56,7 @@ static void frame_grad_run(const pf_run *r, const pf_node *n)
     box b = pad_box((int)n->attr.i[0], side, n->attr.i[1]);
     for (int64_t i = 0; i < d->dim[0] * b.rows; i++)
         memcpy(r->ptr[n->out[0].id] + i * b.cols,
-               r->ptr[n->in[0].id] + (i / b.rows * side + b.y + i % b.rows) * side + b.x, (size_t)b.cols * sizeof(pk_real));
+               r->ptr[n->in[0].id] + (i / b.rows * side + b.y + i % b.rows) * side + b.x,
+               (size_t)b.cols * sizeof(pk_real));
 }
 const pf_op pf_op_frame_grad = { .name = "frame_grad", .infer = shape_infer, .run = frame_grad_run };

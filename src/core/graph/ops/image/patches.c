@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
- * patches.c -- image to patches and back: the patch embedding is a linear layer on them. */
+ * patches.c -- copies images [b, c, s, s] to patches [b, (s/p)^2, c p p], on which the patch embedding is a linear
+ * layer, and back for the gradient. */
 #include "core/graph/op.h"
 
-typedef struct { pk_real *image, *patches; bool back; int64_t channels, side, patch, grid; } job;
+typedef struct { pk_real *image, *patches; bool to_image; int64_t channels, side, patch, grid; } job;
 
-/* Items are rows of patches of one image: to the patches' columns (channel, row, column), or back. */
-static void move(void *arg, int64_t begin, int64_t end, int worker)
+/* Copies rows begin .. end - 1 of patches, grid of them an image. A patch's columns are ordered (channel, y, x). */
+static void copy_rows(void *arg, int64_t begin, int64_t end, int worker)
 {
     const job *j = arg;
     int64_t p = j->patch, g = j->grid, plane = j->side * j->side;
@@ -17,16 +18,17 @@ static void move(void *arg, int64_t begin, int64_t end, int worker)
                     pk_real *in_patch = j->patches + (((i * g + x) * j->channels + c) * p + y) * p;
                     pk_real *in_image = j->image + (i / g * j->channels + c) * plane
                                       + (i % g * p + y) * j->side + x * p;
-                    memcpy(j->back ? in_image : in_patch, j->back ? in_patch : in_image, (size_t)p * sizeof *in_patch);
+                    memcpy(j->to_image ? in_image : in_patch, j->to_image ? in_patch : in_image,
+                           (size_t)p * sizeof *in_patch);
                 }
 }
 
-static void go(const pf_run *r, const pf_node *n, pf_val images, pf_val patches, bool back)
+static void copy(const pf_run *r, const pf_node *n, pf_val images, pf_val patches, bool to_image)
 {
     const pf_shape *s = &pf_v(r->g, images)->shape;
     int64_t grid = s->dim[3] / n->attr.i[0];
-    job j = { r->ptr[images.id], r->ptr[patches.id], back, s->dim[1], s->dim[3], n->attr.i[0], grid };
-    pf_parallel(r, s->dim[0] * grid, 1, move, &j);
+    job j = { r->ptr[images.id], r->ptr[patches.id], to_image, s->dim[1], s->dim[3], n->attr.i[0], grid };
+    pf_parallel(r, s->dim[0] * grid, 1, copy_rows, &j);
 }
 
 /* in: images [b,c,s,s]; attr i[0]: patch side; out [b, (s/p)^2, c p p] */
@@ -38,7 +40,7 @@ static bool patches_infer(pf_graph *g, pf_node *n)
         return pf_bad_shape(g, n, "square images [b, c, s, s], s a multiple of the patch side");
     return pf_out(g, n, 0, pf_shape_of(3, s.dim[0], s.dim[2] / p * (s.dim[3] / p), s.dim[1] * p * p));
 }
-static void patches_run(const pf_run *r, const pf_node *n) { go(r, n, n->in[0], n->out[0], false); }
+static void patches_run(const pf_run *r, const pf_node *n) { copy(r, n, n->in[0], n->out[0], false); }
 static void patches_grad_emit(pf_grads *gr, const pf_node *n)
 {
     pf_attr a = n->attr;
@@ -51,5 +53,5 @@ const pf_op pf_op_patches = { .name = "patches", .infer = patches_infer, .grad =
 
 /* in: d; attr i[0]: patch side, shape: of the images; out: d as images */
 static bool back_infer(pf_graph *g, pf_node *n) { return pf_out(g, n, 0, n->attr.shape); }
-static void back_run(const pf_run *r, const pf_node *n) { go(r, n, n->out[0], n->in[0], true); }
+static void back_run(const pf_run *r, const pf_node *n) { copy(r, n, n->out[0], n->in[0], true); }
 const pf_op pf_op_patches_grad = { .name = "patches_grad", .infer = back_infer, .run = back_run };

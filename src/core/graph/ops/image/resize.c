@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
- * resize.c -- square images at another side, by a triangle filter that is widened when shrinking. No gradient flows
+ * resize.c -- resizes square images by a triangle (bilinear) filter that is widened when shrinking. No gradient flows
  * through it. */
 #include <math.h>
 #include "core/graph/op.h"
 
-typedef struct { const pf_run *r; const pf_node *n; size_t room; } job;       /* room: scratch bytes of a worker */
+typedef struct { const pf_run *r; const pf_node *n; size_t scratch_bytes; } job;       /* scratch of one worker */
 
-/* in: images [b,c,s,s]; attr i[0]: new side; out: [b,c,side,side], triangle filter widened when shrinking */
+/* in: images [b,c,s,s]; attr i[0]: new side; out: [b,c,side,side] */
 static bool resize_infer(pf_graph *g, pf_node *n)
 {
     pf_shape s = pf_v(g, n->in[0])->shape;
@@ -15,7 +15,7 @@ static bool resize_infer(pf_graph *g, pf_node *n)
     return pf_out(g, n, 0, s);
 }
 
-/* out[i*step] for i < to: weighted means of in[k*step], k < from. */
+/* Resizes a line of `from` pixels to `to`; pixels are step elements apart. Each new pixel is a weighted mean. */
 static void resize_line(const pk_real *in, pk_real *out, int64_t from, int64_t to, int64_t step)
 {
     const double scale = (double)from / (double)to, width = scale > 1 ? scale : 1;
@@ -32,6 +32,8 @@ static void resize_line(const pk_real *in, pk_real *out, int64_t from, int64_t t
         out[i * step] = (pk_real)(sum / total);
     }
 }
+/* Resizes one channel of one image: first its rows, then its columns, by way of the scratch memory: `rows` [from, to],
+ * then a column before and after. */
 static void resize_plane(void *arg, int64_t plane, int worker)
 {
     const job *j = arg;
@@ -39,12 +41,12 @@ static void resize_plane(void *arg, int64_t plane, int worker)
     const int64_t from = s->dim[3], to = j->n->attr.i[0];
     const pk_real *x = j->r->ptr[j->n->in[0].id] + plane * from * from;
     pk_real *y = j->r->ptr[j->n->out[0].id] + plane * to * to;
-    pk_real *rows = (pk_real *)((char *)j->r->work + (size_t)worker * j->room), *turned = rows + from * to;
+    pk_real *rows = (pk_real *)((char *)j->r->work + (size_t)worker * j->scratch_bytes), *column = rows + from * to;
     for (int64_t i = 0; i < from; i++) resize_line(x + i * from, rows + i * to, from, to, 1);
     for (int64_t c = 0; c < to; c++) {
-        for (int64_t i = 0; i < from; i++) turned[i] = rows[i * to + c];
-        resize_line(turned, turned + from, from, to, 1);
-        for (int64_t i = 0; i < to; i++) y[i * to + c] = turned[from + i];
+        for (int64_t i = 0; i < from; i++) column[i] = rows[i * to + c];
+        resize_line(column, column + from, from, to, 1);
+        for (int64_t i = 0; i < to; i++) y[i * to + c] = column[from + i];
     }
 }
 static size_t resize_bytes(const pf_graph *g, const pf_node *n)
