@@ -14,16 +14,17 @@ static pf_val emit(pf_graph *g, const pf_op *op, const pf_attr *attr, int needed
     }
     return pf_emit(g, op, attr, n, in);
 }
+/* EMIT: all inputs are needed; EMIT_SOME: the first `needed` of them, the others may be PEFT_NONE. */
 #define COUNT(...) (int)(sizeof((pf_val[]){__VA_ARGS__}) / sizeof(pf_val))
 #define EMIT_SOME(g, op, attr, needed, ...) emit(g, op, attr, needed, COUNT(__VA_ARGS__), (pf_val[]){__VA_ARGS__})
 #define EMIT(g, op, attr, ...) EMIT_SOME(g, op, attr, COUNT(__VA_ARGS__), __VA_ARGS__)
 
 /* Is x a value of this graph? If not, records the error. For functions that read x's shape before a node checks x. */
-static bool known(pf_graph *g, pf_val x, const char *word)
+static bool known(pf_graph *g, pf_val x, const char *function)
 {
     if (g->status) return false;
     if (pf_is(x) && x.id < g->values) return true;
-    pf_graph_fail(g, pf_fail(PEFT_E_INVALID, "%s: the value is PEFT_NONE or not of this graph", word));
+    pf_graph_fail(g, pf_fail(PEFT_E_INVALID, "%s: the value is PEFT_NONE or not of this graph", function));
     return false;
 }
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * exec.c -- pointers bound once, then the walk over the nodes. With PF_PLAN_NAIVE every value has memory of its own and
- * is overwritten with NaN after its last use: tests compare both executors bit for bit. */
+ * exec.c -- the executor: sets the pointers of values once, and runs the nodes. With PF_PLAN_NAIVE every value has
+ * memory of its own, which is overwritten with NaN after its last use: tests compare results with and without it bit
+ * for bit, and so find faults of the memory plan. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -37,7 +38,6 @@ void pf_parallel(const pf_run *r, int64_t n, int64_t grain, pf_range_fn fn, void
     if (n > 0) pk_pool_run(r->pool, (n + j.chunk - 1) / j.chunk, run_range, &j);
 }
 
-/* A plan above the limit is refused; no pass makes it smaller. */
 peft_status pf_exec_check_limit(const pf_exec *e)
 {
     const size_t limit = e->g.spec.memory_limit, planned = pf_exec_bytes(e);
@@ -73,6 +73,7 @@ size_t pf_exec_table_bytes(const pf_exec *e)
          + g->values * (sizeof(pk_real *) + sizeof(size_t) + sizeof(uint32_t));
 }
 
+/* Sets the pointers of values that own memory, then those of column views. */
 static void bind(pf_exec *e)
 {
     pf_graph *g = &e->g;
@@ -113,6 +114,7 @@ void pf_exec_free(pf_exec *e)
     memset(e, 0, sizeof *e);
 }
 
+/* Overwrites with NaN the values whose last use is node i. */
 static void poison_dead(pf_exec *e, uint32_t i)
 {
     for (uint32_t id = 1; id < e->g.values; id++) {

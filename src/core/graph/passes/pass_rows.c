@@ -15,7 +15,7 @@ typedef struct { pf_graph *g; rows *want; rows *have; int64_t *full; uint8_t *ca
 static bool is_tokens(const pf_graph *g, pf_val v) { return pf_is(v) && pf_v(g, v)->shape.ndim == 3; }
 static bool same(rows a, rows b) { return a.form == b.form && (a.form == ALL || (a.first == b.first && a.n == b.n)); }
 
-/* Both: the union, which is all if a and b differ. */
+/* The union of a and b; simplified to ALL if they differ. */
 static rows join(rows a, rows b)
 {
     if (a.form == NOTHING) return b;
@@ -66,6 +66,7 @@ static void demand_inputs(row_demand *p, const pf_node *n, uint8_t *can_shrink)
         return;
     }
     if (n->op == &pf_op_attention) {
+        /* in[5], the sink, has a logit for each query: fewer queries read a column view of it, which is a range */
         bool cut_sink = !pf_is(n->in[5]) || want.form == RANGE;
         demand(p, n->in[0], cut_sink ? want : all);
         if (!cut_sink) p->want[n->out[0].id] = all;
