@@ -105,8 +105,7 @@ struct pf_op {
 #include "core/graph/ops.def"
 #undef PF_OP
 
-/* --- graph.c: values and nodes. Once g->status is set these functions do nothing and return PF_NONE -----------------
- * */
+/* --- graph.c: values and nodes. Once g->status is set these functions do nothing and return PF_NONE --------------- */
 void   pf_graph_init(pf_graph *g, peft_context *ctx, const pf_compile_spec *spec);
 void   pf_graph_free(pf_graph *g);
 pf_val pf_graph_fail(pf_graph *g, peft_status s);                   /* records s, whose message is set already */
@@ -143,8 +142,7 @@ pf_val pf_input_add(pf_graph *g, const char *name, pf_shape shape, unsigned flag
 int    pf_input_find(const pf_graph *g, const char *name);          /* its index; -1: no input has this name */
 bool   pf_input_read(const pf_graph *g, int input);                 /* does a node read it? */
 
-/* --- gradients, for pf_op.grad --------------------------------------------------------------------------------------
- * */
+/* --- gradients, for pf_op.grad ------------------------------------------------------------------------------------ */
 /* of[id]: the gradient accumulated so far of value id; add, sum_to: the operations that add two gradients, and that sum
  * a gradient over leading extents. */
 struct pf_grads { pf_graph *g; pf_val *of; const pf_op *add, *sum_to; };
@@ -154,8 +152,7 @@ void pf_grad_add(pf_grads *gr, pf_val v, pf_val d);                 /* adds d to
 /* The same, for a v that was broadcast: sums d over its leading extents down to v's shape first. */
 void pf_grad_add_reduced(pf_grads *gr, pf_val v, pf_val d);
 
-/* --- prefix/: a compiled graph cut in two for the feature cache
- * ------------------------------------------------------- */
+/* --- prefix/: a compiled graph cut in two for the feature cache --------------------------------------------------- */
 /* PF_FRONT: the frozen prefix; PF_BACK: all nodes after it. */
 typedef enum pf_part { PF_WHOLE, PF_FRONT, PF_BACK } pf_part;
 /* A value that the front computes and the back reads; count: its elements for one sample. */

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * labels.h -- the labels of a batch as the caller gives them: [b] or [b, classes] for a model with one row of logits a
- * sample; [b, h, w] or [b, h, w, classes] for a model whose output is a map. Losses see them as rows: b, or b * h * w.
- * */
+ * sample; [b, h, w] or [b, h, w, classes] for a model whose output is a map. Losses see b or b * h * w rows. */
 #ifndef PF_LABELS_H
 #define PF_LABELS_H
 #include "core/base/tensor.h"
@@ -23,8 +22,7 @@ peft_status pf_labels_fit(pf_labels *l, pf_label_kind kind, const peft_tensor *l
 
 int64_t pf_label_class(const pf_labels *l, int64_t row);
 double  pf_label_target(const pf_labels *l, int64_t row, int64_t c);
-/* Writes where a row's label is, for messages: "labels[2]", or in a map "labels[2][0][7]" (sample, y, x). Returns text.
- * */
+/* Writes where a row's label is, for messages: "labels[2]", in a map "labels[2][0][7]" (sample, y, x). Returns text. */
 enum { PF_LABEL_TEXT = 96 };
 const char *pf_label_place(const pf_labels *l, int64_t row, char text[PF_LABEL_TEXT]);
 /* For PF_LABEL_CLASS. PEFT_E_INVALID: a label is not 0 to classes - 1. */

@@ -2,8 +2,7 @@
  * frame.c -- makes a frame [c, s, s], an image that is 0 inside, of its four borders (pads). */
 #include "core/graph/op.h"
 
-/* The box of pad k (0 to 3: up, down, left, right) of thickness w in a square image: y, x of its first pixel, extents.
- * */
+/* The box of pad k (0 to 3: up, down, left, right) of thickness w in a square image: its first pixel, its extents. */
 typedef struct { int64_t y, x, rows, cols; } box;
 static box pad_box(int k, int64_t side, int64_t w)
 {
