@@ -51,7 +51,7 @@ static pk_operand in_tensor(const pf_run *r, pf_val v)
     pf_mat m = pf_matrix(r, v);
     pk_operand o = { m.p, 0, m.ld };
     const pf_shape *s = &pf_v(r->g, v)->shape;
-    if (m.p && s->ndim == 3 && s->dim[0] > 1) o.sample_stride = tokens(r->g, v) * m.ld;    /* [1,n,d]: for all samples */
+    if (m.p && s->ndim == 3 && s->dim[0] > 1) o.sample_stride = tokens(r->g, v) * m.ld;  /* [1,n,d]: for all samples */
     return o;
 }
 
