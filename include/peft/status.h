@@ -46,8 +46,19 @@ PEFT_API const char *peft_last_error(void);
 /* For companion libraries and callbacks: makes message (NULL: "") this thread's last failure, and returns s. */
 PEFT_API peft_status peft_set_error(peft_status s, const char *message);
 
-/* The version of the library that runs, which may be newer than the headers compiled against:
- * major*10000 + minor*100 + patch, and the same as "major.minor.patch". */
+/* The version of these headers: numbers for #if, and text. PEFT_VERSION_NUMBER is major*10000 + minor*100 + patch:
+ * #if PEFT_VERSION_NUMBER >= 10200 is true from version 1.2.0 on. CMakeLists.txt reads the three numbers here. */
+#define PEFT_VERSION_MAJOR 0
+#define PEFT_VERSION_MINOR 1
+#define PEFT_VERSION_PATCH 0
+#define PEFT_VERSION_NUMBER (PEFT_VERSION_MAJOR * 10000 + PEFT_VERSION_MINOR * 100 + PEFT_VERSION_PATCH)
+#define PEFT_VERSION_STRING \
+    PEFT_STRINGIFY(PEFT_VERSION_MAJOR) "." PEFT_STRINGIFY(PEFT_VERSION_MINOR) "." PEFT_STRINGIFY(PEFT_VERSION_PATCH)
+#define PEFT_STRINGIFY(x)  PEFT_STRINGIFY_(x)       /* the text of x after macros in it are expanded */
+#define PEFT_STRINGIFY_(x) #x
+
+/* The version of the library that runs, which may be newer than the headers compiled against: as PEFT_VERSION_NUMBER
+ * and as PEFT_VERSION_STRING ("1.2.0"). */
 PEFT_API unsigned    peft_version_number(void);
 PEFT_API const char *peft_version_string(void);
 

@@ -79,6 +79,12 @@ START_TEST(version)
     unsigned major, minor, patch;
     ck_assert_int_eq(sscanf(peft_version_string(), "%u.%u.%u", &major, &minor, &patch), 3);
     ck_assert_uint_eq(peft_version_number(), major * 10000 + minor * 100 + patch);
+    ck_assert_uint_eq(peft_version_number(), PEFT_VERSION_NUMBER);
+    ck_assert_str_eq(peft_version_string(), PEFT_VERSION_STRING);
+    ck_assert_str_eq(peft_version_string(), PEFT_PROJECT_VERSION);       /* of CMake's project, and so of packages */
+#if PEFT_VERSION_NUMBER < PEFT_VERSION_MAJOR * 10000
+    ck_abort_msg("PEFT_VERSION_NUMBER cannot be compared in #if");
+#endif
     ck_assert_ptr_nonnull(strstr(peft_build_info(), "BLAS"));
     ck_assert_ptr_nonnull(strstr(peft_build_info(), peft_version_string()));
 }

@@ -3,14 +3,6 @@
 #include <peft/status.h>
 #include "kernels/pk.h"
 
-#define VERSION_MAJOR 0
-#define VERSION_MINOR 1
-#define VERSION_PATCH 0
-
-#define TEXT_(x) #x
-#define TEXT(x) TEXT_(x)
-#define VERSION TEXT(VERSION_MAJOR) "." TEXT(VERSION_MINOR) "." TEXT(VERSION_PATCH)
-
 #if defined(__clang__)
 #define COMPILER __VERSION__
 #elif defined(__GNUC__)
@@ -43,10 +35,10 @@
 #define CHECKED ""
 #endif
 
-unsigned peft_version_number(void) { return VERSION_MAJOR * 10000 + VERSION_MINOR * 100 + VERSION_PATCH; }
-const char *peft_version_string(void) { return VERSION; }
+unsigned peft_version_number(void) { return PEFT_VERSION_NUMBER; }
+const char *peft_version_string(void) { return PEFT_VERSION_STRING; }
 
 const char *peft_build_info(void)
 {
-    return "libpeft " VERSION "; " COMPILER "; BLAS: " PK_BLAS_TEXT "; kernels: " ISAS "; reals: " REAL CHECKED;
+    return "libpeft " PEFT_VERSION_STRING "; " COMPILER "; BLAS: " PK_BLAS_TEXT "; kernels: " ISAS "; reals: " REAL CHECKED;
 }
