@@ -61,9 +61,14 @@ peft_session_probabilities(peft_session *s, const peft_tensor *images, int multi
 /* A further input of the next predictions, copied: see peft_trainer_input. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_session_input(peft_session *s, const char *name, const peft_tensor *value);
-/* What a tap held after the last predict, [batch, ...]; borrowed, overwritten by the next call. */
-PEFT_API PEFT_NODISCARD peft_status
-peft_session_tap(peft_session *s, const char *tap, const peft_tensor **out);
+/* What a tap held at the end of the last prediction, f32 [batch, ..] with "batch" of the session; of a call with n
+ * images the first n count. "embed": [batch, tokens, width], the tokens that enter block 0, with class token, registers
+ * and positions. "block.N": [batch, tokens, width], the residual stream that leaves block N, counted from 0. tokens is
+ * that of peft_backbone_get, and where an adapter adds tokens (vpt) as many more. "feature": what the head reads, behind
+ * the final norm: [batch, 1, width], or [batch, h*w, width], the patches row by row, with head=patch_linear. Borrowed:
+ * the pointer stays valid as long as s, and the next call on s overwrites the values. NULL, with peft_last_error set: s
+ * was made without this tap, or has predicted nothing yet. */
+PEFT_API const peft_tensor *peft_session_tap(peft_session *s, const char *tap);
 PEFT_API size_t peft_session_memory(const peft_session *s);                    /* planned bytes */
 typedef void (*peft_text_fn)(const char *line, void *user);
 PEFT_API void peft_session_describe(const peft_session *s, peft_text_fn fn, void *user);  /* the plan, line by line */

@@ -136,8 +136,8 @@ static peft_status inference(check *k)
     if (peft_backbone_get(k->c.backbone, "classes") > 0)
         compare(k, LOGITS, "expect.logits", peft_tensor_cdata(logits), forward_limit);
     for (char *rest = taps, *tap; (tap = strsep(&rest, ","));) {
-        const peft_tensor *t;
-        PF_TRY(peft_session_tap(s, tap, &t));
+        const peft_tensor *t = peft_session_tap(s, tap);
+        if (!t) return PEFT_E_NOTFOUND;
         snprintf(name, sizeof name, "expect.%s", tap);
         compare(k, LOGITS, name, peft_tensor_cdata(t), forward_limit);
     }

@@ -36,14 +36,11 @@ static void record_session(const tiny *t, const char *executor, tiny_bits *bits)
     for (int n = 1; n <= 3; n++) {
         tiny_batch b = tiny_batch_make(t->model, n, n);
         peft_tensor *logits = tiny_tensor(t->ctx, PEFT_F32, 2, n, (int)t->model->classes);
-        const peft_tensor *tap;
         OK(peft_session_predict(s, b.images, logits));
         tiny_finite(logits, "logits");
         tiny_bits_tensor(bits, "logits", "", logits);
-        for (size_t i = 0; tapped && i < sizeof taps / sizeof *taps; i++) {
-            OK(peft_session_tap(s, taps[i], &tap));
-            tiny_bits_tensor(bits, "tap ", taps[i], tap);
-        }
+        for (size_t i = 0; tapped && i < sizeof taps / sizeof *taps; i++)
+            tiny_bits_tensor(bits, "tap ", taps[i], tiny_tap(s, taps[i]));
         peft_tensor_free(logits);
         tiny_batch_free(&b);
     }

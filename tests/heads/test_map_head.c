@@ -20,13 +20,12 @@ static tiny make(const char *method)
  * the loss and writes the gradients of W [CLASSES, D] and b [CLASSES]. */
 static double by_hand(tiny *t, const tiny_batch *b, bool bce, double *dw, double *db)
 {
-    const peft_tensor *f;
     const int64_t out[] = { N, GRID, GRID, CLASSES };
     peft_tensor *logits;
     OK(peft_tensor_create(t->ctx, PF_REAL, 4, out, &logits));
     peft_session *s = tiny_session(t->model, "batch=%d,taps=feature", N);
     OK(peft_session_predict(s, b->images, logits));
-    OK(peft_session_tap(s, "feature", &f));
+    const peft_tensor *f = tiny_tap(s, "feature");
     ck_assert_int_eq(peft_tensor_count(f), N * PLACES * D);
     const pk_real *x = peft_tensor_cdata(f), *z = peft_tensor_cdata(logits),
         *w = peft_tensor_cdata(peft_param_value(peft_model_find_param(t->model, "head.weight"))),

@@ -69,10 +69,8 @@ static void add_feature(tiny_bits *bits, peft_model *m)
     tiny_batch b = tiny_batch_make(m, 2, 30);
     peft_session *s = tiny_session(m, "batch=2,taps=feature");
     peft_tensor *logits = tiny_tensor(m->backbone->ctx, PEFT_F32, 2, 2, (int)m->classes);
-    const peft_tensor *tap;
     OK(peft_session_predict(s, b.images, logits));
-    OK(peft_session_tap(s, "feature", &tap));
-    tiny_bits_tensor(bits, "feature", "", tap);
+    tiny_bits_tensor(bits, "feature", "", tiny_tap(s, "feature"));
     peft_tensor_free(logits);
     peft_session_free(s);
     tiny_batch_free(&b);

@@ -126,6 +126,17 @@ static void resume(const bench *old)
 }
 
 /* --- what comes of it --------------------------------------------------------------------------------------------- */
+/* This file is also compiled with the headers of older versions, which this one is compared with. */
+static const peft_tensor *tap_of(peft_session *s, const char *name)
+{
+#ifdef PEFT_VERSION_NUMBER
+    return peft_session_tap(s, name);
+#else
+    const peft_tensor *v;
+    return peft_session_tap(s, name, &v) ? NULL : v;
+#endif
+}
+
 /* Predictions, and inner values where the model has them. */
 static void predict(const bench *t, peft_model *m, const char *what, int taps)
 {
@@ -142,8 +153,8 @@ static void predict(const bench *t, peft_model *m, const char *what, int taps)
     write_tensor(what, logits);
     static const char *const tap[] = { "embed", "block.1", "feature" };
     for (size_t i = 0; taps && i < COUNT(tap); i++) {
-        const peft_tensor *v;
-        OK(peft_session_tap(s, tap[i], &v));
+        const peft_tensor *v = tap_of(s, tap[i]);
+        if (!v) stop(tap[i], peft_last_error());
         write_tensor(what, v);
     }
     peft_session_free(s);

@@ -28,6 +28,13 @@
         ck_assert_msg(strstr(peft_last_error(), text) != NULL, "%s: no '%s' in: %s", #call, text, peft_last_error()); \
     } while (0)
 
+/* The call returns NULL and its message contains text. */
+#define REFUSES(text, call) \
+    do { \
+        ck_assert_msg(peft_set_error(PEFT_OK, "") == PEFT_OK && (call) == NULL, "%s: not NULL", #call); \
+        ck_assert_msg(strstr(peft_last_error(), text) != NULL, "%s: no '%s' in: %s", #call, text, peft_last_error()); \
+    } while (0)
+
 /* --- options ---------------------------------------------------------------------------------- */
 static inline peft_options *tiny_options_v(peft_context *ctx, const char *format, va_list ap)
 {
@@ -256,6 +263,13 @@ static inline peft_session *tiny_session(peft_model *m, const char *format, ...)
     OK(peft_session_create(m, o, &s));
     peft_options_free(o);
     return s;
+}
+
+static inline const peft_tensor *tiny_tap(peft_session *s, const char *name)
+{
+    const peft_tensor *t = peft_session_tap(s, name);
+    ck_assert_msg(t != NULL, "tap %s: %s", name, peft_last_error());
+    return t;
 }
 
 /* --- data ------------------------------------------------------------------------------------- */

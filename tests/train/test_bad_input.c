@@ -213,8 +213,10 @@ START_TEST(results_of_predictions)
     tiny_batch b = tiny_batch_make(t.model, N, 0);
     peft_tensor *narrow = tiny_tensor(t.ctx, PEFT_F32, 2, N, 2), *wrong = tiny_tensor(t.ctx, PEFT_I64, 2, N, 3);
     peft_options *o = tiny_options(t.ctx, "taps=\"embed,block.9\"");
-    const peft_tensor *tap;
-    FAILS(PEFT_E_STATE, "feature", peft_session_tap(s, "feature", &tap));
+    REFUSES("tap 'feature': nothing predicted yet", peft_session_tap(s, "feature"));
+    REFUSES("tap 'embed': not among the session's taps 'feature'", peft_session_tap(s, "embed"));
+    REFUSES("tap is NULL", peft_session_tap(s, NULL));
+    REFUSES("session is NULL", peft_session_tap(NULL, "feature"));
     FAILS(PEFT_E_SHAPE, "given [3, 2], expected [3, 3]", peft_session_predict(s, b.images, narrow));
     FAILS(PEFT_E_DTYPE, "given i64", peft_session_probabilities(s, b.images, 0, wrong));
     FAILS(PEFT_E_INVALID, "NULL", peft_session_predict(s, b.images, NULL));

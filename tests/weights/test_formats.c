@@ -111,10 +111,9 @@ START_TEST(classifier_of_clip)
     peft_session *s = tiny_session(m, "batch=2,taps=block.10");
     tiny_batch x = tiny_batch_make(m, 2, 0);
     peft_tensor *y = tiny_tensor(ctx, PEFT_F32, 2, 2, 2);
-    const peft_tensor *tokens;
     float got[10];
     OK(peft_session_predict(s, x.images, y));
-    OK(peft_session_tap(s, "block.10", &tokens));
+    const peft_tensor *tokens = tiny_tap(s, "block.10");
     logits(with, got);
     const float *t = peft_tensor_cdata(tokens), *w = peft_tensor_cdata(pf_backbone_find(b, "head.weight"));
     const float *bias = peft_tensor_cdata(pf_backbone_find(b, "head.bias"));

@@ -11,8 +11,8 @@ static void keep_tap(void *user, pf_graph *g, const char *name, pf_val v)
     tap_job *j = user;
     const char *found = pf_find_word(j->wanted, name, ',');
     if (!found) return;
-    if (j->c->taps == 16) {
-        pf_graph_fail(g, pf_fail(PEFT_E_OPTION, "taps: expected at most 16"));
+    if (j->c->taps == PF_TAPS_MAX) {
+        pf_graph_fail(g, pf_fail(PEFT_E_OPTION, "taps: expected at most %d", PF_TAPS_MAX));
         return;
     }
     pf_v(g, v)->keep = true;

@@ -6,6 +6,8 @@
 #include "core/model/locks.h"
 #include "core/train/session/team.h"
 
+enum { PF_TAPS_MAX = 16 };
+
 /* images -> logits (-> loss -> gradients when loss is given). */
 typedef struct pf_compiled {
     pf_exec exec;
@@ -15,7 +17,7 @@ typedef struct pf_compiled {
     int images, labels;                  /* indices of inputs; labels -1: none. labels may be "labels" or "targets" */
     int given[PF_INPUTS_MAX], givens;    /* of those that methods declared */
     pf_crossing *crossing; uint32_t crossings; char key[65];         /* of a front or back: graph.h, pf_graph_cut */
-    pf_val tap[16]; const char *tap_name[16]; int taps;      /* names are borrowed */
+    pf_val tap[PF_TAPS_MAX]; const char *tap_name[PF_TAPS_MAX]; int taps;      /* names are borrowed */
 } pf_compiled;
 
 /* What is compiled from a model, and with which settings. */

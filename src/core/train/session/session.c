@@ -15,7 +15,7 @@ struct peft_session {
     peft_options *options;
     pf_given given;
     pk_real *images;                     /* [batch,3,s,s]: a short batch filled up with zeros */
-    peft_tensor tap;
+    peft_tensor tap[PF_TAPS_MAX];        /* views of the values that taps name, in the order of pf_compiled.tap */
     bool ran;
 };
 
@@ -32,6 +32,17 @@ static int64_t image_count(const peft_session *s)
     return 3 * v->image * v->image;
 }
 
+/* The views of taps: bound values stay at their place in the arena. */
+static void open_taps(peft_session *s)
+{
+    for (int i = 0; i < s->net.taps; i++) {
+        const pf_shape *shape = &pf_v(&s->net.exec.g, s->net.tap[i])->shape;
+        s->tap[i] = (peft_tensor){ .ctx = s->model->backbone->ctx, .type = PF_REAL, .ndim = shape->ndim,
+                                   .data = pf_exec_data(&s->net.exec, s->net.tap[i]) };
+        memcpy(s->tap[i].dim, shape->dim, sizeof shape->dim);
+    }
+}
+
 static peft_status prepare(peft_session *s)
 {
     const peft_options *o = s->options;
@@ -43,6 +54,7 @@ static peft_status prepare(peft_session *s)
                          .compile = pf_team_spec(&s->team, wanted) };
     PF_TRY(pf_compiled_create(&s->net, &spec));
     PF_TRY(pf_exec_bind(&s->net.exec, NULL));
+    open_taps(s);
     PF_TRY(pf_given_create(&s->given, &s->net));
     size_t bytes = (size_t)(batch * image_count(s)) * sizeof(pk_real);
     s->images = pf_alloc_zero(s->model->backbone->ctx, bytes);
@@ -161,24 +173,23 @@ peft_status peft_session_input(peft_session *s, const char *name, const peft_ten
     return s ? pf_given_set(&s->given, name, value) : pf_fail(PEFT_E_INVALID, "session is NULL");
 }
 
-peft_status peft_session_tap(peft_session *s, const char *tap, const peft_tensor **out)
+const peft_tensor *peft_session_tap(peft_session *s, const char *tap)
 {
-    if (!s || !tap || !out) return pf_fail(PEFT_E_INVALID, "%s is NULL: expected a pointer", !s ? "session" : !tap
-                                           ? "tap" : "out");
-    if (!s->ran) return pf_fail(PEFT_E_STATE, "tap '%s': nothing predicted yet", tap);
+    if (!s || !tap) {
+        pf_fail(PEFT_E_INVALID, "%s is NULL: expected a pointer", s ? "tap" : "session");
+        return NULL;
+    }
     size_t length = strlen(tap);
     for (int i = 0; i < s->net.taps; i++) {
-        if (strncmp(s->net.tap_name[i], tap, length) || (s->net.tap_name[i][length]
-                                                         && s->net.tap_name[i][length] != ',')) continue;
-        const pf_shape *shape = &pf_v(&s->net.exec.g, s->net.tap[i])->shape;
-        s->tap = (peft_tensor){ .ctx = s->model->backbone->ctx, .type = PF_REAL, .ndim = shape->ndim,
-                                .data = pf_exec_data(&s->net.exec, s->net.tap[i]) };
-        memcpy(s->tap.dim, shape->dim, sizeof shape->dim);
-        *out = &s->tap;
-        return PEFT_OK;
+        const char *name = s->net.tap_name[i];
+        if (strncmp(name, tap, length) || (name[length] && name[length] != ',')) continue;
+        if (s->ran) return &s->tap[i];
+        pf_fail(PEFT_E_STATE, "tap '%s': nothing predicted yet", tap);
+        return NULL;
     }
-    return pf_fail(PEFT_E_NOTFOUND, "tap '%s': not among the session's taps '%s'", tap,
-                   pf_options_string(s->options, options, "taps"));
+    pf_fail(PEFT_E_NOTFOUND, "tap '%s': not among the session's taps '%s'", tap,
+            pf_options_string(s->options, options, "taps"));
+    return NULL;
 }
 
 size_t peft_session_memory(const peft_session *s)
