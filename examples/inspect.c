@@ -91,15 +91,13 @@ static void print_tensors(const peft_file *f)
 {
     int64_t total = 0, bytes = 0;
     for (size_t i = 0; i < peft_file_tensor_count(f); i++) {
-        const char *name, *type;
-        const int64_t *dims;
-        int ndim;
+        const char *type = peft_file_tensor_type(f, i);
         int64_t count = 1;
-        must(peft_file_tensor(f, i, &name, &type, &ndim, &dims));
-        printf("  %-44s %-5s [", name, type);
-        for (int k = 0; k < ndim; k++) {
-            printf(k ? ", %" PRId64 : "%" PRId64, dims[k]);
-            count *= dims[k];
+        printf("  %-44s %-5s [", peft_file_tensor_name(f, i), type);
+        for (int k = 0; k < peft_file_tensor_ndim(f, i); k++) {
+            const int64_t extent = peft_file_tensor_dim(f, i, k);
+            printf(k ? ", %" PRId64 : "%" PRId64, extent);
+            count *= extent;
         }
         printf("]  %" PRId64 " bytes\n", count * type_bits(type) / 8);
         total += count;
@@ -158,10 +156,9 @@ static void inspect(peft_context *ctx, const char *path)
     must(peft_file_open(ctx, file, &f));
     printf("%s: %s\n", file, peft_file_kind(f));
     for (size_t i = 0; i < peft_file_meta_count(f); i++) {
-        const char *key, *value;
-        must(peft_file_meta_at(f, i, &key, &value));
+        const char *value = peft_file_meta_value(f, i);
         size_t length = strlen(value), shown = !given[full].value && length > 200 ? 200 : length;
-        printf("  %s: ", key);
+        printf("  %s: ", peft_file_meta_key(f, i));
         for (size_t k = 0; k < shown; k++) putchar(iscntrl((unsigned char)value[k]) ? ' ' : value[k]);
         printf(shown < length ? "...\n" : "\n");
     }

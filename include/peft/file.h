@@ -11,13 +11,17 @@ typedef struct peft_file peft_file;
 PEFT_API PEFT_NODISCARD peft_status peft_file_open(peft_context *ctx, const char *path, peft_file **out);
 PEFT_API void        peft_file_free(peft_file *f);
 PEFT_API const char *peft_file_kind(const peft_file *f);          /* "backbone", "adapter", "model", "trainer", "unknown" */
+/* The tensors, i from 0 on, in the order of their data. Texts are borrowed from f. */
 PEFT_API size_t      peft_file_tensor_count(const peft_file *f);
-/* Tensor i: name, type ("F32"), rank and extents (borrowed). Any out pointer may be NULL. */
-PEFT_API PEFT_NODISCARD peft_status
-peft_file_tensor(const peft_file *f, size_t i, const char **name, const char **type, int *ndim, const int64_t **dims);
+PEFT_API const char *peft_file_tensor_name(const peft_file *f, size_t i);      /* NULL: no such tensor */
+PEFT_API const char *peft_file_tensor_type(const peft_file *f, size_t i);      /* as the file writes it, "F32"; NULL */
+PEFT_API int         peft_file_tensor_ndim(const peft_file *f, size_t i);      /* number of extents; -1: no such tensor */
+PEFT_API int64_t     peft_file_tensor_dim(const peft_file *f, size_t i, int axis);     /* -1: no such tensor or axis */
+/* The metadata, pairs of key and value, i from 0 on; borrowed from f. NULL: no such pair or key. */
 PEFT_API size_t      peft_file_meta_count(const peft_file *f);
-PEFT_API PEFT_NODISCARD peft_status peft_file_meta_at(const peft_file *f, size_t i, const char **key, const char **value);
-PEFT_API const char *peft_file_meta(const peft_file *f, const char *key);      /* NULL: no such key */
+PEFT_API const char *peft_file_meta_key(const peft_file *f, size_t i);
+PEFT_API const char *peft_file_meta_value(const peft_file *f, size_t i);
+PEFT_API const char *peft_file_meta(const peft_file *f, const char *key);      /* the value of a key */
 
 /* SHA-256 (FIPS 180-4) of size bytes (data NULL: of none) as 64 lower-case hexadecimal digits and a 0. */
 PEFT_API void        peft_sha256(const void *data, size_t size, char hex[65]);

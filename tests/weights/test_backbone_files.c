@@ -203,26 +203,23 @@ static void look(peft_context *ctx, const char *name, const char *kind, const ch
     OK(peft_file_open(ctx, tiny_path(name), &f));
     ck_assert_str_eq(peft_file_kind(f), kind);
     for (size_t i = 0; i < peft_file_tensor_count(f); i++) {
-        const char *n, *type;
-        const int64_t *dims;
-        int ndim;
-        OK(peft_file_tensor(f, i, &n, &type, &ndim, &dims));
-        ck_assert_str_eq(type, "F32");
-        for (int k = 0; k < ndim; k++) ck_assert_int_gt(dims[k], 0);
-        found |= !strcmp(n, tensor);
+        const int ndim = peft_file_tensor_ndim(f, i);
+        ck_assert_str_eq(peft_file_tensor_type(f, i), "F32");
+        for (int k = 0; k < ndim; k++) ck_assert_int_gt(peft_file_tensor_dim(f, i, k), 0);
+        ck_assert_int_eq(peft_file_tensor_dim(f, i, ndim), -1);
+        ck_assert_int_eq(peft_file_tensor_dim(f, i, -1), -1);
+        found |= !strcmp(peft_file_tensor_name(f, i), tensor);
     }
     ck_assert_msg(found, "%s: no %s", name, tensor);
-    size_t entries = peft_file_meta_count(f);
-    for (size_t i = 0; i < entries; i++) {
-        const char *key, *value;
-        OK(peft_file_meta_at(f, i, &key, &value));
-        ck_assert_str_eq(peft_file_meta(f, key), value);
-    }
+    size_t entries = peft_file_meta_count(f), tensors = peft_file_tensor_count(f);
+    for (size_t i = 0; i < entries; i++)
+        ck_assert_str_eq(peft_file_meta(f, peft_file_meta_key(f, i)), peft_file_meta_value(f, i));
     if (meta) ck_assert_ptr_nonnull(peft_file_meta(f, meta));
     ck_assert_ptr_null(peft_file_meta(f, "no such key"));
-    OK(peft_file_tensor(f, 0, NULL, NULL, NULL, NULL));
-    FAILS(PEFT_E_NOTFOUND, "tensor", peft_file_tensor(f, peft_file_tensor_count(f), NULL, NULL, NULL, NULL));
-    FAILS(PEFT_E_NOTFOUND, "entry", peft_file_meta_at(f, entries, NULL, NULL));
+    ck_assert(!peft_file_tensor_name(f, tensors) && !peft_file_tensor_type(f, tensors));
+    ck_assert(peft_file_tensor_ndim(f, tensors) == -1 && peft_file_tensor_dim(f, tensors, 0) == -1);
+    ck_assert(!peft_file_meta_key(f, entries) && !peft_file_meta_value(f, entries));
+    ck_assert(!peft_file_tensor_name(NULL, 0) && !peft_file_meta_key(NULL, 0));
     peft_file_free(f);
 }
 

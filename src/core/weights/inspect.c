@@ -38,26 +38,46 @@ size_t peft_file_tensor_count(const peft_file *f) { return f ? pf_st_count(f->st
 size_t peft_file_meta_count(const peft_file *f) { return f ? pf_st_meta_count(f->st) : 0; }
 const char *peft_file_meta(const peft_file *f, const char *key) { return f && key ? pf_st_meta(f->st, key) : NULL; }
 
-peft_status peft_file_tensor(const peft_file *f, size_t i, const char **name, const char **type, int *ndim,
-                             const int64_t **dims)
+/* Tensor i; NULL: none. */
+static const pf_st_tensor *tensor_at(const peft_file *f, size_t i)
 {
-    if (!f || i >= pf_st_count(f->st)) return pf_fail(PEFT_E_NOTFOUND, "tensor %zu: the file has %zu", i,
-                                                      peft_file_tensor_count(f));
-    const pf_st_tensor *t = pf_st_at(f->st, i);
-    if (name) *name = t->name;
-    if (type) *type = t->type_name;
-    if (ndim) *ndim = t->ndim;
-    if (dims) *dims = t->dim;
-    return PEFT_OK;
+    return i < peft_file_tensor_count(f) ? pf_st_at(f->st, i) : NULL;
 }
 
-peft_status peft_file_meta_at(const peft_file *f, size_t i, const char **key, const char **value)
+const char *peft_file_tensor_name(const peft_file *f, size_t i)
 {
-    const char *k, *v;
-    if (!f || i >= pf_st_meta_count(f->st)) return pf_fail(PEFT_E_NOTFOUND, "metadata entry %zu: the file has %zu", i,
-                                                           peft_file_meta_count(f));
-    pf_st_meta_at(f->st, i, &k, &v);
-    if (key) *key = k;
-    if (value) *value = v;
-    return PEFT_OK;
+    const pf_st_tensor *t = tensor_at(f, i);
+    return t ? t->name : NULL;
+}
+
+const char *peft_file_tensor_type(const peft_file *f, size_t i)
+{
+    const pf_st_tensor *t = tensor_at(f, i);
+    return t ? t->type_name : NULL;
+}
+
+int peft_file_tensor_ndim(const peft_file *f, size_t i)
+{
+    const pf_st_tensor *t = tensor_at(f, i);
+    return t ? t->ndim : -1;
+}
+
+int64_t peft_file_tensor_dim(const peft_file *f, size_t i, int axis)
+{
+    const pf_st_tensor *t = tensor_at(f, i);
+    return t && axis >= 0 && axis < t->ndim ? t->dim[axis] : -1;
+}
+
+const char *peft_file_meta_key(const peft_file *f, size_t i)
+{
+    const char *key = NULL, *value;
+    if (i < peft_file_meta_count(f)) pf_st_meta_at(f->st, i, &key, &value);
+    return key;
+}
+
+const char *peft_file_meta_value(const peft_file *f, size_t i)
+{
+    const char *key, *value = NULL;
+    if (i < peft_file_meta_count(f)) pf_st_meta_at(f->st, i, &key, &value);
+    return value;
 }
