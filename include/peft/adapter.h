@@ -47,6 +47,10 @@ PEFT_API PEFT_NODISCARD peft_status peft_adapter_load(peft_backbone *b, const ch
 PEFT_API PEFT_NODISCARD peft_status peft_adapter_save(const peft_adapter *a, const char *path);
 PEFT_API void        peft_adapter_free(peft_adapter *a);          /* NULL is fine; models that use it keep it alive */
 PEFT_API const char *peft_adapter_method(const peft_adapter *a);
+/* The value of one of the method's options as this adapter uses it, as text: what was given when it was made or stands
+ * in its file, else what a preset that was chosen sets, else the default. Borrowed from a. NULL: no such option. */
+PEFT_API const char *peft_adapter_option_value(const peft_adapter *a, const char *option);
+PEFT_API int64_t     peft_adapter_trainable_count(const peft_adapter *a);      /* scalars in its parameters */
 PEFT_API size_t      peft_adapter_param_count(const peft_adapter *a);
 PEFT_API peft_param *peft_adapter_param(peft_adapter *a, size_t i);            /* NULL: no such index */
 /* Tensors that are saved with the adapter and not trained, such as masks; writing to one between steps is allowed. */
@@ -69,6 +73,11 @@ PEFT_API void peft_model_free(peft_model *m);
  * other counts on (vpt beside ept), both add tokens, or one has a network of its own (fpt). */
 PEFT_API PEFT_NODISCARD peft_status peft_model_attach(peft_model *m, peft_adapter *a);
 PEFT_API PEFT_NODISCARD peft_status peft_model_detach(peft_model *m, peft_adapter *a);
+/* The backbone that the model was made for; borrowed. NULL for NULL. */
+PEFT_API peft_backbone *peft_model_backbone(const peft_model *m);
+/* The attached adapters in their order, i from 0 on, also of a loaded model; borrowed. NULL: no such index. */
+PEFT_API size_t        peft_model_adapter_count(const peft_model *m);
+PEFT_API peft_adapter *peft_model_adapter(peft_model *m, size_t i);
 /* A new backbone with every adapter and the linear head folded in, first the tensors that adapters unfroze; the model
  * and its backbone stay as they are. PEFT_E_UNSUPPORTED, with the reason, where a method does more than change weights
  * (ept, vpt, adapter, ..) or the change is not exact. peft_model_merge_drift (session.h) tells how far rounding makes

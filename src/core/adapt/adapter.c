@@ -94,6 +94,20 @@ void peft_adapter_free(peft_adapter *a)
 }
 
 const char *peft_adapter_method(const peft_adapter *a) { return a ? a->method->name : NULL; }
+const char *peft_adapter_option_value(const peft_adapter *a, const char *option)
+{
+    const pf_opt *o = a && option ? a->method->opts : NULL;
+    while (o && o->name && strcmp(o->name, option)) o++;
+    return o && o->name ? pf_options_string(a->options, o, option) : NULL;
+}
+
+int64_t peft_adapter_trainable_count(const peft_adapter *a)
+{
+    int64_t n = 0;
+    for (size_t i = 0; a && i < a->params.count; i++) n += peft_tensor_count(&a->params.item[i]->value);
+    return n;
+}
+
 size_t peft_adapter_param_count(const peft_adapter *a) { return a ? a->params.count : 0; }
 peft_param *peft_adapter_param(peft_adapter *a, size_t i)
 {

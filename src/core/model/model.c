@@ -162,6 +162,9 @@ peft_status peft_model_attach(peft_model *m, peft_adapter *a)
 
 peft_status peft_model_detach(peft_model *m, peft_adapter *a) { return change(m, a, detach); }
 
+peft_backbone *peft_model_backbone(const peft_model *m) { return m ? m->backbone : NULL; }
+size_t peft_model_adapter_count(const peft_model *m) { return m ? m->adapters : 0; }
+peft_adapter *peft_model_adapter(peft_model *m, size_t i) { return m && i < m->adapters ? m->adapter[i] : NULL; }
 int64_t peft_model_classes(const peft_model *m) { return m ? m->classes : -1; }
 
 int peft_model_output(const peft_model *m, int64_t dims[PEFT_MAX_DIMS])
