@@ -60,8 +60,9 @@ PEFT_API peft_tensor *peft_adapter_find_buffer(peft_adapter *a, const char *name
 
 /* --- model ---------------------------------------------------------------------------------------------------------- */
 typedef struct peft_model peft_model;
-/* Options: "classes" (0: the backbone's own head and its classes), "head" (linear, mlp, bn_linear, side_encoder, or
- * patch_linear: a class for each patch, logits [h, w, classes] a sample), "head_init" (auto, normal:STD,
+/* Options: "classes" (0: the backbone's own head and its classes), "head" (linear, mlp, bn_linear, side_encoder,
+ * patch_linear: a class for each patch, logits [h, w, classes] a sample, or none: no logits, for peft_session_features;
+ * classes is then left out), "head_init" (auto, normal:STD,
  * trunc_normal:STD, uniform:BOUND, kaiming, kaiming_normal, kaiming_out, xavier, zero, one: the rules of
  * peft_sys_declare in peft/sys/method.h), "head_layers" (mlp alone), "pool" (auto, cls, mean). o may be NULL.
  * PEFT_E_OPTION: also for "head", "head_init", "head_layers" or "pool" where they would have no effect. */
@@ -83,15 +84,14 @@ PEFT_API peft_adapter *peft_model_adapter(peft_model *m, size_t i);
  * (ept, vpt, adapter, ..) or the change is not exact. peft_model_merge_drift (session.h) tells how far rounding makes
  * the two differ. */
 PEFT_API PEFT_NODISCARD peft_status peft_model_merge(const peft_model *m, peft_backbone **out);
-PEFT_API int64_t     peft_model_classes(const peft_model *m);
-PEFT_API peft_backbone *peft_model_backbone(const peft_model *m);              /* borrowed; NULL for NULL */
+PEFT_API int64_t     peft_model_classes(const peft_model *m);                 /* 0 with head=none; -1 for NULL */
 /* What makes probabilities of the logits: "softmax" (one label an image) or "sigmoid" (several), as the note "link"
  * says; with the backbone's own classifier (classes=0) and without that note, as the backbone's note "link" says. NULL:
  * neither says. */
 PEFT_API const char *peft_model_link(const peft_model *m);
 /* The shape of one sample's logits: writes its extents to dims and returns their number. 1: [classes]; 3: [h, w,
  * classes], with a head that predicts a class for each patch (patch_linear). Logits of n samples are [n, classes] or
- * [n, h, w, classes]. 0: m or dims is NULL. */
+ * [n, h, w, classes]. 0: no logits (head=none), or m or dims is NULL. */
 PEFT_API int         peft_model_output(const peft_model *m, int64_t dims[PEFT_MAX_DIMS]);
 PEFT_API size_t      peft_model_param_count(const peft_model *m);              /* trainable ones, stable order */
 PEFT_API peft_param *peft_model_param(peft_model *m, size_t i);

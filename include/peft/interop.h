@@ -24,8 +24,9 @@ PEFT_API PEFT_NODISCARD peft_status peft_adapter_load_hf(peft_backbone *b, const
 PEFT_API PEFT_NODISCARD peft_status peft_adapter_save_hf(const peft_adapter *a, const char *dir, const peft_options *o);
 
 /* The same with the classifier, which PEFT keeps among "modules_to_save". Loading makes a model with that one adapter
- * and a linear head, or the backbone's own head when the directory has none. Saving takes a model with exactly one
- * adapter and a linear head or the backbone's, pooled as the backbone is; notes are not saved. */
+ * and a linear head, or the backbone's own head when the directory has none, or head=none when the backbone has none
+ * either. Saving takes a model with exactly one adapter and a linear head, the backbone's or none, pooled as the
+ * backbone is; notes are not saved. */
 PEFT_API PEFT_NODISCARD peft_status peft_model_load_hf(peft_backbone *b, const char *dir, peft_model **out);
 PEFT_API PEFT_NODISCARD peft_status peft_model_save_hf(const peft_model *m, const char *dir, const peft_options *o);
 

@@ -47,17 +47,26 @@ peft_session_create(peft_model *m, const peft_options *o, peft_session **out);
 PEFT_API void peft_session_free(peft_session *s);
 PEFT_API peft_model *peft_session_model(const peft_session *s);                /* borrowed; NULL for NULL */
 PEFT_API int64_t     peft_session_batch(const peft_session *s);                /* option batch; 0 for NULL */
-/* images [n,3,S,S] f32, normalised, 1 <= n <= batch; logits f32 [n,classes], or [n,h,w,classes] with a head that
- * predicts a class for each patch (peft_model_output). The numbers do not depend on n, on the batch compiled for, or on
- * the number of threads (with the library's own products; CBLAS makes no such promise). PEFT_E_NONFINITE: a logit is
- * NaN or Inf; the message names the first image that has one. logits then holds what was computed, which is right for
- * the images whose logits are numbers. */
+/* images [n,3,S,S] f32, 1 <= n <= batch, S the backbone's "image_size": a plane of red, one of green, one of blue, each
+ * row by row from the top, normalised as the note "preprocess" of the backbone or model says. logits f32 [n,classes],
+ * or [n,h,w,classes] with a head that predicts a class for each patch (peft_model_output). The numbers do not depend on
+ * n, on the batch compiled for, or on the number of threads (with the library's own products; CBLAS makes no such
+ * promise). PEFT_E_NONFINITE: a logit is NaN or Inf; the message names the first image that has one. logits then holds
+ * what was computed, which is right for the images whose logits are numbers. PEFT_E_UNSUPPORTED: the model has no head
+ * (head=none). */
 PEFT_API PEFT_NODISCARD peft_status
 peft_session_predict(peft_session *s, const peft_tensor *images, peft_tensor *logits);
 /* Class probabilities in place of logits: softmax, or the sigmoid of each class when multi_label is not 0. Fails as
  * peft_session_predict does. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_session_probabilities(peft_session *s, const peft_tensor *images, int multi_label, peft_tensor *probabilities);
+/* The pooled feature of each image, f32 [n,width]: what the head reads, the class token or the mean of the patches (the
+ * model's "pool") behind the final norm, with the model's adapters. It equals the tap "feature". A model with a head
+ * serves, and one without (head=none). Fails as peft_session_predict does, with PEFT_E_NONFINITE where a feature is NaN
+ * or Inf. PEFT_E_UNSUPPORTED: the model has no pooled feature (head=patch_linear; a method with a network of its
+ * own, fpt). */
+PEFT_API PEFT_NODISCARD peft_status
+peft_session_features(peft_session *s, const peft_tensor *images, peft_tensor *features);
 /* A further input of the next predictions, copied: see peft_trainer_input. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_session_input(peft_session *s, const char *name, const peft_tensor *value);

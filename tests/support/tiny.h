@@ -286,19 +286,20 @@ static inline peft_tensor *tiny_tensor(peft_context *ctx, peft_dtype type, int n
 }
 
 /* n images of the sample numbers first, first + 1, .. with labels for ce (and targets for bce) as the model's output
- * wants them. */
+ * wants them; of a model without a head as one class would. */
 typedef struct tiny_batch { peft_tensor *images, *labels, *targets; int64_t ids[16]; } tiny_batch;
 
 static inline tiny_batch tiny_batch_make(const peft_model *m, int n, int first)
 {
     const int side = (int)m->backbone->shape.image;
-    const int64_t one = 3 * side * side, classes = m->classes, places = pf_shape_count(&m->output) / classes;
+    const pf_shape out = m->classes ? m->output : pf_shape_of(1, (int64_t)1);
+    const int64_t one = 3 * side * side, classes = out.dim[out.ndim - 1], places = pf_shape_count(&out) / classes;
     peft_context *ctx = m->backbone->ctx;
     int64_t dims[1 + PF_MAX_RANK] = { n };
-    memcpy(dims + 1, m->output.dim, (size_t)m->output.ndim * sizeof *dims);
+    memcpy(dims + 1, out.dim, (size_t)out.ndim * sizeof *dims);
     tiny_batch b = { .images = tiny_tensor(ctx, PEFT_F32, 4, n, 3, side, side) };
-    OK(peft_tensor_create(ctx, PEFT_I64, m->output.ndim, dims, &b.labels));
-    OK(peft_tensor_create(ctx, PEFT_F32, 1 + m->output.ndim, dims, &b.targets));
+    OK(peft_tensor_create(ctx, PEFT_I64, out.ndim, dims, &b.labels));
+    OK(peft_tensor_create(ctx, PEFT_F32, 1 + out.ndim, dims, &b.targets));
     float *x = peft_tensor_data(b.images), *y = peft_tensor_data(b.targets);
     int64_t *label = peft_tensor_data(b.labels);
     for (int64_t i = 0; i < n; i++) {

@@ -146,6 +146,7 @@ static void check_silence(const char *method, const char *model, const char *opt
     tiny_batch b = tiny_batch_make(t.model, 4, 0), part[3];
     for (int n = 1; n <= 3; n++) part[n - 1] = tiny_batch_make(t.model, n, 4 - n);
     peft_tensor *logits = tiny_tensor(t.ctx, PEFT_F32, 2, 4, 3);
+    peft_tensor *features = tiny_tensor(t.ctx, PEFT_F32, 2, 4, (int)t.backbone->shape.width);
     peft_trainer *r = tiny_trainer(t.model, "batch=4%s", options);
     peft_session *s = tiny_session(t.model, "batch=4%s", tiny_has_taps(t.adapter) ? ",taps=feature" : "");
     f.calls = f.fail_at = 0;
@@ -159,7 +160,10 @@ static void check_silence(const char *method, const char *model, const char *opt
         OK(peft_trainer_evaluate(r, b.images, logits));
         OK(peft_session_predict(s, b.images, logits));
         OK(peft_session_probabilities(s, b.images, i % 2, logits));
-        if (tiny_has_taps(t.adapter)) tiny_tap(s, "feature");
+        if (tiny_has_taps(t.adapter)) {
+            tiny_tap(s, "feature");
+            OK(peft_session_features(s, b.images, features));
+        }
     }
     OK(peft_trainer_group(r, "*", 0.5, 0));
     OK(peft_trainer_fit(r, 2, next, NULL, &b));
@@ -167,6 +171,7 @@ static void check_silence(const char *method, const char *model, const char *opt
     f.fail_at = -1;
     peft_session_free(s);
     peft_trainer_free(r);
+    peft_tensor_free(features);
     peft_tensor_free(logits);
     tiny_batch_free(&b);
     for (int n = 0; n < 3; n++) tiny_batch_free(&part[n]);

@@ -125,13 +125,24 @@ static peft_status read_adapter(reader *r, peft_adapter **out)
     return s;
 }
 
+static peft_status make_headless(reader *r, peft_model **out)
+{
+    peft_options *o;
+    PF_TRY(peft_options_create(r->b->ctx, &o));
+    peft_status s = peft_options_set_string(o, "head", "none");
+    if (!s) s = pf_model_make(r->b, o, &r->source, out);
+    peft_options_free(o);
+    return s;
+}
+
 /* Makes a model with a linear head of as many classes as the file's classifier has; without one in the file, with the
- * backbone's own. */
+ * backbone's own, or, where the backbone has none either, without a head. */
 static peft_status make_model(reader *r, peft_model **out)
 {
     char key[PF_PATH_MAX + 64];
     peft_options *o;
-    if (!saved_head(r)) return pf_model_make(r->b, NULL, &r->source, out);
+    if (!saved_head(r) && r->b->shape.classes) return pf_model_make(r->b, NULL, &r->source, out);
+    if (!saved_head(r)) return make_headless(r, out);
     if (!pf_peft_key(&r->names, false, "head.weight", key))
         return pf_fail(PEFT_E_INTERNAL, "the classifier has no name");
     const pf_st_tensor *w = pf_st_find(r->file, key);

@@ -46,11 +46,15 @@ static peft_status choose(peft_model *m, const peft_options *o)
     if (!m->head) return PEFT_E_OPTION;
     const peft_status known = strcmp(init, "auto") ? pf_init_check(init) : PEFT_OK;
     if (known) return pf_within(known, "head_init");
-    if (m->classes) return PEFT_OK;
+    if (m->head == &pf_head_none && m->classes)
+        return pf_fail(PEFT_E_OPTION, "classes: given %lld, but head=none makes no logits; leave classes out, or "
+                       "choose another head", (long long)m->classes);
+    if (m->head == &pf_head_none || m->classes) return PEFT_OK;
     m->head = &pf_head_backbone;
     m->classes = m->backbone->shape.classes;
     if (m->classes) return PEFT_OK;
-    return pf_fail(PEFT_E_OPTION, "classes: the backbone has no classifier of its own; expected 1 or more");
+    return pf_fail(PEFT_E_OPTION, "classes: the backbone has no classifier of its own; expected 1 or more, or "
+                   "head=none for features without a head");
 }
 
 static peft_status make_head(peft_model *m, pf_source *source)
@@ -165,6 +169,13 @@ peft_status peft_model_detach(peft_model *m, peft_adapter *a) { return change(m,
 peft_backbone *peft_model_backbone(const peft_model *m) { return m ? m->backbone : NULL; }
 size_t peft_model_adapter_count(const peft_model *m) { return m ? m->adapters : 0; }
 peft_adapter *peft_model_adapter(peft_model *m, size_t i) { return m && i < m->adapters ? m->adapter[i] : NULL; }
+peft_status pf_model_has_logits(const peft_model *m, const char *who)
+{
+    if (m->head != &pf_head_none) return PEFT_OK;
+    return pf_fail(PEFT_E_UNSUPPORTED, "%s: the model was created with head=none and makes no logits; give it classes, "
+                   "or use peft_session_features", who);
+}
+
 int64_t peft_model_classes(const peft_model *m) { return m ? m->classes : -1; }
 
 int peft_model_output(const peft_model *m, int64_t dims[PEFT_MAX_DIMS])

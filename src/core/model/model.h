@@ -16,7 +16,8 @@ struct peft_model {
     peft_adapter **adapter; size_t adapters;
     const pf_head *head;
     int64_t classes, head_layers;
-    pf_shape output;                     /* of a sample: [classes], or [h, w, classes] of a head that makes a map */
+    pf_shape output;                     /* of a sample: [classes], or [h, w, classes] of a head that makes a map, or,
+                                          * with classes 0 (head=none), of no extents */
     bool mean_pool;
     pf_params params;                    /* of the head */
     pf_params buffers;                   /* of the head: running statistics */
@@ -25,6 +26,8 @@ struct peft_model {
 };
 
 extern const pf_opt pf_model_options[];
+/* PEFT_E_UNSUPPORTED, with a message that begins with who, where the model makes no logits (head=none). */
+peft_status pf_model_has_logits(const peft_model *m, const char *who);
 peft_model *pf_model_retain(peft_model *m);
 pf_param   *pf_model_buffer(const peft_model *m, size_t i);          /* of the adapters, then the head; NULL: no more */
 size_t      pf_model_constant_bytes(const peft_model *m);            /* of the constants that its adapters made */

@@ -186,6 +186,7 @@ pf_val peft_sys_vit_forward(peft_build *g, const peft_net *net, const char *scop
 static pf_val checked(const peft_model *m, pf_graph *g, pf_val logits)
 {
     if (g->status) return PF_NONE;
+    if (m->head == &pf_head_none) return logits;                     /* the pooled feature */
     const int64_t rows = g->batch * pf_shape_count(&m->output) / m->classes;
     if (pf_is(logits) && pf_cols(g, logits) == m->classes && pf_rows(g, logits) == rows) return logits;
     return pf_graph_fail(g, pf_fail(PEFT_E_OPTION, "logits [%lld, %lld] come out, expected [%lld, %lld] (samples%s, "

@@ -33,7 +33,7 @@ peft_status peft_trainer_evaluate(peft_trainer *t, const peft_tensor *images, pe
     PF_TRY(pf_trainer_ready(t));
     const int64_t one = pf_trainer_image(t), out = pf_shape_count(&t->model->output), chunk = t->eval.batch;
     PF_TRY(pf_check_images(t->model, images, t->batch, &n));
-    PF_TRY(pf_check_logits(t->model, logits, n));
+    PF_TRY(pf_check_result(&t->model->output, logits, n));
     PF_TRY(pf_given_bind(&t->given, &t->eval, n, 0));
     const pk_real *pixels = pf_trainer_reals(images, t->images);
     PF_TRY(pf_trainer_pixels(t, pixels, NULL, n));

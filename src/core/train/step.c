@@ -150,7 +150,7 @@ peft_status peft_trainer_backward_logits(peft_trainer *t, const peft_tensor *gra
     if (!t->forwarded)
         return pf_fail(PEFT_E_STATE, "no logits to go back from: call peft_trainer_forward first, and nothing that "
                        "computes with this trainer between the two");
-    PF_TRY(pf_check_output(t->model, "gradient", gradient, t->forwarded));
+    PF_TRY(pf_check_samples(&t->model->output, "gradient", gradient, t->forwarded));
     const int64_t count = peft_tensor_count(gradient);
     peft_status s;
     if (!pf_finite(gradient->data, count))

@@ -26,5 +26,6 @@ const pf_head *pf_head_find(const char *name)
 pf_shape pf_head_output(const pf_head *head, const pf_vit_shape *v, int64_t classes)
 {
     const int64_t grid = pf_vit_grid(v);
+    if (head == &pf_head_none) return (pf_shape){ 0 };
     return head->patches ? pf_shape_of(3, grid, grid, classes) : pf_shape_of(1, classes);
 }

@@ -19,7 +19,7 @@ peft_status pf_check_images(const peft_model *m, const peft_tensor *images, int6
     return PEFT_OK;
 }
 
-peft_status pf_check_output(const peft_model *m, const char *who, const peft_tensor *x, int64_t n)
+peft_status pf_check_samples(const pf_shape *one, const char *who, const peft_tensor *x, int64_t n)
 {
     int64_t dims[1 + PF_MAX_RANK];
     char given[96], expected[96];
@@ -28,15 +28,15 @@ peft_status pf_check_output(const peft_model *m, const char *who, const peft_ten
         return pf_fail(PEFT_E_DTYPE, "%s: given %s, expected %s", who, pf_dtype_name(x->type),
                        pf_dtype_name(PF_REAL));
     dims[0] = n;
-    memcpy(dims + 1, m->output.dim, (size_t)m->output.ndim * sizeof *dims);
-    if (x->ndim != 1 + m->output.ndim || memcmp(x->dim, dims, (size_t)x->ndim * sizeof *dims))
+    memcpy(dims + 1, one->dim, (size_t)one->ndim * sizeof *dims);
+    if (x->ndim != 1 + one->ndim || memcmp(x->dim, dims, (size_t)x->ndim * sizeof *dims))
         return pf_fail(PEFT_E_SHAPE, "%s: given %s, expected %s", who,
                        pf_dims_text(given, sizeof given, x->ndim, x->dim),
-                       pf_dims_text(expected, sizeof expected, 1 + m->output.ndim, dims));
+                       pf_dims_text(expected, sizeof expected, 1 + one->ndim, dims));
     return PEFT_OK;
 }
 
-peft_status pf_check_logits(const peft_model *m, const peft_tensor *out, int64_t n)
+peft_status pf_check_result(const pf_shape *one, const peft_tensor *out, int64_t n)
 {
-    return pf_check_output(m, "the result tensor", out, n);
+    return pf_check_samples(one, "the result tensor", out, n);
 }

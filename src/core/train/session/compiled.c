@@ -4,11 +4,15 @@
 #include <string.h>
 #include "core/options/options.h"
 
-typedef struct { pf_compiled *c; const char *wanted; } tap_job;
+typedef struct { pf_compiled *c; const char *wanted; bool feature; } tap_job;
 
 static void keep_tap(void *user, pf_graph *g, const char *name, pf_val v)
 {
     tap_job *j = user;
+    if (j->feature && !strcmp(name, "feature")) {
+        pf_v(g, v)->keep = true;
+        j->c->feature = v;
+    }
     const char *found = pf_find_word(j->wanted, name, ',');
     if (!found) return;
     if (j->c->taps == PF_TAPS_MAX) {
@@ -29,7 +33,7 @@ static int words(const char *list)
 
 static void build(pf_graph *g, pf_compiled *c, const pf_net_spec *spec)
 {
-    tap_job job = { c, spec->taps };
+    tap_job job = { c, spec->taps, spec->feature && !spec->model->head->patches };
     c->logits = pf_model_forward(spec->model, g, pf_model_images(spec->model, g), keep_tap, &job);
     if (g->status) return;
     pf_v(g, c->logits)->keep = true;

@@ -14,6 +14,7 @@ typedef struct pf_compiled {
     int64_t batch;                       /* 1 for a front */
     pf_val logits, loss;
     uint32_t loss_node;                  /* its number, where there is a loss */
+    pf_val feature;                      /* the pooled feature [batch, 1, width]; PF_NONE: not kept, or there is none */
     int images, labels;                  /* indices of inputs; labels -1: none. labels may be "labels" or "targets" */
     int given[PF_INPUTS_MAX], givens;    /* of those that methods declared */
     pf_crossing *crossing; uint32_t crossings; char key[65];         /* of a front or back: graph.h, pf_graph_cut */
@@ -25,6 +26,7 @@ typedef struct pf_net_spec {
     const peft_model *model;
     const pf_loss *loss;                 /* NULL: none */
     const char *taps;                    /* wanted taps, comma separated; NULL: none. Must outlive the result. */
+    bool feature;                        /* the pooled feature is kept, where the model has one */
     pf_part part;
     pf_compile_spec compile;             /* from pf_team_spec */
 } pf_net_spec;
@@ -54,7 +56,7 @@ peft_status pf_given_bind(const pf_given *s, pf_compiled *c, int64_t n, int64_t 
 /* --- call.c --- */
 /* images is [n,3,s,s] of the model's side with 1 <= n <= batch, and of a float type; writes n. */
 peft_status pf_check_images(const peft_model *m, const peft_tensor *images, int64_t batch, int64_t *n);
-/* x, called `who` in messages, is n times the output of the model: [n,classes], or [n,h,w,classes]. */
-peft_status pf_check_output(const peft_model *m, const char *who, const peft_tensor *x, int64_t n);
-peft_status pf_check_logits(const peft_model *m, const peft_tensor *out, int64_t n);   /* of a tensor for the result */
+/* x, called `who` in messages, has the shape `one` of a sample n times: [n, ..]. */
+peft_status pf_check_samples(const pf_shape *one, const char *who, const peft_tensor *x, int64_t n);
+peft_status pf_check_result(const pf_shape *one, const peft_tensor *out, int64_t n);    /* of a tensor for the result */
 #endif

@@ -50,7 +50,7 @@ static peft_status prepare(peft_session *s)
     pf_compile_spec wanted = { .batch = batch };
     PF_TRY(pf_compile_options(o, options, &wanted));
     PF_TRY(pf_team_start(&s->team, s->model->backbone->ctx, pf_options_int(o, options, "threads")));
-    pf_net_spec spec = { .model = s->model, .taps = pf_options_string(o, options, "taps"),
+    pf_net_spec spec = { .model = s->model, .taps = pf_options_string(o, options, "taps"), .feature = true,
                          .compile = pf_team_spec(&s->team, wanted) };
     PF_TRY(pf_compiled_create(&s->net, &spec));
     PF_TRY(pf_exec_bind(&s->net.exec, NULL));
@@ -100,11 +100,12 @@ peft_session *peft_sys_session_retain(peft_session *s)
 peft_model *peft_session_model(const peft_session *s) { return s ? s->model : NULL; }
 int64_t     peft_session_batch(const peft_session *s) { return s ? s->net.batch : 0; }
 
-static peft_status run(peft_session *s, const peft_tensor *images, const peft_tensor *out, int64_t *n)
+/* Computes everything for the *n images; out is checked for a result of the shape `one` for each of them. */
+static peft_status run(peft_session *s, const peft_tensor *images, const pf_shape *one, const peft_tensor *out,
+                       int64_t *n)
 {
-    if (!s) return pf_fail(PEFT_E_INVALID, "session is NULL");
     PF_TRY(pf_check_images(s->model, images, s->net.batch, n));
-    PF_TRY(pf_check_logits(s->model, out, *n));
+    PF_TRY(pf_check_result(one, out, *n));
     PF_TRY(pf_given_bind(&s->given, &s->net, *n, 0));
     const void *data = images->data;
     if (*n < s->net.batch || images->type != PF_REAL) {
@@ -122,27 +123,39 @@ static peft_status run(peft_session *s, const peft_tensor *images, const peft_te
     return PEFT_OK;
 }
 
-/* A NaN or an Inf among the logits is no prediction: the first image that has one is named. */
-static peft_status check_numbers(const peft_session *s, int64_t n)
+static peft_status run_logits(peft_session *s, const peft_tensor *images, const peft_tensor *out, int64_t *n)
 {
-    const pk_real *x = pf_exec_data(&s->net.exec, s->net.logits);
-    const int64_t one = pf_shape_count(&s->model->output);
+    if (!s) return pf_fail(PEFT_E_INVALID, "session is NULL");
+    PF_TRY(pf_model_has_logits(s->model, "a prediction"));
+    return run(s, images, &s->model->output, out, n);
+}
+
+/* A NaN or an Inf among the logits or features is no result: the first image that has one is named. x holds n images of
+ * `one` values each; `what` names value number i % width. */
+static peft_status check_numbers(const pk_real *x, int64_t n, int64_t one, const char *what, int64_t width)
+{
     for (int64_t i = 0; i < n * one; i++)
         if (!isfinite(x[i]))
-            return pf_fail(PEFT_E_NONFINITE, "image %lld of the call, counted from 0: the logit of class %lld is %g; "
+            return pf_fail(PEFT_E_NONFINITE, "image %lld of the call, counted from 0: the %s %lld is %g; "
                            "look for NaN or Inf in the image's pixels, else in the model's parameters",
-                           (long long)(i / one), (long long)(i % s->model->classes), (double)x[i]);
+                           (long long)(i / one), what, (long long)(i % width), (double)x[i]);
     return PEFT_OK;
+}
+
+static peft_status check_logits(const peft_session *s, int64_t n)
+{
+    return check_numbers(pf_exec_data(&s->net.exec, s->net.logits), n, pf_shape_count(&s->model->output),
+                         "logit of class", s->model->classes);
 }
 
 peft_status peft_session_predict(peft_session *s, const peft_tensor *images, peft_tensor *logits)
 {
     PK_FLOAT_SCOPE;
     int64_t n;
-    PF_TRY(run(s, images, logits, &n));
+    PF_TRY(run_logits(s, images, logits, &n));
     memcpy(logits->data, pf_exec_data(&s->net.exec, s->net.logits),
            (size_t)(n * pf_shape_count(&s->model->output)) * sizeof(pk_real));
-    return check_numbers(s, n);
+    return check_logits(s, n);
 }
 
 static void softmax(pk_real *to, const pk_real *x, int64_t n)
@@ -157,7 +170,7 @@ peft_status peft_session_probabilities(peft_session *s, const peft_tensor *image
 {
     PK_FLOAT_SCOPE;
     int64_t n;
-    PF_TRY(run(s, images, probabilities, &n));
+    PF_TRY(run_logits(s, images, probabilities, &n));
     const pk_real *x = pf_exec_data(&s->net.exec, s->net.logits);
     pk_real *to = probabilities->data;
     const int64_t classes = s->model->classes, rows = n * pf_shape_count(&s->model->output) / classes;
@@ -165,7 +178,31 @@ peft_status peft_session_probabilities(peft_session *s, const peft_tensor *image
         if (!multi_label) softmax(to + i * classes, x + i * classes, classes);
         else for (int64_t c = i * classes; c < (i + 1) * classes; c++) to[c] = (pk_real)(1 / (1 + exp(-(double)x[c])));
     }
-    return check_numbers(s, n);
+    return check_logits(s, n);
+}
+
+/* Why the model has no pooled feature of its backbone. */
+static peft_status no_feature(const peft_model *m)
+{
+    if (m->head->patches)
+        return pf_fail(PEFT_E_UNSUPPORTED, "features: head=%s reads all patch tokens and no pooled feature; use the "
+                       "tap 'feature', or create the model with head=none", m->head->name);
+    return pf_fail(PEFT_E_UNSUPPORTED, "features: method '%s' makes the logits by a network of its own; create a "
+                   "model of the backbone with head=none and without this method", m->adapter[0]->method->name);
+}
+
+peft_status peft_session_features(peft_session *s, const peft_tensor *images, peft_tensor *features)
+{
+    PK_FLOAT_SCOPE;
+    int64_t n;
+    if (!s) return pf_fail(PEFT_E_INVALID, "session is NULL");
+    if (!pf_is(s->net.feature)) return no_feature(s->model);
+    const int64_t width = s->model->backbone->shape.width;
+    const pf_shape one = pf_shape_of(1, width);
+    PF_TRY(run(s, images, &one, features, &n));
+    const pk_real *x = pf_exec_data(&s->net.exec, s->net.feature);
+    memcpy(features->data, x, (size_t)(n * width) * sizeof *x);
+    return check_numbers(x, n, width, "feature", width);
 }
 
 peft_status peft_session_input(peft_session *s, const char *name, const peft_tensor *value)
