@@ -15,6 +15,7 @@
 #define FLAGS(X) \
     X(methods, NULL, NULL, "lists the methods and their options (--options of finetune)") \
     X(trainer, NULL, NULL, "lists the options of training (--trainer of finetune)") \
+    X(options, NULL, NULL, "lists the options of backbones (loading, random, saving), models and sessions") \
     X(preprocess, NULL, NULL, "lists the words of preprocessing with their defaults (--preprocess of finetune)") \
     X(metrics, NULL, NULL, "lists the metrics of <peft/metrics.h>") \
     BACKBONE_OPTIONS(X) \
@@ -28,17 +29,36 @@ static const program about = {
     "  inspect deit_tiny_patch16_224.safetensors scans.safetensors\n"
     "  inspect --methods" };
 
-static void print_option(const char *name, const char *type, const char *help, const char *fallback)
+static void print_option(const peft_option *o)
 {
-    printf("    %-16s %-8s %s; default %s\n", name, type, help, *fallback ? fallback : "none");
+    const char *fallback = peft_option_fallback(o);
+    double low, high;
+    printf("    %-16s %-8s %s; ", peft_option_name(o), peft_option_type(o), peft_option_help(o));
+    if (peft_option_bounds(o, &low, &high)) printf("%g to %g, ", low, high);
+    printf("default %s\n", *fallback ? fallback : "none");
+}
+
+static void list_table(const char *title, const peft_option *(*row)(size_t))
+{
+    const peft_option *o;
+    printf("%s\n", title);
+    for (size_t i = 0; (o = row(i)); i++) print_option(o);
 }
 
 static void list_trainer(void)
 {
-    const char *name, *type, *fallback, *help;
-    printf("options of training (finetune --trainer name=value,..; flags of the same name do the same)\n");
-    for (size_t i = 0; !peft_trainer_option(i, &name, &type, &fallback, &help); i++)
-        print_option(name, type, help, fallback);
+    list_table("options of training (finetune --trainer name=value,..; flags of the same name do the same)",
+               peft_trainer_option);
+}
+
+static void list_options(void)
+{
+    list_table("options of loading a backbone (--backbone-options name=value,..)", peft_backbone_option);
+    list_table("\noptions of a random backbone (peft_backbone_create)", peft_backbone_create_option);
+    list_table("\noptions of saving a backbone (peft_backbone_save_as)", peft_backbone_save_option);
+    list_table("\noptions of a model (peft_model_create)", peft_model_option);
+    list_table("\noptions of a session (peft_session_create)", peft_session_option);
+    list_table("\noptions of saving in Hugging Face's PEFT form (peft_adapter_save_hf)", peft_save_hf_option);
 }
 
 static void list_metrics(void)
@@ -72,11 +92,8 @@ static void list_methods(void)
         const char *name = peft_method_name(m), *paper = peft_method_paper(name);
         printf("%s%s\n    %s", m ? "\n" : "", name, peft_method_summary(name));
         printf(*paper ? " (%s)\n" : "\n", paper);
-        for (size_t i = 0; i < peft_method_option_count(name); i++) {
-            const char *option, *type, *fallback, *help;
-            must(peft_method_option(name, i, &option, &type, &fallback, &help));
-            print_option(option, type, help, fallback);
-        }
+        const peft_option *o;
+        for (size_t i = 0; (o = peft_method_option(name, i)); i++) print_option(o);
     }
 }
 
@@ -171,7 +188,8 @@ static void inspect(peft_context *ctx, const char *path)
 int main(int argc, char **argv)
 {
     static const struct { int flag; void (*list)(void); } lists[] = {
-        { methods, list_methods }, { trainer, list_trainer }, { preprocess, list_preprocess },
+        { methods, list_methods }, { trainer, list_trainer }, { options, list_options },
+        { preprocess, list_preprocess },
         { metrics, list_metrics } };
     peft_context *ctx;
     program_name = "inspect";

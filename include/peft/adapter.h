@@ -15,12 +15,9 @@ PEFT_API const char *peft_method_paper(const char *method);       /* DOI or arXi
 /* The head a model must be created with for this method: "side_encoder" for one that has a network of its own and makes
  * the logits itself (fpt), "" where any head serves. NULL: no such method. */
 PEFT_API const char *peft_method_head(const char *method);
-PEFT_API size_t      peft_method_option_count(const char *method);
-/* Option i of a method: its name, type ("integer", "float", "boolean", "text"), default as text, one line of help.
- * Any out pointer may be NULL. PEFT_E_NOTFOUND: no such method or index. */
-PEFT_API PEFT_NODISCARD peft_status
-peft_method_option(const char *method, size_t i, const char **name, const char **type,
-                   const char **fallback, const char **help);
+/* Option i of a method (options.h); NULL: no such method, or after the last. Those of methods that were registered on a
+ * context are told by peft_adapter_option, and by the member opts of what peft_sys_method returns. */
+PEFT_API const peft_option *peft_method_option(const char *method, size_t i);
 
 /* --- parameters: borrowed views, alive as long as what they were taken from ---------------------------------------- */
 typedef struct peft_param peft_param;
@@ -47,6 +44,7 @@ PEFT_API PEFT_NODISCARD peft_status peft_adapter_load(peft_backbone *b, const ch
 PEFT_API PEFT_NODISCARD peft_status peft_adapter_save(const peft_adapter *a, const char *path);
 PEFT_API void        peft_adapter_free(peft_adapter *a);          /* NULL is fine; models that use it keep it alive */
 PEFT_API const char *peft_adapter_method(const peft_adapter *a);
+PEFT_API const peft_option *peft_adapter_option(const peft_adapter *a, size_t i);   /* of its method; NULL: no more */
 /* The value of one of the method's options as this adapter uses it, as text: what was given when it was made or stands
  * in its file, else what a preset that was chosen sets, else the default. Borrowed from a. NULL: no such option. */
 PEFT_API const char *peft_adapter_option_value(const peft_adapter *a, const char *option);
@@ -66,6 +64,7 @@ typedef struct peft_model peft_model;
  * trunc_normal:STD, uniform:BOUND, kaiming, kaiming_normal, kaiming_out, xavier, zero, one: the rules of
  * peft_sys_declare in peft/sys/method.h), "head_layers" (mlp alone), "pool" (auto, cls, mean). o may be NULL.
  * PEFT_E_OPTION: also for "head", "head_init", "head_layers" or "pool" where they would have no effect. */
+PEFT_API const peft_option *peft_model_option(size_t i);                       /* as above; NULL: after the last */
 PEFT_API PEFT_NODISCARD peft_status peft_model_create(peft_backbone *b, const peft_options *o, peft_model **out);
 PEFT_API void peft_model_free(peft_model *m);
 /* Attach and detach are refused with PEFT_E_STATE while a trainer or session of this model lives. Adapters act in the

@@ -30,6 +30,7 @@ typedef struct peft_backbone peft_backbone;
  * all of them at loading. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_backbone_load(peft_context *ctx, const char *path, const peft_options *o, peft_backbone **out);
+PEFT_API const peft_option *peft_backbone_option(size_t i);       /* of loading (options.h); NULL: after the last */
 /* The same from memory, which must outlive the backbone. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_backbone_load_memory(peft_context *ctx, const void *data, size_t size, const peft_options *o, peft_backbone **out);
@@ -38,6 +39,7 @@ peft_backbone_load_memory(peft_context *ctx, const void *data, size_t size, cons
  * "qkv_bias", "norm_pre", "eps", "act", "pool", "seed". */
 PEFT_API PEFT_NODISCARD peft_status
 peft_backbone_create(peft_context *ctx, const peft_options *o, peft_backbone **out);
+PEFT_API const peft_option *peft_backbone_create_option(size_t i);
 /* Writes a safetensors file with timm names, atomically; facts the weights do not tell (heads, eps, ..) and the notes
  * "preprocess" (empty where mean and std are known and the rest is not) and "class_names" in its header. */
 PEFT_API PEFT_NODISCARD peft_status peft_backbone_save(const peft_backbone *b, const char *path);
@@ -53,6 +55,7 @@ PEFT_API PEFT_NODISCARD peft_status peft_backbone_save(const peft_backbone *b, c
  * PEFT_E_NONFINITE: a tensor holds NaN or Inf, or what rounds to Inf (f16: from 65520 on); nothing is written. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_backbone_save_as(const peft_backbone *b, const char *path, const peft_options *o);
+PEFT_API const peft_option *peft_backbone_save_option(size_t i);        /* of peft_backbone_save_as */
 PEFT_API void    peft_backbone_free(peft_backbone *b);
 /* The context that b and all that is made of it are under. Borrowed; NULL for NULL. */
 PEFT_API peft_context *peft_backbone_context(const peft_backbone *b);

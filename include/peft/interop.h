@@ -22,6 +22,7 @@ PEFT_API PEFT_NODISCARD peft_status peft_adapter_load_hf(peft_backbone *b, const
  * PEFT_E_UNSUPPORTED: the method has no form in PEFT, or a target no name in this naming (attn.q in timm, attn.qkv in
  * the others). PEFT_E_NONFINITE: a tensor holds NaN or Inf. */
 PEFT_API PEFT_NODISCARD peft_status peft_adapter_save_hf(const peft_adapter *a, const char *dir, const peft_options *o);
+PEFT_API const peft_option *peft_save_hf_option(size_t i);                     /* see options.h; NULL: after the last */
 
 /* The same with the classifier, which PEFT keeps among "modules_to_save". Loading makes a model with that one adapter
  * and a linear head, or the backbone's own head when the directory has none, or head=none when the backbone has none

@@ -2,7 +2,7 @@
  * options.h -- settings by name. New options never add a symbol or change a layout.
  *
  * A bag takes any name and value. What an option means, its type, its bounds and its default are known to whom the bag
- * is given (peft_method_option lists a method's); a name it does not know, or a value that does not fit, is then
+ * is given (its table, below, lists them); a name it does not know, or a value that does not fit, is then
  * PEFT_E_OPTION, and the message names the nearest known option or the bounds. Values convert where nothing is lost:
  * the text "12" is an integer where one is wanted, and true, yes, on, 1 (false, no, off, 0) are booleans. */
 #ifndef PEFT_OPTIONS_H
@@ -21,14 +21,30 @@ PEFT_API PEFT_NODISCARD peft_status peft_options_set_int   (peft_options *o, con
 PEFT_API PEFT_NODISCARD peft_status peft_options_set_float (peft_options *o, const char *name, double v);
 PEFT_API PEFT_NODISCARD peft_status peft_options_set_string(peft_options *o, const char *name, const char *v);
 
-/* Several at once: "r=8,alpha=16,layers=[0,1,2],targets=\"q,v\"". Settings are separated by commas or by blanks:
- * "r=8 alpha=16". A value ends at the next comma, or at blanks that "name=" follows: of the text a=two words b=1 the
- * value of a is two words. Commas and blanks in [brackets] or "quotes" belong to the value; brackets stay part of it,
- * quotes do not, and \ inside quotes takes the next character as it is. Blanks around names and values are dropped, and
- * so are commas with nothing between them; the numbers' decimal point is '.' in every locale. libpeft-io reads its
- * settings by the same rules. Of a name given twice the last value counts. "" sets nothing.
+/* Several at once: "r=8,alpha=16,layers=[0,1,2],targets=\"q,v\"", which the method lora takes. Settings are separated
+ * by commas or by blanks: "r=8 alpha=16". A value ends at the next comma, or at blanks that "name=" follows: of the
+ * text a=two words b=1 the value of a is two words. Commas and blanks in [brackets] or "quotes" belong to the value;
+ * brackets stay part of it, quotes do not, and \ inside quotes takes the next character as it is. Blanks around names
+ * and values are dropped, and so are commas with nothing between them; the numbers' decimal point is '.' in every
+ * locale. libpeft-io reads its settings by the same rules. Of a name given twice the last value counts. "" sets
+ * nothing.
  * PEFT_E_INVALID: not such a list; then none of it is set. */
 PEFT_API PEFT_NODISCARD peft_status peft_options_parse     (peft_options *o, const char *key_value_list);
+
+/* --- tables of options: what there is to be set ------------------------------------------------------------------- */
+/* One option of a table. Whatever takes options has a function that returns its option number i, from 0 on, and NULL
+ * after the last: peft_backbone_option, peft_backbone_create_option, peft_backbone_save_option, peft_method_option,
+ * peft_adapter_option, peft_model_option, peft_session_option, peft_trainer_option, peft_save_hf_option. Rows and their
+ * texts stay valid as long as the library is loaded, those of a method that was registered on a context as long as the
+ * context. */
+typedef struct peft_option peft_option;
+PEFT_API const char *peft_option_name    (const peft_option *o);
+PEFT_API const char *peft_option_type    (const peft_option *o);     /* "integer", "float", "boolean" or "text" */
+PEFT_API const char *peft_option_fallback(const peft_option *o);     /* the default as text; "": nothing */
+PEFT_API const char *peft_option_help    (const peft_option *o);     /* what it means, one line */
+/* 1: a number that must lie in *low..*high, both included; 0: it has no bounds, and nothing is written. Either pointer
+ * may be NULL. The functions above return NULL for NULL, this one 0. */
+PEFT_API int         peft_option_bounds  (const peft_option *o, double *low, double *high);
 
 PEFT_END_DECLS
 #endif

@@ -47,6 +47,7 @@ peft_session_create(peft_model *m, const peft_options *o, peft_session **out);
 PEFT_API void peft_session_free(peft_session *s);
 PEFT_API peft_model *peft_session_model(const peft_session *s);                /* borrowed; NULL for NULL */
 PEFT_API int64_t     peft_session_batch(const peft_session *s);                /* option batch; 0 for NULL */
+PEFT_API const peft_option *peft_session_option(size_t i);                     /* see options.h; NULL: after the last */
 /* images [n,3,S,S] f32, 1 <= n <= batch, S the backbone's "image_size": a plane of red, one of green, one of blue, each
  * row by row from the top, normalised as the note "preprocess" of the backbone or model says. logits f32 [n,classes],
  * or [n,h,w,classes] with a head that predicts a class for each patch (peft_model_output). The numbers do not depend on
@@ -73,8 +74,8 @@ peft_session_input(peft_session *s, const char *name, const peft_tensor *value);
 /* What a tap held at the end of the last prediction, f32 [batch, ..] with "batch" of the session; of a call with n
  * images the first n count. "embed": [batch, tokens, width], the tokens that enter block 0, with class token, registers
  * and positions. "block.N": [batch, tokens, width], the residual stream that leaves block N, counted from 0. tokens is
- * that of peft_backbone_get, and where an adapter adds tokens (vpt) as many more. "feature": what the head reads, behind
- * the final norm: [batch, 1, width], or [batch, h*w, width], the patches row by row, with head=patch_linear. Borrowed:
+ * that of peft_backbone_get, and where an adapter adds tokens (vpt) as many more. "feature": what the head reads,
+ * behind the final norm: [batch, 1, width], or [batch, h*w, width], the patches row by row, with head=patch_linear. Borrowed:
  * the pointer stays valid as long as s, and the next call on s overwrites the values. NULL, with peft_last_error set: s
  * was made without this tap, or has predicted nothing yet. */
 PEFT_API const peft_tensor *peft_session_tap(peft_session *s, const char *tap);

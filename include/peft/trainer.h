@@ -49,8 +49,7 @@ typedef int64_t (*peft_batch_fn)(int64_t epoch, int64_t batch, peft_tensor *imag
  * it cannot be written any more, training goes on, and the context's log has a warning. */
 PEFT_API PEFT_NODISCARD peft_status peft_trainer_create(peft_model *m, const peft_options *o, peft_trainer **out);
 PEFT_API void peft_trainer_free(peft_trainer *t);
-PEFT_API PEFT_NODISCARD peft_status
-peft_trainer_option(size_t i, const char **name, const char **type, const char **fallback, const char **help);
+PEFT_API const peft_option *peft_trainer_option(size_t i);                     /* see options.h; NULL: after the last */
 /* Parameters whose name matches pattern (* and ?) get lr * lr_scale and this weight decay; later calls win. The pattern
  * "group:head" stands for all parameters with that peft_param_group. PEFT_E_NOTFOUND: nothing matches. */
 PEFT_API PEFT_NODISCARD peft_status

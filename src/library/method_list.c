@@ -36,22 +36,8 @@ const char *peft_method_head(const char *method)
     return !m ? NULL : m->network ? pf_head_side_encoder.name : "";
 }
 
-size_t peft_method_option_count(const char *method)
+const peft_option *peft_method_option(const char *method, size_t i)
 {
     const peft_method *m = named(method);
-    size_t n = 0;
-    while (m && m->opts && m->opts[n].name) n++;
-    return n;
-}
-
-peft_status peft_method_option(const char *method, size_t i, const char **name, const char **type,
-                               const char **fallback, const char **help)
-{
-    if (!method) return pf_fail(PEFT_E_INVALID, "method is NULL: expected a name");
-    if (!named(method)) return pf_fail(PEFT_E_NOTFOUND, "method '%s' is unknown", method);
-    if (i >= peft_method_option_count(method))
-        return pf_fail(PEFT_E_NOTFOUND, "option %zu of method '%s': it has %zu", i, method,
-                       peft_method_option_count(method));
-    pf_option_row(&named(method)->opts[i], name, type, fallback, help);
-    return PEFT_OK;
+    return m ? pf_option_at(m->opts, i) : NULL;
 }

@@ -183,7 +183,7 @@ END_TEST
 
 START_TEST(values)
 {
-    const char *name, *type, *fallback, *help;
+    double low, high;
     open_bag();
     for (int given = 0; given < 2; given++) {
         peft_options *bag = given ? o : NULL;
@@ -204,11 +204,11 @@ START_TEST(values)
     ck_assert_str_eq(pf_options_string(o, table, "layers"), "[1]");
     ck_assert_int_eq(peft_options_set_int(o, "bias", 1), PEFT_OK);
     ck_assert_int_eq(pf_options_int(o, table, "bias"), 1);
-    pf_option_row(table + 1, &name, &type, &fallback, &help);
-    ck_assert_str_eq(name, "alpha");
-    ck_assert_str_eq(type, "float");
-    ck_assert_str_eq(fallback, "0.5");
-    pf_option_row(table, NULL, NULL, NULL, NULL);
+    const peft_option *row = pf_option_at(table, 1);
+    ck_assert_str_eq(peft_option_name(row), "alpha");
+    ck_assert_str_eq(peft_option_type(row), "float");
+    ck_assert_str_eq(peft_option_fallback(row), "0.5");
+    ck_assert(peft_option_bounds(row, &low, &high) && low == table[1].lo && high == table[1].hi);
     close_bag();
 }
 END_TEST

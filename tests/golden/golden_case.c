@@ -82,9 +82,10 @@ static peft_status make_model(golden_case *c)
 /* The references were computed without dropout, unless a case says otherwise. */
 static peft_status without_dropout(peft_options *o, const char *method, json_t *given)
 {
-    const char *name;
-    for (size_t i = 0; !peft_method_option(method, i, &name, NULL, NULL, NULL); i++)
-        if (!strcmp(name, "dropout") && !json_object_get(given, name)) return peft_options_set_int(o, name, 0);
+    const peft_option *row;
+    for (size_t i = 0; (row = peft_method_option(method, i)); i++)
+        if (!strcmp(peft_option_name(row), "dropout") && !json_object_get(given, "dropout"))
+            return peft_options_set_int(o, "dropout", 0);
     return PEFT_OK;
 }
 

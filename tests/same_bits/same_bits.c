@@ -13,6 +13,26 @@
 #define OWN_METHODS 0
 #endif
 
+/* This file is also compiled with the headers of the version before 1.0, which this one is compared with. */
+#ifdef PEFT_VERSION_NUMBER
+static const peft_tensor *tap_of(peft_session *s, const char *name) { return peft_session_tap(s, name); }
+static const char *option_name(const char *method, size_t i)
+{
+    return peft_option_name(peft_method_option(method, i));
+}
+#else
+static const peft_tensor *tap_of(peft_session *s, const char *name)
+{
+    const peft_tensor *v;
+    return peft_session_tap(s, name, &v) ? NULL : v;
+}
+static const char *option_name(const char *method, size_t i)
+{
+    const char *name;
+    return peft_method_option(method, i, &name, NULL, NULL, NULL) ? NULL : name;
+}
+#endif
+
 /* --- training ----------------------------------------------------------------------------------------------------- */
 static const char *trainer_text(const bits_case *c) { return c->trainer ? c->trainer : TRAINER; }
 
@@ -126,17 +146,6 @@ static void resume(const bench *old)
 }
 
 /* --- what comes of it --------------------------------------------------------------------------------------------- */
-/* This file is also compiled with the headers of older versions, which this one is compared with. */
-static const peft_tensor *tap_of(peft_session *s, const char *name)
-{
-#ifdef PEFT_VERSION_NUMBER
-    return peft_session_tap(s, name);
-#else
-    const peft_tensor *v;
-    return peft_session_tap(s, name, &v) ? NULL : v;
-#endif
-}
-
 /* Predictions, and inner values where the model has them. */
 static void predict(const bench *t, peft_model *m, const char *what, int taps)
 {
@@ -212,15 +221,13 @@ static void run_method(peft_context *ctx, const char *method)
     static const char *const small[][2] = {
         { "length", "3" }, { "tokens", "3" }, { "r", "2" }, { "bottleneck", "6" }, { "width", "3" },
         { "reduction", "4" }, { "side_image", "16" }, { "classes", "3" } };
-    const char *name, *type;
+    const char *name;
     char text[256] = "";
-    for (size_t i = 0; i < peft_method_option_count(method); i++) {
-        OK(peft_method_option(method, i, &name, &type, NULL, NULL));
+    for (size_t i = 0; (name = option_name(method, i)); i++)
         for (size_t k = 0; k < COUNT(small); k++)
             if (!strcmp(name, small[k][0]))
                 snprintf(text + strlen(text), sizeof text - strlen(text), "%s%s=%s", *text ? "," : "", name,
                          small[k][1]);
-    }
     char called[64];
     snprintf(called, sizeof called, "method-%s", method);
     run(ctx, &(bits_case){ .name = called, .method = { method }, .adapter = { text } });

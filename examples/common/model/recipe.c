@@ -49,13 +49,13 @@ static void prepare_images(trial *t, const flag *recipe)
 
 static peft_adapter *make_adapter(trial *t, const flag *recipe)
 {
-    const char *method = recipe[recipe_method].value, *name;
+    const char *method = recipe[recipe_method].value;
+    const peft_option *row;
     peft_adapter *adapter;
     peft_options *o = options_from(t->ctx, NULL);
-    for (size_t i = 0; i < peft_method_option_count(method); i++) {
-        must(peft_method_option(method, i, &name, NULL, NULL, NULL));
-        if (!strcmp(name, "classes")) must(peft_options_set_int(o, name, peft_dataset_classes(t->train)));
-    }
+    for (size_t i = 0; (row = peft_method_option(method, i)); i++)
+        if (!strcmp(peft_option_name(row), "classes"))
+            must(peft_options_set_int(o, "classes", peft_dataset_classes(t->train)));
     if (recipe[recipe_options].value) must(peft_options_parse(o, recipe[recipe_options].value));
     must(peft_adapter_create(t->vit, method, o, &adapter));
     peft_options_free(o);

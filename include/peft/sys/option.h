@@ -3,21 +3,21 @@
  * whose promise method.h states. The text form of settings is that of peft_options_parse (options.h). */
 #ifndef PEFT_SYS_OPTION_H
 #define PEFT_SYS_OPTION_H
-#include <peft/status.h>
+#include <peft/options.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 PEFT_BEGIN_DECLS
 
-/* type: 'i' integer, 'f' float, 'b' boolean, 's' text. lo..hi bound 'i' and 'f' (lo == hi: unbounded). fallback is
- * the default as text. A table ends with a NULL name. */
-typedef struct peft_option {
+/* A row of a table: the peft_option of options.h. type: 'i' integer, 'f' float, 'b' boolean, 's' text. lo..hi bound 'i'
+ * and 'f' (lo == hi: unbounded). fallback is the default as text. A table ends with a NULL name. */
+struct peft_option {
     const char *name;
     char        type;
     const char *fallback;
     double      lo, hi;
     const char *help;
-} peft_option;
+};
 
 /* --- settings that are kept in a struct of the program ------------------------------------------------------------ */
 /* A row names a setting and the struct's member that holds it, at offset. A table has up to 64 rows and ends with a

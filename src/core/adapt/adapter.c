@@ -94,6 +94,11 @@ void peft_adapter_free(peft_adapter *a)
 }
 
 const char *peft_adapter_method(const peft_adapter *a) { return a ? a->method->name : NULL; }
+const peft_option *peft_adapter_option(const peft_adapter *a, size_t i)
+{
+    return a ? pf_option_at(a->method->opts, i) : NULL;
+}
+
 const char *peft_adapter_option_value(const peft_adapter *a, const char *option)
 {
     const pf_opt *o = a && option ? a->method->opts : NULL;

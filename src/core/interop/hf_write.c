@@ -8,10 +8,13 @@
 #include "core/store/state.h"
 
 static const pf_opt options[] = {
-    { "naming", 's', "hf5", 0, 0, "module names: hf5 (transformers 5 and later), hf (before) or timm" },
-    { "prefix", 's', "auto", 0, 0, "of the backbone's modules: vit., dinov2. or dinov2_with_registers.; for "
-      "timm nothing" },
+    { "naming", 's', "hf5", 0, 0, "names of the modules: hf5 (transformers since version 5), hf (before) or "
+      "timm" },
+    { "prefix", 's', "auto", 0, 0, "text in front of the backbone's modules; auto: vit., dinov2. or "
+      "dinov2_with_registers., for timm nothing" },
     { 0 } };
+
+const peft_option *peft_save_hf_option(size_t i) { return pf_option_at(options, i); }
 
 static peft_status choose_names(const peft_backbone *b, const peft_options *o, pf_peft_names *out)
 {

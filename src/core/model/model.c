@@ -4,18 +4,21 @@
 #include "core/model/model.h"
 
 const pf_opt pf_model_options[] = {
-    { "classes", 'i', "0", 0, 1 << 24, "classes of a new head; 0: the backbone's own, frozen" },
+    { "classes", 'i', "0", 0, 1 << 24, "classes of a new head; 0: the backbone's own classifier, frozen" },
     { "head", 's', "linear", 0, 0, "what makes the logits"
 #define PF_HEAD(name, help) "; " #name ": " help
 #include "core/model/heads/heads.def"
 #undef PF_HEAD
     },
-    { "head_layers", 'i', "3", 0, 64, "hidden layers of the mlp head" },
-    { "head_init", 's', "auto", 0, 0, "of the head's weights: auto (normal:0.01 for linear, trunc_normal:0.01 for "
-      "bn_linear, kaiming_out for mlp), normal:STD, trunc_normal:STD, uniform:BOUND, kaiming, kaiming_normal, "
-      "kaiming_out, xavier, zero or one" },
-    { "pool", 's', "auto", 0, 0, "cls or mean (of the patch tokens); auto: as the backbone was trained" },
+    { "head_layers", 'i', "3", 0, 64, "number of hidden layers of head mlp" },
+    { "head_init", 's', "auto", 0, 0, "initial values of the head's weights: auto (normal:0.01 for linear, "
+      "trunc_normal:0.01 for bn_linear, kaiming_out for mlp), normal:STD, trunc_normal:STD, uniform:BOUND, kaiming, "
+      "kaiming_normal, kaiming_out, xavier, zero or one" },
+    { "pool", 's', "auto", 0, 0, "what the head reads: cls (the class token) or mean (of the patch tokens); auto: as "
+      "the backbone was trained" },
     { 0 } };
+
+const peft_option *peft_model_option(size_t i) { return pf_option_at(pf_model_options, i); }
 
 /* PEFT_E_OPTION for an option that is given a value other than its default and has no effect with this head. */
 static peft_status without_effect(const peft_model *m, const peft_options *o)
@@ -251,8 +254,6 @@ size_t pf_model_constant_bytes(const peft_model *m)
     for (size_t i = 0; i < m->adapters; i++) bytes += pf_constants_bytes(&m->adapter[i]->constants);
     return bytes;
 }
-
-peft_backbone *peft_model_backbone(const peft_model *m) { return m ? m->backbone : NULL; }
 
 const char *peft_model_link(const peft_model *m)
 {

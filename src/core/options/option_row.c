@@ -1,10 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0
- * option_row.c -- gives the row of an option table to the public functions that list options. */
+ * option_row.c -- what the public functions tell of an option: its row in a table. */
 #include "core/options/options.h"
 
-static const char *type_name(char type)
+const pf_opt *pf_option_at(const pf_opt *table, size_t i)
 {
-    switch (type) {
+    for (; table && table->name; table++, i--) if (!i) return table;
+    return NULL;
+}
+
+const char *peft_option_name(const peft_option *o) { return o ? o->name : NULL; }
+const char *peft_option_fallback(const peft_option *o) { return o ? o->fallback : NULL; }
+const char *peft_option_help(const peft_option *o) { return o ? o->help : NULL; }
+
+const char *peft_option_type(const peft_option *o)
+{
+    if (!o) return NULL;
+    switch (o->type) {
     case 'i': return "integer";
     case 'f': return "float";
     case 'b': return "boolean";
@@ -12,10 +23,10 @@ static const char *type_name(char type)
     }
 }
 
-void pf_option_row(const pf_opt *row, const char **name, const char **type, const char **fallback, const char **help)
+int peft_option_bounds(const peft_option *o, double *low, double *high)
 {
-    if (name) *name = row->name;
-    if (type) *type = type_name(row->type);
-    if (fallback) *fallback = row->fallback;
-    if (help) *help = row->help;
+    if (!o || (o->type != 'i' && o->type != 'f') || !(o->lo < o->hi)) return 0;
+    if (low) *low = o->lo;
+    if (high) *high = o->hi;
+    return 1;
 }

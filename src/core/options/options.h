@@ -23,8 +23,8 @@ const char *pf_options_given (const peft_options *o, const char *name);       /*
 /* Whether two texts are the same value for this row: 1e-3 and 0.001, yes and true, in a text [1, 2.5] and 1,2.50. */
 bool        pf_option_same(const pf_opt *row, const char *a, const char *b);
 
-/* A row as the public listings give it; any out pointer may be NULL. */
-void pf_option_row(const pf_opt *row, const char **name, const char **type, const char **fallback, const char **help);
+/* Row i of a table (NULL: an empty one); NULL: after the last. */
+const pf_opt *pf_option_at(const pf_opt *table, size_t i);
 
 size_t      pf_options_count(const peft_options *o);
 const char *pf_options_name (const peft_options *o, size_t i);

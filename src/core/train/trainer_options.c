@@ -3,8 +3,8 @@
 #include "core/train/trainer.h"
 
 const pf_opt pf_trainer_options[] = {
-    { "batch", 'i', "4", 1, 65536, "largest number of samples a step" },
-    { "samples", 'i', "0", 0, 1e15, "samples an epoch, as far as known: a last batch that cannot be trained on is then "
+    { "batch", 'i', "4", 1, 65536, "largest number of samples in a step" },
+    { "samples", 'i', "0", 0, 1e15, "samples in an epoch, if known: a last batch that cannot be trained on is then "
       "refused when the trainer is made; 0: not known" },
     { "loss", 's', "ce", 0, 0, "what is minimised"
 #define PF_LOSS(name, help) "; " #name ": " help
@@ -13,39 +13,38 @@ const pf_opt pf_trainer_options[] = {
 #define PF_LOSS_NUMBER(name, fallback, lo, hi, help) { #name, 'f', fallback, lo, hi, help },
 #define PF_LOSS_LIST(name, help) { #name, 's', "", 0, 0, help },
 #include "core/graph/loss/losses.def"
-    { "weight_reduction", 's', "auto", 0, 0, "with class weights divide by: weights (sum of the labels' weights), "
-      "batch, or auto (weights for ce, batch for soft_ce)" },
-    { "optimizer", 's', "adamw", 0, 0, "adamw or sgd" },
-    { "lr", 'f', "1e-3", 0, 1e6, "learning rate" },
-    { "weight_decay", 'f', "0", 0, 1e6, "on the tensors that decay_on names; see peft_trainer_group" },
-    { "decay_on", 's', "all", 0, 0, "tensors that decay: all, or matrices (two or more extents: no biases, norms, "
+    { "weight_reduction", 's', "auto", 0, 0, "what the loss is divided by where there are class_weights: weights (the "
+      "sum of the labels' weights), batch, or auto (weights for ce, batch for soft_ce)" },
+    { "optimizer", 's', "adamw", 0, 0, "rule of the updates: adamw or sgd" },
+    { "lr", 'f', "1e-3", 0, 1e6, "learning rate, before schedule and groups" },
+    { "weight_decay", 'f', "0", 0, 1e6, "decoupled weight decay of the tensors that decay_on names; see "
+      "peft_trainer_group" },
+    { "decay_on", 's', "all", 0, 0, "which tensors decay: all, or matrices (two or more extents: no biases, norms, "
       "scales)" },
-    { "beta1", 'f', "0.9", 0, 0.9999999, "adamw" }, { "beta2", 'f', "0.999", 0, 0.9999999, "adamw" },
-    { "eps", 'f', "1e-8", 1e-30, 1, "adamw" },
-    { "momentum", 'f', "0.9", 0, 1, "sgd" }, { "nesterov", 'b', "false", 0, 0, "sgd" },
-    { "clip_norm", 'f', "0", 0, 1e12, "largest L2 norm of all gradients together; 0: off" },
+    { "beta1", 'f', "0.9", 0, 0.9999999, "adamw: decay rate of the first moment" },
+    { "beta2", 'f', "0.999", 0, 0.9999999, "adamw: decay rate of the second moment" },
+    { "eps", 'f', "1e-8", 1e-30, 1, "adamw: added to the root of the second moment" },
+    { "momentum", 'f', "0.9", 0, 1, "sgd: factor of the last update's direction" },
+    { "nesterov", 'b', "false", 0, 0, "sgd: Nesterov's momentum" },
+    { "clip_norm", 'f', "0", 0, 1e12, "largest L2 norm of all gradients together, to which they are scaled down; 0: no "
+      "clipping" },
     { "accumulate", 'i', "1", 1, 1 << 20, "backward passes whose mean makes one update" },
-    { "schedule", 's', "constant", 0, 0, "constant, cosine, linear, warmup_cosine, warmup_linear, "
-      "warmup_cosine_full_period or step" },
+    { "schedule", 's', "constant", 0, 0, "how the learning rate changes: constant, cosine, linear, warmup_cosine, "
+      "warmup_linear, warmup_cosine_full_period or step" },
     { "steps", 'i', "0", 0, 1e15, "length of the schedule in updates" },
-    { "warmup", 'i', "0", 0, 1e15, "updates of warm-up" },
-    { "start_lr", 'f', "0", 0, 1e6, "where warm-up starts" },
-    { "min_lr", 'f', "0", 0, 1e6, "where cosine and line end" },
-    { "decay_every", 'i', "1", 1, 1e15, "updates between decays of schedule step" },
-    { "decay", 'f', "0.1", 0, 1, "factor of each of them" },
-    { "steps_per_epoch", 'i', "0", 0, 1e15, "> 0: the rate changes with the epoch only" },
-    { "cache_features", 'i', "0", 0, 9e15, "bytes for what the frozen part computes, by sample id; 0: off" },
-    { "cache_file", 's', "", 0, 0, "file they are kept in beyond this trainer; none: in memory" },
-    { "cache_type", 's', "f32", 0, 0, "what they are kept as: f32, or f16 (half the bytes, rounded)" },
-    { "threads", 'i', "0", 0, 1024, "0: the context's number" },
+    { "warmup", 'i', "0", 0, 1e15, "number of updates of the warm-up" },
+    { "start_lr", 'f', "0", 0, 1e6, "learning rate at which the warm-up starts" },
+    { "min_lr", 'f', "0", 0, 1e6, "learning rate at which cosine and linear schedules end" },
+    { "decay_every", 'i', "1", 1, 1e15, "schedule step: number of updates between two decays" },
+    { "decay", 'f', "0.1", 0, 1, "schedule step: factor of each decay" },
+    { "steps_per_epoch", 'i', "0", 0, 1e15, "updates in an epoch, so that the rate changes with the epoch only; 0: "
+      "with each update" },
+    { "cache_features", 'i', "0", 0, 9e15, "most bytes of features of the frozen part that are kept by sample id; 0: "
+      "none" },
+    { "cache_file", 's', "", 0, 0, "file that keeps the features for later trainers; none: in memory" },
+    { "cache_type", 's', "f32", 0, 0, "element type of kept features: f32, or f16 (half the bytes, rounded)" },
+    { "threads", 'i', "0", 0, 1024, "threads that compute; 0: the context's number" },
     PF_COMPILE_OPTIONS,
     { 0 } };
 
-peft_status peft_trainer_option(size_t i, const char **name, const char **type, const char **fallback,
-                                const char **help)
-{
-    for (size_t k = 0; k <= i; k++)
-        if (!pf_trainer_options[k].name) return pf_fail(PEFT_E_NOTFOUND, "trainer option %zu: there are %zu", i, k);
-    pf_option_row(&pf_trainer_options[i], name, type, fallback, help);
-    return PEFT_OK;
-}
+const peft_option *peft_trainer_option(size_t i) { return pf_option_at(pf_trainer_options, i); }

@@ -200,20 +200,22 @@ const pf_opt pf_backbone_create_options[] = {
     { "image_size", 'i', "224", 1, 65536, "side of the square image in pixels" },
     { "patch", 'i', "16", 1, 1024, "side of a patch in pixels" },
     { "width", 'i', "768", 1, 65536, "width of the residual stream" },
-    { "depth", 'i', "12", 1, PEFT_DEPTH_MAX, "blocks" },
-    { "heads", 'i', "12", 1, 65536, "attention heads" },
-    { "mlp", 'i', "0", 0, 1 << 20, "width of the MLP; 0: four times the width" },
-    { "classes", 'i', "0", 0, 1 << 24, "rows of the classifier; 0: none" },
-    { "registers", 'i', "0", 0, 65536, "register tokens" },
+    { "depth", 'i', "12", 1, PEFT_DEPTH_MAX, "number of blocks" },
+    { "heads", 'i', "12", 1, 65536, "attention heads of a block" },
+    { "mlp", 'i', "0", 0, 1 << 20, "hidden width of the MLP; 0: four times the width" },
+    { "classes", 'i', "0", 0, 1 << 24, "classes of the classifier; 0: the backbone has no classifier" },
+    { "registers", 'i', "0", 0, 65536, "number of register tokens" },
     { "layer_scale", 'b', "false", 0, 0, "LayerScale after attention and MLP" },
     { "swiglu", 'b', "false", 0, 0, "the MLP is gated: SiLU(first half of fc1) * second half" },
-    { "qkv_bias", 'b', "true", 0, 0, "biases of q, k and v" },
+    { "qkv_bias", 'b', "true", 0, 0, "the projections to q, k and v have biases" },
     { "norm_pre", 'b', "false", 0, 0, "LayerNorm before the blocks" },
     { "eps", 'f', "1e-6", 0, 1, "epsilon of LayerNorm" },
-    { "act", 's', "gelu", 0, 0, "gelu or quickgelu" },
-    { "pool", 's', "cls", 0, 0, "cls or mean" },
+    { "act", 's', "gelu", 0, 0, "activation of the MLP: gelu or quickgelu" },
+    { "pool", 's', "cls", 0, 0, "what the head reads: cls (the class token) or mean (of the patch tokens)" },
     { "seed", 'i', "0", 0, 9e15, "seed of the random weights, combined with the context's seed" },
     { 0 } };
+
+const peft_option *peft_backbone_create_option(size_t i) { return pf_option_at(pf_backbone_create_options, i); }
 
 /* The initial values that timm gives vision transformers: weights normal with deviation 0.02, weights of norms 1,
  * biases 0, LayerScale 1e-5. timm truncates at +-2, a hundred standard deviations, which no number reaches. */

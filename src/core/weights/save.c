@@ -10,12 +10,17 @@
 #include "core/format/meta.h"
 
 static const pf_opt options[] = {
-    { "naming", 's', "timm", 0, 0, "timm; hf, the names of transformers before version 5; hf5, those since" },
-    { "classifier", 'b', "true", 0, 0, "false leaves the classifier out" },
-    { "class_names", 's', "", 0, 0, "for config.json, one a line; else LABEL_0, LABEL_1, .." },
-    { "link", 's', "", 0, 0, "of the classifier: softmax (one label an image), sigmoid (several); else the note's" },
-    { "dtype", 's', "f32", 0, 0, "of every tensor: f32; f16 or bf16, half the bytes, rounded to nearest even" },
+    { "naming", 's', "timm", 0, 0, "whose names the tensors get: timm; hf (transformers before version 5); hf5 (since "
+      "version 5)" },
+    { "classifier", 'b', "true", 0, 0, "the classifier is saved too" },
+    { "class_names", 's', "", 0, 0, "names of the classes for config.json, one a line; none: LABEL_0, LABEL_1, .." },
+    { "link", 's', "", 0, 0, "what makes probabilities of the classifier's outputs, for config.json: softmax (one "
+      "label an image) or sigmoid (several); none: what the backbone's note says" },
+    { "dtype", 's', "f32", 0, 0, "element type of all tensors: f32, f16 or bf16 (half the bytes, rounded to nearest "
+      "even)" },
     { 0 } };
+
+const peft_option *peft_backbone_save_option(size_t i) { return pf_option_at(options, i); }
 
 /* A limit is half a step above the largest finite number (f16: 65504): rounding to nearest even makes it Inf. */
 static const pf_stored_type stored_types[] = {

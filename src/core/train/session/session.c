@@ -20,11 +20,14 @@ struct peft_session {
 };
 
 static const pf_opt options[] = {
-    { "batch", 'i', "1", 1, 65536, "largest number of images a call" },
-    { "taps", 's', "", 0, 0, "inner values to keep: embed, block.N, feature" },
-    { "threads", 'i', "0", 0, 1024, "0: the context's number" },
+    { "batch", 'i', "1", 1, 65536, "largest number of images in a call" },
+    { "taps", 's', "", 0, 0, "intermediate values that peft_session_tap can show, separated by commas: embed, block.N, "
+      "feature" },
+    { "threads", 'i', "0", 0, 1024, "threads that compute; 0: the context's number" },
     PF_COMPILE_OPTIONS,
     { 0 } };
+
+const peft_option *peft_session_option(size_t i) { return pf_option_at(options, i); }
 
 static int64_t image_count(const peft_session *s)
 {

@@ -23,8 +23,8 @@ void        pf_team_text(const pf_team *t, char *text, size_t room);
 /* Rows of a table of options (sessions, trainers) that say how graphs are compiled; pf_compile_options reads them into
  * *spec. */
 #define PF_COMPILE_OPTIONS \
-    { "executor", 's', "planned", 0, 0, "planned, or naive (for tests)" }, \
-    { "memory_limit", 'i', "0", 0, 1e15, "bytes that a graph's arena and scratch may take; 0: no limit" }, \
-    { "compute", 's', "f32", 0, 0, "what products are computed in: f32" }
+    { "executor", 's', "planned", 0, 0, "use of memory: planned, or naive (for tests: nothing shares memory)" }, \
+    { "memory_limit", 'i', "0", 0, 1e15, "most bytes of a compiled graph, arena and scratch; 0: no limit" }, \
+    { "compute", 's', "f32", 0, 0, "arithmetic of matrix products: f32" }
 peft_status pf_compile_options(const peft_options *o, const pf_opt *table, pf_compile_spec *spec);
 #endif

@@ -1,0 +1,190 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * test_option_tables.c -- the public tables of options: each row is complete, each default is a value that the function
+ * of the table accepts, and what lies outside a row's type or bounds is refused. */
+#include <peft/interop.h>
+#include "tiny.h"
+
+static tiny bed;
+static const char *method;
+
+/* --- what takes the options of a table ---------------------------------------------------------------------------- */
+static peft_status load(const peft_options *o)
+{
+    peft_backbone *b = NULL;
+    const peft_status s = peft_backbone_load(bed.ctx, tiny_path("backbone.safetensors"), o, &b);
+    peft_backbone_free(b);
+    return s;
+}
+
+static peft_status create(const peft_options *o)
+{
+    peft_backbone *b = NULL;
+    const peft_status s = peft_backbone_create(bed.ctx, o, &b);
+    peft_backbone_free(b);
+    return s;
+}
+
+static peft_status save(const peft_options *o)
+{
+    return peft_backbone_save_as(bed.backbone, tiny_path("saved.safetensors"), o);
+}
+
+static peft_status save_hf(const peft_options *o) { return peft_adapter_save_hf(bed.adapter, tiny_path("hf"), o); }
+
+static peft_status model(const peft_options *o)
+{
+    peft_model *m = NULL;
+    const peft_status s = peft_model_create(bed.backbone, o, &m);
+    peft_model_free(m);
+    return s;
+}
+
+static peft_status session(const peft_options *o)
+{
+    peft_session *x = NULL;
+    const peft_status s = peft_session_create(bed.model, o, &x);
+    peft_session_free(x);
+    return s;
+}
+
+static peft_status trainer(const peft_options *o)
+{
+    peft_trainer *x = NULL;
+    const peft_status s = peft_trainer_create(bed.model, o, &x);
+    peft_trainer_free(x);
+    return s;
+}
+
+static const peft_option *method_row(size_t i)
+{
+    const peft_method *m = tiny_method_named(method);
+    const peft_option *row = peft_method_option(method, i);
+    if (pf_method_in(pf_methods, method)) return row;
+    ck_assert_ptr_null(row);                                         /* those of a context have no name of their own */
+    return pf_option_at(m->opts, i);
+}
+
+static peft_status adapter(const peft_options *o)
+{
+    peft_adapter *a = NULL;
+    const peft_status s = peft_adapter_create(bed.backbone, method, o, &a);
+    for (size_t i = 0; !s && (peft_adapter_option(a, i) || method_row(i)); i++)
+        ck_assert_str_eq(peft_option_name(peft_adapter_option(a, i)), peft_option_name(method_row(i)));
+    peft_adapter_free(a);
+    return s;
+}
+
+/* --- a table ------------------------------------------------------------------------------------------------------ */
+typedef struct table {
+    const char *what;
+    const peft_option *(*row)(size_t);
+    peft_status (*take)(const peft_options *);
+} table;
+static const table tables[] = {
+    { "loading", peft_backbone_option, load }, { "random backbones", peft_backbone_create_option, create },
+    { "saving", peft_backbone_save_option, save }, { "saving for PEFT", peft_save_hf_option, save_hf },
+    { "models", peft_model_option, model }, { "sessions", peft_session_option, session },
+    { "trainers", peft_trainer_option, trainer } };
+enum { TABLES = sizeof tables / sizeof *tables };
+
+static void complete(const table *t, const peft_option *o)
+{
+    static const char *const types[] = { "integer", "float", "boolean", "text" };
+    const char *name = peft_option_name(o), *help = peft_option_help(o), *type = peft_option_type(o);
+    double low = 1, high = -1;
+    size_t k = 0;
+    while (k < 4 && strcmp(types[k], type)) k++;
+    ck_assert_msg(k < 4, "%s, %s: type '%s'", t->what, name, type);
+    ck_assert_msg(*name && peft_option_fallback(o), "%s: a row without name or default", t->what);
+    ck_assert_msg(strlen(help) > 8 && !strchr(help, '\n'), "%s, %s: help '%s'", t->what, name, help);
+    if (peft_option_bounds(o, &low, &high)) ck_assert_msg(low < high && k < 2, "%s, %s: bounds", t->what, name);
+    else ck_assert(low == 1 && high == -1);
+    for (size_t i = 0; t->row(i) != o; i++)
+        ck_assert_msg(strcmp(peft_option_name(t->row(i)), name), "%s: %s stands twice", t->what, name);
+}
+
+/* What the table's function says of one setting beside those of base. */
+static peft_status try(const table *t, const char *base, const char *name, const char *value)
+{
+    peft_options *o = tiny_options(bed.ctx, "%s", base);
+    OK(peft_options_set_string(o, name, value));
+    const peft_status s = t->take(o);
+    peft_options_free(o);
+    return s;
+}
+
+static void refuses_other_values(const table *t, const char *base, const peft_option *o)
+{
+    const char *name = peft_option_name(o);
+    double low, high;
+    if (!strcmp(peft_option_type(o), "text")) return;
+    FAILS(PEFT_E_OPTION, name, try(t, base, name, "maybe"));
+    if (!peft_option_bounds(o, &low, &high)) return;
+    const double beyond[] = { low - 1, 2 * high + 1 };
+    for (int i = 0; i < 2; i++) {
+        char text[32];
+        snprintf(text, sizeof text, "%.0f", beyond[i]);
+        FAILS(PEFT_E_OPTION, name, try(t, base, name, text));
+    }
+}
+
+static void check(const table *t, const char *base)
+{
+    const peft_option *o;
+    size_t n = 0;
+    for (; (o = t->row(n)); n++) {
+        complete(t, o);
+        const char *name = peft_option_name(o), *fallback = peft_option_fallback(o);
+        const peft_status s = try(t, base, name, fallback);
+        ck_assert_msg(s == PEFT_OK, "%s: %s=%s: %s", t->what, name, fallback, peft_last_error());
+        refuses_other_values(t, base, o);
+    }
+    ck_assert_ptr_null(t->row(n + 1));
+    FAILS(PEFT_E_OPTION, "unknown option 'no_such_option'", try(t, base, "no_such_option", "1"));
+}
+
+static void make_bed(const char *backbone)
+{
+    bed = tiny_make(&(tiny_spec){ .backbone = backbone, .method = "lora" });
+    OK(peft_backbone_save(bed.backbone, tiny_path("backbone.safetensors")));
+    OK(peft_context_set_log(bed.ctx, NULL, NULL, 0));                /* without the warnings of loading */
+}
+
+START_TEST(tables_are_complete_and_their_defaults_valid)
+{
+    make_bed(TINY_BACKBONE);
+    for (int i = 0; i < TABLES; i++)
+        check(&tables[i], tables[i].take == create ? TINY_BACKBONE : tables[i].take == model ? "classes=3" : "");
+    tiny_free(&bed);
+    tiny_clean();
+}
+END_TEST
+
+START_TEST(so_are_those_of_methods)
+{
+    make_bed(TINY_WIDE);
+    for (size_t i = 0; i < tiny_method_count(); i++) {
+        method = tiny_method_name(i);
+        check(&(table){ method, method_row, adapter }, "");
+    }
+    tiny_free(&bed);
+    tiny_clean();
+}
+END_TEST
+
+START_TEST(nothing_is_known_of_nothing)
+{
+    double low, high;
+    ck_assert(!peft_option_name(NULL) && !peft_option_type(NULL));
+    ck_assert(!peft_option_fallback(NULL) && !peft_option_help(NULL));
+    ck_assert_int_eq(peft_option_bounds(NULL, &low, &high), 0);
+    ck_assert_int_eq(peft_option_bounds(peft_trainer_option(0), NULL, NULL), 1);
+    ck_assert_ptr_null(peft_method_option("no such method", 0));
+    ck_assert_ptr_null(peft_method_option(NULL, 0));
+    ck_assert_ptr_null(peft_adapter_option(NULL, 0));
+    ck_assert_ptr_null(peft_session_option(SIZE_MAX));
+}
+END_TEST
+
+SUITE_MAIN("option tables", tables_are_complete_and_their_defaults_valid, so_are_those_of_methods,
+           nothing_is_known_of_nothing)
