@@ -100,13 +100,47 @@ typedef struct peft_method {
 } peft_method;
 
 /* --- methods of a context ----------------------------------------------------------------------------------------- */
+/* Rises when the meaning of something here changes, or the arguments of a function. */
 #define PEFT_METHOD_VERSION 3u
-/* The version (8 bits) and the sizes of everything that methods share with the library: peft_method, peft_site,
- * peft_vit and peft_option (12 bits each), peft_where and peft_role (4 bits each). */
+/* What tells a method that was compiled with other headers: the version (8 bits) above a hash (56 bits) of the size of
+ * every struct that methods share with the library, the place of every member in it, and the value of every word of
+ * peft_where and peft_role. A step of the hash is that of FNV-1a (Fowler, Noll, Vo) on 64 bits. */
 #define PEFT_METHOD_ABI \
-    ((uint64_t)PEFT_METHOD_VERSION << 56 | (uint64_t)sizeof(peft_method) << 44 | (uint64_t)sizeof(peft_site) << 32 \
-     | (uint64_t)sizeof(peft_vit) << 20 | (uint64_t)sizeof(peft_option) << 8 | (uint64_t)sizeof(peft_where) << 4 \
-     | (uint64_t)sizeof(peft_role))
+    ((uint64_t)PEFT_METHOD_VERSION << 56 \
+     | (PEFT_ABI_METHOD(PEFT_ABI_SITE(PEFT_ABI_SMALL(PEFT_ABI_WORDS((uint64_t)0xcbf29ce484222325u)))) \
+        & 0xffffffffffffffu))
+#define PEFT_ABI_1(sum, x)          (((sum) ^ (uint64_t)(x)) * (uint64_t)0x100000001b3u)
+#define PEFT_ABI_2(sum, a, b)       PEFT_ABI_1(PEFT_ABI_1(sum, a), b)
+#define PEFT_ABI_4(sum, a, b, c, d) PEFT_ABI_2(PEFT_ABI_2(sum, a, b), c, d)
+#define PEFT_ABI_METHOD(sum) \
+    PEFT_ABI_4(PEFT_ABI_4(PEFT_ABI_4(sum, sizeof(peft_method), sizeof(peft_real), \
+        offsetof(peft_method, name), offsetof(peft_method, summary)), \
+        offsetof(peft_method, paper), offsetof(peft_method, opts), offsetof(peft_method, sites), \
+        offsetof(peft_method, state_size)), \
+        offsetof(peft_method, init), offsetof(peft_method, emit), offsetof(peft_method, merge), \
+        offsetof(peft_method, network))
+#define PEFT_ABI_SITE(sum) \
+    PEFT_ABI_4(PEFT_ABI_4(PEFT_ABI_4(PEFT_ABI_4(sum, sizeof(peft_site), \
+        offsetof(peft_site, where), offsetof(peft_site, role), offsetof(peft_site, layer)), \
+        offsetof(peft_site, in), offsetof(peft_site, out), offsetof(peft_site, w), offsetof(peft_site, bias)), \
+        offsetof(peft_site, q), offsetof(peft_site, k), offsetof(peft_site, v), offsetof(peft_site, xk)), \
+        offsetof(peft_site, xv), offsetof(peft_site, sink), offsetof(peft_site, head_scale), sizeof(peft_val))
+#define PEFT_ABI_SMALL(sum) \
+    PEFT_ABI_4(PEFT_ABI_4(PEFT_ABI_4(PEFT_ABI_4(PEFT_ABI_4(sum, sizeof(peft_vit), \
+        offsetof(peft_vit, width), offsetof(peft_vit, depth), offsetof(peft_vit, heads)), \
+        offsetof(peft_vit, mlp), offsetof(peft_vit, fc1), offsetof(peft_vit, tokens), offsetof(peft_vit, prefix)), \
+        offsetof(peft_vit, image), offsetof(peft_vit, patch_values), sizeof(peft_preset), \
+        offsetof(peft_preset, settings)), \
+        sizeof(peft_option), offsetof(peft_option, name), offsetof(peft_option, type), \
+        offsetof(peft_option, fallback)), \
+        offsetof(peft_option, lo), offsetof(peft_option, hi), offsetof(peft_option, help), \
+        offsetof(peft_preset, name))
+#define PEFT_ABI_WORDS(sum) \
+    PEFT_ABI_1(PEFT_ABI_4(PEFT_ABI_4(PEFT_ABI_4(PEFT_ABI_4(PEFT_ABI_4(PEFT_ABI_4(sum, sizeof(peft_where), \
+        PEFT_IMAGE, PEFT_TOKENS, PEFT_BLOCK_IN), PEFT_NORM, PEFT_LINEAR_IN, PEFT_LINEAR, PEFT_ATTN), \
+        PEFT_BRANCH, PEFT_BLOCK_OUT, PEFT_POOL, sizeof(peft_role)), \
+        PEFT_PATCH, PEFT_QKV, PEFT_Q, PEFT_K), PEFT_V, PEFT_PROJ, PEFT_FC1, PEFT_FC2), \
+        PEFT_NORM1, PEFT_NORM2, PEFT_FINAL, PEFT_SA), PEFT_MLP)
 
 /* From here on adapters may be made, loaded and saved by this name with everything that hangs on ctx. The table and
  * its texts are copied; the functions must stay loaded, throw nothing and be safe to call from several threads. abi is

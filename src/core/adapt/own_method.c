@@ -10,21 +10,19 @@ enum { NAME_MAX_LENGTH = 40, OPTIONS_MAX = 64 };
 /* A registered method in one block: its option rows stand behind it, all texts behind these. */
 typedef struct own { pf_registered entry; peft_method m; peft_option opts[]; } own;
 
-/* "version 3 (sizes: peft_method 80, ..)" */
+/* "version 3, layout 0x4f1d0c2b7a6e35" */
 static const char *abi_text(uint64_t abi, char *text, size_t room)
 {
-    snprintf(text, room, "version %u (sizes: peft_method %u, peft_site %u, peft_vit %u, peft_option %u, peft_where %u, "
-             "peft_role %u)", (unsigned)(abi >> 56), (unsigned)(abi >> 44 & 0xfff), (unsigned)(abi >> 32 & 0xfff),
-             (unsigned)(abi >> 20 & 0xfff), (unsigned)(abi >> 8 & 0xfff), (unsigned)(abi >> 4 & 0xf),
-             (unsigned)(abi & 0xf));
+    snprintf(text, room, "version %u, layout %#llx", (unsigned)(abi >> 56),
+             (unsigned long long)(abi & (((uint64_t)1 << 56) - 1)));
     return text;
 }
 
 static peft_status other_abi(uint64_t abi, uint64_t ours)
 {
-    char a[160], b[160];
-    return pf_fail(PEFT_E_UNSUPPORTED, "abi: given %s of the method interface, this library has %s: compile with its "
-                   "headers", abi_text(abi, a, sizeof a), abi_text(ours, b, sizeof b));
+    char a[64], b[64];
+    return pf_fail(PEFT_E_UNSUPPORTED, "abi: the method was compiled for %s of the method interface, this library has "
+                   "%s: compile it with the headers of this library", abi_text(abi, a, sizeof a), abi_text(ours, b, sizeof b));
 }
 
 static bool well_named(const char *name)
