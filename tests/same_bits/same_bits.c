@@ -21,6 +21,7 @@ static const char *option_name(const char *method, size_t i)
     return peft_option_name(peft_method_option(method, i));
 }
 #else
+#define peft_sys_register_method peft_context_register_method
 static const peft_tensor *tap_of(peft_session *s, const char *name)
 {
     const peft_tensor *v;
