@@ -1,10 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * inspect.c -- what is in a safetensors file of any kind, and what methods the library has. */
-#include "common/data/preprocess_help.h"
 #include "common/model/weights.h"
 #include "common/program/errors.h"
 #include "common/program/flags.h"
-#include "common/program/settings.h"
 #include <ctype.h>
 #include <inttypes.h>
 #include <peft/io.h>
@@ -15,7 +13,7 @@
 #define FLAGS(X) \
     X(methods, NULL, NULL, "lists the methods and their options (--options of finetune)") \
     X(trainer, NULL, NULL, "lists the options of training (--trainer of finetune)") \
-    X(options, NULL, NULL, "lists the options of backbones (loading, random, saving), models and sessions") \
+    X(options, NULL, NULL, "lists the options of backbones, models, sessions, pictures and loaders") \
     X(preprocess, NULL, NULL, "lists the words of preprocessing with their defaults (--preprocess of finetune)") \
     X(metrics, NULL, NULL, "lists the metrics of <peft/metrics.h>") \
     BACKBONE_OPTIONS(X) \
@@ -34,7 +32,8 @@ static void print_option(const peft_option *o)
     const char *fallback = peft_option_fallback(o);
     double low, high;
     printf("    %-16s %-8s %s; ", peft_option_name(o), peft_option_type(o), peft_option_help(o));
-    if (peft_option_bounds(o, &low, &high)) printf("%g to %g, ", low, high);
+    if (peft_option_bounds(o, &low, &high))
+        printf(strcmp(peft_option_type(o), "integer") ? "%g to %g, " : "%.0f to %.0f, ", low, high);
     printf("default %s\n", *fallback ? fallback : "none");
 }
 
@@ -58,6 +57,8 @@ static void list_options(void)
     list_table("\noptions of saving a backbone (peft_backbone_save_as)", peft_backbone_save_option);
     list_table("\noptions of a model (peft_model_create)", peft_model_option);
     list_table("\noptions of a session (peft_session_create)", peft_session_option);
+    list_table("\noptions of reading a picture (peft_image_load)", peft_image_option);
+    list_table("\noptions of a loader (peft_loader_create)", peft_loader_option);
     list_table("\noptions of saving in Hugging Face's PEFT form (peft_adapter_save_hf)", peft_save_hf_option);
 }
 
@@ -71,19 +72,8 @@ static void list_metrics(void)
 
 static void list_preprocess(void)
 {
-    peft_context *ctx;
-    peft_transform *t;
-    must(peft_context_create(NULL, NULL, NULL, &ctx));
-    must(peft_transform_parse(ctx, "", &t));
-    settings s = read_settings(peft_transform_text(t), true, "the defaults");
-    printf("words of preprocessing with their defaults where neither the backbone's files nor a program sets them\n");
-    for (int i = 0; i < s.count; i++) {
-        const int n = printf("    %s=%s", s.item[i].name, s.item[i].value);
-        printf("%*s %s\n", n < 36 ? 36 - n : 0, "", preprocess_help(s.item[i].name));
-    }
-    free_settings(&s);
-    peft_transform_free(t);
-    peft_context_free(ctx);
+    list_table("words of preprocessing; default: where neither the backbone's files nor a program sets them",
+               peft_transform_option);
 }
 
 static void list_methods(void)

@@ -3,6 +3,7 @@
  * float; reading, resizing, cropping. Part of libpeft-io; io.h says what holds for all of it. */
 #ifndef PEFT_IMAGE_H
 #define PEFT_IMAGE_H
+#include <peft/options.h>
 #include <peft/context.h>
 PEFT_BEGIN_DECLS
 
@@ -26,6 +27,7 @@ typedef struct peft_image peft_image;
  * another type or shape of NumPy array, or one in Fortran order. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_image_load(peft_context *ctx, const char *path, const char *options, peft_image **out);
+PEFT_API const peft_option *peft_image_option(size_t i);     /* of options above (options.h); NULL: after the last */
 PEFT_API PEFT_NODISCARD peft_status   /* of a file's bytes in memory */
 peft_image_load_memory(peft_context *ctx, const void *data, size_t size, const char *options, peft_image **out);
 /* Sets *slices to the number of pictures in the file: 1 in all formats but NumPy. options, and errors but those of

@@ -2,6 +2,7 @@
  * loader.h -- batches of a data set for the trainer. Part of libpeft-io; io.h says what holds for all of it. */
 #ifndef PEFT_LOADER_H
 #define PEFT_LOADER_H
+#include <peft/options.h>
 #include <peft/dataset.h>
 #include <peft/tensor.h>
 #include <peft/transform.h>
@@ -18,6 +19,7 @@ typedef struct peft_loader peft_loader;
  * used by one thread at a time. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_loader_create(peft_dataset *d, peft_transform *t, const char *options, peft_loader **out);
+PEFT_API const peft_option *peft_loader_option(size_t i);      /* of options above (options.h); NULL: after the last */
 PEFT_API void    peft_loader_free(peft_loader *l);
 PEFT_API int64_t peft_loader_batch_size(const peft_loader *l);
 PEFT_API int64_t peft_loader_batches(const peft_loader *l);                          /* in an epoch */

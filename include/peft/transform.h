@@ -3,6 +3,7 @@
  * says what holds for all of it. */
 #ifndef PEFT_TRANSFORM_H
 #define PEFT_TRANSFORM_H
+#include <peft/options.h>
 #include <peft/image.h>
 PEFT_BEGIN_DECLS
 
@@ -50,6 +51,7 @@ typedef struct peft_transform peft_transform;
  * meaning that it had there, so that saved models predict as before: squash without a crop, crop_pct above 1, the
  * horizontal pass first, erase_ratio as width / height, erase_fill=random as uniform. */
 PEFT_API PEFT_NODISCARD peft_status peft_transform_parse(peft_context *ctx, const char *text, peft_transform **out);
+PEFT_API const peft_option *peft_transform_option(size_t i);   /* the settings (options.h); NULL: after the last */
 /* The settings of text in place of those of base (NULL: the defaults), such as a backbone's note "preprocess" with what
  * the user changes. A resize in text replaces base's crop_pct too; a size in text alone scales base's resize=N or HxW:
  * size=384 over size=224,resize=256 gives resize=439. */

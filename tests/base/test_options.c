@@ -271,10 +271,13 @@ typedef struct record {
 } record;
 #define AT(field) offsetof(record, field)
 static const peft_opt_key keys[] = {
-    { "count", 'i', AT(count), 0, 100, NULL }, { "flag", 'b', AT(flag), 0, 0, NULL },
-    { "rate", 'f', AT(rate), -1e6, 1e6, NULL }, { "span", '2', AT(span), 0, 1, NULL },
-    { "colour", '3', AT(colour), 0, 0, NULL }, { "kind", 'c', AT(kind), 0, 0, "red|green|blue" },
-    { "side", 'x', AT(side), 1, 1000, "auto|none" }, { "range", 'r', AT(range), -1e9, 1e9, NULL }, { 0 } };
+    { { "count", 'i', "7", 0, 100, "h" }, AT(count), NULL }, { { "flag", 'b', "true", 0, 0, "h" }, AT(flag), NULL },
+    { { "rate", 'f', "0.1", -1e6, 1e6, "h" }, AT(rate), NULL },
+    { { "span", '2', "0.25:1", 0, 1, "h" }, AT(span), NULL },
+    { { "colour", '3', "1:2:3", 0, 0, "h" }, AT(colour), NULL },
+    { { "kind", 'c', "green", 0, 0, "h" }, AT(kind), "red|green|blue" },
+    { { "side", 'x', "none", 1, 1000, "h" }, AT(side), "auto|none" },
+    { { "range", 'r', "", -1e9, 1e9, "h" }, AT(range), NULL }, { { 0 }, 0, NULL } };
 #undef AT
 #define REST ",flag=true,rate=0.1,span=0.25:1,colour=1:2:3,kind=green"
 
@@ -305,10 +308,10 @@ static const struct { const char *text, *print, *word; } structs[] = {
 START_TEST(settings_in_a_struct)
 {
     for (size_t i = 0; i < sizeof structs / sizeof *structs; i++) {
-        record r = { .count = 7, .flag = true, .rate = 0.1, .span = { 0.25, 1 }, .colour = { 1, 2, 3 }, .kind = 1,
-                     .side = { .word = 1 } }, back = { 0 };
+        record r = { 0 }, back = { 0 };
         char text[300], small[20];
         uint64_t seen = 99;
+        ck_assert_int_eq(peft_sys_opt_defaults(keys, &r), PEFT_OK);
         peft_status s = peft_sys_opt_read(keys, structs[i].text, "record", &r, &seen);
         if (structs[i].word) {
             expect_error(s, PEFT_E_OPTION, structs[i].word);
@@ -328,6 +331,15 @@ START_TEST(settings_in_a_struct)
     ck_assert_int_eq(peft_sys_opt_read(keys, "rate=1 count=2", "record", &r, &seen), PEFT_OK);
     ck_assert_uint_eq(seen, 1 | 4);
     ck_assert_int_eq(peft_sys_opt_read(keys, NULL, "record", &r, NULL), PEFT_OK);
+    expect_error(peft_sys_opt_defaults(NULL, &r), PEFT_E_INVALID, "keys");
+    expect_error(peft_sys_opt_defaults(keys, NULL), PEFT_E_INVALID, "values");
+    static const peft_opt_key wrong[] = {
+        { { "count", 'i', "101", 0, 100, "h" }, offsetof(record, count), NULL }, { { 0 }, 0, NULL } };
+    expect_error(peft_sys_opt_defaults(wrong, &r), PEFT_E_INVALID, "option 'count': its default '101'");
+    ck_assert_ptr_eq(peft_sys_opt_row(keys, 7), &keys[7].option);
+    ck_assert(!peft_sys_opt_row(keys, 8) && !peft_sys_opt_row(NULL, 0));
+    ck_assert_str_eq(peft_option_type(peft_sys_opt_row(keys, 5)), "text");
+    ck_assert_int_eq(peft_option_bounds(peft_sys_opt_row(keys, 3), NULL, NULL), 0);
     expect_error(peft_sys_opt_read(NULL, "", "record", &r, NULL), PEFT_E_INVALID, "keys");
     expect_error(peft_sys_opt_read(keys, "", NULL, &r, NULL), PEFT_E_INVALID, "who");
     expect_error(peft_sys_opt_read(keys, "", "record", NULL, NULL), PEFT_E_INVALID, "values");

@@ -72,7 +72,7 @@ merge --model "$work/lora.safetensors" --out "$work/merged.safetensors" > "$work
 awk '/^largest/ { exit !($(NF - 3) < 1e-4) }' "$work/merge.txt"
 "$bin/inspect" --trainer | grep -q '^    weight_decay '
 "$bin/inspect" --metrics | grep -q '^    balanced_accuracy '
-"$bin/inspect" --preprocess | grep -q '^    interpolation='
+"$bin/inspect" --preprocess | grep -q '^    interpolation '
 "$bin/inspect" "$work/merged.safetensors" | grep -q ' blocks.0.attn.qkv.weight '
 merge --model "$work/lora.safetensors" --naming hf --out "$work/hf" > "$work/merge.txt"
 "$bin/inspect" "$work/hf/model.safetensors" | grep -q ' vit.encoder.layer.0.attention.attention.query.weight '

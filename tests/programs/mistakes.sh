@@ -420,9 +420,5 @@ refused "kind 'model'|load the backbone" "$bin/finetune" --backbone good.safeten
 a_mistake 'a folder as a picture'
 refused 'new: a folder|new/*' "$bin/predict" --backbone "$vit" --model good.safetensors new
 
-a_mistake 'a word of preprocessing without a meaning'
-"$bin/inspect" --preprocess > log
-if grep -q ' $' log; then wrong 'a word has no help'; fi
-
 no_temporary
 [ $count -ge 30 ] || wrong "only $count mistakes"

@@ -20,8 +20,8 @@ struct peft_option {
 };
 
 /* --- settings that are kept in a struct of the program ------------------------------------------------------------ */
-/* A row names a setting and the struct's member that holds it, at offset. A table has up to 64 rows and ends with a
- * NULL name. type, the member's type in brackets, and how the value is written:
+/* A row is an option and where the struct has the member that holds it. A table has up to 64 rows and ends with a NULL
+ * name. The option's type, the member's type in brackets, and how the value is written:
  *   'i' (int64_t)  an integer          'f' (double)     a number
  *   'b' (bool)     true or false       'c' (int)        a word of choices "a|b|c"; the member is the word's index
  *   '2' (double[2]) low:high, low not above high        '3' (double[3]) a:b:c, or one number for all three
@@ -29,10 +29,8 @@ struct peft_option {
  *                                                     p1:p99, low below high
  * Numbers lie in lo..hi (lo == hi: unbounded), percentages in 0..100. */
 typedef struct peft_opt_key {
-    const char *name;
-    char        type;
+    peft_option option;                 /* fallback "": the member has no default of the table's */
     size_t      offset;
-    double      lo, hi;
     const char *choices;
 } peft_opt_key;
 /* word: the index in choices, or -1 where numbers were given: "HxW" is height H and width W, "N" height N and width 0.
@@ -42,6 +40,11 @@ typedef enum peft_range_kind { PEFT_RANGE_FULL, PEFT_RANGE_VALUES, PEFT_RANGE_PE
 /* end: low and high, of values or in percent; not used with PEFT_RANGE_FULL. */
 typedef struct peft_opt_range { peft_range_kind kind; double end[2]; } peft_opt_range;
 
+/* Row i as it is shown to users; NULL: after the last. */
+PEFT_API const peft_option *peft_sys_opt_row(const peft_opt_key *keys, size_t i);
+/* Sets the members of the struct at values to the defaults of the table. PEFT_E_INVALID: a default is not a value of
+ * its row, or an argument is NULL. */
+PEFT_API PEFT_NODISCARD peft_status peft_sys_opt_defaults(const peft_opt_key *keys, void *values);
 /* Reads text (NULL: no settings) and sets the members that it names of the struct at values; the others keep what they
  * hold, such as defaults. Bit i of *seen (may be NULL) becomes 1 where text names keys[i]. PEFT_E_OPTION, with a
  * message that begins with "who: ": not a list of settings, an unknown name, one given twice, or a value that does not

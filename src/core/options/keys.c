@@ -9,13 +9,16 @@
 
 enum { MOST = 64, LONGEST = 200 };     /* keys of a table; bytes of a name or value */
 
-static pf_kind kind_of(const peft_opt_key *k) { return (pf_kind){ k->type, k->lo, k->hi, k->choices }; }
+static pf_kind kind_of(const peft_opt_key *k)
+{
+    return (pf_kind){ k->option.type, k->option.lo, k->option.hi, k->choices };
+}
 
 static peft_status refuse_name(const peft_opt_key *keys, const char *name, const char *who)
 {
     const char *known[MOST];
     size_t n = 0;
-    for (; keys[n].name && n < MOST; n++) known[n] = keys[n].name;
+    for (; keys[n].option.name && n < MOST; n++) known[n] = keys[n].option.name;
     return pf_name_refuse(who, name, known, n);
 }
 
@@ -29,15 +32,38 @@ static peft_status store_setting(const peft_opt_key *keys, const pf_setting *giv
     if (given->error) return pf_setting_refuse(PEFT_E_OPTION, who, given);
     snprintf(name, sizeof name, "%.*s", (int)(given->name_length < LONGEST ? given->name_length : LONGEST),
              given->name);
-    while (k->name && strcmp(k->name, name)) k++;
-    if (!k->name) return refuse_name(keys, name, who);
+    while (k->option.name && strcmp(k->option.name, name)) k++;
+    if (!k->option.name) return refuse_name(keys, name, who);
     const pf_kind kind = kind_of(k);
     if (!pf_setting_value(given, text, sizeof text) || !pf_value_read(&kind, text, &v))
-        return pf_value_refuse(&kind, who, k->name, text);
+        return pf_value_refuse(&kind, who, k->option.name, text);
     const uint64_t bit = (uint64_t)1 << (k - keys);
-    if (*seen & bit) return pf_fail(PEFT_E_OPTION, "%s: option '%s' is given twice; expected once", who, k->name);
+    if (*seen & bit)
+        return pf_fail(PEFT_E_OPTION, "%s: option '%s' is given twice; expected once", who, k->option.name);
     *seen |= bit;
-    memcpy(values + k->offset, &v, pf_value_size(k->type));
+    memcpy(values + k->offset, &v, pf_value_size(k->option.type));
+    return PEFT_OK;
+}
+
+const peft_option *peft_sys_opt_row(const peft_opt_key *keys, size_t i)
+{
+    for (; keys && keys->option.name; keys++, i--) if (!i) return &keys->option;
+    return NULL;
+}
+
+peft_status peft_sys_opt_defaults(const peft_opt_key *keys, void *values)
+{
+    PK_FLOAT_SCOPE;
+    pf_value v;
+    if (!keys || !values) return pf_fail(PEFT_E_INVALID, "peft_sys_opt_defaults: %s is NULL", keys ? "values" : "keys");
+    for (const peft_opt_key *k = keys; k->option.name; k++) {
+        const pf_kind kind = kind_of(k);
+        if (!*k->option.fallback) continue;
+        if (!pf_value_read(&kind, k->option.fallback, &v))
+            return pf_fail(PEFT_E_INVALID, "option '%s': its default '%s' is not a value of its row", k->option.name,
+                           k->option.fallback);
+        memcpy((char *)values + k->offset, &v, pf_value_size(k->option.type));
+    }
     return PEFT_OK;
 }
 
@@ -58,15 +84,15 @@ size_t peft_sys_opt_print(const peft_opt_key *keys, const void *values, char *te
 {
     PK_FLOAT_SCOPE;
     size_t length = 0;
-    for (const peft_opt_key *k = keys; k->name; k++) {
+    for (const peft_opt_key *k = keys; k->option.name; k++) {
         char value[128];
         pf_value v;
         const pf_kind kind = kind_of(k);
-        memcpy(&v, (const char *)values + k->offset, pf_value_size(k->type));
+        memcpy(&v, (const char *)values + k->offset, pf_value_size(k->option.type));
         pf_value_print(&kind, &v, value, sizeof value);
         const bool fits = length < capacity;
         length += (size_t)snprintf(fits ? text + length : NULL, fits ? capacity - length : 0, "%s%s=%s",
-                                   k == keys ? "" : ",", k->name, value);
+                                   k == keys ? "" : ",", k->option.name, value);
     }
     return length;
 }

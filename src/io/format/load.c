@@ -8,17 +8,22 @@ enum { ONLY_SLICE = -1 };                                     /* option slice no
 
 #define AT(field) offsetof(load_options, field)
 static const peft_opt_key keys[] = {
-    { "max_side",  'i', AT(limits.max_side),  1, 1 << 24, NULL },
-    { "max_bytes", 'i', AT(limits.max_bytes), 1, 1ll << 46, NULL },
-    { "slice",     'i', AT(slice),            0, 1 << 24, NULL },
-    { 0 }
+    { { "max_side", 'i', "65536", 1, 1 << 24, "largest width and height in pixels" }, AT(limits.max_side), NULL },
+    { { "max_bytes", 'i', "1073741824", 1, 1ll << 46, "most bytes of the file, and of the decoded picture" },
+      AT(limits.max_bytes), NULL },
+    { { "slice", 'i', "", 0, 1 << 24, "index, from 0, of the picture in a file of several; none: the file must hold "
+        "one" }, AT(slice), NULL },
+    { { 0 }, 0, NULL }
 };
 #undef AT
 
+const peft_option *peft_image_option(size_t i) { return peft_sys_opt_row(keys, i); }
+
 static peft_status parse_options(const char *options, load_options *o, uint64_t *seen)
 {
-    *o = (load_options){ { 65536, 1 << 30 }, ONLY_SLICE };
-    return peft_sys_opt_read(keys, options, "image", o, seen);
+    *o = (load_options){ .slice = ONLY_SLICE };
+    peft_status s = peft_sys_opt_defaults(keys, o);
+    return s ? s : peft_sys_opt_read(keys, options, "image", o, seen);
 }
 
 peft_status io_image_check_options(const char *options, bool *any)

@@ -5,17 +5,23 @@
 
 #define AT(field) offsetof(io_loader_options, field)
 static const peft_opt_key keys[] = {
-    { "batch",     'i', AT(batch),     1, 1 << 16, NULL },
-    { "shuffle",   'b', AT(shuffle),   0, 0, NULL },
-    { "drop_last", 'b', AT(drop_last), 0, 0, NULL },
-    { "train",     'b', AT(train),     0, 0, NULL },
-    { "seed",      'i', AT(seed),      0, 0, NULL },
-    { "threads",   'i', AT(threads),   0, 256, NULL },
-    { "cache",     'i', AT(cache),     0, 1ll << 46, NULL },
-    { "mixup",     'f', AT(mixup),     0, 4, NULL },
-    { 0 }
+    { { "batch", 'i', "16", 1, 1 << 16, "samples in a batch" }, AT(batch), NULL },
+    { { "shuffle", 'b', "false", 0, 0, "a new order of the samples in each epoch" }, AT(shuffle), NULL },
+    { { "drop_last", 'b', "false", 0, 0, "an epoch's last batch is left out where it is not full" },
+      AT(drop_last), NULL },
+    { { "train", 'b', "false", 0, 0, "the transform's training augmentations act" }, AT(train), NULL },
+    { { "seed", 'i', "", 0, 0, "seed of order, augmentation and mixup; none: the one that the data set's context has "
+        "now" }, AT(seed), NULL },
+    { { "threads", 'i', "0", 0, 256, "threads that prepare batches ahead; 0: the caller prepares them" },
+      AT(threads), NULL },
+    { { "cache", 'i', "268435456", 0, 1ll << 46, "most bytes of decoded images that are kept" }, AT(cache), NULL },
+    { { "mixup", 'f', "0", 0, 4, "training: a sample and its targets are blended with the next sample's, in a share "
+        "drawn from Beta(mixup, mixup); 0: not" }, AT(mixup), NULL },
+    { { 0 }, 0, NULL }
 };
 #undef AT
+
+const peft_option *peft_loader_option(size_t i) { return peft_sys_opt_row(keys, i); }
 
 static peft_status begin(peft_loader *l)
 {
@@ -52,8 +58,9 @@ peft_status peft_loader_create(peft_dataset *d, peft_transform *t, const char *o
 {
     if (!d || !t || !out)
         return io_fail(PEFT_E_INVALID, "loader: %s is NULL", !d ? "data set" : !t ? "transform" : "out");
-    io_loader_options o = { .batch = 16, .cache = 256 << 20, .seed = (int64_t)peft_context_seed(d->ctx) };
-    peft_status s = peft_sys_opt_read(keys, options, "loader", &o, NULL);
+    io_loader_options o = { .seed = (int64_t)peft_context_seed(d->ctx) };
+    peft_status s = peft_sys_opt_defaults(keys, &o);
+    if (!s) s = peft_sys_opt_read(keys, options, "loader", &o, NULL);
     if (s) return s;
     if (o.drop_last && d->count < o.batch)
         return io_fail(PEFT_E_OPTION, "loader: drop_last with batch=%lld leaves nothing of %lld samples",

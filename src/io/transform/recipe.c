@@ -6,7 +6,7 @@
 #include <stdio.h>
 
 enum {
-#define IO_SETTING(kind, name, low, high, words, ...) KEY_##name,
+#define IO_SETTING(kind, name, low, high, words, fallback, help) KEY_##name,
 #include "io/transform/recipe.def"
 #undef IO_SETTING
     KEYS, KEYS_OF_OLD = KEY_crop_offset                       /* settings of earlier versions: those before this one */
@@ -14,18 +14,14 @@ enum {
 _Static_assert(KEYS <= 64, "peft_sys_opt_read reports the settings that a text gives as bits of a uint64_t");
 
 static const peft_opt_key keys[] = {
-#define IO_SETTING(kind, name, low, high, words, ...) \
-    { #name, IO_LETTER_##kind, offsetof(io_recipe, name), low, high, words },
+#define IO_SETTING(kind, name, low, high, words, fallback, help) \
+    { { #name, IO_LETTER_##kind, fallback, low, high, help }, offsetof(io_recipe, name), words },
 #include "io/transform/recipe.def"
 #undef IO_SETTING
-    { 0 }
+    { { 0 }, 0, NULL }
 };
 
-static const io_recipe defaults = {
-#define IO_SETTING(kind, name, low, high, words, ...) .name = __VA_ARGS__,
-#include "io/transform/recipe.def"
-#undef IO_SETTING
-};
+const peft_option *peft_transform_option(size_t i) { return peft_sys_opt_row(keys, i); }
 
 /* Whether the text gave this setting. */
 static bool sets(uint64_t seen, int key) { return seen >> key & 1; }
@@ -118,8 +114,8 @@ static peft_status lay_over(const char *text, io_recipe *r)
 
 peft_status io_recipe_parse(const char *base, const char *text, io_recipe *r)
 {
-    *r = defaults;
-    peft_status s = lay_over(base, r);
+    peft_status s = peft_sys_opt_defaults(keys, r);
+    if (!s) s = lay_over(base, r);
     return s ? s : lay_over(text, r);
 }
 

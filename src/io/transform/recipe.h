@@ -26,7 +26,7 @@ enum { IO_LETTER_WHOLE = 'i', IO_LETTER_REAL = 'f', IO_LETTER_PAIR = '2', IO_LET
        IO_LETTER_WORD = 'c', IO_LETTER_SIDE = 'x', IO_LETTER_RANGE = 'r' };
 
 typedef struct io_recipe {
-#define IO_SETTING(kind, name, low, high, words, ...) io_setting_##kind name;
+#define IO_SETTING(kind, name, low, high, words, fallback, help) io_setting_##kind name;
 #include "io/transform/recipe.def"
 #undef IO_SETTING
 } io_recipe;

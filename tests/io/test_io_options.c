@@ -1,0 +1,116 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * test_io_options.c -- the tables of options of libpeft-io: each row is complete, each default is a value that the
+ * function of the table accepts and has when nothing is given, and what lies outside a row's bounds is refused. */
+#include "io_files.h"
+#include <peft/io.h>
+
+static peft_dataset *data;
+static peft_transform *plain;
+
+static peft_status image(const char *text)
+{
+    peft_image *im = NULL;
+    const peft_status s = peft_image_load(io_ctx, in_folder("set/a/1.png"), text, &im);
+    peft_image_free(im);
+    return s;
+}
+
+static peft_status transform(const char *text)
+{
+    peft_transform *t = NULL;
+    const peft_status s = peft_transform_parse(io_ctx, text, &t);
+    peft_transform_free(t);
+    return s;
+}
+
+static peft_status loader(const char *text)
+{
+    peft_loader *l = NULL;
+    const peft_status s = peft_loader_create(data, plain, text, &l);
+    peft_loader_free(l);
+    return s;
+}
+
+static const struct table {
+    const char *what;
+    const peft_option *(*row)(size_t);
+    peft_status (*take)(const char *text);
+} tables[] = { { "image", peft_image_option, image }, { "transform", peft_transform_option, transform },
+               { "loader", peft_loader_option, loader } };
+
+static const char *setting(const char *name, const char *value)
+{
+    static char text[200];
+    snprintf(text, sizeof text, "%s=%s", name, value);
+    return text;
+}
+
+static void open_data(void)
+{
+    save_picture(in_folder("set/a/1.png"), 8, 8, 3, 1);
+    save_picture(in_folder("set/b/2.png"), 8, 8, 3, 2);
+    ok(peft_dataset_open(io_ctx, in_folder("set"), NULL, &data));
+    ok(peft_transform_parse(io_ctx, "size=8", &plain));
+}
+
+static void close_data(void)
+{
+    peft_dataset_free(data);
+    peft_transform_free(plain);
+}
+
+START_TEST(tables_are_complete_and_their_defaults_valid)
+{
+    open_data();
+    for (size_t k = 0; k < sizeof tables / sizeof *tables; k++) {
+        const peft_option *o;
+        size_t n = 0;
+        for (; (o = tables[k].row(n)); n++) {
+            const char *name = peft_option_name(o), *value = peft_option_fallback(o), *help = peft_option_help(o);
+            double low, high;
+            char beyond[40];
+            ck_assert_msg(*name && value && strlen(help) > 8 && !strchr(help, '\n'), "%s, %s", tables[k].what, name);
+            ck_assert_ptr_nonnull(peft_option_type(o));
+            if (*value) ok(tables[k].take(setting(name, value)));
+            if (!peft_option_bounds(o, &low, &high)) continue;
+            snprintf(beyond, sizeof beyond, "%.0f", 2 * high + 1);
+            fails(PEFT_E_OPTION, name, tables[k].take(setting(name, beyond)));
+            snprintf(beyond, sizeof beyond, "%.0f", low - 1);
+            fails(PEFT_E_OPTION, name, tables[k].take(setting(name, beyond)));
+        }
+        ck_assert_uint_gt(n, 2);
+        fails(PEFT_E_OPTION, "unknown option 'no_such_option'", tables[k].take("no_such_option=1"));
+    }
+    close_data();
+}
+END_TEST
+
+/* The text of a transform without settings is that of all defaults. */
+START_TEST(the_defaults_of_a_transform)
+{
+    peft_transform *t;
+    char text[1200] = "";
+    const peft_option *o;
+    for (size_t i = 0; (o = peft_transform_option(i)); i++)
+        snprintf(text + strlen(text), sizeof text - strlen(text), "%s%s=%s", i ? "," : "", peft_option_name(o),
+                 peft_option_fallback(o));
+    ok(peft_transform_parse(io_ctx, "", &t));
+    ck_assert_str_eq(peft_transform_text(t), text);
+    peft_transform_free(t);
+}
+END_TEST
+
+/* A loader without options has batches of the default's size. */
+START_TEST(the_defaults_of_a_loader)
+{
+    peft_loader *l;
+    open_data();
+    ok(peft_loader_create(data, plain, NULL, &l));
+    ck_assert_int_eq(peft_loader_batch_size(l), strtol(peft_option_fallback(peft_loader_option(0)), NULL, 10));
+    peft_loader_free(l);
+    close_data();
+}
+END_TEST
+
+IO_SUITE_MAIN("io options", tables_are_complete_and_their_defaults_valid, the_defaults_of_a_transform,
+              the_defaults_of_a_loader)
