@@ -3,8 +3,8 @@
  * float; reading, resizing, cropping. Part of libpeft-io; io.h says what holds for all of it. */
 #ifndef PEFT_IMAGE_H
 #define PEFT_IMAGE_H
-#include <peft/options.h>
 #include <peft/context.h>
+#include <peft/options.h>
 PEFT_BEGIN_DECLS
 
 typedef struct peft_image peft_image;

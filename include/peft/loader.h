@@ -2,8 +2,8 @@
  * loader.h -- batches of a data set for the trainer. Part of libpeft-io; io.h says what holds for all of it. */
 #ifndef PEFT_LOADER_H
 #define PEFT_LOADER_H
-#include <peft/options.h>
 #include <peft/dataset.h>
+#include <peft/options.h>
 #include <peft/tensor.h>
 #include <peft/transform.h>
 PEFT_BEGIN_DECLS

@@ -3,8 +3,8 @@
  * says what holds for all of it. */
 #ifndef PEFT_TRANSFORM_H
 #define PEFT_TRANSFORM_H
-#include <peft/options.h>
 #include <peft/image.h>
+#include <peft/options.h>
 PEFT_BEGIN_DECLS
 
 typedef struct peft_transform peft_transform;
