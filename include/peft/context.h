@@ -35,6 +35,31 @@ PEFT_API void peft_context_free(peft_context *ctx);
  * depend on the number. PEFT_E_INVALID: out of range. */
 PEFT_API PEFT_NODISCARD peft_status peft_context_set_threads(peft_context *ctx, int n);
 
+/* share 1: sessions and trainers that are made from now on compute in one pool of threads, which the context starts for
+ * the first of them and ends with the last, instead of one pool each. Those of another number of threads (option
+ * "threads", or peft_context_set_threads in between) get a pool for that number. Called from several threads at once,
+ * they take turns operation by operation, in the order of the calls, so that no more threads compute than the pool has.
+ * Results have the same bits. share 0, as at first: a pool each. PEFT_E_INVALID: share is neither. */
+PEFT_API PEFT_NODISCARD peft_status peft_context_share_threads(peft_context *ctx, int share);
+
+/* A job of the library, and a pool of threads of the program's: fn calls job(arg, i) once for each i of 0 .. n-1, in
+ * any of its threads and in any order, and returns when all of these calls have returned. It may run several at once,
+ * or all of them in the calling thread. A job never waits for one that has not begun. */
+typedef void (*peft_job_fn)(void *arg, int i);
+typedef void (*peft_pool_fn)(peft_job_fn job, void *arg, int n, void *user);
+
+/* Sessions and trainers that are made from now on compute in fn's threads and start none themselves; whether threads are
+ * shared makes no difference to them. n is their number of threads (peft_context_set_threads: as many as fn's pool has)
+ * or less; with one thread fn is never called. fn is called for each operation, by the thread that called the session or
+ * trainer, so by several threads at once where several compute; fn and user have to live until the last of these
+ * sessions and trainers is freed. Results have the same bits as with the library's threads.
+ * Where a session is used in a task of the pool itself, fn is called there: a pool that cannot wait inside a task for
+ * other tasks has to run the jobs in the calling thread then. While fn waits it must not use the session or trainer that
+ * called it, neither in a job nor in another task that it takes up. Jobs that fn did not run are run by the library in
+ * the calling thread. In a process forked after they were made, sessions and trainers compute in the calling thread
+ * alone, and fn is not called. fn NULL: the library's own threads again. */
+PEFT_API PEFT_NODISCARD peft_status peft_context_set_pool(peft_context *ctx, peft_pool_fn fn, void *user);
+
 /* The seed of everything random: initial values, dropout, the order of a loader that has no option seed. The same seed
  * gives the same numbers. */
 PEFT_API PEFT_NODISCARD peft_status peft_context_set_seed(peft_context *ctx, uint64_t seed);

@@ -162,15 +162,20 @@ double pk_fma_peak(const pk_table *t, double seconds);
 /* --- thread pool --------------------------------------------------------------------------------------------
  * pk_pool_run calls fn once for each task 0 .. tasks-1, on the calling thread and the pool's workers. Which thread runs
  * which task is not defined, so a result must not depend on it. Tasks start in the order of their numbers. Workers
- * sleep between calls. The caller runs all tasks alone when the pool is NULL, has one thread or is already serving a
- * call, and in the child after a fork. */
+ * sleep between calls. Calls from several threads take turns. The caller runs all tasks alone when the pool is NULL or
+ * has one thread, when the call comes from a task, and in the child after a fork. */
 typedef void (*pk_task)(void *arg, int64_t task, int worker);        /* worker in 0..threads-1, for scratch */
 /* Size of the memory for a pool, which the caller allocates and frees. */
 size_t pk_pool_bytes(int threads);
 /* Starts the workers. Returns the number of threads including the caller's: fewer than asked for when the system
  * refuses to start more (1: no worker). Every pool that was started must be stopped. */
 int    pk_pool_start(pk_pool *p, int threads);
+/* A pool without threads of its own: run(job, arg, n, user) calls job(arg, i) for each i of 0 .. n-1 in any threads, of
+ * which up to n may run at once, and returns when all have returned. */
+typedef void (*pk_borrow)(void (*job)(void *arg, int i), void *arg, int n, void *user);
+void   pk_pool_borrow(pk_pool *p, int threads, pk_borrow run, void *user);
 void   pk_pool_stop(pk_pool *p);
+int    pk_pool_alive(const pk_pool *p);                              /* 0: this process was forked from the pool's */
 int    pk_pool_threads(const pk_pool *p);                            /* NULL: 1 */
 void   pk_pool_run(pk_pool *p, int64_t tasks, pk_task fn, void *arg);
 /* Waits until *count >= minimum. A task may so wait for one of a smaller number, which has always been started. */

@@ -2,7 +2,13 @@
  * pool.c -- the threads that share the tasks of one call. A call opens a round; workers join it, take task numbers
  * from a counter until none is left, and leave. The caller works too, then closes the round and waits only for those
  * who joined, so a worker that wakes late costs nothing. Between rounds a worker watches for a third of a
- * millisecond (a step is some hundred short calls, and waking takes long), then sleeps. */
+ * millisecond (a step is some hundred short calls, and waking takes long), then sleeps.
+ *
+ * Several threads may call at once: their rounds take turns, in the order of the calls. A thread that waits watches
+ * and then sleeps as a worker does.
+ *
+ * A pool may instead borrow the program's threads: a round is then one call of the program's function, which runs
+ * `threads` jobs somewhere. Each job takes task numbers from the same counter, and owns the scratch of its number. */
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -17,28 +23,34 @@
 #define ROUND_OPEN    UINT64_C(0x10000)
 #define ROUND_ONE     UINT64_C(0x20000)
 
+/* thread, or, in a pool that borrows threads: whether the job of this number has begun in this round. */
 typedef struct worker {
     pk_pool *pool;
-    pthread_t thread;
+    union { pthread_t thread; atomic_int begun; };
     int index;
 } worker;
 
 struct pk_pool {
     int threads;
     pid_t owner;                        /* threads do not survive a fork: in another process the pool is empty */
-    atomic_int busy;                    /* a call is being served: calls from its tasks and from others run alone */
+    pk_borrow run; void *user;          /* runs the jobs of a round in threads of the program's; NULL: own workers */
+    atomic_int finished;                /* jobs of the round that have returned */
     pk_task fn; void *arg; int64_t tasks;                       /* of the round; read only by those who joined it */
     _Alignas(PK_ALIGN) atomic_int_least64_t next;
     _Alignas(PK_ALIGN) atomic_uint_least64_t state;
+    _Alignas(PK_ALIGN) atomic_int_least64_t called, served;     /* calls so far, and those of them that are done */
     pthread_mutex_t lock;               /* for sleeping only */
-    pthread_cond_t wake, done;
-    int sleepers, caller_sleeps, stop;  /* under lock */
+    pthread_cond_t wake, done, turn;
+    int sleepers, caller_sleeps, waiting, stop;  /* under lock */
     worker workers[];
 };
 
+/* This thread runs a task of some pool. What a task calls runs alone: a round of its own could wait for this one. */
+static _Thread_local int inside;
+
 size_t pk_pool_bytes(int threads)
 {
-    return sizeof(pk_pool) + (size_t)(threads > 1 ? threads - 1 : 0) * sizeof(worker);
+    return sizeof(pk_pool) + (size_t)(threads > 1 ? threads : 0) * sizeof(worker);
 }
 
 int pk_pool_threads(const pk_pool *p)
@@ -88,11 +100,14 @@ static int watch(pk_pool *p, int (*wanted)(uint64_t, uint64_t), uint64_t with)
 
 static void take_tasks(pk_pool *p, int index)
 {
+    const int before = inside;
+    inside = 1;
     for (;;) {
         int64_t task = atomic_fetch_add_explicit(&p->next, 1, memory_order_relaxed);
-        if (task >= p->tasks) return;
+        if (task >= p->tasks) break;
         p->fn(p->arg, task, index);
     }
+    inside = before;
 }
 
 /* Joins a round that is open and not `seen`; its number in *seen. */
@@ -153,7 +168,32 @@ static void stop_workers(pk_pool *p, int count)
     for (int i = 0; i < count; i++) pthread_join(p->workers[i].thread, NULL);
     pthread_cond_destroy(&p->wake);
     pthread_cond_destroy(&p->done);
+    pthread_cond_destroy(&p->turn);
     pthread_mutex_destroy(&p->lock);
+}
+
+static void init(pk_pool *p, int threads, pk_borrow run, void *user)
+{
+    p->threads = threads < 1 ? 1 : threads > (int)ROUND_WORKERS ? (int)ROUND_WORKERS : threads;
+    p->owner = getpid();
+    p->run = run;
+    p->user = user;
+    p->sleepers = p->caller_sleeps = p->waiting = p->stop = 0;
+    atomic_init(&p->finished, 0);
+    atomic_init(&p->next, 0);
+    atomic_init(&p->state, 0);
+    atomic_init(&p->called, 0);
+    atomic_init(&p->served, 0);
+    pthread_mutex_init(&p->lock, NULL);
+    pthread_cond_init(&p->wake, NULL);
+    pthread_cond_init(&p->done, NULL);
+    pthread_cond_init(&p->turn, NULL);
+}
+
+void pk_pool_borrow(pk_pool *p, int threads, pk_borrow run, void *user)
+{
+    init(p, threads, run, user);
+    for (int i = 0; i < p->threads && p->threads > 1; i++) atomic_init(&p->workers[i].begun, 1);
 }
 
 /* The least stack of a worker. musl's default is 128 KiB; AVX-512 kernels compiled without optimization take 1.4 MiB. */
@@ -161,15 +201,7 @@ static void stop_workers(pk_pool *p, int count)
 
 int pk_pool_start(pk_pool *p, int threads)
 {
-    p->threads = threads < 1 ? 1 : threads > (int)ROUND_WORKERS ? (int)ROUND_WORKERS : threads;
-    p->owner = getpid();
-    p->sleepers = p->caller_sleeps = p->stop = 0;
-    atomic_init(&p->busy, 0);
-    atomic_init(&p->next, 0);
-    atomic_init(&p->state, 0);
-    pthread_mutex_init(&p->lock, NULL);
-    pthread_cond_init(&p->wake, NULL);
-    pthread_cond_init(&p->done, NULL);
+    init(p, threads, NULL, NULL);
 
     pthread_attr_t attributes;
     size_t stack;
@@ -193,7 +225,12 @@ int pk_pool_start(pk_pool *p, int threads)
 
 void pk_pool_stop(pk_pool *p)
 {
-    if (p && p->owner == getpid()) stop_workers(p, p->threads - 1);
+    if (p && p->owner == getpid()) stop_workers(p, p->run ? 0 : p->threads - 1);
+}
+
+int pk_pool_alive(const pk_pool *p)
+{
+    return p->owner == getpid();
 }
 
 /* Opens the next round: its number is one more than the last one's. */
@@ -222,16 +259,69 @@ static void close_round(pk_pool *p)
     pthread_mutex_unlock(&p->lock);
 }
 
+/* Waits until all calls before this one are done. */
+static void take_turn(pk_pool *p)
+{
+    const int64_t mine = atomic_fetch_add(&p->called, 1);
+    if (atomic_load(&p->served) == mine) return;
+    for (int64_t end = nanoseconds() + WATCH_NANOSECONDS; nanoseconds() < end; sched_yield())
+        if (atomic_load(&p->served) == mine) return;
+    pthread_mutex_lock(&p->lock);
+    p->waiting++;
+    while (atomic_load(&p->served) != mine) pthread_cond_wait(&p->turn, &p->lock);
+    p->waiting--;
+    pthread_mutex_unlock(&p->lock);
+}
+
+static void give_turn(pk_pool *p)
+{
+    pthread_mutex_lock(&p->lock);
+    atomic_fetch_add(&p->served, 1);
+    if (p->waiting) pthread_cond_broadcast(&p->turn);
+    pthread_mutex_unlock(&p->lock);
+}
+
+/* Job i of a round in a borrowed thread. What the program's function does wrong (a number twice, one that there is not,
+ * a call after the round) does nothing here. */
+static void run_job(void *arg, int i)
+{
+    pk_pool *p = arg;
+    if (i < 0 || i >= p->threads || atomic_exchange(&p->workers[i].begun, 1)) return;
+    PK_FLOAT_SCOPE;
+    take_tasks(p, i);
+    atomic_fetch_add_explicit(&p->finished, 1, memory_order_release);
+}
+
+/* Jobs that the program's function left out run here, and those that it did not wait for are waited for. */
+static void run_borrowed(pk_pool *p, int64_t tasks, pk_task fn, void *arg)
+{
+    const int jobs = tasks < p->threads ? (int)tasks : p->threads;
+    p->fn = fn;
+    p->arg = arg;
+    p->tasks = tasks;
+    atomic_store(&p->next, 0);
+    atomic_store(&p->finished, 0);
+    for (int i = 0; i < jobs; i++) atomic_store(&p->workers[i].begun, 0);
+    p->run(run_job, p, jobs, p->user);
+    for (int i = 0; i < jobs; i++) run_job(p, i);
+    pk_await(&p->finished, jobs);
+}
+
 void pk_pool_run(pk_pool *p, int64_t tasks, pk_task fn, void *arg)
 {
-    if (p && p->threads > 1 && tasks > 1 && p->owner == getpid() && !atomic_exchange(&p->busy, 1)) {
+    if (!p || p->threads < 2 || tasks < 2 || inside || !pk_pool_alive(p)) {
+        for (int64_t task = 0; task < tasks; task++) fn(arg, task, 0);
+        return;
+    }
+    take_turn(p);
+    if (p->run) {
+        run_borrowed(p, tasks, fn, arg);
+    } else {
         open_round(p, tasks, fn, arg);
         take_tasks(p, 0);
         close_round(p);
-        atomic_store(&p->busy, 0);
-        return;
     }
-    for (int64_t task = 0; task < tasks; task++) fn(arg, task, 0);
+    give_turn(p);
 }
 
 /* Short as a rule; but the thread waited for may have been put aside, and should then get this one's core. */

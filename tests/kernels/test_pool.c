@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * test_pool.c -- the thread pool: every task once, whatever the numbers; thousands of short calls, with and without
- * sleep between them; calls from tasks, from two threads at once, and after fork. */
+ * sleep between them; calls from tasks, from several threads at once, and after fork; threads of the program. */
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -128,6 +128,125 @@ START_TEST(two_callers)
 }
 END_TEST
 
+/* Calls of several threads take turns: no more tasks run at once than the pool has threads. */
+typedef struct { pk_pool *pool; atomic_int running, most, done; } turns;
+
+static void crowded(void *arg, int64_t task, int worker)
+{
+    turns *t = arg;
+    (void)task, (void)worker;
+    const int now = atomic_fetch_add(&t->running, 1) + 1;
+    for (int most = atomic_load(&t->most); now > most;)
+        if (atomic_compare_exchange_weak(&t->most, &most, now)) break;
+    usleep(100);
+    atomic_fetch_sub(&t->running, 1);
+    atomic_fetch_add(&t->done, 1);
+}
+
+static void *call_crowded(void *arg)
+{
+    turns *t = arg;
+    for (int i = 0; i < 100; i++) pk_pool_run(t->pool, 7, crowded, t);
+    return NULL;
+}
+
+START_TEST(callers_take_turns)
+{
+    turns t = { .pool = start(2) };
+    pthread_t other[4];
+    for (int i = 0; i < 4; i++) ck_assert_int_eq(pthread_create(&other[i], NULL, call_crowded, &t), 0);
+    for (int i = 0; i < 4; i++) pthread_join(other[i], NULL);
+    ck_assert_int_eq(atomic_load(&t.done), 4 * 100 * 7);
+    ck_assert_int_eq(atomic_load(&t.most), 2);
+    stop(t.pool);
+}
+END_TEST
+
+/* --- threads of the program ---------------------------------------------------------------------- */
+typedef struct { int i; void (*job)(void *, int); void *arg; useconds_t late; } errand;
+
+static void *run_errand(void *arg)
+{
+    errand *e = arg;
+    usleep(e->late);
+    e->job(e->arg, e->i);
+    return NULL;
+}
+
+static void with_threads(void (*job)(void *, int), void *arg, int n, void *user)
+{
+    pthread_t thread[8];
+    errand e[8];
+    (void)user;
+    for (int i = 0; i < n; i++) {
+        e[i] = (errand){ i, job, arg, 0 };
+        ck_assert_int_eq(pthread_create(&thread[i], NULL, run_errand, &e[i]), 0);
+    }
+    for (int i = 0; i < n; i++) pthread_join(thread[i], NULL);
+}
+
+static void from_the_last(void (*job)(void *, int), void *arg, int n, void *user)
+{
+    (void)user;
+    while (n-- > 0) job(arg, n);
+}
+
+static void some_twice(void (*job)(void *, int), void *arg, int n, void *user)
+{
+    (void)user;
+    for (int i = -1; i <= 8; i += 2) job(arg, i), job(arg, i);
+    job(arg, n);
+}
+
+/* Returns while its job still runs. */
+static void too_early(void (*job)(void *, int), void *arg, int n, void *user)
+{
+    static errand e;
+    pthread_t *thread = user;
+    if (*thread) pthread_join(*thread, NULL);
+    e = (errand){ n - 1, job, arg, 300 };
+    ck_assert_int_eq(pthread_create(thread, NULL, run_errand, &e), 0);
+}
+
+START_TEST(borrowed_threads)
+{
+    static const pk_borrow runs[] = { with_threads, from_the_last, some_twice, too_early };
+    for (size_t k = 0; k < sizeof runs / sizeof *runs; k++)
+        for (int threads = 1; threads <= 4; threads++) {
+            pthread_t last = 0;
+            pk_pool *p = aligned_alloc(PK_ALIGN, (pk_pool_bytes(threads) + PK_ALIGN - 1) / PK_ALIGN * PK_ALIGN);
+            pk_pool_borrow(p, threads, runs[k], &last);
+            ck_assert_int_eq(pk_pool_threads(p), threads);
+            for (int64_t tasks = 0; tasks <= 10; tasks++) run_and_check(p, tasks, 3);
+            if (last) pthread_join(last, NULL);
+            stop(p);
+        }
+}
+END_TEST
+
+/* A number of a worker is one thread's at a time: its scratch is safe. */
+static atomic_int holder[4];
+static void hold(void *arg, int64_t task, int worker)
+{
+    job *j = arg;
+    if (atomic_fetch_add(&holder[worker], 1)) atomic_fetch_add(&j->wrong, 1);
+    usleep(50);
+    atomic_fetch_sub(&holder[worker], 1);
+    atomic_fetch_add(&j->done[task], 1);
+}
+
+START_TEST(scratch_of_borrowed_threads)
+{
+    pk_pool *p = aligned_alloc(PK_ALIGN, (pk_pool_bytes(4) + PK_ALIGN - 1) / PK_ALIGN * PK_ALIGN);
+    pk_pool_borrow(p, 4, with_threads, NULL);
+    job j = { .pool = p, .threads = 4 };
+    pk_pool_run(p, 200, hold, &j);
+    for (int i = 0; i < 200; i++) ck_assert_int_eq(atomic_load(&j.done[i]), 1);
+    ck_assert_int_eq(atomic_load(&j.wrong), 0);
+    stop(p);
+}
+END_TEST
+
 START_TEST(after_fork)
 {
     pk_pool *p = start(4);
@@ -170,4 +289,5 @@ START_TEST(signals)                 /* blocked in the workers, the caller's mask
 }
 END_TEST
 
-SUITE_MAIN("pool", every_task_once, many_calls, uneven_tasks, calls_from_tasks, two_callers, after_fork, signals)
+SUITE_MAIN("pool", every_task_once, many_calls, uneven_tasks, calls_from_tasks, two_callers,
+           callers_take_turns, borrowed_threads, scratch_of_borrowed_threads, after_fork, signals)

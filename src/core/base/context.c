@@ -125,6 +125,23 @@ peft_status peft_context_set_threads(peft_context *ctx, int n)
     return PEFT_OK;
 }
 
+peft_status peft_context_share_threads(peft_context *ctx, int share)
+{
+    if (!ctx) return pf_fail(PEFT_E_INVALID, "peft_context_share_threads: ctx is NULL");
+    if (share != 0 && share != 1)
+        return pf_fail(PEFT_E_INVALID, "peft_context_share_threads: share is %d; expected 0 (a pool for each session and "
+                       "trainer) or 1 (one pool)", share);
+    ctx->share = share;
+    return PEFT_OK;
+}
+
+peft_status peft_context_set_pool(peft_context *ctx, peft_pool_fn fn, void *user)
+{
+    if (!ctx) return pf_fail(PEFT_E_INVALID, "peft_context_set_pool: ctx is NULL");
+    ctx->pool = fn, ctx->pool_user = user;
+    return PEFT_OK;
+}
+
 peft_status peft_context_set_seed(peft_context *ctx, uint64_t seed)
 {
     if (!ctx) return pf_fail(PEFT_E_INVALID, "peft_context_set_seed: ctx is NULL");

@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
- * team.h -- the threads of one session or trainer, and the options that say how graphs are compiled for them. */
+ * team.h -- the threads of one session or trainer, its own, the context's shared ones or the program's, and the options
+ * that say how graphs are compiled for them. */
 #ifndef PF_TEAM_H
 #define PF_TEAM_H
 #include "core/graph/exec.h"
 #include "core/options/options.h"
 
+typedef struct pf_threads pf_threads;        /* a pool and how many teams compute in it */
+
 /* Kernels and product are the context's when the team is started: what is set on the context later is for others. */
 typedef struct pf_team {
     peft_context *ctx;
-    pk_pool *pool;
+    pf_threads *in;                      /* NULL: one thread */
+    pk_pool *pool;                       /* of in */
     int threads;
     const pk_table *kernels;
     pk_gemm_kind gemm;

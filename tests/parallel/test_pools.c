@@ -1,0 +1,331 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * test_pools.c -- whose threads compute: a pool for each session and trainer, one pool of the context, or the
+ * program's. Results have the same bits; shared threads are started once and end with the last user. Meant to be run
+ * under -fsanitize=thread too. */
+#include <dirent.h>
+#include <pthread.h>
+#include <sys/wait.h>
+#include "failing_alloc.h"
+#include "tiny_bits.h"
+
+enum { THREADS = 4 };
+
+/* --- pools of a program -------------------------------------------------------------------------- */
+/* A thread for each job: nothing simpler runs them at once. */
+typedef struct { peft_job_fn job; void *arg; int i; } errand;
+
+static void *run_errand(void *arg)
+{
+    const errand *e = arg;
+#ifdef __x86_64__
+    __builtin_ia32_ldmxcsr(0x7f80);                     /* this thread rounds towards zero */
+#endif
+    e->job(e->arg, e->i);
+    return NULL;
+}
+
+static void with_pthreads(peft_job_fn job, void *arg, int n, void *user)
+{
+    pthread_t thread[THREADS];
+    errand e[THREADS];
+    ck_assert_int_le(n, THREADS);
+    for (int i = 0; i < n; i++) {
+        e[i] = (errand){ job, arg, i };
+        ck_assert_int_eq(pthread_create(&thread[i], NULL, run_errand, &e[i]), 0);
+    }
+    for (int i = 0; i < n; i++) pthread_join(thread[i], NULL);
+    atomic_fetch_add((atomic_int *)user, n);
+}
+
+static void here(peft_job_fn job, void *arg, int n, void *user)
+{
+    for (int i = 0; i < n; i++) job(arg, i);
+    atomic_fetch_add((atomic_int *)user, n);
+}
+
+static void backwards(peft_job_fn job, void *arg, int n, void *user)
+{
+    while (n-- > 0) job(arg, n);
+    atomic_fetch_add((atomic_int *)user, 1);
+}
+
+/* Leaves jobs out, runs others twice, and some that there are not. */
+static void wrong(peft_job_fn job, void *arg, int n, void *user)
+{
+    job(arg, -1);
+    job(arg, n - 1);
+    job(arg, n - 1);
+    job(arg, THREADS);
+    atomic_fetch_add((atomic_int *)user, 1);
+}
+
+/* --- the same bits ------------------------------------------------------------------------------- */
+static void record(const tiny *t, tiny_bits *bits)
+{
+    peft_trainer *r = tiny_trainer(t->model, "batch=4,lr=1e-2,clip_norm=1,threads=%d", THREADS);
+    for (int i = 0; i < 2; i++) tiny_step(r, 4, 4 * i);
+    tiny_step(r, 3, 8);
+    tiny_bits_training(bits, r);
+    peft_session *s = tiny_session(t->model, "batch=2,threads=%d", THREADS);
+    tiny_batch b = tiny_batch_make(t->model, 2, 50);
+    peft_tensor *logits = tiny_tensor(t->ctx, PEFT_F32, 2, 2, (int)t->model->classes);
+    OK(peft_session_predict(s, b.images, logits));
+    tiny_finite(logits, "logits");
+    tiny_bits_tensor(bits, "logits", "", logits);
+    peft_tensor_free(logits);
+    tiny_batch_free(&b);
+    peft_session_free(s);
+    peft_trainer_free(r);
+}
+
+START_TEST(same_bits_with_every_pool)
+{
+    static const struct { const char *name; int share; peft_pool_fn fn; } ways[] = {
+        { "own threads", 0, NULL }, { "shared threads", 1, NULL }, { "threads of the program", 0, with_pthreads },
+        { "threads of the program, shared", 1, with_pthreads }, { "the calling thread", 0, here },
+        { "jobs in reverse order", 0, backwards }, { "jobs left out", 0, wrong } };
+    static const char *const backbones[] = { TINY_BACKBONE, TINY_WIDE };
+    static const char *const methods[] = { "ept", "full" };
+    for (size_t i = 0; i < 2; i++) {
+        tiny_bits bits[2] = { { 0 } };
+        for (size_t k = 0; k < sizeof ways / sizeof *ways; k++) {
+            atomic_int calls = 0;
+            tiny t = tiny_make(&(tiny_spec){ .backbone = backbones[i], .method = methods[i] });
+            OK(peft_context_share_threads(t.ctx, ways[k].share));
+            OK(peft_context_set_pool(t.ctx, ways[k].fn, &calls));
+            record(&t, &bits[k > 0]);
+            OK(peft_context_set_pool(t.ctx, NULL, NULL));
+            OK(peft_context_share_threads(t.ctx, 0));
+            tiny_free(&t);
+            ck_assert_int_eq(calls > 0, ways[k].fn != NULL);
+            if (k) tiny_same(&bits[0], &bits[1], ways[k].name);
+        }
+        tiny_bits_free(&bits[0]);
+    }
+}
+END_TEST
+
+START_TEST(bad_arguments)
+{
+    tiny t = tiny_make(&(tiny_spec){ .method = "ept" });
+    FAILS(PEFT_E_INVALID, "ctx is NULL", peft_context_share_threads(NULL, 1));
+    FAILS(PEFT_E_INVALID, "share is 2", peft_context_share_threads(t.ctx, 2));
+    FAILS(PEFT_E_INVALID, "share is -1", peft_context_share_threads(t.ctx, -1));
+    FAILS(PEFT_E_INVALID, "ctx is NULL", peft_context_set_pool(NULL, here, NULL));
+    tiny_free(&t);
+}
+END_TEST
+
+/* --- several at once ----------------------------------------------------------------------------- */
+typedef struct { peft_model *m; int number, rounds; tiny_bits bits; } caller;
+
+static void *work(void *arg)
+{
+    caller *c = arg;
+    peft_session *s = c->number % 2 ? tiny_session(c->m, "batch=3,threads=%d", THREADS) : NULL;
+    peft_trainer *r = s ? NULL : tiny_trainer(c->m, "batch=3,lr=1e-2,threads=%d", THREADS);
+    peft_tensor *logits = tiny_tensor(c->m->backbone->ctx, PEFT_F32, 2, 3, (int)c->m->classes);
+    for (int i = 0; i < c->rounds; i++) {
+        tiny_batch b = tiny_batch_make(c->m, 3, 10 * c->number + i);
+        if (s) OK(peft_session_predict(s, b.images, logits));
+        else OK(peft_trainer_step(r, b.images, b.labels, NULL));
+        if (s) tiny_bits_tensor(&c->bits, "logits", "", logits);
+        tiny_batch_free(&b);
+    }
+    if (r) tiny_bits_training(&c->bits, r);
+    peft_tensor_free(logits);
+    peft_trainer_free(r);
+    peft_session_free(s);
+    return NULL;
+}
+
+enum { CALLERS = 4 };
+
+static void call(caller *c, bool together, int rounds)
+{
+    pthread_t thread[CALLERS];
+    tiny t[CALLERS];
+    for (int i = 0; i < CALLERS; i++) {
+        t[i] = tiny_make(&(tiny_spec){ .method = "ept" });
+        c[i] = (caller){ .m = t[i].model, .number = i, .rounds = rounds };
+        OK(peft_context_share_threads(t[i].ctx, together));
+    }
+    const size_t before = peft_context_memory_used(t[0].ctx);
+    for (int i = 0; i < CALLERS; i++) {
+        if (!together) work(&c[i]);
+        else ck_assert_int_eq(pthread_create(&thread[i], NULL, work, &c[i]), 0);
+    }
+    for (int i = 0; i < CALLERS && together; i++) pthread_join(thread[i], NULL);
+    ck_assert_uint_eq(peft_context_memory_used(t[0].ctx), before);
+    OK(peft_context_share_threads(t[0].ctx, 0));
+    for (int i = 0; i < CALLERS; i++) tiny_free(&t[i]);
+}
+
+START_TEST(several_callers_share_threads)
+{
+    caller alone[CALLERS], together[CALLERS];
+    for (int round = 0; round < 3; round++) {
+        call(alone, false, 20);
+        call(together, true, 20);
+        for (int i = 0; i < CALLERS; i++) {
+            tiny_same(&alone[i].bits, &together[i].bits, "shared threads");
+            tiny_bits_free(&alone[i].bits);
+        }
+    }
+}
+END_TEST
+
+/* --- lives --------------------------------------------------------------------------------------- */
+static int thread_count(void)
+{
+    int n = 0;
+    DIR *d = opendir("/proc/self/task");
+    ck_assert_ptr_nonnull(d);
+    for (struct dirent *e; (e = readdir(d)); ) n += e->d_name[0] != '.';
+    closedir(d);
+    return n;
+}
+
+START_TEST(threads_live_as_long_as_their_users)
+{
+    tiny t = tiny_make(&(tiny_spec){ .method = "ept", .threads = THREADS });
+    const int before = thread_count();
+    const size_t memory = peft_context_memory_used(t.ctx);
+    peft_session *own = tiny_session(t.model, "batch=1");
+    ck_assert_int_eq(thread_count(), before + THREADS - 1);
+    OK(peft_context_share_threads(t.ctx, 1));
+    peft_session *a = tiny_session(t.model, "batch=1");
+    ck_assert_int_eq(thread_count(), before + 2 * (THREADS - 1));          /* what was made before has its own */
+    peft_session *b = tiny_session(t.model, "batch=2");
+    peft_trainer *r = tiny_trainer(t.model, "batch=2");
+    ck_assert_int_eq(thread_count(), before + 2 * (THREADS - 1));
+    peft_session *two = tiny_session(t.model, "threads=2"), *again = tiny_session(t.model, "threads=2");
+    ck_assert_int_eq(thread_count(), before + 2 * (THREADS - 1) + 1);
+    peft_session_free(own);
+    ck_assert_int_eq(thread_count(), before + THREADS - 1 + 1);
+    peft_session_free(a);
+    peft_session_free(two);
+    peft_trainer_free(r);
+    ck_assert_int_eq(thread_count(), before + THREADS - 1 + 1);            /* b and again use them */
+    peft_session_free(again);
+    ck_assert_int_eq(thread_count(), before + THREADS - 1);
+    peft_session_free(b);
+    ck_assert_int_eq(thread_count(), before);
+    ck_assert_uint_eq(peft_context_memory_used(t.ctx), memory);
+    b = tiny_session(t.model, "batch=1");
+    ck_assert_int_eq(thread_count(), before + THREADS - 1);
+    peft_session_free(b);
+    OK(peft_context_share_threads(t.ctx, 0));
+    tiny_free(&t);
+}
+END_TEST
+
+/* A program's pool: no thread is started. */
+START_TEST(borrowed_threads_only)
+{
+    atomic_int calls = 0;
+    tiny t = tiny_make(&(tiny_spec){ .method = "ept", .threads = THREADS });
+    const int before = thread_count();
+    OK(peft_context_set_pool(t.ctx, here, &calls));
+    peft_session *s = tiny_session(t.model, "batch=1");
+    ck_assert_int_eq(thread_count(), before);
+    peft_session_free(s);
+    ck_assert_int_eq(calls, 0);
+    OK(peft_context_set_pool(t.ctx, NULL, NULL));
+    tiny_free(&t);
+}
+END_TEST
+
+static void predict(const tiny *t, peft_session *s, float *to)
+{
+    tiny_batch b = tiny_batch_make(t->model, 2, 0);
+    peft_tensor *logits = tiny_tensor(t->ctx, PEFT_F32, 2, 2, 3);
+    OK(peft_session_predict(s, b.images, logits));
+    memcpy(to, peft_tensor_cdata(logits), 6 * sizeof *to);
+    peft_tensor_free(logits);
+    tiny_batch_free(&b);
+}
+
+static void not_here(peft_job_fn job, void *arg, int n, void *user)
+{
+    if (getpid() != *(pid_t *)user) abort();
+    for (int i = 0; i < n; i++) job(arg, i);
+}
+
+/* In a forked process what was made before computes in the calling thread, and what is made there has threads. */
+static void fork_with(const tiny *t)
+{
+    float expected[6], got[6];
+    peft_session *s = tiny_session(t->model, "batch=2");
+    predict(t, s, expected);
+    const pid_t child = fork();
+    if (child == 0) {
+        alarm(60);
+        predict(t, s, got);
+        bool good = !memcmp(expected, got, sizeof got);
+        OK(peft_context_set_pool(t->ctx, NULL, NULL));
+        peft_session *more = tiny_session(t->model, "batch=2");
+        good &= thread_count() == THREADS;
+        predict(t, more, got);
+        good &= !memcmp(expected, got, sizeof got);
+        peft_session_free(s);
+        predict(t, more, got);
+        good &= !memcmp(expected, got, sizeof got);
+        peft_session_free(more);
+        _exit(good ? 0 : 1);
+    }
+    int status = 0;
+    ck_assert_int_eq(waitpid(child, &status, 0), child);
+    ck_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    predict(t, s, got);
+    ck_assert(!memcmp(expected, got, sizeof got));
+    peft_session_free(s);
+}
+
+START_TEST(after_fork)
+{
+    pid_t own = getpid();
+    tiny t = tiny_make(&(tiny_spec){ .method = "ept", .threads = THREADS });
+    OK(peft_context_share_threads(t.ctx, 1));
+    fork_with(&t);
+    OK(peft_context_set_pool(t.ctx, not_here, &own));
+    fork_with(&t);
+    OK(peft_context_set_pool(t.ctx, NULL, NULL));
+    OK(peft_context_share_threads(t.ctx, 0));
+    tiny_free(&t);
+}
+END_TEST
+
+/* Any allocation refused: an error, nothing leaks, and the pool of those that live is as it was. */
+static peft_status live(peft_context *ctx, void *arg)
+{
+    peft_options *o = NULL;
+    peft_backbone *b = NULL;
+    peft_model *m = NULL;
+    peft_session *s[2] = { NULL };
+    (void)arg;
+    peft_status status = peft_context_share_threads(ctx, 1);
+    if (!status) status = peft_options_create(ctx, &o);
+    if (!status) status = peft_options_parse(o, "image_size=8,patch=4,width=16,depth=1,heads=2,mlp=16,classes=3");
+    if (!status) status = peft_backbone_create(ctx, o, &b);
+    if (!status) status = peft_model_create(b, NULL, &m);
+    peft_options_free(o);
+    o = NULL;
+    if (!status) status = peft_options_create(ctx, &o);
+    if (!status) status = peft_options_parse(o, "threads=2");
+    for (int i = 0; i < 2 && !status; i++) status = peft_session_create(m, o, &s[i]);
+    for (int i = 0; i < 2; i++) peft_session_free(s[i]);
+    peft_model_free(m);
+    peft_backbone_free(b);
+    peft_options_free(o);
+    return status;
+}
+
+START_TEST(refused_memory)
+{
+    ck_assert_int_gt(failing_alloc_loop(live, NULL), 10);
+}
+END_TEST
+
+SUITE_MAIN("pools", same_bits_with_every_pool, bad_arguments, several_callers_share_threads,
+           threads_live_as_long_as_their_users, borrowed_threads_only, after_fork, refused_memory)
