@@ -2,6 +2,7 @@
  * test_defaults_page.c -- docs/defaults.md lists every option of the methods, the head and the trainer with the default
  * that it has; and what header comments show as an example is taken by what they show it for. */
 #include <dirent.h>
+#include <peft/io.h>
 #include "tiny.h"
 
 #ifndef PEFT_SOURCE_DIR
@@ -88,6 +89,15 @@ static bool is_list(const char *text)
         && strcmp(text, "name=value");
 }
 
+/* The first name in text is one of this table of libpeft-io's options. */
+static bool names_row(const char *text, const peft_option *row(size_t i))
+{
+    const size_t n = strcspn(text, "=");
+    for (size_t i = 0; row(i); i++)
+        if (strlen(peft_option_name(row(i))) == n && !strncmp(peft_option_name(row(i)), text, n)) return true;
+    return false;
+}
+
 static int check_quotes(const tiny *t, const char *file, const char *comment)
 {
     int seen = 0;
@@ -105,8 +115,10 @@ static int check_quotes(const tiny *t, const char *file, const char *comment)
         OK(peft_options_create(t->ctx, &o));
         ck_assert_msg(!peft_options_parse(o, text), "%s: \"%s\": %s", file, text, peft_last_error());
         ck_assert_msg(a_method_takes(t, o) || takes(o, pf_model_options) || takes(o, pf_trainer_options)
-                      || takes(o, pf_backbone_load_options) || takes(o, pf_backbone_create_options),
-                      "%s: \"%s\" fits no method, no model, no trainer and no backbone", file, text);
+                      || takes(o, pf_backbone_load_options) || takes(o, pf_backbone_create_options)
+                      || names_row(text, peft_image_option) || names_row(text, peft_transform_option)
+                      || names_row(text, peft_loader_option),
+                      "%s: \"%s\" fits no method, model, trainer, backbone, picture, transform or loader", file, text);
         peft_options_free(o);
         seen++;
     }
