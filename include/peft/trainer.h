@@ -168,10 +168,10 @@ PEFT_API const peft_tensor *peft_trainer_logits(const peft_trainer *t);
  * x 2 a step needs; with cache_features those behind the frozen part), "cache_hits" (samples found so far),
  * "cache_samples" (kept, or in the file). _float gives any of them, _int the counts (PEFT_E_DTYPE: a number).
  * PEFT_E_NOTFOUND: no such figure; the names are listed. PEFT_E_STATE: not known yet. *out is then untouched. */
-PEFT_API PEFT_NODISCARD peft_status peft_trainer_get_int(const peft_trainer *t, const char *what, int64_t *out);
-PEFT_API PEFT_NODISCARD peft_status peft_trainer_get_float(const peft_trainer *t, const char *what, double *out);
+PEFT_API PEFT_NODISCARD peft_status peft_trainer_get_int(const peft_trainer *t, const char *name, int64_t *out);
+PEFT_API PEFT_NODISCARD peft_status peft_trainer_get_float(const peft_trainer *t, const char *name, double *out);
 /* The same without a status, for a line of progress: NaN where there is no such figure or it is not known yet. */
-PEFT_API double  peft_trainer_get(const peft_trainer *t, const char *what);
+PEFT_API double  peft_trainer_get(const peft_trainer *t, const char *name);
 PEFT_API void    peft_trainer_describe(const peft_trainer *t, peft_text_fn fn, void *user);
 
 /* The whole state (parameters, moments, buffers, step, epoch, seed, settings, the rate of peft_trainer_set_lr, what is

@@ -193,7 +193,7 @@ START_TEST(failures_change_nothing)
             if (!first) tiny_step(x, N, 2 * N);
             o.mode = bad[k].mode;
             FAILS(bad[k].status, bad[k].text, peft_trainer_step(x, b.images, b.labels, NULL));
-            ck_assert(!x->pending && !x->forwarded && x->step == 1);
+            ck_assert(!x->pending && !x->forward_samples && x->step == 1);
             ck_assert_int_eq(x->samples, bad[k].rewinds || first ? samples : samples + N);
             tiny_bits_training(&after, x);
             tiny_same(&before, &after, bad[k].text);

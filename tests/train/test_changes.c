@@ -307,7 +307,7 @@ START_TEST(figures_by_name)
           "cache_samples", peft_trainer_get_int(x, "steps", &count));
     FAILS(PEFT_E_NOTFOUND, "'Loss'", peft_trainer_get_float(x, "Loss", &number));
     FAILS(PEFT_E_INVALID, "trainer is NULL", peft_trainer_get_int(NULL, "step", &count));
-    FAILS(PEFT_E_INVALID, "what is NULL", peft_trainer_get_float(x, NULL, &number));
+    FAILS(PEFT_E_INVALID, "name is NULL", peft_trainer_get_float(x, NULL, &number));
     FAILS(PEFT_E_INVALID, "out is NULL", peft_trainer_get_float(x, "step", NULL));
     ck_assert(count == -5 && number == -5);
     for (int i = 0; i < 2; i++) tiny_step(x, N, 0);

@@ -1,22 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0
- * evaluate.c -- a trainer's images on their way into a graph, logits in evaluation mode. */
+ * evaluate.c -- peft_trainer_evaluate (logits in evaluation mode), the conversion and check of pixels that it shares
+ * with training, and the short functions of peft/trainer.h about inputs, logits and description. */
 #include <stdio.h>
 #include <string.h>
 #include "core/bits/finite.h"
 #include "core/train/trainer.h"
 
-const void *pf_trainer_reals(const peft_tensor *x, pk_real *room)
+const void *pf_trainer_as_real(const peft_tensor *x, pk_real *buffer)
 {
     if (x->type == PF_REAL) return x->data;
-    pf_to_real(room, x->data, x->type, peft_tensor_count(x));
-    return room;
+    pf_to_real(buffer, x->data, x->type, peft_tensor_count(x));
+    return buffer;
 }
 
-peft_status pf_trainer_pixels(const peft_trainer *t, const pk_real *images, const int64_t *ids, int64_t n)
+peft_status pf_trainer_check_pixels(const peft_trainer *t, const pk_real *images, const int64_t *ids, int64_t n)
 {
-    const int64_t one = pf_trainer_image(t);
+    const int64_t image = pf_trainer_image_elements(t);
     for (int64_t i = 0; i < n; i++) {
-        if (pf_finite(images + i * one, one)) continue;
+        if (pf_finite(images + i * image, image)) continue;
         char id[40] = "";
         if (ids && ids[i] >= 0) snprintf(id, sizeof id, " (sample id %lld)", (long long)ids[i]);
         return pf_fail(PEFT_E_NONFINITE, "images: sample %lld of the batch%s holds NaN or Inf; nothing was computed",
@@ -25,27 +26,28 @@ peft_status pf_trainer_pixels(const peft_trainer *t, const pk_real *images, cons
     return PEFT_OK;
 }
 
-/* As many samples as are compiled for at once; missing ones are zero. */
+/* Runs t->eval for chunks of its batch size: one call, or one for each sample if there is a front. A batch of fewer
+ * samples is filled up with zeros. */
 peft_status peft_trainer_evaluate(peft_trainer *t, const peft_tensor *images, peft_tensor *logits)
 {
     PK_FLOAT_SCOPE;
     int64_t n;
     PF_TRY(pf_trainer_ready(t));
-    const int64_t one = pf_trainer_image(t), out = pf_shape_count(&t->model->output), chunk = t->eval.batch;
+    const int64_t image = pf_trainer_image_elements(t), out = pf_shape_count(&t->model->output), chunk = t->eval.batch;
     PF_TRY(pf_check_images(t->model, images, t->batch, &n));
     PF_TRY(pf_check_result(&t->model->output, logits, n));
     PF_TRY(pf_given_bind(&t->given, &t->eval, n, 0));
-    const pk_real *pixels = pf_trainer_reals(images, t->images);
-    PF_TRY(pf_trainer_pixels(t, pixels, NULL, n));
+    const pk_real *pixels = pf_trainer_as_real(images, t->images);
+    PF_TRY(pf_trainer_check_pixels(t, pixels, NULL, n));
     pf_forward_end(t);
     if (n < chunk) {
-        if (pixels != t->images) memcpy(t->images, pixels, (size_t)(n * one) * sizeof(pk_real));
-        memset(t->images + n * one, 0, (size_t)((chunk - n) * one) * sizeof(pk_real));
+        if (pixels != t->images) memcpy(t->images, pixels, (size_t)(n * image) * sizeof(pk_real));
+        memset(t->images + n * image, 0, (size_t)((chunk - n) * image) * sizeof(pk_real));
         pixels = t->images;
     }
     for (int64_t i = 0; i < n; i += chunk) {
         PF_TRY(pf_given_bind(&t->given, &t->eval, n, i));
-        pf_exec_input(&t->eval.exec, t->eval.images, pixels + i * one);
+        pf_exec_input(&t->eval.exec, t->eval.images, pixels + i * image);
         pf_exec_run(&t->eval.exec, 0, t->eval.exec.g.nodes);
         memcpy((pk_real *)logits->data + i * out, pf_exec_data(&t->eval.exec, t->eval.logits),
                (size_t)((chunk < n ? chunk : n) * out) * sizeof(pk_real));
@@ -55,7 +57,7 @@ peft_status peft_trainer_evaluate(peft_trainer *t, const peft_tensor *images, pe
 
 peft_status peft_trainer_input(peft_trainer *t, const char *name, const peft_tensor *value)
 {
-    return t ? pf_given_set(&t->given, name, value) : pf_fail(PEFT_E_INVALID, "trainer is NULL");
+    return t ? pf_given_set(&t->given, name, value) : pf_fail(PEFT_E_INVALID, "trainer is NULL: expected a pointer");
 }
 
 const peft_tensor *peft_trainer_logits(const peft_trainer *t)

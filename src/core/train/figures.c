@@ -6,13 +6,13 @@
 #include "core/options/options.h"
 #include "core/train/trainer.h"
 
-/* A row is either a count, or a number that is NaN while it is not known. */
+/* A figure is a count (whole), or a number, which is NaN until it is known. unknown: why it is not, for the message. */
 typedef struct figure { const char *name; bool whole; int64_t count; double number; const char *unknown; } figure;
 enum { FIGURES = 13 };
 #define COUNT(name, value) { name, true, (int64_t)(value), 0, NULL }
 #define NUMBER(name, value, unknown) { name, false, 0, value, unknown }
 
-static void list(const peft_trainer *t, figure to[FIGURES])
+static void fill_figures(const peft_trainer *t, figure rows[FIGURES])
 {
     const figure all[FIGURES] = {
         NUMBER("loss", t->last_loss, "no backward pass since the trainer was made, or the loss of the last one was "
@@ -25,65 +25,66 @@ static void list(const peft_trainer *t, figure to[FIGURES])
         NUMBER("step_seconds", t->seconds > 0 ? t->seconds : NAN, "no backward pass since the trainer was made"),
         COUNT("planned_bytes", pf_trainer_bytes(t)), COUNT("arena_bytes", t->arena_bytes),
         COUNT("flops", t->net.exec.flops), COUNT("cache_hits", t->cache.hits),
-        COUNT("cache_samples", t->cache.shelf ? t->cache.shelf->used : 0) };
-    memcpy(to, all, sizeof all);
+        COUNT("cache_samples", t->cache.records ? t->cache.records->count : 0) };
+    memcpy(rows, all, sizeof all);
 }
 
-static const figure *find(const figure all[FIGURES], const char *what)
+static const figure *find(const figure all[FIGURES], const char *name)
 {
-    for (int i = 0; i < FIGURES; i++) if (!strcmp(what, all[i].name)) return &all[i];
+    for (int i = 0; i < FIGURES; i++) if (!strcmp(name, all[i].name)) return &all[i];
     return NULL;
 }
 
-static peft_status not_there(const figure all[FIGURES], const char *what)
+static peft_status unknown_name(const figure all[FIGURES], const char *name)
 {
     const char *names[FIGURES];
     char text[200];
     for (int i = 0; i < FIGURES; i++) names[i] = all[i].name;
-    const char *near = pf_nearest(what, names, FIGURES);
-    return pf_fail(PEFT_E_NOTFOUND, "'%.60s': a trainer has no such figure%s%s%s; expected %s", what,
+    const char *near = pf_nearest(name, names, FIGURES);
+    return pf_fail(PEFT_E_NOTFOUND, "'%.60s': a trainer has no such figure%s%s%s; expected %s", name,
                    near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "",
                    pf_names_text(names, FIGURES, ", ", " or ", text, sizeof text));
 }
 
-/* Writes the row named what; PEFT_E_STATE where its number is not known. */
-static peft_status look_up(const peft_trainer *t, const char *what, const void *out, figure *to)
+/* Copies the figure called name to *row. PEFT_E_STATE: it is not known yet; *row is set all the same. out: where the
+ * caller will write the value, checked for NULL. */
+static peft_status get_figure(const peft_trainer *t, const char *name, const void *out, figure *row)
 {
     figure all[FIGURES];
-    if (!t || !what || !out)
-        return pf_fail(PEFT_E_INVALID, "%s is NULL: expected a pointer", !t ? "trainer" : !what ? "what" : "out");
-    list(t, all);
-    const figure *f = find(all, what);
-    if (!f) return not_there(all, what);
-    *to = *f;
+    if (!t || !name || !out)
+        return pf_fail(PEFT_E_INVALID, "%s is NULL: expected a pointer", !t ? "trainer" : !name ? "name" : "out");
+    fill_figures(t, all);
+    const figure *f = find(all, name);
+    if (!f) return unknown_name(all, name);
+    *row = *f;
     if (f->whole || !isnan(f->number)) return PEFT_OK;
-    return pf_fail(PEFT_E_STATE, "'%s' is not known: %s", what, f->unknown);
+    return pf_fail(PEFT_E_STATE, "'%s' is not known: %s", name, f->unknown);
 }
 
-peft_status peft_trainer_get_int(const peft_trainer *t, const char *what, int64_t *out)
+peft_status peft_trainer_get_int(const peft_trainer *t, const char *name, int64_t *out)
 {
     figure f;
-    const peft_status s = look_up(t, what, out, &f);
+    const peft_status s = get_figure(t, name, out, &f);
     if (s && s != PEFT_E_STATE) return s;
     if (!f.whole)
-        return pf_fail(PEFT_E_DTYPE, "'%s' is a real number: ask for it by peft_trainer_get_float", what);
+        return pf_fail(PEFT_E_DTYPE, "'%s' is a real number: ask for it by peft_trainer_get_float", name);
     *out = f.count;
     return PEFT_OK;
 }
 
-peft_status peft_trainer_get_float(const peft_trainer *t, const char *what, double *out)
+peft_status peft_trainer_get_float(const peft_trainer *t, const char *name, double *out)
 {
     figure f;
-    PF_TRY(look_up(t, what, out, &f));
+    PF_TRY(get_figure(t, name, out, &f));
     *out = f.whole ? (double)f.count : f.number;
     return PEFT_OK;
 }
 
-double peft_trainer_get(const peft_trainer *t, const char *what)
+double peft_trainer_get(const peft_trainer *t, const char *name)
 {
     figure all[FIGURES];
-    if (!t || !what) return NAN;
-    list(t, all);
-    const figure *f = find(all, what);
+    if (!t || !name) return NAN;
+    fill_figures(t, all);
+    const figure *f = find(all, name);
     return !f ? NAN : f->whole ? (double)f->count : f->number;
 }

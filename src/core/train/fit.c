@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
- * fit.c -- trains for epochs over batches from a callback. The position (epoch, batch) is part of the trainer's state,
- * so that a restored run goes on at the batch where it stopped. */
+ * fit.c -- peft_trainer_fit: trains for epochs on batches from a callback. Epoch and batch are part of the training
+ * state, so that a restored run goes on with the next batch of its epoch. */
 #include "core/train/trainer.h"
 
-/* Gets the next batch into the views; *n 0: the epoch has no more. Where the callback fails, the error is that of the
- * last libpeft function that failed in it, or what it gave to peft_set_error. */
+/* Has the callback fill t->image_view and t->label_view; *n: samples, 0 after the epoch's last batch. If the callback
+ * fails, the error is that of the last libpeft function that failed in it, or that it gave to peft_set_error. */
 static peft_status next_batch(peft_trainer *t, peft_batch_fn next, void *user, int64_t *n)
 {
     const long long batch = t->batch_in_epoch, epoch = t->epoch;
@@ -30,10 +30,10 @@ static peft_status report(peft_trainer *t, peft_progress_fn progress, void *user
     if (!progress) return PEFT_OK;
     pf_error_watch();
     const int stop = progress(t, user);
-    return stop ? pf_stopped(t, "progress callback", stop) : PEFT_OK;
+    return stop ? pf_callback_failed(t, "progress callback", stop) : PEFT_OK;
 }
 
-/* The rest of the current epoch. */
+/* Trains on the rest of the current epoch. */
 static peft_status one_epoch(peft_trainer *t, peft_batch_fn next, peft_progress_fn progress, void *user)
 {
     for (;;) {
@@ -49,7 +49,7 @@ static peft_status one_epoch(peft_trainer *t, peft_batch_fn next, peft_progress_
     t->epoch++;
     if (!pf_pending_count(t)) return PEFT_OK;
     const int64_t step = t->step;
-    PF_TRY(peft_trainer_update(t));                   /* fewer than accumulate are left */
+    PF_TRY(peft_trainer_update(t));                   /* of the last passes, fewer than "accumulate" */
     return t->step > step ? report(t, progress, user) : PEFT_OK;
 }
 

@@ -1,28 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0
- * forward.c -- from a batch of images to logits in training mode: the part of a step in front of the loss. */
+ * forward.c -- the forward pass of a training step, from a batch of images to logits, with the feature cache. */
 #include <string.h>
 #include "core/train/trainer.h"
 
-static peft_status missing(const int64_t *ids, int64_t i)
+static peft_status not_cached(const int64_t *ids, int64_t i)
 {
-    return pf_fail(PEFT_E_NOTFOUND, "images is NULL, and sample id %lld (sample_ids[%lld]) is not in the cache: its "
-                   "image is needed", (long long)ids[i], (long long)i);
+    return pf_fail(PEFT_E_NOTFOUND, "images is NULL, but sample id %lld (sample_ids[%lld]) is not in the feature "
+                   "cache: give its image", (long long)ids[i], (long long)i);
 }
 
-/* Puts the outputs of the frozen part into net, sample by sample: from the cache, or computed. */
-static peft_status fill(peft_trainer *t, pf_compiled *net, const pk_real *images, const int64_t *ids, int64_t n)
+/* Fills the crossing values of net sample by sample, from the cache or by running the front. */
+static peft_status fill_crossings(peft_trainer *t, pf_compiled *net, const pk_real *images, const int64_t *ids,
+                                  int64_t n)
 {
-    for (int64_t i = 0; i < n && !images; i++) if (!pf_cache_knows(&t->cache, ids[i])) return missing(ids, i);
+    for (int64_t i = 0; i < n && !images; i++) if (!pf_cache_has(&t->cache, ids[i])) return not_cached(ids, i);
     for (int64_t i = 0; i < n; i++) {
         int64_t id = ids ? ids[i] : -1;
-        if (id < 0 && t->cache.shelf && !t->warned_ids) {
-            pf_log(t->ctx, 1, "cache_features: a sample without an id is computed anew each time; a loader gives ids "
-                   "only where the transform draws no random values");
+        if (id < 0 && t->cache.records && !t->warned_ids) {
+            pf_log(t->ctx, 1, "cache_features: a sample without an id (sample_ids) is not cached and is computed each "
+                   "time; a loader gives ids only if its transform draws no random values");
             t->warned_ids = true;
         }
         if (pf_cache_fetch(&t->cache, net, i, id)) continue;
-        if (!images) return missing(ids, i);
-        pf_exec_input(&t->front.exec, t->front.images, images + i * pf_trainer_image(t));
+        if (!images) return not_cached(ids, i);
+        pf_exec_input(&t->front.exec, t->front.images, images + i * pf_trainer_image_elements(t));
         pf_exec_run(&t->front.exec, 0, t->front.exec.g.nodes);
         for (uint32_t c = 0; c < net->crossings; c++)
             memcpy(pf_crossing_data(net, c, i), pf_crossing_data(&t->front, c, 0),
@@ -32,14 +33,14 @@ static peft_status fill(peft_trainer *t, pf_compiled *net, const pk_real *images
     return PEFT_OK;
 }
 
-/* Runs the nodes in front of the loss. There the head's batch norm writes its running statistics, so that no session of
- * this model may predict meanwhile; those of other models that share an adapter may. */
-static void run(peft_trainer *t)
+/* Runs the nodes before the loss. Batch norm of the head then writes its running statistics, for which the model's own
+ * lock is taken: sessions of this model wait, those of other models that share an adapter do not. */
+static void run_forward(peft_trainer *t)
 {
-    const bool writes = t->model->buffers.count > 0;
-    if (writes) pf_guard_write(&t->model->guard);
+    const bool has_statistics = t->model->buffers.count > 0;
+    if (has_statistics) pf_guard_write(&t->model->guard);
     pf_exec_run(&t->net.exec, 0, t->net.loss_node);
-    if (writes) pf_guard_done(&t->model->guard);
+    if (has_statistics) pf_guard_done(&t->model->guard);
 }
 
 peft_status pf_forward(peft_trainer *t, const peft_tensor *images, const int64_t *ids, int64_t n, const void *labels,
@@ -47,33 +48,33 @@ peft_status pf_forward(peft_trainer *t, const peft_tensor *images, const int64_t
 {
     pf_compiled *net = &t->net;
     pf_exec *e = &net->exec;
-    t->forwarded = 0;
-    PF_TRY(pf_trainer_net(t, n));
+    t->forward_samples = 0;
+    PF_TRY(pf_trainer_set_batch(t, n));
     PF_TRY(pf_given_bind(&t->given, net, n, 0));
     const double start = pf_trainer_now();
-    const pk_real *pixels = images ? pf_trainer_reals(images, t->images) : NULL;
-    const peft_status finite = pixels ? pf_trainer_pixels(t, pixels, ids, n) : PEFT_OK;
+    const pk_real *pixels = images ? pf_trainer_as_real(images, t->images) : NULL;
+    const peft_status finite = pixels ? pf_trainer_check_pixels(t, pixels, ids, n) : PEFT_OK;
     if (finite) {
         pf_pending_drop(t);
         return finite;
     }
-    if (t->front.crossings) PF_TRY(fill(t, net, pixels, ids, n));
+    if (t->front.crossings) PF_TRY(fill_crossings(t, net, pixels, ids, n));
     if (copy && pixels != t->images)
-        pixels = memcpy(t->images, pixels, (size_t)(n * pf_trainer_image(t)) * sizeof *pixels);
+        pixels = memcpy(t->images, pixels, (size_t)(n * pf_trainer_image_elements(t)) * sizeof *pixels);
     if (!t->pending) pf_pending_buffers(t, false);
     pf_exec_input(e, net->images, pixels);
     pf_exec_input(e, net->labels, labels);
     PF_TRY(pf_exec_bound(e));
     e->run.accumulate = t->pending > 0;
-    /* dropout differs in every pass of every rank */
+    /* the number of this pass among those of all ranks, so that each draws other dropout masks */
     e->run.step = ((uint64_t)t->step * (uint64_t)t->reduce.ranks + (uint64_t)t->reduce.rank) * (uint64_t)t->accumulate
                 + (uint64_t)t->pending;
     e->run.seed = t->seed;
-    run(t);
+    run_forward(t);
     t->logits_view.dim[0] = n;
     t->logits_view.data = memcpy(t->logits, pf_exec_data(e, net->logits),
                                  (size_t)(n * pf_shape_count(&t->model->output)) * sizeof(pk_real));
     t->seconds = pf_trainer_now() - start;
-    t->forwarded = n;
+    t->forward_samples = n;
     return PEFT_OK;
 }

@@ -4,8 +4,8 @@
 #include <string.h>
 #include "core/train/trainer.h"
 
-/* A list of one number >= 0 for each class, "1,2.5" or "[1, 2.5]", from option `name`; *out stays NULL where the option
- * is empty. */
+/* Reads option `name`, a list of one number >= 0 for each class, such as "1,2.5" or "[1, 2.5]". *out, which
+ * pf_loss_free frees, stays NULL if the option is empty. */
 static peft_status read_list(const peft_trainer *t, const char *name, const pk_real **out)
 {
     const char *given = pf_options_string(t->options, pf_trainer_options, name), *p = given;
@@ -34,8 +34,8 @@ static peft_status read_list(const peft_trainer *t, const char *name, const pk_r
                    given, (long long)classes);
 }
 
-/* What a weighted mean is divided by. auto does as torch's cross_entropy: by the sum of the labels' weights for ce, by
- * the batch size for soft_ce. */
+/* What the sum of weighted losses is divided by. auto: as torch's cross_entropy, by the sum of the labels' weights for
+ * ce and by the batch size for soft_ce. */
 static peft_status read_reduction(peft_trainer *t)
 {
     const char *reduction = pf_options_string(t->options, pf_trainer_options, "weight_reduction");

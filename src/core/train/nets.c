@@ -1,17 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
- * nets.c -- the nets of a trainer and the one arena they share.
+ * nets.c -- the compiled graphs (nets) of a trainer and the arena that they share. No step compiles or allocates: for a
+ * batch of fewer samples extents.h resizes the training net.
  *
- * A batch with fewer samples than were compiled for runs in the same net, whose extents are set to it for that step
- * (extents.h): no step compiles or allocates.
+ * Without a front, the training net and the evaluation net begin at the arena's start, one at a time, and the images of
+ * the batch are after them. With a front (cache_features) the training net has only the nodes after the frozen prefix.
+ * The crossing values of all samples are at the start of its memory. Before a step the front computes them sample by
+ * sample, in the memory after them. The training net then overwrites the front, and the images unless it reads them:
  *
- * Without a front one net runs at a time, over the whole arena but the batch's images. With one (cache_features) the
- * training net begins behind the frozen prefix: what it computes, of all samples, stands first in the arena; while that
- * is filled in, the front runs for one sample after the other in what is free behind, and the images stand behind the
- * front. All that is overwritten when the training net runs, unless it reads images itself.
- *
- *     filling     crossing values | front | .. | images
- *     a step      crossing values, other values of the net, scratch
- *     evaluation  net for a sample             | images
+ *     front       crossing values | memory of the front | .. | images
+ *     step        crossing values | other values and scratch of the training net
+ *     evaluation  memory of the evaluation net, one sample   | images
  */
 #include "core/train/trainer.h"
 
@@ -24,34 +22,37 @@ static pf_net_spec spec_of(const peft_trainer *t, int64_t n, bool training, pf_p
                           .compile = pf_team_spec(&t->team, wanted) };
 }
 
-int64_t pf_trainer_image(const peft_trainer *t)
+int64_t pf_trainer_image_elements(const peft_trainer *t)
 {
     int64_t s = t->model->backbone->shape.image;
     return 3 * s * s;
 }
 
-peft_status pf_trainer_net(peft_trainer *t, int64_t n)
+peft_status pf_trainer_set_batch(peft_trainer *t, int64_t n)
 {
     if (n == 1 && t->model->buffers.count)
-        return pf_fail(PEFT_E_SHAPE, "a batch of 1 sample: head %s has batch norm, which cannot train on one; choose "
-                       "another batch than %lld, or leave an epoch's last batch out (drop_last=true of a loader)",
+        return pf_fail(PEFT_E_SHAPE, "images: given a batch of 1 sample, but head %s has batch norm, which needs 2 or "
+                       "more; choose another batch than %lld, or leave an epoch's last batch out (drop_last=true of a "
+                       "loader)",
                        t->model->head->name, (long long)t->batch);
     if (pf_extents_set(&t->extents, n)) return PEFT_OK;
-    return pf_fail(PEFT_E_UNSUPPORTED, "a batch of %lld samples: a method of this model computes something else for "
-                   "fewer than %lld samples; expected full batches", (long long)n, (long long)t->batch);
+    return pf_fail(PEFT_E_UNSUPPORTED, "a batch of %lld samples: the graph of a method of this model has another "
+                   "structure for fewer than %lld samples; expected full batches (drop_last=true of a loader)",
+                   (long long)n, (long long)t->batch);
 }
 
 void pf_forward_end(peft_trainer *t)
 {
-    t->forwarded = 0;
+    t->forward_samples = 0;
     pf_extents_set(&t->extents, t->batch);
 }
 
-/* The front, if one is wanted and there is something to have it for; then what is behind it, or the whole. */
+/* Compiles the front, if features are cached and the prefix can be cut off, and the nodes after it; else the whole
+ * graph. */
 static peft_status compile_training(peft_trainer *t)
 {
     pf_net_spec front = spec_of(t, t->batch, true, PF_FRONT), net = spec_of(t, t->batch, true, PF_WHOLE);
-    if (t->apart) PF_TRY(pf_compiled_create(&t->front, &front));
+    if (t->split_prefix) PF_TRY(pf_compiled_create(&t->front, &front));
     if (t->front.crossings) net.part = PF_BACK;
     else pf_compiled_free(&t->front);
     PF_TRY(pf_compiled_create(&t->net, &net));
@@ -59,23 +60,23 @@ static peft_status compile_training(peft_trainer *t)
 }
 
 static size_t aligned(size_t bytes) { return (bytes + PK_ALIGN - 1) / PK_ALIGN * PK_ALIGN; }
-static size_t larger(size_t a, size_t b) { return a > b ? a : b; }
+static size_t maximum(size_t a, size_t b) { return a > b ? a : b; }
 
 static peft_status share_arena(peft_trainer *t)
 {
-    const bool apart = t->front.crossings > 0;
-    const size_t given = t->net.exec.plan.given, net = aligned(pf_exec_bytes(&t->net.exec)),
-        front = apart ? aligned(given + pf_exec_bytes(&t->front.exec)) : 0,
+    const bool has_front = t->front.crossings > 0;
+    const size_t crossing = t->net.exec.plan.given, net = aligned(pf_exec_bytes(&t->net.exec)),
+        front = has_front ? aligned(crossing + pf_exec_bytes(&t->front.exec)) : 0,
         eval = aligned(pf_exec_bytes(&t->eval.exec)),
-        images = (size_t)(t->batch * pf_trainer_image(t)) * sizeof(pk_real);
-    t->reads_images = t->net.exec.reads[t->net.images];
-    size_t before = larger(front, eval);                 /* of the images */
-    if (!apart || t->reads_images) before = larger(before, net);
-    t->arena_bytes = larger(before + images, net);
+        images = (size_t)(t->batch * pf_trainer_image_elements(t)) * sizeof(pk_real);
+    t->net_reads_images = t->net.exec.reads[t->net.images];
+    size_t images_offset = maximum(front, eval);
+    if (!has_front || t->net_reads_images) images_offset = maximum(images_offset, net);
+    t->arena_bytes = maximum(images_offset + images, net);
     t->arena = pf_alloc_zero(t->ctx, t->arena_bytes);
     if (!t->arena) return pf_nomem("arena", t->arena_bytes);
-    t->images = (pk_real *)((char *)t->arena + before);
-    if (apart) PF_TRY(pf_exec_bind(&t->front.exec, (char *)t->arena + given));
+    t->images = (pk_real *)((char *)t->arena + images_offset);
+    if (has_front) PF_TRY(pf_exec_bind(&t->front.exec, (char *)t->arena + crossing));
     PF_TRY(pf_exec_bind(&t->net.exec, t->arena));
     return pf_exec_bind(&t->eval.exec, t->arena);
 }
@@ -90,11 +91,11 @@ peft_status pf_trainer_compile(peft_trainer *t)
 
 size_t pf_trainer_bytes(const peft_trainer *t)
 {
-    /* targets and logits; labels and ids */
+    /* batch: targets and logits; labels and ids */
     const int64_t logits = t->batch * pf_shape_count(&t->model->output);
     size_t batch = (size_t)(2 * logits) * sizeof(pk_real)
                  + (size_t)(logits / t->model->classes + t->batch) * sizeof(int64_t);
-    /* tables of the graphs, and of the one that the trainer's making compares with */
+    /* graphs; twice that of net, for the one that pf_extents_find compares with */
     size_t tables = sizeof *t + t->slots * sizeof *t->slot + pf_compiled_table_bytes(&t->eval)
                   + pf_compiled_table_bytes(&t->front) + 2 * pf_compiled_table_bytes(&t->net)
                   + t->extents.count * sizeof *t->extents.item;

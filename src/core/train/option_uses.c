@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
- * option_uses.c -- trainer options that only some losses, optimisers or schedules read. To give one where nothing reads
- * it is an error: "momentum=0.9" with AdamW would otherwise train without momentum and report nothing. */
+ * option_uses.c -- trainer options that only some losses, optimisers or schedules read. It is an error to give one that
+ * the chosen ones do not read: "momentum=0.9" with AdamW would otherwise train without momentum and report nothing. */
 #include <string.h>
 #include "core/train/trainer.h"
 
 #define DECAYING "cosine warmup_cosine warmup_cosine_full_period linear warmup_linear"
 #define WARMING "warmup_cosine warmup_cosine_full_period warmup_linear"
-/* Where the option reader has one of values, option is read. quiet: no error where it is not, because programs give the
- * length of the run with every schedule. Options of losses are not listed here: each row of graph/loss names its
- * own. */
+/* `option` is read if the option `reader` has one of `values`: beta1 if optimizer is adamw. quiet: it is no error to
+ * give an option that is not read, because programs give the length of the run with every schedule. Options of losses
+ * are not listed here: each row of graph/loss names its own. */
 static const struct { const char *option, *reader, *values; bool quiet; } uses[] = {
     { "beta1", "optimizer", "adamw", false }, { "beta2", "optimizer", "adamw", false },
     { "eps", "optimizer", "adamw", false },
@@ -46,8 +46,8 @@ bool pf_option_is_read(const peft_options *o, const char *name)
     return true;
 }
 
-/* PEFT_E_OPTION where option is given and the chosen value of option `reader` does not read it; values: those that do.
- * For example momentum with reader "optimizer" and values "sgd". */
+/* PEFT_E_OPTION: option is given, and the value that option `reader` has does not read it; values: those that do. For
+ * example momentum with reader "optimizer" and values "sgd". */
 static peft_status check(const peft_options *o, const char *option, const char *reader, const char *values)
 {
     if (!is_set(o, option) || pf_option_is_read(o, option)) return PEFT_OK;

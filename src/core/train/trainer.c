@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * trainer.c -- the making and the end of a trainer. */
+ * trainer.c -- creates and frees a trainer: reads its options, then makes threads, optimiser state, graphs, cache and
+ * the buffers for a batch. */
 #include <math.h>
 #include <string.h>
 #include "core/train/trainer.h"
@@ -9,7 +10,8 @@ static double number(const peft_trainer *t, const char *name) { return OPTION(t,
 static int64_t whole(const peft_trainer *t, const char *name) { return OPTION(t, int, name); }
 static const char *text(const peft_trainer *t, const char *name) { return OPTION(t, string, name); }
 
-/* Batch norm in training needs two samples: said now, and not after the first epoch. */
+/* PEFT_E_OPTION: with batch norm, a batch or the last one of an epoch would have a single sample. Found here, not at
+ * the end of the first epoch. */
 static peft_status check_last_batch(const peft_trainer *t)
 {
     const int64_t samples = whole(t, "samples"), last = samples ? samples % t->batch : 0;
@@ -31,8 +33,8 @@ static peft_status read_options(peft_trainer *t)
     if (strcmp(decay_on, "all") && strcmp(decay_on, "matrices"))
         return pf_fail(PEFT_E_OPTION, "decay_on: given '%s', expected all or matrices", decay_on);
     t->opt = (pf_optimizer){ !strcmp(optimizer, "adamw"), whole(t, "nesterov"), number(t, "weight_decay"),
-                             number(t, "beta1"),
-                             number(t, "beta2"), number(t, "eps"), number(t, "momentum"), number(t, "clip_norm") };
+                             number(t, "beta1"), number(t, "beta2"), number(t, "eps"), number(t, "momentum"),
+                             number(t, "clip_norm") };
     t->schedule = (pf_schedule){ .lr = number(t, "lr"), .min_lr = number(t, "min_lr"),
                                  .start_lr = number(t, "start_lr"), .steps = whole(t, "steps"),
                                  .warmup = whole(t, "warmup"), .decay_every = whole(t, "decay_every"),
@@ -44,33 +46,36 @@ static peft_status read_options(peft_trainer *t)
     PF_TRY(pf_schedule_parse(text(t, "schedule"), &t->schedule.kind));
     PF_TRY(pf_schedule_check(&t->schedule));
     PF_TRY(pf_compile_options(t->options, pf_trainer_options, &t->compile));
-    t->apart = whole(t, "cache_features") > 0;
+    t->split_prefix = whole(t, "cache_features") > 0;
     return pf_loss_options(t);
 }
 
-static peft_status make_cache(peft_trainer *t)
+static peft_status create_cache(peft_trainer *t)
 {
     const char *path = text(t, "cache_file"), *type = text(t, "cache_type");
-    char by[32];
-    pf_team_text(&t->team, by, sizeof by);
+    char kernels[32];
+    pf_team_text(&t->team, kernels, sizeof kernels);
     const pf_cache_spec spec = { .ctx = t->ctx, .front = &t->front, .limit = whole(t, "cache_features"),
-                                 .half = !strcmp(type, "f16"), .path = *path ? path : NULL, .by = by };
+                                 .half = !strcmp(type, "f16"), .path = *path ? path : NULL, .kernels = kernels };
     if (strcmp(type, "f32") && !spec.half)
         return pf_fail(PEFT_E_OPTION, "cache_type: given '%s', expected f32 or f16", type);
     if (spec.path && !spec.limit)
-        return pf_fail(PEFT_E_OPTION, "cache_file '%s': needs cache_features, the bytes it may take", path);
+        return pf_fail(PEFT_E_OPTION, "cache_file '%s': cache_features is 0; set it to the largest size of the file in "
+                       "bytes", path);
     return pf_cache_create(&t->cache, &spec);
 }
 
-/* A view of a batch of n: extents n, then those of one sample. */
-static peft_tensor view(const peft_trainer *t, peft_dtype type, int64_t n, int extents, const int64_t *dims, void *data)
+/* A tensor over data, of n samples that have the extents dims[ndim]. */
+static peft_tensor batch_view(const peft_trainer *t, peft_dtype type, int64_t n, int ndim, const int64_t *dims,
+                              void *data)
 {
-    peft_tensor v = { .ctx = t->ctx, .type = type, .ndim = 1 + extents, .dim = { n }, .data = data };
-    memcpy(v.dim + 1, dims, (size_t)extents * sizeof *dims);
+    peft_tensor v = { .ctx = t->ctx, .type = type, .ndim = 1 + ndim, .dim = { n }, .data = data };
+    memcpy(v.dim + 1, dims, (size_t)ndim * sizeof *dims);
     return v;
 }
 
-static peft_status take_batch(peft_trainer *t)
+/* Allocates labels, targets, logits and ids of a batch and makes the views of them. */
+static peft_status allocate_batch(peft_trainer *t)
 {
     const pf_shape *out = &t->model->output;
     const int64_t side = t->model->backbone->shape.image, logits = t->batch * pf_shape_count(out),
@@ -83,10 +88,10 @@ static peft_status take_batch(peft_trainer *t)
     t->labels = pf_alloc_zero(t->ctx, labels);
     t->ids = pf_alloc_zero(t->ctx, (size_t)t->batch * sizeof(int64_t));
     if (!t->targets || !t->logits || !t->labels || !t->ids) return pf_nomem("batch", 2 * bytes + labels);
-    t->image_view = view(t, PF_REAL, t->batch, 3, image, t->images);
-    t->label_view = classes ? view(t, PEFT_I64, t->batch, out->ndim - 1, out->dim, t->labels)
-                            : view(t, PF_REAL, t->batch, out->ndim, out->dim, t->targets);
-    t->logits_view = view(t, PF_REAL, 0, out->ndim, out->dim, NULL);
+    t->image_view = batch_view(t, PF_REAL, t->batch, 3, image, t->images);
+    t->label_view = classes ? batch_view(t, PEFT_I64, t->batch, out->ndim - 1, out->dim, t->labels)
+                            : batch_view(t, PF_REAL, t->batch, out->ndim, out->dim, t->targets);
+    t->logits_view = batch_view(t, PF_REAL, 0, out->ndim, out->dim, NULL);
     return PEFT_OK;
 }
 
@@ -107,11 +112,11 @@ peft_status peft_trainer_create(peft_model *m, const peft_options *o, peft_train
     peft_status s = o ? pf_options_copy(o, &t->options) : PEFT_OK;
     if (!s) s = read_options(t);
     if (!s) s = pf_team_start(&t->team, t->ctx, whole(t, "threads"));
-    if (!s) s = pf_slab_take(t, !strcmp(text(t, "decay_on"), "matrices"));
+    if (!s) s = pf_slab_create(t, !strcmp(text(t, "decay_on"), "matrices"));
     if (!s) s = pf_trainer_compile(t);
     if (!s) s = pf_given_create(&t->given, &t->net);
-    if (!s) s = make_cache(t);
-    if (!s) s = take_batch(t);
+    if (!s) s = create_cache(t);
+    if (!s) s = allocate_batch(t);
     if (s) peft_trainer_free(t);
     else *out = t;
     return s;
@@ -122,7 +127,7 @@ void peft_trainer_free(peft_trainer *t)
     if (!t) return;
     peft_context *ctx = t->ctx;
     peft_model *m = t->model;
-    pf_slab_leave(t);
+    pf_slab_release(t);
     pf_extents_free(&t->extents, ctx);
     pf_compiled_free(&t->net);
     pf_compiled_free(&t->front);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * trainer.h -- the struct of a trainer, and what the files of src/core/train share. */
+ * trainer.h -- the struct of a trainer and the functions that the files of src/core/train call from each other. */
 #ifndef PF_TRAINER_H
 #define PF_TRAINER_H
 #include <peft/trainer.h>
@@ -15,18 +15,18 @@ typedef struct pf_optimizer {
 /* The application's reducer; fn NULL, rank 0, ranks 1: none. */
 typedef struct pf_reduce { peft_reduce_fn fn; void *user; int64_t rank, ranks; } pf_reduce;
 /* The application's loss function; fn NULL: the loss is t->loss. */
-typedef struct pf_own_loss { peft_loss_fn fn; void *user; } pf_own_loss;
-/* A place in the data. */
-typedef struct pf_place { int64_t epoch, batch_in_epoch, samples; } pf_place;
+typedef struct pf_custom_loss { peft_loss_fn fn; void *user; } pf_custom_loss;
+/* How far training has come in the data. samples: since the run began. */
+typedef struct pf_data_position { int64_t epoch, batch_in_epoch, samples; } pf_data_position;
 
-/* A trained tensor as the optimiser sees it. */
+/* A trained parameter with its optimiser state. */
 typedef struct pf_slot {
     pf_param *p;
-    int64_t count;
-    pk_real *m, *v;
+    int64_t count;                       /* elements */
+    pk_real *m, *v;                      /* first and second moments; v NULL: SGD, whose m is the momentum buffer */
     double lr_scale, weight_decay;
-    bool frozen;                         /* the next update leaves it as it is */
-    int64_t skipped;                     /* updates that left it as it was: step - skipped have changed its moments */
+    bool frozen;                         /* updates leave the parameter and its moments as they are */
+    int64_t skipped;                     /* updates while it was frozen: step - skipped have changed its moments */
 } pf_slot;
 
 struct peft_trainer {
@@ -34,97 +34,102 @@ struct peft_trainer {
     peft_context *ctx;
     peft_options *options;
     pf_team team;
-    pf_loss loss;                        /* by the options */
-    pf_own_loss own;
+    pf_loss loss;                        /* as the options say */
+    pf_custom_loss custom_loss;
     pf_optimizer opt;
     pf_schedule schedule;
     int64_t batch, accumulate;
-    pf_compile_spec compile;             /* settings of all nets, but for batch and training */
-    bool apart;                          /* cache_features is on: the frozen prefix runs by itself, sample by sample */
+    pf_compile_spec compile;             /* settings of all graphs below, without batch and training */
+    bool split_prefix;                   /* cache_features > 0: the frozen prefix is a graph of its own */
 
-    pf_slot *slot; size_t slots;
-    pk_real *slab; size_t slab_bytes;    /* all gradients, all first moments, all second ones, a copy of the buffers */
-    pk_real *saved_buffers;              /* as they were before the first of the pending backward passes */
-    pf_compiled net;                     /* training; with a front what is behind it */
-    pf_extents extents;                  /* of net, for smaller batches */
-    pf_compiled front;                   /* with cache_features: the frozen prefix of a sample; no crossings: none */
-    pf_compiled eval;                    /* for the batch; with a front for a sample */
-    void *arena; size_t arena_bytes;     /* shared by all of them, see nets.c */
-    bool reads_images;                   /* behind the front */
-    bool warned_ids;                     /* of samples without an id beside cache_features */
-    bool warned_labels;                  /* of a batch without a label that counts */
+    pf_slot *slot; size_t slots;         /* in the order of peft_model_param */
+    pk_real *slab; size_t slab_bytes;    /* all gradients, first moments, second moments, saved_buffers */
+    pk_real *saved_buffers;              /* the model's buffers before the first pending backward pass */
+    pf_compiled net;                     /* training; with a front the nodes after it (PF_BACK) */
+    pf_extents extents;                  /* resizes net for smaller batches */
+    pf_compiled front;                   /* the frozen prefix, for one sample; without crossings: unused */
+    pf_compiled eval;                    /* evaluation, for a batch; with a front for one sample */
+    void *arena; size_t arena_bytes;     /* memory of net, front and eval (nets.c) */
+    bool net_reads_images;               /* net has a node that reads images, although there is a front */
+    bool warned_ids;                     /* logged: samples without an id are not cached */
+    bool warned_labels;                  /* logged: a batch without a label that counts */
     pf_cache cache;
-    pf_given given;
-    pk_real *images, *targets;           /* a batch as fit hands it out or as converted; images stand in the arena */
-    pk_real *logits;                     /* of the last backward pass */
+    pf_given given;                      /* inputs that a method declared */
+    pk_real *images, *targets;           /* the batch: of fit's callback, or converted; images is in the arena */
+    pk_real *logits;                     /* of the last forward pass */
     int64_t *labels, *ids;
-    peft_tensor image_view, label_view, logits_view;
+    peft_tensor image_view, label_view, logits_view;             /* of images, labels or targets, logits */
 
-    uint64_t seed;                       /* the context's when the trainer was made, or the restored run's */
-    int64_t step, epoch, batch_in_epoch, samples, pending;       /* pending: backward passes not yet used by update */
-    int64_t batches;                     /* since the last update, those without a label that counts included */
-    pf_place first;                      /* where in the data the first of these batches was */
+    uint64_t seed;                       /* the context's when the trainer was made, or that of the restored state */
+    int64_t step;                        /* updates */
+    int64_t epoch, batch_in_epoch, samples;
+    int64_t pending;                     /* backward passes since the last update */
+    int64_t batches;                     /* the same with batches that have no label that counts */
+    pf_data_position pending_start;      /* before the first of these batches */
     pf_reduce reduce;
-    const char *inside;                  /* the callback that runs, "loss function" or "reducer"; NULL: none */
-    int64_t forwarded;                   /* samples of a forward pass without its backward pass; 0: none */
+    const char *callback;                /* the one that runs now, "loss function" or "reducer"; NULL: none */
+    int64_t forward_samples;             /* samples of a forward pass whose backward pass is to come; 0: none */
     double loss_sum;                     /* of the pending passes */
-    double last_loss, last_norm, last_lr, seconds;
-    bool told_end;                       /* of the schedule, by a warning */
-    pf_notes notes;                      /* the application's */
+    double last_loss, last_norm, last_lr, seconds;               /* the last step's, for figures.c */
+    bool warned_end;                     /* logged: the schedule has ended with a rate of 0 */
+    pf_notes notes;
 };
 
 extern const pf_opt pf_trainer_options[];                                          /* trainer_options.c */
-/* trainer_settings.c: what a state and the trainer that it is restored into must have in common */
+/* trainer_settings.c: settings that must be equal in a training state and in the trainer that restores it. */
 peft_status pf_settings_write(const peft_trainer *t, pf_st_out *o);
 peft_status pf_settings_check(const peft_trainer *t, const pf_st *st);
-/* update/changes.c: what the application may change between updates. With copy the entries of st are taken over;
- * without they are only checked. step: the state's. */
+/* update/changes.c: base learning rate, frozen parameters and kind of loss, which the application may change between
+ * updates. _read checks the entries of the state st, whose step is `step`; with copy it sets them in t as well. */
 peft_status pf_changes_write(const peft_trainer *t, pf_st_out *o);
 peft_status pf_changes_read(peft_trainer *t, const pf_st *st, int64_t step, bool copy);
 /* option_uses.c: PEFT_E_OPTION for an option that the chosen loss, optimiser or schedule does not read. */
 peft_status pf_option_uses(const peft_options *o);
-bool        pf_option_is_read(const peft_options *o, const char *name);          /* by what these options choose */
-/* loss_options.c: t->loss, with its lists, from t->options. */
+/* true: the loss, optimiser or schedule that o chooses reads option name. */
+bool        pf_option_is_read(const peft_options *o, const char *name);
+/* loss_options.c: sets t->loss, with its lists, as t->options say. */
 peft_status pf_loss_options(peft_trainer *t);
 void        pf_loss_free(peft_trainer *t);
-/* update/slab.c: gradients and moments of the model's parameters, in the order of peft_model_param. */
-peft_status pf_slab_take(peft_trainer *t, bool decay_matrices);
-void        pf_slab_leave(peft_trainer *t);              /* another trainer may take the parameters */
-/* update/pending.c: the batches since the last update */
+/* update/slab.c: memory for gradients and moments of the model's parameters. decay_matrices: tensors of fewer than two
+ * extents have no weight decay. */
+peft_status pf_slab_create(peft_trainer *t, bool decay_matrices);
+void        pf_slab_release(peft_trainer *t);              /* then another trainer can train the parameters */
+/* --- update/pending.c: the batches since the last update --- */
 double      pf_trainer_now(void);                                                /* seconds */
-/* Copies the model's buffers to t->saved_buffers, or back. */
+/* Copies the model's buffers to t->saved_buffers; restore: back. */
 void        pf_pending_buffers(peft_trainer *t, bool restore);
-void        pf_pending_add(peft_trainer *t, int64_t samples, bool pass);         /* a batch; pass: with a gradient */
-/* The number that option "accumulate" is compared with: pending passes; with a reducer all batches, so that every rank
- * calls its reducer after the same number of batches, also where a batch has no label that counts. */
+void        pf_pending_add(peft_trainer *t, int64_t samples, bool backward);     /* counts a batch; and its pass */
+/* The number that option "accumulate" is compared with: of pending passes. With a reducer it is that of all batches, so
+ * that every rank calls its reducer after the same number of batches, even if some have no label that counts. */
 int64_t     pf_pending_count(const peft_trainer *t);
-/* The next pass overwrites the gradients of those so far, and running statistics are restored. */
+/* Discards the pending passes: restores the buffers; the next pass overwrites the gradients. */
 void        pf_pending_drop(peft_trainer *t);
-/* The same, and epoch, batch_in_epoch and samples are set back to before the first of them. */
+/* The same, and sets epoch, batch_in_epoch and samples back to t->pending_start. */
 void        pf_pending_rewind(peft_trainer *t);
-/* update/reduce.c: replaces the gradients by the sum over all ranks, and *passes by the number of passes in it. On
- * failure pf_pending_rewind. Without a reducer: nothing. */
+/* update/reduce.c: replaces the gradients by their sum over all ranks, and *passes by the number of passes of all
+ * ranks. If the reducer fails, it calls pf_pending_rewind. Does nothing without a reducer. */
 peft_status pf_reduce_gradients(peft_trainer *t, int64_t *passes);
-/* nets.c: compiled nets and where they run */
+/* --- nets.c: the compiled graphs and their memory --- */
 peft_status pf_trainer_compile(peft_trainer *t);
-peft_status pf_trainer_net(peft_trainer *t, int64_t n);                          /* the net is one for n samples */
-void        pf_forward_end(peft_trainer *t);            /* a batch is done, or given up: whole batches again */
-int64_t     pf_trainer_image(const peft_trainer *t);                             /* elements of one */
-/* forward.c: runs the nodes in front of the loss for a checked batch of n, and copies the logits. labels: what the loss
- * node reads, if it is run. copy: images may change before the backward pass. */
+peft_status pf_trainer_set_batch(peft_trainer *t, int64_t n);                    /* resizes t->net for n samples */
+void        pf_forward_end(peft_trainer *t);             /* ends or gives up a pass: t->net is for a full batch again */
+int64_t     pf_trainer_image_elements(const peft_trainer *t);                    /* of one image */
+/* forward.c: runs the nodes before the loss for a checked batch of n samples and copies the logits to t->logits.
+ * labels: what the loss node will read. copy: copies the images, because the caller may change them before the backward
+ * pass. */
 peft_status pf_forward(peft_trainer *t, const peft_tensor *images, const int64_t *ids, int64_t n, const void *labels,
                        bool copy);
-/* update/callback.c. The error of the application's callback `what`, which returned a number that is not 0: that of the
- * last libpeft function that failed in it, or that it gave to peft_set_error, else PEFT_E_CANCELLED. */
-peft_status pf_stopped(const peft_trainer *t, const char *what, int returned);
-/* PEFT_E_INVALID for NULL; PEFT_E_STATE where a callback calls what must not run inside a step. */
+/* --- update/callback.c --- */
+/* The error of an application's callback that returned another number than 0: the error of the last libpeft function
+ * that failed in it, or that it gave to peft_set_error, else PEFT_E_CANCELLED. */
+peft_status pf_callback_failed(const peft_trainer *t, const char *callback, int returned);
+/* PEFT_E_INVALID: t is NULL. PEFT_E_STATE: called in a callback that runs within a step of t. */
 peft_status pf_trainer_ready(const peft_trainer *t);
-/* evaluate.c. data as pk_real: itself, or converted into room. */
-const void *pf_trainer_reals(const peft_tensor *x, pk_real *room);
-/* A NaN or Inf among the pixels would only show as a loss or a logit that is none: the sample is named instead. */
-peft_status pf_trainer_pixels(const peft_trainer *t, const pk_real *images, const int64_t *ids, int64_t n);
-/* How many bytes the trainer holds. */
-size_t      pf_trainer_bytes(const peft_trainer *t);
-/* moments the optimiser keeps a parameter: 2 for AdamW, 1 for SGD */
-int         pf_optimizer_moments(const pf_optimizer *o);
+/* --- evaluate.c --- */
+/* The elements of x as pk_real: x->data if they have this type, else buffer, into which they are converted. */
+const void *pf_trainer_as_real(const peft_tensor *x, pk_real *buffer);
+/* PEFT_E_NONFINITE: a sample, which the message names, has a NaN or Inf among its pixels. */
+peft_status pf_trainer_check_pixels(const peft_trainer *t, const pk_real *images, const int64_t *ids, int64_t n);
+size_t      pf_trainer_bytes(const peft_trainer *t);                             /* all memory of the trainer */
+int         pf_optimizer_moments(const pf_optimizer *o);                         /* of each parameter: AdamW 2, SGD 1 */
 #endif

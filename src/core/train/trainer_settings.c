@@ -1,38 +1,41 @@
 /* SPDX-License-Identifier: Apache-2.0
- * trainer_settings.c -- what a state and the trainer that restores it must have in common: the options of trainer,
- * model and adapters, the groups, and the application's notes. Each is an entry of its own in the file's header. They
- * are compared as values: lr=1e-3 equals lr=0.001, and an option that was not given equals its default. Options that
- * change no result, or that the chosen schedule, optimiser and loss do not read, are not compared. */
+ * trainer_settings.c -- the settings that a training state and the trainer that restores it must share: the options of
+ * trainer, model and adapters, the parameter groups, and the application's notes. Each is a metadata entry of the file,
+ * such as "libpeft.trainer.option.lr". They are compared as values: lr=1e-3 equals lr=0.001, and an option that was not
+ * given equals its default. Options that change no result, or that the chosen schedule, optimiser and loss do not read,
+ * are neither saved nor compared. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include "core/format/meta.h"
 #include "core/train/trainer.h"
 
-/* Options that change no result ("compute" has only one value). */
+/* Options that change no result ("compute" has only one value). cache_type does change results, and each_setting adds
+ * it as the type that the cache really has. */
 static const char *const neutral[] = { "threads", "executor", "memory_limit", "compute", "samples", "cache_features",
                                        "cache_file", "cache_type" };
 
-static bool matters(const peft_trainer *t, const char *name)
+static bool affects_results(const peft_trainer *t, const char *name)
 {
     for (size_t i = 0; i < sizeof neutral / sizeof *neutral; i++) if (!strcmp(name, neutral[i])) return false;
     if (!strcmp(name, "weight_reduction") && !t->loss.class_weights) return false;
     return pf_option_is_read(t->options, name);
 }
 
-/* One option. of: what it belongs to, for messages ("the trainer", "adapter 0"); key: the name of its entry in the
- * file. */
-typedef struct setting { const char *of, *key, *name, *value; const pf_opt *row; } setting;
+/* One setting. owner: what it belongs to, for messages ("the trainer", "adapter 0"); key: of its metadata entry; row:
+ * type of its value. */
+typedef struct setting { const char *owner, *key, *name, *value; const pf_opt *row; } setting;
 typedef peft_status (*setting_fn)(void *user, const setting *s);
 
-static peft_status each_option(const char *of, const char *prefix, const pf_opt *table, const peft_options *o,
+/* Calls fn for every option of a table. t: leave out those that do not affect its results; NULL: none. */
+static peft_status each_option(const char *owner, const char *prefix, const pf_opt *table, const peft_options *o,
                                const peft_trainer *t, setting_fn fn, void *user)
 {
     char key[192];
     for (const pf_opt *row = table; row && row->name; row++) {
-        if (t && !matters(t, row->name)) continue;
+        if (t && !affects_results(t, row->name)) continue;
         snprintf(key, sizeof key, "%s%s", prefix, row->name);
-        PF_TRY(fn(user, &(setting){ of, key, row->name, pf_options_string(o, table, row->name), row }));
+        PF_TRY(fn(user, &(setting){ owner, key, row->name, pf_options_string(o, table, row->name), row }));
     }
     return PEFT_OK;
 }
@@ -40,33 +43,33 @@ static peft_status each_option(const char *of, const char *prefix, const pf_opt 
 static peft_status each_adapter(const peft_model *m, setting_fn fn, void *user)
 {
     static const pf_opt number = { .name = "adapters", .type = 'i' }, method = { .name = "method", .type = 's' };
-    char text[64], of[64];
+    char text[64], owner[64];
     snprintf(text, sizeof text, "%zu", m->adapters);
     PF_TRY(fn(user, &(setting){ "the model", "libpeft.adapters", number.name, text, &number }));
     for (size_t i = 0; i < m->adapters; i++) {
         const peft_adapter *a = m->adapter[i];
         snprintf(text, sizeof text, "libpeft.adapter.%zu.method", i);
-        snprintf(of, sizeof of, "adapter %zu", i);
-        PF_TRY(fn(user, &(setting){ of, text, method.name, a->method->name, &method }));
+        snprintf(owner, sizeof owner, "adapter %zu", i);
+        PF_TRY(fn(user, &(setting){ owner, text, method.name, a->method->name, &method }));
         snprintf(text, sizeof text, "libpeft.adapter.%zu.option.", i);
-        PF_TRY(each_option(of, text, a->method->opts, a->options, NULL, fn, user));
+        PF_TRY(each_option(owner, text, a->method->opts, a->options, NULL, fn, user));
     }
     return PEFT_OK;
 }
 
 static peft_status each_setting(const peft_trainer *t, setting_fn fn, void *user)
 {
-    static const pf_opt rounded = { .name = "cache_type", .type = 's' };
-    const char *of = "the trainer";
-    PF_TRY(each_option(of, "libpeft.trainer.option.", pf_trainer_options, t->options, t, fn, user));
-    PF_TRY(fn(user, &(setting){ of, "libpeft.trainer.option.cache_type", rounded.name, t->cache.part ? "f16" : "f32",
-                                &rounded }));
+    static const pf_opt cache_type = { .name = "cache_type", .type = 's' };
+    const char *owner = "the trainer";
+    PF_TRY(each_option(owner, "libpeft.trainer.option.", pf_trainer_options, t->options, t, fn, user));
+    PF_TRY(fn(user, &(setting){ owner, "libpeft.trainer.option.cache_type", cache_type.name,
+                                t->cache.chunk ? "f16" : "f32", &cache_type }));
     PF_TRY(each_option("the model", "libpeft.model.option.", pf_model_options, t->model->options, NULL, fn, user));
     return each_adapter(t->model, fn, user);
 }
 
-/* --- groups: an entry for each parameter whose lr_scale or weight_decay is its own -------------------------------- */
-static const char group[] = "libpeft.group.";
+/* --- groups: an entry for each parameter whose lr_scale or weight_decay peft_trainer_group has changed ------------ */
+static const char group_prefix[] = "libpeft.group.";
 enum { GROUP_TEXT = 96 };
 
 static void group_text(double lr_scale, double weight_decay, char text[GROUP_TEXT])
@@ -83,7 +86,7 @@ static peft_status write_groups(const peft_trainer *t, pf_st_out *o)
     for (size_t i = 0; i < t->slots; i++) {
         const pf_slot *s = &t->slot[i];
         if (s->lr_scale == 1 && s->weight_decay == t->opt.weight_decay) continue;
-        snprintf(key, sizeof key, "%s%s", group, s->p->name);
+        snprintf(key, sizeof key, "%s%s", group_prefix, s->p->name);
         group_text(s->lr_scale, s->weight_decay, text);
         PF_TRY(pf_st_out_meta(o, key, text));
     }
@@ -92,17 +95,17 @@ static peft_status write_groups(const peft_trainer *t, pf_st_out *o)
 
 static peft_status check_groups(const peft_trainer *t, const pf_st *st)
 {
-    char key[192], text[GROUP_TEXT], usual[GROUP_TEXT];
-    group_text(1, t->opt.weight_decay, usual);
+    char key[192], text[GROUP_TEXT], default_text[GROUP_TEXT];
+    group_text(1, t->opt.weight_decay, default_text);
     for (size_t i = 0; i < t->slots; i++) {
         const pf_slot *s = &t->slot[i];
-        snprintf(key, sizeof key, "%s%s", group, s->p->name);
+        snprintf(key, sizeof key, "%s%s", group_prefix, s->p->name);
         const char *saved = pf_st_meta(st, key);
         group_text(s->lr_scale, s->weight_decay, text);
-        if (!saved) saved = usual;
+        if (!saved) saved = default_text;
         if (strcmp(saved, text))
-            return pf_fail(PEFT_E_MISMATCH, "group %s: the state was saved with %.100s, the trainer has %s; call "
-                           "peft_trainer_group as before", s->p->name, saved, text);
+            return pf_fail(PEFT_E_MISMATCH, "parameter '%s': the state was saved with %.100s, the trainer has %s; call "
+                           "peft_trainer_group with the saved values before restoring", s->p->name, saved, text);
     }
     return PEFT_OK;
 }
@@ -145,14 +148,14 @@ const char *peft_trainer_note(const peft_trainer *t, const char *key)
     return t && key ? pf_notes_get(&t->notes, key) : NULL;
 }
 
-/* --- all of them -------------------------------------------------------------------------------------------------- */
+/* --- writing and checking all settings ---------------------------------------------------------------------------- */
 static peft_status write_setting(void *user, const setting *s) { return pf_st_out_meta(user, s->key, s->value); }
 
 peft_status pf_settings_write(const peft_trainer *t, pf_st_out *o)
 {
-    char by[32];
-    pf_team_text(&t->team, by, sizeof by);
-    PF_TRY(pf_st_out_meta(o, "libpeft.kernels", by));
+    char kernels[32];
+    pf_team_text(&t->team, kernels, sizeof kernels);
+    PF_TRY(pf_st_out_meta(o, "libpeft.kernels", kernels));
     PF_TRY(each_setting(t, write_setting, o));
     PF_TRY(write_groups(t, o));
     for (size_t i = 0; i < t->notes.count; i++)
@@ -165,27 +168,27 @@ typedef struct check { const peft_trainer *t; const pf_st *st; } check;
 static peft_status check_setting(void *user, const setting *s)
 {
     const check *c = user;
-    const char *saved, *more = "";
+    const char *saved, *cure = "";
     PF_TRY(pf_meta_text(c->st, s->key, &saved));
     if (pf_option_same(s->row, saved, s->value)) return PEFT_OK;
     if (!strcmp(s->key, "libpeft.trainer.option.steps")) {
         if (strtoll(saved, NULL, 10) < c->t->schedule.steps) return PEFT_OK;
-        more = "; expected as many steps, or more to train longer";
+        cure = "; expected as many steps, or more to train longer";
     }
-    return pf_fail(PEFT_E_MISMATCH, "the state was saved with %s=%.200s, %s has %s=%.200s%s", s->name, saved, s->of,
-                   s->name, s->value, more);
+    return pf_fail(PEFT_E_MISMATCH, "the state was saved with %s=%.200s, %s has %s=%.200s%s", s->name, saved, s->owner,
+                   s->name, s->value, cure);
 }
 
-/* A run may go on with other kernels, such as on another machine; its results then differ in the last bits from those
- * of a run without a break. */
-static void warn_of_kernels(const peft_trainer *t, const pf_st *st)
+/* Only a warning, because a run may well continue on another machine: its results then differ in the last bits from
+ * those of a run without a break. */
+static void warn_if_kernels_differ(const peft_trainer *t, const pf_st *st)
 {
-    char by[32];
+    char kernels[32];
     const char *saved = pf_st_meta(st, "libpeft.kernels");
-    pf_team_text(&t->team, by, sizeof by);
-    if (saved && strcmp(saved, by))
+    pf_team_text(&t->team, kernels, sizeof kernels);
+    if (saved && strcmp(saved, kernels))
         pf_log(t->ctx, 1, "the state was saved by a trainer with the kernels and matrix product '%.40s', this one has "
-               "'%s': results differ in rounding from those of a run without a break", saved, by);
+               "'%s': results differ in rounding from those of a run without a break", saved, kernels);
 }
 
 peft_status pf_settings_check(const peft_trainer *t, const pf_st *st)
@@ -197,6 +200,6 @@ peft_status pf_settings_check(const peft_trainer *t, const pf_st *st)
     PF_TRY(each_setting(t, check_setting, &c));
     PF_TRY(check_groups(t, st));
     PF_TRY(check_notes(t, st));
-    warn_of_kernels(t, st);
+    warn_if_kernels_differ(t, st);
     return PEFT_OK;
 }

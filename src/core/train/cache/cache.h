@@ -1,59 +1,68 @@
 /* SPDX-License-Identifier: Apache-2.0
- * cache.h -- what the frozen prefix computes, kept by sample id (probes, partial tuning and side networks then skip the
- * backbone from the second epoch on). A record is one sample's crossing values in the order of pf_crossing; where
- * records are kept is a shelf's business: memory taken at once (cache_memory.c) or a file (cache_file.c). */
+ * cache.h -- the feature cache of a trainer: the values that the frozen prefix computes for a sample, by sample id.
+ * Probes, partial tuning and side networks then skip the backbone from the second epoch on. A record holds the crossing
+ * values of one sample (graph.h, pf_crossing) one after another, in memory (cache_memory.c) or in a file
+ * (cache_file.c). */
 #ifndef PF_CACHE_H
 #define PF_CACHE_H
 #include "core/train/session/compiled.h"
 
-/* Records of equal size by number, 0 .. used - 1 of at most room. false: this record cannot be had, or be kept. A
- * record is written in parts, from its start on, and then sealed (NULL: needs no seal). */
-typedef struct pf_shelf pf_shelf;
-struct pf_shelf {
+/* Storage for records of equal size with the indices 0 .. count - 1. A record is written in chunks from its start on,
+ * then committed with its id and the checksum of its values. commit and committed are NULL for storage in memory, which
+ * needs neither. The functions return false if the record cannot be read or written. */
+typedef struct pf_records pf_records;
+struct pf_records {
     peft_context *ctx;
-    size_t room, used, record;           /* record: bytes */
-    size_t bytes;                        /* of memory */
-    bool (*read)(pf_shelf *s, size_t number, size_t at, void *to, size_t bytes);
-    bool (*write)(pf_shelf *s, size_t number, size_t at, const void *from, size_t bytes);
-    bool (*seal)(pf_shelf *s, size_t number, int64_t id, uint64_t sum);
-    bool (*sealed)(pf_shelf *s, size_t number, int64_t *id, uint64_t *sum);      /* what seal was told */
-    void (*close)(pf_shelf *s);
+    size_t capacity, count, record_bytes;
+    size_t memory_bytes;                 /* memory that this storage uses, for peft_trainer_get */
+    bool (*read)(pf_records *r, size_t index, size_t offset, void *to, size_t bytes);
+    bool (*write)(pf_records *r, size_t index, size_t offset, const void *from, size_t bytes);
+    bool (*commit)(pf_records *r, size_t index, int64_t id, uint64_t checksum);
+    bool (*committed)(pf_records *r, size_t index, int64_t *id, uint64_t *checksum);   /* false: not or damaged */
+    void (*close)(pf_records *r);
 };
 
+/* id and record are a hash table with linear probing: sample id[b] has the record of index record[b]. */
 typedef struct pf_cache {
     peft_context *ctx;
-    pf_shelf *shelf;                     /* NULL: nothing is kept */
-    peft_dtype type;
-    size_t sample_bytes;                 /* 0: nothing crosses */
-    int64_t *id;                         /* [buckets], -1: free */
-    uint32_t *number;                    /* [buckets] */
+    pf_records *records;                 /* NULL: nothing is cached */
+    peft_dtype type;                     /* of cached values: PF_REAL or PEFT_F16 */
+    size_t sample_bytes;                 /* of a sample's crossing values in that type; 0: no value crosses */
+    int64_t *id;                         /* [buckets]; -1: the bucket is free */
+    uint32_t *record;                    /* [buckets] */
     size_t buckets;
-    void *part; size_t part_bytes;       /* of a record, on its way from or to another type */
+    void *chunk; size_t chunk_bytes;     /* buffer for conversion from and to f16; NULL: values are cached as PF_REAL */
     int64_t hits, misses;
 } pf_cache;
 
 typedef struct pf_cache_spec {
     peft_context *ctx;
-    const pf_compiled *front;            /* whose crossings are kept */
-    int64_t limit;                       /* bytes of all records together */
-    bool half;                           /* kept as f16 */
-    const char *path;                    /* of the file they are kept in; NULL: in memory */
-    const char *by;                      /* what computes them: pf_team_text */
+    const pf_compiled *front;            /* the frozen prefix, whose crossing values are cached */
+    int64_t limit;                       /* largest size of all records, or of the file, in bytes */
+    bool half;                           /* cache as f16 */
+    const char *path;                    /* cache file; NULL: in memory */
+    const char *kernels;                 /* pf_team_text of the threads that compute the values; NULL without path */
 } pf_cache_spec;
 
-/* In memory, with a limit too small for one sample, or nothing to keep, it never hits. */
+/* If no value crosses, or if the limit is too small for one sample in memory, the cache stays empty. */
 peft_status pf_cache_create(pf_cache *cache, const pf_cache_spec *spec);
 void        pf_cache_free(pf_cache *cache);
-size_t      pf_cache_bytes(const pf_cache *cache);
-bool        pf_cache_knows(const pf_cache *cache, int64_t id);
-/* Puts the values of id where c expects those of a sample; false: not known, or not readable any more. */
+size_t      pf_cache_bytes(const pf_cache *cache);                    /* memory, without the file */
+bool        pf_cache_has(const pf_cache *cache, int64_t id);
+/* Copies the cached values of id to the crossing values of c for sample `sample` of the batch. false: id is not cached,
+ * or its record is damaged. */
 bool        pf_cache_fetch(pf_cache *cache, const pf_compiled *c, int64_t sample, int64_t id);
-/* Values just computed for a sample of c: brought to what fetch would return for them (f16: rounded), and kept as far
- * as there is room, if finite and with an id (>= 0). */
+/* Stores the crossing values of c for sample `sample` of the batch under id, if they are finite, id is >= 0 and a
+ * record is free. With f16 finite values in c are rounded, as pf_cache_fetch will return them, even if no record is
+ * free. */
 void        pf_cache_keep(pf_cache *cache, const pf_compiled *c, int64_t sample, int64_t id);
 
-peft_status pf_shelf_in_memory(peft_context *ctx, size_t record, size_t room, pf_shelf **out);
-/* limit: bytes of the file; key: of what computes the values (graph.h, pf_prefix_key), by: with which kernels. */
-typedef struct pf_shelf_file { const char *path, *key, *by; peft_dtype type; size_t record, limit; } pf_shelf_file;
-peft_status pf_shelf_in_file(peft_context *ctx, const pf_shelf_file *spec, pf_shelf **out);
+peft_status pf_records_in_memory(peft_context *ctx, size_t record_bytes, size_t capacity, pf_records **out);
+/* limit: largest size of the file in bytes; key: identifies the frozen prefix (graph.h, pf_prefix_key). */
+typedef struct pf_record_file {
+    const char *path, *key, *kernels;
+    peft_dtype type;
+    size_t record_bytes, limit;
+} pf_record_file;
+peft_status pf_records_in_file(peft_context *ctx, const pf_record_file *spec, pf_records **out);
 #endif

@@ -1,9 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
- * cache_file.c -- the cache's records in a file that outlives the trainer: a header that says what they are of, then
- * records one after the other, each a head and its values. The values are written before the head, and the head holds
- * their sum and a sum of its own: what a killed process or a full disk leaves unfinished is seen and made anew. Numbers
- * are in the machine's byte order. Reading is by pread, so that a file shortened by somebody else is no more than an
- * unreadable record. */
+ * cache_file.c -- storage of a feature cache in a file, which later trainers of the same frozen prefix use again.
+ *
+ * file_header | record_header values padding | record_header values padding | ..
+ *
+ * A record's values are written before its header, which holds their checksum and one of its own: a record that a
+ * killed process or a full disk left incomplete does not pass and is computed again. Numbers are in the machine's byte
+ * order. The file is read by pread and not mapped, so that another program that shortens it causes a failed read, not a
+ * SIGBUS. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
@@ -15,103 +18,119 @@
 #include "core/train/cache/cache.h"
 
 static const char magic[8] = "PEFTFEAT";
-enum { VERSION = 2, ROW = 64 };                       /* records begin at multiples of ROW */
+enum { VERSION = 2, RECORD_ALIGN = 64 };              /* the size of a record in the file is a multiple of it */
 typedef struct {
     char magic[8];
     uint32_t version, type;
-    uint64_t record;
-    char by[32], key[64];
-    uint64_t sum;
-} header;
-typedef struct { int64_t id; uint64_t number, values, sum; } head;
-typedef struct { pf_shelf s; int fd; pid_t process; size_t stride; bool broken; char path[]; } shelf;
+    uint64_t record_bytes;
+    char kernels[32], key[64];           /* key is not terminated */
+    uint64_t checksum;                   /* of the fields before it */
+} file_header;
+typedef struct {
+    int64_t id;
+    uint64_t index, checksum;            /* checksum: of the values */
+    uint64_t header_checksum;            /* of the fields before it */
+} record_header;
+typedef struct {
+    pf_records records;                  /* first: the two are cast */
+    int fd;
+    pid_t owner;                         /* the process that holds the lock */
+    size_t stride;                       /* bytes from one record to the next */
+    bool write_failed;
+    char path[];
+} record_file;
 
-static off_t place(const shelf *f, size_t number, size_t at)
+/* The position in the file of a byte of a record, whose header has offset 0. */
+static off_t record_offset(const record_file *f, size_t index, size_t offset)
 {
-    return (off_t)(sizeof(header) + number * f->stride + at);
+    return (off_t)(sizeof(file_header) + index * f->stride + offset);
 }
 
-static bool get(const shelf *f, off_t at, void *to, size_t bytes)
+static bool read_at(const record_file *f, off_t position, void *to, size_t bytes)
 {
     for (char *p = to; bytes;) {
         ssize_t n;
-        SYSTEM_CALL(n, "read", pread(f->fd, p, bytes, at));
+        SYSTEM_CALL(n, "read", pread(f->fd, p, bytes, position));
         if (n <= 0) return false;
-        p += n, at += n, bytes -= (size_t)n;
+        p += n, position += n, bytes -= (size_t)n;
     }
     return true;
 }
 
-static bool put(const shelf *f, off_t at, const void *from, size_t bytes)
+static bool write_at(const record_file *f, off_t position, const void *from, size_t bytes)
 {
     for (const char *p = from; bytes;) {
         ssize_t n;
-        SYSTEM_CALL(n, "write", pwrite(f->fd, p, bytes, at));
+        SYSTEM_CALL(n, "write", pwrite(f->fd, p, bytes, position));
         if (n == 0) errno = EIO;
         if (n <= 0) return false;
-        p += n, at += n, bytes -= (size_t)n;
+        p += n, position += n, bytes -= (size_t)n;
     }
     return true;
 }
 
-/* The first write that fails is the last: what is there stays usable, and what the failed one left is cut off. */
-static bool put_or_stop(shelf *f, size_t number, size_t at, const void *from, size_t bytes)
+/* After the first write that fails nothing more is written. Complete records stay usable; the incomplete one is cut
+ * off. */
+static bool write_record(record_file *f, size_t index, size_t offset, const void *from, size_t bytes)
 {
-    if (f->broken || f->process != getpid()) return false;       /* a forked process reads what is there */
-    if (put(f, place(f, number, at), from, bytes)) return true;
-    f->broken = true;
-    pf_log(f->s.ctx, 1, "%s: cannot be written: %s; nothing more is kept in it", f->path, strerror(errno));
-    if (number == f->s.used && ftruncate(f->fd, place(f, number, 0)))
-        pf_log(f->s.ctx, 2, "%s: the unfinished record cannot be cut off: %s", f->path, strerror(errno));
+    if (f->write_failed || f->owner != getpid()) return false;       /* a forked process only reads */
+    if (write_at(f, record_offset(f, index, offset), from, bytes)) return true;
+    f->write_failed = true;
+    pf_log(f->records.ctx, 1, "cache_file '%s': cannot be written: %s; no more features are kept in it", f->path,
+           strerror(errno));
+    if (index == f->records.count && ftruncate(f->fd, record_offset(f, index, 0)))
+        pf_log(f->records.ctx, 2, "cache_file '%s': the incomplete record cannot be cut off: %s", f->path,
+               strerror(errno));
     return false;
 }
 
-static bool read_part(pf_shelf *s, size_t number, size_t at, void *to, size_t bytes)
+static bool read_chunk(pf_records *r, size_t index, size_t offset, void *to, size_t bytes)
 {
-    const shelf *f = (shelf *)s;
-    return get(f, place(f, number, sizeof(head) + at), to, bytes);
+    const record_file *f = (record_file *)r;
+    return read_at(f, record_offset(f, index, sizeof(record_header) + offset), to, bytes);
 }
 
-static bool write_part(pf_shelf *s, size_t number, size_t at, const void *from, size_t bytes)
+static bool write_chunk(pf_records *r, size_t index, size_t offset, const void *from, size_t bytes)
 {
-    return put_or_stop((shelf *)s, number, sizeof(head) + at, from, bytes);
+    return write_record((record_file *)r, index, sizeof(record_header) + offset, from, bytes);
 }
 
-static bool seal(pf_shelf *s, size_t number, int64_t id, uint64_t sum)
+static bool commit(pf_records *r, size_t index, int64_t id, uint64_t checksum)
 {
-    head h = { id, number, sum, 0 };
-    h.sum = pf_sum(0, &h, offsetof(head, sum));
-    return put_or_stop((shelf *)s, number, 0, &h, sizeof h);
+    record_header h = { id, index, checksum, 0 };
+    h.header_checksum = pf_sum(0, &h, offsetof(record_header, header_checksum));
+    return write_record((record_file *)r, index, 0, &h, sizeof h);
 }
 
-static bool sealed(pf_shelf *s, size_t number, int64_t *id, uint64_t *sum)
+static bool committed(pf_records *r, size_t index, int64_t *id, uint64_t *checksum)
 {
-    const shelf *f = (shelf *)s;
-    head h;
-    if (!get(f, place(f, number, 0), &h, sizeof h) || h.sum != pf_sum(0, &h, offsetof(head, sum))
-        || h.number != number || h.id < 0) return false;
+    const record_file *f = (record_file *)r;
+    record_header h;
+    if (!read_at(f, record_offset(f, index, 0), &h, sizeof h)
+        || h.header_checksum != pf_sum(0, &h, offsetof(record_header, header_checksum)) || h.index != index
+        || h.id < 0) return false;
     *id = h.id;
-    *sum = h.values;
+    *checksum = h.checksum;
     return true;
 }
 
-/* The lock is given back by name: a forked process has the same opened file and would keep it locked. That process does
- * not give it back in turn, as it is not its own. */
-static void close_shelf(pf_shelf *s)
+/* Closing alone would not release the lock while a forked process shares the open file, so that the owner unlocks it. A
+ * forked process must not, because the lock is the owner's. */
+static void close_file(pf_records *r)
 {
-    const shelf *f = (shelf *)s;
-    if (f->fd >= 0 && f->process == getpid()) flock(f->fd, LOCK_UN);
+    const record_file *f = (record_file *)r;
+    if (f->fd >= 0 && f->owner == getpid()) flock(f->fd, LOCK_UN);
     if (f->fd >= 0) close(f->fd);
-    pf_free(s->ctx, s);
+    pf_free(r->ctx, r);
 }
 
-static peft_status failed(const shelf *f, const char *what)
+static peft_status failed(const record_file *f, const char *what)
 {
     return pf_fail(PEFT_E_IO, "cache_file '%s': %s: %s", f->path, what, strerror(errno));
 }
 
-/* The descriptor, locked, and the file's size. */
-static peft_status open_file(shelf *f, size_t *size)
+/* Opens or creates the file, locks it, and sets *size to its size. */
+static peft_status open_file(record_file *f, size_t *size)
 {
     struct stat info;
     int r;
@@ -131,71 +150,76 @@ static peft_status open_file(shelf *f, size_t *size)
     return PEFT_OK;
 }
 
-static peft_status check_header(const shelf *f, const header *found, const header *wanted)
+static peft_status check_header(const record_file *f, const file_header *found, const file_header *wanted)
 {
     if (memcmp(found->magic, magic, sizeof magic))
-        return pf_fail(PEFT_E_FORMAT, "cache_file '%s': is something else than a feature cache, and is left alone",
+        return pf_fail(PEFT_E_FORMAT, "cache_file '%s': is not a feature cache and stays as it is; name another file",
                        f->path);
     if (found->version != VERSION)
-        return pf_fail(PEFT_E_FORMAT, "cache_file '%s': version %u, expected %d; remove the file to fill it anew",
-                       f->path, (unsigned)found->version, VERSION);
-    if (found->sum != pf_sum(0, found, offsetof(header, sum)))
-        return pf_fail(PEFT_E_FORMAT, "cache_file '%s': its header is damaged; remove the file", f->path);
+        return pf_fail(PEFT_E_FORMAT, "cache_file '%s': format version %u, expected %d; remove the file and it is made "
+                       "again", f->path, (unsigned)found->version, VERSION);
+    if (found->checksum != pf_sum(0, found, offsetof(file_header, checksum)))
+        return pf_fail(PEFT_E_FORMAT, "cache_file '%s': its header is damaged; remove the file and it is made again",
+                       f->path);
     if (memcmp(found->key, wanted->key, sizeof found->key))
-        return pf_fail(PEFT_E_MISMATCH, "cache_file '%s': holds features of the frozen computation %.64s, this model's "
-                       "is %.64s (other weights, layers, ratio or resolution); remove the file or name another",
+        return pf_fail(PEFT_E_MISMATCH, "cache_file '%s': holds features of another frozen prefix (digest %.64s, this "
+                       "model's is %.64s), of other weights, layers, method options or resolution; remove the file or "
+                       "name another",
                        f->path, found->key, wanted->key);
-    if (memcmp(found->by, wanted->by, sizeof found->by))
-        return pf_fail(PEFT_E_MISMATCH, "cache_file '%s': holds features computed by kernels and product '%.32s', this "
-                       "trainer computes by '%.32s', which rounds otherwise; remove the file or name another", f->path,
-                       found->by, wanted->by);
-    if (found->type != wanted->type || found->record != wanted->record)
-        return pf_fail(PEFT_E_MISMATCH, "cache_file '%s': holds %llu bytes a sample of another cache_type, expected "
-                       "%llu; remove the file or name another", f->path, (unsigned long long)found->record,
-                       (unsigned long long)wanted->record);
+    if (memcmp(found->kernels, wanted->kernels, sizeof found->kernels))
+        return pf_fail(PEFT_E_MISMATCH, "cache_file '%s': holds features computed by kernels and matrix product "
+                       "'%.32s', this trainer uses '%.32s', which rounds otherwise; remove the file or name another",
+                       f->path, found->kernels, wanted->kernels);
+    if (found->type != wanted->type || found->record_bytes != wanted->record_bytes)
+        return pf_fail(PEFT_E_MISMATCH, "cache_file '%s': holds %llu bytes for each sample in another cache_type, "
+                       "expected %llu; set cache_type as before, remove the file or name another", f->path,
+                       (unsigned long long)found->record_bytes, (unsigned long long)wanted->record_bytes);
     return PEFT_OK;
 }
 
-/* A new file, or one whose maker did not come to its first record, gets the header. */
-static peft_status check_file(shelf *f, const pf_shelf_file *spec)
+/* Writes the header of a new file, or of one whose header is incomplete because its writer was killed. Checks that of
+ * any other file and counts its records. */
+static peft_status check_file(record_file *f, const pf_record_file *spec)
 {
-    header found = { .version = 0 };
-    header wanted = { .version = VERSION, .type = (uint32_t)spec->type, .record = f->s.record };
+    file_header found = { .version = 0 };
+    file_header wanted = { .version = VERSION, .type = (uint32_t)spec->type, .record_bytes = f->records.record_bytes };
     size_t size = 0;
     memcpy(wanted.magic, magic, sizeof magic);
     memcpy(wanted.key, spec->key, sizeof wanted.key);
-    snprintf(wanted.by, sizeof wanted.by, "%s", spec->by);
-    wanted.sum = pf_sum(0, &wanted, offsetof(header, sum));
+    snprintf(wanted.kernels, sizeof wanted.kernels, "%s", spec->kernels);
+    wanted.checksum = pf_sum(0, &wanted, offsetof(file_header, checksum));
     PF_TRY(open_file(f, &size));
-    if (!get(f, 0, &found, size < sizeof found ? size : sizeof found)) return failed(f, "cannot be read");
+    if (!read_at(f, 0, &found, size < sizeof found ? size : sizeof found)) return failed(f, "cannot be read");
     if (size < sizeof found && !memcmp(found.magic, magic, size < sizeof magic ? size : sizeof magic)) {
-        if (!put(f, 0, &wanted, sizeof wanted)) return failed(f, "cannot be written");
+        if (!write_at(f, 0, &wanted, sizeof wanted)) return failed(f, "cannot be written");
         return PEFT_OK;
     }
     PF_TRY(check_header(f, &found, &wanted));
-    f->s.used = (size - sizeof found + f->stride - 1) / f->stride;           /* the last one has no padding behind it */
-    if (f->s.used > f->s.room) f->s.used = f->s.room;
+    f->records.count = (size - sizeof found + f->stride - 1) / f->stride;           /* the last record has no padding */
+    if (f->records.count > f->records.capacity) f->records.count = f->records.capacity;
     return PEFT_OK;
 }
 
-peft_status pf_shelf_in_file(peft_context *ctx, const pf_shelf_file *spec, pf_shelf **out)
+peft_status pf_records_in_file(peft_context *ctx, const pf_record_file *spec, pf_records **out)
 {
-    const size_t length = strlen(spec->path) + 1, bytes = sizeof(shelf) + length,
-        stride = (sizeof(head) + spec->record + ROW - 1) / ROW * ROW;
-    if (spec->limit < sizeof(header) + stride)
-        return pf_fail(PEFT_E_OPTION, "cache_features: given %zu bytes; cache_file '%s' takes %zu for the first sample",
-                       spec->limit, spec->path, sizeof(header) + stride);
-    shelf *f = pf_alloc_zero(ctx, bytes);
+    const size_t length = strlen(spec->path) + 1, bytes = sizeof(record_file) + length,
+        stride = (sizeof(record_header) + spec->record_bytes + RECORD_ALIGN - 1) / RECORD_ALIGN * RECORD_ALIGN;
+    if (spec->limit < sizeof(file_header) + stride)
+        return pf_fail(PEFT_E_OPTION, "cache_features: given %zu bytes, expected at least %zu for one sample in "
+                       "cache_file '%s'",
+                       spec->limit, sizeof(file_header) + stride, spec->path);
+    record_file *f = pf_alloc_zero(ctx, bytes);
     if (!f) return pf_nomem("cache_file", bytes);
-    f->s = (pf_shelf){ .ctx = ctx, .room = (spec->limit - sizeof(header)) / stride, .record = spec->record,
-                       .bytes = bytes, .read = read_part, .write = write_part, .seal = seal, .sealed = sealed,
-                       .close = close_shelf };
+    f->records = (pf_records){ .ctx = ctx, .capacity = (spec->limit - sizeof(file_header)) / stride,
+                       .record_bytes = spec->record_bytes, .memory_bytes = bytes,
+                       .read = read_chunk, .write = write_chunk, .commit = commit, .committed = committed,
+                       .close = close_file };
     f->fd = -1;
-    f->process = getpid();
+    f->owner = getpid();
     f->stride = stride;
     memcpy(f->path, spec->path, length);
     peft_status s = check_file(f, spec);
-    if (s) close_shelf(&f->s);
-    else *out = &f->s;
+    if (s) close_file(&f->records);
+    else *out = &f->records;
     return s;
 }

@@ -1,39 +1,41 @@
 /* SPDX-License-Identifier: Apache-2.0
- * cache_memory.c -- the cache's records in one block of memory, taken at once. */
+ * cache_memory.c -- storage of a feature cache in memory: one block for all records, allocated when the trainer is
+ * made. */
 #include <string.h>
 #include "core/train/cache/cache.h"
 
-typedef struct { pf_shelf s; char *data; } shelf;
+typedef struct { pf_records records; char *data; } memory_records;     /* pf_records first: the two are cast */
 
-static bool read_part(pf_shelf *s, size_t number, size_t at, void *to, size_t bytes)
+static bool read_chunk(pf_records *r, size_t index, size_t offset, void *to, size_t bytes)
 {
-    memcpy(to, ((shelf *)s)->data + number * s->record + at, bytes);
+    memcpy(to, ((memory_records *)r)->data + index * r->record_bytes + offset, bytes);
     return true;
 }
 
-static bool write_part(pf_shelf *s, size_t number, size_t at, const void *from, size_t bytes)
+static bool write_chunk(pf_records *r, size_t index, size_t offset, const void *from, size_t bytes)
 {
-    memcpy(((shelf *)s)->data + number * s->record + at, from, bytes);
+    memcpy(((memory_records *)r)->data + index * r->record_bytes + offset, from, bytes);
     return true;
 }
 
-static void close_shelf(pf_shelf *s)
+static void close_memory(pf_records *r)
 {
-    pf_free(s->ctx, ((shelf *)s)->data);
-    pf_free(s->ctx, s);
+    pf_free(r->ctx, ((memory_records *)r)->data);
+    pf_free(r->ctx, r);
 }
 
-peft_status pf_shelf_in_memory(peft_context *ctx, size_t record, size_t room, pf_shelf **out)
+peft_status pf_records_in_memory(peft_context *ctx, size_t record_bytes, size_t capacity, pf_records **out)
 {
-    shelf *s = pf_alloc_zero(ctx, sizeof *s);
-    char *data = s ? pf_alloc(ctx, room * record) : NULL;
+    memory_records *m = pf_alloc_zero(ctx, sizeof *m);
+    char *data = m ? pf_alloc(ctx, capacity * record_bytes) : NULL;
     if (!data) {
-        pf_free(ctx, s);
-        return pf_nomem("cache_features", room * record);
+        pf_free(ctx, m);
+        return pf_nomem("cache_features", capacity * record_bytes);
     }
-    s->s = (pf_shelf){ .ctx = ctx, .room = room, .record = record, .bytes = sizeof *s + room * record,
-                       .read = read_part, .write = write_part, .close = close_shelf };
-    s->data = data;
-    *out = &s->s;
+    m->records = (pf_records){ .ctx = ctx, .capacity = capacity, .record_bytes = record_bytes,
+                               .memory_bytes = sizeof *m + capacity * record_bytes,
+                               .read = read_chunk, .write = write_chunk, .close = close_memory };
+    m->data = data;
+    *out = &m->records;
     return PEFT_OK;
 }

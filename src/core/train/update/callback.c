@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0
- * callback.c -- the application's callbacks: the error of one that failed, and what must not be called in them. */
+ * callback.c -- errors about the application's callbacks (loss function, reducer, progress): of one that failed, and of
+ * a function that must not be called in one. */
 #include "core/train/trainer.h"
 
-peft_status pf_stopped(const peft_trainer *t, const char *what, int returned)
+peft_status pf_callback_failed(const peft_trainer *t, const char *callback, int returned)
 {
     const long long step = t->step;
-    if (pf_error_seen()) return pf_within(pf_error_seen(), "%s at step %lld", what, step);
-    return pf_fail(PEFT_E_CANCELLED, "cancelled by the %s at step %lld, which returned %d", what, step, returned);
+    if (pf_error_seen()) return pf_within(pf_error_seen(), "%s at step %lld", callback, step);
+    return pf_fail(PEFT_E_CANCELLED, "cancelled by the %s at step %lld, which returned %d", callback, step, returned);
 }
 
 peft_status pf_trainer_ready(const peft_trainer *t)
 {
     if (!t) return pf_fail(PEFT_E_INVALID, "trainer is NULL: expected a pointer");
-    if (!t->inside) return PEFT_OK;
-    return pf_fail(PEFT_E_STATE, "called in the %s of this trainer, while its step runs: call it when the step has "
-                   "returned", t->inside);
+    if (!t->callback) return PEFT_OK;
+    return pf_fail(PEFT_E_STATE, "trainer: in use by the step that called this %s: call the function after the step "
+                   "has returned", t->callback);
 }

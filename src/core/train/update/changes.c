@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * changes.c -- the part of a state that an application may change between two updates: the base rate, which parameters
- * are frozen, and whether the loss is a function of its own. A state has entries for what differs from a trainer that
- * was just made; restoring takes rate and frozen parameters over. */
+ * changes.c -- what the application may change between two updates, as metadata of the training state: base learning
+ * rate, frozen parameters, and whether a loss function is set. Entries exist only for what differs from a new trainer.
+ * Restoring sets rate and frozen parameters, and requires a loss function if the saved trainer had one. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,13 +17,14 @@ static const char *frozen_key(const pf_slot *s, char key[KEY])
     return key;
 }
 
-static double first_rate(const peft_trainer *t) { return pf_options_float(t->options, pf_trainer_options, "lr"); }
+/* The rate of a new trainer. */
+static double option_rate(const peft_trainer *t) { return pf_options_float(t->options, pf_trainer_options, "lr"); }
 
 peft_status pf_changes_write(const peft_trainer *t, pf_st_out *o)
 {
     char key[KEY], text[64];
-    if (t->own.fn) PF_TRY(pf_st_out_meta(o, loss_key, "yes"));
-    if (t->schedule.lr != first_rate(t)) {
+    if (t->custom_loss.fn) PF_TRY(pf_st_out_meta(o, loss_key, "yes"));
+    if (t->schedule.lr != option_rate(t)) {
         pf_print_float(text, sizeof text, t->schedule.lr);
         PF_TRY(pf_st_out_meta(o, rate_key, text));
     }
@@ -39,22 +40,24 @@ peft_status pf_changes_write(const peft_trainer *t, pf_st_out *o)
 static peft_status read_rate(const peft_trainer *t, const pf_st *st, double *lr)
 {
     const char *text = pf_st_meta(st, rate_key);
-    *lr = first_rate(t);
+    *lr = option_rate(t);
     if (!text || (pf_parse_float(text, lr) && *lr >= pf_schedule_floor(&t->schedule) && *lr <= 1e6)) return PEFT_OK;
-    return pf_fail(PEFT_E_FORMAT, "metadata entry '%s': given '%.40s', expected a learning rate", rate_key, text);
+    return pf_fail(PEFT_E_FORMAT, "metadata entry '%s': given '%.40s', expected a learning rate from the schedule's "
+                   "smallest to 1e6", rate_key, text);
 }
 
-/* A function cannot be kept in a file: the application gives it again. */
+/* A function cannot be stored in a file: the application has to set it before it restores. */
 static peft_status check_loss(const peft_trainer *t, const pf_st *st)
 {
     const bool saved = pf_st_meta(st, loss_key) != NULL;
-    if (saved == (t->own.fn != NULL)) return PEFT_OK;
+    if (saved == (t->custom_loss.fn != NULL)) return PEFT_OK;
     return pf_fail(PEFT_E_MISMATCH, "loss: the state was saved with %s, the trainer has %s; call peft_trainer_set_loss "
-                   "as before", saved ? "a loss function of the program" : "the loss of the options",
-                   saved ? "that of its options" : "a loss function of the program");
+                   "before restoring", saved ? "a loss function" : "the loss of option loss",
+                   saved ? "that of option loss" : "a loss function");
 }
 
-/* The entry of a parameter, "1 20": frozen, 20 updates skipped so far. *found counts the entries. */
+/* Reads the entry of a parameter, such as "1 20": it is frozen, and 20 updates so far have skipped it. Without an entry
+ * it is not frozen and none has. *found counts the entries. */
 static peft_status read_frozen(const pf_slot *s, const pf_st *st, int64_t step, bool *frozen, int64_t *skipped,
                                size_t *found)
 {
@@ -67,7 +70,7 @@ static peft_status read_frozen(const pf_slot *s, const pf_st *st, int64_t step, 
     *frozen = *text == '1';
     if ((*text == '0' || *frozen) && text[1] == ' ' && pf_parse_int(text + 2, skipped) && *skipped >= 0
         && *skipped <= step) return PEFT_OK;
-    return pf_fail(PEFT_E_FORMAT, "metadata entry '%.120s': given '%.40s', expected 0 or 1, a blank, and a number of "
+    return pf_fail(PEFT_E_FORMAT, "metadata entry '%.120s': given '%.40s', expected 0 or 1, a space, and a number of "
                    "updates from 0 to %lld (libpeft.step)", key, text, (long long)step);
 }
 
@@ -98,6 +101,6 @@ peft_status pf_changes_read(peft_trainer *t, const pf_st *st, int64_t step, bool
         t->slot[i].skipped = skipped;
     }
     if (found == frozen_entries(st)) return PEFT_OK;
-    return pf_fail(PEFT_E_FORMAT, "metadata entries '%s*': one is of a parameter that the model does not have",
+    return pf_fail(PEFT_E_FORMAT, "metadata entries '%s*': one names a parameter that the model does not have",
                    frozen_prefix);
 }

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
- * groups.c -- what an application sets for some parameters, or changes between two updates: factor of the rate and
- * weight decay, frozen or not, and the base rate of the schedule. */
+ * groups.c -- optimiser settings that the application makes for parameters by pattern (factor of the learning rate,
+ * weight decay, frozen or not), and peft_trainer_set_lr. */
 #include <math.h>
 #include <string.h>
 #include "core/options/glob.h"
 #include "core/options/options.h"
 #include "core/train/trainer.h"
 
-/* "group:head" is every parameter of that group (peft_param_group); any other pattern is compared with names. */
+/* "group:head" matches every parameter of that group (peft_param_group); any other pattern is matched with names. */
 static bool matches(const char *pattern, const pf_param *p)
 {
     static const char prefix[] = "group:";
@@ -15,8 +15,8 @@ static bool matches(const char *pattern, const pf_param *p)
     return strncmp(pattern, prefix, n) ? pf_glob(pattern, p->name) : pf_glob(pattern + n, p->group);
 }
 
-/* Checks the arguments that peft_trainer_group and peft_trainer_freeze share: some parameter matches. */
-static peft_status find_some(const peft_trainer *t, const char *pattern)
+/* Checks the arguments that peft_trainer_group and peft_trainer_freeze share. PEFT_E_NOTFOUND: no parameter matches. */
+static peft_status check_pattern(const peft_trainer *t, const char *pattern)
 {
     if (!t || !pattern) return pf_fail(PEFT_E_INVALID, "%s is NULL: expected a pointer", t ? "pattern" : "trainer");
     for (size_t i = 0; i < t->slots; i++) if (matches(pattern, t->slot[i].p)) return PEFT_OK;
@@ -26,9 +26,10 @@ static peft_status find_some(const peft_trainer *t, const char *pattern)
 
 peft_status peft_trainer_group(peft_trainer *t, const char *pattern, double lr_scale, double weight_decay)
 {
-    PF_TRY(find_some(t, pattern));
+    PF_TRY(check_pattern(t, pattern));
     if (!(lr_scale >= 0) || !(weight_decay >= 0) || isinf(lr_scale) || isinf(weight_decay))
-        return pf_fail(PEFT_E_INVALID, "lr_scale and weight_decay: expected finite numbers >= 0");
+        return pf_fail(PEFT_E_INVALID, "lr_scale and weight_decay: given %g and %g, expected finite numbers >= 0",
+                       lr_scale, weight_decay);
     for (size_t i = 0; i < t->slots; i++) {
         if (!matches(pattern, t->slot[i].p)) continue;
         t->slot[i].lr_scale = lr_scale;
@@ -39,23 +40,23 @@ peft_status peft_trainer_group(peft_trainer *t, const char *pattern, double lr_s
 
 peft_status peft_trainer_freeze(peft_trainer *t, const char *pattern, int frozen)
 {
-    PF_TRY(find_some(t, pattern));
+    PF_TRY(check_pattern(t, pattern));
     for (size_t i = 0; i < t->slots; i++) if (matches(pattern, t->slot[i].p)) t->slot[i].frozen = frozen != 0;
     return PEFT_OK;
 }
 
 peft_status peft_trainer_set_lr(peft_trainer *t, double lr)
 {
-    const double most = 1e6;               /* bound of option lr */
-    char given[32], least[32];
+    const double largest = 1e6;            /* the upper bound of option lr */
+    char given[32], smallest[32];
     if (!t) return pf_fail(PEFT_E_INVALID, "trainer is NULL: expected a pointer");
     const double floor = pf_schedule_floor(&t->schedule);
-    if (lr >= floor && lr <= most) {
+    if (lr >= floor && lr <= largest) {
         t->schedule.lr = lr;
         return PEFT_OK;
     }
     pf_print_float(given, sizeof given, lr);
-    pf_print_float(least, sizeof least, floor);
-    return pf_fail(PEFT_E_INVALID, "lr: given %s, expected a number from %s%s to 1e6", given, least,
+    pf_print_float(smallest, sizeof smallest, floor);
+    return pf_fail(PEFT_E_INVALID, "lr: given %s, expected a number from %s%s to 1e6", given, smallest,
                    floor > 0 ? " (min_lr)" : "");
 }

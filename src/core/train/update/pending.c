@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * pending.c -- the backward passes since the last update: how many, where in the data the first of them was, and the
- * model's buffers (running statistics) as they were before it. */
+ * pending.c -- counts the backward passes since the last update, and restores position and buffers (running statistics)
+ * of before the first of them when they are discarded. */
 #include <string.h>
 #include <time.h>
 #include "core/train/trainer.h"
@@ -14,24 +14,24 @@ double pf_trainer_now(void)
 
 void pf_pending_buffers(peft_trainer *t, bool restore)
 {
-    pk_real *at = t->saved_buffers;
+    pk_real *saved = t->saved_buffers;
     if (restore) pf_model_lock_write(t->model);
     for (size_t i = 0; i < peft_model_buffer_count(t->model); i++) {
         peft_tensor *b = &pf_model_buffer(t->model, i)->value;
         int64_t n = peft_tensor_count(b);
-        memcpy(restore ? b->data : at, restore ? at : b->data, (size_t)n * sizeof *at);
-        at += n;
+        memcpy(restore ? b->data : saved, restore ? saved : b->data, (size_t)n * sizeof *saved);
+        saved += n;
     }
     if (restore) pf_model_unlock(t->model);
 }
 
 int64_t pf_pending_count(const peft_trainer *t) { return t->reduce.fn ? t->batches : t->pending; }
 
-void pf_pending_add(peft_trainer *t, int64_t samples, bool pass)
+void pf_pending_add(peft_trainer *t, int64_t samples, bool backward)
 {
-    if (!t->batches) t->first = (pf_place){ t->epoch, t->batch_in_epoch, t->samples };
+    if (!t->batches) t->pending_start = (pf_data_position){ t->epoch, t->batch_in_epoch, t->samples };
     t->batches++;
-    t->pending += pass;
+    t->pending += backward;
     t->samples += samples;
 }
 
@@ -44,7 +44,7 @@ void pf_pending_drop(peft_trainer *t)
 void pf_pending_rewind(peft_trainer *t)
 {
     pf_pending_drop(t);
-    t->epoch = t->first.epoch;
-    t->batch_in_epoch = t->first.batch_in_epoch;
-    t->samples = t->first.samples;
+    t->epoch = t->pending_start.epoch;
+    t->batch_in_epoch = t->pending_start.batch_in_epoch;
+    t->samples = t->pending_start.samples;
 }

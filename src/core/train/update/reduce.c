@@ -8,24 +8,24 @@ peft_status peft_trainer_set_reduce(peft_trainer *t, int64_t rank, int64_t ranks
 {
     PF_TRY(pf_trainer_ready(t));
     if (ranks < 1 || rank < 0 || rank >= ranks)
-        return pf_fail(PEFT_E_INVALID, "rank %lld of %lld ranks: expected 1 rank or more, and a rank from 0 to "
-                       "ranks - 1", (long long)rank, (long long)ranks);
+        return pf_fail(PEFT_E_INVALID, "rank and ranks: given %lld and %lld, expected 1 rank or more, and a rank from "
+                       "0 to ranks - 1", (long long)rank, (long long)ranks);
     if (!fn && ranks > 1)
         return pf_fail(PEFT_E_INVALID, "fn is NULL: expected a function that adds up the gradients of %lld ranks, or "
                        "ranks 1", (long long)ranks);
     if (pf_pending_count(t))
-        return pf_fail(PEFT_E_STATE, "%lld backward passes since the last update: call peft_trainer_update first; or "
-                       "set the reducer before a state is restored that was saved between two updates",
+        return pf_fail(PEFT_E_STATE, "%lld batches since the last update: call peft_trainer_update first; or set the "
+                       "reducer before restoring a state that has such batches",
                        (long long)pf_pending_count(t));
     t->batches = 0;
     t->reduce = (pf_reduce){ fn, user, rank, ranks };
     return PEFT_OK;
 }
 
-/* The error of a reducer that returned `stop` (not 0), or gave an impossible number of passes. */
-static peft_status refused(const peft_trainer *t, int stop, int64_t passes)
+/* The error of a reducer that returned another number than 0, or fewer passes than this rank has made. */
+static peft_status reducer_failed(const peft_trainer *t, int returned, int64_t passes)
 {
-    if (stop) return pf_stopped(t, "reducer", stop);
+    if (returned) return pf_callback_failed(t, "reducer", returned);
     return pf_fail(PEFT_E_INVALID, "reducer at step %lld: passes is %lld, expected the number of backward passes of "
                    "all ranks, at least the %lld of this trainer", (long long)t->step, (long long)passes,
                    (long long)t->pending);
@@ -37,11 +37,11 @@ peft_status pf_reduce_gradients(peft_trainer *t, int64_t *passes)
     const int64_t count = peft_model_trainable_count(t->model);
     if (!t->pending) memset(t->slab, 0, (size_t)count * sizeof *t->slab);
     pf_error_watch();
-    t->inside = "reducer";
-    const int stop = t->reduce.fn((float *)(void *)t->slab, count, passes, t->reduce.user);
-    t->inside = NULL;
-    if (!stop && *passes >= t->pending) return PEFT_OK;
-    const peft_status s = refused(t, stop, *passes);
+    t->callback = "reducer";
+    const int returned = t->reduce.fn((float *)(void *)t->slab, count, passes, t->reduce.user);
+    t->callback = NULL;
+    if (!returned && *passes >= t->pending) return PEFT_OK;
+    const peft_status s = reducer_failed(t, returned, *passes);
     pf_pending_rewind(t);
     return s;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * schedule.c -- learning rates by the names and formulas that timm, Hugging Face and mmcls recipes use. */
+ * schedule.c -- learning-rate schedules with the names and formulas of timm, Hugging Face and mmcls. */
 #include "core/train/update/schedule.h"
 #include <math.h>
 #include <string.h>
@@ -33,21 +33,21 @@ static bool warms_up(pf_schedule_kind k)
 {
     return k == PF_LR_WARMUP_COSINE || k == PF_LR_WARMUP_COSINE_FULL || k == PF_LR_WARMUP_LINEAR;
 }
-/* Falls from lr to min_lr over the run, so that `steps` must be known. */
+/* The rate falls from lr to min_lr over `steps` updates. */
 static bool falls(pf_schedule_kind k) { return k == PF_LR_COSINE || k == PF_LR_LINEAR || warms_up(k); }
 
 double pf_schedule_floor(const pf_schedule *s) { return falls(s->kind) ? s->min_lr : 0; }
 
-static peft_status bad_rate(const char *what, double v, const char *expected)
+static peft_status bad_rate(const char *option, double v, const char *expected)
 {
     char text[40];
     pf_print_float(text, sizeof text, v);
-    return pf_fail(PEFT_E_OPTION, "%s is %s, expected %s", what, text, expected);
+    return pf_fail(PEFT_E_OPTION, "%s is %s, expected %s", option, text, expected);
 }
 
-static peft_status bad_count(const pf_schedule *s, const char *what, int64_t v, const char *expected)
+static peft_status bad_count(const pf_schedule *s, const char *option, int64_t v, const char *expected)
 {
-    return pf_fail(PEFT_E_OPTION, "%s is %lld, schedule '%s' expects %s", what, (long long)v,
+    return pf_fail(PEFT_E_OPTION, "%s is %lld, schedule '%s' expects %s", option, (long long)v,
                    pf_schedule_name(s->kind), expected);
 }
 
@@ -74,7 +74,7 @@ peft_status pf_schedule_check(const pf_schedule *s)
     return PEFT_OK;
 }
 
-/* lr at t = 0, min_lr at t = period and ever after */
+/* lr at t = 0, min_lr from t = period on */
 static double cosine(const pf_schedule *s, int64_t t, int64_t period)
 {
     if (t >= period) return s->min_lr;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * schedule.h -- the learning rate of step t. A schedule is plain numbers: nothing to free, nothing to save but t. */
+ * schedule.h -- learning-rate schedules: the rate as a function of the step. They have no state but the step. */
 #ifndef PF_SCHEDULE_H
 #define PF_SCHEDULE_H
 #include <stdint.h>
@@ -9,7 +9,7 @@ typedef enum pf_schedule_kind {
     PF_LR_CONSTANT,            /* lr */
     PF_LR_COSINE,              /* half a cosine from lr at step 0 down to min_lr at `steps` */
     PF_LR_WARMUP_COSINE,       /* a line from start_lr to lr over `warmup` steps, then the cosine over the rest */
-    PF_LR_WARMUP_COSINE_FULL,  /* the same line, then the cosine over all `steps`, entered at t = warmup */
+    PF_LR_WARMUP_COSINE_FULL,  /* the same line, then the values that PF_LR_COSINE has from t = warmup on */
     PF_LR_STEP,                /* lr * gamma^(t / decay_every) */
     PF_LR_LINEAR,              /* a line from lr at step 0 down to min_lr at `steps` */
     PF_LR_WARMUP_LINEAR        /* a line from start_lr to lr over `warmup` steps, then the line down over the rest */
@@ -25,11 +25,11 @@ typedef struct pf_schedule {
     int64_t steps_per_epoch;   /* > 0: the rate changes at the start of an epoch only; 0: at every step */
 } pf_schedule;
 
-/* "constant", "cosine", "linear", "warmup_cosine", "warmup_linear", .. (schedule.c); else PEFT_E_OPTION. */
+/* name: "constant", "cosine" and so on (schedule.c); any other: PEFT_E_OPTION. */
 peft_status pf_schedule_parse(const char *name, pf_schedule_kind *kind);
 const char *pf_schedule_name(pf_schedule_kind kind);
-/* Numbers that cannot make a schedule of this kind are PEFT_E_OPTION. */
+/* PEFT_E_OPTION: a number is out of the range that this kind of schedule needs. */
 peft_status pf_schedule_check(const pf_schedule *s);
-double      pf_schedule_floor(const pf_schedule *s);              /* the smallest lr that this kind can have */
-double      pf_schedule_lr(const pf_schedule *s, int64_t step);   /* of a checked schedule; step >= 0 */
+double      pf_schedule_floor(const pf_schedule *s);              /* smallest s->lr allowed: min_lr, or 0 */
+double      pf_schedule_lr(const pf_schedule *s, int64_t step);   /* s must have passed pf_schedule_check; step >= 0 */
 #endif

@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0
- * slab.c -- the memory of the optimiser, in one piece. All gradients stand first, one parameter behind the other
- * without gaps, so that a reducer sees them as one array; then all first moments, all second ones, and the copy of the
- * buffers. The values are the model's, because sessions read them and they stay when the trainer goes. */
+ * slab.c -- one allocation (the slab) for the memory of the optimiser. Example with parameters A and B, and AdamW:
+ *
+ *     gradient A, B | first moment A, B | second moment A, B | saved copy of the model's buffers
+ *
+ * The gradients have no gaps, so that a reducer sees one array. The parameters' values are not here but in the model,
+ * because sessions read them and they outlive the trainer. */
 #include "core/train/trainer.h"
 
 int pf_optimizer_moments(const pf_optimizer *o) { return o->adamw ? 2 : 1; }
 
-/* Makes the parameters this trainer's, unless another trainer has one of them: of this model, or of another that shares
- * an adapter with it. */
-static peft_status claim(peft_trainer *t, int64_t scalars, bool decay_matrices)
+/* Gives every parameter its gradient and moments. PEFT_E_STATE: another trainer, of this model or of one that shares an
+ * adapter with it, already trains one of them. scalars: elements of all parameters. */
+static peft_status assign(peft_trainer *t, int64_t scalars, bool decay_matrices)
 {
-    pk_real *at = t->slab;
+    pk_real *next = t->slab;
     for (size_t i = 0; i < t->slots; i++) {
         pf_slot *s = &t->slot[i];
         s->p = peft_model_param(t->model, i);
@@ -19,23 +22,25 @@ static peft_status claim(peft_trainer *t, int64_t scalars, bool decay_matrices)
         s->weight_decay = decay_matrices && s->p->value.ndim < 2 ? 0 : t->opt.weight_decay;
         if (s->p->grad.data) {
             t->slots = i;
-            return pf_fail(PEFT_E_STATE, "parameter '%s': another trainer holds it", s->p->name);
+            return pf_fail(PEFT_E_STATE, "parameter '%s': another trainer holds it; free that trainer first",
+                           s->p->name);
         }
-        s->p->grad.data = at;
-        s->m = at + scalars;
-        if (pf_optimizer_moments(&t->opt) > 1) s->v = at + 2 * scalars;
-        at += s->count;
+        s->p->grad.data = next;
+        s->m = next + scalars;
+        if (pf_optimizer_moments(&t->opt) > 1) s->v = next + 2 * scalars;
+        next += s->count;
     }
     return PEFT_OK;
 }
 
-peft_status pf_slab_take(peft_trainer *t, bool decay_matrices)
+peft_status pf_slab_create(peft_trainer *t, bool decay_matrices)
 {
     int64_t scalars = peft_model_trainable_count(t->model), buffers = 0;
     int moments = pf_optimizer_moments(&t->opt);
     t->slots = peft_model_param_count(t->model);
     if (!t->slots)
-        return pf_fail(PEFT_E_STATE, "model: nothing to train; attach an adapter or give it a head (classes >= 1)");
+        return pf_fail(PEFT_E_STATE, "model: it has nothing to train; attach an adapter or make it with a head (option "
+                       "classes >= 1)");
     for (size_t i = 0; i < peft_model_buffer_count(t->model); i++)
         buffers += peft_tensor_count(&pf_model_buffer(t->model, i)->value);
     t->slab_bytes = (size_t)(scalars * (1 + moments) + buffers) * sizeof(pk_real);
@@ -44,12 +49,12 @@ peft_status pf_slab_take(peft_trainer *t, bool decay_matrices)
     if (!t->slot || !t->slab) return pf_nomem("gradients and moments", t->slab_bytes);
     t->saved_buffers = t->slab + (1 + moments) * scalars;
     pf_model_lock_write(t->model);
-    const peft_status status = claim(t, scalars, decay_matrices);
+    const peft_status status = assign(t, scalars, decay_matrices);
     pf_model_unlock(t->model);
     return status;
 }
 
-void pf_slab_leave(peft_trainer *t)
+void pf_slab_release(peft_trainer *t)
 {
     if (!t->slot) return;
     pf_model_lock_write(t->model);
