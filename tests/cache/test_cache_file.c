@@ -174,7 +174,7 @@ START_TEST(what_cannot_be_a_cache)
     const char *path = tiny_path("other"), *folder = tiny_path("folder");
     const tiny_spec none = { .method = "vp" };
     store(path, "an important text", 17);
-    refused(&probe, at(path, NULL), PEFT_E_FORMAT, "left alone");
+    refused(&probe, at(path, NULL), PEFT_E_FORMAT, "is not a feature cache");
     contents text = load(path);
     ck_assert(text.size == 17 && !memcmp(text.data, "an important text", 17));
     free(text.data);
@@ -183,7 +183,7 @@ START_TEST(what_cannot_be_a_cache)
     refused(&probe, at("/nowhere/file", NULL), PEFT_E_IO, "/nowhere/file");
     refused(&probe, at("/dev/null", NULL), PEFT_E_IO, "regular");
     refused(&probe, at(tiny_path("new"), "0"), PEFT_E_OPTION, "cache_features");
-    refused(&probe, at(tiny_path("new"), "100"), PEFT_E_OPTION, "first sample");
+    refused(&probe, at(tiny_path("new"), "100"), PEFT_E_OPTION, "for one sample");
     refused(&probe, "cache_features=1000,cache_type=i8", PEFT_E_OPTION, "f16");
     refused(&none, at(tiny_path("new"), NULL), PEFT_E_OPTION, "kept");
     tiny_clean();

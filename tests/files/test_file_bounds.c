@@ -103,7 +103,7 @@ START_TEST(directories)
         peft_dir_write(d, config);
         const size_t before = peft_context_memory_used(ctx);
         stays_small(ctx, head ? peft_model_load_hf(b, d->path, &m) : peft_adapter_load_hf(b, d->path, &a),
-                    "more numbers than", before, head ? "classifier" : "rank");
+                    "more elements than", before, head ? "classifier" : "rank");
         ck_assert(!a && !m);
         peft_dir_free(d);
         peft_backbone_free(b);

@@ -175,7 +175,7 @@ START_TEST(failures_change_nothing)
     static const struct { int mode; peft_status status; const char *text; bool rewinds; } bad[] = {
         { STOP, PEFT_E_CANCELLED, "cancelled by the loss function at step 1, which returned 7", true },
         { SAY, PEFT_E_IO, "loss function at step 1: the teacher is gone", true },
-        { EVALUATE, PEFT_E_STATE, "called in the loss function of this trainer", true },
+        { EVALUATE, PEFT_E_STATE, "called in the trainer's loss function", true },
         { NOT_A_NUMBER, PEFT_E_NONFINITE, "loss function at step 1: the gradient holds NaN or Inf", false },
         { NO_LOSS, PEFT_E_NONFINITE, "the loss is NaN at step 1", false } };
     const recipe r = { "lora", "classes=3,head=bn_linear", ",accumulate=2" };
@@ -310,11 +310,11 @@ START_TEST(states_tell_of_the_function)
     tiny_step(x, N, 0);
     OK(peft_trainer_save(x, tiny_path("own")));
     OK(peft_trainer_set_loss(x, NULL, NULL));
-    FAILS(PEFT_E_MISMATCH, "a loss function of the program, the trainer has that of its options",
+    FAILS(PEFT_E_MISMATCH, "a loss function, the trainer has that of option loss",
           peft_trainer_restore(x, tiny_path("own")));
     OK(peft_trainer_save(x, tiny_path("table")));
     OK(peft_trainer_set_loss(x, compute, &o));
-    FAILS(PEFT_E_MISMATCH, "the loss of the options, the trainer has a loss function of the program",
+    FAILS(PEFT_E_MISMATCH, "the loss of option loss, the trainer has a loss function",
           peft_trainer_restore(x, tiny_path("table")));
     OK(peft_trainer_restore(x, tiny_path("own")));
     peft_trainer_free(x);

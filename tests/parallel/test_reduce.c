@@ -292,7 +292,7 @@ START_TEST(resumed_between_batches)
         OK(peft_trainer_save(p.trainer, tiny_path("between")));
         OK(peft_trainer_restore(resumed.trainer, tiny_path("between")));
         ck_assert_int_eq(resumed.trainer->batches, saved + 1);
-        FAILS(PEFT_E_STATE, "set the reducer before a state is restored",
+        FAILS(PEFT_E_STATE, "set the reducer before restoring a state",
               peft_trainer_set_reduce(resumed.trainer, 0, 1, faulty, &g));
         tiny_step(p.trainer, HALF, saved * HALF);
     }
@@ -338,7 +338,7 @@ START_TEST(bad_arguments)
     part p = part_make(&r, 2);
     fault f = { .mode = FINE };
     FAILS(PEFT_E_INVALID, "trainer is NULL", peft_trainer_set_reduce(NULL, 0, 1, faulty, &f));
-    FAILS(PEFT_E_INVALID, "rank 2 of 2 ranks", peft_trainer_set_reduce(p.trainer, 2, 2, faulty, &f));
+    FAILS(PEFT_E_INVALID, "rank and ranks: given 2 and 2", peft_trainer_set_reduce(p.trainer, 2, 2, faulty, &f));
     FAILS(PEFT_E_INVALID, "rank 0 of 0 ranks", peft_trainer_set_reduce(p.trainer, 0, 0, faulty, &f));
     FAILS(PEFT_E_INVALID, "fn is NULL", peft_trainer_set_reduce(p.trainer, 0, 2, NULL, &f));
     tiny_step(p.trainer, HALF, 0);

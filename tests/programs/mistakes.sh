@@ -404,7 +404,7 @@ refused '--epochs 0|expected a whole number from 1' "$bin/finetune" --backbone "
     --out none.safetensors
 
 a_mistake 'a method that does not exist'
-refused "did you mean 'lora'|known are linear, " "$bin/finetune" --backbone "$vit" --data scans --method Lora \
+refused "did you mean 'lora'|expected one of linear, " "$bin/finetune" --backbone "$vit" --data scans --method Lora \
     --out none.safetensors
 
 a_mistake 'the folder of one class as data'

@@ -177,7 +177,7 @@ START_TEST(states_that_do_not_fit)
     OK(peft_trainer_save(x, tiny_path("state")));
     refuse(&plain, ",weight_decay=0.5", PEFT_E_MISMATCH, "weight_decay=0.5");
     refuse(&plain, ",lr=0.5", PEFT_E_MISMATCH, "lr=0.5");
-    refuse(&grouped, "", PEFT_E_MISMATCH, "group head.weight");
+    refuse(&grouped, "", PEFT_E_MISMATCH, "parameter 'head.weight'");
     refuse(&other_method, "", PEFT_E_MISMATCH, "method=linear");
     refuse(&other_head, "", PEFT_E_MISMATCH, "classes");
     refuse(&other_option, "", PEFT_E_MISMATCH, "length");

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * adapter.c -- making an adapter (its method's init runs), counting its references, freeing it; parameters by index. */
+ * adapter.c -- creates an adapter, for which the method's init runs; counts its references; its parameters and buffers
+ * by index and name. */
 #include <stdio.h>
 #include <string.h>
 #include "core/adapt/adapter.h"
@@ -14,8 +15,8 @@ static peft_status unknown_method(const peft_context *ctx, const char *name)
     for (size_t i = 0; i < n && used < sizeof list; i++)
         used += (size_t)snprintf(list + used, sizeof list - used, "%s%s", i ? ", " : "", known[i]);
     near = pf_nearest(name, known, n);
-    return pf_fail(PEFT_E_NOTFOUND, "method '%.100s' is neither the library's nor registered on this context%s%s%s; "
-                   "known are %s; a method of your own is registered first (peft_sys_register_method)", name,
+    return pf_fail(PEFT_E_NOTFOUND, "method '%.100s' is neither built in nor registered on this context%s%s%s; "
+                   "expected one of %s; a method of your own must be registered first (peft_sys_register_method)", name,
                    near ? "; did you mean '" : "", near ? near : "", near ? "'?" : "", list);
 }
 
@@ -37,27 +38,27 @@ peft_status pf_adapter_make(peft_backbone *b, const char *method, const peft_opt
     PF_TRY(pf_options_check(o, m->opts ? m->opts : none, NULL, who));
     peft_adapter *a = pf_alloc_zero(b->ctx, sizeof *a);
     if (!a) return pf_nomem("adapter", sizeof *a);
-    peft_status locked = pf_constants_init(&a->constants);
-    if (!locked) {
-        locked = pf_guard_init(&a->guard, "adapter");
-        if (locked) pf_constants_free(&a->constants, b->ctx);
+    peft_status lock_status = pf_constants_init(&a->constants);
+    if (!lock_status) {
+        lock_status = pf_rwlock_init(&a->lock, "adapter");
+        if (lock_status) pf_constants_free(&a->constants, b->ctx);
     }
-    if (locked) {
+    if (lock_status) {
         pf_free(b->ctx, a);
-        return locked;
+        return lock_status;
     }
     atomic_init(&a->refs, 1);
     a->backbone = pf_backbone_retain(b);
     a->method = m;
-    a->blank = source != NULL;
+    a->skip_init = source != NULL;
     a->source = source;
     peft_status s = o ? pf_options_copy(o, &a->options) : PEFT_OK;
     if (!s && m->state_size && !(a->state = pf_alloc_zero(b->ctx, m->state_size)))
         s = pf_nomem("method state", m->state_size);
     const peft_vit vit = pf_vit_of(&b->shape);
-    a->making = true;
+    a->in_init = true;
     if (!s) s = m->init(a, &vit);
-    pf_patterns_end(a);
+    pf_patterns_check(a);
     a->source = NULL;
     if (!s) s = a->status;
     if (s) peft_adapter_free(a);
@@ -86,7 +87,7 @@ void peft_adapter_free(peft_adapter *a)
     pf_params_free(b->ctx, &a->params);
     pf_params_free(b->ctx, &a->buffers);
     pf_constants_free(&a->constants, b->ctx);
-    pf_guard_end(&a->guard);
+    pf_rwlock_destroy(&a->lock);
     peft_options_free(a->options);
     pf_free(b->ctx, a->state);
     pf_free(b->ctx, a);

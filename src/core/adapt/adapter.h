@@ -1,67 +1,74 @@
 /* SPDX-License-Identifier: Apache-2.0
- * adapter.h -- the adapter inside: a method's parameters and state. */
+ * adapter.h -- the struct of an adapter (a method's parameters, buffers and state) and the functions of
+ * src/core/adapt. */
 #ifndef PF_ADAPTER_H
 #define PF_ADAPTER_H
 #include <peft/adapter.h>
-#include "core/adapt/guard.h"
+#include "core/adapt/rwlock.h"
 #include "core/graph/constants.h"
 #include "core/graph/param.h"
 #include "core/weights/backbone.h"
 
-typedef struct pf_params { pf_param **item; size_t count, room; } pf_params;
+typedef struct pf_params { pf_param **item; size_t count, capacity; } pf_params;
 
-/* The file that values will be read from. named: under the parameters' own names, which are then compared one by one;
- * else the numbers of all parameters together must not be many more than it holds. file NULL: nothing is compared. */
-typedef struct pf_source { const pf_st *file; bool named; int64_t left; } pf_source;
+/* --- source.c --- */
+/* The file that an adapter or a model is made for, whose parameters are read from it afterwards. named: the file's
+ * tensors have the parameters' names, so that each is checked. Else budget is the number of elements that may still be
+ * made, so that a small damaged file cannot ask for gigabytes. file NULL: nothing is checked. */
+typedef struct pf_source { const pf_st *file; bool named; int64_t budget; } pf_source;
 pf_source   pf_source_of(const pf_st *st, bool named);
-/* Is there a tensor of these extents? Else PEFT_E_FORMAT. (source.c) */
+/* PEFT_E_FORMAT: st has no tensor of this name with these extents. */
 peft_status pf_state_fits(const pf_st *st, const char *name, int ndim, const int64_t *dims);
-/* PEFT_E_FORMAT where the file does not hold such a parameter; s NULL: PEFT_OK. */
+/* PEFT_E_FORMAT: the file cannot hold such a parameter. s NULL: PEFT_OK. */
 peft_status pf_source_holds(pf_source *s, const char *name, int ndim, const int64_t *dims);
 
+/* A transformer that a method declared (peft_sys_declare_vit); its tensors' names begin with scope. */
 typedef struct pf_network { char scope[32]; pf_vit_shape shape; } pf_network;
 
 struct peft_adapter {
     atomic_int refs;
     peft_backbone *backbone;
     const peft_method *method;
-    peft_options *options;               /* as given; NULL: none */
-    void *state;
+    peft_options *options;               /* those that were given; NULL: none */
+    void *state;                         /* the method's: method->state_size bytes */
     pf_params params;
     pf_params buffers;                   /* saved, not trained */
     pf_constants constants;
-    pf_guard guard;                      /* of the values of params and buffers */
-    pf_network network[2]; int networks; /* transformers the method declared */
-    peft_status status;                  /* the first error of init */
-    char rule[64];                       /* peft_sys_init_rule's text */
-    struct { char option[48]; uint8_t *hit; size_t items; } pattern[4];      /* in init: which items matched a path */
-    bool making;                         /* init runs */
-    bool blank;                          /* made to be filled from a file: initial values are not drawn */
-    pf_source *source;                   /* while init runs; NULL: not from a file */
+    pf_rwlock lock;                      /* of the values of params and buffers */
+    pf_network network[2]; int networks; /* in use: the first `networks` */
+    peft_status status;                  /* the first error in init */
+    char rule[64];                       /* the text that peft_sys_init_rule returns */
+    /* While init runs: options that peft_sys_opt_pattern has read; matched[i]: item i of the option has set a value. */
+    struct { char option[48]; uint8_t *matched; size_t items; } pattern[4];
+    bool in_init;                        /* init is running */
+    bool skip_init;                      /* no initial values: parameters will be read from a file */
+    pf_source *source;                   /* that file, while init runs; NULL: none */
 };
 
-/* find_method.c: the method of that name in a table that ends with NULL (table NULL: an empty one); NULL: not there. */
+/* --- find_method.c --- */
+/* The method of that name in a table that ends with NULL; NULL: not found, or table is NULL. */
 const peft_method *pf_method_in(const peft_method *const *table, const char *name);
-/* Of the library, or registered on ctx; NULL: no such method. */
+/* A built-in method or one registered on ctx; NULL: not found. */
 const peft_method *pf_method_find(const peft_context *ctx, const char *name);
-peft_vit pf_vit_of(const pf_vit_shape *s);                                    /* as methods see it */
+peft_vit pf_vit_of(const pf_vit_shape *s);                                    /* the same in the struct of methods */
 peft_adapter *pf_adapter_retain(peft_adapter *a);
-/* source NULL: with initial values; else blank, to be filled. */
+/* source NULL: with initial values. Else without them, because the caller reads the parameters from the source. */
 peft_status pf_adapter_make(peft_backbone *b, const char *method, const peft_options *o, pf_source *source,
                             peft_adapter **out);
 
-const pf_vit_shape *pf_adapter_network(const peft_adapter *a, const char *scope);      /* NULL: none so named */
+const pf_vit_shape *pf_adapter_network(const peft_adapter *a, const char *scope);      /* NULL: no such scope */
 
-/* opt_lists.c: at the end of init, an item of a pattern that matched nothing becomes the adapter's error. */
-void pf_patterns_end(peft_adapter *a);
+/* opt_lists.c: call at the end of init. An item of a pattern that has set no value becomes the adapter's error. */
+void pf_patterns_check(peft_adapter *a);
 
-/* params.c: making, naming, finding parameters; drawing initial values. */
+/* --- params.c --- */
+/* Appends a parameter of zeros to list. group: a static text. */
 peft_status pf_param_make(peft_context *ctx, pf_params *list, const char *name, const char *group, int ndim,
                           const int64_t *dims, pf_param **out);
 void        pf_params_free(peft_context *ctx, pf_params *list);
 pf_param   *pf_params_find(const pf_params *list, const char *name);        /* NULL: none */
-const char *pf_param_group_of(const char *name);
-peft_status pf_init_check(const char *init);                                /* is it one of the rules? */
-/* Fills p by an init rule of peft/sys/method.h; values depend on the context's seed and the name alone. */
+const char *pf_param_group_of(const char *name);                            /* peft_param_group */
+peft_status pf_init_check(const char *init);                                /* PEFT_E_OPTION: not an init rule */
+/* Fills p by an init rule (peft/sys/method.h). The values depend only on the context's seed and p's name. */
 peft_status pf_param_draw(peft_context *ctx, pf_param *p, const char *init);
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * declare.c -- functions of peft/sys/method.h by which a method's init says what the adapter trains (new parameters,
- * copies of the backbone's tensors, whole networks), and its buffers. */
+ * declare.c -- functions of peft/sys/method.h by which a method's init declares what the adapter trains (new
+ * parameters, copies of the backbone's tensors, whole networks) and its buffers. */
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -9,15 +9,17 @@
 #include "core/options/glob.h"
 #include "core/adapt/adapter.h"
 
-enum { NAME_ROOM = 128 };
+enum { NAME_MAX_BYTES = 128 };
 
+/* Makes a parameter or buffer. dims ends with 0. NULL, with a->status set: failed. */
 static pf_param *declare(peft_adapter *a, bool buffer, const int64_t *dims, const char *init, const char *name)
 {
     int ndim = 0;
     pf_param *p = NULL;
     while (ndim < PEFT_MAX_DIMS && dims[ndim]) ndim++;
     if (!ndim) {
-        a->status = pf_fail(PEFT_E_SHAPE, "method '%s' declares '%s' without extents", a->method->name, name);
+        a->status = pf_fail(PEFT_E_SHAPE, "method '%s' declares '%s' without extents; expected dims that end with 0",
+                            a->method->name, name);
         return NULL;
     }
     if (pf_params_find(&a->params, name) || pf_params_find(&a->buffers, name)) {
@@ -30,20 +32,20 @@ static pf_param *declare(peft_adapter *a, bool buffer, const int64_t *dims, cons
                                   buffer ? "buffer" : pf_param_group_of(name), ndim, dims, &p);
     if (a->status) return p;
     p->buffer = buffer;
-    if (buffer || !a->blank) a->status = pf_param_draw(a->backbone->ctx, p, init);
+    if (buffer || !a->skip_init) a->status = pf_param_draw(a->backbone->ctx, p, init);
     return p;
 }
 
-/* Names that differ only behind their end would be one. */
+/* Makes the name. One that is too long is refused and not cut off, because two names might become equal. */
 static pf_param *declare_named(peft_adapter *a, bool buffer, const int64_t *dims, const char *init, const char *format,
                                va_list ap)
 {
-    char name[NAME_ROOM];
+    char name[NAME_MAX_BYTES];
     const int length = vsnprintf(name, sizeof name, format, ap);
     if (a->status) return NULL;
-    if (length < NAME_ROOM) return declare(a, buffer, dims, init, name);
+    if (length < NAME_MAX_BYTES) return declare(a, buffer, dims, init, name);
     a->status = pf_fail(PEFT_E_INVALID, "method '%s' declares '%.40s..': the name has %d bytes, expected at most %d",
-                        a->method->name, name, length, NAME_ROOM - 1);
+                        a->method->name, name, length, NAME_MAX_BYTES - 1);
     return NULL;
 }
 
@@ -84,18 +86,18 @@ void peft_sys_fill_row_norms(peft_adapter *a, pf_param *p, const char *tensor, i
         a->status = pf_fail(PEFT_E_INVALID, "method '%s': row norms of '%s': given rows %lld to %lld, expected 0 to "
                             "%lld", a->method->name, tensor, (long long)first, (long long)(first + rows - 1),
                             (long long)w->dim[0] - 1);
-    if (a->status || a->blank) return;
+    if (a->status || a->skip_init) return;
     const pk_weight matrix = pf_tensor_weight(w);
     const pk_table *k = a->backbone->ctx->kernels;
     const size_t bytes = (size_t)matrix.cols * sizeof(pk_real);
-    pk_real *room = pf_alloc(a->backbone->ctx, bytes);
-    if (!room) a->status = pf_nomem("row norms", bytes);
-    for (int64_t i = 0; i < rows && room; i++) {
+    pk_real *buffer = pf_alloc(a->backbone->ctx, bytes);
+    if (!buffer) a->status = pf_nomem("row norms", bytes);
+    for (int64_t i = 0; i < rows && buffer; i++) {
         double sq;
-        k->sums(NULL, &sq, pk_weight_read(k, &matrix, (first + i) * matrix.cols, matrix.cols, room), matrix.cols);
+        k->sums(NULL, &sq, pk_weight_read(k, &matrix, (first + i) * matrix.cols, matrix.cols, buffer), matrix.cols);
         ((pk_real *)p->value.data)[i] = (pk_real)sqrt(sq);
     }
-    pf_free(a->backbone->ctx, room);
+    pf_free(a->backbone->ctx, buffer);
 }
 
 void peft_sys_unfreeze(peft_adapter *a, const char *pattern)
@@ -108,7 +110,7 @@ void peft_sys_unfreeze(peft_adapter *a, const char *pattern)
         if (!a->status)
             a->status = pf_param_make(a->backbone->ctx, &a->params, w->name, pf_param_group_of(w->name), w->tensor.ndim,
                                       w->tensor.dim, &p);
-        if (!a->status && !a->blank) pf_tensor_read(p->value.data, &w->tensor);
+        if (!a->status && !a->skip_init) pf_tensor_read(p->value.data, &w->tensor);
     }
 }
 
@@ -124,7 +126,7 @@ void peft_sys_declare_vit(peft_adapter *a, const char *scope, const peft_vit *v,
                        .patch_bias = true, .pos_prefix = true };
     a->status = pf_shape_check(&s);
     if (a->networks == 2)
-        a->status = pf_fail(PEFT_E_INTERNAL, "method '%s': declares a third network, expected at most two",
+        a->status = pf_fail(PEFT_E_INTERNAL, "method '%s': declares a third transformer, expected at most two",
                             a->method->name);
     if (a->status) return;
     a->network[a->networks].shape = s;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * find_method.c -- the methods of a context: the built-in ones first, then those that the program registered. */
+ * find_method.c -- finds methods of a context by name and by index: first the built-in ones, then those that the
+ * program registered. */
 #include <string.h>
 #include "core/adapt/adapter.h"
 
@@ -12,7 +13,7 @@ const peft_method *pf_method_in(const peft_method *const *table, const char *nam
 const peft_method *pf_method_find(const peft_context *ctx, const char *name)
 {
     const peft_method *m = pf_method_in(ctx->built_in, name);
-    for (const pf_registered *k = ctx->methods; k && !m; k = k->next) if (!strcmp(k->method->name, name)) m = k->method;
+    for (const pf_registered *r = ctx->methods; r && !m; r = r->next) if (!strcmp(r->method->name, name)) m = r->method;
     return m;
 }
 
@@ -20,7 +21,7 @@ const peft_method *peft_sys_method(const peft_context *ctx, size_t i)
 {
     if (!ctx) return NULL;
     for (const peft_method *const *m = ctx->built_in; m && *m; m++, i--) if (!i) return *m;
-    const pf_registered *k = ctx->methods;
-    for (; k && i; i--) k = k->next;
-    return k ? k->method : NULL;
+    const pf_registered *r = ctx->methods;
+    for (; r && i; i--) r = r->next;
+    return r ? r->method : NULL;
 }

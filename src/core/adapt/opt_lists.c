@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * opt_lists.c -- options of methods that hold lists: layers, names, patterns. */
+ * opt_lists.c -- functions of peft/sys/method.h that read lists from a method's options: layers ("0, 6-11"), names
+ * ("q, v"), patterns ("attn.q=8, fc1=4"). */
 #include <stdio.h>
 #include <string.h>
 #include "core/adapt/adapter.h"
@@ -21,51 +22,53 @@ bool peft_sys_opt_lists(const peft_adapter *a, const char *name, const char *ite
     return false;
 }
 
-/* While init runs: where to note which items of a pattern matched; NULL: not noted. */
-static uint8_t *hits_of(peft_adapter *a, const char *name)
+/* The flags of the items of option `name`, made at the first call; NULL: init does not run, or no flags are left. */
+static uint8_t *matched_items(peft_adapter *a, const char *name)
 {
-    const size_t places = sizeof a->pattern / sizeof *a->pattern, items = (size_t)peft_sys_opt_items(a, name);
-    if (!a->making || !items) return NULL;
-    for (size_t i = 0; i < places; i++) {
-        if (!strcmp(a->pattern[i].option, name)) return a->pattern[i].hit;
+    const size_t capacity = sizeof a->pattern / sizeof *a->pattern, items = (size_t)peft_sys_opt_items(a, name);
+    if (!a->in_init || !items) return NULL;
+    for (size_t i = 0; i < capacity; i++) {
+        if (!strcmp(a->pattern[i].option, name)) return a->pattern[i].matched;
         if (*a->pattern[i].option) continue;
-        a->pattern[i].hit = pf_alloc_zero(a->backbone->ctx, items);
-        if (!a->pattern[i].hit) {
+        a->pattern[i].matched = pf_alloc_zero(a->backbone->ctx, items);
+        if (!a->pattern[i].matched) {
             if (!a->status) a->status = pf_nomem("pattern", items);
             return NULL;
         }
         a->pattern[i].items = items;
         snprintf(a->pattern[i].option, sizeof a->pattern[i].option, "%s", name);
-        return a->pattern[i].hit;
+        return a->pattern[i].matched;
     }
     return NULL;
 }
 
-/* PEFT_E_OPTION for an item that set no value, because it matched no path (a misspelt name) or an earlier item did. */
-static void check_pattern(peft_adapter *a, const char *option, const uint8_t *hit)
+/* PEFT_E_OPTION: an item has set no value, because it matches no path (a misspelt name) or earlier items match the
+ * same. */
+static void check_pattern(peft_adapter *a, const char *option, const uint8_t *matched)
 {
     size_t n, i = 0;
     for (const char *p, *list = peft_sys_opt_string(a, option); (p = pf_list_next(&list, &n)) && !a->status; )
-        if (!hit[i++])
+        if (!matched[i++])
             a->status = pf_fail(PEFT_E_OPTION, "option '%s' of method '%s': '%.*s' has no effect: it matches nothing "
                                 "that is adapted, or only what an earlier item matches", option, a->method->name,
                                 (int)(n < 80 ? n : 80), p);
 }
 
-void pf_patterns_end(peft_adapter *a)
+void pf_patterns_check(peft_adapter *a)
 {
-    a->making = false;
+    a->in_init = false;
     for (size_t i = 0; i < sizeof a->pattern / sizeof *a->pattern; i++) {
-        /* a file of an earlier version may hold such an item: it loads as it was trained */
-        if (a->pattern[i].hit && !a->status && !a->blank) check_pattern(a, a->pattern[i].option, a->pattern[i].hit);
-        pf_free(a->backbone->ctx, a->pattern[i].hit);
-        a->pattern[i].hit = NULL;
+        /* not for a file: one of an earlier version may hold such an item and still loads */
+        if (a->pattern[i].matched && !a->status && !a->skip_init)
+            check_pattern(a, a->pattern[i].option, a->pattern[i].matched);
+        pf_free(a->backbone->ctx, a->pattern[i].matched);
+        a->pattern[i].matched = NULL;
     }
 }
 
 double peft_sys_opt_pattern(peft_adapter *a, const char *name, const char *path, double fallback)
 {
-    uint8_t *hit = hits_of(a, name);
+    uint8_t *matched = matched_items(a, name);
     size_t n, item = 0;
     for (const char *p, *list = peft_sys_opt_string(a, name); (p = pf_list_next(&list, &n)); item++) {
         const char *equals = memchr(p, '=', n);
@@ -84,7 +87,7 @@ double peft_sys_opt_pattern(peft_adapter *a, const char *name, const char *path,
         }
         if (key <= tail && !strncmp(path + tail - key, p, key)
             && (key == tail || path[tail - key - 1] == '.')) {
-            if (hit) hit[item] = 1;
+            if (matched) matched[item] = 1;
             return v;
         }
     }

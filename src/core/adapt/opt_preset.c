@@ -1,33 +1,35 @@
 /* SPDX-License-Identifier: Apache-2.0
- * opt_preset.c -- words for methods whose options come in named sets: other defaults, and other initial values. */
+ * opt_preset.c -- functions of peft/sys/method.h for methods with named presets of options, and for an initial value
+ * that depends on options. */
 #include <stdio.h>
 #include <string.h>
 #include "core/adapt/adapter.h"
 
-static void take(peft_adapter *a, const char *settings)
+/* Sets the options of settings, such as "r=8,alpha=16", that the adapter was not given. */
+static void apply_settings(peft_adapter *a, const char *settings)
 {
-    peft_options *set = NULL;
+    peft_options *preset = NULL;
     if (!a->options) a->status = peft_options_create(a->backbone->ctx, &a->options);
-    if (!a->status) a->status = peft_options_create(a->backbone->ctx, &set);
-    if (!a->status) a->status = peft_options_parse(set, settings);
-    for (size_t i = 0; !a->status && i < pf_options_count(set); i++) {
-        const char *name = pf_options_name(set, i);
+    if (!a->status) a->status = peft_options_create(a->backbone->ctx, &preset);
+    if (!a->status) a->status = peft_options_parse(preset, settings);
+    for (size_t i = 0; !a->status && i < pf_options_count(preset); i++) {
+        const char *name = pf_options_name(preset, i);
         if (pf_options_has(a->options, name)) continue;
-        a->status = peft_options_set_string(a->options, name, pf_options_given(set, name));
+        a->status = peft_options_set_string(a->options, name, pf_options_given(preset, name));
     }
-    peft_options_free(set);
+    peft_options_free(preset);
     if (!a->status) a->status = pf_options_check(a->options, a->method->opts, NULL, a->method->name);
 }
 
 void peft_sys_opt_preset(peft_adapter *a, const char *option, const peft_preset *presets)
 {
-    const char *wish = peft_sys_opt_string(a, option);
+    const char *chosen = peft_sys_opt_string(a, option);
     char known[200] = "none";
     size_t used = strlen(known);
-    if (a->status || !strcmp(wish, "none")) return;
+    if (a->status || !strcmp(chosen, "none")) return;
     for (; presets->name; presets++) {
-        if (!strcmp(wish, presets->name)) {
-            take(a, presets->settings);
+        if (!strcmp(chosen, presets->name)) {
+            apply_settings(a, presets->settings);
             return;
         }
         int n = snprintf(known + used, sizeof known - used, ", %s", presets->name);
@@ -38,5 +40,5 @@ void peft_sys_opt_preset(peft_adapter *a, const char *option, const peft_preset 
 
 void peft_sys_set_init(peft_adapter *a, peft_param *p, const char *init)
 {
-    if (!a->status && !a->blank && p) a->status = pf_param_draw(a->backbone->ctx, p, init);
+    if (!a->status && !a->skip_init && p) a->status = pf_param_draw(a->backbone->ctx, p, init);
 }

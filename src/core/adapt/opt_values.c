@@ -6,15 +6,16 @@
 
 void *peft_sys_state(peft_adapter *a) { return a->state; }
 
-/* The method's table of options. A name that it lacks is a mistake of the method, recorded as the adapter's error. */
+/* The method's table of options. If it has no row for name, which is a mistake in the method, the adapter's status is
+ * set. */
 static const pf_opt *table_for(const peft_adapter *a, const char *name)
 {
     static const pf_opt none[] = { { 0 } };
     const pf_opt *table = a->method->opts ? a->method->opts : none, *o = table;
     while (o->name && strcmp(o->name, name)) o++;
     if (!o->name && !a->status)
-        ((peft_adapter *)a)->status = pf_fail(PEFT_E_INVALID, "method '%s' asks for an option '%s': its table has none "
-                                              "of this name", a->method->name, name);
+        ((peft_adapter *)a)->status = pf_fail(PEFT_E_INVALID, "method '%s' reads an option '%s', which its table opts "
+                                              "does not have", a->method->name, name);
     return table;
 }
 

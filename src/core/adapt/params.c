@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * params.c -- parameters: made, found by name, given their first values. */
+ * params.c -- parameters: creation, search by name, and the initial values that the init rules describe. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,13 +12,13 @@ peft_status pf_param_make(peft_context *ctx, pf_params *list, const char *name, 
     int64_t count = pf_dims_count(ndim, dims);
     size_t bytes;
     if (count < 0 || !pf_mul_size((size_t)count, sizeof(pk_real), &bytes))
-        return pf_fail(PEFT_E_SHAPE, "parameter '%s': extents too large or negative", name);
-    if (list->count == list->room) {
-        size_t room = list->room ? 2 * list->room : 32;
-        pf_param **more = pf_realloc(ctx, list->item, room * sizeof *more);
-        if (!more) return pf_nomem("parameter list", room * sizeof *more);
-        list->item = more;
-        list->room = room;
+        return pf_fail(PEFT_E_SHAPE, "parameter '%s': its extents are negative or too large for memory", name);
+    if (list->count == list->capacity) {
+        size_t capacity = list->capacity ? 2 * list->capacity : 32;
+        pf_param **items = pf_realloc(ctx, list->item, capacity * sizeof *items);
+        if (!items) return pf_nomem("parameter list", capacity * sizeof *items);
+        list->item = items;
+        list->capacity = capacity;
     }
     pf_param *p = pf_alloc_zero(ctx, sizeof *p);
     char *copy = pf_strdup(ctx, name);
@@ -60,8 +60,8 @@ pf_param *pf_params_find(const pf_params *list, const char *name)
 
 const char *pf_param_group_of(const char *name)
 {
-    static const char *const part[] = { "prompt", "head", "norm", "bias" };
-    for (size_t i = 0; i < sizeof part / sizeof *part; i++) if (strstr(name, part[i])) return part[i];
+    static const char *const groups[] = { "prompt", "head", "norm", "bias" };
+    for (size_t i = 0; i < sizeof groups / sizeof *groups; i++) if (strstr(name, groups[i])) return groups[i];
     return "weight";
 }
 
@@ -70,8 +70,9 @@ const char  *peft_param_group(const peft_param *p) { return p ? p->group : NULL;
 peft_tensor *peft_param_value(peft_param *p) { return p ? &p->value : NULL; }
 const peft_tensor *peft_param_grad(const peft_param *p) { return p && p->grad.data ? &p->grad : NULL; }
 
-/* Standard normal, drawn again while beyond +-limit. Index i owns the draws i, i + 2^40, .. */
-static double truncated(const pf_rng *r, uint64_t i, double limit)
+/* A standard normal number of at most +-limit: draws again until it is. Element i uses the draws i, i + 2^40, and so
+ * on, which no other element uses. */
+static double truncated_normal(const pf_rng *r, uint64_t i, double limit)
 {
     for (uint64_t k = 0; k < 64; k++) {
         double v = pf_rng_normal(r, i + (k << 40));
@@ -80,10 +81,10 @@ static double truncated(const pf_rng *r, uint64_t i, double limit)
     return 0;
 }
 
-/* The rules of peft/sys/method.h: a word, then size and mean where it takes them. */
+/* A parsed init rule: "trunc_normal:0.02:1" is TRUNCATED of size 0.02 and mean 1. CONSTANT: the size itself. */
 typedef struct { enum { CONSTANT, NORMAL, TRUNCATED, UNIFORM } kind; double size, mean; } rule;
 
-static peft_status parse(const char *init, double fan_in, double fan_out, rule *out)
+static peft_status parse_rule(const char *init, double fan_in, double fan_out, rule *out)
 {
     char text[64];
     snprintf(text, sizeof text, "%s", init);
@@ -93,6 +94,7 @@ static peft_status parse(const char *init, double fan_in, double fan_out, rule *
     if (second) *second++ = 0;
     bool given = number && pf_parse_float(number + 1, &out->size) && out->size >= 0
               && (!second || pf_parse_float(second, &out->mean));
+    /* sized: the rule is followed by its size; else the row has it */
     const struct { const char *name; int kind; bool sized; double size; } rules[] = {
         { "zero", CONSTANT, false, 0 }, { "one", CONSTANT, false, 1 },
         { "normal", NORMAL, true, 0 }, { "trunc_normal", TRUNCATED, true, 0 }, { "uniform", UNIFORM, true, 0 },
@@ -112,24 +114,24 @@ static peft_status parse(const char *init, double fan_in, double fan_out, rule *
 peft_status pf_init_check(const char *init)
 {
     rule r;
-    return parse(init, 1, 1, &r);
+    return parse_rule(init, 1, 1, &r);
 }
 
 peft_status pf_param_draw(peft_context *ctx, pf_param *p, const char *init)
 {
     const int64_t *dim = p->value.dim, count = peft_tensor_count(&p->value);
     double fan_in = 1, fan_out = 1;
-    rule d;
+    rule parsed;
     for (int i = 1; i < p->value.ndim; i++) fan_in *= (double)dim[i];
     for (int i = 0; i < p->value.ndim; i++) if (i != 1) fan_out *= (double)dim[i];
-    PF_TRY(parse(init, fan_in, fan_out, &d));
+    PF_TRY(parse_rule(init, fan_in, fan_out, &parsed));
     pf_rng r = { ctx->seed, pf_rng_stream(p->name), 0 };
     pk_real *x = p->value.data;
     for (int64_t i = 0; i < count; i++) {
-        double v = d.kind == CONSTANT ? 1 : d.kind == NORMAL ? pf_rng_normal(&r, (uint64_t)i)
-                 : d.kind == TRUNCATED ? truncated(&r, (uint64_t)i, 2 / d.size)
+        double v = parsed.kind == CONSTANT ? 1 : parsed.kind == NORMAL ? pf_rng_normal(&r, (uint64_t)i)
+                 : parsed.kind == TRUNCATED ? truncated_normal(&r, (uint64_t)i, 2 / parsed.size)
                                        : 2 * pf_rng_uniform(&r, (uint64_t)i) - 1;
-        x[i] = (pk_real)(v * d.size + d.mean);
+        x[i] = (pk_real)(v * parsed.size + parsed.mean);
     }
     return PEFT_OK;
 }

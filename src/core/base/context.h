@@ -22,7 +22,7 @@ struct peft_context {
     const pk_table *kernels;
     pk_gemm_kind gemm;
     const struct peft_method *const *built_in; /* the library's methods, up to a NULL; may be NULL: none */
-    pf_registered *methods;                /* by the application, in order: core/adapt/own_method.c */
+    pf_registered *methods;                /* by the application, in order: core/adapt/register_method.c */
     peft_log_fn log; void *log_user; int log_level;
     peft_pool_fn pool; void *pool_user;    /* threads of the program's; NULL: the library's */
     bool share;                            /* the library's are one pool ... */

@@ -97,10 +97,10 @@ peft_status peft_adapter_save_hf(const peft_adapter *a, const char *dir, const p
 {
     PK_FLOAT_SCOPE;
     if (!a || !dir) return pf_fail(PEFT_E_INVALID, "%s is NULL: expected a pointer", a ? "dir" : "adapter");
-    pf_guard *guard = (pf_guard *)(uintptr_t)&a->guard;
-    pf_guard_read(guard);
+    pf_rwlock *lock = (pf_rwlock *)(uintptr_t)&a->lock;
+    pf_rwlock_read(lock);
     const peft_status s = save(a, NULL, dir, o);
-    pf_guard_done(guard);
+    pf_rwlock_unlock(lock);
     return s ? pf_within(s, "%s", dir) : PEFT_OK;
 }
 

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
- * locks.c -- see locks.h. */
+ * locks.c -- see locks.h: locks of a model and its adapters in one fixed order, and the count of trainers and
+ * sessions. */
 #include "core/model/locks.h"
 #include <stdint.h>
 
-/* The adapter with the next higher address than last; NULL: none. A model has few. */
-static peft_adapter *above(const peft_model *m, const peft_adapter *last)
+/* The adapter with the next higher address after `last`; NULL: none. A search each time, as a model has few
+ * adapters. */
+static peft_adapter *next_adapter(const peft_model *m, const peft_adapter *last)
 {
     peft_adapter *found = NULL;
     for (size_t i = 0; i < m->adapters; i++) {
@@ -14,27 +16,27 @@ static peft_adapter *above(const peft_model *m, const peft_adapter *last)
     return found;
 }
 
-static void lock(const peft_model *m, void (*take)(pf_guard *g))
+static void lock_all(const peft_model *m, void (*lock_one)(pf_rwlock *g))
 {
-    take((pf_guard *)(uintptr_t)&m->guard);
-    for (peft_adapter *a = above(m, NULL); a; a = above(m, a)) take(&a->guard);
+    lock_one((pf_rwlock *)(uintptr_t)&m->lock);
+    for (peft_adapter *a = next_adapter(m, NULL); a; a = next_adapter(m, a)) lock_one(&a->lock);
 }
 
-void pf_model_lock_read(const peft_model *m) { lock(m, pf_guard_read); }
-void pf_model_lock_write(const peft_model *m) { lock(m, pf_guard_write); }
+void pf_model_lock_read(const peft_model *m) { lock_all(m, pf_rwlock_read); }
+void pf_model_lock_write(const peft_model *m) { lock_all(m, pf_rwlock_write); }
 
 void pf_model_unlock(const peft_model *m)
 {
-    for (size_t i = 0; i < m->adapters; i++) pf_guard_done(&m->adapter[i]->guard);
-    pf_guard_done((pf_guard *)(uintptr_t)&m->guard);
+    for (size_t i = 0; i < m->adapters; i++) pf_rwlock_unlock(&m->adapter[i]->lock);
+    pf_rwlock_unlock((pf_rwlock *)(uintptr_t)&m->lock);
 }
 
 void pf_model_use(peft_model *m)
 {
     pf_model_retain(m);
-    pf_guard_read(&m->guard);                          /* waits for an attach or detach that has seen no user */
+    pf_rwlock_read(&m->lock);                          /* waits for an attach or detach that has found users == 0 */
     atomic_fetch_add(&m->users, 1);
-    pf_guard_done(&m->guard);
+    pf_rwlock_unlock(&m->lock);
 }
 
 void pf_model_unuse(peft_model *m)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * merge.c -- folding adapters into a new backbone (LoRA, DoRA, IA3, SSF, AttnScale and offsets, unfrozen tensors, the
- * linear head). The original is never touched, so there is nothing to undo. */
+ * merge.c -- peft_model_merge: makes a new backbone whose weights include the adapters and the linear head, and the
+ * functions of peft/sys/method.h for methods that can be merged. The model and its backbone do not change. */
 #include <math.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -8,6 +8,7 @@
 #include "core/bits/weight_reader.h"
 #include "core/model/locks.h"
 
+/* One adapter's merge into the backbone `to`; status: the first error. */
 struct peft_merge { peft_backbone *to; const peft_method *method; peft_status status; };
 
 pk_real *peft_sys_merge_tensor(peft_merge *m, const char *format, ...)
@@ -18,7 +19,7 @@ pk_real *peft_sys_merge_tensor(peft_merge *m, const char *format, ...)
     vsnprintf(name, sizeof name, format, ap);
     va_end(ap);
     const peft_tensor *t = pf_backbone_find(m->to, name);
-    if (!t) peft_sys_merge_refuse(m, "the backbone has no tensor to fold it into (a bias that is absent)");
+    if (!t) peft_sys_merge_refuse(m, "the backbone lacks a tensor that it would change, such as a bias");
     return t ? t->data : NULL;
 }
 
@@ -49,9 +50,9 @@ void peft_sys_merge_refuse(peft_merge *m, const char *reason)
                                         reason);
 }
 
-/* Norm and fc_norm stand for each other: a model that pools by mean on a backbone that does not trains norm and is
- * merged into a backbone with fc_norm. */
-static const peft_tensor *find(const peft_backbone *b, const char *name)
+/* The tensor `name`; if there is none, norm.* in place of fc_norm.* and vice versa. A model with pool=mean on a
+ * backbone that pools the class token trains norm, and the merged backbone has fc_norm. */
+static const peft_tensor *find_tensor(const peft_backbone *b, const char *name)
 {
     char other[PF_NAME_MAX + 4];
     const bool fc = !strncmp(name, "fc_", 3);
@@ -60,55 +61,57 @@ static const peft_tensor *find(const peft_backbone *b, const char *name)
     return t ? t : pf_backbone_find(b, other);
 }
 
-/* Copies of the tensors that an adapter trains in their place. */
-static void take_unfrozen(peft_merge *m, const peft_adapter *a)
+/* Copies the adapter's trained versions of backbone tensors over those of the new backbone. */
+static void copy_unfrozen(peft_merge *m, const peft_adapter *a)
 {
     for (size_t i = 0; i < a->params.count; i++) {
-        const peft_tensor *t = find(m->to, a->params.item[i]->name);
+        const peft_tensor *t = find_tensor(m->to, a->params.item[i]->name);
         if (t) memcpy(t->data, a->params.item[i]->value.data, pf_tensor_bytes(t));
-        else if (!a->method->merge) peft_sys_merge_refuse(m, "it does more than change weights of the backbone");
+        else if (!a->method->merge)
+            peft_sys_merge_refuse(m, "it computes more than a backbone with changed weights does");
     }
 }
 
-/* The new backbone's tensor i: the head's, or the old backbone's. */
+/* Fills the new backbone's tensor i from the head or the model's backbone. */
 static peft_status copy_tensor(const peft_model *m, peft_backbone *to, size_t i)
 {
     const char *name = to->weight[i].name;
-    const peft_tensor *from = pf_is_classifier(name) ? m->head->merge(m, name) : find(m->backbone, name);
-    if (!from) return pf_fail(PEFT_E_INTERNAL, "tensor '%s' has no source", name);
+    const peft_tensor *from = pf_is_classifier(name) ? m->head->merge(m, name) : find_tensor(m->backbone, name);
+    if (!from) return pf_fail(PEFT_E_INTERNAL, "tensor '%s': neither the head nor the model's backbone has it", name);
     if (!pf_backbone_own(to, i)) return PEFT_E_NOMEM;
     pf_tensor_read(to->weight[i].tensor.data, from);
     return PEFT_OK;
 }
 
-static peft_status fold(const peft_model *m, peft_backbone *to)
+static peft_status merge_adapters(const peft_model *m, peft_backbone *to)
 {
     const peft_vit vit = pf_vit_of(&m->backbone->shape);
     for (size_t i = 0; i < to->weights; i++) PF_TRY(copy_tensor(m, to, i));
-    size_t folding = 0;
-    /* The forward pass reads a trained tensor in the frozen one's place, whatever the order of attachment. */
+    size_t merging = 0;
+    /* Unfrozen tensors of all adapters come first: the forward pass reads them whatever the order of attachment. */
     for (size_t i = 0; i < m->adapters; i++) {
         peft_merge merge = { .to = to, .method = m->adapter[i]->method };
-        take_unfrozen(&merge, m->adapter[i]);
+        copy_unfrozen(&merge, m->adapter[i]);
         PF_TRY(merge.status);
-        folding += merge.method->merge != NULL;
+        merging += merge.method->merge != NULL;
     }
     for (size_t i = 0; i < m->adapters; i++) {
         peft_merge merge = { .to = to, .method = m->adapter[i]->method };
-        if (merge.method->merge) merge.method->merge(m->adapter[i]->state, &merge, &vit, folding > 1);
+        if (merge.method->merge) merge.method->merge(m->adapter[i]->state, &merge, &vit, merging > 1);
         PF_TRY(merge.status);
     }
     return PEFT_OK;
 }
 
-/* The notes of the model, as the programs write them, before those of its backbone. */
-static peft_status describe(const peft_model *m, peft_backbone *to)
+/* Sets the preprocessing and class names of the new backbone: those in the model's notes, else those of its
+ * backbone. */
+static peft_status copy_descriptions(const peft_model *m, peft_backbone *to)
 {
     const char *note = peft_model_note(m, "preprocess"), *names = peft_model_note(m, "class_names");
     if (!names && m->head == &pf_head_backbone) names = m->backbone->class_names;
     PF_TRY(pf_backbone_describe(to, m->backbone->preprocess, names));
     if (!note || !pf_backbone_describe(to, note, NULL)) return PEFT_OK;
-    pf_log(to->ctx, 1, "the model's note \"preprocess\" is not taken over: %s", peft_last_error());
+    pf_log(to->ctx, 1, "the model's note \"preprocess\" is not copied to the merged backbone: %s", peft_last_error());
     return PEFT_OK;
 }
 
@@ -125,11 +128,11 @@ peft_status peft_model_merge(const peft_model *m, peft_backbone **out)
     s.mean_pool = m->mean_pool;
     PF_TRY(pf_backbone_alloc(m->backbone->ctx, &s, &b));
     pf_model_lock_read(m);
-    peft_status status = fold(m, b);
+    peft_status status = merge_adapters(m, b);
     pf_model_unlock(m);
     memcpy(b->rule, m->backbone->rule, sizeof b->rule);
     memcpy(b->note, m->backbone->note, sizeof b->note);
-    if (!status) status = describe(m, b);
+    if (!status) status = copy_descriptions(m, b);
     if (status) peft_backbone_free(b);
     else *out = b;
     return status;

@@ -73,7 +73,7 @@ peft_status pf_model_make(peft_backbone *b, const peft_options *o, pf_source *so
     PF_TRY(pf_options_check(o, pf_model_options, NULL, "a model"));
     peft_model *m = pf_alloc_zero(b->ctx, sizeof *m);
     if (!m) return pf_nomem("model", sizeof *m);
-    peft_status s = pf_guard_init(&m->guard, "model");
+    peft_status s = pf_rwlock_init(&m->lock, "model");
     if (s) {
         pf_free(b->ctx, m);
         return s;
@@ -108,7 +108,7 @@ void peft_model_free(peft_model *m)
     peft_backbone *b = m->backbone;
     for (size_t i = 0; i < m->adapters; i++) peft_adapter_free(m->adapter[i]);
     pf_notes_free(&m->notes, b->ctx);
-    pf_guard_end(&m->guard);
+    pf_rwlock_destroy(&m->lock);
     pf_free(b->ctx, m->adapter);
     pf_params_free(b->ctx, &m->params);
     pf_params_free(b->ctx, &m->buffers);
@@ -155,9 +155,9 @@ static peft_status detach(peft_model *m, peft_adapter *a)
 static peft_status change(peft_model *m, peft_adapter *a, peft_status (*how)(peft_model *m, peft_adapter *a))
 {
     if (!m || !a) return pf_fail(PEFT_E_INVALID, "%s is NULL: expected a pointer", m ? "adapter" : "model");
-    pf_guard_write(&m->guard);
+    pf_rwlock_write(&m->lock);
     const peft_status s = how(m, a);
-    pf_guard_done(&m->guard);
+    pf_rwlock_unlock(&m->lock);
     return s;
 }
 
@@ -269,8 +269,8 @@ const char *peft_model_note(const peft_model *m, const char *key)
 peft_status peft_model_set_note(peft_model *m, const char *key, const char *value)
 {
     if (!m) return pf_fail(PEFT_E_INVALID, "model is NULL: expected a pointer");
-    pf_guard_write(&m->guard);
+    pf_rwlock_write(&m->lock);
     const peft_status s = pf_notes_set(&m->notes, m->backbone->ctx, key, value);
-    pf_guard_done(&m->guard);
+    pf_rwlock_unlock(&m->lock);
     return s;
 }

@@ -22,7 +22,7 @@ struct peft_model {
     pf_params params;                    /* of the head */
     pf_params buffers;                   /* of the head: running statistics */
     pf_notes notes;
-    pf_guard guard;                      /* of all above that can change; see locks.h */
+    pf_rwlock lock;                      /* of all above that can change; see locks.h */
 };
 
 extern const pf_opt pf_model_options[];

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0
- * note.c -- see note.h. */
+ * note.c -- see note.h: a growing array of notes, and a JSON object as its hash table. */
 #include "core/model/note.h"
 #include <string.h>
 #include "core/format/safetensors.h"
 
-/* index says by key where the note stands: a file may hold a hundred thousand. */
+/* NULL: there is no note of this key. */
 static pf_note *find(const pf_notes *n, const char *key)
 {
-    const json_t *at = json_object_get(n->index, key);
-    return at ? &n->item[json_integer_value(at)] : NULL;
+    const json_t *position = json_object_get(n->index, key);
+    return position ? &n->item[json_integer_value(position)] : NULL;
 }
 
-/* What a file could not hold is refused here, before anything is trained that would then be lost. */
+/* Refuses texts that a file cannot hold: an error only at saving would come after the training. */
 static peft_status check(const char *key, const char *value)
 {
     if (!key || !value) return pf_fail(PEFT_E_INVALID, "%s is NULL: expected a pointer", key ? "value" : "key");
@@ -22,25 +22,26 @@ static peft_status check(const char *key, const char *value)
     return s ? pf_within(s, "note '%.80s'", key) : PEFT_OK;
 }
 
-/* A file's metadata has limits: what could not be saved is refused when it is set. */
-enum { MOST = 1 << 19 };
+/* Limit of all notes together; the metadata of a file must be able to hold them. */
+enum { MAX_BYTES = 1 << 19 };
 
 static peft_status check_size(size_t bytes, const char *key)
 {
-    if (bytes <= MOST) return PEFT_OK;
-    return pf_fail(PEFT_E_INVALID, "note '%.80s': makes %zu bytes of notes, expected at most %d", key, bytes, MOST);
+    if (bytes <= MAX_BYTES) return PEFT_OK;
+    return pf_fail(PEFT_E_INVALID, "note '%.80s': with it all notes have %zu bytes, expected at most %d", key, bytes,
+                   MAX_BYTES);
 }
 
-/* Takes k and v over when it succeeds. */
+/* Takes ownership of k and v. false: no memory; then it does not. */
 static bool append(pf_notes *n, peft_context *ctx, char *k, char *v)
 {
     if (!n->index) n->index = json_object();
-    if (n->count == n->room) {
-        size_t room = n->room ? 2 * n->room : 8;
-        pf_note *more = pf_realloc(ctx, n->item, room * sizeof *more);
-        if (!more) return false;
-        n->item = more;
-        n->room = room;
+    if (n->count == n->capacity) {
+        size_t capacity = n->capacity ? 2 * n->capacity : 8;
+        pf_note *items = pf_realloc(ctx, n->item, capacity * sizeof *items);
+        if (!items) return false;
+        n->item = items;
+        n->capacity = capacity;
     }
     if (!n->index || json_object_set_new_nocheck(n->index, k, json_integer((json_int_t)n->count))) return false;
     n->item[n->count++] = (pf_note){ k, v };

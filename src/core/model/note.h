@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * note.h -- texts by key that an application keeps with a model or a training state. */
+ * note.h -- notes: texts by key that an application stores with a model or a training state. */
 #ifndef PF_NOTE_H
 #define PF_NOTE_H
 #include <jansson.h>
@@ -7,10 +7,11 @@
 
 #define PF_OWN_KEY "libpeft."            /* keys of the library's own entries begin with it; those of notes do not */
 typedef struct pf_note { char *key, *value; } pf_note;
-typedef struct pf_notes { pf_note *item; size_t count, room, bytes; json_t *index; } pf_notes;
+/* bytes: of all keys and values. index: position in item by key, because a file may have a hundred thousand notes. */
+typedef struct pf_notes { pf_note *item; size_t count, capacity, bytes; json_t *index; } pf_notes;
 
-/* Replaces an earlier value. PEFT_E_INVALID: the key is empty or the library's, a text is not UTF-8, or all
- * notes together are more than 512 KiB. */
+/* Replaces an earlier value. PEFT_E_INVALID: the key is empty or begins with PF_OWN_KEY, a text is not UTF-8, or all
+ * notes together exceed 512 KiB. */
 peft_status pf_notes_set(pf_notes *n, peft_context *ctx, const char *key, const char *value);
 const char *pf_notes_get(const pf_notes *n, const char *key);        /* NULL: none */
 void        pf_notes_free(pf_notes *n, peft_context *ctx);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * vit.c -- the Vision Transformer's forward pass, once, with the sites at which methods act. */
+ * vit.c -- builds the forward pass of a Vision Transformer as a graph: of the backbone with the model's adapters, and
+ * of the networks that methods declare. Adapters change the graph at its sites (peft_where). */
 #include <stdarg.h>
 #include <stdio.h>
 #include "core/model/model.h"
@@ -8,17 +9,18 @@
 typedef struct {
     const peft_model *m;
     pf_graph *g;
-    const char *scope;                   /* in front of its tensors' names */
+    const char *scope;                   /* prefix of its tensors' names */
     const pf_vit_shape *shape;
-    bool mean_pool, patches;             /* what comes out: the pooled feature, or all patch tokens */
-    peft_site_fn at; void *at_user;        /* what visits its sites; NULL: the model's adapters */
+    bool mean_pool, patches;             /* the result: the pooled feature, or (patches) all patch tokens */
+    peft_site_fn site_fn; void *site_user;       /* called at each site; NULL: the model's adapters are */
     pf_tap_fn tap; void *tap_user;
-} pass;
+} vit_pass;
 
 #if defined(__GNUC__)
 __attribute__((format(printf, 2, 3)))
 #endif
-static pf_val weight(const pass *p, const char *format, ...)
+/* The tensor of the transformer with this name. */
+static pf_val weight(const vit_pass *p, const char *format, ...)
 {
     char name[2 * PF_NAME_MAX];
     va_list ap;
@@ -29,10 +31,11 @@ static pf_val weight(const pass *p, const char *format, ...)
     return pf_model_weight(p->m, p->g, name);
 }
 
-static void visit(const pass *p, peft_site *s)
+/* Lets the adapters that act at this site add to the graph; they change s->out. */
+static void run_adapters(const vit_pass *p, peft_site *s)
 {
-    if (p->at) {
-        if (!p->g->status) p->at(p->at_user, p->g, s);
+    if (p->site_fn) {
+        if (!p->g->status) p->site_fn(p->site_user, p->g, s);
         return;
     }
     for (size_t i = 0; i < p->m->adapters && !p->g->status; i++) {
@@ -42,37 +45,38 @@ static void visit(const pass *p, peft_site *s)
     }
 }
 
-static pf_val at(const pass *p, peft_where where, peft_role role, int64_t layer, pf_val in, pf_val out)
+static pf_val apply_site(const vit_pass *p, peft_where where, peft_role role, int64_t layer, pf_val in, pf_val out)
 {
     peft_site s = { .where = where, .role = role, .layer = layer, .in = in, .out = out };
-    visit(p, &s);
+    run_adapters(p, &s);
     return s.out;
 }
 
-static void tap(const pass *p, const char *name, pf_val v)
+static void report_tap(const vit_pass *p, const char *name, pf_val v)
 {
     if (p->tap && !p->g->status) p->tap(p->tap_user, p->g, name, v);
 }
 
-static pf_val linear(const pass *p, peft_role role, int64_t layer, pf_val x, pf_val w, pf_val b)
+static pf_val linear(const vit_pass *p, peft_role role, int64_t layer, pf_val x, pf_val w, pf_val b)
 {
-    if (role >= PEFT_PROJ) x = at(p, PEFT_LINEAR_IN, role, layer, PF_NONE, x);
+    if (role >= PEFT_PROJ) x = apply_site(p, PEFT_LINEAR_IN, role, layer, PF_NONE, x);
     peft_site s = { .where = PEFT_LINEAR, .role = role, .layer = layer, .in = x, .w = w, .bias = b,
                     .out = peft_sys_linear(p->g, x, w, b) };
-    visit(p, &s);
+    run_adapters(p, &s);
     return s.out;
 }
 
-static pf_val norm(const pass *p, peft_role role, int64_t layer, pf_val x, pf_val gamma, pf_val beta)
+static pf_val norm(const vit_pass *p, peft_role role, int64_t layer, pf_val x, pf_val gamma, pf_val beta)
 {
-    return at(p, PEFT_NORM, role, layer, x, peft_sys_layernorm(p->g, x, gamma, beta, p->shape->eps));
+    return apply_site(p, PEFT_NORM, role, layer, x, peft_sys_layernorm(p->g, x, gamma, beta, p->shape->eps));
 }
 
-static pf_val embed(const pass *p, pf_val images)
+/* Images to tokens: patch embedding, class token, positions, registers. */
+static pf_val embed(const vit_pass *p, pf_val images)
 {
     const pf_vit_shape *v = p->shape;
     pf_graph *g = p->g;
-    images = at(p, PEFT_IMAGE, PEFT_PATCH, -1, PF_NONE, images);
+    images = apply_site(p, PEFT_IMAGE, PEFT_PATCH, -1, PF_NONE, images);
     pf_val x = pf_emit(g, &pf_op_patches, &(pf_attr){ .i = { v->patch } }, 1, (pf_val[]){ images });
     x = linear(p, PEFT_PATCH, -1, x, weight(p, "patch_embed.proj.weight"), weight(p, "patch_embed.proj.bias"));
     if (v->pos_prefix) x = peft_sys_insert_rows(g, x, 0, weight(p, "cls_token"));
@@ -80,31 +84,33 @@ static pf_val embed(const pass *p, pf_val images)
     if (!v->pos_prefix) x = peft_sys_insert_rows(g, x, 0, weight(p, "cls_token"));
     if (v->registers) x = peft_sys_insert_rows(g, x, 1, weight(p, "reg_token"));
     if (v->norm_pre) x = peft_sys_layernorm(g, x, weight(p, "norm_pre.weight"), weight(p, "norm_pre.bias"), v->eps);
-    return at(p, PEFT_TOKENS, PEFT_PATCH, -1, PF_NONE, x);
+    return apply_site(p, PEFT_TOKENS, PEFT_PATCH, -1, PF_NONE, x);
 }
 
-static pf_val attend(const pass *p, int64_t l, pf_val x)
+/* Self-attention. q, k and v are three linear layers, with the three thirds of attn.qkv, and each is a site. At a site
+ * before them, with role PEFT_QKV, an adapter may make a value of 3 d columns, of which each third is added to one. */
+static pf_val attention(const vit_pass *p, int64_t l, pf_val x)
 {
     const int64_t d = p->shape->width, heads = p->shape->heads;
     pf_val w = weight(p, "blocks.%lld.attn.qkv.weight", (long long)l), b = weight(p, "blocks.%lld.attn.qkv.bias",
                                                                                   (long long)l);
-    pf_val part[3], sum = at(p, PEFT_LINEAR, PEFT_QKV, l, x, PF_NONE);
+    pf_val qkv[3], fused = apply_site(p, PEFT_LINEAR, PEFT_QKV, l, x, PF_NONE);
     for (int i = 0; i < 3; i++) {
         peft_site s = { .where = PEFT_LINEAR, .role = (peft_role)(PEFT_Q + i), .layer = l, .in = x,
                       .w = peft_sys_slice(p->g, w, i * d, d), .bias = peft_sys_slice(p->g, b, i * d, d) };
         s.out = peft_sys_linear(p->g, x, s.w, s.bias);
-        if (pf_is(sum)) s.out = peft_sys_add(p->g, s.out, pf_columns(p->g, sum, i * d, d));
-        visit(p, &s);
-        part[i] = s.out;
+        if (pf_is(fused)) s.out = peft_sys_add(p->g, s.out, pf_columns(p->g, fused, i * d, d));
+        run_adapters(p, &s);
+        qkv[i] = s.out;
     }
-    peft_site s = { .where = PEFT_ATTN, .layer = l, .in = x, .q = part[0], .k = part[1], .v = part[2] };
-    visit(p, &s);
+    peft_site s = { .where = PEFT_ATTN, .layer = l, .in = x, .q = qkv[0], .k = qkv[1], .v = qkv[2] };
+    run_adapters(p, &s);
     return linear(p, PEFT_PROJ, l, peft_sys_attention(p->g, heads, &s),
                   weight(p, "blocks.%lld.attn.proj.weight", (long long)l),
                       weight(p, "blocks.%lld.attn.proj.bias", (long long)l));
 }
 
-static pf_val mlp(const pass *p, int64_t l, pf_val x)
+static pf_val mlp(const vit_pass *p, int64_t l, pf_val x)
 {
     const pf_vit_shape *v = p->shape;
     long long n = l;
@@ -117,82 +123,83 @@ static pf_val mlp(const pass *p, int64_t l, pf_val x)
                   weight(p, "blocks.%lld.mlp.fc2.bias", n));
 }
 
-/* x + ls * branch(norm(x)) */
-static pf_val residual(const pass *p, int64_t l, peft_role role, pf_val x, pf_val branch)
+/* x + ls * branch; ls: LayerScale, of networks that have it */
+static pf_val residual(const vit_pass *p, int64_t l, peft_role role, pf_val x, pf_val branch)
 {
     pf_val gamma = weight(p, "blocks.%lld.ls%d.gamma", (long long)l, role == PEFT_SA ? 1 : 2);
     if (pf_is(gamma)) branch = peft_sys_affine(p->g, branch, gamma, PF_NONE);
-    return peft_sys_add(p->g, x, at(p, PEFT_BRANCH, role, l, x, branch));
+    return peft_sys_add(p->g, x, apply_site(p, PEFT_BRANCH, role, l, x, branch));
 }
 
-static pf_val block(const pass *p, int64_t l, pf_val x)
+static pf_val block(const vit_pass *p, int64_t l, pf_val x)
 {
     long long n = l;
-    x = at(p, PEFT_BLOCK_IN, PEFT_SA, l, PF_NONE, x);
+    x = apply_site(p, PEFT_BLOCK_IN, PEFT_SA, l, PF_NONE, x);
     pf_val y = norm(p, PEFT_NORM1, l, x, weight(p, "blocks.%lld.norm1.weight", n),
                     weight(p, "blocks.%lld.norm1.bias", n));
-    x = residual(p, l, PEFT_SA, x, attend(p, l, y));
+    x = residual(p, l, PEFT_SA, x, attention(p, l, y));
     y = norm(p, PEFT_NORM2, l, x, weight(p, "blocks.%lld.norm2.weight", n),
              weight(p, "blocks.%lld.norm2.bias", n));
     x = residual(p, l, PEFT_MLP, x, mlp(p, l, y));
-    return at(p, PEFT_BLOCK_OUT, PEFT_MLP, l, PF_NONE, x);
+    return apply_site(p, PEFT_BLOCK_OUT, PEFT_MLP, l, PF_NONE, x);
 }
 
-/* What the head reads, through the final norm: the pooled token, or all patch tokens where `all`. For the class token
- * this equals the norm of all tokens, then row 0. */
-static pf_val pool(const pass *p, pf_val x, bool all)
+/* The input of the head: the pooled token, or all patch tokens, after the final norm. Pooling comes first; for the
+ * class token this gives the same as the norm of all tokens, of which row 0 is taken. */
+static pf_val pool(const vit_pass *p, pf_val x, bool all_patches)
 {
     const pf_vit_shape *v = p->shape;
     const char *name = v->mean_pool ? "fc_norm" : "norm";
     int64_t patches = pf_vit_grid(v) * pf_vit_grid(v);
     if (p->g->status) return PF_NONE;
     int64_t prefix = pf_v(p->g, x)->shape.dim[1] - patches;
-    if (all) x = peft_sys_take_rows(p->g, x, prefix, patches);
+    if (all_patches) x = peft_sys_take_rows(p->g, x, prefix, patches);
     else x = p->mean_pool ? peft_sys_mean_rows(p->g, x, prefix, patches) : peft_sys_take_rows(p->g, x, 0, 1);
-    if (v->bare) x = at(p, PEFT_NORM, PEFT_FINAL, -1, x, x);
+    if (v->bare) x = apply_site(p, PEFT_NORM, PEFT_FINAL, -1, x, x);
     else x = norm(p, PEFT_FINAL, -1, x, weight(p, "%s.weight", name), weight(p, "%s.bias", name));
-    return at(p, PEFT_POOL, PEFT_FINAL, -1, PF_NONE, x);
+    return apply_site(p, PEFT_POOL, PEFT_FINAL, -1, PF_NONE, x);
 }
 
-static pf_val forward(const pass *p, pf_val images)
+static pf_val forward(const vit_pass *p, pf_val images)
 {
     char name[32];
     pf_val x = embed(p, images);
-    tap(p, "embed", x);
+    report_tap(p, "embed", x);
     for (int64_t l = 0; l < p->shape->depth; l++) {
         x = block(p, l, x);
         snprintf(name, sizeof name, "block.%lld", (long long)l);
-        tap(p, name, x);
+        report_tap(p, name, x);
     }
     x = pool(p, x, p->patches);
-    tap(p, "feature", x);
+    report_tap(p, "feature", x);
     return x;
 }
 
 pf_val peft_sys_vit_forward(peft_build *g, const peft_net *net, const char *scope, pf_val images, peft_site_fn at,
                        void *user)
 {
-    pass p = { .m = net->model, .g = g, .scope = scope, .shape = &net->model->backbone->shape,
-               .mean_pool = net->model->mean_pool, .at = at, .at_user = user };
+    vit_pass p = { .m = net->model, .g = g, .scope = scope, .shape = &net->model->backbone->shape,
+                   .mean_pool = net->model->mean_pool, .site_fn = at, .site_user = user };
     if (*scope) {
         p.shape = pf_adapter_network(net->adapter, scope);
-        if (!p.shape) return pf_graph_fail(g, pf_fail(PEFT_E_INTERNAL, "no network was declared under '%s'", scope));
+        if (!p.shape)
+            return pf_graph_fail(g, pf_fail(PEFT_E_INTERNAL, "no network was declared with scope '%s'", scope));
         p.mean_pool = p.shape->mean_pool;
     }
     return forward(&p, images);
 }
 
-/* What a method made of the values on the way still has to be the rows of the model's output. */
-static pf_val checked(const peft_model *m, pf_graph *g, pf_val logits)
+/* Checks the shape of the logits, which methods may have changed by what they did to the values before. */
+static pf_val check_logits(const peft_model *m, pf_graph *g, pf_val logits)
 {
     if (g->status) return PF_NONE;
     if (m->head == &pf_head_none) return logits;                     /* the pooled feature */
     const int64_t rows = g->batch * pf_shape_count(&m->output) / m->classes;
     if (pf_is(logits) && pf_cols(g, logits) == m->classes && pf_rows(g, logits) == rows) return logits;
-    return pf_graph_fail(g, pf_fail(PEFT_E_OPTION, "logits [%lld, %lld] come out, expected [%lld, %lld] (samples%s, "
-                                    "the model's classes): an adapter does not fit the model",
+    return pf_graph_fail(g, pf_fail(PEFT_E_OPTION, "the logits are [%lld, %lld], expected [%lld, %lld] (samples%s, "
+                                    "classes): an adapter does not fit the model",
                                     (long long)pf_rows(g, logits), (long long)pf_cols(g, logits), (long long)rows,
-                                    (long long)m->classes, m->output.ndim > 1 ? " times places" : ""));
+                                    (long long)m->classes, m->output.ndim > 1 ? " times patches" : ""));
 }
 
 static pf_val weight_of(const void *model, pf_graph *g, const char *name) { return pf_model_weight(model, g, name); }
@@ -205,8 +212,8 @@ pf_val pf_model_images(const peft_model *m, pf_graph *g)
 
 pf_val pf_model_forward(const peft_model *m, pf_graph *g, pf_val images, pf_tap_fn fn, void *user)
 {
-    pass p = { .m = m, .g = g, .scope = "", .shape = &m->backbone->shape, .mean_pool = m->mean_pool,
-               .patches = m->head->patches, .tap = fn, .tap_user = user };
+    vit_pass p = { .m = m, .g = g, .scope = "", .shape = &m->backbone->shape, .mean_pool = m->mean_pool,
+                   .patches = m->head->patches, .tap = fn, .tap_user = user };
     g->weight = weight_of;
     g->model = m;
     for (size_t i = 0; i < m->adapters; i++) {
@@ -218,10 +225,10 @@ pf_val pf_model_forward(const peft_model *m, pf_graph *g, pf_val images, pf_tap_
                                             "side_encoder and no other adapter", m->adapter[i]->method->name));
         g->constants = &m->adapter[i]->constants;
         pf_val logits = m->adapter[i]->method->network(m->adapter[i]->state, g, &net, images);
-        return checked(m, g, logits);
+        return check_logits(m, g, logits);
     }
     if (!m->head->emit)
         return pf_graph_fail(g, pf_fail(PEFT_E_STATE,
                                         "head side_encoder: expected an adapter with a network of its own"));
-    return checked(m, g, m->head->emit(m, g, forward(&p, images)));
+    return check_logits(m, g, m->head->emit(m, g, forward(&p, images)));
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * weight.c -- tensors as constants of a graph; a backbone's tensor by name, frozen or unfrozen by an adapter. */
+ * weight.c -- tensors as constants of a graph, and the backbone's tensors by name, with those that an adapter has
+ * unfrozen as trained parameters. */
 #include <string.h>
 #include "core/bits/weight_reader.h"
 #include "core/model/model.h"

@@ -109,10 +109,10 @@ peft_status peft_adapter_save(const peft_adapter *a, const char *path)
 {
     PK_FLOAT_SCOPE;
     if (!a || !path) return pf_fail(PEFT_E_INVALID, "%s is NULL: expected a pointer", a ? "path" : "adapter");
-    pf_guard *guard = (pf_guard *)(uintptr_t)&a->guard;
-    pf_guard_read(guard);
+    pf_rwlock *lock = (pf_rwlock *)(uintptr_t)&a->lock;
+    pf_rwlock_read(lock);
     const peft_status s = write_file(a->backbone, "adapter", path, fill_adapter, a);
-    pf_guard_done(guard);
+    pf_rwlock_unlock(lock);
     return s;
 }
 

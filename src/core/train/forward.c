@@ -38,9 +38,9 @@ static peft_status fill_crossings(peft_trainer *t, pf_compiled *net, const pk_re
 static void run_forward(peft_trainer *t)
 {
     const bool has_statistics = t->model->buffers.count > 0;
-    if (has_statistics) pf_guard_write(&t->model->guard);
+    if (has_statistics) pf_rwlock_write(&t->model->lock);
     pf_exec_run(&t->net.exec, 0, t->net.loss_node);
-    if (has_statistics) pf_guard_done(&t->model->guard);
+    if (has_statistics) pf_rwlock_unlock(&t->model->lock);
 }
 
 peft_status pf_forward(peft_trainer *t, const peft_tensor *images, const int64_t *ids, int64_t n, const void *labels,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * backbone.c -- heads without parameters of their own: the backbone's own classifier, frozen (classes=0), and the
- * network of a method, which makes the logits itself. */
+ * backbone.c -- heads without parameters: the backbone's own frozen classifier (classes=0), and side_encoder, for a
+ * method whose network computes the logits itself. */
 #include "core/model/model.h"
 
 static pf_val emit(const peft_model *m, pf_graph *g, pf_val x)

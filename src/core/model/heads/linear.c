@@ -9,7 +9,7 @@ static peft_status declare(peft_model *m, const char *init, pf_source *source)
 
 static pf_val emit(const peft_model *m, pf_graph *g, pf_val x) { return pf_head_linear_of(m, g, x, "head"); }
 
-/* The same tensors under the same names as a backbone's classifier. */
+/* The head's tensors have the names of a backbone's classifier: head.weight, head.bias. */
 static const peft_tensor *merge(const peft_model *m, const char *name)
 {
     const pf_param *p = pf_params_find(&m->params, name);

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * table.c -- looks a head up by name; the shape of its output. */
+ * table.c -- finds a head by its name, and computes the shape of its logits. */
 #include <string.h>
 #include "core/model/model.h"
 

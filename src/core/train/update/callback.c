@@ -14,6 +14,6 @@ peft_status pf_trainer_ready(const peft_trainer *t)
 {
     if (!t) return pf_fail(PEFT_E_INVALID, "trainer is NULL: expected a pointer");
     if (!t->callback) return PEFT_OK;
-    return pf_fail(PEFT_E_STATE, "trainer: in use by the step that called this %s: call the function after the step "
-                   "has returned", t->callback);
+    return pf_fail(PEFT_E_STATE, "trainer: called in the trainer's %s, which runs within a step; call it after the "
+                   "step has returned", t->callback);
 }

@@ -52,7 +52,7 @@ static peft_status check_loss(const peft_trainer *t, const pf_st *st)
     const bool saved = pf_st_meta(st, loss_key) != NULL;
     if (saved == (t->custom_loss.fn != NULL)) return PEFT_OK;
     return pf_fail(PEFT_E_MISMATCH, "loss: the state was saved with %s, the trainer has %s; call peft_trainer_set_loss "
-                   "before restoring", saved ? "a loss function" : "the loss of option loss",
+                   "as for the saved run before restoring", saved ? "a loss function" : "the loss of option loss",
                    saved ? "that of option loss" : "a loss function");
 }
 

@@ -1,31 +1,32 @@
 /* SPDX-License-Identifier: Apache-2.0
- * own_method.c -- methods that a program registers on a context: what is refused, and the copy that the context
- * keeps. Built-in methods have no other way into an adapter than these. */
+ * register_method.c -- peft_sys_register_method: checks a method of the program and copies it to the context. From then
+ * on it is used in the same way as a built-in method. */
 #include <stdio.h>
 #include <string.h>
 #include "core/adapt/adapter.h"
 
 enum { NAME_MAX_LENGTH = 40, OPTIONS_MAX = 64 };
 
-/* A registered method in one block: its option rows stand behind it, all texts behind these. */
-typedef struct own { pf_registered entry; peft_method m; peft_option opts[]; } own;
+/* A registered method in one block of memory: entry of the context's list, method, rows of options, then all texts. */
+typedef struct registered { pf_registered entry; peft_method method; peft_option opts[]; } registered;
 
-/* "version 3, layout 0x4f1d0c2b7a6e35" */
-static const char *abi_text(uint64_t abi, char *text, size_t room)
+/* PEFT_METHOD_ABI as text: "version 3, layout 0x4f1d0c2b7a6e35". */
+static const char *abi_text(uint64_t abi, char *text, size_t size)
 {
-    snprintf(text, room, "version %u, layout %#llx", (unsigned)(abi >> 56),
+    snprintf(text, size, "version %u, layout %#llx", (unsigned)(abi >> 56),
              (unsigned long long)(abi & (((uint64_t)1 << 56) - 1)));
     return text;
 }
 
-static peft_status other_abi(uint64_t abi, uint64_t ours)
+static peft_status other_abi(uint64_t abi, uint64_t library_abi)
 {
     char a[64], b[64];
     return pf_fail(PEFT_E_UNSUPPORTED, "abi: the method was compiled for %s of the method interface, this library has "
-                   "%s: compile it with the headers of this library", abi_text(abi, a, sizeof a), abi_text(ours, b, sizeof b));
+                   "%s: compile it with the headers of this library", abi_text(abi, a, sizeof a),
+                   abi_text(library_abi, b, sizeof b));
 }
 
-static bool well_named(const char *name)
+static bool valid_name(const char *name)
 {
     size_t n = strspn(name, "abcdefghijklmnopqrstuvwxyz0123456789_");
     return n && n <= NAME_MAX_LENGTH && !name[n] && name[0] >= 'a';
@@ -40,7 +41,8 @@ static peft_status check_functions(const peft_method *m)
     if (m->sites && !m->emit)
         return pf_fail(PEFT_E_INVALID, "method '%s': emit is NULL: expected a function for its sites", m->name);
     if (m->emit && !m->sites)
-        return pf_fail(PEFT_E_INVALID, "method '%s': sites is 0: expected PEFT_AT(..) of where emit acts", m->name);
+        return pf_fail(PEFT_E_INVALID, "method '%s': sites is 0: expected PEFT_AT(..) of the sites at which emit acts",
+                       m->name);
     return PEFT_OK;
 }
 
@@ -48,17 +50,18 @@ static peft_status check_row(const peft_method *m, size_t i)
 {
     const peft_option *o = &m->opts[i];
     const char *wrong = NULL;
-    if (!well_named(o->name)) wrong = "name, expected lower-case letters, digits and _, a letter first";
+    if (!valid_name(o->name)) wrong = "name, expected lower-case letters, digits and _, a letter first";
     else if (!o->type || !strchr("ifbs", o->type)) wrong = "type, expected 'i', 'f', 'b' or 's'";
     else if (!o->fallback) wrong = "fallback, expected the default as text";
     else if (!o->help) wrong = "help, expected a line of text";
     else if (!(o->lo <= o->hi)) wrong = "bounds, expected lo <= hi";
-    for (size_t k = 0; k < i && !wrong; k++) if (!strcmp(m->opts[k].name, o->name)) wrong = "name, which stands above";
+    for (size_t k = 0; k < i && !wrong; k++)
+        if (!strcmp(m->opts[k].name, o->name)) wrong = "name, which an earlier row has";
     if (!wrong) return PEFT_OK;
     return pf_fail(PEFT_E_INVALID, "method '%s': option %zu, '%.60s': bad %s", m->name, i, o->name, wrong);
 }
 
-/* The rows are well formed, and the table's own check takes each default as a value. */
+/* Checks the rows, and that each default is a value that its own row accepts. */
 static peft_status check_options(peft_context *ctx, const peft_method *m, size_t *count)
 {
     char who[80];
@@ -66,8 +69,8 @@ static peft_status check_options(peft_context *ctx, const peft_method *m, size_t
     size_t n = 0;
     for (; m->opts && m->opts[n].name; n++) {
         if (n == OPTIONS_MAX)
-            return pf_fail(PEFT_E_INVALID, "method '%s': more than %d options: does a NULL name end them?", m->name,
-                           OPTIONS_MAX);
+            return pf_fail(PEFT_E_INVALID, "method '%s': more than %d options; a row with a NULL name must end the "
+                           "table", m->name, OPTIONS_MAX);
         PF_TRY(check_row(m, n));
     }
     *count = n;
@@ -81,42 +84,46 @@ static peft_status check_options(peft_context *ctx, const peft_method *m, size_t
     return s;
 }
 
-/* Copies text to *end and moves *end behind it; with *end NULL only counts. NULL text becomes "". */
-static const char *put(char **end, size_t *bytes, const char *text)
+/* Copies text (NULL: "") to *end, moves *end to the byte after it, and returns the copy. *end NULL: only adds the size
+ * to *bytes. */
+static const char *append_text(char **end, size_t *bytes, const char *text)
 {
-    const char *at = *end;
+    const char *start = *end;
     size_t n = strlen(text ? text : "") + 1;
     *bytes += n;
-    if (!at) return NULL;
+    if (!start) return NULL;
     memcpy(*end, text ? text : "", n);
     *end += n;
-    return at;
+    return start;
 }
 
-static void put_texts(const peft_method *m, size_t options, char *end, size_t *bytes, own *to)
+/* Copies m with all its texts: texts to end, the rest to *copy. end and copy NULL: only adds the size to *bytes. */
+static void copy_texts(const peft_method *m, size_t options, char *end, size_t *bytes, registered *copy)
 {
-    const char *name = put(&end, bytes, m->name), *summary = put(&end, bytes, m->summary);
-    const char *paper = put(&end, bytes, m->paper);
-    if (to) {
-        to->m = *m;
-        to->m.name = name, to->m.summary = summary, to->m.paper = paper, to->m.opts = to->opts;
+    const char *name = append_text(&end, bytes, m->name), *summary = append_text(&end, bytes, m->summary);
+    const char *paper = append_text(&end, bytes, m->paper);
+    if (copy) {
+        copy->method = *m;
+        copy->method.name = name, copy->method.summary = summary, copy->method.paper = paper;
+        copy->method.opts = copy->opts;
     }
     for (size_t i = 0; i < options; i++) {
         peft_option o = m->opts[i];
-        o.name = put(&end, bytes, o.name), o.fallback = put(&end, bytes, o.fallback), o.help = put(&end, bytes, o.help);
-        if (to) to->opts[i] = o;
+        o.name = append_text(&end, bytes, o.name), o.fallback = append_text(&end, bytes, o.fallback);
+        o.help = append_text(&end, bytes, o.help);
+        if (copy) copy->opts[i] = o;
     }
 }
 
-static peft_status keep(peft_context *ctx, const peft_method *m, size_t options)
+static peft_status store_copy(peft_context *ctx, const peft_method *m, size_t options)
 {
-    const size_t table = sizeof(own) + (options + 1) * sizeof(peft_option);
+    const size_t table = sizeof(registered) + (options + 1) * sizeof(peft_option);
     size_t bytes = table, ignored = 0;
-    put_texts(m, options, NULL, &bytes, NULL);
-    own *o = pf_alloc_zero(ctx, bytes);
+    copy_texts(m, options, NULL, &bytes, NULL);
+    registered *o = pf_alloc_zero(ctx, bytes);
     if (!o) return pf_nomem("method", bytes);
-    put_texts(m, options, (char *)o + table, &ignored, o);
-    o->entry.method = &o->m;
+    copy_texts(m, options, (char *)o + table, &ignored, o);
+    o->entry.method = &o->method;
     pf_registered **last = &ctx->methods;
     while (*last) last = &(*last)->next;
     *last = &o->entry;
@@ -125,13 +132,12 @@ static peft_status keep(peft_context *ctx, const peft_method *m, size_t options)
 
 peft_status peft_sys_register_method(peft_context *ctx, const peft_method *m, uint64_t abi)
 {
-    const uint64_t ours = PEFT_METHOD_ABI;
+    const uint64_t library_abi = PEFT_METHOD_ABI;
     size_t options = 0;
     if (!ctx || !m) return pf_fail(PEFT_E_INVALID, "%s is NULL: expected a pointer", ctx ? "method" : "ctx");
-    if (abi != ours)
-        return other_abi(abi, ours);
-    if (!m->name) return pf_fail(PEFT_E_INVALID, "the method's name is NULL: expected text");
-    if (!well_named(m->name))
+    if (abi != library_abi) return other_abi(abi, library_abi);
+    if (!m->name) return pf_fail(PEFT_E_INVALID, "the method's name is NULL: expected a string");
+    if (!valid_name(m->name))
         return pf_fail(PEFT_E_INVALID, "the method's name is '%.60s': expected lower-case letters, digits and _, a "
                        "letter first, at most %d", m->name, NAME_MAX_LENGTH);
     PF_TRY(check_functions(m));
@@ -139,5 +145,5 @@ peft_status peft_sys_register_method(peft_context *ctx, const peft_method *m, ui
     if (pf_method_find(ctx, m->name))
         return pf_fail(PEFT_E_STATE, "method '%s': the name is taken by a method of %s", m->name,
                        pf_method_in(ctx->built_in, m->name) ? "the library" : "this context");
-    return keep(ctx, m, options);
+    return store_copy(ctx, m, options);
 }
