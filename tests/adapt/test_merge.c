@@ -246,7 +246,7 @@ START_TEST(others_say_why_not)
 {
     static const struct { const char *method, *options, *backbone, *word; } refused[] = {
         { "ept", "", "", "ept" }, { "vpt", "", "", "vpt" }, { "adapter", "", "", "adapter" }, { "prefix", "", "", "prefix" },
-        { "vp", "width=3", "", "vp" }, { "ssf", "", ",qkv_bias=false", "absent" },
+        { "vp", "width=3", "", "vp" }, { "ssf", "", ",qkv_bias=false", "lacks a tensor" },
         { "attnscale_dra", "", ",layer_scale=true", "LayerScale" } };
     open_all();
     for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {

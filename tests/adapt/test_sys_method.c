@@ -66,7 +66,7 @@ START_TEST(what_does_not_fit_is_refused)
         { WITH_OPTION("size", 'i', "big", 0, 0, ""), PEFT_E_INVALID, "an integer" },
         { WITH_OPTION("size", 'b', "maybe", 0, 0, ""), PEFT_E_INVALID, "true or false" },
         { METHOD(.opts = (const peft_option[]){ { "a", 's', "", 0, 0, "" }, { "a", 'i', "1", 0, 0, "" }, { 0 } }),
-          PEFT_E_INVALID, "stands above" },
+          PEFT_E_INVALID, "earlier row" },
         { METHOD(.opts = many), PEFT_E_INVALID, "NULL name" },
         { { .name = "ept", .init = init_nothing }, PEFT_E_STATE, "a method of the library" } };
     peft_context *ctx = plain_context();

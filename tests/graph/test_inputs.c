@@ -133,7 +133,7 @@ START_TEST(refused)
     peft_session *s = tiny_session(t.model, "batch=%d", BATCH);
     peft_tensor *wide = tiny_tensor(t.ctx, PEFT_F32, 3, 1, TOKENS, WIDTH + 1), *four = tokens(&t, 4, 1, 1);
     peft_tensor *integers = tiny_tensor(t.ctx, PEFT_I64, 3, 1, TOKENS, WIDTH);
-    FAILS(PEFT_E_NOTFOUND, "input 'images': the model takes early, late", peft_session_input(s, "images", four));
+    FAILS(PEFT_E_NOTFOUND, "input 'images': the model has no such input, expected early, late", peft_session_input(s, "images", four));
     FAILS(PEFT_E_SHAPE, "late: given [1, 17, 25], expected [1..3, 17, 24]", peft_session_input(s, "late", wide));
     FAILS(PEFT_E_SHAPE, "late: given [4, 17, 24], expected [1..3, 17, 24]", peft_session_input(s, "late", four));
     FAILS(PEFT_E_DTYPE, "late", peft_session_input(s, "late", integers));

@@ -339,10 +339,10 @@ START_TEST(bad_arguments)
     fault f = { .mode = FINE };
     FAILS(PEFT_E_INVALID, "trainer is NULL", peft_trainer_set_reduce(NULL, 0, 1, faulty, &f));
     FAILS(PEFT_E_INVALID, "rank and ranks: given 2 and 2", peft_trainer_set_reduce(p.trainer, 2, 2, faulty, &f));
-    FAILS(PEFT_E_INVALID, "rank 0 of 0 ranks", peft_trainer_set_reduce(p.trainer, 0, 0, faulty, &f));
+    FAILS(PEFT_E_INVALID, "rank and ranks: given 0 and 0", peft_trainer_set_reduce(p.trainer, 0, 0, faulty, &f));
     FAILS(PEFT_E_INVALID, "fn is NULL", peft_trainer_set_reduce(p.trainer, 0, 2, NULL, &f));
     tiny_step(p.trainer, HALF, 0);
-    FAILS(PEFT_E_STATE, "1 backward passes since", peft_trainer_set_reduce(p.trainer, 0, 1, faulty, &f));
+    FAILS(PEFT_E_STATE, "1 batches since", peft_trainer_set_reduce(p.trainer, 0, 1, faulty, &f));
     tiny_step(p.trainer, HALF, HALF);
     OK(peft_trainer_set_reduce(p.trainer, 0, 1, faulty, &f));
     OK(peft_trainer_set_reduce(p.trainer, 0, 1, NULL, NULL));

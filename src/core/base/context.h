@@ -26,7 +26,7 @@ struct peft_context {
     peft_log_fn log; void *log_user; int log_level;
     peft_pool_fn pool; void *pool_user;    /* threads of the program's; NULL: the library's */
     bool share;                            /* the library's are one pool ... */
-    struct pf_threads *shared;             /* ... this one, as long as somebody uses it: core/train/session/team.c */
+    struct pf_shared_pool *shared;             /* ... this one, as long as somebody uses it: core/train/session/team.c */
 };
 
 /* peft_context_create with the table of built-in methods. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * model.c -- a model's life: backbone, adapters in order, head, notes. */
+ * model.c -- creates and frees models, attaches and detaches adapters, and finds a model's parameters, buffers and
+ * notes. */
 #include <string.h>
 #include "core/model/model.h"
 
@@ -20,23 +21,23 @@ const pf_opt pf_model_options[] = {
 
 const peft_option *peft_model_option(size_t i) { return pf_option_at(pf_model_options, i); }
 
-/* PEFT_E_OPTION for an option that is given a value other than its default and has no effect with this head. */
-static peft_status without_effect(const peft_model *m, const peft_options *o)
+/* PEFT_E_OPTION: an option has a value other than its default, and no effect with this head. */
+static peft_status check_unused_options(const peft_model *m, const peft_options *o)
 {
     static const char *const names[] = { "head", "head_init", "head_layers", "pool" };
-    const bool own = m->head == &pf_head_backbone;
+    const bool frozen = m->head == &pf_head_backbone;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         const char *given = pf_options_given(o, names[i]);
         if (!given || pf_has_word(m->head->options, names[i])
             || !strcmp(given, pf_options_string(NULL, pf_model_options, names[i]))) continue;
         return pf_fail(PEFT_E_OPTION, "%s: given '%s', which has no effect with %s; leave it out%s", names[i], given,
-                       own ? "classes=0 (the backbone's own classifier, frozen)" : "this head",
-                       own ? " or give classes" : "");
+                       frozen ? "classes=0 (the backbone's own classifier, frozen)" : "this head",
+                       frozen ? " or give classes" : "");
     }
     return PEFT_OK;
 }
 
-static peft_status choose(peft_model *m, const peft_options *o)
+static peft_status read_options(peft_model *m, const peft_options *o)
 {
     const pf_opt *t = pf_model_options;
     const char *pool = pf_options_string(o, t, "pool"), *init = pf_options_string(o, t, "head_init");
@@ -47,8 +48,8 @@ static peft_status choose(peft_model *m, const peft_options *o)
         return pf_fail(PEFT_E_OPTION, "pool: given '%s', expected auto, cls or mean", pool);
     m->head = pf_head_find(pf_options_string(o, t, "head"));
     if (!m->head) return PEFT_E_OPTION;
-    const peft_status known = strcmp(init, "auto") ? pf_init_check(init) : PEFT_OK;
-    if (known) return pf_within(known, "head_init");
+    const peft_status rule_status = strcmp(init, "auto") ? pf_init_check(init) : PEFT_OK;
+    if (rule_status) return pf_within(rule_status, "head_init");
     if (m->head == &pf_head_none && m->classes)
         return pf_fail(PEFT_E_OPTION, "classes: given %lld, but head=none makes no logits; leave classes out, or "
                        "choose another head", (long long)m->classes);
@@ -60,7 +61,7 @@ static peft_status choose(peft_model *m, const peft_options *o)
                    "head=none for features without a head");
 }
 
-static peft_status make_head(peft_model *m, pf_source *source)
+static peft_status create_head(peft_model *m, pf_source *source)
 {
     const char *init = pf_options_string(m->options, pf_model_options, "head_init");
     m->output = pf_head_output(m->head, &m->backbone->shape, m->classes);
@@ -81,9 +82,9 @@ peft_status pf_model_make(peft_backbone *b, const peft_options *o, pf_source *so
     atomic_init(&m->refs, 1);
     m->backbone = pf_backbone_retain(b);
     if (o) s = pf_options_copy(o, &m->options);
-    if (!s) s = choose(m, o);
-    if (!s && !source) s = without_effect(m, o);
-    if (!s) s = make_head(m, source);
+    if (!s) s = read_options(m, o);
+    if (!s && !source) s = check_unused_options(m, o);
+    if (!s) s = create_head(m, source);
     if (s) peft_model_free(m);
     else *out = m;
     return s;
@@ -117,46 +118,48 @@ void peft_model_free(peft_model *m)
     peft_backbone_free(b);
 }
 
-static peft_status in_use(const peft_model *m, const char *what)
+/* PEFT_E_STATE: trainers or sessions of the model exist, so that its adapters must not change. */
+static peft_status check_unused(const peft_model *m, const char *call)
 {
     if (!atomic_load(&m->users)) return PEFT_OK;
-    return pf_fail(PEFT_E_STATE, "%s: %d trainers or sessions of this model live; free them first", what,
+    return pf_fail(PEFT_E_STATE, "%s: %d trainers or sessions of this model exist; free them first", call,
                    atomic_load(&m->users));
 }
 
 static peft_status attach(peft_model *m, peft_adapter *a)
 {
-    PF_TRY(in_use(m, "attach"));
-    if (a->backbone != m->backbone) return pf_fail(PEFT_E_MISMATCH,
-                                                   "adapter: made for another backbone object than the model's");
+    PF_TRY(check_unused(m, "attach"));
+    if (a->backbone != m->backbone)
+        return pf_fail(PEFT_E_MISMATCH, "adapter: given one of another backbone object, expected the model's");
     for (size_t i = 0; i < m->adapters; i++)
-        if (m->adapter[i] == a) return pf_fail(PEFT_E_STATE, "adapter: attached to this model already");
+        if (m->adapter[i] == a) return pf_fail(PEFT_E_STATE, "adapter: it is already attached to this model");
     PF_TRY(pf_model_fits(m, a));
-    peft_adapter **more = pf_realloc(m->backbone->ctx, m->adapter, (m->adapters + 1) * sizeof *more);
-    if (!more) return pf_nomem("adapter list", (m->adapters + 1) * sizeof *more);
-    m->adapter = more;
+    peft_adapter **list = pf_realloc(m->backbone->ctx, m->adapter, (m->adapters + 1) * sizeof *list);
+    if (!list) return pf_nomem("adapter list", (m->adapters + 1) * sizeof *list);
+    m->adapter = list;
     m->adapter[m->adapters++] = pf_adapter_retain(a);
     return PEFT_OK;
 }
 
 static peft_status detach(peft_model *m, peft_adapter *a)
 {
-    PF_TRY(in_use(m, "detach"));
+    PF_TRY(check_unused(m, "detach"));
     for (size_t i = 0; i < m->adapters; i++) {
         if (m->adapter[i] != a) continue;
         memmove(m->adapter + i, m->adapter + i + 1, (--m->adapters - i) * sizeof *m->adapter);
         peft_adapter_free(a);
         return PEFT_OK;
     }
-    return pf_fail(PEFT_E_NOTFOUND, "adapter: not attached to this model");
+    return pf_fail(PEFT_E_NOTFOUND, "adapter: it is not attached to this model");
 }
 
-/* Changes the list of adapters while nobody reads it. */
-static peft_status change(peft_model *m, peft_adapter *a, peft_status (*how)(peft_model *m, peft_adapter *a))
+/* Attaches or detaches an adapter under the model's own lock, which readers of the list of adapters take. */
+static peft_status change_adapters(peft_model *m, peft_adapter *a,
+                                   peft_status (*action)(peft_model *m, peft_adapter *a))
 {
     if (!m || !a) return pf_fail(PEFT_E_INVALID, "%s is NULL: expected a pointer", m ? "adapter" : "model");
     pf_rwlock_write(&m->lock);
-    const peft_status s = how(m, a);
+    const peft_status s = action(m, a);
     pf_rwlock_unlock(&m->lock);
     return s;
 }
@@ -164,19 +167,19 @@ static peft_status change(peft_model *m, peft_adapter *a, peft_status (*how)(pef
 peft_status peft_model_attach(peft_model *m, peft_adapter *a)
 {
     PK_FLOAT_SCOPE;
-    return change(m, a, attach);
+    return change_adapters(m, a, attach);
 }
 
-peft_status peft_model_detach(peft_model *m, peft_adapter *a) { return change(m, a, detach); }
+peft_status peft_model_detach(peft_model *m, peft_adapter *a) { return change_adapters(m, a, detach); }
 
 peft_backbone *peft_model_backbone(const peft_model *m) { return m ? m->backbone : NULL; }
 size_t peft_model_adapter_count(const peft_model *m) { return m ? m->adapters : 0; }
 peft_adapter *peft_model_adapter(peft_model *m, size_t i) { return m && i < m->adapters ? m->adapter[i] : NULL; }
-peft_status pf_model_has_logits(const peft_model *m, const char *who)
+peft_status pf_model_has_logits(const peft_model *m, const char *subject)
 {
     if (m->head != &pf_head_none) return PEFT_OK;
     return pf_fail(PEFT_E_UNSUPPORTED, "%s: the model was created with head=none and makes no logits; give it classes, "
-                   "or use peft_session_features", who);
+                   "or use peft_session_features", subject);
 }
 
 int64_t peft_model_classes(const peft_model *m) { return m ? m->classes : -1; }

@@ -1,50 +1,56 @@
 /* SPDX-License-Identifier: Apache-2.0
- * model.h -- the model inside: backbone, adapters in order, head; and its forward pass as a graph. */
+ * model.h -- the struct of a model (backbone, adapters in order of attachment, head), and the functions of
+ * src/core/model that build its forward pass as a graph. */
 #ifndef PF_MODEL_H
 #define PF_MODEL_H
 #include "core/adapt/adapter.h"
 #include "core/model/heads/head.h"
 #include "core/model/note.h"
 
+/* What a method's network function gets (peft_sys_vit_forward). */
 struct peft_net { const peft_model *model; const peft_adapter *adapter; };
 
 struct peft_model {
     atomic_int refs;
-    atomic_int users;                    /* trainers and sessions compiled from it */
+    atomic_int users;                    /* trainers and sessions of the model; see locks.h */
     peft_backbone *backbone;
     peft_options *options;
     peft_adapter **adapter; size_t adapters;
     const pf_head *head;
     int64_t classes, head_layers;
-    pf_shape output;                     /* of a sample: [classes], or [h, w, classes] of a head that makes a map, or,
-                                          * with classes 0 (head=none), of no extents */
-    bool mean_pool;
+    pf_shape output;                     /* of a sample's logits: [classes]; [h, w, classes] if the head has `patches`;
+                                          * no extents with head=none, whose classes are 0 */
+    bool mean_pool;                      /* the feature is the mean of the patch tokens; false: the class token */
     pf_params params;                    /* of the head */
     pf_params buffers;                   /* of the head: running statistics */
     pf_notes notes;
-    pf_rwlock lock;                      /* of all above that can change; see locks.h */
+    pf_rwlock lock;                      /* of adapter, params, buffers and notes; see locks.h */
 };
 
 extern const pf_opt pf_model_options[];
-/* PEFT_E_UNSUPPORTED, with a message that begins with who, where the model makes no logits (head=none). */
-peft_status pf_model_has_logits(const peft_model *m, const char *who);
+/* PEFT_E_UNSUPPORTED: the model computes no logits (head=none). The message begins with subject. */
+peft_status pf_model_has_logits(const peft_model *m, const char *subject);
 peft_model *pf_model_retain(peft_model *m);
-pf_param   *pf_model_buffer(const peft_model *m, size_t i);          /* of the adapters, then the head; NULL: no more */
-size_t      pf_model_constant_bytes(const peft_model *m);            /* of the constants that its adapters made */
-/* source as for pf_adapter_make */
+pf_param   *pf_model_buffer(const peft_model *m, size_t i);          /* of the adapters, then the head; or NULL */
+size_t      pf_model_constant_bytes(const peft_model *m);            /* memory of its adapters' constants */
+/* source: the file that the parameters will be read from (pf_adapter_make); NULL: none. */
 peft_status pf_model_make(peft_backbone *b, const peft_options *o, pf_source *source, peft_model **out);
 
-/* fits.c: PEFT_OK where a can act beside every attached adapter, else PEFT_E_STATE that names both. */
+/* fits.c. PEFT_E_STATE: a cannot act together with an attached adapter; the message names both. */
 peft_status pf_model_fits(const peft_model *m, peft_adapter *a);
 
-/* weight.c: a tensor as a constant. */
+/* --- weight.c --- */
+/* A tensor as a constant of the graph, whose elements are not copied. */
 pf_val pf_const(pf_graph *g, const peft_tensor *t);
-/* A backbone tensor by name: the trained copy of the adapter that unfroze it, else the frozen one; PF_NONE: none. */
+/* The backbone's tensor of this name: the trained copy of an adapter that unfroze it, else the frozen one. PF_NONE: no
+ * such tensor. */
 pf_val pf_model_weight(const peft_model *m, pf_graph *g, const char *name);
 
-/* vit.c: images [b,3,s,s] to logits, a row for each sample or, with a head that reads patches, for each patch. tap,
- * when given, is called with the values "embed", "block.N" and "feature". */
+/* --- vit.c --- */
+/* Is called with intermediate values of the forward pass: "embed", "block.N", "feature". */
 typedef void (*pf_tap_fn)(void *user, pf_graph *g, const char *name, pf_val v);
 pf_val pf_model_images(const peft_model *m, pf_graph *g);                              /* the input "images" */
+/* Builds the forward pass from images [b,3,s,s] to logits, with one row for each sample, or for each patch if the head
+ * has `patches`. tap may be NULL. */
 pf_val pf_model_forward(const peft_model *m, pf_graph *g, pf_val images, pf_tap_fn tap, void *user);
 #endif

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * head.h -- the table of heads. A head makes logits of the backbone's features. To add one: a file with its row, and a
- * line in heads.def. */
+ * head.h -- the table of heads, which compute logits of the backbone's features. A new head is a file with its pf_head
+ * and a line in heads.def. */
 #ifndef PF_HEAD_H
 #define PF_HEAD_H
 #include "core/adapt/adapter.h"
@@ -8,7 +8,7 @@
 typedef struct pf_head {
     const char *name;
     const char *options;           /* the model's options that have an effect with it, separated by blanks */
-    const char *init;              /* the rule of initialisation that head_init=auto stands for */
+    const char *init;              /* the init rule of head_init=auto */
     /* true: emit reads all patch tokens, and a sample's logits are [h, w, classes]; false: it reads the pooled feature,
      * and they are [classes]. */
     bool patches;
@@ -30,13 +30,14 @@ const pf_head *pf_head_find(const char *name);               /* NULL, with PEFT_
 /* The shape of a sample's logits: peft_model_output. */
 pf_shape       pf_head_output(const pf_head *head, const pf_vit_shape *v, int64_t classes);
 
-/* --- what heads are made of --------------------------------------------------------------------------------------- */
-/* STEM.weight [rows, cols] (cols 0: [rows]) and STEM.bias [rows], drawn by the two rules. */
+/* --- parts of heads, in head.c ------------------------------------------------------------------------------------ */
+/* Adds STEM.weight [rows, cols] (cols 0: [rows]) and STEM.bias [rows]; weight and bias are their init rules. */
 peft_status pf_head_pair(peft_model *m, const char *stem, int64_t rows, int64_t cols, const char *weight,
                          const char *bias, pf_source *source);
-/* STEM.running_mean and STEM.running_var [d]. */
+/* Adds the buffers STEM.running_mean and STEM.running_var [d]. */
 peft_status pf_head_statistics(peft_model *m, const char *stem, int64_t d, pf_source *source);
+/* x times STEM.weight, plus STEM.bias. */
 pf_val      pf_head_linear_of(const peft_model *m, pf_graph *g, pf_val x, const char *stem);
-/* Over all rows of x; without STEM.weight and STEM.bias it has no affine part. */
+/* Batch norm over all rows of x. It has no affine part if there are no STEM.weight and STEM.bias. */
 pf_val      pf_head_batch_norm(const peft_model *m, pf_graph *g, pf_val x, const char *stem, double eps);
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * call.c -- whether the tensors of a call fit the model. */
+ * call.c -- checks that the tensors of a call have the types and extents that the model needs. */
 #include <string.h>
 #include "core/train/session/compiled.h"
 
@@ -19,24 +19,24 @@ peft_status pf_check_images(const peft_model *m, const peft_tensor *images, int6
     return PEFT_OK;
 }
 
-peft_status pf_check_samples(const pf_shape *one, const char *who, const peft_tensor *x, int64_t n)
+peft_status pf_check_samples(const pf_shape *sample, const char *name, const peft_tensor *x, int64_t n)
 {
     int64_t dims[1 + PF_MAX_RANK];
     char given[96], expected[96];
-    if (!x) return pf_fail(PEFT_E_INVALID, "%s is NULL", who);
+    if (!x) return pf_fail(PEFT_E_INVALID, "%s is NULL: expected a tensor", name);
     if (x->type != PF_REAL)
-        return pf_fail(PEFT_E_DTYPE, "%s: given %s, expected %s", who, pf_dtype_name(x->type),
+        return pf_fail(PEFT_E_DTYPE, "%s: given %s, expected %s", name, pf_dtype_name(x->type),
                        pf_dtype_name(PF_REAL));
     dims[0] = n;
-    memcpy(dims + 1, one->dim, (size_t)one->ndim * sizeof *dims);
-    if (x->ndim != 1 + one->ndim || memcmp(x->dim, dims, (size_t)x->ndim * sizeof *dims))
-        return pf_fail(PEFT_E_SHAPE, "%s: given %s, expected %s", who,
+    memcpy(dims + 1, sample->dim, (size_t)sample->ndim * sizeof *dims);
+    if (x->ndim != 1 + sample->ndim || memcmp(x->dim, dims, (size_t)x->ndim * sizeof *dims))
+        return pf_fail(PEFT_E_SHAPE, "%s: given %s, expected %s", name,
                        pf_dims_text(given, sizeof given, x->ndim, x->dim),
-                       pf_dims_text(expected, sizeof expected, 1 + one->ndim, dims));
+                       pf_dims_text(expected, sizeof expected, 1 + sample->ndim, dims));
     return PEFT_OK;
 }
 
-peft_status pf_check_result(const pf_shape *one, const peft_tensor *out, int64_t n)
+peft_status pf_check_result(const pf_shape *sample, const peft_tensor *out, int64_t n)
 {
-    return pf_check_samples(one, "the result tensor", out, n);
+    return pf_check_samples(sample, "the result tensor", out, n);
 }

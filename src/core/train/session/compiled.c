@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
- * compiled.c -- from a model to a compiled graph: forward pass, taps, loss, the passes, the cut, the plan. */
+ * compiled.c -- compiles a model to a graph: builds the forward pass with taps and loss, runs the passes, cuts off a
+ * part, and plans memory. */
 #include "core/train/session/compiled.h"
 #include <string.h>
 #include "core/options/options.h"
 
-typedef struct { pf_compiled *c; const char *wanted; bool feature; } tap_job;
+typedef struct { pf_compiled *c; const char *names; bool feature; } tap_job;
 
 static void keep_tap(void *user, pf_graph *g, const char *name, pf_val v)
 {
@@ -13,7 +14,7 @@ static void keep_tap(void *user, pf_graph *g, const char *name, pf_val v)
         pf_v(g, v)->keep = true;
         j->c->feature = v;
     }
-    const char *found = pf_find_word(j->wanted, name, ',');
+    const char *found = pf_find_word(j->names, name, ',');
     if (!found) return;
     if (j->c->taps == PF_TAPS_MAX) {
         pf_graph_fail(g, pf_fail(PEFT_E_OPTION, "taps: expected at most %d", PF_TAPS_MAX));
@@ -24,7 +25,7 @@ static void keep_tap(void *user, pf_graph *g, const char *name, pf_val v)
     j->c->tap[j->c->taps++] = v;
 }
 
-static int words(const char *list)
+static int count_words(const char *list)
 {
     int n = list && *list ? 1 : 0;
     for (; list && *list; list++) n += *list == ',';
@@ -60,7 +61,7 @@ peft_status pf_compiled_create(pf_compiled *c, const pf_net_spec *spec)
     pf_graph_init(&g, spec->model->backbone->ctx, &spec->compile);
     build(&g, c, spec);
     peft_status s = g.status;
-    if (!s && c->taps != words(spec->taps))
+    if (!s && c->taps != count_words(spec->taps))
         s = pf_fail(PEFT_E_NOTFOUND, "taps '%s': expected embed, block.0 .. block.%lld, feature", spec->taps,
                     (long long)spec->model->backbone->shape.depth - 1);
     if (!s) s = pf_compile(&g, spec->loss ? c->loss : PF_NONE);

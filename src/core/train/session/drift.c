@@ -1,22 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0
- * drift.c -- what merging changes: a model and its merged backbone predict the same images. */
+ * drift.c -- peft_model_merge_drift: the largest difference between the logits of a model and of its merged
+ * backbone. */
 #include <math.h>
 #include <peft/session.h>
 #include <string.h>
 #include "core/base/rng.h"
 #include "core/model/model.h"
 
-enum { CHUNK = 4 };                      /* images predicted at a time */
+enum { BATCH = 4 };                      /* images predicted at a time */
 
 typedef struct {
     peft_context *ctx;
-    peft_model *model[2];                /* as it is, merged */
+    peft_model *model[2];                /* the model, and one of the merged backbone */
     peft_session *session[2];
-    peft_tensor *noise, *logits[2];      /* [CHUNK,3,S,S] when no images are given, [CHUNK,classes] */
-    double difference, top;
+    peft_tensor *noise, *logits[2];      /* noise: [BATCH,3,S,S], in place of images; NULL: images were given */
+    double difference, largest;          /* of all logits: largest difference, largest value of the model */
 } drift;
 
-static void close_all(drift *d)
+static void free_all(drift *d)
 {
     for (int i = 0; i < 2; i++) {
         peft_session_free(d->session[i]);
@@ -28,7 +29,7 @@ static void close_all(drift *d)
 
 static peft_status make_noise(drift *d, int64_t side)
 {
-    const int64_t dims[] = { CHUNK, 3, side, side };
+    const int64_t dims[] = { BATCH, 3, side, side };
     PF_TRY(peft_tensor_create(d->ctx, PF_REAL, 4, dims, &d->noise));
     const pf_rng r = { d->ctx->seed, pf_rng_stream("merge drift"), 0 };
     pk_real *x = d->noise->data;
@@ -36,18 +37,18 @@ static peft_status make_noise(drift *d, int64_t side)
     return PEFT_OK;
 }
 
-static peft_status open_all(drift *d, peft_backbone *merged, bool noise)
+static peft_status create_all(drift *d, peft_backbone *merged, bool noise)
 {
     peft_options *o;
     PF_TRY(peft_options_create(d->ctx, &o));
-    peft_status s = peft_options_set_int(o, "batch", CHUNK);
+    peft_status s = peft_options_set_int(o, "batch", BATCH);
     if (!s) s = peft_model_create(merged, NULL, &d->model[1]);
     for (int i = 0; i < 2 && !s; i++) s = peft_session_create(d->model[i], o, &d->session[i]);
     peft_options_free(o);
     return s || !noise ? s : make_noise(d, merged->shape.image);
 }
 
-/* Images first .. first + n - 1 of all. */
+/* Compares the logits of the images first .. first + n - 1. */
 static peft_status compare(drift *d, const peft_tensor *all, int64_t first, int64_t n)
 {
     peft_tensor part = *all;
@@ -62,25 +63,25 @@ static peft_status compare(drift *d, const peft_tensor *all, int64_t first, int6
         d->logits[i] = NULL;
         PF_TRY(peft_tensor_create(d->ctx, PF_REAL, 1 + o->ndim, dims, &d->logits[i]));
         peft_status s = peft_session_predict(d->session[i], &part, d->logits[i]);
-        if (s && s != PEFT_E_NONFINITE) return s;        /* a logit that is NaN or Inf is an infinite difference */
+        if (s && s != PEFT_E_NONFINITE) return s;        /* NaN or Inf counts as an infinite difference */
     }
     const pk_real *x = d->logits[0]->data, *y = d->logits[1]->data;
     for (int64_t i = 0; i < peft_tensor_count(d->logits[0]); i++) {
-        const bool numbers = isfinite(x[i]) && isfinite(y[i]);
-        d->difference = numbers ? fmax(d->difference, fabs((double)x[i] - (double)y[i])) : INFINITY;
-        if (isfinite(x[i])) d->top = fmax(d->top, fabs((double)x[i]));
+        const bool finite = isfinite(x[i]) && isfinite(y[i]);
+        d->difference = finite ? fmax(d->difference, fabs((double)x[i] - (double)y[i])) : INFINITY;
+        if (isfinite(x[i])) d->largest = fmax(d->largest, fabs((double)x[i]));
     }
     return PEFT_OK;
 }
 
-static peft_status measure(drift *d, peft_backbone *merged, const peft_tensor *images)
+static peft_status compare_all(drift *d, peft_backbone *merged, const peft_tensor *images)
 {
-    PF_TRY(open_all(d, merged, !images));
+    PF_TRY(create_all(d, merged, !images));
     if (!images) images = d->noise;
     const int64_t n = images->ndim > 0 ? images->dim[0] : 0;
     if (n < 1) return pf_fail(PEFT_E_SHAPE, "images: given %lld of them, expected at least 1", (long long)n);
-    for (int64_t first = 0; first < n; first += CHUNK)
-        PF_TRY(compare(d, images, first, n - first < CHUNK ? n - first : CHUNK));
+    for (int64_t first = 0; first < n; first += BATCH)
+        PF_TRY(compare(d, images, first, n - first < BATCH ? n - first : BATCH));
     return PEFT_OK;
 }
 
@@ -96,10 +97,10 @@ peft_status peft_model_merge_drift(peft_model *m, peft_backbone *merged, const p
                        "%lld", (long long)classes, (long long)side, (long long)m->classes,
                        (long long)m->backbone->shape.image);
     drift d = { .ctx = m->backbone->ctx, .model = { m, NULL } };
-    peft_status s = measure(&d, merged, images);
-    close_all(&d);
+    peft_status s = compare_all(&d, merged, images);
+    free_all(&d);
     if (s) return s;
     if (absolute) *absolute = d.difference;
-    if (relative) *relative = d.top > 0 ? d.difference / d.top : d.difference;
+    if (relative) *relative = d.largest > 0 ? d.difference / d.largest : d.difference;
     return PEFT_OK;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * session.c -- a model compiled for inference. */
+ * session.c -- sessions: a model compiled for inference, for predictions, features and taps. */
 #include <math.h>
 #include <peft/session.h>
 #include <peft/sys/session.h>
@@ -14,7 +14,7 @@ struct peft_session {
     pf_compiled net;
     peft_options *options;
     pf_given given;
-    pk_real *images;                     /* [batch,3,s,s]: a short batch filled up with zeros */
+    pk_real *images;                     /* [batch,3,s,s]: a smaller batch, filled up with zeros */
     peft_tensor tap[PF_TAPS_MAX];        /* views of the values that taps name, in the order of pf_compiled.tap */
     bool ran;
 };
@@ -35,8 +35,8 @@ static int64_t image_count(const peft_session *s)
     return 3 * v->image * v->image;
 }
 
-/* The views of taps: bound values stay at their place in the arena. */
-static void open_taps(peft_session *s)
+/* Makes s->tap. The views stay valid, because each value keeps its place in the arena. */
+static void make_tap_views(peft_session *s)
 {
     for (int i = 0; i < s->net.taps; i++) {
         const pf_shape *shape = &pf_v(&s->net.exec.g, s->net.tap[i])->shape;
@@ -46,7 +46,7 @@ static void open_taps(peft_session *s)
     }
 }
 
-static peft_status prepare(peft_session *s)
+static peft_status compile(peft_session *s)
 {
     const peft_options *o = s->options;
     const int64_t batch = pf_options_int(o, options, "batch");
@@ -57,7 +57,7 @@ static peft_status prepare(peft_session *s)
                          .compile = pf_team_spec(&s->team, wanted) };
     PF_TRY(pf_compiled_create(&s->net, &spec));
     PF_TRY(pf_exec_bind(&s->net.exec, NULL));
-    open_taps(s);
+    make_tap_views(s);
     PF_TRY(pf_given_create(&s->given, &s->net));
     size_t bytes = (size_t)(batch * image_count(s)) * sizeof(pk_real);
     s->images = pf_alloc_zero(s->model->backbone->ctx, bytes);
@@ -75,7 +75,7 @@ peft_status peft_session_create(peft_model *m, const peft_options *o, peft_sessi
     s->model = m;
     pf_model_use(m);
     peft_status status = o ? pf_options_copy(o, &s->options) : PEFT_OK;
-    if (!status) status = prepare(s);
+    if (!status) status = compile(s);
     if (status) peft_session_free(s);
     else *out = s;
     return status;
@@ -103,12 +103,13 @@ peft_session *peft_sys_session_retain(peft_session *s)
 peft_model *peft_session_model(const peft_session *s) { return s ? s->model : NULL; }
 int64_t     peft_session_batch(const peft_session *s) { return s ? s->net.batch : 0; }
 
-/* Computes everything for the *n images; out is checked for a result of the shape `one` for each of them. */
-static peft_status run(peft_session *s, const peft_tensor *images, const pf_shape *one, const peft_tensor *out,
+/* Runs the graph on the images; *n: their number. out is where the caller will write a result of shape per_image for
+ * each of them; only its type and extents are checked here. */
+static peft_status run(peft_session *s, const peft_tensor *images, const pf_shape *per_image, const peft_tensor *out,
                        int64_t *n)
 {
     PF_TRY(pf_check_images(s->model, images, s->net.batch, n));
-    PF_TRY(pf_check_result(one, out, *n));
+    PF_TRY(pf_check_result(per_image, out, *n));
     PF_TRY(pf_given_bind(&s->given, &s->net, *n, 0));
     const void *data = images->data;
     if (*n < s->net.batch || images->type != PF_REAL) {
@@ -128,20 +129,21 @@ static peft_status run(peft_session *s, const peft_tensor *images, const pf_shap
 
 static peft_status run_logits(peft_session *s, const peft_tensor *images, const peft_tensor *out, int64_t *n)
 {
-    if (!s) return pf_fail(PEFT_E_INVALID, "session is NULL");
+    if (!s) return pf_fail(PEFT_E_INVALID, "session is NULL: expected a pointer");
     PF_TRY(pf_model_has_logits(s->model, "a prediction"));
     return run(s, images, &s->model->output, out, n);
 }
 
-/* A NaN or an Inf among the logits or features is no result: the first image that has one is named. x holds n images of
- * `one` values each; `what` names value number i % width. */
-static peft_status check_numbers(const pk_real *x, int64_t n, int64_t one, const char *what, int64_t width)
+/* PEFT_E_NONFINITE: a value in x, of n images with per_image values each, is NaN or Inf. The message names the first
+ * such image, and the value as `name` and its index among the last extent, of width: "the logit of class 2". */
+static peft_status check_numbers(const pk_real *x, int64_t n, int64_t per_image, const char *name,
+                                 int64_t width)
 {
-    for (int64_t i = 0; i < n * one; i++)
+    for (int64_t i = 0; i < n * per_image; i++)
         if (!isfinite(x[i]))
             return pf_fail(PEFT_E_NONFINITE, "image %lld of the call, counted from 0: the %s %lld is %g; "
                            "look for NaN or Inf in the image's pixels, else in the model's parameters",
-                           (long long)(i / one), what, (long long)(i % width), (double)x[i]);
+                           (long long)(i / per_image), name, (long long)(i % width), (double)x[i]);
     return PEFT_OK;
 }
 
@@ -161,11 +163,11 @@ peft_status peft_session_predict(peft_session *s, const peft_tensor *images, pef
     return check_logits(s, n);
 }
 
-static void softmax(pk_real *to, const pk_real *x, int64_t n)
+static void softmax(pk_real *out, const pk_real *x, int64_t n)
 {
-    double top;
-    const double sum = pf_exp_sum(x, n, &top);
-    for (int64_t i = 0; i < n; i++) to[i] = (pk_real)(exp((double)x[i] - top) / sum);
+    double largest;
+    const double sum = pf_exp_sum(x, n, &largest);
+    for (int64_t i = 0; i < n; i++) out[i] = (pk_real)(exp((double)x[i] - largest) / sum);
 }
 
 peft_status peft_session_probabilities(peft_session *s, const peft_tensor *images, int multi_label,
@@ -175,17 +177,17 @@ peft_status peft_session_probabilities(peft_session *s, const peft_tensor *image
     int64_t n;
     PF_TRY(run_logits(s, images, probabilities, &n));
     const pk_real *x = pf_exec_data(&s->net.exec, s->net.logits);
-    pk_real *to = probabilities->data;
+    pk_real *out = probabilities->data;
     const int64_t classes = s->model->classes, rows = n * pf_shape_count(&s->model->output) / classes;
     for (int64_t i = 0; i < rows; i++) {
-        if (!multi_label) softmax(to + i * classes, x + i * classes, classes);
-        else for (int64_t c = i * classes; c < (i + 1) * classes; c++) to[c] = (pk_real)(1 / (1 + exp(-(double)x[c])));
+        if (!multi_label) softmax(out + i * classes, x + i * classes, classes);
+        else for (int64_t c = i * classes; c < (i + 1) * classes; c++) out[c] = (pk_real)(1 / (1 + exp(-(double)x[c])));
     }
     return check_logits(s, n);
 }
 
-/* Why the model has no pooled feature of its backbone. */
-static peft_status no_feature(const peft_model *m)
+/* The error of a model that computes no pooled feature. */
+static peft_status no_feature_error(const peft_model *m)
 {
     if (m->head->patches)
         return pf_fail(PEFT_E_UNSUPPORTED, "features: head=%s reads all patch tokens and no pooled feature; use the "
@@ -198,11 +200,11 @@ peft_status peft_session_features(peft_session *s, const peft_tensor *images, pe
 {
     PK_FLOAT_SCOPE;
     int64_t n;
-    if (!s) return pf_fail(PEFT_E_INVALID, "session is NULL");
-    if (!pf_is(s->net.feature)) return no_feature(s->model);
+    if (!s) return pf_fail(PEFT_E_INVALID, "session is NULL: expected a pointer");
+    if (!pf_is(s->net.feature)) return no_feature_error(s->model);
     const int64_t width = s->model->backbone->shape.width;
-    const pf_shape one = pf_shape_of(1, width);
-    PF_TRY(run(s, images, &one, features, &n));
+    const pf_shape per_image = pf_shape_of(1, width);
+    PF_TRY(run(s, images, &per_image, features, &n));
     const pk_real *x = pf_exec_data(&s->net.exec, s->net.feature);
     memcpy(features->data, x, (size_t)(n * width) * sizeof *x);
     return check_numbers(x, n, width, "feature", width);
@@ -210,7 +212,7 @@ peft_status peft_session_features(peft_session *s, const peft_tensor *images, pe
 
 peft_status peft_session_input(peft_session *s, const char *name, const peft_tensor *value)
 {
-    return s ? pf_given_set(&s->given, name, value) : pf_fail(PEFT_E_INVALID, "session is NULL");
+    return s ? pf_given_set(&s->given, name, value) : pf_fail(PEFT_E_INVALID, "session is NULL: expected a pointer");
 }
 
 const peft_tensor *peft_session_tap(peft_session *s, const char *tap)
@@ -224,7 +226,7 @@ const peft_tensor *peft_session_tap(peft_session *s, const char *tap)
         const char *name = s->net.tap_name[i];
         if (strncmp(name, tap, length) || (name[length] && name[length] != ',')) continue;
         if (s->ran) return &s->tap[i];
-        pf_fail(PEFT_E_STATE, "tap '%s': nothing predicted yet", tap);
+        pf_fail(PEFT_E_STATE, "tap '%s': nothing predicted yet; call peft_session_predict first", tap);
         return NULL;
     }
     pf_fail(PEFT_E_NOTFOUND, "tap '%s': not among the session's taps '%s'", tap,

@@ -1,56 +1,59 @@
 /* SPDX-License-Identifier: Apache-2.0
- * team.c -- starting and stopping a team of threads, and the compile settings for graphs that run on it. */
+ * team.c -- starts and stops teams of threads, whose pools the teams of a context may share, and makes the compile
+ * settings for graphs that run on a team. */
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
 #include "core/train/session/team.h"
 
-/* The pool stands behind it, at the next multiple of PK_ALIGN. */
-struct pf_threads { int teams, wanted; };
-_Static_assert(sizeof(pf_threads) <= PK_ALIGN, "the pool stands PK_ALIGN behind pf_threads");
+/* refs: teams that use the pool; wanted: threads that were asked for. The pool begins PK_ALIGN bytes after this
+ * struct. */
+struct pf_shared_pool { int refs, wanted; };
+_Static_assert(sizeof(pf_shared_pool) <= PK_ALIGN, "the pool begins PK_ALIGN bytes after the start of pf_shared_pool");
 
-/* Who uses which shared pool, of all contexts: teams are started and stopped by several threads at once. */
-static pthread_mutex_t sharing = PTHREAD_MUTEX_INITIALIZER;
+/* For refs and peft_context.shared of all contexts: several threads may start and stop teams at once. */
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 
-static pk_pool *pool_of(pf_threads *in) { return (pk_pool *)((char *)in + PK_ALIGN); }
+static pk_pool *pool_of(pf_shared_pool *shared) { return (pk_pool *)((char *)shared + PK_ALIGN); }
 
-static peft_status make_threads(peft_context *ctx, int wanted, pf_threads **out)
+static peft_status make_pool(peft_context *ctx, int wanted, pf_shared_pool **out)
 {
     const size_t bytes = PK_ALIGN + pk_pool_bytes(wanted);
-    pf_threads *in = pf_alloc_zero(ctx, bytes);
-    if (!in) return pf_nomem("thread pool", bytes);
-    *in = (pf_threads){ .teams = 1, .wanted = wanted };
-    if (ctx->pool) pk_pool_borrow(pool_of(in), wanted, ctx->pool, ctx->pool_user);
-    else pk_pool_start(pool_of(in), wanted);
-    *out = in;
+    pf_shared_pool *shared = pf_alloc_zero(ctx, bytes);
+    if (!shared) return pf_nomem("thread pool", bytes);
+    *shared = (pf_shared_pool){ .refs = 1, .wanted = wanted };
+    if (ctx->pool) pk_pool_borrow(pool_of(shared), wanted, ctx->pool, ctx->pool_user);
+    else pk_pool_start(pool_of(shared), wanted);
+    *out = shared;
     return PEFT_OK;
 }
 
-/* The context's shared pool, made where there is none for so many threads in this process. */
-static peft_status share_threads(peft_context *ctx, int wanted, pf_threads **out)
+/* The context's shared pool. If it has none, one of another number of threads, or one of before a fork, makes a new
+ * one. */
+static peft_status share_pool(peft_context *ctx, int wanted, pf_shared_pool **out)
 {
     peft_status s = PEFT_OK;
-    pthread_mutex_lock(&sharing);
+    pthread_mutex_lock(&mutex);
     if (ctx->shared && ctx->shared->wanted == wanted && pk_pool_alive(pool_of(ctx->shared))) {
-        ctx->shared->teams++;
+        ctx->shared->refs++;
         *out = ctx->shared;
     } else {
-        s = make_threads(ctx, wanted, out);
+        s = make_pool(ctx, wanted, out);
         if (!s) ctx->shared = *out;
     }
-    pthread_mutex_unlock(&sharing);
+    pthread_mutex_unlock(&mutex);
     return s;
 }
 
-static void leave_threads(peft_context *ctx, pf_threads *in)
+static void release_pool(peft_context *ctx, pf_shared_pool *shared)
 {
-    pthread_mutex_lock(&sharing);
-    const bool last = !--in->teams;
-    if (last && ctx->shared == in) ctx->shared = NULL;
-    pthread_mutex_unlock(&sharing);
+    pthread_mutex_lock(&mutex);
+    const bool last = !--shared->refs;
+    if (last && ctx->shared == shared) ctx->shared = NULL;
+    pthread_mutex_unlock(&mutex);
     if (!last) return;
-    pk_pool_stop(pool_of(in));
-    pf_free(ctx, in);
+    pk_pool_stop(pool_of(shared));
+    pf_free(ctx, shared);
 }
 
 peft_status pf_team_start(pf_team *t, peft_context *ctx, int64_t threads)
@@ -58,8 +61,8 @@ peft_status pf_team_start(pf_team *t, peft_context *ctx, int64_t threads)
     const int wanted = threads > 0 ? (int)threads : pf_context_threads(ctx);
     *t = (pf_team){ .ctx = ctx, .threads = wanted, .kernels = ctx->kernels, .gemm = pf_context_gemm(ctx) };
     if (wanted == 1) return PEFT_OK;
-    PF_TRY((ctx->share && !ctx->pool ? share_threads : make_threads)(ctx, wanted, &t->in));
-    t->pool = pool_of(t->in);
+    PF_TRY((ctx->share && !ctx->pool ? share_pool : make_pool)(ctx, wanted, &t->shared));
+    t->pool = pool_of(t->shared);
     t->threads = pk_pool_threads(t->pool);
     if (t->threads < wanted)
         pf_log(ctx, 1, "the system gave %d of %d threads: the results are the same, computing takes longer", t->threads,
@@ -70,8 +73,8 @@ peft_status pf_team_start(pf_team *t, peft_context *ctx, int64_t threads)
 
 void pf_team_stop(pf_team *t)
 {
-    if (t->in) leave_threads(t->ctx, t->in);
-    t->in = NULL;
+    if (t->shared) release_pool(t->ctx, t->shared);
+    t->shared = NULL;
     t->pool = NULL;
 }
 
@@ -84,9 +87,9 @@ pf_compile_spec pf_team_spec(const pf_team *t, pf_compile_spec wanted)
     return wanted;
 }
 
-void pf_team_text(const pf_team *t, char *text, size_t room)
+void pf_team_text(const pf_team *t, char *text, size_t size)
 {
-    snprintf(text, room, "%s, %s", t->kernels->name, t->gemm == PK_GEMM_CBLAS ? "cblas" : "own");
+    snprintf(text, size, "%s, %s", t->kernels->name, t->gemm == PK_GEMM_CBLAS ? "cblas" : "own");
 }
 
 peft_status pf_compile_options(const peft_options *o, const pf_opt *table, pf_compile_spec *spec)

@@ -6,23 +6,23 @@
 #include "core/graph/exec.h"
 #include "core/options/options.h"
 
-typedef struct pf_threads pf_threads;        /* a pool and how many teams compute in it */
+typedef struct pf_shared_pool pf_shared_pool;        /* a thread pool with the number of teams that use it */
 
-/* Kernels and product are the context's when the team is started: what is set on the context later is for others. */
+/* Kernels and matrix product are those of the context when the team is started; later settings do not change them. */
 typedef struct pf_team {
     peft_context *ctx;
-    pf_threads *in;                      /* NULL: one thread */
-    pk_pool *pool;                       /* of in */
+    pf_shared_pool *shared;              /* NULL: one thread */
+    pk_pool *pool;                       /* that of shared; NULL: one thread */
     int threads;
     const pk_table *kernels;
     pk_gemm_kind gemm;
 } pf_team;
 peft_status pf_team_start(pf_team *t, peft_context *ctx, int64_t threads);          /* 0: the context's number */
 void        pf_team_stop(pf_team *t);
-/* `wanted` with the team's kernels, product, pool and threads. */
+/* A copy of wanted with the team's kernels, matrix product, pool and threads. */
 pf_compile_spec pf_team_spec(const pf_team *t, pf_compile_spec wanted);
-/* What decides the rounding of a result: "avx2, own". */
-void        pf_team_text(const pf_team *t, char *text, size_t room);
+/* Kernels and matrix product, on which the rounding of results depends: "avx2, own". */
+void        pf_team_text(const pf_team *t, char *text, size_t size);
 
 /* Rows of a table of options (sessions, trainers) that say how graphs are compiled; pf_compile_options reads them into
  * *spec. */
