@@ -1,0 +1,125 @@
+// SPDX-License-Identifier: Apache-2.0
+// peft/io.hpp -- libpeft-io for C++17: pictures, transforms, data sets, loaders, predictors. As in peft.hpp, a class is
+// one pointer to the C object of the same name, whose functions <peft/io.h> explains; a call that fails throws
+// peft::error.
+#ifndef PEFT_IO_HPP
+#define PEFT_IO_HPP
+#include <peft/io.h>
+#include <peft/peft.hpp>
+
+namespace peft {
+
+class image : public detail::handle<peft_image, peft_image_free> {
+public:
+    explicit image(peft_image *owned) noexcept { reset(owned); }
+    image(const context &ctx, const std::string &path, const std::string &o = "")
+    {
+        reset(detail::make<peft_image>(peft_image_load, ctx.c_ptr(), path.c_str(), o.c_str()));
+    }
+    // Copies height rows of width * channels interleaved samples; row_bytes 0: rows without gaps.
+    image(const context &ctx, const std::uint8_t *pixels, std::int64_t width, std::int64_t height, int channels,
+          std::int64_t row_bytes = 0)
+    {
+        reset(detail::make<peft_image>(peft_image_from_buffer, ctx.c_ptr(), static_cast<const void *>(pixels), width,
+                                       height, channels, 8, row_bytes));
+    }
+    std::int64_t width() const noexcept { return peft_image_width(c_ptr()); }
+    std::int64_t height() const noexcept { return peft_image_height(c_ptr()); }
+    int channels() const noexcept { return peft_image_channels(c_ptr()); }
+    int depth() const noexcept { return peft_image_depth(c_ptr()); }
+    const void *pixels() const noexcept { return peft_image_pixels(c_ptr()); }
+    image resize(std::int64_t width, std::int64_t height, const char *filter = "bicubic") const
+    {
+        return image(detail::make<peft_image>(peft_image_resize, c_ptr(), width, height, filter));
+    }
+    void save_png(const std::string &path) const { check(peft_image_save_png(c_ptr(), path.c_str())); }
+};
+
+class transform : public detail::handle<peft_transform, peft_transform_free> {
+public:
+    transform(const context &ctx, const std::string &text)
+    {
+        reset(detail::make<peft_transform>(peft_transform_parse, ctx.c_ptr(), text.c_str()));
+    }
+    // The settings of text in place of those of base; base null: the defaults.
+    transform(const context &ctx, const char *base, const std::string &text)
+    {
+        reset(detail::make<peft_transform>(peft_transform_parse_over, ctx.c_ptr(), base, text.c_str()));
+    }
+    const char *text() const noexcept { return peft_transform_text(c_ptr()); }
+    std::int64_t size() const noexcept { return peft_transform_size(c_ptr()); }
+    // out: [3,size,size]; throws where it has another number of elements.
+    void apply(const image &im, span<float> out) const
+    {
+        if (out.size() != static_cast<std::size_t>(3 * size() * size()))
+            throw error(peft_set_error(PEFT_E_SHAPE, "transform::apply: expected 3 * size * size floats"));
+        check(peft_transform_apply(c_ptr(), im.c_ptr(), out.data()));
+    }
+};
+
+class dataset : public detail::handle<peft_dataset, peft_dataset_free> {
+public:
+    explicit dataset(peft_dataset *owned) noexcept { reset(owned); }
+    // A folder, .zip, .npz or list; split null: the whole set (peft_dataset_open).
+    dataset(const context &ctx, const std::string &path, const char *split = nullptr)
+    {
+        reset(detail::make<peft_dataset>(peft_dataset_open, ctx.c_ptr(), path.c_str(), split));
+    }
+    std::int64_t size() const noexcept { return peft_dataset_count(c_ptr()); }
+    std::int64_t classes() const noexcept { return peft_dataset_classes(c_ptr()); }
+    const char *class_name(std::int64_t c) const noexcept { return peft_dataset_class_name(c_ptr(), c); }
+    std::int64_t label(std::int64_t i) const noexcept { return peft_dataset_label(c_ptr(), i); }
+    image load(std::int64_t i) const { return image(detail::make<peft_image>(peft_dataset_load, c_ptr(), i)); }
+    // first: fraction of every class; second: the rest.
+    std::pair<dataset, dataset> split(double fraction, std::uint64_t seed) const
+    {
+        peft_dataset *part = nullptr, *rest = nullptr;
+        check(peft_dataset_split(c_ptr(), fraction, seed, &part, &rest));
+        return { dataset(part), dataset(rest) };
+    }
+};
+
+// Batches of a data set; the object itself is what trainer::fit takes as next: t.fit(20, batches).
+class loader : public detail::handle<peft_loader, peft_loader_free> {
+public:
+    loader(const dataset &d, const transform &t, const std::string &o = "")
+    {
+        reset(detail::make<peft_loader>(peft_loader_create, d.c_ptr(), t.c_ptr(), o.c_str()));
+    }
+    std::int64_t batches() const noexcept { return peft_loader_batches(c_ptr()); }
+    std::int64_t operator()(std::int64_t epoch, std::int64_t batch, peft_tensor *images, peft_tensor *labels,
+                            std::int64_t *ids) const
+    {
+        return peft_loader_next(epoch, batch, images, labels, ids, c_ptr());
+    }
+};
+
+// Predicts pixels, prepared as the model's note "preprocess" or a transform says.
+class predictor : public detail::handle<peft_predictor, peft_predictor_free> {
+public:
+    explicit predictor(const session &s)
+    {
+        reset(detail::make<peft_predictor>(peft_predictor_create, s.c_ptr(), nullptr));
+    }
+    predictor(const session &s, const transform &t)
+    {
+        reset(detail::make<peft_predictor>(peft_predictor_create, s.c_ptr(), t.c_ptr()));
+    }
+    // pixels [n,h,w,1 or 3], logits and probabilities [n,classes]
+    void pixels(tensor_view pixels, const tensor &logits)
+    {
+        check(peft_predictor_pixels(c_ptr(), pixels.c_ptr(), logits.c_ptr()));
+    }
+    void probabilities(tensor_view pixels, const tensor &out)
+    {
+        check(peft_predictor_pixels_probabilities(c_ptr(), pixels.c_ptr(), out.c_ptr()));
+    }
+    void probabilities(const image &im, const tensor &out)
+    {
+        const peft_image *const one[] = { im.c_ptr() };
+        check(peft_predictor_images_probabilities(c_ptr(), one, 1, out.c_ptr()));
+    }
+};
+
+} // namespace peft
+#endif

@@ -1,0 +1,374 @@
+// SPDX-License-Identifier: Apache-2.0
+// peft/peft.hpp -- libpeft for C++17: handles that free themselves, errors as exceptions, spans in and out.
+//
+// A class here is one pointer to the C object of the same name; all it does is call the functions of <peft/peft.h>,
+// whose comments say what they do. c_ptr() gives the C object for calls that have no method here. Handles move and are
+// not copied. C objects count their references, so handles may be destroyed in any order.
+//
+// A call that fails throws peft::error. Exceptions of callbacks (fit) pass through: the run stops, and the exception
+// leaves fit.
+#ifndef PEFT_PEFT_HPP
+#define PEFT_PEFT_HPP
+#include <peft/peft.h>
+#include <cstddef>
+#include <exception>
+#include <initializer_list>
+#include <memory>
+#include <stdexcept>
+#include <string>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+namespace peft {
+
+// A failed call: what() is peft_last_error(), status() the code.
+class error : public std::runtime_error {
+public:
+    explicit error(peft_status s) : std::runtime_error(peft_last_error()), status_(s) {}
+    peft_status status() const noexcept { return status_; }
+
+private:
+    peft_status status_;
+};
+
+// Throws error where s is not PEFT_OK: peft::check(peft_backbone_save(vit.c_ptr(), "vit.safetensors")).
+inline void check(peft_status s)
+{
+    if (s != PEFT_OK) throw error(s);
+}
+
+// size elements from data on, borrowed: made from vectors, arrays and whatever has data() and size().
+template <typename T> class span {
+public:
+    span() noexcept = default;
+    span(T *data, std::size_t size) noexcept : data_(data), size_(size) {}
+    template <std::size_t N> span(T (&array)[N]) noexcept : data_(array), size_(N) {}
+    template <typename C, typename = std::enable_if_t<std::is_convertible_v<
+                              std::remove_pointer_t<decltype(std::declval<C &>().data())> (*)[], T (*)[]>>>
+    span(C &&c) noexcept : data_(c.data()), size_(c.size()) {}
+    T *data() const noexcept { return data_; }
+    std::size_t size() const noexcept { return size_; }
+    T *begin() const noexcept { return data_; }
+    T *end() const noexcept { return data_ + size_; }
+    T &operator[](std::size_t i) const noexcept { return data_[i]; }
+
+private:
+    T *data_ = nullptr;
+    std::size_t size_ = 0;
+};
+
+namespace detail {
+
+template <typename T, void (*Free)(T *)> struct deleter {
+    void operator()(T *p) const noexcept { Free(p); }
+};
+
+template <typename T, void (*Free)(T *)> class handle {
+public:
+    T *c_ptr() const noexcept { return p_.get(); }
+    T *release() noexcept { return p_.release(); }                     // the caller frees it from then on
+
+protected:
+    explicit handle(T *p = nullptr) noexcept : p_(p) {}
+    void reset(T *p) noexcept { p_.reset(p); }
+
+private:
+    std::unique_ptr<T, deleter<T, Free>> p_;
+};
+
+template <typename T> struct dtype;
+template <> struct dtype<float> { static constexpr peft_dtype value = PEFT_F32; };
+template <> struct dtype<double> { static constexpr peft_dtype value = PEFT_F64; };
+template <> struct dtype<std::int32_t> { static constexpr peft_dtype value = PEFT_I32; };
+template <> struct dtype<std::int64_t> { static constexpr peft_dtype value = PEFT_I64; };
+template <> struct dtype<std::uint8_t> { static constexpr peft_dtype value = PEFT_U8; };
+template <> struct dtype<std::uint16_t> { static constexpr peft_dtype value = PEFT_U16; };
+
+template <typename T> span<T> elements(T *data, const peft_tensor *t)
+{
+    if (peft_tensor_dtype(t) != dtype<std::remove_const_t<T>>::value)
+        throw error(peft_set_error(PEFT_E_DTYPE, "the tensor's elements have another type than the one asked for"));
+    return { data, static_cast<std::size_t>(peft_tensor_count(t)) };
+}
+
+inline std::vector<std::int64_t> shape(const peft_tensor *t)
+{
+    std::vector<std::int64_t> dims(static_cast<std::size_t>(peft_tensor_ndim(t)));
+    for (std::size_t i = 0; i < dims.size(); i++) dims[i] = peft_tensor_dim(t, static_cast<int>(i));
+    return dims;
+}
+
+// The constructor of a handle: make(f, args...) is what f(args..., &out) gives.
+template <typename T, typename F, typename... A> T *make(F f, A... args)
+{
+    T *p = nullptr;
+    check(f(args..., &p));
+    return p;
+}
+
+// p, or the error that made a call return null.
+template <typename T> T *found(T *p)
+{
+    if (!p) throw error(PEFT_E_NOTFOUND);
+    return p;
+}
+
+// The two callbacks of fit as C functions. An exception must not pass through C code: it is stored, peft_trainer_fit is
+// told to stop, and trainer::fit throws it again.
+template <typename Next, typename Progress> struct fit_calls {
+    Next &next;
+    Progress &progress;
+    std::exception_ptr thrown;
+
+    static std::int64_t next_batch(std::int64_t epoch, std::int64_t batch, peft_tensor *images, peft_tensor *labels,
+                                   std::int64_t *ids, void *user)
+    {
+        auto *self = static_cast<fit_calls *>(user);
+        try {
+            return self->next(epoch, batch, images, labels, ids);
+        } catch (...) {
+            self->thrown = std::current_exception();
+            return -1;
+        }
+    }
+    static int after_step(peft_trainer *t, void *user)
+    {
+        auto *self = static_cast<fit_calls *>(user);
+        try {
+            if constexpr (std::is_void_v<decltype(self->progress(t))>) self->progress(t);
+            else return self->progress(t);
+            return 0;
+        } catch (...) {
+            self->thrown = std::current_exception();
+            return 1;
+        }
+    }
+};
+
+} // namespace detail
+
+// --- context and options --------------------------------------------------------------------------------------------
+class context : public detail::handle<peft_context, peft_context_free> {
+public:
+    context() { reset(detail::make<peft_context>(peft_context_create, nullptr, nullptr, nullptr)); }
+    explicit context(peft_context *owned) noexcept { reset(owned); }
+    context &threads(int n) { return set(peft_context_set_threads(c_ptr(), n)); }
+    context &seed(std::uint64_t seed) { return set(peft_context_set_seed(c_ptr(), seed)); }
+    context &isa(const char *isa) { return set(peft_context_set_isa(c_ptr(), isa)); }
+
+private:
+    context &set(peft_status s) { check(s); return *this; }
+};
+
+// Options by name. Every constructor that takes options also takes them as text: "classes=4,head=mlp".
+class options : public detail::handle<peft_options, peft_options_free> {
+public:
+    options(peft_context *ctx, const std::string &text)
+    {
+        reset(detail::make<peft_options>(peft_options_create, ctx));
+        check(peft_options_parse(c_ptr(), text.c_str()));
+    }
+    explicit options(const context &ctx, const std::string &text = "") : options(ctx.c_ptr(), text) {}
+    options &set(const char *name, std::int64_t v) { check(peft_options_set_int(c_ptr(), name, v)); return *this; }
+    options &set(const char *name, int v) { return set(name, std::int64_t{ v }); }
+    options &set(const char *name, double v) { check(peft_options_set_float(c_ptr(), name, v)); return *this; }
+    options &set(const char *name, const char *v) { check(peft_options_set_string(c_ptr(), name, v)); return *this; }
+};
+
+// --- tensor ---------------------------------------------------------------------------------------------------------
+// A tensor that somebody else owns: what the library returns. Valid as long as its owner.
+class tensor_view {
+public:
+    tensor_view(const peft_tensor *t) noexcept : t_(t) {}
+    const peft_tensor *c_ptr() const noexcept { return t_; }
+    peft_dtype dtype() const noexcept { return peft_tensor_dtype(t_); }
+    std::vector<std::int64_t> shape() const { return detail::shape(t_); }
+    // The elements, row-major; throws where they are of another type than T.
+    template <typename T> span<const T> values() const
+    {
+        return detail::elements(static_cast<const T *>(peft_tensor_cdata(t_)), t_);
+    }
+
+private:
+    const peft_tensor *t_;
+};
+
+class tensor : public detail::handle<peft_tensor, peft_tensor_free> {
+public:
+    // Zeros: tensor(ctx, PEFT_F32, {n, 3, 224, 224}).
+    tensor(const context &ctx, peft_dtype type, const std::vector<std::int64_t> &shape)
+    {
+        peft_tensor *p;
+        check(peft_tensor_create(ctx.c_ptr(), type, static_cast<int>(shape.size()), shape.data(), &p));
+        reset(p);
+    }
+    // Over memory of the caller's, which must outlive the tensor; throws where its size is not the shape's.
+    template <typename T> tensor(const context &ctx, span<T> data, const std::vector<std::int64_t> &shape)
+    {
+        peft_tensor *p;
+        using element = std::remove_const_t<T>;
+        check(peft_tensor_wrap(ctx.c_ptr(), detail::dtype<element>::value, static_cast<int>(shape.size()), shape.data(),
+                               const_cast<element *>(data.data()), &p));
+        reset(p);
+        if (static_cast<std::size_t>(peft_tensor_count(p)) != data.size())
+            throw error(peft_set_error(PEFT_E_SHAPE, "tensor: the shape has another number of elements than the data"));
+    }
+    tensor_view view() const noexcept { return c_ptr(); }
+    operator tensor_view() const noexcept { return c_ptr(); }
+    std::vector<std::int64_t> shape() const { return detail::shape(c_ptr()); }
+    template <typename T> span<T> values()
+    {
+        return detail::elements(static_cast<T *>(peft_tensor_data(c_ptr())), c_ptr());
+    }
+};
+
+// --- backbone, adapter, model ----------------------------------------------------------------------------------------
+class backbone : public detail::handle<peft_backbone, peft_backbone_free> {
+public:
+    explicit backbone(peft_backbone *owned) noexcept { reset(owned); }
+    backbone(const context &ctx, const std::string &path, const options &o)
+    {
+        reset(detail::make<peft_backbone>(peft_backbone_load, ctx.c_ptr(), path.c_str(), o.c_ptr()));
+    }
+    backbone(const context &ctx, const std::string &path, const std::string &o = "")
+        : backbone(ctx, path, options(ctx, o))
+    {
+    }
+    // Random weights (peft_backbone_create): backbone::random(ctx, "image_size=32,patch=8,width=64,depth=4,heads=4").
+    static backbone random(const context &ctx, const std::string &o)
+    {
+        return backbone(detail::make<peft_backbone>(peft_backbone_create, ctx.c_ptr(), options(ctx, o).c_ptr()));
+    }
+    std::int64_t operator[](const char *fact) const { return peft_backbone_get(c_ptr(), fact); }  // "image_size"; or -1
+    const char *note(const char *key) const { return peft_backbone_note(c_ptr(), key); }          // null: not known
+    void save(const std::string &path) const { check(peft_backbone_save(c_ptr(), path.c_str())); }
+};
+
+class adapter : public detail::handle<peft_adapter, peft_adapter_free> {
+public:
+    explicit adapter(peft_adapter *owned) noexcept { reset(owned); }
+    adapter(const backbone &b, const char *method, const options &o)
+    {
+        reset(detail::make<peft_adapter>(peft_adapter_create, b.c_ptr(), method, o.c_ptr()));
+    }
+    adapter(const backbone &b, const char *method, const std::string &o = "")
+        : adapter(b, method, options(peft_backbone_context(b.c_ptr()), o))
+    {
+    }
+    static adapter load(const backbone &b, const std::string &path)
+    {
+        return adapter(detail::make<peft_adapter>(peft_adapter_load, b.c_ptr(), path.c_str()));
+    }
+    const char *method() const noexcept { return peft_adapter_method(c_ptr()); }
+    void save(const std::string &path) const { check(peft_adapter_save(c_ptr(), path.c_str())); }
+};
+
+class model : public detail::handle<peft_model, peft_model_free> {
+public:
+    explicit model(peft_model *owned) noexcept { reset(owned); }
+    model(const backbone &b, const options &o)
+    {
+        reset(detail::make<peft_model>(peft_model_create, b.c_ptr(), o.c_ptr()));
+    }
+    model(const backbone &b, const std::string &o = "") : model(b, options(peft_backbone_context(b.c_ptr()), o)) {}
+    static model load(const backbone &b, const std::string &path)
+    {
+        return model(detail::make<peft_model>(peft_model_load, b.c_ptr(), path.c_str()));
+    }
+    model &attach(const adapter &a) { check(peft_model_attach(c_ptr(), a.c_ptr())); return *this; }
+    model &detach(const adapter &a) { check(peft_model_detach(c_ptr(), a.c_ptr())); return *this; }
+    backbone merge() const { return backbone(detail::make<peft_backbone>(peft_model_merge, c_ptr())); }
+    std::int64_t classes() const noexcept { return peft_model_classes(c_ptr()); }
+    std::int64_t trainable_count() const noexcept { return peft_model_trainable_count(c_ptr()); }
+    // The value of a trained tensor, borrowed; null where no parameter has the name.
+    peft_tensor *param(const char *name) const { return peft_param_value(peft_model_find_param(c_ptr(), name)); }
+    void set_note(const char *key, const std::string &v) { check(peft_model_set_note(c_ptr(), key, v.c_str())); }
+    const char *note(const char *key) const { return peft_model_note(c_ptr(), key); }             // null: none
+    void save(const std::string &path) const { check(peft_model_save(c_ptr(), path.c_str())); }
+    peft_context *context_ptr() const { return peft_backbone_context(peft_model_backbone(c_ptr())); }
+};
+
+// --- session ---------------------------------------------------------------------------------------------------------
+class session : public detail::handle<peft_session, peft_session_free> {
+public:
+    session(const model &m, const options &o)
+    {
+        reset(detail::make<peft_session>(peft_session_create, m.c_ptr(), o.c_ptr()));
+    }
+    session(const model &m, const std::string &o = "") : session(m, options(m.context_ptr(), o)) {}
+    void predict(tensor_view images, const tensor &logits)
+    {
+        check(peft_session_predict(c_ptr(), images.c_ptr(), logits.c_ptr()));
+    }
+    void probabilities(tensor_view images, const tensor &out, bool multi_label = false)
+    {
+        check(peft_session_probabilities(c_ptr(), images.c_ptr(), multi_label, out.c_ptr()));
+    }
+    void features(tensor_view images, const tensor &out)
+    {
+        check(peft_session_features(c_ptr(), images.c_ptr(), out.c_ptr()));
+    }
+    tensor_view tap(const char *name) { return detail::found(peft_session_tap(c_ptr(), name)); }
+    std::size_t memory() const noexcept { return peft_session_memory(c_ptr()); }
+};
+
+// --- trainer ---------------------------------------------------------------------------------------------------------
+class trainer : public detail::handle<peft_trainer, peft_trainer_free> {
+public:
+    trainer(const model &m, const options &o)
+    {
+        reset(detail::make<peft_trainer>(peft_trainer_create, m.c_ptr(), o.c_ptr()));
+    }
+    trainer(const model &m, const std::string &o = "") : trainer(m, options(m.context_ptr(), o)) {}
+    void step(tensor_view images, tensor_view labels, const std::int64_t *ids = nullptr)
+    {
+        check(peft_trainer_step(c_ptr(), images.c_ptr(), labels.c_ptr(), ids));
+    }
+    void backward(tensor_view images, tensor_view labels, const std::int64_t *ids = nullptr)
+    {
+        check(peft_trainer_backward(c_ptr(), images.c_ptr(), labels.c_ptr(), ids));
+    }
+    // A loss of the program's: forward, then the gradient of the loss on the logits [n,classes], then update.
+    tensor_view forward(tensor_view images, const std::int64_t *ids = nullptr)
+    {
+        check(peft_trainer_forward(c_ptr(), images.c_ptr(), ids));
+        return peft_trainer_logits(c_ptr());
+    }
+    void backward_logits(tensor_view gradient, double loss)
+    {
+        check(peft_trainer_backward_logits(c_ptr(), gradient.c_ptr(), loss));
+    }
+    void update() { check(peft_trainer_update(c_ptr())); }
+    void set_lr(double lr) { check(peft_trainer_set_lr(c_ptr(), lr)); }
+    void freeze(const char *pattern, bool frozen = true) { check(peft_trainer_freeze(c_ptr(), pattern, frozen)); }
+    void group(const char *pattern, double lr_scale, double weight_decay)
+    {
+        check(peft_trainer_group(c_ptr(), pattern, lr_scale, weight_decay));
+    }
+    // next: std::int64_t (std::int64_t epoch, std::int64_t batch, peft_tensor *images, peft_tensor *labels,
+    // std::int64_t *ids), as peft_batch_fn; progress: void or bool (peft_trainer *), true stops (throws error,
+    // PEFT_E_CANCELLED). What they throw leaves fit.
+    template <typename Next, typename Progress> void fit(std::int64_t epochs, Next &&next, Progress &&progress)
+    {
+        using calls = detail::fit_calls<std::remove_reference_t<Next>, std::remove_reference_t<Progress>>;
+        calls c{ next, progress, nullptr };
+        const peft_status s = peft_trainer_fit(c_ptr(), epochs, calls::next_batch, calls::after_step, &c);
+        if (c.thrown) std::rethrow_exception(c.thrown);
+        check(s);
+    }
+    template <typename Next> void fit(std::int64_t epochs, Next &&next)
+    {
+        fit(epochs, std::forward<Next>(next), [](peft_trainer *) {});
+    }
+    void evaluate(tensor_view images, const tensor &logits)
+    {
+        check(peft_trainer_evaluate(c_ptr(), images.c_ptr(), logits.c_ptr()));
+    }
+    double get(const char *what) const { return peft_trainer_get(c_ptr(), what); }
+    void save(const std::string &path) const { check(peft_trainer_save(c_ptr(), path.c_str())); }
+    void restore(const std::string &path) { check(peft_trainer_restore(c_ptr(), path.c_str())); }
+};
+
+} // namespace peft
+#endif
