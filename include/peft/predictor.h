@@ -18,8 +18,8 @@ typedef struct peft_predictor peft_predictor;
 /* A predictor of the session's model, under its context; it keeps session and transform alive. transform: how pixels
  * become input; NULL: as the model's note "preprocess" says, else the backbone's (peft_backbone_note).
  * PEFT_E_NOTFOUND: transform is NULL and neither note is there. PEFT_E_MISMATCH: the transform makes images of another
- * side than the model takes. PEFT_E_OPTION: a note is no text of a transform. PEFT_E_INVALID: the model's link
- * (peft_model_link) is neither "softmax" nor "sigmoid". */
+ * side than the model takes. PEFT_E_UNSUPPORTED: the model has no head (head=none). PEFT_E_OPTION: a note is no text of
+ * a transform. PEFT_E_INVALID: the model's link (peft_model_link) is neither "softmax" nor "sigmoid". */
 PEFT_API PEFT_NODISCARD peft_status
 peft_predictor_create(peft_session *s, peft_transform *transform, peft_predictor **out);
 PEFT_API void                  peft_predictor_free(peft_predictor *p);

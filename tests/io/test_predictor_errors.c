@@ -93,6 +93,11 @@ START_TEST(what_create_refuses)
     refused(NULL, NULL, transform("size=8"), PEFT_E_MISMATCH, "8 x 8");
     refused("preprocess", "size=many", NULL, PEFT_E_OPTION, "the model's note 'preprocess': ");
     refused("link", "tanh", transform("size=16"), PEFT_E_INVALID, "'tanh', expected softmax");
+    bed b = bed_make(io_ctx, "head=none", "batch=1", NOTE);
+    peft_predictor *none = NULL;
+    fails(PEFT_E_UNSUPPORTED, "no head (head=none)", peft_predictor_create(b.session, NULL, &none));
+    ck_assert_ptr_null(none);
+    bed_free(&b);
     fails(PEFT_E_INVALID, "session is NULL", peft_predictor_create(NULL, NULL, &(peft_predictor *){ NULL }));
     ck_assert(!peft_predictor_link(NULL) && !peft_predictor_transform(NULL) && !peft_session_model(NULL));
     ck_assert(!peft_model_backbone(NULL) && !peft_backbone_context(NULL) && !peft_model_link(NULL));

@@ -22,8 +22,8 @@ static peft_status check_side(const peft_predictor *p)
     const long long size = peft_transform_size(p->transform), side = p->side;
     if (size == side) return PEFT_OK;
     return io_fail(PEFT_E_MISMATCH, "predictor: the transform makes images of %lld x %lld, the model takes %lld "
-                   "x %lld; give a transform with size=%lld, or load the backbone with image_size=%lld", size, size, side, side,
-                   side, size);
+                   "x %lld; give a transform with size=%lld, or load the backbone with image_size=%lld", size, size,
+                   side, side, side, size);
 }
 
 static peft_status find_link(const peft_model *m, bool *multi_label)
@@ -41,6 +41,9 @@ static peft_status prepare(peft_predictor *p, peft_transform *transform)
     p->batch = peft_session_batch(p->session);
     p->side = peft_backbone_get(peft_model_backbone(m), "image_size");
     p->ndim = peft_model_output(m, p->dim);
+    if (!p->ndim)
+        return io_fail(PEFT_E_UNSUPPORTED, "predictor: the model has no head (head=none) and gives no logits; prepare "
+                       "the images with peft_transform_apply and call peft_session_features");
     peft_status s = transform ? PEFT_OK : find_transform(p->ctx, m, &p->transform);
     if (transform) p->transform = io_transform_retain(transform);
     if (!s) s = check_side(p);
