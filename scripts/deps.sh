@@ -8,7 +8,7 @@ packages="gcc libc6-dev cmake ninja-build pkg-config libopenblas-dev libjansson-
 libspng-dev libjpeg62-turbo-dev libzip-dev zlib1g-dev"
 case ${1-} in
     build) ;;
-    test) packages="$packages g++ clang check libsubunit-dev valgrind meson abigail-tools musl-tools" ;;
+    test) packages="$packages g++ clang check libsubunit-dev valgrind doxygen meson abigail-tools musl-tools" ;;
     *) echo "usage: deps.sh build|test" >&2; exit 2 ;;
 esac
 

@@ -8,7 +8,7 @@
 PEFT_BEGIN_DECLS
 
 /* --- methods: what this library can attach ------------------------------------------------------------------------ */
-PEFT_API size_t      peft_method_count(void);
+PEFT_API size_t      peft_method_count(void);                     /* how many methods the library has */
 PEFT_API const char *peft_method_name(size_t i);                  /* NULL: no such index */
 PEFT_API const char *peft_method_summary(const char *method);     /* one line; NULL: no such method */
 PEFT_API const char *peft_method_paper(const char *method);       /* DOI or arXiv number, "" when none */

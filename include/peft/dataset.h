@@ -52,8 +52,8 @@ PEFT_API PEFT_NODISCARD peft_status
 peft_dataset_open(peft_context *ctx, const char *path, const char *split, peft_dataset **out);
 PEFT_API void        peft_dataset_free(peft_dataset *d);
 
-PEFT_API int64_t     peft_dataset_count(const peft_dataset *d);
-PEFT_API int64_t     peft_dataset_classes(const peft_dataset *d);
+PEFT_API int64_t     peft_dataset_count(const peft_dataset *d);                      /* samples; 0 for NULL */
+PEFT_API int64_t     peft_dataset_classes(const peft_dataset *d);                    /* 0 for NULL */
 PEFT_API const char *peft_dataset_class_name(const peft_dataset *d, int64_t c);      /* NULL: no such class */
 PEFT_API int         peft_dataset_multilabel(const peft_dataset *d);                 /* 1: targets, 0: labels */
 PEFT_API int64_t     peft_dataset_label(const peft_dataset *d, int64_t i);           /* -1: multi-label or no such i */

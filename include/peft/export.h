@@ -1,10 +1,12 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * export.h -- what every declaration of the interface is marked with. */
 #ifndef PEFT_EXPORT_H
 #define PEFT_EXPORT_H
 
 #include <stddef.h>
 #include <stdint.h>
 
+/* Around the declarations of a header, which have C linkage in C++ too. */
 #ifdef __cplusplus
 #  define PEFT_BEGIN_DECLS extern "C" {
 #  define PEFT_END_DECLS }
@@ -13,6 +15,8 @@
 #  define PEFT_END_DECLS
 #endif
 
+/* In front of each function that the shared library exports. PEFT_STATIC, defined by those who link the static library,
+ * makes it empty. */
 #if defined(PEFT_STATIC)
 #  define PEFT_API
 #elif defined(_WIN32)
@@ -27,6 +31,8 @@
 #  define PEFT_API
 #endif
 
+/* PEFT_NODISCARD: the compiler warns where the function's value is not used. PEFT_DEPRECATED(msg): it warns, with this
+ * text, where the function is used. */
 #if defined(__GNUC__)
 #  define PEFT_NODISCARD __attribute__((warn_unused_result))
 #  define PEFT_DEPRECATED(msg) __attribute__((deprecated(msg)))

@@ -18,7 +18,7 @@ PEFT_BEGIN_DECLS
 
 /* Values are frozen for ever; new codes are appended, so be ready for one that is not listed here. */
 typedef enum peft_status {
-    PEFT_OK             = 0,
+    PEFT_OK             = 0,   /* the call did what it was asked */
     PEFT_E_INVALID      = -1,  /* an argument is NULL, out of range or malformed */
     PEFT_E_NOMEM        = -2,  /* the allocator returned NULL; the object is unchanged */
     PEFT_E_IO           = -3,  /* the system refused to open, read, write or map */

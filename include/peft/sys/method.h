@@ -21,6 +21,8 @@
 #endif
 PEFT_BEGIN_DECLS
 
+/* For functions whose argument number `text` is a printf format: the compiler checks the arguments from number `first`
+ * on. */
 #if defined(__GNUC__)
 #  define PEFT_PRINTF(text, first) __attribute__((format(printf, text, first)))
 #else
@@ -35,15 +37,17 @@ typedef float peft_real;
 #endif
 
 typedef struct peft_build peft_build;                   /* the graph being built */
-typedef struct peft_val { uint32_t id; } peft_val;      /* a value in it: images, tokens, a weight; 0: none */
+/* A value in it: images, tokens, a weight. id numbers the values of a graph; 0, PEFT_NONE, is no value. */
+typedef struct peft_val { uint32_t id; } peft_val;
 #ifdef __cplusplus
 #  define PEFT_NONE (peft_val())
 #else
 #  define PEFT_NONE ((peft_val){ 0 })
 #endif
 
-/* The backbone's shape. prefix: class and register tokens, which stand in front of the patches; image: side in pixels;
- * patch_values: numbers in a patch, 3 p p; fc1: rows of fc1, mlp or, gated (SwiGLU), twice that. */
+/* The backbone's shape. width: numbers in a token; depth: blocks; heads: of an attention; mlp: width of the MLP's hidden
+ * layer; tokens: rows of the sequence; prefix: class and register tokens, which stand in front of the patches; image:
+ * side in pixels; patch_values: numbers in a patch, 3 p p; fc1: rows of fc1, mlp or, gated (SwiGLU), twice that. */
 typedef struct peft_vit {
     int64_t width, depth, heads, mlp, fc1, tokens, prefix, image, patch_values;
 } peft_vit;
@@ -72,6 +76,8 @@ typedef enum peft_role {
     PEFT_SA, PEFT_MLP
 } peft_role;
 
+/* One place in the forward pass: where it is, its role there, and the values of it that a method may read and replace
+ * (peft_where lists which). w, bias, q, k, v, xk, xv, sink and head_scale are PEFT_NONE where a site has no such value. */
 typedef struct peft_site {
     peft_where where;
     peft_role role;
@@ -80,11 +86,14 @@ typedef struct peft_site {
     peft_val w, bias;
     peft_val q, k, v, xk, xv, sink, head_scale;
 } peft_site;
+/* Called at a site of peft_sys_vit_forward, with its user. */
 typedef void (*peft_site_fn)(void *user, peft_build *b, peft_site *s);
 
 typedef struct peft_merge peft_merge;   /* folding into a copy of the backbone's weights */
 typedef struct peft_net peft_net;       /* what a method's own network is made on */
 
+/* A method: its name, options, the sites that it acts at, and its functions. init reads the options and declares the
+ * parameters of a new adapter. emit is called at each chosen site of each graph that is compiled. */
 typedef struct peft_method {
     const char     *name, *summary, *paper;     /* summary: one line; paper: DOI or arXiv number; NULL: "" */
     const peft_option *opts;               /* ends with a NULL name; NULL: none */
@@ -154,6 +163,7 @@ peft_sys_register_method(peft_context *ctx, const peft_method *m, uint64_t abi);
 PEFT_API const peft_method *peft_sys_method(const peft_context *ctx, size_t i);
 
 /* --- in init: options and parameters ------------------------------------------------------------------------------ */
+/* The value of option `name`, given or its default. */
 PEFT_API int64_t     peft_sys_opt_int   (const peft_adapter *a, const char *name);
 PEFT_API double      peft_sys_opt_float (const peft_adapter *a, const char *name);
 PEFT_API const char *peft_sys_opt_string(const peft_adapter *a, const char *name);
@@ -166,7 +176,7 @@ PEFT_API bool        peft_sys_opt_lists (const peft_adapter *a, const char *name
 /* Patterns: "attn.qkv=16,blocks.3.mlp.fc1=4": the number of the first item whose key ends path at a dot, else
  * fallback. An item that matches no path that init asks for is PEFT_E_OPTION. */
 PEFT_API double      peft_sys_opt_pattern(peft_adapter *a, const char *name, const char *path, double fallback);
-/* Named sets of options (a NULL name ends them): text option `option` names one, or "none". What it sets, "name=value"
+/* Named sets of options (a NULL name ends them, settings is the set): text option `option` names one, or "none". What it sets, "name=value"
  * between commas, holds where it was not given, in place of the table's defaults, and is saved with the adapter. */
 typedef struct peft_preset { const char *name, *settings; } peft_preset;
 PEFT_API void        peft_sys_opt_preset(peft_adapter *a, const char *option, const peft_preset *presets);
@@ -214,6 +224,7 @@ PEFT_API void        peft_sys_merge_low_rank(peft_real *w, int64_t first, const 
 PEFT_API void        peft_sys_merge_refuse(peft_merge *m, const char *reason);
 
 /* --- in emit: the forward vocabulary; every word knows its backward pass ------------------------------------------ */
+/* The extent of x along axis, which counts from 0; 0: no such axis. */
 PEFT_API int64_t  peft_sys_extent(const peft_build *b, peft_val x, int axis);
 /* A declared tensor. No gradient flows into a buffer. */
 PEFT_API peft_val peft_sys_param(peft_build *b, peft_param *p);

@@ -10,7 +10,7 @@
 PEFT_BEGIN_DECLS
 
 /* A row of a table: the peft_option of options.h. type: 'i' integer, 'f' float, 'b' boolean, 's' text. lo..hi bound 'i'
- * and 'f' (lo == hi: unbounded). fallback is the default as text. A table ends with a NULL name. */
+ * and 'f' (lo == hi: unbounded). fallback is the default as text, help one line. A table ends with a NULL name. */
 struct peft_option {
     const char *name;
     char        type;
@@ -36,8 +36,10 @@ typedef struct peft_opt_key {
 /* word: the index in choices, or -1 where numbers were given: "HxW" is height H and width W, "N" height N and width 0.
  * With choices "auto|none": "none" is { 1, 0, 0 }, "640x480" { -1, 640, 480 }, "32" { -1, 32, 0 }. */
 typedef struct peft_opt_side { int word; int64_t height, width; } peft_opt_side;
+/* What a range counts: RANGE_FULL the whole range of the type, RANGE_VALUES numbers, RANGE_PERCENTILES parts of the
+ * values in percent. */
 typedef enum peft_range_kind { PEFT_RANGE_FULL, PEFT_RANGE_VALUES, PEFT_RANGE_PERCENTILES } peft_range_kind;
-/* end: low and high, of values or in percent; not used with PEFT_RANGE_FULL. */
+/* kind: whole range, values, or percentiles. end: low and high, of values or in percent; not used with PEFT_RANGE_FULL. */
 typedef struct peft_opt_range { peft_range_kind kind; double end[2]; } peft_opt_range;
 
 /* Row i as it is shown to users; NULL: after the last. */

@@ -1,0 +1,176 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# Links and names of the pages: README.md, docs, the README.md files in examples.
+# * Each relative link leads to a file, and its #part to a heading of that page.
+# * Each page of docs can be reached from docs/README.md by links.
+# * What a page names exists: functions and macros of this library, paths of the project, programs, options "--name".
+#   links.sh BUILD [ROOT]       links.sh --self-test BUILD
+set -eu
+self_test=
+[ "$1" != --self-test ] || { self_test=yes; shift; }
+build=$(cd "$1" && pwd)
+root=$(cd "${2:-$(dirname "$0")/../..}" && pwd)
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+export LC_ALL=C
+
+# Names that pages may use although they are not the project's own: options of other programs, a key of Hugging Face's.
+foreign='--build --install --prefix --cflags --libs --static --variable peft_type'
+
+pages() { { echo README.md; find docs examples -name '*.md'; } | sort; }
+
+# "PAGE TARGET" for each link outside of code blocks and of `code`.
+links() {
+    pages | while read -r page; do
+        awk -v page="$page" '
+            /^```/ { inside = !inside }
+            inside { next }
+            {
+                gsub(/`[^`]*`/, "")
+                while (match($0, /\]\([^) ]+\)/)) {
+                    print page, substr($0, RSTART + 2, RLENGTH - 3)
+                    $0 = substr($0, RSTART + RLENGTH)
+                }
+            }' "$page"
+    done
+}
+# "PAGE#PART" for each heading, as GitHub makes parts of headings.
+headings() {
+    pages | while read -r page; do
+        awk -v page="$page" '
+            /^```/ { inside = !inside }
+            inside || !/^#+ / { next }
+            {
+                sub(/^#+ +/, "")
+                $0 = tolower($0)
+                gsub(/[^a-z0-9 _-]/, "")
+                gsub(/ /, "-")
+                print page "#" $0 (seen[$0]++ ? "-" seen[$0] - 1 : "")
+            }' "$page"
+    done
+}
+# A path with its "x/.." and "." removed.
+plain_path() { realpath -m --relative-to="$root" "$1"; }
+
+check_links() {
+    links > "$work/links"
+    headings > "$work/headings"
+    : > "$work/edges"
+    while read -r page target; do
+        case $target in http://* | https://* | mailto:*) continue ;; esac
+        file=${target%%#*}
+        path=$(plain_path "$(dirname "$page")/$file")
+        [ -n "$file" ] || path=$page
+        [ -e "$path" ] || { echo "$page: no $target"; continue; }
+        case $target in *\#*) grep -qxF "$path#${target#*#}" "$work/headings" || echo "$page: no part $target" ;; esac
+        echo "$page $path" >> "$work/edges"
+    done < "$work/links"
+    awk '
+        { to[$1] = to[$1] " " $2 }
+        END {
+            reached["docs/README.md"] = 1
+            for (changed = 1; changed;) {
+                changed = 0
+                for (page in reached) {
+                    n = split(to[page], next_page, " ")
+                    for (i = 1; i <= n; i++) if (!(next_page[i] in reached)) reached[next_page[i]] = changed = 1
+                }
+            }
+            for (page in reached) print page
+        }' "$work/edges" | sort > "$work/reached"
+    pages | grep '^docs/' | sort | comm -23 - "$work/reached" | sed 's/$/: no way leads here from docs\/README.md/'
+}
+
+# The words of files that match $1, one a line; $1 an extended regular expression, then grep's arguments.
+words() {
+    pattern=$1
+    shift
+    grep -rohE -e "$pattern" "$@" | sort -u
+}
+# "PAGE: no $1 WORD" for words of pages that match $2 and are not among those of file $3.
+unknown() {
+    pages | while read -r page; do
+        words "$2" "$page" | comm -23 - "$3" | sed "s|^|$page: no $1 |"
+    done
+}
+code() { sed -n 's/`[^`]*`/\n&\n/gp' "$1" | grep '^`' | tr -d '`'; }
+
+check_names() {
+    words '\bpeft_[a-z0-9_]+' include CMakeLists.txt cmake src/io/CMakeLists.txt src/methods src/kernels > "$work/public"
+    printf '%s\n' $foreign >> "$work/public"
+    sort -u -o "$work/public" "$work/public"
+    { cat "$work/public"; words '\bpeft_[a-z0-9_]+' src tests; } | sort -u > "$work/any"
+    unknown 'name' '\bpeft_[a-z0-9_]+' "$work/public" > "$work/missing"
+    # What the two pages about the inside name may also be there.
+    grep -E '^docs/(architecture|internals)\.md' "$work/missing" | sed 's/.* //' | sort -u | comm -23 - "$work/any" |
+        sed 's/^/docs: no name /'
+    grep -vE '^docs/(architecture|internals)\.md' "$work/missing" || true
+    words '\b(pf|pk)_[a-z0-9_]*[a-z0-9]\b' src tests > "$work/inner"
+    unknown 'name' '\b(pf|pk)_[a-z0-9_]*[a-z0-9]\b' "$work/inner"
+    words '\b(PEFT|PF|PK|IO)_[A-Z0-9_]+' include src CMakeLists.txt cmake tests/*.sh tests/CMakeLists.txt examples \
+        scripts > "$work/macros"
+    unknown 'name' '\b(PEFT|PF|PK|IO)_[A-Z0-9_]+' "$work/macros"
+
+    ls "$build/examples" > "$work/programs"
+    {
+        printf '%s\n' $foreign
+        for program in $(cat "$work/programs"); do
+            [ ! -f "$build/examples/$program" ] || [ ! -x "$build/examples/$program" ] ||
+                "$build/examples/$program" --help | grep -oE -e '--[a-z][a-z-]*'
+        done
+        words '--[a-z][a-z-]*' tests/scripts scripts examples/demo.sh
+    } | sort -u > "$work/options"
+    unknown 'option' '(^|[^a-z-])--[a-z][a-z-]*' /dev/null | sed 's/option .*--/option --/' | while read -r page no what option; do
+        grep -qx -e "$option" "$work/options" || echo "$page $no $what $option"
+    done
+
+    pages | while read -r page; do
+        # N and NAME stand for a name of the reader's.
+        code "$page" | sed -e 's/^</include\//' -e 's/>$//' |
+            grep -oE '^(src|tests|include|examples|docs|scripts|cmake|build/examples)/[A-Za-z0-9_./-]*$' |
+            grep -vE '(^|[/_])(N|NAME)([._]|$)' |
+            while read -r path; do [ -e "$path" ] || echo "$page: no file $path"; done
+        grep -oE '\bpeft-[a-z_]+' "$page" | sed 's/^peft-//' | sort -u | while read -r program; do
+            [ "$program" = io ] || grep -qx "$program" "$work/programs" || echo "$page: no program peft-$program"
+        done
+    done
+}
+
+check() {
+    cd "$root"
+    { check_links; check_names; } > "$work/faults"
+    [ -s "$work/faults" ] || return 0
+    cat "$work/faults"
+    return 1
+}
+
+if [ -z "$self_test" ]; then
+    check
+    exit
+fi
+# $1 a line at the end of docs/predict.md, $2 what the report must say
+breaks() {
+    cp "$here/docs/predict.md" "$root/docs/predict.md"
+    printf '\n%s\n' "$1" >> "$root/docs/predict.md"
+    if check > "$work/said"; then echo "not found: $1"; exit 1; fi
+    grep -qF -e "$2" "$work/said" || { echo "expected '$2':"; cat "$work/said"; exit 1; }
+}
+here=$root
+root=$work/root
+mkdir "$root"
+(cd "$here" && cp -r README.md CHANGELOG.md LICENSE docs examples include src tests scripts cmake CMakeLists.txt "$root")
+ln -s "$build" "$root/build"
+check || { echo "the copy without a fault is refused"; exit 1; }
+breaks '[a page](no_such_page.md)' 'docs/predict.md: no no_such_page.md'
+breaks '[a part](finetune.md#no-such-part)' 'docs/predict.md: no part finetune.md#no-such-part'
+breaks 'Call peft_no_such_function.' 'no name peft_no_such_function'
+breaks 'Set `PEFT_NO_SUCH_SETTING`.' 'no name PEFT_NO_SUCH_SETTING'
+breaks 'Give `--no-such-option`.' 'no option --no-such-option'
+breaks 'Look into `src/no_such_file.c`.' 'no file src/no_such_file.c'
+breaks 'Look into `<peft/no_such.h>`.' 'no file include/peft/no_such.h'
+breaks 'Run `peft-no_such_program`.' 'no program peft-no_such_program'
+cp "$here/docs/predict.md" "$root/docs/predict.md"
+echo '# Alone' > "$root/docs/alone.md"
+if check > "$work/said"; then echo "not found: a page that nothing links to"; exit 1; fi
+grep -q 'docs/alone.md: no way leads here' "$work/said"
+echo "nine mistakes are found"
