@@ -13,7 +13,7 @@ case $program in
     cd) exit 0 ;;
     *)
         command -v "$program" > /dev/null || { echo "no program $program"; exit 1; }
-        help=$("$program" --help 2>&1; [ "$program" != cmake ] || cmake --install 2>&1 || true) ;;
+        help=$("$program" --help 2>&1; [ "$program" != cmake ] || { cmake --build; cmake --install; } 2>&1 || true) ;;
 esac
 for word; do
     if [ "$program" = apt-get ] && [ "$word" != install ]; then
