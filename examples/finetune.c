@@ -33,7 +33,7 @@ static flag given[] = { FLAGS(FLAG_ROW) RECIPE_FLAGS(FLAG_ROW) };
 static const program about = {
     "--backbone PATH --data PATH [options]",
     "Adapts a pretrained Vision Transformer to labelled images by one method of parameter-efficient fine-tuning,\n"
-    "saves the trained model, and judges it on held-out images. Methods: inspect --methods; which one: docs/advice.md.",
+    "saves the trained model, and judges it on held-out images. Methods: inspect --methods; which one: docs/choosing.md.",
     "  finetune --backbone deit_tiny_patch16_224.safetensors --data scans --method lora --out scans.safetensors\n"
     "  predict --backbone deit_tiny_patch16_224.safetensors --model scans.safetensors new/*.png" };
 

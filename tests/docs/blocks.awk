@@ -5,7 +5,7 @@
 #   awk -v out=OUT -f blocks.awk PAGE
 function refuse(message) { print "error", NR, message }
 BEGIN {
-    split("c:program c:file c:fragment c:from sh:run sh:short sh:check cmake:lists cmake:project text:output text:file " \
+    split("c:program c:file c:fragment c:from sh:run sh:short sh:check cmake:file cmake:lists cmake:project text:output text:file " \
           "text:formula text:packages", kinds, " ")
     for (i in kinds) known[kinds[i]] = 1
 }

@@ -118,6 +118,8 @@ check_names() {
             [ ! -f "$build/examples/$program" ] || [ ! -x "$build/examples/$program" ] ||
                 "$build/examples/$program" --help | grep -oE -e '--[a-z][a-z-]*'
         done
+        for program in bench bench_memory; do "$build/tests/$program" --help 2>&1 || true; done |
+            grep -oE -e '--[a-z][a-z-]*'
         words '--[a-z][a-z-]*' tests/scripts scripts examples/demo.sh
     } | sort -u > "$work/options"
     unknown 'option' '(^|[^a-z-])--[a-z][a-z-]*' /dev/null | sed 's/option .*--/option --/' | while read -r page no what option; do

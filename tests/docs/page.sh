@@ -15,7 +15,7 @@ export PKG_CONFIG_PATH
 export PATH="$prefix/bin:$PEFT_DOC_BIN:$PATH"
 mkdir -p "$work/blocks" "$work/short" "$work/scratch/build"
 for input in $(sed -n 's/^<!-- inputs: \(.*\) -->$/\1/p' "$page"); do cp -r "$inputs/$input" "$work/scratch"; done
-ln -s "$PEFT_DOC_BIN" "$work/scratch/build/examples"
+ln -s "$PEFT_DOC_BIN" "$build/tests" "$work/scratch/build"
 ln -s "$root/examples" "$root/docs" "$root/scripts" "$root/tests" "$work/scratch"
 for program in finetune compare pretrain; do ln -s "$here/short.sh" "$work/short/$program"; done
 
@@ -123,7 +123,7 @@ while read -r number line language kind words; do
             [ -z "$words" ] || [ "$words" = varying ] || fail "output '$words'; expected nothing or 'varying'"
             awk -v varying="${words:+1}" -f "$here/output.awk" "$block" "$work/printed" > "$work/differs" ||
                 { fail "shows other output than the block before it prints"; cat "$work/differs"; } ;;
-        text:file=*) cp "$block" "$work/scratch/$value" ;;
+        cmake:file=* | text:file=*) cp "$block" "$work/scratch/$value" ;;
         text:packages)
             for package in $(cat "$block"); do
                 grep -qw -e "$package" "$root/scripts/deps.sh" || fail "scripts/deps.sh does not install $package"

@@ -2,10 +2,14 @@
 # SPDX-License-Identifier: Apache-2.0
 # Stands in for a program in blocks of the kind "sh short": runs the program of its own name, in the folder PEFT_DOC_BIN,
 # with one epoch (pretrain: four, as its rate rises for three), one draw and two images a class in place of the sizes
-# that the page names.
+# that the page names or the program has by default.
 set -eu
 program=$(basename "$0") epochs=1
-[ "$program" != pretrain ] || epochs=4
+case $program in
+    finetune) missing='--epochs' ;;
+    compare) missing='--epochs --samplings --runs --shots' ;;
+    pretrain) missing='--epochs' epochs=4 ;;
+esac
 for arg; do
     shift
     case ${before-} in
@@ -14,6 +18,17 @@ for arg; do
         --shots | --test-per-class) arg=2 ;;
     esac
     before=$arg
+    case $arg in
+        --epochs | --samplings | --runs | --shots) missing=$(printf '%s\n' "$missing" | sed "s/$arg//") ;;
+        --evaluate) missing= ;;
+    esac
     set -- "$@" "$arg"
+done
+for flag in $missing; do
+    case $flag in
+        --epochs) set -- "$@" $flag $epochs ;;
+        --shots) set -- "$@" $flag 2 ;;
+        *) set -- "$@" $flag 1 ;;
+    esac
 done
 exec "$PEFT_DOC_BIN/$program" "$@"

@@ -9,7 +9,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"
 cmake --install "$build" --prefix "$work/peft" > log
-doc=$(dirname "$(find "$work/peft" -name advice.md)")
+doc=$(dirname "$(find "$work/peft" -name choosing.md)")
 [ -f "$doc/methods/lora.md" ] && [ -f "$doc/../README.md" ]
 [ -x "$work/peft/bin/peft-predict" ] || { echo "SKIP: this build has no programs"; exit 77; }
 vit=${PEFT_SHARED-}/data/vit/deit_tiny_patch16_224.safetensors
