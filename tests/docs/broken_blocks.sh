@@ -5,7 +5,11 @@ tried=0
 # $1 what the report must say; the page comes in on standard input.
 breaks() {
     cat > "$work/page.md"
-    if echo "$work/page.md" | run_pages > "$work/said"; then echo "passed, expected '$1':"; cat "$work/page.md"; exit 1; fi
+    if echo "$work/page.md" | run_pages > "$work/said"; then
+        echo "passed, expected '$1':"
+        cat "$work/page.md"
+        exit 1
+    fi
     grep -q -e "$1" "$work/said" || { echo "expected '$1', got:"; cat "$work/said"; exit 1; }
     tried=$((tried + 1))
 }

@@ -96,7 +96,7 @@ unknown() {
 code() { sed -n 's/`[^`]*`/\n&\n/gp' "$1" | grep '^`' | tr -d '`'; }
 
 check_names() {
-    words '\bpeft_[a-z0-9_]+' include CMakeLists.txt cmake src/io/CMakeLists.txt src/methods src/kernels > "$work/public"
+    words '\bpeft_[a-z0-9_]+' include CMakeLists.txt cmake src/io/CMakeLists.txt > "$work/public"
     printf '%s\n' $foreign >> "$work/public"
     sort -u -o "$work/public" "$work/public"
     { cat "$work/public"; words '\bpeft_[a-z0-9_]+' src tests; } | sort -u > "$work/any"
@@ -122,9 +122,10 @@ check_names() {
             grep -oE -e '--[a-z][a-z-]*'
         words '--[a-z][a-z-]*' tests/scripts scripts examples/demo.sh
     } | sort -u > "$work/options"
-    unknown 'option' '(^|[^a-z-])--[a-z][a-z-]*' /dev/null | sed 's/option .*--/option --/' | while read -r page no what option; do
-        grep -qx -e "$option" "$work/options" || echo "$page $no $what $option"
-    done
+    unknown 'option' '(^|[^a-z-])--[a-z][a-z-]*' /dev/null | sed 's/option .*--/option --/' |
+        while read -r page no what option; do
+            grep -qx -e "$option" "$work/options" || echo "$page $no $what $option"
+        done
 
     pages | while read -r page; do
         # N and NAME stand for a name of the reader's.
@@ -160,7 +161,8 @@ breaks() {
 here=$root
 root=$work/root
 mkdir "$root"
-(cd "$here" && cp -r README.md CHANGELOG.md LICENSE docs examples include src tests scripts cmake CMakeLists.txt "$root")
+(cd "$here" &&
+    cp -r README.md CHANGELOG.md LICENSE CMakeLists.txt docs examples include src tests scripts cmake "$root")
 ln -s "$build" "$root/build"
 check || { echo "the copy without a fault is refused"; exit 1; }
 breaks '[a page](no_such_page.md)' 'docs/predict.md: no no_such_page.md'

@@ -63,7 +63,8 @@ fragment() {
 }
 # Commands that need the network, root or hours: programs exist, and take the options that stand there.
 check() {
-    sed -e ':a' -e '/\\$/ { N; s/\\\n//; ba' -e '}' -e 's/ *#.*//' -e 's/ && /\n/g' -e 's/ | /\n/g' -e 's/ > .*//' -e 's/\$([^)]*)//g' "$1" |
+    sed -e ':a' -e '/\\$/ { N; s/\\\n//; ba' -e '}' "$1" |
+        sed -e 's/ *#.*//' -e 's/ && /\n/g' -e 's/ | /\n/g' -e 's/ > .*//' -e 's/\$([^)]*)//g' |
         grep -v '^ *$' > "$work/commands"
     while read -r command; do
         case $command in [A-Za-z_]*=*' '*) command=${command#* } ;; [A-Za-z_]*=*) continue ;; esac
@@ -75,7 +76,8 @@ cmake_lists() {
     rm -rf "$work/cmake"
     mkdir "$work/cmake"
     {
-        [ "$2" = project ] || printf '%s\n' 'cmake_minimum_required(VERSION 3.22)' 'project(app C)' 'add_executable(app app.c)'
+        [ "$2" = project ] ||
+            printf '%s\n' 'cmake_minimum_required(VERSION 3.22)' 'project(app C)' 'add_executable(app app.c)'
         cat "$1"
     } > "$work/cmake/CMakeLists.txt"
     # shellcheck disable=SC2016  # cmake's own variables

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Stands in for a program in blocks of the kind "sh short": runs the program of its own name, in the folder PEFT_DOC_BIN,
-# with one epoch (pretrain: four, as its rate rises for three), one draw and two images a class in place of the sizes
-# that the page names or the program has by default.
+# Stands in for a program in blocks of the kind "sh short": runs the program of its own name, in the folder
+# PEFT_DOC_BIN, with one epoch (pretrain: four, as its rate rises for three), one draw and two images a class in place
+# of the sizes that the page names or the program has by default.
 set -eu
 program=$(basename "$0") epochs=1
 case $program in

@@ -45,9 +45,10 @@ typedef struct peft_val { uint32_t id; } peft_val;
 #  define PEFT_NONE ((peft_val){ 0 })
 #endif
 
-/* The backbone's shape. width: numbers in a token; depth: blocks; heads: of an attention; mlp: width of the MLP's hidden
- * layer; tokens: rows of the sequence; prefix: class and register tokens, which stand in front of the patches; image:
- * side in pixels; patch_values: numbers in a patch, 3 p p; fc1: rows of fc1, mlp or, gated (SwiGLU), twice that. */
+/* The backbone's shape. width: numbers in a token; depth: blocks; heads: of an attention; mlp: width of the MLP's
+ * hidden layer; tokens: rows of the sequence; prefix: class and register tokens, which stand in front of the patches;
+ * image: side in pixels; patch_values: numbers in a patch, 3 p p; fc1: rows of fc1, mlp or, gated (SwiGLU), twice
+ * that. */
 typedef struct peft_vit {
     int64_t width, depth, heads, mlp, fc1, tokens, prefix, image, patch_values;
 } peft_vit;
@@ -77,7 +78,8 @@ typedef enum peft_role {
 } peft_role;
 
 /* One place in the forward pass: where it is, its role there, and the values of it that a method may read and replace
- * (peft_where lists which). w, bias, q, k, v, xk, xv, sink and head_scale are PEFT_NONE where a site has no such value. */
+ * (peft_where lists which). w, bias, q, k, v, xk, xv, sink and head_scale are PEFT_NONE where a site has no such
+ * value. */
 typedef struct peft_site {
     peft_where where;
     peft_role role;

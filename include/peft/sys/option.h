@@ -39,7 +39,8 @@ typedef struct peft_opt_side { int word; int64_t height, width; } peft_opt_side;
 /* What a range counts: RANGE_FULL the whole range of the type, RANGE_VALUES numbers, RANGE_PERCENTILES parts of the
  * values in percent. */
 typedef enum peft_range_kind { PEFT_RANGE_FULL, PEFT_RANGE_VALUES, PEFT_RANGE_PERCENTILES } peft_range_kind;
-/* kind: whole range, values, or percentiles. end: low and high, of values or in percent; not used with PEFT_RANGE_FULL. */
+/* kind: whole range, values, or percentiles. end: low and high, of values or in percent; not used with
+ * PEFT_RANGE_FULL. */
 typedef struct peft_opt_range { peft_range_kind kind; double end[2]; } peft_opt_range;
 
 /* Row i as it is shown to users; NULL: after the last. */

@@ -6,8 +6,8 @@
 #include <peft/tensor.h>
 PEFT_BEGIN_DECLS
 
-/* One tensor, by name: data is borrowed, holds dim[0] * .. * dim[ndim - 1] elements of the type, the last extent running
- * fastest, little-endian. */
+/* One tensor, by name: data is borrowed, holds dim[0] * .. * dim[ndim - 1] elements of the type, the last extent
+ * running fastest, little-endian. */
 typedef struct peft_named_data {
     const char *name; peft_dtype type; int ndim; int64_t dim[PEFT_MAX_DIMS]; const void *data;
 } peft_named_data;
