@@ -6,9 +6,12 @@
 function refuse(message) { print "error", NR, message }
 BEGIN {
     split("c:program c:file c:fragment c:from sh:run sh:short sh:check cmake:file cmake:lists cmake:project " \
-          "text:output text:file text:formula text:packages", kinds, " ")
+          "text:output text:file text:formula text:packages c:section sh:section cmake:section meson:section " \
+          "ini:section", kinds, " ")
     for (i in kinds) known[kinds[i]] = 1
 }
+/^<!-- test: / && !inside { section = $3 }
+/^#/ && !inside { section = "" }
 /^```/ && !inside {
     inside = 1
     info = substr($0, 4)
@@ -17,6 +20,7 @@ BEGIN {
     sub(/=.*/, "", kind)
     if (words < 2 || !((word[1] ":" kind) in known))
         refuse("'" $0 "' declares no kind of block; docs/documentation.md lists them")
+    if (kind == "section") info = info " " (section == "" ? "none" : section)
     file = out "/" ++blocks
     printf "" > file
     print blocks, NR, info

@@ -82,6 +82,12 @@ breaks 'no program no_such_program' << 'END'
 no_such_program --help
 ```
 END
+breaks "runs no section 'no_such_section'" << 'END'
+<!-- test: no_such_section -->
+```sh section
+true
+```
+END
 breaks 'does not install no-such-dev' << 'END'
 ```text packages
 cmake no-such-dev

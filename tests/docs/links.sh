@@ -15,7 +15,7 @@ trap 'rm -rf "$work"' EXIT
 export LC_ALL=C
 
 # Names that pages may use although they are not the project's own: options of other programs, a key of Hugging Face's.
-foreign='--build --install --prefix --cflags --libs --static --variable peft_type'
+foreign='--build --install --prefix --cflags --libs --static --variable --define-variable --define-prefix peft_type'
 
 pages() { { echo README.md; find docs examples -name '*.md'; } | sort; }
 
@@ -122,7 +122,7 @@ check_names() {
             grep -oE -e '--[a-z][a-z-]*'
         words '--[a-z][a-z-]*' tests/scripts scripts examples/demo.sh
     } | sort -u > "$work/options"
-    unknown 'option' '(^|[^a-z-])--[a-z][a-z-]*' /dev/null | sed 's/option .*--/option --/' |
+    unknown 'option' '(^|[^a-z,-])--[a-z][a-z-]*' /dev/null | sed 's/option .*--/option --/' |
         while read -r page no what option; do
             grep -qx -e "$option" "$work/options" || echo "$page $no $what $option"
         done

@@ -131,6 +131,9 @@ while read -r number line language kind words; do
                 grep -qw -e "$package" "$root/scripts/deps.sh" || fail "scripts/deps.sh does not install $package"
             done ;;
         text:formula) ;;
+        *:section)
+            { "$root/tests/install/page.sh" --list; echo all; } | grep -qx "$words" ||
+                fail "tests/install/page.sh runs no section '$words'" ;;
         *) fail "'$language $kind' lacks its value" ;;
     esac
 done < "$work/list"

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Runs the commands of one section of docs/linking.md as they stand there. A section begins with "<!-- test: NAME -->"
 # ("NAME static": only the static libraries are installed). A block behind "<!-- file: PATH -->" is that file, every
-# other block in ```sh is run; the files of "<!-- test: all -->" belong to every section. Replaced are the places that
+# other block of sh is run; the files of "<!-- test: all -->" belong to every section. Replaced are the places that
 # the page states: /opt/peft, /opt/peft/lib, /src/libpeft, /src/libpeft/build, and the compiler.
 #   page.sh NAME BUILD TREE WORK [CC CXX]   TREE: what tree.sh made; WORK: a folder, which is emptied
 #   page.sh --list                          the names of the sections
@@ -24,7 +24,7 @@ extract() {
         /^```/ {
             inside = 1
             out = ""
-            if (section == want || section == "all") out = file != "" ? file : ($0 == "```sh" ? "commands.sh" : "")
+            if (section == want || section == "all") out = file != "" ? file : ($0 ~ /^```sh( |$)/ ? "commands.sh" : "")
             if (out ~ /\//) { folder = out; sub(/\/[^\/]*$/, "", folder); system("mkdir -p " folder) }
             file = ""
             next
