@@ -229,6 +229,7 @@ int main(int argc, char **argv)
     free(r.written);
     free_trial(&r.t);
     peft_dataset_free(r.t.train);
+    peft_context_free(r.t.images);
     peft_dataset_free(r.test);
     return 0;
 }

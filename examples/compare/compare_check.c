@@ -17,6 +17,7 @@ static void check_draws(const study *s)
         check_overlap(t.train, test);
         check_pictures((const peft_dataset *const[]){ t.train, d && !s->test_per_class ? NULL : test }, 2, NULL, 0);
         peft_dataset_free(t.train);
+        peft_context_free(t.images);
         peft_dataset_free(test);
     }
 }
@@ -39,5 +40,6 @@ void check_list(study *s)
         free_trial(&t);
     }
     peft_dataset_free(t.train);
+    peft_context_free(t.images);
     peft_dataset_free(test);
 }

@@ -124,6 +124,7 @@ void write_study(study *s)
     close_whole(&r);
     free_trial(&t);
     peft_dataset_free(t.train);
+    peft_context_free(t.images);
     peft_dataset_free(test);
 }
 

@@ -107,5 +107,6 @@ void do_run(study *s, int64_t i)
     peft_session_free(session);
     free_trial(&t);
     peft_dataset_free(t.train);
+    peft_context_free(t.images);
     peft_dataset_free(test);
 }

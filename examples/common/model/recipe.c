@@ -139,5 +139,4 @@ void free_trial(trial *t)
     peft_loader_free(t->loader);
     peft_transform_free(t->transform);
     peft_context_free(t->ctx);
-    peft_context_free(t->images);
 }

@@ -45,7 +45,7 @@ typedef struct trial {
     peft_dataset *train;
     uint64_t seed;                                            /* of initial values, order and augmentation */
     int threads, loader_threads;                              /* 0: all cores; 0: the caller alone */
-    /* made; owned by the trial, as is images */
+    /* made; owned by the trial */
     peft_context *ctx;
     peft_backbone *vit;
     peft_model *model;
