@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # Splits a page into its code blocks: block N goes to the file OUT/N, and a line "N LINE LANGUAGE KIND WORDS.." to
-# standard output, from its fence, such as ```c program or ```text output varying. docs/documentation.md lists the kinds. A
-# block without a declared kind, or one that is indented in place of fenced, is a line "error LINE MESSAGE".
+# standard output, from its fence, such as ```c program or ```text output varying. docs/documentation.md lists the
+# kinds. A block without a declared kind, or one that is indented in place of fenced, is a line "error LINE MESSAGE".
 #   awk -v out=OUT -f blocks.awk PAGE
 function refuse(message) { print "error", NR, message }
 BEGIN {

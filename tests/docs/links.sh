@@ -14,8 +14,10 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 export LC_ALL=C
 
-# Names that pages may use although they are not the project's own: options of other programs, a key of Hugging Face's.
-foreign='--build --install --prefix --cflags --libs --static --variable --define-variable --define-prefix peft_type'
+# Names that pages may use although they are not the project's own: options of other programs, a key of Hugging Face's,
+# and names that stand for any of their kind.
+foreign='--build --install --prefix --cflags --libs --static --variable --define-variable --define-prefix --exclude-libs
+    peft_type peft_x PEFT_MAJOR PEFT_SYS_N'
 
 pages() { { echo README.md; find docs examples -name '*.md'; } | sort; }
 
@@ -107,8 +109,11 @@ check_names() {
     grep -vE '^docs/(architecture|internals)\.md' "$work/missing" || true
     words '\b(pf|pk)_[a-z0-9_]*[a-z0-9]\b' src tests > "$work/inner"
     unknown 'name' '\b(pf|pk)_[a-z0-9_]*[a-z0-9]\b' "$work/inner"
-    words '\b(PEFT|PF|PK|IO)_[A-Z0-9_]+' include src CMakeLists.txt cmake tests/*.sh tests/CMakeLists.txt examples \
-        scripts > "$work/macros"
+    {
+        printf '%s\n' $foreign
+        words '\b(PEFT|PF|PK|IO)_[A-Z0-9_]+' include src CMakeLists.txt cmake tests/*.sh tests/CMakeLists.txt \
+            examples scripts
+    } | sort -u > "$work/macros"
     unknown 'name' '\b(PEFT|PF|PK|IO)_[A-Z0-9_]+' "$work/macros"
 
     ls "$build/examples" > "$work/programs"
@@ -120,7 +125,7 @@ check_names() {
         done
         for program in bench bench_memory; do "$build/tests/$program" --help 2>&1 || true; done |
             grep -oE -e '--[a-z][a-z-]*'
-        words '--[a-z][a-z-]*' tests/scripts scripts examples/demo.sh
+        words '--[a-z][a-z-]*' tests/scripts tests/abi scripts examples/demo.sh
     } | sort -u > "$work/options"
     unknown 'option' '(^|[^a-z,-])--[a-z][a-z-]*' /dev/null | sed 's/option .*--/option --/' |
         while read -r page no what option; do
