@@ -3,6 +3,7 @@
 # Links and names of the pages: README.md, docs, the README.md files in examples.
 # * Each relative link leads to a file, and its #part to a heading of that page.
 # * Each page of docs can be reached from docs/README.md by links.
+# * Each public header and each program has a page in docs/README.md.
 # * What a page names exists: functions and macros of this library, paths of the project, programs, options "--name".
 #   links.sh BUILD [ROOT]       links.sh --self-test BUILD
 set -eu
@@ -144,9 +145,22 @@ check_names() {
     done
 }
 
+# Each header and each program is in the index.
+check_index() {
+    for header in include/peft/*.h; do
+        header=$(basename "$header")
+        case $header in peft.h | io.h | export.h) continue ;; esac          # that include all, or mark declarations
+        grep -qF "\`<peft/$header>\`" docs/README.md || echo "docs/README.md: no page for <peft/$header>"
+    done
+    for program in $(cat "$work/programs"); do
+        [ ! -f "$build/examples/$program" ] || [ ! -x "$build/examples/$program" ] ||
+            grep -qF "[$program](" docs/README.md || echo "docs/README.md: no page for $program"
+    done
+}
+
 check() {
     cd "$root"
-    { check_links; check_names; } > "$work/faults"
+    { check_links; check_names; check_index; } > "$work/faults"
     [ -s "$work/faults" ] || return 0
     cat "$work/faults"
     return 1
@@ -179,7 +193,11 @@ breaks 'Look into `src/no_such_file.c`.' 'no file src/no_such_file.c'
 breaks 'Look into `<peft/no_such.h>`.' 'no file include/peft/no_such.h'
 breaks 'Run `peft-no_such_program`.' 'no program peft-no_such_program'
 cp "$here/docs/predict.md" "$root/docs/predict.md"
+: > "$root/include/peft/new.h"
+if check > "$work/said"; then echo "not found: a header without a page"; exit 1; fi
+grep -q 'docs/README.md: no page for <peft/new.h>' "$work/said"
+rm "$root/include/peft/new.h"
 echo '# Alone' > "$root/docs/alone.md"
 if check > "$work/said"; then echo "not found: a page that nothing links to"; exit 1; fi
 grep -q 'docs/alone.md: no way leads here' "$work/said"
-echo "nine mistakes are found"
+echo "ten mistakes are found"

@@ -20,8 +20,8 @@ struct peft_option {
 };
 
 /* --- settings that are kept in a struct of the program ------------------------------------------------------------ */
-/* A row is an option and where the struct has the member that holds it. A table has up to 64 rows and ends with a NULL
- * name. The option's type, the member's type in brackets, and how the value is written:
+/* A row is an option and, as the offset, where the struct has the member that holds it. A table has up to 64 rows and
+ * ends with a NULL name. The option's type, the member's type in brackets, and how the value is written:
  *   'i' (int64_t)  an integer          'f' (double)     a number
  *   'b' (bool)     true or false       'c' (int)        a word of choices "a|b|c"; the member is the word's index
  *   '2' (double[2]) low:high, low not above high        '3' (double[3]) a:b:c, or one number for all three
