@@ -99,6 +99,11 @@ while read -r number line language kind words; do
             cp "$block" "$work/app.c"
             cp "$block" "$work/scratch/app.c"
             compile "$work/app.c" && run "$work/program" ;;
+        cpp:compile)
+            cp "$block" "$work/app.cpp"
+            # shellcheck disable=SC2046  # flags are meant to be split
+            run c++ -std=c++17 -Wall -Wextra -Werror $(pkg-config --cflags peft-io) -c "$work/app.cpp" \
+                -o "$work/app.o" ;;
         c:file=*) cp "$block" "$work/scratch/$value" ;;
         c:fragment=*)
             [ -f "$here/wrap/$value.c" ] || { fail "no tests/docs/wrap/$value.c"; continue; }
