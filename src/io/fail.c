@@ -14,14 +14,14 @@ peft_status io_fail(peft_status s, const char *format, ...)
     return peft_set_error(s, message);
 }
 
-peft_status io_nomem(const char *what) { return io_fail(PEFT_E_NOMEM, "%s: out of memory", what); }
+peft_status io_nomem(const char *subject) { return io_fail(PEFT_E_NOMEM, "%s: out of memory", subject); }
 
 peft_status io_fail_in(peft_status s, const char *name)
 {
     char message[1024];
-    size_t n = strlen(name);
+    size_t length = strlen(name);
     snprintf(message, sizeof message, "%s", peft_last_error());
-    return !strncmp(message, name, n) && message[n] == ':' ? s : io_fail(s, "%s: %s", name, message);
+    return !strncmp(message, name, length) && message[length] == ':' ? s : io_fail(s, "%s: %s", name, message);
 }
 
 void io_warn(peft_context *ctx, const char *format, ...)
@@ -46,10 +46,10 @@ char *io_copy(peft_context *ctx, const char *text) { return io_join(ctx, text, "
 
 char *io_join(peft_context *ctx, const char *a, const char *b)
 {
-    size_t n = strlen(a), m = strlen(b);
-    char *s = peft_sys_alloc(ctx, n + m + 1);
-    if (!s) return NULL;
-    memcpy(s, a, n);
-    memcpy(s + n, b, m + 1);
-    return s;
+    size_t a_length = strlen(a), b_length = strlen(b);
+    char *text = peft_sys_alloc(ctx, a_length + b_length + 1);
+    if (!text) return NULL;
+    memcpy(text, a, a_length);
+    memcpy(text + a_length, b, b_length + 1);
+    return text;
 }

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
- * archive.c -- an open zip of images. libzip's archives belong to one thread at a time: members are read under a lock
- * and decoded outside it. */
+ * archive.c -- an open zip of images. libzip allows one thread at a time to use a zip_t: members are unpacked under a
+ * lock, and callers decode them outside it. */
 #include "io/archive/archive.h"
 #include <sched.h>
 #include <unistd.h>
 
-enum { TAKING_OVER = -1 };                                    /* in place of a process id */
+enum { TAKING_OVER = -1 };                                    /* value of process while a thread runs take_over */
 
 peft_status io_archive_open(peft_context *ctx, const char *path, io_archive **out)
 {
@@ -35,24 +35,24 @@ void io_archive_free(io_archive *a)
     peft_sys_free(a->ctx, a);
 }
 
-/* Makes the archive usable in a forked process. There the lock may be held by a thread that exists in the parent only,
- * with libzip in the middle of a member: the archive is then opened again. The old zip_t is leaked on purpose, since
- * its state is unknown and closing it could crash. */
+/* Makes the archive usable in a forked process. If a thread of the parent held the lock during the fork, the lock stays
+ * locked here and the zip_t is in the middle of a read: the archive is then opened again. The old zip_t is leaked on
+ * purpose, since closing it in that state could crash. */
 static peft_status take_over(io_archive *a)
 {
-    const bool idle = !pthread_mutex_trylock(&a->lock);
-    if (idle) pthread_mutex_unlock(&a->lock);
+    const bool unlocked = !pthread_mutex_trylock(&a->lock);
+    if (unlocked) pthread_mutex_unlock(&a->lock);
     else {
-        zip_t *again;
-        peft_status s = io_zip_open(a->ctx, a->path, &again);
+        zip_t *reopened;
+        peft_status s = io_zip_open(a->ctx, a->path, &reopened);
         if (s) return s;
-        a->zip = again;
+        a->zip = reopened;
         pthread_mutex_init(&a->lock, NULL);
     }
     return PEFT_OK;
 }
 
-/* After a fork the first thread that comes here calls take_over; the other threads of the process wait for it. */
+/* Called before every use of lock and zip. In a forked process the first caller runs take_over while others wait. */
 static peft_status ensure_owned(io_archive *a)
 {
     const int self = (int)getpid();

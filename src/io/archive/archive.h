@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * archive.h -- an open zip of images, read from any number of threads at once, before and after a fork. */
+ * archive.h -- io_archive: an open zip of images, which any number of threads may read at once, also in a process that
+ * forked after it was opened. zip_folder.c reads the samples of a data set from it. */
 #ifndef IO_ARCHIVE_H
 #define IO_ARCHIVE_H
 #include "io/archive/zip.h"
@@ -10,12 +11,13 @@ typedef struct io_archive {
     peft_context *ctx;
     zip_t *zip;
     char *path;
-    atomic_int process;                                       /* id of the process that lock and zip belong to */
+    atomic_int process;                                       /* id of the process in which lock and zip may be used */
 } io_archive;
 
 peft_status io_archive_open(peft_context *ctx, const char *path, io_archive **out);
 void        io_archive_free(io_archive *a);                   /* NULL is fine */
-peft_status io_archive_size(io_archive *a, int64_t member, int64_t *size);     /* unpacked */
-/* The member in memory of the archive's context, which the caller gives back. */
+/* member: index of an entry of the zip. *size: its unpacked bytes. */
+peft_status io_archive_size(io_archive *a, int64_t member, int64_t *size);
+/* Unpacks the member into memory of the archive's context, which the caller frees. */
 peft_status io_archive_read(io_archive *a, int64_t member, uint8_t **data, size_t *size);
 #endif

@@ -1,52 +1,54 @@
 /* SPDX-License-Identifier: Apache-2.0
- * npy.c -- parses .npy files. Their header is a Python dictionary with exactly the keys descr, fortran_order and
- * shape. */
+ * npy.c -- parses .npy files. Their header is a Python dictionary with exactly three keys:
+ * {'descr': '<f4', 'fortran_order': False, 'shape': (3, 4), }. */
 #include "io/archive/npy.h"
 #include <stdio.h>
 
-typedef struct cursor { const char *at, *end; } cursor;
+/* The header's text that is not read yet: next..end. */
+typedef struct cursor { const char *next, *end; } cursor;
 
-static void blanks(cursor *c)
+static void skip_blanks(cursor *c)
 {
-    while (c->at < c->end && (*c->at == ' ' || *c->at == '\n')) c->at++;
+    while (c->next < c->end && (*c->next == ' ' || *c->next == '\n')) c->next++;
 }
 
-/* Skips blanks, then word if it follows; false: it does not. */
-static bool take(cursor *c, const char *word)
+/* Skips blanks, then word; false: another word follows, which stays unread. */
+static bool accept(cursor *c, const char *word)
 {
     size_t n = strlen(word);
-    blanks(c);
-    if ((size_t)(c->end - c->at) < n || memcmp(c->at, word, n)) return false;
-    c->at += n;
+    skip_blanks(c);
+    if ((size_t)(c->end - c->next) < n || memcmp(c->next, word, n)) return false;
+    c->next += n;
     return true;
 }
 
-static bool quoted(cursor *c, char *out, size_t room)
+/* Reads a text in quotes into out [size]; false: none follows, or it is too long. */
+static bool read_quoted(cursor *c, char *out, size_t size)
 {
-    if (!take(c, "'")) return false;
-    const char *close = memchr(c->at, '\'', (size_t)(c->end - c->at));
-    if (!close || (size_t)(close - c->at) >= room) return false;
-    memcpy(out, c->at, (size_t)(close - c->at));
-    out[close - c->at] = 0;
-    c->at = close + 1;
+    if (!accept(c, "'")) return false;
+    const char *close = memchr(c->next, '\'', (size_t)(c->end - c->next));
+    if (!close || (size_t)(close - c->next) >= size) return false;
+    memcpy(out, c->next, (size_t)(close - c->next));
+    out[close - c->next] = 0;
+    c->next = close + 1;
     return true;
 }
 
-/* Sets ndim, dim and count. Extents beyond IO_NPY_DIMS are counted in ndim and not stored; check_shape refuses them. */
+/* Sets ndim, dim and count. More than IO_NPY_DIMS extents are counted in ndim, not stored; check_shape refuses them. */
 static bool read_shape(cursor *c, io_npy *a)
 {
     int64_t extent;
-    if (!take(c, "(")) return false;
-    for (a->ndim = 0, a->count = 1; !take(c, ")"); a->ndim++) {
-        blanks(c);
-        const char *first = c->at;
-        while (c->at < c->end && *c->at >= '0' && *c->at <= '9') c->at++;
-        if (!peft_sys_opt_integer(first, (size_t)(c->at - first), &extent) ||
+    if (!accept(c, "(")) return false;
+    for (a->ndim = 0, a->count = 1; !accept(c, ")"); a->ndim++) {
+        skip_blanks(c);
+        const char *first = c->next;
+        while (c->next < c->end && *c->next >= '0' && *c->next <= '9') c->next++;
+        if (!peft_sys_opt_integer(first, (size_t)(c->next - first), &extent) ||
             __builtin_mul_overflow(a->count, extent, &a->count))
             return false;
         if (a->ndim < IO_NPY_DIMS) a->dim[a->ndim] = extent;
-        if (take(c, ",")) continue;
-        return take(c, ")") && a->ndim++ > 0;                 /* (n) without a comma is a number, not a shape */
+        if (accept(c, ",")) continue;
+        return accept(c, ")") && a->ndim++ > 0;                 /* (n,) is a shape of one extent; (n) is a number */
     }
     return true;
 }
@@ -57,65 +59,73 @@ static peft_status check_shape(const io_npy *a)
     return io_fail(PEFT_E_UNSUPPORTED, "array of %d extents, expected 1 to %d", a->ndim, IO_NPY_DIMS);
 }
 
-/* Reads descr, such as "<i8" or "|u1": byte order, kind, bytes of a number. */
-static peft_status read_type(const char *descr, unsigned kinds, io_npy *a)
+/* Reads descr, such as "<i8" or "|u1": byte order, kind, bytes of an element. */
+static peft_status read_type(const char *descr, unsigned accepted, io_npy *a)
 {
-    const bool whole = strlen(descr) == 3 && strchr("<|", descr[0]) && strchr("uib", descr[1]) &&
+    const bool integers = strlen(descr) == 3 && strchr("<|", descr[0]) && strchr("uib", descr[1]) &&
                        strchr("1248", descr[2]) && (descr[1] != 'b' || descr[2] == '1');
-    if ((kinds & IO_NPY_WHOLE && whole) || (kinds & IO_NPY_F32 && !strcmp(descr, "<f4"))) {
+    if ((accepted & IO_NPY_INTEGERS && integers) || (accepted & IO_NPY_F32 && !strcmp(descr, "<f4"))) {
         a->kind = descr[1];
         a->bytes = descr[2] - '0';
         return PEFT_OK;
     }
     return io_fail(PEFT_E_UNSUPPORTED, "array of type '%s', expected little-endian %s", descr,
-                   kinds == IO_NPY_F32 ? "32-bit floats" : kinds == IO_NPY_WHOLE ? "whole numbers"
+                   accepted == IO_NPY_F32 ? "32-bit floats" : accepted == IO_NPY_INTEGERS ? "whole numbers"
                    : "whole numbers or 32-bit floats (save it with .astype('float32'))");
 }
 
-static peft_status read_header(cursor c, unsigned kinds, io_npy *a)
+static peft_status broken_header(void)
+{
+    return io_fail(PEFT_E_FORMAT, "broken array header; expected a dictionary of descr, fortran_order and shape, as "
+                   "numpy.save writes it");
+}
+
+static peft_status read_header(cursor c, unsigned accepted, io_npy *a)
 {
     char key[20], descr[20];
-    unsigned seen = 0;
-    bool good = take(&c, "{");
-    while (good && !take(&c, "}")) {
-        good = quoted(&c, key, sizeof key) && take(&c, ":");
-        unsigned bit = !strcmp(key, "descr") ? 1 : !strcmp(key, "fortran_order") ? 2 : !strcmp(key, "shape") ? 4 : 0;
-        if (!good || !bit || seen & bit) break;
-        seen |= bit;
-        if (bit == 1) {
-            if (take(&c, "["))
+    enum { DESCR = 1, ORDER = 2, SHAPE = 4 };
+    unsigned found = 0;                                       /* the keys that were read, as bits */
+    bool good = accept(&c, "{");
+    while (good && !accept(&c, "}")) {
+        good = read_quoted(&c, key, sizeof key) && accept(&c, ":");
+        unsigned bit = !strcmp(key, "descr") ? DESCR : !strcmp(key, "fortran_order") ? ORDER
+                     : !strcmp(key, "shape") ? SHAPE : 0;
+        if (!good || !bit || found & bit) break;
+        found |= bit;
+        if (bit == DESCR) {
+            if (accept(&c, "["))
                 return io_fail(PEFT_E_UNSUPPORTED, "array of records, expected numbers");
-            good = quoted(&c, descr, sizeof descr);
+            good = read_quoted(&c, descr, sizeof descr);
         }
-        if (bit == 2 && take(&c, "True"))
+        if (bit == ORDER && accept(&c, "True"))
             return io_fail(PEFT_E_UNSUPPORTED, "array in Fortran order, expected C order (numpy.ascontiguousarray)");
-        if (bit == 2) good = take(&c, "False");
-        if (bit == 4) good = read_shape(&c, a);
-        if (good && !take(&c, ",")) {
-            good = take(&c, "}");
+        if (bit == ORDER) good = accept(&c, "False");
+        if (bit == SHAPE) good = read_shape(&c, a);
+        if (good && !accept(&c, ",")) {
+            good = accept(&c, "}");
             break;
         }
     }
-    blanks(&c);
-    if (!good || seen != 7 || c.at != c.end) return io_fail(PEFT_E_FORMAT, "broken array header");
+    skip_blanks(&c);
+    if (!good || found != (DESCR | ORDER | SHAPE) || c.next != c.end) return broken_header();
     const peft_status s = check_shape(a);
-    return s ? s : read_type(descr, kinds, a);
+    return s ? s : read_type(descr, accepted, a);
 }
 
-peft_status io_npy_parse(const uint8_t *file, size_t size, unsigned kinds, io_npy *out)
+peft_status io_npy_parse(const uint8_t *file, size_t size, unsigned accepted, io_npy *out)
 {
     io_npy a = { 0 };
     if (size < 12 || memcmp(file, "\x93NUMPY", 6) || file[6] < 1 || file[6] > 3)
         return io_fail(PEFT_E_FORMAT, "not an array file (.npy, version 1 to 3)");
     size_t start = file[6] == 1 ? 10 : 12, length = file[8] | (size_t)file[9] << 8;
     if (file[6] > 1) length |= (size_t)file[10] << 16 | (size_t)file[11] << 24;
-    if (length > 65536 || length > size - start) return io_fail(PEFT_E_FORMAT, "broken array header");
+    if (length > 65536 || length > size - start) return broken_header();
     const char *text = (const char *)file + start;
-    peft_status s = read_header((cursor){ text, text + length }, kinds, &a);
+    peft_status s = read_header((cursor){ text, text + length }, accepted, &a);
     if (s) return s;
     int64_t bytes;
     if (__builtin_mul_overflow(a.count, a.bytes, &bytes) || (uint64_t)bytes != size - start - length)
-        return io_fail(PEFT_E_FORMAT, "the array's header announces %lld numbers of %d bytes, the file has %zu bytes "
+        return io_fail(PEFT_E_FORMAT, "the array's header states %lld numbers of %d bytes, the file has %zu bytes "
                        "of data", (long long)a.count, a.bytes, size - start - length);
     a.data = file + start + length;
     *out = a;
@@ -134,11 +144,11 @@ bool io_npy_int(const io_npy *a, int64_t i, int64_t *out)
     return true;
 }
 
-const char *io_npy_describe(const io_npy *a, char *text, size_t room)
+const char *io_npy_describe(const io_npy *a, char *text, size_t size)
 {
-    size_t at = (size_t)snprintf(text, room, "%c%d of [", a->kind, 8 * a->bytes);
-    for (int i = 0; i < a->ndim && at < room; i++)
-        at += (size_t)snprintf(text + at, room - at, "%s%lld", i ? "," : "", (long long)a->dim[i]);
-    if (at < room) snprintf(text + at, room - at, "]");
+    size_t used = (size_t)snprintf(text, size, "%c%d of [", a->kind, 8 * a->bytes);
+    for (int i = 0; i < a->ndim && used < size; i++)
+        used += (size_t)snprintf(text + used, size - used, "%s%lld", i ? "," : "", (long long)a->dim[i]);
+    if (used < size) snprintf(text + used, size - used, "]");
     return text;
 }

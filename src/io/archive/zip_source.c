@@ -1,22 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0
- * zip_source.c -- opens a zip for libzip through pread: processes share the offset of a file that was opened before a
- * fork, so that read() in one would move the offset of the other. Bytes before the archive (the program of a
- * self-extracting zip) are skipped. */
+ * zip_source.c -- io_zip_open: gives libzip a source that reads the file by pread. After a fork both processes share
+ * one file offset, so that read() in one would move the offset of the other; pread does not use it. Bytes before the
+ * archive (the program of a self-extracting zip) are skipped. */
 #include "io/archive/zip.h"
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-enum { END_RECORD = 22, MOST_COMMENT = 65535 };
+/* The end-of-central-directory record is the last part of a zip; a comment may follow it. */
+enum { END_RECORD_BYTES = 22, MAX_COMMENT_BYTES = 65535 };
 
-typedef struct source { peft_context *ctx; int fd; int64_t start, size, at; zip_error_t error; } source;
+/* The archive is the file from byte start on, size bytes long; position is where libzip reads next, counted from start.
+ */
+typedef struct source { peft_context *ctx; int fd; int64_t start, size, position; zip_error_t error; } source;
 
-static int64_t read_at(int fd, void *data, int64_t size, int64_t at)
+/* Reads size bytes from this offset of the file, fewer at its end; returns how many, or -1. */
+static int64_t read_at(int fd, void *data, int64_t size, int64_t offset)
 {
     int64_t done = 0;
     while (done < size) {
-        ssize_t n = pread(fd, (uint8_t *)data + done, (size_t)(size - done), at + done);
+        ssize_t n = pread(fd, (uint8_t *)data + done, (size_t)(size - done), offset + done);
         if (n < 0 && errno == EINTR) continue;
         if (n < 0) return -1;
         if (!n) break;
@@ -25,7 +29,7 @@ static int64_t read_at(int fd, void *data, int64_t size, int64_t at)
     return done;
 }
 
-/* What libzip asks of a file: its size. */
+/* Answers ZIP_SOURCE_STAT with the size of the archive. */
 static int64_t stat_source(source *s, void *data, zip_uint64_t length)
 {
     zip_stat_t *st = data;
@@ -47,19 +51,19 @@ static zip_int64_t on_command(void *state, void *data, zip_uint64_t length, zip_
                                               ZIP_SOURCE_ERROR, ZIP_SOURCE_FREE, ZIP_SOURCE_SEEK, ZIP_SOURCE_TELL,
                                               ZIP_SOURCE_SUPPORTS, -1);
     case ZIP_SOURCE_OPEN:
-        s->at = 0;
+        s->position = 0;
         return 0;
     case ZIP_SOURCE_READ:
-        n = s->size - s->at < (int64_t)length ? s->size - s->at : (int64_t)length;
-        n = n > 0 ? read_at(s->fd, data, n, s->start + s->at) : 0;
+        n = s->size - s->position < (int64_t)length ? s->size - s->position : (int64_t)length;
+        n = n > 0 ? read_at(s->fd, data, n, s->start + s->position) : 0;
         if (n < 0) zip_error_set(&s->error, ZIP_ER_READ, errno);
-        else s->at += n;
+        else s->position += n;
         return n;
     case ZIP_SOURCE_SEEK:
-        n = zip_source_seek_compute_offset((zip_uint64_t)s->at, (zip_uint64_t)s->size, data, length, &s->error);
-        if (n >= 0) s->at = n;
+        n = zip_source_seek_compute_offset((zip_uint64_t)s->position, (zip_uint64_t)s->size, data, length, &s->error);
+        if (n >= 0) s->position = n;
         return n < 0 ? -1 : 0;
-    case ZIP_SOURCE_TELL: return s->at;
+    case ZIP_SOURCE_TELL: return s->position;
     case ZIP_SOURCE_STAT: return stat_source(s, data, length);
     case ZIP_SOURCE_ERROR: return zip_error_to_data(&s->error, data, length);
     case ZIP_SOURCE_CLOSE: return 0;
@@ -74,31 +78,32 @@ static zip_int64_t on_command(void *state, void *data, zip_uint64_t length, zip_
     }
 }
 
-static uint32_t little_endian(const uint8_t *p)
+static uint32_t read_u32(const uint8_t *p)                   /* little-endian */
 {
     return p[0] | (uint32_t)p[1] << 8 | (uint32_t)p[2] << 16 | (uint32_t)p[3] << 24;
 }
 
-/* Sets *start to where the archive begins in the file. Its end record states the length of the directory and the
- * directory's offset from the beginning of the archive. 0 without such a record, or for ZIP64: then libzip reads the
- * file as it is. false: no memory. */
+/* Sets *start to the byte of the file at which the archive begins. The central directory lies directly before the end
+ * record, which states the directory's length and its offset from the beginning of the archive; the difference to its
+ * true place is *start. 0 without an end record, or for ZIP64: libzip then reads the whole file. false: no memory. */
 static bool find_start(peft_context *ctx, int fd, int64_t size, int64_t *start)
 {
-    const int64_t tail = size < END_RECORD + MOST_COMMENT ? size : END_RECORD + MOST_COMMENT;
-    uint8_t *p = peft_sys_alloc(ctx, (size_t)tail), head[4];
+    const int64_t most = END_RECORD_BYTES + MAX_COMMENT_BYTES, tail = size < most ? size : most;
+    uint8_t *end = peft_sys_alloc(ctx, (size_t)tail), signature[4];         /* end: the last tail bytes of the file */
     *start = 0;
-    if (p && read_at(fd, p, tail, size - tail) == tail)
-        for (int64_t i = tail - END_RECORD; i >= 0; i--) {
-            if (memcmp(p + i, "PK\5\6", 4) || i + END_RECORD + (p[i + 20] | p[i + 21] << 8) > tail) continue;
-            const int64_t length = little_endian(p + i + 12), offset = little_endian(p + i + 16);
+    if (end && read_at(fd, end, tail, size - tail) == tail)
+        for (int64_t i = tail - END_RECORD_BYTES; i >= 0; i--) {
+            if (memcmp(end + i, "PK\5\6", 4) || i + END_RECORD_BYTES + (end[i + 20] | end[i + 21] << 8) > tail)
+                continue;
+            const int64_t length = read_u32(end + i + 12), offset = read_u32(end + i + 16);
             const int64_t directory = size - tail + i - length;
-            if (offset < UINT32_MAX && directory > offset && read_at(fd, head, 4, directory) == 4 &&
-                (!memcmp(head, "PK\1\2", 4) || !length))
+            if (offset < UINT32_MAX && directory > offset && read_at(fd, signature, 4, directory) == 4 &&
+                (!memcmp(signature, "PK\1\2", 4) || !length))
                 *start = directory - offset;
             break;
         }
-    peft_sys_free(ctx, p);
-    return p;
+    peft_sys_free(ctx, end);
+    return end;
 }
 
 static peft_status open_source(source *s, const char *path)

@@ -10,7 +10,7 @@ static peft_status open_array(io_encoded *f)
     io_npy a;
     io_array *pictures = io_alloc(f->ctx, 1, sizeof *pictures);
     if (!pictures) return io_nomem("NumPy array");
-    peft_status s = io_npy_parse(f->data, f->size, IO_NPY_WHOLE | IO_NPY_F32, &a);
+    peft_status s = io_npy_parse(f->data, f->size, IO_NPY_INTEGERS | IO_NPY_F32, &a);
     if (!s) s = io_array_of(&a, false, pictures);
     if (s) {
         peft_sys_free(f->ctx, pictures);

@@ -25,7 +25,7 @@ void io_mix(const peft_loader *l, const io_batch *b, float *images, float *targe
 {
     int64_t classes = l->data->classes;
     for (int64_t k = 0; k < b->count && b->count > 1; k++) {
-        io_rng g = io_rng_make(IO_RNG_MIX, (uint64_t)l->o.seed, b->epoch, peft_dataset_id(l->data, b->sample[k]));
+        io_rng g = io_rng_make(IO_RNG_MIXUP, (uint64_t)l->o.seed, b->epoch, peft_dataset_id(l->data, b->sample[k]));
         int64_t next = (k + 1) % b->count, i = b->sample[next];
         float share = (float)draw_share(&g, l->o.mixup);
         blend(images + k * l->floats, b->images + next * l->floats, l->floats, share);

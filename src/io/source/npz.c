@@ -60,7 +60,7 @@ static peft_status read_images(zip_t *z, const char *split, peft_dataset *d)
 {
     io_npy a;
     uint8_t *file;
-    peft_status s = read_array(d->ctx, z, split, "images", IO_NPY_WHOLE | IO_NPY_F32, &file, &a);
+    peft_status s = read_array(d->ctx, z, split, "images", IO_NPY_INTEGERS | IO_NPY_F32, &file, &a);
     if (s) return s;
     stack *images = d->held = io_alloc(d->ctx, 1, sizeof *images);
     if (!images) {
@@ -84,7 +84,7 @@ static peft_status read_labels(peft_context *ctx, zip_t *z, const char *split, i
 {
     io_npy a;
     uint8_t *file;
-    peft_status s = read_array(ctx, z, split, "labels", IO_NPY_WHOLE, &file, &a);
+    peft_status s = read_array(ctx, z, split, "labels", IO_NPY_INTEGERS, &file, &a);
     if (s) return s;
     int64_t *v = io_alloc(ctx, a.count, sizeof *v);
     if (!v) s = io_nomem("labels");
