@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
- * geometry.c -- crops and flips, which move pixels and do not change their values. */
+ * geometry.c -- peft_image_crop, peft_image_centre_crop, peft_image_flip: copy pixels without a change of values. */
 #include "io/image/resize.h"
 
-/* The part of [start, start + length) that lies in [0, size), as offsets into the result. */
+/* The part of the range [start, start + length) that lies in [0, size): begins at start + *first and has *count
+ * positions. start -2, length 5, size 10: *first 2, *count 3. */
 static void overlap(int64_t start, int64_t length, int64_t size, int64_t *first, int64_t *count)
 {
     int64_t end = start + length < size ? start + length : size, begin = start > 0 ? start : 0;
@@ -13,12 +14,13 @@ static void overlap(int64_t start, int64_t length, int64_t size, int64_t *first,
 peft_status peft_image_crop(const peft_image *im, int64_t left, int64_t top, int64_t width, int64_t height,
                             peft_image **out)
 {
-    const int64_t far = 1ll << 40;
+    const int64_t limit = 1ll << 40;                          /* start + length cannot overflow */
     peft_image *to;
-    int64_t x, y, columns, rows;
+    int64_t x, y, columns, rows;                              /* the box in `to` that is copied from im */
     if (!im || !out) return io_fail(PEFT_E_INVALID, "crop: %s is NULL", im ? "out" : "image");
-    if (left < -far || left > far || top < -far || top > far)
-        return io_fail(PEFT_E_INVALID, "crop: corner %lld, %lld is out of range", (long long)left, (long long)top);
+    if (left < -limit || left > limit || top < -limit || top > limit)
+        return io_fail(PEFT_E_INVALID, "crop: left %lld, top %lld; expected -2^40 to 2^40", (long long)left,
+                       (long long)top);
     peft_status s = io_image_like(im, width, height, im->channels, &to);
     if (s) return s;
     overlap(left, width, im->width, &x, &columns);
@@ -32,11 +34,11 @@ peft_status peft_image_crop(const peft_image *im, int64_t left, int64_t top, int
     return PEFT_OK;
 }
 
-int64_t io_centre_offset(int64_t size, int64_t want, bool round_even)
+int64_t io_centre_offset(int64_t size, int64_t crop, bool round_even)
 {
-    int64_t d = size - want;
-    if (d < 0) return -(-d / 2);
-    return d / 2 + (round_even && d % 2 && d / 2 % 2);
+    int64_t surplus = size - crop;
+    if (surplus < 0) return -(-surplus / 2);
+    return surplus / 2 + (round_even && surplus % 2 && surplus / 2 % 2);
 }
 
 peft_status peft_image_centre_crop(const peft_image *im, int64_t width, int64_t height, peft_image **out)
@@ -58,8 +60,8 @@ peft_status peft_image_flip(const peft_image *im, peft_image **out)
     size_t pixel = io_image_pixel(im), row = io_image_row(im);
     for (int64_t y = 0; y < im->height; y++) {
         const uint8_t *from = (const uint8_t *)im->pixels + (size_t)y * row;
-        uint8_t *last = (uint8_t *)to->pixels + (size_t)y * row + row;
-        for (int64_t x = 0; x < im->width; x++, from += pixel) memcpy(last -= pixel, from, pixel);
+        uint8_t *mirrored = (uint8_t *)to->pixels + (size_t)y * row + row;
+        for (int64_t x = 0; x < im->width; x++, from += pixel) memcpy(mirrored -= pixel, from, pixel);
     }
     *out = to;
     return PEFT_OK;

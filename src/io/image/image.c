@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * image.c -- creates, rescales and frees images; the getters; the table of sample types. */
+ * image.c -- the table of sample types; creates, copies, rescales and frees images; their getters. */
 #include "io/image/image.h"
 #include <float.h>
 #include <math.h>
@@ -19,7 +19,8 @@ peft_status io_image_new(peft_context *ctx, int64_t width, int64_t height, int c
                        (long long)width, (long long)height, channels);
     if (__builtin_mul_overflow(width, height, &pixels) ||
         __builtin_mul_overflow(pixels, channels * (int64_t)io_types[type].bytes, &bytes) || bytes > 1ll << 46)
-        return io_fail(PEFT_E_INVALID, "image: %lld x %lld is too large", (long long)width, (long long)height);
+        return io_fail(PEFT_E_INVALID, "image: %lld x %lld pixels of %d channels are too large; expected at most 2^46 "
+                       "bytes", (long long)width, (long long)height, channels);
     peft_image *im = io_alloc(ctx, (int64_t)sizeof *im + bytes, 1);
     if (!im) return io_nomem("image");
     im->ctx = peft_sys_context_retain(ctx);
@@ -44,9 +45,9 @@ peft_status io_image_like(const peft_image *im, int64_t width, int64_t height, i
 
 peft_image *io_image_retain(const peft_image *im)
 {
-    peft_image *same = (peft_image *)im;
-    io_retain(&same->refs);
-    return same;
+    peft_image *counted = (peft_image *)im;                   /* the reference count is not part of the const value */
+    io_retain(&counted->refs);
+    return counted;
 }
 
 void peft_image_free(peft_image *im)
@@ -74,12 +75,12 @@ peft_status peft_image_from_buffer(peft_context *ctx, const void *pixels, int64_
     size_t row = io_image_row(im);
     if (row_bytes && (row_bytes < 0 || (size_t)row_bytes < row)) {
         peft_image_free(im);
-        return io_fail(PEFT_E_INVALID, "image from buffer: row_bytes is %lld, a row has %zu", (long long)row_bytes,
-                       row);
+        return io_fail(PEFT_E_INVALID, "image from buffer: row_bytes is %lld; expected 0 (no gaps) or at least %zu, "
+                       "the bytes of a row", (long long)row_bytes, row);
     }
-    size_t step = row_bytes ? (size_t)row_bytes : row;
+    size_t stride = row_bytes ? (size_t)row_bytes : row;
     for (int64_t y = 0; y < height; y++)
-        memcpy((uint8_t *)im->pixels + (size_t)y * row, (const uint8_t *)pixels + (size_t)y * step, row);
+        memcpy((uint8_t *)im->pixels + (size_t)y * row, (const uint8_t *)pixels + (size_t)y * stride, row);
     *out = im;
     return PEFT_OK;
 }

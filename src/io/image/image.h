@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0
- * image.h -- the struct behind peft_image: immutable once a caller has it, reference-counted, with its pixels in the
- * same allocation. */
+ * image.h -- the struct behind peft_image, and the types of its samples. An image is reference-counted and does not
+ * change once its maker has returned it. */
 #ifndef IO_IMAGE_H
 #define IO_IMAGE_H
 #include "io/io.h"
 
-/* The type of a sample; io_types has a row for each. */
+/* The type of a sample (one channel of one pixel); io_types has a row for each. */
 typedef enum io_type { IO_U8, IO_U16, IO_I16, IO_F32, IO_TYPES } io_type;
 typedef struct io_type_row {
     const char *name;                                         /* "unsigned of 8 bits", for messages */
     int depth;                                                /* the value of peft_image_depth */
     size_t bytes;                                             /* of one sample */
-    double lowest, highest;                                   /* finite sample */
+    double lowest, highest;                                   /* finite value that a sample can have */
 } io_type_row;
 extern const io_type_row io_types[IO_TYPES];
 
@@ -21,24 +21,25 @@ struct peft_image {
     int channels;
     io_type type;
     int64_t width, height;
-    double slope, intercept;                                  /* a sample v means slope * v + intercept */
-    void *alpha;                                              /* [height, width] of type; NULL: opaque */
-    uint64_t pixels[];                                        /* [height, width, channels] of type */
+    double slope, intercept;                                  /* sample v has the value slope * v + intercept */
+    void *alpha;                                              /* [height, width], 0: transparent; NULL: opaque */
+    uint64_t pixels[];                                        /* [height, width, channels]; aligned for any type */
 };
 
-/* An image whose samples are all 0. PEFT_E_INVALID: a side below 1, channels not 1 or 3, or more than 2^46 bytes. */
+/* Makes an image whose samples are all 0. PEFT_E_INVALID: a side below 1, channels not 1 or 3, or more than 2^46
+ * bytes. */
 peft_status io_image_new(peft_context *ctx, int64_t width, int64_t height, int channels, io_type type,
                          peft_image **out);
-/* The same with the context, the sample type and the rescale of im; its pixels and alpha are not copied. */
+/* The same with context, sample type, slope and intercept of im. Its pixels and alpha are not copied. */
 peft_status io_image_like(const peft_image *im, int64_t width, int64_t height, int channels, peft_image **out);
 peft_image *io_image_retain(const peft_image *im);
-/* A copy of im under ctx, with its alpha and rescale. */
+/* Copies im with its alpha, slope and intercept, into memory of ctx. */
 peft_status io_image_copy(peft_context *ctx, const peft_image *im, peft_image **out);
-static inline size_t io_image_pixel(const peft_image *im)     /* bytes of a pixel, all channels */
+static inline size_t io_image_pixel(const peft_image *im)     /* bytes of one pixel */
 {
     return (size_t)im->channels * io_types[im->type].bytes;
 }
-static inline size_t io_image_row(const peft_image *im)       /* bytes */
+static inline size_t io_image_row(const peft_image *im)       /* bytes of one row */
 {
     return (size_t)im->width * io_image_pixel(im);
 }
@@ -49,7 +50,7 @@ static inline size_t io_image_memory(const peft_image *im)    /* bytes of the st
     return sizeof *im + io_image_bytes(im) + alpha;
 }
 
-/* Reads and writes sample i of an image of an integer type. The caller clips v to the type. */
+/* Read and write sample i of an image of an integer type. The caller clips v to the range of the type. */
 static inline int64_t io_sample(const peft_image *im, int64_t i)
 {
     if (im->type == IO_U8) return ((const uint8_t *)im->pixels)[i];
@@ -66,6 +67,6 @@ static inline double io_value(const peft_image *im, int64_t i)
     const double v = im->type == IO_F32 ? (double)((const float *)im->pixels)[i] : (double)io_sample(im, i);
     return im->slope * v + im->intercept;
 }
-/* Whether values differ from samples. */
+/* Whether slope or intercept makes values differ from samples. */
 static inline bool io_rescaled(const peft_image *im) { return im->slope != 1 || im->intercept != 0; }
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * resize.c -- resamples a part of the resized image in one or two passes; the public functions for it. */
+ * resize.c -- peft_image_resize and its variants, and io_resample: runs one pass for each axis that changes. */
 #include "io/image/resize.h"
 
 io_raster io_raster_of(const peft_image *im)
@@ -9,56 +9,60 @@ io_raster io_raster_of(const peft_image *im)
     return (io_raster){ im->width, im->height, im->channels, kinds[im->type], im->pixels };
 }
 
-static void *samples(peft_context *ctx, int64_t width, int64_t height, int64_t channels, io_rounding rounding)
+static void *alloc_samples(peft_context *ctx, int64_t width, int64_t height, int64_t channels, io_rounding rounding)
 {
     int64_t n;
     if (__builtin_mul_overflow(width, height, &n) || __builtin_mul_overflow(n, channels, &n)) return NULL;
     return io_alloc(ctx, n, rounding == IO_TO_BYTE ? 1 : sizeof(double));
 }
 
-/* The taps of both axes, and which pass comes first. */
-typedef struct plan { io_taps x, y; bool down_first; io_rounding rounding; } plan;
+/* The weights of the horizontal pass (x) and of the vertical one (y), and which comes first. */
+typedef struct plan { io_weights x, y; bool vertical_first; io_rounding rounding; } plan;
 
-/* The range of input positions that the taps read: sets *start, returns the length. */
-static int64_t span(const io_taps *t, int64_t *start)
+/* The range of input positions that have a weight: sets *start, returns the length. */
+static int64_t input_range(const io_weights *w, int64_t *start)
 {
     int64_t end = 0;
-    *start = t->first[0];
-    for (int64_t i = 0; i < t->size; i++) {
-        if (t->first[i] < *start) *start = t->first[i];
-        if (t->first[i] + t->count[i] > end) end = t->first[i] + t->count[i];
+    *start = w->first[0];
+    for (int64_t i = 0; i < w->size; i++) {
+        if (w->first[i] < *start) *start = w->first[i];
+        if (w->first[i] + w->count[i] > end) end = w->first[i] + w->count[i];
     }
     return end - *start;
 }
 
-static peft_status two_passes(const io_raster *from, const plan *p, void *to)
+/* The first pass makes only the rows or columns that the second one reads. */
+static peft_status run_two_passes(const io_raster *from, const plan *p, void *to)
 {
     bool bytes = p->rounding == IO_TO_BYTE;
-    io_pass across = bytes ? io_across8 : io_across_wide, down = bytes ? io_down8 : io_down_wide;
-    const io_taps *first = p->down_first ? &p->y : &p->x, *second = p->down_first ? &p->x : &p->y;
-    int64_t start, length = span(second, &start);
+    io_pass horizontal = bytes ? io_horizontal8 : io_horizontal_wide;
+    io_pass vertical = bytes ? io_vertical8 : io_vertical_wide;
+    const io_weights *first = p->vertical_first ? &p->y : &p->x, *second = p->vertical_first ? &p->x : &p->y;
+    int64_t start, length = input_range(second, &start);
     io_raster middle = *from;
-    middle.width = p->down_first ? length : first->size;
-    middle.height = p->down_first ? first->size : length;
+    middle.width = p->vertical_first ? length : first->size;
+    middle.height = p->vertical_first ? first->size : length;
     middle.kind = bytes ? IO_BYTES : IO_DOUBLES;
-    void *between = samples(first->ctx, middle.width, middle.height, from->channels, p->rounding);
+    void *between = alloc_samples(first->ctx, middle.width, middle.height, from->channels, p->rounding);
     if (!between) return io_nomem("resize");
     middle.data = between;
-    peft_status s = (p->down_first ? down : across)(from, start, length, first, 0, p->rounding, between);
-    if (!s) s = (p->down_first ? across : down)(&middle, 0, first->size, second, start, p->rounding, to);
+    peft_status s = (p->vertical_first ? vertical : horizontal)(from, start, length, first, 0, p->rounding, between);
+    if (!s) s = (p->vertical_first ? horizontal : vertical)(&middle, 0, first->size, second, start, p->rounding, to);
     peft_sys_free(first->ctx, between);
     return s;
 }
 
 /* An axis that keeps its length needs no pass. */
-static peft_status passes(const io_raster *from, const io_scaling *s, const plan *p, void *to)
+static peft_status run_passes(const io_raster *from, const io_scaling *s, const plan *p, void *to)
 {
     bool bytes = p->rounding == IO_TO_BYTE;
+    io_pass horizontal = bytes ? io_horizontal8 : io_horizontal_wide;
+    io_pass vertical = bytes ? io_vertical8 : io_vertical_wide;
     if (s->width == from->width)
-        return (bytes ? io_down8 : io_down_wide)(from, s->part.left, s->part.width, &p->y, 0, p->rounding, to);
+        return vertical(from, s->part.left, s->part.width, &p->y, 0, p->rounding, to);
     if (s->height == from->height)
-        return (bytes ? io_across8 : io_across_wide)(from, s->part.top, s->part.height, &p->x, 0, p->rounding, to);
-    return two_passes(from, p, to);
+        return horizontal(from, s->part.top, s->part.height, &p->x, 0, p->rounding, to);
+    return run_two_passes(from, p, to);
 }
 
 static peft_status check_size(int64_t width, int64_t height)
@@ -73,25 +77,24 @@ peft_status io_resample(const peft_image *im, const io_scaling *s, io_rounding r
     io_raster from = io_raster_of(im);
     plan p = { .rounding = rounding };
     void *to = NULL;
-    p.down_first = s->order == IO_PILLOW13 && im->height > s->height &&
+    p.vertical_first = s->order == IO_PILLOW13 && im->height > s->height &&
                    im->height - s->height > 2 * (im->width - s->width);
     peft_status status = check_size(s->width, s->height);
     if (status) return status;
-    status = io_taps_make(im->ctx, im->width, s->width, s->part.left, s->part.width, s->filter, &p.x);
-    if (!status) status = io_taps_make(im->ctx, im->height, s->height, s->part.top, s->part.height, s->filter, &p.y);
-    if (!status && !(to = samples(im->ctx, s->part.width, s->part.height, im->channels, rounding)))
+    status = io_weights_make(im->ctx, im->width, s->width, s->part.left, s->part.width, s->filter, &p.x);
+    if (!status) status = io_weights_make(im->ctx, im->height, s->height, s->part.top, s->part.height, s->filter, &p.y);
+    if (!status && !(to = alloc_samples(im->ctx, s->part.width, s->part.height, im->channels, rounding)))
         status = io_nomem("resize");
-    if (!status) status = passes(&from, s, &p, to);
-    io_taps_free(&p.x);
-    io_taps_free(&p.y);
+    if (!status) status = run_passes(&from, s, &p, to);
+    io_weights_free(&p.x);
+    io_weights_free(&p.y);
     if (status) peft_sys_free(im->ctx, to);
     else *out = to;
     return status;
 }
 
-/* Writes the n results of the passes (bytes, or rounded doubles) to the samples of to. 16-bit samples are clipped to
- * the range of their type. */
-static void store(const void *data, int64_t n, peft_image *to)
+/* Writes n results of io_resample, bytes or doubles, to the samples of `to`; clips those of 16-bit types. */
+static void store_samples(const void *data, int64_t n, peft_image *to)
 {
     const double *from = data, lo = io_types[to->type].lowest, hi = io_types[to->type].highest;
     if (to->type == IO_U8) {
@@ -113,23 +116,23 @@ peft_status io_resize(const peft_image *im, const io_scaling *s, peft_image **ou
     peft_status status = check_size(s->width, s->height);
     if (status) return status;
     if (s->width == im->width && s->height == im->height) {
-        bool all = part->width == im->width && part->height == im->height;
-        if (!all) return peft_image_crop(im, part->left, part->top, part->width, part->height, out);
+        bool whole = part->width == im->width && part->height == im->height;
+        if (!whole) return peft_image_crop(im, part->left, part->top, part->width, part->height, out);
         *out = io_image_retain(im);
         return PEFT_OK;
     }
     status = io_resample(im, s, rounding[im->type], &data);
     if (status) return status;
     if (!(status = io_image_like(im, part->width, part->height, im->channels, &to))) {
-        store(data, part->width * part->height * im->channels, to);
+        store_samples(data, part->width * part->height * im->channels, to);
         *out = to;
     }
     peft_sys_free(im->ctx, data);
     return status;
 }
 
-/* The part of [start, start + length) inside [0, size). */
-static void inside(int64_t *start, int64_t *length, int64_t size)
+/* Cuts the range [start, start + length) to what lies in [0, size). */
+static void clip_range(int64_t *start, int64_t *length, int64_t size)
 {
     int64_t end = *start + *length < size ? *start + *length : size;
     if (*start < 0) *start = 0;
@@ -138,19 +141,19 @@ static void inside(int64_t *start, int64_t *length, int64_t size)
 
 peft_status io_resize_crop(const peft_image *im, const io_scaling *s, peft_image **out)
 {
-    io_scaling small = *s;
-    peft_image *next;
-    inside(&small.part.left, &small.part.width, s->width);
-    inside(&small.part.top, &small.part.height, s->height);
-    peft_status status = io_resize(im, &small, &next);
+    io_scaling clipped = *s;                                  /* its part is s->part without what lies outside */
+    peft_image *inside;
+    clip_range(&clipped.part.left, &clipped.part.width, s->width);
+    clip_range(&clipped.part.top, &clipped.part.height, s->height);
+    peft_status status = io_resize(im, &clipped, &inside);
     if (status) return status;
-    if (small.part.width == s->part.width && small.part.height == s->part.height) {
-        *out = next;
+    if (clipped.part.width == s->part.width && clipped.part.height == s->part.height) {
+        *out = inside;
         return PEFT_OK;
     }
-    status = peft_image_crop(next, s->part.left - small.part.left, s->part.top - small.part.top, s->part.width,
+    status = peft_image_crop(inside, s->part.left - clipped.part.left, s->part.top - clipped.part.top, s->part.width,
                              s->part.height, out);
-    peft_image_free(next);
+    peft_image_free(inside);
     return status;
 }
 

@@ -1,79 +1,84 @@
 /* SPDX-License-Identifier: Apache-2.0
- * resize8.c -- the passes over 8-bit samples: weights in fixed point with 22 fractional bits, sums of 32 bits, results
- * rounded to 8 bits after each pass, as in Pillow. */
+ * resize8.c -- the passes over 8-bit samples, as in Pillow: weights are int32 in units of 2^-22, sums are int32, and
+ * each pass rounds its results to 8 bits. */
 #include "io/image/resize.h"
 
-enum { DIGITS = 32 - 8 - 2 };                                 /* 8 bits of a sample; 2 for overshoot and sign */
+/* Fractional bits of a weight: of the 32 bits of a sum, 8 hold the sample, one the sign and one what exceeds 255. */
+enum { FRACTION_BITS = 32 - 8 - 2, HALF = 1 << (FRACTION_BITS - 1) };
 
-static int32_t *fixed_weights(const io_taps *t)
+/* w->weight in fixed point, rounded; the caller frees it. NULL: no memory. */
+static int32_t *fixed_point(const io_weights *w)
 {
-    int64_t n = t->size * t->most;
-    int32_t *w = io_alloc(t->ctx, n, sizeof *w);
-    for (int64_t i = 0; w && i < n; i++) {
-        double v = t->weight[i] * (1 << DIGITS);
-        w[i] = (int32_t)(v < 0 ? v - 0.5 : v + 0.5);
+    int64_t n = w->size * w->stride;
+    int32_t *fixed = io_alloc(w->ctx, n, sizeof *fixed);
+    for (int64_t i = 0; fixed && i < n; i++) {
+        double v = w->weight[i] * (1 << FRACTION_BITS);
+        fixed[i] = (int32_t)(v < 0 ? v - 0.5 : v + 0.5);
     }
-    return w;
+    return fixed;
 }
 
-static uint8_t clip(int32_t sum)
+/* The sample of a sum that began with HALF, which rounds it to nearest. */
+static uint8_t to_sample(int32_t sum)
 {
-    int32_t v = sum >> DIGITS;
+    int32_t v = sum >> FRACTION_BITS;
     return (uint8_t)(v < 0 ? 0 : v > 255 ? 255 : v);
 }
 
-/* One row [width, channels], whose first pixel is at position base, to [t->size, channels]. channels is a constant in
- * each call, so that the compiler makes a loop for each of them. */
-static inline void across(const uint8_t *from, uint8_t *to, const int channels, const io_taps *t, int64_t base,
-                          const int32_t *weight)
+/* Resamples one row [width, channels], whose first pixel lies at position origin, to [w->size, channels]. channels is a
+ * constant in each call, so that the compiler makes a loop for each number of channels. */
+static inline void resample_row(const uint8_t *from, uint8_t *to, const int channels, const io_weights *w,
+                                int64_t origin, const int32_t *fixed)
 {
-    for (int64_t x = 0; x < t->size; x++, to += channels) {
-        const int32_t *w = weight + x * t->most, count = (int32_t)t->count[x];
-        const uint8_t *p = from + (t->first[x] - base) * channels;
-        int32_t sum[3] = { 1 << (DIGITS - 1), 1 << (DIGITS - 1), 1 << (DIGITS - 1) };
-        for (int32_t k = 0; k < count; k++, p += channels)
-            for (int c = 0; c < channels; c++) sum[c] += p[c] * w[k];
-        for (int c = 0; c < channels; c++) to[c] = clip(sum[c]);
+    for (int64_t x = 0; x < w->size; x++, to += channels) {
+        const int32_t *weight = fixed + x * w->stride, count = (int32_t)w->count[x];
+        const uint8_t *pixel = from + (w->first[x] - origin) * channels;
+        int32_t sum[3] = { HALF, HALF, HALF };
+        for (int32_t k = 0; k < count; k++, pixel += channels)
+            for (int c = 0; c < channels; c++) sum[c] += pixel[c] * weight[k];
+        for (int c = 0; c < channels; c++) to[c] = to_sample(sum[c]);
     }
 }
 
-peft_status io_across8(const io_raster *from, int64_t start, int64_t length, const io_taps *t, int64_t base,
-                       io_rounding rounding, void *to)
+peft_status io_horizontal8(const io_raster *from, int64_t start, int64_t length, const io_weights *w, int64_t origin,
+                           io_rounding rounding, void *to)
 {
     (void)rounding;
-    int64_t row = from->width * from->channels;
-    const uint8_t *p = (const uint8_t *)from->data + start * row;
-    uint8_t *q = to;
-    int32_t *weight = fixed_weights(t);
-    if (!weight) return io_nomem("resize");
-    for (int64_t y = 0; y < length; y++, p += row, q += t->size * from->channels)
-        if (from->channels == 1) across(p, q, 1, t, base, weight);
-        else across(p, q, 3, t, base, weight);
-    peft_sys_free(t->ctx, weight);
+    int64_t row_size = from->width * from->channels;
+    const uint8_t *row = (const uint8_t *)from->data + start * row_size;
+    uint8_t *result = to;
+    int32_t *fixed = fixed_point(w);
+    if (!fixed) return io_nomem("resize");
+    for (int64_t y = 0; y < length; y++, row += row_size, result += w->size * from->channels)
+        if (from->channels == 1) resample_row(row, result, 1, w, origin, fixed);
+        else resample_row(row, result, 3, w, origin, fixed);
+    peft_sys_free(w->ctx, fixed);
     return PEFT_OK;
 }
 
-/* n samples of one result row from count source rows, which begin row samples apart; sums [n] is scratch. */
-static void down(const uint8_t *from, int64_t row, uint8_t *to, int64_t n, int64_t count, const int32_t *w,
-                 int32_t *sums)
+/* Makes n samples of one result row: the sum of count input rows, times weight [count]. An input row begins row_size
+ * samples after the one above it; sums [n] is scratch. */
+static void sum_rows(const uint8_t *from, int64_t row_size, uint8_t *to, int64_t n, int64_t count,
+                     const int32_t *weight, int32_t *sums)
 {
-    for (int64_t i = 0; i < n; i++) sums[i] = 1 << (DIGITS - 1);
-    for (int64_t k = 0; k < count; k++, from += row)
-        for (int64_t i = 0; i < n; i++) sums[i] += from[i] * w[k];
-    for (int64_t i = 0; i < n; i++) to[i] = clip(sums[i]);
+    for (int64_t i = 0; i < n; i++) sums[i] = HALF;
+    for (int64_t k = 0; k < count; k++, from += row_size)
+        for (int64_t i = 0; i < n; i++) sums[i] += from[i] * weight[k];
+    for (int64_t i = 0; i < n; i++) to[i] = to_sample(sums[i]);
 }
 
-peft_status io_down8(const io_raster *from, int64_t start, int64_t length, const io_taps *t, int64_t base,
-                     io_rounding rounding, void *to)
+peft_status io_vertical8(const io_raster *from, int64_t start, int64_t length, const io_weights *w, int64_t origin,
+                         io_rounding rounding, void *to)
 {
     (void)rounding;
-    int64_t row = from->width * from->channels, n = length * from->channels;
-    const uint8_t *p = (const uint8_t *)from->data + start * from->channels;
-    int32_t *weight = fixed_weights(t), *sums = io_alloc(t->ctx, n, sizeof *sums);
-    bool fits = weight && sums;
-    for (int64_t y = 0; fits && y < t->size; y++)
-        down(p + (t->first[y] - base) * row, row, (uint8_t *)to + y * n, n, t->count[y], weight + y * t->most, sums);
-    peft_sys_free(t->ctx, weight);
-    peft_sys_free(t->ctx, sums);
-    return fits ? PEFT_OK : io_nomem("resize");
+    int64_t row_size = from->width * from->channels, n = length * from->channels;
+    const uint8_t *first_row = (const uint8_t *)from->data + start * from->channels;
+    int32_t *fixed = fixed_point(w), *sums = io_alloc(w->ctx, n, sizeof *sums);
+    bool allocated = fixed && sums;
+    for (int64_t y = 0; allocated && y < w->size; y++)
+        sum_rows(first_row + (w->first[y] - origin) * row_size, row_size, (uint8_t *)to + y * n, n, w->count[y],
+                 fixed + y * w->stride, sums);
+    peft_sys_free(w->ctx, fixed);
+    peft_sys_free(w->ctx, sums);
+    return allocated ? PEFT_OK : io_nomem("resize");
 }
