@@ -1,19 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0
- * recipe.h -- io_recipe: the settings of a transform (recipe.def) as a struct, read from text and printed as text. */
+ * recipe.h -- io_recipe: the settings of a transform (recipe.def) as a struct, read from text and printed as text. The
+ * steps of a transform read it. */
 #ifndef IO_RECIPE_H
 #define IO_RECIPE_H
 #include "io/image/resize.h"
 
-/* The values of the settings resize, crop_offset, alpha, pad_mode and erase_fill: indices into their words, in the
- * order of recipe.def. */
+/* The values of settings that are given by a word: resize, crop_offset, alpha, pad_mode and erase_fill. Each value is
+ * an index into the setting's words, in the order of recipe.def. */
 enum { IO_SQUASH, IO_SHORTER, IO_NONE, IO_LONGEST, IO_LONGEST_MEAN };
 enum { IO_CROP_ROUND, IO_CROP_FLOOR };
 enum { IO_ALPHA_DROP, IO_ALPHA_WHITE };
 enum { IO_PAD_ZERO, IO_PAD_REFLECT };
 enum { IO_ERASE_MEAN, IO_ERASE_RANDOM, IO_ERASE_UNIFORM };
 
-/* The kinds of settings: the C type of each, and its letter in a peft_opt_key. A WORD is an index into the setting's
- * words; that of interpolation is an io_filter, that of resize_order an io_order. */
+/* The kinds of settings in recipe.def: the C type of each, and its letter in a peft_opt_key (peft/sys/option.h). The
+ * WORD of interpolation is an io_filter, that of resize_order an io_order. */
 typedef int64_t  io_setting_WHOLE;
 typedef double   io_setting_REAL;
 typedef double   io_setting_PAIR[2];
@@ -31,16 +32,16 @@ typedef struct io_recipe {
 #undef IO_SETTING
 } io_recipe;
 
-/* Sets *r to the defaults, overwrites the settings that base gives, then those that text gives; both may be NULL.
- * PEFT_E_OPTION: a setting that is unknown, out of bounds, or in conflict with another. */
+/* Sets *r to the defaults, then overwrites the settings that base gives, then those that text gives. Both may be NULL.
+ * PEFT_E_OPTION: a setting that is unknown, out of bounds, or does not go with another. */
 peft_status io_recipe_parse(const char *base, const char *text, io_recipe *r);
-/* All settings as text in memory of ctx, in the order of recipe.def. */
+/* Prints all settings, in the order of recipe.def, to memory of ctx, which the caller frees. */
 peft_status io_recipe_print(peft_context *ctx, const io_recipe *r, char **text);
 
-/* (sample / full - mean) / std of channel c, computed in double and rounded once. full: the largest sample of the
- * type. */
-static inline float io_normal(const io_recipe *r, int c, double sample, double full)
+/* The network input for a sample of channel c: (sample / largest - mean) / std, computed in double and rounded once.
+ * largest: the largest sample of the type, such as 255. */
+static inline float io_normalise(const io_recipe *r, int c, double sample, double largest)
 {
-    return (float)((sample / full - r->mean[c]) / r->std[c]);
+    return (float)((sample / largest - r->mean[c]) / r->std[c]);
 }
 #endif

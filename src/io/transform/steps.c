@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * steps.c -- the table of steps, and running all of them. */
+ * steps.c -- the table of the steps in steps.def, and the functions that run them (transform.c calls these). */
 #include "io/transform/steps.h"
 
 static const io_step *const steps[] = {

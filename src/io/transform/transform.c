@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * transform.c -- applies a preprocessing that a text describes: from an image to floats [3, size, size]. */
+ * transform.c -- peft_transform: made from a text of settings; turns an image into network input [3, size, size]. */
 #include "io/transform/transform.h"
 #include "io/transform/steps.h"
 
@@ -35,18 +35,20 @@ void peft_transform_free(peft_transform *t)
 const char *peft_transform_text(const peft_transform *t) { return t ? t->text : NULL; }
 int64_t     peft_transform_size(const peft_transform *t) { return t ? t->recipe.size : 0; }
 
-/* [height, width, channels] samples to [3, height, width] floats; 8-bit samples go through a table. */
+/* Turns samples [height, width, channels] into network input [3, height, width]; grey is repeated three times. 8-bit
+ * samples are looked up in a table. */
 static void normalise(const io_recipe *r, const peft_image *im, float *out)
 {
-    int64_t pixels = im->width * im->height, step = im->channels;
+    int64_t pixels = im->width * im->height, channels = im->channels;
     for (int c = 0; c < 3; c++, out += pixels) {
-        int64_t from = step == 3 ? c : 0;
-        const uint16_t *wide = (const uint16_t *)im->pixels + from;
-        const uint8_t *narrow = (const uint8_t *)im->pixels + from;
+        int64_t channel = channels == 3 ? c : 0;
+        const uint16_t *samples16 = (const uint16_t *)im->pixels + channel;
+        const uint8_t *samples8 = (const uint8_t *)im->pixels + channel;
         float table[256];
-        for (int v = 0; v < 256; v++) table[v] = io_normal(r, c, v, 255);
+        for (int v = 0; v < 256; v++) table[v] = io_normalise(r, c, v, 255);
         for (int64_t i = 0; i < pixels; i++)
-            out[i] = im->type == IO_U8 ? table[narrow[i * step]] : io_normal(r, c, wide[i * step], 65535);
+            out[i] = im->type == IO_U8 ? table[samples8[i * channels]]
+                                       : io_normalise(r, c, samples16[i * channels], 65535);
     }
 }
 
@@ -61,31 +63,31 @@ static peft_status apply(const io_run *run, const peft_image *im, float *out)
     return PEFT_OK;
 }
 
-static peft_status check(const peft_transform *t, const peft_image *im, const float *out)
+static peft_status check_arguments(const peft_transform *t, const peft_image *im, const float *out)
 {
     if (t && im && out) return PEFT_OK;
     return io_fail(PEFT_E_INVALID, "transform: %s is NULL", !t ? "transform" : !im ? "image" : "out");
 }
 
-static io_run run_of(const peft_transform *t)
+static io_run evaluation_run(const peft_transform *t)
 {
     return (io_run){ .ctx = t->ctx, .recipe = &t->recipe, .warned = &((peft_transform *)t)->warned };
 }
 
 peft_status peft_transform_apply(const peft_transform *t, const peft_image *im, float *out)
 {
-    peft_status s = check(t, im, out);
+    peft_status s = check_arguments(t, im, out);
     if (s) return s;
-    const io_run run = run_of(t);
+    const io_run run = evaluation_run(t);
     return apply(&run, im, out);
 }
 
 peft_status peft_transform_apply_train(const peft_transform *t, const peft_image *im, uint64_t seed, int64_t epoch,
                                        int64_t sample, float *out)
 {
-    peft_status s = check(t, im, out);
+    peft_status s = check_arguments(t, im, out);
     if (s) return s;
-    io_run run = run_of(t);
+    io_run run = evaluation_run(t);
     run.training = true;
     run.seed = seed;
     run.epoch = epoch;

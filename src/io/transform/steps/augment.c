@@ -1,15 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0
  * augment.c -- the steps random_crop, shift, flip and erase: augmentations that move pixels, or overwrite a box of the
- * normalised input. */
+ * normalised input. They follow RandomResizedCrop, RandomCrop with padding, RandomHorizontalFlip and RandomErasing of
+ * torchvision. */
 #include "io/transform/steps.h"
 #include <math.h>
 
 typedef struct box { int64_t left, top, width, height; } box;
 
-/* Ten draws of area (uniform in scale) and shape (width / height, log-uniform in ratio); false: none fitted inside.
- * smaller: both sides must be smaller than the whole, as RandomErasing of torchvision asks. */
-static bool random_box(int64_t width, int64_t height, const double *scale, const double *ratio, bool smaller,
-                       io_rng *g, box *out)
+/* Draws a box inside width x height: its area over the whole one uniform in scale[0]..scale[1], its width / height
+ * log-uniform in ratio[0]..ratio[1]. false: none of ten draws fitted. smaller: both sides must be smaller than the
+ * whole ones, as RandomErasing of torchvision requires. */
+static bool draw_box(int64_t width, int64_t height, const double scale[2], const double ratio[2], bool smaller,
+                     io_rng *g, box *out)
 {
     double area = (double)width * (double)height, low = log(ratio[0]), high = log(ratio[1]);
     for (int draw = 0; draw < 10; draw++) {
@@ -24,7 +26,7 @@ static bool random_box(int64_t width, int64_t height, const double *scale, const
     return false;
 }
 
-/* The largest centred box of an allowed shape, for when no draw fitted. */
+/* The largest centred box whose width / height is in r->ratio, for images in which no drawn box fits. */
 static box centred_box(const io_recipe *r, const peft_image *im)
 {
     double shape = (double)im->width / (double)im->height;
@@ -38,12 +40,12 @@ static box centred_box(const io_recipe *r, const peft_image *im)
     return b;
 }
 
-static peft_status crop(const io_run *run, peft_image **im)
+static peft_status random_crop(const io_run *run, peft_image **im)
 {
     const io_recipe *r = run->recipe;
     io_rng g = io_run_rng(run, IO_RNG_CROP);
     box b;
-    if (!random_box((*im)->width, (*im)->height, r->scale, r->ratio, false, &g, &b)) b = centred_box(r, *im);
+    if (!draw_box((*im)->width, (*im)->height, r->scale, r->ratio, false, &g, &b)) b = centred_box(r, *im);
     peft_image *next = NULL;
     peft_status s = io_replace(peft_image_crop(*im, b.left, b.top, b.width, b.height, &next), &next, im);
     if (s) return s;
@@ -51,26 +53,26 @@ static peft_status crop(const io_run *run, peft_image **im)
     return io_replace(io_resize(*im, &square, &next), &next, im);
 }
 
-/* Which pixel of an axis of this size appears at position i when the axis is mirrored at both ends without repeating
- * the end pixels: for size 3, positions -2..4 show 2 1 0 1 2 1 0. */
+/* The pixel that lies at position i of an axis of `size` pixels, which is continued by mirror images at both ends
+ * without repeating the end pixels: for size 3, positions -2..4 hold pixels 2 1 0 1 2 1 0. */
 static int64_t mirrored(int64_t i, int64_t size)
 {
-    int64_t period = size > 1 ? 2 * (size - 1) : 1, at = (i % period + period) % period;
-    return at < size ? at : period - at;
+    int64_t period = size > 1 ? 2 * (size - 1) : 1, phase = (i % period + period) % period;
+    return phase < size ? phase : period - phase;
 }
 
-/* The image shifted by left and top; pixels that come from outside are those of the mirrored image. */
+/* Pixel (x, y) of the result is pixel (left + x, top + y) of im; outside im that of its mirror image. */
 static peft_status shift_mirrored(const peft_image *im, int64_t left, int64_t top, peft_image **out)
 {
     peft_image *to;
     peft_status s = io_image_like(im, im->width, im->height, im->channels, &to);
     if (s) return s;
     size_t pixel = io_image_pixel(im), row = io_image_row(im);
-    uint8_t *at = (uint8_t *)to->pixels;
+    uint8_t *target = (uint8_t *)to->pixels;
     for (int64_t y = 0; y < im->height; y++) {
         const uint8_t *from = (const uint8_t *)im->pixels + (size_t)mirrored(top + y, im->height) * row;
-        for (int64_t x = 0; x < im->width; x++, at += pixel)
-            memcpy(at, from + (size_t)mirrored(left + x, im->width) * pixel, pixel);
+        for (int64_t x = 0; x < im->width; x++, target += pixel)
+            memcpy(target, from + (size_t)mirrored(left + x, im->width) * pixel, pixel);
     }
     *out = to;
     return PEFT_OK;
@@ -97,34 +99,34 @@ static peft_status flip(const io_run *run, peft_image **im)
 }
 
 /* A draw from the normal distribution, by the method of Box and Muller. */
-static double normal(io_rng *g)
+static double draw_normal(io_rng *g)
 {
     double radius = sqrt(-2 * log(1 - io_rng_uniform(g, 0, 1)));
     return radius * cos(2 * M_PI * io_rng_uniform(g, 0, 1));
 }
 
-/* The value that an erased sample of channel c gets. */
-static float erased(const io_recipe *r, int c, io_rng *g)
+/* The input that an erased pixel gets in channel c. */
+static float erased_value(const io_recipe *r, int c, io_rng *g)
 {
     switch (r->erase_fill) {
-    case IO_ERASE_RANDOM: return (float)normal(g);
-    case IO_ERASE_UNIFORM: return io_normal(r, c, (double)io_rng_below(g, 256), 255);
-    default: return 0;
+    case IO_ERASE_RANDOM: return (float)draw_normal(g);
+    case IO_ERASE_UNIFORM: return io_normalise(r, c, (double)io_rng_below(g, 256), 255);
+    default: return 0;                                        /* the mean colour after normalisation */
     }
 }
 
-static void erase(const io_run *run, float *out)
+static void erase(const io_run *run, float *input)
 {
     const io_recipe *r = run->recipe;
     io_rng g = io_run_rng(run, IO_RNG_ERASE);
     const double ratio[2] = { 1 / r->erase_ratio[1], 1 / r->erase_ratio[0] };            /* width / height */
     box b;
     if (io_rng_uniform(&g, 0, 1) >= r->erase) return;
-    if (!random_box(r->size, r->size, r->erase_area, ratio, true, &g, &b)) return;
+    if (!draw_box(r->size, r->size, r->erase_area, ratio, true, &g, &b)) return;
     for (int c = 0; c < 3; c++)
         for (int64_t y = b.top; y < b.top + b.height; y++)
             for (int64_t x = b.left; x < b.left + b.width; x++)
-                out[(c * r->size + y) * r->size + x] = erased(r, c, &g);
+                input[(c * r->size + y) * r->size + x] = erased_value(r, c, &g);
 }
 
 static bool wants_crop(const io_recipe *r, bool training) { return training && r->random_crop; }
@@ -132,7 +134,7 @@ static bool wants_shift(const io_recipe *r, bool training) { return training && 
 static bool wants_flip(const io_recipe *r, bool training) { return training && r->flip > 0; }
 static bool wants_erase(const io_recipe *r, bool training) { return training && r->erase > 0; }
 
-const io_step io_step_random_crop = { .random = true, .wanted = wants_crop, .apply = crop };
+const io_step io_step_random_crop = { .random = true, .wanted = wants_crop, .apply = random_crop };
 const io_step io_step_shift = { .random = true, .wanted = wants_shift, .apply = shift };
 const io_step io_step_flip = { .random = true, .wanted = wants_flip, .apply = flip };
 const io_step io_step_erase = { .random = true, .wanted = wants_erase, .finish = erase };

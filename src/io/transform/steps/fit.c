@@ -1,20 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0
- * fit.c -- the step fit: resize and centre crop to size x size. */
+ * fit.c -- the step fit: resizes the image and takes the centre of size x size pixels; in training random_crop
+ * (augment.c) may take its place. */
 #include "io/transform/steps.h"
 #include <math.h>
 
 static bool wanted(const io_recipe *r, bool training) { return !training || !r->random_crop; }
 
-/* The longer side becomes size, the other one is rounded half to even, as by ResizeKeepRatio of timm and open_clip. */
+/* The longer side becomes size, the other one is in proportion, rounded half to even, as in ResizeKeepRatio of timm and
+ * open_clip. */
 static void longest_size(const peft_image *im, int64_t size, int64_t *width, int64_t *height)
 {
-    const double across = (double)im->width / (double)size, down = (double)im->height / (double)size;
-    const double ratio = across > down ? across : down;
+    const double ratio_x = (double)im->width / (double)size, ratio_y = (double)im->height / (double)size;
+    const double ratio = ratio_x > ratio_y ? ratio_x : ratio_y;
     *width = (int64_t)fmax(1, nearbyint((double)im->width / ratio));
     *height = (int64_t)fmax(1, nearbyint((double)im->height / ratio));
 }
 
-/* The image's size before the crop. */
+/* The size of the resized image, from which the centre is taken. */
 static void resized_size(const io_recipe *r, const peft_image *im, int64_t *width, int64_t *height)
 {
     int64_t side = (int64_t)floor((double)r->size / r->crop_pct);
@@ -24,22 +26,22 @@ static void resized_size(const io_recipe *r, const peft_image *im, int64_t *widt
     case IO_LONGEST:
     case IO_LONGEST_MEAN: longest_size(im, side, width, height); return;
     case IO_NONE: *width = im->width, *height = im->height; return;
-    default:
+    default:                                                  /* resize=N or HxW */
         if (!r->resize.width) io_shorter_size(im, r->resize.height, width, height);
         else *width = r->resize.width, *height = r->resize.height;
     }
 }
 
-/* Sets the pixels of im outside of the resized image to the mean colour, rounded half to even. A grey image becomes RGB
- * where the means of the channels differ. */
+/* im: the crop that s has made, which reaches beyond the resized image. Copies it with the mean colour, rounded half to
+ * even, in the pixels outside of the resized image. A grey image becomes RGB where the means of the channels differ. */
 static peft_status fill_border(const io_recipe *r, const io_scaling *s, const peft_image *im, peft_image **out)
 {
-    const double full = io_types[im->type].highest;
+    const double largest = io_types[im->type].highest;
     const int64_t left = -s->part.left, top = -s->part.top;
     int channels = im->channels;
     int64_t mean[3];
     peft_image *to;
-    for (int c = 0; c < 3; c++) mean[c] = (int64_t)fmin(full, fmax(0, nearbyint(full * r->mean[c])));
+    for (int c = 0; c < 3; c++) mean[c] = (int64_t)fmin(largest, fmax(0, nearbyint(largest * r->mean[c])));
     if (mean[0] != mean[1] || mean[0] != mean[2]) channels = 3;
     peft_status status = io_image_like(im, im->width, im->height, channels, &to);
     if (status) return status;
@@ -47,8 +49,8 @@ static peft_status fill_border(const io_recipe *r, const io_scaling *s, const pe
         const int64_t x = i % im->width, y = i / im->width;
         const bool inside = x >= left && x < left + s->width && y >= top && y < top + s->height;
         for (int c = 0; c < channels; c++) {
-            const int64_t from = i * im->channels + (im->channels == 3 ? c : 0);
-            io_set_sample(to, i * channels + c, inside ? io_sample(im, from) : mean[c]);
+            const int64_t source = i * im->channels + (im->channels == 3 ? c : 0);
+            io_set_sample(to, i * channels + c, inside ? io_sample(im, source) : mean[c]);
         }
     }
     *out = to;
@@ -59,11 +61,11 @@ static peft_status fit(const io_run *run, peft_image **im)
 {
     const io_recipe *r = run->recipe;
     io_scaling s = { .filter = (io_filter)r->interpolation, .order = (io_order)r->resize_order };
-    bool even = r->crop_offset == IO_CROP_ROUND;
+    bool round_even = r->crop_offset == IO_CROP_ROUND;
     peft_image *next = NULL;
     resized_size(r, *im, &s.width, &s.height);
-    s.part = (io_part){ io_centre_offset(s.width, r->size, even), io_centre_offset(s.height, r->size, even), r->size,
-                        r->size };
+    s.part = (io_part){ io_centre_offset(s.width, r->size, round_even), io_centre_offset(s.height, r->size, round_even),
+                        r->size, r->size };
     peft_status status = io_replace(io_resize_crop(*im, &s, &next), &next, im);
     if (status || r->resize.word != IO_LONGEST_MEAN || (s.width >= r->size && s.height >= r->size)) return status;
     return io_replace(fill_border(r, &s, *im, &next), &next, im);

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
- * percentile.c -- percentiles of an image's samples, exact and in linear time, by radix selection. Each sample has a
- * 32-bit key; keys have the order of the samples. A histogram of the upper 16 bits of all keys tells which upper half
- * the wanted rank has; a histogram of the lower 16 bits of the keys with that upper half gives the sample. */
+ * percentile.c -- exact percentiles of an image's values in linear time, by radix selection. Every sample has a 32-bit
+ * key; keys have the order of the samples. To find the sample of a rank, a histogram of the upper 16 bits of all keys
+ * gives its upper half, then a histogram of the lower 16 bits of the keys with this upper half gives the rest. */
 #include "io/transform/steps/percentile.h"
 #include <math.h>
 
 enum { BINS = 1 << 16 };
 
-/* The key of sample i: a larger sample has a larger key. */
+/* The key of sample i: a larger sample has a larger key. The bits of positive floats have the order of the floats,
+ * those of negative ones the reverse; so the sign bit of the former is set, and all bits of the latter are inverted. */
 static uint32_t key_of(const peft_image *im, int64_t i)
 {
     uint32_t bits;
@@ -16,7 +17,7 @@ static uint32_t key_of(const peft_image *im, int64_t i)
     return bits & 1u << 31 ? ~bits : bits | 1u << 31;
 }
 
-/* The value, after the rescale, of the sample with this key. */
+/* The value (slope * sample + intercept) of the sample with this key. */
 static double value_of(const peft_image *im, uint32_t key)
 {
     float v;
@@ -25,8 +26,8 @@ static double value_of(const peft_image *im, uint32_t key)
     return im->slope * (im->type == IO_F32 ? (double)v : (double)key + INT16_MIN) + im->intercept;
 }
 
-/* upper < 0: count [BINS] becomes the histogram of the upper halves of all keys. Else: the histogram of the lower
- * halves of the keys with this upper half. */
+/* Makes a histogram in count [BINS]. upper < 0: of the upper halves of all keys; else: of the lower halves of the keys
+ * that have this upper half. */
 static void count_keys(const peft_image *im, int64_t upper, int64_t *count)
 {
     const int64_t n = im->width * im->height * im->channels;
@@ -41,14 +42,14 @@ static void count_keys(const peft_image *im, int64_t upper, int64_t *count)
 /* The bin of a histogram that holds the sample of this rank; *rank becomes the sample's rank inside the bin. */
 static int64_t bin_of_rank(const int64_t *count, int64_t *rank)
 {
-    int64_t k = 0;
-    for (; *rank >= count[k]; k++) *rank -= count[k];
-    return k;
+    int64_t bin = 0;
+    for (; *rank >= count[bin]; bin++) *rank -= count[bin];
+    return bin;
 }
 
-/* Histograms of the upper halves of all keys, and of the lower halves of the keys with upper half `counted` (-1: lower
- * is not filled yet). */
-typedef struct histograms { int64_t upper[BINS], lower[BINS], counted; } histograms;
+/* Histograms of the upper halves of all keys, and of the lower halves of the keys whose upper half is lower_of (-1:
+ * lower is not filled yet). */
+typedef struct histograms { int64_t upper[BINS], lower[BINS], lower_of; } histograms;
 
 /* The value of this rank among all values of im; rank 0 is the smallest. A negative slope reverses the order of the
  * samples. */
@@ -56,15 +57,15 @@ static double value_at_rank(const peft_image *im, histograms *h, int64_t rank)
 {
     if (im->slope < 0) rank = im->width * im->height * im->channels - 1 - rank;
     const int64_t upper = bin_of_rank(h->upper, &rank);
-    if (upper != h->counted) count_keys(im, upper, h->lower);
-    h->counted = upper;
+    if (upper != h->lower_of) count_keys(im, upper, h->lower);
+    h->lower_of = upper;
     return value_of(im, (uint32_t)(upper << 16 | bin_of_rank(h->lower, &rank)));
 }
 
-/* Linear interpolation as numpy does it: from the nearer end, so that share 0 and 1 give low and high exactly. */
-static double interpolate(double low, double high, double share)
+/* Linear interpolation as in numpy: from the nearer end, so that fraction 0 and 1 give low and high exactly. */
+static double interpolate(double low, double high, double fraction)
 {
-    return share < 0.5 ? low + (high - low) * share : high - (high - low) * (1 - share);
+    return fraction < 0.5 ? low + (high - low) * fraction : high - (high - low) * (1 - fraction);
 }
 
 peft_status io_percentiles(const peft_image *im, const double percent[2], double out[2])
@@ -72,13 +73,13 @@ peft_status io_percentiles(const peft_image *im, const double percent[2], double
     const int64_t last = im->width * im->height * im->channels - 1;
     histograms *h = peft_sys_alloc(im->ctx, sizeof *h);
     if (!h) return io_nomem("percentiles");
-    h->counted = -1;
+    h->lower_of = -1;
     count_keys(im, -1, h->upper);
     for (int k = 0; k < 2; k++) {
-        const double at = (double)last * (percent[k] / 100), whole = floor(at);
+        const double position = (double)last * (percent[k] / 100), whole = floor(position);
         const int64_t rank = (int64_t)whole;
         const double low = value_at_rank(im, h, rank);
-        out[k] = rank < last ? interpolate(low, value_at_rank(im, h, rank + 1), at - whole) : low;
+        out[k] = rank < last ? interpolate(low, value_at_rank(im, h, rank + 1), position - whole) : low;
     }
     peft_sys_free(im->ctx, h);
     return PEFT_OK;

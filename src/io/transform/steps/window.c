@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
- * window.c -- the step range: maps the values between two given ones, or between two percentiles of the image, to 16
- * bits. Signed, floating-point and rescaled images need a range; without one, u8 and u16 images stay as they are. */
+ * window.c -- the step range: maps the values between two bounds (range=lo:hi, or two percentiles of the image) to u16
+ * samples. Signed, floating-point and rescaled images need a range; without one, u8 and u16 images stay as they are. */
 #include "io/transform/steps/percentile.h"
 #include "io/transform/steps.h"
 #include <math.h>
 
-/* Fails for an image that cannot be transformed without a range. */
+/* The error for an image that needs a range where the settings have none. */
 static peft_status needs_range(const peft_image *im)
 {
     if (io_rescaled(im))
@@ -17,22 +17,22 @@ static peft_status needs_range(const peft_image *im)
                    "range=p1:p99, percentiles", im->type == IO_I16 ? "signed" : "floating-point numbers");
 }
 
-/* Refuses a range lo:hi that reaches beyond the values which an image of this integer type can have, such as -1000:400
- * for unsigned samples: it is meant for another kind of image. */
-static peft_status check_values(const peft_image *im, const double end[2])
+/* Refuses a range lo:hi beyond the values that an image of this integer type can have, such as -1000:400 for unsigned
+ * samples: the range is meant for images of another type. */
+static peft_status check_bounds(const peft_image *im, const double bound[2])
 {
-    const double a = im->slope * io_types[im->type].lowest + im->intercept;
+    const double a = im->slope * io_types[im->type].lowest + im->intercept;        /* a > b for a negative slope */
     const double b = im->slope * io_types[im->type].highest + im->intercept;
     const double lowest = a < b ? a : b, highest = a < b ? b : a;
     char text[4][32];
-    if (im->type == IO_F32 || (end[0] >= lowest && end[1] <= highest)) return PEFT_OK;
-    return io_fail(PEFT_E_INVALID, "transform: range=%s:%s, the image's samples are %s%s, in %s..%s",
-                   peft_sys_opt_number(text[0], end[0]), peft_sys_opt_number(text[1], end[1]), io_types[im->type].name,
-                   io_rescaled(im) ? " and rescaled" : "", peft_sys_opt_number(text[2], lowest),
-                   peft_sys_opt_number(text[3], highest));
+    if (im->type == IO_F32 || (bound[0] >= lowest && bound[1] <= highest)) return PEFT_OK;
+    return io_fail(PEFT_E_INVALID, "transform: range=%s:%s, the image's samples are %s%s, in %s..%s; expected a range "
+                   "inside that", peft_sys_opt_number(text[0], bound[0]), peft_sys_opt_number(text[1], bound[1]),
+                   io_types[im->type].name, io_rescaled(im) ? " and rescaled" : "",
+                   peft_sys_opt_number(text[2], lowest), peft_sys_opt_number(text[3], highest));
 }
 
-/* Refuses NaN and infinite samples: NaN maps to no output, and either would falsify the percentiles. */
+/* Refuses NaN and infinite samples: NaN has no place in the range, and both would falsify the percentiles. */
 static peft_status check_finite(const peft_image *im)
 {
     const int64_t n = im->width * im->height * im->channels;
@@ -47,11 +47,11 @@ static peft_status check_finite(const peft_image *im)
     return PEFT_OK;
 }
 
-/* Maps the values end[0]..end[1] to 0..65535 and clips those outside. Where both ends are equal, larger values become
- * 65535 and all others 0. Without a range *out is im, retained. */
-static peft_status windowed(const peft_opt_range *range, const peft_image *im, peft_image **out)
+/* Maps the values bound[0]..bound[1] to samples 0..65535 and clips those outside. Where both bounds are equal, larger
+ * values become 65535 and all others 0. Without a range *out is im itself, retained. */
+static peft_status map_range(const peft_opt_range *range, const peft_image *im, peft_image **out)
 {
-    double end[2] = { range->end[0], range->end[1] };
+    double bound[2] = { range->end[0], range->end[1] };
     peft_image *to;
     if (range->kind == PEFT_RANGE_FULL) {
         if (im->type == IO_I16 || im->type == IO_F32 || io_rescaled(im)) return needs_range(im);
@@ -59,20 +59,20 @@ static peft_status windowed(const peft_opt_range *range, const peft_image *im, p
         return PEFT_OK;
     }
     peft_status s = check_finite(im);
-    if (!s) s = range->kind == PEFT_RANGE_PERCENTILES ? io_percentiles(im, range->end, end) : check_values(im, end);
+    if (!s) s = range->kind == PEFT_RANGE_PERCENTILES ? io_percentiles(im, range->end, bound) : check_bounds(im, bound);
     if (!s) s = io_image_new(im->ctx, im->width, im->height, im->channels, IO_U16, &to);
     if (s) return s;
     for (int64_t i = 0; i < im->width * im->height * im->channels; i++) {
-        const double value = io_value(im, i), v = end[0] < end[1] ? (value - end[0]) / (end[1] - end[0])
-                                                                  : value > end[0];
+        const double value = io_value(im, i);
+        const double v = bound[0] < bound[1] ? (value - bound[0]) / (bound[1] - bound[0]) : value > bound[0];
         io_set_sample(to, i, v <= 0 ? 0 : v >= 1 ? 65535 : (int64_t)(v * 65535 + 0.5));
     }
     *out = to;
     return PEFT_OK;
 }
 
-/* Warns of a u16 image without a range whose largest sample is below 8192, such as 12-bit samples: it would be nearly
- * black. Each transform warns once. */
+/* Warns, once for each transform, of a u16 image whose largest sample is below 8192 where no range is set: it becomes
+ * nearly black. Mostly it holds samples of 12 bits, which need range=0:4095. */
 static void warn_of_dark(const io_run *run, const peft_image *im)
 {
     if (im->type != IO_U16 || io_rescaled(im)) return;
@@ -87,11 +87,11 @@ static void warn_of_dark(const io_run *run, const peft_image *im)
 
 static bool wanted(const io_recipe *r, bool training) { (void)r, (void)training; return true; }
 
-static peft_status window(const io_run *run, peft_image **im)
+static peft_status apply_range(const io_run *run, peft_image **im)
 {
     peft_image *next = NULL;
     warn_of_dark(run, *im);
-    return io_replace(windowed(&run->recipe->range, *im, &next), &next, im);
+    return io_replace(map_range(&run->recipe->range, *im, &next), &next, im);
 }
 
-const io_step io_step_range = { .wanted = wanted, .apply = window };
+const io_step io_step_range = { .wanted = wanted, .apply = apply_range };
