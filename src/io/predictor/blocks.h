@@ -1,15 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
- * blocks.h -- an allocator for the temporary objects of calls that repeat: a block that is given back is kept and
- * serves the next request of the same size. Used by one thread at a time. */
+ * blocks.h -- an allocator that keeps freed blocks and returns them for the next request of the same size, so that a
+ * predictor allocates nothing when calls repeat. Used by one thread at a time. */
 #ifndef IO_BLOCKS_H
 #define IO_BLOCKS_H
 #include "io/io.h"
 
-typedef struct io_block { struct io_block *next; size_t size; } io_block;      /* the beginning of a block that waits */
-typedef struct io_blocks { peft_context *ctx; io_block *waiting; } io_blocks;  /* ctx: whose memory the blocks are */
+/* Written to the beginning of a block while it is free. */
+typedef struct io_block { struct io_block *next; size_t size; } io_block;
+/* The list of free blocks; ctx: from whose allocator the blocks come. */
+typedef struct io_blocks { peft_context *ctx; io_block *free; } io_blocks;
 
-/* A context whose memory comes from b and whose log is that of b->ctx. b must not move or end before the context. */
+/* Creates a context that allocates from b and writes to the log of b->ctx. b must stay at its address until the context
+ * is freed. */
 peft_status io_blocks_context(io_blocks *b, peft_context **out);
-/* Gives the blocks that wait back to b->ctx. */
+/* Frees the blocks in the list. */
 void        io_blocks_trim(io_blocks *b);
 #endif

@@ -1,22 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0
- * create.c -- makes and frees predictors: finds the transform and the link of the session's model. */
+ * create.c -- makes and frees predictors: finds the transform and the link of the session's model, and checks that they
+ * suit the model. */
 #include <peft/sys/session.h>
 #include "io/predictor/predictor.h"
 #include "io/transform/transform.h"
 
-/* The transform that the notes of the model, or else of its backbone, describe. */
+/* Makes the transform that the model's note "preprocess" describes, or, where the model has none, its backbone's. */
 static peft_status find_transform(peft_context *ctx, const peft_model *m, peft_transform **out)
 {
-    const char *own = peft_model_note(m, "preprocess");
-    const char *text = own ? own : peft_backbone_note(peft_model_backbone(m), "preprocess");
+    const char *of_model = peft_model_note(m, "preprocess");
+    const char *text = of_model ? of_model : peft_backbone_note(peft_model_backbone(m), "preprocess");
     if (!text)
-        return io_fail(PEFT_E_NOTFOUND, "predictor: neither the model nor its backbone has a note 'preprocess', so "
-                       "that it is not known how pixels become input; give a transform, or set the note before the "
-                       "model is saved (peft_model_set_note with peft_transform_text)");
+        return io_fail(PEFT_E_NOTFOUND, "predictor: transform is NULL, and neither the model nor its backbone has a "
+                       "note 'preprocess' that describes one; give a transform, or set the note before the model is "
+                       "saved (peft_model_set_note with peft_transform_text)");
     const peft_status s = peft_transform_parse(ctx, text, out);
-    return s ? io_fail_in(s, own ? "the model's note 'preprocess'" : "the backbone's note 'preprocess'") : PEFT_OK;
+    return s ? io_fail_in(s, of_model ? "the model's note 'preprocess'" : "the backbone's note 'preprocess'") : PEFT_OK;
 }
 
+/* The transform must make images of the side that the model takes. */
 static peft_status check_side(const peft_predictor *p)
 {
     const long long size = peft_transform_size(p->transform), side = p->side;
@@ -26,6 +28,7 @@ static peft_status check_side(const peft_predictor *p)
                    side, side, side, size);
 }
 
+/* Reads how logits become probabilities: softmax where the model does not say. */
 static peft_status find_link(const peft_model *m, bool *multi_label)
 {
     const char *link = peft_model_link(m);
@@ -35,7 +38,7 @@ static peft_status find_link(const peft_model *m, bool *multi_label)
                    "sigmoid (several); set the note 'link' (peft_model_set_note)", link);
 }
 
-static peft_status prepare(peft_predictor *p, peft_transform *transform)
+static peft_status init(peft_predictor *p, peft_transform *transform)
 {
     peft_model *m = peft_session_model(p->session);
     p->batch = peft_session_batch(p->session);
@@ -60,7 +63,7 @@ peft_status peft_predictor_create(peft_session *session, peft_transform *transfo
     if (!p) return io_nomem("predictor");
     p->ctx = p->blocks.ctx = peft_sys_context_retain(ctx);
     p->session = peft_sys_session_retain(session);
-    const peft_status s = prepare(p, transform);
+    const peft_status s = init(p, transform);
     if (s) peft_predictor_free(p);
     else *out = p;
     return s;

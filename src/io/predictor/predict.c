@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
- * predict.c -- runs a predictor: checks the caller's tensors, prepares images batch by batch, calls the session. */
+ * predict.c -- the predicting calls of a predictor: check the caller's tensors, transform the images batch by batch,
+ * and run the session. */
 #include <stdio.h>
 #include "io/predictor/predictor.h"
 
-/* The images of one call: pixels [n,h,w,c], or, where that is NULL, n images; and where the predictions go. */
+/* The arguments of one call: pixels [n,h,w,c] or, where that is NULL, n images; out receives logits or
+ * probabilities. */
 typedef struct call {
     const peft_tensor *pixels;
-    int depth;                                                /* of pixels, as in peft_image_from_buffer */
+    int depth;                                                /* of pixels: as for peft_image_from_buffer */
     const peft_image *const *images;
     int64_t n;
     bool probabilities;
@@ -34,43 +36,46 @@ static peft_status check_pixels(const peft_tensor *t, int *depth)
 
 static peft_status check_out(const peft_predictor *p, const call *c)
 {
-    const char *what = c->probabilities ? "probabilities" : "logits";
-    char wanted[160];
-    size_t at = (size_t)snprintf(wanted, sizeof wanted, "[%lld", (long long)c->n);
-    if (!c->out) return io_fail(PEFT_E_INVALID, "predictor: %s is NULL", what);
+    const char *argument = c->probabilities ? "probabilities" : "logits";
+    char expected[160];
+    size_t used = (size_t)snprintf(expected, sizeof expected, "[%lld", (long long)c->n);
+    if (!c->out) return io_fail(PEFT_E_INVALID, "predictor: %s is NULL", argument);
     if (peft_tensor_dtype(c->out) != PEFT_F32)
-        return io_fail(PEFT_E_DTYPE, "predictor: %s have type %d of peft_dtype; expected PEFT_F32", what,
+        return io_fail(PEFT_E_DTYPE, "predictor: %s have type %d of peft_dtype; expected PEFT_F32", argument,
                        (int)peft_tensor_dtype(c->out));
     bool fits = peft_tensor_ndim(c->out) == p->ndim + 1 && peft_tensor_dim(c->out, 0) == c->n;
     for (int i = 0; i < p->ndim; i++) {
         fits = fits && peft_tensor_dim(c->out, i + 1) == p->dim[i];
-        at += (size_t)snprintf(wanted + at, sizeof wanted - at, ", %lld", (long long)p->dim[i]);
+        used += (size_t)snprintf(expected + used, sizeof expected - used, ", %lld", (long long)p->dim[i]);
     }
-    return fits ? PEFT_OK : io_fail(PEFT_E_SHAPE, "predictor: %s have other extents than expected: %s]", what, wanted);
+    return fits ? PEFT_OK
+                : io_fail(PEFT_E_SHAPE, "predictor: %s have other extents than expected: %s]", argument, expected);
 }
 
-/* Image i of the call as an object of p->temporary, in whose memory the transform then works. Blocks that wait are of
- * use for an image of the last one's geometry. */
+/* Makes image i of the call under p->temporary, so that the memory of its transform comes from p->blocks. Where it has
+ * another geometry than the image before it, the free blocks have the wrong sizes and are freed. */
 static peft_status take_image(peft_predictor *p, const call *c, int64_t i, peft_image **out)
 {
     const peft_tensor *t = c->pixels;
     const peft_image *im = t ? NULL : c->images[i];
     if (!t && !im) return io_fail(PEFT_E_INVALID, "predictor: the image is NULL");
-    const io_geometry now = t ? (io_geometry){ peft_tensor_dim(t, 2), peft_tensor_dim(t, 1),
+    const io_geometry geometry = t ? (io_geometry){ peft_tensor_dim(t, 2), peft_tensor_dim(t, 1),
                                                (int)peft_tensor_dim(t, 3), c->depth }
                               : (io_geometry){ im->width, im->height, im->channels, peft_image_depth(im) };
-    if (now.width != p->last.width || now.height != p->last.height || now.channels != p->last.channels ||
-        now.depth != p->last.depth)
+    const io_geometry *last = &p->last_geometry;
+    if (geometry.width != last->width || geometry.height != last->height || geometry.channels != last->channels ||
+        geometry.depth != last->depth)
         io_blocks_trim(&p->blocks);
-    p->last = now;
+    p->last_geometry = geometry;
     if (im) return io_image_copy(p->temporary, im, out);
-    const size_t sample = now.depth == 8 ? 1 : now.depth == PEFT_FLOAT_32 ? 4 : 2;
-    const size_t bytes = (size_t)(now.width * now.height * now.channels) * sample;
-    return peft_image_from_buffer(p->temporary, (const uint8_t *)peft_tensor_cdata(t) + (size_t)i * bytes, now.width,
-                                  now.height, now.channels, now.depth, 0, out);
+    const size_t sample_bytes = geometry.depth == 8 ? 1 : geometry.depth == PEFT_FLOAT_32 ? 4 : 2;
+    const size_t bytes = (size_t)(geometry.width * geometry.height * geometry.channels) * sample_bytes;
+    return peft_image_from_buffer(p->temporary, (const uint8_t *)peft_tensor_cdata(t) + (size_t)i * bytes,
+                                  geometry.width, geometry.height, geometry.channels, geometry.depth, 0, out);
 }
 
-static peft_status prepare(peft_predictor *p, const call *c, int64_t first, int64_t count)
+/* Transforms images first..first + count - 1 of the call into p->input. */
+static peft_status prepare_batch(peft_predictor *p, const call *c, int64_t first, int64_t count)
 {
     float *input = peft_tensor_data(p->input);
     for (int64_t k = 0; k < count; k++) {
@@ -81,50 +86,51 @@ static peft_status prepare(peft_predictor *p, const call *c, int64_t first, int6
             peft_image_free(im);
         }
         if (s) {
-            char which[40];
-            snprintf(which, sizeof which, "image %lld of the call", (long long)(first + k));
-            return io_fail_in(s, which);
+            char place[40];
+            snprintf(place, sizeof place, "image %lld of the call", (long long)(first + k));
+            return io_fail_in(s, place);
         }
     }
     return PEFT_OK;
 }
 
-/* Predicts the first count images of p->input into the rows of c->out from first on. */
-static peft_status run(peft_predictor *p, const call *c, int64_t first, int64_t count)
+/* Runs the session on the first count images of p->input; writes rows first..first + count - 1 of c->out. */
+static peft_status predict_batch(peft_predictor *p, const call *c, int64_t first, int64_t count)
 {
-    float *to = peft_tensor_data(c->out);
+    float *results = peft_tensor_data(c->out);
     peft_tensor *input = NULL, *out = NULL;
-    int64_t dim[PEFT_MAX_DIMS] = { count }, one = 1;
-    for (int i = 0; i < p->ndim; i++) one *= dim[i + 1] = p->dim[i];
+    int64_t dim[PEFT_MAX_DIMS] = { count }, per_image = 1;      /* per_image: logits of one image */
+    for (int i = 0; i < p->ndim; i++) per_image *= dim[i + 1] = p->dim[i];
     peft_status s = peft_tensor_wrap(p->temporary, PEFT_F32, 4, (int64_t[]){ count, 3, p->side, p->side },
                                      peft_tensor_data(p->input), &input);
-    if (!s) s = peft_tensor_wrap(p->temporary, PEFT_F32, p->ndim + 1, dim, to + first * one, &out);
+    if (!s) s = peft_tensor_wrap(p->temporary, PEFT_F32, p->ndim + 1, dim, results + first * per_image, &out);
     if (!s) s = c->probabilities ? peft_session_probabilities(p->session, input, p->multi_label, out)
                                  : peft_session_predict(p->session, input, out);
     peft_tensor_free(input);
     peft_tensor_free(out);
     if (!s || !first) return s;
-    char which[80];
-    snprintf(which, sizeof which, "in the batch of images %lld to %lld", (long long)first,
+    char place[80];
+    snprintf(place, sizeof place, "in the batch of images %lld to %lld", (long long)first,
              (long long)(first + count - 1));
-    return io_fail_in(s, which);
+    return io_fail_in(s, place);
 }
 
-/* A logit that is no number does not keep the other images from being predicted; the first such failure is reported. */
+/* A NaN or infinite logit does not stop the call: the other batches are predicted too, and the first such failure is
+ * reported at the end. */
 static peft_status predict(peft_predictor *p, const call *c)
 {
     char message[1024];
-    peft_status found = PEFT_OK, s = check_out(p, c);
+    peft_status nonfinite = PEFT_OK, s = check_out(p, c);
     for (int64_t first = 0; first < c->n && !s; first += p->batch) {
         const int64_t count = c->n - first < p->batch ? c->n - first : p->batch;
-        if ((s = prepare(p, c, first, count))) break;
-        s = run(p, c, first, count);
+        if ((s = prepare_batch(p, c, first, count))) break;
+        s = predict_batch(p, c, first, count);
         if (s != PEFT_E_NONFINITE) continue;
-        if (!found) snprintf(message, sizeof message, "%s", peft_last_error());
-        found = s;
+        if (!nonfinite) snprintf(message, sizeof message, "%s", peft_last_error());
+        nonfinite = s;
         s = PEFT_OK;
     }
-    return s || !found ? s : io_fail(found, "%s", message);
+    return s || !nonfinite ? s : io_fail(nonfinite, "%s", message);
 }
 
 static peft_status predict_pixels(peft_predictor *p, const peft_tensor *pixels, bool probabilities, peft_tensor *out)

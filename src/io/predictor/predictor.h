@@ -1,25 +1,26 @@
 /* SPDX-License-Identifier: Apache-2.0
- * predictor.h -- the struct behind peft_predictor. */
+ * predictor.h -- the struct behind peft_predictor: a session, the transform of its images, and memory that is reused
+ * between calls. */
 #ifndef IO_PREDICTOR_H
 #define IO_PREDICTOR_H
 #include <peft/predictor.h>
 #include "io/image/image.h"
 #include "io/predictor/blocks.h"
 
-/* What decides the sizes of all temporary objects that preparing an image takes, but for its alpha. */
+/* Images of equal geometry need temporary memory blocks of equal sizes while they are prepared, but for their alpha. */
 typedef struct io_geometry { int64_t width, height; int channels, depth; } io_geometry;
 
 struct peft_predictor {
     peft_context *ctx;
     peft_session *session;
     peft_transform *transform;
-    bool multi_label;                                         /* the link is sigmoid */
-    int64_t batch, side;                                      /* of the session; of the model's images */
-    int ndim;                                                 /* extents of one image's logits */
+    bool multi_label;                                         /* the model's link is sigmoid, else softmax */
+    int64_t batch, side;                                      /* images in a batch; side of the model's input */
+    int ndim;                                                 /* the shape of one image's logits: dim[ndim] */
     int64_t dim[PEFT_MAX_DIMS];
     peft_tensor *input;                                       /* [batch, 3, side, side] */
-    io_blocks blocks;
-    peft_context *temporary;                                  /* of objects that a call makes and frees; from blocks */
-    io_geometry last;                                         /* of the image that was prepared last */
+    io_blocks blocks;                                         /* keeps freed memory for the next image */
+    peft_context *temporary;                                  /* of objects that live in one call; uses blocks */
+    io_geometry last_geometry;                                /* of the image that was prepared last */
 };
 #endif
