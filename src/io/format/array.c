@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
- * array.c -- see array.h. */
+ * array.c -- io_array: finds the images in a NumPy array by its type and shape, and copies one of them. */
 #include "io/format/array.h"
 
-/* The type of sample that the array's numbers are; false: none. */
+/* The sample type of the array's elements; false: images have no such samples. */
 static bool type_of(const io_npy *a, io_type *out)
 {
     static const struct { char kind; int bytes; io_type type; } rows[] = {
@@ -19,10 +19,10 @@ static bool is_channels(int64_t extent) { return extent == 1 || extent == 3; }
 
 peft_status io_array_of(const io_npy *a, bool always_many, io_array *out)
 {
-    const bool last = a->ndim > 2 && is_channels(a->dim[a->ndim - 1]);
-    const bool one = !always_many && (a->ndim == 2 || (a->ndim == 3 && last));
-    const bool many = a->ndim == 3 || (a->ndim == 4 && last);
-    const int64_t *side = one ? a->dim : a->dim + 1;
+    const bool channels_last = a->ndim > 2 && is_channels(a->dim[a->ndim - 1]);
+    const bool one = !always_many && (a->ndim == 2 || (a->ndim == 3 && channels_last));
+    const bool many = a->ndim == 3 || (a->ndim == 4 && channels_last);
+    const int64_t *side = one ? a->dim : a->dim + 1;          /* height, width, channels if the array has them */
     io_type type;
     char given[120];
     if (!type_of(a, &type) || !(one || many) || !a->count)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * formats.c -- the table of picture formats, and the choice of one by a file's first bytes or by its name. */
+ * formats.c -- the table of the picture formats in formats.def, searched by a file's first bytes or by its name. */
 #include <peft/sys/content.h>
 #include "io/format/formats.h"
 #include <stdio.h>
@@ -31,27 +31,28 @@ bool io_is_image_name(const char *name)
     return false;
 }
 
-const char *io_image_endings(char *text, size_t room)
+const char *io_image_endings(char *text, size_t size)
 {
-    size_t at = 0;
+    size_t used = 0;
     *text = 0;
     for (int i = 0; i < FORMATS; i++)
-        for (const char *p = formats[i]->endings; *p && at < room;) {
-            const size_t n = strcspn(p, "|");
-            const bool last = i == FORMATS - 1 && !p[n];
-            at += (size_t)snprintf(text + at, room - at, "%s.%.*s", !at ? "" : last ? " or " : ", ", (int)n, p);
-            p += n + (p[n] == '|');
+        for (const char *ending = formats[i]->endings; *ending && used < size;) {
+            const size_t n = strcspn(ending, "|");
+            const bool last = i == FORMATS - 1 && !ending[n];
+            used += (size_t)snprintf(text + used, size - used, "%s.%.*s", !used ? "" : last ? " or " : ", ", (int)n,
+                                     ending);
+            ending += n + (ending[n] == '|');
         }
     return text;
 }
 
 peft_status io_no_format(const uint8_t *data, size_t size)
 {
-    const char *what = peft_sys_content_kind(data, size);
+    const char *kind = peft_sys_content_kind(data, size);     /* with the cure; NULL: not a kind that is known */
     char names[200] = "";
-    size_t at = 0;
-    if (what) return io_fail(PEFT_E_FORMAT, "image: %s", what);
-    for (int i = 0; i < FORMATS && at < sizeof names; i++)
-        at += (size_t)snprintf(names + at, sizeof names - at, " %s %s", i ? "nor" : "neither", formats[i]->name);
+    size_t used = 0;
+    if (kind) return io_fail(PEFT_E_FORMAT, "image: %s", kind);
+    for (int i = 0; i < FORMATS && used < sizeof names; i++)
+        used += (size_t)snprintf(names + used, sizeof names - used, " %s %s", i ? "nor" : "neither", formats[i]->name);
     return io_fail(PEFT_E_FORMAT, "image:%s; convert it to PNG", names);
 }

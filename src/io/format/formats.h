@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * formats.h -- the table of picture formats, and the choice of one by a file's content or by its name. */
+ * formats.h -- the picture formats that are read (formats.def): which of them a file has, by its content or its
+ * name. */
 #ifndef IO_FORMATS_H
 #define IO_FORMATS_H
 #include "io/format/decoder.h"
@@ -8,15 +9,17 @@
 #include "io/format/formats.def"
 #undef IO_FORMAT
 
-/* The format whose probe recognises these bytes; NULL: none of the table. */
+/* The format whose probe recognises these bytes of a file; NULL: none does. */
 const io_format *io_format_of(const uint8_t *data, size_t size);
-/* Whether the ending of a file's name, in upper or lower case, is that of a format of the table. */
+/* Whether the name of a file ends as one of a format does, in upper or lower case: data sets take such files as
+ * samples. */
 bool io_is_image_name(const char *name);
-/* Writes the endings of all formats to text, as ".png, .jpg or .npy"; returns text. */
-const char *io_image_endings(char *text, size_t room);
-/* Fails with PEFT_E_FORMAT for bytes that no format reads; the message says what they are, and the cure: "a TIFF file;
- * convert it to PNG". */
+/* Writes the endings of all formats to text [size], as ".png, .jpg or .npy", for messages; returns text. */
+const char *io_image_endings(char *text, size_t size);
+/* The error (PEFT_E_FORMAT) for bytes of no format; the message says what they are, and the cure: "a TIFF file; convert
+ * it to PNG". */
 peft_status io_no_format(const uint8_t *data, size_t size);
-/* Sets *any to whether the text gives an option. PEFT_E_OPTION: one that peft_image_load does not have. */
+/* Checks options of peft_image_load without a file; *any: whether the text gives an option at all. PEFT_E_OPTION: an
+ * unknown option, or a value out of bounds. */
 peft_status io_image_check_options(const char *options, bool *any);
 #endif

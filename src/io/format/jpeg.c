@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * jpeg.c -- JPEG through libjpeg with the accurate integer DCT, so that every build decodes the same pixels. libjpeg
- * fills in grey where data are damaged or end early and only warns; such a file is refused here. */
+ * jpeg.c -- the picture format JPEG, decoded by libjpeg with its accurate integer DCT, so that every build gives the
+ * same pixels. Where data are damaged or end early, libjpeg warns and fills in grey; here such a file is refused. */
 #include "io/format/formats.h"
 #include <setjmp.h>
 #include <stdio.h>
@@ -10,20 +10,20 @@
 enum { MAX_SCANS = 100 };
 
 typedef struct decoder {
-    struct jpeg_decompress_struct j;                          /* first: libjpeg passes a pointer to it */
-    peft_context *ctx;                                        /* of the image; libjpeg has memory of its own */
+    struct jpeg_decompress_struct j;                          /* the first member: callbacks get its address */
+    peft_context *ctx;                                        /* of the image; libjpeg allocates with malloc */
     struct jpeg_error_mgr errors;
     struct jpeg_source_mgr source;
     struct jpeg_progress_mgr progress;
-    jmp_buf failed;
+    jmp_buf failed;                                           /* where an error in a callback jumps to */
     peft_status status;
-    const uint8_t *end;                                       /* of the data */
+    const uint8_t *end;                                       /* of the file's data */
     peft_image *im;
-    bool ran_out;                                             /* the data end before the end marker */
-    bool filled;                                              /* zeros lie between a scan and the next marker */
+    bool no_end_marker;                                       /* the data ended before an end marker (EOI) */
+    bool zeros_after_scan;                                    /* zeros lie between a scan and the next marker */
 } decoder;
 
-/* Errors whose text in libjpeg does not say what the user can do. */
+/* Errors for which libjpeg's text does not tell the user what to do: text and status in place of libjpeg's. */
 static const struct { int code; peft_status status; const char *text; } explained[] = {
     { JERR_OUT_OF_MEMORY, PEFT_E_NOMEM, "out of memory" },
     { JERR_BAD_PRECISION, PEFT_E_UNSUPPORTED, "samples of other than 8 bits are not read; convert the picture to a "
@@ -34,7 +34,8 @@ static const struct { int code; peft_status status; const char *text; } explaine
     { JERR_INPUT_EOF, PEFT_E_FORMAT, "the file ends early" },
 };
 
-static void fail(j_common_ptr j)
+/* libjpeg's callback for errors. Like all failures here it leaves libjpeg by longjmp. */
+static void on_error(j_common_ptr j)
 {
     decoder *d = (decoder *)j;
     char text[JMSG_LENGTH_MAX];
@@ -56,57 +57,62 @@ static void fail_with(decoder *d, peft_status s, const char *message)
     longjmp(d->failed, 1);
 }
 
-/* libjpeg skipped bytes before a marker. Among the headers that is harmless. Behind a scan only zeros are, which some
- * programs fill files with; other bytes there are picture data that could not be decoded. */
+/* For libjpeg's warning that it skipped bytes before a marker. Before the first scan that changes no pixel. After a
+ * scan only zeros change none, which some programs pad files with; other bytes, and zeros before a restart marker, are
+ * picture data that were not decoded. 0xff may precede any marker. */
 static void check_skipped(decoder *d)
 {
     size_t skipped = (size_t)d->errors.msg_parm.i[0];
     int marker = d->errors.msg_parm.i[1];
-    const uint8_t *end = d->ran_out ? d->end : d->source.next_input_byte;
+    const uint8_t *end = d->no_end_marker ? d->end : d->source.next_input_byte;
     bool zeros = marker < JPEG_RST0 || marker > JPEG_RST0 + 7;
     if (d->j.input_scan_number == 0) return;
     for (size_t i = 1; i <= skipped && zeros; i++) zeros = end[-(ptrdiff_t)i] == 0 || end[-(ptrdiff_t)i] == 0xff;
-    if (!zeros) fail((j_common_ptr)&d->j);
-    d->filled = true;
+    if (!zeros) on_error((j_common_ptr)&d->j);
+    d->zeros_after_scan = true;
 }
 
-/* Warnings have level -1. Those after which every pixel is as it was written are ignored; all others are failures. */
-static void warn(j_common_ptr j, int level)
+/* libjpeg's callback for warnings (level -1) and notes. Warnings of what changes no pixel are ignored; all others are
+ * errors. */
+static void on_warning(j_common_ptr j, int level)
 {
     decoder *d = (decoder *)j;
     if (level >= 0) return;
     switch (d->errors.msg_code) {
     case JWRN_JFIF_MAJOR:                                     /* an unknown revision of JFIF */
     case JWRN_ADOBE_XFORM:                                    /* an unknown colour code: taken as YCbCr */
-    case JWRN_NOT_SEQUENTIAL: return;                         /* header fields that baseline coding does not use */
+    case JWRN_NOT_SEQUENTIAL: return;                         /* a field that sequential files do not use */
     case JWRN_EXTRANEOUS_DATA: check_skipped(d); return;
-    default: fail(j);
+    default: on_error(j);
     }
 }
 
-static void be_silent(j_common_ptr j) { (void)j; }
+static void print_nothing(j_common_ptr j) { (void)j; }
 
+/* libjpeg's callback for progress: limits the scans, each of which decodes the whole picture. */
 static void count_scans(j_common_ptr j)
 {
     decoder *d = (decoder *)j;
-    if (d->j.input_scan_number > MAX_SCANS) fail_with(d, PEFT_E_UNSUPPORTED, "more than 100 scans");
+    if (d->j.input_scan_number > MAX_SCANS)
+        fail_with(d, PEFT_E_UNSUPPORTED, "more than 100 scans; convert the picture to PNG");
 }
 
-static void begin_source(j_decompress_ptr j) { (void)j; }
+static void do_nothing(j_decompress_ptr j) { (void)j; }
 
-/* Called at the end of the data: gives libjpeg an end marker. Where coded bits are missing, it warns
- * JWRN_HIT_MARKER. */
-static boolean run_out(j_decompress_ptr j)
+/* libjpeg's callback at the end of the data: gives it an end marker. It then warns (JWRN_HIT_MARKER) if bits of a pixel
+ * are missing. */
+static boolean on_end_of_data(j_decompress_ptr j)
 {
     static const JOCTET end[2] = { 0xff, JPEG_EOI };
     decoder *d = (decoder *)j;
     if (d->j.input_scan_number == 0) fail_with(d, PEFT_E_FORMAT, "the file ends early");
-    d->ran_out = true;
+    d->no_end_marker = true;
     d->source.next_input_byte = end;
     d->source.bytes_in_buffer = sizeof end;
     return TRUE;
 }
 
+/* libjpeg's callback that skips n bytes of the data. */
 static void skip(j_decompress_ptr j, long n)
 {
     decoder *d = (decoder *)j;
@@ -116,8 +122,9 @@ static void skip(j_decompress_ptr j, long n)
     d->source.bytes_in_buffer -= (size_t)n;
 }
 
-/* Refuses a picture that needs more memory than the limits, or that has more blocks of 8 x 8 coefficients than size
- * bytes can code: a Huffman-coded block takes at least one bit, in sequential files two. */
+/* Refuses a picture above the limits, and one whose header states more blocks of 8 x 8 coefficients than `size` bytes
+ * can code: with Huffman coding a block takes at least one bit, in sequential files two. Files in several scans need
+ * memory for all coefficients too. */
 static void check_size(decoder *d, size_t size, const io_limits *limits, int channels)
 {
     struct jpeg_decompress_struct *j = &d->j;
@@ -139,7 +146,7 @@ static void check_size(decoder *d, size_t size, const io_limits *limits, int cha
     }
 }
 
-/* Sets the output colours and returns the number of channels. */
+/* Chooses grey or RGB as the output of libjpeg; returns the number of channels. */
 static int choose_colours(decoder *d)
 {
     switch (d->j.jpeg_color_space) {
@@ -157,13 +164,13 @@ static int choose_colours(decoder *d)
     }
 }
 
-/* A picture in several scans is complete when every component had a scan and, in a progressive file without an end
- * marker, every bit of every coefficient was coded (coef_bits 0). */
+/* Checks that a picture in several scans is complete: every component had a scan and, in a progressive file without an
+ * end marker, every bit of every coefficient was decoded (coef_bits counts those that are missing). */
 static void check_scans(decoder *d)
 {
     for (int c = 0; c < d->j.num_components; c++) {
         if (!d->j.comp_info[c].quant_table) fail_with(d, PEFT_E_FORMAT, "the scan of a colour component is missing");
-        for (int k = 0; d->ran_out && d->j.progressive_mode && k < DCTSIZE2; k++)
+        for (int k = 0; d->no_end_marker && d->j.progressive_mode && k < DCTSIZE2; k++)
             if (d->j.coef_bits[c][k]) fail_with(d, PEFT_E_FORMAT, "the file ends before its last scan");
     }
 }
@@ -191,12 +198,12 @@ static void decode(decoder *d, const io_encoded *f, size_t size)
 {
     *d = (decoder){ .ctx = f->ctx, .end = f->data + size, .progress = { .progress_monitor = count_scans } };
     d->source = (struct jpeg_source_mgr){ .next_input_byte = f->data, .bytes_in_buffer = size,
-        .init_source = begin_source, .fill_input_buffer = run_out, .skip_input_data = skip,
-        .resync_to_restart = jpeg_resync_to_restart, .term_source = begin_source };
+        .init_source = do_nothing, .fill_input_buffer = on_end_of_data, .skip_input_data = skip,
+        .resync_to_restart = jpeg_resync_to_restart, .term_source = do_nothing };
     d->j.err = jpeg_std_error(&d->errors);
-    d->errors.error_exit = fail;
-    d->errors.emit_message = warn;
-    d->errors.output_message = be_silent;
+    d->errors.error_exit = on_error;
+    d->errors.emit_message = on_warning;
+    d->errors.output_message = print_nothing;
     if (!setjmp(d->failed)) {
         jpeg_create_decompress(&d->j);
         d->j.src = &d->source;
@@ -209,28 +216,28 @@ static void decode(decoder *d, const io_encoded *f, size_t size)
     d->im = NULL;
 }
 
-/* The size without the zeros at the end of the data, or before an end marker there. */
-static size_t without_zeros(const uint8_t *data, size_t size)
+/* The size of the data without zeros at its end, and without zeros before an end marker there. */
+static size_t size_without_zeros(const uint8_t *data, size_t size)
 {
     size_t end = size;
     if (end >= 2 && data[end - 2] == 0xff && data[end - 1] == JPEG_EOI) end -= 2;
     size_t last = end;
     while (last && !data[last - 1]) last--;
     if (last == end) return size;
-    return last && data[last - 1] == 0xff ? last + 1 : last;   /* 0xff in the data is followed by a 0 */
+    return last && data[last - 1] == 0xff ? last + 1 : last;  /* 0xff 0 is coded data, not padding */
 }
 
-/* A file without an end marker, or with zeros before it, may be one that was cut and then filled with zeros. libjpeg
- * may decode such zeros as pixels without a warning, so the file is decoded again without them and must still be
- * complete. */
-static peft_status decode_whole(const io_encoded *f, int64_t slice, peft_image **out)
+/* A file without an end marker, or with zeros before it, may have been cut and then padded with zeros. libjpeg can
+ * decode such zeros as pixels without a warning. So the file is decoded a second time without the zeros, and refused if
+ * it is then incomplete. */
+static peft_status decode_complete(const io_encoded *f, int64_t slice, peft_image **out)
 {
     (void)slice;
     decoder *d = io_alloc(f->ctx, 1, sizeof *d);
     if (!d) return io_nomem("JPEG");
     decode(d, f, f->size);
-    if (!d->status && (d->filled || d->ran_out)) {
-        size_t shorter = without_zeros(f->data, f->size);
+    if (!d->status && (d->zeros_after_scan || d->no_end_marker)) {
+        size_t shorter = size_without_zeros(f->data, f->size);
         if (shorter < f->size) {
             peft_image_free(d->im);
             decode(d, f, shorter);
@@ -245,4 +252,4 @@ static peft_status decode_whole(const io_encoded *f, int64_t slice, peft_image *
 static bool probe(const uint8_t *data, size_t size) { return size >= 3 && !memcmp(data, "\xff\xd8\xff", 3); }
 
 const io_format io_format_jpeg = {
-    .name = "JPEG", .endings = "jpg|jpeg|jpe|jfif", .probe = probe, .read = decode_whole };
+    .name = "JPEG", .endings = "jpg|jpeg|jpe|jfif", .probe = probe, .read = decode_complete };

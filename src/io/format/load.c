@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
- * load.c -- peft_image_load, peft_image_load_memory and peft_image_slices: reads the options, finds the format of the
- * file and decodes one slice. */
+ * load.c -- peft_image_load, peft_image_load_memory and peft_image_slices: read the options, find the format of the
+ * file by its content, and decode one image. */
 #include "io/format/formats.h"
 
 typedef struct load_options { io_limits limits; int64_t slice; } load_options;
-enum { ONLY_SLICE = -1 };                                     /* option slice not given: the file must hold one image */
+enum { NO_SLICE = -1 };                                       /* option slice not given: the file must hold one image */
 
 #define AT(field) offsetof(load_options, field)
 static const peft_opt_key keys[] = {
@@ -19,25 +19,26 @@ static const peft_opt_key keys[] = {
 
 const peft_option *peft_image_option(size_t i) { return peft_sys_opt_row(keys, i); }
 
-static peft_status parse_options(const char *options, load_options *o, uint64_t *seen)
+static peft_status parse_options(const char *options, load_options *o, uint64_t *given)
 {
-    *o = (load_options){ .slice = ONLY_SLICE };
+    *o = (load_options){ .slice = NO_SLICE };
     peft_status s = peft_sys_opt_defaults(keys, o);
-    return s ? s : peft_sys_opt_read(keys, options, "image", o, seen);
+    return s ? s : peft_sys_opt_read(keys, options, "image", o, given);
 }
 
 peft_status io_image_check_options(const char *options, bool *any)
 {
     load_options o;
-    uint64_t seen = 0;
-    const peft_status s = parse_options(options, &o, &seen);
-    *any = seen != 0;
+    uint64_t given = 0;
+    const peft_status s = parse_options(options, &o, &given);
+    *any = given != 0;
     return s;
 }
 
+/* Decodes the image that the option slice chooses. */
 static peft_status read_slice(const io_format *format, const io_encoded *f, int64_t slice, peft_image **out)
 {
-    if (slice == ONLY_SLICE && f->slices > 1)
+    if (slice == NO_SLICE && f->slices > 1)
         return io_fail(PEFT_E_UNSUPPORTED, "image: the file holds %lld slices; choose one of them with the option "
                        "slice=N, N in 0..%lld", (long long)f->slices, (long long)f->slices - 1);
     if (slice >= f->slices)
@@ -46,9 +47,10 @@ static peft_status read_slice(const io_format *format, const io_encoded *f, int6
     return format->read(f, slice < 0 ? 0 : slice, out);
 }
 
-/* Sets up *f. After success the caller calls format->close where there is one. */
-static peft_status open_file(peft_context *ctx, const io_format *format, const uint8_t *data, size_t size,
-                             const load_options *o, io_encoded *f)
+/* Opens a file's bytes with its format (NULL: none was found, an error). After success the caller calls format->close,
+ * unless it is NULL. */
+static peft_status open_encoded(peft_context *ctx, const io_format *format, const uint8_t *data, size_t size,
+                                const load_options *o, io_encoded *f)
 {
     *f = (io_encoded){ .ctx = ctx, .data = data, .size = size, .limits = &o->limits, .slices = 1 };
     if (!format) return io_no_format(data, size);
@@ -59,7 +61,7 @@ static peft_status decode(peft_context *ctx, const uint8_t *data, size_t size, c
 {
     io_encoded f;
     const io_format *format = io_format_of(data, size);
-    peft_status s = open_file(ctx, format, data, size, o, &f);
+    peft_status s = open_encoded(ctx, format, data, size, o, &f);
     if (s) return s;
     s = read_slice(format, &f, o->slice, out);
     if (format->close) format->close(&f);
@@ -76,9 +78,9 @@ peft_status peft_image_load_memory(peft_context *ctx, const void *data, size_t s
     return s ? s : decode(ctx, data, size, &o, out);
 }
 
-/* Parses the options and reads the file into memory of ctx, which the caller gives back. */
-static peft_status begin(peft_context *ctx, const char *path, const char *options, load_options *o, uint8_t **data,
-                         size_t *size)
+/* Parses the options and reads the file into memory of ctx, which the caller frees. */
+static peft_status read_encoded(peft_context *ctx, const char *path, const char *options, load_options *o,
+                                uint8_t **data, size_t *size)
 {
     peft_status s = parse_options(options, o, NULL);
     return s ? s : io_read_file(ctx, path, o->limits.max_bytes, data, size);
@@ -91,7 +93,7 @@ peft_status peft_image_load(peft_context *ctx, const char *path, const char *opt
     size_t size;
     if (!ctx || !path || !out)
         return io_fail(PEFT_E_INVALID, "image: %s is NULL", !ctx ? "ctx" : path ? "out" : "path");
-    peft_status s = begin(ctx, path, options, &o, &data, &size);
+    peft_status s = read_encoded(ctx, path, options, &o, &data, &size);
     if (s) return s;
     s = decode(ctx, data, size, &o, out);
     peft_sys_free(ctx, data);
@@ -106,10 +108,10 @@ peft_status peft_image_slices(peft_context *ctx, const char *path, const char *o
     size_t size;
     if (!ctx || !path || !slices)
         return io_fail(PEFT_E_INVALID, "image slices: %s is NULL", !ctx ? "ctx" : path ? "slices" : "path");
-    peft_status s = begin(ctx, path, options, &o, &data, &size);
+    peft_status s = read_encoded(ctx, path, options, &o, &data, &size);
     if (s) return s;
     const io_format *format = io_format_of(data, size);
-    s = open_file(ctx, format, data, size, &o, &f);
+    s = open_encoded(ctx, format, data, size, &o, &f);
     if (!s) *slices = f.slices;
     if (!s && format->close) format->close(&f);
     peft_sys_free(ctx, data);

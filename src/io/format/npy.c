@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * npy.c -- the format NumPy (.npy): an array read as one image, or as several slices. */
+ * npy.c -- the picture format NumPy (.npy): an array that is one image, or several slices. The state of an open file is
+ * its io_array. */
 #include "io/format/array.h"
 #include "io/format/formats.h"
 
@@ -8,16 +9,16 @@ static bool probe(const uint8_t *data, size_t size) { return size >= 6 && !memcm
 static peft_status open_array(io_encoded *f)
 {
     io_npy a;
-    io_array *pictures = io_alloc(f->ctx, 1, sizeof *pictures);
-    if (!pictures) return io_nomem("NumPy array");
+    io_array *images = io_alloc(f->ctx, 1, sizeof *images);
+    if (!images) return io_nomem("NumPy array");
     peft_status s = io_npy_parse(f->data, f->size, IO_NPY_INTEGERS | IO_NPY_F32, &a);
-    if (!s) s = io_array_of(&a, false, pictures);
+    if (!s) s = io_array_of(&a, false, images);
     if (s) {
-        peft_sys_free(f->ctx, pictures);
+        peft_sys_free(f->ctx, images);
         return io_fail_in(s, "NumPy array");
     }
-    f->state = pictures;
-    f->slices = pictures->count;
+    f->state = images;
+    f->slices = images->count;
     return PEFT_OK;
 }
 

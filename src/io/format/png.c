@@ -1,28 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0
- * png.c -- PNG through libspng: sizes are checked before decoding, and every checksum up to the last chunk of pixels.
- * What follows it is not read, since damage there changes no pixel. */
+ * png.c -- the picture format PNG, read and written by libspng. Sizes are checked before pixels are allocated, and the
+ * checksums of all chunks up to the last one with pixels (IDAT). What follows is not read: damage there changes no
+ * pixel. */
 #include "io/format/formats.h"
 #include <spng.h>
 
-/* The context whose memory libspng takes, and whether it refused some: of zlib's part libspng reports that as another
- * error. libspng's allocator has no argument for them; a spng_ctx lives within one call on one thread, from spng_begin
- * to spng_end. */
-static _Thread_local struct { peft_context *ctx; bool refused; } spng_memory;
+/* The context that libspng's memory comes from, and whether an allocation failed; libspng reports a failed allocation
+ * of zlib as another error. They are variables of the thread because libspng's allocator gets no argument of ours. They
+ * are valid while a spng_ctx lives: within one call, from spng_begin to spng_end. */
+static _Thread_local struct { peft_context *ctx; bool failed; } spng_memory;
 
-static void *spng_take(void *block)
+static void *spng_checked(void *block)
 {
-    if (!block) spng_memory.refused = true;
+    if (!block) spng_memory.failed = true;
     return block;
 }
 
-static void *spng_alloc_bytes(size_t bytes) { return spng_take(peft_sys_alloc(spng_memory.ctx, bytes)); }
+static void *spng_alloc_bytes(size_t bytes) { return spng_checked(peft_sys_alloc(spng_memory.ctx, bytes)); }
 static void *spng_alloc_zeroed(size_t count, size_t size)
 {
-    return spng_take(count > INT64_MAX ? NULL : io_alloc(spng_memory.ctx, (int64_t)count, size));
+    return spng_checked(count > INT64_MAX ? NULL : io_alloc(spng_memory.ctx, (int64_t)count, size));
 }
 static void *spng_resize(void *block, size_t bytes)
 {
-    return spng_take(peft_sys_realloc(spng_memory.ctx, block, bytes));
+    return spng_checked(peft_sys_realloc(spng_memory.ctx, block, bytes));
 }
 static void spng_release(void *block) { peft_sys_free(spng_memory.ctx, block); }
 
@@ -30,7 +31,7 @@ static spng_ctx *spng_begin(peft_context *ctx, int flags)
 {
     struct spng_alloc alloc = { spng_alloc_bytes, spng_resize, spng_alloc_zeroed, spng_release };
     spng_memory.ctx = ctx;
-    spng_memory.refused = false;
+    spng_memory.failed = false;
     return spng_ctx_new2(&alloc, flags);
 }
 
@@ -40,16 +41,20 @@ static void spng_end(spng_ctx *ctx)
     spng_memory.ctx = NULL;
 }
 
+/* The error for a code of libspng. */
 static peft_status png_failed(int e)
 {
-    if (spng_memory.refused || e == SPNG_EMEM) return io_nomem("PNG");
+    if (spng_memory.failed || e == SPNG_EMEM) return io_nomem("PNG");
     return io_fail(PEFT_E_FORMAT, "PNG: %s", spng_strerror(e));
 }
 
-/* How libspng gives the pixels: as stored, except for palettes and greys below 8 bits. stored: samples of a pixel in
- * its buffer, one more than channels where alpha follows them. keyed: pixels of the colour key (tRNS) are
- * transparent. */
+/* How libspng decodes the pixels (format, flags), and what it writes for each pixel: `stored` samples of depth bits,
+ * the channels and, where stored is channels + 1, alpha. keyed: the file has no alpha, but a colour (tRNS) whose pixels
+ * are transparent; key holds its samples. */
 typedef struct layout { int format, flags, stored, channels, depth; bool keyed; uint16_t key[3]; } layout;
+
+/* Palettes are decoded to RGB, greys below 8 bits to 8 bits, all else as it is in the file. t: the tRNS chunk, or NULL.
+ */
 
 static layout layout_of(const struct spng_ihdr *h, const struct spng_trns *t)
 {
@@ -69,6 +74,7 @@ static layout layout_of(const struct spng_ihdr *h, const struct spng_trns *t)
     }
 }
 
+/* Sample i of the decoded buffer. */
 static unsigned stored_at(const void *buffer, int depth, size_t i)
 {
     return depth == 8 ? ((const uint8_t *)buffer)[i] : ((const uint16_t *)buffer)[i];
@@ -84,91 +90,96 @@ static unsigned alpha_at(const layout *l, const void *buffer, size_t i)
     return 0;
 }
 
-/* Splits [pixels, stored] into the image's samples and its alpha; an image without a transparent pixel gets no
- * alpha. */
+/* Splits the decoded buffer [pixels, stored] into samples and alpha of im. An image without a transparent pixel gets no
+ * alpha. With stored == channels, from is im->pixels and only alpha is made. */
 static peft_status split_alpha(const layout *l, const uint8_t *from, peft_image *im)
 {
     size_t sample = (size_t)l->depth / 8, pixels = (size_t)(im->width * im->height);
-    size_t wide = sample * (size_t)l->stored, narrow = sample * (size_t)l->channels;
+    size_t with_alpha = sample * (size_t)l->stored, without = sample * (size_t)l->channels;      /* bytes of a pixel */
     bool opaque = true;
     for (size_t i = 0; i < pixels && opaque; i++) opaque = alpha_at(l, from, i) == (l->depth == 8 ? 255 : 65535);
     if (!opaque && !(im->alpha = io_alloc(im->ctx, (int64_t)pixels, sample))) return io_nomem("PNG");
     for (size_t i = 0; i < pixels && !opaque; i++)
         if (l->depth == 8) ((uint8_t *)im->alpha)[i] = (uint8_t)alpha_at(l, from, i);
         else ((uint16_t *)im->alpha)[i] = (uint16_t)alpha_at(l, from, i);
-    if (wide != narrow)
-        for (size_t i = 0; i < pixels; i++) memcpy((uint8_t *)im->pixels + i * narrow, from + i * wide, narrow);
+    if (with_alpha != without)
+        for (size_t i = 0; i < pixels; i++) memcpy((uint8_t *)im->pixels + i * without, from + i * with_alpha, without);
     return PEFT_OK;
 }
 
+/* Decodes into im, through a buffer where alpha lies between the samples. */
 static peft_status decode_pixels(spng_ctx *ctx, const layout *l, peft_image *im)
 {
-    size_t pixels = (size_t)(im->width * im->height), want, bytes = pixels * (size_t)(l->depth / 8 * l->stored);
+    size_t pixels = (size_t)(im->width * im->height), needed, bytes = pixels * (size_t)(l->depth / 8 * l->stored);
     uint8_t *buffer = (uint8_t *)im->pixels;
-    int e = spng_decoded_image_size(ctx, l->format, &want);
+    int e = spng_decoded_image_size(ctx, l->format, &needed);
     if (e) return png_failed(e);
-    if (want != bytes) return io_fail(PEFT_E_INTERNAL, "PNG: %zu bytes to decode, expected %zu", want, bytes);
-    if (l->stored != l->channels && !(buffer = peft_sys_alloc(im->ctx, want))) return io_nomem("PNG");
-    e = spng_decode_image(ctx, buffer, want, l->format, l->flags);
-    if (!e) e = spng_decode_chunks(ctx);                                      /* checksum of the last pixels */
+    if (needed != bytes) return io_fail(PEFT_E_INTERNAL, "PNG: %zu bytes to decode, expected %zu", needed, bytes);
+    if (l->stored != l->channels && !(buffer = peft_sys_alloc(im->ctx, needed))) return io_nomem("PNG");
+    e = spng_decode_image(ctx, buffer, needed, l->format, l->flags);
+    if (!e) e = spng_decode_chunks(ctx);                                      /* verifies the last checksum */
     peft_status s = e ? png_failed(e) : PEFT_OK;
     if (!s && (l->keyed || l->stored != l->channels)) s = split_alpha(l, buffer, im);
     if (buffer != (uint8_t *)im->pixels) peft_sys_free(im->ctx, buffer);
     return s;
 }
 
-/* Where the last chunk of pixels (IDAT) ends; 0: following the chunks' lengths leads to none. */
+/* The offset at which the last chunk with pixels (IDAT) ends; 0: the file has none. Stops at a chunk that is cut
+ * off. */
 static size_t end_of_pixels(const uint8_t *data, size_t size)
 {
     size_t end = 0;
-    for (size_t at = 8; size - at >= 12;) {
-        const uint8_t *p = data + at;
+    for (size_t offset = 8; size - offset >= 12;) {           /* 12: length, type and checksum of a chunk */
+        const uint8_t *p = data + offset;
         size_t length = (size_t)p[0] << 24 | (size_t)p[1] << 16 | (size_t)p[2] << 8 | p[3];
-        if (length > size - at - 12) break;
-        at += length + 12;
-        if (!memcmp(p + 4, "IDAT", 4)) end = at;
+        if (length > size - offset - 12) break;
+        offset += length + 12;
+        if (!memcmp(p + 4, "IDAT", 4)) end = offset;
         else if (!memcmp(p + 4, "IEND", 4)) break;
     }
     return end;
 }
 
-/* What libspng reads: the file up to its last chunk of pixels, then an end chunk (IEND) of our own. */
-typedef struct stream { const uint8_t *data; size_t size, at; } stream;
+/* What libspng reads: the file up to its last chunk with pixels (size bytes of data), then an end chunk (IEND) that is
+ * added here. offset: where libspng reads next. */
+typedef struct stream { const uint8_t *data; size_t size, offset; } stream;
 
 static int read_stream(spng_ctx *ctx, void *user, void *to, size_t n)
 {
     static const uint8_t end[12] = "\0\0\0\0IEND\xae\x42\x60\x82";
     (void)ctx;
     stream *s = user;
-    if (n > s->size + sizeof end - s->at) return SPNG_IO_EOF;
+    if (n > s->size + sizeof end - s->offset) return SPNG_IO_EOF;
     for (uint8_t *p = to; n;) {
-        bool inside = s->at < s->size;
-        size_t part = inside && n > s->size - s->at ? s->size - s->at : n;
-        memcpy(p, inside ? s->data + s->at : end + (s->at - s->size), part);
-        s->at += part, p += part, n -= part;
+        bool in_data = s->offset < s->size;
+        size_t part = in_data && n > s->size - s->offset ? s->size - s->offset : n;
+        memcpy(p, in_data ? s->data + s->offset : end + (s->offset - s->size), part);
+        s->offset += part, p += part, n -= part;
     }
     return 0;
 }
 
-static peft_status decode_with(spng_ctx *ctx, stream *source, const io_encoded *f, peft_image **out)
+/* Reads the headers, checks the size, and decodes. */
+static peft_status decode_stream(spng_ctx *ctx, stream *source, const io_encoded *f, peft_image **out)
 {
     struct spng_ihdr h;
     struct spng_trns t;
     peft_image *im;
-    size_t chunk = 64 << 20;
+    const size_t max_chunk = 64 << 20;
     int e = spng_set_crc_action(ctx, SPNG_CRC_ERROR, SPNG_CRC_ERROR);
-    if (!e) e = spng_set_image_limits(ctx, INT32_MAX, INT32_MAX); /* io_check_limits says it better */
-    if (!e) e = spng_set_chunk_limits(ctx, chunk, chunk);
+    if (!e) e = spng_set_image_limits(ctx, INT32_MAX, INT32_MAX); /* io_check_limits has a better message */
+    if (!e) e = spng_set_chunk_limits(ctx, max_chunk, max_chunk);
     if (!e) e = spng_set_png_stream(ctx, read_stream, source);
     if (!e) e = spng_get_ihdr(ctx, &h);
     if (e) return png_failed(e);
     e = spng_get_trns(ctx, &t);
     if (e && e != SPNG_ECHUNKAVAIL) return png_failed(e);
     layout l = layout_of(&h, e ? NULL : &t);
-    const int split = l.stored != l.channels ? l.channels + 1 : 0;            /* copied to samples and alpha */
-    peft_status s = io_check_limits(f->limits, h.width, h.height, l.stored + split, l.depth);
+    const int copied = l.stored != l.channels ? l.channels + 1 : 0;           /* samples and alpha beside the buffer */
+    peft_status s = io_check_limits(f->limits, h.width, h.height, l.stored + copied, l.depth);
     if (s) return s;
-    /* Deflate packs by a factor of at most 1032: a file too small for its pixels is refused before memory is taken. */
+    /* Deflate packs by a factor of at most 1032: a file too small for its pixels is refused before they are
+     * allocated. */
     const int stored = h.color_type == SPNG_COLOR_TYPE_INDEXED ? 1 : l.stored;
     if ((double)h.width * h.height * stored * h.bit_depth / 8 > 1040.0 * (double)source->size)
         return io_fail(PEFT_E_FORMAT, "PNG: %zu bytes cannot hold %u x %u pixels", source->size, h.width, h.height);
@@ -192,18 +203,19 @@ static peft_status decode(const io_encoded *f, int64_t slice, peft_image **out)
     (void)slice;
     stream source = { data, end_of_pixels(data, size), 0 };
     if (size >= 16 && !memcmp(data + 12, "CgBI", 4))
-        return io_fail(PEFT_E_UNSUPPORTED, "PNG: Apple's own variant (CgBI) is not read; convert it with: "
+        return io_fail(PEFT_E_UNSUPPORTED, "PNG: Apple's variant of PNG (CgBI) is not read; convert it with: "
                        "pngcrush -revert-iphone-optimizations");
-    if (!source.size) return io_fail(PEFT_E_FORMAT, "PNG: the file ends early");
+    if (!source.size) return io_fail(PEFT_E_FORMAT, "PNG: the file ends early, before any pixels");
     spng_ctx *ctx = spng_begin(f->ctx, 0);
     if (!ctx) return io_nomem("PNG");
-    peft_status s = decode_with(ctx, &source, f, out);
+    peft_status s = decode_stream(ctx, &source, f, out);
     spng_end(ctx);
     return s;
 }
 
 const io_format io_format_png = { .name = "PNG", .endings = "png", .probe = probe, .read = decode };
 
+/* Encodes im; returns a code of libspng. *data is memory of libspng's allocator. */
 static int encode(spng_ctx *ctx, const peft_image *im, void **data, size_t *size)
 {
     struct spng_ihdr h = {
@@ -227,10 +239,11 @@ peft_status peft_image_save_png(const peft_image *im, const char *path)
                        io_types[im->type].name, im->type == IO_I16 ? "the image of samples + 32768, with depth 16"
                                                                    : "an image with depth 16 of the range to be kept");
     if (io_rescaled(im))
-        return io_fail(PEFT_E_UNSUPPORTED, "save PNG: PNG holds no rescale; save the image before peft_image_rescale");
+        return io_fail(PEFT_E_UNSUPPORTED, "save PNG: the image has a slope and an intercept, which PNG does not hold; "
+                       "save the image before peft_image_rescale");
     if (im->width > INT32_MAX || im->height > INT32_MAX)
-        return io_fail(PEFT_E_UNSUPPORTED, "save PNG: %lld x %lld is more than the format holds", (long long)im->width,
-                       (long long)im->height);
+        return io_fail(PEFT_E_UNSUPPORTED, "save PNG: %lld x %lld pixels; PNG holds sides up to 2147483647",
+                       (long long)im->width, (long long)im->height);
     spng_ctx *ctx = spng_begin(im->ctx, SPNG_CTX_ENCODER);
     if (!ctx) return io_nomem("save PNG");
     int e = encode(ctx, im, &data, &size);
