@@ -230,7 +230,7 @@ START_TEST(numpy_headers)
         { DICT("|u1", "(0, 2)"), 0, PEFT_E_UNSUPPORTED, "u8 of [0,2]" },
         { DICT("|b1", "(2, 2)"), 4, PEFT_E_UNSUPPORTED, "b8 of [2,2]" },
         { DICT(">i2", "(2, 1)"), 4, PEFT_E_UNSUPPORTED, "'>i2', expected little-endian" },
-        { DICT("|u1", "(2, 2)"), 3, PEFT_E_FORMAT, "announces 4 numbers of 1 bytes, the file has 3" },
+        { DICT("|u1", "(2, 2)"), 3, PEFT_E_FORMAT, "states 4 numbers of 1 bytes, the file has 3" },
         { DICT("|u1", "(4)"), 4, PEFT_E_FORMAT, "broken array header" },
         { DICT("|u1", "(-2, -2)"), 4, PEFT_E_FORMAT, "broken array header" },
         { DICT("|u1", "(4294967296, 4294967296, 4294967296)"), 4, PEFT_E_FORMAT, "broken array header" } };

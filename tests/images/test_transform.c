@@ -186,8 +186,8 @@ START_TEST(normalisation_of_bytes)
     peft_transform *t = NULL;
     fails(PEFT_E_OPTION, "mean=0.485:0.456:0.406",
           peft_transform_parse(io_ctx, "mean=123.675:116.28:103.53,std=58.395:57.12:57.375", &t));
-    fails(PEFT_E_OPTION, "count samples as 0..255", peft_transform_parse(io_ctx, "mean=0,std=255", &t));
-    fails(PEFT_E_OPTION, "count samples as 0..255", peft_transform_parse(io_ctx, "mean=127.5,std=127.5", &t));
+    fails(PEFT_E_OPTION, "are for samples in 0..255", peft_transform_parse(io_ctx, "mean=0,std=255", &t));
+    fails(PEFT_E_OPTION, "are for samples in 0..255", peft_transform_parse(io_ctx, "mean=127.5,std=127.5", &t));
     ok(peft_transform_parse(io_ctx, "mean=0,std=1", &t));
     peft_transform_free(t);
 }

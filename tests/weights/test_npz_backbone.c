@@ -207,7 +207,7 @@ START_TEST(refusals)
     refused(&z, PEFT_E_FORMAT, "head.weight");
     make(&z, 2, "", "Transformer/encoderblock/MlpBlock_0/Dense_0/bias");
     add(&z, "<f4", "Transformer/encoderblock/MlpBlock_0/Dense_0/bias", "3,6,");
-    refused(&z, PEFT_E_FORMAT, "stack of 3 blocks, expected 2");
+    refused(&z, PEFT_E_FORMAT, "an array of 3 blocks, expected 2");
     make(&z, 2, "", "Transformer/encoderblock/LayerNorm_0/scale");
     add(&z, "<f4", "Transformer/encoderblock/LayerNorm_0/scale", "65,4,");
     refused(&z, PEFT_E_UNSUPPORTED, "65 blocks");

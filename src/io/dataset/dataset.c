@@ -1,23 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0
- * dataset.c -- what all data sets share: reference counts, labels, names, loading one image. */
+ * dataset.c -- functions for data sets of every kind: references, getters, labels and targets, loading one image. */
 #include "io/dataset/dataset.h"
 #include <stdio.h>
 
-peft_status io_strings_add(io_strings *list, char *owned)
+peft_status io_strings_add(io_strings *list, char *text)
 {
-    if (owned && list->count == list->room) {
-        int64_t room = list->room ? 2 * list->room : 16;
-        char **item = peft_sys_realloc(list->ctx, list->item, (size_t)room * sizeof *item);
+    if (text && list->count == list->capacity) {
+        int64_t capacity = list->capacity ? 2 * list->capacity : 16;
+        char **item = peft_sys_realloc(list->ctx, list->item, (size_t)capacity * sizeof *item);
         if (item) {
             list->item = item;
-            list->room = room;
+            list->capacity = capacity;
         }
     }
-    if (!owned || list->count == list->room) {
-        peft_sys_free(list->ctx, owned);
+    if (!text || list->count == list->capacity) {
+        peft_sys_free(list->ctx, text);
         return io_nomem("list of names");
     }
-    list->item[list->count++] = owned;
+    list->item[list->count++] = text;
     return PEFT_OK;
 }
 
@@ -25,12 +25,12 @@ static int by_name(const void *a, const void *b) { return strcmp(*(char *const *
 
 void io_strings_sort(io_strings *list, bool unique)
 {
-    int64_t kept = 0;
+    int64_t n = 0;                                            /* items so far */
     if (list->count) qsort(list->item, (size_t)list->count, sizeof *list->item, by_name);
     for (int64_t i = 0; i < list->count; i++)
-        if (unique && kept && !strcmp(list->item[kept - 1], list->item[i])) peft_sys_free(list->ctx, list->item[i]);
-        else list->item[kept++] = list->item[i];
-    list->count = kept;
+        if (unique && n && !strcmp(list->item[n - 1], list->item[i])) peft_sys_free(list->ctx, list->item[i]);
+        else list->item[n++] = list->item[i];
+    list->count = n;
 }
 
 void io_strings_clear(io_strings *list)
@@ -60,7 +60,7 @@ void peft_dataset_free(peft_dataset *d)
 {
     if (!d || !io_release(&d->refs)) return;
     peft_context *ctx = d->ctx;
-    peft_dataset_free(d->root);
+    peft_dataset_free(d->opened);
     io_strings_clear(&d->class_names);
     io_strings_clear(&d->names);
     peft_sys_free(ctx, d->label);
@@ -68,7 +68,7 @@ void peft_dataset_free(peft_dataset *d)
     peft_sys_free(ctx, d->index);
     peft_sys_free(ctx, d->skipped);
     peft_sys_free(ctx, d->image_options);
-    if (d->store && d->store->close && d->held) d->store->close(ctx, d->held);
+    if (d->store && d->store->close && d->store_state) d->store->close(ctx, d->store_state);
     peft_sys_free(ctx, d);
     peft_context_free(ctx);
 }
@@ -84,35 +84,43 @@ peft_status io_number_classes(peft_dataset *d)
     return s;
 }
 
-peft_status io_count_classes(const int64_t *label, int64_t count, const char *where, int64_t *classes)
+peft_status io_count_classes(const int64_t *label, int64_t count, const char *path, int64_t *classes)
 {
     for (int64_t i = 0; i < count; i++) {
         if (label[i] < 0 || label[i] >= 1 << 20)
-            return io_fail(PEFT_E_FORMAT, "%s: label %lld of sample %lld, expected 0..1048575", where,
+            return io_fail(PEFT_E_FORMAT, "%s: label %lld of sample %lld, expected 0..1048575", path,
                            (long long)label[i], (long long)i);
         if (label[i] >= *classes) *classes = label[i] + 1;
     }
     return PEFT_OK;
 }
 
-void io_warn_of_gaps(peft_context *ctx, const uint8_t *seen, int64_t classes, const char *where)
+void io_warn_of_missing_classes(peft_context *ctx, const uint8_t *present, int64_t classes, const char *path)
 {
-    int64_t first = -1, gaps = 0;
+    int64_t first = -1, missing = 0;
     for (int64_t c = classes - 1; c >= 0; c--)
-        if (!seen[c]) first = c, gaps++;
-    if (gaps)
+        if (!present[c]) first = c, missing++;
+    if (missing)
         io_warn(ctx, "%s: no sample has class %lld%s, but the set has it, because the largest label is %lld and "
-                "classes are numbered from 0 without gaps", where, (long long)first, gaps > 1 ? " (and others)" : "",
+                "classes are numbered from 0 without gaps", path, (long long)first, missing > 1 ? " (and others)" : "",
                 (long long)classes - 1);
 }
 
-static bool has(const peft_dataset *d, int64_t i) { return d && i >= 0 && i < d->count; }
+static bool has_sample(const peft_dataset *d, int64_t i) { return d && i >= 0 && i < d->count; }
 
 int64_t     peft_dataset_count(const peft_dataset *d) { return d ? d->count : 0; }
 int64_t     peft_dataset_classes(const peft_dataset *d) { return d ? d->classes : 0; }
 int         peft_dataset_multilabel(const peft_dataset *d) { return d && d->target; }
-int64_t     peft_dataset_label(const peft_dataset *d, int64_t i) { return has(d, i) && d->label ? d->label[i] : -1; }
-int64_t     peft_dataset_id(const peft_dataset *d, int64_t i) { return !has(d, i) ? -1 : d->root ? d->index[i] : i; }
+
+int64_t peft_dataset_label(const peft_dataset *d, int64_t i)
+{
+    return has_sample(d, i) && d->label ? d->label[i] : -1;
+}
+
+int64_t peft_dataset_id(const peft_dataset *d, int64_t i)
+{
+    return !has_sample(d, i) ? -1 : d->opened ? d->index[i] : i;
+}
 
 const char *peft_dataset_class_name(const peft_dataset *d, int64_t c)
 {
@@ -121,20 +129,20 @@ const char *peft_dataset_class_name(const peft_dataset *d, int64_t c)
 
 const char *peft_dataset_name(const peft_dataset *d, int64_t i)
 {
-    if (!has(d, i)) return NULL;
-    return d->root ? d->root->names.item[d->index[i]] : d->names.item[i];
+    if (!has_sample(d, i)) return NULL;
+    return d->opened ? d->opened->names.item[d->index[i]] : d->names.item[i];
 }
 
 const char *peft_dataset_skipped(const peft_dataset *d)
 {
-    const peft_dataset *opened = d && d->root ? d->root : d;
+    const peft_dataset *opened = d && d->opened ? d->opened : d;
     return opened && opened->skipped ? opened->skipped : "";
 }
 
 peft_status peft_dataset_targets(const peft_dataset *d, int64_t i, float *out)
 {
     if (!d || !out) return io_fail(PEFT_E_INVALID, "data set: %s is NULL", d ? "out" : "data set");
-    if (!has(d, i))
+    if (!has_sample(d, i))
         return io_fail(PEFT_E_INVALID, "data set: sample %lld, expected 0 to %lld", (long long)i,
                        (long long)d->count - 1);
     for (int64_t c = 0; c < d->classes; c++)
@@ -145,9 +153,9 @@ peft_status peft_dataset_targets(const peft_dataset *d, int64_t i, float *out)
 peft_status peft_dataset_load(const peft_dataset *d, int64_t i, peft_image **out)
 {
     if (!d || !out) return io_fail(PEFT_E_INVALID, "data set: %s is NULL", d ? "out" : "data set");
-    if (!has(d, i))
+    if (!has_sample(d, i))
         return io_fail(PEFT_E_INVALID, "data set: sample %lld, expected 0 to %lld", (long long)i,
                        (long long)d->count - 1);
-    const peft_dataset *opened = d->root ? d->root : d;
-    return opened->store->read(opened, d->root ? d->index[i] : i, d->image_options, out);
+    const peft_dataset *opened = d->opened ? d->opened : d;
+    return opened->store->read(opened, d->opened ? d->index[i] : i, d->image_options, out);
 }

@@ -1,27 +1,30 @@
 /* SPDX-License-Identifier: Apache-2.0
- * dataset.h -- the struct behind peft_dataset: an opened set, whose samples lie in a store, or a part of one. */
+ * dataset.h -- the struct behind peft_dataset: an opened data set, whose store reads the samples, or a part of one,
+ * which holds indices into the opened set. */
 #ifndef IO_DATASET_H
 #define IO_DATASET_H
 #include "io/image/image.h"
 
-/* ctx: whose memory the list and its items are. */
-typedef struct io_strings { peft_context *ctx; char **item; int64_t count, room; } io_strings;
-peft_status io_strings_add(io_strings *list, char *owned);    /* frees owned on failure; NULL: PEFT_E_NOMEM */
-void        io_strings_sort(io_strings *list, bool unique);   /* bytewise */
+/* A list of texts; ctx: whose allocator the memory comes from. */
+typedef struct io_strings { peft_context *ctx; char **item; int64_t count, capacity; } io_strings;
+/* Takes ownership of text, also on failure; a NULL text is PEFT_E_NOMEM. */
+peft_status io_strings_add(io_strings *list, char *text);
+void        io_strings_sort(io_strings *list, bool unique);   /* bytewise; unique: frees all but one of equal texts */
 void        io_strings_clear(io_strings *list);
 
-/* How the samples of an opened set are read: from files (io_files), from the members of a zip, from one array. All
- * functions get the opened set itself, not a part of it, and an index in 0..count-1. */
+/* How the samples of an opened set are read: from files (io_files), from a zip, or from an array in memory. All
+ * functions get the opened set, never a part of it, and the index of a sample, 0..count-1. */
 typedef struct io_store {
-    bool arrays;                                              /* of samples in memory: read uses no options */
+    bool in_memory;                                           /* samples are decoded already: read ignores options */
     /* options: those of peft_image_load. The caller frees *out. */
     peft_status (*read)(const peft_dataset *d, int64_t i, const char *options, peft_image **out);
-    /* Sets *size, the sample's bytes, or -1 where its file does not exist. place comes set to numbers that differ for
-     * every sample; a store of files, which may be links to one file, overwrites it with device and inode. */
-    peft_status (*locate)(const peft_dataset *d, int64_t i, int64_t *size, uint64_t place[2]);
+    /* Sets *size to the bytes of the sample, or to -1 where its file does not exist. identity: two numbers that are
+     * equal for samples that are one file. The caller sets them to (data set, index), which differ for all samples; a
+     * store of files overwrites them with device and inode, which links to one file share. */
+    peft_status (*locate)(const peft_dataset *d, int64_t i, int64_t *size, uint64_t identity[2]);
     /* SHA-256 of the sample's first `bytes` bytes. */
     peft_status (*hash)(const peft_dataset *d, int64_t i, int64_t bytes, char hex[65]);
-    void (*close)(peft_context *ctx, void *held);             /* frees d->held; NULL: the store has no state */
+    void (*close)(peft_context *ctx, void *store_state);      /* frees the state; NULL: the store has none */
 } io_store;
 extern const io_store io_files;
 
@@ -31,25 +34,29 @@ struct peft_dataset {
     int64_t count, classes;
     int64_t *label;                                           /* [count]; NULL: multi-label */
     uint8_t *target;                                          /* [count, classes] of 0 and 1; NULL: single label */
-    io_strings class_names, names;                            /* names: empty in a part, which uses its root's */
-    const io_store *store;                                    /* of an opened set */
-    void *held;                                               /* the store's state; NULL: none */
+    io_strings class_names, names;                            /* names: of samples; empty in a part */
+    /* Of an opened set only: */
+    const io_store *store;
+    void *store_state;                                        /* NULL: the store has none */
     char *skipped;                                            /* text of peft_dataset_skipped; NULL: "" */
-    peft_dataset *root;                                       /* of a part: the opened set; index: its samples */
-    int64_t *index;
-    char *image_options;                                      /* of a part, for peft_image_load; NULL: defaults */
+    /* Of a part only: */
+    peft_dataset *opened;                                     /* the opened set; NULL: this is one itself */
+    int64_t *index;                                           /* [count]: the samples' indices in the opened set */
+    char *image_options;                                      /* for peft_image_load; NULL: the defaults */
 };
 
+/* An empty data set with one reference. */
 peft_status io_dataset_new(peft_context *ctx, peft_dataset **out);
 peft_dataset *io_dataset_retain(peft_dataset *d);
-/* The samples at[count] of d (all valid; at NULL: all of d) as a data set. class_map [classes] gives the new number of
- * each class, -1 where it is left out (NULL: as before); names are the new classes' (NULL: those that are kept). */
-peft_status io_dataset_part(peft_dataset *d, const int64_t *at, int64_t count, const int64_t *class_map,
-                            const io_strings *names, peft_dataset **out);
-peft_status io_number_classes(peft_dataset *d);               /* class_names "0".."classes-1" */
-/* Warns where no sample has some class below the largest label: seen[c] is 1 where class c has a sample. */
-void io_warn_of_gaps(peft_context *ctx, const uint8_t *seen, int64_t classes, const char *where);
-/* Raises *classes to the largest label + 1. PEFT_E_FORMAT, which begins with where: a label below 0 or of 2^20 or
- * more. */
-peft_status io_count_classes(const int64_t *label, int64_t count, const char *where, int64_t *classes);
+/* Makes a part of d from the samples indices[count], all valid; NULL: all samples. class_map [classes]: the number of
+ * each class in the part, or -1 for a class that the part does not have; NULL: classes stay as they are. class_names:
+ * of the part; NULL: those of d that are in the part. */
+peft_status io_dataset_part(peft_dataset *d, const int64_t *indices, int64_t count, const int64_t *class_map,
+                            const io_strings *class_names, peft_dataset **out);
+peft_status io_number_classes(peft_dataset *d);               /* names the classes "0", "1", ... */
+/* Warns if a class has no sample; present[c] is 1 where class c has one. path: the begin of the message. */
+void io_warn_of_missing_classes(peft_context *ctx, const uint8_t *present, int64_t classes, const char *path);
+/* Raises *classes to the largest label + 1. PEFT_E_FORMAT, with a message that begins with path: a label below 0, or of
+ * 2^20 or more. */
+peft_status io_count_classes(const int64_t *label, int64_t count, const char *path, int64_t *classes);
 #endif

@@ -1,19 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0
- * digest.c -- SHA-256 over what a data set consists of: its samples in order, their labels, the names of its
- * classes. */
+ * digest.c -- peft_dataset_digest: SHA-256 over the names, ids and labels of a data set's samples in order, and over
+ * the names of its classes. */
 #include "io/dataset/dataset.h"
 #include <peft/file.h>
 
-typedef struct bytes { peft_context *ctx; uint8_t *data; size_t size, room; } bytes;
+/* The bytes that are hashed. Each add function returns false where memory is refused. */
+typedef struct bytes { peft_context *ctx; uint8_t *data; size_t size, capacity; } bytes;
 
 static bool add(bytes *b, const void *data, size_t size)
 {
-    if (size > b->room - b->size) {
-        size_t room = 2 * b->room + size + 1024;
-        uint8_t *more = peft_sys_realloc(b->ctx, b->data, room);
-        if (!more) return false;
-        b->data = more;
-        b->room = room;
+    if (size > b->capacity - b->size) {
+        size_t capacity = 2 * b->capacity + size + 1024;
+        uint8_t *larger = peft_sys_realloc(b->ctx, b->data, capacity);
+        if (!larger) return false;
+        b->data = larger;
+        b->capacity = capacity;
     }
     memcpy(b->data + b->size, data, size);
     b->size += size;
@@ -29,16 +30,16 @@ static bool add_number(bytes *b, int64_t v)                   /* little-endian o
 
 static bool add_text(bytes *b, const char *text) { return add(b, text, strlen(text) + 1); }
 
-/* The length, slash included, of the folder that all names begin with. It is not hashed, so that the digest of a data
- * set stays the same when its folder is moved. */
+/* The length, with the slash, of the longest folder in which all names lie. It is not hashed, so that a data set that
+ * is moved keeps its digest. */
 static size_t common_folder(const io_strings *names)
 {
     const char *first = names->item[0];
     size_t n = strlen(first);
     for (int64_t i = 1; i < names->count; i++) {
-        size_t same = 0;
-        while (same < n && names->item[i][same] == first[same]) same++;
-        n = same;
+        size_t common = 0;
+        while (common < n && names->item[i][common] == first[common]) common++;
+        n = common;
     }
     while (n && first[n - 1] != '/') n--;
     return n;
@@ -46,24 +47,24 @@ static size_t common_folder(const io_strings *names)
 
 static bool add_samples(bytes *b, const peft_dataset *d)
 {
-    const size_t skip = common_folder(d->root ? &d->root->names : &d->names);
-    bool good = true;
-    for (int64_t i = 0; i < d->count && good; i++) {
-        good = add_text(b, peft_dataset_name(d, i) + skip) && add_number(b, peft_dataset_id(d, i)) &&
+    const size_t skip = common_folder(d->opened ? &d->opened->names : &d->names);
+    bool added = true;
+    for (int64_t i = 0; i < d->count && added; i++) {
+        added = add_text(b, peft_dataset_name(d, i) + skip) && add_number(b, peft_dataset_id(d, i)) &&
                (d->target ? add(b, d->target + i * d->classes, (size_t)d->classes) : add_number(b, d->label[i]));
     }
-    return good;
+    return added;
 }
 
 peft_status peft_dataset_digest(const peft_dataset *d, char hex[65])
 {
     if (!d || !hex) return io_fail(PEFT_E_INVALID, "digest: %s is NULL", d ? "hex" : "data set");
     bytes b = { .ctx = d->ctx };
-    bool good = add_text(&b, d->target ? "data set 1, targets" : "data set 1, labels") && add_number(&b, d->count) &&
+    bool added = add_text(&b, d->target ? "data set 1, targets" : "data set 1, labels") && add_number(&b, d->count) &&
                 add_number(&b, d->classes);
-    for (int64_t c = 0; c < d->classes && good; c++) good = add_text(&b, d->class_names.item[c]);
-    good = good && add_samples(&b, d);
-    if (good) peft_sha256(b.data, b.size, hex);
+    for (int64_t c = 0; c < d->classes && added; c++) added = add_text(&b, d->class_names.item[c]);
+    added = added && add_samples(&b, d);
+    if (added) peft_sha256(b.data, b.size, hex);
     peft_sys_free(b.ctx, b.data);
-    return good ? PEFT_OK : io_nomem("digest of a data set");
+    return added ? PEFT_OK : io_nomem("digest of a data set");
 }

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * files.c -- io_files, the store of data sets from folders and lists: each sample is a file, and its name is the
- * path. */
+ * files.c -- io_files: the store of data sets from folders and lists. Each sample is a file whose path is its name. */
 #include "io/dataset/dataset.h"
 #include <peft/file.h>
 #include <sys/stat.h>
@@ -10,14 +9,14 @@ static peft_status read_file(const peft_dataset *d, int64_t i, const char *optio
     return peft_image_load(d->ctx, d->names.item[i], options, out);
 }
 
-static peft_status locate(const peft_dataset *d, int64_t i, int64_t *size, uint64_t place[2])
+static peft_status locate(const peft_dataset *d, int64_t i, int64_t *size, uint64_t identity[2])
 {
     struct stat st;
     *size = -1;
     if (!stat(d->names.item[i], &st)) {
         *size = st.st_size;
-        place[0] = (uint64_t)st.st_dev;
-        place[1] = (uint64_t)st.st_ino;
+        identity[0] = (uint64_t)st.st_dev;
+        identity[1] = (uint64_t)st.st_ino;
     }
     return PEFT_OK;
 }

@@ -1,31 +1,32 @@
 /* SPDX-License-Identifier: Apache-2.0
- * match.c -- renumbers the classes of one data set, by name, as those of another. */
+ * match.c -- peft_dataset_match_classes: numbers the classes of one data set, by name, as another one does. */
 #include "io/dataset/dataset.h"
 #include <stdio.h>
 
-/* The names as "benign, malignant"; where they do not fit, as "a, b, ..., 120 in all". */
-static const char *class_list(const io_strings *names, char *text, size_t room)
+/* Writes the names to text [size] as "benign, malignant"; where they do not fit, as "a, b, ..., 120 in all". */
+static const char *class_list(const io_strings *names, char *text, size_t size)
 {
-    size_t at = 0;
+    size_t used = 0;
     text[0] = 0;
     for (int64_t c = 0; c < names->count; c++) {
         size_t n = strlen(names->item[c]);
-        if (at + n + 40 > room) {
-            snprintf(text + at, room - at, "%s..., %lld in all", c ? ", " : "", (long long)names->count);
+        if (used + n + 40 > size) {
+            snprintf(text + used, size - used, "%s..., %lld in all", c ? ", " : "", (long long)names->count);
             break;
         }
-        at += (size_t)snprintf(text + at, room - at, "%s%s", c ? ", " : "", names->item[c]);
+        used += (size_t)snprintf(text + used, size - used, "%s%s", c ? ", " : "", names->item[c]);
     }
     return text;
 }
 
-/* why: "the other set has no class '", which name and a quote complete, or a whole sentence with name NULL. */
-static peft_status differ(const peft_dataset *d, const peft_dataset *like, const char *why, const char *name)
+/* The error for sets whose classes do not match. problem: "the other set has no class '", which name and a quote
+ * complete, or with name NULL a whole sentence. */
+static peft_status mismatch(const peft_dataset *d, const peft_dataset *like, const char *problem, const char *name)
 {
-    char own[180], other[180];
-    return io_fail(PEFT_E_MISMATCH, "classes: %s%.80s%s; this set has {%s}, the other {%s}", why, name ? name : "",
-                   name ? "'" : "", class_list(&d->class_names, own, sizeof own),
-                   class_list(&like->class_names, other, sizeof other));
+    char of_d[180], of_like[180];
+    return io_fail(PEFT_E_MISMATCH, "classes: %s%.80s%s; this set has {%s}, the other {%s}", problem, name ? name : "",
+                   name ? "'" : "", class_list(&d->class_names, of_d, sizeof of_d),
+                   class_list(&like->class_names, of_like, sizeof of_like));
 }
 
 static int64_t find(const io_strings *names, const char *name)
@@ -35,27 +36,28 @@ static int64_t find(const io_strings *names, const char *name)
     return -1;
 }
 
-/* Looks at place c first: mostly both sets have the same classes in the same order, and a search of a million classes
- * for each of a million would take hours. */
-static int64_t find_from(const io_strings *names, const char *name, int64_t c)
+/* The number of the class with this name, tried at c first: mostly both sets have the same classes in the same order,
+ * and a search through a million classes for each of a million would take hours. -1: there is none. */
+static int64_t find_near(const io_strings *names, const char *name, int64_t c)
 {
     return c < names->count && !strcmp(names->item[c], name) ? c : find(names, name);
 }
 
+/* Sets map[c] to the number in `like` of class c of d, or to -1 for a class without samples that like has not. */
 static peft_status map_classes(const peft_dataset *d, const peft_dataset *like, int64_t *map)
 {
-    for (int64_t c = 0; c < d->classes; c++) map[c] = find_from(&like->class_names, d->class_names.item[c], c);
-    if (!d->target) {
+    for (int64_t c = 0; c < d->classes; c++) map[c] = find_near(&like->class_names, d->class_names.item[c], c);
+    if (!d->target) {                                         /* single labels: only classes with samples must match */
         for (int64_t i = 0; i < d->count; i++)
             if (map[d->label[i]] < 0)
-                return differ(d, like, "the other set has no class '", d->class_names.item[d->label[i]]);
+                return mismatch(d, like, "the other set has no class '", d->class_names.item[d->label[i]]);
         return PEFT_OK;
     }
     for (int64_t c = 0; c < d->classes; c++)
-        if (map[c] < 0) return differ(d, like, "the other set has no class '", d->class_names.item[c]);
+        if (map[c] < 0) return mismatch(d, like, "the other set has no class '", d->class_names.item[c]);
     for (int64_t c = 0; c < like->classes; c++)
-        if (find_from(&d->class_names, like->class_names.item[c], c) < 0)
-            return differ(d, like, "no sample has a target for class '", like->class_names.item[c]);
+        if (find_near(&d->class_names, like->class_names.item[c], c) < 0)
+            return mismatch(d, like, "no sample has a target for class '", like->class_names.item[c]);
     return PEFT_OK;
 }
 
@@ -64,7 +66,7 @@ peft_status peft_dataset_match_classes(peft_dataset *d, const peft_dataset *like
     if (!d || !like || !out)
         return io_fail(PEFT_E_INVALID, "classes: %s is NULL", !d ? "data set" : !like ? "like" : "out");
     if (!d->target != !like->target)
-        return differ(d, like, d->target ? "this set is multi-label, the other is not"
+        return mismatch(d, like, d->target ? "this set is multi-label, the other is not"
                                          : "the other set is multi-label, this one is not", NULL);
     int64_t *map = io_alloc(d->ctx, d->classes, sizeof *map);
     if (!map) return io_nomem("classes");

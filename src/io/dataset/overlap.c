@@ -1,67 +1,71 @@
 /* SPDX-License-Identifier: Apache-2.0
- * overlap.c -- samples of one data set whose picture is also in another, or twice in the same. Files are compared by
- * size, then by place (device and inode), then by the SHA-256 of their first 64 KiB, then of all bytes. Most files
- * differ in size and are never read. */
+ * overlap.c -- peft_dataset_overlap: finds samples of one data set whose picture is also in another, or twice in the
+ * same. Samples are grouped by size; groups are divided by the SHA-256 of the first 64 KiB, then of all bytes, unless
+ * device and inode already say that all are one file. Most files differ in size and are never read. */
 #include "io/dataset/dataset.h"
 #include <stdint.h>
 
-enum { HEAD = 65536, HASHES = 2 };                            /* bytes hashed first; hashes at most */
-#define MOST_BYTES (1ll << 40)
+/* Level 0: samples of equal size; 1: the first HEAD_BYTES bytes were hashed; 2: all bytes. */
+enum { HEAD_BYTES = 65536, LAST_LEVEL = 2 };
+#define ALL_BYTES (1ll << 40)
 
-/* A sample. place: two numbers that are equal for the same file, zip member or array element; key: SHA-256 in hex. */
+/* A sample. identity: equal for samples that are one file (io_store.locate); hash: SHA-256 as hexadecimal digits. */
 typedef struct item {
     const peft_dataset *set;
     int64_t i, size;
-    uint64_t place[2];
-    bool second;                                              /* of the second set */
-    char key[65];
+    uint64_t identity[2];
+    bool in_b;                                                /* a sample of b, else of a */
+    char hash[65];
 } item;
 
-/* match [samples of the first set]: a sample of the second with the same picture, or -1. one_set: both are one set. */
+/* match [samples of a]: a sample of b with the same picture, or -1. one_set: a and b are the same set, and all items
+ * are those of a. */
 typedef struct search { bool one_set; int64_t *match; } search;
 
-static const peft_dataset *opened(const item *x) { return x->set->root ? x->set->root : x->set; }
+static const peft_dataset *opened_set(const item *x) { return x->set->opened ? x->set->opened : x->set; }
 
-/* Sets place and size; size -1 where there is no such file, which loading the sample reports. */
+/* Sets identity and size; size is -1 where the file does not exist. */
 static peft_status locate(item *x)
 {
-    const peft_dataset *root = opened(x);
+    const peft_dataset *opened = opened_set(x);
     const int64_t id = peft_dataset_id(x->set, x->i);
-    x->place[0] = (uint64_t)(uintptr_t)root;
-    x->place[1] = (uint64_t)id;
-    return root->store->locate(root, id, &x->size, x->place);
+    x->identity[0] = (uint64_t)(uintptr_t)opened;
+    x->identity[1] = (uint64_t)id;
+    return opened->store->locate(opened, id, &x->size, x->identity);
 }
 
-/* Hashes the first max_bytes bytes. */
-static peft_status make_key(item *x, int64_t max_bytes)
+/* Hashes the first max_bytes bytes of the sample, or all of a smaller one. */
+static peft_status make_hash(item *x, int64_t max_bytes)
 {
-    const peft_dataset *root = opened(x);
+    const peft_dataset *opened = opened_set(x);
     const int64_t id = peft_dataset_id(x->set, x->i);
-    peft_status s = root->store->hash(root, id, x->size < max_bytes ? x->size : max_bytes, x->key);
-    return s ? io_fail_in(s, root->names.item[id]) : PEFT_OK;
+    peft_status s = opened->store->hash(opened, id, x->size < max_bytes ? x->size : max_bytes, x->hash);
+    return s ? io_fail_in(s, opened->names.item[id]) : PEFT_OK;
 }
 
 static int by_size(const void *a, const void *b)
 {
     const item *x = a, *y = b;
-    return x->size != y->size ? (x->size < y->size ? -1 : 1) : memcmp(x->place, y->place, sizeof x->place);
+    return x->size != y->size ? (x->size < y->size ? -1 : 1) : memcmp(x->identity, y->identity, sizeof x->identity);
 }
 
-static int by_key(const void *a, const void *b)
+static int by_hash(const void *a, const void *b)
 {
     const item *x = a, *y = b;
-    int order = strcmp(x->key, y->key);
-    return order ? order : memcmp(x->place, y->place, sizeof x->place);
+    int order = strcmp(x->hash, y->hash);
+    return order ? order : memcmp(x->identity, y->identity, sizeof x->identity);
 }
 
-static int by_number(const void *a, const void *b)
+/* In the order of indices; samples of a come before those of b. */
+static int by_index(const void *a, const void *b)
 {
     const item *x = a, *y = b;
-    return x->i != y->i ? (x->i < y->i ? -1 : 1) : x->second - y->second;
+    return x->i != y->i ? (x->i < y->i ? -1 : 1) : x->in_b - y->in_b;
 }
 
-static bool same_place(const item *x, const item *y) { return !memcmp(x->place, y->place, sizeof x->place); }
+static bool is_same_file(const item *x, const item *y) { return !memcmp(x->identity, y->identity, sizeof x->identity); }
 
+/* Whether two samples have the same class, by its name, or the same targets. */
 static bool same_label(const item *x, const item *y)
 {
     const peft_dataset *a = x->set, *b = y->set;
@@ -71,59 +75,61 @@ static bool same_label(const item *x, const item *y)
            !memcmp(a->target + x->i * a->classes, b->target + y->i * b->classes, (size_t)a->classes);
 }
 
-/* All of x[n] are the same picture. Each sample of the first set is matched with the first sample of the second set
- * that has another label, because that is the worse finding, or else with the first. */
+/* x[n] are all the same picture: sets the match of each sample of a. It is the first sample of b with another label,
+ * since a contradiction is the worse finding; else the first sample of b, but not the sample itself. */
 static void match_all(const search *q, item *x, int64_t n)
 {
-    const item *first = NULL, *second = NULL, *other = NULL;
-    qsort(x, (size_t)n, sizeof *x, by_number);
+    const item *first = NULL, *second = NULL;                 /* the first samples of b */
+    const item *contradiction = NULL;                         /* the first of b with another label than `first` */
+    qsort(x, (size_t)n, sizeof *x, by_index);
     for (int64_t k = 0; k < n; k++) {
-        if (!q->one_set && !x[k].second) continue;
+        if (!q->one_set && !x[k].in_b) continue;
         if (!first) first = &x[k];
         else if (!second) second = &x[k];
-        if (!other && !same_label(first, &x[k])) other = &x[k];
+        if (!contradiction && !same_label(first, &x[k])) contradiction = &x[k];
     }
     for (int64_t k = 0; k < n; k++) {
         const item *m = first;
-        if (x[k].second) continue;
-        if (other && same_label(first, &x[k])) m = other;
+        if (x[k].in_b) continue;
+        if (contradiction && same_label(first, &x[k])) m = contradiction;
         else if (m == &x[k]) m = second;
         if (m) q->match[x[k].i] = m->i;
     }
 }
 
-/* x[n] have one size and, with level > 0, one hash of their first bytes (level 1) or of all bytes (level 2). Matches
- * them where that proves that they are the same picture, else hashes more of them and goes on with each group. */
-static peft_status refine(const search *q, item *x, int64_t n, int level)
+/* x[n] have equal sizes and, from level 1 on, equal hashes. Matches them if that proves that they are the same picture;
+ * else hashes them at the next level, and goes on with each group of equal hashes. */
+static peft_status match_group(const search *q, item *x, int64_t n, int level)
 {
-    bool one_place = true, firsts = false, seconds = q->one_set;
+    bool one_file = true, any_of_a = false, any_of_b = q->one_set;
     for (int64_t k = 0; k < n; k++) {
-        one_place &= same_place(&x[0], &x[k]);
-        firsts |= !x[k].second;
-        seconds |= x[k].second;
+        one_file &= is_same_file(&x[0], &x[k]);
+        any_of_a |= !x[k].in_b;
+        any_of_b |= x[k].in_b;
     }
-    if (n < 2 || !firsts || !seconds || x[0].size < 0) return PEFT_OK;
-    if (one_place || level == HASHES || (level && x[0].size <= HEAD)) {
+    if (n < 2 || !any_of_a || !any_of_b || x[0].size < 0) return PEFT_OK;
+    if (one_file || level == LAST_LEVEL || (level && x[0].size <= HEAD_BYTES)) {
         match_all(q, x, n);
         return PEFT_OK;
     }
     for (int64_t k = 0; k < n; k++) {
-        if (k && same_place(&x[k - 1], &x[k])) memcpy(x[k].key, x[k - 1].key, sizeof x[k].key);
+        if (k && is_same_file(&x[k - 1], &x[k])) memcpy(x[k].hash, x[k - 1].hash, sizeof x[k].hash);
         else {
-            peft_status s = make_key(&x[k], level ? MOST_BYTES : HEAD);
+            peft_status s = make_hash(&x[k], level ? ALL_BYTES : HEAD_BYTES);
             if (s) return s;
         }
     }
-    qsort(x, (size_t)n, sizeof *x, by_key);
+    qsort(x, (size_t)n, sizeof *x, by_hash);
     for (int64_t from = 0, to; from < n; from = to) {
-        for (to = from + 1; to < n && !strcmp(x[from].key, x[to].key); to++) {}
-        peft_status s = refine(q, x + from, to - from, level + 1);
+        for (to = from + 1; to < n && !strcmp(x[from].hash, x[to].hash); to++) {}
+        peft_status s = match_group(q, x + from, to - from, level + 1);
         if (s) return s;
     }
     return PEFT_OK;
 }
 
-static peft_status compare(const search *q, item *x, int64_t n)
+/* Groups x[n] by size and matches each group. */
+static peft_status match_items(const search *q, item *x, int64_t n)
 {
     for (int64_t k = 0; k < n; k++) {
         peft_status s = locate(&x[k]);
@@ -132,7 +138,7 @@ static peft_status compare(const search *q, item *x, int64_t n)
     qsort(x, (size_t)n, sizeof *x, by_size);
     for (int64_t from = 0, to; from < n; from = to) {
         for (to = from + 1; to < n && x[from].size == x[to].size; to++) {}
-        peft_status s = refine(q, x + from, to - from, 0);
+        peft_status s = match_group(q, x + from, to - from, 0);
         if (s) return s;
     }
     return PEFT_OK;
@@ -149,9 +155,9 @@ peft_status peft_dataset_overlap(const peft_dataset *a, const peft_dataset *b, i
     item *x = io_alloc(a->ctx, n, sizeof *x);
     peft_status s = q.match && x ? PEFT_OK : io_nomem("overlap of data sets");
     for (int64_t i = 0; i < n && !s; i++)
-        x[i] = i < a->count ? (item){ .set = a, .i = i } : (item){ .set = b, .i = i - a->count, .second = true };
+        x[i] = i < a->count ? (item){ .set = a, .i = i } : (item){ .set = b, .i = i - a->count, .in_b = true };
     for (int64_t i = 0; i < a->count && !s; i++) q.match[i] = -1;
-    if (!s) s = compare(&q, x, n);
+    if (!s) s = match_items(&q, x, n);
     int64_t found = 0;
     for (int64_t i = 0; i < a->count && !s; i++) {
         if (q.match[i] < 0) continue;

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
- * subset.c -- parts of data sets: by index, by class and number, by fraction. A part holds a reference to the opened
- * set and indices into it; a part of a part does too, not into the part that it was taken from. */
+ * subset.c -- parts of data sets: by index (peft_dataset_subset), a number of each class (few_shot), a fraction
+ * (split). A part holds the opened set and indices into it. A part of a part holds indices into the opened set as
+ * well. */
 #include "io/dataset/dataset.h"
 #include "io/format/formats.h"
 #include "io/rng.h"
 #include "io/dataset/stratify.h"
 
+/* Copies the names of the classes that class_map keeps (NULL: all). */
 static peft_status copy_class_names(peft_dataset *to, const io_strings *names, const int64_t *class_map)
 {
     peft_status s = PEFT_OK;
@@ -15,9 +17,11 @@ static peft_status copy_class_names(peft_dataset *to, const io_strings *names, c
     return s;
 }
 
+/* The number of class c in the part; -1: the part does not have it. */
 static int64_t mapped(const int64_t *class_map, int64_t c) { return class_map ? class_map[c] : c; }
 
-static peft_status copy_samples(peft_dataset *to, const peft_dataset *from, const int64_t *at, const int64_t *class_map)
+static peft_status copy_samples(peft_dataset *to, const peft_dataset *from, const int64_t *indices,
+                                const int64_t *class_map)
 {
     int64_t n = to->count;
     to->index = io_alloc(to->ctx, n, sizeof *to->index);
@@ -25,7 +29,7 @@ static peft_status copy_samples(peft_dataset *to, const peft_dataset *from, cons
     else to->target = io_alloc(to->ctx, n * to->classes, 1);
     if (!to->index || (!to->label && !to->target)) return io_nomem("data set");
     for (int64_t i = 0; i < n; i++) {
-        const int64_t k = at ? at[i] : i;
+        const int64_t k = indices ? indices[i] : i;
         to->index[i] = peft_dataset_id(from, k);
         if (to->label) to->label[i] = mapped(class_map, from->label[k]);
         else
@@ -36,17 +40,17 @@ static peft_status copy_samples(peft_dataset *to, const peft_dataset *from, cons
     return PEFT_OK;
 }
 
-peft_status io_dataset_part(peft_dataset *d, const int64_t *at, int64_t count, const int64_t *class_map,
-                            const io_strings *names, peft_dataset **out)
+peft_status io_dataset_part(peft_dataset *d, const int64_t *indices, int64_t count, const int64_t *class_map,
+                            const io_strings *class_names, peft_dataset **out)
 {
     peft_dataset *part;
     peft_status s = io_dataset_new(d->ctx, &part);
     if (s) return s;
     part->count = count;
-    part->root = io_dataset_retain(d->root ? d->root : d);
+    part->opened = io_dataset_retain(d->opened ? d->opened : d);
     if (d->image_options && !(part->image_options = io_copy(d->ctx, d->image_options))) s = io_nomem("data set");
-    if (!s) s = copy_class_names(part, names ? names : &d->class_names, names ? NULL : class_map);
-    if (!s) s = copy_samples(part, d, at, class_map);
+    if (!s) s = copy_class_names(part, class_names ? class_names : &d->class_names, class_names ? NULL : class_map);
+    if (!s) s = copy_samples(part, d, indices, class_map);
     if (s) peft_dataset_free(part);
     else *out = part;
     return s;
@@ -59,8 +63,8 @@ peft_status peft_dataset_subset(peft_dataset *d, const int64_t *indices, int64_t
     if (count < 1) return io_fail(PEFT_E_INVALID, "subset: %lld samples, expected at least 1", (long long)count);
     for (int64_t i = 0; i < count; i++)
         if (indices[i] < 0 || indices[i] >= d->count)
-            return io_fail(PEFT_E_INVALID, "subset: indices[%lld] is %lld, the data set has %lld samples",
-                           (long long)i, (long long)indices[i], (long long)d->count);
+            return io_fail(PEFT_E_INVALID, "subset: indices[%lld] is %lld, expected 0 to %lld", (long long)i,
+                           (long long)indices[i], (long long)d->count - 1);
     return io_dataset_part(d, indices, count, NULL, NULL, out);
 }
 
@@ -70,7 +74,7 @@ peft_status peft_dataset_with_image_options(peft_dataset *d, const char *options
     bool any;
     if (!d || !out) return io_fail(PEFT_E_INVALID, "image options: %s is NULL", d ? "out" : "data set");
     peft_status s = io_image_check_options(options, &any);
-    if (!s && any && (d->root ? d->root : d)->store->arrays)
+    if (!s && any && (d->opened ? d->opened : d)->store->in_memory)
         return io_fail(PEFT_E_UNSUPPORTED, "image options '%.80s': the images of an .npz are arrays in memory, each "
                        "one picture, and no option of peft_image_load changes them; leave the options out", options);
     if (!s) s = io_dataset_part(d, NULL, d->count, NULL, NULL, &part);
@@ -85,8 +89,8 @@ peft_status peft_dataset_with_image_options(peft_dataset *d, const char *options
     return PEFT_OK;
 }
 
-/* mark [count]: 1 for samples of the part, 2 for those of the rest, 0 for neither; class_map: see io_dataset_part;
- * order [count or classes]: scratch. */
+/* A random choice of samples. mark [count]: 1 for samples of the part, 2 for those of the rest, 0 for neither;
+ * class_map: as for io_dataset_part; order [the larger of count and classes]: scratch memory. */
 typedef struct draw { int64_t *class_map, *order; uint8_t *mark; } draw;
 
 static peft_status draw_begin(const peft_dataset *d, draw *w)
@@ -113,16 +117,16 @@ static int64_t samples_of(const peft_dataset *d, int64_t c, int64_t *order)
     return n;
 }
 
-/* order[have] are the samples of class c: marks n of them, drawn by seed, as the part's and the others as the
- * rest's. */
-static void draw_class(draw *w, int64_t c, int64_t have, int64_t n, uint64_t seed)
+/* w->order [available] are the samples of class c: marks n of them, drawn by seed, for the part and the others for the
+ * rest. */
+static void draw_class(draw *w, int64_t c, int64_t available, int64_t n, uint64_t seed)
 {
     io_rng g = io_rng_make(IO_RNG_SAMPLES, seed, c, 0);
-    io_rng_shuffle(&g, w->order, have);
-    for (int64_t i = 0; i < have; i++) w->mark[w->order[i]] = i < n ? 1 : 2;
+    io_rng_shuffle(&g, w->order, available);
+    for (int64_t i = 0; i < available; i++) w->mark[w->order[i]] = i < n ? 1 : 2;
 }
 
-/* The samples with this mark as a data set, in the order of d and not in that of the draw. */
+/* Makes a part of the samples with this mark, in the order of d (the draw does not reorder them). */
 static peft_status make_marked(peft_dataset *d, draw *w, uint8_t mark, peft_dataset **out)
 {
     int64_t n = 0;
@@ -148,7 +152,7 @@ static peft_status make_both(peft_dataset *d, draw *w, peft_dataset **out, peft_
     return PEFT_OK;
 }
 
-/* class_map: 0..ways-1 for the drawn classes in their old order, -1 for the others. */
+/* Sets w->class_map: 0..ways-1 for `ways` classes drawn by seed, in the order of d; -1 for the others. */
 static void draw_classes(const peft_dataset *d, int64_t ways, uint64_t seed, draw *w)
 {
     io_rng g = io_rng_make(IO_RNG_CLASSES, seed, 0, 0);
@@ -159,15 +163,16 @@ static void draw_classes(const peft_dataset *d, int64_t ways, uint64_t seed, dra
         if (w->class_map[c] == 0) w->class_map[c] = next++;
 }
 
+/* Draws `shots` samples of each class that w->class_map keeps. */
 static peft_status draw_shots(const peft_dataset *d, int64_t shots, uint64_t seed, draw *w)
 {
     for (int64_t c = 0; c < d->classes; c++) {
         if (w->class_map[c] < 0) continue;
-        int64_t have = samples_of(d, c, w->order);
-        if (have < shots)
+        int64_t available = samples_of(d, c, w->order);
+        if (available < shots)
             return io_fail(PEFT_E_INVALID, "few-shot: class '%s' has %lld samples, expected %lld or more",
-                           d->class_names.item[c], (long long)have, (long long)shots);
-        draw_class(w, c, have, shots, seed);
+                           d->class_names.item[c], (long long)available, (long long)shots);
+        draw_class(w, c, available, shots, seed);
     }
     return PEFT_OK;
 }
@@ -193,7 +198,7 @@ peft_status peft_dataset_few_shot(peft_dataset *d, int64_t ways, int64_t shots, 
     return s;
 }
 
-/* The number of classes with two samples or more, which can be in both parts. */
+/* The number of classes with two samples or more, which both parts can have. */
 static int64_t count_divisible(const peft_dataset *d, int64_t *order)
 {
     int64_t n = 0;
@@ -201,17 +206,17 @@ static int64_t count_divisible(const peft_dataset *d, int64_t *order)
     return n;
 }
 
-/* Marks fraction of every class, to the nearest whole sample. A class of two samples or more has one at least in each
- * part that has room for one of every such class. */
+/* Draws `fraction` of every class, to the nearest whole sample. A class of two samples or more gets at least one in
+ * each part, provided that the part is large enough for one of every such class. */
 static void split_classes(const peft_dataset *d, double fraction, uint64_t seed, draw *w)
 {
     const int64_t divisible = count_divisible(d, w->order), part = (int64_t)(fraction * (double)d->count + 0.5);
     for (int64_t c = 0; c < d->classes; c++) {
-        const int64_t have = samples_of(d, c, w->order);
-        int64_t n = (int64_t)(fraction * (double)have + 0.5);
-        if (have > 1 && n < 1 && part >= divisible) n = 1;
-        if (have > 1 && n == have && d->count - part >= divisible) n = have - 1;
-        draw_class(w, c, have, n, seed);
+        const int64_t available = samples_of(d, c, w->order);
+        int64_t n = (int64_t)(fraction * (double)available + 0.5);
+        if (available > 1 && n < 1 && part >= divisible) n = 1;
+        if (available > 1 && n == available && d->count - part >= divisible) n = available - 1;
+        draw_class(w, c, available, n, seed);
     }
 }
 

@@ -1,75 +1,79 @@
 /* SPDX-License-Identifier: Apache-2.0
- * arrange.c -- makes a data set of the names in a tree: classes sorted by name and the same for all splits, samples
- * sorted by class and file name, all other files counted by ending. */
+ * arrange.c -- io_tree_arrange: makes a data set of the names in a tree. Classes are sorted by name and are the same
+ * for all splits; samples are sorted by class and file name; all other files are skipped and counted by ending. */
 #include "io/source/tree.h"
 #include <stdio.h>
 
-typedef struct sample { int64_t c; const io_entry *e; } sample;
-/* Of one class: pictures in the opened split, pictures in all splits, and in the opened split the number of folders and
- * the endings of files that are no samples. */
-typedef struct tally { int64_t here, anywhere, folders; io_strings left_out; } tally;
+typedef struct sample { int64_t class_number; const io_entry *entry; } sample;
+/* Counts of one class. in_split: pictures in the opened split; in_all: pictures in all splits; folders: folders in the
+ * class folder of the opened split; skipped: the endings of what is not a sample there, for io_count_endings. */
+typedef struct tally { int64_t in_split, in_all, folders; io_strings skipped; } tally;
 
 typedef struct arrangement {
     const io_tree *tree;
-    const char *path, *folder;                                /* folder: of the split, as spelled; NULL: no split */
-    int level;                                                /* the part of a name that is the class: 0; split: 1 */
+    const char *path;                                         /* of the data set, for names and messages */
+    const char *split_folder;                                 /* of the opened split, as spelled; NULL: no splits */
+    int class_part;                                           /* part of a name that is the class: 0; with splits 1 */
     peft_dataset *d;
-    int64_t *member;                                          /* of each sample; NULL: not asked for */
+    int64_t *member;                                          /* zip entry of each sample; NULL: not needed */
     tally *tally;                                             /* [classes] */
-    io_strings left_out;
-    sample *sample;
+    io_strings skipped;                                       /* endings of what is in no class */
+    sample *sample;                                           /* [samples], of the opened split */
     int64_t samples;
 } arrangement;
 
-/* Finds the folder of the split: the one whose name is split itself, or the only one that means it ("Training"). */
+/* Finds the folder of the split: the one whose name is exactly the argument split, else the only one that means it
+ * ("Training" for "train"). */
 static peft_status find_split(arrangement *a, const char *split)
 {
     const char *wanted = io_split_of(split), *found = NULL, *second = NULL;
     for (int64_t i = 0; i < a->tree->count; i++) {
         const io_entry *e = &a->tree->item[i];
-        const char *meant = e->stray || (e->count < 2 && !e->folder) ? NULL : io_split_of(e->part[0]);
+        const char *meant = e->outside_top || (e->count < 2 && !e->is_folder) ? NULL : io_split_of(e->part[0]);
         if (!meant || strcmp(meant, wanted)) continue;
         if (!strcmp(e->part[0], split)) {
-            a->folder = e->part[0];
+            a->split_folder = e->part[0];
             return PEFT_OK;
         }
         if (!found) found = e->part[0];
         else if (strcmp(found, e->part[0])) second = e->part[0];
     }
     if (second)
-        return io_fail(PEFT_E_FORMAT, "%s: '%s' and '%s' both mean the split '%s', expected one of them", a->path,
-                       found, second, split);
-    if (!found) return io_fail(PEFT_E_NOTFOUND, "%s: no folder '%s'", a->path, split);
-    a->folder = found;
+        return io_fail(PEFT_E_FORMAT, "%s: the folders '%s' and '%s' both mean the split '%s'; give the name of one of "
+                       "them as split", a->path, found, second, split);
+    if (!found) return io_fail(PEFT_E_NOTFOUND, "%s: no folder '%s'; expected one for each split: train, val, "
+                               "test", a->path, split);
+    a->split_folder = found;
     return PEFT_OK;
 }
 
 /* Whether the entry lies in the folder of a class, or is that folder. */
 static bool has_class(const arrangement *a, const io_entry *e)
 {
-    if (e->stray || (a->level && !io_split_of(e->part[0]))) return false;
-    return e->count > a->level + 1 || (e->folder && e->count == a->level + 1);
+    if (e->outside_top || (a->class_part && !io_split_of(e->part[0]))) return false;
+    return e->count > a->class_part + 1 || (e->is_folder && e->count == a->class_part + 1);
 }
 
 static bool in_opened_split(const arrangement *a, const io_entry *e)
 {
-    return !a->level || (!e->stray && !strcmp(e->part[0], a->folder));
+    return !a->class_part || (!e->outside_top && !strcmp(e->part[0], a->split_folder));
 }
 
-/* Well-formed UTF-8 without control characters: a name that fits into a line of a table and into a model file. */
+/* Whether a text is well-formed UTF-8 without control characters, so that it can stand in a line of a table and in a
+ * model file. */
 static bool is_plain_text(const char *text)
 {
     const unsigned char *s = (const unsigned char *)text;
     while (*s) {
-        const int more = *s < 0x80 ? 0 : *s >= 0xc2 && *s < 0xe0 ? 1 : *s >= 0xe0 && *s < 0xf0 ? 2 : *s >= 0xf0 &&
-                         *s < 0xf5 ? 3 : -1;
-        if (more < 0 || *s < 0x20 || *s == 0x7f) return false;
+        const int following = *s < 0x80 ? 0 : *s >= 0xc2 && *s < 0xe0 ? 1 : *s >= 0xe0 && *s < 0xf0 ? 2
+                            : *s >= 0xf0 && *s < 0xf5 ? 3 : -1;              /* bytes after the first one */
+        if (following < 0 || *s < 0x20 || *s == 0x7f) return false;
         if ((*s == 0xe0 && s[1] < 0xa0) || (*s == 0xed && s[1] > 0x9f) || (*s == 0xf0 && s[1] < 0x90) ||
             (*s == 0xf4 && s[1] > 0x8f))
-            return false;
-        for (int i = 1; i <= more; i++)
+            return false;                                     /* overlong, a surrogate, or above U+10FFFF */
+        for (int i = 1; i <= following; i++)
             if ((s[i] & 0xc0) != 0x80) return false;
-        s += more + 1;
+        s += following + 1;
     }
     return true;
 }
@@ -82,40 +86,41 @@ static bool is_ascii(const char *s)
 
 static peft_status check_class_name(const arrangement *a, const io_entry *e)
 {
-    const char *name = e->part[a->level];
-    char shown[84];
+    const char *name = e->part[a->class_part];
+    char printable[84];
     int n = 0;
-    for (; name[n] && n < 80; n++) shown[n] = (unsigned char)name[n] < 0x20 || name[n] == 0x7f ? '?' : name[n];
-    shown[n] = 0;
+    for (; name[n] && n < 80; n++) printable[n] = (unsigned char)name[n] < 0x20 || name[n] == 0x7f ? '?' : name[n];
+    printable[n] = 0;
     if (!is_plain_text(name))
         return io_fail(PEFT_E_FORMAT, "%s: class folder '%s': its name has a line break or another control character, "
-                       "or is not UTF-8; rename it", a->path, shown);
+                       "or is not UTF-8; rename it", a->path, printable);
     if (e->guessed && !is_ascii(name))
         return io_fail(PEFT_E_FORMAT, "%s: class folder '%s': the zip does not say which encoding the name has, so the "
-                       "class could get a wrong name; pack it again with names in UTF-8", a->path, shown);
+                       "class could get a wrong name; pack it again with names in UTF-8", a->path, printable);
     return PEFT_OK;
 }
 
-/* Files that lie in the folder itself may well be the pictures of one class. */
+/* The error for a data set without class folders. Files in the folder itself may be the pictures of one class. */
 static peft_status no_classes(const arrangement *a)
 {
     int64_t files = 0;
-    for (int64_t i = 0; i < a->tree->count; i++) files += a->tree->item[i].count == 1 && !a->tree->item[i].folder;
+    for (int64_t i = 0; i < a->tree->count; i++) files += a->tree->item[i].count == 1 && !a->tree->item[i].is_folder;
     if (files)
         return io_fail(PEFT_E_FORMAT, "%s: no class folders, but %lld file%s in the folder itself; expected "
-                       "%s/<class>/<picture>: where this is the folder of one class, give the one above it", a->path,
+                       "%s/<class>/<picture>: if this is the folder of one class, give the one above it", a->path,
                        (long long)files, files == 1 ? "" : "s", a->path);
     return io_fail(PEFT_E_FORMAT, "%s: no class folders; expected %s/<class>/<picture>", a->path, a->path);
 }
 
+/* Fills class_names of all splits, and allocates tallies and samples. */
 static peft_status find_classes(arrangement *a)
 {
     const char *last = NULL;
     for (int64_t i = 0; i < a->tree->count; i++) {
         const io_entry *e = &a->tree->item[i];
         if (!has_class(a, e)) continue;
-        if (last && !strcmp(last, e->part[a->level])) continue;              /* most entries of a class are adjacent */
-        last = e->part[a->level];
+        if (last && !strcmp(last, e->part[a->class_part])) continue;         /* mostly the same as before */
+        last = e->part[a->class_part];
         peft_status s = check_class_name(a, e);
         if (!s) s = io_strings_add(&a->d->class_names, io_copy(a->d->ctx, last));
         if (s) return s;
@@ -125,7 +130,7 @@ static peft_status find_classes(arrangement *a)
     if (!a->d->classes) return no_classes(a);
     a->tally = io_alloc(a->d->ctx, a->d->classes, sizeof *a->tally);
     a->sample = io_alloc(a->d->ctx, a->tree->count, sizeof *a->sample);
-    for (int64_t c = 0; c < a->d->classes && a->tally; c++) a->tally[c].left_out.ctx = a->d->ctx;
+    for (int64_t c = 0; c < a->d->classes && a->tally; c++) a->tally[c].skipped.ctx = a->d->ctx;
     return a->tally && a->sample ? PEFT_OK : io_nomem(a->path);
 }
 
@@ -134,10 +139,11 @@ static int by_text(const void *name, const void *item) { return strcmp(name, *(c
 static int64_t class_of(const arrangement *a, const io_entry *e)
 {
     const io_strings *names = &a->d->class_names;
-    char **at = bsearch(e->part[a->level], names->item, (size_t)names->count, sizeof *names->item, by_text);
-    return at - names->item;
+    char **found = bsearch(e->part[a->class_part], names->item, (size_t)names->count, sizeof *names->item, by_text);
+    return found - names->item;
 }
 
+/* Whether the first `parts` parts of x and y are equal; y may be NULL. */
 static bool same_folder(const io_entry *x, const io_entry *y, int parts)
 {
     if (!y || x->count < parts || y->count < parts) return false;
@@ -146,48 +152,49 @@ static bool same_folder(const io_entry *x, const io_entry *y, int parts)
     return true;
 }
 
-/* Adds an entry of a class to its samples, or to what is left out. The entries of a folder inside the class are
- * adjacent and count once: *folder is the last of them that was counted. */
-static peft_status add_class_entry(arrangement *a, const io_entry *e, const io_entry **folder)
+/* Adds an entry of a class to its samples, or to what is skipped. Entries in a folder of the class folder are adjacent,
+ * and that folder counts once: *last is an entry of the folder that was counted last. */
+static peft_status add_class_entry(arrangement *a, const io_entry *e, const io_entry **last)
 {
     const int64_t c = class_of(a, e);
     tally *t = &a->tally[c];
     peft_context *ctx = a->d->ctx;
-    const int file = a->level + 2;                            /* the parts of a sample's name */
-    if (e->count < file) return PEFT_OK;                      /* the folder of the class */
-    const bool nested = e->count > file || e->folder, picture = !nested && io_is_image_name(e->part[file - 1]);
-    t->anywhere += picture;
+    const int parts = a->class_part + 2;                      /* of a sample's name */
+    if (e->count < parts) return PEFT_OK;                     /* the class folder itself */
+    const bool nested = e->count > parts || e->is_folder, picture = !nested && io_is_image_name(e->part[parts - 1]);
+    t->in_all += picture;
     if (!in_opened_split(a, e)) return PEFT_OK;
     if (picture) {
-        t->here++;
+        t->in_split++;
         a->sample[a->samples++] = (sample){ c, e };
         return PEFT_OK;
     }
-    if (nested && same_folder(e, *folder, file)) return PEFT_OK;
-    if (nested) *folder = e;
+    if (nested && same_folder(e, *last, parts)) return PEFT_OK;
+    if (nested) *last = e;
     t->folders += nested;
-    return io_strings_add(&t->left_out, nested ? io_copy(ctx, "/") : io_ending(ctx, e->part[file - 1]));
+    return io_strings_add(&t->skipped, nested ? io_copy(ctx, "/") : io_ending(ctx, e->part[parts - 1]));
 }
 
-/* Counts an entry without a class as left out: a file beside the class folders, or a folder that is neither a class nor
- * a split. */
-static peft_status add_left_out(arrangement *a, const io_entry *e, const io_entry **folder)
+/* Counts an entry without a class as skipped: a file beside the class folders, or a folder that is neither a class nor
+ * a split. last: as in add_class_entry. */
+static peft_status add_skipped(arrangement *a, const io_entry *e, const io_entry **last)
 {
-    const bool in_split = a->level && !e->stray && io_split_of(e->part[0]);
-    if (in_split && (!in_opened_split(a, e) || (e->count == 1 && e->folder))) return PEFT_OK;
-    if (e->count == (in_split ? 2 : 1) && !e->folder)
-        return io_strings_add(&a->left_out, io_ending(a->d->ctx, e->part[e->count - 1]));
-    if (same_folder(e, *folder, 1)) return PEFT_OK;
-    *folder = e;
-    return io_strings_add(&a->left_out, io_copy(a->d->ctx, "/"));
+    const bool in_split = a->class_part && !e->outside_top && io_split_of(e->part[0]);
+    if (in_split && (!in_opened_split(a, e) || (e->count == 1 && e->is_folder))) return PEFT_OK;
+    if (e->count == (in_split ? 2 : 1) && !e->is_folder)
+        return io_strings_add(&a->skipped, io_ending(a->d->ctx, e->part[e->count - 1]));
+    if (same_folder(e, *last, 1)) return PEFT_OK;
+    *last = e;
+    return io_strings_add(&a->skipped, io_copy(a->d->ctx, "/"));
 }
 
-/* Whether the entry lies in a folder that means the opened split too, but is not the one that is read. */
-static bool is_passed_over(const arrangement *a, const io_entry *e)
+/* Whether the entry lies in a folder that means the opened split too, but is not the one that is opened ("train" beside
+ * "Training"). */
+static bool in_same_split_elsewhere(const arrangement *a, const io_entry *e)
 {
-    if (!a->level || e->stray || in_opened_split(a, e) || (e->count < 2 && !e->folder)) return false;
+    if (!a->class_part || e->outside_top || in_opened_split(a, e) || (e->count < 2 && !e->is_folder)) return false;
     const char *split = io_split_of(e->part[0]);
-    return split && !strcmp(split, io_split_of(a->folder));
+    return split && !strcmp(split, io_split_of(a->split_folder));
 }
 
 static int by_parts(const void *a, const void *b)
@@ -200,53 +207,55 @@ static int by_parts(const void *a, const void *b)
     return x->count - y->count;
 }
 
-/* In the order of names, in which the entries of one folder are adjacent. */
-static peft_status take_entries(arrangement *a)
+/* Adds all entries in the order of their names, in which those of one folder are adjacent. */
+static peft_status add_entries(arrangement *a)
 {
-    const io_entry *folder = NULL, *passed = NULL, **sorted = io_alloc(a->d->ctx, a->tree->count, sizeof *sorted);
+    const io_entry *last = NULL, *last_elsewhere = NULL, **sorted = io_alloc(a->d->ctx, a->tree->count, sizeof *sorted);
     if (!sorted) return io_nomem(a->path);
     for (int64_t i = 0; i < a->tree->count; i++) sorted[i] = &a->tree->item[i];
     if (a->tree->count) qsort(sorted, (size_t)a->tree->count, sizeof *sorted, by_parts);
     peft_status s = PEFT_OK;
     for (int64_t i = 0; i < a->tree->count && !s; i++) {
-        s = has_class(a, sorted[i]) ? add_class_entry(a, sorted[i], &folder)
-                                    : add_left_out(a, sorted[i], &folder);
-        if (s || !is_passed_over(a, sorted[i]) || same_folder(sorted[i], passed, 1)) continue;
-        passed = sorted[i];
-        s = io_strings_add(&a->left_out, io_copy(a->d->ctx, "/"));
+        s = has_class(a, sorted[i]) ? add_class_entry(a, sorted[i], &last) : add_skipped(a, sorted[i], &last);
+        if (s || !in_same_split_elsewhere(a, sorted[i]) || same_folder(sorted[i], last_elsewhere, 1)) continue;
+        last_elsewhere = sorted[i];
+        s = io_strings_add(&a->skipped, io_copy(a->d->ctx, "/"));
     }
     peft_sys_free(a->d->ctx, sorted);
     return s;
 }
 
-/* Refuses a data set with splits where the caller named none. It has splits where all class folders are called as
- * splits, or where one that is called so holds folders and no picture; a class may be called "test". */
+/* Refuses a data set with splits where split is NULL. It has splits if all class folders have names of splits, or if
+ * one that has such a name holds folders and no picture. A class may be called "test". */
 static peft_status check_no_splits(const arrangement *a)
 {
-    bool all = true, one = false;
+    bool all_named = true, one_nested = false;
     const char *name = NULL;
     for (int64_t c = 0; c < a->d->classes; c++) {
         const char *split = io_split_of(a->d->class_names.item[c]);
-        all &= split != NULL;
-        if (split && !a->tally[c].here && a->tally[c].folders) one = true;
+        all_named &= split != NULL;
+        if (split && !a->tally[c].in_split && a->tally[c].folders) one_nested = true;
         if (split && !name) name = a->d->class_names.item[c];
     }
-    if (!all && !one) return PEFT_OK;
-    return io_fail(PEFT_E_INVALID, "%s: has folders of splits (%s, ...): name the split to open", a->path, name);
+    if (!all_named && !one_nested) return PEFT_OK;
+    return io_fail(PEFT_E_INVALID, "%s: has folders of splits (%s, ...), but split is NULL; name the split to open",
+                   a->path, name);
 }
 
+/* Refuses a class without pictures, unless its folder in the opened split is empty and another split has pictures. */
 static peft_status check_classes(arrangement *a)
 {
     for (int64_t c = 0; c < a->d->classes; c++) {
         tally *t = &a->tally[c];
-        char *kinds, endings[200];
-        if (t->here || (t->anywhere && !t->left_out.count)) continue;        /* other splits may have it */
-        peft_status s = io_count_endings(&t->left_out, &kinds);
+        char *content, endings[200];
+        if (t->in_split || (t->in_all && !t->skipped.count)) continue;
+        peft_status s = io_count_endings(&t->skipped, &content);
         if (s) return s;
         s = io_fail(PEFT_E_FORMAT, "%s%s%s: class '%s' has no pictures: its folder holds %s; expected %s files "
-                    "directly in it", a->path, a->folder ? "/" : "", a->folder ? a->folder : "",
-                    a->d->class_names.item[c], *kinds ? kinds : "nothing", io_image_endings(endings, sizeof endings));
-        peft_sys_free(a->d->ctx, kinds);
+                    "directly in it", a->path, a->split_folder ? "/" : "", a->split_folder ? a->split_folder : "",
+                    a->d->class_names.item[c], *content ? content : "nothing",
+                    io_image_endings(endings, sizeof endings));
+        peft_sys_free(a->d->ctx, content);
         return s;
     }
     return PEFT_OK;
@@ -255,21 +264,22 @@ static peft_status check_classes(arrangement *a)
 static int by_class_and_file(const void *a, const void *b)
 {
     const sample *x = a, *y = b;
-    if (x->c != y->c) return x->c < y->c ? -1 : 1;
-    return strcmp(x->e->part[x->e->count - 1], y->e->part[y->e->count - 1]);
+    if (x->class_number != y->class_number) return x->class_number < y->class_number ? -1 : 1;
+    return strcmp(x->entry->part[x->entry->count - 1], y->entry->part[y->entry->count - 1]);
 }
 
+/* Adds a sample with the name path/split/class/file. */
 static peft_status add_sample(arrangement *a, const sample *x)
 {
-    const char *name = a->d->class_names.item[x->c], *file = x->e->part[x->e->count - 1];
-    size_t room = strlen(a->path) + strlen(name) + strlen(file) + 4 + (a->folder ? strlen(a->folder) : 0);
-    char *path = peft_sys_alloc(a->d->ctx, room);
-    if (path)
-        snprintf(path, room, "%s/%s%s%s/%s", a->path, a->folder ? a->folder : "", a->folder ? "/" : "", name, file);
+    const char *name = a->d->class_names.item[x->class_number], *file = x->entry->part[x->entry->count - 1];
+    const char *split = a->split_folder ? a->split_folder : "", *slash = a->split_folder ? "/" : "";
+    size_t size = strlen(a->path) + strlen(name) + strlen(file) + 4 + strlen(split);
+    char *path = peft_sys_alloc(a->d->ctx, size);
+    if (path) snprintf(path, size, "%s/%s%s%s/%s", a->path, split, slash, name, file);
     peft_status s = io_strings_add(&a->d->names, path);
     if (s) return s;
-    if (a->member) a->member[a->d->count] = x->e->member;
-    a->d->label[a->d->count++] = x->c;
+    if (a->member) a->member[a->d->count] = x->entry->member;
+    a->d->label[a->d->count++] = x->class_number;
     return PEFT_OK;
 }
 
@@ -277,8 +287,8 @@ static peft_status add_samples(arrangement *a, bool members)
 {
     peft_dataset *d = a->d;
     if (!a->samples)
-        return io_fail(PEFT_E_FORMAT, "%s%s%s: no images in its class folders", a->path, a->folder ? "/" : "",
-                       a->folder ? a->folder : "");
+        return io_fail(PEFT_E_FORMAT, "%s%s%s: no images in its class folders", a->path, a->split_folder ? "/" : "",
+                       a->split_folder ? a->split_folder : "");
     qsort(a->sample, (size_t)a->samples, sizeof *a->sample, by_class_and_file);
     d->label = io_alloc(a->d->ctx, a->samples, sizeof *d->label);
     if (members) a->member = io_alloc(a->d->ctx, a->samples, sizeof *a->member);
@@ -287,34 +297,35 @@ static peft_status add_samples(arrangement *a, bool members)
         peft_status s = add_sample(a, &a->sample[i]);
         if (s) return s;
         if (i && !by_class_and_file(&a->sample[i - 1], &a->sample[i]))
-            return io_fail(PEFT_E_FORMAT, "%s: the archive has two entries of this name", d->names.item[i]);
+            return io_fail(PEFT_E_FORMAT, "%s: the archive has two entries of this name; pack it again",
+                           d->names.item[i]);
     }
     return PEFT_OK;
 }
 
-/* Makes the text of peft_dataset_skipped from the endings that were left out in all classes and beside them. */
-static peft_status describe_left_out(arrangement *a)
+/* Makes the text of peft_dataset_skipped from the endings that were skipped in all classes and beside them. */
+static peft_status describe_skipped(arrangement *a)
 {
     peft_status s = PEFT_OK;
     for (int64_t c = 0; c < a->d->classes; c++)
-        for (int64_t i = 0; i < a->tally[c].left_out.count && !s; i++)
-            s = io_strings_add(&a->left_out, io_copy(a->d->ctx, a->tally[c].left_out.item[i]));
-    return s ? s : io_count_endings(&a->left_out, &a->d->skipped);
+        for (int64_t i = 0; i < a->tally[c].skipped.count && !s; i++)
+            s = io_strings_add(&a->skipped, io_copy(a->d->ctx, a->tally[c].skipped.item[i]));
+    return s ? s : io_count_endings(&a->skipped, &a->d->skipped);
 }
 
 peft_status io_tree_arrange(const io_tree *t, const char *path, const char *split, int64_t **member, peft_dataset *d)
 {
-    arrangement a = { .tree = t, .path = path, .level = split != NULL, .d = d,
-                      .left_out = { .ctx = d->ctx } };
+    arrangement a = { .tree = t, .path = path, .class_part = split != NULL, .d = d,
+                      .skipped = { .ctx = d->ctx } };
     peft_status s = split ? find_split(&a, split) : PEFT_OK;
     if (!s) s = find_classes(&a);
-    if (!s) s = take_entries(&a);
+    if (!s) s = add_entries(&a);
     if (!s && !split) s = check_no_splits(&a);
     if (!s) s = check_classes(&a);
     if (!s) s = add_samples(&a, member != NULL);
-    if (!s) s = describe_left_out(&a);
-    for (int64_t c = 0; c < d->classes && a.tally; c++) io_strings_clear(&a.tally[c].left_out);
-    io_strings_clear(&a.left_out);
+    if (!s) s = describe_skipped(&a);
+    for (int64_t c = 0; c < d->classes && a.tally; c++) io_strings_clear(&a.tally[c].skipped);
+    io_strings_clear(&a.skipped);
     peft_sys_free(d->ctx, a.tally);
     peft_sys_free(d->ctx, a.sample);
     if (s) peft_sys_free(d->ctx, a.member);

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
- * endings.c -- the endings of file names, and a count of files by ending. */
+ * endings.c -- the endings of file names, and the text that counts files by ending ("12 .bmp, 3 .tif, 1 folder"). */
 #include "io/source/tree.h"
 #include <stdio.h>
 
-enum { LONGEST = 10, MOST_KINDS = 8 };
+/* The longest ending, with its dot; the endings that the text names, before ", 5 others". */
+enum { MAX_ENDING = 10, MAX_NAMED = 8 };
 
 static char lower(char c) { return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c; }
 
@@ -19,22 +20,23 @@ bool io_ends_in(const char *path, const char *ending)
     return dot && io_same_word(dot, ending);
 }
 
-/* "volume.nii.gz" has the ending .nii.gz. What is longer than LONGEST characters, or has others than ASCII letters and
- * digits ("scan.left side"), belongs to the name, which then has no ending. */
+/* "volume.nii.gz" has the ending .nii.gz. Text after the last dot that is longer than MAX_ENDING, or that has other
+ * characters than ASCII letters and digits ("scan.left side"), is no ending: the result is then "". */
 char *io_ending(peft_context *ctx, const char *name)
 {
     const char *dot = strrchr(name, '.');
     if (dot && (io_same_word(dot, ".gz") || io_same_word(dot, ".bz2") || io_same_word(dot, ".xz")))
         while (dot > name && *--dot != '.') {}
-    if (!dot || *dot != '.' || dot == name || strlen(dot) > LONGEST) return io_copy(ctx, "");
-    char *end = io_copy(ctx, dot);
-    for (char *c = end; c && *c; c++) {
+    if (!dot || *dot != '.' || dot == name || strlen(dot) > MAX_ENDING) return io_copy(ctx, "");
+    char *ending = io_copy(ctx, dot);
+    for (char *c = ending; c && *c; c++) {
         *c = lower(*c);
-        if (*c != '.' && !(*c >= 'a' && *c <= 'z') && !(*c >= '0' && *c <= '9')) *end = 0;
+        if (*c != '.' && !(*c >= 'a' && *c <= 'z') && !(*c >= '0' && *c <= '9')) *ending = 0;
     }
-    return end;
+    return ending;
 }
 
+/* The files with one ending. */
 typedef struct tally { const char *ending; int64_t count; } tally;
 
 static int most_first(const void *a, const void *b)
@@ -43,23 +45,23 @@ static int most_first(const void *a, const void *b)
     return x->count != y->count ? (x->count < y->count ? 1 : -1) : strcmp(x->ending, y->ending);
 }
 
-static size_t print_tally(char *text, size_t room, const tally *k)
+static size_t print_tally(char *text, size_t size, const tally *k)
 {
-    const char *s = k->count == 1 ? "" : "s";
-    int n = *k->ending == '/' ? snprintf(text, room, "%lld folder%s", (long long)k->count, s)
-          : *k->ending ? snprintf(text, room, "%lld %s", (long long)k->count, k->ending)
-                       : snprintf(text, room, "%lld file%s without ending", (long long)k->count, s);
+    const char *plural = k->count == 1 ? "" : "s";
+    int n = *k->ending == '/' ? snprintf(text, size, "%lld folder%s", (long long)k->count, plural)
+          : *k->ending ? snprintf(text, size, "%lld %s", (long long)k->count, k->ending)
+                       : snprintf(text, size, "%lld file%s without ending", (long long)k->count, plural);
     return (size_t)n;
 }
 
 peft_status io_count_endings(io_strings *endings, char **out)
 {
-    enum { ROOM = (MOST_KINDS + 1) * 48 };
-    int64_t kinds = 0, others = 0;
-    size_t at = 0;
+    enum { TEXT_SIZE = (MAX_NAMED + 1) * 48 };
+    int64_t kinds = 0, others = 0;                            /* different endings; files whose ending is not named */
+    size_t used = 0;
     io_strings_sort(endings, false);
     tally *k = io_alloc(endings->ctx, endings->count, sizeof *k);
-    char *text = io_alloc(endings->ctx, ROOM, 1);
+    char *text = io_alloc(endings->ctx, TEXT_SIZE, 1);
     if (!k || !text) {
         peft_sys_free(endings->ctx, k);
         peft_sys_free(endings->ctx, text);
@@ -71,13 +73,13 @@ peft_status io_count_endings(io_strings *endings, char **out)
     }
     if (kinds) qsort(k, (size_t)kinds, sizeof *k, most_first);
     for (int64_t i = 0; i < kinds; i++) {
-        if (i >= MOST_KINDS) others += k[i].count;
+        if (i >= MAX_NAMED) others += k[i].count;
         else {
-            if (i) at += (size_t)snprintf(text + at, ROOM - at, ", ");
-            at += print_tally(text + at, ROOM - at, &k[i]);
+            if (i) used += (size_t)snprintf(text + used, TEXT_SIZE - used, ", ");
+            used += print_tally(text + used, TEXT_SIZE - used, &k[i]);
         }
     }
-    if (others) snprintf(text + at, ROOM - at, ", %lld others", (long long)others);
+    if (others) snprintf(text + used, TEXT_SIZE - used, ", %lld others", (long long)others);
     peft_sys_free(endings->ctx, k);
     *out = text;
     return PEFT_OK;

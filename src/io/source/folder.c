@@ -1,19 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0
- * folder.c -- data sets from folders of images: class/file, or split/class/file. */
+ * folder.c -- the source folder: a data set from a folder of images, class/file or split/class/file. */
 #include "io/source/source.h"
 #include "io/source/tree.h"
 #include <dirent.h>
 #include <errno.h>
 #include <sys/stat.h>
 
+/* folder/name, or name where folder is "". */
 static char *join_path(peft_context *ctx, const char *folder, const char *name)
 {
-    char *start = io_join(ctx, folder, *folder ? "/" : ""), *path = start ? io_join(ctx, start, name) : NULL;
-    peft_sys_free(ctx, start);
+    char *prefix = io_join(ctx, folder, *folder ? "/" : ""), *path = prefix ? io_join(ctx, prefix, name) : NULL;
+    peft_sys_free(ctx, prefix);
     return path;
 }
 
-/* Whether an entry is a folder or a link to one. One that stat fails on counts as a file; loading it reports why. */
+/* Sets *out: whether an entry of a folder is a folder or a link to one. An entry on which stat fails counts as a file;
+ * loading it then reports the error. */
 static peft_status is_folder(peft_context *ctx, const char *folder, const struct dirent *e, bool *out)
 {
     struct stat st;
@@ -31,8 +33,9 @@ static peft_status failed(const char *folder)
     return io_fail(PEFT_E_IO, "%s: %s", folder, strerror(errno));
 }
 
-/* Adds what lies in folder, which is called name below the root, and in its folders down to the files of the classes:
- * depth is 0 in the root; class folders lie at depth 0, with splits at depth 1. */
+/* Adds the entries of a folder to the tree, and those of its folders, down to the files of class folders. folder: its
+ * path; name: its path below the root ("" for the root); depth: 0 for the root. With splits, entries of the root that
+ * are not splits are not entered, and class folders lie at depth 1, else at 0. */
 static peft_status walk(io_tree *t, const char *folder, const char *name, bool splits, int depth)
 {
     peft_context *ctx = t->ctx;
@@ -40,14 +43,15 @@ static peft_status walk(io_tree *t, const char *folder, const char *name, bool s
     if (!dir) return failed(folder);
     peft_status s = PEFT_OK;
     for (struct dirent *e; !s && (errno = 0, e = readdir(dir));) {
-        bool inner;
+        bool is_dir;
         if (e->d_name[0] == '.') continue;
-        if ((s = is_folder(ctx, folder, e, &inner))) break;
-        char *below = join_path(ctx, name, e->d_name), *path = join_path(ctx, folder, e->d_name);
-        s = below && path ? io_tree_add(t, io_join(ctx, below, inner ? "/" : ""), false, 0) : io_nomem(folder);
-        const bool wanted = depth < (splits ? 2 : 1) && (!splits || depth || io_split_of(e->d_name));
-        if (!s && inner && wanted) s = walk(t, path, below, splits, depth + 1);
-        peft_sys_free(ctx, below);
+        if ((s = is_folder(ctx, folder, e, &is_dir))) break;
+        char *entry_name = join_path(ctx, name, e->d_name), *path = join_path(ctx, folder, e->d_name);
+        s = entry_name && path ? io_tree_add(t, io_join(ctx, entry_name, is_dir ? "/" : ""), false, 0)
+                               : io_nomem(folder);
+        const bool enter = depth < (splits ? 2 : 1) && (!splits || depth || io_split_of(e->d_name));
+        if (!s && is_dir && enter) s = walk(t, path, entry_name, splits, depth + 1);
+        peft_sys_free(ctx, entry_name);
         peft_sys_free(ctx, path);
     }
     if (!s && errno) s = failed(folder);
@@ -55,12 +59,12 @@ static peft_status walk(io_tree *t, const char *folder, const char *name, bool s
     return s;
 }
 
-static peft_status open_tree(const io_place *at, peft_dataset *d)
+static peft_status open_folder(const io_open_arguments *a, peft_dataset *d)
 {
     io_tree t = { .ctx = d->ctx };
-    peft_status s = io_check_split(at->split);
-    if (!s) s = walk(&t, at->path, "", at->split != NULL, 0);
-    if (!s) s = io_tree_arrange(&t, at->path, at->split, NULL, d);
+    peft_status s = io_check_split(a->split);
+    if (!s) s = walk(&t, a->path, "", a->split != NULL, 0);
+    if (!s) s = io_tree_arrange(&t, a->path, a->split, NULL, d);
     io_tree_clear(&t);
     d->store = &io_files;
     return s;
@@ -72,9 +76,9 @@ static bool probe(const char *path)
     return !stat(path, &st) && S_ISDIR(st.st_mode);
 }
 
-const io_source io_source_folder = { .name = "a folder of class folders", .probe = probe, .open = open_tree };
+const io_source io_source_folder = { .name = "a folder of class folders", .probe = probe, .open = open_folder };
 
 peft_status peft_dataset_open_folder(peft_context *ctx, const char *path, const char *split, peft_dataset **out)
 {
-    return io_source_open(&io_source_folder, &(io_place){ .ctx = ctx, .path = path, .split = split }, out);
+    return io_source_open(&io_source_folder, &(io_open_arguments){ .ctx = ctx, .path = path, .split = split }, out);
 }

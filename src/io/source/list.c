@@ -1,21 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0
- * list.c -- data sets from a text file: `name class` or `name 0,1,0`, one sample a line. */
+ * list.c -- the source list: a data set from a text file with a sample a line, `name class` or `name 0,1,0`. */
 #include "io/source/list.h"
 #include "io/source/source.h"
 
-/* The data set while its lines are read; number[i] is the line of sample i, for messages. */
+/* A list that is being read into d. folder: with its slash, what names are relative to. line[i]: the number of the line
+ * of sample i, for messages. */
 typedef struct reading {
     peft_dataset *d;
     const char *path, *folder;
-    int64_t *number;
+    int64_t *line;
 } reading;
 
 static peft_status bad_line(const reading *r, const list_line *l)
 {
-    return io_fail(PEFT_E_FORMAT, "%s: line %lld: %s", r->path, (long long)l->number, l->wrong);
+    return io_fail(PEFT_E_FORMAT, "%s: line %lld: %s", r->path, (long long)l->number, l->problem);
 }
 
-/* One number: the class. Several: a target of 0 or 1 for each class, as many as in the first line. */
+/* Reads the numbers of a line: one is the class; several are a target of 0 or 1 for each class, as many as in the first
+ * line. */
 static peft_status read_values(const reading *r, const list_line *l)
 {
     peft_dataset *d = r->d;
@@ -24,11 +26,12 @@ static peft_status read_values(const reading *r, const list_line *l)
         return io_fail(PEFT_E_FORMAT, "%s: line %lld: %lld values, but the first line has %lld; expected one class "
                        "number in every line, or one 0/1 target for each class in every line", r->path,
                        (long long)l->number, (long long)l->values, (long long)width);
-    const char *at = l->value;
+    const char *value = l->value;
     for (int64_t c = 0; c < width; c++) {
         int64_t v;
-        if (!list_value(&at, &v))
-            return io_fail(PEFT_E_FORMAT, "%s: line %lld: a number is too large", r->path, (long long)l->number);
+        if (!list_value(&value, &v))
+            return io_fail(PEFT_E_FORMAT, "%s: line %lld: a number is too large; expected a class number, or 0 or 1",
+                           r->path, (long long)l->number);
         if (!d->target) d->label[i] = v;
         else if (v == 0 || v == 1) d->target[i * width + c] = (uint8_t)v;
         else
@@ -46,15 +49,15 @@ static peft_status add_sample(reading *r, const list_line *l)
     peft_sys_free(ctx, name);
     peft_status s = io_strings_add(&r->d->names, path);
     if (s) return s;
-    r->number[r->d->count++] = l->number;
+    r->line[r->d->count++] = l->number;
     return PEFT_OK;
 }
 
 static peft_status read_lines(reading *r, const char *text)
 {
     list_line l = { .next = text };
-    for (list_found found; (found = list_next(&l)) != LIST_END;) {
-        peft_status s = found == LIST_BAD ? bad_line(r, &l) : read_values(r, &l);
+    for (list_result result; (result = list_next(&l)) != LIST_END;) {
+        peft_status s = result == LIST_BAD ? bad_line(r, &l) : read_values(r, &l);
         if (!s) s = add_sample(r, &l);
         if (s) return s;
     }
@@ -66,21 +69,23 @@ static peft_status prepare(reading *r, const char *text)
 {
     peft_dataset *d = r->d;
     list_line l = { .next = text };
-    int64_t lines = 0, width = 0, cells;
-    for (list_found found; (found = list_next(&l)) != LIST_END; lines++) {
+    int64_t lines = 0, width = 0, targets;
+    for (list_result result; (result = list_next(&l)) != LIST_END; lines++) {
         if (lines) continue;
-        if (found == LIST_BAD) return bad_line(r, &l);
+        if (result == LIST_BAD) return bad_line(r, &l);
         width = l.values;
     }
-    if (!lines) return io_fail(PEFT_E_FORMAT, "%s: the list is empty", r->path);
-    if (!(r->number = io_alloc(d->ctx, lines, sizeof *r->number))) return io_nomem(r->path);
+    if (!lines)
+        return io_fail(PEFT_E_FORMAT, "%s: the list is empty; expected a line for each image, name and class", r->path);
+    if (!(r->line = io_alloc(d->ctx, lines, sizeof *r->line))) return io_nomem(r->path);
     if (width == 1) return (d->label = io_alloc(d->ctx, lines, sizeof *d->label)) ? PEFT_OK : io_nomem(r->path);
     d->classes = width;
-    if (__builtin_mul_overflow(lines, width, &cells) || !(d->target = io_alloc(d->ctx, cells, 1)))
+    if (__builtin_mul_overflow(lines, width, &targets) || !(d->target = io_alloc(d->ctx, targets, 1)))
         return io_nomem(r->path);
     return PEFT_OK;
 }
 
+/* A name and the index of its sample. */
 typedef struct named { const char *name; int64_t i; } named;
 
 static int by_name(const void *a, const void *b)
@@ -96,7 +101,7 @@ static bool same_values(const peft_dataset *d, int64_t x, int64_t y)
     return !memcmp(d->target + x * d->classes, d->target + y * d->classes, (size_t)d->classes);
 }
 
-/* A name with two labels is refused: the same picture would be trained for both of them. */
+/* Refuses a name with two labels: the model would be trained to predict both for one picture. */
 static peft_status check_labels_agree(reading *r)
 {
     const peft_dataset *d = r->d;
@@ -109,22 +114,23 @@ static peft_status check_labels_agree(reading *r)
         const named *x = &sorted[i - 1], *y = &sorted[i];
         if (!strcmp(x->name, y->name) && !same_values(d, x->i, y->i))
             s = io_fail(PEFT_E_FORMAT, "%s: line %lld: '%s' has another label than in line %lld", r->path,
-                        (long long)r->number[y->i], y->name, (long long)r->number[x->i]);
+                        (long long)r->line[y->i], y->name, (long long)r->line[x->i]);
     }
     peft_sys_free(d->ctx, sorted);
     return s;
 }
 
-static peft_status warn_of_gaps(const reading *r)
+static peft_status warn_of_missing_classes(const reading *r)
 {
-    uint8_t *seen = io_alloc(r->d->ctx, r->d->classes, 1);
-    if (!seen) return io_nomem(r->path);
-    for (int64_t i = 0; i < r->d->count; i++) seen[r->d->label[i]] = 1;
-    io_warn_of_gaps(r->d->ctx, seen, r->d->classes, r->path);
-    peft_sys_free(r->d->ctx, seen);
+    uint8_t *present = io_alloc(r->d->ctx, r->d->classes, 1);
+    if (!present) return io_nomem(r->path);
+    for (int64_t i = 0; i < r->d->count; i++) present[r->d->label[i]] = 1;
+    io_warn_of_missing_classes(r->d->ctx, present, r->d->classes, r->path);
+    peft_sys_free(r->d->ctx, present);
     return PEFT_OK;
 }
 
+/* Reads the text into the data set; classes: the argument of peft_dataset_open_list. */
 static peft_status fill(reading *r, const char *text, int64_t classes)
 {
     peft_dataset *d = r->d;
@@ -137,11 +143,12 @@ static peft_status fill(reading *r, const char *text, int64_t classes)
         return io_fail(PEFT_E_FORMAT, "%s: has labels for %lld classes, but the argument classes is %lld", r->path,
                        (long long)d->classes, (long long)classes);
     if (classes) d->classes = classes;
-    else if (d->label) s = warn_of_gaps(r);
+    else if (d->label) s = warn_of_missing_classes(r);
     return s ? s : io_number_classes(d);
 }
 
-/* What stands before the names of the list: folder and a slash ("": the current folder), or the folder of the list. */
+/* What is put before the names of the list: folder with a slash ("": the current folder); for NULL the folder of the
+ * list. */
 static char *base_folder(peft_context *ctx, const char *path, const char *folder)
 {
     if (folder) return io_join(ctx, folder, *folder ? "/" : "");
@@ -150,33 +157,34 @@ static char *base_folder(peft_context *ctx, const char *path, const char *folder
     return base;
 }
 
-static peft_status read_text(const io_place *at, const char *text, peft_dataset *d)
+static peft_status read_text(const io_open_arguments *a, const char *text, peft_dataset *d)
 {
-    char *base = base_folder(d->ctx, at->path, at->folder);
-    reading r = { .d = d, .path = at->path, .folder = base };
-    peft_status s = base ? fill(&r, text, at->classes) : io_nomem(at->path);
+    char *base = base_folder(d->ctx, a->path, a->folder);
+    reading r = { .d = d, .path = a->path, .folder = base };
+    peft_status s = base ? fill(&r, text, a->classes) : io_nomem(a->path);
     peft_sys_free(d->ctx, base);
-    peft_sys_free(d->ctx, r.number);
+    peft_sys_free(d->ctx, r.line);
     return s;
 }
 
-static peft_status open_list(const io_place *at, peft_dataset *d)
+static peft_status open_list(const io_open_arguments *a, peft_dataset *d)
 {
     uint8_t *text;
     size_t size;
-    if (at->classes < 0 || at->classes > 1 << 20)
-        return io_fail(PEFT_E_INVALID, "data set: %lld classes, expected 0..1048576", (long long)at->classes);
-    if (at->split)
-        return io_fail(PEFT_E_NOTFOUND, "%s: a list has no split '%.40s'; give each split a list of its own", at->path,
-                       at->split);
-    peft_status s = io_read_file(d->ctx, at->path, 256 << 20, &text, &size);
+    if (a->classes < 0 || a->classes > 1 << 20)
+        return io_fail(PEFT_E_INVALID, "data set: %lld classes, expected 0..1048576", (long long)a->classes);
+    if (a->split)
+        return io_fail(PEFT_E_NOTFOUND, "%s: a list has no split '%.40s'; expected split NULL, and a list for each "
+                       "split", a->path,
+                       a->split);
+    peft_status s = io_read_file(d->ctx, a->path, 256 << 20, &text, &size);
     if (s) return s;
     d->store = &io_files;
-    const size_t mark = size >= 3 && !memcmp(text, "\xef\xbb\xbf", 3) ? 3 : 0;   /* UTF-8's byte order mark */
+    const size_t bom = size >= 3 && !memcmp(text, "\xef\xbb\xbf", 3) ? 3 : 0;    /* the byte order mark of UTF-8 */
     if (memchr(text, 0, size))
-        s = io_fail(PEFT_E_FORMAT, "%s: not a text file in UTF-8 (a zero byte), so no list of images; expected a line "
-                    "an image, path and class; pictures are given as a folder of class folders", at->path);
-    else s = read_text(at, (const char *)text + mark, d);
+        s = io_fail(PEFT_E_FORMAT, "%s: not a text file in UTF-8 (it has a zero byte); expected a list with a line an "
+                    "image, path and class, or for pictures alone a folder of class folders", a->path);
+    else s = read_text(a, (const char *)text + bom, d);
     peft_sys_free(d->ctx, text);
     return s;
 }
@@ -186,6 +194,6 @@ const io_source io_source_list = { .name = "a list of images", .open = open_list
 peft_status peft_dataset_open_list(peft_context *ctx, const char *path, const char *folder, int64_t classes,
                                    peft_dataset **out)
 {
-    const io_place at = { .ctx = ctx, .path = path, .folder = folder, .classes = classes };
-    return io_source_open(&io_source_list, &at, out);
+    const io_open_arguments a = { .ctx = ctx, .path = path, .folder = folder, .classes = classes };
+    return io_source_open(&io_source_list, &a, out);
 }

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
- * list_line.c -- one line of a list: a name, quoted or not, then a whole number, or several that commas separate.
- * Blanks or a comma separate the name from the numbers: `a b.png 1`, `a.png,1`, `"a 1" 0, 1, 0`. Numbers are looked for
- * from the end of the line, because a name without quotes may contain blanks and commas. */
+ * list_line.c -- parses a line of a list: a name, in quotes or not, blanks or a comma, then a whole number or several
+ * with commas between them: `a b.png 1`, `a.png,1`, `"a 1" 0, 1, 0`. A line is read from its end, because a name
+ * without quotes may contain blanks and commas. */
 #include "io/source/list.h"
 
 static bool is_blank(char c) { return c == ' ' || c == '\t'; }
 static bool is_letter(char c) { return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z'); }
-static bool is_part(char c) { return !is_blank(c) && c != ','; }
+static bool is_word(char c) { return !is_blank(c) && c != ','; }
 
 static bool is_number(const char *s, const char *end)
 {
@@ -16,95 +16,97 @@ static bool is_number(const char *s, const char *end)
     return s == end;
 }
 
-/* The start of the run of characters before at for which is_kind holds. */
-static const char *back_over(const char *at, const char *start, bool (*is_kind)(char))
+/* Goes back from `from` over all characters of a class, not beyond start; returns the first of them. */
+static const char *skip_back(const char *from, const char *start, bool (*in_class)(char))
 {
-    while (at > start && is_kind(at[-1])) at--;
-    return at;
+    while (from > start && in_class(from[-1])) from--;
+    return from;
 }
 
-/* The first of the numbers that start..end ends with, which are counted in l->values; NULL: it ends with no number. */
+/* Finds the numbers with which the text start..end ends: returns the first of them, and sets l->values to how many
+ * there are. NULL: the text does not end with a number. */
 static const char *find_values(list_line *l, const char *start, const char *end)
 {
-    const char *at = end;
+    const char *rest = end;                                   /* start..rest is not read yet */
     l->values = 0;
     for (;;) {
-        const char *number = back_over(at, start, is_part);
-        if (!is_number(number, at)) return l->values ? l->value : NULL;
+        const char *number = skip_back(rest, start, is_word);
+        if (!is_number(number, rest)) return l->values ? l->value : NULL;
         l->value = number;
         l->values++;
-        at = back_over(number, start, is_blank);
-        if (at == start || at[-1] != ',') return number;
-        at = back_over(at - 1, start, is_blank);
+        rest = skip_back(number, start, is_blank);
+        if (rest == start || rest[-1] != ',') return number;
+        rest = skip_back(rest - 1, start, is_blank);
     }
 }
 
-static list_found wrong(list_line *l, const char *why)
+static list_result bad_line(list_line *l, const char *problem)
 {
-    l->wrong = why;
+    l->problem = problem;
     return LIST_BAD;
 }
 
-/* A name in quotes, in which "" stands for one quote; only numbers may follow it. */
-static list_found cut_quoted(list_line *l, const char *start, const char *end)
+/* Parses a line whose name is in quotes, where "" stands for one quote; only numbers may follow the name. */
+static list_result parse_quoted(list_line *l, const char *start, const char *end)
 {
     const char *close = start + 1;
     while (close < end && (*close != '"' || (close + 1 < end && close[1] == '"'))) close += *close == '"' ? 2 : 1;
-    if (close >= end) return wrong(l, "the name's quote is not closed");
+    if (close >= end) return bad_line(l, "the name's quote is not closed");
     l->name = start + 1;
     l->name_length = (size_t)(close - l->name);
     l->quoted = true;
     const char *rest = close + 1;
     if (rest < end && !is_blank(*rest) && *rest != ',')
-        return wrong(l, "expected a blank or a comma after the quoted name");
+        return bad_line(l, "expected a blank or a comma after the quoted name");
     while (rest < end && is_blank(*rest)) rest++;
     if (rest < end && *rest == ',') rest++;
     while (rest < end && is_blank(*rest)) rest++;
-    if (find_values(l, rest, end) != rest) return wrong(l, "expected a class number or 0,1,0 after the quoted name");
-    return l->name_length ? LIST_LINE : wrong(l, "the name is empty");
+    if (find_values(l, rest, end) != rest) return bad_line(l, "expected a class number or 0,1,0 after the quoted name");
+    return l->name_length ? LIST_LINE : bad_line(l, "the name is empty");
 }
 
-static list_found cut_plain(list_line *l, const char *start, const char *end)
+/* Parses a line whose name is not in quotes. */
+static list_result parse_plain(list_line *l, const char *start, const char *end)
 {
     const char *value = find_values(l, start, end);
     if (!value)
-        return wrong(l, "expected a name, then a blank or a comma, then a class number or 0,1,0 (remove a line of "
-                        "column names)");
-    const char *stop = back_over(value, start, is_blank);
-    if (stop > start && stop[-1] == ',') stop = back_over(stop - 1, start, is_blank);
+        return bad_line(l, "expected a name, then a blank or a comma, then a class number or 0,1,0 (remove a line of "
+                           "column names)");
+    const char *stop = skip_back(value, start, is_blank);
+    if (stop > start && stop[-1] == ',') stop = skip_back(stop - 1, start, is_blank);
     l->name = start;
     l->name_length = (size_t)(stop - start);
     l->quoted = false;
-    if (!l->name_length) return wrong(l, "a class number without a name");
-    if (is_number(back_over(stop, start, is_part), stop))
-        return wrong(l, "the name ends in a number: separate targets by commas (0,1,0), or put a name that ends in a "
-                        "number in quotes");
+    if (!l->name_length) return bad_line(l, "a class number without a name");
+    if (is_number(skip_back(stop, start, is_word), stop))
+        return bad_line(l, "the name ends in a number: separate targets by commas (0,1,0), or put a name that ends "
+                           "in a number in quotes");
     if (*start == '\\' || (is_letter(*start) && stop - start > 2 && start[1] == ':' && start[2] == '\\'))
-        return wrong(l, "a Windows path; expected a path relative to the list, or an absolute path of this system");
+        return bad_line(l, "a Windows path; expected a path relative to the list, or an absolute path of this system");
     return LIST_LINE;
 }
 
-list_found list_next(list_line *l)
+list_result list_next(list_line *l)
 {
     while (*l->next) {
         const char *start = l->next, *end = start + strcspn(start, "\r\n");
         l->next = end + (end[0] == '\r' && end[1] == '\n' ? 2 : *end != 0);
         l->number++;
         while (start < end && is_blank(*start)) start++;
-        end = back_over(end, start, is_blank);
+        end = skip_back(end, start, is_blank);
         if (start == end || *start == '#') continue;
-        return *start == '"' ? cut_quoted(l, start, end) : cut_plain(l, start, end);
+        return *start == '"' ? parse_quoted(l, start, end) : parse_plain(l, start, end);
     }
     return LIST_END;
 }
 
-bool list_value(const char **at, int64_t *out)
+bool list_value(const char **value, int64_t *out)
 {
-    size_t n = strspn(*at, "-0123456789");
-    const bool good = peft_sys_opt_integer(*at, n, out);
-    *at += n;
-    *at += strspn(*at, ", \t");
-    return good;
+    size_t length = strspn(*value, "-0123456789");
+    const bool fits = peft_sys_opt_integer(*value, length, out);
+    *value += length;
+    *value += strspn(*value, ", \t");
+    return fits;
 }
 
 char *list_name(peft_context *ctx, const list_line *l)
@@ -113,7 +115,7 @@ char *list_name(peft_context *ctx, const list_line *l)
     if (!name) return NULL;
     for (size_t i = 0; i < l->name_length; i++) {
         char c = l->name[i];
-        if (l->quoted && c == '"') i++;
+        if (l->quoted && c == '"') i++;                       /* "" is one quote */
         *to++ = c == '\\' ? '/' : c;
     }
     *to = 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * tree.c -- the list of names below the root of a data set, the names of splits, and the top folder of a zip. */
+ * tree.c -- io_tree: adds names and cuts them into parts; the names of splits; removes the top folder of a zip. */
 #include "io/source/tree.h"
 
 static const struct { const char *name, *split; } splits[] = {
@@ -20,41 +20,41 @@ peft_status io_check_split(const char *split)
                    "test (testing)", split);
 }
 
-/* Cuts e->text into parts, up to the first hidden one. Names below __MACOSX, which macOS adds to its zips, get none. */
-static void cut(io_entry *e)
+/* Cuts e->text into parts, up to the first hidden one. Names in __MACOSX, which macOS adds to its zips, get no part. */
+static void cut_into_parts(io_entry *e)
 {
     char *text = e->text;
     if (!strncmp(text, "__MACOSX/", 9)) return;
-    e->folder = true;
+    e->is_folder = true;
     for (char *next = text; next; text = next) {
         if ((next = strchr(text, '/'))) *next++ = 0;
         if (!*text || !strcmp(text, ".")) continue;
         if (*text == '.') return;
         e->part[e->count++] = text;
-        e->folder = next != NULL;
+        e->is_folder = next != NULL;
         if (e->count == IO_PARTS) return;
     }
 }
 
-peft_status io_tree_add(io_tree *t, char *owned, bool guessed, int64_t member)
+peft_status io_tree_add(io_tree *t, char *name, bool guessed, int64_t member)
 {
-    if (owned && t->count == t->room) {
-        int64_t room = t->room ? 2 * t->room : 64;
-        io_entry *item = peft_sys_realloc(t->ctx, t->item, (size_t)room * sizeof *item);
+    if (name && t->count == t->capacity) {
+        int64_t capacity = t->capacity ? 2 * t->capacity : 64;
+        io_entry *item = peft_sys_realloc(t->ctx, t->item, (size_t)capacity * sizeof *item);
         if (item) {
             t->item = item;
-            t->room = room;
+            t->capacity = capacity;
         }
     }
-    if (!owned || t->count == t->room) {
-        peft_sys_free(t->ctx, owned);
+    if (!name || t->count == t->capacity) {
+        peft_sys_free(t->ctx, name);
         return io_nomem("list of names");
     }
     io_entry *e = &t->item[t->count];
-    *e = (io_entry){ .text = owned, .guessed = guessed, .member = member };
-    cut(e);
+    *e = (io_entry){ .text = name, .guessed = guessed, .member = member };
+    cut_into_parts(e);
     if (e->count) t->count++;
-    else peft_sys_free(t->ctx, owned);
+    else peft_sys_free(t->ctx, name);
     return PEFT_OK;
 }
 
@@ -65,36 +65,40 @@ void io_tree_clear(io_tree *t)
     *t = (io_tree){ .ctx = t->ctx };
 }
 
-static bool is_picture(const io_entry *e) { return !e->folder && io_is_image_name(e->part[e->count - 1]); }
+static bool is_picture(const io_entry *e) { return !e->is_folder && io_is_image_name(e->part[e->count - 1]); }
 
-/* The first parts of all pictures: one top folder, or several; a picture directly in it, a picture deeper in it, and
- * whether a folder in it is called as a split. */
-typedef struct shape { const char *top; const io_entry *direct, *deeper; bool several, splits; } shape;
+/* The first part of the names of pictures. several: it differs, so that there is no top folder. */
+typedef struct top_folder {
+    const char *name;
+    const io_entry *direct, *deeper;                          /* a picture directly in it, and one in its folders */
+    bool several, has_splits;                                 /* has_splits: a folder in it has the name of a split */
+} top_folder;
 
-static shape find_top(const io_tree *t)
+static top_folder find_top(const io_tree *t)
 {
-    shape s = { 0 };
+    top_folder top = { 0 };
     for (int64_t i = 0; i < t->count; i++) {
         const io_entry *e = &t->item[i];
-        if (!is_picture(e) || e->count < 2) continue;         /* a picture beside all folders is never a sample */
-        if (!s.top) s.top = e->part[0];
-        s.several |= strcmp(s.top, e->part[0]) != 0;
-        if (e->count == 2) s.direct = e;
+        if (!is_picture(e) || e->count < 2) continue;         /* a picture in no folder is never a sample */
+        if (!top.name) top.name = e->part[0];
+        top.several |= strcmp(top.name, e->part[0]) != 0;
+        if (e->count == 2) top.direct = e;
         else {
-            s.deeper = e;
-            s.splits |= io_split_of(e->part[1]) != NULL;
+            top.deeper = e;
+            top.has_splits |= io_split_of(e->part[1]) != NULL;
         }
     }
-    return s;
+    return top;
 }
 
-/* Names outside the top folder stay, marked as stray: io_tree_arrange counts them as left out. */
-static void cut_top(io_tree *t, const char *top)
+/* Removes the first part of all names in the top folder. Names outside of it stay, marked with outside_top, so that
+ * io_tree_arrange counts them as skipped. */
+static void remove_top(io_tree *t, const char *top)
 {
     int64_t kept = 0;
     for (int64_t i = 0; i < t->count; i++) {
         io_entry e = t->item[i];
-        if (strcmp(e.part[0], top)) e.stray = true;
+        if (strcmp(e.part[0], top)) e.outside_top = true;
         else memmove(e.part, e.part + 1, (size_t)--e.count * sizeof *e.part);
         if (e.count) t->item[kept++] = e;
         else peft_sys_free(t->ctx, e.text);
@@ -104,13 +108,13 @@ static void cut_top(io_tree *t, const char *top)
 
 peft_status io_tree_skip_top(io_tree *t, const char *path, const char *split)
 {
-    const shape s = find_top(t);
-    if (!s.top || s.several || io_split_of(s.top) || !s.deeper) return PEFT_OK;
-    if (!s.splits && split) return PEFT_OK;
-    if (!s.splits && s.direct)
+    const top_folder top = find_top(t);
+    if (!top.name || top.several || io_split_of(top.name) || !top.deeper) return PEFT_OK;
+    if (!top.has_splits && split) return PEFT_OK;
+    if (!top.has_splits && top.direct)
         return io_fail(PEFT_E_FORMAT, "%s: pictures lie in '%.80s' (%.80s) and in its folders (%.80s/%.80s): is it a "
                        "class, or a folder around the classes? Expected every picture in a folder of its class",
-                       path, s.top, s.direct->part[1], s.deeper->part[1], s.deeper->part[2]);
-    cut_top(t, s.top);
+                       path, top.name, top.direct->part[1], top.deeper->part[1], top.deeper->part[2]);
+    remove_top(t, top.name);
     return PEFT_OK;
 }

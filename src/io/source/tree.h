@@ -1,47 +1,51 @@
 /* SPDX-License-Identifier: Apache-2.0
- * tree.h -- the names of files and folders below the root of a data set, and the rules by which they become classes and
- * samples: the same for a folder and for a zip. */
+ * tree.h -- io_tree: the names of the files and folders below the root of a data set, and the rules by which they
+ * become classes and samples. The sources folder and zip share it. */
 #ifndef IO_TREE_H
 #define IO_TREE_H
 #include "io/dataset/dataset.h"
 #include "io/format/formats.h"
 
-/* The parts of a name that are kept: a folder around everything, a split, a class, a file, and one for what lies
- * deeper. */
+/* The parts of a name that are kept: a top folder, a split, a class, a file, and one for what lies deeper. */
 enum { IO_PARTS = 5 };
-/* A name, cut at its slashes into count parts. folder: the last part is a folder. Of a name with a hidden part (.git/x)
- * or with more than IO_PARTS parts only the parts before that are kept, and folder is true. */
+/* A file or folder. Its name is cut at the slashes: "set/train/cat/1.png" has the parts set, train, cat and 1.png. A
+ * name is cut off before a hidden part (set/.git/x becomes set) and after IO_PARTS parts, and then stands for a
+ * folder. */
 typedef struct io_entry {
-    char *text;
+    char *text;                                               /* the memory of the parts */
     const char *part[IO_PARTS];
-    int count;
-    bool folder, stray, guessed;                              /* stray: outside the top folder; guessed: see below */
-    int64_t member;                                           /* of a zip */
+    int count;                                                /* of parts */
+    bool is_folder;                                           /* the last part is a folder */
+    bool outside_top;                                         /* not in the top folder that io_tree_skip_top removed */
+    bool guessed;                                             /* the zip does not say which encoding the name has */
+    int64_t member;                                           /* index of the entry in a zip */
 } io_entry;
-/* ctx: whose memory the tree and its names are. */
-typedef struct io_tree { peft_context *ctx; io_entry *item; int64_t count, room; } io_tree;
+/* ctx: whose allocator the memory comes from. */
+typedef struct io_tree { peft_context *ctx; io_entry *item; int64_t count, capacity; } io_tree;
 
-/* Adds a name relative to the root; t owns it, also on failure, and NULL is PEFT_E_NOMEM. The name of a folder ends
- * with a slash. guessed: the zip did not say which encoding the name has. A name without any part is dropped. */
-peft_status io_tree_add(io_tree *t, char *owned, bool guessed, int64_t member);
+/* Adds an entry by its name relative to the root; that of a folder ends with a slash. Takes ownership of the name, also
+ * on failure; a NULL name is PEFT_E_NOMEM. A name without a part (.hidden) is not added. */
+peft_status io_tree_add(io_tree *t, char *name, bool guessed, int64_t member);
 void        io_tree_clear(io_tree *t);
-/* Removes the first part of all names where one folder lies around all pictures ("set/a/1.png" becomes "a/1.png").
- * PEFT_E_FORMAT where pictures lie both in it and in its folders, so that it could be a class as well. */
+/* Where one top folder lies around all pictures, removes it from their names: "set/a/1.png" becomes "a/1.png".
+ * PEFT_E_FORMAT: pictures lie both in that folder and in its folders, so that it could be a class as well. */
 peft_status io_tree_skip_top(io_tree *t, const char *path, const char *split);
-/* Fills classes, names, labels and skipped of d. *member (NULL: not wanted): the member of each sample, which the
- * caller frees. Names and messages begin with path. */
+/* Makes the data set of the tree: fills class_names, classes, names, label, count and skipped of d. Names and messages
+ * begin with path. *member (member may be NULL): the zip entry of each sample, in memory that the caller frees. */
 peft_status io_tree_arrange(const io_tree *t, const char *path, const char *split, int64_t **member, peft_dataset *d);
 
-/* The split that a folder's name means ("train" for "Training"); NULL: none. */
+/* The split that the name of a folder means ("train" for "Training"); NULL: none. */
 const char *io_split_of(const char *name);
-peft_status io_check_split(const char *split);                /* PEFT_E_INVALID: no name of a split */
-/* Equal but for the case of ASCII letters, in every locale; by strcasecmp JFIF and jfif differ in a Turkish one. */
+peft_status io_check_split(const char *split);                /* PEFT_E_INVALID: not NULL and not the name of a split */
+/* Whether two words are equal but for the case of ASCII letters. strcasecmp depends on the locale: in a Turkish one
+ * JFIF and jfif differ. */
 bool io_same_word(const char *a, const char *b);
-/* Whether a path's last ending is this one (".zip"), in upper or lower case. */
+/* Whether a path ends in this ending (".zip"), in upper or lower case. */
 bool io_ends_in(const char *path, const char *ending);
-/* Counts a list of endings (".bmp", "/" for a folder, "" for none) as "12 .bmp, 3 .tif, 1 folder"; sorts the list. The
- * caller frees *out. */
+/* Counts equal items of a list of endings (".bmp"; "/" for a folder; "" for a file without ending) and prints them as
+ * "12 .bmp, 3 .tif, 1 folder". Sorts the list. The caller frees *out. */
 peft_status io_count_endings(io_strings *endings, char **out);
-/* The ending of a file's name in lower case, for io_count_endings, in memory of ctx; NULL: no memory. */
+/* The ending of a file's name, with its dot and in lower case, as io_count_endings takes it; the caller frees it. NULL:
+ * no memory. */
 char *io_ending(peft_context *ctx, const char *name);
 #endif

@@ -71,7 +71,8 @@ static peft_status read_array(const conversion *c, const char *path, array *out)
     zip_int64_t index = locate(c, path);
     size_t size;
     if (index < 0)
-        return io_fail(PEFT_E_FORMAT, "no array '%s%s'; expected a ViT of augreg, in21k or big_vision", c->prefix, path);
+        return io_fail(PEFT_E_FORMAT, "no array '%s%s'; expected a ViT of augreg, in21k or big_vision", c->prefix,
+                       path);
     peft_status s = io_zip_read(c->ctx, c->z, index, &out->file, &size);
     if (!s && (s = io_npy_parse(out->file, size, IO_NPY_F32, &out->npy))) {
         peft_sys_free(c->ctx, out->file);
