@@ -4,6 +4,7 @@
 #include "common/program/errors.h"
 #include "common/program/flags.h"
 #include "common/program/settings.h"
+#include "common/program/verbose.h"
 #include "gated_prompt.h"
 #include <stdio.h>
 #include <string.h>
@@ -23,7 +24,7 @@ static const program about = {
 static peft_backbone *open_backbone(peft_context **ctx)
 {
     peft_backbone *vit;
-    must(peft_context_create(NULL, NULL, NULL, ctx));
+    *ctx = make_context();
     must(peft_sys_register_method(*ctx, &gated_prompt, PEFT_METHOD_ABI));
     peft_options *small = options_from(*ctx, "image_size=32,patch=8,width=48,depth=3,heads=3,seed=1");
     must(flags[BACKBONE].value ? peft_backbone_load(*ctx, flags[BACKBONE].value, NULL, &vit)

@@ -1,8 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  * inspect.c -- what is in a safetensors file of any kind, and what methods the library has. */
+#include "common/model/source.h"
 #include "common/model/weights.h"
 #include "common/program/errors.h"
 #include "common/program/flags.h"
+#include "common/program/settings.h"
+#include "common/program/verbose.h"
 #include <ctype.h>
 #include <inttypes.h>
 #include <peft/io.h>
@@ -16,6 +19,9 @@
     X(options, NULL, NULL, "lists the options of backbones, models, sessions, pictures and loaders") \
     X(preprocess, NULL, NULL, "lists the words of preprocessing with their defaults (--preprocess of finetune)") \
     X(metrics, NULL, NULL, "lists the metrics of <peft/metrics.h>") \
+    X(operations, "N", NULL, "also lists the operations of a prediction of N images by a backbone, model or " \
+      "adapter: tensors, shapes, kernels, FLOPs (docs/verbose.md)") \
+    X(backbone, "FILE", NULL, "with --operations: the backbone of a model or adapter") \
     BACKBONE_OPTIONS(X) \
     X(full, NULL, NULL, "metadata values in full length")
 enum { FLAGS(FLAG_ID) flags };
@@ -25,6 +31,7 @@ static const program about = {
     "Shows what is in a file: backbone, adapter, model, training state, or any other safetensors file; of a backbone\n"
     "also what was read from beside it and what had to be assumed. Or lists what the library can do.",
     "  inspect deit_tiny_patch16_224.safetensors scans.safetensors\n"
+    "  inspect --operations 1 deit_tiny_patch16_224.safetensors\n"
     "  inspect --methods" };
 
 static void print_option(const peft_option *o)
@@ -151,6 +158,52 @@ static void print_backbone(peft_context *ctx, const char *path)
     peft_backbone_free(b);
 }
 
+static void print_operation(const char *line, void *user)
+{
+    (void)user;
+    printf("  %s\n", line);
+}
+
+static void print_session(peft_model *m, peft_context *ctx)
+{
+    peft_session *s;
+    peft_options *o = options_from(ctx, NULL);
+    must(peft_options_set_string(o, "batch", given[operations].value));
+    must(peft_session_create(m, o, &s));
+    peft_session_describe(s, print_operation, NULL);
+    peft_session_free(s);
+    peft_options_free(o);
+}
+
+/* A backbone without a classifier has none in the table either: a new head of one class stands there. */
+static void print_operations_of_backbone(peft_context *ctx, const char *path)
+{
+    peft_model *m;
+    peft_backbone *b = load_backbone(ctx, path, 0, given[backbone_options].value);
+    peft_options *o = options_from(ctx, peft_backbone_get(b, "classes") > 0 ? NULL : "classes=1");
+    must(peft_model_create(b, o, &m));
+    print_session(m, ctx);
+    peft_model_free(m);
+    peft_options_free(o);
+    peft_backbone_free(b);
+}
+
+static void print_operations(peft_context *ctx, const char *path, const char *kind)
+{
+    if (!given[operations].value) return;
+    if (!strcmp(kind, "backbone")) {
+        print_operations_of_backbone(ctx, path);
+        return;
+    }
+    if (strcmp(kind, "model") && strcmp(kind, "adapter"))
+        fail("--operations: %s is a file of kind '%s'; expected a backbone, a model or an adapter", path, kind);
+    if (!given[backbone].value)
+        fail("--operations: %s acts on a backbone; give --backbone, the file that it was trained on", path);
+    source s = open_source(given[backbone].value, given[backbone_options].value, path, 0);
+    print_session(s.model, s.ctx);
+    close_source(&s);
+}
+
 static void inspect(peft_context *ctx, const char *path)
 {
     peft_file *f;
@@ -158,6 +211,7 @@ static void inspect(peft_context *ctx, const char *path)
     if (!file) {
         printf("%s: Google's .npz\n", path);
         print_backbone(ctx, path);
+        print_operations(ctx, path, "backbone");
         return;
     }
     must(peft_file_open(ctx, file, &f));
@@ -171,6 +225,7 @@ static void inspect(peft_context *ctx, const char *path)
     }
     print_tensors(f);
     if (!strcmp(peft_file_kind(f), "backbone")) print_backbone(ctx, path);
+    print_operations(ctx, path, peft_file_kind(f));
     peft_file_free(f);
     free(file);
 }
@@ -190,7 +245,7 @@ int main(int argc, char **argv)
         lists[i].list();
     }
     if (first == argc && !listed) fail("a file or a list is needed, such as --methods; see --help");
-    must(peft_context_create(NULL, NULL, NULL, &ctx));
+    ctx = make_context();
     for (int i = first; i < argc; i++) inspect(ctx, argv[i]);
     peft_context_free(ctx);
     return 0;

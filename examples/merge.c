@@ -9,6 +9,7 @@
 #include "common/program/flags.h"
 #include "common/program/settings.h"
 #include "common/program/stop.h"
+#include "common/program/verbose.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -92,8 +93,7 @@ static void merge(source *s)
 
 static void rewrite(void)
 {
-    source s = { .ctx = NULL };
-    must(peft_context_create(NULL, NULL, NULL, &s.ctx));
+    source s = { .ctx = make_context() };
     s.vit = load_backbone(s.ctx, given[backbone].value, 0, given[backbone_options].value);
     save(&s, s.vit, given[out].value, given[classifier].value);
     printf("%s: %lld parameters\n", given[out].value, (long long)peft_backbone_get(s.vit, "parameters"));

@@ -10,6 +10,7 @@
 #include "common/program/flags.h"
 #include "common/program/settings.h"
 #include "common/program/stop.h"
+#include "common/program/verbose.h"
 #include "first_weights.h"
 #include "pretrain_flags.h"
 #include "progress.h"
@@ -185,8 +186,7 @@ int main(int argc, char **argv)
     int first = read_flags(given, flags, &about, argc, argv);
     if (first < argc) fail("'%s' is no option; see --help", argv[first]);
     if (!given[data].value) fail("--data is needed; see --help");
-    run r = { 0 };
-    must(peft_context_create(NULL, NULL, NULL, &r.ctx));
+    run r = { .ctx = make_context() };
     must(peft_context_set_threads(r.ctx, (int)flag_count(&given[threads])));
     must(peft_context_set_seed(r.ctx, (uint64_t)flag_count(&given[seed])));
     draw_sets(r.ctx, given[data].value, given[test].value, flag_count(&given[shots]),

@@ -81,7 +81,11 @@ peft_session_input(peft_session *s, const char *name, const peft_tensor *value);
 PEFT_API const peft_tensor *peft_session_tap(peft_session *s, const char *tap);
 PEFT_API size_t peft_session_memory(const peft_session *s);                    /* planned bytes */
 typedef void (*peft_text_fn)(const char *line, void *user);
-PEFT_API void peft_session_describe(const peft_session *s, peft_text_fn fn, void *user);  /* the plan, line by line */
+/* What a prediction computes: fn gets a line with batch, threads and kernels, one with the names of the columns, a line
+ * for each operation (its tensors, shapes, kernel, FLOPs, bytes, and why no better kernel is used) and one with totals.
+ * With log level 3 of the context the same lines of operations are logged while they run, with their times behind them
+ * (peft_context_set_log). docs/verbose.md explains the columns; their number and widths may change. */
+PEFT_API void peft_session_describe(const peft_session *s, peft_text_fn fn, void *user);
 
 /* How far rounding makes a merged backbone differ from the model it was merged from: both predict images [n,3,S,S]
  * (NULL: four of normal noise from the context's seed). absolute: the largest difference of two logits; relative: that

@@ -3,7 +3,6 @@
  * instruction set contains the next one (AVX-512, AVX2, ref), so a CPU can run one table and all tables behind it. */
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include "names.h"
 
 #if defined(PK_SIMD) && !defined(PF_REAL_DOUBLE)
@@ -109,17 +108,4 @@ const pk_table *pk_find(const char *isa)
 const char *const *pk_isas(void)
 {
     return names + first_usable();
-}
-
-double pk_fma_peak(const pk_table *t, double seconds)
-{
-    double operations = 0, elapsed;
-    struct timespec start, now;
-    clock_gettime(CLOCK_MONOTONIC, &start);
-    do {
-        operations += t->fmas(10000);
-        clock_gettime(CLOCK_MONOTONIC, &now);
-        elapsed = (double)(now.tv_sec - start.tv_sec) + 1e-9 * (double)(now.tv_nsec - start.tv_nsec);
-    } while (elapsed < seconds);
-    return operations / elapsed;
 }

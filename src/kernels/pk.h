@@ -122,6 +122,9 @@ size_t pk_gemm_work(const pk_table *t, int64_t m, int64_t n, int64_t k, int thre
 /* Bytes that a product needs in addition when B is of type b_type: CBLAS multiplies with a pk_real copy of B. */
 size_t pk_gemm_widen_work(const pk_table *t, pk_gemm_kind kind, pk_dtype b_type, int64_t n, int64_t k);
 void   pk_gemm_run(const pk_table *t, pk_pool *pool, pk_gemm_kind kind, const pk_gemm *g, void *work);
+/* What about the extents of g keeps the library's own product from its best speed: one thread because it is small, or
+ * tiles of which a quarter or more is padding. "" where there is nothing; returns text. */
+const char *pk_gemm_limits(const pk_table *t, const pk_pool *pool, const pk_gemm *g, char *text, size_t room);
 /* Bytes of scratch of one call of a kernel of attention, or of its gradient: one such piece for each thread. */
 size_t pk_attention_work(const pk_table *t, const pk_attention *a, int gradient);
 
@@ -156,8 +159,6 @@ struct pk_table {
 const pk_table *pk_find(const char *isa);
 /* The names of the tables that this CPU can run, best first, NULL-terminated. */
 const char *const *pk_isas(void);
-/* Peak floating-point operations per second of one core, measured for that many seconds with independent FMAs. */
-double pk_fma_peak(const pk_table *t, double seconds);
 
 /* --- thread pool --------------------------------------------------------------------------------------------
  * pk_pool_run calls fn once for each task 0 .. tasks-1, on the calling thread and the pool's workers. Which thread runs
@@ -178,6 +179,9 @@ void   pk_pool_stop(pk_pool *p);
 int    pk_pool_alive(const pk_pool *p);                              /* 0: this process was forked from the pool's */
 int    pk_pool_threads(const pk_pool *p);                            /* NULL: 1 */
 void   pk_pool_run(pk_pool *p, int64_t tasks, pk_task fn, void *arg);
+/* Peak floating-point operations per second of all threads of the pool together, measured for about that many seconds
+ * with independent FMAs. */
+double pk_pool_peak(const pk_table *t, pk_pool *pool, double seconds);
 /* Waits until *count >= minimum. A task may so wait for one of a smaller number, which has always been started. */
 void   pk_await(const atomic_int *count, int minimum);
 #endif

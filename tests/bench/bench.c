@@ -53,24 +53,6 @@ static double median(const samples *s)
     return s->n ? v[s->n / 2] : 0;
 }
 
-typedef struct { const pk_table *t; double seconds, flops[256]; } peak_job;
-static void measure_peak(void *arg, int64_t task, int worker)
-{
-    peak_job *j = arg;
-    (void)worker;
-    j->flops[task] = pk_fma_peak(j->t, j->seconds);
-}
-
-/* FLOP/s of all threads together, each on FMAs alone for that long. */
-static double peak(const pk_table *t, pk_pool *pool, double seconds)
-{
-    peak_job j = { .t = t, .seconds = seconds };
-    double sum = 0;
-    pk_pool_run(pool, pk_pool_threads(pool), measure_peak, &j);
-    for (int i = 0; i < pk_pool_threads(pool); i++) sum += j.flops[i];
-    return sum;
-}
-
 typedef struct { const char *name; int64_t n, k; bool dx; } product;
 static const product products[] = {
     { "qkv forward", 2304, 768, false }, { "proj forward", 768, 768, false },
@@ -100,7 +82,7 @@ static double product_speed(const settings *s, const pk_table *t, pk_pool *pool,
     for (double end = now() + 0.2; now() < end;) window = run_gemm(t, pool, kind, p, m, memory, work);
     for (int r = 0; r < 3 * s->rounds; r++) {
         if (top) {
-            note(top, peak(t, pool, window));
+            note(top, pk_pool_peak(t, pool, window));
             run_gemm(t, pool, kind, p, m, memory, work);
         }
         note(&took, run_gemm(t, pool, kind, p, m, memory, work));
@@ -195,7 +177,7 @@ static int bench_rows(const settings *s, const bed *x, const pk_table *t, pk_poo
         run_step(x, trainer[k]);
     }
     for (int r = 0; r < s->rounds; r++) {
-        note(&top, peak(t, pool, 0.2));
+        note(&top, pk_pool_peak(t, pool, 0.2));
         for (int k = 0; k < n; k++) note(&took[k], run_step(x, trainer[k]));
     }
     for (int k = 0; k < n; k++) {
@@ -233,7 +215,7 @@ static void bench_inference(const settings *s, const bed *x, const pk_table *t, 
         double start = now();
         must(peft_session_predict(session, x->images, x->logits));
         if (r) note(&took, now() - start);
-        if (r) note(&top, peak(t, pool, 0.2));
+        if (r) note(&top, pk_pool_peak(t, pool, 0.2));
     }
     printf("\ninference, batch %d: %.1f ms, %.1f images/s, %.3f of peak, planned %.1f MB\n", x->batch,
         1e3 * median(&took),
@@ -279,8 +261,8 @@ static void bench(const settings *s, int threads)
     if (!t) must(peft_set_error(PEFT_E_NOTFOUND, "--isa: this machine has no such instruction set"));
     pk_pool *pool = aligned_alloc(64, (pk_pool_bytes(threads) + 63) / 64 * 64);
     if (pk_pool_start(pool, threads) < threads) must(peft_set_error(PEFT_E_NOMEM, "threads could not be started"));
-    printf("\n%s, %d thread%s: FMA peak %.1f GFLOP/s\n", t->name, threads, threads > 1 ? "s" : "", 1e-9 * peak(t, pool,
-                                                                                                               10));
+    printf("\n%s, %d thread%s: FMA peak %.1f GFLOP/s\n", t->name, threads, threads > 1 ? "s" : "",
+           1e-9 * pk_pool_peak(t, pool, 10));
     bed x = make_bed(s, threads);
     bench_gemm(s, t, pool, x.ctx);
     bench_steps(s, &x, t, pool);

@@ -43,7 +43,7 @@ START_TEST(tables)
         for (int type = 0; type < PK_DTYPES; type++) ck_assert(t->pack_b[type] && t->widen[type]);
         ck_assert(t->pack_a && t->micro && t->epilogue);
         ck_assert(t->mr > 0 && t->nr % t->vector == 0 && t->kc > 0);
-        ck_assert(pk_fma_peak(t, 0.001) > 0);
+        ck_assert(pk_pool_peak(t, NULL, 0.001) > 0);
     }
 }
 END_TEST

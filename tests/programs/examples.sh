@@ -24,6 +24,20 @@ done < "$work/methods"
 
 "$bin/custom_method" --out "$work/own.safetensors" | grep -q 'the same predictions'
 
+# What runs: the table of a plan, and its lines with times while it runs. A program's results stay the same.
+small=$(dirname "$0")/../../examples/data/vit_cifar10.safetensors
+"$bin/inspect" --operations 2 "$small" > "$work/table"
+awk '$1 == "session:" && $3 == "operations," { said = $2 } $1 == "session" { rows++ }
+    END { exit !rows || rows != said }' "$work/table"
+grep -q ' linear+bias  *blocks.0.attn.qkv.weight,bias ' "$work/table"
+"$bin/custom_method" --out "$work/own.safetensors" > "$work/quiet" 2> "$work/nothing"
+PEFT_VERBOSE=1 "$bin/custom_method" --out "$work/own.safetensors" > "$work/loud" 2> "$work/lines"
+cmp "$work/quiet" "$work/loud"
+[ ! -s "$work/nothing" ]
+awk '!/^libpeft: (session|train|evaluate) .* \| [0-9.]+ us / { exit 1 } END { exit !NR }' "$work/lines"
+if PEFT_VERBOSE=yes "$bin/custom_method" --out "$work/own.safetensors" 2> "$work/error"; then exit 1; fi
+grep -q "PEFT_VERBOSE is 'yes'; expected 0 or 1" "$work/error"
+
 # The rest needs pretrained weights and pictures.
 vit=${PEFT_SHARED-}/data/vit/deit_tiny_patch16_224.safetensors
 [ -f "$vit" ] || { echo "SKIP: PEFT_SHARED has no data"; exit 0; }
@@ -57,6 +71,11 @@ cmp "$work/a.txt" "$work/c.txt"
 "$bin/predict" --csv --backbone "$vit" --model "$work/a.safetensors" "$image" |
     grep -q '^image,predicted,benign,malignant,normal'
 "$bin/inspect" "$work/a.safetensors" | grep -q ': model'
+
+# The table of a model wants the backbone that it was trained on.
+"$bin/inspect" --operations 1 --backbone "$vit" "$work/a.safetensors" | grep -q '^  session .* blocks.0.attn.qkv'
+if "$bin/inspect" --operations 1 "$work/a.safetensors" > "$work/no.log" 2>&1; then exit 1; fi
+grep -q 'give --backbone' "$work/no.log"
 
 # A method with a network of its own: the head and the number of classes follow from it, here and in predict.
 options=side_image=32 train --method fpt --out "$work/fpt.safetensors" > "$work/fpt.log"

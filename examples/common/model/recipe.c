@@ -5,6 +5,7 @@
 #include "common/program/errors.h"
 #include "common/program/flags.h"
 #include "common/program/settings.h"
+#include "common/program/verbose.h"
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -121,7 +122,7 @@ static void make_trainer(trial *t, const flag *recipe)
 void build_trial(trial *t, const flag *recipe)
 {
     const flag *side = &recipe[recipe_image_size];
-    must(peft_context_create(NULL, NULL, NULL, &t->ctx));
+    t->ctx = make_context();
     must(peft_context_set_threads(t->ctx, t->threads));
     must(peft_context_set_seed(t->ctx, t->seed));
     const int64_t size = asked_size(side->value ? flag_count(side) : 0, recipe[recipe_preprocess].value);

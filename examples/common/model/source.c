@@ -3,6 +3,7 @@
 #include "source.h"
 #include "common/data/preprocess.h"
 #include "common/program/errors.h"
+#include "common/program/verbose.h"
 #include "names.h"
 #include "weights.h"
 #include <errno.h>
@@ -97,9 +98,8 @@ static void take(char **to, char **from)
 
 source open_source(const char *backbone, const char *facts, const char *trained, int threads)
 {
-    source s = { .ctx = NULL };
+    source s = { .ctx = make_context() };
     header own = { 0 }, below = { 0 };
-    must(peft_context_create(NULL, NULL, NULL, &s.ctx));
     must(peft_context_set_threads(s.ctx, threads));
     check_backbone(backbone);
     if (trained && !is_folder(trained)) {

@@ -48,6 +48,12 @@ static void print_example(const char *text)
     }
 }
 
+/* What the library reads (PEFT_VERBOSE: what these programs make of its log). */
+static const char *const environment[][2] = {
+    { "PEFT_VERBOSE=1", "a line for each operation on standard error: docs/verbose.md" },
+    { "PEFT_ISA", "the kernels: ref, avx2, avx512; default the best of this CPU" },
+    { "PEFT_GEMM", "who multiplies matrices: own, cblas; default auto" } };
+
 static void print_help(const flag *flags, const flag_name *names, int count, const program *p)
 {
     printf("usage: %s %s\n\n%s\n\nexample:\n", program_name, p->usage, p->purpose);
@@ -59,7 +65,10 @@ static void print_help(const flag *flags, const flag_name *names, int count, con
                  flags[i].value ? flags[i].value : "");
         print_wrapped(text, printf("  --%-14s %-5s ", names[i], flags[i].argument ? flags[i].argument : ""));
     }
-    printf("  --help                 this text (also -h)\n  --version              of the library\n");
+    printf("  --help                 this text (also -h)\n  --version              of the library\n\n"
+           "environment, of programs that compute:\n");
+    for (size_t i = 0; i < sizeof environment / sizeof *environment; i++)
+        print_wrapped(environment[i][1], printf("  %-22s ", environment[i][0]));
     exit(0);
 }
 

@@ -90,7 +90,9 @@ peft_status pf_context_make(peft_alloc_fn alloc, peft_free_fn release, void *use
     const char *isa = getenv("PEFT_ISA"), *gemm = getenv("PEFT_GEMM");
     PF_TRY(find_kernels(isa && *isa ? isa : "auto", "peft_context_create: environment variable PEFT_ISA",
                         &boot.kernels));
+    boot.isa_by = isa && *isa && strcmp(isa, "auto") ? "PEFT_ISA" : NULL;
     PF_TRY(find_gemm(gemm && *gemm ? gemm : "auto", "peft_context_create: environment variable PEFT_GEMM", &boot.gemm));
+    boot.gemm_by = boot.gemm == PK_GEMM_AUTO ? NULL : "PEFT_GEMM";
     peft_context *ctx = pf_alloc(&boot, sizeof *ctx);
     if (!ctx) return pf_nomem("context", sizeof *ctx);
     *ctx = boot;
@@ -152,13 +154,17 @@ peft_status peft_context_set_seed(peft_context *ctx, uint64_t seed)
 peft_status peft_context_set_isa(peft_context *ctx, const char *isa)
 {
     if (!ctx || !isa) return pf_fail(PEFT_E_INVALID, "peft_context_set_isa: %s is NULL", ctx ? "isa" : "ctx");
-    return find_kernels(isa, "peft_context_set_isa: isa", &ctx->kernels);
+    PF_TRY(find_kernels(isa, "peft_context_set_isa: isa", &ctx->kernels));
+    ctx->isa_by = strcmp(isa, "auto") ? "peft_context_set_isa" : NULL;
+    return PEFT_OK;
 }
 
 peft_status peft_context_set_gemm(peft_context *ctx, const char *kind)
 {
     if (!ctx || !kind) return pf_fail(PEFT_E_INVALID, "peft_context_set_gemm: %s is NULL", ctx ? "kind" : "ctx");
-    return find_gemm(kind, "peft_context_set_gemm: kind", &ctx->gemm);
+    PF_TRY(find_gemm(kind, "peft_context_set_gemm: kind", &ctx->gemm));
+    ctx->gemm_by = ctx->gemm == PK_GEMM_AUTO ? NULL : "peft_context_set_gemm";
+    return PEFT_OK;
 }
 
 peft_status peft_context_set_log(peft_context *ctx, peft_log_fn fn, void *user, int max_level)

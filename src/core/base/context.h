@@ -21,6 +21,7 @@ struct peft_context {
     uint64_t seed;
     const pk_table *kernels;
     pk_gemm_kind gemm;
+    const char *isa_by, *gemm_by;          /* what chose them: "PEFT_ISA", "peft_context_set_isa"; NULL: the library */
     const struct peft_method *const *built_in; /* the library's methods, up to a NULL; may be NULL: none */
     pf_registered *methods;                /* by the application, in order: core/adapt/register_method.c */
     peft_log_fn log; void *log_user; int log_level;

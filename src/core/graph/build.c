@@ -50,6 +50,7 @@ pf_val peft_sys_param(peft_build *g, pf_param *p)
     if (p->buffer) {
         pf_v(g, v)->type = PK_REAL;
         pf_v(g, v)->data = p->value.data;
+        pf_v(g, v)->name = p->name;
         pf_v(g, v)->buffer = true;
     } else {
         pf_v(g, v)->param = p;

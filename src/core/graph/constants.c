@@ -94,6 +94,7 @@ pf_val peft_sys_constant(peft_build *g, const int64_t *dims, peft_fill_fn fill, 
     if (!pf_is(v)) return v;
     pf_v(g, v)->type = PK_REAL;
     pf_v(g, v)->data = k->data;
+    pf_v(g, v)->name = k->name;
     return v;
 }
 

@@ -3,11 +3,10 @@
  * memory of its own, which is overwritten with NaN after its last use: tests compare results with and without it bit
  * for bit, and so find faults of the memory plan. */
 #include <math.h>
-#include <stdio.h>
 #include <string.h>
-#include "core/base/tensor.h"
 #include "core/graph/exec.h"
 #include "core/graph/param.h"
+#include "core/graph/report/report.h"
 
 pf_mat pf_matrix(const pf_run *r, pf_val v)
 {
@@ -126,36 +125,12 @@ static void poison_dead(pf_exec *e, uint32_t i)
 
 void pf_exec_run(pf_exec *e, uint32_t begin, uint32_t end)
 {
+    const bool traced = e->g.ctx->log && e->g.ctx->log_level >= 3;
     for (uint32_t i = begin; i < end; i++) {
-        e->g.node[i].op->run(&e->run, &e->g.node[i]);
+        if (traced) pf_trace_node(e, i);
+        else e->g.node[i].op->run(&e->run, &e->g.node[i]);
         if (e->g.spec.flags & PF_PLAN_NAIVE) poison_dead(e, i);
     }
 }
 
 pk_real *pf_exec_data(const pf_exec *e, pf_val v) { return e->run.ptr[v.id]; }
-
-static void describe_node(const pf_exec *e, uint32_t i, char *line, size_t room)
-{
-    const pf_node *n = &e->g.node[i];
-    char dims[80] = "";
-    pf_val o = n->out[0];
-    for (int k = 1; k < PF_MAX_OUT && !pf_is(o); k++) o = n->out[k];
-    if (pf_is(o)) pf_dims_text(dims, sizeof dims, pf_v(&e->g, o)->shape.ndim, pf_v(&e->g, o)->shape.dim);
-    size_t at = pf_is(o) ? e->plan.offset[pf_root(&e->g, o).id] : SIZE_MAX;
-    long long flops = n->op->flops ? (long long)n->op->flops(&e->g, n) : 0;
-    snprintf(line, room, "%4u %c %-16s %-20s at %-12lld flops %lld", i,
-             i < e->g.prefix ? 'f' : n->backward ? 'b' : ' ', n->op->name, dims, at == SIZE_MAX ? -1LL : (long long)at,
-                 flops);
-}
-
-void pf_exec_describe(const pf_exec *e, void (*fn)(const char *line, void *user), void *user)
-{
-    char line[192];
-    for (uint32_t i = 0; i < e->g.nodes; i++) {
-        describe_node(e, i, line, sizeof line);
-        fn(line, user);
-    }
-    snprintf(line, sizeof line, "arena %zu bytes, scratch %zu bytes, %lld flops", e->plan.arena, e->plan.work,
-             (long long)e->flops);
-    fn(line, user);
-}

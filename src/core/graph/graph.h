@@ -11,7 +11,7 @@
 
 typedef peft_val   pf_val;
 typedef peft_param pf_param;
-#define PF_NONE PEFT_NONE
+#define PF_NONE PEFT_NONE        /* no value; id 0 */
 #define PF_MAX_IN 10
 #define PF_MAX_OUT 7
 #define PF_MAX_RANK 5
@@ -27,6 +27,8 @@ typedef struct pf_value {
     pf_kind kind;
     int slot;                    /* INPUT: its index in the graph's inputs */
     pk_dtype type;               /* CONST: element type of data; if not PK_REAL, read it by pf_weight_of (exec.h) */
+    const char *name;            /* CONST: borrowed from the tensor's owner; NULL: none. A PARAM has its name in param,
+                                  * an INPUT in the graph's inputs */
     void *data;                  /* CONST; only batch norm writes to it (running statistics) */
     pf_param *param;             /* PARAM: the value is elements offset .. offset + count - 1 of it */
     int64_t offset;
@@ -87,7 +89,8 @@ enum {
     PF_STRIDED_OUT = 2,          /* out[] may be a column view of a wider value */
     PF_EFFECT = 4,               /* writes to memory outside the graph: never removed */
     PF_RANDOM = 8,               /* equal inputs do not give equal outputs: never shared, never cached */
-    PF_STOP = 16                 /* by definition its outputs count as constants: no gradient flows through it */
+    PF_STOP = 16,                /* by definition its outputs count as constants: no gradient flows through it */
+    PF_STORES = 32               /* writes the gradient of the parameter that attr.ptr points to */
 };
 struct pf_op {
     const char *name;
@@ -95,10 +98,14 @@ struct pf_op {
     unsigned inplace;                                               /* bit i: out[0] may overwrite in[i] (in-place) */
     unsigned typed;                                                 /* bit i: in[i] may have any type (pf_weight_of);
                                                                      * else the widen pass converts it to PK_REAL */
+    const char *kernel;                                             /* for reports, what does most of the work: a kernel
+                                                                     * of kernels.def, "copy"; NULL: C in ops/ */
     bool    (*infer)(pf_graph *g, pf_node *n);                      /* checks inputs, makes the outputs */
     void    (*grad)(pf_grads *gr, const pf_node *n);                /* emits backward nodes; NULL: no gradient */
     size_t  (*work)(const pf_run *r, const pf_node *n);             /* scratch bytes; NULL: none */
     void    (*run)(const pf_run *r, const pf_node *n);
+    void    (*product)(const pf_run *r, const pf_node *n, pk_gemm *p); /* the matrix product that run computes; NULL:
+                                                                        * it computes something else */
     int64_t (*flops)(const pf_graph *g, const pf_node *n);          /* two a multiply-add; NULL: counted as 0 */
 };
 #define PF_OP(name) extern const pf_op pf_op_##name;

@@ -2,10 +2,11 @@
  * op.c -- helpers of the operations in ops/: the error for unfit shapes, backward nodes, the sum of gradients. */
 #include "core/graph/op.h"
 #include "core/base/tensor.h"
+#include "core/graph/report/report.h"
 
 bool pf_bad_shape(pf_graph *g, const pf_node *n, const char *expected)
 {
-    char text[256] = "", one[80];
+    char text[256] = "", one[80], names[160];
     for (int i = 0; i < PF_MAX_IN; i++) {
         if (!pf_is(n->in[i])) continue;
         const pf_shape *s = &pf_v(g, n->in[i])->shape;
@@ -13,7 +14,9 @@ bool pf_bad_shape(pf_graph *g, const pf_node *n, const char *expected)
         if (*text) strncat(text, " and ", sizeof text - strlen(text) - 1);
         strncat(text, one, sizeof text - strlen(text) - 1);
     }
-    pf_graph_fail(g, pf_fail(PEFT_E_SHAPE, "%s: given %s, expected %s", n->op->name, text, expected));
+    const bool named = *pf_node_tensors(g, n, names, sizeof names);
+    pf_graph_fail(g, pf_fail(PEFT_E_SHAPE, "%s%s%s%s: given %s, expected %s", n->op->name, named ? " (" : "", names,
+                             named ? ")" : "", text, expected));
     return false;
 }
 

@@ -22,6 +22,8 @@ typedef struct pf_compile_spec {
     const char *without;                 /* for tests: passes that do not run, names between commas; NULL: none */
     const pk_table *kernels;             /* NULL: the context's kernels and its matrix product */
     pk_gemm_kind gemm;                   /* the matrix product, if kernels is not NULL */
+    const char *isa_by, *gemm_by;        /* what chose kernels and product, such as "PEFT_ISA"; NULL: the library */
+    const char *name;                    /* of the graph, in reports of its operations; NULL: "graph" */
     pk_pool *pool;                       /* NULL: the caller's thread alone */
     int threads;
 } pf_compile_spec;

@@ -23,5 +23,7 @@ pf_val pf_model_weight(const peft_model *m, pf_graph *g, const char *name)
         if (p) return peft_sys_param(g, p);
     }
     const peft_tensor *t = pf_backbone_find(m->backbone, name);
-    return t ? pf_const(g, t) : PF_NONE;
+    const pf_val v = t ? pf_const(g, t) : PF_NONE;
+    if (pf_is(v)) pf_v(g, v)->name = pf_weight_name(t);
+    return v;
 }

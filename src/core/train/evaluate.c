@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <string.h>
 #include "core/bits/finite.h"
+#include "core/graph/report/report.h"
 #include "core/train/trainer.h"
 
 const void *pf_trainer_as_real(const peft_tensor *x, pk_real *buffer)

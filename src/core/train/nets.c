@@ -18,6 +18,7 @@ static pf_net_spec spec_of(const peft_trainer *t, int64_t n, bool training, pf_p
     pf_compile_spec wanted = t->compile;
     wanted.batch = n;
     wanted.training = training;
+    wanted.name = !training ? "evaluate" : part == PF_FRONT ? "frozen" : "train";
     return (pf_net_spec){ .model = t->model, .loss = training ? &t->loss : NULL, .part = part,
                           .compile = pf_team_spec(&t->team, wanted) };
 }

@@ -71,6 +71,11 @@ const peft_tensor *pf_backbone_find(const peft_backbone *b, const char *name)
     return NULL;
 }
 
+const char *pf_weight_name(const peft_tensor *t)
+{
+    return ((const pf_weight *)(const void *)((const char *)t - offsetof(pf_weight, tensor)))->name;
+}
+
 bool pf_is_classifier(const char *name) { return !strncmp(name, "head.", 5); }
 bool pf_is_float(peft_dtype type)
 {

@@ -37,6 +37,7 @@ struct peft_backbone {
 
 peft_backbone *pf_backbone_retain(peft_backbone *b);
 const peft_tensor *pf_backbone_find(const peft_backbone *b, const char *name);         /* NULL: no such tensor */
+const char *pf_weight_name(const peft_tensor *t);                                      /* of one of its tensors */
 bool pf_is_classifier(const char *name);                                               /* name begins with "head." */
 /* SHA-256 over the classifier's tensors, which the fingerprint leaves out, as 64 hex digits. */
 void pf_classifier_digest(const peft_backbone *b, char hex[65]);

@@ -10,6 +10,7 @@
  * multiply with B's first panel: they wait until the previous stage's tasks no longer read the packed A. The other
  * tasks wait until A is packed. A thread whose group has no task left takes one of another group, as cores differ in
  * speed. */
+#include <stdio.h>
 #include "gemm_prefetch.h"
 
 enum {
@@ -252,9 +253,24 @@ static void next_task(void *arg, int64_t unused, int worker)
     }
 }
 
+static int is_small(const pk_gemm *g) { return g->m * g->n < ALONE && g->m * g->n * g->k < ALONE; }
+
+const char *pk_gemm_limits(const pk_table *t, const pk_pool *pool, const pk_gemm *g, char *text, size_t room)
+{
+    const int64_t rows = ceil_div(g->m, t->mr) * t->mr, columns = ceil_div(g->n, t->nr) * t->nr;
+    const int small = pk_pool_threads(pool) > 1 && is_small(g);
+    const int padded_m = 4 * (rows - g->m) >= rows, padded_n = 4 * (columns - g->n) >= columns;
+    char m[48] = "", n[48] = "";
+    if (padded_m) snprintf(m, sizeof m, "m %% %d = %lld", t->mr, (long long)(g->m % t->mr));
+    if (padded_n) snprintf(n, sizeof n, "n %% %d = %lld", t->nr, (long long)(g->n % t->nr));
+    snprintf(text, room, "%s%s%s%s%s", small ? "one thread: small product" : "", small && (*m || *n) ? "; " : "", m,
+             *m && *n ? "; " : "", n);
+    return text;
+}
+
 static void own_gemm(const pk_table *t, pk_pool *pool, const pk_gemm *g, void *work)
 {
-    if (g->m * g->n < ALONE && g->m * g->n * g->k < ALONE) pool = NULL;
+    if (is_small(g)) pool = NULL;
     const int threads = pk_pool_threads(pool);
     plan p = make_plan(t, g->m, g->n, g->k, threads);
     p.g = g;

@@ -144,7 +144,8 @@ static void attention_grad_emit(pf_grads *gr, const pf_node *n)
     }
 }
 
-const pf_op pf_op_attention = { .name = "attention", .flags = PF_STRIDED_OUT, .infer = attention_infer,
+const pf_op pf_op_attention = { .name = "attention", .kernel = "attention", .flags = PF_STRIDED_OUT,
+    .infer = attention_infer,
     .grad = attention_grad_emit, .work = attention_work, .run = attention_run, .flops = attention_flops };
 
 /* in: as attention, then out, lse, dout; attr i[0]: heads, i[1]: bit i: the gradient of in[i] is wanted; out: dq, dk,
@@ -182,5 +183,5 @@ static int64_t grad_flops(const pf_graph *g, const pf_node *n)
     return count_flops(g, n, v + (q || k) + q + k);            /* dV, dP, dQ, dK; not the scores, computed again */
 }
 
-const pf_op pf_op_attention_grad = { .name = "attention_grad", .flags = PF_STRIDED_OUT,
+const pf_op pf_op_attention_grad = { .name = "attention_grad", .kernel = "attention_grad", .flags = PF_STRIDED_OUT,
     .infer = grad_infer, .work = grad_work, .run = grad_run, .flops = grad_flops };

@@ -73,5 +73,6 @@ static int64_t mass_flops(const pf_graph *g, const pf_node *n)
 {
     return n->attr.i[1] ? 0 : 2 * pf_shape_count(&pf_v(g, n->in[0])->shape) * pf_v(g, n->in[1])->shape.dim[1];
 }
-const pf_op pf_op_attention_mass = { .name = "attention_mass", .flags = PF_STOP, .infer = mass_infer, .work = mass_work,
+const pf_op pf_op_attention_mass = { .name = "attention_mass", .kernel = "attention_grad", .flags = PF_STOP,
+    .infer = mass_infer, .work = mass_work,
     .run = mass_run, .flops = mass_flops };

@@ -15,9 +15,9 @@ static int64_t flops_of(const pf_graph *g, pf_val x, pf_val w)
     return 2 * pf_rows(g, x) * pf_shape_count(&pf_v(g, w)->shape);
 }
 
-/* Runs the product *a with a weight [n, k] as B: transposed (turned) for a linear, as it is for the gradient of its
- * input. A trained weight may be columns of a wider matrix. */
-static void multiply(const pf_run *r, pk_gemm *a, pf_val weight, bool turned)
+/* Makes a weight [n, k] the B of product *a: transposed (turned) for a linear, as it is for the gradient of its input. A
+ * trained weight may be columns of a wider matrix. */
+static void set_weight(const pf_run *r, pk_gemm *a, pf_val weight, bool turned)
 {
     const pk_weight w = pf_weight_of(r, weight);
     const int64_t row = pf_v(r->g, weight)->shape.ndim == 2 ? pf_matrix(r, weight).ld : w.cols;
@@ -25,7 +25,13 @@ static void multiply(const pf_run *r, pk_gemm *a, pf_val weight, bool turned)
     a->b_type = w.type;
     a->b_row = turned ? 1 : row;
     a->b_col = turned ? row : 1;
-    pk_gemm_run(r->k, r->pool, r->gemm, a, r->work);
+}
+
+static void run(const pf_run *r, const pf_node *n)
+{
+    pk_gemm a;
+    n->op->product(r, n, &a);
+    pk_gemm_run(r->k, r->pool, r->gemm, &a, r->work);
 }
 
 static size_t work(const pf_run *r, int64_t m, int64_t n, int64_t k, pf_val weight)
@@ -48,19 +54,19 @@ static bool linear_infer(pf_graph *g, pf_node *n)
     return pf_out(g, n, 0, s);
 }
 
-static void linear_run(const pf_run *r, const pf_node *n)
+static void linear_product(const pf_run *r, const pf_node *n, pk_gemm *a)
 {
     const pf_graph *g = r->g;
     pf_mat x = pf_matrix(r, n->in[0]), y = pf_matrix(r, n->out[0]), pre = pf_matrix(r, n->out[1]);
     pf_mat residual = pf_matrix(r, n->in[3]);
-    pk_gemm a = {
+    *a = (pk_gemm){
         .m = x.rows, .n = out_features(g, n->in[1]), .k = x.cols,
         .a = x.p, .a_row = x.ld, .a_col = 1,
         .c = y.p, .c_row = y.ld, .scale = 1,
         .bias = r->ptr[n->in[2].id], .act = (pk_act)n->attr.i[0], .pre = pre.p, .pre_row = pre.ld,
         .slopes = (int)n->attr.i[1],
         .gamma = r->ptr[n->in[4].id], .residual = residual.p, .residual_row = residual.ld };
-    multiply(r, &a, n->in[1], true);
+    set_weight(r, a, n->in[1], true);
 }
 
 static size_t linear_work(const pf_run *r, const pf_node *n)
@@ -87,24 +93,25 @@ static void linear_grad(pf_grads *gr, const pf_node *n)
 
 const pf_op pf_op_linear = { .name = "linear", .flags = PF_ROWWISE | PF_STRIDED_OUT, .inplace = 1u << 3,
     .typed = 1u << 1,
-    .infer = linear_infer, .grad = linear_grad, .work = linear_work, .run = linear_run, .flops = linear_flops };
+    .infer = linear_infer, .grad = linear_grad, .work = linear_work, .run = run, .product = linear_product,
+    .flops = linear_flops };
 
 /* in: dy, w, gate?, add?; attr shape: of x, i[0]: pk_act of the gate, i[1]: slopes: the gate holds act'(x), not x;
  * out: dx = (dy w) act'(gate) + add */
 static bool dx_infer(pf_graph *g, pf_node *n) { return pf_out(g, n, 0, n->attr.shape); }
 
-static void dx_run(const pf_run *r, const pf_node *n)
+static void dx_product(const pf_run *r, const pf_node *n, pk_gemm *a)
 {
     pf_mat dy = pf_matrix(r, n->in[0]), dx = pf_matrix(r, n->out[0]);
     pf_mat gate = pf_matrix(r, n->in[2]), add = pf_matrix(r, n->in[3]);
-    pk_gemm a = {
+    *a = (pk_gemm){
         .m = dy.rows, .n = dx.cols, .k = dy.cols,
         .a = dy.p, .a_row = dy.ld, .a_col = 1,
         .c = dx.p, .c_row = dx.ld, .scale = 1,
         .gate = gate.p, .gate_row = gate.ld, .gate_act = (pk_act)n->attr.i[0],
         .slopes = (int)n->attr.i[1],
         .residual = add.p, .residual_row = add.ld };
-    multiply(r, &a, n->in[1], false);
+    set_weight(r, a, n->in[1], false);
 }
 
 static size_t dx_work(const pf_run *r, const pf_node *n)
@@ -115,18 +122,17 @@ static size_t dx_work(const pf_run *r, const pf_node *n)
 static int64_t dx_flops(const pf_graph *g, const pf_node *n) { return flops_of(g, n->in[0], n->in[1]); }
 
 const pf_op pf_op_linear_dx = { .name = "linear_dx", .flags = PF_STRIDED_OUT, .inplace = 1u << 3, .typed = 1u << 1,
-    .infer = dx_infer, .work = dx_work, .run = dx_run, .flops = dx_flops };
+    .infer = dx_infer, .work = dx_work, .run = run, .product = dx_product, .flops = dx_flops };
 
 /* in: dy [..,n], x [..,k]; attr shape: of w; out: dw = dy^T x, summed over all rows in order */
-static void dw_run(const pf_run *r, const pf_node *n)
+static void dw_product(const pf_run *r, const pf_node *n, pk_gemm *a)
 {
     pf_mat dy = pf_matrix(r, n->in[0]), x = pf_matrix(r, n->in[1]);
-    pk_gemm a = {
+    *a = (pk_gemm){
         .m = dy.cols, .n = x.cols, .k = dy.rows,
         .a = dy.p, .a_row = 1, .a_col = dy.ld,
         .b = x.p, .b_row = x.ld, .b_col = 1,
         .c = r->ptr[n->out[0].id], .c_row = x.cols, .scale = 1 };
-    pk_gemm_run(r->k, r->pool, r->gemm, &a, r->work);
 }
 
 static size_t dw_work(const pf_run *r, const pf_node *n)
@@ -140,4 +146,4 @@ static int64_t dw_flops(const pf_graph *g, const pf_node *n)
 }
 
 const pf_op pf_op_linear_dw = { .name = "linear_dw",
-    .infer = dx_infer, .work = dw_work, .run = dw_run, .flops = dw_flops };
+    .infer = dx_infer, .work = dw_work, .run = run, .product = dw_product, .flops = dw_flops };

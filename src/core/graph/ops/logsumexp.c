@@ -23,7 +23,8 @@ static void lse_grad(pf_grads *gr, const pf_node *n)
         pf_grad_add(gr, n->in[0], PF_BACK(gr, &pf_op_logsumexp_grad, NULL, pf_grad_of(gr, n->out[0]), n->in[0],
                                           n->out[0]));
 }
-const pf_op pf_op_logsumexp = { .name = "logsumexp", .infer = lse_infer, .grad = lse_grad, .run = lse_run };
+const pf_op pf_op_logsumexp = { .name = "logsumexp", .kernel = "logsumexp",
+    .infer = lse_infer, .grad = lse_grad, .run = lse_run };
 
 /* in: d [..], x [.., n], lse [..]; out: d softmax(x) */
 static bool lse_grad_infer(pf_graph *g, pf_node *n) { return pf_out_like(g, n, 0, n->in[1]); }
@@ -36,7 +37,8 @@ static void lse_grad_run(const pf_run *r, const pf_node *n)
         r->k->scale(row, row, d.p[i / d.cols * d.ld + i % d.cols], x.cols);
     }
 }
-const pf_op pf_op_logsumexp_grad = { .name = "logsumexp_grad", .infer = lse_grad_infer, .run = lse_grad_run };
+const pf_op pf_op_logsumexp_grad = { .name = "logsumexp_grad", .kernel = "logsumexp",
+    .infer = lse_grad_infer, .run = lse_grad_run };
 
 /* in: a, c of one shape; out: log(e^a + e^c); either may be -inf */
 static bool lae_infer(pf_graph *g, pf_node *n)

@@ -30,7 +30,7 @@ static void concat_run(const pf_run *r, const pf_node *n)
     }
     zero_columns(y, done, y.cols);
 }
-const pf_op pf_op_concat_cols = { .name = "concat_cols", .infer = concat_infer, .run = concat_run };
+const pf_op pf_op_concat_cols = { .name = "concat_cols", .kernel = "copy", .infer = concat_infer, .run = concat_run };
 
 /* in: the gradient of a slice; attr ptr: the parameter, i[0]: first element of the slice, i[1]: how many elements from
  * there on earlier stores of this run have written. To these the gradient is added, the others are overwritten; if
@@ -49,4 +49,5 @@ static void store_run(const pf_run *r, const pf_node *n)
         memcpy(target + sum, d.p + i * d.ld + sum, (size_t)(d.cols - sum) * sizeof *target);
     }
 }
-const pf_op pf_op_store = { .name = "store", .flags = PF_EFFECT, .infer = store_infer, .run = store_run };
+const pf_op pf_op_store = { .name = "store", .kernel = "add", .flags = PF_EFFECT | PF_STORES,
+    .infer = store_infer, .run = store_run };

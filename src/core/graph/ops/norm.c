@@ -47,7 +47,7 @@ static void layernorm_grad(pf_grads *gr, const pf_node *n)
     if (pf_grad_wanted(gr, beta)) pf_grad_add_reduced(gr, beta, dy);
 }
 
-const pf_op pf_op_layernorm = { .name = "layernorm", .flags = PF_ROWWISE | PF_STRIDED_OUT,
+const pf_op pf_op_layernorm = { .name = "layernorm", .kernel = "layernorm", .flags = PF_ROWWISE | PF_STRIDED_OUT,
     .infer = layernorm_infer, .grad = layernorm_grad, .run = layernorm_run };
 
 /* in: dy, x, mean, rstd, gamma?, add? (a gradient that the fuse pass adds in the same walk); out: dx + add */
@@ -72,7 +72,8 @@ static void dx_run(const pf_run *r, const pf_node *n)
     pf_parallel(r, pf_rows(r->g, n->in[1]), PF_GRAIN / cols + 1, backward, &j);
 }
 
-const pf_op pf_op_layernorm_dx = { .name = "layernorm_dx", .flags = PF_STRIDED_OUT, .inplace = 1u << 0 | 1u << 5,
+const pf_op pf_op_layernorm_dx = { .name = "layernorm_dx", .kernel = "layernorm_grad", .flags = PF_STRIDED_OUT,
+    .inplace = 1u << 0 | 1u << 5,
     .infer = dx_infer, .run = dx_run };
 
 /* in: dy, x, mean, rstd; attr shape: of gamma; out: the sum over rows of dy * xhat. Threads share the columns. */
@@ -96,4 +97,5 @@ static void dgamma_run(const pf_run *r, const pf_node *n)
     pf_parallel(r, pf_cols(r->g, n->in[0]), 128, dgamma, &j);
 }
 
-const pf_op pf_op_layernorm_dgamma = { .name = "layernorm_dgamma", .infer = dgamma_infer, .run = dgamma_run };
+const pf_op pf_op_layernorm_dgamma = { .name = "layernorm_dgamma", .kernel = "col_sums",
+    .infer = dgamma_infer, .run = dgamma_run };

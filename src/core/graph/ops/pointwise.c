@@ -47,7 +47,7 @@ static void add_grad(pf_grads *gr, const pf_node *n)
     if (pf_grad_wanted(gr, n->in[0])) pf_grad_add(gr, n->in[0], d);
     if (pf_grad_wanted(gr, n->in[1])) pf_grad_add_reduced(gr, n->in[1], d);
 }
-const pf_op pf_op_add = { .name = "add", .flags = PF_ROWWISE | PF_STRIDED_OUT, .inplace = 3,
+const pf_op pf_op_add = { .name = "add", .kernel = "add", .flags = PF_ROWWISE | PF_STRIDED_OUT, .inplace = 3,
     .infer = broadcast_infer, .grad = add_grad, .run = add_run };
 
 /* in: x, y; out: x * y */
@@ -67,7 +67,7 @@ static void mul_grad(pf_grads *gr, const pf_node *n)
         pf_grad_add(gr, y, PF_BACK(gr, &pf_op_dot_to, &a, d, x));
     }
 }
-const pf_op pf_op_mul = { .name = "mul", .flags = PF_ROWWISE | PF_STRIDED_OUT, .inplace = 3,
+const pf_op pf_op_mul = { .name = "mul", .kernel = "mul", .flags = PF_ROWWISE | PF_STRIDED_OUT, .inplace = 3,
     .infer = broadcast_infer, .grad = mul_grad, .run = mul_run };
 
 static bool same_infer(pf_graph *g, pf_node *n) { return pf_out_like(g, n, 0, n->in[0]); }
@@ -85,7 +85,7 @@ static void scale_grad(pf_grads *gr, const pf_node *n)
     if (pf_grad_wanted(gr, n->in[0]))
         pf_grad_add(gr, n->in[0], PF_BACK(gr, &pf_op_scale, &n->attr, pf_grad_of(gr, n->out[0])));
 }
-const pf_op pf_op_scale = { .name = "scale", .flags = PF_ROWWISE | PF_STRIDED_OUT, .inplace = 1,
+const pf_op pf_op_scale = { .name = "scale", .kernel = "scale", .flags = PF_ROWWISE | PF_STRIDED_OUT, .inplace = 1,
     .infer = same_infer, .grad = scale_grad, .run = scale_run };
 
 /* in: x [..,d], gamma? [d], beta? [d]; out: x gamma + beta (LayerScale, SSF) */
@@ -115,7 +115,7 @@ static void affine_grad(pf_grads *gr, const pf_node *n)
     }
     if (pf_grad_wanted(gr, beta)) pf_grad_add_reduced(gr, beta, d);
 }
-const pf_op pf_op_affine = { .name = "affine", .flags = PF_ROWWISE | PF_STRIDED_OUT, .inplace = 1,
+const pf_op pf_op_affine = { .name = "affine", .kernel = "affine", .flags = PF_ROWWISE | PF_STRIDED_OUT, .inplace = 1,
     .infer = affine_infer, .grad = affine_grad, .run = affine_run };
 
 /* in: x; attr i[0]: pk_act; out: act(x) */
@@ -131,7 +131,7 @@ static void act_grad_emit(pf_grads *gr, const pf_node *n)
     if (pf_grad_wanted(gr, n->in[0]))
         pf_grad_add(gr, n->in[0], PF_BACK(gr, &pf_op_act_grad, &n->attr, pf_grad_of(gr, n->out[0]), n->in[0]));
 }
-const pf_op pf_op_act = { .name = "act", .flags = PF_ROWWISE | PF_STRIDED_OUT, .inplace = 1,
+const pf_op pf_op_act = { .name = "act", .kernel = "act", .flags = PF_ROWWISE | PF_STRIDED_OUT, .inplace = 1,
     .infer = same_infer, .grad = act_grad_emit, .run = act_run };
 
 /* in: dy, x; attr i[0]: pk_act; out: dy act'(x) */
@@ -142,5 +142,5 @@ static void act_grad_rows(void *arg, int64_t begin, int64_t end, int worker)
     FOR_PIECES(j, begin, end, j->r->k->act_grad((pk_act)j->n->attr.i[0], pz, px, py, n));
 }
 static void act_grad_run(const pf_run *r, const pf_node *n) { per_rows(r, n, act_grad_rows); }
-const pf_op pf_op_act_grad = { .name = "act_grad", .flags = PF_STRIDED_OUT, .inplace = 3,
+const pf_op pf_op_act_grad = { .name = "act_grad", .kernel = "act_grad", .flags = PF_STRIDED_OUT, .inplace = 3,
     .infer = same_infer, .run = act_grad_run };

@@ -48,11 +48,11 @@ static void reduce(const pf_run *r, const pf_node *n, pf_val b)
 
 /* in: a; attr shape: the result's; out: a, summed over the leading extents that the result does not have */
 static void sum_to_run(const pf_run *r, const pf_node *n) { reduce(r, n, PF_NONE); }
-const pf_op pf_op_sum_to = { .name = "sum_to", .infer = infer, .run = sum_to_run };
+const pf_op pf_op_sum_to = { .name = "sum_to", .kernel = "col_sums", .infer = infer, .run = sum_to_run };
 
 /* in: a, b of the same shape; attr shape: the result's; out: a * b (elementwise), summed in the same way */
 static void dot_to_run(const pf_run *r, const pf_node *n) { reduce(r, n, n->in[1]); }
-const pf_op pf_op_dot_to = { .name = "dot_to", .infer = infer, .run = dot_to_run };
+const pf_op pf_op_dot_to = { .name = "dot_to", .kernel = "col_sums", .infer = infer, .run = dot_to_run };
 
 /* in: a [.., n]; out: the sum of each row, [..] */
 static bool row_sums_infer(pf_graph *g, pf_node *n)
@@ -70,4 +70,4 @@ static void row_sums_run(const pf_run *r, const pf_node *n)
         r->ptr[n->out[0].id][i] = (pk_real)sum;
     }
 }
-const pf_op pf_op_row_sums = { .name = "row_sums", .infer = row_sums_infer, .run = row_sums_run };
+const pf_op pf_op_row_sums = { .name = "row_sums", .kernel = "sums", .infer = row_sums_infer, .run = row_sums_run };

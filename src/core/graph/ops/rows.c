@@ -54,7 +54,8 @@ static void take_grad(pf_grads *gr, const pf_node *n)
     if (pf_grad_wanted(gr, n->in[0]))
         pf_grad_add(gr, n->in[0], PF_BACK(gr, &pf_op_put, &a, pf_grad_of(gr, n->out[0])));
 }
-const pf_op pf_op_take = { .name = "take", .flags = PF_STRIDED_OUT, .infer = take_infer, .grad = take_grad,
+const pf_op pf_op_take = { .name = "take", .kernel = "copy", .flags = PF_STRIDED_OUT,
+    .infer = take_infer, .grad = take_grad,
                            .run = take_run };
 
 /* The gradient of take. in: d; attr: as take, shape: of x; out: d in the rows that were taken, zeros in the others */
@@ -75,7 +76,8 @@ static void put_run(const pf_run *r, const pf_node *n)
         }
     }
 }
-const pf_op pf_op_put = { .name = "put", .flags = PF_STRIDED_OUT, .infer = put_infer, .run = put_run };
+const pf_op pf_op_put = { .name = "put", .kernel = "copy", .flags = PF_STRIDED_OUT,
+    .infer = put_infer, .run = put_run };
 
 /* in: x [b,t,d], rows [n,d] or [1,n,d] (the same for every sample) or [b,n,d]; attr i[0]: at; out: [b,t+n,d], in which
  * the rows are at .. at+n-1 */
@@ -107,7 +109,8 @@ static void insert_grad(pf_grads *gr, const pf_node *n)
     a.i[2] = 0;
     if (pf_grad_wanted(gr, n->in[1])) pf_grad_add_reduced(gr, n->in[1], PF_BACK(gr, &pf_op_take, &a, d));
 }
-const pf_op pf_op_insert = { .name = "insert", .flags = PF_STRIDED_OUT, .infer = insert_infer, .grad = insert_grad,
+const pf_op pf_op_insert = { .name = "insert", .kernel = "copy", .flags = PF_STRIDED_OUT,
+    .infer = insert_infer, .grad = insert_grad,
                              .run = insert_run };
 
 /* in: rows [n,d] or [1,n,d]; attr i[0]: b; out [b,n,d]: a copy for every sample */
@@ -124,7 +127,8 @@ static void repeat_grad(pf_grads *gr, const pf_node *n)
 {
     if (pf_grad_wanted(gr, n->in[0])) pf_grad_add_reduced(gr, n->in[0], pf_grad_of(gr, n->out[0]));
 }
-const pf_op pf_op_repeat = { .name = "repeat", .infer = repeat_infer, .grad = repeat_grad, .run = repeat_run };
+const pf_op pf_op_repeat = { .name = "repeat", .kernel = "copy",
+    .infer = repeat_infer, .grad = repeat_grad, .run = repeat_run };
 
 /* in: x [b,t,d]; attr i[0]: at, i[1]: n; out [b,1,d]: mean of rows at..at+n-1 */
 static bool mean_infer(pf_graph *g, pf_node *n)
@@ -153,7 +157,8 @@ static void mean_grad(pf_grads *gr, const pf_node *n)
     if (pf_grad_wanted(gr, n->in[0]))
         pf_grad_add(gr, n->in[0], PF_BACK(gr, &pf_op_mean_rows_grad, &a, pf_grad_of(gr, n->out[0])));
 }
-const pf_op pf_op_mean_rows = { .name = "mean_rows", .infer = mean_infer, .grad = mean_grad, .run = mean_run };
+const pf_op pf_op_mean_rows = { .name = "mean_rows", .kernel = "col_sums",
+    .infer = mean_infer, .grad = mean_grad, .run = mean_run };
 
 /* in: d [b,1,d]; attr as mean_rows, shape: of x; out: d/n in the averaged rows, zeros elsewhere */
 static void mean_grad_run(const pf_run *r, const pf_node *n)
@@ -166,4 +171,5 @@ static void mean_grad_run(const pf_run *r, const pf_node *n)
             r->k->scale(y.p + (b * t + at + i) * y.ld, d.p + b * d.ld, (pk_real)(1.0 / (double)rows), d.cols);
     }
 }
-const pf_op pf_op_mean_rows_grad = { .name = "mean_rows_grad", .infer = put_infer, .run = mean_grad_run };
+const pf_op pf_op_mean_rows_grad = { .name = "mean_rows_grad", .kernel = "scale",
+    .infer = put_infer, .run = mean_grad_run };

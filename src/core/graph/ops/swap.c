@@ -29,7 +29,7 @@ static void swap_grad(pf_grads *gr, const pf_node *n)
     if (pf_grad_wanted(gr, n->in[0]))
         pf_grad_add(gr, n->in[0], PF_BACK(gr, &pf_op_swap_grad, &a, pf_grad_of(gr, n->out[0])));
 }
-const pf_op pf_op_swap = { .name = "swap", .infer = swap_infer, .grad = swap_grad, .run = swap_run };
+const pf_op pf_op_swap = { .name = "swap", .kernel = "copy", .infer = swap_infer, .grad = swap_grad, .run = swap_run };
 
 /* in: d [n, h d]; attr shape: [h,n,d]; out: d, stored by head as x was */
 static bool shape_infer(pf_graph *g, pf_node *n) { return pf_out(g, n, 0, n->attr.shape); }
@@ -38,4 +38,4 @@ static void swap_grad_run(const pf_run *r, const pf_node *n)
     const pf_shape *s = &n->attr.shape;
     transpose(r->ptr[n->out[0].id], r->ptr[n->in[0].id], s->dim[1], s->dim[0], s->dim[2]);
 }
-const pf_op pf_op_swap_grad = { .name = "swap_grad", .infer = shape_infer, .run = swap_grad_run };
+const pf_op pf_op_swap_grad = { .name = "swap_grad", .kernel = "copy", .infer = shape_infer, .run = swap_grad_run };

@@ -5,6 +5,7 @@
 #include <peft/sys/session.h>
 #include <string.h>
 #include "core/graph/loss/loss_math.h"
+#include "core/graph/report/report.h"
 #include "core/train/session/compiled.h"
 
 struct peft_session {
@@ -50,7 +51,7 @@ static peft_status compile(peft_session *s)
 {
     const peft_options *o = s->options;
     const int64_t batch = pf_options_int(o, options, "batch");
-    pf_compile_spec wanted = { .batch = batch };
+    pf_compile_spec wanted = { .batch = batch, .name = "session" };
     PF_TRY(pf_compile_options(o, options, &wanted));
     PF_TRY(pf_team_start(&s->team, s->model->backbone->ctx, pf_options_int(o, options, "threads")));
     pf_net_spec spec = { .model = s->model, .taps = pf_options_string(o, options, "taps"), .feature = true,

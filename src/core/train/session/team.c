@@ -59,7 +59,8 @@ static void release_pool(peft_context *ctx, pf_shared_pool *shared)
 peft_status pf_team_start(pf_team *t, peft_context *ctx, int64_t threads)
 {
     const int wanted = threads > 0 ? (int)threads : pf_context_threads(ctx);
-    *t = (pf_team){ .ctx = ctx, .threads = wanted, .kernels = ctx->kernels, .gemm = pf_context_gemm(ctx) };
+    *t = (pf_team){ .ctx = ctx, .threads = wanted, .kernels = ctx->kernels, .gemm = pf_context_gemm(ctx),
+                    .isa_by = ctx->isa_by, .gemm_by = ctx->gemm_by };
     if (wanted == 1) return PEFT_OK;
     PF_TRY((ctx->share && !ctx->pool ? share_pool : make_pool)(ctx, wanted, &t->shared));
     t->pool = pool_of(t->shared);
@@ -82,6 +83,8 @@ pf_compile_spec pf_team_spec(const pf_team *t, pf_compile_spec wanted)
 {
     wanted.kernels = t->kernels;
     wanted.gemm = t->gemm;
+    wanted.isa_by = t->isa_by;
+    wanted.gemm_by = t->gemm_by;
     wanted.pool = t->pool;
     wanted.threads = t->threads;
     return wanted;

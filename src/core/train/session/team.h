@@ -16,6 +16,7 @@ typedef struct pf_team {
     int threads;
     const pk_table *kernels;
     pk_gemm_kind gemm;
+    const char *isa_by, *gemm_by;        /* what chose them: see the context */
 } pf_team;
 peft_status pf_team_start(pf_team *t, peft_context *ctx, int64_t threads);          /* 0: the context's number */
 void        pf_team_stop(pf_team *t);

@@ -44,7 +44,8 @@ static void frame_grad(pf_grads *gr, const pf_node *n)
             pf_grad_add(gr, n->in[k], PF_BACK(gr, &pf_op_frame_grad, &a, pf_grad_of(gr, n->out[0])));
     }
 }
-const pf_op pf_op_frame = { .name = "frame", .infer = frame_infer, .grad = frame_grad, .run = frame_run };
+const pf_op pf_op_frame = { .name = "frame", .kernel = "copy",
+    .infer = frame_infer, .grad = frame_grad, .run = frame_run };
 
 /* in: d [c,s,s]; attr i[0]: the pad (0 to 3), i[1]: w, shape: of the pad; out: the part of d in the pad's box */
 static bool shape_infer(pf_graph *g, pf_node *n) { return pf_out(g, n, 0, n->attr.shape); }
@@ -58,4 +59,4 @@ static void frame_grad_run(const pf_run *r, const pf_node *n)
                r->ptr[n->in[0].id] + (i / b.rows * side + b.y + i % b.rows) * side + b.x,
                (size_t)b.cols * sizeof(pk_real));
 }
-const pf_op pf_op_frame_grad = { .name = "frame_grad", .infer = shape_infer, .run = frame_grad_run };
+const pf_op pf_op_frame_grad = { .name = "frame_grad", .kernel = "copy", .infer = shape_infer, .run = frame_grad_run };

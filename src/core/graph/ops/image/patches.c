@@ -48,10 +48,10 @@ static void patches_grad_emit(pf_grads *gr, const pf_node *n)
     if (pf_grad_wanted(gr, n->in[0]))
         pf_grad_add(gr, n->in[0], PF_BACK(gr, &pf_op_patches_grad, &a, pf_grad_of(gr, n->out[0])));
 }
-const pf_op pf_op_patches = { .name = "patches", .infer = patches_infer, .grad = patches_grad_emit,
+const pf_op pf_op_patches = { .name = "patches", .kernel = "copy", .infer = patches_infer, .grad = patches_grad_emit,
                               .run = patches_run };
 
 /* in: d; attr i[0]: patch side, shape: of the images; out: d as images */
 static bool back_infer(pf_graph *g, pf_node *n) { return pf_out(g, n, 0, n->attr.shape); }
 static void back_run(const pf_run *r, const pf_node *n) { copy(r, n, n->out[0], n->in[0], true); }
-const pf_op pf_op_patches_grad = { .name = "patches_grad", .infer = back_infer, .run = back_run };
+const pf_op pf_op_patches_grad = { .name = "patches_grad", .kernel = "copy", .infer = back_infer, .run = back_run };

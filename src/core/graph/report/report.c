@@ -1,0 +1,72 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * report.c -- the table of a graph as it is planned, and its lines while it runs. */
+#include <math.h>
+#include <pthread.h>
+#include <stdio.h>
+#include <time.h>
+#include "core/graph/report/report.h"
+
+enum { MACHINES = 16 };                  /* kernels and numbers of threads whose peak is kept */
+enum { WINDOWS = 4 };                    /* the best of them counts: other programs take a core for a while */
+#define WINDOW_SECONDS 0.002
+
+void pf_exec_describe(const pf_exec *e, void (*fn)(const char *line, void *user), void *user)
+{
+    char line[PF_ROW_ROOM];
+    long long flops = 0, bytes = 0;
+    const char *name = e->g.spec.name ? e->g.spec.name : "graph";
+    snprintf(line, sizeof line, "%s: %lld sample%s, %d thread%s, kernels %s, products %s", name, (long long)e->g.batch,
+             e->g.batch > 1 ? "s" : "", e->run.threads, e->run.threads > 1 ? "s" : "", e->run.k->name,
+             pk_gemm_chosen(e->run.k, e->run.gemm) == PK_GEMM_CBLAS ? "cblas" : "own");
+    fn(line, user);
+    pf_row_header(line);
+    fn(line, user);
+    for (uint32_t i = 0; i < e->g.nodes; i++) {
+        pf_row(e, i, line);
+        fn(line, user);
+        flops += pf_row_flops(e, i);
+        bytes += pf_row_bytes(e, i);
+    }
+    snprintf(line, sizeof line, "%s: %u operations, %lld FLOPs, %lld bytes read and written; arena %zu bytes, scratch "
+             "%zu bytes", name, e->g.nodes, flops, bytes, e->plan.arena, e->plan.work);
+    fn(line, user);
+}
+
+static double now(void)
+{
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
+}
+
+/* FLOP/s that these threads reach with these kernels on FMAs alone: measured once in a process. */
+static double peak_of(const pf_run *r)
+{
+    static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+    static struct { const pk_table *kernels; int threads; double flops; } known[MACHINES];
+    static int count;
+    double flops = 0;
+    pthread_mutex_lock(&lock);
+    for (int i = 0; i < count && !(flops > 0); i++)
+        if (known[i].kernels == r->k && known[i].threads == r->threads) flops = known[i].flops;
+    if (!(flops > 0)) {
+        for (int i = 0; i < WINDOWS; i++) flops = fmax(flops, pk_pool_peak(r->k, r->pool, WINDOW_SECONDS));
+        const int at = count < MACHINES ? count++ : 0;
+        known[at].kernels = r->k, known[at].threads = r->threads, known[at].flops = flops;
+    }
+    pthread_mutex_unlock(&lock);
+    return flops;
+}
+
+void pf_trace_node(const pf_exec *e, uint32_t i)
+{
+    char line[PF_ROW_ROOM];
+    const double peak = peak_of(&e->run), start = now();
+    e->g.node[i].op->run(&e->run, &e->g.node[i]);
+    const double seconds = now() - start, flops = (double)pf_row_flops(e, i);
+    pf_row(e, i, line);
+    if (flops > 0 && seconds > 0)
+        pf_log(e->g.ctx, 3, "%s | %.1f us %.4g GFLOP/s %.3g%%", line, 1e6 * seconds, 1e-9 * flops / seconds,
+               100 * flops / seconds / peak);
+    else pf_log(e->g.ctx, 3, "%s | %.1f us - -", line, 1e6 * seconds);
+}

@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * row.c -- the line of one operation: where it stands, what it computes on which tensors, which kernel does it and why
+ * no better one. */
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include "core/graph/report/report.h"
+
+#define HEADER "%-8s %4s %s %-28s %-40s %-40s %-22s %14s %12s  %s"
+#define ROW    "%-8s %4u %c %-28s %-40s %-40s %-22s %14lld %12lld  %s"
+
+#if defined(__GNUC__)
+__attribute__((format(printf, 3, 4)))
+#endif
+static void add(char *text, size_t room, const char *format, ...)
+{
+    const size_t used = strlen(text);
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text + used, room - used, format, args);
+    va_end(args);
+}
+
+/* Is node i a matrix product? *p is what it then computes. */
+static bool product_of(const pf_exec *e, const pf_node *n, pk_gemm *p)
+{
+    if (!n->op->product) return false;
+    n->op->product(&e->run, n, p);
+    return true;
+}
+
+/* The operation, and what a product does beside: "linear+bias+gelu". */
+static void operation(const pf_exec *e, const pf_node *n, char *text, size_t room)
+{
+    static const char *const acts[] = { [PK_GELU] = "gelu", [PK_QUICKGELU] = "quickgelu", [PK_RELU] = "relu",
+                                        [PK_TANH] = "tanh", [PK_SIGMOID] = "sigmoid", [PK_SILU] = "silu" };
+    pk_gemm p;
+    add(text, room, "%s", n->op->name);
+    if (!product_of(e, n, &p)) return;
+    if (p.bias) add(text, room, "+bias");
+    if (p.act) add(text, room, "+%s", acts[p.act]);
+    if (p.gate) add(text, room, "+%s'", acts[p.gate_act]);
+    if (p.gamma) add(text, room, "+gamma");
+    if (p.residual) add(text, room, "+add");
+}
+
+static void shape(const pf_graph *g, pf_val v, char *text, size_t room)
+{
+    const pf_shape *s = &pf_v(g, v)->shape;
+    if (!s->ndim) add(text, room, "1");
+    for (int k = 0; k < s->ndim; k++) add(text, room, k ? "x%lld" : "%lld", (long long)s->dim[k]);
+}
+
+/* "4x197x768:3072x768->4x197x3072": the first two inputs and the first output. */
+static void shapes(const pf_graph *g, const pf_node *n, char *text, size_t room)
+{
+    for (int k = 0, shown = 0; k < PF_MAX_IN && shown < 2; k++) {
+        if (!pf_is(n->in[k])) continue;
+        if (shown++) add(text, room, ":");
+        shape(g, n->in[k], text, room);
+    }
+    for (int k = 0; k < PF_MAX_OUT; k++) {
+        if (!pf_is(n->out[k])) continue;
+        add(text, room, "->");
+        shape(g, n->out[k], text, room);
+        return;
+    }
+}
+
+static void kernel(const pf_exec *e, const pf_node *n, char *text, size_t room)
+{
+    static const char *const types[PK_DTYPES] = { [PK_F16] = ":f16", [PK_BF16] = ":bf16" };
+    pk_gemm p;
+    if (product_of(e, n, &p))
+        add(text, room, "gemm:%s%s", pk_gemm_chosen(e->run.k, e->run.gemm) == PK_GEMM_CBLAS ? "cblas" : e->run.k->name,
+            p.b_type ? types[p.b_type] : "");
+    else if (!n->op->kernel) add(text, room, "c");
+    else if (!strcmp(n->op->kernel, "copy")) add(text, room, "copy");
+    else add(text, room, "%s:%s", n->op->kernel, e->run.k->name);
+}
+
+/* Between two reasons. */
+static void part(char *text, size_t room)
+{
+    if (*text) add(text, room, "; ");
+}
+
+/* Why these kernels, and not those of a wider instruction set. */
+static void why_isa(const pf_exec *e, char *text, size_t room)
+{
+    const pk_table *t = e->run.k;
+    const char *by = e->g.spec.isa_by;
+    if (strcmp(t->name, pk_isas()[0])) {
+        part(text, room);
+        add(text, room, "%s: %s", t->name, by ? by : "chosen");
+    } else if (t->vector < 16) {
+        part(text, room);
+        add(text, room, t->vector == 1 ? "%s: no vector kernels for this CPU" : "%s: this CPU has no AVX-512", t->name);
+    }
+}
+
+/* Why this product, and what keeps it from its best speed. */
+static void why_product(const pf_exec *e, const pk_gemm *p, char *text, size_t room)
+{
+    const char *by = e->g.spec.gemm_by;
+    char limits[120];
+    if (pk_gemm_chosen(e->run.k, e->run.gemm) == PK_GEMM_CBLAS) {
+        add(text, room, "cblas: %s", by ? by : "the library's own product is plain C on this CPU");
+        return;
+    }
+    if (e->run.k->vector == 1) add(text, room, "own: %s", by ? by : "no BLAS can be opened");
+    if (*pk_gemm_limits(e->run.k, e->run.pool, p, limits, sizeof limits)) {
+        part(text, room);
+        add(text, room, "%s", limits);
+    }
+    why_isa(e, text, room);
+}
+
+static void why(const pf_exec *e, const pf_node *n, char *text, size_t room)
+{
+    pk_gemm p;
+    if (product_of(e, n, &p)) why_product(e, &p, text, room);
+    else if (!n->op->kernel) add(text, room, "no vector kernel");
+    else if (strcmp(n->op->kernel, "copy")) why_isa(e, text, room);
+    if (!*text) add(text, room, "-");
+}
+
+int64_t pf_row_flops(const pf_exec *e, uint32_t i)
+{
+    const pf_node *n = &e->g.node[i];
+    return n->op->flops ? n->op->flops(&e->g, n) : 0;
+}
+
+static int64_t bytes_of(const pf_graph *g, pf_val v)
+{
+    const pf_value *x = pf_v(g, v);
+    int64_t size = (int64_t)sizeof(pk_real);
+    if (!pf_is(v)) return 0;
+    if (x->kind == PF_CONST) size = pk_dtype_size(x->type);
+    if (x->kind == PF_INPUT && !strcmp(g->input[x->slot].name, "labels")) size = (int64_t)sizeof(int64_t);
+    return pf_shape_count(&x->shape) * size;
+}
+
+int64_t pf_row_bytes(const pf_exec *e, uint32_t i)
+{
+    const pf_node *n = &e->g.node[i];
+    int64_t bytes = 0;
+    for (int k = 0; k < PF_MAX_IN; k++) bytes += bytes_of(&e->g, n->in[k]);
+    for (int k = 0; k < PF_MAX_OUT; k++) bytes += bytes_of(&e->g, n->out[k]);
+    return bytes;
+}
+
+void pf_row_header(char line[PF_ROW_ROOM])
+{
+    snprintf(line, PF_ROW_ROOM, HEADER, "graph", "op", "p", "operation", "tensors", "shapes", "kernel", "flops",
+             "bytes", "why");
+}
+
+void pf_row(const pf_exec *e, uint32_t i, char line[PF_ROW_ROOM])
+{
+    const pf_node *n = &e->g.node[i];
+    char tensors[120], what[64] = "", extents[120] = "", by[40] = "", because[200] = "";
+    pf_row_tensors(&e->g, i, tensors, sizeof tensors);
+    operation(e, n, what, sizeof what);
+    shapes(&e->g, n, extents, sizeof extents);
+    kernel(e, n, by, sizeof by);
+    why(e, n, because, sizeof because);
+    snprintf(line, PF_ROW_ROOM, ROW, e->g.spec.name ? e->g.spec.name : "graph", i,
+             i < e->g.prefix ? 'f' : n->backward ? 'b' : '-', what, tensors, extents, by, (long long)pf_row_flops(e, i),
+             (long long)pf_row_bytes(e, i), because);
+}

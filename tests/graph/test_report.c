@@ -1,0 +1,375 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * test_report.c -- the table of a graph's operations: what describe prints is what log level 3 writes while they run,
+ * its sums are the trainer's figures, each line says what, on which tensors, by which kernel and why. */
+#include "core/graph/report/report.h"
+#include "tiny_bits.h"
+
+/* Lines in the order that they came. */
+typedef struct lines { char (*text)[PF_ROW_ROOM + 64]; int count, room; } lines;
+
+static void keep(const char *line, void *user)
+{
+    lines *l = user;
+    if (l->count == l->room) {
+        l->room = l->room ? 2 * l->room : 64;
+        l->text = realloc(l->text, (size_t)l->room * sizeof *l->text);
+        ck_assert_ptr_nonnull(l->text);
+    }
+    ck_assert_int_lt((int)strlen(line), (int)sizeof *l->text);
+    strcpy(l->text[l->count++], line);
+}
+
+static void keep_log(int level, const char *message, void *user)
+{
+    ck_assert_int_le(level, 3);
+    if (level == 3) keep(message, user);
+}
+
+static void forget(lines *l)
+{
+    free(l->text);
+    *l = (lines){ 0 };
+}
+
+static bool is_row(const char *line, const char *graph)
+{
+    const size_t n = strlen(graph);
+    return !strncmp(line, graph, n) && line[n] == ' ';
+}
+
+/* The words of a row; why begins at the tenth and may hold blanks. */
+typedef struct row { char graph[16], op[16], part[8], operation[64], tensors[160], shapes[160], kernel[64];
+                     long long flops, bytes; char why[256]; } row;
+
+static row parse(const char *line)
+{
+    row r;
+    int at = 0;
+    ck_assert_msg(sscanf(line, "%15s %15s %7s %63s %159s %159s %63s %lld %lld %n", r.graph, r.op, r.part, r.operation,
+                         r.tensors, r.shapes, r.kernel, &r.flops, &r.bytes, &at) == 9 && at, "not a row: %s", line);
+    snprintf(r.why, sizeof r.why, "%s", line + at);
+    return r;
+}
+
+/* Row i of l that is about this operation (its whole name) and has text among its tensors. */
+static row find(const lines *l, const char *operation, const char *tensors)
+{
+    for (int i = 2; i < l->count - 1; i++) {
+        row r = parse(l->text[i]);
+        if (!strcmp(r.operation, operation) && strstr(r.tensors, tensors)) return r;
+    }
+    ck_abort_msg("no operation %s on %s", operation, tensors);
+}
+
+/* l [from..] are the rows of table between its header and its total, each with the time behind it. */
+static void check_traced(const lines *table, const lines *l, const char *graph)
+{
+    int rows = 0;
+    for (int i = 0; i < l->count; i++) {
+        if (!is_row(l->text[i], graph)) continue;
+        const char *bar = strstr(l->text[i], " | ");
+        ck_assert_ptr_nonnull(bar);
+        ck_assert_int_lt(rows, table->count - 3);
+        const char *expected = table->text[2 + rows++];
+        ck_assert_msg((size_t)(bar - l->text[i]) == strlen(expected)
+                      && !strncmp(expected, l->text[i], strlen(expected)), "%s\n%s", expected, l->text[i]);
+        double us, speed, share;
+        char unit[8];
+        const int n = sscanf(bar, " | %lf us %lf %7s %lf%%", &us, &speed, unit, &share);
+        if (parse(expected).flops) ck_assert_msg(n == 4 && us >= 0 && speed > 0 && share > 0, "%s", l->text[i]);
+        else ck_assert_msg(n == 1 && us >= 0 && strstr(bar, "us - -"), "%s", l->text[i]);
+    }
+    ck_assert_int_eq(rows, table->count - 3);
+}
+
+/* --- what is logged is what is described --------------------------------------------------------- */
+static void record(const tiny *t, int level, lines *table, lines *logged, tiny_bits *bits)
+{
+    OK(peft_context_set_log(t->ctx, keep_log, logged, level));
+    peft_session *s = tiny_session(t->model, "batch=2");
+    tiny_batch b = tiny_batch_make(t->model, 2, 50);
+    peft_tensor *logits = tiny_tensor(t->ctx, PEFT_F32, 2, 2, (int)t->model->classes);
+    OK(peft_session_predict(s, b.images, logits));
+    tiny_bits_tensor(bits, "logits", "", logits);
+    peft_session_describe(s, keep, &table[0]);
+    peft_session_free(s);
+    peft_trainer *r = tiny_trainer(t->model, "batch=2");
+    OK(peft_trainer_step(r, b.images, b.labels, NULL));
+    tiny_bits_training(bits, r);
+    peft_trainer_describe(r, keep, &table[1]);
+    peft_trainer_free(r);
+    peft_tensor_free(logits);
+    tiny_batch_free(&b);
+    OK(peft_context_set_log(t->ctx, NULL, NULL, 0));
+}
+
+START_TEST(every_method_is_logged_as_described)
+{
+    for (size_t i = 0; i < tiny_method_count(); i++) {
+        const char *method = tiny_method_name(i);
+        lines table[2] = { { 0 } }, quiet[2] = { { 0 } }, logged = { 0 }, nothing = { 0 };
+        tiny_bits bits[2] = { { 0 } };
+        tiny t = tiny_make(&(tiny_spec){ .method = method, .threads = 2 });
+        record(&t, 2, quiet, &nothing, &bits[0]);
+        ck_assert_int_eq(nothing.count, 0);
+        tiny_free(&t);
+        t = tiny_make(&(tiny_spec){ .method = method, .threads = 2 });
+        record(&t, 3, table, &logged, &bits[1]);
+        tiny_free(&t);
+        tiny_same(&bits[0], &bits[1], method);
+        tiny_bits_free(&bits[0]);
+        check_traced(&table[0], &logged, "session");
+        check_traced(&table[1], &logged, "train");
+        for (int k = 0; k < 2; k++) {
+            ck_assert_int_eq(quiet[k].count, table[k].count);
+            for (int n = 0; n < table[k].count; n++) ck_assert_str_eq(quiet[k].text[n], table[k].text[n]);
+            forget(&table[k]);
+            forget(&quiet[k]);
+        }
+        forget(&logged);
+    }
+}
+END_TEST
+
+/* --- sums ---------------------------------------------------------------------------------------- */
+static void check_sums(const lines *l, double flops, uint32_t operations)
+{
+    long long sum = 0, bytes = 0, said[3];
+    for (int i = 2; i < l->count - 1; i++) {
+        const row r = parse(l->text[i]);
+        char number[16];
+        snprintf(number, sizeof number, "%d", i - 2);
+        ck_assert_str_eq(r.op, number);
+        sum += r.flops;
+        bytes += r.bytes;
+        ck_assert_int_gt(r.bytes, 0);
+        ck_assert_str_ne(r.tensors, "");
+    }
+    ck_assert(flops > 0 && (double)sum == flops);
+    const char *total = strchr(l->text[l->count - 1], ':');
+    ck_assert_ptr_nonnull(total);
+    ck_assert_int_eq(sscanf(total, ": %lld operations, %lld FLOPs, %lld bytes", &said[0], &said[1], &said[2]), 3);
+    ck_assert_int_eq(said[0], operations);
+    ck_assert_int_eq(said[0], l->count - 3);
+    ck_assert_int_eq(said[1], sum);
+    ck_assert_int_eq(said[2], bytes);
+}
+
+START_TEST(sums_are_the_trainer_s_figures)
+{
+    for (size_t i = 0; i < tiny_method_count(); i++) {
+        lines l = { 0 };
+        tiny t = tiny_make(&(tiny_spec){ .method = tiny_method_name(i) });
+        peft_trainer *r = tiny_trainer(t.model, "batch=3");
+        peft_trainer_describe(r, keep, &l);
+        check_sums(&l, peft_trainer_get(r, "flops"), r->net.exec.g.nodes);
+        peft_trainer_free(r);
+        tiny_free(&t);
+        forget(&l);
+    }
+}
+END_TEST
+
+/* With a feature cache there are two tables, and each frozen part that runs is logged. */
+START_TEST(a_frozen_part_has_a_table)
+{
+    lines l = { 0 }, logged = { 0 };
+    int at = 0, frozen = 0;
+    tiny t = tiny_make(&(tiny_spec){ .method = "partial" });
+    OK(peft_context_set_log(t.ctx, keep_log, &logged, 3));
+    peft_trainer *r = tiny_trainer(t.model, "batch=2,cache_features=1000000");
+    peft_trainer_describe(r, keep, &l);
+    while (at < l.count && strncmp(l.text[at], "train: ", 7)) at++;
+    ck_assert_int_eq(at, (int)r->front.exec.g.nodes + 3);
+    ck_assert_int_eq(l.count - at, (int)r->net.exec.g.nodes + 3);
+    ck_assert(!strncmp(l.text[0], "frozen: 1 sample,", 17));
+    lines behind = { l.text + at, l.count - at, 0 };
+    check_sums(&behind, peft_trainer_get(r, "flops"), r->net.exec.g.nodes);
+    tiny_step(r, 2, 0);
+    tiny_step(r, 2, 0);
+    for (int i = 0; i < logged.count; i++) frozen += is_row(logged.text[i], "frozen");
+    ck_assert_int_eq(frozen, 2 * (int)r->front.exec.g.nodes);         /* two samples, once each */
+    OK(peft_context_set_log(t.ctx, NULL, NULL, 0));
+    peft_trainer_free(r);
+    tiny_free(&t);
+    forget(&l);
+    forget(&logged);
+}
+END_TEST
+
+/* A short batch has lines of its own extents; an evaluation has its own graph. */
+START_TEST(lines_are_of_what_runs)
+{
+    lines logged = { 0 };
+    tiny t = tiny_make(&(tiny_spec){ .method = "ept" });
+    OK(peft_context_set_log(t.ctx, keep_log, &logged, 3));
+    peft_trainer *r = tiny_trainer(t.model, "batch=4");
+    tiny_step(r, 3, 0);
+    int patches = 0;
+    for (int i = 0; i < logged.count; i++)
+        if (is_row(logged.text[i], "train")) {
+            const row o = parse(logged.text[i]);
+            if (strcmp(o.operation, "patches")) continue;
+            ck_assert_str_eq(o.shapes, "3x3x16x16->3x16x48");
+            ck_assert_str_eq(o.tensors, "images");
+            patches++;
+        }
+    ck_assert_int_eq(patches, 1);
+    logged.count = 0;
+    tiny_batch b = tiny_batch_make(t.model, 2, 0);
+    peft_tensor *logits = tiny_tensor(t.ctx, PEFT_F32, 2, 2, 3);
+    OK(peft_trainer_evaluate(r, b.images, logits));
+    for (int i = 0; i < logged.count; i++)
+        ck_assert_msg(is_row(logged.text[i], "evaluate"), "%s", logged.text[i]);
+    ck_assert_int_eq(logged.count, (int)r->eval.exec.g.nodes);
+    OK(peft_context_set_log(t.ctx, NULL, NULL, 0));
+    peft_tensor_free(logits);
+    tiny_batch_free(&b);
+    peft_trainer_free(r);
+    tiny_free(&t);
+    forget(&logged);
+}
+END_TEST
+
+/* --- columns ------------------------------------------------------------------------------------- */
+static lines session_table(const tiny *t)
+{
+    lines l = { 0 };
+    peft_session *s = tiny_session(t->model, "batch=2");
+    peft_session_describe(s, keep, &l);
+    peft_session_free(s);
+    return l;
+}
+
+START_TEST(operations_and_tensors)
+{
+    tiny t = tiny_make(&(tiny_spec){ .method = "linear" });
+    lines l = session_table(&t);
+    ck_assert(!strncmp(l.text[0], "session: 2 samples, 1 thread, ", 30));
+    row r = find(&l, "linear+bias", "blocks.0.attn.qkv.weight,bias");
+    ck_assert_str_eq(r.shapes, "2x17x48:144x48->2x17x144");
+    ck_assert_int_eq(r.flops, 2 * 34 * 144 * 48);
+    ck_assert_int_eq(r.bytes, 4 * (34 * 48 + 144 * 48 + 144 + 34 * 144));
+    find(&l, "linear+bias+gelu", "blocks.1.mlp.fc1.weight,bias");
+    find(&l, "linear+bias+add", "blocks.1.mlp.fc2.weight,bias");
+    find(&l, "layernorm", "blocks.1.norm1.weight,bias");
+    r = find(&l, "attention", "(blocks.1.attn.qkv.weight,bias)");
+    ck_assert_int_eq(r.flops, 2 * 2 * 34 * 48 * 17);
+    forget(&l);
+    peft_trainer *trainer = tiny_trainer(t.model, "batch=2");
+    peft_trainer_describe(trainer, keep, &l);
+    ck_assert_str_eq(find(&l, "store", "head.weight").part, "b");
+    ck_assert_str_eq(find(&l, "linear_dw", "head.weight").part, "b");
+    find(&l, "sum_to", "head.bias");
+    ck_assert_str_eq(find(&l, "layernorm", "blocks.1.norm1.weight").part, "f");
+    find(&l, "loss", "labels");
+    peft_trainer_free(trainer);
+    tiny_free(&t);
+    forget(&l);
+}
+END_TEST
+
+START_TEST(kernels_and_why)
+{
+    const char *const *isas = pk_isas();
+    for (const char *const *isa = isas; *isa; isa++)
+        for (int how = 0; how < 3; how++) {              /* by the call, by the environment, by itself */
+            static const char *const by[] = { "peft_context_set_isa", "PEFT_ISA", NULL };
+            char kernel[64], gemm[64], chosen[64];
+            peft_context *ctx;
+            peft_model *m;
+            if (!by[how] && isa != isas) continue;
+            if (how == 1) setenv("PEFT_ISA", *isa, 1);
+            OK(peft_context_create(NULL, NULL, NULL, &ctx));
+            unsetenv("PEFT_ISA");
+            if (how == 0) OK(peft_context_set_isa(ctx, *isa));
+            OK(peft_context_set_gemm(ctx, "own"));
+            peft_backbone *b = tiny_backbone(ctx, TINY_WIDE, NULL);
+            m = tiny_model(b, NULL);
+            lines l = session_table(&(tiny){ .ctx = ctx, .backbone = b, .model = m });
+            snprintf(kernel, sizeof kernel, "layernorm:%s", *isa);
+            snprintf(gemm, sizeof gemm, "gemm:%s", *isa);
+            snprintf(chosen, sizeof chosen, "%s: %s", *isa, isa == isas ? "" : by[how]);
+            row r = find(&l, "layernorm", "blocks.0.norm1");
+            ck_assert_str_eq(r.kernel, kernel);
+            ck_assert_msg(!strcmp(r.why, "-") == (isa == isas && !strcmp(*isa, "avx512")), "%s", r.why);
+            if (isa != isas) ck_assert_str_eq(r.why, chosen);
+            r = find(&l, "linear+bias", "attn.qkv.weight");
+            ck_assert_str_eq(r.kernel, gemm);
+            if (isa != isas) ck_assert_ptr_nonnull(strstr(r.why, chosen));
+            ck_assert_int_eq(strstr(r.why, "own: peft_context_set_gemm") != NULL, !strcmp(*isa, "ref"));
+            ck_assert_str_eq(find(&l, "patches", "images").kernel, "copy");
+            forget(&l);
+            peft_model_free(m);
+            peft_backbone_free(b);
+            peft_context_free(ctx);
+        }
+}
+END_TEST
+
+START_TEST(why_a_product_is_slow)
+{
+    const pk_table *t = pk_find("ref");
+    char text[120];
+    pk_gemm g = { .m = 40, .n = 64, .k = 64 };
+    ck_assert_str_eq(pk_gemm_limits(t, NULL, &g, text, sizeof text), "");
+    g.n = 3;
+    ck_assert_str_eq(pk_gemm_limits(t, NULL, &g, text, sizeof text), "n % 8 = 3");
+    g.m = 1;
+    ck_assert_str_eq(pk_gemm_limits(t, NULL, &g, text, sizeof text), "m % 4 = 1; n % 8 = 3");
+    g.n = 65;                                           /* 7 of 72 columns are padding */
+    ck_assert_str_eq(pk_gemm_limits(t, NULL, &g, text, sizeof text), "m % 4 = 1");
+    pk_pool *p = aligned_alloc(PK_ALIGN, (pk_pool_bytes(2) + PK_ALIGN - 1) / PK_ALIGN * PK_ALIGN);
+    ck_assert_int_eq(pk_pool_start(p, 2), 2);
+    ck_assert_str_eq(pk_gemm_limits(t, p, &g, text, sizeof text), "one thread: small product; m % 4 = 1");
+    g.m = g.n = g.k = 512;
+    ck_assert_str_eq(pk_gemm_limits(t, p, &g, text, sizeof text), "");
+    pk_pool_stop(p);
+    free(p);
+}
+END_TEST
+
+/* An operation that refuses its inputs names the tensors among them. */
+START_TEST(messages_name_the_tensors)
+{
+    tiny t = tiny_make(&(tiny_spec){ .method = "linear" });
+    pf_graph g;
+    pf_graph_init(&g, t.ctx, &(pf_compile_spec){ .batch = 1 });
+    const pf_val images = pf_model_images(t.model, &g);
+    const pf_val w = pf_model_weight(t.model, &g, "blocks.0.mlp.fc1.weight");
+    peft_sys_linear(&g, images, w, pf_model_weight(t.model, &g, "blocks.0.mlp.fc1.bias"));
+    ck_assert_int_eq(g.status, PEFT_E_SHAPE);
+    ck_assert_ptr_nonnull(strstr(peft_last_error(), "linear (images,blocks.0.mlp.fc1.weight,blocks.0.mlp.fc1.bias): "
+                                 "given [1, 3, 16, 16] and [192, 48]"));
+    pf_graph_free(&g);
+    tiny_free(&t);
+}
+END_TEST
+
+/* Where a BLAS can be opened. */
+START_TEST(products_of_the_blas)
+{
+    if (pk_blas_load()) return;
+    for (int env = 0; env < 2; env++) {
+        peft_context *ctx;
+        if (env) setenv("PEFT_GEMM", "cblas", 1);
+        OK(peft_context_create(NULL, NULL, NULL, &ctx));
+        unsetenv("PEFT_GEMM");
+        if (!env) OK(peft_context_set_gemm(ctx, "cblas"));
+        peft_backbone *b = tiny_backbone(ctx, NULL, NULL);
+        peft_model *m = tiny_model(b, NULL);
+        lines l = session_table(&(tiny){ .ctx = ctx, .backbone = b, .model = m });
+        const row r = find(&l, "linear+bias", "attn.qkv.weight");
+        ck_assert_str_eq(r.kernel, "gemm:cblas");
+        ck_assert_str_eq(r.why, env ? "cblas: PEFT_GEMM" : "cblas: peft_context_set_gemm");
+        forget(&l);
+        peft_model_free(m);
+        peft_backbone_free(b);
+        peft_context_free(ctx);
+    }
+}
+END_TEST
+
+SUITE_MAIN("report", every_method_is_logged_as_described, sums_are_the_trainer_s_figures, a_frozen_part_has_a_table,
+           lines_are_of_what_runs, operations_and_tensors, kernels_and_why, why_a_product_is_slow,
+           messages_name_the_tensors, products_of_the_blas)
