@@ -189,6 +189,7 @@ static int thread_count(void)
 START_TEST(threads_live_as_long_as_their_users)
 {
     tiny t = tiny_make(&(tiny_spec){ .method = "ept", .threads = THREADS });
+    peft_session_free(tiny_session(t.model, "batch=1"));           /* a sanitizer starts a thread of its own now */
     const int before = thread_count();
     const size_t memory = peft_context_memory_used(t.ctx);
     peft_session *own = tiny_session(t.model, "batch=1");
@@ -263,6 +264,7 @@ static void fork_with(const tiny *t)
         alarm(60);
         predict(t, s, got);
         bool good = !memcmp(expected, got, sizeof got);
+#ifndef __SANITIZE_THREAD__                     /* which allows no threads in a forked process */
         OK(peft_context_set_pool(t->ctx, NULL, NULL));
         peft_session *more = tiny_session(t->model, "batch=2");
         good &= thread_count() == THREADS;
@@ -272,6 +274,7 @@ static void fork_with(const tiny *t)
         predict(t, more, got);
         good &= !memcmp(expected, got, sizeof got);
         peft_session_free(more);
+#endif
         _exit(good ? 0 : 1);
     }
     int status = 0;

@@ -39,7 +39,8 @@ static double now(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-/* FLOP/s that these threads reach with these kernels on FMAs alone: measured once in a process. */
+/* FLOP/s that these threads reach with these kernels on FMAs alone: measured once in a process. Nothing is locked while
+ * it is measured, as the threads may be the program's. */
 static double peak_of(const pf_run *r)
 {
     static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
@@ -49,11 +50,12 @@ static double peak_of(const pf_run *r)
     pthread_mutex_lock(&lock);
     for (int i = 0; i < count && !(flops > 0); i++)
         if (known[i].kernels == r->k && known[i].threads == r->threads) flops = known[i].flops;
-    if (!(flops > 0)) {
-        for (int i = 0; i < WINDOWS; i++) flops = fmax(flops, pk_pool_peak(r->k, r->pool, WINDOW_SECONDS));
-        const int at = count < MACHINES ? count++ : 0;
-        known[at].kernels = r->k, known[at].threads = r->threads, known[at].flops = flops;
-    }
+    pthread_mutex_unlock(&lock);
+    if (flops > 0) return flops;
+    for (int i = 0; i < WINDOWS; i++) flops = fmax(flops, pk_pool_peak(r->k, r->pool, WINDOW_SECONDS));
+    pthread_mutex_lock(&lock);
+    const int at = count < MACHINES ? count++ : 0;
+    known[at].kernels = r->k, known[at].threads = r->threads, known[at].flops = flops;
     pthread_mutex_unlock(&lock);
     return flops;
 }
