@@ -5,7 +5,7 @@
 #include "tiny_bits.h"
 
 /* Lines in the order that they came. */
-typedef struct lines { char (*text)[PF_ROW_ROOM + 64]; int count, room; } lines;
+typedef struct lines { char (*text)[PF_ROW_MAX + 64]; int count, room; } lines;
 
 static void keep(const char *line, void *user)
 {

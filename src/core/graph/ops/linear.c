@@ -15,16 +15,16 @@ static int64_t flops_of(const pf_graph *g, pf_val x, pf_val w)
     return 2 * pf_rows(g, x) * pf_shape_count(&pf_v(g, w)->shape);
 }
 
-/* Makes a weight [n, k] the B of product *a: transposed (turned) for a linear, as it is for the gradient of its input. A
- * trained weight may be columns of a wider matrix. */
-static void set_weight(const pf_run *r, pk_gemm *a, pf_val weight, bool turned)
+/* Sets matrix B of the product *a to the weight [n, k]: transposed for y = x w^T, as it is for dx = dy w. A trained
+ * weight may be a column view of a wider matrix. */
+static void set_weight(const pf_run *r, pk_gemm *a, pf_val weight, bool transpose)
 {
     const pk_weight w = pf_weight_of(r, weight);
     const int64_t row = pf_v(r->g, weight)->shape.ndim == 2 ? pf_matrix(r, weight).ld : w.cols;
     a->b = w.data;
     a->b_type = w.type;
-    a->b_row = turned ? 1 : row;
-    a->b_col = turned ? row : 1;
+    a->b_row = transpose ? 1 : row;
+    a->b_col = transpose ? row : 1;
 }
 
 static void run(const pf_run *r, const pf_node *n)

@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0
- * report.c -- the table of a graph as it is planned, and its lines while it runs. */
+ * report.c -- writes the table of a graph's operations (peft_session_describe), and logs its lines with measured times
+ * while the graph runs (log level 3). */
 #include <math.h>
 #include <pthread.h>
 #include <stdio.h>
 #include <time.h>
 #include "core/graph/report/report.h"
 
-enum { MACHINES = 16 };                  /* kernels and numbers of threads whose peak is kept */
-enum { WINDOWS = 4 };                    /* the best of them counts: other programs take a core for a while */
+enum { PEAKS_MAX = 16 };                 /* measured peaks that are kept, one for each pair (kernels, threads) */
+enum { WINDOWS = 4 };                    /* measurements; the best counts, as other programs may take a core */
 #define WINDOW_SECONDS 0.002
 
 void pf_exec_describe(const pf_exec *e, void (*fn)(const char *line, void *user), void *user)
 {
-    char line[PF_ROW_ROOM];
+    char line[PF_ROW_MAX];
     long long flops = 0, bytes = 0;
     const char *name = e->g.spec.name ? e->g.spec.name : "graph";
     snprintf(line, sizeof line, "%s: %lld sample%s, %d thread%s, kernels %s, products %s", name, (long long)e->g.batch,
@@ -44,25 +45,25 @@ static double now(void)
 static double peak_of(const pf_run *r)
 {
     static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
-    static struct { const pk_table *kernels; int threads; double flops; } known[MACHINES];
+    static struct { const pk_table *kernels; int threads; double flops; } peaks[PEAKS_MAX];
     static int count;
     double flops = 0;
     pthread_mutex_lock(&lock);
     for (int i = 0; i < count && !(flops > 0); i++)
-        if (known[i].kernels == r->k && known[i].threads == r->threads) flops = known[i].flops;
+        if (peaks[i].kernels == r->k && peaks[i].threads == r->threads) flops = peaks[i].flops;
     pthread_mutex_unlock(&lock);
     if (flops > 0) return flops;
     for (int i = 0; i < WINDOWS; i++) flops = fmax(flops, pk_pool_peak(r->k, r->pool, WINDOW_SECONDS));
     pthread_mutex_lock(&lock);
-    const int at = count < MACHINES ? count++ : 0;
-    known[at].kernels = r->k, known[at].threads = r->threads, known[at].flops = flops;
+    const int slot = count < PEAKS_MAX ? count++ : 0;
+    peaks[slot].kernels = r->k, peaks[slot].threads = r->threads, peaks[slot].flops = flops;
     pthread_mutex_unlock(&lock);
     return flops;
 }
 
 void pf_trace_node(const pf_exec *e, uint32_t i)
 {
-    char line[PF_ROW_ROOM];
+    char line[PF_ROW_MAX];
     const double peak = peak_of(&e->run), start = now();
     e->g.node[i].op->run(&e->run, &e->g.node[i]);
     const double seconds = now() - start, flops = (double)pf_row_flops(e, i);

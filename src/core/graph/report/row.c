@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * row.c -- the line of one operation: where it stands, what it computes on which tensors, which kernel does it and why
- * no better one. */
+ * row.c -- writes the line of one operation: its place in the graph, operation, tensors and shapes, which kernel
+ * computes it, and why no faster one does. */
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -12,16 +12,17 @@
 #if defined(__GNUC__)
 __attribute__((format(printf, 3, 4)))
 #endif
-static void add(char *text, size_t room, const char *format, ...)
+/* Appends to text. */
+static void add(char *text, size_t capacity, const char *format, ...)
 {
     const size_t used = strlen(text);
     va_list args;
     va_start(args, format);
-    vsnprintf(text + used, room - used, format, args);
+    vsnprintf(text + used, capacity - used, format, args);
     va_end(args);
 }
 
-/* Is node i a matrix product? *p is what it then computes. */
+/* Is n a matrix product? Then sets *p to it. */
 static bool product_of(const pf_exec *e, const pf_node *n, pk_gemm *p)
 {
     if (!n->op->product) return false;
@@ -29,100 +30,102 @@ static bool product_of(const pf_exec *e, const pf_node *n, pk_gemm *p)
     return true;
 }
 
-/* The operation, and what a product does beside: "linear+bias+gelu". */
-static void operation(const pf_exec *e, const pf_node *n, char *text, size_t room)
+/* The operation and the epilogue of a product: "linear+bias+gelu". */
+static void operation(const pf_exec *e, const pf_node *n, char *text, size_t capacity)
 {
     static const char *const acts[] = { [PK_GELU] = "gelu", [PK_QUICKGELU] = "quickgelu", [PK_RELU] = "relu",
                                         [PK_TANH] = "tanh", [PK_SIGMOID] = "sigmoid", [PK_SILU] = "silu" };
     pk_gemm p;
-    add(text, room, "%s", n->op->name);
+    add(text, capacity, "%s", n->op->name);
     if (!product_of(e, n, &p)) return;
-    if (p.bias) add(text, room, "+bias");
-    if (p.act) add(text, room, "+%s", acts[p.act]);
-    if (p.gate) add(text, room, "+%s'", acts[p.gate_act]);
-    if (p.gamma) add(text, room, "+gamma");
-    if (p.residual) add(text, room, "+add");
+    if (p.bias) add(text, capacity, "+bias");
+    if (p.act) add(text, capacity, "+%s", acts[p.act]);
+    if (p.gate) add(text, capacity, "+%s'", acts[p.gate_act]);
+    if (p.gamma) add(text, capacity, "+gamma");
+    if (p.residual) add(text, capacity, "+add");
 }
 
-static void shape(const pf_graph *g, pf_val v, char *text, size_t room)
+static void shape(const pf_graph *g, pf_val v, char *text, size_t capacity)
 {
     const pf_shape *s = &pf_v(g, v)->shape;
-    if (!s->ndim) add(text, room, "1");
-    for (int k = 0; k < s->ndim; k++) add(text, room, k ? "x%lld" : "%lld", (long long)s->dim[k]);
+    if (!s->ndim) add(text, capacity, "1");
+    for (int k = 0; k < s->ndim; k++) add(text, capacity, k ? "x%lld" : "%lld", (long long)s->dim[k]);
 }
 
 /* "4x197x768:3072x768->4x197x3072": the first two inputs and the first output. */
-static void shapes(const pf_graph *g, const pf_node *n, char *text, size_t room)
+static void shapes(const pf_graph *g, const pf_node *n, char *text, size_t capacity)
 {
     for (int k = 0, shown = 0; k < PF_MAX_IN && shown < 2; k++) {
         if (!pf_is(n->in[k])) continue;
-        if (shown++) add(text, room, ":");
-        shape(g, n->in[k], text, room);
+        if (shown++) add(text, capacity, ":");
+        shape(g, n->in[k], text, capacity);
     }
     for (int k = 0; k < PF_MAX_OUT; k++) {
         if (!pf_is(n->out[k])) continue;
-        add(text, room, "->");
-        shape(g, n->out[k], text, room);
+        add(text, capacity, "->");
+        shape(g, n->out[k], text, capacity);
         return;
     }
 }
 
-static void kernel(const pf_exec *e, const pf_node *n, char *text, size_t room)
+static void kernel(const pf_exec *e, const pf_node *n, char *text, size_t capacity)
 {
     static const char *const types[PK_DTYPES] = { [PK_F16] = ":f16", [PK_BF16] = ":bf16" };
     pk_gemm p;
     if (product_of(e, n, &p))
-        add(text, room, "gemm:%s%s", pk_gemm_chosen(e->run.k, e->run.gemm) == PK_GEMM_CBLAS ? "cblas" : e->run.k->name,
+        add(text, capacity, "gemm:%s%s",
+            pk_gemm_chosen(e->run.k, e->run.gemm) == PK_GEMM_CBLAS ? "cblas" : e->run.k->name,
             p.b_type ? types[p.b_type] : "");
-    else if (!n->op->kernel) add(text, room, "c");
-    else if (!strcmp(n->op->kernel, "copy")) add(text, room, "copy");
-    else add(text, room, "%s:%s", n->op->kernel, e->run.k->name);
+    else if (!n->op->kernel) add(text, capacity, "c");
+    else if (!strcmp(n->op->kernel, "copy")) add(text, capacity, "copy");
+    else add(text, capacity, "%s:%s", n->op->kernel, e->run.k->name);
 }
 
-/* Between two reasons. */
-static void part(char *text, size_t room)
+/* Separates two reasons. */
+static void separate(char *text, size_t capacity)
 {
-    if (*text) add(text, room, "; ");
+    if (*text) add(text, capacity, "; ");
 }
 
-/* Why these kernels, and not those of a wider instruction set. */
-static void why_isa(const pf_exec *e, char *text, size_t room)
+/* Adds why the kernels are not those of the widest instruction set, if they are not. */
+static void why_isa(const pf_exec *e, char *text, size_t capacity)
 {
     const pk_table *t = e->run.k;
-    const char *by = e->g.spec.isa_by;
+    const char *chosen_by = e->g.spec.isa_by;
     if (strcmp(t->name, pk_isas()[0])) {
-        part(text, room);
-        add(text, room, "%s: %s", t->name, by ? by : "chosen");
+        separate(text, capacity);
+        add(text, capacity, "%s: %s", t->name, chosen_by ? chosen_by : "chosen");
     } else if (t->vector < 16) {
-        part(text, room);
-        add(text, room, t->vector == 1 ? "%s: no vector kernels for this CPU" : "%s: this CPU has no AVX-512", t->name);
+        separate(text, capacity);
+        add(text, capacity, t->vector == 1 ? "%s: no vector kernels for this CPU" : "%s: this CPU has no AVX-512",
+            t->name);
     }
 }
 
-/* Why this product, and what keeps it from its best speed. */
-static void why_product(const pf_exec *e, const pk_gemm *p, char *text, size_t room)
+/* Adds why this implementation of the product was chosen, and what keeps it from its best speed. */
+static void why_product(const pf_exec *e, const pk_gemm *p, char *text, size_t capacity)
 {
-    const char *by = e->g.spec.gemm_by;
+    const char *chosen_by = e->g.spec.gemm_by;
     char limits[120];
     if (pk_gemm_chosen(e->run.k, e->run.gemm) == PK_GEMM_CBLAS) {
-        add(text, room, "cblas: %s", by ? by : "the library's own product is plain C on this CPU");
+        add(text, capacity, "cblas: %s", chosen_by ? chosen_by : "the library's own product is plain C on this CPU");
         return;
     }
-    if (e->run.k->vector == 1) add(text, room, "own: %s", by ? by : "no BLAS can be opened");
+    if (e->run.k->vector == 1) add(text, capacity, "own: %s", chosen_by ? chosen_by : "no BLAS can be opened");
     if (*pk_gemm_limits(e->run.k, e->run.pool, p, limits, sizeof limits)) {
-        part(text, room);
-        add(text, room, "%s", limits);
+        separate(text, capacity);
+        add(text, capacity, "%s", limits);
     }
-    why_isa(e, text, room);
+    why_isa(e, text, capacity);
 }
 
-static void why(const pf_exec *e, const pf_node *n, char *text, size_t room)
+static void why(const pf_exec *e, const pf_node *n, char *text, size_t capacity)
 {
     pk_gemm p;
-    if (product_of(e, n, &p)) why_product(e, &p, text, room);
-    else if (!n->op->kernel) add(text, room, "no vector kernel");
-    else if (strcmp(n->op->kernel, "copy")) why_isa(e, text, room);
-    if (!*text) add(text, room, "-");
+    if (product_of(e, n, &p)) why_product(e, &p, text, capacity);
+    else if (!n->op->kernel) add(text, capacity, "no vector kernel");
+    else if (strcmp(n->op->kernel, "copy")) why_isa(e, text, capacity);
+    if (!*text) add(text, capacity, "-");
 }
 
 int64_t pf_row_flops(const pf_exec *e, uint32_t i)
@@ -150,22 +153,22 @@ int64_t pf_row_bytes(const pf_exec *e, uint32_t i)
     return bytes;
 }
 
-void pf_row_header(char line[PF_ROW_ROOM])
+void pf_row_header(char line[PF_ROW_MAX])
 {
-    snprintf(line, PF_ROW_ROOM, HEADER, "graph", "op", "p", "operation", "tensors", "shapes", "kernel", "flops",
+    snprintf(line, PF_ROW_MAX, HEADER, "graph", "op", "p", "operation", "tensors", "shapes", "kernel", "flops",
              "bytes", "why");
 }
 
-void pf_row(const pf_exec *e, uint32_t i, char line[PF_ROW_ROOM])
+void pf_row(const pf_exec *e, uint32_t i, char line[PF_ROW_MAX])
 {
     const pf_node *n = &e->g.node[i];
-    char tensors[120], what[64] = "", extents[120] = "", by[40] = "", because[200] = "";
+    char tensors[120], operation_text[64] = "", extents[120] = "", kernel_text[40] = "", reason[200] = "";
     pf_row_tensors(&e->g, i, tensors, sizeof tensors);
-    operation(e, n, what, sizeof what);
+    operation(e, n, operation_text, sizeof operation_text);
     shapes(&e->g, n, extents, sizeof extents);
-    kernel(e, n, by, sizeof by);
-    why(e, n, because, sizeof because);
-    snprintf(line, PF_ROW_ROOM, ROW, e->g.spec.name ? e->g.spec.name : "graph", i,
-             i < e->g.prefix ? 'f' : n->backward ? 'b' : '-', what, tensors, extents, by, (long long)pf_row_flops(e, i),
-             (long long)pf_row_bytes(e, i), because);
+    kernel(e, n, kernel_text, sizeof kernel_text);
+    why(e, n, reason, sizeof reason);
+    snprintf(line, PF_ROW_MAX, ROW, e->g.spec.name ? e->g.spec.name : "graph", i,
+             i < e->g.prefix ? 'f' : n->backward ? 'b' : '-', operation_text, tensors, extents, kernel_text,
+             (long long)pf_row_flops(e, i), (long long)pf_row_bytes(e, i), reason);
 }

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
- * tensors.c -- which named tensors an operation is about: weights, parameters and inputs have names, results have those
- * of the operation that made them. */
+ * tensors.c -- finds the names of the tensors that an operation reads. Weights, parameters and inputs have names; for
+ * computed values the names of the operation that computed them are taken. */
 #include <stdio.h>
 #include <string.h>
 #include "core/graph/param.h"
 #include "core/graph/report/report.h"
 
-enum { FAR = 64 };                       /* operations that are followed back to find a name */
+enum { STEPS_MAX = 64 };                 /* how many operations are followed back to find a name */
 
 static const char *name_of(const pf_graph *g, pf_val v)
 {
@@ -16,21 +16,22 @@ static const char *name_of(const pf_graph *g, pf_val v)
     return x->kind == PF_CONST ? x->name : NULL;
 }
 
-/* Bytes of a name up to its last dot, the dot included: what "a.b.weight" and "a.b.bias" have in common. */
-static size_t stem(const char *name)
+/* The length of a name up to and with its last dot: of "a.b.", the prefix of "a.b.weight" and "a.b.bias". */
+static size_t prefix_length(const char *name)
 {
     const char *dot = strrchr(name, '.');
     return dot ? (size_t)(dot - name) + 1 : 0;
 }
 
-static void add_name(const char *name, const char *first, char *text, size_t room)
+/* Appends a name, without its prefix if that is also the prefix of first. */
+static void add_name(const char *name, const char *first, char *text, size_t capacity)
 {
-    const size_t used = strlen(text), same = first ? stem(first) : 0;
-    const char *shown = same && same == stem(name) && !strncmp(first, name, same) ? name + same : name;
-    snprintf(text + used, room - used, "%s%s", used ? "," : "", shown);
+    const size_t used = strlen(text), prefix = first ? prefix_length(first) : 0;
+    const char *shown = prefix && prefix == prefix_length(name) && !strncmp(first, name, prefix) ? name + prefix : name;
+    snprintf(text + used, capacity - used, "%s%s", used ? "," : "", shown);
 }
 
-/* The parameter whose gradient n makes, for the optimiser to find; NULL: n makes none. */
+/* The parameter whose gradient n computes or stores; NULL: n does neither. */
 static const char *gradient_of(const pf_graph *g, const pf_node *n)
 {
     for (const pf_node *s = n; n->backward && s < g->node + g->nodes; s++)
@@ -39,27 +40,27 @@ static const char *gradient_of(const pf_graph *g, const pf_node *n)
     return NULL;
 }
 
-/* first: a name in front of them, or NULL. */
-static bool names(const pf_graph *g, const pf_node *n, const char *first, char *text, size_t room)
+/* Writes `first` (NULL: nothing) and the names of the tensors that n reads; false: there is no name. */
+static bool names(const pf_graph *g, const pf_node *n, const char *first, char *text, size_t capacity)
 {
     *text = 0;
-    if (first) add_name(first, NULL, text, room);
+    if (first) add_name(first, NULL, text, capacity);
     for (int k = 0; k < PF_MAX_IN; k++) {
         const char *name = pf_is(n->in[k]) ? name_of(g, n->in[k]) : NULL;
         if (!name) continue;
-        add_name(name, first, text, room);
+        add_name(name, first, text, capacity);
         if (!first) first = name;
     }
     return *text != 0;
 }
 
-const char *pf_node_tensors(const pf_graph *g, const pf_node *n, char *text, size_t room)
+const char *pf_node_tensors(const pf_graph *g, const pf_node *n, char *text, size_t capacity)
 {
-    names(g, n, NULL, text, room);
+    names(g, n, NULL, text, capacity);
     return text;
 }
 
-/* The last node before i that makes v; NULL: none does. */
+/* The last node before i that computes v; NULL: none does. */
 static const pf_node *maker(const pf_graph *g, uint32_t i, pf_val v)
 {
     const pf_val root = pf_root(g, v);
@@ -69,18 +70,18 @@ static const pf_node *maker(const pf_graph *g, uint32_t i, pf_val v)
     return NULL;
 }
 
-void pf_row_tensors(const pf_graph *g, uint32_t i, char *text, size_t room)
+void pf_row_tensors(const pf_graph *g, uint32_t i, char *text, size_t capacity)
 {
     const pf_node *n = &g->node[i];
-    char inner[PF_ROW_ROOM];
-    if (names(g, n, gradient_of(g, n), text, room)) return;
-    for (int step = 0; n && step < FAR; step++) {
+    char inner[PF_ROW_MAX];
+    if (names(g, n, gradient_of(g, n), text, capacity)) return;
+    for (int step = 0; n && step < STEPS_MAX; step++) {
         int k = 0;
         while (k < PF_MAX_IN && !pf_is(n->in[k])) k++;
         n = k < PF_MAX_IN ? maker(g, (uint32_t)(n - g->node), n->in[k]) : NULL;
         if (!n || !names(g, n, gradient_of(g, n), inner, sizeof inner)) continue;
-        snprintf(text, room, "(%s)", inner);
+        snprintf(text, capacity, "(%s)", inner);
         return;
     }
-    snprintf(text, room, "-");
+    snprintf(text, capacity, "-");
 }
