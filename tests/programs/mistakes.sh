@@ -412,13 +412,13 @@ refused 'no class folders, but 6 files|<class>/<picture>|give the one above' fin
     --out none.safetensors
 
 a_mistake 'a picture as data'
-refused 'no list of images|folder of class folders' finetune --data "$picture" --out none.safetensors
+refused 'not a text file in UTF-8|folder of class folders' finetune --data "$picture" --out none.safetensors
 
 a_mistake 'a trained model as the backbone'
 refused "kind 'model'|load the backbone" "$bin/finetune" --backbone good.safetensors --data scans --out none.safetensors
 
 a_mistake 'a folder as a picture'
-refused 'new: a folder|new/*' "$bin/predict" --backbone "$vit" --model good.safetensors new
+refused 'new: is a folder|new/*' "$bin/predict" --backbone "$vit" --model good.safetensors new
 
 no_temporary
 [ $count -ge 30 ] || wrong "only $count mistakes"
