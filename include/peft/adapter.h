@@ -12,14 +12,15 @@ PEFT_API size_t      peft_method_count(void);                     /* how many me
 PEFT_API const char *peft_method_name(size_t i);                  /* NULL: no such index */
 PEFT_API const char *peft_method_summary(const char *method);     /* one line; NULL: no such method */
 PEFT_API const char *peft_method_paper(const char *method);       /* DOI or arXiv number, "" when none */
-/* The head a model must be created with for this method: "side_encoder" for one that has a network of its own and makes
- * the logits itself (fpt), "" where any head serves. NULL: no such method. */
+/* The head that a model must be created with to use this method: "side_encoder" for a method that computes the logits
+ * by a network of its own (fpt), "" if any head will do. NULL: no such method. */
 PEFT_API const char *peft_method_head(const char *method);
-/* Option i of a method (options.h); NULL: no such method, or after the last. Those of methods that were registered on a
- * context are told by peft_adapter_option, and by the member opts of what peft_sys_method returns. */
+/* Option i of a built-in method (options.h); NULL: no such method, or after the last. For a method that was registered
+ * on a context use peft_adapter_option, or the member opts of peft_sys_method's result. */
 PEFT_API const peft_option *peft_method_option(const char *method, size_t i);
 
-/* --- parameters: borrowed views, alive as long as what they were taken from ---------------------------------------- */
+/* --- parameters: borrowed, valid as long as the adapter or model that returned them
+ * -------------------------------- */
 typedef struct peft_param peft_param;
 PEFT_API const char  *peft_param_name(const peft_param *p); /* "prompt", "blocks.3.attn.qkv.bias", "head.weight" */
 /* f32. Writing to it between steps is allowed, while no thread predicts or saves with it (session.h). */
@@ -29,9 +30,10 @@ PEFT_API peft_tensor *peft_param_value(peft_param *p);
 PEFT_API const peft_tensor *peft_param_grad(const peft_param *p);
 PEFT_API const char  *peft_param_group(const peft_param *p);      /* "prompt", "head", "bias", "norm" or "weight" */
 
-/* --- adapter -------------------------------------------------------------------------------------------------------- */
+/* --- adapter
+ * -------------------------------------------------------------------------------------------------------- */
 typedef struct peft_adapter peft_adapter;
-/* o may be NULL: the method's defaults. Initial values follow the context's seed and each tensor's name.
+/* o may be NULL: the method's defaults. Initial values depend on the context's seed and each tensor's name.
  * PEFT_E_NOTFOUND: unknown method; PEFT_E_OPTION: unknown option or bad value. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_adapter_create(peft_backbone *b, const char *method, const peft_options *o, peft_adapter **out);
@@ -39,16 +41,16 @@ peft_adapter_create(peft_backbone *b, const char *method, const peft_options *o,
  * PEFT_E_MISMATCH (both fingerprints named); missing, unexpected or misshapen tensors with PEFT_E_FORMAT; NaN or Inf
  * with PEFT_E_NONFINITE. peft_model_load refuses the same. */
 PEFT_API PEFT_NODISCARD peft_status peft_adapter_load(peft_backbone *b, const char *path, peft_adapter **out);
-/* Atomic: path holds the old file or the complete new one, never less. Non-finite values are refused
- * (PEFT_E_NONFINITE). */
+/* Atomic: after any failure path holds the old file or the complete new one. PEFT_E_NONFINITE: a tensor holds NaN or
+ * Inf; nothing is written. */
 PEFT_API PEFT_NODISCARD peft_status peft_adapter_save(const peft_adapter *a, const char *path);
-PEFT_API void        peft_adapter_free(peft_adapter *a);          /* NULL is fine; models that use it keep it alive */
+PEFT_API void        peft_adapter_free(peft_adapter *a);          /* a may be NULL; models that use it keep it */
 PEFT_API const char *peft_adapter_method(const peft_adapter *a);
 PEFT_API const peft_option *peft_adapter_option(const peft_adapter *a, size_t i);   /* of its method; NULL: no more */
-/* The value of one of the method's options as this adapter uses it, as text: what was given when it was made or stands
- * in its file, else what a preset that was chosen sets, else the default. Borrowed from a. NULL: no such option. */
+/* The value that this adapter uses of one of its method's options, as text: the value given when it was made or stored
+ * in its file, else that of a chosen preset, else the default. Borrowed from a. NULL: no such option. */
 PEFT_API const char *peft_adapter_option_value(const peft_adapter *a, const char *option);
-PEFT_API int64_t     peft_adapter_trainable_count(const peft_adapter *a);      /* scalars in its parameters */
+PEFT_API int64_t     peft_adapter_trainable_count(const peft_adapter *a);      /* elements of its parameters */
 PEFT_API size_t      peft_adapter_param_count(const peft_adapter *a);
 PEFT_API peft_param *peft_adapter_param(peft_adapter *a, size_t i);            /* NULL: no such index */
 /* Tensors that are saved with the adapter and not trained, such as masks; writing to one between steps is allowed. */
@@ -56,21 +58,22 @@ PEFT_API size_t      peft_adapter_buffer_count(const peft_adapter *a);
 PEFT_API const char *peft_adapter_buffer_name(const peft_adapter *a, size_t i);               /* NULL: no such index */
 PEFT_API peft_tensor *peft_adapter_find_buffer(peft_adapter *a, const char *name);             /* NULL: none so named */
 
-/* --- model ---------------------------------------------------------------------------------------------------------- */
+/* --- model
+ * ---------------------------------------------------------------------------------------------------------- */
 typedef struct peft_model peft_model;
-/* Options: "classes" (0: the backbone's own head and its classes), "head" (linear, mlp, bn_linear, side_encoder,
- * patch_linear: a class for each patch, logits [h, w, classes] a sample, or none: no logits, for peft_session_features;
- * classes is then left out), "head_init" (auto, normal:STD,
- * trunc_normal:STD, uniform:BOUND, kaiming, kaiming_normal, kaiming_out, xavier, zero, one: the rules of
- * peft_sys_declare in peft/sys/method.h), "head_layers" (mlp alone), "pool" (auto, cls, mean). o may be NULL.
- * PEFT_E_OPTION: also for "head", "head_init", "head_layers" or "pool" where they would have no effect. */
-PEFT_API const peft_option *peft_model_option(size_t i);                       /* as above; NULL: after the last */
+/* Options, o may be NULL: "classes" (0: the backbone's own classifier, frozen), "head" (linear, mlp, bn_linear;
+ * patch_linear: a class for each patch, with logits [h, w, classes] for each sample; side_encoder: for fpt; none: no
+ * logits, for peft_session_features, without "classes"), "head_init" (auto, normal:STD, trunc_normal:STD,
+ * uniform:BOUND, kaiming, kaiming_normal, kaiming_out, xavier, zero, one: the rules of peft_sys_declare in
+ * peft/sys/method.h), "head_layers" (for mlp only), "pool" (auto, cls, mean).
+ * PEFT_E_OPTION: also if "head", "head_init", "head_layers" or "pool" would have no effect. */
+PEFT_API const peft_option *peft_model_option(size_t i);                       /* options.h; NULL: after the last */
 PEFT_API PEFT_NODISCARD peft_status peft_model_create(peft_backbone *b, const peft_options *o, peft_model **out);
 PEFT_API void peft_model_free(peft_model *m);
-/* Attach and detach are refused with PEFT_E_STATE while a trainer or session of this model lives. Adapters act in the
- * order of attachment, except that a tensor of the backbone that one of them trains is used by all. PEFT_E_STATE,
- * naming both, where two cannot act on one model: their tensors share a name, one changes the number of tokens that the
- * other counts on (vpt beside ept), both add tokens, or one has a network of its own (fpt). */
+/* Adapters act in the order of attachment; but a tensor of the backbone that one of them trains is used by all.
+ * PEFT_E_STATE: a trainer or session of this model exists; or two adapters, which the message names, cannot act on one
+ * model: they have a tensor of the same name, one changes the number of tokens that the other needs (vpt and ept), both
+ * add tokens, or one has a network of its own (fpt). */
 PEFT_API PEFT_NODISCARD peft_status peft_model_attach(peft_model *m, peft_adapter *a);
 PEFT_API PEFT_NODISCARD peft_status peft_model_detach(peft_model *m, peft_adapter *a);
 /* The backbone that the model was made for; borrowed. NULL for NULL. */
@@ -78,35 +81,36 @@ PEFT_API peft_backbone *peft_model_backbone(const peft_model *m);
 /* The attached adapters in their order, i from 0 on, also of a loaded model; borrowed. NULL: no such index. */
 PEFT_API size_t        peft_model_adapter_count(const peft_model *m);
 PEFT_API peft_adapter *peft_model_adapter(peft_model *m, size_t i);
-/* A new backbone with every adapter and the linear head folded in, first the tensors that adapters unfroze; the model
- * and its backbone stay as they are. PEFT_E_UNSUPPORTED, with the reason, where a method does more than change weights
- * (ept, vpt, adapter, ..) or the change is not exact. peft_model_merge_drift (session.h) tells how far rounding makes
+/* Makes a new backbone whose weights include all adapters and the linear head; the model and its backbone do not
+ * change. PEFT_E_UNSUPPORTED, with the reason: a method does more than change weights (ept, vpt, adapter, ..), or its
+ * change cannot be written as weights exactly. peft_model_merge_drift (session.h) measures by how much rounding makes
  * the two differ. */
 PEFT_API PEFT_NODISCARD peft_status peft_model_merge(const peft_model *m, peft_backbone **out);
 PEFT_API int64_t     peft_model_classes(const peft_model *m);                 /* 0 with head=none; -1 for NULL */
-/* What makes probabilities of the logits: "softmax" (one label an image) or "sigmoid" (several), as the note "link"
- * says; with the backbone's own classifier (classes=0) and without that note, as the backbone's note "link" says. NULL:
- * neither says. */
+/* The function from logits to probabilities: "softmax" (one label for each image) or "sigmoid" (several). It is the
+ * note "link", or, with the backbone's own classifier (classes=0), else the backbone's note "link". NULL: there is
+ * none. */
 PEFT_API const char *peft_model_link(const peft_model *m);
 /* The shape of one sample's logits: writes its extents to dims and returns their number. 1: [classes]; 3: [h, w,
  * classes], with a head that predicts a class for each patch (patch_linear). Logits of n samples are [n, classes] or
  * [n, h, w, classes]. 0: no logits (head=none), or m or dims is NULL. */
 PEFT_API int         peft_model_output(const peft_model *m, int64_t dims[PEFT_MAX_DIMS]);
-PEFT_API size_t      peft_model_param_count(const peft_model *m);              /* trainable ones, stable order */
+PEFT_API size_t      peft_model_param_count(const peft_model *m);              /* of adapters in order, then the head */
 PEFT_API peft_param *peft_model_param(peft_model *m, size_t i);
 PEFT_API peft_param *peft_model_find_param(peft_model *m, const char *name);   /* NULL: no such parameter */
-PEFT_API int64_t     peft_model_trainable_count(const peft_model *m);          /* scalars in them */
-/* State that is not trained: the buffers of adapters in their order, then the head's (running statistics of batch
- * norm), by the same kind of names. */
+PEFT_API int64_t     peft_model_trainable_count(const peft_model *m);          /* elements of them */
+/* Tensors that are saved but not trained: the buffers of adapters in their order, then the head's running statistics of
+ * batch norm ("head.0.running_mean"). */
 PEFT_API size_t      peft_model_buffer_count(const peft_model *m);
 PEFT_API const char *peft_model_buffer_name(const peft_model *m, size_t i);
 PEFT_API peft_tensor *peft_model_find_buffer(peft_model *m, const char *name); /* NULL: no such buffer */
-/* Notes travel in the saved file: "preprocess", "class_names", whatever an application needs to predict alike. */
+/* Notes are texts stored in the model's file: "preprocess", "class_names", and any other that an application needs to
+ * predict in the same way later. */
 PEFT_API PEFT_NODISCARD peft_status peft_model_set_note(peft_model *m, const char *key, const char *value);
 PEFT_API const char *peft_model_note(const peft_model *m, const char *key);    /* NULL: none */
 PEFT_API PEFT_NODISCARD peft_status peft_model_save(const peft_model *m, const char *path); /* adapters, head, notes */
-/* As peft_adapter_load. A model that uses the backbone's own classifier (classes=0) is refused with PEFT_E_MISMATCH on
- * a backbone with another one: the file holds its digest. */
+/* Errors as of peft_adapter_load. PEFT_E_MISMATCH: also if the model uses the backbone's own classifier (classes=0) and
+ * that of b is another one, whose digest differs from that in the file. */
 PEFT_API PEFT_NODISCARD peft_status peft_model_load(peft_backbone *b, const char *path, peft_model **out);
 
 PEFT_END_DECLS

@@ -9,16 +9,17 @@ PEFT_BEGIN_DECLS
 
 typedef struct peft_backbone peft_backbone;
 
-/* The most blocks of a backbone: a set of layers is the bits of a uint64_t. A deeper one is refused by this bound. */
+/* The largest number of blocks of a backbone, because sets of blocks are the bits of a uint64_t. Deeper ones are
+ * refused. */
 #define PEFT_DEPTH_MAX 64
 
 /* Loads a safetensors file (f32, f16 or bf16) that names its tensors as timm, Hugging Face (ViT, DINOv2, CLIP),
- * OpenAI's CLIP, torchvision or mmpretrain do; which one, and what stands in front of the names, is detected.
- * Options, all optional: "image_size" (side in pixels; the position embedding is resampled to it), "resample" (timm,
- * hf, mmcls, torchvision, bilinear), "naming" (auto, timm, hf, hf5, hf-clip, clip, torchvision, mmcls), "prefix" (in
- * front of the names of the ViT that is meant, where a file holds several), and what the tensors cannot tell: "patch",
- * "heads", "eps", "act" (gelu, quickgelu), "pool" (cls, mean). An option wins over the file's header, the header over
- * the configuration files beside it, those over what is usual for the family of networks. "config": auto (the
+ * OpenAI's CLIP, torchvision or mmpretrain do; which one, and the prefix of the names, is detected. Options, all
+ * optional: "image_size" (side in pixels; the position embedding is resampled to it), "resample" (timm, hf, mmcls,
+ * torchvision, bilinear), "naming" (auto, timm, hf, hf5, hf-clip, clip, torchvision, mmcls), "prefix" (of the names of
+ * the wanted ViT, if a file holds several), and facts that do not follow from the tensors: "patch", "heads", "eps",
+ * "act" (gelu, quickgelu), "pool" (cls, mean). An option has precedence over the file's header, the header over the
+ * configuration files beside it, and those over the defaults of the family of networks. "config": auto (the
  * configuration files beside the weights: open_clip_config.json for weights under open_clip's names; else config.json,
  * processor_config.json and preprocessor_config.json), none, or the path of one such file or of a folder with them. A
  * setting in them that this library does not compute is PEFT_E_UNSUPPORTED with file, key and value. f32 weights, and
@@ -31,7 +32,7 @@ typedef struct peft_backbone peft_backbone;
 PEFT_API PEFT_NODISCARD peft_status
 peft_backbone_load(peft_context *ctx, const char *path, const peft_options *o, peft_backbone **out);
 PEFT_API const peft_option *peft_backbone_option(size_t i);       /* of loading (options.h); NULL: after the last */
-/* The same from memory, which must outlive the backbone. */
+/* The same from memory with the content of such a file; it must outlive the backbone. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_backbone_load_memory(peft_context *ctx, const void *data, size_t size, const peft_options *o, peft_backbone **out);
 /* Random weights (normal, standard deviation 0.02, as timm starts a ViT), for tests, benchmarks and training from
@@ -40,15 +41,15 @@ peft_backbone_load_memory(peft_context *ctx, const void *data, size_t size, cons
 PEFT_API PEFT_NODISCARD peft_status
 peft_backbone_create(peft_context *ctx, const peft_options *o, peft_backbone **out);
 PEFT_API const peft_option *peft_backbone_create_option(size_t i);
-/* Writes a safetensors file with timm names, atomically; facts the weights do not tell (heads, eps, ..) and the notes
- * "preprocess" (empty where mean and std are known and the rest is not) and "class_names" in its header. */
+/* Writes a safetensors file with timm names, atomically; facts that do not follow from the weights (heads, eps, ..) and
+ * the notes "preprocess" (empty if only mean and std are known) and "class_names" in its header. */
 PEFT_API PEFT_NODISCARD peft_status peft_backbone_save(const peft_backbone *b, const char *path);
 /* The same under another library's names, or rounded. Options, o may be NULL: "naming" (timm; hf, the names of
- * transformers before version 5; hf5, those since), "classifier" (false leaves it out), "class_names" (one a line; else
- * the note), "link" (softmax for one label an image, sigmoid for several; kept in the header, and as problem_type in
- * config.json), "dtype" (f32; f16 or bf16: every tensor, to nearest even). In hf and hf5 q, k and v are tensors of
- * their own; path is a folder with model.safetensors, config.json and preprocessor_config.json (from the note
- * "preprocess", as far as Hugging Face's processors can follow it; their crops lie at an offset rounded down, and
+ * transformers before version 5; hf5, those since), "classifier" (false leaves it out), "class_names" (one in each
+ * line; default: the note), "link" (softmax for one label for each image, sigmoid for several; kept in the header, and
+ * as problem_type in config.json), "dtype" (f32; f16 or bf16: every tensor, to nearest even). In hf and hf5 q, k and v
+ * are tensors of their own; path is a folder with model.safetensors, config.json and preprocessor_config.json (from the
+ * note "preprocess", as far as Hugging Face's processors can follow it; their crops lie at an offset rounded down, and
  * transparency on white), made when missing, or the file alone where it ends in .safetensors. A crash leaves the old
  * folder, the new one, or tensors without config.json; preprocessor_config.json comes last. The network is a ViT, or
  * DINOv2 where there is LayerScale; PEFT_E_UNSUPPORTED names what neither has (fc_norm, a norm before the blocks, ..).
@@ -57,30 +58,29 @@ PEFT_API PEFT_NODISCARD peft_status
 peft_backbone_save_as(const peft_backbone *b, const char *path, const peft_options *o);
 PEFT_API const peft_option *peft_backbone_save_option(size_t i);        /* of peft_backbone_save_as */
 PEFT_API void    peft_backbone_free(peft_backbone *b);
-/* The context that b and all that is made of it are under. Borrowed; NULL for NULL. */
+/* The context in which b, and all that is made from it, was made. Borrowed; NULL for NULL. */
 PEFT_API peft_context *peft_backbone_context(const peft_backbone *b);
 
 /* "width", "depth", "heads", "mlp", "patch", "image_size", "tokens", "prefix" (class and register tokens),
  * "registers", "classes", "parameters"; -1: no such fact. */
 PEFT_API int64_t peft_backbone_get(const peft_backbone *b, const char *what);
-/* What its files tell of pictures and classes. Borrowed from b; NULL: not known, or nothing assumed.
- * "preprocess": how its pictures are prepared, complete, for peft_transform_parse ("size=224,resize=256,..."), as the
- * description's own library does it: of the file's header, else timm's pretrained_cfg, open_clip's preprocess_cfg or
- * the image processor of Hugging Face; they are not mixed. NULL where no file says, and where no text can (do_pad,
+/* Facts about images and classes from the backbone's files. Borrowed from b; NULL: unknown. "preprocess": the complete
+ * preparation of its images, for peft_transform_parse ("size=224,resize=256,..."), as the library that wrote the
+ * description does it: of the file's header, else timm's pretrained_cfg, open_clip's preprocess_cfg or the image
+ * processor of Hugging Face; they are not mixed. NULL if no file states it, or if no text can express it (do_pad,
  * inputs that are not square, processors that are not known), which is logged as a warning with the key. It is for the
- * side that b works at: where "image_size" gave another than the description's, timm's crop_pct stays, and sides in
- * pixels grow in proportion: 256 before a crop of 224 becomes round(256 / 224 * image_size).
- * "mean", "std" ("0.5:0.5:0.5"), "image_size" (of the description or training), "crop_pct", "interpolation": single
- * facts, known for some families without a file too.
- * "class_names": of the classifier, one a line. "link": what makes probabilities of its outputs, softmax (one label an
- * image) or sigmoid (several), from the file's header or Hugging Face's problem_type.
- * "assumed": one line for each fact of the network that no tensor, option, header or configuration told ("heads=12:
- * width / 64"). They were also logged, in one warning. */
+ * image size of b: if "image_size" set another one than the description's, timm's crop_pct stays, and sides in pixels
+ * grow in proportion: 256 before a crop of 224 becomes round(256 / 224 * image_size). "mean", "std" ("0.5:0.5:0.5"),
+ * "image_size" (of the description or training), "crop_pct", "interpolation": single facts, known for some families
+ * even without a file. "class_names": of the classifier, one in each line. "link": the function from its logits to
+ * probabilities, softmax (one label an image) or sigmoid (several), from the file's header or Hugging Face's
+ * problem_type. "assumed": one line for each fact of the network that no tensor, option, header or configuration states
+ * ("heads=12: width / 64"). They are also logged when it is loaded, in one warning. */
 PEFT_API const char *peft_backbone_note(const peft_backbone *b, const char *key);
 PEFT_API size_t  peft_backbone_tensor_count(const peft_backbone *b);
-PEFT_API const char        *peft_backbone_tensor_name(const peft_backbone *b, size_t i);   /* timm names; NULL: no such */
-/* Borrowed from b; NULL: no such index. f32, but for the matrices of a file in f16 or bf16, which keep that type:
- * peft_tensor_dtype tells it, peft_tensor_to_f32 converts. */
+PEFT_API const char        *peft_backbone_tensor_name(const peft_backbone *b, size_t i);   /* timm's; or NULL */
+/* Borrowed from b; NULL: no such index. f32; but matrices of a file in f16 or bf16 keep that type (peft_tensor_dtype;
+ * peft_tensor_to_f32 converts). */
 PEFT_API const peft_tensor *peft_backbone_tensor(const peft_backbone *b, size_t i);
 /* 64 hex digits: SHA-256 over heads, activation, pooling, eps and the names, shapes and f32 values of all tensors but
  * the classifier's; equal for the same weights and facts in timm and Hugging Face naming, whatever "image_size" is. */

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
- * export.h -- what every declaration of the interface is marked with. */
+ * export.h -- macros for the declarations of all public headers: C linkage, export from the shared library,
+ * warnings. */
 #ifndef PEFT_EXPORT_H
 #define PEFT_EXPORT_H
 
 #include <stddef.h>
 #include <stdint.h>
 
-/* Around the declarations of a header, which have C linkage in C++ too. */
+/* Stand around the declarations of a header, so that they have C linkage in C++ too. */
 #ifdef __cplusplus
 #  define PEFT_BEGIN_DECLS extern "C" {
 #  define PEFT_END_DECLS }

@@ -1,32 +1,33 @@
 /* SPDX-License-Identifier: Apache-2.0
  * peft/interop.h -- adapters in the form of Hugging Face's PEFT library: a directory with adapter_config.json and
  * adapter_model.safetensors. LoRA (with rsLoRA and DoRA), IA3 and LN tuning, over the module names of transformers' ViT
- * and DINOv2 (before and since version 5) and of timm. docs/interop.md says what of a configuration is understood. */
+ * and DINOv2 (before and since version 5) and of timm. docs/interop.md lists the fields of a configuration that are
+ * supported. */
 #ifndef PEFT_INTEROP_H
 #define PEFT_INTEROP_H
 #include <peft/adapter.h>
 PEFT_BEGIN_DECLS
 
-/* The adapter is an ordinary "lora", "ia3" or "ln_tune" one: it trains, saves and loads as if made here. A classifier
- * in the directory is left out. The names in the file tell the naming and its prefix.
- * PEFT_E_UNSUPPORTED: the configuration asks for mathematics that is not here; the message names the field.
- * PEFT_E_FORMAT: malformed, or tensors missing, unexpected or of other shapes than configuration and backbone give.
- * PEFT_E_NONFINITE: a tensor holds NaN or Inf. */
+/* Makes an adapter of method lora, ia3 or ln_tune, which can be trained, saved and loaded as any other. A classifier in
+ * the directory is not loaded. Naming and prefix are detected by the names in the file. PEFT_E_UNSUPPORTED: the
+ * configuration needs a computation that this library lacks; the message names the field. PEFT_E_FORMAT: malformed, or
+ * tensors missing, unexpected or of other shapes than configuration and backbone give. PEFT_E_NONFINITE: a tensor holds
+ * NaN or Inf. */
 PEFT_API PEFT_NODISCARD peft_status peft_adapter_load_hf(peft_backbone *b, const char *dir, peft_adapter **out);
 
 /* Options, o may be NULL: "naming" (hf5, the default, for the names of transformers 5, which is what today's peft and
- * transformers load; hf for those before, which they refuse or, of LN tuning, ignore; timm) and "prefix", what stands
- * in front of the backbone's modules ("vit."; with layer scale "dinov2.", and "dinov2_with_registers." with registers
- * too; "" for timm). The directory is made when missing. A crash leaves the old adapter, the new one, or tensors
- * without their configuration; never a mixture.
- * PEFT_E_UNSUPPORTED: the method has no form in PEFT, or a target no name in this naming (attn.q in timm, attn.qkv in
- * the others). PEFT_E_NONFINITE: a tensor holds NaN or Inf. */
+ * transformers load; hf for those before, which they refuse or, of LN tuning, ignore; timm) and "prefix", which the
+ * names of the backbone's modules begin with ("vit."; with layer scale "dinov2.", and "dinov2_with_registers." with
+ * registers too; "" for timm). The directory is made if it is missing. A crash leaves the old adapter, the new one, or
+ * tensors without their configuration; never a mixture. PEFT_E_UNSUPPORTED: PEFT does not have the method, or this
+ * naming has no name for a target (attn.q in timm, attn.qkv in the others). PEFT_E_NONFINITE: a tensor holds NaN or
+ * Inf. */
 PEFT_API PEFT_NODISCARD peft_status peft_adapter_save_hf(const peft_adapter *a, const char *dir, const peft_options *o);
 PEFT_API const peft_option *peft_save_hf_option(size_t i);                     /* see options.h; NULL: after the last */
 
-/* The same with the classifier, which PEFT keeps among "modules_to_save". Loading makes a model with that one adapter
- * and a linear head, or the backbone's own head when the directory has none, or head=none when the backbone has none
- * either. Saving takes a model with exactly one adapter and a linear head, the backbone's or none, pooled as the
+/* The same with the classifier, which PEFT stores as one of "modules_to_save". Loading makes a model with that one
+ * adapter and a linear head, or the backbone's own head when the directory has none, or head=none when the backbone has
+ * none either. Saving takes a model with exactly one adapter and a linear head, the backbone's or none, pooled as the
  * backbone is; notes are not saved. */
 PEFT_API PEFT_NODISCARD peft_status peft_model_load_hf(peft_backbone *b, const char *dir, peft_model **out);
 PEFT_API PEFT_NODISCARD peft_status peft_model_save_hf(const peft_model *m, const char *dir, const peft_options *o);

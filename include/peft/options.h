@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
- * options.h -- settings by name. New options never add a symbol or change a layout.
+ * options.h -- settings by name, so that new options need no new function or struct.
  *
- * A bag takes any name and value. What an option means, its type, its bounds and its default are known to whom the bag
- * is given (its table, below, lists them); a name it does not know, or a value that does not fit, is then
- * PEFT_E_OPTION, and the message names the nearest known option or the bounds. Values convert where nothing is lost:
- * the text "12" is an integer where one is wanted, and true, yes, on, 1 (false, no, off, 0) are booleans. */
+ * A peft_options holds any names and values. They are checked by the function that it is given to, against that
+ * function's table (below) of names, types, bounds and defaults: PEFT_E_OPTION, with the nearest known name or the
+ * bounds, for an unknown name or a value that does not fit. Values are converted if nothing is lost: the text "12" is
+ * an integer if one is needed, and true, yes, on, 1 (false, no, off, 0) are booleans. */
 #ifndef PEFT_OPTIONS_H
 #define PEFT_OPTIONS_H
 #include <peft/context.h>
@@ -16,25 +16,24 @@ typedef struct peft_options peft_options;
 PEFT_API PEFT_NODISCARD peft_status peft_options_create(peft_context *ctx, peft_options **out);
 PEFT_API void peft_options_free(peft_options *o);
 
-/* Each replaces an earlier value of the same name; name and text are copied. Floats keep their exact value.
- * PEFT_E_INVALID: the name is empty, or name or value is longer than 256 KiB (which could not be saved). */
+/* Each replaces an earlier value of the same name; name and text are copied, and a float is kept exactly.
+ * PEFT_E_INVALID: the name is empty, or name or value is longer than 256 KiB, the limit of files. */
 PEFT_API PEFT_NODISCARD peft_status peft_options_set_int   (peft_options *o, const char *name, int64_t v);
 PEFT_API PEFT_NODISCARD peft_status peft_options_set_float (peft_options *o, const char *name, double v);
 PEFT_API PEFT_NODISCARD peft_status peft_options_set_string(peft_options *o, const char *name, const char *v);
 
-/* Several at once: "r=8,alpha=16,layers=[0,1,2],targets=\"q,v\"", which the method lora takes. Settings are separated
+/* Several at once: "r=8,alpha=16,layers=[0,1,2],targets=\"q,v\"", as for method lora. Settings are separated
  * by commas or by blanks: "r=8 alpha=16". A value ends at the next comma, or at blanks that "name=" follows: of the
  * text a=two words b=1 the value of a is two words. Commas and blanks in [brackets] or "quotes" belong to the value;
  * brackets stay part of it, quotes do not, and \ inside quotes takes the next character as it is. Blanks around names
- * and values are dropped, and so are commas with nothing between them; the numbers' decimal point is '.' in every
- * locale. libpeft-io reads its settings by the same rules. Of a name given twice the last value counts. "" sets
- * nothing.
+ * and values are ignored, and so are commas with nothing between them. The decimal point is '.' in every locale.
+ * libpeft-io reads its settings by the same rules. If a name is given twice, the last value counts. "" sets nothing.
  * PEFT_E_INVALID: not such a list; then none of it is set. */
 PEFT_API PEFT_NODISCARD peft_status peft_options_parse     (peft_options *o, const char *key_value_list);
 
-/* --- tables of options: what there is to be set ------------------------------------------------------------------- */
-/* One option of a table. Whatever takes options has a function that returns its option number i, from 0 on, and NULL
- * after the last: peft_backbone_option, peft_backbone_create_option, peft_backbone_save_option, peft_method_option,
+/* --- tables of options -------------------------------------------------------------------------------------------- */
+/* One option of a table. Each table has a function that returns its option number i, counted from 0, and NULL after the
+ * last: peft_backbone_option, peft_backbone_create_option, peft_backbone_save_option, peft_method_option,
  * peft_adapter_option, peft_model_option, peft_session_option, peft_trainer_option, peft_save_hf_option, and of
  * libpeft-io peft_image_option, peft_transform_option, peft_loader_option. Rows and their
  * texts stay valid as long as the library is loaded, those of a method that was registered on a context as long as the

@@ -1,47 +1,48 @@
 /* SPDX-License-Identifier: Apache-2.0
- * peft/session.h -- a model compiled for inference: one arena, no allocation per call.
+ * peft/session.h -- sessions: a model compiled for inference, in memory that is allocated once, when the session is
+ * made.
  *
  * Threads. A session, and likewise a trainer, is used by one thread at a time. Different ones may be used by several
- * threads at once, also those of one model, and of models that share adapters. Every model and every adapter has a lock
- * inside the library, so that no call reads values while another changes them: a prediction sees the parameters as an
- * update left them, never half of an update, and a file holds them so. Calls that only read run at the same time; a
- * change waits until those before it are done, and those after it wait for the change, in the order they came.
+ * threads at once, also those of one model, and of models that share adapters. Every model and every adapter has a
+ * reader-writer lock in the library, so that no call reads values while another changes them: predictions and files
+ * have the parameters after one whole update, never a part of the next. Calls that read run at the same time; a call
+ * that changes values waits for those before it, and those after it wait for it.
  *
  *     call                                                    of the model itself   of its adapters
  *     peft_session_predict, peft_session_probabilities        reads                 reads
  *     peft_model_save, peft_model_save_hf, peft_model_merge   reads                 reads
  *     peft_adapter_save, peft_adapter_save_hf                 -                     reads (that adapter)
  *     peft_trainer_update, as a part of step and fit too      changes               changes
- *     peft_trainer_create, _restore, _free                    changes (a moment)    changes (a moment)
+ *     peft_trainer_create, _restore, _free                    changes (briefly)     changes (briefly)
  *     peft_trainer_step, _backward, _forward until update     changes (batch norm)  -
  *     peft_model_attach, _detach, _set_note                   changes               -
  *     peft_session_create, _free, peft_model_free             -                     -
  *
- * "batch norm": of the head, whose running statistics the forward pass writes; with other heads a pass waits for
- * nobody. Refused with PEFT_E_STATE: a second trainer of a parameter, also through another model that has the adapter;
- * attach and detach while a trainer or session of the model lives.
+ * "batch norm": if the head has one, whose running statistics the forward pass changes; with other heads a pass takes
+ * no lock. PEFT_E_STATE: a second trainer of a parameter, also through another model that has the adapter; attach and
+ * detach while a trainer or session of the model exists.
  *
  * No lock is held while a batch or progress callback, a reducer or a loss function runs: these may predict and save. A
  * log function and an allocator may be called under a lock, and must not call the library.
  *
  * The locks cannot protect what is read or written through a pointer that the library handed out: peft_param_value,
- * peft_param_grad, peft_model_find_buffer, peft_adapter_find_buffer, peft_model_note. The application must see to it
- * that no call that changes the same values runs meanwhile, and, while it writes, none that reads them. Between two
- * calls of the trainer in the trainer's thread (also in a callback of it) reading is safe.
+ * peft_param_grad, peft_model_find_buffer, peft_adapter_find_buffer, peft_model_note. The application must ensure that
+ * no call that changes the same values runs at that time, and, while it writes, none that reads them. Between two calls
+ * of the trainer in the trainer's thread (also in a callback of it) reading is safe.
  *
  * After a fork, the child must not use models and adapters that another thread of the parent was using then: that
- * thread's locks stay held in the child. What it makes itself, it can use. */
+ * thread's locks stay held in the child. It can use those that it makes itself. */
 #ifndef PEFT_SESSION_H
 #define PEFT_SESSION_H
 #include <peft/adapter.h>
 PEFT_BEGIN_DECLS
 
 typedef struct peft_session peft_session;
-/* Options: "batch" (largest number of images a call; 1), "taps" (intermediate values to keep: "embed", "block.N",
+/* Options: "batch" (largest number of images in a call; 1), "taps" (intermediate values to keep: "embed", "block.N",
  * "feature", separated by commas), "threads" (0: the context's), "executor" (planned, naive), "memory_limit" (bytes
- * that the compiled graph may take, arena and scratch; 0: no limit), "compute" (f32). The model's adapters and head
- * are read at each call, so a session sees what a trainer of the same model has learned.
- * PEFT_E_UNSUPPORTED: the graph takes more than memory_limit; both numbers are named. */
+ * that the compiled graph may take, arena and scratch; 0: no limit), "compute" (f32). Each call uses the
+ * current values of the model's parameters, also while a trainer changes them.
+ * PEFT_E_UNSUPPORTED: the graph needs more than memory_limit; the message has both numbers. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_session_create(peft_model *m, const peft_options *o, peft_session **out);
 PEFT_API void peft_session_free(peft_session *s);
@@ -50,11 +51,11 @@ PEFT_API int64_t     peft_session_batch(const peft_session *s);                /
 PEFT_API const peft_option *peft_session_option(size_t i);                     /* see options.h; NULL: after the last */
 /* images [n,3,S,S] f32, 1 <= n <= batch, S the backbone's "image_size": a plane of red, one of green, one of blue, each
  * row by row from the top, normalised as the note "preprocess" of the backbone or model says. logits f32 [n,classes],
- * or [n,h,w,classes] with a head that predicts a class for each patch (peft_model_output). The numbers do not depend on
- * n, on the batch compiled for, or on the number of threads (with the library's own products; CBLAS makes no such
- * promise). PEFT_E_NONFINITE: a logit is NaN or Inf; the message names the first image that has one. logits then holds
- * what was computed, which is right for the images whose logits are numbers. PEFT_E_UNSUPPORTED: the model has no head
- * (head=none). */
+ * or [n,h,w,classes] with a head that predicts a class for each patch (peft_model_output). The results do not depend on
+ * n, on option batch, or on the number of threads (with the library's own matrix products; with CBLAS they may).
+ * PEFT_E_NONFINITE: a logit is NaN or Inf; the message names the first image that has one. logits then holds the
+ * results all the same, which are right for images whose logits are all finite. PEFT_E_UNSUPPORTED: the model has no
+ * head (head=none). */
 PEFT_API PEFT_NODISCARD peft_status
 peft_session_predict(peft_session *s, const peft_tensor *images, peft_tensor *logits);
 /* Class probabilities in place of logits: softmax, or the sigmoid of each class when multi_label is not 0. Fails as
@@ -62,8 +63,8 @@ peft_session_predict(peft_session *s, const peft_tensor *images, peft_tensor *lo
 PEFT_API PEFT_NODISCARD peft_status
 peft_session_probabilities(peft_session *s, const peft_tensor *images, int multi_label, peft_tensor *probabilities);
 /* The pooled feature of each image, f32 [n,width]: what the head reads, the class token or the mean of the patches (the
- * model's "pool") behind the final norm, with the model's adapters. It equals the tap "feature". A model with a head
- * serves, and one without (head=none). Fails as peft_session_predict does, with PEFT_E_NONFINITE where a feature is NaN
+ * model's "pool") after the final norm, with the model's adapters. It equals the tap "feature". The model may have a
+ * head or none (head=none). Fails as peft_session_predict does, with PEFT_E_NONFINITE if a feature is NaN
  * or Inf. PEFT_E_UNSUPPORTED: the model has no pooled feature (head=patch_linear; a method with a network of its
  * own, fpt). */
 PEFT_API PEFT_NODISCARD peft_status
@@ -71,13 +72,13 @@ peft_session_features(peft_session *s, const peft_tensor *images, peft_tensor *f
 /* A further input of the next predictions, copied: see peft_trainer_input. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_session_input(peft_session *s, const char *name, const peft_tensor *value);
-/* What a tap held at the end of the last prediction, f32 [batch, ..] with "batch" of the session; of a call with n
- * images the first n count. "embed": [batch, tokens, width], the tokens that enter block 0, with class token, registers
- * and positions. "block.N": [batch, tokens, width], the residual stream that leaves block N, counted from 0. tokens is
- * that of peft_backbone_get, and where an adapter adds tokens (vpt) as many more. "feature": what the head reads,
- * behind the final norm: [batch, 1, width], or [batch, h*w, width], the patches row by row, with head=patch_linear. Borrowed:
- * the pointer stays valid as long as s, and the next call on s overwrites the values. NULL, with peft_last_error set: s
- * was made without this tap, or has predicted nothing yet. */
+/* The value of a tap at the end of the last prediction, f32 [batch, ..] with "batch" of the session; of a call with n
+ * images the first n are valid. "embed": [batch, tokens, width], the tokens that enter block 0, with class token,
+ * registers and positions. "block.N": [batch, tokens, width], the residual stream that leaves block N, counted from 0.
+ * tokens is that of peft_backbone_get, plus those that an adapter adds (vpt). "feature": what the head reads, after the
+ * final norm: [batch, 1, width], or [batch, h*w, width], the patches row by row, with head=patch_linear. Borrowed: the
+ * pointer stays valid as long as s, and the next call on s overwrites the values. NULL, with peft_last_error set: s was
+ * made without this tap, or has predicted nothing yet. */
 PEFT_API const peft_tensor *peft_session_tap(peft_session *s, const char *tap);
 PEFT_API size_t peft_session_memory(const peft_session *s);                    /* planned bytes */
 typedef void (*peft_text_fn)(const char *line, void *user);
@@ -89,8 +90,8 @@ PEFT_API void peft_session_describe(const peft_session *s, peft_text_fn fn, void
 
 /* How far rounding makes a merged backbone differ from the model it was merged from: both predict images [n,3,S,S]
  * (NULL: four of normal noise from the context's seed). absolute: the largest difference of two logits; relative: that
- * over the model's largest logit; both are Inf where a logit of either network is NaN or Inf. Either may be NULL. After
- * peft_backbone_save_as with "dtype" the rounding of the file counts too: give the backbone that was loaded from it.
+ * divided by the model's largest logit; both are Inf if a logit of either network is NaN or Inf. Either may be NULL. To
+ * include the rounding of peft_backbone_save_as with "dtype", give the backbone that was loaded from that file.
  * PEFT_E_MISMATCH: image side or classes differ. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_model_merge_drift(peft_model *m, peft_backbone *merged, const peft_tensor *images, double *absolute,

@@ -1,38 +1,37 @@
 /* SPDX-License-Identifier: Apache-2.0
- * status.h -- how calls fail, and which library this is.
+ * status.h -- status codes, error messages and version of the library, and the rules of the whole interface.
  *
  * A call that can fail returns a peft_status. On failure its outputs are untouched, its objects stay usable, and
  * peft_last_error tells this thread which argument was wrong, what was given and what was expected. Unless a function
  * says otherwise, a NULL where an object or text is needed is PEFT_E_INVALID, and any call that makes something or
- * keeps a copy may return PEFT_E_NOMEM.
+ * stores a copy may return PEFT_E_NOMEM.
  *
- * Ownership, everywhere: what a function returns is borrowed from the object it was asked of; what comes through a
- * `T **out` is the caller's, to be given back once to its _free. The order of frees never matters; free of NULL is
- * fine.
- * Threads: different objects may be used by different threads at once, one object by one thread at a time, except
- * that a backbone and everything const may be read by many; session.h has a table for models and adapters. */
+ * Ownership: a pointer that a function returns is borrowed from its object; one that it writes to `T **out` is the
+ * caller's, who calls its _free once. Objects may be freed in any order; NULL may be freed. Threads: different objects
+ * may be used by different threads at once, one object by one thread at a time, except that a backbone, and any object
+ * through a const pointer, may be read by many; session.h has a table for models and adapters. */
 #ifndef PEFT_STATUS_H
 #define PEFT_STATUS_H
 #include <peft/export.h>
 PEFT_BEGIN_DECLS
 
-/* Values are frozen for ever; new codes are appended, so be ready for one that is not listed here. */
+/* Values never change; later versions may append codes, so that programs must handle others than these. */
 typedef enum peft_status {
     PEFT_OK             = 0,   /* the call did what it was asked */
     PEFT_E_INVALID      = -1,  /* an argument is NULL, out of range or malformed */
-    PEFT_E_NOMEM        = -2,  /* the allocator returned NULL; the object is unchanged */
+    PEFT_E_NOMEM        = -2,  /* no memory: the allocator returned NULL */
     PEFT_E_IO           = -3,  /* the system refused to open, read, write or map */
-    PEFT_E_FORMAT       = -4,  /* a file is not what it claims to be */
+    PEFT_E_FORMAT       = -4,  /* a file is malformed, or not of the expected kind */
     PEFT_E_SHAPE        = -5,  /* tensor ranks or extents do not fit */
     PEFT_E_DTYPE        = -6,  /* an element type is unknown or not the one needed */
     PEFT_E_NOTFOUND     = -7,  /* no such method, parameter or tensor */
     PEFT_E_OPTION       = -8,  /* unknown option, wrong type, or out of its bounds */
-    PEFT_E_STATE        = -9,  /* valid call, wrong moment */
+    PEFT_E_STATE        = -9,  /* the call is not allowed in the present state */
     PEFT_E_UNSUPPORTED  = -10, /* this build, CPU or method cannot do it */
-    PEFT_E_MISMATCH     = -11, /* the adapter was trained for another backbone */
+    PEFT_E_MISMATCH     = -11, /* a file or object belongs to another backbone or other settings */
     PEFT_E_CANCELLED    = -12, /* a callback returned non-zero */
     PEFT_E_NONFINITE    = -13, /* NaN or Inf: in a file, in a loss or gradient, or in a logit */
-    PEFT_E_INTERNAL     = -99  /* a fault of the library: please report it */
+    PEFT_E_INTERNAL     = -99  /* an error in the library: please report it */
 } peft_status;
 
 /* The code's own name, "PEFT_E_SHAPE"; "unknown status" for any other number. Never NULL, never freed. */
@@ -43,7 +42,7 @@ PEFT_API const char *peft_status_name(peft_status s);
  * path, as a rule) the middle is replaced by "...". */
 PEFT_API const char *peft_last_error(void);
 
-/* For companion libraries and callbacks: makes message (NULL: "") this thread's last failure, and returns s. */
+/* For companion libraries and callbacks: sets this thread's peft_last_error to message (NULL: ""), and returns s. */
 PEFT_API peft_status peft_set_error(peft_status s, const char *message);
 
 /* The version of these headers: numbers for #if, and text. PEFT_VERSION_NUMBER is major*10000 + minor*100 + patch:
@@ -57,8 +56,8 @@ PEFT_API peft_status peft_set_error(peft_status s, const char *message);
 #define PEFT_STRINGIFY(x)  PEFT_STRINGIFY_(x)       /* the text of x after macros in it are expanded */
 #define PEFT_STRINGIFY_(x) #x
 
-/* The version of the library that runs, which may be newer than the headers compiled against: as PEFT_VERSION_NUMBER
- * and as PEFT_VERSION_STRING ("1.2.0"). */
+/* The version of the loaded library, which may be newer than the headers that the program was compiled with, in the
+ * forms of PEFT_VERSION_NUMBER and PEFT_VERSION_STRING ("1.2.0"). */
 PEFT_API unsigned    peft_version_number(void);
 PEFT_API const char *peft_version_string(void);
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * tensor.h -- how data goes in and out: an element type, 0 to 8 extents, elements in row-major order without gaps. */
+ * tensor.h -- tensors, which all data passes through: an element type, 0 to 8 extents, elements in row-major order
+ * without gaps. */
 #ifndef PEFT_TENSOR_H
 #define PEFT_TENSOR_H
 #include <peft/context.h>
@@ -20,8 +21,8 @@ typedef enum peft_dtype { PEFT_F32 = 1, PEFT_BF16 = 2, PEFT_F16 = 3, PEFT_I32 = 
 PEFT_API PEFT_NODISCARD peft_status
 peft_tensor_create(peft_context *ctx, peft_dtype type, int ndim, const int64_t *dims, peft_tensor **out);
 
-/* The same over memory of the caller's, which must outlive the tensor and is not freed with it. No alignment or
- * padding is asked of it. Errors as above, and PEFT_E_INVALID: data is NULL and the tensor is not empty. */
+/* The same over memory of the caller, which must outlive the tensor and is not freed with it. It needs no alignment or
+ * padding. Errors as above, and PEFT_E_INVALID: data is NULL and the tensor is not empty. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_tensor_wrap(peft_context *ctx, peft_dtype type, int ndim, const int64_t *dims, void *data, peft_tensor **out);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * peft/trainer.h -- a model compiled for training. All memory is planned and taken when the trainer is made; steps, of
- * whatever batch size, allocate nothing. One thread uses a trainer at a time; session.h says what may run beside it. */
+ * peft/trainer.h -- trainers: a model compiled for training, with its optimiser. All memory is allocated when the
+ * trainer is made; steps, of any batch size, allocate nothing. One thread uses a trainer at a time; session.h lists the
+ * calls that other threads may make meanwhile. */
 #ifndef PEFT_TRAINER_H
 #define PEFT_TRAINER_H
 #include <peft/session.h>
@@ -13,59 +14,60 @@ typedef struct peft_trainer peft_trainer;
  * peft_trainer_free: peft_trainer_set_lr, for a schedule of the program's own, peft_trainer_freeze,
  * peft_trainer_evaluate, peft_trainer_save. */
 typedef int (*peft_progress_fn)(peft_trainer *t, void *user);
-/* Fills images [batch,3,S,S] and labels with that batch of that epoch (both count from 0); returns how many samples it
- * wrote; 0 ends the epoch, < 0 stops fit with a status as for peft_progress_fn. The trainer names the batch that it
- * wants, so that a restored run gets the same batches as a run without a break. sample_ids [batch] need not be written
- * by callers that do not cache features. images belongs to the trainer, which reuses its memory after fn has
- * returned. */
+/* Writes batch number `batch` of an epoch (both counted from 0) to images [batch,3,S,S] and labels, and returns its
+ * number of samples. 0 ends the epoch; < 0 stops fit with a status as for peft_progress_fn. As the trainer asks for
+ * batches by number, a restored run gets the same batches as a run without a break. sample_ids [batch] may be left as
+ * they are unless features are cached. The tensors are the trainer's, which reuses their memory after the callback
+ * returns. */
 typedef int64_t (*peft_batch_fn)(int64_t epoch, int64_t batch, peft_tensor *images, peft_tensor *labels,
                                  int64_t *sample_ids, void *user);
 
-/* Options (defaults and words in peft_trainer_option): "batch"; "samples" (how many an epoch has, if known: a last
- * batch that cannot be trained on, such as one sample with batch norm, is then refused here); "loss" (each is named in
- * the option's help) and what losses read: numbers such as "label_smoothing", lists of one number a class such as
- * "class_weights" and "pos_weight" ("1,2.5,.."), "weight_reduction" (auto, weights, batch);
- * "optimizer" (adamw, sgd), "lr", "weight_decay", "decay_on" (all, matrices), "beta1", "beta2", "eps", "momentum",
- * "nesterov"; "clip_norm" (0: off); "accumulate" (backward passes for each update); "schedule" (constant, cosine,
- * linear, warmup_cosine, warmup_linear, warmup_cosine_full_period, step), "steps" (its length in updates), "warmup",
- * "start_lr", "min_lr", "decay_every", "decay", "steps_per_epoch" (> 0: the rate changes with the epoch, not the
- * step); "cache_features", "cache_file", "cache_type" (below); "threads", "executor"; "memory_limit" (bytes
- * that each compiled graph may take, arena and scratch; more is PEFT_E_UNSUPPORTED; 0: no limit), "compute" (f32).
+/* Options (peft_trainer_option lists types, defaults and help): "batch"; "samples" (of an epoch, if known: a last batch
+ * that cannot be trained on, such as one sample with batch norm, is then refused here); "loss" (listed in the option's
+ * help) and options of losses: numbers such as "label_smoothing", lists of one number for each class such as
+ * "class_weights" and "pos_weight" ("1,2.5,.."), "weight_reduction" (auto, weights, batch); "optimizer" (adamw, sgd),
+ * "lr", "weight_decay", "decay_on" (all, matrices), "beta1", "beta2", "eps", "momentum", "nesterov"; "clip_norm" (0:
+ * off); "accumulate" (backward passes for each update); "schedule" (constant, cosine, linear, warmup_cosine,
+ * warmup_linear, warmup_cosine_full_period, step), "steps" (its length in updates), "warmup", "start_lr", "min_lr",
+ * "decay_every", "decay", "steps_per_epoch" (> 0: the rate changes with the epoch, not with each step);
+ * "cache_features", "cache_file", "cache_type" (below); "threads", "executor"; "memory_limit" (bytes that each compiled
+ * graph may take, arena and scratch, else PEFT_E_UNSUPPORTED; 0: no limit), "compute" (f32).
  *
- * An option that the chosen loss, optimiser or schedule does not read (momentum with adamw) is PEFT_E_OPTION, unless
- * it is given its default. Weighted means are torch's by default: ce is divided by the sum of the labels' weights,
- * soft_ce by the batch. "class_weights" multiply both terms of bce, "pos_weight" the positive term alone.
+ * An option that the chosen loss, optimiser or schedule does not read (momentum with adamw) is PEFT_E_OPTION, unless it
+ * is given its default. Weighted means are torch's by default: ce is divided by the sum of the labels' weights, soft_ce
+ * by the batch. "class_weights" multiply both terms of bce, "pos_weight" the positive term alone.
  *
- * The feature cache. What a step computes before the first trained value is the same each time that a sample comes.
- * With "cache_features" > 0 it is computed one sample at a time and kept by sample id, until that many bytes are used:
- * in memory, or in the file named by "cache_file" (its header and 32 to 95 bytes a sample included; the index of ids
- * takes up to 48 bytes of memory a sample more). Results have the same bits with and without a cache, unless
- * "cache_type" is f16: then features are rounded to half precision, those that did not fit into the cache too, so that
- * results do not depend on what it holds. Values that f16 cannot hold, NaN and Inf are not kept. The caller must see to
- * it that an id always means the same image, prepared in the same way. A file belongs to one trainer at
- * a time (PEFT_E_STATE) and to one frozen computation: its operations, weights and extents, so backbone, layers,
- * ratio, resolution, and the kernels that round it (PEFT_E_MISMATCH names both); not to heads, batch sizes or the
- * trained parts. It survives crashes: samples that a killed process or damage left unusable are computed again. When
- * it cannot be written any more, training goes on, and the context's log has a warning. */
+ * The feature cache. The operations before the first trained value (the frozen prefix) give the same values, called
+ * features, each time that a sample is used. With "cache_features" > 0 they are computed one sample at a time and
+ * stored by sample id, until that many bytes are used: in memory, or in the file named by "cache_file" (its header and
+ * 32 to 95 bytes a sample included; the index of ids takes up to 48 bytes of memory a sample more). Results have the
+ * same bits with and without a cache, unless "cache_type" is f16: then all features are rounded to half precision, also
+ * those that did not fit into the cache, so that results do not depend on its content. A sample with NaN, Inf or a
+ * value beyond the range of f16 is not stored. The caller must ensure that an id always means the same image, prepared
+ * in the same way. A file can be used by one trainer at a time (PEFT_E_STATE), and only with the same frozen prefix:
+ * its operations, weights and extents, which depend on backbone, layers, method options and resolution, and the same
+ * kernels, because they round differently (PEFT_E_MISMATCH names both). Heads, batch sizes and trained parts may
+ * differ. Samples that a killed process or damage left unusable are computed again. If the file cannot be written any
+ * more, training goes on and the context's log has a warning. */
 PEFT_API PEFT_NODISCARD peft_status peft_trainer_create(peft_model *m, const peft_options *o, peft_trainer **out);
 PEFT_API void peft_trainer_free(peft_trainer *t);
 PEFT_API const peft_option *peft_trainer_option(size_t i);                     /* see options.h; NULL: after the last */
-/* Parameters whose name matches pattern (* and ?) get lr * lr_scale and this weight decay; later calls win. The pattern
- * "group:head" stands for all parameters with that peft_param_group. PEFT_E_NOTFOUND: nothing matches. */
+/* Parameters whose name matches pattern (* and ?) get lr * lr_scale and this weight decay; the last call counts. The
+ * pattern "group:head" stands for all parameters with that peft_param_group. PEFT_E_NOTFOUND: nothing matches. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_trainer_group(peft_trainer *t, const char *pattern, double lr_scale, double weight_decay);
 /* frozen not 0: from the next update on, parameters that match (pattern as above) keep their values and moments, do not
- * decay, and are left out of the gradient norm; 0: they are trained again. Of two calls the later one wins. To train
- * the head alone at first: freeze "*" by 1, then "group:head" by 0, and after some updates "*" by 0. AdamW's bias
- * correction counts the updates that the parameter itself has had. The gradients of frozen parameters are still
- * computed, and handed to the reducer: a step costs what it did. May be called between any two updates. Part of the
- * state: restore takes over what was frozen when it was saved. */
+ * decay, and are left out of the gradient norm; 0: they are trained again. The last call counts. To train the head
+ * alone at first: freeze "*" by 1, then "group:head" by 0, and after some updates "*" by 0. AdamW's bias correction
+ * counts only the updates of the parameter itself. The gradients of frozen parameters are still computed and given to
+ * the reducer, so that a step is not faster. May be called between any two updates. The training state includes it:
+ * restore freezes the parameters that were frozen when it was saved. */
 PEFT_API PEFT_NODISCARD peft_status peft_trainer_freeze(peft_trainer *t, const char *pattern, int frozen);
 /* The base learning rate from the next update on, in place of the option "lr": a schedule goes on as if it had been
  * made with this "lr" (constant: the rate itself; step: lr * decay^k; a cosine or line falls from lr to "min_lr", which
- * does not change). peft_trainer_group's factor multiplies it. Part of the state: restore takes over the rate that was
- * set last, and compares the option "lr" alone with the saved run's. PEFT_E_INVALID: not a number from 0 (min_lr, where
- * the schedule falls to it) to 1e6. */
+ * does not change). peft_trainer_group's factor multiplies it. The training state includes it: restore sets the rate
+ * of the saved run; only the option "lr" must be equal. PEFT_E_INVALID: lr is below 0 (below min_lr, if
+ * the schedule falls to it) or above 1e6. */
 PEFT_API PEFT_NODISCARD peft_status peft_trainer_set_lr(peft_trainer *t, double lr);
 
 /* Forward, loss, backward, clip, update. images [n,3,S,S] f32, red, green and blue planes as for peft_session_predict,
@@ -79,41 +81,41 @@ PEFT_API PEFT_NODISCARD peft_status peft_trainer_set_lr(peft_trainer *t, double 
  * which the message says; restore an earlier state then. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_trainer_step(peft_trainer *t, const peft_tensor *images, const peft_tensor *labels, const int64_t *sample_ids);
-/* A further input of the next steps and evaluations, copied, by the name that a method of the model declared
+/* Sets an input of the next steps and evaluations, which is copied, by the name that a method of the model declared
  * (peft_sys_input in peft/sys/method.h): "side_images" [n,3,s,s], n as in those calls, for fpt with side_input=given.
- * PEFT_E_NOTFOUND: the model has no such input; those that it has are named. */
+ * PEFT_E_NOTFOUND: the model has no such input; the message lists those that it has. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_trainer_input(peft_trainer *t, const char *name, const peft_tensor *value);
 /* The two halves of a step. backward adds to the gradients of the passes since the last update: peft_param_grad is the
  * sum over these passes, each of which is the gradient of the mean over its batch. update divides by the number of
- * passes, takes the norm over all parameters that are not frozen ("grad_norm"), scales by clip_norm / norm where the
- * norm is larger than that, and runs the optimiser. It leaves peft_param_grad as it was: the sum, not clipped, until
- * the next backward. A step is a backward, and an update after every "accumulate" of them. */
+ * passes, takes the norm over all parameters that are not frozen ("grad_norm"), multiplies by clip_norm / norm if
+ * the norm is larger than clip_norm, and runs the optimiser. peft_param_grad does not change: it is the sum, not
+ * clipped, until the next backward. A step is a backward, and an update after every "accumulate" of them. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_trainer_backward(peft_trainer *t, const peft_tensor *images, const peft_tensor *labels, const int64_t *sample_ids);
 PEFT_API PEFT_NODISCARD peft_status peft_trainer_update(peft_trainer *t);
 
 /* --- losses of the application ------------------------------------------------------------------------------------ */
-/* A loss function: gets the logits [n,classes] or [n,h,w,classes] f32 of a pass in training mode, and the labels of
- * that call as they are: of any type and shape, or NULL. Writes the loss, a mean over the batch as a rule, to *loss,
- * and its derivative by each logit to gradient, which has the shape of logits and holds zeros. All are borrowed for the
- * call. Returns 0; another number where it failed: the call then fails as fit does for a progress callback, and what it
- * has changed is set back as for a reducer that fails. PEFT_E_NONFINITE: the gradient or *loss holds NaN or Inf, or
- * *loss was not written; then as for peft_trainer_step. Called in the thread of the step; no lock is held, and sessions
- * of the model may predict. It must not compute with this trainer (PEFT_E_STATE). */
+/* A loss function. It gets the logits [n,classes] or [n,h,w,classes] f32 of a pass in training mode, and the labels of
+ * that call unchecked: of any type and shape, or NULL. It writes the loss, usually a mean over the batch, to *loss, and
+ * its derivative with respect to each logit to gradient, which has the shape of logits and holds zeros. All are
+ * borrowed for the call. It returns 0, or another number if it failed: then the call fails as fit does for a progress
+ * callback, and its changes are undone as for a reducer that fails. PEFT_E_NONFINITE: the gradient or *loss holds NaN
+ * or Inf, or *loss was not written; then as for peft_trainer_step. Called in the thread of the step; no lock is held,
+ * and sessions of the model may predict. It must not compute with this trainer (PEFT_E_STATE). */
 typedef int (*peft_loss_fn)(const peft_tensor *logits, const peft_tensor *labels, peft_tensor *gradient, double *loss,
                             void *user);
-/* From the next pass on step, backward and fit use fn in place of the option "loss", whose options then have no effect,
- * but for this: fit gives its batch callback labels as that loss takes them ([batch] i64 for ce, [batch,classes] f32
- * for bce), and a model of one class needs loss=bce. Labels are not checked, and every batch counts. fn NULL: the
- * option's loss again. A state tells that there was a function: set it before restore (PEFT_E_MISMATCH). */
+/* From the next pass on step, backward and fit use fn in place of the option "loss". That option still decides which
+ * labels fit gives to its batch callback ([batch] i64 for ce, [batch,classes] f32 for bce), and a model of one class
+ * needs loss=bce. Labels are not checked, and every batch counts. fn NULL: the loss of the option again. A training
+ * state saved with a function can only be restored with a function set before (PEFT_E_MISMATCH). */
 PEFT_API PEFT_NODISCARD peft_status peft_trainer_set_loss(peft_trainer *t, peft_loss_fn fn, void *user);
-/* The same in two calls. forward runs the network in training mode, with dropout, and moves running statistics of batch
- * norm; peft_trainer_logits then has the logits. backward_logits takes the derivative of the loss by them, [n,classes]
- * or [n,h,w,classes] f32, and does the rest of peft_trainer_backward; loss is what peft_trainer_get is to report. After
- * that peft_trainer_update. images and sample_ids as for peft_trainer_step, but images may not be NULL; they are
- * copied. backward_logits is PEFT_E_STATE without a forward before it, or where another call has computed with the
- * trainer since. PEFT_E_NONFINITE as for a loss function. */
+/* The same in two calls. forward runs the network in training mode, with dropout, and updates the running statistics of
+ * batch norm; peft_trainer_logits then returns the logits. backward_logits takes the derivative of the loss with
+ * respect to them, [n,classes] or [n,h,w,classes] f32, and does the rest of peft_trainer_backward; peft_trainer_get
+ * reports `loss`. Then call peft_trainer_update. images and sample_ids as for peft_trainer_step, but images may not be
+ * NULL; they are copied. backward_logits is PEFT_E_STATE without a forward before it, or if another call has computed
+ * with the trainer since. PEFT_E_NONFINITE as for a loss function. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_trainer_forward(peft_trainer *t, const peft_tensor *images, const int64_t *sample_ids);
 PEFT_API PEFT_NODISCARD peft_status
@@ -126,34 +128,34 @@ peft_trainer_backward_logits(peft_trainer *t, const peft_tensor *gradient, doubl
  * gradients [count] f32: those of all parameters, in the order of peft_model_param and without gaps, summed over the
  * *passes backward passes since the last update; the loss of a pass is a mean over that pass's batch. fn writes the sum
  * over all ranks to gradients, and the number of passes of all ranks to *passes, by which update divides. Gradient
- * norm, "clip_norm" and the optimiser come after that: they see the mean over all passes of all ranks. Where none of a
- * rank's batches had a label that counts, its fn is called with *passes 0 and gradients of zeros; where *passes is 0
- * after fn, nothing is updated.
+ * norm, "clip_norm" and the optimiser then use the mean over all passes of all ranks. If none of a rank's batches has a
+ * label that counts, its fn is called with *passes 0 and gradients of zeros; if *passes is 0 after fn, nothing is
+ * updated.
  *
  * fn is called in the thread that called update, step or fit; no lock is held, and sessions of the model may predict.
- * It may use gradients until it returns. It returns 0, or another number where it failed: update then fails as fit
- * does for a progress callback (with what fn gave to peft_set_error, else PEFT_E_CANCELLED). Parameters, moments and
- * counters are then as they were before the first batch since the last update, or since the state was restored, and
+ * It may use gradients until it returns. It returns 0, or another number if it failed: update then fails as fit does
+ * for a progress callback (with the status that fn gave to peft_set_error, else PEFT_E_CANCELLED). Parameters, moments
+ * and counters are then as they were before the first batch since the last update, or since the state was restored, and
  * the same batches can be given again; fit asks for them again. When a rank fails, also before its fn is called, the
- * application has to make the fn of the other ranks fail: libpeft does not know them.
+ * application must make the fn of the other ranks fail, because libpeft does not know of them.
  *
  * Rounding: ranks that start from the same parameters and seed, have "accumulate" 1, and add gradients in the order of
  * the ranks, (g0 + g1) + g2, end with the same bits of parameters and moments as one trainer with "accumulate" = ranks
- * that is given the parts one after the other. (Except a parameter that a method uses several times in one pass, as fpt
- * its prompts: its gradients are added in another order, so it and what depends on it may differ in the last bits.)
- * Dropout draws by rank and ranks, so that no two ranks drop the same values. Each rank keeps for itself: "loss" and
- * "samples"; the weighted mean of "class_weights", which divides by the weights in a pass's batch; and batch norm,
- * which normalises by the pass's batch and has running statistics of its own. */
+ * that is given the parts one after the other. (Not so a parameter that a method uses several times in one pass, such
+ * as the prompts of fpt: its gradients are added in another order, so that results may differ in the last bits.)
+ * Dropout depends on rank and ranks, so that each rank drops other values. Not reduced, but separate for each rank: the
+ * figures "loss" and "samples"; the weighted mean of "class_weights", which divides by the weights in a pass's batch;
+ * batch norm, which normalises by the pass's batch, and its running statistics. */
 typedef int (*peft_reduce_fn)(float *gradients, int64_t count, int64_t *passes, void *user);
-/* user is handed to fn. fn NULL, with rank 0 and ranks 1: no reducer from now on. Call it before peft_trainer_restore,
+/* user is passed to fn. fn NULL, with rank 0 and ranks 1: no reducer from now on. Call it before peft_trainer_restore,
  * whose state may have been saved between two updates. PEFT_E_INVALID: not 0 <= rank < ranks, or fn is NULL with
  * several ranks. PEFT_E_STATE: backward passes since the last update. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_trainer_set_reduce(peft_trainer *t, int64_t rank, int64_t ranks, peft_reduce_fn fn, void *user);
-/* Steps until `epochs` epochs of the run are done. The number is absolute: a second fit to 10 does nothing, fit to 12
- * then does two more; restored in the middle of epoch 7, fit to 10 does the rest of epoch 7, then 8 and 9, and fit to 7
- * nothing. At an epoch's end an update uses the passes that are left, also where they are fewer than "accumulate".
- * PEFT_E_STATE: an epoch without a sample. */
+/* Trains until `epochs` epochs of the run are done, counted from its beginning: fit(10), then fit(12) does two more; if
+ * a run is restored in the middle of epoch 7, fit(10) does the rest of epoch 7, then 8 and 9. At the end of an epoch an
+ * update uses the passes since the last one, even if they are fewer than "accumulate". PEFT_E_STATE: an epoch without a
+ * sample. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_trainer_fit(peft_trainer *t, int64_t epochs, peft_batch_fn next, peft_progress_fn progress, void *user);
 /* Logits [n,classes] or [n,h,w,classes] in evaluation mode (running statistics, no dropout). */
@@ -162,33 +164,34 @@ peft_trainer_evaluate(peft_trainer *t, const peft_tensor *images, peft_tensor *l
 /* Logits of the last pass in training mode (step, backward, forward): [n,classes] or [n,h,w,classes], borrowed. NULL
  * before the first. */
 PEFT_API const peft_tensor *peft_trainer_logits(const peft_trainer *t);
-/* Figures by name. Numbers: "loss" (of the last update: the mean over its passes, or over those so far), "lr" (of the
- * last update), "grad_norm" (of its mean gradient, before clipping), "step_seconds". Counts: "step" (updates), "epoch",
- * "batch_in_epoch", "samples", "planned_bytes" (everything the trainer holds), "arena_bytes", "flops" (multiply-adds
- * x 2 a step needs; with cache_features those behind the frozen part), "cache_hits" (samples found so far),
- * "cache_samples" (kept, or in the file). _float gives any of them, _int the counts (PEFT_E_DTYPE: a number).
- * PEFT_E_NOTFOUND: no such figure; the names are listed. PEFT_E_STATE: not known yet. *out is then untouched. */
+/* Figures by name. Numbers: "loss" (the mean over the passes of the last update, or over those since), "lr" (of the
+ * last update), "grad_norm" (of its mean gradient, before clipping), "step_seconds" (duration of the last step).
+ * Counts: "step" (updates), "epoch", "batch_in_epoch", "samples", "planned_bytes" (all memory of the trainer),
+ * "arena_bytes", "flops" (of a step, 2 for each multiply-add; with cache_features without the frozen prefix),
+ * "cache_hits" (samples found in the cache so far), "cache_samples" (samples stored in it). _float returns any of them,
+ * _int only counts (PEFT_E_DTYPE: a number). PEFT_E_NOTFOUND: no such figure; the message lists all. PEFT_E_STATE: not
+ * known yet. */
 PEFT_API PEFT_NODISCARD peft_status peft_trainer_get_int(const peft_trainer *t, const char *name, int64_t *out);
 PEFT_API PEFT_NODISCARD peft_status peft_trainer_get_float(const peft_trainer *t, const char *name, double *out);
-/* The same without a status, for a line of progress: NaN where there is no such figure or it is not known yet. */
+/* The same without a status, for progress messages: NaN if there is no such figure or it is not known yet. */
 PEFT_API double  peft_trainer_get(const peft_trainer *t, const char *name);
 /* The table of peft_session_describe for a step on a full batch, in front of it, with cache_features, that of the frozen
  * part, which runs a sample at a time. The FLOPs of the step's table add up to the figure "flops". */
 PEFT_API void    peft_trainer_describe(const peft_trainer *t, peft_text_fn fn, void *user);
 
-/* The whole state (parameters, moments, buffers, step, epoch, seed, settings, the rate of peft_trainer_set_lr, what is
- * frozen): a resumed run ends with the same bits as one without a break. Restore needs the same backbone, adapters,
- * model and trainer options, groups and notes, compared as values (1e-3 is 0.001; not given is given the default), else
- * PEFT_E_MISMATCH names what differs, with both values, and nothing changes. What may differ: "threads", "executor",
- * "memory_limit", "samples", the cache options, and what the schedule, optimiser and loss do not read. A run is
- * extended by a larger "steps": with schedule constant or step it ends as if begun with it; a cosine goes on at the
- * rate that the longer one has at this step. The seed is the saved run's. PEFT_E_NONFINITE: the state holds NaN or Inf;
- * save then leaves path as it was. */
+/* The whole state (parameters, moments, buffers, step, epoch, seed, settings, the rate of peft_trainer_set_lr, frozen
+ * parameters): a restored run ends with the same bits as one without a break. Restore needs the same backbone,
+ * adapters, model and trainer options, groups and notes, compared as values (1e-3 equals 0.001; an option that is not
+ * given has its default), else PEFT_E_MISMATCH names the difference with both values, and nothing changes. These may
+ * differ: "threads", "executor", "memory_limit", "samples", the cache options, and options that the schedule, optimiser
+ * and loss do not read. A larger "steps" extends a run: with schedule constant or step the result is the same as if it
+ * had begun with it; a cosine goes on with the rate that the longer schedule has at this step. restore sets the seed of
+ * the saved run. PEFT_E_NONFINITE: the state holds NaN or Inf; save then does not change path. */
 PEFT_API PEFT_NODISCARD peft_status peft_trainer_save(const peft_trainer *t, const char *path);
 PEFT_API PEFT_NODISCARD peft_status peft_trainer_restore(peft_trainer *t, const char *path);
-/* Text that is kept in the state, such as peft_dataset_digest of what is trained on under "data"; copied, and replaces
- * an earlier value. Set notes before restore, which refuses a state with other notes (PEFT_E_MISMATCH, both values).
- * PEFT_E_INVALID: key begins with "libpeft." or is empty, or a text is not UTF-8. */
+/* Texts that are stored in the state, such as peft_dataset_digest of the training data under "data". A text is copied
+ * and replaces an earlier one. Set notes before restore, which refuses a state with other notes (PEFT_E_MISMATCH, both
+ * values). PEFT_E_INVALID: key begins with "libpeft." or is empty, or a text is not UTF-8. */
 PEFT_API PEFT_NODISCARD peft_status peft_trainer_set_note(peft_trainer *t, const char *key, const char *value);
 PEFT_API const char *peft_trainer_note(const peft_trainer *t, const char *key);          /* borrowed; NULL: none */
 

@@ -7,7 +7,7 @@
 #include <stddef.h>
 PEFT_BEGIN_DECLS
 
-/* The kind of the file that begins with the size bytes at data (1,024 are enough), with what to do about it: "a git-lfs
+/* The kind of a file that begins with the size bytes at data (1,024 are enough), with advice: "a git-lfs
  * pointer, not the file itself (fetch ...)"; "empty (0 bytes)" for size 0. NULL: an unknown kind. The text is
  * static. */
 PEFT_API const char *peft_sys_content_kind(const void *data, size_t size);

@@ -1,16 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
- * peft/sys/method.h -- the systems interface: all that a method may see, and how an application adds its own. The
- * library's methods (src/methods) include this header and nothing else of the library; one that an application
- * registers on a context is in no way second class. docs/methods/own.md leads through it.
+ * peft/sys/method.h -- the systems interface, with which adaptation methods are written: the built-in ones
+ * (src/methods), which include no other header of the library, and those that an application registers on a context,
+ * which can do all that built-in ones can. docs/methods/own.md is a tutorial.
  *
- * A method says which trainable parameters it has (init) and how the forward pass changes at the sites it asked for
- * (emit). It writes no backward pass, allocates no activation, and checks no error: a failing call records the first
- * error and every later call does nothing.
+ * A method declares its trainable parameters (init) and changes the forward pass at the sites that it chose (emit). It
+ * writes no backward pass, allocates no activations, and need not check for errors: the first failing call sets the
+ * adapter's or graph's status, and later calls then do nothing.
  *
- * The promise is weaker than that of the other headers: structs and words here may change between minor versions of
- * the library. PEFT_METHOD_ABI then changes with them, and a program built against another one is told so when it
- * registers, before anything of it is read. Functions of this interface begin with peft_sys_ and have a version node of
- * their own in the shared library, PEFT_SYS_<PEFT_METHOD_VERSION>. */
+ * This interface is less stable than the other headers: structs, enums and functions here may change between minor
+ * versions of the library. PEFT_METHOD_ABI then changes too, and registering a method that was compiled with other
+ * headers is refused. Its functions begin with peft_sys_ and have the version node PEFT_SYS_<PEFT_METHOD_VERSION> in
+ * the shared library. */
 #ifndef PEFT_SYS_METHOD_H
 #define PEFT_SYS_METHOD_H
 #include <peft/adapter.h>
@@ -29,7 +29,7 @@ PEFT_BEGIN_DECLS
 #  define PEFT_PRINTF(text, first)
 #endif
 
-/* What the library computes in: float, but for the build that checks its gradients in double. */
+/* The type that the library computes in: float; double only in the tests that check gradients. */
 #ifdef PF_REAL_DOUBLE
 typedef double peft_real;
 #else
@@ -46,27 +46,28 @@ typedef struct peft_val { uint32_t id; } peft_val;
 #endif
 
 /* The backbone's shape. width: numbers in a token; depth: blocks; heads: of an attention; mlp: width of the MLP's
- * hidden layer; tokens: rows of the sequence; prefix: class and register tokens, which stand in front of the patches;
+ * hidden layer; tokens: rows of the sequence; prefix: number of class and register tokens, before the patches;
  * image: side in pixels; patch_values: numbers in a patch, 3 p p; fc1: rows of fc1, mlp or, gated (SwiGLU), twice
  * that. */
 typedef struct peft_vit {
     int64_t width, depth, heads, mlp, fc1, tokens, prefix, image, patch_values;
 } peft_vit;
 
-/* Where a method may act. In the order of the forward pass:
+/* The sites at which a method may act, in the order of the forward pass; b: batch, t: tokens, d: width. A method
+ * replaces out, and at ATTN any of the values listed there:
  * IMAGE      out: the normalised images [b,3,s,s]
  * TOKENS     out: [b,t,d] entering block 0
  * BLOCK_IN   out: the residual stream entering block `layer`
  * NORM       out: a normalised value (role NORM1, NORM2, FINAL)
- * LINEAR_IN  out: what is about to enter a linear layer (role PROJ, FC1, FC2)
+ * LINEAR_IN  out: the input of a linear layer (role PROJ, FC1, FC2)
  * LINEAR     in, out: input and output of a linear layer (role PATCH, Q, K, V, PROJ, FC1, FC2), FC1 before its
- *            activation; w, bias: its weights as they are. Role QKV comes before Q, K, V: out starts as PEFT_NONE, and
- *            what a method puts there, [b,t,3d], is added to q, k and v side by side before their own sites
- * ATTN       q, k, v [b,t,d]; xk, xv: further keys and values [n,d] or [b,n,d]; sink [t]: a further logit a query row;
- *            head_scale [heads]; the last four start as PEFT_NONE
- * BRANCH     in: the residual stream; out: what is about to be added to it (role SA, MLP)
+ *            activation; w, bias: its weights. Role QKV comes before Q, K, V: out begins as PEFT_NONE; a method may
+ *            set it to [b,t,3d], whose thirds are added to q, k and v before their own sites
+ * ATTN       q, k, v [b,t,d]; xk, xv: further keys and values [n,d] or [b,n,d]; sink [t]: a further logit for each
+ *            query row; head_scale [heads]: factors of the heads' outputs; the last four begin as PEFT_NONE
+ * BRANCH     in: the residual stream; out: the branch's output, before it is added (role SA, MLP)
  * BLOCK_OUT  out: the residual stream leaving block `layer`
- * POOL       out: the pooled feature [b,1,d] entering the head; of a head that makes a map all patch tokens [b,h*w,d] */
+ * POOL       out: the pooled feature [b,1,d] entering the head; all patch tokens [b,h*w,d] for a head of patches */
 typedef enum peft_where {
     PEFT_IMAGE, PEFT_TOKENS, PEFT_BLOCK_IN, PEFT_NORM, PEFT_LINEAR_IN, PEFT_LINEAR, PEFT_ATTN, PEFT_BRANCH,
     PEFT_BLOCK_OUT, PEFT_POOL
@@ -91,31 +92,31 @@ typedef struct peft_site {
 /* Called at a site of peft_sys_vit_forward, with its user. */
 typedef void (*peft_site_fn)(void *user, peft_build *b, peft_site *s);
 
-typedef struct peft_merge peft_merge;   /* folding into a copy of the backbone's weights */
-typedef struct peft_net peft_net;       /* what a method's own network is made on */
+typedef struct peft_merge peft_merge;   /* one adapter's merge into a copy of the backbone */
+typedef struct peft_net peft_net;       /* the model and adapter that a method's network is built for */
 
 /* A method: its name, options, the sites that it acts at, and its functions. init reads the options and declares the
  * parameters of a new adapter. emit is called at each chosen site of each graph that is compiled. */
 typedef struct peft_method {
     const char     *name, *summary, *paper;     /* summary: one line; paper: DOI or arXiv number; NULL: "" */
-    const peft_option *opts;               /* ends with a NULL name; NULL: none */
+    const peft_option *opts;            /* ends with a NULL name; NULL: none */
     uint32_t        sites;              /* PEFT_AT(..) | ..: emit is called at these only */
-    size_t          state_size;         /* zeroed, owned by the adapter */
+    size_t          state_size;         /* bytes of the state, which the adapter owns and init finds zeroed */
     peft_status   (*init)(peft_adapter *a, const peft_vit *vit);
     void          (*emit)(const void *state, peft_build *b, peft_site *s);
-    /* NULL: nothing but unfrozen tensors can be merged. The tensors that adapters unfroze are in m already, whatever
-     * the order of attachment. others: a further adapter that has merge acts on the same model. */
+    /* Adds the adapter's effect to the weights of m, which already contain the unfrozen tensors of all adapters.
+     * others: another adapter of the model has merge too. NULL: only unfrozen tensors of this method can be merged. */
     void          (*merge)(const void *state, peft_merge *m, const peft_vit *vit, bool others);
-    /* In place of emit, a network of its own: images [b,3,s,s] to logits [b,1,classes]. */
+    /* In place of emit: a network that computes logits [b,1,classes] of images [b,3,s,s]. */
     peft_val      (*network)(const void *state, peft_build *b, const peft_net *net, peft_val images);
 } peft_method;
 
 /* --- methods of a context ----------------------------------------------------------------------------------------- */
-/* Rises when the meaning of something here changes, or the arguments of a function. */
+/* Is increased when a meaning or the arguments of a function of this interface change. */
 #define PEFT_METHOD_VERSION 3u
-/* What tells a method that was compiled with other headers: the version (8 bits) above a hash (56 bits) of the size of
- * every struct that methods share with the library, the place of every member in it, and the value of every word of
- * peft_where and peft_role. A step of the hash is that of FNV-1a (Fowler, Noll, Vo) on 64 bits. */
+/* Differs for a method that was compiled with other headers: the version (8 bits) and a hash (56 bits) of the size of
+ * every struct that methods share with the library, the offset of every member in it, and every value of peft_where and
+ * peft_role. A step of the hash is that of 64-bit FNV-1a (Fowler, Noll, Vo). */
 #define PEFT_METHOD_ABI \
     ((uint64_t)PEFT_METHOD_VERSION << 56 \
      | (PEFT_ABI_METHOD(PEFT_ABI_SITE(PEFT_ABI_SMALL(PEFT_ABI_WORDS((uint64_t)0xcbf29ce484222325u)))) \
@@ -153,12 +154,12 @@ typedef struct peft_method {
         PEFT_PATCH, PEFT_QKV, PEFT_Q, PEFT_K), PEFT_V, PEFT_PROJ, PEFT_FC1, PEFT_FC2), \
         PEFT_NORM1, PEFT_NORM2, PEFT_FINAL, PEFT_SA), PEFT_MLP)
 
-/* From here on adapters may be made, loaded and saved by this name with everything that hangs on ctx. The table and
- * its texts are copied; the functions must stay loaded, throw nothing and be safe to call from several threads. abi is
- * PEFT_METHOD_ABI. A setter: not while another thread uses ctx.
- * PEFT_E_UNSUPPORTED: abi is another one than the library's; PEFT_E_INVALID: a name that is not lower-case letters,
- * digits and _ (a letter first, 40 at most), no init, sites without emit or the reverse, an option without name, type,
- * help or a default that fits it; PEFT_E_STATE: the name is taken, by the library or on this context. */
+/* From now on adapters of this method can be made, loaded and saved under ctx. The struct and its texts are copied; the
+ * functions must stay loaded, throw no exceptions and be safe to call from several threads. abi is PEFT_METHOD_ABI.
+ * Must not be called while another thread uses ctx. PEFT_E_UNSUPPORTED: abi differs from the library's; PEFT_E_INVALID:
+ * a name that is not lower-case letters, digits and _ (a letter first, 40 at most), no init, sites without emit or the
+ * reverse, an option without name, type, help or a default that fits it; PEFT_E_STATE: a built-in method or one of this
+ * context has the name. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_sys_register_method(peft_context *ctx, const peft_method *m, uint64_t abi);
 /* The library's methods, then those registered on ctx, in order; NULL: no such index. Borrowed from ctx. */
@@ -169,81 +170,85 @@ PEFT_API const peft_method *peft_sys_method(const peft_context *ctx, size_t i);
 PEFT_API int64_t     peft_sys_opt_int   (const peft_adapter *a, const char *name);
 PEFT_API double      peft_sys_opt_float (const peft_adapter *a, const char *name);
 PEFT_API const char *peft_sys_opt_string(const peft_adapter *a, const char *name);
-/* "all", "0", "6-11", "2,5", "[0,1,2]" as a set of bits; the backbone's depth bounds it, PEFT_DEPTH_MAX at most. */
+/* A list of layers, "all", "0", "6-11", "2,5" or "[0,1,2]": bit i is 1 if it has layer i. PEFT_E_OPTION: a layer that
+ * the backbone does not have. */
 PEFT_API uint64_t    peft_sys_opt_layers(peft_adapter *a, const char *name);
 
-/* Lists: "[attn.q,attn.v]" or "q,v". How many items, and is this one of them? */
+/* Lists, "[attn.q,attn.v]" or "q,v": the number of items, and whether item is one of them. */
 PEFT_API int64_t     peft_sys_opt_items (const peft_adapter *a, const char *name);
 PEFT_API bool        peft_sys_opt_lists (const peft_adapter *a, const char *name, const char *item);
-/* Patterns: "attn.qkv=16,blocks.3.mlp.fc1=4": the number of the first item whose key ends path at a dot, else
- * fallback. An item that matches no path that init asks for is PEFT_E_OPTION. */
+/* Patterns, "attn.qkv=16,blocks.3.mlp.fc1=4": the number of the first item whose key is path or its end after a dot, as
+ * attn.qkv is of blocks.3.attn.qkv; else fallback. PEFT_E_OPTION: an item that no call in init has matched. */
 PEFT_API double      peft_sys_opt_pattern(peft_adapter *a, const char *name, const char *path, double fallback);
-/* Named sets of options (a NULL name ends them, settings is the set): text option `option` names one, or "none". What it sets, "name=value"
- * between commas, holds where it was not given, in place of the table's defaults, and is saved with the adapter. */
+/* Presets, named sets of options; a NULL name ends them. The value of text option `option` is the name of one, or
+ * "none". Its settings, "name=value,name=value", replace the table's defaults for options that were not given, and are
+ * saved with the adapter. */
 typedef struct peft_preset { const char *name, *settings; } peft_preset;
 PEFT_API void        peft_sys_opt_preset(peft_adapter *a, const char *option, const peft_preset *presets);
 
-/* Extents; good until the end of the statement. */
+/* A list of extents for the functions below; valid until the end of the statement. */
 #ifdef __cplusplus
 #  define PEFT_DIMS(...) (std::initializer_list<int64_t>{ __VA_ARGS__, 0 }.begin())
 #else
 #  define PEFT_DIMS(...) (const int64_t[]){ __VA_ARGS__, 0 }
 #endif
 PEFT_API void       *peft_sys_state(peft_adapter *a);
-/* A trainable tensor with extents dims (0 ends them). init: "zero", "one", "normal:STD", "normal:STD:MEAN",
- * "trunc_normal:STD" (what lies beyond +-2 is drawn again, as in torch and timm: 2, not 2 STD), "uniform:BOUND",
- * "kaiming" (uniform +-1/sqrt(fan_in)), "kaiming_normal" (sqrt(2/fan_in)), "kaiming_out" (normal, sqrt(2/fan_out)),
- * "xavier" (uniform); fan_in is the product of the extents behind the first, fan_out that of all but the second. Values
- * follow the context's seed and the name. */
+/* Declares a trainable tensor with extents dims (0 ends them) and initial values by the rule init: "zero", "one",
+ * "normal:STD", "normal:STD:MEAN", "trunc_normal:STD" (values beyond +-2, not +-2 STD, are drawn again, as in torch and
+ * timm), "uniform:BOUND", "kaiming" (uniform +-1/sqrt(fan_in)), "kaiming_normal" (sqrt(2/fan_in)), "kaiming_out"
+ * (normal, sqrt(2/fan_out)), "xavier" (uniform); fan_in is the product of the extents after the first, fan_out that of
+ * all but the second. Values depend on the context's seed and the name. */
 PEFT_API PEFT_PRINTF(4, 5) peft_param *
 peft_sys_declare(peft_adapter *a, const int64_t *dims, const char *init, const char *name, ...);
-PEFT_API peft_param *peft_sys_find_declared(peft_adapter *a, const char *name); /* NULL: no trainable one so named */
-/* The same for a buffer: it is saved with the adapter and not trained (a mask, a statistic). Only the library or the
- * application writes to it (peft_adapter_find_buffer); the next step or call of a session reads what it holds then. */
+PEFT_API peft_param *peft_sys_find_declared(peft_adapter *a, const char *name); /* NULL: no such trainable tensor */
+/* Declares a buffer, which is saved with the adapter and not trained (a mask, a statistic). Only the library or the
+ * application (peft_adapter_find_buffer) writes to it; steps and sessions read its value at each call. */
 PEFT_API PEFT_PRINTF(4, 5) peft_param *
 peft_sys_declare_buffer(peft_adapter *a, const int64_t *dims, const char *init, const char *name, ...);
-/* "kind:size" for an init whose size is computed; good until the next call for this adapter. */
+/* The text "kind:size" for an init with a computed size; valid until the next call for this adapter. */
 PEFT_API const char *peft_sys_init_rule(peft_adapter *a, const char *kind, double size);
-/* The value of p becomes the L2 norms of rows first .. of a backbone tensor. PEFT_E_INVALID: it has no such rows. */
+/* Sets p to the L2 norms of rows first, first + 1, .. of a backbone tensor. PEFT_E_INVALID: it has no such rows. */
 PEFT_API void        peft_sys_fill_row_norms(peft_adapter *a, peft_param *p, const char *tensor, int64_t first);
-/* The backbone's tensors so named become trainable copies. */
+/* Makes trainable copies of the backbone's tensors whose names match pattern (* and ?); the model uses them. */
 PEFT_API void        peft_sys_unfreeze(peft_adapter *a, const char *pattern);
-/* p starts by another rule, as in peft_sys_declare; p may be NULL. */
+/* Initial values of p by another rule than at its declaration; p may be NULL. */
 PEFT_API void        peft_sys_set_init(peft_adapter *a, peft_param *p, const char *init);
-/* For options whose check is the method's own: records PEFT_E_OPTION. */
+/* For options that the method checks itself: sets the adapter's status to PEFT_E_OPTION. */
 PEFT_API void        peft_sys_reject_option(peft_adapter *a, const char *option, const char *expected);
 PEFT_API peft_status peft_sys_init_status(peft_adapter *a); /* the first error, or PEFT_OK */
 
 /* --- in merge ----------------------------------------------------------------------------------------------------- */
-/* A tensor of the new backbone, to change in place (timm name; rows as stored); NULL and a refusal when it has none. */
+/* The elements of a tensor of the new backbone by its timm name, to be changed in place. NULL, and the merge is
+ * refused: there is no such tensor. */
 PEFT_API PEFT_PRINTF(2, 3) peft_real *peft_sys_merge_tensor(peft_merge *m, const char *name, ...);
 PEFT_API bool        peft_sys_merge_has(const peft_merge *m, const char *name);
 PEFT_API const peft_real *peft_sys_merge_value(const peft_param *p);
-/* Rows first .. of the matrix w, [.., in]: += scale B A, A [r,in], B [rows,r]; then, lengths [rows] not NULL, each is
- * brought to its length. w may be NULL. */
+/* Adds scale * B A, with A [r,in] and B [rows,r], to rows first .. first + rows - 1 of the matrix w [.., in]. If
+ * lengths [rows] is not NULL, each of these rows is then scaled to that L2 norm. Does nothing if w is NULL. */
 PEFT_API void        peft_sys_merge_low_rank(peft_real *w, int64_t first, const peft_param *a, const peft_param *b,
                                          double scale, const peft_param *lengths);
+/* The merge fails with PEFT_E_UNSUPPORTED and this reason. */
 PEFT_API void        peft_sys_merge_refuse(peft_merge *m, const char *reason);
 
-/* --- in emit: the forward vocabulary; every word knows its backward pass ------------------------------------------ */
+/* --- in emit: operations of the graph, each with a backward pass -------------------------------------------------- */
 /* The extent of x along axis, which counts from 0; 0: no such axis. */
 PEFT_API int64_t  peft_sys_extent(const peft_build *b, peft_val x, int axis);
 /* A declared tensor. No gradient flows into a buffer. */
 PEFT_API peft_val peft_sys_param(peft_build *b, peft_param *p);
-/* A constant with extents dims (1 to 5, 0 ends them), filled by fill(user, data, count) before this call returns: the
- * first time that the adapter asks for one of this name. It then serves every graph of the adapter, and counts as
- * planned memory. The same name with other extents is PEFT_E_SHAPE. user is not kept. */
+/* A constant with extents dims (1 to 5, 0 ends them), filled by fill(user, data, count) before the first call with this
+ * name returns. All graphs of the adapter share it, and it counts as planned memory. The same name with other extents
+ * is PEFT_E_SHAPE. user is not kept. */
 typedef void (*peft_fill_fn)(void *user, peft_real *data, int64_t count);
 PEFT_API PEFT_PRINTF(5, 6) peft_val
 peft_sys_constant(peft_build *b, const int64_t *dims, peft_fill_fn fill, void *user, const char *name, ...);
 /* A tensor of the backbone by its timm name, "blocks.3.attn.proj.weight", as the forward pass uses it: frozen, or the
  * trained copy of the adapter that unfroze it. PEFT_E_NOTFOUND: the backbone has no such tensor (an absent bias). */
 PEFT_API PEFT_PRINTF(2, 3) peft_val peft_sys_weight(peft_build *b, const char *name, ...);
-/* x[i] along the first extent; x straight from peft_sys_param */
+/* x[i] along the first extent; x must be a result of peft_sys_param */
 PEFT_API peft_val peft_sys_select(peft_build *b, peft_val x, int64_t i);
-/* rows at .. at+n-1 of the first extent; the same */
-PEFT_API peft_val peft_sys_slice(peft_build *b, peft_val x, int64_t at, int64_t n);
-/* y repeats over x's leading extents; PEFT_NONE is 0 */
+/* rows first .. first + n - 1 along the first extent; x as above */
+PEFT_API peft_val peft_sys_slice(peft_build *b, peft_val x, int64_t first, int64_t n);
+/* x + y and x * y; y is repeated over x's leading extents; for add, PEFT_NONE is 0 */
 PEFT_API peft_val peft_sys_add(peft_build *b, peft_val x, peft_val y);
 PEFT_API peft_val peft_sys_mul(peft_build *b, peft_val x, peft_val y);
 PEFT_API peft_val peft_sys_scale(peft_build *b, peft_val x, double s);
@@ -255,41 +260,44 @@ PEFT_API peft_val peft_sys_activate(peft_build *b, peft_val x, const char *kind)
 PEFT_API peft_val peft_sys_layernorm(peft_build *b, peft_val x, peft_val gamma, peft_val beta, double eps);
 PEFT_API peft_val peft_sys_logsumexp(peft_build *b, peft_val x);                   /* over the last extent */
 PEFT_API peft_val peft_sys_logaddexp(peft_build *b, peft_val a, peft_val c); /* log(e^a + e^c); PEFT_NONE is -inf */
-PEFT_API peft_val peft_sys_insert_rows(peft_build *b, peft_val x, int64_t at, peft_val rows);
-PEFT_API peft_val peft_sys_take_rows(peft_build *b, peft_val x, int64_t at, int64_t n);
-PEFT_API peft_val peft_sys_drop_rows(peft_build *b, peft_val x, int64_t at, int64_t n);
-PEFT_API peft_val peft_sys_mean_rows(peft_build *b, peft_val x, int64_t at, int64_t n); /* [b,t,d] -> [b,1,d] */
-PEFT_API peft_val peft_sys_replace_rows(peft_build *b, peft_val x, int64_t at, peft_val rows); /* as many as rows has */
+PEFT_API peft_val peft_sys_insert_rows(peft_build *b, peft_val x, int64_t first, peft_val rows);
+PEFT_API peft_val peft_sys_take_rows(peft_build *b, peft_val x, int64_t first, int64_t n);
+PEFT_API peft_val peft_sys_drop_rows(peft_build *b, peft_val x, int64_t first, int64_t n);
+PEFT_API peft_val peft_sys_mean_rows(peft_build *b, peft_val x, int64_t first, int64_t n); /* [b,t,d] -> [b,1,d] */
+/* rows first, first + 1, .. of x become those of rows */
+PEFT_API peft_val peft_sys_replace_rows(peft_build *b, peft_val x, int64_t first, peft_val rows);
 PEFT_API peft_val peft_sys_repeat_batch(peft_build *b, peft_val rows);                   /* [n,d] -> [batch,n,d] */
 PEFT_API peft_val peft_sys_dropout(peft_build *b, peft_val x, double p);           /* in training only; new each step */
 PEFT_API peft_val peft_sys_merge_heads(peft_build *b, peft_val x);                        /* [h,n,d] -> [n,h*d] */
-/* pads of an image -> [3,s,s], 0 inside */
+/* the four edges of an image, as a frame [3,s,s] that is 0 inside */
 PEFT_API peft_val peft_sys_frame(peft_build *b, peft_val up, peft_val down, peft_val left, peft_val right);
-/* 1/|rows of w + s b a|; no gradient */
+/* 1 / L2 norm of each row of w + s * lora_b lora_a; no gradient */
 PEFT_API peft_val peft_sys_inverse_row_norms(peft_build *b, peft_val w, peft_val lora_a, peft_val lora_b, double s);
 /* bilinear with antialiasing; no gradient */
 PEFT_API peft_val peft_sys_resize_images(peft_build *b, peft_val images, int64_t side);
-/* An input [batch, dims] that the application gives at each run beside the images, by this name: peft_trainer_input,
- * peft_session_input. dims: 1 to 4 extents, 0 ends them. The same name with the same extents again is the same input;
- * "images", "labels" and "targets" are the library's. No gradient flows into it. */
+/* An input [batch, dims] that the application gives by this name for each run, in addition to the images
+ * (peft_trainer_input, peft_session_input). dims: 1 to 4 extents, 0 ends them. The same name with the same extents
+ * again is the same input; "images", "labels" and "targets" are reserved. No gradient flows into it. */
 PEFT_API peft_val peft_sys_input(peft_build *b, const char *name, const int64_t *dims);
 /* the input "side_images" [b,3,side,side] */
 PEFT_API peft_val peft_sys_side_images(peft_build *b, int64_t side);
-/* What each key receives, [b,heads,t]: the mean over all query rows, or row 0 alone; no gradient. */
+/* The attention that each key receives, [b,heads,t]: mean over all query rows, or of the class token's; no gradient. */
 PEFT_API peft_val peft_sys_attention_mass(peft_build *b, int64_t heads, const peft_site *s, bool class_token);
-/* Per head the n rows of x [b,t,d] with the largest mass, largest first, [b,n,d]; no gradient. */
+/* For each head the n rows of its columns of x [b,t,d] with the largest mass, in falling order: [b,n,d]; no
+ * gradient. */
 PEFT_API peft_val peft_sys_top_rows(peft_build *b, peft_val x, peft_val mass, int64_t n);
-/* Of s->q [b,n,d], k, v [b,m,d], xk, xv, sink, head_scale; a site of the method's own making will do. */
+/* Attention over s->q [b,n,d], k, v [b,m,d], xk, xv, sink and head_scale; s may be a site that the method made
+ * itself. */
 PEFT_API peft_val peft_sys_attention(peft_build *b, int64_t heads, const peft_site *s);
 
 /* --- whole transformers, for network ------------------------------------------------------------------------------ */
 /* In init: a trainable ViT of this shape (patch side, eps and activation as the backbone's) under a scope such as
  * "side_encoder."; classes > 0 declares head.weight and head.bias in it too. */
 PEFT_API void     peft_sys_declare_vit(peft_adapter *a, const char *scope, const peft_vit *shape, int64_t classes);
-/* In network: the pooled feature [b,1,d] of the backbone (scope "") or of a declared network; at is called at every
- * site of it (NULL: the adapters' emit). */
+/* In network: the pooled feature [b,1,d] of the backbone (scope "") or of a declared transformer. site_fn is called at
+ * each of its sites (NULL: the emit of the model's adapters). */
 PEFT_API peft_val peft_sys_vit_forward(peft_build *b, const peft_net *net, const char *scope, peft_val images,
-                                   peft_site_fn at, void *user);
+                                   peft_site_fn site_fn, void *user);
 
 PEFT_END_DECLS
 #endif

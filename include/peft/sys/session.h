@@ -6,7 +6,7 @@
 #include <peft/session.h>
 PEFT_BEGIN_DECLS
 
-/* Adds a reference to s and returns s; peft_session_free gives one back. */
+/* Adds a reference to s and returns s; each peft_session_free removes one, and the last frees s. */
 PEFT_API peft_session *peft_sys_session_retain(peft_session *s);
 
 PEFT_END_DECLS

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * cache_file.c -- storage of a feature cache in a file, which later trainers of the same frozen prefix use again.
  *
- * file_header | record_header values padding | record_header values padding | ..
+ *     file_header | record_header values padding | record_header values padding | ..
  *
  * A record's values are written before its header, which holds their checksum and one of its own: a record that a
  * killed process or a full disk left incomplete does not pass and is computed again. Numbers are in the machine's byte
