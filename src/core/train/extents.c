@@ -4,7 +4,7 @@
 #include "core/train/extents.h"
 #include <string.h>
 
-enum { EXACT = 1024 };                   /* plan_scratch looks at every batch size up to this one, and at some above */
+enum { EXACT = 1024 };                   /* plan_scratch tries all batch sizes to this one, then one in batch / EXACT */
 
 /* batch: that of the first graph. item: receives the numbers that depend on it; NULL: they are only counted. */
 typedef struct { int64_t batch; pf_extent *item; size_t count; } comparison;

@@ -53,10 +53,10 @@ peft_status pf_forward(peft_trainer *t, const peft_tensor *images, const int64_t
     PF_TRY(pf_given_bind(&t->given, net, n, 0));
     const double start = pf_trainer_now();
     const pk_real *pixels = images ? pf_trainer_as_real(images, t->images) : NULL;
-    const peft_status finite = pixels ? pf_trainer_check_pixels(t, pixels, ids, n) : PEFT_OK;
-    if (finite) {
+    const peft_status pixel_status = pixels ? pf_trainer_check_pixels(t, pixels, ids, n) : PEFT_OK;
+    if (pixel_status) {
         pf_pending_drop(t);
-        return finite;
+        return pixel_status;
     }
     if (t->front.crossings) PF_TRY(fill_crossings(t, net, pixels, ids, n));
     if (copy && pixels != t->images)
@@ -66,7 +66,7 @@ peft_status pf_forward(peft_trainer *t, const peft_tensor *images, const int64_t
     pf_exec_input(e, net->labels, labels);
     PF_TRY(pf_exec_bound(e));
     e->run.accumulate = t->pending > 0;
-    /* the number of this pass among those of all ranks, so that each draws other dropout masks */
+    /* a number that no other pass of any rank has, so that each has its own dropout mask */
     e->run.step = ((uint64_t)t->step * (uint64_t)t->reduce.ranks + (uint64_t)t->reduce.rank) * (uint64_t)t->accumulate
                 + (uint64_t)t->pending;
     e->run.seed = t->seed;

@@ -34,8 +34,7 @@ peft_status pf_trainer_set_batch(peft_trainer *t, int64_t n)
     if (n == 1 && t->model->buffers.count)
         return pf_fail(PEFT_E_SHAPE, "images: given a batch of 1 sample, but head %s has batch norm, which needs 2 or "
                        "more; choose another batch than %lld, or leave an epoch's last batch out (drop_last=true of a "
-                       "loader)",
-                       t->model->head->name, (long long)t->batch);
+                       "loader)", t->model->head->name, (long long)t->batch);
     if (pf_extents_set(&t->extents, n)) return PEFT_OK;
     return pf_fail(PEFT_E_UNSUPPORTED, "a batch of %lld samples: the graph of a method of this model has another "
                    "structure for fewer than %lld samples; expected full batches (drop_last=true of a loader)",
@@ -66,8 +65,8 @@ static size_t maximum(size_t a, size_t b) { return a > b ? a : b; }
 static peft_status share_arena(peft_trainer *t)
 {
     const bool has_front = t->front.crossings > 0;
-    const size_t crossing = t->net.exec.plan.given, net = aligned(pf_exec_bytes(&t->net.exec)),
-        front = has_front ? aligned(crossing + pf_exec_bytes(&t->front.exec)) : 0,
+    const size_t crossing_bytes = t->net.exec.plan.given, net = aligned(pf_exec_bytes(&t->net.exec)),
+        front = has_front ? aligned(crossing_bytes + pf_exec_bytes(&t->front.exec)) : 0,
         eval = aligned(pf_exec_bytes(&t->eval.exec)),
         images = (size_t)(t->batch * pf_trainer_image_elements(t)) * sizeof(pk_real);
     t->net_reads_images = t->net.exec.reads[t->net.images];
@@ -77,7 +76,7 @@ static peft_status share_arena(peft_trainer *t)
     t->arena = pf_alloc_zero(t->ctx, t->arena_bytes);
     if (!t->arena) return pf_nomem("arena", t->arena_bytes);
     t->images = (pk_real *)((char *)t->arena + images_offset);
-    if (has_front) PF_TRY(pf_exec_bind(&t->front.exec, (char *)t->arena + crossing));
+    if (has_front) PF_TRY(pf_exec_bind(&t->front.exec, (char *)t->arena + crossing_bytes));
     PF_TRY(pf_exec_bind(&t->net.exec, t->arena));
     return pf_exec_bind(&t->eval.exec, t->arena);
 }

@@ -36,7 +36,7 @@ static peft_status pass_without_labels(peft_trainer *t, int64_t n)
     return PEFT_OK;
 }
 
-/* Discards this pass and all pending ones and restores the running statistics of before them. Returns s. */
+/* Discards this pass and all pending ones, and restores the running statistics from before them. Returns s. */
 static peft_status discard(peft_trainer *t, peft_status s)
 {
     pf_pending_buffers(t, true);
@@ -157,7 +157,7 @@ peft_status peft_trainer_backward_logits(peft_trainer *t, const peft_tensor *gra
     peft_status s;
     if (!pf_finite(gradient->data, count))
         s = discard(t, pf_fail(PEFT_E_NONFINITE, "gradient: holds NaN or Inf at step %lld; gradients dropped, nothing "
-                            "updated", (long long)t->step));
+                               "updated", (long long)t->step));
     else {
         memcpy(gradient_view(t).data, gradient->data, (size_t)count * sizeof(pk_real));
         s = run_backward(t, loss);

@@ -5,16 +5,17 @@
 #include <string.h>
 #include "core/train/trainer.h"
 
+/* The value of an option, by type. */
 #define OPTION(t, kind, name) pf_options_##kind((t)->options, pf_trainer_options, name)
 static double number(const peft_trainer *t, const char *name) { return OPTION(t, float, name); }
-static int64_t whole(const peft_trainer *t, const char *name) { return OPTION(t, int, name); }
+static int64_t integer(const peft_trainer *t, const char *name) { return OPTION(t, int, name); }
 static const char *text(const peft_trainer *t, const char *name) { return OPTION(t, string, name); }
 
 /* PEFT_E_OPTION: with batch norm, a batch or the last one of an epoch would have a single sample. Found here, not at
  * the end of the first epoch. */
 static peft_status check_last_batch(const peft_trainer *t)
 {
-    const int64_t samples = whole(t, "samples"), last = samples ? samples % t->batch : 0;
+    const int64_t samples = integer(t, "samples"), last = samples ? samples % t->batch : 0;
     if (!t->model->buffers.count || (t->batch > 1 && last != 1)) return PEFT_OK;
     if (t->batch == 1)
         return pf_fail(PEFT_E_OPTION, "batch: given 1, but head %s has batch norm, which cannot train on one sample; "
@@ -32,21 +33,21 @@ static peft_status read_options(peft_trainer *t)
         return pf_fail(PEFT_E_OPTION, "optimizer: given '%s', expected adamw or sgd", optimizer);
     if (strcmp(decay_on, "all") && strcmp(decay_on, "matrices"))
         return pf_fail(PEFT_E_OPTION, "decay_on: given '%s', expected all or matrices", decay_on);
-    t->opt = (pf_optimizer){ !strcmp(optimizer, "adamw"), whole(t, "nesterov"), number(t, "weight_decay"),
+    t->opt = (pf_optimizer){ !strcmp(optimizer, "adamw"), integer(t, "nesterov"), number(t, "weight_decay"),
                              number(t, "beta1"), number(t, "beta2"), number(t, "eps"), number(t, "momentum"),
                              number(t, "clip_norm") };
     t->schedule = (pf_schedule){ .lr = number(t, "lr"), .min_lr = number(t, "min_lr"),
-                                 .start_lr = number(t, "start_lr"), .steps = whole(t, "steps"),
-                                 .warmup = whole(t, "warmup"), .decay_every = whole(t, "decay_every"),
-                                 .gamma = number(t, "decay"), .steps_per_epoch = whole(t, "steps_per_epoch") };
-    t->batch = whole(t, "batch");
-    t->accumulate = whole(t, "accumulate");
+                                 .start_lr = number(t, "start_lr"), .steps = integer(t, "steps"),
+                                 .warmup = integer(t, "warmup"), .decay_every = integer(t, "decay_every"),
+                                 .gamma = number(t, "decay"), .steps_per_epoch = integer(t, "steps_per_epoch") };
+    t->batch = integer(t, "batch");
+    t->accumulate = integer(t, "accumulate");
     PF_TRY(pf_option_uses(t->options));
     PF_TRY(check_last_batch(t));
     PF_TRY(pf_schedule_parse(text(t, "schedule"), &t->schedule.kind));
     PF_TRY(pf_schedule_check(&t->schedule));
     PF_TRY(pf_compile_options(t->options, pf_trainer_options, &t->compile));
-    t->split_prefix = whole(t, "cache_features") > 0;
+    t->split_prefix = integer(t, "cache_features") > 0;
     return pf_loss_options(t);
 }
 
@@ -55,7 +56,7 @@ static peft_status create_cache(peft_trainer *t)
     const char *path = text(t, "cache_file"), *type = text(t, "cache_type");
     char kernels[32];
     pf_team_text(&t->team, kernels, sizeof kernels);
-    const pf_cache_spec spec = { .ctx = t->ctx, .front = &t->front, .limit = whole(t, "cache_features"),
+    const pf_cache_spec spec = { .ctx = t->ctx, .front = &t->front, .limit = integer(t, "cache_features"),
                                  .half = !strcmp(type, "f16"), .path = *path ? path : NULL, .kernels = kernels };
     if (strcmp(type, "f32") && !spec.half)
         return pf_fail(PEFT_E_OPTION, "cache_type: given '%s', expected f32 or f16", type);
@@ -111,7 +112,7 @@ peft_status peft_trainer_create(peft_model *m, const peft_options *o, peft_train
     t->last_loss = t->last_norm = t->last_lr = NAN;
     peft_status s = o ? pf_options_copy(o, &t->options) : PEFT_OK;
     if (!s) s = read_options(t);
-    if (!s) s = pf_team_start(&t->team, t->ctx, whole(t, "threads"));
+    if (!s) s = pf_team_start(&t->team, t->ctx, integer(t, "threads"));
     if (!s) s = pf_slab_create(t, !strcmp(text(t, "decay_on"), "matrices"));
     if (!s) s = pf_trainer_compile(t);
     if (!s) s = pf_given_create(&t->given, &t->net);

@@ -7,6 +7,7 @@
 #include "core/train/extents.h"
 #include "core/train/update/schedule.h"
 
+/* The options of the same names; clip is clip_norm. nesterov and momentum are SGD's. */
 typedef struct pf_optimizer {
     bool adamw, nesterov;
     double weight_decay, beta1, beta2, eps, momentum, clip;
@@ -16,7 +17,7 @@ typedef struct pf_optimizer {
 typedef struct pf_reduce { peft_reduce_fn fn; void *user; int64_t rank, ranks; } pf_reduce;
 /* The application's loss function; fn NULL: the loss is t->loss. */
 typedef struct pf_custom_loss { peft_loss_fn fn; void *user; } pf_custom_loss;
-/* How far training has come in the data. samples: since the run began. */
+/* The position of training in the data. samples: number since the run began. */
 typedef struct pf_data_position { int64_t epoch, batch_in_epoch, samples; } pf_data_position;
 
 /* A trained parameter with its optimiser state. */
@@ -50,9 +51,9 @@ struct peft_trainer {
     pf_compiled front;                   /* the frozen prefix, for one sample; without crossings: unused */
     pf_compiled eval;                    /* evaluation, for a batch; with a front for one sample */
     void *arena; size_t arena_bytes;     /* memory of net, front and eval (nets.c) */
-    bool net_reads_images;               /* net has a node that reads images, although there is a front */
+    bool net_reads_images;               /* net reads images, not only front does */
     bool warned_ids;                     /* logged: samples without an id are not cached */
-    bool warned_labels;                  /* logged: a batch without a label that counts */
+    bool warned_labels;                  /* logged: all labels of a batch have weight 0 or are not judged */
     pf_cache cache;
     pf_given given;                      /* inputs that a method declared */
     pk_real *images, *targets;           /* the batch: of fit's callback, or converted; images is in the arena */
@@ -64,7 +65,7 @@ struct peft_trainer {
     int64_t step;                        /* updates */
     int64_t epoch, batch_in_epoch, samples;
     int64_t pending;                     /* backward passes since the last update */
-    int64_t batches;                     /* the same with batches that have no label that counts */
+    int64_t batches;                     /* the same, with batches that need no pass (pass_without_labels) */
     pf_data_position pending_start;      /* before the first of these batches */
     pf_reduce reduce;
     const char *callback;                /* the one that runs now, "loss function" or "reducer"; NULL: none */
@@ -93,14 +94,15 @@ void        pf_loss_free(peft_trainer *t);
 /* update/slab.c: memory for gradients and moments of the model's parameters. decay_matrices: tensors of fewer than two
  * extents have no weight decay. */
 peft_status pf_slab_create(peft_trainer *t, bool decay_matrices);
-void        pf_slab_release(peft_trainer *t);              /* then another trainer can train the parameters */
+void        pf_slab_release(peft_trainer *t);                                    /* so that others can train them */
+int         pf_optimizer_moments(const pf_optimizer *o);                         /* of each parameter: AdamW 2, SGD 1 */
 /* --- update/pending.c: the batches since the last update --- */
 double      pf_trainer_now(void);                                                /* seconds */
 /* Copies the model's buffers to t->saved_buffers; restore: back. */
 void        pf_pending_buffers(peft_trainer *t, bool restore);
-void        pf_pending_add(peft_trainer *t, int64_t samples, bool backward);     /* counts a batch; and its pass */
+void        pf_pending_add(peft_trainer *t, int64_t samples, bool backward);     /* counts a batch and its pass, if any */
 /* The number that option "accumulate" is compared with: of pending passes. With a reducer it is that of all batches, so
- * that every rank calls its reducer after the same number of batches, even if some have no label that counts. */
+ * that every rank calls its reducer after the same number of batches, even if some need no pass. */
 int64_t     pf_pending_count(const peft_trainer *t);
 /* Discards the pending passes: restores the buffers; the next pass overwrites the gradients. */
 void        pf_pending_drop(peft_trainer *t);
@@ -114,6 +116,7 @@ peft_status pf_trainer_compile(peft_trainer *t);
 peft_status pf_trainer_set_batch(peft_trainer *t, int64_t n);                    /* resizes t->net for n samples */
 void        pf_forward_end(peft_trainer *t);             /* ends or gives up a pass: t->net is for a full batch again */
 int64_t     pf_trainer_image_elements(const peft_trainer *t);                    /* of one image */
+size_t      pf_trainer_bytes(const peft_trainer *t);                             /* all memory of the trainer */
 /* forward.c: runs the nodes before the loss for a checked batch of n samples and copies the logits to t->logits.
  * labels: what the loss node will read. copy: copies the images, because the caller may change them before the backward
  * pass. */
@@ -130,6 +133,4 @@ peft_status pf_trainer_ready(const peft_trainer *t);
 const void *pf_trainer_as_real(const peft_tensor *x, pk_real *buffer);
 /* PEFT_E_NONFINITE: a sample, which the message names, has a NaN or Inf among its pixels. */
 peft_status pf_trainer_check_pixels(const peft_trainer *t, const pk_real *images, const int64_t *ids, int64_t n);
-size_t      pf_trainer_bytes(const peft_trainer *t);                             /* all memory of the trainer */
-int         pf_optimizer_moments(const pf_optimizer *o);                         /* of each parameter: AdamW 2, SGD 1 */
 #endif

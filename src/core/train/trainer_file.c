@@ -8,7 +8,7 @@
 #include "core/store/state.h"
 #include "core/train/trainer.h"
 
-/* Counters by the key of their metadata entry. pending is the last one. */
+/* Counters by the key of their metadata entry; step is the first, pending the last. */
 static const struct { const char *key; size_t offset; } counter[] = {
     { "libpeft.step", offsetof(struct peft_trainer, step) }, { "libpeft.epoch", offsetof(struct peft_trainer, epoch) },
     { "libpeft.batch_in_epoch", offsetof(struct peft_trainer, batch_in_epoch) },
@@ -17,7 +17,7 @@ static const struct { const char *key; size_t offset; } counter[] = {
 #define COUNTERS (sizeof counter / sizeof *counter)
 /* t->batches, written only with a reducer and if it is not the number of pending passes. */
 static const char batches_key[] = "libpeft.batches";
-#define MAX_COUNT ((int64_t)1e15)             /* the largest value of option "steps"; far from overflow */
+#define MAX_COUNT ((int64_t)1e15)        /* the largest value of option "steps"; far from overflow */
 
 /* Calls fn for every tensor of the state, with its name in the file: "moment1.head.weight". grad.* and saved.* (buffers
  * before the pending passes) exist only while passes are pending. */

@@ -7,6 +7,7 @@
 
 enum { CHUNK = 1 << 16 };                /* elements that are converted or copied at a time */
 
+/* Makes the table, with at least two buckets for each record. */
 static peft_status make_index(pf_cache *cache)
 {
     if (cache->records->capacity > UINT32_MAX / 2) cache->records->capacity = UINT32_MAX / 2;
@@ -19,6 +20,7 @@ static peft_status make_index(pf_cache *cache)
     return PEFT_OK;
 }
 
+/* The bucket of id, or the free one in which it would be entered. */
 static size_t bucket_of(const pf_cache *cache, int64_t id)
 {
     size_t i = (size_t)((uint64_t)id * 0x9E3779B97F4A7C15u >> 20) & (cache->buckets - 1);
@@ -26,7 +28,7 @@ static size_t bucket_of(const pf_cache *cache, int64_t id)
     return i;
 }
 
-/* Enters the records that a cache file holds in the table. Incomplete records at its end are dropped and written
+/* Enters the records of a cache file in the table. Incomplete records at its end are dropped and written
  * over. */
 static void read_ids(pf_cache *cache)
 {
@@ -107,67 +109,68 @@ bool pf_cache_has(const pf_cache *cache, int64_t id)
 /* A sample's values are copied to or from the record `index` in chunks of at most CHUNK elements. A chunk_fn gets the n
  * values x of a chunk and the offset in bytes of the chunk in the record. */
 typedef struct { pf_cache *cache; size_t index; uint64_t checksum; } transfer;
-typedef bool (*chunk_fn)(transfer *w, pk_real *x, int64_t n, size_t offset);
+typedef bool (*chunk_fn)(transfer *t, pk_real *x, int64_t n, size_t offset);
 
-static bool each_chunk(transfer *w, const pf_compiled *c, int64_t sample, chunk_fn fn)
+static bool each_chunk(transfer *t, const pf_compiled *c, int64_t sample, chunk_fn fn)
 {
-    const size_t size = pf_dtype_size(w->cache->type);
+    const size_t size = pf_dtype_size(t->cache->type);
     size_t offset = 0;
     for (uint32_t i = 0; i < c->crossings; i++) {
         pk_real *x = pf_crossing_data(c, i, sample);
         for (int64_t k = 0, n; k < c->crossing[i].count; k += n, offset += (size_t)n * size) {
             n = c->crossing[i].count - k < CHUNK ? c->crossing[i].count - k : CHUNK;
-            if (!fn(w, x + k, n, offset)) return false;
+            if (!fn(t, x + k, n, offset)) return false;
         }
     }
     return true;
 }
 
-static bool storable(transfer *w, pk_real *x, int64_t n, size_t offset)
+/* false: a value is not finite, or beyond the range of f16. */
+static bool storable(transfer *t, pk_real *x, int64_t n, size_t offset)
 {
     (void)offset;
-    if (w->cache->type != PEFT_F16) return pf_finite(x, n);
+    if (t->cache->type != PEFT_F16) return pf_finite(x, n);
     for (int64_t i = 0; i < n; i++) if (!(x[i] >= -65504 && x[i] <= 65504)) return false;
     return true;
 }
 
-static bool round_chunk(transfer *w, pk_real *x, int64_t n, size_t offset)
+static bool round_chunk(transfer *t, pk_real *x, int64_t n, size_t offset)
 {
     (void)offset;
-    return pf_from_real(w->cache->chunk, w->cache->type, x, n) && pf_to_real(x, w->cache->chunk, w->cache->type, n);
+    return pf_from_real(t->cache->chunk, t->cache->type, x, n) && pf_to_real(x, t->cache->chunk, t->cache->type, n);
 }
 
-static bool write_chunk(transfer *w, pk_real *x, int64_t n, size_t offset)
+static bool write_chunk(transfer *t, pk_real *x, int64_t n, size_t offset)
 {
-    const pf_cache *cache = w->cache;
+    const pf_cache *cache = t->cache;
     const size_t bytes = (size_t)n * pf_dtype_size(cache->type);
     const void *from = cache->chunk ? cache->chunk : x;
     if (cache->chunk) pf_from_real(cache->chunk, cache->type, x, n);
-    if (cache->records->commit) w->checksum = pf_sum(w->checksum, from, bytes);
-    return cache->records->write(cache->records, w->index, offset, from, bytes);
+    if (cache->records->commit) t->checksum = pf_sum(t->checksum, from, bytes);
+    return cache->records->write(cache->records, t->index, offset, from, bytes);
 }
 
-static bool read_chunk(transfer *w, pk_real *x, int64_t n, size_t offset)
+static bool read_chunk(transfer *t, pk_real *x, int64_t n, size_t offset)
 {
-    const pf_cache *cache = w->cache;
+    const pf_cache *cache = t->cache;
     const size_t bytes = (size_t)n * pf_dtype_size(cache->type);
     void *to = cache->chunk ? cache->chunk : x;
-    if (!cache->records->read(cache->records, w->index, offset, to, bytes)) return false;
-    if (cache->records->commit) w->checksum = pf_sum(w->checksum, to, bytes);
+    if (!cache->records->read(cache->records, t->index, offset, to, bytes)) return false;
+    if (cache->records->commit) t->checksum = pf_sum(t->checksum, to, bytes);
     return !cache->chunk || pf_to_real(x, to, cache->type, n);
 }
 
 bool pf_cache_fetch(pf_cache *cache, const pf_compiled *c, int64_t sample, int64_t id)
 {
-    transfer w = { .cache = cache };
+    transfer t = { .cache = cache };
     int64_t committed_id = id;
     uint64_t committed_checksum = 0;
     bool found = pf_cache_has(cache, id);
     if (found) {
-        w.index = cache->record[bucket_of(cache, id)];
+        t.index = cache->record[bucket_of(cache, id)];
         found = (!cache->records->commit
-                 || cache->records->committed(cache->records, w.index, &committed_id, &committed_checksum))
-             && committed_id == id && each_chunk(&w, c, sample, read_chunk) && w.checksum == committed_checksum;
+                 || cache->records->committed(cache->records, t.index, &committed_id, &committed_checksum))
+             && committed_id == id && each_chunk(&t, c, sample, read_chunk) && t.checksum == committed_checksum;
     }
     if (!found && pf_cache_has(cache, id))
         pf_log(cache->ctx, 1, "cache: the record of sample id %lld cannot be read or is damaged; its features are "
@@ -188,13 +191,13 @@ static bool find_record(const pf_cache *cache, int64_t id, size_t *index)
 
 void pf_cache_keep(pf_cache *cache, const pf_compiled *c, int64_t sample, int64_t id)
 {
-    transfer w = { .cache = cache };
-    if (!each_chunk(&w, c, sample, storable)) return;
-    if (cache->chunk) each_chunk(&w, c, sample, round_chunk);
-    if (!find_record(cache, id, &w.index) || !each_chunk(&w, c, sample, write_chunk)) return;
-    if (cache->records->commit && !cache->records->commit(cache->records, w.index, id, w.checksum)) return;
+    transfer t = { .cache = cache };
+    if (!each_chunk(&t, c, sample, storable)) return;
+    if (cache->chunk) each_chunk(&t, c, sample, round_chunk);
+    if (!find_record(cache, id, &t.index) || !each_chunk(&t, c, sample, write_chunk)) return;
+    if (cache->records->commit && !cache->records->commit(cache->records, t.index, id, t.checksum)) return;
     size_t b = bucket_of(cache, id);
     cache->id[b] = id;
-    cache->record[b] = (uint32_t)w.index;
-    if (w.index == cache->records->count) cache->records->count++;
+    cache->record[b] = (uint32_t)t.index;
+    if (t.index == cache->records->count) cache->records->count++;
 }

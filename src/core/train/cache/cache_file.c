@@ -23,7 +23,7 @@ typedef struct {
     char magic[8];
     uint32_t version, type;
     uint64_t record_bytes;
-    char kernels[32], key[64];           /* key is not terminated */
+    char kernels[32], key[64];           /* key: hexadecimal digits, without a 0 at the end */
     uint64_t checksum;                   /* of the fields before it */
 } file_header;
 typedef struct {
@@ -124,9 +124,9 @@ static void close_file(pf_records *r)
     pf_free(r->ctx, r);
 }
 
-static peft_status failed(const record_file *f, const char *what)
+static peft_status failed(const record_file *f, const char *problem)
 {
-    return pf_fail(PEFT_E_IO, "cache_file '%s': %s: %s", f->path, what, strerror(errno));
+    return pf_fail(PEFT_E_IO, "cache_file '%s': %s: %s", f->path, problem, strerror(errno));
 }
 
 /* Opens or creates the file, locks it, and sets *size to its size. */
@@ -144,7 +144,7 @@ static peft_status open_file(record_file *f, size_t *size)
         return pf_fail(PEFT_E_STATE, "cache_file '%s': is in use by another trainer; give each a file of its own",
                        f->path);
     if (r) return failed(f, "cannot be locked");
-    SYSTEM_CALL(r, "stat", fstat(f->fd, &info));         /* again: another process may have filled it up to now */
+    SYSTEM_CALL(r, "stat", fstat(f->fd, &info));         /* again: until the lock was taken it may have grown */
     if (r) return failed(f, "cannot be examined");
     *size = (size_t)info.st_size;
     return PEFT_OK;
@@ -164,8 +164,7 @@ static peft_status check_header(const record_file *f, const file_header *found, 
     if (memcmp(found->key, wanted->key, sizeof found->key))
         return pf_fail(PEFT_E_MISMATCH, "cache_file '%s': holds features of another frozen prefix (digest %.64s, this "
                        "model's is %.64s), of other weights, layers, method options or resolution; remove the file or "
-                       "name another",
-                       f->path, found->key, wanted->key);
+                       "name another", f->path, found->key, wanted->key);
     if (memcmp(found->kernels, wanted->kernels, sizeof found->kernels))
         return pf_fail(PEFT_E_MISMATCH, "cache_file '%s': holds features computed by kernels and matrix product "
                        "'%.32s', this trainer uses '%.32s', which rounds otherwise; remove the file or name another",
@@ -206,8 +205,7 @@ peft_status pf_records_in_file(peft_context *ctx, const pf_record_file *spec, pf
         stride = (sizeof(record_header) + spec->record_bytes + RECORD_ALIGN - 1) / RECORD_ALIGN * RECORD_ALIGN;
     if (spec->limit < sizeof(file_header) + stride)
         return pf_fail(PEFT_E_OPTION, "cache_features: given %zu bytes, expected at least %zu for one sample in "
-                       "cache_file '%s'",
-                       spec->limit, sizeof(file_header) + stride, spec->path);
+                       "cache_file '%s'", spec->limit, sizeof(file_header) + stride, spec->path);
     record_file *f = pf_alloc_zero(ctx, bytes);
     if (!f) return pf_nomem("cache_file", bytes);
     f->records = (pf_records){ .ctx = ctx, .capacity = (spec->limit - sizeof(file_header)) / stride,

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * drift.c -- peft_model_merge_drift: the largest difference between the logits of a model and of its merged
- * backbone. */
+ * drift.c -- peft_model_merge_drift: the largest difference between the logits of a model and those of its merged
+ * backbone, which rounding causes. */
 #include <math.h>
 #include <peft/session.h>
 #include <string.h>
@@ -79,7 +79,7 @@ static peft_status compare_all(drift *d, peft_backbone *merged, const peft_tenso
     PF_TRY(create_all(d, merged, !images));
     if (!images) images = d->noise;
     const int64_t n = images->ndim > 0 ? images->dim[0] : 0;
-    if (n < 1) return pf_fail(PEFT_E_SHAPE, "images: given %lld of them, expected at least 1", (long long)n);
+    if (n < 1) return pf_fail(PEFT_E_SHAPE, "images: given %lld images, expected at least 1", (long long)n);
     for (int64_t first = 0; first < n; first += BATCH)
         PF_TRY(compare(d, images, first, n - first < BATCH ? n - first : BATCH));
     return PEFT_OK;

@@ -17,7 +17,7 @@ struct peft_session {
     pf_given given;
     pk_real *images;                     /* [batch,3,s,s]: a smaller batch, filled up with zeros */
     peft_tensor tap[PF_TAPS_MAX];        /* views of the values that taps name, in the order of pf_compiled.tap */
-    bool ran;
+    bool has_run;                        /* the taps have values */
 };
 
 static const pf_opt options[] = {
@@ -30,7 +30,7 @@ static const pf_opt options[] = {
 
 const peft_option *peft_session_option(size_t i) { return pf_option_at(options, i); }
 
-static int64_t image_count(const peft_session *s)
+static int64_t image_elements(const peft_session *s)
 {
     const pf_vit_shape *v = &s->model->backbone->shape;
     return 3 * v->image * v->image;
@@ -60,7 +60,7 @@ static peft_status compile(peft_session *s)
     PF_TRY(pf_exec_bind(&s->net.exec, NULL));
     make_tap_views(s);
     PF_TRY(pf_given_create(&s->given, &s->net));
-    size_t bytes = (size_t)(batch * image_count(s)) * sizeof(pk_real);
+    size_t bytes = (size_t)(batch * image_elements(s)) * sizeof(pk_real);
     s->images = pf_alloc_zero(s->model->backbone->ctx, bytes);
     return s->images ? PEFT_OK : pf_nomem("images", bytes);
 }
@@ -114,7 +114,7 @@ static peft_status run(peft_session *s, const peft_tensor *images, const pf_shap
     PF_TRY(pf_given_bind(&s->given, &s->net, *n, 0));
     const void *data = images->data;
     if (*n < s->net.batch || images->type != PF_REAL) {
-        int64_t used = *n * image_count(s), all = s->net.batch * image_count(s);
+        int64_t used = *n * image_elements(s), all = s->net.batch * image_elements(s);
         pf_to_real(s->images, images->data, images->type, used);
         memset(s->images + used, 0, (size_t)(all - used) * sizeof(pk_real));
         data = s->images;
@@ -124,7 +124,7 @@ static peft_status run(peft_session *s, const peft_tensor *images, const pf_shap
     pf_model_lock_read(s->model);
     pf_exec_run(&s->net.exec, 0, s->net.exec.g.nodes);
     pf_model_unlock(s->model);
-    s->ran = true;
+    s->has_run = true;
     return PEFT_OK;
 }
 
@@ -137,8 +137,7 @@ static peft_status run_logits(peft_session *s, const peft_tensor *images, const 
 
 /* PEFT_E_NONFINITE: a value in x, of n images with per_image values each, is NaN or Inf. The message names the first
  * such image, and the value as `name` and its index among the last extent, of width: "the logit of class 2". */
-static peft_status check_numbers(const pk_real *x, int64_t n, int64_t per_image, const char *name,
-                                 int64_t width)
+static peft_status check_numbers(const pk_real *x, int64_t n, int64_t per_image, const char *name, int64_t width)
 {
     for (int64_t i = 0; i < n * per_image; i++)
         if (!isfinite(x[i]))
@@ -226,7 +225,7 @@ const peft_tensor *peft_session_tap(peft_session *s, const char *tap)
     for (int i = 0; i < s->net.taps; i++) {
         const char *name = s->net.tap_name[i];
         if (strncmp(name, tap, length) || (name[length] && name[length] != ',')) continue;
-        if (s->ran) return &s->tap[i];
+        if (s->has_run) return &s->tap[i];
         pf_fail(PEFT_E_STATE, "tap '%s': nothing predicted yet; call peft_session_predict first", tap);
         return NULL;
     }
@@ -238,7 +237,7 @@ const peft_tensor *peft_session_tap(peft_session *s, const char *tap)
 size_t peft_session_memory(const peft_session *s)
 {
     if (!s) return 0;
-    return pf_exec_bytes(&s->net.exec) + (size_t)(s->net.batch * image_count(s)) * sizeof(pk_real)
+    return pf_exec_bytes(&s->net.exec) + (size_t)(s->net.batch * image_elements(s)) * sizeof(pk_real)
          + pf_given_bytes(&s->given) + pf_model_constant_bytes(s->model);
 }
 

@@ -28,8 +28,8 @@ static peft_status make_pool(peft_context *ctx, int wanted, pf_shared_pool **out
     return PEFT_OK;
 }
 
-/* The context's shared pool. If it has none, one of another number of threads, or one of before a fork, makes a new
- * one. */
+/* The context's shared pool; a new one if it has none, another number of threads, or one whose threads a fork has
+ * ended. */
 static peft_status share_pool(peft_context *ctx, int wanted, pf_shared_pool **out)
 {
     peft_status s = PEFT_OK;

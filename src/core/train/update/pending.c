@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * pending.c -- counts the backward passes since the last update, and restores position and buffers (running statistics)
- * of before the first of them when they are discarded. */
+ * pending.c -- counts the backward passes since the last update. When they are discarded, it restores the position in
+ * the data and the buffers (running statistics) from before the first of them. */
 #include <string.h>
 #include <time.h>
 #include "core/train/trainer.h"

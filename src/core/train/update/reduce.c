@@ -15,8 +15,7 @@ peft_status peft_trainer_set_reduce(peft_trainer *t, int64_t rank, int64_t ranks
                        "ranks 1", (long long)ranks);
     if (pf_pending_count(t))
         return pf_fail(PEFT_E_STATE, "%lld batches since the last update: call peft_trainer_update first; or set the "
-                       "reducer before restoring a state that has such batches",
-                       (long long)pf_pending_count(t));
+                       "reducer before restoring a state that has such batches", (long long)pf_pending_count(t));
     t->batches = 0;
     t->reduce = (pf_reduce){ fn, user, rank, ranks };
     return PEFT_OK;

@@ -19,9 +19,9 @@ typedef struct pf_schedule {
     pf_schedule_kind kind;
     double lr, min_lr, start_lr;
     int64_t steps;             /* length of the run; after it the last value stays */
-    int64_t warmup;            /* only the warm-up kinds */
-    int64_t decay_every;       /* only PF_LR_STEP */
-    double gamma;
+    int64_t warmup;            /* steps of warm-up; 0 for kinds without it */
+    int64_t decay_every;       /* PF_LR_STEP: steps between two decays */
+    double gamma;              /* PF_LR_STEP: factor of a decay; option decay */
     int64_t steps_per_epoch;   /* > 0: the rate changes at the start of an epoch only; 0: at every step */
 } pf_schedule;
 

@@ -10,10 +10,10 @@
 int pf_optimizer_moments(const pf_optimizer *o) { return o->adamw ? 2 : 1; }
 
 /* Gives every parameter its gradient and moments. PEFT_E_STATE: another trainer, of this model or of one that shares an
- * adapter with it, already trains one of them. scalars: elements of all parameters. */
-static peft_status assign(peft_trainer *t, int64_t scalars, bool decay_matrices)
+ * adapter with it, already trains one of them. elements: number in all parameters. */
+static peft_status assign(peft_trainer *t, int64_t elements, bool decay_matrices)
 {
-    pk_real *next = t->slab;
+    pk_real *gradient = t->slab;
     for (size_t i = 0; i < t->slots; i++) {
         pf_slot *s = &t->slot[i];
         s->p = peft_model_param(t->model, i);
@@ -25,17 +25,17 @@ static peft_status assign(peft_trainer *t, int64_t scalars, bool decay_matrices)
             return pf_fail(PEFT_E_STATE, "parameter '%s': another trainer holds it; free that trainer first",
                            s->p->name);
         }
-        s->p->grad.data = next;
-        s->m = next + scalars;
-        if (pf_optimizer_moments(&t->opt) > 1) s->v = next + 2 * scalars;
-        next += s->count;
+        s->p->grad.data = gradient;
+        s->m = gradient + elements;
+        if (pf_optimizer_moments(&t->opt) > 1) s->v = gradient + 2 * elements;
+        gradient += s->count;
     }
     return PEFT_OK;
 }
 
 peft_status pf_slab_create(peft_trainer *t, bool decay_matrices)
 {
-    int64_t scalars = peft_model_trainable_count(t->model), buffers = 0;
+    int64_t elements = peft_model_trainable_count(t->model), buffers = 0;
     int moments = pf_optimizer_moments(&t->opt);
     t->slots = peft_model_param_count(t->model);
     if (!t->slots)
@@ -43,13 +43,13 @@ peft_status pf_slab_create(peft_trainer *t, bool decay_matrices)
                        "classes >= 1)");
     for (size_t i = 0; i < peft_model_buffer_count(t->model); i++)
         buffers += peft_tensor_count(&pf_model_buffer(t->model, i)->value);
-    t->slab_bytes = (size_t)(scalars * (1 + moments) + buffers) * sizeof(pk_real);
+    t->slab_bytes = (size_t)(elements * (1 + moments) + buffers) * sizeof(pk_real);
     t->slot = pf_alloc_zero(t->ctx, t->slots * sizeof *t->slot);
     t->slab = pf_alloc_zero(t->ctx, t->slab_bytes);
     if (!t->slot || !t->slab) return pf_nomem("gradients and moments", t->slab_bytes);
-    t->saved_buffers = t->slab + (1 + moments) * scalars;
+    t->saved_buffers = t->slab + (1 + moments) * elements;
     pf_model_lock_write(t->model);
-    const peft_status status = assign(t, scalars, decay_matrices);
+    const peft_status status = assign(t, elements, decay_matrices);
     pf_model_unlock(t->model);
     return status;
 }

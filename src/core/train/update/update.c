@@ -82,7 +82,7 @@ peft_status peft_trainer_update(peft_trainer *t)
     int64_t passes = t->pending;
     PF_TRY(pf_reduce_gradients(t, &passes));
     t->pending = t->batches = 0;
-    if (!passes) return PEFT_OK;                           /* no rank had a label that counts */
+    if (!passes) return PEFT_OK;                           /* no rank made a pass */
     const double mean = 1.0 / (double)passes, norm = grad_norm(t) * mean;
     t->last_norm = norm;
     if (!isfinite(norm)) {
