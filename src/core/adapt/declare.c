@@ -11,7 +11,7 @@
 
 enum { NAME_MAX_BYTES = 128 };
 
-/* Makes a parameter or buffer. dims ends with 0. NULL, with a->status set: failed. */
+/* Makes a parameter or buffer. dims ends with 0. On failure a->status is set. */
 static pf_param *declare(peft_adapter *a, bool buffer, const int64_t *dims, const char *init, const char *name)
 {
     int ndim = 0;

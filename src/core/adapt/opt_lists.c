@@ -22,7 +22,8 @@ bool peft_sys_opt_lists(const peft_adapter *a, const char *name, const char *ite
     return false;
 }
 
-/* The flags of the items of option `name`, made at the first call; NULL: init does not run, or no flags are left. */
+/* One flag for each item of option `name` (peft_adapter.pattern), made at the first call. NULL: init does not run, or
+ * there are flags of four other options already. */
 static uint8_t *matched_items(peft_adapter *a, const char *name)
 {
     const size_t capacity = sizeof a->pattern / sizeof *a->pattern, items = (size_t)peft_sys_opt_items(a, name);
@@ -66,6 +67,7 @@ void pf_patterns_check(peft_adapter *a)
     }
 }
 
+/* An item matches if path is its key or ends with a dot and its key. */
 double peft_sys_opt_pattern(peft_adapter *a, const char *name, const char *path, double fallback)
 {
     uint8_t *matched = matched_items(a, name);
@@ -74,7 +76,7 @@ double peft_sys_opt_pattern(peft_adapter *a, const char *name, const char *path,
         const char *equals = memchr(p, '=', n);
         char number[64];
         double v;
-        size_t key = equals ? (size_t)(equals - p) : 0, tail = strlen(path);
+        size_t key = equals ? (size_t)(equals - p) : 0, length = strlen(path);
         if (!key || n - key - 1 >= sizeof number) {
             peft_sys_reject_option(a, name, "name=number, ..");
             return fallback;
@@ -85,8 +87,8 @@ double peft_sys_opt_pattern(peft_adapter *a, const char *name, const char *path,
             peft_sys_reject_option(a, name, "name=number, ..");
             return fallback;
         }
-        if (key <= tail && !strncmp(path + tail - key, p, key)
-            && (key == tail || path[tail - key - 1] == '.')) {
+        if (key <= length && !strncmp(path + length - key, p, key)
+            && (key == length || path[length - key - 1] == '.')) {
             if (matched) matched[item] = 1;
             return v;
         }

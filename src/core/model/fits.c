@@ -29,33 +29,34 @@ static peft_status count_tokens(const peft_model *m, peft_adapter **adapters, si
     return s;
 }
 
-static peft_status check_names(const peft_adapter *a, const peft_adapter *b)
+static peft_status check_names(const peft_adapter *attached, const peft_adapter *added)
 {
-    const pf_params *const lists[] = { &b->params, &b->buffers };
+    const pf_params *const lists[] = { &added->params, &added->buffers };
     for (int i = 0; i < 2; i++)
         for (size_t k = 0; k < lists[i]->count; k++) {
             const char *name = lists[i]->item[k]->name;
-            if (pf_params_find(&a->params, name) || pf_params_find(&a->buffers, name))
+            if (pf_params_find(&attached->params, name) || pf_params_find(&attached->buffers, name))
                 return pf_fail(PEFT_E_STATE, "adapter '%s': the attached adapter '%s' also has a tensor '%s'",
-                               b->method->name, a->method->name, name);
+                               added->method->name, attached->method->name, name);
         }
     return PEFT_OK;
 }
 
-static peft_status check_pair(const peft_model *m, peft_adapter *a, peft_adapter *b)
+static peft_status check_pair(const peft_model *m, peft_adapter *attached, peft_adapter *added)
 {
-    peft_adapter *both[2] = { a, b };
+    peft_adapter *both[2] = { attached, added };
     int64_t tokens[2], both_tokens;
-    PF_TRY(check_names(a, b));
+    PF_TRY(check_names(attached, added));
     const peft_status s = count_tokens(m, both, 2, &both_tokens);
     if (s == PEFT_E_NOMEM) return s;
-    if (s) return pf_within(PEFT_E_STATE, "adapter '%s' beside the attached '%s'", b->method->name, a->method->name);
+    if (s) return pf_within(PEFT_E_STATE, "adapter '%s' beside the attached '%s'", added->method->name,
+                            attached->method->name);
     for (int i = 0; i < 2; i++)
         if (count_tokens(m, both + i, 1, &tokens[i]) == PEFT_E_NOMEM) return PEFT_E_NOMEM;
     if (tokens[0] <= pf_vit_tokens(&m->backbone->shape) || tokens[1] <= pf_vit_tokens(&m->backbone->shape))
         return PEFT_OK;
     return pf_fail(PEFT_E_STATE, "adapter '%s' beside the attached '%s': both add tokens, of which a model can have "
-                   "only those of one adapter", b->method->name, a->method->name);
+                   "only those of one adapter", added->method->name, attached->method->name);
 }
 
 peft_status pf_model_fits(const peft_model *m, peft_adapter *a)

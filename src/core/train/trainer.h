@@ -100,7 +100,7 @@ int         pf_optimizer_moments(const pf_optimizer *o);                        
 double      pf_trainer_now(void);                                                /* seconds */
 /* Copies the model's buffers to t->saved_buffers; restore: back. */
 void        pf_pending_buffers(peft_trainer *t, bool restore);
-void        pf_pending_add(peft_trainer *t, int64_t samples, bool backward);     /* counts a batch and its pass, if any */
+void        pf_pending_add(peft_trainer *t, int64_t samples, bool backward);     /* a batch, and a pass if backward */
 /* The number that option "accumulate" is compared with: of pending passes. With a reducer it is that of all batches, so
  * that every rank calls its reducer after the same number of batches, even if some need no pass. */
 int64_t     pf_pending_count(const peft_trainer *t);
