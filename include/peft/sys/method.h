@@ -181,7 +181,7 @@ PEFT_API bool        peft_sys_opt_lists (const peft_adapter *a, const char *name
  * attn.qkv is of blocks.3.attn.qkv; else fallback. PEFT_E_OPTION: an item that no call in init has matched. */
 PEFT_API double      peft_sys_opt_pattern(peft_adapter *a, const char *name, const char *path, double fallback);
 /* Presets, named sets of options; a NULL name ends them. The value of text option `option` is the name of one, or
- * "none". Its settings, "name=value,name=value", replace the table's defaults for options that were not given, and are
+ * "none". Its settings (as for peft_options_parse) replace the table's defaults for options that were not given, and are
  * saved with the adapter. */
 typedef struct peft_preset { const char *name, *settings; } peft_preset;
 PEFT_API void        peft_sys_opt_preset(peft_adapter *a, const char *option, const peft_preset *presets);
