@@ -71,7 +71,7 @@ PEFT_API uint64_t peft_context_seed(const peft_context *ctx);                  /
 PEFT_API PEFT_NODISCARD peft_status peft_context_set_isa(peft_context *ctx, const char *isa);
 
 /* The implementation of matrix products: "own" (the library's kernels), "cblas" (the system's BLAS, whose results may
- * depend on its number of threads), "auto" (own where there is one for the CPU). The BLAS is loaded when it is first
+ * depend on its number of threads), "auto" (own if it has kernels for this CPU). The BLAS is loaded when it is first
  * chosen, not before, unless the library was built with PEFT_BLAS=link. PEFT_E_INVALID: another word.
  * PEFT_E_UNSUPPORTED: no BLAS can be loaded. */
 PEFT_API PEFT_NODISCARD peft_status peft_context_set_gemm(peft_context *ctx, const char *kind);

@@ -16,8 +16,8 @@
 #  define PEFT_END_DECLS
 #endif
 
-/* In front of each function that the shared library exports. PEFT_STATIC, defined by those who link the static library,
- * makes it empty. */
+/* Stands before each function that the shared library exports. PEFT_STATIC, defined by those who link the static
+ * library, makes it empty. */
 #if defined(PEFT_STATIC)
 #  define PEFT_API
 #elif defined(_WIN32)

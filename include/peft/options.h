@@ -12,7 +12,7 @@ PEFT_BEGIN_DECLS
 
 typedef struct peft_options peft_options;
 
-/* An empty bag, and its end. */
+/* Makes a peft_options without settings; frees one. */
 PEFT_API PEFT_NODISCARD peft_status peft_options_create(peft_context *ctx, peft_options **out);
 PEFT_API void peft_options_free(peft_options *o);
 

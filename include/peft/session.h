@@ -81,6 +81,7 @@ peft_session_input(peft_session *s, const char *name, const peft_tensor *value);
  * made without this tap, or has predicted nothing yet. */
 PEFT_API const peft_tensor *peft_session_tap(peft_session *s, const char *tap);
 PEFT_API size_t peft_session_memory(const peft_session *s);                    /* planned bytes */
+/* Gets a text line by line, without line ends. */
 typedef void (*peft_text_fn)(const char *line, void *user);
 /* What a prediction computes: fn gets a line with batch, threads and kernels, one with the names of the columns, a line
  * for each operation (its tensors, shapes, kernel, FLOPs, bytes, and why no better kernel is used) and one with totals.

@@ -9,8 +9,8 @@ PEFT_BEGIN_DECLS
 typedef struct peft_tensor peft_tensor;
 
 /* Element types in native byte order: F32, F64 (IEEE 754 single and double), F16 (IEEE half), BF16 (bfloat16: the upper
- * half of an F32), I16, I32, I64 (signed integers), U8, U16 (unsigned). Values are frozen for ever; new ones are
- * appended. */
+ * half of an F32), I16, I32, I64 (signed integers), U8, U16 (unsigned). Values never change; later versions may
+ * append types. */
 typedef enum peft_dtype { PEFT_F32 = 1, PEFT_BF16 = 2, PEFT_F16 = 3, PEFT_I32 = 4, PEFT_I64 = 5, PEFT_U8 = 6,
                PEFT_F64 = 7, PEFT_U16 = 8, PEFT_I16 = 9 } peft_dtype;
 #define PEFT_MAX_DIMS 8

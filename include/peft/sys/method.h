@@ -21,8 +21,8 @@
 #endif
 PEFT_BEGIN_DECLS
 
-/* For functions whose argument number `text` is a printf format: the compiler checks the arguments from number `first`
- * on. */
+/* For functions whose argument number `text` is a printf format for the arguments from number `first` on, so that the
+ * compiler checks them. */
 #if defined(__GNUC__)
 #  define PEFT_PRINTF(text, first) __attribute__((format(printf, text, first)))
 #else
@@ -37,7 +37,7 @@ typedef float peft_real;
 #endif
 
 typedef struct peft_build peft_build;                   /* the graph being built */
-/* A value in it: images, tokens, a weight. id numbers the values of a graph; 0, PEFT_NONE, is no value. */
+/* A value in the graph: images, tokens, a weight. id is its number in the graph; 0 (PEFT_NONE): no value. */
 typedef struct peft_val { uint32_t id; } peft_val;
 #ifdef __cplusplus
 #  define PEFT_NONE (peft_val())
@@ -45,9 +45,9 @@ typedef struct peft_val { uint32_t id; } peft_val;
 #  define PEFT_NONE ((peft_val){ 0 })
 #endif
 
-/* The backbone's shape. width: numbers in a token; depth: blocks; heads: of an attention; mlp: width of the MLP's
- * hidden layer; tokens: rows of the sequence; prefix: number of class and register tokens, before the patches;
- * image: side in pixels; patch_values: numbers in a patch, 3 p p; fc1: rows of fc1, mlp or, gated (SwiGLU), twice
+/* The backbone's shape. width: elements of a token; depth: number of blocks; heads: of each attention; mlp: width of
+ * the MLP's hidden layer; tokens: of the sequence; prefix: number of class and register tokens, before the patches;
+ * image: side in pixels; patch_values: elements of a patch, 3 p p; fc1: rows of fc1, mlp or, if gated (SwiGLU), twice
  * that. */
 typedef struct peft_vit {
     int64_t width, depth, heads, mlp, fc1, tokens, prefix, image, patch_values;
@@ -73,14 +73,15 @@ typedef enum peft_where {
     PEFT_BLOCK_OUT, PEFT_POOL
 } peft_where;
 #define PEFT_AT(where) (1u << (where))
+/* Linear layers: PATCH of the patch embedding; QKV, Q, K, V, PROJ of attention; FC1, FC2 of the MLP. Norms: NORM1
+ * before attention, NORM2 before the MLP, FINAL the last one. Branches: SA self-attention, MLP. */
 typedef enum peft_role {
     PEFT_PATCH, PEFT_QKV, PEFT_Q, PEFT_K, PEFT_V, PEFT_PROJ, PEFT_FC1, PEFT_FC2, PEFT_NORM1, PEFT_NORM2, PEFT_FINAL,
     PEFT_SA, PEFT_MLP
 } peft_role;
 
-/* One place in the forward pass: where it is, its role there, and the values of it that a method may read and replace
- * (peft_where lists which). w, bias, q, k, v, xk, xv, sink and head_scale are PEFT_NONE where a site has no such
- * value. */
+/* One site of the forward pass, with the values that a method may read and replace there (listed for peft_where). w,
+ * bias, q, k, v, xk, xv, sink and head_scale are PEFT_NONE at sites that have no such value. */
 typedef struct peft_site {
     peft_where where;
     peft_role role;
@@ -95,8 +96,8 @@ typedef void (*peft_site_fn)(void *user, peft_build *b, peft_site *s);
 typedef struct peft_merge peft_merge;   /* one adapter's merge into a copy of the backbone */
 typedef struct peft_net peft_net;       /* the model and adapter that a method's network is built for */
 
-/* A method: its name, options, the sites that it acts at, and its functions. init reads the options and declares the
- * parameters of a new adapter. emit is called at each chosen site of each graph that is compiled. */
+/* A method: name, options, sites and functions. init reads the options and declares the parameters of a new adapter.
+ * emit changes the graph at each chosen site, for each graph that is compiled. */
 typedef struct peft_method {
     const char     *name, *summary, *paper;     /* summary: one line; paper: DOI or arXiv number; NULL: "" */
     const peft_option *opts;            /* ends with a NULL name; NULL: none */
@@ -181,8 +182,8 @@ PEFT_API bool        peft_sys_opt_lists (const peft_adapter *a, const char *name
  * attn.qkv is of blocks.3.attn.qkv; else fallback. PEFT_E_OPTION: an item that no call in init has matched. */
 PEFT_API double      peft_sys_opt_pattern(peft_adapter *a, const char *name, const char *path, double fallback);
 /* Presets, named sets of options; a NULL name ends them. The value of text option `option` is the name of one, or
- * "none". Its settings (as for peft_options_parse) replace the table's defaults for options that were not given, and are
- * saved with the adapter. */
+ * "none". Its settings (as for peft_options_parse) are used for options that were not given, in place of the table's
+ * defaults, and saved with the adapter. */
 typedef struct peft_preset { const char *name, *settings; } peft_preset;
 PEFT_API void        peft_sys_opt_preset(peft_adapter *a, const char *option, const peft_preset *presets);
 
@@ -192,6 +193,7 @@ PEFT_API void        peft_sys_opt_preset(peft_adapter *a, const char *option, co
 #else
 #  define PEFT_DIMS(...) (const int64_t[]){ __VA_ARGS__, 0 }
 #endif
+/* The adapter's state, of state_size bytes. */
 PEFT_API void       *peft_sys_state(peft_adapter *a);
 /* Declares a trainable tensor with extents dims (0 ends them) and initial values by the rule init: "zero", "one",
  * "normal:STD", "normal:STD:MEAN", "trunc_normal:STD" (values beyond +-2, not +-2 STD, are drawn again, as in torch and
@@ -221,6 +223,7 @@ PEFT_API peft_status peft_sys_init_status(peft_adapter *a); /* the first error, 
 /* The elements of a tensor of the new backbone by its timm name, to be changed in place. NULL, and the merge is
  * refused: there is no such tensor. */
 PEFT_API PEFT_PRINTF(2, 3) peft_real *peft_sys_merge_tensor(peft_merge *m, const char *name, ...);
+/* Has the new backbone this tensor? And the values of a declared parameter. */
 PEFT_API bool        peft_sys_merge_has(const peft_merge *m, const char *name);
 PEFT_API const peft_real *peft_sys_merge_value(const peft_param *p);
 /* Adds scale * B A, with A [r,in] and B [rows,r], to rows first .. first + rows - 1 of the matrix w [.., in]. If
@@ -248,7 +251,7 @@ PEFT_API PEFT_PRINTF(2, 3) peft_val peft_sys_weight(peft_build *b, const char *n
 PEFT_API peft_val peft_sys_select(peft_build *b, peft_val x, int64_t i);
 /* rows first .. first + n - 1 along the first extent; x as above */
 PEFT_API peft_val peft_sys_slice(peft_build *b, peft_val x, int64_t first, int64_t n);
-/* x + y and x * y; y is repeated over x's leading extents; for add, PEFT_NONE is 0 */
+/* x + y (PEFT_NONE: 0) and x * y; y has the last extents of x and is repeated over the others */
 PEFT_API peft_val peft_sys_add(peft_build *b, peft_val x, peft_val y);
 PEFT_API peft_val peft_sys_mul(peft_build *b, peft_val x, peft_val y);
 PEFT_API peft_val peft_sys_scale(peft_build *b, peft_val x, double s);
@@ -260,11 +263,12 @@ PEFT_API peft_val peft_sys_activate(peft_build *b, peft_val x, const char *kind)
 PEFT_API peft_val peft_sys_layernorm(peft_build *b, peft_val x, peft_val gamma, peft_val beta, double eps);
 PEFT_API peft_val peft_sys_logsumexp(peft_build *b, peft_val x);                   /* over the last extent */
 PEFT_API peft_val peft_sys_logaddexp(peft_build *b, peft_val a, peft_val c); /* log(e^a + e^c); PEFT_NONE is -inf */
+/* Rows are tokens, along the second extent of x [b,t,d]: rows first .. first + n - 1, or as many as `rows` has. */
 PEFT_API peft_val peft_sys_insert_rows(peft_build *b, peft_val x, int64_t first, peft_val rows);
 PEFT_API peft_val peft_sys_take_rows(peft_build *b, peft_val x, int64_t first, int64_t n);
 PEFT_API peft_val peft_sys_drop_rows(peft_build *b, peft_val x, int64_t first, int64_t n);
 PEFT_API peft_val peft_sys_mean_rows(peft_build *b, peft_val x, int64_t first, int64_t n); /* [b,t,d] -> [b,1,d] */
-/* rows first, first + 1, .. of x become those of rows */
+
 PEFT_API peft_val peft_sys_replace_rows(peft_build *b, peft_val x, int64_t first, peft_val rows);
 PEFT_API peft_val peft_sys_repeat_batch(peft_build *b, peft_val rows);                   /* [n,d] -> [batch,n,d] */
 PEFT_API peft_val peft_sys_dropout(peft_build *b, peft_val x, double p);           /* in training only; new each step */
@@ -281,7 +285,8 @@ PEFT_API peft_val peft_sys_resize_images(peft_build *b, peft_val images, int64_t
 PEFT_API peft_val peft_sys_input(peft_build *b, const char *name, const int64_t *dims);
 /* the input "side_images" [b,3,side,side] */
 PEFT_API peft_val peft_sys_side_images(peft_build *b, int64_t side);
-/* The attention that each key receives, [b,heads,t]: mean over all query rows, or of the class token's; no gradient. */
+/* The attention that each key receives, [b,heads,t]: the mean over all query rows, or that of the class token; no
+ * gradient. */
 PEFT_API peft_val peft_sys_attention_mass(peft_build *b, int64_t heads, const peft_site *s, bool class_token);
 /* For each head the n rows of its columns of x [b,t,d] with the largest mass, in falling order: [b,n,d]; no
  * gradient. */

@@ -33,7 +33,7 @@ typedef struct peft_opt_key {
     size_t      offset;
     const char *choices;
 } peft_opt_key;
-/* word: the index in choices, or -1 where numbers were given: "HxW" is height H and width W, "N" height N and width 0.
+/* word: the index in choices, or -1 if numbers were given: "HxW" is height H and width W, "N" height N and width 0.
  * With choices "auto|none": "none" is { 1, 0, 0 }, "640x480" { -1, 640, 480 }, "32" { -1, 32, 0 }. */
 typedef struct peft_opt_side { int word; int64_t height, width; } peft_opt_side;
 /* PEFT_RANGE_FULL: the whole range of the type; PEFT_RANGE_VALUES: from one number to another; PEFT_RANGE_PERCENTILES:
