@@ -80,8 +80,8 @@ typedef enum peft_role {
     PEFT_SA, PEFT_MLP
 } peft_role;
 
-/* One site of the forward pass, with the values that a method may read and replace there (listed for peft_where). w,
- * bias, q, k, v, xk, xv, sink and head_scale are PEFT_NONE at sites that have no such value. */
+/* One site of the forward pass: where it is, its role, and the values that a method may read and replace (see
+ * peft_where). w, bias, q, k, v, xk, xv, sink and head_scale are PEFT_NONE at sites that have no such value. */
 typedef struct peft_site {
     peft_where where;
     peft_role role;
@@ -269,6 +269,7 @@ PEFT_API peft_val peft_sys_take_rows(peft_build *b, peft_val x, int64_t first, i
 PEFT_API peft_val peft_sys_drop_rows(peft_build *b, peft_val x, int64_t first, int64_t n);
 PEFT_API peft_val peft_sys_mean_rows(peft_build *b, peft_val x, int64_t first, int64_t n); /* [b,t,d] -> [b,1,d] */
 
+/* x with its rows from first on replaced by `rows` */
 PEFT_API peft_val peft_sys_replace_rows(peft_build *b, peft_val x, int64_t first, peft_val rows);
 PEFT_API peft_val peft_sys_repeat_batch(peft_build *b, peft_val rows);                   /* [n,d] -> [batch,n,d] */
 PEFT_API peft_val peft_sys_dropout(peft_build *b, peft_val x, double p);           /* in training only; new each step */

@@ -68,7 +68,7 @@ static void copy_unfrozen(peft_merge *m, const peft_adapter *a)
         const peft_tensor *t = find_tensor(m->to, a->params.item[i]->name);
         if (t) memcpy(t->data, a->params.item[i]->value.data, pf_tensor_bytes(t));
         else if (!a->method->merge)
-            peft_sys_merge_refuse(m, "it does more than change weights of the backbone");
+            peft_sys_merge_refuse(m, "it computes more than a backbone with changed weights does");
     }
 }
 
