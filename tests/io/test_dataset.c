@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_dataset.c -- data sets from folders and lists; parts drawn from them. */
+ * test_dataset.c -- data sets opened from class folders and list files: samples, classes, labels and refused input;
+ * subsets made by few-shot sampling, splits and indices. */
 #include "io_files.h"
 #include <peft/io.h>
 #include <stdbool.h>
@@ -13,7 +14,7 @@ static void check_sample(const peft_dataset *d, int64_t i, const char *name_end,
     ck_assert_int_eq(peft_dataset_label(d, i), label);
 }
 
-START_TEST(folder_of_classes)
+START_TEST(class_folders_become_classes)
 {
     peft_dataset *d;
     peft_image *im;
@@ -52,8 +53,8 @@ START_TEST(folder_of_classes)
 }
 END_TEST
 
-/* A split without a class numbers the others as the whole does. */
-START_TEST(folder_of_splits)
+/* Classes are numbered over all splits: class b has label 1 in split test, which has no class a. */
+START_TEST(a_split_has_the_classes_of_all_splits)
 {
     peft_dataset *d;
     save_picture(in_folder("s/train/a/1.png"), 2, 2, 1, 1);
@@ -74,7 +75,7 @@ static peft_status open_list(const char *text, int64_t classes, peft_dataset **o
     return peft_dataset_open_list(io_ctx, in_folder("l/list.txt"), NULL, classes, out);
 }
 
-START_TEST(lists)
+START_TEST(list_files_give_labels_or_targets)
 {
     peft_dataset *d;
     peft_image *im;
@@ -115,8 +116,8 @@ START_TEST(lists)
 }
 END_TEST
 
-/* 3 classes with 4, 6 and 10 samples. */
-static peft_dataset *small_set(void)
+/* A list of 20 samples: 3 classes with 4, 6 and 10 samples. */
+static peft_dataset *twenty_samples(void)
 {
     char text[400] = "";
     peft_dataset *d;
@@ -125,62 +126,64 @@ static peft_dataset *small_set(void)
     return d;
 }
 
-static int64_t count_of(const peft_dataset *d, int64_t c)
+static int64_t count_of(const peft_dataset *d, int64_t class_index)
 {
     int64_t n = 0;
-    for (int64_t i = 0; i < peft_dataset_count(d); i++) n += peft_dataset_label(d, i) == c;
+    for (int64_t i = 0; i < peft_dataset_count(d); i++) n += peft_dataset_label(d, i) == class_index;
     return n;
 }
 
-static void same_ids(const peft_dataset *a, const peft_dataset *b, bool same)
+/* Checks whether a and b have the same sample ids in the same order; same: the expected answer. */
+static void check_same_ids(const peft_dataset *a, const peft_dataset *b, bool same)
 {
     int64_t differ = peft_dataset_count(a) != peft_dataset_count(b);
     for (int64_t i = 0; i < peft_dataset_count(a); i++) differ += peft_dataset_id(a, i) != peft_dataset_id(b, i);
     ck_assert(same == !differ);
 }
 
-START_TEST(few_shot)
+START_TEST(few_shot_draws_the_same_number_of_samples_of_each_class)
 {
-    peft_dataset *d = small_set(), *a, *rest, *b, *twice;
+    peft_dataset *d = twenty_samples(), *few, *rest, *b, *nested;
     int64_t all[3] = { count_of(d, 0), count_of(d, 1), count_of(d, 2) };
-    ok(peft_dataset_few_shot(d, 0, 3, 11, &a, &rest));
-    ck_assert_int_eq(peft_dataset_count(a), 9);
+    ok(peft_dataset_few_shot(d, 0, 3, 11, &few, &rest));
+    ck_assert_int_eq(peft_dataset_count(few), 9);
     ck_assert_int_eq(peft_dataset_count(rest), 11);
     for (int64_t c = 0; c < 3; c++) {
-        ck_assert_int_eq(count_of(a, c), 3);
+        ck_assert_int_eq(count_of(few, c), 3);
         ck_assert_int_eq(count_of(rest, c), all[c] - 3);
     }
-    char seen[20] = { 0 };
-    for (int64_t i = 0; i < 9; i++) seen[peft_dataset_id(a, i)]++;
-    for (int64_t i = 0; i < 11; i++) seen[peft_dataset_id(rest, i)]++;
-    for (int i = 0; i < 20; i++) ck_assert_int_eq(seen[i], 1);
+    char times[20] = { 0 };
+    for (int64_t i = 0; i < 9; i++) times[peft_dataset_id(few, i)]++;
+    for (int64_t i = 0; i < 11; i++) times[peft_dataset_id(rest, i)]++;
+    for (int i = 0; i < 20; i++) ck_assert_int_eq(times[i], 1);
     ok(peft_dataset_few_shot(d, 0, 3, 11, &b, NULL));
-    same_ids(a, b, true);
+    check_same_ids(few, b, true);
     peft_dataset_free(b);
     ok(peft_dataset_few_shot(d, 0, 3, 12, &b, NULL));
-    same_ids(a, b, false);
+    check_same_ids(few, b, false);
     peft_dataset_free(b);
-    ok(peft_dataset_few_shot(rest, 2, 1, 5, &twice, NULL));                   /* a part of a part, two classes of it */
-    ck_assert_int_eq(peft_dataset_classes(twice), 2);
-    ck_assert_int_eq(count_of(twice, 0) + count_of(twice, 1), 2);
+    ok(peft_dataset_few_shot(rest, 2, 1, 5, &nested, NULL));         /* a subset of a subset, with two of its classes */
+    ck_assert_int_eq(peft_dataset_classes(nested), 2);
+    ck_assert_int_eq(count_of(nested, 0) + count_of(nested, 1), 2);
     for (int64_t i = 0; i < 2; i++) {
-        ck_assert_str_eq(peft_dataset_name(twice, i), peft_dataset_name(d, peft_dataset_id(twice, i)));
-        int64_t old = peft_dataset_label(d, peft_dataset_id(twice, i));
-        ck_assert_str_eq(peft_dataset_class_name(twice, peft_dataset_label(twice, i)), peft_dataset_class_name(d, old));
+        ck_assert_str_eq(peft_dataset_name(nested, i), peft_dataset_name(d, peft_dataset_id(nested, i)));
+        int64_t label = peft_dataset_label(d, peft_dataset_id(nested, i));
+        ck_assert_str_eq(peft_dataset_class_name(nested, peft_dataset_label(nested, i)),
+                         peft_dataset_class_name(d, label));
     }
     fails(PEFT_E_INVALID, "class '0' has 4", peft_dataset_few_shot(d, 0, 5, 1, &b, NULL));
     fails(PEFT_E_INVALID, "ways", peft_dataset_few_shot(d, 4, 1, 1, &b, NULL));
-    peft_dataset_free(d);                                                     /* the parts keep it alive */
+    peft_dataset_free(d);                                                  /* the subsets keep the samples of d alive */
     peft_dataset_free(rest);
-    ck_assert_ptr_nonnull(peft_dataset_name(twice, 0));
-    peft_dataset_free(twice);
-    peft_dataset_free(a);
+    ck_assert_ptr_nonnull(peft_dataset_name(nested, 0));
+    peft_dataset_free(nested);
+    peft_dataset_free(few);
 }
 END_TEST
 
-START_TEST(splits_and_subsets)
+START_TEST(splits_keep_class_fractions_and_subsets_keep_labels)
 {
-    peft_dataset *d = small_set(), *a, *b;
+    peft_dataset *d = twenty_samples(), *a, *b;
     ok(peft_dataset_split(d, 0.5, 3, &a, &b));
     for (int64_t c = 0; c < 3; c++) ck_assert_int_eq(count_of(a, c), (count_of(d, c) + 1) / 2);
     ck_assert_int_eq(peft_dataset_count(a) + peft_dataset_count(b), 20);
@@ -208,7 +211,7 @@ START_TEST(splits_and_subsets)
 }
 END_TEST
 
-START_TEST(real_data)
+START_TEST(public_data_sets_have_their_published_sizes)
 {
     const char *shared = shared_folder(), *split[] = { "train", "val", "test" };
     const int64_t busi[] = { 437, 209, 133 }, breast[] = { 546, 78, 156 }, pneumonia[] = { 4708, 524, 624 };
@@ -237,4 +240,6 @@ START_TEST(real_data)
 }
 END_TEST
 
-IO_SUITE_MAIN("dataset", folder_of_classes, folder_of_splits, lists, few_shot, splits_and_subsets, real_data)
+IO_SUITE_MAIN("dataset", class_folders_become_classes, a_split_has_the_classes_of_all_splits,
+              list_files_give_labels_or_targets, few_shot_draws_the_same_number_of_samples_of_each_class,
+              splits_keep_class_fractions_and_subsets_keep_labels, public_data_sets_have_their_published_sizes)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_dataset_parts.c -- what is said of a whole data set: its classes as another's, its digest. */
+ * test_dataset_parts.c -- matching classes of two data sets, the digest of a data set, stratified splits, getters of
+ * NULL objects, image options of a data set. */
 #include "io_files.h"
 #include <peft/io.h>
 #include <stdbool.h>
@@ -12,12 +13,12 @@ static peft_dataset *list_of(const char *text)
     return d;
 }
 
-/* A folder with one picture in each of these classes (a word each). */
+/* A folder of class folders with one picture each. classes: names, separated by spaces. */
 static peft_dataset *folder_of(const char *name, const char *classes)
 {
     char path[200], word[40];
     peft_dataset *d;
-    for (int at = 0, n; sscanf(classes + at, "%39s%n", word, &n) == 1; at += n) {
+    for (int position = 0, n; sscanf(classes + position, "%39s%n", word, &n) == 1; position += n) {
         snprintf(path, sizeof path, "%s/%s/1.png", name, word);
         save_picture(in_folder(path), 2, 2, 1, 1);
     }
@@ -25,59 +26,62 @@ static peft_dataset *folder_of(const char *name, const char *classes)
     return d;
 }
 
-START_TEST(classes_by_name)
+START_TEST(match_classes_maps_labels_by_class_name)
 {
-    peft_dataset *train = folder_of("t", "a b c"), *less = folder_of("u", "c a"), *other = folder_of("v", "a C c"), *m;
-    ck_assert_int_eq(peft_dataset_label(less, 1), 1);
-    ok(peft_dataset_match_classes(less, train, &m));
-    ck_assert_int_eq(peft_dataset_classes(m), 3);
-    ck_assert_str_eq(peft_dataset_class_name(m, 2), "c");
-    ck_assert_int_eq(peft_dataset_label(m, 0), 0);
-    ck_assert_int_eq(peft_dataset_label(m, 1), 2);
-    ck_assert_str_eq(peft_dataset_name(m, 1), peft_dataset_name(less, 1));
-    ck_assert_int_eq(peft_dataset_id(m, 1), 1);
-    peft_dataset_free(m);
-    m = NULL;
+    peft_dataset *train = folder_of("t", "a b c"), *subset_of_classes = folder_of("u", "c a"),
+        *other = folder_of("v", "a C c"), *matched;
+    ck_assert_int_eq(peft_dataset_label(subset_of_classes, 1), 1);
+    ok(peft_dataset_match_classes(subset_of_classes, train, &matched));
+    ck_assert_int_eq(peft_dataset_classes(matched), 3);
+    ck_assert_str_eq(peft_dataset_class_name(matched, 2), "c");
+    ck_assert_int_eq(peft_dataset_label(matched, 0), 0);
+    ck_assert_int_eq(peft_dataset_label(matched, 1), 2);
+    ck_assert_str_eq(peft_dataset_name(matched, 1), peft_dataset_name(subset_of_classes, 1));
+    ck_assert_int_eq(peft_dataset_id(matched, 1), 1);
+    peft_dataset_free(matched);
+    matched = NULL;
     fails(PEFT_E_MISMATCH, "no class 'C'; this set has {C, a, c}, the other {a, b, c}",
-          peft_dataset_match_classes(other, train, &m));
-    ck_assert_ptr_null(m);
-    peft_dataset *part;                                       /* without a sample of C nothing is wrong */
+          peft_dataset_match_classes(other, train, &matched));
+    ck_assert_ptr_null(matched);
+    peft_dataset *part;                                       /* class C without a sample needs no counterpart */
     ok(peft_dataset_subset(other, (const int64_t[]){ 2, 1 }, 2, &part));
-    ok(peft_dataset_match_classes(part, train, &m));
-    ck_assert_int_eq(peft_dataset_label(m, 0), 2);
-    ck_assert_int_eq(peft_dataset_label(m, 1), 0);
-    ck_assert_int_eq(peft_dataset_id(m, 0), 2);
-    peft_dataset_free(m);
-    fails(PEFT_E_INVALID, "like", peft_dataset_match_classes(part, NULL, &m));
+    ok(peft_dataset_match_classes(part, train, &matched));
+    ck_assert_int_eq(peft_dataset_label(matched, 0), 2);
+    ck_assert_int_eq(peft_dataset_label(matched, 1), 0);
+    ck_assert_int_eq(peft_dataset_id(matched, 0), 2);
+    peft_dataset_free(matched);
+    fails(PEFT_E_INVALID, "like", peft_dataset_match_classes(part, NULL, &matched));
     peft_dataset_free(part);
     peft_dataset_free(train);
-    peft_dataset_free(less);
+    peft_dataset_free(subset_of_classes);
     peft_dataset_free(other);
 }
 END_TEST
 
-START_TEST(classes_of_lists)
+START_TEST(match_classes_compares_class_counts_of_lists)
 {
-    peft_dataset *train = list_of("p 0\nq 1\nr 2\n"), *test = list_of("s 1\nt 0\n"), *many = list_of("u 0,1,1\n"), *m;
-    ok(peft_dataset_match_classes(test, train, &m));
-    ck_assert_int_eq(peft_dataset_classes(m), 3);
-    ck_assert_int_eq(peft_dataset_label(m, 0), 1);
-    peft_dataset_free(m);
-    fails(PEFT_E_MISMATCH, "no class '2'", peft_dataset_match_classes(train, test, &m));
-    fails(PEFT_E_MISMATCH, "multi-label", peft_dataset_match_classes(many, train, &m));
+    peft_dataset *train = list_of("p 0\nq 1\nr 2\n"), *test = list_of("s 1\nt 0\n"),
+        *multilabel = list_of("u 0,1,1\n"), *matched;
+    ok(peft_dataset_match_classes(test, train, &matched));
+    ck_assert_int_eq(peft_dataset_classes(matched), 3);
+    ck_assert_int_eq(peft_dataset_label(matched, 0), 1);
+    peft_dataset_free(matched);
+    fails(PEFT_E_MISMATCH, "no class '2'", peft_dataset_match_classes(train, test, &matched));
+    fails(PEFT_E_MISMATCH, "multi-label", peft_dataset_match_classes(multilabel, train, &matched));
     peft_dataset *two = list_of("u 0,1\n"), *same = list_of("v 1,0\n");
-    fails(PEFT_E_MISMATCH, "target for class '2'", peft_dataset_match_classes(two, many, &m));
-    fails(PEFT_E_MISMATCH, "no class '2'", peft_dataset_match_classes(many, two, &m));
-    ok(peft_dataset_match_classes(same, two, &m));
+    fails(PEFT_E_MISMATCH, "target for class '2'", peft_dataset_match_classes(two, multilabel, &matched));
+    fails(PEFT_E_MISMATCH, "no class '2'", peft_dataset_match_classes(multilabel, two, &matched));
+    ok(peft_dataset_match_classes(same, two, &matched));
     float t[2];
-    ok(peft_dataset_targets(m, 0, t));
+    ok(peft_dataset_targets(matched, 0, t));
     ck_assert(t[0] == 1 && t[1] == 0);
-    peft_dataset *const all[] = { train, test, many, two, same, m };
+    peft_dataset *const all[] = { train, test, multilabel, two, same, matched };
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) peft_dataset_free(all[i]);
 }
 END_TEST
 
-static void digests(peft_dataset *a, peft_dataset *b, bool same)
+/* Checks whether the digests of a and b are equal (same: the expected answer); frees b. */
+static void check_digests(peft_dataset *a, peft_dataset *b, bool same)
 {
     char x[65], y[65];
     ok(peft_dataset_digest(a, x));
@@ -87,30 +91,30 @@ static void digests(peft_dataset *a, peft_dataset *b, bool same)
     peft_dataset_free(b);
 }
 
-START_TEST(digest)
+START_TEST(the_digest_depends_on_names_labels_and_their_order)
 {
     peft_dataset *d = list_of("p 0\nq 1\nr 0\ns 1\n"), *x;
-    digests(d, list_of("p 0\nq 1\nr 0\ns 1\n"), true);
-    digests(d, list_of("p 0\nq 1\nr 0\ns 0\n"), false);
-    digests(d, list_of("p 0\nq 1\nr 0\nS 1\n"), false);
-    digests(d, list_of("q 1\np 0\nr 0\ns 1\n"), false);
-    digests(d, list_of("p 0\nq 1\nr 0\ns 2\n"), false);
-    digests(d, list_of("p 1,0\nq 0,1\nr 1,0\ns 0,1\n"), false);
+    check_digests(d, list_of("p 0\nq 1\nr 0\ns 1\n"), true);
+    check_digests(d, list_of("p 0\nq 1\nr 0\ns 0\n"), false);
+    check_digests(d, list_of("p 0\nq 1\nr 0\nS 1\n"), false);
+    check_digests(d, list_of("q 1\np 0\nr 0\ns 1\n"), false);
+    check_digests(d, list_of("p 0\nq 1\nr 0\ns 2\n"), false);
+    check_digests(d, list_of("p 1,0\nq 0,1\nr 1,0\ns 0,1\n"), false);
     ok(peft_dataset_subset(d, (const int64_t[]){ 0, 1, 2, 3 }, 4, &x));
-    digests(d, x, true);
+    check_digests(d, x, true);
     ok(peft_dataset_subset(d, (const int64_t[]){ 0, 1, 3, 2 }, 4, &x));
-    digests(d, x, false);
+    check_digests(d, x, false);
     ok(peft_dataset_open_list(io_ctx, in_folder("l/list.txt"), in_folder("elsewhere"), 0, &x));
     peft_dataset *many = list_of("p 1,0\nq 0,1\nr 1,0\ns 0,1\n");
-    digests(many, x, true);                                   /* the same list in a moved folder */
-    digests(many, list_of("p 1,0\nq 0,1\nr 1,0\ns 1,1\n"), false);
+    check_digests(many, x, true);                                   /* the same list with another base folder */
+    check_digests(many, list_of("p 1,0\nq 0,1\nr 1,0\ns 1,1\n"), false);
     peft_dataset_free(many);
     peft_dataset_free(d);
     fails(PEFT_E_INVALID, "data set", peft_dataset_digest(NULL, (char[65]){ 0 }));
 }
 END_TEST
 
-START_TEST(nothing_skipped)
+START_TEST(a_list_skips_no_files)
 {
     peft_dataset *d = list_of("p 0\nq 1\n");
     ck_assert_str_eq(peft_dataset_skipped(d), "");
@@ -119,18 +123,18 @@ START_TEST(nothing_skipped)
 }
 END_TEST
 
-enum { MANY = 60, LABELS = 5 };
+enum { SAMPLES = 60, LABELS = 5 };
 
-/* Labels with 2, 3, 8, 30 and 58 positives of 60. */
-static peft_dataset *many_labels(void)
+/* A multi-label data set of 60 samples; its 5 labels have 2, 3, 8, 30 and 58 positive samples. */
+static peft_dataset *five_labels(void)
 {
-    static const int every[LABELS] = { 30, 20, 7, 2, 0 };
-    char text[MANY * 24] = "";
-    for (int i = 0; i < MANY; i++) {
+    static const int period[LABELS] = { 30, 20, 7, 2, 0 };
+    char text[SAMPLES * 24] = "";
+    for (int i = 0; i < SAMPLES; i++) {
         sprintf(text + strlen(text), "s%d.png ", i);
         for (int c = 0; c < LABELS; c++) {
-            int positive = every[c] ? (i * 7 + c) % MANY % every[c] == 0 : i != 11 && i != 37;
-            if (c == 2) positive = (i * 7 + c) % MANY < 8;
+            int positive = period[c] ? (i * 7 + c) % SAMPLES % period[c] == 0 : i != 11 && i != 37;
+            if (c == 2) positive = (i * 7 + c) % SAMPLES < 8;
             sprintf(text + strlen(text), "%s%d", c ? "," : "", positive);
         }
         strcat(text, "\n");
@@ -138,6 +142,7 @@ static peft_dataset *many_labels(void)
     return list_of(text);
 }
 
+/* out[c]: number of samples with label c. */
 static void count_positive(const peft_dataset *d, int64_t *out)
 {
     float t[LABELS];
@@ -148,10 +153,11 @@ static void count_positive(const peft_dataset *d, int64_t *out)
     }
 }
 
-/* Both parts have each label, with its share to one sample, whatever the seed. */
-START_TEST(multilabel_split)
+/* For every seed both parts have positive and negative samples of each label, and the number of positive samples in the
+ * first part is 0.8 of all, to one sample. */
+START_TEST(multilabel_split_is_stratified)
 {
-    peft_dataset *d = many_labels(), *a, *b, *again;
+    peft_dataset *d = five_labels(), *a, *b, *again;
     int64_t all[LABELS], first[LABELS], second[LABELS];
     char x[65], y[65];
     bool differ = false;
@@ -166,11 +172,13 @@ START_TEST(multilabel_split)
         count_positive(b, second);
         for (int c = 0; c < LABELS; c++) {
             ck_assert_msg(first[c] && second[c] && first[c] < 48 && second[c] < 12,
-                          "seed %d: label %d has %d positives of 48 and %d of 12", (int)seed, c, (int)first[c],
+                          "seed %d: label %d is positive in %d of the first 48 samples and %d of the other 12",
+                              (int)seed, c, (int)first[c],
                           (int)second[c]);
-            const double share = 0.8 * (double)all[c], off = (double)first[c] - share;
-            ck_assert_msg(off > -1.5 && off < 1.5, "seed %d: label %d has %d positives, its share is %g", (int)seed, c,
-                          (int)first[c], share);
+            const double expected = 0.8 * (double)all[c], difference = (double)first[c] - expected;
+            ck_assert_msg(difference > -1.5 && difference < 1.5,
+                          "seed %d: label %d has %d positive samples in the first part, expected %g", (int)seed, c,
+                          (int)first[c], expected);
         }
         ok(peft_dataset_split(d, 0.8, seed, &again, NULL));
         ok(peft_dataset_digest(a, x));
@@ -189,8 +197,8 @@ START_TEST(multilabel_split)
 }
 END_TEST
 
-/* Classes of 2, 3 and 20: the small ones are in both parts too, as long as the parts can hold them. */
-START_TEST(small_classes_split)
+/* Classes of 2, 3 and 20 samples: each is in both parts if each part has at least as many samples as classes. */
+START_TEST(small_classes_are_in_both_parts_of_a_split)
 {
     char text[400] = "";
     peft_dataset *a, *b;
@@ -204,7 +212,7 @@ START_TEST(small_classes_split)
         peft_dataset_free(a);
         peft_dataset_free(b);
     }
-    ok(peft_dataset_split(d, 0.96, 1, &a, &b));               /* one sample of 25 is not enough for three classes */
+    ok(peft_dataset_split(d, 0.96, 1, &a, &b));               /* a part of one sample cannot hold three classes */
     ck_assert_int_eq(peft_dataset_count(b), 1);
     peft_dataset_free(a);
     peft_dataset_free(b);
@@ -212,7 +220,7 @@ START_TEST(small_classes_split)
 }
 END_TEST
 
-START_TEST(getters_of_nothing)
+START_TEST(getters_accept_null)
 {
     ck_assert_int_eq(peft_dataset_count(NULL), 0);
     ck_assert_int_eq(peft_dataset_classes(NULL), 0);
@@ -237,7 +245,7 @@ START_TEST(getters_of_nothing)
 }
 END_TEST
 
-START_TEST(image_options)
+START_TEST(image_options_apply_to_subsets)
 {
     peft_dataset *d, *narrow, *part;
     peft_image *im;
@@ -267,5 +275,6 @@ START_TEST(image_options)
 }
 END_TEST
 
-IO_SUITE_MAIN("dataset_parts", classes_by_name, classes_of_lists, digest, nothing_skipped, multilabel_split,
-              small_classes_split, getters_of_nothing, image_options)
+IO_SUITE_MAIN("dataset_parts", match_classes_maps_labels_by_class_name, match_classes_compares_class_counts_of_lists,
+              the_digest_depends_on_names_labels_and_their_order, a_list_skips_no_files, multilabel_split_is_stratified,
+              small_classes_are_in_both_parts_of_a_split, getters_accept_null, image_options_apply_to_subsets)

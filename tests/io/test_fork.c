@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_fork.c -- a forked process goes on with what it inherited: loaders with threads, whatever those were doing, and
- * trainers with a cache file, whose lock is the parent's alone. */
+ * test_fork.c -- objects in a forked child process: loaders with threads give the parent's batches, and a trainer goes
+ * on while the lock of its feature-cache file stays with the parent. */
 #include "cache/cache_bed.h"
 #include <peft/io.h>
 #include <sys/wait.h>
@@ -9,8 +9,8 @@
 enum { SIZE = 32, IMAGES = 40, BATCH = 4 };
 static char folder[] = "/tmp/peft-fork-XXXXXX";
 
-/* The context of all pictures, data sets and loaders. */
-static peft_context *pictures(void)
+/* The context of all images, data sets and loaders. */
+static peft_context *io_context(void)
 {
     static peft_context *ctx;
     if (!ctx) OK(peft_context_create(NULL, NULL, NULL, &ctx));
@@ -28,7 +28,7 @@ static void make_folder(void)
     for (int i = 0; i < IMAGES; i++) {
         peft_image *im;
         for (size_t k = 0; k < sizeof pixels; k++) pixels[k] = (uint8_t)(k * 7 + (size_t)i * 31);
-        OK(peft_image_from_buffer(pictures(), pixels, 60, 60, 1, 8, 0, &im));
+        OK(peft_image_from_buffer(io_context(), pixels, 60, 60, 1, 8, 0, &im));
         snprintf(path, sizeof path, "%s/%d.png", folder, i);
         OK(peft_image_save_png(im, path));
         peft_image_free(im);
@@ -51,16 +51,16 @@ static peft_loader *make_loader(const char *options)
     peft_transform *t;
     peft_loader *l;
     snprintf(path, sizeof path, "%s/list", folder);
-    OK(peft_dataset_open_list(pictures(), path, NULL, 0, &d));
-    OK(peft_transform_parse(pictures(), "size=32 flip=0.5", &t));
+    OK(peft_dataset_open_list(io_context(), path, NULL, 0, &d));
+    OK(peft_transform_parse(io_context(), "size=32 flip=0.5", &t));
     OK(peft_loader_create(d, t, options, &l));
     peft_dataset_free(d);
     peft_transform_free(t);
     return l;
 }
 
-/* The sum of a batch's pixels, each with its place. */
-static double read_one(peft_loader *l, int64_t epoch, int64_t number)
+/* A checksum of one batch: the sum of its values, each multiplied by its index (modulo 1009). */
+static double batch_checksum(peft_loader *l, int64_t epoch, int64_t number)
 {
     static float pixels[BATCH * 3 * SIZE * SIZE];
     const int64_t dims[] = { BATCH, 3, SIZE, SIZE };
@@ -78,8 +78,9 @@ static double read_one(peft_loader *l, int64_t epoch, int64_t number)
     return sum;
 }
 
-/* The child's exit status; one that hangs is killed by its alarm and gives -1. */
-static int child_of(int (*work)(peft_loader *), peft_loader *l)
+/* Runs work(l) in a forked child and returns its exit status; -1: a signal killed it, such as the alarm of a child that
+ * hangs. */
+static int exit_status_in_child(int (*work)(peft_loader *), peft_loader *l)
 {
     int status;
     pid_t child = fork();
@@ -93,61 +94,63 @@ static int child_of(int (*work)(peft_loader *), peft_loader *l)
 }
 
 static double expected[IMAGES / BATCH];
-static int read_all(peft_loader *l)
+static int compare_all_batches(peft_loader *l)
 {
-    for (int64_t b = 0; b < IMAGES / BATCH; b++) if (read_one(l, 3, b) != expected[b]) return 1;
+    for (int64_t b = 0; b < IMAGES / BATCH; b++) if (batch_checksum(l, 3, b) != expected[b]) return 1;
     peft_loader_free(l);
     return 0;
 }
 
-static int only_free(peft_loader *l)
+static int free_loader(peft_loader *l)
 {
     peft_loader_free(l);
     return 0;
 }
 
-/* The parent forks at any moment of its threads' work. */
-START_TEST(loaders)
+/* The loader's threads are at work when the parent forks: the child can read every batch and free the loader. */
+START_TEST(a_child_reads_and_frees_a_loader_with_threads)
 {
 #ifdef __SANITIZE_ADDRESS__
-    return;             /* a thread may hold a lock of the sanitizer's allocator at the fork, and the child waits for it */
+    /* a thread may hold a lock of the sanitizer's allocator at the fork, and the child would wait for it forever */
+    return;
 #endif
     make_folder();
     peft_loader *alone = make_loader("batch=4 shuffle=true train=true seed=5");
-    for (int64_t b = 0; b < IMAGES / BATCH; b++) expected[b] = read_one(alone, 3, b);
+    for (int64_t b = 0; b < IMAGES / BATCH; b++) expected[b] = batch_checksum(alone, 3, b);
     peft_loader_free(alone);
     for (int round = 0; round < 20; round++) {
         peft_loader *l = make_loader(round % 2 ? "batch=4 shuffle=true train=true seed=5 threads=3"
                                                : "batch=4 shuffle=true train=true seed=5 threads=3 cache=0");
-        if (round > 3) read_one(l, 2, round % (IMAGES / BATCH));
-        ck_assert_int_eq(child_of(only_free, l), 0);
-        ck_assert_int_eq(child_of(read_all, l), 0);
-        for (int64_t b = 0; b < IMAGES / BATCH; b++) ck_assert(read_one(l, 3, b) == expected[b]);
+        if (round > 3) batch_checksum(l, 2, round % (IMAGES / BATCH));
+        ck_assert_int_eq(exit_status_in_child(free_loader, l), 0);
+        ck_assert_int_eq(exit_status_in_child(compare_all_batches, l), 0);
+        for (int64_t b = 0; b < IMAGES / BATCH; b++) ck_assert(batch_checksum(l, 3, b) == expected[b]);
         peft_loader_free(l);
     }
     remove_folder();
 }
 END_TEST
 
-/* The child keeps what it inherited and lives on; the parent's next trainer may have the cache file. */
-START_TEST(cache_file)
+/* The child continues to use its copy of the trainer; when the parent frees its own, a new trainer of the parent can
+ * open the cache file although the child still runs. */
+START_TEST(the_cache_file_lock_stays_with_the_parent)
 {
     char path[100];
-    int go[2], status;
+    int hold[2], status;
     ck_assert_ptr_nonnull(mkdtemp(folder));
     snprintf(path, sizeof path, "%s/cache", folder);
     tiny t = tiny_make(&(tiny_spec){ .method = "lora", .adapter = "layers=2" });
     peft_options *o = tiny_options(t.ctx, "batch=4,%s", at(path, NULL));
     peft_trainer *first, *second = NULL;
     OK(peft_trainer_create(t.model, o, &first));
-    ck_assert_int_eq(pipe(go), 0);
+    ck_assert_int_eq(pipe(hold), 0);
     pid_t child = fork();
     if (!child) {
         char c;
         tiny_batch b = tiny_batch_make(t.model, 4, 0);
         peft_status s = peft_trainer_step(first, b.images, b.labels, b.ids);
-        close(go[1]);
-        _exit(read(go[0], &c, 1) < 0 || s);
+        close(hold[1]);
+        _exit(read(hold[0], &c, 1) < 0 || s);
     }
     tiny_batch b = tiny_batch_make(t.model, 4, 4);
     OK(peft_trainer_step(first, b.images, b.labels, b.ids));
@@ -156,7 +159,7 @@ START_TEST(cache_file)
     ck_assert_msg(peft_trainer_create(t.model, o, &second) == PEFT_OK, "%s", peft_last_error());
     OK(peft_trainer_step(second, b.images, b.labels, b.ids));
     ck_assert(peft_trainer_get(second, "cache_hits") == 4);
-    close(go[1]);
+    close(hold[1]);
     ck_assert_int_eq(waitpid(child, &status, 0), child);
     ck_assert(WIFEXITED(status) && !WEXITSTATUS(status));
     tiny_batch_free(&b);
@@ -167,4 +170,4 @@ START_TEST(cache_file)
 }
 END_TEST
 
-SUITE_MAIN("fork", loaders, cache_file)
+SUITE_MAIN("fork", a_child_reads_and_frees_a_loader_with_threads, the_cache_file_lock_stays_with_the_parent)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_list.c -- list files as people and programs write them: each is read as it is meant, or refused with its
+ * test_list.c -- syntax of list files: separators, quotes, comments, line ends, byte order marks; errors name the
  * line. */
 #include "io_files.h"
 #include <peft/io.h>
@@ -11,7 +11,7 @@ static peft_status open_text(const char *text, peft_dataset **out)
     return peft_dataset_open_list(io_ctx, in_folder("l/list.txt"), NULL, 0, out);
 }
 
-/* want: "name=label ..." or "name=0:1:0 ...". */
+/* want: the samples as "name=label ..." or, with several labels, "name=0:1:0 ...". */
 static void reads_as(const char *text, const char *want)
 {
     char got[300] = "";
@@ -21,8 +21,8 @@ static void reads_as(const char *text, const char *want)
     for (int64_t i = 0; i < peft_dataset_count(d); i++) {
         float t[4];
         const char *name = peft_dataset_name(d, i);
-        const bool below = !strncmp(name, io_folder, strlen(io_folder));
-        sprintf(got + strlen(got), "%s%s=", i ? " " : "", below ? name + base : name);
+        const bool in_test_folder = !strncmp(name, io_folder, strlen(io_folder));
+        sprintf(got + strlen(got), "%s%s=", i ? " " : "", in_test_folder ? name + base : name);
         if (!peft_dataset_multilabel(d)) sprintf(got + strlen(got), "%d", (int)peft_dataset_label(d, i));
         else {
             ck_assert_int_le(peft_dataset_classes(d), 4);
@@ -35,7 +35,7 @@ static void reads_as(const char *text, const char *want)
     peft_dataset_free(d);
 }
 
-START_TEST(read_right)
+START_TEST(every_accepted_syntax_gives_names_and_labels)
 {
     reads_as("\xef\xbb\xbf" "a.png 0\nb.png 1\n", "a.png=0 b.png=1");
     reads_as("a.png 0\r\nb.png 1\r\n", "a.png=0 b.png=1");
@@ -54,7 +54,7 @@ START_TEST(read_right)
 }
 END_TEST
 
-START_TEST(refused)
+START_TEST(a_wrong_line_is_refused_with_its_number)
 {
     static const struct { const char *text, *word; } bad[] = {
         { "image,label\na.png,0\n", "line 1: expected a name" },
@@ -86,49 +86,50 @@ START_TEST(refused)
 }
 END_TEST
 
-static void keep(int level, const char *message, void *user)
+static void keep_message(int level, const char *message, void *user)
 {
     ck_assert_int_eq(level, 1);
     snprintf(user, 300, "%s", message);
 }
 
-/* Labels that begin at 1 or leave one out make classes without samples: a warning, unless the caller says how many
- * classes there are. */
-START_TEST(gaps)
+/* A class without samples below the largest label gives a warning, unless the caller gives the number of classes. */
+START_TEST(a_class_without_samples_gives_a_warning)
 {
-    static const struct { const char *text, *word; } of[] = {
+    static const struct { const char *text, *word; } cases[] = {
         { "a 1\nb 2\n", "no sample has class 0, but" }, { "a 0\nb 7\n", "class 1 (and others)" },
         { "a 0\nb 1\n", "" } };
-    char said[300];
+    char message[300];
     peft_dataset *d;
-    ok(peft_context_set_log(io_ctx, keep, said, 1));
-    for (size_t i = 0; i < sizeof of / sizeof *of; i++) {
-        *said = 0;
-        ok(open_text(of[i].text, &d));
-        ck_assert_msg(*of[i].word ? strstr(said, of[i].word) != NULL : !*said, "'%s' said '%s'", of[i].text, said);
+    ok(peft_context_set_log(io_ctx, keep_message, message, 1));
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        *message = 0;
+        ok(open_text(cases[i].text, &d));
+        ck_assert_msg(*cases[i].word ? strstr(message, cases[i].word) != NULL : !*message, "list '%s' logged '%s'",
+                      cases[i].text, message);
         peft_dataset_free(d);
     }
-    *said = 0;
+    *message = 0;
     write_bytes(in_folder("l/list.txt"), "a 1\n", 4);
     ok(peft_dataset_open_list(io_ctx, in_folder("l/list.txt"), NULL, 3, &d));
-    ck_assert_str_eq(said, "");
+    ck_assert_str_eq(message, "");
     ck_assert_int_eq(peft_dataset_classes(d), 3);
     peft_dataset_free(d);
 }
 END_TEST
 
-START_TEST(base_folders)
+START_TEST(names_are_relative_to_the_given_folder)
 {
-    static const struct { const char *folder, *name; } of[] = {
+    static const struct { const char *folder, *name; } cases[] = {
         { "", "a.png" }, { ".", "./a.png" }, { "/x", "/x/a.png" } };
     peft_dataset *d;
     write_bytes(in_folder("l/list.txt"), "a.png 0\n", 8);
-    for (size_t i = 0; i < sizeof of / sizeof *of; i++) {
-        ok(peft_dataset_open_list(io_ctx, in_folder("l/list.txt"), of[i].folder, 0, &d));
-        ck_assert_str_eq(peft_dataset_name(d, 0), of[i].name);
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        ok(peft_dataset_open_list(io_ctx, in_folder("l/list.txt"), cases[i].folder, 0, &d));
+        ck_assert_str_eq(peft_dataset_name(d, 0), cases[i].name);
         peft_dataset_free(d);
     }
 }
 END_TEST
 
-IO_SUITE_MAIN("list", read_right, refused, gaps, base_folders)
+IO_SUITE_MAIN("list", every_accepted_syntax_gives_names_and_labels, a_wrong_line_is_refused_with_its_number,
+              a_class_without_samples_gives_a_warning, names_are_relative_to_the_given_folder)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_loader.c -- batches: the same for any number of threads and any cache, every sample once an epoch, new order
- * and new augmentations in the next; targets, ids, failures, any place. */
+ * test_loader.c -- batches of a loader: equal for any number of threads and cache size; every sample once an epoch,
+ * with another order and other augmentations in the next; targets, ids, random access, unreadable files, refused
+ * input. */
 #include "io_files.h"
 #include <stdbool.h>
 #include <peft/io.h>
@@ -36,19 +37,20 @@ static peft_loader *make_loader(const char *options)
     peft_transform *t = make_transform("random_crop=true flip=0.5");
     peft_loader *l;
     ok(peft_loader_create(d, t, options, &l));
-    peft_dataset_free(d);                                                     /* the loader keeps them */
+    peft_dataset_free(d);                                                     /* the loader keeps both alive */
     peft_transform_free(t);
     return l;
 }
 
 typedef struct batch { peft_context *ctx; peft_tensor *images, *labels; int64_t id[32]; } batch;
 
-static batch make_batch(int64_t size, int64_t targets)
+static batch make_batch(int64_t size, int64_t target_columns)
 {
     batch b = { 0 };
     ok(peft_context_create(NULL, NULL, NULL, &b.ctx));
     ok(peft_tensor_create(b.ctx, PEFT_F32, 4, (const int64_t[]){ size, 3, SIZE, SIZE }, &b.images));
-    if (targets) ok(peft_tensor_create(b.ctx, PEFT_F32, 2, (const int64_t[]){ size, targets }, &b.labels));
+    if (target_columns) ok(peft_tensor_create(b.ctx, PEFT_F32, 2, (const int64_t[]){ size, target_columns },
+                                              &b.labels));
     else ok(peft_tensor_create(b.ctx, PEFT_I64, 1, &size, &b.labels));
     return b;
 }
@@ -60,34 +62,34 @@ static void free_batch(batch *b)
     peft_context_free(b->ctx);
 }
 
-/* Two epochs as one array: images [2, SAMPLES, IMAGE], ids and labels [2, SAMPLES]; the ids are those that the loader
- * hands out, or where it draws random values, and so hands out none, what peft_loader_samples tells. */
+/* Two epochs: images [2, SAMPLES, IMAGE], ids (as peft_loader_samples gives them) and labels [2, SAMPLES]. */
 typedef struct record { float images[2 * SAMPLES * IMAGE]; int64_t id[2 * SAMPLES], label[2 * SAMPLES]; } record;
 
+/* random: the transform draws random values, so that peft_loader_next gives id -1 for every sample. */
 static void run_epochs(peft_loader *l, record *r, bool random)
 {
     batch b = make_batch(peft_loader_batch_size(l), 0);
-    int64_t at = 0;
+    int64_t done = 0;
     for (int epoch = 0; epoch < 2; epoch++) {
         int64_t n, listed, steps = 0;
         while ((n = peft_loader_next(epoch, steps, b.images, b.labels, b.id, l)) > 0) {
-            ck_assert_int_le(at + n, 2 * SAMPLES);
-            memcpy(r->images + at * IMAGE, peft_tensor_cdata(b.images), (size_t)(n * IMAGE) * sizeof(float));
-            memcpy(r->label + at, peft_tensor_cdata(b.labels), (size_t)n * sizeof(int64_t));
-            ok(peft_loader_samples(l, epoch, steps, r->id + at, &listed));
+            ck_assert_int_le(done + n, 2 * SAMPLES);
+            memcpy(r->images + done * IMAGE, peft_tensor_cdata(b.images), (size_t)(n * IMAGE) * sizeof(float));
+            memcpy(r->label + done, peft_tensor_cdata(b.labels), (size_t)n * sizeof(int64_t));
+            ok(peft_loader_samples(l, epoch, steps, r->id + done, &listed));
             ck_assert_int_eq(listed, n);
-            for (int64_t k = 0; k < n; k++) ck_assert(b.id[k] == (random ? -1 : r->id[at + k]));
-            at += n;
+            for (int64_t k = 0; k < n; k++) ck_assert(b.id[k] == (random ? -1 : r->id[done + k]));
+            done += n;
             steps++;
         }
         ck_assert_int_eq(n, 0);
         ck_assert_int_eq(steps, peft_loader_batches(l));
-        ck_assert_int_eq(at, (epoch + 1) * SAMPLES);
+        ck_assert_int_eq(done, (epoch + 1) * SAMPLES);
     }
     free_batch(&b);
 }
 
-START_TEST(same_for_any_threads)
+START_TEST(threads_and_cache_change_no_bit)
 {
     static record first, other;
     static const char *const options[] = { "threads=1", "threads=2 cache=0", "threads=5 cache=2000", "cache=0",
@@ -100,7 +102,7 @@ START_TEST(same_for_any_threads)
         snprintf(text, sizeof text, "batch=5 shuffle=true train=true seed=9 %s", options[i]);
         l = make_loader(text);
         run_epochs(l, &other, true);
-        ck_assert_msg(!memcmp(&first, &other, sizeof first), "%s differs", options[i]);
+        ck_assert_msg(!memcmp(&first, &other, sizeof first), "options '%s' give other batches", options[i]);
         peft_loader_free(l);
     }
     l = make_loader("batch=5 shuffle=true train=true seed=10");
@@ -110,33 +112,33 @@ START_TEST(same_for_any_threads)
 }
 END_TEST
 
-START_TEST(epochs)
+START_TEST(an_epoch_has_every_sample_once_in_a_new_order)
 {
     static record r;
-    int seen[2][SAMPLES] = { { 0 } }, moved = 0, changed = 0;
+    int times[2][SAMPLES] = { { 0 } }, moved = 0, changed = 0;
     peft_loader *l = make_loader("batch=4 shuffle=true train=true threads=2");
     run_epochs(l, &r, true);
     for (int e = 0; e < 2; e++)
         for (int k = 0; k < SAMPLES; k++) {
             int64_t id = r.id[e * SAMPLES + k];
-            seen[e][id]++;
+            times[e][id]++;
             ck_assert_int_eq(r.label[e * SAMPLES + k], id % 3);
             for (int j = 0; e == 0 && j < SAMPLES; j++)
                 if (r.id[SAMPLES + j] == id)
                     changed += memcmp(r.images + k * IMAGE, r.images + (SAMPLES + j) * IMAGE, IMAGE * 4) != 0;
             moved += e == 0 && id != r.id[SAMPLES + k];
         }
-    for (int i = 0; i < 2 * SAMPLES; i++) ck_assert_int_eq(seen[i / SAMPLES][i % SAMPLES], 1);
+    for (int i = 0; i < 2 * SAMPLES; i++) ck_assert_int_eq(times[i / SAMPLES][i % SAMPLES], 1);
     ck_assert_int_gt(moved, SAMPLES / 2);
     ck_assert_int_eq(changed, SAMPLES);
     peft_loader_free(l);
 }
 END_TEST
 
-/* A sample has an id only where its input is the same in every epoch. */
-START_TEST(ids_where_inputs_stay)
+/* peft_loader_next gives the id of a sample if its input is equal in every epoch, and -1 if augmentation changes it. */
+START_TEST(ids_are_given_only_without_augmentation)
 {
-    static const struct { const char *transform, *loader; bool stays; } cases[] = {
+    static const struct { const char *transform, *loader; bool constant; } cases[] = {
         { "", "train=true", true }, { "flip=0.5", "train=false", true }, { "flip=0.5", "train=true", false },
         { "random_crop=true", "train=true", false }, { "brightness=0.1", "train=true", false },
         { "contrast=0.1", "train=true", false }, { "saturation=0.1", "train=true", false },
@@ -151,7 +153,8 @@ START_TEST(ids_where_inputs_stay)
         ok(peft_loader_create(d, t, text, &l));
         ck_assert_int_eq(peft_loader_next(0, 0, b.images, b.labels, b.id, l), 8);
         for (int64_t k = 0; k < 8; k++)
-            ck_assert_msg(b.id[k] == (cases[i].stays ? k : -1), "'%s' %s: id %d", cases[i].transform, text, (int)b.id[k]);
+            ck_assert_msg(b.id[k] == (cases[i].constant ? k : -1), "transform '%s', loader '%s': id %d",
+                          cases[i].transform, text, (int)b.id[k]);
         peft_loader_free(l);
         peft_transform_free(t);
     }
@@ -160,8 +163,8 @@ START_TEST(ids_where_inputs_stay)
 }
 END_TEST
 
-/* Without shuffle and train: the data set's order and the plain transform, every epoch. */
-START_TEST(evaluation)
+/* Without shuffle and train every epoch has the data set's order and the transform without augmentation. */
+START_TEST(evaluation_batches_equal_the_transform_of_each_image)
 {
     static record r;
     peft_dataset *d = make_set();
@@ -184,7 +187,7 @@ START_TEST(evaluation)
 }
 END_TEST
 
-START_TEST(reading_anywhere)
+START_TEST(any_batch_can_be_read_in_any_order)
 {
     int64_t n, id[5], again[5];
     peft_loader *l = make_loader("batch=5 shuffle=true threads=2");
@@ -203,7 +206,7 @@ START_TEST(reading_anywhere)
     ok(peft_loader_read(l, 1000000000000000, 4, b.images, NULL, NULL, &n));
     ck_assert_int_eq(peft_loader_next(0, 5, b.images, b.labels, again, l), 0);
     ck_assert_int_eq(peft_loader_next(3, 2, b.images, b.labels, again, l), 5);
-    ck_assert_mem_eq(id, again, sizeof id);                                   /* the loader has no place of its own */
+    ck_assert_mem_eq(id, again, sizeof id);                                   /* calls do not depend on earlier calls */
     ck_assert_int_eq(peft_loader_next(0, -1, b.images, b.labels, again, l), -1);
     peft_loader_free(l);
     l = make_loader("batch=5 drop_last=true");
@@ -215,28 +218,28 @@ START_TEST(reading_anywhere)
 }
 END_TEST
 
-START_TEST(targets)
+START_TEST(float_labels_receive_one_hot_or_multilabel_targets)
 {
-    peft_dataset *d = make_set(), *many, *part;
+    peft_dataset *d = make_set(), *multilabel, *part;
     peft_transform *t = make_transform("");
     peft_loader *l;
     batch b = make_batch(4, 3), labels = make_batch(4, 0);
     ok(peft_dataset_subset(d, (const int64_t[]){ 20, 4, 0 }, 3, &part));
     ok(peft_loader_create(part, t, "batch=4", &l));
     ck_assert_int_eq(peft_loader_next(0, 0, b.images, b.labels, b.id, l), 3);
-    ck_assert_int_eq(b.id[0], 20);                                            /* as numbered in the opened set */
+    ck_assert_int_eq(b.id[0], 20);                                       /* the index in the data set that was opened */
     ck_assert_mem_eq(peft_tensor_cdata(b.labels), ((float[]){ 0, 0, 1, 0, 1, 0, 1, 0, 0 }), 9 * sizeof(float));
     peft_loader_free(l);
     write_bytes(in_folder("multi"), "i3.png 0,1,1\n", 13);
-    ok(peft_dataset_open_list(io_ctx, in_folder("multi"), NULL, 0, &many));
-    ok(peft_loader_create(many, t, "batch=1", &l));
+    ok(peft_dataset_open_list(io_ctx, in_folder("multi"), NULL, 0, &multilabel));
+    ok(peft_loader_create(multilabel, t, "batch=1", &l));
     ck_assert_int_eq(peft_loader_next(0, 0, b.images, b.labels, NULL, l), 1);
     ck_assert_mem_eq(peft_tensor_cdata(b.labels), ((float[]){ 0, 1, 1 }), 3 * sizeof(float));
     ck_assert_int_eq(peft_loader_next(0, 1, b.images, NULL, NULL, l), 0);
     ck_assert_int_eq(peft_loader_next(0, 0, labels.images, labels.labels, NULL, l), -1);
     ck_assert_ptr_nonnull(strstr(peft_last_error(), "f32 targets"));
     peft_loader_free(l);
-    peft_dataset_free(many);
+    peft_dataset_free(multilabel);
     peft_dataset_free(part);
     peft_dataset_free(d);
     peft_transform_free(t);
@@ -245,8 +248,8 @@ START_TEST(targets)
 }
 END_TEST
 
-/* The failure is the same for any number of threads, names the file, and does not stick. */
-START_TEST(broken_files)
+/* For any number of threads the error names the first unreadable file; when the file is mended, the batch is read. */
+START_TEST(an_unreadable_file_is_named_and_can_be_mended)
 {
     for (int threads = 0; threads < 4; threads++) {
         char options[40];
@@ -274,7 +277,7 @@ START_TEST(broken_files)
 }
 END_TEST
 
-START_TEST(refusals)
+START_TEST(wrong_options_and_tensors_are_refused)
 {
     peft_dataset *d = make_set();
     peft_transform *t = make_transform("");
@@ -303,5 +306,7 @@ START_TEST(refusals)
 }
 END_TEST
 
-IO_SUITE_MAIN("loader", same_for_any_threads, epochs, ids_where_inputs_stay, evaluation, reading_anywhere, targets,
-              broken_files, refusals)
+IO_SUITE_MAIN("loader", threads_and_cache_change_no_bit, an_epoch_has_every_sample_once_in_a_new_order,
+              ids_are_given_only_without_augmentation, evaluation_batches_equal_the_transform_of_each_image,
+              any_batch_can_be_read_in_any_order, float_labels_receive_one_hot_or_multilabel_targets,
+              an_unreadable_file_is_named_and_can_be_mended, wrong_options_and_tensors_are_refused)

@@ -1,31 +1,34 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_npz.c -- data sets from MedMNIST files; hostile ones too. */
+ * test_npz.c -- data sets from MedMNIST's .npz files: array types and shapes, image options, corrupt and oversized
+ * files. */
 #include "io_files.h"
 #include <peft/io.h>
 #include <stdbool.h>
 #include <sys/resource.h>
 
 #ifdef __SANITIZE_ADDRESS__
-enum { RUNS_UNDER_ASAN = 1 };                                 /* takes terabytes of addresses */
+enum { RUNS_UNDER_ASAN = 1 };                                 /* AddressSanitizer reserves terabytes of address space */
 #else
 enum { RUNS_UNDER_ASAN = 0 };
 #endif
 
+/* The header of an .npy file. */
 #define DICT(type, shape) "{'descr': '" type "', 'fortran_order': False, 'shape': " shape ", }"
 
-/* An npz of one split from dictionaries and data. */
+/* Writes an .npz with the split val. images, labels: headers of the two arrays (see DICT). */
 static const char *npz_of(const char *images, const void *pixels, size_t pixel_size, const char *labels,
                           const void *label, size_t label_size)
 {
-    static unsigned char a[4096], b[4096];
+    static unsigned char image_array[4096], label_array[4096];
     const char *path = in_folder("m.npz");
-    size_t an = npy_file(a, images, pixels, pixel_size), bn = npy_file(b, labels, label, label_size);
-    zip_make(path, (const entry[]){ { "val_images.npy", a, an }, { "val_labels.npy", b, bn } }, 2);
+    size_t an = npy_file(image_array, images, pixels, pixel_size),
+        bn = npy_file(label_array, labels, label, label_size);
+    zip_make(path, (const entry[]){ { "val_images.npy", image_array, an }, { "val_labels.npy", label_array, bn } }, 2);
     return path;
 }
 
-/* The pictures are arrays in memory: an option of peft_image_load would have no effect. */
-START_TEST(image_options)
+/* The images are arrays in memory, so options of peft_image_load, which would have no effect, are refused. */
+START_TEST(image_options_are_refused)
 {
     peft_dataset *d, *part, *same = NULL;
     ok(peft_dataset_open_npz(io_ctx, npz_of(DICT("|u1", "(2,1,2)"), "\1\2\3\4", 4, DICT("|u1", "(2,)"), "\0\1", 2),
@@ -44,7 +47,7 @@ START_TEST(image_options)
 }
 END_TEST
 
-START_TEST(npz)
+START_TEST(image_and_label_arrays_are_read)
 {
     peft_dataset *d;
     peft_image *im;
@@ -94,7 +97,7 @@ START_TEST(npz)
 }
 END_TEST
 
-START_TEST(npz_refused)
+START_TEST(other_arrays_are_refused)
 {
     peft_dataset *d = NULL;
     unsigned char z[64] = { 0 };
@@ -102,7 +105,7 @@ START_TEST(npz_refused)
         const char *images, *labels;
         size_t image_bytes, label_bytes;
         peft_status s;
-        const char *word;                                     /* of the message */
+        const char *word;                                     /* the error message contains it */
     } bad[] = {
         { DICT("|O", "(2,2,2)"), DICT("|u1", "(2,)"), 8, 2, PEFT_E_UNSUPPORTED, "val_" },
         { DICT("<f8", "(2,2,2)"), DICT("|u1", "(2,)"), 64, 2, PEFT_E_UNSUPPORTED, "astype('float32')" },
@@ -133,17 +136,17 @@ START_TEST(npz_refused)
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         const char *path = npz_of(bad[i].images, z, bad[i].image_bytes, bad[i].labels, z, bad[i].label_bytes);
         peft_status s = peft_dataset_open_npz(io_ctx, path, "val", &d);
-        ck_assert_msg(s == bad[i].s, "%s gave %s: %s", bad[i].images, peft_status_name(s), peft_last_error());
-        ck_assert_msg(strstr(peft_last_error(), bad[i].word), "%s gave %s", bad[i].images,
+        ck_assert_msg(s == bad[i].s, "header %s: %s: %s", bad[i].images, peft_status_name(s), peft_last_error());
+        ck_assert_msg(strstr(peft_last_error(), bad[i].word), "header %s: %s", bad[i].images,
                       peft_last_error());
     }
     ck_assert_ptr_null(d);
 }
 END_TEST
 
-/* What compresses well is read: black images, sorted labels. Arrays of gigabytes in a small file are refused before
- * anything of that size is allocated; and too many entries. */
-START_TEST(npz_bombs)
+/* Black images, which compress well, are read. Arrays of gigabytes in a small file are refused before memory of that
+ * size is allocated (the address space is limited to 3 GiB); so are more than 64 entries. */
+START_TEST(decompression_bombs_are_refused)
 {
     peft_dataset *d;
     size_t n = 2 << 20, bytes;
@@ -155,16 +158,16 @@ START_TEST(npz_bombs)
     ok(peft_dataset_open_npz(io_ctx, in_folder("z.npz"), "val", &d));
     peft_dataset_free(d);
     zip_make(in_folder("z.npz"), (const entry[]){ { "val_images.npy", "-", 1 } }, 1);
-    unsigned char *zip = read_bytes(in_folder("z.npz"), &bytes), *at = memmem(zip, bytes, "PK\1\2", 4);
-    struct rlimit was, few;
-    getrlimit(RLIMIT_AS, &was);
-    few = was;
-    few.rlim_cur = 3ull << 30;
-    at[27] = at[23] = 0xe0;                                   /* 3.5 GiB of 3.5 GiB in some 140 bytes */
+    unsigned char *zip = read_bytes(in_folder("z.npz"), &bytes), *directory_entry = memmem(zip, bytes, "PK\1\2", 4);
+    struct rlimit unlimited, limited;
+    getrlimit(RLIMIT_AS, &unlimited);
+    limited = unlimited;
+    limited.rlim_cur = 3ull << 30;
+    directory_entry[27] = directory_entry[23] = 0xe0;                 /* sizes of 3.5 GiB in a file of some 140 bytes */
     write_bytes(in_folder("z.npz"), zip, bytes);
-    if (!RUNS_UNDER_ASAN) setrlimit(RLIMIT_AS, &few);
+    if (!RUNS_UNDER_ASAN) setrlimit(RLIMIT_AS, &limited);
     fails(PEFT_E_FORMAT, "val_images", peft_dataset_open_npz(io_ctx, in_folder("z.npz"), "val", &d));
-    setrlimit(RLIMIT_AS, &was);
+    setrlimit(RLIMIT_AS, &unlimited);
     free(zip);
     entry many[65];
     char name[65][16];
@@ -178,8 +181,8 @@ START_TEST(npz_bombs)
 }
 END_TEST
 
-/* Cut anywhere it is refused; with a byte changed it opens or is refused, no more. */
-START_TEST(npz_broken)
+/* A truncated file is refused; a file with one changed byte is opened or refused, without a crash. */
+START_TEST(truncated_and_corrupt_files_are_refused)
 {
     peft_dataset *d;
     size_t size;
@@ -190,16 +193,17 @@ START_TEST(npz_broken)
     for (size_t n = 0; n < size; n += 3) {
         write_bytes(in_folder("cut.npz"), file, n);
         ck_assert_msg(peft_dataset_open_npz(io_ctx, in_folder("cut.npz"), "val", &d) != PEFT_OK,
-                      "cut at %zu of %zu", n, size);
+                      "a file cut to %zu of %zu bytes was opened", n, size);
     }
-    for (size_t at = 0; at < size; at++) {
-        file[at] ^= 0x21;
+    for (size_t offset = 0; offset < size; offset++) {
+        file[offset] ^= 0x21;
         write_bytes(in_folder("bad.npz"), file, size);
         if (!peft_dataset_open_npz(io_ctx, in_folder("bad.npz"), "val", &d)) peft_dataset_free(d);
-        file[at] ^= 0x21;
+        file[offset] ^= 0x21;
     }
     free(file);
 }
 END_TEST
 
-IO_SUITE_MAIN("npz", image_options, npz, npz_refused, npz_bombs, npz_broken)
+IO_SUITE_MAIN("npz", image_options_are_refused, image_and_label_arrays_are_read, other_arrays_are_refused,
+              decompression_bombs_are_refused, truncated_and_corrupt_files_are_refused)

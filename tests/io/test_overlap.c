@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_overlap.c -- pictures that are in two data sets, or twice in one: by path, by link, by content, in files, zips
- * and arrays. */
+ * test_overlap.c -- peft_dataset_overlap finds images that are in two data sets, or twice in one with different labels:
+ * by path, link or content, in files, zips and .npz arrays. */
 #include "io_files.h"
 #include <peft/io.h>
 
-/* The pairs as "0=1 2=0". */
-static const char *overlap(const peft_dataset *a, const peft_dataset *b)
+/* The pairs of equal images, "0=1 2=0": sample 0 of a is sample 1 of b, sample 2 of a is sample 0 of b. */
+static const char *overlapping_pairs(const peft_dataset *a, const peft_dataset *b)
 {
     static char text[200];
     int64_t x[20], y[20], n;
@@ -32,7 +32,7 @@ static void copy_file(const char *from, const char *to)
     free(data);
 }
 
-START_TEST(files)
+START_TEST(paths_links_and_copies_are_found)
 {
     for (unsigned i = 0; i < 4; i++) {
         char name[16];
@@ -43,12 +43,12 @@ START_TEST(files)
     ck_assert_int_eq(link(in_folder("p2.png"), in_folder("hard.png")), 0);
     ck_assert_int_eq(symlink("p3.png", in_folder("soft.png")), 0);
     peft_dataset *a = list_of("a", "p0.png 0\np1.png 0\np2.png 1\np3.png 1\ngone.png 0\n"), *b, *part;
-    ck_assert_str_eq(overlap(a, a), "");
+    ck_assert_str_eq(overlapping_pairs(a, a), "");
     b = list_of("b", "soft.png 1\ngone.png 0\ncopy.png 1\nhard.png 1\n");
-    ck_assert_str_eq(overlap(a, b), "1=2 2=3 3=0");
-    ck_assert_str_eq(overlap(b, a), "0=3 2=1 3=2");
+    ck_assert_str_eq(overlapping_pairs(a, b), "1=2 2=3 3=0");
+    ck_assert_str_eq(overlapping_pairs(b, a), "0=3 2=1 3=2");
     ok(peft_dataset_subset(a, (const int64_t[]){ 3, 0 }, 2, &part));
-    ck_assert_str_eq(overlap(part, b), "0=0");
+    ck_assert_str_eq(overlapping_pairs(part, b), "0=0");
     int64_t n = -1;
     ok(peft_dataset_overlap(a, b, 0, NULL, NULL, &n));
     ck_assert_int_eq(n, 3);
@@ -63,8 +63,9 @@ START_TEST(files)
 }
 END_TEST
 
-/* A picture twice in one set is matched with the one of the other label. */
-START_TEST(two_labels)
+/* In one data set, copies count only if their labels differ; between two data sets, a copy with the other label is
+ * preferred. */
+START_TEST(copies_with_different_labels_are_found)
 {
     save_picture(in_folder("p.png"), 30, 20, 1, 1);
     save_picture(in_folder("q.png"), 30, 20, 1, 2);
@@ -72,16 +73,16 @@ START_TEST(two_labels)
     copy_file("p.png", "p3.png");
     copy_file("q.png", "q2.png");
     peft_dataset *d = list_of("d", "p.png 0\nq.png 0\np2.png 0\np3.png 1\nq2.png 0\n");
-    ck_assert_str_eq(overlap(d, d), "0=3 1=4 2=3 3=0 4=1");
+    ck_assert_str_eq(overlapping_pairs(d, d), "0=3 1=4 2=3 3=0 4=1");
     peft_dataset *e = list_of("e", "p2.png 1\np.png 0\n");
-    ck_assert_str_eq(overlap(d, e), "0=0 2=0 3=1");
+    ck_assert_str_eq(overlapping_pairs(d, e), "0=0 2=0 3=1");
     peft_dataset_free(d);
     peft_dataset_free(e);
 }
 END_TEST
 
-/* Files of one size that differ behind their first 64 KiB only. */
-START_TEST(large)
+/* Files of one size whose first difference is behind 64 KiB. */
+START_TEST(large_files_are_compared_to_their_end)
 {
     static unsigned char file[200000];
     const char *const names[] = { "x/a/1.pgm", "x/a/2.pgm", "x/a/3.pgm", "y/a/1.pgm" };
@@ -93,14 +94,14 @@ START_TEST(large)
     }
     ok(peft_dataset_open_folder(io_ctx, in_folder("x"), NULL, &x));
     ok(peft_dataset_open_folder(io_ctx, in_folder("y"), NULL, &y));
-    ck_assert_str_eq(overlap(x, x), "");
-    ck_assert_str_eq(overlap(y, x), "0=0");
+    ck_assert_str_eq(overlapping_pairs(x, x), "");
+    ck_assert_str_eq(overlapping_pairs(y, x), "0=0");
     peft_dataset_free(x);
     peft_dataset_free(y);
 }
 END_TEST
 
-START_TEST(zips_and_arrays)
+START_TEST(copies_in_zips_and_arrays_are_found)
 {
     size_t size[2];
     unsigned char *png[2], images[400], labels[200];
@@ -114,8 +115,8 @@ START_TEST(zips_and_arrays)
                                                   { "b/z.png", png[1], size[1] } }, 3);
     ok(peft_dataset_open_folder(io_ctx, in_folder("f"), NULL, &folder));
     ok(peft_dataset_open_zip(io_ctx, in_folder("z.zip"), NULL, &zip));
-    ck_assert_str_eq(overlap(folder, zip), "1=0");            /* of the other class */
-    ck_assert_str_eq(overlap(zip, zip), "0=2 2=0");
+    ck_assert_str_eq(overlapping_pairs(folder, zip), "1=0");         /* sample 0 of the zip, not 2: its class differs */
+    ck_assert_str_eq(overlapping_pairs(zip, zip), "0=2 2=0");
     const char *shape = "{'descr': '|u1', 'fortran_order': False, 'shape': (3,2,2), }";
     const entry arrays[] = {
         { "test_images.npy", images, npy_file(images, shape, pixels, 12) },
@@ -123,8 +124,8 @@ START_TEST(zips_and_arrays)
           npy_file(labels, "{'descr': '|u1', 'fortran_order': False, 'shape': (3,), }", "\0\1\1", 3) } };
     zip_make(in_folder("n.npz"), arrays, 2);
     ok(peft_dataset_open_npz(io_ctx, in_folder("n.npz"), "test", &npz));
-    ck_assert_str_eq(overlap(npz, npz), "0=2 2=0");
-    ck_assert_str_eq(overlap(npz, folder), "");
+    ck_assert_str_eq(overlapping_pairs(npz, npz), "0=2 2=0");
+    ck_assert_str_eq(overlapping_pairs(npz, folder), "");
     free(png[0]);
     free(png[1]);
     peft_dataset_free(folder);
@@ -133,4 +134,5 @@ START_TEST(zips_and_arrays)
 }
 END_TEST
 
-IO_SUITE_MAIN("overlap", files, two_labels, large, zips_and_arrays)
+IO_SUITE_MAIN("overlap", paths_links_and_copies_are_found, copies_with_different_labels_are_found,
+              large_files_are_compared_to_their_end, copies_in_zips_and_arrays_are_found)

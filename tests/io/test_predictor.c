@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_predictor.c -- predictions of pixels: the bits of image, transform and session one by one, for every type,
- * number of channels and number of images; no allocation in repeated calls; what a predictor keeps alive. */
+ * test_predictor.c -- a predictor gives the same bits as peft_transform_apply and peft_session_predict called for each
+ * image, allocates nothing in repeated calls, and keeps its session, model and context alive. */
 #include "failing_alloc.h"
-#include "predictor_bed.h"
+#include "predictor_fixture.h"
 #include <peft/predictor.h>
 
 static int depth_of(peft_dtype type)
@@ -10,6 +10,7 @@ static int depth_of(peft_dtype type)
     return type == PEFT_U8 ? 8 : type == PEFT_U16 ? 16 : type == PEFT_I16 ? PEFT_SIGNED_16 : PEFT_FLOAT_32;
 }
 
+/* Image i of the pixels t [n, h, w, c]. */
 static peft_image *image_at(peft_context *ctx, const peft_tensor *t, int64_t i)
 {
     peft_image *im;
@@ -22,8 +23,8 @@ static peft_image *image_at(peft_context *ctx, const peft_tensor *t, int64_t i)
     return im;
 }
 
-/* Image, transform and session one by one: row i of out. */
-static void by_hand(const bed *b, const peft_transform *t, const peft_image *im, int probabilities, float *out)
+/* The expected output for one image, by transform and session. probabilities: 0 logits, 1 softmax, 2 sigmoid. */
+static void predict_one(const fixture *b, const peft_transform *t, const peft_image *im, int probabilities, float *out)
 {
     peft_tensor *input = tensor(b->ctx, PEFT_F32, 4, (const int64_t[]){ 1, 3, SIDE, SIDE });
     peft_tensor *row = logits_of(b->ctx, 1);
@@ -35,44 +36,45 @@ static void by_hand(const bed *b, const peft_transform *t, const peft_image *im,
     peft_tensor_free(row);
 }
 
-/* 7 images with a session for 3: two full batches and one of 1; with a session for 8: less than a batch. */
-START_TEST(the_same_bits)
+/* 7 images with a session of batch 3 (two full batches and one of 1) and of batch 8 (less than a batch). */
+START_TEST(predictions_equal_transform_and_session)
 {
     static const peft_dtype types[] = { PEFT_U8, PEFT_U16, PEFT_I16, PEFT_F32 };
     static const char *const sizes[] = { "batch=3", "batch=8,threads=2" };
     for (int k = 0; k < 16; k++) {
         const peft_dtype type = types[k % 4];
-        bed b = bed_make(io_ctx, "classes=3", sizes[k / 4 % 2], k % 4 < 2 ? NOTE : NOTE ",range=p1:p99");
+        fixture b = fixture_make(io_ctx, "classes=3", sizes[k / 4 % 2], k % 4 < 2 ? NOTE : NOTE ",range=p1:p99");
         peft_predictor *p;
         float want[CLASSES];
         ok(peft_predictor_create(b.session, NULL, &p));
-        peft_tensor *pixels = pixels_of(io_ctx, type, MOST, 23, 31, k / 8 ? 3 : 1), *got = logits_of(io_ctx, MOST);
-        const peft_image *images[MOST];
-        for (int i = 0; i < MOST; i++) images[i] = image_at(io_ctx, pixels, i);
+        peft_tensor *pixels = pixels_of(io_ctx, type, MAX_IMAGES, 23, 31, k / 8 ? 3 : 1),
+            *got = logits_of(io_ctx, MAX_IMAGES);
+        const peft_image *images[MAX_IMAGES];
+        for (int i = 0; i < MAX_IMAGES; i++) images[i] = image_at(io_ctx, pixels, i);
         for (int form = 0; form < 4; form++) {
-            memset(peft_tensor_data(got), 0, MOST * CLASSES * sizeof *want);
+            memset(peft_tensor_data(got), 0, MAX_IMAGES * CLASSES * sizeof *want);
             if (form == 0) ok(peft_predictor_pixels(p, pixels, got));
-            if (form == 1) ok(peft_predictor_images(p, images, MOST, got));
+            if (form == 1) ok(peft_predictor_images(p, images, MAX_IMAGES, got));
             if (form == 2) ok(peft_predictor_pixels_probabilities(p, pixels, got));
-            if (form == 3) ok(peft_predictor_images_probabilities(p, images, MOST, got));
-            for (int i = 0; i < MOST; i++) {
-                by_hand(&b, peft_predictor_transform(p), images[i], form / 2, want);
+            if (form == 3) ok(peft_predictor_images_probabilities(p, images, MAX_IMAGES, got));
+            for (int i = 0; i < MAX_IMAGES; i++) {
+                predict_one(&b, peft_predictor_transform(p), images[i], form / 2, want);
                 ck_assert_mem_eq((const float *)peft_tensor_cdata(got) + i * CLASSES, want, sizeof want);
             }
         }
-        for (int i = 0; i < MOST; i++) peft_image_free((peft_image *)images[i]);
+        for (int i = 0; i < MAX_IMAGES; i++) peft_image_free((peft_image *)images[i]);
         peft_tensor_free(pixels);
         peft_tensor_free(got);
         peft_predictor_free(p);
-        bed_free(&b);
+        fixture_free(&b);
     }
 }
 END_TEST
 
 /* Images of different sizes and types in one call, one of them rescaled. */
-START_TEST(images_of_all_kinds)
+START_TEST(images_of_different_sizes_and_types_in_one_call)
 {
-    bed b = bed_make(io_ctx, "classes=3", "batch=2", NOTE ",range=p2:p98");
+    fixture b = fixture_make(io_ctx, "classes=3", "batch=2", NOTE ",range=p2:p98");
     peft_predictor *p;
     peft_tensor *got = logits_of(io_ctx, 5);
     const peft_image *images[5] = { picture(40, 20, 3, 8, 1), picture(17, 90, 1, 16, 2), picture(40, 20, 3, 8, 3),
@@ -85,7 +87,7 @@ START_TEST(images_of_all_kinds)
     for (int round = 0; round < 2; round++) {
         ok(peft_predictor_images(p, images, 5, got));
         for (int i = 0; i < 5; i++) {
-            by_hand(&b, peft_predictor_transform(p), images[i], 0, want);
+            predict_one(&b, peft_predictor_transform(p), images[i], 0, want);
             ck_assert_mem_eq((const float *)peft_tensor_cdata(got) + i * CLASSES, want, sizeof want);
         }
     }
@@ -96,14 +98,14 @@ START_TEST(images_of_all_kinds)
     peft_image_free(scaled);
     peft_tensor_free(got);
     peft_predictor_free(p);
-    bed_free(&b);
+    fixture_free(&b);
 }
 END_TEST
 
-/* A head that predicts a class for each patch. */
-START_TEST(maps)
+/* The head patch_linear predicts classes for each patch: logits [n, 4, 4, classes]. */
+START_TEST(per_patch_predictions_equal_the_session)
 {
-    bed b = bed_make(io_ctx, "classes=3,head=patch_linear", "batch=2", NOTE);
+    fixture b = fixture_make(io_ctx, "classes=3,head=patch_linear", "batch=2", NOTE);
     peft_predictor *p;
     ok(peft_predictor_create(b.session, NULL, &p));
     peft_tensor *pixels = pixels_of(io_ctx, PEFT_U8, 3, 20, 20, 3);
@@ -125,13 +127,13 @@ START_TEST(maps)
     peft_tensor_free(want);
     peft_tensor_free(flat);
     peft_predictor_free(p);
-    bed_free(&b);
+    fixture_free(&b);
 }
 END_TEST
 
-/* The allocator counts: nothing is asked of it after the first call for a size, whatever the number of images; a
- * refused call leaves the predictor usable. */
-START_TEST(no_allocation)
+/* After the first call for an image size, calls allocate nothing, for any number of images. A call that fails for lack
+ * of memory leaves the predictor usable. */
+START_TEST(repeated_calls_allocate_nothing)
 {
     static const char *const notes[] = { NOTE, NOTE ",range=p1:p99,grey=true",
                                          "size=16,resize=longest_mean,range=0:99" };
@@ -139,10 +141,10 @@ START_TEST(no_allocation)
     peft_context *ctx;
     ok(peft_context_create(failing_alloc_take, failing_alloc_give, &f, &ctx));
     for (int k = 0; k < 3; k++) {
-        bed b = bed_make(ctx, "classes=3", "batch=3", notes[k]);
+        fixture b = fixture_make(ctx, "classes=3", "batch=3", notes[k]);
         peft_predictor *p;
         ok(peft_predictor_create(b.session, NULL, &p));
-        peft_tensor *pixels = pixels_of(io_ctx, PEFT_U8, MOST, 33, 21, 3), *out = logits_of(io_ctx, MOST);
+        peft_tensor *pixels = pixels_of(io_ctx, PEFT_U8, MAX_IMAGES, 33, 21, 3), *out = logits_of(io_ctx, MAX_IMAGES);
         peft_tensor *few = pixels_of(io_ctx, PEFT_U8, 2, 33, 21, 3), *two = logits_of(io_ctx, 2);
         peft_tensor *other = pixels_of(io_ctx, PEFT_U8, 2, 34, 21, 3);
         const peft_image *im = image_at(io_ctx, pixels, 0);
@@ -150,7 +152,7 @@ START_TEST(no_allocation)
         fails(PEFT_E_NOMEM, "memory", peft_predictor_pixels(p, pixels, out));
         f.fail_at = -1;
         ok(peft_predictor_pixels(p, pixels, out));
-        f.fail_at = f.calls;                                  /* from here on everything is refused */
+        f.fail_at = f.calls;                                  /* every allocation fails from here on */
         ok(peft_predictor_pixels(p, pixels, out));
         ok(peft_predictor_pixels_probabilities(p, few, two));
         ok(peft_predictor_images(p, (const peft_image *[]){ im, im }, 2, two));
@@ -162,14 +164,14 @@ START_TEST(no_allocation)
         peft_tensor *all[] = { pixels, few, other, out, two };
         for (size_t i = 0; i < sizeof all / sizeof *all; i++) peft_tensor_free(all[i]);
         peft_predictor_free(p);
-        bed_free(&b);
+        fixture_free(&b);
     }
     peft_context_free(ctx);
     ck_assert_int_eq(f.blocks, 0);
 }
 END_TEST
 
-static peft_status life(peft_context *ctx, void *session)
+static peft_status create_and_free(peft_context *ctx, void *session)
 {
     (void)ctx;
     peft_predictor *p = NULL;
@@ -178,27 +180,27 @@ static peft_status life(peft_context *ctx, void *session)
     return s;
 }
 
-/* Creation with every allocation refused in turn; the predictor keeps the session, its model and the context alive. */
-START_TEST(memory_and_life)
+/* Creation with each allocation failing in turn; the predictor keeps its session, model and context alive. */
+START_TEST(creation_survives_failing_allocations)
 {
     failing_alloc f = { .fail_at = -1 };
     peft_context *ctx;
     peft_predictor *p;
     ok(peft_context_create(failing_alloc_take, failing_alloc_give, &f, &ctx));
-    bed b = bed_make(ctx, "classes=3", "batch=3", NOTE);
+    fixture b = fixture_make(ctx, "classes=3", "batch=3", NOTE);
     const long blocks = f.blocks;
     peft_status s = PEFT_E_NOMEM;
-    long sites = 0;
-    for (; s; sites++) {
-        f.fail_at = f.calls + sites;
-        s = life(ctx, b.session);
+    long allocations = 0;
+    for (; s; allocations++) {
+        f.fail_at = f.calls + allocations;
+        s = create_and_free(ctx, b.session);
         ck_assert(!s || s == PEFT_E_NOMEM);
         ck_assert_int_eq(f.blocks, blocks);
     }
-    ck_assert_int_gt(sites, 4);
+    ck_assert_int_gt(allocations, 4);
     f.fail_at = -1;
     ok(peft_predictor_create(b.session, NULL, &p));
-    bed_free(&b);
+    fixture_free(&b);
     peft_context_free(ctx);
     peft_tensor *pixels = pixels_of(io_ctx, PEFT_U8, 2, 5, 6, 1), *out = logits_of(io_ctx, 2);
     ok(peft_predictor_pixels(p, pixels, out));
@@ -209,4 +211,6 @@ START_TEST(memory_and_life)
 }
 END_TEST
 
-IO_SUITE_MAIN("predictor", the_same_bits, images_of_all_kinds, maps, no_allocation, memory_and_life)
+IO_SUITE_MAIN("predictor", predictions_equal_transform_and_session, images_of_different_sizes_and_types_in_one_call,
+              per_patch_predictions_equal_the_session, repeated_calls_allocate_nothing,
+              creation_survives_failing_allocations)

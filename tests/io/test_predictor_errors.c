@@ -1,27 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_predictor_errors.c -- where a predictor's transform and link come from, and what it refuses. */
-#include "predictor_bed.h"
+ * test_predictor_errors.c -- which transform and link (softmax or sigmoid) a predictor chooses, and the models, pixels
+ * and outputs it refuses. */
+#include "predictor_fixture.h"
 #include <math.h>
 #include <peft/predictor.h>
 
-/* A backbone whose file says how pictures are prepared and what its classifier's outputs are. */
+/* A backbone loaded from a file that stores its preprocessing and link=sigmoid. */
 static peft_backbone *described_backbone(void)
 {
-    bed b = bed_make(io_ctx, "classes=0", "batch=1", "size=16,crop_pct=0.5");
+    fixture b = fixture_make(io_ctx, "classes=0", "batch=1", "size=16,crop_pct=0.5");
     peft_backbone *merged, *read;
-    ok(peft_model_merge(b.model, &merged));                   /* takes the note over */
+    ok(peft_model_merge(b.model, &merged));                   /* copies the note to the backbone */
     peft_options *o = options_of(io_ctx, "link=sigmoid");
     ok(peft_backbone_save_as(merged, in_folder("vit.safetensors"), o));
     peft_options_free(o);
     peft_backbone_free(merged);
-    bed_free(&b);
+    fixture_free(&b);
     o = options_of(io_ctx, "heads=3");
-    ok(peft_context_set_log(io_ctx, NULL, NULL, 0));          /* loading warns of facts that it assumes */
+    ok(peft_context_set_log(io_ctx, NULL, NULL, 0));          /* no warnings of assumed facts */
     ok(peft_backbone_load(io_ctx, in_folder("vit.safetensors"), o, &read));
     peft_options_free(o);
     return read;
 }
 
+/* key, value: a note of the model; key NULL: none. */
 static peft_session *session_of(peft_backbone *b, const char *options, const char *key, const char *value)
 {
     peft_model *m;
@@ -38,9 +40,9 @@ static peft_session *session_of(peft_backbone *b, const char *options, const cha
     return s;
 }
 
-/* The transform is the given one, else the model's, else the backbone's; the backbone's link is that of its own
- * classifier alone. */
-START_TEST(where_transform_and_link_come_from)
+/* The transform is the given one, or else the model's, or else the backbone's. The link is the model's, or else the
+ * backbone's if the model uses the backbone's own classifier (classes=0), or else softmax. */
+START_TEST(transform_and_link_are_chosen_in_order)
 {
     static const struct { const char *model, *key, *value, *given, *text, *link; } rows[] = {
         { "classes=3", NULL, NULL, NULL, "crop_pct=0.5", "softmax" },
@@ -67,15 +69,16 @@ START_TEST(where_transform_and_link_come_from)
 }
 END_TEST
 
-static void refused(const char *note, const char *value, peft_transform *t, peft_status status, const char *word)
+/* note, value: a note of the model; NULL: none. t: given to the predictor, freed here. */
+static void create_fails(const char *note, const char *value, peft_transform *t, peft_status status, const char *word)
 {
-    bed b = bed_make(io_ctx, "classes=3", "batch=1", NULL);
+    fixture b = fixture_make(io_ctx, "classes=3", "batch=1", NULL);
     peft_predictor *p = NULL;
     if (note) ok(peft_model_set_note(b.model, note, value));
     fails(status, word, peft_predictor_create(b.session, t, &p));
     ck_assert_ptr_null(p);
     peft_transform_free(t);
-    bed_free(&b);
+    fixture_free(&b);
 }
 
 static peft_transform *transform(const char *text)
@@ -85,19 +88,19 @@ static peft_transform *transform(const char *text)
     return t;
 }
 
-START_TEST(what_create_refuses)
+START_TEST(create_refuses_models_without_usable_preprocessing)
 {
-    refused(NULL, NULL, NULL, PEFT_E_NOTFOUND, "give a transform, or set the note");
-    refused("preprocess", "size=24", NULL, PEFT_E_MISMATCH,
+    create_fails(NULL, NULL, NULL, PEFT_E_NOTFOUND, "give a transform, or set the note");
+    create_fails("preprocess", "size=24", NULL, PEFT_E_MISMATCH,
             "24 x 24, the model takes 16 x 16; give a transform with size=16");
-    refused(NULL, NULL, transform("size=8"), PEFT_E_MISMATCH, "8 x 8");
-    refused("preprocess", "size=many", NULL, PEFT_E_OPTION, "the model's note 'preprocess': ");
-    refused("link", "tanh", transform("size=16"), PEFT_E_INVALID, "'tanh', expected softmax");
-    bed b = bed_make(io_ctx, "head=none", "batch=1", NOTE);
+    create_fails(NULL, NULL, transform("size=8"), PEFT_E_MISMATCH, "8 x 8");
+    create_fails("preprocess", "size=many", NULL, PEFT_E_OPTION, "the model's note 'preprocess': ");
+    create_fails("link", "tanh", transform("size=16"), PEFT_E_INVALID, "'tanh', expected softmax");
+    fixture b = fixture_make(io_ctx, "head=none", "batch=1", NOTE);
     peft_predictor *none = NULL;
     fails(PEFT_E_UNSUPPORTED, "no head (head=none)", peft_predictor_create(b.session, NULL, &none));
     ck_assert_ptr_null(none);
-    bed_free(&b);
+    fixture_free(&b);
     fails(PEFT_E_INVALID, "session is NULL", peft_predictor_create(NULL, NULL, &(peft_predictor *){ NULL }));
     ck_assert(!peft_predictor_link(NULL) && !peft_predictor_transform(NULL) && !peft_session_model(NULL));
     ck_assert(!peft_model_backbone(NULL) && !peft_backbone_context(NULL) && !peft_model_link(NULL));
@@ -106,69 +109,73 @@ START_TEST(what_create_refuses)
 }
 END_TEST
 
-START_TEST(what_calls_refuse)
+START_TEST(calls_refuse_wrong_pixels_and_outputs)
 {
-    bed b = bed_make(io_ctx, "classes=3", "batch=2", NOTE);
+    fixture b = fixture_make(io_ctx, "classes=3", "batch=2", NOTE);
     peft_predictor *p;
     ok(peft_predictor_create(b.session, NULL, &p));
     peft_tensor *good = pixels_of(io_ctx, PEFT_U8, 3, 20, 20, 3), *out = logits_of(io_ctx, 3);
-    peft_tensor *few = logits_of(io_ctx, 2);
-    peft_tensor *four = pixels_of(io_ctx, PEFT_U8, 3, 20, 20, 4), *none = pixels_of(io_ctx, PEFT_U8, 0, 20, 20, 3);
-    peft_tensor *flat = tensor(io_ctx, PEFT_U8, 3, (const int64_t[]){ 3, 20, 20 });
-    peft_tensor *wide = tensor(io_ctx, PEFT_I64, 4, (const int64_t[]){ 3, 20, 20, 3 });
-    peft_tensor *whole = tensor(io_ctx, PEFT_I64, 2, (const int64_t[]){ 3, CLASSES });
-    peft_tensor *real = pixels_of(io_ctx, PEFT_F32, 3, 20, 20, 3);
-    fails(PEFT_E_SHAPE, "expected [n, height, width, channels]", peft_predictor_pixels(p, four, out));
-    fails(PEFT_E_SHAPE, "pixels have 3 extents", peft_predictor_pixels(p, flat, out));
-    fails(PEFT_E_SHAPE, "no extent of 0", peft_predictor_pixels(p, none, out));
-    fails(PEFT_E_DTYPE, "expected PEFT_U8", peft_predictor_pixels(p, wide, out));
-    fails(PEFT_E_DTYPE, "logits have type", peft_predictor_pixels(p, good, whole));
+    peft_tensor *two_rows = logits_of(io_ctx, 2);
+    peft_tensor *four_channels = pixels_of(io_ctx, PEFT_U8, 3, 20, 20, 4),
+        *no_images = pixels_of(io_ctx, PEFT_U8, 0, 20, 20, 3);
+    peft_tensor *three_dims = tensor(io_ctx, PEFT_U8, 3, (const int64_t[]){ 3, 20, 20 });
+    peft_tensor *i64_pixels = tensor(io_ctx, PEFT_I64, 4, (const int64_t[]){ 3, 20, 20, 3 });
+    peft_tensor *i64_logits = tensor(io_ctx, PEFT_I64, 2, (const int64_t[]){ 3, CLASSES });
+    peft_tensor *f32_pixels = pixels_of(io_ctx, PEFT_F32, 3, 20, 20, 3);
+    fails(PEFT_E_SHAPE, "expected [n, height, width, channels]", peft_predictor_pixels(p, four_channels, out));
+    fails(PEFT_E_SHAPE, "pixels have 3 extents", peft_predictor_pixels(p, three_dims, out));
+    fails(PEFT_E_SHAPE, "no extent of 0", peft_predictor_pixels(p, no_images, out));
+    fails(PEFT_E_DTYPE, "expected PEFT_U8", peft_predictor_pixels(p, i64_pixels, out));
+    fails(PEFT_E_DTYPE, "logits have type", peft_predictor_pixels(p, good, i64_logits));
     fails(PEFT_E_SHAPE, "probabilities have other extents than expected: [3, 3]",
-          peft_predictor_pixels_probabilities(p, good, few));
+          peft_predictor_pixels_probabilities(p, good, two_rows));
     fails(PEFT_E_INVALID, "image 0 of the call: transform: the image's samples are floating-point",
-          peft_predictor_pixels(p, real, out));
+          peft_predictor_pixels(p, f32_pixels, out));
     fails(PEFT_E_INVALID, "predictor is NULL", peft_predictor_pixels(NULL, good, out));
     fails(PEFT_E_INVALID, "pixels is NULL", peft_predictor_pixels(p, NULL, out));
     fails(PEFT_E_INVALID, "logits is NULL", peft_predictor_pixels(p, good, NULL));
     fails(PEFT_E_INVALID, "images is NULL", peft_predictor_images(p, NULL, 1, out));
     fails(PEFT_E_INVALID, "0 images", peft_predictor_images(p, (const peft_image *[]){ NULL }, 0, out));
     ok(peft_predictor_pixels(p, good, out));
-    peft_tensor *all[] = { good, out, few, four, none, flat, wide, whole, real };
+    peft_tensor *all[] = { good, out, two_rows, four_channels, no_images, three_dims, i64_pixels, i64_logits,
+                           f32_pixels };
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) peft_tensor_free(all[i]);
     peft_predictor_free(p);
-    bed_free(&b);
+    fixture_free(&b);
 }
 END_TEST
 
-/* A logit that is no number: the other images are predicted, and the message counts from the first of the call. */
-START_TEST(numbers_that_are_none)
+/* NaN in the weights or in one image: the other images are predicted, and the error gives the image's index in the
+ * call. */
+START_TEST(a_nan_logit_is_reported_with_its_image)
 {
-    bed b = bed_make(io_ctx, "classes=3", "batch=2", NOTE ",range=0:1");
+    fixture b = fixture_make(io_ctx, "classes=3", "batch=2", NOTE ",range=0:1");
     peft_predictor *p;
     peft_tensor *pixels = pixels_of(io_ctx, PEFT_F32, 5, 20, 20, 1);
-    peft_tensor *out = logits_of(io_ctx, 5), *right = logits_of(io_ctx, 5);
-    float *weight = peft_tensor_data(peft_param_value(peft_model_find_param(b.model, "head.weight"))), kept = *weight;
+    peft_tensor *out = logits_of(io_ctx, 5), *expected = logits_of(io_ctx, 5);
+    float *weight = peft_tensor_data(peft_param_value(peft_model_find_param(b.model, "head.weight"))), saved = *weight;
     ok(peft_predictor_create(b.session, NULL, &p));
-    ok(peft_predictor_pixels(p, pixels, right));
+    ok(peft_predictor_pixels(p, pixels, expected));
     *weight = NAN;
     fails(PEFT_E_NONFINITE, "image 0 of the call", peft_predictor_pixels(p, pixels, out));
     for (int i = 0; i < 5; i++) {
         const float *got = (const float *)peft_tensor_cdata(out) + i * CLASSES;
         ck_assert(isnan(got[0]));
-        ck_assert_mem_eq(got + 1, (const float *)peft_tensor_cdata(right) + i * CLASSES + 1, 2 * sizeof *got);
+        ck_assert_mem_eq(got + 1, (const float *)peft_tensor_cdata(expected) + i * CLASSES + 1, 2 * sizeof *got);
     }
-    *weight = kept;
+    *weight = saved;
     ((float *)peft_tensor_data(pixels))[3 * 400] = NAN;
     memset(peft_tensor_data(out), 0, 15 * sizeof(float));
     fails(PEFT_E_NONFINITE, "image 3 of the call", peft_predictor_pixels(p, pixels, out));
-    ck_assert_mem_eq(peft_tensor_cdata(out), peft_tensor_cdata(right), 2 * CLASSES * sizeof(float));
+    ck_assert_mem_eq(peft_tensor_cdata(out), peft_tensor_cdata(expected), 2 * CLASSES * sizeof(float));
     peft_tensor_free(pixels);
     peft_tensor_free(out);
-    peft_tensor_free(right);
+    peft_tensor_free(expected);
     peft_predictor_free(p);
-    bed_free(&b);
+    fixture_free(&b);
 }
 END_TEST
 
-IO_SUITE_MAIN("predictor_errors", where_transform_and_link_come_from, what_create_refuses, what_calls_refuse,
-              numbers_that_are_none)
+IO_SUITE_MAIN("predictor_errors", transform_and_link_are_chosen_in_order,
+              create_refuses_models_without_usable_preprocessing, calls_refuse_wrong_pixels_and_outputs,
+              a_nan_logit_is_reported_with_its_image)

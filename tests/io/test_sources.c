@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_sources.c -- peft_dataset_open finds out what kind of data set lies at a path. */
+ * test_sources.c -- peft_dataset_open recognises a folder, a zip, an .npz or a list at the path. */
 #include "io_files.h"
 #include <peft/io.h>
 
-/* Two pictures, one of each class, as opened by path and split; the first sample's name. */
+/* Opens two samples, one of each of two classes; name: part of the first sample's name. */
 static void opens(const char *path, const char *split, const char *name)
 {
     peft_dataset *d;
@@ -21,7 +21,7 @@ static void opens(const char *path, const char *split, const char *name)
 
 #define DICT(type, shape) "{'descr': '" type "', 'fortran_order': False, 'shape': " shape ", }"
 
-START_TEST(each_kind)
+START_TEST(each_kind_of_data_set_is_recognised)
 {
     unsigned char images[256], labels[256];
     peft_dataset *d = NULL;
@@ -54,7 +54,7 @@ START_TEST(each_kind)
 }
 END_TEST
 
-START_TEST(none)
+START_TEST(other_paths_are_refused)
 {
     peft_dataset *d = NULL;
     fails(PEFT_E_IO, "expected a folder of class folders, MedMNIST's .npz, a .zip of such a folder or a list",
@@ -68,4 +68,4 @@ START_TEST(none)
 }
 END_TEST
 
-IO_SUITE_MAIN("sources", each_kind, none)
+IO_SUITE_MAIN("sources", each_kind_of_data_set_is_recognised, other_paths_are_refused)

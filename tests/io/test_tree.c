@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_tree.c -- which classes and samples a folder or a zip of one has: by the same rules, and nothing that looks like
- * data is left out without being told. Every case is tried as a folder and as a zip. */
+ * test_tree.c -- classes and samples found in a folder tree, which is tried as a folder and as a zip; files that are
+ * left out are reported by peft_dataset_skipped. */
 #include "io_files.h"
 #include <locale.h>
 #include <peft/io.h>
 #include <stdbool.h>
 
-enum { MOST = 12 };
+enum { MAX_FILES = 12 };
 static unsigned char png[400];
 static size_t png_size;
 
@@ -19,27 +19,28 @@ static void make_picture(void)
     free(data);
 }
 
-/* Makes the names (a word each, in "t" and in t.zip; one that ends in a slash is an empty folder) and opens them. */
+/* Makes a folder or a zip with the files of these names (separated by spaces; a name that ends in a slash is an empty
+ * folder) and opens it. */
 static peft_status open_names(const char *names, const char *split, bool zip, peft_dataset **out)
 {
     static int serial;
-    char folder[16], path[100], word[MOST][60];
-    entry e[MOST];
+    char folder[16], path[100], word[MAX_FILES][60];
+    entry entries[MAX_FILES];
     size_t n = 0;
     snprintf(folder, sizeof folder, "t%d", serial++ % 1000);
-    for (int at = 0, used; sscanf(names + at, "%59s%n", word[n], &used) == 1; at += used, n++) {
-        e[n] = (entry){ word[n], png, png_size };
+    for (int position = 0, length; sscanf(names + position, "%59s%n", word[n], &length) == 1; position += length, n++) {
+        entries[n] = (entry){ word[n], png, png_size };
         snprintf(path, sizeof path, "%s/%.60s", folder, word[n]);
-        const char *file = in_folder(path);                   /* makes its folders */
+        const char *file = in_folder(path);                   /* creates the folders of the path */
         if (!zip && word[n][strlen(word[n]) - 1] != '/') write_bytes(file, png, png_size);
     }
     if (!zip) return peft_dataset_open_folder(io_ctx, in_folder(folder), split, out);
     snprintf(path, sizeof path, "%s.zip", folder);
-    zip_make(in_folder(path), e, n);
+    zip_make(in_folder(path), entries, n);
     return peft_dataset_open_zip(io_ctx, in_folder(path), split, out);
 }
 
-static void refused(peft_status status, const char *word, const char *names, const char *split)
+static void is_refused(peft_status status, const char *word, const char *names, const char *split)
 {
     for (int zip = 0; zip < 2; zip++) {
         peft_dataset *d = NULL;
@@ -48,7 +49,7 @@ static void refused(peft_status status, const char *word, const char *names, con
     }
 }
 
-/* Opens the names and writes what came: "a:2 b:1 | left out". */
+/* want: "a:2 b:1 | 1 .txt": class a with 2 samples, b with 1, then peft_dataset_skipped. kinds: FOLDER, ZIP or BOTH. */
 static void opens_as(const char *want, const char *names, const char *split, int kinds)
 {
     for (int zip = 0; zip < 2; zip++) {
@@ -62,29 +63,29 @@ static void opens_as(const char *want, const char *names, const char *split, int
             sprintf(got + strlen(got), "%s:%d ", peft_dataset_class_name(d, c), n);
         }
         sprintf(got + strlen(got), "| %s", peft_dataset_skipped(d));
-        ck_assert_msg(!strcmp(got, want), "%s (zip %d): %s, not %s", names, zip, got, want);
+        ck_assert_msg(!strcmp(got, want), "names '%s' (zip %d): %s, expected %s", names, zip, got, want);
         peft_dataset_free(d);
     }
 }
 enum { FOLDER = 1, ZIP = 2, BOTH = 3 };
 
-START_TEST(classes_without_pictures)
+START_TEST(a_class_without_pictures_is_refused)
 {
     make_picture();
-    refused(PEFT_E_FORMAT, "class 'b' has no pictures: its folder holds 2 .bmp;", "a/1.png b/1.bmp b/2.BMP", NULL);
-    refused(PEFT_E_FORMAT, "class 'b' has no pictures: its folder holds 2 folders;", "a/1.png b/p/1.png b/q/1.png",
+    is_refused(PEFT_E_FORMAT, "class 'b' has no pictures: its folder holds 2 .bmp;", "a/1.png b/1.bmp b/2.BMP", NULL);
+    is_refused(PEFT_E_FORMAT, "class 'b' has no pictures: its folder holds 2 folders;", "a/1.png b/p/1.png b/q/1.png",
             NULL);
-    refused(PEFT_E_FORMAT, "expected .png, .jpg, .jpeg, .jpe, .jfif, .pgm, .ppm, .pnm or .npy files directly in it",
+    is_refused(PEFT_E_FORMAT, "expected .png, .jpg, .jpeg, .jpe, .jfif, .pgm, .ppm, .pnm or .npy files directly in it",
             "a/1.png b/1.bmp", NULL);
-    refused(PEFT_E_FORMAT, "class 'b' has no pictures: its folder holds nothing;", "a/1.png b/ c/1.png", NULL);
-    refused(PEFT_E_FORMAT, "class 'b'", "train/a/1.png train/b/1.tif test/b/1.png", "train");
-    refused(PEFT_E_FORMAT, "class 'b'", "train/a/1.png train/b/.x test/b/.y", "train");
+    is_refused(PEFT_E_FORMAT, "class 'b' has no pictures: its folder holds nothing;", "a/1.png b/ c/1.png", NULL);
+    is_refused(PEFT_E_FORMAT, "class 'b'", "train/a/1.png train/b/1.tif test/b/1.png", "train");
+    is_refused(PEFT_E_FORMAT, "class 'b'", "train/a/1.png train/b/.x test/b/.y", "train");
     opens_as("a:1 b:0 | ", "train/a/1.png test/b/1.png", "train", BOTH);
     opens_as("a:1 b:0 | ", "train/a/1.png train/b/ test/b/1.png test/b/2.tif", "train", BOTH);
 }
 END_TEST
 
-START_TEST(left_out)
+START_TEST(files_that_are_left_out_are_reported)
 {
     make_picture();
     opens_as("a:2 b:1 | 2 .bmp, 1 file without ending, 1 .dcm, 1 .nii.gz, 1 folder",
@@ -96,27 +97,28 @@ START_TEST(left_out)
 }
 END_TEST
 
-START_TEST(names_of_splits)
+START_TEST(splits_have_several_names)
 {
     make_picture();
     opens_as("a:1 b:1 | ", "Training/a/1.png Training/b/1.png Testing/a/1.png", "train", BOTH);
     opens_as("a:1 b:0 | ", "Training/a/1.png Training/b/1.png Testing/a/1.png", "test", BOTH);
     opens_as("a:1 | ", "TRAIN/a/1.png valid/a/1.png", "val", BOTH);
     opens_as("a:1 | ", "train/a/1.png Validation/a/1.png", "valid", BOTH);
-    opens_as("a:1 | 1 folder", "val/a/1.png valid/a/1.png valid/a/2.png", "val", BOTH);   /* valid is not read */
+    /* val has precedence, valid is left out */
+    opens_as("a:1 | 1 folder", "val/a/1.png valid/a/1.png valid/a/2.png", "val", BOTH);
     opens_as("a:1 b:1 | 2 folders", "train/a/1.png Train/a/1.png Training/b/1.png train/b/2.png test/a/1.png", "train",
              BOTH);
-    refused(PEFT_E_FORMAT, "both mean the split", "val/a/1.png valid/a/1.png", "validation");
-    refused(PEFT_E_NOTFOUND, "no folder 'test'", "Training/a/1.png val/a/1.png", "test");
-    refused(PEFT_E_INVALID, "name the split to open", "Training/a/1.png Testing/a/1.png", NULL);
-    refused(PEFT_E_INVALID, "name the split to open", "train/a/1.png test/a/1.png masks/1.png", NULL);
+    is_refused(PEFT_E_FORMAT, "both mean the split", "val/a/1.png valid/a/1.png", "validation");
+    is_refused(PEFT_E_NOTFOUND, "no folder 'test'", "Training/a/1.png val/a/1.png", "test");
+    is_refused(PEFT_E_INVALID, "name the split to open", "Training/a/1.png Testing/a/1.png", NULL);
+    is_refused(PEFT_E_INVALID, "name the split to open", "train/a/1.png test/a/1.png masks/1.png", NULL);
     opens_as("car:1 train:1 | ", "car/1.png train/1.png", NULL, BOTH);
-    refused(PEFT_E_INVALID, "'holdout'", "train/a/1.png", "holdout");
+    is_refused(PEFT_E_INVALID, "'holdout'", "train/a/1.png", "holdout");
 }
 END_TEST
 
-/* Only pictures decide whether a zip has a folder around everything. */
-START_TEST(top_folder)
+/* A top folder in a zip is skipped if all pictures lie in it; other files do not count. */
+START_TEST(a_top_folder_in_a_zip_is_skipped)
 {
     make_picture();
     opens_as("a:1 b:1 | ", "set/a/1.png set/b/1.png", NULL, ZIP);
@@ -137,8 +139,8 @@ START_TEST(top_folder)
 }
 END_TEST
 
-/* Turkish lower-cases I to a dotless i, so that strcasecmp in such a locale finds .JFIF and .jfif different. */
-START_TEST(names_in_any_locale)
+/* In a Turkish locale the lower case of I is a dotless i, so that strcasecmp(".JFIF", ".jfif") is not 0. */
+START_TEST(names_do_not_depend_on_the_locale)
 {
     make_picture();
     for (int turkish = 0; turkish < 2; turkish++) {
@@ -152,7 +154,7 @@ START_TEST(names_in_any_locale)
 }
 END_TEST
 
-START_TEST(names_of_classes)
+START_TEST(class_names_must_be_printable_utf8)
 {
     make_picture();
     static const char *const bad[] = { "a\nb", "a\rb", "\x01", "\xc4pfel", "\xed\xa0\x80", "x\x7f" };
@@ -173,10 +175,10 @@ START_TEST(names_of_classes)
     ck_assert_str_eq(peft_dataset_class_name(d, 1), "\xc3\x84pfel");
     peft_dataset_free(d);
     d = NULL;
-    size_t size;                                              /* a name in an encoding that the zip does not say */
+    size_t size;                                          /* a name that is not UTF-8, without an encoding in the zip */
     zip_make(in_folder("l.zip"), (entry[]){ { "_pfel/1.png", png, png_size }, { "b/1.png", png, png_size } }, 2);
     unsigned char *zip = read_bytes(in_folder("l.zip"), &size);
-    for (unsigned char *at = zip; (at = memmem(at, size - (size_t)(at - zip), "_pfel", 5)); at++) *at = 0xc4;
+    for (unsigned char *p = zip; (p = memmem(p, size - (size_t)(p - zip), "_pfel", 5)); p++) *p = 0xc4;
     write_bytes(in_folder("l.zip"), zip, size);
     free(zip);
     fails(PEFT_E_FORMAT, "encoding", peft_dataset_open_zip(io_ctx, in_folder("l.zip"), NULL, &d));
@@ -184,5 +186,6 @@ START_TEST(names_of_classes)
 }
 END_TEST
 
-IO_SUITE_MAIN("tree", classes_without_pictures, left_out, names_of_splits, top_folder, names_of_classes,
-              names_in_any_locale)
+IO_SUITE_MAIN("tree", a_class_without_pictures_is_refused, files_that_are_left_out_are_reported,
+              splits_have_several_names, a_top_folder_in_a_zip_is_skipped, class_names_must_be_printable_utf8,
+              names_do_not_depend_on_the_locale)

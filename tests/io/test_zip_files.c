@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_zip_files.c -- zips as files: bytes in front, methods of compression that libzip may lack, processes that were
- * forked. */
+ * test_zip_files.c -- zip files with bytes in front or unsupported compression methods; zips that are read after a
+ * fork. */
 #include "io_files.h"
 #include <peft/io.h>
 #include <pthread.h>
@@ -26,7 +26,7 @@ static void make_zip(void)
     for (int i = 0; i < MEMBERS; i++) free(data[i]);
 }
 
-START_TEST(bytes_in_front)
+START_TEST(bytes_before_the_archive_are_skipped)
 {
     static unsigned char file[1 << 16];
     size_t size;
@@ -50,25 +50,27 @@ START_TEST(bytes_in_front)
 }
 END_TEST
 
-/* The methods' numbers, in the directory and in front of the member. */
-START_TEST(methods)
+/* The method's number is set in the central directory and in the local header. */
+START_TEST(unsupported_compression_methods_are_named)
 {
-    static const struct { int method; const char *name; } of[] = { { 9, "Deflate64" }, { 98, "PPMd" }, { 77, "77" } };
-    for (size_t i = 0; i < sizeof of / sizeof *of; i++) {
+    static const struct { int method; const char *name; } methods[] = { { 9, "Deflate64" }, { 98, "PPMd" },
+                                                                        { 77, "77" } };
+    for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) {
         size_t size;
         peft_dataset *d = NULL;
         make_zip();
-        unsigned char *zip = read_bytes(in_folder("z.zip"), &size), *at = memmem(zip, size, "PK\1\2", 4);
-        at[10] = zip[8] = (unsigned char)of[i].method;
+        unsigned char *zip = read_bytes(in_folder("z.zip"), &size), *directory_entry = memmem(zip, size, "PK\1\2", 4);
+        directory_entry[10] = zip[8] = (unsigned char)methods[i].method;
         write_bytes(in_folder("z.zip"), zip, size);
         free(zip);
-        fails(PEFT_E_UNSUPPORTED, of[i].name, peft_dataset_open_zip(io_ctx, in_folder("z.zip"), NULL, &d));
+        fails(PEFT_E_UNSUPPORTED, methods[i].name, peft_dataset_open_zip(io_ctx, in_folder("z.zip"), NULL, &d));
         ck_assert_ptr_nonnull(strstr(peft_last_error(), "a/0.png"));
         ck_assert_ptr_null(d);
     }
 }
 END_TEST
 
+/* Returns how many loads failed or gave a wrong width. */
 static int load_all(const peft_dataset *d, int rounds)
 {
     int failures = 0;
@@ -85,7 +87,7 @@ static int load_all(const peft_dataset *d, int rounds)
     return failures;
 }
 
-static int failures_of(pid_t child)
+static int exit_status_of(pid_t child)
 {
     int status;
     ck_assert_int_eq(waitpid(child, &status, 0), child);
@@ -93,8 +95,8 @@ static int failures_of(pid_t child)
     return WEXITSTATUS(status);
 }
 
-/* Parent and children read the archive that was opened before the fork, all at once. */
-START_TEST(forked)
+/* Parent and children read one archive, opened before the fork, at the same time. */
+START_TEST(forked_processes_read_one_archive)
 {
     enum { CHILDREN = 3, ROUNDS = 200 };
     pid_t child[CHILDREN];
@@ -104,31 +106,31 @@ START_TEST(forked)
     for (int i = 0; i < CHILDREN; i++)
         if (!(child[i] = fork())) _exit(load_all(d, ROUNDS) > 0);
     ck_assert_int_eq(load_all(d, ROUNDS), 0);
-    for (int i = 0; i < CHILDREN; i++) ck_assert_int_eq(failures_of(child[i]), 0);
+    for (int i = 0; i < CHILDREN; i++) ck_assert_int_eq(exit_status_of(child[i]), 0);
     peft_dataset_free(d);
 }
 END_TEST
 
 typedef struct reader { const peft_dataset *d; atomic_bool stop; } reader;
 
-static void *read_on(void *user)
+static void *read_until_stopped(void *user)
 {
     reader *r = user;
     while (!atomic_load(&r->stop)) load_all(r->d, 1);
     return NULL;
 }
 
-static void *read_once(void *user)
+static void *read_twice(void *user)
 {
     reader *r = user;
     return load_all(r->d, 2) ? user : NULL;
 }
 
-/* A fork while another thread holds the archive's lock: the child's threads read all the same. */
-START_TEST(forked_while_read)
+/* The fork happens while another thread may hold the archive's lock: threads of the child can still read. */
+START_TEST(a_fork_during_a_read_leaves_the_archive_usable)
 {
 #ifdef __SANITIZE_ADDRESS__
-    return;                                                   /* its allocator's locks do not survive such a fork */
+    return;                                         /* the child may inherit a held lock of the sanitizer's allocator */
 #endif
     pthread_t thread;
     reader r;
@@ -137,7 +139,7 @@ START_TEST(forked_while_read)
     ok(peft_dataset_open_zip(io_ctx, in_folder("z.zip"), NULL, &d));
     r.d = d;
     atomic_init(&r.stop, false);
-    ck_assert_int_eq(pthread_create(&thread, NULL, read_on, &r), 0);
+    ck_assert_int_eq(pthread_create(&thread, NULL, read_until_stopped, &r), 0);
     for (int i = 0; i < 40; i++) {
         usleep(500);
         pid_t child = fork();
@@ -145,12 +147,12 @@ START_TEST(forked_while_read)
             pthread_t other;
             void *failed;
             alarm(60);
-            if (pthread_create(&other, NULL, read_once, &r)) _exit(2);
+            if (pthread_create(&other, NULL, read_twice, &r)) _exit(2);
             const int failures = load_all(d, 2);
             pthread_join(other, &failed);
             _exit(failures || failed);
         }
-        ck_assert_int_eq(failures_of(child), 0);
+        ck_assert_int_eq(exit_status_of(child), 0);
     }
     atomic_store(&r.stop, true);
     pthread_join(thread, NULL);
@@ -158,4 +160,5 @@ START_TEST(forked_while_read)
 }
 END_TEST
 
-IO_SUITE_MAIN("zip_files", bytes_in_front, methods, forked, forked_while_read)
+IO_SUITE_MAIN("zip_files", bytes_before_the_archive_are_skipped, unsupported_compression_methods_are_named,
+              forked_processes_read_one_archive, a_fork_during_a_read_leaves_the_archive_usable)

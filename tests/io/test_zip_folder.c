@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_zip_folder.c -- a zip of a folder is the same data set as the folder; hostile and broken zips are refused. */
+ * test_zip_folder.c -- a zip of a folder gives the same data set as the folder; zips that are corrupt, encrypted,
+ * oversized or name paths outside the archive are refused. */
 #include "io_files.h"
 #include <peft/io.h>
 #include <stdbool.h>
@@ -9,7 +10,7 @@ static const char *const names[FILES] = { "test/b/9.PNG", "train/b/2.png", "trai
     "train/.hidden/x.png", "train/b/10.png", "test/c/.y.png", "extra/a/x.png", "train/a/deep/x.png",
     "test/c/1.png" };
 
-/* The files under in_folder("f") and, each behind top, in a zip with folders' entries, deflated or stored. */
+/* Writes the files to folder f and, with the prefix top, to f.zip; stored: without compression. */
 static void make_both(const char *top, bool stored)
 {
     int code;
@@ -19,19 +20,20 @@ static void make_both(const char *top, bool stored)
         snprintf(name, sizeof name, "%s%s", top, names[i]);
         snprintf(file, sizeof file, "f/%s", names[i]);
         save_picture(in_folder(file), 5 + i, 4, i % 2 ? 1 : 3, i);
-        zip_int64_t at = zip_file_add(z, name, zip_source_file(z, in_folder(file), 0, -1), 0);
-        ck_assert_int_ge(at, 0);
-        ck_assert_int_eq(zip_set_file_compression(z, (zip_uint64_t)at, stored ? ZIP_CM_STORE : ZIP_CM_DEFLATE, 0), 0);
+        zip_int64_t index = zip_file_add(z, name, zip_source_file(z, in_folder(file), 0, -1), 0);
+        ck_assert_int_ge(index, 0);
+        ck_assert_int_eq(zip_set_file_compression(z, (zip_uint64_t)index, stored ? ZIP_CM_STORE : ZIP_CM_DEFLATE, 0),
+                         0);
     }
     char folder[100];
-    snprintf(folder, sizeof folder, "%strain/c", top);        /* empty: the other split has pictures of it */
+    snprintf(folder, sizeof folder, "%strain/c", top);        /* empty in train; split test has pictures of class c */
     ck_assert_int_ge(zip_dir_add(z, folder, 0), 0);
     ck_assert_int_eq(mkdir(in_folder("f/train/c"), 0777), 0);
     ck_assert_int_ge(zip_file_add(z, "__MACOSX/train/d/x.png", zip_source_buffer(z, "", 0, 0), 0), 0);
     ck_assert_int_eq(zip_close(z), 0);
 }
 
-static void same_sets(const peft_dataset *a, const peft_dataset *b)
+static void check_same_data_set(const peft_dataset *a, const peft_dataset *b)
 {
     ck_assert_int_eq(peft_dataset_count(a), peft_dataset_count(b));
     ck_assert_int_eq(peft_dataset_classes(a), peft_dataset_classes(b));
@@ -50,20 +52,20 @@ static void same_sets(const peft_dataset *a, const peft_dataset *b)
     }
 }
 
-START_TEST(same_as_the_folder)
+START_TEST(zip_and_folder_give_the_same_data_set)
 {
     static const char *const tops[] = { "", "photos/" }, *const splits[] = { "train", "test" };
-    for (int k = 0; k < 8; k++) {
+    for (int row = 0; row < 8; row++) {
         peft_dataset *a, *b;
-        const char *split = splits[k >> 2];
-        make_both(tops[k & 1], k & 2);
+        const char *split = splits[row >> 2];
+        make_both(tops[row & 1], row & 2);
         ok(peft_dataset_open_folder(io_ctx, in_folder("f"), split, &a));
         ok(peft_dataset_open_zip(io_ctx, in_folder("f.zip"), split, &b));
         ck_assert_int_eq(peft_dataset_classes(a), 3);
-        ck_assert_int_eq(peft_dataset_count(a), k >> 2 ? 2 : 3);
-        ck_assert_str_eq(peft_dataset_skipped(a), k >> 2 ? "1 folder" : "2 folders, 1 .txt");
+        ck_assert_int_eq(peft_dataset_count(a), row >> 2 ? 2 : 3);
+        ck_assert_str_eq(peft_dataset_skipped(a), row >> 2 ? "1 folder" : "2 folders, 1 .txt");
         ck_assert_str_eq(peft_dataset_skipped(b), peft_dataset_skipped(a));
-        same_sets(a, b);
+        check_same_data_set(a, b);
         peft_dataset_free(a);
         peft_dataset_free(b);
         folder_remove();
@@ -72,7 +74,7 @@ START_TEST(same_as_the_folder)
 }
 END_TEST
 
-START_TEST(without_splits)
+START_TEST(a_zip_of_class_folders_needs_no_split)
 {
     static unsigned char png[4000];
     size_t size;
@@ -88,7 +90,7 @@ START_TEST(without_splits)
     ck_assert_int_eq(peft_dataset_classes(d), 2);
     ck_assert_int_eq(peft_dataset_count(d), 2);
     ok(peft_dataset_subset(d, (const int64_t[]){ 1 }, 1, &part));
-    peft_dataset_free(d);                                     /* the part keeps the archive open */
+    peft_dataset_free(d);                                     /* the subset keeps the archive open */
     ok(peft_dataset_load(part, 0, &im));
     ck_assert_int_eq(peft_image_width(im), 3);
     peft_image_free(im);
@@ -110,7 +112,7 @@ START_TEST(without_splits)
 }
 END_TEST
 
-START_TEST(escapes)
+START_TEST(paths_out_of_the_archive_are_refused)
 {
     static const char *const bad[] = { "../a/1.png", "a/../../1.png", "a/..", "..", "/a/1.png", "a\\..\\1.png" };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
@@ -123,12 +125,12 @@ START_TEST(escapes)
     zip_make(in_folder("e.zip"), (entry[]){ { "a/..0.png", "-", 1 }, { "a../0.png", "-", 1 },
                                               { "a/0.png", "-", 1 } }, 3);
     ok(peft_dataset_open_zip(io_ctx, in_folder("e.zip"), NULL, &d));
-    ck_assert_int_eq(peft_dataset_count(d), 2);               /* the first is hidden */
+    ck_assert_int_eq(peft_dataset_count(d), 2);               /* a/..0.png is a hidden file */
     peft_dataset_free(d);
 }
 END_TEST
 
-START_TEST(encrypted)
+START_TEST(encrypted_zips_are_refused)
 {
     peft_dataset *d = NULL;
     int code;
@@ -142,16 +144,17 @@ START_TEST(encrypted)
 }
 END_TEST
 
-/* Offset of the first entry in the central directory. */
-static unsigned char *directory(unsigned char *zip, size_t size)
+/* The first entry of the central directory. */
+static unsigned char *first_directory_entry(unsigned char *zip, size_t size)
 {
-    unsigned char *at = memmem(zip, size, "PK\1\2", 4);
-    ck_assert_ptr_nonnull(at);
-    return at;
+    unsigned char *first = memmem(zip, size, "PK\1\2", 4);
+    ck_assert_ptr_nonnull(first);
+    return first;
 }
 
-/* Deflate's limit of 1032 times is the only one on how well a picture may be compressed. */
-START_TEST(too_large)
+/* A black picture, which compresses well, is read; sizes above the limits or a ratio above 1032, Deflate's largest, are
+ * refused. */
+START_TEST(false_sizes_are_refused)
 {
     enum { SIDE = 1200 };
     char *black = calloc(1, SIDE * SIDE + 100);
@@ -169,9 +172,9 @@ START_TEST(too_large)
     d = NULL;
     static const struct { unsigned char size, packed; const char *word; } lies[] = {
         { 0x7f, 0, "a/1.png" }, { 0x7f, 0x7f, "the limits" }, { 0x20, 0, "a factor of 1032" } };
-    for (size_t i = 0; i < sizeof lies / sizeof *lies; i++) { /* gigabytes announced in the directory */
+    for (size_t i = 0; i < sizeof lies / sizeof *lies; i++) { /* the directory claims gigabytes */
         zip_make(in_folder("big.zip"), (entry[]){ { "a/1.png", "-", 1 } }, 1);
-        unsigned char *zip = read_bytes(in_folder("big.zip"), &bytes), *entry = directory(zip, bytes);
+        unsigned char *zip = read_bytes(in_folder("big.zip"), &bytes), *entry = first_directory_entry(zip, bytes);
         entry[27] = lies[i].size;
         entry[23] = lies[i].packed;
         write_bytes(in_folder("big.zip"), zip, bytes);
@@ -183,8 +186,8 @@ START_TEST(too_large)
 }
 END_TEST
 
-/* Cut anywhere the zip is refused; with a byte changed anywhere it is refused, or each image is whole or refused. */
-START_TEST(broken)
+/* A truncated zip is refused. With one changed byte the zip is refused, or each image is loaded or refused. */
+START_TEST(truncated_and_corrupt_zips_are_refused)
 {
     size_t size, bytes;
     peft_dataset *d;
@@ -200,17 +203,17 @@ START_TEST(broken)
         ck_assert_ptr_null(d);
     }
     int refused = 0;
-    for (size_t at = 0; at < bytes; at++) {
+    for (size_t i = 0; i < bytes; i++) {
         peft_image *im;
-        zip[at] ^= 0x41;
+        zip[i] ^= 0x41;
         write_bytes(path, zip, bytes);
-        zip[at] ^= 0x41;
+        zip[i] ^= 0x41;
         if (peft_dataset_open_zip(io_ctx, path, NULL, &d)) {
             refused++;
             continue;
         }
-        for (int64_t i = 0; i < peft_dataset_count(d); i++)
-            if (!peft_dataset_load(d, i, &im)) {
+        for (int64_t k = 0; k < peft_dataset_count(d); k++)
+            if (!peft_dataset_load(d, k, &im)) {
                 ck_assert_int_eq(peft_image_width(im), 3);
                 peft_image_free(im);
             } else {
@@ -228,8 +231,7 @@ START_TEST(broken)
 }
 END_TEST
 
-/* Several threads of a loader read one archive. */
-START_TEST(through_a_loader)
+START_TEST(threads_of_a_loader_read_one_archive)
 {
     peft_dataset *set[2];
     peft_transform *t;
@@ -258,4 +260,6 @@ START_TEST(through_a_loader)
 }
 END_TEST
 
-IO_SUITE_MAIN("zip_folder", same_as_the_folder, without_splits, escapes, encrypted, too_large, broken, through_a_loader)
+IO_SUITE_MAIN("zip_folder", zip_and_folder_give_the_same_data_set, a_zip_of_class_folders_needs_no_split,
+              paths_out_of_the_archive_are_refused, encrypted_zips_are_refused, false_sizes_are_refused,
+              truncated_and_corrupt_zips_are_refused, threads_of_a_loader_read_one_archive)

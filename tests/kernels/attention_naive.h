@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * attention_naive.h -- attention of one (sample, head) in double precision, told another way than the kernels tell it:
- * the sink is one more column, softmax over all columns, then that column is cut off; the gradient goes through the
- * softmax's Jacobian. Dense arrays. */
+ * attention_naive.h -- reference attention of one (sample, head) in double precision, by other formulas than the
+ * kernels': the sink is an additional column of the softmax, dropped afterwards; the backward uses the softmax's
+ * Jacobian. Dense arrays. */
 #ifndef ATTENTION_NAIVE_H
 #define ATTENTION_NAIVE_H
 #include <math.h>
@@ -9,12 +9,12 @@
 #include <stdlib.h>
 
 typedef struct naive {
-    int64_t queries, columns, n;                    /* columns: keys and extra keys */
-    double scale, boost;
-    double *q, *k, *v, *sink, *dout;                /* sink NULL: none */
+    int64_t queries, columns, n;                    /* columns: keys and extra keys; n: head size */
+    double scale, boost;                            /* logit = q . k * scale * boost */
+    double *q, *k, *v, *sink, *dout;                /* inputs and dout; sink NULL: no sink */
     double *out, *lse;
     double *dq, *dk, *dv, *dsink, *dboost;          /* dboost [queries] */
-    double *p;                                      /* [queries][columns + 1] */
+    double *p;                                      /* probabilities [queries][columns + 1], the sink's last */
 } naive;
 
 static double naive_dot(const double *x, const double *y, int64_t n)
@@ -26,15 +26,15 @@ static double naive_dot(const double *x, const double *y, int64_t n)
 
 static void naive_forward(naive *a)
 {
-    const int64_t all = a->columns + 1;
+    const int64_t width = a->columns + 1;
     for (int64_t i = 0; i < a->queries; i++) {
-        double *p = a->p + i * all, top = -INFINITY, sum = 0;
+        double *p = a->p + i * width, top = -INFINITY, sum = 0;
         for (int64_t k = 0; k < a->columns; k++)
             p[k] = naive_dot(a->q + i * a->n, a->k + k * a->n, a->n) * a->scale * a->boost;
         p[a->columns] = a->sink ? a->sink[i] : -INFINITY;
-        for (int64_t k = 0; k < all; k++) top = fmax(top, p[k]);
-        for (int64_t k = 0; k < all; k++) sum += p[k] = p[k] == top ? 1 : exp(p[k] - top);
-        for (int64_t k = 0; k < all; k++) p[k] /= sum;
+        for (int64_t k = 0; k < width; k++) top = fmax(top, p[k]);
+        for (int64_t k = 0; k < width; k++) sum += p[k] = p[k] == top ? 1 : exp(p[k] - top);
+        for (int64_t k = 0; k < width; k++) p[k] /= sum;
         a->lse[i] = top + log(sum);
         for (int64_t c = 0; c < a->n; c++) {
             double o = 0;
@@ -44,17 +44,17 @@ static void naive_forward(naive *a)
     }
 }
 
-/* After naive_forward. */
+/* Needs the probabilities of naive_forward. */
 static void naive_backward(naive *a)
 {
-    const int64_t all = a->columns + 1, n = a->n;
-    double *dp = calloc((size_t)all, sizeof *dp);
+    const int64_t width = a->columns + 1, n = a->n;
+    double *dp = calloc((size_t)width, sizeof *dp);
     for (int64_t j = 0; j < a->queries * n; j++) a->dq[j] = 0;
     for (int64_t j = 0; j < a->columns * n; j++) a->dk[j] = a->dv[j] = 0;
     for (int64_t i = 0; i < a->queries; i++) {
-        const double *p = a->p + i * all;
+        const double *p = a->p + i * width;
         double mean = 0;
-        for (int64_t k = 0; k < all; k++) {
+        for (int64_t k = 0; k < width; k++) {
             dp[k] = k < a->columns ? naive_dot(a->dout + i * n, a->v + k * n, n) : 0;
             mean += p[k] * dp[k];
         }

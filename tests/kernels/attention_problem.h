@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0
- * attention_problem.h -- one attention problem with all its arrays, each exactly as long as its extents say and ending
- * at a page that may not be touched. Outputs have spare columns that must keep their pattern. */
+ * attention_problem.h -- the arguments of one attention call and its gradient. Every array has exactly the length that
+ * its extents need and ends at an inaccessible page. Output rows have spare columns that kernels must not write. */
 #ifndef ATTENTION_PROBLEM_H
 #define ATTENTION_PROBLEM_H
 #include "attention_naive.h"
 #include "guarded.h"
 #include "kernels/pk.h"
 
-enum { SPARE = 3 };                         /* columns of each output row that belong to nobody */
+enum { SPARE = 3 };                         /* columns of each output row that belong to no head */
+/* Gradients to compute, as bits. */
 enum { DQ = 1, DK = 2, DV = 4, DXK = 8, DXV = 16, DSINK = 32, DBOOST = 64, ALL = 127 };
 
 typedef struct shape {
     int64_t samples, heads, n, queries, keys, extra;
-    int sink, boost, own_extra;             /* sink: 0 none, 1 ordinary; own_extra: extra rows differ by sample */
+    int sink, boost, own_extra;             /* 0 or 1; own_extra: extra keys differ by sample */
     float size;                             /* about the largest |logit| */
 } shape;
 
@@ -20,10 +21,11 @@ typedef struct problem {
     shape s;
     pk_attention a;
     pk_attention_grad g;
-    guarded q, k, v, xk, xv, sink, boost, dout;                                      /* given */
-    guarded out, lse, dq, dk, dv, dxk, dxv, dsink, dboost;                           /* found */
+    guarded q, k, v, xk, xv, sink, boost, dout;                                      /* inputs */
+    guarded out, lse, dq, dk, dv, dxk, dxv, dsink, dboost;                           /* outputs */
 } problem;
 
+/* Uniform noise in [-size, size]. */
 static guarded guarded_noise_of(int64_t count, float size, uint64_t *state)
 {
     guarded m = guarded_noise(count, state);
@@ -38,35 +40,37 @@ static void guarded_fill(const guarded *m, float x)
 
 static problem problem_make(shape s)
 {
-    const int64_t D = s.heads * s.n, wide = D + SPARE, each = s.samples * s.heads * s.queries;
-    const int64_t x = s.own_extra ? s.samples : 1;
-    const float side = sqrtf(s.size * 3 / sqrtf((float)s.n));       /* so that a logit is rarely beyond size */
+    const int64_t D = s.heads * s.n, wide = D + SPARE, per_query = s.samples * s.heads * s.queries;
+    const int64_t extra_samples = s.own_extra ? s.samples : 1;
+    const float side = sqrtf(s.size * 3 / sqrtf((float)s.n));       /* makes |logit| > size rare */
     uint64_t state = (uint64_t)(s.queries * 131 + s.keys * 7 + s.n);
     problem p = { .s = s,
         .q = guarded_noise_of(s.samples * s.queries * D, side, &state),
         .k = guarded_noise_of(s.samples * s.keys * D, side, &state),
         .v = guarded_noise_of(s.samples * s.keys * D, 1, &state),
-        .xk = guarded_noise_of(x * s.extra * D, side, &state),
-        .xv = guarded_noise_of(x * s.extra * D, 1, &state),
+        .xk = guarded_noise_of(extra_samples * s.extra * D, side, &state),
+        .xv = guarded_noise_of(extra_samples * s.extra * D, 1, &state),
         .sink = guarded_noise_of(s.queries, s.size, &state),
         .boost = guarded_noise_of(s.heads, 1.5f, &state),
         .dout = guarded_noise_of(s.samples * s.queries * D, 1, &state),
-        .out = guarded_make(s.samples * s.queries * wide), .lse = guarded_make(each),
+        .out = guarded_make(s.samples * s.queries * wide), .lse = guarded_make(per_query),
         .dq = guarded_make(s.samples * s.queries * wide), .dk = guarded_make(s.samples * s.keys * wide),
         .dv = guarded_make(s.samples * s.keys * wide), .dxk = guarded_make(s.samples * s.extra * wide),
-        .dxv = guarded_make(s.samples * s.extra * wide), .dsink = guarded_make(each), .dboost = guarded_make(each) };
-    const int64_t xb = s.own_extra ? s.extra * D : 0;
+        .dxv = guarded_make(s.samples * s.extra * wide), .dsink = guarded_make(per_query),
+            .dboost = guarded_make(per_query) };
+    const int64_t extra_stride = s.own_extra ? s.extra * D : 0;
     p.a = (pk_attention){ .samples = s.samples, .heads = s.heads, .head_dim = s.n, .queries = s.queries,
         .keys = s.keys, .extra = s.extra, .scale = 1 / sqrtf((float)s.n), .q = { p.q.data, s.queries * D, D },
         .k = { p.k.data, s.keys * D, D }, .v = { p.v.data, s.keys * D, D }, .out = p.out.data,
         .out_sample_stride = s.queries * wide, .out_row_stride = wide, .lse = p.lse.data };
-    if (s.extra) p.a.xk = (pk_operand){ p.xk.data, xb, D }, p.a.xv = (pk_operand){ p.xv.data, xb, D };
+    if (s.extra) p.a.xk = (pk_operand){ p.xk.data, extra_stride, D },
+        p.a.xv = (pk_operand){ p.xv.data, extra_stride, D };
     if (s.sink) p.a.sink = p.sink.data;
     if (s.boost) p.a.head_scale = p.boost.data;
     return p;
 }
 
-/* The gradient call for the wanted outputs of p. */
+/* The arguments of the backward; want: the gradients to compute (bits DQ to DBOOST). */
 static pk_attention_grad problem_grad(const problem *p, int want)
 {
     const shape s = p->s;
@@ -89,7 +93,8 @@ static void problem_free(problem *p)
     for (size_t i = 0; i < sizeof m / sizeof *m; i++) guarded_free(m[i]);
 }
 
-/* Scratch exactly as long as pk_attention_work says, 64-byte aligned, full of NaN: nothing in it may be relied on. */
+/* Scratch of exactly pk_attention_work bytes, 64-byte aligned, filled with NaN: kernels must not read it before they
+ * write it. */
 static guarded scratch_make(const pk_table *t, const pk_attention *a, int gradient)
 {
     guarded m = guarded_make((int64_t)(pk_attention_work(t, a, gradient) / sizeof(float)));
@@ -114,7 +119,7 @@ static void run_backward(const pk_table *t, const problem *p, int want)
     guarded_free(&w);
 }
 
-/* The same (sample, head) in double precision, solved. */
+/* Outputs and gradients of (sample b, head h) in double precision. */
 static naive problem_naive(const problem *p, int64_t b, int64_t h)
 {
     const shape s = p->s;
@@ -130,9 +135,9 @@ static naive problem_naive(const problem *p, int64_t b, int64_t h)
         }
     }
     for (int64_t k = 0; k < s.keys + s.extra; k++) {
-        const int own = k < s.keys;
-        const pk_operand *key = own ? &p->a.k : &p->a.xk, *value = own ? &p->a.v : &p->a.xv;
-        const int64_t t = own ? k : k - s.keys;
+        const int ordinary = k < s.keys;
+        const pk_operand *key = ordinary ? &p->a.k : &p->a.xk, *value = ordinary ? &p->a.v : &p->a.xv;
+        const int64_t t = ordinary ? k : k - s.keys;
         for (int64_t c = 0; c < s.n; c++) {
             x.k[k * s.n + c] = key->data[b * key->sample_stride + t * key->row_stride + h * s.n + c];
             x.v[k * s.n + c] = value->data[b * value->sample_stride + t * value->row_stride + h * s.n + c];

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_attention.c -- attention and its gradient, every instruction set this CPU has, against double precision. */
+ * test_attention.c -- the attention kernels and their gradients of every instruction set that this CPU has, against
+ * reference attention in double precision. */
 #include "suite.h"
 #include "attention_problem.h"
 
 static const shape shapes[] = {
-    /* samples heads n queries keys extra  sink boost own  size */
+    /* samples heads n queries keys extra  sink boost own_extra size */
     { 1, 1,  1,   1,   1, 0,   0, 0, 0,   1 },
     { 1, 1,  8,   7,   7, 0,   0, 0, 0,   3 },
     { 2, 3,  8,   7,   7, 4,   1, 0, 0,   3 },
@@ -19,7 +20,7 @@ static const shape shapes[] = {
     { 2, 1,  3,   2,  31, 1,   1, 0, 1,   8 },
     { 1, 1, 31,  65,   6, 14,  0, 0, 0,   3 },
     { 1, 1, 96,  17, 100, 2,   1, 1, 0,  30 },
-    { 1, 1, 32,  34, 577, 0,   0, 0, 0,   5 },              /* from here on: more than one chunk of columns */
+    { 1, 1, 32,  34, 577, 0,   0, 0, 0,   5 },              /* from here on: columns in several chunks */
     { 1, 2,  4,  35, 400, 390, 1, 1, 0,   6 },
     { 1, 1, 12,  33, 385, 4,   1, 0, 1,   6 },
     { 1, 1, 24,   1, 1025, 0,  1, 0, 0,   3 },
@@ -29,31 +30,32 @@ static const shape shapes[] = {
 };
 #define COUNT(a) (sizeof(a) / sizeof *(a))
 
-/* Worst error of count values, x apart by step, of what; relative to the largest |want|, or 1. */
+/* The largest |x - want| of a matrix [rows, n], whose rows are x_row apart in x, divided by max(1, largest |want|). */
 static double error_of(const float *x, int64_t x_row, const double *want, int64_t rows, int64_t n)
 {
-    double worst = 0, top = 1;
-    for (int64_t i = 0; i < rows * n; i++) top = fmax(top, fabs(want[i]));
+    double worst = 0, scale = 1;
+    for (int64_t i = 0; i < rows * n; i++) scale = fmax(scale, fabs(want[i]));
     for (int64_t i = 0; i < rows; i++) {
         for (int64_t c = 0; c < n; c++) {
             const double e = fabs(x[i * x_row + c] - want[i * n + c]);
-            if (!(e <= worst)) worst = e;                   /* a NaN stays */
+            if (!(e <= worst)) worst = e;                   /* true for NaN too */
         }
     }
-    return worst / top;
+    return worst / scale;
 }
 
-static void expect(const char *isa, const char *what, const shape *s, double error, double limit)
+static void check_error(const char *isa, const char *output, const shape *s, double error, double limit)
 {
     ck_assert_msg(error <= limit, "%s %s: error %.3g, limit %.3g (n %d, queries %d, keys %d, extra %d, size %g)", isa,
-                  what, error, limit, (int)s->n, (int)s->queries, (int)s->keys, (int)s->extra, (double)s->size);
+                  output, error, limit, (int)s->n, (int)s->queries, (int)s->keys, (int)s->extra, (double)s->size);
 }
 
-/* All outputs of p for (b, h) against double precision. A probability is known to eps*|logit| only. */
+/* All outputs of p for (b, h) against the reference. The limit grows with |logit|, as the rounding error of a
+ * probability is about eps * |logit|. */
 static void compare(const char *isa, const problem *p, int64_t b, int64_t h)
 {
     const shape *s = &p->s;
-    const int64_t wide = s->heads * s->n + SPARE, at = (b * s->heads + h) * s->queries;
+    const int64_t wide = s->heads * s->n + SPARE, first_query = (b * s->heads + h) * s->queries;
     const double limit = 1.2e-7 * (20 + 4 * (double)s->size);
     naive x = problem_naive(p, b, h);
     const struct { const char *name; const guarded *m; const double *want; int64_t rows; } rows[] = {
@@ -63,16 +65,17 @@ static void compare(const char *isa, const problem *p, int64_t b, int64_t h)
         { "dxv", &p->dxv, x.dv + s->keys * s->n, s->extra },
     };
     for (size_t i = 0; i < COUNT(rows); i++)
-        expect(isa, rows[i].name, s,
+        check_error(isa, rows[i].name, s,
                error_of(rows[i].m->data + b * rows[i].rows * wide + h * s->n, wide, rows[i].want, rows[i].rows, s->n),
                limit);
-    expect(isa, "lse", s, error_of(p->lse.data + at, 1, x.lse, s->queries, 1), 2e-6);
-    if (s->sink) expect(isa, "dsink", s, error_of(p->dsink.data + at, 1, x.dsink, s->queries, 1), limit);
-    expect(isa, "dboost", s, error_of(p->dboost.data + at, 1, x.dboost, s->queries, 1), limit * fmax(1, s->size / 4));
+    check_error(isa, "lse", s, error_of(p->lse.data + first_query, 1, x.lse, s->queries, 1), 2e-6);
+    if (s->sink) check_error(isa, "dsink", s, error_of(p->dsink.data + first_query, 1, x.dsink, s->queries, 1), limit);
+    check_error(isa, "dboost", s, error_of(p->dboost.data + first_query, 1, x.dboost, s->queries, 1),
+                limit * fmax(1, s->size / 4));
     naive_free(&x);
 }
 
-START_TEST(double_against_finite_differences)
+START_TEST(reference_gradient_equals_finite_differences)
 {
     for (int sink = 0; sink < 2; sink++) {
         uint64_t state = 5;
@@ -90,14 +93,14 @@ START_TEST(double_against_finite_differences)
         x.dboost[0] += x.dboost[1] + x.dboost[2];
         for (int j = 0; j < 5; j++) {
             for (int64_t i = 0; i < count[j]; i++) {
-                const double keep = in[j][i];
+                const double saved = in[j][i];
                 double loss[2];
                 for (int side = 0; side < 2; side++) {
-                    in[j][i] = keep + (side ? 1e-5 : -1e-5);
+                    in[j][i] = saved + (side ? 1e-5 : -1e-5);
                     naive_forward(&x);
                     loss[side] = naive_dot(x.out, x.dout, 6);
                 }
-                in[j][i] = keep;
+                in[j][i] = saved;
                 ck_assert_double_eq_tol((loss[1] - loss[0]) / 2e-5, grad[j][i], 1e-8);
             }
         }
@@ -106,7 +109,7 @@ START_TEST(double_against_finite_differences)
 }
 END_TEST
 
-START_TEST(all_against_double)
+START_TEST(kernels_equal_the_reference)
 {
     for (const char *const *isa = pk_isas(); *isa; isa++) {
         for (size_t i = 0; i < COUNT(shapes); i++) {
@@ -120,16 +123,18 @@ START_TEST(all_against_double)
 }
 END_TEST
 
-/* How many elements are x, within `slack`. (Check writes a file at every assertion, so one for all elements.) */
-static int64_t count_of(const guarded *m, float x, float slack)
+/* The number of elements that equal x within `tolerance`. (One assertion for all elements, as Check writes to a file at
+ * each.) */
+static int64_t count_of(const guarded *m, float x, float tolerance)
 {
     int64_t n = 0;
-    for (int64_t i = 0; i < m->count; i++) n += m->data[i] == x || fabsf(m->data[i] - x) < slack;
+    for (int64_t i = 0; i < m->count; i++) n += m->data[i] == x || fabsf(m->data[i] - x) < tolerance;
     return n;
 }
 
-/* One (sample, head) writes its columns, all of them, and no others. */
-static void only_own_columns(const char *isa, const problem *p, const guarded *m, int64_t rows, int64_t b, int64_t h)
+/* Checks that a call for (sample b, head h) wrote all columns of the head and no others. */
+static void check_written_columns(const char *isa, const problem *p, const guarded *m, int64_t rows, int64_t b,
+                                  int64_t h)
 {
     const int64_t wide = p->s.heads * p->s.n + SPARE;
     int64_t wrong = 0;
@@ -138,10 +143,10 @@ static void only_own_columns(const char *isa, const problem *p, const guarded *m
         const int own = sample == b && c >= h * p->s.n && c < (h + 1) * p->s.n;
         wrong += (m->data[i] == 12345.0f) == own;
     }
-    ck_assert_msg(wrong == 0, "%s: %d elements", isa, (int)wrong);
+    ck_assert_msg(wrong == 0, "%s: %d elements are not written or written by mistake", isa, (int)wrong);
 }
 
-START_TEST(own_columns_only)
+START_TEST(a_call_writes_the_columns_of_its_head_only)
 {
     for (const char *const *isa = pk_isas(); *isa; isa++) {
         for (size_t i = 0; i < COUNT(shapes); i++) {
@@ -150,14 +155,15 @@ START_TEST(own_columns_only)
             const pk_attention_grad g = problem_grad(&p, ALL);
             const guarded *const m[] = { &p.out, &p.dq, &p.dk, &p.dv, &p.dxk, &p.dxv, &p.lse, &p.dsink, &p.dboost };
             const int64_t rows[] = { s.queries, s.queries, s.keys, s.keys, s.extra, s.extra };
-            const int64_t b = s.samples - 1, h = s.heads / 2, at = (b * s.heads + h) * s.queries;
+            const int64_t b = s.samples - 1, h = s.heads / 2, first_query = (b * s.heads + h) * s.queries;
             for (size_t j = 0; j < COUNT(m); j++) guarded_fill(m[j], 12345.0f);
             guarded w = scratch_make(pk_find(*isa), &p.a, 0), w2 = scratch_make(pk_find(*isa), &p.a, 1);
             pk_find(*isa)->attention(&p.a, b, h, w.data);
             pk_find(*isa)->attention_grad(&g, b, h, w2.data);
-            for (size_t j = 0; j < 6; j++) only_own_columns(*isa, &p, m[j], rows[j], b, h);
+            for (size_t j = 0; j < 6; j++) check_written_columns(*isa, &p, m[j], rows[j], b, h);
             for (size_t j = 6; j < COUNT(m); j++) {
-                const int64_t from = at, to = m[j] == &p.dsink && !s.sink ? at : at + s.queries;
+                const int64_t from = first_query,
+                    to = m[j] == &p.dsink && !s.sink ? first_query : first_query + s.queries;
                 ck_assert_int_eq(to - from, m[j]->count - count_of(m[j], 12345.0f, 0));
                 for (int64_t e = from; e < to; e++) ck_assert(m[j]->data[e] != 12345.0f);
             }
@@ -169,29 +175,30 @@ START_TEST(own_columns_only)
 }
 END_TEST
 
-START_TEST(skipping_changes_nothing)
+START_TEST(omitted_gradients_do_not_change_the_others)
 {
     const shape s[] = { { 1, 2, 20, 35, 30, 5, 1, 1, 0, 3 }, { 1, 1, 64, 9, 15, 0, 1, 0, 0, 3 },
                         { 1, 1, 4, 18, 200, 390, 1, 1, 0, 3 } };
     for (const char *const *isa = pk_isas(); *isa; isa++) {
         for (size_t i = 0; i < COUNT(s); i++) {
             problem all = problem_make(s[i]), some = problem_make(s[i]);
-            const guarded *const x[] = { &all.dq, &all.dk, &all.dv, &all.dxk, &all.dxv, &all.dsink, &all.dboost };
-            const guarded *const y[] = { &some.dq, &some.dk, &some.dv, &some.dxk, &some.dxv, &some.dsink,
+            const guarded *const all_out[] = { &all.dq, &all.dk, &all.dv, &all.dxk, &all.dxv, &all.dsink, &all.dboost };
+            const guarded *const some_out[] = { &some.dq, &some.dk, &some.dv, &some.dxk, &some.dxv, &some.dsink,
                                          &some.dboost };
             run_forward(pk_find(*isa), &all);
             run_forward(pk_find(*isa), &some);
-            for (size_t j = 0; j < COUNT(x); j++) guarded_fill(x[j], 7.0f);
+            for (size_t j = 0; j < COUNT(all_out); j++) guarded_fill(all_out[j], 7.0f);
             run_backward(pk_find(*isa), &all, ALL);
             for (int want = 0; want < ALL; want++) {
                 const int rest = ALL & ~want;
-                if (s[i].keys > 100 && (want & (want - 1)) && (rest & (rest - 1))) continue;   /* one, or all but one */
-                for (size_t j = 0; j < COUNT(y); j++) guarded_fill(y[j], 7.0f);
+                /* long problems: one gradient, or all but one */
+                if (s[i].keys > 100 && (want & (want - 1)) && (rest & (rest - 1))) continue;
+                for (size_t j = 0; j < COUNT(some_out); j++) guarded_fill(some_out[j], 7.0f);
                 run_backward(pk_find(*isa), &some, want);
-                for (size_t j = 0; j < COUNT(y); j++) {
-                    const size_t bytes = (size_t)y[j]->count * sizeof(float);
-                    if (want >> j & 1) ck_assert_mem_eq(x[j]->data, y[j]->data, bytes);
-                    else ck_assert_int_eq(count_of(y[j], 7.0f, 0), y[j]->count);
+                for (size_t j = 0; j < COUNT(some_out); j++) {
+                    const size_t bytes = (size_t)some_out[j]->count * sizeof(float);
+                    if (want >> j & 1) ck_assert_mem_eq(all_out[j]->data, some_out[j]->data, bytes);
+                    else ck_assert_int_eq(count_of(some_out[j], 7.0f, 0), some_out[j]->count);
                 }
             }
             problem_free(&all);
@@ -201,14 +208,15 @@ START_TEST(skipping_changes_nothing)
 }
 END_TEST
 
-/* The same rows of q (from `first` on, `queries` of them) as a problem of its own: the same bits of out, lse, dq. */
-static void rows_alone(const pk_table *t, const problem *p, int64_t first, int64_t queries, int64_t b)
+/* Queries first .. first + queries of sample b as a problem of their own give the same bits of out, lse, dq, dsink and
+ * dboost. */
+static void check_subset_of_queries(const pk_table *t, const problem *p, int64_t first, int64_t queries, int64_t b)
 {
     const shape s = p->s;
     const int64_t D = s.heads * s.n, wide = D + SPARE;
-    shape few = s;
-    few.samples = 1, few.queries = queries;
-    problem x = problem_make(few);
+    shape subset = s;
+    subset.samples = 1, subset.queries = queries;
+    problem x = problem_make(subset);
     x.a.q.data = p->a.q.data + b * p->a.q.sample_stride + first * D;
     x.a.k.data = p->a.k.data + b * p->a.k.sample_stride;
     x.a.v.data = p->a.v.data + b * p->a.v.sample_stride;
@@ -232,7 +240,7 @@ static void rows_alone(const pk_table *t, const problem *p, int64_t first, int64
     problem_free(&x);
 }
 
-START_TEST(rows_do_not_depend_on_others)
+START_TEST(a_query_does_not_depend_on_other_queries)
 {
     for (const char *const *isa = pk_isas(); *isa; isa++) {
         const shape s[] = { { 2, 2, 24, 75, 41, 3, 1, 1, 1, 4 }, { 2, 1, 5, 75, 400, 3, 1, 1, 1, 4 } };
@@ -242,15 +250,15 @@ START_TEST(rows_do_not_depend_on_others)
             run_forward(pk_find(*isa), &p);
             run_backward(pk_find(*isa), &p, ALL);
             for (size_t i = 0; i < COUNT(some); i++)
-                for (int64_t b = 0; b < 2; b++) rows_alone(pk_find(*isa), &p, some[i][0], some[i][1], b);
+                for (int64_t b = 0; b < 2; b++) check_subset_of_queries(pk_find(*isa), &p, some[i][0], some[i][1], b);
             problem_free(&p);
         }
     }
 }
 END_TEST
 
-/* A sink so low that it is as if it were not there, or so high that nothing is left. */
-static void sink_case(const pk_table *t, const problem *none, float sink)
+/* A very low sink gives the bits of attention without a sink (`none`); a very high one takes all probability. */
+static void check_extreme_sink(const pk_table *t, const problem *none, float sink)
 {
     shape s = none->s;
     s.sink = 1;
@@ -269,7 +277,7 @@ static void sink_case(const pk_table *t, const problem *none, float sink)
     problem_free(&p);
 }
 
-START_TEST(sink_at_its_extremes)
+START_TEST(extreme_sinks_take_no_probability_or_all)
 {
     const float sinks[] = { -INFINITY, -1e30f, 100.0f, 1e30f, INFINITY };
     const shape s[] = { { 1, 1, 16, 19, 23, 2, 0, 0, 0, 3 }, { 1, 1, 3, 19, 390, 2, 0, 0, 0, 3 } };
@@ -278,14 +286,14 @@ START_TEST(sink_at_its_extremes)
             problem none = problem_make(s[j]);
             run_forward(pk_find(*isa), &none);
             run_backward(pk_find(*isa), &none, ALL);
-            for (size_t i = 0; i < COUNT(sinks); i++) sink_case(pk_find(*isa), &none, sinks[i]);
+            for (size_t i = 0; i < COUNT(sinks); i++) check_extreme_sink(pk_find(*isa), &none, sinks[i]);
             problem_free(&none);
         }
     }
 }
 END_TEST
 
-START_TEST(nan_is_not_lost)
+START_TEST(nan_stays_in_its_row)
 {
     for (const char *const *isa = pk_isas(); *isa; isa++) {
         problem p = problem_make((shape){ 1, 1, 8, 3, 9, 0, 0, 0, 0, 3 });
@@ -300,5 +308,6 @@ START_TEST(nan_is_not_lost)
 }
 END_TEST
 
-SUITE_MAIN("attention", double_against_finite_differences, all_against_double, own_columns_only,
-           skipping_changes_nothing, rows_do_not_depend_on_others, sink_at_its_extremes, nan_is_not_lost)
+SUITE_MAIN("attention", reference_gradient_equals_finite_differences, kernels_equal_the_reference,
+           a_call_writes_the_columns_of_its_head_only, omitted_gradients_do_not_change_the_others,
+           a_query_does_not_depend_on_other_queries, extreme_sinks_take_no_probability_or_all, nan_stays_in_its_row)

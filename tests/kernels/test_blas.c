@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_blas.c -- the BLAS is loaded when it is asked for and not before; what computes without it is as good. */
+ * test_blas.c -- the BLAS library is loaded when CBLAS products are chosen and not before; the library's own products
+ * give the same results within 1e-4. */
 #include "tiny.h"
 #include <sys/resource.h>
 #include <unistd.h>
@@ -34,7 +35,7 @@ static void predict(const char *isa, const char *gemm, float logits[6])
     tiny_free(&t);
 }
 
-START_TEST(on_demand)
+START_TEST(blas_is_loaded_when_it_is_chosen)
 {
     float own[6], blas[6], reference[6];
     if (!strstr(peft_build_info(), "opened on demand")) return;          /* the build links it */
@@ -52,21 +53,21 @@ START_TEST(on_demand)
 }
 END_TEST
 
-static char said[400];
-static void keep(int level, const char *message, void *user)
+static char last_message[400];
+static void keep_message(int level, const char *message, void *user)
 {
     (void)user;
-    snprintf(said, sizeof said, "%d %s", level, message);
+    snprintf(last_message, sizeof last_message, "%d %s", level, message);
 }
 
-/* Without address space for it no BLAS can be opened. */
-START_TEST(none)
+/* A limit of the address space makes dlopen of every BLAS fail. */
+START_TEST(without_blas_products_are_computed_in_plain_c)
 {
     long pages = 0;
     struct rlimit limit;
     if (!strstr(peft_build_info(), "opened on demand") || strstr(peft_build_info(), "sanitizer")) return;
     tiny t = tiny_make(&(tiny_spec){ .isa = "ref", .method = "lora" });
-    OK(peft_context_set_log(t.ctx, keep, NULL, 1));
+    OK(peft_context_set_log(t.ctx, keep_message, NULL, 1));
     FILE *f = fopen("/proc/self/statm", "r");
     ck_assert_ptr_nonnull(f);
     ck_assert_int_eq(fscanf(f, "%ld", &pages), 1);
@@ -80,7 +81,7 @@ START_TEST(none)
     ck_assert_ptr_nonnull(strstr(peft_last_error(), "own"));
     OK(peft_context_set_gemm(t.ctx, "auto"));
     peft_session *s = tiny_session(t.model, "batch=2");
-    ck_assert_ptr_nonnull(strstr(said, "1 matrices are multiplied by plain C"));
+    ck_assert_ptr_nonnull(strstr(last_message, "1 matrices are multiplied by plain C"));
     tiny_batch b = tiny_batch_make(t.model, 2, 0);
     peft_tensor *out = tiny_tensor(t.ctx, PEFT_F32, 2, 2, 3);
     OK(peft_session_predict(s, b.images, out));
@@ -89,12 +90,12 @@ START_TEST(none)
     peft_session_free(s);
     limit.rlim_cur = before;
     ck_assert_int_eq(setrlimit(RLIMIT_AS, &limit), 0);
-    OK(peft_context_set_gemm(t.ctx, "cblas"));       /* a failure is not for ever */
+    OK(peft_context_set_gemm(t.ctx, "cblas"));       /* a later attempt succeeds */
     tiny_free(&t);
 }
 END_TEST
 
-START_TEST(resolving)
+START_TEST(the_kernel_table_decides_between_own_and_cblas)
 {
     const pk_table *ref = pk_find("ref"), *best = pk_find("auto");
     ck_assert_int_eq(pk_gemm_chosen(ref, PK_GEMM_OWN), PK_GEMM_OWN);
@@ -105,4 +106,5 @@ START_TEST(resolving)
 }
 END_TEST
 
-SUITE_MAIN("blas", on_demand, none, resolving)
+SUITE_MAIN("blas", blas_is_loaded_when_it_is_chosen, without_blas_products_are_computed_in_plain_c,
+           the_kernel_table_decides_between_own_and_cblas)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_cpu.c -- which kernel table is found: by name, by the environment, and that every slot of it is filled. */
+ * test_cpu.c -- the choice of a kernel table by name and by PEFT_ISA, and that every entry of each table is set. */
 #include "kernels/pk.h"
 #include "suite.h"
 
-START_TEST(names)
+START_TEST(tables_are_found_by_name)
 {
     const char *const *isa = pk_isas();
     unsetenv("PEFT_ISA");
@@ -21,7 +21,8 @@ START_TEST(names)
 }
 END_TEST
 
-START_TEST(environment)             /* is asked for "auto" only; what is not there counts for nothing */
+/* PEFT_ISA has effect on "auto" only; an unknown name in it is ignored. */
+START_TEST(the_environment_chooses_auto)
 {
     const pk_table *best = pk_find(pk_isas()[0]);
     setenv("PEFT_ISA", "ref", 1);
@@ -33,7 +34,7 @@ START_TEST(environment)             /* is asked for "auto" only; what is not the
 }
 END_TEST
 
-START_TEST(tables)
+START_TEST(every_entry_of_a_table_is_set)
 {
     for (const char *const *isa = pk_isas(); *isa; isa++) {
         const pk_table *t = pk_find(*isa);
@@ -48,4 +49,4 @@ START_TEST(tables)
 }
 END_TEST
 
-SUITE_MAIN("cpu", names, environment, tables)
+SUITE_MAIN("cpu", tables_are_found_by_name, the_environment_chooses_auto, every_entry_of_a_table_is_set)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_float_mode.c -- a host that set its own floating-point mode (flush to zero, another rounding) at some moment
- * gets the same bits from every call, with one thread and with several, and finds its mode unchanged. */
+ * test_float_mode.c -- a program that sets its own floating-point mode (flush to zero, rounding upward) before or after
+ * any call gets the same bits as in the default mode, with one and several threads, and its mode stays as it was. */
 #include "suite.h"
 #include <peft/peft.h>
 #include <unistd.h>
@@ -12,20 +12,21 @@
 enum { IMAGES = 4, SIDE = 16, CLASSES = 3, STEPS = 5 };
 enum { DEFAULT_MODE = 0x1f80, FLUSH = DEFAULT_MODE | 0x8040, UPWARD = DEFAULT_MODE | 0x4000 };
 
-/* What a whole life computes: initial values, a training, predictions, merging, files. */
+/* Results of initialisation, training, prediction, merging and saving. */
 typedef struct results {
-    float state[4096], logits[2][IMAGES * CLASSES], shares[IMAGES * CLASSES];
+    float state[4096], logits[2][IMAGES * CLASSES], probabilities[IMAGES * CLASSES];
     double drift;
     char merged[17], resized[17], saved[65];
 } results;
 
 static void must(peft_status s) { ck_assert_msg(s == PEFT_OK, "%s", peft_last_error()); }
 
-/* Calls keep the mode that the host has set. */
+/* CALL: the call succeeds and leaves the floating-point mode (MXCSR without its exception flags) as the program set
+ * it. */
 static unsigned mode;
 #define CALL(...) do { must(__VA_ARGS__); ck_assert_uint_eq(_mm_getcsr() & ~0x3fu, mode); } while (0)
 
-static void host_sets(unsigned m) { mode = m; _mm_setcsr(m); }
+static void set_mode(unsigned m) { mode = m; _mm_setcsr(m); }
 
 static peft_options *options(peft_context *ctx, const char *text)
 {
@@ -35,7 +36,7 @@ static peft_options *options(peft_context *ctx, const char *text)
     return o;
 }
 
-static void digest_of(const char *path, char hex[65])
+static void sha256_of_file(const char *path, char hex[65])
 {
     static char bytes[1 << 20];
     FILE *f = fopen(path, "rb");
@@ -46,8 +47,8 @@ static void digest_of(const char *path, char hex[65])
     peft_sha256(bytes, n, hex);
 }
 
-/* before, after: the host's mode until the trainer is made, and from then on. */
-static void live(unsigned before, unsigned after, int threads, results *r)
+/* Computes all results. before, after: the mode until the trainer is created, and from then on. */
+static void compute_results(unsigned before, unsigned after, int threads, results *r)
 {
     static float pixels[IMAGES * 3 * SIDE * SIDE];
     static const int64_t truth[IMAGES] = { 0, 1, 2, 1 };
@@ -61,14 +62,14 @@ static void live(unsigned before, unsigned after, int threads, results *r)
     peft_trainer *t;
     peft_session *s;
     peft_tensor *x, *y, *out;
-    uint32_t chance = 1;
+    uint32_t random = 1;
     for (size_t i = 0; i < sizeof pixels / sizeof *pixels; i++) {
-        chance = chance * 1664525u + 1013904223u;
-        pixels[i] = (float)(chance >> 8) / 8388608.0f - 1;
+        random = random * 1664525u + 1013904223u;
+        pixels[i] = (float)(random >> 8) / 8388608.0f - 1;
     }
     close(mkstemp(path));
     memset(r, 0, sizeof *r);
-    host_sets(before);
+    set_mode(before);
     CALL(peft_context_create(NULL, NULL, NULL, &ctx));
     CALL(peft_context_set_threads(ctx, threads));
     CALL(peft_context_set_seed(ctx, 3));
@@ -81,7 +82,7 @@ static void live(unsigned before, unsigned after, int threads, results *r)
     CALL(peft_model_attach(m, a));
     o = options(ctx, "batch=4,lr=0.01,clip_norm=0.5");
     CALL(peft_trainer_create(m, o, &t));
-    host_sets(after);
+    set_mode(after);
     CALL(peft_tensor_wrap(ctx, PEFT_F32, 4, image_dims, pixels, &x));
     CALL(peft_tensor_wrap(ctx, PEFT_I64, 1, label_dims, (void *)(uintptr_t)truth, &y));
     for (int i = 0; i < STEPS; i++) CALL(peft_trainer_step(t, x, y, NULL));
@@ -90,13 +91,13 @@ static void live(unsigned before, unsigned after, int threads, results *r)
     peft_tensor_free(out);
     CALL(peft_trainer_save(t, path));
     CALL(peft_trainer_restore(t, path));
-    size_t at = 0;
+    size_t count = 0;
     for (size_t i = 0; i < peft_model_param_count(m); i++) {
         const peft_tensor *v = peft_param_value(peft_model_param(m, i));
         size_t n = (size_t)peft_tensor_count(v);
-        ck_assert_uint_le(at + n, sizeof r->state / sizeof *r->state);
-        memcpy(r->state + at, peft_tensor_cdata(v), n * sizeof(float));
-        at += n;
+        ck_assert_uint_le(count + n, sizeof r->state / sizeof *r->state);
+        memcpy(r->state + count, peft_tensor_cdata(v), n * sizeof(float));
+        count += n;
     }
     CALL(peft_session_create(m, NULL, &s));
     const int64_t one_dims[] = { 1, 3, SIDE, SIDE }, one_out[] = { 1, CLASSES };
@@ -106,7 +107,7 @@ static void live(unsigned before, unsigned after, int threads, results *r)
         CALL(peft_tensor_wrap(ctx, PEFT_F32, 2, one_out, r->logits[1] + i * CLASSES, &out));
         CALL(peft_session_predict(s, one, out));
         peft_tensor_free(out);
-        CALL(peft_tensor_wrap(ctx, PEFT_F32, 2, one_out, r->shares + i * CLASSES, &out));
+        CALL(peft_tensor_wrap(ctx, PEFT_F32, 2, one_out, r->probabilities + i * CLASSES, &out));
         CALL(peft_session_probabilities(s, one, 0, out));
         peft_tensor_free(out), peft_tensor_free(one);
     }
@@ -118,7 +119,7 @@ static void live(unsigned before, unsigned after, int threads, results *r)
     strcat(path, ".safetensors");
     CALL(peft_backbone_save_as(merged, path, o));
     peft_options_free(o);
-    digest_of(path, r->saved);
+    sha256_of_file(path, r->saved);
     o = options(ctx, "image_size=24");
     CALL(peft_backbone_load(ctx, path, o, &resized));
     peft_options_free(o);
@@ -126,57 +127,59 @@ static void live(unsigned before, unsigned after, int threads, results *r)
     unlink(path);
     path[strlen(path) - strlen(".safetensors")] = 0;
     unlink(path);
-    host_sets(DEFAULT_MODE);
+    set_mode(DEFAULT_MODE);
     peft_session_free(s), peft_trainer_free(t), peft_model_free(m), peft_adapter_free(a);
     peft_tensor_free(x), peft_tensor_free(y);
     peft_backbone_free(resized), peft_backbone_free(merged), peft_backbone_free(vit), peft_context_free(ctx);
 }
 
-START_TEST(same_bits_in_every_mode)
+START_TEST(every_mode_gives_the_same_bits)
 {
     static results plain, other;
-    live(DEFAULT_MODE, DEFAULT_MODE, 1, &plain);
+    compute_results(DEFAULT_MODE, DEFAULT_MODE, 1, &plain);
     for (int threads = 1; threads < 4; threads += 2)
         for (int when = 0; when < 3; when++)
             for (int kind = 0; kind < 2; kind++) {
                 unsigned m = kind ? UPWARD : FLUSH;
-                live(when == 1 ? DEFAULT_MODE : m, when == 2 ? DEFAULT_MODE : m, threads, &other);
+                compute_results(when == 1 ? DEFAULT_MODE : m, when == 2 ? DEFAULT_MODE : m, threads, &other);
                 const char *differs = memcmp(plain.state, other.state, sizeof plain.state) ? "the trained values"
                                     : memcmp(plain.logits, other.logits, sizeof plain.logits) ? "the logits"
-                                    : memcmp(plain.shares, other.shares, sizeof plain.shares) ? "the probabilities"
-                                    : memcmp(&plain.drift, &other.drift, sizeof plain.drift) ? "the drift"
-                                    : strcmp(plain.merged, other.merged) ? "the merged backbone"
-                                    : strcmp(plain.saved, other.saved) ? "the saved backbone"
-                                    : strcmp(plain.resized, other.resized) ? "the resampled backbone" : NULL;
-                ck_assert_msg(!differs, "%s: mode 0x%x, set %s, %d threads", differs, m,
-                              when == 0 ? "always" : when == 1 ? "after the trainer was made" : "until then", threads);
+                                    : memcmp(plain.probabilities, other.probabilities,
+                                             sizeof plain.probabilities) ? "the probabilities"
+                                    : memcmp(&plain.drift, &other.drift, sizeof plain.drift) ? "the merge drifts"
+                                    : strcmp(plain.merged, other.merged) ? "the merged backbones"
+                                    : strcmp(plain.saved, other.saved) ? "the saved backbones"
+                                    : strcmp(plain.resized, other.resized) ? "the resized backbones" : NULL;
+                ck_assert_msg(!differs, "%s differ: mode 0x%x, set %s, %d threads", differs, m,
+                              when == 0 ? "always" : when == 1 ? "after the trainer was created" : "until then",
+                                  threads);
             }
 }
 END_TEST
 
-/* A gradient so small that its square is subnormal: flushed to zero, the update would be another. */
-START_TEST(subnormal_moments)
+/* The square of the gradient is subnormal; flushed to zero, it would change the update. */
+START_TEST(adamw_keeps_subnormal_moments)
 {
     float p[2][1] = { { 1 }, { 1 } }, m[2][1] = { { 0 } }, v[2][1] = { { 1e-39f } , { 1e-39f } }, g[1] = { 1e-20f };
     const pk_table *k = pk_find("auto");
-    int broken = 0;
+    int nonfinite = 0;
     for (int i = 0; i < 2; i++) {
         if (i) _mm_setcsr(FLUSH);
         {
             PK_FLOAT_SCOPE;
-            k->adamw(p[i], m[i], v[i], g, 1, 1, 0.1, 0.9, 0.5, 1e-30, 0, 0.1, 0.5, &broken);
+            k->adamw(p[i], m[i], v[i], g, 1, 1, 0.1, 0.9, 0.5, 1e-30, 0, 0.1, 0.5, &nonfinite);
         }
         if (i) ck_assert_uint_eq(_mm_getcsr() & ~0x3fu, FLUSH);
         _mm_setcsr(DEFAULT_MODE);
     }
-    ck_assert_int_eq(broken, 0);
+    ck_assert_int_eq(nonfinite, 0);
     ck_assert(v[0][0] > 0);
     ck_assert_mem_eq(p[0], p[1], sizeof p[0]);
     ck_assert_mem_eq(v[0], v[1], sizeof v[0]);
 }
 END_TEST
 
-SUITE_MAIN("float_mode", same_bits_in_every_mode, subnormal_moments)
+SUITE_MAIN("float_mode", every_mode_gives_the_same_bits, adamw_keeps_subnormal_moments)
 #else
 int main(void) { return 77; }
 #endif

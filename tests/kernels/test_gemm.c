@@ -1,20 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_gemm.c -- the matrix product of every instruction set, and the one by CBLAS, against a plain triple loop in
- * double: all layouts, edge sizes, every epilogue part, NaN, arrays between guard pages; and the same bits for any
- * number of threads and any part of the result. */
+ * test_gemm.c -- the matrix products of every instruction set and of CBLAS against a triple loop in double: all
+ * layouts, sizes around the blocks, every part of the epilogue, NaN, guard pages; the same bits for any number of
+ * threads and any part of the result. */
 #include <math.h>
 #include "guarded.h"
 #include "kernels/pk.h"
 #include "suite.h"
 
+/* Parts of the epilogue, as bits. GAP: unused elements at the end of each row. */
 enum { SCALE = 1, ACCUMULATE = 2, BIAS = 4, PRE = 8, GATE = 16, GAMMA = 32, RESIDUAL = 64, IN_PLACE = 128,
        SLOPES = 256, EPILOGUES = 512, GAP = 3 };
 
 typedef struct problem {
     int64_t m, n, k;
-    int a_turned, b_turned, parts;          /* turned: columns are contiguous */
+    int a_transposed, b_transposed, parts;  /* transposed: columns are contiguous */
     pk_act act, gate_act;
-    guarded a, b, c, bias, pre, gate, gamma, residual, before;      /* before: C as it was given */
+    guarded a, b, c, bias, pre, gate, gamma, residual, before;      /* before: a copy of C's input */
     pk_gemm g;
 } problem;
 
@@ -23,15 +24,16 @@ static guarded matrix(int64_t rows, int64_t cols, int64_t ld, uint64_t *seed)
     return guarded_noise(rows && cols ? (rows - 1) * ld + cols : 0, seed);
 }
 
-/* Rows of every matrix are GAP elements longer than they need be, but for the last. */
-static problem make(int64_t m, int64_t n, int64_t k, int layout, int parts, pk_act act, pk_act gate_act)
+/* Every matrix has GAP unused elements after each row but the last. layout: bit 0 transposes A, bit 1 B. */
+static problem problem_make(int64_t m, int64_t n, int64_t k, int layout, int parts, pk_act act, pk_act gate_act)
 {
     uint64_t seed = (uint64_t)(m * 1000003 + n * 1009 + k + parts);
-    problem p = { .m = m, .n = n, .k = k, .a_turned = layout & 1, .b_turned = layout >> 1, .parts = parts, .act = act,
+    problem p = { .m = m, .n = n, .k = k, .a_transposed = layout & 1, .b_transposed = layout >> 1, .parts = parts,
+                  .act = act,
                   .gate_act = gate_act };
-    const int64_t lda = (p.a_turned ? m : k) + GAP, ldb = (p.b_turned ? k : n) + GAP, ld = n + GAP;
-    p.a = p.a_turned ? matrix(k, m, lda, &seed) : matrix(m, k, lda, &seed);
-    p.b = p.b_turned ? matrix(n, k, ldb, &seed) : matrix(k, n, ldb, &seed);
+    const int64_t lda = (p.a_transposed ? m : k) + GAP, ldb = (p.b_transposed ? k : n) + GAP, ld = n + GAP;
+    p.a = p.a_transposed ? matrix(k, m, lda, &seed) : matrix(m, k, lda, &seed);
+    p.b = p.b_transposed ? matrix(n, k, ldb, &seed) : matrix(k, n, ldb, &seed);
     p.c = matrix(m, n, ld, &seed);
     p.before = guarded_make(p.c.count);
     memcpy(p.before.data, p.c.data, (size_t)p.c.count * sizeof(float));
@@ -41,8 +43,8 @@ static problem make(int64_t m, int64_t n, int64_t k, int layout, int parts, pk_a
     p.gate = matrix(m, n, ld, &seed);
     p.residual = matrix(m, n, ld, &seed);
     p.g = (pk_gemm){ .m = m, .n = n, .k = k, .a = p.a.data, .b = p.b.data, .c = p.c.data, .c_row = ld,
-        .a_row = p.a_turned ? 1 : lda, .a_col = p.a_turned ? lda : 1,
-        .b_row = p.b_turned ? 1 : ldb, .b_col = p.b_turned ? ldb : 1,
+        .a_row = p.a_transposed ? 1 : lda, .a_col = p.a_transposed ? lda : 1,
+        .b_row = p.b_transposed ? 1 : ldb, .b_col = p.b_transposed ? ldb : 1,
         .scale = parts & SCALE ? -0.75f : 1, .accumulate = !!(parts & ACCUMULATE), .slopes = !!(parts & SLOPES),
         .act = act, .gate_act = gate_act,
         .bias = parts & BIAS ? p.bias.data : NULL, .gamma = parts & GAMMA ? p.gamma.data : NULL,
@@ -52,7 +54,7 @@ static problem make(int64_t m, int64_t n, int64_t k, int layout, int parts, pk_a
     return p;
 }
 
-static void unmake(problem *p)
+static void problem_free(problem *p)
 {
     guarded *all[] = { &p->a, &p->b, &p->c, &p->before, &p->bias, &p->gamma, &p->pre, &p->gate, &p->residual };
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) guarded_free(all[i]);
@@ -63,13 +65,13 @@ static void run(const pk_table *t, pk_pool *pool, pk_gemm_kind kind, const pk_ge
     size_t bytes = pk_gemm_work(t, g->m, g->n, g->k, pk_pool_threads(pool));
     ck_assert_uint_eq(bytes % PK_ALIGN, 0);
     void *work = aligned_alloc(PK_ALIGN, bytes + PK_ALIGN);
-    memset(work, 0xff, bytes + PK_ALIGN);                                       /* NaN, and a mark behind the end */
+    memset(work, 0xff, bytes + PK_ALIGN);                                  /* NaN; the bytes behind the end must stay */
     pk_gemm_run(t, pool, kind, g, work);
     for (size_t i = bytes; i < bytes + PK_ALIGN; i++) ck_assert_uint_eq(((unsigned char *)work)[i], 0xff);
     free(work);
 }
 
-/* --- the plain version ---------------------------------------------------------------------------------------*/
+/* --- the reference in double ---------------------------------------------------------------------------------*/
 static double act(pk_act kind, double x)
 {
     switch (kind) {
@@ -83,6 +85,7 @@ static double act(pk_act kind, double x)
     }
 }
 
+/* The derivative of act: exact, or by central differences. */
 static double slope(pk_act kind, double x)
 {
     if (kind == PK_NONE) return 1;
@@ -90,15 +93,16 @@ static double slope(pk_act kind, double x)
     return (act(kind, x + 1e-6) - act(kind, x - 1e-6)) / 2e-6;
 }
 
-/* Elements in the gaps must be as before; the others as the plain version says. */
-static void check(const problem *p, const char *what)
+/* Compares C (and the stored pre-activations) with the reference; elements in the gaps must be unchanged. */
+static void check(const problem *p, const char *variant)
 {
     const pk_gemm *g = &p->g;
     const float *b = g->b;
-    for (int64_t at = 0; at < p->c.count; at++) {
-        int64_t i = at / g->c_row, j = at % g->c_row;
+    for (int64_t e = 0; e < p->c.count; e++) {
+        int64_t i = e / g->c_row, j = e % g->c_row;
         if (j >= p->n) {
-            ck_assert_msg(!memcmp(p->c.data + at, p->before.data + at, sizeof(float)), "%s: gap written", what);
+            ck_assert_msg(!memcmp(p->c.data + e, p->before.data + e, sizeof(float)),
+                          "%s: an element in a gap was written", variant);
             continue;
         }
         double sum = 0, size = 1;
@@ -107,32 +111,34 @@ static void check(const problem *p, const char *what)
             sum += x;
             size += fabs(x);
         }
-        const double old = p->before.data[at], tolerance = 2e-6 * size;
+        const double old = p->before.data[e], tolerance = 2e-6 * size;
         sum *= g->scale;
         if (g->accumulate) sum += old;
         if (g->bias) sum += g->bias[j];
         const double pre = g->slopes ? slope(p->act, sum) : sum;
-        if (g->pre) ck_assert_msg(fabs(g->pre[at] - pre) < tolerance, "%s: pre[%d,%d]", what, (int)i, (int)j);
+        if (g->pre) ck_assert_msg(fabs(g->pre[e] - pre) < tolerance, "%s: pre[%d,%d]", variant, (int)i, (int)j);
         sum = act(p->act, sum);
-        if (g->gate) sum *= g->slopes ? g->gate[at] : slope(p->gate_act, g->gate[at]);
+        if (g->gate) sum *= g->slopes ? g->gate[e] : slope(p->gate_act, g->gate[e]);
         if (g->gamma) sum *= g->gamma[j];
         if (p->parts & IN_PLACE) sum += old;
-        else if (g->residual) sum += g->residual[at];
-        ck_assert_msg(fabs(p->c.data[at] - sum) < tolerance, "%s: [%d,%d] of %dx%dx%d is %g, expected %g", what, (int)i,
-                      (int)j, (int)p->m, (int)p->n, (int)p->k, p->c.data[at], sum);
+        else if (g->residual) sum += g->residual[e];
+        ck_assert_msg(fabs(p->c.data[e] - sum) < tolerance, "%s: [%d,%d] of %dx%dx%d is %g, expected %g", variant,
+                      (int)i,
+                      (int)j, (int)p->m, (int)p->n, (int)p->k, p->c.data[e], sum);
     }
 }
 
-static void try(const pk_table *t, pk_pool *pool, pk_gemm_kind kind, int64_t m, int64_t n, int64_t k, int layout,
+static void check_product(const pk_table *t, pk_pool *pool, pk_gemm_kind kind, int64_t m, int64_t n, int64_t k,
+                          int layout,
                 int parts, pk_act act, pk_act gate_act)
 {
-    char what[100];
-    snprintf(what, sizeof what, "%s%s layout %d parts %d act %d gate %d", t->name,
+    char variant[100];
+    snprintf(variant, sizeof variant, "%s%s layout %d parts %d act %d gate %d", t->name,
              kind == PK_GEMM_CBLAS ? " by cblas" : "", layout, parts, act, gate_act);
-    problem p = make(m, n, k, layout, parts, act, gate_act);
+    problem p = problem_make(m, n, k, layout, parts, act, gate_act);
     run(t, pool, kind, &p.g);
-    check(&p, what);
-    unmake(&p);
+    check(&p, variant);
+    problem_free(&p);
 }
 
 static pk_pool *start(int threads)
@@ -151,50 +157,51 @@ static void stop(pk_pool *p)
 #define EACH_TABLE(t) for (const char *const *name = pk_isas(); *name; name++) \
     for (const pk_table *t = pk_find(*name); t; t = NULL)
 
-START_TEST(edges)
+START_TEST(sizes_around_the_micro_kernel)
 {
     EACH_TABLE(t) {
         const int64_t ks[] = { 1, 2, 7, 16, 19, 33 };
         for (int layout = 0; layout < 4; layout++)
             for (int64_t m = 1; m <= 2 * t->mr; m++)
                 for (int64_t n = 1; n <= 2 * t->nr; n += m == t->mr || m == 3 ? 1 : 5 + m % 3)
-                    try(t, NULL, PK_GEMM_OWN, m, n, ks[(m + n) % 6], layout, 0, PK_NONE, PK_NONE);
+                    check_product(t, NULL, PK_GEMM_OWN, m, n, ks[(m + n) % 6], layout, 0, PK_NONE, PK_NONE);
     }
 }
 END_TEST
 
-START_TEST(pieces_of_k)                                 /* and blocks of rows */
+/* k around one and two blocks (kc), many rows, many columns. */
+START_TEST(products_of_several_blocks)
 {
     EACH_TABLE(t) {
         const int64_t ks[] = { t->kc - 1, t->kc, t->kc + 1, 2 * t->kc, 2 * t->kc + 17 };
         for (int layout = 0; layout < 4; layout++) {
             for (size_t i = 0; i < sizeof ks / sizeof *ks; i++)
-                try(t, NULL, PK_GEMM_OWN, t->mr + 3, t->nr + 5, ks[i], layout, BIAS, PK_NONE, PK_NONE);
-            try(t, NULL, PK_GEMM_OWN, 1000, t->nr + 1, 9, layout, BIAS, PK_NONE, PK_NONE);
-            try(t, NULL, PK_GEMM_OWN, t->mr + 1, 6 * t->nr + 1, t->kc + 9, layout, BIAS, PK_NONE, PK_NONE);
+                check_product(t, NULL, PK_GEMM_OWN, t->mr + 3, t->nr + 5, ks[i], layout, BIAS, PK_NONE, PK_NONE);
+            check_product(t, NULL, PK_GEMM_OWN, 1000, t->nr + 1, 9, layout, BIAS, PK_NONE, PK_NONE);
+            check_product(t, NULL, PK_GEMM_OWN, t->mr + 1, 6 * t->nr + 1, t->kc + 9, layout, BIAS, PK_NONE, PK_NONE);
         }
     }
 }
 END_TEST
 
-START_TEST(epilogues)
+START_TEST(every_combination_of_epilogue_parts)
 {
     pk_pool *pool = start(2);
     EACH_TABLE(t) {
         for (int parts = 0; parts < EPILOGUES; parts++) {
-            pk_act one = (pk_act)(parts % 7), other = (pk_act)((parts / 7) % 7);
-            try(t, pool, PK_GEMM_OWN, t->mr + 2, t->nr + 9, 5, 0, parts, PK_NONE, other);
-            try(t, pool, PK_GEMM_OWN, t->mr + 2, t->nr + 9, t->kc + 1, 2, parts, one, other);
-            try(t, pool, PK_GEMM_CBLAS, t->mr + 2, t->nr + 9, 5, parts % 4, parts, one, other);
+            pk_act act = (pk_act)(parts % 7), gate_act = (pk_act)((parts / 7) % 7);
+            check_product(t, pool, PK_GEMM_OWN, t->mr + 2, t->nr + 9, 5, 0, parts, PK_NONE, gate_act);
+            check_product(t, pool, PK_GEMM_OWN, t->mr + 2, t->nr + 9, t->kc + 1, 2, parts, act, gate_act);
+            check_product(t, pool, PK_GEMM_CBLAS, t->mr + 2, t->nr + 9, 5, parts % 4, parts, act, gate_act);
         }
         for (int kind = PK_NONE; kind <= PK_SILU; kind++)
-            try(t, pool, PK_GEMM_AUTO, 19, 2 * t->nr, 8, 0, BIAS | PRE | GATE, (pk_act)kind, (pk_act)kind);
+            check_product(t, pool, PK_GEMM_AUTO, 19, 2 * t->nr, 8, 0, BIAS | PRE | GATE, (pk_act)kind, (pk_act)kind);
     }
     stop(pool);
 }
 END_TEST
 
-START_TEST(cblas)
+START_TEST(cblas_products_in_every_layout)
 {
     pk_pool *pool = start(2);
     EACH_TABLE(t) {
@@ -202,8 +209,9 @@ START_TEST(cblas)
             const int64_t sizes[][3] = { { 1, 1, 1 }, { 1, 40, 9 }, { 40, 1, 9 }, { 17, 33, 1 }, { 600, 20, 11 } };
             for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++) {
                 const int64_t *s = sizes[i];
-                try(t, pool, PK_GEMM_CBLAS, s[0], s[1], s[2], layout, 0, PK_NONE, PK_NONE);
-                try(t, pool, PK_GEMM_CBLAS, s[0], s[1], s[2], layout, SCALE | ACCUMULATE | IN_PLACE | PRE | GATE,
+                check_product(t, pool, PK_GEMM_CBLAS, s[0], s[1], s[2], layout, 0, PK_NONE, PK_NONE);
+                check_product(t, pool, PK_GEMM_CBLAS, s[0], s[1], s[2], layout,
+                              SCALE | ACCUMULATE | IN_PLACE | PRE | GATE,
                     PK_TANH, PK_GELU);
             }
         }
@@ -212,24 +220,25 @@ START_TEST(cblas)
 }
 END_TEST
 
-START_TEST(empty)
+START_TEST(empty_extents)
 {
     EACH_TABLE(t) {
         for (int kind = PK_GEMM_OWN; kind <= PK_GEMM_CBLAS; kind++) {
-            try(t, NULL, kind, 7, 37, 0, 0, BIAS | ACCUMULATE | GAMMA, PK_TANH, PK_NONE);
-            try(t, NULL, kind, 0, 37, 5, 0, BIAS, PK_NONE, PK_NONE);
-            try(t, NULL, kind, 7, 0, 5, 0, 0, PK_NONE, PK_NONE);
+            check_product(t, NULL, kind, 7, 37, 0, 0, BIAS | ACCUMULATE | GAMMA, PK_TANH, PK_NONE);
+            check_product(t, NULL, kind, 0, 37, 5, 0, BIAS, PK_NONE, PK_NONE);
+            check_product(t, NULL, kind, 7, 0, 5, 0, 0, PK_NONE, PK_NONE);
         }
     }
 }
 END_TEST
 
-START_TEST(not_a_number)            /* NaN and infinity reach their row or column and nothing else */
+/* NaN in A reaches its row of C, infinity in B its column, and nothing else. */
+START_TEST(nan_and_infinity_stay_in_their_row_or_column)
 {
     EACH_TABLE(t) {
         for (int layout = 0; layout < 4; layout++) {
             const int64_t m = 2 * t->mr + 1, n = t->nr + 3, k = 21, row = t->mr, column = t->nr - 1;
-            problem p = make(m, n, k, layout, 0, PK_NONE, PK_NONE);
+            problem p = problem_make(m, n, k, layout, 0, PK_NONE, PK_NONE);
             p.a.data[row * p.g.a_row + 4 * p.g.a_col] = NAN;
             p.b.data[20 * p.g.b_row + column * p.g.b_col] = INFINITY;
             run(t, NULL, PK_GEMM_OWN, &p.g);
@@ -239,31 +248,35 @@ START_TEST(not_a_number)            /* NaN and infinity reach their row or colum
                     ck_assert_msg(i == row ? isnan(x) : j == column ? isinf(x) : isfinite(x), "%s [%d,%d] is %g",
                                   t->name, (int)i, (int)j, x);
                 }
-            unmake(&p);
+            problem_free(&p);
         }
     }
 }
 END_TEST
 
+/* The part computed by p equals the whole result from row i0, column j0 on. */
 static void check_same(const pk_table *t, const problem *p, const float *whole, int64_t i0, int64_t j0)
 {
     for (int64_t i = 0; i < p->g.m; i++) {
         const float *part = p->g.c + i * p->g.c_row, *same = whole + (i0 + i) * p->g.c_row + j0;
         ck_assert_msg(!memcmp(part, same, (size_t)p->g.n * sizeof(float)),
-                      "%s: other bits in row %d of the part at %d,%d", t->name, (int)i, (int)i0, (int)j0);
+                      "%s: row %d of the part from %d,%d on has other bits than the whole", t->name, (int)i, (int)i0,
+                          (int)j0);
     }
 }
 
-START_TEST(same_bits)
+START_TEST(threads_and_parts_change_no_bit)
 {
     const int64_t sizes[][3] = { { 61, 150, 800 }, { 830, 70, 20 }, { 3, 520, 60 }, { 300, 5, 400 },
-                                 { 1500, 170, 600 }, { 900, 100, 500 } };       /* blocks; groups of one and of four */
+                                 /* several blocks; thread groups of one and of four */
+                                 { 1500, 170, 600 }, { 900, 100, 500 } };
     const int threads[] = { 2, 3, 8 };
     pk_pool *pools[3];
     for (int i = 0; i < 3; i++) pools[i] = start(threads[i]);
     EACH_TABLE(t) {
         for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
-            problem p = make(sizes[s][0], sizes[s][1], sizes[s][2], (int)s, BIAS | GATE | GAMMA | RESIDUAL | SCALE,
+            problem p = problem_make(sizes[s][0], sizes[s][1], sizes[s][2], (int)s,
+                                     BIAS | GATE | GAMMA | RESIDUAL | SCALE,
                              PK_GELU, PK_SILU);
             run(t, NULL, PK_GEMM_OWN, &p.g);
             guarded whole = p.c;
@@ -274,25 +287,27 @@ START_TEST(same_bits)
                 run(t, pools[i], PK_GEMM_OWN, &p.g);
                 check_same(t, &p, whole.data, 0, 0);
             }
-            const int64_t i0 = p.m / 3, j0 = p.n / 3, in = i0 * p.g.c_row + j0;
+            const int64_t i0 = p.m / 3, j0 = p.n / 3, offset = i0 * p.g.c_row + j0;
             p.g.a += i0 * p.g.a_row;
             p.g.b = (const float *)p.g.b + j0 * p.g.b_col;
             p.g.bias += j0;
             p.g.gamma += j0;
-            p.g.gate += in;
-            p.g.residual += in;
-            for (int64_t less = 0; less < 3; less++) {
-                p.g.m = p.m - i0 - less * (p.m / 5);
-                p.g.n = p.n - j0 - less * (p.n / 5);
-                run(t, less ? pools[less] : NULL, PK_GEMM_OWN, &p.g);
+            p.g.gate += offset;
+            p.g.residual += offset;
+            for (int64_t step = 0; step < 3; step++) {
+                p.g.m = p.m - i0 - step * (p.m / 5);
+                p.g.n = p.n - j0 - step * (p.n / 5);
+                run(t, step ? pools[step] : NULL, PK_GEMM_OWN, &p.g);
                 check_same(t, &p, whole.data, i0, j0);
             }
             guarded_free(&whole);
-            unmake(&p);
+            problem_free(&p);
         }
     }
     for (int i = 0; i < 3; i++) stop(pools[i]);
 }
 END_TEST
 
-SUITE_MAIN("gemm", edges, pieces_of_k, epilogues, cblas, empty, not_a_number, same_bits)
+SUITE_MAIN("gemm", sizes_around_the_micro_kernel, products_of_several_blocks, every_combination_of_epilogue_parts,
+           cblas_products_in_every_layout, empty_extents, nan_and_infinity_stay_in_their_row_or_column,
+           threads_and_parts_change_no_bit)

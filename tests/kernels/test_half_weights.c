@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_half_weights.c -- frozen matrices of f16 and bf16: all 65536 numbers are widened exactly, packing gives the bits
- * of packing a float copy, products (with CBLAS too) the bits of products with a float copy; between guard pages. */
+ * test_half_weights.c -- frozen weights of f16 and bf16: all 65536 bit patterns are converted exactly; packed panels
+ * and products (also by CBLAS) have the bits of those of a float copy; arrays end at guard pages. */
 #include <math.h>
 #include "guarded.h"
 #include "kernels/pk.h"
@@ -13,36 +13,36 @@ static const pk_dtype halves[] = { PK_F16, PK_BF16 };
     for (int h_ = 0; h_ < 2; h_++) \
         for (pk_dtype type = halves[h_], *once_ = &type; once_; once_ = NULL)
 
-/* n 16-bit numbers that end where the page ends. */
+/* n 16-bit numbers that end at a guard page. */
 typedef struct half_array { guarded memory; uint16_t *data; } half_array;
 
-static half_array make(int64_t n)
+static half_array half_make(int64_t n)
 {
     half_array a = { .memory = guarded_make((n + 1) / 2) };
     a.data = (uint16_t *)(a.memory.data + a.memory.count) - n;
     return a;
 }
 
-/* What the bits mean, by the definition of the formats; NaN as the float with the same sign and the fraction's bits on
- * top. */
-static float meaning(pk_dtype type, uint16_t h)
+/* The value of a bit pattern by the definition of the format. NaN gives the float NaN of the same sign whose highest
+ * fraction bits are those of the half. */
+static float value_of(pk_dtype type, uint16_t h)
 {
-    const int bits = type == PK_F16 ? 10 : 7, top = type == PK_F16 ? 31 : 255, bias = top / 2;
-    const int exponent = h >> bits & top, fraction = h & ((1 << bits) - 1);
+    const int bits = type == PK_F16 ? 10 : 7, exponent_max = type == PK_F16 ? 31 : 255, bias = exponent_max / 2;
+    const int exponent = h >> bits & exponent_max, fraction = h & ((1 << bits) - 1);
     const float sign = h & 0x8000 ? -1 : 1;
-    if (exponent == top && fraction) {
+    if (exponent == exponent_max && fraction) {
         const uint32_t x = (uint32_t)(h & 0x8000) << 16 | 0x7F800000u | (uint32_t)fraction << (23 - bits);
         float f;
         memcpy(&f, &x, sizeof f);
         return f;
     }
-    if (exponent == top) return sign * INFINITY;
+    if (exponent == exponent_max) return sign * INFINITY;
     if (!exponent) return sign * (float)ldexp(fraction, 1 - bias - bits);
     return sign * (float)ldexp((1 << bits) + fraction, exponent - bias - bits);
 }
 
-/* The same bits; a signalling NaN may have become a quiet one. */
-static int same(float got, float want)
+/* Are the bits equal? A signalling NaN may have become a quiet one. */
+static int same_bits(float got, float want)
 {
     uint32_t x, y;
     memcpy(&x, &got, sizeof x);
@@ -50,24 +50,25 @@ static int same(float got, float want)
     return x == y || (isnan(want) && x == (y | 0x400000u));
 }
 
-START_TEST(every_number)
+START_TEST(every_bit_pattern_is_converted_exactly)
 {
-    half_array all = make(65536);
+    half_array all = half_make(65536);
     guarded out = guarded_make(65536);
     for (int i = 0; i < 65536; i++) all.data[i] = (uint16_t)i;
     EACH_TABLE(t) EACH_HALF(type) {
         memset(out.data, 0x55, 65536 * sizeof(float));
         t->widen[type](out.data, all.data, 65536);
         for (int i = 0; i < 65536; i++)
-            ck_assert_msg(same(out.data[i], meaning(type, (uint16_t)i)), "%s, type %d: %04x became %a, expected %a",
-                          *name, type, i, (double)out.data[i], (double)meaning(type, (uint16_t)i));
+            ck_assert_msg(same_bits(out.data[i], value_of(type, (uint16_t)i)),
+                          "%s, type %d: %04x became %a, expected %a",
+                          *name, type, i, (double)out.data[i], (double)value_of(type, (uint16_t)i));
     }
     guarded_free(&out);
     guarded_free(&all.memory);
 }
 END_TEST
 
-START_TEST(every_length)
+START_TEST(every_length_is_converted)
 {
     EACH_TABLE(t) for (int64_t n = 0; n <= 70; n++) {
         uint64_t seed = (uint64_t)n;
@@ -75,10 +76,10 @@ START_TEST(every_length)
         t->widen[PK_REAL](out.data, real.data, n);
         ck_assert(!memcmp(out.data, real.data, (size_t)n * sizeof(float)));
         EACH_HALF(type) {
-            half_array a = make(n);
+            half_array a = half_make(n);
             for (int64_t i = 0; i < n; i++) a.data[i] = (uint16_t)(noise(&seed) * 32000);
             t->widen[type](out.data, a.data, n);
-            for (int64_t i = 0; i < n; i++) ck_assert(same(out.data[i], meaning(type, a.data[i])));
+            for (int64_t i = 0; i < n; i++) ck_assert(same_bits(out.data[i], value_of(type, a.data[i])));
             guarded_free(&a.memory);
         }
         guarded_free(&real);
@@ -87,17 +88,17 @@ START_TEST(every_length)
 }
 END_TEST
 
-/* A matrix of finite halves of both signs, subnormal ones among them, and its float copy; rows `ld` apart. */
+/* A matrix of finite halves, some of them subnormal, and its float copy; rows are `ld` elements apart. */
 typedef struct matrix { half_array half; guarded real; } matrix;
 
 static matrix make_matrix(pk_dtype type, int64_t rows, int64_t cols, int64_t ld, uint64_t *seed)
 {
     const int64_t n = rows && cols ? (rows - 1) * ld + cols : 0;
-    matrix m = { make(n), guarded_make(n) };
+    matrix m = { half_make(n), guarded_make(n) };
     for (int64_t i = 0; i < n; i++) {
         const int sign = noise(seed) < 0 ? 0x8000 : 0, size = (int)(fabsf(noise(seed)) * 0x3FFF);
         m.half.data[i] = (uint16_t)(sign | (i % 7 ? size : size & 0x1FF));
-        m.real.data[i] = meaning(type, m.half.data[i]);
+        m.real.data[i] = value_of(type, m.half.data[i]);
     }
     return m;
 }
@@ -108,29 +109,31 @@ static void free_matrix(matrix *m)
     guarded_free(&m->real);
 }
 
-static void pack(const pk_table *t, pk_dtype type, int turned, int64_t k, int64_t n, int64_t gap)
+static void check_packing(const pk_table *t, pk_dtype type, int transposed, int64_t k, int64_t n, int64_t gap)
 {
     uint64_t seed = (uint64_t)(1000 * k + n);
-    const int64_t cols = turned ? k : n, ld = cols + gap, panels = (n + t->nr - 1) / t->nr, count = panels * t->nr * k;
-    matrix m = make_matrix(type, turned ? n : k, cols, ld, &seed);
-    guarded a = guarded_make(count), b = guarded_make(count);
-    memset(a.data, 0x55, (size_t)count * sizeof(float));
-    memset(b.data, 0xAA, (size_t)count * sizeof(float));
-    t->pack_b[type](a.data, m.half.data, turned ? 1 : ld, turned ? ld : 1, k, n);
-    t->pack_b[PK_REAL](b.data, m.real.data, turned ? 1 : ld, turned ? ld : 1, k, n);
-    ck_assert_msg(!memcmp(a.data, b.data, (size_t)count * sizeof(float)), "%s, type %d: %s B of %dx%d", t->name, type,
-                  turned ? "turned" : "plain", (int)k, (int)n);
-    guarded_free(&a);
-    guarded_free(&b);
+    const int64_t cols = transposed ? k : n, ld = cols + gap, panels = (n + t->nr - 1) / t->nr,
+        count = panels * t->nr * k;
+    matrix m = make_matrix(type, transposed ? n : k, cols, ld, &seed);
+    guarded from_half = guarded_make(count), from_real = guarded_make(count);
+    memset(from_half.data, 0x55, (size_t)count * sizeof(float));
+    memset(from_real.data, 0xAA, (size_t)count * sizeof(float));
+    t->pack_b[type](from_half.data, m.half.data, transposed ? 1 : ld, transposed ? ld : 1, k, n);
+    t->pack_b[PK_REAL](from_real.data, m.real.data, transposed ? 1 : ld, transposed ? ld : 1, k, n);
+    ck_assert_msg(!memcmp(from_half.data, from_real.data, (size_t)count * sizeof(float)),
+                  "%s, type %d: other panels of %s B, %dx%d", t->name, type,
+                  transposed ? "transposed" : "plain", (int)k, (int)n);
+    guarded_free(&from_half);
+    guarded_free(&from_real);
     free_matrix(&m);
 }
 
-START_TEST(packing)
+START_TEST(packed_panels_equal_those_of_a_float_copy)
 {
     EACH_TABLE(t) EACH_HALF(type)
-        for (int turned = 0; turned < 2; turned++)
+        for (int transposed = 0; transposed < 2; transposed++)
             for (int64_t k = 1; k <= 35; k += k < 18 ? 1 : 5)
-                for (int64_t n = 1; n <= 2 * t->nr + 1; n++) pack(t, type, turned, k, n, n % 3);
+                for (int64_t n = 1; n <= 2 * t->nr + 1; n++) check_packing(t, type, transposed, k, n, n % 3);
 }
 END_TEST
 
@@ -154,13 +157,14 @@ static void run(const pk_table *t, pk_pool *pool, pk_gemm_kind kind, const pk_ge
     free(work);
 }
 
-/* A product with B as it is and with its float copy; in_place: C is the residual, and BLAS multiplies by strips. */
-static void multiply(const pk_table *t, pk_pool *pool, pk_gemm_kind kind, pk_dtype type, const int64_t size[3],
-                     int turned, int in_place)
+/* The product with half B has the bits of the product with its float copy. in_place: C is the residual too, so that
+ * CBLAS products are made in strips. */
+static void check_product(const pk_table *t, pk_pool *pool, pk_gemm_kind kind, pk_dtype type, const int64_t size[3],
+                     int transposed, int in_place)
 {
-    const int64_t m = size[0], n = size[1], k = size[2], ld = (turned ? k : n) + 2;
+    const int64_t m = size[0], n = size[1], k = size[2], ld = (transposed ? k : n) + 2;
     uint64_t seed = (uint64_t)(m + n + k);
-    matrix b = make_matrix(type, turned ? n : k, turned ? k : n, ld, &seed);
+    matrix b = make_matrix(type, transposed ? n : k, transposed ? k : n, ld, &seed);
     guarded a = guarded_noise(m * k, &seed), bias = guarded_noise(n, &seed), c[2];
     c[0] = guarded_noise(m * n, &seed);
     c[1] = guarded_make(m * n);
@@ -168,12 +172,13 @@ static void multiply(const pk_table *t, pk_pool *pool, pk_gemm_kind kind, pk_dty
     for (int i = 0; i < 2; i++) {
         const pk_gemm g = { .m = m, .n = n, .k = k, .a = a.data, .a_row = k, .a_col = 1,
             .b = i ? (const void *)b.real.data : b.half.data, .b_type = i ? PK_REAL : type,
-            .b_row = turned ? 1 : ld, .b_col = turned ? ld : 1, .c = c[i].data, .c_row = n, .scale = 1,
+            .b_row = transposed ? 1 : ld, .b_col = transposed ? ld : 1, .c = c[i].data, .c_row = n, .scale = 1,
             .bias = bias.data, .act = PK_GELU, .residual = in_place ? c[i].data : NULL, .residual_row = n };
         run(t, pool, kind, &g);
     }
-    ck_assert_msg(!memcmp(c[0].data, c[1].data, (size_t)(m * n) * sizeof(float)), "%s, type %d: %dx%dx%d, %s B",
-                  t->name, type, (int)m, (int)n, (int)k, turned ? "turned" : "plain");
+    ck_assert_msg(!memcmp(c[0].data, c[1].data, (size_t)(m * n) * sizeof(float)),
+                  "%s, type %d: other bits of product %dx%dx%d, %s B",
+                  t->name, type, (int)m, (int)n, (int)k, transposed ? "transposed" : "plain");
     guarded_free(&a);
     guarded_free(&bias);
     guarded_free(&c[0]);
@@ -181,24 +186,24 @@ static void multiply(const pk_table *t, pk_pool *pool, pk_gemm_kind kind, pk_dty
     free_matrix(&b);
 }
 
-START_TEST(products)
+START_TEST(products_equal_those_of_a_float_copy)
 {
     static const int64_t sizes[][3] = { { 1, 1, 1 }, { 3, 5, 7 }, { 61, 150, 300 }, { 830, 70, 20 }, { 17, 200, 800 } };
     pk_pool *pool = start(3);
     EACH_TABLE(t) EACH_HALF(type)
         for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
-            for (int way = 0; way < 4; way++)
+            for (int flags = 0; flags < 4; flags++)
                 for (int kind = PK_GEMM_OWN; kind <= PK_GEMM_CBLAS; kind++) {
-                    multiply(t, NULL, (pk_gemm_kind)kind, type, sizes[i], way & 1, way >> 1);
-                    multiply(t, pool, (pk_gemm_kind)kind, type, sizes[i], way & 1, way >> 1);
+                    check_product(t, NULL, (pk_gemm_kind)kind, type, sizes[i], flags & 1, flags >> 1);
+                    check_product(t, pool, (pk_gemm_kind)kind, type, sizes[i], flags & 1, flags >> 1);
                 }
     pk_pool_stop(pool);
     free(pool);
 }
 END_TEST
 
-/* Elements by pk_weight_read: in place where nothing is to be done, else converted and scaled by row. */
-START_TEST(reading)
+/* pk_weight_read returns a pointer into unscaled float weights; others it converts, scales by row and copies. */
+START_TEST(weight_read_converts_and_scales)
 {
     enum { ROWS = 5, COLS = 7, N = ROWS * COLS };
     const pk_real scales[ROWS] = { 1, 0.5f, -3, 0.1f, 7 };
@@ -209,22 +214,24 @@ START_TEST(reading)
         const pk_weight half = { type, ROWS, COLS, NULL, m.half.data };
         const pk_weight scaled[2] = { { PK_REAL, ROWS, COLS, scales, m.real.data },
                                       { type, ROWS, COLS, scales, m.half.data } };
-        for (int64_t at = 0; at < N; at++)
-            for (int64_t n = 0; n <= N - at; n++) {
-                guarded room = guarded_make(n);
-                ck_assert_ptr_eq(pk_weight_read(t, &real, at, n, NULL), m.real.data + at);
-                ck_assert_ptr_eq(pk_weight_read(t, &half, at, n, room.data), room.data);
-                ck_assert(!memcmp(room.data, m.real.data + at, (size_t)n * sizeof(float)));
+        for (int64_t first = 0; first < N; first++)
+            for (int64_t n = 0; n <= N - first; n++) {
+                guarded buffer = guarded_make(n);
+                ck_assert_ptr_eq(pk_weight_read(t, &real, first, n, NULL), m.real.data + first);
+                ck_assert_ptr_eq(pk_weight_read(t, &half, first, n, buffer.data), buffer.data);
+                ck_assert(!memcmp(buffer.data, m.real.data + first, (size_t)n * sizeof(float)));
                 for (int i = 0; i < 2; i++) {
-                    ck_assert_ptr_eq(pk_weight_read(t, &scaled[i], at, n, room.data), room.data);
+                    ck_assert_ptr_eq(pk_weight_read(t, &scaled[i], first, n, buffer.data), buffer.data);
                     for (int64_t e = 0; e < n; e++)
-                        ck_assert(room.data[e] == m.real.data[at + e] * scales[(at + e) / COLS]);
+                        ck_assert(buffer.data[e] == m.real.data[first + e] * scales[(first + e) / COLS]);
                 }
-                guarded_free(&room);
+                guarded_free(&buffer);
             }
         free_matrix(&m);
     }
 }
 END_TEST
 
-SUITE_MAIN("half_weights", every_number, every_length, packing, products, reading)
+SUITE_MAIN("half_weights", every_bit_pattern_is_converted_exactly, every_length_is_converted,
+           packed_panels_equal_those_of_a_float_copy, products_equal_those_of_a_float_copy,
+           weight_read_converts_and_scales)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_kernel_accuracy.c -- how exact the kernels of every instruction set are: activations against libm in double over
- * all magnitudes, rows that are hard for LayerNorm and log-sum-exp, long sums, many optimiser steps. */
+ * test_kernel_accuracy.c -- accuracy of the kernels of every instruction set: activations against libm in double over
+ * all magnitudes, LayerNorm and log-sum-exp of ill-conditioned rows, long sums, thousands of optimiser steps. */
 #include <math.h>
 #include <stdint.h>
 #include "kernels/pk.h"
@@ -22,8 +22,9 @@ static double tanh_slope(double x) { return 1 / (cosh(x) * cosh(x)); }
 static double silu_slope(double x)  { return sigmoid(x) * (1 + x * sigmoid(-x)); }
 static double quick_slope(double x) { return sigmoid(1.702 * x) * (1 + 1.702 * x * sigmoid(-1.702 * x)); }
 
-/* |got - want| <= relative*UNIT*|want| + absolute for lo <= x <= hi. Relative 100 in QuickGELU's far tail: there the
- * rounding of 1.702 x is multiplied by |x|. Results below 2^-120 may be 0. The slopes pass through 0. */
+/* |got - want| <= relative*UNIT*|want| + absolute for lo <= x <= hi. Results below 2^-120 may be 0. In QuickGELU's far
+ * tail the relative limit is 120, as the rounding error of 1.702 x is multiplied by |x|. Slopes that pass through 0
+ * have an absolute limit too. */
 static const struct limit {
     const char *name; pk_act kind; int slope; double lo, hi; double (*exact)(double); double relative, absolute;
 } limits[] = {
@@ -41,7 +42,8 @@ static const struct limit {
     { "silu'",          PK_SILU,      1, -85, 40, silu_slope,    8,   1e-7 },
 };
 
-/* Floats of every exponent and both signs, and an even sweep of lo..hi. */
+/* Fills x with floats of every exponent and both signs within lo..hi, and 40001 evenly spaced ones; returns how
+ * many. */
 static int64_t arguments(float *x, double lo, double hi)
 {
     int64_t n = 0;
@@ -55,17 +57,18 @@ static int64_t arguments(float *x, double lo, double hi)
     return n;
 }
 
-static void within(const struct limit *l, const pk_table *t, const float *x, const float *one, float *y, int64_t n)
+static void check_activation(const struct limit *l, const pk_table *t, const float *x, const float *one, float *y,
+                             int64_t n)
 {
     if (l->slope) t->act_grad(l->kind, y, one, x, n);
     else t->act(l->kind, y, x, n);
     double worst = 0;
     for (int64_t i = 0; i < n; i++) {
-        const double want = l->exact(x[i]), off = fabs(y[i] - want) - l->absolute;
+        const double want = l->exact(x[i]), excess = fabs(y[i] - want) - l->absolute;
         if (fabs(want) < 0x1p-120 && fabs(y[i]) < 0x1p-119) continue;
-        if (off > worst * fabs(want)) worst = off / fabs(want);
-        if (!(off <= l->relative * UNIT * fabs(want)))
-            ck_abort_msg("%s %s(%a): %.9g, not %.9g", t->name, l->name, x[i], y[i], want);
+        if (excess > worst * fabs(want)) worst = excess / fabs(want);
+        if (!(excess <= l->relative * UNIT * fabs(want)))
+            ck_abort_msg("%s %s(%a) is %.9g, expected %.9g", t->name, l->name, x[i], y[i], want);
     }
     printf("%-6s %-15s worst relative error %.1f / 2^24 beyond %g\n", t->name, l->name, worst / UNIT, l->absolute);
 }
@@ -78,14 +81,14 @@ START_TEST(activations_against_libm)
     for (size_t k = 0; k < sizeof limits / sizeof *limits; k++) {
         const int64_t n = arguments(x, limits[k].lo, limits[k].hi);
         ck_assert_int_le(n, MAX);
-        EACH_ISA(t) within(&limits[k], t, x, one, y, n);
+        EACH_ISA(t) check_activation(&limits[k], t, x, one, y, n);
     }
 }
 END_TEST
 
-START_TEST(activations_at_the_ends)
+START_TEST(activations_of_extreme_arguments)
 {
-    static const struct { pk_act kind; int slope; float x, want; } ends[] = {
+    static const struct { pk_act kind; int slope; float x, want; } extremes[] = {
         { PK_GELU, 0, -40, 0 },            { PK_GELU, 0, -INFINITY, 0 },      { PK_GELU, 0, INFINITY, INFINITY },
         { PK_GELU, 1, -40, 0 },            { PK_GELU, 1, -INFINITY, 0 },      { PK_GELU, 1, INFINITY, 1 },
         { PK_QUICKGELU, 0, -INFINITY, 0 }, { PK_QUICKGELU, 1, -INFINITY, 0 }, { PK_QUICKGELU, 1, INFINITY, 1 },
@@ -95,11 +98,11 @@ START_TEST(activations_at_the_ends)
         { PK_RELU, 0, -INFINITY, 0 },      { PK_RELU, 1, 0, 0 },              { PK_GELU, 1, 0, 0.5f },
     };
     const float one = 1;
-    EACH_ISA(t) for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+    EACH_ISA(t) for (size_t i = 0; i < sizeof extremes / sizeof *extremes; i++) {
         float y;
-        if (ends[i].slope) t->act_grad(ends[i].kind, &y, &one, &ends[i].x, 1);
-        else t->act(ends[i].kind, &y, &ends[i].x, 1);
-        ck_assert_msg(y == ends[i].want, "%s end %d: %.9g", t->name, (int)i, y);
+        if (extremes[i].slope) t->act_grad(extremes[i].kind, &y, &one, &extremes[i].x, 1);
+        else t->act(extremes[i].kind, &y, &extremes[i].x, 1);
+        ck_assert_msg(y == extremes[i].want, "%s row %d: result %.9g", t->name, (int)i, y);
     }
 }
 END_TEST
@@ -107,8 +110,8 @@ END_TEST
 /* --- rows ---------------------------------------------------------------------------------------------------*/
 enum { COLS = 197 };
 
-/* Row kinds that cancel: offset, tiny, one outlier, constant, large. */
-static void hard_row(int kind, float *x)
+/* Kinds of ill-conditioned rows: large mean, tiny values, one outlier, constant, huge values, small variation. */
+static void ill_conditioned_row(int kind, float *x)
 {
     for (int j = 0; j < COLS; j++) {
         const double v = sin(1.7 * j) + 0.3 * cos(11.0 * j);
@@ -117,12 +120,12 @@ static void hard_row(int kind, float *x)
     }
 }
 
-START_TEST(layernorm_of_hard_rows)
+START_TEST(layernorm_of_ill_conditioned_rows)
 {
     EACH_ISA(t) for (int kind = 0; kind < 6; kind++) for (int e = 0; e < 2; e++) {
         const double eps = e ? 1e-12 : 1e-6;
         float x[COLS], y[COLS], mean, rstd;
-        hard_row(kind, x);
+        ill_conditioned_row(kind, x);
         t->layernorm(y, COLS, &mean, &rstd, x, COLS, NULL, NULL, (float)eps, 1, COLS);
         long double mu = 0, var = 0;
         for (int j = 0; j < COLS; j++) mu += (long double)x[j] / COLS;
@@ -132,29 +135,31 @@ START_TEST(layernorm_of_hard_rows)
         for (int j = 0; j < COLS; j++) top = fmax(top, fabs(want[j] = (double)(x[j] - mu) * r));
         for (int j = 0; j < COLS; j++)
             if (!(fabs(y[j] - want[j]) <= 5e-7 * top))
-                ck_abort_msg("%s row kind %d eps %g: y[%d] is %.9g, not %.9g", t->name, kind, eps, j, y[j], want[j]);
+                ck_abort_msg("%s row kind %d eps %g: y[%d] is %.9g, expected %.9g", t->name, kind, eps, j, y[j],
+                             want[j]);
         ck_assert_double_le(fabs(mean - (double)mu), 1e-7 * fabs((double)mu) + 1e-6 / r);
         ck_assert_double_le(fabs(rstd - r), 1e-6 * r);
     }
 }
 END_TEST
 
-START_TEST(not_a_number_stays_in_its_row)
+START_TEST(nan_stays_in_its_row)
 {
     EACH_ISA(t) {
         float x[3 * COLS], y[3 * COLS], lse[3];
-        for (int i = 0; i < 3; i++) hard_row(5, x + i * COLS);
+        for (int i = 0; i < 3; i++) ill_conditioned_row(5, x + i * COLS);
         x[COLS + 100] = NAN;
         t->layernorm(y, COLS, NULL, NULL, x, COLS, NULL, NULL, 1e-6f, 3, COLS);
         t->logsumexp(lse, NULL, 0, x, COLS, 3, COLS);
         for (int j = 0; j < COLS; j++)
-            if (isnan(y[j]) || !isnan(y[COLS + j]) || isnan(y[2 * COLS + j])) ck_abort_msg("%s column %d", t->name, j);
+            if (isnan(y[j]) || !isnan(y[COLS + j]) ||
+                isnan(y[2 * COLS + j])) ck_abort_msg("%s column %d: NaN in another row", t->name, j);
         ck_assert(!isnan(lse[0]) && isnan(lse[1]) && !isnan(lse[2]));
     }
 }
 END_TEST
 
-START_TEST(logsumexp_at_the_ends)
+START_TEST(logsumexp_of_extreme_rows)
 {
     static const struct { float x[4], lse, soft[4]; } rows[] = {
         { { 0, -INFINITY, 0, -INFINITY }, 0.69314718f, { 0.5f, 0, 0.5f, 0 } },
@@ -186,7 +191,7 @@ START_TEST(logsumexp_at_the_ends)
 END_TEST
 
 /* --- long sums, many steps ----------------------------------------------------------------------------------*/
-START_TEST(sums_are_double)
+START_TEST(sums_are_accumulated_in_double)
 {
     enum { N = 1000003 };
     float *x = malloc(4 * N);
@@ -207,8 +212,9 @@ START_TEST(sums_are_double)
 }
 END_TEST
 
-/* Thousands of steps beside the same in double: factors near 1 must not lose what they differ from 1 by. */
-START_TEST(updates_do_not_drift)
+/* Thousands of AdamW steps against the same in double: factors near 1, such as 1 - lr * wd, must not be rounded to
+ * float. */
+START_TEST(adamw_does_not_drift_from_double)
 {
     enum { STEPS = 5000, N = 19 };
     const double lr = 1e-4, b1 = 0.9, b2 = 0.999, wd = 0.05;
@@ -230,17 +236,17 @@ START_TEST(updates_do_not_drift)
         }
         for (int i = 0; i < N; i++) {
             if (!(fabs(m[i] - dm[i]) <= 1e-6 * fabs(dm[i]) && fabs(v[i] - dv[i]) <= 5e-6 * dv[i]))
-                ck_abort_msg("%s state %d: %.9g %.9g, not %.9g %.9g", t->name, i, m[i], v[i], dm[i], dv[i]);
+                ck_abort_msg("%s moments %d: %.9g %.9g, expected %.9g %.9g", t->name, i, m[i], v[i], dm[i], dv[i]);
             if (!(fabs(p[i] - dp[i]) <= 2e-4))
-                ck_abort_msg("%s parameter %d: %.9g, not %.9g", t->name, i, p[i], dp[i]);
+                ck_abort_msg("%s parameter %d: %.9g, expected %.9g", t->name, i, p[i], dp[i]);
         }
     }
 }
 END_TEST
 
-/* Moments of one size beside gradients of quite another, and b1 or b2 of 0: m and v as the formula says. Squares of the
- * largest gradients do not fit a float, (1-b2) times them do. */
-START_TEST(updates_of_extreme_gradients)
+/* m and v follow the formula when moments and gradients differ much in size, and when b1 or b2 is 0. The squares of the
+ * largest gradients overflow a float, but (1 - b2) times them do not. */
+START_TEST(adamw_moments_of_extreme_gradients)
 {
     static const float sizes[] = { 0, 1e-20f, 1e-3f, 1, 1e10f, 1.9e19f, 3e20f };
     enum { K = sizeof sizes / sizeof *sizes, N = K * K };
@@ -262,30 +268,33 @@ START_TEST(updates_of_extreme_gradients)
         for (int i = 0; i < N; i++)
             if (!(fabs(m[i] - want_m[i]) <= 1e-6 * fabs(want_m[i]) && isfinite(p[i]) &&
                   fabs(v[i] - want_v[i]) <= 1e-6 * want_v[i] + 1e-37))
-                ck_abort_msg("%s b1 %g b2 %g, state %d: %.9g %.9g, not %.9g %.9g, p %g", t->name, b1, b2, i, m[i], v[i],
+                ck_abort_msg("%s b1 %g b2 %g, moments %d: %.9g %.9g, expected %.9g %.9g, p %g", t->name, b1, b2, i,
+                             m[i], v[i],
                              want_m[i], want_v[i], p[i]);
     }
 }
 END_TEST
 
-/* Whatever element it is, also in a tail; a finite update leaves the flag as it was. */
-START_TEST(updates_report_what_is_not_finite)
+/* The flag `nonfinite` is set for any element, also in the vector tail; a finite update does not set it. element -1:
+ * all are finite. */
+START_TEST(updates_report_nonfinite_values)
 {
     enum { N = 37 };
-    EACH_ISA(t) for (int at = -1; at < N; at++) for (int kind = 0; kind < 4; kind++) {
+    EACH_ISA(t) for (int element = -1; element < N; element++) for (int kind = 0; kind < 4; kind++) {
         float p[N], m[N], v[N], g[N];
         int nonfinite = 0;
         for (int i = 0; i < N; i++) p[i] = 1, m[i] = v[i] = 0, g[i] = 1;
-        if (at >= 0 && kind == 0) p[at] = INFINITY;
-        else if (at >= 0 && kind == 1) m[at] = NAN;
-        else if (at >= 0) g[at] = 3e38f;
+        if (element >= 0 && kind == 0) p[element] = INFINITY;
+        else if (element >= 0 && kind == 1) m[element] = NAN;
+        else if (element >= 0) g[element] = 3e38f;
         if (kind < 3) t->adamw(p, m, v, g, N, 1, 1e-3, 0.9, 0.999, 1e-8, 0, 0.1, 0.001, &nonfinite);
         else t->sgd(p, m, g, N, 1, 1e3, 0.9, 0, 0, 0, &nonfinite);
-        ck_assert_msg(nonfinite == (at >= 0), "%s, kind %d, element %d: %d", t->name, kind, at, nonfinite);
+        ck_assert_msg(nonfinite == (element >= 0), "%s, kind %d, element %d: %d", t->name, kind, element, nonfinite);
     }
 }
 END_TEST
 
-SUITE_MAIN("kernel accuracy", activations_against_libm, activations_at_the_ends, layernorm_of_hard_rows,
-           not_a_number_stays_in_its_row, logsumexp_at_the_ends, sums_are_double, updates_do_not_drift,
-           updates_of_extreme_gradients, updates_report_what_is_not_finite)
+SUITE_MAIN("kernel accuracy", activations_against_libm, activations_of_extreme_arguments,
+           layernorm_of_ill_conditioned_rows, nan_stays_in_its_row, logsumexp_of_extreme_rows,
+           sums_are_accumulated_in_double, adamw_does_not_drift_from_double, adamw_moments_of_extreme_gradients,
+           updates_report_nonfinite_values)

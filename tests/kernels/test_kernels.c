@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_kernels.c -- every instruction set against the reference: all lengths around a vector, rows with gaps, buffers
- * between guard pages, in place, special values, and the same bits however the elements are cut. A kernel is one line
- * of `cases`: what its buffers are and a function that calls it; attention has a test program of its own. */
+ * test_kernels.c -- the kernels of every instruction set against the reference kernels: lengths around the vector size,
+ * rows with gaps, guard pages, in-place calls, special values; the same bits however the elements are split over calls.
+ * Each kernel has a row in `cases`; attention has test_attention.c. */
 #include <math.h>
 #include <stdint.h>
 #include <sys/mman.h>
@@ -9,19 +9,21 @@
 #include "kernels/pk.h"
 #include "suite.h"
 
-enum { SLOTS = 7, CAPACITY = 1 << 16 };             /* bytes a buffer can have */
+enum { SLOTS = 7, CAPACITY = 1 << 16 };             /* buffers of a case; bytes of a buffer */
 
 typedef struct shape { int64_t rows, cols, ld; } shape;
 typedef struct kernel_case {
     const char *name;
-    const char *buffers;        /* a letter each: c cols, q cols not negative, r rows, m rows x cols ld apart, 2 two */
-    const char *special;        /* s, t: gets special values, in all pairs; NULL: not with special values */
+    const char *buffers;        /* a letter each: c [cols], q [cols] without negative values, r [rows], m [rows, cols]
+                                 * with rows ld apart, 2 [2] */
+    const char *special;        /* a letter for each buffer: s, t filled with special values so that all pairs occur,
+                                 * . with noise; NULL: the case is not run with special values */
     int variants;
     void (*run)(const pk_table *t, pk_real *const *b, shape s, int variant);
     double tolerance;           /* on |difference| / (1 + |expected|) */
 } kernel_case;
 
-/* --- the calls -----------------------------------------------------------------------------------------------*/
+/* --- the calls: v selects the variant (in place, without optional buffers) --------------------------------------*/
 #define RUN(name) static void run_##name(const pk_table *t, pk_real *const *b, shape s, int v)
 
 RUN(add)   { t->add(v == 1 ? b[1] : v == 2 ? b[2] : b[0], b[1], b[2], s.cols); }
@@ -90,7 +92,7 @@ static const kernel_case cases[] = {
 enum { CASES = sizeof cases / sizeof *cases };
 
 /* --- buffers between guard pages ----------------------------------------------------------------------------*/
-/* Each slot is CAPACITY bytes with a page that cannot be touched on both sides. */
+/* Each slot has CAPACITY bytes between two inaccessible pages. */
 typedef struct arena { char *slot[SLOTS]; } arena;
 
 static arena arena_make(void)
@@ -116,7 +118,7 @@ static int64_t elements(char kind, shape s)
     }
 }
 
-/* Buffer i of a case, against the guard page behind it or before it. */
+/* The address of buffer i of n elements: at the end of its slot (before a guard page) or at the start (behind one). */
 static pk_real *place(const arena *a, int i, int64_t n, int at_end)
 {
     if (n * (int64_t)sizeof(pk_real) > CAPACITY) ck_abort_msg("a test buffer of %d elements is too long", (int)n);
@@ -144,14 +146,15 @@ static int near(pk_real got, pk_real want, double tolerance)
     return fabs((double)got - (double)want) <= tolerance * (1 + fabs((double)want));
 }
 
-/* Runs the case with the same buffers on the reference and on t and compares all of them, inputs and gaps too. */
+/* Runs the case with equal buffers on the reference kernels and on t, and compares all buffers, with inputs and
+ * gaps. */
 static void compare(const kernel_case *k, const pk_table *t, int variant, shape s, const arena mem[2], int at_end,
                     void (*fill_in)(const kernel_case *, pk_real *const *, shape))
 {
     pk_real *b[2][SLOTS] = {{0}};
     for (int i = 0; k->buffers[i]; i++)
-        for (int side = 0; side < 2; side++)
-            b[side][i] = place(&mem[side], i, elements(k->buffers[i], s), at_end);
+        for (int table = 0; table < 2; table++)
+            b[table][i] = place(&mem[table], i, elements(k->buffers[i], s), at_end);
     fill_in(k, b[0], s);
     for (int i = 0; k->buffers[i]; i++)
         memcpy(b[1][i], b[0][i], (size_t)elements(k->buffers[i], s) * sizeof(pk_real));
@@ -160,7 +163,8 @@ static void compare(const kernel_case *k, const pk_table *t, int variant, shape 
     for (int i = 0; k->buffers[i]; i++)
         for (int64_t j = 0, n = elements(k->buffers[i], s); j < n; j++)
             if (!near(b[1][i][j], b[0][i][j], k->tolerance))
-                ck_abort_msg("%s %s variant %d, %d x %d (%d): buffer %d[%d] is %.9g, not %.9g", t->name, k->name,
+                ck_abort_msg("%s %s variant %d, %d x %d (ld %d): buffer %d[%d] is %.9g, expected %.9g", t->name,
+                             k->name,
                              variant, (int)s.rows, (int)s.cols, (int)s.ld, i, (int)j, (double)b[1][i][j],
                              (double)b[0][i][j]);
 }
@@ -181,7 +185,7 @@ START_TEST(every_kernel_has_a_case)
 }
 END_TEST
 
-/* All shapes of a case: columns around one, two and three vectors and some large, 0 to 3 rows, the third with gaps. */
+/* Columns 0 to 49 and some large numbers; 0 to 3 rows, three rows with gaps. */
 static void all_shapes(const kernel_case *k, const pk_table *t, int variant, const arena mem[2])
 {
     static const int64_t large[] = { 64, 100, 127, 197, 257, 768, 1001 };
@@ -194,7 +198,7 @@ static void all_shapes(const kernel_case *k, const pk_table *t, int variant, con
     }
 }
 
-START_TEST(like_the_reference)
+START_TEST(kernels_equal_the_reference)
 {
     const arena mem[2] = { arena_make(), arena_make() };
     for (const char *const *isa = pk_isas(); *isa; isa++)
@@ -216,7 +220,7 @@ static void fill_special(const kernel_case *k, pk_real *const *b, shape s)
             b[i][j] = (pk_real)specials[k->special[i] == 's' ? j / SPECIALS : j % SPECIALS];
 }
 
-START_TEST(special_values)
+START_TEST(special_values_equal_the_reference)
 {
     const arena mem[2] = { arena_make(), arena_make() };
     const shape s = { 1, (int64_t)SPECIALS * SPECIALS, 0 };
@@ -227,36 +231,40 @@ START_TEST(special_values)
 }
 END_TEST
 
-/* The case on s.cols elements at once and on the same elements in two parts, up to cut and from there. */
-static void cut_at(const kernel_case *k, const pk_table *t, int variant, int64_t cut, shape s, const arena mem[2])
+/* One call on all s.cols elements against two calls, on the first `split` elements and on the others. */
+static void check_split(const kernel_case *k, const pk_table *t, int variant, int64_t split, shape s,
+                        const arena mem[2])
 {
     pk_real *whole[SLOTS] = {0}, *parts[SLOTS] = {0}, *second[SLOTS] = {0};
     const size_t bytes = (size_t)s.cols * sizeof(pk_real);
     for (int i = 0; k->buffers[i]; i++) {
         whole[i] = place(&mem[0], i, s.cols, 1);
         parts[i] = place(&mem[1], i, s.cols, 1);
-        second[i] = parts[i] + cut;
+        second[i] = parts[i] + split;
     }
     fill(k, whole, s);
     for (int i = 0; k->buffers[i]; i++) memcpy(parts[i], whole[i], bytes);
     k->run(t, whole, s, variant);
-    k->run(t, parts, (shape){ 1, cut, 0 }, variant);
-    k->run(t, second, (shape){ 1, s.cols - cut, 0 }, variant);
+    k->run(t, parts, (shape){ 1, split, 0 }, variant);
+    k->run(t, second, (shape){ 1, s.cols - split, 0 }, variant);
     for (int i = 0; k->buffers[i]; i++)
         if (memcmp(whole[i], parts[i], bytes))
-            ck_abort_msg("%s %s variant %d cut at %d", t->name, k->name, variant, (int)cut);
+            ck_abort_msg("%s %s variant %d: split at %d, the calls give other bits", t->name, k->name, variant,
+                         (int)split);
 }
 
-/* An element's bits must not depend on where the run it is in begins or ends. */
-START_TEST(any_cut_same_bits)
+/* An element's bits do not depend on the first or last element of the call it is in. */
+START_TEST(splitting_a_call_changes_no_bit)
 {
     const shape s = { 1, 77, 0 };
     const arena mem[2] = { arena_make(), arena_make() };
     for (const char *const *isa = pk_isas(); *isa; isa++)
         for (int k = 0; k < CASES; k++)
             for (int v = 0; v < cases[k].variants && !strpbrk(cases[k].buffers, "mr2"); v++)
-                for (int64_t cut = 0; cut <= s.cols; cut++) cut_at(&cases[k], pk_find(*isa), v, cut, s, mem);
+                for (int64_t split = 0; split <= s.cols; split++) check_split(&cases[k], pk_find(*isa), v, split, s,
+                                                                              mem);
 }
 END_TEST
 
-SUITE_MAIN("kernels", every_kernel_has_a_case, like_the_reference, special_values, any_cut_same_bits)
+SUITE_MAIN("kernels", every_kernel_has_a_case, kernels_equal_the_reference, special_values_equal_the_reference,
+           splitting_a_call_changes_no_bit)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_pool.c -- the thread pool: every task once, whatever the numbers; thousands of short calls, with and without
- * sleep between them; calls from tasks, from several threads at once, and after fork; threads of the program. */
+ * test_pool.c -- the thread pool: every task runs once, for any number of tasks and threads; thousands of short calls;
+ * calls from tasks, from several threads and after a fork; pools that run on the program's threads. */
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -9,13 +9,13 @@
 #include "kernels/pk.h"
 #include "suite.h"
 
-enum { MOST = 1000 };
+enum { MAX_TASKS = 1000 };
 
 typedef struct job {
     pk_pool *pool;
     int threads;
-    atomic_int done[MOST];
-    atomic_int wrong;               /* worker numbers out of range, or the signal mask */
+    atomic_int done[MAX_TASKS];
+    atomic_int wrong;               /* errors seen by tasks: worker number out of range, signal mask */
 } job;
 
 static pk_pool *start(int threads)
@@ -43,24 +43,24 @@ static void run_and_check(pk_pool *p, int64_t tasks, int times)
 {
     job j = { .pool = p, .threads = pk_pool_threads(p) };
     for (int i = 0; i < times; i++) pk_pool_run(p, tasks, count, &j);
-    for (int64_t i = 0; i < MOST; i++) ck_assert_int_eq(atomic_load(&j.done[i]), i < tasks ? times : 0);
+    for (int64_t i = 0; i < MAX_TASKS; i++) ck_assert_int_eq(atomic_load(&j.done[i]), i < tasks ? times : 0);
     ck_assert_int_eq(atomic_load(&j.wrong), 0);
 }
 
-START_TEST(every_task_once)
+START_TEST(every_task_runs_once)
 {
     ck_assert_int_eq(pk_pool_threads(NULL), 1);
     run_and_check(NULL, 7, 1);
     for (int threads = 1; threads <= 8; threads++) {
         pk_pool *p = start(threads);
         for (int64_t tasks = 0; tasks <= 40; tasks++) run_and_check(p, tasks, 3);
-        run_and_check(p, MOST, 1);
+        run_and_check(p, MAX_TASKS, 1);
         stop(p);
     }
 }
 END_TEST
 
-START_TEST(many_calls)
+START_TEST(many_short_calls)
 {
     pk_pool *p = start(4);
     run_and_check(p, 3, 5000);
@@ -74,11 +74,11 @@ END_TEST
 
 static void slow_task(void *arg, int64_t task, int worker)
 {
-    usleep(task == 0 ? 0 : 3000);                       /* whoever is done first has to wait for the other */
+    usleep(task == 0 ? 0 : 3000);                       /* the thread that is done first waits for the other */
     count(arg, task, worker);
 }
 
-START_TEST(uneven_tasks)
+START_TEST(tasks_of_uneven_duration)
 {
     pk_pool *p = start(2);
     job j = { .pool = p, .threads = 2 };
@@ -92,7 +92,7 @@ static void nested(void *arg, int64_t task, int worker)
 {
     (void)worker;
     job *j = arg;
-    job inner = { .pool = j->pool, .threads = 1 };      /* alone: worker 0 of one */
+    job inner = { .pool = j->pool, .threads = 1 };      /* a nested call runs on its thread alone, as worker 0 */
     pk_pool_run(j->pool, 10, count, &inner);
     for (int i = 0; i < 10; i++)
         if (atomic_load(&inner.done[i]) != 1) atomic_fetch_add(&j->wrong, 1);
@@ -100,7 +100,7 @@ static void nested(void *arg, int64_t task, int worker)
     atomic_fetch_add(&j->done[task], 1);
 }
 
-START_TEST(calls_from_tasks)
+START_TEST(tasks_can_call_the_pool)
 {
     pk_pool *p = start(3);
     job j = { .pool = p, .threads = 3 };
@@ -117,7 +117,7 @@ static void *call_often(void *arg)
     return NULL;
 }
 
-START_TEST(two_callers)
+START_TEST(two_threads_call_one_pool)
 {
     pk_pool *p = start(3);
     pthread_t other;
@@ -128,12 +128,12 @@ START_TEST(two_callers)
 }
 END_TEST
 
-/* Calls of several threads take turns: no more tasks run at once than the pool has threads. */
-typedef struct { pk_pool *pool; atomic_int running, most, done; } turns;
+/* Calls of several threads run one after the other: never more tasks at once than the pool has threads. */
+typedef struct { pk_pool *pool; atomic_int running, most, done; } concurrency;
 
-static void crowded(void *arg, int64_t task, int worker)
+static void count_running(void *arg, int64_t task, int worker)
 {
-    turns *t = arg;
+    concurrency *t = arg;
     (void)task, (void)worker;
     const int now = atomic_fetch_add(&t->running, 1) + 1;
     for (int most = atomic_load(&t->most); now > most;)
@@ -143,18 +143,18 @@ static void crowded(void *arg, int64_t task, int worker)
     atomic_fetch_add(&t->done, 1);
 }
 
-static void *call_crowded(void *arg)
+static void *call_repeatedly(void *arg)
 {
-    turns *t = arg;
-    for (int i = 0; i < 100; i++) pk_pool_run(t->pool, 7, crowded, t);
+    concurrency *t = arg;
+    for (int i = 0; i < 100; i++) pk_pool_run(t->pool, 7, count_running, t);
     return NULL;
 }
 
-START_TEST(callers_take_turns)
+START_TEST(calls_run_one_after_the_other)
 {
-    turns t = { .pool = start(2) };
+    concurrency t = { .pool = start(2) };
     pthread_t other[4];
-    for (int i = 0; i < 4; i++) ck_assert_int_eq(pthread_create(&other[i], NULL, call_crowded, &t), 0);
+    for (int i = 0; i < 4; i++) ck_assert_int_eq(pthread_create(&other[i], NULL, call_repeatedly, &t), 0);
     for (int i = 0; i < 4; i++) pthread_join(other[i], NULL);
     ck_assert_int_eq(atomic_load(&t.done), 4 * 100 * 7);
     ck_assert_int_eq(atomic_load(&t.most), 2);
@@ -163,59 +163,61 @@ START_TEST(callers_take_turns)
 END_TEST
 
 /* --- threads of the program ---------------------------------------------------------------------- */
-typedef struct { int i; void (*job)(void *, int); void *arg; useconds_t late; } errand;
+typedef struct { int i; void (*job)(void *, int); void *arg; useconds_t delay; } delayed_call;
 
-static void *run_errand(void *arg)
+static void *run_delayed_call(void *arg)
 {
-    errand *e = arg;
-    usleep(e->late);
+    delayed_call *e = arg;
+    usleep(e->delay);
     e->job(e->arg, e->i);
     return NULL;
 }
 
+/* Four ways in which a program may run the pool's jobs 0 .. n-1 (pk_borrow). */
 static void with_threads(void (*job)(void *, int), void *arg, int n, void *user)
 {
     pthread_t thread[8];
-    errand e[8];
+    delayed_call e[8];
     (void)user;
     for (int i = 0; i < n; i++) {
-        e[i] = (errand){ i, job, arg, 0 };
-        ck_assert_int_eq(pthread_create(&thread[i], NULL, run_errand, &e[i]), 0);
+        e[i] = (delayed_call){ i, job, arg, 0 };
+        ck_assert_int_eq(pthread_create(&thread[i], NULL, run_delayed_call, &e[i]), 0);
     }
     for (int i = 0; i < n; i++) pthread_join(thread[i], NULL);
 }
 
-static void from_the_last(void (*job)(void *, int), void *arg, int n, void *user)
+static void in_reverse_order(void (*job)(void *, int), void *arg, int n, void *user)
 {
     (void)user;
     while (n-- > 0) job(arg, n);
 }
 
-static void some_twice(void (*job)(void *, int), void *arg, int n, void *user)
+static void some_twice_and_out_of_range(void (*job)(void *, int), void *arg, int n, void *user)
 {
     (void)user;
     for (int i = -1; i <= 8; i += 2) job(arg, i), job(arg, i);
     job(arg, n);
 }
 
-/* Returns while its job still runs. */
-static void too_early(void (*job)(void *, int), void *arg, int n, void *user)
+/* Runs only the last job, and returns before it starts. */
+static void return_before_the_last_job(void (*job)(void *, int), void *arg, int n, void *user)
 {
-    static errand e;
+    static delayed_call e;
     pthread_t *thread = user;
     if (*thread) pthread_join(*thread, NULL);
-    e = (errand){ n - 1, job, arg, 300 };
-    ck_assert_int_eq(pthread_create(thread, NULL, run_errand, &e), 0);
+    e = (delayed_call){ n - 1, job, arg, 300 };
+    ck_assert_int_eq(pthread_create(thread, NULL, run_delayed_call, &e), 0);
 }
 
-START_TEST(borrowed_threads)
+START_TEST(pools_run_on_threads_of_the_program)
 {
-    static const pk_borrow runs[] = { with_threads, from_the_last, some_twice, too_early };
-    for (size_t k = 0; k < sizeof runs / sizeof *runs; k++)
+    static const pk_borrow ways[] = { with_threads, in_reverse_order, some_twice_and_out_of_range,
+                                      return_before_the_last_job };
+    for (size_t k = 0; k < sizeof ways / sizeof *ways; k++)
         for (int threads = 1; threads <= 4; threads++) {
             pthread_t last = 0;
             pk_pool *p = aligned_alloc(PK_ALIGN, (pk_pool_bytes(threads) + PK_ALIGN - 1) / PK_ALIGN * PK_ALIGN);
-            pk_pool_borrow(p, threads, runs[k], &last);
+            pk_pool_borrow(p, threads, ways[k], &last);
             ck_assert_int_eq(pk_pool_threads(p), threads);
             for (int64_t tasks = 0; tasks <= 10; tasks++) run_and_check(p, tasks, 3);
             if (last) pthread_join(last, NULL);
@@ -224,36 +226,36 @@ START_TEST(borrowed_threads)
 }
 END_TEST
 
-/* A number of a worker is one thread's at a time: its scratch is safe. */
-static atomic_int holder[4];
-static void hold(void *arg, int64_t task, int worker)
+/* No two threads have the same worker number at the same time, so a worker's scratch memory is its own. */
+static atomic_int users[4];
+static void count_users(void *arg, int64_t task, int worker)
 {
     job *j = arg;
-    if (atomic_fetch_add(&holder[worker], 1)) atomic_fetch_add(&j->wrong, 1);
+    if (atomic_fetch_add(&users[worker], 1)) atomic_fetch_add(&j->wrong, 1);
     usleep(50);
-    atomic_fetch_sub(&holder[worker], 1);
+    atomic_fetch_sub(&users[worker], 1);
     atomic_fetch_add(&j->done[task], 1);
 }
 
-START_TEST(scratch_of_borrowed_threads)
+START_TEST(worker_numbers_are_not_shared)
 {
     pk_pool *p = aligned_alloc(PK_ALIGN, (pk_pool_bytes(4) + PK_ALIGN - 1) / PK_ALIGN * PK_ALIGN);
     pk_pool_borrow(p, 4, with_threads, NULL);
     job j = { .pool = p, .threads = 4 };
-    pk_pool_run(p, 200, hold, &j);
+    pk_pool_run(p, 200, count_users, &j);
     for (int i = 0; i < 200; i++) ck_assert_int_eq(atomic_load(&j.done[i]), 1);
     ck_assert_int_eq(atomic_load(&j.wrong), 0);
     stop(p);
 }
 END_TEST
 
-START_TEST(after_fork)
+START_TEST(a_forked_child_runs_tasks_alone)
 {
     pk_pool *p = start(4);
     run_and_check(p, 50, 2);
     pid_t child = fork();
     if (child == 0) {
-        alarm(20);                                      /* a hang is a failure */
+        alarm(20);                                      /* kills a child that hangs */
         job j = { .pool = p, .threads = 1 };
         pk_pool_run(p, 50, count, &j);
         int good = atomic_load(&j.wrong) == 0;
@@ -264,12 +266,12 @@ START_TEST(after_fork)
     int status = 0;
     ck_assert_int_eq(waitpid(child, &status, 0), child);
     ck_assert(WIFEXITED(status) && WEXITSTATUS(status) == 0);
-    run_and_check(p, 50, 2);                            /* the parent's is as it was */
+    run_and_check(p, 50, 2);                            /* the parent's pool is unchanged */
     stop(p);
 }
 END_TEST
 
-static void look_at_signals(void *arg, int64_t task, int worker)
+static void check_signal_mask(void *arg, int64_t task, int worker)
 {
     job *j = arg;
     sigset_t now;
@@ -279,15 +281,17 @@ static void look_at_signals(void *arg, int64_t task, int worker)
     atomic_fetch_add(&j->done[task], 1);
 }
 
-START_TEST(signals)                 /* blocked in the workers, the caller's mask as it was */
+/* Workers block all signals; the caller's mask is unchanged. */
+START_TEST(workers_block_signals)
 {
     pk_pool *p = start(3);
     job j = { .pool = p, .threads = 3 };
-    pk_pool_run(p, 30, look_at_signals, &j);
+    pk_pool_run(p, 30, check_signal_mask, &j);
     ck_assert_int_eq(atomic_load(&j.wrong), 0);
     stop(p);
 }
 END_TEST
 
-SUITE_MAIN("pool", every_task_once, many_calls, uneven_tasks, calls_from_tasks, two_callers,
-           callers_take_turns, borrowed_threads, scratch_of_borrowed_threads, after_fork, signals)
+SUITE_MAIN("pool", every_task_runs_once, many_short_calls, tasks_of_uneven_duration, tasks_can_call_the_pool,
+           two_threads_call_one_pool, calls_run_one_after_the_other, pools_run_on_threads_of_the_program,
+           worker_numbers_are_not_shared, a_forked_child_runs_tasks_alone, workers_block_signals)

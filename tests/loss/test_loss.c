@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_loss.c -- the losses: closed forms, gradients by finite differences (those of every row of losses.def too),
- * weights, smoothing, huge logits. */
+ * test_loss.c -- the losses (ce, soft_ce, bce, bce_sum): values against closed forms, gradients of every row of
+ * losses.def against finite differences, class weights, label smoothing, entries without a label, huge logits. */
 #include "suite.h"
 #include <float.h>
 #include <math.h>
@@ -8,7 +8,7 @@
 
 enum { ROWS = 5, CLASSES = 4, LD = 6, N = ROWS * LD };
 
-/* float logits carry 24 bits: the step must be coarser and the agreement is looser than in double */
+/* Float logits have 24 significant bits, so the step of the differences is larger and the tolerance wider. */
 #ifdef PF_REAL_DOUBLE
 static const double step = 1.0 / 1024, tolerance = 1e-9;
 #else
@@ -22,7 +22,7 @@ static pk_real logits[N], targets[ROWS * CLASSES];
 
 static void fill(void)
 {
-    /* exact in float, and so are the steps away */
+    /* values that are exact in float, also after the steps of the differences */
     for (int i = 0; i < N; i++) logits[i] = (pk_real)((i * 37 % 41) / 8.0 - 2.5);
     for (int i = 0; i < ROWS * CLASSES; i++) targets[i] = (pk_real)((i * 7 % 5) / 4.0);
 }
@@ -54,8 +54,8 @@ static double bce(const pf_loss *o, pk_real *grad)
     return binary_cross_entropy(logits, LD, targets, ROWS, CLASSES, o, grad);
 }
 
-/* Five-point stencil over every logit; the gap behind each row must stay as it was. */
-static void differences(loss_fn f, const pf_loss *options)
+/* Compares the gradient with a five-point difference for every logit; the gap behind each row must be unchanged. */
+static void check_gradient(loss_fn f, const pf_loss *options)
 {
     pk_real grad[N];
     fill();
@@ -71,7 +71,8 @@ static void differences(loss_fn f, const pf_loss *options)
         }
         logits[i] = x;
         const double want = (v[0] - 8 * v[1] + 8 * v[3] - v[4]) / (12 * step);
-        ck_assert_msg(fabs((double)grad[i] - want) < tolerance, "%s, logit %d: %.12g, differences say %.12g",
+        ck_assert_msg(fabs((double)grad[i] - want) < tolerance,
+                      "%s, gradient of logit %d is %.12g, finite difference %.12g",
                       options->kind ? options->kind->name : "", i, (double)grad[i], want);
     }
 }
@@ -81,7 +82,7 @@ START_TEST(cross_entropy_gradients)
     const pf_loss all[] = { { 0 }, { .label_smoothing = 0.1 }, { .class_weights = weight },
                             { .class_weights = weight, .by_batch = true },
                             { .label_smoothing = 0.3, .class_weights = weight }, { .label_smoothing = 1 } };
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++) differences(ce, &all[i]);
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) check_gradient(ce, &all[i]);
 }
 END_TEST
 
@@ -90,12 +91,12 @@ START_TEST(soft_cross_entropy_gradients)
     const pf_loss all[] = { { 0 }, { .label_smoothing = 0.1 }, { .class_weights = weight },
                             { .class_weights = weight, .by_batch = true },
                             { .label_smoothing = 0.3, .class_weights = weight }, { .label_smoothing = 1 } };
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++) differences(soft, &all[i]);
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) check_gradient(soft, &all[i]);
 }
 END_TEST
 
-/* A target of one 1 is a label; half of one and half of another cost the mean of both. */
-START_TEST(soft_and_hard_labels)
+/* A one-hot target gives the loss of its label; a target of two halves gives the mean of both labels' losses. */
+START_TEST(one_hot_targets_equal_class_labels)
 {
     const pf_loss all[] = { { 0 }, { .label_smoothing = 0.1 }, { .class_weights = weight },
                             { .class_weights = weight, .by_batch = true } };
@@ -121,7 +122,7 @@ START_TEST(binary_cross_entropy_gradients)
                             { .kind = &pf_loss_bce, .pos_weight = pos_weight },
                             { .kind = &pf_loss_bce, .class_weights = weight },
                             { .kind = &pf_loss_bce_sum, .pos_weight = pos_weight, .class_weights = weight } };
-    for (size_t i = 0; i < sizeof all / sizeof *all; i++) differences(bce, &all[i]);
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++) check_gradient(bce, &all[i]);
 }
 END_TEST
 
@@ -137,7 +138,7 @@ enum {
 #include "core/graph/loss/losses.def"
     OPTION_weight_reduction, OPTIONS };
 
-/* A loss of this row. Bit OPTION_x of given: x has another value than its default. */
+/* A loss of kind `kind`. Bit OPTION_x of given: option x has another value than its default. */
 static pf_loss with_options(const pf_loss_kind *kind, unsigned given)
 {
     const pk_real *const list[2] = { weight, pos_weight };
@@ -150,19 +151,19 @@ static pf_loss with_options(const pf_loss_kind *kind, unsigned given)
     return o;
 }
 
-/* Labels that every loss takes: classes, or distributions. */
-static double of_row(const pf_loss *o, pk_real *grad)
+/* Evaluates the loss with labels of its type: classes, or distributions over classes, which every loss accepts. */
+static double evaluate_row(const pf_loss *o, pk_real *grad)
 {
-    static const pk_real share[ROWS * CLASSES] = {
+    static const pk_real distributions[ROWS * CLASSES] = {
         (pk_real)0.5, (pk_real)0.25, (pk_real)0.125, (pk_real)0.125,  1, 0, 0, 0,  0, (pk_real)0.75, (pk_real)0.25, 0,
         (pk_real)0.25, (pk_real)0.25, (pk_real)0.25, (pk_real)0.25,  0, (pk_real)0.5, 0, (pk_real)0.5 };
     const bool classes = o->kind->labels == PF_LABEL_CLASS;
     return o->kind->evaluate(o, &(pf_loss_rows){ logits, LD, ROWS, CLASSES, classes ? labels : NULL,
-                                                 classes ? NULL : share }, grad);
+                                                 classes ? NULL : distributions }, grad);
 }
 
-/* Each row of losses.def, with every choice of the options that it reads. */
-START_TEST(gradients_of_every_row)
+/* Each row of losses.def with every combination of the options that it reads. */
+START_TEST(every_row_and_option_has_the_right_gradient)
 {
     for (size_t i = 0; pf_losses[i]; i++) {
         unsigned reads = 0;
@@ -170,14 +171,14 @@ START_TEST(gradients_of_every_row)
         for (unsigned given = 0; given < 1u << OPTIONS; given++) {
             if (given & ~reads) continue;
             const pf_loss o = with_options(pf_losses[i], given);
-            differences(of_row, &o);
+            check_gradient(evaluate_row, &o);
         }
     }
 }
 END_TEST
 
-/* Entries below 0 are as if they were not there: the value is the mean over the others, their gradient is 0. */
-START_TEST(entries_that_are_not_judged)
+/* Targets below 0 mark entries without a label: the loss is the mean over the other entries, their gradient is 0. */
+START_TEST(entries_without_a_label_are_left_out)
 {
     const pf_loss all[] = { { .kind = &pf_loss_bce }, { .kind = &pf_loss_bce_sum },
                             { .kind = &pf_loss_bce, .pos_weight = pos_weight, .class_weights = weight } };
@@ -188,16 +189,16 @@ START_TEST(entries_that_are_not_judged)
         fill();
         for (int i = 0; i < ROWS * CLASSES; i++) if (i % 3 == 0 || i / CLASSES == 2) targets[i] = -1;
         for (int i = 0; i < ROWS; i++) {
-            int here = 0;
+            int labelled = 0;
             for (int j = 0; j < CLASSES; j++) {
                 const double x = (double)logits[i * LD + j], t = (double)targets[i * CLASSES + j];
                 if (t < 0) continue;
-                here++;
+                labelled++;
                 total += (all[k].class_weights ? (double)weight[j] : 1) *
                     ((all[k].pos_weight ? (double)pos_weight[j] : 1) * t * log1p(exp(-x)) + (1 - t) * log1p(exp(x)));
             }
-            entries += here;
-            rows += here > 0;
+            entries += labelled;
+            rows += labelled > 0;
         }
         ck_assert_double_eq_tol(bce(&all[k], grad), total / (all[k].kind == &pf_loss_bce_sum ? rows : entries), 1e-12);
         for (int i = 0; i < ROWS * CLASSES; i++)
@@ -209,7 +210,7 @@ START_TEST(entries_that_are_not_judged)
 }
 END_TEST
 
-START_TEST(closed_forms)
+START_TEST(losses_equal_closed_forms)
 {
     const pk_real flat[2 * 3] = { 1, 1, 1, -4, -4, -4 };
     const int64_t y[2] = { 0, 2 };
@@ -219,7 +220,7 @@ START_TEST(closed_forms)
     ck_assert_double_eq_tol((double)grad[0], -1.0 / 3, 1e-7);
     ck_assert_double_eq_tol((double)grad[1], 1.0 / 6, 1e-7);
     ck_assert_double_eq_tol(cross_entropy(flat, 3, y, 2, 3, &smooth, grad), log(3), 1e-14);
-    /* two samples of class weights 1 and 3: weighted mean by 4, or by 2 */
+    /* two samples of class weights 1 and 3: the sum is divided by 4, the weights, or by 2, the batch */
     const pk_real w[3] = { 1, 7, 3 };
     const pf_loss by_weight = { .class_weights = w }, by_batch = { .class_weights = w, .by_batch = true };
     ck_assert_double_eq_tol(cross_entropy(flat, 3, y, 2, 3, &by_weight, NULL), log(3), 1e-14);
@@ -249,7 +250,7 @@ START_TEST(huge_logits_stay_finite)
     ck_assert_double_eq_tol((double)grad[0], 0.5, 1e-7);
     ck_assert_double_eq_tol((double)grad[1], -0.5, 1e-7);
     ck_assert(fabs((double)grad[2]) < 1e-37);
-    /* a sum of weights of 0 is no division by 0 */
+    /* class weights of 0: the loss is 0, without a division by 0 */
     const pk_real none[3] = { 0 };
     const pf_loss weighted = { .class_weights = none };
     ck_assert(cross_entropy(x, 3, y, 2, 3, &weighted, grad) == 0 && grad[0] == 0);
@@ -258,7 +259,7 @@ START_TEST(huge_logits_stay_finite)
 }
 END_TEST
 
-START_TEST(gradient_in_place)
+START_TEST(the_gradient_may_overwrite_the_logits)
 {
     pk_real grad[N];
     const pf_loss o = { .label_smoothing = 0.1, .class_weights = weight };
@@ -268,6 +269,7 @@ START_TEST(gradient_in_place)
 }
 END_TEST
 
-SUITE_MAIN("loss", cross_entropy_gradients, soft_cross_entropy_gradients, soft_and_hard_labels,
-           binary_cross_entropy_gradients, gradients_of_every_row, entries_that_are_not_judged, closed_forms,
-           huge_logits_stay_finite, gradient_in_place)
+SUITE_MAIN("loss", cross_entropy_gradients, soft_cross_entropy_gradients, one_hot_targets_equal_class_labels,
+           binary_cross_entropy_gradients, every_row_and_option_has_the_right_gradient,
+           entries_without_a_label_are_left_out, losses_equal_closed_forms, huge_logits_stay_finite,
+           the_gradient_may_overwrite_the_logits)

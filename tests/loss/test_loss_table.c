@@ -1,23 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_loss_table.c -- the rows of the table of losses: the options that they name, the labels that they take. */
+ * test_loss_table.c -- the rows of losses.def: which options each loss reads, which types and shapes of labels it
+ * accepts. */
 #include "tiny.h"
 
-/* A value that is not the default, for an option that losses read: a number between the row's bounds, the one word, or
- * a list of one number a class. */
-static const char *other_value(const pf_opt *row, char *text, size_t room)
+/* A value other than the default for an option of losses: a number within its bounds, the word "batch", or a list with
+ * a number for each class. */
+static const char *other_value(const pf_opt *row, char *text, size_t size)
 {
     if (row->type != 'f') return strcmp(row->name, "weight_reduction") ? "1,2,3" : "batch";
     double v = row->lo + (row->hi - row->lo) / 4;
     if (v == strtod(row->fallback, NULL)) v = row->lo + (row->hi - row->lo) / 2;
-    snprintf(text, room, "%.17g", v);
+    snprintf(text, size, "%.17g", v);
     return text;
 }
 
-/* A trainer takes an option of losses just where the row of its loss names it. */
-START_TEST(options_are_read_as_the_rows_say)
+/* A trainer accepts an option of losses exactly if the row of its loss names it. */
+START_TEST(a_trainer_accepts_the_options_of_its_loss_only)
 {
     tiny t = tiny_make(&(tiny_spec){ .method = "bitfit" });
-    int taken = 0, refused = 0;
+    int accepted = 0, refused = 0;
     for (size_t i = 0; pf_losses[i]; i++) {
         ck_assert_ptr_eq(pf_loss_named(pf_losses[i]->name), pf_losses[i]);
         for (const pf_opt *row = pf_trainer_options; row->name; row++) {
@@ -30,7 +31,7 @@ START_TEST(options_are_read_as_the_rows_say)
             if (pf_loss_reads(pf_losses[i], row->name)) {
                 OK(peft_trainer_create(t.model, o, &x));
                 peft_trainer_free(x);
-                taken++;
+                accepted++;
             } else {
                 FAILS(PEFT_E_OPTION, row->name, peft_trainer_create(t.model, o, &x));
                 refused++;
@@ -38,20 +39,21 @@ START_TEST(options_are_read_as_the_rows_say)
             peft_options_free(o);
         }
     }
-    ck_assert_int_gt(taken, 6);
+    ck_assert_int_gt(accepted, 6);
     ck_assert_int_gt(refused, 3);
     tiny_free(&t);
 }
 END_TEST
 
-/* Every word of a row's options is an option of losses; a part of a name is none. */
-START_TEST(rows_name_options_that_exist)
+/* Every word of a row's options is an option of losses; a part of an option's name is not. */
+START_TEST(every_option_of_a_row_exists)
 {
     for (size_t i = 0; pf_losses[i]; i++) {
         char words[160];
         snprintf(words, sizeof words, "%s", pf_losses[i]->options);
         for (char *w = strtok(words, " "); w; w = strtok(NULL, " "))
-            ck_assert_msg(pf_loss_option(w) && pf_loss_reads(pf_losses[i], w), "%s: %s", pf_losses[i]->name, w);
+            ck_assert_msg(pf_loss_option(w) && pf_loss_reads(pf_losses[i], w), "loss %s: '%s' is no option of losses",
+                          pf_losses[i]->name, w);
         ck_assert(!pf_loss_reads(pf_losses[i], "weight") && !pf_loss_reads(pf_losses[i], "smoothing"));
         ck_assert_int_ge(pf_losses[i]->min_classes, 1);
     }
@@ -61,19 +63,21 @@ START_TEST(rows_name_options_that_exist)
 }
 END_TEST
 
+/* A tensor with extents a, b, c, d (the first ndim of them). */
 static peft_tensor labels_of(peft_dtype type, const void *data, int ndim, int64_t a, int64_t b, int64_t c, int64_t d)
 {
     return (peft_tensor){ .type = type, .ndim = ndim, .dim = { a, b, c, d }, .data = (void *)(uintptr_t)data };
 }
 
-/* [b] or [b, classes] for one row of logits a sample; [b, h, w] or [b, h, w, classes] for a map. */
-START_TEST(shapes_of_labels)
+/* Labels are [b] or [b, classes] for a row of logits per sample, [b, h, w] or [b, h, w, classes] for a map of
+ * logits. */
+START_TEST(labels_must_have_the_shape_of_the_logits)
 {
     static const int64_t number[24];
     static const float target[72];
     const pf_shape one = pf_shape_of(1, (int64_t)3), map = pf_shape_of(3, (int64_t)2, (int64_t)4, (int64_t)3);
     const struct { pf_label_kind kind; const pf_shape *out; peft_tensor labels; int64_t rows;
-                   peft_status status; const char *wrong; } at[] = {
+                   peft_status status; const char *wrong; } cases[] = {
         { PF_LABEL_CLASS, &one, labels_of(PEFT_I64, number, 1, 3, 0, 0, 0), 3, PEFT_OK, NULL },
         { PF_LABEL_CLASS, &map, labels_of(PEFT_I64, number, 3, 3, 2, 4, 0), 24, PEFT_OK, NULL },
         { PF_LABEL_TARGETS, &one, labels_of(PEFT_F32, target, 2, 3, 3, 0, 0), 3, PEFT_OK, NULL },
@@ -90,21 +94,21 @@ START_TEST(shapes_of_labels)
           "given i64, expected f32" },
         { PF_LABEL_CLASS, &map, labels_of(PEFT_F32, target, 4, 3, 2, 4, 3), 0, PEFT_E_DTYPE,
           "given f32, expected i64" } };
-    for (size_t i = 0; i < sizeof at / sizeof *at; i++) {
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         pf_labels l;
-        const peft_status s = pf_labels_fit(&l, at[i].kind, &at[i].labels, 3, at[i].out);
-        if (at[i].status) FAILS(at[i].status, at[i].wrong, s);
+        const peft_status s = pf_labels_fit(&l, cases[i].kind, &cases[i].labels, 3, cases[i].out);
+        if (cases[i].status) FAILS(cases[i].status, cases[i].wrong, s);
         else {
             OK(s);
-            ck_assert_int_eq(l.rows, at[i].rows);
+            ck_assert_int_eq(l.rows, cases[i].rows);
             ck_assert_int_eq(l.classes, 3);
         }
     }
 }
 END_TEST
 
-/* A bad label is named by its place in the map. */
-START_TEST(places_in_messages)
+/* An error names a bad label by its indices. */
+START_TEST(errors_give_the_indices_of_a_bad_label)
 {
     int64_t number[24] = { 0 };
     float target[72] = { 0 };
@@ -122,5 +126,5 @@ START_TEST(places_in_messages)
 }
 END_TEST
 
-SUITE_MAIN("loss table", options_are_read_as_the_rows_say, rows_name_options_that_exist, shapes_of_labels,
-           places_in_messages)
+SUITE_MAIN("loss table", a_trainer_accepts_the_options_of_its_loss_only, every_option_of_a_row_exists,
+           labels_must_have_the_shape_of_the_logits, errors_give_the_indices_of_a_bad_label)

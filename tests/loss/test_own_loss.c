@@ -1,21 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_own_loss.c -- losses that the application computes: a loss function, and a gradient given on the logits. With the
- * same values and gradients as a loss of the table they train to the same bits; what fails changes nothing. */
+ * test_own_loss.c -- losses that the program computes: a loss function (peft_trainer_set_loss) or a gradient of the
+ * logits (peft_trainer_backward_logits). With the values of a built-in loss they train to the same bits; an error
+ * changes nothing. */
 #include "tiny_files.h"
 
 enum { N = 3, STEPS = 4 };
 
-/* What the loss function of a test computes, what it has seen, and how it fails. */
-typedef struct own {
+/* The user data of the loss function `compute`. */
+typedef struct loss_user {
     peft_trainer *trainer;
-    const pf_loss *loss;                 /* computes as the table does */
-    enum { FINE, STOP, SAY, NOT_A_NUMBER, NO_LOSS, EVALUATE } mode;
-    const peft_tensor *labels;           /* of the last call */
+    const pf_loss *loss;                 /* the built-in loss to evaluate */
+    enum { FINE, STOP, SET_ERROR, NAN_GRADIENT, NAN_LOSS, EVALUATE } mode;    /* how the function fails */
+    const peft_tensor *labels;           /* labels of the last call */
     int calls;
-    peft_session *session;               /* NULL: none; predicts in the call */
-} own;
+    peft_session *session;               /* predicts during the call; NULL: none */
+} loss_user;
 
-static void by_table(const pf_loss *loss, const peft_tensor *logits, const peft_tensor *labels, peft_tensor *gradient,
+static void evaluate_built_in(const pf_loss *loss, const peft_tensor *logits, const peft_tensor *labels,
+                              peft_tensor *gradient,
                      double *value)
 {
     const int64_t classes = logits->dim[logits->ndim - 1];
@@ -29,12 +31,12 @@ static void by_table(const pf_loss *loss, const peft_tensor *logits, const peft_
 static int compute(const peft_tensor *logits, const peft_tensor *labels, peft_tensor *gradient, double *loss,
                    void *user)
 {
-    own *o = user;
+    loss_user *o = user;
     o->calls++;
     o->labels = labels;
     float *g = peft_tensor_data(gradient);
     for (int64_t i = 0; i < peft_tensor_count(gradient); i++) ck_assert(g[i] == 0);
-    if (o->session) {                                          /* no lock is held: this would wait for ever */
+    if (o->session) {                                          /* would deadlock if the trainer held a lock */
         tiny_batch b = tiny_batch_make(o->trainer->model, 1, 50);
         peft_tensor *out = tiny_tensor(o->trainer->ctx, PEFT_F32, 2, 1, (int)o->trainer->model->classes);
         OK(peft_session_predict(o->session, b.images, out));
@@ -42,22 +44,22 @@ static int compute(const peft_tensor *logits, const peft_tensor *labels, peft_te
         tiny_batch_free(&b);
     }
     if (o->mode == EVALUATE) return peft_trainer_evaluate(o->trainer, NULL, NULL) != PEFT_OK;
-    by_table(o->loss, logits, labels, gradient, loss);
-    if (o->mode == NOT_A_NUMBER) g[1] = NAN;
-    if (o->mode == NO_LOSS) *loss = NAN;
-    if (o->mode == SAY) peft_set_error(PEFT_E_IO, "the teacher is gone");
-    return o->mode == STOP ? 7 : o->mode == SAY;
+    evaluate_built_in(o->loss, logits, labels, gradient, loss);
+    if (o->mode == NAN_GRADIENT) g[1] = NAN;
+    if (o->mode == NAN_LOSS) *loss = NAN;
+    if (o->mode == SET_ERROR) peft_set_error(PEFT_E_IO, "the teacher is gone");
+    return o->mode == STOP ? 7 : o->mode == SET_ERROR;
 }
 
 /* --- the same bits ---------------------------------------------------------------------------------------------- */
-typedef struct recipe { const char *method, *model, *options; } recipe;
-static const recipe recipes[] = {
+typedef struct setup { const char *method, *model, *options; } setup;
+static const setup setups[] = {
     { "lora", "classes=3", "" }, { "lora", "classes=3,head=bn_linear", ",accumulate=2,clip_norm=0.1" },
     { "ept", "classes=3,head=patch_linear", "" }, { "bitfit", "classes=3,head=mlp,head_layers=1", ",optimizer=sgd" },
     { "full", "classes=3", ",executor=naive" }, { "linear", "classes=3", ",cache_features=100000" } };
-enum { RECIPES = sizeof recipes / sizeof *recipes };
+enum { SETUPS = sizeof setups / sizeof *setups };
 
-static tiny make(const recipe *r, const char *loss, peft_trainer **x)
+static tiny make_trainer(const setup *r, const char *loss, peft_trainer **x)
 {
     tiny t = tiny_make(&(tiny_spec){ .method = r->method, .model = r->model,
                                      .adapter = strcmp(r->method, "lora") ? NULL : "dropout=0.3" });
@@ -65,8 +67,8 @@ static tiny make(const recipe *r, const char *loss, peft_trainer **x)
     return t;
 }
 
-/* The same step in pieces; the images are gone before the backward pass. */
-static void step_in_pieces(peft_trainer *x, const tiny_batch *b, const peft_tensor *labels)
+/* A step by forward, backward_logits and update; the images are freed before the backward pass. */
+static void step_by_gradient(peft_trainer *x, const tiny_batch *b, const peft_tensor *labels)
 {
     peft_tensor *images, *gradient;
     double loss;
@@ -77,13 +79,13 @@ static void step_in_pieces(peft_trainer *x, const tiny_batch *b, const peft_tens
     peft_tensor_free(images);
     const peft_tensor *logits = peft_trainer_logits(x);
     OK(peft_tensor_create(x->ctx, PEFT_F32, logits->ndim, logits->dim, &gradient));
-    by_table(&x->loss, logits, labels, gradient, &loss);
+    evaluate_built_in(&x->loss, logits, labels, gradient, &loss);
     OK(peft_trainer_backward_logits(x, gradient, loss));
     peft_tensor_free(gradient);
     if (pf_pending_count(x) >= x->accumulate) OK(peft_trainer_update(x));
 }
 
-static void train(peft_trainer *x, bool pieces, tiny_bits *to)
+static void train(peft_trainer *x, bool by_gradient, tiny_bits *bits)
 {
     for (int i = 0; i < STEPS; i++) {
         tiny_batch b = tiny_batch_make(x->model, i == 2 ? 2 : N, N * i);
@@ -92,41 +94,43 @@ static void train(peft_trainer *x, bool pieces, tiny_bits *to)
             float *y = b.targets->data;
             for (int64_t k = 0; k < peft_tensor_count(b.targets); k++) y[k] = k % 3 == 1;
         }
-        if (pieces) step_in_pieces(x, &b, labels);
+        if (by_gradient) step_by_gradient(x, &b, labels);
         else OK(peft_trainer_step(x, b.images, labels, b.ids));
-        tiny_bits_add(to, "loss", "", &x->last_loss, sizeof x->last_loss);
+        tiny_bits_add(bits, "loss", "", &x->last_loss, sizeof x->last_loss);
         tiny_batch_free(&b);
     }
-    tiny_bits_training(to, x);
+    tiny_bits_training(bits, x);
 }
 
-static void compare(const recipe *r, const char *loss)
+/* Trains by the built-in loss, by a loss function and by gradients of the logits, and compares all bits. */
+static void compare(const setup *r, const char *loss)
 {
     tiny_bits bits[3] = { { 0 } };
-    char who[160];
-    for (int how = 0; how < 3; how++) {
+    char name[160];
+    for (int way = 0; way < 3; way++) {
         peft_trainer *x;
-        tiny t = make(r, loss, &x);
-        own o = { .trainer = x, .loss = &x->loss };
-        if (how == 1) OK(peft_trainer_set_loss(x, compute, &o));
-        train(x, how == 2, &bits[how]);
-        ck_assert_int_eq(o.calls, how == 1 ? STEPS : 0);
+        tiny t = make_trainer(r, loss, &x);
+        loss_user o = { .trainer = x, .loss = &x->loss };
+        if (way == 1) OK(peft_trainer_set_loss(x, compute, &o));
+        train(x, way == 2, &bits[way]);
+        ck_assert_int_eq(o.calls, way == 1 ? STEPS : 0);
         peft_trainer_free(x);
         tiny_free(&t);
     }
-    snprintf(who, sizeof who, "%s, %s, loss=%s%s", r->method, r->model, loss, r->options);
-    for (int how = 1; how < 3; how++) tiny_same(&bits[0], &bits[how], who);
+    snprintf(name, sizeof name, "%s, %s, loss=%s%s", r->method, r->model, loss, r->options);
+    for (int way = 1; way < 3; way++) tiny_same(&bits[0], &bits[way], name);
     tiny_bits_free(&bits[0]);
 }
 
-START_TEST(same_bits_as_the_table)
+START_TEST(all_ways_train_to_the_same_bits)
 {
-    for (int i = 0; i < RECIPES; i++) compare(&recipes[i], "ce");
-    for (size_t i = 0; pf_losses[i]; i++) compare(&recipes[0], pf_losses[i]->name);
+    for (int i = 0; i < SETUPS; i++) compare(&setups[i], "ce");
+    for (size_t i = 0; pf_losses[i]; i++) compare(&setups[0], pf_losses[i]->name);
 }
 END_TEST
 
-/* --- cross entropy written here, with labels of another type ------------------------------------------------------ */
+/* --- a cross entropy of the program, with labels of type i32
+ * ------------------------------------------------------- */
 static int cross_entropy(const peft_tensor *logits, const peft_tensor *labels, peft_tensor *gradient, double *loss,
                          void *user)
 {
@@ -145,11 +149,11 @@ static int cross_entropy(const peft_tensor *logits, const peft_tensor *labels, p
     return 0;
 }
 
-START_TEST(cross_entropy_of_the_program)
+START_TEST(a_cross_entropy_of_the_program_trains_like_ce)
 {
     tiny t[2];
     peft_trainer *x[2];
-    for (int i = 0; i < 2; i++) t[i] = make(&recipes[0], "ce", &x[i]);
+    for (int i = 0; i < 2; i++) t[i] = make_trainer(&setups[0], "ce", &x[i]);
     peft_tensor *y = tiny_tensor(t[1].ctx, PEFT_I32, 1, N);
     OK(peft_trainer_set_loss(x[1], cross_entropy, NULL));
     for (int i = 0; i < STEPS; i++) {
@@ -169,22 +173,23 @@ START_TEST(cross_entropy_of_the_program)
 }
 END_TEST
 
-/* --- what fails --------------------------------------------------------------------------------------------------- */
-START_TEST(failures_change_nothing)
+/* --- errors ------------------------------------------------------------------------------------------------------- */
+START_TEST(a_failing_loss_function_changes_nothing)
 {
+    /* rewinds: to the update's first batch */
     static const struct { int mode; peft_status status; const char *text; bool rewinds; } bad[] = {
         { STOP, PEFT_E_CANCELLED, "cancelled by the loss function at step 1, which returned 7", true },
-        { SAY, PEFT_E_IO, "loss function at step 1: the teacher is gone", true },
+        { SET_ERROR, PEFT_E_IO, "loss function at step 1: the teacher is gone", true },
         { EVALUATE, PEFT_E_STATE, "called in the trainer's loss function", true },
-        { NOT_A_NUMBER, PEFT_E_NONFINITE, "loss function at step 1: the gradient holds NaN or Inf", false },
-        { NO_LOSS, PEFT_E_NONFINITE, "the loss is NaN at step 1", false } };
-    const recipe r = { "lora", "classes=3,head=bn_linear", ",accumulate=2" };
+        { NAN_GRADIENT, PEFT_E_NONFINITE, "loss function at step 1: the gradient holds NaN or Inf", false },
+        { NAN_LOSS, PEFT_E_NONFINITE, "the loss is NaN at step 1", false } };
+    const setup r = { "lora", "classes=3,head=bn_linear", ",accumulate=2" };
     for (size_t k = 0; k < sizeof bad / sizeof *bad; k++)
-        for (int first = 0; first < 2; first++) {              /* in the first pass of the update, or the second */
+        for (int first = 0; first < 2; first++) {        /* the failing pass is the first or the second of its update */
             tiny_bits before = { 0 }, after = { 0 };
             peft_trainer *x;
-            tiny t = make(&r, "ce", &x);
-            own o = { .trainer = x, .loss = &x->loss };
+            tiny t = make_trainer(&r, "ce", &x);
+            loss_user o = { .trainer = x, .loss = &x->loss };
             tiny_batch b = tiny_batch_make(t.model, N, 60);
             OK(peft_trainer_set_loss(x, compute, &o));
             for (int i = 0; i < 2; i++) tiny_step(x, N, N * i);
@@ -208,44 +213,44 @@ START_TEST(failures_change_nothing)
 }
 END_TEST
 
-START_TEST(gradients_that_are_refused)
+START_TEST(wrong_gradients_are_refused)
 {
     peft_trainer *x;
-    tiny t = make(&recipes[1], "ce", &x);
+    tiny t = make_trainer(&setups[1], "ce", &x);
     tiny_batch b = tiny_batch_make(t.model, N, 0);
     peft_tensor *g = tiny_tensor(t.ctx, PEFT_F32, 2, N, 3), *small = tiny_tensor(t.ctx, PEFT_F32, 2, 2, 3);
-    peft_tensor *logits = tiny_tensor(t.ctx, PEFT_F32, 2, N, 3), *whole = tiny_tensor(t.ctx, PEFT_I64, 2, N, 3);
+    peft_tensor *logits = tiny_tensor(t.ctx, PEFT_F32, 2, N, 3), *i64_gradient = tiny_tensor(t.ctx, PEFT_I64, 2, N, 3);
     tiny_bits before = { 0 }, after = { 0 };
-    static const char none[] = "call peft_trainer_forward first";
+    static const char no_forward[] = "call peft_trainer_forward first";
     for (int i = 0; i < 2; i++) tiny_step(x, N, N * i);
-    FAILS(PEFT_E_STATE, none, peft_trainer_backward_logits(x, g, 0));
+    FAILS(PEFT_E_STATE, no_forward, peft_trainer_backward_logits(x, g, 0));
     tiny_bits_training(&before, x);
     OK(peft_trainer_forward(x, b.images, NULL));
     FAILS(PEFT_E_SHAPE, "gradient: given [2, 3], expected [3, 3]", peft_trainer_backward_logits(x, small, 0));
-    FAILS(PEFT_E_DTYPE, "gradient: given i64, expected f32", peft_trainer_backward_logits(x, whole, 0));
+    FAILS(PEFT_E_DTYPE, "gradient: given i64, expected f32", peft_trainer_backward_logits(x, i64_gradient, 0));
     FAILS(PEFT_E_INVALID, "gradient is NULL", peft_trainer_backward_logits(x, NULL, 0));
     ((float *)g->data)[4] = INFINITY;
     FAILS(PEFT_E_NONFINITE, "gradient: holds NaN or Inf at step 1", peft_trainer_backward_logits(x, g, 0));
-    FAILS(PEFT_E_STATE, none, peft_trainer_backward_logits(x, g, 0));
+    FAILS(PEFT_E_STATE, no_forward, peft_trainer_backward_logits(x, g, 0));
     ((float *)g->data)[4] = 0;
     OK(peft_trainer_forward(x, b.images, NULL));
     FAILS(PEFT_E_NONFINITE, "the loss is infinite", peft_trainer_backward_logits(x, g, INFINITY));
     tiny_bits_training(&after, x);
-    tiny_same(&before, &after, "gradients that were refused");         /* running statistics too */
+    tiny_same(&before, &after, "refused gradients");                  /* with running statistics */
     tiny_bits_free(&before);
     OK(peft_trainer_forward(x, b.images, NULL));
     OK(peft_trainer_evaluate(x, b.images, logits));
-    FAILS(PEFT_E_STATE, none, peft_trainer_backward_logits(x, g, 0));
+    FAILS(PEFT_E_STATE, no_forward, peft_trainer_backward_logits(x, g, 0));
     OK(peft_trainer_forward(x, b.images, NULL));
     OK(peft_trainer_backward_logits(x, g, 0));
-    FAILS(PEFT_E_STATE, none, peft_trainer_backward_logits(x, g, 0));
+    FAILS(PEFT_E_STATE, no_forward, peft_trainer_backward_logits(x, g, 0));
     FAILS(PEFT_E_INVALID, "images is NULL", peft_trainer_forward(x, NULL, b.ids));
     FAILS(PEFT_E_INVALID, "trainer is NULL", peft_trainer_forward(NULL, b.images, NULL));
     FAILS(PEFT_E_INVALID, "trainer is NULL", peft_trainer_backward_logits(NULL, g, 0));
     FAILS(PEFT_E_INVALID, "trainer is NULL", peft_trainer_set_loss(NULL, compute, NULL));
-    tiny_step(x, N, 0);                                        /* the second pass of the update, of a whole batch */
+    tiny_step(x, N, 0);                                        /* the second pass of the update */
     ck_assert(x->step == 2);
-    peft_tensor *all[] = { g, small, logits, whole };
+    peft_tensor *all[] = { g, small, logits, i64_gradient };
     for (int i = 0; i < 4; i++) peft_tensor_free(all[i]);
     tiny_batch_free(&b);
     peft_trainer_free(x);
@@ -253,7 +258,8 @@ START_TEST(gradients_that_are_refused)
 }
 END_TEST
 
-/* --- labels, sessions, states --------------------------------------------------------------------------------------- */
+/* --- labels, sessions, saved states
+ * ---------------------------------------------------------------------------------- */
 static int sum_of_logits(const peft_tensor *logits, const peft_tensor *labels, peft_tensor *gradient, double *loss,
                          void *user)
 {
@@ -265,18 +271,18 @@ static int sum_of_logits(const peft_tensor *logits, const peft_tensor *labels, p
     return 0;
 }
 
-START_TEST(labels_are_passed_on)
+START_TEST(labels_are_passed_to_the_function_unchecked)
 {
     peft_trainer *x;
-    tiny t = make(&recipes[0], "ce", &x);
+    tiny t = make_trainer(&setups[0], "ce", &x);
     tiny_batch b = tiny_batch_make(t.model, N, 0);
     peft_tensor *odd = tiny_tensor(t.ctx, PEFT_F64, 3, 2, 5, 7);
-    const peft_tensor *seen = odd;
-    OK(peft_trainer_set_loss(x, sum_of_logits, &seen));
+    const peft_tensor *passed = odd;
+    OK(peft_trainer_set_loss(x, sum_of_logits, &passed));
     OK(peft_trainer_step(x, b.images, NULL, NULL));
-    ck_assert_ptr_null(seen);
+    ck_assert_ptr_null(passed);
     OK(peft_trainer_step(x, b.images, odd, NULL));
-    ck_assert_ptr_eq(seen, odd);
+    ck_assert_ptr_eq(passed, odd);
     OK(peft_trainer_set_loss(x, NULL, NULL));
     FAILS(PEFT_E_INVALID, "labels", peft_trainer_step(x, b.images, NULL, NULL));
     OK(peft_trainer_step(x, b.images, b.labels, NULL));
@@ -290,8 +296,8 @@ END_TEST
 START_TEST(sessions_predict_in_the_loss_function)
 {
     peft_trainer *x;
-    tiny t = make(&recipes[1], "ce", &x);
-    own o = { .trainer = x, .loss = &x->loss, .session = tiny_session(t.model, "batch=%d", 1) };
+    tiny t = make_trainer(&setups[1], "ce", &x);
+    loss_user o = { .trainer = x, .loss = &x->loss, .session = tiny_session(t.model, "batch=%d", 1) };
     OK(peft_trainer_set_loss(x, compute, &o));
     tiny_step(x, N, 0);
     ck_assert_int_eq(o.calls, 1);
@@ -301,11 +307,11 @@ START_TEST(sessions_predict_in_the_loss_function)
 }
 END_TEST
 
-START_TEST(states_tell_of_the_function)
+START_TEST(a_saved_state_names_its_kind_of_loss)
 {
     peft_trainer *x;
-    tiny t = make(&recipes[0], "ce", &x);
-    own o = { .trainer = x, .loss = &x->loss };
+    tiny t = make_trainer(&setups[0], "ce", &x);
+    loss_user o = { .trainer = x, .loss = &x->loss };
     OK(peft_trainer_set_loss(x, compute, &o));
     tiny_step(x, N, 0);
     OK(peft_trainer_save(x, tiny_path("own")));
@@ -323,10 +329,12 @@ START_TEST(states_tell_of_the_function)
 }
 END_TEST
 
-/* fit hands out labels as the option's loss takes them, and goes on where the function failed. */
-static int64_t next(int64_t epoch, int64_t batch, peft_tensor *images, peft_tensor *labels, int64_t *ids, void *user)
+/* peft_trainer_fit asks for labels of the type of the option `loss`; after an error it goes on with the failed
+ * batch. */
+static int64_t next_batch(int64_t epoch, int64_t batch, peft_tensor *images, peft_tensor *labels, int64_t *ids,
+                          void *user)
 {
-    own *o = user;
+    loss_user *o = user;
     (void)epoch;
     if (batch == 3) return 0;
     tiny_batch b = tiny_batch_make(o->trainer->model, N, (int)batch * N);
@@ -337,18 +345,18 @@ static int64_t next(int64_t epoch, int64_t batch, peft_tensor *images, peft_tens
     return N;
 }
 
-START_TEST(in_fit)
+START_TEST(fit_goes_on_after_a_failing_loss_function)
 {
-    const recipe r = { "lora", "classes=3,head=bn_linear", ",accumulate=2" };
+    const setup r = { "lora", "classes=3,head=bn_linear", ",accumulate=2" };
     tiny_bits bits[2] = { { 0 } };
     for (int fail = 0; fail < 2; fail++) {
         peft_trainer *x;
-        tiny t = make(&r, "bce", &x);
-        own o = { .trainer = x, .loss = &x->loss, .mode = fail ? STOP : FINE };
+        tiny t = make_trainer(&r, "bce", &x);
+        loss_user o = { .trainer = x, .loss = &x->loss, .mode = fail ? STOP : FINE };
         OK(peft_trainer_set_loss(x, compute, &o));
-        if (fail) FAILS(PEFT_E_CANCELLED, "loss function at step 0", peft_trainer_fit(x, 2, next, NULL, &o));
+        if (fail) FAILS(PEFT_E_CANCELLED, "loss function at step 0", peft_trainer_fit(x, 2, next_batch, NULL, &o));
         o.mode = FINE;
-        OK(peft_trainer_fit(x, 2, next, NULL, &o));
+        OK(peft_trainer_fit(x, 2, next_batch, NULL, &o));
         ck_assert(x->step == 4 && o.calls == 6 + fail);
         tiny_bits_training(&bits[fail], x);
         peft_trainer_free(x);
@@ -359,6 +367,7 @@ START_TEST(in_fit)
 }
 END_TEST
 
-SUITE_MAIN("own_loss", same_bits_as_the_table, cross_entropy_of_the_program, failures_change_nothing,
-           gradients_that_are_refused, labels_are_passed_on, sessions_predict_in_the_loss_function,
-           states_tell_of_the_function, in_fit)
+SUITE_MAIN("own_loss", all_ways_train_to_the_same_bits, a_cross_entropy_of_the_program_trains_like_ce,
+           a_failing_loss_function_changes_nothing, wrong_gradients_are_refused,
+           labels_are_passed_to_the_function_unchecked, sessions_predict_in_the_loss_function,
+           a_saved_state_names_its_kind_of_loss, fit_goes_on_after_a_failing_loss_function)

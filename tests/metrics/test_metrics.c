@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_metrics.c -- every metric on cases that can be worked out by hand: ties, absent classes, a single class. */
+ * test_metrics.c -- every metric on small cases worked out by hand: ties, classes without samples, a single class,
+ * entries without a label; AUROC against its definition over all pairs. */
 #include "suite.h"
 #include <math.h>
 #include <peft/metrics.h>
@@ -15,7 +16,7 @@ static peft_context *context(void)
     ck_assert_msg(fabs(g_ - w_) < 1e-14 || (isnan(g_) && isnan(w_)), "%s is %.17g, expected %.17g", #got, g_, w_); \
     } while (0)
 
-/* true 0 0 0 1 1 2, predicted 0 0 1 1 2 2; class 3 neither occurs nor is predicted */
+/* Class 3 neither occurs nor is predicted. */
 static const int64_t labels[6] = { 0, 0, 0, 1, 1, 2 }, predicted[6] = { 0, 0, 1, 1, 2, 2 };
 enum { CLASSES = 4 };
 
@@ -26,7 +27,7 @@ static double decision(const int64_t *counts, int64_t classes, const char *name)
     return v;
 }
 
-START_TEST(decisions_by_hand)
+START_TEST(metrics_of_decisions)
 {
     int64_t m[CLASSES * CLASSES];
     ck_assert_int_eq(peft_metrics_confusion(labels, predicted, 6, CLASSES, m), PEFT_OK);
@@ -57,11 +58,11 @@ START_TEST(decisions_by_hand)
 }
 END_TEST
 
-START_TEST(matthews_by_hand)
+START_TEST(matthews_correlation)
 {
     int64_t m[CLASSES * CLASSES];
     ck_assert_int_eq(peft_metrics_confusion(labels, predicted, 6, CLASSES, m), PEFT_OK);
-    /* margins 3 2 1 0 and 2 2 2 0, four right of six */
+    /* samples of each class 3 2 1 0, predictions 2 2 2 0, four of six are right */
     NEAR(decision(m, CLASSES, "mcc"), (6 * 4 - 12) / sqrt((36.0 - 12) * (36 - 14)));
     const int64_t perfect[4] = { 3, 0, 0, 2 }, single[4] = { 5, 0, 0, 0 }, worst[4] = { 0, 2, 2, 0 };
     const int64_t mixed[4] = { 90, 4, 5, 1 };
@@ -72,11 +73,11 @@ START_TEST(matthews_by_hand)
 }
 END_TEST
 
-START_TEST(kappa_by_hand)
+START_TEST(cohens_kappa)
 {
     int64_t m[CLASSES * CLASSES];
     ck_assert_int_eq(peft_metrics_confusion(labels, predicted, 6, CLASSES, m), PEFT_OK);
-    /* margins 3 2 1 0 and 2 2 2 0: chance agreement (6 + 4 + 2)/36; expected squared distance 48/36 of 6 samples */
+    /* chance agreement (3*2 + 2*2 + 1*2)/36; expected squared distance 48/36 for each of 6 samples */
     NEAR(decision(m, CLASSES, "kappa"), (4.0 / 6 - 1.0 / 3) / (1 - 1.0 / 3));
     NEAR(decision(m, CLASSES, "kappa_quadratic"), 1 - 2 / (48.0 / 6));
     const int64_t perfect[4] = { 3, 0, 0, 2 }, single[4] = { 5, 0, 0, 0 }, worst[4] = { 0, 2, 2, 0 };
@@ -99,14 +100,14 @@ static double ranking(const double *scores, const float *targets, int64_t n, int
     return v[0];
 }
 
-START_TEST(ranking_by_hand)
+START_TEST(metrics_of_rankings)
 {
     const double s[6] = { 0.9, 0.8, 0.7, 0.6, 0.5, 0.4 };
     const float y[6] = { 1, 0, 1, 1, 0, 0 };
     NEAR(ranking(s, y, 6, 1, "auroc"), 7.0 / 9);
     NEAR(ranking(s, y, 6, 1, "average_precision"), (1 + 2.0 / 3 + 3.0 / 4) / 3);
     NEAR(ranking(s, y, 6, 1, "rank_ap"), (1 + 2.0 / 3 + 3.0 / 4) / 3);
-    /* ties: {1,0} at the top, then {1,0,0}: of 6 pairs 3 are tied, 2 won, 1 lost */
+    /* ties: scores 2 of targets {0, 1}, scores 1 of {1, 0, 0}; of 6 pairs 3 are tied, 2 ranked right, 1 wrong */
     const double t[5] = { 2, 2, 1, 1, 1 };
     const float z[5] = { 0, 1, 1, 0, 0 };
     NEAR(ranking(t, z, 5, 1, "auroc"), (2 + 0.5 * 3) / 6);
@@ -122,9 +123,9 @@ START_TEST(ranking_by_hand)
 }
 END_TEST
 
-START_TEST(ranking_undefined_classes)
+START_TEST(rankings_of_classes_without_positives_or_negatives)
 {
-    /* class 0 ordinary, class 1 without positives, class 2 without negatives, and -1 is as if it were not there */
+    /* class 1 has no positives, class 2 no negatives; -1 marks an entry without a label */
     const double s[4 * 3] = { 0.9, 0.1, 0.3, 0.1, 0.2, 0.4, 0.5, 0.3, 0.5, 0.95, 0.4, 0.6 };
     const float y[4 * 3] = { 1, 0, 1, 0, 0, 1, 0, 0, 1, -1, 0, 1 };
     peft_context *ctx = context();
@@ -144,14 +145,14 @@ START_TEST(ranking_undefined_classes)
     NEAR(ranking(s, y, 4, 3, "auroc_defined"), 1);
     NEAR(ranking(s, y, 4, 3, "map"), 1);
     NEAR(ranking(s, y, 4, 3, "rank_map"), 2.0 / 3);
-    /* 5 positives .9 .3 .4 .5 .6 against 6 negatives .1 .5 .1 .2 .3 .4 */
+    /* positive scores .9 .3 .4 .5 .6, negative scores .1 .5 .1 .2 .3 .4 */
     NEAR(ranking(s, y, 4, 3, "auroc_micro"), (6 + 3.5 + 4.5 + 5.5 + 6) / 30);
     const float none[3] = { -1, -1, -1 };
     NEAR(ranking(s, none, 3, 1, "auroc_macro"), NAN);
 }
 END_TEST
 
-/* Long, with heavy ties, against the plain definition over all pairs */
+/* 1003 samples with many ties, against the definition over all pairs of a positive and a negative sample. */
 START_TEST(auroc_equals_all_pairs)
 {
     enum { N = 1003 };
@@ -163,17 +164,17 @@ START_TEST(auroc_equals_all_pairs)
         s[i] = (double)(x >> 27);
         y[i] = (float)((x >> 9) % 3 == 0);
     }
-    double won = 0, pairs = 0;
+    double ranked_right = 0, pairs = 0;
     for (int i = 0; i < N; i++)
         for (int j = 0; j < N; j++)
-            if (y[i] > y[j]) { pairs++; won += s[i] > s[j] ? 1 : s[i] == s[j] ? 0.5 : 0; }
-    NEAR(ranking(s, y, N, 1, "auroc"), won / pairs);
+            if (y[i] > y[j]) { pairs++; ranked_right += s[i] > s[j] ? 1 : s[i] == s[j] ? 0.5 : 0; }
+    NEAR(ranking(s, y, N, 1, "auroc"), ranked_right / pairs);
 }
 END_TEST
 
-START_TEST(multilabel_by_hand)
+START_TEST(metrics_of_multilabel_predictions)
 {
-    /* the threshold itself is a yes; the last entry is not judged */
+    /* a score equal to the threshold is positive; the last entry has no label */
     const double p[3 * 2] = { 0.5, 0.2, 0.4, 0.9, 0.7, 0.6 };
     const float y[3 * 2] = { 1, 0, 1, 1, 0, -1 };
     double v[2];
@@ -186,7 +187,7 @@ START_TEST(multilabel_by_hand)
     NEAR(v[0], 2.0 / 3);
     ck_assert_int_eq(peft_metrics_multilabel(p, y, 3, 2, 0.5, "subset_accuracy", v, 1), PEFT_OK);
     NEAR(v[0], 1.0 / 3);
-    /* a sample with nothing judged is neither right nor wrong */
+    /* a sample without any label is left out */
     const float unknown[3 * 2] = { 1, 0, -1, -1, 0, -1 };
     ck_assert_int_eq(peft_metrics_multilabel(p, unknown, 3, 2, 0.5, "subset_accuracy", v, 1), PEFT_OK);
     NEAR(v[0], 1.0 / 2);
@@ -195,9 +196,9 @@ START_TEST(multilabel_by_hand)
 }
 END_TEST
 
-START_TEST(calibration_by_hand)
+START_TEST(metrics_of_calibration)
 {
-    /* confidences 0.6 (right), 0.6 (wrong) in bin (8/15, 9/15], 1 (right) in the last one */
+    /* 15 bins: confidence 0.6 twice, once right, in bin (8/15, 9/15]; confidence 1, right, in the last bin */
     const double p[3 * 2] = { 0.6, 0.4, 0.6, 0.4, 0, 1 };
     const int64_t y[3] = { 0, 1, 1 };
     double v;
@@ -217,7 +218,7 @@ START_TEST(calibration_by_hand)
 }
 END_TEST
 
-START_TEST(scores_and_decisions)
+START_TEST(scores_decisions_and_one_hot_targets)
 {
     const float x[2 * 3] = { 0, 0, 0, 1000, 999, -1000 };
     double p[6];
@@ -228,7 +229,7 @@ START_TEST(scores_and_decisions)
     NEAR(p[3], 1 / (1 + exp(-1)));
     NEAR(p[5], 0);
     ck_assert_int_eq(peft_metrics_decide(p, 2, 3, best), PEFT_OK);
-    ck_assert_int_eq(best[0], 0);                                             /* a tie: the first */
+    ck_assert_int_eq(best[0], 0);                                             /* a tie: the first class */
     ck_assert_int_eq(peft_metrics_scores(x, 2, 3, "sigmoid", p), PEFT_OK);
     NEAR(p[0], 0.5);
     NEAR(p[3], 1);
@@ -246,7 +247,7 @@ END_TEST
         ck_assert_msg(strstr(peft_last_error(), part_[k_]), "'%s' lacks '%s'", peft_last_error(), part_[k_]); \
     } while (0)
 
-START_TEST(caller_errors)
+START_TEST(wrong_arguments_are_refused)
 {
     peft_context *ctx = context();
     const double p[4] = { 0.5, 0.5, 0.25, 0.75 }, bad[4] = { 0.5, 0.5, NAN, 0.75 }, big[4] = { 0.5, 1.5, 0, 1 };
@@ -282,25 +283,26 @@ START_TEST(caller_errors)
 }
 END_TEST
 
-static void *refuse(size_t size, size_t align, void *user)
+/* An allocator that fails after *user allocations. */
+static void *limited_alloc(size_t size, size_t align, void *user)
 {
-    int *left = user;
-    return (*left)-- > 0 ? aligned_alloc(align, (size + align - 1) / align * align) : NULL;
+    int *remaining = user;
+    return (*remaining)-- > 0 ? aligned_alloc(align, (size + align - 1) / align * align) : NULL;
 }
 static void release(void *p, size_t size, void *user) { (void)size; (void)user; free(p); }
 
-START_TEST(memory_refused)
+START_TEST(a_failing_allocation_is_reported)
 {
-    int left = 1;                                                             /* the context itself */
+    int remaining = 1;                                                             /* the context itself */
     peft_context *ctx = NULL;
-    ck_assert_int_eq(peft_context_create(refuse, release, &left, &ctx), PEFT_OK);
+    ck_assert_int_eq(peft_context_create(limited_alloc, release, &remaining, &ctx), PEFT_OK);
     const size_t before = peft_context_memory_used(ctx);
     const double s[2] = { 0, 1 };
     const float y[2] = { 0, 1 };
     double v = -7;
     ck_assert_int_eq(peft_metrics_ranking(ctx, s, y, 2, 1, "auroc", &v, 1), PEFT_E_NOMEM);
     ck_assert(v == -7);
-    left = 1;
+    remaining = 1;
     ck_assert_int_eq(peft_metrics_ranking(ctx, s, y, 2, 1, "auroc", &v, 1), PEFT_OK);
     NEAR(v, 1);
     ck_assert_uint_eq(peft_context_memory_used(ctx), before);
@@ -308,7 +310,7 @@ START_TEST(memory_refused)
 }
 END_TEST
 
-START_TEST(names)
+START_TEST(every_metric_has_a_help_text)
 {
     size_t n = 0;
     for (; peft_metrics_name(n); n++) ck_assert_ptr_nonnull(peft_metrics_help(peft_metrics_name(n)));
@@ -318,6 +320,7 @@ START_TEST(names)
 }
 END_TEST
 
-SUITE_MAIN("metrics", decisions_by_hand, matthews_by_hand, kappa_by_hand, ranking_by_hand, ranking_undefined_classes,
-           auroc_equals_all_pairs, multilabel_by_hand, calibration_by_hand, scores_and_decisions, caller_errors,
-           memory_refused, names)
+SUITE_MAIN("metrics", metrics_of_decisions, matthews_correlation, cohens_kappa, metrics_of_rankings,
+           rankings_of_classes_without_positives_or_negatives, auroc_equals_all_pairs,
+           metrics_of_multilabel_predictions, metrics_of_calibration, scores_decisions_and_one_hot_targets,
+           wrong_arguments_are_refused, a_failing_allocation_is_reported, every_metric_has_a_help_text)

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_features.c -- pooled features of a session, and models without a head (head=none). */
+ * test_features.c -- peft_session_features: pooled features equal the tap `feature` for every method; models without a
+ * head (head=none). */
 #include <math.h>
 #include "tiny.h"
 
 enum { N = 3, WIDTH = 48 };
 
+/* Features of n images, numbered from first. */
 static peft_tensor *features(peft_model *m, int n, int first)
 {
     peft_session *s = tiny_session(m, "batch=%d", N);
@@ -17,14 +19,14 @@ static peft_tensor *features(peft_model *m, int n, int first)
     return f;
 }
 
-static void same(const peft_tensor *a, const peft_tensor *b, int n, const char *who)
+static void check_same(const peft_tensor *a, const peft_tensor *b, int n, const char *name)
 {
     ck_assert_msg(!memcmp(peft_tensor_cdata(a), peft_tensor_cdata(b), (size_t)(n * WIDTH) * sizeof(pk_real)),
-                  "%s: features differ", who);
+                  "%s: features differ", name);
 }
 
-/* Features are the tap's rows, for any number of images, and do not depend on the head. */
-START_TEST(features_are_the_tap)
+/* Features equal the tap's rows for any number of images, and do not depend on the head. */
+START_TEST(features_equal_the_tap)
 {
     static const char *const models[] = { "head=none", "classes=3", "classes=0", "classes=4,head=mlp,head_layers=1" };
     for (size_t k = 0; k < tiny_method_count(); k++) {
@@ -32,31 +34,31 @@ START_TEST(features_are_the_tap)
         if (tiny_method_named(method)->network) continue;
         for (size_t i = 0; i < sizeof models / sizeof *models; i++) {
             tiny t = tiny_make(&(tiny_spec){ .method = method, .model = models[i] });
-            tiny bare = tiny_make(&(tiny_spec){ .method = method, .model = "head=none" });
+            tiny headless = tiny_make(&(tiny_spec){ .method = method, .model = "head=none" });
             peft_session *s = tiny_session(t.model, "batch=%d,taps=feature", N);
             for (int n = 1; n <= N; n++) {
                 tiny_batch b = tiny_batch_make(t.model, n, n);
-                peft_tensor *f = features(t.model, n, n), *without = features(bare.model, n, n),
+                peft_tensor *f = features(t.model, n, n), *headless_features = features(headless.model, n, n),
                             *again = tiny_tensor(t.ctx, PF_REAL, 2, n, WIDTH);
                 OK(peft_session_features(s, b.images, again));
-                same(f, tiny_tap(s, "feature"), n, method);
-                same(f, again, n, method);
-                same(f, without, n, method);
+                check_same(f, tiny_tap(s, "feature"), n, method);
+                check_same(f, again, n, method);
+                check_same(f, headless_features, n, method);
                 peft_tensor_free(f);
-                peft_tensor_free(without);
+                peft_tensor_free(headless_features);
                 peft_tensor_free(again);
                 tiny_batch_free(&b);
             }
             peft_session_free(s);
-            tiny_free(&bare);
+            tiny_free(&headless);
             tiny_free(&t);
         }
     }
 }
 END_TEST
 
-/* The logits of a linear head are W f + b of the features, with either pooling. */
-START_TEST(logits_from_features)
+/* The logits of a linear head equal W f + b of the features f, with either pooling. */
+START_TEST(logits_equal_the_head_of_the_features)
 {
     static const char *const pools[] = { "cls", "mean" };
     for (int p = 0; p < 2; p++) {
@@ -84,8 +86,8 @@ START_TEST(logits_from_features)
 }
 END_TEST
 
-/* A backbone without a classifier: no classes are needed, adapters act, and the file brings all of it back. */
-START_TEST(a_model_without_a_head)
+/* head=none on a backbone without a classifier: features survive saving, loading, export and merging. */
+START_TEST(a_model_without_a_head_is_saved_and_merged)
 {
     tiny t = tiny_make(&(tiny_spec){ .more = "classes=0", .method = "lora", .model = "head=none" });
     int64_t dims[PEFT_MAX_DIMS];
@@ -100,7 +102,7 @@ START_TEST(a_model_without_a_head)
     OK(peft_model_load(t.backbone, tiny_path("model"), &loaded));
     ck_assert_int_eq(peft_model_classes(loaded), 0);
     g = features(loaded, N, 0);
-    same(f, g, N, "loaded");
+    check_same(f, g, N, "loaded");
     peft_tensor_free(g);
     peft_model_free(loaded);
 
@@ -108,7 +110,7 @@ START_TEST(a_model_without_a_head)
     OK(peft_model_load_hf(t.backbone, tiny_path("hf"), &loaded));
     ck_assert_int_eq(peft_model_classes(loaded), 0);
     g = features(loaded, N, 0);
-    same(f, g, N, "PEFT directory");
+    check_same(f, g, N, "PEFT directory");
     peft_tensor_free(g);
     peft_model_free(loaded);
 
@@ -127,8 +129,8 @@ START_TEST(a_model_without_a_head)
 }
 END_TEST
 
-/* A backbone with a classifier, merged from a model without a head, has none. */
-START_TEST(merging_leaves_the_classifier_out)
+/* The merged backbone of a model without a head has no classifier, even if the model's backbone has one. */
+START_TEST(merging_without_a_head_drops_the_classifier)
 {
     tiny t = tiny_make(&(tiny_spec){ .method = "bitfit", .model = "head=none" });
     peft_backbone *b;
@@ -150,7 +152,7 @@ static peft_status try_model(peft_backbone *b, const char *text)
     return s;
 }
 
-START_TEST(what_has_no_logits_refuses)
+START_TEST(a_model_without_a_head_refuses_logits)
 {
     tiny t = tiny_make(&(tiny_spec){ .more = "classes=0", .model = "head=none" });
     peft_session *s = tiny_session(t.model, "batch=%d", N);
@@ -166,7 +168,7 @@ START_TEST(what_has_no_logits_refuses)
     FAILS(PEFT_E_OPTION, "classes: given 3, but head=none", try_model(t.backbone, "classes=3,head=none"));
     FAILS(PEFT_E_OPTION, "head_init: given 'zero'", try_model(t.backbone, "head=none,head_init=zero"));
     FAILS(PEFT_E_OPTION, "or head=none for features", try_model(t.backbone, ""));
-    OK(peft_session_features(s, b.images, out));                        /* the session is usable after that */
+    OK(peft_session_features(s, b.images, out));                        /* the session stays usable */
     FAILS(PEFT_E_SHAPE, "given [3, 2], expected [3, 48]", peft_session_features(s, b.images, narrow));
     FAILS(PEFT_E_INVALID, "NULL", peft_session_features(s, b.images, NULL));
     FAILS(PEFT_E_INVALID, "images", peft_session_features(s, NULL, out));
@@ -182,23 +184,25 @@ START_TEST(what_has_no_logits_refuses)
 }
 END_TEST
 
-START_TEST(models_without_a_pooled_feature)
+START_TEST(models_without_a_pooled_feature_refuse)
 {
-    tiny map = tiny_make(&(tiny_spec){ .model = "classes=3,head=patch_linear" });
-    tiny own = tiny_make(&(tiny_spec){ .method = "fpt" });
-    peft_session *s = tiny_session(map.model, "batch=%d,taps=feature", N), *f = tiny_session(own.model, "batch=%d", N);
-    tiny_batch b = tiny_batch_make(own.model, N, 0);
-    peft_tensor *out = tiny_tensor(own.ctx, PF_REAL, 2, N, WIDTH);
-    FAILS(PEFT_E_UNSUPPORTED, "head=patch_linear", peft_session_features(s, b.images, out));
-    FAILS(PEFT_E_UNSUPPORTED, "method 'fpt'", peft_session_features(f, b.images, out));
+    tiny patch_head = tiny_make(&(tiny_spec){ .model = "classes=3,head=patch_linear" });
+    tiny fpt = tiny_make(&(tiny_spec){ .method = "fpt" });
+    peft_session *patch_session = tiny_session(patch_head.model, "batch=%d,taps=feature", N),
+        *fpt_session = tiny_session(fpt.model, "batch=%d", N);
+    tiny_batch b = tiny_batch_make(fpt.model, N, 0);
+    peft_tensor *out = tiny_tensor(fpt.ctx, PF_REAL, 2, N, WIDTH);
+    FAILS(PEFT_E_UNSUPPORTED, "head=patch_linear", peft_session_features(patch_session, b.images, out));
+    FAILS(PEFT_E_UNSUPPORTED, "method 'fpt'", peft_session_features(fpt_session, b.images, out));
     peft_tensor_free(out);
     tiny_batch_free(&b);
-    peft_session_free(s);
-    peft_session_free(f);
-    tiny_free(&map);
-    tiny_free(&own);
+    peft_session_free(patch_session);
+    peft_session_free(fpt_session);
+    tiny_free(&patch_head);
+    tiny_free(&fpt);
 }
 END_TEST
 
-SUITE_MAIN("features", features_are_the_tap, logits_from_features, a_model_without_a_head,
-           merging_leaves_the_classifier_out, what_has_no_logits_refuses, models_without_a_pooled_feature)
+SUITE_MAIN("features", features_equal_the_tap, logits_equal_the_head_of_the_features,
+           a_model_without_a_head_is_saved_and_merged, merging_without_a_head_drops_the_classifier,
+           a_model_without_a_head_refuses_logits, models_without_a_pooled_feature_refuse)

@@ -1,65 +1,65 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_half_backbone.c -- backbones in f16 and bf16 are used as their files hold them, and everything computed with
- * them has the bits that an f32 copy of the same values gives: logits, taps, training with every method, merging,
- * saving, fingerprints, cached features; for every instruction set and with CBLAS. */
+ * test_half_backbone.c -- backbones whose weights stay in f16 or bf16: logits, taps, training with every method,
+ * merging, saving, fingerprints and cached features have the bits of an f32 copy of the same values; for every
+ * instruction set and with CBLAS. */
 #include "tiny_files.h"
 
 static const peft_dtype halves[] = { PEFT_F16, PEFT_BF16 };
 static const tiny_naming namings[] = { TIMM, HF };
-/* Widths that no vector divides, a gated MLP and LayerScale; and usual ones. */
+/* Widths that are no multiple of the vector size, with a gated MLP and LayerScale; and common widths. */
 static const char *const shapes[] = {
     "image_size=16,patch=4,width=42,depth=2,heads=3,classes=5,mlp=50,layer_scale=true,swiglu=true,registers=1,"
     "norm_pre=true",
     "image_size=32,patch=8,width=96,depth=2,heads=3,classes=5" };
 
-/* The same values twice: [0] of the file in 16 bits, [1] of one in f32 that was saved from it. */
+/* backbone[0]: loaded from a file in 16 bits; backbone[1]: from an f32 file with the same values, saved from [0]. */
 typedef struct pair { peft_context *ctx; peft_backbone *backbone[2]; peft_dtype type; } pair;
 
-static void copy_whole(pair *p)
+static void load_f32_copy(pair *p)
 {
     OK(peft_backbone_save(p->backbone[0], tiny_path("whole")));
     p->backbone[1] = tiny_load(p->ctx, tiny_path("whole"), "");
 }
 
-static pair make(const char *isa, const char *shape, peft_dtype type, tiny_naming naming)
+static pair pair_make(const char *isa, const char *shape, peft_dtype type, tiny_naming naming)
 {
     pair p = { tiny_context(isa, 2), { NULL, NULL }, type };
     peft_backbone *b = tiny_backbone(p.ctx, shape, "seed=5");
     for (size_t i = 0; i < b->weights; i++) tiny_shake_tensor(&b->weight[i].tensor, b->weight[i].name, 0.2);
     tiny_save_backbone(b, &(tiny_save){ .naming = naming, .type = type }, tiny_path("half"));
     p.backbone[0] = tiny_load(p.ctx, tiny_path("half"), "");
-    copy_whole(&p);
+    load_f32_copy(&p);
     peft_backbone_free(b);
     return p;
 }
 
-static void done(pair *p)
+static void pair_free(pair *p)
 {
     for (int i = 0; i < 2; i++) peft_backbone_free(p->backbone[i]);
     peft_context_free(p->ctx);
     tiny_clean();
 }
 
-/* Matrices are held as in the file, all else and all of the copy as f32. */
-START_TEST(held_as_they_are)
+/* Matrices keep the type of the file; other weights, and all weights of the copy, are f32. */
+START_TEST(matrices_keep_the_type_of_the_file)
 {
     for (int h = 0; h < 2; h++)
         for (int n = 0; n < 2; n++) {
-            int kept = 0;
-            pair p = make(NULL, shapes[1], halves[h], namings[n]);
+            int matrices = 0;
+            pair p = pair_make(NULL, shapes[1], halves[h], namings[n]);
             for (size_t i = 0; i < p.backbone[0]->weights; i++) {
                 const char *name = p.backbone[0]->weight[i].name;
                 const bool matrix = strstr(name, ".weight") && !strstr(name, "norm");
-                kept += matrix;
+                matrices += matrix;
                 ck_assert_msg(p.backbone[0]->weight[i].tensor.type == (matrix ? halves[h] : PEFT_F32), "%s", name);
                 ck_assert_int_eq(p.backbone[1]->weight[i].tensor.type, PEFT_F32);
             }
-            ck_assert_int_eq(kept, 10);                      /* patches, four matrices a block, classifier */
+            ck_assert_int_eq(matrices, 10);       /* patch embedding, four matrices in each of two blocks, classifier */
             tiny_same_backbone(p.backbone[0], p.backbone[1], "half");
             char digest[2][65];
             for (int i = 0; i < 2; i++) pf_classifier_digest(p.backbone[i], digest[i]);
             ck_assert_str_eq(digest[0], digest[1]);
-            done(&p);
+            pair_free(&p);
         }
 }
 END_TEST
@@ -76,7 +76,7 @@ static void add_feature(tiny_bits *bits, peft_model *m)
     tiny_batch_free(&b);
 }
 
-/* A merged backbone's values; where the method cannot be merged, that it cannot. */
+/* The status of a merge, and the merged weights if the method can be merged. */
 static void add_merged(tiny_bits *bits, peft_model *m)
 {
     peft_backbone *merged = NULL;
@@ -87,7 +87,7 @@ static void add_merged(tiny_bits *bits, peft_model *m)
     peft_backbone_free(merged);
 }
 
-/* Logits, feature, three steps (two of them of fewer samples), and what they made. */
+/* Records logits, features, three training steps (two of them with fewer samples), their results and the merge. */
 static void train(tiny_bits *bits, peft_backbone *b, const char *method, const char *options)
 {
     peft_model *m = tiny_model(b, tiny_head(method, NULL));
@@ -107,61 +107,61 @@ static void train(tiny_bits *bits, peft_backbone *b, const char *method, const c
     peft_model_free(m);
 }
 
-static void same_training(const pair *p, const char *method, const char *options)
+static void check_same_training(const pair *p, const char *method, const char *options)
 {
-    char who[200];
+    char name[200];
     tiny_bits bits[2] = { { 0 } };
-    snprintf(who, sizeof who, "%s %s on %s, %s", method ? method : "head", options, p->ctx->kernels->name,
+    snprintf(name, sizeof name, "%s %s on %s, %s", method ? method : "head", options, p->ctx->kernels->name,
              p->type == PEFT_F16 ? "f16" : "bf16");
     for (int i = 0; i < 2; i++) train(&bits[i], p->backbone[i], method, options);
-    tiny_same(&bits[0], &bits[1], who);
+    tiny_same(&bits[0], &bits[1], name);
     tiny_bits_free(&bits[0]);
 }
 
-START_TEST(every_method)
+START_TEST(every_method_trains_to_the_same_bits)
 {
     for (int h = 0; h < 2; h++) {
-        pair p = make(NULL, shapes[1], halves[h], namings[h]);
-        same_training(&p, NULL, "");
-        for (size_t i = 0; i < tiny_method_count(); i++) same_training(&p, tiny_method_name(i), "");
-        same_training(&p, "lora", "dora=true");
-        done(&p);
+        pair p = pair_make(NULL, shapes[1], halves[h], namings[h]);
+        check_same_training(&p, NULL, "");
+        for (size_t i = 0; i < tiny_method_count(); i++) check_same_training(&p, tiny_method_name(i), "");
+        check_same_training(&p, "lora", "dora=true");
+        pair_free(&p);
     }
 }
 END_TEST
 
-START_TEST(every_instruction_set)
+START_TEST(every_instruction_set_gives_the_same_bits)
 {
     static const char *const methods[][2] = {
         { "lora", "dora=true" }, { "full", "" }, { "partial", "" }, { "vpt", "" } };
     for (const char *const *isa = pk_isas(); *isa; isa++)
         for (int h = 0; h < 2; h++)
             for (int s = 0; s < 2; s++) {
-                pair p = make(*isa, shapes[s], halves[h], TIMM);
+                pair p = pair_make(*isa, shapes[s], halves[h], TIMM);
                 for (size_t i = 0; i < sizeof methods / sizeof *methods; i++)
-                    same_training(&p, methods[i][0], methods[i][1]);
-                done(&p);
+                    check_same_training(&p, methods[i][0], methods[i][1]);
+                pair_free(&p);
             }
 }
 END_TEST
 
-START_TEST(by_cblas)
+START_TEST(cblas_gives_the_same_bits)
 {
     for (int h = 0; h < 2; h++) {
-        pair p = make(NULL, shapes[1], halves[h], TIMM);
+        pair p = pair_make(NULL, shapes[1], halves[h], TIMM);
         OK(peft_context_set_gemm(p.ctx, "cblas"));
-        same_training(&p, "lora", "");
-        same_training(&p, "partial", "");
-        done(&p);
+        check_same_training(&p, "lora", "");
+        check_same_training(&p, "partial", "");
+        pair_free(&p);
     }
 }
 END_TEST
 
-/* What is saved, and the cached features of one in a file: the other finds them. */
-START_TEST(files)
+/* Both save equal files, and the second trainer finds the features that the first cached in a file. */
+START_TEST(saved_files_and_cached_features_are_equal)
 {
     for (int h = 0; h < 2; h++) {
-        pair p = make(NULL, shapes[1], halves[h], namings[h]);
+        pair p = pair_make(NULL, shapes[1], halves[h], namings[h]);
         static const char *const dtypes[] = { "f32", "f16", "bf16" };
         for (int d = 0; d < 3; d++) {
             pf_map *map[2];
@@ -183,15 +183,15 @@ START_TEST(files)
             peft_trainer_free(t);
             peft_model_free(m);
         }
-        done(&p);
+        pair_free(&p);
     }
 }
 END_TEST
 
-/* Where the file's bytes begin at an odd address, no number of 16 bits is aligned: matrices are copied, in 16 bits. */
-START_TEST(odd_address)
+/* At an odd address 16-bit numbers are not aligned, so matrices are copied; they stay in 16 bits. */
+START_TEST(unaligned_matrices_are_copied)
 {
-    pair p = make(NULL, shapes[1], PEFT_BF16, TIMM);
+    pair p = pair_make(NULL, shapes[1], PEFT_BF16, TIMM);
     pf_map *map;
     OK(pf_map_open(p.ctx, tiny_path("half"), &map));
     char *bytes = malloc(pf_map_size(map) + 1);
@@ -202,17 +202,17 @@ START_TEST(odd_address)
     ck_assert(w->type == PEFT_BF16 && (uintptr_t)w->data % 2 == 0 && w->owned);
     tiny_same_backbone(p.backbone[0], p.backbone[1], "at an odd address");
     pf_map_close(map);
-    done(&p);
+    pair_free(&p);
     free(bytes);
 }
 END_TEST
 
-/* q, k and v of different types become one matrix of f32. */
-START_TEST(parts_of_two_types)
+/* A file that stores q, k and v of one block in different types: their joint matrix is f32. */
+START_TEST(qkv_of_mixed_types_become_f32)
 {
-    pair p = make(NULL, shapes[1], PEFT_F16, HF);
+    pair p = pair_make(NULL, shapes[1], PEFT_F16, HF);
     static const char key[] = "encoder.layer.1.attention.attention.key.weight";
-    float *whole = NULL;
+    float *f32_key = NULL;
     pf_st *in;
     pf_st_out *out;
     OK(pf_st_open(p.ctx, tiny_path("half"), &in));
@@ -220,34 +220,34 @@ START_TEST(parts_of_two_types)
     tiny_edit_meta(in, out, &(tiny_change){ .how = DROP });
     for (size_t i = 0; i < pf_st_count(in); i++) {
         const pf_st_tensor *t = pf_st_at(in, i);
-        const bool it = !strcmp(t->name, key);
-        if (it) {
-            whole = malloc(2 * t->bytes);
-            pf_to_real(whole, t->data, t->type, (int64_t)(t->bytes / 2));
+        const bool is_key = !strcmp(t->name, key);
+        if (is_key) {
+            f32_key = malloc(2 * t->bytes);
+            pf_to_real(f32_key, t->data, t->type, (int64_t)(t->bytes / 2));
         }
-        OK(pf_st_out_tensor(out, t->name, it ? PEFT_F32 : t->type, t->ndim, t->dim, it ? whole : t->data));
+        OK(pf_st_out_tensor(out, t->name, is_key ? PEFT_F32 : t->type, t->ndim, t->dim, is_key ? f32_key : t->data));
     }
-    ck_assert_ptr_nonnull(whole);
+    ck_assert_ptr_nonnull(f32_key);
     OK(pf_st_out_write(out, tiny_path("mixed")));
     pf_st_out_free(out);
     pf_st_close(in);
-    free(whole);
+    free(f32_key);
     peft_backbone_free(p.backbone[0]);
     p.backbone[0] = tiny_load(p.ctx, tiny_path("mixed"), "");
     ck_assert_int_eq(pf_backbone_find(p.backbone[0], "blocks.0.attn.qkv.weight")->type, PEFT_F16);
     ck_assert_int_eq(pf_backbone_find(p.backbone[0], "blocks.1.attn.qkv.weight")->type, PEFT_F32);
     tiny_same_backbone(p.backbone[0], p.backbone[1], "of two types");
-    done(&p);
+    pair_free(&p);
 }
 END_TEST
 
-/* A weight that is NaN or Inf in 16 bits is refused as it is in f32. */
-START_TEST(not_a_number)
+/* NaN or infinity in a 16-bit weight is refused, as in f32. */
+START_TEST(nonfinite_weights_are_refused)
 {
     static const uint16_t bad[2][3] = { { 0x7C00, 0xFC00, 0x7E01 }, { 0x7F80, 0xFF80, 0x7FC1 } };
     for (int h = 0; h < 2; h++)
         for (int i = 0; i < 3; i++) {
-            pair p = make(NULL, shapes[1], halves[h], TIMM);
+            pair p = pair_make(NULL, shapes[1], halves[h], TIMM);
             pf_map *map;
             pf_st *st;
             peft_backbone *b;
@@ -260,13 +260,13 @@ START_TEST(not_a_number)
             FAILS(PEFT_E_NONFINITE, "blocks.1.mlp.fc2.weight",
                   peft_backbone_load_memory(p.ctx, pf_map_data(map), pf_map_size(map), NULL, &b));
             pf_map_close(map);
-            done(&p);
+            pair_free(&p);
         }
 }
 END_TEST
 
-/* A real DeiT-Ti, rounded. */
-START_TEST(deit_tiny)
+/* DeiT-Ti with its published weights, rounded to 16 bits. */
+START_TEST(deit_tiny_in_16_bits_trains_to_the_same_bits)
 {
     const char *shared = shared_folder();
     char path[1024];
@@ -284,13 +284,15 @@ START_TEST(deit_tiny)
         peft_options_free(o);
         peft_backbone_free(real);
         p.backbone[0] = tiny_load(p.ctx, tiny_path("half.safetensors"), "");
-        copy_whole(&p);
+        load_f32_copy(&p);
         tiny_same_backbone(p.backbone[0], p.backbone[1], "DeiT-Ti");
-        same_training(&p, "lora", "dora=true");
-        done(&p);
+        check_same_training(&p, "lora", "dora=true");
+        pair_free(&p);
     }
 }
 END_TEST
 
-SUITE_MAIN("half_backbone", held_as_they_are, every_method, every_instruction_set, by_cblas, files, odd_address,
-           parts_of_two_types, not_a_number, deit_tiny)
+SUITE_MAIN("half_backbone", matrices_keep_the_type_of_the_file, every_method_trains_to_the_same_bits,
+           every_instruction_set_gives_the_same_bits, cblas_gives_the_same_bits,
+           saved_files_and_cached_features_are_equal, unaligned_matrices_are_copied, qkv_of_mixed_types_become_f32,
+           nonfinite_weights_are_refused, deit_tiny_in_16_bits_trains_to_the_same_bits)

@@ -1,18 +1,20 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_resident.c -- what a ViT-B/16 in 16 bits costs: loaded, and after inference, the process has grown by its file
- * and at most 10 MiB, and by the session's planned bytes. Also where the file has q, k and v apart. */
+ * test_resident.c -- resident memory of a ViT-B/16 in 16 bits: after loading the process has grown by the size of the
+ * file and at most 10 MiB, after inference also by the session's planned memory. Files with q, k and v joined and
+ * apart. */
 #include "tiny_files.h"
 
 enum { MIB = 1 << 20 };
 #if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-enum { MEASURABLE = 0 };                         /* the sanitizers' own memory grows beside the library's */
+enum { MEASURABLE = 0 };                         /* the sanitizers' memory grows too */
 #else
 enum { MEASURABLE = 1 };
 #endif
 static const struct { const char *name; peft_dtype type; uint16_t one; } halves[] = {
-    { "f16", PEFT_F16, 0x2000 }, { "bf16", PEFT_BF16, 0x3C00 } };            /* one: about 0.0078 */
+    { "f16", PEFT_F16, 0x2000 }, { "bf16", PEFT_BF16, 0x3C00 } };            /* one: the bits of about 0.0078 */
 
-/* Bytes that are in memory, exactly: the counters of /proc/self/status are not. */
+/* Bytes of resident memory, from smaps_rollup, as the counters in /proc/self/status are not exact; -1: not
+ * available. */
 static long resident(void)
 {
     char line[200];
@@ -23,23 +25,23 @@ static long resident(void)
     return kib < 0 ? -1 : kib * 1024;
 }
 
-/* A file of the shape; all tensors begin alike, which no test here sees. Returns its bytes. */
+/* Writes a backbone of shape s (all tensors share one buffer of values) and returns the file's size. */
 static size_t write_file(peft_context *ctx, const pf_vit_shape *s, int h, tiny_naming naming, const char *path)
 {
-    enum { MOST = 3072 * 768 };
-    uint16_t *data = malloc(MOST * sizeof *data);
+    enum { MAX_ELEMENTS = 3072 * 768 };
+    uint16_t *data = malloc(MAX_ELEMENTS * sizeof *data);
     pf_st_out *out;
     pf_tensor_spec t;
     struct stat info;
     const tiny_save as = { .naming = naming };
-    for (int i = 0; i < MOST; i++) data[i] = (uint16_t)(halves[h].one + i % 200 + (i % 7 < 3 ? 0x8000 : 0));
+    for (int i = 0; i < MAX_ELEMENTS; i++) data[i] = (uint16_t)(halves[h].one + i % 200 + (i % 7 < 3 ? 0x8000 : 0));
     OK(pf_st_out_create(ctx, &out));
     for (size_t i = 0; pf_vit_tensor(s, i, &t); i++) {
         char name[160];
         int parts = 0;
         while (tiny_rename(&as, t.name, parts, name, sizeof name)) parts++;
         t.dim[0] /= parts;
-        ck_assert_int_le(pf_dims_count(t.ndim, t.dim), MOST);
+        ck_assert_int_le(pf_dims_count(t.ndim, t.dim), MAX_ELEMENTS);
         for (int p = 0; p < parts; p++) {
             tiny_rename(&as, t.name, p, name, sizeof name);
             OK(pf_st_out_tensor(out, name, halves[h].type, t.ndim, t.dim, data));
@@ -52,34 +54,35 @@ static size_t write_file(peft_context *ctx, const pf_vit_shape *s, int h, tiny_n
     return (size_t)info.st_size;
 }
 
-static void check(const char *what, const char *when, long before, size_t file, size_t planned)
+static void check_growth(const char *name, const char *when, long before, size_t file, size_t planned)
 {
     const double over = (double)(resident() - before - (long)file - (long)planned) / MIB;
-    printf("%s %s: the file's %.1f MiB and %.1f MiB planned, and %.1f MiB\n", what, when, (double)file / MIB,
+    printf("%s %s: grown by the file's %.1f MiB, planned %.1f MiB and %.1f MiB more\n", name, when, (double)file / MIB,
            (double)planned / MIB, over);
-    ck_assert_msg(over <= 10, "%s %s: %.1f MiB more than the file's %.1f", what, when, over, (double)file / MIB);
-    ck_assert_msg(over > -20, "%s %s: the file is not in memory, so nothing was measured", what, when);
+    ck_assert_msg(over <= 10, "%s %s: %.1f MiB more than the file's %.1f and the planned memory", name, when, over,
+                  (double)file / MIB);
+    ck_assert_msg(over > -20, "%s %s: the file is not in memory, so nothing was measured", name, when);
 }
 
 static void load_and_predict(int h, tiny_naming naming)
 {
     const pf_vit_shape s = { .image = 224, .patch = 16, .width = 768, .depth = 12, .heads = 12, .mlp = 3072,
         .eps = 1e-6, .qkv_bias = true, .patch_bias = true, .pos_prefix = true, .classes = 10 };
-    char what[40];
+    char name[40];
     peft_context *ctx = tiny_context(NULL, 1);
-    snprintf(what, sizeof what, "%s, %s names,", halves[h].name, naming == TIMM ? "timm" : "hf5");
+    snprintf(name, sizeof name, "%s, %s names,", halves[h].name, naming == TIMM ? "timm" : "hf5");
     const size_t file = write_file(ctx, &s, h, naming, tiny_path("b16.safetensors"));
     peft_tensor *image = tiny_tensor(ctx, PEFT_F32, 4, 1, 3, 224, 224), *logits = tiny_tensor(ctx, PEFT_F32, 2, 1, 10);
     memset(peft_tensor_data(image), 0, pf_tensor_bytes(image));
-    const long before = resident();
+    const long resident_before = resident();
     peft_backbone *b = tiny_load(ctx, tiny_path("b16.safetensors"), "");
     ck_assert_int_gt(peft_backbone_get(b, "parameters"), 85000000);
-    check(what, "loaded", before, file, 0);
+    check_growth(name, "loaded", resident_before, file, 0);
     peft_model *m = tiny_model(b, "classes=0");
     peft_session *session = tiny_session(m, "batch=1");
     OK(peft_session_predict(session, image, logits));
-    tiny_finite(logits, what);
-    check(what, "after inference", before, file, peft_session_memory(session));
+    tiny_finite(logits, name);
+    check_growth(name, "after inference", resident_before, file, peft_session_memory(session));
     peft_session_free(session);
     peft_model_free(m);
     peft_backbone_free(b);
@@ -89,7 +92,7 @@ static void load_and_predict(int h, tiny_naming naming)
     tiny_clean();
 }
 
-START_TEST(vit_b16)
+START_TEST(vit_b16_needs_the_file_and_10_mib)
 {
     if (!MEASURABLE || resident() < 0) {
         printf("SKIP: no /proc/self/smaps_rollup, or a sanitizer's memory in it\n");
@@ -102,4 +105,4 @@ START_TEST(vit_b16)
 }
 END_TEST
 
-SUITE_MAIN("resident", vit_b16)
+SUITE_MAIN("resident", vit_b16_needs_the_file_and_10_mib)

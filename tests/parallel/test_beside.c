@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_beside.c -- one thread trains a model while others predict with it: each prediction is one that the model gives
- * between two updates. Under ThreadSanitizer this also shows that nothing races. */
+ * test_beside.c -- one thread trains a model while others predict with it: each prediction equals that of a state of
+ * the model between two updates. Under ThreadSanitizer it also shows that there are no data races. */
 #include <pthread.h>
 #include "tiny_bits.h"
 
-enum { STEPS = 60, READERS = 2, CLASSES = 3, KEPT = 4000 };
+enum { STEPS = 60, READERS = 2, CLASSES = 3, MAX_PREDICTIONS = 4000 };
 
 typedef struct reader {
     peft_session *session;
     peft_tensor *images, *logits;
-    float seen[KEPT][CLASSES];
+    float predictions[MAX_PREDICTIONS][CLASSES];
     int count;
 } reader;
 static atomic_int training;
@@ -17,9 +17,9 @@ static atomic_int training;
 static void *predict(void *user)
 {
     reader *r = user;
-    for (r->count = 0; r->count < KEPT && (atomic_load(&training) || !r->count); r->count++) {
+    for (r->count = 0; r->count < MAX_PREDICTIONS && (atomic_load(&training) || !r->count); r->count++) {
         OK(peft_session_predict(r->session, r->images, r->logits));
-        memcpy(r->seen[r->count], peft_tensor_cdata(r->logits), sizeof r->seen[0]);
+        memcpy(r->predictions[r->count], peft_tensor_cdata(r->logits), sizeof r->predictions[0]);
     }
     return NULL;
 }
@@ -41,49 +41,53 @@ static void close_reader(reader *r)
     free(r);
 }
 
-/* With batch norm running values move apart from the updates: a prediction may stand between a pass and its update. */
+/* Records the predictions of all states of the model while it is trained, and looks up the readers' predictions among
+ * them. A backward pass changes the running statistics of batch norm before the update, so there are two states a
+ * step. */
 static void check(const tiny_spec *spec)
 {
-    static float known[2 * STEPS + 1][CLASSES];
+    static float state_predictions[2 * STEPS + 1][CLASSES];
     int states = 0;
     tiny t = tiny_make(spec);
     peft_trainer *x = tiny_trainer(t.model, "batch=2,lr=%g", 0.05);
     tiny_batch image = tiny_batch_make(t.model, 1, 77), b = tiny_batch_make(t.model, 2, 0);
-    reader *own = open_reader(t.model, &image), *r[READERS];
+    reader *recorder = open_reader(t.model, &image), *r[READERS];
     pthread_t thread[READERS];
     atomic_store(&training, 0);
-    predict(own);
-    memcpy(known[states++], own->seen[0], sizeof known[0]);
+    predict(recorder);
+    memcpy(state_predictions[states++], recorder->predictions[0], sizeof state_predictions[0]);
     atomic_store(&training, 1);
     for (int i = 0; i < READERS; i++) r[i] = open_reader(t.model, &image);
     for (int i = 0; i < READERS; i++) ck_assert_int_eq(pthread_create(&thread[i], NULL, predict, r[i]), 0);
     for (int i = 0; i < STEPS; i++) {
         OK(peft_trainer_backward(x, b.images, b.labels, NULL));
-        OK(peft_session_predict(own->session, own->images, own->logits));
-        memcpy(known[states++], peft_tensor_cdata(own->logits), sizeof known[0]);
+        OK(peft_session_predict(recorder->session, recorder->images, recorder->logits));
+        memcpy(state_predictions[states++], peft_tensor_cdata(recorder->logits), sizeof state_predictions[0]);
         OK(peft_trainer_update(x));
-        OK(peft_session_predict(own->session, own->images, own->logits));
-        memcpy(known[states++], peft_tensor_cdata(own->logits), sizeof known[0]);
+        OK(peft_session_predict(recorder->session, recorder->images, recorder->logits));
+        memcpy(state_predictions[states++], peft_tensor_cdata(recorder->logits), sizeof state_predictions[0]);
     }
     atomic_store(&training, 0);
     for (int i = 0; i < READERS; i++) {
         pthread_join(thread[i], NULL);
         for (int k = 0; k < r[i]->count; k++) {
-            int at = 0;
-            while (at < states && memcmp(known[at], r[i]->seen[k], sizeof known[0])) at++;
-            ck_assert_msg(at < states, "%s: prediction %d of %d is of no state of the model", spec->method, k,
+            int state = 0;
+            while (state < states && memcmp(state_predictions[state], r[i]->predictions[k],
+                                            sizeof state_predictions[0])) state++;
+            ck_assert_msg(state < states, "%s: prediction %d of %d equals that of no state of the model", spec->method,
+                          k,
                           r[i]->count);
         }
         close_reader(r[i]);
     }
-    close_reader(own);
+    close_reader(recorder);
     tiny_batch_free(&image);
     tiny_batch_free(&b);
     peft_trainer_free(x);
     tiny_free(&t);
 }
 
-START_TEST(predicting_while_training)
+START_TEST(predictions_during_training_equal_a_state_of_the_model)
 {
     check(&(tiny_spec){ .method = "full" });
     check(&(tiny_spec){ .method = "lora" });
@@ -91,4 +95,4 @@ START_TEST(predicting_while_training)
 }
 END_TEST
 
-SUITE_MAIN("beside", predicting_while_training)
+SUITE_MAIN("beside", predictions_during_training_equal_a_state_of_the_model)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_pools.c -- whose threads compute: a pool for each session and trainer, one pool of the context, or the
- * program's. Results have the same bits; shared threads are started once and end with the last user. Meant to be run
- * under -fsanitize=thread too. */
+ * test_pools.c -- the thread pools: one for each session and trainer, one for a context, or the program's
+ * (peft_context_set_pool). Results have the same bits; shared threads start once and end with their last user. Also run
+ * with -fsanitize=thread. */
 #include <dirent.h>
 #include <pthread.h>
 #include <sys/wait.h>
@@ -11,14 +11,14 @@
 enum { THREADS = 4 };
 
 /* --- pools of a program -------------------------------------------------------------------------- */
-/* A thread for each job: nothing simpler runs them at once. */
-typedef struct { peft_job_fn job; void *arg; int i; } errand;
+/* One thread per job. */
+typedef struct { peft_job_fn job; void *arg; int i; } thread_job;
 
-static void *run_errand(void *arg)
+static void *run_thread_job(void *arg)
 {
-    const errand *e = arg;
+    const thread_job *e = arg;
 #ifdef __x86_64__
-    __builtin_ia32_ldmxcsr(0x7f80);                     /* this thread rounds towards zero */
+    __builtin_ia32_ldmxcsr(0x7f80);                     /* a thread whose rounding mode is toward zero */
 #endif
     e->job(e->arg, e->i);
     return NULL;
@@ -27,30 +27,30 @@ static void *run_errand(void *arg)
 static void with_pthreads(peft_job_fn job, void *arg, int n, void *user)
 {
     pthread_t thread[THREADS];
-    errand e[THREADS];
+    thread_job e[THREADS];
     ck_assert_int_le(n, THREADS);
     for (int i = 0; i < n; i++) {
-        e[i] = (errand){ job, arg, i };
-        ck_assert_int_eq(pthread_create(&thread[i], NULL, run_errand, &e[i]), 0);
+        e[i] = (thread_job){ job, arg, i };
+        ck_assert_int_eq(pthread_create(&thread[i], NULL, run_thread_job, &e[i]), 0);
     }
     for (int i = 0; i < n; i++) pthread_join(thread[i], NULL);
     atomic_fetch_add((atomic_int *)user, n);
 }
 
-static void here(peft_job_fn job, void *arg, int n, void *user)
+static void in_calling_thread(peft_job_fn job, void *arg, int n, void *user)
 {
     for (int i = 0; i < n; i++) job(arg, i);
     atomic_fetch_add((atomic_int *)user, n);
 }
 
-static void backwards(peft_job_fn job, void *arg, int n, void *user)
+static void in_reverse_order(peft_job_fn job, void *arg, int n, void *user)
 {
     while (n-- > 0) job(arg, n);
     atomic_fetch_add((atomic_int *)user, 1);
 }
 
-/* Leaves jobs out, runs others twice, and some that there are not. */
-static void wrong(peft_job_fn job, void *arg, int n, void *user)
+/* Violates the contract: leaves jobs out, runs one twice, and job numbers that do not exist. */
+static void with_wrong_jobs(peft_job_fn job, void *arg, int n, void *user)
 {
     job(arg, -1);
     job(arg, n - 1);
@@ -60,6 +60,7 @@ static void wrong(peft_job_fn job, void *arg, int n, void *user)
 }
 
 /* --- the same bits ------------------------------------------------------------------------------- */
+/* Adds the bits of a short training and a prediction. */
 static void record(const tiny *t, tiny_bits *bits)
 {
     peft_trainer *r = tiny_trainer(t->model, "batch=4,lr=1e-2,clip_norm=1,threads=%d", THREADS);
@@ -78,12 +79,12 @@ static void record(const tiny *t, tiny_bits *bits)
     peft_trainer_free(r);
 }
 
-START_TEST(same_bits_with_every_pool)
+START_TEST(every_pool_gives_the_same_bits)
 {
     static const struct { const char *name; int share; peft_pool_fn fn; } ways[] = {
         { "own threads", 0, NULL }, { "shared threads", 1, NULL }, { "threads of the program", 0, with_pthreads },
-        { "threads of the program, shared", 1, with_pthreads }, { "the calling thread", 0, here },
-        { "jobs in reverse order", 0, backwards }, { "jobs left out", 0, wrong } };
+        { "threads of the program, shared", 1, with_pthreads }, { "the calling thread", 0, in_calling_thread },
+        { "jobs in reverse order", 0, in_reverse_order }, { "jobs left out", 0, with_wrong_jobs } };
     static const char *const backbones[] = { TINY_BACKBONE, TINY_WIDE };
     static const char *const methods[] = { "ept", "full" };
     for (size_t i = 0; i < 2; i++) {
@@ -105,21 +106,22 @@ START_TEST(same_bits_with_every_pool)
 }
 END_TEST
 
-START_TEST(bad_arguments)
+START_TEST(wrong_arguments_are_refused)
 {
     tiny t = tiny_make(&(tiny_spec){ .method = "ept" });
     FAILS(PEFT_E_INVALID, "ctx is NULL", peft_context_share_threads(NULL, 1));
     FAILS(PEFT_E_INVALID, "share is 2", peft_context_share_threads(t.ctx, 2));
     FAILS(PEFT_E_INVALID, "share is -1", peft_context_share_threads(t.ctx, -1));
-    FAILS(PEFT_E_INVALID, "ctx is NULL", peft_context_set_pool(NULL, here, NULL));
+    FAILS(PEFT_E_INVALID, "ctx is NULL", peft_context_set_pool(NULL, in_calling_thread, NULL));
     tiny_free(&t);
 }
 END_TEST
 
-/* --- several at once ----------------------------------------------------------------------------- */
+/* --- several callers ----------------------------------------------------------------------------- */
 typedef struct { peft_model *m; int number, rounds; tiny_bits bits; } caller;
 
-static void *work(void *arg)
+/* Odd callers predict, even ones train. */
+static void *predict_or_train(void *arg)
 {
     caller *c = arg;
     peft_session *s = c->number % 2 ? tiny_session(c->m, "batch=3,threads=%d", THREADS) : NULL;
@@ -141,7 +143,7 @@ static void *work(void *arg)
 
 enum { CALLERS = 4 };
 
-static void call(caller *c, bool together, int rounds)
+static void run_callers(caller *c, bool together, int rounds)
 {
     pthread_t thread[CALLERS];
     tiny t[CALLERS];
@@ -152,8 +154,8 @@ static void call(caller *c, bool together, int rounds)
     }
     const size_t before = peft_context_memory_used(t[0].ctx);
     for (int i = 0; i < CALLERS; i++) {
-        if (!together) work(&c[i]);
-        else ck_assert_int_eq(pthread_create(&thread[i], NULL, work, &c[i]), 0);
+        if (!together) predict_or_train(&c[i]);
+        else ck_assert_int_eq(pthread_create(&thread[i], NULL, predict_or_train, &c[i]), 0);
     }
     for (int i = 0; i < CALLERS && together; i++) pthread_join(thread[i], NULL);
     ck_assert_uint_eq(peft_context_memory_used(t[0].ctx), before);
@@ -165,8 +167,8 @@ START_TEST(several_callers_share_threads)
 {
     caller alone[CALLERS], together[CALLERS];
     for (int round = 0; round < 3; round++) {
-        call(alone, false, 20);
-        call(together, true, 20);
+        run_callers(alone, false, 20);
+        run_callers(together, true, 20);
         for (int i = 0; i < CALLERS; i++) {
             tiny_same(&alone[i].bits, &together[i].bits, "shared threads");
             tiny_bits_free(&alone[i].bits);
@@ -175,7 +177,7 @@ START_TEST(several_callers_share_threads)
 }
 END_TEST
 
-/* --- lives --------------------------------------------------------------------------------------- */
+/* --- lifetime ------------------------------------------------------------------------------------ */
 static int thread_count(void)
 {
     int n = 0;
@@ -192,23 +194,25 @@ START_TEST(threads_live_as_long_as_their_users)
     peft_session_free(tiny_session(t.model, "batch=1"));           /* a sanitizer starts a thread of its own now */
     const int before = thread_count();
     const size_t memory = peft_context_memory_used(t.ctx);
-    peft_session *own = tiny_session(t.model, "batch=1");
+    peft_session *unshared = tiny_session(t.model, "batch=1");
     ck_assert_int_eq(thread_count(), before + THREADS - 1);
     OK(peft_context_share_threads(t.ctx, 1));
     peft_session *a = tiny_session(t.model, "batch=1");
-    ck_assert_int_eq(thread_count(), before + 2 * (THREADS - 1));          /* what was made before has its own */
+    /* `unshared` was made before sharing and keeps its own */
+    ck_assert_int_eq(thread_count(), before + 2 * (THREADS - 1));
     peft_session *b = tiny_session(t.model, "batch=2");
     peft_trainer *r = tiny_trainer(t.model, "batch=2");
     ck_assert_int_eq(thread_count(), before + 2 * (THREADS - 1));
-    peft_session *two = tiny_session(t.model, "threads=2"), *again = tiny_session(t.model, "threads=2");
+    peft_session *two_threads = tiny_session(t.model, "threads=2"),
+        *two_threads_again = tiny_session(t.model, "threads=2");
     ck_assert_int_eq(thread_count(), before + 2 * (THREADS - 1) + 1);
-    peft_session_free(own);
+    peft_session_free(unshared);
     ck_assert_int_eq(thread_count(), before + THREADS - 1 + 1);
     peft_session_free(a);
-    peft_session_free(two);
+    peft_session_free(two_threads);
     peft_trainer_free(r);
-    ck_assert_int_eq(thread_count(), before + THREADS - 1 + 1);            /* b and again use them */
-    peft_session_free(again);
+    ck_assert_int_eq(thread_count(), before + THREADS - 1 + 1);            /* b and two_threads_again use them */
+    peft_session_free(two_threads_again);
     ck_assert_int_eq(thread_count(), before + THREADS - 1);
     peft_session_free(b);
     ck_assert_int_eq(thread_count(), before);
@@ -221,13 +225,13 @@ START_TEST(threads_live_as_long_as_their_users)
 }
 END_TEST
 
-/* A program's pool: no thread is started. */
-START_TEST(borrowed_threads_only)
+/* With a pool of the program the library starts no thread. */
+START_TEST(a_pool_of_the_program_starts_no_thread)
 {
     atomic_int calls = 0;
     tiny t = tiny_make(&(tiny_spec){ .method = "ept", .threads = THREADS });
     const int before = thread_count();
-    OK(peft_context_set_pool(t.ctx, here, &calls));
+    OK(peft_context_set_pool(t.ctx, in_calling_thread, &calls));
     peft_session *s = tiny_session(t.model, "batch=1");
     ck_assert_int_eq(thread_count(), before);
     peft_session_free(s);
@@ -247,14 +251,15 @@ static void predict(const tiny *t, peft_session *s, float *to)
     tiny_batch_free(&b);
 }
 
-static void not_here(peft_job_fn job, void *arg, int n, void *user)
+/* The program's threads do not exist in a forked child. */
+static void abort_in_child(peft_job_fn job, void *arg, int n, void *user)
 {
     if (getpid() != *(pid_t *)user) abort();
     for (int i = 0; i < n; i++) job(arg, i);
 }
 
-/* In a forked process what was made before computes in the calling thread, and what is made there has threads. */
-static void fork_with(const tiny *t)
+/* In a forked child, sessions made before the fork compute in the calling thread, and new ones start threads. */
+static void check_forked_child(const tiny *t)
 {
     float expected[6], got[6];
     peft_session *s = tiny_session(t->model, "batch=2");
@@ -266,14 +271,14 @@ static void fork_with(const tiny *t)
         bool good = !memcmp(expected, got, sizeof got);
 #ifndef __SANITIZE_THREAD__                     /* which allows no threads in a forked process */
         OK(peft_context_set_pool(t->ctx, NULL, NULL));
-        peft_session *more = tiny_session(t->model, "batch=2");
+        peft_session *new_session = tiny_session(t->model, "batch=2");
         good &= thread_count() == THREADS;
-        predict(t, more, got);
+        predict(t, new_session, got);
         good &= !memcmp(expected, got, sizeof got);
         peft_session_free(s);
-        predict(t, more, got);
+        predict(t, new_session, got);
         good &= !memcmp(expected, got, sizeof got);
-        peft_session_free(more);
+        peft_session_free(new_session);
 #endif
         _exit(good ? 0 : 1);
     }
@@ -285,22 +290,22 @@ static void fork_with(const tiny *t)
     peft_session_free(s);
 }
 
-START_TEST(after_fork)
+START_TEST(a_forked_child_can_predict)
 {
-    pid_t own = getpid();
+    pid_t parent = getpid();
     tiny t = tiny_make(&(tiny_spec){ .method = "ept", .threads = THREADS });
     OK(peft_context_share_threads(t.ctx, 1));
-    fork_with(&t);
-    OK(peft_context_set_pool(t.ctx, not_here, &own));
-    fork_with(&t);
+    check_forked_child(&t);
+    OK(peft_context_set_pool(t.ctx, abort_in_child, &parent));
+    check_forked_child(&t);
     OK(peft_context_set_pool(t.ctx, NULL, NULL));
     OK(peft_context_share_threads(t.ctx, 0));
     tiny_free(&t);
 }
 END_TEST
 
-/* Any allocation refused: an error, nothing leaks, and the pool of those that live is as it was. */
-static peft_status live(peft_context *ctx, void *arg)
+/* Creates two sessions with shared threads and frees all; for failing_alloc_loop. */
+static peft_status create_and_free(peft_context *ctx, void *arg)
 {
     peft_options *o = NULL;
     peft_backbone *b = NULL;
@@ -324,11 +329,12 @@ static peft_status live(peft_context *ctx, void *arg)
     return status;
 }
 
-START_TEST(refused_memory)
+START_TEST(creation_survives_failing_allocations)
 {
-    ck_assert_int_gt(failing_alloc_loop(live, NULL), 10);
+    ck_assert_int_gt(failing_alloc_loop(create_and_free, NULL), 10);
 }
 END_TEST
 
-SUITE_MAIN("pools", same_bits_with_every_pool, bad_arguments, several_callers_share_threads,
-           threads_live_as_long_as_their_users, borrowed_threads_only, after_fork, refused_memory)
+SUITE_MAIN("pools", every_pool_gives_the_same_bits, wrong_arguments_are_refused, several_callers_share_threads,
+           threads_live_as_long_as_their_users, a_pool_of_the_program_starts_no_thread, a_forked_child_can_predict,
+           creation_survives_failing_allocations)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_reduce.c -- two trainers in two threads, each with half of every batch and a reducer that adds in the order of
- * the ranks, end with the bits of one trainer that accumulates the halves; what a reducer that fails leaves behind. */
+ * test_reduce.c -- data-parallel training: two trainers, each with half of every batch and a reducer that adds
+ * gradients in the order of the ranks, give the bits of one trainer that accumulates the halves. Failing reducers
+ * change nothing. */
 #include "tiny.h"
 #include "differences.h"
 #include <pthread.h>
@@ -8,48 +9,48 @@
 enum { RANKS = 2, HALF = 2, STEPS = 3 };
 
 /* --- a reducer between threads ---------------------------------------------------------------------------------- */
-typedef struct ring {
+typedef struct exchange {
     pthread_barrier_t meet;
     const float *gradients[RANKS];
     int64_t passes[RANKS];
     float *sum;
-} ring;
-typedef struct seat { ring *ring; int rank; } seat;
+} exchange;
+typedef struct member { exchange *exchange; int rank; } member;
 
 static int add_in_order(float *gradients, int64_t count, int64_t *passes, void *user)
 {
-    const seat *s = user;
-    ring *r = s->ring;
-    r->gradients[s->rank] = gradients;
-    r->passes[s->rank] = *passes;
-    pthread_barrier_wait(&r->meet);
+    const member *s = user;
+    exchange *x = s->exchange;
+    x->gradients[s->rank] = gradients;
+    x->passes[s->rank] = *passes;
+    pthread_barrier_wait(&x->meet);
     if (!s->rank) {
-        r->sum = realloc(r->sum, (size_t)count * sizeof *r->sum);
-        memcpy(r->sum, r->gradients[0], (size_t)count * sizeof *r->sum);
+        x->sum = realloc(x->sum, (size_t)count * sizeof *x->sum);
+        memcpy(x->sum, x->gradients[0], (size_t)count * sizeof *x->sum);
         for (int k = 1; k < RANKS; k++)
-            for (int64_t i = 0; i < count && r->passes[k]; i++)
-                r->sum[i] = r->passes[0] ? r->sum[i] + r->gradients[k][i] : r->gradients[k][i];
+            for (int64_t i = 0; i < count && x->passes[k]; i++)
+                x->sum[i] = x->passes[0] ? x->sum[i] + x->gradients[k][i] : x->gradients[k][i];
     }
-    pthread_barrier_wait(&r->meet);
-    memcpy(gradients, r->sum, (size_t)count * sizeof *gradients);
+    pthread_barrier_wait(&x->meet);
+    memcpy(gradients, x->sum, (size_t)count * sizeof *gradients);
     *passes = 0;
-    for (int k = 0; k < RANKS; k++) *passes += r->passes[k];
-    pthread_barrier_wait(&r->meet);                        /* nobody writes the sum before all have read it */
+    for (int k = 0; k < RANKS; k++) *passes += x->passes[k];
+    pthread_barrier_wait(&x->meet);                        /* the next call overwrites the sum */
     return 0;
 }
 
-/* --- training in parts ------------------------------------------------------------------------------------------ */
-typedef struct recipe { const char *method, *adapter, *model, *trainer; } recipe;
-typedef struct part { tiny t; peft_trainer *trainer; seat seat; } part;
+/* --- training by two ranks-------------------------------------------------------------------------------------- */
+typedef struct setup { const char *method, *adapter, *model, *trainer; } setup;
+typedef struct rank_trainer { tiny t; peft_trainer *trainer; member member; } rank_trainer;
 
-static part part_make(const recipe *r, int accumulate)
+static rank_trainer rank_trainer_make(const setup *r, int accumulate)
 {
-    part p = { .t = tiny_make(&(tiny_spec){ .method = r->method, .adapter = r->adapter, .model = r->model }) };
+    rank_trainer p = { .t = tiny_make(&(tiny_spec){ .method = r->method, .adapter = r->adapter, .model = r->model }) };
     p.trainer = tiny_trainer(p.t.model, "batch=%d,accumulate=%d,%s", HALF, accumulate, r->trainer);
     return p;
 }
 
-static void part_free(part *p)
+static void rank_trainer_free(rank_trainer *p)
 {
     peft_trainer_free(p->trainer);
     tiny_free(&p->t);
@@ -57,99 +58,102 @@ static void part_free(part *p)
 
 static void *half_steps(void *user)
 {
-    part *p = user;
-    for (int i = 0; i < STEPS; i++) tiny_step(p->trainer, HALF, (i * RANKS + p->seat.rank) * HALF);
+    rank_trainer *r = user;
+    for (int i = 0; i < STEPS; i++) tiny_step(r->trainer, HALF, (i * RANKS + r->member.rank) * HALF);
     return NULL;
 }
 
-/* Does a method use a part of a parameter several times in one pass? Accumulation adds each use to the earlier passes'
- * sum, ranks add up their own uses first: the order of the additions differs then. */
-static bool uses_twice(const peft_trainer *t)
+/* Does the method use a part of a parameter several times in one pass? Then the order of additions differs:
+ * accumulation adds each use to the sum of earlier passes, a rank adds its own uses first. */
+static bool uses_parameters_twice(const peft_trainer *t)
 {
     const pf_graph *g = &t->net.exec.g;
     for (uint32_t i = 0; i < g->nodes; i++) if (g->node[i].op == &pf_op_store && g->node[i].attr.i[1]) return true;
     return false;
 }
 
-static void same(const pk_real *x, const pk_real *y, int64_t n, bool bits, const char *what, const char *part,
+/* bits: compares bits, else within 1e-3 of the largest value. */
+static void check_same(const pk_real *x, const pk_real *y, int64_t n, bool bits, const char *what,
+                       const char *rank_trainer,
                  const char *name)
 {
     const double top = bits ? 0 : fmax(largest(x, n), 1e-3);
     for (int64_t i = 0; i < n; i++)
         if (bits ? memcmp(&x[i], &y[i], sizeof *x) : !(fabs((double)x[i] - (double)y[i]) <= 1e-3 * top))
-            ck_abort_msg("%s: %s%s [%lld]: %.9g, with two ranks %.9g", what, part, name, (long long)i, (double)x[i],
+            ck_abort_msg("%s: %s%s [%lld]: %.9g, with two ranks %.9g", what, rank_trainer, name, (long long)i,
+                         (double)x[i],
                          (double)y[i]);
 }
 
 /* Parameters and moments of two trainers. */
-static void same_results(const peft_trainer *a, const peft_trainer *b, const char *what)
+static void check_same_results(const peft_trainer *a, const peft_trainer *b, const char *what)
 {
-    const bool bits = !uses_twice(a);
+    const bool bits = !uses_parameters_twice(a);
     ck_assert_uint_eq(a->slots, b->slots);
     for (size_t i = 0; i < a->slots; i++) {
         const pf_slot *x = &a->slot[i], *y = &b->slot[i];
-        same(x->p->value.data, y->p->value.data, x->count, bits, what, "", x->p->name);
-        same(x->m, y->m, x->count, bits, what, "first moment of ", x->p->name);
-        if (x->v) same(x->v, y->v, x->count, bits, what, "second moment of ", x->p->name);
+        check_same(x->p->value.data, y->p->value.data, x->count, bits, what, "", x->p->name);
+        check_same(x->m, y->m, x->count, bits, what, "first moment of ", x->p->name);
+        if (x->v) check_same(x->v, y->v, x->count, bits, what, "second moment of ", x->p->name);
     }
     if (bits) ck_assert_double_eq(a->last_norm, b->last_norm);
 }
 
-/* Returns whether all bits had to be equal. */
-static bool compare(const recipe *r)
+/* Trains by one trainer and by two ranks and compares the results. Returns whether equal bits were required. */
+static bool compare(const setup *r)
 {
     char what[160];
     snprintf(what, sizeof what, "%s, %s, %s", r->method, r->model ? r->model : "", r->trainer);
-    part whole = part_make(r, RANKS), half[RANKS];
-    ring x = { .sum = NULL };
+    rank_trainer whole = rank_trainer_make(r, RANKS), half[RANKS];
+    exchange x = { .sum = NULL };
     pthread_t thread[RANKS];
     pthread_barrier_init(&x.meet, NULL, RANKS);
     for (int k = 0; k < RANKS; k++) {
-        half[k] = part_make(r, 1);
-        half[k].seat = (seat){ &x, k };
-        OK(peft_trainer_set_reduce(half[k].trainer, k, RANKS, add_in_order, &half[k].seat));
+        half[k] = rank_trainer_make(r, 1);
+        half[k].member = (member){ &x, k };
+        OK(peft_trainer_set_reduce(half[k].trainer, k, RANKS, add_in_order, &half[k].member));
     }
     for (int i = 0; i < STEPS * RANKS; i++) tiny_step(whole.trainer, HALF, i * HALF);
     for (int k = 0; k < RANKS; k++) ck_assert_int_eq(pthread_create(&thread[k], NULL, half_steps, &half[k]), 0);
     for (int k = 0; k < RANKS; k++) pthread_join(thread[k], NULL);
     for (int k = 0; k < RANKS; k++) {
-        same_results(whole.trainer, half[k].trainer, what);
+        check_same_results(whole.trainer, half[k].trainer, what);
         ck_assert_int_eq(half[k].trainer->step, STEPS);
-        part_free(&half[k]);
+        rank_trainer_free(&half[k]);
     }
-    const bool bits = !uses_twice(whole.trainer);
-    part_free(&whole);
+    const bool bits = !uses_parameters_twice(whole.trainer);
+    rank_trainer_free(&whole);
     pthread_barrier_destroy(&x.meet);
     free(x.sum);
     return bits;
 }
 
-START_TEST(every_method)
+START_TEST(every_method_trains_to_the_same_bits)
 {
     for (size_t m = 0; m < tiny_method_count(); m++) {
         const char *name = tiny_method_name(m);
-        const bool bits = compare(&(recipe){ name, NULL, NULL, "lr=0.01,clip_norm=0.5,weight_decay=0.1" });
-        ck_assert_msg(bits == !!strcmp(name, "fpt"), "%s: a parameter is used %s", name, bits ? "once" : "twice");
+        const bool bits = compare(&(setup){ name, NULL, NULL, "lr=0.01,clip_norm=0.5,weight_decay=0.1" });
+        ck_assert_msg(bits == !!strcmp(name, "fpt"), "%s: a pass uses a parameter %s", name, bits ? "once" : "twice");
     }
 }
 END_TEST
 
-START_TEST(optimisers_losses_and_heads)
+START_TEST(optimisers_losses_and_heads_train_to_the_same_bits)
 {
-    static const recipe recipes[] = {
+    static const setup setups[] = {
         { "lora", "dropout=0.3", NULL, "optimizer=sgd,nesterov=true,lr=0.05,weight_decay=0.01,clip_norm=0.2" },
         { "lora", "dropout=0.3", "classes=3,head=mlp,head_layers=1", "lr=0.01,schedule=cosine,steps=9" },
         { "ept", NULL, "classes=3,head=bn_linear", "optimizer=sgd,lr=0.05,loss=bce,pos_weight=\"2,1,1\"" },
         { "full", NULL, "classes=3,head=patch_linear", "lr=1e-3,clip_norm=1,decay_on=matrices,weight_decay=0.1" },
         { "bitfit", NULL, NULL, "lr=0.01,class_weights=\"1,2,3\",label_smoothing=0.1,cache_features=1000000" } };
-    for (size_t i = 0; i < sizeof recipes / sizeof *recipes; i++) ck_assert(compare(&recipes[i]));
+    for (size_t i = 0; i < sizeof setups / sizeof *setups; i++) ck_assert(compare(&setups[i]));
 }
 END_TEST
 
 /* --- reducers that fail ----------------------------------------------------------------------------------------- */
-/* mode, or with AT calls: STOP in the calls whose bits are set. */
+/* The user data of the reducer `faulty`. mode AT: the calls whose bits are set in `at` fail like STOP. */
 typedef struct fault { int mode, calls; int64_t count; unsigned at; } fault;
-enum { FINE, STOP, SAY, TOO_FEW, AT };
+enum { FINE, STOP, SET_ERROR, TOO_FEW, AT };
 
 static int faulty(float *gradients, int64_t count, int64_t *passes, void *user)
 {
@@ -158,9 +162,9 @@ static int faulty(float *gradients, int64_t count, int64_t *passes, void *user)
     f->calls++;
     f->count = count;
     if (mode == STOP) for (int64_t i = 0; i < count; i++) gradients[i] = NAN;
-    if (mode == SAY) peft_set_error(PEFT_E_IO, "the other machine is gone");
+    if (mode == SET_ERROR) peft_set_error(PEFT_E_IO, "the other machine is gone");
     if (mode == TOO_FEW) *passes = 0;
-    return mode == STOP || mode == SAY;
+    return mode == STOP || mode == SET_ERROR;
 }
 
 static uint64_t state_bits(const peft_trainer *t)
@@ -180,18 +184,18 @@ static uint64_t state_bits(const peft_trainer *t)
     return h;
 }
 
-/* A step whose reducer fails changes nothing, and the same batches give what they would have given. */
-START_TEST(failures_change_nothing)
+/* A step whose reducer fails changes nothing; repeated with the same batches, training gives the same bits. */
+START_TEST(a_failing_reducer_changes_nothing)
 {
     static const struct { int mode; peft_status status; const char *text; } fails[] = {
         { STOP, PEFT_E_CANCELLED, "cancelled by the reducer at step 1, which returned 1" },
-        { SAY, PEFT_E_IO, "reducer at step 1: the other machine is gone" },
+        { SET_ERROR, PEFT_E_IO, "reducer at step 1: the other machine is gone" },
         { TOO_FEW, PEFT_E_INVALID, "reducer at step 1: passes is 0, expected" } };
-    static const recipe r = { "lora", "dropout=0.3", "classes=3,head=bn_linear", "lr=0.01" };
-    part right = part_make(&r, 2);
-    for (int i = 0; i < 6; i++) tiny_step(right.trainer, HALF, i * HALF);
+    static const setup r = { "lora", "dropout=0.3", "classes=3,head=bn_linear", "lr=0.01" };
+    rank_trainer undisturbed = rank_trainer_make(&r, 2);
+    for (int i = 0; i < 6; i++) tiny_step(undisturbed.trainer, HALF, i * HALF);
     for (size_t k = 0; k < sizeof fails / sizeof *fails; k++) {
-        part p = part_make(&r, 2);
+        rank_trainer p = rank_trainer_make(&r, 2);
         fault f = { .mode = FINE };
         OK(peft_trainer_set_reduce(p.trainer, 0, 1, faulty, &f));
         for (int i = 0; i < 2; i++) tiny_step(p.trainer, HALF, i * HALF);
@@ -207,20 +211,22 @@ START_TEST(failures_change_nothing)
         ck_assert(state_bits(p.trainer) == before);
         ck_assert(p.trainer->step == 1 && p.trainer->samples == samples && !p.trainer->pending);
         for (int i = 2; i < 6; i++) tiny_step(p.trainer, HALF, i * HALF);
-        ck_assert(state_bits(p.trainer) == state_bits(right.trainer));
-        ck_assert_int_eq(p.trainer->samples, right.trainer->samples);
+        ck_assert(state_bits(p.trainer) == state_bits(undisturbed.trainer));
+        ck_assert_int_eq(p.trainer->samples, undisturbed.trainer->samples);
         tiny_batch_free(&b);
-        part_free(&p);
+        rank_trainer_free(&p);
     }
-    part_free(&right);
+    rank_trainer_free(&undisturbed);
 }
 END_TEST
 
-/* fit after a failure begins at the first batch of the update that failed, also at the end of an epoch. */
-typedef struct feed { peft_model *m; int64_t asked[32]; int count; } feed;
-static int64_t next(int64_t epoch, int64_t batch, peft_tensor *images, peft_tensor *labels, int64_t *ids, void *user)
+/* After a failure peft_trainer_fit goes on with the first batch of the failed update, also at the end of an epoch.
+ * asked: the batches that fit asked for, as epoch * 10 + batch. */
+typedef struct batch_source { peft_model *m; int64_t asked[32]; int count; } batch_source;
+static int64_t next_batch(int64_t epoch, int64_t batch, peft_tensor *images, peft_tensor *labels, int64_t *ids,
+                          void *user)
 {
-    feed *x = user;
+    batch_source *x = user;
     (void)ids;
     if (batch == 3) return 0;
     x->asked[x->count++] = epoch * 10 + batch;
@@ -231,33 +237,33 @@ static int64_t next(int64_t epoch, int64_t batch, peft_tensor *images, peft_tens
     return HALF;
 }
 
-START_TEST(fit_goes_on)
+START_TEST(fit_repeats_the_failed_update)
 {
-    static const recipe r = { "lora", "dropout=0.3", NULL, "lr=0.01" };
+    static const setup r = { "lora", "dropout=0.3", NULL, "lr=0.01" };
     static const int64_t asked[] = { 0, 1, 0, 1, 2, 2, 10, 11, 12 };
-    part p = part_make(&r, 2), right = part_make(&r, 2);
-    feed x = { .m = p.t.model }, y = { .m = right.t.model };
+    rank_trainer p = rank_trainer_make(&r, 2), undisturbed = rank_trainer_make(&r, 2);
+    batch_source x = { .m = p.t.model }, y = { .m = undisturbed.t.model };
     fault f = { .mode = AT, .at = 1 | 4 };                 /* the first update, and the one at the end of epoch 0 */
-    OK(peft_trainer_fit(right.trainer, 2, next, NULL, &y));
+    OK(peft_trainer_fit(undisturbed.trainer, 2, next_batch, NULL, &y));
     OK(peft_trainer_set_reduce(p.trainer, 0, 1, faulty, &f));
-    FAILS(PEFT_E_CANCELLED, "reducer at step 0", peft_trainer_fit(p.trainer, 2, next, NULL, &x));
+    FAILS(PEFT_E_CANCELLED, "reducer at step 0", peft_trainer_fit(p.trainer, 2, next_batch, NULL, &x));
     ck_assert(p.trainer->epoch == 0 && p.trainer->batch_in_epoch == 0 && p.trainer->samples == 0);
-    FAILS(PEFT_E_CANCELLED, "reducer at step 1", peft_trainer_fit(p.trainer, 2, next, NULL, &x));
+    FAILS(PEFT_E_CANCELLED, "reducer at step 1", peft_trainer_fit(p.trainer, 2, next_batch, NULL, &x));
     ck_assert(p.trainer->epoch == 0 && p.trainer->batch_in_epoch == 2 && p.trainer->samples == 2 * HALF);
-    OK(peft_trainer_fit(p.trainer, 2, next, NULL, &x));
+    OK(peft_trainer_fit(p.trainer, 2, next_batch, NULL, &x));
     ck_assert_int_eq(x.count, sizeof asked / sizeof *asked);
     ck_assert_mem_eq(x.asked, asked, sizeof asked);
-    ck_assert(state_bits(p.trainer) == state_bits(right.trainer));
-    part_free(&p);
-    part_free(&right);
+    ck_assert(state_bits(p.trainer) == state_bits(undisturbed.trainer));
+    rank_trainer_free(&p);
+    rank_trainer_free(&undisturbed);
 }
 END_TEST
 
-/* Batches without a label that counts: the rank comes with 0 passes, and all ranks meet at each step. */
-START_TEST(ranks_without_labels)
+/* A batch whose labels all have weight 0 gives a rank 0 passes; it still calls the reducer, so that all ranks meet. */
+START_TEST(a_rank_without_labels_calls_the_reducer)
 {
-    static const recipe r = { "bitfit", NULL, NULL, "lr=0.01,class_weights=\"0,1,1\",weight_decay=0.1" };
-    part p = part_make(&r, 1), right = part_make(&r, 1);
+    static const setup r = { "bitfit", NULL, NULL, "lr=0.01,class_weights=\"0,1,1\",weight_decay=0.1" };
+    rank_trainer p = rank_trainer_make(&r, 1), undisturbed = rank_trainer_make(&r, 1);
     fault f = { .mode = FINE };
     OK(peft_trainer_set_reduce(p.trainer, 0, 1, faulty, &f));
     tiny_batch b = tiny_batch_make(p.t.model, HALF, 0);
@@ -267,21 +273,21 @@ START_TEST(ranks_without_labels)
     ck_assert(f.calls == 1 && p.trainer->step == 0 && state_bits(p.trainer) == before);
     for (int i = 0; i < 2; i++) {
         tiny_step(p.trainer, HALF, i * HALF);
-        tiny_step(right.trainer, HALF, i * HALF);
+        tiny_step(undisturbed.trainer, HALF, i * HALF);
     }
-    ck_assert(f.calls == 3 && state_bits(p.trainer) == state_bits(right.trainer));
+    ck_assert(f.calls == 3 && state_bits(p.trainer) == state_bits(undisturbed.trainer));
     tiny_batch_free(&b);
-    part_free(&p);
-    part_free(&right);
+    rank_trainer_free(&p);
+    rank_trainer_free(&undisturbed);
 }
 END_TEST
 
-/* A state that was saved between two batches of an update of which one had no label that counts: the trainer that
- * restores it calls its reducer after as many batches as the one that saved it. */
-START_TEST(resumed_between_batches)
+/* A state saved between two batches of an update, one of them without labels that count: the restored trainer calls its
+ * reducer after as many batches as the one that saved the state. */
+START_TEST(a_restored_trainer_reduces_after_the_same_batches)
 {
-    static const recipe r = { "bitfit", NULL, NULL, "lr=0.01,class_weights=\"0,1,1\"" };
-    part p = part_make(&r, 3), resumed = part_make(&r, 3);
+    static const setup r = { "bitfit", NULL, NULL, "lr=0.01,class_weights=\"0,1,1\"" };
+    rank_trainer p = rank_trainer_make(&r, 3), resumed = rank_trainer_make(&r, 3);
     fault f = { .mode = FINE }, g = { .mode = FINE };
     OK(peft_trainer_set_reduce(p.trainer, 0, 1, faulty, &f));
     OK(peft_trainer_set_reduce(resumed.trainer, 0, 1, faulty, &g));
@@ -301,14 +307,14 @@ START_TEST(resumed_between_batches)
     ck_assert_int_eq(g.calls, 1);
     ck_assert(state_bits(p.trainer) == state_bits(resumed.trainer));
     tiny_batch_free(&b);
-    part_free(&p);
-    part_free(&resumed);
+    rank_trainer_free(&p);
+    rank_trainer_free(&resumed);
     tiny_clean();
 }
 END_TEST
 
-/* What the reducer sees is what peft_param_grad shows, one parameter behind the other. */
-static int keep_place(float *gradients, int64_t count, int64_t *passes, void *user)
+/* The reducer's array is that of peft_param_grad, one parameter after the other. */
+static int keep_pointer(float *gradients, int64_t count, int64_t *passes, void *user)
 {
     (void)count;
     ck_assert_int_eq(*passes, 1);
@@ -316,26 +322,26 @@ static int keep_place(float *gradients, int64_t count, int64_t *passes, void *us
     return 0;
 }
 
-START_TEST(gradients_stand_in_order)
+START_TEST(the_reducer_gets_the_gradients_in_parameter_order)
 {
-    static const recipe r = { "lora", NULL, "classes=3,head=mlp", "lr=0.01" };
-    part p = part_make(&r, 1);
-    float *at = NULL;
-    OK(peft_trainer_set_reduce(p.trainer, 0, 1, keep_place, &at));
+    static const setup r = { "lora", NULL, "classes=3,head=mlp", "lr=0.01" };
+    rank_trainer p = rank_trainer_make(&r, 1);
+    float *gradient = NULL;
+    OK(peft_trainer_set_reduce(p.trainer, 0, 1, keep_pointer, &gradient));
     tiny_step(p.trainer, HALF, 0);
     for (size_t i = 0; i < peft_model_param_count(p.t.model); i++) {
         const peft_tensor *g = peft_param_grad(peft_model_param(p.t.model, i));
-        ck_assert_ptr_eq(peft_tensor_cdata(g), at);
-        at += peft_tensor_count(g);
+        ck_assert_ptr_eq(peft_tensor_cdata(g), gradient);
+        gradient += peft_tensor_count(g);
     }
-    part_free(&p);
+    rank_trainer_free(&p);
 }
 END_TEST
 
-START_TEST(bad_arguments)
+START_TEST(wrong_arguments_are_refused)
 {
-    static const recipe r = { "bitfit", NULL, NULL, "lr=0.01" };
-    part p = part_make(&r, 2);
+    static const setup r = { "bitfit", NULL, NULL, "lr=0.01" };
+    rank_trainer p = rank_trainer_make(&r, 2);
     fault f = { .mode = FINE };
     FAILS(PEFT_E_INVALID, "trainer is NULL", peft_trainer_set_reduce(NULL, 0, 1, faulty, &f));
     FAILS(PEFT_E_INVALID, "rank and ranks: given 2 and 2", peft_trainer_set_reduce(p.trainer, 2, 2, faulty, &f));
@@ -348,9 +354,11 @@ START_TEST(bad_arguments)
     OK(peft_trainer_set_reduce(p.trainer, 0, 1, NULL, NULL));
     FAILS(PEFT_E_STATE, "no backward pass since the last one", peft_trainer_update(p.trainer));
     ck_assert_int_eq(f.calls, 0);
-    part_free(&p);
+    rank_trainer_free(&p);
 }
 END_TEST
 
-SUITE_MAIN("reduce", every_method, optimisers_losses_and_heads, failures_change_nothing, fit_goes_on,
-           ranks_without_labels, resumed_between_batches, gradients_stand_in_order, bad_arguments)
+SUITE_MAIN("reduce", every_method_trains_to_the_same_bits, optimisers_losses_and_heads_train_to_the_same_bits,
+           a_failing_reducer_changes_nothing, fit_repeats_the_failed_update, a_rank_without_labels_calls_the_reducer,
+           a_restored_trainer_reduces_after_the_same_batches, the_reducer_gets_the_gradients_in_parameter_order,
+           wrong_arguments_are_refused)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_shared.c -- several models on one backbone, each in a thread of its own: made, trained, saved, loaded and used
- * at the same time, they come to the same bits as one after the other. Meant to be run under -fsanitize=thread too. */
+ * test_shared.c -- several models on one backbone, each in its own thread, are created, trained, saved, loaded and used
+ * at the same time, and give the bits of the same work one after the other. Also run with -fsanitize=thread. */
 #include <pthread.h>
 #include "tiny_bits.h"
 
@@ -10,7 +10,7 @@ typedef struct job {
     peft_backbone *backbone;
     const char *method, *model;
     int threads, number;
-    pthread_barrier_t *start;            /* NULL: alone */
+    pthread_barrier_t *start;            /* all jobs start together; NULL: no waiting */
     tiny_bits bits;
 } job;
 
@@ -38,11 +38,11 @@ static void predict(job *j, peft_model *m)
     peft_session_free(s);
 }
 
-static void *live(void *arg)
+static void *run_job(void *arg)
 {
     job *j = arg;
     char path[200];
-    peft_model *again;
+    peft_model *loaded;
     if (j->start) pthread_barrier_wait(j->start);
     peft_adapter *a = tiny_adapter(j->backbone, j->method, NULL);
     peft_model *m = tiny_model(j->backbone, tiny_head(j->method, j->model));
@@ -51,16 +51,16 @@ static void *live(void *arg)
     predict(j, m);
     snprintf(path, sizeof path, "%s/model%d", tiny_folder, j->number);
     OK(peft_model_save(m, path));
-    OK(peft_model_load(j->backbone, path, &again));
-    predict(j, again);
-    peft_model_free(again);
+    OK(peft_model_load(j->backbone, path, &loaded));
+    predict(j, loaded);
+    peft_model_free(loaded);
     peft_adapter_free(a);
     peft_model_free(m);
     return NULL;
 }
 
-/* Jobs of three methods from number first on, together or one after the other. */
-static void run(peft_backbone *b, size_t first, int threads, bool together, tiny_bits to[THREADS])
+/* One job for each of three methods, from method number `first` on, in threads or one after the other. */
+static void run(peft_backbone *b, size_t first, int threads, bool in_threads, tiny_bits bits[THREADS])
 {
     static const char *const models[THREADS] = { "classes=3", "classes=4,pool=mean", "classes=3,head=bn_linear" };
     pthread_barrier_t start;
@@ -69,25 +69,26 @@ static void run(peft_backbone *b, size_t first, int threads, bool together, tiny
     ck_assert_int_eq(pthread_barrier_init(&start, NULL, THREADS), 0);
     for (int k = 0; k < THREADS; k++) {
         jobs[k] = (job){ b, tiny_method_name((first + (size_t)k) % tiny_method_count()), models[k], threads, k,
-                         together ? &start : NULL, { 0 } };
-        if (together) ck_assert_int_eq(pthread_create(&thread[k], NULL, live, &jobs[k]), 0);
-        else live(&jobs[k]);
+                         in_threads ? &start : NULL, { 0 } };
+        if (in_threads) ck_assert_int_eq(pthread_create(&thread[k], NULL, run_job, &jobs[k]), 0);
+        else run_job(&jobs[k]);
     }
     for (int k = 0; k < THREADS; k++) {
-        if (together) ck_assert_int_eq(pthread_join(thread[k], NULL), 0);
-        to[k] = jobs[k].bits;
+        if (in_threads) ck_assert_int_eq(pthread_join(thread[k], NULL), 0);
+        bits[k] = jobs[k].bits;
     }
     pthread_barrier_destroy(&start);
 }
 
+/* Groups of three methods, each group `step` methods after the previous one. threads: of each trainer and session. */
 static void check(const char *backbone, const char *more, size_t step, int threads)
 {
-    tiny_path("");                                           /* the folder is there before the threads are */
+    tiny_path("");                                           /* creates the folder before the threads start */
     for (size_t first = 0; first < tiny_method_count(); first += step) {
         tiny_bits bits[2][THREADS];
         peft_context *ctx = tiny_context(NULL, 1);
         peft_backbone *b = tiny_backbone(ctx, backbone, more);
-        for (int together = 1; together >= 0; together--) run(b, first, threads, together, bits[together]);
+        for (int in_threads = 1; in_threads >= 0; in_threads--) run(b, first, threads, in_threads, bits[in_threads]);
         for (int k = 0; k < THREADS; k++) {
             tiny_same(&bits[0][k], &bits[1][k], tiny_method_name((first + (size_t)k) % tiny_method_count()));
             tiny_bits_free(&bits[0][k]);
@@ -98,16 +99,16 @@ static void check(const char *backbone, const char *more, size_t step, int threa
     tiny_clean();
 }
 
-START_TEST(every_method_beside_others)
+START_TEST(every_method_runs_at_the_same_time_as_others)
 {
     check(NULL, NULL, 2, 1);
 }
 END_TEST
 
-START_TEST(each_with_threads_of_its_own)
+START_TEST(models_with_several_threads_run_at_the_same_time)
 {
     check(TINY_WIDE, NULL, THREADS, 2);
 }
 END_TEST
 
-SUITE_MAIN("shared", every_method_beside_others, each_with_threads_of_its_own)
+SUITE_MAIN("shared", every_method_runs_at_the_same_time_as_others, models_with_several_threads_run_at_the_same_time)

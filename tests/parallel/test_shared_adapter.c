@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_shared_adapter.c -- two models share an adapter. While one is trained, threads predict with the other, save it and
- * the adapter, and merge it: each result is one that stands between two updates. Under ThreadSanitizer this also shows
- * that nothing races. */
+ * test_shared_adapter.c -- two models share an adapter. While one is trained, threads predict with the other, save it
+ * and the adapter, and merge it: each result equals that of a state between two updates. Under ThreadSanitizer it also
+ * shows that there are no data races. */
 #include <pthread.h>
 #include "tiny_bits.h"
 
-enum { STEPS = 25, KEPT = 4000, CLASSES = 4 };
+enum { STEPS = 25, MAX_RESULTS = 4000, CLASSES = 4 };
 
-/* --- what is done beside training, each with a number that tells one result from another ---------------------------- */
+/* --- work during training: each function returns a hash of its result
+ * ------------------------------------------------ */
 typedef struct worker worker;
 struct worker {
     const char *name;
@@ -17,7 +18,7 @@ struct worker {
     peft_session *session;
     peft_tensor *images, *logits;
     char path[160];
-    uint64_t seen[KEPT];
+    uint64_t hashes[MAX_RESULTS];
     int count;
 };
 static atomic_int training;
@@ -45,13 +46,13 @@ static uint64_t predict(worker *w)
     return hash(1, peft_tensor_cdata(w->logits), CLASSES * sizeof(float));
 }
 
-static uint64_t predict_anew(worker *w)
+static uint64_t predict_in_new_session(worker *w)
 {
-    peft_session *kept = w->session;
+    peft_session *saved = w->session;
     w->session = tiny_session(w->model, "batch=%d", 1);
     const uint64_t h = predict(w);
     peft_session_free(w->session);
-    w->session = kept;
+    w->session = saved;
     return h;
 }
 
@@ -85,7 +86,7 @@ static uint64_t merge(worker *w)
     return h;
 }
 
-/* The adapter belongs to the trainer of the other model, and this model has sessions. */
+/* The adapter belongs to the trainer of the other model, and this model has sessions, so both calls are refused. */
 static uint64_t be_refused(worker *w)
 {
     peft_trainer *t;
@@ -94,20 +95,20 @@ static uint64_t be_refused(worker *w)
     return 0;
 }
 
-static const struct { const char *name; uint64_t (*work)(worker *w); } works[] = {
-    { "predict", predict }, { "predict_anew", predict_anew }, { "save_adapter", save_adapter },
+static const struct { const char *name; uint64_t (*work)(worker *w); } tasks[] = {
+    { "predict", predict }, { "predict_in_new_session", predict_in_new_session }, { "save_adapter", save_adapter },
     { "save_model", save_model }, { "save_for_hf", save_for_hf }, { "merge", merge }, { "be_refused", be_refused } };
-enum { WORKS = sizeof works / sizeof *works };
+enum { TASKS = sizeof tasks / sizeof *tasks };
 
-static worker *open_worker(int k, peft_model *m, peft_adapter *a, tiny_batch *b, const char *who)
+static worker *open_worker(int k, peft_model *m, peft_adapter *a, tiny_batch *b, const char *suffix)
 {
     worker *w = calloc(1, sizeof *w);
     char name[40];
     ck_assert_ptr_nonnull(w);
-    snprintf(name, sizeof name, "%s-%s", works[k].name, who);
+    snprintf(name, sizeof name, "%s-%s", tasks[k].name, suffix);
     snprintf(w->path, sizeof w->path, "%s", tiny_path(name));
-    w->name = works[k].name;
-    w->work = works[k].work;
+    w->name = tasks[k].name;
+    w->work = tasks[k].work;
     w->model = m;
     w->adapter = a;
     w->images = b->images;
@@ -126,55 +127,57 @@ static void close_worker(worker *w)
 static void *repeat(void *user)
 {
     worker *w = user;
-    for (w->count = 0; w->count < KEPT && (atomic_load(&training) || !w->count); w->count++)
-        w->seen[w->count] = w->work(w);
+    for (w->count = 0; w->count < MAX_RESULTS && (atomic_load(&training) || !w->count); w->count++)
+        w->hashes[w->count] = w->work(w);
     return NULL;
 }
 
-/* --- two models ------------------------------------------------------------------------------------------------------ */
-static void check_seen(const worker *w, const uint64_t known[STEPS + 1])
+/* --- two models
+ * ------------------------------------------------------------------------------------------------------ */
+static void check_hashes(const worker *w, const uint64_t state_hashes[STEPS + 1])
 {
     for (int k = 0; k < w->count; k++) {
-        int at = 0;
-        while (at <= STEPS && known[at] != w->seen[k]) at++;
-        ck_assert_msg(at <= STEPS, "%s: result %d of %d is of no state of the adapter", w->name, k, w->count);
+        int state = 0;
+        while (state <= STEPS && state_hashes[state] != w->hashes[k]) state++;
+        ck_assert_msg(state <= STEPS, "%s: result %d of %d equals that of no state of the adapter", w->name, k,
+                      w->count);
     }
 }
 
-static void note_states(worker *own[WORKS], uint64_t known[WORKS][STEPS + 1], int step)
+static void record_state(worker *recorder[TASKS], uint64_t state_hashes[TASKS][STEPS + 1], int step)
 {
-    for (int k = 0; k < WORKS; k++) known[k][step] = own[k]->work(own[k]);
+    for (int k = 0; k < TASKS; k++) state_hashes[k][step] = recorder[k]->work(recorder[k]);
 }
 
-/* head of the model that is trained: with batch norm, whose running statistics the other model does not have */
+/* head: of the trained model; with batch norm it has running statistics, which the other model does not have. */
 static void check(const char *head)
 {
-    static uint64_t known[WORKS][STEPS + 1];
+    static uint64_t state_hashes[TASKS][STEPS + 1];
     tiny t = tiny_make(&(tiny_spec){ .method = "lora", .model = head });
     peft_model *other = tiny_model(t.backbone, "classes=4");
     OK(peft_model_attach(other, t.adapter));
     tiny_shake(other);
     peft_trainer *x = tiny_trainer(t.model, "batch=2,lr=%g", 0.05);
     tiny_batch image = tiny_batch_make(other, 1, 77), b = tiny_batch_make(t.model, 2, 0);
-    worker *own[WORKS], *w[WORKS];
-    pthread_t thread[WORKS];
-    for (int k = 0; k < WORKS; k++) {
-        own[k] = open_worker(k, other, t.adapter, &image, "own");
+    worker *recorder[TASKS], *w[TASKS];
+    pthread_t thread[TASKS];
+    for (int k = 0; k < TASKS; k++) {
+        recorder[k] = open_worker(k, other, t.adapter, &image, "own");
         w[k] = open_worker(k, other, t.adapter, &image, "thread");
     }
-    note_states(own, known, 0);
+    record_state(recorder, state_hashes, 0);
     atomic_store(&training, 1);
-    for (int k = 0; k < WORKS; k++) ck_assert_int_eq(pthread_create(&thread[k], NULL, repeat, w[k]), 0);
+    for (int k = 0; k < TASKS; k++) ck_assert_int_eq(pthread_create(&thread[k], NULL, repeat, w[k]), 0);
     for (int i = 1; i <= STEPS; i++) {
         OK(peft_trainer_step(x, b.images, b.labels, NULL));
-        note_states(own, known, i);
+        record_state(recorder, state_hashes, i);
     }
     atomic_store(&training, 0);
-    for (int k = 0; k < WORKS; k++) pthread_join(thread[k], NULL);
-    for (int k = 0; k < WORKS; k++) check_seen(w[k], known[k]);
-    ck_assert(known[0][0] != known[0][STEPS] && known[2][0] != known[2][STEPS]);
-    for (int k = 0; k < WORKS; k++) {
-        close_worker(own[k]);
+    for (int k = 0; k < TASKS; k++) pthread_join(thread[k], NULL);
+    for (int k = 0; k < TASKS; k++) check_hashes(w[k], state_hashes[k]);
+    ck_assert(state_hashes[0][0] != state_hashes[0][STEPS] && state_hashes[2][0] != state_hashes[2][STEPS]);
+    for (int k = 0; k < TASKS; k++) {
+        close_worker(recorder[k]);
         close_worker(w[k]);
     }
     tiny_batch_free(&image);
@@ -185,14 +188,15 @@ static void check(const char *head)
     tiny_clean();
 }
 
-START_TEST(one_is_trained_the_other_used)
+START_TEST(one_model_is_trained_while_the_other_is_used)
 {
     check("classes=3");
     check("classes=3,head=bn_linear");
 }
 END_TEST
 
-/* --- attach and detach beside a save ---------------------------------------------------------------------------------- */
+/* --- attach and detach during a save
+ * ---------------------------------------------------------------------------------- */
 static void *attach_and_detach(void *user)
 {
     worker *w = user;
@@ -205,7 +209,7 @@ static void *attach_and_detach(void *user)
     return NULL;
 }
 
-START_TEST(saved_while_adapters_come_and_go)
+START_TEST(a_save_sees_the_adapter_attached_or_detached)
 {
     tiny t = tiny_make(&(tiny_spec){ .method = "lora", .model = "classes=4" });
     tiny_batch image = tiny_batch_make(t.model, 1, 77);
@@ -223,7 +227,7 @@ START_TEST(saved_while_adapters_come_and_go)
     ck_assert_int_eq(pthread_create(&thread, NULL, attach_and_detach, w), 0);
     repeat(w);
     pthread_join(thread, NULL);
-    for (int k = 0; k < w->count; k++) ck_assert(w->seen[k] == known[0] || w->seen[k] == known[1]);
+    for (int k = 0; k < w->count; k++) ck_assert(w->hashes[k] == known[0] || w->hashes[k] == known[1]);
     close_worker(w);
     tiny_batch_free(&image);
     tiny_free(&t);
@@ -231,4 +235,4 @@ START_TEST(saved_while_adapters_come_and_go)
 }
 END_TEST
 
-SUITE_MAIN("shared_adapter", one_is_trained_the_other_used, saved_while_adapters_come_and_go)
+SUITE_MAIN("shared_adapter", one_model_is_trained_while_the_other_is_used, a_save_sees_the_adapter_attached_or_detached)

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0
- * predictor_bed.h -- what the tests of predictors share: a small model with a session, tensors of pixels and logits. */
-#ifndef PREDICTOR_BED_H
-#define PREDICTOR_BED_H
+ * predictor_fixture.h -- fixture of the predictor tests: a small model with a session, tensors of pixels and logits. */
+#ifndef PREDICTOR_FIXTURE_H
+#define PREDICTOR_FIXTURE_H
 #include "io_files.h"
 #include <peft/io.h>
 #include <peft/peft.h>
 
 #define NOTE "size=16,resize=shorter,crop_pct=0.9,mean=0.4:0.5:0.6,std=0.2:0.3:0.4"
-enum { SIDE = 16, CLASSES = 3, MOST = 7 };
+enum { SIDE = 16, CLASSES = 3, MAX_IMAGES = 7 };
 #define BACKBONE "image_size=16,patch=4,width=48,depth=2,heads=3,classes=5,seed=3"
 
-typedef struct bed { peft_context *ctx; peft_backbone *vit; peft_model *model; peft_session *session; } bed;
+/* ctx is borrowed; the fixture owns the rest. */
+typedef struct fixture { peft_context *ctx; peft_backbone *vit; peft_model *model; peft_session *session; } fixture;
 
 static inline peft_options *options_of(peft_context *ctx, const char *text)
 {
@@ -20,28 +21,28 @@ static inline peft_options *options_of(peft_context *ctx, const char *text)
     return o;
 }
 
-/* note: "preprocess" of the model; NULL: none. */
-static inline bed bed_make(peft_context *ctx, const char *model, const char *session, const char *note)
+/* model, session: option texts. note: value of the model's note "preprocess"; NULL: the model has no note. */
+static inline fixture fixture_make(peft_context *ctx, const char *model, const char *session, const char *note)
 {
-    bed b = { .ctx = ctx };
+    fixture f = { .ctx = ctx };
     peft_options *o = options_of(ctx, BACKBONE);
-    ok(peft_backbone_create(ctx, o, &b.vit));
+    ok(peft_backbone_create(ctx, o, &f.vit));
     peft_options_free(o);
     o = options_of(ctx, model);
-    ok(peft_model_create(b.vit, o, &b.model));
+    ok(peft_model_create(f.vit, o, &f.model));
     peft_options_free(o);
-    if (note) ok(peft_model_set_note(b.model, "preprocess", note));
+    if (note) ok(peft_model_set_note(f.model, "preprocess", note));
     o = options_of(ctx, session);
-    ok(peft_session_create(b.model, o, &b.session));
+    ok(peft_session_create(f.model, o, &f.session));
     peft_options_free(o);
-    return b;
+    return f;
 }
 
-static inline void bed_free(bed *b)
+static inline void fixture_free(fixture *f)
 {
-    peft_session_free(b->session);
-    peft_model_free(b->model);
-    peft_backbone_free(b->vit);
+    peft_session_free(f->session);
+    peft_model_free(f->model);
+    peft_backbone_free(f->vit);
 }
 
 static inline peft_tensor *tensor(peft_context *ctx, peft_dtype type, int ndim, const int64_t *dims)
@@ -56,7 +57,7 @@ static inline peft_tensor *logits_of(peft_context *ctx, int64_t n)
     return tensor(ctx, PEFT_F32, 2, (const int64_t[]){ n, CLASSES });
 }
 
-/* Samples that differ at every place, of any of the four types. */
+/* Pixels [n, h, w, c] of pseudo-random samples. type: PEFT_U8, PEFT_U16, PEFT_I16 or PEFT_F32. */
 static inline peft_tensor *pixels_of(peft_context *ctx, peft_dtype type, int64_t n, int64_t h, int64_t w, int64_t c)
 {
     peft_tensor *t = tensor(ctx, type, 4, (const int64_t[]){ n, h, w, c });
