@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_bad_input.c -- what a trainer must refuse: NaN and Inf wherever they come from, labels, shapes, types, NULLs.
- * What was refused leaves no trace: the run goes on as if it had never been given. */
+ * test_bad_input.c -- what a trainer refuses: NaN and infinity in images, targets or parameters, wrong labels, shapes,
+ * types, options and NULL. After a refusal training goes on to the same bits as without the refused call. */
 #include <math.h>
 #include "tiny_bits.h"
 
 enum { N = 3 };
 
-typedef enum { IMAGE_NAN, IMAGE_INF, TARGET_NAN, TARGET_INF, PARAM_NAN, PARAM_INF, NOTHING } poison;
+/* Which value to overwrite, and with what. */
+typedef enum { IMAGE_NAN, IMAGE_INF, TARGET_NAN, TARGET_INF, PARAM_NAN, PARAM_INF, NOTHING } bad_value;
 
-static float *poisoned(peft_trainer *t, tiny_batch *b, poison p)
+/* The element to overwrite: in the middle of the images, the targets or a parameter. */
+static float *element_to_overwrite(peft_trainer *t, tiny_batch *b, bad_value p)
 {
     peft_model *m = t->model;
     peft_tensor *x = p <= IMAGE_INF ? b->images : p <= TARGET_INF ? b->targets
@@ -16,8 +18,8 @@ static float *poisoned(peft_trainer *t, tiny_batch *b, poison p)
     return (float *)peft_tensor_data(x) + peft_tensor_count(x) / 2;
 }
 
-/* Six steps; before the bad ones a batch that must be refused. */
-static void record(const tiny_spec *spec, const char *options, poison p, tiny_bits *bits)
+/* Records the bits of six steps. p: before steps 0 and 3, a batch with this bad value is refused; NOTHING: none is. */
+static void record(const tiny_spec *spec, const char *options, bad_value p, tiny_bits *bits)
 {
     tiny t = tiny_make(spec);
     bool bce = strstr(options, "bce");
@@ -25,30 +27,30 @@ static void record(const tiny_spec *spec, const char *options, poison p, tiny_bi
     int64_t per_update = r->accumulate;
     for (int i = 0; i < 6; i++) {
         tiny_batch b = tiny_batch_make(t.model, N, i % 3 * N);
-        /* its features are kept, nobody looks at it again */
-        bool seen = i && strstr(options, "cache");
-        if (p != NOTHING && i % 3 == 0 && !seen) {
+        /* the feature cache holds this batch from step 0, so its images are not read again */
+        bool cached = i && strstr(options, "cache");
+        if (p != NOTHING && i % 3 == 0 && !cached) {
             tiny_bits before = { 0 }, after = { 0 };
-            float *at = poisoned(r, &b, p), good = *at;
+            float *element = element_to_overwrite(r, &b, p), saved = *element;
             const peft_tensor *y = bce ? b.targets : b.labels;
             double step = peft_trainer_get(r, "step");
-            /* is dropped with the bad one */
+            /* this pass is dropped with the refused one */
             if (per_update > 1) OK(peft_trainer_backward(r, b.images, y, b.ids));
-            *at = p % 2 == 0 ? NAN : INFINITY;
-            /* Buffers move with every good pass and go back when it is dropped. */
+            *element = p % 2 == 0 ? NAN : INFINITY;
+            /* With accumulation a dropped pass moves buffers back, so states are compared without it only. */
             if (per_update == 1) tiny_bits_training(&before, r);
-            peft_status bad = peft_trainer_step(r, b.images, y, b.ids);
+            peft_status status = peft_trainer_step(r, b.images, y, b.ids);
             const bool label = p == TARGET_NAN || p == TARGET_INF;
-            ck_assert_msg(bad == (label ? PEFT_E_INVALID : PEFT_E_NONFINITE) &&
+            ck_assert_msg(status == (label ? PEFT_E_INVALID : PEFT_E_NONFINITE) &&
                               strstr(peft_last_error(), label ? "labels["
                                      : p <= IMAGE_INF ? "sample 1 of the batch (sample id" : "loss"),
-                "%s, %s%s, poison %d: %s: loss %g", spec->method,
-                          spec->model, options, (int)p, peft_status_name(bad), peft_trainer_get(r, "loss"));
+                "%s, %s%s, bad value %d: %s: loss %g", spec->method,
+                          spec->model, options, (int)p, peft_status_name(status), peft_trainer_get(r, "loss"));
             if (per_update == 1) tiny_bits_training(&after, r);
             tiny_same(&before, &after, spec->method);
             tiny_bits_free(&before);
             ck_assert(peft_trainer_get(r, "step") == step);
-            *at = good;
+            *element = saved;
         }
         OK(peft_trainer_step(r, b.images, bce ? b.targets : b.labels, b.ids));
         tiny_batch_free(&b);
@@ -58,18 +60,18 @@ static void record(const tiny_spec *spec, const char *options, poison p, tiny_bi
     tiny_free(&t);
 }
 
-static void check(const tiny_spec *spec, const char *options, poison p)
+static void check(const tiny_spec *spec, const char *options, bad_value p)
 {
-    tiny_bits clean = { 0 }, survived = { 0 };
-    char who[128];
+    tiny_bits clean = { 0 }, after_refusals = { 0 };
+    char name[128];
     record(spec, options, NOTHING, &clean);
-    record(spec, options, p, &survived);
-    snprintf(who, sizeof who, "%s%s, poison %d", spec->method, options, (int)p);
-    tiny_same(&clean, &survived, who);
+    record(spec, options, p, &after_refusals);
+    snprintf(name, sizeof name, "%s%s, bad value %d", spec->method, options, (int)p);
+    tiny_same(&clean, &after_refusals, name);
     tiny_bits_free(&clean);
 }
 
-START_TEST(nan_in_images_of_every_method)
+START_TEST(every_method_refuses_nan_in_images)
 {
     for (size_t i = 0; i < tiny_method_count(); i++)
         for (const char *const *isa = pk_isas(); *isa; isa++)
@@ -79,7 +81,7 @@ START_TEST(nan_in_images_of_every_method)
 }
 END_TEST
 
-START_TEST(nan_and_inf_everywhere)
+START_TEST(nan_and_infinity_are_refused_wherever_they_are)
 {
     static const char *const options[] = { "", ",loss=bce", ",loss=bce_sum,optimizer=sgd", ",accumulate=3",
         ",cache_features=100000",
@@ -87,15 +89,15 @@ START_TEST(nan_and_inf_everywhere)
     static const char *const heads[] = { "classes=3", "classes=3,head=bn_linear", "classes=3,head=mlp,head_layers=1" };
     for (size_t k = 0; k < sizeof options / sizeof *options; k++)
         for (int h = 0; h < 3; h++)
-            for (poison p = 0; p < NOTHING; p++) {
+            for (bad_value p = 0; p < NOTHING; p++) {
                 if (!strstr(options[k], "bce") && (p == TARGET_NAN || p == TARGET_INF)) continue;
                 check(&(tiny_spec){ .method = h ? "linear" : "ept", .model = heads[h] }, options[k], p);
             }
 }
 END_TEST
 
-/* A finite loss whose gradients overflow: found before the update. */
-START_TEST(gradients_that_overflow)
+/* The loss is finite, its gradients overflow: the step is refused before the update. */
+START_TEST(overflowing_gradients_are_refused)
 {
     tiny t = tiny_make(&(tiny_spec){ .method = "ln_tune", .model = "classes=3,head_init=zero" });
     peft_trainer *r = tiny_trainer(t.model, "batch=%d,loss=bce_sum,class_weights=\"1e30,1e30,1e30\"", N);
@@ -117,7 +119,7 @@ START_TEST(gradients_that_overflow)
 }
 END_TEST
 
-START_TEST(options_out_of_bounds)
+START_TEST(wrong_options_are_refused_by_name)
 {
     static const char *const bad[] = { "lr=nan", "lr=inf", "lr=-1", "weight_decay=nan", "weight_decay=-1", "beta1=1",
         "beta2=1",
@@ -136,7 +138,7 @@ START_TEST(options_out_of_bounds)
         peft_trainer *r = NULL;
         peft_options *o = tiny_options(t.ctx, "%s", bad[i]);
         snprintf(name, sizeof name, "%.*s", (int)strcspn(bad[i], "="), bad[i]);
-        /* which it needs and has not */
+        /* schedule=cosine needs the option steps, which is missing */
         if (!strcmp(bad[i], "schedule=cosine")) strcpy(name, "steps");
         if (strchr(bad[i], ',') && !strchr(bad[i], '"')) strcpy(name, *bad[i] == 's' ? "warmup" : "min_lr");
         peft_status s = peft_trainer_create(t.model, o, &r);
@@ -157,7 +159,7 @@ static peft_status step(peft_trainer *r, peft_tensor *images, peft_tensor *label
     return s;
 }
 
-START_TEST(tensors_of_a_step)
+START_TEST(wrong_tensors_of_a_step_are_refused)
 {
     tiny t = tiny_make(&(tiny_spec){ .method = "ept" });
     peft_trainer *ce = tiny_trainer(t.model, "batch=%d", N);
@@ -205,11 +207,11 @@ START_TEST(tensors_of_a_step)
 }
 END_TEST
 
-START_TEST(results_of_predictions)
+START_TEST(wrong_arguments_of_predictions_are_refused)
 {
     tiny t = tiny_make(&(tiny_spec){ .method = "ept" });
     peft_trainer *r = tiny_trainer(t.model, "batch=%d", N);
-    peft_session *s = tiny_session(t.model, "batch=%d,taps=feature", N), *none = NULL;
+    peft_session *s = tiny_session(t.model, "batch=%d,taps=feature", N), *unknown_tap = NULL;
     tiny_batch b = tiny_batch_make(t.model, N, 0);
     peft_tensor *narrow = tiny_tensor(t.ctx, PEFT_F32, 2, N, 2), *wrong = tiny_tensor(t.ctx, PEFT_I64, 2, N, 3);
     peft_options *o = tiny_options(t.ctx, "taps=\"embed,block.9\"");
@@ -225,7 +227,7 @@ START_TEST(results_of_predictions)
     FAILS(PEFT_E_SHAPE, "given [3, 2], expected [3, 3]", peft_trainer_evaluate(r, b.images, narrow));
     FAILS(PEFT_E_INVALID, "NULL", peft_trainer_evaluate(r, b.images, NULL));
     FAILS(PEFT_E_INVALID, "trainer", peft_trainer_evaluate(NULL, b.images, narrow));
-    FAILS(PEFT_E_NOTFOUND, "block.9", peft_session_create(t.model, o, &none));
+    FAILS(PEFT_E_NOTFOUND, "block.9", peft_session_create(t.model, o, &unknown_tap));
     FAILS(PEFT_E_NOTFOUND, "head.*x", peft_trainer_group(r, "head.*x", 1, 0));
     FAILS(PEFT_E_INVALID, "lr_scale", peft_trainer_group(r, "*", NAN, 0));
     FAILS(PEFT_E_INVALID, "weight_decay", peft_trainer_group(r, "*", 1, -1));
@@ -242,6 +244,6 @@ START_TEST(results_of_predictions)
 }
 END_TEST
 
-SUITE_MAIN("bad_input", nan_in_images_of_every_method, nan_and_inf_everywhere, gradients_that_overflow,
-    options_out_of_bounds,
-           tensors_of_a_step, results_of_predictions)
+SUITE_MAIN("bad_input", every_method_refuses_nan_in_images, nan_and_infinity_are_refused_wherever_they_are,
+           overflowing_gradients_are_refused, wrong_options_are_refused_by_name, wrong_tensors_of_a_step_are_refused,
+           wrong_arguments_of_predictions_are_refused)

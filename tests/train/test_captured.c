@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_captured.c -- a trainer and a session keep the settings that the context had when they were made: whatever is
- * set on the context later, they compute the same bits, also for batch sizes that come up later. */
+ * test_captured.c -- a trainer and a session keep the settings that the context had at their creation: later changes of
+ * the context change no bit, also not of batch sizes used later. */
 #include "tiny_bits.h"
 
 static void change(peft_context *ctx)
@@ -19,44 +19,44 @@ static void restore(peft_context *ctx)
     OK(peft_context_set_threads(ctx, 1));
 }
 
-static tiny_bits trained(const char *options, bool changed)
+static tiny_bits train(const char *options, bool change_settings)
 {
     tiny_bits bits = { 0 };
     tiny t = tiny_make(&(tiny_spec){ .method = "lora", .adapter = "dropout=0.3" });
     peft_trainer *x = tiny_trainer(t.model, "batch=4,lr=1e-2,%s", options);
     peft_session *s = tiny_session(t.model, "batch=%d", 2);
-    peft_tensor *logits = tiny_tensor(t.ctx, PEFT_F32, 2, 2, 3), *seen = tiny_tensor(t.ctx, PEFT_F32, 2, 2, 3);
+    peft_tensor *logits = tiny_tensor(t.ctx, PEFT_F32, 2, 2, 3), *evaluated = tiny_tensor(t.ctx, PEFT_F32, 2, 2, 3);
     tiny_batch b = tiny_batch_make(t.model, 2, 3);
-    if (changed) change(t.ctx);
+    if (change_settings) change(t.ctx);
     for (int i = 0; i < 3; i++) {
         tiny_step(x, 4, 4 * i);
         tiny_step(x, i + 1, 20 + i);
     }
     OK(peft_session_predict(s, b.images, logits));
-    OK(peft_trainer_evaluate(x, b.images, seen));
+    OK(peft_trainer_evaluate(x, b.images, evaluated));
     tiny_bits_training(&bits, x);
     tiny_bits_tensor(&bits, "predicted", "", logits);
-    tiny_bits_tensor(&bits, "evaluated", "", seen);
+    tiny_bits_tensor(&bits, "evaluated", "", evaluated);
     restore(t.ctx);
     tiny_batch_free(&b);
     peft_tensor_free(logits);
-    peft_tensor_free(seen);
+    peft_tensor_free(evaluated);
     peft_session_free(s);
     peft_trainer_free(x);
     tiny_free(&t);
     return bits;
 }
 
-START_TEST(settings_of_the_making)
+START_TEST(later_changes_of_the_context_have_no_effect)
 {
     static const char *const options[] = { "optimizer=adamw", "optimizer=sgd,clip_norm=0.1", "cache_features=100000",
                                            "accumulate=2,schedule=cosine,steps=5" };
     for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
-        tiny_bits plain = trained(options[i], false), changed = trained(options[i], true);
-        tiny_same(&plain, &changed, options[i]);
-        tiny_bits_free(&plain);
+        tiny_bits unchanged = train(options[i], false), changed = train(options[i], true);
+        tiny_same(&unchanged, &changed, options[i]);
+        tiny_bits_free(&unchanged);
     }
 }
 END_TEST
 
-SUITE_MAIN("captured", settings_of_the_making)
+SUITE_MAIN("captured", later_changes_of_the_context_have_no_effect)

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_changes.c -- what an application changes between updates: the learning rate, and which parameters are frozen;
- * both beside a save and a restore. */
+ * test_changes.c -- changes between updates: the learning rate (peft_trainer_set_lr) and frozen parameters
+ * (peft_trainer_freeze), also across save and restore; the figures of a trainer by name. */
 #include "tiny_files.h"
 #include "trainer_values.h"
 
 enum { N = 3, STEPS = 8 };
 
 /* --- the learning rate ------------------------------------------------------------------------------------------ */
-/* A rate that is set equals the option from the beginning of the run. */
-static void same_as_option(const char *schedule)
+/* peft_trainer_set_lr before the first step gives the bits of the option lr. */
+static void check_set_lr_equals_option(const char *schedule)
 {
     tiny_bits bits[2] = { { 0 } };
     for (int set = 0; set < 2; set++) {
@@ -24,16 +24,16 @@ static void same_as_option(const char *schedule)
     tiny_bits_free(&bits[0]);
 }
 
-START_TEST(rate_as_if_it_had_been_the_option)
+START_TEST(a_rate_set_at_the_start_equals_the_option)
 {
-    same_as_option("schedule=constant");
-    same_as_option("schedule=step,decay_every=2,decay=0.5");
-    same_as_option("schedule=warmup_cosine,steps=8,warmup=2,min_lr=0.001,start_lr=0.01");
-    same_as_option("schedule=linear,steps=6");
+    check_set_lr_equals_option("schedule=constant");
+    check_set_lr_equals_option("schedule=step,decay_every=2,decay=0.5");
+    check_set_lr_equals_option("schedule=warmup_cosine,steps=8,warmup=2,min_lr=0.001,start_lr=0.01");
+    check_set_lr_equals_option("schedule=linear,steps=6");
 }
 END_TEST
 
-START_TEST(rate_in_the_middle_of_a_run)
+START_TEST(a_rate_set_later_scales_the_schedule)
 {
     tiny t = tiny_make(&(tiny_spec){ .method = "lora" });
     peft_trainer *x = tiny_trainer(t.model, "batch=%d,lr=0.1,schedule=step,decay_every=2,decay=0.5", N);
@@ -51,28 +51,29 @@ START_TEST(rate_in_the_middle_of_a_run)
     FAILS(PEFT_E_INVALID, "lr: given -1", peft_trainer_set_lr(x, -1));
     FAILS(PEFT_E_INVALID, "trainer is NULL", peft_trainer_set_lr(NULL, 1));
     tiny_step(x, N, 0);
-    ck_assert_double_eq(peft_trainer_get(x, "lr"), 0.1);                  /* what was refused changed nothing */
+    ck_assert_double_eq(peft_trainer_get(x, "lr"), 0.1);                  /* the refused values changed nothing */
     peft_trainer_free(x);
     tiny_free(&t);
 }
 END_TEST
 
 /* --- frozen parameters ------------------------------------------------------------------------------------------ */
+/* The trainer's record of the parameter `name`. */
 static const pf_slot *slot(const peft_trainer *x, const char *name)
 {
     for (size_t i = 0; i < x->slots; i++) if (!strcmp(x->slot[i].p->name, name)) return &x->slot[i];
     ck_abort_msg("no parameter %s", name);
 }
 
-/* One update with and without frozen parameters, from the same values: the frozen ones stay as they were, with moments
- * of 0, and the others come to the same bits. */
-static void one_update(const char *options, const char *pattern)
+/* One update with and without frozen parameters, from the same values: frozen ones keep their values and moments of 0;
+ * the others get the same bits. */
+static void check_one_update(const char *options, const char *pattern)
 {
-    tiny_spec net = { .method = "lora", .model = "classes=3,head=mlp,head_layers=1" };
-    tiny t[2] = { tiny_make(&net), tiny_make(&net) };
+    tiny_spec spec = { .method = "lora", .model = "classes=3,head=mlp,head_layers=1" };
+    tiny t[2] = { tiny_make(&spec), tiny_make(&spec) };
     peft_trainer *x[2];
     for (int i = 0; i < 2; i++) x[i] = tiny_trainer(t[i].model, "batch=%d,lr=0.1,%s", N, options);
-    tiny before = tiny_make(&net);
+    tiny before = tiny_make(&spec);
     OK(peft_trainer_freeze(x[1], pattern, 1));
     for (int i = 0; i < 2; i++) tiny_step(x[i], N, 0);
     double squares = 0;
@@ -80,16 +81,16 @@ static void one_update(const char *options, const char *pattern)
     for (size_t i = 0; i < x[1]->slots; i++) {
         const pf_slot *s = &x[1]->slot[i];
         const size_t bytes = (size_t)s->count * sizeof(pk_real);
-        const bool is = s->frozen;
-        frozen += is;
+        const bool is_frozen = s->frozen;
+        frozen += is_frozen;
         const float *g = peft_tensor_cdata(peft_param_grad(s->p));
         for (int64_t k = 0; k < s->count; k++) {
-            if (is) ck_assert(s->m[k] == 0 && (!s->v || s->v[k] == 0));
+            if (is_frozen) ck_assert(s->m[k] == 0 && (!s->v || s->v[k] == 0));
             else squares += (double)g[k] * (double)g[k];
         }
-        const void *expected = is ? values(before.model, s->p->name) : x[0]->slot[i].p->value.data;
+        const void *expected = is_frozen ? values(before.model, s->p->name) : x[0]->slot[i].p->value.data;
         ck_assert_msg(!memcmp(s->p->value.data, expected, bytes), "%s, %s: %s", options, pattern, s->p->name);
-        ck_assert(is || !memcmp(s->m, x[0]->slot[i].m, bytes));
+        ck_assert(is_frozen || !memcmp(s->m, x[0]->slot[i].m, bytes));
     }
     ck_assert(frozen > 0 && frozen < (int)x[1]->slots);
     near(peft_trainer_get(x[1], "grad_norm"), sqrt(squares), 1e-6, "grad_norm");
@@ -101,16 +102,16 @@ static void one_update(const char *options, const char *pattern)
     tiny_free(&before);
 }
 
-START_TEST(frozen_parameters_stay)
+START_TEST(frozen_parameters_keep_their_values)
 {
-    one_update("weight_decay=0.5", "group:head");
-    one_update("optimizer=sgd,weight_decay=0.5", "head.*");
-    one_update("optimizer=sgd,momentum=0", "blocks.?.attn*");
+    check_one_update("weight_decay=0.5", "group:head");
+    check_one_update("optimizer=sgd,weight_decay=0.5", "head.*");
+    check_one_update("optimizer=sgd,momentum=0", "blocks.?.attn*");
 }
 END_TEST
 
-/* The first update after a parameter was frozen is a first update: of AdamW lr * g / (|g| + eps), of SGD lr * g. */
-static void thawed(const char *options, bool adam)
+/* The first update of a parameter that was frozen has no moments yet: AdamW takes lr * g / (|g| + eps), SGD lr * g. */
+static void check_first_update_after_freezing(const char *options, bool adam)
 {
     enum { C = 3 };
     const double lr = 0.01, eps = 1e-6;
@@ -131,14 +132,14 @@ static void thawed(const char *options, bool adam)
     tiny_free(&t);
 }
 
-START_TEST(moments_begin_when_training_does)
+START_TEST(moments_begin_at_the_first_update_of_a_parameter)
 {
-    thawed("eps=1e-6,beta1=0.7,beta2=0.99", true);
-    thawed("optimizer=sgd,momentum=0.9", false);
+    check_first_update_after_freezing("eps=1e-6,beta1=0.7,beta2=0.99", true);
+    check_first_update_after_freezing("optimizer=sgd,momentum=0.9", false);
 }
 END_TEST
 
-START_TEST(all_frozen)
+START_TEST(all_parameters_can_be_frozen)
 {
     tiny t = tiny_make(&(tiny_spec){ .method = "ept" });
     peft_trainer *x = tiny_trainer(t.model, "batch=%d,weight_decay=0.1", N);
@@ -164,7 +165,8 @@ START_TEST(all_frozen)
 }
 END_TEST
 
-/* --- beside a state --------------------------------------------------------------------------------------------- */
+/* --- save and restore ------------------------------------------------------------------------------------------ */
+/* The changes before step `step`. */
 static void change(peft_trainer *x, int step)
 {
     if (step == 0) OK(peft_trainer_freeze(x, "*", 1));
@@ -183,51 +185,51 @@ static void train(peft_trainer *x, int from, int to)
     }
 }
 
-static tiny make(peft_trainer **x, const char *options)
+static tiny make_trainer(peft_trainer **x, const char *options)
 {
     tiny t = tiny_make(&(tiny_spec){ .method = "lora", .adapter = "dropout=0.2" });
     *x = tiny_trainer(t.model, "batch=%d,lr=0.01,weight_decay=0.1,%s", N, options);
     return t;
 }
 
-static void end(tiny *t, peft_trainer *x)
+static void free_trainer(tiny *t, peft_trainer *x)
 {
     peft_trainer_free(x);
     tiny_free(t);
 }
 
-START_TEST(resumed_at_any_step)
+START_TEST(a_run_resumed_at_any_step_ends_with_the_same_bits)
 {
     static const char *const options[] = { "clip_norm=0.2", "optimizer=sgd,schedule=cosine,steps=20" };
     for (int k = 0; k < 2; k++) {
-        tiny_bits whole = { 0 };
+        tiny_bits uninterrupted = { 0 };
         peft_trainer *x;
-        tiny t = make(&x, options[k]);
+        tiny t = make_trainer(&x, options[k]);
         train(x, 0, STEPS);
-        tiny_bits_training(&whole, x);
-        end(&t, x);
-        for (int at = 0; at <= STEPS; at++) {
+        tiny_bits_training(&uninterrupted, x);
+        free_trainer(&t, x);
+        for (int saved_step = 0; saved_step <= STEPS; saved_step++) {
             tiny_bits resumed = { 0 };
-            t = make(&x, options[k]);
-            train(x, 0, at);
+            t = make_trainer(&x, options[k]);
+            train(x, 0, saved_step);
             OK(peft_trainer_save(x, tiny_path("state")));
-            end(&t, x);
-            t = make(&x, options[k]);
-            OK(peft_trainer_set_lr(x, 7));                     /* the state's wins */
+            free_trainer(&t, x);
+            t = make_trainer(&x, options[k]);
+            OK(peft_trainer_set_lr(x, 7));                     /* restore overwrites both settings */
             OK(peft_trainer_freeze(x, "*lora*", 1));
             OK(peft_trainer_restore(x, tiny_path("state")));
-            train(x, at, STEPS);
+            train(x, saved_step, STEPS);
             tiny_bits_training(&resumed, x);
-            end(&t, x);
-            tiny_same(&whole, &resumed, options[k]);
+            free_trainer(&t, x);
+            tiny_same(&uninterrupted, &resumed, options[k]);
         }
-        tiny_bits_free(&whole);
+        tiny_bits_free(&uninterrupted);
     }
     tiny_clean();
 }
 END_TEST
 
-START_TEST(damaged_entries)
+START_TEST(damaged_entries_of_a_state_are_refused)
 {
     static const struct { const char *key, *value, *text; } bad[] = {
         { "libpeft.lr", "fast", "'libpeft.lr': given 'fast', expected a learning rate" },
@@ -237,7 +239,7 @@ START_TEST(damaged_entries)
         { "libpeft.frozen.head.bias", "", "given ''" }, { "libpeft.frozen.head.bias", "1 -1", "0 to 6" },
         { "libpeft.frozen.tail", "1 0", "the model does not have" } };
     peft_trainer *x;
-    tiny t = make(&x, "clip_norm=1");
+    tiny t = make_trainer(&x, "clip_norm=1");
     train(x, 0, 6);
     OK(peft_trainer_save(x, tiny_path("good")));
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
@@ -250,13 +252,14 @@ START_TEST(damaged_entries)
         tiny_bits_free(&before);
         ck_assert(x->schedule.lr == 0.003 && slot(x, "head.bias")->frozen);
     }
-    end(&t, x);
+    free_trainer(&t, x);
     tiny_clean();
 }
 END_TEST
 
-/* --- a schedule of the program's own ---------------------------------------------------------------------------- */
-static int64_t next(int64_t epoch, int64_t batch, peft_tensor *images, peft_tensor *labels, int64_t *ids, void *user)
+/* --- a schedule of the program ----------------------------------------------------------------------------------- */
+static int64_t next_batch(int64_t epoch, int64_t batch, peft_tensor *images, peft_tensor *labels, int64_t *ids,
+                          void *user)
 {
     (void)epoch, (void)ids;
     if (batch == 4) return 0;
@@ -267,7 +270,7 @@ static int64_t next(int64_t epoch, int64_t batch, peft_tensor *images, peft_tens
     return N;
 }
 
-static int halve(peft_trainer *t, void *user)
+static int halve_rate(peft_trainer *t, void *user)
 {
     int64_t step;
     (void)user;
@@ -277,24 +280,24 @@ static int halve(peft_trainer *t, void *user)
     return 0;
 }
 
-START_TEST(rates_from_the_progress_callback)
+START_TEST(the_progress_callback_can_set_the_rate)
 {
     tiny t = tiny_make(&(tiny_spec){ .method = "lora" });
     peft_trainer *x = tiny_trainer(t.model, "batch=%d,lr=0.08", N);
-    OK(peft_trainer_fit(x, 2, next, halve, t.model));
+    OK(peft_trainer_fit(x, 2, next_batch, halve_rate, t.model));
     ck_assert(peft_trainer_get(x, "step") == 8);
-    end(&t, x);
+    free_trainer(&t, x);
 }
 END_TEST
 
 /* --- figures ---------------------------------------------------------------------------------------------------- */
-START_TEST(figures_by_name)
+START_TEST(figures_are_given_by_name)
 {
     static const char *const numbers[] = { "loss", "lr", "grad_norm", "step_seconds" };
     static const char *const counts[] = { "step", "epoch", "batch_in_epoch", "samples", "planned_bytes", "arena_bytes",
                                           "flops", "cache_hits", "cache_samples" };
     peft_trainer *x;
-    tiny t = make(&x, "cache_features=100000");
+    tiny t = make_trainer(&x, "cache_features=100000");
     int64_t count = -5;
     double number = -5;
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++) {
@@ -326,10 +329,11 @@ START_TEST(figures_by_name)
     OK(peft_trainer_get_int(x, "samples", &count));
     ck_assert(count == ((int64_t)1 << 53) + 1);
     ck_assert(isnan(peft_trainer_get(x, "steps")) && isnan(peft_trainer_get(NULL, "step")));
-    end(&t, x);
+    free_trainer(&t, x);
 }
 END_TEST
 
-SUITE_MAIN("changes", rate_as_if_it_had_been_the_option, rate_in_the_middle_of_a_run, frozen_parameters_stay,
-           moments_begin_when_training_does, all_frozen, resumed_at_any_step, damaged_entries,
-           rates_from_the_progress_callback, figures_by_name)
+SUITE_MAIN("changes", a_rate_set_at_the_start_equals_the_option, a_rate_set_later_scales_the_schedule,
+           frozen_parameters_keep_their_values, moments_begin_at_the_first_update_of_a_parameter,
+           all_parameters_can_be_frozen, a_run_resumed_at_any_step_ends_with_the_same_bits,
+           damaged_entries_of_a_state_are_refused, the_progress_callback_can_set_the_rate, figures_are_given_by_name)

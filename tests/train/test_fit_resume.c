@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_fit_resume.c -- peft_trainer_fit over a loader: a run that was stopped, saved, and goes on in another process
- * (another trainer, another loader) takes as many steps and ends with the same bits as one that was not stopped. */
+ * test_fit_resume.c -- peft_trainer_fit over a loader: a run that is stopped, saved and resumed with a new trainer and
+ * loader takes as many steps and ends with the same bits as an uninterrupted run. */
 #include <peft/io.h>
 #include "io_files.h"
 #include "tiny_bits.h"
@@ -20,7 +20,8 @@ static void make_pictures(void)
 
 typedef struct run { tiny t; peft_trainer *trainer; peft_loader *loader; } run;
 
-static run begin(const char *loader)
+/* A new trainer and loader. */
+static run run_make(const char *loader)
 {
     char text[100];
     peft_dataset *d;
@@ -38,47 +39,47 @@ static run begin(const char *loader)
     return r;
 }
 
-static void end(run *r)
+static void run_free(run *r)
 {
     peft_trainer_free(r->trainer);
     peft_loader_free(r->loader);
     tiny_free(&r->t);
 }
 
-static int stop_at;
-static int progress(peft_trainer *t, void *user)
+static int stop_step;
+static int stop_at_step(peft_trainer *t, void *user)
 {
     (void)user;
-    return peft_trainer_get(t, "step") == (double)stop_at;
+    return peft_trainer_get(t, "step") == (double)stop_step;
 }
 
-START_TEST(stopped_at_any_step)
+START_TEST(a_run_stopped_at_any_step_ends_with_the_same_bits)
 {
     make_pictures();
-    run r = begin("threads=0");
-    tiny_bits whole = { 0 };
+    run r = run_make("threads=0");
+    tiny_bits uninterrupted = { 0 };
     ok(peft_trainer_fit(r.trainer, EPOCHS, peft_loader_next, NULL, r.loader));
     ck_assert(peft_trainer_get(r.trainer, "step") == STEPS && peft_trainer_get(r.trainer, "epoch") == EPOCHS);
-    tiny_bits_training(&whole, r.trainer);
-    end(&r);
-    for (stop_at = 1; stop_at < STEPS; stop_at++) {
+    tiny_bits_training(&uninterrupted, r.trainer);
+    run_free(&r);
+    for (stop_step = 1; stop_step < STEPS; stop_step++) {
         tiny_bits resumed = { 0 };
-        char who[40];
-        r = begin("threads=2");
-        fails(PEFT_E_CANCELLED, "step", peft_trainer_fit(r.trainer, EPOCHS, peft_loader_next, progress, r.loader));
+        char name[40];
+        r = run_make("threads=2");
+        fails(PEFT_E_CANCELLED, "step", peft_trainer_fit(r.trainer, EPOCHS, peft_loader_next, stop_at_step, r.loader));
         ok(peft_trainer_save(r.trainer, in_folder("state")));
-        end(&r);
-        r = begin(stop_at % 2 ? "threads=0" : "threads=3");
+        run_free(&r);
+        r = run_make(stop_step % 2 ? "threads=0" : "threads=3");
         ok(peft_trainer_restore(r.trainer, in_folder("state")));
         ok(peft_trainer_fit(r.trainer, EPOCHS, peft_loader_next, NULL, r.loader));
         ck_assert(peft_trainer_get(r.trainer, "step") == STEPS && peft_trainer_get(r.trainer, "epoch") == EPOCHS);
         tiny_bits_training(&resumed, r.trainer);
-        end(&r);
-        snprintf(who, sizeof who, "stopped at step %d", stop_at);
-        tiny_same(&whole, &resumed, who);
+        run_free(&r);
+        snprintf(name, sizeof name, "stopped at step %d", stop_step);
+        tiny_same(&uninterrupted, &resumed, name);
     }
-    tiny_bits_free(&whole);
+    tiny_bits_free(&uninterrupted);
 }
 END_TEST
 
-IO_SUITE_MAIN("fit_resume", stopped_at_any_step)
+IO_SUITE_MAIN("fit_resume", a_run_stopped_at_any_step_ends_with_the_same_bits)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_lives.c -- who may be used when, and that objects may be freed in any order; fit's callbacks. */
+ * test_lives.c -- which objects may be used together, freeing in any order, callbacks of peft_trainer_fit. */
 #include "failing_alloc.h"
 #include "tiny.h"
 
-START_TEST(one_trainer_at_a_time)
+START_TEST(a_parameter_has_one_trainer_at_a_time)
 {
     tiny t = tiny_make(&(tiny_spec){ .method = "ept" });
     peft_model *second = tiny_model(t.backbone, "classes=4");
@@ -12,7 +12,7 @@ START_TEST(one_trainer_at_a_time)
     FAILS(PEFT_E_STATE, "'prompt': another trainer", peft_trainer_create(t.model, NULL, &y));
     FAILS(PEFT_E_STATE, "'prompt': another trainer", peft_trainer_create(second, NULL, &y));
     ck_assert_ptr_null(y);
-    tiny_step(x, 2, 0);                                                      /* and the first one was not disturbed */
+    tiny_step(x, 2, 0);                                                      /* the first trainer still works */
     ck_assert_ptr_nonnull(peft_param_grad(peft_model_find_param(t.model, "prompt")));
     peft_trainer_free(x);
     ck_assert_ptr_null(peft_param_grad(peft_model_find_param(t.model, "prompt")));
@@ -24,11 +24,11 @@ START_TEST(one_trainer_at_a_time)
 }
 END_TEST
 
-START_TEST(attach_and_detach)
+START_TEST(adapters_cannot_change_while_a_model_is_in_use)
 {
     tiny t = tiny_make(&(tiny_spec){ .method = "ept" });
     tiny other = tiny_make(&(tiny_spec){ .method = "ept", .more = "seed=3" });
-    peft_adapter *twin = tiny_adapter(t.backbone, "ept", NULL), *bias = tiny_adapter(t.backbone, "bitfit", NULL);
+    peft_adapter *second = tiny_adapter(t.backbone, "ept", NULL), *bias = tiny_adapter(t.backbone, "bitfit", NULL);
     peft_trainer *x = tiny_trainer(t.model, "batch=2");
     FAILS(PEFT_E_STATE, "attach", peft_model_attach(t.model, bias));
     FAILS(PEFT_E_STATE, "detach", peft_model_detach(t.model, t.adapter));
@@ -37,32 +37,32 @@ START_TEST(attach_and_detach)
     FAILS(PEFT_E_STATE, "attach", peft_model_attach(t.model, bias));
     peft_session_free(s);
     FAILS(PEFT_E_STATE, "already", peft_model_attach(t.model, t.adapter));
-    FAILS(PEFT_E_STATE, "'prompt'", peft_model_attach(t.model, twin));
-    FAILS(PEFT_E_NOTFOUND, "not attached", peft_model_detach(t.model, twin));
+    FAILS(PEFT_E_STATE, "'prompt'", peft_model_attach(t.model, second));
+    FAILS(PEFT_E_NOTFOUND, "not attached", peft_model_detach(t.model, second));
     FAILS(PEFT_E_MISMATCH, "backbone", peft_model_attach(t.model, other.adapter));
     FAILS(PEFT_E_INVALID, "adapter", peft_model_attach(t.model, NULL));
-    FAILS(PEFT_E_INVALID, "model", peft_model_detach(NULL, twin));
+    FAILS(PEFT_E_INVALID, "model", peft_model_detach(NULL, second));
     size_t before = peft_model_param_count(t.model);
     OK(peft_model_attach(t.model, bias));
     ck_assert_uint_eq(peft_model_param_count(t.model), before + peft_adapter_param_count(bias));
     OK(peft_model_detach(t.model, t.adapter));
     ck_assert_ptr_null(peft_model_find_param(t.model, "prompt"));
     OK(peft_model_detach(t.model, bias));
-    OK(peft_model_attach(t.model, twin));
-    OK(peft_model_detach(t.model, twin));
-    peft_adapter_free(twin);
+    OK(peft_model_attach(t.model, second));
+    OK(peft_model_detach(t.model, second));
+    peft_adapter_free(second);
     peft_adapter_free(bias);
     tiny_free(&t);
     tiny_free(&other);
 }
 END_TEST
 
-/* A detached adapter leaves no trace: the logits are those of the bare backbone again. */
-START_TEST(a_detached_adapter_is_gone)
+/* After a detach the logits are those of the model before the adapter was attached. */
+START_TEST(a_detached_adapter_leaves_no_trace)
 {
     float before[3], after[3];
     for (size_t i = 0; i < tiny_method_count(); i++) {
-        if (tiny_method(i)->network) continue;            /* stands on no other head */
+        if (tiny_method(i)->network) continue;            /* such a method needs its own head */
         tiny t = tiny_make(&(tiny_spec){ .model = "classes=3" });
         peft_adapter *a = tiny_adapter(t.backbone, tiny_method_name(i), NULL);
         tiny_batch b = tiny_batch_make(t.model, 1, 0);
@@ -90,8 +90,8 @@ START_TEST(a_detached_adapter_is_gone)
 }
 END_TEST
 
-/* Six objects freed in all 720 orders; what is still held goes on working. */
-START_TEST(any_order_of_frees)
+/* Six objects are freed in all 720 orders; the trainer and the session work until they are freed themselves. */
+START_TEST(objects_can_be_freed_in_any_order)
 {
     for (int order = 0; order < 720; order++) {
         failing_alloc f = { .fail_at = -1 };
@@ -108,9 +108,9 @@ START_TEST(any_order_of_frees)
         tiny_batch b = tiny_batch_make(t.model, 2, 0);
         peft_tensor *logits = tiny_tensor(t.ctx, PEFT_F32, 2, 2, 3);
         bool freed[6] = { false };
-        for (int left = 6, rest = order; left > 0; rest /= left--) {
+        for (int remaining = 6, permutation = order; remaining > 0; permutation /= remaining--) {
             int k = 0;
-            for (int skip = rest % left; freed[k] || skip--; k++) {}
+            for (int skip = permutation % remaining; freed[k] || skip--; k++) {}
             freed[k] = true;
             if (k == 0) peft_context_free(t.ctx);
             if (k == 1) peft_backbone_free(t.backbone);
@@ -129,7 +129,7 @@ START_TEST(any_order_of_frees)
 }
 END_TEST
 
-START_TEST(freeing_nothing)
+START_TEST(free_accepts_null)
 {
     peft_context_free(NULL);
     peft_options_free(NULL);
@@ -144,18 +144,18 @@ START_TEST(freeing_nothing)
 END_TEST
 
 /* --- fit -------------------------------------------------------------------------------------- */
-typedef struct feed {
+typedef struct batch_source {
     const peft_model *m;
-    int64_t sizes[4], seen[16], epoch[16];
+    int64_t sizes[4], batch[16], epoch[16];         /* samples of each batch; batches and epochs asked for */
     int calls, updates, stop;
     double lr;
-} feed;
+} batch_source;
 
-static int64_t next(int64_t epoch, int64_t i, peft_tensor *images, peft_tensor *labels, int64_t *ids, void *user)
+static int64_t next_batch(int64_t epoch, int64_t i, peft_tensor *images, peft_tensor *labels, int64_t *ids, void *user)
 {
-    feed *f = user;
+    batch_source *f = user;
     f->epoch[f->calls % 16] = epoch;
-    f->seen[f->calls++ % 16] = i;
+    f->batch[f->calls++ % 16] = i;
     ck_assert_int_eq(peft_tensor_dim(images, 0), 3);
     ck_assert_int_eq(peft_tensor_dim(images, 2), f->m->backbone->shape.image);
     ck_assert_int_eq(peft_tensor_dim(labels, 0), 3);
@@ -167,17 +167,18 @@ static int64_t next(int64_t epoch, int64_t i, peft_tensor *images, peft_tensor *
 
 static int progress(peft_trainer *t, void *user)
 {
-    feed *f = user;
+    batch_source *f = user;
     f->updates++;
     f->lr = peft_trainer_get(t, "lr");
     return f->updates == f->stop;
 }
 
-/* What a callback failed of is what fit says: its status and message; an earlier failure of the thread is not. */
-typedef enum { OWN_ERROR, LIBRARY_ERROR, PLAIN, EMPTY } ending;
-typedef struct broken { ending how; bool in_progress; peft_context *ctx; } broken;
+/* peft_trainer_fit returns the error that a callback set, or PEFT_E_CANCELLED, and no earlier error of the thread. */
+typedef enum { OWN_ERROR, LIBRARY_ERROR, NO_ERROR, EMPTY_EPOCH } failure;
+/* in_progress: the callback that fails */
+typedef struct failing { failure how; bool in_progress; peft_context *ctx; } failing;
 
-static int fail_now(const broken *b)
+static int fail_now(const failing *b)
 {
     peft_tensor *x;
     if (b->how == OWN_ERROR) return peft_set_error(PEFT_E_IO, "scan 12: the disk is gone") ? -1 : 0;
@@ -185,87 +186,89 @@ static int fail_now(const broken *b)
     return -1;
 }
 
-static int64_t broken_next(int64_t epoch, int64_t i, peft_tensor *images, peft_tensor *labels, int64_t *ids, void *user)
+static int64_t failing_next(int64_t epoch, int64_t i, peft_tensor *images, peft_tensor *labels, int64_t *ids,
+                            void *user)
 {
-    const broken *b = user;
+    const failing *b = user;
     (void)epoch, (void)ids;
     memset(peft_tensor_data(images), 0, pf_tensor_bytes(images));
     memset(peft_tensor_data(labels), 0, pf_tensor_bytes(labels));
-    if (b->how == EMPTY) return 0;
+    if (b->how == EMPTY_EPOCH) return 0;
     return b->in_progress ? 3 : i ? fail_now(b) : 3;
 }
 
-static int broken_progress(peft_trainer *t, void *user)
+static int failing_progress(peft_trainer *t, void *user)
 {
-    const broken *b = user;
+    const failing *b = user;
     (void)t;
     return b->in_progress ? fail_now(b) : 0;
 }
 
-START_TEST(callbacks_that_fail)
+START_TEST(fit_returns_the_error_of_a_callback)
 {
-    static const struct { ending how; peft_status status; const char *text[2]; } rows[] = {
+    static const struct { failure how; peft_status status; const char *text[2]; } rows[] = {
         { OWN_ERROR, PEFT_E_IO, { "batch 1 of epoch 0: scan 12", "step 1: scan 12" } },
         { LIBRARY_ERROR, PEFT_E_INVALID, { "batch 1 of epoch 0: ", "step 1: " } },
-        { PLAIN, PEFT_E_CANCELLED,
+        { NO_ERROR, PEFT_E_CANCELLED,
           { "cancelled by the batch callback, which returned -1", "cancelled by the progress" } } };
     tiny t = tiny_make(&(tiny_spec){ .method = "linear" });
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-        for (int where = 0; where < 2; where++) {
+        for (int in_progress = 0; in_progress < 2; in_progress++) {
             peft_trainer *x = tiny_trainer(t.model, "batch=%d", 3);
-            broken b = { rows[i].how, where, t.ctx };
+            failing b = { rows[i].how, in_progress, t.ctx };
             peft_set_error(PEFT_E_IO, "something long past");
-            peft_status s = peft_trainer_fit(x, 1, broken_next, broken_progress, &b);
+            peft_status s = peft_trainer_fit(x, 1, failing_next, failing_progress, &b);
             ck_assert_msg(s == rows[i].status || (rows[i].how == LIBRARY_ERROR && s == PEFT_E_SHAPE), "%s: %s",
                           peft_status_name(s), peft_last_error());
-            ck_assert_msg(strstr(peft_last_error(), rows[i].text[where]) && !strstr(peft_last_error(), "long past"),
+            ck_assert_msg(strstr(peft_last_error(), rows[i].text[in_progress]) &&
+                          !strstr(peft_last_error(), "long past"),
                           "%s", peft_last_error());
             ck_assert(peft_trainer_get(x, "step") == 1);
             peft_trainer_free(x);
         }
     peft_trainer *x = tiny_trainer(t.model, "batch=%d", 3);
-    broken b = { EMPTY, false, t.ctx };
-    FAILS(PEFT_E_STATE, "epoch 0 has no samples", peft_trainer_fit(x, 1000, broken_next, NULL, &b));
+    failing b = { EMPTY_EPOCH, false, t.ctx };
+    FAILS(PEFT_E_STATE, "epoch 0 has no samples", peft_trainer_fit(x, 1000, failing_next, NULL, &b));
     ck_assert(peft_trainer_get(x, "epoch") == 0);
-    b.how = PLAIN, b.in_progress = true;
-    FAILS(PEFT_E_CANCELLED, "progress", peft_trainer_fit(x, 1, broken_next, broken_progress, &b));
+    b.how = NO_ERROR, b.in_progress = true;
+    FAILS(PEFT_E_CANCELLED, "progress", peft_trainer_fit(x, 1, failing_next, failing_progress, &b));
     peft_trainer_free(x);
     tiny_free(&t);
 }
 END_TEST
 
-START_TEST(callbacks_of_fit)
+START_TEST(fit_calls_the_callbacks_in_order)
 {
     tiny t = tiny_make(&(tiny_spec){ .method = "linear" });
     peft_trainer *x = tiny_trainer(t.model, "batch=3,accumulate=2,lr=0.25");
-    feed f = { .m = t.model, .sizes = { 3, 2, 1, 0 }, .stop = -1 };
-    OK(peft_trainer_fit(x, 0, next, progress, &f));
+    batch_source f = { .m = t.model, .sizes = { 3, 2, 1, 0 }, .stop = -1 };
+    OK(peft_trainer_fit(x, 0, next_batch, progress, &f));
     ck_assert_int_eq(f.calls, 0);
-    OK(peft_trainer_fit(x, 1, next, progress, &f));
+    OK(peft_trainer_fit(x, 1, next_batch, progress, &f));
     ck_assert_int_eq(f.calls, 4);
-    ck_assert_int_eq(f.updates, 2);                                          /* 2 passes, then the one left over */
+    ck_assert_int_eq(f.updates, 2);                                          /* of 2 passes, and of the remaining one */
     ck_assert(peft_trainer_get(x, "samples") == 6 && f.lr == 0.25);
-    for (int i = 0; i < 4; i++) ck_assert_int_eq(f.seen[i], i);
-    /* epochs count from the start of the run */
-    OK(peft_trainer_fit(x, 1, next, progress, &f));
+    for (int i = 0; i < 4; i++) ck_assert_int_eq(f.batch[i], i);
+    /* the number of epochs counts from the start of the run: epoch 0 is done */
+    OK(peft_trainer_fit(x, 1, next_batch, progress, &f));
     ck_assert_int_eq(f.calls, 4);
     f.stop = 3;
-    FAILS(PEFT_E_CANCELLED, "step 3", peft_trainer_fit(x, 3, next, progress, &f));
+    FAILS(PEFT_E_CANCELLED, "step 3", peft_trainer_fit(x, 3, next_batch, progress, &f));
     ck_assert(peft_trainer_get(x, "epoch") == 1 && peft_trainer_get(x, "step") == 3);
-    ck_assert(f.epoch[3] == 0 && f.epoch[4] == 1 && f.seen[4] == 0);
-    OK(peft_trainer_fit(x, 2, next, NULL, &f));
+    ck_assert(f.epoch[3] == 0 && f.epoch[4] == 1 && f.batch[4] == 0);
+    OK(peft_trainer_fit(x, 2, next_batch, NULL, &f));
     f.sizes[1] = -5;
-    FAILS(PEFT_E_CANCELLED, "batch 1 of epoch 2", peft_trainer_fit(x, 3, next, NULL, &f));
+    FAILS(PEFT_E_CANCELLED, "batch 1 of epoch 2", peft_trainer_fit(x, 3, next_batch, NULL, &f));
     f.sizes[1] = 4;
-    FAILS(PEFT_E_INVALID, "4 samples, expected at most 3", peft_trainer_fit(x, 3, next, NULL, &f));
-    FAILS(PEFT_E_INVALID, "epochs", peft_trainer_fit(x, -1, next, NULL, &f));
+    FAILS(PEFT_E_INVALID, "4 samples, expected at most 3", peft_trainer_fit(x, 3, next_batch, NULL, &f));
+    FAILS(PEFT_E_INVALID, "epochs", peft_trainer_fit(x, -1, next_batch, NULL, &f));
     f.sizes[1] = 0;
-    OK(peft_trainer_fit(x, 3, next, NULL, &f));
+    OK(peft_trainer_fit(x, 3, next_batch, NULL, &f));
     peft_trainer_free(x);
     tiny_free(&t);
 }
 END_TEST
 
-SUITE_MAIN("lives", one_trainer_at_a_time, attach_and_detach, a_detached_adapter_is_gone, any_order_of_frees,
-    freeing_nothing,
-           callbacks_that_fail, callbacks_of_fit)
+SUITE_MAIN("lives", a_parameter_has_one_trainer_at_a_time, adapters_cannot_change_while_a_model_is_in_use,
+           a_detached_adapter_leaves_no_trace, objects_can_be_freed_in_any_order, free_accepts_null,
+           fit_returns_the_error_of_a_callback, fit_calls_the_callbacks_in_order)

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_memory.c -- all memory is planned and taken when a trainer or session is made: what is told beforehand covers
- * what is held, nobody writes behind it, and steps and predictions allocate nothing. */
+ * test_memory.c -- memory is planned and allocated when a trainer or session is created: the planned size covers what
+ * is held, nothing is written behind a block, and steps and predictions allocate nothing. */
 #include "failing_alloc.h"
 #include "tiny.h"
 
-/* An allocator whose blocks end in a pattern that must be there when they are given back. */
+/* An allocator with a pattern behind each block, which it checks when the block is freed. */
 enum { FENCE = 256 };
 
-static void *fenced_take(size_t size, size_t align, void *user)
+static void *fenced_alloc(size_t size, size_t align, void *user)
 {
     char *p = failing_alloc_take(size + FENCE, align, user);
     return p ? memset(p + size, 0xA5, FENCE) - size : NULL;
 }
 
-static void fenced_give(void *p, size_t size, void *user)
+static void fenced_release(void *p, size_t size, void *user)
 {
     for (int i = 0; i < FENCE; i++)
         ck_assert_msg(((unsigned char *)p)[size + (size_t)i] == 0xA5,
@@ -21,11 +21,11 @@ static void fenced_give(void *p, size_t size, void *user)
     failing_alloc_give(p, size + FENCE, user);
 }
 
-static tiny fenced(failing_alloc *f, const char *backbone, const char *method, const char *model)
+static tiny fenced_model(failing_alloc *f, const char *backbone, const char *method, const char *model)
 {
     tiny t = { 0 };
     *f = (failing_alloc){ .fail_at = -1 };
-    OK(peft_context_create(fenced_take, fenced_give, f, &t.ctx));
+    OK(peft_context_create(fenced_alloc, fenced_release, f, &t.ctx));
     tiny_register(t.ctx);
     OK(peft_context_set_threads(t.ctx, 2));
     t.backbone = tiny_backbone(t.ctx, backbone, NULL);
@@ -36,14 +36,14 @@ static tiny fenced(failing_alloc *f, const char *backbone, const char *method, c
     return t;
 }
 
-static void fenced_free(tiny *t, failing_alloc *f)
+static void fenced_model_free(tiny *t, failing_alloc *f)
 {
     tiny_free(t);
     ck_assert_int_eq(f->blocks, 0);
 }
 
-/* The most memory since the last call, beyond what was in use then. */
-static size_t rise(peft_context *ctx, size_t *base)
+/* The peak of memory since the last call, minus the memory in use then (*base, which is updated). */
+static size_t peak_since(peft_context *ctx, size_t *base)
 {
     size_t most = peft_context_memory_peak(ctx) - *base;
     *base = peft_context_memory_used(ctx);
@@ -54,11 +54,11 @@ static size_t rise(peft_context *ctx, size_t *base)
 static void check_planned(const char *method, const char *options)
 {
     failing_alloc f;
-    tiny t = fenced(&f, TINY_WIDE, method, "classes=3");
+    tiny t = fenced_model(&f, TINY_WIDE, method, "classes=3");
     size_t base = peft_context_memory_used(t.ctx);
     tiny_batch b = tiny_batch_make(t.model, 6, 0), part = tiny_batch_make(t.model, 4, 0);
     peft_tensor *logits = tiny_tensor(t.ctx, PEFT_F32, 2, 6, 3);
-    rise(t.ctx, &base);
+    peak_since(t.ctx, &base);
     peft_trainer *r = tiny_trainer(t.model, "batch=6%s", options);
     for (int i = 0; i < 2; i++) {
         OK(peft_trainer_step(r, b.images, b.labels, b.ids));
@@ -66,68 +66,68 @@ static void check_planned(const char *method, const char *options)
         OK(peft_trainer_evaluate(r, b.images, logits));
     }
     size_t planned = (size_t)peft_trainer_get(r, "planned_bytes"), arena = (size_t)peft_trainer_get(r, "arena_bytes");
-    size_t held = peft_context_memory_used(t.ctx) - base, most = rise(t.ctx, &base);
-    size_t spare = 2 * pf_exec_table_bytes(&r->net.exec);               /* what making the trainer takes for a while */
-    ck_assert_msg(most <= planned, "%s%s: %zu bytes held at most, planned %zu", method, options, most, planned);
-    ck_assert_msg(held + spare >= planned, "%s%s: %zu bytes held, planned %zu", method, options, held, planned);
+    size_t held = peft_context_memory_used(t.ctx) - base, peak = peak_since(t.ctx, &base);
+    size_t temporary = 2 * pf_exec_table_bytes(&r->net.exec);               /* used only while the trainer is created */
+    ck_assert_msg(peak <= planned, "%s%s: peak of %zu bytes, planned %zu", method, options, peak, planned);
+    ck_assert_msg(held + temporary >= planned, "%s%s: %zu bytes held, planned %zu", method, options, held, planned);
     ck_assert_uint_lt(arena, planned);
     ck_assert_uint_le(pf_exec_bytes(&r->net.exec), arena);
     ck_assert(!r->net.exec.owns_arena);
     peft_trainer_free(r);
-    /* a constant of the method stays with the adapter, in one block */
-    const size_t constants = pf_model_constant_bytes(t.model), kept = constants ? constants + PK_ALIGN : 0;
-    ck_assert_uint_eq(peft_context_memory_used(t.ctx), base - held + kept);
+    /* constants of the method stay with the adapter, in one block */
+    const size_t constants = pf_model_constant_bytes(t.model), kept_bytes = constants ? constants + PK_ALIGN : 0;
+    ck_assert_uint_eq(peft_context_memory_used(t.ctx), base - held + kept_bytes);
     peft_tensor_free(logits);
     tiny_batch_free(&b);
     tiny_batch_free(&part);
-    fenced_free(&t, &f);
+    fenced_model_free(&t, &f);
 }
 
 /* Options for a feature cache in a new file. */
-static const char *in_file(const char *name, const char *more)
+static const char *cache_file(const char *name, const char *more)
 {
     static char text[256];
     snprintf(text, sizeof text, ",cache_features=4000000,cache_file=\"%s\"%s", tiny_path(name), more);
     return text;
 }
 
-START_TEST(a_trainer_holds_what_it_planned)
+START_TEST(a_trainer_holds_its_planned_memory)
 {
     for (size_t i = 0; i < tiny_method_count(); i++) {
         check_planned(tiny_method_name(i), "");
         check_planned(tiny_method_name(i), ",cache_features=4000000");
     }
     check_planned("fpt", ",cache_features=10");
-    check_planned("fpt", in_file("fpt", ""));
-    check_planned("linear", in_file("linear", ",cache_type=f16"));
+    check_planned("fpt", cache_file("fpt", ""));
+    check_planned("linear", cache_file("linear", ",cache_type=f16"));
     tiny_clean();
     check_planned("ept", ",optimizer=sgd,threads=3,executor=naive");
 }
 END_TEST
 
-START_TEST(a_session_holds_what_it_planned)
+START_TEST(a_session_stays_within_its_planned_memory)
 {
     for (size_t i = 0; i < tiny_method_count(); i++) {
         failing_alloc f;
-        tiny t = fenced(&f, TINY_WIDE, tiny_method_name(i), "classes=3");
+        tiny t = fenced_model(&f, TINY_WIDE, tiny_method_name(i), "classes=3");
         tiny_batch b = tiny_batch_make(t.model, 6, 0);
         peft_tensor *logits = tiny_tensor(t.ctx, PEFT_F32, 2, 6, 3);
         size_t base = peft_context_memory_used(t.ctx);
-        rise(t.ctx, &base);
+        peak_since(t.ctx, &base);
         peft_session *s = tiny_session(t.model, "batch=6");
         OK(peft_session_predict(s, b.images, logits));
-        size_t most = rise(t.ctx, &base), planned = peft_session_memory(s);
-        ck_assert_msg(most <= planned + (1 << 18), "%s: %zu bytes held at most, planned %zu", tiny_method_name(i), most,
+        size_t peak = peak_since(t.ctx, &base), planned = peft_session_memory(s);
+        ck_assert_msg(peak <= planned + (1 << 18), "%s: peak of %zu bytes, planned %zu", tiny_method_name(i), peak,
             planned);
         peft_session_free(s);
         peft_tensor_free(logits);
         tiny_batch_free(&b);
-        fenced_free(&t, &f);
+        fenced_model_free(&t, &f);
     }
 }
 END_TEST
 
-static int64_t next(int64_t epoch, int64_t i, peft_tensor *images, peft_tensor *labels, int64_t *ids, void *user)
+static int64_t next_batch(int64_t epoch, int64_t i, peft_tensor *images, peft_tensor *labels, int64_t *ids, void *user)
 {
     const tiny_batch *b = user;
     (void)epoch;
@@ -138,11 +138,11 @@ static int64_t next(int64_t epoch, int64_t i, peft_tensor *images, peft_tensor *
     return n;
 }
 
-/* Once trainer and session are made the allocator refuses everything: batches of every size do without. */
-static void check_silence(const char *method, const char *model, const char *options)
+/* After their creation every allocation fails: trainer and session must work without, for batches of every size. */
+static void check_no_allocation(const char *method, const char *model, const char *options)
 {
     failing_alloc f;
-    tiny t = fenced(&f, NULL, method, model);
+    tiny t = fenced_model(&f, NULL, method, model);
     tiny_batch b = tiny_batch_make(t.model, 4, 0), part[3];
     for (int n = 1; n <= 3; n++) part[n - 1] = tiny_batch_make(t.model, n, 4 - n);
     peft_tensor *logits = tiny_tensor(t.ctx, PEFT_F32, 2, 4, 3);
@@ -166,7 +166,7 @@ static void check_silence(const char *method, const char *model, const char *opt
         }
     }
     OK(peft_trainer_group(r, "*", 0.5, 0));
-    OK(peft_trainer_fit(r, 2, next, NULL, &b));
+    OK(peft_trainer_fit(r, 2, next_batch, NULL, &b));
     ck_assert_msg(f.calls == 0, "%s: %ld allocations in steps", method, f.calls);
     f.fail_at = -1;
     peft_session_free(s);
@@ -175,21 +175,21 @@ static void check_silence(const char *method, const char *model, const char *opt
     peft_tensor_free(logits);
     tiny_batch_free(&b);
     for (int n = 0; n < 3; n++) tiny_batch_free(&part[n]);
-    fenced_free(&t, &f);
+    fenced_model_free(&t, &f);
 }
 
 START_TEST(steps_and_predictions_allocate_nothing)
 {
-    for (size_t i = 0; i < tiny_method_count(); i++) check_silence(tiny_method_name(i), "classes=3", "");
-    check_silence("ept", "classes=3,head=mlp", ",optimizer=sgd,clip_norm=1,accumulate=2");
-    check_silence("linear", "classes=3,head=bn_linear", ",cache_features=100000,threads=3");
-    check_silence("fpt", "classes=3,head=side_encoder", ",cache_features=1000000,accumulate=2");
-    check_silence("fpt", "classes=3,head=side_encoder", ",cache_features=1000000,executor=naive");
-    check_silence("linear", "classes=3", in_file("linear", ",cache_type=f16"));
-    check_silence("bitfit", "classes=3", ",executor=naive");
+    for (size_t i = 0; i < tiny_method_count(); i++) check_no_allocation(tiny_method_name(i), "classes=3", "");
+    check_no_allocation("ept", "classes=3,head=mlp", ",optimizer=sgd,clip_norm=1,accumulate=2");
+    check_no_allocation("linear", "classes=3,head=bn_linear", ",cache_features=100000,threads=3");
+    check_no_allocation("fpt", "classes=3,head=side_encoder", ",cache_features=1000000,accumulate=2");
+    check_no_allocation("fpt", "classes=3,head=side_encoder", ",cache_features=1000000,executor=naive");
+    check_no_allocation("linear", "classes=3", cache_file("linear", ",cache_type=f16"));
+    check_no_allocation("bitfit", "classes=3", ",executor=naive");
     tiny_clean();
 }
 END_TEST
 
-SUITE_MAIN("memory", a_trainer_holds_what_it_planned, a_session_holds_what_it_planned,
+SUITE_MAIN("memory", a_trainer_holds_its_planned_memory, a_session_stays_within_its_planned_memory,
     steps_and_predictions_allocate_nothing)

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_nomem.c -- the n-th allocation is refused, for all n: PEFT_E_NOMEM, nothing leaks, what existed before works
- * on. */
+ * test_nomem.c -- the n-th allocation fails, for every n: calls return PEFT_E_NOMEM without a leak, and objects made
+ * before stay usable. */
 #include <dirent.h>
 #include "failing_alloc.h"
 #include "tiny_bits.h"
 
 #define SMALL "image_size=8,patch=4,width=16,depth=2,heads=2,mlp=16,classes=5"
 
-/* --- a program's whole life, again and again with one allocation more ------------------------- */
-typedef struct life { const char *method, *model, *trainer, *options; tiny_batch batch; } life;
-typedef struct things { peft_options *o; peft_backbone *b; peft_adapter *a, *a2; peft_model *m, *m2; peft_trainer *t;
-                        peft_session *s; peft_tensor *logits; peft_file *f; } things;
+/* --- a program that loads, trains, predicts and saves ----------------------------------------- */
+typedef struct workload { const char *method, *model, *trainer, *options; tiny_batch batch; } workload;
+typedef struct objects { peft_options *o; peft_backbone *b; peft_adapter *a, *a2; peft_model *m, *m2; peft_trainer *t;
+                        peft_session *s; peft_tensor *logits; peft_file *f; } objects;
 
-static void free_things(things *x)
+static void free_objects(objects *x)
 {
     peft_file_free(x->f);
     peft_tensor_free(x->logits);
@@ -26,7 +26,7 @@ static void free_things(things *x)
     peft_options_free(x->o);
 }
 
-static peft_status options(things *x, peft_context *ctx, const char *text)
+static peft_status options(objects *x, peft_context *ctx, const char *text)
 {
     peft_options_free(x->o);
     x->o = NULL;
@@ -34,7 +34,7 @@ static peft_status options(things *x, peft_context *ctx, const char *text)
     return peft_options_parse(x->o, text);
 }
 
-static peft_status begin(things *x, peft_context *ctx, const life *l)
+static peft_status make_model_with_adapter(objects *x, peft_context *ctx, const workload *l)
 {
     PF_TRY(options(x, ctx, "image_size=16,heads=2,pool=cls"));
     PF_TRY(peft_backbone_load(ctx, tiny_path("backbone.safetensors"), x->o, &x->b));
@@ -46,7 +46,7 @@ static peft_status begin(things *x, peft_context *ctx, const life *l)
     return peft_model_set_note(x->m, "preprocess", "none");
 }
 
-static peft_status train(things *x, peft_context *ctx, const life *l)
+static peft_status train(objects *x, peft_context *ctx, const workload *l)
 {
     const int64_t dims[] = { 2, 3 };
     PF_TRY(options(x, ctx, l->trainer));
@@ -56,7 +56,7 @@ static peft_status train(things *x, peft_context *ctx, const life *l)
     return peft_trainer_evaluate(x->t, l->batch.images, x->logits);
 }
 
-static peft_status predict(things *x, peft_context *ctx, const life *l)
+static peft_status predict(objects *x, peft_context *ctx, const workload *l)
 {
     PF_TRY(options(x, ctx, "batch=2,threads=2,taps=feature"));
     PF_TRY(peft_session_create(x->m, x->o, &x->s));
@@ -64,7 +64,7 @@ static peft_status predict(things *x, peft_context *ctx, const life *l)
     return peft_session_probabilities(x->s, l->batch.images, 0, x->logits);
 }
 
-static peft_status files(things *x, peft_context *ctx, const life *l)
+static peft_status files(objects *x, peft_context *ctx, const workload *l)
 {
     (void)l;
     PF_TRY(peft_trainer_save(x->t, tiny_path("trainer")));
@@ -76,14 +76,14 @@ static peft_status files(things *x, peft_context *ctx, const life *l)
     return peft_file_open(ctx, tiny_path("model"), &x->f);
 }
 
-static peft_status run_life(peft_context *ctx, void *arg)
+static peft_status run_workload(peft_context *ctx, void *arg)
 {
-    things x = { 0 };
-    peft_status s = begin(&x, ctx, arg);
+    objects x = { 0 };
+    peft_status s = make_model_with_adapter(&x, ctx, arg);
     if (!s) s = train(&x, ctx, arg);
     if (!s) s = predict(&x, ctx, arg);
     if (!s) s = files(&x, ctx, arg);
-    free_things(&x);
+    free_objects(&x);
     return s;
 }
 
@@ -99,35 +99,37 @@ static void write_backbone(const peft_backbone *b, const char *path)
     pf_st_out_free(o);
 }
 
-static void check_life(life l)
+static void check_workload(workload w)
 {
     tiny t = tiny_make(&(tiny_spec){ .backbone = SMALL, .method = "linear" });
     tiny u = tiny_make(&(tiny_spec){ .backbone = SMALL, .more = "image_size=16", .method = "linear" });
     write_backbone(t.backbone, tiny_path("backbone.safetensors"));
-    l.batch = tiny_batch_make(u.model, 2, 0);
-    long sites = failing_alloc_loop(run_life, &l);
-    ck_assert_int_gt(sites, 100);
-    tiny_batch_free(&l.batch);
+    w.batch = tiny_batch_make(u.model, 2, 0);
+    long allocations = failing_alloc_loop(run_workload, &w);
+    ck_assert_int_gt(allocations, 100);
+    tiny_batch_free(&w.batch);
     tiny_free(&t);
     tiny_free(&u);
     tiny_clean();
 }
 
-START_TEST(a_prompt_s_life)
+START_TEST(a_workload_with_prompts)
 {
-    check_life((life){ "ept", "classes=3", "batch=2,threads=2,loss=ce,class_weights=\"1,2,3\"", "length=3", { 0 } });
+    check_workload((workload){ "ept", "classes=3", "batch=2,threads=2,loss=ce,class_weights=\"1,2,3\"", "length=3",
+                               { 0 } });
 }
 END_TEST
 
-START_TEST(a_life_with_batch_norm_and_cache)
+START_TEST(a_workload_with_batch_norm_and_cache)
 {
-    check_life((life){ "linear", "classes=3,head=mlp,head_layers=1", "batch=2,cache_features=100000,optimizer=sgd", "",
+    check_workload((workload){ "linear", "classes=3,head=mlp,head_layers=1",
+                               "batch=2,cache_features=100000,optimizer=sgd", "",
         { 0 } });
 }
 END_TEST
 
-/* --- one refused call among living objects ---------------------------------------------------- */
-typedef struct world {
+/* --- one call with a failing allocation, among objects that stay usable ----------------------- */
+typedef struct fixture {
     failing_alloc hooks;
     peft_context *ctx;
     peft_backbone *backbone;
@@ -138,11 +140,11 @@ typedef struct world {
     tiny_batch batch, smaller[4];
     peft_tensor *logits;
     peft_options *batch_of_2, *small;
-} world;
+} fixture;
 
-static world *world_make(const char *method)
+static fixture *fixture_make(const char *method)
 {
-    world *w = calloc(1, sizeof *w);
+    fixture *w = calloc(1, sizeof *w);
     w->hooks.fail_at = -1;
     OK(peft_context_create(failing_alloc_take, failing_alloc_give, &w->hooks, &w->ctx));
     tiny_register(w->ctx);
@@ -168,7 +170,7 @@ static world *world_make(const char *method)
     return w;
 }
 
-static void world_free(world *w)
+static void fixture_free(fixture *w)
 {
     peft_options_free(w->batch_of_2);
     peft_options_free(w->small);
@@ -188,8 +190,8 @@ static void world_free(world *w)
     tiny_clean();
 }
 
-/* What works must go on doing: the numbers of the session, the state of the trainer, the files, no leftover file. */
-static void record(world *w, tiny_bits *b)
+/* What a failed call must not change: predictions, the trainer's state, saved files, the number of files. */
+static void record(fixture *w, tiny_bits *b)
 {
     static const char *const names[] = { "trainer", "model", "adapter" };
     int entries = 0;
@@ -212,71 +214,71 @@ static void record(world *w, tiny_bits *b)
     ck_assert_ptr_null(peft_model_note(w->model, "key"));
 }
 
-typedef peft_status (*operation)(world *w);
-static peft_status make_backbone(world *w)
+typedef peft_status (*operation)(fixture *w);
+static peft_status make_backbone(fixture *w)
 {
     peft_backbone *b;
     PF_TRY(peft_backbone_create(w->ctx, w->small, &b));
     peft_backbone_free(b);
     return PEFT_OK;
 }
-static peft_status make_adapter(world *w)
+static peft_status make_adapter(fixture *w)
 {
     peft_adapter *a;
     PF_TRY(peft_adapter_create(w->backbone, w->adapter->method->name, w->adapter->options, &a));
     peft_adapter_free(a);
     return PEFT_OK;
 }
-static peft_status make_model(world *w)
+static peft_status make_model(fixture *w)
 {
     peft_model *m;
     PF_TRY(peft_model_create(w->backbone, w->model->options, &m));
     peft_model_free(m);
     return PEFT_OK;
 }
-static peft_status attach(world *w)
+static peft_status attach(fixture *w)
 {
     PF_TRY(peft_model_attach(w->idle, w->spare));
     return peft_model_detach(w->idle, w->spare);
 }
-static peft_status note(world *w)
+static peft_status note(fixture *w)
 {
     return peft_model_set_note(w->idle, "key", "value");
 }
-static peft_status make_trainer(world *w)
+static peft_status make_trainer(fixture *w)
 {
     peft_trainer *t;
     PF_TRY(peft_trainer_create(w->idle, w->batch_of_2, &t));
     peft_trainer_free(t);
     return PEFT_OK;
 }
-static peft_status make_session(world *w)
+static peft_status make_session(fixture *w)
 {
     peft_session *s;
     PF_TRY(peft_session_create(w->model, w->batch_of_2, &s));
     peft_session_free(s);
     return PEFT_OK;
 }
-static peft_status save_trainer(world *w) { return peft_trainer_save(w->trainer, tiny_path("trainer")); }
-static peft_status save_model(world *w) { return peft_model_save(w->model, tiny_path("model")); }
-static peft_status save_adapter(world *w) { return peft_adapter_save(w->adapter, tiny_path("adapter")); }
-static peft_status restore(world *w) { return peft_trainer_restore(w->trainer, tiny_path("trainer")); }
-static peft_status load_model(world *w)
+static peft_status save_trainer(fixture *w) { return peft_trainer_save(w->trainer, tiny_path("trainer")); }
+static peft_status save_model(fixture *w) { return peft_model_save(w->model, tiny_path("model")); }
+static peft_status save_adapter(fixture *w) { return peft_adapter_save(w->adapter, tiny_path("adapter")); }
+static peft_status restore(fixture *w) { return peft_trainer_restore(w->trainer, tiny_path("trainer")); }
+static peft_status load_model(fixture *w)
 {
     peft_model *m;
     PF_TRY(peft_model_load(w->backbone, tiny_path("model"), &m));
     peft_model_free(m);
     return PEFT_OK;
 }
-static peft_status load_adapter(world *w)
+static peft_status load_adapter(fixture *w)
 {
     peft_adapter *a;
     PF_TRY(peft_adapter_load(w->backbone, tiny_path("adapter"), &a));
     peft_adapter_free(a);
     return PEFT_OK;
 }
-/* Sizes not seen yet have to be compiled: the only allocation of a step; the fifth of them drops another. */
-static peft_status smaller_steps(world *w)
+/* Backward passes of batch sizes that were not used before. */
+static peft_status smaller_steps(fixture *w)
 {
     for (int i = 0; i < 4; i++) PF_TRY(peft_trainer_backward(w->trainer, w->smaller[i].images, w->smaller[i].labels,
         NULL));
@@ -292,20 +294,20 @@ static const struct { const char *name; operation run; bool changes; } operation
     { "restore", restore, false }, { "load model", load_model, false }, { "load adapter", load_adapter, false },
     { "smaller steps", smaller_steps, true } };
 
-static void check_operation(world *w, size_t i)
+static void check_operation(fixture *w, size_t i)
 {
     tiny_bits before = { 0 };
     record(w, &before);
     for (long n = 0; ; n++) {
         tiny_bits after = { 0 };
-        size_t used = peft_context_memory_used(w->ctx);
+        size_t used_before = peft_context_memory_used(w->ctx);
         w->hooks.calls = 0, w->hooks.fail_at = n, w->hooks.and_after = n % 2;
         peft_status s = operations[i].run(w);
         bool refused = w->hooks.calls > n;
         w->hooks.fail_at = -1;
         ck_assert_msg(s == (refused ? PEFT_E_NOMEM : PEFT_OK), "%s, allocation %ld: %s: %s", operations[i].name, n,
                       peft_status_name(s), peft_last_error());
-        if (refused && !operations[i].changes) ck_assert_uint_eq(peft_context_memory_used(w->ctx), used);
+        if (refused && !operations[i].changes) ck_assert_uint_eq(peft_context_memory_used(w->ctx), used_before);
         if (!operations[i].changes) {
             record(w, &after);
             tiny_same(&before, &after, operations[i].name);
@@ -315,15 +317,16 @@ static void check_operation(world *w, size_t i)
     tiny_bits_free(&before);
 }
 
-START_TEST(living_objects_work_on)
+START_TEST(objects_stay_usable_after_a_failed_call)
 {
     static const char *const methods[] = { "ept", "gated_prompt" };
     for (int m = 0; m < 2; m++) {
-        world *w = world_make(methods[m]);
+        fixture *w = fixture_make(methods[m]);
         for (size_t i = 0; i < sizeof operations / sizeof *operations; i++) check_operation(w, i);
-        world_free(w);
+        fixture_free(w);
     }
 }
 END_TEST
 
-SUITE_MAIN("nomem", a_prompt_s_life, a_life_with_batch_norm_and_cache, living_objects_work_on)
+SUITE_MAIN("nomem", a_workload_with_prompts, a_workload_with_batch_norm_and_cache,
+           objects_stay_usable_after_a_failed_call)

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_objective.c -- what a trainer optimises: targets that are no targets, entries that do not count, weights, which
- * tensors decay, options that nothing reads, updates that overflow. */
+ * test_objective.c -- the objective of a trainer: targets out of range, entries without a label, class weights, which
+ * tensors decay, options that the loss or optimiser does not read, updates that overflow. */
 #include <math.h>
 #include "tiny_bits.h"
 
 enum { N = 4, C = 3 };
 
-static void same_training(peft_trainer *x, const tiny_bits *before, const char *what)
+static void check_same_state(peft_trainer *x, const tiny_bits *before, const char *what)
 {
     tiny_bits after = { 0 };
     tiny_bits_training(&after, x);
-    tiny_same(before, &after, what);                                      /* frees after */
+    tiny_same(before, &after, what);                                      /* frees `after` */
 }
 
-START_TEST(targets_out_of_range)
+START_TEST(targets_out_of_range_are_refused)
 {
     static const struct { const char *loss; float value; const char *part; } bad[] = {
         { "bce", 2, "labels[1][2]: given 2, expected 0 to 1, or -1" }, { "bce", -5, "given -5" },
@@ -31,7 +31,7 @@ START_TEST(targets_out_of_range)
         tiny_bits_training(&before, x);
         y[1 * C + 2] = bad[k].value;
         FAILS(PEFT_E_INVALID, bad[k].part, peft_trainer_step(x, b.images, b.targets, NULL));
-        same_training(x, &before, bad[k].loss);
+        check_same_state(x, &before, bad[k].loss);
         tiny_bits_free(&before);
         peft_trainer_free(x);
         tiny_batch_free(&b);
@@ -40,8 +40,9 @@ START_TEST(targets_out_of_range)
 }
 END_TEST
 
-/* Entries of -1 are left out: the loss is the mean over the others; the last class, never judged, has no gradient. */
-START_TEST(entries_not_judged)
+/* Entries of -1 have no label: the loss is the mean over the others; the last class, without any label, has gradient
+ * 0. */
+START_TEST(entries_without_a_label_are_left_out)
 {
     tiny t = tiny_make(&(tiny_spec){ .method = "linear" });
     tiny_batch b = tiny_batch_make(t.model, N, 0);
@@ -61,7 +62,8 @@ START_TEST(entries_not_judged)
 }
 END_TEST
 
-/* A batch of which nothing counts: no update, no weight decay, no momentum, no running statistics; said once. */
+/* A batch whose labels all have weight 0 changes nothing: no update, weight decay, momentum or running statistics. One
+ * warning is logged. */
 static int warnings;
 static void count_warning(int level, const char *message, void *user)
 {
@@ -69,7 +71,7 @@ static void count_warning(int level, const char *message, void *user)
     if (level == 1 && strstr(message, "no label that counts")) warnings++;
 }
 
-START_TEST(batches_without_a_label_that_counts)
+START_TEST(a_batch_without_labels_changes_nothing)
 {
     static const char *const options[] = {
         "class_weights=\"0,1,1\",weight_decay=0.5", "loss=bce,optimizer=sgd", "loss=soft_ce,class_weights=\"0,1,1\"",
@@ -94,7 +96,7 @@ START_TEST(batches_without_a_label_that_counts)
         for (int i = 0; i < 2; i++) OK(peft_trainer_step(x, b.images, ce ? b.labels : b.targets, NULL));
         ck_assert(peft_trainer_get(x, "step") == step);
         ck_assert_int_eq(warnings, 1);
-        same_training(x, &before, options[k]);
+        check_same_state(x, &before, options[k]);
         tiny_bits_free(&before);
         peft_trainer_free(x);
         tiny_batch_free(&b);
@@ -103,7 +105,7 @@ START_TEST(batches_without_a_label_that_counts)
 }
 END_TEST
 
-START_TEST(weights_of_the_losses)
+START_TEST(losses_with_weights_follow_their_formulas)
 {
     const double w[C] = { 1, 2, 5 }, pos[C] = { 4, 1, 0.5 };
     static const char *const options[] = {
@@ -128,7 +130,7 @@ START_TEST(weights_of_the_losses)
                                        : target * (log(lse) - v));
             }
         }
-        const double divisor = k == 0 ? N * C : k == 3 ? weights : N;      /* soft_ce: the batch, as torch divides */
+        const double divisor = k == 0 ? N * C : k == 3 ? weights : N;  /* soft_ce: by the batch size, as PyTorch does */
         ck_assert_double_eq_tol(peft_trainer_get(x, "loss"), sum / divisor, 1e-5);
         peft_trainer_free(x);
         tiny_batch_free(&b);
@@ -137,8 +139,8 @@ START_TEST(weights_of_the_losses)
 }
 END_TEST
 
-/* decay_on=matrices leaves biases, norms and scales as the gradient alone moves them. */
-START_TEST(what_decays)
+/* decay_on=matrices: no weight decay for biases, norms and scales, which have less than two extents. */
+START_TEST(decay_on_chooses_the_decayed_parameters)
 {
     for (int matrices = 0; matrices < 2; matrices++) {
         tiny t = tiny_make(&(tiny_spec){ .method = "bitfit" });
@@ -160,7 +162,7 @@ START_TEST(what_decays)
 }
 END_TEST
 
-START_TEST(options_that_nothing_reads)
+START_TEST(options_without_effect_are_refused)
 {
     static const struct { const char *options, *part; } bad[] = {
         { "loss=bce,label_smoothing=0.1", "label_smoothing: given '0.1', but loss=bce does not read it" },
@@ -186,8 +188,8 @@ START_TEST(options_that_nothing_reads)
 }
 END_TEST
 
-/* Finite gradients, a finite norm, and an update that no float holds: said in the step that made it. */
-START_TEST(updates_that_overflow)
+/* Gradients and their norm are finite, the update overflows: the step reports it. */
+START_TEST(an_overflowing_update_is_reported)
 {
     tiny t = tiny_make(&(tiny_spec){ .method = "linear" });
     tiny_batch b = tiny_batch_make(t.model, N, 0);
@@ -202,5 +204,7 @@ START_TEST(updates_that_overflow)
 }
 END_TEST
 
-SUITE_MAIN("objective", targets_out_of_range, entries_not_judged, batches_without_a_label_that_counts,
-           weights_of_the_losses, what_decays, options_that_nothing_reads, updates_that_overflow)
+SUITE_MAIN("objective", targets_out_of_range_are_refused, entries_without_a_label_are_left_out,
+           a_batch_without_labels_changes_nothing, losses_with_weights_follow_their_formulas,
+           decay_on_chooses_the_decayed_parameters, options_without_effect_are_refused,
+           an_overflowing_update_is_reported)

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_resume.c -- a run that was saved at any step and goes on in a new trainer ends with the same bits as one that
- * was never broken off; a state that does not fit is refused and changes nothing. */
+ * test_resume.c -- a run that is saved at any step and resumed in a new trainer ends with the same bits as an
+ * uninterrupted run; a state that does not fit the trainer is refused and changes nothing. */
 #include "tiny_files.h"
 
 enum { STEPS = 10, N = 3 };
 
-typedef struct run { tiny_spec net; const char *options; bool group; } run;
+typedef struct run { tiny_spec net; const char *options; bool group; } run;   /* group: with a group for the head */
 static const run runs[] = {
     { { .method = "ept" }, "", false },
     { { .method = "lora", .adapter = "dropout=0.3" }, ",weight_decay=0.1", true },
@@ -15,8 +15,8 @@ static const run runs[] = {
     { { .method = "ln_tune" }, ",schedule=warmup_cosine,steps=10,warmup=3,clip_norm=0.5", true } };
 enum { RUNS = sizeof runs / sizeof *runs };
 
-/* A context of another seed than the saved run's: what is random must follow the file. */
-static tiny net_for(const run *r, uint64_t seed)
+/* seed > 0: the context has another seed than the saved run, and other parameters; both must come from the state. */
+static tiny tiny_for(const run *r, uint64_t seed)
 {
     tiny t = tiny_make(&r->net);
     if (seed) tiny_shake(t.model);
@@ -31,57 +31,58 @@ static peft_trainer *trainer_for(const run *r, tiny *t, const char *more)
     return x;
 }
 
-static void end(tiny *t, peft_trainer *x)
+static void free_trainer(tiny *t, peft_trainer *x)
 {
     OK(peft_context_set_seed(t->ctx, 7));
     peft_trainer_free(x);
     tiny_free(t);
 }
 
-/* Steps from .. to - 1; shorter batches now and then. */
+/* Steps from .. to - 1; every fourth batch is shorter. */
 static void steps(peft_trainer *x, int from, int to)
 {
     for (int i = from; i < to; i++) tiny_step(x, i % 4 == 3 ? 2 : N, i * N % 12);
 }
 
-START_TEST(saved_at_any_step)
+START_TEST(a_run_saved_at_any_step_ends_with_the_same_bits)
 {
     for (int i = 0; i < RUNS; i++) {
-        tiny_bits whole = { 0 };
-        tiny t = net_for(&runs[i], 0);
+        tiny_bits uninterrupted = { 0 };
+        tiny t = tiny_for(&runs[i], 0);
         peft_trainer *x = trainer_for(&runs[i], &t, "");
         steps(x, 0, STEPS);
-        tiny_bits_training(&whole, x);
-        end(&t, x);
+        tiny_bits_training(&uninterrupted, x);
+        free_trainer(&t, x);
         for (int k = 0; k <= STEPS; k++) {
             tiny_bits resumed = { 0 };
-            char who[96];
-            t = net_for(&runs[i], 0);
+            char name[96];
+            t = tiny_for(&runs[i], 0);
             x = trainer_for(&runs[i], &t, ",threads=2");
             steps(x, 0, k);
             OK(peft_trainer_save(x, tiny_path("state")));
-            end(&t, x);
-            t = net_for(&runs[i], 5);
+            free_trainer(&t, x);
+            t = tiny_for(&runs[i], 5);
             x = trainer_for(&runs[i], &t, k % 2 ? ",cache_features=50000" : ",executor=naive");
             OK(peft_trainer_restore(x, tiny_path("state")));
             steps(x, k, STEPS);
             tiny_bits_training(&resumed, x);
-            end(&t, x);
-            snprintf(who, sizeof who, "%s%s, saved at step %d", runs[i].net.method, runs[i].options, k);
-            tiny_same(&whole, &resumed, who);
+            free_trainer(&t, x);
+            snprintf(name, sizeof name, "%s%s, saved at step %d", runs[i].net.method, runs[i].options, k);
+            tiny_same(&uninterrupted, &resumed, name);
         }
-        tiny_bits_free(&whole);
+        tiny_bits_free(&uninterrupted);
     }
     tiny_clean();
 }
 END_TEST
 
 /* --- fit -------------------------------------------------------------------------------------- */
-typedef struct feed { const peft_model *m; int64_t stop_step, stop_batch; int updates, batches; } feed;
+/* stop_step, stop_batch: where callbacks stop the run; -1: nowhere. */
+typedef struct batch_source { const peft_model *m; int64_t stop_step, stop_batch; int updates, batches; } batch_source;
 
-static int64_t next(int64_t epoch, int64_t i, peft_tensor *images, peft_tensor *labels, int64_t *ids, void *user)
+static int64_t next_batch(int64_t epoch, int64_t i, peft_tensor *images, peft_tensor *labels, int64_t *ids, void *user)
 {
-    feed *f = user;
+    batch_source *f = user;
     (void)epoch;
     int64_t n = i == 3 ? 2 : i < 4 ? N : 0;
     if (f->stop_batch >= 0 && f->batches == f->stop_batch) return -1;
@@ -98,61 +99,61 @@ static int64_t next(int64_t epoch, int64_t i, peft_tensor *images, peft_tensor *
 
 static int progress(peft_trainer *t, void *user)
 {
-    feed *f = user;
+    batch_source *f = user;
     f->updates++;
     ck_assert(peft_trainer_get(t, "step") > 0);
     return f->stop_step >= 0 && peft_trainer_get(t, "step") >= (double)f->stop_step;
 }
 
-/* Two epochs, broken off where the feed says, saved, and gone on with. */
-static void check_fit(const run *r, const tiny_bits *whole, int64_t stop_step, int64_t stop_batch)
+/* Two epochs, stopped at a step or batch, saved and resumed. */
+static void check_fit(const run *r, const tiny_bits *uninterrupted, int64_t stop_step, int64_t stop_batch)
 {
-    char who[96];
+    char name[96];
     tiny_bits resumed = { 0 };
-    tiny t = net_for(r, 0);
+    tiny t = tiny_for(r, 0);
     peft_trainer *x = trainer_for(r, &t, "");
-    feed f = { t.model, stop_step, stop_batch, 0, 0 };
-    FAILS(PEFT_E_CANCELLED, stop_batch < 0 ? "step" : "batch", peft_trainer_fit(x, 2, next, progress, &f));
+    batch_source f = { t.model, stop_step, stop_batch, 0, 0 };
+    FAILS(PEFT_E_CANCELLED, stop_batch < 0 ? "step" : "batch", peft_trainer_fit(x, 2, next_batch, progress, &f));
     OK(peft_trainer_save(x, tiny_path("state")));
-    end(&t, x);
-    t = net_for(r, 5);
+    free_trainer(&t, x);
+    t = tiny_for(r, 5);
     x = trainer_for(r, &t, "");
     OK(peft_trainer_restore(x, tiny_path("state")));
-    f = (feed){ t.model, -1, -1, 0, 0 };
-    OK(peft_trainer_fit(x, 2, next, progress, &f));
+    f = (batch_source){ t.model, -1, -1, 0, 0 };
+    OK(peft_trainer_fit(x, 2, next_batch, progress, &f));
     tiny_bits_training(&resumed, x);
-    end(&t, x);
-    snprintf(who, sizeof who, "%s%s, stopped at step %d, batch %d", r->net.method, r->options, (int)stop_step,
+    free_trainer(&t, x);
+    snprintf(name, sizeof name, "%s%s, stopped at step %d, batch %d", r->net.method, r->options, (int)stop_step,
         (int)stop_batch);
-    tiny_same(whole, &resumed, who);
+    tiny_same(uninterrupted, &resumed, name);
 }
 
-START_TEST(fit_broken_off)
+START_TEST(a_stopped_fit_resumes_to_the_same_bits)
 {
     for (int i = 0; i < RUNS; i++) {
-        tiny_bits whole = { 0 };
-        tiny t = net_for(&runs[i], 0);
+        tiny_bits uninterrupted = { 0 };
+        tiny t = tiny_for(&runs[i], 0);
         peft_trainer *x = trainer_for(&runs[i], &t, "");
-        feed f = { t.model, -1, -1, 0, 0 };
-        OK(peft_trainer_fit(x, 2, next, progress, &f));
+        batch_source f = { t.model, -1, -1, 0, 0 };
+        OK(peft_trainer_fit(x, 2, next_batch, progress, &f));
         ck_assert_int_eq(f.batches, 8);
         ck_assert_int_eq(f.updates, strstr(runs[i].options, "accumulate=3") ? 4 : 8);
         ck_assert(peft_trainer_get(x, "epoch") == 2);
-        tiny_bits_training(&whole, x);
-        end(&t, x);
-        for (int64_t k = 1; k <= f.updates; k++) check_fit(&runs[i], &whole, k, -1);
-        for (int64_t k = 0; k < 8; k++) check_fit(&runs[i], &whole, -1, k);
-        tiny_bits_free(&whole);
+        tiny_bits_training(&uninterrupted, x);
+        free_trainer(&t, x);
+        for (int64_t k = 1; k <= f.updates; k++) check_fit(&runs[i], &uninterrupted, k, -1);
+        for (int64_t k = 0; k < 8; k++) check_fit(&runs[i], &uninterrupted, -1, k);
+        tiny_bits_free(&uninterrupted);
     }
     tiny_clean();
 }
 END_TEST
 
-/* --- what does not fit ------------------------------------------------------------------------ */
-static void refuse(const run *r, const char *more, peft_status status, const char *text)
+/* --- states that do not fit------------------------------------------------------------------- */
+static void check_refused(const run *r, const char *more, peft_status status, const char *text)
 {
     tiny_bits before = { 0 }, after = { 0 };
-    tiny t = net_for(r, 0);
+    tiny t = tiny_for(r, 0);
     peft_trainer *x = trainer_for(r, &t, more);
     steps(x, 0, 2);
     tiny_bits_training(&before, x);
@@ -161,40 +162,40 @@ static void refuse(const run *r, const char *more, peft_status status, const cha
     tiny_same(&before, &after, text);
     steps(x, 2, 4);
     tiny_bits_free(&before);
-    end(&t, x);
+    free_trainer(&t, x);
 }
 
-START_TEST(states_that_do_not_fit)
+START_TEST(states_of_other_runs_are_refused)
 {
     const run plain = { { .method = "ept" }, "", false }, grouped = { { .method = "ept" }, "", true };
     const run other_method = { { .method = "linear" }, "", false }, other_head =
         { { .method = "ept", .model = "classes=4" }, "", false };
     const run other_option = { { .method = "ept", .adapter = "length=4" }, "", false };
     const run other_net = { { .method = "ept", .more = "seed=3" }, "", false };
-    tiny t = net_for(&plain, 0);
+    tiny t = tiny_for(&plain, 0);
     peft_trainer *x = trainer_for(&plain, &t, "");
     steps(x, 0, 3);
     OK(peft_trainer_save(x, tiny_path("state")));
-    refuse(&plain, ",weight_decay=0.5", PEFT_E_MISMATCH, "weight_decay=0.5");
-    refuse(&plain, ",lr=0.5", PEFT_E_MISMATCH, "lr=0.5");
-    refuse(&grouped, "", PEFT_E_MISMATCH, "parameter 'head.weight'");
-    refuse(&other_method, "", PEFT_E_MISMATCH, "method=linear");
-    refuse(&other_head, "", PEFT_E_MISMATCH, "classes");
-    refuse(&other_option, "", PEFT_E_MISMATCH, "length");
-    refuse(&other_net, "", PEFT_E_MISMATCH, peft_backbone_fingerprint(t.backbone));
+    check_refused(&plain, ",weight_decay=0.5", PEFT_E_MISMATCH, "weight_decay=0.5");
+    check_refused(&plain, ",lr=0.5", PEFT_E_MISMATCH, "lr=0.5");
+    check_refused(&grouped, "", PEFT_E_MISMATCH, "parameter 'head.weight'");
+    check_refused(&other_method, "", PEFT_E_MISMATCH, "method=linear");
+    check_refused(&other_head, "", PEFT_E_MISMATCH, "classes");
+    check_refused(&other_option, "", PEFT_E_MISMATCH, "length");
+    check_refused(&other_net, "", PEFT_E_MISMATCH, peft_backbone_fingerprint(t.backbone));
     OK(peft_model_save(t.model, tiny_path("state")));
-    refuse(&plain, "", PEFT_E_FORMAT, "expected a trainer");
+    check_refused(&plain, "", PEFT_E_FORMAT, "expected a trainer");
     FAILS(PEFT_E_IO, "nowhere", peft_trainer_restore(x, tiny_path("nowhere")));
     FAILS(PEFT_E_IO, "no/folder", peft_trainer_save(x, tiny_path("no/folder")));
     FAILS(PEFT_E_INVALID, "trainer", peft_trainer_save(NULL, "x"));
     FAILS(PEFT_E_INVALID, "path", peft_trainer_save(x, NULL));
     FAILS(PEFT_E_INVALID, "path", peft_trainer_restore(x, NULL));
-    end(&t, x);
+    free_trainer(&t, x);
     tiny_clean();
 }
 END_TEST
 
-START_TEST(states_that_were_changed)
+START_TEST(damaged_states_are_refused)
 {
     static const struct { tiny_change change; peft_status status; const char *text; } edits[] = {
         { { DROP, "moment2.prompt", NULL }, PEFT_E_FORMAT, "moment2.prompt" },
@@ -212,86 +213,88 @@ START_TEST(states_that_were_changed)
         { { SET_META, "libpeft.pending", "many" }, PEFT_E_FORMAT, "libpeft.pending" },
         { { SET_META, "libpeft.pending", "2" }, PEFT_E_FORMAT, "grad.prompt" } };
     const run plain = { { .method = "ept" }, "", false };
-    tiny t = net_for(&plain, 0);
+    tiny t = tiny_for(&plain, 0);
     peft_trainer *x = trainer_for(&plain, &t, "");
     steps(x, 0, 3);
     OK(peft_trainer_save(x, tiny_path("good")));
-    end(&t, x);
+    free_trainer(&t, x);
     for (size_t i = 0; i < sizeof edits / sizeof *edits; i++) {
         tiny_edit(tiny_path("good"), tiny_path("state"), &edits[i].change);
-        refuse(&plain, "", edits[i].status, edits[i].text);
+        check_refused(&plain, "", edits[i].status, edits[i].text);
     }
     tiny_clean();
 }
 END_TEST
 
-/* --- what fits though it is written in another way, or may change ---------------------------------------------- */
-static void check_fits(const char *saved, const char *given)
+/* --- states of equal or compatible options ----------------------------------------------------------------------- */
+/* saved, given: options of the saved and of the restoring trainer. */
+static void check_accepted(const char *saved, const char *given)
 {
     const run plain = { { .method = "ept" }, "", false };
-    tiny t = net_for(&plain, 0);
+    tiny t = tiny_for(&plain, 0);
     peft_trainer *x = tiny_trainer(t.model, "batch=%d,%s", N, saved);
     steps(x, 0, 3);
     OK(peft_trainer_save(x, tiny_path("state")));
-    end(&t, x);
-    t = net_for(&plain, 5);
+    free_trainer(&t, x);
+    t = tiny_for(&plain, 5);
     x = tiny_trainer(t.model, "batch=%d,%s", N, given);
     OK(peft_trainer_restore(x, tiny_path("state")));
     ck_assert(peft_trainer_get(x, "step") == 3);
     steps(x, 3, 5);
-    end(&t, x);
+    free_trainer(&t, x);
 }
 
-START_TEST(states_that_fit)
+START_TEST(states_of_equal_options_are_accepted)
 {
-    check_fits("lr=1e-3", "lr=0.001");
-    check_fits("lr=1e-3", "beta1=0.90,nesterov=no,loss=ce");
-    check_fits("class_weights=\"1,2,0.5\"", "class_weights=[1.0, 2, 0.50]");
-    check_fits("steps=5", "steps=10,min_lr=0.0,decay=1e-1");
-    check_fits("schedule=step,decay_every=2,steps=5", "schedule=step,decay_every=2,steps=7");
-    check_fits("beta1=0.9,optimizer=sgd", "optimizer=sgd,momentum=0.9,eps=1e-8");
+    check_accepted("lr=1e-3", "lr=0.001");
+    check_accepted("lr=1e-3", "beta1=0.90,nesterov=no,loss=ce");
+    check_accepted("class_weights=\"1,2,0.5\"", "class_weights=[1.0, 2, 0.50]");
+    check_accepted("steps=5", "steps=10,min_lr=0.0,decay=1e-1");
+    check_accepted("schedule=step,decay_every=2,steps=5", "schedule=step,decay_every=2,steps=7");
+    check_accepted("beta1=0.9,optimizer=sgd", "optimizer=sgd,momentum=0.9,eps=1e-8");
     tiny_clean();
 }
 END_TEST
 
-/* A run goes on beyond the steps that it was begun for: without a length of its schedule as if begun for all of them,
- * with a cosine at the longer one's rates. Fewer steps are refused. */
-START_TEST(extended_run)
+/* A state restores into a trainer with more steps. With a constant schedule the run has the bits of one that had all
+ * steps from the start; a cosine goes on at the rates of the longer schedule. Fewer steps are refused. */
+START_TEST(a_run_can_be_extended)
 {
     const run five = { { .method = "ept" }, ",steps=5", false }, ten = { { .method = "ept" }, ",steps=10", false };
-    tiny_bits whole = { 0 }, extended = { 0 };
-    tiny t = net_for(&ten, 0);
+    tiny_bits uninterrupted = { 0 }, extended = { 0 };
+    tiny t = tiny_for(&ten, 0);
     peft_trainer *x = trainer_for(&ten, &t, "");
     steps(x, 0, STEPS);
-    tiny_bits_training(&whole, x);
-    end(&t, x);
-    t = net_for(&five, 0);
+    tiny_bits_training(&uninterrupted, x);
+    free_trainer(&t, x);
+    t = tiny_for(&five, 0);
     x = trainer_for(&five, &t, "");
     steps(x, 0, 5);
     OK(peft_trainer_save(x, tiny_path("state")));
-    end(&t, x);
-    t = net_for(&ten, 5);
+    free_trainer(&t, x);
+    t = tiny_for(&ten, 5);
     x = trainer_for(&ten, &t, "");
     OK(peft_trainer_restore(x, tiny_path("state")));
     steps(x, 5, STEPS);
     tiny_bits_training(&extended, x);
-    end(&t, x);
-    tiny_same(&whole, &extended, "5 of 10 steps");
-    tiny_bits_free(&whole);
-    check_fits("schedule=cosine,steps=5", "schedule=cosine,steps=10");
-    t = net_for(&ten, 0);
+    free_trainer(&t, x);
+    tiny_same(&uninterrupted, &extended, "5 of 10 steps");
+    tiny_bits_free(&uninterrupted);
+    check_accepted("schedule=cosine,steps=5", "schedule=cosine,steps=10");
+    t = tiny_for(&ten, 0);
     x = trainer_for(&ten, &t, ",schedule=cosine");
     OK(peft_trainer_save(x, tiny_path("state")));
-    refuse(&five, ",schedule=cosine", PEFT_E_MISMATCH, "steps=10, the trainer has steps=5; expected as many steps, or more");
-    end(&t, x);
+    check_refused(&five, ",schedule=cosine", PEFT_E_MISMATCH,
+                  "steps=10, the trainer has steps=5; expected as many steps, or more");
+    free_trainer(&t, x);
     tiny_clean();
 }
 END_TEST
 
-START_TEST(notes)
+START_TEST(notes_are_saved_and_compared)
 {
     const run plain = { { .method = "ept" }, "", false };
-    tiny t = net_for(&plain, 0);
+    tiny t = tiny_for(&plain, 0);
     peft_trainer *x = trainer_for(&plain, &t, "");
     ck_assert_ptr_null(peft_trainer_note(x, "data"));
     OK(peft_trainer_set_note(x, "data", "first"));
@@ -316,15 +319,15 @@ START_TEST(notes)
     OK(peft_trainer_set_note(x, "data", "digest of 20 images"));
     OK(peft_trainer_set_note(x, "seed", "1"));
     FAILS(PEFT_E_MISMATCH, "'seed': the state has none", peft_trainer_restore(x, tiny_path("state")));
-    end(&t, x);
-    refuse(&plain, "", PEFT_E_MISMATCH, "'digest of 20 images', the trainer has none");
+    free_trainer(&t, x);
+    check_refused(&plain, "", PEFT_E_MISMATCH, "'digest of 20 images', the trainer has none");
     tiny_clean();
 }
 END_TEST
 
-/* What can be trained can be saved, and restored: a list of 24 kB, options of adapters beyond 1 kB, and a
- * group for every tensor of a deep network. */
-START_TEST(long_settings)
+/* Long settings are saved and restored: a list of 27 kB, options of an adapter beyond 1 kB, and a group for every
+ * tensor of a deep network. */
+START_TEST(long_settings_are_saved)
 {
     enum { CLASSES = 3000 };
     static char weights[CLASSES * 9 + 40], layers[4000];
@@ -349,9 +352,9 @@ START_TEST(long_settings)
     OK(peft_trainer_save(x, tiny_path("state")));
     OK(peft_trainer_restore(x, tiny_path("state")));
     OK(peft_model_save(m, tiny_path("model")));
-    peft_model *back;
-    OK(peft_model_load(b, tiny_path("model"), &back));
-    peft_model_free(back);
+    peft_model *loaded;
+    OK(peft_model_load(b, tiny_path("model"), &loaded));
+    peft_model_free(loaded);
     peft_trainer_free(x);
     peft_options_free(o);
     peft_model_free(m);
@@ -363,5 +366,6 @@ START_TEST(long_settings)
 }
 END_TEST
 
-SUITE_MAIN("resume", states_that_fit, extended_run, notes, long_settings, saved_at_any_step, fit_broken_off,
-           states_that_do_not_fit, states_that_were_changed)
+SUITE_MAIN("resume", states_of_equal_options_are_accepted, a_run_can_be_extended, notes_are_saved_and_compared,
+           long_settings_are_saved, a_run_saved_at_any_step_ends_with_the_same_bits,
+           a_stopped_fit_resumes_to_the_same_bits, states_of_other_runs_are_refused, damaged_states_are_refused)

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_schedule.c -- learning rates at the ends, the corners and the middle of every schedule; what is refused. */
+ * test_schedule.c -- learning rates of every schedule at the start, the end, the middle and behind the last step,
+ * against values worked out by hand; settings that are refused. */
 #include "suite.h"
 #include <math.h>
 #include "core/train/update/schedule.h"
 
 #define NEAR(got, want) ck_assert_double_eq_tol(got, want, 1e-15)
 
-START_TEST(constant_and_step)
+START_TEST(constant_and_step_schedules)
 {
     pf_schedule s = { .kind = PF_LR_CONSTANT, .lr = 0.3 };
     ck_assert_int_eq(pf_schedule_check(&s), PEFT_OK);
@@ -17,7 +18,7 @@ START_TEST(constant_and_step)
 }
 END_TEST
 
-START_TEST(cosine)
+START_TEST(cosine_falls_to_min_lr)
 {
     const pf_schedule s = { .kind = PF_LR_COSINE, .lr = 1, .min_lr = 0.2, .steps = 10 };
     ck_assert_int_eq(pf_schedule_check(&s), PEFT_OK);
@@ -29,7 +30,7 @@ START_TEST(cosine)
 }
 END_TEST
 
-START_TEST(warmup)
+START_TEST(warmup_then_cosine)
 {
     pf_schedule s = { .kind = PF_LR_WARMUP_COSINE, .lr = 1, .steps = 14, .warmup = 4 };
     ck_assert_int_eq(pf_schedule_check(&s), PEFT_OK);
@@ -42,14 +43,14 @@ START_TEST(warmup)
     s = (pf_schedule){ .kind = PF_LR_WARMUP_COSINE_FULL, .lr = 1, .start_lr = 0.1, .steps = 10, .warmup = 5 };
     ck_assert_int_eq(pf_schedule_check(&s), PEFT_OK);
     ck_assert(pf_schedule_lr(&s, 0) == 0.1);
-    NEAR(pf_schedule_lr(&s, 5), 0.5);                                         /* the cosine is half way already */
-    s.warmup = 10;                                                            /* all of the run */
+    NEAR(pf_schedule_lr(&s, 5), 0.5);                         /* this cosine runs from step 0, so it is at its middle */
+    s.warmup = 10;                                                            /* the warmup takes the whole run */
     ck_assert_int_eq(pf_schedule_check(&s), PEFT_OK);
     ck_assert(pf_schedule_lr(&s, 10) == 0);
 }
 END_TEST
 
-START_TEST(linear)
+START_TEST(linear_with_and_without_warmup)
 {
     pf_schedule s = { .kind = PF_LR_LINEAR, .lr = 1, .min_lr = 0.2, .steps = 10 };
     ck_assert_int_eq(pf_schedule_check(&s), PEFT_OK);
@@ -65,7 +66,7 @@ START_TEST(linear)
 }
 END_TEST
 
-START_TEST(by_epoch)
+START_TEST(steps_per_epoch_keeps_the_rate_of_an_epoch)
 {
     pf_schedule s = { .kind = PF_LR_COSINE, .lr = 1, .steps = 40 }, epoch = s;
     epoch.steps_per_epoch = 8;
@@ -73,7 +74,7 @@ START_TEST(by_epoch)
 }
 END_TEST
 
-START_TEST(names_read_back)
+START_TEST(names_of_schedules_are_parsed)
 {
     for (int k = PF_LR_CONSTANT; k <= PF_LR_WARMUP_LINEAR; k++) {
         pf_schedule_kind kind;
@@ -89,7 +90,7 @@ START_TEST(names_read_back)
 }
 END_TEST
 
-START_TEST(refusals_name_the_number)
+START_TEST(wrong_settings_are_named)
 {
     static const struct { pf_schedule s; const char *part; } bad[] = {
         { { .kind = PF_LR_CONSTANT, .lr = -0.5 }, "lr is -0.5" },
@@ -111,4 +112,6 @@ START_TEST(refusals_name_the_number)
 }
 END_TEST
 
-SUITE_MAIN("schedule", constant_and_step, cosine, warmup, linear, by_epoch, names_read_back, refusals_name_the_number)
+SUITE_MAIN("schedule", constant_and_step_schedules, cosine_falls_to_min_lr, warmup_then_cosine,
+           linear_with_and_without_warmup, steps_per_epoch_keeps_the_rate_of_an_epoch, names_of_schedules_are_parsed,
+           wrong_settings_are_named)

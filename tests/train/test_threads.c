@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_threads.c -- results do not depend on the number of threads, nor an image's logits on what is predicted with
- * it. */
+ * test_threads.c -- training and prediction give the same bits for any number of threads, and an image's logits do not
+ * depend on the other images of the call. */
 #include "tiny_bits.h"
 
 static const int threads[] = { 1, 2, 3, 8 };
@@ -37,19 +37,19 @@ static void record_session(const tiny *t, int n, int workers, tiny_bits *bits)
 static void compare(tiny_spec spec, int steps, int n)
 {
     tiny_bits bits[2] = { { 0 } };
-    char who[160];
+    char name[160];
     for (int k = 0; k < THREADS; k++) {
         tiny t = tiny_make(&spec);
         record_steps(&t, steps, n, threads[k], &bits[k > 0]);
         record_session(&t, n, threads[k], &bits[k > 0]);
         tiny_free(&t);
-        snprintf(who, sizeof who, "%s, %s, %d threads", spec.method, spec.isa ? spec.isa : "auto", threads[k]);
-        if (k) tiny_same(&bits[0], &bits[1], who);
+        snprintf(name, sizeof name, "%s, %s, %d threads", spec.method, spec.isa ? spec.isa : "auto", threads[k]);
+        if (k) tiny_same(&bits[0], &bits[1], name);
     }
     tiny_bits_free(&bits[0]);
 }
 
-START_TEST(every_method_on_every_isa)
+START_TEST(every_method_and_isa_gives_the_same_bits)
 {
     for (const char *const *isa = pk_isas(); *isa; isa++)
         for (size_t i = 0; i < tiny_method_count(); i++)
@@ -57,23 +57,23 @@ START_TEST(every_method_on_every_isa)
 }
 END_TEST
 
-START_TEST(heads_with_batch_norm)
+START_TEST(heads_with_batch_norm_give_the_same_bits)
 {
     compare((tiny_spec){ .method = "bitfit", .model = "classes=3,head=bn_linear,pool=mean" }, 3, 3);
     compare((tiny_spec){ .method = "ept", .model = "classes=3,head=mlp" }, 3, 3);
 }
 END_TEST
 
-/* Wide enough that products, norms, updates and attention are cut into several tasks. */
-START_TEST(every_method_on_several_tasks)
+/* A width at which products, norms, updates and attention are split into several tasks. */
+START_TEST(operations_of_several_tasks_give_the_same_bits)
 {
     for (size_t i = 0; i < tiny_method_count(); i++)
         compare((tiny_spec){ .backbone = TINY_WIDE, .method = tiny_method_name(i) }, 1, 2);
 }
 END_TEST
 
-/* The context's number of threads is what threads=0 means, and gives the same bits too. */
-START_TEST(threads_of_the_context)
+/* threads=0 takes the context's number of threads. */
+START_TEST(threads_of_the_context_give_the_same_bits)
 {
     tiny_bits bits[2] = { { 0 } };
     for (int k = 0; k < THREADS; k++) {
@@ -86,10 +86,10 @@ START_TEST(threads_of_the_context)
 }
 END_TEST
 
-/* Logits of `count` images predicted n at a time by a session for `batch`. */
+/* Writes to `to` the logits of images from, from + 1, ..., predicted n at a time by a session of the given batch. */
 static void predict(const tiny *t, const tiny_batch *all, int batch, int n, int from, float *to)
 {
-    const int64_t one = peft_tensor_count(all->images) / peft_tensor_dim(all->images, 0), side =
+    const int64_t image_size = peft_tensor_count(all->images) / peft_tensor_dim(all->images, 0), side =
         t->backbone->shape.image;
     int count = (int)peft_tensor_dim(all->images, 0), classes = (int)t->model->classes;
     peft_session *s = tiny_session(t->model, "batch=%d,threads=2", batch);
@@ -97,7 +97,7 @@ static void predict(const tiny *t, const tiny_batch *all, int batch, int n, int 
         int now = count - i < n ? count - i : n;
         peft_tensor *view, *logits = tiny_tensor(t->ctx, PEFT_F32, 2, now, classes);
         const int64_t dims[] = { now, 3, side, side };
-        OK(peft_tensor_wrap(t->ctx, PEFT_F32, 4, dims, (float *)peft_tensor_data(all->images) + i * one, &view));
+        OK(peft_tensor_wrap(t->ctx, PEFT_F32, 4, dims, (float *)peft_tensor_data(all->images) + i * image_size, &view));
         OK(peft_session_predict(s, view, logits));
         memcpy(to + i * classes, peft_tensor_cdata(logits), pf_tensor_bytes(logits));
         peft_tensor_free(logits);
@@ -126,7 +126,7 @@ static void check_independence(const tiny_spec *spec, size_t count)
     tiny_free(&t);
 }
 
-START_TEST(an_image_s_logits_are_its_own)
+START_TEST(logits_do_not_depend_on_other_images)
 {
     for (const char *const *isa = pk_isas(); *isa; isa++)
         for (size_t i = 0; i < tiny_method_count(); i++)
@@ -137,6 +137,6 @@ START_TEST(an_image_s_logits_are_its_own)
 }
 END_TEST
 
-SUITE_MAIN("threads", every_method_on_every_isa, heads_with_batch_norm, every_method_on_several_tasks,
-    threads_of_the_context,
-           an_image_s_logits_are_its_own)
+SUITE_MAIN("threads", every_method_and_isa_gives_the_same_bits, heads_with_batch_norm_give_the_same_bits,
+           operations_of_several_tasks_give_the_same_bits, threads_of_the_context_give_the_same_bits,
+           logits_do_not_depend_on_other_images)

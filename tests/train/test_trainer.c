@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_trainer.c -- what the options of a trainer do, seen from outside: the updates themselves against their
- * formulas, accumulation, clipping, schedules, groups, losses, the feature cache, short batches, fit. */
+ * test_trainer.c -- the options of a trainer against their formulas: optimisers, weight decay, clipping, schedules,
+ * groups, losses, accumulation; the feature cache and evaluation. */
 #include <math.h>
 #include "trainer_values.h"
 
-/* --- the update formulas, on head.bias of three steps ----------------------------------------- */
+/* --- the update formulas, checked on head.bias over three steps ------------------------------- */
 enum { C = 3 };
 typedef struct rule { const char *options; bool adam, nesterov; double momentum, decay, clip; } rule;
 
@@ -66,7 +66,7 @@ START_TEST(updates_follow_their_formulas)
 }
 END_TEST
 
-START_TEST(groups_and_frozen_parameters)
+START_TEST(groups_scale_rate_and_decay)
 {
     tiny t = tiny_make(&(tiny_spec){ .method = "bitfit" });
     peft_trainer *x = tiny_trainer(t.model, "batch=3,lr=0.1,weight_decay=0.1,optimizer=sgd,momentum=0");
@@ -100,8 +100,8 @@ static void keep_warning(int level, const char *message, void *user)
     snprintf(warning, sizeof warning, "%s", message);
 }
 
-/* A schedule that counts fewer updates than the run has: told once, by the log. */
-START_TEST(end_of_the_schedule)
+/* A run with more updates than its schedule, whose rate is 0 by then, logs one warning. */
+START_TEST(a_run_beyond_its_schedule_is_warned_of_once)
 {
     static const struct { const char *options; int warnings; } table[] = {
         { "schedule=cosine,steps=3", 1 }, { "schedule=cosine,steps=6", 0 },
@@ -123,8 +123,9 @@ START_TEST(end_of_the_schedule)
 }
 END_TEST
 
-/* Under accumulation the loss is that of the update, the mean of its passes; a state between two passes knows it. */
-START_TEST(loss_of_an_update)
+/* With accumulation the loss is the mean over the passes of the update, also after restoring a state saved between two
+ * passes. */
+START_TEST(the_loss_of_an_update_is_the_mean_of_its_passes)
 {
     tiny t = tiny_make(&(tiny_spec){ .method = "linear" });
     peft_trainer *single = tiny_trainer(t.model, "batch=2,lr=0,accumulate=%d", 1);
@@ -154,7 +155,7 @@ START_TEST(loss_of_an_update)
 }
 END_TEST
 
-START_TEST(one_class)
+START_TEST(losses_of_one_class_are_refused)
 {
     peft_trainer *x = NULL;
     tiny t = tiny_make(&(tiny_spec){ .method = "linear", .model = "classes=1" });
@@ -239,17 +240,17 @@ START_TEST(losses_follow_their_formulas)
 END_TEST
 
 /* --- the feature cache ------------------------------------------------------------------------ */
-static void record_cached(const tiny_spec *spec, const char *cache, int64_t least_hits, tiny_bits *bits)
+static void record_cached(const tiny_spec *spec, const char *cache, int64_t min_hits, tiny_bits *bits)
 {
     tiny t = tiny_make(spec);
     peft_trainer *x = tiny_trainer(t.model, "batch=3,lr=1e-2%s", cache);
     for (int epoch = 0; epoch < 3; epoch++) {
-        tiny_step(x, 3, epoch);                                              /* mixes what is known with what is not */
+        tiny_step(x, 3, epoch);                                              /* mixes cached samples with new ones */
         tiny_step(x, 3, 6);
         tiny_step(x, 2, 9);
         tiny_step(x, 3, epoch % 2 ? 1 : 0);
     }
-    ck_assert_msg(peft_trainer_get(x, "cache_hits") >= (double)least_hits, "%s%s: %g hits", spec->method, cache,
+    ck_assert_msg(peft_trainer_get(x, "cache_hits") >= (double)min_hits, "%s%s: %g hits", spec->method, cache,
         peft_trainer_get(x, "cache_hits"));
     tiny_bits_training(bits, x);
     peft_trainer_free(x);
@@ -278,7 +279,7 @@ START_TEST(cached_features_change_no_bit)
 END_TEST
 
 /* --- evaluation ------------------------------------------------------------------------------- */
-START_TEST(evaluation_is_what_a_session_predicts)
+START_TEST(evaluation_equals_the_session)
 {
     for (size_t i = 0; i < tiny_method_count(); i++) {
         tiny t = tiny_make(&(tiny_spec){ .method = tiny_method_name(i), .model = "classes=3,head=bn_linear" });
@@ -287,17 +288,17 @@ START_TEST(evaluation_is_what_a_session_predicts)
         tiny_batch b = tiny_batch_make(t.model, 3, 5);
         peft_tensor *predicted = tiny_tensor(t.ctx, PEFT_F32, 2, 3, C);
         peft_tensor *evaluated = tiny_tensor(t.ctx, PEFT_F32, 2, 3, C);
-        float kept[3 * C];
+        float logits[3 * C];
         for (int step = 0; step < 2; step++) {
             tiny_step(x, 4, 4 * step);
             tiny_step(x, 3, 5);
             ck_assert_int_eq(peft_tensor_dim(peft_trainer_logits(x), 0), 3);
-            memcpy(kept, peft_tensor_cdata(peft_trainer_logits(x)), sizeof kept);
+            memcpy(logits, peft_tensor_cdata(peft_trainer_logits(x)), sizeof logits);
             OK(peft_trainer_evaluate(x, b.images, evaluated));
             OK(peft_session_predict(s, b.images, predicted));
-            ck_assert_mem_eq(peft_tensor_cdata(evaluated), peft_tensor_cdata(predicted), sizeof kept);
-            /* evaluate leaves them */
-            ck_assert_mem_eq(peft_tensor_cdata(peft_trainer_logits(x)), kept, sizeof kept);
+            ck_assert_mem_eq(peft_tensor_cdata(evaluated), peft_tensor_cdata(predicted), sizeof logits);
+            /* evaluate does not change the logits of the last step */
+            ck_assert_mem_eq(peft_tensor_cdata(peft_trainer_logits(x)), logits, sizeof logits);
         }
         peft_tensor_free(predicted);
         peft_tensor_free(evaluated);
@@ -322,7 +323,7 @@ START_TEST(every_option_is_listed)
     ck_assert(n > 0 && strlen(all) < sizeof all - 1);
     ck_assert_ptr_null(pf_trainer_options[n].name);
     tiny t = tiny_make(&(tiny_spec){ .method = "ept" });
-    /* the defaults, written out, are accepted */
+    /* a trainer accepts all options with their defaults */
     peft_trainer *x = tiny_trainer(t.model, "%s", all);
     tiny_step(x, 4, 0);
     peft_trainer_free(x);
@@ -330,6 +331,7 @@ START_TEST(every_option_is_listed)
 }
 END_TEST
 
-SUITE_MAIN("trainer", updates_follow_their_formulas, groups_and_frozen_parameters, schedules_reach_the_optimiser,
-           end_of_the_schedule, loss_of_an_update, one_class, losses_follow_their_formulas,
-           cached_features_change_no_bit, evaluation_is_what_a_session_predicts, every_option_is_listed)
+SUITE_MAIN("trainer", updates_follow_their_formulas, groups_scale_rate_and_decay, schedules_reach_the_optimiser,
+           a_run_beyond_its_schedule_is_warned_of_once, the_loss_of_an_update_is_the_mean_of_its_passes,
+           losses_of_one_class_are_refused, losses_follow_their_formulas, cached_features_change_no_bit,
+           evaluation_equals_the_session, every_option_is_listed)

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_trainer_batches.c -- batches of any size: accumulation, short ones, the last one of an epoch. */
+ * test_trainer_batches.c -- batches smaller than the option `batch`: accumulation against one larger batch, short
+ * batches against trainers made for their size, a last batch of one sample with batch norm. */
 #include <math.h>
 #include "trainer_values.h"
 
-static void close_models(peft_model *a, peft_model *b, double tolerance, const char *what)
+static void check_near_models(peft_model *a, peft_model *b, double tolerance, const char *what)
 {
     for (size_t i = 0; i < peft_model_param_count(a); i++) {
         const peft_tensor *p = peft_param_value(peft_model_param(a, i)), *q = peft_param_value(peft_model_param(b, i));
@@ -12,14 +13,14 @@ static void close_models(peft_model *a, peft_model *b, double tolerance, const c
     }
 }
 
-/* Two backward passes of two samples make the update of one pass of four. */
-START_TEST(accumulation_is_a_larger_batch)
+/* Two backward passes of two samples give the update of one pass of four, within rounding. */
+START_TEST(accumulation_equals_a_larger_batch)
 {
     static const char *const losses[] = { "loss=ce", "loss=ce,label_smoothing=0.2", "loss=bce", "loss=bce_sum",
                                           "loss=ce,class_weights=\"1,2,5\",weight_reduction=batch" };
     for (size_t k = 0; k < sizeof losses / sizeof *losses; k++)
         for (size_t i = 0; i < tiny_method_count(); i++) {
-            /* dropout draws by position in the batch, which the two differ in */
+            /* dropout draws by the position in the batch, which differs */
             const tiny_spec spec = { .method = tiny_method_name(i),
                                      .adapter = tiny_has_option(tiny_method_name(i), "dropout") ? "dropout=0" : NULL };
             tiny a = tiny_make(&spec), b = tiny_make(&spec);
@@ -32,7 +33,7 @@ START_TEST(accumulation_is_a_larger_batch)
                 tiny_step(parts, 2, 4 * step + 2);
                 ck_assert(peft_trainer_get(parts, "step") == step + 1);
             }
-            close_models(a.model, b.model, 1e-6, tiny_method_name(i));
+            check_near_models(a.model, b.model, 1e-6, tiny_method_name(i));
             peft_trainer_free(whole);
             peft_trainer_free(parts);
             tiny_free(&a);
@@ -41,8 +42,8 @@ START_TEST(accumulation_is_a_larger_batch)
 }
 END_TEST
 
-/* Four samples given to a trainer for 4 or for 7 make the same bits. */
-START_TEST(short_batches)
+/* Batches of four samples give the same bits with batch=4 and batch=7. */
+START_TEST(short_batches_train_to_the_same_bits)
 {
     for (size_t i = 0; i < tiny_method_count(); i++) {
         tiny_bits bits[2] = { { 0 } };
@@ -61,14 +62,15 @@ START_TEST(short_batches)
 }
 END_TEST
 
-/* In the net of a larger batch a batch has the same gradients as in one that was compiled for its size. */
+/* Records gradients, logits and loss of n samples, by a trainer made for `batch`. */
 static void gradients_of(const tiny_spec *spec, const char *options, int batch, int n, tiny_bits *bits)
 {
     tiny t = tiny_make(spec);
     peft_trainer *x = tiny_trainer(t.model, "batch=%d%s", batch, options);
     tiny_batch b = tiny_batch_make(t.model, n, 3), other = tiny_batch_make(t.model, batch, 40);
     if (batch > n) {
-        OK(peft_trainer_step(x, other.images, other.labels, NULL));         /* what is left of it makes no difference */
+        /* leaves values in the unused rows, which must not count */
+        OK(peft_trainer_step(x, other.images, other.labels, NULL));
         OK(peft_trainer_backward(x, other.images, other.labels, NULL));
         x->step = x->pending = 0;
     }
@@ -85,17 +87,17 @@ static void gradients_of(const tiny_spec *spec, const char *options, int batch, 
 static void check_sizes(const tiny_spec *spec, const char *options)
 {
     for (int n = strstr(spec->model, "bn_") || strstr(spec->model, "mlp") ? 2 : 1; n <= 6; n++) {
-        tiny_bits own = { 0 }, within = { 0 };
-        char who[120];
-        gradients_of(spec, options, n, n, &own);
-        gradients_of(spec, options, 7, n, &within);
-        snprintf(who, sizeof who, "%s%s, %d of 7", spec->method, options, n);
-        tiny_same(&own, &within, who);
-        tiny_bits_free(&own);
+        tiny_bits expected = { 0 }, got = { 0 };
+        char name[120];
+        gradients_of(spec, options, n, n, &expected);
+        gradients_of(spec, options, 7, n, &got);
+        snprintf(name, sizeof name, "%s%s, %d of 7", spec->method, options, n);
+        tiny_same(&expected, &got, name);
+        tiny_bits_free(&expected);
     }
 }
 
-START_TEST(smaller_batches_in_place)
+START_TEST(gradients_do_not_depend_on_the_batch_option)
 {
     for (size_t i = 0; i < tiny_method_count(); i++) {
         check_sizes(&(tiny_spec){ .method = tiny_method_name(i), .model = "classes=3" }, ",lr=0");
@@ -109,7 +111,7 @@ START_TEST(smaller_batches_in_place)
 }
 END_TEST
 
-START_TEST(last_batch_of_one)
+START_TEST(batch_norm_refuses_a_batch_of_one_sample)
 {
     peft_trainer *x = NULL;
     static const struct { const char *options, *message; } rows[] = {
@@ -137,5 +139,5 @@ START_TEST(last_batch_of_one)
 }
 END_TEST
 
-SUITE_MAIN("trainer_batches", accumulation_is_a_larger_batch, short_batches, smaller_batches_in_place,
-           last_batch_of_one)
+SUITE_MAIN("trainer_batches", accumulation_equals_a_larger_batch, short_batches_train_to_the_same_bits,
+           gradients_do_not_depend_on_the_batch_option, batch_norm_refuses_a_batch_of_one_sample)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * trainer_values.h -- a model's values and gradients by name, and numbers that are to be near each other. */
+ * trainer_values.h -- for tests of trainers: values and gradients of a parameter by name, comparison within a
+ * tolerance. */
 #ifndef TRAINER_VALUES_H
 #define TRAINER_VALUES_H
 #include <math.h>
