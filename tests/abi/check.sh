@@ -1,12 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Compares the interface with the baseline of this folder. Additions pass; anything else fails: a symbol that is gone or
-# has another version node, another signature, struct or enum value, a macro with another text, a header that is gone.
-# A program compiled against the baseline's headers must run with the libraries of the build.
-# The systems interface (peft/sys) may change where PEFT_METHOD_ABI changes with it.
-#   check.sh [--strict] ROOT BUILD [CC]     BUILD: "-" for the headers and maps alone
-# Without --strict differences are printed but do not fail as long as the baseline's major version is 0, or is another
-# one than the project's: such versions may change the interface.
+# Compares the interface with the baseline in this folder. Additions pass; other changes fail: a symbol that is gone or
+# has another version node, another signature, struct or enumerator value, another text of a macro, a missing header.
+# A program compiled with the baseline's headers must run with the libraries of the build.
+# The systems interface (peft/sys) may change if PEFT_METHOD_ABI changes too.
+#   check.sh [--strict] ROOT BUILD [CC]     BUILD: "-": check headers and version maps only
+# Without --strict, changes are printed but permitted if the baseline's major version is 0 or is not the project's.
 set -eu
 export LC_ALL=C
 strict=
@@ -21,37 +20,38 @@ trap 'rm -rf "$work"' EXIT
 mkdir "$work/old"
 tar -xzf "$baseline/headers.tar.gz" -C "$work/old"
 
-was=$(cat "$baseline/version") is=$(cat "$work/now/version")
-if [ "${was%%.*}" -gt 0 ] && [ "${was%%.*}" = "${is%%.*}" ]; then strict=1; fi
+old_version=$(cat "$baseline/version") new_version=$(cat "$work/now/version")
+if [ "${old_version%%.*}" -gt 0 ] && [ "${old_version%%.*}" = "${new_version%%.*}" ]; then strict=1; fi
 
-# Lines of $1 (sorted) that are not in $2 are printed behind "$3"; fails where there are any.
-kept() {
+# Prints the lines of the sorted file $1 that $2 does not have, with the prefix "$3"; fails if there are any.
+none_missing() {
     comm -23 "$1" "$2" > "$work/gone"
     sed "s/^/$3 /" "$work/gone"
     [ ! -s "$work/gone" ]
 }
-# $1 core, io or sys
+# Compares types and functions of $1 (core, io or sys).
 types() {
     abidiff --no-default-suppression --no-added-syms --no-show-locs "$baseline/$1.abi" "$work/now/$1.abi"
 }
-headers() { # $1 a pattern
+headers() { # $1: pattern of header paths
     (cd "$work/old/include" && find peft -name '*.h*' | grep "$1" | sort) > "$work/old_headers"
     (cd "$root/include" && find peft -name '*.h*' | sort) > "$work/now_headers"
-    kept "$work/old_headers" "$work/now_headers" "header is gone:"
+    none_missing "$work/old_headers" "$work/now_headers" "header is gone:"
 }
 
 bad=0
 for part in core io; do
-    kept "$baseline/$part.symbols" "$work/now/$part.symbols" "symbol is gone or has another version node:" || bad=1
+    none_missing "$baseline/$part.symbols" "$work/now/$part.symbols" "symbol is gone or has another version node:" ||
+        bad=1
     types $part || bad=1
 done
-kept "$baseline/stable.macros" "$work/now/stable.macros" "macro is gone or changed:" || bad=1
+none_missing "$baseline/stable.macros" "$work/now/stable.macros" "macro is gone or changed:" || bad=1
 headers '^peft/[a-z_]*\.h' || bad=1
 
 sys=0
-kept "$baseline/sys.symbols" "$work/now/sys.symbols" "symbol is gone or has another version node:" || sys=1
+none_missing "$baseline/sys.symbols" "$work/now/sys.symbols" "symbol is gone or has another version node:" || sys=1
 types sys || sys=1
-kept "$baseline/sys.macros" "$work/now/sys.macros" "macro is gone or changed:" || sys=1
+none_missing "$baseline/sys.macros" "$work/now/sys.macros" "macro is gone or changed:" || sys=1
 headers '^peft/sys/' || sys=1
 if [ $sys -eq 1 ] && cmp -s "$baseline/method_abi" "$work/now/method_abi"; then
     echo "check.sh: the systems interface changed and PEFT_METHOD_ABI did not: raise PEFT_METHOD_VERSION"
@@ -60,26 +60,26 @@ elif [ $sys -eq 1 ]; then
     echo "check.sh: the systems interface changed, and PEFT_METHOD_ABI with it: permitted"
 fi
 
-# The libraries of the build have the symbols of the maps; the old program runs.
+# The libraries of the build export the baseline's symbols, and the program of the baseline runs.
 if [ "$build" != - ]; then
     build=$(cd "$build" && pwd)
     sed 's/\(.*\) \(.*\)/\1@@\2/' "$baseline/core.symbols" "$baseline/io.symbols" | sort > "$work/wanted"
     nm -D --defined-only "$build/libpeft.so" "$build/src/io/libpeft-io.so" | awk 'NF == 3 { print $3 }' | sort \
         > "$work/exported"
-    kept "$work/wanted" "$work/exported" "no library exports" || bad=1
+    none_missing "$work/wanted" "$work/exported" "no library exports" || bad=1
     if "$cc" -std=c11 -I"$work/old/include" "$baseline/program.c" -o "$work/program" -L"$build" -lpeft \
         -L"$build/src/io" -lpeft-io -Wl,-rpath,"$build:$build/src/io" -Wl,-z,now; then
-        "$work/program" || { echo "check.sh: a program compiled against the headers of $was fails"; bad=1; }
+        "$work/program" || { echo "check.sh: a program compiled with the headers of $old_version fails"; bad=1; }
     else
         bad=1
     fi
 fi
 
 if [ $bad -eq 0 ]; then
-    echo "check.sh: the interface of $is has all of the baseline, $was"
+    echo "check.sh: the interface of $new_version has all of the baseline, $old_version"
 elif [ -n "$strict" ]; then
-    echo "check.sh: the interface differs from the baseline, $was, in more than additions"
+    echo "check.sh: the interface differs from the baseline, $old_version, in more than additions"
     exit 1
 else
-    echo "check.sh: the interface of $is differs from the baseline, $was; permitted between these versions"
+    echo "check.sh: the interface of $new_version differs from the baseline, $old_version, which is permitted here"
 fi

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Writes down the interface of a source tree, in files that can be compared.
+# Writes the interface of a source tree to files that can be compared.
 #   probe.sh ROOT OUT [CC]
 # OUT/core.abi, io.abi, sys.abi   types and functions of libpeft, libpeft-io and the systems interface (peft/sys), as
 #                                 abidw of libabigail writes them
@@ -8,10 +8,10 @@
 # OUT/stable.macros, sys.macros   macros of the headers and their texts
 # OUT/method_abi, version         the value of PEFT_METHOD_ABI; the version of the project
 #
-# abidw reads shared libraries with debug information. To compile the library for that would take minutes; instead a
-# library of empty functions is made from the declarations in the headers. A compiler refuses a library function that
-# differs from its declaration, so the types are the same. For each typedef, too, there is a function that takes a
-# pointer to it: types that no function names (members of structs, macros) are compared all the same.
+# abidw reads shared libraries with debug information. Compiling the library for that would take minutes; instead a
+# library of empty functions is made from the declarations in the headers. Their types are right, as the compiler
+# refuses a definition that differs from its declaration. A further function for each typedef takes a pointer to it, so
+# that types which no function uses (members of structs, macros) are compared too.
 set -eu
 export LC_ALL=C
 root=$(cd "$1" && pwd) out=$2 cc=${3:-cc}
@@ -34,14 +34,14 @@ grep -v '^peft_sys_' "$work/peft" > "$out/core.symbols"
 grep '^peft_sys_' "$work/peft" > "$out/sys.symbols" || true
 symbols "$root/src/io/peft_io.map" > "$out/io.symbols"
 
-# From preprocessed headers: "f NAME DEFINITION" for each function that is exported, "t NAME" for each typedef.
+# Reads preprocessed headers; prints "f NAME DECLARATION" for each exported function and "t NAME" for each typedef.
 parse() {
     awk 'BEGIN { RS = "\001" } {
         gsub(/[ \t\n]+/, " ")
         mark = "__attribute__((visibility(\"default\")))"
         rest = $0
-        while ((at = index(rest, mark)) > 0) {
-            rest = substr(rest, at + length(mark))
+        while ((start = index(rest, mark)) > 0) {
+            rest = substr(rest, start + length(mark))
             if (!match(rest, /peft_[a-z0-9_]+ ?\(/)) continue
             name = substr(rest, RSTART, RLENGTH)
             sub(/ ?\($/, "", name)
@@ -76,7 +76,7 @@ expand -I"$root/include" "$work/all.c" | parse | sort -u > "$work/parsed"
 expand -I"$root/include" "$work/stable.c" | parse | sort -u | sed -n 's/^t //p' | grep -v '^peft_sys_' > "$work/types"
 sed -n 's/^t //p' "$work/parsed" | grep -vxFf "$work/types" > "$work/sys_types" || true
 
-# $1 core, io or sys; $2 the headers, $3 the types
+# $1: core, io or sys; $2: file with the #include lines; $3: list of types
 describe() {
     cut -d ' ' -f 1 "$out/$1.symbols" > "$work/names"
     awk 'NR == FNR { want[$1] = 1; next }
@@ -90,7 +90,7 @@ describe() {
         cat "$2" "$work/functions"
         sed 's/.*/void peft_type_of_&(& *p) { }/' "$3"
     } > "$work/$1.c"
-    (cd "$work" &&                                      # the paths in the output are the same everywhere then
+    (cd "$work" &&                                      # a relative path, so that the output does not depend on $work
         "$cc" -std=gnu2x -w -g -O0 -gdwarf-4 -fPIC -shared -nostdlib -I"$root/include" "$1.c" -o "$1.so" &&
         abidw --no-corpus-path --no-comp-dir-path --no-show-locs --no-elf-needed \
             --type-id-style hash --out-file "$out/$1.abi" "$1.so")

@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# check.sh on copies of this checkout: an addition must pass; every kind of break must fail. self_test.sh [CC]
+# Runs check.sh on changed copies of this source tree: additions must pass, every kind of incompatible change must fail.
+#   self_test.sh [CC]
 set -eu
 cc=${1:-cc}
 here=$(cd "$(dirname "$0")" && pwd)
@@ -9,7 +10,7 @@ command -v abidiff > /dev/null || { echo "self_test.sh: abidiff is missing (Debi
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-# The first copy, with a header of this test, becomes the baseline of all others.
+# The first copy, with two headers of this test, becomes the baseline of the others.
 mkdir -p "$work/base/tests" "$work/base/src/io"
 cp -r "$root/include" "$root/CMakeLists.txt" "$work/base"
 cp "$root/src/peft.map" "$work/base/src"
@@ -38,19 +39,20 @@ typedef struct peft_sys_probe { int64_t rows; } peft_sys_probe;
 CODE
 "$work/base/tests/abi/update.sh" --force "$cc" > "$work/log"
 
-# $1 pass or fail, $2 what is said, $3 the file to edit, $4 the edit, $5 $6 another file and its edit
+# $1: pass or fail, $2: part of the message, or unchanged, $3 and $4: a file and the sed command for it, $5 and $6: a
+# second file and command.
 try() {
     rm -rf "$work/copy"
     cp -r "$work/base" "$work/copy"
     sed -i "$4" "$work/copy/$3"
     if [ "$2" != unchanged ] && cmp -s "$work/copy/$3" "$work/base/$3"; then
-        echo "self_test.sh: no edit: $4"
+        echo "self_test.sh: the edit changes nothing: $4"
         exit 1
     fi
     [ -z "${5-}" ] || sed -i "$6" "$work/copy/$5"
     got=pass
     "$work/base/tests/abi/check.sh" --strict "$work/copy" - "$cc" > "$work/log" 2>&1 || got=fail
-    grep -q "^check.sh: " "$work/log" || { cat "$work/log"; echo "self_test.sh: the check broke: $4"; exit 1; }
+    grep -q "^check.sh: " "$work/log" || { cat "$work/log"; echo "self_test.sh: check.sh did not finish: $4"; exit 1; }
     if [ $got != "$1" ] || { [ "$2" != unchanged ] && ! grep -qi "$2" "$work/log"; }; then
         cat "$work/log"
         echo "self_test.sh: '$4' on $3: $got, expected $1 with '$2'"
@@ -88,8 +90,8 @@ cp -r "$work/base" "$work/gone"
 if "$work/base/tests/abi/check.sh" --strict "$work/gone" - "$cc" > "$work/log" 2>&1; then exit 1; fi
 grep -q "header is gone: peft/sys/probe.h" "$work/log"
 
-# Below 1.0 and between major versions differences are reported and permitted; within one they are not.
-mode() { # $1 pass or fail, $2 version of the baseline, $3 of the project
+# Incompatible changes are permitted below 1.0 and between major versions, and fail within one.
+check_versions() { # $1: pass or fail, $2: version of the baseline, $3: of the project
     echo "$2" > "$work/base/tests/abi/baseline/version"
     rm -rf "$work/copy"
     cp -r "$work/base" "$work/copy"
@@ -99,8 +101,8 @@ mode() { # $1 pass or fail, $2 version of the baseline, $3 of the project
     "$work/base/tests/abi/check.sh" "$work/copy" - "$cc" > "$work/log" 2>&1 || got=fail
     [ $got = "$1" ] || { cat "$work/log"; echo "self_test.sh: $2 to $3: $got, expected $1"; exit 1; }
 }
-mode pass 0.1.0 0.2.0
-mode pass 0.9.0 1.0.0
-mode pass 1.4.0 2.0.0
-mode fail 1.4.0 1.5.0
-echo "self_test.sh: every break was found"
+check_versions pass 0.1.0 0.2.0
+check_versions pass 0.9.0 1.0.0
+check_versions pass 1.4.0 2.0.0
+check_versions fail 1.4.0 1.5.0
+echo "self_test.sh: every incompatible change was reported"

@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Makes the interface of this checkout the baseline. At a release, after check.sh passes: the additions since the last
-# one are then guarded too. Refuses where the old baseline's promise is broken, unless --force. update.sh [--force] [CC]
+# Makes the interface of this source tree the baseline: at a release, so that additions since the last one are guarded
+# too. Fails if check.sh fails with the old baseline, unless --force is given.
+#   update.sh [--force] [CC]
 set -eu
 force=
 if [ "${1-}" = --force ]; then force=1; shift; fi

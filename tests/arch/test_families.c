@@ -4,7 +4,7 @@
  * any other. */
 #include "core/arch/names.h"
 #include "core/weights/load/load.h"
-#include "weights/config_bed.h"
+#include "weights/config_fixture.h"
 #include "weights/formats.h"
 
 /* The family that each file of formats.h is of. */
@@ -155,7 +155,7 @@ START_TEST(every_family_is_recognised_and_comes_back)
     bool seen[64] = { false };
     for (int i = 0; i < ALL; i++) {
         const format *f = format_at(i);
-        peft_backbone *b = shaken(ctx, f->create), *is;
+        peft_backbone *b = random_backbone(ctx, f->create), *is;
         write_format(b, f, f->flags, NULL, tiny_path("file.safetensors"));
         const pf_family *family = recognise(ctx, tiny_path("file.safetensors"));
         ck_assert_msg(family && !strcmp(family->name, family_of_format(f->name)), "'%s' is taken for '%s'", f->name,
@@ -203,7 +203,7 @@ static const stem own_stems[] = {
     { "attn.qkv", { "look.q", "look.k", "look.v" } }, { "attn.proj", { "look.out" } }, { "mlp.fc1", { "think.up" } },
     { "mlp.fc2", { "think.down" } }, { NULL, { NULL } } };
 
-static peft_backbone *load_own(bed *b, pf_families families, const char *options)
+static peft_backbone *load_own(fixture *b, pf_families families, const char *options)
 {
     peft_options *o = tiny_options(b->ctx, "%s", options);
     peft_backbone *is = NULL;
@@ -217,37 +217,37 @@ START_TEST(a_family_of_ones_own_is_a_row)
     const pf_family *families[32] = { &own_marked, &own };
     for (int i = 0; pf_all_families[i]; i++) families[i + 2] = pf_all_families[i];
     format f = { "own", "net.", "floor.%d.", "verdict", "", "", own_stems, LIST("scaffold.weight"), 0 };
-    bed b;
+    fixture b;
     peft_backbone *is, *no = NULL;
-    bed_start(&b, VIT ",eps=1e-3,act=quickgelu");
-    write_format(b.made, &f, 0, NULL, b.weights);
+    fixture_start(&b, VIT ",eps=1e-3,act=quickgelu");
+    write_format(b.created, &f, 0, NULL, b.weights);
     FAILS(PEFT_E_FORMAT, "no ViT found", peft_backbone_load(b.ctx, b.weights, NULL, &no));
     is = load_own(&b, families, "heads=2");
-    ck_assert_str_eq(peft_backbone_fingerprint(is), peft_backbone_fingerprint(b.made));
+    ck_assert_str_eq(peft_backbone_fingerprint(is), peft_backbone_fingerprint(b.created));
     ck_assert_int_eq(peft_backbone_get(is, "classes"), 5);
-    bed_note_is(is, "mean", "0.25:0.5:0.75", "own");
+    fixture_check_note(is, "mean", "0.25:0.5:0.75", "own");
     ck_assert_ptr_nonnull(strstr(peft_backbone_note(is, "assumed"), "eps=0.001: usual for own files"));
     ck_assert_str_eq(is->rule, "bilinear");
     comes_back(is, &pf_naming_timm, "own");
     peft_backbone_free(is);
 
-    bed_file("config.json", "{\"model_type\": \"own_base\"}");
+    fixture_write("config.json", "{\"model_type\": \"own_base\"}");
     is = load_own(&b, families, "");
     ck_assert_int_eq(peft_backbone_get(is, "heads"), 4);
     ck_assert(is->shape.eps == 1e-4 && !strcmp(is->rule, "hf"));
     peft_backbone_free(is);
 
     f.extra = LIST("scaffold.weight", "flag");                            /* the other family with the same names */
-    write_format(b.made, &f, 0, NULL, b.weights);
+    write_format(b.created, &f, 0, NULL, b.weights);
     is = load_own(&b, families, "heads=2,config=none");
     ck_assert(is->shape.eps == 1e-2 && is->shape.act == PK_GELU);
     peft_backbone_free(is);
 
-    write_format(b.made, &formats[0], 0, NULL, b.weights);                                /* others are as they were */
+    write_format(b.created, &formats[0], 0, NULL, b.weights);                                /* others are as they were */
     is = load_own(&b, families, "heads=2,config=none,eps=1e-3,act=quickgelu");
-    ck_assert_str_eq(peft_backbone_fingerprint(is), peft_backbone_fingerprint(b.made));
+    ck_assert_str_eq(peft_backbone_fingerprint(is), peft_backbone_fingerprint(b.created));
     peft_backbone_free(is);
-    bed_end(&b);
+    fixture_end(&b);
 }
 END_TEST
 

@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0
- * cases.h -- what same_bits.c trains: a table of models with the settings of their training. Beside these rows every
- * method is trained once with small tensors. A new head, loss, optimiser, backbone or setting gets a row here. */
+ * cases.h -- the cases of same_bits.c: models with the options of their training. Each method is also trained once with
+ * small tensors, without a row here. Add a row for a new head, loss, optimiser, backbone or option. */
 #ifndef SAME_BITS_CASES_H
 #define SAME_BITS_CASES_H
 
 /* Texts are options as for peft_options_parse; NULL: none. */
 typedef struct bits_case {
     const char *name;
-    const char *backbone;                       /* of a new one; NULL: SMALL */
-    const char *stored;                         /* saved with these options of peft_backbone_save_as, then loaded */
+    const char *backbone;                       /* options of a random backbone; NULL: SMALL */
+    const char *stored;                      /* options of peft_backbone_save_as: saved, then loaded; NULL: not saved */
     const char *method[2], *adapter[2];         /* attached in this order */
     const char *model, *trainer;                /* NULL: CLASSES, TRAINER */
-    enum { IDS = 1, FIT = 2 } how;              /* steps with sample ids; peft_trainer_fit in place of single steps */
+    enum { IDS = 1, FIT = 2 } how;              /* IDS: steps with sample ids; FIT: by peft_trainer_fit */
 } bits_case;
 
 #define SMALL   "image_size=32,patch=8,width=48,depth=3,heads=3,classes=5"
-#define WIDE    "image_size=64,patch=8,width=192,depth=2,heads=3,classes=5"     /* products of several pieces */
+#define WIDE    "image_size=64,patch=8,width=192,depth=2,heads=3,classes=5"     /* matrix products of several blocks */
 #define CLASSES "classes=3"
 #define TRAINER "batch=3,lr=0.01"
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * data.h -- what same_bits.c and same_pictures.c share: error messages, files in the current folder, made-up numbers,
- * batches. */
+ * data.h -- shared by same_bits.c and same_pictures.c: error messages, output files in the current folder,
+ * pseudo-random numbers, batches. */
 #ifndef SAME_BITS_DATA_H
 #define SAME_BITS_DATA_H
 #include <peft/peft.h>
@@ -11,7 +11,7 @@
 enum { BATCH = 3, STEPS = 3, SAMPLES = 8 };
 #define COUNT(array) (sizeof (array) / sizeof *(array))
 
-static const char *now;                         /* the case that runs, for messages */
+static const char *now;                         /* the name of the running case: for messages and file names */
 
 static void stop(const char *what, const char *why)
 {
@@ -21,7 +21,7 @@ static void stop(const char *what, const char *why)
 #define OK(call) do { if ((call) != PEFT_OK) stop(#call, peft_last_error()); } while (0)
 
 /* --- files in the current folder ---------------------------------------------------------------------------------- */
-/* "CASE.what"; the last four answers stay valid. */
+/* The path "CASE.what"; the last four results stay valid. */
 static const char *path(const char *what)
 {
     static char text[4][256];
@@ -31,6 +31,7 @@ static const char *path(const char *what)
     return p;
 }
 
+/* Appends to the file "CASE.what". */
 static void write_bytes(const char *what, const void *data, size_t size)
 {
     FILE *f = fopen(path(what), "ab");
@@ -43,8 +44,8 @@ static void write_tensor(const char *what, const peft_tensor *t)
     write_bytes(what, peft_tensor_cdata(t), sizeof(float) * (size_t)peft_tensor_count(t));
 }
 
-/* --- made-up numbers ---------------------------------------------------------------------------------------------- */
-/* Number i of a stream, in -1..1: integer arithmetic, so the same everywhere. */
+/* --- pseudo-random numbers ---------------------------------------------------------------------------------------- */
+/* Number i of a stream, in -1..1; by integer arithmetic, so equal on every machine. */
 static float number(uint64_t stream, uint64_t i)
 {
     uint64_t x = (stream + 1) * 0x9E3779B97F4A7C15u + i * 0xD1B54A32D192ED03u;
@@ -67,15 +68,15 @@ typedef struct data {
     int64_t ids[BATCH];
 } data;
 
-/* Samples first .. first + n - 1, counted round SAMPLES. */
+/* Fills the batch with samples first .. first + n - 1, modulo SAMPLES. */
 static void fill(data *d, int64_t n, int64_t first)
 {
-    const int64_t one = 3 * d->side * d->side;
+    const int64_t image_size = 3 * d->side * d->side;
     float *x = peft_tensor_data(d->images), *y = peft_tensor_data(d->labels);
     int64_t *label = peft_tensor_data(d->labels);
     for (int64_t i = 0; i < n; i++) {
         const int64_t sample = (first + i) % SAMPLES;
-        for (int64_t k = 0; k < one; k++) x[i * one + k] = 2 * number((uint64_t)sample, (uint64_t)k);
+        for (int64_t k = 0; k < image_size; k++) x[i * image_size + k] = 2 * number((uint64_t)sample, (uint64_t)k);
         if (d->soft)            /* one class has 0.75, the next one 0.25 */
             for (int64_t c = 0; c < d->classes; c++)
                 y[i * d->classes + c] = c == sample % d->classes ? 0.75f : c == (sample + 1) % d->classes ? 0.25f : 0;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * models.h -- the backbone, the adapters and the model of a case. */
+ * models.h -- makes the backbone, adapters and model of a case (cases.h). */
 #ifndef SAME_BITS_MODELS_H
 #define SAME_BITS_MODELS_H
 #include "cases.h"
@@ -39,7 +39,7 @@ static uint64_t stream_of(const char *name)
     return h;
 }
 
-/* Away from initial zeros, which hide what their factors do. */
+/* Adds noise to all parameters: initial zeros would hide differences in the tensors that they are multiplied with. */
 static void shake(peft_model *m)
 {
     for (size_t i = 0; i < peft_model_param_count(m); i++) {
@@ -50,7 +50,7 @@ static void shake(peft_model *m)
     }
 }
 
-/* Random weights in which no bias, norm or scale is a new backbone's: made by merging a shaken "full" adapter. */
+/* A backbone whose biases, norms and scales are random too: a random backbone merged with a noisy adapter "full". */
 static peft_backbone *new_backbone(peft_context *ctx, const char *text)
 {
     peft_backbone *b, *out;
@@ -67,30 +67,30 @@ static peft_backbone *new_backbone(peft_context *ctx, const char *text)
     return out;
 }
 
-/* The backbone of a case: new, or from a file in the folder. */
+/* The backbone of a case: random, or also saved and loaded. */
 static peft_backbone *backbone(peft_context *ctx, const bits_case *c)
 {
-    peft_backbone *made = new_backbone(ctx, c->backbone ? c->backbone : SMALL), *b;
-    if (!c->stored) return made;
+    peft_backbone *created = new_backbone(ctx, c->backbone ? c->backbone : SMALL), *b;
+    if (!c->stored) return created;
     peft_options *o = options(ctx, c->stored);
     const int folder = strstr(c->stored, "naming=hf") != NULL;
-    OK(peft_backbone_save_as(made, path(folder ? "backbone" : "backbone.safetensors"), o));
-    peft_backbone_free(made);
+    OK(peft_backbone_save_as(created, path(folder ? "backbone" : "backbone.safetensors"), o));
+    peft_backbone_free(created);
     OK(peft_backbone_load(ctx, path(folder ? "backbone/model.safetensors" : "backbone.safetensors"), NULL, &b));
     peft_options_free(o);
     return b;
 }
 
-/* A case with its objects. */
-typedef struct bench {
+/* A case and its objects. */
+typedef struct case_objects {
     const bits_case *c;
     peft_context *ctx;
     peft_backbone *b;
     peft_adapter *a[2];
     peft_model *m;
-} bench;
+} case_objects;
 
-static void make(bench *t)
+static void make_model(case_objects *t)
 {
     const char *head = t->c->method[0] ? peft_method_head(t->c->method[0]) : NULL;
     char text[256];
@@ -102,7 +102,7 @@ static void make(bench *t)
     shake(t->m);
 }
 
-static void unmake(bench *t)
+static void free_model(case_objects *t)
 {
     for (size_t i = 0; i < COUNT(t->a); i++) peft_adapter_free(t->a[i]);
     peft_model_free(t->m);

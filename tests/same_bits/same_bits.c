@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
- * same_bits.c -- trains the models of cases.h for three steps on made-up data and writes all that comes of it into
- * files: steps, gradients, adapters, models, states, merged backbones, predictions. tests/scripts/same_bits.sh compiles
- * it with the public headers alone, runs it with several builds of the library, and compares the files.
- *   same_bits isas                   prints the instruction sets that this CPU and build have
- *   same_bits FOLDER ISA THREADS     writes the files into FOLDER, which exists */
+ * same_bits.c -- trains the models of cases.h for three steps on pseudo-random data and writes all results to files:
+ * steps, gradients, adapters, models, states, merged backbones, predictions. tests/scripts/same_bits.sh compiles it
+ * with the public headers only, runs it with several builds of the library, and compares the files. same_bits isas
+ * prints the instruction sets that this CPU and build have same_bits FOLDER ISA THREADS     writes the files into
+ * FOLDER, which exists */
 #include <unistd.h>
 #include "models.h"
 #if __has_include("gated_prompt.h")
@@ -13,7 +13,7 @@
 #define OWN_METHODS 0
 #endif
 
-/* This file is also compiled with the headers of the version before 1.0, which this one is compared with. */
+/* Two calls differ in the headers of versions before 1.0, with which this file is compiled too. */
 #ifdef PEFT_VERSION_NUMBER
 static const peft_tensor *tap_of(peft_session *s, const char *name) { return peft_session_tap(s, name); }
 static const char *option_name(const char *method, size_t i)
@@ -37,7 +37,7 @@ static const char *option_name(const char *method, size_t i)
 /* --- training ----------------------------------------------------------------------------------------------------- */
 static const char *trainer_text(const bits_case *c) { return c->trainer ? c->trainer : TRAINER; }
 
-static peft_trainer *new_trainer(const bench *t)
+static peft_trainer *new_trainer(const case_objects *t)
 {
     peft_trainer *trainer;
     peft_options *o = options(t->ctx, trainer_text(t->c));
@@ -55,7 +55,7 @@ static void write_step(const peft_trainer *trainer)
 }
 
 /* A step on n samples; with accumulate=2 two passes and an update. */
-static void step(const bench *t, peft_trainer *trainer, data *d, int64_t n, int64_t first)
+static void step(const case_objects *t, peft_trainer *trainer, data *d, int64_t n, int64_t first)
 {
     const int64_t *ids = t->c->how & IDS ? d->ids : NULL;
     if (strstr(trainer_text(t->c), "accumulate=2")) {
@@ -76,7 +76,7 @@ static void step(const bench *t, peft_trainer *trainer, data *d, int64_t n, int6
     write_step(trainer);
 }
 
-/* Epochs of two batches and a smaller one, for peft_trainer_fit. */
+/* For peft_trainer_fit: epochs of two full batches and one of two samples. */
 static int64_t next_batch(int64_t epoch, int64_t batch, peft_tensor *images, peft_tensor *labels, int64_t *ids,
                           void *user)
 {
@@ -96,25 +96,25 @@ static int write_progress(peft_trainer *trainer, void *user)
     return 0;
 }
 
-static data data_of(const bench *t)
+static data data_of(const case_objects *t)
 {
     return (data){ .side = peft_backbone_get(t->b, "image_size"), .classes = peft_model_classes(t->m),
                    .soft = strstr(trainer_text(t->c), "loss=soft_ce") || strstr(trainer_text(t->c), "loss=bce") };
 }
 
-static void write_gradients(const bench *t)
+static void write_gradients(const case_objects *t)
 {
-    int64_t set = 0;
+    int64_t nonzero = 0;
     for (size_t i = 0; i < peft_model_param_count(t->m); i++) {
         const peft_tensor *g = peft_param_grad(peft_model_param(t->m, i));
         const float *x = peft_tensor_cdata(g);
         write_tensor("gradients", g);
-        for (int64_t k = 0; k < peft_tensor_count(g); k++) set += x[k] != 0;
+        for (int64_t k = 0; k < peft_tensor_count(g); k++) nonzero += x[k] != 0;
     }
-    if (!set) stop("training", "every gradient is zero");
+    if (!nonzero) stop("training", "every gradient is zero");
 }
 
-static void train(const bench *t)
+static void train(const case_objects *t)
 {
     peft_trainer *trainer = new_trainer(t);
     data d = data_of(t);
@@ -132,23 +132,23 @@ static void train(const bench *t)
     peft_trainer_free(trainer);
 }
 
-/* A new model takes up the saved state and trains on. */
-static void resume(const bench *old)
+/* A new model and trainer restore the saved state and train one more step. */
+static void resume(const case_objects *old)
 {
-    bench t = *old;
-    make(&t);
+    case_objects t = *old;
+    make_model(&t);
     peft_trainer *trainer = new_trainer(&t);
     data d = data_of(&t);
     OK(peft_trainer_restore(trainer, path("state.safetensors")));
     step(&t, trainer, &d, 2, 1);
     OK(peft_trainer_save(trainer, path("resumed.safetensors")));
     peft_trainer_free(trainer);
-    unmake(&t);
+    free_model(&t);
 }
 
-/* --- what comes of it --------------------------------------------------------------------------------------------- */
-/* Predictions, and inner values where the model has them. */
-static void predict(const bench *t, peft_model *m, const char *what, int taps)
+/* --- results ------------------------------------------------------------------------------------------------------ */
+/* Writes predictions; taps: also values inside the network, which models of some methods do not have. */
+static void predict(const case_objects *t, peft_model *m, const char *what, int taps)
 {
     peft_session *s;
     data d = data_of(t);
@@ -173,15 +173,15 @@ static void predict(const bench *t, peft_model *m, const char *what, int taps)
     data_free(&d);
 }
 
-/* What may be refused: the status is a file too. */
-static int done(const char *what, peft_status s)
+/* Writes the status of a call that some models refuse; returns whether it succeeded. */
+static int succeeded(const char *what, peft_status s)
 {
     if (s != PEFT_OK && s != PEFT_E_UNSUPPORTED && s != PEFT_E_STATE) stop(what, peft_last_error());
     write_bytes(what, peft_status_name(s), strlen(peft_status_name(s)));
     return s == PEFT_OK;
 }
 
-static void save(const bench *t)
+static void save(const case_objects *t)
 {
     static const char *const file[] = { "adapter.safetensors", "adapter-2.safetensors" };
     const char *head = t->c->method[0] ? peft_method_head(t->c->method[0]) : "";
@@ -192,11 +192,11 @@ static void save(const bench *t)
     OK(peft_model_load(t->b, path("model.safetensors"), &loaded));
     predict(t, loaded, "predicted", !head || !*head);
     peft_model_free(loaded);
-    if (done("merge", peft_model_merge(t->m, &merged))) {
+    if (succeeded("merge", peft_model_merge(t->m, &merged))) {
         OK(peft_backbone_save(merged, path("merged.safetensors")));
         peft_backbone_free(merged);
     }
-    if (done("hf", peft_model_save_hf(t->m, path("hf-adapter"), NULL))) {
+    if (succeeded("hf", peft_model_save_hf(t->m, path("hf-adapter"), NULL))) {
         OK(peft_model_load_hf(t->b, path("hf-adapter"), &loaded));
         predict(t, loaded, "predicted-hf", 1);
         peft_model_free(loaded);
@@ -206,17 +206,17 @@ static void save(const bench *t)
 static void run(peft_context *ctx, const bits_case *c)
 {
     now = c->name;
-    bench t = { .c = c, .ctx = ctx };
+    case_objects t = { .c = c, .ctx = ctx };
     t.b = backbone(ctx, c);
-    make(&t);
+    make_model(&t);
     train(&t);
     save(&t);
     resume(&t);
-    unmake(&t);
+    free_model(&t);
     peft_backbone_free(t.b);
 }
 
-/* A method with its tensors as small as its options allow. */
+/* Runs a method with options that make its tensors small. */
 static void run_method(peft_context *ctx, const char *method)
 {
     static const char *const small[][2] = {
@@ -229,9 +229,9 @@ static void run_method(peft_context *ctx, const char *method)
             if (!strcmp(name, small[k][0]))
                 snprintf(text + strlen(text), sizeof text - strlen(text), "%s%s=%s", *text ? "," : "", name,
                          small[k][1]);
-    char called[64];
-    snprintf(called, sizeof called, "method-%s", method);
-    run(ctx, &(bits_case){ .name = called, .method = { method }, .adapter = { text } });
+    char case_name[64];
+    snprintf(case_name, sizeof case_name, "method-%s", method);
+    run(ctx, &(bits_case){ .name = case_name, .method = { method }, .adapter = { text } });
 }
 
 static peft_context *context(const char *isa, int threads)
@@ -240,7 +240,7 @@ static peft_context *context(const char *isa, int threads)
     OK(peft_context_create(NULL, NULL, NULL, &ctx));
     OK(peft_context_set_log(ctx, NULL, NULL, 0));
     OK(peft_context_set_isa(ctx, isa));
-    OK(peft_context_set_gemm(ctx, "own"));      /* a BLAS promises no bits */
+    OK(peft_context_set_gemm(ctx, "own"));      /* results of a BLAS may differ in bits */
     OK(peft_context_set_threads(ctx, threads));
     OK(peft_context_set_seed(ctx, 7));
     return ctx;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * same_pictures.c -- makes pictures and a data set of libpeft-io and writes all that comes of them into files: samples
- * as read, resized and cropped, inputs of transforms, batches of loaders, digests. Beside same_bits.c.
+ * same_pictures.c -- the counterpart of same_bits.c for libpeft-io: makes images and a data set and writes all results
+ * to files: samples as read, resized and cropped, outputs of transforms, batches of loaders, digests.
  *   same_pictures FOLDER THREADS     writes the files into FOLDER, which exists */
 #include <peft/io.h>
 #include <sys/stat.h>
@@ -9,7 +9,7 @@
 
 static peft_context *ctx;
 
-/* A picture of made-up samples, smooth in parts, so that resizing has something to do. */
+/* An image of noise and of larger patches, so that resized images depend on the filter. */
 static peft_image *picture(uint64_t stream, int64_t width, int64_t height, int channels, int depth)
 {
     static uint16_t wide[64 * 64 * 3];
@@ -42,8 +42,8 @@ static void write_and_free(const char *what, peft_image *im)
     peft_image_free(im);
 }
 
-/* Every way that a picture has to another one. */
-static void shapes(const peft_image *im)
+/* Writes the results of all functions that make an image from an image. */
+static void derived_images(const peft_image *im)
 {
     static const char *const filter[] = { "nearest", "box", "bilinear", "hamming", "bicubic", "lanczos" };
     static float plane[40 * 40 * 3];
@@ -109,13 +109,13 @@ static void pictures(void)
         peft_image_free(made);
         OK(peft_image_load(ctx, path("png"), NULL, &read));
         write_image("samples", read);
-        shapes(read);
+        derived_images(read);
         transforms(read);
         peft_image_free(read);
     }
 }
 
-/* A folder with three classes of six pictures in the formats that can be written without a library. */
+/* A folder with three classes of six images: PNG, PGM and PPM. */
 static void make_folder(void)
 {
     static const char *const class_name[] = { "set/one", "set/three", "set/two" };
@@ -135,7 +135,7 @@ static void make_folder(void)
                 if (!f) stop(name, "cannot be written");
                 fprintf(f, "P%d\n%d %d\n%d\n", colour == 1 ? 5 : 6, (int)(26 + i), (int)(33 - 2 * i),
                         deep == 8 ? 255 : 65535);
-                for (int64_t k = 0; k < n; k++) fputc(x[deep == 8 ? k : k ^ 1], f);  /* PNM: the high byte first */
+                for (int64_t k = 0; k < n; k++) fputc(x[deep == 8 ? k : k ^ 1], f); /* PNM stores the high byte first */
                 if (fclose(f)) stop(name, "cannot be written");
             }
             peft_image_free(im);

@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# A BLAS in a folder of its own: what is installed names it, linked (PEFT_BLAS=link) or opened; words and libraries that
-# cannot be are refused when the build is configured. blas.sh [CC]
+# A BLAS outside the system's folders: peft.pc and the installed library refer to it, linked (PEFT_BLAS=link) or opened
+# at run time (PEFT_BLAS=dlopen). CMake refuses a static library with dlopen, and other values of PEFT_BLAS.
+#   blas.sh [CC]
 set -eu
 cc=${1:-cc}
 root=$(cd "$(dirname "$0")/../.." && pwd)
@@ -13,7 +14,7 @@ echo 'void cblas_sgemm(void) { } void cblas_dgemm(void) { }' > "$work/own.c"
 "$cc" -c "$work/own.c" -o "$work/own.o"
 ar rc "$work/lib/libown.a" "$work/own.o"
 
-# $1 the library, $2 PEFT_BLAS; the log in $work/log, the build in $work/build
+# $1: the library, $2: the value of PEFT_BLAS. Writes $work/log and $work/build.
 configure() {
     rm -rf "$work/build"
     cmake -G Ninja -S "$root" -B "$work/build" -DCMAKE_C_COMPILER="$cc" -DPEFT_TESTS=OFF -DPEFT_EXAMPLES=OFF \
@@ -30,14 +31,14 @@ for library in libown.so libown.a; do
 done
 configure libown.so dlopen || { cat "$work/log"; exit 1; }
 must_have "$work/build/peft.pc" "-ldl"
-if grep -q "lown" "$work/build/peft.pc"; then echo "blas.sh: peft.pc links what is opened"; exit 1; fi
+if grep -q "lown" "$work/build/peft.pc"; then echo "blas.sh: peft.pc links the opened BLAS"; exit 1; fi
 must_have "$work/build/build.ninja" "PK_BLAS_FIRST=.*$work/lib/libown.so"
-if configure libown.a dlopen; then echo "blas.sh: a static library cannot be opened"; exit 1; fi
+if configure libown.a dlopen; then echo "blas.sh: CMake accepted a static library with PEFT_BLAS=dlopen"; exit 1; fi
 must_have "$work/log" "set PEFT_BLAS=link"
-if configure libown.so static; then echo "blas.sh: PEFT_BLAS=static was taken"; exit 1; fi
+if configure libown.so static; then echo "blas.sh: CMake accepted PEFT_BLAS=static"; exit 1; fi
 must_have "$work/log" "expected dlopen or link"
 
-# A prefix of CMAKE_PREFIX_PATH comes before the system's folders, under any of the names that are looked for.
+# A BLAS in CMAKE_PREFIX_PATH has precedence over the system's, under any of the names that CMake looks for.
 mkdir -p "$work/prefix/lib" "$work/prefix/include"
 cp "$work/lib/libown.so" "$work/prefix/lib/libopenblas.so"
 echo 'void cblas_sgemm(void);' > "$work/prefix/include/cblas.h"
@@ -47,5 +48,5 @@ cmake -G Ninja -S "$root" -B "$work/build" -DCMAKE_C_COMPILER="$cc" -DPEFT_TESTS
 must_have "$work/build/peft.pc" "-L$work/prefix/lib -lopenblas"
 must_have "$work/build/CMakeCache.txt" "PEFT_CBLAS_INCLUDE:PATH=$work/prefix/include"
 must_have "$work/build/build.ninja" "$work/prefix/lib/libopenblas.so"
-# The installed library finds it there by itself.
+# The installed library has that folder in its run path.
 must_have "$work/build/cmake_install.cmake" "$work/prefix/lib"

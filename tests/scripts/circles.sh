@@ -1,14 +1,14 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# No circle between files: none of #include lines, and none of names, where a file's object uses a function or a variable
-# of a second file's object, which, directly or through others, uses one of the first.
+# No source files depend on each other in a circle: neither by #include lines, nor by symbols, where the object of one
+# file uses a function or variable of another file's object, which uses one of the first, directly or through others.
 #   circles.sh LIST [ROOT]    LIST: a file with the paths of a build's objects, one a line; ROOT: the source tree
-#   circles.sh --self-test CC compiles files with circles and checks that each one is reported
+#   circles.sh --self-test CC  compiles files with circles and checks that each is reported
 set -eu
 export LC_ALL=C
 project=$(cd "$(dirname "$0")/../.." && pwd)
 
-# Circles that are still there, the files of one a line; parts of them are let through too. Take out what has gone.
+# Known circles that are permitted, and parts of them: one a line, by their files. Delete those that are gone.
 known=""
 
 # "FILE FILE" for each #include "..." of a file under $1/src and $1/examples.
@@ -26,7 +26,8 @@ includes() {
     }')
 }
 
-# Reads "FROM TO ..." lines and prints each circle as the list of its files: Tarjan, SIAM J. Comput. 1 (1972) 146.
+# Reads lines "FROM TO ..." and prints the files of each circle on a line: the strongly connected components by Tarjan,
+# SIAM J. Comput. 1 (1972) 146.
 circles() {
     # shellcheck disable=SC2016  # the dollars are awk's
     awk '
@@ -61,7 +62,7 @@ circles() {
     END { for (v in files) if (!(v in number)) visit(v) }'
 }
 
-# Prints the circles of the objects $1 and the tree $2 that are in no line of the text $3; fails when there is one.
+# $1: list of objects, $2: source tree, $3: permitted circles. Prints the other circles; fails if there are any.
 check() {
     "$project/tests/scripts/references.sh" "$1" > "$work/references"
     awk '{ print $1, $3 }' "$work/references" > "$work/names"
@@ -81,7 +82,7 @@ check() {
             print
         }' "$work/found" > "$work/new"
     while read -r circle; do
-        echo "a circle of files: $circle"
+        echo "files in a circle: $circle"
         awk -v circle=" $circle " '
             index(circle, " " $1 " ") && index(circle, " " $NF " ") && !seen[$1, $NF]++ {
                 print "    " $1 (NF == 3 ? " uses " $2 " of " : " includes ") $NF
@@ -90,7 +91,7 @@ check() {
     [ ! -s "$work/new" ]
 }
 
-# An object of the file $1 with the function of $2 and uses of $3 and so on.
+# Compiles a file $1 that defines the function pf_$2 and calls pf_$3, pf_$4, ...
 object() {
     file=$1 own=$2
     shift 2
@@ -114,7 +115,7 @@ header() {
 must_say() {
     text=$1
     if check "$work/objects" "$work/tree" "${2-}" > "$work/log"; then
-        echo "circles.sh: not found: $text"
+        echo "circles.sh: not reported: $text"
         exit 1
     fi
     grep -qxF -- "$text" "$work/log" || { echo "circles.sh: expected '$text', got:"; cat "$work/log"; exit 1; }
@@ -134,22 +135,22 @@ if [ "$1" = --self-test ]; then
     header src/core/base/b.h core/base/c.h
     check "$work/objects" "$work/tree" ''
     object src/core/base/c.c c a
-    must_say 'a circle of files: src/core/base/a.c src/core/base/b.c src/core/base/c.c'
+    must_say 'files in a circle: src/core/base/a.c src/core/base/b.c src/core/base/c.c'
     must_say '    src/core/base/c.c uses pf_a of src/core/base/a.c'
     check "$work/objects" "$work/tree" "x.c y.c
 src/core/base/a.c src/core/base/b.c src/core/base/c.c src/core/base/d.c"
-    must_say 'a circle of files: src/core/base/a.c src/core/base/b.c src/core/base/c.c' \
+    must_say 'files in a circle: src/core/base/a.c src/core/base/b.c src/core/base/c.c' \
         'src/core/base/a.c src/core/base/c.c'
     object src/core/base/c.c c
     header src/core/base/c.h a.h
-    must_say 'a circle of files: src/core/base/a.h src/core/base/b.h src/core/base/c.h'
+    must_say 'files in a circle: src/core/base/a.h src/core/base/b.h src/core/base/c.h'
     must_say '    src/core/base/c.h includes src/core/base/a.h'
     object examples/common/a.c own other
     object examples/b.c other own
-    must_say 'a circle of files: examples/b.c examples/common/a.c'
+    must_say 'files in a circle: examples/b.c examples/common/a.c'
     header examples/common/a.h common/deep/b.h
     header examples/common/deep/b.h common/a.h
-    must_say 'a circle of files: examples/common/a.h examples/common/deep/b.h'
+    must_say 'files in a circle: examples/common/a.h examples/common/deep/b.h'
 else
     check "$1" "${2:-$project}" "$known"
 fi

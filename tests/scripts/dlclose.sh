@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# A program opens libpeft at run time, makes a session with threads, closes the library while they live, goes on
-# predicting, and frees everything; several times. The library must stay loaded: its threads run its code.
-# dlclose.sh BUILD [CC] [FLAGS..]      FLAGS: -fsanitize=.. where the library was built so
+# A program opens libpeft with dlopen, makes a session with threads, calls dlclose, goes on predicting, and frees
+# everything; four times. The library must stay loaded, as its threads run its code.
+#   dlclose.sh BUILD [CC] [FLAGS..]      FLAGS: -fsanitize=.. if the library was built with it
 set -eu
 build=$1 cc=${2:-cc}
 shift
@@ -53,7 +53,7 @@ static int one_round(const char *path)
         || p_peft_tensor_wrap(ctx, PEFT_F32, 4, image_dims, pixels, &images)
         || p_peft_tensor_wrap(ctx, PEFT_F32, 2, logit_dims, logits, &out)) return 2;
     dlclose(library);
-    nanosleep(&(struct timespec){ 0, 50000000 }, NULL);         /* threads watch for work, then sleep */
+    nanosleep(&(struct timespec){ 0, 50000000 }, NULL);         /* until the threads sleep */
     if (p_peft_session_predict(s, images, out)) return 3;
     p_peft_tensor_free(images);
     p_peft_tensor_free(out);
@@ -72,9 +72,9 @@ int main(int argc, char **argv)
         const int failed = one_round(argv[1]);
         if (failed) return failed;
     }
-    puts("lives");
+    puts("done");
     return 0;
 }
 END_OF_PROGRAM
 "$cc" -std=gnu11 -w "$@" "$work/program.c" -o "$work/program" -I"$root/include" -ldl
-[ "$("$work/program" "$build/libpeft.so")" = lives ]
+[ "$("$work/program" "$build/libpeft.so")" = done ]

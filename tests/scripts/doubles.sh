@@ -1,19 +1,18 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# No two places in src and examples share more than ten lines, also with other names, numbers and texts: lines are
-# compared as signs and keywords, with one mark for every name, one for every number and one for every text; comments,
-# blank lines and #include lines are left out. Eleven lines of fewer than six different shapes count as the rows of a
-# table and may be like those of another table.
+# Duplicated code: no two places in src and examples have more than ten equal lines in a row. Lines are compared by
+# shape: all names count as equal, and so do all numbers and all strings. Comments, blank lines and #include lines are
+# ignored. Eleven lines of fewer than six different shapes are rows of a table, and permitted.
 #   doubles.sh [ROOT]       checks the tree
-#   doubles.sh --self-test  checks that doubles in files made for it are reported
+#   doubles.sh --self-test  checks that duplicates in test files are reported
 set -eu
 export LC_ALL=C
 project=$(cd "$(dirname "$0")/../.." && pwd)
 
-# Doubles that are still there: "FILE FILE LINES". Shorter ones are let through too. Take out what has gone.
+# Known duplicates that are permitted, and shorter ones: "FILE FILE LINES". Delete those that are gone.
 known='src/io/dataset/dataset.c src/io/transform/transform.c 11'
 
-# A line "FILE:LINE-LINE FILE:LINE-LINE COUNT" for each double of the tree $1.
+# Prints "FILE:LINE-LINE FILE:LINE-LINE COUNT" for each duplicate in the tree $1.
 doubles() {
     # shellcheck disable=SC2016  # the dollars are awk's
     (cd "$1" && find src examples -name '*.[ch]' | sort | xargs awk '
@@ -24,7 +23,8 @@ doubles() {
         for (i = 1; i <= n; i++) keyword[list[i]]
         window = 11
     }
-    # The line as keywords, signs, I for names, N for numbers and S for texts; comment: it begins inside one.
+    # The shape of a line: keywords and signs, I for a name, N for a number, S for a string. comment: the line begins
+    # inside a comment.
     function shape(rest, out, t, i) {
         while (rest != "") {
             if (comment) {
@@ -63,13 +63,13 @@ doubles() {
         if (s != "") {
             line[++count] = s
             file[count] = FILENAME
-            at[count] = FNR
+            number[count] = FNR
         }
     }
-    function tell() {
+    function report() {
         if (length_now)
-            print file[one] ":" at[one] "-" at[one + length_now - 1], file[other] ":" at[other] "-" \
-                  at[other + length_now - 1], length_now
+            print file[one] ":" number[one] "-" number[one + length_now - 1], file[other] ":" number[other] "-" \
+                  number[other + length_now - 1], length_now
         length_now = 0
     }
     END {
@@ -94,16 +94,16 @@ doubles() {
                 length_now++
                 continue
             }
-            tell()
+            report()
             one = f
             other = i
             length_now = window
         }
-        tell()
+        report()
     }')
 }
 
-# Prints the doubles of the tree $1 that are not, or in fewer lines, in the text $2; fails when there is one.
+# $1: tree, $2: permitted duplicates. Prints the others and longer ones; fails if there are any.
 check() {
     doubles "$1" | awk -v known="$2" '
         BEGIN {
@@ -125,13 +125,13 @@ check() {
 
 must_say() {
     if check "$work" "$2" > "$work/log"; then
-        echo "doubles.sh: not found: $1"
+        echo "doubles.sh: not reported: $1"
         exit 1
     fi
     grep -qxF -- "$1" "$work/log" || { echo "doubles.sh: expected '$1', got:"; cat "$work/log"; exit 1; }
 }
 
-# A function of $1 lines, each of another shape, whose names begin with $2; $3: what stands behind them.
+# A function of $1 lines, each of another shape; its names begin with $2; $3 is appended to each statement.
 text() {
     awk -v lines="$1" -v name="$2" -v end="$3" 'BEGIN {
         print "int " name "_f(int " name "_n)\n{"

@@ -1,14 +1,14 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # The functions that public headers declare with PEFT_API, as a linker version script.
-#   exports.sh core|io           prints what src/peft.map or src/io/peft_io.map must be
-#   exports.sh --names core|io   the bare names, sorted
+#   exports.sh core|io           prints the right content of src/peft.map or src/io/peft_io.map
+#   exports.sh --names core|io   prints the names only, sorted
 set -eu
 export LC_ALL=C
 root=$(cd "$(dirname "$0")/../.." && pwd)
 names_only=
 if [ "${1-}" = --names ]; then names_only=1; shift; fi
-# The headers of libpeft-io are io.h and those that it includes; io.h needs those of libpeft for types alone.
+# The headers of libpeft-io: io.h and those that it includes.
 io_headers="io.h image.h transform.h dataset.h loader.h predictor.h"
 case ${1-} in
     core)
@@ -20,8 +20,8 @@ case ${1-} in
     *) echo "usage: exports.sh [--names] core|io" >&2; exit 2 ;;
 esac
 
-# Comments and preprocessor lines go; after each PEFT_API the first name before a "(" is the function's. awk reads
-# the declarations as one text, because some span lines.
+# Removes comments and preprocessor lines; after each PEFT_API the first name before a "(" is the function's. awk reads
+# all as one text, as some declarations span lines.
 # shellcheck disable=SC2086  # the list of headers is meant to be split
 names=$(sed '/^[[:space:]]*#/d' $headers | tr '\n' ' ' | awk '{
     text = $0
@@ -44,8 +44,8 @@ if [ -n "$names_only" ]; then
 else
     echo "/* SPDX-License-Identifier: Apache-2.0"
     echo " * What the shared library exports: tests/scripts/exports.sh $1 writes it from the headers. */"
-    # The systems interface (peft/sys) has a node of its own, numbered by PEFT_METHOD_VERSION: a program built against
-    # another version of it does not load, and programs that do not use it are not concerned.
+    # The systems interface (peft/sys) has its own version node with the number PEFT_METHOD_VERSION: a program that uses
+    # another version of it does not load; programs that do not use it are not affected.
     version=$(sed -n 's/^#define PEFT_METHOD_VERSION \([0-9]*\)u$/\1/p' "$root/include/peft/sys/method.h")
     [ "$1" = io ] || systems=$(echo "$names" | grep '^peft_sys_')
     echo "PEFT_1 {"

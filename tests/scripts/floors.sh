@@ -1,8 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# The floors, read from the #include lines and from the symbols of a build: a lower floor includes no higher one, and
-# uses no name that a higher one defines. A floor is a folder, in the order below; the folders inside src/core/graph are
-# one floor with it.
+# The layers ("floors") of the source tree: a folder includes no header and uses no symbol of a folder above it. The
+# order is below; folders inside src/core/graph belong to its floor.
 #   floors.sh [ROOT]         checks the #include lines of the tree
 #   floors.sh --objects LIST checks the objects of a build; LIST: a file with one path a line
 #   floors.sh --self-test CC adds each kind of violation to a copy of the tree and checks that it is reported
@@ -10,14 +9,14 @@ set -eu
 export LC_ALL=C
 project=$(cd "$(dirname "$0")/../.." && pwd)
 
-# Lowest first. library joins the pieces and sees all; methods, io and examples see public headers and their own; see
-# below.
+# Lowest first. library may include all others; methods, io and examples may include public headers and their own, as
+# the checks below say.
 core="base bits options os format graph vit arch describe weights weights/load adapt model store interop metrics
 train/session train/cache train"
 io="io io/archive io/image io/format io/transform io/dataset io/source io/loader io/weights io/predictor"
 
-# What both checks know: rank[floor], and the floor of a path that starts at src/ or at the root of the tree ("" for
-# none of ours).
+# awk code of both checks: rank[floor], and floor_of(path) for a path from src/ or from the root of the tree; "": the
+# path belongs to no floor.
 # shellcheck disable=SC2016  # the dollars are awk's
 floors='
 function floor_of(path, part, n) {
@@ -37,10 +36,11 @@ BEGIN {
     for (i = 1; i <= n; i++) rank[order[i]] = 100 + i
 }'
 
-# Prints each bad include of the tree $1; fails when there is one.
+# Prints each forbidden #include in the tree $1; fails if there are any.
 check() {
     # shellcheck disable=SC2016  # the dollars are awk's
-    (cd "$1" && find src include examples -name '*.[ch]' -o -name '*.def' | sort | xargs awk -v core="$core" -v io="$io" "$floors"'
+    (cd "$1" && find src include examples -name '*.[ch]' -o -name '*.def' | sort |
+        xargs awk -v core="$core" -v io="$io" "$floors"'
     function bad(why) { printf "%s:%d: %s: %s\n", FILENAME, FNR, why, $0; failed = 1 }
     FNR == 1 { here = floor_of(FILENAME); folder = FILENAME; sub(/[^\/]*$/, "", folder) }
     !/^[ \t]*#[ \t]*include[ \t]*["<]/ { next }
@@ -53,14 +53,14 @@ check() {
     }
     here == "" || (here ~ /^io/ && !(here in rank)) { bad("a file on no floor"); next }
     open == "<" {
-        if (target ~ /^peft\// && here == "kernels") bad(here " sees no public header")
+        if (target ~ /^peft\// && here == "kernels") bad(here " includes no public header")
         if (target ~ /^peft\// && here == "methods" && target != "peft/sys/method.h")
-            bad("methods see <peft/sys/method.h> only")
+            bad("methods include <peft/sys/method.h> only")
         next
     }
     here == "public" { bad("a public header includes <peft/...> only"); next }
     {
-        # A name without a floor in front is a neighbour in the same folder.
+        # A name without a floor is relative to the folder of the including file.
         there = floor_of(target)
         if (there == "") {
             path = folder target
@@ -69,13 +69,16 @@ check() {
         }
     }
     there == here { next }
-    here == "methods" { bad("methods see <peft/sys/method.h> only"); next }
-    here == "examples" || (here ~ /^io/ && there !~ /^io/) { bad(here " sees <peft/...> and its own headers only"); next }
+    here == "methods" { bad("methods include <peft/sys/method.h> only"); next }
+    here == "examples" || (here ~ /^io/ && there !~ /^io/) {
+        bad(here " includes <peft/...> and its own headers only")
+        next
+    }
     !(there in rank) || rank[there] > rank[here] || (there ~ /^io/ && here !~ /^io/) { bad(here " includes " there) }
     END { exit failed }')
 }
 
-# Prints each name that an object of the list $1 takes from a higher floor; fails when there is one.
+# Prints each use of a symbol of a higher floor in the objects that the file $1 lists; fails if there are any.
 check_objects() {
     # shellcheck disable=SC2016  # the dollars are awk's
     "$project/tests/scripts/references.sh" "$1" | awk -v core="$core" -v io="$io" "$floors"'
@@ -94,7 +97,7 @@ check_objects() {
     }'
 }
 
-# The line $2, added to a file of its own at $1 of a copy, must be refused.
+# A new file $1 in the copy with the line $2 must be refused.
 must_refuse() {
     mkdir -p "$copy/$(dirname "$1")"
     printf '%s\n' "$2" > "$copy/$1"
@@ -105,7 +108,8 @@ must_refuse() {
     rm "$copy/$1"
 }
 
-# Compiles a definition of $3 (left out: pf_high) at $1 and a use of it at $2 into the objects that $copy/objects lists.
+# Compiles a file $1 that defines the function $3 (default: pf_high) and a file $2 that calls it; lists both objects in
+# $copy/objects.
 objects_of() {
     rm -rf "$copy/x.dir"
     mkdir -p "$copy/x.dir/$(dirname "$1")" "$copy/x.dir/$(dirname "$2")"

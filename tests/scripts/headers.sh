@@ -1,15 +1,15 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Each header, alone, compiles without a warning: the public ones as C99, C11 and C++11 with every compiler that is here,
-# those of src as C11 with the first one.
+# Each header compiles by itself without a warning: public headers as C99, C11 and C++11 with gcc and clang as far as
+# they are installed, headers of src as C11 with one of them.
 #   headers.sh [ROOT]
-#   headers.sh --self-test   checks that a header is refused that needs another one in front, or is not valid C++
+#   headers.sh --self-test   a header that needs another one before it, or is not valid C++, must be refused
 set -eu
 project=$(cd "$(dirname "$0")/../.." && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-# Runs "HEADER COMPILER FLAGS.." lines, several at a time; prints those that fail.
+# Reads lines "HEADER COMPILER FLAGS.." and compiles each header, several at a time; prints those that fail.
 compile_all() {
     # shellcheck disable=SC2016  # the dollars are the inner shell's
     xargs -P "$(nproc)" -I '{}' sh -c '
@@ -20,7 +20,8 @@ compile_all() {
             { echo "headers.sh: $header fails with $*"; exit 255; }'
 }
 
-# The lines for the headers of $2 under $1, with the compiler and flags of the rest; none when there is no such compiler.
+# Prints such lines for the headers of $1/$2; the other arguments are compiler and flags. Nothing if the compiler is not
+# installed.
 lines() {
     folder=$1 part=$2
     shift 2

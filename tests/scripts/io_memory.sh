@@ -1,9 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# libpeft-io takes memory from the context of its objects: none of its objects of a build refers to the C library's
-# allocator.
+# libpeft-io allocates memory by its contexts: none of its object files calls an allocating function of the C library.
 #   io_memory.sh LIST          LIST: a file with the objects of a build, one path a line
-#   io_memory.sh --self-test CC   an object that calls strdup is reported, and a list without objects of libpeft-io
+#   io_memory.sh --self-test CC   an object that calls strdup, and a list without objects of libpeft-io, must be refused
 set -eu
 export LC_ALL=C
 
@@ -36,4 +35,4 @@ echo "$work/src/io/copy.o" >> "$work/list"
 if check "$work/list" > "$work/log"; then echo "io_memory.sh: not refused: strdup"; exit 1; fi
 grep -q 'copy.o: *U strdup' "$work/log" || { cat "$work/log"; exit 1; }
 echo /elsewhere/one.o > "$work/list"
-if check "$work/list" > "$work/log"; then echo "io_memory.sh: not refused: no object"; exit 1; fi
+if check "$work/list" > "$work/log"; then echo "io_memory.sh: not refused: no object of libpeft-io"; exit 1; fi

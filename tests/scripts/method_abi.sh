@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# A method that was compiled with headers of another layout is refused when it is registered: structs with members added
-# or exchanged, other words in the enums, another version. method_abi.sh BUILD [CC]
+# peft_sys_register_method refuses a method that was compiled with headers of another layout: members of structs added,
+# reordered or of another type, enumerators added or reordered, another PEFT_METHOD_VERSION.
+#   method_abi.sh BUILD [CC]
 set -eu
 build=$1 cc=${2:-cc}
 root=$(cd "$(dirname "$0")/../.." && pwd)
@@ -26,15 +27,15 @@ int main(void)
 }
 END
 
-# Compiles the program with the headers under $1 and prints how it ends.
-ends() {
+# Compiles the program with the headers under $1, runs it, and prints its exit status.
+exit_status() {
     "$cc" -std=c11 -I"$1" "$work/program.c" -o "$work/program" "$build/libpeft.so" -Wl,-rpath,"$build"
     status=0
-    "$work/program" > "$work/said" || status=$?
+    "$work/program" > "$work/output" || status=$?
     echo "$status"
 }
 
-# One line: a header, and what sed changes in it.
+# Lines: a header of peft/sys, and the sed command that changes its layout.
 edits() {
     cat <<'END'
 method s/int64_t width, depth,/int64_t depth, width,/
@@ -56,11 +57,11 @@ option s/const char \*fallback;/const char *text, *fallback;/
 END
 }
 
-must_end() {
-    [ "$(ends "$1")" = "$2" ] || { echo "method_abi.sh: $3:"; cat "$work/said"; exit 1; }
+must_exit() {
+    [ "$(exit_status "$1")" = "$2" ] || { echo "method_abi.sh: $3:"; cat "$work/output"; exit 1; }
 }
 
-must_end "$root/include" 0 "refused with the library's own headers"
+must_exit "$root/include" 0 "refused with the library's own headers"
 edits > "$work/edits"
 while read -r header edit; do
     rm -rf "$work/include"
@@ -68,10 +69,10 @@ while read -r header edit; do
     changed=$work/include/peft/sys/$header.h
     sed "$edit" "$root/include/peft/sys/$header.h" > "$changed"
     if cmp -s "$changed" "$root/include/peft/sys/$header.h"; then
-        echo "method_abi.sh: nothing to change by $edit in $header.h"
+        echo "method_abi.sh: '$edit' changes nothing in $header.h"
         exit 1
     fi
-    must_end "$work/include" 3 "not refused after $edit"
-    grep -q 'compile it with the headers of this library' "$work/said"
+    must_exit "$work/include" 3 "not refused after $edit"
+    grep -q 'compile it with the headers of this library' "$work/output"
 done < "$work/edits"
 echo "method_abi.sh: $(wc -l < "$work/edits") other layouts refused"

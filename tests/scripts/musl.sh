@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# libpeft on musl: all of libpeft.a is compiled with musl-gcc (its strerror_r and headers are others than glibc's), and
-# a static program predicts, and reads why a file does not open. A library of jansson for musl is not in Debian: from
-# the source folder PEFT_JANSSON_SOURCE it is built and linked, and the program then saves and loads a model too.
-# musl.sh WORK
+# libpeft with the C library musl, whose strerror_r and headers differ from glibc's: libpeft.a is compiled with
+# musl-gcc, and a static program predicts and checks the message of a file that does not exist. Debian has no jansson
+# for musl: if PEFT_JANSSON_SOURCE names its source folder, it is built too, and the program saves and loads a model.
+#   musl.sh WORK
 set -eu
 root=$(cd "$(dirname "$0")/../.." && pwd)
 work=$1
@@ -15,7 +15,7 @@ for header in jansson.h jansson_config.h Random123 cblas.h openblas_config.h; do
         [ -e "$folder/$header" ] && ln -sfn "$folder/$header" "$work/include/$header"
     done
 done
-# The library of jansson, without PEFT_JANSSON_SOURCE an empty one: nothing that the program calls needs it.
+# libjansson.a; without PEFT_JANSSON_SOURCE it is empty, which is enough for the functions that the program calls.
 rm -f "$work"/*.o "$work"/*.a
 with=
 if [ -n "${PEFT_JANSSON_SOURCE-}" ]; then
@@ -105,7 +105,7 @@ int main(void)
     return 0;
 }
 CODE
-# Without jansson the linker may complain of jansson's functions, and of nothing else.
+# Without jansson, only functions of jansson may be undefined.
 link() {
     # shellcheck disable=SC2086  # nothing, or one word
     musl-gcc -static -std=c11 -Wall -Werror -I"$root/include" $with "$work/program.c" "$work/build/libpeft.a" \

@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Which source file uses which global name of which other one, read from the symbols of object files. Prints a line
-# "USER NAME DEFINER" for each use, with paths from src/ or examples/ on, sorted.
+# Which source file uses a global symbol of which other file, by the symbols of object files. Prints sorted lines
+# "USER SYMBOL DEFINER" with paths that begin with src/ or examples/.
 #   references.sh LIST     LIST: a file with the path of one object a line, as CMake names them
 set -eu
 export LC_ALL=C
@@ -9,7 +9,7 @@ objects=$(mktemp)
 trap 'rm -f "$objects"' EXIT
 # shellcheck disable=SC2046  # paths of objects hold no blanks, else nm fails
 nm -A -P $(cat "$1") > "$objects"
-# build/src/io/CMakeFiles/peft_io_objects.dir/image/png.c.o: is src/io/image/png.c
+# build/src/io/CMakeFiles/peft_io_objects.dir/image/png.c.o: becomes src/io/image/png.c
 sed -e 's|CMakeFiles/[^/]*\.dir/||' -e 's|/\./|/|' -e 's|^.*/src/|src/|' -e 's|^.*/examples/|examples/|' \
     -e 's|\.o: | |' "$objects" | awk '
     $3 == "U" { user[++uses] = $1; name[uses] = $2 }

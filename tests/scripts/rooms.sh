@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# The size of rooms and files: no folder of src, include, tests or examples holds more than fifteen files (excepted are
-# src/methods, one file a method, and include/peft, one header a module), no source file has more than 400 lines, and
-# half of those of src have at most 150.
+# Limits of folders ("rooms") and files: at most 15 files in a folder of src, include, tests or examples (except
+# src/methods with one file a method and include/peft with one header a module), at most 400 lines in a source file, and
+# a median of at most 150 lines in src.
 #   rooms.sh [ROOT]      checks the tree
 #   rooms.sh --self-test checks that a folder, a file and a median that are too large are reported
 set -eu
@@ -25,7 +25,7 @@ check() {
         { lines[NR] = $1 }
         END {
             median = lines[int((NR + 1) / 2)]
-            if (median > 150) { printf "src: half of the %d files have %d lines or more, expected 150\n", NR, median; exit 1 }
+            if (median > 150) { printf "src: the median of %d files is %d lines, at most 150\n", NR, median; exit 1 }
         }'
     })
 }
@@ -38,7 +38,7 @@ must_refuse() {
     grep -q "$2" "$copy/log" || { echo "rooms.sh: expected '$2', got:"; cat "$copy/log"; exit 1; }
 }
 
-# $2 files of $3 lines in the folder $1 of the copy, named like $4.
+# Makes $2 files of $3 lines in the folder $1 of the copy, with the extension $4.
 fill() {
     mkdir -p "$copy/$1"
     i=0
@@ -68,7 +68,7 @@ if [ "${1-}" = --self-test ]; then
     rm -r "$copy/src"
     fill src/long 8 151 c
     fill src/short 7 20 h
-    must_refuse "a median of 151 lines" '^src: half of the 15 files have 151 lines or more, expected 150'
+    must_refuse "a median of 151 lines" '^src: the median of 15 files is 151 lines, at most 150'
     fill src/long 7 151 c
     rm "$copy/src/long/7.c"
     check "$copy"

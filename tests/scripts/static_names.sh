@@ -1,9 +1,9 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Global names of functions and data in the static libraries, which share one space with the application's: libpeft-io.a defines the
-# functions of its header alone; libpeft.a defines names that begin with peft_, pf_ or pk_.
+# Global symbols of the static libraries, which could collide with an application's: libpeft-io.a defines only the
+# functions of its headers; libpeft.a only names that begin with peft_, pf_ or pk_.
 #   static_names.sh LIBPEFT LIBPEFT_IO
-#   static_names.sh --self-test [CC]     a library with other names must be refused
+#   static_names.sh --self-test [CC]     a library with other symbols must be refused
 set -eu
 export LC_ALL=C
 scripts=$(cd "$(dirname "$0")" && pwd)
@@ -16,13 +16,13 @@ check() {
     bad=0
     names "$1" > "$work/core"
     if grep -vE '^(peft|pf|pk)_' "$work/core"; then
-        echo "static_names.sh: $1 defines these, expected names that begin with peft_, pf_ or pk_"
+        echo "static_names.sh: $1 defines these symbols, expected names that begin with peft_, pf_ or pk_"
         bad=1
     fi
     names "$2" > "$work/io"
     "$scripts/exports.sh" --names io > "$work/declared"
     if ! diff -u "$work/declared" "$work/io"; then
-        echo "static_names.sh: $2 defines other global names than its header (lines with +)"
+        echo "static_names.sh: $2 defines other global symbols than its headers (lines with +)"
         bad=1
     fi
     echo "static_names.sh: $(wc -l < "$work/core") and $(wc -l < "$work/io") names"
@@ -38,9 +38,9 @@ if [ "$1" = --self-test ]; then
     "${2:-cc}" -w -c "$work/bad.c" -o "$work/bad.o"
     ar rc "$work/bad.a" "$work/bad.o"
     if check "$work/bad.a" "$work/bad.a" > "$work/log"; then exit 1; fi
-    for line in "^io_fail" "^counter" "^tentative" "^words" "^depth" "^hook" "bad.a defines these" "^+io_fail" \
-        "^+counter" "^+hook" "defines other global names"; do
-        grep -q "$line" "$work/log" || { echo "static_names.sh: not found out: $line"; exit 1; }
+    for line in "^io_fail" "^counter" "^tentative" "^words" "^depth" "^hook" "bad.a defines these symbols" "^+io_fail" \
+        "^+counter" "^+hook" "defines other global symbols"; do
+        grep -q "$line" "$work/log" || { echo "static_names.sh: not reported: $line"; exit 1; }
     done
 else
     check "$@"

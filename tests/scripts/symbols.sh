@@ -1,27 +1,26 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# What a shared library gives and takes. It exports the PEFT_API functions of its headers and nothing else; its map is
-# what the headers say; and the core imports nothing that prints, ends the process, or changes what belongs to the
-# whole process.
+# Symbols of a shared library: it exports the PEFT_API functions of its headers and nothing else, and its version map
+# agrees with the headers. libpeft imports no function that prints, ends the process or changes its global state.
 #   symbols.sh core|io LIBRARY MAP
-#   symbols.sh --self-test [CC]     a library that does all that is forbidden must be refused for each of it
+#   symbols.sh --self-test [CC]     a library that breaks each of these rules must be refused for each
 set -eu
 export LC_ALL=C
 scripts=$(cd "$(dirname "$0")" && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-# snprintf and vsnprintf are fine.
+# Functions that libpeft must not import; snprintf and vsnprintf are permitted.
 refused='_?exit|_Exit|quick_exit|abort|__assert.*|v?[fd]?printf|__v?[fd]?printf_chk|f?puts|f?putc|putchar|perror'
 refused="$refused|stdout|stderr|rand|srand|random|srandom|drand48|setlocale|signal|sigaction|s?longjmp|__longjmp_chk"
 refused="$refused|setenv|putenv|unsetenv|fesetround|fesetenv|openblas_set_num_threads|strtok|system|popen"
 
-# $1 core or io, $2 the library, $3 its map
+# $1: core or io, $2: the library, $3: its version map
 check() {
     bad=0
     "$scripts/exports.sh" "$1" > "$work/map"
     if ! diff -u "$3" "$work/map"; then
-        echo "symbols.sh: $3 differs from the headers (lines with + are right)"
+        echo "symbols.sh: $3 differs from the headers (expected the lines with +)"
         bad=1
     fi
     "$scripts/exports.sh" --names "$1" > "$work/declared"
@@ -32,7 +31,7 @@ check() {
     fi
     nm -D --undefined-only "$2" | awk '{ sub(/@.*/, "", $2); print $2 }' | sort -u > "$work/imported"
     if [ "$1" = core ] && grep -xE "$refused" "$work/imported"; then
-        echo "symbols.sh: $2 imports these"
+        echo "symbols.sh: $2 imports these functions, which are forbidden"
         bad=1
     fi
     echo "symbols.sh: $2 exports $(wc -l < "$work/exported") functions"
@@ -45,7 +44,7 @@ if [ "$1" = --self-test ]; then
     echo 'PEFT_1 { local: *; };' > "$work/bad.map"
     if check core "$work/bad.so" "$work/bad.map" > "$work/log"; then exit 1; fi
     for line in "bad.map differs" "exports other symbols" "^+peft_other" "^abort"; do
-        grep -q "$line" "$work/log" || { echo "symbols.sh: not found out: $line"; exit 1; }
+        grep -q "$line" "$work/log" || { echo "symbols.sh: not reported: $line"; exit 1; }
     done
 else
     check "$@"

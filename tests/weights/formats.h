@@ -1,12 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
- * formats.h -- the namings of every library whose files are read, as tables, and writers of such files. */
+ * formats.h -- the naming conventions of the libraries whose files can be loaded, as tables, and a writer of such
+ * files. */
 #ifndef FORMATS_H
 #define FORMATS_H
 #include <math.h>
 #include "tiny.h"
 
-enum { NO_PATCH_BIAS = 1, NO_CLASS_ROW = 2, FLAT_TOKENS = 4 };              /* how such a file differs from ours */
-typedef struct { const char *timm, *theirs[3]; } stem;                     /* three: q, k and v apart; "x_": x_weight */
+enum { NO_PATCH_BIAS = 1, NO_CLASS_ROW = 2, FLAT_TOKENS = 4 };          /* flags: how such a file differs from timm's */
+/* The names of a timm tensor without .weight or .bias; three: q, k and v apart; a name that ends in _: "x_weight". */
+typedef struct { const char *timm, *theirs[3]; } stem;
+/* block: of layer %d; create: options of a backbone with this naming; load: options to load it; extra: tensors beside
+ * it. */
 typedef struct { const char *name, *prefix, *block, *head, *create, *load; const stem *stems; const char *const *extra;
                  unsigned flags; } format;
 
@@ -128,18 +132,18 @@ static const format formats[] = {
 };
 enum { FORMATS = sizeof formats / sizeof *formats };
 
-/* The names of a timm tensor under a format; how many. */
+/* Writes the names of a timm tensor in a format and returns how many there are. */
 static inline int rename_tensor(const format *f, const char *timm, char out[3][160])
 {
     char front[96] = "", base[64];
-    int layer, skip = 0;
+    int layer, block_length = 0;
     bool classifier = !strncmp(timm, "head.", 5);
-    if (sscanf(timm, "blocks.%d.%n", &layer, &skip) == 1) snprintf(front, sizeof front, f->block, layer);
-    snprintf(base, sizeof base, "%s", timm + skip);
+    if (sscanf(timm, "blocks.%d.%n", &layer, &block_length) == 1) snprintf(front, sizeof front, f->block, layer);
+    snprintf(base, sizeof base, "%s", timm + block_length);
     char *dot = strrchr(base, '.'), *word = dot && (!strcmp(dot, ".weight") || !strcmp(dot, ".bias")) ? dot + 1 : NULL;
     if (word) *dot = 0;
     const stem *s = f->stems;
-    while (s && s->timm && (strcmp(s->timm, base) || (!skip && !strcmp(base, "norm1")))) s++;
+    while (s && s->timm && (strcmp(s->timm, base) || (!block_length && !strcmp(base, "norm1")))) s++;
     int parts = 0;
     do {
         const char *theirs = classifier ? f->head : s && s->timm ? s->theirs[parts] : base;
@@ -149,7 +153,9 @@ static inline int rename_tensor(const format *f, const char *timm, char out[3][1
     return parts;
 }
 
-static inline void write_format(const peft_backbone *b, const format *f, unsigned flags, const char *without, const char *path)
+/* without: a tensor that is left out; NULL: none. */
+static inline void write_format(const peft_backbone *b, const format *f, unsigned flags, const char *without,
+                                const char *path)
 {
     static const pk_real nothing[2];
     pf_st_out *o;
@@ -179,7 +185,8 @@ static inline void write_format(const peft_backbone *b, const format *f, unsigne
     pf_st_out_free(o);
 }
 
-static inline peft_backbone *shaken(peft_context *ctx, const char *create)
+/* A backbone without weights of 0. */
+static inline peft_backbone *random_backbone(peft_context *ctx, const char *create)
 {
     peft_backbone *b = tiny_backbone(ctx, create, NULL);
     for (size_t i = 0; i < b->weights; i++) tiny_shake_tensor(&b->weight[i].tensor, b->weight[i].name, 0.3);
@@ -215,14 +222,14 @@ static inline void logits(peft_backbone *b, float out[10])
     peft_model_free(m);
 }
 
-/* Frees both. */
-static inline void same_backbone(peft_backbone *a, peft_backbone *b, const char *who)
+/* Compares fingerprints and logits, and frees both. */
+static inline void check_same_backbone(peft_backbone *a, peft_backbone *b, const char *name)
 {
     float x[10], y[10];
-    ck_assert_msg(!strcmp(peft_backbone_fingerprint(a), peft_backbone_fingerprint(b)), "%s: fingerprints differ", who);
+    ck_assert_msg(!strcmp(peft_backbone_fingerprint(a), peft_backbone_fingerprint(b)), "%s: fingerprints differ", name);
     logits(a, x);
     logits(b, y);
-    ck_assert_msg(!memcmp(x, y, sizeof x), "%s: logits differ", who);
+    ck_assert_msg(!memcmp(x, y, sizeof x), "%s: logits differ", name);
     peft_backbone_free(a);
     peft_backbone_free(b);
 }

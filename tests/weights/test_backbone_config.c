@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_backbone_config.c -- facts beside the weights: options before the header, the header before config.json, that
- * before the family; notes for preparing pictures; hostile and foreign config.json. */
+ * test_backbone_config.c -- config.json: facts of the network that the weights do not give (options have precedence
+ * over the header, the header over config.json, config.json over usual values), notes for preprocessing, invalid and
+ * unsupported files. */
 #include "tiny.h"
 
 #define SMALL "image_size=8,patch=4,width=16,depth=2,heads=2,mlp=24"
 static char weights[128], config[128], preprocessor[128];
 
-/* The header gets key=value unless key is NULL. */
+/* key, value: metadata of the header; key NULL: none. */
 static void write_weights(const peft_backbone *b, const char *key, const char *value)
 {
     pf_st_out *o;
@@ -62,10 +63,10 @@ static void finish(peft_context *ctx, peft_backbone *b)
     peft_context_free(ctx);
 }
 
-static void note_is(const peft_backbone *b, const char *key, const char *value)
+static void check_note(const peft_backbone *b, const char *key, const char *value)
 {
     const char *note = peft_backbone_note(b, key);
-    ck_assert_msg(value ? note && !strcmp(note, value) : !note, "'%s', expected '%s'", note ? note : "none",
+    ck_assert_msg(value ? note && !strcmp(note, value) : !note, "note '%s', expected '%s'", note ? note : "none",
                   value ? value : "none");
 }
 
@@ -80,7 +81,7 @@ static void note_is(const peft_backbone *b, const char *key, const char *value)
     "\"interpolation\": \"bicubic\"}}"
 #define FULL_CLIP "{\"text_config\": {\"hidden_size\": 512}, \"vision_config\": " HF ", \"hidden_size\": 512}"
 
-START_TEST(facts_from_config)
+START_TEST(facts_are_read_in_order_of_precedence)
 {
     peft_context *ctx;
     peft_backbone *b = start(&ctx);
@@ -100,7 +101,7 @@ START_TEST(facts_from_config)
         peft_backbone_free(x);
     }
     write_weights(b, "heads", "2");
-    peft_backbone *x = load(ctx, HF, "");                                /* the header before config.json */
+    peft_backbone *x = load(ctx, HF, "");                                /* the header has precedence */
     ck_assert_int_eq(x->shape.heads, 2);
     ck_assert_double_eq(x->shape.eps, 1e-7);
     peft_backbone_free(x);
@@ -118,44 +119,45 @@ START_TEST(facts_from_config)
 }
 END_TEST
 
-START_TEST(notes)
+START_TEST(preprocessing_notes_are_read)
 {
     peft_context *ctx;
     peft_backbone *b = start(&ctx), *x = load(ctx, TIMM, "image_size=16");
-    note_is(b, "mean", NULL);
-    note_is(x, "mean", "0.5:0.25:1");
-    note_is(x, "std", "0.1:0.2:0.3");
-    note_is(x, "image_size", "8");
-    note_is(x, "crop_pct", "0.9");
-    note_is(x, "interpolation", "bicubic");
-    note_is(x, "colour", NULL);
-    note_is(x, NULL, NULL);
-    note_is(NULL, "mean", NULL);
+    check_note(b, "mean", NULL);
+    check_note(x, "mean", "0.5:0.25:1");
+    check_note(x, "std", "0.1:0.2:0.3");
+    check_note(x, "image_size", "8");
+    check_note(x, "crop_pct", "0.9");
+    check_note(x, "interpolation", "bicubic");
+    check_note(x, "colour", NULL);
+    check_note(x, NULL, NULL);
+    check_note(NULL, "mean", NULL);
     peft_backbone_free(x);
     const char *text = "{\"image_mean\": [0.4, 0.5, 0.6], \"image_std\": [1, 2, 3], \"resample\": 3, \"crop_size\": "
                        "{\"height\": 12, \"width\": 12}, \"size\": {\"shortest_edge\": 16}}";
     write_text(preprocessor, text, strlen(text));
-    x = load(ctx, "{\"mean\": [0, 0, 0], \"std\": [1, 1, 1]}", "");      /* timm's before the preprocessor's */
-    note_is(x, "mean", "0:0:0");
-    note_is(x, "std", "1:1:1");
-    note_is(x, "crop_pct", "0.875");
+    /* timm's entries have precedence over the preprocessor's */
+    x = load(ctx, "{\"mean\": [0, 0, 0], \"std\": [1, 1, 1]}", "");
+    check_note(x, "mean", "0:0:0");
+    check_note(x, "std", "1:1:1");
+    check_note(x, "crop_pct", "0.875");
     peft_backbone_free(x);
     x = load(ctx, "{\"image_size\": 8}", "");
-    note_is(x, "mean", "0.4:0.5:0.6");
-    note_is(x, "std", "1:2:3");
-    note_is(x, "interpolation", "bicubic");
-    note_is(x, "image_size", "12");                                      /* of the crop, not of the positions */
-    note_is(x, "crop_pct", NULL);
+    check_note(x, "mean", "0.4:0.5:0.6");
+    check_note(x, "std", "1:2:3");
+    check_note(x, "interpolation", "bicubic");
+    check_note(x, "image_size", "12");                         /* the size of the crop, not of the position embedding */
+    check_note(x, "crop_pct", NULL);
     peft_backbone_free(x);
     write_weights(b, "mean", "1:1:1");
     x = load(ctx, "{\"mean\": [0, 0, 0], \"std\": [1, 1, 1]}", "");
-    note_is(x, "mean", "1:1:1");
+    check_note(x, "mean", "1:1:1");
     peft_backbone_free(x);
     finish(ctx, b);
 }
 END_TEST
 
-START_TEST(bad_configs)
+START_TEST(invalid_and_unsupported_files_are_refused)
 {
     static const struct { const char *json; peft_status status; const char *text;
     } bad[] = { { "", PEFT_E_FORMAT, "not valid JSON" },
@@ -213,9 +215,9 @@ START_TEST(bad_configs)
 }
 END_TEST
 
-/* timm's arguments of the network, which transformers' TimmWrapper keeps as they are. */
+/* model_args: timm's arguments of the network, also in files of transformers' TimmWrapper. */
 #define ARGS(text) "{\"architecture\": \"vit_quickgelu\", \"model_type\": \"timm_wrapper\", \"model_args\": {" text "}}"
-START_TEST(arguments_of_timm)
+START_TEST(arguments_of_timm_are_read_or_refused)
 {
     static const struct { const char *json; int act; } good[] = {
         { ARGS(""), PK_QUICKGELU }, { ARGS("\"act_layer\": \"gelu\""), PK_GELU },
@@ -245,22 +247,22 @@ START_TEST(arguments_of_timm)
     peft_backbone *b = start(&ctx), *x = NULL;
     for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
         x = load(ctx, good[i].json, "");
-        ck_assert_msg(x->shape.act == good[i].act, "%s: %d", good[i].json, x->shape.act);
+        ck_assert_msg(x->shape.act == good[i].act, "%s: activation %d", good[i].json, x->shape.act);
         peft_backbone_free(x);
     }
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         write_text(config, bad[i].json, strlen(bad[i].json));
         FAILS(PEFT_E_UNSUPPORTED, bad[i].text, try_load(ctx, "", &x));
     }
-    x = load(ctx, ARGS("\"act_layer\": \"relu\""), "act=gelu");          /* the caller knows better */
+    x = load(ctx, ARGS("\"act_layer\": \"relu\""), "act=gelu");          /* an option has precedence */
     ck_assert_int_eq(x->shape.act, PK_GELU);
     peft_backbone_free(x);
     finish(ctx, b);
 }
 END_TEST
 
-/* A gated MLP is SiLU: timm has to say so, Hugging Face's is so whatever hidden_act says. */
-START_TEST(activation_of_a_gated_mlp)
+/* A gated MLP computes SiLU: timm's act_layer must say so, Hugging Face's hidden_act is ignored. */
+START_TEST(a_gated_mlp_has_the_activation_silu)
 {
     peft_context *ctx;
     peft_backbone *b = start(&ctx), *gated = tiny_backbone(ctx, SMALL, "swiglu=true"), *x;
@@ -274,7 +276,7 @@ START_TEST(activation_of_a_gated_mlp)
 }
 END_TEST
 
-START_TEST(class_names)
+START_TEST(class_names_are_read)
 {
     peft_context *ctx;
     peft_backbone *b = start(&ctx), *classes = tiny_backbone(ctx, SMALL, "classes=2"), *x;
@@ -288,20 +290,20 @@ START_TEST(class_names)
     write_weights(classes, NULL, NULL);
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         x = load(ctx, rows[i].json, "");
-        note_is(x, "class_names", rows[i].names);
+        check_note(x, "class_names", rows[i].names);
         peft_backbone_free(x);
     }
     write_weights(classes, "class_names", "u\nv");
     x = load(ctx, rows[0].json, "");
-    note_is(x, "class_names", "u\nv");
+    check_note(x, "class_names", "u\nv");
     peft_backbone_free(x);
     peft_backbone_free(classes);
     finish(ctx, b);
 }
 END_TEST
 
-/* The option takes a file or a folder, and what it names has to tell something. */
-START_TEST(configuration_by_name)
+/* config= takes a file or a folder; a file without facts is refused. */
+START_TEST(the_option_config_names_a_file_or_folder)
 {
     peft_context *ctx;
     peft_backbone *b = start(&ctx), *x;
@@ -319,6 +321,6 @@ START_TEST(configuration_by_name)
 }
 END_TEST
 
-SUITE_MAIN("backbone config", facts_from_config, notes, bad_configs, arguments_of_timm, activation_of_a_gated_mlp,
-        class_names,
-           configuration_by_name)
+SUITE_MAIN("backbone config", facts_are_read_in_order_of_precedence, preprocessing_notes_are_read,
+           invalid_and_unsupported_files_are_refused, arguments_of_timm_are_read_or_refused,
+           a_gated_mlp_has_the_activation_silu, class_names_are_read, the_option_config_names_a_file_or_folder)

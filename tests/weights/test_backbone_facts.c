@@ -1,28 +1,29 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_backbone_facts.c -- what no tensor of a backbone tells: what is assumed and that it is said. */
+ * test_backbone_facts.c -- facts of a network that its tensors do not give: which values are assumed, that a warning
+ * and the note "assumed" name them, and what architecture names of timm and Hugging Face imply. */
 #include "tiny_files.h"
 
-typedef struct { char text[4096]; int warnings; } diary;
+typedef struct { char text[4096]; int warnings; } log_lines;
 
-static void keep(int level, const char *message, void *user)
+static void keep_warning(int level, const char *message, void *user)
 {
-    diary *d = user;
+    log_lines *d = user;
     if (level != 1) return;
     d->warnings++;
     strncat(d->text, message, sizeof d->text - strlen(d->text) - 1);
 }
 
-/* Loads with what is logged in d. */
-static peft_backbone *listen(peft_context *ctx, const char *options, diary *d)
+/* Loads a backbone; d: the warnings logged meanwhile. */
+static peft_backbone *load_logged(peft_context *ctx, const char *options, log_lines *d)
 {
-    *d = (diary){ "", 0 };
-    OK(peft_context_set_log(ctx, keep, d, 3));
+    *d = (log_lines){ "", 0 };
+    OK(peft_context_set_log(ctx, keep_warning, d, 3));
     peft_backbone *b = tiny_load(ctx, tiny_path("backbone"), options);
     OK(peft_context_set_log(ctx, NULL, NULL, 0));
     return b;
 }
 
-START_TEST(what_is_assumed_is_said)
+START_TEST(assumed_facts_are_warned_of)
 {
     static const struct { tiny_naming naming; const char *more, *options, *assumed; } rows[] = {
         { TIMM, "width=128,heads=2", "", "pool=cls: there is no fc_norm\nheads=2: width / 64\n"
@@ -36,17 +37,18 @@ START_TEST(what_is_assumed_is_said)
         { TIMM, "swiglu=1", "eps=1e-6,pool=cls,heads=3", "act=silu: usual for gated MLPs, on the first half" },
         { HF5, "width=128,heads=2,eps=1e-12", "", "heads=2: width / 64\neps=1e-12: usual for hf5 files\n"
           "act=gelu: usual for hf5 files" } };
-    diary d;
+    log_lines d;
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         tiny t = tiny_make(&(tiny_spec){ .more = rows[i].more });
         tiny_save_backbone(t.backbone, &(tiny_save){ .naming = rows[i].naming, .no_facts = true },
                            tiny_path("backbone"));
-        peft_backbone *b = listen(t.ctx, rows[i].options, &d);
+        peft_backbone *b = load_logged(t.ctx, rows[i].options, &d);
         const char *got = peft_backbone_note(b, "assumed");
         ck_assert_msg(rows[i].assumed ? got && !strcmp(got, rows[i].assumed) : !got, "row %zu: %s", i, got ? got : "");
         ck_assert_msg(d.warnings == (rows[i].assumed != NULL), "row %zu: %d warnings: %s", i, d.warnings, d.text);
         if (i == 0)
-            ck_assert_ptr_nonnull(strstr(d.text, "states it: pool=cls: there is no fc_norm; heads=2: width / 64; eps="));
+            ck_assert_ptr_nonnull(strstr(d.text,
+                                         "states it: pool=cls: there is no fc_norm; heads=2: width / 64; eps="));
         peft_backbone_free(b);
         tiny_free(&t);
     }
@@ -54,14 +56,14 @@ START_TEST(what_is_assumed_is_said)
 }
 END_TEST
 
-/* What the library writes tells everything. */
+/* A file saved by the library holds all facts. */
 START_TEST(a_saved_backbone_assumes_nothing)
 {
-    diary d;
+    log_lines d;
     tiny t = tiny_make(&(tiny_spec){ 0 });
     ck_assert_ptr_null(peft_backbone_note(t.backbone, "assumed"));
     OK(peft_backbone_save(t.backbone, tiny_path("backbone")));
-    peft_backbone *b = listen(t.ctx, "", &d);
+    peft_backbone *b = load_logged(t.ctx, "", &d);
     ck_assert_ptr_null(peft_backbone_note(b, "assumed"));
     ck_assert_int_eq(d.warnings, 0);
     peft_backbone_free(b);
@@ -70,7 +72,7 @@ START_TEST(a_saved_backbone_assumes_nothing)
 }
 END_TEST
 
-START_TEST(misspelt_words_are_refused)
+START_TEST(misspelt_option_values_are_refused)
 {
     static const struct { const char *option, *text; } rows[] = {
         { "resample=bogus", "'bogus', expected timm" }, { "naming=h", "'h'" }, { "naming=", "''" },
@@ -90,8 +92,8 @@ START_TEST(misspelt_words_are_refused)
 }
 END_TEST
 
-/* Positions at another size: which rule is used for which files, by what they come out as. */
-START_TEST(rules_by_family)
+/* Which rule resamples the position embedding of which kind of file: the default gives the bits of that rule. */
+START_TEST(each_family_has_its_resampling_rule)
 {
     static const struct { tiny_naming naming; const char *more, *prefix, *rule; } rows[] = {
         { TIMM, "", "", "timm" }, { HF, "", "", "mmcls" }, { HF5, "", "vit.", "mmcls" },
@@ -102,25 +104,25 @@ START_TEST(rules_by_family)
         char options[64];
         tiny_save_backbone(t.backbone, &(tiny_save){ .naming = rows[i].naming, .prefix = rows[i].prefix },
                            tiny_path("backbone"));
-        peft_backbone *usual = tiny_load(t.ctx, tiny_path("backbone"), "image_size=24");
+        peft_backbone *by_default = tiny_load(t.ctx, tiny_path("backbone"), "image_size=24");
         static const char *const rules[] = { "timm", "hf", "mmcls", "torchvision", "bilinear" };
         for (size_t k = 0; k < 5; k++) {
             snprintf(options, sizeof options, "image_size=24,resample=%s", rules[k]);
             peft_backbone *b = tiny_load(t.ctx, tiny_path("backbone"), options);
-            const peft_tensor *x = pf_backbone_find(usual, "pos_embed"), *y = pf_backbone_find(b, "pos_embed");
+            const peft_tensor *x = pf_backbone_find(by_default, "pos_embed"), *y = pf_backbone_find(b, "pos_embed");
             const bool same = !memcmp(x->data, y->data, pf_tensor_bytes(x));
             ck_assert_msg(same == !strcmp(rules[k], rows[i].rule), "row %zu: %s", i, rules[k]);
             peft_backbone_free(b);
         }
-        peft_backbone_free(usual);
+        peft_backbone_free(by_default);
         tiny_free(&t);
     }
     tiny_clean();
 }
 END_TEST
 
-/* --- what descriptions name ------------------------------------------------------------------------------------- */
-static void describe(const char *json)
+/* --- names in config.json ----------------------------------------------------------------------------------------- */
+static void write_config(const char *json)
 {
     FILE *f = fopen(tiny_path("config.json"), "w");
     ck_assert_ptr_nonnull(f);
@@ -133,8 +135,8 @@ static void describe(const char *json)
     "{\"architecture\": \"" name "\", \"global_pool\": \"token\", \"model_args\": {" args "}}"
 #define TYPE(name) "{\"model_type\": \"" name "\"}"
 
-/* timm's own numbers, of version 1.0. */
-START_TEST(architectures_tell_heads_eps_and_rule)
+/* Expected values are those of timm 1.0. */
+START_TEST(timm_architectures_imply_heads_eps_and_rule)
 {
     static const struct { const char *shape, *json; int64_t heads; double eps; const char *rule, *assumed; } rows[] = {
         { "width=128,heads=2", ARCH("vit_base_patch16_224"), 2, 1e-6, "timm", NULL },
@@ -156,14 +158,14 @@ START_TEST(architectures_tell_heads_eps_and_rule)
         tiny t = tiny_make(&(tiny_spec){ .more = rows[i].shape });
         tiny_save_backbone(t.backbone, &(tiny_save){ .naming = TIMM, .no_facts = true, .prefix = "teacher." },
                            tiny_path("backbone"));
-        describe(rows[i].json);
+        write_config(rows[i].json);
         peft_backbone *b = tiny_load(t.ctx, tiny_path("backbone"), "image_size=24"), *c;
         char options[64];
         ck_assert_msg(b->shape.heads == rows[i].heads, "row %zu: %d heads", i, (int)b->shape.heads);
         ck_assert_msg(b->shape.eps == rows[i].eps, "row %zu: eps %g", i, b->shape.eps);
         ck_assert_int_eq(b->shape.act, PK_GELU);
         const char *assumed = peft_backbone_note(b, "assumed");
-        if (i + 1 < sizeof rows / sizeof *rows)              /* a name of timm's comes before the prefix's habit */
+        if (i + 1 < sizeof rows / sizeof *rows)              /* a known name has precedence over the prefix */
             ck_assert_msg(rows[i].assumed ? assumed && !strcmp(assumed, rows[i].assumed) : !assumed, "row %zu: %s", i,
                           assumed ? assumed : "");
         else ck_assert_ptr_nonnull(strstr(assumed, "architecture=my_network: taken for a plain ViT\nheads=1"));
@@ -171,7 +173,7 @@ START_TEST(architectures_tell_heads_eps_and_rule)
         c = tiny_load(t.ctx, tiny_path("backbone"), options);
         const peft_tensor *x = pf_backbone_find(b, "pos_embed"), *y = pf_backbone_find(c, "pos_embed");
         if (i + 1 < sizeof rows / sizeof *rows)
-            ck_assert_msg(!memcmp(x->data, y->data, pf_tensor_bytes(x)), "row %zu: rule", i);
+            ck_assert_msg(!memcmp(x->data, y->data, pf_tensor_bytes(x)), "row %zu: positions of another rule", i);
         peft_backbone_free(b);
         peft_backbone_free(c);
         tiny_free(&t);
@@ -180,7 +182,7 @@ START_TEST(architectures_tell_heads_eps_and_rule)
 }
 END_TEST
 
-START_TEST(types_tell_rule_and_defaults)
+START_TEST(hf_model_types_imply_the_resampling_rule)
 {
     tiny t = tiny_make(&(tiny_spec){ 0 });
     tiny_save_backbone(t.backbone, &(tiny_save){ .naming = HF }, tiny_path("backbone"));
@@ -188,7 +190,7 @@ START_TEST(types_tell_rule_and_defaults)
         { TYPE("vit_msn"), "mmcls" } };
     for (size_t i = 0; i < 3; i++) {
         char options[64];
-        describe(rows[i].json);
+        write_config(rows[i].json);
         snprintf(options, sizeof options, "image_size=24,resample=%s", rows[i].rule);
         peft_backbone *b = tiny_load(t.ctx, tiny_path("backbone"), "image_size=24");
         peft_backbone *c = tiny_load(t.ctx, tiny_path("backbone"), options);
@@ -198,7 +200,7 @@ START_TEST(types_tell_rule_and_defaults)
         peft_backbone_free(b);
         peft_backbone_free(c);
     }
-    describe(TYPE("unheard_of"));
+    write_config(TYPE("unheard_of"));
     peft_backbone *b = tiny_load(t.ctx, tiny_path("backbone"), "");
     ck_assert_str_eq(peft_backbone_note(b, "assumed"), "model_type=unheard_of: taken for a plain ViT");
     peft_backbone_free(b);
@@ -207,7 +209,7 @@ START_TEST(types_tell_rule_and_defaults)
 }
 END_TEST
 
-START_TEST(architectures_that_compute_something_else)
+START_TEST(unsupported_architectures_are_refused)
 {
     static const struct { const char *json, *text; } rows[] = {
         { ARCH("vit_small_patch16_rope_ape_224"), "rotary positions" },
@@ -220,7 +222,7 @@ START_TEST(architectures_that_compute_something_else)
     tiny_save_backbone(t.backbone, &(tiny_save){ .naming = TIMM, .no_facts = true }, tiny_path("backbone"));
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         peft_backbone *b = NULL;
-        describe(rows[i].json);
+        write_config(rows[i].json);
         FAILS(PEFT_E_UNSUPPORTED, rows[i].text, peft_backbone_load(t.ctx, tiny_path("backbone"), NULL, &b));
     }
     tiny_free(&t);
@@ -228,7 +230,7 @@ START_TEST(architectures_that_compute_something_else)
 }
 END_TEST
 
-START_TEST(a_gated_mlp_has_one_activation)
+START_TEST(a_gated_mlp_accepts_only_silu)
 {
     tiny t = tiny_make(&(tiny_spec){ .more = "swiglu=1" });
     peft_backbone *b = NULL;
@@ -244,18 +246,18 @@ START_TEST(a_gated_mlp_has_one_activation)
 }
 END_TEST
 
-/* A note is a short text: what the header gives beyond that is said to be left out, and the rest of the file loads. */
-START_TEST(a_header_value_too_long_for_a_note)
+/* A header value longer than a note (103 bytes) is left out with a warning, and the file loads. */
+START_TEST(a_too_long_header_value_is_left_out)
 {
     static const struct { size_t length; bool read; } rows[] = { { 103, true }, { 104, false }, { 3000, false } };
     tiny t = tiny_make(&(tiny_spec){ 0 });
-    diary d;
+    log_lines d;
     char *text = calloc(1, 4000);
     tiny_save_backbone(t.backbone, &(tiny_save){ .naming = TIMM }, tiny_path("plain"));
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         memset(text, 'x', rows[i].length);
         tiny_edit(tiny_path("plain"), tiny_path("backbone"), &(tiny_change){ SET_META, "interpolation", text });
-        peft_backbone *b = listen(t.ctx, "", &d);
+        peft_backbone *b = load_logged(t.ctx, "", &d);
         const char *note = peft_backbone_note(b, "interpolation");
         ck_assert_msg(rows[i].read ? note && !strcmp(note, text) : !note, "%zu bytes: %s", rows[i].length, note);
         ck_assert_msg(d.warnings == !rows[i].read, "%zu bytes: %s", rows[i].length, d.text);
@@ -268,7 +270,7 @@ START_TEST(a_header_value_too_long_for_a_note)
 }
 END_TEST
 
-SUITE_MAIN("backbone_facts", what_is_assumed_is_said, a_saved_backbone_assumes_nothing, misspelt_words_are_refused,
-           rules_by_family, architectures_tell_heads_eps_and_rule, types_tell_rule_and_defaults,
-           architectures_that_compute_something_else, a_gated_mlp_has_one_activation,
-           a_header_value_too_long_for_a_note)
+SUITE_MAIN("backbone_facts", assumed_facts_are_warned_of, a_saved_backbone_assumes_nothing,
+           misspelt_option_values_are_refused, each_family_has_its_resampling_rule,
+           timm_architectures_imply_heads_eps_and_rule, hf_model_types_imply_the_resampling_rule,
+           unsupported_architectures_are_refused, a_gated_mlp_accepts_only_silu, a_too_long_header_value_is_left_out)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_backbone_files.c -- backbones from files: the same weights under other names and in other types, what is
- * missing or too much, facts that no tensor tells; and the look into files of every kind. */
+ * test_backbone_files.c -- loading backbones from files: other naming conventions and element types, missing and
+ * unexpected tensors, facts given by options; peft_file on files of every kind. */
 #include <math.h>
 #include "tiny_files.h"
 
@@ -15,7 +15,7 @@ static peft_status try_load(peft_context *ctx, const char *path, const char *opt
     return s;
 }
 
-START_TEST(the_same_weights_under_other_names)
+START_TEST(every_naming_gives_the_same_backbone)
 {
     static const tiny_save saves[] = { { .naming = TIMM }, { .naming = TIMM, .prefix = "module.backbone." },
         { .naming = HF },
@@ -25,11 +25,11 @@ START_TEST(the_same_weights_under_other_names)
     for (size_t i = 0; i < sizeof saves / sizeof *saves; i++)
         for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
             tiny t = tiny_make(&(tiny_spec){ .more = kinds[k] });
-            char who[96];
+            char name[96];
             tiny_save_backbone(t.backbone, &saves[i], tiny_path("backbone"));
             peft_backbone *b = tiny_load(t.ctx, tiny_path("backbone"), "");
-            snprintf(who, sizeof who, "naming %d, prefix %s, %s", (int)saves[i].naming, saves[i].prefix, kinds[k]);
-            tiny_same_backbone(t.backbone, b, who);
+            snprintf(name, sizeof name, "naming %d, prefix %s, %s", (int)saves[i].naming, saves[i].prefix, kinds[k]);
+            tiny_same_backbone(t.backbone, b, name);
             peft_backbone_free(b);
             tiny_free(&t);
         }
@@ -37,8 +37,8 @@ START_TEST(the_same_weights_under_other_names)
 }
 END_TEST
 
-/* Options in place of the header's entries; other facts make another fingerprint. */
-START_TEST(facts_that_no_tensor_tells)
+/* Options give the facts that the header lacks; other facts give another fingerprint. */
+START_TEST(options_give_missing_facts)
 {
     static const char *const others[] = { "heads=6,eps=1e-6", "heads=3,eps=1e-5", "heads=3,eps=1e-6,act=quickgelu",
         "heads=3,eps=1e-6,pool=mean" };
@@ -47,7 +47,7 @@ START_TEST(facts_that_no_tensor_tells)
     peft_backbone *b = tiny_load(t.ctx, tiny_path("backbone"), "heads=3,eps=1e-6,act=gelu,pool=cls");
     tiny_same_backbone(t.backbone, b, "facts by options");
     peft_backbone_free(b);
-    for (int i = 0; i < 3; i++) {                        /* the mean of the patches needs fc_norm, which is not there */
+    for (int i = 0; i < 3; i++) {                        /* others[3], pool=mean, needs fc_norm, which the file lacks */
         b = tiny_load(t.ctx, tiny_path("backbone"), others[i]);
         ck_assert_str_ne(peft_backbone_fingerprint(t.backbone), peft_backbone_fingerprint(b));
         peft_backbone_free(b);
@@ -65,8 +65,8 @@ START_TEST(facts_that_no_tensor_tells)
 }
 END_TEST
 
-/* Half precision: every value is the nearest one, and what is not a float is refused. */
-START_TEST(other_element_types)
+/* f16 and bf16 files give the nearest values, f64 files equal ones. */
+START_TEST(f16_bf16_and_f64_files_are_read)
 {
     static const peft_dtype types[] = { PEFT_F16, PEFT_BF16, PEFT_F64 };
     static const double steps[] = { 1.0 / 2048, 1.0 / 256, 0 };
@@ -95,8 +95,8 @@ START_TEST(other_element_types)
 }
 END_TEST
 
-/* The file's bytes in memory give the same backbone. */
-START_TEST(from_memory)
+/* peft_backbone_load_memory gives the same backbone as the file. */
+START_TEST(a_file_in_memory_is_read)
 {
     static char bytes[1 << 21];
     tiny t = tiny_make(&(tiny_spec){ 0 });
@@ -116,8 +116,8 @@ START_TEST(from_memory)
 }
 END_TEST
 
-/* With registers Hugging Face keeps a position for the class token, timm has added it to the token already. */
-START_TEST(positions_of_class_tokens)
+/* With registers, Hugging Face stores a position for the class token; timm stores the sum of both. Both load alike. */
+START_TEST(class_token_positions_of_registers_are_added)
 {
     tiny t = tiny_make(&(tiny_spec){ .more = "registers=2" });
     tiny_save_backbone(t.backbone, &(tiny_save){ .naming = HF }, tiny_path("hf"));
@@ -141,7 +141,7 @@ START_TEST(positions_of_class_tokens)
 }
 END_TEST
 
-/* --- what does not fit ------------------------------------------------------------------------ */
+/* --- damaged files ---------------------------------------------------------------------------- */
 START_TEST(changed_files_are_refused)
 {
     static const struct { tiny_change change; peft_status status; const char *text; } table[] = {
@@ -178,7 +178,7 @@ START_TEST(changed_files_are_refused)
 }
 END_TEST
 
-START_TEST(several_missing_and_unexpected)
+START_TEST(missing_and_unexpected_tensors_are_listed)
 {
     tiny t = tiny_make(&(tiny_spec){ 0 });
     const char *a = tiny_path("a"), *b = tiny_path("b");
@@ -195,8 +195,8 @@ START_TEST(several_missing_and_unexpected)
 }
 END_TEST
 
-/* --- the look into files ---------------------------------------------------------------------- */
-static void look(peft_context *ctx, const char *name, const char *kind, const char *tensor, const char *meta)
+/* --- peft_file ---------------------------------------------------------------------------- */
+static void check_file(peft_context *ctx, const char *name, const char *kind, const char *tensor, const char *meta)
 {
     peft_file *f;
     bool found = false;
@@ -223,7 +223,7 @@ static void look(peft_context *ctx, const char *name, const char *kind, const ch
     peft_file_free(f);
 }
 
-START_TEST(a_look_into_every_kind)
+START_TEST(peft_file_shows_files_of_every_kind)
 {
     tiny t = tiny_make(&(tiny_spec){ .method = "ept" });
     peft_trainer *r = tiny_trainer(t.model, "batch=2");
@@ -238,12 +238,12 @@ START_TEST(a_look_into_every_kind)
     OK(peft_model_set_note(t.model, "class_names", "a,b"));
     OK(peft_model_save(t.model, tiny_path("model")));
     OK(peft_trainer_save(r, tiny_path("trainer")));
-    look(t.ctx, "backbone", "backbone", "embeddings.cls_token", "heads");
-    look(t.ctx, "two", "backbone", "embeddings.cls_token", "heads");
-    look(t.ctx, "unknown", "unknown", "embeddings.cls_token", "heads");
-    look(t.ctx, "adapter", "adapter", "prompt", "libpeft.adapter.0.method");
-    look(t.ctx, "model", "model", "head.weight", "class_names");
-    look(t.ctx, "trainer", "trainer", "moment1.prompt", "libpeft.step");
+    check_file(t.ctx, "backbone", "backbone", "embeddings.cls_token", "heads");
+    check_file(t.ctx, "two", "backbone", "embeddings.cls_token", "heads");
+    check_file(t.ctx, "unknown", "unknown", "embeddings.cls_token", "heads");
+    check_file(t.ctx, "adapter", "adapter", "prompt", "libpeft.adapter.0.method");
+    check_file(t.ctx, "model", "model", "head.weight", "class_names");
+    check_file(t.ctx, "trainer", "trainer", "moment1.prompt", "libpeft.step");
     FAILS(PEFT_E_IO, "nowhere", peft_file_open(t.ctx, tiny_path("nowhere"), &f));
     FAILS(PEFT_E_INVALID, "path", peft_file_open(t.ctx, NULL, &f));
     ck_assert_ptr_null(f);
@@ -253,6 +253,6 @@ START_TEST(a_look_into_every_kind)
 }
 END_TEST
 
-SUITE_MAIN("backbone_files", the_same_weights_under_other_names, facts_that_no_tensor_tells, other_element_types,
-    from_memory,
-           positions_of_class_tokens, changed_files_are_refused, several_missing_and_unexpected, a_look_into_every_kind)
+SUITE_MAIN("backbone_files", every_naming_gives_the_same_backbone, options_give_missing_facts,
+           f16_bf16_and_f64_files_are_read, a_file_in_memory_is_read, class_token_positions_of_registers_are_added,
+           changed_files_are_refused, missing_and_unexpected_tensors_are_listed, peft_file_shows_files_of_every_kind)

@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_backbone_names.c -- where in a file the backbone is: prefixes, several networks in one file, what lies beside
- * it, names of newer versions; what is missing is listed as the file would call it, other networks are called by name. */
+ * test_backbone_names.c -- finding the backbone in a file: prefixes, several networks, tensors beside it, names of
+ * newer versions. Errors name missing tensors as the file would, and other architectures by their names. */
 #include "tiny_files.h"
 
-/* Copies from to `to`; a tensor whose name starts with cut has put in its place, and the rest stays. */
-typedef struct { const char *cut, *put; } swap;
-enum { MOST = 8 };
+/* A tensor name that starts with `prefix` gets `replacement` instead. */
+typedef struct { const char *prefix, *replacement; } renaming;
 
-static void copy(peft_context *ctx, pf_st_out *out, const pf_st *in, const swap *swaps)
+/* Copies all tensors of `in`, renamed by the first renaming that fits. */
+static void copy(peft_context *ctx, pf_st_out *out, const pf_st *in, const renaming *swaps)
 {
     for (size_t i = 0; i < pf_st_count(in); i++) {
         const pf_st_tensor *t = pf_st_at(in, i);
         char name[200];
         snprintf(name, sizeof name, "%s", t->name);
-        for (const swap *s = swaps; s && s->cut; s++)
-            if (!strncmp(t->name, s->cut, strlen(s->cut))) {
-                snprintf(name, sizeof name, "%s%s", s->put, t->name + strlen(s->cut));
+        for (const renaming *s = swaps; s && s->prefix; s++)
+            if (!strncmp(t->name, s->prefix, strlen(s->prefix))) {
+                snprintf(name, sizeof name, "%s%s", s->replacement, t->name + strlen(s->prefix));
                 break;
             }
         OK(pf_st_out_tensor(out, name, t->type, t->ndim, t->dim, t->data));
@@ -23,8 +23,9 @@ static void copy(peft_context *ctx, pf_st_out *out, const pf_st *in, const swap 
     (void)ctx;
 }
 
-/* The file twice in one, under both sets of names; b NULL: once. */
-static void compose(peft_context *ctx, const char *from, const char *to, const swap *a, const swap *b,
+/* Writes the tensors of file `from` to file `to` with the renamings a and, unless NULL, again with b; extra: more
+ * tensors. */
+static void compose(peft_context *ctx, const char *from, const char *to, const renaming *a, const renaming *b,
                     const char *const *extra)
 {
     static const float zeros[8];
@@ -62,14 +63,14 @@ static tiny start(const char *more, tiny_naming naming)
     return t;
 }
 
-static void loads_the_same(tiny *t, const char *options, const char *who)
+static void check_loads_the_same(tiny *t, const char *options, const char *name)
 {
     peft_backbone *b = tiny_load(t->ctx, tiny_path("made"), options);
-    tiny_same_backbone(t->backbone, b, who);
+    tiny_same_backbone(t->backbone, b, name);
     peft_backbone_free(b);
 }
 
-START_TEST(two_networks_in_one_file)
+START_TEST(the_teacher_is_chosen_among_two_networks)
 {
     static const struct { const char *first, *second, *options, *refused; } rows[] = {
         { "teacher.", "student.", "", NULL }, { "student.", "teacher.", "", NULL },
@@ -82,9 +83,9 @@ START_TEST(two_networks_in_one_file)
         { "teacher.", "ema.", "prefix=other.", "prefix: given 'other.'" } };
     tiny t = start("", TIMM);
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        compose(t.ctx, tiny_path("backbone"), tiny_path("made"), (swap[]){ { "", rows[i].first }, { 0 } },
-                (swap[]){ { "", rows[i].second }, { 0 } }, NULL);
-        if (!rows[i].refused) loads_the_same(&t, rows[i].options, rows[i].first);
+        compose(t.ctx, tiny_path("backbone"), tiny_path("made"), (renaming[]){ { "", rows[i].first }, { 0 } },
+                (renaming[]){ { "", rows[i].second }, { 0 } }, NULL);
+        if (!rows[i].refused) check_loads_the_same(&t, rows[i].options, rows[i].first);
         else {
             ck_assert_msg(try_load(t.ctx, rows[i].options) != PEFT_OK, "row %zu", i);
             ck_assert_msg(strstr(peft_last_error(), rows[i].refused) != NULL, "row %zu: %s", i, peft_last_error());
@@ -95,8 +96,8 @@ START_TEST(two_networks_in_one_file)
 }
 END_TEST
 
-/* The student can be asked for, too, and is not the teacher. */
-START_TEST(a_network_by_its_prefix)
+/* The option prefix chooses the student instead of the teacher. */
+START_TEST(the_option_prefix_chooses_a_network)
 {
     tiny t = start("", TIMM), u = tiny_make(&(tiny_spec){ .more = "seed=9" });
     tiny_save_backbone(u.backbone, &(tiny_save){ .naming = TIMM }, tiny_path("other"));
@@ -106,12 +107,12 @@ START_TEST(a_network_by_its_prefix)
     OK(pf_st_open(t.ctx, tiny_path("other"), &b));
     OK(pf_st_out_create(t.ctx, &out));
     OK(pf_st_out_meta(out, "heads", "3"));
-    copy(t.ctx, out, a, (swap[]){ { "", "teacher." }, { 0 } });
-    copy(t.ctx, out, b, (swap[]){ { "", "student." }, { 0 } });
+    copy(t.ctx, out, a, (renaming[]){ { "", "teacher." }, { 0 } });
+    copy(t.ctx, out, b, (renaming[]){ { "", "student." }, { 0 } });
     OK(pf_st_out_write(out, tiny_path("made")));
-    loads_the_same(&t, "", "teacher");
-    loads_the_same(&t, "prefix=teacher", "teacher by name");
-    loads_the_same(&u, "prefix=student.", "student by name");
+    check_loads_the_same(&t, "", "teacher");
+    check_loads_the_same(&t, "prefix=teacher", "teacher by name");
+    check_loads_the_same(&u, "prefix=student.", "student by name");
     pf_st_out_free(out);
     pf_st_close(a);
     pf_st_close(b);
@@ -121,8 +122,8 @@ START_TEST(a_network_by_its_prefix)
 }
 END_TEST
 
-/* What belongs to pretraining lies beside the network, behind any prefix, and never inside a block. */
-START_TEST(what_lies_beside_the_network)
+/* Tensors used in pretraining only are left out beside the network, with any prefix, but not inside a block. */
+START_TEST(tensors_beside_the_network_are_left_out)
 {
     static const struct { const char *prefix, *extra; bool left_out; } rows[] = {
         { "visual.trunk.", "visual.head.proj.weight", true }, { "visual.trunk.", "text.transformer.x.weight", true },
@@ -137,9 +138,9 @@ START_TEST(what_lies_beside_the_network)
         { "", "my_mask_token", false }, { "", "context.weight", false } };
     tiny t = start("classes=0", TIMM);
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        compose(t.ctx, tiny_path("backbone"), tiny_path("made"), (swap[]){ { "", rows[i].prefix }, { 0 } }, NULL,
+        compose(t.ctx, tiny_path("backbone"), tiny_path("made"), (renaming[]){ { "", rows[i].prefix }, { 0 } }, NULL,
                 (const char *const[]){ rows[i].extra, NULL });
-        if (rows[i].left_out) loads_the_same(&t, "", rows[i].extra);
+        if (rows[i].left_out) check_loads_the_same(&t, "", rows[i].extra);
         else FAILS(PEFT_E_FORMAT, rows[i].extra, try_load(t.ctx, ""));
     }
     tiny_free(&t);
@@ -147,25 +148,26 @@ START_TEST(what_lies_beside_the_network)
 }
 END_TEST
 
-/* Names of transformers 5.24: DINOv2's blocks, and a prefix in front of all but the blocks. */
-START_TEST(names_of_newer_versions)
+/* Names of transformers 5.24: blocks of DINOv2, and a prefix before all names except those of blocks. */
+START_TEST(names_of_newer_transformers_are_read)
 {
     tiny t = start("layer_scale=1,classes=0", HF5);
-    compose(t.ctx, tiny_path("backbone"), tiny_path("made"), (swap[]){ { "layers.", "encoder.layer." }, { 0 } }, NULL,
+    compose(t.ctx, tiny_path("backbone"), tiny_path("made"), (renaming[]){ { "layers.", "encoder.layer." }, { 0 } },
+            NULL,
             NULL);
-    loads_the_same(&t, "", "encoder.layer.N.attention.q_proj");
+    check_loads_the_same(&t, "", "encoder.layer.N.attention.q_proj");
     tiny_free(&t);
     t = start("", HF);
-    compose(t.ctx, tiny_path("backbone"), tiny_path("made"), (swap[]){ { "embeddings.", "vit.embeddings." },
+    compose(t.ctx, tiny_path("backbone"), tiny_path("made"), (renaming[]){ { "embeddings.", "vit.embeddings." },
             { "layernorm.", "vit.layernorm." }, { 0 } }, NULL, NULL);
-    loads_the_same(&t, "", "vit. in front of all but the blocks");
+    check_loads_the_same(&t, "", "vit. in front of all but the blocks");
     tiny_free(&t);
     tiny_clean();
 }
 END_TEST
 
-/* A gated MLP whose gate and value are tensors of their own: the gate comes first. */
-START_TEST(gate_and_value_apart)
+/* A gated MLP with separate tensors for gate and value: the gate is the first half of fc1. */
+START_TEST(separate_gate_and_value_are_joined)
 {
     static const char *const names[][3] = { { "mlp.fc1_g.", "mlp.fc1_x.", "mlp.fc2." } };
     tiny t = start("swiglu=1,mlp=64", TIMM);
@@ -188,7 +190,7 @@ START_TEST(gate_and_value_apart)
         }
     }
     OK(pf_st_out_write(out, tiny_path("made")));
-    loads_the_same(&t, "", "fc1_g and fc1_x");
+    check_loads_the_same(&t, "", "fc1_g and fc1_x");
     pf_st_out_free(out);
     pf_st_close(in);
     tiny_free(&t);
@@ -196,7 +198,7 @@ START_TEST(gate_and_value_apart)
 }
 END_TEST
 
-START_TEST(missing_as_the_file_would_call_it)
+START_TEST(missing_tensors_are_named_as_in_the_file)
 {
     static const struct { tiny_naming naming; const char *prefix, *drop, *text; } rows[] = {
         { TIMM, "", "blocks.0.attn.qkv.weight", "1 tensors missing (blocks.0.attn.qkv.weight)" },
@@ -226,7 +228,7 @@ START_TEST(missing_as_the_file_would_call_it)
 }
 END_TEST
 
-START_TEST(other_networks_by_name)
+START_TEST(other_architectures_are_refused_by_name)
 {
     static const struct { const char *tensor, *text; } rows[] = {
         { "rope_embed.periods", "DINOv3" }, { "storage_tokens", "DINOv3" },
@@ -249,7 +251,7 @@ START_TEST(other_networks_by_name)
 }
 END_TEST
 
-/* Writes the backbone with another tensor of this name and shape. */
+/* Writes the backbone with tensor `name` replaced by zeros of another shape. */
 static void reshape(peft_context *ctx, const char *name, int ndim, const int64_t *dim)
 {
     pf_st *in;
@@ -260,8 +262,9 @@ static void reshape(peft_context *ctx, const char *name, int ndim, const int64_t
     float *zeros = calloc((size_t)pf_dims_count(ndim, dim), sizeof *zeros);
     for (size_t i = 0; i < pf_st_count(in); i++) {
         const pf_st_tensor *t = pf_st_at(in, i);
-        const bool it = !strcmp(t->name, name);
-        OK(pf_st_out_tensor(out, t->name, t->type, it ? ndim : t->ndim, it ? dim : t->dim, it ? zeros : t->data));
+        const bool replaced = !strcmp(t->name, name);
+        OK(pf_st_out_tensor(out, t->name, t->type, replaced ? ndim : t->ndim, replaced ? dim : t->dim,
+                            replaced ? zeros : t->data));
     }
     OK(pf_st_out_write(out, tiny_path("made")));
     free(zeros);
@@ -269,7 +272,7 @@ static void reshape(peft_context *ctx, const char *name, int ndim, const int64_t
     pf_st_close(in);
 }
 
-START_TEST(patches_of_other_kinds)
+START_TEST(other_patch_shapes_are_refused)
 {
     tiny t = start("", TIMM);
     reshape(t.ctx, "patch_embed.proj.weight", 4, (const int64_t[]){ 48, 1, 4, 4 });
@@ -285,8 +288,8 @@ START_TEST(patches_of_other_kinds)
 }
 END_TEST
 
-/* 25 rows are 5 x 5 behind none or 4 x 4 behind a class token and 8 registers: nothing but a description decides. */
-START_TEST(positions_that_fit_two_readings)
+/* 25 rows can be 5 x 5 patches, or 4 x 4 patches after a class token and 8 registers: config.json decides. */
+START_TEST(config_decides_between_two_grids_of_positions)
 {
     tiny t = start("registers=8,classes=0", TIMM);
     char options[200];
@@ -311,8 +314,8 @@ START_TEST(positions_that_fit_two_readings)
 }
 END_TEST
 
-/* A model in several files is recognised by their names. */
-START_TEST(shards_and_their_index)
+/* Files of a model in several shards are recognised by their names. */
+START_TEST(shards_and_their_index_are_refused)
 {
     static const char *const plain[] = { "model-1-of-2.safetensors", "one-of-ours.safetensors",
         "m-00001-of-00001.safetensors" };
@@ -333,6 +336,8 @@ START_TEST(shards_and_their_index)
 }
 END_TEST
 
-SUITE_MAIN("backbone_names", two_networks_in_one_file, a_network_by_its_prefix, what_lies_beside_the_network,
-           names_of_newer_versions, gate_and_value_apart, missing_as_the_file_would_call_it, other_networks_by_name,
-           patches_of_other_kinds, positions_that_fit_two_readings, shards_and_their_index)
+SUITE_MAIN("backbone_names", the_teacher_is_chosen_among_two_networks, the_option_prefix_chooses_a_network,
+           tensors_beside_the_network_are_left_out, names_of_newer_transformers_are_read,
+           separate_gate_and_value_are_joined, missing_tensors_are_named_as_in_the_file,
+           other_architectures_are_refused_by_name, other_patch_shapes_are_refused,
+           config_decides_between_two_grids_of_positions, shards_and_their_index_are_refused)

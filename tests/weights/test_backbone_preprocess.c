@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_backbone_preprocess.c -- the note "preprocess": what the descriptions of timm, Hugging Face and open_clip say of
- * pictures, as one text, for any side of the input; what no text can say is named and gives none. */
+ * test_backbone_preprocess.c -- the note "preprocess" of a backbone: the transform that configuration files of timm and
+ * Hugging Face describe, at any input size. A transform that no text can express gives a warning and no note. */
 #include <peft/io.h>
-#include "config_bed.h"
+#include "config_fixture.h"
 
 #define SMALL    "image_size=8,patch=4,width=16,depth=2,heads=2,mlp=24,classes=2"
 #define HALF     ",mean=0.5:0.5:0.5,std=0.5:0.5:0.5"
@@ -15,8 +15,9 @@
     "{\"architecture\": \"vit_x\", \"pretrained_cfg\": {\"input_size\": [3, 8, 8]" more "}}"
 #define PROC(class, more) "{\"image_processor_type\": \"" class "ImageProcessor\"" more "}"
 
-/* text: with no image_size, at which the backbone works at 8 pixels; NULL: none, and the warning contains lacks. */
-typedef struct { const char *file, *json, *options, *text, *lacks; } row;
+/* The backbone has 8 x 8 pixels unless the options give image_size. text: the note; NULL: no note, and the
+ * warning contains `warning`. */
+typedef struct { const char *file, *json, *options, *text, *warning; } row;
 static const row rows[] = {
     /* timm: resolve_data_config and transforms_imagenet_eval */
     { "config.json", TIMM_CFG(), "", "size=8,resize=shorter,crop_pct=0.875" TIMM_IS "bicubic" IMAGENET, NULL },
@@ -81,121 +82,123 @@ static const row rows[] = {
     { "preprocessor_config.json", PROC("ViT", ", \"size\": {\"longest_edge\": 8}"), "", NULL, "longest edge" },
     { "preprocessor_config.json", PROC("ViT", ", \"do_resize\": false"), "", NULL, "neither do_resize" } };
 
-START_TEST(texts)
+START_TEST(configuration_files_give_a_transform)
 {
-    bed b;
-    bed_start(&b, SMALL);
+    fixture b;
+    fixture_start(&b, SMALL);
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        bed_file(rows[i].file, rows[i].json);
-        peft_backbone *x = bed_load(&b, rows[i].options);
-        bed_note_is(x, "preprocess", rows[i].text, rows[i].json);
-        if (rows[i].lacks) bed_note_is(x, "crop_pct", NULL, rows[i].json);          /* not of another geometry */
-        ck_assert_msg(!rows[i].lacks || strstr(b.diary.text, rows[i].lacks), "%s: %s", rows[i].json, b.diary.text);
-        ck_assert_msg(!strstr(b.diary.text, "preprocess") == !rows[i].lacks, "%s: %s", rows[i].json, b.diary.text);
+        fixture_write(rows[i].file, rows[i].json);
+        peft_backbone *x = fixture_load(&b, rows[i].options);
+        fixture_check_note(x, "preprocess", rows[i].text, rows[i].json);
+        if (rows[i].warning) fixture_check_note(x, "crop_pct", NULL, rows[i].json);         /* nor single notes of it */
+        ck_assert_msg(!rows[i].warning || strstr(b.log.text, rows[i].warning), "%s: %s", rows[i].json, b.log.text);
+        ck_assert_msg(!strstr(b.log.text, "preprocess") == !rows[i].warning, "%s: %s", rows[i].json, b.log.text);
         peft_backbone_free(x);
         ck_assert_int_eq(unlink(tiny_path(rows[i].file)), 0);
     }
-    bed_end(&b);
+    fixture_end(&b);
 }
 END_TEST
 
-/* Every text is one that the transform takes as it stands. */
-START_TEST(the_transform_takes_them)
+/* Every text is accepted by peft_transform_parse. */
+START_TEST(every_text_is_a_transform)
 {
-    bed b;
-    bed_start(&b, SMALL);
+    fixture b;
+    fixture_start(&b, SMALL);
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         peft_transform *t;
         if (!rows[i].text) continue;
         OK(peft_transform_parse(b.ctx, rows[i].text, &t));
         peft_transform_free(t);
     }
-    bed_end(&b);
+    fixture_end(&b);
 }
 END_TEST
 
-START_TEST(class_by_model_type)
+START_TEST(model_type_chooses_the_image_processor)
 {
     static const struct { const char *type, *text; } types[] = {
         { "vit", "size=8,resize=squash,crop_pct=1" HF_DROP "bilinear" HALF },
-        { "dinov2", "size=8,resize=8" HF_WHITE "bicubic" OPENAI }, { "deit",
-          "size=8,resize=9x9" HF_DROP "bicubic" HALF },
+        { "dinov2", "size=8,resize=8" HF_WHITE "bicubic" OPENAI }, 
+        { "deit", "size=8,resize=9x9" HF_DROP "bicubic" HALF },
         { "vision", NULL } };
-    bed b;
+    fixture b;
     char json[64];
-    bed_start(&b, SMALL);
-    bed_file("preprocessor_config.json", "{\"do_resize\": true}");
+    fixture_start(&b, SMALL);
+    fixture_write("preprocessor_config.json", "{\"do_resize\": true}");
     for (size_t i = 0; i < sizeof types / sizeof *types; i++) {
         snprintf(json, sizeof json, "{\"model_type\": \"%s\"}", types[i].type);
-        bed_file("config.json", json);
-        peft_backbone *x = bed_load(&b, "");
-        bed_note_is(x, "preprocess", types[i].text, types[i].type);
+        fixture_write("config.json", json);
+        peft_backbone *x = fixture_load(&b, "");
+        fixture_check_note(x, "preprocess", types[i].text, types[i].type);
         peft_backbone_free(x);
     }
-    bed_end(&b);
+    fixture_end(&b);
 }
 END_TEST
 
-/* Header, then timm's configuration, then processor_config.json, then preprocessor_config.json; none is mixed. */
-START_TEST(precedence)
+/* The first of these alone counts: header, timm's config.json, processor_config.json, preprocessor_config.json. */
+START_TEST(the_first_description_counts)
 {
     const char *timm = "size=8,resize=shorter,crop_pct=0.875" TIMM_IS "bicubic" IMAGENET;
-    bed b;
-    bed_start(&b, SMALL);
-    peft_backbone *x = bed_load(&b, "");
-    bed_note_is(x, "preprocess", NULL, "no file");
+    fixture b;
+    fixture_start(&b, SMALL);
+    peft_backbone *x = fixture_load(&b, "");
+    fixture_check_note(x, "preprocess", NULL, "no file");
     peft_backbone_free(x);
-    bed_file("preprocessor_config.json", PROC("ViT", ""));
-    bed_file("processor_config.json", "{\"image_processor\": " PROC("CLIP", "") "}");
-    x = bed_load(&b, "");
-    bed_note_is(x, "preprocess", "size=8,resize=8" HF_WHITE "bicubic" OPENAI, "processor_config.json");
+    fixture_write("preprocessor_config.json", PROC("ViT", ""));
+    fixture_write("processor_config.json", "{\"image_processor\": " PROC("CLIP", "") "}");
+    x = fixture_load(&b, "");
+    fixture_check_note(x, "preprocess", "size=8,resize=8" HF_WHITE "bicubic" OPENAI, "processor_config.json");
     peft_backbone_free(x);
-    bed_file("processor_config.json", "{\"processor_class\": \"CLIPProcessor\"}");
-    x = bed_load(&b, "");
-    bed_note_is(x, "preprocess", "size=8,resize=squash,crop_pct=1" HF_DROP "bilinear" HALF, "no processor in it");
-    bed_note_is(x, "image_size", "224", "of the description");
+    fixture_write("processor_config.json", "{\"processor_class\": \"CLIPProcessor\"}");
+    x = fixture_load(&b, "");
+    fixture_check_note(x, "preprocess", "size=8,resize=squash,crop_pct=1" HF_DROP "bilinear" HALF,
+                       "no processor in it");
+    fixture_check_note(x, "image_size", "224", "of the description");
     peft_backbone_free(x);
-    bed_file("config.json", TIMM_CFG());
-    x = bed_load(&b, "");
-    bed_note_is(x, "preprocess", timm, "timm");
+    fixture_write("config.json", TIMM_CFG());
+    x = fixture_load(&b, "");
+    fixture_check_note(x, "preprocess", timm, "timm");
     peft_backbone_free(x);
     tiny_edit(b.weights, tiny_path("edited.safetensors"),
               &(tiny_change){ SET_META, "preprocess", "grey=true,size=16,resize=18x20,std=1:1:1" });
     x = tiny_load(b.ctx, tiny_path("edited.safetensors"), "");
-    bed_note_is(x, "preprocess", "grey=true,size=8,resize=9x10,std=1:1:1", "header");
+    fixture_check_note(x, "preprocess", "grey=true,size=8,resize=9x10,std=1:1:1", "header");
     peft_backbone_free(x);
     x = tiny_load(b.ctx, tiny_path("edited.safetensors"), "config=none,image_size=16");
-    bed_note_is(x, "preprocess", "grey=true,size=16,resize=18x20,std=1:1:1", "header, config=none");
+    fixture_check_note(x, "preprocess", "grey=true,size=16,resize=18x20,std=1:1:1", "header, config=none");
     peft_backbone_free(x);
-    bed_end(&b);
+    fixture_end(&b);
 }
 END_TEST
 
-/* A header with mean and std alone, as earlier versions and peft_npz_to_safetensors write it. */
-START_TEST(older_headers)
+/* Headers with mean and std alone, as earlier versions and peft_npz_to_safetensors write them. */
+START_TEST(headers_of_earlier_versions_are_read)
 {
-    bed b;
+    fixture b;
     peft_backbone *x;
-    bed_start(&b, SMALL);
+    fixture_start(&b, SMALL);
     tiny_edit(b.weights, tiny_path("a"), &(tiny_change){ SET_META, "mean", "0.1:0.2:0.3" });
     tiny_edit(tiny_path("a"), tiny_path("b"), &(tiny_change){ SET_META, "std", "1:2:3" });
     x = tiny_load(b.ctx, tiny_path("b"), "image_size=16");
-    bed_note_is(x, "preprocess", "size=16,mean=0.1:0.2:0.3,std=1:2:3", "mean and std");
+    fixture_check_note(x, "preprocess", "size=16,mean=0.1:0.2:0.3,std=1:2:3", "mean and std");
     peft_backbone_free(x);
     tiny_edit(tiny_path("b"), tiny_path("c"), &(tiny_change){ SET_META, "crop_pct", "0.9" });
     x = tiny_load(b.ctx, tiny_path("c"), "");
-    bed_note_is(x, "preprocess", "size=8,resize=shorter,crop_pct=0.9,mean=0.1:0.2:0.3,std=1:2:3", "crop_pct");
+    fixture_check_note(x, "preprocess", "size=8,resize=shorter,crop_pct=0.9,mean=0.1:0.2:0.3,std=1:2:3", "crop_pct");
     peft_backbone_free(x);
-    bed_file("config.json", TIMM_CFG());
+    fixture_write("config.json", TIMM_CFG());
     x = tiny_load(b.ctx, tiny_path("b"), "");
-    bed_note_is(x, "preprocess", "size=8,resize=shorter,crop_pct=0.875" TIMM_IS "bicubic,mean=0.1:0.2:0.3,std=1:2:3",
+    fixture_check_note(x, "preprocess",
+                       "size=8,resize=shorter,crop_pct=0.875" TIMM_IS "bicubic,mean=0.1:0.2:0.3,std=1:2:3",
                 "header over timm");
     peft_backbone_free(x);
-    bed_end(&b);
+    fixture_end(&b);
 }
 END_TEST
 
-START_TEST(wrong_kinds)
+START_TEST(values_of_wrong_types_are_refused)
 {
     static const struct { const char *file, *json, *text; } bad[] = {
         { "config.json", TIMM_CFG(", \"mean\": [1, 2]"), "mean: given [1,2], expected a number, or three" },
@@ -208,12 +211,12 @@ START_TEST(wrong_kinds)
         { "preprocessor_config.json", PROC("ViT", ", \"image_std\": 0"), "image_std: given 0" },
         { "preprocessor_config.json", PROC("ViT", ", \"rescale_factor\": 0"), "rescale_factor: given 0" },
         { "preprocessor_config.json", PROC("ViT", ", \"do_normalize\": \"yes\""), "do_normalize: given \"yes\"" } };
-    bed b;
+    fixture b;
     peft_backbone *x;
-    bed_start(&b, SMALL);
+    fixture_start(&b, SMALL);
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-        bed_file(bad[i].file, bad[i].json);
-        FAILS(PEFT_E_FORMAT, bad[i].text, bed_try(&b, "", &x));
+        fixture_write(bad[i].file, bad[i].json);
+        FAILS(PEFT_E_FORMAT, bad[i].text, fixture_try_load(&b, "", &x));
         ck_assert_ptr_nonnull(strstr(peft_last_error(), bad[i].file));
         unlink(tiny_path(bad[i].file));
     }
@@ -222,7 +225,7 @@ START_TEST(wrong_kinds)
         tiny_edit(b.weights, tiny_path("edited.safetensors"), &(tiny_change){ SET_META, "preprocess", headers[i] });
         FAILS(PEFT_E_FORMAT, "preprocess", peft_backbone_load(b.ctx, tiny_path("edited.safetensors"), NULL, &x));
     }
-    bed_end(&b);
+    fixture_end(&b);
 }
 END_TEST
 
@@ -234,9 +237,9 @@ static peft_status save_as(const peft_backbone *b, const char *path, const char 
     return s;
 }
 
-/* A backbone keeps its description and class names through every form; the folder's processor alone, read without the
- * header, prepares pictures the same way but for the words that Hugging Face has not. */
-START_TEST(kept_by_saving)
+/* Saved and loaded in each naming, a backbone keeps its preprocessing and class names. `processor`: the transform that
+ * the saved preprocessor_config.json gives without the header; options that Hugging Face lacks are missing in it. */
+START_TEST(saving_keeps_preprocessing_and_class_names)
 {
     static const struct { const char *note, *processor; } texts[] = {
         { "size=8,resize=9,crop_offset=floor,alpha=white,interpolation=bicubic,mean=0.1:0.2:0.3,std=1:2:3",
@@ -245,53 +248,53 @@ START_TEST(kept_by_saving)
           "size=8,resize=8" HF_WHITE "lanczos,mean=0.5:0.5:0.5,std=0.25:0.25:0.25" },
         { "size=8,resize=squash,crop_pct=0.5,crop_offset=round,interpolation=box" HALF,
           "size=8,resize=16x16" HF_WHITE "box" HALF },
+        /* without crop_offset, as earlier versions wrote it */
         { "size=8,resize=squash,crop_pct=0.875,interpolation=nearest" HALF,
-                       /* as earlier versions wrote it */
           "size=8,resize=squash,crop_pct=1" HF_WHITE "nearest" HALF },
         { "size=8,resize=none,interpolation=hamming,range=full" HALF, "size=8,resize=none" HF_WHITE "hamming" HALF },
         { "size=8,resize=9x10,interpolation=bilinear" HALF, "size=8,resize=9x10" HF_WHITE "bilinear" HALF },
         { "size=8,resize=9,interpolation=bilinear,range=0:4095" HALF, NULL },
         { "size=8,resize=9,interpolation=bilinear,grey=true" HALF, NULL }, { "size=8,mean=0.5,std=0.5", NULL } };
-    bed b;
-    bed_start(&b, SMALL);
+    fixture b;
+    fixture_start(&b, SMALL);
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
         tiny_edit(b.weights, tiny_path("a"), &(tiny_change){ SET_META, "preprocess", texts[i].note });
         tiny_edit(tiny_path("a"), tiny_path("b"), &(tiny_change){ SET_META, "class_names", "one\ntwo" });
         peft_backbone *x = tiny_load(b.ctx, tiny_path("b"), "");
         OK(peft_backbone_save(x, tiny_path("c")));
         OK(save_as(x, tiny_path("folder"), "naming=hf5"));
-        peft_backbone *timm = tiny_load(b.ctx, tiny_path("c"), "");
-        peft_backbone *hf = tiny_load(b.ctx, tiny_path("folder/model.safetensors"), "");
-        bed_note_is(timm, "preprocess", texts[i].note, "timm's names");
-        bed_note_is(hf, "preprocess", texts[i].note, "folder");
-        bed_note_is(timm, "class_names", "one\ntwo", "timm's names");
-        bed_note_is(hf, "class_names", "one\ntwo", "folder");
-        peft_backbone_free(hf);
+        peft_backbone *from_file = tiny_load(b.ctx, tiny_path("c"), "");
+        peft_backbone *from_folder = tiny_load(b.ctx, tiny_path("folder/model.safetensors"), "");
+        fixture_check_note(from_file, "preprocess", texts[i].note, "timm's names");
+        fixture_check_note(from_folder, "preprocess", texts[i].note, "folder");
+        fixture_check_note(from_file, "class_names", "one\ntwo", "timm's names");
+        fixture_check_note(from_folder, "class_names", "one\ntwo", "folder");
+        peft_backbone_free(from_folder);
         tiny_edit(tiny_path("folder/model.safetensors"), tiny_path("d"), &(tiny_change){ DROP_META, "preprocess",
         NULL });
         tiny_edit(tiny_path("d"), tiny_path("e"), &(tiny_change){ DROP_META, "mean", NULL });
         tiny_edit(tiny_path("e"), tiny_path("folder/model.safetensors"), &(tiny_change){ DROP_META, "std", NULL });
-        hf = tiny_load(b.ctx, tiny_path("folder/model.safetensors"), "");
-        bed_note_is(hf, "preprocess", texts[i].processor, texts[i].note);
-        peft_backbone_free(hf);
-        peft_backbone_free(timm);
+        from_folder = tiny_load(b.ctx, tiny_path("folder/model.safetensors"), "");
+        fixture_check_note(from_folder, "preprocess", texts[i].processor, texts[i].note);
+        peft_backbone_free(from_folder);
+        peft_backbone_free(from_file);
         peft_backbone_free(x);
         unlink(tiny_path("folder/preprocessor_config.json"));
     }
-    bed_end(&b);
+    fixture_end(&b);
 }
 END_TEST
 
-/* What a model notes comes before what its backbone says. */
-START_TEST(kept_by_merging)
+/* A model's notes have precedence over its backbone's. */
+START_TEST(merging_keeps_preprocessing_and_class_names)
 {
     static const struct { const char *options, *note, *names, *preprocess, *class_names; } cases[] = {
         { "classes=3", NULL, NULL, "size=8,resize=9,mean=1:1:1", NULL },
         { "classes=3", "size=8,resize=12,mean=0:0:0", "a\nb\nc", "size=8,resize=12,mean=0:0:0", "a\nb\nc" },
         { "classes=3", "nonsense", "a\nb", "size=8,resize=9,mean=1:1:1", NULL },
         { "classes=0", NULL, NULL, "size=8,resize=9,mean=1:1:1", "one\ntwo" } };
-    bed b;
-    bed_start(&b, SMALL);
+    fixture b;
+    fixture_start(&b, SMALL);
     tiny_edit(b.weights, tiny_path("a"), &(tiny_change){ SET_META, "preprocess", "size=8,resize=9,mean=1:1:1" });
     tiny_edit(tiny_path("a"), tiny_path("b"), &(tiny_change){ SET_META, "class_names", "one\ntwo" });
     peft_backbone *x = tiny_load(b.ctx, tiny_path("b"), ""), *merged;
@@ -300,70 +303,69 @@ START_TEST(kept_by_merging)
         if (cases[i].note) OK(peft_model_set_note(m, "preprocess", cases[i].note));
         if (cases[i].names) OK(peft_model_set_note(m, "class_names", cases[i].names));
         OK(peft_model_merge(m, &merged));
-        bed_note_is(merged, "preprocess", cases[i].preprocess, cases[i].options);
-        bed_note_is(merged, "class_names", cases[i].class_names, cases[i].options);
-        bed_note_is(merged, "mean", i == 1 ? "0:0:0" : "1:1:1", cases[i].options);
+        fixture_check_note(merged, "preprocess", cases[i].preprocess, cases[i].options);
+        fixture_check_note(merged, "class_names", cases[i].class_names, cases[i].options);
+        fixture_check_note(merged, "mean", i == 1 ? "0:0:0" : "1:1:1", cases[i].options);
         peft_backbone_free(merged);
         peft_model_free(m);
     }
     peft_backbone_free(x);
-    bed_end(&b);
+    fixture_end(&b);
 }
 END_TEST
 
-/* Mean and std alone, which the header holds, are no preprocessing: what cannot be said is not made up by saving. */
-START_TEST(none_stays_none)
+/* A transform that no text can express: the file is saved with mean and std, and gives no note when it is loaded. */
+START_TEST(saving_invents_no_preprocessing)
 {
-    bed b;
-    bed_start(&b, SMALL);
-    bed_file("preprocessor_config.json", PROC("ViT", ", \"do_pad\": true, \"image_mean\": 0.25"));
-    peft_backbone *x = bed_load(&b, ""), *again;
-    bed_note_is(x, "preprocess", NULL, "described");
+    fixture b;
+    fixture_start(&b, SMALL);
+    fixture_write("preprocessor_config.json", PROC("ViT", ", \"do_pad\": true, \"image_mean\": 0.25"));
+    peft_backbone *x = fixture_load(&b, ""), *again;
+    fixture_check_note(x, "preprocess", NULL, "described");
     OK(peft_backbone_save(x, tiny_path("c")));
     ck_assert_int_eq(remove(tiny_path("preprocessor_config.json")), 0);
     for (int i = 0; i < 2; i++) {                                        /* saved, and saved again */
         again = tiny_load(b.ctx, tiny_path("c"), "");
-        bed_note_is(again, "preprocess", NULL, "saved");
-        bed_note_is(again, "mean", "0.25:0.25:0.25", "saved");
+        fixture_check_note(again, "preprocess", NULL, "saved");
+        fixture_check_note(again, "mean", "0.25:0.25:0.25", "saved");
         OK(peft_backbone_save(again, tiny_path("c")));
         peft_backbone_free(again);
     }
-    bed_file("preprocessor_config.json", PROC("ViT", ""));               /* a description added later is read */
+    fixture_write("preprocessor_config.json", PROC("ViT", ""));           /* a configuration file added later is read */
     again = tiny_load(b.ctx, tiny_path("c"), "");
     ck_assert_ptr_nonnull(peft_backbone_note(again, "preprocess"));
     peft_backbone_free(again);
     peft_backbone_free(x);
-    bed_end(&b);
+    fixture_end(&b);
 }
 END_TEST
 
-START_TEST(names_of_a_saved_backbone)
+START_TEST(class_names_are_saved)
 {
-    bed b;
-    bed_start(&b, SMALL);
-    FAILS(PEFT_E_OPTION, "class_names: expected 2", save_as(b.made, tiny_path("c"), "class_names=\"a\nb\nc\""));
-    FAILS(PEFT_E_OPTION, "class_names: expected 2", save_as(b.made, tiny_path("c"), "class_names=\"a\na\""));
-    OK(save_as(b.made, tiny_path("c"), "class_names=\"a\nb\""));
+    fixture b;
+    fixture_start(&b, SMALL);
+    FAILS(PEFT_E_OPTION, "class_names: expected 2", save_as(b.created, tiny_path("c"), "class_names=\"a\nb\nc\""));
+    FAILS(PEFT_E_OPTION, "class_names: expected 2", save_as(b.created, tiny_path("c"), "class_names=\"a\na\""));
+    OK(save_as(b.created, tiny_path("c"), "class_names=\"a\nb\""));
     peft_backbone *x = tiny_load(b.ctx, tiny_path("c"), "");
-    bed_note_is(x, "class_names", "a\nb", "option");
+    fixture_check_note(x, "class_names", "a\nb", "option");
     peft_backbone_free(x);
-    bed_file("config.json", "{\"id2label\": {\"0\": \"crane\", \"1\": \"crane\"}}");          /* as in ImageNet */
-    x = bed_load(&b, "");
+    fixture_write("config.json", "{\"id2label\": {\"0\": \"crane\", \"1\": \"crane\"}}");          /* as in ImageNet */
+    x = fixture_load(&b, "");
     OK(save_as(x, tiny_path("folder"), "naming=hf"));
     peft_backbone_free(x);
     x = tiny_load(b.ctx, tiny_path("folder/model.safetensors"), "");
-    bed_note_is(x, "class_names", "crane\ncrane", "repeated");
+    fixture_check_note(x, "class_names", "crane\ncrane", "repeated");
     peft_backbone_free(x);
-    bed_file("folder/preprocessor_config.json", "{}");
-    OK(save_as(b.made, tiny_path("folder"), "naming=hf"));
-    ck_assert_ptr_nonnull(strstr(b.diary.text,
-    "preprocessor_config.json exists but does not describe the saved model"));
-    bed_end(&b);
+    fixture_write("folder/preprocessor_config.json", "{}");
+    OK(save_as(b.created, tiny_path("folder"), "naming=hf"));
+    ck_assert_ptr_nonnull(strstr(b.log.text, "preprocessor_config.json exists but does not describe the saved model"));
+    fixture_end(&b);
 }
 END_TEST
 
-/* What makes probabilities of the classifier's outputs; a backbone without a classifier has none. */
-START_TEST(link_of_the_classifier)
+/* The note "link" (softmax or sigmoid of the classifier's outputs) comes from problem_type; no classifier, no note. */
+START_TEST(problem_type_gives_the_link)
 {
     static const struct { const char *json, *link; bool classifier; } rows[] = {
         { "{\"problem_type\": \"multi_label_classification\"}", "sigmoid", true },
@@ -372,24 +374,27 @@ START_TEST(link_of_the_classifier)
         { "{\"problem_type\": null}", NULL, true }, { "{\"problem_type\": \"regression\"}", NULL, true },
         { "{}", NULL, true } };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        bed b;
-        bed_start(&b, rows[i].classifier ? "image_size=16,patch=4,width=48,depth=1,heads=3,classes=5"
+        fixture b;
+        fixture_start(&b, rows[i].classifier ? "image_size=16,patch=4,width=48,depth=1,heads=3,classes=5"
                                          : "image_size=16,patch=4,width=48,depth=1,heads=3,classes=0");
-        bed_file("config.json", rows[i].json);
-        peft_backbone *x = bed_load(&b, "");
-        bed_note_is(x, "link", rows[i].link, rows[i].json);
-        ck_assert((strstr(b.diary.text, "problem_type is regression") != NULL) == (strstr(rows[i].json, "regress") != NULL));
+        fixture_write("config.json", rows[i].json);
+        peft_backbone *x = fixture_load(&b, "");
+        fixture_check_note(x, "link", rows[i].link, rows[i].json);
+        ck_assert((strstr(b.log.text, "problem_type is regression") != NULL) == (strstr(rows[i].json,
+                                                                                        "regress") != NULL));
         OK(peft_backbone_save(x, tiny_path("again.safetensors")));               /* kept in the header */
         peft_backbone *again = tiny_load(b.ctx, tiny_path("again.safetensors"), "config=none");
-        bed_note_is(again, "link", rows[i].link, "saved");
+        fixture_check_note(again, "link", rows[i].link, "saved");
         peft_backbone_free(again);
         peft_backbone_free(x);
-        bed_end(&b);
+        fixture_end(&b);
     }
     tiny_clean();
 }
 END_TEST
 
-SUITE_MAIN("backbone preprocess", texts, the_transform_takes_them, class_by_model_type, precedence, older_headers,
-           wrong_kinds, kept_by_saving, kept_by_merging, none_stays_none, names_of_a_saved_backbone,
-           link_of_the_classifier)
+SUITE_MAIN("backbone preprocess", configuration_files_give_a_transform, every_text_is_a_transform,
+           model_type_chooses_the_image_processor, the_first_description_counts, headers_of_earlier_versions_are_read,
+           values_of_wrong_types_are_refused, saving_keeps_preprocessing_and_class_names,
+           merging_keeps_preprocessing_and_class_names, saving_invents_no_preprocessing, class_names_are_saved,
+           problem_type_gives_the_link)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_backbone_save.c -- backbones written under Hugging Face's names: every tensor comes back with the same bits, q,
- * k and v are apart, config.json tells what the weights do not; what their networks lack is refused by name. */
+ * test_backbone_save.c -- backbones saved under Hugging Face's names: the tensors come back with the same bits, q, k
+ * and v are separate, config.json holds the facts that the weights do not; networks that transformers cannot express
+ * are refused. */
 #include <jansson.h>
 #include <math.h>
 #include "failing_alloc.h"
@@ -14,26 +15,26 @@ static peft_status try_save(const peft_backbone *b, const char *path, const char
     return s;
 }
 
-static void check_same(peft_backbone *a, peft_backbone *b, const char *who)
+static void check_same(peft_backbone *a, peft_backbone *b, const char *name)
 {
-    tiny_same_backbone(a, b, who);
+    tiny_same_backbone(a, b, name);
     ck_assert_mem_eq(a->note, b->note, sizeof a->note);
 }
 
-/* The file's tensors are those that the test's own table of names gives. */
-static void same_names(const char *path, const peft_backbone *b, const tiny_save *s)
+/* The file has the tensors that tiny_save_backbone, a writer with its own table of names, writes. */
+static void check_names(const char *path, const peft_backbone *b, const tiny_save *s)
 {
-    pf_st *got, *want;
+    pf_st *file, *expected;
     tiny_save_backbone(b, s, tiny_path("wanted.safetensors"));
-    OK(pf_st_open(b->ctx, path, &got));
-    OK(pf_st_open(b->ctx, tiny_path("wanted.safetensors"), &want));
-    ck_assert_uint_eq(pf_st_count(got), pf_st_count(want));
-    for (size_t i = 0; i < pf_st_count(want); i++) {
-        const pf_st_tensor *x = pf_st_at(want, i), *y = pf_st_find(got, x->name);
+    OK(pf_st_open(b->ctx, path, &file));
+    OK(pf_st_open(b->ctx, tiny_path("wanted.safetensors"), &expected));
+    ck_assert_uint_eq(pf_st_count(file), pf_st_count(expected));
+    for (size_t i = 0; i < pf_st_count(expected); i++) {
+        const pf_st_tensor *x = pf_st_at(expected, i), *y = pf_st_find(file, x->name);
         ck_assert_msg(y && y->bytes == x->bytes && !memcmp(y->data, x->data, x->bytes), "%s: %s", path, x->name);
     }
-    pf_st_close(got);
-    pf_st_close(want);
+    pf_st_close(file);
+    pf_st_close(expected);
 }
 
 static json_t *config_of(const char *name)
@@ -54,52 +55,54 @@ static const struct { const char *backbone, *save; tiny_save like; const char *a
     { "classes=0,layer_scale=true,swiglu=true,mlp=128", "naming=hf5", { .naming = TIMM }, "Dinov2Model" },
     { "classes=0,layer_scale=true,registers=2", "naming=hf", { .naming = TIMM }, "Dinov2WithRegistersModel" } };
 
-/* A folder; the file alone; and the folder's file without the facts in its header, so that config.json must tell. */
-START_TEST(written_and_read_again)
+/* Saved as a file and as a folder; and the folder's file without facts in its header, so that config.json gives
+ * them. */
+START_TEST(every_form_is_saved_and_loaded)
 {
     for (size_t i = 0; i < sizeof forms / sizeof *forms; i++) {
         peft_context *ctx = tiny_context(NULL, 1);
-        peft_backbone *made = tiny_backbone(ctx, "image_size=16,patch=4,width=48,depth=3,heads=3", forms[i].backbone);
-        for (size_t k = 0; k < made->weights; k++)
-            tiny_shake_tensor(&made->weight[k].tensor, made->weight[k].name, 0.3);
-        snprintf(made->note[0], PF_NOTE_MAX, "0.1:0.2:0.3");
-        snprintf(made->note[1], PF_NOTE_MAX, "0.4:0.5:0.6");
-        snprintf(made->note[2], PF_NOTE_MAX, "16");
+        peft_backbone *original = tiny_backbone(ctx, "image_size=16,patch=4,width=48,depth=3,heads=3",
+                                                forms[i].backbone);
+        for (size_t k = 0; k < original->weights; k++)
+            tiny_shake_tensor(&original->weight[k].tensor, original->weight[k].name, 0.3);
+        snprintf(original->note[0], PF_NOTE_MAX, "0.1:0.2:0.3");
+        snprintf(original->note[1], PF_NOTE_MAX, "0.4:0.5:0.6");
+        snprintf(original->note[2], PF_NOTE_MAX, "16");
         char name[32], file[64], config[64], stripped[64];
         snprintf(name, sizeof name, "form%zu", i);
         snprintf(file, sizeof file, "%s/model.safetensors", name);
         snprintf(config, sizeof config, "%s/config.json", name);
         snprintf(stripped, sizeof stripped, "%s/stripped.safetensors", name);
-        /* with registers the class token's position joins it in loading: what was loaded is what can come back */
-        OK(try_save(made, tiny_path("first.safetensors"), forms[i].save));
+        /* with registers, loading adds the class token's position to the token, so the loaded backbone is compared */
+        OK(try_save(original, tiny_path("first.safetensors"), forms[i].save));
         peft_backbone *b = tiny_load(ctx, tiny_path("first.safetensors"), "naming=hf");
-        if (!made->shape.registers) check_same(made, b, name);
-        ck_assert_int_eq(b->shape.pos_prefix, !made->shape.registers);
+        if (!original->shape.registers) check_same(original, b, name);
+        ck_assert_int_eq(b->shape.pos_prefix, !original->shape.registers);
         OK(try_save(b, tiny_path(name), forms[i].save));
         peft_backbone *again = tiny_load(ctx, tiny_path(file), "naming=hf");
         check_same(b, again, name);
-        if (forms[i].like.naming != TIMM) same_names(tiny_path(file), b, &forms[i].like);
+        if (forms[i].like.naming != TIMM) check_names(tiny_path(file), b, &forms[i].like);
         static const char *const facts[] = { "heads", "eps", "act", "pool", "patch" };
         const char *from = tiny_path(file), *to = tiny_path(stripped);
         for (int k = 0; k < 5; k++, from = to) tiny_edit(from, to, &(tiny_change){ DROP_META, facts[k], NULL });
-        peft_backbone *told = tiny_load(ctx, tiny_path(stripped), "");
-        check_same(b, told, config);
+        peft_backbone *from_config = tiny_load(ctx, tiny_path(stripped), "");
+        check_same(b, from_config, config);
         json_t *o = config_of(config);
         ck_assert_str_eq(json_string_value(json_array_get(json_object_get(o, "architectures"), 0)),
                          forms[i].architecture);
         json_decref(o);
-        peft_backbone_free(told);
+        peft_backbone_free(from_config);
         peft_backbone_free(again);
         peft_backbone_free(b);
-        peft_backbone_free(made);
+        peft_backbone_free(original);
         peft_context_free(ctx);
     }
     tiny_clean();
 }
 END_TEST
 
-/* Every tensor has the same bits under timm's names after a way through Hugging Face's. */
-START_TEST(timm_and_back)
+/* Saved under Hugging Face's names, loaded, and saved under timm's: the tensors have the bits of the original. */
+START_TEST(hf_names_and_back_change_no_bit)
 {
     tiny t = tiny_make(&(tiny_spec){ 0 });
     OK(peft_backbone_save(t.backbone, tiny_path("timm")));
@@ -122,7 +125,7 @@ START_TEST(timm_and_back)
 }
 END_TEST
 
-START_TEST(what_config_json_says)
+START_TEST(config_json_holds_shape_and_class_names)
 {
     tiny t = tiny_make(&(tiny_spec){ .more = "classes=2,eps=1e-12" });
     OK(try_save(t.backbone, tiny_path("usual"), "naming=hf"));
@@ -133,15 +136,15 @@ START_TEST(what_config_json_says)
     static const struct { const char *key; double value; } numbers[] = {
         { "hidden_size", 48 }, { "num_hidden_layers", 3 }, { "num_attention_heads", 3 }, { "intermediate_size", 192 },
         { "image_size", 16 }, { "patch_size", 4 }, { "num_channels", 3 }, { "layer_norm_eps", 1e-12 } };
-    json_t *usual = config_of("usual/config.json"), *named = config_of("named/config.json"),
+    json_t *plain = config_of("usual/config.json"), *named = config_of("named/config.json"),
            *bare = config_of("bare/config.json");
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
-        ck_assert_msg(json_number_value(json_object_get(usual, numbers[i].key)) == numbers[i].value, "%s",
+        ck_assert_msg(json_number_value(json_object_get(plain, numbers[i].key)) == numbers[i].value, "%s",
                       numbers[i].key);
-    ck_assert_str_eq(json_string_value(json_object_get(usual, "model_type")), "vit");
-    ck_assert_str_eq(json_string_value(json_object_get(usual, "hidden_act")), "gelu");
-    ck_assert(json_is_true(json_object_get(usual, "qkv_bias")));
-    ck_assert_str_eq(json_string_value(json_object_get(json_object_get(usual, "id2label"), "1")), "LABEL_1");
+    ck_assert_str_eq(json_string_value(json_object_get(plain, "model_type")), "vit");
+    ck_assert_str_eq(json_string_value(json_object_get(plain, "hidden_act")), "gelu");
+    ck_assert(json_is_true(json_object_get(plain, "qkv_bias")));
+    ck_assert_str_eq(json_string_value(json_object_get(json_object_get(plain, "id2label"), "1")), "LABEL_1");
     ck_assert_str_eq(json_string_value(json_object_get(json_object_get(named, "id2label"), "1")), "b\xc3\xb6se");
     ck_assert_int_eq(json_integer_value(json_object_get(json_object_get(named, "label2id"), "b\xc3\xb6se")), 1);
     ck_assert_ptr_null(json_object_get(bare, "id2label"));
@@ -154,7 +157,7 @@ START_TEST(what_config_json_says)
         FAILS(PEFT_E_OPTION, "class_names", peft_backbone_save_as(t.backbone, tiny_path("no"), o));
     }
     ck_assert(access(tiny_path("no"), F_OK) != 0);
-    json_decref(usual);
+    json_decref(plain);
     json_decref(named);
     json_decref(bare);
     peft_options_free(o);
@@ -163,9 +166,9 @@ START_TEST(what_config_json_says)
 }
 END_TEST
 
-START_TEST(what_their_networks_lack)
+START_TEST(networks_that_transformers_lacks_are_refused)
 {
-    static const struct { const char *backbone, *save, *says; peft_status status; } refused[] = {
+    static const struct { const char *backbone, *save, *text; peft_status status; } refused[] = {
         { "pool=mean", "naming=hf", "fc_norm", PEFT_E_UNSUPPORTED },
         { "norm_pre=true", "naming=hf5", "norm before", PEFT_E_UNSUPPORTED },
         { "registers=2", "naming=hf", "registers", PEFT_E_UNSUPPORTED },
@@ -176,7 +179,7 @@ START_TEST(what_their_networks_lack)
         { "", "namng=hf", "did you mean 'naming'", PEFT_E_OPTION } };
     for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
         tiny t = tiny_make(&(tiny_spec){ .more = refused[i].backbone });
-        FAILS(refused[i].status, refused[i].says, try_save(t.backbone, tiny_path("no"), refused[i].save));
+        FAILS(refused[i].status, refused[i].text, try_save(t.backbone, tiny_path("no"), refused[i].save));
         ck_assert(access(tiny_path("no"), F_OK) != 0);
         tiny_free(&t);
     }
@@ -195,7 +198,7 @@ START_TEST(what_their_networks_lack)
 }
 END_TEST
 
-/* A model is made, merged, compared with what came of it, written and read again. */
+/* Creates a model, merges it, compares both, saves and loads the result; for failing_alloc_loop. */
 static peft_status merge_and_save(peft_context *ctx, void *unused)
 {
     peft_options *o = NULL;
@@ -226,12 +229,13 @@ static peft_status merge_and_save(peft_context *ctx, void *unused)
     return s;
 }
 
-START_TEST(memory_runs_out)
+START_TEST(saving_survives_failing_allocations)
 {
     ck_assert_int_gt(failing_alloc_loop(merge_and_save, NULL), 100);
     tiny_clean();
 }
 END_TEST
 
-SUITE_MAIN("backbone_save", written_and_read_again, timm_and_back, what_config_json_says, what_their_networks_lack,
-           memory_runs_out)
+SUITE_MAIN("backbone_save", every_form_is_saved_and_loaded, hf_names_and_back_change_no_bit,
+           config_json_holds_shape_and_class_names, networks_that_transformers_lacks_are_refused,
+           saving_survives_failing_allocations)

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_classifier_digest.c -- a model that uses its backbone's own classifier belongs to that classifier: on a backbone
- * with the same weights and other classifier rows its files are refused. */
+ * test_classifier_digest.c -- files of a model with classes=0 hold a digest of the backbone's classifier: they are
+ * refused on a backbone with equal weights and another classifier. */
 #include "tiny_files.h"
 
 /* The same backbone with the first two rows of its classifier exchanged. */
-static peft_backbone *permuted(const peft_backbone *b)
+static peft_backbone *permute_classifier(const peft_backbone *b)
 {
     peft_backbone *other = tiny_load(b->ctx, tiny_path("backbone"), "");
     pk_real *w = pf_backbone_find(other, "head.weight")->data;
@@ -19,8 +19,9 @@ static peft_backbone *permuted(const peft_backbone *b)
 START_TEST(another_classifier_is_refused)
 {
     tiny t = tiny_make(&(tiny_spec){ .method = "ept", .more = "classes=3", .model = "classes=0" });
-    tiny_save_backbone(t.backbone, &(tiny_save){ .type = PEFT_F64 }, tiny_path("backbone"));      /* owned, writable */
-    peft_backbone *plain = tiny_load(t.ctx, tiny_path("backbone"), ""), *other = permuted(t.backbone);
+    /* f64 values are converted, so the loaded weights can be written */
+    tiny_save_backbone(t.backbone, &(tiny_save){ .type = PEFT_F64 }, tiny_path("backbone"));
+    peft_backbone *plain = tiny_load(t.ctx, tiny_path("backbone"), ""), *other = permute_classifier(t.backbone);
     peft_model *m, *loaded = NULL;
     peft_adapter *a = tiny_adapter(plain, "ept", NULL);
     peft_trainer *r, *s;
@@ -36,7 +37,7 @@ START_TEST(another_classifier_is_refused)
     OK(peft_model_load(plain, tiny_path("model"), &loaded));
     peft_model_free(loaded);
     peft_adapter_free(a);
-    OK(peft_adapter_load(other, tiny_path("adapter"), &a));      /* an adapter has no classifier */
+    OK(peft_adapter_load(other, tiny_path("adapter"), &a));      /* files of adapters hold no digest */
     loaded = tiny_model(other, "classes=0");
     OK(peft_model_attach(loaded, a));
     s = tiny_trainer(loaded, "batch=2");
@@ -54,12 +55,12 @@ START_TEST(another_classifier_is_refused)
 }
 END_TEST
 
-/* A head of the model's own replaces the classifier, so that any will do. */
-START_TEST(models_with_a_head_do_not_care)
+/* A model with its own head does not use the classifier, and accepts any. */
+START_TEST(a_model_with_a_head_accepts_any_classifier)
 {
     tiny t = tiny_make(&(tiny_spec){ .method = "ept", .more = "classes=3", .model = "classes=3" });
     tiny_save_backbone(t.backbone, &(tiny_save){ .type = PEFT_F64 }, tiny_path("backbone"));
-    peft_backbone *plain = tiny_load(t.ctx, tiny_path("backbone"), ""), *other = permuted(t.backbone);
+    peft_backbone *plain = tiny_load(t.ctx, tiny_path("backbone"), ""), *other = permute_classifier(t.backbone);
     peft_model *m = tiny_model(plain, "classes=3"), *loaded;
     OK(peft_model_save(m, tiny_path("model")));
     OK(peft_model_load(other, tiny_path("model"), &loaded));
@@ -77,7 +78,7 @@ static void count_warnings(int level, const char *text, void *user)
     if (level <= 1 && strstr(text, "classifier")) ++*(int *)user;
 }
 
-/* Files of earlier versions have no digest: they load, with a warning. */
+/* Files of earlier versions have no digest: they load with a warning. */
 START_TEST(files_without_a_digest_warn)
 {
     int warnings = 0;
@@ -98,5 +99,5 @@ START_TEST(files_without_a_digest_warn)
 }
 END_TEST
 
-SUITE_MAIN("classifier_digest", another_classifier_is_refused, models_with_a_head_do_not_care,
+SUITE_MAIN("classifier_digest", another_classifier_is_refused, a_model_with_a_head_accepts_any_classifier,
            files_without_a_digest_warn)

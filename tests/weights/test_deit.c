@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_deit.c -- a real DeiT-Ti on three real pictures: class token and logits of a double-precision forward pass. */
+ * test_deit.c -- the published DeiT-Ti on three pictures, against class tokens and logits of a forward pass in double
+ * precision. */
 #include <math.h>
 #include <peft/io.h>
 #include <peft/peft.h>
 #include <zip.h>
 #include "suite.h"
 
-/* The numbers of one array of an .npz, as double; the header is 128 bytes long, the type f4 or f8 by size. */
+/* Reads an array of an .npz as double. Its header has 128 bytes; its type, f4 or f8, follows from its size. */
 static double *read_array(zip_t *z, const char *name, int64_t count)
 {
     zip_stat_t st;
@@ -42,7 +43,7 @@ static peft_options *options(peft_context *ctx, const char *text)
     return o;
 }
 
-START_TEST(deit_tiny)
+START_TEST(deit_tiny_equals_a_double_precision_forward_pass)
 {
     const char *shared = shared_folder();
     char path[1024];
@@ -77,7 +78,8 @@ START_TEST(deit_tiny)
             for (int c = 0; c < 3; c++) x[(i * 3 + c) * 224 * 224 + p] = (float)pixels[(i * 224 * 224 + p) * 3 + c];
     ck_assert_msg(!peft_session_predict(s, images, out), "%s", peft_last_error());
     ck_assert_ptr_nonnull(tap = peft_session_tap(s, "feature"));
-    double e = largest_difference(peft_tensor_cdata(out), logits, 3000), f = largest_difference(peft_tensor_cdata(tap), feature, 576);
+    double e = largest_difference(peft_tensor_cdata(out), logits, 3000),
+        f = largest_difference(peft_tensor_cdata(tap), feature, 576);
     printf("DeiT-Ti: logits differ by at most %.2g, class token by %.2g\n", e, f);
     ck_assert_double_le(e, 1e-4);
     ck_assert_double_le(f, 1e-4);
@@ -95,4 +97,4 @@ START_TEST(deit_tiny)
 }
 END_TEST
 
-SUITE_MAIN("deit", deit_tiny)
+SUITE_MAIN("deit", deit_tiny_equals_a_double_precision_forward_pass)

@@ -1,29 +1,31 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_formats.c -- one small backbone under every naming that files come with: the same fingerprint and the same
- * logits, bit for bit; what is missing, too much, or of another kind is said; gated MLPs compute what they should. */
+ * test_formats.c -- one small backbone under every naming convention of formats.h: equal fingerprints and logits;
+ * errors for missing and unexpected tensors and other architectures; gated MLPs and CLIP's classifier compute the right
+ * values. */
 #include <math.h>
 #include "formats.h"
 
-START_TEST(every_naming)
+START_TEST(every_naming_gives_the_same_backbone)
 {
     peft_context *ctx = tiny_context(NULL, 1);
     for (int i = 0; i < FORMATS; i++) {
         const format *f = &formats[i];
-        peft_backbone *b = shaken(ctx, f->create), *was, *is;
+        peft_backbone *b = random_backbone(ctx, f->create), *expected, *got;
         write_format(b, &formats[0], f->flags & ~FLAT_TOKENS, NULL, tiny_path("timm.safetensors"));
         write_format(b, f, f->flags, NULL, tiny_path("other.safetensors"));
-        was = load(ctx, tiny_path("timm.safetensors"), eps_and_act(b));
-        ck_assert_msg(!try_load(ctx, tiny_path("other.safetensors"), f->load, &is), "%s: %s", f->name,
+        expected = load(ctx, tiny_path("timm.safetensors"), eps_and_act(b));
+        ck_assert_msg(!try_load(ctx, tiny_path("other.safetensors"), f->load, &got), "%s: %s", f->name,
                       peft_last_error());
-        ck_assert_int_eq(is->shape.classes, b->shape.classes);
-        same_backbone(was, is, f->name);
+        ck_assert_int_eq(got->shape.classes, b->shape.classes);
+        check_same_backbone(expected, got, f->name);
         write_format(b, f, f->flags, "blocks.1.attn.qkv.weight", tiny_path("other.safetensors"));
         char names[3][160], text[600] = "";
         const int parts = rename_tensor(f, "blocks.1.attn.qkv.weight", names);
         snprintf(text, sizeof text, "%d tensors missing (%s%s%s%s%s) and 0 unexpected", parts, names[0],
                  parts > 1 ? ", " : "", parts > 1 ? names[1] : "", parts > 1 ? ", " : "", parts > 1 ? names[2] : "");
-        if (strstr(f->block, "0.%d")) strcpy(text, "1 tensors missing (");          /* a chunk's number is not known */
-        FAILS(PEFT_E_FORMAT, text, try_load(ctx, tiny_path("other.safetensors"), f->load, &is));
+        /* names in chunks cannot be told from missing ones */
+        if (strstr(f->block, "0.%d")) strcpy(text, "1 tensors missing (");
+        FAILS(PEFT_E_FORMAT, text, try_load(ctx, tiny_path("other.safetensors"), f->load, &got));
         peft_backbone_free(b);
     }
     tiny_clean();
@@ -31,24 +33,25 @@ START_TEST(every_naming)
 }
 END_TEST
 
-/* With registers timm has no position for the class token; Facebook and Hugging Face add one to it. */
-START_TEST(positions_in_front_of_registers)
+/* With registers, Facebook's and Hugging Face's files hold a position of the class token, timm's hold the sum of
+ * both. */
+START_TEST(class_token_positions_of_registers_are_added)
 {
-    static const stem theirs[] = { { "reg_token", { "register_tokens" } }, { NULL, { NULL } } };
+    static const stem names[] = { { "reg_token", { "register_tokens" } }, { NULL, { NULL } } };
     const format file[] = {
-        { "DINOv2", "", "blocks.%d.", "head", "", "", theirs, LIST("mask_token"), 0 },
+        { "DINOv2", "", "blocks.%d.", "head", "", "", names, LIST("mask_token"), 0 },
         { "HF DINOv2", "", "encoder.layer.%d.", "classifier", "", "", hf_dino, NULL, 0 } };
     peft_context *ctx = tiny_context(NULL, 1);
     for (int i = 0; i < 2; i++) {
-        peft_backbone *b = shaken(ctx, VIT ",registers=3,layer_scale=true"), *is;
+        peft_backbone *b = random_backbone(ctx, VIT ",registers=3,layer_scale=true"), *got;
         write_format(b, &file[i], 0, NULL, tiny_path("other.safetensors"));
         pk_real *cls = peft_tensor_data((peft_tensor *)pf_backbone_find(b, "cls_token"));
         const pk_real *pos = peft_tensor_cdata(pf_backbone_find(b, "pos_embed"));
         for (int c = 0; c < 16; c++) cls[c] += pos[c];
         write_format(b, &formats[0], NO_CLASS_ROW, NULL, tiny_path("timm.safetensors"));
-        is = load(ctx, tiny_path("other.safetensors"), "");
-        ck_assert(!is->shape.pos_prefix);
-        same_backbone(load(ctx, tiny_path("timm.safetensors"), ""), is, file[i].name);
+        got = load(ctx, tiny_path("other.safetensors"), "");
+        ck_assert(!got->shape.pos_prefix);
+        check_same_backbone(load(ctx, tiny_path("timm.safetensors"), ""), got, file[i].name);
         peft_backbone_free(b);
     }
     tiny_clean();
@@ -71,7 +74,7 @@ START_TEST(other_networks_are_refused)
                 { "blocks.7.norm2.weight", PEFT_E_FORMAT, "1 unexpected" },
                 { "encoder.blocks.0.norm1.weight", PEFT_E_FORMAT, "1 unexpected" } };
     peft_context *ctx = tiny_context(NULL, 1);
-    peft_backbone *b = shaken(ctx, NO_HEAD ",classes=5"), *is;
+    peft_backbone *b = random_backbone(ctx, NO_HEAD ",classes=5"), *is;
     const char *path = tiny_path("bad.safetensors");
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         format f = formats[0];
@@ -92,14 +95,14 @@ START_TEST(other_networks_are_refused)
 }
 END_TEST
 
-/* Hugging Face's classifier of CLIP: the mean of the last block's patches, without post_layernorm, times its weights;
- * and with pool=cls the network is as without it. */
-START_TEST(classifier_of_clip)
+/* Hugging Face's classifier of CLIP takes the mean of the last block's patch tokens, without post_layernorm. With
+ * pool=cls the backbone has no classifier. */
+START_TEST(the_classifier_of_clip_follows_its_formula)
 {
     peft_context *ctx = tiny_context(NULL, 1);
     const format *f = formats;
     while (strcmp(f->name, "HF CLIP")) f++;
-    peft_backbone *b = shaken(ctx, VIT ",norm_pre=true,act=quickgelu,eps=1e-5"), *with, *without, *again;
+    peft_backbone *b = random_backbone(ctx, VIT ",norm_pre=true,act=quickgelu,eps=1e-5"), *with, *without, *again;
     const char *path = tiny_path("clip.safetensors");
     write_format(b, f, f->flags, NULL, path);
     with = load(ctx, path, "");
@@ -125,7 +128,7 @@ START_TEST(classifier_of_clip)
     }
     OK(peft_backbone_save(with, tiny_path("saved.safetensors")));
     again = load(ctx, tiny_path("saved.safetensors"), "");
-    same_backbone(with, again, "saved");
+    check_same_backbone(with, again, "saved");
     peft_tensor_free(y);
     tiny_batch_free(&x);
     peft_session_free(s);
@@ -137,38 +140,40 @@ START_TEST(classifier_of_clip)
 }
 END_TEST
 
-/* SiLU(y) = 1.702 QuickGELU(y / 1.702), so with a second half that is 1 / 1.702 everywhere the gate is QuickGELU. */
+/* Makes a gated MLP that computes a QuickGELU MLP: SiLU(1.702 x) = 1.702 QuickGELU(x), and the second half of fc1 is
+ * the constant 1 / 1.702. */
 static void make_gated(peft_backbone *gated, const peft_backbone *plain)
 {
     const int64_t f = plain->shape.mlp, d = plain->shape.width;
     for (size_t i = 0; i < gated->weights; i++) {
         const char *name = gated->weight[i].name;
-        const pk_real *from = pf_backbone_find(plain, name)->data;
-        pk_real *to = gated->weight[i].tensor.data;
+        const pk_real *source = pf_backbone_find(plain, name)->data;
+        pk_real *target = gated->weight[i].tensor.data;
         const bool weights = strstr(name, "fc1.weight"), bias = strstr(name, "fc1.bias");
         const int64_t half = weights ? f * d : f;
-        if (!weights && !bias) memcpy(to, from, pf_tensor_bytes(&gated->weight[i].tensor));
+        if (!weights && !bias) memcpy(target, source, pf_tensor_bytes(&gated->weight[i].tensor));
         for (int64_t k = 0; (weights || bias) && k < half; k++) {
-            to[k] = (pk_real)1.702 * from[k];
-            to[half + k] = weights ? 0 : (pk_real)(1 / 1.702);
+            target[k] = (pk_real)1.702 * source[k];
+            target[half + k] = weights ? 0 : (pk_real)(1 / 1.702);
         }
     }
 }
 
-static void check_near(const float *a, const float *b, int64_t n, const char *what)
+static void check_near(const float *a, const float *b, int64_t n, const char *name)
 {
-    double most = 0, top = 0;
+    double worst = 0, largest = 0;
     for (int64_t i = 0; i < n; i++) {
-        most = fmax(most, fabs((double)a[i] - (double)b[i]));
-        top = fmax(top, fabs((double)b[i]));
+        worst = fmax(worst, fabs((double)a[i] - (double)b[i]));
+        largest = fmax(largest, fabs((double)b[i]));
     }
-    ck_assert_msg(top > 0 && most <= 1e-5 * top, "%s: %g of %g", what, most, top);
+    ck_assert_msg(largest > 0 && worst <= 1e-5 * largest, "%s: worst difference %g, largest value %g", name, worst,
+                  largest);
 }
 
-START_TEST(gated_mlp)
+START_TEST(a_gated_mlp_equals_its_quickgelu_form)
 {
     peft_context *ctx = tiny_context(NULL, 2);
-    peft_backbone *plain = shaken(ctx, NO_HEAD ",act=quickgelu"),
+    peft_backbone *plain = random_backbone(ctx, NO_HEAD ",act=quickgelu"),
                   *gated = tiny_backbone(ctx, NO_HEAD ",swiglu=true", NULL);
     make_gated(gated, plain);
     ck_assert_int_eq(peft_backbone_get(gated, "mlp"), 24);
@@ -198,5 +203,6 @@ START_TEST(gated_mlp)
 }
 END_TEST
 
-SUITE_MAIN("formats", every_naming, positions_in_front_of_registers, other_networks_are_refused, classifier_of_clip,
-           gated_mlp)
+SUITE_MAIN("formats", every_naming_gives_the_same_backbone, class_token_positions_of_registers_are_added,
+           other_networks_are_refused, the_classifier_of_clip_follows_its_formula,
+           a_gated_mlp_equals_its_quickgelu_form)

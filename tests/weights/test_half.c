@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_half.c -- backbones saved as f16 and bf16: every value is the nearest one, ties to even, by a rounding written
- * here apart from the library's; config.json says the type; what would become infinite is refused. */
+ * test_half.c -- backbones saved as f16 and bf16: every value is rounded to nearest, ties to even, as by a rounding
+ * written here; config.json names the type; values that would become infinite are refused. */
 #include <jansson.h>
 #include <locale.h>
 #include <math.h>
@@ -19,40 +19,42 @@ static peft_status save_as(const peft_backbone *b, const char *path, const char 
     return s;
 }
 
-/* The nearest number with `fraction` bits behind the leading one and no exponent below that of the smallest normal;
- * nearbyint sends ties to even. Steps are powers of two, so both products are exact. */
+/* x rounded to a multiple of the format's spacing at x (for small x: of subnormals). nearbyint rounds ties to even;
+ * spacings are powers of two, so the scaling is exact. */
 static float nearest(float x, int h)
 {
-    const int least = 2 - (1 << (halves[h].exponent - 1));
+    const int min_exponent = 2 - (1 << (halves[h].exponent - 1));
     int e;
     frexpf(x, &e);
-    const int step = (e - 1 < least ? least : e - 1) - halves[h].fraction;
-    return (float)ldexp(nearbyint(ldexp((double)x, -step)), step);
+    const int spacing_exponent = (e - 1 < min_exponent ? min_exponent : e - 1) - halves[h].fraction;
+    return (float)ldexp(nearbyint(ldexp((double)x, -spacing_exponent)), spacing_exponent);
 }
 
-/* Ties between a number and its neighbours, subnormals, what rounds to 0 and to the largest, both zeros: all for
- * either type, and far from what random weights hold. */
+/* Values that are hard to round: ties and their neighbours, subnormals, values that round to 0 or to the largest
+ * finite number, both zeros. */
 static size_t hard_values(int h, float *x)
 {
-    const int bits = halves[h].fraction, least = 2 - (1 << (halves[h].exponent - 1));
-    const double largest = ldexp(2 - ldexp(1, -bits), 1 - least), tiniest = ldexp(1, least - bits);
-    const double at[] = { 0, tiniest, tiniest / 2, tiniest * 1.5, tiniest * 2.5, tiniest / 4, ldexp(1, least),
-                          ldexp(1, least) - tiniest / 2, 1, 1 + ldexp(1, -bits - 1), 1 + ldexp(3, -bits - 1),
-                          2 - ldexp(1, -bits - 1), largest, largest - ldexp(1, -least - bits), 0.1, 3e-4 };
+    const int bits = halves[h].fraction, min_exponent = 2 - (1 << (halves[h].exponent - 1));
+    const double largest = ldexp(2 - ldexp(1, -bits), 1 - min_exponent), smallest = ldexp(1, min_exponent - bits);
+    const double centre[] = { 0, smallest, smallest / 2, smallest * 1.5, smallest * 2.5, smallest / 4,
+                              ldexp(1, min_exponent),
+                          ldexp(1, min_exponent) - smallest / 2, 1, 1 + ldexp(1, -bits - 1), 1 + ldexp(3, -bits - 1),
+                          2 - ldexp(1, -bits - 1), largest, largest - ldexp(1, -min_exponent - bits), 0.1, 3e-4 };
     size_t n = 0;
-    for (size_t i = 0; i < sizeof at / sizeof *at; i++)
+    for (size_t i = 0; i < sizeof centre / sizeof *centre; i++)
         for (int side = -1; side <= 1; side++)
             for (int sign = -1; sign <= 1; sign += 2) {
-                float v = (float)at[i];
+                float v = (float)centre[i];
                 if (side) v = nextafterf(v, side * INFINITY);
                 x[n++] = copysignf(v, (float)sign * copysignf(1, v));
             }
-    x[n++] = nextafterf((float)(largest + ldexp(1, -least - bits)), 0);              /* the last that is not Inf */
+    x[n++] = nextafterf((float)(largest + ldexp(1, -min_exponent - bits)), 0);            /* the last that is not Inf */
     x[n] = -x[n - 1];
     return n + 1;
 }
 
-static peft_backbone *make_hard(peft_context *ctx, int h)
+/* A random backbone whose tensors begin with the hard values. */
+static peft_backbone *backbone_of_hard_values(peft_context *ctx, int h)
 {
     float x[128];
     peft_backbone *b = tiny_backbone(ctx, TINY_BACKBONE, NULL);
@@ -65,21 +67,21 @@ static peft_backbone *make_hard(peft_context *ctx, int h)
     return b;
 }
 
-/* The file holds only tensors of the type; loaded they are the nearest values, signs of zeros too. */
+/* All tensors of the file have the type; loaded, they are the nearest values, with the signs of zeros. */
 static void check_file(const peft_backbone *b, int h, const char *path)
 {
     pf_st *st;
     OK(pf_st_open(b->ctx, path, &st));
     for (size_t i = 0; i < pf_st_count(st); i++) ck_assert_str_eq(pf_st_at(st, i)->type_name, halves[h].code);
     pf_st_close(st);
-    peft_backbone *back = tiny_load(b->ctx, path, "");
-    ck_assert_uint_eq(back->weights, b->weights);
+    peft_backbone *loaded = tiny_load(b->ctx, path, "");
+    ck_assert_uint_eq(loaded->weights, b->weights);
     for (size_t i = 0; i < b->weights; i++) {
         const int64_t n = peft_tensor_count(&b->weight[i].tensor);
         const float *x = b->weight[i].tensor.data;
         float *y = malloc((size_t)n * sizeof *y);
-        OK(peft_tensor_to_f32(&back->weight[i].tensor, y, n));
-        ck_assert_str_eq(b->weight[i].name, back->weight[i].name);
+        OK(peft_tensor_to_f32(&loaded->weight[i].tensor, y, n));
+        ck_assert_str_eq(b->weight[i].name, loaded->weight[i].name);
         for (int64_t k = 0; k < n; k++) {
             const float want = nearest(x[k], h);
             ck_assert_msg(!memcmp(&want, y + k, sizeof want), "%s %s [%lld]: %a became %a, expected %a", path,
@@ -87,7 +89,7 @@ static void check_file(const peft_backbone *b, int h, const char *path)
         }
         free(y);
     }
-    peft_backbone_free(back);
+    peft_backbone_free(loaded);
 }
 
 static void check_config(const char *path, const char *key, const char *torch)
@@ -99,11 +101,11 @@ static void check_config(const char *path, const char *key, const char *torch)
     json_decref(o);
 }
 
-START_TEST(nearest_values)
+START_TEST(saved_values_are_the_nearest)
 {
     for (int h = 0; h < HALVES; h++) {
         peft_context *ctx = tiny_context(NULL, 1);
-        peft_backbone *b = make_hard(ctx, h);
+        peft_backbone *b = backbone_of_hard_values(ctx, h);
         OK(save_as(b, tiny_path("timm"), "timm", halves[h].name));
         check_file(b, h, tiny_path("timm"));
         OK(save_as(b, tiny_path("hf"), "hf", halves[h].name));
@@ -121,7 +123,7 @@ START_TEST(nearest_values)
 }
 END_TEST
 
-static void same_bytes(const char *a, const char *b)
+static void check_same_bytes(const char *a, const char *b)
 {
     peft_context *ctx = tiny_context(NULL, 1);
     pf_map *x, *y;
@@ -134,12 +136,12 @@ static void same_bytes(const char *a, const char *b)
     peft_context_free(ctx);
 }
 
-/* Once rounded nothing changes any more: the file is the same bytes when loaded and saved, and f32 keeps its values. */
-START_TEST(rounded_once)
+/* Rounded values do not change again: loaded and saved as f32 and as half, they give equal values and equal bytes. */
+START_TEST(a_second_rounding_changes_nothing)
 {
     for (int h = 0; h < HALVES; h++) {
         peft_context *ctx = tiny_context(NULL, 1);
-        peft_backbone *b = make_hard(ctx, h);
+        peft_backbone *b = backbone_of_hard_values(ctx, h);
         OK(save_as(b, tiny_path("half"), "timm", halves[h].name));
         peft_backbone *rounded = tiny_load(ctx, tiny_path("half"), "");
         OK(save_as(rounded, tiny_path("whole"), "timm", "f32"));
@@ -147,7 +149,7 @@ START_TEST(rounded_once)
         ck_assert_str_eq(peft_backbone_fingerprint(rounded), peft_backbone_fingerprint(whole));
         ck_assert_str_ne(peft_backbone_fingerprint(rounded), peft_backbone_fingerprint(b));
         OK(save_as(whole, tiny_path("again"), "timm", halves[h].name));
-        same_bytes(tiny_path("half"), tiny_path("again"));
+        check_same_bytes(tiny_path("half"), tiny_path("again"));
         peft_backbone_free(whole);
         peft_backbone_free(rounded);
         peft_backbone_free(b);
@@ -157,8 +159,8 @@ START_TEST(rounded_once)
 }
 END_TEST
 
-/* A tensor of several pieces, the last of them cut; the same file on every instruction set. */
-START_TEST(every_instruction_set)
+/* Tensors longer than the buffer of the conversion give equal files on every instruction set. */
+START_TEST(every_instruction_set_saves_the_same_file)
 {
     static const char *const sets[] = { "ref", "avx2", "avx512" };
     for (size_t i = 0; i < sizeof sets / sizeof *sets; i++) {
@@ -168,7 +170,7 @@ START_TEST(every_instruction_set)
             peft_backbone *b = tiny_backbone(ctx, "image_size=16,patch=4,width=101,depth=1,heads=1,mlp=333", NULL);
             OK(save_as(b, tiny_path(sets[i]), "timm", "f16"));
             check_file(b, 0, tiny_path(sets[i]));
-            if (i) same_bytes(tiny_path("ref"), tiny_path(sets[i]));
+            if (i) check_same_bytes(tiny_path("ref"), tiny_path(sets[i]));
             peft_backbone_free(b);
         }
         peft_context_free(ctx);
@@ -177,15 +179,15 @@ START_TEST(every_instruction_set)
 }
 END_TEST
 
-/* The message's numbers have a point where the program's locale has a comma. */
-START_TEST(refused)
+/* Numbers in error messages have a decimal point also in a locale with a decimal comma. */
+START_TEST(values_that_overflow_are_refused)
 {
     tiny t = tiny_make(&(tiny_spec){ .more = "seed=11" });
     const size_t w = 7;
     float *x = (float *)t.backbone->weight[w].tensor.data + 1;
     if (!setlocale(LC_ALL, "de_DE.UTF-8")) printf("SKIP: the locale de_DE.UTF-8 is not installed\n");
     const float before = *x;
-    static const struct { float value; const char *dtype, *says[2]; } bad[] = {
+    static const struct { float value; const char *dtype, *text[2]; } bad[] = {
         { 65520, "f16", { "65520", "f16" } }, { -1e30f, "f16", { "-1.00000002e+30", "f16" } },
         { 0x1.FFp127f, "bf16", { "3.39617753e+38", "bf16" } }, { NAN, "f16", { "NaN", "not saved" } },
         { -INFINITY, "bf16", { "Inf", "not saved" } } };
@@ -193,7 +195,7 @@ START_TEST(refused)
         *x = bad[i].value;
         FAILS(PEFT_E_NONFINITE, t.backbone->weight[w].name, save_as(t.backbone, tiny_path("no"), "timm", bad[i].dtype));
         for (int k = 0; k < 2; k++)
-            FAILS(PEFT_E_NONFINITE, bad[i].says[k], save_as(t.backbone, tiny_path("no"), "hf", bad[i].dtype));
+            FAILS(PEFT_E_NONFINITE, bad[i].text[k], save_as(t.backbone, tiny_path("no"), "hf", bad[i].dtype));
         ck_assert(access(tiny_path("no"), F_OK) != 0);
     }
     *x = before;
@@ -214,7 +216,7 @@ END_TEST
 static peft_status save_and_load(peft_context *ctx, void *h)
 {
     peft_options *o = NULL;
-    peft_backbone *b = NULL, *back = NULL;
+    peft_backbone *b = NULL, *loaded = NULL;
     peft_status s = peft_options_create(ctx, &o);
     if (!s) s = peft_options_parse(o, "image_size=8,patch=4,width=16,depth=1,heads=2,mlp=16,classes=2");
     if (!s) s = peft_backbone_create(ctx, o, &b);
@@ -224,22 +226,22 @@ static peft_status save_and_load(peft_context *ctx, void *h)
     if (!s) s = peft_options_parse(o, "naming=hf5");
     if (!s) s = peft_options_set_string(o, "dtype", halves[*(int *)h].name);
     if (!s) s = peft_backbone_save_as(b, tiny_path("memory"), o);
-    if (!s) s = peft_backbone_load(ctx, tiny_path("memory/model.safetensors"), NULL, &back);
-    peft_backbone_free(back);
+    if (!s) s = peft_backbone_load(ctx, tiny_path("memory/model.safetensors"), NULL, &loaded);
+    peft_backbone_free(loaded);
     peft_backbone_free(b);
     peft_options_free(o);
     return s;
 }
 
-START_TEST(memory_runs_out)
+START_TEST(saving_survives_failing_allocations)
 {
     for (int h = 0; h < HALVES; h++) ck_assert_int_gt(failing_alloc_loop(save_and_load, &h), 100);
     tiny_clean();
 }
 END_TEST
 
-/* Saving takes next to nothing beside the backbone: no second copy, and not that of one tensor. */
-START_TEST(memory_needed)
+/* Saving needs less than 64 KiB: no copy of the backbone or of a tensor. */
+START_TEST(saving_needs_little_memory)
 {
     failing_alloc hooks = { .fail_at = -1 };
     peft_context *ctx;
@@ -254,4 +256,6 @@ START_TEST(memory_needed)
 }
 END_TEST
 
-SUITE_MAIN("half", nearest_values, rounded_once, every_instruction_set, refused, memory_runs_out, memory_needed)
+SUITE_MAIN("half", saved_values_are_the_nearest, a_second_rounding_changes_nothing,
+           every_instruction_set_saves_the_same_file, values_that_overflow_are_refused,
+           saving_survives_failing_allocations, saving_needs_little_memory)

@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_npz_backbone.c -- Google's .npz, in its three layouts: what it becomes loads, and every value is where it
- * belongs; broken ones are refused and leave no file. */
+ * test_npz_backbone.c -- peft_npz_to_safetensors on Google's .npz files in their three layouts: every value is at its
+ * place in the backbone; damaged files are refused and leave no output file. */
 #include <peft/io.h>
 #include <peft/peft.h>
 #include "io_files.h"
 
-enum { D = 4, H = 2, F = 6, P = 2, L = 2, N = 5, C = 3, MOST = 64 };         /* an image of 4 x 4: 4 patches */
+enum { D = 4, H = 2, F = 6, P = 2, L = 2, N = 5, C = 3, MAX_ARRAYS = 64 };   /* an image of 4 x 4: 4 patches */
 
-/* A .npz in the making: arrays under their names; value i of array k is 1000 k + i. */
-typedef struct { entry e[MOST]; char name[MOST][120], dims[MOST][40]; int n; const char *front; } npz;
+/* The arrays of an .npz: entries, names, shapes; value i of array k is 1000 k + i. prefix: before every name. */
+typedef struct { entry entries[MAX_ARRAYS]; char name[MAX_ARRAYS][120],
+                 dims[MAX_ARRAYS][40]; int n; const char *prefix; } npz;
 
 static void add(npz *z, const char *type, const char *name, const char *shape)
 {
@@ -19,14 +20,15 @@ static void add(npz *z, const char *type, const char *name, const char *shape)
     for (int64_t i = 0; i < count; i++) v[i] = (float)(1000 * z->n + i);
     unsigned char *data = malloc(4096 + sizeof *v * (size_t)count);
     snprintf(dictionary, sizeof dictionary, "{'descr': '%s', 'fortran_order': False, 'shape': (%s), }", type, shape);
-    snprintf(z->name[z->n], sizeof z->name[0], "%s%s.npy", z->front, name);
+    snprintf(z->name[z->n], sizeof z->name[0], "%s%s.npy", z->prefix, name);
     snprintf(z->dims[z->n], sizeof z->dims[0], "%s", shape);
-    z->e[z->n] = (entry){ z->name[z->n], data, npy_file(data, dictionary, v, sizeof *v * (size_t)count) };
+    z->entries[z->n] = (entry){ z->name[z->n], data, npy_file(data, dictionary, v, sizeof *v * (size_t)count) };
     z->n++;
 }
 
-/* Layout 0: augreg; 1: big_vision; 2: the same, stacked. without: this array is left out. */
-static void make(npz *z, int layout, const char *front, const char *without)
+/* layout 0: augreg; 1: big_vision; 2: big_vision with the blocks stacked in one array. without: an array to leave
+ * out. */
+static void make_arrays(npz *z, int layout, const char *prefix, const char *without)
 {
     static const struct { const char *name, *shape;
     } top[] = { { "cls", "1,1,4," },
@@ -58,7 +60,7 @@ static void make(npz *z, int layout, const char *front, const char *without)
                   { 3, "Dense_1/kernel", "6,4," },
                   { 3, "Dense_1/bias", "4," } };
     memset(z, 0, sizeof *z);
-    z->front = front;
+    z->prefix = prefix;
     for (size_t i = 0; i < sizeof top / sizeof *top; i++)
         if (!without || strcmp(top[i].name, without)) add(z, "<f4", top[i].name, top[i].shape);
     add(z, "<f4", layout ? "pos_embedding" : "Transformer/posembed_input/pos_embedding", "1,5,4,");
@@ -75,11 +77,11 @@ static void make(npz *z, int layout, const char *front, const char *without)
 
 static void write_npz(npz *z, const char *path)
 {
-    zip_make(path, z->e, (size_t)z->n);
-    for (int i = 0; i < z->n; i++) free((void *)(uintptr_t)z->e[i].data);
+    zip_make(path, z->entries, (size_t)z->n);
+    for (int i = 0; i < z->n; i++) free((void *)(uintptr_t)z->entries[i].data);
 }
 
-/* Value i of an array whose name ends so, in block l. */
+/* Value i of the array `name` in block l; l < 0: outside the blocks. */
 static float value(const npz *z, int l, const char *name, int64_t i)
 {
     char path[120], stack[120];
@@ -90,7 +92,7 @@ static float value(const npz *z, int l, const char *name, int64_t i)
         for (const char *s = z->dims[k]; sscanf(s, "%ld", &one) == 1; s = strchr(s, ',') + 1) count *= one;
         if (strstr(z->name[k], path)) return (float)(1000 * k + i);
         if (strstr(z->name[k], stack)) return (float)(1000 * k + l * count / L + i);
-        if (l < 0 && !strcmp(z->name[k] + strlen(z->front), stack + strlen("encoderblock/")))
+        if (l < 0 && !strcmp(z->name[k] + strlen(z->prefix), stack + strlen("encoderblock/")))
             return (float)(1000 * k + i);
     }
     ck_abort_msg("no array %s", name);
@@ -103,7 +105,7 @@ static const float *tensor(const peft_backbone *b, const char *name)
     ck_abort_msg("no tensor %s", name);
 }
 
-/* timm's [out, in] at row out of the part that comes from a kernel [in, rows]. */
+/* timm's matrix w [rows, in] is the transposed kernel [in, rows]. */
 static void check_dense(const npz *z, int l, const char *name, const float *w, int in, int rows)
 {
     for (int o = 0; o < rows; o++)
@@ -154,16 +156,16 @@ static void check_values(const npz *z, int layout, const peft_backbone *b)
     }
 }
 
-START_TEST(three_layouts)
+START_TEST(values_of_three_layouts_are_at_their_place)
 {
-    static const char *const fronts[] = { "", "params/", "opt/target/" };
+    static const char *const prefixes[] = { "", "params/", "opt/target/" };
     static npz z;
     peft_context *ctx;
     peft_backbone *b;
     ok(peft_context_create(NULL, NULL, NULL, &ctx));
     for (int layout = 0; layout < 3; layout++)
         for (int f = 0; f < 3; f++) {
-            make(&z, layout, fronts[f], NULL);
+            make_arrays(&z, layout, prefixes[f], NULL);
             write_npz(&z, in_folder("vit.npz"));
             ok(peft_npz_to_safetensors(io_ctx, in_folder("vit.npz"), in_folder("vit.safetensors")));
             ok(peft_backbone_load(ctx, in_folder("vit.safetensors"), NULL, &b));
@@ -177,46 +179,46 @@ START_TEST(three_layouts)
 }
 END_TEST
 
-static void refused(npz *z, peft_status s, const char *word)
+static void is_refused(npz *z, peft_status s, const char *word)
 {
     write_npz(z, in_folder("bad.npz"));
     fails(s, word, peft_npz_to_safetensors(io_ctx, in_folder("bad.npz"), in_folder("none.safetensors")));
     ck_assert_int_ne(access(in_folder("none.safetensors"), F_OK), 0);
 }
 
-START_TEST(refusals)
+START_TEST(damaged_files_are_refused)
 {
     static npz z;
-    make(&z, 0, "", "cls");
-    refused(&z, PEFT_E_FORMAT, "no array 'cls'");
-    make(&z, 0, "", "embedding/kernel");
-    refused(&z, PEFT_E_FORMAT, "no ViT found");
-    make(&z, 0, "", "Transformer/encoderblock_1/MlpBlock_3/Dense_1/bias");
-    refused(&z, PEFT_E_FORMAT, "Dense_1/bias");
-    make(&z, 0, "", "cls");
+    make_arrays(&z, 0, "", "cls");
+    is_refused(&z, PEFT_E_FORMAT, "no array 'cls'");
+    make_arrays(&z, 0, "", "embedding/kernel");
+    is_refused(&z, PEFT_E_FORMAT, "no ViT found");
+    make_arrays(&z, 0, "", "Transformer/encoderblock_1/MlpBlock_3/Dense_1/bias");
+    is_refused(&z, PEFT_E_FORMAT, "Dense_1/bias");
+    make_arrays(&z, 0, "", "cls");
     add(&z, "<i4", "cls", "1,1,4,");
-    refused(&z, PEFT_E_UNSUPPORTED, "32-bit floats");
-    make(&z, 0, "", "embedding/kernel");
+    is_refused(&z, PEFT_E_UNSUPPORTED, "32-bit floats");
+    make_arrays(&z, 0, "", "embedding/kernel");
     add(&z, "<f4", "embedding/kernel", "2,3,3,4,");
-    refused(&z, PEFT_E_FORMAT, "patch_embed.proj.weight");
-    make(&z, 0, "", "Transformer/encoderblock_0/MultiHeadDotProductAttention_1/key/kernel");
+    is_refused(&z, PEFT_E_FORMAT, "patch_embed.proj.weight");
+    make_arrays(&z, 0, "", "Transformer/encoderblock_0/MultiHeadDotProductAttention_1/key/kernel");
     add(&z, "<f4", "Transformer/encoderblock_0/MultiHeadDotProductAttention_1/key/kernel", "4,4,2,");
-    refused(&z, PEFT_E_FORMAT, "blocks.0.attn.qkv.weight");
-    make(&z, 0, "", "head/kernel");
+    is_refused(&z, PEFT_E_FORMAT, "blocks.0.attn.qkv.weight");
+    make_arrays(&z, 0, "", "head/kernel");
     add(&z, "<f4", "head/kernel", "0,3,");
-    refused(&z, PEFT_E_FORMAT, "head.weight");
-    make(&z, 2, "", "Transformer/encoderblock/MlpBlock_0/Dense_0/bias");
+    is_refused(&z, PEFT_E_FORMAT, "head.weight");
+    make_arrays(&z, 2, "", "Transformer/encoderblock/MlpBlock_0/Dense_0/bias");
     add(&z, "<f4", "Transformer/encoderblock/MlpBlock_0/Dense_0/bias", "3,6,");
-    refused(&z, PEFT_E_FORMAT, "an array of 3 blocks, expected 2");
-    make(&z, 2, "", "Transformer/encoderblock/LayerNorm_0/scale");
+    is_refused(&z, PEFT_E_FORMAT, "an array of 3 blocks, expected 2");
+    make_arrays(&z, 2, "", "Transformer/encoderblock/LayerNorm_0/scale");
     add(&z, "<f4", "Transformer/encoderblock/LayerNorm_0/scale", "65,4,");
-    refused(&z, PEFT_E_UNSUPPORTED, "65 blocks");
+    is_refused(&z, PEFT_E_UNSUPPORTED, "65 blocks");
     write_bytes(in_folder("text.npz"), "no zip at all", 13);
     fails(PEFT_E_FORMAT, "text.npz",
           peft_npz_to_safetensors(io_ctx, in_folder("text.npz"), in_folder("none.safetensors")));
     fails(PEFT_E_IO, "nowhere.npz",
           peft_npz_to_safetensors(io_ctx, in_folder("nowhere.npz"), in_folder("none.safetensors")));
-    make(&z, 0, "", NULL);
+    make_arrays(&z, 0, "", NULL);
     write_npz(&z, in_folder("vit.npz"));
     fails(PEFT_E_IO, "nowhere", peft_npz_to_safetensors(io_ctx, in_folder("vit.npz"), "/nowhere/vit.safetensors"));
     fails(PEFT_E_INVALID, "npz is NULL", peft_npz_to_safetensors(io_ctx, NULL, "x"));
@@ -224,4 +226,4 @@ START_TEST(refusals)
 }
 END_TEST
 
-IO_SUITE_MAIN("npz backbone", three_layouts, refusals)
+IO_SUITE_MAIN("npz backbone", values_of_three_layouts_are_at_their_place, damaged_files_are_refused)

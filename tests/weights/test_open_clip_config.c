@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_open_clip_config.c -- open_clip_config.json: what no tensor of open_clip's image tower tells, and its
- * pictures. */
-#include "config_bed.h"
+ * test_open_clip_config.c -- open_clip_config.json gives the facts of open_clip's image tower that the tensors do not
+ * (activation, heads, eps, pooling) and its preprocessing. */
+#include "config_fixture.h"
 
 #define SMALL  "image_size=8,patch=4,width=128,depth=2,heads=2,mlp=24,norm_pre=true"
 #define CLIP(model, vision, pictures)                                                                                  \
@@ -17,7 +17,8 @@ static const char *const names[][2] = {
     { "attn.proj.", "attn.out_proj." }, { "mlp.fc1.", "mlp.c_fc." }, { "mlp.fc2.", "mlp.c_proj." }, { "norm.",
       "ln_post." } };
 
-static void theirs(const char *timm, char *out, size_t room)
+/* The name that open_clip gives to a timm tensor. */
+static void open_clip_name(const char *timm, char *out, size_t size)
 {
     long long layer = -1;
     int skip = 0;
@@ -27,22 +28,23 @@ static void theirs(const char *timm, char *out, size_t room)
     for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
         const size_t n = strlen(names[i][0]);
         if (strncmp(timm + skip, names[i][0], n)) continue;
-        snprintf(out, room, "%s%s%s", front, names[i][1], timm + skip + n);
+        snprintf(out, size, "%s%s%s", front, names[i][1], timm + skip + n);
         return;
     }
     ck_abort_msg("no name for %s", timm);
 }
 
-static void start(bed *b)
+/* A fixture whose weights file has open_clip's names. */
+static void start(fixture *b)
 {
     pf_st_out *o;
     char name[160];
-    bed_start(b, SMALL);
+    fixture_start(b, SMALL);
     OK(pf_st_out_create(b->ctx, &o));
-    for (size_t i = 0; i < b->made->weights; i++) {
-        const peft_tensor *t = &b->made->weight[i].tensor;
-        if (!strcmp(b->made->weight[i].name, "patch_embed.proj.bias")) continue;
-        theirs(b->made->weight[i].name, name, sizeof name);
+    for (size_t i = 0; i < b->created->weights; i++) {
+        const peft_tensor *t = &b->created->weight[i].tensor;
+        if (!strcmp(b->created->weight[i].name, "patch_embed.proj.bias")) continue;
+        open_clip_name(b->created->weight[i].name, name, sizeof name);
         const bool flat = !strncmp(name, "visual.class", 12), rows = !strncmp(name, "visual.pos", 10);
         OK(pf_st_out_tensor(o, name, t->type, flat ? 1 : rows ? 2 : t->ndim, t->dim + (flat ? 2 : rows), t->data));
     }
@@ -50,7 +52,7 @@ static void start(bed *b)
     pf_st_out_free(o);
 }
 
-START_TEST(facts)
+START_TEST(facts_and_preprocessing_are_read)
 {
     static const struct { const char *json; int act, heads; double eps; bool mean; const char *text; } rows[] = {
         { CLIP("", "", ""), PK_GELU, 2, 1e-5, false, "size=8,resize=shorter,crop_pct=1,crop_offset=round,alpha=drop,"
@@ -71,25 +73,26 @@ START_TEST(facts)
         { CLIP("", ", \"pool_type\": \"tok\", \"final_ln_after_pool\": true, \"attentional_pool\": false", ""),
           PK_GELU, 2,
           1e-5, false, "size=8,resize=shorter,crop_pct=1,crop_offset=round,alpha=drop,interpolation=bicubic" OPENAI } };
-    bed b;
+    fixture b;
     start(&b);
-    bed_file("config.json", "{\"hidden_act\": \"quick_gelu\", \"num_attention_heads\": 1}");      /* of another form */
+    /* not read: the weights have open_clip's names */
+    fixture_write("config.json", "{\"hidden_act\": \"quick_gelu\", \"num_attention_heads\": 1}");
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        bed_file("open_clip_config.json", rows[i].json);
-        peft_backbone *x = bed_load(&b, "");
+        fixture_write("open_clip_config.json", rows[i].json);
+        peft_backbone *x = fixture_load(&b, "");
         ck_assert_msg(x->shape.act == rows[i].act && x->shape.heads == rows[i].heads && x->shape.eps == rows[i].eps
                       && x->shape.mean_pool == rows[i].mean, "row %zu", i);
-        bed_note_is(x, "preprocess", rows[i].text, rows[i].json);
-        bed_note_is(x, "assumed", NULL, rows[i].json);
+        fixture_check_note(x, "preprocess", rows[i].text, rows[i].json);
+        fixture_check_note(x, "assumed", NULL, rows[i].json);
         const peft_tensor *norm = pf_backbone_find(x, rows[i].mean ? "fc_norm.weight" : "norm.weight");
-        ck_assert_mem_eq(norm->data, pf_backbone_find(b.made, "norm.weight")->data, pf_tensor_bytes(norm));
+        ck_assert_mem_eq(norm->data, pf_backbone_find(b.created, "norm.weight")->data, pf_tensor_bytes(norm));
         peft_backbone_free(x);
     }
-    bed_end(&b);
+    fixture_end(&b);
 }
 END_TEST
 
-START_TEST(refused)
+START_TEST(unsupported_towers_are_refused)
 {
     static const struct { const char *json, *text; } bad[] = {
         { CLIP("", ", \"pool_type\": \"avg\"", ""), "pool_type: given \"avg\", which is not supported: expected "
@@ -103,53 +106,57 @@ START_TEST(refused)
         { CLIP("", ", \"scale_fc\": true", ""), "scale_fc" }, { CLIP("", ", \"qk_norm\": true", ""), "qk_norm" },
         { "{\"model_cfg\": {\"vision_cfg\": {\"layers\": [3, 4, 6, 3]}}}", "layers: given [3,4,6,3]" },
         { "{\"model_cfg\": {\"vision_cfg\": {\"image_size\": [8, 16]}}}", "image_size: given [8,16]" } };
-    bed b;
+    fixture b;
     peft_backbone *x;
     start(&b);
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-        bed_file("open_clip_config.json", bad[i].json);
-        FAILS(PEFT_E_UNSUPPORTED, bad[i].text, bed_try(&b, "", &x));
+        fixture_write("open_clip_config.json", bad[i].json);
+        FAILS(PEFT_E_UNSUPPORTED, bad[i].text, fixture_try_load(&b, "", &x));
         ck_assert_ptr_nonnull(strstr(peft_last_error(), "open_clip_config.json"));
     }
-    bed_file("open_clip_config.json", CLIP("", ", \"head_width\": 0", ""));
-    FAILS(PEFT_E_FORMAT, "head_width: given 0", bed_try(&b, "", &x));
-    bed_file("open_clip_config.json", "{\"model_cfg\": {\"vision_cfg\": {}}}");                    /* a ViT-B/16 */
-    FAILS(PEFT_E_FORMAT, "open_clip_config.json states width 768, but the weights have 128", bed_try(&b, "", &x));
-    bed_end(&b);
+    fixture_write("open_clip_config.json", CLIP("", ", \"head_width\": 0", ""));
+    FAILS(PEFT_E_FORMAT, "head_width: given 0", fixture_try_load(&b, "", &x));
+    fixture_write("open_clip_config.json", "{\"model_cfg\": {\"vision_cfg\": {}}}");   /* the defaults are a ViT-B/16 */
+    FAILS(PEFT_E_FORMAT, "open_clip_config.json states width 768, but the weights have 128",
+          fixture_try_load(&b, "", &x));
+    fixture_end(&b);
 }
 END_TEST
 
-/* By name it is taken, and beside weights of other names it is not. Without it and its facts they are assumed aloud. */
-START_TEST(where_it_is_read)
+/* The file is read beside weights with open_clip's names, or by the option config. Without it the usual facts are
+ * assumed, with a warning. */
+START_TEST(it_is_read_beside_open_clip_weights_or_by_option)
 {
     char options[200];
-    bed b;
+    fixture b;
     peft_backbone *x;
     start(&b);
-    x = bed_load(&b, "");
+    x = fixture_load(&b, "");
     ck_assert_ptr_nonnull(strstr(peft_backbone_note(x, "assumed"), "act=quickgelu"));
-    ck_assert_ptr_nonnull(strstr(b.diary.text, "act=quickgelu"));
+    ck_assert_ptr_nonnull(strstr(b.log.text, "act=quickgelu"));
     peft_backbone_free(x);
-    bed_file("elsewhere.json", CLIP("", "", ""));
+    fixture_write("elsewhere.json", CLIP("", "", ""));
     snprintf(options, sizeof options, "config=%s", tiny_path("elsewhere.json"));
-    x = bed_load(&b, options);
+    x = fixture_load(&b, options);
     ck_assert_int_eq(x->shape.act, PK_GELU);
     peft_backbone_free(x);
-    bed_file("open_clip_config.json", CLIP(", \"quick_gelu\": true", ", \"head_width\": 32", ""));
-    tiny_save_backbone(b.made, &(tiny_save){ .naming = TIMM, .no_facts = true }, b.weights);
-    x = bed_load(&b, "heads=2,eps=1e-5");
+    fixture_write("open_clip_config.json", CLIP(", \"quick_gelu\": true", ", \"head_width\": 32", ""));
+    tiny_save_backbone(b.created, &(tiny_save){ .naming = TIMM, .no_facts = true }, b.weights);
+    x = fixture_load(&b, "heads=2,eps=1e-5");
     ck_assert_int_eq(x->shape.act, PK_GELU);
     peft_backbone_free(x);
-    tiny_save_backbone(b.made, &(tiny_save){ .naming = TIMM, .no_facts = true, .prefix = "visual.trunk." }, b.weights);
-    bed_file("open_clip_config.json", "{\"model_cfg\": {\"quick_gelu\": true, \"vision_cfg\": {\"image_size\": 8, "
+    tiny_save_backbone(b.created, &(tiny_save){ .naming = TIMM, .no_facts = true, .prefix = "visual.trunk." },
+                       b.weights);
+    fixture_write("open_clip_config.json", "{\"model_cfg\": {\"quick_gelu\": true, \"vision_cfg\": {\"image_size\": 8, "
              "\"timm_model_name\": \"vit_x\", \"timm_pool\": \"token\"}}, "
              "\"preprocess_cfg\": {\"mean\": 0.5, \"std\": 0.5}}");
-    x = bed_load(&b, "heads=2,eps=1e-5");
-    ck_assert_int_eq(x->shape.act, PK_GELU);                                /* quick_gelu is for its own tower alone */
-    bed_note_is(x, "mean", "0.5:0.5:0.5", "trunk");
+    x = fixture_load(&b, "heads=2,eps=1e-5");
+    ck_assert_int_eq(x->shape.act, PK_GELU);                              /* quick_gelu has no effect on a timm tower */
+    fixture_check_note(x, "mean", "0.5:0.5:0.5", "trunk");
     peft_backbone_free(x);
-    bed_end(&b);
+    fixture_end(&b);
 }
 END_TEST
 
-SUITE_MAIN("open_clip config", facts, refused, where_it_is_read)
+SUITE_MAIN("open_clip config", facts_and_preprocessing_are_read, unsupported_towers_are_refused,
+           it_is_read_beside_open_clip_weights_or_by_option)
