@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
- * cache.c -- decoded images kept in memory: few-shot sets are small and read in every epoch. */
+ * cache.c -- io_cache: keeps decoded images in memory, so that a small data set is decoded once and not in every
+ * epoch. */
 #include "io/loader/loader.h"
 
-peft_status io_cache_begin(io_cache *c, peft_context *ctx, int64_t count, int64_t limit)
+peft_status io_cache_init(io_cache *c, peft_context *ctx, int64_t count, int64_t limit)
 {
     peft_image **image = io_alloc(ctx, count, sizeof *image);
     if (!image) return io_nomem("loader");
@@ -18,7 +19,7 @@ peft_status io_cache_begin(io_cache *c, peft_context *ctx, int64_t count, int64_
     return PEFT_OK;
 }
 
-void io_cache_end(io_cache *c)
+void io_cache_clear(io_cache *c)
 {
     if (!c->image) return;
     for (int64_t i = 0; i < c->count; i++) peft_image_free(c->image[i]);
@@ -34,7 +35,7 @@ static peft_image *look_up(io_cache *c, int64_t i)
     return im;
 }
 
-static void keep(io_cache *c, int64_t i, const peft_image *im)
+static void add(io_cache *c, int64_t i, const peft_image *im)
 {
     int64_t bytes = (int64_t)io_image_memory(im);
     pthread_mutex_lock(&c->lock);
@@ -51,7 +52,7 @@ peft_status io_cache_load(io_cache *c, const peft_dataset *d, int64_t i, peft_im
     if (!im) {
         peft_status s = peft_dataset_load(d, i, &im);
         if (s) return s;
-        keep(c, i, im);
+        add(c, i, im);
     }
     *out = im;
     return PEFT_OK;

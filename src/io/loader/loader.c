@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * loader.c -- the public loader: checks the caller's tensors and copies finished batches to them. */
+ * loader.c -- peft_loader: its options, the checks of the caller's tensors, and copying finished batches to them. */
 #include "io/loader/loader.h"
 #include "io/transform/steps.h"
 
@@ -23,17 +23,17 @@ static const peft_opt_key keys[] = {
 
 const peft_option *peft_loader_option(size_t i) { return peft_sys_opt_row(keys, i); }
 
-static peft_status begin(peft_loader *l)
+static peft_status init(peft_loader *l)
 {
     int64_t size = peft_transform_size(l->transform);
     l->floats = 3 * size * size;
     l->order_epoch = -1;
     if (!(l->order = io_alloc(l->ctx, l->data->count, sizeof *l->order))) return io_nomem("loader");
-    peft_status s = io_cache_begin(&l->cache, l->ctx, l->data->count, l->o.cache);
-    return s ? s : io_queue_begin(l);
+    peft_status s = io_cache_init(&l->cache, l->ctx, l->data->count, l->options.cache);
+    return s ? s : io_queue_start(l);
 }
 
-/* Makes the locks first, so that peft_loader_free works whatever fails after that. */
+/* Allocates the loader and makes its locks; peft_loader_free may be called from then on, whatever fails later. */
 static peft_loader *new_loader(peft_dataset *d, peft_transform *t, const io_loader_options *o)
 {
     peft_loader *l = io_alloc(d->ctx, 1, sizeof *l);
@@ -50,7 +50,7 @@ static peft_loader *new_loader(peft_dataset *d, peft_transform *t, const io_load
     l->ctx = peft_sys_context_retain(d->ctx);
     l->data = io_dataset_retain(d);
     l->transform = io_transform_retain(t);
-    l->o = *o;
+    l->options = *o;
     return l;
 }
 
@@ -63,11 +63,11 @@ peft_status peft_loader_create(peft_dataset *d, peft_transform *t, const char *o
     if (!s) s = peft_sys_opt_read(keys, options, "loader", &o, NULL);
     if (s) return s;
     if (o.drop_last && d->count < o.batch)
-        return io_fail(PEFT_E_OPTION, "loader: drop_last with batch=%lld leaves nothing of %lld samples",
-                       (long long)o.batch, (long long)d->count);
+        return io_fail(PEFT_E_OPTION, "loader: drop_last with batch=%lld leaves no batch of %lld samples; give a "
+                       "smaller batch, or drop_last=false", (long long)o.batch, (long long)d->count);
     peft_loader *l = new_loader(d, t, &o);
     if (!l) return io_nomem("loader");
-    s = begin(l);
+    s = init(l);
     if (s) peft_loader_free(l);
     else *out = l;
     return s;
@@ -77,8 +77,8 @@ void peft_loader_free(peft_loader *l)
 {
     if (!l) return;
     peft_context *ctx = l->ctx;
-    io_queue_end(l);
-    io_cache_end(&l->cache);
+    io_queue_stop(l);
+    io_cache_clear(&l->cache);
     pthread_cond_destroy(&l->work);
     pthread_cond_destroy(&l->finished);
     pthread_mutex_destroy(&l->lock);
@@ -89,46 +89,51 @@ void peft_loader_free(peft_loader *l)
     peft_context_free(ctx);
 }
 
-#define MOST_EPOCHS ((int64_t)1e15)      /* the most that a training state holds; no overflow */
+#define MAX_EPOCH ((int64_t)1e15)        /* the largest epoch in a training state */
 
 static peft_status check_images(const peft_loader *l, const peft_tensor *t)
 {
     int64_t size = peft_transform_size(l->transform);
     if (!t) return io_fail(PEFT_E_INVALID, "loader: images is NULL");
-    if (peft_tensor_dtype(t) != PEFT_F32) return io_fail(PEFT_E_DTYPE, "loader: images, expected f32");
-    if (peft_tensor_ndim(t) == 4 && peft_tensor_dim(t, 0) >= l->o.batch && peft_tensor_dim(t, 1) == 3 &&
+    if (peft_tensor_dtype(t) != PEFT_F32)
+        return io_fail(PEFT_E_DTYPE, "loader: images have type %d of peft_dtype; expected PEFT_F32",
+                       (int)peft_tensor_dtype(t));
+    if (peft_tensor_ndim(t) == 4 && peft_tensor_dim(t, 0) >= l->options.batch && peft_tensor_dim(t, 1) == 3 &&
         peft_tensor_dim(t, 2) == size && peft_tensor_dim(t, 3) == size)
         return PEFT_OK;
-    return io_fail(PEFT_E_SHAPE, "loader: images, expected [%lld or more, 3, %lld, %lld]", (long long)l->o.batch,
-                   (long long)size, (long long)size);
+    return io_fail(PEFT_E_SHAPE, "loader: images have other extents than expected: [%lld or more, 3, %lld, %lld]",
+                   (long long)l->options.batch, (long long)size, (long long)size);
 }
 
-static bool mixes(const peft_loader *l) { return l->o.train && l->o.mixup > 0; }
+static bool uses_mixup(const peft_loader *l) { return l->options.train && l->options.mixup > 0; }
 
 static peft_status check_labels(const peft_loader *l, const peft_tensor *t)
 {
     if (!t) return PEFT_OK;
-    bool whole = peft_tensor_dtype(t) == PEFT_I64, many = l->data->target;
-    if (!whole && peft_tensor_dtype(t) != PEFT_F32)
-        return io_fail(PEFT_E_DTYPE, "loader: labels, expected %s", many ? "f32 targets" : "i64");
-    if (whole && many) return io_fail(PEFT_E_DTYPE, "loader: labels, expected f32 targets (multi-label)");
-    if (whole && mixes(l)) return io_fail(PEFT_E_DTYPE, "loader: labels, expected f32 targets (mixup)");
-    if (peft_tensor_ndim(t) == (whole ? 1 : 2) && peft_tensor_dim(t, 0) >= l->o.batch &&
-        (whole || peft_tensor_dim(t, 1) == l->data->classes))
+    bool class_numbers = peft_tensor_dtype(t) == PEFT_I64, multi_label = l->data->target;
+    if (!class_numbers && peft_tensor_dtype(t) != PEFT_F32)
+        return io_fail(PEFT_E_DTYPE, "loader: labels have type %d of peft_dtype; expected %s",
+                       (int)peft_tensor_dtype(t), multi_label ? "f32 targets" : "i64 class numbers or f32 targets");
+    if (class_numbers && multi_label)
+        return io_fail(PEFT_E_DTYPE, "loader: labels are i64; expected f32 targets, as the data set is multi-label");
+    if (class_numbers && uses_mixup(l))
+        return io_fail(PEFT_E_DTYPE, "loader: labels are i64; expected f32 targets, as mixup blends them");
+    if (peft_tensor_ndim(t) == (class_numbers ? 1 : 2) && peft_tensor_dim(t, 0) >= l->options.batch &&
+        (class_numbers || peft_tensor_dim(t, 1) == l->data->classes))
         return PEFT_OK;
-    return io_fail(PEFT_E_SHAPE, "loader: labels, expected i64 [%lld or more] or f32 [.., %lld]", (long long)l->o.batch,
-                   (long long)l->data->classes);
+    return io_fail(PEFT_E_SHAPE, "loader: labels have other extents than expected: i64 [n] or f32 [n, %lld], n %lld or "
+                   "more", (long long)l->data->classes, (long long)l->options.batch);
 }
 
-/* The trainer keeps features by sample id, so an id must always mean the same input. With a random transform or mixup
- * it does not, and samples then have no id. */
+/* Whether the input of a sample is the same in every epoch. Only then samples have an id, since trainers cache features
+ * by id. A random transform and mixup change the input. */
 static bool has_ids(const peft_loader *l)
 {
-    return !mixes(l) && !(l->o.train && io_steps_random(&l->transform->recipe));
+    return !uses_mixup(l) && !(l->options.train && io_steps_random(&l->transform->recipe));
 }
 
-/* The targets cannot fail: the samples are in range. */
-static peft_status copy_out(peft_loader *l, const io_batch *b, peft_tensor *images, peft_tensor *labels, int64_t *ids)
+/* Copies a finished batch to the caller's tensors, and applies mixup to the copies. */
+static peft_status copy_batch(peft_loader *l, const io_batch *b, peft_tensor *images, peft_tensor *labels, int64_t *ids)
 {
     peft_status s = PEFT_OK;
     memcpy(peft_tensor_data(images), b->images, (size_t)(b->count * l->floats) * sizeof(float));
@@ -139,7 +144,7 @@ static peft_status copy_out(peft_loader *l, const io_batch *b, peft_tensor *imag
         if (peft_tensor_dtype(labels) == PEFT_I64) ((int64_t *)peft_tensor_data(labels))[k] = l->data->label[i];
         else s = peft_dataset_targets(l->data, i, (float *)peft_tensor_data(labels) + k * l->data->classes);
     }
-    if (!s && mixes(l)) io_mix(l, b, peft_tensor_data(images), labels ? peft_tensor_data(labels) : NULL);
+    if (!s && uses_mixup(l)) io_mixup(l, b, peft_tensor_data(images), labels ? peft_tensor_data(labels) : NULL);
     return s;
 }
 
@@ -148,9 +153,9 @@ peft_status peft_loader_read(peft_loader *l, int64_t epoch, int64_t batch, peft_
 {
     io_batch *b;
     if (!l || !count) return io_fail(PEFT_E_INVALID, "loader: %s is NULL", l ? "count" : "loader");
-    if (epoch < 0 || batch < 0 || epoch > MOST_EPOCHS)
+    if (epoch < 0 || batch < 0 || epoch > MAX_EPOCH)
         return io_fail(PEFT_E_INVALID, "loader: batch %lld of epoch %lld; expected 0 or more of both, and at most "
-                       "epoch %lld", (long long)batch, (long long)epoch, (long long)MOST_EPOCHS);
+                       "epoch %lld", (long long)batch, (long long)epoch, (long long)MAX_EPOCH);
     peft_status s = check_images(l, images);
     if (!s) s = check_labels(l, labels);
     if (s) return s;
@@ -159,7 +164,7 @@ peft_status peft_loader_read(peft_loader *l, int64_t epoch, int64_t batch, peft_
         return PEFT_OK;
     }
     if ((s = io_queue_get(l, epoch, batch, &b))) return s;
-    s = copy_out(l, b, images, labels, sample_ids);
+    s = copy_batch(l, b, images, labels, sample_ids);
     if (!s) *count = b->count;
     io_queue_done(l);
     return s;

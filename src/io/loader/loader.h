@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * loader.h -- the struct behind peft_loader: batches, the cache of decoded images, the queue of batches in
- * preparation. */
+ * loader.h -- the struct behind peft_loader: its options, the cache of decoded images, and the queue of batches that
+ * are prepared ahead. */
 #ifndef IO_LOADER_H
 #define IO_LOADER_H
 #include "io/dataset/dataset.h"
@@ -8,24 +8,28 @@
 #include <pthread.h>
 #include <sys/types.h>
 
-/* Decoded images by sample. Images are kept until limit bytes are used, and none is evicted. */
+/* The decoded images of samples, image [count]; NULL: not cached. New images are cached until limit bytes are used;
+ * none is removed. */
 typedef struct io_cache {
     peft_context *ctx;
     pthread_mutex_t lock;
     peft_image **image;
     int64_t count, limit, used;
 } io_cache;
-peft_status io_cache_begin(io_cache *c, peft_context *ctx, int64_t count, int64_t limit);
-void        io_cache_end(io_cache *c);
-/* The image of sample i of d, from the cache, or loaded and kept if there is room. The caller frees *out. */
+peft_status io_cache_init(io_cache *c, peft_context *ctx, int64_t count, int64_t limit);
+void        io_cache_clear(io_cache *c);
+/* The image of sample i of d: from the cache, or else loaded, and cached if the limit allows it. The caller frees
+ * *out. */
 peft_status io_cache_load(io_cache *c, const peft_dataset *d, int64_t i, peft_image **out);
 
-/* A batch in preparation. While samples are being made, only next, done, failed, status, message and images change. */
+/* A batch in preparation. While threads make its samples, only images and the members from next on change. */
 typedef struct io_batch {
-    int64_t epoch, number, count, *sample;                    /* sample [batch]: indices in the data set */
+    int64_t epoch, number, count;                             /* number: in the epoch; count: samples */
+    int64_t *sample;                                          /* [batch]: indices in the data set */
     float *images;                                            /* [batch, 3, size, size] */
-    int64_t next, done, failed;                               /* samples begun; samples made; the lowest that failed */
-    peft_status status;
+    int64_t next, done;                                       /* samples that threads have begun; that are finished */
+    int64_t failed;                                           /* the first sample, by its place, that failed */
+    peft_status status;                                       /* of that sample; PEFT_OK: none failed */
     char message[1024];
 } io_batch;
 
@@ -36,37 +40,39 @@ typedef struct io_loader_options {
 } io_loader_options;
 
 struct peft_loader {
-    peft_context *ctx;                                        /* of data */
+    peft_context *ctx;                                        /* of the data set */
     peft_dataset *data;
     peft_transform *transform;
-    io_loader_options o;
+    io_loader_options options;
     io_cache cache;
     int64_t floats;                                           /* in one image: 3 * size * size */
-    int64_t order_epoch, *order;                              /* order of samples in that epoch; -1: none yet */
-    /* Batches slot[first], slot[first + 1], ... (cyclic) are `queued` consecutive ones; only the caller's thread
-     * changes the queue, and only under the lock. */
+    int64_t *order, order_epoch;                              /* order of samples in that epoch; -1: not made yet */
+    /* The queue: `queued` consecutive batches in slot[first], slot[first + 1], ..., where slot[0] follows the last
+     * slot. Only the caller's thread adds and removes batches, and only under the lock. */
     pthread_mutex_t lock;
-    pthread_cond_t work, finished;
+    pthread_cond_t work, finished;                            /* samples wait to be made; a batch may be complete */
     io_batch *slot;
-    int64_t slots, first, queued, started;                    /* started: threads running */
+    int64_t slots, first, queued;
     pthread_t *thread;
-    pid_t process;                                            /* in which the threads run; 0: none were started */
-    bool stop;
+    int64_t started;                                          /* threads that run */
+    pid_t process;                                            /* in which they run; 0: none were started yet */
+    bool stop;                                                /* tells the threads to end */
 };
 
-/* Writes the samples of batch `number`, which the epoch has, and returns how many there are. */
+/* Writes the samples of a batch that the epoch has to samples [batch]; returns how many there are. */
 int64_t     io_batch_samples(peft_loader *l, int64_t epoch, int64_t number, int64_t *samples);
-/* Makes b the batch (epoch, number): sets its samples, none of which is made yet. */
+/* Makes b the batch (epoch, number): sets its samples. Their images are not made yet. */
 void        io_batch_plan(peft_loader *l, int64_t epoch, int64_t number, io_batch *b);
-peft_status io_queue_begin(peft_loader *l);
-void        io_queue_end(peft_loader *l);
-/* Waits for the batch (epoch, number), 0 <= number < batches. io_queue_done frees its slot and plans the next
- * batches. */
+/* Allocate the slots and start the threads; stop the threads and free the slots. */
+peft_status io_queue_start(peft_loader *l);
+void        io_queue_stop(peft_loader *l);
+/* Waits until the batch (epoch, number), 0 <= number < batches, is complete. *out is valid until io_queue_done, which
+ * removes the batch from the queue and adds the next ones. */
 peft_status io_queue_get(peft_loader *l, int64_t epoch, int64_t number, io_batch **out);
 void        io_queue_done(peft_loader *l);
 
-/* Mixup of a batch in place, images [count, floats], targets [count, classes] or NULL: sample k becomes
- * share * k + (1 - share) * (k + 1), the last one's partner is the first; share from Beta(mixup, mixup) by
- * (seed, epoch, sample k). */
-void        io_mix(const peft_loader *l, const io_batch *b, float *images, float *targets);
+/* Mixup of a batch, in place: row k of images [count, floats] and of targets [count, classes] (or NULL) becomes
+ * share * row[k] + (1 - share) * row[k + 1]; the last row is blended with the first. share is drawn from Beta(mixup,
+ * mixup) by a generator with the key (seed, epoch, id of sample k). */
+void        io_mixup(const peft_loader *l, const io_batch *b, float *images, float *targets);
 #endif

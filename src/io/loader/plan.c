@@ -1,30 +1,31 @@
 /* SPDX-License-Identifier: Apache-2.0
- * plan.c -- the samples of each batch: the order of samples in an epoch, cut into batches. */
+ * plan.c -- which samples a batch has: the order of samples in an epoch, cut into batches. */
 #include "io/loader/loader.h"
 #include "io/rng.h"
 
-int64_t peft_loader_batch_size(const peft_loader *l) { return l ? l->o.batch : 0; }
+int64_t peft_loader_batch_size(const peft_loader *l) { return l ? l->options.batch : 0; }
 
 int64_t peft_loader_batches(const peft_loader *l)
 {
     if (!l) return 0;
-    return l->o.drop_last ? l->data->count / l->o.batch : (l->data->count + l->o.batch - 1) / l->o.batch;
+    const int64_t batch = l->options.batch;
+    return l->options.drop_last ? l->data->count / batch : (l->data->count + batch - 1) / batch;
 }
 
-/* Fills l->order for the epoch, unless it is filled for it already. */
+/* Makes the order of the samples in an epoch, unless l->order holds it already. */
 static void make_order(peft_loader *l, int64_t epoch)
 {
     if (l->order_epoch == epoch) return;
-    io_rng g = io_rng_make(IO_RNG_ORDER, (uint64_t)l->o.seed, epoch, 0);
+    io_rng g = io_rng_make(IO_RNG_ORDER, (uint64_t)l->options.seed, epoch, 0);
     for (int64_t i = 0; i < l->data->count; i++) l->order[i] = i;
-    if (l->o.shuffle) io_rng_shuffle(&g, l->order, l->data->count);
+    if (l->options.shuffle) io_rng_shuffle(&g, l->order, l->data->count);
     l->order_epoch = epoch;
 }
 
 int64_t io_batch_samples(peft_loader *l, int64_t epoch, int64_t number, int64_t *samples)
 {
-    const int64_t start = number * l->o.batch, left = l->data->count - start;
-    const int64_t count = left < l->o.batch ? left : l->o.batch;
+    const int64_t start = number * l->options.batch, remaining = l->data->count - start;
+    const int64_t count = remaining < l->options.batch ? remaining : l->options.batch;
     make_order(l, epoch);
     memcpy(samples, l->order + start, (size_t)count * sizeof *samples);
     return count;

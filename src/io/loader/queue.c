@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
- * queue.c -- prepares batches ahead. The caller's thread plans which batches come next; the worker threads, and the
- * caller while it waits, make their samples one by one. A sample depends on (seed, epoch, sample) alone, so every
- * thread makes the same one. */
+ * queue.c -- prepares batches ahead (prefetch). The caller's thread decides which batches come next; the threads of the
+ * loader, and the caller while it waits, make the samples one by one. A sample depends on (seed, epoch, sample) alone,
+ * so it does not matter which thread makes it. */
 #include "io/loader/loader.h"
 #include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
 
+/* Makes the input of sample k of a batch: loads its image and applies the transform. */
 static peft_status make_sample(peft_loader *l, const io_batch *b, int64_t k)
 {
     peft_image *im;
@@ -14,16 +15,16 @@ static peft_status make_sample(peft_loader *l, const io_batch *b, int64_t k)
     float *out = b->images + k * l->floats;
     peft_status s = io_cache_load(&l->cache, l->data, i, &im);
     if (s) return s;
-    s = l->o.train ? peft_transform_apply_train(l->transform, im, (uint64_t)l->o.seed, b->epoch,
-                                                peft_dataset_id(l->data, i), out)
-                   : peft_transform_apply(l->transform, im, out);
+    s = l->options.train ? peft_transform_apply_train(l->transform, im, (uint64_t)l->options.seed, b->epoch,
+                                                      peft_dataset_id(l->data, i), out)
+                         : peft_transform_apply(l->transform, im, out);
     peft_image_free(im);
     return s ? io_fail_in(s, peft_dataset_name(l->data, i)) : PEFT_OK;
 }
 
-/* Called with the lock, which is released while the sample is made. A batch reports the failure of its lowest sample
- * that failed, whichever thread was first. */
-static void take_sample(peft_loader *l, io_batch *b)
+/* Makes the next sample of a batch. Called with the lock, which is released meanwhile. If samples fail, the batch
+ * reports the first of them by its place in the batch, not by time, so that the message does not depend on threads. */
+static void make_next_sample(peft_loader *l, io_batch *b)
 {
     int64_t k = b->next++;
     pthread_mutex_unlock(&l->lock);
@@ -37,9 +38,9 @@ static void take_sample(peft_loader *l, io_batch *b)
     if (++b->done == b->next) pthread_cond_broadcast(&l->finished);
 }
 
-/* In a forked process the threads are gone, also in the middle of what they did and of the locks they held. Batches in
- * the making are dropped and made anew by the caller alone. */
-static void survive_fork(peft_loader *l)
+/* In a forked process the threads do not exist, and locks that they held during the fork stay locked. Makes new locks
+ * and empties the queue; from now on the caller alone makes the samples. */
+static void reset_after_fork(peft_loader *l)
 {
     if (l->process == getpid()) return;
     l->process = getpid();
@@ -51,30 +52,33 @@ static void survive_fork(peft_loader *l)
     l->order_epoch = -1;
 }
 
+/* Batch i of the queue. */
 static io_batch *queued_at(peft_loader *l, int64_t i) { return &l->slot[(l->first + i) % l->slots]; }
 
-static io_batch *next_work(peft_loader *l)
+/* The first batch in the queue with samples that no thread has begun; NULL: there is none. */
+static io_batch *batch_with_work(peft_loader *l)
 {
     for (int64_t i = 0; i < l->queued; i++)
         if (queued_at(l, i)->next < queued_at(l, i)->count) return queued_at(l, i);
     return NULL;
 }
 
+/* The function of the threads: makes samples until l->stop. */
 static void *worker(void *user)
 {
     peft_loader *l = user;
     pthread_mutex_lock(&l->lock);
     while (!l->stop) {
-        io_batch *b = next_work(l);
-        if (b) take_sample(l, b);
+        io_batch *b = batch_with_work(l);
+        if (b) make_next_sample(l, b);
         else pthread_cond_wait(&l->work, &l->lock);
     }
     pthread_mutex_unlock(&l->lock);
     return NULL;
 }
 
-/* Workers block all signals, so that the program's own threads handle them. Where the system refuses threads, the work
- * is done by those that were started and by the caller, which works while it waits. */
+/* The threads block all signals, which the program's own threads then handle. If the system refuses a thread, the
+ * loader goes on with those that were started and with the caller, which makes samples while it waits. */
 static void start_threads(peft_loader *l)
 {
     sigset_t all, old;
@@ -82,38 +86,41 @@ static void start_threads(peft_loader *l)
     l->process = getpid();
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &old);
-    while (!e && l->started < l->o.threads)
+    while (!e && l->started < l->options.threads)
         if (!(e = pthread_create(&l->thread[l->started], NULL, worker, l))) l->started++;
     pthread_sigmask(SIG_SETMASK, &old, NULL);
-    if (e) io_warn(l->ctx, "loader: the system gave %lld of %lld threads; batches are the same, but take longer",
-                   (long long)l->started, (long long)l->o.threads);
+    if (e) io_warn(l->ctx, "loader: only %lld of %lld threads could be started; batches are the same, but take longer",
+                   (long long)l->started, (long long)l->options.threads);
 }
 
+/* One slot without threads. With threads: the batch that the caller reads, the next one, and more if a batch has fewer
+ * samples than there are threads. */
 static peft_status make_slots(peft_loader *l)
 {
     int64_t floats;
-    l->slots = l->o.threads ? 2 + l->o.threads / l->o.batch : 1;
+    l->slots = l->options.threads ? 2 + l->options.threads / l->options.batch : 1;
     l->slot = io_alloc(l->ctx, l->slots, sizeof *l->slot);
-    l->thread = io_alloc(l->ctx, l->o.threads, sizeof *l->thread);
-    if (!l->slot || !l->thread || __builtin_mul_overflow(l->o.batch, l->floats, &floats)) return io_nomem("loader");
+    l->thread = io_alloc(l->ctx, l->options.threads, sizeof *l->thread);
+    if (!l->slot || !l->thread || __builtin_mul_overflow(l->options.batch, l->floats, &floats))
+        return io_nomem("loader");
     for (int64_t i = 0; i < l->slots; i++) {
         l->slot[i].images = io_alloc(l->ctx, floats, sizeof(float));
-        l->slot[i].sample = io_alloc(l->ctx, l->o.batch, sizeof(int64_t));
+        l->slot[i].sample = io_alloc(l->ctx, l->options.batch, sizeof(int64_t));
         if (!l->slot[i].images || !l->slot[i].sample) return io_nomem("loader");
     }
     return PEFT_OK;
 }
 
-peft_status io_queue_begin(peft_loader *l)
+peft_status io_queue_start(peft_loader *l)
 {
     peft_status s = make_slots(l);
     if (!s) start_threads(l);
     return s;
 }
 
-void io_queue_end(peft_loader *l)
+void io_queue_stop(peft_loader *l)
 {
-    if (l->process) survive_fork(l);
+    if (l->process) reset_after_fork(l);
     pthread_mutex_lock(&l->lock);
     l->stop = true;
     pthread_cond_broadcast(&l->work);
@@ -127,8 +134,8 @@ void io_queue_end(peft_loader *l)
     peft_sys_free(l->ctx, l->thread);
 }
 
-/* Called with the lock: empties the queue. No further sample is begun; those that threads are making are waited for. */
-static void drop_all(peft_loader *l)
+/* Called with the lock: empties the queue. Begins no further sample, and waits for those that threads are making. */
+static void clear_queue(peft_loader *l)
 {
     for (int64_t i = 0; i < l->queued; i++) queued_at(l, i)->count = queued_at(l, i)->next;
     for (int64_t i = 0; i < l->queued; i++)
@@ -136,9 +143,9 @@ static void drop_all(peft_loader *l)
     l->queued = 0;
 }
 
-/* Called with the lock: fills the free slots with the batches that follow the last one in the queue, or that begin at
- * (epoch, number) where it is empty. */
-static void plan_ahead(peft_loader *l, int64_t epoch, int64_t number)
+/* Called with the lock: fills the free slots with the batches after the last one in the queue; if the queue is empty,
+ * with (epoch, number) and those after it. */
+static void fill_queue(peft_loader *l, int64_t epoch, int64_t number)
 {
     if (l->queued) {
         epoch = queued_at(l, l->queued - 1)->epoch;
@@ -153,19 +160,19 @@ static void plan_ahead(peft_loader *l, int64_t epoch, int64_t number)
 
 peft_status io_queue_get(peft_loader *l, int64_t epoch, int64_t number, io_batch **out)
 {
-    survive_fork(l);
+    reset_after_fork(l);
     pthread_mutex_lock(&l->lock);
     if (!l->queued || queued_at(l, 0)->epoch != epoch || queued_at(l, 0)->number != number) {
-        drop_all(l);
-        plan_ahead(l, epoch, number);
+        clear_queue(l);
+        fill_queue(l, epoch, number);
     }
     io_batch *b = queued_at(l, 0);
     while (b->done < b->count)
-        if (b->next < b->count) take_sample(l, b);
+        if (b->next < b->count) make_next_sample(l, b);
         else pthread_cond_wait(&l->finished, &l->lock);
     peft_status s = b->status;
     if (s) {
-        drop_all(l);                                          /* a second call makes the batch again */
+        clear_queue(l);                                       /* so that a second call makes the batch again */
         io_fail(s, "%s", b->message);
     }
     pthread_mutex_unlock(&l->lock);
@@ -179,6 +186,6 @@ void io_queue_done(peft_loader *l)
     int64_t epoch = queued_at(l, 0)->epoch, number = queued_at(l, 0)->number + 1;
     l->first = (l->first + 1) % l->slots;
     l->queued--;
-    if (l->o.threads) plan_ahead(l, epoch, number);
+    if (l->options.threads) fill_queue(l, epoch, number);
     pthread_mutex_unlock(&l->lock);
 }
