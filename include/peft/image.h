@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * image.h -- pictures: width x height pixels of 1 (grey) or 3 (RGB) samples of 8 or 16 bits, signed 16 bits, or
- * float; reading, resizing, cropping. Part of libpeft-io; io.h says what holds for all of it. */
+ * image.h -- images: width x height pixels of 1 channel (grey) or 3 (RGB), whose samples are unsigned of 8 or 16 bits,
+ * signed of 16 bits, or float; reading, resizing, cropping. Part of libpeft-io; see io.h for what all of it shares:
+ * ownership, threads, memory, options. */
 #ifndef PEFT_IMAGE_H
 #define PEFT_IMAGE_H
 #include <peft/context.h>
@@ -9,32 +10,33 @@ PEFT_BEGIN_DECLS
 
 typedef struct peft_image peft_image;
 
-/* Reads PNG (.png), JPEG (.jpg .jpeg .jpe .jfif), PNM (P5, P6: .pgm .ppm .pnm) or NumPy (.npy, see below), told apart
- * by content and not by name. 16-bit samples stay 16-bit; palettes become RGB; 1, 2 and 4-bit greys are scaled to 8; an
- * alpha channel is left out of the pixels (grey + alpha: grey) and kept for transforms with alpha=white. Gamma, ICC
- * profiles and EXIF orientation are ignored. JPEG is decoded with the accurate integer DCT. A file is refused where a
- * pixel cannot be decoded as it was written: a wrong checksum, data cut short or damaged. Damage that changes no pixel
- * is accepted: a PNG without its end chunk or with damage after the pixels, a JPEG with extra bytes among its headers,
- * with zeros before its end, or without its end marker.
- * NumPy: u8, u16, i16 or f32 of [h,w], [h,w,1], [h,w,3], or of several slices: [n,h,w], [n,h,w,1], [n,h,w,3]. An array
- * of three extents of which the last is 1 or 3 is one picture.
- * options: max_side (65536) pixels, max_bytes (1073741824) of the file and of the decoded picture, the coefficients of
- * a JPEG in several scans included; both are checked before anything of that size is allocated. slice: the index, from
- * 0, of a picture in a file that holds several; such a file is refused without it (PEFT_E_UNSUPPORTED, with the number
- * of slices), and an index past the last is PEFT_E_OPTION.
- * PEFT_E_IO: cannot be read. PEFT_E_FORMAT: broken, or none of the formats (the message names WebP, TIFF, DICOM and
- * others, and how to convert them). PEFT_E_UNSUPPORTED: too large; CMYK, lossless or 12-bit JPEG; Apple's CgBI;
- * another type or shape of NumPy array, or one in Fortran order. */
+/* Reads PNG (.png), JPEG (.jpg .jpeg .jpe .jfif), PNM (P5, P6: .pgm .ppm .pnm) or NumPy (.npy, see below); the format
+ * is recognised by the file's content, not by its name. 16-bit samples stay 16-bit; palettes become RGB; greys of 1, 2
+ * and 4 bits are scaled to 8. Alpha is not part of the pixels (grey + alpha is grey), but the image keeps it for
+ * transforms with alpha=white. Gamma, ICC profiles and EXIF orientation are ignored. JPEG is decoded with the accurate
+ * integer DCT. A file is refused if a pixel cannot be decoded as it was written: a wrong checksum, data cut short or
+ * damaged. Damage that changes no pixel is accepted: a PNG without its end chunk or with damage after the pixels; a
+ * JPEG with extra bytes among its headers, with zeros before its end marker, or without that marker.
+ * NumPy: an array u8, u16, i16 or f32 [h,w], [h,w,1] or [h,w,3] is one image; [n,h,w], [n,h,w,1] or [n,h,w,3] are n
+ * slices. An array of three extents of which the last is 1 or 3 is one image.
+ * options: max_side=65536, the largest width and height in pixels; max_bytes=1073741824, the most bytes of the file,
+ * and of the decoded pixels with the coefficients of a JPEG in several scans. Both are checked before memory of that
+ * size is allocated. slice: the index, from 0, of an image in a file of several. Without it such a file is refused
+ * (PEFT_E_UNSUPPORTED, with the number of slices); an index past the last is PEFT_E_OPTION.
+ * PEFT_E_IO: the file cannot be read. PEFT_E_FORMAT: it is broken or has none of the formats (the message names WebP,
+ * TIFF, DICOM and others, and how to convert them). PEFT_E_UNSUPPORTED: an image above the limits; a CMYK, lossless or
+ * 12-bit JPEG; Apple's variant of PNG (CgBI); a NumPy array of another type or shape, or in Fortran order. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_image_load(peft_context *ctx, const char *path, const char *options, peft_image **out);
-PEFT_API const peft_option *peft_image_option(size_t i);     /* of options above (options.h); NULL: after the last */
-PEFT_API PEFT_NODISCARD peft_status   /* of a file's bytes in memory */
+PEFT_API const peft_option *peft_image_option(size_t i);     /* row i of these options (options.h); NULL: none */
+/* The same for a file of `size` bytes in memory. */
+PEFT_API PEFT_NODISCARD peft_status
 peft_image_load_memory(peft_context *ctx, const void *data, size_t size, const char *options, peft_image **out);
-/* Sets *slices to the number of pictures in the file: 1 in all formats but NumPy. options, and errors but those of
- * slice: as for peft_image_load. */
+/* Sets *slices to the number of images in the file: 1 in all formats but NumPy. Options and errors are those of
+ * peft_image_load; the option slice has no effect. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_image_slices(peft_context *ctx, const char *path, const char *options, int64_t *slices);
-/* Copies pixels: height rows of width * channels interleaved samples, row_bytes from one row to the next (0: rows
+/* Makes an image of a copy of pixels [height, width, channels]; a row begins row_bytes after the one above it (0: rows
  * without gaps). depth: 8 (uint8_t), 16 (host-endian uint16_t), PEFT_SIGNED_16 (host-endian int16_t, such as
  * Hounsfield units) or PEFT_FLOAT_32 (float). A transform of a signed or float image needs a range (range=lo:hi).
  * PEFT_E_INVALID: a side below 1, channels not 1 or 3, another depth, or row_bytes shorter than a row. */
@@ -43,41 +45,43 @@ peft_image_slices(peft_context *ctx, const char *path, const char *options, int6
 PEFT_API PEFT_NODISCARD peft_status
 peft_image_from_buffer(peft_context *ctx, const void *pixels, int64_t width, int64_t height, int channels, int depth,
                        int64_t row_bytes, peft_image **out);
-/* A copy of im in which a sample v has the value slope * v + intercept (DICOM's Rescale Slope and Intercept, NIfTI's
- * scl_slope and scl_inter); both replace an earlier rescale of im. The range of a transform is given in these values;
- * peft_image_pixels gives the samples v. A transform of such an image needs a range. PEFT_E_INVALID: |slope| outside
+/* Copies im; in the copy a sample v has the value slope * v + intercept (DICOM's Rescale Slope and Rescale Intercept,
+ * NIfTI's scl_slope and scl_inter), which replaces an earlier rescale of im. A transform of such an image needs a
+ * range, which is given in these values. peft_image_pixels returns the samples v. PEFT_E_INVALID: |slope| outside
  * 1e-30..1e30, or |intercept| above 1e30. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_image_rescale(const peft_image *im, double slope, double intercept, peft_image **out);
-PEFT_API void        peft_image_free(peft_image *im);                         /* NULL is fine */
-PEFT_API int64_t     peft_image_width(const peft_image *im);                  /* of a NULL image here and below: 0 */
+PEFT_API void        peft_image_free(peft_image *im);                         /* NULL: does nothing */
+PEFT_API int64_t     peft_image_width(const peft_image *im);                  /* 0 for NULL, as the next three */
 PEFT_API int64_t     peft_image_height(const peft_image *im);
 PEFT_API int         peft_image_channels(const peft_image *im);               /* 1 or 3 */
 PEFT_API int         peft_image_depth(const peft_image *im);                  /* as in peft_image_from_buffer */
 PEFT_API const void *peft_image_pixels(const peft_image *im);                 /* [height, width, channels], no gaps */
-/* PNG of the image's own depth (PEFT_E_UNSUPPORTED: signed, float or rescaled). Atomic: path holds the old file or the
- * whole new one. */
+/* Writes a PNG with the image's depth. Atomic: path holds the old file or the whole new one. PEFT_E_UNSUPPORTED: a
+ * signed, float or rescaled image, which PNG cannot hold. */
 PEFT_API PEFT_NODISCARD peft_status peft_image_save_png(const peft_image *im, const char *path);
 
-/* Antialiased two-pass resizing, filter "bicubic" (a = -0.5), "bilinear", "box", "hamming", "lanczos", or "nearest".
- * 8-bit results equal those of Pillow 13.0 to the bit (22-bit weights, 8 bits between the passes); 16-bit ones equal
- * its 32-bit integer mode, clipped to what 16 bits hold; float ones its float mode. ":pillow12" after the name
- * ("bicubic:pillow12"): the horizontal pass always comes first, as in Pillow before 12.2; 13.0 begins with the vertical
- * one where that is less work.
+/* Antialiased resizing in a horizontal and a vertical pass, with the filter "bicubic" (a = -0.5), "bilinear", "box",
+ * "hamming", "lanczos" or "nearest". 8-bit results equal those of Pillow 13.0 to the bit (22-bit weights, rounded to 8
+ * bits between the passes); 16-bit results those of its 32-bit integer mode, clipped to 16 bits; float results those of
+ * its float mode. With ":pillow12" after the name ("bicubic:pillow12") the horizontal pass always comes first, as in
+ * Pillow before 12.2; Pillow 13.0 begins with the vertical pass where that is less work.
  * PEFT_E_INVALID, here and in the next two: an unknown filter, or a side outside 1..16777216. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_image_resize(const peft_image *im, int64_t width, int64_t height, const char *filter, peft_image **out);
-/* The same in Pillow's float mode, not rounded or clipped, to the caller's out [height, width, channels]. */
+/* The same in Pillow's float mode for any image: results are floats, not clipped, in the caller's out [height, width,
+ * channels]. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_image_resize_float(const peft_image *im, int64_t width, int64_t height, const char *filter, float *out);
-/* The shorter side becomes size, the longer one floor(size * longer / shorter). */
+/* The same with `size` for the shorter side and floor(size * longer / shorter) for the longer one. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_image_resize_shorter(const peft_image *im, int64_t size, const char *filter, peft_image **out);
-/* left and top may be negative and the box may reach beyond the image: samples outside are 0. */
+/* Copies the box of width x height pixels whose upper left corner is (left, top). It may reach beyond the image, and
+ * left and top may be negative: samples outside are 0. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_image_crop(const peft_image *im, int64_t left, int64_t top, int64_t width, int64_t height, peft_image **out);
-/* The offset is half the difference, rounded half to even. A side that is too short is first padded with 0 at both
- * ends; an odd number of pixels puts the extra one at the right or bottom. */
+/* Crops the centre: the offset is half the difference of the sides, rounded half to even. A side that is too short is
+ * padded with 0 at both ends; of an odd number of pixels the extra one is at the right or bottom. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_image_centre_crop(const peft_image *im, int64_t width, int64_t height, peft_image **out);
 PEFT_API PEFT_NODISCARD peft_status peft_image_flip(const peft_image *im, peft_image **out);  /* left to right */

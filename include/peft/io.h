@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0
- * io.h -- the companion library libpeft-io: pictures, the preprocessing that turns them into network input, data sets
- * and batches. Link it beside libpeft; it uses libpeft's public functions only.
+ * io.h -- all of libpeft-io, the companion library of libpeft: images, transforms that turn them into network input,
+ * data sets, loaders of batches, and predictors. Link it beside libpeft; it uses libpeft's public functions only.
  *
  * As everywhere in <peft/...>: a call that fails returns a status, leaves a message in peft_last_error(), and does not
  * touch its outputs. The caller frees what it gets through `T **out`, with one call of T's _free function; what a
- * function returns is borrowed from the handle. Handles count their references, so they may be freed in any order.
- * All handles but the loader are immutable and may be used from any number of threads. A getter gives 0 or NULL for a
- * NULL handle, or -1 for a label or an id.
+ * function returns is borrowed from the handle. A handle keeps the handles that it uses alive, so that they may be
+ * freed in any order. Loaders and predictors are used by one thread at a time; all other handles do not change and may
+ * be used by any number of threads. A getter returns 0 or NULL for a NULL handle, or -1 for a label or an id.
  *
- * Every object is made under a context, which it keeps alive: the one that is given, or that of the object it is made
- * of (the resized image that of the image, the loader that of the data set). Its memory comes from the context's
- * allocator and is counted by peft_context_memory_used, also what libspng uses to read and write PNG. libjpeg, libzip
- * and zlib allocate with malloc what they need: libzip while an archive is open, the others while one file is read;
- * libjpeg also the coefficients of a JPEG in several scans, which max_bytes bounds. Warnings go to the context's log,
- * with level 1.
+ * Every object belongs to a context and keeps it alive: the one that the call gets, or that of the object it is made
+ * from (a resized image has the context of the image, a loader that of the data set). Its memory comes from the
+ * context's allocator and is counted by peft_context_memory_used, and so is the memory of libspng, which reads and
+ * writes PNG. libjpeg, libzip and zlib use malloc: libzip while an archive is open, the others while one file is read.
+ * For a JPEG in several scans libjpeg allocates all coefficients, which the option max_bytes bounds. Warnings go to the
+ * context's log, with level 1.
  *
- * Settings are text as peft_options_parse (options.h) takes it, NULL or "" for the defaults; a list of numbers is
- * written a:b:c. Unknown names, names given twice and values out of bounds are PEFT_E_OPTION. */
+ * Options are a text name=value,name=value (peft_options_parse in options.h); NULL and "" give the defaults. A list of
+ * numbers is written a:b:c. PEFT_E_OPTION: an unknown name, a name given twice, or a value out of bounds. */
 #ifndef PEFT_IO_H
 #define PEFT_IO_H
 #include <peft/dataset.h>
@@ -26,10 +26,11 @@
 #include <peft/transform.h>
 PEFT_BEGIN_DECLS
 
-/* Turns a ViT in Google's .npz (the augreg, in21k and big_vision checkpoints; f32) into a safetensors file with timm's
- * names, which peft_backbone_load reads. Atomic: safetensors holds the old file or the whole new one.
- * PEFT_E_IO: cannot be read or written. PEFT_E_FORMAT: broken, or no such ViT. PEFT_E_UNSUPPORTED: other element types,
- * more than 4096 arrays or 64 blocks, an array that unpacks to more than 8 GiB or to 1032 times its packed size. */
+/* Converts a ViT in Google's .npz (the augreg, in21k and big_vision checkpoints; f32) to a safetensors file with timm's
+ * names, which peft_backbone_load reads. Atomic: the path safetensors holds the old file or the whole new one.
+ * PEFT_E_IO: a file cannot be read or written. PEFT_E_FORMAT: the file is broken or holds no such ViT.
+ * PEFT_E_UNSUPPORTED: other element types, more than 4096 arrays or 64 blocks, or an array that unpacks to more than
+ * 8 GiB or to more than 1032 times its packed size. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_npz_to_safetensors(peft_context *ctx, const char *npz, const char *safetensors);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * transform.h -- the preprocessing that makes network input of an image, described by a text. Part of libpeft-io; io.h
- * says what holds for all of it. */
+ * transform.h -- transforms: the preprocessing and the training augmentations that turn an image into network input,
+ * described by a text of settings. Part of libpeft-io; see io.h for what all of it shares: ownership, threads, memory,
+ * options. */
 #ifndef PEFT_TRANSFORM_H
 #define PEFT_TRANSFORM_H
 #include <peft/image.h>
@@ -9,63 +10,73 @@ PEFT_BEGIN_DECLS
 
 typedef struct peft_transform peft_transform;
 
-/* Names and defaults:
- *   size=224              the output is [3, size, size]; grey is repeated three times
- *   resize=squash         both sides to floor(size / crop_pct), then the centre of size x size
- *     or shorter          the shorter side to floor(size / crop_pct), the longer one in proportion, then the centre
+/* Makes a transform from a text such as "size=224,resize=shorter". The settings, with their defaults:
+ *   size=224              side of the output [3, size, size] in pixels; grey is repeated three times
+ *   resize=squash         how the image is resized before the centre of size x size pixels is cropped (outside of the
+ *                         image the crop is black). squash: both sides to floor(size / crop_pct)
+ *     or shorter          the shorter side to floor(size / crop_pct), the longer one in proportion
  *     or longest          the longer side to floor(size / crop_pct), the shorter one in proportion, rounded half to
- *                         even, then the centre; what lies outside is black (open_clip's resize_mode longest)
- *     or longest_mean     the same, but outside is the mean colour (timm's crop_mode border)
- *     or none, N, HxW     no resizing; the shorter side to N pixels; height H and width W; then the centre. Where that
- *                         reaches beyond the image it is black.
- *   crop_pct=1            in (0, 1]; the default is 0.875 where the text has resize=shorter; 1 for all others
- *   crop_offset=round     or floor: how the centre's offset is rounded, half to even (torchvision, timm) or down
- *                         (transformers)
+ *                         even (open_clip's resize_mode longest)
+ *     or longest_mean     the same, but outside of the image the crop has the mean colour (timm's crop_mode border)
+ *     or none, N, HxW     no resizing; the shorter side to N pixels; height H and width W
+ *   crop_pct=1            side of the crop over the resized side, in (0, 1]; 0.875 by default where the text has
+ *                         resize=shorter
+ *   crop_offset=round     how the offset of the centre crop is rounded: round, half to even (torchvision, timm), or
+ *                         floor (transformers)
  *   interpolation=bicubic or bilinear, nearest, box, hamming, lanczos
- *   resize_order=pillow13 or pillow12: the order of the passes of a resize, as in Pillow 13.0 or in those before 12.2
- *                         (horizontal first)
- *   range=full            or lo:hi: samples lo..hi become 0..1, those outside are clipped. range=0:4095 for 12-bit
- *                         samples in 16-bit images, range=-1000:400 for Hounsfield units. Without it, a 16-bit image
- *                         whose largest sample is below 8192 gives a warning, once for each transform.
- *     or pA:pB            range=p1:p99: lo and hi are the 1st and the 99th percentile of the image itself: of all its
- *                         samples, all channels together, before any crop, with linear interpolation in double
- *                         (numpy.percentile of a float64 array). Where both are the same value, samples up to it
- *                         become 0 and larger ones 1: an image of one value is black.
- *                         Samples are windowed first, to 16 bits. Signed, float and rescaled images are refused
- *                         without a range (PEFT_E_INVALID), NaN and infinite samples always (PEFT_E_NONFINITE).
- *   alpha=drop            or white: transparent pixels are put on white (transformers since 5.21)
+ *   resize_order=pillow13 which pass of the resize comes first: as in Pillow 13.0, or pillow12 as before 12.2 (the
+ *                         horizontal one)
+ *   range=full            which samples become 0..1: full, all that the type holds. A 16-bit image whose largest sample
+ *                         is below 8192 then gives a warning, once for each transform.
+ *     or lo:hi            samples lo..hi become 0..1, those outside are clipped: range=0:4095 for 12-bit samples in
+ *                         16-bit images, range=-1000:400 for Hounsfield units
+ *     or pA:pB            lo and hi are percentiles of the image itself, for p1:p99 the 1st and the 99th: of all its
+ *                         samples, all channels together, before any crop, with linear interpolation in double (as
+ *                         numpy.percentile for a float64 array). If both are equal, samples up to that value become
+ *                         0 and larger ones 1, so that an image of one value is black.
+ *                         The range is applied before the resize, with results of 16 bits. Signed, float and
+ *                         rescaled images need a range (PEFT_E_INVALID without); with one, NaN and infinite samples
+ *                         are refused (PEFT_E_NONFINITE).
+ *   alpha=drop            alpha is ignored; or white: the image is composited over white (transformers since 5.21)
  *   grey=false            true: colour becomes luma (ITU-R 601) first
- *   mean=0.5:0.5:0.5  std=0.5:0.5:0.5   out = (sample / largest sample - mean) / std; one value stands for three.
- *                         PEFT_E_OPTION where they are for samples in 0..255: divide them by 255
- * and for training only:
+ *   mean=0.5:0.5:0.5  std=0.5:0.5:0.5   output = (sample / largest sample - mean) / std for red, green and blue; one
+ *                         value stands for all three. PEFT_E_OPTION if they are for samples in 0..255: divide them
+ *                         by 255
+ * Augmentations, for training only:
  *   random_crop=false     true: a random box, resized to size, takes the place of resize
- *   scale=0.08:1  ratio=0.75:1.3333333333333333   its area over the image's, its width / height (log-uniform)
+ *   scale=0.08:1  ratio=0.75:1.3333333333333333   area of this box over the image's (uniform); its width / height
+ *                         (log-uniform)
  *   flip=0                probability of a left-right flip
- *   brightness=0  contrast=0  saturation=0   b: factors uniform in [max(0, 1 - b), 1 + b], in random order
- *   pad=0  pad_mode=zero or reflect   shifted by up to pad pixels; black or the mirrored picture fills the gap
- *   erase=0               probability that a box is overwritten, after everything else (torchvision's RandomErasing):
- *   erase_area=0.02:0.33  erase_ratio=0.3:3.3   its area over the input's, its height / width (log-uniform)
- *   erase_fill=mean       or random, uniform: the mean colour (input 0), inputs drawn from the standard normal
- *                         distribution, or samples drawn uniformly from 0..255
- * A text with all settings of an earlier version (all above but crop_offset, resize_order, range and alpha) keeps the
- * meaning that it had there, so that saved models predict as before: squash without a crop, crop_pct above 1, the
- * horizontal pass first, erase_ratio as width / height, erase_fill=random as uniform. */
+ *   brightness=0  contrast=0  saturation=0   b draws a factor uniformly from [max(0, 1 - b), 1 + b]; the three changes
+ *                         are applied in random order
+ *   pad=0                 the image is shifted by up to pad pixels in each direction
+ *   pad_mode=zero         what fills the gap of the shift: zero (black) or reflect (the mirrored image)
+ *   erase=0               probability that a box is overwritten, after everything else (torchvision's RandomErasing)
+ *   erase_area=0.02:0.33  erase_ratio=0.3:3.3   area of this box over the input's (uniform); its height / width
+ *                         (log-uniform)
+ *   erase_fill=mean       what the box is filled with: mean, the mean colour (input 0); random, input drawn from the
+ *                         standard normal distribution; uniform, samples drawn uniformly from 0..255
+ * A text that gives all settings above but crop_offset, resize_order, range and alpha is one that an earlier version
+ * printed. It keeps its meaning, so that models saved then predict as before: squash ignores crop_pct, crop_pct may
+ * exceed 1, the horizontal pass comes first, erase_ratio is width / height, and erase_fill=random draws uniformly. */
 PEFT_API PEFT_NODISCARD peft_status peft_transform_parse(peft_context *ctx, const char *text, peft_transform **out);
-PEFT_API const peft_option *peft_transform_option(size_t i);   /* the settings (options.h); NULL: after the last */
-/* The settings of text in place of those of base (NULL: the defaults), such as a backbone's note "preprocess" with what
- * the user changes. A resize in text replaces base's crop_pct too; a size in text alone scales base's resize=N or HxW:
- * size=384 over size=224,resize=256 gives resize=439. */
+PEFT_API const peft_option *peft_transform_option(size_t i);   /* row i of the settings (options.h); NULL: none */
+/* The same with the settings of text over those of base (NULL: the defaults). base is, for instance, a backbone's note
+ * "preprocess", and text what the user changes. A resize in text resets crop_pct too. A size in text without a resize
+ * scales the N or HxW of base in proportion: size=384 over size=224,resize=256 gives resize=439. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_transform_parse_over(peft_context *ctx, const char *base, const char *text, peft_transform **out);
-/* Every setting in a fixed order. Parsing it makes an equal transform, so that a model file can hold it. */
-PEFT_API const char *peft_transform_text(const peft_transform *t);            /* NULL: NULL */
+/* All settings, in a fixed order. peft_transform_parse makes an equal transform of this text; model files hold it in
+ * the note "preprocess". */
+PEFT_API const char *peft_transform_text(const peft_transform *t);            /* NULL for NULL */
 PEFT_API void        peft_transform_free(peft_transform *t);
-PEFT_API int64_t     peft_transform_size(const peft_transform *t);            /* NULL: 0 */
-/* Without augmentations. out: [3, size, size] floats of the caller. PEFT_E_INVALID: an image that needs a range, or a
- * range beyond the values that samples of its type can have. PEFT_E_NONFINITE: a NaN or infinite sample. */
+PEFT_API int64_t     peft_transform_size(const peft_transform *t);            /* 0 for NULL */
+/* Applies the transform without augmentations. out: [3, size, size] floats of the caller. PEFT_E_INVALID: the image
+ * needs a range, or the range lies beyond the values that samples of its type can have. PEFT_E_NONFINITE: a NaN or
+ * infinite sample. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_transform_apply(const peft_transform *t, const peft_image *im, float *out);
-/* With the training augmentations, drawn from a generator keyed by (seed, epoch, sample) alone. */
+/* Applies the transform with its augmentations. Their random numbers depend on (seed, epoch, sample) alone. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_transform_apply_train(const peft_transform *t, const peft_image *im, uint64_t seed, int64_t epoch, int64_t sample,
                            float *out);
