@@ -11,8 +11,7 @@
 /* The end-of-central-directory record is the last part of a zip; a comment may follow it. */
 enum { END_RECORD_BYTES = 22, MAX_COMMENT_BYTES = 65535 };
 
-/* The archive is the file from byte start on, size bytes long; position is where libzip reads next, counted from start.
- */
+/* The archive begins at byte start of the file and has size bytes; libzip reads next at start + position. */
 typedef struct source { peft_context *ctx; int fd; int64_t start, size, position; zip_error_t error; } source;
 
 /* Reads size bytes from this offset of the file, fewer at its end; returns how many, or -1. */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * dataset.h -- the struct behind peft_dataset: an opened data set, whose store reads the samples, or a part of one,
- * which holds indices into the opened set. */
+ * dataset.h -- the struct behind peft_dataset: an opened set (made by peft_dataset_open and its like), whose store
+ * reads the samples, or a part of one, which holds indices into the opened set. */
 #ifndef IO_DATASET_H
 #define IO_DATASET_H
 #include "io/image/image.h"
@@ -54,7 +54,7 @@ peft_dataset *io_dataset_retain(peft_dataset *d);
 peft_status io_dataset_part(peft_dataset *d, const int64_t *indices, int64_t count, const int64_t *class_map,
                             const io_strings *class_names, peft_dataset **out);
 peft_status io_number_classes(peft_dataset *d);               /* names the classes "0", "1", ... */
-/* Warns if a class has no sample; present[c] is 1 where class c has one. path: the begin of the message. */
+/* Warns if a class has no sample; present[c] is 1 where class c has one. The message begins with path. */
 void io_warn_of_missing_classes(peft_context *ctx, const uint8_t *present, int64_t classes, const char *path);
 /* Raises *classes to the largest label + 1. PEFT_E_FORMAT, with a message that begins with path: a label below 0, or of
  * 2^20 or more. */

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * stratify.c -- iterative stratification of a multi-label data set (Sechidis, Tsoumakas, Vlahavas, ECML PKDD 2011). It
- * repeatedly takes the label with the fewest samples that are not assigned, and assigns each of them to the part that
- * lacks most of that label. It differs from the paper in two points: the parts have exactly the sizes that the caller
- * gives, and for a label that most samples have, the samples without it are balanced, since they are rarer. */
+ * repeatedly takes the class with the fewest samples that are not assigned, and assigns each of them to the part that
+ * still needs most of that class. It differs from the paper in two points: the parts have exactly the sizes that the
+ * caller gives, and for a class that most samples have, the samples without it are balanced, since they are rarer. */
 #include "io/dataset/stratify.h"
 #include "io/rng.h"
 #include <math.h>
@@ -12,7 +12,7 @@ typedef struct strata {
     uint8_t *rare;                                            /* [classes]: the rarer target of the class, 0 or 1 */
     uint8_t *mark;                                            /* [count]: part + 1; 0: not assigned */
     int64_t *unassigned;                                      /* [classes]: unassigned samples with the rare target */
-    double *lacking;                                          /* [2, classes]: how many of them each part still lacks */
+    double *needed;                                           /* [2, classes]: how many of them each part needs yet */
     int64_t capacity[2];                                      /* samples that each part can still take */
     io_rng rng;
 } strata;
@@ -23,10 +23,10 @@ static bool has_rare(const strata *s, int64_t i, int64_t c)
     return s->d->target[i * s->d->classes + c] == s->rare[c];
 }
 
-/* Sets rare, unassigned and lacking. Each part lacks its share of the samples with the rare target of a class: the
- * first `share` of them, the second the others. If there are two or more, each part lacks at least one, provided that
+/* Sets rare, unassigned and needed. Of the samples with the rare target of a class the first part needs `share`, a
+ * number in 0..1, and the second part the others. If there are two or more, each part needs at least one, provided that
  * its size allows one for every class. */
-static void count_labels(strata *s, double share)
+static void count_classes(strata *s, double share)
 {
     const int64_t classes = s->d->classes, n = s->d->count;
     int64_t divisible = 0;                                    /* classes with two or more such samples */
@@ -42,18 +42,18 @@ static void count_labels(strata *s, double share)
         double first = share * all;
         if (s->unassigned[c] > 1 && s->capacity[0] >= divisible && first < 1) first = 1;
         if (s->unassigned[c] > 1 && s->capacity[1] >= divisible && first > all - 1) first = all - 1;
-        s->lacking[c] = first;
-        s->lacking[classes + c] = all - first;
+        s->needed[c] = first;
+        s->needed[classes + c] = all - first;
     }
 }
 
-/* The part for a sample of class c (-1: no class): the one that lacks more of the class, else the one that can take
- * more samples, else a random one. */
+/* The part for a sample with the rare target of class c (-1: of no class): the one that needs more of these, else the
+ * one that can take more samples, else a random one. */
 static int choose_part(strata *s, int64_t c)
 {
     if (!s->capacity[0] || !s->capacity[1]) return !s->capacity[0];
     if (c >= 0) {
-        const double difference = s->lacking[c] - s->lacking[s->d->classes + c];
+        const double difference = s->needed[c] - s->needed[s->d->classes + c];
         if (fabs(difference) > 1e-9) return difference < 0;
     }
     if (s->capacity[0] != s->capacity[1]) return s->capacity[0] < s->capacity[1];
@@ -67,7 +67,7 @@ static void assign(strata *s, int64_t i, int part)
     for (int64_t c = 0; c < s->d->classes; c++)
         if (has_rare(s, i, c)) {
             s->unassigned[c]--;
-            s->lacking[part * s->d->classes + c] -= 1;
+            s->needed[part * s->d->classes + c] -= 1;
         }
 }
 
@@ -86,12 +86,12 @@ peft_status io_stratify(const peft_dataset *d, int64_t first_size, uint64_t seed
                  .rng = io_rng_make(IO_RNG_SAMPLES, seed, -1, 0) };
     s.rare = io_alloc(d->ctx, d->classes, 1);
     s.unassigned = io_alloc(d->ctx, d->classes, sizeof *s.unassigned);
-    s.lacking = io_alloc(d->ctx, 2 * d->classes, sizeof *s.lacking);
-    const bool allocated = s.rare && s.unassigned && s.lacking;
+    s.needed = io_alloc(d->ctx, 2 * d->classes, sizeof *s.needed);
+    const bool allocated = s.rare && s.unassigned && s.needed;
     if (allocated) {
         for (int64_t i = 0; i < d->count; i++) order[i] = i, mark[i] = 0;
         io_rng_shuffle(&s.rng, order, d->count);
-        count_labels(&s, (double)first_size / (double)d->count);
+        count_classes(&s, (double)first_size / (double)d->count);
         for (int64_t c; (c = rarest(&s)) >= 0;)
             for (int64_t k = 0; k < d->count; k++)
                 if (!mark[order[k]] && has_rare(&s, order[k], c)) assign(&s, order[k], choose_part(&s, c));
@@ -100,6 +100,6 @@ peft_status io_stratify(const peft_dataset *d, int64_t first_size, uint64_t seed
     }
     peft_sys_free(d->ctx, s.rare);
     peft_sys_free(d->ctx, s.unassigned);
-    peft_sys_free(d->ctx, s.lacking);
+    peft_sys_free(d->ctx, s.needed);
     return allocated ? PEFT_OK : io_nomem("split");
 }

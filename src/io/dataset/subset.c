@@ -108,7 +108,7 @@ static void draw_end(const peft_dataset *d, draw *w)
     peft_sys_free(d->ctx, w->mark);
 }
 
-/* Writes the indices of class c's samples to order and returns how many there are. */
+/* Writes the indices of the samples of class c to order; returns how many there are. */
 static int64_t samples_of(const peft_dataset *d, int64_t c, int64_t *order)
 {
     int64_t n = 0;
@@ -126,7 +126,7 @@ static void draw_class(draw *w, int64_t c, int64_t available, int64_t n, uint64_
     for (int64_t i = 0; i < available; i++) w->mark[w->order[i]] = i < n ? 1 : 2;
 }
 
-/* Makes a part of the samples with this mark, in the order of d (the draw does not reorder them). */
+/* Makes a part of the samples with this mark, in the order of d (drawing does not reorder them). */
 static peft_status make_marked(peft_dataset *d, draw *w, uint8_t mark, peft_dataset **out)
 {
     int64_t n = 0;
@@ -186,8 +186,8 @@ peft_status peft_dataset_few_shot(peft_dataset *d, int64_t ways, int64_t shots, 
         return io_fail(PEFT_E_UNSUPPORTED, "few-shot: samples of this data set have several labels each; use a split "
                        "or an index list");
     if (ways < 0 || ways > d->classes || shots < 1)
-        return io_fail(PEFT_E_INVALID, "few-shot: %lld ways of %lld shots, expected 0..%lld and at least 1",
-                       (long long)ways, (long long)shots, (long long)d->classes);
+        return io_fail(PEFT_E_INVALID, "few-shot: ways is %lld, expected 0 to %lld; shots is %lld, expected at least 1",
+                       (long long)ways, (long long)d->classes, (long long)shots);
     peft_status s = draw_begin(d, &w);
     if (!s) {
         draw_classes(d, ways ? ways : d->classes, seed, &w);

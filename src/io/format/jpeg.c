@@ -141,7 +141,8 @@ static void check_size(decoder *d, size_t size, const io_limits *limits, int cha
     int64_t bytes = pixels + (jpeg_has_multiple_scans(j) ? blocks * DCTSIZE2 * (int64_t)sizeof(JCOEF) : 0);
     if (bytes > limits->max_bytes) {
         d->status = io_fail(PEFT_E_UNSUPPORTED, "JPEG: decoding takes %lld bytes, because the picture has several "
-                            "scans; the limit (max_bytes) is %lld", (long long)bytes, (long long)limits->max_bytes);
+                            "scans; the limit (max_bytes) is %lld; load it with a larger max_bytes", (long long)bytes,
+                            (long long)limits->max_bytes);
         longjmp(d->failed, 1);
     }
 }

@@ -53,9 +53,7 @@ static peft_status png_failed(int e)
  * are transparent; key holds its samples. */
 typedef struct layout { int format, flags, stored, channels, depth; bool keyed; uint16_t key[3]; } layout;
 
-/* Palettes are decoded to RGB, greys below 8 bits to 8 bits, all else as it is in the file. t: the tRNS chunk, or NULL.
- */
-
+/* Palettes are decoded to RGB, greys below 8 bits to 8 bits, all else as in the file. t: the tRNS chunk, or NULL. */
 static layout layout_of(const struct spng_ihdr *h, const struct spng_trns *t)
 {
     int depth = h->bit_depth == 16 ? 16 : 8, scale = h->bit_depth < 8 ? 255 / ((1 << h->bit_depth) - 1) : 1;

@@ -6,12 +6,13 @@
 #define IO_RESIZE_H
 #include "io/image/image.h"
 
+/* The filters (weights.c), and their names in the same order. */
 typedef enum io_filter { IO_BICUBIC, IO_BILINEAR, IO_NEAREST, IO_BOX, IO_HAMMING, IO_LANCZOS } io_filter;
 #define IO_FILTERS "bicubic|bilinear|nearest|box|hamming|lanczos"
 
-/* Which pass comes first when W x H pixels become w x h. IO_PILLOW12 (Pillow 12.1 and older): the horizontal one.
- * IO_PILLOW13 (Pillow 13.0): the vertical one where H > h and H - h > 2 (W - w), else the horizontal one. The order
- * matters because results are rounded after each pass. */
+/* The order of the passes, and its names: which pass comes first when W x H pixels become w x h. IO_PILLOW12 (Pillow
+ * 12.1 and older): the horizontal one. IO_PILLOW13 (Pillow 13.0): the vertical one where H > h and H - h > 2 (W - w),
+ * else the horizontal one. The order matters because results are rounded after each pass. */
 typedef enum io_order { IO_PILLOW13, IO_PILLOW12 } io_order;
 #define IO_ORDERS "pillow13|pillow12"
 /* Reads "bicubic" or, with an order, "bicubic:pillow12". */

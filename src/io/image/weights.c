@@ -17,8 +17,8 @@ peft_status io_filter_named(const char *name, io_filter *out, io_order *order)
     return PEFT_OK;
 }
 
-/* The filters: the weight at distance x from the centre, in input pixels where the image is not made smaller. A filter
- * is 0 beyond its support. */
+/* The filters: the weight of an input pixel whose centre lies at distance x from that of the output pixel. x is in
+ * input pixels, divided by the scale if the image shrinks. Beyond its support a filter is 0. */
 static double bicubic(double x)                               /* cubic convolution, a = -0.5, support 2 */
 {
     const double a = -0.5;

@@ -28,7 +28,7 @@ static peft_status is_folder(peft_context *ctx, const char *folder, const struct
     return PEFT_OK;
 }
 
-static peft_status failed(const char *folder)
+static peft_status read_failed(const char *folder)
 {
     return io_fail(PEFT_E_IO, "%s: %s", folder, strerror(errno));
 }
@@ -40,7 +40,7 @@ static peft_status walk(io_tree *t, const char *folder, const char *name, bool s
 {
     peft_context *ctx = t->ctx;
     DIR *dir = opendir(folder);
-    if (!dir) return failed(folder);
+    if (!dir) return read_failed(folder);
     peft_status s = PEFT_OK;
     for (struct dirent *e; !s && (errno = 0, e = readdir(dir));) {
         bool is_dir;
@@ -54,7 +54,7 @@ static peft_status walk(io_tree *t, const char *folder, const char *name, bool s
         peft_sys_free(ctx, entry_name);
         peft_sys_free(ctx, path);
     }
-    if (!s && errno) s = failed(folder);
+    if (!s && errno) s = read_failed(folder);
     closedir(dir);
     return s;
 }

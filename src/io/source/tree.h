@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * tree.h -- io_tree: the names of the files and folders below the root of a data set, and the rules by which they
- * become classes and samples. The sources folder and zip share it. */
+ * become classes and samples. Used for folders (folder.c) and for zips of folders (zip_folder.c). */
 #ifndef IO_TREE_H
 #define IO_TREE_H
 #include "io/dataset/dataset.h"
