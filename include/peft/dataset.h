@@ -38,10 +38,11 @@ peft_dataset_open_zip(peft_context *ctx, const char *path, const char *split, pe
  * packed size; an array of another type or shape, of objects, or in Fortran order. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_dataset_open_npz(peft_context *ctx, const char *path, const char *split, peft_dataset **out);
-/* Opens a list, a text file in UTF-8 with a sample a line: `name class` or `name 0,1,0` (a target for each class), with
- * blanks or a comma between name and numbers. A name that begins or ends in blanks, begins with # or a quote, or ends
- * in a number must stand in double quotes (a quote inside is doubled). Backslashes are taken as slashes. Empty lines
- * and lines that begin with # are comments. Names are relative to folder (NULL: that of the list; "": the current one).
+/* Opens a list, a text file in UTF-8 with one sample on each line: `name class` or `name 0,1,0` (a target for each
+ * class), with blanks or a comma between name and numbers. A name that begins or ends in blanks, begins with # or a
+ * quote, or ends in a number must stand in double quotes (a quote inside is doubled). Backslashes are taken as slashes.
+ * Empty lines and lines that begin with # are comments. Names are relative to folder (NULL: that of the list; "": the
+ * current one).
  * classes: the number of classes; 0: the largest class number + 1, with a warning if a class below that has no sample.
  * PEFT_E_FORMAT, with the number of the line: a line of another form, a Windows path, or a name with two labels. */
 PEFT_API PEFT_NODISCARD peft_status

@@ -67,7 +67,7 @@ peft_status peft_dataset_match_classes(peft_dataset *d, const peft_dataset *like
         return io_fail(PEFT_E_INVALID, "classes: %s is NULL", !d ? "data set" : !like ? "like" : "out");
     if (!d->target != !like->target)
         return mismatch(d, like, d->target ? "this set is multi-label, the other is not"
-                                         : "the other set is multi-label, this one is not", NULL);
+                                           : "the other set is multi-label, this one is not", NULL);
     int64_t *map = io_alloc(d->ctx, d->classes, sizeof *map);
     if (!map) return io_nomem("classes");
     peft_status s = map_classes(d, like, map);

@@ -105,7 +105,7 @@ static peft_status split_alpha(const layout *l, const uint8_t *from, peft_image 
     return PEFT_OK;
 }
 
-/* Decodes into im, through a buffer where alpha lies between the samples. */
+/* Decodes into im, through a buffer where alpha has to be separated from the samples. */
 static peft_status decode_pixels(spng_ctx *ctx, const layout *l, peft_image *im)
 {
     size_t pixels = (size_t)(im->width * im->height), needed, bytes = pixels * (size_t)(l->depth / 8 * l->stored);

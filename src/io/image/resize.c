@@ -78,7 +78,7 @@ peft_status io_resample(const peft_image *im, const io_scaling *s, io_rounding r
     plan p = { .rounding = rounding };
     void *to = NULL;
     p.vertical_first = s->order == IO_PILLOW13 && im->height > s->height &&
-                   im->height - s->height > 2 * (im->width - s->width);
+                       im->height - s->height > 2 * (im->width - s->width);
     peft_status status = check_size(s->width, s->height);
     if (status) return status;
     status = io_weights_make(im->ctx, im->width, s->width, s->part.left, s->part.width, s->filter, &p.x);

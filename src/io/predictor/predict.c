@@ -15,6 +15,7 @@ typedef struct call {
     peft_tensor *out;
 } call;
 
+/* Checks the shape and type of pixels; *depth: as for peft_image_from_buffer. */
 static peft_status check_pixels(const peft_tensor *t, int *depth)
 {
     static const struct { peft_dtype type; int depth; } rows[] = {
@@ -59,9 +60,9 @@ static peft_status take_image(peft_predictor *p, const call *c, int64_t i, peft_
     const peft_tensor *t = c->pixels;
     const peft_image *im = t ? NULL : c->images[i];
     if (!t && !im) return io_fail(PEFT_E_INVALID, "predictor: the image is NULL");
-    const io_geometry geometry = t ? (io_geometry){ peft_tensor_dim(t, 2), peft_tensor_dim(t, 1),
-                                               (int)peft_tensor_dim(t, 3), c->depth }
-                              : (io_geometry){ im->width, im->height, im->channels, peft_image_depth(im) };
+    const io_geometry geometry =
+        t ? (io_geometry){ peft_tensor_dim(t, 2), peft_tensor_dim(t, 1), (int)peft_tensor_dim(t, 3), c->depth }
+          : (io_geometry){ im->width, im->height, im->channels, peft_image_depth(im) };
     const io_geometry *last = &p->last_geometry;
     if (geometry.width != last->width || geometry.height != last->height || geometry.channels != last->channels ||
         geometry.depth != last->depth)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * list.c -- the source list: a data set from a text file with a sample a line, `name class` or `name 0,1,0`. */
+ * list.c -- the source list: a data set from a text file with one sample on each line, `name class` or `name 0,1,0`. */
 #include "io/source/list.h"
 #include "io/source/source.h"
 
@@ -65,7 +65,7 @@ static peft_status read_lines(reading *r, const char *text)
 }
 
 /* Counts the lines and allocates labels or targets; the first line says which of them the file has. */
-static peft_status prepare(reading *r, const char *text)
+static peft_status allocate(reading *r, const char *text)
 {
     peft_dataset *d = r->d;
     list_line l = { .next = text };
@@ -134,7 +134,7 @@ static peft_status warn_of_missing_classes(const reading *r)
 static peft_status fill(reading *r, const char *text, int64_t classes)
 {
     peft_dataset *d = r->d;
-    peft_status s = prepare(r, text);
+    peft_status s = allocate(r, text);
     if (!s) s = read_lines(r, text);
     if (!s && d->label) s = io_count_classes(d->label, d->count, r->path, &d->classes);
     if (!s) s = check_labels_agree(r);
@@ -175,15 +175,14 @@ static peft_status open_list(const io_open_arguments *a, peft_dataset *d)
         return io_fail(PEFT_E_INVALID, "data set: %lld classes, expected 0..1048576", (long long)a->classes);
     if (a->split)
         return io_fail(PEFT_E_NOTFOUND, "%s: a list has no split '%.40s'; expected split NULL, and a list for each "
-                       "split", a->path,
-                       a->split);
+                       "split", a->path, a->split);
     peft_status s = io_read_file(d->ctx, a->path, 256 << 20, &text, &size);
     if (s) return s;
     d->store = &io_files;
     const size_t bom = size >= 3 && !memcmp(text, "\xef\xbb\xbf", 3) ? 3 : 0;    /* the byte order mark of UTF-8 */
     if (memchr(text, 0, size))
-        s = io_fail(PEFT_E_FORMAT, "%s: not a text file in UTF-8 (it has a zero byte); expected a list with a line an "
-                    "image, path and class, or for pictures alone a folder of class folders", a->path);
+        s = io_fail(PEFT_E_FORMAT, "%s: not a text file in UTF-8 (it has a zero byte); expected a list with a line "
+                    "for each image, path and class; for pictures alone give a folder of class folders", a->path);
     else s = read_text(a, (const char *)text + bom, d);
     peft_sys_free(d->ctx, text);
     return s;

@@ -41,7 +41,7 @@ static peft_status check_finite(const peft_image *im)
         const int64_t pixel = i / im->channels;
         if (!isfinite(((const float *)im->pixels)[i]))
             return io_fail(PEFT_E_NONFINITE, "transform: the image's sample at column %lld, row %lld is %s; replace "
-                           "NaN and infinity before (numpy.nan_to_num)", (long long)(pixel % im->width),
+                           "NaN and infinity in the image (numpy.nan_to_num)", (long long)(pixel % im->width),
                            (long long)(pixel / im->width), peft_sys_opt_number(text, io_value(im, i)));
     }
     return PEFT_OK;
