@@ -7,7 +7,7 @@
 #include "io/image/image.h"
 #include "io/predictor/blocks.h"
 
-/* Images of equal geometry need temporary memory blocks of equal sizes while they are prepared, but for their alpha. */
+/* Images of equal geometry need temporary memory blocks of equal sizes while they are prepared, except for alpha. */
 typedef struct io_geometry { int64_t width, height; int channels, depth; } io_geometry;
 
 struct peft_predictor {

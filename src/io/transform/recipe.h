@@ -14,7 +14,8 @@ enum { IO_PAD_ZERO, IO_PAD_REFLECT };
 enum { IO_ERASE_MEAN, IO_ERASE_RANDOM, IO_ERASE_UNIFORM };
 
 /* The kinds of settings in recipe.def: the C type of each, and its letter in a peft_opt_key (peft/sys/option.h). The
- * WORD of interpolation is an io_filter, that of resize_order an io_order. */
+ * WORD of interpolation is an io_filter, that of resize_order an io_order. The SIDE of resize has the index of a word,
+ * or word -1 and a size in pixels: resize=HxW gives height and width, resize=N height N and width 0. */
 typedef int64_t  io_setting_WHOLE;
 typedef double   io_setting_REAL;
 typedef double   io_setting_PAIR[2];
