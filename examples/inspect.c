@@ -175,12 +175,12 @@ static void print_session(peft_model *m, peft_context *ctx)
     peft_options_free(o);
 }
 
-/* A backbone without a classifier has none in the table either: a new head of one class stands there. */
+/* With the backbone's own classifier, or, where it has none, without a head. */
 static void print_operations_of_backbone(peft_context *ctx, const char *path)
 {
     peft_model *m;
     peft_backbone *b = load_backbone(ctx, path, 0, given[backbone_options].value);
-    peft_options *o = options_from(ctx, peft_backbone_get(b, "classes") > 0 ? NULL : "classes=1");
+    peft_options *o = options_from(ctx, peft_backbone_get(b, "classes") > 0 ? NULL : "head=none");
     must(peft_model_create(b, o, &m));
     print_session(m, ctx);
     peft_model_free(m);

@@ -175,8 +175,8 @@ PEFT_API PEFT_NODISCARD peft_status peft_trainer_get_int(const peft_trainer *t, 
 PEFT_API PEFT_NODISCARD peft_status peft_trainer_get_float(const peft_trainer *t, const char *name, double *out);
 /* The same without a status, for progress messages: NaN if there is no such figure or it is not known yet. */
 PEFT_API double  peft_trainer_get(const peft_trainer *t, const char *name);
-/* The table of peft_session_describe for a step on a full batch, in front of it, with cache_features, that of the frozen
- * part, which runs a sample at a time. The FLOPs of the step's table add up to the figure "flops". */
+/* The table of peft_session_describe for a step on a full batch; in front of it, with cache_features, that of the
+ * frozen part, which runs a sample at a time. The FLOPs of the step's table add up to the figure "flops". */
 PEFT_API void    peft_trainer_describe(const peft_trainer *t, peft_text_fn fn, void *user);
 
 /* The whole state (parameters, moments, buffers, step, epoch, seed, settings, the rate of peft_trainer_set_lr, frozen

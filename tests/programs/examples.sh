@@ -30,6 +30,11 @@ small=$(dirname "$0")/../../examples/data/vit_cifar10.safetensors
 awk '$1 == "session:" && $3 == "operations," { said = $2 } $1 == "session" { rows++ }
     END { exit !rows || rows != said }' "$work/table"
 grep -q ' linear+bias  *blocks.0.attn.qkv.weight,bias ' "$work/table"
+# A backbone without a classifier has a table without a head.
+"$bin/merge" --backbone "$small" --classifier false --out "$work/bare.safetensors" > "$work/log"
+"$bin/inspect" --operations 1 "$work/bare.safetensors" > "$work/bare"
+grep -q '^  session: ' "$work/bare"
+if grep -q ' head.weight,bias ' "$work/bare"; then exit 1; fi
 "$bin/custom_method" --out "$work/own.safetensors" > "$work/quiet" 2> "$work/nothing"
 PEFT_VERBOSE=1 "$bin/custom_method" --out "$work/own.safetensors" > "$work/loud" 2> "$work/lines"
 cmp "$work/quiet" "$work/loud"
