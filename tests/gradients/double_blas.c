@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * double_blas.c -- this build links its BLAS (PEFT_BLAS=link), where the others open it: products by it are right. */
+ * double_blas.c -- the BLAS that this build links (PEFT_BLAS=link; usually it is opened at run time): its products
+ * equal those of the library's own GEMM and a sum by hand. */
 #include "suite.h"
 #include <math.h>
 #include <peft/status.h>
@@ -7,7 +8,7 @@
 
 enum { M = 13, N = 21, K = 34 };
 
-START_TEST(linked)
+START_TEST(products_of_the_linked_blas_are_right)
 {
     static double a[M * K], b[K * N], c[2][M * N];
     const pk_table *t = pk_find("auto");
@@ -30,4 +31,4 @@ START_TEST(linked)
 }
 END_TEST
 
-SUITE_MAIN("double_blas", linked)
+SUITE_MAIN("double_blas", products_of_the_linked_blas_are_right)

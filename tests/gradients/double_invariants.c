@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * double_invariants.c -- what must hold exactly, or to rounding, by the mathematics of the methods (EPT: logits that
- * leave only their mass in a softmax), and can be said without any reference implementation. */
+ * double_invariants.c -- mathematical properties of methods in double precision. Most are of EPT: its prompt adds
+ * entries without values to each row of the softmax in attention, so that they only take a part of the probability. The
+ * logsumexp of a row's entries is called its sink. */
 #include "invariants.h"
 #include "lab.h"
 
@@ -19,9 +20,9 @@ static void set_all(peft_tensor *t, double v)
     for (int64_t i = 0; i < peft_tensor_count(t); i++) x[i] = (pk_real)v;
 }
 
-/* The sink against the two forms it stands for: prompt columns in the softmax that are cut off behind it, and plain
- * attention times sigmoid(lse(scores) - lse(prompt)). */
-START_TEST(a_sink_is_what_is_cut_off)
+/* Attention with a sink equals a softmax over scores and prompt entries whose prompt columns are then dropped, and
+ * plain attention times sigmoid(lse(scores) - lse(prompt)). */
+START_TEST(a_sink_equals_dropped_softmax_columns)
 {
     enum { B = 2, T = 6, D = 8, H = 2, DH = D / H };
     peft_context *ctx = tiny_context(NULL, 1);
@@ -50,13 +51,13 @@ START_TEST(a_sink_is_what_is_cut_off)
                 plain += e[j] = exp(dot / sqrt((double)DH));
             }
             for (int c = h * DH; c < (h + 1) * DH; c++) {
-                double cut = 0, kept = 0, gate = 1 / (1 + exp(log(prompt) - log(plain)));
+                double dropped = 0, gated = 0, gate = 1 / (1 + exp(log(prompt) - log(plain)));
                 for (int j = 0; j < T; j++) {
-                    cut += e[j] / (plain + prompt) * (double)v[(first + j) * D + c];
-                    kept += e[j] / plain * (double)v[(first + j) * D + c];
+                    dropped += e[j] / (plain + prompt) * (double)v[(first + j) * D + c];
+                    gated += e[j] / plain * (double)v[(first + j) * D + c];
                 }
-                ck_assert_double_le(fabs((double)got[row * D + c] - cut), 1e-12);
-                ck_assert_double_le(fabs((double)got[row * D + c] - kept * gate), 1e-12);
+                ck_assert_double_le(fabs((double)got[row * D + c] - dropped), 1e-12);
+                ck_assert_double_le(fabs((double)got[row * D + c] - gated * gate), 1e-12);
             }
         }
     lab_close(&l);
@@ -64,12 +65,12 @@ START_TEST(a_sink_is_what_is_cut_off)
 }
 END_TEST
 
-/* The mass that each key receives is that of the softmax itself, with the scale of each head, a sink and extra keys. */
-START_TEST(mass_is_a_column_mean_of_the_softmax)
+/* peft_sys_attention_mass against the softmax by its definition, with head_scale, a sink and extra keys. */
+START_TEST(attention_mass_is_the_column_mean_of_the_softmax)
 {
     enum { B = 2, T = 6, D = 8, H = 2, DH = D / H, EXTRA = 3 };
     peft_context *ctx = tiny_context(NULL, 1);
-    for (int form = 0; form < 8; form++) {                   /* bits: row 0 alone, head_scale, sink and extra keys */
+    for (int form = 0; form < 8; form++) {                   /* 1: of query row 0; 2: head_scale; 4: sink, extra keys */
         lab l;
         lab_open(&l, ctx, 5, UINT64_MAX, PLAIN);
         l.g.spec.training = false;
@@ -111,7 +112,7 @@ START_TEST(mass_is_a_column_mean_of_the_softmax)
 }
 END_TEST
 
-START_TEST(no_mass_no_change)
+START_TEST(ept_entries_of_minus_infinity_change_no_bit)
 {
     tiny plain = make(NULL, NULL, NULL, NULL, 0), ept = make(NULL, "ept", "length=5", NULL, 0);
     set_all(prompt_of(&ept, "prompt"), -1e30);
@@ -119,13 +120,13 @@ START_TEST(no_mass_no_change)
     ck_assert(!memcmp(peft_tensor_cdata(a), peft_tensor_cdata(b), pf_tensor_bytes(a)));
     peft_tensor_free(a);
     set_all(prompt_of(&ept, "prompt"), 0);
-    ck_assert_double_gt(apart(logits_of(&ept), b), 1e-6);
+    ck_assert_double_gt(difference(logits_of(&ept), b), 1e-6);
     tiny_free(&plain);
     tiny_free(&ept);
 }
 END_TEST
 
-START_TEST(order_of_prompt_entries)
+START_TEST(the_order_of_ept_entries_does_not_matter)
 {
     tiny t = make(NULL, "ept", "length=5", NULL, 0);
     peft_tensor *p = prompt_of(&t, "prompt");
@@ -138,25 +139,26 @@ START_TEST(order_of_prompt_entries)
             x[i + k] = x[i + LENGTH - 1 - k];
             x[i + LENGTH - 1 - k] = v;
         }
-    ck_assert_double_le(apart(logits_of(&t), before), 1e-12);
+    ck_assert_double_le(difference(logits_of(&t), before), 1e-12);
     tiny_free(&t);
 }
 END_TEST
 
-START_TEST(length_is_a_sum)
+START_TEST(equal_ept_entries_equal_one_with_their_sum)
 {
     tiny one = make(NULL, "ept", "length=1", NULL, 0), many = make(NULL, "ept", "length=5,init=zero", NULL, 0);
     set_all(prompt_of(&one, "prompt"), log(LENGTH));
-    ck_assert_double_le(apart(logits_of(&one), logits_of(&many)), 1e-12);
+    ck_assert_double_le(difference(logits_of(&one), logits_of(&many)), 1e-12);
     set_all(prompt_of(&one, "prompt"), log(LENGTH + 1));
-    ck_assert_double_gt(apart(logits_of(&one), logits_of(&many)), 1e-6);
+    ck_assert_double_gt(difference(logits_of(&one), logits_of(&many)), 1e-6);
     tiny_free(&one);
     tiny_free(&many);
 }
 END_TEST
 
-/* Rows 1.. of the last block's prompt reach the loss only where patch tokens are pooled. */
-START_TEST(rows_nobody_reads)
+/* In the last block, the prompt of row 0 gets a gradient with class token pooling, that of the other rows with mean
+ * pooling. */
+START_TEST(prompt_rows_that_pooling_ignores_have_no_gradient)
 {
     for (int mean = 0; mean < 2; mean++) {
         tiny t = make(mean ? "pool=mean" : NULL, "ept", "length=5", NULL, 3);
@@ -167,9 +169,9 @@ START_TEST(rows_nobody_reads)
         const pk_real *g = peft_tensor_cdata(peft_param_grad(p));
         for (int64_t i = 0; i < layers * rows; i++) {
             bool read = i / rows < layers - 1 || (i % rows > 0) == mean;
-            double top = largest(g + i * LENGTH, LENGTH);
-            ck_assert_msg(read ? top > 0 : top == 0, "pool %d, layer %d, row %d: gradient up to %g", mean,
-                          (int)(i / rows), (int)(i % rows), top);
+            double maximum = largest(g + i * LENGTH, LENGTH);
+            ck_assert_msg(read ? maximum > 0 : maximum == 0, "mean pooling %d, layer %d, row %d: gradient up to %g",
+                          mean, (int)(i / rows), (int)(i % rows), maximum);
         }
         peft_trainer_free(r);
         tiny_free(&t);
@@ -177,7 +179,7 @@ START_TEST(rows_nobody_reads)
 }
 END_TEST
 
-/* A prompt of one entry a row that has the mass of t's: z = lse(row). */
+/* A model whose prompt has one entry z = lse(row) in place of each row of t's prompt. */
 static tiny one_entry(const tiny *t)
 {
     tiny one = make(NULL, "ept", "length=1", NULL, 3);
@@ -197,24 +199,24 @@ static void add_all(peft_tensor *t, double v)
     for (int64_t i = 0; i < peft_tensor_count(t); i++) x[i] += (pk_real)v;
 }
 
-/* log c more in every entry of a row is log c more in its sum, and c of them are one that is log c larger. */
-START_TEST(a_shift_of_a_row)
+/* lse(row + c) = lse(row) + c. */
+START_TEST(adding_to_all_ept_entries_adds_to_their_sum)
 {
     tiny t = make(NULL, "ept", "length=5", NULL, 3);
     tiny_shake_tensor(prompt_of(&t, "prompt"), "prompt", 2);
     tiny one = one_entry(&t);
-    ck_assert_double_le(apart(logits_of(&t), logits_of(&one)), 1e-12);
+    ck_assert_double_le(difference(logits_of(&t), logits_of(&one)), 1e-12);
     add_all(prompt_of(&t, "prompt"), log(7));
     peft_tensor *shifted = logits_of(&t);
     add_all(prompt_of(&one, "prompt"), log(7));
-    ck_assert_double_le(apart(logits_of(&one), shifted), 1e-12);
+    ck_assert_double_le(difference(logits_of(&one), shifted), 1e-12);
     tiny_free(&t);
     tiny_free(&one);
 }
 END_TEST
 
-/* Each row's gradient is softmax(row) times one number, its sum, which is the gradient of z. */
-START_TEST(a_row_has_one_gradient)
+/* The loss depends on a row through z = lse(row) alone: its gradient is softmax(row) times the gradient of z. */
+START_TEST(the_gradient_of_an_ept_row_is_softmax_times_that_of_its_sum)
 {
     tiny t = make(NULL, "ept", "length=5", NULL, 3);
     peft_param *p = peft_model_find_param(t.model, "prompt");
@@ -223,16 +225,16 @@ START_TEST(a_row_has_one_gradient)
     peft_trainer *r = backward(&t), *r1 = backward(&one);
     const pk_real *x = p->value.data, *g = p->grad.data;
     const pk_real *gz = peft_tensor_cdata(peft_param_grad(peft_model_find_param(one.model, "prompt")));
-    double top = largest(g, peft_tensor_count(&p->value));
+    double maximum = largest(g, peft_tensor_count(&p->value));
     for (int64_t i = 0; i < peft_tensor_count(&p->value); i += LENGTH) {
         double mass = 0, sum = 0;
         for (int k = 0; k < LENGTH; k++) {
             mass += exp((double)x[i + k]);
             sum += (double)g[i + k];
         }
-        ck_assert_double_le(fabs(sum - (double)gz[i / LENGTH]), 1e-11 * top);
+        ck_assert_double_le(fabs(sum - (double)gz[i / LENGTH]), 1e-11 * maximum);
         for (int k = 0; k < LENGTH; k++)
-            ck_assert_double_le(fabs((double)g[i + k] - sum * exp((double)x[i + k]) / mass), 1e-12 * top);
+            ck_assert_double_le(fabs((double)g[i + k] - sum * exp((double)x[i + k]) / mass), 1e-12 * maximum);
     }
     peft_trainer_free(r);
     peft_trainer_free(r1);
@@ -241,8 +243,8 @@ START_TEST(a_row_has_one_gradient)
 }
 END_TEST
 
-/* A softmax does not see what is added to all its logits; with a sink among them it does. */
-START_TEST(key_bias_has_no_gradient)
+/* A bias of the keys adds the same number to all scores of a query, which a softmax ignores, except with a sink. */
+START_TEST(the_key_bias_has_no_gradient_without_a_sink)
 {
     for (int sink = 0; sink < 2; sink++) {
         tiny t = make(NULL, "bitfit", NULL, sink ? "ept" : NULL, 3);
@@ -254,8 +256,9 @@ START_TEST(key_bias_has_no_gradient)
             const peft_param *p = peft_model_find_param(t.model, name);
             const int64_t d = p->value.dim[0] / 3;
             const pk_real *g = peft_tensor_cdata(peft_param_grad(p));
-            double key = largest(g + d, d), top = largest(g, 3 * d);
-            ck_assert_msg(sink ? key > 1e-6 * top : key <= 1e-12 * top, "%s, sink %d: %g of %g", name, sink, key, top);
+            double key = largest(g + d, d), maximum = largest(g, 3 * d);
+            ck_assert_msg(sink ? key > 1e-6 * maximum : key <= 1e-12 * maximum,
+                          "%s, sink %d: gradients up to %g of the keys, %g of all", name, sink, key, maximum);
         }
         peft_trainer_free(r);
         tiny_free(&t);
@@ -263,8 +266,8 @@ START_TEST(key_bias_has_no_gradient)
 }
 END_TEST
 
-/* Attention does not know the order of its keys: rows 0 and 2 of three prompts change places. */
-static void exchange_tokens(peft_model *m)
+/* Swaps tokens 0 and 2 of the three prompts of each layer: attention does not depend on the order of its keys. */
+static void swap_tokens(peft_model *m)
 {
     for (size_t i = 0; i < peft_model_param_count(m); i++) {
         pf_param *p = peft_model_param(m, i);
@@ -280,7 +283,7 @@ static void exchange_tokens(peft_model *m)
     }
 }
 
-START_TEST(order_of_prompt_tokens)
+START_TEST(the_order_of_vpt_prompts_does_not_matter)
 {
     static const char *const forms[] = { "tokens=3", "tokens=3,deep=false", "tokens=3,shared=true",
                                          "tokens=3,layers=[0,2]" };
@@ -291,15 +294,17 @@ START_TEST(order_of_prompt_tokens)
             tiny_shake_tensor(&p->value, p->name, 1);
         }
         peft_tensor *before = logits_of(&t);
-        exchange_tokens(t.model);
-        double d = apart(logits_of(&t), before);
-        ck_assert_msg(d <= 1e-12, "vpt with %s: %g", forms[f], d);
+        swap_tokens(t.model);
+        double d = difference(logits_of(&t), before);
+        ck_assert_msg(d <= 1e-12, "vpt with %s: difference %g", forms[f], d);
         tiny_free(&t);
     }
 }
 END_TEST
 
-SUITE_MAIN("invariants", a_sink_is_what_is_cut_off, mass_is_a_column_mean_of_the_softmax,
-           no_mass_no_change, order_of_prompt_entries, length_is_a_sum,
-           a_shift_of_a_row, rows_nobody_reads, a_row_has_one_gradient, key_bias_has_no_gradient,
-           order_of_prompt_tokens)
+SUITE_MAIN("invariants", a_sink_equals_dropped_softmax_columns, attention_mass_is_the_column_mean_of_the_softmax,
+           ept_entries_of_minus_infinity_change_no_bit, the_order_of_ept_entries_does_not_matter,
+           equal_ept_entries_equal_one_with_their_sum, adding_to_all_ept_entries_adds_to_their_sum,
+           prompt_rows_that_pooling_ignores_have_no_gradient,
+           the_gradient_of_an_ept_row_is_softmax_times_that_of_its_sum, the_key_bias_has_no_gradient_without_a_sink,
+           the_order_of_vpt_prompts_does_not_matter)

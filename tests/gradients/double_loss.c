@@ -1,3 +1,3 @@
 /* SPDX-License-Identifier: Apache-2.0
- * double_loss.c -- the gradients of the losses to 1e-9. */
+ * double_loss.c -- loss/test_loss.c in the double precision build, where gradients are checked to 1e-9. */
 #include "loss/test_loss.c"

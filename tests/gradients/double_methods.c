@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
- * double_methods.c -- every method of the library's table and one registered beside them, on tiny backbones of every
- * kind, under every head and loss: the trainer's gradients are the slopes of its loss. A method added later is checked
- * without a word here. Errors are measured against the tensor's largest gradient entry, and 1e-4 of the model's largest
- * where that is more. */
+ * double_methods.c -- gradients of every method (built-in and registered) against numerical derivatives of the loss, on
+ * several backbones, heads and losses. An error is relative to the largest gradient entry of its tensor, or to 1e-4 of
+ * the model's largest where that is more. */
 #include "differences.h"
 #include "method_model.h"
 
 enum { BATCH = 3, MANY = 12, FEW = 4 };
 
+/* elements: how many elements of each tensor are checked. */
 typedef struct form { const char *backbone; int classes; const char *model, *trainer; int elements; } form;
 static const form forms[] = {
     { "image_size=16,patch=4,depth=2", 3, "", "loss=ce", MANY },
@@ -19,6 +19,7 @@ static const form forms[] = {
     { "image_size=16,patch=8,depth=2,registers=2", 3, "head=patch_linear", "loss=ce", FEW },
     { "image_size=16,patch=8,depth=2,pool=mean", 3, "head=patch_linear", "loss=bce", FEW } };
 
+/* The loss as a function of a parameter that node `from` reads first; `forward` nodes are of the forward pass. */
 typedef struct slope { peft_trainer *t; uint32_t from, forward; } slope;
 
 static double loss_of(void *user)
@@ -34,7 +35,8 @@ static void backward(peft_trainer *t, const tiny_batch *b)
     OK(peft_trainer_backward(t, b->images, t->loss.kind->labels == PF_LABEL_CLASS ? b->labels : b->targets, b->ids));
 }
 
-/* The gradients of all parameters one after the other, by a trainer that is gone afterwards. */
+/* The gradients of all parameters, concatenated, by a trainer with the usual (planned) executor; the caller frees
+ * them. */
 static pk_real *gradients(peft_model *m, const char *options, const tiny_batch *b)
 {
     peft_trainer *t = tiny_trainer(m, "batch=%d,%s", BATCH, options);
@@ -49,29 +51,31 @@ static pk_real *gradients(peft_model *m, const char *options, const tiny_batch *
     return all;
 }
 
-/* The element whose |g| is largest after that of element `before` (-1: largest of all); equal ones go by index. */
+/* The element with the next largest |g| after element `before` (-1: the largest of all); equal ones in order of
+ * index. */
 static int64_t next_largest(const pk_real *g, int64_t n, int64_t before)
 {
     int64_t best = -1;
     for (int64_t i = 0; i < n; i++) {
-        double a = fabs((double)g[i]), top = before < 0 ? INFINITY : fabs((double)g[before]);
-        if (a > top || (a == top && i <= before)) continue;
+        double a = fabs((double)g[i]), bound = before < 0 ? INFINITY : fabs((double)g[before]);
+        if (a > bound || (a == bound && i <= before)) continue;
         if (best < 0 || a > fabs((double)g[best])) best = i;
     }
     return best;
 }
 
-/* A third of the elements where the gradient is largest, the others at random. */
+/* Checks `elements` elements of p: a third of them where the gradient is largest, the others at random. */
 static double check_tensor(slope *s, peft_param *p, const pk_real *g, double unit, int elements)
 {
     int64_t n = peft_tensor_count(&p->value), large = -1;
     double worst = 0;
-    forward_whole(&s->t->net.exec, s->forward);           /* the last tensor's last change is still in there */
+    forward_whole(&s->t->net.exec, s->forward);           /* the tensor checked before has been restored */
     s->from = first_reader(&s->t->net.exec, p);
     for (int k = 0; k < elements && k < n; k++) {
         large = k < elements / 3 || n <= elements ? next_largest(g, n, large) : -1;
-        int64_t at = large >= 0 ? large : (int64_t)(fabs(tiny_random(tiny_stream(p->name), (uint64_t)k)) * (double)n);
-        double error = slope_error(loss_of, s, (pk_real *)p->value.data + at, g[at], unit);
+        int64_t index = large >= 0 ? large : 
+                        (int64_t)(fabs(tiny_random(tiny_stream(p->name), (uint64_t)k)) * (double)n);
+        double error = slope_error(loss_of, s, (pk_real *)p->value.data + index, g[index], unit);
         if (!(error <= worst)) worst = error;
     }
     return worst;
@@ -99,7 +103,7 @@ static double check_model(tiny *t, const form *f, const char *what)
     return worst;
 }
 
-START_TEST(every_method)
+START_TEST(gradients_of_every_method_are_derivatives)
 {
     peft_context *ctx = tiny_context(NULL, 1);
     double worst = 0;
@@ -118,12 +122,12 @@ START_TEST(every_method)
 }
 END_TEST
 
-/* Each switch of each method turned to its other side, where that is allowed. */
-START_TEST(every_switch)
+/* With each boolean option of each method set to the opposite of its default, where the method accepts that. */
+START_TEST(gradients_with_every_boolean_option_are_derivatives)
 {
     peft_context *ctx = tiny_context(NULL, 1);
     const form f = { "image_size=16,patch=8,depth=2", 3, "", "loss=ce", FEW };
-    int switches = 0;
+    int checked = 0;
     for (size_t m = 0; m < tiny_method_count(); m++)
         for (const peft_option *o = tiny_method(m)->opts; o && o->name; o++) {
             char what[120], other[80];
@@ -133,13 +137,14 @@ START_TEST(every_switch)
             tiny t = method_model(ctx, f.backbone, tiny_method_name(m), other, f.classes, f.model);
             if (t.model) {
                 check_model(&t, &f, what);
-                switches++;
+                checked++;
             }
             method_model_free(&t);
         }
-    printf("%d switches\n", switches);
+    printf("%d boolean options\n", checked);
     peft_context_free(ctx);
 }
 END_TEST
 
-SUITE_MAIN("methods in double", every_method, every_switch)
+SUITE_MAIN("methods in double", gradients_of_every_method_are_derivatives,
+           gradients_with_every_boolean_option_are_derivatives)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * double_ops.c -- the gradient of every operation is the slope of the loss, whatever is trained and however its inputs
- * lie in memory. The error of an element is measured against the largest gradient entry of its tensor, and against
- * 1e-4 of the largest of the graph where that is more (a gradient that is 0 has no digits to compare). */
+ * double_ops.c -- gradients of every operation of graphs against numerical derivatives of the loss, for inputs of every
+ * form (lab.h) and whichever leaves are trained. An error is relative to the largest gradient entry of its tensor, or
+ * to 1e-4 of the graph's largest where that is more. */
 #include "graph/op_cases.h"
 
 static peft_context *context(void)
@@ -12,37 +12,37 @@ static peft_context *context(void)
     return ctx;
 }
 
-/* Every element of every leaf. */
-static double worst_slope(lab *l)
+/* The largest error of the derivatives by all elements of all leaves. */
+static double worst_error(lab *l)
 {
-    double worst = 0, floor = 1e-4 * lab_scale(l);
+    double worst = 0, floor = 1e-4 * lab_largest_gradient(l);
     for (size_t i = 0; i < l->params.count; i++) {
         pk_real *x = l->params.item[i]->value.data;
         const pk_real *grad = l->params.item[i]->grad.data;
         int64_t n = peft_tensor_count(&l->params.item[i]->value);
         for (int64_t k = 0; k < n; k++) {
-            double error = slope_error(lab_value, l, x + k, grad[k], fmax(largest(grad, n), floor));
+            double error = slope_error(lab_loss_again, l, x + k, grad[k], fmax(largest(grad, n), floor));
             if (!(error <= worst)) worst = error;
         }
     }
     return worst;
 }
 
-START_TEST(gradients_are_slopes)
+START_TEST(gradients_of_every_operation_are_derivatives)
 {
     peft_context *ctx = context();
     double worst = 0;
     for (int c = 0; c < OP_CASES; c++)
         for (int v = 0; v < op_cases[c].variants; v++)
-            for (lab_dress d = PLAIN; d < DRESSES; d++) {
+            for (lab_form d = PLAIN; d < LAB_FORMS; d++) {
                 lab l;
                 open_case(&l, ctx, &op_cases[c], v, d, UINT64_MAX);
                 lab_compile(&l, PF_PLAN_NAIVE);
                 lab_run(&l);
                 forward_whole(&l.e, l.forward);
-                double error = worst_slope(&l);
-                ck_assert_msg(error <= 1e-6, "%s, form %d, leaves as %d: relative error %g", op_cases[c].name, v, d,
-                              error);
+                double error = worst_error(&l);
+                ck_assert_msg(error <= 1e-6, "%s, variant %d, inputs in form %d: relative error %g",
+                              op_cases[c].name, v, d, error);
                 worst = fmax(worst, error);
                 lab_close(&l);
             }
@@ -51,10 +51,10 @@ START_TEST(gradients_are_slopes)
 }
 END_TEST
 
-/* Gradients of l stand at their leaf's place in want. */
+/* The gradients in l are `times` those of the same leaves in want. */
 static void compare(const lab *l, const lab *want, double times, const char *what)
 {
-    double floor = 1e-4 * lab_scale(want);
+    double floor = 1e-4 * lab_largest_gradient(want);
     for (uint32_t i = 0; i < l->leaves; i++) {
         if (!l->leaf[i]) continue;
         const pk_real *a = l->leaf[i]->grad.data, *b = want->leaf[i]->grad.data;
@@ -66,15 +66,16 @@ static void compare(const lab *l, const lab *want, double times, const char *wha
     }
 }
 
-/* A leaf's gradient does not depend on which others are trained; a second run replaces it, or adds to it when told. */
-START_TEST(any_part_may_be_trained)
+/* A leaf's gradient does not depend on which other leaves are trained. A second run replaces it; with run.accumulate
+ * set it is added. */
+START_TEST(gradients_do_not_depend_on_which_leaves_are_trained)
 {
     peft_context *ctx = context();
     for (int c = 0; c < OP_CASES; c++)
         for (int v = 0; v < op_cases[c].variants; v++)
-            for (lab_dress d = PLAIN; d < DRESSES; d++) {
+            for (lab_form d = PLAIN; d < LAB_FORMS; d++) {
                 char what[96];
-                snprintf(what, sizeof what, "%s, form %d, leaves as %d", op_cases[c].name, v, d);
+                snprintf(what, sizeof what, "%s, variant %d, inputs in form %d", op_cases[c].name, v, d);
                 lab all, part;
                 open_case(&all, ctx, &op_cases[c], v, d, UINT64_MAX);
                 lab_compile(&all, PF_PLAN_NAIVE);
@@ -103,16 +104,16 @@ static const struct { const char *name; const pf_op *op; } rows[] = {
 #undef PF_OP
 };
 enum { ROWS = sizeof rows / sizeof *rows };
-/* Made by the grad pass only: no gradient of their own. */
+/* Operations of the backward pass: they have no gradient. */
 static const char *const backward_only[] = {
     "patches_grad", "linear_dx", "linear_dw", "layernorm_dx", "layernorm_dgamma", "batchnorm_grad", "attention_grad",
     "act_grad", "sum_to", "dot_to", "row_sums", "put", "mean_rows_grad", "logsumexp_grad", "logaddexp_grad",
     "dropout_grad", "swap_grad", "frame_grad" };
 
-START_TEST(no_operation_is_forgotten)
+START_TEST(every_operation_is_tested)
 {
     peft_context *ctx = context();
-    bool seen[ROWS] = { false };
+    bool ran[ROWS] = { false };
     for (int c = 0; c < OP_CASES; c++) {
         bool found = false;
         for (int v = 0; v < op_cases[c].variants; v++) {
@@ -120,7 +121,7 @@ START_TEST(no_operation_is_forgotten)
             open_case(&l, ctx, &op_cases[c], v, PLAIN, UINT64_MAX);
             lab_compile(&l, 0);
             for (uint32_t i = 0; i < l.e.g.nodes; i++) {
-                for (int r = 0; r < ROWS; r++) seen[r] |= l.e.g.node[i].op == rows[r].op;
+                for (int r = 0; r < ROWS; r++) ran[r] |= l.e.g.node[i].op == rows[r].op;
                 found |= l.e.g.node[i].op == op_cases[c].op;
             }
             lab_close(&l);
@@ -132,13 +133,14 @@ START_TEST(no_operation_is_forgotten)
         for (int c = 0; c < OP_CASES; c++) checked |= op_cases[c].op == rows[r].op;
         for (size_t i = 0; i < sizeof backward_only / sizeof *backward_only; i++)
             backward |= !strcmp(backward_only[i], rows[r].name);
-        ck_assert_msg(checked != backward, "%s: expected a case in op_cases.h, or a place among the backward-only",
+        ck_assert_msg(checked != backward, "%s: expected either a case in op_cases.h or a place in backward_only",
                       rows[r].name);
         ck_assert_msg(!backward || !rows[r].op->grad, "%s has a gradient: it needs a case", rows[r].name);
-        ck_assert_msg(seen[r], "%s was never run", rows[r].name);
+        ck_assert_msg(ran[r], "%s was never run", rows[r].name);
     }
     peft_context_free(ctx);
 }
 END_TEST
 
-SUITE_MAIN("operations in double", gradients_are_slopes, any_part_may_be_trained, no_operation_is_forgotten)
+SUITE_MAIN("operations in double", gradients_of_every_operation_are_derivatives,
+           gradients_do_not_depend_on_which_leaves_are_trained, every_operation_is_tested)

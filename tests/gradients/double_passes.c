@@ -1,18 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0
- * double_passes.c -- no pass changes what is computed: with any of them left out, and with all, the loss, every
- * gradient and what is kept are the same to rounding, on the graphs of all operations, on random ones, and on every
- * method's model in training and inference. And the memory plan changes nothing at all: bit for bit the naive
- * executor's results. */
+ * double_passes.c -- graph passes do not change results: without any one of them, and without all, the loss, gradients
+ * and kept values are the same to rounding, for the graphs of all operations, random graphs, and the models of every
+ * method in training and inference. And the memory plan gives bit for bit the results of the naive plan. */
 #include "method_model.h"
 #include "core/graph/passes/passes.h"
 #include "graph/op_cases.h"
 #include "graph/random_graph.h"
 
-/* without: names of passes that are left out; NULL: none. */
+/* Compiles without the passes of this list; NULL: with all. */
 static void run_passes(lab *l, const char *without)
 {
     l->g.spec.without = without;
-    LAB_OK(l, pf_compile(&l->g, l->end));
+    LAB_OK(l, pf_compile(&l->g, l->loss_val));
 }
 
 /* The names of all optional passes. */
@@ -26,18 +25,18 @@ static const char *every_pass(void)
     return names;
 }
 
-/* What a graph computes: its loss, every gradient, every kept value. */
-enum { MOST_PIECES = 320 };
+/* The results of a graph: the loss, and as pieces of `data` first all gradients, then all kept values. */
+enum { MAX_PIECES = 320 };
 typedef struct results {
-    double loss, top;
+    double loss, largest_gradient;
     pk_real *data;
-    int64_t total, count[MOST_PIECES];
+    int64_t total, count[MAX_PIECES];
     size_t pieces, gradients;
 } results;
 
 static void add_piece(results *r, const pk_real *x, int64_t count)
 {
-    ck_assert_uint_lt(r->pieces, MOST_PIECES);
+    ck_assert_uint_lt(r->pieces, MAX_PIECES);
     r->data = realloc(r->data, (size_t)(r->total + count) * sizeof *r->data);
     memcpy(r->data + r->total, x, (size_t)count * sizeof *x);
     r->total += count;
@@ -47,27 +46,27 @@ static void add_piece(results *r, const pk_real *x, int64_t count)
 static results take_results(lab *l, pf_param *const *p, size_t n)
 {
     results r = { .loss = lab_run(l) };
-    if (!pf_is(l->end)) n = 0;
+    if (!pf_is(l->loss_val)) n = 0;
     for (size_t i = 0; i < n; i++) add_piece(&r, p[i]->grad.data, peft_tensor_count(&p[i]->value));
     r.gradients = r.pieces;
-    r.top = largest(r.data, r.total);
+    r.largest_gradient = largest(r.data, r.total);
     for (uint32_t v = 1; v < l->e.g.values; v++) {
-        if (!l->e.g.value[v].keep || v == l->end.id) continue;
-        ck_assert_msg(l->e.run.ptr[v], "kept value %u is nowhere", v);
+        if (!l->e.g.value[v].keep || v == l->loss_val.id) continue;
+        ck_assert_msg(l->e.run.ptr[v], "kept value %u has no memory", v);
         add_piece(&r, l->e.run.ptr[v], pf_shape_count(&l->e.g.value[v].shape));
     }
     return r;
 }
 
-/* Errors are measured against the piece's largest element, and for gradients against 1e-4 of the largest of all where
- * that is more. */
+/* The largest relative difference. The unit of a piece is its largest element, for gradients at least 1e-4 of the
+ * largest gradient. */
 static double distance(const results *a, const results *b)
 {
     double worst = fabs(a->loss - b->loss) / fmax(fabs(b->loss), 1e-3);
     const pk_real *x = a->data, *y = b->data;
     ck_assert_uint_eq(a->pieces, b->pieces);
     for (size_t i = 0; i < b->pieces; x += b->count[i], y += b->count[i], i++) {
-        double unit = fmax(fmax(largest(y, b->count[i]), i < b->gradients ? 1e-4 * b->top : 0), 1e-30);
+        double unit = fmax(fmax(largest(y, b->count[i]), i < b->gradients ? 1e-4 * b->largest_gradient : 0), 1e-30);
         for (int64_t k = 0; k < b->count[i]; k++) {
             double error = fabs((double)x[k] - (double)y[k]) / unit;
             if (!(error <= worst)) worst = error;
@@ -78,17 +77,18 @@ static double distance(const results *a, const results *b)
 
 typedef struct source {
     peft_context *ctx;
-    const op_case *c; int variant; lab_dress dress;          /* a case, */
-    int length; uint64_t seed;                               /* or a random graph, */
-    peft_model *model; const void *images; bool inference;   /* or a model */
+    const op_case *c; int variant; lab_form form;            /* a case of op_cases.h; or */
+    int length; uint64_t seed;                               /* a random graph; or */
+    peft_model *model; const void *images; bool inference;   /* a model */
 } source;
 
-enum { IMAGES = 5, SIDE = 8 };               /* batch norm on two or three samples is mostly rounding */
+enum { IMAGES = 5, SIDE = 8 };               /* batch normalisation of only two or three samples amplifies rounding */
 
-static void plant(lab *l, const source *s)
+/* Builds the graph. */
+static void build_graph(lab *l, const source *s)
 {
     if (s->c) {
-        open_case(l, s->ctx, s->c, s->variant, s->dress, UINT64_MAX);
+        open_case(l, s->ctx, s->c, s->variant, s->form, UINT64_MAX);
         return;
     }
     const pf_rng r = { s->seed, 0, 3 };
@@ -114,30 +114,32 @@ static size_t params_of(const source *s, const lab *l, pf_param **to)
     return n;
 }
 
-static double farthest;                                      /* of all comparisons of a test */
+static double largest_distance;                              /* of all comparisons of a test */
 
+/* Runs the graph; compares with *want, or fills it where it is empty. */
 static void run_and_compare(const source *s, const char *without, results *want, const char *what)
 {
     lab l;
     pf_param *p[256];
-    plant(&l, s);
+    build_graph(&l, s);
     run_passes(&l, without);
     lab_bind(&l, 0);
     pf_exec_input(&l.e, pf_input_find(&l.e.g, "images"), s->images);
     size_t n = params_of(s, &l, p);
     for (size_t i = 0; i < n; i++) memset(p[i]->grad.data, 0, pf_tensor_bytes(&p[i]->value));
     results got = take_results(&l, p, n);
-    ck_assert_msg(isfinite(got.loss) && isfinite(got.top), "%s: loss %g, gradients up to %g", what, got.loss, got.top);
+    ck_assert_msg(isfinite(got.loss) && isfinite(got.largest_gradient), "%s: loss %g, gradients up to %g", what,
+                  got.loss, got.largest_gradient);
     if (want->pieces) {
         double d = distance(&got, want);
         ck_assert_msg(d <= 1e-12, "%s: relative difference %g", what, d);
-        farthest = fmax(farthest, d);
+        largest_distance = fmax(largest_distance, d);
         free(got.data);
     } else *want = got;
     lab_close(&l);
 }
 
-/* Passes left out: none, one at a time, all. */
+/* The results without all optional passes, with all, and without each one are the same. */
 static void check_passes(const source *s, const char *name)
 {
     results want = { 0 };
@@ -152,18 +154,18 @@ static void check_passes(const source *s, const char *name)
     free(want.data);
 }
 
-START_TEST(operations)
+START_TEST(passes_change_no_result_of_operations)
 {
     source s = { .ctx = tiny_context(NULL, 1) };
     char name[96];
     for (int c = 0; c < OP_CASES; c++)
         for (s.variant = 0; s.variant < op_cases[c].variants; s.variant++)
-            for (s.dress = PLAIN; s.dress < DRESSES; s.dress += 2) {
+            for (s.form = PLAIN; s.form < LAB_FORMS; s.form += 2) {
                 s.c = &op_cases[c];
-                snprintf(name, sizeof name, "%s, form %d, leaves as %d", s.c->name, s.variant, s.dress);
+                snprintf(name, sizeof name, "%s, variant %d, inputs in form %d", s.c->name, s.variant, s.form);
                 check_passes(&s, name);
             }
-    printf("operations with passes left out: largest relative difference %.2g\n", farthest);
+    printf("operations with passes left out: largest relative difference %.2g\n", largest_distance);
     peft_context_free(s.ctx);
 }
 END_TEST
@@ -174,7 +176,7 @@ static source random_source(peft_context *ctx, uint64_t seed)
     return (source){ .ctx = ctx, .seed = seed, .length = 5 + (int)(seed % 26) };
 }
 
-START_TEST(random_graphs)
+START_TEST(passes_change_no_result_of_random_graphs)
 {
     peft_context *ctx = tiny_context(NULL, 1);
     for (uint64_t seed = 1; seed <= GRAPHS; seed++) {
@@ -183,7 +185,7 @@ START_TEST(random_graphs)
         snprintf(name, sizeof name, "random graph %d", (int)seed);
         check_passes(&s, name);
     }
-    printf("random graphs with passes left out: largest relative difference %.2g\n", farthest);
+    printf("random graphs with passes left out: largest relative difference %.2g\n", largest_distance);
     peft_context_free(ctx);
 }
 END_TEST
@@ -198,12 +200,13 @@ static bool same_graph(const pf_graph *a, const pf_graph *b)
     return same;
 }
 
-static bool compiles_alike(peft_context *ctx, uint64_t seed, const char *without)
+/* A random graph compiles to the same graph with and without a pass. */
+static bool compiles_to_the_same(peft_context *ctx, uint64_t seed, const char *without)
 {
     source s = random_source(ctx, seed);
     lab l[2];
-    plant(&l[0], &s);
-    plant(&l[1], &s);
+    build_graph(&l[0], &s);
+    build_graph(&l[1], &s);
     run_passes(&l[0], NULL);
     run_passes(&l[1], without);
     bool same = same_graph(&l[0].g, &l[1].g);
@@ -212,20 +215,20 @@ static bool compiles_alike(peft_context *ctx, uint64_t seed, const char *without
     return same;
 }
 
-START_TEST(every_pass_finds_work)
+START_TEST(every_pass_changes_some_random_graph)
 {
     peft_context *ctx = tiny_context(NULL, 1);
     for (const pf_pass *p = pf_passes; p->name; p++) {
         uint64_t seed = 1;
-        if (p->required || p->run == pf_pass_clean) continue;        /* a later clean does as well */
-        while (seed <= GRAPHS && compiles_alike(ctx, seed, p->name)) seed++;
+        if (p->required || p->run == pf_pass_clean) continue;        /* a later run of the clean pass does its work */
+        while (seed <= GRAPHS && compiles_to_the_same(ctx, seed, p->name)) seed++;
         ck_assert_msg(seed <= GRAPHS, "pass %s found nothing to do on any random graph", p->name);
     }
     peft_context_free(ctx);
 }
 END_TEST
 
-START_TEST(naive_is_planned)
+START_TEST(planned_memory_gives_the_bits_of_the_naive_plan)
 {
     peft_context *ctx = tiny_context(NULL, 1);
     for (uint64_t seed = 1; seed <= GRAPHS; seed++) {
@@ -233,14 +236,14 @@ START_TEST(naive_is_planned)
         results r[2];
         for (int k = 0; k < 2; k++) {
             lab l;
-            plant(&l, &s);
+            build_graph(&l, &s);
             lab_compile(&l, k ? PF_PLAN_NAIVE : 0);
             r[k] = take_results(&l, l.params.item, l.params.count);
             lab_close(&l);
         }
         bool same = r[0].total == r[1].total && !memcmp(&r[0].loss, &r[1].loss, sizeof r[0].loss)
             && !memcmp(r[0].data, r[1].data, (size_t)r[0].total * sizeof *r[0].data);
-        ck_assert_msg(same, "random graph %d: the executors differ", (int)seed);
+        ck_assert_msg(same, "random graph %d: the plans differ", (int)seed);
         free(r[0].data);
         free(r[1].data);
     }
@@ -248,9 +251,9 @@ START_TEST(naive_is_planned)
 }
 END_TEST
 
-/* x + x w^T becomes one operation with x in two of its slots. Its result may take the memory of what is added, but not
- * of what it still multiplies. */
-START_TEST(one_value_in_two_slots)
+/* x + x w^T compiles to one linear operation with x as two of its inputs. Its result could overwrite the addend, but x
+ * is also the factor, which is still read. */
+START_TEST(a_result_does_not_overwrite_an_input_that_is_still_read)
 {
     enum { ROWS = 5, WIDTH = 24 };
     peft_context *ctx = tiny_context(NULL, 1);
@@ -269,8 +272,8 @@ START_TEST(one_value_in_two_slots)
         ck_assert_ptr_eq(last->op, &pf_op_linear);
         ck_assert_uint_eq(last->in[0].id, last->in[3].id);
         ck_assert_uint_eq(last->out[0].id, y.id);
-        /* bits alone would not show it where a product copies all of x before it writes */
-        ck_assert_msg(l.e.run.ptr[y.id] != l.e.run.ptr[last->in[0].id], "the sum stands where x is still read");
+        /* Equal results alone would not show it: some GEMMs copy all of x before they write. */
+        ck_assert_msg(l.e.run.ptr[y.id] != l.e.run.ptr[last->in[0].id], "the result lies in the memory of x");
         pf_exec_run(&l.e, 0, l.e.g.nodes);
         memcpy(got[naive], pf_exec_data(&l.e, y), sizeof got[0]);
         lab_close(&l);
@@ -280,7 +283,7 @@ START_TEST(one_value_in_two_slots)
 }
 END_TEST
 
-START_TEST(methods)
+START_TEST(passes_change_no_result_of_any_method)
 {
     static const struct { const char *backbone, *model; } forms[] = {
         { "", "" }, { ",layer_scale=true,registers=2,norm_pre=true,qkv_bias=false", "pool=mean" },
@@ -312,10 +315,11 @@ START_TEST(methods)
             tiny_batch_free(&b);
             method_model_free(&t);
         }
-    printf("models with passes left out: largest relative difference %.2g\n", farthest);
+    printf("models with passes left out: largest relative difference %.2g\n", largest_distance);
     peft_context_free(ctx);
 }
 END_TEST
 
-SUITE_MAIN("passes", operations, random_graphs, every_pass_finds_work, naive_is_planned,
-           one_value_in_two_slots, methods)
+SUITE_MAIN("passes", passes_change_no_result_of_operations, passes_change_no_result_of_random_graphs,
+           every_pass_changes_some_random_graph, planned_memory_gives_the_bits_of_the_naive_plan,
+           a_result_does_not_overwrite_an_input_that_is_still_read, passes_change_no_result_of_any_method)

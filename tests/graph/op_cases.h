@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * op_cases.h -- a small graph for every operation that has a gradient, in every form it comes in. */
+ * op_cases.h -- small graphs for every operation that has a gradient: op_cases[i].build makes one in several variants
+ * (shapes, optional inputs). */
 #ifndef OP_CASES_H
 #define OP_CASES_H
 #include "lab.h"
@@ -7,8 +8,8 @@
 enum { B = 2, T = 3, D = 4 };
 #define NONE PF_NONE
 
-/* For what must lie dense in memory: weights of more than two extents, and rearrangements of whole parameters. */
-static lab_dress dense(const lab *l) { return l->dress == PLAIN ? PLAIN : COMPUTED; }
+/* The form for inputs that must be contiguous: no views of columns. */
+static lab_form dense(const lab *l) { return l->form == PLAIN ? PLAIN : COMPUTED; }
 
 static pf_val case_linear(lab *l, int v)
 {
@@ -22,14 +23,14 @@ static pf_val case_linear(lab *l, int v)
     return peft_sys_linear(g, x, w, LEAF(l, 4));
 }
 
-/* bit 0: gamma, bit 1: beta */
+/* v: bit 0: gamma, bit 1: beta */
 static pf_val case_layernorm(lab *l, int v)
 {
     pf_val x = LEAF(l, B, T, 5), gamma = v & 1 ? LEAF(l, 5) : NONE, beta = v & 2 ? LEAF(l, 5) : NONE;
     return peft_sys_layernorm(&l->g, x, gamma, beta, 1e-6);
 }
 
-/* bits 0, 1: as above; bit 2: by running statistics, as in evaluation */
+/* v: bits 0 and 1 as above, bit 2: by running statistics, as in evaluation */
 static pf_val case_batchnorm(lab *l, int v)
 {
     const pf_attr a = { .f = { 1e-5, 0.1 } };
@@ -41,19 +42,20 @@ static pf_val case_batchnorm(lab *l, int v)
     return pf_emit(&l->g, &pf_op_batchnorm, &a, 5, (pf_val[]){ x, gamma, beta, mean, var });
 }
 
-/* bits 0, 1: no extra rows, [n,d], [1,n,d], [b,n,d]; bit 2: sink; bit 3: head_scale; bit 4: one query a sample */
+/* v: bits 0 and 1: extra keys and values, none, [n, d], [1, n, d] or [b, n, d]; bit 2: sink; bit 3: head_scale; bit 4:
+ * one query for each sample */
 static pf_val case_attention(lab *l, int v)
 {
-    enum { HEADS = 2, WIDE = 6, EXTRA = 2 };
-    peft_site s = { .q = LEAF(l, B, v & 16 ? 1 : T, WIDE), .k = LEAF(l, B, 4, WIDE), .v = LEAF(l, B, 4, WIDE) };
-    const int64_t extra[3][4] = { { EXTRA, WIDE }, { 1, EXTRA, WIDE }, { B, EXTRA, WIDE } };
+    enum { HEADS = 2, WIDTH = 6, EXTRA = 2 };
+    peft_site s = { .q = LEAF(l, B, v & 16 ? 1 : T, WIDTH), .k = LEAF(l, B, 4, WIDTH), .v = LEAF(l, B, 4, WIDTH) };
+    const int64_t extra[3][4] = { { EXTRA, WIDTH }, { 1, EXTRA, WIDTH }, { B, EXTRA, WIDTH } };
     if (v & 3) { s.xk = lab_leaf(l, extra[(v & 3) - 1]); s.xv = lab_leaf(l, extra[(v & 3) - 1]); }
     if (v & 4) s.sink = LEAF(l, v & 16 ? 1 : T);
     if (v & 8) s.head_scale = LEAF(l, HEADS);
     return peft_sys_attention(&l->g, HEADS, &s);
 }
 
-/* Queries, keys, values and extra rows are one value. */
+/* Queries, keys and values, with v 1 also the extra keys and values, are one value. */
 static pf_val case_self_attention(lab *l, int v)
 {
     pf_val x = LEAF(l, B, T, 6);
@@ -67,13 +69,14 @@ static pf_val case_act(lab *l, int v)
     return peft_sys_activate(&l->g, LEAF(l, B, T, 5), kind[v]);
 }
 
-static pf_val case_pair(lab *l, int v, pf_val (*word)(peft_build *, pf_val, pf_val))
+/* A binary operation on shapes that broadcast; v 8: x with itself */
+static pf_val case_pair(lab *l, int v, pf_val (*op)(peft_build *, pf_val, pf_val))
 {
     static const int64_t shape[][2][5] = {
         { { B, T, D }, { B, T, D } }, { { B, T, D }, { D } }, { { B, T, D }, { T, D } }, { { B, T, D }, { 1, T, D } },
         { { B, T, D }, { 1, 1, D } }, { { T, D }, { 1, T, D } }, { { D }, { D } }, { { B, 1, D }, { 1, D } } };
     pf_val x = lab_leaf(l, shape[v % 8][0]);
-    return word(&l->g, x, v < 8 ? lab_leaf(l, shape[v][1]) : x);
+    return op(&l->g, x, v < 8 ? lab_leaf(l, shape[v][1]) : x);
 }
 static pf_val case_add(lab *l, int v) { return case_pair(l, v, peft_sys_add); }
 static pf_val case_mul(lab *l, int v) { return case_pair(l, v, peft_sys_mul); }
@@ -86,12 +89,13 @@ static pf_val case_affine(lab *l, int v)
     return peft_sys_affine(&l->g, x, gamma, beta);
 }
 
+/* v 0..7: take_rows, 8..15: drop_rows */
 static pf_val case_take(lab *l, int v)
 {
     static const int64_t shape[][4] = { { B, 5, D }, { 5, D } };
-    static const int at[][2] = { { 0, 1 }, { 1, 3 }, { 2, 3 }, { 0, 5 } };
+    static const int rows[][2] = { { 0, 1 }, { 1, 3 }, { 2, 3 }, { 0, 5 } };               /* first, count */
     pf_val x = lab_leaf(l, shape[v / 4 % 2]);
-    const int *r = at[v % 4];
+    const int *r = rows[v % 4];
     return v < 8 ? peft_sys_take_rows(&l->g, x, r[0], r[1]) : peft_sys_drop_rows(&l->g, x, r[0], r[1] - (r[1] == 5));
 }
 
@@ -109,8 +113,8 @@ static pf_val case_repeat(lab *l, int v)
 
 static pf_val case_mean_rows(lab *l, int v)
 {
-    static const int at[][2] = { { 0, 5 }, { 1, 4 }, { 2, 1 } };
-    return peft_sys_mean_rows(&l->g, LEAF(l, B, 5, D), at[v][0], at[v][1]);
+    static const int rows[][2] = { { 0, 5 }, { 1, 4 }, { 2, 1 } };                         /* first, count */
+    return peft_sys_mean_rows(&l->g, LEAF(l, B, 5, D), rows[v][0], rows[v][1]);
 }
 
 static pf_val case_logsumexp(lab *l, int v)
@@ -119,7 +123,7 @@ static pf_val case_logsumexp(lab *l, int v)
     return peft_sys_logsumexp(&l->g, lab_leaf(l, shape[v]));
 }
 
-/* v 1 and above: up to hundreds apart (the loss must not see hundreds: it would be flat there) */
+/* v 1 and above: inputs that differ by hundreds; the result is scaled down, since the loss is flat at such values */
 static pf_val case_logaddexp(lab *l, int v)
 {
     static const int64_t shape[][3] = { { 9 }, { 9 }, { T, 5 } };
@@ -153,7 +157,7 @@ static pf_val case_frame(lab *l, int v)
     return peft_sys_frame(&l->g, up, down, left, right);
 }
 
-/* DoRA's form: the scale of each row counts as a constant. */
+/* The graph of DoRA, in which the norm of each row counts as a constant. */
 static pf_val case_row_scale(lab *l, int v)
 {
     pf_val x = LEAF(l, B, T, 5), m = LEAF(l, 4);
@@ -164,7 +168,7 @@ static pf_val case_row_scale(lab *l, int v)
     return peft_sys_mul(&l->g, peft_sys_mul(&l->g, y, m), peft_sys_inverse_row_norms(&l->g, w, a, b, 0.7));
 }
 
-/* A constant of bf16 with the values that the numbers of lab_const round to. */
+/* A constant of type bf16: the numbers of lab_const, rounded. */
 static pf_val half_const(lab *l, const int64_t *dims)
 {
     pf_val c = lab_const(l, dims);
@@ -178,7 +182,7 @@ static pf_val half_const(lab *l, const int64_t *dims)
     return c;
 }
 
-/* Weights of 16 bits: of products and DoRA's normaliser, and of operations that know no such type. */
+/* 16-bit weights: v 0 in linear and DoRA's row norms, which take them; v 1 in operations that need them widened. */
 static pf_val case_half(lab *l, int v)
 {
     pf_val x = LEAF(l, B, T, 5), w = half_const(l, PEFT_DIMS(4, 5));
@@ -190,17 +194,17 @@ static pf_val case_half(lab *l, int v)
     return peft_sys_mul(&l->g, y, peft_sys_inverse_row_norms(&l->g, w, a, b, 0.7));
 }
 
-/* The rows with the largest mass in a frozen attention, as keys and values of trained queries. No gradient flows
- * through the choice of the rows. */
+/* Attention whose keys and values are the rows with the largest mass in another attention. No gradient flows through
+ * the choice of the rows. */
 static pf_val case_selection(lab *l, int v)
 {
     enum { ROWS = 4, D6 = 6, HEADS = 2 };
     peft_site s = { .q = LEAF(l, B, T, D6), .k = LEAF(l, B, ROWS, D6), .v = LEAF(l, B, ROWS, D6) };
     if (v & 2) s.head_scale = LEAF(l, HEADS);
     pf_val mass = peft_sys_attention_mass(&l->g, HEADS, &s, v & 1);
-    peft_site again = { .q = LEAF(l, B, 2, D6), .k = peft_sys_top_rows(&l->g, s.k, mass, 2 + v),
+    peft_site selected = { .q = LEAF(l, B, 2, D6), .k = peft_sys_top_rows(&l->g, s.k, mass, 2 + v),
                       .v = peft_sys_top_rows(&l->g, s.v, mass, 2 + v) };
-    return peft_sys_attention(&l->g, HEADS, &again);
+    return peft_sys_attention(&l->g, HEADS, &selected);
 }
 
 static pf_val case_resize(lab *l, int v)
@@ -224,7 +228,7 @@ static pf_val case_loss(lab *l, int v)
     return NONE;
 }
 
-/* Views of one value: with gaps, side by side, out of order, one in the other, the same twice, many. */
+/* Views of columns of one value: with gaps, adjacent, out of order, overlapping, the same twice, many. */
 static pf_val case_columns(lab *l, int v)
 {
     static const int col[][6] = { { 1, 5 }, { 0, 2, 4 }, { 4, 0 }, { 1, 2 }, { 3, 3 }, { 0, 1, 2, 3, 4, 5 } };
@@ -237,10 +241,10 @@ static pf_val case_columns(lab *l, int v)
     return sum;
 }
 
-/* Parts of one parameter, and the whole of it, one after the other: which share elements and which come first. */
+/* Slices of one parameter that overlap or contain one another, in several orders. */
 static pf_val case_slices(lab *l, int v)
 {
-    static const struct { int at, n; } part[][4] = {
+    static const struct { int first, n; } part[][4] = {
         { { 2, 1 }, { 0, 1 } }, { { 0, 4 }, { 1, 2 } }, { { 1, 2 }, { 0, 4 } }, { { 1, 2 }, { 1, 2 } },
         { { 0, 3 }, { 2, 2 } }, { { 2, 2 }, { 0, 3 } }, { { 3, 1 }, { 1, 1 }, { 2, 1 }, { 0, 4 } },
         { { 1, 1 }, { 0, 2 }, { 1, 3 }, { 2, 1 } }, { { 0, 4 }, { 0, 4 } } };
@@ -248,14 +252,15 @@ static pf_val case_slices(lab *l, int v)
     pf_param *p = lab_tensor(l, true, PEFT_DIMS(4, D));
     pf_val x = LEAF(l, B, T, D);
     for (int i = 0; i < 4 && part[v][i].n; i++) {
-        pf_val rows = peft_sys_activate(g, peft_sys_slice(g, peft_sys_param(g, p), part[v][i].at, part[v][i].n),
+        pf_val rows = peft_sys_activate(g, peft_sys_slice(g, peft_sys_param(g, p), part[v][i].first, part[v][i].n),
                                         "tanh");
         x = peft_sys_insert_rows(g, x, i, rows);
     }
     return x;
 }
 
-/* peft_sys_select of the same use, twice, and of itself; v 1: products with neighbours, merged as 0 1 and as 1 2 */
+/* v 0: peft_sys_select of one entry twice, and of an entry of it; v 1: products with adjacent entries, which a pass
+ * merges, once 0 with 1 and once 1 with 2 */
 static pf_val case_entries(lab *l, int v)
 {
     pf_graph *g = &l->g;
@@ -269,8 +274,8 @@ static pf_val case_entries(lab *l, int v)
                                    peft_sys_linear(g, y, peft_sys_select(g, w, 2), NONE)));
 }
 
-/* op must occur in the compiled graph. */
 typedef pf_val (*case_fn)(lab *l, int variant);
+/* op: an operation that the compiled graph must contain. */
 typedef struct op_case { const char *name; const pf_op *op; case_fn build; int variants; } op_case;
 static const op_case op_cases[] = {
     { "linear", &pf_op_linear, case_linear, 6 },
@@ -306,11 +311,12 @@ static const op_case op_cases[] = {
 enum { OP_CASES = sizeof op_cases / sizeof *op_cases };
 #undef NONE
 
-static inline void open_case(lab *l, peft_context *ctx, const op_case *c, int variant, lab_dress dress,
+/* Opens a lab with the graph of a case, its inputs in the given form. */
+static inline void open_case(lab *l, peft_context *ctx, const op_case *c, int variant, lab_form form,
                              uint64_t trained)
 {
-    lab_open(l, ctx, 1, trained, dress);
+    lab_open(l, ctx, 1, trained, form);
     pf_val y = c->build(l, variant);
-    if (!pf_is(l->end)) lab_end(l, y);
+    if (!pf_is(l->loss_val)) lab_weighted_loss(l, y);
 }
 #endif

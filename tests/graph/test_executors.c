@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_executors.c -- the planned executor, whose values share one arena, against the naive one, where each has
- * memory of its own and is NaN after its last use: every bit of losses, gradients, parameters, buffers, logits and
- * taps. */
+ * test_executors.c -- the planned executor, whose values share memory, gives bit for bit the losses, gradients,
+ * parameters, buffers, logits and taps of the naive executor, in which each value has its own memory and is NaN after
+ * its last use. */
 #include "tiny_bits.h"
 
 static const char *const heads[] = { "classes=3", "classes=3,head=bn_linear", "classes=3,head=mlp,head_layers=2",
@@ -9,7 +9,7 @@ static const char *const heads[] = { "classes=3", "classes=3,head=bn_linear", "c
 static const char *const pools[] = { "cls", "mean" };
 enum { HEADS = 4, POOLS = 2 };
 
-/* Batches of 4 down to 1 (2 where batch norm needs them), a step each; every gradient on the way. */
+/* Trains on batches of 4 down to 1 images (2 with batch normalisation) and records all results of each step. */
 static void record_steps(const tiny *t, const char *options, const char *executor, bool bce, tiny_bits *bits)
 {
     peft_trainer *r = tiny_trainer(t->model, "batch=4,lr=1e-2,weight_decay=0.01,clip_norm=1,executor=%s%s", executor,
@@ -47,8 +47,8 @@ static void record_session(const tiny *t, const char *executor, tiny_bits *bits)
     peft_session_free(s);
 }
 
-/* Two methods may not fit together: they train tensors of one name, one changes the tokens the other counts
- * on, or one has a network of its own. */
+/* Attaches a second adapter. false: the two cannot be combined (they train one tensor, one changes the number of tokens
+ * that the other needs, or one has a side network). */
 static bool fits_together(const tiny *t, peft_adapter *more)
 {
     peft_trainer *r;
@@ -77,13 +77,13 @@ static void compare(const tiny_spec *spec, const char *second, const char *optio
         tiny_free(&t);
     }
     snprintf(who, sizeof who, "%s(%s)%s%s, %s, %s%s, %s", spec->method, spec->adapter ? spec->adapter : "",
-             second ? " + " : "",
-             second ? second : "", spec->isa ? spec->isa : "auto", spec->model, options, spec->more ? spec->more : "");
+             second ? " + " : "", second ? second : "", spec->isa ? spec->isa : "auto", spec->model, options,
+             spec->more ? spec->more : "");
     tiny_same(&bits[0], &bits[1], who);
     tiny_bits_free(&bits[0]);
 }
 
-START_TEST(every_method_head_and_pool)
+START_TEST(executors_agree_for_every_method_head_and_pooling)
 {
     for (const char *const *isa = pk_isas(); *isa; isa++)
         for (size_t i = 0; i < tiny_method_count(); i++)
@@ -97,7 +97,7 @@ START_TEST(every_method_head_and_pool)
 }
 END_TEST
 
-START_TEST(every_kind_of_backbone)
+START_TEST(executors_agree_for_every_kind_of_backbone)
 {
     static const char *const kinds[] = { "registers=2", "layer_scale=1,norm_pre=1", "qkv_bias=0,act=quickgelu",
                                          "pool=mean,depth=1", "heads=1,mlp=50", "width=34,heads=2,image_size=12" };
@@ -107,7 +107,7 @@ START_TEST(every_kind_of_backbone)
 }
 END_TEST
 
-START_TEST(every_loss_and_the_feature_cache)
+START_TEST(executors_agree_for_every_loss_and_the_feature_cache)
 {
     static const char *const options[] = { ",loss=bce", ",loss=bce_sum,class_weights=\"1,2,0.5\"",
         ",optimizer=sgd,nesterov=1",
@@ -119,8 +119,8 @@ START_TEST(every_loss_and_the_feature_cache)
 }
 END_TEST
 
-/* Every yes or no of a method's options turned round, and its dropout. */
-START_TEST(every_option)
+/* Each boolean option of each method set to the opposite of its default, and each dropout set to 0.3. */
+START_TEST(executors_agree_for_boolean_options_and_dropout)
 {
     for (size_t i = 0; i < tiny_method_count(); i++)
         for (const peft_option *o = tiny_method(i)->opts; o && o->name; o++) {
@@ -134,7 +134,7 @@ START_TEST(every_option)
 }
 END_TEST
 
-START_TEST(two_methods_on_one_model)
+START_TEST(executors_agree_for_two_methods_on_one_model)
 {
     for (size_t i = 0; i < tiny_method_count(); i++)
         for (size_t k = i + 1; k <= i + 3; k++)
@@ -143,5 +143,6 @@ START_TEST(two_methods_on_one_model)
 }
 END_TEST
 
-SUITE_MAIN("executors", every_method_head_and_pool, every_kind_of_backbone, every_loss_and_the_feature_cache,
-           every_option, two_methods_on_one_model)
+SUITE_MAIN("executors", executors_agree_for_every_method_head_and_pooling, executors_agree_for_every_kind_of_backbone,
+           executors_agree_for_every_loss_and_the_feature_cache, executors_agree_for_boolean_options_and_dropout,
+           executors_agree_for_two_methods_on_one_model)

@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_inputs.c -- named inputs: a method declares two of them (peft_sys_input), an application gives them by name to
- * sessions and trainers; names, shapes and moments that are wrong are refused. */
+ * test_inputs.c -- named inputs: a method declares two of them (peft_sys_input), and the application passes tensors for
+ * them to sessions and trainers; wrong names and shapes and missing inputs are refused. */
 #include "tiny.h"
 #include "core/train/session/compiled.h"
 
 enum { TOKENS = 17, WIDTH = 24, BATCH = 3 };             /* of BACKBONE */
 #define BACKBONE "image_size=16,patch=4,width=24,mlp=40,depth=2,heads=3"
 
-static const char *second = "late";                      /* the name of the second input, for the mistakes */
+static const char *second = "late";                      /* name and width of the second input */
 static int64_t second_width = WIDTH;
-static int many;
+static int further;                                      /* number of further inputs to declare */
 
 static peft_status init(peft_adapter *a, const peft_vit *v) { (void)v; return peft_sys_init_status(a); }
 
-/* Both are added to the tokens: "early" in front of block 0, asked for twice, and "late" behind it. */
+/* Adds "early" to the tokens before block 0 and "late" to those after it; declares each input twice. */
 static void emit(const void *state, peft_build *b, peft_site *s)
 {
     (void)state;
@@ -24,22 +24,22 @@ static void emit(const void *state, peft_build *b, peft_site *s)
     peft_val x = peft_sys_input(b, which, PEFT_DIMS(TOKENS, width));
     s->out = peft_sys_add(b, s->out, peft_sys_scale(b, x, 0.5));
     s->out = peft_sys_add(b, s->out, peft_sys_scale(b, peft_sys_input(b, which, PEFT_DIMS(TOKENS, width)), 0.5));
-    for (int i = 0; i < many; i++) {
+    for (int i = 0; i < further; i++) {
         snprintf(name, sizeof name, "input%d", i);
         peft_sys_input(b, name, PEFT_DIMS(2));
     }
 }
 
-static const peft_method fed = { .name = "fed", .summary = "adds two inputs to the tokens", .paper = "",
+static const peft_method two_inputs = { .name = "two_inputs", .summary = "adds two inputs to the tokens", .paper = "",
     .sites = PEFT_AT(PEFT_TOKENS) | PEFT_AT(PEFT_BLOCK_OUT), .init = init, .emit = emit };
 
 static tiny make(void)
 {
     tiny t = { .ctx = tiny_context(NULL, 1) };
-    OK(peft_sys_register_method(t.ctx, &fed, PEFT_METHOD_ABI));
+    OK(peft_sys_register_method(t.ctx, &two_inputs, PEFT_METHOD_ABI));
     t.backbone = tiny_backbone(t.ctx, BACKBONE, NULL);
     t.model = tiny_model(t.backbone, "classes=3");
-    OK(peft_adapter_create(t.backbone, "fed", NULL, &t.adapter));
+    OK(peft_adapter_create(t.backbone, "two_inputs", NULL, &t.adapter));
     OK(peft_model_attach(t.model, t.adapter));
     tiny_shake(t.model);
     return t;
@@ -66,31 +66,31 @@ static void predict(const tiny *t, peft_session *s, int n, int first, const peft
     tiny_batch_free(&b);
 }
 
-/* Zeros change no bit; each sample sees its own rows; early and late are not mixed up. */
-START_TEST(given_by_name)
+/* Inputs of zeros change no bit; "early" and "late" differ in effect; each sample reads its own rows. */
+START_TEST(inputs_are_passed_by_name)
 {
     tiny t = make();
     peft_session *s = tiny_session(t.model, "batch=%d", BATCH), *plain;
     peft_tensor *zero = tokens(&t, BATCH, 1, 0), *x = tokens(&t, BATCH, 2, 1), *one = tokens(&t, 1, 1, 0);
-    float with[9], none[9], swapped[9], alone[3];
+    float early[9], zeros[9], late_only[9], single[3];
     peft_model *bare = tiny_model(t.backbone, "classes=3");
     tiny_shake(bare);
     plain = tiny_session(bare, "batch=%d", BATCH);
     tiny_batch b = tiny_batch_make(bare, BATCH, 0);
     peft_tensor *out = tiny_tensor(t.ctx, PEFT_F32, 2, BATCH, 3);
     OK(peft_session_predict(plain, b.images, out));
-    predict(&t, s, BATCH, 0, zero, zero, none);
-    ck_assert_mem_eq(none, peft_tensor_cdata(out), sizeof none);
-    predict(&t, s, BATCH, 0, x, zero, with);
-    predict(&t, s, BATCH, 0, zero, x, swapped);
-    ck_assert(memcmp(with, none, sizeof none) && memcmp(swapped, none, sizeof none));
-    ck_assert_mem_ne(with, swapped, sizeof with);
+    predict(&t, s, BATCH, 0, zero, zero, zeros);
+    ck_assert_mem_eq(zeros, peft_tensor_cdata(out), sizeof zeros);
+    predict(&t, s, BATCH, 0, x, zero, early);
+    predict(&t, s, BATCH, 0, zero, x, late_only);
+    ck_assert(memcmp(early, zeros, sizeof zeros) && memcmp(late_only, zeros, sizeof zeros));
+    ck_assert_mem_ne(early, late_only, sizeof early);
     for (int i = 0; i < BATCH; i++) {
         memcpy(peft_tensor_data(one), (const float *)peft_tensor_cdata(x) + i * TOKENS * WIDTH,
                TOKENS * WIDTH * sizeof(float));
         peft_tensor *late = tokens(&t, 1, 1, 0);
-        predict(&t, s, 1, i, one, late, alone);
-        ck_assert_mem_eq(alone, with + 3 * i, sizeof alone);
+        predict(&t, s, 1, i, one, late, single);
+        ck_assert_mem_eq(single, early + 3 * i, sizeof single);
         peft_tensor_free(late);
     }
     peft_session_free(s);
@@ -103,7 +103,7 @@ START_TEST(given_by_name)
 }
 END_TEST
 
-START_TEST(trained_with)
+START_TEST(a_trainer_step_needs_all_inputs_for_its_batch)
 {
     tiny t = make();
     char text[80];
@@ -127,7 +127,7 @@ START_TEST(trained_with)
 }
 END_TEST
 
-START_TEST(refused)
+START_TEST(wrong_inputs_are_refused)
 {
     tiny t = make();
     peft_session *s = tiny_session(t.model, "batch=%d", BATCH);
@@ -139,21 +139,21 @@ START_TEST(refused)
     FAILS(PEFT_E_DTYPE, "late", peft_session_input(s, "late", integers));
     peft_session_free(s);
     peft_session *bad = NULL;
-    const struct { const char *name; int64_t width; int many; peft_status status; const char *text; } slips[] = {
+    const struct { const char *name; int64_t width; int further; peft_status status; const char *text; } mistakes[] = {
         { "labels", WIDTH, 0, PEFT_E_INVALID, "peft_sys_input 'labels': the library has an input of this name" },
         { "early", WIDTH + 1, 0, PEFT_E_INVALID, "input 'early': declared before with another shape" },
         { "late", -1, 0, PEFT_E_SHAPE, "peft_sys_input 'late': expected 1 to 4 extents" },
         { "", WIDTH, 0, PEFT_E_INVALID, "expected a name of 1 to 39 characters" },
         { "late", WIDTH, PF_INPUTS_MAX, PEFT_E_INVALID, "inputs already" } };
-    for (size_t i = 0; i < sizeof slips / sizeof *slips; i++) {
-        second = slips[i].name;
-        second_width = slips[i].width;
-        many = slips[i].many;
-        FAILS(slips[i].status, slips[i].text, peft_session_create(t.model, NULL, &bad));
+    for (size_t i = 0; i < sizeof mistakes / sizeof *mistakes; i++) {
+        second = mistakes[i].name;
+        second_width = mistakes[i].width;
+        further = mistakes[i].further;
+        FAILS(mistakes[i].status, mistakes[i].text, peft_session_create(t.model, NULL, &bad));
     }
     second = "late";
     second_width = WIDTH;
-    many = 0;
+    further = 0;
     peft_tensor_free(wide);
     peft_tensor_free(four);
     peft_tensor_free(integers);
@@ -161,8 +161,8 @@ START_TEST(refused)
 }
 END_TEST
 
-/* As whoever runs a graph sees it. */
-START_TEST(found_once_and_bound)
+/* At the level of the executor: inputs are found by name, and pf_exec_bound names the first that has no data. */
+START_TEST(an_executor_finds_inputs_and_names_missing_ones)
 {
     tiny t = make();
     const pf_team team = { .ctx = t.ctx, .threads = 1, .kernels = t.ctx->kernels };
@@ -193,4 +193,5 @@ START_TEST(found_once_and_bound)
 }
 END_TEST
 
-SUITE_MAIN("inputs", given_by_name, trained_with, refused, found_once_and_bound)
+SUITE_MAIN("inputs", inputs_are_passed_by_name, a_trainer_step_needs_all_inputs_for_its_batch, wrong_inputs_are_refused,
+           an_executor_finds_inputs_and_names_missing_ones)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_passes.c -- compile settings. Each optional pass is switched off by name: where the table promises it, every bit
- * of loss, logits and gradients stays, in training and inference, for every method and instruction set (the passes that
- * round otherwise are held to 1e-12 in double precision: double_passes.c). Required and unknown passes, a memory limit
- * that is too small and unknown arithmetic are refused. */
+ * test_passes.c -- settings of graph compilation. Switching off an optional pass that the table marks `exact` changes
+ * no bit of loss, logits and gradients, in training and inference, for every method and instruction set
+ * (double_passes.c checks the others to 1e-12). Switching off required or unknown passes, a memory limit that is too
+ * small and an unknown arithmetic are refused. */
 #include "method_model.h"
 #include "tiny_bits.h"
 #include "core/graph/passes/passes.h"
@@ -16,6 +16,7 @@ static pf_net_spec net_spec(const peft_model *m, const pf_loss *loss, const pf_t
     return (pf_net_spec){ .model = m, .loss = loss, .compile = pf_team_spec(team, wanted) };
 }
 
+/* Runs the model compiled without these passes and records its results. */
 static void record(peft_model *m, bool training, const char *without, tiny_bits *bits)
 {
     const pf_team team = { .ctx = m->backbone->ctx, .threads = 1, .kernels = m->backbone->ctx->kernels };
@@ -54,16 +55,17 @@ static void check_model(peft_model *m, bool training, const char *who)
     tiny_bits_free(&want);
 }
 
-static void lend_gradients(peft_model *m, bool lend)
+/* Allocates the gradients of all parameters, or frees them. */
+static void set_gradients(peft_model *m, bool allocate)
 {
     for (size_t i = 0; i < peft_model_param_count(m); i++) {
         pf_param *p = peft_model_param(m, i);
-        if (!lend) pf_free(m->backbone->ctx, p->grad.data);
-        p->grad.data = lend ? pf_alloc_zero(m->backbone->ctx, pf_tensor_bytes(&p->value)) : NULL;
+        if (!allocate) pf_free(m->backbone->ctx, p->grad.data);
+        p->grad.data = allocate ? pf_alloc_zero(m->backbone->ctx, pf_tensor_bytes(&p->value)) : NULL;
     }
 }
 
-START_TEST(exact_passes)
+START_TEST(exact_passes_change_no_bit)
 {
     static const struct { const char *backbone, *model; } forms[] = {
         { "image_size=16,patch=4,depth=2", "" },
@@ -78,9 +80,9 @@ START_TEST(exact_passes)
                 ck_assert_msg(t.model != NULL, "%s: %s", tiny_method_name(m), peft_last_error());
                 snprintf(name, sizeof name, "%s, form %zu, %s", tiny_method_name(m), f, *isa);
                 check_model(t.model, false, name);
-                lend_gradients(t.model, true);
+                set_gradients(t.model, true);
                 check_model(t.model, true, name);
-                lend_gradients(t.model, false);
+                set_gradients(t.model, false);
                 method_model_free(&t);
             }
         peft_context_free(ctx);
@@ -88,42 +90,42 @@ START_TEST(exact_passes)
 }
 END_TEST
 
-static tiny plain(void)
+static tiny vpt_model(void)
 {
     peft_context *ctx = tiny_context(NULL, 1);
     return method_model(ctx, "image_size=16,patch=4,depth=2", "vpt", NULL, CLASSES, "");
 }
 
-static void refused(pf_net_spec spec, peft_status status, const char *text)
+static void check_refusal(pf_net_spec spec, peft_status status, const char *text)
 {
     pf_compiled net;
     ck_assert_int_eq(pf_compiled_create(&net, &spec), status);
-    ck_assert_msg(strstr(peft_last_error(), text) != NULL, "'%s' does not hold '%s'", peft_last_error(), text);
+    ck_assert_msg(strstr(peft_last_error(), text) != NULL, "'%s' lacks '%s'", peft_last_error(), text);
 }
 
-START_TEST(refused_passes)
+START_TEST(required_and_unknown_passes_cannot_be_switched_off)
 {
-    tiny t = plain();
+    tiny t = vpt_model();
     const pf_team team = { .ctx = t.ctx, .threads = 1, .kernels = t.ctx->kernels };
     const pf_loss loss = { .kind = &pf_loss_ce };
     for (const pf_pass *p = pf_passes; p->name; p++) {
         char text[80];
         snprintf(text, sizeof text, "pass '%s' is required", p->name);
-        if (p->required) refused(net_spec(t.model, &loss, &team, p->name), PEFT_E_INVALID, text);
+        if (p->required) check_refusal(net_spec(t.model, &loss, &team, p->name), PEFT_E_INVALID, text);
     }
-    refused(net_spec(t.model, &loss, &team, "grad"), PEFT_E_INVALID, "pass 'grad' is required");
-    refused(net_spec(t.model, &loss, &team, "rows,fus"), PEFT_E_NOTFOUND,
+    check_refusal(net_spec(t.model, &loss, &team, "grad"), PEFT_E_INVALID, "pass 'grad' is required");
+    check_refusal(net_spec(t.model, &loss, &team, "rows,fus"), PEFT_E_NOTFOUND,
             "pass 'fus': no pass has this name, expected one of clean_forward, rows, ");
-    refused(net_spec(t.model, &loss, &team, "rows,,fuse"), PEFT_E_NOTFOUND, "pass ''");
+    check_refusal(net_spec(t.model, &loss, &team, "rows,,fuse"), PEFT_E_NOTFOUND, "pass ''");
     method_model_free(&t);
     peft_context_free(t.ctx);
 }
 END_TEST
 
-/* The limit is the plan's own size to the byte: one byte less is refused, and both numbers are named. */
-START_TEST(memory_limit)
+/* A limit of exactly the plan's size is accepted; one byte less is refused with both numbers in the message. */
+START_TEST(a_plan_above_the_memory_limit_is_refused)
 {
-    tiny t = plain();
+    tiny t = vpt_model();
     peft_options *o;
     peft_session *s;
     peft_trainer *r;
@@ -141,7 +143,7 @@ START_TEST(memory_limit)
         pf_compiled_free(&net);
         spec.compile.memory_limit = bytes - 1;
         snprintf(text, sizeof text, "3 samples takes %zu bytes, allowed are %zu", bytes, bytes - 1);
-        refused(spec, PEFT_E_UNSUPPORTED, text);
+        check_refusal(spec, PEFT_E_UNSUPPORTED, text);
     }
     OK(peft_options_create(t.ctx, &o));
     OK(peft_options_parse(o, "batch=4,memory_limit=1000"));
@@ -160,9 +162,9 @@ START_TEST(memory_limit)
 }
 END_TEST
 
-START_TEST(arithmetic)
+START_TEST(an_unknown_arithmetic_is_refused)
 {
-    tiny t = plain();
+    tiny t = vpt_model();
     peft_options *o;
     peft_session *s;
     peft_trainer *r;
@@ -181,4 +183,5 @@ START_TEST(arithmetic)
 }
 END_TEST
 
-SUITE_MAIN("passes", exact_passes, refused_passes, memory_limit, arithmetic)
+SUITE_MAIN("passes", exact_passes_change_no_bit, required_and_unknown_passes_cannot_be_switched_off,
+           a_plan_above_the_memory_limit_is_refused, an_unknown_arithmetic_is_refused)

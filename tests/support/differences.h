@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * differences.h -- is a gradient the slope of its function? Central five-point differences, which are exact for
- * polynomials up to the fourth degree, so that in double precision a right gradient agrees to ten digits. */
+ * differences.h -- numerical derivatives for gradient tests. The central five-point formula is exact for polynomials up
+ * to the fourth degree, so in double precision a correct gradient agrees with it to about ten digits. */
 #ifndef DIFFERENCES_H
 #define DIFFERENCES_H
 #include <math.h>
@@ -8,21 +8,22 @@
 
 typedef double (*loss_fn)(void *user);
 
+/* Derivative of f with respect to *x, by the five-point formula with step h; *x is restored. */
 static inline double five_point(loss_fn f, void *user, pk_real *x, double h)
 {
-    const pk_real was = *x;
+const pk_real original = *x;
     double v[5] = { 0 };
     for (int k = -2; k <= 2; k++) {
         if (!k) continue;
-        *x = was + (pk_real)(k * h);
+        *x = original + (pk_real)(k * h);
         v[k + 2] = f(user);
     }
-    *x = was;
+    *x = original;
     return (v[0] - 8 * v[1] + 8 * v[3] - v[4]) / (12 * h);
 }
 
-/* |slope - grad| / unit. A wrong gradient agrees at no step; a right one may disagree at a wide step that crosses the
- * kink of a ReLU, and then agrees at a narrower one. */
+/* The smallest |numerical derivative - grad| / unit over several steps h. A wrong gradient agrees at no step; a correct
+ * one may disagree at a large step that crosses the kink of a ReLU, and agrees at a smaller one. */
 static inline double slope_error(loss_fn f, void *user, pk_real *x, double grad, double unit)
 {
     static const double steps[] = { 1e-3, 1e-4, 1e-5 };
@@ -32,7 +33,7 @@ static inline double slope_error(loss_fn f, void *user, pk_real *x, double grad,
     return best;
 }
 
-/* The first node that reads p; nodes in front of it need not be run again when only p changes. */
+/* Index of the first node that reads parameter p. When only p changes, no node before it has to run again. */
 static inline uint32_t first_reader(const pf_exec *e, const pf_param *p)
 {
     for (uint32_t i = 0; i < e->g.nodes; i++)
@@ -43,20 +44,21 @@ static inline uint32_t first_reader(const pf_exec *e, const pf_param *p)
     return 0;
 }
 
-/* Runs the nodes from .. forward - 1 of a graph on a naive plan once more. Nodes through which no gradient flows by
- * definition are left out: their values count as constants. Nothing is poisoned meanwhile. */
+/* Runs the forward nodes from .. forward - 1 again, in a graph planned without reuse of memory. Nodes marked PF_STOP
+ * (no gradient passes them) are skipped: the loss is differentiated with their values held constant. */
 static inline void forward_again(pf_exec *e, uint32_t from, uint32_t forward)
 {
     for (uint32_t i = from; i < forward; i++)
         if (!(e->g.node[i].op->flags & PF_STOP)) e->g.node[i].op->run(&e->run, &e->g.node[i]);
 }
 
-/* All forward nodes, after a whole run has poisoned their values. */
+/* Runs all forward nodes again, those marked PF_STOP too. */
 static inline void forward_whole(pf_exec *e, uint32_t forward)
 {
     for (uint32_t i = 0; i < forward; i++) e->g.node[i].op->run(&e->run, &e->g.node[i]);
 }
 
+/* The number of nodes before the first backward node. */
 static inline uint32_t forward_nodes(const pf_exec *e)
 {
     uint32_t n = 0;
@@ -64,10 +66,11 @@ static inline uint32_t forward_nodes(const pf_exec *e)
     return n;
 }
 
+/* The largest |x[i]|; NaN if any element is NaN. */
 static inline double largest(const pk_real *x, int64_t n)
 {
-    double top = 0;
-    for (int64_t i = 0; i < n; i++) if (!(fabs((double)x[i]) <= top)) top = fabs((double)x[i]);        /* NaN stays */
-    return top;
+    double maximum = 0;
+    for (int64_t i = 0; i < n; i++) if (!(fabs((double)x[i]) <= maximum)) maximum = fabs((double)x[i]);
+    return maximum;
 }
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * failing_alloc.h -- an allocator that counts what is alive and refuses the calls a test wants refused. */
+ * failing_alloc.h -- an allocator for contexts that counts live blocks and bytes and fails the calls that a test names.
+ */
 #ifndef FAILING_ALLOC_H
 #define FAILING_ALLOC_H
 #include "suite.h"
@@ -7,10 +8,10 @@
 #include <stdbool.h>
 
 typedef struct failing_alloc {
-    long calls, fail_at;                 /* the call number fail_at (from 0) is refused, and ... */
-    bool and_after;                      /* ... all that follow it; fail_at < 0: none */
-    long blocks;                         /* alive */
-    size_t bytes;                        /* alive, by the sizes given to both hooks */
+    long calls, fail_at;                 /* call number fail_at (from 0) returns NULL; fail_at < 0: no call does */
+    bool and_after;                      /* every call after fail_at returns NULL too */
+    long blocks;                         /* allocated and not yet released */
+    size_t bytes;                        /* the same in bytes, by the sizes passed to alloc and release */
 } failing_alloc;
 
 static inline void *failing_alloc_take(size_t size, size_t align, void *user)
@@ -33,9 +34,9 @@ static inline void failing_alloc_give(void *p, size_t size, void *user)
     free(p);
 }
 
-/* Runs fn(ctx, arg) with allocation 0, then 1, 2, ... refused, once and from there on, until fn got through with
- * nothing refused. fn returns the status of what it did; any but OK and NOMEM is the test's failure, as is a leak, a
- * message that is missing, or a second run without refusals that does not succeed. Returns the number of sites. */
+/* Runs fn(ctx, arg) with allocation 0, then 1, 2, ... failing, each alone and with all that follow it, until fn makes
+ * fewer allocations. Asserts that fn returns PEFT_E_NOMEM with a message if an allocation failed and PEFT_OK otherwise,
+ * that nothing leaks, and that fn then succeeds in the same context. Returns the number of allocations of fn. */
 static inline long failing_alloc_loop(peft_status (*fn)(peft_context *, void *), void *arg)
 {
     for (long n = 0; ; n++)

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * guarded.h -- arrays that end exactly where the process may not go on, so that reading one element too far is a
- * fault and not luck. */
+ * guarded.h -- float arrays that end at an inaccessible page, so that an access beyond the last element crashes. */
 #ifndef GUARDED_H
 #define GUARDED_H
 #include <check.h>
@@ -27,7 +26,8 @@ static inline void guarded_free(guarded *g)
     g->data = NULL;
 }
 
-static inline float noise(uint64_t *state)                          /* -1..1 */
+/* The next number of a linear congruential generator, in -1..1. */
+static inline float noise(uint64_t *state)
 {
     *state = *state * 6364136223846793005u + 1442695040888963407u;
     return (float)((double)(*state >> 11) / 9007199254740992.0 * 2 - 1);

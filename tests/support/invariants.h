@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * invariants.h -- what the tests of invariants share: models of a shaken backbone, their logits, how far apart two are.
- */
+ * invariants.h -- models of a backbone with random values, their logits and gradients, and the distance of two results:
+ * shared by the tests that compare two models which must compute the same function. */
 #ifndef INVARIANTS_H
 #define INVARIANTS_H
 #include "differences.h"
@@ -9,7 +9,8 @@
 enum { BATCH = 3 };
 #define BACKBONE "image_size=16,patch=4,width=24,mlp=40,depth=3,heads=3,classes=4"
 
-/* A model of one backbone with up to two methods on it; the head is the backbone's when classes is 0. */
+/* A model with none, one or two adapters on BACKBONE (with the further options `more`); `options` are those of
+ * `method`. classes 0: the backbone's own head. */
 static inline tiny make(const char *more, const char *method, const char *options, const char *second, int classes)
 {
     tiny t = { .ctx = tiny_context(NULL, 1) };
@@ -43,17 +44,18 @@ static inline peft_tensor *logits_of(const tiny *t)
     return logits;
 }
 
-/* Largest difference, relative to the largest logit; frees both. */
-static inline double apart(peft_tensor *a, peft_tensor *b)
+/* The largest |a - b|, relative to the largest |b|. Frees both. */
+static inline double difference(peft_tensor *a, peft_tensor *b)
 {
     const pk_real *x = peft_tensor_cdata(a), *y = peft_tensor_cdata(b);
-    double worst = 0, top = largest(y, peft_tensor_count(b));
-    for (int64_t i = 0; i < peft_tensor_count(a); i++) worst = fmax(worst, fabs((double)x[i] - (double)y[i]) / top);
+    double worst = 0, scale = largest(y, peft_tensor_count(b));
+    for (int64_t i = 0; i < peft_tensor_count(a); i++) worst = fmax(worst, fabs((double)x[i] - (double)y[i]) / scale);
     peft_tensor_free(a);
     peft_tensor_free(b);
     return worst;
 }
 
+/* A trainer after one backward pass: its gradients are those of one batch. */
 static inline peft_trainer *backward(const tiny *t)
 {
     tiny_batch b = tiny_batch_make(t->model, BATCH, 0);

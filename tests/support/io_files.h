@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * io_files.h -- what the tests of libpeft-io share: a folder of their own, files in it, pictures, broken copies. */
+ * io_files.h -- fixture of the tests of libpeft-io: a context and a temporary folder for each test, and functions that
+ * write images, .npy files and zip archives into it. */
 #ifndef IO_FILES_H
 #define IO_FILES_H
 #include "suite.h"
@@ -23,8 +24,8 @@
     } while (0)
 
 static char io_folder[64];
-static peft_context *io_ctx;                                  /* of every test's pictures and data sets */
-static size_t io_memory;                                      /* what io_ctx held before the test */
+static peft_context *io_ctx;                                  /* the context of all objects of a test */
+static size_t io_memory;                                      /* bytes allocated in io_ctx when the test began */
 
 static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *ftw)
 {
@@ -36,7 +37,7 @@ static void folder_remove(void)
 {
     if (*io_folder) nftw(io_folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
     *io_folder = 0;
-    ck_assert_uint_eq(peft_context_memory_used(io_ctx), io_memory);   /* every object was freed */
+    ck_assert_uint_eq(peft_context_memory_used(io_ctx), io_memory);   /* the test freed every object */
     peft_context_free(io_ctx);
 }
 
@@ -48,12 +49,12 @@ static void folder_make(void)
     io_memory = peft_context_memory_used(io_ctx);
 }
 
-/* A path in the test's folder; folders on the way are made. The last eight answers stay valid. */
+/* The path of `name` in the test's folder; creates its parent folders. The eight last results stay valid. */
 static inline const char *in_folder(const char *name)
 {
     static char path[8][400];
-    static int turn;
-    char *p = path[turn++ % 8];
+    static int calls;
+    char *p = path[calls++ % 8];
     snprintf(p, sizeof path[0], "%s/%s", io_folder, name);
     for (char *slash = p + strlen(io_folder) + 1; (slash = strchr(slash, '/')); slash++) {
         *slash = 0;
@@ -81,7 +82,7 @@ static inline unsigned char *read_bytes(const char *path, size_t *size)
     return data;
 }
 
-/* A picture without symmetry, different for every seed. */
+/* An image of pseudorandom samples, other ones for each seed. */
 static inline peft_image *picture(int64_t width, int64_t height, int channels, int depth, unsigned seed)
 {
     int64_t n = width * height * channels;
@@ -119,7 +120,7 @@ static inline void same_image(const peft_image *a, const peft_image *b)
     ck_assert_mem_eq(peft_image_pixels(a), peft_image_pixels(b), pixel_bytes(a));
 }
 
-/* A NumPy file, version 1, with this header dictionary and data; returns its size. */
+/* Writes the bytes of an .npy file of format version 1.0 to `out`; returns their number. */
 static inline size_t npy_file(unsigned char *out, const char *dictionary, const void *data, size_t bytes)
 {
     size_t n = strlen(dictionary), length = (10 + n + 1 + 63) / 64 * 64 - 10;
@@ -147,7 +148,7 @@ static inline void zip_make(const char *path, const entry *e, size_t n)
     ck_assert_int_eq(zip_close(z), 0);
 }
 
-/* SUITE_MAIN with the folder around every test. */
+/* SUITE_MAIN of suite.h, with folder_make before and folder_remove after every test. */
 #define IO_SUITE_MAIN(name, ...) \
     int main(void) \
     { \

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * lab.h -- a small graph under test: leaves with random values, a loss at its end, compiled, run, gradients at hand.
- * Leaf i holds the same numbers whenever a graph is built with the same seed, whatever else differs. */
+ * lab.h -- fixture of the tests of graph operations: a small computation graph of leaves with random values that ends
+ * in a loss; it is compiled and run, and the gradients of its leaves compared. Leaf i holds the same numbers in every
+ * graph of one seed. */
 #ifndef LAB_H
 #define LAB_H
 #include "suite.h"
@@ -10,24 +11,25 @@
 #include "core/graph/loss/loss.h"
 #include "core/adapt/adapter.h"
 
-/* How a leaf meets the operation: as it is, computed, as columns of something computed, as columns of itself. */
-typedef enum { PLAIN, COMPUTED, COLUMNS, OWN_COLUMNS, DRESSES } lab_dress;
+/* What an operation gets as its input: the leaf itself, a value computed from it, a view of columns of such a value, or
+ * a view of columns of a wider leaf. */
+typedef enum { PLAIN, COMPUTED, COLUMNS, OWN_COLUMNS, LAB_FORMS } lab_form;
 enum { LAB_LEAVES = 128, LAB_CLASSES = 3 };
 
 typedef struct lab {
     peft_context *ctx;
     uint64_t seed;
-    uint64_t trained;                    /* bit i: leaf i is trained, else frozen */
-    lab_dress dress;
-    double size;                         /* of the leaves' values */
-    pf_graph g;                          /* until lab_compile */
+    uint64_t trained;                    /* bit i: leaf i is a trained parameter, else a constant */
+    lab_form form;
+    double size;                         /* standard deviation of the leaves' values */
+    pf_graph g;                          /* the graph; lab_bind moves it into e */
     pf_exec e;
     void *memory;
-    pf_params params, frozen;            /* frozen ones own the memory of constants */
+    pf_params params, frozen;            /* trained leaves; frozen owns the memory of the others */
     uint32_t leaves;
     pf_param *leaf[LAB_LEAVES];          /* NULL: frozen */
     pf_loss loss;
-    pf_val end;                          /* the loss */
+    pf_val loss_val;                     /* the loss as a value of the graph */
     uint32_t forward;                    /* nodes before the first backward one */
     int64_t labels[64];
     pk_real *targets;                    /* of losses that take targets */
@@ -35,9 +37,9 @@ typedef struct lab {
 
 #define LAB_OK(l, status) ck_assert_msg((status) == PEFT_OK, "%s", peft_last_error())
 
-static inline void lab_open(lab *l, peft_context *ctx, uint64_t seed, uint64_t trained, lab_dress dress)
+static inline void lab_open(lab *l, peft_context *ctx, uint64_t seed, uint64_t trained, lab_form form)
 {
-    *l = (lab){ .ctx = ctx, .seed = seed, .trained = trained, .dress = dress, .size = 1,
+    *l = (lab){ .ctx = ctx, .seed = seed, .trained = trained, .form = form, .size = 1,
                 .loss = { .kind = &pf_loss_ce } };
     pf_graph_init(&l->g, ctx, &(pf_compile_spec){ .batch = 2, .training = true, .threads = 1 });
     const pf_rng r = { seed, 0, 1 };
@@ -54,7 +56,7 @@ static inline void lab_close(lab *l)
     else pf_graph_free(&l->g);
 }
 
-/* A tensor of normal numbers; dims end with 0. */
+/* A new leaf of normally distributed numbers; dims end with 0. */
 static inline pf_param *lab_tensor(lab *l, bool trained, const int64_t *dims)
 {
     char name[16];
@@ -83,22 +85,23 @@ static inline pf_val lab_frozen(lab *l, const pf_param *p)
 }
 static inline pf_val lab_const(lab *l, const int64_t *dims) { return lab_frozen(l, lab_tensor(l, false, dims)); }
 
-static inline pf_val lab_leaf_as(lab *l, lab_dress dress, const int64_t *dims)
+/* A new leaf in this form; trained where the bit of l->trained is set. */
+static inline pf_val lab_leaf_as(lab *l, lab_form form, const int64_t *dims)
 {
     int64_t full[PF_MAX_RANK + 1] = { 0 }, cols = 0;
-    bool trained = l->trained >> l->leaves % 64 & 1, columns = dress == COLUMNS || dress == OWN_COLUMNS;
+    bool trained = l->trained >> l->leaves % 64 & 1, columns = form == COLUMNS || form == OWN_COLUMNS;
     int n = 0;
     for (; dims[n]; n++) cols = full[n] = dims[n];
     if (columns) full[n - 1] += 3;
     pf_param *p = lab_tensor(l, trained, full);
     pf_val v = trained ? peft_sys_param(&l->g, p) : lab_frozen(l, p);
-    if (dress == COMPUTED || dress == COLUMNS) v = peft_sys_scale(&l->g, v, 0.75);
+    if (form == COMPUTED || form == COLUMNS) v = peft_sys_scale(&l->g, v, 0.75);
     return columns ? pf_columns(&l->g, v, 1, cols) : v;
 }
-static inline pf_val lab_leaf(lab *l, const int64_t *dims) { return lab_leaf_as(l, l->dress, dims); }
+static inline pf_val lab_leaf(lab *l, const int64_t *dims) { return lab_leaf_as(l, l->form, dims); }
 #define LEAF(l, ...) lab_leaf(l, PEFT_DIMS(__VA_ARGS__))
 
-/* Logits [.., classes] to the loss that l->loss describes. */
+/* Ends the graph with the loss l->loss of logits [.., classes]. */
 static inline void lab_loss(lab *l, pf_val logits)
 {
     const int64_t rows = pf_rows(&l->g, logits), classes = pf_cols(&l->g, logits);
@@ -108,13 +111,13 @@ static inline void lab_loss(lab *l, pf_val logits)
         for (int64_t i = 0; i < rows * classes; i++) l->targets[i] = 1 / (1 + exp(-l->targets[i]));
     }
     ck_assert_int_le(rows, 64);
-    l->end = pf_loss_build(&l->g, &l->loss, logits);
+    l->loss_val = pf_loss_build(&l->g, &l->loss, logits);
     LAB_OK(l, l->g.status);
-    pf_v(&l->g, l->end)->keep = true;
+    pf_v(&l->g, l->loss_val)->keep = true;
 }
 
-/* From any value to a loss that looks at every element of it with a weight of its own. */
-static inline void lab_end(lab *l, pf_val y)
+/* Ends the graph with a loss of any value y: every element of y has its own random weight in the logits. */
+static inline void lab_weighted_loss(lab *l, pf_val y)
 {
     LAB_OK(l, l->g.status);
     const pf_shape s = pf_v(&l->g, y)->shape;
@@ -124,7 +127,7 @@ static inline void lab_end(lab *l, pf_val y)
     lab_loss(l, peft_sys_linear(&l->g, y, lab_const(l, PEFT_DIMS(LAB_CLASSES, dims[s.ndim - 1])), PF_NONE));
 }
 
-/* Memory starts as NaN, so that reading what nobody wrote is seen. */
+/* Binds the compiled graph to memory that is filled with NaN, so that reading unwritten elements shows. */
 static inline void lab_bind(lab *l, unsigned flags)
 {
     l->g.spec.flags = flags;
@@ -140,30 +143,31 @@ static inline void lab_bind(lab *l, unsigned flags)
 
 static inline void lab_compile(lab *l, unsigned flags)
 {
-    LAB_OK(l, pf_compile(&l->g, l->end));
+    LAB_OK(l, pf_compile(&l->g, l->loss_val));
     lab_bind(l, flags);
 }
 
-/* The loss for the leaves as they stand, on a naive plan; what counts as a constant for gradients keeps its value. */
-static inline double lab_value(void *user)
+/* The loss for the current values of the leaves (a loss_fn of differences.h). The plan must be PF_PLAN_NAIVE. */
+static inline double lab_loss_again(void *user)
 {
     lab *l = user;
     forward_again(&l->e, l->e.g.prefix, l->forward);
-    return pf_exec_data(&l->e, l->end)[0];
+    return pf_exec_data(&l->e, l->loss_val)[0];
 }
 
+/* Runs the whole graph; returns the loss, 0 where the graph has none. */
 static inline double lab_run(lab *l)
 {
     pf_exec_run(&l->e, 0, l->e.g.nodes);
-    return pf_is(l->end) ? pf_exec_data(&l->e, l->end)[0] : 0;
+    return pf_is(l->loss_val) ? pf_exec_data(&l->e, l->loss_val)[0] : 0;
 }
 
-/* The largest gradient entry of all leaves. */
-static inline double lab_scale(const lab *l)
+/* The largest magnitude in all gradients. */
+static inline double lab_largest_gradient(const lab *l)
 {
-    double top = 0;
+    double maximum = 0;
     for (size_t i = 0; i < l->params.count; i++)
-        top = fmax(top, largest(l->params.item[i]->grad.data, peft_tensor_count(&l->params.item[i]->value)));
-    return top;
+        maximum = fmax(maximum, largest(l->params.item[i]->grad.data, peft_tensor_count(&l->params.item[i]->value)));
+    return maximum;
 }
 #endif

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
- * method_model.h -- a model with any method on it, every number in it far from its initial value: zeros would hide what
- * their factors do. */
+ * method_model.h -- a small model with any method attached. Random values are added to all weights and parameters: an
+ * initial zero (such as LoRA's B) would hide errors in what it is multiplied with. */
 #ifndef METHOD_MODEL_H
 #define METHOD_MODEL_H
 #include "tiny.h"
 
-/* Beside the sizes that tiny.h makes small: what some methods have to know of the model, and more sizes. */
+/* tiny_method_options (tiny.h), with the options `classes` and `side_image` set for the model where the method has
+ * them. */
 static inline peft_options *method_options(peft_context *ctx, const char *method, int classes, const char *more)
 {
     peft_options *o = tiny_method_options(ctx, method, more);
@@ -17,7 +18,8 @@ static inline peft_options *method_options(peft_context *ctx, const char *method
     return o;
 }
 
-/* model: further options of the model; a method with a head of its own gets that. No model: the method refused. */
+/* `more`: options of the method; `model`: options of the model besides classes. A method with a side network gets the
+ * head side_encoder. The result has model NULL where the method refuses its options. */
 static inline tiny method_model(peft_context *ctx, const char *backbone, const char *method, const char *more,
                                 int classes, const char *model)
 {
@@ -40,7 +42,7 @@ static inline tiny method_model(peft_context *ctx, const char *backbone, const c
     return t;
 }
 
-/* All but the context. */
+/* Frees all but the context. */
 static inline void method_model_free(tiny *t)
 {
     peft_adapter_free(t->adapter);

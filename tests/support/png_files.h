@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
- * png_files.h -- PNG files of every kind for tests. */
+ * png_files.h -- encodes PNG files of any colour type and bit depth. */
 #ifndef PNG_FILES_H
 #define PNG_FILES_H
 #include "suite.h"
 #include <spng.h>
 
-/* Encodes rows of raw samples as a PNG of any colour type, with transparent colours where trns says so (NULL: none);
- * the caller frees. */
+/* Encodes w x h raw samples as a PNG in memory, with the transparency chunk trns (NULL: none); the caller frees it.
+ * type is an SPNG_COLOR_TYPE_*; indexed images get a palette of four colours. */
 static inline void *png_of(int type, int bits, unsigned w, unsigned h, const struct spng_trns *trns, const void *data,
                            size_t bytes, size_t *size)
 {

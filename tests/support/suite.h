@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * suite.h -- what every test program shares: one suite, one runner, an exit status. */
+ * suite.h -- the main function of a test program: runs its tests as one suite of the library Check. */
 #ifndef SUITE_H
 #define SUITE_H
 #include <check.h>
@@ -7,7 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 
-/* int main(void) { return run_suite("name", tests, count); } with tests from tcase_add_test's static functions */
+/* Runs n tests as one suite; returns main's exit status. Programs use it through SUITE_MAIN(name, tests...). */
 typedef const TTest *suite_test;
 static inline int run_suite(const char *name, const suite_test *tests, size_t n)
 {
@@ -25,7 +25,7 @@ static inline int run_suite(const char *name, const suite_test *tests, size_t n)
 #define SUITE_MAIN(name, ...) \
     int main(void) { const suite_test t[] = { __VA_ARGS__ }; return run_suite(name, t, sizeof t / sizeof *t); }
 
-/* The folder of shared test data, or NULL with a message: tests that need it skip. */
+/* The folder of shared test data, from PEFT_SHARED. NULL after a message where it is not set: the test is skipped. */
 static inline const char *shared_folder(void)
 {
     const char *p = getenv("PEFT_SHARED");

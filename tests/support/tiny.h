@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * tiny.h -- what the tests of models and training share: a small random backbone with a method on it, batches, a
- * folder, and states written down to be compared bit for bit. */
+ * tiny.h -- fixture of the tests of models and training: small random backbones, adapters, models, trainers, sessions
+ * and batches, and a temporary folder. */
 #ifndef TINY_H
 #define TINY_H
 #include <ftw.h>
@@ -56,7 +56,7 @@ static inline peft_options *tiny_options(peft_context *ctx, const char *format, 
     return o;
 }
 
-/* --- methods: the library's, and one that an application registered, which is to be as good -------- */
+/* --- methods: the library's, and two that are registered as an application would do ---------------- */
 static inline peft_context *tiny_register(peft_context *ctx)
 {
     OK(peft_sys_register_method(ctx, &gated_prompt, PEFT_METHOD_ABI));
@@ -74,7 +74,7 @@ static inline const peft_method *tiny_method_named(const char *name)
     const peft_method *m = pf_method_in(pf_methods, name);
     return m ? m : !strcmp(name, gated_prompt.name) ? &gated_prompt : &masked_prompt;
 }
-/* Option i of a method; NULL: no more. */
+/* Option i of a method; NULL after the last. */
 static inline const peft_option *tiny_method_option(const char *name, size_t i)
 {
     const peft_option *o = tiny_method_named(name)->opts;
@@ -89,7 +89,7 @@ static inline bool tiny_has_option(const char *method, const char *name)
     return false;
 }
 
-/* A method's options as small as its tensors shall be here (those of the table that it has), and more. */
+/* The options `more`; size options of the method that `more` does not set get the small values of this table. */
 static inline peft_options *tiny_method_options(peft_context *ctx, const char *method, const char *more)
 {
     static const char *const small[][2] = {
@@ -109,11 +109,11 @@ static inline peft_options *tiny_method_options(peft_context *ctx, const char *m
 #define TINY_WIDE     "image_size=64,patch=8,width=192,depth=2,heads=3,classes=5"
 
 typedef struct tiny_spec {
-    const char *isa;                     /* NULL: the best */
-    int threads;                         /* 0: 1 */
-    const char *backbone, *more;         /* options, and further ones; NULL: TINY_BACKBONE, none */
-    const char *method, *adapter;        /* NULL: no adapter; further options of it */
-    const char *model;                   /* options; NULL: "classes=3" */
+    const char *isa;                     /* NULL: the best that the CPU has */
+    int threads;                         /* 0: one thread */
+    const char *backbone, *more;         /* options of the backbone (NULL: TINY_BACKBONE), and further ones */
+    const char *method, *adapter;        /* the method (NULL: no adapter) and its options */
+    const char *model;                   /* options of the model; NULL: "classes=3" */
 } tiny_spec;
 
 typedef struct tiny { peft_context *ctx; peft_backbone *backbone; peft_adapter *adapter; peft_model *model; } tiny;
@@ -125,7 +125,7 @@ static inline peft_context *tiny_context(const char *isa, int threads)
     OK(peft_context_set_threads(ctx, threads ? threads : 1));
     OK(peft_context_set_seed(ctx, 7));
     if (isa) OK(peft_context_set_isa(ctx, isa));
-    OK(peft_context_set_gemm(ctx, "own"));                               /* where kernels are plain C, "auto" is BLAS */
+    OK(peft_context_set_gemm(ctx, "own"));                   /* with plain C kernels "auto" would choose the BLAS */
     return tiny_register(ctx);
 }
 
@@ -157,16 +157,16 @@ static inline peft_model *tiny_model(peft_backbone *b, const char *options)
     return m;
 }
 
-/* The head of options, or that which the method wants. */
+/* Options of the model: `options`, or those with the head that a method with a side network needs. */
 static inline const char *tiny_head(const char *method, const char *options)
 {
     return method && tiny_method_named(method)->network ? "classes=3,head=side_encoder" : options;
 }
 
-/* A method with a network of its own has no taps. */
+/* False for a method that replaces the backbone's network by its own (side networks): it has no taps. */
 static inline bool tiny_has_taps(const peft_adapter *a) { return !a || !a->method->network; }
 
-/* Number i of a stream, in -1..1. */
+/* Pseudorandom number i of a stream, in -1..1. */
 static inline double tiny_random(uint64_t stream, uint64_t i)
 {
     uint64_t x = (stream + 1) * 0xBF58476D1CE4E5B9u ^ (i + 1) * 0x9E3779B97F4A7C15u;
@@ -175,6 +175,7 @@ static inline double tiny_random(uint64_t stream, uint64_t i)
     return (double)((x ^ x >> 32) >> 11) / 0x1p52 - 1;
 }
 
+/* A hash of a name: tensors of different names get different random numbers. */
 static inline uint64_t tiny_stream(const char *name)
 {
     uint64_t h = 5381;
@@ -182,6 +183,7 @@ static inline uint64_t tiny_stream(const char *name)
     return h;
 }
 
+/* Adds pseudorandom numbers of up to `size` to a tensor. */
 static inline void tiny_shake_tensor(peft_tensor *t, const char *name, double size)
 {
     pk_real *x = peft_tensor_data(t);
@@ -189,7 +191,7 @@ static inline void tiny_shake_tensor(peft_tensor *t, const char *name, double si
         (uint64_t)i));
 }
 
-/* Away from initial zeros, which would hide what their factors do. */
+/* Adds pseudorandom numbers to all parameters: an initial zero would hide errors in what it is multiplied with. */
 static inline void tiny_shake(peft_model *m)
 {
     for (size_t i = 0; i < peft_model_param_count(m); i++) {
@@ -198,24 +200,23 @@ static inline void tiny_shake(peft_model *m)
     }
 }
 
-/* Context and backbone of a spec; the last ones are kept, since random weights take longer than most of what is done
- * with them. */
+/* Context and backbone of a spec. The last ones are cached: drawing random weights takes most of a test's time. */
 static inline void tiny_base(const tiny_spec *s, tiny *t)
 {
-    static char known[256];
-    static tiny kept;
-    char key[sizeof known];
+    static char cached_key[256];
+    static tiny cached;
+    char key[sizeof cached_key];
     snprintf(key, sizeof key, "%s %d %s %s", s->isa ? s->isa : "", s->threads, s->backbone ? s->backbone : "", s->more
         ? s->more : "");
-    if (strcmp(key, known)) {
-        peft_backbone_free(kept.backbone);
-        peft_context_free(kept.ctx);
-        kept.ctx = tiny_context(s->isa, s->threads);
-        kept.backbone = tiny_backbone(kept.ctx, s->backbone, s->more);
-        memcpy(known, key, sizeof known);
+    if (strcmp(key, cached_key)) {
+        peft_backbone_free(cached.backbone);
+        peft_context_free(cached.ctx);
+        cached.ctx = tiny_context(s->isa, s->threads);
+        cached.backbone = tiny_backbone(cached.ctx, s->backbone, s->more);
+        memcpy(cached_key, key, sizeof cached_key);
     }
-    t->ctx = pf_context_retain(kept.ctx);
-    t->backbone = pf_backbone_retain(kept.backbone);
+    t->ctx = pf_context_retain(cached.ctx);
+    t->backbone = pf_backbone_retain(cached.backbone);
 }
 
 static inline tiny tiny_make(const tiny_spec *s)
@@ -285,15 +286,16 @@ static inline peft_tensor *tiny_tensor(peft_context *ctx, peft_dtype type, int n
     return t;
 }
 
-/* n images of the sample numbers first, first + 1, .. with labels for ce (and targets for bce) as the model's output
- * wants them; of a model without a head as one class would. */
+/* n images with the sample ids first, first + 1, ..., labels for the loss ce and targets for bce, in the shape of the
+ * model's output (for a model without a head: one class). */
 typedef struct tiny_batch { peft_tensor *images, *labels, *targets; int64_t ids[16]; } tiny_batch;
 
 static inline tiny_batch tiny_batch_make(const peft_model *m, int n, int first)
 {
     const int side = (int)m->backbone->shape.image;
     const pf_shape out = m->classes ? m->output : pf_shape_of(1, (int64_t)1);
-    const int64_t one = 3 * side * side, classes = out.dim[out.ndim - 1], places = pf_shape_count(&out) / classes;
+    const int64_t image_size = 3 * side * side, classes = out.dim[out.ndim - 1];
+    const int64_t outputs = pf_shape_count(&out) / classes;             /* predictions for one image */
     peft_context *ctx = m->backbone->ctx;
     int64_t dims[1 + PF_MAX_RANK] = { n };
     memcpy(dims + 1, out.dim, (size_t)out.ndim * sizeof *dims);
@@ -304,11 +306,12 @@ static inline tiny_batch tiny_batch_make(const peft_model *m, int n, int first)
     int64_t *label = peft_tensor_data(b.labels);
     for (int64_t i = 0; i < n; i++) {
         uint64_t sample = (uint64_t)(first + i);
-        for (int64_t k = 0; k < one; k++) x[i * one + k] = (float)(2 * tiny_random(sample, (uint64_t)k));
-        for (int64_t c = 0; c < places * classes; c++)
-            y[i * places * classes + c] = tiny_random(sample + 1000, (uint64_t)c) > 0;
-        for (int64_t k = 0; k < places; k++)
-            label[i * places + k] = ((int64_t)(sample * 7 + 1) + k * 5) % classes;
+        for (int64_t k = 0; k < image_size; k++)
+            x[i * image_size + k] = (float)(2 * tiny_random(sample, (uint64_t)k));
+        for (int64_t c = 0; c < outputs * classes; c++)
+            y[i * outputs * classes + c] = tiny_random(sample + 1000, (uint64_t)c) > 0;
+        for (int64_t k = 0; k < outputs; k++)
+            label[i * outputs + k] = ((int64_t)(sample * 7 + 1) + k * 5) % classes;
         b.ids[i] = (int64_t)sample;
     }
     return b;
@@ -321,7 +324,7 @@ static inline void tiny_batch_free(tiny_batch *b)
     peft_tensor_free(b->targets);
 }
 
-/* One step on samples first .. first + n - 1. */
+/* One training step on samples first .. first + n - 1. */
 static inline void tiny_step(peft_trainer *t, int n, int first)
 {
     tiny_batch b = tiny_batch_make(t->model, n, first);
@@ -329,6 +332,7 @@ static inline void tiny_step(peft_trainer *t, int n, int first)
     tiny_batch_free(&b);
 }
 
+/* Asserts that no element is NaN or Inf; `who` names the tensor in the message. */
 static inline void tiny_finite(const peft_tensor *t, const char *who)
 {
     ck_assert_msg(pf_finite(peft_tensor_cdata(t), peft_tensor_count(t)), "%s: NaN or Inf", who);
@@ -337,18 +341,18 @@ static inline void tiny_finite(const peft_tensor *t, const char *who)
 /* --- files ------------------------------------------------------------------------------------ */
 static char tiny_folder[64];
 
-/* A path in a folder of this test's own; the last four answers stay valid. */
+/* The path of `name` in this test's temporary folder, created at the first call. The last four results stay valid. */
 static inline const char *tiny_path(const char *name)
 {
     static char path[4][128];
-    static int turn;
+    static int calls;
     if (!*tiny_folder) {
         bool memory = !access("/dev/shm", W_OK);
         snprintf(tiny_folder, sizeof tiny_folder, "%s/peft-tiny-XXXXXX", memory ? "/dev/shm" : "/tmp");
         ck_assert_ptr_nonnull(mkdtemp(tiny_folder));
     }
-    snprintf(path[++turn % 4], sizeof path[0], "%s/%s", tiny_folder, name);
-    return path[turn % 4];
+    snprintf(path[++calls % 4], sizeof path[0], "%s/%s", tiny_folder, name);
+    return path[calls % 4];
 }
 
 static inline int tiny_remove_one(const char *path, const struct stat *st, int kind, struct FTW *ftw)
@@ -357,6 +361,7 @@ static inline int tiny_remove_one(const char *path, const struct stat *st, int k
     return remove(path);
 }
 
+/* Removes the temporary folder. */
 static inline void tiny_clean(void)
 {
     if (*tiny_folder) nftw(tiny_folder, tiny_remove_one, 8, FTW_DEPTH | FTW_PHYS);

@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
- * tiny_bits.h -- states of models, trainers and backbones as bytes, to see that two are the same to the last bit. */
+ * tiny_bits.h -- records the tensors of a model, trainer or backbone as bytes, and asserts that two records are equal
+ * in every bit. */
 #ifndef TINY_BITS_H
 #define TINY_BITS_H
 #include "tiny.h"
 
-typedef struct tiny_bits { char *data; size_t size; } tiny_bits;             /* records: name, bytes, data */
+typedef struct tiny_bits { char *data; size_t size; } tiny_bits;             /* sequence of: tiny_record, its bytes */
 typedef struct tiny_record { char name[112]; size_t bytes; } tiny_record;
 
+/* Appends `bytes` bytes under the name `what` followed by `name`. */
 static inline void tiny_bits_add(tiny_bits *b, const char *what, const char *name, const void *data, size_t bytes)
 {
     tiny_record r = { .bytes = bytes };
@@ -23,7 +25,7 @@ static inline void tiny_bits_tensor(tiny_bits *b, const char *what, const char *
     tiny_bits_add(b, what, name, peft_tensor_cdata(t), pf_tensor_bytes(t));
 }
 
-/* The values as f32, whatever type they are held in. */
+/* Appends the values converted to f32. */
 static inline void tiny_bits_values(tiny_bits *b, const char *what, const peft_tensor *t)
 {
     const int64_t n = peft_tensor_count(t);
@@ -41,7 +43,7 @@ static inline void tiny_bits_grads(tiny_bits *b, peft_model *m)
     }
 }
 
-/* Parameters and buffers. */
+/* Appends all parameters and buffers. */
 static inline void tiny_bits_model(tiny_bits *b, peft_model *m)
 {
     for (size_t i = 0; i < peft_model_param_count(m); i++) {
@@ -53,7 +55,7 @@ static inline void tiny_bits_model(tiny_bits *b, peft_model *m)
             peft_model_buffer_name(m, i)));
 }
 
-/* The model and what the optimiser remembers. */
+/* Appends the model, the optimiser's moments and the step count. */
 static inline void tiny_bits_training(tiny_bits *b, const peft_trainer *t)
 {
     tiny_bits_model(b, t->model);
@@ -71,23 +73,24 @@ static inline void tiny_bits_free(tiny_bits *b)
     *b = (tiny_bits){ 0 };
 }
 
-/* Both hold the same; frees b. who says what was compared. */
+/* Asserts that a and b hold the same records; frees b. `who` names the comparison in messages. */
 static inline void tiny_same(const tiny_bits *a, tiny_bits *b, const char *who)
 {
-    for (size_t at = 0; at < a->size && at < b->size;) {
+    for (size_t offset = 0; offset < a->size && offset < b->size;) {
         tiny_record r, o;
-        memcpy(&r, a->data + at, sizeof r);
-        memcpy(&o, b->data + at, sizeof o);
-        ck_assert_msg(!strcmp(r.name, o.name) && r.bytes == o.bytes, "%s: %s beside %s", who, r.name, o.name);
-        ck_assert_msg(!memcmp(a->data + at + sizeof r, b->data + at + sizeof r, r.bytes), "%s: %s differs", who,
-            r.name);
-        at += sizeof r + r.bytes;
+        memcpy(&r, a->data + offset, sizeof r);
+        memcpy(&o, b->data + offset, sizeof o);
+        ck_assert_msg(!strcmp(r.name, o.name) && r.bytes == o.bytes, "%s: '%s' in one, '%s' in the other", who, r.name,
+                      o.name);
+        ck_assert_msg(!memcmp(a->data + offset + sizeof r, b->data + offset + sizeof r, r.bytes), "%s: %s differs", who,
+                      r.name);
+        offset += sizeof r + r.bytes;
     }
-    ck_assert_msg(a->size == b->size, "%s: %zu bytes beside %zu", who, a->size, b->size);
+    ck_assert_msg(a->size == b->size, "%s: %zu bytes in one, %zu in the other", who, a->size, b->size);
     tiny_bits_free(b);
 }
 
-/* Logits of two images by a model of this head. */
+/* Appends the model's logits for two images. */
 static inline void tiny_bits_logits(tiny_bits *bits, peft_model *m)
 {
     tiny_batch b = tiny_batch_make(m, 2, 30);
@@ -101,7 +104,7 @@ static inline void tiny_bits_logits(tiny_bits *bits, peft_model *m)
     tiny_batch_free(&b);
 }
 
-/* Tensors, fingerprint and logits of two backbones are the same. */
+/* Asserts that tensors, fingerprint and logits of two backbones are equal. */
 static inline void tiny_same_backbone(peft_backbone *a, peft_backbone *b, const char *who)
 {
     tiny_bits bits[2] = { { 0 } };

@@ -1,13 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0
- * tiny_files.h -- files with one thing changed, and backbone files under the names of other libraries. */
+ * tiny_files.h -- copies of safetensors files with one change, and backbone files with the tensor names of timm or
+ * Hugging Face. */
 #ifndef TINY_FILES_H
 #define TINY_FILES_H
 #include "tiny_bits.h"
 
-/* What happens to the tensor or metadata entry `what`. SET_META gives it `value`, or adds it; ADD adds a tensor. */
+/* A change of the tensor or metadata entry named `what`. DROP: without the tensor. FLATTEN: with one dimension. CUT:
+ * only its first row. RETYPE: its type is called I32. ADD: one tensor more. DROP_META: without the entry. SET_META: the
+ * entry gets `value`, or is added. */
 typedef enum { DROP, FLATTEN, CUT, RETYPE, ADD, DROP_META, SET_META } tiny_how;
 typedef struct tiny_change { tiny_how how; const char *what, *value; } tiny_change;
 
+/* Copies the metadata with change c. */
 static inline void tiny_edit_meta(const pf_st *in, pf_st_out *out, const tiny_change *c)
 {
     for (size_t i = 0; i < pf_st_meta_count(in); i++) {
@@ -18,7 +22,7 @@ static inline void tiny_edit_meta(const pf_st *in, pf_st_out *out, const tiny_ch
     if (c->how == SET_META) OK(pf_st_out_meta(out, c->what, c->value));
 }
 
-/* DROP leaves the tensor out, FLATTEN gives it one extent, CUT its first row only, RETYPE calls it I32. */
+/* Copies the file `from` to `to` with change c. */
 static inline void tiny_edit(const char *from, const char *to, const tiny_change *c)
 {
     static const float zeros[8];
@@ -31,18 +35,17 @@ static inline void tiny_edit(const char *from, const char *to, const tiny_change
     bool found = c->how >= ADD;
     for (size_t i = 0; i < pf_st_count(in); i++) {
         const pf_st_tensor *t = pf_st_at(in, i);
-        bool it = c->how < ADD && !strcmp(t->name, c->what);
+        bool changed = c->how < ADD && !strcmp(t->name, c->what);
         int64_t dims[PEFT_MAX_DIMS];
         memcpy(dims, t->dim, sizeof dims);
-        found |= it;
-        if (it && c->how == DROP) continue;
-        if (it && c->how == FLATTEN) dims[0] = pf_dims_count(t->ndim, t->dim);
-        if (it && c->how == CUT) dims[0] = 1;
-        OK(pf_st_out_tensor(out, t->name, it && c->how == RETYPE ? PEFT_I32 : t->type, it && c->how == FLATTEN ? 1
-            : t->ndim,
-                            dims, t->data));
+        found |= changed;
+        if (changed && c->how == DROP) continue;
+        if (changed && c->how == FLATTEN) dims[0] = pf_dims_count(t->ndim, t->dim);
+        if (changed && c->how == CUT) dims[0] = 1;
+        OK(pf_st_out_tensor(out, t->name, changed && c->how == RETYPE ? PEFT_I32 : t->type,
+                            changed && c->how == FLATTEN ? 1 : t->ndim, dims, t->data));
     }
-    ck_assert_msg(found, "%s: no %s in it", from, c->what);
+    ck_assert_msg(found, "%s has no tensor '%s'", from, c->what);
     if (c->how == ADD) OK(pf_st_out_tensor(out, c->what, PEFT_F32, 1, (const int64_t[]){ 8 }, zeros));
     OK(pf_st_out_write(out, to));
     pf_st_out_free(out);
@@ -50,10 +53,13 @@ static inline void tiny_edit(const char *from, const char *to, const tiny_change
     peft_context_free(ctx);
 }
 
-/* --- a backbone as a file --------------------------------------------------------------------- */
+/* --- backbone files with the names of other libraries ------------------------------------------- */
 typedef enum { TIMM, HF, HF5 } tiny_naming;
+/* How a backbone is written. prefix: in front of every name, with HF and HF5 except the head's. no_facts: without the
+ * metadata of tiny_save_facts. */
 typedef struct tiny_save { tiny_naming naming; const char *prefix; peft_dtype type; bool no_facts; } tiny_save;
-/* The rows of Hugging Face's two generations, written down apart from the library's own; several names are stacked. */
+/* timm's names and Hugging Face's (before and since transformers 5), written independently of the library's own tables.
+ * Where a row has three names, timm's tensor is those three stacked. */
 typedef struct tiny_name { const char *timm, *theirs[3]; } tiny_name;
 static const tiny_name tiny_hf[] = {
     { "cls_token", { "embeddings.cls_token" } }, { "reg_token", { "embeddings.register_tokens" } },
@@ -70,15 +76,15 @@ static const tiny_name tiny_hf5[] = {
         { "attention.o_proj." } },
     { "mlp.fc1.", { "mlp.fc1." } }, { "mlp.fc2.", { "mlp.fc2." } }, { 0 } };
 
-/* Part p of what timm calls name, as the file shall call it; false: there is no such part. */
-static inline bool tiny_rename(const tiny_save *s, const char *name, int p, char *out, size_t room)
+/* Writes to `out` the name in the file of part p of the tensor that timm calls `name`; false: it has no part p. */
+static inline bool tiny_rename(const tiny_save *s, const char *name, int p, char *out, size_t size)
 {
     const tiny_name *tables[] = { s->naming == HF5 ? tiny_hf5 : tiny_hf, tiny_hf };
     char front[64] = "";
     long long layer;
     int skip = 0;
     const char *prefix = s->prefix ? s->prefix : "";
-    if (s->naming == TIMM) return p == 0 && snprintf(out, room, "%s%s", prefix, name) > 0;
+    if (s->naming == TIMM) return p == 0 && snprintf(out, size, "%s%s", prefix, name) > 0;
     if (!strncmp(name, "head.", 5)) prefix = "";
     if (sscanf(name, "blocks.%lld.%n", &layer, &skip) == 1)
         snprintf(front, sizeof front, s->naming == HF ? "encoder.layer.%lld." : "layers.%lld.", layer);
@@ -86,13 +92,14 @@ static inline bool tiny_rename(const tiny_save *s, const char *name, int p, char
         for (const tiny_name *r = tables[t]; r->timm; r++) {
             size_t n = strlen(r->timm);
             if (strncmp(name + skip, r->timm, n)) continue;
-            return p < 3 && r->theirs[p] && snprintf(out, room, "%s%s%s%s", prefix, front, r->theirs[p], name + skip
-                + n) > 0;
+            return p < 3 && r->theirs[p] && snprintf(out, size, "%s%s%s%s", prefix, front, r->theirs[p],
+                                                      name + skip + n) > 0;
         }
     ck_abort_msg("no name for %s", name);
     return false;
 }
 
+/* Writes the metadata that tensors do not tell: heads, eps, activation and pooling. */
 static inline void tiny_save_facts(const peft_backbone *b, pf_st_out *out)
 {
     char text[32];
@@ -104,7 +111,7 @@ static inline void tiny_save_facts(const peft_backbone *b, pf_st_out *out)
     OK(pf_st_out_meta(out, "pool", b->shape.mean_pool ? "mean" : "cls"));
 }
 
-/* Writes b with the names of s, values rounded to s->type. */
+/* Writes b to a file as s says, values rounded to s->type (0: f32). */
 static inline void tiny_save_backbone(const peft_backbone *b, const tiny_save *s, const char *path)
 {
     pf_st_out *out;
