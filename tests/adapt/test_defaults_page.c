@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_defaults_page.c -- docs/defaults.md lists every option of the methods, the head and the trainer with the default
- * that it has; and what header comments show as an example is taken by what they show it for. */
+ * test_defaults_page.c -- docs/defaults.md lists every option of the methods, the head and the trainer with its
+ * default; and the lists of options that comments of public headers quote as examples are accepted by the library. */
 #include <dirent.h>
 #include <peft/io.h>
 #include "tiny.h"
@@ -22,7 +22,7 @@ static char *file_text(const char *name)
     return text;
 }
 
-/* The part of the page under the heading whose words hold this one; free it. */
+/* The section of the page whose heading has `heading` as its last words or before a comma; the caller frees it. */
 static char *section(const char *page, const char *heading)
 {
     for (const char *line = page; line; line = strchr(line, '\n') ? strchr(line, '\n') + 1 : NULL) {
@@ -39,7 +39,7 @@ static char *section(const char *page, const char *heading)
     return NULL;
 }
 
-static void lists(const char *page, const char *heading, const peft_option *table)
+static void check_section(const char *page, const char *heading, const peft_option *table)
 {
     char *part = section(page, heading);
     size_t rows = 0, expected = 0;
@@ -56,20 +56,21 @@ static void lists(const char *page, const char *heading, const peft_option *tabl
 START_TEST(every_default_is_on_the_page)
 {
     char *page = file_text("docs/defaults.md");
-    for (size_t i = 0; i < peft_method_count(); i++) lists(page, peft_method_name(i), pf_methods[i]->opts);
-    lists(page, "The head", pf_model_options);
-    lists(page, "The trainer", pf_trainer_options);
+    for (size_t i = 0; i < peft_method_count(); i++) check_section(page, peft_method_name(i), pf_methods[i]->opts);
+    check_section(page, "The head", pf_model_options);
+    check_section(page, "The trainer", pf_trainer_options);
     free(page);
 }
 END_TEST
 
 /* --- examples in headers ------------------------------------------------------------------------ */
+/* The options are valid by this table. */
 static bool takes(const peft_options *o, const pf_opt *table)
 {
     return table && !pf_options_check(o, table, NULL, "it");
 }
 
-/* A method whose adapter can be made with these options. */
+/* Some method accepts these options and creates an adapter with them. */
 static bool a_method_takes(const tiny *t, const peft_options *o)
 {
     for (size_t i = 0; i < peft_method_count(); i++) {
@@ -81,7 +82,8 @@ static bool a_method_takes(const tiny *t, const peft_options *o)
     return false;
 }
 
-/* Quoted text that reads name=value; not the words themselves, nor a line of prose such as "heads=12: width / 64". */
+/* The quoted text is a list of settings, such as "r=8,alpha=16"; not the placeholder "name=value", nor prose such as
+ * "heads=12: width / 64". */
 static bool is_list(const char *text)
 {
     const size_t n = strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789_");
@@ -89,7 +91,7 @@ static bool is_list(const char *text)
         && strcmp(text, "name=value");
 }
 
-/* The first name in text is one of this table of libpeft-io's options. */
+/* The first name in text is an option of this table of libpeft-io. */
 static bool names_row(const char *text, const peft_option *row(size_t i))
 {
     const size_t n = strcspn(text, "=");
@@ -98,9 +100,10 @@ static bool names_row(const char *text, const peft_option *row(size_t i))
     return false;
 }
 
+/* Checks every quoted list of settings in a comment; returns their number. */
 static int check_quotes(const tiny *t, const char *file, const char *comment)
 {
-    int seen = 0;
+    int checked = 0;
     for (const char *p = comment; (p = strchr(p, '"')); ) {
         char text[512];
         size_t n = 0;
@@ -120,32 +123,32 @@ static int check_quotes(const tiny *t, const char *file, const char *comment)
                       || names_row(text, peft_loader_option),
                       "%s: \"%s\" fits no method, model, trainer, backbone, picture, transform or loader", file, text);
         peft_options_free(o);
-        seen++;
+        checked++;
     }
-    return seen;
+    return checked;
 }
 
-/* The comments of one header, with the stars at the beginnings of lines taken out. */
+/* Checks the comments of one header, joined to one line without the stars; returns the number of lists checked. */
 static int check_header(const tiny *t, const char *folder, const char *name)
 {
     char file[300];
-    int seen = 0;
+    int checked = 0;
     snprintf(file, sizeof file, "%s/%s", folder, name);
     char *text = file_text(file);
     for (char *p = text, *end; (p = strstr(p, "/*")) && (end = strstr(p, "*/")); p = end + 2) {
         *end = 0;
         for (char *star = p; (star = strstr(star, "\n *")); ) star[2] = ' ';
         for (char *line = p; (line = strchr(line, '\n')); ) *line = ' ';
-        seen += check_quotes(t, file, p);
+        checked += check_quotes(t, file, p);
     }
     free(text);
-    return seen;
+    return checked;
 }
 
-START_TEST(examples_in_headers)
+START_TEST(options_quoted_in_headers_are_accepted)
 {
     static const char *const folders[] = { "include/peft", "include/peft/sys" };
-    int seen = 0, headers = 0;
+    int checked = 0, headers = 0;
     tiny t = tiny_make(&(tiny_spec){ 0 });
     for (int i = 0; i < 2; i++) {
         char path[512];
@@ -154,15 +157,15 @@ START_TEST(examples_in_headers)
         ck_assert_ptr_nonnull(d);
         for (struct dirent *e; (e = readdir(d)); ) {
             const char *end = strrchr(e->d_name, '.');
-            if (!end || strcmp(end, ".h") || !strcmp(e->d_name, "io.h")) continue;       /* io.h is of libpeft-io */
-            seen += check_header(&t, folders[i], e->d_name);
+            if (!end || strcmp(end, ".h") || !strcmp(e->d_name, "io.h")) continue;
+            checked += check_header(&t, folders[i], e->d_name);
             headers++;
         }
         closedir(d);
     }
-    ck_assert(seen && headers > 10);
+    ck_assert(checked && headers > 10);
     tiny_free(&t);
 }
 END_TEST
 
-SUITE_MAIN("defaults_page", every_default_is_on_the_page, examples_in_headers)
+SUITE_MAIN("defaults_page", every_default_is_on_the_page, options_quoted_in_headers_are_accepted)

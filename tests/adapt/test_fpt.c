@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_fpt.c -- side-network prompts: published parameter counts and cache sizes, the cache's exactness, and what a model
- * for them must be. The weights of ViT-B/16 are never touched: only their extents matter here. */
+ * test_fpt.c -- the methods FPT and FPT+ (fine-grained prompt tuning, a side network): parameter counts and cache sizes
+ * of the papers, training with the feature cache to the same bits as without, and refusal of models that do not fit. */
 #include <math.h>
 #include <peft/peft.h>
 #include "core/base/rng.h"
@@ -19,14 +19,15 @@ static const struct { const char *options; int64_t parameters; size_t sample_byt
     { "classes=5,side_input=given", 1602341, 15114240 },
     { "classes=5,side_input=given,plus=true,layers=6-11,side_image=128", 900965, 7557120 } };
 
-START_TEST(published_sizes)
+/* On a ViT-B/16 of 512 pixels. Its weights are allocated but not filled: only their shapes matter here. */
+START_TEST(parameter_counts_and_cache_sizes_are_the_published_ones)
 {
-    const pf_vit_shape large = { .image = 512, .patch = 16, .width = 768, .depth = 12, .heads = 12, .mlp = 3072, .eps = 1e-12,
-                                 .act = PK_GELU, .qkv_bias = true, .patch_bias = true, .pos_prefix = true };
+    const pf_vit_shape vit = { .image = 512, .patch = 16, .width = 768, .depth = 12, .heads = 12, .mlp = 3072,
+                               .eps = 1e-12, .act = PK_GELU, .qkv_bias = true, .patch_bias = true, .pos_prefix = true };
     peft_context *ctx;
     peft_backbone *b;
     ck_assert_int_eq(peft_context_create(NULL, NULL, NULL, &ctx), PEFT_OK);
-    ck_assert_int_eq(pf_backbone_alloc(ctx, &large, &b), PEFT_OK);
+    ck_assert_int_eq(pf_backbone_alloc(ctx, &vit, &b), PEFT_OK);
     for (size_t i = 0; i < b->weights; i++) ck_assert_ptr_nonnull(pf_backbone_own(b, i));
     for (size_t i = 0; i < sizeof published / sizeof *published; i++) {
         peft_options *o = options(ctx, published[i].options), *mo = options(ctx, "classes=5,head=side_encoder");
@@ -58,11 +59,11 @@ START_TEST(published_sizes)
 }
 END_TEST
 
-typedef struct { peft_context *ctx; peft_backbone *b; peft_tensor *images, *labels; } bed;
+typedef struct { peft_context *ctx; peft_backbone *b; peft_tensor *images, *labels; } fixture;
 
-static bed make_bed(void)
+static fixture make_fixture(void)
 {
-    bed x;
+    fixture x;
     ck_assert_int_eq(peft_context_create(NULL, NULL, NULL, &x.ctx), PEFT_OK);
     peft_options *o = options(x.ctx, "image_size=32,patch=4,width=48,depth=3,heads=3");
     ck_assert_int_eq(peft_backbone_create(x.ctx, o, &x.b), PEFT_OK);
@@ -70,12 +71,13 @@ static bed make_bed(void)
     ck_assert_int_eq(peft_tensor_create(x.ctx, PEFT_F32, 4, (int64_t[]){ 4, 3, 32, 32 }, &x.images), PEFT_OK);
     ck_assert_int_eq(peft_tensor_create(x.ctx, PEFT_I64, 1, (int64_t[]){ 4 }, &x.labels), PEFT_OK);
     pf_rng r = { 9, 1, 0 };
-    for (int64_t i = 0; i < peft_tensor_count(x.images); i++) ((float *)peft_tensor_data(x.images))[i] = (float)pf_rng_normal(&r, (uint64_t)i);
+    for (int64_t i = 0; i < peft_tensor_count(x.images); i++)
+        ((float *)peft_tensor_data(x.images))[i] = (float)pf_rng_normal(&r, (uint64_t)i);
     for (int i = 0; i < 4; i++) ((int64_t *)peft_tensor_data(x.labels))[i] = i % 3;
     return x;
 }
 
-static peft_model *make_model(const bed *x, const char *head, const char *fpt)
+static peft_model *make_model(const fixture *x, const char *head, const char *fpt)
 {
     peft_options *o = options(x->ctx, head), *fo = options(x->ctx, fpt);
     peft_model *m;
@@ -89,17 +91,18 @@ static peft_model *make_model(const bed *x, const char *head, const char *fpt)
     return m;
 }
 
-static const char *const plus = "classes=3,plus=true,reduction=4,side_image=16,tokens=4,layers=[1,2]";
+static const char *const fpt_plus = "classes=3,plus=true,reduction=4,side_image=16,tokens=4,layers=[1,2]";
 
-/* Five steps; the last loss. */
-static double train(const bed *x, const char *opts, double *hits)
+/* Trains five steps; returns the last loss, and in *hits the number of samples that came from the cache. */
+static double train(const fixture *x, const char *opts, double *hits)
 {
-    peft_model *m = make_model(x, "classes=3,head=side_encoder", plus);
+    peft_model *m = make_model(x, "classes=3,head=side_encoder", fpt_plus);
     peft_options *o = options(x->ctx, opts);
     peft_trainer *t;
     const int64_t ids[4] = { 11, 4, 7, 2 };
     ck_assert_msg(!peft_trainer_create(m, o, &t), "%s", peft_last_error());
-    for (int i = 0; i < 5; i++) ck_assert_msg(!peft_trainer_step(t, x->images, x->labels, ids), "%s", peft_last_error());
+    for (int i = 0; i < 5; i++)
+        ck_assert_msg(!peft_trainer_step(t, x->images, x->labels, ids), "%s", peft_last_error());
     double loss = peft_trainer_get(t, "loss");
     if (hits) *hits = peft_trainer_get(t, "cache_hits");
     peft_trainer_free(t);
@@ -110,11 +113,12 @@ static double train(const bed *x, const char *opts, double *hits)
 
 START_TEST(cached_training_has_the_same_bits)
 {
-    bed x = make_bed();
-    double hits, plain = train(&x, "batch=4,lr=0.01", NULL), cached = train(&x, "batch=4,lr=0.01,cache_features=8000000", &hits);
+    fixture x = make_fixture();
+    double hits, plain = train(&x, "batch=4,lr=0.01", NULL);
+    const double cached = train(&x, "batch=4,lr=0.01,cache_features=8000000", &hits);
     ck_assert(plain == cached);
-    ck_assert(hits == 16);                                            /* all steps but the first */
-    ck_assert(plain < log(3));                                        /* and it learns */
+    ck_assert(hits == 16);                                            /* 4 samples in each step but the first */
+    ck_assert(plain < log(3));                                        /* below the loss of equal probabilities */
     peft_tensor_free(x.images);
     peft_tensor_free(x.labels);
     peft_backbone_free(x.b);
@@ -122,12 +126,12 @@ START_TEST(cached_training_has_the_same_bits)
 }
 END_TEST
 
-START_TEST(wrong_models_are_refused)
+START_TEST(models_and_inputs_that_do_not_fit_are_refused)
 {
     static const struct { const char *head, *fpt, *word; } bad[] = {
         { "classes=3", "classes=3,reduction=4,side_image=16", "side_encoder" },
         { "classes=4,head=side_encoder", "classes=3,reduction=4,side_image=16", "classes" } };
-    bed x = make_bed();
+    fixture x = make_fixture();
     for (size_t i = 0; i < 2; i++) {
         peft_model *m = make_model(&x, bad[i].head, bad[i].fpt);
         peft_trainer *t = NULL;
@@ -135,10 +139,11 @@ START_TEST(wrong_models_are_refused)
         ck_assert_msg(strstr(peft_last_error(), bad[i].word) != NULL, "%s", peft_last_error());
         peft_model_free(m);
     }
-    peft_model *m = make_model(&x, "classes=3,head=side_encoder", "classes=3,reduction=4,side_image=16,side_input=given");
+    peft_model *m = make_model(&x, "classes=3,head=side_encoder",
+                               "classes=3,reduction=4,side_image=16,side_input=given");
     peft_trainer *t;
     ck_assert_int_eq(peft_trainer_create(m, NULL, &t), PEFT_OK);
-    ck_assert_int_eq(peft_trainer_step(t, x.images, x.labels, NULL), PEFT_E_STATE);   /* its small images are missing */
+    ck_assert_int_eq(peft_trainer_step(t, x.images, x.labels, NULL), PEFT_E_STATE);   /* no side_images were given */
     ck_assert_int_eq(peft_trainer_input(t, "side_images", x.images), PEFT_E_SHAPE);
     ck_assert_int_eq(peft_trainer_input(t, "other", x.images), PEFT_E_NOTFOUND);
     peft_trainer_free(t);
@@ -150,4 +155,6 @@ START_TEST(wrong_models_are_refused)
 }
 END_TEST
 
-SUITE_MAIN("fpt", published_sizes, cached_training_has_the_same_bits, wrong_models_are_refused)
+SUITE_MAIN("fpt",
+           parameter_counts_and_cache_sizes_are_the_published_ones, cached_training_has_the_same_bits,
+           models_and_inputs_that_do_not_fit_are_refused)

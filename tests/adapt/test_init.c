@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_init.c -- truncated normal initial values have the standard deviation that was asked for: they are cut at 2, not
- * at two standard deviations, as torch's and timm's are; those of a random backbone too. */
+ * test_init.c -- truncated normal initial values, of parameters and of random backbones: truncated at the values -2 and
+ * 2 as in torch and timm, not at two standard deviations; their standard deviation against the formula. */
 #include <math.h>
 #include "tiny.h"
 
+/* Standard deviation of values of mean 0, and the largest magnitude. */
 static double deviation(const pk_real *x, int64_t n, double *largest)
 {
     double sum = 0;
@@ -15,12 +16,12 @@ static double deviation(const pk_real *x, int64_t n, double *largest)
     return sqrt(sum / (double)n);
 }
 
-START_TEST(truncated_normal)
+START_TEST(truncated_normal_values_have_the_standard_deviation_of_the_formula)
 {
-    /* of a standard normal within +-2: 1 - 2 * 2 phi(2) / (2 Phi(2) - 1) */
-    const double cut = sqrt(1 - 2 * 2 * 0.05399096651318806 / 0.9544997361036416);
-    static const struct { const char *init; double size, lo, hi; } rows[] = {
-        { "trunc_normal:0.01", 0.01, 0.042, 0.06 }, { "trunc_normal:0.02", 0.02, 0.084, 0.12 }, 
+    /* The variance of a standard normal truncated at -2 and 2 is 1 - 2 * 2 phi(2) / (2 Phi(2) - 1). */
+    const double truncated = sqrt(1 - 2 * 2 * 0.05399096651318806 / 0.9544997361036416);
+    static const struct { const char *init; double size, lo, hi; } rows[] = {      /* lo..hi: the largest magnitude */
+        { "trunc_normal:0.01", 0.01, 0.042, 0.06 }, { "trunc_normal:0.02", 0.02, 0.084, 0.12 },
         { "trunc_normal:1", 1, 1.99, 2 }, { "trunc_normal:0", 0, 0, 0 } };
     peft_context *ctx = tiny_context(NULL, 1);
     pf_params list = { 0 };
@@ -31,16 +32,18 @@ START_TEST(truncated_normal)
         snprintf(name, sizeof name, "p%zu", i);
         OK(pf_param_make(ctx, &list, name, "weight", 1, (const int64_t[]){ 200000 }, &p));
         OK(pf_param_draw(ctx, p, rows[i].init));
-        const double got = deviation(p->value.data, 200000, &largest), want = rows[i].size == 1 ? cut : rows[i].size;
+        const double got = deviation(p->value.data, 200000, &largest);
+        const double want = rows[i].size == 1 ? truncated : rows[i].size;
         ck_assert_msg(fabs(got - want) <= 0.01 * want, "%s: deviation %g, expected %g", rows[i].init, got, want);
-        ck_assert_msg(largest >= rows[i].lo && largest <= rows[i].hi, "%s: up to %g", rows[i].init, largest);
+        ck_assert_msg(largest >= rows[i].lo && largest <= rows[i].hi, "%s: largest magnitude %g", rows[i].init,
+                      largest);
     }
     pf_params_free(ctx, &list);
     peft_context_free(ctx);
 }
 END_TEST
 
-START_TEST(random_backbones)
+START_TEST(weights_of_random_backbones_are_not_clamped)
 {
     peft_context *ctx = tiny_context(NULL, 1);
     peft_backbone *b = tiny_backbone(ctx, TINY_WIDE, NULL);
@@ -52,10 +55,11 @@ START_TEST(random_backbones)
     ck_assert_double_eq_tol(deviation(x, n, &largest), 0.02, 2e-4);
     ck_assert_double_gt(largest, 0.07);
     for (int64_t i = 0; i < n; i++) as_large += fabs((double)x[i]) == largest;
-    ck_assert_int_eq(as_large, 1);                           /* none was moved to a bound */
+    ck_assert_int_eq(as_large, 1);                           /* clamped values would share the largest magnitude */
     peft_backbone_free(b);
     peft_context_free(ctx);
 }
 END_TEST
 
-SUITE_MAIN("init", truncated_normal, random_backbones)
+SUITE_MAIN("init", truncated_normal_values_have_the_standard_deviation_of_the_formula,
+           weights_of_random_backbones_are_not_clamped)

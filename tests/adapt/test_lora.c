@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_lora.c -- the MED-PEFT preset of LoRA: what it sets and what stands beside it, its published size, and that it
- * is two separate adapters and a trained norm. */
+ * test_lora.c -- the preset med_peft of LoRA: the options it sets, its published parameter count, and that it trains to
+ * the same bits as two LoRA adapters (query, value), one of which trains the final norm. */
 #include "tiny_bits.h"
 
-START_TEST(published_sizes)
+START_TEST(the_preset_has_the_published_parameter_count)
 {
     const pf_vit_shape vit = { .image = 224, .patch = 16, .width = 768, .depth = 12, .heads = 12, .mlp = 3072,
                                .eps = 1e-6, .act = PK_GELU, .mean_pool = true, .qkv_bias = true, .patch_bias = true,
@@ -12,7 +12,7 @@ START_TEST(published_sizes)
     for (int mean = 0; mean < 2; mean++)
         for (int r = 4; r <= 32; r *= 2) {
             pf_vit_shape s = vit;
-            peft_backbone *b;                                /* no weights: only extents matter */
+            peft_backbone *b;                                /* without weights: only shapes matter */
             peft_adapter *a;
             s.mean_pool = mean;
             peft_options *o = tiny_options(ctx, "preset=med_peft,r=%d", r);
@@ -29,6 +29,7 @@ START_TEST(published_sizes)
 }
 END_TEST
 
+/* The value that was given for an option, by the caller or by the preset; "" where there is none. */
 static const char *value_of(const peft_adapter *a, const char *name)
 {
     const char *text = pf_options_given(a->options, name);
@@ -43,7 +44,7 @@ static void check_constant(peft_adapter *a, const char *name, float v)
     for (int64_t i = 0; i < peft_tensor_count(&p->value); i++) ck_assert(x[i] == v);
 }
 
-START_TEST(what_is_given_stands)
+START_TEST(given_options_override_the_preset)
 {
     static const struct { const char *options, *backbone, *alpha, *dropout, *norm; } rows[] = {
         { "preset=med_peft", "pool=mean", "32", "0.1", "fc_norm" }, { "preset=med_peft", "", "32", "0.1", "norm" },
@@ -61,16 +62,16 @@ START_TEST(what_is_given_stands)
         if (rows[i].norm) check_constant(t.adapter, name, 1);
         snprintf(name, sizeof name, "%s.bias", rows[i].norm ? rows[i].norm : "");
         if (rows[i].norm) check_constant(t.adapter, name, 0);
-        /* and a file keeps it, whatever a preset means later */
-        peft_adapter *back;
+        /* A file stores the values that the preset set, not only its name. */
+        peft_adapter *loaded;
         tiny_shake_tensor(&t.adapter->params.item[t.adapter->params.count - 1]->value, "bias", 0.5);
         OK(peft_adapter_save(t.adapter, tiny_path("adapter")));
-        OK(peft_adapter_load(t.backbone, tiny_path("adapter"), &back));
-        ck_assert_str_eq(value_of(back, "alpha"), rows[i].alpha);
-        for (size_t k = 0; k < back->params.count; k++)
-            ck_assert_mem_eq(back->params.item[k]->value.data, t.adapter->params.item[k]->value.data,
-                             pf_tensor_bytes(&back->params.item[k]->value));
-        peft_adapter_free(back);
+        OK(peft_adapter_load(t.backbone, tiny_path("adapter"), &loaded));
+        ck_assert_str_eq(value_of(loaded, "alpha"), rows[i].alpha);
+        for (size_t k = 0; k < loaded->params.count; k++)
+            ck_assert_mem_eq(loaded->params.item[k]->value.data, t.adapter->params.item[k]->value.data,
+                             pf_tensor_bytes(&loaded->params.item[k]->value));
+        peft_adapter_free(loaded);
         tiny_free(&t);
     }
     tiny t = tiny_make(&(tiny_spec){ 0 });
@@ -86,7 +87,7 @@ START_TEST(what_is_given_stands)
 }
 END_TEST
 
-/* Three steps; logits before and after. */
+/* Trains three steps and records losses and gradients, those of the query first: the order of two adapters. */
 static void record(const tiny *t, tiny_bits *bits)
 {
     peft_trainer *r = tiny_trainer(t->model, "batch=3,lr=1e-2");
@@ -94,10 +95,11 @@ static void record(const tiny *t, tiny_bits *bits)
         tiny_batch b = tiny_batch_make(t->model, 3, 3 * i);
         OK(peft_trainer_backward(r, b.images, b.labels, NULL));
         tiny_bits_add(bits, "loss", "", &r->last_loss, sizeof r->last_loss);
-        for (int half = 0; half < 2; half++)
-            for (size_t k = 0; k < peft_model_param_count(t->model); k++) {    /* by name, not by order */
+        for (int others = 0; others < 2; others++)
+            for (size_t k = 0; k < peft_model_param_count(t->model); k++) {
                 peft_param *p = peft_model_param(t->model, k);
-                if (strstr(p->name, "attn.q") ? !half : half) tiny_bits_tensor(bits, p->name, "", peft_param_grad(p));
+                if (strstr(p->name, "attn.q") ? !others : others)
+                    tiny_bits_tensor(bits, p->name, "", peft_param_grad(p));
             }
         OK(peft_trainer_update(r));
         tiny_batch_free(&b);
@@ -105,7 +107,7 @@ static void record(const tiny *t, tiny_bits *bits)
     peft_trainer_free(r);
 }
 
-START_TEST(two_adapters_and_a_norm)
+START_TEST(the_preset_equals_two_adapters_and_a_trained_norm)
 {
     static const char *const parts[] = { "targets=attn.q,alpha=32,r=4", "targets=attn.v,alpha=32,r=4,train_norm=true,"
                                          "norm_init=one" };
@@ -123,9 +125,10 @@ START_TEST(two_adapters_and_a_norm)
         peft_adapter_free(a[1]);
         tiny_free(&t);
     }
-    tiny_same(&bits[0], &bits[1], "med_peft beside q and v apart");
+    tiny_same(&bits[0], &bits[1], "med_peft against separate adapters of q and v");
     tiny_bits_free(&bits[0]);
 }
 END_TEST
 
-SUITE_MAIN("lora", published_sizes, what_is_given_stands, two_adapters_and_a_norm)
+SUITE_MAIN("lora", the_preset_has_the_published_parameter_count, given_options_override_the_preset,
+           the_preset_equals_two_adapters_and_a_trained_norm)

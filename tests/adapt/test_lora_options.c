@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_lora_options.c -- LoRA's targets under their short names and Hugging Face's; patterns of ranks and alphas that
- * are no such numbers, or that match nothing, are refused. */
+ * test_lora_options.c -- options of LoRA: targets under their short names and Hugging Face's, rank_pattern and
+ * alpha_pattern; and options of models, vpt and cls_tune that are refused because they would have no effect. */
 #include "tiny.h"
 
 static peft_status create(const tiny *t, const char *method, const char *options, peft_adapter **out)
@@ -11,6 +11,7 @@ static peft_status create(const tiny *t, const char *method, const char *options
     return s;
 }
 
+/* Two adapters have parameters of the same names. */
 static void same_tensors(const peft_adapter *a, const peft_adapter *b, const char *who)
 {
     ck_assert_msg(a->params.count == b->params.count, "%s: %zu tensors, expected %zu", who, a->params.count,
@@ -18,13 +19,13 @@ static void same_tensors(const peft_adapter *a, const peft_adapter *b, const cha
     for (size_t i = 0; i < a->params.count; i++) ck_assert_str_eq(a->params.item[i]->name, b->params.item[i]->name);
 }
 
-START_TEST(targets_by_other_names)
+START_TEST(targets_have_short_and_hugging_face_names)
 {
-    static const char *const rows[][2] = {
+    static const char *const rows[][2] = {               /* targets, and the same by libpeft's names; NULL: refused */
         { "q,v", "attn.q,attn.v" }, { "[q, v]", "attn.q,attn.v" }, { "query,value", "attn.q,attn.v" },
         { "q_proj,k_proj,v_proj", "attn.q,attn.k,attn.v" }, { "k,key", NULL }, { "key", "attn.k" },
         { "qkv", "attn.qkv" }, { "proj", "attn.proj" }, { "o_proj", "attn.proj" }, { "out_proj", "attn.proj" },
-        { "attention.output.dense", "attn.proj" }, { "fc1,fc2", "mlp.fc1,mlp.fc2" }, 
+        { "attention.output.dense", "attn.proj" }, { "fc1,fc2", "mlp.fc1,mlp.fc2" },
         { "intermediate.dense", "mlp.fc1" }, { "projection", "patch_embed.proj" }, { "attn.q,query", NULL },
         { "dense", NULL }, { "Q", NULL }, { "attn", NULL },
         { "q,attn.qkv", "attn.qkv,attn.q" } };
@@ -48,7 +49,7 @@ START_TEST(targets_by_other_names)
 }
 END_TEST
 
-START_TEST(patterns)
+START_TEST(patterns_with_bad_values_or_without_a_match_are_refused)
 {
     static const struct { const char *options, *word; } bad[] = {
         { "rank_pattern=\"attn.q=1.5\"", "whole numbers" }, { "rank_pattern=\"attn.q=0\"", "whole numbers" },
@@ -57,7 +58,7 @@ START_TEST(patterns)
         { "alpha_pattern=\"attn.q=-2\"", "alpha_pattern" }, { "alpha_pattern=\"attn.v=inf\"", "alpha_pattern" },
         { "rank_pattern=\"attn.qq=4\"", "'attn.qq=4'" }, { "rank_pattern=\"attn.k=4\"", "'attn.k=4'" },
         { "rank_pattern=\"attn.q=4,blocks.7.attn.q=3\"", "'blocks.7.attn.q=3'" },
-        { "rank_pattern=\"attn.q=4,blocks.1.attn.q=3\"", "'blocks.1.attn.q=3'" },       /* the first has it already */
+        { "rank_pattern=\"attn.q=4,blocks.1.attn.q=3\"", "'blocks.1.attn.q=3'" },       /* attn.q matched it before */
         { "alpha_pattern=\"q_proj=4\"", "'q_proj=4'" },
         { "layers=0,rank_pattern=\"blocks.1.attn.q=3\"", "'blocks.1.attn.q=3'" } };
     static const struct { const char *options; int64_t rank[3]; } good[] = {
@@ -81,8 +82,8 @@ START_TEST(patterns)
 }
 END_TEST
 
-/* Two magnitudes for one row are not what merging makes of them. */
-START_TEST(dora_on_the_fused_layer_and_its_parts)
+/* DoRA would have two magnitudes for each row of attn.v, and merging could not give the same network. */
+START_TEST(dora_on_attn_qkv_and_a_part_of_it_is_refused)
 {
     tiny t = tiny_make(&(tiny_spec){ 0 });
     peft_adapter *a = NULL;
@@ -94,8 +95,8 @@ START_TEST(dora_on_the_fused_layer_and_its_parts)
 }
 END_TEST
 
-/* What a method asks of tensors that are not there. */
-static peft_status norms_of_nothing(peft_adapter *a, const peft_vit *v)
+/* Methods whose init reads a tensor, or rows of a tensor, that the backbone does not have. */
+static peft_status norms_of_a_missing_tensor(peft_adapter *a, const peft_vit *v)
 {
     peft_param *p = peft_sys_declare(a, PEFT_DIMS(v->width), "one", "lengths");
     peft_sys_fill_row_norms(a, p, "blocks.0.attn.query.weight", 0);
@@ -108,9 +109,9 @@ static peft_status norms_of_too_many_rows(peft_adapter *a, const peft_vit *v)
     return peft_sys_init_status(a);
 }
 
-START_TEST(tensors_that_are_not_there)
+START_TEST(reading_tensors_that_the_backbone_lacks_is_an_error)
 {
-    static const peft_method methods[] = { { .name = "no_tensor", .init = norms_of_nothing },
+    static const peft_method methods[] = { { .name = "no_tensor", .init = norms_of_a_missing_tensor },
                                            { .name = "no_rows", .init = norms_of_too_many_rows } };
     peft_context *ctx = tiny_context(NULL, 1);
     peft_backbone *b = tiny_backbone(ctx, NULL, NULL);
@@ -127,8 +128,8 @@ START_TEST(tensors_that_are_not_there)
 }
 END_TEST
 
-/* Options of a model without effect, and words that no rule knows, whether they are needed or not. */
-START_TEST(options_of_a_model)
+/* Refused: options that have no effect on this model, and unknown values, even where the option has no effect. */
+START_TEST(model_options_without_effect_are_refused)
 {
     static const struct { const char *options, *word; } bad[] = {
         { "head_init=nonsense", "nonsense" }, { "classes=3,head_init=nonsense", "nonsense" },
@@ -150,8 +151,8 @@ START_TEST(options_of_a_model)
 }
 END_TEST
 
-/* Of the forms of vpt: what only the deep one has. */
-START_TEST(shallow_prompts)
+/* vpt with deep=false: options that only deep prompts have. */
+START_TEST(options_of_deep_prompts_are_refused_for_shallow_ones)
 {
     static const char *const bad[] = { "deep=false,layers=0-1", "deep=false,shared=true" };
     tiny t = tiny_make(&(tiny_spec){ 0 });
@@ -164,5 +165,8 @@ START_TEST(shallow_prompts)
 }
 END_TEST
 
-SUITE_MAIN("lora_options", shallow_prompts, targets_by_other_names, patterns, dora_on_the_fused_layer_and_its_parts,
-           tensors_that_are_not_there, options_of_a_model)
+SUITE_MAIN("lora_options",
+           options_of_deep_prompts_are_refused_for_shallow_ones, targets_have_short_and_hugging_face_names,
+           patterns_with_bad_values_or_without_a_match_are_refused,
+           dora_on_attn_qkv_and_a_part_of_it_is_refused, reading_tensors_that_the_backbone_lacks_is_an_error,
+           model_options_without_effect_are_refused)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_merge.c -- merged and unmerged models agree to rounding, for every method that can be merged; the others say why
- * not; the merged file loads; the drift of merging is what two sessions show. */
+ * test_merge.c -- peft_model_merge: the merged backbone predicts what the model predicts, to rounding, also after it
+ * was saved and loaded; other methods are refused with the reason; peft_model_merge_drift against the difference of two
+ * sessions. */
 #include <math.h>
 #include <peft/peft.h>
 #include <unistd.h>
@@ -19,12 +20,13 @@ static peft_options *options(const char *text)
     return o;
 }
 
-static void open_all(void)
+static void open_context_and_images(void)
 {
     ck_assert_int_eq(peft_context_create(NULL, NULL, NULL, &ctx), PEFT_OK);
     ck_assert_int_eq(peft_tensor_create(ctx, PEFT_F32, 4, (int64_t[]){ 2, 3, 16, 16 }, &images), PEFT_OK);
     pf_rng r = { 5, 1, 0 };
-    for (int i = 0; i < 2 * 3 * 256; i++) ((float *)peft_tensor_data(images))[i] = (float)pf_rng_normal(&r, (uint64_t)i);
+    for (int i = 0; i < 2 * 3 * 256; i++)
+        ((float *)peft_tensor_data(images))[i] = (float)pf_rng_normal(&r, (uint64_t)i);
 }
 
 static peft_backbone *backbone(const char *more)
@@ -48,10 +50,11 @@ static peft_model *model(peft_backbone *b, const char *method, const char *opts,
     ck_assert_int_eq(peft_model_create(b, o, &m), PEFT_OK);
     ck_assert_msg(!peft_adapter_create(b, method, mo, &a), "%s", peft_last_error());
     ck_assert_int_eq(peft_model_attach(m, a), PEFT_OK);
-    for (size_t i = 0; i < peft_model_param_count(m); i++) {          /* values that matter, not identities */
+    for (size_t i = 0; i < peft_model_param_count(m); i++) {          /* away from values that change nothing */
         peft_tensor *t = peft_param_value(peft_model_param(m, i));
         pf_rng r = { seed, (uint32_t)i, 7 };
-        for (int64_t k = 0; k < peft_tensor_count(t); k++) ((float *)peft_tensor_data(t))[k] += (float)(0.1 * pf_rng_normal(&r, (uint64_t)k));
+        for (int64_t k = 0; k < peft_tensor_count(t); k++)
+            ((float *)peft_tensor_data(t))[k] += (float)(0.1 * pf_rng_normal(&r, (uint64_t)k));
     }
     peft_adapter_free(a);
     peft_options_free(o);
@@ -73,6 +76,7 @@ static void predict(peft_model *m, float out[8])
     peft_session_free(s);
 }
 
+/* |a - b| / |a|, Euclidean norms. */
 static double distance(const float *a, const float *b)
 {
     double d = 0, n = 0;
@@ -80,8 +84,8 @@ static double distance(const float *a, const float *b)
     return sqrt(d / n);
 }
 
-/* Written under Hugging Face's names and read again: the same bits. false: their networks lack something of it. */
-static bool same_in_hf(const peft_backbone *merged, const float want[8])
+/* Saves with Hugging Face's names, loads, and expects the same logits. false: Hugging Face has no such network. */
+static bool saved_for_hf_predicts_the_same(const peft_backbone *merged, const float want[8])
 {
     char path[] = "/tmp/peft-merge-XXXXXX.safetensors";
     peft_options *o = options("naming=hf");
@@ -116,23 +120,24 @@ static const struct { const char *method, *options, *backbone, *pool; } mergeabl
     { "attnscale_dra", "offsets=false", ",layer_scale=true,qkv_bias=false", "auto" },
     { "lora", "preset=med_peft", "", "mean" }, { "ln_tune", "", "", "mean" }, { "ssf", "", "", "mean" } };
 
-START_TEST(merged_equals_unmerged)
+START_TEST(merged_and_unmerged_models_predict_the_same)
 {
     char path[] = "/tmp/peft-merge-XXXXXX";
     int in_hf = 0;
-    open_all();
+    open_context_and_images();
     close(mkstemp(path));
     for (size_t i = 0; i < sizeof mergeable / sizeof *mergeable; i++) {
         peft_backbone *b = backbone(mergeable[i].backbone), *merged, *loaded;
         peft_model *m = model(b, mergeable[i].method, mergeable[i].options, mergeable[i].pool, 3), *plain;
-        float before[8], want[8], got[8], again[8];
+        float after[8], want[8], got[8], again[8];
         predict(m, want);
         ck_assert_msg(!peft_model_merge(m, &merged), "%s: %s", mergeable[i].method, peft_last_error());
-        predict(m, before);
-        ck_assert_mem_eq(before, want, sizeof want);                  /* merging touched nothing */
+        predict(m, after);
+        ck_assert_mem_eq(after, want, sizeof want);                   /* merging leaves the model as it was */
         ck_assert_int_eq(peft_model_create(merged, NULL, &plain), PEFT_OK);
         predict(plain, got);
-        ck_assert_msg(distance(want, got) < 3e-6, "%s %s: %g", mergeable[i].method, mergeable[i].options, distance(want, got));
+        ck_assert_msg(distance(want, got) < 3e-6, "%s %s: relative distance %g", mergeable[i].method,
+                      mergeable[i].options, distance(want, got));
         ck_assert_msg(!peft_backbone_save(merged, path), "%s", peft_last_error());
         peft_model_free(plain);
         ck_assert_msg(!peft_backbone_load(ctx, path, NULL, &loaded), "%s", peft_last_error());
@@ -140,7 +145,7 @@ START_TEST(merged_equals_unmerged)
         ck_assert_int_eq(peft_model_create(loaded, NULL, &plain), PEFT_OK);
         predict(plain, again);
         ck_assert_mem_eq(again, got, sizeof got);
-        in_hf += same_in_hf(merged, got);
+        in_hf += saved_for_hf_predicts_the_same(merged, got);
         peft_model_free(plain);
         peft_model_free(m);
         peft_backbone_free(b);
@@ -154,9 +159,9 @@ START_TEST(merged_equals_unmerged)
 }
 END_TEST
 
-START_TEST(drift_is_measured)
+START_TEST(drift_is_the_difference_of_two_sessions)
 {
-    open_all();
+    open_context_and_images();
     peft_backbone *b = backbone(""), *other = backbone(",classes=3"), *wide, *merged;
     peft_model *m = model(b, "lora", "targets=[attn.q,mlp.fc1]", "auto", 3), *plain;
     float want[8], got[8];
@@ -172,11 +177,12 @@ START_TEST(drift_is_measured)
         top = fmax(top, fabs((double)want[i]));
     }
     ck_assert_msg(!peft_model_merge_drift(m, merged, images, &absolute, &relative), "%s", peft_last_error());
-    ck_assert_msg(absolute == a && relative == a / top, "%g %g, expected %g %g", absolute, relative, a, a / top);
+    ck_assert_msg(absolute == a && relative == a / top, "drift %g, relative %g, expected %g and %g", absolute,
+                  relative, a, a / top);
     ck_assert_double_lt(relative, 3e-6);
     ck_assert_msg(!peft_model_merge_drift(m, merged, NULL, NULL, &noise), "%s", peft_last_error());
     ck_assert(noise > 0 && noise < 3e-6);
-    ((float *)(uintptr_t)peft_tensor_cdata(peft_backbone_tensor(merged, 5)))[0] += 1;       /* and a fault is seen */
+    ((float *)(uintptr_t)peft_tensor_cdata(peft_backbone_tensor(merged, 5)))[0] += 1;       /* a wrong weight */
     ck_assert_msg(!peft_model_merge_drift(m, merged, NULL, &absolute, &relative), "%s", peft_last_error());
     ck_assert_double_gt(relative, 1e-4);
     absolute = 7;
@@ -197,14 +203,14 @@ START_TEST(drift_is_measured)
 }
 END_TEST
 
-/* Of a file that was rounded: what two sessions show with the backbone that was read from it. */
-START_TEST(drift_of_what_was_written)
+/* The file's element type rounds the weights; lo..hi bounds the relative drift. */
+START_TEST(drift_of_a_saved_and_loaded_backbone)
 {
     static const struct { const char *type, *naming; double lo, hi; } rows[] = {
         { "f32", "timm", 0, 3e-6 }, { "f16", "timm", 1e-5, 1e-2 }, { "bf16", "timm", 1e-4, 5e-2 },
         { "bf16", "hf5", 1e-4, 5e-2 } };
     char path[] = "/tmp/peft-merge-XXXXXX.safetensors";
-    open_all();
+    open_context_and_images();
     close(mkstemps(path, 12));
     peft_backbone *b = backbone(""), *merged, *loaded;
     peft_model *m = model(b, "lora", "targets=[attn.q,mlp.fc1]", "auto", 3), *plain;
@@ -228,8 +234,9 @@ START_TEST(drift_of_what_was_written)
             top = fmax(top, fabs((double)want[k]));
         }
         ck_assert_msg(!peft_model_merge_drift(m, loaded, images, &absolute, &relative), "%s", peft_last_error());
-        ck_assert_msg(absolute == a && relative == a / top, "%s: %g, expected %g", text, relative, a / top);
-        ck_assert_msg(relative >= rows[i].lo && relative <= rows[i].hi, "%s: %g", text, relative);
+        ck_assert_msg(absolute == a && relative == a / top, "%s: relative drift %g, expected %g", text,
+                      relative, a / top);
+        ck_assert_msg(relative >= rows[i].lo && relative <= rows[i].hi, "%s: relative drift %g", text, relative);
         peft_model_free(plain);
         peft_backbone_free(loaded);
     }
@@ -242,13 +249,14 @@ START_TEST(drift_of_what_was_written)
 }
 END_TEST
 
-START_TEST(others_say_why_not)
+START_TEST(methods_that_cannot_be_merged_are_refused_with_the_reason)
 {
     static const struct { const char *method, *options, *backbone, *word; } refused[] = {
-        { "ept", "", "", "ept" }, { "vpt", "", "", "vpt" }, { "adapter", "", "", "adapter" }, { "prefix", "", "", "prefix" },
+        { "ept", "", "", "ept" }, { "vpt", "", "", "vpt" }, { "adapter", "", "", "adapter" },
+        { "prefix", "", "", "prefix" },
         { "vp", "width=3", "", "vp" }, { "ssf", "", ",qkv_bias=false", "lacks a tensor" },
         { "attnscale_dra", "", ",layer_scale=true", "LayerScale" } };
-    open_all();
+    open_context_and_images();
     for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
         peft_backbone *b = backbone(refused[i].backbone), *out = NULL;
         peft_model *m = model(b, refused[i].method, refused[i].options, "auto", 3);
@@ -263,5 +271,5 @@ START_TEST(others_say_why_not)
 }
 END_TEST
 
-SUITE_MAIN("merge", merged_equals_unmerged, drift_is_measured, drift_of_what_was_written,
-           others_say_why_not)
+SUITE_MAIN("merge", merged_and_unmerged_models_predict_the_same, drift_is_the_difference_of_two_sessions,
+           drift_of_a_saved_and_loaded_backbone, methods_that_cannot_be_merged_are_refused_with_the_reason)

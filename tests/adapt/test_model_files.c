@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_model_files.c -- adapter and model files: every bit comes back, in another context and in another process;
- * files that do not fit, or were changed, are refused by the name of what is wrong. */
+ * test_model_files.c -- adapter and model files: loading restores every bit, in another context and another process;
+ * files for another backbone, changed files and values that are not finite are refused by the name of what is wrong. */
 #include <math.h>
 #include <sys/wait.h>
 #include "tiny_files.h"
@@ -9,7 +9,7 @@ static const char *const heads[] = { "classes=3", "classes=3,head=bn_linear,pool
     "classes=3,head=mlp,head_layers=2" };
 static const char note[] = "a \"quoted\" text, with = signs,\n two lines and \xc3\xa4\xc3\xb6";
 
-/* A trained model and what it computes. */
+/* A model after three training steps, with two notes; its state and logits are appended to bits. */
 static tiny trained(const tiny_spec *spec, tiny_bits *bits)
 {
     tiny t = tiny_make(spec);
@@ -25,7 +25,7 @@ static tiny trained(const tiny_spec *spec, tiny_bits *bits)
     return t;
 }
 
-/* The same backbone made anew in a context of its own, of another seed. */
+/* The same backbone created again in a new context, whose seed differs. */
 static peft_backbone *fresh_backbone(const char *more)
 {
     peft_context *ctx = tiny_context(NULL, 2);
@@ -35,6 +35,7 @@ static peft_backbone *fresh_backbone(const char *more)
     return b;
 }
 
+/* Two files hold the same bytes. */
 static void same_file(const char *a, const char *b)
 {
     static char data[2][1 << 20];
@@ -49,6 +50,7 @@ static void same_file(const char *a, const char *b)
     ck_assert_mem_eq(data[0], data[1], n[0]);
 }
 
+/* The model file holds the expected state, predicts the expected logits, and saves to the same bytes again. */
 static void check_loaded(const tiny_bits *expected, const char *path, const char *who)
 {
     tiny_bits got = { 0 };
@@ -67,7 +69,7 @@ static void check_loaded(const tiny_bits *expected, const char *path, const char
     peft_backbone_free(b);
 }
 
-START_TEST(models_come_back)
+START_TEST(models_are_the_same_after_save_and_load)
 {
     for (size_t i = 0; i < tiny_method_count(); i++)
         for (int h = 0; h < 3; h++) {
@@ -82,7 +84,7 @@ START_TEST(models_come_back)
 }
 END_TEST
 
-START_TEST(models_of_several_adapters_come_back)
+START_TEST(models_of_several_adapters_are_the_same_after_save_and_load)
 {
     tiny_bits bits = { 0 };
     tiny t = tiny_make(&(tiny_spec){ .method = "lora", .adapter = "targets=\"attn.q,mlp.fc1\",alpha=3", .model =
@@ -107,7 +109,7 @@ START_TEST(models_of_several_adapters_come_back)
 }
 END_TEST
 
-START_TEST(another_process_predicts_the_same)
+START_TEST(a_model_predicts_the_same_in_another_process)
 {
     tiny_bits bits = { 0 };
     tiny t = trained(&(tiny_spec){ .method = "ept", .model = heads[1] }, &bits);
@@ -126,7 +128,7 @@ START_TEST(another_process_predicts_the_same)
 }
 END_TEST
 
-START_TEST(adapters_come_back)
+START_TEST(adapters_are_the_same_after_save_and_load)
 {
     for (size_t i = 0; i < tiny_method_count(); i++) {
         tiny t = trained(&(tiny_spec){ .method = tiny_method_name(i) }, NULL);
@@ -153,7 +155,7 @@ START_TEST(adapters_come_back)
 END_TEST
 
 /* --- refusals --------------------------------------------------------------------------------- */
-START_TEST(other_backbones_are_refused)
+START_TEST(files_of_another_backbone_are_refused)
 {
     tiny t = trained(&(tiny_spec){ .method = "ept" }, NULL);
     peft_backbone *b = fresh_backbone("seed=1");
@@ -171,8 +173,9 @@ START_TEST(other_backbones_are_refused)
 }
 END_TEST
 
-/* The same weights at another size or by another rule of resampling: the same fingerprint, other tokens. */
-START_TEST(other_image_sizes_are_refused)
+/* Loaded at another image size or by another rule of resampling, a backbone keeps its fingerprint but has other
+ * position embeddings. */
+START_TEST(files_of_another_image_size_or_resampling_are_refused)
 {
     tiny t = tiny_make(&(tiny_spec){ .method = "linear" });
     peft_adapter *a;
@@ -202,9 +205,9 @@ START_TEST(other_image_sizes_are_refused)
 }
 END_TEST
 
-/* A backbone at another size, saved, is the same to the bit as the one that was resampled: adapters and models of either
- * fit both. Merging gives a backbone whose positions are its own. */
-START_TEST(saved_after_resampling)
+/* A backbone that was loaded at another image size and one that was saved from it are the same to the bit: adapters and
+ * models of one fit the other. A merged backbone counts the resampled position embeddings as its own. */
+START_TEST(a_resampled_backbone_and_its_saved_copy_take_the_same_files)
 {
     tiny t = tiny_make(&(tiny_spec){ 0 });
     tiny_save_backbone(t.backbone, &(tiny_save){ 0 }, tiny_path("backbone"));
@@ -212,20 +215,20 @@ START_TEST(saved_after_resampling)
     OK(peft_backbone_save(large, tiny_path("large")));
     peft_backbone *saved = tiny_load(t.ctx, tiny_path("large"), "");
     peft_backbone *other = tiny_load(t.ctx, tiny_path("backbone"), "image_size=24,resample=bilinear");
-    peft_backbone *const both_ways[2][2] = { { large, saved }, { saved, large } };
+    peft_backbone *const orders[2][2] = { { large, saved }, { saved, large } };
     peft_adapter *a;
     peft_model *m;
     for (int i = 0; i < 2; i++) {
-        a = tiny_adapter(both_ways[i][0], "ept", NULL);
-        m = tiny_model(both_ways[i][0], NULL);
+        a = tiny_adapter(orders[i][0], "ept", NULL);
+        m = tiny_model(orders[i][0], NULL);
         OK(peft_model_attach(m, a));
         OK(peft_adapter_save(a, tiny_path("adapter")));
         OK(peft_model_save(m, tiny_path("model")));
         peft_adapter_free(a);
         peft_model_free(m);
         for (int k = 0; k < 2; k++) {
-            OK(peft_adapter_load(both_ways[i][k], tiny_path("adapter"), &a));
-            OK(peft_model_load(both_ways[i][k], tiny_path("model"), &m));
+            OK(peft_adapter_load(orders[i][k], tiny_path("adapter"), &a));
+            OK(peft_model_load(orders[i][k], tiny_path("model"), &m));
             peft_adapter_free(a);
             peft_model_free(m);
         }
@@ -252,7 +255,7 @@ START_TEST(saved_after_resampling)
 END_TEST
 
 typedef struct refusal { tiny_change change; peft_status status; const char *text; } refusal;
-static const refusal both[] = {                                             /* of an adapter's file and of a model's */
+static const refusal in_both[] = {                                          /* changes of adapter and model files */
     { { DROP, "prompt", NULL }, PEFT_E_FORMAT, "tensor 'prompt' is missing" },
     { { FLATTEN, "prompt", NULL }, PEFT_E_FORMAT, "tensor 'prompt': given [153], expected [3, 17, 3]" },
     { { CUT, "prompt", NULL }, PEFT_E_FORMAT, "tensor 'prompt': given [1, 17, 3]" },
@@ -272,7 +275,7 @@ static const refusal both[] = {                                             /* o
     { { SET_META, "libpeft.adapter.0.options", "length=4" }, PEFT_E_FORMAT, "expected [3, 17, 4]" },
     { { SET_META, "libpeft.adapter.0.options", "lenght=3" }, PEFT_E_OPTION, "length" },
     { { SET_META, "libpeft.adapter.0.options", "=,=" }, PEFT_E_FORMAT, "libpeft.adapter.0.options" } };
-static const refusal of_models[] = {
+static const refusal in_models[] = {                                        /* changes of model files */
     { { DROP, "head.bias", NULL }, PEFT_E_FORMAT, "'head.bias' is missing" },
     { { FLATTEN, "head.weight", NULL }, PEFT_E_FORMAT, "'head.weight': given [144], expected [3, 48]" },
     { { RETYPE, "head.weight", NULL }, PEFT_E_DTYPE, "'head.weight': given I32" },
@@ -284,7 +287,8 @@ static const refusal of_models[] = {
     { { SET_META, "libpeft.model.options", "classes=4" }, PEFT_E_FORMAT, "expected [4, 48]" },
     { { SET_META, "libpeft.model.options", "classes=999999999" }, PEFT_E_OPTION, "classes" } };
 
-static void refuse(peft_backbone *b, const char *kind, const refusal *r)
+/* Loading a changed copy of the adapter or model file fails; the message names what is wrong and the file. */
+static void check_refusal(peft_backbone *b, const char *kind, const refusal *r)
 {
     char path[128];
     peft_adapter *a = NULL;
@@ -295,8 +299,7 @@ static void refuse(peft_backbone *b, const char *kind, const refusal *r)
     ck_assert_msg(s == r->status && !a && !m, "%s with %s changed: %s: %s", kind, r->change.what, peft_status_name(s),
         peft_last_error());
     ck_assert_msg(strstr(peft_last_error(), r->text) && strstr(peft_last_error(), path),
-        "%s with %s changed: no '%s' in: %s", kind,
-                  r->change.what, r->text, peft_last_error());
+                  "%s with %s changed: no '%s' in: %s", kind, r->change.what, r->text, peft_last_error());
 }
 
 START_TEST(changed_files_are_refused)
@@ -306,11 +309,11 @@ START_TEST(changed_files_are_refused)
     peft_model *m;
     OK(peft_adapter_save(t.adapter, tiny_path("adapter")));
     OK(peft_model_save(t.model, tiny_path("model")));
-    for (size_t i = 0; i < sizeof both / sizeof *both; i++) {
-        refuse(t.backbone, "adapter", &both[i]);
-        refuse(t.backbone, "model", &both[i]);
+    for (size_t i = 0; i < sizeof in_both / sizeof *in_both; i++) {
+        check_refusal(t.backbone, "adapter", &in_both[i]);
+        check_refusal(t.backbone, "model", &in_both[i]);
     }
-    for (size_t i = 0; i < sizeof of_models / sizeof *of_models; i++) refuse(t.backbone, "model", &of_models[i]);
+    for (size_t i = 0; i < sizeof in_models / sizeof *in_models; i++) check_refusal(t.backbone, "model", &in_models[i]);
     FAILS(PEFT_E_FORMAT, "holds a model, expected a adapter", peft_adapter_load(t.backbone, tiny_path("model"), &a));
     FAILS(PEFT_E_FORMAT, "holds a adapter, expected a model", peft_model_load(t.backbone, tiny_path("adapter"), &m));
     FAILS(PEFT_E_IO, "nowhere", peft_model_load(t.backbone, tiny_path("nowhere"), &m));
@@ -329,19 +332,19 @@ START_TEST(values_that_are_not_finite_are_not_saved)
     OK(peft_model_save(t.model, tiny_path("model")));
     OK(peft_adapter_save(t.adapter, tiny_path("adapter")));
     OK(peft_adapter_save(t.adapter, tiny_path("before")));
-    peft_tensor *places[] = { peft_param_value(peft_model_find_param(t.model, "prompt")),
+    peft_tensor *tensors[] = { peft_param_value(peft_model_find_param(t.model, "prompt")),
                               peft_param_value(peft_model_find_param(t.model, "head.1.weight")),
                               peft_model_find_buffer(t.model, "head.0.running_var") };
     static const char *const names[] = { "prompt", "head.1.weight", "head.0.running_var" };
     for (int i = 0; i < 3; i++)
         for (int k = 0; k < 3; k++) {
-            float *at = (float *)peft_tensor_data(places[i]) + peft_tensor_count(places[i]) - 1, good = *at;
-            *at = bad[k];
+            float *last = (float *)peft_tensor_data(tensors[i]) + peft_tensor_count(tensors[i]) - 1, good = *last;
+            *last = bad[k];
             FAILS(PEFT_E_NONFINITE, names[i], peft_model_save(t.model, tiny_path("model")));
             if (i == 0) FAILS(PEFT_E_NONFINITE, "prompt", peft_adapter_save(t.adapter, tiny_path("adapter")));
-            *at = good;
+            *last = good;
         }
-    check_loaded(&bits, tiny_path("model"), "the file from before");
+    check_loaded(&bits, tiny_path("model"), "the file before the refused save");
     same_file(tiny_path("adapter"), tiny_path("before"));
     tiny_bits_free(&bits);
     tiny_free(&t);
@@ -349,6 +352,9 @@ START_TEST(values_that_are_not_finite_are_not_saved)
 }
 END_TEST
 
-SUITE_MAIN("model_files", models_come_back, models_of_several_adapters_come_back, another_process_predicts_the_same,
-           adapters_come_back, other_backbones_are_refused, other_image_sizes_are_refused, saved_after_resampling,
-           changed_files_are_refused, values_that_are_not_finite_are_not_saved)
+SUITE_MAIN("model_files", models_are_the_same_after_save_and_load,
+           models_of_several_adapters_are_the_same_after_save_and_load, a_model_predicts_the_same_in_another_process,
+           adapters_are_the_same_after_save_and_load, files_of_another_backbone_are_refused,
+           files_of_another_image_size_or_resampling_are_refused,
+           a_resampled_backbone_and_its_saved_copy_take_the_same_files, changed_files_are_refused,
+           values_that_are_not_finite_are_not_saved)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_model_parts.c -- the backbone and the adapters of a loaded model, and what they say of themselves. */
+ * test_model_parts.c -- peft_model_backbone and peft_model_adapter of a loaded model; peft_adapter_option_value and
+ * peft_adapter_trainable_count of its adapters. */
 #include "tiny.h"
 
-START_TEST(parts_of_a_loaded_model)
+START_TEST(a_loaded_model_has_its_backbone_and_adapters)
 {
     tiny t = tiny_make(&(tiny_spec){ .method = "lora", .adapter = "r=3,alpha=1e1,targets=\"q,v\"" });
     peft_adapter *second = tiny_adapter(t.backbone, "vpt", "tokens=2");
@@ -35,8 +36,8 @@ START_TEST(parts_of_a_loaded_model)
 }
 END_TEST
 
-/* A preset's options are in force where they were not given, also after loading. */
-START_TEST(presets_are_in_force)
+/* Options that were not given have the preset's values, also after loading. */
+START_TEST(option_values_are_those_of_the_preset)
 {
     tiny t = tiny_make(&(tiny_spec){ 0 });
     peft_adapter *a, *b;
@@ -47,7 +48,7 @@ START_TEST(presets_are_in_force)
     const peft_adapter *const both[] = { a, b };
     for (int i = 0; i < 2; i++) {
         ck_assert_str_eq(peft_adapter_option_value(both[i], "r"), "4");
-        ck_assert_str_eq(peft_adapter_option_value(both[i], "dropout"), "0.2");          /* what is given stands */
+        ck_assert_str_eq(peft_adapter_option_value(both[i], "dropout"), "0.2");          /* overrides the preset */
         ck_assert_str_eq(peft_adapter_option_value(both[i], "alpha"), "32");
         ck_assert_str_eq(peft_adapter_option_value(both[i], "norm_init"), "one");
     }
@@ -59,7 +60,7 @@ START_TEST(presets_are_in_force)
 }
 END_TEST
 
-/* Every option of every method, those of registered methods too. */
+/* Every option of every method, registered ones too, has a value: the default where it was not given. */
 START_TEST(every_option_has_a_value)
 {
     for (size_t k = 0; k < tiny_method_count(); k++) {
@@ -77,7 +78,7 @@ START_TEST(every_option_has_a_value)
 }
 END_TEST
 
-START_TEST(nothing_of_nothing)
+START_TEST(null_handles_and_unknown_options_give_nothing)
 {
     ck_assert(!peft_model_backbone(NULL) && !peft_model_adapter_count(NULL) && !peft_model_adapter(NULL, 0));
     ck_assert(!peft_adapter_option_value(NULL, "r") && !peft_adapter_trainable_count(NULL));
@@ -89,4 +90,5 @@ START_TEST(nothing_of_nothing)
 }
 END_TEST
 
-SUITE_MAIN("model parts", parts_of_a_loaded_model, presets_are_in_force, every_option_has_a_value, nothing_of_nothing)
+SUITE_MAIN("model parts", a_loaded_model_has_its_backbone_and_adapters, option_values_are_those_of_the_preset,
+           every_option_has_a_value, null_handles_and_unknown_options_give_nothing)

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_nonfinite.c -- NaN and Inf in files of backbones, adapters, models and training states are found when the file
- * is loaded; a prediction that is no number is an error; the drift of merging never hides one. */
+ * test_nonfinite.c -- files of backbones, adapters, models and training states that hold NaN or Inf are refused; a
+ * prediction that is NaN or Inf is an error; the drift of merging is infinite where an output is NaN. */
 #include <math.h>
 #include "tiny_files.h"
 
-/* Writes a copy of a file in which the last element of a tensor is `value`, stored in the tensor's own type. */
+/* Writes a copy of a file in which the last element of a tensor is `value`, in the tensor's own type. */
 static void poison(const char *from, const char *to, const char *tensor, double value)
 {
     static _Alignas(8) char data[1 << 20];
@@ -29,7 +29,7 @@ static void poison(const char *from, const char *to, const char *tensor, double 
 
 static const double bad[] = { NAN, INFINITY, -INFINITY };
 
-START_TEST(adapters_and_models_are_refused)
+START_TEST(adapter_and_model_files_with_nan_are_refused)
 {
     static const char *const tensors[] = { "prompt", "head.1.weight", "head.1.bias", "head.0.running_var" };
     tiny t = tiny_make(&(tiny_spec){ .method = "ept", .model = "classes=3,head=bn_linear" });
@@ -51,7 +51,7 @@ START_TEST(adapters_and_models_are_refused)
 }
 END_TEST
 
-START_TEST(training_states_are_refused)
+START_TEST(training_states_with_nan_are_refused)
 {
     static const char *const tensors[] = { "param.head.weight", "moment1.prompt", "moment2.head.bias" };
     tiny t = tiny_make(&(tiny_spec){ .method = "ept", .model = "classes=3" });
@@ -66,7 +66,7 @@ START_TEST(training_states_are_refused)
         FAILS(PEFT_E_NONFINITE, tensors[i], peft_trainer_restore(r, tiny_path("bad")));
     }
     tiny_bits_training(&after, r);
-    tiny_same(&before, &after, "refused states");
+    tiny_same(&before, &after, "state after refused restores");
     tiny_bits_free(&before);
     peft_trainer_free(r);
     tiny_free(&t);
@@ -74,8 +74,8 @@ START_TEST(training_states_are_refused)
 }
 END_TEST
 
-/* What could not be restored must not take the place of the last good state. */
-START_TEST(training_states_are_not_saved)
+/* A state with NaN, which could not be restored, does not overwrite the last good file. */
+START_TEST(training_states_with_nan_are_not_saved)
 {
     tiny t = tiny_make(&(tiny_spec){ .method = "ept", .model = "classes=3" });
     peft_trainer *r = tiny_trainer(t.model, "batch=3,lr=1e-2");
@@ -96,7 +96,7 @@ START_TEST(training_states_are_not_saved)
 }
 END_TEST
 
-START_TEST(backbones_are_refused)
+START_TEST(backbone_files_with_nan_are_refused)
 {
     static const peft_dtype types[] = { PEFT_F32, PEFT_F16, PEFT_BF16, PEFT_F64 };
     static const char *const tensors[] = { "blocks.1.attn.qkv.weight", "head.weight", "pos_embed", "norm.bias" };
@@ -119,8 +119,8 @@ START_TEST(backbones_are_refused)
 }
 END_TEST
 
-/* The sample is named, the other samples' numbers are there. */
-START_TEST(predictions_are_checked)
+/* The message names the image; the logits of the other images are valid. */
+START_TEST(predictions_with_nan_are_an_error_that_names_the_image)
 {
     tiny t = tiny_make(&(tiny_spec){ .method = "ept", .model = "classes=3" });
     tiny_batch b = tiny_batch_make(t.model, 4, 0);
@@ -135,7 +135,7 @@ START_TEST(predictions_are_checked)
     FAILS(PEFT_E_NONFINITE, "image 2", peft_session_probabilities(s, b.images, 1, y));
     ((float *)peft_tensor_data(b.images))[2 * peft_tensor_count(b.images) / 4 + 5] = 0;
     ((float *)peft_tensor_data(peft_param_value(peft_model_find_param(t.model, "head.bias"))))[0] = INFINITY;
-    FAILS(PEFT_E_NONFINITE, "image 0", peft_session_probabilities(s, b.images, 1, y));       /* its sigmoid is 1 */
+    FAILS(PEFT_E_NONFINITE, "image 0", peft_session_probabilities(s, b.images, 1, y));    /* sigmoid(Inf) is 1 */
     peft_session_free(s);
     peft_tensor_free(y);
     peft_tensor_free(good);
@@ -144,8 +144,8 @@ START_TEST(predictions_are_checked)
 }
 END_TEST
 
-/* Not a number in one network, or in both: far apart. */
-START_TEST(drift_is_infinite)
+/* With NaN in the model's head alone, or in the merged head too. */
+START_TEST(drift_is_infinite_where_a_network_gives_nan)
 {
     for (int both = 0; both < 2; both++) {
         tiny t = tiny_make(&(tiny_spec){ .method = "lora", .model = "classes=3" });
@@ -163,5 +163,6 @@ START_TEST(drift_is_infinite)
 }
 END_TEST
 
-SUITE_MAIN("nonfinite", adapters_and_models_are_refused, training_states_are_refused,
-           training_states_are_not_saved, backbones_are_refused, predictions_are_checked, drift_is_infinite)
+SUITE_MAIN("nonfinite", adapter_and_model_files_with_nan_are_refused, training_states_with_nan_are_refused,
+           training_states_with_nan_are_not_saved, backbone_files_with_nan_are_refused,
+           predictions_with_nan_are_an_error_that_names_the_image, drift_is_infinite_where_a_network_gives_nan)

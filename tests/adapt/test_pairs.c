@@ -1,16 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_pairs.c -- two methods on one model, every ordered pair of them: the second is refused when it is attached, with
- * both names; or the model trains, comes back from its file with the same logits, and merges to the same network where
- * both can be merged. Nothing else may happen. The table of what did is printed. */
+ * test_pairs.c -- every ordered pair of methods on one model. Either attaching the second is refused with a message
+ * that names both; or the model trains, predicts the same after save and load, and merges to the same network (or is
+ * refused to merge, with a reason). The results are printed as a table. */
 #include "tiny_bits.h"
 
 enum { METHODS = 32 };
 static const double largest_drift = 5e-6;
 
-typedef enum { RIGHT, MERGED, NO_ATTACH, NO_MERGE } outcome;
-static const char sign[] = { 'o', 'm', '-', 'r' };
+/* WORKS: trains and loads, one of the two cannot be merged. MERGED: merges too. NO_ATTACH: refused when attached.
+ * NO_MERGE: each can be merged alone, the pair is refused. */
+typedef enum { WORKS, MERGED, NO_ATTACH, NO_MERGE } outcome;
+static const char letter[] = { 'o', 'm', '-', 'r' };
 
-static bool adds_merge(const char *method)
+/* A model with this method alone can be merged. */
+static bool can_be_merged(const char *method)
 {
     const peft_method *m = tiny_method_named(method);
     static const char *const unfreezes[] = { "linear", "full", "partial", "bitfit", "ln_tune", "cls_tune" };
@@ -18,7 +21,7 @@ static bool adds_merge(const char *method)
     return m->merge != NULL;
 }
 
-static void comes_back(const tiny *t, const char *who)
+static void check_save_and_load(const tiny *t, const char *who)
 {
     tiny_bits want = { 0 }, got = { 0 };
     peft_model *loaded;
@@ -31,7 +34,7 @@ static void comes_back(const tiny *t, const char *who)
     peft_model_free(loaded);
 }
 
-static outcome merges(const tiny *t, const char *first, const char *second)
+static outcome check_merge(const tiny *t, const char *first, const char *second)
 {
     peft_backbone *merged = NULL;
     double drift = -1;
@@ -41,15 +44,15 @@ static outcome merges(const tiny *t, const char *first, const char *second)
         ck_assert_msg(s == PEFT_E_UNSUPPORTED && !merged, "%s, %s: merge: %s", first, second, why);
         ck_assert_msg(strstr(why, first) || strstr(why, second) || strstr(why, "head"), "%s, %s: merge: %s", first,
                       second, why);
-        return adds_merge(first) && adds_merge(second) ? NO_MERGE : RIGHT;
+        return can_be_merged(first) && can_be_merged(second) ? NO_MERGE : WORKS;
     }
     OK(peft_model_merge_drift(t->model, merged, NULL, NULL, &drift));
-    ck_assert_msg(drift >= 0 && drift < largest_drift, "%s, then %s: merged, and %g apart", first, second, drift);
+    ck_assert_msg(drift >= 0 && drift < largest_drift, "%s, then %s: drift of merging %g", first, second, drift);
     peft_backbone_free(merged);
     return MERGED;
 }
 
-static outcome pair(const char *first, const char *second, const char *more, const char *options)
+static outcome check_pair(const char *first, const char *second, const char *more, const char *options)
 {
     const tiny_spec spec = { .method = first, .more = more, .adapter = options };
     char who[128];
@@ -58,7 +61,7 @@ static outcome pair(const char *first, const char *second, const char *more, con
     snprintf(who, sizeof who, "%s, then %s", first, second);
     const size_t count = peft_model_param_count(t.model);
     const peft_status s = peft_model_attach(t.model, b);
-    outcome is = NO_ATTACH;
+    outcome result = NO_ATTACH;
     if (s) {
         ck_assert_msg(s == PEFT_E_STATE && strstr(peft_last_error(), first) && strstr(peft_last_error(), second),
                       "%s: %s: %s", who, peft_status_name(s), peft_last_error());
@@ -68,26 +71,26 @@ static outcome pair(const char *first, const char *second, const char *more, con
         peft_trainer *r = tiny_trainer(t.model, "batch=3,lr=1e-2");
         for (int i = 0; i < 3; i++) tiny_step(r, 3, 3 * i);
         peft_trainer_free(r);
-        comes_back(&t, who);
-        is = merges(&t, first, second);
+        check_save_and_load(&t, who);
+        result = check_merge(&t, first, second);
     }
     peft_adapter_free(b);
     tiny_free(&t);
-    return is;
+    return result;
 }
 
-static void table(outcome got[METHODS][METHODS], size_t n, const char *title)
+static void print_table(outcome got[METHODS][METHODS], size_t n, const char *title)
 {
-    printf("%s; a row is attached first. m: merged, equal; o: right, one of both cannot be merged; r: right, merging "
-           "the pair is refused; -: refused at attach\n", title);
+    printf("%s; rows are attached first. m: merges to the same network; o: works, one of the two cannot be merged; "
+           "r: works, merging the pair is refused; -: refused when attached\n", title);
     for (size_t i = 0; i < n; i++) {
         printf("%-14s", tiny_method_name(i));
-        for (size_t k = 0; k < n; k++) printf(" %c", sign[got[i][k]]);
+        for (size_t k = 0; k < n; k++) printf(" %c", letter[got[i][k]]);
         printf("\n");
     }
 }
 
-static void every_pair(const char *more, const char *title)
+static void check_every_pair(const char *more, const char *title)
 {
     outcome got[METHODS][METHODS];
     const size_t n = tiny_method_count();
@@ -95,33 +98,36 @@ static void every_pair(const char *more, const char *title)
     ck_assert_uint_le(n, METHODS);
     for (size_t i = 0; i < n; i++)
         for (size_t k = 0; k < n; k++) {
-            got[i][k] = pair(tiny_method_name(i), tiny_method_name(k), more, NULL);
+            got[i][k] = check_pair(tiny_method_name(i), tiny_method_name(k), more, NULL);
             count[got[i][k]]++;
         }
-    table(got, n, title);
+    print_table(got, n, title);
     for (size_t i = 0; i < n; i++)
         for (size_t k = 0; k < i; k++)
-            ck_assert_msg((got[i][k] == NO_ATTACH) == (got[k][i] == NO_ATTACH), "%s and %s: order decides",
+            ck_assert_msg((got[i][k] == NO_ATTACH) == (got[k][i] == NO_ATTACH), "%s and %s: refused in one order only",
                           tiny_method_name(i), tiny_method_name(k));
-    ck_assert(count[RIGHT] && count[MERGED] && count[NO_ATTACH] && count[NO_MERGE]);
+    ck_assert(count[WORKS] && count[MERGED] && count[NO_ATTACH] && count[NO_MERGE]);
     tiny_clean();
 }
 
-START_TEST(on_a_vit) { every_pair(NULL, "ViT"); }
+START_TEST(pairs_on_a_vit) { check_every_pair(NULL, "ViT"); }
 END_TEST
-START_TEST(behind_layer_scale) { every_pair("layer_scale=true,registers=2,pool=mean", "ViT with LayerScale, registers, "
-                                            "mean pooling"); }
+START_TEST(pairs_on_a_vit_with_layer_scale_and_registers) 
+{
+    check_every_pair("layer_scale=true,registers=2,pool=mean", "ViT with LayerScale, registers, mean pooling");
+}
 END_TEST
 
-/* DoRA's magnitudes and the trained norm of LoRA beside unfrozen tensors, which merge first. */
-START_TEST(dora_beside_unfrozen_tensors)
+/* LoRA and DoRA with a method that unfreezes the same weights: merging takes the unfrozen weights first. */
+START_TEST(lora_and_dora_on_unfrozen_weights_merge)
 {
     static const char *const unfrozen[] = { "full", "partial", "bitfit", "cls_tune" };
     static const char *const lora[] = { "dora=true,targets=[attn.qkv,mlp.fc1]", "targets=[patch_embed.proj,mlp.fc2]" };
     for (int i = 0; i < 4; i++)
-        for (int k = 0; k < 2; k++) ck_assert_int_eq(pair("lora", unfrozen[i], NULL, lora[k]), MERGED);
+        for (int k = 0; k < 2; k++) ck_assert_int_eq(check_pair("lora", unfrozen[i], NULL, lora[k]), MERGED);
     tiny_clean();
 }
 END_TEST
 
-SUITE_MAIN("pairs", on_a_vit, behind_layer_scale, dora_beside_unfrozen_tensors)
+SUITE_MAIN("pairs", pairs_on_a_vit, pairs_on_a_vit_with_layer_scale_and_registers,
+           lora_and_dora_on_unfrozen_weights_merge)

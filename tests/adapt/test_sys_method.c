@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_sys_method.c -- methods that a program registers: what registration refuses, whose they are and how long they
- * live, files that hold them, and built-in methods under other names. */
+ * test_sys_method.c -- peft_sys_register_method: tables that are refused; that a method belongs to its context and
+ * lives as long; files of such methods; and built-in methods registered under other names, which train to the same
+ * bits. */
 #include <pthread.h>
 #include "failing_alloc.h"
 #include "tiny_files.h"
@@ -22,7 +23,7 @@ static peft_context *plain_context(void)
     return ctx;
 }
 
-/* --- registration ------------------------------------------------------------------------------- */
+/* --- tables that are refused -------------------------------------------------------------------- */
 typedef struct refusal { peft_method m; peft_status status; const char *text; } refusal;
 #define METHOD(...) { .name = "mine", .init = init_nothing, __VA_ARGS__ }
 #define WITH_OPTION(...) METHOD(.opts = (const peft_option[]){ { __VA_ARGS__ }, { 0 } })
@@ -37,7 +38,7 @@ static void check_refusals(peft_context *ctx, const refusal *r, size_t n)
     ck_assert_ptr_null(peft_sys_method(ctx, peft_method_count()));
 }
 
-START_TEST(what_does_not_fit_is_refused)
+START_TEST(bad_method_tables_are_refused)
 {
     peft_option many[70];
     char names[70][8];
@@ -79,9 +80,9 @@ START_TEST(what_does_not_fit_is_refused)
 }
 END_TEST
 
-/* Another version or layout is named beside ours, and not a byte of the table is read. tests/scripts/method_abi.sh
- * compiles methods with other headers. */
-START_TEST(another_version_is_refused)
+/* The message names the given version and layout and the library's, and the table (here at an invalid address) is not
+ * read. tests/scripts/method_abi.sh compiles methods with other headers. */
+START_TEST(another_abi_version_or_layout_is_refused)
 {
     const peft_method *unreadable = (const peft_method *)16;
     const uint64_t hash = PEFT_METHOD_ABI & (((uint64_t)1 << 56) - 1);
@@ -101,8 +102,8 @@ START_TEST(another_version_is_refused)
 }
 END_TEST
 
-/* A change of any struct that methods see has to change PEFT_METHOD_VERSION, and then the numbers here. */
-START_TEST(the_version_goes_with_the_structs)
+/* Whoever changes a struct that methods see changes PEFT_METHOD_VERSION and the sizes here. */
+START_TEST(sizes_of_public_structs_belong_to_the_method_version)
 {
     if (sizeof(void *) != 8) return;
     ck_assert_uint_eq(PEFT_METHOD_VERSION, 3);
@@ -115,7 +116,7 @@ START_TEST(the_version_goes_with_the_structs)
 }
 END_TEST
 
-START_TEST(the_nth_allocation_fails)
+START_TEST(registration_without_memory_changes_nothing)
 {
     for (long n = 0; ; n++) {
         failing_alloc f = { .fail_at = -1 };
@@ -140,8 +141,8 @@ START_TEST(the_nth_allocation_fails)
 }
 END_TEST
 
-/* --- whose a method is, and for how long ---------------------------------------------------------- */
-/* A factor on the pooled feature; `with` is its initial value. */
+/* --- owner and lifetime of a method --------------------------------------------------------------- */
+/* A method that multiplies the pooled feature with a parameter; the option `with` is its initial value. */
 typedef struct factor { peft_param *p; } factor;
 static peft_status factor_init(peft_adapter *a, const peft_vit *v)
 {
@@ -154,7 +155,7 @@ static void factor_emit(const void *state, peft_build *b, peft_site *s)
     s->out = peft_sys_mul(b, s->out, peft_sys_param(b, ((const factor *)state)->p));
 }
 
-/* The table and its texts lie on the stack and are spoiled afterwards. */
+/* Registers a table on the stack and overwrites it afterwards: the context has to keep a copy. */
 static void register_factor(peft_context *ctx, const char *with)
 {
     char name[] = "factor", option[] = "with", fallback[16], help[] = "initial value";
@@ -168,7 +169,7 @@ static void register_factor(peft_context *ctx, const char *with)
     memset(opts, 0xff, sizeof opts), memset(&m, 0xff, sizeof m);
 }
 
-START_TEST(a_context_keeps_what_it_was_given)
+START_TEST(a_context_keeps_a_copy_of_the_method)
 {
     peft_context *ctx = plain_context(), *other = plain_context();
     peft_backbone *before = tiny_backbone(ctx, NULL, NULL), *elsewhere = tiny_backbone(other, NULL, NULL);
@@ -187,7 +188,7 @@ START_TEST(a_context_keeps_what_it_was_given)
         ck_assert_str_eq(peft_sys_method(ctx, i)->name, peft_method_name(i));
     ck_assert_ptr_null(peft_method_summary("factor"));
 
-    OK(peft_adapter_create(before, "factor", NULL, &a));                 /* the backbone was there first */
+    OK(peft_adapter_create(before, "factor", NULL, &a));           /* the backbone is older than the method */
     FAILS(PEFT_E_NOTFOUND, "did you mean 'factor'?", peft_adapter_create(before, "facter", NULL, &b));
     FAILS(PEFT_E_NOTFOUND, "'factor' is neither", peft_adapter_create(elsewhere, "factor", NULL, &b));
     peft_options *o = tiny_options(ctx, "with=two");
@@ -197,7 +198,7 @@ START_TEST(a_context_keeps_what_it_was_given)
     FAILS(PEFT_E_OPTION, "did you mean 'with'?", peft_adapter_create(before, "factor", o, &b));
     peft_options_free(o);
 
-    /* The adapter is the last that holds the context. */
+    /* Now only the adapter keeps the context alive. */
     peft_backbone_free(before);
     peft_context_free(ctx);
     ck_assert_str_eq(peft_adapter_method(a), "factor");
@@ -208,8 +209,8 @@ START_TEST(a_context_keeps_what_it_was_given)
 }
 END_TEST
 
-/* Two contexts with different methods of one name, each in a thread of its own. */
-static void *live(void *with)
+/* A thread whose context has a method "factor" with the initial value `with`: zero gives logits of zero. */
+static void *predict_with_factor(void *with)
 {
     for (int round = 0; round < 20; round++) {
         peft_context *ctx = plain_context();
@@ -236,17 +237,17 @@ static void *live(void *with)
     return NULL;
 }
 
-START_TEST(contexts_do_not_share_methods)
+START_TEST(contexts_in_two_threads_have_different_methods_of_one_name)
 {
     static char one[] = "one", zero[] = "zero";
     pthread_t other;
-    ck_assert_int_eq(pthread_create(&other, NULL, live, one), 0);
-    live(zero);
+    ck_assert_int_eq(pthread_create(&other, NULL, predict_with_factor, one), 0);
+    predict_with_factor(zero);
     pthread_join(other, NULL);
 }
 END_TEST
 
-START_TEST(files_want_the_method)
+START_TEST(files_load_only_where_their_method_is_registered)
 {
     tiny t = tiny_make(&(tiny_spec){ .method = "gated_prompt" });
     peft_context *bare = plain_context();
@@ -269,8 +270,10 @@ START_TEST(files_want_the_method)
 }
 END_TEST
 
-/* --- as good as the library's ---------------------------------------------------------------------- */
-static void record(peft_backbone *b, const char *method, const char *options, const char *model, tiny_bits *bits)
+/* --- built-in methods, registered -------------------------------------------------------------------- */
+/* Trains two steps and records the state and the logits. */
+static void record_training(peft_backbone *b, const char *method, const char *options, const char *model,
+                            tiny_bits *bits)
 {
     peft_options *o = tiny_options(b->ctx, "%s", options);
     peft_model *m = tiny_model(b, model);
@@ -287,8 +290,7 @@ static void record(peft_backbone *b, const char *method, const char *options, co
     peft_options_free(o);
 }
 
-/* Every method of the library, registered under another name, trains to the same bits. */
-START_TEST(built_in_methods_by_the_same_door)
+START_TEST(built_in_methods_registered_under_other_names_train_the_same)
 {
     peft_context *ctx = tiny_context(NULL, 1);
     peft_backbone *b = tiny_backbone(ctx, NULL, NULL);
@@ -299,11 +301,11 @@ START_TEST(built_in_methods_by_the_same_door)
         const char *model = copy.network ? "classes=3,head=side_encoder" : "classes=3";
         char name[48];
         tiny_bits bits[2] = { { 0 } };
-        record(b, copy.name, options, model, &bits[0]);
+        record_training(b, copy.name, options, model, &bits[0]);
         snprintf(name, sizeof name, "my_%s", copy.name);
         copy.name = name;
         OK(peft_sys_register_method(ctx, &copy, PEFT_METHOD_ABI));
-        record(b, name, options, model, &bits[1]);
+        record_training(b, name, options, model, &bits[1]);
         tiny_same(&bits[0], &bits[1], name);
         tiny_bits_free(&bits[0]);
     }
@@ -312,7 +314,7 @@ START_TEST(built_in_methods_by_the_same_door)
 }
 END_TEST
 
-START_TEST(an_untrained_gate_changes_nothing)
+START_TEST(a_gate_of_zero_changes_no_logit)
 {
     peft_context *ctx = tiny_context(NULL, 1);
     peft_backbone *b = tiny_backbone(ctx, NULL, NULL);
@@ -333,6 +335,8 @@ START_TEST(an_untrained_gate_changes_nothing)
 }
 END_TEST
 
-SUITE_MAIN("sys_method", what_does_not_fit_is_refused, another_version_is_refused, the_version_goes_with_the_structs,
-           the_nth_allocation_fails, a_context_keeps_what_it_was_given, contexts_do_not_share_methods,
-           files_want_the_method, built_in_methods_by_the_same_door, an_untrained_gate_changes_nothing)
+SUITE_MAIN("sys_method", bad_method_tables_are_refused, another_abi_version_or_layout_is_refused,
+           sizes_of_public_structs_belong_to_the_method_version, registration_without_memory_changes_nothing,
+           a_context_keeps_a_copy_of_the_method, contexts_in_two_threads_have_different_methods_of_one_name,
+           files_load_only_where_their_method_is_registered,
+           built_in_methods_registered_under_other_names_train_the_same, a_gate_of_zero_changes_no_logit)

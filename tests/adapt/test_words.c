@@ -1,17 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_words.c -- leaves of a graph that are not trained: constants that a method makes, tensors of the backbone by
- * name, buffers of an adapter. */
+ * test_words.c -- functions by which a method reads untrained tensors: peft_sys_constant, peft_sys_weight (a tensor of
+ * the backbone by name) and peft_sys_declare_buffer. */
 #include "tiny_bits.h"
 
 enum { BATCH = 3, CLASSES = 3 };
 #define BACKBONE "image_size=16,patch=4,width=24,mlp=40,depth=2,heads=3"
 
-/* --- a method that asks for a constant and a weight, in the way that a test wants -------------------------------- */
-static int fills, by_name;
-static int64_t rows = 1, more = 0;                       /* extents [rows + more layer, 24] */
+/* --- a method that reads a constant and a weight; each test sets these variables ---------------------------------- */
+static int fills;                                        /* calls of fill_constant */
+static int by_name;                                      /* read the weight by its name, not from the site */
+static int64_t rows = 1, more_per_layer = 0;    /* shape of the constant: [rows + more_per_layer * layer, 24] */
 static const char *weight = "blocks.%d.attn.proj.weight";
 
-static void seventh(void *user, peft_real *data, int64_t count)
+static void fill_constant(void *user, peft_real *data, int64_t count)
 {
     fills++;
     for (int64_t i = 0; i < count; i++) data[i] = (peft_real)(*(const double *)user * (double)(i % 7));
@@ -24,23 +25,24 @@ static void emit(const void *state, peft_build *b, peft_site *s)
     double size = 0.25;
     (void)state;
     if (s->role != PEFT_PROJ) return;
-    peft_val shift = peft_sys_constant(b, PEFT_DIMS(rows + more * s->layer, 24), seventh, &size, "shift");
+    const int64_t extent = rows + more_per_layer * s->layer;
+    peft_val shift = peft_sys_constant(b, PEFT_DIMS(extent, 24), fill_constant, &size, "shift");
     peft_val w = by_name ? peft_sys_weight(b, weight, (int)s->layer) : s->w;
     s->out = peft_sys_add(b, s->out, peft_sys_linear(b, peft_sys_add(b, s->in, peft_sys_select(b, shift, 0)), w,
                                                      PEFT_NONE));
-    size = 1e9;                                          /* what user points to is not read again */
+    size = 1e9;                                          /* the constant was filled: this must have no effect */
 }
-static const peft_method again = { .name = "again", .summary = "the projection once more", .paper = "",
+static const peft_method twice = { .name = "twice", .summary = "adds attn.proj of the shifted input", .paper = "",
                                    .sites = PEFT_AT(PEFT_LINEAR), .init = init, .emit = emit };
 
-/* A model with method "again" in front, and with a second method that unfreezes or nothing. */
+/* A model with the method "twice" and, where it is not NULL, a second method. */
 static tiny make(const char *second)
 {
     tiny t = { .ctx = tiny_context(NULL, 1) };
-    OK(peft_sys_register_method(t.ctx, &again, PEFT_METHOD_ABI));
+    OK(peft_sys_register_method(t.ctx, &twice, PEFT_METHOD_ABI));
     t.backbone = tiny_backbone(t.ctx, BACKBONE, NULL);
     t.model = tiny_model(t.backbone, "classes=3");
-    OK(peft_adapter_create(t.backbone, "again", NULL, &t.adapter));
+    OK(peft_adapter_create(t.backbone, "twice", NULL, &t.adapter));
     OK(peft_model_attach(t.model, t.adapter));
     if (second) {
         peft_adapter *a;
@@ -64,6 +66,7 @@ static void predict(const tiny *t, float logits[BATCH * CLASSES])
     tiny_batch_free(&b);
 }
 
+/* Trains on batches of 3, 2 and 1 images and records the state. */
 static void train(const tiny *t, const char *options, tiny_bits *bits)
 {
     peft_trainer *r = tiny_trainer(t->model, "batch=%d%s", BATCH, options);
@@ -76,8 +79,8 @@ static void train(const tiny *t, const char *options, tiny_bits *bits)
     peft_trainer_free(r);
 }
 
-/* A weight by name is the one that the site shows, trained copies included. */
-START_TEST(weight_by_name)
+/* peft_sys_weight gives the same tensor as the site's w, also where another method trains it. */
+START_TEST(a_weight_by_name_is_the_weight_of_the_site)
 {
     for (int unfrozen = 0; unfrozen < 2; unfrozen++) {
         tiny_bits bits[2] = { { 0 } };
@@ -105,8 +108,8 @@ START_TEST(weight_by_name)
 }
 END_TEST
 
-/* One fill serves the layers, the session, and the trainer's graphs for training, evaluation, one sample, batch + 1. */
-START_TEST(constant_is_filled_once)
+/* All layers, the session and every graph of the trainer share one copy, which is filled once. */
+START_TEST(a_constant_is_filled_once)
 {
     float logits[2][BATCH * CLASSES];
     tiny_bits bits = { 0 };
@@ -118,12 +121,12 @@ START_TEST(constant_is_filled_once)
     predict(&t, logits[1]);
     ck_assert_int_eq(fills, 1);
     tiny_bits_free(&bits);
-    more = 1;
+    more_per_layer = 1;
     peft_session *s = NULL;
     tiny other = make(NULL);
     FAILS(PEFT_E_SHAPE, "peft_sys_constant 'shift': made before with other extents",
           peft_session_create(other.model, NULL, &s));
-    rows = -1, more = 0;
+    rows = -1, more_per_layer = 0;
     FAILS(PEFT_E_SHAPE, "peft_sys_constant 'shift': expected 1 to 5 extents",
           peft_session_create(other.model, NULL, &s));
     rows = 1;
@@ -132,9 +135,8 @@ START_TEST(constant_is_filled_once)
 }
 END_TEST
 
-/* A constant of 1000 rows more is 96,000 bytes more in what a session and a trainer say they hold, and in what they
- * take from the context. */
-START_TEST(constant_is_planned)
+/* 1000 more rows of a constant are 96,000 more bytes in the memory that session, trainer and context report. */
+START_TEST(a_constant_counts_in_the_reported_memory)
 {
     const size_t bytes = (size_t)1000 * 24 * sizeof(float);
     size_t session[2], used[2];
@@ -158,6 +160,8 @@ START_TEST(constant_is_planned)
 }
 END_TEST
 
+/* --- buffers ------------------------------------------------------------------------------------------------------ */
+/* A model with masked prompts: 5 prompts and a buffer "mask" in each layer. */
 static peft_model *prompted(const tiny *t, peft_adapter **a)
 {
     peft_model *m = tiny_model(t->backbone, "classes=3");
@@ -169,7 +173,7 @@ static peft_model *prompted(const tiny *t, peft_adapter **a)
     return m;
 }
 
-static tiny bed(void)
+static tiny context_and_backbone(void)
 {
     tiny t = { .ctx = tiny_context(NULL, 1) };
     t.backbone = tiny_backbone(t.ctx, BACKBONE, NULL);
@@ -178,9 +182,9 @@ static tiny bed(void)
 
 static void logits_of(const tiny *t, peft_model *m, float logits[BATCH * CLASSES])
 {
-    tiny with = *t;
-    with.model = m;
-    predict(&with, logits);
+    tiny other = *t;
+    other.model = m;
+    predict(&other, logits);
 }
 
 static void set_mask(peft_model *m, float value)
@@ -194,11 +198,11 @@ static void set_mask(peft_model *m, float value)
     }
 }
 
-/* A mask of zeros leaves nothing of the prompts: the model predicts as one without the adapter. */
-START_TEST(buffer_is_read)
+/* With a mask of zeros the prompts have no effect: the model predicts as one without the adapter. */
+START_TEST(a_buffer_takes_part_in_the_prediction)
 {
-    tiny t = bed();
-    float masked[9], closed[9], bare[9];
+    tiny t = context_and_backbone();
+    float masked[9], zeroed[9], without[9];
     peft_adapter *a;
     peft_model *m = prompted(&t, &a), *plain = tiny_model(t.backbone, "classes=3");
     tiny_shake(plain);
@@ -211,10 +215,10 @@ START_TEST(buffer_is_read)
     ck_assert_ptr_eq(peft_adapter_find_buffer(a, "mask.0"), peft_model_find_buffer(m, "mask.0"));
     logits_of(&t, m, masked);
     set_mask(m, 0);
-    logits_of(&t, m, closed);
-    logits_of(&t, plain, bare);
-    ck_assert_mem_ne(masked, closed, sizeof masked);
-    ck_assert_mem_eq(closed, bare, sizeof closed);
+    logits_of(&t, m, zeroed);
+    logits_of(&t, plain, without);
+    ck_assert_mem_ne(masked, zeroed, sizeof masked);
+    ck_assert_mem_eq(zeroed, without, sizeof zeroed);
     peft_model_free(m);
     peft_model_free(plain);
     peft_adapter_free(a);
@@ -223,18 +227,18 @@ START_TEST(buffer_is_read)
 }
 END_TEST
 
-/* Through the files of an adapter, a model and a training state; training leaves it as it is. */
-START_TEST(buffer_is_saved)
+/* In files of adapters, models and training states; and training does not change it. */
+START_TEST(a_buffer_is_saved_and_loaded)
 {
-    tiny t = bed();
+    tiny t = context_and_backbone();
     peft_adapter *a, *loaded;
     peft_model *m = prompted(&t, &a), *copy;
     tiny_bits bits = { 0 }, before = { 0 };
     peft_trainer *r;
     set_mask(m, 0.5);
-    tiny with = t;
-    with.model = m;
-    train(&with, ",cache_features=100000", &bits);
+    tiny prompted_tiny = t;
+    prompted_tiny.model = m;
+    train(&prompted_tiny, ",cache_features=100000", &bits);
     ck_assert_float_eq(((const float *)peft_tensor_cdata(peft_model_find_buffer(m, "mask.1")))[23], 0.5f);
     OK(peft_adapter_save(a, tiny_path("adapter")));
     OK(peft_adapter_load(t.backbone, tiny_path("adapter"), &loaded));
@@ -265,29 +269,30 @@ START_TEST(buffer_is_saved)
 }
 END_TEST
 
-/* What depends on a buffer may change between steps, so that the feature cache does not keep it. */
-typedef struct veil { peft_param *p; } veil;
-static peft_status veil_init(peft_adapter *a, const peft_vit *v)
+/* A method that multiplies the tokens with a buffer. An application may change the buffer between steps, so the feature
+ * cache must not store features that depend on it. */
+typedef struct factor { peft_param *p; } factor;
+static peft_status factor_init(peft_adapter *a, const peft_vit *v)
 {
-    ((veil *)peft_sys_state(a))->p = peft_sys_declare_buffer(a, PEFT_DIMS(v->width), "one", "veil");
+    ((factor *)peft_sys_state(a))->p = peft_sys_declare_buffer(a, PEFT_DIMS(v->width), "one", "factor");
     return peft_sys_init_status(a);
 }
-static void veil_emit(const void *state, peft_build *b, peft_site *s)
+static void factor_emit(const void *state, peft_build *b, peft_site *s)
 {
-    s->out = peft_sys_mul(b, s->out, peft_sys_param(b, ((const veil *)state)->p));
+    s->out = peft_sys_mul(b, s->out, peft_sys_param(b, ((const factor *)state)->p));
 }
-static const peft_method veiled = { .name = "veiled", .summary = "tokens times a buffer", .paper = "",
-    .sites = PEFT_AT(PEFT_BLOCK_IN), .state_size = sizeof(veil), .init = veil_init, .emit = veil_emit };
+static const peft_method buffer_factor = { .name = "buffer_factor", .summary = "tokens times a buffer", .paper = "",
+    .sites = PEFT_AT(PEFT_BLOCK_IN), .state_size = sizeof(factor), .init = factor_init, .emit = factor_emit };
 
-START_TEST(buffer_is_not_cached)
+START_TEST(features_behind_a_buffer_are_not_cached)
 {
     double loss[2][2];
     for (int cached = 0; cached < 2; cached++) {
         tiny t = { .ctx = tiny_context(NULL, 1) };
-        OK(peft_sys_register_method(t.ctx, &veiled, PEFT_METHOD_ABI));
+        OK(peft_sys_register_method(t.ctx, &buffer_factor, PEFT_METHOD_ABI));
         t.backbone = tiny_backbone(t.ctx, BACKBONE, NULL);
         t.model = tiny_model(t.backbone, "classes=3");
-        OK(peft_adapter_create(t.backbone, "veiled", NULL, &t.adapter));
+        OK(peft_adapter_create(t.backbone, "buffer_factor", NULL, &t.adapter));
         OK(peft_model_attach(t.model, t.adapter));
         tiny_shake(t.model);
         peft_trainer *r = tiny_trainer(t.model, "batch=%d%s", BATCH, cached ? ",cache_features=1000000" : "");
@@ -295,7 +300,7 @@ START_TEST(buffer_is_not_cached)
         for (int i = 0; i < 2; i++) {
             OK(peft_trainer_step(r, b.images, b.labels, b.ids));
             loss[cached][i] = peft_trainer_get(r, "loss");
-            ((float *)peft_tensor_data(peft_model_find_buffer(t.model, "veil")))[5] = 9;
+            ((float *)peft_tensor_data(peft_model_find_buffer(t.model, "factor")))[5] = 9;
         }
         tiny_batch_free(&b);
         peft_trainer_free(r);
@@ -305,7 +310,7 @@ START_TEST(buffer_is_not_cached)
 }
 END_TEST
 
-START_TEST(deeper_than_the_bound)
+START_TEST(more_blocks_than_depth_max_are_refused)
 {
     pf_vit_shape s = { .image = 16, .patch = 4, .width = 24, .depth = PEFT_DEPTH_MAX, .heads = 3, .mlp = 40 };
     OK(pf_shape_check(&s));
@@ -314,5 +319,7 @@ START_TEST(deeper_than_the_bound)
 }
 END_TEST
 
-SUITE_MAIN("words", weight_by_name, constant_is_filled_once, constant_is_planned, buffer_is_read, buffer_is_saved,
-           buffer_is_not_cached, deeper_than_the_bound)
+SUITE_MAIN("words", a_weight_by_name_is_the_weight_of_the_site, a_constant_is_filled_once,
+           a_constant_counts_in_the_reported_memory, a_buffer_takes_part_in_the_prediction,
+           a_buffer_is_saved_and_loaded, features_behind_a_buffer_are_not_cached,
+           more_blocks_than_depth_max_are_refused)

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_families.c -- the table of families: every row is whole and told from the others; a file in the naming of each
- * is recognised, loads, and comes back from its own naming with equal bits; a row of the test's own is a family like
- * any other. */
+ * test_families.c -- the table of model families (how timm, DINO, CLIP, Hugging Face ... name a ViT's tensors): its
+ * rows are complete and can be told apart; files of each family are recognised, load, and save and load again to equal
+ * bits; and a family that the test adds works like the built-in ones. */
 #include "core/arch/names.h"
 #include "core/weights/load/load.h"
 #include "weights/config_fixture.h"
 #include "weights/formats.h"
 
-/* The family that each file of formats.h is of. */
+/* The family as which a file in each format of formats.h and of `more` is recognised. */
 static const struct { const char *format, *family; } expected[] = {
     { "timm", "timm" }, { "timm wrapped", "timm" }, { "timm in open_clip", "timm" }, { "SwiGLU", "timm" },
     { "DINOv2", "DINOv2" }, { "DINOv2 in chunks", "DINO" }, { "DeiT-III", "DeiT-III" }, { "MAE", "MAE" },
@@ -19,7 +19,7 @@ static const struct { const char *format, *family; } expected[] = {
     { "HF DINOv2 with registers", "Hugging Face DINOv2 with registers" } };
 #define COUNT(a) ((int)(sizeof(a) / sizeof *(a)))
 
-/* Beside those of formats.h: files in which a row of the table is told by another tensor. */
+/* Formats besides those of formats.h: families that an additional tensor or option tells from another. */
 static const stem registers[] = { { "reg_token", { "register_tokens" } }, { NULL, { NULL } } };
 static const format more[] = {
     { "timm's CLIP", "", "blocks.%d.", "head", NO_HEAD ",norm_pre=true,eps=1e-5", "", NULL, NULL, NO_PATCH_BIAS },
@@ -34,39 +34,42 @@ enum { ALL = FORMATS + COUNT(more) };
 static const char *family_of_format(const char *format)
 {
     for (int i = 0; i < COUNT(expected); i++) if (!strcmp(expected[i].format, format)) return expected[i].family;
-    ck_abort_msg("which family is '%s' of?", format);
+    ck_abort_msg("no family is expected for format '%s'", format);
     return NULL;
 }
 
+/* A family has all that loading and saving read. */
 static void check_row(const pf_family *f)
 {
     char name[PF_NAME_MAX];
     ck_assert_msg(f->name && *f->name && f->naming[0], "a family without a name or naming");
-    ck_assert_msg(!pf_pos_embed_rule(f->rule), "%s: no rule of resampling '%s'", f->name, f->rule);
+    ck_assert_msg(!pf_pos_embed_rule(f->rule), "%s: unknown resampling rule '%s'", f->name, f->rule);
     ck_assert_msg(f->eps > 0 && pf_act_name(f->act), "%s: eps or activation", f->name);
-    ck_assert_msg(!f->skipped == !f->loaded, "%s: one of two networks", f->name);
+    ck_assert_msg(!f->skipped == !f->loaded, "%s: only one of skipped and loaded", f->name);
     for (int i = 0; i < 2 && f->naming[i]; i++) {
         pf_naming_patch(f->naming[i], name);
-        ck_assert_msg(strstr(name, "weight") != NULL, "%s: no name of the patch embedding", f->name);
+        ck_assert_msg(strstr(name, "weight") != NULL, "%s: no name for the patch embedding", f->name);
         ck_assert_msg(pf_naming_attention(f->naming[i], 0, name) && strchr(name, '#') && strstr(name, "weight"),
-                      "%s: '%s' tells no attention", f->name, name);
+                      "%s: '%s' is no name of an attention weight", f->name, name);
         if (f->saved) ck_assert_msg(f->naming[i]->written && f->naming[i]->dtype, "%s is saved", f->name);
     }
     for (const pf_arch_row *r = f->model_types; r && r->glob; r++)
-        if (r->rule) ck_assert_msg(!pf_pos_embed_rule(r->rule), "%s: rule of %s", f->name, r->glob);
+        if (r->rule) ck_assert_msg(!pf_pos_embed_rule(r->rule), "%s: unknown resampling rule of %s", f->name, r->glob);
 }
 
-/* Of two rows the names differ, and a row is not hidden by one in front of it with the same marks and namings. */
-START_TEST(rows_are_whole_and_differ)
+/* Families have different names, and none matches every file that a later one matches: of two with one naming, the
+ * first requires a tensor (has) that the second does not. */
+START_TEST(families_are_complete_and_can_be_told_apart)
 {
     for (pf_families a = pf_all_families; *a; a++) {
         check_row(*a);
         for (pf_families b = pf_all_families; b != a; b++) {
             ck_assert_str_ne((*a)->name, (*b)->name);
             const bool same = pf_family_uses(*b, (*a)->naming[0]);
-            ck_assert_msg(!same || (*b)->has[0], "%s hides %s", (*b)->name, (*a)->name);
-            ck_assert_msg(!same || !(*a)->has[0] || strcmp((*a)->has[0], (*b)->has[0]), "%s hides %s", (*b)->name,
+            ck_assert_msg(!same || (*b)->has[0], "%s matches all files of %s", (*b)->name,
                           (*a)->name);
+            ck_assert_msg(!same || !(*a)->has[0] || strcmp((*a)->has[0], (*b)->has[0]), "%s matches all files of %s",
+                          (*b)->name, (*a)->name);
         }
     }
     const pf_naming *naming[PF_NAMINGS_MAX];
@@ -77,8 +80,9 @@ START_TEST(rows_are_whole_and_differ)
 }
 END_TEST
 
-/* What a naming calls a tensor is read as that tensor again, for networks with every part. */
-START_TEST(names_come_back)
+/* The name that a naming gives a tensor translates back to that tensor, for networks without and with every optional
+ * part. */
+START_TEST(names_translate_back_to_the_same_tensor)
 {
     const pf_naming *naming[PF_NAMINGS_MAX];
     const size_t n = pf_namings(pf_all_families, naming);
@@ -98,12 +102,12 @@ START_TEST(names_come_back)
             }
         if (naming[k / 2]->written) ck_assert_msg(named >= tensors, "%s names %d of %d tensors", naming[k / 2]->name,
                                                   named, tensors);
-        else if (k % 2 == 0) ck_assert_int_ge(named, tensors - 2);              /* the classifier's may be another's */
+        else if (k % 2 == 0) ck_assert_int_ge(named, tensors - 2);              /* the head may have another naming */
     }
 }
 END_TEST
 
-/* The family that a file is taken for. */
+/* The family as which a file is recognised. */
 static const pf_family *recognise(peft_context *ctx, const char *path)
 {
     pf_detected found[PF_DETECTED_MAX];
@@ -116,8 +120,8 @@ static const pf_family *recognise(peft_context *ctx, const char *path)
     return f;
 }
 
-/* Saved in naming and loaded: the same fingerprint, and the classifier's where it is kept. */
-static void comes_back(peft_backbone *b, const pf_naming *naming, const char *who)
+/* Saved in a naming and loaded, a backbone has the same fingerprint, and the same head where the naming keeps it. */
+static void check_save_and_load(peft_backbone *b, const pf_naming *naming, const char *who)
 {
     peft_context *ctx = b->ctx;
     const pf_hf_model *m = pf_saved_as(pf_all_families, naming, &b->shape);
@@ -128,56 +132,57 @@ static void comes_back(peft_backbone *b, const pf_naming *naming, const char *wh
     peft_options_free(o);
     peft_backbone *again;
     OK(peft_backbone_load(ctx, tiny_path("saved.safetensors"), NULL, &again));
-    ck_assert_msg(!strcmp(peft_backbone_fingerprint(again), peft_backbone_fingerprint(b)), "%s as %s", who,
-                  naming->name);
-    char was[65], is[65];
-    pf_classifier_digest(b, was);
-    pf_classifier_digest(again, is);
-    if (keeps) ck_assert_msg(!strcmp(was, is), "%s as %s: the classifier", who, naming->name);
+    ck_assert_msg(!strcmp(peft_backbone_fingerprint(again), peft_backbone_fingerprint(b)),
+                  "%s as %s: another fingerprint", who, naming->name);
+    char saved[65], loaded[65];
+    pf_classifier_digest(b, saved);
+    pf_classifier_digest(again, loaded);
+    if (keeps) ck_assert_msg(!strcmp(saved, loaded), "%s as %s: another classifier", who, naming->name);
     peft_backbone_free(again);
 }
 
-/* Tokens and positions may be added to each other; in the blocks every bit is the same. */
+/* All tensors of the blocks are equal to the bit. Others may differ: some formats add the class token and its
+ * position. */
 static void same_blocks(const peft_backbone *a, const peft_backbone *b, const char *who)
 {
     for (size_t i = 0; i < a->weights; i++) {
         const peft_tensor *x = &a->weight[i].tensor, *y = pf_backbone_find(b, a->weight[i].name);
         if (strncmp(a->weight[i].name, "blocks.", 7)) continue;
         ck_assert_msg(y && pf_tensor_bytes(x) == pf_tensor_bytes(y)
-                      && !memcmp(peft_tensor_cdata(x), peft_tensor_cdata(y), pf_tensor_bytes(x)), "%s: %s", who,
-                      a->weight[i].name);
+                      && !memcmp(peft_tensor_cdata(x), peft_tensor_cdata(y), pf_tensor_bytes(x)), "%s: %s differs",
+                      who, a->weight[i].name);
     }
 }
 
-START_TEST(every_family_is_recognised_and_comes_back)
+START_TEST(files_of_every_family_are_recognised_and_save_and_load)
 {
     peft_context *ctx = tiny_context(NULL, 1);
-    bool seen[64] = { false };
+    bool tested[64] = { false };
     for (int i = 0; i < ALL; i++) {
         const format *f = format_at(i);
-        peft_backbone *b = random_backbone(ctx, f->create), *is;
+        peft_backbone *b = random_backbone(ctx, f->create), *loaded;
         write_format(b, f, f->flags, NULL, tiny_path("file.safetensors"));
         const pf_family *family = recognise(ctx, tiny_path("file.safetensors"));
-        ck_assert_msg(family && !strcmp(family->name, family_of_format(f->name)), "'%s' is taken for '%s'", f->name,
+        ck_assert_msg(family && !strcmp(family->name, family_of_format(f->name)), "'%s' is recognised as '%s'", f->name,
                       family ? family->name : "none");
-        for (int k = 0; pf_all_families[k]; k++) seen[k] |= pf_all_families[k] == family;
-        is = load(ctx, tiny_path("file.safetensors"), f->load);
-        same_blocks(b, is, f->name);
+        for (int k = 0; pf_all_families[k]; k++) tested[k] |= pf_all_families[k] == family;
+        loaded = load(ctx, tiny_path("file.safetensors"), f->load);
+        same_blocks(b, loaded, f->name);
         for (int k = 0; k < 2 && family->naming[k]; k++)
-            if (family->naming[k]->written && !(family->naming[k]->dtype && is->shape.norm_pre))
-                comes_back(is, family->naming[k], f->name);
-        comes_back(is, &pf_naming_timm, f->name);
-        peft_backbone_free(is);
+            if (family->naming[k]->written && !(family->naming[k]->dtype && loaded->shape.norm_pre))
+                check_save_and_load(loaded, family->naming[k], f->name);
+        check_save_and_load(loaded, &pf_naming_timm, f->name);
+        peft_backbone_free(loaded);
         peft_backbone_free(b);
     }
     for (int k = 0; pf_all_families[k]; k++)
-        ck_assert_msg(seen[k], "no file of the family '%s'", pf_all_families[k]->name);
+        ck_assert_msg(tested[k], "no file of the family '%s'", pf_all_families[k]->name);
     tiny_clean();
     peft_context_free(ctx);
 }
 END_TEST
 
-/* --- a family of the test's own, as a file of core/arch/family would hold it ---------------------------------------- */
+/* --- two families that the test adds: "own", and "own, marked" for files that also hold a tensor "flag" ----------- */
 static const pf_name_row own_top[] = {
     { "stem.summary", "cls_token", 0, 0 }, { "stem.places", "pos_embed", 0, 0 },
     { "stem.pixels.@", "patch_embed.proj.@", 0, 0 }, { "tail.@", "norm.@", 0, 0 }, { 0 } };
@@ -206,50 +211,50 @@ static const stem own_stems[] = {
 static peft_backbone *load_own(fixture *b, pf_families families, const char *options)
 {
     peft_options *o = tiny_options(b->ctx, "%s", options);
-    peft_backbone *is = NULL;
-    ck_assert_msg(!pf_backbone_load(b->ctx, b->weights, o, families, &is), "%s", peft_last_error());
+    peft_backbone *loaded = NULL;
+    ck_assert_msg(!pf_backbone_load(b->ctx, b->weights, o, families, &loaded), "%s", peft_last_error());
     peft_options_free(o);
-    return is;
+    return loaded;
 }
 
-START_TEST(a_family_of_ones_own_is_a_row)
+START_TEST(a_family_added_to_the_table_loads)
 {
     const pf_family *families[32] = { &own_marked, &own };
     for (int i = 0; pf_all_families[i]; i++) families[i + 2] = pf_all_families[i];
     format f = { "own", "net.", "floor.%d.", "verdict", "", "", own_stems, LIST("scaffold.weight"), 0 };
     fixture b;
-    peft_backbone *is, *no = NULL;
+    peft_backbone *loaded, *none = NULL;
     fixture_start(&b, VIT ",eps=1e-3,act=quickgelu");
-    write_format(b.created, &f, 0, NULL, b.weights);
-    FAILS(PEFT_E_FORMAT, "no ViT found", peft_backbone_load(b.ctx, b.weights, NULL, &no));
-    is = load_own(&b, families, "heads=2");
-    ck_assert_str_eq(peft_backbone_fingerprint(is), peft_backbone_fingerprint(b.created));
-    ck_assert_int_eq(peft_backbone_get(is, "classes"), 5);
-    fixture_check_note(is, "mean", "0.25:0.5:0.75", "own");
-    ck_assert_ptr_nonnull(strstr(peft_backbone_note(is, "assumed"), "eps=0.001: usual for own files"));
-    ck_assert_str_eq(is->rule, "bilinear");
-    comes_back(is, &pf_naming_timm, "own");
-    peft_backbone_free(is);
+    write_format(b.made, &f, 0, NULL, b.weights);
+    FAILS(PEFT_E_FORMAT, "no ViT found", peft_backbone_load(b.ctx, b.weights, NULL, &none));
+    loaded = load_own(&b, families, "heads=2");
+    ck_assert_str_eq(peft_backbone_fingerprint(loaded), peft_backbone_fingerprint(b.made));
+    ck_assert_int_eq(peft_backbone_get(loaded, "classes"), 5);
+    fixture_note_is(loaded, "mean", "0.25:0.5:0.75", "own");
+    ck_assert_ptr_nonnull(strstr(peft_backbone_note(loaded, "assumed"), "eps=0.001: usual for own files"));
+    ck_assert_str_eq(loaded->rule, "bilinear");
+    check_save_and_load(loaded, &pf_naming_timm, "own");
+    peft_backbone_free(loaded);
 
-    fixture_write("config.json", "{\"model_type\": \"own_base\"}");
-    is = load_own(&b, families, "");
-    ck_assert_int_eq(peft_backbone_get(is, "heads"), 4);
-    ck_assert(is->shape.eps == 1e-4 && !strcmp(is->rule, "hf"));
-    peft_backbone_free(is);
+    fixture_file("config.json", "{\"model_type\": \"own_base\"}");
+    loaded = load_own(&b, families, "");
+    ck_assert_int_eq(peft_backbone_get(loaded, "heads"), 4);
+    ck_assert(loaded->shape.eps == 1e-4 && !strcmp(loaded->rule, "hf"));
+    peft_backbone_free(loaded);
 
-    f.extra = LIST("scaffold.weight", "flag");                            /* the other family with the same names */
-    write_format(b.created, &f, 0, NULL, b.weights);
-    is = load_own(&b, families, "heads=2,config=none");
-    ck_assert(is->shape.eps == 1e-2 && is->shape.act == PK_GELU);
-    peft_backbone_free(is);
+    f.extra = LIST("scaffold.weight", "flag");                            /* now the marked family */
+    write_format(b.made, &f, 0, NULL, b.weights);
+    loaded = load_own(&b, families, "heads=2,config=none");
+    ck_assert(loaded->shape.eps == 1e-2 && loaded->shape.act == PK_GELU);
+    peft_backbone_free(loaded);
 
-    write_format(b.created, &formats[0], 0, NULL, b.weights);                                /* others are as they were */
-    is = load_own(&b, families, "heads=2,config=none,eps=1e-3,act=quickgelu");
-    ck_assert_str_eq(peft_backbone_fingerprint(is), peft_backbone_fingerprint(b.created));
-    peft_backbone_free(is);
+    write_format(b.made, &formats[0], 0, NULL, b.weights);                          /* built-in families still load */
+    loaded = load_own(&b, families, "heads=2,config=none,eps=1e-3,act=quickgelu");
+    ck_assert_str_eq(peft_backbone_fingerprint(loaded), peft_backbone_fingerprint(b.made));
+    peft_backbone_free(loaded);
     fixture_end(&b);
 }
 END_TEST
 
-SUITE_MAIN("families", rows_are_whole_and_differ, names_come_back, every_family_is_recognised_and_comes_back,
-           a_family_of_ones_own_is_a_row)
+SUITE_MAIN("families", families_are_complete_and_can_be_told_apart, names_translate_back_to_the_same_tensor,
+           files_of_every_family_are_recognised_and_save_and_load, a_family_added_to_the_table_loads)
