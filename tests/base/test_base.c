@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_base.c -- errors, version, context, memory, tensors. */
+ * test_base.c -- error messages, version, contexts and their allocator, the log, and tensors: values and every
+ * refusal. */
 #include "failing_alloc.h"
 #include <peft/status.h>
 #include "core/base/tensor.h"
@@ -19,7 +20,7 @@ static void expect_error(peft_status got, peft_status want, const char *word)
     ck_assert_msg(strstr(peft_last_error(), word), "'%s' lacks '%s'", peft_last_error(), word);
 }
 
-START_TEST(error_messages)
+START_TEST(error_messages_are_shortened_and_kept_printable)
 {
     char big[3000];
     ck_assert_str_eq(peft_last_error(), "");
@@ -42,7 +43,7 @@ START_TEST(error_messages)
     pf_within(PEFT_E_INVALID, "front");
     ck_assert_int_eq(strncmp(peft_last_error(), "front: xxx", 10), 0);
     ck_assert_uint_eq(strlen(peft_last_error()), 1023);
-    pf_fail(PEFT_E_INVALID, "%s%s%s: the reason", big, big, big);           /* more than is built aside */
+    pf_fail(PEFT_E_INVALID, "%s%s%s: the reason", big, big, big);           /* longer than the buffer for messages */
     ck_assert_uint_eq(strlen(peft_last_error()), 1023);
     pf_fail(PEFT_E_INVALID, "%s: the reason", big);
     ck_assert_ptr_nonnull(strstr(peft_last_error(), "xxx: the reason"));
@@ -55,33 +56,33 @@ START_TEST(error_messages)
 }
 END_TEST
 
-static void *other_thread(void *text)
+static void *read_and_set_error(void *text)
 {
     snprintf(text, 100, "%s", peft_last_error());
     pf_fail(PEFT_E_IO, "other");
     return NULL;
 }
 
-START_TEST(error_is_of_the_thread)
+START_TEST(each_thread_has_its_own_last_error)
 {
-    char seen[100] = "?";
+    char other[100] = "?";
     pthread_t t;
     pf_fail(PEFT_E_IO, "mine");
-    ck_assert_int_eq(pthread_create(&t, NULL, other_thread, seen), 0);
+    ck_assert_int_eq(pthread_create(&t, NULL, read_and_set_error, other), 0);
     pthread_join(t, NULL);
-    ck_assert_str_eq(seen, "");
+    ck_assert_str_eq(other, "");
     ck_assert_str_eq(peft_last_error(), "mine");
 }
 END_TEST
 
-START_TEST(version)
+START_TEST(version_macros_and_functions_agree)
 {
     unsigned major, minor, patch;
     ck_assert_int_eq(sscanf(peft_version_string(), "%u.%u.%u", &major, &minor, &patch), 3);
     ck_assert_uint_eq(peft_version_number(), major * 10000 + minor * 100 + patch);
     ck_assert_uint_eq(peft_version_number(), PEFT_VERSION_NUMBER);
     ck_assert_str_eq(peft_version_string(), PEFT_VERSION_STRING);
-    ck_assert_str_eq(peft_version_string(), PEFT_PROJECT_VERSION);       /* of CMake's project, and so of packages */
+    ck_assert_str_eq(peft_version_string(), PEFT_PROJECT_VERSION);       /* the version of CMake's project */
 #if PEFT_VERSION_NUMBER < PEFT_VERSION_MAJOR * 10000
     ck_abort_msg("PEFT_VERSION_NUMBER cannot be compared in #if");
 #endif
@@ -90,20 +91,22 @@ START_TEST(version)
 }
 END_TEST
 
-static void *skewed_alloc(size_t size, size_t align, void *user)
+/* An allocator whose blocks lie 16 bytes behind the alignment that was asked for. */
+static void *misaligned_alloc(size_t size, size_t align, void *user)
 {
     (void)user;
     return (char *)aligned_alloc(align, (size + 2 * align - 1) / align * align) + 16;
 }
 
-static void skewed_release(void *p, size_t size, void *user) { (void)size, (void)user; free((char *)p - 16); }
+static void misaligned_release(void *p, size_t size, void *user) { (void)size, (void)user; free((char *)p - 16); }
 
+/* A log function that keeps the last message. */
 static void collect(int level, const char *message, void *user)
 {
     snprintf(user, 100, "%d %s", level, message);
 }
 
-START_TEST(context)
+START_TEST(settings_of_a_context_and_their_refusals)
 {
     peft_context *ctx = NULL;
     failing_alloc f = { .fail_at = 0 };
@@ -112,7 +115,7 @@ START_TEST(context)
     expect_error(peft_context_create(failing_alloc_take, NULL, NULL, &ctx), PEFT_E_INVALID, "release is NULL");
     expect_error(peft_context_create(NULL, failing_alloc_give, NULL, &ctx), PEFT_E_INVALID, "alloc is NULL");
     expect_error(peft_context_create(failing_alloc_take, failing_alloc_give, &f, &ctx), PEFT_E_NOMEM, "context");
-    expect_error(peft_context_create(skewed_alloc, skewed_release, NULL, &ctx), PEFT_E_NOMEM, "context");
+    expect_error(peft_context_create(misaligned_alloc, misaligned_release, NULL, &ctx), PEFT_E_NOMEM, "context");
     ck_assert_ptr_null(ctx);
     ck_assert_int_eq(setenv("PEFT_ISA", "abacus", 1), 0);
     expect_error(peft_context_create(NULL, NULL, NULL, &ctx), PEFT_E_UNSUPPORTED, "abacus");
@@ -159,7 +162,7 @@ START_TEST(context)
 }
 END_TEST
 
-START_TEST(memory)
+START_TEST(memory_is_aligned_counted_and_given_back)
 {
     failing_alloc f = { .fail_at = -1 };
     peft_context *ctx;
@@ -194,7 +197,7 @@ START_TEST(memory)
 }
 END_TEST
 
-START_TEST(tensors)
+START_TEST(tensor_functions_and_their_refusals)
 {
     peft_context *ctx = new_context();
     peft_tensor *t = NULL, *w = NULL;
@@ -245,7 +248,7 @@ START_TEST(tensors)
     ck_assert_str_eq(pf_dims_text(text, sizeof text, 0, NULL), "[]");
     ck_assert_str_eq(pf_dims_text(text, 8, 9, dims), "[2, 3, ");
     ck_assert_str_eq(pf_dtype_name(PEFT_BF16), "bf16");
-    peft_context_free(ctx);                        /* the tensors hold the context */
+    peft_context_free(ctx);                        /* the tensors keep the context alive */
     ck_assert(((float *)peft_tensor_data(t))[23] == 23);
     peft_tensor_free(t), peft_tensor_free(w), peft_tensor_free(NULL);
     ck_assert_int_eq(peft_tensor_ndim(NULL) + peft_tensor_count(NULL) + (int)peft_tensor_dtype(NULL), 0);
@@ -253,13 +256,13 @@ START_TEST(tensors)
 }
 END_TEST
 
-/* Until a program says where to, warnings and errors go to standard error, one line each. */
-START_TEST(standard_error)
+/* Without a log function, warnings and errors go to standard error, one line each. */
+START_TEST(the_default_log_is_standard_error)
 {
     char text[300] = "", long_name[2000];
     peft_context *ctx = new_context();
     FILE *f = tmpfile();
-    int kept = dup(2);
+    int original = dup(2);
     memset(long_name, 'n', sizeof long_name), long_name[sizeof long_name - 1] = 0;
     fflush(stderr);
     ck_assert_int_eq(dup2(fileno(f), 2), 2);
@@ -268,12 +271,12 @@ START_TEST(standard_error)
     pf_log(ctx, 2, "not worth a line");
     ck_assert_int_eq(peft_context_set_log(ctx, NULL, NULL, 3), PEFT_OK);
     pf_log(ctx, 0, "silenced");
-    ck_assert_int_eq(dup2(kept, 2), 2);
+    ck_assert_int_eq(dup2(original, 2), 2);
     rewind(f);
     ck_assert_uint_gt(fread(text, 1, sizeof text - 1, f), 0);
     ck_assert_str_eq(text, "libpeft: warning: the rate is 2\nlibpeft: error: no?luck\n");
     fclose(f);
-    close(kept);
+    close(original);
     peft_context_free(ctx);
     ctx = new_context();
     ck_assert_int_eq(peft_context_set_log(ctx, collect, text, 1), PEFT_OK);
@@ -293,7 +296,13 @@ static peft_status make_tensor(peft_context *ctx, void *arg)
     return PEFT_OK;
 }
 
-START_TEST(tensor_without_memory) { ck_assert_int_eq(failing_alloc_loop(make_tensor, NULL), 2); } END_TEST
+START_TEST(failed_allocations_of_a_tensor_leak_nothing)
+{
+    ck_assert_int_eq(failing_alloc_loop(make_tensor, NULL), 2);
+}
+END_TEST
 
-SUITE_MAIN("base", error_messages, error_is_of_the_thread, version, context, standard_error, memory, tensors,
-           tensor_without_memory)
+SUITE_MAIN("base", error_messages_are_shortened_and_kept_printable, each_thread_has_its_own_last_error,
+           version_macros_and_functions_agree, settings_of_a_context_and_their_refusals,
+           the_default_log_is_standard_error, memory_is_aligned_counted_and_given_back,
+           tensor_functions_and_their_refusals, failed_allocations_of_a_tensor_leak_nothing)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_content.c -- files that are something else are called by their name with what to do; files that change while
- * they are loaded, or hold very many notes. */
+ * test_content.c -- files that are no safetensors file: the error names what they are (PyTorch checkpoint, web page,
+ * ...) and what to do; files that change while they are loaded; and model files with very many notes. */
 #include "suite.h"
 #include <peft/peft.h>
 #include <peft/sys/content.h>
@@ -87,8 +87,8 @@ static const struct { size_t at; const char *bytes; size_t length; const char *n
     KIND(0, "", "empty (0 bytes)", ""),
 };
 
-/* Whatever opens a file says what it is in its place. */
-START_TEST(known_kinds)
+/* All functions that open weights give this error. */
+START_TEST(files_of_other_kinds_are_named_in_the_error)
 {
     setup();
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
@@ -96,13 +96,13 @@ START_TEST(known_kinds)
         size_t n = kinds[i].at + kinds[i].length;
         peft_file *f = NULL;
         peft_backbone *b = NULL;
-        char says[200];
+        char expected[200];
         memset(bytes, 0, sizeof bytes);
         memcpy(bytes + kinds[i].at, kinds[i].bytes, kinds[i].length);
         must(peft_write_file(path, bytes, n));
-        snprintf(says, sizeof says, "%s: is %s", path, kinds[i].name);
-        expect_error(peft_file_open(ctx, path, &f), PEFT_E_FORMAT, says);
-        expect_error(peft_backbone_load(ctx, path, NULL, &b), PEFT_E_FORMAT, says);
+        snprintf(expected, sizeof expected, "%s: is %s", path, kinds[i].name);
+        expect_error(peft_file_open(ctx, path, &f), PEFT_E_FORMAT, expected);
+        expect_error(peft_backbone_load(ctx, path, NULL, &b), PEFT_E_FORMAT, expected);
         ck_assert_ptr_nonnull(strstr(peft_last_error(), kinds[i].cure));
         ck_assert_ptr_nonnull(strstr(peft_last_error(), "expected a safetensors file"));
         if (n) expect_error(peft_backbone_load_memory(ctx, bytes, n, NULL, &b), PEFT_E_FORMAT, kinds[i].name);
@@ -116,8 +116,8 @@ START_TEST(known_kinds)
 }
 END_TEST
 
-/* A picture among weights, and weights among pictures: each library knows the kinds of the other. */
-START_TEST(kinds_of_both_libraries)
+/* libpeft names images too, and libpeft-io files of weights: both use one table. */
+START_TEST(images_and_weights_are_recognised_by_one_function)
 {
     static const struct { const char *bytes; size_t length; const char *says; } rows[] = {
 #define ROW(bytes, says) { bytes, sizeof bytes - 1, says }
@@ -126,33 +126,34 @@ START_TEST(kinds_of_both_libraries)
 #undef ROW
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         const char *kind = peft_sys_content_kind(rows[i].bytes, rows[i].length);
-        ck_assert_msg(kind && strstr(kind, rows[i].says), "%s is %s", rows[i].says, kind ? kind : "not known");
+        ck_assert_msg(kind && strstr(kind, rows[i].says), "'%s' is recognised as %s", rows[i].says,
+                      kind ? kind : "nothing");
     }
 }
 END_TEST
 
-/* What a walk over JSON text gives: the characters outside strings, and the brackets that are open behind each. */
+/* Stepping through JSON text gives the characters outside strings; depth is the number of open brackets at the end. */
 static const struct { const char *text, *walk; int depth; } walks[] = {
     { "{\"a\":[1,\"]}\"]}", "{\":[1,\"]}", 0 }, { "[[\"\\\"]\"", "[[\"", 2 }, { "]", "]", -1 },
     { "\"open", "\"", 0 }, { "[\"\\", "[\"", 1 }, { "", "", 0 } };
 
-START_TEST(walk_over_json)
+START_TEST(json_steps_skip_the_insides_of_strings)
 {
     for (size_t i = 0; i < sizeof walks / sizeof *walks; i++) {
         pf_json_walk w = { .text = walks[i].text, .size = strlen(walks[i].text) };
-        char seen[40];
+        char steps[40];
         size_t n = 0;
-        for (char c; (c = pf_json_step(&w)); ) seen[n++] = c;
-        seen[n] = 0;
-        ck_assert_str_eq(seen, walks[i].walk);
+        for (char c; (c = pf_json_step(&w)); ) steps[n++] = c;
+        steps[n] = 0;
+        ck_assert_str_eq(steps, walks[i].walk);
         ck_assert_int_eq(w.depth, walks[i].depth);
         ck_assert_uint_eq(w.position, w.size);
     }
 }
 END_TEST
 
-/* A header that is damaged stays a damaged header, whatever its length looks like; no metadata may be said by null. */
-START_TEST(damaged_headers)
+/* A damaged header whose first bytes look like a Python pickle is reported as damaged; __metadata__ may be null. */
+START_TEST(damaged_headers_are_not_taken_for_other_kinds)
 {
     static const char damaged[] = "\x80\2\0\0\0\0\0\0{\"a\":";
     static const char null[] = "\x1b\0\0\0\0\0\0\0{\"__metadata__\":null      }   ";
@@ -171,20 +172,21 @@ START_TEST(damaged_headers)
 }
 END_TEST
 
-/* Rewrites the file in place for ever, as cp and editors do: emptied first. */
+/* Empties the file and writes it again, endlessly, as cp and editors do. */
 static void rewrite(const char *bytes, size_t n)
 {
     for (;;) {
         FILE *f = fopen(path, "wb");
-        for (size_t at = 0; f && at < n; at += 4096) {
-            fwrite(bytes + at, 1, n - at < 4096 ? n - at : 4096, f);
+        for (size_t done = 0; f && done < n; done += 4096) {
+            fwrite(bytes + done, 1, n - done < 4096 ? n - done : 4096, f);
             fflush(f);
         }
         if (f) fclose(f);
     }
 }
 
-START_TEST(rewritten_in_place)
+/* Each load gives the whole model or an error, never a crash; an open file survives being truncated. */
+START_TEST(a_file_rewritten_while_it_is_loaded_gives_an_error)
 {
     static char bytes[1 << 20];
     peft_backbone *vit;
@@ -207,44 +209,44 @@ START_TEST(rewritten_in_place)
     }
     kill(child, SIGKILL);
     waitpid(child, NULL, 0);
-    peft_file *look;
+    peft_file *opened;
     must(peft_write_file(path, bytes, n));
-    must(peft_file_open(ctx, path, &look));
+    must(peft_file_open(ctx, path, &opened));
     ck_assert_int_eq(truncate(path, 0), 0);
-    ck_assert_str_eq(peft_file_kind(look), "model");
-    peft_file_free(look);
+    ck_assert_str_eq(peft_file_kind(opened), "model");
+    peft_file_free(opened);
     peft_model_free(m), peft_backbone_free(vit);
     teardown();
 }
 END_TEST
 
-/* What happens to a file while it is read. */
-static void (*happens)(void);
-static int when_read(const char *call)
+/* Called before each read of a file. */
+static void (*before_read)(void);
+static int hook(const char *call)
 {
-    if (!strcmp(call, "read") && happens) happens();
+    if (!strcmp(call, "read") && before_read) before_read();
     return 0;
 }
 
-static void cut_it(void) { ck_assert_int_eq(truncate(path, 100), 0); }
-static void touch_it(void)
+static void truncate_file(void) { ck_assert_int_eq(truncate(path, 100), 0); }
+static void change_time(void)
 {
     const struct timespec times[] = { { 1, 0 }, { 1, 0 } };
     ck_assert_int_eq(utimensat(0, path, times, 0), 0);
 }
 
-START_TEST(changed_while_read)
+START_TEST(a_file_changed_between_two_reads_is_refused)
 {
     peft_backbone *vit;
     setup();
     peft_model *m = small_model(&vit), *loaded;
     must(peft_model_save(m, path));
-    pf_file_fault = when_read;
-    happens = touch_it;
+    pf_file_fault = hook;
+    before_read = change_time;
     expect_error(peft_model_load(vit, path, &loaded), PEFT_E_IO, "was changed while it was read");
-    happens = cut_it;
+    before_read = truncate_file;
     expect_error(peft_model_load(vit, path, &loaded), PEFT_E_IO, "became shorter");
-    happens = NULL;
+    before_read = NULL;
     expect_error(peft_model_load(vit, path, &loaded), PEFT_E_FORMAT, "cut short");
     pf_file_fault = NULL;
     peft_model_free(m), peft_backbone_free(vit);
@@ -252,7 +254,7 @@ START_TEST(changed_while_read)
 }
 END_TEST
 
-START_TEST(many_notes)
+START_TEST(setting_and_finding_many_notes_takes_linear_time)
 {
     enum { NOTES = 75000 };
     peft_backbone *vit;
@@ -271,11 +273,13 @@ START_TEST(many_notes)
     ck_assert_str_eq(peft_model_note(loaded, "74321"), "other");
     ck_assert_ptr_null(peft_model_note(loaded, "75000"));
     double seconds = (double)(clock() - start) / CLOCKS_PER_SEC;
-    ck_assert_msg(seconds < 3, "%d notes took %.1f s", NOTES, seconds);      /* 0.2 s, or some 10 where searched */
+    ck_assert_msg(seconds < 3, "%d notes took %.1f s", NOTES, seconds);       /* 0.2 s; a linear search takes 10 s */
     peft_model_free(loaded), peft_model_free(m), peft_backbone_free(vit);
     teardown();
 }
 END_TEST
 
-SUITE_MAIN("content", kinds_of_both_libraries, walk_over_json, known_kinds, damaged_headers,
-           rewritten_in_place, changed_while_read, many_notes)
+SUITE_MAIN("content", images_and_weights_are_recognised_by_one_function, json_steps_skip_the_insides_of_strings,
+           files_of_other_kinds_are_named_in_the_error, damaged_headers_are_not_taken_for_other_kinds,
+           a_file_rewritten_while_it_is_loaded_gives_an_error, a_file_changed_between_two_reads_is_refused,
+           setting_and_finding_many_notes_takes_linear_time)

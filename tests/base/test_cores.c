@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_cores.c -- how many cores are counted (affinity, quotas of both kinds of control groups), when they are counted,
- * and what happens where the system refuses threads. */
+ * test_cores.c -- the number of usable cores: affinity and the quotas of control groups (cgroup v1 and v2); when it is
+ * determined; and computing with fewer threads where the system refuses to create them. */
 #include "tiny_bits.h"
 #include <dlfcn.h>
 #include <errno.h>
@@ -14,23 +14,23 @@
 
 static char root[] = "/tmp/peft-cores-XXXXXX";
 
-/* root/path with that text; its folders are made. */
-static void put(const char *path, const char *text)
+/* Writes a file below root; creates its parent folders. */
+static void write_below_root(const char *path, const char *text)
 {
-    char at[300];
-    snprintf(at, sizeof at, "%s/%s", root, path);
-    for (char *slash = at + strlen(root) + 1; (slash = strchr(slash, '/')); slash++) {
+    char full[300];
+    snprintf(full, sizeof full, "%s/%s", root, path);
+    for (char *slash = full + strlen(root) + 1; (slash = strchr(slash, '/')); slash++) {
         *slash = 0;
-        mkdir(at, 0755);
+        mkdir(full, 0755);
         *slash = '/';
     }
-    FILE *f = fopen(at, "w");
+    FILE *f = fopen(full, "w");
     ck_assert_ptr_nonnull(f);
     fputs(text, f);
     fclose(f);
 }
 
-static void clear(void)
+static void remove_root(void)
 {
     char command[100];
     snprintf(command, sizeof command, "rm -rf %s", root);
@@ -38,18 +38,19 @@ static void clear(void)
 }
 
 typedef struct file { const char *path, *text; } file;
+/* The number of cores where /proc and /sys hold these files. */
 static int cores_with(const file *files, size_t n)
 {
     mkdir(root, 0755);
-    for (size_t i = 0; i < n; i++) put(files[i].path, files[i].text);
+    for (size_t i = 0; i < n; i++) write_below_root(files[i].path, files[i].text);
     int cores = pf_usable_cores(root);
-    clear();
+    remove_root();
     return cores;
 }
 #define CORES(...) cores_with((const file[]){ __VA_ARGS__ }, sizeof (const file[]){ __VA_ARGS__ } / sizeof(file))
 #define GROUP "sys/fs/cgroup/"
 
-START_TEST(quotas)
+START_TEST(quotas_of_control_groups_bound_the_number_of_cores)
 {
     ck_assert_ptr_nonnull(mkdtemp(root));
     const int all = CORES({ "proc/self/other", "" }), two = all < 2 ? all : 2;
@@ -61,7 +62,7 @@ START_TEST(quotas)
     ck_assert_int_eq(CORES(v2, { GROUP "a/b/cpu.max", "110000 100000\n" }), two);
     ck_assert_int_eq(CORES(v2, { GROUP "a/b/cpu.max", "9000000000000 100000\n" }), all);
     ck_assert_int_eq(CORES(v2, { GROUP "a/b/cpu.max", "max 100000\n" }, { GROUP "a/cpu.max", "50000 100000\n" }), 1);
-    ck_assert_int_eq(CORES(v2, { GROUP "cpu.max", "100000 100000\n" }), 1);      /* a container's mount */
+    ck_assert_int_eq(CORES(v2, { GROUP "cpu.max", "100000 100000\n" }), 1);      /* as mounted in a container */
     ck_assert_int_eq(CORES(v2, { GROUP "a/b/cpu.max", "nonsense\n" }), all);
     ck_assert_int_eq(CORES(v2, { GROUP "a/b/cpu.max", "0 0\n" }), all);
     const file v1 = { "proc/self/cgroup", "5:memory:/m\n3:cpu,cpuacct:/x\n0::/\n" };
@@ -76,8 +77,8 @@ START_TEST(quotas)
 }
 END_TEST
 
-/* A context is made, then the program is pinned to one core: what is made afterwards computes with one thread. */
-START_TEST(counted_late)
+/* The process is pinned to one core after the context was created: a trainer created later uses one thread. */
+START_TEST(cores_are_counted_when_a_trainer_is_created)
 {
     cpu_set_t set;
     peft_context *ctx;
@@ -98,7 +99,7 @@ START_TEST(counted_late)
 }
 END_TEST
 
-/* The system's pthread_create, refused after some calls; a refusal has the number refusal. */
+/* Replaces pthread_create: succeeds `allowed` times, then fails with the error `refusal`. */
 static int allowed = 1 << 30, refusal;
 int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*start)(void *), void *arg)
 {
@@ -107,30 +108,30 @@ int pthread_create(pthread_t *thread, const pthread_attr_t *attributes, void *(*
     return allowed-- > 0 ? real(thread, attributes, start, arg) : refusal;
 }
 
-static char said[300];
-static void keep(int level, const char *message, void *user)
+static char last_log[300];
+static void keep_log(int level, const char *message, void *user)
 {
     (void)user;
-    snprintf(said, sizeof said, "%d %s", level, message);
+    snprintf(last_log, sizeof last_log, "%d %s", level, message);
 }
 
-START_TEST(refused_threads)
+START_TEST(refused_threads_give_a_warning_and_the_same_bits)
 {
     static const int refusals[] = { EAGAIN, EPERM };
     tiny t = tiny_make(&(tiny_spec){ .method = "lora" });
-    OK(peft_context_set_log(t.ctx, keep, NULL, 1));
+    OK(peft_context_set_log(t.ctx, keep_log, NULL, 1));
     tiny_bits bits[2] = { { 0 } };
     for (int round = 0; round < 6; round++) {
         char want[100];
-        const int gets = round < 3 ? round : round - 3, threads = gets + 1;
+        const int created = round < 3 ? round : round - 3, threads = created + 1;
         refusal = refusals[round / 3];
-        allowed = round ? gets : 1 << 30;
-        said[0] = 0;
+        allowed = round ? created : 1 << 30;
+        last_log[0] = 0;
         peft_session *s = tiny_session(t.model, "batch=4,threads=4");
         allowed = 1 << 30;
         snprintf(want, sizeof want, "1 the system gave %d of 4 threads", threads);
-        if (round) ck_assert_msg(strstr(said, want) != NULL, "'%s' lacks '%s'", said, want);
-        else ck_assert_str_eq(said, "");
+        if (round) ck_assert_msg(strstr(last_log, want) != NULL, "'%s' lacks '%s'", last_log, want);
+        else ck_assert_str_eq(last_log, "");
         tiny_batch b = tiny_batch_make(t.model, 4, 0);
         peft_tensor *logits = tiny_tensor(t.ctx, PEFT_F32, 2, 4, (int)t.model->classes);
         OK(peft_session_predict(s, b.images, logits));
@@ -145,4 +146,5 @@ START_TEST(refused_threads)
 }
 END_TEST
 
-SUITE_MAIN("cores", quotas, counted_late, refused_threads)
+SUITE_MAIN("cores", quotas_of_control_groups_bound_the_number_of_cores, cores_are_counted_when_a_trainer_is_created,
+           refused_threads_give_a_warning_and_the_same_bits)

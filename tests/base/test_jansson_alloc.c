@@ -1,21 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_jansson_alloc.c -- a program that gave jansson its own allocators: nothing that those made is freed by others,
- * and where they refuse it is for lack of memory. */
+ * test_jansson_alloc.c -- an application that gave the JSON library jansson its own allocator: its blocks are freed by
+ * that allocator only, and where it fails libpeft returns PEFT_E_NOMEM; and pf_is_utf8 against jansson's own check. */
 #include "tiny.h"
 #include <jansson.h>
 #include <sys/stat.h>
 #include "core/base/json_text.h"
 
-/* Blocks of the program have a word in front, so that free() of one would abort. */
+/* The application's allocator puts MARK in front of each block and asserts it when the block is freed. */
 enum { MARK = 0x5ca1ab1e, FRONT = 16 };
-static long calls, fail_at = -1, alive;
+static long calls, fail_at = -1, blocks;
 
 static void *take(size_t n)
 {
     if (calls++ == fail_at) return NULL;
     char *p = malloc(n + FRONT);
     *(int *)(void *)p = MARK;
-    alive++;
+    blocks++;
     return p + FRONT;
 }
 
@@ -24,13 +24,14 @@ static void give(void *block)
     char *p = block;
     if (!p) return;
     ck_assert_int_eq(*(int *)(void *)(p - FRONT), MARK);
-    alive--;
+    blocks--;
     free(p - FRONT);
 }
 
-typedef struct place { char folder[40], hf[60], peft[60], model[60]; tiny t; } place;
+typedef struct fixture { char folder[40], hf[60], peft[60], model[60]; tiny t; } fixture;
 
-static peft_status exchange(place *p)
+/* Saves and loads all files that hold JSON. */
+static peft_status save_and_load(fixture *p)
 {
     peft_options *o = tiny_options(p->t.ctx, "naming=hf");
     peft_backbone *b = NULL;
@@ -44,17 +45,18 @@ static peft_status exchange(place *p)
     if (!s) s = peft_adapter_save_hf(p->t.adapter, p->peft, NULL);
     if (!s) s = peft_adapter_load_hf(p->t.backbone, p->peft, &a);
     if (!s) s = peft_model_set_note(p->t.model, "key", "value");
-    /* Refused memory within a text that has escapes, as a model file has, ends in an assertion of jansson itself. */
+    /* Not when allocations fail: jansson itself aborts when one fails inside a string with escapes, as model files
+     * have. */
     if (!s && fail_at < 0) s = peft_model_save(p->t.model, p->model);
     if (!s && fail_at < 0) s = peft_model_load(p->t.backbone, p->model, &m);
     peft_model_free(m), peft_adapter_free(a), peft_backbone_free(b);
     return s;
 }
 
-START_TEST(own_allocators)
+START_TEST(an_allocator_given_to_jansson_is_respected)
 {
     char command[100];
-    place p = { .folder = "/tmp/peft-jansson-XXXXXX" };
+    fixture p = { .folder = "/tmp/peft-jansson-XXXXXX" };
     ck_assert_ptr_nonnull(mkdtemp(p.folder));
     snprintf(p.hf, sizeof p.hf, "%s/hf", p.folder);
     snprintf(p.peft, sizeof p.peft, "%s/peft", p.folder);
@@ -63,30 +65,30 @@ START_TEST(own_allocators)
     p.t = tiny_make(&(tiny_spec){ .method = "lora", .backbone = "image_size=16,patch=8,width=64,depth=1,heads=2,mlp=64,"
                                                                 "eps=1e-12,seed=1" });
     OK(peft_context_set_log(p.t.ctx, NULL, NULL, 0));
-    OK(exchange(&p));
-    const long before = alive;
+    OK(save_and_load(&p));
+    const long before = blocks;
     long refused = 0;
     for (fail_at = 0;; fail_at++) {
         calls = 0;
-        peft_status s = exchange(&p);
-        ck_assert_int_eq(alive, before);
+        peft_status s = save_and_load(&p);
+        ck_assert_int_eq(blocks, before);
         if (calls <= fail_at) break;
         refused += s != PEFT_OK;
-        ck_assert_msg(s == PEFT_OK || s == PEFT_E_NOMEM, "refusal %ld: %s: %s", fail_at, peft_status_name(s),
+        ck_assert_msg(s == PEFT_OK || s == PEFT_E_NOMEM, "allocation %ld: %s: %s", fail_at, peft_status_name(s),
                       peft_last_error());
     }
     ck_assert_int_gt(refused, 100);
     fail_at = -1;
-    OK(exchange(&p));
+    OK(save_and_load(&p));
     tiny_free(&p.t);
-    ck_assert_int_eq(alive, 0);
+    ck_assert_int_eq(blocks, 0);
     json_set_alloc_funcs(malloc, free);
     snprintf(command, sizeof command, "rm -rf %s", p.folder);
     ck_assert_int_eq(system(command), 0);
 }
 END_TEST
 
-START_TEST(utf8)
+START_TEST(utf8_is_valid_where_jansson_accepts_it)
 {
     static const struct { const char *text; bool right; } cases[] = {
         { "", true }, { "plain", true }, { "\xc3\xa4\xe2\x82\xac\xf0\x9f\x98\x80", true }, { "\x80", false },
@@ -103,4 +105,4 @@ START_TEST(utf8)
 }
 END_TEST
 
-SUITE_MAIN("jansson_alloc", own_allocators, utf8)
+SUITE_MAIN("jansson_alloc", an_allocator_given_to_jansson_is_respected, utf8_is_valid_where_jansson_accepts_it)

@@ -1,17 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_option_tables.c -- the public tables of options: each row is complete, each default is a value that the function
- * of the table accepts, and what lies outside a row's type or bounds is refused. */
+ * test_option_tables.c -- the public tables of options: each row is complete; the function that takes the options
+ * accepts each default, and refuses values of another type or outside the bounds. */
 #include <peft/interop.h>
 #include "tiny.h"
 
-static tiny bed;
-static const char *method;
+static tiny fixture;
+static const char *method;                              /* whose options method_row and adapter use */
 
-/* --- what takes the options of a table ---------------------------------------------------------------------------- */
+/* --- the functions that take options ------------------------------------------------------------------------------ */
 static peft_status load(const peft_options *o)
 {
     peft_backbone *b = NULL;
-    const peft_status s = peft_backbone_load(bed.ctx, tiny_path("backbone.safetensors"), o, &b);
+    const peft_status s = peft_backbone_load(fixture.ctx, tiny_path("backbone.safetensors"), o, &b);
     peft_backbone_free(b);
     return s;
 }
@@ -19,22 +19,22 @@ static peft_status load(const peft_options *o)
 static peft_status create(const peft_options *o)
 {
     peft_backbone *b = NULL;
-    const peft_status s = peft_backbone_create(bed.ctx, o, &b);
+    const peft_status s = peft_backbone_create(fixture.ctx, o, &b);
     peft_backbone_free(b);
     return s;
 }
 
 static peft_status save(const peft_options *o)
 {
-    return peft_backbone_save_as(bed.backbone, tiny_path("saved.safetensors"), o);
+    return peft_backbone_save_as(fixture.backbone, tiny_path("saved.safetensors"), o);
 }
 
-static peft_status save_hf(const peft_options *o) { return peft_adapter_save_hf(bed.adapter, tiny_path("hf"), o); }
+static peft_status save_hf(const peft_options *o) { return peft_adapter_save_hf(fixture.adapter, tiny_path("hf"), o); }
 
 static peft_status model(const peft_options *o)
 {
     peft_model *m = NULL;
-    const peft_status s = peft_model_create(bed.backbone, o, &m);
+    const peft_status s = peft_model_create(fixture.backbone, o, &m);
     peft_model_free(m);
     return s;
 }
@@ -42,7 +42,7 @@ static peft_status model(const peft_options *o)
 static peft_status session(const peft_options *o)
 {
     peft_session *x = NULL;
-    const peft_status s = peft_session_create(bed.model, o, &x);
+    const peft_status s = peft_session_create(fixture.model, o, &x);
     peft_session_free(x);
     return s;
 }
@@ -50,7 +50,7 @@ static peft_status session(const peft_options *o)
 static peft_status trainer(const peft_options *o)
 {
     peft_trainer *x = NULL;
-    const peft_status s = peft_trainer_create(bed.model, o, &x);
+    const peft_status s = peft_trainer_create(fixture.model, o, &x);
     peft_trainer_free(x);
     return s;
 }
@@ -60,14 +60,14 @@ static const peft_option *method_row(size_t i)
     const peft_method *m = tiny_method_named(method);
     const peft_option *row = peft_method_option(method, i);
     if (pf_method_in(pf_methods, method)) return row;
-    ck_assert_ptr_null(row);                                         /* those of a context have no name of their own */
+    ck_assert_ptr_null(row);                         /* peft_method_option knows built-in methods only */
     return pf_option_at(m->opts, i);
 }
 
 static peft_status adapter(const peft_options *o)
 {
     peft_adapter *a = NULL;
-    const peft_status s = peft_adapter_create(bed.backbone, method, o, &a);
+    const peft_status s = peft_adapter_create(fixture.backbone, method, o, &a);
     for (size_t i = 0; !s && (peft_adapter_option(a, i) || method_row(i)); i++)
         ck_assert_str_eq(peft_option_name(peft_adapter_option(a, i)), peft_option_name(method_row(i)));
     peft_adapter_free(a);
@@ -87,7 +87,8 @@ static const table tables[] = {
     { "trainers", peft_trainer_option, trainer } };
 enum { TABLES = sizeof tables / sizeof *tables };
 
-static void complete(const table *t, const peft_option *o)
+/* A row has a name that no other row has, a type, a default, a help text, and bounds in order. */
+static void check_row(const table *t, const peft_option *o)
 {
     static const char *const types[] = { "integer", "float", "boolean", "text" };
     const char *name = peft_option_name(o), *help = peft_option_help(o), *type = peft_option_type(o);
@@ -100,31 +101,32 @@ static void complete(const table *t, const peft_option *o)
     if (peft_option_bounds(o, &low, &high)) ck_assert_msg(low < high && k < 2, "%s, %s: bounds", t->what, name);
     else ck_assert(low == 1 && high == -1);
     for (size_t i = 0; t->row(i) != o; i++)
-        ck_assert_msg(strcmp(peft_option_name(t->row(i)), name), "%s: %s stands twice", t->what, name);
+        ck_assert_msg(strcmp(peft_option_name(t->row(i)), name), "%s: %s is in the table twice", t->what, name);
 }
 
-/* What the table's function says of one setting beside those of base. */
-static peft_status try(const table *t, const char *base, const char *name, const char *value)
+/* The status of the table's function with one option besides those of base. */
+static peft_status try_option(const table *t, const char *base, const char *name, const char *value)
 {
-    peft_options *o = tiny_options(bed.ctx, "%s", base);
+    peft_options *o = tiny_options(fixture.ctx, "%s", base);
     OK(peft_options_set_string(o, name, value));
     const peft_status s = t->take(o);
     peft_options_free(o);
     return s;
 }
 
-static void refuses_other_values(const table *t, const char *base, const peft_option *o)
+/* The function refuses a value of another type, and numbers outside the bounds. */
+static void check_refusals(const table *t, const char *base, const peft_option *o)
 {
     const char *name = peft_option_name(o);
     double low, high;
     if (!strcmp(peft_option_type(o), "text")) return;
-    FAILS(PEFT_E_OPTION, name, try(t, base, name, "maybe"));
+    FAILS(PEFT_E_OPTION, name, try_option(t, base, name, "maybe"));
     if (!peft_option_bounds(o, &low, &high)) return;
     const double beyond[] = { low - 1, 2 * high + 1 };
     for (int i = 0; i < 2; i++) {
         char text[32];
         snprintf(text, sizeof text, "%.0f", beyond[i]);
-        FAILS(PEFT_E_OPTION, name, try(t, base, name, text));
+        FAILS(PEFT_E_OPTION, name, try_option(t, base, name, text));
     }
 }
 
@@ -133,46 +135,46 @@ static void check(const table *t, const char *base)
     const peft_option *o;
     size_t n = 0;
     for (; (o = t->row(n)); n++) {
-        complete(t, o);
+        check_row(t, o);
         const char *name = peft_option_name(o), *fallback = peft_option_fallback(o);
-        const peft_status s = try(t, base, name, fallback);
+        const peft_status s = try_option(t, base, name, fallback);
         ck_assert_msg(s == PEFT_OK, "%s: %s=%s: %s", t->what, name, fallback, peft_last_error());
-        refuses_other_values(t, base, o);
+        check_refusals(t, base, o);
     }
     ck_assert_ptr_null(t->row(n + 1));
-    FAILS(PEFT_E_OPTION, "unknown option 'no_such_option'", try(t, base, "no_such_option", "1"));
+    FAILS(PEFT_E_OPTION, "unknown option 'no_such_option'", try_option(t, base, "no_such_option", "1"));
 }
 
-static void make_bed(const char *backbone)
+static void make_fixture(const char *backbone)
 {
-    bed = tiny_make(&(tiny_spec){ .backbone = backbone, .method = "lora" });
-    OK(peft_backbone_save(bed.backbone, tiny_path("backbone.safetensors")));
-    OK(peft_context_set_log(bed.ctx, NULL, NULL, 0));                /* without the warnings of loading */
+    fixture = tiny_make(&(tiny_spec){ .backbone = backbone, .method = "lora" });
+    OK(peft_backbone_save(fixture.backbone, tiny_path("backbone.safetensors")));
+    OK(peft_context_set_log(fixture.ctx, NULL, NULL, 0));                /* without the warnings of loading */
 }
 
-START_TEST(tables_are_complete_and_their_defaults_valid)
+START_TEST(tables_are_complete_and_their_defaults_accepted)
 {
-    make_bed(TINY_BACKBONE);
+    make_fixture(TINY_BACKBONE);
     for (int i = 0; i < TABLES; i++)
         check(&tables[i], tables[i].take == create ? TINY_BACKBONE : tables[i].take == model ? "classes=3" : "");
-    tiny_free(&bed);
+    tiny_free(&fixture);
     tiny_clean();
 }
 END_TEST
 
-START_TEST(so_are_those_of_methods)
+START_TEST(tables_of_methods_are_complete_and_their_defaults_accepted)
 {
-    make_bed(TINY_WIDE);
+    make_fixture(TINY_WIDE);
     for (size_t i = 0; i < tiny_method_count(); i++) {
         method = tiny_method_name(i);
         check(&(table){ method, method_row, adapter }, "");
     }
-    tiny_free(&bed);
+    tiny_free(&fixture);
     tiny_clean();
 }
 END_TEST
 
-START_TEST(nothing_is_known_of_nothing)
+START_TEST(null_rows_and_unknown_methods_give_nothing)
 {
     double low, high;
     ck_assert(!peft_option_name(NULL) && !peft_option_type(NULL));
@@ -186,5 +188,5 @@ START_TEST(nothing_is_known_of_nothing)
 }
 END_TEST
 
-SUITE_MAIN("option tables", tables_are_complete_and_their_defaults_valid, so_are_those_of_methods,
-           nothing_is_known_of_nothing)
+SUITE_MAIN("option tables", tables_are_complete_and_their_defaults_accepted,
+           tables_of_methods_are_complete_and_their_defaults_accepted, null_rows_and_unknown_methods_give_nothing)

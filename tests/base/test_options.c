@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_options.c -- bags of settings, their text form, option tables, near misses. */
+ * test_options.c -- peft_options: setting and parsing; checking against a table of options; the nearest name for a
+ * misspelt one; and peft_sys_opt_*, which reads options into a struct. */
 #include "failing_alloc.h"
 #include "core/options/options.h"
 #include <math.h>
@@ -7,15 +8,15 @@
 static peft_context *ctx;
 static peft_options *o;
 
-static void open_bag(void)
+static void open_options(void)
 {
     ck_assert_int_eq(peft_context_create(NULL, NULL, NULL, &ctx), PEFT_OK);
     ck_assert_int_eq(peft_options_create(ctx, &o), PEFT_OK);
 }
 
-static void close_bag(void)
+static void close_options(void)
 {
-    peft_context_free(ctx);                          /* the bag holds the context: the order does not matter */
+    peft_context_free(ctx);                          /* the options keep the context alive */
     ck_assert_uint_gt(peft_context_memory_used(ctx), 0);
     peft_options_free(o);
     peft_options_free(NULL);
@@ -27,23 +28,23 @@ static void expect_error(peft_status got, peft_status want, const char *word)
     ck_assert_msg(strstr(peft_last_error(), word), "'%s' lacks '%s'", peft_last_error(), word);
 }
 
-/* The bag as "name=text;name=text". */
-static const char *all(const peft_options *bag)
+/* The options as "name=text;name=text". */
+static const char *all(const peft_options *list)
 {
     static char line[2000];
     size_t n = 0;
     line[0] = 0;
-    for (size_t i = 0; i < pf_options_count(bag); i++)
-        n += (size_t)snprintf(line + n, sizeof line - n, "%s%s=%s", i ? ";" : "", pf_options_name(bag, i),
-                              pf_options_value(bag, i));
+    for (size_t i = 0; i < pf_options_count(list); i++)
+        n += (size_t)snprintf(line + n, sizeof line - n, "%s%s=%s", i ? ";" : "", pf_options_name(list, i),
+                              pf_options_value(list, i));
     return line;
 }
 
-START_TEST(setting)
+START_TEST(options_are_set_replaced_and_copied)
 {
     char name[] = "rank", text[] = "deep", before[2000];
     peft_options *copy;
-    open_bag();
+    open_options();
     ck_assert_int_eq(peft_options_set_int(o, name, INT64_MIN), PEFT_OK);
     ck_assert_int_eq(peft_options_set_float(o, "lr", 0.1), PEFT_OK);
     ck_assert_int_eq(peft_options_set_string(o, "kind", text), PEFT_OK);
@@ -75,12 +76,12 @@ START_TEST(setting)
     expect_error(peft_options_set_string(o, "a", NULL), PEFT_E_INVALID, "'a'");
     expect_error(peft_options_create(NULL, &copy), PEFT_E_INVALID, "ctx");
     expect_error(peft_options_create(ctx, NULL), PEFT_E_INVALID, "out");
-    close_bag();
+    close_options();
 }
 END_TEST
 
-/* list given to a bag that has a=0, and the bag after it; or the word of the message when it is refused */
-static const struct { const char *list, *bag, *word; } lists[] = {
+/* A list parsed into options that hold a=0, and the options after it; or a word of the error message. */
+static const struct { const char *list, *after, *word; } lists[] = {
     { "", "a=0", NULL },
     { "  ", "a=0", NULL },
     { "b=1", "a=0;b=1", NULL },
@@ -115,21 +116,21 @@ static const struct { const char *list, *bag, *word; } lists[] = {
     { "b=\"x\"y", NULL, "comma" },
     { "b=1,c=[", NULL, "'c'" } };
 
-START_TEST(parsing)
+START_TEST(lists_are_parsed_or_refused_as_a_whole)
 {
     for (size_t i = 0; i < sizeof lists / sizeof *lists; i++) {
-        open_bag();
+        open_options();
         ck_assert_int_eq(peft_options_set_int(o, "a", 0), PEFT_OK);
         peft_status s = peft_options_parse(o, lists[i].list);
-        if (lists[i].bag) ck_assert_msg(s == PEFT_OK, "'%s': %s", lists[i].list, peft_last_error());
+        if (lists[i].after) ck_assert_msg(s == PEFT_OK, "'%s': %s", lists[i].list, peft_last_error());
         else expect_error(s, PEFT_E_INVALID, lists[i].word);
-        ck_assert_str_eq(all(o), lists[i].bag ? lists[i].bag : "a=0");
-        close_bag();
+        ck_assert_str_eq(all(o), lists[i].after ? lists[i].after : "a=0");
+        close_options();
     }
-    open_bag();
+    open_options();
     expect_error(peft_options_parse(NULL, "a=1"), PEFT_E_INVALID, "o is NULL");
     expect_error(peft_options_parse(o, NULL), PEFT_E_INVALID, "key_value_list");
-    close_bag();
+    close_options();
 }
 END_TEST
 
@@ -158,40 +159,40 @@ static const struct { const char *list, *word; } checks[] = {
     { "sed=1", "did you mean 'seed'?" }, { "gamma=1", "known are prompts, alpha, free, count, bias, layers, seed" },
     { "prompts=1,zzzzzz=1", "unknown option 'zzzzzz'" } };
 
-START_TEST(checking)
+START_TEST(values_are_checked_against_the_table)
 {
     for (size_t i = 0; i < sizeof checks / sizeof *checks; i++) {
-        open_bag();
+        open_options();
         peft_status s = peft_options_parse(o, checks[i].list), want = s ? PEFT_E_INVALID : PEFT_E_OPTION;
         if (!s) s = pf_options_check(o, table, common, "method 'ept'");
         if (checks[i].word) expect_error(s, want, checks[i].word);
         else ck_assert_msg(s == PEFT_OK, "'%s': %s", checks[i].list, peft_last_error());
         if (s == PEFT_E_OPTION) ck_assert_int_eq(strncmp(peft_last_error(), "method 'ept': ", 14), 0);
-        close_bag();
+        close_options();
     }
     ck_assert_int_eq(pf_options_check(NULL, table, NULL, "x"), PEFT_OK);
-    open_bag();
+    open_options();
     ck_assert_int_eq(peft_options_set_float(o, "prompts", 100000), PEFT_OK);
     expect_error(pf_options_check(o, table, NULL, "x"), PEFT_E_OPTION, "'100000'; expected an integer from 1");
     ck_assert_int_eq(peft_options_set_int(o, "prompts", 5), PEFT_OK);
     ck_assert_int_eq(peft_options_set_int(o, "seed", 5), PEFT_OK);
     expect_error(pf_options_check(o, table, NULL, "x"), PEFT_E_OPTION, "'seed'");
     expect_error(pf_options_check(o, common + 1, NULL, "x"), PEFT_E_OPTION, "takes none");
-    close_bag();
+    close_options();
 }
 END_TEST
 
-START_TEST(values)
+START_TEST(values_are_given_ones_or_defaults)
 {
     double low, high;
-    open_bag();
+    open_options();
     for (int given = 0; given < 2; given++) {
-        peft_options *bag = given ? o : NULL;
-        ck_assert_int_eq(pf_options_int(bag, table, "prompts"), 10);
-        ck_assert_int_eq(pf_options_int(bag, table, "bias"), 1);
-        ck_assert_int_eq(pf_options_int(bag, table, "count"), -4);
-        ck_assert(pf_options_float(bag, table, "free") == -2500 && pf_options_float(bag, table, "alpha") == 0.5);
-        ck_assert_str_eq(pf_options_string(bag, table, "layers"), "all");
+        peft_options *list = given ? o : NULL;
+        ck_assert_int_eq(pf_options_int(list, table, "prompts"), 10);
+        ck_assert_int_eq(pf_options_int(list, table, "bias"), 1);
+        ck_assert_int_eq(pf_options_int(list, table, "count"), -4);
+        ck_assert(pf_options_float(list, table, "free") == -2500 && pf_options_float(list, table, "alpha") == 0.5);
+        ck_assert_str_eq(pf_options_string(list, table, "layers"), "all");
     }
     ck_assert_int_eq(peft_options_parse(o, "prompts=1e2,bias=off,alpha=0.3,layers=[1],count=123456789012"), PEFT_OK);
     ck_assert_int_eq(peft_options_set_float(o, "free", 5e-324), PEFT_OK);
@@ -209,11 +210,11 @@ START_TEST(values)
     ck_assert_str_eq(peft_option_type(row), "float");
     ck_assert_str_eq(peft_option_fallback(row), "0.5");
     ck_assert(peft_option_bounds(row, &low, &high) && low == table[1].lo && high == table[1].hi);
-    close_bag();
+    close_options();
 }
 END_TEST
 
-START_TEST(nearest)
+START_TEST(the_nearest_name_is_suggested)
 {
     static const char *const names[] = { "ept", "vpt", "lora", "adapter", "weight_decay", "lr" };
     static const struct { const char *name, *want; } rows[] = {
@@ -223,7 +224,7 @@ START_TEST(nearest)
     char giant[200];
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         const char *got = pf_nearest(rows[i].name, names, 6);
-        ck_assert_msg(got == rows[i].want || (got && rows[i].want && !strcmp(got, rows[i].want)), "'%s' is near %s",
+        ck_assert_msg(got == rows[i].want || (got && rows[i].want && !strcmp(got, rows[i].want)), "nearest to '%s': %s",
                       rows[i].name, got ? got : "nothing");
     }
     memset(giant, 'l', sizeof giant), giant[199] = 0;
@@ -234,33 +235,38 @@ END_TEST
 
 static peft_status use_options(peft_context *c, void *arg)
 {
-    peft_options *bag, *copy = NULL;
+    peft_options *list, *copy = NULL;
     char before[2000];
     (void)arg;
-    PF_TRY(peft_options_create(c, &bag));
-    peft_status s = peft_options_set_string(bag, "layers", "[0]");
-    if (!s) s = peft_options_set_int(bag, "prompts", 3);
-    snprintf(before, sizeof before, "%s", all(bag));
-    if (!s && (s = peft_options_parse(bag, "prompts=4,b=1,c=2,d=3,e=4,f=5,g=6,h=7,i=8")))
-        ck_assert_str_eq(all(bag), before);          /* all of a list or nothing */
-    if (!s) s = pf_options_copy(bag, &copy);
+    PF_TRY(peft_options_create(c, &list));
+    peft_status s = peft_options_set_string(list, "layers", "[0]");
+    if (!s) s = peft_options_set_int(list, "prompts", 3);
+    snprintf(before, sizeof before, "%s", all(list));
+    if (!s && (s = peft_options_parse(list, "prompts=4,b=1,c=2,d=3,e=4,f=5,g=6,h=7,i=8")))
+        ck_assert_str_eq(all(list), before);          /* a list that fails sets nothing */
+    if (!s) s = pf_options_copy(list, &copy);
     peft_options_free(copy);
-    peft_options_free(bag);
+    peft_options_free(list);
     return s;
 }
 
-START_TEST(without_memory) { ck_assert_int_gt(failing_alloc_loop(use_options, NULL), 30); } END_TEST
+START_TEST(failed_allocations_leave_options_unchanged)
+{
+    ck_assert_int_gt(failing_alloc_loop(use_options, NULL), 30);
+}
+END_TEST
 
-START_TEST(values_that_say_the_same)
+START_TEST(values_are_compared_by_meaning_not_by_text)
 {
     static const struct { char type; const char *a, *b; bool same; } pairs[] = {
         { 'f', "1e-3", "0.001", true }, { 'f', "1e-3", "0.0010000000001", false }, { 'i', "1e3", "1000", true },
-        { 'i', "7", "8", false }, { 'b', "yes", "1", true }, { 'b', "off", "true", false }, { 's', "lora", "lora", true },
-        { 's', "[1, 2.50]", "1,2.5", true }, { 's', "1,2", "1,2,3", false }, { 's', "", "1", false }, { 's', "", "", true },
-        { 's', "q,v", "q, v", true }, { 's', "q,v", "v,q", false } };
+        { 'i', "7", "8", false }, { 'b', "yes", "1", true }, { 'b', "off", "true", false },
+        { 's', "lora", "lora", true }, { 's', "[1, 2.50]", "1,2.5", true }, { 's', "1,2", "1,2,3", false },
+        { 's', "", "1", false }, { 's', "", "", true }, { 's', "q,v", "q, v", true }, { 's', "q,v", "v,q", false } };
     for (size_t i = 0; i < sizeof pairs / sizeof *pairs; i++) {
         const pf_opt row = { .name = "x", .type = pairs[i].type };
-        ck_assert_msg(pf_option_same(&row, pairs[i].a, pairs[i].b) == pairs[i].same, "%s, %s", pairs[i].a, pairs[i].b);
+        ck_assert_msg(pf_option_same(&row, pairs[i].a, pairs[i].b) == pairs[i].same, "'%s' and '%s'", pairs[i].a,
+                      pairs[i].b);
         ck_assert(pf_option_same(&row, pairs[i].b, pairs[i].a) == pairs[i].same);
     }
 }
@@ -281,7 +287,7 @@ static const peft_opt_key keys[] = {
 #undef AT
 #define REST ",flag=true,rate=0.1,span=0.25:1,colour=1:2:3,kind=green"
 
-/* A text, and what the struct prints after it; or the message. */
+/* A list read into the struct, and the struct printed; or a word of the error message. */
 static const struct { const char *text, *print, *word; } structs[] = {
     { "", "count=7" REST ",side=none,range=full", NULL },
     { "count=1e2 side=3", "count=100" REST ",side=3,range=full", NULL },
@@ -305,14 +311,14 @@ static const struct { const char *text, *print, *word; } structs[] = {
     { "zzzzz=1", NULL, "known are count, flag, rate" }, { "count", NULL, "expected name=value at: count" },
     { "count=1 count=1", NULL, "option 'count' is given twice" }, { ",=1", NULL, "expected name=value at: =1" } };
 
-START_TEST(settings_in_a_struct)
+START_TEST(options_are_read_into_a_struct)
 {
     for (size_t i = 0; i < sizeof structs / sizeof *structs; i++) {
-        record r = { 0 }, back = { 0 };
+        record r = { 0 }, again = { 0 };
         char text[300], small[20];
-        uint64_t seen = 99;
+        uint64_t given = 99;                                 /* bit i: key i was in the list */
         ck_assert_int_eq(peft_sys_opt_defaults(keys, &r), PEFT_OK);
-        peft_status s = peft_sys_opt_read(keys, structs[i].text, "record", &r, &seen);
+        peft_status s = peft_sys_opt_read(keys, structs[i].text, "record", &r, &given);
         if (structs[i].word) {
             expect_error(s, PEFT_E_OPTION, structs[i].word);
             continue;
@@ -320,16 +326,16 @@ START_TEST(settings_in_a_struct)
         ck_assert_msg(s == PEFT_OK, "'%s': %s", structs[i].text, peft_last_error());
         ck_assert_uint_eq(peft_sys_opt_print(keys, &r, text, sizeof text), strlen(structs[i].print));
         ck_assert_str_eq(text, structs[i].print);
-        ck_assert_int_eq(peft_sys_opt_read(keys, text, "record", &back, &seen), PEFT_OK);
-        ck_assert_uint_eq(seen, 255);
-        ck_assert_uint_eq(peft_sys_opt_print(keys, &back, small, sizeof small), strlen(structs[i].print));
+        ck_assert_int_eq(peft_sys_opt_read(keys, text, "record", &again, &given), PEFT_OK);
+        ck_assert_uint_eq(given, 255);
+        ck_assert_uint_eq(peft_sys_opt_print(keys, &again, small, sizeof small), strlen(structs[i].print));
         ck_assert_int_eq(strncmp(small, structs[i].print, 19), 0);
         ck_assert_uint_eq(strlen(small), 19);
     }
     record r = { 0 };
-    uint64_t seen;
-    ck_assert_int_eq(peft_sys_opt_read(keys, "rate=1 count=2", "record", &r, &seen), PEFT_OK);
-    ck_assert_uint_eq(seen, 1 | 4);
+    uint64_t given;
+    ck_assert_int_eq(peft_sys_opt_read(keys, "rate=1 count=2", "record", &r, &given), PEFT_OK);
+    ck_assert_uint_eq(given, 1 | 4);
     ck_assert_int_eq(peft_sys_opt_read(keys, NULL, "record", &r, NULL), PEFT_OK);
     expect_error(peft_sys_opt_defaults(NULL, &r), PEFT_E_INVALID, "keys");
     expect_error(peft_sys_opt_defaults(keys, NULL), PEFT_E_INVALID, "values");
@@ -346,4 +352,7 @@ START_TEST(settings_in_a_struct)
 }
 END_TEST
 
-SUITE_MAIN("options", settings_in_a_struct, values_that_say_the_same, setting, parsing, checking, values, nearest, without_memory)
+SUITE_MAIN("options", options_are_read_into_a_struct, values_are_compared_by_meaning_not_by_text,
+           options_are_set_replaced_and_copied, lists_are_parsed_or_refused_as_a_whole,
+           values_are_checked_against_the_table, values_are_given_ones_or_defaults, the_nearest_name_is_suggested,
+           failed_allocations_leave_options_unchanged)

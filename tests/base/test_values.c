@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_values.c -- conversions of element types, numbers as text, random numbers, SHA-256. */
+ * test_values.c -- conversions of element types (f16 and bf16: all 65536 patterns, against their definition), numbers
+ * as text, random numbers against published vectors and their distributions, SHA-256 against FIPS 180 vectors. */
 #include "suite.h"
 #include <peft/file.h>
 #include "core/options/options.h"
@@ -9,8 +10,8 @@
 #include <locale.h>
 #include <math.h>
 
-/* What a pattern of a sign, `exponent` and `fraction` bits means, by the definition. */
-static double meaning(unsigned h, int exponent, int fraction)
+/* The value of a bit pattern of a sign, `exponent` and `fraction` bits, by the definition of IEEE 754. */
+static double value_of(unsigned h, int exponent, int fraction)
 {
     int e = (int)(h >> fraction & ((1u << exponent) - 1)), bias = (1 << (exponent - 1)) - 1;
     double f = h & ((1u << fraction) - 1), sign = h >> (exponent + fraction) & 1 ? -1 : 1;
@@ -26,8 +27,8 @@ static uint16_t narrowed(double v, peft_dtype type)
     return h;
 }
 
-/* The neighbour of x in direction of `to`, as a pk_real. */
-static double beside(pk_real x, double to)
+/* The next pk_real after x in the direction of `to`. */
+static double next_after(pk_real x, double to)
 {
 #ifdef PF_REAL_DOUBLE
     return nextafter(x, to);
@@ -36,52 +37,55 @@ static double beside(pk_real x, double to)
 #endif
 }
 
-/* Around the middle between h and its neighbour away from zero: below, at, above. */
+/* Rounding to nearest, ties to even: just below, at and just above the middle between h and the next larger
+ * magnitude. */
 static void check_rounding(unsigned h, peft_dtype type, int exponent, int fraction)
 {
     unsigned infinity = ((1u << exponent) - 1) << fraction;
-    double x = meaning(h, exponent, fraction);
-    double next = (h & 0x7FFF) + 1 == infinity ? 2 * x - meaning(h - 1, exponent, fraction)
-                                               : meaning(h + 1, exponent, fraction);
+    double x = value_of(h, exponent, fraction);
+    double next = (h & 0x7FFF) + 1 == infinity ? 2 * x - value_of(h - 1, exponent, fraction)
+                                               : value_of(h + 1, exponent, fraction);
     pk_real middle = (pk_real)((x + next) / 2);
-    if ((double)middle != (x + next) / 2) return;                    /* below what a pk_real can hold */
+    if ((double)middle != (x + next) / 2) return;                    /* pk_real cannot hold the middle */
     ck_assert_uint_eq(narrowed((double)middle, type), h & 1 ? h + 1 : h);
-    ck_assert_uint_eq(narrowed(beside(middle, 0), type), h);
-    ck_assert_uint_eq(narrowed(beside(middle, copysign(INFINITY, x)), type), h + 1);
+    ck_assert_uint_eq(narrowed(next_after(middle, 0), type), h);
+    ck_assert_uint_eq(narrowed(next_after(middle, copysign(INFINITY, x)), type), h + 1);
 }
 
+/* Every pattern widens to its value and narrows to itself, also at odd addresses. */
 static void check_half(peft_dtype type, int exponent, int fraction)
 {
     unsigned infinity = ((1u << exponent) - 1) << fraction;
     for (unsigned h = 0; h < 65536; h++) {
         char unaligned[3];
-        uint16_t bits = (uint16_t)h, back;
+        uint16_t bits = (uint16_t)h, narrow;
         pk_real x;
         memcpy(unaligned + 1, &bits, 2);
         ck_assert(pf_to_real(&x, unaligned + 1, type, 1));
         ck_assert(pf_from_real(unaligned + 1, type, &x, 1));
-        memcpy(&back, unaligned + 1, 2);
-        double want = meaning(h, exponent, fraction);
+        memcpy(&narrow, unaligned + 1, 2);
+        double want = value_of(h, exponent, fraction);
         if (isnan(want)) {
-            ck_assert(isnan(x) && isnan(meaning(back, exponent, fraction)) && (back & 0x8000) == (h & 0x8000));
+            ck_assert(isnan(x) && isnan(value_of(narrow, exponent, fraction))
+                      && (narrow & 0x8000) == (h & 0x8000));
             continue;
         }
-        ck_assert_msg((double)x == want && !signbit(x) == !(h >> 15), "%04x is %g", h, (double)x);
-        ck_assert_msg(back == h, "%04x comes back as %04x", h, back);
+        ck_assert_msg((double)x == want && !signbit(x) == !(h >> 15), "%04x widens to %g", h, (double)x);
+        ck_assert_msg(narrow == h, "%04x narrows to %04x", h, narrow);
         if ((h & 0x7FFF) < infinity) check_rounding(h, type, exponent, fraction);
     }
     ck_assert_uint_eq(narrowed(3e38, type), type == PEFT_F16 ? infinity : 0x7F62);
     ck_assert_uint_eq(narrowed(-1e-45, type), 0x8000);
 }
 
-START_TEST(half_floats)
+START_TEST(every_half_float_converts_exactly_and_rounds_to_even)
 {
     check_half(PEFT_F16, 5, 10);
     check_half(PEFT_BF16, 8, 7);
 }
 END_TEST
 
-START_TEST(conversions)
+START_TEST(element_types_convert_to_and_from_reals)
 {
     int64_t i64[] = { -5, 1 << 20 };
     int32_t i32[] = { -7, 9 };
@@ -147,7 +151,7 @@ static void check_numbers(void)
     }
 }
 
-START_TEST(numbers)
+START_TEST(numbers_are_read_and_printed_in_any_locale)
 {
     check_numbers();
     if (!setlocale(LC_ALL, "de_DE.UTF-8")) {
@@ -163,7 +167,7 @@ START_TEST(numbers)
 END_TEST
 
 /* Random123's published vectors for philox4x32 with 10 rounds. */
-START_TEST(random_known_answers)
+START_TEST(random_numbers_match_published_vectors)
 {
     static const struct { uint32_t counter[4], key[2], out[4]; } known[] = {
         { { 0 }, { 0 }, { 0x6627e8d5, 0xe169c58d, 0xbc57ac4c, 0x9b00dbd8 } },
@@ -185,7 +189,7 @@ START_TEST(random_known_answers)
 }
 END_TEST
 
-START_TEST(random_distributions)
+START_TEST(random_numbers_have_their_distributions)
 {
     enum { N = 100000 };
     pf_rng r = { 1, 2, 3 }, s = { 1, 2, 4 };
@@ -225,7 +229,7 @@ static void check_sha(const char *text, size_t n, size_t times, size_t piece, co
     ck_assert_str_eq(hex, want);
 }
 
-START_TEST(sha256)
+START_TEST(sha256_matches_published_vectors)
 {
     static char a[1000];
     const char *two_blocks = "abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq";
@@ -245,8 +249,8 @@ START_TEST(sha256)
 }
 END_TEST
 
-/* Plain C and the CPU's instructions: "abc" in one block, then any bytes at any address. */
-START_TEST(sha256_blocks)
+/* The block function in plain C and that with x86 instructions agree, for "abc" and for any bytes at any address. */
+START_TEST(sha256_block_functions_agree)
 {
     static const uint32_t start[8] = { 0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
                                        0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19 };
@@ -264,14 +268,15 @@ START_TEST(sha256_blocks)
     ck_assert_mem_eq(other, abc, sizeof abc);
     for (size_t i = 0; i < sizeof bytes; i++) bytes[i] = (uint8_t)((seed = seed * 1664525u + 1013904223u) >> 24);
     for (size_t blocks = 0; blocks <= 20; blocks++)
-        for (size_t at = 0; at < 64; at += 7) {
+        for (size_t offset = 0; offset < 64; offset += 7) {
             memcpy(plain, start, sizeof plain), memcpy(other, start, sizeof other);
-            pf_sha256_plain(plain, bytes + at, blocks);
-            pf_sha256_x86(other, bytes + at, blocks);
+            pf_sha256_plain(plain, bytes + offset, blocks);
+            pf_sha256_x86(other, bytes + offset, blocks);
             ck_assert_mem_eq(plain, other, sizeof plain);
         }
 }
 END_TEST
 
-SUITE_MAIN("values", half_floats, conversions, numbers, random_known_answers, random_distributions, sha256,
-           sha256_blocks)
+SUITE_MAIN("values", every_half_float_converts_exactly_and_rounds_to_even, element_types_convert_to_and_from_reals,
+           numbers_are_read_and_printed_in_any_locale, random_numbers_match_published_vectors,
+           random_numbers_have_their_distributions, sha256_matches_published_vectors, sha256_block_functions_agree)
