@@ -1,20 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_cache.c -- the frozen prefix apart, sample by sample: the same bits as without for every method, whoever is
- * known, new or nameless in a batch; steps without images; evaluation beside it; memory. */
-#include "cache_bed.h"
+ * test_cache.c -- training with the feature cache (the output of the frozen prefix is computed sample by sample and
+ * stored): every method trains to the same bits as without, whatever samples a batch mixes; steps without images; side
+ * images; evaluation; memory. */
+#include "cache_fixture.h"
 
-/* --- the same bits ---------------------------------------------------------------------------- */
+/* --- the same bits as without a cache --------------------------------------------------------- */
 enum { STEPS = 8 };
-/* Batches of a run: first sample, how many, and what is told of their ids. */
-typedef enum { ALL, NONE, SOME, TWICE } telling;
-static const struct { int first, n; telling ids; } plan[STEPS] = {
+/* The batches of a training. SOME: the second sample has no id. TWICE: two equal samples with one id. */
+typedef enum { ALL, NONE, SOME, TWICE } given_ids;
+static const struct { int first, n; given_ids ids; } plan[STEPS] = {
     { 0, 3, ALL }, { 1, 3, ALL }, { 5, 2, NONE }, { 4, 3, SOME }, { 4, 3, ALL }, { 2, 2, TWICE }, { 3, 1, ALL },
     { 8, 1, NONE } };
 
-static void take_steps(peft_trainer *x, bool one)
+/* single: also batches of one sample, which batch normalisation does not take. */
+static void take_steps(peft_trainer *x, bool single)
 {
     for (int i = 0; i < STEPS; i++) {
-        if (plan[i].n == 1 && !one) continue;
+        if (plan[i].n == 1 && !single) continue;
         tiny_batch b = tiny_batch_make(x->model, plan[i].n, plan[i].first);
         if (plan[i].ids == SOME) b.ids[1] = -1;
         if (plan[i].ids == TWICE) {
@@ -27,6 +29,7 @@ static void take_steps(peft_trainer *x, bool one)
     }
 }
 
+/* Trains and records the state; *apart: the trainer ran the frozen prefix separately. */
 static tiny_bits record(const tiny_spec *spec, const char *options, bool *apart)
 {
     tiny_bits bits = { 0 };
@@ -41,7 +44,7 @@ static tiny_bits record(const tiny_spec *spec, const char *options, bool *apart)
     return bits;
 }
 
-START_TEST(no_bit_differs)
+START_TEST(training_with_a_cache_is_bit_equal_for_every_method)
 {
     static const char *const caches[] = { ",cache_features=4000000", ",cache_features=4000000,executor=naive",
         ",cache_features=20000,threads=3", ",cache_features=1" };
@@ -58,7 +61,8 @@ START_TEST(no_bit_differs)
                 tiny_same(&without, &with, spec.method);
                 fronts += apart;
                 ck_assert_msg(apart || (strcmp(spec.method, "linear") && strcmp(spec.method, "fpt")
-                              && strcmp(spec.method, "partial")), "%s has no front", spec.method);
+                              && strcmp(spec.method, "partial")), "%s: no frozen prefix",
+                              spec.method);
             }
             tiny_bits_free(&without);
         }
@@ -66,7 +70,7 @@ START_TEST(no_bit_differs)
 }
 END_TEST
 
-START_TEST(other_backbones)
+START_TEST(training_with_a_cache_is_bit_equal_for_other_backbones)
 {
     static const char *const kinds[] = { "registers=2,depth=1", "layer_scale=1,norm_pre=1", "qkv_bias=0,act=quickgelu",
                                          "pool=mean,depth=1", "width=34,heads=2,image_size=12" };
@@ -83,7 +87,7 @@ START_TEST(other_backbones)
 END_TEST
 
 /* --- steps without images --------------------------------------------------------------------- */
-START_TEST(known_samples_need_no_images)
+START_TEST(steps_on_cached_samples_need_no_images)
 {
     static const char *const methods[] = { "linear", "fpt" };
     for (int i = 0; i < 2; i++) {
@@ -92,11 +96,11 @@ START_TEST(known_samples_need_no_images)
             tiny t = tiny_make(&(tiny_spec){ .method = methods[i] });
             peft_trainer *x = tiny_trainer(t.model, "batch=4,lr=1e-2,cache_features=4000000");
             tiny_batch b = tiny_batch_make(t.model, 4, 0), two = tiny_batch_make(t.model, 2, 1);
-            int64_t strange[4] = { 0, 1, 77, 2 };
+            int64_t unknown[4] = { 0, 1, 77, 2 };
             if (k) FAILS(PEFT_E_NOTFOUND, "id 0 (sample_ids[0])", peft_trainer_step(x, NULL, b.labels, b.ids));
             OK(peft_trainer_step(x, b.images, b.labels, b.ids));
             if (k) {
-                FAILS(PEFT_E_NOTFOUND, "id 77 (sample_ids[2])", peft_trainer_step(x, NULL, b.labels, strange));
+                FAILS(PEFT_E_NOTFOUND, "id 77 (sample_ids[2])", peft_trainer_step(x, NULL, b.labels, unknown));
                 FAILS(PEFT_E_INVALID, "sample_ids", peft_trainer_step(x, NULL, b.labels, NULL));
                 FAILS(PEFT_E_INVALID, "labels", peft_trainer_step(x, NULL, NULL, b.ids));
                 FAILS(PEFT_E_DTYPE, "labels", peft_trainer_step(x, NULL, b.images, b.ids));
@@ -125,40 +129,41 @@ START_TEST(known_samples_need_no_images)
 END_TEST
 
 /* --- evaluation and fit ----------------------------------------------------------------------- */
-typedef struct { peft_trainer *x; peft_model *m; peft_tensor *logits; float seen[2][12]; int epochs; } visit;
+typedef struct { peft_trainer *x; peft_model *m; peft_tensor *logits; float evaluated[2][12]; int batches; } loader;
 
-/* Batches of 4 and 3 in the trainer's own memory, evaluated there before they are stepped on. */
-static int64_t next(int64_t epoch, int64_t i, peft_tensor *images, peft_tensor *labels, int64_t *ids, void *user)
+/* Gives batches of 4 samples with ids and 3 without, and evaluates each before the trainer steps on it: the first from
+ * the trainer's own memory. */
+static int64_t next_batch(int64_t epoch, int64_t i, peft_tensor *images, peft_tensor *labels, int64_t *ids, void *user)
 {
-    visit *v = user;
+    loader *v = user;
     (void)epoch;
     int n = i == 0 ? 4 : i == 1 ? 3 : 0;
     if (!n) return 0;
     tiny_batch b = tiny_batch_make(v->m, n, 4 * (int)i);
     memcpy(peft_tensor_data(images), b.images->data, pf_tensor_bytes(b.images));
     memcpy(peft_tensor_data(labels), b.labels->data, pf_tensor_bytes(b.labels));
-    if (i == 0) memcpy(ids, b.ids, sizeof *ids * (size_t)n);                /* the others stay nameless */
-    peft_tensor *own = i == 0 ? images : b.images;
+    if (i == 0) memcpy(ids, b.ids, sizeof *ids * (size_t)n);                /* the second batch has no ids */
+    peft_tensor *source = i == 0 ? images : b.images;
     peft_tensor *logits = i == 0 ? v->logits : tiny_tensor(v->m->backbone->ctx, PEFT_F32, 2, n, 3);
-    OK(peft_trainer_evaluate(v->x, own, logits));
-    memcpy(v->seen[i], logits->data, pf_tensor_bytes(logits));
+    OK(peft_trainer_evaluate(v->x, source, logits));
+    memcpy(v->evaluated[i], logits->data, pf_tensor_bytes(logits));
     if (i) peft_tensor_free(logits);
     tiny_batch_free(&b);
-    v->epochs++;
+    v->batches++;
     return n;
 }
 
-START_TEST(evaluation_and_fit_beside_it)
+START_TEST(fit_with_evaluation_is_bit_equal_with_a_cache)
 {
     for (size_t i = 0; i < tiny_method_count(); i++) {
         tiny_bits bits[2] = { { 0 } };
         for (int k = 0; k < 2; k++) {
             tiny t = tiny_make(&(tiny_spec){ .method = tiny_method_name(i) });
-            visit v = { .m = t.model, .logits = tiny_tensor(t.ctx, PEFT_F32, 2, 4, 3) };
+            loader v = { .m = t.model, .logits = tiny_tensor(t.ctx, PEFT_F32, 2, 4, 3) };
             v.x = tiny_trainer(t.model, "batch=4,lr=1e-2%s", k ? ",cache_features=4000000" : "");
-            OK(peft_trainer_fit(v.x, 3, next, NULL, &v));
-            ck_assert_int_eq(v.epochs, 6);
-            tiny_bits_add(&bits[k], "logits", "", v.seen, sizeof v.seen);
+            OK(peft_trainer_fit(v.x, 3, next_batch, NULL, &v));
+            ck_assert_int_eq(v.batches, 6);
+            tiny_bits_add(&bits[k], "logits", "", v.evaluated, sizeof v.evaluated);
             tiny_bits_training(&bits[k], v.x);
             peft_trainer_free(v.x);
             peft_tensor_free(v.logits);
@@ -170,8 +175,8 @@ START_TEST(evaluation_and_fit_beside_it)
 }
 END_TEST
 
-/* --- side images that are given --------------------------------------------------------------- */
-START_TEST(side_images_by_sample)
+/* --- FPT with side images that the caller gives ------------------------------------------------- */
+START_TEST(training_with_given_side_images_is_bit_equal_with_a_cache)
 {
     tiny_bits bits[2] = { { 0 } };
     for (int k = 0; k < 2; k++) {
@@ -210,23 +215,26 @@ static double figure(const char *method, const char *options, const char *what)
     return v;
 }
 
-START_TEST(the_arena_is_for_one_sample)
+START_TEST(with_a_cache_the_arena_holds_the_prefix_of_one_sample)
 {
     static const char *const methods[] = { "linear", "fpt" };
     for (int i = 0; i < 2; i++) {
         double whole = figure(methods[i], "", "arena_bytes");
         double apart = figure(methods[i], ",cache_features=1", "arena_bytes");
-        ck_assert_msg(apart < 0.5 * whole, "%s: %.0f bytes of %.0f", methods[i], apart, whole);
+        ck_assert_msg(apart < 0.5 * whole, "%s: %.0f bytes with a cache, %.0f without", methods[i],
+                      apart, whole);
         ck_assert(figure(methods[i], ",cache_features=1", "flops") < 0.2 * figure(methods[i], "", "flops"));
     }
 }
 END_TEST
 
-START_TEST(memory_runs_out)
+START_TEST(failed_allocations_leak_nothing)
 {
-    ck_assert_int_gt(failing_alloc_loop(life, (char[]){ "batch=2,threads=1,cache_features=100000" }), 20);
+    ck_assert_int_gt(failing_alloc_loop(train_in_context, (char[]){ "batch=2,threads=1,cache_features=100000" }), 20);
 }
 END_TEST
 
-SUITE_MAIN("cache", no_bit_differs, other_backbones, known_samples_need_no_images, evaluation_and_fit_beside_it,
-           side_images_by_sample, the_arena_is_for_one_sample, memory_runs_out)
+SUITE_MAIN("cache", training_with_a_cache_is_bit_equal_for_every_method,
+           training_with_a_cache_is_bit_equal_for_other_backbones, steps_on_cached_samples_need_no_images,
+           fit_with_evaluation_is_bit_equal_with_a_cache, training_with_given_side_images_is_bit_equal_with_a_cache,
+           with_a_cache_the_arena_holds_the_prefix_of_one_sample, failed_allocations_leak_nothing)

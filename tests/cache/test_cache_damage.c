@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_cache_damage.c -- a feature cache's file that is damaged, cut short, full, unreadable or left by a killed
- * process costs time and never a wrong bit. */
+ * test_cache_damage.c -- cache files that are damaged, cut short, at their limit, unreadable or left by a killed
+ * process: training recomputes what is missing and ends with the same bits; a damaged header is refused. */
 #include <errno.h>
 #include <fcntl.h>
 #include <signal.h>
@@ -8,23 +8,23 @@
 #include <sys/resource.h>
 #include <sys/wait.h>
 #include <time.h>
-#include "cache_bed.h"
+#include "cache_fixture.h"
 #include "core/os/file.h"
 
 /* --- damage ----------------------------------------------------------------------------------- */
-START_TEST(cut_short_anywhere)
+START_TEST(a_file_cut_anywhere_is_completed_again)
 {
     const char *path = tiny_path("cut");
     tiny_bits plain = trained(&probe, "", NULL);
-    same(&plain, trained(&probe, at(path, NULL), NULL), "made");
-    contents whole = load(path);
+    same(&plain, trained(&probe, cache_at(path, NULL), NULL), "made");
+    contents whole = read_file(path);
     const size_t stride = (whole.size - HEADER) / SAMPLES;
     for (size_t n = 0; n < whole.size; n += n < HEADER + 40 ? 1 : 37) {
         double hits;
-        store(path, whole.data, n);
-        same(&plain, trained(&probe, at(path, NULL), &hits), "cut short");
+        write_file(path, whole.data, n);
+        same(&plain, trained(&probe, cache_at(path, NULL), &hits), "cut short");
         ck_assert(hits >= SAMPLES + (n < HEADER ? 0 : (double)((n - HEADER) / stride)));
-        contents made = load(path);
+        contents made = read_file(path);
         ck_assert_msg(made.size == whole.size && !memcmp(made.data, whole.data, whole.size), "cut at %zu", n);
         free(made.data);
     }
@@ -34,17 +34,17 @@ START_TEST(cut_short_anywhere)
 }
 END_TEST
 
-START_TEST(flipped_bits)
+START_TEST(flipped_bits_are_detected)
 {
     const char *path = tiny_path("flip");
     tiny_bits plain = trained(&probe, "", NULL);
-    same(&plain, trained(&probe, at(path, NULL), NULL), "made");
-    contents whole = load(path);
+    same(&plain, trained(&probe, cache_at(path, NULL), NULL), "made");
+    contents whole = read_file(path);
     for (size_t n = 0; n < whole.size; n += n < HEADER ? 1 : 23) {
         whole.data[n] ^= (char)(1 << n % 8);
-        store(path, whole.data, whole.size);
-        if (n < HEADER) refused(&probe, at(path, NULL), PEFT_E_FORMAT, path);
-        else same(&plain, trained(&probe, at(path, NULL), NULL), "flipped");
+        write_file(path, whole.data, whole.size);
+        if (n < HEADER) refused(&probe, cache_at(path, NULL), PEFT_E_FORMAT, path);
+        else same(&plain, trained(&probe, cache_at(path, NULL), NULL), "flipped");
         whole.data[n] ^= (char)(1 << n % 8);
     }
     free(whole.data);
@@ -53,13 +53,13 @@ START_TEST(flipped_bits)
 }
 END_TEST
 
-/* Shortened and scribbled on while in use: such samples are computed again. */
-START_TEST(damaged_in_use)
+/* The file is overwritten in part and truncated between two steps. */
+START_TEST(samples_damaged_during_training_are_recomputed)
 {
     const char *path = tiny_path("use");
     tiny_bits plain = trained(&probe, "", NULL), bits = { 0 };
     tiny t = tiny_make(&probe);
-    peft_trainer *x = tiny_trainer(t.model, "batch=4,lr=1e-2,%s", at(path, NULL));
+    peft_trainer *x = tiny_trainer(t.model, "batch=4,lr=1e-2,%s", cache_at(path, NULL));
     for (int step = 0; step < 4; step++) {
         tiny_batch b = tiny_batch_make(t.model, 4, step % 2 * 4);
         if (step == 2) {
@@ -80,27 +80,27 @@ START_TEST(damaged_in_use)
 }
 END_TEST
 
-/* --- room and failing calls ------------------------------------------------------------------- */
-START_TEST(limits)
+/* --- limits and failing system calls ------------------------------------------------------------ */
+START_TEST(a_limit_of_bytes_bounds_the_file)
 {
     const char *path = tiny_path("limit");
     tiny_bits plain = trained(&probe, "", NULL);
     double hits;
-    same(&plain, trained(&probe, at(path, "900"), &hits), "room for three");
+    same(&plain, trained(&probe, cache_at(path, "900"), &hits), "limit of three samples");
     ck_assert(hits == 3);
-    contents file = load(path);
+    contents file = read_file(path);
     ck_assert_uint_le(file.size, 900);
     free(file.data);
-    same(&plain, trained(&probe, at(path, "5000"), &hits), "more room");
+    same(&plain, trained(&probe, cache_at(path, "5000"), &hits), "higher limit");
     ck_assert(hits == 3 + SAMPLES);
-    same(&plain, trained(&probe, at(path, "900"), &hits), "less room again");
+    same(&plain, trained(&probe, cache_at(path, "900"), &hits), "lower limit again");
     ck_assert(hits == 6);
     tiny_bits_free(&plain);
     tiny_clean();
 }
 END_TEST
 
-START_TEST(a_full_disk)
+START_TEST(training_goes_on_when_the_disk_is_full)
 {
     const char *path = tiny_path("full");
     tiny_bits plain = trained(&probe, "", NULL);
@@ -108,35 +108,36 @@ START_TEST(a_full_disk)
     struct rlimit before, small;
     signal(SIGXFSZ, SIG_IGN);
     ck_assert_int_eq(getrlimit(RLIMIT_FSIZE, &before), 0);
-    for (rlim_t most = HEADER; most < 2000; most += 61) {
+    for (rlim_t limit = HEADER; limit < 2000; limit += 61) {
         unlink(path);
-        small = (struct rlimit){ most, before.rlim_max };
+        small = (struct rlimit){ limit, before.rlim_max };
         ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &small), 0);
-        same(&plain, trained(&probe, at(path, NULL), &hits), "full disk");
+        same(&plain, trained(&probe, cache_at(path, NULL), &hits), "full disk");
         ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &before), 0);
-        contents file = load(path);
+        contents file = read_file(path);
         ck_assert((file.size - HEADER) % 256 == 0 || (file.size - HEADER) % 256 == 224);     /* whole records only */
         free(file.data);
-        same(&plain, trained(&probe, at(path, NULL), &hits), "room again");
+        same(&plain, trained(&probe, cache_at(path, NULL), &hits), "disk no longer full");
     }
     ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &(struct rlimit){ 50, before.rlim_max }), 0);
     unlink(path);
-    refused(&probe, at(path, NULL), PEFT_E_IO, "cannot be written");
+    refused(&probe, cache_at(path, NULL), PEFT_E_IO, "cannot be written");
     ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &before), 0);
-    same(&plain, trained(&probe, at(path, NULL), &hits), "a torn header");
+    same(&plain, trained(&probe, cache_at(path, NULL), &hits), "an incomplete header");
     tiny_bits_free(&plain);
     tiny_clean();
 }
 END_TEST
 
-static int calls, fail_at, fail_as;
-static int refuse(const char *call)
+/* Call number fail_at fails with the error number fail_errno. */
+static int calls, fail_at, fail_errno;
+static int fail_call(const char *call)
 {
     (void)call;
-    return calls++ == fail_at ? fail_as : 0;
+    return calls++ == fail_at ? fail_errno : 0;
 }
 
-START_TEST(every_system_call_fails_once)
+START_TEST(a_failing_system_call_changes_no_bit)
 {
     static const int errors[] = { EIO, ENOSPC, EINTR };
     const char *path = tiny_path("calls");
@@ -144,16 +145,16 @@ START_TEST(every_system_call_fails_once)
     int survived = 0;
     for (size_t e = 0; e < 3; e++)
         for (fail_at = 0; ; fail_at++) {
-            if (fail_at % 2) unlink(path);                                   /* new files and filled ones */
-            calls = 0, fail_as = errors[e];
-            pf_file_fault = refuse;
-            peft_status s = train(&probe, at(path, NULL), &bits, NULL);
+            if (fail_at % 2) unlink(path);                                   /* a new file, then a filled one */
+            calls = 0, fail_errno = errors[e];
+            pf_file_fault = fail_call;
+            peft_status s = train(&probe, cache_at(path, NULL), &bits, NULL);
             pf_file_fault = NULL;
             bool reached = calls > fail_at;
             if (s) ck_assert_msg(s == PEFT_E_IO && strstr(peft_last_error(), path), "%s", peft_last_error());
             else tiny_same(&plain, &bits, "a failed call");
             survived += !s && reached;
-            same(&plain, trained(&probe, at(path, NULL), NULL), "after a failed call");
+            same(&plain, trained(&probe, cache_at(path, NULL), NULL), "after a failed call");
             if (!reached && fail_at % 2) break;
         }
     ck_assert_int_gt(survived, 60);
@@ -162,19 +163,19 @@ START_TEST(every_system_call_fails_once)
 }
 END_TEST
 
-START_TEST(memory_runs_out)
+START_TEST(failed_allocations_leak_nothing)
 {
     char options[256];
-    snprintf(options, sizeof options, "batch=2,threads=1,cache_type=f16,%s", at(tiny_path("memory"), "5000"));
-    ck_assert_int_gt(failing_alloc_loop(life, options), 20);
+    snprintf(options, sizeof options, "batch=2,threads=1,cache_type=f16,%s", cache_at(tiny_path("memory"), "5000"));
+    ck_assert_int_gt(failing_alloc_loop(train_in_context, options), 20);
     tiny_clean();
 }
 END_TEST
 
-/* --- kill -9 ---------------------------------------------------------------------------------- */
+/* --- processes killed by SIGKILL ---------------------------------------------------------------- */
 enum { ROUNDS = 30, MANY = 400 };
 
-/* Samples 0 .. MANY - 1, four at a time, from a file that may hold some of them. */
+/* Runs samples 0 .. MANY - 1, four a batch, through the trainer; counts finished batches in *steps. */
 static void fill(peft_trainer *x, volatile int *steps)
 {
     for (int i = 0; i < MANY; i += 4) {
@@ -185,6 +186,7 @@ static void fill(peft_trainer *x, volatile int *steps)
     }
 }
 
+/* Fills a cache and records the state; *known: samples that the file held before. */
 static tiny_bits filled(const char *options, double *known)
 {
     tiny_bits bits = { 0 };
@@ -199,7 +201,7 @@ static tiny_bits filled(const char *options, double *known)
     return bits;
 }
 
-START_TEST(killed_while_filling)
+START_TEST(a_file_left_by_a_killed_process_is_valid)
 {
     const char *path = tiny_path("kill"), *copy = tiny_path("copy");
     double known, partly = 0;
@@ -209,12 +211,12 @@ START_TEST(killed_while_filling)
     uint32_t chance = 99;
     for (int round = 0; round < ROUNDS; round++) {
         *steps = 0;
-        if (round % 3 == 0) unlink(path);                    /* each file is filled by up to three that are killed */
+        if (round % 3 == 0) unlink(path);                    /* three processes after another fill one file */
         pid_t child = fork();
         ck_assert_int_ge(child, 0);
         if (!child) {
             tiny t = tiny_make(&probe);
-            peft_trainer *x = tiny_trainer(t.model, "batch=4,%s", at(path, NULL));
+            peft_trainer *x = tiny_trainer(t.model, "batch=4,%s", cache_at(path, NULL));
             for (;;) fill(x, steps);
         }
         chance = chance * 1664525u + 1013904223u;
@@ -225,20 +227,22 @@ START_TEST(killed_while_filling)
         int status;
         ck_assert_int_eq(waitpid(child, &status, 0), child);
         ck_assert_msg(WIFSIGNALED(status), "round %d: the child failed", round);
-        contents left = load(path);
-        store(copy, left.data, left.size);
-        tiny_bits bits = filled(at(copy, NULL), &known);     /* a copy: the next child goes on with the file itself */
+        contents left = read_file(path);
+        write_file(copy, left.data, left.size);
+        tiny_bits bits = filled(cache_at(copy, NULL), &known);     /* the next process goes on with the file itself */
         tiny_same(&plain, &bits, "killed while filling");
-        ck_assert(known >= 4 * (*steps < MANY / 4 ? *steps : MANY / 4));     /* what a finished step kept is kept */
+        ck_assert(known >= 4 * (*steps < MANY / 4 ? *steps : MANY / 4));     /* all finished steps are in the file */
         partly += known > 0 && known < MANY;
         free(left.data);
     }
-    ck_assert_msg(partly >= ROUNDS / 5, "%g files were partly filled: nothing was tested", partly);
+    ck_assert_msg(partly >= ROUNDS / 5, "only %g files were partly filled", partly);
     munmap((void *)(uintptr_t)steps, sizeof *steps);
     tiny_bits_free(&plain);
     tiny_clean();
 }
 END_TEST
 
-SUITE_MAIN("cache_damage", cut_short_anywhere, flipped_bits, damaged_in_use, limits, a_full_disk,
-           every_system_call_fails_once, memory_runs_out, killed_while_filling)
+SUITE_MAIN("cache_damage", a_file_cut_anywhere_is_completed_again, flipped_bits_are_detected,
+           samples_damaged_during_training_are_recomputed, a_limit_of_bytes_bounds_the_file,
+           training_goes_on_when_the_disk_is_full, a_failing_system_call_changes_no_bit,
+           failed_allocations_leak_nothing, a_file_left_by_a_killed_process_is_valid)

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_cache_file.c -- the feature cache on disk: the same bits from a file made before, by whomever; half precision;
- * what is stale, no cache at all, or in use is refused. */
+ * test_cache_file.c -- cache files: training from a file that an earlier training wrote gives the same bits; half
+ * precision; files of another model, other files, and files in use are refused. */
 #include <math.h>
 #include <sys/wait.h>
-#include "cache_bed.h"
+#include "cache_fixture.h"
 
-/* --- the same bits ---------------------------------------------------------------------------- */
-START_TEST(a_file_made_before)
+/* --- files of an earlier training --------------------------------------------------------------- */
+START_TEST(training_from_a_file_is_bit_equal)
 {
     static const char *const methods[] = { "linear", "partial", "fpt", "lora" };
     for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) {
@@ -14,19 +14,19 @@ START_TEST(a_file_made_before)
         const char *path = tiny_path(methods[i]);
         double hits;
         tiny_bits plain = trained(&spec, "", NULL);
-        same(&plain, trained(&spec, at(path, NULL), &hits), methods[i]);
+        same(&plain, trained(&spec, cache_at(path, NULL), &hits), methods[i]);
         ck_assert(hits == SAMPLES);
-        contents first = load(path), again;
-        same(&plain, trained(&spec, at(path, NULL), &hits), methods[i]);
+        contents first = read_file(path), again;
+        same(&plain, trained(&spec, cache_at(path, NULL), &hits), methods[i]);
         ck_assert(hits == 2 * SAMPLES);
-        same(&plain, trained(&spec, at(path, "4000000,executor=naive,threads=2"), &hits), methods[i]);
-        if (strcmp(methods[i], "fpt")) {                                     /* whose classes are the method's too */
+        same(&plain, trained(&spec, cache_at(path, "4000000,executor=naive,threads=2"), &hits), methods[i]);
+        if (strcmp(methods[i], "fpt")) {                                     /* its parameters depend on the classes */
             tiny_bits others = trained(&other, "", NULL);
-            same(&others, trained(&other, at(path, NULL), &hits), methods[i]);
+            same(&others, trained(&other, cache_at(path, NULL), &hits), methods[i]);
             ck_assert(hits == 2 * SAMPLES);
             tiny_bits_free(&others);
         }
-        again = load(path);
+        again = read_file(path);
         ck_assert(first.size == again.size && !memcmp(first.data, again.data, first.size));
         free(first.data);
         free(again.data);
@@ -36,12 +36,12 @@ START_TEST(a_file_made_before)
 }
 END_TEST
 
-START_TEST(no_images_from_the_start)
+START_TEST(a_training_from_a_file_needs_no_images)
 {
     const char *path = tiny_path("known");
-    tiny_bits made = trained(&probe, at(path, NULL), NULL), bits = { 0 };
+    tiny_bits made = trained(&probe, cache_at(path, NULL), NULL), bits = { 0 };
     tiny t = tiny_make(&probe);
-    peft_trainer *x = tiny_trainer(t.model, "batch=4,lr=1e-2,%s", at(path, NULL));
+    peft_trainer *x = tiny_trainer(t.model, "batch=4,lr=1e-2,%s", cache_at(path, NULL));
     ck_assert(peft_trainer_get(x, "cache_samples") == SAMPLES);
     for (int step = 0; step < 4; step++) {
         tiny_batch b = tiny_batch_make(t.model, 4, step % 2 * 4);
@@ -69,29 +69,29 @@ static void first_logits(const char *options, float logits[12])
     tiny_free(&t);
 }
 
-/* Rounded to half precision, whether a sample was known or not: a file changes nothing then either. */
-START_TEST(half_precision)
+/* With f16 every feature is rounded, cached or new: so a file changes no bit either. */
+START_TEST(features_in_half_precision)
 {
     const char *path = tiny_path("half");
-    float full[12], half[12], most = 0;
+    float full[12], half[12], largest = 0;
     tiny_bits memory = trained(&probe, "cache_features=4000000,cache_type=f16", NULL);
-    same(&memory, trained(&probe, at(path, "4000000,cache_type=f16"), NULL), "f16, new file");
-    same(&memory, trained(&probe, at(path, "4000000,cache_type=f16"), NULL), "f16, old file");
-    same(&memory, trained(&probe, "cache_features=1,cache_type=f16", NULL), "f16, no room");
-    contents file = load(path);
+    same(&memory, trained(&probe, cache_at(path, "4000000,cache_type=f16"), NULL), "f16, new file");
+    same(&memory, trained(&probe, cache_at(path, "4000000,cache_type=f16"), NULL), "f16, old file");
+    same(&memory, trained(&probe, "cache_features=1,cache_type=f16", NULL), "f16, limit too small");
+    contents file = read_file(path);
     ck_assert_uint_le(file.size, HEADER + SAMPLES * (32 + 48 * 2 + 63));     /* 48 features of 2 bytes */
     free(file.data);
     tiny_bits_free(&memory);
     first_logits("", full);
     first_logits(",cache_features=1000,cache_type=f16", half);
-    for (int i = 0; i < 12; i++) if (fabsf(full[i] - half[i]) > most) most = fabsf(full[i] - half[i]);
-    ck_assert_msg(most > 0 && most < 2e-3f, "logits differ by %g", (double)most);
+    for (int i = 0; i < 12; i++) largest = fmaxf(largest, fabsf(full[i] - half[i]));
+    ck_assert_msg(largest > 0 && largest < 2e-3f, "logits differ by %g", (double)largest);
     tiny_clean();
 }
 END_TEST
 
-/* --- what is refused -------------------------------------------------------------------------- */
-START_TEST(stale_files)
+/* --- files that are refused ---------------------------------------------------------------------- */
+START_TEST(files_of_other_features_are_refused)
 {
     static const tiny_spec stale[] = {
         { .method = "fpt", .adapter = "layers=1-2" }, { .method = "fpt", .adapter = "ratio=0.5" },
@@ -101,18 +101,18 @@ START_TEST(stale_files)
     static const tiny_spec base = { .method = "fpt" }, fine[] = {
         { .method = "fpt", .adapter = "tokens=5,dropout=0.5" }, { .method = "fpt", .adapter = "reduction=2" } };
     const char *path = tiny_path("fpt");
-    tiny_bits made = trained(&base, at(path, NULL), NULL);
-    contents before = load(path);
+    tiny_bits made = trained(&base, cache_at(path, NULL), NULL);
+    contents before = read_file(path);
     for (size_t i = 0; i < sizeof stale / sizeof *stale; i++)
-        refused(&stale[i], at(path, NULL), PEFT_E_MISMATCH, "remove the file");
-    refused(&base, at(path, "4000000,cache_type=f16"), PEFT_E_MISMATCH, "cache_type");
+        refused(&stale[i], cache_at(path, NULL), PEFT_E_MISMATCH, "remove the file");
+    refused(&base, cache_at(path, "4000000,cache_type=f16"), PEFT_E_MISMATCH, "cache_type");
     for (size_t i = 0; i < sizeof fine / sizeof *fine; i++) {
         double hits;
-        tiny_bits bits = trained(&fine[i], at(path, NULL), &hits);
+        tiny_bits bits = trained(&fine[i], cache_at(path, NULL), &hits);
         ck_assert(hits == 2 * SAMPLES);
         tiny_bits_free(&bits);
     }
-    contents after = load(path);
+    contents after = read_file(path);
     ck_assert(before.size == after.size && !memcmp(before.data, after.data, before.size));
     free(before.data);
     free(after.data);
@@ -121,29 +121,30 @@ START_TEST(stale_files)
 }
 END_TEST
 
-/* Kernels round otherwise: what one instruction set computed is not what another would have. */
-START_TEST(other_kernels)
+/* Kernels of another instruction set or GEMM round differently. */
+START_TEST(files_of_other_kernels_are_refused)
 {
     const tiny_spec best = { .method = "linear" }, plain = { .method = "linear", .isa = "ref" };
     const char *path = tiny_path("kernels");
     tiny t = tiny_make(&best);
     const bool differ = strcmp(peft_context_isa(t.ctx), "ref");
     tiny_free(&t);
-    tiny_bits made = trained(&best, at(path, NULL), NULL);
-    if (differ) refused(&plain, at(path, NULL), PEFT_E_MISMATCH, "'ref, own', which rounds otherwise; remove the file");
+    tiny_bits made = trained(&best, cache_at(path, NULL), NULL);
+    if (differ) refused(&plain, cache_at(path, NULL), PEFT_E_MISMATCH,
+                        "'ref, own', which rounds otherwise; remove the file");
     t = tiny_make(&best);
     OK(peft_context_set_gemm(t.ctx, "cblas"));
-    refused(&best, at(path, NULL), PEFT_E_MISMATCH, "cblas', which rounds otherwise");
+    refused(&best, cache_at(path, NULL), PEFT_E_MISMATCH, "cblas', which rounds otherwise");
     OK(peft_context_set_gemm(t.ctx, "own"));
     tiny_free(&t);
-    same(&made, trained(&best, at(path, NULL), NULL), "the same kernels");
+    same(&made, trained(&best, cache_at(path, NULL), NULL), "the same kernels");
     tiny_bits_free(&made);
     tiny_clean();
 }
 END_TEST
 
-/* One weight, by the smallest step there is. */
-START_TEST(a_changed_weight)
+/* One weight of the backbone changes in its last bit. */
+START_TEST(a_file_is_refused_when_a_weight_changed)
 {
     const char *path = tiny_path("weight");
     peft_context *ctx = tiny_context(NULL, 1);
@@ -151,11 +152,11 @@ START_TEST(a_changed_weight)
     peft_adapter *a = tiny_adapter(b, "linear", NULL);
     peft_model *m = tiny_model(b, NULL);
     OK(peft_model_attach(m, a));
-    peft_trainer *x = tiny_trainer(m, "%s", at(path, NULL));
+    peft_trainer *x = tiny_trainer(m, "%s", cache_at(path, NULL));
     peft_trainer_free(x);
     uint32_t *word = pf_backbone_find(b, "blocks.1.mlp.fc2.bias")->data;
     word[7] ^= 1;
-    peft_options *o = tiny_options(ctx, "%s", at(path, NULL));
+    peft_options *o = tiny_options(ctx, "%s", cache_at(path, NULL));
     FAILS(PEFT_E_MISMATCH, "remove the file", peft_trainer_create(m, o, &x));
     word[7] ^= 1;
     OK(peft_trainer_create(m, o, &x));
@@ -169,37 +170,37 @@ START_TEST(a_changed_weight)
 }
 END_TEST
 
-START_TEST(what_cannot_be_a_cache)
+START_TEST(files_that_are_no_cache_are_refused_and_left_alone)
 {
     const char *path = tiny_path("other"), *folder = tiny_path("folder");
     const tiny_spec none = { .method = "vp" };
-    store(path, "an important text", 17);
-    refused(&probe, at(path, NULL), PEFT_E_FORMAT, "is not a feature cache");
-    contents text = load(path);
+    write_file(path, "an important text", 17);
+    refused(&probe, cache_at(path, NULL), PEFT_E_FORMAT, "is not a feature cache");
+    contents text = read_file(path);
     ck_assert(text.size == 17 && !memcmp(text.data, "an important text", 17));
     free(text.data);
     ck_assert_int_eq(mkdir(folder, 0777), 0);
-    refused(&probe, at(folder, NULL), PEFT_E_IO, folder);
-    refused(&probe, at("/nowhere/file", NULL), PEFT_E_IO, "/nowhere/file");
-    refused(&probe, at("/dev/null", NULL), PEFT_E_IO, "regular");
-    refused(&probe, at(tiny_path("new"), "0"), PEFT_E_OPTION, "cache_features");
-    refused(&probe, at(tiny_path("new"), "100"), PEFT_E_OPTION, "for one sample");
+    refused(&probe, cache_at(folder, NULL), PEFT_E_IO, folder);
+    refused(&probe, cache_at("/nowhere/file", NULL), PEFT_E_IO, "/nowhere/file");
+    refused(&probe, cache_at("/dev/null", NULL), PEFT_E_IO, "regular");
+    refused(&probe, cache_at(tiny_path("new"), "0"), PEFT_E_OPTION, "cache_features");
+    refused(&probe, cache_at(tiny_path("new"), "100"), PEFT_E_OPTION, "for one sample");
     refused(&probe, "cache_features=1000,cache_type=i8", PEFT_E_OPTION, "f16");
-    refused(&none, at(tiny_path("new"), NULL), PEFT_E_OPTION, "kept");
+    refused(&none, cache_at(tiny_path("new"), NULL), PEFT_E_OPTION, "kept");
     tiny_clean();
 }
 END_TEST
 
-START_TEST(two_trainers_at_once)
+START_TEST(a_file_in_use_is_refused)
 {
     const char *path = tiny_path("two");
     tiny t = tiny_make(&probe);
-    peft_trainer *x = tiny_trainer(t.model, "batch=4,%s", at(path, NULL));
-    refused(&probe, at(path, NULL), PEFT_E_STATE, "in use");
+    peft_trainer *x = tiny_trainer(t.model, "batch=4,%s", cache_at(path, NULL));
+    refused(&probe, cache_at(path, NULL), PEFT_E_STATE, "in use");
     pid_t child = fork();
-    if (!child) {                                            /* nor in another process */
+    if (!child) {                                            /* in use in another process */
         tiny other = tiny_make(&probe);
-        peft_options *o = tiny_options(other.ctx, "%s", at(path, NULL));
+        peft_options *o = tiny_options(other.ctx, "%s", cache_at(path, NULL));
         peft_trainer *y;
         _exit(peft_trainer_create(other.model, o, &y) == PEFT_E_STATE ? 0 : 1);
     }
@@ -209,12 +210,13 @@ START_TEST(two_trainers_at_once)
     tiny_step(x, 4, 0);
     peft_trainer_free(x);
     tiny_free(&t);
-    tiny_bits bits = trained(&probe, at(path, NULL), NULL);
+    tiny_bits bits = trained(&probe, cache_at(path, NULL), NULL);
     tiny_bits_free(&bits);
     tiny_clean();
 }
 END_TEST
 
-SUITE_MAIN("cache_file", a_file_made_before, no_images_from_the_start, half_precision, other_kernels, stale_files,
-           a_changed_weight,
-           what_cannot_be_a_cache, two_trainers_at_once)
+SUITE_MAIN("cache_file", training_from_a_file_is_bit_equal, a_training_from_a_file_needs_no_images,
+           features_in_half_precision, files_of_other_kernels_are_refused, files_of_other_features_are_refused,
+           a_file_is_refused_when_a_weight_changed, files_that_are_no_cache_are_refused_and_left_alone,
+           a_file_in_use_is_refused)

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * test_fork.c -- objects in a forked child process: loaders with threads give the parent's batches, and a trainer goes
  * on while the lock of its feature-cache file stays with the parent. */
-#include "cache/cache_bed.h"
+#include "cache/cache_fixture.h"
 #include <peft/io.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -140,7 +140,7 @@ START_TEST(the_cache_file_lock_stays_with_the_parent)
     ck_assert_ptr_nonnull(mkdtemp(folder));
     snprintf(path, sizeof path, "%s/cache", folder);
     tiny t = tiny_make(&(tiny_spec){ .method = "lora", .adapter = "layers=2" });
-    peft_options *o = tiny_options(t.ctx, "batch=4,%s", at(path, NULL));
+    peft_options *o = tiny_options(t.ctx, "batch=4,%s", cache_at(path, NULL));
     peft_trainer *first, *second = NULL;
     OK(peft_trainer_create(t.model, o, &first));
     ck_assert_int_eq(pipe(hold), 0);

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
- * cache_bed.h -- what the tests of the feature cache share: a short training, its options with a cache file, whole
- * files read and written, and a model's life from its making to two steps. */
-#ifndef CACHE_BED_H
-#define CACHE_BED_H
+ * cache_fixture.h -- fixture of the tests of the feature cache: short trainings with and without a cache, and reading
+ * and writing of whole cache files. */
+#ifndef CACHE_FIXTURE_H
+#define CACHE_FIXTURE_H
 #include "failing_alloc.h"
 #include "tiny_bits.h"
 
-enum { HEADER = 128, SAMPLES = 8 };
+enum { HEADER = 128, SAMPLES = 8 };                      /* bytes of the cache file's header; samples of a training */
 
-/* Two rounds over eight samples, and what comes of them. */
+/* Trains two epochs of SAMPLES samples, four a step; records the state in bits and the cache hits in *hits. */
 static inline peft_status train(const tiny_spec *spec, const char *options, tiny_bits *bits, double *hits)
 {
     tiny t = tiny_make(spec);
@@ -35,18 +35,18 @@ static inline tiny_bits trained(const tiny_spec *spec, const char *options, doub
     return bits;
 }
 
-/* Options with the cache at path; the text lives until the second call after. */
-static inline const char *at(const char *path, const char *more)
+/* Trainer options for a cache file; more: the limit in bytes and further options. The last two results stay valid. */
+static inline const char *cache_at(const char *path, const char *more)
 {
     static char text[2][256];
-    static int turn;
-    snprintf(text[turn ^= 1], sizeof text[0], "cache_file=\"%s\",cache_features=%s", path, more ? more : "4000000");
-    return text[turn];
+    static int next;
+    snprintf(text[next ^= 1], sizeof text[0], "cache_file=\"%s\",cache_features=%s", path, more ? more : "4000000");
+    return text[next];
 }
 
 typedef struct { char *data; size_t size; } contents;
 
-static inline contents load(const char *path)
+static inline contents read_file(const char *path)
 {
     FILE *f = fopen(path, "rb");
     ck_assert_ptr_nonnull(f);
@@ -59,7 +59,7 @@ static inline contents load(const char *path)
     return c;
 }
 
-static inline void store(const char *path, const void *data, size_t size)
+static inline void write_file(const char *path, const void *data, size_t size)
 {
     FILE *f = fopen(path, "wb");
     ck_assert_ptr_nonnull(f);
@@ -67,8 +67,10 @@ static inline void store(const char *path, const void *data, size_t size)
     ck_assert_int_eq(fclose(f), 0);
 }
 
+/* tiny_same for a temporary: frees b. */
 static inline void same(const tiny_bits *a, tiny_bits b, const char *who) { tiny_same(a, &b, who); }
 
+/* Creating a trainer with these options fails with this status and a message that contains word. */
 static inline void refused(const tiny_spec *spec, const char *options, peft_status status, const char *word)
 {
     tiny_bits none = { 0 };
@@ -78,8 +80,8 @@ static inline void refused(const tiny_spec *spec, const char *options, peft_stat
                   peft_last_error());
 }
 
-/* The smallest training there is, in a given context; its second step has no images. */
-static inline peft_status life(peft_context *ctx, void *arg)
+/* Creates a tiny model in ctx and trains two steps, the second without images; arg: the trainer's options. */
+static inline peft_status train_in_context(peft_context *ctx, void *arg)
 {
     peft_options *o = NULL;
     peft_backbone *b = NULL;
