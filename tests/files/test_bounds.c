@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_bounds.c -- what small hostile files may cost. Each is opened in a process of its own; peak memory and time are
- * printed, and memory must stay below a multiple of the file beside a fixed allowance. */
+ * test_bounds.c -- memory and time that small hostile files cost. Each file is opened in its own process; peak memory
+ * must stay below a multiple of the file's size plus a fixed allowance. */
 #include "io_files.h"
 #include "tiny_files.h"
 #include <jpeglib.h>
@@ -9,7 +9,7 @@
 #include <sys/wait.h>
 #include <time.h>
 
-/* RSS counts whole pages of libraries, and a process that fails formats a message: 6 MiB, whatever the file is. */
+/* The allowance is for what does not depend on the file: pages of libraries, formatting of error messages. */
 enum { ALLOWANCE_KIB = 6 << 10, SECONDS = 10 };
 
 static double seconds_now(void)
@@ -19,8 +19,9 @@ static double seconds_now(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-/* Peak memory of a process that runs fn(path), in KiB. fn returns whether the outcome is as it must be. */
+/* Opens a file; true: the result is as expected. */
 typedef bool (*opener)(const char *path);
+/* Peak memory of a child process that runs fn(path), in KiB. */
 static long peak_of(opener fn, const char *path, const char *what)
 {
     struct rusage used;
@@ -30,25 +31,25 @@ static long peak_of(opener fn, const char *path, const char *what)
     ck_assert_int_ge(child, 0);
     if (!child) _exit(fn(path) ? 0 : 1);
     ck_assert_int_eq(wait4(child, &status, 0, &used), child);
-    ck_assert_msg(WIFEXITED(status) && !WEXITSTATUS(status), "%s: another outcome than expected", what);
+    ck_assert_msg(WIFEXITED(status) && !WEXITSTATUS(status), "%s: fn returned false, or the process crashed", what);
     return used.ru_maxrss;
 }
 
 static bool nothing(const char *path) { return path != NULL; }
 
-/* multiple: bytes of memory a byte of the file may take. */
-static void bounded(const char *what, const char *path, opener fn, long multiple)
+/* Asserts the bounds for a file; multiple: bytes of memory for each byte of the file. */
+static void check_bounds(const char *what, const char *path, opener fn, long multiple)
 {
     struct stat info;
     ck_assert_int_eq(stat(path, &info), 0);
-    const long bare = peak_of(nothing, path, what);
+    const long baseline = peak_of(nothing, path, what);
     const double start = seconds_now();
-    const long peak = peak_of(fn, path, what) - bare;
+    const long peak = peak_of(fn, path, what) - baseline;
     const double seconds = seconds_now() - start;
     printf("%-44s %8lld bytes: %6ld KiB, %.3f s\n", what, (long long)info.st_size, peak, seconds);
 #ifndef __SANITIZE_ADDRESS__
-    ck_assert_msg(peak <= ALLOWANCE_KIB + multiple * (long)(info.st_size / 1024 + 1), "%s: %ld KiB for %lld bytes", what,
-                  peak, (long long)info.st_size);
+    ck_assert_msg(peak <= ALLOWANCE_KIB + multiple * (long)(info.st_size / 1024 + 1), "%s: %ld KiB for %lld bytes",
+                  what, peak, (long long)info.st_size);
 #endif
     ck_assert_msg(seconds < SECONDS, "%s: %g s", what, seconds);
 }
@@ -61,13 +62,13 @@ static bool adapter_is_refused(const char *path)
     return peft_adapter_load(tiny_backbone(ctx, NULL, NULL), path, &a) == PEFT_E_FORMAT;
 }
 
-START_TEST(adapter_that_asks_for_much)
+START_TEST(an_adapter_with_options_of_huge_tensors)
 {
     tiny t = tiny_make(&(tiny_spec){ .method = "ept" });
     OK(peft_adapter_save(t.adapter, tiny_path("adapter")));
     const char *path = tiny_path("large");
     tiny_edit(tiny_path("adapter"), path, &(tiny_change){ SET_META, "libpeft.adapter.0.options", "length=1000000" });
-    bounded("adapter of 1,000,000 prompts", path, adapter_is_refused, 16);
+    check_bounds("adapter of 1,000,000 prompts", path, adapter_is_refused, 16);
     tiny_free(&t);
     tiny_clean();
 }
@@ -82,19 +83,19 @@ static bool notes_are_read(const char *path)
     return peft_file_meta_count(f) == NOTES && !strcmp(peft_file_meta(f, "Q0t"), "");
 }
 
-START_TEST(header_of_many_notes)
+START_TEST(a_header_of_many_notes)
 {
-    char *text = malloc(12 * NOTES + 100), *at = text + 8;
+    char *text = malloc(12 * NOTES + 100), *end = text + 8;
     static const char digit[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
-    at += sprintf(at, "{\"__metadata__\":{");
+    end += sprintf(end, "{\"__metadata__\":{");
     for (int i = 0; i < NOTES; i++)                           /* names of three characters: a header is at most 1 MiB */
-        at += sprintf(at, "%s\"%c%c%c\":\"\"", i ? "," : "", digit[i / 3844], digit[i / 62 % 62], digit[i % 62]);
-    at += sprintf(at, "}}");
-    while ((at - text) % 8) *at++ = ' ';
-    const uint64_t length = (uint64_t)(at - text - 8);
+        end += sprintf(end, "%s\"%c%c%c\":\"\"", i ? "," : "", digit[i / 3844], digit[i / 62 % 62], digit[i % 62]);
+    end += sprintf(end, "}}");
+    while ((end - text) % 8) *end++ = ' ';
+    const uint64_t length = (uint64_t)(end - text - 8);
     memcpy(text, &length, 8);
-    write_bytes(in_folder("notes.safetensors"), text, (size_t)(at - text));
-    bounded("header of 100,000 notes", in_folder("notes.safetensors"), notes_are_read, 24);
+    write_bytes(in_folder("notes.safetensors"), text, (size_t)(end - text));
+    check_bounds("header of 100,000 notes", in_folder("notes.safetensors"), notes_are_read, 24);
     free(text);
 }
 END_TEST
@@ -107,11 +108,11 @@ static bool picture_is_refused(const char *path)
 }
 
 /* A progressive JPEG of 16 x 16 whose header says 16,000 x 16,000. */
-START_TEST(picture_that_announces_much)
+START_TEST(a_jpeg_that_announces_a_huge_image)
 {
     struct jpeg_compress_struct c;
     struct jpeg_error_mgr errors;
-    unsigned char *data = NULL, row[16 * 3], *at;
+    unsigned char *data = NULL, row[16 * 3], *frame;
     unsigned long size = 0;
     c.err = jpeg_std_error(&errors);
     jpeg_create_compress(&c);
@@ -129,15 +130,15 @@ START_TEST(picture_that_announces_much)
     }
     jpeg_finish_compress(&c);
     jpeg_destroy_compress(&c);
-    ck_assert_ptr_nonnull(at = memmem(data, size, "\xff\xc2", 2));
-    memcpy(at + 5, "\x3e\x80\x3e\x80", 4);
+    ck_assert_ptr_nonnull(frame = memmem(data, size, "\xff\xc2", 2));                     /* the frame header */
+    memcpy(frame + 5, "\x3e\x80\x3e\x80", 4);
     write_bytes(in_folder("large.jpg"), data, size);
-    bounded("JPEG that announces 16,000 x 16,000", in_folder("large.jpg"), picture_is_refused, 16);
+    check_bounds("JPEG that announces 16,000 x 16,000", in_folder("large.jpg"), picture_is_refused, 16);
     free(data);
 }
 END_TEST
 
-/* 1 x 16384 with the shorter side to 256 would be 4,194,304 rows; the crop needs 224. */
+/* Resizing 1 x 16384 to a shorter side of 256 would give 4,194,304 rows; the crop reads 224 of them. */
 static bool strip_is_prepared(const char *path)
 {
     static float out[3 * 224 * 224];
@@ -147,14 +148,14 @@ static bool strip_is_prepared(const char *path)
            !peft_transform_apply(t, im, out);
 }
 
-START_TEST(long_strip)
+START_TEST(an_image_of_one_pixel_width)
 {
     static uint8_t pixels[16384];
     peft_image *im;
     OK(peft_image_from_buffer(io_ctx, pixels, 1, 16384, 1, 8, 0, &im));
     OK(peft_image_save_png(im, in_folder("strip.png")));
     peft_image_free(im);
-    bounded("PNG of 1 x 16384, shorter side to 256", in_folder("strip.png"), strip_is_prepared, 16);
+    check_bounds("PNG of 1 x 16384, shorter side to 256", in_folder("strip.png"), strip_is_prepared, 16);
 }
 END_TEST
 
@@ -164,21 +165,21 @@ static bool arrays_are_refused(const char *path)
     return peft_dataset_open_npz(io_ctx, path, "val", &d) != PEFT_OK;
 }
 
-/* A member of one byte whose directory says 3.5 GiB. */
-START_TEST(arrays_that_announce_much)
+/* A zip member of one byte; the archive's directory gives its size as 3.5 GiB. */
+START_TEST(an_npz_that_announces_a_huge_array)
 {
     zip_t *z = zip_open(in_folder("m.npz"), ZIP_CREATE, NULL);
     ck_assert_ptr_nonnull(z);
     ck_assert_int_ge(zip_file_add(z, "val_images.npy", zip_source_buffer(z, "-", 1, 0), 0), 0);
     ck_assert_int_eq(zip_close(z), 0);
     size_t bytes;
-    unsigned char *data = read_bytes(in_folder("m.npz"), &bytes), *at = memmem(data, bytes, "PK\1\2", 4);
-    at[27] = at[23] = 0xe0;
+    unsigned char *data = read_bytes(in_folder("m.npz"), &bytes), *directory = memmem(data, bytes, "PK\1\2", 4);
+    directory[27] = directory[23] = 0xe0;
     write_bytes(in_folder("m.npz"), data, bytes);
-    bounded("npz that announces 3.5 GiB", in_folder("m.npz"), arrays_are_refused, 16);
+    check_bounds("npz that announces 3.5 GiB", in_folder("m.npz"), arrays_are_refused, 16);
     free(data);
 }
 END_TEST
 
-IO_SUITE_MAIN("bounds", adapter_that_asks_for_much, header_of_many_notes, picture_that_announces_much, long_strip,
-              arrays_that_announce_much)
+IO_SUITE_MAIN("bounds", an_adapter_with_options_of_huge_tensors, a_header_of_many_notes,
+              a_jpeg_that_announces_a_huge_image, an_image_of_one_pixel_width, an_npz_that_announces_a_huge_array)

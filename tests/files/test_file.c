@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_file.c -- mapping files, replacing them in one step, and what is left when any call of that fails. */
+ * test_file.c -- pf_map (reading files) and pf_writer (replacing a file atomically): when a system call fails or the
+ * process is killed, the old or the new file is whole and no temporary file remains. */
 #include "failing_alloc.h"
 #include "core/os/file.h"
 #include "core/format/safetensors.h"
@@ -22,7 +23,7 @@ static void setup(void)
     ck_assert_int_eq(peft_context_create(NULL, NULL, NULL, &ctx), PEFT_OK);
 }
 
-/* Files in the folder other than path; they are removed. */
+/* Removes all files in the folder but path; returns their number. */
 static int leftovers(void)
 {
     int n = 0;
@@ -54,13 +55,14 @@ static void expect_error(peft_status got, peft_status want, const char *word)
     ck_assert_msg(strstr(peft_last_error(), word), "'%s' lacks '%s'", peft_last_error(), word);
 }
 
+/* Writes the file in pieces of 1000 bytes. */
 static peft_status save(const char *data, size_t bytes)
 {
     pf_writer *w;
     PF_TRY(pf_writer_open(ctx, path, &w));
     for (size_t done = 0; done < bytes; ) {
         size_t n = bytes - done < 1000 ? bytes - done : 1000;
-        (void)pf_writer_write(w, data + done, n);            /* the first error sticks */
+        (void)pf_writer_write(w, data + done, n);            /* pf_writer_commit returns the first error */
         done += n;
     }
     return pf_writer_commit(w);
@@ -75,7 +77,7 @@ static void expect_content(const char *data, size_t bytes)
     pf_map_close(m);
 }
 
-START_TEST(mapping)
+START_TEST(only_regular_files_are_mapped)
 {
     pf_map *m = NULL;
     setup();
@@ -103,7 +105,7 @@ static mode_t mode_of(void)
     return s.st_mode & 07777;
 }
 
-START_TEST(replacing)
+START_TEST(a_file_is_replaced_with_its_permissions)
 {
     pf_writer *w;
     pf_map *old;
@@ -115,12 +117,12 @@ START_TEST(replacing)
     ck_assert_int_eq(pf_map_open(ctx, path, &old), PEFT_OK);
     ck_assert_int_eq(save("three", 5), PEFT_OK);
     ck_assert_uint_eq(mode_of(), 0604);
-    ck_assert_mem_eq(pf_map_data(old), "one", 3);            /* a mapping keeps the file it was made of */
+    ck_assert_mem_eq(pf_map_data(old), "one", 3);            /* a mapping still reads the replaced file */
     pf_map_close(old);
     ck_assert_int_eq(pf_writer_open(ctx, path, &w), PEFT_OK);
     ck_assert_int_eq(pf_writer_write(w, "lost", 4), PEFT_OK);
     ck_assert_int_eq(access(pf_writer_temporary(w), F_OK), 0);
-    pf_writer *second;                                       /* two writers at once do not share a temporary file */
+    pf_writer *second;                                       /* two writers have different temporary files */
     ck_assert_int_eq(pf_writer_open(ctx, path, &second), PEFT_OK);
     ck_assert_str_ne(pf_writer_temporary(w), pf_writer_temporary(second));
     pf_writer_abandon(second);
@@ -139,7 +141,7 @@ START_TEST(replacing)
 }
 END_TEST
 
-START_TEST(in_the_working_folder)
+START_TEST(a_path_without_folder_is_written)
 {
     pf_writer *w;
     setup();
@@ -153,6 +155,7 @@ START_TEST(in_the_working_folder)
 }
 END_TEST
 
+/* System call number fail_call fails with fail_errno. */
 static int calls, fail_call, fail_errno;
 static const char *failed_call;
 static int fault(const char *call)
@@ -162,9 +165,9 @@ static int fault(const char *call)
     return fail_errno;
 }
 
-/* Each system call of a save fails in turn. Only bringing the folder to the disk, the last, comes too late to keep
- * the old file. */
-START_TEST(every_call_fails)
+/* Each system call of a save fails in turn: the old file remains, except when the last one, fsync of the folder, fails
+ * after the rename. EINTR is retried. */
+START_TEST(a_failing_system_call_leaves_the_old_file)
 {
     static const int errors[] = { EIO, ENOSPC, EACCES, EINTR };
     char old[3000], new[5000];
@@ -204,7 +207,7 @@ START_TEST(every_call_fails)
 }
 END_TEST
 
-START_TEST(disk_full)
+START_TEST(a_full_disk_leaves_the_old_file)
 {
     static char old[1000], new[300000];
     struct rlimit limit = { 100000, 100000 };
@@ -214,7 +217,7 @@ START_TEST(disk_full)
     ck_assert_int_eq(setrlimit(RLIMIT_FSIZE, &limit), 0);
     pf_writer *w;
     ck_assert_int_eq(pf_writer_open(ctx, path, &w), PEFT_OK);
-    expect_error(pf_writer_write(w, new, sizeof new), PEFT_E_IO, "cannot be written");   /* a short write, then none */
+    expect_error(pf_writer_write(w, new, sizeof new), PEFT_E_IO, "cannot be written");    /* after a short write */
     expect_error(pf_writer_write(w, new, 1), PEFT_E_IO, "cannot be written");
     ck_assert_int_eq(pf_writer_commit(w), PEFT_E_IO);
     expect_content(old, sizeof old);
@@ -238,7 +241,7 @@ static peft_status use_file(peft_context *c, void *arg)
     return PEFT_OK;
 }
 
-START_TEST(without_memory)
+START_TEST(failed_allocations_leave_no_temporary_file)
 {
     setup();
     ck_assert_int_eq(failing_alloc_loop(use_file, NULL), 5);
@@ -249,6 +252,7 @@ END_TEST
 
 enum { VALUES = 50000 };
 
+/* Writes a file whose values and metadata are all this number. */
 static void save_generation(int generation)
 {
     static float values[VALUES];
@@ -262,7 +266,7 @@ static void save_generation(int generation)
     pf_st_out_free(out);
 }
 
-/* The file is whole: all values are of the generation its metadata names. Returns that. */
+/* Asserts that all values of the file are the number in its metadata; returns it. */
 static int generation_of_file(void)
 {
     pf_st *st;
@@ -278,10 +282,10 @@ static int generation_of_file(void)
     return generation;
 }
 
-/* A child saves without end and is killed at a random moment, 50 times. */
-START_TEST(killed_while_saving)
+/* A child process saves endlessly and is killed at a random moment, 50 times. */
+START_TEST(a_killed_process_leaves_a_whole_file)
 {
-    int last = 0, seen = 0;
+    int last = 0, changed = 0;
     unsigned random = 12345;
     setup();
     save_generation(0);
@@ -298,13 +302,14 @@ START_TEST(killed_while_saving)
         ck_assert_msg(WIFSIGNALED(status), "the child could not save");
         int generation = generation_of_file();
         ck_assert_int_ge(generation, last);
-        seen += generation > last;
+        changed += generation > last;
         last = generation;
     }
-    ck_assert_int_gt(seen, 5);
+    ck_assert_int_gt(changed, 5);
     teardown();
 }
 END_TEST
 
-SUITE_MAIN("file", mapping, replacing, in_the_working_folder, every_call_fails, disk_full, without_memory,
-           killed_while_saving)
+SUITE_MAIN("file", only_regular_files_are_mapped, a_file_is_replaced_with_its_permissions,
+           a_path_without_folder_is_written, a_failing_system_call_leaves_the_old_file, a_full_disk_leaves_the_old_file,
+           failed_allocations_leave_no_temporary_file, a_killed_process_leaves_a_whole_file)

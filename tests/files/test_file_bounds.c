@@ -1,19 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_file_bounds.c -- a small file whose options ask for large tensors is refused before they are allocated:
- * adapters, heads of models, directories of PEFT. */
+ * test_file_bounds.c -- a small file whose options describe large tensors is refused before they are allocated: files
+ * of adapters and models, and directories of Hugging Face's PEFT. */
 #include "hf/peft_dirs.h"
 #include "tiny_files.h"
 
-/* Refused for a reason that is in the file, with less than half a megabyte beside what was there. */
-static void stays_small(peft_context *ctx, peft_status s, const char *text, size_t before, const char *who)
+/* Loading returned PEFT_E_FORMAT with a message that contains text, and allocated less than 512 KiB. */
+static void check_refusal(peft_context *ctx, peft_status s, const char *text, size_t before, const char *who)
 {
     ck_assert_msg(s == PEFT_E_FORMAT && strstr(peft_last_error(), text), "%s: %s: %s", who, peft_status_name(s),
                   peft_last_error());
     const size_t peak = peft_context_memory_peak(ctx);
-    ck_assert_msg(peak - before < 1 << 19, "%s: %zu bytes", who, peak - before);
+    ck_assert_msg(peak - before < 1 << 19, "%s: %zu bytes allocated", who, peak - before);
 }
 
-START_TEST(adapters)
+START_TEST(adapters_with_options_of_huge_tensors_are_refused)
 {
     static const struct { const char *method, *options, *tensor; } rows[] = {
         { "ept", "length=1000000", "prompt" }, { "vpt", "tokens=10000,project=65536", "prompt_embeddings" },
@@ -36,14 +36,14 @@ START_TEST(adapters)
             c.value = text;
             if (!rows[i].tensor) c = (tiny_change){ CUT, "patch_embed.proj.weight", NULL };
             tiny_edit(tiny_path(kind), tiny_path("large"), &c);
-            /* what else the context holds counts for nothing */
+            /* A new context, whose peak memory is that of loading. */
             peft_context *ctx = tiny_context(NULL, 1);
             peft_backbone *b = tiny_backbone(ctx, NULL, NULL);
             peft_backbone_fingerprint(b);
             const size_t before = peft_context_memory_used(ctx);
             const char *path = tiny_path("large");
             const peft_status s = k ? peft_model_load(b, path, &m) : peft_adapter_load(b, path, &a);
-            stays_small(ctx, s, rows[i].tensor ? rows[i].tensor : "patch_embed.proj.weight", before, rows[i].method);
+            check_refusal(ctx, s, rows[i].tensor ? rows[i].tensor : "patch_embed.proj.weight", before, rows[i].method);
             ck_assert(!a && !m);
             peft_backbone_free(b);
             peft_context_free(ctx);
@@ -55,7 +55,7 @@ START_TEST(adapters)
 }
 END_TEST
 
-START_TEST(heads)
+START_TEST(models_with_options_of_huge_heads_are_refused)
 {
     static const char *const options[][2] = { { "classes=16000000", "head.weight" },
         { "classes=3,head=mlp,head_layers=64", "head.projection.0.weight" },
@@ -70,7 +70,7 @@ START_TEST(heads)
         peft_backbone *b = tiny_backbone(ctx, NULL, NULL);
         peft_backbone_fingerprint(b);
         const size_t before = peft_context_memory_used(ctx);
-        stays_small(ctx, peft_model_load(b, tiny_path("large"), &m), options[i][1], before, options[i][0]);
+        check_refusal(ctx, peft_model_load(b, tiny_path("large"), &m), options[i][1], before, options[i][0]);
         peft_backbone_free(b);
         peft_context_free(ctx);
         tiny_free(&t);
@@ -79,15 +79,15 @@ START_TEST(heads)
 }
 END_TEST
 
-/* Ranks and classes that a directory's few numbers cannot fill. */
-START_TEST(directories)
+/* The configuration gives a rank, or the classifier's shape a number of classes, that the tensors are too small for. */
+START_TEST(peft_directories_of_huge_ranks_or_classes_are_refused)
 {
     static const char with_head[] = "{\"peft_type\": \"LORA\", \"r\": 4, \"target_modules\": [\"query\", \"value\"], "
                                     "\"modules_to_save\": [\"classifier\"]";
     static const char big[] = "{\"peft_type\": \"LORA\", \"r\": 4096, \"target_modules\": [\"query\", \"value\"]";
     for (int head = 0; head < 2; head++) {
         peft_context *ctx = tiny_context(NULL, 1);
-        peft_backbone *b = small(ctx, "");
+        peft_backbone *b = small_backbone(ctx, "");
         peft_dir *d = peft_dir_new(ctx, "dir");
         char config[200];
         peft_adapter *a = NULL;
@@ -102,8 +102,8 @@ START_TEST(directories)
         snprintf(config, sizeof config, "%s%s", head ? with_head : big, "}");
         peft_dir_write(d, config);
         const size_t before = peft_context_memory_used(ctx);
-        stays_small(ctx, head ? peft_model_load_hf(b, d->path, &m) : peft_adapter_load_hf(b, d->path, &a),
-                    "more elements than", before, head ? "classifier" : "rank");
+        check_refusal(ctx, head ? peft_model_load_hf(b, d->path, &m) : peft_adapter_load_hf(b, d->path, &a),
+                      "more elements than", before, head ? "classifier" : "rank");
         ck_assert(!a && !m);
         peft_dir_free(d);
         peft_backbone_free(b);
@@ -113,4 +113,5 @@ START_TEST(directories)
 }
 END_TEST
 
-SUITE_MAIN("file_bounds", adapters, heads, directories)
+SUITE_MAIN("file_bounds", adapters_with_options_of_huge_tensors_are_refused,
+           models_with_options_of_huge_heads_are_refused, peft_directories_of_huge_ranks_or_classes_are_refused)

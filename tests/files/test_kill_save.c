@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_kill_save.c -- a program killed while it saves: the file then holds the save before or the new one, whole. */
+ * test_kill_save.c -- a process that is killed during peft_model_save leaves a file that loads: the last one saved or
+ * the one being saved. */
 #include "suite.h"
 #include <peft/peft.h>
 #include <signal.h>
@@ -10,7 +11,7 @@
 
 enum { ROUNDS = 50 };
 
-/* The numbers of the last save begun and of the last one finished, seen by parent and child. */
+/* Numbers of the last save that was begun and of the last that finished, in memory shared by parent and child. */
 typedef struct progress { volatile int64_t begun, finished; } progress;
 
 static void fill(peft_model *m, float v)
@@ -22,7 +23,7 @@ static void fill(peft_model *m, float v)
     }
 }
 
-/* The one value all parameters have; -1 when they differ. */
+/* The value that all parameters have; -1 when they differ. */
 static float value_of(peft_model *m)
 {
     const float *first = peft_tensor_cdata(peft_param_value(peft_model_param(m, 0)));
@@ -35,7 +36,8 @@ static float value_of(peft_model *m)
     return *first;
 }
 
-static void save_for_ever(peft_model *m, const char *path, progress *p)
+/* Saves endlessly; in save number n all parameters are n. */
+static void save_endlessly(peft_model *m, const char *path, progress *p)
 {
     for (;;) {
         p->begun = p->finished + 1;
@@ -64,7 +66,7 @@ static peft_model *make_model(peft_context *ctx, peft_backbone **vit)
     return m;
 }
 
-START_TEST(old_or_new_always_loads)
+START_TEST(the_file_always_holds_one_whole_save)
 {
     char folder[] = "/tmp/peft_kill_XXXXXX", path[64], command[64];
     ck_assert_ptr_nonnull(mkdtemp(folder));
@@ -79,13 +81,13 @@ START_TEST(old_or_new_always_loads)
     fill(m, 0);
     ck_assert_msg(peft_model_save(m, path) == PEFT_OK, "%s", peft_last_error());
 
-    uint32_t chance = 12345;
+    uint32_t random = 12345;
     for (int round = 0; round < ROUNDS; round++) {
         pid_t child = fork();
         ck_assert_int_ge(child, 0);
-        if (!child) save_for_ever(m, path, p);
-        chance = chance * 1664525u + 1013904223u;             /* up to 20 ms */
-        nanosleep(&(struct timespec){ 0, 1000 + (long)(chance >> 8) % 20000000 }, NULL);
+        if (!child) save_endlessly(m, path, p);
+        random = random * 1664525u + 1013904223u;             /* waits up to 20 ms */
+        nanosleep(&(struct timespec){ 0, 1000 + (long)(random >> 8) % 20000000 }, NULL);
         ck_assert_int_eq(kill(child, SIGKILL), 0);
         int status;
         ck_assert_int_eq(waitpid(child, &status, 0), child);
@@ -93,12 +95,12 @@ START_TEST(old_or_new_always_loads)
 
         ck_assert_msg(peft_model_load(vit, path, &loaded) == PEFT_OK, "round %d: %s", round, peft_last_error());
         int64_t v = (int64_t)value_of(loaded);
-        ck_assert_msg(v == p->begun || v == p->finished, "round %d: save %lld was found, not %lld or %lld", round,
-                      (long long)v, (long long)p->finished, (long long)p->begun);
+        ck_assert_msg(v == p->begun || v == p->finished, "round %d: the file holds save %lld, expected %lld or %lld",
+                      round, (long long)v, (long long)p->finished, (long long)p->begun);
         peft_model_free(loaded);
         p->begun = p->finished = v;
     }
-    ck_assert_msg(p->finished > ROUNDS / 5, "only %lld saves in all: nothing was tested", (long long)p->finished);
+    ck_assert_msg(p->finished > ROUNDS / 5, "only %lld saves in all rounds", (long long)p->finished);
 
     peft_model_free(m);
     peft_backbone_free(vit);
@@ -109,4 +111,4 @@ START_TEST(old_or_new_always_loads)
 }
 END_TEST
 
-SUITE_MAIN("kill_save", old_or_new_always_loads)
+SUITE_MAIN("kill_save", the_file_always_holds_one_whole_save)

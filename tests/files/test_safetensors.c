@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_safetensors.c -- reading the container: good files are read, hostile ones are refused with the right status and
- * a message that says why. */
+ * test_safetensors.c -- reading safetensors files: valid files are read; files that are malformed, cut, changed or
+ * exceed the limits are refused with PEFT_E_FORMAT and a message that says why. */
 #include "suite.h"
 #include "core/format/safetensors.h"
 
@@ -11,7 +11,7 @@ static peft_context *new_context(void)
     return ctx;
 }
 
-/* Length word, header, `data` bytes 0, 1, 2, ...; freed by the caller. */
+/* A file of the header's length, the header and `data` bytes 0, 1, 2, ...; the caller frees it. */
 static unsigned char *build(const char *header, size_t length, size_t data, size_t *size)
 {
     uint64_t n = length;
@@ -25,7 +25,8 @@ static unsigned char *build(const char *header, size_t length, size_t data, size
 
 static int refusals;
 
-/* word NULL: the file is good. Opens an exact copy, so that reading past it is seen by the sanitizer. */
+/* The file is refused with a message that contains word; NULL: it is valid. It is opened from a copy of exactly its
+ * size, so that the sanitizer sees reads beyond its end. */
 static void expect(const void *file, size_t size, const char *word)
 {
     peft_context *ctx = new_context();
@@ -56,6 +57,7 @@ static void expect_header(const char *header, size_t data, const char *word)
     free(file);
 }
 
+/* JSON of one tensor; a header with tensor a; a header with two u8 tensors of 4 elements. */
 #define E(dtype, shape, offsets) "{\"dtype\":" dtype ",\"shape\":" shape ",\"data_offsets\":" offsets "}"
 #define A(dtype, shape, offsets) "{\"a\":" E("\"" dtype "\"", shape, offsets) "}"
 #define AB(x, y) "{\"a\":" E("\"U8\"", "[4]", x) ",\"b\":" E("\"U8\"", "[4]", y) "}"
@@ -157,7 +159,7 @@ static const struct { const char *header; size_t data; const char *word; } cases
     { A("U8", "[0]", "[1,1]"), 1, "leaves a hole" }, { A("U8", "[0]", "[0,0]"), 1, "some belong to no tensor" },
 };
 
-START_TEST(table)
+START_TEST(headers_are_read_or_refused_with_the_reason)
 {
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
         expect_header(cases[i].header, cases[i].data, cases[i].word);
@@ -165,8 +167,8 @@ START_TEST(table)
 }
 END_TEST
 
-/* A file cut anywhere, lengthened, or with a wrong length word is refused. */
-START_TEST(cut_files)
+/* A file that is cut anywhere, longer than its tensors, or has a wrong header length is refused. */
+START_TEST(cut_and_lengthened_files_are_refused)
 {
     static const char header[] = "{\"__metadata__\":{\"k\":\"v\"},\"a\":" E("\"F32\"", "[2,2]", "[0,16]") ",\"b\":"
                                  E("\"U8\"", "[3]", "[16,19]") "}  ";
@@ -174,7 +176,8 @@ START_TEST(cut_files)
     unsigned char *file = build(header, sizeof header - 1, 19, &size);
     expect(file, size, NULL);
     for (size_t n = 0; n < size; n++)
-        expect(file, n, !n ? "is empty (0 bytes)" : n < 8 ? "of the header's length" : n < size - 19 ? "cut short" : "data_offsets");
+        expect(file, n, !n ? "is empty (0 bytes)" : n < 8 ? "of the header's length"
+                      : n < size - 19 ? "cut short" : "data_offsets");
     for (size_t more = 1; more < 20; more++) {
         unsigned char *longer = calloc(1, size + more);
         memcpy(longer, file, size);
@@ -196,8 +199,8 @@ START_TEST(cut_files)
 }
 END_TEST
 
-/* Any one byte of the header changed to any value: refused or read, and never read beyond the file. */
-START_TEST(changed_bytes)
+/* With any byte of the header changed to any value a file is read or refused, without reading beyond its end. */
+START_TEST(a_changed_byte_is_read_or_refused)
 {
     static const char header[] = "{\"a\":" E("\"F32\"", "[2]", "[0,8]") ",\"__metadata__\":{\"k\":\"v\"}}";
     peft_context *ctx = new_context();
@@ -218,17 +221,17 @@ START_TEST(changed_bytes)
 }
 END_TEST
 
-/* first, n times each with %d, last; freed by the caller. */
+/* The text `first`, n times `each` with the number for its %d, and `last`; the caller frees it. */
 static char *repeat(const char *first, const char *each, int n, const char *last)
 {
-    size_t room = strlen(first) + (strlen(each) + 12) * (size_t)n + strlen(last) + 1;
-    char *text = malloc(room), *at = text + sprintf(text, "%s", first);
-    for (int i = 0; i < n; i++) at += sprintf(at, each, i);
-    sprintf(at, "%s", last);
+    size_t size = strlen(first) + (strlen(each) + 12) * (size_t)n + strlen(last) + 1;
+    char *text = malloc(size), *end = text + sprintf(text, "%s", first);
+    for (int i = 0; i < n; i++) end += sprintf(end, each, i);
+    sprintf(end, "%s", last);
     return text;
 }
 
-START_TEST(limits)
+START_TEST(headers_above_the_limits_are_refused)
 {
     static const char empty[] = "\"x%d\":" E("\"U8\"", "[0]", "[0,0]") ",";
     static const char last[] = "\"y\":" E("\"U8\"", "[0]", "[0,0]") "}";
@@ -249,7 +252,7 @@ START_TEST(limits)
 }
 END_TEST
 
-START_TEST(looking_up)
+START_TEST(tensors_and_metadata_are_found_by_name_and_index)
 {
     peft_context *ctx = new_context();
     static const char header[] = "{\"c\":" E("\"F8_E4M3\"", "[1]", "[6,7]") ","
@@ -281,11 +284,13 @@ START_TEST(looking_up)
     pf_st_close(st);
     ck_assert_int_eq(pf_st_open_memory(ctx, "\2\0\0\0\0\0\0\0{}", 10, &st), PEFT_OK);
     ck_assert_ptr_null(pf_st_find(st, "a"));
-    peft_context_free(ctx);                          /* the file holds the context */
+    peft_context_free(ctx);                          /* the open file keeps the context alive */
     pf_st_close(st);
     pf_st_close(NULL);
     free(file);
 }
 END_TEST
 
-SUITE_MAIN("safetensors", table, cut_files, changed_bytes, limits, looking_up)
+SUITE_MAIN("safetensors", headers_are_read_or_refused_with_the_reason, cut_and_lengthened_files_are_refused,
+           a_changed_byte_is_read_or_refused, headers_above_the_limits_are_refused,
+           tensors_and_metadata_are_found_by_name_and_index)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_safetensors_write.c -- writing the container: what is written reads back, here and by a JSON parser; bad
- * declarations, a bad disk and want of memory leave the old file and the declarations as they were. */
+ * test_safetensors_write.c -- writing safetensors files: what is written is read back equal, and its header is checked
+ * with a JSON parser; refused tensors, a bad disk and failed allocations leave the old file as it was. */
 #include "failing_alloc.h"
 #include "core/format/safetensors.h"
 #include <jansson.h>
@@ -18,7 +18,7 @@ static char path[] = "/tmp/peft-safetensors-XXXXXX";
 
 static void make_path(void)
 {
-    strcpy(path, "/tmp/peft-safetensors-XXXXXX");         /* again for each test, where they share a process */
+    strcpy(path, "/tmp/peft-safetensors-XXXXXX");         /* reset the template: tests may share a process */
     int fd = mkstemp(path);
     ck_assert_int_ge(fd, 0);
     close(fd);
@@ -36,6 +36,7 @@ static const float f32[6] = { 1, -2, 3.5f, 0, 5, 6 };
 static const uint16_t f16[3] = { 0x3C00, 0x7E00, 1 };
 static const int64_t i64[1] = { INT64_MIN }, two_three[] = { 2, 3 }, three[] = { 3 }, none[] = { 4, 0 };
 
+/* A file of five tensors and two notes, not yet written. */
 static pf_st_out *declare(peft_context *ctx)
 {
     pf_st_out *o;
@@ -50,6 +51,7 @@ static pf_st_out *declare(peft_context *ctx)
     return o;
 }
 
+/* The header's entry of a tensor, after asserting its data_offsets. */
 static json_t *entry(const json_t *root, const char *name, int begin, int end)
 {
     const json_t *offsets = json_object_get(json_object_get(root, name), "data_offsets");
@@ -58,7 +60,7 @@ static json_t *entry(const json_t *root, const char *name, int begin, int end)
     return json_object_get(root, name);
 }
 
-/* The bytes of the file, seen by nobody's code but the JSON parser's. */
+/* Checks the file's bytes independently of the library: the order of tensors, their offsets and their data. */
 static void check_bytes(const unsigned char *file, size_t size)
 {
     static const char *const order[] = { "__metadata__", "step", "a \"quoted\"\n\xC3\xA9\t\\", "z", "half", "empty" };
@@ -85,7 +87,7 @@ static void check_bytes(const unsigned char *file, size_t size)
     json_decref(root);
 }
 
-START_TEST(round_trip)
+START_TEST(written_files_are_read_back_equal)
 {
     peft_context *ctx = new_context();
     size_t before = peft_context_memory_used(ctx);
@@ -100,14 +102,14 @@ START_TEST(round_trip)
     const pf_st_tensor *h = pf_st_find(st, "half");
     ck_assert(h->type == PEFT_F16 && h->ndim == 1 && h->dim[0] == 3 && !memcmp(h->data, f16, sizeof f16));
     ck_assert_str_eq(pf_st_meta(st, "note"), "line\nbreak \xE2\x82\xAC \"x\"");
-    must(pf_st_out_write(o, path));                  /* again, over itself: the same bytes */
+    must(pf_st_out_write(o, path));                  /* written again, it has the same bytes */
     pf_map *again;
     must(pf_map_open(ctx, path, &again));
     ck_assert_uint_eq(pf_map_size(m), pf_map_size(again));
     ck_assert_mem_eq(pf_map_data(m), pf_map_data(again), pf_map_size(m));
     pf_map_close(m), pf_map_close(again), pf_st_close(st);
     pf_st_out_free(o), pf_st_out_free(NULL);
-    must(pf_st_out_create(ctx, &o));                 /* nothing at all is a file too */
+    must(pf_st_out_create(ctx, &o));                 /* a file without tensors is valid */
     must(pf_st_out_write(o, path));
     must(pf_st_open(ctx, path, &st));
     ck_assert_uint_eq(pf_st_count(st) + pf_st_meta_count(st), 0);
@@ -118,7 +120,7 @@ START_TEST(round_trip)
 }
 END_TEST
 
-START_TEST(refused_declarations)
+START_TEST(bad_tensors_and_metadata_are_refused)
 {
     peft_context *ctx = new_context();
     pf_st_out *o = declare(ctx);
@@ -144,7 +146,7 @@ START_TEST(refused_declarations)
     refused(pf_st_open(ctx, "/no/such/folder/x", &st), PEFT_E_IO, "/no/such/folder/x");
     make_path();
     refused(pf_st_open(ctx, path, &st), PEFT_E_FORMAT, path);
-    must(pf_st_out_write(o, path));                  /* no refusal harmed what was declared */
+    must(pf_st_out_write(o, path));                  /* the five tensors are still there */
     must(pf_st_open(ctx, path, &st));
     ck_assert_uint_eq(pf_st_count(st), 5);
     pf_st_close(st);
@@ -154,8 +156,8 @@ START_TEST(refused_declarations)
 }
 END_TEST
 
-/* Changes the last byte of the temporary file when it is about to be mapped to be read back. */
-static int spoil(const char *call)
+/* A bad disk: changes the last byte of the temporary file before it is mapped to be verified. */
+static int change_last_byte(const char *call)
 {
     char other[100];
     if (strcmp(call, "mmap")) return 0;
@@ -168,7 +170,7 @@ static int spoil(const char *call)
     return 0;
 }
 
-START_TEST(bad_disk)
+START_TEST(a_file_that_reads_back_changed_does_not_replace_the_old_one)
 {
     peft_context *ctx = new_context();
     pf_st_out *good = declare(ctx), *bad;
@@ -177,7 +179,7 @@ START_TEST(bad_disk)
     must(pf_st_out_write(good, path));
     must(pf_st_out_create(ctx, &bad));
     must(pf_st_out_tensor(bad, "z", PEFT_F32, 2, two_three, f32));
-    pf_file_fault = spoil;
+    pf_file_fault = change_last_byte;
     refused(pf_st_out_write(bad, path), PEFT_E_IO, "'z' reads back changed");
     pf_file_fault = NULL;
     must(pf_st_open(ctx, path, &st));
@@ -207,7 +209,7 @@ static peft_status write_and_read(peft_context *ctx, void *arg)
     return s;
 }
 
-START_TEST(without_memory)
+START_TEST(failed_allocations_leak_nothing)
 {
     make_path();
     ck_assert_int_gt(failing_alloc_loop(write_and_read, NULL), 40);
@@ -215,8 +217,8 @@ START_TEST(without_memory)
 }
 END_TEST
 
-/* The public writer: the order is the caller's, and what cannot be written leaves the old file. */
-START_TEST(named_data)
+/* peft_sys_write_tensors keeps the caller's order of tensors; bad arguments leave the old file. */
+START_TEST(the_public_writer_keeps_the_order_of_tensors)
 {
     static const char *const notes[] = { "format", "pt", "key", "value", NULL }, *const odd[] = { "key", NULL };
     const peft_named_data list[] = { { "half", PEFT_F16, 1, { 3 }, f16 }, { "z", PEFT_F32, 2, { 2, 3 }, f32 },
@@ -244,4 +246,6 @@ START_TEST(named_data)
 }
 END_TEST
 
-SUITE_MAIN("safetensors_write", named_data, round_trip, refused_declarations, bad_disk, without_memory)
+SUITE_MAIN("safetensors_write", the_public_writer_keeps_the_order_of_tensors, written_files_are_read_back_equal,
+           bad_tensors_and_metadata_are_refused, a_file_that_reads_back_changed_does_not_replace_the_old_one,
+           failed_allocations_leak_nothing)

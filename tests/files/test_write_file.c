@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_write_file.c -- the one way files are written, where the target is unusual or the file system refuses. */
+ * test_write_file.c -- peft_write_file, which all saving uses, on unusual targets (links, pipes, devices, long paths)
+ * and where the file system refuses calls; and that libpeft-io writes images the same way. */
 #include "suite.h"
 #include <peft/file.h>
 #include <peft/io.h>
@@ -30,7 +31,7 @@ static void teardown(void)
     ck_assert_int_eq(system(command), 0);
 }
 
-static void write_ok(const char *to, const char *text)
+static void must_write(const char *to, const char *text)
 {
     ck_assert_msg(peft_write_file(to, text, strlen(text)) == PEFT_OK, "%s", peft_last_error());
 }
@@ -68,19 +69,19 @@ static int files_in_folder(void)
     return n;
 }
 
-START_TEST(permissions_stay)
+START_TEST(permissions_are_kept)
 {
     static const mode_t modes[] = { 0600, 0640, 0666, 0755, 0400, 0200, 02750 };
     setup();
-    write_ok(path, "new");
+    must_write(path, "new");
     ck_assert_uint_eq(mode_of(path), S_IFREG | 0644);
     for (size_t i = 0; i < sizeof modes / sizeof *modes; i++) {
         ck_assert_int_eq(chmod(path, modes[i]), 0);
-        write_ok(path, "again");
+        must_write(path, "again");
         ck_assert_uint_eq(mode_of(path), S_IFREG | modes[i]);
     }
     ck_assert_int_eq(chmod(path, 0600), 0);
-    write_ok(path, "");
+    must_write(path, "");
     expect_text(path, "");
     ck_assert_int_eq(files_in_folder(), 1);
     expect_error(peft_write_file(NULL, "x", 1), PEFT_E_INVALID, "path");
@@ -97,20 +98,20 @@ static int refuse_chmod(const char *call)
     return strcmp(call, "chmod") ? 0 : EPERM;
 }
 
-/* As exFAT and CIFS do where the files belong to another user. */
-START_TEST(chmod_is_refused)
+/* exFAT and CIFS refuse chmod where files belong to another user. */
+START_TEST(a_refused_chmod_never_widens_permissions)
 {
     setup();
-    write_ok(path, "one");
+    must_write(path, "one");
     pf_file_fault = refuse_chmod;
-    write_ok(path, "two");                           /* the mode is right: it is not asked for */
+    must_write(path, "two");                           /* no chmod: the mode is right already */
     ck_assert_int_eq(chmods, 0);
     chmod(path, 0666);
-    write_ok(path, "three");
+    must_write(path, "three");
     ck_assert_int_eq(chmods, 1);
-    ck_assert_uint_eq(mode_of(path), S_IFREG | 0644);            /* never wider than it was */
+    ck_assert_uint_eq(mode_of(path), S_IFREG | 0644);            /* keeps the mode of the new file */
     chmod(path, 0600);
-    write_ok(path, "four");
+    must_write(path, "four");
     ck_assert_uint_eq(mode_of(path), S_IFREG | 0600);
     expect_text(path, "four");
     teardown();
@@ -118,6 +119,7 @@ START_TEST(chmod_is_refused)
 END_TEST
 
 static int folder_syncs;
+/* Every second fsync is that of the folder. */
 static int refuse_folder_sync(const char *call)
 {
     static int syncs;
@@ -126,33 +128,33 @@ static int refuse_folder_sync(const char *call)
     return EINVAL;
 }
 
-START_TEST(folders_without_sync)
+START_TEST(a_folder_that_cannot_be_synced_is_no_error)
 {
     setup();
     pf_file_fault = refuse_folder_sync;
-    write_ok(path, "there");
+    must_write(path, "there");
     ck_assert_int_eq(folder_syncs, 1);
     expect_text(path, "there");
     teardown();
 }
 END_TEST
 
-START_TEST(links_are_followed)
+START_TEST(symbolic_links_are_followed)
 {
     setup();
     ck_assert_int_eq(mkdir("real", 0755), 0);
     ck_assert_int_eq(symlink("real/data", "link"), 0);
     ck_assert_int_eq(symlink("link", "second"), 0);
-    write_ok("second", "made");                      /* the file is not there yet */
+    must_write("second", "made");                      /* the link's target does not exist yet */
     expect_text("real/data", "made");
     chmod("real/data", 0600);
-    write_ok("second", "replaced");
+    must_write("second", "replaced");
     expect_text("real/data", "replaced");
     ck_assert_uint_eq(mode_of("real/data"), S_IFREG | 0600);
     ck_assert(S_ISLNK(mode_of("link")) && S_ISLNK(mode_of("second")));
     snprintf(path, sizeof path, "%s/real/data", folder);
     ck_assert_int_eq(symlink(path, "absolute"), 0);
-    write_ok("absolute", "too");
+    must_write("absolute", "too");
     expect_text("real/data", "too");
     ck_assert_int_eq(symlink("circle", "circle"), 0);
     expect_error(peft_write_file("circle", "x", 1), PEFT_E_IO, "circle: more than 40 symbolic links");
@@ -162,7 +164,7 @@ START_TEST(links_are_followed)
 }
 END_TEST
 
-START_TEST(only_files_are_replaced)
+START_TEST(only_regular_files_are_replaced)
 {
     struct stat s;
     setup();
@@ -179,8 +181,8 @@ START_TEST(only_files_are_replaced)
 }
 END_TEST
 
-/* A process that writes path and stops in the middle. */
-static pid_t half_a_writer(int ready[2])
+/* Starts a process that writes half of path and then waits. */
+static pid_t start_writer(int ready[2])
 {
     ck_assert_int_eq(pipe(ready), 0);
     pid_t child = fork();
@@ -196,33 +198,33 @@ static pid_t half_a_writer(int ready[2])
     for (;;) pause();
 }
 
-static void end(pid_t child)
+static void kill_writer(pid_t child)
 {
     kill(child, SIGKILL);
     ck_assert_int_eq(waitpid(child, NULL, 0), child);
 }
 
-START_TEST(left_overs_go)
+START_TEST(temporary_files_of_killed_processes_are_removed)
 {
     int ready[2];
     setup();
-    write_ok("file.tmp.draft", "not ours");
-    write_ok(path, "old");
-    pid_t first = half_a_writer(ready), second = half_a_writer(ready), third = half_a_writer(ready);
+    must_write("file.tmp.draft", "not ours");
+    must_write(path, "old");
+    pid_t first = start_writer(ready), second = start_writer(ready), third = start_writer(ready);
     ck_assert_int_eq(files_in_folder(), 5);
-    write_ok(path, "new");                           /* all three live */
+    must_write(path, "new");                           /* all three writers are alive */
     ck_assert_int_eq(files_in_folder(), 5);
-    end(first), end(third);
-    write_ok(path, "newer");
-    ck_assert_int_eq(files_in_folder(), 3);          /* the file, the draft, and what the second still writes */
-    end(second);
-    write_ok(path, "newest");
+    kill_writer(first), kill_writer(third);
+    must_write(path, "newer");
+    ck_assert_int_eq(files_in_folder(), 3);          /* the file, the draft, the second writer's */
+    kill_writer(second);
+    must_write(path, "newest");
     ck_assert_int_eq(files_in_folder(), 2);
     expect_text(path, "newest");
     expect_text("file.tmp.draft", "not ours");
-    ck_assert_int_eq(mkfifo("file.tmp.0", 0600), 0);             /* no file: stepped over */
+    ck_assert_int_eq(mkfifo("file.tmp.0", 0600), 0);             /* not regular files: left alone */
     ck_assert_int_eq(symlink("file.tmp.draft", "file.tmp.1"), 0);
-    write_ok(path, "last");
+    must_write(path, "last");
     ck_assert(S_ISFIFO(mode_of("file.tmp.0")) && S_ISLNK(mode_of("file.tmp.1")));
     expect_text("file.tmp.draft", "not ours");
     ck_assert_int_eq(files_in_folder(), 4);
@@ -230,8 +232,8 @@ START_TEST(left_overs_go)
 }
 END_TEST
 
-/* What stands in the middle of a long path matters less than why it failed. */
-START_TEST(long_paths)
+/* Messages shorten a long path in its middle and keep the reason. */
+START_TEST(long_paths_are_shortened_in_messages)
 {
     char longer[3000] = "";
     setup();
@@ -241,7 +243,7 @@ START_TEST(long_paths)
                  "/last: cannot create a temporary file beside it: No such");
     ck_assert_int_eq(strncmp(peft_last_error(), longer, 300), 0);
     ck_assert_ptr_nonnull(strstr(peft_last_error(), "..."));
-    pf_within(PEFT_E_IO, "%s", longer);              /* the path is not said twice */
+    pf_within(PEFT_E_IO, "%s", longer);              /* the path is not prepended twice */
     ck_assert_ptr_eq(strstr(peft_last_error() + 1, "..."), strstr(peft_last_error(), "..."));
     expect_error(peft_write_file("no/file", "x", 1), PEFT_E_IO, "no/file: cannot create");
     char before[200];
@@ -255,8 +257,8 @@ START_TEST(long_paths)
 }
 END_TEST
 
-/* libpeft-io writes the same way and shortens the same paths. */
-START_TEST(pictures)
+/* Saving an image keeps permissions, refuses pipes and shortens paths too. */
+START_TEST(images_are_written_the_same_way)
 {
     static const uint8_t grey[4] = { 1, 2, 3, 4 };
     char longer[3000] = "";
@@ -265,7 +267,7 @@ START_TEST(pictures)
     setup();
     ck_assert_int_eq(peft_context_create(NULL, NULL, NULL, &ctx), PEFT_OK);
     ck_assert_int_eq(peft_image_from_buffer(ctx, grey, 2, 2, 1, 8, 0, &im), PEFT_OK);
-    write_ok(path, "old");
+    must_write(path, "old");
     chmod(path, 0600);
     ck_assert_int_eq(peft_image_save_png(im, path), PEFT_OK);
     ck_assert_uint_eq(mode_of(path), S_IFREG | 0600);
@@ -280,5 +282,7 @@ START_TEST(pictures)
 }
 END_TEST
 
-SUITE_MAIN("write_file", permissions_stay, chmod_is_refused, folders_without_sync, links_are_followed,
-           only_files_are_replaced, left_overs_go, long_paths, pictures)
+SUITE_MAIN("write_file", permissions_are_kept, a_refused_chmod_never_widens_permissions,
+           a_folder_that_cannot_be_synced_is_no_error, symbolic_links_are_followed, only_regular_files_are_replaced,
+           temporary_files_of_killed_processes_are_removed, long_paths_are_shortened_in_messages,
+           images_are_written_the_same_way)

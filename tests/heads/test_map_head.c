@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_map_head.c -- a model that predicts a class for each patch: shapes of logits and labels, the loss and the head's
- * gradients against a computation by hand, files. */
+ * test_map_head.c -- the head patch_linear, which predicts a class for each patch: loss and gradients of the head
+ * against the formulas, shapes of logits and labels, training, saving and loading. */
 #include "tiny.h"
 #include <math.h>
 
-enum { N = 3, GRID = 4, PLACES = GRID * GRID, CLASSES = 3, D = 48 };
+enum { N = 3, GRID = 4, PATCHES = GRID * GRID, CLASSES = 3, D = 48 };         /* images; width of the features */
 #ifdef PF_REAL_DOUBLE
 static const double tolerance = 1e-12;
 #else
@@ -16,8 +16,8 @@ static tiny make(const char *method)
     return tiny_make(&(tiny_spec){ .method = method, .model = "classes=3,head=patch_linear" });
 }
 
-/* logits = W f + b of the patch features f, which a tap gives; bce: for the targets, else ce for the labels. Returns
- * the loss and writes the gradients of W [CLASSES, D] and b [CLASSES]. */
+/* Computes logits = W f + b from the patch features f (tap "feature"), the loss (bce of the targets or ce of the
+ * labels) and the gradients of W [CLASSES, D] and b [CLASSES] in double; returns the loss. */
 static double by_hand(tiny *t, const tiny_batch *b, bool bce, double *dw, double *db)
 {
     const int64_t out[] = { N, GRID, GRID, CLASSES };
@@ -26,7 +26,7 @@ static double by_hand(tiny *t, const tiny_batch *b, bool bce, double *dw, double
     peft_session *s = tiny_session(t->model, "batch=%d,taps=feature", N);
     OK(peft_session_predict(s, b->images, logits));
     const peft_tensor *f = tiny_tap(s, "feature");
-    ck_assert_int_eq(peft_tensor_count(f), N * PLACES * D);
+    ck_assert_int_eq(peft_tensor_count(f), N * PATCHES * D);
     const pk_real *x = peft_tensor_cdata(f), *z = peft_tensor_cdata(logits),
         *w = peft_tensor_cdata(peft_param_value(peft_model_find_param(t->model, "head.weight"))),
         *bias = peft_tensor_cdata(peft_param_value(peft_model_find_param(t->model, "head.bias")));
@@ -35,7 +35,7 @@ static double by_hand(tiny *t, const tiny_batch *b, bool bce, double *dw, double
     double loss = 0;
     memset(dw, 0, CLASSES * D * sizeof *dw);
     memset(db, 0, CLASSES * sizeof *db);
-    for (int i = 0; i < N * PLACES; i++) {
+    for (int i = 0; i < N * PATCHES; i++) {
         double y[CLASSES], sum = 0;
         for (int c = 0; c < CLASSES; c++) {
             y[c] = (double)bias[c];
@@ -46,9 +46,9 @@ static double by_hand(tiny *t, const tiny_batch *b, bool bce, double *dw, double
         for (int c = 0; c < CLASSES; c++) {
             const double p = bce ? 1 / (1 + exp(-y[c])) : exp(y[c]) / sum,
                 want = bce ? (double)target[i * CLASSES + c] : c == label[i],
-                d = (p - want) / (bce ? N * PLACES * CLASSES : N * PLACES);
-            if (bce) loss -= (want > 0 ? log(p) : log(1 - p)) / (N * PLACES * CLASSES);
-            else if (c == label[i]) loss -= log(p) / (N * PLACES);
+                d = (p - want) / (bce ? N * PATCHES * CLASSES : N * PATCHES);
+            if (bce) loss -= (want > 0 ? log(p) : log(1 - p)) / (N * PATCHES * CLASSES);
+            else if (c == label[i]) loss -= log(p) / (N * PATCHES);
             db[c] += d;
             for (int k = 0; k < D; k++) dw[c * D + k] += d * (double)x[i * D + k];
         }
@@ -62,12 +62,12 @@ static void check_grad(peft_model *m, const char *name, const double *want, int 
 {
     const pk_real *g = peft_tensor_cdata(peft_param_grad(peft_model_find_param(m, name)));
     for (int i = 0; i < n; i++)
-        ck_assert_msg(fabs((double)g[i] - want[i]) < tolerance, "%s %d: %.12g, by hand %.12g", name, i, (double)g[i],
-                      want[i]);
+        ck_assert_msg(fabs((double)g[i] - want[i]) < tolerance,
+                      "gradient of %s, element %d: %.12g, by the formula %.12g", name, i, (double)g[i], want[i]);
 }
 
-/* The batch that the trainer was compiled for, and a smaller one in it. */
-START_TEST(loss_and_gradients_by_hand)
+/* With batches of the trainer's batch size, and with smaller ones. */
+START_TEST(loss_and_gradients_match_the_formulas)
 {
     for (int k = 0; k < 4; k++) {
         const bool bce = k & 1;
@@ -90,7 +90,7 @@ START_TEST(loss_and_gradients_by_hand)
 }
 END_TEST
 
-START_TEST(shapes_that_do_not_fit)
+START_TEST(labels_and_logits_of_another_shape_are_refused)
 {
     tiny t = make("lora"), one = tiny_make(&(tiny_spec){ .method = "lora" });
     tiny_batch map = tiny_batch_make(t.model, N, 0), flat = tiny_batch_make(one.model, N, 0);
@@ -101,23 +101,23 @@ START_TEST(shapes_that_do_not_fit)
     FAILS(PEFT_E_SHAPE, "labels: given [3], expected [3, 4, 4]", peft_trainer_step(x, map.images, flat.labels, NULL));
     FAILS(PEFT_E_SHAPE, "labels: given [3, 4, 4], expected [3]", peft_trainer_step(y, map.images, map.labels, NULL));
     FAILS(PEFT_E_DTYPE, "labels: given f32, expected i64", peft_trainer_step(x, map.images, map.targets, NULL));
-    ((int64_t *)peft_tensor_data(map.labels))[PLACES + 6] = CLASSES;
+    ((int64_t *)peft_tensor_data(map.labels))[PATCHES + 6] = CLASSES;
     FAILS(PEFT_E_INVALID, "labels[1][1][2]: given 3, expected 0 to 2",
           peft_trainer_step(x, map.images, map.labels, NULL));
-    peft_tensor *rows = tiny_tensor(t.ctx, PF_REAL, 2, N, CLASSES),
-        *places = tiny_tensor(t.ctx, PF_REAL, 4, N, GRID, GRID, CLASSES);
+    peft_tensor *flat_logits = tiny_tensor(t.ctx, PF_REAL, 2, N, CLASSES),
+        *map_logits = tiny_tensor(t.ctx, PF_REAL, 4, N, GRID, GRID, CLASSES);
     peft_session *s = tiny_session(t.model, "batch=%d", N);
-    FAILS(PEFT_E_SHAPE, "given [3, 3], expected [3, 4, 4, 3]", peft_session_predict(s, map.images, rows));
-    FAILS(PEFT_E_SHAPE, "given [3, 3], expected [3, 4, 4, 3]", peft_trainer_evaluate(x, map.images, rows));
-    OK(peft_trainer_evaluate(x, map.images, places));
-    OK(peft_session_probabilities(s, map.images, 0, places));
-    const pk_real *p = peft_tensor_cdata(places);
-    for (int i = 0; i < N * PLACES; i++)
+    FAILS(PEFT_E_SHAPE, "given [3, 3], expected [3, 4, 4, 3]", peft_session_predict(s, map.images, flat_logits));
+    FAILS(PEFT_E_SHAPE, "given [3, 3], expected [3, 4, 4, 3]", peft_trainer_evaluate(x, map.images, flat_logits));
+    OK(peft_trainer_evaluate(x, map.images, map_logits));
+    OK(peft_session_probabilities(s, map.images, 0, map_logits));
+    const pk_real *p = peft_tensor_cdata(map_logits);
+    for (int i = 0; i < N * PATCHES; i++)
         ck_assert_double_eq_tol((double)p[i * CLASSES] + (double)p[i * CLASSES + 1] + (double)p[i * CLASSES + 2], 1,
                                 1e-6);
     peft_session_free(s);
-    peft_tensor_free(rows);
-    peft_tensor_free(places);
+    peft_tensor_free(flat_logits);
+    peft_tensor_free(map_logits);
     peft_trainer_free(x);
     peft_trainer_free(y);
     tiny_batch_free(&map);
@@ -127,8 +127,9 @@ START_TEST(shapes_that_do_not_fit)
 }
 END_TEST
 
-/* fit hands out a label for each place; a batch without one that counts changes nothing. */
-static int64_t next(int64_t epoch, int64_t batch, peft_tensor *images, peft_tensor *labels, int64_t *ids, void *user)
+/* Two batches of an epoch; the trainer gives a labels tensor with one label for each patch. */
+static int64_t next_batch(int64_t epoch, int64_t batch, peft_tensor *images, peft_tensor *labels, int64_t *ids,
+                          void *user)
 {
     const peft_model *m = user;
     (void)epoch;
@@ -143,13 +144,13 @@ static int64_t next(int64_t epoch, int64_t batch, peft_tensor *images, peft_tens
     return N;
 }
 
-START_TEST(training_and_files)
+START_TEST(a_trained_model_predicts_the_same_after_save_and_load)
 {
     tiny t = make("lora");
     peft_trainer *x = tiny_trainer(t.model, "batch=%d,lr=0.01", N);
-    OK(peft_trainer_fit(x, 1, next, NULL, t.model));
+    OK(peft_trainer_fit(x, 1, next_batch, NULL, t.model));
     const double first = peft_trainer_get(x, "loss");
-    OK(peft_trainer_fit(x, 12, next, NULL, t.model));
+    OK(peft_trainer_fit(x, 12, next_batch, NULL, t.model));
     ck_assert_double_lt(peft_trainer_get(x, "loss"), 0.8 * first);
     peft_trainer_free(x);
     tiny_batch b = tiny_batch_make(t.model, N, 0);
@@ -181,4 +182,5 @@ START_TEST(training_and_files)
 }
 END_TEST
 
-SUITE_MAIN("map head", loss_and_gradients_by_hand, shapes_that_do_not_fit, training_and_files)
+SUITE_MAIN("map head", loss_and_gradients_match_the_formulas, labels_and_logits_of_another_shape_are_refused,
+           a_trained_model_predicts_the_same_after_save_and_load)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * peft_dirs.h -- PEFT directories made by hand for tests: tensors under given names, the text of a configuration. */
+ * peft_dirs.h -- writes directories of Hugging Face's PEFT library for tests: safetensors files with tensors of given
+ * names, and the text of adapter_config.json. */
 #ifndef PEFT_DIRS_H
 #define PEFT_DIRS_H
 #include "core/interop/hf_dir.h"
@@ -10,7 +11,8 @@
     "{\"peft_type\": \"LORA\", \"r\": 4, \"lora_alpha\": 6, \"target_modules\": " targets __VA_ARGS__ "}"
 #define QV CONFIG("[\"query\", \"value\"]")
 
-static inline peft_backbone *small(peft_context *ctx, const char *more)
+/* A small backbone with 5 classes; more: further options, from a comma on. */
+static inline peft_backbone *small_backbone(peft_context *ctx, const char *more)
 {
     peft_options *o = tiny_options(ctx, "image_size=16,patch=4,width=48,depth=3,heads=3,mlp=192,classes=5%s", more);
     peft_backbone *b;
@@ -19,9 +21,8 @@ static inline peft_backbone *small(peft_context *ctx, const char *more)
     return b;
 }
 
-/* dims as text: "2x48"; values follow the name. type F32 unless f16. */
-typedef struct peft_made { char name[160]; float *data; int64_t count; } peft_made;
-typedef struct peft_dir { char path[160]; pf_st_out *out; peft_made made[64]; size_t count; bool half; } peft_dir;
+typedef struct peft_dir_entry { char name[160]; float *data; int64_t count; } peft_dir_entry;
+typedef struct peft_dir { char path[160]; pf_st_out *out; peft_dir_entry made[64]; size_t count; bool half; } peft_dir;
 
 static inline peft_dir *peft_dir_new(peft_context *ctx, const char *name)
 {
@@ -34,10 +35,11 @@ static inline peft_dir *peft_dir_new(peft_context *ctx, const char *name)
     return d;
 }
 
+/* Adds an f32 tensor of shape dims, such as "2x48"; its values are random numbers that depend on the name. */
 __attribute__((format(printf, 3, 4)))
 static inline void peft_dir_tensor(peft_dir *d, const char *dims, const char *format, ...)
 {
-    peft_made *t = &d->made[d->count++];
+    peft_dir_entry *t = &d->made[d->count++];
     int64_t dim[PEFT_MAX_DIMS];
     int ndim = 0;
     va_list ap;
@@ -63,6 +65,7 @@ static inline void peft_dir_text(const peft_dir *d, const char *name, const char
     ck_assert_int_eq(fclose(f), 0);
 }
 
+/* Writes the tensors and the configuration. */
 static inline void peft_dir_write(peft_dir *d, const char *config)
 {
     char path[200];
@@ -71,13 +74,13 @@ static inline void peft_dir_write(peft_dir *d, const char *config)
     peft_dir_text(d, PF_PEFT_CONFIG, config);
 }
 
-/* The parameter holds the tensor's values, bit for bit. */
+/* Asserts that a parameter has the values of tensor i. */
 static inline void peft_dir_same(const peft_dir *d, size_t i, const peft_param *p, const char *who)
 {
     const peft_tensor *v = peft_param_value((peft_param *)(uintptr_t)p);
     ck_assert_msg(v && peft_tensor_count(v) == d->made[i].count
                   && !memcmp(peft_tensor_cdata(v), d->made[i].data, (size_t)d->made[i].count * sizeof(float)),
-                  "%s: %s is not what the file holds", who, d->made[i].name);
+                  "%s: the parameter differs from '%s' in the file", who, d->made[i].name);
 }
 
 static inline void peft_dir_free(peft_dir *d)
@@ -96,7 +99,7 @@ static inline peft_adapter *adapter_of(peft_backbone *b, const char *method, con
     return a;
 }
 
-/* All of a file, with 0 behind it; free it. */
+/* The contents of a file, NUL-terminated; the caller frees them. */
 static inline char *peft_dir_file(const char *dir, const char *name, size_t *size)
 {
     char path[240];

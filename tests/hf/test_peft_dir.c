@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_peft_dir.c -- directories of Hugging Face's PEFT library: written and read again the same, with equal logits;
- * what the configuration says; training goes on; memory runs out. Reading what others wrote is in test_peft_dir_read.c,
- * what is refused in test_peft_dir_refuse.c. */
+ * test_peft_dir.c -- saving adapters as directories of Hugging Face's PEFT library: loaded again they have the same
+ * bits and logits and train on; fields of adapter_config.json and names of tensors. test_peft_dir_read.c reads
+ * directories as PEFT writes them, test_peft_dir_refuse.c has what is refused. */
 #include "failing_alloc.h"
 #include "peft_dirs.h"
 
-/* --- round trips ------------------------------------------------------------------------------------------------- */
-static const struct trip { const char *method, *options, *save, *backbone, *model; } trips[] = {
+/* --- saving and loading ------------------------------------------------------------------------------------------ */
+static const struct save_case { const char *method, *options, *save, *backbone, *model; } save_cases[] = {
     { "lora", "", "", "", "classes=3" },
     { "lora", "r=3,alpha=5.5,rslora=true,targets=[attn.q,attn.k,mlp.fc2]", "naming=hf5", "", "classes=3" },
     { "lora", "dora=true,targets=[attn.v,attn.proj,mlp.fc1,patch_embed.proj]", "prefix=\"\"", "", "classes=4" },
@@ -45,13 +45,13 @@ static void same_file(const char *a, const char *b, const char *name, const char
     free(y);
 }
 
-START_TEST(round_trips)
+START_TEST(a_saved_directory_loads_to_the_same_model)
 {
-    const struct trip *t = &trips[_i];
+    const struct save_case *t = &save_cases[_i];
     peft_context *ctx = tiny_context(NULL, 1);
-    peft_backbone *b = small(ctx, t->backbone);
+    peft_backbone *b = small_backbone(ctx, t->backbone);
     peft_options *o = tiny_options(ctx, "%s", t->options), *save = tiny_options(ctx, "%s", t->save);
-    peft_model *m = tiny_model(b, t->model), *back;
+    peft_model *m = tiny_model(b, t->model), *loaded;
     peft_adapter *a, *alone;
     OK(peft_adapter_create(b, t->method, o, &a));
     OK(peft_model_attach(m, a));
@@ -61,19 +61,19 @@ START_TEST(round_trips)
     snprintf(second, sizeof second, "%s", tiny_path("second"));
     snprintf(third, sizeof third, "%s", tiny_path("third"));
     OK(peft_model_save_hf(m, first, save));
-    OK(peft_model_load_hf(b, first, &back));
-    ck_assert_str_eq(peft_adapter_method(back->adapter[0]), t->method);
+    OK(peft_model_load_hf(b, first, &loaded));
+    ck_assert_str_eq(peft_adapter_method(loaded->adapter[0]), t->method);
     tiny_bits given = { 0 }, got = { 0 };
     tiny_bits_model(&given, m);
-    tiny_bits_model(&got, back);
+    tiny_bits_model(&got, loaded);
     tiny_same(&given, &got, t->options);
-    peft_tensor *x = logits_of(m), *y = logits_of(back);
-    ck_assert_msg(!memcmp(peft_tensor_cdata(x), peft_tensor_cdata(y), pf_tensor_bytes(x)), "%s: other logits",
+    peft_tensor *x = logits_of(m), *y = logits_of(loaded);
+    ck_assert_msg(!memcmp(peft_tensor_cdata(x), peft_tensor_cdata(y), pf_tensor_bytes(x)), "%s: logits differ",
                   t->options);
-    OK(peft_model_save_hf(back, second, save));
+    OK(peft_model_save_hf(loaded, second, save));
     same_file(first, second, PF_PEFT_TENSORS, t->options);
     same_file(first, second, PF_PEFT_CONFIG, t->options);
-    OK(peft_adapter_load_hf(b, first, &alone));              /* a classifier is left out */
+    OK(peft_adapter_load_hf(b, first, &alone));              /* the adapter without the classifier */
     ck_assert_uint_eq(peft_adapter_param_count(alone), peft_adapter_param_count(a));
     OK(peft_adapter_save_hf(alone, third, save));
     OK(peft_adapter_save(alone, tiny_path("ordinary.safetensors")));
@@ -82,7 +82,7 @@ START_TEST(round_trips)
     peft_tensor_free(y);
     peft_adapter_free(alone);
     peft_adapter_free(a);
-    peft_model_free(back);
+    peft_model_free(loaded);
     peft_model_free(m);
     peft_options_free(o);
     peft_options_free(save);
@@ -92,15 +92,15 @@ START_TEST(round_trips)
 }
 END_TEST
 
-/* What was loaded learns like what was made here. */
-START_TEST(trains_on)
+/* A loaded model trains to the same bits as the saved one. */
+START_TEST(a_loaded_model_trains_like_the_saved_one)
 {
     tiny t = tiny_make(&(tiny_spec){ .method = "lora" });
-    peft_model *back;
+    peft_model *loaded;
     tiny_bits given = { 0 }, got = { 0 };
     OK(peft_model_save_hf(t.model, tiny_path("trained"), NULL));
-    OK(peft_model_load_hf(t.backbone, tiny_path("trained"), &back));
-    peft_trainer *x = tiny_trainer(t.model, "%s", ""), *y = tiny_trainer(back, "%s", "");
+    OK(peft_model_load_hf(t.backbone, tiny_path("trained"), &loaded));
+    peft_trainer *x = tiny_trainer(t.model, "%s", ""), *y = tiny_trainer(loaded, "%s", "");
     for (int i = 0; i < 3; i++) tiny_step(x, 2, 2 * i), tiny_step(y, 2, 2 * i);
     tiny_bits_training(&given, x);
     tiny_bits_training(&got, y);
@@ -108,14 +108,14 @@ START_TEST(trains_on)
     tiny_bits_free(&given);
     peft_trainer_free(x);
     peft_trainer_free(y);
-    peft_model_free(back);
+    peft_model_free(loaded);
     tiny_free(&t);
     tiny_clean();
 }
 END_TEST
 
-/* --- the text ---------------------------------------------------------------------------------------------------- */
-START_TEST(writes_fields)
+/* --- adapter_config.json ----------------------------------------------------------------------------------------- */
+START_TEST(the_configuration_has_all_fields_of_peft)
 {
     static const char *const wanted[] = {
         "{\n  \"alora_invocation_tokens\": null,\n  \"alpha_pattern\": {\n    \"1.mlp.fc2\": 3\n  },\n",
@@ -129,7 +129,7 @@ START_TEST(writes_fields)
         "\n  \"target_modules\": [\n    \"q_proj\",\n    \"fc2\"\n  ],\n",
         "\n  \"use_rslora\": false,\n  \"velora_config\": null\n}" };
     peft_context *ctx = tiny_context(NULL, 1);
-    peft_backbone *b = small(ctx, "");
+    peft_backbone *b = small_backbone(ctx, "");
     peft_options *o = tiny_options(ctx,
                                    "r=4,alpha=6.5,targets=[attn.q,mlp.fc2],rank_pattern=attn.q=2,"
                                    "alpha_pattern=blocks.1.mlp.fc2=3,"
@@ -142,7 +142,7 @@ START_TEST(writes_fields)
     OK(peft_model_save_hf(m, tiny_path("fields"), NULL));
     char *text = peft_dir_file(tiny_path("fields"), PF_PEFT_CONFIG, &n);
     for (size_t i = 0; i < sizeof wanted / sizeof *wanted; i++)
-        ck_assert_msg(strstr(text, wanted[i]) != NULL, "no %s in\n%s", wanted[i], text);
+        ck_assert_msg(strstr(text, wanted[i]) != NULL, "'%s' is not in\n%s", wanted[i], text);
     static const char *const fields[] = {
         "task_type", "base_model_name_or_path", "revision", "peft_version", "auto_mapping", "exclude_modules",
             "use_dora", "lora_bias",
@@ -153,7 +153,7 @@ START_TEST(writes_fields)
         "monteclora_config", "use_bdlora", "kasa_config", "ensure_weight_tying" };
     json_t *root = json_loads(text, JSON_REJECT_DUPLICATES, NULL);
     for (size_t i = 0; i < sizeof fields / sizeof *fields; i++)
-        ck_assert_msg(json_object_get(root, fields[i]) != NULL, "no %s", fields[i]);
+        ck_assert_msg(json_object_get(root, fields[i]) != NULL, "no field '%s'", fields[i]);
     ck_assert_uint_eq(json_object_size(root), sizeof fields / sizeof *fields + 15);
     json_decref(root);
     free(text);
@@ -166,7 +166,7 @@ START_TEST(writes_fields)
 }
 END_TEST
 
-/* Names of tensors and targets; "dense" alone would match a pooler too. */
+/* Names of tensors, and target_modules as short as is unambiguous: "dense" alone would also match a pooler's layer. */
 static const struct { const char *backbone, *options, *save, *tensor, *targets; } namings[] = {
     { "", "targets=[attn.proj,mlp.fc1,mlp.fc2]", "", "vit.layers.2.mlp.fc1", "[\"o_proj\",\"fc1\",\"fc2\"]" },
     { ",layer_scale=true", "targets=[attn.q,mlp.fc2]", "", "dinov2.encoder.layer.1.attention.q_proj",
@@ -183,11 +183,11 @@ static const struct { const char *backbone, *options, *save, *tensor, *targets; 
     { "", "targets=[attn.qkv,attn.proj]", "naming=timm", "blocks.0.attn.qkv", "[\"qkv\",\"attn.proj\"]" },
     { "", "targets=attn.proj", "naming=timm,prefix=a.b.", "a.b.blocks.0.attn.proj", "[\"attn.proj\"]" } };
 
-START_TEST(writes_names)
+START_TEST(tensors_and_targets_have_the_names_of_the_naming)
 {
     peft_context *ctx = tiny_context(NULL, 1);
     for (size_t i = 0; i < sizeof namings / sizeof *namings; i++) {
-        peft_backbone *b = small(ctx, namings[i].backbone);
+        peft_backbone *b = small_backbone(ctx, namings[i].backbone);
         peft_adapter *a = adapter_of(b, "lora", namings[i].options);
         peft_options *save = tiny_options(ctx, "%s", namings[i].save);
         char key[160];
@@ -196,7 +196,7 @@ START_TEST(writes_names)
         OK(peft_adapter_save_hf(a, tiny_path("names"), save));
         OK(pf_st_open(ctx, tiny_path("names/" PF_PEFT_TENSORS), &st));
         snprintf(key, sizeof key, FRONT "%s.lora_A.weight", namings[i].tensor);
-        ck_assert_msg(pf_st_find(st, key) != NULL, "no %s", key);
+        ck_assert_msg(pf_st_find(st, key) != NULL, "no tensor '%s'", key);
         ck_assert_str_eq(pf_st_meta(st, "format"), "pt");
         char *text = peft_dir_file(tiny_path("names"), PF_PEFT_CONFIG, &n);
         json_t *root = json_loads(text, 0, NULL);
@@ -215,8 +215,8 @@ START_TEST(writes_names)
 }
 END_TEST
 
-/* --- no memory --------------------------------------------------------------------------------------------------- */
-static peft_status there_and_back(peft_context *ctx, void *arg)
+/* --- failed allocations ------------------------------------------------------------------------------------------ */
+static peft_status load_and_save(peft_context *ctx, void *arg)
 {
     const char *dir = arg;
     peft_options *o = NULL;
@@ -237,7 +237,7 @@ static peft_status there_and_back(peft_context *ctx, void *arg)
     return s;
 }
 
-START_TEST(survives_no_memory)
+START_TEST(failed_allocations_leak_nothing)
 {
     peft_context *ctx = tiny_context(NULL, 1);
     peft_backbone *b = tiny_backbone(ctx, "image_size=8,patch=4,width=16,depth=2,heads=2,mlp=16,classes=3", NULL);
@@ -247,7 +247,7 @@ START_TEST(survives_no_memory)
     snprintf(dir, sizeof dir, "%s", tiny_path("memory"));
     OK(peft_model_attach(m, a));
     OK(peft_model_save_hf(m, dir, NULL));
-    ck_assert_int_gt(failing_alloc_loop(there_and_back, dir), 100);
+    ck_assert_int_gt(failing_alloc_loop(load_and_save, dir), 100);
     peft_adapter_free(a);
     peft_model_free(m);
     peft_backbone_free(b);
@@ -262,9 +262,10 @@ int main(void)
     Suite *s = suite_create("peft_dir");
     TCase *c = tcase_create("peft_dir");
     tcase_set_timeout(c, 300);
-    tcase_add_loop_test(c, round_trips, 0, ROWS(trips));
-    const suite_test plain[] = { trains_on, writes_fields, writes_names, survives_no_memory };
-    for (size_t i = 0; i < sizeof plain / sizeof *plain; i++) tcase_add_test(c, plain[i]);
+    tcase_add_loop_test(c, a_saved_directory_loads_to_the_same_model, 0, ROWS(save_cases));
+    const suite_test others[] = { a_loaded_model_trains_like_the_saved_one, the_configuration_has_all_fields_of_peft,
+                                  tensors_and_targets_have_the_names_of_the_naming, failed_allocations_leak_nothing };
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) tcase_add_test(c, others[i]);
     suite_add_tcase(s, c);
     SRunner *r = srunner_create(s);
     srunner_run_all(r, CK_NORMAL);

@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_peft_dir_read.c -- PEFT directories as the library itself writes them, made by hand: every naming, what a
- * configuration chooses, and the two forms of the patch embedding's factors. */
+ * test_peft_dir_read.c -- loading directories as Hugging Face's PEFT library writes them: every naming of tensors, the
+ * options that a configuration gives, and LoRA factors of the patch embedding in the shape of a convolution. */
 #include "peft_dirs.h"
 
-/* --- by naming ------------------------------------------------------------------------------------------ */
-typedef struct { const char *theirs, *ours, *a, *b; } pair;      /* a module of each block, its factors' extents */
-static const struct reading { const char *name, *backbone, *front, *config; pair pair[8]; } readings[] = {
+/* --- namings -------------------------------------------------------------------------------------------- */
+typedef struct { const char *theirs, *ours, *a, *b; } pair;   /* names of an adapted layer; shapes of lora_A, lora_B */
+/* front: what stands in front of the layer's name in the file. */
+static const struct naming { const char *name, *backbone, *front, *config; pair pair[8]; } namings[] = {
     { "hf", "", "vit.encoder.layer.%d.", CONFIG("[\"query\", \"key\", \"value\", \"dense\"]"),
       { { "attention.attention.query", "attn.q", "4x48", "48x4" },
       { "attention.attention.key", "attn.k", "4x48", "48x4" },
@@ -42,7 +43,8 @@ static const struct reading { const char *name, *backbone, *front, *config; pair
       { { "attn.qkv", "attn.qkv", "4x48", "144x4" }, { "attn.proj", "attn.proj", "4x48", "48x4" },
         { "mlp.fc1", "mlp.fc1", "4x48", "192x4" }, { "mlp.fc2", "mlp.fc2", "4x192", "48x4" } } } };
 
-static void add_pairs(peft_dir *d, const struct reading *r)
+/* Adds the tensors lora_A and lora_B of all pairs in three blocks. */
+static void add_pairs(peft_dir *d, const struct naming *r)
 {
     char front[64];
     for (int l = 0; l < 3; l++)
@@ -65,24 +67,24 @@ static const peft_param *param(const peft_adapter *a, const char *format, ...)
     return p;
 }
 
-START_TEST(reads_namings)
+START_TEST(directories_of_every_naming_load)
 {
-    const struct reading *r = &readings[_i];
+    const struct naming *r = &namings[_i];
     peft_context *ctx = tiny_context(NULL, 1);
-    peft_backbone *b = small(ctx, r->backbone);
+    peft_backbone *b = small_backbone(ctx, r->backbone);
     peft_dir *d = peft_dir_new(ctx, r->name);
     peft_adapter *a;
     add_pairs(d, r);
     peft_dir_write(d, r->config);
     OK(peft_adapter_load_hf(b, d->path, &a));
     ck_assert_str_eq(peft_adapter_method(a), "lora");
-    size_t at = 0;
+    size_t checked = 0;
     for (int l = 0; l < 3; l++)
         for (const pair *p = r->pair; p->theirs; p++) {
-            peft_dir_same(d, at++, param(a, "blocks.%d.%s.lora_A.weight", l, p->ours), r->name);
-            peft_dir_same(d, at++, param(a, "blocks.%d.%s.lora_B.weight", l, p->ours), r->name);
+            peft_dir_same(d, checked++, param(a, "blocks.%d.%s.lora_A.weight", l, p->ours), r->name);
+            peft_dir_same(d, checked++, param(a, "blocks.%d.%s.lora_B.weight", l, p->ours), r->name);
         }
-    ck_assert_uint_eq(at, peft_adapter_param_count(a));
+    ck_assert_uint_eq(checked, peft_adapter_param_count(a));
     ck_assert_int_eq(peft_sys_opt_int(a, "r"), 4);
     ck_assert_double_eq(peft_sys_opt_float(a, "alpha"), 6);
     peft_adapter_free(a);
@@ -93,8 +95,8 @@ START_TEST(reads_namings)
 }
 END_TEST
 
-/* --- what a configuration chooses -------------------------------------------------------------------------------- */
-/* Our options for a configuration, over the timm names or HF's. */
+/* --- options from a configuration -------------------------------------------------------------------------------- */
+/* A configuration for modules named by timm or Hugging Face, and the value of one of the library's options for it. */
 static const struct { const char *config, *naming, *name, *value; } choices[] = {
     { CONFIG("[\"qkv\"]", ", \"use_rslora\": true"), "timm", "rslora", "true" },
     { CONFIG("[\"qkv\"]", ", \"lora_dropout\": 0.25"), "timm", "dropout", "0.25" },
@@ -125,10 +127,10 @@ static const struct { const char *config, *naming, *name, *value; } choices[] = 
       " \"odder\": {}, \"oddest\": false, \"task_type\": \"FEATURE_EXTRACTION\""), "timm", "targets", "attn.qkv" },
     { "{\"peft_type\": \"LORA\", \"target_modules\": [\"qkv\"]}", "timm", "r", "8" } };
 
-START_TEST(understands_choices)
+START_TEST(a_configuration_gives_the_library_s_options)
 {
     peft_context *ctx = tiny_context(NULL, 1);
-    peft_backbone *b = small(ctx, "");
+    peft_backbone *b = small_backbone(ctx, "");
     peft_dir *d = peft_dir_new(ctx, "choices");
     for (size_t i = 0; i < sizeof choices / sizeof *choices; i++) {
         pf_peft_config c;
@@ -141,11 +143,10 @@ START_TEST(understands_choices)
         OK(pf_peft_select(&c, &m));
         OK(pf_peft_options(&c, b, &m, &o));
         const char *value = pf_options_given(o, choices[i].name), *want = choices[i].value;
-        ck_assert_msg((!value && !want) || (value && want && !strcmp(value, want)), "%s: %s is %s, not %s",
-                      choices[i].config,
-                      choices[i].name, value ? value : "unset", want ? want : "unset");
+        ck_assert_msg((!value && !want) || (value && want && !strcmp(value, want)), "%s: option %s is %s, expected %s",
+                      choices[i].config, choices[i].name, value ? value : "unset", want ? want : "unset");
         peft_adapter *a;
-        OK(peft_adapter_create(b, "lora", o, &a));           /* the method takes them */
+        OK(peft_adapter_create(b, "lora", o, &a));           /* the method accepts the options */
         peft_adapter_free(a);
         peft_options_free(o);
         pf_modules_free(&m);
@@ -158,12 +159,12 @@ START_TEST(understands_choices)
 }
 END_TEST
 
-/* The patch embedding's factors as a convolution's, and as a linear layer's, are the same. */
-START_TEST(reads_convolutions)
+/* LoRA factors of the patch embedding load in the shape of a convolution and in that of a linear layer. */
+START_TEST(factors_of_the_patch_embedding_load_in_both_shapes)
 {
     static const char *const dims[2][3] = { { "4x3x4x4", "48x4x1x1", "1x48x1x1" }, { "4x48", "48x4", "48" } };
     peft_context *ctx = tiny_context(NULL, 1);
-    peft_backbone *b = small(ctx, "");
+    peft_backbone *b = small_backbone(ctx, "");
     for (int i = 0; i < 4; i++) {
         const char *module = i < 2 ? "vit.embeddings.patch_embeddings.projection" : "patch_embed.proj";
         peft_dir *d = peft_dir_new(ctx, i & 1 ? "flat" : "conv");
@@ -191,9 +192,10 @@ int main(void)
     Suite *s = suite_create("peft_dir_read");
     TCase *c = tcase_create("peft_dir_read");
     tcase_set_timeout(c, 300);
-    tcase_add_loop_test(c, reads_namings, 0, ROWS(readings));
-    const suite_test plain[] = { understands_choices, reads_convolutions };
-    for (size_t i = 0; i < sizeof plain / sizeof *plain; i++) tcase_add_test(c, plain[i]);
+    tcase_add_loop_test(c, directories_of_every_naming_load, 0, ROWS(namings));
+    const suite_test others[] = { a_configuration_gives_the_library_s_options,
+                                  factors_of_the_patch_embedding_load_in_both_shapes };
+    for (size_t i = 0; i < sizeof others / sizeof *others; i++) tcase_add_test(c, others[i]);
     suite_add_tcase(s, c);
     SRunner *r = srunner_create(s);
     srunner_run_all(r, CK_NORMAL);

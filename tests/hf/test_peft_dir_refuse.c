@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_peft_dir_refuse.c -- PEFT directories that are malformed or mean mathematics which is not here are refused by
- * name; so are patterns outside the subset, and adapters without a form in PEFT. A failing save leaves no mixture. */
+ * test_peft_dir_refuse.c -- directories of PEFT that are malformed or use features that the library does not have are
+ * refused by name; so are patterns outside the supported subset of regular expressions, and adapters that PEFT cannot
+ * express. A failed save never leaves a mixture of old and new files. */
 #include <errno.h>
 #include <math.h>
 #include "peft_dirs.h"
 
-/* --- patterns ---------------------------------------------------------------------------------------------------- */
-START_TEST(patterns)
+/* --- patterns: tail: the pattern may also match the end of a dotted name
+ * ------------------------------------------- */
+START_TEST(patterns_match_or_are_refused)
 {
-    static const struct { const char *pattern, *text; bool tail, yes; } row[] = {
+    static const struct { const char *pattern, *text; bool tail, matches; } row[] = {
         { "abc", "abc", false, true }, { "abc", "abcd", false, false }, { "abc", "xabc", false, false },
         { ".*\\.qkv", "blocks.0.attn.qkv", false, true }, { ".*\\.qkv", "blocksqkv", false, false },
         { "blocks\\.\\d+\\.attn\\.(qkv|proj)", "blocks.11.attn.proj", false, true },
@@ -24,10 +26,10 @@ START_TEST(patterns)
         { "attn.q", "blocks.0.attn.q", true, true }, { "ttn.q", "blocks.0.attn.q", true, false },
         { "attn.q", "blocks.0.attn.q.x", true, false }, { "q|k", "attn.k", true, true },
         { "blocks.1.q", "blocks.11.q", true, false } };
-    bool yes;
+    bool matches;
     for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
-        OK(pf_peft_match(row[i].pattern, row[i].text, row[i].tail, &yes));
-        ck_assert_msg(yes == row[i].yes, "%s on %s", row[i].pattern, row[i].text);
+        OK(pf_peft_match(row[i].pattern, row[i].text, row[i].tail, &matches));
+        ck_assert_msg(matches == row[i].matches, "pattern %s on %s", row[i].pattern, row[i].text);
     }
     static const char *const bad[][2] = {
         { "a\\w", "'\\w'" }, { "^a", "'^'" }, { "a$", "'$'" }, { "a{2}", "'{'" }, { "(?=a)", "'(?='" },
@@ -39,11 +41,11 @@ START_TEST(patterns)
         { "(((((((.*)+.*)+.*)+.*)+.*)+.*)+.*)+b|\\s", "" } };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
         FAILS(PEFT_E_UNSUPPORTED, bad[i][1], pf_peft_match(bad[i][0],
-            "layers.0.attention.q_proj.xxxxxxxxxxxxxxxxxxxxx", false, &yes));
+            "layers.0.attention.q_proj.xxxxxxxxxxxxxxxxxxxxx", false, &matches));
 }
 END_TEST
 
-/* --- what is refused on reading ---------------------------------------------------------------------------------- */
+/* --- loading ----------------------------------------------------------------------------------------------------- */
 #define U PEFT_E_UNSUPPORTED
 #define F PEFT_E_FORMAT
 static const struct { peft_status status; const char *says, *config; } bad_configs[] = {
@@ -106,10 +108,10 @@ static const struct { peft_status status; const char *says, *config; } bad_confi
       "{\"peft_type\": \"LN_TUNING\", \"target_modules\": [\"layernorm_before\", \"layernorm\"]}" },
     { U, "query", "{\"peft_type\": \"LN_TUNING\", \"target_modules\": [\"query\"]}" } };
 
-START_TEST(refuses_configs)
+START_TEST(bad_configurations_are_refused)
 {
     peft_context *ctx = tiny_context(NULL, 1);
-    peft_backbone *b = small(ctx, "");
+    peft_backbone *b = small_backbone(ctx, "");
     peft_dir *d = peft_dir_new(ctx, "bad");
     peft_model *m = NULL;
     for (int i = 0; i < 12; i++)
@@ -123,7 +125,8 @@ START_TEST(refuses_configs)
         ck_assert_msg(s == bad_configs[i].status && strstr(peft_last_error(), bad_configs[i].says), "%s\n%s: %s",
             bad_configs[i].config,
                       peft_status_name(s), s ? peft_last_error() : "accepted");
-        ck_assert_msg(strstr(peft_last_error(), d->path) != NULL, "no folder in: %s", peft_last_error());
+        ck_assert_msg(strstr(peft_last_error(), d->path) != NULL, "the message does not name the folder: %s",
+                      peft_last_error());
         ck_assert_ptr_null(m);
     }
     char *large = malloc((1 << 20) + 100);
@@ -135,8 +138,8 @@ START_TEST(refuses_configs)
     free(large);
     FAILS(F, "1048576", peft_model_load_hf(b, d->path, &m));
     peft_dir_text(d, PF_PEFT_CONFIG, QV);
-    OK(peft_model_load_hf(b, d->path, &m));                  /* the tensors were good all the time */
-    ck_assert_int_eq(peft_model_classes(m), 5);              /* with the backbone's own head */
+    OK(peft_model_load_hf(b, d->path, &m));                  /* the tensors are valid */
+    ck_assert_int_eq(peft_model_classes(m), 5);              /* the backbone's own head */
     peft_model_free(m);
     peft_dir_free(d);
     peft_backbone_free(b);
@@ -145,7 +148,7 @@ START_TEST(refuses_configs)
 }
 END_TEST
 
-/* The good tensors of one pair a block, changed in one way. */
+/* Changes of a valid file: without the tensors whose name contains `drop`, with one more tensor `name`. */
 static const struct { peft_status status; const char *says, *drop, *name, *dims; float value; } bad_tensors[] = {
     { F, "layers.1.attention.q_proj.lora_B.weight' is missing", "layers.1.attention.q_proj.lora_B.weight", NULL,
       NULL, 0 },
@@ -169,10 +172,10 @@ static const struct { peft_status status; const char *says, *drop, *name, *dims;
     { F, "no tensor adapts", "lora", FRONT "lora_A.weight", "3", 0 },
     { F, "no tensor adapts", "lora", NULL, NULL, 0 } };
 
-START_TEST(refuses_tensors)
+START_TEST(bad_tensors_are_refused)
 {
     peft_context *ctx = tiny_context(NULL, 1);
-    peft_backbone *b = small(ctx, "");
+    peft_backbone *b = small_backbone(ctx, "");
     for (size_t i = 0; i < sizeof bad_tensors / sizeof *bad_tensors; i++) {
         peft_dir *d = peft_dir_new(ctx, "bad");
         peft_adapter *a = NULL;
@@ -200,10 +203,10 @@ START_TEST(refuses_tensors)
 }
 END_TEST
 
-START_TEST(refuses_folders)
+START_TEST(incomplete_folders_and_null_arguments_are_refused)
 {
     peft_context *ctx = tiny_context(NULL, 1);
-    peft_backbone *b = small(ctx, "");
+    peft_backbone *b = small_backbone(ctx, "");
     peft_adapter *a = NULL;
     peft_model *m = NULL;
     FAILS(PEFT_E_IO, PF_PEFT_CONFIG, peft_adapter_load_hf(b, tiny_path("nowhere"), &a));
@@ -225,7 +228,7 @@ START_TEST(refuses_folders)
 }
 END_TEST
 
-/* --- what is refused on writing ---------------------------------------------------------------------------------- */
+/* --- saving ------------------------------------------------------------------------------------------------------ */
 static const struct { peft_status status; const char *says, *method, *options, *save, *model; } bad_saves[] = {
     { U, "'ept'", "ept", "", "", "" }, { U, "'bitfit'", "bitfit", "", "", "" },
     { U, "blocks.0.attn.qkv.lora_A.weight", "lora", "targets=attn.qkv", "", "" },
@@ -240,10 +243,10 @@ static const struct { peft_status status; const char *says, *method, *options, *
     { U, "bn_linear", "lora", "", "", "classes=3,head=bn_linear" },
     { U, "mlp", "lora", "", "", "classes=3,head=mlp" }, { U, "pool", "lora", "", "", "classes=3,pool=mean" } };
 
-START_TEST(refuses_saves)
+START_TEST(adapters_that_peft_cannot_express_are_refused)
 {
     peft_context *ctx = tiny_context(NULL, 1);
-    peft_backbone *b = small(ctx, "");
+    peft_backbone *b = small_backbone(ctx, "");
     for (size_t i = 0; i < sizeof bad_saves / sizeof *bad_saves; i++) {
         peft_options *o = tiny_options(ctx, "%s", bad_saves[i].options), *save = tiny_options(ctx, "%s",
             bad_saves[i].save);
@@ -278,7 +281,8 @@ START_TEST(refuses_saves)
 }
 END_TEST
 
-/* --- trouble while writing --------------------------------------------------------------------------------------- */
+/* --- failing system calls ---------------------------------------------------------------------------------------- */
+/* From call number fail_from on, every system call fails. */
 static int calls, fail_from;
 static int fault(const char *call)
 {
@@ -286,14 +290,14 @@ static int fault(const char *call)
     return calls++ >= fail_from ? EIO : 0;
 }
 
-/* From its n-th system call on everything fails: what is left is the old adapter, the new one,
-    or no configuration. */
-START_TEST(never_a_mixture)
+/* A save that fails at any system call leaves the old adapter, the new one, or a folder without configuration, which is
+ * refused. */
+START_TEST(a_failed_save_never_leaves_a_mixture)
 {
     peft_context *ctx = tiny_context(NULL, 1);
-    peft_backbone *b = small(ctx, "");
+    peft_backbone *b = small_backbone(ctx, "");
     char dir[128];
-    int outcome[3] = { 0 };
+    int outcome[3] = { 0 };                                  /* old adapter, new adapter, refused */
     snprintf(dir, sizeof dir, "%s", tiny_path("crash"));
     peft_adapter *old, *new, *got;
     peft_options *o = tiny_options(ctx, "%s", "alpha=16");
@@ -318,8 +322,8 @@ START_TEST(never_a_mixture)
             continue;
         }
         const bool is_new = peft_sys_opt_float(got, "alpha") == 16;
-        const peft_param *like = peft_adapter_param(is_new ? new : old, 0), *is = peft_adapter_param(got, 0);
-        ck_assert(!memcmp(like->value.data, is->value.data, bytes));
+        const peft_param *want = peft_adapter_param(is_new ? new : old, 0), *p = peft_adapter_param(got, 0);
+        ck_assert(!memcmp(want->value.data, p->value.data, bytes));
         ck_assert(is_new || !done);
         outcome[is_new]++;
         peft_adapter_free(got);
@@ -336,5 +340,6 @@ START_TEST(never_a_mixture)
 }
 END_TEST
 
-SUITE_MAIN("peft_dir_refuse", patterns, refuses_configs, refuses_tensors, refuses_folders, refuses_saves,
-    never_a_mixture)
+SUITE_MAIN("peft_dir_refuse", patterns_match_or_are_refused, bad_configurations_are_refused, bad_tensors_are_refused,
+           incomplete_folders_and_null_arguments_are_refused, adapters_that_peft_cannot_express_are_refused,
+           a_failed_save_never_leaves_a_mixture)
