@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * bench.c -- speed as ratios within one run: the FMA peak of this machine, own GEMM and CBLAS at the products of
- * ViT-B/16, whole train steps and inference of a random ViT-B/16 as fractions of that peak over the FLOPs that are
- * needed (dead rows and repeated work do not count). */
+ * bench.c -- speed of GEMM, training steps and inference of a random ViT-B/16, as fractions of the peak rate of fused
+ * multiply-adds (FMA) that the same run measures. Only necessary FLOPs count: neither recomputation nor rows whose
+ * results are not used. */
 #include <getopt.h>
 #include <peft/peft.h>
 #include <stdio.h>
@@ -30,12 +30,12 @@ static double now(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-/* Everything is measured in turns, in windows of like length, and compared by medians: a shared machine is faster for a
- * millisecond than for a hundred, and what disturbs one figure disturbs the others too. */
+/* Quantities to be compared are measured alternately, for similar times, and compared by their medians: so other load
+ * of the machine disturbs them alike. */
 enum { SAMPLES = 64 };
 typedef struct { double v[SAMPLES]; int n; } samples;
 
-static void note(samples *s, double v)
+static void add_sample(samples *s, double v)
 {
     if (s->n < SAMPLES) s->v[s->n++] = v;
 }
@@ -53,6 +53,7 @@ static double median(const samples *s)
     return s->n ? v[s->n / 2] : 0;
 }
 
+/* A product of ViT-B/16: [m, k] times [k, n]; dx: of the backward pass, for the gradient of the input. */
 typedef struct { const char *name; int64_t n, k; bool dx; } product;
 static const product products[] = {
     { "qkv forward", 2304, 768, false }, { "proj forward", 768, 768, false },
@@ -72,22 +73,23 @@ static double run_gemm(const pk_table *t, pk_pool *pool, pk_gemm_kind kind, cons
     return now() - start;
 }
 
-/* FLOP/s of a product, in turns with the peak (NULL: alone). Own products and the BLAS's do not take turns, as the
- * threads of either go on looking for work for a while; what runs before the measuring outlasts that. */
+/* FLOP/s of a product. Where `top` is not NULL, the peak is measured alternately with it. The library's own GEMM and
+ * the BLAS are not measured alternately, since the threads of each wait actively for a while; the warm-up outlasts
+ * that. */
 static double product_speed(const settings *s, const pk_table *t, pk_pool *pool, pk_gemm_kind kind, const product *p,
                             int64_t m, float *memory, void *work, samples *top)
 {
-    samples took = { .n = 0 };
-    double window = 0;
-    for (double end = now() + 0.2; now() < end;) window = run_gemm(t, pool, kind, p, m, memory, work);
+    samples times = { .n = 0 };
+    double last = 0;
+    for (double end = now() + 0.2; now() < end;) last = run_gemm(t, pool, kind, p, m, memory, work);       /* warm-up */
     for (int r = 0; r < 3 * s->rounds; r++) {
         if (top) {
-            note(top, pk_pool_peak(t, pool, window));
+            add_sample(top, pk_pool_peak(t, pool, last));
             run_gemm(t, pool, kind, p, m, memory, work);
         }
-        note(&took, run_gemm(t, pool, kind, p, m, memory, work));
+        add_sample(&times, run_gemm(t, pool, kind, p, m, memory, work));
     }
-    return 2.0 * (double)m * (double)p->n * (double)p->k / median(&took);
+    return 2.0 * (double)m * (double)p->n * (double)p->k / median(&times);
 }
 
 static void bench_gemm(const settings *s, const pk_table *t, pk_pool *pool, peft_context *ctx)
@@ -119,10 +121,11 @@ static peft_options *options(peft_context *ctx, const char *text)
     return o;
 }
 
-typedef struct { peft_context *ctx; peft_backbone *b; peft_tensor *images, *labels, *logits; int batch; } bed;
+typedef struct { peft_context *ctx; peft_backbone *b; peft_tensor *images, *labels, *logits; int batch; } fixture;
 
-/* unfreeze: a further pattern of backbone tensors to train, for steps without a method but with its gradients. */
-static peft_trainer *trainer_of(const bed *x, const char *method, const char *settings, const char *unfreeze,
+/* unfreeze: backbone tensors to train besides, so that a step without a method computes the same gradients as with
+ * it. */
+static peft_trainer *trainer_of(const fixture *x, const char *method, const char *settings, const char *unfreeze,
                                 peft_model **m)
 {
     char text[64];
@@ -144,7 +147,7 @@ static peft_trainer *trainer_of(const bed *x, const char *method, const char *se
     return t;
 }
 
-static double run_step(const bed *x, peft_trainer *t)
+static double run_step(const fixture *x, peft_trainer *t)
 {
     double start = now();
     must(peft_trainer_step(t, x->images, x->labels, NULL));
@@ -153,9 +156,9 @@ static double run_step(const bed *x, peft_trainer *t)
 
 typedef struct { const char *label, *method, *settings, *unfreeze, *ratio; } step_row;
 
-/* Rows that take turns have a ratio of the first to the second: that is what matters of them. */
+/* A row with a `ratio` is measured alternately with the next one, and the ratio of their times is printed. */
 static const step_row step_rows[] = {
-    { "ept", "ept", "", NULL, "ept / the same without" },
+    { "ept", "ept", "", NULL, "with ept / without" },
     { "same gradients without ept", "linear", "", "blocks.0.attn.proj.bias", NULL },
     { "vpt-deep, 100 prompts", "vpt", "tokens=100", NULL, "100 prompts / 1 prompt" },
     { "vpt-deep, 1 prompt", "vpt", "tokens=1", NULL, NULL },
@@ -165,48 +168,48 @@ static const step_row step_rows[] = {
     { "linear", "linear", "", NULL, NULL },
     { "full", "full", "", NULL, NULL } };
 
-/* One row, or two in turns; the number of rows. */
-static int bench_rows(const settings *s, const bed *x, const pk_table *t, pk_pool *pool, const step_row *row)
+/* Measures one row, or two alternately; returns the number of rows. */
+static int bench_rows(const settings *s, const fixture *x, const pk_table *t, pk_pool *pool, const step_row *row)
 {
     const int n = row->ratio ? 2 : 1;
     peft_model *m[2];
     peft_trainer *trainer[2];
-    samples top = { .n = 0 }, took[2] = { { .n = 0 }, { .n = 0 } };
+    samples top = { .n = 0 }, times[2] = { { .n = 0 }, { .n = 0 } };
     for (int k = 0; k < n; k++) {
         trainer[k] = trainer_of(x, row[k].method, row[k].settings, row[k].unfreeze, &m[k]);
         run_step(x, trainer[k]);
     }
     for (int r = 0; r < s->rounds; r++) {
-        note(&top, pk_pool_peak(t, pool, 0.2));
-        for (int k = 0; k < n; k++) note(&took[k], run_step(x, trainer[k]));
+        add_sample(&top, pk_pool_peak(t, pool, 0.2));
+        for (int k = 0; k < n; k++) add_sample(&times[k], run_step(x, trainer[k]));
     }
     for (int k = 0; k < n; k++) {
         double flops = peft_trainer_get(trainer[k], "flops");
-        printf("%-28s %9.1f %9.1f %9.3f %10.1f\n", row[k].label, 1e3 * median(&took[k]), 1e-9 * flops,
-               flops / median(&took[k]) / median(&top), peft_trainer_get(trainer[k], "planned_bytes") / 1e6);
+        printf("%-28s %9.1f %9.1f %9.3f %10.1f\n", row[k].label, 1e3 * median(&times[k]), 1e-9 * flops,
+               flops / median(&times[k]) / median(&top), peft_trainer_get(trainer[k], "planned_bytes") / 1e6);
         peft_trainer_free(trainer[k]);
         peft_model_free(m[k]);
     }
-    if (n > 1) printf("%-28s %9.4f\n", row->ratio, median(&took[0]) / median(&took[1]));
+    if (n > 1) printf("%-28s %9.4f\n", row->ratio, median(&times[0]) / median(&times[1]));
     return n;
 }
 
-static void bench_steps(const settings *s, const bed *x, const pk_table *t, pk_pool *pool)
+static void bench_steps(const settings *s, const fixture *x, const pk_table *t, pk_pool *pool)
 {
     printf("\ntrain step, batch %d, %d thread%s\n%-28s %9s %9s %9s %10s\n", x->batch, pk_pool_threads(pool),
            pk_pool_threads(pool) > 1 ? "s" : "", "method", "ms", "GFLOP", "of peak", "planned MB");
     for (size_t i = 0; i < sizeof step_rows / sizeof *step_rows;) i += (size_t)bench_rows(s, x, t, pool, &step_rows[i]);
 }
 
-static void bench_inference(const settings *s, const bed *x, const pk_table *t, pk_pool *pool)
+static void bench_inference(const settings *s, const fixture *x, const pk_table *t, pk_pool *pool)
 {
     char text[64];
     peft_model *m;
     peft_session *session;
-    samples top = { .n = 0 }, took = { .n = 0 };
+    samples top = { .n = 0 }, times = { .n = 0 };
     snprintf(text, sizeof text, "batch=%d", x->batch);
     peft_options *o = options(x->ctx, text);
-    /* A linear probe's step computes the forward pass and the head's gradient: 6 kFLOP an image more. */
+    /* FLOPs of inference: those of a linear probe's step, which are 6 kFLOP an image more (the head's gradient). */
     peft_trainer *probe = trainer_of(x, "linear", "", NULL, &m);
     double flops = peft_trainer_get(probe, "flops");
     peft_trainer_free(probe);
@@ -214,20 +217,20 @@ static void bench_inference(const settings *s, const bed *x, const pk_table *t, 
     for (int r = 0; r < s->rounds + 1; r++) {
         double start = now();
         must(peft_session_predict(session, x->images, x->logits));
-        if (r) note(&took, now() - start);
-        if (r) note(&top, pk_pool_peak(t, pool, 0.2));
+        if (r) add_sample(&times, now() - start);
+        if (r) add_sample(&top, pk_pool_peak(t, pool, 0.2));
     }
     printf("\ninference, batch %d: %.1f ms, %.1f images/s, %.3f of peak, planned %.1f MB\n", x->batch,
-        1e3 * median(&took),
-           x->batch / median(&took), flops / median(&took) / median(&top), (double)peft_session_memory(session) / 1e6);
+           1e3 * median(&times), x->batch / median(&times), flops / median(&times) / median(&top),
+           (double)peft_session_memory(session) / 1e6);
     peft_session_free(session);
     peft_model_free(m);
     peft_options_free(o);
 }
 
-static bed make_bed(const settings *s, int threads)
+static fixture make_fixture(const settings *s, int threads)
 {
-    bed x = { .batch = s->batch };
+    fixture x = { .batch = s->batch };
     char text[64];
     must(peft_context_create(NULL, NULL, NULL, &x.ctx));
     must(peft_context_set_isa(x.ctx, s->isa));
@@ -246,7 +249,7 @@ static bed make_bed(const settings *s, int threads)
     return x;
 }
 
-static void free_bed(bed *x)
+static void free_fixture(fixture *x)
 {
     peft_tensor_free(x->images);
     peft_tensor_free(x->labels);
@@ -263,11 +266,11 @@ static void bench(const settings *s, int threads)
     if (pk_pool_start(pool, threads) < threads) must(peft_set_error(PEFT_E_NOMEM, "threads could not be started"));
     printf("\n%s, %d thread%s: FMA peak %.1f GFLOP/s\n", t->name, threads, threads > 1 ? "s" : "",
            1e-9 * pk_pool_peak(t, pool, 10));
-    bed x = make_bed(s, threads);
+    fixture x = make_fixture(s, threads);
     bench_gemm(s, t, pool, x.ctx);
     bench_steps(s, &x, t, pool);
     bench_inference(s, &x, t, pool);
-    free_bed(&x);
+    free_fixture(&x);
     pk_pool_stop(pool);
     free(pool);
 }
@@ -287,7 +290,8 @@ int main(int argc, char **argv)
         else if (c == 'g') s.gemm = optarg;
         else if (c == 'c') clock_used = CLOCK_THREAD_CPUTIME_ID;
         else {
-            printf("bench [--isa avx512|avx2|ref] [--threads N (0: 1, then 2)] [--rounds N] [--batch N] [--depth N] [--gemm own|cblas] [--cpu]\n");
+            printf("bench [--isa avx512|avx2|ref] [--threads N (0: 1, then 2)] [--rounds N] [--batch N] [--depth N] "
+                   "[--gemm own|cblas] [--cpu]\n");
             return c != 'h';
         }
     }

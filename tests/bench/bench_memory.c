@@ -1,15 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
- * bench_memory.c -- the memory of one training step of a random ViT-B/16 on large images, as percent of full
- * fine-tuning's: what the trainers plan, and what the process really takes.
+ * bench_memory.c -- memory of one training step of a random ViT-B/16 on large images, in percent of full fine-tuning:
+ * as planned by the trainer, and as measured.
  *
- * A step needs the trained parameters, their gradients and moments, and the trainer's arena, tables and buffers; those
- * are "planned" here (peft_trainer_get "planned_bytes" and the parameters). Methods that read the frozen backbone in
- * a step need its weights too: "step". FPT's steps on cached features do not (the cache is a file here); "held" counts
- * the backbone for everybody, full fine-tuning included, which trains a copy. The caller's own images are not
- * counted. Measured, to be compared with "planned", is the peak of resident memory in the step (VmHWM) less what was
- * resident with the backbone and the caller's images alone; a process for each method, and only where the plan and the
- * backbone fit into --most.
- * Plans are made on memory that is not there: a few pages, mapped again and again. */
+ * planned:  trained parameters, gradients, moments, and the trainer's arena, tables and buffers (peft_trainer_get
+ *           "planned_bytes" and the parameters);
+ * step:     planned, and the frozen weights where a step reads them (FPT's steps on cached features do not);
+ * held:     planned and the backbone, for every method (full fine-tuning trains a copy);
+ * measured: peak resident memory of a step (VmHWM) less that before the trainer was created, in a process for each
+ *           method, where planned and backbone together are below --most.
+ * The caller's images do not count. A trainer that only plans gets memory whose pages are all the same few ones. */
 #include <getopt.h>
 #include <peft/peft.h>
 #include <stdbool.h>
@@ -39,28 +38,30 @@ static void must(peft_status s)
     exit(1);
 }
 
-/* --- memory that is not there ----------------------------------------------------------------- */
+/* --- an allocator for planning: large blocks map one piece of memory again and again --------------- */
 enum { PIECE = 1 << 26 };
 
-static void *echo_take(size_t size, size_t align, void *user)
+static void *shared_alloc(size_t size, size_t align, void *user)
 {
     void *p = NULL;
     if (size < PIECE) return posix_memalign(&p, align, size) ? NULL : p;
     char *all = mmap(NULL, size, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
-    for (size_t at = 0; all != MAP_FAILED && at < size; at += PIECE)
-        if (mmap(all + at, size - at < PIECE ? size - at : PIECE, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED,
+    for (size_t offset = 0; all != MAP_FAILED && offset < size; offset += PIECE)
+        if (mmap(all + offset, size - offset < PIECE ? size - offset : PIECE, PROT_READ | PROT_WRITE,
+                 MAP_SHARED | MAP_FIXED,
                  *(const int *)user, 0) == MAP_FAILED) return NULL;
     return all == MAP_FAILED ? NULL : all;
 }
 
-static void echo_give(void *p, size_t size, void *user)
+static void shared_release(void *p, size_t size, void *user)
 {
     (void)user;
     if (size < PIECE) free(p);
     else munmap(p, size);
 }
 
-/* --- what the system says --------------------------------------------------------------------- */
+/* --- resident memory of this process ------------------------------------------------------------ */
+/* A figure of /proc/self/status, such as VmRSS. */
 static double status_bytes(const char *what)
 {
     char line[256];
@@ -72,7 +73,7 @@ static double status_bytes(const char *what)
     return 1024 * kilobytes;
 }
 
-static void forget_peak(void)
+static void reset_peak(void)
 {
     FILE *f = fopen("/proc/self/clear_refs", "w");
     if (!f) return;
@@ -81,7 +82,7 @@ static void forget_peak(void)
 }
 
 /* --- one method ------------------------------------------------------------------------------- */
-typedef struct { peft_context *ctx; peft_backbone *b; peft_tensor *images, *labels, *side; } bed;
+typedef struct { peft_context *ctx; peft_backbone *b; peft_tensor *images, *labels, *side; } fixture;
 
 static peft_options *options(peft_context *ctx, const char *text)
 {
@@ -91,7 +92,7 @@ static peft_options *options(peft_context *ctx, const char *text)
     return o;
 }
 
-static peft_tensor *images_of(const bed *x, int batch, int side)
+static peft_tensor *images_of(const fixture *x, int batch, int side)
 {
     peft_tensor *t;
     must(peft_tensor_create(x->ctx, PEFT_F32, 4, (int64_t[]){ batch, 3, side, side }, &t));
@@ -100,11 +101,12 @@ static peft_tensor *images_of(const bed *x, int batch, int side)
     return t;
 }
 
-static bed make_bed(const settings *s, const preset *p, int *echo)
+/* piece: the file of shared_alloc's piece; NULL: usual memory. */
+static fixture make_fixture(const settings *s, const preset *p, int *piece)
 {
     char text[96];
-    bed x = { .side = NULL };
-    must(peft_context_create(echo ? echo_take : NULL, echo ? echo_give : NULL, echo, &x.ctx));
+    fixture x = { .side = NULL };
+    must(peft_context_create(piece ? shared_alloc : NULL, piece ? shared_release : NULL, piece, &x.ctx));
     if (s->threads) must(peft_context_set_threads(x.ctx, s->threads));
     snprintf(text, sizeof text, "image_size=%d,depth=%d", s->image, s->depth);
     peft_options *o = options(x.ctx, text);
@@ -117,7 +119,8 @@ static bed make_bed(const settings *s, const preset *p, int *echo)
     return x;
 }
 
-static peft_trainer *make_trainer(const settings *s, const preset *p, const bed *x, const char *file, peft_model **m)
+static peft_trainer *make_trainer(const settings *s, const preset *p, const fixture *x, const char *file,
+                                  peft_model **m)
 {
     char text[256];
     peft_adapter *a;
@@ -138,7 +141,7 @@ static peft_trainer *make_trainer(const settings *s, const preset *p, const bed 
     return t;
 }
 
-static void step(const bed *x, peft_trainer *t, bool cached)
+static void step(const fixture *x, peft_trainer *t, bool cached)
 {
     int64_t ids[4096];
     for (int64_t i = 0; i < peft_tensor_dim(x->labels, 0); i++) ids[i] = i;
@@ -146,7 +149,7 @@ static void step(const bed *x, peft_trainer *t, bool cached)
     must(peft_trainer_step(t, cached ? NULL : x->images, x->labels, ids));
 }
 
-/* f32 */
+/* Bytes of all weights as f32. */
 static double backbone_bytes(const peft_backbone *b)
 {
     double n = 0;
@@ -155,13 +158,13 @@ static double backbone_bytes(const peft_backbone *b)
     return 4 * n;
 }
 
-/* In a process of its own, so that nothing of the method before is resident. */
-static void look(const settings *s, const preset *p, bool run, const char *file, figures *to)
+/* Plans (run: and measures) a step of one method, in a new process: memory of another method would be resident. */
+static void measure(const settings *s, const preset *p, bool run, const char *file, figures *to)
 {
     peft_model *m;
-    int echo = memfd_create("echo", MFD_CLOEXEC);
-    if (!run && (echo < 0 || ftruncate(echo, PIECE))) must(peft_set_error(PEFT_E_IO, "no memory file"));
-    bed x = make_bed(s, p, run ? NULL : &echo);
+    int piece = memfd_create("piece", MFD_CLOEXEC);
+    if (!run && (piece < 0 || ftruncate(piece, PIECE))) must(peft_set_error(PEFT_E_IO, "no memory file"));
+    fixture x = make_fixture(s, p, run ? NULL : &piece);
     double before = status_bytes("VmRSS");
     peft_trainer *t = make_trainer(s, p, &x, file, &m);
     to->trained = (long long)peft_model_trainable_count(m);
@@ -169,9 +172,9 @@ static void look(const settings *s, const preset *p, bool run, const char *file,
     to->arena = peft_trainer_get(t, "arena_bytes");
     to->planned = peft_trainer_get(t, "planned_bytes") + 4 * (double)to->trained;
     if (!run) _exit(0);
-    if (x.side) {                                        /* a first round fills the cache */
+    if (x.side) {                                        /* the first step fills the cache */
         step(&x, t, false);
-        forget_peak();
+        reset_peak();
     }
     step(&x, t, x.side != NULL);
     to->measured = status_bytes("VmHWM") - before;
@@ -182,27 +185,27 @@ static void in_child(const settings *s, const preset *p, bool run, const char *f
 {
     int status;
     pid_t child = fork();
-    if (!child) look(s, p, run, file, to);
+    if (!child) measure(s, p, run, file, to);
     if (waitpid(child, &status, 0) != child || !WIFEXITED(status) || WEXITSTATUS(status))
         must(peft_set_error(PEFT_E_STATE, "a measuring process failed"));
 }
 
 static void report(const settings *s, const figures *f, int n)
 {
-    const char *const goal[PRESETS] = { "", "", "7.9 %", "3.2 %" };
+    const char *const published[PRESETS] = { "", "", "7.9 %", "3.2 %" };
     printf("ViT-B/16, depth %d, %d x %d, batch %d; MB (10^6)\n", s->depth, s->image, s->image, s->batch);
     printf("%-6s %11s %9s %9s %7s %9s %7s %9s %7s %9s  %s\n", "method", "trained", "arena", "planned", "% full", "step",
            "% full", "held", "% full", "measured", "published");
     double full = f[0].planned, held = f[0].planned + f[0].backbone;
     for (int i = 0; i < n; i++) {
-        bool reads = !presets[i].side && i;              /* the frozen weights, in a step */
-        double need = f[i].planned + (reads ? f[i].backbone : 0);
-        double all = f[i].planned + f[i].backbone;
+        bool reads = !presets[i].side && i;              /* a step reads the frozen weights */
+        double step_bytes = f[i].planned + (reads ? f[i].backbone : 0);
+        double held_bytes = f[i].planned + f[i].backbone;
         printf("%-6s %11lld %9.1f %9.1f %7.2f %9.1f %7.2f %9.1f %7.2f ", presets[i].name, f[i].trained,
-               1e-6 * f[i].arena, 1e-6 * f[i].planned, 100 * f[i].planned / full, 1e-6 * need, 100 * need / full,
-               1e-6 * all, 100 * all / held);
-        if (f[i].measured > 0) printf("%9.1f  %s\n", 1e-6 * f[i].measured, goal[i]);
-        else printf("%9s  %s\n", "-", goal[i]);
+               1e-6 * f[i].arena, 1e-6 * f[i].planned, 100 * f[i].planned / full, 1e-6 * step_bytes,
+               100 * step_bytes / full, 1e-6 * held_bytes, 100 * held_bytes / held);
+        if (f[i].measured > 0) printf("%9.1f  %s\n", 1e-6 * f[i].measured, published[i]);
+        else printf("%9s  %s\n", "-", published[i]);
     }
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * golden_case.c -- inference and training cases: everything is taken from the file (method, options, head, loss,
- * optimiser, initial values), run through the public API and compared. No case is known by name. */
+ * golden_case.c -- makes backbone, model and trainer of an inference or training case from the metadata of its file:
+ * method, options, head, loss, optimiser, initial values. */
 #include <jansson.h>
 #include <math.h>
 #include <peft/peft.h>
@@ -9,7 +9,7 @@
 
 #define RETURN_ON(call) do { peft_status s_ = (call); if (s_) return s_; } while (0)
 
-/* A JSON value as the text an option takes: lists keep their brackets, booleans and numbers are printed. */
+/* Sets an option from a JSON value; a list becomes text in brackets. null sets nothing. */
 static peft_status set_json(peft_options *o, const char *name, const json_t *v)
 {
     if (json_is_null(v)) return PEFT_OK;
@@ -19,7 +19,7 @@ static peft_status set_json(peft_options *o, const char *name, const json_t *v)
     if (json_is_string(v)) return peft_options_set_string(o, name, json_string_value(v));
     char *text = json_dumps(v, JSON_COMPACT);
     if (!text) return PEFT_E_NOMEM;
-    char *to = text;                                     /* ["attn.q","attn.v"] -> [attn.q,attn.v] */
+    char *to = text;                                     /* without quotes: ["attn.q","attn.v"] -> [attn.q,attn.v] */
     for (const char *c = text; *c; c++) if (*c != '"') *to++ = *c;
     *to = 0;
     peft_status s = peft_options_set_string(o, name, text);
@@ -42,7 +42,7 @@ static const char *meta(const golden_case *c, const char *key)
     return s ? s : "";
 }
 
-/* The backbone beside the case, with what the case's metadata says of it. */
+/* Loads the backbone file, which lies in the case's folder, with the options of the case's metadata. */
 static peft_status open_backbone(golden_case *c, const char *key)
 {
     char path[1024];
@@ -56,7 +56,7 @@ static peft_status open_backbone(golden_case *c, const char *key)
     static const char *const facts[] = { "heads", "eps", "act", "pool", "patch" };
     for (size_t i = 0; i < 5; i++) RETURN_ON(set_json(o, facts[i], json_object_get(config, facts[i])));
     RETURN_ON(peft_options_set_int(o, "image_size", (fine ? fine : images)->dim[3]));
-    if (fine) RETURN_ON(peft_options_set_string(o, "resample", "hf"));       /* the rule of side networks' files */
+    if (fine) RETURN_ON(peft_options_set_string(o, "resample", "hf"));       /* the rule for cases of side networks */
     const char *rule = meta(c, "pos_embed_resample");
     if (*rule && strcmp(rule, "none")) RETURN_ON(peft_options_set_string(o, "resample", rule));
     json_decref(config);
@@ -89,7 +89,7 @@ static peft_status without_dropout(peft_options *o, const char *method, json_t *
     return PEFT_OK;
 }
 
-/* "ept+lora" with options by method, or one method with options of its own. */
+/* The metadata name one method and its options, or several ("ept+lora") with an object of options for each. */
 static peft_status attach_methods(golden_case *c)
 {
     char names[256], *rest = names;
@@ -100,9 +100,9 @@ static peft_status attach_methods(golden_case *c)
     for (char *name; (name = strsep(&rest, "+"));) {
         peft_adapter *a;
         peft_options *o;
-        json_t *own = several ? json_object_get(all, name) : all;
-        RETURN_ON(options_of(c->ctx, own, &o));
-        RETURN_ON(without_dropout(o, name, own));
+        json_t *given = several ? json_object_get(all, name) : all;
+        RETURN_ON(options_of(c->ctx, given, &o));
+        RETURN_ON(without_dropout(o, name, given));
         if (pf_st_find(c->file, "input.images_fine")) RETURN_ON(peft_options_set_string(o, "side_input", "given"));
         peft_status s = peft_adapter_create(c->backbone, name, o, &a);
         peft_options_free(o);
@@ -143,18 +143,19 @@ void golden_close(golden_case *c)
     c->backbone = NULL;
 }
 
-/* init.<name> into every parameter and init.buffer.<name> into every buffer; all must be there. */
+/* Sets every parameter from init.<name> and every buffer from init.buffer.<name>. A missing or unused one is an
+ * error. */
 peft_status golden_set_start(golden_case *c)
 {
     char name[200];
     size_t used = 0;
     for (size_t i = 0; i < peft_model_param_count(c->model) + peft_model_buffer_count(c->model); i++) {
         bool param = i < peft_model_param_count(c->model);
-        const char *own = param ? peft_param_name(peft_model_param(c->model, i))
-                                : peft_model_buffer_name(c->model, i - peft_model_param_count(c->model));
-        peft_tensor *t = param ? peft_param_value(peft_model_param(c->model, i)) : peft_model_find_buffer(c->model,
-                                                                                                          own);
-        snprintf(name, sizeof name, "init.%s%s", param ? "" : "buffer.", own);
+        const char *in_model = param ? peft_param_name(peft_model_param(c->model, i))
+                                     : peft_model_buffer_name(c->model, i - peft_model_param_count(c->model));
+        peft_tensor *t = param ? peft_param_value(peft_model_param(c->model, i))
+                               : peft_model_find_buffer(c->model, in_model);
+        snprintf(name, sizeof name, "init.%s%s", param ? "" : "buffer.", in_model);
         const pf_st_tensor *from = pf_st_find(c->file, name);
         if (!from || from->bytes / 4 != (size_t)peft_tensor_count(t))
             return pf_fail(PEFT_E_FORMAT, "%s: absent or of another size", name);

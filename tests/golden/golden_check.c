@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * golden_check.c -- golden_check FILE_OR_FOLDER...: runs reference cases through the library and prints one line a
- * case: the largest error of logits, loss, gradients and parameters after the last step, each beside its limit. Exits 1
- * when a case fails, 77 when there is nothing to check. */
+ * golden_check.c -- golden_check FILE_OR_FOLDER...: runs golden vectors through the library and prints one line for
+ * each file: the largest errors of logits, loss, gradients and trained parameters as error/limit. Exits 1 when a file
+ * fails, 77 when there is nothing to check. */
 #include <dirent.h>
 #include <math.h>
 #include <peft/peft.h>
@@ -10,7 +10,7 @@
 #include "core/graph/param.h"
 
 typedef struct { double error, limit; } worst;
-enum { LOGITS, LOSS, GRADIENTS, STEP3, KINDS };
+enum { LOGITS, LOSS, GRADIENTS, AFTER_STEPS, KINDS };
 static const char *const kind_name[KINDS] = { "logits", "loss", "gradients", "after steps" };
 #ifdef PF_REAL_DOUBLE
 static const double forward_limit = 1e-6, gradient_limit = 1e-6, step_limit = 1e-6;
@@ -20,28 +20,30 @@ static const double forward_limit = 1e-5, gradient_limit = 1e-4, step_limit = 2e
 
 typedef struct { golden_case c; worst w[KINDS]; char message[512]; } check;
 
+/* Keeps the largest error / limit of each kind, and the first failure as a message. */
 static void note(check *k, int kind, double error, double limit, const char *what)
 {
-    if (!(error <= limit) && !*k->message) snprintf(k->message, sizeof k->message, "%s: error %.3g, limit %.3g", what,
-                                                    error, limit);
-    if (!k->w[kind].limit || !(error / limit <= k->w[kind].error / k->w[kind].limit)) k->w[kind] = (worst){ error,
-                                                                                                            limit };
+    if (!(error <= limit) && !*k->message)
+        snprintf(k->message, sizeof k->message, "%s: error %.3g, limit %.3g", what, error, limit);
+    if (!k->w[kind].limit || !(error / limit <= k->w[kind].error / k->w[kind].limit))
+        k->w[kind] = (worst){ error, limit };
 }
 
-/* |got - want| / |want| over the tensor; largest difference where no entry of want reaches 1e-6. */
+/* |got - want| / |want|, Euclidean norms; the largest difference where all |want[i]| < 1e-6. */
 static double relative(const pk_real *got, const double *want, int64_t n)
 {
-    double diff = 0, norm = 0, top = 0, most = 0;
+    double diff = 0, norm = 0, largest = 0, largest_diff = 0;
     for (int64_t i = 0; i < n; i++) {
         double d = fabs((double)got[i] - want[i]);
         diff += d * d;
         norm += want[i] * want[i];
-        if (fabs(want[i]) > top) top = fabs(want[i]);
-        if (!(d <= most)) most = d;
+        if (fabs(want[i]) > largest) largest = fabs(want[i]);
+        if (!(d <= largest_diff)) largest_diff = d;
     }
-    return top < 1e-6 ? most : sqrt(diff / norm);
+    return largest < 1e-6 ? largest_diff : sqrt(diff / norm);
 }
 
+/* The reference tensor as double; NULL: the file has none of this name. The caller frees it. */
 static double *wanted(const check *k, const char *name, int64_t *n)
 {
     const pf_st_tensor *t = pf_st_find(k->c.file, name);
@@ -58,10 +60,10 @@ static double *wanted(const check *k, const char *name, int64_t *n)
 static void compare(check *k, int kind, const char *name, const pk_real *got, double limit)
 {
     int64_t n;
-    double *want = wanted(k, name, &n), top = 0;
+    double *want = wanted(k, name, &n), largest = 0;
     if (!want) return;
-    for (int64_t i = 0; i < n; i++) top = fmax(top, fabs(want[i]));
-    note(k, kind, relative(got, want, n), top < 1e-6 ? 1e-6 : limit, name);
+    for (int64_t i = 0; i < n; i++) largest = fmax(largest, fabs(want[i]));
+    note(k, kind, relative(got, want, n), largest < 1e-6 ? 1e-6 : limit, name);
     free(want);
 }
 
@@ -75,6 +77,7 @@ static void compare_loss(check *k, int kind, const char *name, double got)
     free(want);
 }
 
+/* The metadata "zero_gradients" have the tensor's name in the list `list`. */
 static bool listed(const check *k, const char *list, const char *name)
 {
     const char *meta = pf_st_meta(k->c.file, "zero_gradients"), *from = meta ? strstr(meta, list) : NULL;
@@ -85,32 +88,34 @@ static bool listed(const check *k, const char *list, const char *name)
     return hit && hit < to;
 }
 
-/* Absolute; under Adam only where the gradient is more than rounding noise, or is exactly 0 where it should be. */
+/* Compares a parameter after the last step by absolute error. Adam divides by the gradient's size, so elements whose
+ * gradient is only rounding noise are skipped; those whose gradient is 0 by definition ("exact") are compared. */
 static void compare_step(check *k, const char *name, const pk_real *got, bool adam)
 {
     char expect[240], gradient[240];
     int64_t n, m;
     snprintf(expect, sizeof expect, "expect.step3.%s", name);
     snprintf(gradient, sizeof gradient, "expect.grad.%s", name);
-    double *want = wanted(k, expect, &n), *grad = wanted(k, gradient, &m), most = 0;
+    double *want = wanted(k, expect, &n), *grad = wanted(k, gradient, &m), largest = 0;
     bool exact = listed(k, "exact", name);
     for (int64_t i = 0; want && i < n; i++) {
         if (adam && grad && !(fabs(grad[i]) >= 1e-6 || (exact && grad[i] == 0))) continue;
         double d = fabs((double)got[i] - want[i]);
-        if (!(d <= most)) most = d;
+        if (!(d <= largest)) largest = d;
     }
-    if (want) note(k, STEP3, most, step_limit, expect);
-    else note(k, STEP3, NAN, step_limit, expect);
+    if (want) note(k, AFTER_STEPS, largest, step_limit, expect);
+    else note(k, AFTER_STEPS, NAN, step_limit, expect);
     free(want);
     free(grad);
 }
 
-static peft_tensor view_of(peft_context *ctx, const pf_st_tensor *t, void *room, peft_dtype type)
+/* A tensor over `memory`, filled with the data of t. */
+static peft_tensor view_of(peft_context *ctx, const pf_st_tensor *t, void *memory, peft_dtype type)
 {
-    peft_tensor v = { .ctx = ctx, .type = type, .ndim = t->ndim, .data = room };
+    peft_tensor v = { .ctx = ctx, .type = type, .ndim = t->ndim, .data = memory };
     memcpy(v.dim, t->dim, sizeof t->dim);
-    if (type == PF_REAL) pf_to_real(room, t->data, t->type, pf_dims_count(t->ndim, t->dim));
-    else memcpy(room, t->data, t->bytes);
+    if (type == PF_REAL) pf_to_real(memory, t->data, t->type, pf_dims_count(t->ndim, t->dim));
+    else memcpy(memory, t->data, t->bytes);
     return v;
 }
 
@@ -129,8 +134,8 @@ static peft_status inference(check *k)
     peft_status status = peft_session_create(k->c.model, o, &s);
     peft_options_free(o);
     if (status) return status;
-    pk_real *room = malloc((size_t)pf_dims_count(in->ndim, in->dim) * sizeof *room);
-    peft_tensor images = view_of(ctx, in, room, PF_REAL), *logits;
+    pk_real *image_memory = malloc((size_t)pf_dims_count(in->ndim, in->dim) * sizeof *image_memory);
+    peft_tensor images = view_of(ctx, in, image_memory, PF_REAL), *logits;
     PF_TRY(peft_tensor_create(ctx, PF_REAL, 2, (int64_t[]){ in->dim[0], peft_model_classes(k->c.model) }, &logits));
     PF_TRY(peft_session_predict(s, &images, logits));
     if (peft_backbone_get(k->c.backbone, "classes") > 0)
@@ -147,30 +152,31 @@ static peft_status inference(check *k)
                     forward_limit);
     peft_tensor_free(logits);
     peft_session_free(s);
-    free(room);
+    free(image_memory);
     return PEFT_OK;
 }
 
 static peft_status training(check *k)
 {
     golden_case *c = &k->c;
-    const pf_st_tensor *in = pf_st_find(c->file, "input.images"), *la = pf_st_find(c->file, "input.labels");
+    const pf_st_tensor *in = pf_st_find(c->file, "input.images"), *given = pf_st_find(c->file, "input.labels");
     const pf_st_tensor *fine = pf_st_find(c->file, "input.images_fine");
     if (fine) in = fine;
-    peft_dtype type = la ? PEFT_I64 : PF_REAL;
-    if (!la) la = pf_st_find(c->file, "input.targets");
+    peft_dtype type = given ? PEFT_I64 : PF_REAL;
+    if (!given) given = pf_st_find(c->file, "input.targets");
     bool adam = strstr(pf_st_meta(c->file, "optimizer"), "adamw") != NULL;
     PF_TRY(golden_set_start(c));
     PF_TRY(golden_make_trainer(c));
-    pk_real *room = malloc((size_t)pf_dims_count(in->ndim, in->dim) * sizeof *room);
-    void *label_room = malloc(la->bytes * 2 + 8);
-    peft_tensor images = view_of(c->ctx, in, room, PF_REAL), labels = view_of(c->ctx, la, label_room, type);
+    pk_real *image_memory = malloc((size_t)pf_dims_count(in->ndim, in->dim) * sizeof *image_memory);
+    void *label_memory = malloc(given->bytes * 2 + 8);
+    peft_tensor images = view_of(c->ctx, in, image_memory, PF_REAL),
+                labels = view_of(c->ctx, given, label_memory, type);
     char name[240];
-    pk_real *side_room = NULL;
+    pk_real *side_memory = NULL;
     if (fine) {
         const pf_st_tensor *small = pf_st_find(c->file, "input.images");
-        side_room = malloc((size_t)pf_dims_count(small->ndim, small->dim) * sizeof *side_room);
-        peft_tensor side = view_of(c->ctx, small, side_room, PF_REAL);
+        side_memory = malloc((size_t)pf_dims_count(small->ndim, small->dim) * sizeof *side_memory);
+        peft_tensor side = view_of(c->ctx, small, side_memory, PF_REAL);
         PF_TRY(peft_trainer_input(c->trainer, "side_images", &side));
     }
     PF_TRY(peft_trainer_backward(c->trainer, &images, &labels, NULL));
@@ -190,23 +196,24 @@ static peft_status training(check *k)
         compare_step(k, peft_param_name(p), peft_tensor_cdata(peft_param_value(p)), adam);
     }
     for (size_t i = 0; i < peft_model_buffer_count(c->model); i++) {
-        const char *own = peft_model_buffer_name(c->model, i);
-        snprintf(name, sizeof name, "buffer.%s", own);
-        compare_step(k, name, peft_tensor_cdata(peft_model_find_buffer(c->model, own)), false);
+        const char *buffer = peft_model_buffer_name(c->model, i);
+        snprintf(name, sizeof name, "buffer.%s", buffer);
+        compare_step(k, name, peft_tensor_cdata(peft_model_find_buffer(c->model, buffer)), false);
     }
     peft_tensor *logits;
     PF_TRY(peft_tensor_create(c->ctx, PF_REAL, 2, (int64_t[]){ in->dim[0], peft_model_classes(c->model) }, &logits));
     PF_TRY(peft_trainer_evaluate(c->trainer, &images, logits));
+    /* With batch normalisation, evaluation (by running statistics) has reference logits of its own. */
     bool running = pf_st_find(c->file, "expect.step3.logits_eval") != NULL;
     compare(k, LOGITS, running ? "expect.step3.logits_eval" : "expect.step3.logits", peft_tensor_cdata(logits),
             forward_limit);
-    PF_TRY(peft_trainer_backward(c->trainer, &images, &labels, NULL));        /* training mode; no update follows */
+    PF_TRY(peft_trainer_backward(c->trainer, &images, &labels, NULL));        /* logits in training mode */
     compare(k, LOGITS, "expect.step3.logits", peft_tensor_cdata(peft_trainer_logits(c->trainer)), forward_limit);
     compare_loss(k, LOSS, "expect.step3.loss", peft_trainer_get(c->trainer, "loss"));
     peft_tensor_free(logits);
-    free(room);
-    free(label_room);
-    free(side_room);
+    free(image_memory);
+    free(label_memory);
+    free(side_memory);
     return PEFT_OK;
 }
 
@@ -222,6 +229,7 @@ static int report(const check *k, const char *label, peft_status s)
     return failed;
 }
 
+/* Runs a case; an inference case with a backbone file in Hugging Face's naming runs with that file too. */
 static int run_case(check *k, const char *label, const char *kind)
 {
     int failed = 0;
@@ -255,9 +263,9 @@ static int check_file(peft_context *ctx, const char *path)
     if (kind && !strcmp(kind, "component")) {
         golden_report r = { 0 };
         result = golden_component(ctx, file, &r) != 0;
-        if (r.skipped) printf("%-44s  SKIP (no such part in the library)\n", label);
-        else printf("%-44s  %d checks, worst %s %.2g/%.0e  %s\n", label, r.checks, r.what, r.error, r.limit, result
-                    ? "FAIL" : "PASS");
+        if (r.skipped) printf("%-44s  SKIP (no check of this method)\n", label);
+        else printf("%-44s  %d checks, worst %s %.2g/%.0e  %s\n", label, r.checks, r.what, r.error, r.limit,
+                    result ? "FAIL" : "PASS");
         if (r.skipped) result = -1;
     } else if (kind && (!strcmp(kind, "inference") || !strcmp(kind, "training"))) {
         check k = { .c = { .ctx = ctx, .path = path, .file = file } };
@@ -268,8 +276,11 @@ static int check_file(peft_context *ctx, const char *path)
     return result;
 }
 
-static int ends_with(const struct dirent *e) { size_t n = strlen(e->d_name); return n > 12
-                                               && !strcmp(e->d_name + n - 12, ".safetensors"); }
+static int is_safetensors(const struct dirent *e)
+{
+    size_t n = strlen(e->d_name);
+    return n > 12 && !strcmp(e->d_name + n - 12, ".safetensors");
+}
 
 int main(int argc, char **argv)
 {
@@ -287,7 +298,7 @@ int main(int argc, char **argv)
     for (int i = 1; i < (argc < 2 ? 2 : argc); i++) {
         const char *path = argc < 2 ? only[i] : argv[i];
         struct dirent **entry;
-        int n = scandir(path, &entry, ends_with, alphasort);
+        int n = scandir(path, &entry, is_safetensors, alphasort);
         for (int k = 0; k < (n < 0 ? 1 : n); k++) {
             char one[1300];
             snprintf(one, sizeof one, "%s%s%s", path, n < 0 ? "" : "/", n < 0 ? "" : entry[k]->d_name);

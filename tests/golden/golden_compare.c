@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * golden_compare.c -- finding tensors of a golden file, comparing, and keeping the report. */
+ * golden_compare.c -- finds the tensors of a file of golden vectors, compares results with them and records the errors
+ * in the report (golden.h). */
 #include "golden.h"
 #include <math.h>
 #include <stdarg.h>
@@ -7,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Formats the variadic arguments into a buffer `text`. */
 #define NAME(text, format) \
     char text[160]; \
     do { va_list args_; va_start(args_, format); vsnprintf(text, sizeof text, format, args_); va_end(args_); } while (0)
@@ -17,7 +19,7 @@ void *golden_memory(golden *g, size_t bytes)
     if (!block) abort();
     *block = g->blocks;
     g->blocks = block;
-    return (char *)block + 64 - (uintptr_t)block % 64;        /* malloc gives multiples of 16: room for the link */
+    return (char *)block + 64 - (uintptr_t)block % 64;        /* at least 16 bytes in front: the list's pointer */
 }
 
 const pf_st_tensor *golden_find(const golden *g, const char *format, ...)
@@ -104,17 +106,17 @@ void golden_l2(golden *g, const pk_real *got, int64_t n, double limit, const cha
     const pf_st_tensor *t = expected(g, name, n);
     const pk_real *want = t ? real(g, t, name) : NULL;
     if (!want) return;
-    double wrong = 0, norm = 0, furthest = 0, largest = 0;
+    double squares = 0, norm = 0, largest_error = 0, largest = 0;
     for (int64_t i = 0; i < n; i++) {
         const double d = (double)got[i] - (double)want[i];
-        wrong += d * d;
+        squares += d * d;
         norm += (double)want[i] * (double)want[i];
-        if (!(fabs(d) <= furthest)) furthest = fabs(d);
+        if (!(fabs(d) <= largest_error)) largest_error = fabs(d);
         largest = fmax(largest, fabs((double)want[i]));
     }
-    if (largest < 1e-6) note(g, furthest, 1e-6, name);
-    else if (sizeof(pk_real) == sizeof(double)) note(g, furthest / largest, 1e-6, name);
-    else note(g, sqrt(wrong / norm), limit, name);
+    if (largest < 1e-6) note(g, largest_error, 1e-6, name);
+    else if (sizeof(pk_real) == sizeof(double)) note(g, largest_error / largest, 1e-6, name);
+    else note(g, sqrt(squares / norm), limit, name);
 }
 
 static double value(const pf_st_tensor *t, int64_t i)

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * golden_components.c -- which check runs for which method, and the checks of losses, schedules and position
+ * golden_components.c -- the table of checks by method, and the checks of losses, learning rate schedules and position
  * embeddings. */
 #include "golden.h"
 #include <jansson.h>
@@ -10,6 +10,7 @@
 #include "core/vit/pos_embed.h"
 #include "core/train/update/schedule.h"
 
+/* A number among the metadata's options. */
 static double option(const golden *g, const char *name, double otherwise)
 {
     const char *text = pf_st_meta(g->file, "options");
@@ -19,7 +20,7 @@ static double option(const golden *g, const char *name, double otherwise)
     return value;
 }
 
-/* A case's name says what it uses: "smooth", "weight", "batch". */
+/* The options of the loss follow from words in the case's name: "smooth", "weight", "batch". */
 static void softmax_ce_case(golden *g, const char *name)
 {
     const pf_st_tensor *t = golden_find(g, "input.labels"), *x = golden_find(g, "input.logits");
@@ -56,7 +57,7 @@ static void bce_case(golden *g, const char *name)
 
 static void bce(golden *g) { golden_cases(g, ".loss", bce_case); }
 
-/* The expected rates are rounded to float (6e-8 relative). */
+/* The reference rates are rounded to float: a relative error of up to 6e-8. */
 static void schedule_case(golden *g, const char *name, json_t *o)
 {
     const char *kind = json_string_value(json_object_get(o, "kind"));
@@ -79,7 +80,7 @@ static void schedules(golden *g)
     json_decref(options);
 }
 
-/* expect.<R>x<C>_to_<r>x<c>.<rule>; the class token is the one prefix row */
+/* Tensors expect.<rows>x<columns>_to_<new rows>x<new columns>.<rule>: the resampled grid after prefix_rows rows. */
 static void pos_embed(golden *g)
 {
     const int prefix = (int)option(g, "prefix_rows", 1);

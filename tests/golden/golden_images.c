@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
- * golden_images.c -- resizing and preprocessing of libpeft-io against reference pictures, bit for bit. */
+ * golden_images.c -- resizing and preprocessing of libpeft-io against reference images: pixels bit for bit, prepared
+ * tensors to 1e-6. */
 #include "golden.h"
 #include <jansson.h>
 #include <peft/io.h>
 #include <stdio.h>
 #include <string.h>
 
-/* input.<name>: [rows, columns] or [rows, columns, channels], 8 or 16 bits; NULL: a failure is recorded */
-static peft_image *picture(golden *g, const char *name)
+/* The image input.<name>: [rows, columns] or [rows, columns, channels] of 8 or 16 bits. NULL after a failure. */
+static peft_image *input_image(golden *g, const char *name)
 {
     const pf_st_tensor *t = golden_find(g, "input.%s", name);
     peft_image *im = NULL;
@@ -24,7 +25,7 @@ static size_t bytes_of(const peft_image *im)
          * (size_t)(peft_image_depth(im) / 8);
 }
 
-/* 16-bit results are expected unclipped in 32 bits; ours are clipped to what 16 bits hold. */
+/* The reference of a 16-bit result is int32 and not clamped; the library clamps to 0..65535. */
 static void compare_clipped(golden *g, const peft_image *im, const pf_st_tensor *t)
 {
     const int64_t n = pf_dims_count(t->ndim, t->dim);
@@ -39,14 +40,14 @@ static void compare_clipped(golden *g, const peft_image *im, const pf_st_tensor 
 static void resize_case(golden *g, const pf_st_tensor *t, const char *name, const char *filter, int rows, int columns)
 {
     const bool grey16 = !strncmp(name, "gray16_as_", 10);
-    peft_image *im = picture(g, grey16 ? "gray16" : name), *out = NULL;
-    char older[40];                                           /* the vectors come from Pillow before 12.2 */
-    snprintf(older, sizeof older, "%s:pillow12", filter);
+    peft_image *im = input_image(g, grey16 ? "gray16" : name), *out = NULL;
+    char versioned[40];                                       /* the reference is Pillow before 12.2 */
+    snprintf(versioned, sizeof versioned, "%s:pillow12", filter);
     if (im && !strcmp(name, "gray16_as_float")) {
         float *to = golden_memory(g, t->bytes);
-        if (golden_ok(g, peft_image_resize_float(im, columns, rows, older, to), t->name))
+        if (golden_ok(g, peft_image_resize_float(im, columns, rows, versioned, to), t->name))
             golden_bits(g, to, (size_t)rows * (size_t)columns * sizeof *to, "%s", t->name);
-    } else if (im && golden_ok(g, peft_image_resize(im, columns, rows, older, &out), t->name)) {
+    } else if (im && golden_ok(g, peft_image_resize(im, columns, rows, versioned, &out), t->name)) {
         if (grey16) compare_clipped(g, out, t);
         else golden_bits(g, peft_image_pixels(out), bytes_of(out), "%s", t->name);
     }
@@ -54,7 +55,7 @@ static void resize_case(golden *g, const pf_st_tensor *t, const char *name, cons
     peft_image_free(im);
 }
 
-/* expect.<picture>.<filter>.<rows>x<columns> */
+/* Tensors expect.<image>.<filter>.<rows>x<columns>. */
 void golden_resize(golden *g)
 {
     for (size_t i = 0; i < pf_st_count(g->file); i++) {
@@ -66,13 +67,14 @@ void golden_resize(golden *g)
     }
 }
 
+/* Element i of the list `name`. */
 static int64_t item(json_t *o, const char *name, size_t i)
 {
     return json_integer_value(json_array_get(json_object_get(o, name), i));
 }
 
-/* The geometry alone: squash, or shorter side and centre crop */
-static peft_image *shaped(golden *g, const peft_image *im, const char *name, json_t *o)
+/* Resizes as the case says: to both sides, or the shorter side followed by a centre crop. */
+static peft_image *resize_and_crop(golden *g, const peft_image *im, const char *name, json_t *o)
 {
     const char *filter = json_string_value(json_object_get(o, "filter"));
     json_t *shorter = json_object_get(o, "shorter_side");
@@ -87,9 +89,9 @@ static peft_image *shaped(golden *g, const peft_image *im, const char *name, jso
     return out;
 }
 
-/* im through a transform with the file's mean and std; resize is "squash" or a number */
-static void transformed(golden *g, const peft_image *im, const char *name, int64_t size, const char *resize,
-                        const char *filter, json_t *all)
+/* Compares a transform of im with the reference; mean and std are the file's, resize is "squash" or a shorter side. */
+static void compare_transform(golden *g, const peft_image *im, const char *name, int64_t size, const char *resize,
+                              const char *filter, json_t *all)
 {
     char text[400], triple[2][80];
     peft_transform *t = NULL;
@@ -111,26 +113,26 @@ static void transformed(golden *g, const peft_image *im, const char *name, int64
     peft_transform_free(t);
 }
 
-/* Step by step, then the whole way in one transform. */
+/* Resizing and normalising in two steps, then both in one transform. */
 static void preprocess_case(golden *g, const peft_image *im, const char *name, json_t *o, json_t *all)
 {
     const char *filter = json_string_value(json_object_get(o, "filter"));
     const int64_t shorter = json_integer_value(json_object_get(o, "shorter_side"));
     const int64_t size = item(o, shorter ? "centre_crop" : "resize", 0);
-    peft_image *out = shaped(g, im, name, o);
+    peft_image *out = resize_and_crop(g, im, name, o);
     if (!out) return;
     golden_bits(g, peft_image_pixels(out), bytes_of(out), "expect.%s.uint8", name);
-    transformed(g, out, name, size, "squash", filter, all);
+    compare_transform(g, out, name, size, "squash", filter, all);
     peft_image_free(out);
     char whole[60] = "squash";
     if (shorter) snprintf(whole, sizeof whole, "%lld", (long long)shorter);
-    transformed(g, im, name, size, whole, filter, all);
+    compare_transform(g, im, name, size, whole, filter, all);
 }
 
 void golden_preprocess(golden *g)
 {
     json_t *options = json_loads(pf_st_meta(g->file, "options"), 0, NULL), *o;
-    peft_image *im = picture(g, "rgb8");
+    peft_image *im = input_image(g, "rgb8");
     const char *name;
     json_object_foreach(options, name, o)
         if (im && json_is_object(o)) preprocess_case(g, im, name, o, options);

@@ -1,11 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
- * golden_kernels.c -- kernels against reference results, in every instruction set this CPU can run. */
+ * golden_kernels.c -- activations, LayerNorm, attention and optimizers against golden vectors, with the kernels of
+ * every instruction set that this CPU has. */
 #include "golden.h"
 #include <jansson.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
+/* for each instruction set, with its kernels in k */
 #define EACH_ISA(g, k) \
     for (const char *const *isa_ = pk_isas(); *isa_; isa_++) \
         for (const pk_table *k = ((g)->isa = *isa_, pk_find(*isa_)); k; k = NULL, (g)->isa = NULL)
@@ -56,12 +58,12 @@ static void layernorm_case(golden *g, const char *name)
 
 void golden_layernorm(golden *g) { golden_cases(g, ".out", layernorm_case); }
 
-/* [samples, heads, rows, d] <-> [samples, rows, heads*d], the layout of the kernels */
+/* The files hold [samples, heads, rows, d], the kernels [samples, rows, heads * d]: transpose converts. */
 typedef struct sizes { int64_t samples, heads, rows, d; } sizes;
 
 static int64_t count(sizes s) { return s.samples * s.heads * s.rows * s.d; }
 
-static pk_real *turn(golden *g, const pk_real *x, sizes s, bool to_kernel)
+static pk_real *transpose(golden *g, const pk_real *x, sizes s, bool to_kernel)
 {
     pk_real *y = golden_memory(g, (size_t)count(s) * sizeof *y);
     for (int64_t i = 0; i < count(s); i++) {
@@ -74,10 +76,10 @@ static pk_real *turn(golden *g, const pk_real *x, sizes s, bool to_kernel)
 
 static pk_operand operand(golden *g, const char *mode, const char *name, sizes s)
 {
-    const bool own = golden_find(g, "input.%s.%s", mode, name) != NULL;
-    const pk_real *x = own ? golden_real(g, "input.%s.%s", mode, name) : golden_real(g, "input.%s", name);
+    const bool of_mode = golden_find(g, "input.%s.%s", mode, name) != NULL;
+    const pk_real *x = of_mode ? golden_real(g, "input.%s.%s", mode, name) : golden_real(g, "input.%s", name);
     const int64_t row = s.heads * s.d;
-    return (pk_operand){ .data = x ? turn(g, x, s, true) : NULL, .sample_stride = s.samples > 1 ? s.rows * row : 0,
+    return (pk_operand){ .data = x ? transpose(g, x, s, true) : NULL, .sample_stride = s.samples > 1 ? s.rows * row : 0,
                          .row_stride = row };
 }
 
@@ -87,7 +89,7 @@ static pk_output output(golden *g, sizes s)
                         .sample_stride = s.rows * s.heads * s.d, .row_stride = s.heads * s.d };
 }
 
-/* the kernels leave one part a sample (or a sample and head): added here, in order */
+/* Sums `many` parts of n elements: the kernels give one part for each sample (or each sample and head). */
 static pk_real *summed(golden *g, const pk_real *parts, int64_t n, int64_t many)
 {
     pk_real *sum = golden_memory(g, (size_t)n * sizeof *sum);
@@ -97,7 +99,7 @@ static pk_real *summed(golden *g, const pk_real *parts, int64_t n, int64_t many)
 
 typedef struct attention_case {
     pk_attention_grad a;
-    sizes s, x;                            /* of q, k, v and of the extra rows */
+    sizes s, x;                            /* of q, k, v; of the extra key and value rows (prompts) */
 } attention_case;
 
 static void attention_compare(golden *g, const char *mode, const attention_case *c)
@@ -106,16 +108,18 @@ static void attention_compare(golden *g, const char *mode, const attention_case 
     const sizes s = c->s, one = { 1, c->x.heads, c->x.rows, c->x.d };
     const int64_t n = count(s), queries = s.rows;
     const pk_output *gradient[] = { &a->dq, &a->dk, &a->dv };
-    golden_l2(g, turn(g, a->fwd.out, s, false), n, GOLDEN_FORWARD, "expect.%s.out", mode);
+    golden_l2(g, transpose(g, a->fwd.out, s, false), n, GOLDEN_FORWARD, "expect.%s.out", mode);
     golden_l2(g, a->fwd.lse, s.samples * s.heads * queries, GOLDEN_FORWARD, "expect.%s.lse", mode);
     for (int i = 0; i < 3; i++)
-        golden_l2(g, turn(g, gradient[i]->data, s, false), n, GOLDEN_GRADIENT, "expect.%s.grad_%c", mode, "qkv"[i]);
+        golden_l2(g, transpose(g, gradient[i]->data, s, false), n, GOLDEN_GRADIENT, "expect.%s.grad_%c", mode,
+                  "qkv"[i]);
     if (a->dsink)
         golden_l2(g, summed(g, a->dsink, queries, s.samples * s.heads), queries, GOLDEN_GRADIENT,
                   "expect.%s.grad_sink", mode);
     for (int i = 0; i < 2 && a->dxk.data; i++) {
         const pk_real *sum = summed(g, i ? a->dxv.data : a->dxk.data, count(one), s.samples);
-        golden_l2(g, turn(g, sum, one, false), count(one), GOLDEN_GRADIENT, "expect.%s.grad_prompt_%c", mode, "kv"[i]);
+        golden_l2(g, transpose(g, sum, one, false), count(one), GOLDEN_GRADIENT, "expect.%s.grad_prompt_%c", mode,
+                  "kv"[i]);
     }
 }
 
@@ -129,8 +133,8 @@ static void attention_run(golden *g, const pk_table *k, const attention_case *c)
         for (int64_t h = 0; h < f->heads; h++) k->attention_grad(&c->a, b, h, work2);
 }
 
-/* input.<mode>.q and .sink stand for input.q and input.sink where the file has them; which gradients are expected
- * says whether the mode has a sink and prompt rows. */
+/* A mode has a sink, or prompt rows, where the file has reference gradients of them. Inputs are input.<mode>.<name>
+ * where the file has it, else input.<name>. */
 static void attention_mode(golden *g, const char *mode)
 {
     const pf_st_tensor *q = golden_find(g, "input.q"), *p = golden_find(g, "expect.%s.grad_prompt_k", mode);
@@ -164,8 +168,8 @@ static void attention_mode(golden *g, const char *mode)
 
 void golden_attention(golden *g) { golden_cases(g, ".lse", attention_mode); }
 
-/* Every coordinate is a problem of its own, with gradients from 1e-7 to 1e3: an error counts against the largest
- * value that coordinate's expected path takes, and at least `least`. */
+/* Compares values [steps, n]. The coordinates have gradients from 1e-7 to 1e3, so each one's errors are relative to the
+ * largest reference value of that coordinate in all steps, but at least to `least`. */
 static void compare_paths(golden *g, const pk_real *got, int64_t steps, int64_t n, double least, double limit,
                           const char *name)
 {
@@ -187,7 +191,7 @@ static void compare_paths(golden *g, const pk_real *got, int64_t steps, int64_t 
 
 static double number(json_t *o, const char *name) { return json_number_value(json_object_get(o, name)); }
 
-/* The state is kept for every step, so that it too can be seen against its own scale: the momentum sums may cancel. */
+/* Runs all steps of SGD or AdamW; compares the parameters after each step and the moments after the last. */
 static void optimizer_case(golden *g, const pk_table *k, const char *name, json_t *o)
 {
     const pf_st_tensor *t = golden_find(g, "input.grads");
@@ -218,7 +222,7 @@ static void optimizer_case(golden *g, const pk_table *k, const char *name, json_
     if (adam) compare_paths(g, v, 1, n, 0, 2e-5, expect);
 }
 
-/* Two tensors, one norm: every gradient times min(1, c / (norm + 1e-6)) */
+/* Clipping by the common norm of two gradients: each is scaled by min(1, limit / (norm + 1e-6)). */
 static void clip_case(golden *g, const pk_table *k, json_t *limits)
 {
     pk_real *tensor[2];

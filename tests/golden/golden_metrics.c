@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
- * golden_metrics.c -- every expected metric of a file, by the name it has there. */
+ * golden_metrics.c -- peft_metrics_* against the metrics in files of golden vectors. */
 #include "golden.h"
 #include <peft/metrics.h>
 #include <string.h>
 
-/* The file's name of a metric; the family it is asked of (as in core/train/metrics.def); our name; whether all classes
- * are compared ('a'), the one value ('1') or class 1 alone ('p'). */
+/* expected: the name in the file. family: the function that computes it: d decision, c calibration, r ranking (l: of
+ * logits instead of probabilities), m multi-label. name: the library's name. values: what is compared, the single value
+ * (1), all classes (a) or class 1 (p). */
 static const struct row { const char *expected; char family; const char *name; char values; } rows[] = {
     { "accuracy", 'd', "accuracy", '1' },
     { "balanced_accuracy", 'd', "balanced_accuracy", '1' },
@@ -25,7 +26,7 @@ static const struct row { const char *expected; char family; const char *name; c
     { "auroc_per_class", 'r', "auroc", 'a' },
     { "auroc_ovr_per_class", 'r', "auroc", 'a' },
     { "auroc_ovr_macro", 'r', "auroc_macro", '1' },
-    { "auroc_ovr_macro_raw_logits", 'l', "auroc_macro", '1' },               /* ranks logits, not probabilities */
+    { "auroc_ovr_macro_raw_logits", 'l', "auroc_macro", '1' },               
     { "auroc_macro_defined", 'r', "auroc_macro", '1' },
     { "auroc_defined_classes", 'r', "auroc_defined", '1' },
     { "auroc_micro", 'r', "auroc_micro", '1' },
@@ -40,7 +41,7 @@ static const struct row { const char *expected; char family; const char *name; c
     { "brier", 'm', "brier", '1' },
 };
 
-/* One picture of a case: what each family reads. labels NULL: a multi-label case. */
+/* The inputs of all families for one case. labels NULL: a multi-label case. */
 typedef struct data {
     int64_t n, classes;
     const int64_t *labels;
@@ -69,7 +70,8 @@ static bool prepare(golden *g, const char *name, data *d)
                 && golden_ok(g, peft_metrics_confusion(d->labels, predicted, d->n, d->classes, d->counts), name)));
 }
 
-static peft_status ask(golden *g, const data *d, const struct row *r, double *out, size_t count)
+/* Computes a metric by the function of its family. */
+static peft_status compute(golden *g, const data *d, const struct row *r, double *out, size_t count)
 {
     switch (r->family) {
     case 'd': return peft_metrics_decision(d->counts, d->classes, r->name, out, count);
@@ -81,7 +83,7 @@ static peft_status ask(golden *g, const data *d, const struct row *r, double *ou
     }
 }
 
-/* expect.<case>.<metric>; a name outside the table is a failure: the file asks for something new */
+/* Checks expect.<case>.<metric>. A metric that is not in the table is a failure. */
 static void metric(golden *g, const char *expected)
 {
     const char *dot = strchr(expected, '.');
@@ -94,10 +96,10 @@ static void metric(golden *g, const char *expected)
     memcpy(name, expected, (size_t)(dot - expected));
     name[dot - expected] = 0;
     if (!prepare(g, name, &d)) return;
-    const int64_t count = r->values == '1' ? 1 : d.classes, shown = r->values == 'a' ? d.classes : 1;
+    const int64_t count = r->values == '1' ? 1 : d.classes, compared = r->values == 'a' ? d.classes : 1;
     double *out = golden_memory(g, (size_t)d.classes * sizeof *out);
-    if (golden_ok(g, ask(g, &d, r, out, (size_t)count), expected))
-        golden_each(g, out + (r->values == 'p'), shown, 1, 1e-12, "expect.%s", expected);
+    if (golden_ok(g, compute(g, &d, r, out, (size_t)count), expected))
+        golden_each(g, out + (r->values == 'p'), compared, 1, 1e-12, "expect.%s", expected);
 }
 
 void golden_metrics(golden *g) { golden_cases(g, "", metric); }

@@ -144,9 +144,9 @@ START_TEST(biases_of_adapters_act_after_layer_scale)
     static const char offset[] = "adapter_2.offset", up[] = "adapter.up.bias", up_proj[] = "adaptmlp.up_proj.bias";
     ck_assert_double_gt(difference(with_offsets("linear", "", NULL), with_offsets("adapter", "", up)), 1e-3);
     ck_assert_double_le(difference(with_offsets("attnscale_dra", "scale=false", offset),
-                              with_offsets("adapter", "", up)), 1e-12);
+                                   with_offsets("adapter", "", up)), 1e-12);
     ck_assert_double_le(difference(with_offsets("attnscale_dra", "scale=false", offset),
-                              with_offsets("adaptformer", "scale=1", up_proj)), 1e-12);
+                                   with_offsets("adaptformer", "scale=1", up_proj)), 1e-12);
 }
 END_TEST
 

@@ -115,7 +115,7 @@ START_TEST(required_and_unknown_passes_cannot_be_switched_off)
     }
     check_refusal(net_spec(t.model, &loss, &team, "grad"), PEFT_E_INVALID, "pass 'grad' is required");
     check_refusal(net_spec(t.model, &loss, &team, "rows,fus"), PEFT_E_NOTFOUND,
-            "pass 'fus': no pass has this name, expected one of clean_forward, rows, ");
+                  "pass 'fus': no pass has this name, expected one of clean_forward, rows, ");
     check_refusal(net_spec(t.model, &loss, &team, "rows,,fuse"), PEFT_E_NOTFOUND, "pass ''");
     method_model_free(&t);
     peft_context_free(t.ctx);
