@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_augment.c -- the random part of transforms: each does what it says to every sample, follows (seed, epoch,
- * sample) alone, and leaves the evaluation alone. Mixup of a loader's batches. */
+ * test_augment.c -- random augmentations of transforms: each against its definition; the draw depends on (seed, epoch,
+ * sample) alone; evaluation is not augmented. Mixup of a loader's batches. */
 #include "io_files.h"
 #include <math.h>
 #include <peft/io.h>
@@ -17,7 +17,7 @@ static peft_transform *parse(const char *more)
     return t;
 }
 
-/* Sample values 0..255 of one draw. */
+/* Applies a transform in training; the values are in 0..255. */
 static void draw(const char *text, const peft_image *im, uint64_t seed, int64_t epoch, int64_t sample, float *out)
 {
     peft_transform *t = parse(text);
@@ -26,14 +26,15 @@ static void draw(const char *text, const peft_image *im, uint64_t seed, int64_t 
     peft_transform_free(t);
 }
 
-static int at(const float *v, int c, int64_t x, int64_t y) { return (int)lrintf(v[c * PLANE + y * SIZE + x]); }
+/* A value of the transformed image, rounded; of the source image. */
+static int output_at(const float *v, int c, int64_t x, int64_t y) { return (int)lrintf(v[c * PLANE + y * SIZE + x]); }
 
 static int sample_of(const peft_image *im, int c, int64_t x, int64_t y)
 {
     return ((const uint8_t *)peft_image_pixels(im))[(y * SIZE + x) * 3 + c];
 }
 
-START_TEST(keyed_by_seed_epoch_sample)
+START_TEST(the_draw_depends_on_seed_epoch_and_sample)
 {
     static const char *const texts[] = { "pad=3", "pad=3,pad_mode=reflect", "flip=0.5", "brightness=0.5",
         "contrast=0.5", "saturation=0.5", "erase=0.7", "erase=0.7,erase_fill=random", "random_crop=true" };
@@ -43,14 +44,15 @@ START_TEST(keyed_by_seed_epoch_sample)
         int changed[3] = { 0 };
         for (int64_t i = 0; i < 40; i++) {
             draw(texts[k], im, 5, 6, i, first);
-            for (int which = 0; which < 3; which++) {
+            for (int which = 0; which < 3; which++) {             /* change the seed, the epoch or the sample */
                 draw(texts[k], im, which == 0 ? 6 : 5, which == 1 ? 7 : 6, which == 2 ? i + 100 : i, other);
                 changed[which] += memcmp(first, other, sizeof first) != 0;
             }
             draw(texts[k], im, 5, 6, i, other);
             ck_assert_mem_eq(first, other, sizeof first);
         }
-        for (int which = 0; which < 3; which++) ck_assert_msg(changed[which] > 10, "%s, key %d", texts[k], which);
+        for (int which = 0; which < 3; which++)
+            ck_assert_msg(changed[which] > 10, "%s: changing key %d rarely changes the draw", texts[k], which);
         peft_transform *t = parse(texts[k]), *plain = parse("");
         ok(peft_transform_apply(t, im, first));
         ok(peft_transform_apply(plain, im, other));
@@ -64,7 +66,7 @@ END_TEST
 
 static int mirror(int64_t i) { return (int)(i < 0 ? -i : i >= SIZE ? 2 * (SIZE - 1) - i : i); }
 
-/* The shift that explains the draw: exactly one of (2 pad + 1)^2. */
+/* v is the image shifted by (dx, dy), with zeros or reflected values where the source lies outside. */
 static bool is_shift(const float *v, const peft_image *im, int64_t dx, int64_t dy, bool reflect)
 {
     for (int c = 0; c < 3; c++)
@@ -73,31 +75,32 @@ static bool is_shift(const float *v, const peft_image *im, int64_t dx, int64_t d
                 int64_t sx = x + dx, sy = y + dy;
                 bool inside = sx >= 0 && sx < SIZE && sy >= 0 && sy < SIZE;
                 int want = reflect ? sample_of(im, c, mirror(sx), mirror(sy)) : inside ? sample_of(im, c, sx, sy) : 0;
-                if (at(v, c, x, y) != want) return false;
+                if (output_at(v, c, x, y) != want) return false;
             }
     return true;
 }
 
-START_TEST(shifts)
+/* Padding by 2 and cropping shifts the image: every draw is one of 5 x 5 shifts, and each of them occurs. */
+START_TEST(padded_crops_are_all_shifts_within_the_padding)
 {
-    enum { PAD = 2, WAYS = 2 * PAD + 1 };
+    enum { PAD = 2, SHIFTS = 2 * PAD + 1 };
     peft_image *im = picture(SIZE, SIZE, 3, 8, 3);
     for (int reflect = 0; reflect < 2; reflect++) {
-        int seen[WAYS][WAYS] = { { 0 } };
+        int drawn[SHIFTS][SHIFTS] = { { 0 } };
         for (int64_t i = 0; i < 400; i++) {
             float v[FLOATS];
             int found = 0;
             draw(reflect ? "pad=2,pad_mode=reflect" : "pad=2", im, 1, 0, i, v);
             for (int dy = -PAD; dy <= PAD; dy++)
                 for (int dx = -PAD; dx <= PAD; dx++)
-                    if (is_shift(v, im, dx, dy, reflect)) found++, seen[dy + PAD][dx + PAD]++;
+                    if (is_shift(v, im, dx, dy, reflect)) found++, drawn[dy + PAD][dx + PAD]++;
             ck_assert_int_eq(found, 1);
         }
-        for (int k = 0; k < WAYS * WAYS; k++) ck_assert_int_gt(seen[k / WAYS][k % WAYS], 2);   /* 16 on average */
+        for (int k = 0; k < SHIFTS * SHIFTS; k++) ck_assert_int_gt(drawn[k / SHIFTS][k % SHIFTS], 2); /* mean 16 */
     }
     peft_image_free(im);
     float v[FLOATS];
-    im = picture(1, 1, 3, 8, 3);                              /* mirrored far beyond the picture */
+    im = picture(1, 1, 3, 8, 3);                              /* reflected many times */
     draw("pad=100,pad_mode=reflect", im, 1, 0, 0, v);
     for (int i = 0; i < PLANE; i++) ck_assert(v[i] == v[0]);
     peft_image_free(im);
@@ -106,11 +109,11 @@ END_TEST
 
 static double luma(const float *v, int64_t i) { return 0.299 * v[i] + 0.587 * v[PLANE + i] + 0.114 * v[2 * PLANE + i]; }
 
-/* Saturation keeps each pixel's luma and scales its distance from grey, by one factor in [0.5, 1.5]. */
-START_TEST(saturation)
+/* saturation=0.5 keeps each pixel's luma and scales its difference from grey by one factor in [0.5, 1.5]. */
+START_TEST(saturation_scales_the_difference_from_grey)
 {
     uint8_t pixels[PLANE * 3];
-    for (int i = 0; i < PLANE * 3; i++) pixels[i] = (uint8_t)(90 + i * 37 % 61);   /* no value is cut off */
+    for (int i = 0; i < PLANE * 3; i++) pixels[i] = (uint8_t)(90 + i * 37 % 61);   /* no result is clamped */
     peft_image *im;
     ok(peft_image_from_buffer(io_ctx, pixels, SIZE, SIZE, 3, 8, 0, &im));
     double low = 9, high = 0;
@@ -118,20 +121,20 @@ START_TEST(saturation)
         float v[FLOATS], plain[FLOATS];
         draw("saturation=0.5", im, 1, 0, i, v);
         draw("", im, 1, 0, i, plain);
-        double up = 0, down = 0;
+        double dot = 0, norm = 0;                             /* the factor by least squares is dot / norm */
         for (int k = 0; k < PLANE; k++) {
             ck_assert_double_le(fabs(luma(v, k) - luma(plain, k)), 1.5);
             for (int c = 0; c < 3; c++) {
-                up += (v[c * PLANE + k] - luma(plain, k)) * (plain[c * PLANE + k] - luma(plain, k));
-                down += pow(plain[c * PLANE + k] - luma(plain, k), 2);
+                dot += (v[c * PLANE + k] - luma(plain, k)) * (plain[c * PLANE + k] - luma(plain, k));
+                norm += pow(plain[c * PLANE + k] - luma(plain, k), 2);
             }
         }
-        low = fmin(low, up / down);
-        high = fmax(high, up / down);
+        low = fmin(low, dot / norm);
+        high = fmax(high, dot / norm);
     }
     ck_assert(low > 0.47 && low < 0.65 && high > 1.35 && high < 1.53);
     peft_image_free(im);
-    im = picture(SIZE, SIZE, 1, 8, 2);                        /* grey stays as it is */
+    im = picture(SIZE, SIZE, 1, 8, 2);                        /* a grey image does not change */
     float v[FLOATS], plain[FLOATS];
     draw("saturation=0.9", im, 1, 0, 0, v);
     draw("", im, 1, 0, 0, plain);
@@ -140,8 +143,8 @@ START_TEST(saturation)
 }
 END_TEST
 
-/* What differs from the plain input is a full box within the bounds of area and shape, in about p of the draws. */
-START_TEST(erasing)
+/* In about a share `erase` of the draws, one box within the bounds of area and ratio is filled. */
+START_TEST(erasing_fills_a_box_within_the_bounds)
 {
     peft_image *im = picture(SIZE, SIZE, 3, 8, 4);
     float plain[FLOATS];
@@ -156,7 +159,7 @@ START_TEST(erasing)
                  "size=%d,mean=-2,std=1,erase=0.4,erase_area=0.1:0.3,erase_ratio=1.4:2,erase_fill=%s", SIZE,
                  fills[fill]);
         ok(peft_transform_parse(io_ctx, text, &t));
-        ok(peft_transform_apply(t, im, plain));               /* no value is 0 */
+        ok(peft_transform_apply(t, im, plain));               /* mean=-2: no value is 0, the fill of "mean" */
         for (int64_t i = 0; i < 300; i++) {
             float v[FLOATS];
             int left = SIZE, right = -1, top = SIZE, bottom = -1, changed = 0;
@@ -193,7 +196,7 @@ START_TEST(erasing)
 }
 END_TEST
 
-START_TEST(texts)
+START_TEST(augmentations_are_kept_in_the_text_of_a_transform)
 {
     peft_transform *t, *again;
     ok(peft_transform_parse(io_ctx, "size=32,pad=4,pad_mode=reflect,saturation=0.3,erase=0.25,erase_area=0.02:0.2,"
@@ -213,8 +216,8 @@ END_TEST
 /* --- mixup ---------------------------------------------------------------------------------------------------- */
 enum { SAMPLES = 7, CLASSES = 3, BATCH = 4 };
 
-/* Sample i is an even grey of 10 i. */
-static peft_dataset *greys(void)
+/* A data set in which all pixels of image i are 10 i. */
+static peft_dataset *grey_images(void)
 {
     char list[400] = "";
     peft_dataset *d;
@@ -239,6 +242,7 @@ typedef struct batches {
     int64_t id[2 * SAMPLES];
 } batches;
 
+/* Reads two epochs of a loader. */
 static void read_epochs(peft_dataset *d, const char *more, batches *out)
 {
     peft_transform *t = parse("");
@@ -252,14 +256,14 @@ static void read_epochs(peft_dataset *d, const char *more, batches *out)
     ok(peft_tensor_create(ctx, PEFT_F32, 4, (const int64_t[]){ BATCH, 3, SIZE, SIZE }, &images));
     ok(peft_tensor_create(ctx, PEFT_F32, 2, (const int64_t[]){ BATCH, CLASSES }, &targets));
     int64_t epoch = 0, batch = 0;
-    for (int64_t n, at = 0; at < 2 * SAMPLES; at += n) {
+    for (int64_t n, done = 0; done < 2 * SAMPLES; done += n) {
         int64_t listed;
         while (!(n = peft_loader_next(epoch, batch++, images, targets, NULL, l))) epoch++, batch = 0;
         ck_assert_int_gt(n, 0);
-        ok(peft_loader_samples(l, epoch, batch - 1, out->id + at, &listed));
+        ok(peft_loader_samples(l, epoch, batch - 1, out->id + done, &listed));
         ck_assert_int_eq(listed, n);
-        memcpy(out->images[at], peft_tensor_cdata(images), (size_t)n * sizeof *out->images);
-        memcpy(out->targets[at], peft_tensor_cdata(targets), (size_t)n * sizeof *out->targets);
+        memcpy(out->images[done], peft_tensor_cdata(images), (size_t)n * sizeof *out->images);
+        memcpy(out->targets[done], peft_tensor_cdata(targets), (size_t)n * sizeof *out->targets);
     }
     peft_tensor_free(images);
     peft_tensor_free(targets);
@@ -268,10 +272,11 @@ static void read_epochs(peft_dataset *d, const char *more, batches *out)
     peft_transform_free(t);
 }
 
-START_TEST(mixing)
+/* Each image is mixed with the next one of its batch, its target by the same share. */
+START_TEST(mixup_mixes_images_and_targets_by_the_same_share)
 {
     static batches mixed, other;
-    peft_dataset *d = greys();
+    peft_dataset *d = grey_images();
     int inside = 0;
     read_epochs(d, "train=true,mixup=1", &mixed);
     read_epochs(d, "train=true,mixup=1,threads=3,cache=0", &other);
@@ -293,17 +298,17 @@ START_TEST(mixing)
     }
     ck_assert_int_gt(inside, SAMPLES);
     read_epochs(d, "train=true", &mixed);
-    read_epochs(d, "mixup=1", &other);                        /* an evaluation is left alone */
+    read_epochs(d, "mixup=1", &other);                        /* without train=true nothing is mixed */
     ck_assert_mem_eq(&mixed, &other, sizeof mixed);
     peft_dataset_free(d);
 }
 END_TEST
 
-/* The share of pairs of batches: mean 1/2 and variance 1 / (4 (2 alpha + 1)), as Beta(alpha, alpha) has. */
-START_TEST(shares)
+/* The shares have the mean 1/2 and the variance 1 / (4 (2 alpha + 1)) of Beta(alpha, alpha). */
+START_TEST(shares_of_mixup_have_a_beta_distribution)
 {
     static const double alphas[] = { 0.05, 0.2, 1, 3 };
-    peft_dataset *d = greys(), *two;
+    peft_dataset *d = grey_images(), *two;
     peft_transform *t = parse("");
     peft_context *ctx;
     peft_tensor *images, *labels;
@@ -341,4 +346,7 @@ START_TEST(shares)
 }
 END_TEST
 
-IO_SUITE_MAIN("augment", keyed_by_seed_epoch_sample, shifts, saturation, erasing, texts, mixing, shares)
+IO_SUITE_MAIN("augment", the_draw_depends_on_seed_epoch_and_sample, padded_crops_are_all_shifts_within_the_padding,
+              saturation_scales_the_difference_from_grey, erasing_fills_a_box_within_the_bounds,
+              augmentations_are_kept_in_the_text_of_a_transform, mixup_mixes_images_and_targets_by_the_same_share,
+              shares_of_mixup_have_a_beta_distribution)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_image.c -- reading and writing pictures: every kind of PNG and PNM; broken, cut and oversized files. */
+ * test_image.c -- reading and writing images: every kind of PNG and PNM; files that are broken, cut, too large or of
+ * another kind; images from buffers. */
 #include "io_files.h"
 #include "png_files.h"
 #include <peft/io.h>
@@ -12,28 +13,28 @@ static peft_image *load(const void *data, size_t size)
     return im;
 }
 
-START_TEST(png_round_trip)
+START_TEST(a_saved_png_loads_to_the_same_pixels)
 {
     const char *path = in_folder("a.png");
     for (int depth = 8; depth <= 16; depth += 8)
         for (int channels = 1; channels <= 3; channels += 2) {
-            peft_image *im = picture(19, 7, channels, depth, 3), *back;
+            peft_image *im = picture(19, 7, channels, depth, 3), *loaded;
             ok(peft_image_save_png(im, path));
-            ok(peft_image_load(io_ctx, path, NULL, &back));
-            same_image(im, back);
+            ok(peft_image_load(io_ctx, path, NULL, &loaded));
+            same_image(im, loaded);
             peft_image_free(im);
-            peft_image_free(back);
+            peft_image_free(loaded);
         }
     fails(PEFT_E_INVALID, "image is NULL", peft_image_save_png(NULL, path));
 }
 END_TEST
 
-START_TEST(png_kinds)
+START_TEST(every_kind_of_png_is_read)
 {
     size_t size;
     const uint8_t alpha[] = { 10, 20, 30, 0, 40, 50, 60, 128 }, grey_alpha[] = { 9, 0, 200, 255 };
     const uint16_t deep[] = { 1000, 5, 60000, 65535 };
-    const uint8_t indices[] = { 0x1b }, bits[] = { 0xa0 };                 /* 0 1 2 3; 1 0 1 */
+    const uint8_t indices[] = { 0x1b }, bits[] = { 0xa0 };           /* the values 0 1 2 3 of 2 bits; 1 0 1 of 1 bit */
 
     void *png = png_of(SPNG_COLOR_TYPE_TRUECOLOR_ALPHA, 8, 2, 1, NULL, alpha, 8, &size);
     peft_image *im = load(png, size);
@@ -71,20 +72,22 @@ START_TEST(png_kinds)
 }
 END_TEST
 
-/* The bytes are refused where must is set; elsewhere they may give the picture as it was and nothing else. */
-static void refused_or(const peft_image *whole, bool must, const void *png, size_t size, const char *what, size_t at)
+/* Where `must` is set the file is refused, else it gives the unchanged image. */
+static void check_damaged(const peft_image *whole, bool must, const void *png, size_t size, const char *what,
+                          size_t offset)
 {
     peft_image *im = NULL;
     peft_status s = peft_image_load_memory(io_ctx, png, size, NULL, &im);
-    if (must) ck_assert_msg(s == PEFT_E_FORMAT || (s == PEFT_E_UNSUPPORTED && *what != 'c'), "%s %zu: taken", what, at);
-    else ck_assert_msg(s == PEFT_OK, "%s %zu: %s", what, at, peft_last_error());
+    if (must) ck_assert_msg(s == PEFT_E_FORMAT || (s == PEFT_E_UNSUPPORTED && *what != 'c'), "%s %zu: accepted", what,
+                            offset);
+    else ck_assert_msg(s == PEFT_OK, "%s %zu: %s", what, offset, peft_last_error());
     if (!s) same_image(whole, im);
     peft_image_free(im);
 }
 
-/* A PNG is safe by its checksums: no cut and no changed byte among the pixels goes unnoticed. The end chunk of 12 bytes
- * holds none of them. */
-START_TEST(png_broken)
+/* Checksums protect a PNG: every cut and every changed byte is detected, except in the end chunk, whose 12 bytes hold
+ * no pixels. */
+START_TEST(a_cut_or_changed_png_is_refused)
 {
     enum { END = 12 };
     const char *path = in_folder("a.png");
@@ -94,26 +97,27 @@ START_TEST(png_broken)
     unsigned char *png = read_bytes(path, &size);
     ok(peft_image_load(io_ctx, path, NULL, &whole));
     for (size_t n = 0; n < size; n++) {
-        unsigned char *cut = malloc(n + 1);                                   /* its own size: reading beyond shows */
+        unsigned char *cut = malloc(n + 1);                            /* exact size: sanitizers see reads beyond */
         memcpy(cut, png, n);
-        refused_or(whole, n < size - END, cut, n, "cut at", n);
+        check_damaged(whole, n < size - END, cut, n, "cut at", n);
         free(cut);
     }
-    for (size_t at = 0; at < size; at++) {
-        png[at] ^= 0x10;
-        refused_or(whole, at < size - END, png, size, "byte changed", at);
-        png[at] ^= 0x10;
+    for (size_t i = 0; i < size; i++) {
+        png[i] ^= 0x10;
+        check_damaged(whole, i < size - END, png, size, "byte changed", i);
+        png[i] ^= 0x10;
     }
     unsigned char more[2000];                                 /* a text chunk with a wrong checksum before the end */
     memcpy(more, png, size - END);
     memcpy(more + size - END, "\0\0\0\4tEXta\0bc\1\2\3\4", 16);
     memcpy(more + size + 16 - END, png + size - END, END);
-    refused_or(whole, false, more, size + 16, "text chunk", 0);
+    check_damaged(whole, false, more, size + 16, "text chunk", 0);
     peft_image_free(whole);
     free(png);
 }
 END_TEST
 
+/* The checksum of PNG chunks. */
 static uint32_t crc(const unsigned char *p, size_t n)
 {
     uint32_t c = ~0u;
@@ -124,6 +128,7 @@ static uint32_t crc(const unsigned char *p, size_t n)
     return ~c;
 }
 
+/* Sets the size in a PNG's header. */
 static void set_size(unsigned char *png, uint32_t width, uint32_t height)
 {
     const uint32_t v[] = { width, height };
@@ -132,7 +137,7 @@ static void set_size(unsigned char *png, uint32_t width, uint32_t height)
     for (int i = 0; i < 4; i++) png[29 + i] = (unsigned char)(c >> (24 - 8 * i));
 }
 
-START_TEST(limits)
+START_TEST(images_above_the_limits_are_refused)
 {
     const char *path = in_folder("a.png");
     size_t size;
@@ -154,7 +159,7 @@ START_TEST(limits)
 }
 END_TEST
 
-START_TEST(pnm)
+START_TEST(every_kind_of_pnm_is_read_and_broken_ones_are_refused)
 {
     peft_image *im;
     const char grey[] = "P5\n# two\n2 1\n255\n\x07\xff", deep[] = "P5 1 2 65535 \x01\x02\xff\xff";
@@ -181,8 +186,8 @@ START_TEST(pnm)
 }
 END_TEST
 
-/* Largest samples v / largest * 255 that fall on a half, as Pillow 13.0 rounds them: to even. */
-START_TEST(pnm_halves)
+/* Values v / largest * 255 with the fraction 1/2 are rounded to even, as by Pillow 13.0. */
+START_TEST(halves_are_rounded_to_even_in_pnm)
 {
     static const struct { int largest, v, want; } row[] = { { 6, 1, 42 }, { 6, 5, 212 }, { 10, 3, 76 }, { 10, 7, 178 },
         { 12, 2, 42 }, { 20, 14, 178 }, { 2, 1, 128 }, { 30, 1, 8 }, { 254, 127, 128 } };
@@ -196,8 +201,8 @@ START_TEST(pnm_halves)
 }
 END_TEST
 
-/* Each kind of file that is no image of ours is named, with what to do. */
-START_TEST(kinds)
+/* The error for a file of another kind names the kind or what to do. */
+START_TEST(files_of_other_kinds_are_named_in_the_error)
 {
     static char dicom[140], nifti[352], zeros[64];
     memcpy(dicom + 128, "DICM", 4);
@@ -218,8 +223,8 @@ START_TEST(kinds)
 }
 END_TEST
 
-/* A file of one picture is its own slice 0, and has no other. */
-START_TEST(one_slice)
+/* A file of one image has slice 0 and no other. */
+START_TEST(an_image_file_is_one_slice)
 {
     peft_image *im = picture(3, 2, 3, 8, 1), *same = NULL;
     const char *path = in_folder("one.png");
@@ -238,7 +243,7 @@ START_TEST(one_slice)
 }
 END_TEST
 
-START_TEST(buffers)
+START_TEST(images_from_buffers_and_bad_arguments)
 {
     peft_image *im = NULL;
     const uint8_t rows[] = { 1, 2, 99, 3, 4, 99 };
@@ -259,7 +264,7 @@ START_TEST(buffers)
 }
 END_TEST
 
-START_TEST(nothing)
+START_TEST(null_images_and_transforms_give_zero)
 {
     ck_assert_int_eq(peft_image_width(NULL), 0);
     ck_assert_int_eq(peft_image_height(NULL), 0);
@@ -271,8 +276,8 @@ START_TEST(nothing)
 }
 END_TEST
 
-/* Saving over a file: the folder holds the new file and no temporary one. */
-START_TEST(save_is_atomic)
+/* Saving over a file leaves the new file and no temporary one in the folder. */
+START_TEST(saving_leaves_no_temporary_file)
 {
     peft_image *im;
     save_picture(in_folder("a.png"), 4, 4, 1, 1);
@@ -281,9 +286,12 @@ START_TEST(save_is_atomic)
     ck_assert_int_eq(peft_image_width(im), 5);
     peft_image_free(im);
     ck_assert_int_eq(remove(in_folder("a.png")), 0);
-    ck_assert_int_eq(rmdir(io_folder), 0);                                    /* empty: nothing was left behind */
+    ck_assert_int_eq(rmdir(io_folder), 0);                                    /* the folder is empty */
 }
 END_TEST
 
-IO_SUITE_MAIN("image", png_round_trip, png_kinds, png_broken, limits, pnm, pnm_halves, kinds, one_slice, buffers,
-              nothing, save_is_atomic)
+IO_SUITE_MAIN("image", a_saved_png_loads_to_the_same_pixels, every_kind_of_png_is_read, a_cut_or_changed_png_is_refused,
+              images_above_the_limits_are_refused, every_kind_of_pnm_is_read_and_broken_ones_are_refused,
+              halves_are_rounded_to_even_in_pnm, files_of_other_kinds_are_named_in_the_error,
+              an_image_file_is_one_slice, images_from_buffers_and_bad_arguments, null_images_and_transforms_give_zero,
+              saving_leaves_no_temporary_file)

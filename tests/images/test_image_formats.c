@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_image_formats.c -- what every row of formats.def keeps to, shown by one small file of each. A new row needs a
- * sample here. */
+ * test_image_formats.c -- what holds for every image format of formats.def, checked with one small file of each: it is
+ * recognised by one probe, read, refused when cut, and bound by the limits. A new format needs a sample here. */
 #include "io_files.h"
 #include "io/format/formats.h"
 
-/* spare: the bytes at the end of the file that may be missing, because no pixel needs them. word: what the messages
- * about a broken file of this format begin with. */
+/* word: the beginning of messages about broken files of this format. spare: bytes at the end of the file that may be
+ * missing, since no pixel needs them. */
 typedef struct sample {
     const char *row, *word, *file;
     size_t size, spare;
@@ -16,8 +16,9 @@ typedef struct sample {
 #define FILE_OF(text) text, sizeof(text) - 1
 #define EIGHT(c) c c c c c c c c
 
-/* The JPEG has one Huffman code of one bit for the DC differences (6 more bits follow) and one for the end of a block.
- * All quantisation steps are 8, so that the DC coefficients 50 and 0 are blocks of 128 + 50 and 128. */
+/* The JPEG has two blocks without AC coefficients. Its Huffman codes have one bit each: one for DC differences of 6
+ * bits, one for the end of a block. Quantisation steps are 8, so the DC coefficients 50 and 0 give the values 128 + 50
+ * and 128. */
 static const sample samples[] = {
     { "png", "PNG",
       FILE_OF("\211PNG\r\n\032\n" "\0\0\0\rIHDR\0\0\0\2\0\0\0\2\10\0\0\0\0W\335R\370"
@@ -48,34 +49,35 @@ static const sample *sample_of(int row)
 {
     for (int i = 0; i < SAMPLES; i++)
         if (!strcmp(samples[i].row, rows[row].name)) return &samples[i];
-    ck_abort_msg("%s: a row of formats.def without a file in test_image_formats.c", rows[row].name);
+    ck_abort_msg("%s: a format without a sample in test_image_formats.c", rows[row].name);
     return NULL;
 }
 
+/* The image has the size and pixels of the sample. */
 static void has_pixels(const sample *s, size_t size, const peft_image *im)
 {
     ck_assert_msg(peft_image_width(im) == s->width && peft_image_height(im) == s->height &&
                   peft_image_channels(im) == s->channels && peft_image_depth(im) == 8,
                   "%s, %zu bytes: %lld x %lld x %d", s->row, size, (long long)peft_image_width(im),
                   (long long)peft_image_height(im), peft_image_channels(im));
-    ck_assert_msg(!memcmp(peft_image_pixels(im), s->pixels, pixel_bytes(im)), "%s, %zu bytes: other pixels", s->row,
+    ck_assert_msg(!memcmp(peft_image_pixels(im), s->pixels, pixel_bytes(im)), "%s, %zu bytes: pixels differ", s->row,
                   size);
 }
 
-START_TEST(one_probe_recognises_it)
+START_TEST(each_file_is_recognised_by_its_own_probe_only)
 {
     for (int i = 0; i < ROWS; i++) {
         const sample *s = sample_of(i);
         const uint8_t *data = (const uint8_t *)s->file;
         for (int k = 0; k < ROWS; k++)
-            ck_assert_msg(rows[k].format->probe(data, s->size) == (k == i), "the probe of %s on the file of %s",
-                          rows[k].name, s->row);
+            ck_assert_msg(rows[k].format->probe(data, s->size) == (k == i),
+                          "the probe of %s gives the wrong answer for the file of %s", rows[k].name, s->row);
         ck_assert_ptr_eq(io_format_of(data, s->size), rows[i].format);
     }
 }
 END_TEST
 
-START_TEST(pixels)
+START_TEST(each_file_gives_its_pixels)
 {
     for (int i = 0; i < ROWS; i++) {
         const sample *s = sample_of(i);
@@ -87,19 +89,19 @@ START_TEST(pixels)
 }
 END_TEST
 
-/* A cut file is refused in the words of its format, or as none of the formats where its first bytes are missing. */
-START_TEST(cut)
+/* The message names the format, unless so much is missing that none is recognised. */
+START_TEST(each_cut_file_is_refused)
 {
     for (int i = 0; i < ROWS; i++) {
         const sample *s = sample_of(i);
         for (size_t n = 0; n < s->size; n++) {
-            uint8_t *part = malloc(n + !n);                                   /* its own size: reading beyond shows */
+            uint8_t *part = malloc(n + !n);                            /* exact size: sanitizers see reads beyond */
             peft_image *im = NULL;
             memcpy(part, s->file, n);
             if (n < s->size - s->spare) {
                 const char *word = io_format_of(part, n) ? s->word : "image:";
                 fails(PEFT_E_FORMAT, word, peft_image_load_memory(io_ctx, part, n, NULL, &im));
-                ck_assert_msg(!im, "%s, %zu bytes: refused, and a picture is given", s->row, n);
+                ck_assert_msg(!im, "%s, %zu bytes: refused, but an image is returned", s->row, n);
             } else {
                 ok(peft_image_load_memory(io_ctx, part, n, NULL, &im));
                 has_pixels(s, n, im);
@@ -111,7 +113,7 @@ START_TEST(cut)
 }
 END_TEST
 
-START_TEST(limits)
+START_TEST(each_format_keeps_the_limits)
 {
     for (int i = 0; i < ROWS; i++) {
         const sample *s = sample_of(i);
@@ -129,20 +131,20 @@ START_TEST(limits)
 }
 END_TEST
 
-/* Every ending of every row is one of a picture, and stands in the list for messages. */
-START_TEST(endings)
+/* Every ending of every format is accepted as an image's and is in the list that messages show. */
+START_TEST(each_ending_is_that_of_an_image)
 {
     char list[200];
     io_image_endings(list, sizeof list);
     ck_assert_msg(!strncmp(list, ".png, .jpg, ", 12), "%s", list);
     for (int i = 0; i < ROWS; i++)
-        for (const char *at = rows[i].format->endings; *at;) {
-            const int n = (int)strcspn(at, "|");
+        for (const char *ending = rows[i].format->endings; *ending;) {
+            const int n = (int)strcspn(ending, "|");
             char name[40];
-            snprintf(name, sizeof name, "a.%.*s", n, at);
-            ck_assert_msg(io_is_image_name(name), "%s: no picture", name);
+            snprintf(name, sizeof name, "a.%.*s", n, ending);
+            ck_assert_msg(io_is_image_name(name), "%s is not accepted as an image", name);
             ck_assert_msg(strstr(list, name + 1) != NULL, "%s is not among %s", name + 1, list);
-            at += n + (at[n] == '|');
+            ending += n + (ending[n] == '|');
         }
     char last[20];
     const char *of_row = rows[ROWS - 1].format->endings, *bar = strrchr(of_row, '|');
@@ -151,4 +153,5 @@ START_TEST(endings)
 }
 END_TEST
 
-IO_SUITE_MAIN("image_formats", one_probe_recognises_it, pixels, cut, limits, endings)
+IO_SUITE_MAIN("image_formats", each_file_is_recognised_by_its_own_probe_only, each_file_gives_its_pixels,
+              each_cut_file_is_refused, each_format_keeps_the_limits, each_ending_is_that_of_an_image)

@@ -1,13 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_io_options.c -- the tables of options of libpeft-io: each row is complete, each default is a value that the
- * function of the table accepts and has when nothing is given, and what lies outside a row's bounds is refused. */
+ * test_io_options.c -- the public tables of options of images, transforms and loaders: each row is complete; the
+ * function that takes the options accepts each default, uses it when nothing is given, and refuses values outside the
+ * bounds. */
 #include "io_files.h"
 #include <peft/io.h>
 
 static peft_dataset *data;
 static peft_transform *plain;
 
-static peft_status image(const char *text)
+static peft_status load_image(const char *text)
 {
     peft_image *im = NULL;
     const peft_status s = peft_image_load(io_ctx, in_folder("set/a/1.png"), text, &im);
@@ -15,7 +16,7 @@ static peft_status image(const char *text)
     return s;
 }
 
-static peft_status transform(const char *text)
+static peft_status parse_transform(const char *text)
 {
     peft_transform *t = NULL;
     const peft_status s = peft_transform_parse(io_ctx, text, &t);
@@ -23,7 +24,7 @@ static peft_status transform(const char *text)
     return s;
 }
 
-static peft_status loader(const char *text)
+static peft_status create_loader(const char *text)
 {
     peft_loader *l = NULL;
     const peft_status s = peft_loader_create(data, plain, text, &l);
@@ -35,8 +36,8 @@ static const struct table {
     const char *what;
     const peft_option *(*row)(size_t);
     peft_status (*take)(const char *text);
-} tables[] = { { "image", peft_image_option, image }, { "transform", peft_transform_option, transform },
-               { "loader", peft_loader_option, loader } };
+} tables[] = { { "image", peft_image_option, load_image }, { "transform", peft_transform_option, parse_transform },
+               { "loader", peft_loader_option, create_loader } };
 
 static const char *setting(const char *name, const char *value)
 {
@@ -59,7 +60,7 @@ static void close_data(void)
     peft_transform_free(plain);
 }
 
-START_TEST(tables_are_complete_and_their_defaults_valid)
+START_TEST(tables_are_complete_and_their_defaults_accepted)
 {
     open_data();
     for (size_t k = 0; k < sizeof tables / sizeof *tables; k++) {
@@ -69,7 +70,8 @@ START_TEST(tables_are_complete_and_their_defaults_valid)
             const char *name = peft_option_name(o), *value = peft_option_fallback(o), *help = peft_option_help(o);
             double low, high;
             char beyond[40];
-            ck_assert_msg(*name && value && strlen(help) > 8 && !strchr(help, '\n'), "%s, %s", tables[k].what, name);
+            ck_assert_msg(*name && value && strlen(help) > 8 && !strchr(help, '\n'), "%s option %s is incomplete",
+                          tables[k].what, name);
             ck_assert_ptr_nonnull(peft_option_type(o));
             if (*value) ok(tables[k].take(setting(name, value)));
             if (!peft_option_bounds(o, &low, &high)) continue;
@@ -85,8 +87,8 @@ START_TEST(tables_are_complete_and_their_defaults_valid)
 }
 END_TEST
 
-/* The text of a transform without settings is that of all defaults. */
-START_TEST(the_defaults_of_a_transform)
+/* peft_transform_text of a transform without settings lists the defaults of all options. */
+START_TEST(a_transform_without_settings_has_the_defaults)
 {
     peft_transform *t;
     char text[1200] = "";
@@ -100,8 +102,7 @@ START_TEST(the_defaults_of_a_transform)
 }
 END_TEST
 
-/* A loader without options has batches of the default's size. */
-START_TEST(the_defaults_of_a_loader)
+START_TEST(a_loader_without_settings_has_the_default_batch_size)
 {
     peft_loader *l;
     open_data();
@@ -112,5 +113,5 @@ START_TEST(the_defaults_of_a_loader)
 }
 END_TEST
 
-IO_SUITE_MAIN("io options", tables_are_complete_and_their_defaults_valid, the_defaults_of_a_transform,
-              the_defaults_of_a_loader)
+IO_SUITE_MAIN("io options", tables_are_complete_and_their_defaults_accepted,
+              a_transform_without_settings_has_the_defaults, a_loader_without_settings_has_the_default_batch_size)

@@ -1,16 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_jpeg.c -- reading JPEG: colours, samplings, several scans; what is damaged, cut or too large is refused, what
- * leaves every pixel as it was written is not. */
+ * test_jpeg.c -- reading JPEG files of all colour spaces, samplings and scans. Files that are cut, damaged, too large
+ * or of an unsupported process are refused; damage that changes no pixel is accepted. */
 #include "io_files.h"
 #include <peft/io.h>
 #include <stdbool.h>
 #include <jpeglib.h>
 #include <sys/resource.h>
 
+/* Settings of the encoder. */
 typedef struct kind { int channels; J_COLOR_SPACE space; int h[3], v[3]; bool progressive, arithmetic, optimised;
                       int restart; } kind;
 
-/* The pixels as a JPEG of quality 95; h and v of 0 are libjpeg's own sampling. The caller frees. */
+/* Encodes pixels with quality 95; h and v of 0 mean libjpeg's default sampling. The caller frees the result. */
 static unsigned char *jpeg_of(const kind *k, const void *pixels, int w, int h, size_t *size)
 {
     struct jpeg_compress_struct c;
@@ -54,41 +55,41 @@ static peft_image *load(const void *data, size_t size)
     return im;
 }
 
-/* Every pixel of im is v within 2. */
-static void is_even(const peft_image *im, int v)
+/* Every sample of im is within 2 of v. */
+static void all_samples_near(const peft_image *im, int v)
 {
     for (size_t i = 0; i < pixel_bytes(im); i++)
         ck_assert_int_le(abs(((const uint8_t *)peft_image_pixels(im))[i] - v), 2);
 }
 
-START_TEST(colours)
+START_TEST(grey_and_rgb_are_read_and_cmyk_is_refused)
 {
     size_t size;
-    peft_image *back;
+    peft_image *loaded;
     uint8_t pixels[24 * 16 * 4];
     memset(pixels, 90, sizeof pixels);
     unsigned char *jpeg = jpeg_of(&rgb, pixels, 24, 16, &size);
-    back = load(jpeg, size);
-    ck_assert_int_eq(peft_image_channels(back), 3);
-    is_even(back, 90);
-    peft_image_free(back);
+    loaded = load(jpeg, size);
+    ck_assert_int_eq(peft_image_channels(loaded), 3);
+    all_samples_near(loaded, 90);
+    peft_image_free(loaded);
     free(jpeg);
     jpeg = jpeg_of(&grey, pixels, 24, 16, &size);
-    back = load(jpeg, size);
-    ck_assert_int_eq(peft_image_channels(back), 1);
-    is_even(back, 90);
-    peft_image_free(back);
-    fails(PEFT_E_UNSUPPORTED, "max_side", peft_image_load_memory(io_ctx, jpeg, size, "max_side=23", &back));
+    loaded = load(jpeg, size);
+    ck_assert_int_eq(peft_image_channels(loaded), 1);
+    all_samples_near(loaded, 90);
+    peft_image_free(loaded);
+    fails(PEFT_E_UNSUPPORTED, "max_side", peft_image_load_memory(io_ctx, jpeg, size, "max_side=23", &loaded));
     free(jpeg);
     const kind cmyk = { .channels = 4, .space = JCS_CMYK };
     jpeg = jpeg_of(&cmyk, pixels, 24, 16, &size);
-    fails(PEFT_E_UNSUPPORTED, "CMYK", peft_image_load_memory(io_ctx, jpeg, size, NULL, &back));
+    fails(PEFT_E_UNSUPPORTED, "CMYK", peft_image_load_memory(io_ctx, jpeg, size, NULL, &loaded));
     free(jpeg);
 }
 END_TEST
 
-/* All samplings of up to 4 x 4 whose ratios are whole numbers, in one scan and in several. */
-START_TEST(samplings)
+/* All sampling factors from 1 to 4 whose ratios are whole numbers, baseline and progressive. */
+START_TEST(all_samplings_are_read)
 {
     uint8_t pixels[40 * 40 * 3];
     int read = 0;
@@ -101,11 +102,11 @@ START_TEST(samplings)
         if (k.h[0] * k.v[0] + 2 * k.h[1] * k.v[1] > 10) continue;             /* the format's limit */
         bool whole = k.h[0] % k.h[1] == 0 || k.h[1] % k.h[0] == 0;
         whole = whole && (k.v[0] % k.v[1] == 0 || k.v[1] % k.v[0] == 0);
-        if (!whole) continue;                                 /* libjpeg does not write them */
+        if (!whole) continue;                                 /* libjpeg cannot write others */
         size_t size;
         unsigned char *jpeg = jpeg_of(&k, pixels, 40, 40, &size);
         peft_image *im = load(jpeg, size);
-        is_even(im, 70);
+        all_samples_near(im, 70);
         peft_image_free(im);
         free(jpeg);
         read++;
@@ -114,31 +115,32 @@ START_TEST(samplings)
 }
 END_TEST
 
-/* A cut JPEG is refused, but for one that lacks its end marker alone: that has every pixel. */
-START_TEST(cut)
+/* A cut file is refused, also when it is filled up again; one that lacks only its end marker has every pixel and is
+ * read. */
+START_TEST(a_cut_jpeg_is_refused)
 {
     static const kind kinds[] = { { .channels = 3, .space = JCS_RGB, .h = { 1, 1, 1 }, .v = { 1, 1, 1 } },
         { .channels = 3, .space = JCS_RGB, .progressive = true }, { .channels = 3, .space = JCS_RGB, .restart = 2 },
         { .channels = 1, .space = JCS_GRAYSCALE, .optimised = true } };
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         size_t size;
-        peft_image *im = picture(40, 24, kinds[i].channels, 8, 5), *back = NULL, *whole;
+        peft_image *im = picture(40, 24, kinds[i].channels, 8, 5), *loaded = NULL, *whole;
         unsigned char *jpeg = jpeg_of(&kinds[i], peft_image_pixels(im), 40, 24, &size);
         whole = load(jpeg, size);
         for (size_t n = 0; n < size; n++)
-            for (int filled = 0; filled < 3; filled++) {      /* with nothing, zeros, zeros and the end marker */
+            for (int filled = 0; filled < 3; filled++) {      /* not filled; with zeros; zeros and an end marker */
                 size_t bytes = filled ? size + 600 : n;
-                unsigned char *bad = calloc(bytes + 1, 1);    /* its own size: reading beyond shows */
+                unsigned char *bad = calloc(bytes + 1, 1);    /* exact size: sanitizers see reads beyond */
                 memcpy(bad, jpeg, n);
                 if (filled == 2) memcpy(bad + bytes - 2, "\xff\xd9", 2);
-                peft_status s = peft_image_load_memory(io_ctx, bad, bytes, NULL, &back);
+                peft_status s = peft_image_load_memory(io_ctx, bad, bytes, NULL, &loaded);
                 if (n < size - 2) {
                     ck_assert_msg(s == PEFT_E_FORMAT, "kind %zu, %d, cut at %zu of %zu: %s", i, filled, n, size,
                                   s ? peft_last_error() : "accepted");
                 } else {
                     ck_assert_msg(!s, "kind %zu, %d, cut at %zu of %zu: %s", i, filled, n, size, peft_last_error());
-                    same_image(whole, back);
-                    peft_image_free(back);
+                    same_image(whole, loaded);
+                    peft_image_free(loaded);
                 }
                 free(bad);
             }
@@ -149,20 +151,20 @@ START_TEST(cut)
 }
 END_TEST
 
-/* A changed one gives a picture or a status and nothing worse. */
-START_TEST(changed)
+/* Loading a file with a changed bit returns an image or an error, and does not crash. */
+START_TEST(a_changed_jpeg_does_not_crash)
 {
     size_t size;
-    peft_image *im = picture(40, 24, 3, 8, 5), *back;
+    peft_image *im = picture(40, 24, 3, 8, 5), *loaded;
     for (int progressive = 0; progressive < 2; progressive++) {
         kind k = rgb;
         k.progressive = progressive;
         unsigned char *jpeg = jpeg_of(&k, peft_image_pixels(im), 40, 24, &size);
-        for (size_t at = 0; at < size; at++)
+        for (size_t i = 0; i < size; i++)
             for (int bit = 0; bit < 8; bit += 3) {
-                jpeg[at] ^= (unsigned char)(1 << bit);
-                if (!peft_image_load_memory(io_ctx, jpeg, size, "max_side=4096", &back)) peft_image_free(back);
-                jpeg[at] ^= (unsigned char)(1 << bit);
+                jpeg[i] ^= (unsigned char)(1 << bit);
+                if (!peft_image_load_memory(io_ctx, jpeg, size, "max_side=4096", &loaded)) peft_image_free(loaded);
+                jpeg[i] ^= (unsigned char)(1 << bit);
             }
         free(jpeg);
     }
@@ -170,34 +172,36 @@ START_TEST(changed)
 }
 END_TEST
 
-/* A copy with n bytes put in at a place. */
-static unsigned char *with_bytes(const unsigned char *jpeg, size_t size, size_t at, const void *bytes, size_t n)
+/* A copy with n bytes inserted at an offset. */
+static unsigned char *with_bytes(const unsigned char *jpeg, size_t size, size_t offset, const void *bytes, size_t n)
 {
     unsigned char *copy = malloc(size + n);
-    memcpy(copy, jpeg, at);
-    memcpy(copy + at, bytes, n);
-    memcpy(copy + at + n, jpeg + at, size - at);
+    memcpy(copy, jpeg, offset);
+    memcpy(copy + offset, bytes, n);
+    memcpy(copy + offset + n, jpeg + offset, size - offset);
     return copy;
 }
 
+/* The offset of the first marker of this kind. */
 static size_t find_marker(const unsigned char *jpeg, size_t size, int marker)
 {
-    for (size_t at = 2; at + 1 < size; at++)
-        if (jpeg[at] == 0xff && jpeg[at + 1] == marker) return at;
-    ck_abort_msg("no marker");
+    for (size_t i = 2; i + 1 < size; i++)
+        if (jpeg[i] == 0xff && jpeg[i + 1] == marker) return i;
+    ck_abort_msg("no marker %#x", (unsigned)marker);
     return 0;
 }
 
-/* What leaves the pixels as they were: bytes among the headers, another revision of JFIF, zeros before the end. */
-START_TEST(harmless)
+/* Accepted, since no pixel changes: bytes between headers, another revision of JFIF, zeros before the end. More
+ * compressed data than the image needs is refused. */
+START_TEST(damage_that_changes_no_pixel_is_accepted)
 {
     size_t size;
-    peft_image *im = picture(40, 24, 3, 8, 5), *back = NULL, *whole;
+    peft_image *im = picture(40, 24, 3, 8, 5), *loaded = NULL, *whole;
     kind k = rgb;
     k.restart = 2;
     unsigned char *jpeg = jpeg_of(&k, peft_image_pixels(im), 40, 24, &size);
     whole = load(jpeg, size);
-    const struct { size_t at; const char *bytes; size_t n; const char *fails; } row[] = {
+    const struct { size_t offset; const char *bytes; size_t n; const char *fails; } row[] = {
         { find_marker(jpeg, size, 0xdb), "junk", 4, NULL }, { find_marker(jpeg, size, 0xda), "\0\0\1", 3, NULL },
         { size - 2, "\0\0\0\0\0\0\0\0\0\0\0\0", 12, NULL }, { size - 2, "\xff\xff", 2, NULL },
         { size, "anything behind the end", 20, NULL },
@@ -205,28 +209,28 @@ START_TEST(harmless)
         { find_marker(jpeg, size, 0xd0), "\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0", 20, "extraneous" },
     };
     for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
-        unsigned char *other = with_bytes(jpeg, size, row[i].at, row[i].bytes, row[i].n);
+        unsigned char *other = with_bytes(jpeg, size, row[i].offset, row[i].bytes, row[i].n);
         if (row[i].fails) {
-            fails(PEFT_E_FORMAT, row[i].fails, peft_image_load_memory(io_ctx, other, size + row[i].n, NULL, &back));
+            fails(PEFT_E_FORMAT, row[i].fails, peft_image_load_memory(io_ctx, other, size + row[i].n, NULL, &loaded));
         } else {
-            back = load(other, size + row[i].n);
-            same_image(whole, back);
-            peft_image_free(back);
+            loaded = load(other, size + row[i].n);
+            same_image(whole, loaded);
+            peft_image_free(loaded);
         }
         free(other);
     }
     ck_assert_mem_eq(jpeg + 6, "JFIF", 4);
-    jpeg[11] = 2;                                             /* its major revision */
-    back = load(jpeg, size);
-    same_image(whole, back);
-    peft_image_free(back);
+    jpeg[11] = 2;                                             /* JFIF's major revision */
+    loaded = load(jpeg, size);
+    same_image(whole, loaded);
+    peft_image_free(loaded);
     free(jpeg);
     peft_image_free(whole);
     peft_image_free(im);
 }
 END_TEST
 
-/* Writes the size into the frame's header. */
+/* Sets the size in the frame header. */
 static void set_size(unsigned char *jpeg, size_t size, int marker, int width, int height)
 {
     unsigned char *p = jpeg + find_marker(jpeg, size, marker) + 5;
@@ -234,34 +238,35 @@ static void set_size(unsigned char *jpeg, size_t size, int marker, int width, in
     p[2] = (unsigned char)(width >> 8), p[3] = (unsigned char)width;
 }
 
-/* Small files that announce large pictures take no memory for them; coefficients count too. */
-START_TEST(announced_sizes)
+/* Small files that announce large images are refused without allocating memory for them. max_bytes also bounds the
+ * coefficients of progressive files. */
+START_TEST(announced_sizes_are_checked_before_allocating)
 {
     size_t size;
-    peft_image *im = picture(16, 16, 3, 8, 5), *back = NULL;
+    peft_image *im = picture(16, 16, 3, 8, 5), *loaded = NULL;
     for (int progressive = 0; progressive < 2; progressive++) {
         kind k = rgb;
         k.progressive = progressive;
         unsigned char *jpeg = jpeg_of(&k, peft_image_pixels(im), 16, 16, &size);
         set_size(jpeg, size, progressive ? 0xc2 : 0xc0, 16000, 16000);
-        fails(PEFT_E_FORMAT, "cannot hold", peft_image_load_memory(io_ctx, jpeg, size, NULL, &back));
+        fails(PEFT_E_FORMAT, "cannot hold", peft_image_load_memory(io_ctx, jpeg, size, NULL, &loaded));
         set_size(jpeg, size, progressive ? 0xc2 : 0xc0, 16, 17);
-        ck_assert_int_ne(peft_image_load_memory(io_ctx, jpeg, size, NULL, &back), PEFT_OK);
+        ck_assert_int_ne(peft_image_load_memory(io_ctx, jpeg, size, NULL, &loaded), PEFT_OK);
         free(jpeg);
     }
     kind k = rgb;
     k.progressive = k.arithmetic = true;
     unsigned char *jpeg = jpeg_of(&k, peft_image_pixels(im), 16, 16, &size);
     set_size(jpeg, size, 0xca, 16000, 16000);
-    fails(PEFT_E_UNSUPPORTED, "max_bytes", peft_image_load_memory(io_ctx, jpeg, size, NULL, &back));
+    fails(PEFT_E_UNSUPPORTED, "max_bytes", peft_image_load_memory(io_ctx, jpeg, size, NULL, &loaded));
     free(jpeg);
     peft_image_free(im);
     im = picture(200, 200, 3, 8, 5);
     k.arithmetic = false;
     jpeg = jpeg_of(&k, peft_image_pixels(im), 200, 200, &size);
-    fails(PEFT_E_UNSUPPORTED, "several scans", peft_image_load_memory(io_ctx, jpeg, size, "max_bytes=200000", &back));
-    ok(peft_image_load_memory(io_ctx, jpeg, size, "max_bytes=500000", &back));
-    peft_image_free(back);
+    fails(PEFT_E_UNSUPPORTED, "several scans", peft_image_load_memory(io_ctx, jpeg, size, "max_bytes=200000", &loaded));
+    ok(peft_image_load_memory(io_ctx, jpeg, size, "max_bytes=500000", &loaded));
+    peft_image_free(loaded);
     free(jpeg);
     peft_image_free(im);
     struct rusage used;
@@ -270,21 +275,23 @@ START_TEST(announced_sizes)
 }
 END_TEST
 
-/* Frames that are not read are named, with what helps. */
-START_TEST(other_processes)
+/* Lossless and 12-bit files are refused with the reason and the cure. */
+START_TEST(unsupported_processes_are_named_in_the_error)
 {
     size_t size;
-    peft_image *im = picture(16, 16, 1, 8, 5), *back = NULL;
+    peft_image *im = picture(16, 16, 1, 8, 5), *loaded = NULL;
     unsigned char *jpeg = jpeg_of(&grey, peft_image_pixels(im), 16, 16, &size);
     size_t frame = find_marker(jpeg, size, 0xc0);
     jpeg[frame + 1] = 0xc3;
-    fails(PEFT_E_UNSUPPORTED, "lossless", peft_image_load_memory(io_ctx, jpeg, size, NULL, &back));
+    fails(PEFT_E_UNSUPPORTED, "lossless", peft_image_load_memory(io_ctx, jpeg, size, NULL, &loaded));
     jpeg[frame + 1] = 0xc1;
     jpeg[frame + 4] = 12;
-    fails(PEFT_E_UNSUPPORTED, "16-bit PNG", peft_image_load_memory(io_ctx, jpeg, size, NULL, &back));
+    fails(PEFT_E_UNSUPPORTED, "16-bit PNG", peft_image_load_memory(io_ctx, jpeg, size, NULL, &loaded));
     free(jpeg);
     peft_image_free(im);
 }
 END_TEST
 
-IO_SUITE_MAIN("jpeg", colours, samplings, cut, changed, harmless, announced_sizes, other_processes)
+IO_SUITE_MAIN("jpeg", grey_and_rgb_are_read_and_cmyk_is_refused, all_samplings_are_read, a_cut_jpeg_is_refused,
+              a_changed_jpeg_does_not_crash, damage_that_changes_no_pixel_is_accepted,
+              announced_sizes_are_checked_before_allocating, unsupported_processes_are_named_in_the_error)

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_pixels.c -- types of samples: signed, float and rescaled ones, ranges and percentiles, NumPy arrays as files. */
+ * test_pixels.c -- images of signed, float and rescaled samples: the option range, percentiles against NumPy, resizing;
+ * and NumPy arrays as image files and data sets. */
 #include "io_files.h"
 #include "io/transform/steps/percentile.h"
 #include <float.h>
@@ -7,21 +8,22 @@
 
 enum { SAMPLES = 35 };
 
-/* Made-up numbers in 0..65535; the percentiles below are those of the same numbers in NumPy 2.4. */
-static void draw(uint16_t *v)
+/* Pseudorandom numbers in 0..65535. */
+static void fill_random(uint16_t *v)
 {
     uint32_t x = 12345;
     for (int i = 0; i < SAMPLES; i++) v[i] = (uint16_t)((x = x * 1103515245u + 12345u) >> 16);
 }
 
-static peft_image *drawn(int depth)
+/* An image of these numbers, converted to this depth. */
+static peft_image *random_image(int depth)
 {
     uint16_t v[SAMPLES];
     int16_t shifted[SAMPLES];
     uint8_t bytes[SAMPLES];
     float real[SAMPLES];
     peft_image *im;
-    draw(v);
+    fill_random(v);
     for (int i = 0; i < SAMPLES; i++) {
         shifted[i] = (int16_t)(v[i] - 32768);
         bytes[i] = (uint8_t)(v[i] >> 8);
@@ -34,8 +36,8 @@ static peft_image *drawn(int depth)
     return im;
 }
 
-/* numpy.percentile(samples.astype(float64), [p, q]), bit for bit. */
-START_TEST(percentiles_of_numpy)
+/* io_percentiles equals numpy.percentile(samples.astype(float64), [p, q]) of NumPy 2.4 bit for bit. */
+START_TEST(percentiles_equal_those_of_numpy)
 {
     static const struct { int depth; double slope, intercept, percent[2], want[2]; } rows[] = {
         { 8, 1, 0, { 1, 99 }, { 0x1.828f5c28f5c29p+1, 0x1.c3d70a3d70a3cp+7 } },
@@ -49,7 +51,7 @@ START_TEST(percentiles_of_numpy)
         { PEFT_SIGNED_16, -0.3, 5, { 1, 99 }, { -0x1.d84c20c49ba5ep+12, 0x1.2bdf6c8b43957p+13 } },
         { PEFT_SIGNED_16, -0.3, 5, { 33.3, 66.7 }, { -0x1.b5c1e69ad42c4p+11, 0x1.53edb3d07c84cp+11 } } };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        peft_image *raw = drawn(rows[i].depth), *im;
+        peft_image *raw = random_image(rows[i].depth), *im;
         double got[2];
         ok(peft_image_rescale(raw, rows[i].slope, rows[i].intercept, &im));
         ok(io_percentiles(im, rows[i].percent, got));
@@ -80,14 +82,14 @@ static void refused(peft_status s, const char *word, const char *text, const pef
 
 #define PLAIN "size=2,mean=0,std=1,"
 
-static void near(const float *got, const float *want)
+static void all_near(const float *got, const float *want)
 {
     for (int i = 0; i < 4; i++)
         ck_assert_msg(fabsf(got[i] - want[i]) <= 0.5f / 65535, "%d: %g, expected %g", i, (double)got[i],
                       (double)want[i]);
 }
 
-START_TEST(windows)
+START_TEST(ranges_of_float_rescaled_and_signed_images)
 {
     const float real[] = { -1.5f, 0.25f, 1e-3f, 3 };
     const uint16_t ct[] = { 24, 1024, 1424, 4000 };           /* Hounsfield units + 1024 */
@@ -97,10 +99,10 @@ START_TEST(windows)
     float out[12];
     ok(peft_image_from_buffer(io_ctx, real, 2, 2, 1, PEFT_FLOAT_32, 0, &im));
     apply(PLAIN "range=-1:1", im, out);
-    near(out, (const float[]){ 0, 0.625f, 0.5005f, 1 });
-    near(out + 8, out);                                       /* grey is repeated */
+    all_near(out, (const float[]){ 0, 0.625f, 0.5005f, 1 });
+    all_near(out + 8, out);                                       /* grey: three equal channels */
     apply(PLAIN "range=p0:p100", im, out);
-    near(out, (const float[]){ 0, 1.75f / 4.5f, 1.501f / 4.5f, 1 });
+    all_near(out, (const float[]){ 0, 1.75f / 4.5f, 1.501f / 4.5f, 1 });
     refused(PEFT_E_INVALID, "floating-point", PLAIN, im);
     refused(PEFT_E_INVALID, "range=lo:hi", PLAIN, im);
     peft_image_free(im);
@@ -108,7 +110,7 @@ START_TEST(windows)
     ok(peft_image_from_buffer(io_ctx, ct, 2, 2, 1, 16, 0, &im));
     ok(peft_image_rescale(im, 1, -1024, &hu));
     apply(PLAIN "range=-1000:400", hu, out);
-    near(out, (const float[]){ 0, 1000.f / 1400, 1, 1 });
+    all_near(out, (const float[]){ 0, 1000.f / 1400, 1, 1 });
     refused(PEFT_E_INVALID, "rescaled", PLAIN, hu);
     refused(PEFT_E_INVALID, "-1024..64511", PLAIN "range=-2000:400", hu);
     fails(PEFT_E_UNSUPPORTED, "rescale", peft_image_save_png(hu, in_folder("x.png")));
@@ -120,26 +122,26 @@ START_TEST(windows)
     peft_image_free(im);
 
     ok(peft_image_from_buffer(io_ctx, same, 2, 2, 1, PEFT_SIGNED_16, 0, &im));
-    apply(PLAIN "range=p1:p99", im, out);                     /* one value: black */
-    near(out, (const float[]){ 0, 0, 0, 0 });
+    apply(PLAIN "range=p1:p99", im, out);                     /* all samples are equal: 0 */
+    all_near(out, (const float[]){ 0, 0, 0, 0 });
     peft_image_free(im);
     ok(peft_image_from_buffer(io_ctx, zeros, 2, 2, 1, PEFT_FLOAT_32, 0, &im));
-    apply(PLAIN "range=p0:p100", im, out);                    /* -0 equals 0: one value */
-    near(out, (const float[]){ 0, 0, 0, 0 });
+    apply(PLAIN "range=p0:p100", im, out);                    /* -0 equals 0: all samples are equal */
+    all_near(out, (const float[]){ 0, 0, 0, 0 });
     peft_image_free(im);
     ok(peft_image_from_buffer(io_ctx, widest, 2, 2, 1, PEFT_FLOAT_32, 0, &im));
-    apply(PLAIN "range=p0:p100", im, out);                    /* hi - lo is beyond the largest float */
-    near(out, (const float[]){ 0, 1, 0.5f, 0.5f });
+    apply(PLAIN "range=p0:p100", im, out);                    /* high - low exceeds the largest float */
+    all_near(out, (const float[]){ 0, 1, 0.5f, 0.5f });
     peft_image_free(im);
     ok(peft_image_from_buffer(io_ctx, most, 2, 2, 1, PEFT_SIGNED_16, 0, &im));
     apply(PLAIN "range=p0:p50", im, out);                     /* both percentiles are -7 */
-    near(out, (const float[]){ 0, 0, 0, 1 });
+    all_near(out, (const float[]){ 0, 0, 0, 1 });
     peft_image_free(im);
 }
 END_TEST
 
-/* A rescale goes with the pixels through crops, flips and resizes. */
-START_TEST(rescale_stays)
+/* Flipped and resized images keep slope and intercept of peft_image_rescale. */
+START_TEST(flips_and_resizes_keep_the_rescale)
 {
     const int16_t v[] = { -100, 100, 300, 500 };
     peft_image *raw, *im, *next;
@@ -148,18 +150,18 @@ START_TEST(rescale_stays)
     ok(peft_image_rescale(raw, 2, 10, &im));
     ok(peft_image_flip(im, &next));
     apply(PLAIN "range=-190:1010", next, out);
-    near(out, (const float[]){ 400.f / 1200, 0, 1, 800.f / 1200 });
+    all_near(out, (const float[]){ 400.f / 1200, 0, 1, 800.f / 1200 });
     peft_image_free(next);
     ok(peft_image_resize(im, 4, 4, "nearest", &next));
     apply(PLAIN "range=-190:1010,interpolation=nearest", next, out);
-    near(out, (const float[]){ 0, 400.f / 1200, 800.f / 1200, 1 });
+    all_near(out, (const float[]){ 0, 400.f / 1200, 800.f / 1200, 1 });
     peft_image_free(next);
     peft_image_free(im);
     peft_image_free(raw);
 }
 END_TEST
 
-START_TEST(not_finite)
+START_TEST(samples_that_are_not_finite_are_refused_with_their_position)
 {
     float v[12] = { 0 };
     peft_image *im;
@@ -176,8 +178,8 @@ START_TEST(not_finite)
 }
 END_TEST
 
-/* Pillow's float mode; values beyond those of the input stay. */
-START_TEST(float_resize)
+/* Float images are resized as by Pillow's mode F: results outside the range of the input are not clamped. */
+START_TEST(float_images_are_resized_without_clamping)
 {
     const float v[] = { 0, 0, 1000, 1000 };
     float want[8];
@@ -194,7 +196,7 @@ START_TEST(float_resize)
 }
 END_TEST
 
-START_TEST(range_texts)
+START_TEST(texts_of_the_option_range)
 {
     static const char *const good[] = { "range=p1:p99", "range=p0.5:p99.75", "range=p0:p100" };
     static const char *const bad[] = { "range=p1:99", "range=1:p99", "range=p99:p1", "range=p5:p5", "range=p-1:p99",
@@ -202,7 +204,8 @@ START_TEST(range_texts)
     peft_transform *t = NULL;
     for (size_t i = 0; i < sizeof good / sizeof *good; i++) {
         ok(peft_transform_parse(io_ctx, good[i], &t));
-        ck_assert_msg(strstr(peft_transform_text(t), good[i]) != NULL, "%s", peft_transform_text(t));
+        ck_assert_msg(strstr(peft_transform_text(t), good[i]) != NULL, "'%s' lacks '%s'",
+                      peft_transform_text(t), good[i]);
         peft_transform_free(t);
     }
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
@@ -220,8 +223,8 @@ static const char *array_file(const char *name, const char *dictionary, const vo
     return path;
 }
 
-/* Well-formed arrays that cannot be images are PEFT_E_UNSUPPORTED, broken files PEFT_E_FORMAT. */
-START_TEST(numpy_headers)
+/* Valid arrays that are no images give PEFT_E_UNSUPPORTED, broken files PEFT_E_FORMAT. */
+START_TEST(arrays_that_are_no_images_are_refused)
 {
     static const struct { const char *dictionary; size_t bytes; peft_status status; const char *words; } rows[] = {
         { DICT("|u1", "()"), 1, PEFT_E_UNSUPPORTED, "array of 0 extents, expected 1 to 5" },
@@ -243,7 +246,7 @@ START_TEST(numpy_headers)
 }
 END_TEST
 
-START_TEST(numpy_files)
+START_TEST(arrays_are_read_as_images_or_stacks_of_slices)
 {
     static const struct { const char *shape; int slices, width, height, channels; } rows[] = {
         { "(4, 6)", 1, 6, 4, 1 }, { "(2, 4, 3)", 1, 4, 2, 3 }, { "(4, 6, 1)", 1, 6, 4, 1 },
@@ -281,8 +284,8 @@ START_TEST(numpy_files)
 }
 END_TEST
 
-/* Folders hold NumPy arrays beside other pictures; a stack is read where a slice is chosen. */
-START_TEST(numpy_in_a_folder)
+/* A folder's .npy files are images of its data set; of a stack, the image option slice chooses one. */
+START_TEST(arrays_in_a_folder_are_images_of_the_data_set)
 {
     const int16_t v[] = { -1000, 400, -300, -300, 1, 2, 3, 4 };
     peft_dataset *d, *sliced;
@@ -294,7 +297,7 @@ START_TEST(numpy_in_a_folder)
     ck_assert_int_eq(peft_dataset_count(d), 2);
     ok(peft_dataset_load(d, 0, &im));
     apply(PLAIN "range=-1000:400", im, out);
-    near(out, (const float[]){ 0, 1, 0.5f, 0.5f });
+    all_near(out, (const float[]){ 0, 1, 0.5f, 0.5f });
     peft_image_free(im);
     fails(PEFT_E_UNSUPPORTED, "2.NPY", peft_dataset_load(d, 1, &im));
     ok(peft_dataset_with_image_options(d, "slice=1", &sliced));
@@ -306,8 +309,8 @@ START_TEST(numpy_in_a_folder)
 }
 END_TEST
 
-/* Arrays of signed and float images in a data set of arrays. */
-START_TEST(numpy_data_sets)
+/* An .npz data set of signed and float images. */
+START_TEST(an_npz_holds_signed_and_float_images)
 {
     const int16_t shorts[] = { -1000, 400, -300, -300, 5, 6, 7, 8 };
     const float reals[] = { 0, 0.5f, 1, 2, -1, -2, -3, -4, 0, 0, 0, 0 };
@@ -340,5 +343,8 @@ START_TEST(numpy_data_sets)
 }
 END_TEST
 
-IO_SUITE_MAIN("pixels", percentiles_of_numpy, windows, rescale_stays, not_finite, float_resize, range_texts,
-              numpy_headers, numpy_files, numpy_in_a_folder, numpy_data_sets)
+IO_SUITE_MAIN("pixels", percentiles_equal_those_of_numpy, ranges_of_float_rescaled_and_signed_images,
+              flips_and_resizes_keep_the_rescale, samples_that_are_not_finite_are_refused_with_their_position,
+              float_images_are_resized_without_clamping, texts_of_the_option_range,
+              arrays_that_are_no_images_are_refused, arrays_are_read_as_images_or_stacks_of_slices,
+              arrays_in_a_folder_are_images_of_the_data_set, an_npz_holds_signed_and_float_images)

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_resize.c -- resizing, crops, flips and whole transforms: by a plain formula, by hand, and bit for bit against
- * the shared reference pictures where they are at hand. */
+ * test_resize.c -- resizing against the definition of its filters; crops, flips and transforms against values by hand;
+ * and all of them bit for bit against golden vectors where PEFT_SHARED has them. */
 #include "io_files.h"
 #include <math.h>
 #include <peft/io.h>
 #include "core/format/safetensors.h"
 #include "io/image/resize.h"
 
+/* The filter at distance x; bicubic unless another is named. */
 static double filter_at(const char *filter, double x)
 {
     x = fabs(x);
@@ -17,7 +18,7 @@ static double filter_at(const char *filter, double x)
     return x < 1 ? 1.5 * x * x * x - 2.5 * x * x + 1 : x < 2 ? -0.5 * x * x * x + 2.5 * x * x - 4 * x + 2 : 0;
 }
 
-/* Sample (x, y, c) of the resized picture straight from the definition, both axes at once, not rounded between. */
+/* Sample (x, y, c) of the resized image by the definition: both axes at once, without rounding in between. */
 static double resized_at(const peft_image *im, int64_t w, int64_t h, const char *filter, int64_t x, int64_t y, int c)
 {
     int64_t iw = peft_image_width(im), ih = peft_image_height(im), n = peft_image_channels(im);
@@ -27,9 +28,9 @@ static double resized_at(const peft_image *im, int64_t w, int64_t h, const char 
         for (int64_t i = 0; i < iw; i++) {
             double k = filter_at(filter, ((double)i + 0.5 - cx) / kx) * filter_at(filter, ((double)j + 0.5 - cy) / ky);
             weight += k;
-            int64_t at = (j * iw + i) * n + c;
-            sum += k * (peft_image_depth(im) == 8 ? ((const uint8_t *)peft_image_pixels(im))[at]
-                                                  : ((const uint16_t *)peft_image_pixels(im))[at]);
+            int64_t index = (j * iw + i) * n + c;
+            sum += k * (peft_image_depth(im) == 8 ? ((const uint8_t *)peft_image_pixels(im))[index]
+                                                  : ((const uint16_t *)peft_image_pixels(im))[index]);
         }
     return sum / weight;
 }
@@ -40,22 +41,22 @@ static void check_resize(int64_t iw, int64_t ih, int channels, int depth, int64_
     float *real = malloc((size_t)(w * h * channels) * sizeof *real);
     ok(peft_image_resize(im, w, h, filter, &to));
     ok(peft_image_resize_float(im, w, h, filter, real));
-    double top = depth == 8 ? 255 : 65535;
+    double maximum = depth == 8 ? 255 : 65535;
     for (int64_t i = 0; i < w * h * channels; i++) {
         double want = resized_at(im, w, h, filter, i / channels % w, i / channels / w, (int)(i % channels));
         double got = depth == 8 ? ((const uint8_t *)peft_image_pixels(to))[i]
                                 : ((const uint16_t *)peft_image_pixels(to))[i];
-        ck_assert_double_eq_tol(real[i], want, top * 1e-6);
-        /* 8 bits between the passes cut what overshoots there: allow for it */
+        ck_assert_double_eq_tol(real[i], want, maximum * 1e-6);
+        /* With 8 bits, the result of the first pass is clamped: filters that overshoot differ from the definition. */
         if (depth == 16 || !strcmp(filter, "bilinear") || !strcmp(filter, "hamming"))
-            ck_assert_double_eq_tol(got, fmin(fmax(want, 0), top), depth == 8 ? 1.01 : 2);
+            ck_assert_double_eq_tol(got, fmin(fmax(want, 0), maximum), depth == 8 ? 1.01 : 2);
     }
     free(real);
     peft_image_free(im);
     peft_image_free(to);
 }
 
-START_TEST(by_definition)
+START_TEST(resizing_matches_the_definition_of_the_filters)
 {
     const char *filters[] = { "bicubic", "bilinear", "hamming", "lanczos" };
     for (int f = 0; f < 4; f++)
@@ -68,7 +69,7 @@ START_TEST(by_definition)
 }
 END_TEST
 
-START_TEST(constants_and_copies)
+START_TEST(resizing_keeps_equal_sizes_and_constant_images)
 {
     peft_image *im = picture(9, 6, 3, 8, 1), *to;
     ok(peft_image_resize(im, 9, 6, "bicubic", &to));
@@ -96,7 +97,7 @@ static void check_shorter(int64_t w, int64_t h, int64_t size, int64_t want_w, in
     peft_image_free(to);
 }
 
-START_TEST(shorter_side)
+START_TEST(the_longer_side_keeps_the_aspect_ratio)
 {
     check_shorter(451, 300, 248, 372, 248);
     check_shorter(30, 45, 31, 31, 46);
@@ -114,12 +115,12 @@ static void check_crop(int64_t w, int64_t crop, const char *want)
     peft_image_free(to);
 }
 
-START_TEST(crops_and_flip)
+START_TEST(crops_and_flips_match_values_by_hand)
 {
     peft_image *im, *to;
-    check_crop(5, 4, "abcd");                                                 /* 0.5 -> 0 */
-    check_crop(7, 4, "cdef");                                                 /* 1.5 -> 2 */
-    check_crop(9, 4, "cdef");                                                 /* 2.5 -> 2 */
+    check_crop(5, 4, "abcd");                                                 /* offset 0.5 rounds to 0 */
+    check_crop(7, 4, "cdef");                                                 /* 1.5 rounds to 2 */
+    check_crop(9, 4, "cdef");                                                 /* 2.5 rounds to 2 */
     check_crop(8, 4, "cdef");
     check_crop(2, 5, "\0ab\0\0");
     ok(peft_image_from_buffer(io_ctx, "abcdef", 3, 2, 1, 8, 0, &im));
@@ -137,8 +138,8 @@ START_TEST(crops_and_flip)
 }
 END_TEST
 
-/* Four samples of either depth, normalised by hand. */
-START_TEST(transform_values)
+/* (sample / largest - mean) / std, for 8 and 16 bits; and the grey value of a colour image. */
+START_TEST(transforms_normalise_by_the_formula)
 {
     peft_image *im, *deep;
     peft_transform *t;
@@ -166,7 +167,7 @@ START_TEST(transform_values)
 }
 END_TEST
 
-START_TEST(transform_text)
+START_TEST(texts_of_transforms)
 {
     peft_transform *t, *same;
     ok(peft_transform_parse(io_ctx, NULL, &t));
@@ -191,12 +192,12 @@ START_TEST(transform_text)
                           "crop_pct=1.01", "crop_offset=ceil", "resize_order=pillow9", "alpha=black", "range=1",
                           "range=5:5", "range=5:4", "range=1:2:3", "interpolation=cubic" };
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
-        ck_assert_msg(peft_transform_parse(io_ctx, bad[i], &t) == PEFT_E_OPTION && !t, "%s was taken", bad[i]);
+        ck_assert_msg(peft_transform_parse(io_ctx, bad[i], &t) == PEFT_E_OPTION && !t, "'%s' was accepted", bad[i]);
     fails(PEFT_E_OPTION, "interpolation", peft_transform_parse(io_ctx, "colour=1", &t));
 }
 END_TEST
 
-START_TEST(augmentations)
+START_TEST(augmentations_depend_on_seed_epoch_and_sample)
 {
     peft_image *im = picture(40, 30, 3, 8, 7);
     peft_transform *t, *plain;
@@ -226,7 +227,7 @@ START_TEST(augmentations)
     ck_assert_int_gt(flipped, 160);
     ck_assert_int_lt(flipped, 240);
     peft_transform_free(t);
-    ok(peft_transform_parse(io_ctx, "size=16 random_crop=true scale=1:1 ratio=0.1:0.2", &t)); /* never fits: centre */
+    ok(peft_transform_parse(io_ctx, "size=16 random_crop=true scale=1:1 ratio=0.1:0.2", &t));  /* no box fits: centre */
     ok(peft_transform_apply_train(t, im, 5, 0, 0, a));
     ok(peft_transform_apply_train(t, im, 6, 0, 0, b));
     ck_assert_mem_eq(a, b, sizeof a);
@@ -236,6 +237,7 @@ START_TEST(augmentations)
 }
 END_TEST
 
+/* A file of golden vectors; NULL: there are none. */
 static pf_st *open_golden(peft_context **ctx, const char *name)
 {
     char path[400];
@@ -247,11 +249,11 @@ static pf_st *open_golden(peft_context **ctx, const char *name)
     return st;
 }
 
-static peft_image *golden_image(const pf_st *st, const char *picture_name)
+static peft_image *golden_image(const pf_st *st, const char *image_name)
 {
     char name[80];
     peft_image *im;
-    snprintf(name, sizeof name, "input.%s", picture_name);
+    snprintf(name, sizeof name, "input.%s", image_name);
     const pf_st_tensor *t = pf_st_find(st, name);
     ck_assert_ptr_nonnull(t);
     ok(peft_image_from_buffer(io_ctx, t->data, t->dim[1], t->dim[0], t->ndim == 3 ? 3 : 1,
@@ -259,7 +261,8 @@ static peft_image *golden_image(const pf_st *st, const char *picture_name)
     return im;
 }
 
-static void compare_wide(const peft_image *im, const pf_st_tensor *t, const char *filter, io_rounding rounding)
+/* Compares a resized image before it is clamped to 16 bits: as int32 or float. */
+static void compare_unclamped(const peft_image *im, const pf_st_tensor *t, const char *filter, io_rounding rounding)
 {
     void *out;
     io_filter f;
@@ -276,7 +279,7 @@ static void compare_wide(const peft_image *im, const pf_st_tensor *t, const char
     peft_sys_free(io_ctx, out);
 }
 
-START_TEST(golden_resize)
+START_TEST(resizing_matches_golden_vectors)
 {
     peft_context *ctx;
     pf_st *st = open_golden(&ctx, "comp_resize");
@@ -286,14 +289,14 @@ START_TEST(golden_resize)
         const pf_st_tensor *t = pf_st_at(st, i);
         char name[40], filter[40];
         if (sscanf(t->name, "expect.%39[^.].%19[^.].", name, filter) != 2) continue;
-        strcat(filter, ":pillow12");                          /* the vectors come from Pillow before 12.2 */
+        strcat(filter, ":pillow12");                          /* the vectors are of Pillow before 12.2 */
         compared++;
-        char *as = strstr(name, "_as_");
-        io_rounding rounding = as && !strcmp(as, "_as_float") ? IO_TO_FLOAT : IO_TO_INT;
-        if (as) *as = 0;
+        char *suffix = strstr(name, "_as_");
+        io_rounding rounding = suffix && !strcmp(suffix, "_as_float") ? IO_TO_FLOAT : IO_TO_INT;
+        if (suffix) *suffix = 0;
         peft_image *im = golden_image(st, name), *to;
-        if (as) {
-            compare_wide(im, t, filter, rounding);
+        if (suffix) {
+            compare_unclamped(im, t, filter, rounding);
         } else {
             ok(peft_image_resize(im, t->dim[1], t->dim[0], filter, &to));
             ck_assert_mem_eq(peft_image_pixels(to), t->data, t->bytes);
@@ -307,7 +310,7 @@ START_TEST(golden_resize)
 }
 END_TEST
 
-START_TEST(golden_preprocess)
+START_TEST(transforms_match_golden_vectors)
 {
     static const struct { const char *name, *spec; int64_t size; } row[] = {
         { "squash_bicubic", "size=24", 24 },
@@ -340,5 +343,7 @@ START_TEST(golden_preprocess)
 }
 END_TEST
 
-IO_SUITE_MAIN("resize", by_definition, constants_and_copies, shorter_side, crops_and_flip, transform_values,
-              transform_text, augmentations, golden_resize, golden_preprocess)
+IO_SUITE_MAIN("resize", resizing_matches_the_definition_of_the_filters, resizing_keeps_equal_sizes_and_constant_images,
+              the_longer_side_keeps_the_aspect_ratio, crops_and_flips_match_values_by_hand,
+              transforms_normalise_by_the_formula, texts_of_transforms, augmentations_depend_on_seed_epoch_and_sample,
+              resizing_matches_golden_vectors, transforms_match_golden_vectors)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_transform.c -- a transform's geometry against Pillow's pixels, its range of samples, what its text refuses, what
- * texts of the earlier version mean, one text laid over another, and the warning of dark 16-bit images. */
+ * test_transform.c -- transforms: resizing and cropping against the pixels of Pillow; transparency; the option range;
+ * texts that override others, are of an earlier version or are refused; the warning about dark 16-bit images. */
 #include "io_files.h"
 #include "png_files.h"
 #include <locale.h>
@@ -9,7 +9,7 @@
 
 enum { SIDE = 3, PLANE = SIDE * SIDE };
 
-/* Grey of x * 37 + y * 101 + x * y * 13. */
+/* A grey image with the samples x * 37 + y * 101 + x * y * 13. */
 static peft_image *grey(int64_t width, int64_t height)
 {
     uint8_t v[1000];
@@ -30,8 +30,8 @@ static void apply(const char *text, const peft_image *im, float *out)
     peft_transform_free(t);
 }
 
-/* Made with Pillow 13.0: Image.resize, then the crop of torchvision 0.29 (crop_offset=floor: transformers 5.24). For
- * resize_order=pillow12 the two axes are resized one after the other, the width first. */
+/* Expected values by Image.resize of Pillow 13.0 and the crop of torchvision 0.29 (with crop_offset=floor: transformers
+ * 5.24). resize_order=pillow12 resizes the width first. */
 static const struct { int64_t width, height; const char *text; int want[PLANE]; } geometry[] = {
     { 13, 9, "interpolation=nearest", { 201, 145, 89, 70, 170, 14, 195, 195, 195 } },
     { 13, 9, "interpolation=lanczos", { 113, 126, 117, 140, 127, 132, 136, 123, 138 } },
@@ -53,13 +53,13 @@ static const struct { int64_t width, height; const char *text; int want[PLANE]; 
     { 8, 8, "resize=none", { 72, 135, 198, 199, 19, 95, 70, 159, 248 } },
     { 2, 9, "resize=none", { 47, 123, 0, 148, 237, 0, 249, 95, 0 } },
     { 9, 20, "resize=6,crop_offset=floor", { 126, 146, 174, 115, 175, 131, 110, 143, 143 } },
-    /* image_transform of open_clip 3.3 with resize_mode longest */
+    /* by image_transform of open_clip 3.3 with resize_mode longest */
     { 13, 9, "resize=longest", { 122, 127, 121, 138, 126, 136, 0, 0, 0 } },
     { 9, 23, "resize=longest", { 0, 129, 0, 0, 132, 0, 0, 126, 0 } },
     { 2, 9, "resize=longest,interpolation=bilinear", { 0, 89, 0, 0, 150, 0, 0, 137, 0 } },
 };
 
-START_TEST(pixels_of_pillow)
+START_TEST(resizing_and_cropping_give_the_pixels_of_pillow)
 {
     for (size_t i = 0; i < sizeof geometry / sizeof *geometry; i++) {
         float out[3 * PLANE];
@@ -75,8 +75,9 @@ START_TEST(pixels_of_pillow)
 }
 END_TEST
 
-/* transforms_imagenet_eval of timm 1.0.31 with crop_mode border: grey pixels, the mean colour around them. */
-START_TEST(mean_around)
+/* resize=longest_mean surrounds the image with the mean colour. Expected: timm 1.0.31, transforms_imagenet_eval with
+ * crop_mode border. */
+START_TEST(longest_mean_pads_with_the_mean_colour)
 {
     static const struct { int64_t width, height; const char *text; int want[3][PLANE]; } rows[] = {
         { 13, 9, "crop_pct=1", { { 122, 127, 121, 138, 126, 136, 124, 124, 124 },
@@ -102,8 +103,8 @@ START_TEST(mean_around)
 }
 END_TEST
 
-/* One pixel of 16384 would become 256 x 4194304 before the crop: only what the crop shows is computed. */
-START_TEST(long_images)
+/* Resizing 1 x 16384 to a shorter side of 256 would give 4,194,304 rows: only those of the crop are computed. */
+START_TEST(only_the_cropped_part_of_a_long_image_is_resized)
 {
     enum { LONG = 16384 };
     static uint8_t v[LONG];
@@ -119,7 +120,8 @@ START_TEST(long_images)
 }
 END_TEST
 
-static void text_is(const char *base, const char *text, const char *part)
+/* The text of `text` over `base` contains part, and parses to itself. */
+static void text_contains(const char *base, const char *text, const char *part)
 {
     peft_transform *t, *again;
     ok(peft_transform_parse_over(io_ctx, base, text, &t));
@@ -130,22 +132,22 @@ static void text_is(const char *base, const char *text, const char *part)
     peft_transform_free(t);
 }
 
-START_TEST(text_over_text)
+START_TEST(a_text_overrides_settings_of_another)
 {
     const char *base = "size=224,resize=shorter,crop_pct=0.9,interpolation=bilinear,mean=0.1:0.2:0.3,std=0.5";
-    text_is(base, "grey=true",
+    text_contains(base, "grey=true",
             "size=224,resize=shorter,crop_pct=0.9,interpolation=bilinear,grey=true,mean=0.1:0.2:0.3,");
-    text_is(base, "size=64", "size=64,resize=shorter,crop_pct=0.9,");
-    text_is(base, "resize=squash", "resize=squash,crop_pct=1,");
-    text_is(base, "resize=none", "resize=none,crop_pct=1,");
-    text_is(base, NULL, "resize=shorter,crop_pct=0.9,");
-    text_is(NULL, "resize=shorter", "resize=shorter,crop_pct=0.875,");
-    text_is("size=224,resize=256", "size=112", "size=112,resize=128,");
-    text_is("size=224,resize=256x320", "size=112", "size=112,resize=128x160,");
-    text_is("size=224,resize=256", "size=112,resize=200", "size=112,resize=200,");
-    text_is("range=0:4095", "", "range=0:4095");
-    text_is("range=0:4095", "range=full", "range=full");
-    text_is(NULL, "range=-1000:400.5", "range=-1000:400.5");
+    text_contains(base, "size=64", "size=64,resize=shorter,crop_pct=0.9,");
+    text_contains(base, "resize=squash", "resize=squash,crop_pct=1,");
+    text_contains(base, "resize=none", "resize=none,crop_pct=1,");
+    text_contains(base, NULL, "resize=shorter,crop_pct=0.9,");
+    text_contains(NULL, "resize=shorter", "resize=shorter,crop_pct=0.875,");
+    text_contains("size=224,resize=256", "size=112", "size=112,resize=128,");
+    text_contains("size=224,resize=256x320", "size=112", "size=112,resize=128x160,");
+    text_contains("size=224,resize=256", "size=112,resize=200", "size=112,resize=200,");
+    text_contains("range=0:4095", "", "range=0:4095");
+    text_contains("range=0:4095", "range=full", "range=full");
+    text_contains(NULL, "range=-1000:400.5", "range=-1000:400.5");
     peft_transform *t = NULL;
     fails(PEFT_E_OPTION, "colour", peft_transform_parse_over(io_ctx, "colour=1", "", &t));
     fails(PEFT_E_OPTION, "crop_pct=0.9 has no effect",
@@ -154,7 +156,7 @@ START_TEST(text_over_text)
 }
 END_TEST
 
-/* All settings that the earlier version wrote, with these of resize and the random part. */
+/* A text as an earlier version of libpeft-io wrote it, with all settings. */
 #define OLD(size, resize, pct, erase) \
     "size=" size ",resize=" resize ",crop_pct=" pct ",interpolation=bicubic,grey=false,mean=0:0:0,std=1:1:1," \
     "random_crop=false,scale=0.08:1,ratio=0.75:1.3333333333333333,flip=0,brightness=0,contrast=0,saturation=0,pad=0," \
@@ -162,16 +164,17 @@ END_TEST
 
 #define NO_ERASE "erase=0,erase_area=0.02:0.33,erase_ratio=0.3:3.3,erase_fill=mean"
 
-START_TEST(texts_of_the_earlier_version)
+START_TEST(texts_of_an_earlier_version_keep_their_meaning)
 {
     float out[3 * PLANE], old[3 * PLANE];
-    text_is(NULL, OLD("3", "squash", "0.875", NO_ERASE), "size=3,resize=squash,crop_pct=1,");
-    text_is(NULL, OLD("3", "squash", "0.875", NO_ERASE), "resize_order=pillow12");
-    text_is(NULL, OLD("3", "shorter", "0.875", NO_ERASE), "resize=shorter,crop_pct=0.875,");
-    text_is(NULL, OLD("3", "shorter", "1.5", NO_ERASE), "resize=2,crop_pct=1,");
-    text_is(NULL, OLD("3", "squash", "0.875", "erase=1,erase_area=0.02:0.33,erase_ratio=0.25:2,erase_fill=random"),
-            "erase_ratio=0.5:4,erase_fill=uniform");
-    peft_image *im = grey(5, 30);                             /* as above: squash, the horizontal pass first */
+    text_contains(NULL, OLD("3", "squash", "0.875", NO_ERASE), "size=3,resize=squash,crop_pct=1,");
+    text_contains(NULL, OLD("3", "squash", "0.875", NO_ERASE), "resize_order=pillow12");
+    text_contains(NULL, OLD("3", "shorter", "0.875", NO_ERASE), "resize=shorter,crop_pct=0.875,");
+    text_contains(NULL, OLD("3", "shorter", "1.5", NO_ERASE), "resize=2,crop_pct=1,");
+    text_contains(NULL,
+                  OLD("3", "squash", "0.875", "erase=1,erase_area=0.02:0.33,erase_ratio=0.25:2,erase_fill=random"),
+                  "erase_ratio=0.5:4,erase_fill=uniform");
+    peft_image *im = grey(5, 30);                             /* old texts resize the width first */
     apply("size=3,mean=0,std=1,resize_order=pillow12", im, out);
     apply(OLD("3", "squash", "0.875", NO_ERASE), im, old);
     ck_assert_mem_eq(out, old, sizeof out);
@@ -181,7 +184,7 @@ START_TEST(texts_of_the_earlier_version)
 }
 END_TEST
 
-START_TEST(normalisation_of_bytes)
+START_TEST(mean_and_std_of_samples_up_to_255_are_refused)
 {
     peft_transform *t = NULL;
     fails(PEFT_E_OPTION, "mean=0.485:0.456:0.406",
@@ -193,9 +196,8 @@ START_TEST(normalisation_of_bytes)
 }
 END_TEST
 
-/* A message that tells the reader what to write gives settings that can be parsed: with a decimal point also where the
- * locale of the program has a comma. */
-START_TEST(numbers_in_any_locale)
+/* Settings in messages have a decimal point, also where the program's locale has a comma: they can be copied. */
+START_TEST(numbers_in_messages_do_not_depend_on_the_locale)
 {
     for (int german = 0; german < 2; german++) {
         peft_transform *t = NULL;
@@ -211,33 +213,34 @@ START_TEST(numbers_in_any_locale)
 }
 END_TEST
 
-/* A PNG of one row, whose pixels have the alpha 0, 1, 64, 127, 128, 200, 254 and 255, laid on white by Pillow 13.0. */
-START_TEST(transparency)
+/* One row of pixels of different alpha. Expected: composed with white by Pillow 13.0. */
+START_TEST(alpha_is_dropped_or_composed_with_white)
 {
     static const uint8_t alpha[8] = { 0, 1, 64, 127, 128, 200, 254, 255 }, white[8][3] = {
         { 255, 255, 255 }, { 255, 254, 254 }, { 241, 194, 214 }, { 228, 133, 173 }, { 227, 132, 172 }, { 212, 63, 126 },
         { 200, 11, 91 }, { 200, 10, 90 } };
     uint8_t rgba[8][4];
-    float dropped[3 * 64], laid[3 * 64];
+    float dropped[3 * 64], composed[3 * 64];
     size_t size;
     peft_image *im;
     for (int i = 0; i < 8; i++) memcpy(rgba[i], ((uint8_t[]){ 200, 10, 90, alpha[i] }), 4);
     void *png = png_of(SPNG_COLOR_TYPE_TRUECOLOR_ALPHA, 8, 8, 1, NULL, rgba, sizeof rgba, &size);
     ok(peft_image_load_memory(io_ctx, png, size, NULL, &im));
     apply("size=8,mean=0,std=1,resize=8x8", im, dropped);
-    apply("size=8,mean=0,std=1,resize=8x8,alpha=white", im, laid);
+    apply("size=8,mean=0,std=1,resize=8x8,alpha=white", im, composed);
     for (int i = 0; i < 8; i++)
         for (int c = 0; c < 3; c++) {
             ck_assert_int_eq((int)lrintf(dropped[64 * c + i] * 255), rgba[i][c]);
-            ck_assert_int_eq((int)lrintf(laid[64 * c + i] * 255), white[i][c]);
+            ck_assert_int_eq((int)lrintf(composed[64 * c + i] * 255), white[i][c]);
         }
     peft_image_free(im);
     free(png);
 }
 END_TEST
 
-/* Transparent colours and palette entries, in every kind of PNG that has them: pixel 0 is transparent, 1 is not. */
-START_TEST(transparent_colours)
+/* PNG's transparent colours and palette entries, for every colour type that has them: pixel 0 is transparent, 1 is
+ * not. */
+START_TEST(transparent_colours_are_composed_with_white)
 {
     static const struct spng_trns grey1 = { .gray = 0 }, grey8 = { .gray = 7 }, grey16 = { .gray = 300 },
         rgb8 = { .red = 1, .green = 2, .blue = 3 }, rgb16 = { .red = 256, .green = 2, .blue = 3 },
@@ -270,18 +273,18 @@ START_TEST(transparent_colours)
 }
 END_TEST
 
-/* The last warning and how many there were. */
-static char warned[400];
+/* The last warning, and the number of warnings. */
+static char last_warning[400];
 static int warnings;
-static void note(int level, const char *message, void *user)
+static void count_warning(int level, const char *message, void *user)
 {
     ck_assert_int_eq(level, 1);
     ck_assert_ptr_eq(user, &warnings);
-    snprintf(warned, sizeof warned, "%s", message);
+    snprintf(last_warning, sizeof last_warning, "%s", message);
     warnings++;
 }
 
-START_TEST(ranges)
+START_TEST(the_option_range_maps_samples_to_0_1)
 {
     const uint16_t twelve[] = { 0, 4095, 2048, 1024 };
     const int16_t ct[] = { -2000, -1000, 400, -300 };
@@ -305,7 +308,7 @@ START_TEST(ranges)
     ok(peft_image_resize(hu, 1, 1, "box", &im));
     ck_assert_int_eq(((const int16_t *)peft_image_pixels(im))[0], -725);
     peft_image_free(im);
-    ok(peft_image_resize(hu, 4, 4, "lanczos", &im));          /* overshoots stay negative: nothing wraps */
+    ok(peft_image_resize(hu, 4, 4, "lanczos", &im));          /* overshoot does not wrap around */
     for (int i = 0; i < 16; i++) ck_assert_int_lt(abs(((const int16_t *)peft_image_pixels(im))[i]), 3000);
     peft_image_free(im);
     fails(PEFT_E_UNSUPPORTED, "signed", peft_image_save_png(hu, in_folder("hu.png")));
@@ -323,13 +326,13 @@ START_TEST(ranges)
 }
 END_TEST
 
-START_TEST(dark_images)
+START_TEST(dark_16_bit_images_are_warned_about_once)
 {
     const uint16_t twelve[] = { 0, 4095, 2048, 1024 }, whole[] = { 0, 8192, 1, 2 }, black[4] = { 0 };
     peft_image *im, *bright, *none;
     peft_transform *t;
     float out[12];
-    ok(peft_context_set_log(io_ctx, note, &warnings, 1));
+    ok(peft_context_set_log(io_ctx, count_warning, &warnings, 1));
     ok(peft_image_from_buffer(io_ctx, twelve, 2, 2, 1, 16, 0, &im));
     ok(peft_image_from_buffer(io_ctx, whole, 2, 2, 1, 16, 0, &bright));
     ok(peft_image_from_buffer(io_ctx, black, 2, 2, 1, 16, 0, &none));
@@ -339,10 +342,10 @@ START_TEST(dark_images)
     ck_assert_int_eq(warnings, 0);
     ok(peft_transform_apply(t, im, out));
     ck_assert_int_eq(warnings, 1);
-    ck_assert_ptr_nonnull(strstr(warned, "4095"));
-    ck_assert_ptr_nonnull(strstr(warned, "range=0:4095"));
+    ck_assert_ptr_nonnull(strstr(last_warning, "4095"));
+    ck_assert_ptr_nonnull(strstr(last_warning, "range=0:4095"));
     ok(peft_transform_apply_train(t, im, 1, 0, 0, out));
-    ck_assert_int_eq(warnings, 1);                            /* once */
+    ck_assert_int_eq(warnings, 1);                            /* no second warning */
     peft_transform_free(t);
     apply("size=2,range=0:4095", im, out);
     ck_assert_int_eq(warnings, 1);
@@ -355,5 +358,9 @@ START_TEST(dark_images)
 }
 END_TEST
 
-IO_SUITE_MAIN("transform", pixels_of_pillow, mean_around, long_images, text_over_text, texts_of_the_earlier_version,
-              normalisation_of_bytes, numbers_in_any_locale, transparency, transparent_colours, ranges, dark_images)
+IO_SUITE_MAIN("transform", resizing_and_cropping_give_the_pixels_of_pillow, longest_mean_pads_with_the_mean_colour,
+              only_the_cropped_part_of_a_long_image_is_resized, a_text_overrides_settings_of_another,
+              texts_of_an_earlier_version_keep_their_meaning, mean_and_std_of_samples_up_to_255_are_refused,
+              numbers_in_messages_do_not_depend_on_the_locale, alpha_is_dropped_or_composed_with_white,
+              transparent_colours_are_composed_with_white, the_option_range_maps_samples_to_0_1,
+              dark_16_bit_images_are_warned_about_once)
