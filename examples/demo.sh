@@ -1,9 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Few-shot learning from clone to report with nothing given: a small ViT that comes along is adapted by four methods to
-# 10 images a class of synthetic ultrasound, three draws of them. Writes demo/results.csv and demo/report.html, anew each
-# time. PEFT_DATA: a folder with real images and weights, by default ../shared/data beside the checkout; what is there
-# is studied too, what is not is named at the end. That takes a quarter of an hour more on two cores.
+# Demonstrates few-shot learning without any downloads: builds the programs, generates synthetic ultrasound pictures,
+# adapts the small ViT of examples/data to 10 pictures per class (three random draws) by four methods, and writes
+# demo/results.csv and demo/report.html; an existing folder demo is replaced. PEFT_DATA: a folder with real images and
+# pretrained weights (default: ../shared/data beside the checkout). Those that exist are studied too, which takes about
+# 15 minutes more on two cores; those that are missing are listed at the end.
 set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 data=${PEFT_DATA:-$root/../shared/data}
@@ -19,8 +20,8 @@ rm -rf "$out"
 mkdir "$out"
 studied= missing=
 
-# Learning rates are those of docs/results.md. $1 name, $2 title, $3 note, $4 weights, $5 images, $6 test images a class
-# (0: all), $7 rate of ept, $8 rate of lora
+# Runs compare on one data set. $1 name, $2 title, $3 note, $4 weights, $5 images, $6 test images per class (0: all), $7
+# learning rate of ept, $8 learning rate of lora (docs/results.md)
 study() {
     if [ ! -f "$4" ] || [ ! -e "$5" ]; then
         missing="$missing $1"
@@ -49,14 +50,14 @@ study pneumoniamnist 'PneumoniaMNIST' 'Chest X-rays of 28 x 28 pixels, 0 normal,
     "$small" "$data/medmnist/pneumoniamnist.npz" 0 0.01 1e-3
 study busi 'Breast ultrasound' 'DeiT-Ti at 224 pixels.' "$deit" "$data/busi" 120 0.1 3e-3
 study chest_xray 'Chest X-ray' 'DeiT-Ti at 224 pixels.' "$deit" "$data/chest_xray" 120 0.01 1e-3
-# shellcheck disable=SC2086  # names of the script's own, to be split
+# shellcheck disable=SC2086  # $studied is a list of folder names without blanks
 (cd "$out" && "$bin/report" --title 'Few-shot adaptation with libpeft' --out report.html $studied > /dev/null)
 
 if [ -n "$missing" ]; then
     cat << END
 
-Not studied, for want of files:$missing
-These are public; set PEFT_DATA to the folder they are in.
+Not studied because files are missing:$missing
+These data sets and weights are public. Download them into one folder and set PEFT_DATA to it:
   medmnist/{breastmnist,pneumoniamnist}.npz
       MedMNIST v2, Yang et al., Scientific Data 10 (2023) 41 (CC BY 4.0): https://zenodo.org/records/10519652
   vit/deit_tiny_patch16_224.safetensors
@@ -70,4 +71,4 @@ These are public; set PEFT_DATA to the folder they are in.
       https://data.mendeley.com/datasets/rscbjbr9sj
 END
 fi
-printf '\nFigures of every run:  %s\nThe page to look at:   %s\n' "$out/results.csv" "$out/report.html"
+printf '\nResults of every run:  %s\nReport to open:        %s\n' "$out/results.csv" "$out/report.html"

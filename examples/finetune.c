@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
- * finetune.c -- trains one method on a data set, writes a model file for predict, and judges it on held-out images.
- * Whatever can be checked is checked before training, and the model is saved before it is judged. */
+ * finetune.c -- adapts a pretrained backbone to a data set by one method, writes a model file for predict, and
+ * evaluates the model on held-out images. Checks files and options before training, and saves the model before
+ * evaluating it. */
 #include "common/data/data.h"
 #include "common/files/output.h"
-#include "common/model/judge.h"
+#include "common/model/evaluate.h"
 #include "common/model/recipe.h"
 #include "common/model/weights.h"
 #include "common/program/clock.h"
@@ -16,36 +17,41 @@
 #include <unistd.h>
 
 #define FLAGS(X) \
-    X(backbone, "PATH", NULL, "pretrained Vision Transformer: safetensors, a folder with one, Google's .npz; needed") \
-    X(data, "PATH", NULL, "folder of class folders, .zip of one, MedMNIST .npz, or list file; needed") \
-    X(test, "PATH", NULL, "test images; else the split \"test\" (or \"val\") of --data, else what training leaves") \
-    X(shots, "N", "0", "training images a class, drawn by the seed (0: all)") \
-    X(test_per_class, "N", "0", "test images a class, drawn by the seed (0: all)") \
-    X(seed, "N", "1", "of the draw, the initial values and the order") \
-    X(threads, "N", "0", "0: all cores") \
-    X(state, "FILE", NULL, "training state, written after each epoch; else OUT.state, and only when stopped") \
-    X(resume, NULL, NULL, "go on from the state; with more --epochs also after the end") \
-    X(out, "FILE", "adapter.safetensors", "the trained model: adapter, head, preprocessing, class names") \
-    X(force, NULL, NULL, "write over --out and --state where they exist") \
-    X(unchecked, NULL, NULL, "do not decode every picture before training")
+    X(backbone, "PATH", NULL, "required: pretrained Vision Transformer, a safetensors file, a folder that holds " \
+      "model.safetensors, or a .npz file of Google's ViT") \
+    X(data, "PATH", NULL, "required: training images, a folder with one folder per class, a .zip of one, a MedMNIST " \
+      ".npz, or a list file (docs/finetune.md)") \
+    X(test, "PATH", NULL, "held-out test images; without it the split \"test\" (or \"val\") of --data, or else " \
+      "images not used for training") \
+    X(shots, "N", "0", "training images per class, drawn at random by --seed (0: all)") \
+    X(test_per_class, "N", "0", "test images per class, drawn at random by --seed (0: all)") \
+    X(seed, "N", "1", "seed of the draw of images, the initial values and the order of images") \
+    X(threads, "N", "0", "number of threads (0: one for each core)") \
+    X(state, "FILE", NULL, "save the training state here after each epoch; without it in OUT.state, and only when " \
+      "training is stopped") \
+    X(resume, NULL, NULL, "continue from the training state; after the last epoch, give more --epochs") \
+    X(out, "FILE", "adapter.safetensors", "file for the trained model: adapter, head, preprocessing, class names") \
+    X(force, NULL, NULL, "overwrite --out and --state if they exist") \
+    X(unchecked, NULL, NULL, "do not decode every picture before training to find broken ones")
 enum { FLAGS(FLAG_ID) own_flags, flags = own_flags + recipe_flags };
 static flag given[] = { FLAGS(FLAG_ROW) RECIPE_FLAGS(FLAG_ROW) };
 static const program about = {
     "--backbone PATH --data PATH [options]",
     "Adapts a pretrained Vision Transformer to labelled images by one method of parameter-efficient fine-tuning,\n"
-    "saves the trained model, and judges it on held-out images. Methods: inspect --methods; which one: docs/choosing.md.",
+    "saves the trained model, and evaluates it on held-out test images (sensitivity, specificity, AUROC, ...).\n"
+    "inspect --methods lists the methods; docs/advice.md helps to choose one.",
     "  finetune --backbone deit_tiny_patch16_224.safetensors --data scans --method lora --out scans.safetensors\n"
     "  predict --backbone deit_tiny_patch16_224.safetensors --model scans.safetensors new/*.png" };
 
 typedef struct run {
-    trial t;
+    training_run t;
     peft_dataset *test;
     const char *state;                                        /* path: --state or OUT.state */
-    char *written;                                            /* path of the model, --out where that could be written */
+    char *written;                                            /* path of the saved model: --out, or a fallback */
     int64_t images, batches;                                  /* in an epoch */
-    int64_t trained_on;                                       /* test images that are also training images */
-    bool bar;
-    int64_t steps, epoch_steps;                               /* of this run, of this epoch in this run */
+    int64_t trained_on;                                       /* number of test images that are also training images */
+    bool bar;                                                 /* show a progress bar on the terminal */
+    int64_t steps, epoch_steps;                               /* since the program started; those of this epoch */
     double start, epoch_start, epoch_loss;
 } run;
 
@@ -55,27 +61,28 @@ static int64_t next_batch(int64_t epoch, int64_t batch, peft_tensor *images, pef
     return peft_loader_next(epoch, batch, images, labels, ids, ((run *)user)->t.loader);
 }
 
-/* A full disk in the middle of the night costs the state of this epoch, not the training. */
+/* Only warns on failure, so a full disk does not end the training. */
 static void save_state(const peft_trainer *t, const char *path)
 {
     if (peft_trainer_save(t, path))
         warn("the training state could not be saved, training goes on: %s (%s)", path, peft_last_error());
 }
 
-/* Where training stands is told by the samples seen: the epoch's last update may come after its last batch. */
+/* Runs after each update. Takes epoch and batch from the number of samples seen, since with gradient accumulation the
+ * number of updates does not tell them. */
 static int show_progress(peft_trainer *t, void *user)
 {
     run *r = user;
     int64_t seen = (int64_t)peft_trainer_get(t, "samples") - 1, epoch = seen / r->images + 1;
-    int64_t b = seen % r->images / peft_loader_batch_size(r->t.loader) + 1;
+    int64_t batch_number = seen % r->images / peft_loader_batch_size(r->t.loader) + 1;
     double loss_now = peft_trainer_get(t, "loss");
     r->steps++;
     r->epoch_steps++;
     r->epoch_loss += loss_now;
     if (r->bar)
-        fprintf(stderr, "\r[%-30.*s] epoch %lld/%lld, loss %.4f ", (int)(30 * b / r->batches),
+        fprintf(stderr, "\r[%-30.*s] epoch %lld/%lld, loss %.4f ", (int)(30 * batch_number / r->batches),
                 "##############################", (long long)epoch, (long long)r->t.epochs, loss_now);
-    if (b < r->batches) return stop_requested;
+    if (batch_number < r->batches) return stop_requested;
     if (r->bar) fprintf(stderr, "\r%70s\r", "");
     printf("epoch %lld/%lld  loss %.5f  lr %.3e  %.2f s\n", (long long)epoch, (long long)r->t.epochs,
            r->epoch_loss / (double)r->epoch_steps, peft_trainer_get(t, "lr"), seconds_now() - r->epoch_start);
@@ -94,27 +101,29 @@ static void train_model(run *r)
     r->start = r->epoch_start = seconds_now();
     peft_status s = peft_trainer_fit(r->t.trainer, r->t.epochs, next_batch, show_progress, r);
     if (!s) return;
-    char *why = need(strdup(peft_last_error()));
+    char *error = check_alloc(strdup(peft_last_error()));
     if (r->bar) fputc('\n', stderr);
     if (s == PEFT_E_NONFINITE)
-        fail("%s (%s); the model is not saved. A smaller --lr or --clip-norm 1 is the usual cure", why,
+        fail("%s (%s); the model is not saved. Usually a smaller --lr or --clip-norm 1 helps", error,
              peft_status_name(s));
-    const char *path = save_somewhere("state", r->state, true, save_trainer, r->t.trainer);
-    const char *how = strcmp(path, r->state) ? "--resume and --state" : "--resume goes on from";
+    const char *path = save_or_fallback("state", r->state, true, save_trainer, r->t.trainer);
+    char *hint;
+    const char *format = strcmp(path, r->state) ? "--resume --state %s continues" : "--resume continues from %s";
+    if (asprintf(&hint, format, path) < 0) fail("out of memory");
     if (stop_requested)
-        fail("stopped after step %.0f; the same command with %s %s", peft_trainer_get(r->t.trainer, "step"), how, path);
-    fail("%s (%s); the same command with %s %s", why, peft_status_name(s), how, path);
+        fail("stopped after step %.0f; the same command with %s", peft_trainer_get(r->t.trainer, "step"), hint);
+    fail("%s (%s); the same command with %s", error, peft_status_name(s), hint);
 }
 
 static peft_status save_model(const void *m, const char *path) { return peft_model_save(m, path); }
 
 static void write_model(run *r)
 {
-    r->written = save_somewhere("out", given[out].value, given[force].value, save_model, r->t.model);
+    r->written = save_or_fallback("out", given[out].value, given[force].value, save_model, r->t.model);
     printf("%-22s %s\n", "written", r->written);
 }
 
-static void report(run *r)
+static void evaluate(run *r)
 {
     const double mib = 1024.0 * 1024.0;
     double seconds = (seconds_now() - r->start) / (double)(r->steps ? r->steps : 1);
@@ -122,18 +131,19 @@ static void report(run *r)
     peft_session *s;
     must(peft_session_create(r->t.model, NULL, &s));
     double *scores = predict_set(r->t.ctx, s, r->test, r->t.transform);
-    if (!scores) fail("stopped while judging; the model is saved in %s", r->written);
-    print_figures(r->t.ctx, scores, r->test);
-    if (r->trained_on) printf("%-22s %lld of the test images: the figures are too good\n", "trained_on",
+    if (!scores) fail("stopped during the evaluation; the model is saved in %s", r->written);
+    print_metrics(r->t.ctx, scores, r->test);
+    if (r->trained_on) printf("%-22s %lld of the test images: the metrics are too good\n", "trained_on",
                               (long long)r->trained_on);
     printf("%-22s %lld\n", "trainable_parameters", (long long)peft_model_trainable_count(r->t.model));
     printf("%-22s %.4f\n", "seconds_per_step", seconds);
-    printf("%-22s %.2f\n", "planned_mib", r->t.planned / mib);
+    printf("%-22s %.2f\n", "planned_mib", r->t.planned_bytes / mib);
     printf("%-22s %.2f\n", "peak_mib", (double)peak / mib);
     peft_session_free(s);
     free(scores);
 }
 
+/* Stores with the model what predict needs: preprocessing, class names, and softmax or sigmoid. */
 static void add_notes(run *r)
 {
     char *names = class_names(r->t.train);
@@ -147,18 +157,21 @@ static void check_files(run *r)
 {
     const char *const inputs[] = { given[backbone].value, given[data].value, given[test].value };
     const char *const others[] = { given[backbone].value, given[data].value, given[test].value, given[out].value };
-    char *beside;
-    if (asprintf(&beside, "%s.state", given[out].value) < 0) fail("out of memory");
-    r->state = given[state].value ? given[state].value : beside;
+    char *default_state;
+    if (asprintf(&default_state, "%s.state", given[out].value) < 0) fail("out of memory");
+    r->state = given[state].value ? given[state].value : default_state;
     check_output("out", given[out].value, given[force].value, inputs, 3);
     if (given[resume].value && access(r->state, R_OK))
-        fail("--resume: there is no state %s to go on from; leave --resume out to begin anew", r->state);
+        fail("--resume: there is no training state %s to continue from; give --state FILE, or leave --resume out to "
+             "train from the beginning", r->state);
     if (!given[resume].value && !given[force].value && !access(r->state, F_OK))
-        fail("--state %s: exists already; --resume goes on from it, --force begins anew and writes over it", r->state);
+        fail("--state %s: exists already; give --resume to continue from it, or --force to train from the beginning "
+             "and overwrite it", r->state);
     check_output("state", r->state, true, others, 4);
 }
 
-/* The state says what it was trained on: other images would make training images out of those that are held out. */
+/* Stores the training images' digest, the preprocessing and the seed in the training state. --resume compares them,
+ * since with other data or another seed the test images might have been trained on. */
 static void add_state_notes(run *r)
 {
     char digest[65];
@@ -168,42 +181,42 @@ static void add_state_notes(run *r)
     must(peft_trainer_set_note(r->t.trainer, "seed", given[seed].value));
 }
 
-static void go_on(run *r)
+static void resume_training(run *r)
 {
     const peft_status s = peft_trainer_restore(r->t.trainer, r->state);
     if (s == PEFT_E_MISMATCH)
         fail("--resume: %s; give the --data, --seed, --shots, --preprocess and training options that the state was "
-             "made with, or begin anew without --resume", peft_last_error());
+             "made with, or train from the beginning without --resume", peft_last_error());
     must(s);
-    printf("going on from %s, step %.0f\n", r->state, peft_trainer_get(r->t.trainer, "step"));
+    printf("continuing from %s, step %.0f\n", r->state, peft_trainer_get(r->t.trainer, "step"));
 }
 
-/* All that can go wrong later, before the first step. */
+/* Checks before the first step what would fail later: pictures, and writing --out. */
 static void check_all(run *r)
 {
     if (!given[unchecked].value)
         check_pictures((const peft_dataset *const[]){ r->t.train, r->test }, 2, r->t.transform, r->t.threads);
-    rehearse_output("out", given[out].value, save_model, r->t.model);
+    test_output("out", given[out].value, save_model, r->t.model);
     if (stop_requested) fail("stopped before training");
     add_state_notes(r);
-    if (given[resume].value) go_on(r);
+    if (given[resume].value) resume_training(r);
     fflush(stdout);
 }
 
 static run prepare(void)
 {
     run r = { .bar = isatty(STDERR_FILENO) };
-    r.t = (trial){ .backbone = given[backbone].value, .seed = (uint64_t)flag_count(&given[seed]),
+    r.t = (training_run){ .backbone = given[backbone].value, .seed = (uint64_t)flag_count(&given[seed]),
                    .threads = (int)flag_count(&given[threads]), .loader_threads = 1 };
     check_files(&r);
     check_backbone(given[backbone].value);
-    must(peft_context_create(NULL, NULL, NULL, &r.t.images));
-    const char *held = draw_sets(r.t.images, given[data].value, given[test].value, flag_count(&given[shots]),
+    must(peft_context_create(NULL, NULL, NULL, &r.t.io_ctx));
+    const char *test_origin = draw_sets(r.t.io_ctx, given[data].value, given[test].value, flag_count(&given[shots]),
                                  flag_count(&given[test_per_class]), r.t.seed, &r.t.train, &r.test);
-    print_sets(r.t.train, r.test, held);
+    print_sets(r.t.train, r.test, test_origin);
     r.trained_on = check_overlap(r.t.train, r.test);
-    build_trial(&r.t, given + own_flags);
-    printf("preprocessing (%s): %s\n", r.t.described, peft_transform_text(r.t.transform));
+    build_training(&r.t, given + own_flags);
+    printf("preprocessing (%s): %s\n", r.t.transform_origin, peft_transform_text(r.t.transform));
     r.images = peft_dataset_count(r.t.train);
     r.batches = peft_loader_batches(r.t.loader);
     add_notes(&r);
@@ -215,21 +228,21 @@ int main(int argc, char **argv)
 {
     program_name = "finetune";
     int first = read_flags(given, flags, &about, argc, argv);
-    if (first < argc) fail("'%s' is no option; see --help", argv[first]);
-    if (!given[backbone].value || !given[data].value) fail("--backbone and --data are needed; see --help");
-    settle_recipe(given + own_flags);
+    if (first < argc) fail("'%s' is not an option; expected --name value, see --help", argv[first]);
+    if (!given[backbone].value || !given[data].value) fail("--backbone and --data are required; see --help");
+    resolve_recipe(given + own_flags);
     watch_signals();
     run r = prepare();
     train_model(&r);
     write_model(&r);
     if (!given[state].value && given[resume].value) remove(r.state);
-    report(&r);
+    evaluate(&r);
     if (strcmp(r.written, given[out].value))
-        fail("the model is saved as %s and not as --out %s", r.written, given[out].value);
+        fail("the model was saved as %s because --out %s could not be written", r.written, given[out].value);
     free(r.written);
-    free_trial(&r.t);
+    free_training(&r.t);
     peft_dataset_free(r.t.train);
-    peft_context_free(r.t.images);
+    peft_context_free(r.t.io_ctx);
     peft_dataset_free(r.test);
     return 0;
 }

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
- * gated_prompt.h -- a method of one's own, in one file: learned tokens that every token attends to beside the attention
- * of each chosen block, behind a gate that starts at zero: an untrained adapter changes no bit of the predictions.
+ * gated_prompt.h -- example of a method that an application defines (custom_method.c): every token of a chosen block
+ * also attends to learned prompt tokens, and the result is added to the block's attention output through a learned
+ * gate. The gate starts at zero, so an untrained adapter changes no bit of the predictions.
  *
- *   y = attention(x) + g * softmax(n(x) P^T / sqrt(d_head)) P
- *   x [b,t,d] the residual stream, n its normalisation, P [n,d] and g [d] of this block */
+ * y = attention(x) + g * softmax(n(x) P^T / sqrt(d_head)) P x [b,t,d] the residual stream, n its normalisation, P [n,d]
+ * and g [d] of this block */
 #ifndef GATED_PROMPT_H
 #define GATED_PROMPT_H
 #include <peft/sys/method.h>
@@ -11,21 +12,21 @@
 typedef struct gated_prompt_state {
     uint64_t layers;
     int64_t heads;
-    double drop;
+    double dropout;
     peft_param *prompt[PEFT_DEPTH_MAX], *gate[PEFT_DEPTH_MAX];
 } gated_prompt_state;
 
 static const peft_option gated_prompt_options[] = {
-    { "tokens",  'i', "8", 1, 1e4, "prompt tokens a layer" },
+    { "tokens",  'i', "8", 1, 1e4, "prompt tokens per layer" },
     { "layers",  's', "all", 0, 0, "blocks that attend to prompts" },
-    { "dropout", 'f', "0", 0, 0.99, "on what the gate lets through, in training" },
+    { "dropout", 'f', "0", 0, 0.99, "dropout on the attention over the prompts, in training" },
     { 0 } };
 
 static peft_status gated_prompt_init(peft_adapter *a, const peft_vit *v)
 {
     gated_prompt_state *m = peft_sys_state(a);
     m->heads = v->heads;
-    m->drop = peft_sys_opt_float(a, "dropout");
+    m->dropout = peft_sys_opt_float(a, "dropout");
     m->layers = peft_sys_opt_layers(a, "layers");
     for (int l = 0; l < v->depth; l++) {
         if (!(m->layers >> l & 1)) continue;
@@ -41,9 +42,10 @@ static void gated_prompt_emit(const void *state, peft_build *b, peft_site *s)
     const gated_prompt_state *m = state;
     if (s->role != PEFT_SA || !(m->layers >> s->layer & 1)) return;
     peft_val prompt = peft_sys_repeat_batch(b, peft_sys_param(b, m->prompt[s->layer]));
-    peft_site look = { .q = peft_sys_layernorm(b, s->in, PEFT_NONE, PEFT_NONE, 1e-6), .k = prompt, .v = prompt };
-    peft_val seen = peft_sys_dropout(b, peft_sys_attention(b, m->heads, &look), m->drop);
-    s->out = peft_sys_add(b, s->out, peft_sys_affine(b, seen, peft_sys_param(b, m->gate[s->layer]), PEFT_NONE));
+    peft_site prompt_attention = { .q = peft_sys_layernorm(b, s->in, PEFT_NONE, PEFT_NONE, 1e-6),
+                                   .k = prompt, .v = prompt };
+    peft_val y = peft_sys_dropout(b, peft_sys_attention(b, m->heads, &prompt_attention), m->dropout);
+    s->out = peft_sys_add(b, s->out, peft_sys_affine(b, y, peft_sys_param(b, m->gate[s->layer]), PEFT_NONE));
 }
 
 static const peft_method gated_prompt = {

@@ -17,7 +17,7 @@ typedef struct masked_prompt_state {
 } masked_prompt_state;
 
 static const peft_option masked_prompt_options[] = {
-    { "tokens", 'i', "8", 1, 1e4, "prompt tokens a layer" },
+    { "tokens", 'i', "8", 1, 1e4, "prompt tokens per layer" },
     { "layers", 's', "all", 0, 0, "blocks that attend to prompts" },
     { 0 } };
 
@@ -36,7 +36,7 @@ static peft_status masked_prompt_init(peft_adapter *a, const peft_vit *v)
     return peft_sys_init_status(a);
 }
 
-/* Row i has a 1 in column i % width and 0 elsewhere. */
+/* Fills the constant: row i has a 1 in column i % width and 0 elsewhere. */
 static void masked_prompt_positions(void *user, peft_real *data, int64_t count)
 {
     const int64_t width = *(const int64_t *)user;
@@ -49,12 +49,14 @@ static void masked_prompt_emit(const void *state, peft_build *b, peft_site *s)
     int64_t width = m->width;
     if (s->role != PEFT_SA || !(m->layers >> s->layer & 1)) return;
     peft_val prompt = peft_sys_mul(b, peft_sys_param(b, m->prompt[s->layer]), peft_sys_param(b, m->mask[s->layer]));
-    peft_val at = peft_sys_constant(b, PEFT_DIMS(m->tokens, width), masked_prompt_positions, &width, "positions");
-    peft_site look = { .q = peft_sys_layernorm(b, s->in, PEFT_NONE, PEFT_NONE, 1e-6),
-                       .k = peft_sys_repeat_batch(b, peft_sys_add(b, prompt, at)),
-                           .v = peft_sys_repeat_batch(b, prompt) };
+    peft_val positions = peft_sys_constant(b, PEFT_DIMS(m->tokens, width), masked_prompt_positions, &width,
+                                           "positions");
+    peft_site prompt_attention = { .q = peft_sys_layernorm(b, s->in, PEFT_NONE, PEFT_NONE, 1e-6),
+                                   .k = peft_sys_repeat_batch(b, peft_sys_add(b, prompt, positions)),
+                                   .v = peft_sys_repeat_batch(b, prompt) };
     peft_val w = peft_sys_weight(b, "blocks.%d.attn.proj.weight", (int)s->layer);
-    s->out = peft_sys_add(b, s->out, peft_sys_linear(b, peft_sys_attention(b, m->heads, &look), w, PEFT_NONE));
+    s->out = peft_sys_add(b, s->out, peft_sys_linear(b, peft_sys_attention(b, m->heads, &prompt_attention), w,
+                                                     PEFT_NONE));
 }
 
 static const peft_method masked_prompt = {

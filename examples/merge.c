@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
- * merge.c -- folds a trained model or adapter into its backbone and writes the new backbone under timm's or Hugging
- * Face's names, in f32 or half of it; then reads the file back and says how far what was written differs from the
- * model. Without a model the backbone alone. */
+ * merge.c -- merges the adapter of a trained model into its backbone's weights and writes the result with timm's or
+ * Hugging Face's tensor names, in f32, f16 or bf16. Then it reads the file back and prints how much its logits differ
+ * from the model's. Without a model it converts the backbone alone. */
 #include "common/files/output.h"
-#include "common/model/source.h"
+#include "common/model/loaded_model.h"
 #include "common/model/weights.h"
 #include "common/program/errors.h"
 #include "common/program/flags.h"
@@ -17,22 +17,24 @@
 #include <unistd.h>
 
 #define FLAGS(X) \
-    X(backbone, "PATH", NULL, "the pretrained Vision Transformer the model was trained on: safetensors, a folder " \
-      "with one, Google's .npz; needed") \
-    X(model, "PATH", NULL, "a model that finetune wrote, an adapter file, or a folder of Hugging Face's PEFT; none: " \
-      "the backbone alone") \
+    X(backbone, "PATH", NULL, "required: the pretrained Vision Transformer that the model was trained on, a " \
+      "safetensors file, a folder that holds model.safetensors, or a .npz file of Google's ViT") \
+    X(model, "PATH", NULL, "a model that finetune wrote, an adapter file, or a folder in Hugging Face's PEFT format; " \
+      "without it the backbone alone is converted") \
     BACKBONE_OPTIONS(X) \
-    X(naming, "NAME", "timm", "of the tensors: timm, hf (transformers before version 5) or hf5") \
-    X(classifier, "YESNO", "true", "false leaves it out") \
-    X(dtype, "TYPE", "f32", "of the tensors: f32, f16 or bf16") \
-    X(out, "PATH", NULL, "a .safetensors file; with hf and hf5 else a folder with config.json; needed") \
-    X(force, NULL, NULL, "write over --out where it exists")
+    X(naming, "NAME", "timm", "names of the tensors: timm, hf (transformers before version 5) or hf5 (from 5 on)") \
+    X(classifier, "BOOL", "true", "write the classifier: true or false") \
+    X(dtype, "TYPE", "f32", "number format of the tensors: f32, f16 or bf16") \
+    X(out, "PATH", NULL, "required: the .safetensors file to write; with --naming hf or hf5 also a folder, which " \
+      "gets model.safetensors and config.json") \
+    X(force, NULL, NULL, "overwrite --out if it exists")
 enum { FLAGS(FLAG_ID) flags };
 static flag given[] = { FLAGS(FLAG_ROW) };
 static const program about = {
     "--backbone PATH [--model PATH] --out PATH [options]",
-    "Folds a trained model into its backbone: one file that every program takes as --backbone, and others can read.\n"
-    "Class names and preprocessing go along. Methods that change more than weights (ept, vpt, ...) have no such form.",
+    "Merges a trained model into its backbone: makes one file that every program here takes as --backbone and that\n"
+    "timm or transformers can load, with class names and preprocessing. Only methods that change nothing but weights\n"
+    "(lora, full, bitfit, ...) can be merged; methods with prompts (ept, vpt, ...) cannot.",
     "  merge --backbone vit.safetensors --model lora.safetensors --out merged.safetensors\n"
     "  merge --backbone vit.safetensors --model lora.safetensors --naming hf5 --out merged\n"
     "  predict --backbone merged.safetensors new/*.png" };
@@ -43,7 +45,7 @@ static bool ends_in(const char *text, const char *end)
     return n >= m && !strcmp(text + n - m, end);
 }
 
-static void save(const source *s, const peft_backbone *b, const char *path, const char *with_classifier)
+static void save(const loaded_model *s, const peft_backbone *b, const char *path, const char *with_classifier)
 {
     peft_options *o = options_from(s->ctx, NULL);
     must(peft_options_set_string(o, "naming", given[naming].value));
@@ -55,29 +57,30 @@ static void save(const source *s, const peft_backbone *b, const char *path, cons
     peft_options_free(o);
 }
 
-/* What is in the file, beside the model it was made from. */
-static void print_drift(source *s, const char *path)
+/* Loads the written file and prints how much its logits differ from those of the model it was made from. */
+static void print_difference(loaded_model *s, const char *path)
 {
     double absolute, relative;
     peft_backbone *read = load_backbone(s->ctx, path, peft_backbone_get(s->vit, "image_size"), NULL);
     must(peft_model_merge_drift(s->model, read, NULL, &absolute, &relative));
-    printf("largest difference of logits on images of noise, read back from the file: %.3g, %.3g of the largest\n",
-           absolute, relative);
+    printf("largest difference of logits between the file and the model, on noise images: %.3g (%.3g of the largest "
+           "logit)\n", absolute, relative);
     peft_backbone_free(read);
 }
 
-/* Without its classifier a file has no logits to compare: a second one with it is written for that, and removed. */
-static void print_drift_without_head(source *s, const peft_backbone *merged)
+/* The same for a file written without its classifier, which has no logits: compares a temporary file with
+ * classifier. */
+static void print_difference_without_head(loaded_model *s, const peft_backbone *merged)
 {
     char *path;
     if (asprintf(&path, "%s.trial-%ld.safetensors", given[out].value, (long)getpid()) < 0) fail("out of memory");
     save(s, merged, path, "true");
-    print_drift(s, path);
+    print_difference(s, path);
     remove(path);
     free(path);
 }
 
-static void merge(source *s)
+static void merge(loaded_model *s)
 {
     peft_backbone *merged;
     must(peft_model_merge(s->model, &merged));
@@ -86,14 +89,14 @@ static void merge(source *s)
     const bool headless = peft_backbone_get(read, "classes") < 1;
     peft_backbone_free(read);
     printf("%s: %lld parameters\n", given[out].value, (long long)peft_backbone_get(merged, "parameters"));
-    if (headless) print_drift_without_head(s, merged);
-    else print_drift(s, given[out].value);
+    if (headless) print_difference_without_head(s, merged);
+    else print_difference(s, given[out].value);
     peft_backbone_free(merged);
 }
 
-static void rewrite(void)
+static void convert_backbone(void)
 {
-    source s = { .ctx = make_context() };
+    loaded_model s = { .ctx = make_context() };
     s.vit = load_backbone(s.ctx, given[backbone].value, 0, given[backbone_options].value);
     save(&s, s.vit, given[out].value, given[classifier].value);
     printf("%s: %lld parameters\n", given[out].value, (long long)peft_backbone_get(s.vit, "parameters"));
@@ -101,8 +104,8 @@ static void rewrite(void)
     peft_context_free(s.ctx);
 }
 
-/* A folder is written where the naming is Hugging Face's and the path does not end in .safetensors; then its two files
- * are what must not be there. */
+/* Checks that --out can be written. With Hugging Face's naming and a path that does not end in .safetensors, --out is a
+ * folder, and its model.safetensors is checked. */
 static void check_out(void)
 {
     struct stat st;
@@ -114,9 +117,9 @@ static void check_out(void)
         return;
     }
     if (asprintf(&file, "%s/model.safetensors", given[out].value) < 0) fail("out of memory");
-    char *own = weights_file(given[backbone].value);
-    check_output("out", file, given[force].value, (const char *const[]){ own, given[model].value }, 2);
-    free(own);
+    char *backbone_file = weights_file(given[backbone].value);
+    check_output("out", file, given[force].value, (const char *const[]){ backbone_file, given[model].value }, 2);
+    free(backbone_file);
     free(file);
 }
 
@@ -124,16 +127,16 @@ int main(int argc, char **argv)
 {
     program_name = "merge";
     int first = read_flags(given, flags, &about, argc, argv);
-    if (first < argc) fail("'%s' is no option; see --help", argv[first]);
-    if (!given[backbone].value || !given[out].value) fail("--backbone and --out are needed; see --help");
+    if (first < argc) fail("'%s' is not an option; expected --name value, see --help", argv[first]);
+    if (!given[backbone].value || !given[out].value) fail("--backbone and --out are required; see --help");
     watch_signals();
     check_out();
     if (!given[model].value) {
-        rewrite();
+        convert_backbone();
         return 0;
     }
-    source s = open_source(given[backbone].value, given[backbone_options].value, given[model].value, 0);
+    loaded_model s = open_model(given[backbone].value, given[backbone_options].value, given[model].value, 0);
     merge(&s);
-    close_source(&s);
+    close_model(&s);
     return 0;
 }

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
- * predict.c -- class probabilities of pictures, by a model file that finetune wrote. Nine digits tell any two floats
- * apart, so the output of two runs can be compared bit by bit. A picture that cannot be read is named on standard
- * error, the others are predicted, and the program ends with status 1. */
+ * predict.c -- prints class probabilities of pictures, by a model that finetune wrote. Prints nine digits, which
+ * identify a float exactly, so the output of two runs can be compared bit by bit. If a picture cannot be read, the
+ * program prints an error, predicts the others and ends with status 1. */
 #include "common/files/csv.h"
-#include "common/model/judge.h"
+#include "common/model/evaluate.h"
 #include "common/model/names.h"
-#include "common/model/source.h"
+#include "common/model/loaded_model.h"
 #include "common/model/weights.h"
 #include "common/program/errors.h"
 #include "common/program/flags.h"
@@ -15,38 +15,40 @@
 #include <string.h>
 
 #define FLAGS(X) \
-    X(backbone, "PATH", NULL, "the pretrained Vision Transformer the model was trained on: safetensors, a folder " \
-      "with one, Google's .npz; needed") \
-    X(model, "PATH", NULL, "what finetune wrote, or a folder of Hugging Face's PEFT; none: the backbone's classifier") \
+    X(backbone, "PATH", NULL, "required: the pretrained Vision Transformer that the model was trained on, a " \
+      "safetensors file, a folder that holds model.safetensors, or a .npz file of Google's ViT") \
+    X(model, "PATH", NULL, "the model that finetune wrote, or a folder in Hugging Face's PEFT format; without it the " \
+      "backbone's own classifier") \
     BACKBONE_OPTIONS(X) \
-    X(preprocess, "LIST", NULL, "name=value,... (inspect --preprocess) in place of single words of the files'") \
-    X(class_names, "LIST", NULL, "name,name,... where no file has them") \
-    X(csv, NULL, NULL, "a table with a heading line") \
-    X(threads, "N", "0", "0: all cores")
+    X(preprocess, "LIST", NULL, "preprocessing settings that replace those of the model, name=value,... (inspect " \
+      "--preprocess lists them)") \
+    X(class_names, "LIST", NULL, "names of the classes, name,name,... in the order of training") \
+    X(csv, NULL, NULL, "print a CSV table with a heading line") \
+    X(threads, "N", "0", "number of threads (0: one for each core)")
 enum { FLAGS(FLAG_ID) flags };
 static flag given[] = { FLAGS(FLAG_ROW) };
 static const program about = {
     "--backbone PATH [--model PATH] [options] IMAGE...",
-    "Prints the class probabilities of pictures (.png, .jpg, .jpeg, .pgm, .ppm, .pnm, .npy). With one label an image\n"
-    "the most probable class follows the name; with several every label has a probability of its own, and no class\n"
-    "is printed.",
+    "Prints for each picture (.png, .jpg, .jpeg, .pgm, .ppm, .pnm, .npy) its name, the most probable class, and the\n"
+    "probabilities of all classes. For a model that was trained with several labels per image, it prints one\n"
+    "probability for each label and no most probable class.",
     "  predict --backbone deit_tiny_patch16_224.safetensors --model scans.safetensors new/*.png\n"
     "  predict --backbone merged.safetensors --csv new/*.png > new.csv" };
 
-/* A line is written at once, so that a program that is stopped leaves whole ones. */
+/* Writes and flushes a whole line, so that a stopped program leaves no partial line. Frees text. */
 static void put_line(char *text, size_t size)
 {
     fwrite(text, 1, size, stdout);
-    if (fflush(stdout)) fail("standard output cannot be written to; what was printed is not complete");
+    if (fflush(stdout)) fail("standard output cannot be written; what was printed is not complete");
     free(text);
 }
 
-static void print_heading(const char *const *names, int64_t classes, bool several)
+static void print_heading(const char *const *names, int64_t classes, bool multilabel)
 {
     char *text;
     size_t size;
-    FILE *f = need(open_memstream(&text, &size));
-    fputs(several ? "image" : "image,predicted", f);
+    FILE *f = check_alloc(open_memstream(&text, &size));
+    fputs(multilabel ? "image" : "image,predicted", f);
     for (int64_t c = 0; c < classes; c++) {
         fputc(',', f);
         put_csv_field(f, names[c]);
@@ -56,24 +58,24 @@ static void print_heading(const char *const *names, int64_t classes, bool severa
     put_line(text, size);
 }
 
-static void print_line(const char *path, const char *const *names, const float *p, int64_t classes, bool several)
+static void print_line(const char *path, const char *const *names, const float *p, int64_t classes, bool multilabel)
 {
     char *text;
     size_t size;
     int64_t best = 0;
-    FILE *f = need(open_memstream(&text, &size));
+    FILE *f = check_alloc(open_memstream(&text, &size));
     for (int64_t c = 1; c < classes; c++)
         if (p[c] > p[best]) best = c;
     if (given[csv].value) {
         put_csv_field(f, path);
-        if (!several) {
+        if (!multilabel) {
             fputc(',', f);
             put_csv_field(f, names[best]);
         }
         for (int64_t c = 0; c < classes; c++) fprintf(f, ",%.9g", p[c]);
     } else {
         fprintf(f, "%s  ", path);
-        if (!several) fprintf(f, "%s ", names[best]);
+        if (!multilabel) fprintf(f, "%s ", names[best]);
         for (int64_t c = 0; c < classes; c++) fprintf(f, " %s=%.9g", names[c], p[c]);
     }
     fputc('\n', f);
@@ -81,12 +83,12 @@ static void print_line(const char *path, const char *const *names, const float *
     put_line(text, size);
 }
 
-/* false: the picture could not be read or predicted, which is said. */
-static bool predict_file(source *s, peft_session *session, const char *path, float *p)
+/* Writes the picture's probabilities to p [classes]. On an error prints it and returns false. */
+static bool predict_file(loaded_model *s, peft_session *session, const char *path, float *p)
 {
     peft_image *im = NULL;
     peft_status status = peft_image_load(s->ctx, path, NULL, &im);
-    const char *link = s->several ? "sigmoid" : "softmax";
+    const char *link = s->multilabel ? "sigmoid" : "softmax";
     if (!status) status = try_predict_image(s->ctx, session, s->transform, im, link, s->classes, p);
     if (status)
         fprintf(stderr, "%s: %s%s%s (%s)\n", program_name, im ? path : "", im ? ": " : "", peft_last_error(),
@@ -95,39 +97,39 @@ static bool predict_file(source *s, peft_session *session, const char *path, flo
     return !status;
 }
 
-/* A model whose head makes a map has no class of an image to print. */
-static void refuse_maps(const peft_model *m)
+/* A model with the head patch_linear predicts patches, so there is no class of the image to print. */
+static void refuse_patch_head(const peft_model *m)
 {
     int64_t dims[PEFT_MAX_DIMS];
     if (peft_model_output(m, dims) > 1)
-        fail("--model %s: its head gives a class for each patch, %lld x %lld an image, and this program prints one of "
-             "the image; peft_session_predict (session.h) gives all of them", given[model].value, (long long)dims[0],
-             (long long)dims[1]);
+        fail("--model %s: its head predicts a class for each patch (%lld x %lld for an image), but this program prints "
+             "one class of the image; call peft_session_predict (session.h) for such a model", given[model].value,
+             (long long)dims[0], (long long)dims[1]);
 }
 
 int main(int argc, char **argv)
 {
     program_name = "predict";
     int first = read_flags(given, flags, &about, argc, argv), failed = 0, i = first;
-    if (!given[backbone].value || first == argc) fail("--backbone and at least one image are needed; see --help");
+    if (!given[backbone].value || first == argc) fail("--backbone and at least one image are required; see --help");
     watch_signals();
-    source s = open_source(given[backbone].value, given[backbone_options].value, given[model].value,
+    loaded_model s = open_model(given[backbone].value, given[backbone_options].value, given[model].value,
                            (int)flag_count(&given[threads]));
-    refuse_maps(s.model);
+    refuse_patch_head(s.model);
     choose_transform(&s, given[preprocess].value);
     name_classes(&s, given[class_names].value);
     peft_session *session;
     must(peft_session_create(s.model, NULL, &session));
-    float *p = need(malloc((size_t)s.classes * sizeof *p));
-    if (given[csv].value) print_heading(s.names, s.classes, s.several);
+    float *p = check_alloc(malloc((size_t)s.classes * sizeof *p));
+    if (given[csv].value) print_heading(s.names, s.classes, s.multilabel);
     for (; i < argc && !stop_requested; i++) {
-        if (predict_file(&s, session, argv[i], p)) print_line(argv[i], s.names, p, s.classes, s.several);
+        if (predict_file(&s, session, argv[i], p)) print_line(argv[i], s.names, p, s.classes, s.multilabel);
         else failed++;
     }
     free(p);
     peft_session_free(session);
-    close_source(&s);
+    close_model(&s);
     if (failed) fprintf(stderr, "predict: %d of %d pictures could not be predicted\n", failed, i - first);
-    if (i < argc) fprintf(stderr, "predict: stopped; %d of %d pictures were looked at\n", i - first, argc - first);
+    if (i < argc) fprintf(stderr, "predict: stopped after %d of %d pictures\n", i - first, argc - first);
     return failed || i < argc;
 }

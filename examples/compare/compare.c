@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * compare.c -- methods side by side, as the EPT paper does it: every entry of a list is trained on some draws of few
- * images a class, with some seeds each, and judged on held-out images. Each run has one thread and a process of its
- * own. Ctrl-C keeps what is done; --resume does the rest. */
+ * compare.c -- compares fine-tuning methods by the EPT paper's protocol: trains every entry of a list on several
+ * few-shot draws of the training images, with several seeds for each draw, and evaluates it on held-out images. Each
+ * run is a process with one thread. Ctrl-C keeps the finished runs; --resume continues with the others. */
 #include "common/files/output.h"
 #include "common/program/clock.h"
 #include "common/program/command.h"
@@ -17,32 +17,37 @@
 #include <unistd.h>
 
 #define FLAGS(X) \
-    X(backbone, "PATH", NULL, "pretrained Vision Transformer: safetensors, a folder with one, Google's .npz; needed") \
-    X(data, "PATH", NULL, "folder of class folders, .zip of one, MedMNIST .npz, or list file; needed") \
-    X(test, "PATH", NULL, "test images; else the split \"test\" (or \"val\") of --data, else what training leaves") \
-    X(methods, "FILE", NULL, "what is compared, a line each: `label: flags`, the flags from --method on; needed") \
-    X(shots, "N", "10", "training images a class (0: all)") \
-    X(test_per_class, "N", "0", "test images a class (0: all)") \
-    X(samplings, "N", "5", "draws of the images") \
-    X(runs, "N", "4", "seeds of initial values and order for each draw") \
-    X(seed, "N", "1", "of the first draw") \
-    X(jobs, "N", NULL, "runs at a time; else as many as there are cores") \
-    X(csv, "FILE", "compare.csv", "a row a run, written as runs end") \
-    X(summary, "FILE", "compare-summary.csv", "means and standard deviations") \
-    X(svg, "FILE", "compare.svg", "a figure") \
-    X(records, "DIR", NULL, "keep every run's probabilities and curve there, for report") \
-    X(title, "TEXT", NULL, "of the study, for report; else the name of --data") \
-    X(note, "TEXT", NULL, "what its reader must know") \
-    X(judge_every, "N", "0", "epochs from one judgement of a curve to the next (0: none)") \
-    X(resume, NULL, NULL, "do what --csv lacks") \
-    X(force, NULL, NULL, "write over --csv, --summary and --svg where they exist") \
-    X(unchecked, NULL, NULL, "do not decode every picture before training")
+    X(backbone, "PATH", NULL, "required: pretrained Vision Transformer, a safetensors file, a folder that holds " \
+      "model.safetensors, or a .npz file of Google's ViT") \
+    X(data, "PATH", NULL, "required: training images, a folder with one folder per class, a .zip of one, a MedMNIST " \
+      ".npz, or a list file (docs/finetune.md)") \
+    X(test, "PATH", NULL, "held-out test images; without it the split \"test\" (or \"val\") of --data, or else " \
+      "images not used for training") \
+    X(methods, "FILE", NULL, "required: text file with one entry to compare on each line, `label: flags`, with any " \
+      "of the flags listed below from --method on") \
+    X(shots, "N", "10", "training images per class in each draw (0: all)") \
+    X(test_per_class, "N", "0", "test images per class (0: all)") \
+    X(samplings, "N", "5", "number of random draws of the training images") \
+    X(runs, "N", "4", "runs for each draw, with different initial values and image order") \
+    X(seed, "N", "1", "seed of the first draw; the next draws use the next numbers") \
+    X(jobs, "N", NULL, "runs at the same time; without it one for each core") \
+    X(csv, "FILE", "compare.csv", "results, one row for each run, added when the run ends") \
+    X(summary, "FILE", "compare-summary.csv", "means and standard deviations of each entry") \
+    X(svg, "FILE", "compare.svg", "chart of the results") \
+    X(records, "DIR", NULL, "folder for every run's probabilities and learning curve, which report reads") \
+    X(title, "TEXT", NULL, "title of the study in report; without it the name of --data") \
+    X(note, "TEXT", NULL, "warning or remark that report prints below the title") \
+    X(judge_every, "N", "0", "evaluate on the test images every N epochs, for learning curves (0: only at the end)") \
+    X(resume, NULL, NULL, "do the runs that are not yet in --csv") \
+    X(force, NULL, NULL, "overwrite --csv, --summary and --svg if they exist") \
+    X(unchecked, NULL, NULL, "do not decode every picture before training to find broken ones")
 enum { FLAGS(FLAG_ID) own_flags, flags = own_flags + recipe_flags };
 static flag given[] = { FLAGS(FLAG_ROW) RECIPE_FLAGS(FLAG_ROW) };
 static const program about = {
     "--backbone PATH --data PATH --methods FILE [options]",
-    "Trains every entry of a list on the same draws of few images a class, with some seeds each, and judges all of\n"
-    "them on the same held-out images: a table, a CSV file and a figure. docs/compare.md describes list and columns.",
+    "Compares fine-tuning methods: trains every entry of a list on the same random draws of few images per class,\n"
+    "with several seeds for each draw, evaluates all on the same held-out images, and writes a table, CSV files and\n"
+    "a chart. docs/compare.md describes the list file and the columns.",
     "  compare --backbone vit.safetensors --data scans --methods list.txt --shots 10 --samplings 3 --runs 2\n"
     "with list.txt:\n"
     "  linear: --method linear\n"
@@ -50,9 +55,9 @@ static const program about = {
 
 typedef struct progress {
     study *s;
-    double *began;                                            /* of each run; 0: not yet */
-    int64_t jobs, left, failed;
-    bool bar;
+    double *began;                                            /* start time of each run; 0: not started */
+    int64_t jobs, left, failed;                               /* runs at a time, not yet ended, failed */
+    bool bar;                                                 /* show a progress bar on the terminal */
 } progress;
 
 static int64_t at_least_one(int f)
@@ -68,13 +73,14 @@ static int64_t cores(void)
     return sched_getaffinity(0, sizeof set, &set) ? 1 : CPU_COUNT(&set);
 }
 
-static void *shared(size_t size)
+static void *alloc_shared(size_t size)                        /* memory that child processes write to */
 {
     void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
-    return p == MAP_FAILED ? need(NULL) : p;
+    return p == MAP_FAILED ? check_alloc(NULL) : p;
 }
 
-/* A run takes as long as those of its entry did, or as all did on average, divided among the jobs. NaN: unknown. */
+/* Estimates the time left: each run takes the mean time of its entry's finished runs, or else of all finished runs; the
+ * sum is divided by the number of jobs. NaN: no run has finished. */
 static double seconds_left(const progress *p)
 {
     const study *s = p->s;
@@ -84,8 +90,8 @@ static double seconds_left(const progress *p)
         if (s->done[i]) all += s->result[i].value[result_seconds], known++;
     for (int64_t i = 0; i < study_size(s); i++) {
         if (s->done[i]) continue;
-        moments own = summarise(s, i % s->entries, result_seconds);
-        sum += fmax(0, (own.n ? own.mean : all / (double)known) - (p->began[i] > 0 ? now - p->began[i] : 0));
+        moments m = summarise(s, i % s->entries, result_seconds);
+        sum += fmax(0, (m.n ? m.mean : all / (double)known) - (p->began[i] > 0 ? now - p->began[i] : 0));
     }
     return known ? sum / (double)(p->jobs < p->left ? p->jobs : p->left) : NAN;
 }
@@ -130,19 +136,19 @@ static void on_done(int64_t i, const char *failure, void *user)
     fflush(stdout);
 }
 
-static void name_run(int64_t i, char *text, size_t room, void *user)
+static void name_run(int64_t i, char *text, size_t size, void *user)
 {
     const study *s = ((progress *)user)->s;
-    snprintf(text, room, "%s, draw %lld, run %lld", entry_of(s, i)->label, (long long)sampling_of(s, i),
+    snprintf(text, size, "%s, draw %lld, run %lld", entry_of(s, i)->label, (long long)sampling_of(s, i),
              (long long)run_of(s, i));
 }
-static void name_check(int64_t i, char *text, size_t room, void *user)
+static void name_check(int64_t i, char *text, size_t size, void *user)
 {
     (void)i;
-    snprintf(text, room, "%s", ((progress *)user)->s->list);
+    snprintf(text, size, "%s", ((progress *)user)->s->list);
 }
 static void work_study(int64_t i, void *user) { (void)i; write_study(((progress *)user)->s); }
-static void work_run(int64_t i, void *user) { do_run(((progress *)user)->s, i); }
+static void work_run(int64_t i, void *user) { perform_run(((progress *)user)->s, i); }
 static void work_check(int64_t i, void *user) { (void)i; check_list(((progress *)user)->s); }
 static void done_check(int64_t i, const char *failure, void *user)
 {
@@ -165,11 +171,12 @@ static study read_study(void)
     s.judge_every = flag_count(&given[judge_every]);
     s.unchecked = given[unchecked].value;
     s.jobs = given[jobs].value ? at_least_one(jobs) : cores();
-    if (!s.records && (s.title || s.note || s.judge_every)) fail("title, note and judge-every are for --records DIR");
+    if (!s.records && (s.title || s.note || s.judge_every))
+        fail("--title, --note and --judge-every have an effect only with --records DIR; give it, or leave them out");
     read_list(&s, given + own_flags);
-    s.result = shared((size_t)study_size(&s) * sizeof *s.result);
-    s.fingerprint = shared(65);
-    s.done = need(calloc((size_t)study_size(&s), sizeof *s.done));
+    s.result = alloc_shared((size_t)study_size(&s) * sizeof *s.result);
+    s.fingerprint = alloc_shared(65);
+    s.done = check_alloc(calloc((size_t)study_size(&s), sizeof *s.done));
     return s;
 }
 
@@ -179,12 +186,13 @@ static void check_outputs(void)
     const char *const others[] = { given[backbone].value, given[data].value, given[test].value, given[methods].value,
                                    given[csv].value, given[summary].value, given[svg].value };
     if (!replace && !access(given[csv].value, F_OK))
-        fail("%s: exists already; --resume goes on with it, --force writes over it", given[csv].value);
+        fail("--csv %s: exists already; give --resume to continue this study, or --force to overwrite the file",
+             given[csv].value);
     for (int f = csv; f <= svg; f++)
         check_output(given[f].name, given[f].value, replace, others, 4 + (f - csv));
 }
 
-/* A run is done when it has its row and, where records are kept, these too. */
+/* Marks the runs that are done: those with a row in --csv and, with --records, all record files. */
 static void read_done(study *s)
 {
     read_csv(given[csv].value, s);
@@ -195,31 +203,31 @@ int main(int argc, char **argv)
 {
     program_name = "compare";
     int first = read_flags(given, flags, &about, argc, argv);
-    if (first < argc) fail("'%s' is no option; see --help", argv[first]);
+    if (first < argc) fail("'%s' is not an option; expected --name value, see --help", argv[first]);
     if (!given[backbone].value || !given[data].value || !given[methods].value)
-        fail("--backbone, --data and --methods are needed; see --help");
+        fail("--backbone, --data and --methods are required; see --help");
     study s = read_study();
     s.command = command_line(argc, argv);
     if (!given[resume].value && s.records && has_study(&s))
-        fail("%s: holds the records of a study; --resume goes on with it", s.records);
+        fail("--records %s: holds the records of a study; give --resume to continue it, or another folder", s.records);
     progress p = { .s = &s, .jobs = s.jobs, .bar = isatty(STDERR_FILENO) };
     check_outputs();
-    const job_hooks check = { work_check, name_check, NULL, done_check, NULL, true },
-                    describe = { work_study, name_check, NULL, done_check, NULL, false },
-                    runs_of = { work_run, name_run, on_begin, on_done, on_tick, false };
-    if (run_jobs(&(int64_t){ 0 }, 1, 1, &check, &p)) fail("stopped");
-    write_settings(&s);
+    const job_hooks check_hooks = { work_check, name_check, NULL, done_check, NULL, true },
+                    study_hooks = { work_study, name_check, NULL, done_check, NULL, false },
+                    run_hooks = { work_run, name_run, on_begin, on_done, on_tick, false };
+    if (run_jobs(&(int64_t){ 0 }, 1, 1, &check_hooks, &p)) fail("stopped before the first run");
+    make_settings(&s);
     if (given[resume].value && !access(given[csv].value, F_OK)) read_done(&s);
     else start_csv(given[csv].value, given[force].value);
-    if (s.records && run_jobs(&(int64_t){ 0 }, 1, 1, &describe, &p)) fail("stopped");
+    if (s.records && run_jobs(&(int64_t){ 0 }, 1, 1, &study_hooks, &p)) fail("stopped before the first run");
 
-    int64_t *todo = need(calloc((size_t)study_size(&s), sizeof *todo));
-    p.began = need(calloc((size_t)study_size(&s), sizeof *p.began));
+    int64_t *todo = check_alloc(calloc((size_t)study_size(&s), sizeof *todo));
+    p.began = check_alloc(calloc((size_t)study_size(&s), sizeof *p.began));
     for (int64_t i = 0; i < study_size(&s); i++)
         if (!s.done[i]) todo[p.left++] = i;
-    int stopped = run_jobs(todo, p.left, p.jobs, &runs_of, &p);
+    int stopped = run_jobs(todo, p.left, p.jobs, &run_hooks, &p);
     if (p.bar) fputc('\n', stderr);
-    read_done(&s);                                            /* rounded alike, whether done now or before */
+    read_done(&s);                                            /* results of all runs as rounded in the file */
     print_table(&s);
     write_summary(given[summary].value, &s);
     write_figure(given[svg].value, &s);
@@ -229,7 +237,7 @@ int main(int argc, char **argv)
     free(s.done);
     free_list(&s);
     free((char *)(uintptr_t)s.command);
-    if (p.failed) fprintf(stderr, "compare: runs that failed: %lld; --resume tries them again\n", (long long)p.failed);
-    if (stopped) fprintf(stderr, "compare: stopped; --resume goes on with %s\n", given[csv].value);
+    if (p.failed) fprintf(stderr, "compare: %lld runs failed; give --resume to repeat them\n", (long long)p.failed);
+    if (stopped) fprintf(stderr, "compare: stopped; give --resume to continue with %s\n", given[csv].value);
     return p.failed || stopped;
 }

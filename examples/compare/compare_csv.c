@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * compare_csv.c -- the file with a row a run. Rows are written whole, one by one, as runs end; the last column holds
- * all settings in words, so that a row can be told from one of other settings, and repeated years later. */
+ * compare_csv.c -- reads and writes compare's CSV file, which has one row for each run. A row is appended when the run
+ * ends; its last column holds all settings as text, which identifies the run for --resume and for later repetition. */
 #include "common/program/errors.h"
 #include "compare_study.h"
 #include <errno.h>
@@ -17,19 +17,19 @@ static const char *const heading[csv_columns] = {
 #define RESULT_NAME(name) #name,
     RESULT_COLUMNS(RESULT_NAME) "data", "settings" };
 
-/* FNV-1a, of the text and its end. */
+/* Continues the FNV-1a hash h with the text and its terminating zero byte. */
 static uint64_t hash(uint64_t h, const char *text)
 {
     do h = (h ^ (unsigned char)*text) * 0x100000001b3; while (*text++);
     return h;
 }
 
-void write_settings(study *s)
+void make_settings(study *s)
 {
     for (int64_t i = 0; i < s->entries; i++) {
         entry *e = &s->entry[i];
         size_t size;
-        FILE *f = need(open_memstream(&e->settings, &size));
+        FILE *f = check_alloc(open_memstream(&e->settings, &size));
         fprintf(f, "libpeft=%s backbone=%.64s data=%s ", peft_version_string(), s->fingerprint, s->data);
         if (s->test) fprintf(f, "test=%s ", s->test);
         fprintf(f, "shots=%lld test_per_class=%lld", (long long)s->shots, (long long)s->test_per_class);
@@ -49,7 +49,7 @@ void start_csv(const char *path, bool replace)
 {
     int fd = open(path, O_WRONLY | O_CREAT | (replace ? O_TRUNC : O_EXCL), 0666);
     FILE *f = fd < 0 ? NULL : fdopen(fd, "w");
-    if (!f) fail("%s: %s%s", path, strerror(errno), errno == EEXIST ? "; --resume goes on with it" : "");
+    if (!f) fail("%s: %s%s", path, strerror(errno), errno == EEXIST ? "; give --resume to continue with it" : "");
     put_csv_heading(f);
     if (fclose(f)) fail("%s: %s", path, strerror(errno));
 }
@@ -75,7 +75,7 @@ void append_csv(const char *path, const study *s, int64_t i)
 {
     char *text;
     size_t size;
-    FILE *f = need(open_memstream(&text, &size));
+    FILE *f = check_alloc(open_memstream(&text, &size));
     put_csv_row(f, s, i);
     if (fclose(f)) fail("out of memory");
     int fd = open(path, O_WRONLY | O_APPEND);
@@ -83,7 +83,8 @@ void append_csv(const char *path, const study *s, int64_t i)
     free(text);
 }
 
-static void take_row(study *s, char **field)
+/* Takes over the results of a row whose label, settings, draw and run are those of a run of the study. */
+static void store_csv_row(study *s, char **field)
 {
     for (int64_t i = 0; i < study_size(s); i++) {
         const entry *e = entry_of(s, i);
@@ -97,24 +98,25 @@ static void take_row(study *s, char **field)
     }
 }
 
-/* A last line without its end was cut off by a full disk or the like: it is taken away, and its run is done again. */
+/* Reads the rows. Removes a last line without a line end (written on a full disk), so that its run is repeated. */
 void read_csv(const char *path, study *s)
 {
     FILE *f = fopen(path, "r+");
     if (!f) fail("%s: %s", path, strerror(errno));
     char *line = NULL, *field[csv_columns];
-    size_t room = 0;
-    long whole = 0;
+    size_t capacity = 0;
+    long complete = 0;                                        /* bytes of complete lines */
     ssize_t n;
-    for (int64_t number = 1; (n = getline(&line, &room, f)) > 0 && line[n - 1] == '\n'; number++, whole += n) {
+    for (int64_t number = 1; (n = getline(&line, &capacity, f)) > 0 && line[n - 1] == '\n'; number++, complete += n) {
         char *row = line;
-        bool bad = take_csv_row(&row, field, csv_columns) != csv_columns;
+        bool bad = read_csv_row(&row, field, csv_columns) != csv_columns;
         for (int c = 0; number == 1 && !bad && c < csv_columns; c++) bad = strcmp(field[c], heading[c]);
-        if (bad) fail("%s:%lld: not a line that compare wrote", path, (long long)number);
-        if (number > 1) take_row(s, field);
+        if (bad) fail("%s:%lld: is not a line that this version of compare wrote; give another --csv, or --force", path,
+                      (long long)number);
+        if (number > 1) store_csv_row(s, field);
     }
-    if (ferror(f) || (n > 0 && ftruncate(fileno(f), whole))) fail("%s: %s", path, strerror(errno));
-    if (!whole) fail("%s: empty; expected what compare wrote", path);
+    if (ferror(f) || (n > 0 && ftruncate(fileno(f), complete))) fail("%s: %s", path, strerror(errno));
+    if (!complete) fail("%s: is empty, expected a CSV file of compare; remove it, or give --force", path);
     free(line);
     fclose(f);
 }

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * compare_jobs.c -- see compare_jobs.h. Signals are waited for, not handled: nothing is interrupted in the middle. */
+ * compare_jobs.c -- runs jobs in child processes (compare_jobs.h). The parent blocks SIGCHLD, SIGINT and SIGTERM and
+ * receives them with sigtimedwait, so no handler interrupts its other work. */
 #include "compare_jobs.h"
 #include "common/program/errors.h"
 #include <errno.h>
@@ -12,11 +13,16 @@
 #include <time.h>
 #include <unistd.h>
 
-typedef struct job { pid_t pid; int64_t i; FILE *said; char name[256]; } job;     /* pid 0: a free place */
+typedef struct job {
+    pid_t pid;                                                /* 0: no process */
+    int64_t i;
+    FILE *errors;                                             /* temporary file: the process's standard error */
+    char name[256];
+} job;
 
 static void start_job(job *j, int64_t i, const sigset_t *mask, const job_hooks *h, void *user)
 {
-    *j = (job){ .i = i, .said = need(tmpfile()) };
+    *j = (job){ .i = i, .errors = check_alloc(tmpfile()) };
     h->name(i, j->name, sizeof j->name, user);
     fflush(NULL);
     pid_t parent = getpid();
@@ -26,11 +32,11 @@ static void start_job(job *j, int64_t i, const sigset_t *mask, const job_hooks *
         if (h->begin) h->begin(i, user);
         return;
     }
-    signal(SIGINT, SIG_IGN);                                  /* Ctrl-C is for the parent, which kills this process */
+    signal(SIGINT, SIG_IGN);                                  /* on Ctrl-C the parent kills this process */
     prctl(PR_SET_PDEATHSIG, SIGKILL);
     if (getppid() != parent) _exit(1);
     sigprocmask(SIG_SETMASK, mask, NULL);
-    dup2(fileno(j->said), STDERR_FILENO);
+    dup2(fileno(j->errors), STDERR_FILENO);
     program_name = j->name;
     h->work(i, user);
     fflush(NULL);
@@ -40,8 +46,8 @@ static void start_job(job *j, int64_t i, const sigset_t *mask, const job_hooks *
 static void end_job(job *j, int status, const job_hooks *h, void *user)
 {
     char text[4096];
-    rewind(j->said);
-    size_t n = fread(text, 1, sizeof text - 1, j->said);
+    rewind(j->errors);
+    size_t n = fread(text, 1, sizeof text - 1, j->errors);
     while (n && text[n - 1] == '\n') n--;
     text[n] = 0;
     if (WIFSIGNALED(status))
@@ -49,23 +55,23 @@ static void end_job(job *j, int status, const job_hooks *h, void *user)
                  strsignal(WTERMSIG(status)));
     else if (status && !n)
         snprintf(text, sizeof text, "%s: ended with status %d", j->name, WEXITSTATUS(status));
-    fclose(j->said);
+    fclose(j->errors);
     j->pid = 0;
     if (h->echo && !status && n) fprintf(stderr, "%s\n", text);
     if (h->done) h->done(j->i, status ? text : NULL, user);
 }
 
-static void kill_jobs(job *jobs, int64_t most)
+static void kill_jobs(job *jobs, int64_t max_jobs)
 {
-    for (int64_t k = 0; k < most; k++) {
+    for (int64_t k = 0; k < max_jobs; k++) {
         if (!jobs[k].pid) continue;
         kill(jobs[k].pid, SIGKILL);
         waitpid(jobs[k].pid, NULL, 0);
-        fclose(jobs[k].said);
+        fclose(jobs[k].errors);
     }
 }
 
-int run_jobs(const int64_t *todo, int64_t count, int64_t most, const job_hooks *h, void *user)
+int run_jobs(const int64_t *todo, int64_t count, int64_t max_jobs, const job_hooks *h, void *user)
 {
     sigset_t watched, before;
     sigemptyset(&watched);
@@ -74,11 +80,11 @@ int run_jobs(const int64_t *todo, int64_t count, int64_t most, const job_hooks *
     sigaddset(&watched, SIGTERM);
     signal(SIGCHLD, SIG_DFL);
     sigprocmask(SIG_BLOCK, &watched, &before);
-    job *jobs = need(calloc((size_t)most, sizeof *jobs));
+    job *jobs = check_alloc(calloc((size_t)max_jobs, sizeof *jobs));
     int64_t next = 0, running = 0;
     int stop = 0;
     for (;;) {
-        for (int64_t k = 0; k < most; k++) {
+        for (int64_t k = 0; k < max_jobs; k++) {
             int status;
             if (jobs[k].pid && waitpid(jobs[k].pid, &status, WNOHANG) == jobs[k].pid) {
                 end_job(&jobs[k], status, h, user);
@@ -94,7 +100,7 @@ int run_jobs(const int64_t *todo, int64_t count, int64_t most, const job_hooks *
         int number = sigtimedwait(&watched, NULL, &(struct timespec){ .tv_sec = 1 });
         if (number == SIGINT || number == SIGTERM) {
             stop = number;
-            kill_jobs(jobs, most);
+            kill_jobs(jobs, max_jobs);
             break;
         }
     }

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * compare_list.c -- the list of what is compared, a line each: `label: flags`, the flags being those of finetune that
- * say how a model is trained. A # and what follows it is a comment; a line that begins with a blank goes on with the
- * entry above. */
+ * compare_list.c -- reads compare's list file. Each line is an entry, `label: flags`, with the training flags of
+ * recipe.h. `#` begins a comment; a line that begins with a blank continues the entry above. */
 #include "common/program/errors.h"
 #include "common/program/flags.h"
 #include "compare_study.h"
@@ -10,9 +9,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { most_words = 64 };
+enum { max_words = 64 };
 
-/* Cuts blanks off both ends, in place. */
+/* Removes blanks at both ends, in place. */
 static char *trim(char *text)
 {
     while (*text == ' ' || *text == '\t') text++;
@@ -21,57 +20,60 @@ static char *trim(char *text)
     return text;
 }
 
-static void read_flags_of(entry *e, char *text, char *place)
+/* Parses the flags of an entry. location: "list.txt:12", for error messages. */
+static void parse_entry_flags(entry *e, char *text, char *location)
 {
-    char *words[most_words + 2] = { place }, *rest = text;
+    char *words[max_words + 2] = { location }, *rest = text;
     int count = 1;
     for (char *w; (w = strtok_r(rest, " \t", &rest)); ) {
-        if (count > most_words) fail("%s: more than %d words", place, most_words);
+        if (count > max_words) fail("%s: more than %d words in an entry; expected fewer", location, max_words);
         words[count++] = w;
     }
     const char *program = program_name;
-    program_name = place;
-    optind = 0;                                               /* getopt starts anew; it names words[0] in messages */
+    program_name = location;
+    optind = 0;                                               /* resets getopt; its messages begin with words[0] */
     int first = read_flags(e->recipe, recipe_flags, NULL, count, words);
-    if (first < count) fail("'%s' is no flag; expected --name value", words[first]);
-    settle_recipe(e->recipe);                                 /* values of its own, so that the words can go */
+    if (first < count) fail("'%s' is not a flag; expected --name value", words[first]);
+    resolve_recipe(e->recipe);                                /* copies the values out of text */
     program_name = program;
 }
 
 static void read_entry(study *s, char *text, int line, const flag *defaults)
 {
-    char place[256], *colon = strchr(text, ':');
-    snprintf(place, sizeof place, "%s:%d", s->list, line);
-    if (!colon) fail("%s: no label; expected `label: --method NAME ...`", place);
+    char location[256], *colon = strchr(text, ':');
+    snprintf(location, sizeof location, "%s:%d", s->list, line);
+    if (!colon) fail("%s: the line has no colon after a label; expected `label: --method NAME ...`", location);
     *colon = 0;
-    s->entry = need(realloc(s->entry, (size_t)(s->entries + 1) * sizeof *s->entry));
+    s->entry = check_alloc(realloc(s->entry, (size_t)(s->entries + 1) * sizeof *s->entry));
     entry *e = &s->entry[s->entries];
-    *e = (entry){ .label = need(strdup(trim(text))), .line = line };
-    if (!*e->label) fail("%s: the label is empty", place);
+    *e = (entry){ .label = check_alloc(strdup(trim(text))), .line = line };
+    if (!*e->label) fail("%s: the label is empty; expected `label: --method NAME ...`", location);
     for (int64_t i = 0; i < s->entries; i++)
         if (!strcmp(s->entry[i].label, e->label))
-            fail("%s: the label '%s' is that of line %d", place, e->label, s->entry[i].line);
+            fail("%s: line %d has the same label '%s'; give each entry its own label", location, s->entry[i].line,
+                 e->label);
     memcpy(e->recipe, defaults, sizeof e->recipe);
-    char *flags = need(strdup(trim(colon + 1)));
-    read_flags_of(e, flags, place);
+    char *flags = check_alloc(strdup(trim(colon + 1)));
+    parse_entry_flags(e, flags, location);
     free(flags);
     s->entries++;
 }
 
-/* The next entry's text, its lines joined; line: the number of its first, last: of the last one read. NULL: no more. */
+/* Returns the next entry's text with its lines joined, to be freed; NULL: no more. *line: number of its first line;
+ * *last: number of the last line read. */
 static char *next_text(FILE *f, int *line, int *last)
 {
     char *text = NULL, *row = NULL;
-    size_t room = 0, length = 0;
+    size_t capacity = 0, length = 0;
     for (int c; (c = getc(f)) != EOF; ) {
         ungetc(c, f);
         if (length && !strchr(" \t\r\n#", c)) break;
-        if (getline(&row, &room, f) < 0) break;
+        if (getline(&row, &capacity, f) < 0) break;
         ++*last;
         row[strcspn(row, "#\n")] = 0;
         if (!*trim(row)) continue;
         if (!length) *line = *last;
-        text = need(realloc(text, length + strlen(row) + 2));
+        text = check_alloc(realloc(text, length + strlen(row) + 2));
         length += (size_t)sprintf(text + length, " %s", row);
     }
     free(row);
@@ -85,7 +87,7 @@ void read_list(study *s, const flag *defaults)
     int line = 0, last = 0;
     for (char *text; (text = next_text(f, &line, &last)); free(text)) read_entry(s, trim(text), line, defaults);
     if (ferror(f)) fail("%s: %s", s->list, strerror(errno));
-    if (!s->entries) fail("%s: nothing to compare", s->list);
+    if (!s->entries) fail("%s: has no entry; expected lines `label: --method NAME ...`", s->list);
     fclose(f);
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * compare_records.c -- what --records keeps of a study: files for report and for whoever wants every probability. */
-#include "common/files/whole_file.h"
+ * compare_records.c -- writes the record files of a study (compare --records), whose formats are in records.h. */
+#include "common/files/atomic_file.h"
 #include "common/program/errors.h"
 #include "compare_study.h"
 #include <errno.h>
@@ -17,26 +17,26 @@ static char *record_path(const study *s, const char *name)    /* to be freed */
     return path;
 }
 
-static void open_record(whole_file *w, const study *s, const char *name)
+static void open_record(atomic_file *w, const study *s, const char *name)
 {
     char *path = record_path(s, name);
-    open_whole(w, path);
+    open_atomic(w, path);
     free(path);
 }
 
 static bool has_record(const study *s, const char *name)
 {
     char *path = record_path(s, name);
-    bool there = !access(path, R_OK);
+    bool readable = !access(path, R_OK);
     free(path);
-    return there;
+    return readable;
 }
 
 bool has_study(const study *s) { return has_record(s, "study.csv"); }
 
-static void open_run_record(whole_file *w, const study *s, int64_t i, const char *kind)
+static void open_run_record(atomic_file *w, const study *s, int64_t i, const char *kind)
 {
-    char name[record_name_room];
+    char name[record_name_size];
     record_name(name, entry_of(s, i)->key, draw_seed(s, i), run_of(s, i), kind);
     open_record(w, s, name);
 }
@@ -44,7 +44,7 @@ static void open_run_record(whole_file *w, const study *s, int64_t i, const char
 bool has_records(const study *s, int64_t i)
 {
     static const char *const kinds[] = { "run", "curve", "test" };
-    char name[record_name_room];
+    char name[record_name_size];
     bool all = true;
     for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++) {
         record_name(name, entry_of(s, i)->key, draw_seed(s, i), run_of(s, i), kinds[k]);
@@ -63,7 +63,7 @@ static void put_text(FILE *f, const char *name, const char *text)
 
 static void put_count(FILE *f, const char *name, int64_t n) { fprintf(f, "%s,%lld\n", name, (long long)n); }
 
-/* Does every entry see the image at the backbone's size of the first? */
+/* Do all entries have the same --image-size? */
 static bool one_image_size(const study *s)
 {
     const char *first = s->entry[0].recipe[recipe_image_size].value;
@@ -76,10 +76,11 @@ static bool one_image_size(const study *s)
 
 static void put_backbone(FILE *f, const study *s, const peft_backbone *b)
 {
-    static const char *const facts[] = { "width", "depth", "patch" };
+    static const char *const properties[] = { "width", "depth", "patch" };
     put_text(f, "backbone", s->backbone);
     put_text(f, "fingerprint", s->fingerprint);
-    for (size_t k = 0; k < sizeof facts / sizeof *facts; k++) put_count(f, facts[k], peft_backbone_get(b, facts[k]));
+    for (size_t k = 0; k < sizeof properties / sizeof *properties; k++)
+        put_count(f, properties[k], peft_backbone_get(b, properties[k]));
     if (one_image_size(s)) put_count(f, "image_size", peft_backbone_get(b, "image_size"));
 }
 
@@ -95,77 +96,77 @@ static void put_entry(FILE *f, const entry *e)
 
 void write_study(study *s)
 {
-    trial t;
+    training_run t;
     peft_dataset *test;
-    open_trial(s, 0, &t, &test);
-    build_trial(&t, s->entry[0].recipe);
+    draw_run_data(s, 0, &t, &test);
+    build_training(&t, s->entry[0].recipe);
     if (mkdir(s->records, 0777) && errno != EEXIST) fail("%s: %s", s->records, strerror(errno));
-    whole_file r;
-    open_record(&r, s, "study.csv");
-    put_text(r.file, "libpeft", peft_version_string());
-    put_text(r.file, "isa", peft_context_isa(t.ctx));
-    put_text(r.file, "command", s->command);
-    put_text(r.file, "title", s->title);
-    put_text(r.file, "note", s->note);
-    put_text(r.file, "data", s->data);
-    put_text(r.file, "test", s->test);
-    put_backbone(r.file, s, t.vit);
-    put_count(r.file, "shots", s->shots);
-    put_count(r.file, "test_per_class", s->test_per_class);
-    put_count(r.file, "samplings", s->samplings);
-    put_count(r.file, "runs", s->runs);
-    fprintf(r.file, "seed,%" PRIu64 "\n", s->seed);
-    put_count(r.file, "jobs", s->jobs);
-    put_count(r.file, "train_images", peft_dataset_count(t.train));
-    put_count(r.file, "test_images", peft_dataset_count(test));
+    atomic_file record;
+    open_record(&record, s, "study.csv");
+    put_text(record.file, "libpeft", peft_version_string());
+    put_text(record.file, "isa", peft_context_isa(t.ctx));
+    put_text(record.file, "command", s->command);
+    put_text(record.file, "title", s->title);
+    put_text(record.file, "note", s->note);
+    put_text(record.file, "data", s->data);
+    put_text(record.file, "test", s->test);
+    put_backbone(record.file, s, t.vit);
+    put_count(record.file, "shots", s->shots);
+    put_count(record.file, "test_per_class", s->test_per_class);
+    put_count(record.file, "samplings", s->samplings);
+    put_count(record.file, "runs", s->runs);
+    fprintf(record.file, "seed,%" PRIu64 "\n", s->seed);
+    put_count(record.file, "jobs", s->jobs);
+    put_count(record.file, "train_images", peft_dataset_count(t.train));
+    put_count(record.file, "test_images", peft_dataset_count(test));
     for (int64_t c = 0; c < peft_dataset_classes(test); c++)
-        put_text(r.file, "class", peft_dataset_class_name(test, c));
-    for (int64_t e = 0; e < s->entries; e++) put_entry(r.file, &s->entry[e]);
-    close_whole(&r);
-    free_trial(&t);
+        put_text(record.file, "class", peft_dataset_class_name(test, c));
+    for (int64_t e = 0; e < s->entries; e++) put_entry(record.file, &s->entry[e]);
+    close_atomic(&record);
+    free_training(&t);
     peft_dataset_free(t.train);
-    peft_context_free(t.images);
+    peft_context_free(t.io_ctx);
     peft_dataset_free(test);
 }
 
-static void put_curve(FILE *f, const judged *j)
+static void put_curve(FILE *f, const evaluation *ev)
 {
     fputs("epoch,loss,balanced_accuracy\n", f);
-    for (int64_t e = 0; e < j->epochs; e++) {
-        fprintf(f, "%lld,%.9g,", (long long)e + 1, j->curve[e].loss);
-        if (isfinite(j->curve[e].balanced_accuracy)) fprintf(f, "%.9g", j->curve[e].balanced_accuracy);
+    for (int64_t e = 0; e < ev->epochs; e++) {
+        fprintf(f, "%lld,%.9g,", (long long)e + 1, ev->curve[e].loss);
+        if (isfinite(ev->curve[e].balanced_accuracy)) fprintf(f, "%.9g", ev->curve[e].balanced_accuracy);
         fputc('\n', f);
     }
 }
 
-static void put_test(FILE *f, const judged *j)
+static void put_test(FILE *f, const evaluation *ev)
 {
-    int64_t classes = peft_dataset_classes(j->test);
+    int64_t classes = peft_dataset_classes(ev->test);
     fputs("name,index,true", f);
     for (int64_t c = 0; c < classes; c++) {
         fputc(',', f);
-        put_csv_field(f, peft_dataset_class_name(j->test, c));
+        put_csv_field(f, peft_dataset_class_name(ev->test, c));
     }
-    for (int64_t i = 0; i < peft_dataset_count(j->test); i++) {
+    for (int64_t i = 0; i < peft_dataset_count(ev->test); i++) {
         fputc('\n', f);
-        put_csv_field(f, peft_dataset_name(j->test, i));
-        fprintf(f, ",%lld,%lld", (long long)i, (long long)peft_dataset_label(j->test, i));
-        for (int64_t c = 0; c < classes; c++) fprintf(f, ",%.9g", j->scores[i * classes + c]);
+        put_csv_field(f, peft_dataset_name(ev->test, i));
+        fprintf(f, ",%lld,%lld", (long long)i, (long long)peft_dataset_label(ev->test, i));
+        for (int64_t c = 0; c < classes; c++) fprintf(f, ",%.9g", ev->scores[i * classes + c]);
     }
     fputc('\n', f);
 }
 
-void write_records(const study *s, int64_t i, const judged *j)
+void write_records(const study *s, int64_t i, const evaluation *ev)
 {
-    whole_file curve, test, run;
+    atomic_file curve, test, run;
     open_run_record(&curve, s, i, "curve");
-    put_curve(curve.file, j);
-    close_whole(&curve);
+    put_curve(curve.file, ev);
+    close_atomic(&curve);
     open_run_record(&test, s, i, "test");
-    put_test(test.file, j);
-    close_whole(&test);
+    put_test(test.file, ev);
+    close_atomic(&test);
     open_run_record(&run, s, i, "run");
     put_csv_heading(run.file);
     put_csv_row(run.file, s, i);
-    close_whole(&run);
+    close_atomic(&run);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * compare_report.c -- the results of all runs as a table, a CSV file and a figure. All runs of an entry count alike. */
+ * compare_report.c -- summarises the results of all runs of compare as a table, a CSV file and a chart. */
 #include "common/figures/chart.h"
-#include "common/figures/spread.h"
+#include "common/figures/statistics.h"
 #include "common/program/errors.h"
 #include "compare_study.h"
 #include <errno.h>
@@ -13,27 +13,27 @@ static const double mib = 1024.0 * 1024.0;
 
 moments summarise(const study *s, int64_t entry, int column)
 {
-    const int64_t each = s->samplings * s->runs;
-    double *v = need(malloc((size_t)each * sizeof *v)), max = NAN;
-    for (int64_t k = 0; k < each; k++) {
+    const int64_t count = s->samplings * s->runs;
+    double *v = check_alloc(malloc((size_t)count * sizeof *v)), max = NAN;
+    for (int64_t k = 0; k < count; k++) {
         const int64_t i = entry + k * s->entries;
         v[k] = s->done[i] ? s->result[i].value[column] : NAN;
-        max = fmax(max, v[k]);                                /* leaves NaN out */
+        max = fmax(max, v[k]);                                /* ignores NaN */
     }
-    const spread of = spread_of(v, each);
+    const statistics result = statistics_of(v, count);
     free(v);
-    return (moments){ of.n, of.mean, of.sd, max };
+    return (moments){ result.n, result.mean, result.sd, max };
 }
 
-/* Several labels an image: mean average precision takes the place of the accuracies. */
-static bool has(const study *s, int column)
+/* Has any run a value in this column? Accuracies are undefined for several labels per image, map for one. */
+static bool has_values(const study *s, int column)
 {
     for (int64_t e = 0; e < s->entries; e++)
         if (summarise(s, e, column).n) return true;
     return false;
 }
 
-/* "65.7 +- 3.4", of 100 times the value, right-aligned in 16 columns. */
+/* Prints mean and standard deviation in percent, "65.7 +- 3.4", right-aligned in 16 columns. */
 static void print_percent(moments m)
 {
     char text[32] = "-";
@@ -53,13 +53,13 @@ void print_table(const study *s)
         if ((int)strlen(s->entry[e].label) > width) width = (int)strlen(s->entry[e].label);
     printf("%-*s %5s", width, "", "runs");
     for (int q = 0; q < qualities; q++)
-        if (has(s, quality[q].column)) printf("%16s", quality[q].heading);
+        if (has_values(s, quality[q].column)) printf("%16s", quality[q].heading);
     printf("%12s %8s %8s %12s %9s\n", "trained", "s/step", "seconds", "planned MiB", "peak MiB");
     for (int64_t e = 0; e < s->entries; e++) {
         moments steps = summarise(s, e, result_seconds_per_step);
         printf("%-*s %5lld", width, s->entry[e].label, (long long)steps.n);
         for (int q = 0; q < qualities; q++)
-            if (has(s, quality[q].column)) print_percent(summarise(s, e, quality[q].column));
+            if (has_values(s, quality[q].column)) print_percent(summarise(s, e, quality[q].column));
         if (steps.n)
             printf("%12.0f %8.4f %8.1f %12.1f %9.1f", summarise(s, e, result_trainable_parameters).max, steps.mean,
                    summarise(s, e, result_seconds).mean, summarise(s, e, result_planned_bytes).max / mib,
@@ -96,7 +96,7 @@ void write_summary(const char *path, const study *s)
 
 void write_figure(const char *path, const study *s)
 {
-    bool multilabel = has(s, result_map);
+    bool multilabel = has_values(s, result_map);
     const struct { const char *title; int column; double factor; int decimals; bool bars; } shown[] = {
         { multilabel ? "Mean average precision (%)" : "Balanced accuracy (%)",
           multilabel ? result_map : result_balanced_accuracy, 100, 1, false },
@@ -104,24 +104,24 @@ void write_figure(const char *path, const study *s)
         { "Training step, one thread (ms)", result_seconds_per_step, 1000, 1, true },
         { "Memory peak of training (MiB)", result_peak_bytes, 1 / mib, 1, true } };
     enum { panels = sizeof shown / sizeof *shown };
-    int64_t each = s->samplings * s->runs;
+    int64_t runs = s->samplings * s->runs;                    /* of each entry */
     chart_panel panel[panels];
-    const char **labels = need(calloc((size_t)s->entries, sizeof *labels));
+    const char **labels = check_alloc(calloc((size_t)s->entries, sizeof *labels));
     for (int64_t e = 0; e < s->entries; e++) labels[e] = s->entry[e].label;
     for (int p = 0; p < panels; p++) {
-        double *points = need(malloc((size_t)(s->entries * each) * sizeof *points));
+        double *points = check_alloc(malloc((size_t)(s->entries * runs) * sizeof *points));
         for (int64_t i = 0; i < study_size(s); i++)
-            points[i % s->entries * each + i / s->entries] =
+            points[i % s->entries * runs + i / s->entries] =
                 s->done[i] ? shown[p].factor * s->result[i].value[shown[p].column] : NAN;
         panel[p] = (chart_panel){ .title = shown[p].title, .bars = shown[p].bars, .decimals = shown[p].decimals,
                                   .points = points };
     }
     char note[160], shots[32] = "all";
     if (s->shots) snprintf(shots, sizeof shots, "%lld", (long long)s->shots);
-    snprintf(note, sizeof note, "%s images a class, %lld draw%s x %lld seed%s; line: mean \302\261 sd", shots,
+    snprintf(note, sizeof note, "%s images per class, %lld draw%s x %lld seed%s; line: mean \302\261 sd", shots,
              (long long)s->samplings, s->samplings > 1 ? "s" : "", (long long)s->runs, s->runs > 1 ? "s" : "");
     const char *slash = strrchr(s->data, '/');
-    if (!write_chart(path, slash && slash[1] ? slash + 1 : s->data, note, labels, s->entries, each, panel, panels))
+    if (!write_chart(path, slash && slash[1] ? slash + 1 : s->data, note, labels, s->entries, runs, panel, panels))
         fail("%s: %s", path, strerror(errno));
     for (int p = 0; p < panels; p++) free((double *)(uintptr_t)panel[p].points);
     free(labels);

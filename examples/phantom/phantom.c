@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * phantom.c -- writes folders of pictures that look somewhat like breast ultrasound and are made by a formula: data of
- * known making and free of rights, for trying the other programs. docs/phantoms.md says what they are not. */
+ * phantom.c -- generates synthetic pictures that resemble breast ultrasound, in three classes, to try out the other
+ * programs without real images. docs/phantoms.md describes the model and its limits. */
 #include "phantom.h"
 #include "common/program/errors.h"
 #include "common/program/flags.h"
@@ -14,17 +14,17 @@
 #include <sys/stat.h>
 
 #define FLAGS(X) \
-    X(out, "DIR", NULL, "folder to write, new or empty; needed") \
-    X(images, "N", "60", "pictures a class, 1 to 9999") \
-    X(side, "N", "96", "pixels, 16 to 1024") \
-    X(seed, "N", "1", "of everything") \
-    X(difficulty, "X", "1", "0 to 4, how much the classes overlap: 0 hardly, 1 as in docs/phantoms.md")
+    X(out, "DIR", NULL, "required: folder for the pictures, new or empty") \
+    X(images, "N", "60", "pictures per class, 1 to 9999") \
+    X(side, "N", "96", "width and height in pixels, 16 to 1024") \
+    X(seed, "N", "1", "seed of the random numbers; equal seeds give equal pictures") \
+    X(difficulty, "X", "1", "how much the classes overlap, 0 (hardly) to 4; docs/phantoms.md describes 1")
 enum { FLAGS(FLAG_ID) flags };
 static flag given[] = { FLAGS(FLAG_ROW) };
 static const program about = {
     "--out DIR [options]",
-    "Makes synthetic ultrasound-like pictures of three classes, to try programs out where no real images are at hand.\n"
-    "They are not medical images. docs/phantoms.md describes the model behind them.",
+    "Generates synthetic pictures of three classes that resemble ultrasound, to try out the other programs without\n"
+    "real images. They are not medical images. docs/phantoms.md describes the model behind them.",
     "  phantom --out phantoms --images 70\n"
     "  finetune --backbone vit.safetensors --data phantoms --shots 10 --method lora" };
 
@@ -32,7 +32,7 @@ static int64_t count_within(int f, int64_t low, int64_t high)
 {
     int64_t n = flag_count(&given[f]);
     if (n < low || n > high)
-        fail("%s: %lld is not from %lld to %lld", given[f].name, (long long)n, (long long)low, (long long)high);
+        fail("--%s: given %lld, expected %lld to %lld", given[f].name, (long long)n, (long long)low, (long long)high);
     return n;
 }
 
@@ -42,7 +42,7 @@ static double number_within(int f, double low, double high)
     char *end;
     double x = strtod(text, &end);
     if (end == text || *end || !(x >= low && x <= high))
-        fail("%s: '%s' is not a number from %g to %g", given[f].name, text, low, high);
+        fail("--%s: given '%s', expected a number from %g to %g", given[f].name, text, low, high);
     return x;
 }
 
@@ -51,25 +51,25 @@ static void make_folder(const char *path)
     if (mkdir(path, 0777)) fail("%s: %s", path, strerror(errno));
 }
 
-/* Nothing is ever overwritten. */
-static void make_or_empty(const char *path)
+/* Makes the folder, or fails unless it is empty: no file is ever overwritten. */
+static void make_output_folder(const char *path)
 {
     DIR *d = opendir(path);
     if (!d && errno == ENOENT) {
         make_folder(path);
         return;
     }
-    if (!d) fail("%s: %s", path, strerror(errno));
+    if (!d) fail("--out %s: %s", path, strerror(errno));
     for (struct dirent *e; (e = readdir(d)); )
         if (strcmp(e->d_name, ".") && strcmp(e->d_name, ".."))
-            fail("%s: not empty; phantoms are written to a new or empty folder", path);
+            fail("--out %s: the folder is not empty; give a new or empty folder", path);
     closedir(d);
 }
 
-/* The same text wherever the folder is, so that equal commands make equal folders. */
-static void write_readme(const char *folder, char *path, size_t room)
+/* The text does not contain the folder's name, so commands that differ only in --out write equal files. */
+static void write_readme(const char *folder, char *path, size_t size)
 {
-    snprintf(path, room, "%s/README.txt", folder);
+    snprintf(path, size, "%s/README.txt", folder);
     FILE *f = fopen(path, "w");
     if (!f) fail("%s: %s", path, strerror(errno));
     fprintf(f, "These pictures are synthetic. A formula made them; nobody was examined, and they show no disease.\n"
@@ -78,38 +78,38 @@ static void write_readme(const char *folder, char *path, size_t room)
                "Made by\n    phantom --out DIR");
     for (int i = out + 1; i < flags; i++) fprintf(f, " --%s %s", given[i].name, given[i].value);
     fprintf(f, "\nof libpeft %s; its docs/phantoms.md describes the model.\n", peft_version_string());
-    if (ferror(f) | fclose(f)) fail("%s: cannot be written", path);
+    if (ferror(f) | fclose(f)) fail("%s: cannot be written; the disk may be full", path);
 }
 
 int main(int argc, char **argv)
 {
     program_name = "phantom";
     int first = read_flags(given, flags, &about, argc, argv);
-    if (first < argc) fail("'%s' is no option; see --help", argv[first]);
-    if (!given[out].value) fail("--out is needed; see --help");
+    if (first < argc) fail("'%s' is not an option; expected --name value, see --help", argv[first]);
+    if (!given[out].value) fail("--out is required; see --help");
     int64_t n = count_within(images, 1, 9999), pixels = count_within(side, 16, 1024), area = pixels * pixels;
-    uint64_t key = (uint64_t)flag_count(&given[seed]);
+    uint64_t first_seed = (uint64_t)flag_count(&given[seed]);
     double overlap = number_within(difficulty, 0, 4);
-    size_t room = strlen(given[out].value) + 64;
-    char *path = need(malloc(room));
-    double *work = need(malloc((size_t)area * 6 * sizeof *work));
-    uint8_t *grey = need(malloc((size_t)area));
+    size_t path_size = strlen(given[out].value) + 64;
+    char *path = check_alloc(malloc(path_size));
+    double *work = check_alloc(malloc((size_t)area * 6 * sizeof *work));
+    uint8_t *grey = check_alloc(malloc((size_t)area));
     tissue t = { pixels, work + 4 * area, work + 5 * area };
     peft_context *ctx;
 
     must(peft_context_create(NULL, NULL, NULL, &ctx));
-    make_or_empty(given[out].value);
-    write_readme(given[out].value, path, room);
+    make_output_folder(given[out].value);
+    write_readme(given[out].value, path, path_size);
     for (int64_t c = 0; c < PHANTOM_CLASSES; c++) {
-        snprintf(path, room, "%s/%s", given[out].value, phantom_class[c]);
+        snprintf(path, path_size, "%s/%s", given[out].value, phantom_class[c]);
         make_folder(path);
         for (int64_t i = 0; i < n; i++) {
-            stream speckle = stream_of(STREAM_SPECKLE, key, c, i);
+            stream speckle = make_stream(STREAM_SPECKLE, first_seed, c, i);
             peft_image *im;
-            lay_tissue(&t, key, c, i, overlap);
+            make_tissue(&t, first_seed, c, i, overlap);
             scan_tissue(&t, &speckle, work, grey);
             must(peft_image_from_buffer(ctx, grey, pixels, pixels, 1, 8, 0, &im));
-            snprintf(path, room, "%s/%s/%04lld.png", given[out].value, phantom_class[c], (long long)i);
+            snprintf(path, path_size, "%s/%s/%04lld.png", given[out].value, phantom_class[c], (long long)i);
             must(peft_image_save_png(im, path));
             peft_image_free(im);
         }

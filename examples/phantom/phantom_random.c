@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
- * phantom_random.c -- random numbers and smooth random fields of phantoms (phantom.h). Of the mathematical library only
- * log is used, beside the exact sqrt and floor. */
+ * phantom_random.c -- random numbers and smooth random fields of phantoms (phantom.h). Uses no functions of <math.h>
+ * but log, sqrt and floor; so only log can round differently on another system. */
 #include "phantom.h"
 #include <math.h>
 
+/* The output function of splitmix64. */
 static uint64_t mix(uint64_t z)
 {
     z = (z ^ (z >> 30)) * 0xbf58476d1ce4e5b9u;
@@ -11,11 +12,11 @@ static uint64_t mix(uint64_t z)
     return z ^ (z >> 31);
 }
 
-static double unit(uint64_t word) { return (double)(word >> 11) * 0x1p-53; }
+static double unit_uniform(uint64_t word) { return (double)(word >> 11) * 0x1p-53; }
 
 uint64_t next_word(stream *s) { return mix(s->state += 0x9e3779b97f4a7c15u); }
 
-stream stream_of(int purpose, uint64_t seed, int64_t class, int64_t index)
+stream make_stream(int purpose, uint64_t seed, int64_t class, int64_t index)
 {
     stream s = { (uint64_t)purpose };
     s.state = next_word(&s) ^ seed;
@@ -25,9 +26,9 @@ stream stream_of(int purpose, uint64_t seed, int64_t class, int64_t index)
     return s;
 }
 
-double next_between(stream *s, double low, double high) { return low + (high - low) * unit(next_word(s)); }
+double next_between(stream *s, double low, double high) { return low + (high - low) * unit_uniform(next_word(s)); }
 
-/* Marsaglia's polar method: a point in the unit disc, pushed outwards. */
+/* Marsaglia's polar method. */
 void next_normals(stream *s, double pair[2])
 {
     double a, b, r;
@@ -36,29 +37,29 @@ void next_normals(stream *s, double pair[2])
         b = next_between(s, -1, 1);
         r = a * a + b * b;
     } while (r >= 1 || r == 0);
-    double stretch = sqrt(-2 * log(r) / r);
-    pair[0] = a * stretch;
-    pair[1] = b * stretch;
+    double factor = sqrt(-2 * log(r) / r);
+    pair[0] = a * factor;
+    pair[1] = b * factor;
 }
 
-/* A random slope at the lattice point (i, j), followed to the offset (x, y) from it. */
-static double slope(uint64_t key, int64_t i, int64_t j, double x, double y)
+/* The random gradient of lattice point (i, j), multiplied by the offset (x, y) from it. */
+static double gradient_term(uint64_t key, int64_t i, int64_t j, double x, double y)
 {
     uint64_t word = mix(key ^ mix((uint64_t)i * 0x9e3779b97f4a7c15u ^ mix((uint64_t)j)));
-    return (2 * unit(word) - 1) * x + (2 * unit(mix(word)) - 1) * y;
+    return (2 * unit_uniform(word) - 1) * x + (2 * unit_uniform(mix(word)) - 1) * y;
 }
 
 static double fade(double t) { return t * t * t * (t * (6 * t - 15) + 10); }
 
-/* Perlin's gradient noise. */
+/* Perlin's gradient noise: interpolates the gradient terms of the four lattice points around (x, y). */
 double smooth_noise(uint64_t key, double x, double y)
 {
     double left = floor(x), top = floor(y);
     int64_t i = (int64_t)left, j = (int64_t)top;
     x -= left;
     y -= top;
-    double a = slope(key, i, j, x, y), b = slope(key, i + 1, j, x - 1, y);
-    double c = slope(key, i, j + 1, x, y - 1), d = slope(key, i + 1, j + 1, x - 1, y - 1);
+    double a = gradient_term(key, i, j, x, y), b = gradient_term(key, i + 1, j, x - 1, y);
+    double c = gradient_term(key, i, j + 1, x, y - 1), d = gradient_term(key, i + 1, j + 1, x - 1, y - 1);
     double across = fade(x), above = a + (b - a) * across, below = c + (d - c) * across;
     return 1.6 * (above + (below - above) * fade(y));
 }

@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0
- * accuracy.c -- see accuracy.h. */
+ * accuracy.c -- predicts a data set in batches and counts correct predictions (accuracy.h). */
 #include "accuracy.h"
 #include "common/program/errors.h"
 #include "common/program/settings.h"
 
 enum { BATCH = 50 };
 
-test_bench open_bench(peft_context *ctx, peft_model *m, peft_dataset *d, peft_transform *t)
+evaluator open_evaluator(peft_context *ctx, peft_model *m, peft_dataset *d, peft_transform *t)
 {
-    test_bench b;
+    evaluator b;
     int64_t size = peft_transform_size(t), n = BATCH;
     peft_options *o = options_from(ctx, NULL);
     must(peft_options_set_int(o, "batch", n));
@@ -21,7 +21,7 @@ test_bench open_bench(peft_context *ctx, peft_model *m, peft_dataset *d, peft_tr
     return b;
 }
 
-/* How many of the n rows of logits are largest at their label. */
+/* Counts the rows of logits [n, classes] whose largest value is at the label. */
 static int64_t count_right(const float *logits, const int64_t *labels, int64_t n, int64_t classes)
 {
     int64_t right = 0;
@@ -33,19 +33,19 @@ static int64_t count_right(const float *logits, const int64_t *labels, int64_t n
     return right;
 }
 
-double test_accuracy(test_bench *b)
+double test_accuracy(evaluator *b)
 {
-    int64_t right = 0, all = 0, n;
-    for (int64_t i = 0; i < peft_loader_batches(b->loader); i++, all += n) {
-        must(peft_loader_read(b->loader, 0, i, b->images, b->labels, NULL, &n));    /* a short batch leaves old rows */
+    int64_t right = 0, total = 0, n;
+    for (int64_t i = 0; i < peft_loader_batches(b->loader); i++, total += n) {
+        must(peft_loader_read(b->loader, 0, i, b->images, b->labels, NULL, &n));    /* n < BATCH in the last one */
         must(peft_session_predict(b->session, b->images, b->logits));
         right += count_right(peft_tensor_cdata(b->logits), peft_tensor_cdata(b->labels), n,
                              peft_tensor_dim(b->logits, 1));
     }
-    return (double)right / (double)all;
+    return (double)right / (double)total;
 }
 
-void close_bench(test_bench *b)
+void close_evaluator(evaluator *b)
 {
     peft_session_free(b->session);
     peft_loader_free(b->loader);

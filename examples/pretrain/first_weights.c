@@ -1,27 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0
- * first_weights.c -- see first_weights.h. */
+ * first_weights.c -- mimetic initialisation of attention weights and position embeddings (first_weights.h). */
 #include "first_weights.h"
 #include <math.h>
 #include <string.h>
 
-/* w: [3*width, width], the rows of the queries, keys and values, trunc_normal:0.02 before. With equal queries and keys
- * W_q' W_k is near a multiple of the identity; with proj = -W_v', so is their product. */
-static void mimic_attention(float *qkv, float *proj, int64_t width)
+/* qkv: [3*width, width], the rows of queries, keys and values, random with standard deviation 0.02. W_k = W_q makes
+ * W_q' W_k close to a multiple of the identity; proj = -W_v' makes proj W_v close to a negative one. */
+static void init_attention(float *qkv, float *proj, int64_t width)
 {
-    const float like = 0.1f / 0.02f, own = sqrtf(0.4f / (float)width) / 0.02f;
+    const float query_scale = 0.1f / 0.02f, value_scale = sqrtf(0.4f / (float)width) / 0.02f;
     float *q = qkv, *k = qkv + width * width, *v = k + width * width;
     for (int64_t i = 0; i < width * width; i++) {
-        q[i] *= like;
+        q[i] *= query_scale;
         k[i] = q[i];
-        v[i] *= own;
+        v[i] *= value_scale;
     }
     for (int64_t row = 0; row < width; row++)
         for (int64_t column = 0; column < width; column++) proj[row * width + column] = -v[column * width + row];
 }
 
-/* x: [1 + grid*grid, width]: sines and cosines of the column in the first half of the features, of the row in the
- * second, wavelengths from 2 pi patches to 100 times that, of the size that embedded patches have. */
-static void mimic_places(float *x, int64_t tokens, int64_t width)
+/* x: [1 + grid*grid, width], the position embeddings of the class token and the patches. Sets those of patches to sines
+ * and cosines of the patch's column (first half of the features) and row (second half), with wavelengths of 2 pi to
+ * 200 pi patches. The amplitude 0.2 is about that of embedded patches. */
+static void init_positions(float *x, int64_t tokens, int64_t width)
 {
     const int64_t grid = (int64_t)sqrt((double)tokens), quarter = width / 4;
     for (int64_t t = 0; t < grid * grid; t++)
@@ -36,7 +37,7 @@ static void mimic_places(float *x, int64_t tokens, int64_t width)
         }
 }
 
-void mimic_trained(peft_model *m)
+void init_mimetic(peft_model *m)
 {
     float *qkv = NULL;
     for (size_t i = 0; i < peft_model_param_count(m); i++) {
@@ -45,9 +46,9 @@ void mimic_trained(peft_model *m)
         const char *name = peft_param_name(p);
         const int last = peft_tensor_ndim(value) - 1;
         if (!strcmp(name, "pos_embed"))
-            mimic_places(peft_tensor_data(value), peft_tensor_dim(value, last - 1), peft_tensor_dim(value, last));
+            init_positions(peft_tensor_data(value), peft_tensor_dim(value, last - 1), peft_tensor_dim(value, last));
         if (strstr(name, "attn.qkv.weight")) qkv = peft_tensor_data(value);
         if (strstr(name, "attn.proj.weight"))
-            mimic_attention(qkv, peft_tensor_data(value), peft_tensor_dim(value, last));
+            init_attention(qkv, peft_tensor_data(value), peft_tensor_dim(value, last));
     }
 }

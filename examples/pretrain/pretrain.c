@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * pretrain.c -- trains a Vision Transformer from random weights on labelled images, for as long as it takes: the same
- * command goes on where it was stopped. */
+ * pretrain.c -- trains a Vision Transformer from random weights on labelled images. When it is stopped, the same
+ * command continues from the checkpoint. */
 #include "accuracy.h"
 #include "common/data/data.h"
 #include "common/data/preprocess.h"
@@ -22,8 +22,8 @@
 static flag given[] = { FLAGS(FLAG_ROW) };
 static const program about = {
     "--data PATH [options]",
-    "Trains a Vision Transformer from random weights (or from --start's) on labelled images, for as long as it takes:\n"
-    "the same command goes on where it was stopped.",
+    "Trains all weights of a Vision Transformer on labelled images, from random weights or from those of --start.\n"
+    "This takes hours to days; when it is stopped, the same command continues from --checkpoint.",
     "  pretrain --data cifar10 --epochs 40 --out vit.safetensors\n"
     "  finetune --backbone vit.safetensors --data scans --method lora" };
 
@@ -35,40 +35,41 @@ typedef struct run {
     peft_transform *transform;
     peft_dataset *train, *test;
     peft_loader *loader;
-    test_bench bench;
+    evaluator evaluator;
     progress progress;
 } run;
 
 static void make_transform(run *r, int64_t size)
 {
     char text[512];
-    const char *change = given[jitter].value;
+    const char *jitter_range = given[jitter].value;
     snprintf(text, sizeof text, "size=%lld,%s,flip=0.5,pad=%s,brightness=%s,contrast=%s,saturation=%s,erase=%s",
-             (long long)size, given[preprocess].value, given[pad].value, change, change, change, given[erase].value);
+             (long long)size, given[preprocess].value, given[pad].value, jitter_range, jitter_range, jitter_range,
+             given[erase].value);
     must(peft_transform_parse(r->ctx, text, &r->transform));
 }
 
-/* Every tensor of a random backbone, or of --start's at its image size, and a new head. */
+/* Makes a random backbone, or loads --start, and adds a new head. All weights are trainable. */
 static void make_model(run *r)
 {
-    peft_adapter *all;
-    const char *from = given[start].value;
-    peft_options *o = options_from(r->ctx, from ? NULL : given[model].value);
+    peft_adapter *full;
+    const char *start_file = given[start].value;
+    peft_options *o = options_from(r->ctx, start_file ? NULL : given[model].value);
     must(peft_options_set_int(o, "seed", flag_count(&given[seed])));
-    if (from) r->vit = load_backbone(r->ctx, from, flag_count(&given[image_size]), NULL);
+    if (start_file) r->vit = load_backbone(r->ctx, start_file, flag_count(&given[image_size]), NULL);
     else must(peft_backbone_create(r->ctx, o, &r->vit));
     peft_options_free(o);
-    must(peft_adapter_create(r->vit, "full", NULL, &all));
+    must(peft_adapter_create(r->vit, "full", NULL, &full));
     o = options_from(r->ctx, NULL);
     must(peft_options_set_int(o, "classes", peft_dataset_classes(r->train)));
     must(peft_model_create(r->vit, o, &r->model));
     peft_options_free(o);
-    must(peft_model_attach(r->model, all));
-    peft_adapter_free(all);
-    if (!from) mimic_trained(r->model);
+    must(peft_model_attach(r->model, full));
+    peft_adapter_free(full);
+    if (!start_file) init_mimetic(r->model);
 }
 
-/* Weight decay is for matrices: pulled to 0, a bias, a norm's scale or an embedding loses what it means. */
+/* Turns weight decay off for biases, norms, tokens and position embeddings. */
 static void exempt_vectors(run *r)
 {
     for (size_t i = 0; i < peft_model_param_count(r->model); i++) {
@@ -82,14 +83,15 @@ static void exempt_vectors(run *r)
 static void make_trainer(run *r)
 {
     char text[256];
-    const bool soft = strtod(given[mixup].value, NULL) > 0;
+    const bool soft_labels = strtod(given[mixup].value, NULL) > 0;
     snprintf(text, sizeof text, "batch=%s,seed=%s,mixup=%s,shuffle=true,drop_last=true,train=true,cache=%lld",
              given[batch].value, given[seed].value, given[mixup].value, 1ll << 30);
     must(peft_loader_create(r->train, r->transform, text, &r->loader));
-    int64_t each = flag_count(&given[accumulate]);
+    int64_t accumulated = flag_count(&given[accumulate]);
     r->progress.epochs = flag_count(&given[epochs]);
-    r->progress.epoch_steps = (peft_loader_batches(r->loader) + each - 1) / (each ? each : 1);
-    peft_options *o = options_from(r->ctx, soft ? "loss=soft_ce,schedule=warmup_cosine" : "schedule=warmup_cosine");
+    r->progress.epoch_steps = (peft_loader_batches(r->loader) + accumulated - 1) / (accumulated ? accumulated : 1);
+    peft_options *o = options_from(r->ctx, soft_labels ? "loss=soft_ce,schedule=warmup_cosine"
+                                                       : "schedule=warmup_cosine");
     for (int i = batch; i <= clip_norm; i++) must(peft_options_set_string(o, given[i].name, given[i].value));
     must(peft_options_set_int(o, "steps", r->progress.epochs * r->progress.epoch_steps));
     must(peft_options_set_int(o, "warmup", flag_count(&given[warmup]) * r->progress.epoch_steps));
@@ -121,21 +123,21 @@ static void train_epochs(run *r)
         peft_status s = peft_trainer_fit(t, e + 1, next_batch, after_step, r);
         if (s && !(stop_requested && s == PEFT_E_CANCELLED)) must(s);
         must(peft_trainer_save(t, given[checkpoint].value));
-        if (s) fail("stopped after update %.0f, epoch %lld; the same command goes on from %s",
+        if (s) fail("stopped after update %.0f, epoch %lld; the same command continues from %s",
                     peft_trainer_get(t, "step"), (long long)e + 1, given[checkpoint].value);
-        progress_epoch(&r->progress, t, test_accuracy(&r->bench));
+        progress_epoch(&r->progress, t, test_accuracy(&r->evaluator));
     }
 }
 
-/* What users of the network must know: how pictures are prepared, and what the classes are. */
+/* Stores the preprocessing (without augmentation) and the class names with the network. */
 static void add_notes(const run *r)
 {
-    peft_transform *plain;
+    peft_transform *inference;
     char *names = class_names(r->train);
-    must(peft_transform_parse_over(r->ctx, peft_transform_text(r->transform), no_augmentation, &plain));
-    must(peft_model_set_note(r->model, "preprocess", peft_transform_text(plain)));
+    must(peft_transform_parse_over(r->ctx, peft_transform_text(r->transform), no_augmentation, &inference));
+    must(peft_model_set_note(r->model, "preprocess", peft_transform_text(inference)));
     must(peft_model_set_note(r->model, "class_names", names));
-    peft_transform_free(plain);
+    peft_transform_free(inference);
     free(names);
 }
 
@@ -145,15 +147,15 @@ static void pretrain(run *r)
     make_model(r);
     make_transform(r, peft_backbone_get(r->vit, "image_size"));
     make_trainer(r);
-    r->bench = open_bench(r->ctx, r->model, r->test, r->transform);
+    r->evaluator = open_evaluator(r->ctx, r->model, r->test, r->transform);
     printf("%lld training and %lld test images of %lld classes, %lld parameters, %lld updates an epoch, %.0f MiB\n",
            (long long)peft_dataset_count(r->train), (long long)peft_dataset_count(r->test),
            (long long)peft_dataset_classes(r->train), (long long)peft_model_trainable_count(r->model),
            (long long)r->progress.epoch_steps, peft_trainer_get(r->trainer, "planned_bytes") / (1 << 20));
     if (!access(given[checkpoint].value, F_OK)) {
         must(peft_trainer_restore(r->trainer, given[checkpoint].value));
-        printf("going on from %s: update %.0f of %lld\n", given[checkpoint].value, peft_trainer_get(r->trainer, "step"),
-               (long long)(r->progress.epochs * r->progress.epoch_steps));
+        printf("continuing from %s: update %.0f of %lld\n", given[checkpoint].value,
+               peft_trainer_get(r->trainer, "step"), (long long)(r->progress.epochs * r->progress.epoch_steps));
     }
     fflush(stdout);
     r->progress.curve = given[curve].value;
@@ -164,7 +166,7 @@ static void pretrain(run *r)
     must(peft_model_merge(r->model, &trained));
     must(peft_backbone_save(trained, given[out].value));
     peft_backbone_free(trained);
-    printf("%-22s %.4f\n%-22s %s\n", "test_accuracy", test_accuracy(&r->bench), "written", given[out].value);
+    printf("%-22s %.4f\n%-22s %s\n", "test_accuracy", test_accuracy(&r->evaluator), "written", given[out].value);
 }
 
 static void evaluate_file(run *r)
@@ -172,32 +174,34 @@ static void evaluate_file(run *r)
     r->vit = load_backbone(r->ctx, given[evaluate].value, 0, NULL);
     must(peft_model_create(r->vit, NULL, &r->model));
     if (peft_model_classes(r->model) != peft_dataset_classes(r->test))
-        fail("%s tells %lld classes apart, the test images have %lld", given[evaluate].value,
+        fail("--evaluate %s: the network has %lld classes, but the test images have %lld; give the data it was trained "
+             "on", given[evaluate].value,
              (long long)peft_model_classes(r->model), (long long)peft_dataset_classes(r->test));
     make_transform(r, peft_backbone_get(r->vit, "image_size"));
-    r->bench = open_bench(r->ctx, r->model, r->test, r->transform);
+    r->evaluator = open_evaluator(r->ctx, r->model, r->test, r->transform);
     printf("%-22s %lld\n%-22s %.4f\n", "test_images", (long long)peft_dataset_count(r->test), "test_accuracy",
-           test_accuracy(&r->bench));
+           test_accuracy(&r->evaluator));
 }
 
 int main(int argc, char **argv)
 {
     program_name = "pretrain";
     int first = read_flags(given, flags, &about, argc, argv);
-    if (first < argc) fail("'%s' is no option; see --help", argv[first]);
-    if (!given[data].value) fail("--data is needed; see --help");
+    if (first < argc) fail("'%s' is not an option; expected --name value, see --help", argv[first]);
+    if (!given[data].value) fail("--data is required; see --help");
     run r = { .ctx = make_context() };
     must(peft_context_set_threads(r.ctx, (int)flag_count(&given[threads])));
     must(peft_context_set_seed(r.ctx, (uint64_t)flag_count(&given[seed])));
     draw_sets(r.ctx, given[data].value, given[test].value, flag_count(&given[shots]),
               flag_count(&given[test_per_class]), (uint64_t)flag_count(&given[seed]), &r.train, &r.test);
-    if (peft_dataset_multilabel(r.train)) fail("%s has several labels an image; expected one", given[data].value);
+    if (peft_dataset_multilabel(r.train)) fail("--data %s: has several labels per image, expected one",
+                                               given[data].value);
     const char *const inputs[] = { given[start].value, given[data].value, given[test].value, given[checkpoint].value };
     if (!given[evaluate].value) check_output("out", given[out].value, given[force].value, inputs, 4);
     if (!given[evaluate].value) check_output("checkpoint", given[checkpoint].value, true, inputs, 3);
     if (given[evaluate].value) evaluate_file(&r);
     else pretrain(&r);
-    close_bench(&r.bench);
+    close_evaluator(&r.evaluator);
     peft_trainer_free(r.trainer);
     peft_model_free(r.model);
     peft_backbone_free(r.vit);

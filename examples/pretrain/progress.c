@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * progress.c -- see progress.h. */
+ * progress.c -- prints the progress bar and the lines of epochs, and appends to the learning curve (progress.h). */
 #include "progress.h"
 #include "common/program/clock.h"
 #include "common/program/errors.h"
@@ -12,13 +12,13 @@ void progress_begin(progress *p)
     p->start = p->epoch_start = seconds_now();
 }
 
-/* Hours and minutes, or minutes and seconds, left at the pace since the program started. */
-static const char *time_left(const progress *p, const peft_trainer *t, char *text, size_t room)
+/* Writes the estimated time left to text, "2 h 05 min" or "4 min 30 s", from the mean time of steps so far. */
+static const char *time_left(const progress *p, const peft_trainer *t, char *text, size_t size)
 {
     double left = (double)(p->epochs * p->epoch_steps) - peft_trainer_get(t, "step");
     int64_t s = (int64_t)(p->steps ? (seconds_now() - p->start) / (double)p->steps * left : 0);
-    if (s >= 3600) snprintf(text, room, "%lld h %02lld min", (long long)(s / 3600), (long long)(s / 60 % 60));
-    else snprintf(text, room, "%lld min %02lld s", (long long)(s / 60), (long long)(s % 60));
+    if (s >= 3600) snprintf(text, size, "%lld h %02lld min", (long long)(s / 3600), (long long)(s / 60 % 60));
+    else snprintf(text, size, "%lld min %02lld s", (long long)(s / 60), (long long)(s % 60));
     return text;
 }
 
@@ -28,12 +28,12 @@ void progress_step(progress *p, const peft_trainer *t)
     double loss = peft_trainer_get(t, "loss");
     p->steps++;
     p->steps_of_epoch++;
-    p->loss += loss;
-    p->loss_mean = p->steps == 1 ? loss : 0.95 * p->loss_mean + 0.05 * loss;
+    p->loss_sum += loss;
+    p->recent_loss = p->steps == 1 ? loss : 0.95 * p->recent_loss + 0.05 * loss;
     if (!p->bar) return;
     int64_t done = ((int64_t)peft_trainer_get(t, "step") - 1) % p->epoch_steps + 1;
     fprintf(stderr, "\r[%-30.*s] epoch %.0f/%lld  loss %.4f  %s left   ", (int)(30 * done / p->epoch_steps),
-            "##############################", peft_trainer_get(t, "epoch") + 1, (long long)p->epochs, p->loss_mean,
+            "##############################", peft_trainer_get(t, "epoch") + 1, (long long)p->epochs, p->recent_loss,
             time_left(p, t, text, sizeof text));
 }
 
@@ -41,23 +41,23 @@ static void add_row(const char *path, double epoch, double step, double loss, do
                     double seconds)
 {
     FILE *f = fopen(path, "a");
-    if (!f || fseek(f, 0, SEEK_END)) fail("%s: cannot be written", path);
+    if (!f || fseek(f, 0, SEEK_END)) fail("--curve %s: cannot be opened for writing", path);
     if (!ftell(f)) fprintf(f, "epoch,step,loss,test_accuracy,lr,seconds\n");
     fprintf(f, "%.0f,%.0f,%.6f,%.4f,%.6e,%.2f\n", epoch, step, loss, accuracy, lr, seconds);
-    if (fclose(f)) fail("%s: cannot be written", path);
+    if (fclose(f)) fail("--curve %s: cannot be written; the disk may be full", path);
 }
 
 void progress_epoch(progress *p, const peft_trainer *t, double accuracy)
 {
     char text[64];
-    double loss = p->loss / (double)(p->steps_of_epoch ? p->steps_of_epoch : 1);
+    double loss = p->loss_sum / (double)(p->steps_of_epoch ? p->steps_of_epoch : 1);
     double epoch = peft_trainer_get(t, "epoch"), lr = peft_trainer_get(t, "lr"), now = seconds_now();
     if (p->bar) fprintf(stderr, "\r%90s\r", "");
     printf("epoch %.0f/%lld  loss %.5f  test accuracy %.4f  lr %.3e  %.1f s  %s left\n", epoch, (long long)p->epochs,
            loss, accuracy, lr, now - p->epoch_start, time_left(p, t, text, sizeof text));
     fflush(stdout);
     if (p->curve) add_row(p->curve, epoch, peft_trainer_get(t, "step"), loss, accuracy, lr, now - p->epoch_start);
-    p->loss = 0;
+    p->loss_sum = 0;
     p->steps_of_epoch = 0;
     p->epoch_start = seconds_now();
 }

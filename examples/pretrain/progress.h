@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * progress.h -- reports the progress of training: a bar on a terminal, and for each epoch a line and a row of a CSV
- * file. */
+ * progress.h -- shows the progress of pretrain: a bar on a terminal, and for each epoch a line of output and a row of
+ * the CSV file --curve. */
 #ifndef PROGRESS_H
 #define PROGRESS_H
 #include <peft/peft.h>
@@ -8,11 +8,12 @@
 #include <stdint.h>
 
 typedef struct progress {
-    int64_t epochs, epoch_steps;                              /* of the whole run, and updates in an epoch */
-    const char *curve;                                        /* CSV file that rows are added to; NULL: none */
-    bool bar;
-    int64_t steps, steps_of_epoch;                            /* since the program started, of this epoch since then */
-    double start, epoch_start, loss, loss_mean;               /* sum over steps_of_epoch; exponential mean */
+    int64_t epochs, epoch_steps;                              /* epochs of the training; updates in one epoch */
+    const char *curve;                                        /* path of the CSV file; NULL: none */
+    bool bar;                                                 /* show a progress bar on the terminal */
+    int64_t steps, steps_of_epoch;                            /* updates since the program started; in this epoch */
+    double start, epoch_start;                                /* times */
+    double loss_sum, recent_loss;                             /* sum over steps_of_epoch; exponential moving average */
 } progress;
 
 void progress_begin(progress *p);

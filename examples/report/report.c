@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * report.c -- what compare --records kept, as one HTML file that needs nothing else: no network, no script, images
- * inside. The same records and data give the same bytes. */
+ * report.c -- makes one self-contained HTML page (images inside, no scripts, no network) of the records that
+ * compare --records wrote. The same records and data give the same bytes. */
 #include "common/files/output.h"
 #include "common/program/command.h"
 #include "common/program/errors.h"
@@ -9,15 +9,15 @@
 #include <stdlib.h>
 
 #define FLAGS(X) \
-    X(out, "FILE", "report.html", "the page") \
-    X(title, "TEXT", "Methods compared", "of the page") \
-    X(force, NULL, NULL, "write over --out where it exists")
+    X(out, "FILE", "report.html", "file for the page") \
+    X(title, "TEXT", "Methods compared", "title of the page") \
+    X(force, NULL, NULL, "overwrite --out if it exists")
 enum { FLAGS(FLAG_ID) flags };
 static flag given[] = { FLAGS(FLAG_ROW) };
 static const program about = {
     "[options] DIR...",
-    "Makes one HTML page of what compare --records kept: tables with intervals, learning curves, confusion matrices,\n"
-    "reliability diagrams and single images. The page needs nothing beside it.",
+    "Makes one HTML page of the folders (DIR) that compare --records wrote: tables with 95 % confidence intervals,\n"
+    "learning curves, confusion matrices, reliability diagrams, and examples of right and wrong predictions.",
     "  compare --backbone vit.safetensors --data scans --methods list.txt --records scans.records\n"
     "  report --out scans.html scans.records" };
 
@@ -43,16 +43,16 @@ static void put_page(FILE *f, const study *s, int64_t studies, const char *comma
 int main(int argc, char **argv)
 {
     program_name = "report";
-    char *command = command_line(argc, argv);           /* before the words change places */
+    char *command = command_line(argc, argv);                 /* before getopt reorders argv */
     int first = read_flags(given, flags, &about, argc, argv);
-    if (first == argc) fail("no folder given; expected those that compare --records wrote");
+    if (first == argc) fail("no folder given; expected folders that compare --records wrote");
     check_output("out", given[out].value, given[force].value, NULL, 0);
     int64_t studies = argc - first;
-    study *s = need(calloc((size_t)studies, sizeof *s));
+    study *s = check_alloc(calloc((size_t)studies, sizeof *s));
     for (int64_t i = 0; i < studies; i++) s[i] = read_study(argv[first + i]);
     char *text;
     size_t size;
-    FILE *f = need(open_memstream(&text, &size));
+    FILE *f = check_alloc(open_memstream(&text, &size));
     put_page(f, s, studies, command);
     if (fclose(f)) fail("out of memory");
     must(peft_write_file(given[out].value, text, size));

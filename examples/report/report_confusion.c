@@ -1,21 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0
- * report_confusion.c -- confusion matrices: one table for each method over all its runs; a cell is darker the larger
- * its share of the row. With many classes, columns are headed by numbers and rows by number and name. */
+ * report_confusion.c -- writes one confusion matrix for each method, summed over its runs. A cell is the darker the
+ * larger its share of the row. With more than max_named classes, columns are headed by numbers, rows by number and
+ * name. */
 #include "common/figures/svg.h"
 #include "common/program/errors.h"
 #include "report_parts.h"
 #include <stdlib.h>
 #include <string.h>
 
-enum { most_named = 5 };
+enum { max_named = 5 };
 
 static void put_class(FILE *f, const study *s, int64_t c, bool column)
 {
-    if (s->classes > most_named) fprintf(f, "%lld ", (long long)c + 1);
-    if (s->classes <= most_named || !column) put_escaped(f, s->class_name[c], 0);
+    if (s->classes > max_named) fprintf(f, "%lld ", (long long)c + 1);
+    if (s->classes <= max_named || !column) put_escaped(f, s->class_name[c], 0);
 }
 
-/* From nearly white to #08519c; black text has the better contrast up to 0.76. */
+/* The background goes from nearly white (#f4f4f4) to dark blue (#08519c); white text has the better contrast on shares
+ * above 0.76. */
 static void put_cell(FILE *f, int64_t count, int64_t row)
 {
     static const int dark[3] = { 0x08, 0x51, 0x9c };
@@ -28,7 +30,7 @@ static void put_cell(FILE *f, int64_t count, int64_t row)
 
 static int64_t *count_decisions(const study *s, const method *m)
 {
-    int64_t *counts = need(calloc((size_t)(s->classes * s->classes), sizeof *counts));
+    int64_t *counts = check_alloc(calloc((size_t)(s->classes * s->classes), sizeof *counts));
     for (int64_t i = 0; i < s->runs; i++)
         for (int64_t k = 0; k < m->run[i].images; k++)
             counts[m->run[i].label[k] * s->classes + decide(s, &m->run[i], k)]++;
@@ -59,13 +61,13 @@ static void put_table(FILE *f, const study *s, const int64_t *counts)
 
 void put_confusion(FILE *f, const study *s)
 {
-    const char *form = s->classes > most_named ? " many" : "";
-    fprintf(f, "<h3>Confusion matrices</h3>\n<p class=\"small\">Predictions for held-out images, all runs of a method "
-            "together; under each count, its share of the row.</p>\n<div class=\"grid%s\">\n", form);
+    const char *style = s->classes > max_named ? " many" : "";     /* CSS class */
+    fprintf(f, "<h3>Confusion matrices</h3>\n<p class=\"small\">Predictions for held-out images, summed over all runs "
+            "of a method; under each count, its share of the row.</p>\n<div class=\"grid%s\">\n", style);
     for (int64_t m = 0; m < s->methods; m++) {
         if (!s->method[m].done) continue;
         int64_t *counts = count_decisions(s, &s->method[m]);
-        fprintf(f, "<figure class=\"matrix%s\">\n", form);
+        fprintf(f, "<figure class=\"matrix%s\">\n", style);
         put_caption(f, &s->method[m], "");
         put_table(f, s, counts);
         fputs("</figure>\n", f);

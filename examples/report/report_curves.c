@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
- * report_curves.c -- figures by epoch: the mean over runs as a line, the runs as faint ones. Up to seven methods share
- * a picture, told apart by colour and dashes; more get one each, with the others in grey behind. */
+ * report_curves.c -- draws learning curves: loss and balanced accuracy by epoch, the mean over runs as a strong line,
+ * single runs as faint lines. Up to seven methods share a plot, with different colours and dashes; more than seven get
+ * one plot each, with the other methods in grey. */
 #include "common/figures/svg.h"
 #include "report_parts.h"
 #include <math.h>
 #include <stdlib.h>
 
-/* Distinct for colour-blind eyes (Okabe and Ito 2008, less the yellow, which is too pale for a line). */
+/* Colours that colour-blind readers can distinguish (Okabe and Ito 2008, without yellow, which is too pale). */
 static const struct { const char *colour, *dashes; } styles[] = {
     { "#0072b2", "none" }, { "#d55e00", "7 3" }, { "#009e73", "2 2" }, { "#cc79a7", "9 3 2 3" }, { "#e69f00", "none" },
     { "#56b4e9", "5 2" }, { "#000000", "3 3" } };
@@ -14,10 +15,10 @@ enum { style_count = sizeof styles / sizeof *styles, width = 360, height = 240, 
        bottom = 198 };
 
 typedef struct plot {
-    const char *name;                                         /* of the figure */
+    const char *name;                                         /* quantity and unit */
     double *(*values)(const run *r);                          /* [epochs] */
-    double factor;
-    double chance;                                            /* a level to mark; NaN: none */
+    double factor;                                            /* from values to the unit drawn */
+    double chance;                                            /* chance level, drawn as a dotted line; NaN: none */
     int64_t epochs;
     axis x, y;
 } plot;
@@ -41,7 +42,7 @@ static double mean_at(const plot *p, const study *s, const method *m, int64_t e)
     return n ? sum / (double)n : NAN;
 }
 
-/* false: there is nothing to draw. */
+/* Sets p's axes to cover all values; false: there are no values. */
 static bool fit_axes(plot *p, const study *s)
 {
     double low = INFINITY, high = -INFINITY;
@@ -70,13 +71,13 @@ static bool fit_axes(plot *p, const study *s)
 static void put_axes(FILE *f, const plot *p)
 {
     tick ticks[most_ticks];
-    for (int k = 0, n = ticks_of(&p->y, ticks); k < n; k++) {
-        double y = at(&p->y, ticks[k].value);
+    for (int k = 0, n = make_ticks(&p->y, ticks); k < n; k++) {
+        double y = axis_position(&p->y, ticks[k].value);
         fprintf(f, "<path d=\"M%d %.1fH%d\" stroke=\"#d9dee3\"/><text x=\"%d\" y=\"%.1f\" text-anchor=\"end\">%s</text>"
                 "\n", left, y, right, left - 6, y + 4, ticks[k].text);
     }
-    for (int k = 0, n = ticks_of(&p->x, ticks); k < n; k++) {
-        double x = at(&p->x, ticks[k].value);
+    for (int k = 0, n = make_ticks(&p->x, ticks); k < n; k++) {
+        double x = axis_position(&p->x, ticks[k].value);
         fprintf(f, "<path d=\"M%.1f %dv4\" stroke=\"#52606d\"/><text x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">%s"
                 "</text>\n", x, bottom, x, bottom + 18, ticks[k].text);
     }
@@ -84,12 +85,12 @@ static void put_axes(FILE *f, const plot *p)
             "\n<text x=\"4\" y=\"14\">%s%s</text>\n", left, bottom, right, (left + right) / 2, bottom + 36, p->name,
             p->y.log ? " (logarithmic)" : "");
     if (isnan(p->chance)) return;
-    double y = at(&p->y, p->chance);
+    double y = axis_position(&p->y, p->chance);
     fprintf(f, "<path d=\"M%d %.1fH%d\" stroke=\"#1f2933\" stroke-dasharray=\"1 4\" stroke-width=\"1.5\"/>\n", left, y,
             right);
 }
 
-/* i < 0: the mean over runs. A figure that is there for some epochs only is joined across the others. */
+/* Draws run i, or for i < 0 the mean over runs. The line connects the epochs that have a value. */
 static void put_line(FILE *f, const plot *p, const study *s, const method *m, int64_t i, const char *style)
 {
     int64_t points = 0;
@@ -97,9 +98,9 @@ static void put_line(FILE *f, const plot *p, const study *s, const method *m, in
     for (int64_t e = 0; e < p->epochs; e++) {
         double v = i < 0 ? mean_at(p, s, m, e) : value_at(p, &m->run[i], e);
         if (isnan(v)) continue;
-        fprintf(f, "%s%.1f %.1f", points++ ? "L" : "M", at(&p->x, (double)e + 1), at(&p->y, v));
+        fprintf(f, "%s%.1f %.1f", points++ ? "L" : "M", axis_position(&p->x, (double)e + 1), axis_position(&p->y, v));
     }
-    if (points == 1) fputs("h.1", f);                         /* a dot, through its round ends */
+    if (points == 1) fputs("h.1", f);                         /* a short line with round caps: a dot */
     fprintf(f, "\" fill=\"none\" stroke-linejoin=\"round\" stroke-linecap=\"round\" %s/>\n", style);
 }
 
@@ -115,10 +116,10 @@ static void put_method(FILE *f, const plot *p, const study *s, const method *m, 
     put_line(f, p, s, m, -1, style);
 }
 
-static void put_together(FILE *f, const plot *p, const study *s)
+static void put_joint_plot(FILE *f, const plot *p, const study *s)
 {
     fputs("<figure>\n", f);
-    open_svg(f, width, height, p->name, " by epoch, a line a method");
+    open_svg(f, width, height, p->name, " by epoch, one line for each method");
     put_axes(f, p);
     for (int64_t m = 0; m < s->methods; m++) put_method(f, p, s, &s->method[m], m);
     fputs("</svg>\n</figure>\n", f);
@@ -137,7 +138,7 @@ static void put_legend(FILE *f, const study *s)
     fputs("</ul>\n", f);
 }
 
-static void put_apart(FILE *f, const plot *p, const study *s)
+static void put_separate_plots(FILE *f, const plot *p, const study *s)
 {
     fprintf(f, "<h4>%s</h4>\n<div class=\"grid\">\n", p->name);
     for (int64_t m = 0; m < s->methods; m++) {
@@ -160,18 +161,18 @@ void put_curves(FILE *f, const study *s)
         { .name = "Training loss", .values = loss_of, .factor = 1, .chance = NAN },
         { .name = "Balanced accuracy on the held-out images, %", .values = balanced_of, .factor = 100,
           .chance = 100.0 / (double)s->classes } };
-    bool together = s->methods <= style_count, drawn[2];
+    bool joint = s->methods <= style_count, drawn[2];
     for (int k = 0; k < 2; k++) drawn[k] = fit_axes(&plots[k], s);
     if (!drawn[0]) return;
-    fprintf(f, "<h3>Learning curves</h3>\n<p class=\"small\">Strong: the mean over runs. Faint: single runs. The loss "
-            "is the mean over the steps of the epoch; where methods were trained with different losses, these do not "
-            "compare.%s%s</p>\n",
-            together ? "" : " Grey: the other methods.", drawn[1] ? " Dotted: chance." : "");
-    if (together) {
+    fprintf(f, "<h3>Learning curves</h3>\n<p class=\"small\">Strong lines: the mean over runs. Faint lines: single "
+            "runs. The loss is the mean over the steps of the epoch; losses of methods that were trained with "
+            "different loss functions cannot be compared.%s%s</p>\n",
+            joint ? "" : " Grey: the other methods.", drawn[1] ? " Dotted: chance level." : "");
+    if (joint) {
         put_legend(f, s);
         fputs("<div class=\"grid wide\">\n", f);
     }
     for (int k = 0; k < 2; k++)
-        if (drawn[k]) (together ? put_together : put_apart)(f, &plots[k], s);
-    if (together) fputs("</div>\n", f);
+        if (drawn[k]) (joint ? put_joint_plot : put_separate_plots)(f, &plots[k], s);
+    if (joint) fputs("</div>\n", f);
 }

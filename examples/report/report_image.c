@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * report_image.c -- an image inside the page: shrunk, as PNG, in base 64. */
+ * report_image.c -- embeds a reduced image in the page, as a data URI of a PNG file in base64. */
 #include "common/program/errors.h"
 #include "report_parts.h"
 #include <errno.h>
@@ -11,35 +11,35 @@ static void put_base64(FILE *f, const unsigned char *data, size_t size)
 {
     static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     for (size_t i = 0; i < size; i += 3) {
-        size_t left = size - i;
+        size_t remaining = size - i;
         unsigned v = (unsigned)data[i] << 16;
-        if (left > 1) v |= (unsigned)data[i + 1] << 8;
-        if (left > 2) v |= data[i + 2];
-        char four[4] = { digits[v >> 18], digits[v >> 12 & 63], left > 1 ? digits[v >> 6 & 63] : '=',
-                         left > 2 ? digits[v & 63] : '=' };
+        if (remaining > 1) v |= (unsigned)data[i + 1] << 8;
+        if (remaining > 2) v |= data[i + 2];
+        char four[4] = { digits[v >> 18], digits[v >> 12 & 63], remaining > 1 ? digits[v >> 6 & 63] : '=',
+                         remaining > 2 ? digits[v & 63] : '=' };
         fwrite(four, 1, 4, f);
     }
 }
 
-/* The PNG file's bytes, by way of a folder of our own; to be freed. */
+/* Returns the image as the bytes of a PNG file, to be freed. Writes it to a temporary folder and reads it back. */
 static unsigned char *png_bytes(const peft_image *im, size_t *size)
 {
-    const char *place = getenv("TMPDIR");
+    const char *parent = getenv("TMPDIR");
     char *folder, *path;
-    if (asprintf(&folder, "%s/peft-report-XXXXXX", place && *place ? place : "/tmp") < 0) fail("out of memory");
-    if (!mkdtemp(folder)) fail("%s: %s", folder, strerror(errno));
+    if (asprintf(&folder, "%s/peft-report-XXXXXX", parent && *parent ? parent : "/tmp") < 0) fail("out of memory");
+    if (!mkdtemp(folder)) fail("temporary folder %s: %s; set TMPDIR to a writable folder", folder, strerror(errno));
     if (asprintf(&path, "%s/image.png", folder) < 0) fail("out of memory");
     peft_status s = peft_image_save_png(im, path);
     FILE *f = s ? NULL : fopen(path, "rb");
     long length = f && !fseek(f, 0, SEEK_END) ? ftell(f) : -1;
-    unsigned char *bytes = length > 0 ? need(malloc((size_t)length)) : NULL;
+    unsigned char *bytes = length > 0 ? check_alloc(malloc((size_t)length)) : NULL;
     *size = length > 0 ? (size_t)length : 0;
     bool bad = !bytes || fseek(f, 0, SEEK_SET) || fread(bytes, 1, *size, f) != *size;
     if (f) fclose(f);
     unlink(path);
     rmdir(folder);
     must(s);
-    if (bad) fail("%s: cannot be read back", path);
+    if (bad) fail("temporary file %s: cannot be read back; set TMPDIR to a folder on another disk", path);
     free(path);
     free(folder);
     return bytes;
@@ -50,8 +50,8 @@ void put_image_uri(FILE *f, const peft_image *im, int64_t side)
     int64_t w = peft_image_width(im), h = peft_image_height(im), longer = w > h ? w : h;
     peft_image *small = NULL;
     if (longer > side) {
-        int64_t narrow = (side * w + longer / 2) / longer, low = (side * h + longer / 2) / longer;
-        must(peft_image_resize(im, narrow ? narrow : 1, low ? low : 1, "bicubic", &small));
+        int64_t small_width = (side * w + longer / 2) / longer, small_height = (side * h + longer / 2) / longer;
+        must(peft_image_resize(im, small_width ? small_width : 1, small_height ? small_height : 1, "bicubic", &small));
     }
     size_t size;
     unsigned char *bytes = png_bytes(small ? small : im, &size);

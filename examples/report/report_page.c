@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * report_page.c -- the page around the parts: style, contents, each study's head, and what was done to make it. */
+ * report_page.c -- writes the frame of report's page: style sheet, table of contents, each study's summary and
+ * settings. */
 #include "common/figures/svg.h"
 #include "report_parts.h"
 #include <string.h>
@@ -59,7 +60,7 @@ static const char style[] =
 
 static const char *title_of(const study *s)
 {
-    const char *title = fact(s, "title"), *data = fact(s, "data");
+    const char *title = study_property(s, "title"), *data = study_property(s, "data");
     if (title && *title) return title;
     const char *slash = data ? strrchr(data, '/') : NULL;
     return slash && slash[1] ? slash + 1 : data ? data : s->folder;
@@ -87,25 +88,27 @@ void put_head(FILE *f, const char *title, const study *s, int64_t studies)
 
 static const char *plural(int64_t n) { return n == 1 ? "" : "s"; }
 
-static void put_facts(FILE *f, const study *s)
+static void put_study_summary(FILE *f, const study *s)
 {
-    int64_t shots = count_fact(s, "shots"), draws = count_fact(s, "samplings"), seeds = count_fact(s, "runs"),
-            trained = count_fact(s, "train_images"), held = count_fact(s, "test_images"), jobs = count_fact(s, "jobs");
-    const char *path = fact(s, "backbone"), *slash = path ? strrchr(path, '/') : NULL;
+    int64_t shots = study_count(s, "shots"), draws = study_count(s, "samplings"), seeds = study_count(s, "runs"),
+            train_images = study_count(s, "train_images"), test_images = study_count(s, "test_images"),
+            jobs = study_count(s, "jobs");
+    const char *path = study_property(s, "backbone"), *slash = path ? strrchr(path, '/') : NULL;
     fprintf(f, "<p>%lld classes (", (long long)s->classes);
     for (int64_t c = 0; c < s->classes; c++) {
         if (c) fputs(", ", f);
         put_escaped(f, s->class_name[c], 0);
     }
-    fprintf(f, "); %lld training image%s", (long long)trained, plural(trained));
-    if (shots) fprintf(f, " (%lld a class)", (long long)shots);
-    fprintf(f, " and %lld held-out image%s a run; %lld draw%s of the images \303\227 %lld seed%s. Backbone ",
-            (long long)held, plural(held), (long long)draws, plural(draws), (long long)seeds, plural(seeds));
+    fprintf(f, "); %lld training image%s", (long long)train_images, plural(train_images));
+    if (shots) fprintf(f, " (%lld per class)", (long long)shots);
+    fprintf(f, " and %lld held-out image%s per run; %lld draw%s of the images \303\227 %lld seed%s. Backbone ",
+            (long long)test_images, plural(test_images), (long long)draws, plural(draws), (long long)seeds,
+            plural(seeds));
     put_escaped(f, slash ? slash + 1 : path ? path : "unknown", 0);
-    fprintf(f, ": %lld blocks, %lld wide, patches of %lld pixels", (long long)count_fact(s, "depth"),
-            (long long)count_fact(s, "width"), (long long)count_fact(s, "patch"));
-    if (fact(s, "image_size")) {
-        int64_t size = count_fact(s, "image_size");
+    fprintf(f, ": %lld blocks, width %lld, patches of %lld pixels", (long long)study_count(s, "depth"),
+            (long long)study_count(s, "width"), (long long)study_count(s, "patch"));
+    if (study_property(s, "image_size")) {
+        int64_t size = study_count(s, "image_size");
         fprintf(f, ", images of %lld \303\227 %lld", (long long)size, (long long)size);
     }
     fprintf(f, ". Each run had one thread; %lld run%s at a time.</p>\n", (long long)jobs, plural(jobs));
@@ -116,28 +119,28 @@ void put_study_head(FILE *f, const study *s, int64_t number)
     fprintf(f, "<section id=\"study-%lld\">\n<h2>", (long long)number);
     put_escaped(f, title_of(s), 0);
     fputs("</h2>\n", f);
-    if (fact(s, "note")) {
+    if (study_property(s, "note")) {
         fputs("<p class=\"note\" role=\"note\">", f);
-        put_escaped(f, fact(s, "note"), 0);
+        put_escaped(f, study_property(s, "note"), 0);
         fputs("</p>\n", f);
     }
-    put_facts(f, s);
+    put_study_summary(f, s);
 }
 
-static void put_code(FILE *f, const char *before, const char *text)
+static void put_code(FILE *f, const char *caption, const char *text)
 {
-    fprintf(f, "<p class=\"small\">%s<br><code>", before);
+    fprintf(f, "<p class=\"small\">%s<br><code>", caption);
     put_escaped(f, text ? text : "unknown", 0);
     fputs("</code></p>\n", f);
 }
 
 void put_settings(FILE *f, const study *s)
 {
-    fputs("<details><summary>Settings, and how to repeat this</summary>\n", f);
-    put_code(f, "The study:", fact(s, "command"));
-    put_code(f, "The backbone's fingerprint:", fact(s, "fingerprint"));
-    put_code(f, "Kernels (instruction set):", fact(s, "isa"));
-    put_code(f, "libpeft:", fact(s, "libpeft"));
+    fputs("<details><summary>Settings, and how to repeat the study</summary>\n", f);
+    put_code(f, "Command:", study_property(s, "command"));
+    put_code(f, "Fingerprint of the backbone:", study_property(s, "fingerprint"));
+    put_code(f, "Kernels (instruction set):", study_property(s, "isa"));
+    put_code(f, "libpeft:", study_property(s, "libpeft"));
     for (int64_t m = 0; m < s->methods; m++) {
         fputs("<p class=\"small\"><strong>", f);
         put_escaped(f, s->method[m].label, 0);
@@ -163,10 +166,10 @@ void put_caption(FILE *f, const method *m, const char *text)
     fputs("</figcaption>\n", f);
 }
 
-void open_svg(FILE *f, int width, int height, const char *what, const char *of)
+void open_svg(FILE *f, int width, int height, const char *title, const char *method_label)
 {
     fprintf(f, "<svg viewBox=\"0 0 %d %d\" role=\"img\" font-size=\"12\" fill=\"#1f2933\">\n<title>%s", width, height,
-            what);
-    put_escaped(f, of, 0);
+            title);
+    put_escaped(f, method_label, 0);
     fputs("</title>\n", f);
 }

@@ -1,31 +1,31 @@
 /* SPDX-License-Identifier: Apache-2.0
- * report_parts.h -- the parts of report's page, each in a file of its own. */
+ * report_parts.h -- functions that write the parts of report's page as HTML; one file for each part. */
 #ifndef REPORT_PARTS_H
 #define REPORT_PARTS_H
 #include "report_study.h"
 #include <peft/io.h>
 #include <stdint.h>
 
-/* report_page.c: everything before the first study and after the last. */
+/* report_page.c: the page before the first study and after the last. */
 void put_head(FILE *f, const char *title, const study *s, int64_t studies);
 void put_foot(FILE *f, const char *command);
-/* title, note, facts */
+/* report_page.c: begins a study with title, note and a summary of data and backbone; ends it with the settings. */
 void put_study_head(FILE *f, const study *s, int64_t number);
 void put_settings(FILE *f, const study *s);
 
-/* These need a run that is done. */
-void put_results(FILE *f, const study *s);                    /* report_results.c: the table and its picture */
-void put_curves(FILE *f, const study *s);                     /* report_curves.c: loss and held-out figure by epoch */
-void put_confusion(FILE *f, const study *s);                  /* report_confusion.c: a table a method, runs pooled */
-void put_reliability(FILE *f, const study *s);                /* report_reliability.c: accuracy against confidence */
-void put_cases(FILE *f, const study *s);                      /* report_cases.c: right and wrong images */
+/* The study must have a finished run. */
+void put_results(FILE *f, const study *s);                    /* report_results.c: table and chart */
+void put_curves(FILE *f, const study *s);                     /* report_curves.c: loss and accuracy by epoch */
+void put_confusion(FILE *f, const study *s);                  /* report_confusion.c: a confusion matrix per method */
+void put_reliability(FILE *f, const study *s);                /* report_reliability.c: reliability diagrams */
+void put_cases(FILE *f, const study *s);                      /* report_cases.c: images predicted right and wrong */
 
-/* report_image.c: the image as a data URI, shrunk to at most `side` pixels wide and high. */
+/* report_image.c: the image as a data URI, reduced to at most `side` pixels in width and height. */
 struct peft_image;
 void put_image_uri(FILE *f, const struct peft_image *im, int64_t side);
 
-/* <figcaption>the method's label: text</figcaption> */
+/* report_page.c: a figure's caption: the method's label, and below it text in small print ("": none). */
 void put_caption(FILE *f, const method *m, const char *text);
-/* Opens an SVG of this size in units, with its title; the page scales it to the width there is. */
-void open_svg(FILE *f, int width, int height, const char *what, const char *of);
+/* report_page.c: opens an <svg> element with this viewBox; title and method_label form its <title>. */
+void open_svg(FILE *f, int width, int height, const char *title, const char *method_label);
 #endif

@@ -1,13 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
- * report_reliability.c -- reliability diagrams: accuracy against confidence (the probability of the predicted class) in
- * ten bins, and below it the share of predictions in each bin. */
+ * report_reliability.c -- draws reliability diagrams: accuracy against confidence (the probability of the predicted
+ * class) in ten bins, and below it a histogram of confidences. */
 #include "common/figures/svg.h"
 #include "report_parts.h"
 #include <math.h>
 
-enum { bins = 10, width = 300, left = 40, right = 284, top = 24, bottom = 214, base = 282, histogram = 44,
-       height = 330 };
+/* Positions in units of the SVG: the diagram is at top..bottom, the histogram stands on histogram_base. */
+enum { bins = 10, width = 300, left = 40, right = 284, top = 24, bottom = 214, histogram_base = 282,
+       histogram_height = 44, height = 330 };
 
+/* n predictions; for each bin their number, the number of right ones, and the sum of confidences. ece: expected
+ * calibration error. */
 typedef struct calibration { int64_t n, size[bins], right[bins]; double confidence[bins], ece; } calibration;
 
 /* Bin b holds confidences above b/10, up to (b + 1)/10. */
@@ -17,12 +20,12 @@ static calibration calibrate(const study *s, const method *m)
     for (int64_t i = 0; i < s->runs; i++) {
         const run *r = &m->run[i];
         for (int64_t k = 0; k < r->images; k++, c.n++) {
-            int64_t said = decide(s, r, k);
-            double p = r->score[k * s->classes + said];
+            int64_t predicted = decide(s, r, k);
+            double p = r->score[k * s->classes + predicted];
             int b = 0;
             while (b < bins - 1 && p > (b + 1) / (double)bins) b++;
             c.size[b]++;
-            c.right[b] += said == r->label[k];
+            c.right[b] += predicted == r->label[k];
             c.confidence[b] += p;
         }
     }
@@ -33,17 +36,18 @@ static calibration calibrate(const study *s, const method *m)
 static void put_frame(FILE *f, const axis *x, const axis *y)
 {
     tick ticks[most_ticks];
-    for (int k = 0, n = ticks_of(x, ticks); k < n; k++)
-        fprintf(f, "<text x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">%s</text>\n", at(x, ticks[k].value), base + 16,
+    for (int k = 0, n = make_ticks(x, ticks); k < n; k++)
+        fprintf(f, "<text x=\"%.1f\" y=\"%d\" text-anchor=\"middle\">%s</text>\n", axis_position(x, ticks[k].value),
+                histogram_base + 16,
                 ticks[k].text);
-    for (int k = 0, n = ticks_of(y, ticks); k < n; k++) {
-        double v = at(y, ticks[k].value);
+    for (int k = 0, n = make_ticks(y, ticks); k < n; k++) {
+        double v = axis_position(y, ticks[k].value);
         fprintf(f, "<path d=\"M%d %.1fH%d\" stroke=\"#d9dee3\"/><text x=\"%d\" y=\"%.1f\" text-anchor=\"end\">%s</text>"
                 "\n", left, v, right, left - 6, v + 4, ticks[k].text);
     }
     fprintf(f, "<text x=\"4\" y=\"14\">accuracy, %%</text>\n<text x=\"%d\" y=\"%d\" text-anchor=\"middle\">confidence, "
-            "%%</text>\n<text x=\"%d\" y=\"%d\">share of predictions, %%</text>\n", (left + right) / 2, base + 34, left,
-            base - histogram - 6);
+            "%%</text>\n<text x=\"%d\" y=\"%d\">share of predictions, %%</text>\n", (left + right) / 2,
+            histogram_base + 34, left, histogram_base - histogram_height - 6);
 }
 
 static void put_bins(FILE *f, const calibration *c, const axis *x, const axis *y)
@@ -52,28 +56,35 @@ static void put_bins(FILE *f, const calibration *c, const axis *x, const axis *y
     for (int b = 0; b < bins; b++) largest = c->size[b] > largest ? c->size[b] : largest;
     for (int b = 0; b < bins; b++) {
         if (!c->size[b]) continue;
-        double n = (double)c->size[b], from = at(x, 100.0 * b / bins), wide = at(x, 100.0 * (b + 1) / bins) - from,
-               right_share = at(y, 100 * (double)c->right[b] / n), h = histogram * n / (double)largest;
+        double n = (double)c->size[b], from = axis_position(x, 100.0 * b / bins);
+        double bar_width = axis_position(x, 100.0 * (b + 1) / bins) - from;
+        double dot_x = axis_position(x, 100 * c->confidence[b] / n);
+        double accuracy_y = axis_position(y, 100 * (double)c->right[b] / n);
+        double share_height = histogram_height * n / (double)largest;
         fprintf(f, "<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" fill=\"#56b4e9\" opacity=\"0.75\"/>\n"
                 "<circle cx=\"%.1f\" cy=\"%.1f\" r=\"3.5\" fill=\"#0b3c5d\"/>\n"
                 "<rect x=\"%.1f\" y=\"%.1f\" width=\"%.1f\" height=\"%.1f\" fill=\"#8a96a3\"/>\n",
-                from + 1, right_share, wide - 2, bottom - right_share, at(x, 100 * c->confidence[b] / n), right_share,
-                from + 1, base - h, wide - 2, h);
+                from + 1, accuracy_y, bar_width - 2, bottom - accuracy_y, dot_x, accuracy_y,
+                from + 1, histogram_base - share_height, bar_width - 2, share_height);
     }
     fprintf(f, "<path d=\"M%d %dH%d\" stroke=\"#d9dee3\"/><text x=\"%d\" y=\"%d\" text-anchor=\"end\">%.0f</text>\n",
-            left, base - histogram, right, left - 6, base - histogram + 4, 100 * (double)largest / (double)c->n);
+            left, histogram_base - histogram_height, right, left - 6, histogram_base - histogram_height + 4,
+            100 * (double)largest / (double)c->n);
     fprintf(f, "<path d=\"M%d %dL%d %d\" stroke=\"#1f2933\" stroke-dasharray=\"5 4\"/>\n<path d=\"M%d %dH%dM%d %dH%d\" "
-            "stroke=\"#52606d\"/>\n", left, bottom, right, top, left, bottom, right, left, base, right);
+            "stroke=\"#52606d\"/>\n", left, bottom, right, top, left, bottom, right, left,
+            histogram_base, right);
 }
 
 void put_reliability(FILE *f, const study *s)
 {
     axis x = round_axis(0, 100), y = x;
     x.from = left, x.to = right, y.from = bottom, y.to = top;
-    fputs("<h3>Reliability</h3>\n<p class=\"small\">Bars: the share of predictions that are right, by the probability "
-          "that the model gave them; dots stand at the mean probability of the bin. On the dashed line a model is as "
-          "often right as it says. ECE, the expected calibration error, is the mean distance from that line over all "
-          "predictions (ten bins, all runs of a method together).</p>\n<div class=\"grid narrow\">\n", f);
+    fputs("<h3>Reliability</h3>\n<p class=\"small\">Reliability diagrams: each bar is the share of right predictions "
+          "among those whose confidence (probability of the predicted class) is in this bin; the dot is at the bin's "
+          "mean confidence. On the dashed line, confidence equals accuracy: the model is well calibrated. ECE, the "
+          "expected calibration error, is the mean distance from that line over all predictions of all runs of a "
+          "method.</p>\n"
+          "<div class=\"grid narrow\">\n", f);
     for (int64_t m = 0; m < s->methods; m++) {
         char text[96];
         calibration c = calibrate(s, &s->method[m]);

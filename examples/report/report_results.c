@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
- * report_results.c -- the table of the methods' results, and its figure. On screens narrower than the ten columns
- * (1,200 pixels, with wide fonts) each row becomes a block of name and value, so nothing has to be scrolled. */
+ * report_results.c -- writes the table of the methods' results, and the chart below it. On screens too narrow for the
+ * columns, the style sheet turns each row into a list of names (data-of) and values. */
 #include "common/figures/chart.h"
-#include "common/figures/spread.h"
+#include "common/figures/statistics.h"
 #include "common/figures/svg.h"
 #include "common/program/errors.h"
 #include "report_parts.h"
@@ -11,41 +11,42 @@
 
 static const double mib = 1024.0 * 1024.0;
 
-typedef enum form { with_deviation, interval, plain, whole } form;
+typedef enum form { with_deviation, interval, plain, whole } form;     /* how a column's values are printed */
 static const struct { const char *name; int column; form form; double factor; int decimals; } columns[] = {
     { "Balanced accuracy, %", result_balanced_accuracy, with_deviation, 100, 1 },
     { "95 % interval", result_balanced_accuracy, interval, 100, 1 },
     { "Macro AUROC, %", result_auroc_macro, with_deviation, 100, 1 },
     { "95 % interval", result_auroc_macro, interval, 100, 1 },
     { "Trained parameters", result_trainable_parameters, whole, 1, 0 },
-    { "Seconds a run", result_seconds, plain, 1, 1 },
-    { "Milliseconds a step", result_seconds_per_step, plain, 1000, 1 },
+    { "Seconds per run", result_seconds, plain, 1, 1 },
+    { "Milliseconds per step", result_seconds_per_step, plain, 1000, 1 },
     { "Peak memory, MiB", result_peak_bytes, plain, 1 / mib, 1 } };
 enum { column_count = sizeof columns / sizeof *columns };
 
-static spread spread_of_column(const study *s, const method *m, int c)
+static statistics statistics_of_column(const study *s, const method *m, int c)
 {
     double *v = column(s, m, c);
-    spread result = spread_of(v, s->runs);
+    statistics result = statistics_of(v, s->runs);
     free(v);
     return result;
 }
 
-static void put_thousands(FILE *f, int64_t n)
+/* Writes 1234567 as "1,234,567". */
+static void put_with_commas(FILE *f, int64_t n)
 {
     char text[32];
     int length = snprintf(text, sizeof text, "%lld", (long long)n);
     for (int i = 0; i < length; i++) fprintf(f, "%s%c", i && (length - i) % 3 == 0 ? "," : "", text[i]);
 }
 
-static void put_value(FILE *f, const spread *v, int c)
+static void put_value(FILE *f, const statistics *v, int c)
 {
-    double k = columns[c].factor, mean = k * v->mean, error = k * mean_error(*v);
+    double k = columns[c].factor, mean = k * v->mean, error = k * confidence_half_width(*v);
     int d = columns[c].decimals;
     if (!v->n || (columns[c].form == interval && v->n < 2)) fputs("\342\200\223", f);
     else if (columns[c].form == interval)
         fprintf(f, "%.*f to %.*f", d, fmax(0, mean - error), d, fmin(100, mean + error));
-    else if (columns[c].form == whole) put_thousands(f, llround(mean));
+    else if (columns[c].form == whole) put_with_commas(f, llround(mean));
     else fprintf(f, "%.*f", d, mean);
     if (columns[c].form == with_deviation && v->n > 1) fprintf(f, " \302\261 %.*f", d, k * v->sd);
 }
@@ -58,7 +59,7 @@ static void put_row(FILE *f, const study *s, const method *m)
     if (m->done < s->runs) fprintf(f, " of %lld", (long long)s->runs);
     fputs("</span></td>", f);
     for (int c = 0; c < column_count; c++) {
-        spread v = spread_of_column(s, m, columns[c].column);
+        statistics v = statistics_of_column(s, m, columns[c].column);
         fprintf(f, "<td data-of=\"%s\"%s><span>", columns[c].name,
                 c < 2 && m == best_method(s) ? " class=\"best\"" : "");
         put_value(f, &v, c);
@@ -67,15 +68,15 @@ static void put_row(FILE *f, const study *s, const method *m)
     fputs("</tr>\n", f);
 }
 
-static void put_picture(FILE *f, const study *s)
+static void put_chart(FILE *f, const study *s)
 {
     static const struct { const char *title; int column; double factor; bool bars; } shown[] = {
         { "Balanced accuracy (%)", result_balanced_accuracy, 100, false },
         { "Macro AUROC (%)", result_auroc_macro, 100, false },
         { "Training step, one thread (ms)", result_seconds_per_step, 1000, true },
         { "Memory peak of training (MiB)", result_peak_bytes, 1 / mib, true } };
-    const char **labels = need(calloc((size_t)s->methods, sizeof *labels));
-    double *points = need(malloc((size_t)(s->methods * s->runs) * sizeof *points));
+    const char **labels = check_alloc(calloc((size_t)s->methods, sizeof *labels));
+    double *points = check_alloc(malloc((size_t)(s->methods * s->runs) * sizeof *points));
     for (int64_t m = 0; m < s->methods; m++) labels[m] = s->method[m].label;
     fputs("<div class=\"grid wide\">\n", f);
     for (size_t p = 0; p < sizeof shown / sizeof *shown; p++) {
@@ -101,10 +102,10 @@ void put_results(FILE *f, const study *s)
     fputs("</tr></thead>\n<tbody>\n", f);
     for (int64_t m = 0; m < s->methods; m++) put_row(f, s, &s->method[m]);
     fputs("</tbody></table></div>\n"
-          "<p class=\"small\">Means over runs \302\261 standard deviation of a run. The 95 % interval is that of the "
-          "mean, by Student\342\200\231s t over the runs, cut off at 0 and 100 %. It says how the mean would vary with "
-          "other draws and seeds from these data; runs share images, so it is no statement about other patients. "
-          "Memory is the process at the end of training. In the pictures, pale dots are single runs and lines the "
-          "standard deviation.</p>\n", f);
-    put_picture(f, s);
+          "<p class=\"small\">Mean over runs \302\261 standard deviation of a run. The 95 % interval is the confidence "
+          "interval of the mean, by Student\342\200\231s t over the runs, limited to 0 and 100 %. It shows how the "
+          "mean would vary with other draws and seeds from these data; since runs share images, it does not describe "
+          "how the method would perform on other patients. Memory is the peak of the process until the end of "
+          "training. In the charts, faint dots are single runs and lines the standard deviation.</p>\n", f);
+    put_chart(f, s);
 }

@@ -18,13 +18,13 @@ must_refuse() {
     grep -qF -- "$2" bad.log || { echo "compare.sh: no '$2' in:"; cat bad.log; exit 1; }
 }
 vit=none data=none
-must_refuse '# nothing\n\n' 'bad.txt: nothing to compare'
-must_refuse '# one\nlinear --method linear\n' 'bad.txt:2: no label'
+must_refuse '# nothing\n\n' 'bad.txt: has no entry'
+must_refuse '# one\nlinear --method linear\n' 'bad.txt:2: the line has no colon'
 must_refuse 'a: --method linear\n: --method ept\n' 'bad.txt:2: the label is empty'
-must_refuse 'a: --method linear\n\na: --method ept\n' "bad.txt:3: the label 'a' is that of line 1"
+must_refuse 'a: --method linear\n\na: --method ept\n' "bad.txt:3: line 1 has the same label 'a'"
 must_refuse 'a: --method linear --no-such 3\n' "bad.txt:1: unrecognized option '--no-such'"
-must_refuse 'a: --method linear\n # more:\n\n  --lr 3 4\nb: --method linear\n' "bad.txt:1: '4' is no flag"
-must_refuse 'a: linear\n' "bad.txt:1: 'linear' is no flag"
+must_refuse 'a: --method linear\n # more:\n\n  --lr 3 4\nb: --method linear\n' "bad.txt:1: '4' is not a flag"
+must_refuse 'a: linear\n' "bad.txt:1: 'linear' is not a flag"
 
 vit=${PEFT_SHARED-}/data/vit/deit_tiny_patch16_224.safetensors
 [ -f "$vit" ] || { echo "SKIP: PEFT_SHARED has no data"; exit 77; }
@@ -71,7 +71,7 @@ same a b
 
 # Nothing is written over; nothing is left to do; other settings are other runs.
 if study a > again.log 2>&1; then exit 1; fi
-grep -q 'a.csv: exists already; --resume' again.log
+grep -q 'a.csv: exists already; give --resume' again.log
 study a --resume > again.log
 [ "$(wc -l < a.csv)" -eq 13 ]
 if grep -q 'draw 1, run 1' again.log; then exit 1; fi
@@ -88,9 +88,9 @@ same a r
 records --resume > again.log
 if grep -q ' run [12]:' again.log; then exit 1; fi
 if study r2 --records rec > again.log 2>&1; then exit 1; fi
-grep -q 'rec: holds the records of a study; --resume' again.log
+grep -q 'rec: holds the records of a study; give --resume' again.log
 if study q --title none > again.log 2>&1; then exit 1; fi
-grep -q 'are for --records DIR' again.log
+grep -q 'only with --records DIR' again.log
 entry=$(sed -n 's/^entry,linear,\([0-9a-f]*\),.*/\1/p' rec/study.csv)
 cp -r rec before
 rm "rec/$entry-2-1.test.csv"
@@ -138,7 +138,7 @@ sed -n '/<figure class="matrix/,$p' page.html | grep -m 1 '<tbody>' | plain | aw
 # Data that are gone are done without; data that have changed, and records that are broken, are refused.
 sed "s|^data,.*|data,gone|" before/study.csv > rec/study.csv
 "$bin/report" --out gone.html rec > report.log 2>&1
-grep -q 'gone is not at hand' report.log
+grep -q 'gone cannot be read' report.log
 if grep -q '<img' gone.html; then exit 1; fi
 cp before/study.csv rec/study.csv
 must_not_report() {
@@ -162,7 +162,7 @@ child=$!
 while kill -0 $child 2> /dev/null && ! grep -q 'draw 1' c.log; do sleep 0.01; done
 kill -INT $child 2> /dev/null || true
 wait $child || true
-grep -q 'compare: stopped; --resume goes on with c.csv' c.log
+grep -q 'compare: stopped; give --resume to continue with c.csv' c.log
 [ "$(wc -l < c.csv)" -lt 13 ]
 printf 'linear,linear,2,' >> c.csv
 study c --jobs 2 --resume > c.log
@@ -210,5 +210,5 @@ shots=0 each=0 runs=1 study f > f.log
 grep -q 'mAP %' f.log
 grep -q 'Mean average precision' f.svg
 if shots=0 each=0 runs=1 study g --records several > g.log 2>&1; then exit 1; fi
-grep -q 'records: .* has several labels an image' g.log
+grep -q 'records: .* has several labels per image' g.log
 [ ! -e g.csv ]

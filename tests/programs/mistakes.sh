@@ -74,8 +74,8 @@ refused 'backbone scans: no model.safetensors in this folder' \
     "$bin/finetune" --backbone scans --data "$vit" --out m.safetensors
 
 a_mistake 'the model given as backbone, and the backbone as model'
-refused "belongs to --backbone" "$bin/predict" --backbone "$vit" --model "$vit" "$picture"
-refused 'belongs to --model' "$bin/predict" --backbone good.safetensors --model good.safetensors "$picture"
+refused 'is a backbone; give it as --backbone' "$bin/predict" --backbone "$vit" --model "$vit" "$picture"
+refused "of kind 'model'; give it as --model" "$bin/predict" --backbone good.safetensors --model good.safetensors "$picture"
 
 a_mistake 'the training state given as model'
 finetune --data scans --test new --out state-of.safetensors --state state > log 2>&1 || wrong 'failed'
@@ -88,10 +88,10 @@ cmp good.safetensors kept.safetensors
 
 a_mistake '--out is the backbone'
 cp "$vit" vit.safetensors
-refused 'is also given as another file of this command' \
+refused 'another option of this command names the same file' \
     "$bin/finetune" --backbone vit.safetensors --data scans --out vit.safetensors --force
 ln -s vit.safetensors link.safetensors
-refused 'is also given as another file of this command' \
+refused 'another option of this command names the same file' \
     "$bin/merge" --backbone vit.safetensors --out ./link.safetensors --force
 cmp "$vit" vit.safetensors
 
@@ -100,11 +100,11 @@ refused 'exists already' "$bin/merge" --backbone "$vit" --dtype f16 --out good.s
 cmp good.safetensors kept.safetensors
 
 a_mistake 'a state of another run is there'
-refused 'exists already; --resume goes on from it, --force begins anew' \
+refused 'exists already; give --resume to continue from it, or --force' \
     finetune --data scans --test new --out m.safetensors --state state
 
 a_mistake '--resume without a state'
-refused 'no state m.safetensors.state|leave --resume out' finetune --data scans --out m.safetensors --resume
+refused 'no training state m.safetensors.state|leave --resume out' finetune --data scans --out m.safetensors --resume
 
 a_mistake 'a report over an older page'
 echo old > page.html
@@ -139,10 +139,10 @@ refused 'patches.safetensors|class for each patch|8 x 8' \
 if grep -q '^image' log; then wrong 'printed a heading first'; fi
 
 a_mistake 'a file where a flag is expected'
-refused "'scans' is no option" finetune scans --data new --out m.safetensors
+refused "'scans' is not an option" finetune scans --data new --out m.safetensors
 
 a_mistake 'a number that is none'
-refused "seed: 'ten' is not a whole number" finetune --data scans --seed ten --out m.safetensors
+refused "seed: given 'ten', expected a whole number" finetune --data scans --seed ten --out m.safetensors
 
 a_mistake 'two sizes of image'
 refused '--image-size 32 and --preprocess size=64 differ' \
@@ -296,7 +296,7 @@ for signal in INT TERM HUP; do
     a_mistake "SIG$signal while training, without --state"
     rm -f part.safetensors
     stopped $signal '^epoch' long --out part.safetensors
-    says 'the same command with --resume goes on from part.safetensors.state'
+    says 'the same command with --resume continues from part.safetensors.state'
     [ ! -e part.safetensors ] || wrong 'half a model was written'
     (long --out part.safetensors --resume) > log 2>&1 || wrong 'did not go on'
     cmp part.safetensors whole.safetensors || wrong 'another model than without the stop'
@@ -328,7 +328,7 @@ child=$!
 while kill -0 $child 2> /dev/null && [ ! -s table ]; do sleep 0.01; done
 kill -INT $child
 if wait $child; then wrong 'status 0'; fi
-says 'stopped;|of 3000 pictures were looked at'
+says 'stopped after|of 3000 pictures'
 awk -F, 'NF != 5 { exit 1 }' table || wrong 'a line is not whole'
 [ "$(tail -c 1 table | od -An -tu1 | tr -d ' ')" = 10 ] || wrong 'half a line'
 
@@ -362,8 +362,8 @@ name_by() {
     "$bin/predict" --backbone "$vit" --model good.safetensors "$picture" --class-names "$1"
 }
 refused "'normal-like' is name 1 here, and class 3 of the file" name_by normal-like,malignant-like,benign-like
-refused "'a' is there twice" name_by a,b,a
-refused 'an empty name' name_by a,,b
+refused "'a' is given twice" name_by a,b,a
+refused 'name 2 is empty' name_by a,,b
 name_by gutartig,malignant-like,normal > log 2>&1 || wrong 'a translation is refused'
 says 'gutartig='
 
@@ -375,7 +375,7 @@ first=$!
 until grep -q '^epoch 1/' log; do sleep 0.01; done
 cp kept.safetensors m.safetensors
 if wait $first; then wrong 'says nothing'; fi
-says 'another process has written this file meanwhile|not as --out m.safetensors'
+says 'another process created this file|because --out m.safetensors could not be written'
 cmp kept.safetensors m.safetensors || wrong "the other run's model is lost"
 "$bin/inspect" m.safetensors.[0-9]* > log || wrong 'its own model is lost'
 rm -f m.safetensors*
@@ -400,7 +400,7 @@ says 'usage: peft-finetune|  peft-finetune --backbone|  peft-predict --backbone'
 if [ "$(wc -L < log)" -gt 120 ]; then wrong 'lines of more than 120 columns'; fi
 
 a_mistake 'no epochs'
-refused '--epochs 0|expected a whole number from 1' "$bin/finetune" --backbone "$vit" --data scans --epochs 0 \
+refused '--epochs 0|give a whole number from 1' "$bin/finetune" --backbone "$vit" --data scans --epochs 0 \
     --out none.safetensors
 
 a_mistake 'a method that does not exist'

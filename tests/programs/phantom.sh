@@ -21,15 +21,15 @@ refused() {
 }
 
 "$phantom" --help | grep -q '^usage: phantom'
-refused 'needed'
-refused 'not from 1 to 9999' --out no --images 0
-refused 'not from 1 to 9999' --out no --images 10000
+refused 'required'
+refused 'expected 1 to 9999' --out no --images 0
+refused 'expected 1 to 9999' --out no --images 10000
 refused 'whole number' --out no --images 3.5
-refused 'not from 16 to 1024' --out no --side 15
-refused 'not from 16 to 1024' --out no --side 1025
+refused 'expected 16 to 1024' --out no --side 15
+refused 'expected 16 to 1024' --out no --side 1025
 refused 'whole number' --out no --seed -1
 for difficulty in -0.1 4.1 nan 1x ''; do refused 'number from 0 to 4' --out no --difficulty "$difficulty"; done
-refused 'is no option' --out no more
+refused 'is not an option' --out no more
 refused 'No such file' --out no/folder
 [ ! -e no ] || wrong "a refused command left a folder"
 

@@ -49,7 +49,7 @@ interrupted() {
         exit 1
     fi
     (train "$1") > "$work/$1.again"
-    grep -q '^going on from' "$work/$1.again"
+    grep -q '^continuing from' "$work/$1.again"
     cmp "$work/one.safetensors" "$work/$1.safetensors"
 }
 
@@ -60,7 +60,7 @@ cmp "$work/one.state" "$work/two.state"
 [ "$(grep -c '^epoch' "$work/one.log")" -eq 120 ]
 [ "$(wc -l < "$work/one.csv")" -eq 121 ]
 interrupted term TERM
-grep -q 'the same command goes on from' "$work/term.log"
+grep -q 'the same command continues from' "$work/term.log"
 interrupted kill KILL
 
 # Two classes as plain as these are learned, and the saved network says the same as the trained one.

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * check_pictures.c -- every picture of a data set decoded once, by some threads: one that is broken or cannot be
- * prepared is found before hours of training and not after. */
+ * check_pictures.c -- decodes every picture of the data sets once, with several threads, to find broken pictures before
+ * hours of training (data.h). */
 #include "data.h"
 #include "common/program/clock.h"
 #include "common/program/errors.h"
@@ -12,19 +12,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { most_named = 10, most_threads = 64 };
+enum { max_reported = 10, max_threads = 64 };
 typedef struct check {
     const peft_dataset *const *sets;
     int count;
     const peft_transform *transform;
     pthread_mutex_t lock;
-    int set;                                                  /* the next picture to decode */
+    int set;                                                  /* the next picture is sample `index` of sets[set] */
     int64_t index, decoded, broken;
-    char *why[most_named];
+    char *error[max_reported];
 } check;
 
-/* The next picture; false: there is none. */
-static bool take_next(check *c, const peft_dataset **d, int64_t *i)
+/* Returns the next picture by d and i; false: no picture remains. */
+static bool next_picture(check *c, const peft_dataset **d, int64_t *i)
 {
     pthread_mutex_lock(&c->lock);
     while (c->set < c->count && (!c->sets[c->set] || c->index == peft_dataset_count(c->sets[c->set]))) {
@@ -40,25 +40,27 @@ static bool take_next(check *c, const peft_dataset **d, int64_t *i)
     return more;
 }
 
-/* Of pictures that a transform may refuse: signed and floating-point samples, and a range that others cannot reach. */
+/* Can the transform refuse this picture? True for signed or floating-point samples, and if the transform has a
+ * "range", which samples of few bits may not reach. */
 static bool may_be_refused(const peft_transform *t, const peft_image *im)
 {
     return t && (peft_image_depth(im) < 0 || !strstr(peft_transform_text(t), "range=full"));
 }
 
-/* Why sample i cannot be read or prepared; NULL: it can. room: of one prepared picture. */
-static char *fault_of(const check *c, const peft_dataset *d, int64_t i, float *room)
+/* Returns the error of reading or preparing sample i, to be freed; NULL: none. prepared: buffer of one network
+ * input. */
+static char *find_fault(const check *c, const peft_dataset *d, int64_t i, float *prepared)
 {
     peft_image *im = NULL;
-    char *why = NULL;
-    if (peft_dataset_load(d, i, &im)) return need(strdup(peft_last_error()));
-    if (may_be_refused(c->transform, im) && peft_transform_apply(c->transform, im, room)) {
+    char *error = NULL;
+    if (peft_dataset_load(d, i, &im)) return check_alloc(strdup(peft_last_error()));
+    if (may_be_refused(c->transform, im) && peft_transform_apply(c->transform, im, prepared)) {
         const size_t size = strlen(peft_dataset_name(d, i)) + strlen(peft_last_error()) + 3;
-        why = need(malloc(size));
-        snprintf(why, size, "%s: %s", peft_dataset_name(d, i), peft_last_error());
+        error = check_alloc(malloc(size));
+        snprintf(error, size, "%s: %s", peft_dataset_name(d, i), peft_last_error());
     }
     peft_image_free(im);
-    return why;
+    return error;
 }
 
 static void *decode(void *user)
@@ -66,33 +68,33 @@ static void *decode(void *user)
     check *c = user;
     const peft_dataset *d;
     const size_t side = (size_t)peft_transform_size(c->transform);
-    float *room = need(malloc((side * side * 3 + 1) * sizeof *room));
-    for (int64_t i; take_next(c, &d, &i); ) {
-        char *why = fault_of(c, d, i, room);
+    float *prepared = check_alloc(malloc((side * side * 3 + 1) * sizeof *prepared));
+    for (int64_t i; next_picture(c, &d, &i); ) {
+        char *error = find_fault(c, d, i, prepared);
         pthread_mutex_lock(&c->lock);
         c->decoded++;
-        if (why && c->broken++ < most_named) c->why[c->broken - 1] = why;
-        else free(why);
+        if (error && c->broken++ < max_reported) c->error[c->broken - 1] = error;
+        else free(error);
         pthread_mutex_unlock(&c->lock);
     }
-    free(room);
+    free(prepared);
     return NULL;
 }
 
 void check_pictures(const peft_dataset *const *sets, int count, const peft_transform *transform, int threads)
 {
     check c = { .sets = sets, .count = count, .transform = transform, .lock = PTHREAD_MUTEX_INITIALIZER };
-    pthread_t thread[most_threads];
+    pthread_t thread[max_threads];
     cpu_set_t cores;
     const double start = seconds_now();
     int started = 0;
     if (!threads) threads = sched_getaffinity(0, sizeof cores, &cores) ? 1 : CPU_COUNT(&cores);
-    while (started < threads - 1 && started < most_threads && !pthread_create(&thread[started], NULL, decode, &c))
+    while (started < threads - 1 && started < max_threads && !pthread_create(&thread[started], NULL, decode, &c))
         started++;
     decode(&c);
     while (started) pthread_join(thread[--started], NULL);
     if (c.broken) {
-        for (int k = 0; k < most_named && k < c.broken; k++) fprintf(stderr, "%s: %s\n", program_name, c.why[k]);
+        for (int k = 0; k < max_reported && k < c.broken; k++) fprintf(stderr, "%s: %s\n", program_name, c.error[k]);
         fail("%lld of %lld pictures cannot be read; replace them, or move them out of the data, and start again",
              (long long)c.broken, (long long)c.decoded);
     }

@@ -1,26 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0
- * data.h -- training and test images: opens folders, zips, .npz files and lists, draws samples, and checks the pictures
- * before training. */
+ * data.h -- training and test images of finetune, compare, pretrain and report: opens folders, zips, .npz files and
+ * lists, draws few-shot samples, and checks the pictures before training. */
 #ifndef DATA_H
 #define DATA_H
 #include <peft/io.h>
 #include <stdint.h>
 
-/* Training and test sets under ctx, drawn by seed. data, test: a folder of class folders (or of the splits "train" and
- * "test" of these), a .zip of such a folder, an .npz of MedMNIST, or a list file. test NULL: the split "test" of data where it
- * has one, else "val", else what training leaves. shots: training images a class (0: all; without a test set
- * 4 of 5). tests: test images a class (0: all). Returns where the test images come from, in words. */
+/* Opens the training and the test set under ctx; seed selects the random draws. data and test are paths: a folder of
+ * class folders, a folder with such folders "train" and "test", a .zip of one of these, a .npz of MedMNIST, or a list
+ * file. test NULL: the test set is the split "test" of data, else "val", else the images not drawn for training. shots:
+ * training images per class, 0 for all (without a test split: for 4 of 5). tests: test images per class, 0 for all.
+ * Returns a phrase for print_sets that says where the test images come from. */
 const char *draw_sets(peft_context *ctx, const char *data, const char *test, int64_t shots, int64_t tests,
                       uint64_t seed, peft_dataset **train_set, peft_dataset **test_set);
-char *class_names(const peft_dataset *d);                     /* one a line; to be freed */
+char *class_names(const peft_dataset *d);                     /* one on each line; to be freed */
 
-/* Decodes every picture of the sets (NULL: none) by so many threads (0: all cores) and fails with the names of those
- * that cannot be read, or that transform (NULL: not asked) refuses, as one of signed samples without a range. A
- * photograph takes some 5 ms; what it came to is printed. Returns early on stop_requested. */
+/* Decodes every picture of sets[0..count-1] (NULL entries are ignored) with `threads` threads (0: all cores) and prints
+ * the time taken. Ends the program with the names of pictures that cannot be read or that the transform (may be NULL)
+ * refuses, such as signed samples without a range. Returns early on stop_requested. */
 void check_pictures(const peft_dataset *const *sets, int count, const peft_transform *transform, int threads);
-/* Test images that are trained on, by path, link or content: refused where they are the same files or all of them, else
- * a warning with some names and their number. Training images under two labels likewise. */
+/* Returns the number of test images that are also training images (the same path, linked file or content). Warns with
+ * some names, and ends the program if it is every test image. Also warns of training images with two labels, and ends
+ * the program if one file is listed under two labels. */
 int64_t check_overlap(const peft_dataset *train, const peft_dataset *test);
-/* Counts by class and where the test images come from, on standard output. */
+/* Prints the number of images of each class, and `source`: where the test images come from. */
 void print_sets(const peft_dataset *train, const peft_dataset *test, const char *source);
 #endif

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * overlap.c -- pictures that are in the training and the test set, and training pictures with two labels. */
+ * overlap.c -- finds pictures that are in both the training and the test set, and training pictures with two labels
+ * (data.h). */
 #include "data.h"
 #include "common/program/errors.h"
 #include <stdbool.h>
@@ -7,14 +8,15 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { most_named = 3 };
-typedef struct pairs { int64_t count, *in_a, *in_b; } pairs;
+enum { max_reported = 3 };
+typedef struct pairs { int64_t count, *in_a, *in_b; } pairs;  /* samples in_a[k] and in_b[k] are the same picture */
 
 static pairs find_pairs(const peft_dataset *a, const peft_dataset *b)
 {
-    const int64_t room = peft_dataset_count(a);
-    pairs p = { 0, need(malloc((size_t)room * sizeof *p.in_a)), need(malloc((size_t)room * sizeof *p.in_b)) };
-    must(peft_dataset_overlap(a, b, room, p.in_a, p.in_b, &p.count));
+    const int64_t capacity = peft_dataset_count(a);
+    pairs p = { 0, check_alloc(malloc((size_t)capacity * sizeof *p.in_a)),
+                check_alloc(malloc((size_t)capacity * sizeof *p.in_b)) };
+    must(peft_dataset_overlap(a, b, capacity, p.in_a, p.in_b, &p.count));
     return p;
 }
 
@@ -27,7 +29,7 @@ static void free_pairs(pairs *p)
 static bool same_targets(const peft_dataset *a, int64_t i, const peft_dataset *b, int64_t k)
 {
     const size_t bytes = (size_t)peft_dataset_classes(a) * sizeof(float);
-    float *x = need(malloc(2 * bytes)), *y = x + peft_dataset_classes(a);
+    float *x = check_alloc(malloc(2 * bytes)), *y = x + peft_dataset_classes(a);
     must(peft_dataset_targets(a, i, x));
     must(peft_dataset_targets(b, k, y));
     const bool same = !memcmp(x, y, bytes);
@@ -48,10 +50,10 @@ static void check_labels(const peft_dataset *d)
         const char *one = peft_dataset_name(d, p.in_a[k]), *other = peft_dataset_name(d, p.in_b[k]);
         if (same_targets(d, p.in_a[k], d, p.in_b[k])) continue;
         if (same_file(d, p.in_a[k], d, p.in_b[k]))
-            fail("%s is listed twice, under two labels; take one of them away", one);
-        if (found++ < most_named) warn("%s and %s are the same picture under two labels", one, other);
+            fail("%s is listed twice, under two labels; remove one of the two lines", one);
+        if (found++ < max_reported) warn("%s and %s are the same picture under two labels", one, other);
     }
-    if (found > most_named) warn("%lld training pictures are there under two labels", (long long)found);
+    if (found > max_reported) warn("%lld training pictures have two labels", (long long)found);
     free_pairs(&p);
 }
 
@@ -60,14 +62,14 @@ int64_t check_overlap(const peft_dataset *train, const peft_dataset *test)
     check_labels(train);
     pairs p = find_pairs(test, train);
     const int64_t count = p.count, all = peft_dataset_count(test);
-    for (int64_t k = 0; k < count && k < most_named; k++)
+    for (int64_t k = 0; k < count && k < max_reported; k++)
         warn("test image %s is also a training image: %s", peft_dataset_name(test, p.in_a[k]),
              peft_dataset_name(train, p.in_b[k]));
     if (count && count == all)
-        fail("all %lld test images are also training images: the figures would say nothing of new images; give --test "
+        fail("all %lld test images are also training images, so the metrics would not hold for new images; give --test "
              "other images", (long long)all);
     if (count)
-        warn("%lld of %lld test images are also training images: the figures are too good; take them out of one set",
+        warn("%lld of %lld test images are also training images, so the metrics are too good; remove them from one set",
              (long long)count, (long long)all);
     free_pairs(&p);
     return count;

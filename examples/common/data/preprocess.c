@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * preprocess.c -- see preprocess.h. */
+ * preprocess.c -- builds the transform from the backbone's notes and --preprocess (preprocess.h). */
 #include "preprocess.h"
 #include "common/program/errors.h"
 #include "common/program/flags.h"
@@ -9,36 +9,36 @@
 #include <string.h>
 
 const char no_augmentation[] = "random_crop=false,flip=0,brightness=0,contrast=0,saturation=0,pad=0,erase=0";
-static const char where[] = "--preprocess";
+static const char list_name[] = "--preprocess";
 
-int64_t asked_size(int64_t side, const char *words)
+int64_t requested_size(int64_t image_size, const char *preprocess)
 {
-    settings s = read_settings(words, true, where);
+    settings s = read_settings(preprocess, true, list_name);
     const char *size = find_setting(&s, "size");
-    const int64_t n = size ? flag_count(&(flag){ .name = "size", .value = size }) : side;
-    if (size && !n) fail("--preprocess size=%s: expected the side in pixels", size);
-    if (side && n != side)
-        fail("--image-size %lld and --preprocess size=%s differ; give one of them", (long long)side, size);
+    const int64_t n = size ? flag_count(&(flag){ .name = "size", .value = size }) : image_size;
+    if (size && !n) fail("--preprocess size=%s: expected the image's side in pixels, from 1 on", size);
+    if (image_size && n != image_size)
+        fail("--image-size %lld and --preprocess size=%s differ; give one of them", (long long)image_size, size);
     free_settings(&s);
     return n;
 }
 
-/* What is known of the backbone's pictures: all of it, or what is usual for its family, or ImageNet's values. To be
- * freed. */
-static char *base_of(const peft_backbone *b, const char **described)
+/* Returns the backbone's preprocessing as text, to be freed: the note "preprocess" of its files; else its notes of
+ * mean, std, interpolation and crop_pct (of the files or of the model family); else ImageNet's mean and std. */
+static char *backbone_settings(const peft_backbone *b, const char **origin)
 {
-    static const char *const facts[] = { "mean", "std", "interpolation", "crop_pct" };
-    const char *own = peft_backbone_note(b, "preprocess");
+    static const char *const notes[] = { "mean", "std", "interpolation", "crop_pct" };
+    const char *preprocess = peft_backbone_note(b, "preprocess");
     settings s = { 0 };
-    *described = "as the backbone's files say";
-    if (own) return need(strdup(own));
-    for (size_t i = 0; i < sizeof facts / sizeof *facts; i++)
-        if (peft_backbone_note(b, facts[i])) set_setting(&s, facts[i], peft_backbone_note(b, facts[i]));
-    *described = "mean and std as the backbone's files or its family have them; no file says the rest";
+    *origin = "as the backbone's files say";
+    if (preprocess) return check_alloc(strdup(preprocess));
+    for (size_t i = 0; i < sizeof notes / sizeof *notes; i++)
+        if (peft_backbone_note(b, notes[i])) set_setting(&s, notes[i], peft_backbone_note(b, notes[i]));
+    *origin = "mean and std of the backbone's files or its model family; defaults for the rest";
     if (!find_setting(&s, "mean")) {
         set_setting(&s, "mean", "0.485:0.456:0.406");
         set_setting(&s, "std", "0.229:0.224:0.225");
-        *described = "ImageNet's mean and std, as the backbone's files say nothing";
+        *origin = "ImageNet's mean and std, as the backbone's files say nothing";
     }
     if (find_setting(&s, "crop_pct")) set_setting(&s, "resize", "shorter");
     char *text = print_settings(&s);
@@ -51,36 +51,38 @@ static void add_missing(settings *s, const char *name, const char *value)
     if (!find_setting(s, name)) set_setting(s, name, value);
 }
 
-/* The augmentations of whoever trained the backbone are none of its preprocessing. */
-static peft_transform *transform_of(peft_context *ctx, const peft_backbone *b, const char *flip, const char *words,
-                                    const char **described)
+/* The backbone's preprocessing at its image size, with the settings of changes and flip, and without the augmentations
+ * that the backbone was trained with. */
+static peft_transform *make_transform(peft_context *ctx, const peft_backbone *b, const char *flip, const char *changes,
+                                      const char **origin)
 {
     peft_transform *t;
-    char side[24], *base = base_of(b, described);
-    settings s = read_settings(words, true, where), none = read_settings(no_augmentation, false, where);
+    char side[24], *base = backbone_settings(b, origin);
+    settings s = read_settings(changes, true, list_name), off = read_settings(no_augmentation, false, list_name);
     snprintf(side, sizeof side, "%lld", (long long)peft_backbone_get(b, "image_size"));
     set_setting(&s, "size", side);
     add_missing(&s, "flip", flip);
-    for (int i = 0; i < none.count; i++) add_missing(&s, none.item[i].name, none.item[i].value);
+    for (int i = 0; i < off.count; i++) add_missing(&s, off.item[i].name, off.item[i].value);
     char *text = print_settings(&s);
     must(peft_transform_parse_over(ctx, base, text, &t));
     free(base);
     free(text);
     free_settings(&s);
-    free_settings(&none);
+    free_settings(&off);
     return t;
 }
 
-peft_transform *training_transform(peft_context *ctx, const peft_backbone *b, const char *words, const char **described)
+peft_transform *training_transform(peft_context *ctx, const peft_backbone *b, const char *changes, const char **origin)
 {
-    return transform_of(ctx, b, "0.5", words, described);
+    return make_transform(ctx, b, "0.5", changes, origin);
 }
 
-peft_transform *plain_transform(peft_context *ctx, const peft_backbone *b, const char *words)
+peft_transform *inference_transform(peft_context *ctx, const peft_backbone *b, const char *changes)
 {
-    const char *described;
-    peft_transform *t = transform_of(ctx, b, "0", words, &described);
-    if (!words && !peft_backbone_note(b, "preprocess"))
-        warn("no file says how pictures are prepared; taken: %s. --preprocess mean=..,std=.. says it", described);
+    const char *origin;
+    peft_transform *t = make_transform(ctx, b, "0", changes, &origin);
+    if (!changes && !peft_backbone_note(b, "preprocess"))
+        warn("no file says how pictures are prepared; used: %s. Give --preprocess mean=..,std=.. for other values",
+             origin);
     return t;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * preprocess.h -- the transform from images to network input: the settings of the backbone's files, of which the
- * command line may replace single ones. */
+ * preprocess.h -- the transform from images to network input: the settings stored with the backbone, single ones
+ * replaced by --preprocess. */
 #ifndef PREPROCESS_H
 #define PREPROCESS_H
 #include <peft/io.h>
@@ -10,14 +10,15 @@
 /* Settings that turn off every augmentation of a transform. */
 extern const char no_augmentation[];
 
-/* The side asked for by a flag (0: none) or by the word size of --preprocess (NULL: none); 0: by neither. Both, and not
- * equal, are refused. */
-int64_t asked_size(int64_t side, const char *words);
-/* The transform of the backbone at its image size, for training, under ctx: words replaces words of it one by one; flip
- * is 0.5 unless words gives it. described: where it comes from, in words. */
-peft_transform *training_transform(peft_context *ctx, const peft_backbone *b, const char *words,
-                                   const char **described);
-/* The same for inference with a model that no file describes: without flips, and with a warning where neither the
- * backbone's files nor words say anything. */
-peft_transform *plain_transform(peft_context *ctx, const peft_backbone *b, const char *words);
+/* The image side in pixels from --image-size (0: not given) or from "size" in --preprocess (text, may be NULL); 0 if
+ * neither is given. Two different sizes are an error. */
+int64_t requested_size(int64_t image_size, const char *preprocess);
+/* The transform for training at the backbone's image size. changes: text of --preprocess (may be NULL), whose settings
+ * replace those of the backbone; flip is 0.5 unless changes sets it. *origin: a phrase that says where the settings
+ * come from. */
+peft_transform *training_transform(peft_context *ctx, const peft_backbone *b, const char *changes,
+                                   const char **origin);
+/* The same for predicting with a model whose file has no preprocessing: without flips, and with a warning if neither
+ * the backbone's files nor changes give settings. */
+peft_transform *inference_transform(peft_context *ctx, const peft_backbone *b, const char *changes);
 #endif

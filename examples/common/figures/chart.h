@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * chart.h -- a figure as one SVG file: panels one above the other, in each a row a thing compared, with every value as
- * a faint dot and their mean and standard deviation. Laid out for 480 units of width, so that it can be read at 400
- * pixels as well as filling a screen. */
+ * chart.h -- charts that compare methods, as SVG. A chart has panels, one for each quantity; a panel has one row for
+ * each method, which shows every value as a faint dot, and the mean and the standard deviation. compare writes a file
+ * of all panels; report puts panels into its page. Drawings are 480 units wide. */
 #ifndef CHART_H
 #define CHART_H
 #include <stdbool.h>
@@ -9,15 +9,16 @@
 #include <stdio.h>
 
 typedef struct chart_panel {
-    const char *title;                                        /* with the unit */
-    const double *points;                                     /* [rows, each]; NaN: none */
-    int decimals;                                             /* of the numbers behind the rows */
-    bool bars;                                                /* from 0 to the mean; else a dot, and the axis fits */
+    const char *title;                                        /* quantity and unit */
+    const double *points;                                     /* [rows, values]; NaN: no value */
+    int decimals;                                             /* of the mean and standard deviation printed in a row */
+    bool bars;                                                /* bar from 0 to the mean; false: a dot at the mean */
 } chart_panel;
 
-/* false: errno says why. */
+/* Writes a file with `count` panels under a title and a note. labels: [rows]. Returns false and sets errno when the
+ * file cannot be written. */
 bool write_chart(const char *path, const char *title, const char *note, const char *const *labels, int64_t rows,
-                 int64_t each, const chart_panel *panels, int64_t count);
-/* One panel as an SVG element inside a page of HTML. */
-void put_chart_panel(FILE *f, const chart_panel *p, const char *const *labels, int64_t rows, int64_t each);
+                 int64_t values, const chart_panel *panels, int64_t count);
+/* Writes one panel as an <svg> element of an HTML page. */
+void put_chart_panel(FILE *f, const chart_panel *p, const char *const *labels, int64_t rows, int64_t values);
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * svg.c -- see svg.h. */
+ * svg.c -- axes with round ticks, and text escaped for XML (svg.h). */
 #include "svg.h"
 #include <math.h>
 
@@ -11,15 +11,15 @@ axis round_axis(double low, double high)
     return (axis){ .low = floor(low / step) * step, .high = ceil(high / step) * step, .tick = step };
 }
 
-static const double digits[] = { 1, 2, 5, 10 };
+static const double log_steps[] = { 1, 2, 5, 10 };
 
-/* The next 1, 2 or 5 times a power of ten, from value on (up) or to value (down). */
+/* Rounds value up, or down, to 1, 2 or 5 times a power of ten. */
 static double round_log(double value, bool up)
 {
     double power = pow(10, floor(log10(value) + 1e-12));
     for (int k = up ? 0 : 3; up ? k < 3 : k > 0; k += up ? 1 : -1)
-        if (up ? digits[k] * power >= value * (1 - 1e-9) : digits[k] * power <= value * (1 + 1e-9))
-            return digits[k] * power;
+        if (up ? log_steps[k] * power >= value * (1 - 1e-9) : log_steps[k] * power <= value * (1 + 1e-9))
+            return log_steps[k] * power;
     return up ? 10 * power : power;
 }
 
@@ -30,20 +30,20 @@ axis log_axis(double low, double high)
     return a;
 }
 
-double at(const axis *a, double value)
+double axis_position(const axis *a, double value)
 {
-    double share = a->log ? log(value / a->low) / log(a->high / a->low) : (value - a->low) / (a->high - a->low);
-    return a->from + (a->to - a->from) * share;
+    double fraction = a->log ? log(value / a->low) / log(a->high / a->low) : (value - a->low) / (a->high - a->low);
+    return a->from + (a->to - a->from) * fraction;
 }
 
-int ticks_of(const axis *a, tick *out)
+int make_ticks(const axis *a, tick *out)
 {
     int n = 0;
     if (a->log) {
-        bool all = a->high / a->low < 1001;                   /* more than three decades: powers of ten alone */
+        bool all = a->high / a->low < 1001;                   /* beyond three decades, ticks at powers of ten only */
         for (double power = pow(10, floor(log10(a->low) + 1e-9)); power <= a->high * 1.001; power *= 10)
             for (int k = 0; k < (all ? 3 : 1) && n < most_ticks; k++) {
-                double v = digits[k] * power;
+                double v = log_steps[k] * power;
                 if (v < a->low * 0.999 || v > a->high * 1.001) continue;
                 out[n].value = v;
                 snprintf(out[n++].text, sizeof out->text, "%g", v);
@@ -58,13 +58,13 @@ int ticks_of(const axis *a, tick *out)
     return n;
 }
 
-void put_escaped(FILE *f, const char *text, int64_t most)
+void put_escaped(FILE *f, const char *text, int64_t limit)
 {
-    int64_t letters = 0, limit = INT64_MAX;
-    for (const char *c = text; *c; c++) letters += (*c & 0xC0) != 0x80;
-    if (most && letters > most) limit = most - 3;
+    int64_t characters = 0, remaining = INT64_MAX;
+    for (const char *c = text; *c; c++) characters += (*c & 0xC0) != 0x80;     /* bytes that begin a UTF-8 character */
+    if (limit && characters > limit) remaining = limit - 3;
     for (; *text; text++) {
-        if ((*text & 0xC0) != 0x80 && limit-- == 0) break;
+        if ((*text & 0xC0) != 0x80 && remaining-- == 0) break;
         switch (*text) {
         case '&': fputs("&amp;", f); break;
         case '<': fputs("&lt;", f); break;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * csv.c -- see csv.h. */
+ * csv.c -- reads and writes fields of CSV files (csv.h). */
 #include "csv.h"
 #include <stdbool.h>
 #include <string.h>
@@ -18,11 +18,11 @@ void put_csv_field(FILE *f, const char *text)
     fputc('"', f);
 }
 
-int take_csv_row(char **text, char **field, int most)
+int read_csv_row(char **text, char **field, int max_fields)
 {
     int count = 0;
     for (char *in = *text; ; ) {
-        if (count == most) return -1;
+        if (count == max_fields) return -1;
         char *out = field[count++] = in;
         bool quoted = *in == '"';
         for (in += quoted; *in && (quoted || (*in != ',' && *in != '\n')); in++) {

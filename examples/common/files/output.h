@@ -1,22 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0
- * output.h -- the files that a program writes are checked before its work begins: hours of training must not end at a
- * folder that does not exist, and no file is written over unless that was asked for. */
+ * output.h -- checks the paths of output files before hours of training begin, and never overwrites a file unless the
+ * user asked for it. */
 #ifndef OUTPUT_H
 #define OUTPUT_H
 #include <peft/peft.h>
 #include <stdbool.h>
 
-/* Fails, with the cure, unless path can become a file: its folder exists and may be written to, it is no folder and no
- * device, and it is none of the inputs (their paths, ended by NULL; NULL entries of `inputs[0..count)` are left out).
- * A file that exists is refused without `replace`. flag: its name on the command line, "out". */
+/* Ends the program with an error unless a file can be written at path: its folder exists and is writable, and path is
+ * not a folder, a device or one of inputs[0..count-1] (paths; NULL entries are ignored). An existing file is an error
+ * unless `replace`. flag: the option that gave the path, without "--", such as "out". */
 void check_output(const char *flag, const char *path, bool replace, const char *const *inputs, int count);
 
-/* Has `save` write a file of the coming kind and size beside path and removes it: the disk has room, the folder takes
- * files, and the library accepts all names and notes. Fails with what is wrong. */
-typedef peft_status (*saver)(const void *what, const char *path);
-void rehearse_output(const char *flag, const char *path, saver save, const void *what);
-/* Saves as path. Where that fails (a full disk), and where the file has come to be there since check_output although
- * replace is false (another process), it warns and saves under a name of its own: beside path, or in TMPDIR. Returns
- * the path written, to be freed. */
-char *save_somewhere(const char *flag, const char *path, bool replace, saver save, const void *what);
+/* Writes the object to a file beside path and removes it again, to show before training that the disk has space and
+ * that the library accepts the object's names and notes. Ends the program with an error when that fails. */
+typedef peft_status (*save_function)(const void *object, const char *path);
+void test_output(const char *flag, const char *path, save_function save, const void *object);
+/* Saves the object to path. If that fails (a full disk), it warns and saves to TMPDIR (or /tmp). If another process
+ * has created path since check_output and `replace` is false, it warns and saves to PATH.PID. Returns the path
+ * written, to be freed. */
+char *save_or_fallback(const char *flag, const char *path, bool replace, save_function save, const void *object);
 #endif

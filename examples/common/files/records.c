@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * records.c -- see records.h. */
+ * records.c -- names of the columns of results (records.h). */
 #include "records.h"
 
 const char *const result_name[] = {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * names.c -- see names.h. */
+ * names.c -- splits a text of lines into names (names.h). */
 #include "names.h"
 #include "common/program/errors.h"
 #include <stdlib.h>
@@ -8,14 +8,14 @@
 const char **split_names(const char *text, int64_t count, char **storage)
 {
     if (!text || !*text) return NULL;
-    const char **names = need(calloc((size_t)count, sizeof *names));
-    char *at = *storage = need(strdup(text));
+    const char **names = check_alloc(calloc((size_t)count, sizeof *names));
+    char *line = *storage = check_alloc(strdup(text));
     int64_t n = 0;
-    while (at && n < count) {
-        names[n++] = at;
-        if ((at = strchr(at, '\n'))) *at++ = 0;
+    while (line && n < count) {
+        names[n++] = line;
+        if ((line = strchr(line, '\n'))) *line++ = 0;
     }
-    if (n == count && (!at || !*at)) return names;
+    if (n == count && (!line || !*line)) return names;
     free(names);
     free(*storage);
     return NULL;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * recipe.c -- see recipe.h. */
+ * recipe.c -- makes backbone, adapter, model, loader and trainer from the training flags (recipe.h). */
 #include "recipe.h"
 #include "common/data/preprocess.h"
 #include "common/program/errors.h"
@@ -10,27 +10,28 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void settle_flag(flag *f, const flag *trainer, const char *listed)
+/* Gives f the value that --trainer lists for it, unless f itself was given at a more specific place. */
+static void override_flag(flag *f, const flag *trainer, const char *value)
 {
     if (f->given && f->given == trainer->given)
-        fail("%s is given twice: by its flag (%s) and by --trainer (%s); give it once", f->name, f->value, listed);
+        fail("%s is given twice: by its flag (%s) and by --trainer (%s); give it once", f->name, f->value, value);
     if (f->given > trainer->given) return;
-    f->value = listed;
+    f->value = value;
     f->given = trainer->given;
 }
 
-void settle_recipe(flag *recipe)
+void resolve_recipe(flag *recipe)
 {
     const flag *trainer = &recipe[recipe_trainer];
     settings listed = read_settings(trainer->value, false, "--trainer"), others = { 0 };
     for (int i = 0; i < listed.count; i++) {
         int k = recipe_batch;
         while (k <= recipe_clip_norm && strcmp(recipe[k].name, listed.item[i].name)) k++;
-        if (k <= recipe_clip_norm) settle_flag(&recipe[k], trainer, listed.item[i].value);
+        if (k <= recipe_clip_norm) override_flag(&recipe[k], trainer, listed.item[i].value);
         else set_setting(&others, listed.item[i].name, listed.item[i].value);
     }
     for (int k = 0; k < recipe_flags; k++)
-        if (recipe[k].value) recipe[k].value = need(strdup(recipe[k].value));
+        if (recipe[k].value) recipe[k].value = check_alloc(strdup(recipe[k].value));
     if (trainer->value) {
         free((char *)(uintptr_t)trainer->value);
         recipe[recipe_trainer].value = others.count ? print_settings(&others) : NULL;
@@ -39,23 +40,23 @@ void settle_recipe(flag *recipe)
     free_settings(&others);
 }
 
-static void prepare_images(trial *t, const flag *recipe)
+static void prepare_images(training_run *t, const flag *recipe)
 {
     char text[160];
-    t->transform = training_transform(t->images, t->vit, recipe[recipe_preprocess].value, &t->described);
+    t->transform = training_transform(t->io_ctx, t->vit, recipe[recipe_preprocess].value, &t->transform_origin);
     snprintf(text, sizeof text, "batch=%.32s,seed=%llu,shuffle=true,train=true,threads=%d", recipe[recipe_batch].value,
              (unsigned long long)t->seed, t->loader_threads);
     must(peft_loader_create(t->train, t->transform, text, &t->loader));
 }
 
-static peft_adapter *make_adapter(trial *t, const flag *recipe)
+static peft_adapter *make_adapter(training_run *t, const flag *recipe)
 {
     const char *method = recipe[recipe_method].value;
-    const peft_option *row;
+    const peft_option *option;
     peft_adapter *adapter;
     peft_options *o = options_from(t->ctx, NULL);
-    for (size_t i = 0; (row = peft_method_option(method, i)); i++)
-        if (!strcmp(peft_option_name(row), "classes"))
+    for (size_t i = 0; (option = peft_method_option(method, i)); i++)
+        if (!strcmp(peft_option_name(option), "classes"))
             must(peft_options_set_int(o, "classes", peft_dataset_classes(t->train)));
     if (recipe[recipe_options].value) must(peft_options_parse(o, recipe[recipe_options].value));
     must(peft_adapter_create(t->vit, method, o, &adapter));
@@ -63,17 +64,17 @@ static peft_adapter *make_adapter(trial *t, const flag *recipe)
     return adapter;
 }
 
-/* Data sets of the programs have one label an image, or one a class. */
-static void refuse_maps(const trial *t)
+/* Data sets label whole images, so a head that predicts a class for each patch cannot be trained here. */
+static void refuse_patch_head(const training_run *t)
 {
     int64_t dims[PEFT_MAX_DIMS];
     if (peft_model_output(t->model, dims) > 1)
-        fail("--head: head=patch_linear gives a class for each patch, %lld x %lld an image, and these programs read one "
-             "label an image; leave it out, or give peft_trainer_step (trainer.h) labels of patches",
+        fail("--head: head=patch_linear predicts a class for each patch (%lld x %lld for an image), but these programs "
+             "read one label for each image; leave it out, or call peft_trainer_step (trainer.h) with patch labels",
              (long long)dims[0], (long long)dims[1]);
 }
 
-static void make_model(trial *t, const flag *recipe)
+static void make_model(training_run *t, const flag *recipe)
 {
     peft_adapter *adapter = make_adapter(t, recipe);
     const char *head = peft_method_head(recipe[recipe_method].value);
@@ -83,24 +84,25 @@ static void make_model(trial *t, const flag *recipe)
     must(peft_options_set_int(o, "classes", peft_dataset_classes(t->train)));
     must(peft_model_create(t->vit, o, &t->model));
     peft_options_free(o);
-    refuse_maps(t);
+    refuse_patch_head(t);
     must(peft_model_attach(t->model, adapter));
     peft_adapter_free(adapter);
 }
 
-/* The schedule is as long as there are updates: batches that are accumulated make one together. */
-static void set_length(trial *t, const settings *s, peft_options *o)
+/* Sets the learning rate schedule's length, "steps", to the number of updates: one for each n = "accumulate"
+ * batches. */
+static void set_schedule_length(training_run *t, const settings *s, peft_options *o)
 {
-    const char *each = find_setting(s, "accumulate"), *steps = find_setting(s, "steps");
-    const int64_t n = each ? flag_count(&(flag){ .name = "accumulate", .value = each }) : 1;
+    const char *accumulate = find_setting(s, "accumulate"), *steps = find_setting(s, "steps");
+    const int64_t n = accumulate ? flag_count(&(flag){ .name = "accumulate", .value = accumulate }) : 1;
     const int64_t updates = t->epochs * ((peft_loader_batches(t->loader) + n - 1) / (n ? n : 1));
     if (!steps) must(peft_options_set_int(o, "steps", updates));
     else if (flag_count(&(flag){ .name = "steps", .value = steps }) < updates)
-        warn("--trainer steps=%s: the schedule ends before the %lld updates of %lld epochs do; the others are made at "
-             "its last rate", steps, (long long)updates, (long long)t->epochs);
+        warn("--trainer steps=%s: the schedule ends before the %lld updates of %lld epochs; updates after its end use "
+             "its last learning rate", steps, (long long)updates, (long long)t->epochs);
 }
 
-static void make_trainer(trial *t, const flag *recipe)
+static void make_trainer(training_run *t, const flag *recipe)
 {
     settings s = read_settings(recipe[recipe_trainer].value, false, "--trainer");
     peft_options *o = options_of(t->ctx, &s);
@@ -110,29 +112,30 @@ static void make_trainer(trial *t, const flag *recipe)
         if (recipe[i].value) must(peft_options_set_string(o, recipe[i].name, recipe[i].value));
     if (!find_setting(&s, "samples")) must(peft_options_set_int(o, "samples", peft_dataset_count(t->train)));
     t->epochs = flag_count(&recipe[recipe_epochs]);
-    if (!t->epochs) fail("--epochs 0: nothing would be trained; expected a whole number from 1 on");
-    set_length(t, &s, o);
-    t->planned = (double)peft_context_memory_used(t->ctx);
+    if (!t->epochs) fail("--epochs 0: nothing would be trained; give a whole number from 1 on");
+    set_schedule_length(t, &s, o);
+    t->planned_bytes = (double)peft_context_memory_used(t->ctx);
     must(peft_trainer_create(t->model, o, &t->trainer));
-    t->planned += peft_trainer_get(t->trainer, "planned_bytes");
+    t->planned_bytes += peft_trainer_get(t->trainer, "planned_bytes");
     peft_options_free(o);
     free_settings(&s);
 }
 
-void build_trial(trial *t, const flag *recipe)
+void build_training(training_run *t, const flag *recipe)
 {
-    const flag *side = &recipe[recipe_image_size];
+    const flag *image_size = &recipe[recipe_image_size];
     t->ctx = make_context();
     must(peft_context_set_threads(t->ctx, t->threads));
     must(peft_context_set_seed(t->ctx, t->seed));
-    const int64_t size = asked_size(side->value ? flag_count(side) : 0, recipe[recipe_preprocess].value);
+    const int64_t size = requested_size(image_size->value ? flag_count(image_size) : 0,
+                                        recipe[recipe_preprocess].value);
     t->vit = load_backbone(t->ctx, t->backbone, size, recipe[recipe_backbone_options].value);
     prepare_images(t, recipe);
     make_model(t, recipe);
     make_trainer(t, recipe);
 }
 
-void free_trial(trial *t)
+void free_training(training_run *t)
 {
     peft_trainer_free(t->trainer);
     peft_model_free(t->model);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * recipe.h -- how a model is trained, as flags, and the objects that this needs: what finetune takes on its command
- * line and compare takes for each line of its list. */
+ * recipe.h -- the training flags (method, learning rate, epochs, ...) that finetune takes on its command line and
+ * compare in each line of its list file, and the objects made from them. */
 #ifndef RECIPE_H
 #define RECIPE_H
 #include "common/program/flags.h"
@@ -9,56 +9,59 @@
 #include <peft/peft.h>
 #include <stdint.h>
 
-/* Those from batch to clip_norm are options of peft_trainer_create and go there as they are. What --trainer gives takes
- * the place of their defaults (settle_recipe). */
+/* The flags from batch to clip_norm are passed to peft_trainer_create as options of the same names. --trainer may list
+ * them too (resolve_recipe). */
 #define RECIPE_FLAGS(X) \
-    X(method, "NAME", "ept", "see inspect --methods") \
-    X(options, "LIST", NULL, "name=value,... of the method") \
-    X(head, "LIST", NULL, "of the model: head, head_init, head_layers, pool") \
-    X(epochs, "N", "20", "passes through the training images") \
-    X(batch, "N", "4", "images a step") \
-    X(lr, "RATE", "1e-3", "largest learning rate") \
-    X(weight_decay, "RATE", "0.01", "of matrices; biases, norms and scales have none (else --trainer decay_on=all)") \
+    X(method, "NAME", "ept", "fine-tuning method; inspect --methods lists them") \
+    X(options, "LIST", NULL, "options of the method, name=value,...; inspect --methods lists them") \
+    X(head, "LIST", NULL, "options of the classifier, name=value,...: head, head_init, head_layers, pool") \
+    X(epochs, "N", "20", "number of passes through the training images") \
+    X(batch, "N", "4", "images in one training step") \
+    X(lr, "RATE", "1e-3", "largest learning rate of the schedule") \
+    X(weight_decay, "RATE", "0.01", "weight decay of matrices (biases, norms and scales: none, unless --trainer " \
+      "decay_on=all)") \
     X(optimizer, "NAME", "adamw", "adamw or sgd") \
-    X(schedule, "NAME", "cosine", "constant, cosine, warmup_cosine, warmup_cosine_full_period, step") \
-    X(warmup, "N", NULL, "steps") \
-    X(loss, "NAME", NULL, "see inspect --trainer; else what the labels ask for") \
-    X(clip_norm, "NORM", NULL, "bound of the norm of all gradients") \
-    X(trainer, "LIST", NULL, "name=value,... of all that inspect --trainer lists") \
+    X(schedule, "NAME", "cosine", "learning rate schedule: constant, cosine, warmup_cosine, " \
+      "warmup_cosine_full_period or step") \
+    X(warmup, "N", NULL, "steps in which the learning rate rises to --lr") \
+    X(loss, "NAME", NULL, "loss function, see inspect --trainer; without it ce for one label per image, bce for " \
+      "several") \
+    X(clip_norm, "NORM", NULL, "clip gradients to this norm") \
+    X(trainer, "LIST", NULL, "further training options, name=value,...; inspect --trainer lists them") \
     BACKBONE_OPTIONS(X) \
-    X(image_size, "N", NULL, "side in pixels; else the backbone's") \
-    X(preprocess, "LIST", NULL, "name=value,... (inspect --preprocess) in place of single words of what the " \
-      "backbone's files say (ImageNet's mean and std where they say nothing) and of flip=0.5")
+    X(image_size, "N", NULL, "side in pixels to which images are resized; without it the backbone's") \
+    X(preprocess, "LIST", NULL, "preprocessing settings that replace the backbone's, name=value,... (inspect " \
+      "--preprocess lists them); training images are also flipped (flip=0.5)")
 #define RECIPE_ID(name, argument, value, help) recipe_##name,
 enum { RECIPE_FLAGS(RECIPE_ID) recipe_flags };
 
-/* An option that has a flag may stand in --trainer too: what is given wins over a default, a list file's line over the
- * command line, and the same option given by both at one place is refused. Afterwards the flag has the value and
- * --trainer the others; every value is a copy of the recipe's own. */
-void settle_recipe(flag *recipe);
+/* Moves the options of --trainer that have a flag of their own to that flag: "--trainer lr=0.1" becomes "--lr 0.1". A
+ * given value replaces a default, and one in a list file's line replaces one of the command line; both in the same
+ * place are an error. Copies all values, so the caller may free the text they were parsed from. */
+void resolve_recipe(flag *recipe);
 
-typedef struct trial {
-    /* given */
+typedef struct training_run {
+    /* set by the caller */
     const char *backbone;                                     /* path */
-    peft_context *images;                                     /* of data sets, transform and loader: not ctx, so that
-                                                                 planned and the peak of ctx are of the network alone */
+    peft_context *io_ctx;                                     /* of data sets, transform and loader; apart from ctx,
+                                                                 whose memory figures are to cover the network only */
     peft_dataset *train;
-    uint64_t seed;                                            /* of initial values, order and augmentation */
-    int threads, loader_threads;                              /* 0: all cores; 0: the caller alone */
-    /* made; owned by the trial */
+    uint64_t seed;                                            /* of initial values, sample order and augmentation */
+    int threads, loader_threads;                              /* threads 0: all cores; loader_threads 0: no extra */
+    /* made by build_training; free_training frees them, but not io_ctx and train */
     peft_context *ctx;
     peft_backbone *vit;
     peft_model *model;
     peft_trainer *trainer;
     peft_transform *transform;
     peft_loader *loader;
-    const char *described;                                    /* where the preprocessing comes from, in words */
+    const char *transform_origin;                             /* "as the backbone's files say": for messages */
     int64_t epochs;
-    double planned;                                           /* bytes held before training, and the trainer's */
-} trial;
+    double planned_bytes;                                     /* memory before the trainer plus the trainer's plan */
+} training_run;
 
-/* recipe: the values of recipe_flags flags, settled. A method that brings a network of its own gets the head it asks
- * for, and every method with an option "classes" the data set's classes. */
-void build_trial(trial *t, const flag *recipe);
-void free_trial(trial *t);
+/* Makes the objects. recipe: [recipe_flags], after resolve_recipe. The model gets the head that the method requires, if
+ * it requires one; a method with an option "classes" gets the number of the data set's classes. */
+void build_training(training_run *t, const flag *recipe);
+void free_training(training_run *t);
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * weights.c -- see weights.h. */
+ * weights.c -- finds the weights file of a path and loads the backbone (weights.h). */
 #include "weights.h"
 #include "common/program/errors.h"
 #include "common/program/settings.h"
@@ -11,7 +11,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* The weights in a folder; NULL: none of a usual name. To be freed. */
+/* Path of the weights file in a folder, to be freed; NULL: the folder has none of the usual names. */
 static char *weights_in(const char *folder)
 {
     static const char *const usual[] = { "model.safetensors", "open_clip_model.safetensors" };
@@ -24,12 +24,12 @@ static char *weights_in(const char *folder)
     return NULL;
 }
 
-static char *resolve(const char *path)                        /* to be freed */
+static char *resolve(const char *path)                        /* path of the weights file, to be freed */
 {
     struct stat st;
-    if (stat(path, &st)) fail("backbone %s: %s; expected a safetensors file, a folder with model.safetensors, or "
-                              "Google's .npz", path, strerror(errno));
-    if (!S_ISDIR(st.st_mode)) return need(strdup(path));
+    if (stat(path, &st)) fail("backbone %s: %s; give a safetensors file, a folder with model.safetensors, or a .npz "
+                              "file of Google's ViT", path, strerror(errno));
+    if (!S_ISDIR(st.st_mode)) return check_alloc(strdup(path));
     char *file = weights_in(path);
     if (!file) fail("backbone %s: no model.safetensors in this folder; give the path of the safetensors file", path);
     return file;
@@ -51,13 +51,14 @@ char *weights_file(const char *path)
     return NULL;
 }
 
-static char *converted(peft_context *ctx, const char *npz)    /* path of a temporary file, to be freed */
+static char *convert_npz(peft_context *ctx, const char *npz)  /* path of a temporary safetensors file, to be freed */
 {
     const char *folder = getenv("TMPDIR");
     char *path;
     if (asprintf(&path, "%s/%s-XXXXXX", folder && *folder ? folder : "/tmp", program_name) < 0) fail("out of memory");
     int fd = mkstemp(path);
-    if (fd < 0) fail("%s: %s; it is to hold what is in %s as a safetensors file", path, strerror(errno), npz);
+    if (fd < 0) fail("%s: %s; this temporary file is needed to convert %s, set TMPDIR to a folder for it", path,
+                     strerror(errno), npz);
     close(fd);
     peft_status s = peft_npz_to_safetensors(ctx, npz, path);
     if (s) remove(path);
@@ -65,28 +66,28 @@ static char *converted(peft_context *ctx, const char *npz)    /* path of a tempo
     return path;
 }
 
-peft_status try_load_backbone(peft_context *ctx, const char *path, int64_t image_size, const char *facts,
+peft_status try_load_backbone(peft_context *ctx, const char *path, int64_t image_size, const char *options,
                               peft_backbone **out)
 {
     char *file = resolve(path);
     const bool npz = is_npz(file);
     if (npz) {
-        char *made = converted(ctx, file);
+        char *temporary = convert_npz(ctx, file);
         free(file);
-        file = made;
+        file = temporary;
     }
-    peft_options *o = options_from(ctx, facts);
+    peft_options *o = options_from(ctx, options);
     if (image_size) must(peft_options_set_int(o, "image_size", image_size));
     peft_status s = peft_backbone_load(ctx, file, o, out);
-    if (npz) remove(file);                                    /* what is mapped of it stays readable */
+    if (npz) remove(file);                                    /* its memory mapping stays readable */
     peft_options_free(o);
     free(file);
     return s;
 }
 
-peft_backbone *load_backbone(peft_context *ctx, const char *path, int64_t image_size, const char *facts)
+peft_backbone *load_backbone(peft_context *ctx, const char *path, int64_t image_size, const char *options)
 {
     peft_backbone *b;
-    must(try_load_backbone(ctx, path, image_size, facts, &b));
+    must(try_load_backbone(ctx, path, image_size, options, &b));
     return b;
 }

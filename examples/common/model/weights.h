@@ -1,23 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0
- * weights.h -- opens a backbone: a safetensors file, a folder with model.safetensors and config.json as Hugging Face's
- * libraries write it, or Google's .npz. */
+ * weights.h -- loads a pretrained backbone: a safetensors file, a folder with model.safetensors and config.json as
+ * Hugging Face's libraries write it, or a .npz file of Google's ViT. */
 #ifndef WEIGHTS_H
 #define WEIGHTS_H
 #include <peft/peft.h>
 #include <stdint.h>
 
-/* Fails unless there is such a file or folder; done by load_backbone too, this is for programs that have much to do
- * before. */
+/* Ends the program with an error unless the file or folder exists. load_backbone checks this too; call it to find a
+ * wrong path before other slow steps. */
 void check_backbone(const char *path);
-/* The safetensors file that path stands for; NULL: it is an .npz. To be freed. */
+/* Path of the safetensors file (inside a folder), to be freed; NULL: path is a .npz file. */
 char *weights_file(const char *path);
-/* image_size 0: the file's. facts: options of peft_backbone_load that no file tells, "heads=6,act=gelu"; NULL: none.
- * An .npz is first rewritten as a safetensors file in TMPDIR (or /tmp), which is gone when
- * the function returns. */
-peft_backbone *load_backbone(peft_context *ctx, const char *path, int64_t image_size, const char *facts);
-peft_status try_load_backbone(peft_context *ctx, const char *path, int64_t image_size, const char *facts,
+/* Loads the backbone; an error ends the program, or is returned by try_load_backbone. image_size: 0 for the file's.
+ * options: options of peft_backbone_load, such as "heads=6,act=gelu", for values that the files lack; NULL: none. A
+ * .npz file is first converted to a temporary safetensors file in TMPDIR (or /tmp). */
+peft_backbone *load_backbone(peft_context *ctx, const char *path, int64_t image_size, const char *options);
+peft_status try_load_backbone(peft_context *ctx, const char *path, int64_t image_size, const char *options,
                               peft_backbone **out);
-/* The flag by which programs take facts. */
+/* Row of a flag table: the flag for `options`. */
 #define BACKBONE_OPTIONS(X) \
-    X(backbone_options, "LIST", NULL, "what the backbone's files do not tell: heads=N,eps=X,act=NAME,pool=NAME, ...")
+    X(backbone_options, "LIST", NULL, "properties that the backbone's files lack, name=value,...: heads=N, eps=X, " \
+      "act=NAME, pool=NAME, ... (inspect --options)")
 #endif

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * clock.c -- see clock.h. */
+ * clock.c -- the monotonic clock in seconds (clock.h). */
 #include "clock.h"
 #include <time.h>
 

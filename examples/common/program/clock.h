@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * clock.h -- a clock to measure elapsed time with. */
+ * clock.h -- a clock for measuring elapsed time. */
 #ifndef CLOCK_H
 #define CLOCK_H
 

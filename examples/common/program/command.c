@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
- * command.c -- see command.h. */
+ * command.c -- quotes the words of the command line for a shell (command.h). */
 #include "command.h"
 #include "errors.h"
 #include <stdio.h>
 #include <string.h>
 
-static const char plain[] = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=./,:%@";
+static const char unquoted[] =                                /* characters that a shell takes as they are */
+    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-+=./,:%@";
 
 static void put_word(FILE *f, const char *word)
 {
-    if (*word && !word[strspn(word, plain)]) {
+    if (*word && !word[strspn(word, unquoted)]) {
         fputs(word, f);
         return;
     }
@@ -24,7 +25,7 @@ char *command_line(int argc, char **argv)
 {
     char *text;
     size_t size;
-    FILE *f = need(open_memstream(&text, &size));
+    FILE *f = check_alloc(open_memstream(&text, &size));
     fputs(program_name, f);
     for (int i = 1; i < argc; i++) {
         if (!strcmp(argv[i], "--resume") || !strcmp(argv[i], "--force")) continue;

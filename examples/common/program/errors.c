@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * errors.c -- see errors.h. */
+ * errors.c -- errors and warnings on standard error (errors.h). */
 #include "errors.h"
 #include <stdarg.h>
 #include <stdio.h>
@@ -7,9 +7,9 @@
 
 const char *program_name = "peft";
 
-static void say(const char *kind, const char *format, va_list args)
+static void print_message(const char *kind, const char *format, va_list args)
 {
-    fflush(stdout);                                           /* lines of both streams in the order of the program */
+    fflush(stdout);                                           /* keeps the order of lines on both streams */
     fprintf(stderr, "%s: %s", program_name, kind);
     vfprintf(stderr, format, args);
     fputc('\n', stderr);
@@ -19,7 +19,7 @@ void fail(const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    say("", format, args);
+    print_message("", format, args);
     va_end(args);
     exit(1);
 }
@@ -28,7 +28,7 @@ void warn(const char *format, ...)
 {
     va_list args;
     va_start(args, format);
-    say("warning: ", format, args);
+    print_message("warning: ", format, args);
     va_end(args);
 }
 
@@ -37,7 +37,7 @@ void must(peft_status s)
     if (s) fail("%s (%s)", peft_last_error(), peft_status_name(s));
 }
 
-void *need(void *memory)
+void *check_alloc(void *memory)
 {
     if (!memory) fail("out of memory");
     return memory;

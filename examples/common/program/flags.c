@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * flags.c -- see flags.h. */
+ * flags.c -- parses the command line with getopt_long and prints --help (flags.h). */
 #include "flags.h"
 #include "errors.h"
 #include <errno.h>
@@ -11,7 +11,7 @@
 #include <string.h>
 #include <unistd.h>
 
-/* A table cut off by a full disk must not look like a whole one. */
+/* Runs at exit: ends with status 1 when output was lost, for example on a full disk. */
 static void close_output(void)
 {
     bool bad = ferror(stdout);
@@ -22,20 +22,20 @@ static void close_output(void)
 
 typedef char flag_name[32];
 
-/* Words of text from column at on; lines are broken before WIDTH and go on at column 25. */
-static void print_wrapped(const char *text, int at)
+/* Prints text from `column` on; wraps lines at column WIDTH and indents the next ones by INDENT. */
+static void print_wrapped(const char *text, int column)
 {
     enum { WIDTH = 112, INDENT = 25 };
     while (*text) {
         const int n = (int)strcspn(text, " ");
-        if (at > INDENT && at + n > WIDTH) at = printf("\n%*s", INDENT, "") - 1;
-        at += printf("%.*s%s", n, text, text[n] ? " " : "");
+        if (column > INDENT && column + n > WIDTH) column = printf("\n%*s", INDENT, "") - 1;
+        column += printf("%.*s%s", n, text, text[n] ? " " : "");
         text += n + (text[n] == ' ');
     }
     putchar('\n');
 }
 
-/* Installed, programs are called peft-NAME: their examples call each other so too. */
+/* Installed programs are named peft-NAME; then the commands of the example get this prefix too. */
 static void print_example(const char *text)
 {
     const bool installed = !strncmp(program_name, "peft-", 5);
@@ -65,8 +65,9 @@ static void print_help(const flag *flags, const flag_name *names, int count, con
                  flags[i].value ? flags[i].value : "");
         print_wrapped(text, printf("  --%-14s %-5s ", names[i], flags[i].argument ? flags[i].argument : ""));
     }
-    printf("  --help                 this text (also -h)\n  --version              of the library\n\n"
-           "environment, of programs that compute:\n");
+    printf("  --help                 print this text and exit (also -h)\n"
+           "  --version              print the version of libpeft and exit\n\n"
+           "environment variables, for programs that compute:\n");
     for (size_t i = 0; i < sizeof environment / sizeof *environment; i++)
         print_wrapped(environment[i][1], printf("  %-22s ", environment[i][0]));
     exit(0);
@@ -78,16 +79,16 @@ static void print_version(void)
     exit(0);
 }
 
-static void take_flag(flag *f, const char *name, const char *value, int level)
+static void set_flag(flag *f, const char *name, const char *value, int level)
 {
-    if (f->given == level) fail("--%s is given twice; expected once", name);
+    if (f->given == level) fail("--%s is given twice; give it once", name);
     if (f->argument && !strncmp(value, "--", 2))
-        fail("--%s: the next word is '%s'; expected a value (%s) between them", name, value, f->argument);
+        fail("--%s is followed by '%s'; expected a value, --%s %s", name, value, name, f->argument);
     f->value = f->argument ? value : "1";
     f->given = level;
 }
 
-/* "peft-merge" where it is called by its installed name; the name that main gave it otherwise. */
+/* Sets program_name to "peft-merge" when the program was started under its installed name; else leaves "merge". */
 static void name_program(const char *path)
 {
     const char *slash = strrchr(path, '/'), *name = slash ? slash + 1 : path;
@@ -96,8 +97,8 @@ static void name_program(const char *path)
 
 int read_flags(flag *flags, int count, const program *p, int argc, char **argv)
 {
-    flag_name *names = need(calloc((size_t)count, sizeof *names));
-    struct option *table = need(calloc((size_t)count + 3, sizeof *table));
+    flag_name *names = check_alloc(calloc((size_t)count, sizeof *names));
+    struct option *table = check_alloc(calloc((size_t)count + 3, sizeof *table));
     if (p) atexit(close_output);
     if (p) name_program(argv[0]);
     for (int i = 0; i < count; i++) {
@@ -105,17 +106,18 @@ int read_flags(flag *flags, int count, const program *p, int argc, char **argv)
         for (char *c; (c = strchr(names[i], '_')); ) *c = '-';
         table[i] = (struct option){ names[i], flags[i].argument ? required_argument : no_argument, NULL, i };
     }
-    /* 'h' and 'v' are beyond the number of any flag */
+    /* Flags return their index, which is below 'h' and 'v'. */
     if (p) table[count] = (struct option){ "help", no_argument, NULL, 'h' };
     if (p) table[count + 1] = (struct option){ "version", no_argument, NULL, 'v' };
     for (int c; (c = getopt_long(argc, argv, p ? "h" : "", table, NULL)) != -1; ) {
         if (c == '?') {
-            fprintf(stderr, p ? "see %s --help\n" : "%s: see compare --help, from --method on\n", program_name);
+            fprintf(stderr, p ? "see %s --help\n" : "%s: expected the flags that compare --help lists from --method "
+                    "on\n", program_name);
             exit(2);
         }
         if (c == 'h') print_help(flags, names, count, p);
         if (c == 'v') print_version();
-        take_flag(&flags[c], names[c], optarg, p ? 1 : 2);
+        set_flag(&flags[c], names[c], optarg, p ? 1 : 2);
     }
     free(names);
     free(table);
@@ -127,6 +129,7 @@ int64_t flag_count(const flag *f)
     char *end;
     errno = 0;
     long long v = strtoll(f->value, &end, 10);
-    if (errno || end == f->value || *end || v < 0) fail("%s: '%s' is not a whole number >= 0", f->name, f->value);
+    if (errno || end == f->value || *end || v < 0)
+        fail("%s: given '%s', expected a whole number from 0 on", f->name, f->value);
     return v;
 }

@@ -1,26 +1,28 @@
 /* SPDX-License-Identifier: Apache-2.0
- * flags.h -- reads a command line by a table of flags. */
+ * flags.h -- command-line options (flags): a program lists them in a table, and read_flags parses them and prints
+ * --help. compare also parses the lines of its list file with it. */
 #ifndef FLAGS_H
 #define FLAGS_H
 #include <stdint.h>
 
-/* name: - stands for _ on the command line; argument: NULL for a switch, whose value becomes "1"; value: the default,
- * NULL for none. given: 0 default, 1 by the command line, 2 by a list file's line. */
+/* name: "weight_decay" for --weight-decay. argument: what --help calls the value; NULL for a switch, whose value is "1"
+ * when given. value: first the default (NULL: none), then what was given. given: 0 default, 1 set by the command line,
+ * 2 set by a line of a list file. */
 typedef struct flag { const char *name, *argument, *value, *help; int given; } flag;
-/* A program's table is a macro FLAGS(X) of rows X(name, argument, value, help): enum { FLAGS(FLAG_ID) flags } numbers
- * the flags and counts them, flag given[] = { FLAGS(FLAG_ROW) } is what read_flags takes. */
+/* A program's table is a macro FLAGS(X) of rows X(name, argument, value, help): enum { FLAGS(FLAG_ID) flags } gives the
+ * index of each flag and their number; flag given[] = { FLAGS(FLAG_ROW) } is the array for read_flags. */
 #define FLAG_ID(name, argument, value, help) name,
 #define FLAG_ROW(name, argument, value, help) { #name, argument, value, help, 0 },
 
 typedef struct program {
-    const char *usage;                                        /* the text after the program's name */
+    const char *usage;                                        /* "--data PATH [options]" */
     const char *purpose;                                      /* one or two sentences */
-    const char *example;                                      /* commands, a line each */
+    const char *example;                                      /* commands, one on each line */
 } program;
-/* --help and -h print the program's purpose, an example and the table, --version the library's; p NULL: the words are
- * those of a list file's line, and there is neither. A flag given twice is refused, and so is a value that begins
- * with "--". Returns the first word that is no flag, as getopt does. When the program ends, standard output is
- * closed, and what could not be written there makes it fail. */
+/* Parses argv into flags[0..count-1] and returns the index of the first word that is not a flag, as getopt does. --help
+ * (-h) and --version print and exit. p NULL: argv is a line of a list file, without --help and --version. A flag given
+ * twice is an error, and so is a value that begins with "--". The program ends with status 1 if its standard output
+ * cannot be written. */
 int     read_flags(flag *flags, int count, const program *p, int argc, char **argv);
-int64_t flag_count(const flag *f);                            /* its value, a whole number >= 0 */
+int64_t flag_count(const flag *f);                            /* the value as a whole number >= 0; else fails */
 #endif

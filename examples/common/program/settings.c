@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * settings.c -- see settings.h. */
+ * settings.c -- parses and prints lists of settings, "name=value,name=value" (settings.h). */
 #include "settings.h"
 #include "errors.h"
 #include <stdio.h>
@@ -8,15 +8,15 @@
 
 static const char blank[] = " \t\n";
 
-static char *trimmed(const char *from, size_t n)
+static char *trimmed(const char *text, size_t n)              /* a copy without blanks at both ends; to be freed */
 {
-    while (n && strchr(blank, *from)) from++, n--;
-    while (n && strchr(blank, from[n - 1])) n--;
-    return need(strndup(from, n));
+    while (n && strchr(blank, *text)) text++, n--;
+    while (n && strchr(blank, text[n - 1])) n--;
+    return check_alloc(strndup(text, n));
 }
 
-/* Bytes up to the next comma that parts settings. */
-static size_t piece_length(const char *text, bool blanks)
+/* Bytes up to the next separator that is not inside brackets or quotes. */
+static size_t piece_length(const char *text, bool split_at_blanks)
 {
     int depth = 0;
     bool quoted = false;
@@ -27,13 +27,13 @@ static size_t piece_length(const char *text, bool blanks)
         else if (c == '"') quoted = !quoted;
         else if (!quoted) {
             depth += (c == '[') - (c == ']');
-            if (depth <= 0 && (c == ',' || (blanks && strchr(blank, c)))) break;
+            if (depth <= 0 && (c == ',' || (split_at_blanks && strchr(blank, c)))) break;
         }
     }
     return n;
 }
 
-/* "a\"b" becomes a"b, as peft_options_parse reads it. */
+/* Turns "a\"b" with its quotes into a"b, as peft_options_parse does. */
 static void unquote(char *value)
 {
     char *out = value;
@@ -50,10 +50,10 @@ void set_setting(settings *s, const char *name, const char *value)
     int i = 0;
     while (i < s->count && strcmp(s->item[i].name, name)) i++;
     if (i == s->count) {
-        s->item = need(realloc(s->item, (size_t)(i + 1) * sizeof *s->item));
-        s->item[s->count++] = (setting){ need(strdup(name)), NULL };
+        s->item = check_alloc(realloc(s->item, (size_t)(i + 1) * sizeof *s->item));
+        s->item[s->count++] = (setting){ check_alloc(strdup(name)), NULL };
     }
-    char *copy = need(strdup(value));
+    char *copy = check_alloc(strdup(value));
     free(s->item[i].value);
     s->item[i].value = copy;
 }
@@ -66,11 +66,11 @@ static void append_value(setting *to, const char *piece)
     to->value = longer;
 }
 
-settings read_settings(const char *text, bool blanks, const char *where)
+settings read_settings(const char *text, bool split_at_blanks, const char *list_name)
 {
     settings s = { 0 };
     while (text && *text) {
-        size_t n = piece_length(text, blanks);
+        size_t n = piece_length(text, split_at_blanks);
         char *piece = trimmed(text, n), *equals = strchr(piece, '=');
         text += n + (text[n] != 0);
         if (!*piece) {
@@ -78,12 +78,12 @@ settings read_settings(const char *text, bool blanks, const char *where)
             continue;
         }
         if (equals == piece || (!equals && !s.count))
-            fail("%s: '%s' is no setting; expected name=value,name=value", where, piece);
+            fail("%s: '%s' is not of the form name=value; expected name=value,name=value", list_name, piece);
         if (!equals) {
             append_value(&s.item[s.count - 1], piece);
         } else {
             char *name = trimmed(piece, (size_t)(equals - piece)), *value = trimmed(equals + 1, strlen(equals + 1));
-            if (find_setting(&s, name)) fail("%s: '%s' is given twice; expected once", where, name);
+            if (find_setting(&s, name)) fail("%s: '%s' is given twice; give it once", list_name, name);
             unquote(value);
             set_setting(&s, name, value);
             free(name);
@@ -115,7 +115,7 @@ char *print_settings(const settings *s)
 {
     char *text;
     size_t size;
-    FILE *f = need(open_memstream(&text, &size));
+    FILE *f = check_alloc(open_memstream(&text, &size));
     for (int i = 0; i < s->count; i++) fprintf(f, "%s%s=%s", i ? "," : "", s->item[i].name, s->item[i].value);
     if (fclose(f)) fail("out of memory");
     return text;

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * stop.c -- see stop.h. */
+ * stop.c -- signal handlers that only set a variable (stop.h). */
 #include "stop.h"
 #include <stddef.h>
 
@@ -11,6 +11,7 @@ void watch_signals(void)
     struct sigaction action = { .sa_handler = on_signal, .sa_flags = SA_RESTART | SA_RESETHAND }, old;
     sigaction(SIGINT, &action, NULL);
     sigaction(SIGTERM, &action, NULL);
-    if (!sigaction(SIGHUP, NULL, &old) && old.sa_handler != SIG_IGN) sigaction(SIGHUP, &action, NULL);     /* nohup */
-    signal(SIGXFSZ, SIG_IGN);                                 /* a file over the limit is an error, not the end */
+    /* Under nohup, SIGHUP stays ignored. */
+    if (!sigaction(SIGHUP, NULL, &old) && old.sa_handler != SIG_IGN) sigaction(SIGHUP, &action, NULL);
+    signal(SIGXFSZ, SIG_IGN);                                 /* write() beyond ulimit -f returns an error instead */
 }

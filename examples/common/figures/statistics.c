@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
- * spread.c -- see spread.h. */
-#include "spread.h"
+ * statistics.c -- mean, standard deviation and Student's t interval (statistics.h). */
+#include "statistics.h"
 #include <math.h>
 #include <stdbool.h>
 
-spread spread_of(const double *v, int64_t n)
+statistics statistics_of(const double *v, int64_t n)
 {
-    spread s = { 0, 0, 0 };
+    statistics s = { 0, 0, 0 };
     for (int64_t i = 0; i < n; i++)
         if (!isnan(v[i])) s.mean += v[i], s.n++;
     s.mean = s.n ? s.mean / (double)s.n : NAN;
@@ -16,9 +16,9 @@ spread spread_of(const double *v, int64_t n)
     return s;
 }
 
-/* The probability that |T| <= sqrt(df) tan(angle), T of Student's distribution with df degrees of freedom: the finite
- * sums of Abramowitz and Stegun 26.7.3 and 26.7.4. */
-static double within(double angle, int64_t df)
+/* The probability that |T| <= sqrt(df) tan(angle), where T has Student's t distribution with df degrees of freedom:
+ * Abramowitz and Stegun, equations 26.7.3 (odd df) and 26.7.4 (even df). */
+static double t_probability(double angle, int64_t df)
 {
     bool odd = df % 2;
     double c = cos(angle), term = odd ? c : 1, sum = df == 1 ? 0 : term;
@@ -26,13 +26,14 @@ static double within(double angle, int64_t df)
     return odd ? (angle + sin(angle) * sum) * M_2_PI : sin(angle) * sum;
 }
 
-double mean_error(spread s)
+double confidence_half_width(statistics s)
 {
     if (s.n < 2) return NAN;
-    double low = 0, high = M_PI_2;
+    double low = 0, high = M_PI_2;                            /* bisection for the angle of probability 0.95 */
     for (int i = 0; i < 60; i++) {
         double middle = (low + high) / 2;
-        *(within(middle, s.n - 1) < 0.95 ? &low : &high) = middle;
+        if (t_probability(middle, s.n - 1) < 0.95) low = middle;
+        else high = middle;
     }
     return sqrt((double)(s.n - 1)) * tan(low) * s.sd / sqrt((double)s.n);
 }

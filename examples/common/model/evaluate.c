@@ -1,0 +1,171 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * evaluate.c -- predicts images, and computes and prints classification metrics (evaluate.h). */
+#include "evaluate.h"
+#include "common/program/errors.h"
+#include "common/program/stop.h"
+#include <math.h>
+#include <stdbool.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+peft_status try_predict_image(peft_context *ctx, peft_session *s, const peft_transform *t, const peft_image *im,
+                              const char *link, int64_t classes, float *probabilities)
+{
+    peft_tensor *image = NULL, *out = NULL;
+    int64_t size = peft_transform_size(t);
+    peft_status status = peft_tensor_create(ctx, PEFT_F32, 4, (int64_t[]){ 1, 3, size, size }, &image);
+    if (!status) status = peft_tensor_wrap(ctx, PEFT_F32, 2, (int64_t[]){ 1, classes }, probabilities, &out);
+    if (!status) status = peft_transform_apply(t, im, peft_tensor_data(image));
+    if (!status) status = peft_session_probabilities(s, image, !strcmp(link, "sigmoid"), out);
+    for (int64_t c = 0; !status && c < classes; c++)
+        if (!isfinite(probabilities[c]))
+            status = peft_set_error(PEFT_E_NONFINITE, "the model's output is NaN or infinite; train it again with a "
+                                    "smaller learning rate");
+    peft_tensor_free(image);
+    peft_tensor_free(out);
+    return status;
+}
+
+void predict_image(peft_context *ctx, peft_session *s, const peft_transform *t, const peft_image *im, const char *link,
+                   int64_t classes, float *probabilities)
+{
+    must(try_predict_image(ctx, s, t, im, link, classes, probabilities));
+}
+
+double *predict_set(peft_context *ctx, peft_session *s, const peft_dataset *d, const peft_transform *t)
+{
+    int64_t classes = peft_dataset_classes(d), n = peft_dataset_count(d), i = 0;
+    const char *link = peft_dataset_multilabel(d) ? "sigmoid" : "softmax";
+    float *row = check_alloc(malloc((size_t)classes * sizeof *row));
+    double *scores = check_alloc(malloc((size_t)(n * classes) * sizeof *scores));
+    for (; i < n && !stop_requested; i++) {
+        peft_image *im;
+        must(peft_dataset_load(d, i, &im));
+        predict_image(ctx, s, t, im, link, classes, row);
+        for (int64_t c = 0; c < classes; c++) scores[i * classes + c] = row[c];
+        peft_image_free(im);
+    }
+    free(row);
+    if (i == n) return scores;
+    free(scores);
+    return NULL;
+}
+
+/* Labels and decisions of n samples. predicted and confusion are filled for one label per image only. */
+typedef struct outcomes {
+    int64_t n, classes;
+    float *targets;                                           /* [n, classes]; -1: unknown */
+    int64_t *labels, *predicted;                              /* [n] each */
+    int64_t *confusion;                                       /* [classes, classes]: true class, predicted class */
+} outcomes;
+
+static outcomes find_outcomes(const double *scores, const peft_dataset *d)
+{
+    outcomes t = { peft_dataset_count(d), peft_dataset_classes(d), NULL, NULL, NULL, NULL };
+    t.targets = check_alloc(malloc((size_t)(t.n * t.classes) * sizeof *t.targets));
+    t.labels = check_alloc(malloc((size_t)t.n * 2 * sizeof *t.labels));
+    t.predicted = t.labels + t.n;
+    t.confusion = check_alloc(calloc((size_t)(t.classes * t.classes), sizeof *t.confusion));
+    for (int64_t i = 0; i < t.n; i++) {
+        must(peft_dataset_targets(d, i, t.targets + i * t.classes));
+        t.labels[i] = peft_dataset_label(d, i);
+    }
+    if (peft_dataset_multilabel(d)) return t;
+    must(peft_metrics_decide(scores, t.n, t.classes, t.predicted));
+    must(peft_metrics_confusion(t.labels, t.predicted, t.n, t.classes, t.confusion));
+    return t;
+}
+
+static void free_outcomes(outcomes *t)
+{
+    free(t->targets);
+    free(t->labels);
+    free(t->confusion);
+}
+
+static void fill_metrics(peft_context *ctx, const double *scores, const peft_dataset *d, const outcomes *t, metrics *m)
+{
+    const int64_t n = t->n, classes = t->classes;
+    *m = (metrics){ n, NAN, NAN, NAN, NAN, NAN };
+    if (peft_dataset_multilabel(d)) {
+        must(peft_metrics_multilabel(scores, t->targets, n, classes, 0.5, "f1_macro", &m->f1_macro, 1));
+        must(peft_metrics_ranking(ctx, scores, t->targets, n, classes, "map", &m->map, 1));
+    } else {
+        must(peft_metrics_decision(t->confusion, classes, "accuracy", &m->accuracy, 1));
+        must(peft_metrics_decision(t->confusion, classes, "balanced_accuracy", &m->balanced_accuracy, 1));
+        must(peft_metrics_decision(t->confusion, classes, "f1_macro", &m->f1_macro, 1));
+    }
+    must(peft_metrics_ranking(ctx, scores, t->targets, n, classes, "auroc_macro", &m->auroc_macro, 1));
+}
+
+void compute_metrics(peft_context *ctx, const double *scores, const peft_dataset *d, metrics *m)
+{
+    outcomes t = find_outcomes(scores, d);
+    fill_metrics(ctx, scores, d, &t, m);
+    free_outcomes(&t);
+}
+
+/* Prints k/n and its 95 % confidence interval after Wilson, "0.9091 [0.7219, 0.9747]", or "-" for n = 0. */
+static void print_proportion(int64_t k, int64_t n, int width)
+{
+    const double z = 1.959963984540054;                       /* 97.5 % quantile of the normal distribution */
+    const double p = n ? (double)k / (double)n : NAN, m = (double)n;
+    char text[40] = "-";
+    if (n) {
+        const double scale = 1 + z * z / m, centre = (p + z * z / (2 * m)) / scale;
+        const double half = z * sqrt(p * (1 - p) / m + z * z / (4 * m * m)) / scale;
+        snprintf(text, sizeof text, "%.4f [%.4f, %.4f]", p, fmax(0, centre - half), fmin(1, centre + half));
+    }
+    printf("%-*s", width, text);
+}
+
+static void print_confusion(const outcomes *t, const peft_dataset *d)
+{
+    printf("confusion matrix: rows are true classes, columns predicted classes in the same order\n");
+    for (int64_t r = 0; r < t->classes; r++) {
+        printf("  %-20s", peft_dataset_class_name(d, r));
+        for (int64_t c = 0; c < t->classes; c++) printf(" %6lld", (long long)t->confusion[r * t->classes + c]);
+        putchar('\n');
+    }
+}
+
+/* Prints sensitivity and specificity of class c against all other classes; samples of target -1 do not count. */
+static void print_class(const outcomes *t, const double *scores, const peft_dataset *d, int64_t c)
+{
+    int64_t samples[2] = { 0, 0 }, right[2] = { 0, 0 };       /* index 1: samples of class c, 0: all others */
+    for (int64_t i = 0; i < t->n; i++) {
+        const float target = t->targets[i * t->classes + c];
+        const bool positive = peft_dataset_multilabel(d) ? scores[i * t->classes + c] >= 0.5 : t->predicted[i] == c;
+        if (target < 0) continue;
+        samples[target > 0.5f]++;
+        right[target > 0.5f] += positive == (target > 0.5f);
+    }
+    printf("  %-20s %6lld", peft_dataset_class_name(d, c), (long long)samples[1]);
+    fputs("  ", stdout);
+    print_proportion(right[1], samples[1], 27);
+    print_proportion(right[0], samples[0], 0);
+    putchar('\n');
+}
+
+void print_metrics(peft_context *ctx, const double *scores, const peft_dataset *d)
+{
+    metrics m;
+    outcomes t = find_outcomes(scores, d);
+    fill_metrics(ctx, scores, d, &t, &m);
+    if (!peft_dataset_multilabel(d)) print_confusion(&t, d);
+    printf("%-22s %6s  %-25s  %s\n", "class", "images", "sensitivity [95 %]", "specificity [95 %]");
+    for (int64_t c = 0; c < t.classes; c++) print_class(&t, scores, d, c);
+    printf("%-22s %lld\n", "test_images", (long long)m.images);
+    if (peft_dataset_multilabel(d)) {
+        printf("%-22s %.4f\n%-22s %.4f\n", "f1_macro", m.f1_macro, "map", m.map);
+    } else {
+        int64_t right = 0;
+        for (int64_t i = 0; i < t.n; i++) right += t.predicted[i] == t.labels[i];
+        printf("%-22s %.4f\n%-22s ", "accuracy", m.accuracy, "accuracy_interval");
+        print_proportion(right, t.n, 0);
+        printf("\n%-22s %.4f\n%-22s %.4f\n", "balanced_accuracy", m.balanced_accuracy, "f1_macro", m.f1_macro);
+    }
+    printf("%-22s %.4f\n", "auroc_macro", m.auroc_macro);
+    free_outcomes(&t);
+}

@@ -1,0 +1,27 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * evaluate.h -- predicts images with a trained model, and computes metrics of the predictions; used by predict,
+ * finetune and compare. */
+#ifndef EVALUATE_H
+#define EVALUATE_H
+#include <peft/io.h>
+#include <peft/peft.h>
+#include <stdint.h>
+
+/* Writes the class probabilities of one image to probabilities [classes]; an error ends the program. link: "softmax"
+ * (one label per image) or "sigmoid" (several). */
+void predict_image(peft_context *ctx, peft_session *s, const peft_transform *t, const peft_image *im, const char *link,
+                   int64_t classes, float *probabilities);
+/* The same, but returns the error. */
+peft_status try_predict_image(peft_context *ctx, peft_session *s, const peft_transform *t, const peft_image *im,
+                              const char *link, int64_t classes, float *probabilities);
+/* Predicts every sample: probabilities [count, classes], to be freed; NULL when stop_requested was set meanwhile. */
+double *predict_set(peft_context *ctx, peft_session *s, const peft_dataset *d, const peft_transform *t);
+/* Metrics of probabilities `scores` [count, classes]. accuracy and balanced_accuracy are NaN for several labels per
+ * image, map (mean average precision) is NaN for one label per image; undefined metrics are NaN. */
+typedef struct metrics { int64_t images; double accuracy, balanced_accuracy, f1_macro, auroc_macro, map; } metrics;
+void compute_metrics(peft_context *ctx, const double *scores, const peft_dataset *d, metrics *m);
+/* Prints the confusion matrix (one label per image), sensitivity and specificity of each class with 95 % confidence
+ * intervals after Wilson (1927), and the metrics. With several labels per image, a label is predicted if its
+ * probability is at least 0.5. */
+void print_metrics(peft_context *ctx, const double *scores, const peft_dataset *d);
+#endif

@@ -1,0 +1,205 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * loaded_model.c -- loads a trained model with its preprocessing and class names (loaded_model.h). */
+#include "loaded_model.h"
+#include "common/data/preprocess.h"
+#include "common/program/errors.h"
+#include "common/program/verbose.h"
+#include "names.h"
+#include "weights.h"
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+
+/* Copies of the notes in a file's header; NULL: absent. */
+typedef struct header { char *kind, *preprocess, *class_names, *link; } header;
+
+static char *copy_text(const char *text) { return text ? check_alloc(strdup(text)) : NULL; }
+
+static header read_header(peft_context *ctx, const char *path)
+{
+    peft_file *f;
+    must(peft_file_open(ctx, path, &f));
+    const char *preprocess = peft_file_meta(f, "preprocess");    /* "" if only mean and std are known */
+    header h = { copy_text(peft_file_kind(f)), copy_text(preprocess && *preprocess ? preprocess : NULL),
+                 copy_text(peft_file_meta(f, "class_names")), copy_text(peft_file_meta(f, "link")) };
+    peft_file_free(f);
+    return h;
+}
+
+static void free_header(header *h)
+{
+    free(h->kind);
+    free(h->preprocess);
+    free(h->class_names);
+    free(h->link);
+}
+
+static bool is_folder(const char *path)
+{
+    struct stat st;
+    if (stat(path, &st))
+        fail("--model %s: %s; expected a file that finetune wrote, or a folder with adapter_config.json", path,
+             strerror(errno));
+    return S_ISDIR(st.st_mode);
+}
+
+/* Fails unless a file of this kind can be given as --model. */
+static void check_kind(const char *path, const char *kind)
+{
+    if (!strcmp(kind, "model") || !strcmp(kind, "adapter")) return;
+    if (!strcmp(kind, "trainer"))
+        fail("--model %s: is a training state; expected the model that finetune writes to --out", path);
+    if (!strcmp(kind, "backbone"))
+        fail("--model %s: is a backbone; give it as --backbone, and as --model the file that finetune wrote", path);
+    fail("--model %s: is a file of kind '%s', expected a model or adapter; give the file that finetune wrote", path,
+         kind);
+}
+
+/* Loads path onto the backbone: a model, an adapter without a head (then the backbone's classifier is the head), or a
+ * folder in Hugging Face's PEFT format (kind NULL). path NULL: the backbone with its classifier. */
+static peft_model *load_trained(peft_backbone *b, const char *path, const char *kind)
+{
+    peft_model *m;
+    peft_adapter *a;
+    if (!path) {
+        if (peft_backbone_get(b, "classes") < 1)
+            fail("--backbone: it has no classifier; give --model and the file that finetune wrote for this backbone");
+        must(peft_model_create(b, NULL, &m));
+        return m;
+    }
+    if (!kind || !strcmp(kind, "model")) {
+        must(kind ? peft_model_load(b, path, &m) : peft_model_load_hf(b, path, &m));
+        return m;
+    }
+    must(peft_adapter_load(b, path, &a));
+    must(peft_model_create(b, NULL, &m));
+    must(peft_model_attach(m, a));
+    peft_adapter_free(a);
+    return m;
+}
+
+/* The image size of a transform's text; 0 for NULL. */
+static int64_t transform_size(peft_context *ctx, const char *preprocess)
+{
+    peft_transform *t;
+    if (!preprocess) return 0;
+    must(peft_transform_parse(ctx, preprocess, &t));
+    int64_t size = peft_transform_size(t);
+    peft_transform_free(t);
+    return size;
+}
+
+/* Moves the text *from to *to, unless *to is set already. */
+static void move_if_unset(char **to, char **from)
+{
+    if (*to || !*from) return;
+    *to = *from;
+    *from = NULL;
+}
+
+loaded_model open_model(const char *backbone, const char *backbone_options, const char *trained, int threads)
+{
+    loaded_model s = { .ctx = make_context() };
+    header model = { 0 }, base = { 0 };                       /* headers of the trained file and of the backbone */
+    must(peft_context_set_threads(s.ctx, threads));
+    check_backbone(backbone);
+    if (trained && !is_folder(trained)) {
+        model = read_header(s.ctx, trained);
+        check_kind(trained, model.kind);
+    }
+    char *file = weights_file(backbone);
+    if (file) base = read_header(s.ctx, file);
+    if (base.kind && (!strcmp(base.kind, "model") || !strcmp(base.kind, "adapter")))
+        fail("--backbone %s: is a file of kind '%s'; give it as --model, and as --backbone the pretrained network",
+             backbone, base.kind);
+    move_if_unset(&model.preprocess, &base.preprocess);
+    s.vit = load_backbone(s.ctx, backbone, transform_size(s.ctx, model.preprocess), backbone_options);
+    if (!trained && !model.class_names) model.class_names = copy_text(peft_backbone_note(s.vit, "class_names"));
+    if (!trained && !model.link) model.link = copy_text(peft_backbone_note(s.vit, "link"));
+    s.model = load_trained(s.vit, trained, model.kind);
+    s.classes = peft_model_classes(s.model);
+    s.multilabel = model.link && !strcmp(model.link, "sigmoid");
+    if (model.preprocess) must(peft_transform_parse(s.ctx, model.preprocess, &s.transform));
+    move_if_unset(&s.class_names, &model.class_names);
+    move_if_unset(&s.link, &model.link);
+    free_header(&model);
+    free_header(&base);
+    free(file);
+    return s;
+}
+
+void choose_transform(loaded_model *s, const char *changes)
+{
+    peft_transform *changed;
+    if (!s->transform) {
+        s->transform = inference_transform(s->ctx, s->vit, changes);
+        return;
+    }
+    if (!changes) return;
+    must(peft_transform_parse_over(s->ctx, peft_transform_text(s->transform), changes, &changed));
+    if (peft_transform_size(changed) != peft_transform_size(s->transform))
+        fail("--preprocess %s: changes the image size; the model was trained for %lld pixels, leave size out", changes,
+             (long long)peft_transform_size(s->transform));
+    peft_transform_free(s->transform);
+    s->transform = changed;
+}
+
+/* Checks --class-names: one name for each class, all different. Names may differ from those of the file (a
+ * translation), but a name of the file must stay with its class. */
+static void check_names(const loaded_model *s)
+{
+    char *storage = NULL;
+    const char **stored = s->class_names ? split_names(s->class_names, s->classes, &storage) : NULL;
+    for (int64_t i = 0; i < s->classes; i++) {
+        if (!*s->names[i]) fail("--class-names: name %lld is empty; expected a name for each of %lld classes",
+                                (long long)i + 1, (long long)s->classes);
+        for (int64_t k = 0; k < s->classes; k++) {
+            if (k < i && !strcmp(s->names[i], s->names[k]))
+                fail("--class-names: '%s' is given twice; expected a different name for each class", s->names[i]);
+            if (stored && k != i && !strcmp(s->names[i], stored[k]) && strcmp(stored[i], stored[k]))
+                fail("--class-names: '%s' is name %lld here, and class %lld of the file; leave --class-names out, or "
+                     "keep the file's order", s->names[i], (long long)i + 1, (long long)k + 1);
+        }
+    }
+    free(stored);
+    free(storage);
+}
+
+void name_classes(loaded_model *s, const char *list)
+{
+    char *given = copy_text(list);
+    for (char *c = given; c && *c; c++)
+        if (*c == ',') *c = '\n';
+    const char *text = given ? given : s->class_names;
+    s->names = split_names(text, s->classes, &s->storage);
+    if (!s->names && text)
+        fail("%s does not equal the model's %lld classes; give --class-names with %lld names, in the order of training",
+             given ? "--class-names: the number of names" : "the number of class names in the file",
+             (long long)s->classes, (long long)s->classes);
+    if (given) check_names(s);
+    free(given);
+    if (s->names) return;
+    char *defaults;
+    size_t size;
+    FILE *f = check_alloc(open_memstream(&defaults, &size));
+    for (int64_t c = 0; c < s->classes; c++) fprintf(f, "class_%lld\n", (long long)c);
+    if (fclose(f)) fail("out of memory");
+    warn("no file names the classes: they are called class_0 to class_%lld, in the order of training; give "
+         "--class-names NAME,NAME,... for other names", (long long)s->classes - 1);
+    s->names = check_alloc(split_names(defaults, s->classes, &s->storage));
+    free(defaults);
+}
+
+void close_model(loaded_model *s)
+{
+    free(s->names);
+    free(s->storage);
+    free(s->class_names);
+    free(s->link);
+    peft_transform_free(s->transform);
+    peft_model_free(s->model);
+    peft_backbone_free(s->vit);
+    peft_context_free(s->ctx);
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0
+ * loaded_model.h -- loads a model for predict and merge: a backbone, and what was trained on it (a model or adapter
+ * file of this library, or a folder in Hugging Face's PEFT format). A backbone with its own classifier, such as merge
+ * writes, needs no second file. */
+#ifndef LOADED_MODEL_H
+#define LOADED_MODEL_H
+#include <peft/io.h>
+#include <peft/peft.h>
+#include <stdbool.h>
+#include <stdint.h>
+
+typedef struct loaded_model {
+    peft_context *ctx;
+    peft_backbone *vit;
+    peft_model *model;
+    peft_transform *transform;                                /* preprocessing in training; NULL: not in the files */
+    int64_t classes;
+    bool multilabel;                                          /* several labels per image: independent probabilities */
+    char *link;                                               /* "softmax" or "sigmoid"; NULL: not in the files */
+    char *class_names;                                        /* one on each line; NULL: not in the files */
+    const char **names;                                       /* [classes], set by name_classes */
+    char *storage;                                            /* characters of names */
+} loaded_model;
+
+/* Loads the files; an error, such as a file of the wrong kind, ends the program. backbone_options: see load_backbone.
+ * trained: path, or NULL for the backbone alone. */
+loaded_model open_model(const char *backbone, const char *backbone_options, const char *trained, int threads);
+/* Sets names: from list ("a,b", may be NULL), else from the files, else class_0, class_1, ... with a warning. */
+void   name_classes(loaded_model *s, const char *list);
+/* Sets transform for predicting: that of the training, else the backbone's; settings in changes ("mean=..,std=..", may
+ * be NULL) replace those of the same name. */
+void   choose_transform(loaded_model *s, const char *changes);
+void   close_model(loaded_model *s);
+#endif
