@@ -63,8 +63,8 @@ static void print_difference(loaded_model *s, const char *path)
     double absolute, relative;
     peft_backbone *read = load_backbone(s->ctx, path, peft_backbone_get(s->vit, "image_size"), NULL);
     must(peft_model_merge_drift(s->model, read, NULL, &absolute, &relative));
-    printf("largest difference of logits between the file and the model, on noise images: %.3g (%.3g of the largest "
-           "logit)\n", absolute, relative);
+    printf("largest difference of logits between the file and the model, on noise images: %.3g, %.3g of the largest\n",
+           absolute, relative);
     peft_backbone_free(read);
 }
 

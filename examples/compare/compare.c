@@ -60,10 +60,11 @@ typedef struct progress {
     bool bar;                                                 /* show a progress bar on the terminal */
 } progress;
 
+/* The value of flag f, which must be a number from 1 on. */
 static int64_t at_least_one(int f)
 {
     int64_t n = flag_count(&given[f]);
-    if (n < 1 || n > 100000) fail("%s: given %s, expected 1 to 100000", given[f].name, given[f].value);
+    if (n < 1 || n > 100000) fail("--%s: given %s, expected 1 to 100000", given[f].name, given[f].value);
     return n;
 }
 

@@ -17,7 +17,7 @@
 enum { LOOKS = 2, MAX_RADIUS = 64 };                          /* MAX_RADIUS: of the convolution kernel, in pixels */
 /* Standard deviations of the point spread function: along the beam, across it at v = 0, across it at v = 1. */
 static const double along = 0.007, across = 0.008, across_deep = 0.020;
-static const double white = 18, range = 50;                   /* dB: level of grey 255; dynamic range down to grey 0 */
+static const double white_level = 18, range = 50;             /* dB: level of grey 255; dynamic range down to grey 0 */
 static const double noise_level = -75, gain = 40;             /* dB: receiver noise at v = 0; its rise to v = 1 */
 
 static double amplitude(double decibels) { return exp(decibels * 0.11512925464970229); }       /* ln 10 / 20 */
@@ -94,7 +94,7 @@ void scan_tissue(const tissue *t, stream *s, double *work, uint8_t *grey)
     for (int i = 0; i < LOOKS; i++) add_look(t, s, field, scratch, power);
     for (int64_t i = 0; i < count; i++) {
         double decibels = 4.342944819032518 * log(power[i] / LOOKS + 1e-30);       /* 10 / ln 10 */
-        double shown = 255 * (1 + (decibels - white) / range);
+        double shown = 255 * (1 + (decibels - white_level) / range);
         grey[i] = (uint8_t)(shown <= 0 ? 0 : shown >= 255 ? 255 : shown + 0.5);
     }
 }

@@ -4,9 +4,9 @@
  * From the top: skin, fat with bright septa, glandular tissue in bands, fat, muscle. The lesion is an ellipse with a
  * more or less irregular outline in or near the gland. It attenuates sound less than its surroundings (posterior
  * enhancement) or more (posterior shadow), summed down each column; ligaments cast narrow shadows. The traits that
- * distinguish the classes are those that radiologists use, but their numbers were chosen for this program: A. T.
- * Stavros et al., Solid breast nodules: use of sonography to distinguish between benign and malignant lesions,
- * Radiology 196 (1995) 123-134 */
+ * distinguish the classes are those that radiologists use, but their numbers were chosen for this program:
+ *   A. T. Stavros et al., Solid breast nodules: use of sonography to distinguish between benign and malignant lesions,
+ *   Radiology 196 (1995) 123-134 */
 #include "phantom.h"
 #include <math.h>
 
@@ -49,8 +49,8 @@ typedef struct anatomy {
 } anatomy;
 
 static double clamp(double x, double low, double high) { return x < low ? low : x > high ? high : x; }
-static double bump(double x) { return exp(-0.5 * x * x); }
-static double step(double x) { return 1 / (1 + exp(-clamp(x, -30, 30))); }     /* rises from 0 to 1 around x = 0 */
+static double gaussian(double x) { return exp(-0.5 * x * x); }
+static double sigmoid(double x) { return 1 / (1 + exp(-clamp(x, -30, 30))); }     /* rises from 0 to 1 around x = 0 */
 
 static anatomy draw_anatomy(uint64_t seed, int64_t class, int64_t index, double difficulty)
 {
@@ -96,7 +96,8 @@ static double structure(const anatomy *a, int i, double u, double v)
     case SKIN:   return 0;
     case GLAND:  return 6 * smooth_noise(key + 1, 3 * u, 10 * v) + 4 * smooth_noise(key + 2, 8 * u, 26 * v);
     case MUSCLE: return 8 * smooth_noise(key + 1, 2 * u, 30 * (v - a->slope * u));
-    default:     return 10 * bump(smooth_noise(key + 1, 4 * u, 9 * v) / 0.08) + 2 * smooth_noise(key + 2, 7 * u, 7 * v);
+    default:
+        return 10 * gaussian(smooth_noise(key + 1, 4 * u, 9 * v) / 0.08) + 2 * smooth_noise(key + 2, 7 * u, 7 * v);
     }
 }
 
@@ -107,8 +108,8 @@ static double layers_level(const anatomy *a, const double edge[LAYERS], double u
     for (int i = FAT; i < LAYERS && v > edge[i] - 0.03; i++) {
         double depth = v - edge[i];
         if (i + 1 < LAYERS && v > edge[i + 1] + 0.03) continue;
-        level += (layer[i].echo + structure(a, i, u, v) - level) * step(depth / 0.005);
-        level += layer[i].border * bump(depth / 0.007);
+        level += (layer[i].echo + structure(a, i, u, v) - level) * sigmoid(depth / 0.005);
+        level += layer[i].border * gaussian(depth / 0.007);
     }
     return level;
 }
@@ -119,7 +120,7 @@ static double layers_level(const anatomy *a, const double edge[LAYERS], double u
 static double outline(const anatomy *a, double cx, double cy)
 {
     double lobes = smooth_noise(a->outline, 1.2 * cx, 1.2 * cy), length = smooth_noise(a->outline + 2, 3 * cx, 3 * cy);
-    double spike = bump(smooth_noise(a->outline + 1, 2.5 * cx, 2.5 * cy) / 0.12) * (0.5 + length);
+    double spike = gaussian(smooth_noise(a->outline + 1, 2.5 * cx, 2.5 * cy) / 0.12) * (0.5 + length);
     return 1 + a->trait[LOBES] * lobes + a->trait[SPIKES] * (spike - 0.15);
 }
 
@@ -132,10 +133,10 @@ static double add_lesion(const anatomy *a, double u, double v, double *level)
     double x = (u - t[ACROSS]) * stretch / r, y = (v - t[DEPTH] - t[TILT] * (u - t[ACROSS])) / (stretch * r);
     double distance = sqrt(x * x + y * y) + 1e-9;
     if (distance > 4) return 0;
-    double outside = distance - outline(a, x / distance, y / distance), inside = step(-3 * outside / t[MARGIN]);
+    double outside = distance - outline(a, x / distance, y / distance), inside = sigmoid(-3 * outside / t[MARGIN]);
     double lesion_level = t[CONTRAST] + 4 * smooth_noise(a->inside, 10 * u, 10 * v);
-    *level += (lesion_level - *level) * inside + t[RIM] * bump(outside * r / 0.010);
-    if (outside > 0) *level += t[HALO] * (1 - inside) * bump(outside * r / 0.05);
+    *level += (lesion_level - *level) * inside + t[RIM] * gaussian(outside * r / 0.010);
+    if (outside > 0) *level += t[HALO] * (1 - inside) * gaussian(outside * r / 0.05);
     return inside;
 }
 
@@ -151,7 +152,7 @@ void make_tissue(tissue *t, uint64_t seed, int64_t class, int64_t index, double 
             double loss_rate = a.loss + a.trait[LESION_LOSS] * add_lesion(&a, u, v, &level);
             for (int i = 0; i < LIGAMENTS; i++)
                 if (v > a.ligament[i].v)
-                    loss_rate += a.ligament[i].loss * bump((u - a.ligament[i].u) / a.ligament[i].width);
+                    loss_rate += a.ligament[i].loss * gaussian((u - a.ligament[i].u) / a.ligament[i].width);
             t->level[y * t->side + x] = level;
             t->loss[y * t->side + x] = loss += loss_rate * pixel;
         }

@@ -21,7 +21,7 @@ static char *read_text(const char *path)
     size_t capacity = 0;
     ssize_t n = f ? getdelim(&text, &capacity, 0, f) : 0;
     if (!f || ferror(f)) fail("%s: %s", path, strerror(errno));
-    if (n < 0) *(char *)check_alloc(text) = 0;                       /* an empty file */
+    if (n < 0) *(char *)check_alloc(text) = 0;                /* an empty file */
     fclose(f);
     return text;
 }

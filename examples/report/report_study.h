@@ -37,7 +37,7 @@ typedef struct study {
 
 study       read_study(const char *folder);
 void        free_study(study *s);
-const char *study_property(const study *s, const char *name);            /* NULL: the study has no such property */
+const char *study_property(const study *s, const char *name); /* NULL: the study has no such property */
 int64_t     study_count(const study *s, const char *name);    /* a property that is a whole number; fails without it */
 
 double *column(const study *s, const method *m, int c);       /* result c of [runs], NaN if not done; to be freed */

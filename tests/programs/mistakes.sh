@@ -117,7 +117,7 @@ refused 'lr is given twice|give it once' finetune --data scans --out m.safetenso
 refused 'given twice' finetune --data scans --out m.safetensors --lr 0.1 --lr 0.2
 
 a_mistake 'a flag without its value'
-refused "the next word is '--force'" finetune --data scans --out --force
+refused "is followed by '--force'" finetune --data scans --out --force
 
 a_mistake 'a misspelt flag, method, option, or word of preprocessing'
 refused "unrecognized option '--metod'" finetune --metod lora --data scans
@@ -311,7 +311,7 @@ says 'epoch 3/4|epoch 4/4'
 
 a_mistake 'resumed with other data'
 if (epochs=4 long --seed 2 --out other.safetensors --state other.state --resume) > log 2>&1; then wrong 'was taken'; fi
-says "note 'seed'|--resume: |begin anew without --resume"
+says "note 'seed'|--resume: |train from the beginning without --resume"
 if (epochs=4 long --shots 5 --out other.safetensors --state other.state --resume) > log 2>&1; then wrong 'was taken'; fi
 says "note 'data'"
 if (epochs=4 long --preprocess flip=0 --out other.safetensors --state other.state --resume) > log 2>&1; then

@@ -7,6 +7,6 @@
 
 typedef struct atomic_file { char *path, *text; size_t size; FILE *file; } atomic_file;
 
-void open_atomic(atomic_file *w, const char *path);             /* path is copied */
+void open_atomic(atomic_file *w, const char *path);           /* path is copied */
 void close_atomic(atomic_file *w);
 #endif

@@ -21,7 +21,7 @@ static header read_header(peft_context *ctx, const char *path)
 {
     peft_file *f;
     must(peft_file_open(ctx, path, &f));
-    const char *preprocess = peft_file_meta(f, "preprocess");    /* "" if only mean and std are known */
+    const char *preprocess = peft_file_meta(f, "preprocess"); /* "" if only mean and std are known */
     header h = { copy_text(peft_file_kind(f)), copy_text(preprocess && *preprocess ? preprocess : NULL),
                  copy_text(peft_file_meta(f, "class_names")), copy_text(peft_file_meta(f, "link")) };
     peft_file_free(f);
