@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * inspect.c -- what is in a safetensors file of any kind, and what methods the library has. */
-#include "common/model/source.h"
+ * inspect.c -- prints the contents of files (backbones, models, adapters, training states) and lists the library's
+ * methods, options and metrics. */
+#include "common/model/loaded_model.h"
 #include "common/model/weights.h"
 #include "common/program/errors.h"
 #include "common/program/flags.h"
@@ -14,22 +15,23 @@
 #include <string.h>
 
 #define FLAGS(X) \
-    X(methods, NULL, NULL, "lists the methods and their options (--options of finetune)") \
-    X(trainer, NULL, NULL, "lists the options of training (--trainer of finetune)") \
-    X(options, NULL, NULL, "lists the options of backbones, models, sessions, pictures and loaders") \
-    X(preprocess, NULL, NULL, "lists the words of preprocessing with their defaults (--preprocess of finetune)") \
-    X(metrics, NULL, NULL, "lists the metrics of <peft/metrics.h>") \
-    X(operations, "N", NULL, "also lists the operations of a prediction of N images by a backbone, model or " \
-      "adapter: tensors, shapes, kernels, FLOPs (docs/verbose.md)") \
-    X(backbone, "FILE", NULL, "with --operations: the backbone of a model or adapter") \
+    X(methods, NULL, NULL, "list the fine-tuning methods and their options (finetune --method, --options)") \
+    X(trainer, NULL, NULL, "list the training options (finetune --trainer)") \
+    X(options, NULL, NULL, "list the options of backbones, models, sessions, pictures and loaders") \
+    X(preprocess, NULL, NULL, "list the preprocessing settings and their defaults (finetune --preprocess)") \
+    X(metrics, NULL, NULL, "list the metrics of <peft/metrics.h>") \
+    X(operations, "N", NULL, "list the operations that FILE (a backbone, model or adapter) runs to predict N images: " \
+      "tensors, shapes, kernels, FLOPs (docs/verbose.md)") \
+    X(backbone, "FILE", NULL, "with --operations: the backbone that the model or adapter was trained on") \
     BACKBONE_OPTIONS(X) \
-    X(full, NULL, NULL, "metadata values in full length")
+    X(full, NULL, NULL, "print metadata values in full length, not only their first 200 characters")
 enum { FLAGS(FLAG_ID) flags };
 static flag given[] = { FLAGS(FLAG_ROW) };
 static const program about = {
     "[options] [FILE...]",
-    "Shows what is in a file: backbone, adapter, model, training state, or any other safetensors file; of a backbone\n"
-    "also what was read from beside it and what had to be assumed. Or lists what the library can do.",
+    "Prints the metadata and tensors of files: backbone, model, adapter, training state, or any other safetensors\n"
+    "file; for a backbone also the facts that were read from configuration files or had to be assumed. Or lists the\n"
+    "methods, options and metrics of the library.",
     "  inspect deit_tiny_patch16_224.safetensors scans.safetensors\n"
     "  inspect --operations 1 deit_tiny_patch16_224.safetensors\n"
     "  inspect --methods" };
@@ -44,16 +46,16 @@ static void print_option(const peft_option *o)
     printf("default %s\n", *fallback ? fallback : "none");
 }
 
-static void list_table(const char *title, const peft_option *(*row)(size_t))
+static void list_table(const char *title, const peft_option *(*option_at)(size_t))
 {
     const peft_option *o;
     printf("%s\n", title);
-    for (size_t i = 0; (o = row(i)); i++) print_option(o);
+    for (size_t i = 0; (o = option_at(i)); i++) print_option(o);
 }
 
 static void list_trainer(void)
 {
-    list_table("options of training (finetune --trainer name=value,..; flags of the same name do the same)",
+    list_table("options of training (finetune --trainer name=value,.., or finetune's option of the same name)",
                peft_trainer_option);
 }
 
@@ -66,20 +68,21 @@ static void list_options(void)
     list_table("\noptions of a session (peft_session_create)", peft_session_option);
     list_table("\noptions of reading a picture (peft_image_load)", peft_image_option);
     list_table("\noptions of a loader (peft_loader_create)", peft_loader_option);
-    list_table("\noptions of saving in Hugging Face's PEFT form (peft_adapter_save_hf)", peft_save_hf_option);
+    list_table("\noptions of saving in Hugging Face's PEFT format (peft_adapter_save_hf)", peft_save_hf_option);
 }
 
 static void list_metrics(void)
 {
-    printf("metrics; in brackets the functions that compute them: d peft_metrics_decision, m peft_metrics_multilabel,\n"
-           "r peft_metrics_ranking, c peft_metrics_calibration; tp, fp: true and false positives of a class\n");
+    printf("metrics. Letters in brackets name the functions that compute them: d peft_metrics_decision,\n"
+           "m peft_metrics_multilabel, r peft_metrics_ranking, c peft_metrics_calibration. tp, fp: true and false\n"
+           "positives of a class\n");
     for (size_t i = 0; peft_metrics_name(i); i++)
         printf("    %-20s %s\n", peft_metrics_name(i), peft_metrics_help(peft_metrics_name(i)));
 }
 
 static void list_preprocess(void)
 {
-    list_table("words of preprocessing; default: where neither the backbone's files nor a program sets them",
+    list_table("settings of preprocessing; defaults hold where neither the backbone's files nor a program sets a value",
                peft_transform_option);
 }
 
@@ -120,7 +123,7 @@ static void print_tensors(const peft_file *f)
     printf("  %zu tensors, %" PRId64 " values, %" PRId64 " bytes\n", peft_file_tensor_count(f), total, bytes);
 }
 
-/* A text of several lines, each behind its name. */
+/* Prints each line of text as "  name: line". */
 static void print_lines(const char *name, const char *text)
 {
     while (text && *text) {
@@ -130,14 +133,14 @@ static void print_lines(const char *name, const char *text)
     }
 }
 
-/* What is assumed has lines of its own. */
+/* Log function: prints warnings, except for assumed facts, which print_backbone prints. */
 static void print_warning(int level, const char *message, void *user)
 {
     (void)level, (void)user;
     if (strncmp(message, "backbone: assumed", 17)) printf("  warning: %s\n", message);
 }
 
-/* What loading a backbone finds beside its tensors, and what it has to assume. */
+/* Loads the backbone and prints its architecture, preprocessing, class names and assumed facts. */
 static void print_backbone(peft_context *ctx, const char *path)
 {
     static const char *const facts[] = { "width", "depth", "heads", "mlp", "patch", "image_size", "registers",
@@ -175,7 +178,7 @@ static void print_session(peft_model *m, peft_context *ctx)
     peft_options_free(o);
 }
 
-/* With the backbone's own classifier, or, where it has none, without a head. */
+/* With the backbone's own classifier; where it has none, without a head. */
 static void print_operations_of_backbone(peft_context *ctx, const char *path)
 {
     peft_model *m;
@@ -198,10 +201,10 @@ static void print_operations(peft_context *ctx, const char *path, const char *ki
     if (strcmp(kind, "model") && strcmp(kind, "adapter"))
         fail("--operations: %s is a file of kind '%s'; expected a backbone, a model or an adapter", path, kind);
     if (!given[backbone].value)
-        fail("--operations: %s acts on a backbone; give --backbone, the file that it was trained on", path);
-    source s = open_source(given[backbone].value, given[backbone_options].value, path, 0);
+        fail("--operations: %s needs its backbone; give --backbone FILE, the backbone it was trained on", path);
+    loaded_model s = open_model(given[backbone].value, given[backbone_options].value, path, 0);
     print_session(s.model, s.ctx);
-    close_source(&s);
+    close_model(&s);
 }
 
 static void inspect(peft_context *ctx, const char *path)
@@ -234,8 +237,7 @@ int main(int argc, char **argv)
 {
     static const struct { int flag; void (*list)(void); } lists[] = {
         { methods, list_methods }, { trainer, list_trainer }, { options, list_options },
-        { preprocess, list_preprocess },
-        { metrics, list_metrics } };
+        { preprocess, list_preprocess }, { metrics, list_metrics } };
     peft_context *ctx;
     program_name = "inspect";
     int first = read_flags(given, flags, &about, argc, argv), listed = 0;
@@ -244,7 +246,7 @@ int main(int argc, char **argv)
         if (listed++) putchar('\n');
         lists[i].list();
     }
-    if (first == argc && !listed) fail("a file or a list is needed, such as --methods; see --help");
+    if (first == argc && !listed) fail("no file and no list given; give a FILE, or a list such as --methods");
     ctx = make_context();
     for (int i = first; i < argc; i++) inspect(ctx, argv[i]);
     peft_context_free(ctx);

@@ -93,7 +93,7 @@ if cmp -s plain got; then wrong '--preprocess of predict changes nothing'; fi
 if "$bin/predict" --backbone vit.safetensors --model m.safetensors --preprocess size=16 scans/*/0001.png 2> log; then
     wrong 'another size was taken'
 fi
-grep -q 'trained for a size of 32' log
+grep -q 'trained for 32 pixels' log
 
 # Several labels an image stay several.
 for i in 0 1 2 3 4 5; do

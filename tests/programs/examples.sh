@@ -41,7 +41,7 @@ cmp "$work/quiet" "$work/loud"
 [ ! -s "$work/nothing" ]
 awk '!/^libpeft: (session|train|evaluate) .* \| [0-9.]+ us / { exit 1 } END { exit !NR }' "$work/lines"
 if PEFT_VERBOSE=yes "$bin/custom_method" --out "$work/own.safetensors" 2> "$work/error"; then exit 1; fi
-grep -q "PEFT_VERBOSE is 'yes'; expected 0 or 1" "$work/error"
+grep -q "PEFT_VERBOSE: given 'yes', expected 0 or 1" "$work/error"
 
 # The rest needs pretrained weights and pictures.
 vit=${PEFT_SHARED-}/data/vit/deit_tiny_patch16_224.safetensors

@@ -48,11 +48,11 @@ static void print_example(const char *text)
     }
 }
 
-/* What the library reads (PEFT_VERBOSE: what these programs make of its log). */
+/* Environment variables that --help lists: PEFT_VERBOSE is read by make_context (verbose.h), the others by libpeft. */
 static const char *const environment[][2] = {
-    { "PEFT_VERBOSE=1", "a line for each operation on standard error: docs/verbose.md" },
-    { "PEFT_ISA", "the kernels: ref, avx2, avx512; default the best of this CPU" },
-    { "PEFT_GEMM", "who multiplies matrices: own, cblas; default auto" } };
+    { "PEFT_VERBOSE=1", "print a line on standard error for each operation of the network (docs/verbose.md)" },
+    { "PEFT_ISA", "instruction set of the kernels: ref, avx2 or avx512; default the best of this CPU" },
+    { "PEFT_GEMM", "matrix multiplication: own (libpeft's kernels) or cblas (a BLAS library); default auto" } };
 
 static void print_help(const flag *flags, const flag_name *names, int count, const program *p)
 {

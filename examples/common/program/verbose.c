@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * verbose.c -- see verbose.h. */
+ * verbose.c -- creates contexts whose log follows PEFT_VERBOSE (verbose.h). */
 #include "verbose.h"
 #include "errors.h"
 #include <stdio.h>
@@ -18,7 +18,7 @@ peft_context *make_context(void)
     peft_context *ctx;
     must(peft_context_create(NULL, NULL, NULL, &ctx));
     if (!verbose || !*verbose || !strcmp(verbose, "0")) return ctx;
-    if (strcmp(verbose, "1")) fail("environment variable PEFT_VERBOSE is '%s'; expected 0 or 1", verbose);
+    if (strcmp(verbose, "1")) fail("environment variable PEFT_VERBOSE: given '%s', expected 0 or 1", verbose);
     must(peft_context_set_log(ctx, print_message, NULL, 3));
     return ctx;
 }

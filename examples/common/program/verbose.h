@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0
- * verbose.h -- PEFT_VERBOSE=1 in the environment: each operation of a model writes a line on standard error. */
+ * verbose.h -- contexts of the programs. With PEFT_VERBOSE=1 in the environment, each operation of a model prints a
+ * line on standard error. */
 #ifndef VERBOSE_H
 #define VERBOSE_H
 #include <peft/peft.h>
 
-/* peft_context_create, with the log that PEFT_VERBOSE asks for. */
+/* Creates a context, with the log at level 3 if PEFT_VERBOSE is 1. An error ends the program. */
 peft_context *make_context(void);
 #endif
