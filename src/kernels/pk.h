@@ -8,7 +8,8 @@
 #include <stdint.h>
 #include "float_mode.h"
 
-#ifdef PF_REAL_DOUBLE               /* the test build that checks gradients by finite differences */
+/* The type of values in a graph: float, but double in the test build that checks gradients by finite differences. */
+#ifdef PF_REAL_DOUBLE
 typedef double pk_real;
 #else
 typedef float pk_real;

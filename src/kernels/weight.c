@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * weight.c -- reads elements of a frozen matrix of any type as pk_real, for all that is not a matrix product: products
- * convert a weight while they pack it. */
+ * weight.c -- converts elements of a frozen matrix of any type to pk_real (float), for operations other than the matrix
+ * product, which converts a weight while it packs it. */
 #include "pk.h"
 
 const pk_real *pk_weight_read(const pk_table *t, const pk_weight *w, int64_t first, int64_t n, pk_real *buffer)

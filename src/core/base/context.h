@@ -9,8 +9,8 @@
 #include "kernels/pk.h"
 
 struct peft_method;                        /* peft/sys/method.h */
-/* A method that the application registered. This is the beginning of a block that also holds a copy of its peft_method
- * and texts, and is freed with the context. */
+/* A method that the application registered. The struct is the first member of a larger block, which also holds the copy
+ * of the peft_method and its texts (core/adapt/register_method.c). The block is freed with the context. */
 typedef struct pf_registered { struct pf_registered *next; const struct peft_method *method; } pf_registered;
 
 struct peft_context {
@@ -23,11 +23,11 @@ struct peft_context {
     pk_gemm_kind gemm;
     const char *isa_by, *gemm_by;          /* what chose them: "PEFT_ISA", "peft_context_set_isa"; NULL: the library */
     const struct peft_method *const *built_in; /* the library's methods, up to a NULL; may be NULL: none */
-    pf_registered *methods;                /* by the application, in order: core/adapt/register_method.c */
+    pf_registered *methods;                /* those that the application registered, oldest first */
     peft_log_fn log; void *log_user; int log_level;
-    peft_pool_fn pool; void *pool_user;    /* threads of the program's; NULL: the library's */
-    bool share;                            /* the library's are one pool ... */
-    struct pf_shared_pool *shared;             /* ... this one, as long as somebody uses it: core/train/session/team.c */
+    peft_pool_fn pool; void *pool_user;    /* runs jobs in the program's threads; NULL: the library starts threads */
+    bool share;                            /* sessions and trainers share one pool of threads */
+    struct pf_shared_pool *shared;         /* that pool; NULL: not in use (core/train/session/team.c) */
 };
 
 /* peft_context_create with the table of built-in methods. */

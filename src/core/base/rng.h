@@ -14,5 +14,5 @@ double   pf_rng_uniform(const pf_rng *r, uint64_t i);                      /* (0
 double   pf_rng_normal(const pf_rng *r, uint64_t i);                       /* mean 0, variance 1 (Box-Muller) */
 int64_t  pf_rng_below(const pf_rng *r, uint64_t i, int64_t n);             /* 0..n-1; bias below n/2^64 */
 void     pf_rng_shuffle(const pf_rng *r, int64_t *items, int64_t n);       /* Fisher-Yates */
-uint32_t pf_rng_stream(const char *name);                                  /* a or b of a stream for a name: its hash */
+uint32_t pf_rng_stream(const char *name);                                  /* a hash of name, for use as a or b */
 #endif

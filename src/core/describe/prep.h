@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * prep.h -- the preprocessing of pictures (resize, crop, normalise) that a network expects: read from the configuration
- * of timm, open_clip or Hugging Face, and written as settings for peft_transform_parse of libpeft-io. Loading makes the
- * note "preprocess" of it, saving a preprocessor_config.json. */
+ * of timm, open_clip or Hugging Face, and written as settings for peft_transform_parse of libpeft-io. A loaded backbone
+ * keeps these settings as its note "preprocess" (peft_backbone_note); saving it in a naming of Hugging Face writes them
+ * as preprocessor_config.json. */
 #ifndef PF_PREP_H
 #define PF_PREP_H
 #include <jansson.h>
@@ -11,9 +12,10 @@
 
 enum { PF_PREP_MAX = 1024 };                        /* bytes of the settings as text */
 
-/* How a picture is resized before the crop of size x size. SHORTER: its shorter side to floor(size / crop_pct); SQUASH:
- * both sides to that, whatever its proportions; LONGEST: its longer side, the border filled with 0; LONGEST_MEAN: the
- * border filled with the mean; SIDE: its shorter side to height; BOX: to height x width; NONE: not at all. */
+/* How a picture is resized before the centre crop of size x size, where side = floor(size / crop_pct). SHORTER: its
+ * shorter side becomes side; SQUASH: both sides become side; LONGEST: its longer side becomes side, and the crop's
+ * pixels outside the picture are 0; LONGEST_MEAN: as LONGEST, but those pixels have the mean colour; SIDE: its shorter
+ * side becomes `height`; BOX: it becomes `height` x `width`; NONE: it is not resized. */
 typedef enum pf_fit {
     PF_FIT_SHORTER, PF_FIT_SQUASH, PF_FIT_LONGEST, PF_FIT_LONGEST_MEAN, PF_FIT_NONE, PF_FIT_SIDE, PF_FIT_BOX
 } pf_fit;
@@ -23,18 +25,19 @@ typedef struct pf_prep {
     pf_fit fit;
     int64_t height, width;                          /* for PF_FIT_SIDE and PF_FIT_BOX */
     double crop_pct;                                /* for PF_FIT_SHORTER to PF_FIT_LONGEST_MEAN */
-    bool floor_offset, white;                       /* the settings crop_offset=floor, alpha=white */
+    bool floor_offset;                              /* the crop's offset is rounded down; else half to even */
+    bool white;                                     /* transparent pixels are put on white; else alpha is dropped */
     const char *interpolation;                      /* name of a Pillow filter */
     double mean[3], std[3];                         /* of pixels divided by the largest value of their type */
-    char inexpressible[160];                        /* a setting of the file that the text has no form for; "": none */
+    char inexpressible[160];                        /* a setting of the file that pf_prep_text cannot write; "": none */
 } pf_prep;
 
 /* Read p from a configuration. side: the side in pixels that the network will work at (option image_size); 0: the one
- * that the file states. PEFT_E_FORMAT: a key has a value of a wrong type. A valid setting that the text has no form for
- * is no error: p->inexpressible names it. */
+ * that the file states. PEFT_E_FORMAT: a key has a value of a wrong type. A valid setting that pf_prep_text cannot
+ * write is no error: p->inexpressible names it. */
 peft_status pf_prep_timm(const json_t *cfg, int64_t side, pf_prep *p);              /* timm's pretrained_cfg */
 peft_status pf_prep_open_clip(const json_t *cfg, int64_t size, pf_prep *p);         /* preprocess_cfg; NULL: defaults */
-/* An image processor of Hugging Face. usual: its class, such as "ViT", if the file names none; NULL: unknown. */
+/* An image processor of Hugging Face. usual: the class to assume if the file names none, such as "ViT"; NULL: none. */
 peft_status pf_prep_hf(const json_t *o, const char *usual, pf_prep *p);
 
 /* The name of the Pillow filter that v gives by name or by Pillow's number; NULL: v is neither. */

@@ -32,7 +32,7 @@ static const processor classes[] = {
     { "Beit", "bicubic", HALF, 224, 224, false, true, false },
     { "DPT", "bicubic", HALF, 384, 384, false, true, false },
     { "DINOv3ViT", "bilinear", IMAGENET, 224, 224, false, true, false } };
-/* Settings that change the pixels and that the text of a transform has no form for. */
+/* Settings that change the pixels and that the settings of a transform (pf_prep_text) cannot express. */
 static const char *const unsupported[] = {
     "do_pad", "do_flip_channel_order", "do_thumbnail", "do_align_long_axis", "do_grayscale",
     "do_split_image", "do_image_splitting", "keep_aspect_ratio", "rescale_offset", "crop_pct", "size_divisor",
@@ -40,7 +40,7 @@ static const char *const unsupported[] = {
 #define COUNT(a) (sizeof(a) / sizeof *(a))
 
 __attribute__((format(printf, 2, 3)))
-/* Records a setting that the text has no form for; of several the first is kept. */
+/* Records a setting that pf_prep_text cannot write; of several the first is kept. */
 static void cannot_express(pf_prep *p, const char *format, ...)
 {
     va_list ap;

@@ -14,7 +14,7 @@
 #define PF_PATH_MAX (2 * PF_NAME_MAX)
 
 /* --- hf_pattern.c: Python's regular expressions, the part that module patterns use ------------------------------- */
-/* *matches: pattern matches the whole text; tail: (.*\.)?(pattern)$ does, so that the match may begin after any dot.
+/* *matches: pattern matches the whole text, or (tail) the text from its beginning or from behind any of its dots on.
  * Supported are . * + ? [] () | \d and escaped punctuation; PEFT_E_UNSUPPORTED names anything else in the pattern. */
 peft_status pf_peft_match(const char *pattern, const char *text, bool tail, bool *matches);
 /* true: path is name, or ends with "." and name */
@@ -50,11 +50,12 @@ peft_status pf_modules_make(const peft_backbone *b, const pf_peft_names *n, pf_m
 void        pf_modules_free(pf_modules *m);
 /* Finds naming and prefix by the names of an adapter's tensors. */
 peft_status pf_peft_detect(const peft_backbone *b, const pf_st *st, pf_peft_names *out);
-/* Writes the key in PEFT's file of the parameter `name`, such as blocks.0.attn.q.lora_A.weight. false: the naming has
- * no such key. */
+/* Writes the key in PEFT's file of the parameter `name`, such as blocks.0.attn.q.lora_A.weight. ln_tune: it is one of
+ * method ln_tune, so that a norm's key has ".ln_tuning_layers" in it. false: the naming has no such key. */
 bool pf_peft_key(const pf_peft_names *n, bool ln_tune, const char *name, char key[PF_PATH_MAX + 64]);
 
-/* A parameter, and key and extents of its tensor in the file, where the patch embedding is a convolution. */
+/* A parameter, with key and extents of its tensor in PEFT's file. That file stores tensors of the patch embedding as
+ * convolution kernels; here they are matrices. */
 typedef struct pf_peft_entry { char key[PF_PATH_MAX + 64]; pf_param *param; int ndim; int64_t dim[4]; } pf_peft_entry;
 typedef struct pf_peft_entries { peft_context *ctx; pf_peft_entry *item; size_t count; } pf_peft_entries;
 /* Lists the parameters of the adapter and of the head (NULL: none). */

@@ -13,8 +13,9 @@ typedef enum pf_metric {
     PF_METRICS
 } pf_metric;
 
-/* Finds the metric of that name in the family. PEFT_E_NOTFOUND: none; PEFT_E_SHAPE: it does not write `count` values. who,
- * here and below: the public function, for the message. */
+/* Finds the metric of that name. family: 'd', 'm', 'r' or 'c', the public function that computes it (metrics.def).
+ * PEFT_E_NOTFOUND: the family has none; PEFT_E_SHAPE: it does not write `count` values. who, here and below: the public
+ * function, for the message. */
 peft_status pf_metric_find(const char *who, char family, const char *name, int64_t classes, const double *out,
                            size_t count, pf_metric *metric);
 /* Returns PEFT_E_INVALID: the argument is NULL. */

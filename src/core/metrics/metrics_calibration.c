@@ -58,7 +58,7 @@ peft_status peft_metrics_calibration(const double *probabilities, const int64_t 
     const char *who = "peft_metrics_calibration";
     pf_metric m = PF_METRICS;
     PF_TRY(pf_metric_extents(who, n, classes));
-    PF_TRY(pf_metric_find(who, 'c', name, classes, out, count, &m));
+    PF_TRY(pf_metric_find(who, 'c', name, classes, out, count, &m));          /* 'c': calibration, metrics.def */
     PF_TRY(pf_metric_probabilities(who, probabilities, n, classes));
     PF_TRY(pf_metric_labels(who, "labels", labels, n, classes));
     if (m == PF_METRIC_brier_binary && classes != 2)

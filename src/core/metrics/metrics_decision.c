@@ -150,7 +150,7 @@ peft_status peft_metrics_decision(const int64_t *counts, int64_t classes, const 
     summary s = { .present = true };
     int64_t total = 0, right = 0;
     PF_TRY(pf_metric_extents(who, classes, classes));
-    PF_TRY(pf_metric_find(who, 'd', name, classes, out, count, &s.metric));
+    PF_TRY(pf_metric_find(who, 'd', name, classes, out, count, &s.metric));   /* 'd': decision, metrics.def */
     PF_TRY(matrix_total(who, counts, classes, &total));
     if (s.metric == PF_METRIC_accuracy) {
         for (int64_t c = 0; c < classes; c++) right += counts[c * classes + c];
@@ -216,7 +216,7 @@ peft_status peft_metrics_multilabel(const double *probabilities, const float *ta
     const char *who = "peft_metrics_multilabel";
     summary s = { .sum = 0 };
     PF_TRY(pf_metric_extents(who, n, classes));
-    PF_TRY(pf_metric_find(who, 'm', name, classes, out, count, &s.metric));
+    PF_TRY(pf_metric_find(who, 'm', name, classes, out, count, &s.metric));   /* 'm': multilabel, metrics.def */
     PF_TRY(pf_metric_probabilities(who, probabilities, n, classes));
     PF_TRY(pf_metric_targets(who, targets, n, classes));
     if (isnan(threshold)) return pf_fail(PEFT_E_INVALID, "%s: threshold is NaN", who);

@@ -84,7 +84,7 @@ peft_status peft_metrics_ranking(peft_context *ctx, const double *scores, const 
     pf_metric m = PF_METRICS;
     if (!ctx) return pf_metric_null(who, "ctx");
     PF_TRY(pf_metric_extents(who, n, classes));
-    PF_TRY(pf_metric_find(who, 'r', name, classes, out, count, &m));
+    PF_TRY(pf_metric_find(who, 'r', name, classes, out, count, &m));          /* 'r': ranking, metrics.def */
     PF_TRY(pf_metric_scores(who, scores, n, classes));
     PF_TRY(pf_metric_targets(who, targets, n, classes));
 

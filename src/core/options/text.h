@@ -15,7 +15,7 @@ typedef struct pf_setting {
 bool pf_setting_next(const char **text, pf_setting *s);
 /* Writes the value without quotes to `to`; value_length + 1 bytes are enough. false: it was cut to capacity. */
 bool pf_setting_value(const pf_setting *s, char *to, size_t capacity);
-/* Returns status, with the message "who: " and what is wrong. */
+/* Returns status and sets the message to who, ": " and what is wrong. who: the function that was given the text. */
 peft_status pf_setting_refuse(peft_status status, const char *who, const pf_setting *s);
 
 /* The next item, of length *n, of a list whose items are separated by commas, blanks, brackets and quotes; *text is

@@ -35,7 +35,8 @@ static bool has_text(const uint8_t *d, size_t size, size_t offset, const char *t
     return true;
 }
 
-/* By the name of the first entry: its length is at byte 26, the name at byte 30. */
+/* Tells the kind by the name of the first entry, such as "archive/data.pkl" in a file of torch.save. The length of the
+ * name is at byte 26, the name at byte 30. */
 static const char *zip_kind(const uint8_t *d, size_t size)
 {
     size_t n = size >= 30 ? (size_t)d[26] | (size_t)d[27] << 8 : 0;

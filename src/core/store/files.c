@@ -50,7 +50,7 @@ static peft_status read_one_adapter(peft_backbone *b, const pf_st *st, size_t k,
     PF_TRY(pf_meta_text(st, key, &method));
     snprintf(key, sizeof key, "libpeft.adapter.%zu.options", k);
     PF_TRY(read_options(b->ctx, st, key, &o));
-    pf_source source = pf_source_of(st, true);
+    pf_source source = pf_source_of(st, true);          /* parameters that the file does not have are refused */
     peft_status s = pf_adapter_make(b, method, o, &source, &a);
     peft_options_free(o);
     if (s) return s;
@@ -131,7 +131,7 @@ static peft_status read_adapter(peft_backbone *b, const pf_st *st, peft_adapter 
     PF_TRY(pf_meta_check(st, "adapter", b));
     peft_adapter *a;
     PF_TRY(read_one_adapter(b, st, 0, &a));
-    peft_status s = pf_state_only(st, adapter_has, a);
+    peft_status s = pf_state_only(st, adapter_has, a);  /* refuses tensors that the adapter does not have */
     if (s) peft_adapter_free(a);
     else *out = a;
     return s;
@@ -160,7 +160,7 @@ static peft_status read_model(peft_backbone *b, const pf_st *st, peft_model *m)
     }
     PF_TRY(pf_state_read(st, "", &m->params));
     PF_TRY(pf_state_read(st, "", &m->buffers));
-    return pf_state_only(st, model_has, m);
+    return pf_state_only(st, model_has, m);             /* refuses tensors that the model does not have */
 }
 
 static peft_status load_model(peft_backbone *b, const pf_st *st, peft_model **out)
@@ -169,7 +169,7 @@ static peft_status load_model(peft_backbone *b, const pf_st *st, peft_model **ou
     peft_model *m;
     PF_TRY(pf_meta_check(st, "model", b));
     PF_TRY(read_options(b->ctx, st, "libpeft.model.options", &o));
-    pf_source source = pf_source_of(st, true);
+    pf_source source = pf_source_of(st, true);          /* parameters that the file does not have are refused */
     peft_status s = pf_model_make(b, o, &source, &m);
     peft_options_free(o);
     if (s) return s;

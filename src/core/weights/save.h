@@ -15,7 +15,8 @@ typedef struct pf_form {
     bool classifier;                     /* the backbone has one, and it is written */
     const char *class_names;             /* one a line; "": none */
     const char *link;                    /* "softmax", "sigmoid"; "": unknown */
-    bool names_given;                    /* class_names are the caller's and must differ; a note's may repeat */
+    bool names_given;                    /* true: the caller gave class_names, and equal ones are an error; false: they
+                                            are the backbone's note, and may be equal */
     const pf_stored_type *type;
 } pf_form;
 

@@ -8,7 +8,7 @@ enum { STRIP = 256 };           /* rows multiplied at a time where AB cannot be 
 
 typedef struct cblas_job {
     const pk_table *t;
-    const pk_gemm *g;           /* the current strip; the steps that BLAS took (scale, accumulate) are switched off */
+    const pk_gemm *g;           /* the current strip; scale is 1 and accumulate 0 where BLAS has applied them */
     const pk_real *product;     /* its AB, rows product_row elements apart */
     int64_t product_row;
     char *tiles;                /* one tile for each thread, tile_bytes apart */

@@ -34,9 +34,10 @@ void PK_NAME(scale)(float *y, const float *x, float s, int64_t n)           { ma
 /* x limited to |x| <= 88, beyond which sigmoid is 0 or 1: avoids infinity times 0 */
 INLINE pv clamp_88(pv x) { return pv_min(pv_set(88.0f), pv_max(pv_set(-88.0f), x)); }
 
-INLINE pv times_sigmoid(pv x, pv u)                 /* x sigmoid(u), where u has the sign of x */
+/* x sigmoid(u), where u has the sign of x. The lower limit of x avoids -infinity times 0. */
+INLINE pv times_sigmoid(pv x, pv u)
 {
-    pv rest, s = pv_sigmoid(u, &rest);
+    pv complement, s = pv_sigmoid(u, &complement);          /* complement: 1 - s, here and below */
     return pv_mul(pv_max(pv_set(-88.0f), x), s);
 }
 
@@ -44,7 +45,7 @@ INLINE pv f_gelu(pv x, pv b, pv s)    { (void)b; (void)s; return pv_gelu(x); }
 INLINE pv f_quick(pv x, pv b, pv s)   { (void)b; return times_sigmoid(x, pv_mul(x, s)); }
 INLINE pv f_relu(pv x, pv b, pv s)    { (void)b; (void)s; return pv_max(pv_zero(), x); }
 INLINE pv f_tanh(pv x, pv b, pv s)    { (void)b; (void)s; return pv_tanh(x); }
-INLINE pv f_sigmoid(pv x, pv b, pv s) { (void)b; (void)s; pv rest; return pv_sigmoid(x, &rest); }
+INLINE pv f_sigmoid(pv x, pv b, pv s) { (void)b; (void)s; pv complement; return pv_sigmoid(x, &complement); }
 INLINE pv f_silu(pv x, pv b, pv s)    { (void)b; (void)s; return times_sigmoid(x, x); }
 
 /* One row for each activation: its kind, the argument s of its functions, and their name behind f_ and g_. */
@@ -65,15 +66,15 @@ void PK_NAME(act)(pk_act kind, float *y, const float *x, int64_t n)
 /* d/du of u sigmoid(u) */
 INLINE pv silu_slope(pv u)
 {
-    pv rest, s = pv_sigmoid(u, &rest);
-    return pv_mul(s, pv_fma(clamp_88(u), rest, pv_set(1.0f)));
+    pv complement, s = pv_sigmoid(u, &complement);
+    return pv_mul(s, pv_fma(clamp_88(u), complement, pv_set(1.0f)));
 }
 
 /* d/dx of sigmoid(x): sigmoid(x) sigmoid(-x) */
 INLINE pv sigmoid_slope(pv x)
 {
-    pv rest, s = pv_sigmoid(x, &rest);
-    return pv_mul(s, rest);
+    pv complement, s = pv_sigmoid(x, &complement);
+    return pv_mul(s, complement);
 }
 
 INLINE pv g_gelu(pv dy, pv x, pv s)    { (void)s; pv y; return pv_mul(dy, pv_gelu_slope(x, &y)); }
@@ -128,7 +129,8 @@ void PK_NAME(act_slope)(pk_act kind, float *y, float *slope, const float *x, int
     }
 }
 
-/* In double: sum l of PW adds every PW-th element from l on; then the sums are added by halves. */
+/* Sums in double. Accumulator l (0 .. PW-1) adds the elements l, l + PW, l + 2 PW, ..; a tree then adds up the
+ * accumulators: the upper half to the lower half, until one is left. */
 void PK_NAME(sums)(double *sum, double *sum_sq, const float *x, int64_t n)
 {
     double s[PW] = {0}, q[PW] = {0};

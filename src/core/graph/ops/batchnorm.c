@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * batchnorm.c -- batch normalisation of pooled features over the samples (heads of MAE's linear probing and MLP-k). In
- * training it normalises by mean and biased variance of the batch, and updates the running mean and (unbiased)
- * variance; in inference it normalises by the running values. */
+ * batchnorm.c -- batch normalisation of pooled features over the samples (heads bn_linear and mlp). In training it
+ * normalises by mean and biased variance of the batch, and updates the running mean and (unbiased) variance; in
+ * inference it normalises by the running values. */
 #include <math.h>
 #include "core/graph/op.h"
 

@@ -52,5 +52,6 @@ static void run(const pf_run *r, const pf_node *n)
               pf_shape_count(w) / w->dim[0], pf_v(r->g, n->in[1])->shape.dim[0], n->attr.f[0], r->k, r->work };
     pf_parallel(r, w->dim[0], 32, rows, &j);
 }
-const pf_op pf_op_row_scale = { .name = "row_scale", .kernel = "axpy", .flags = PF_STOP, .typed = 1u,
+const pf_op pf_op_row_scale = { .name = "row_scale", .kernel = "axpy", .flags = PF_STOP,
+    .typed = 1u,                                        /* w may have any weight type */
     .infer = infer, .work = work, .run = run };

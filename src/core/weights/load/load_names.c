@@ -44,8 +44,8 @@ static peft_status detect(pf_loader *l)
         return pf_fail(PEFT_E_FORMAT, "no ViT found: this is a libpeft file of the kind '%.40s'; load the backbone "
                        "that it was trained on, then this file for it", kind);
     if (!n)
-        return pf_fail(PEFT_E_FORMAT, "no ViT found: expected tensors named as a block's attention is by timm "
-                       "(..blocks.0.attn.qkv.weight), Hugging Face, CLIP, torchvision or mmpretrain");
+        return pf_fail(PEFT_E_FORMAT, "no ViT found: expected a block's attention weights, named as in timm "
+                       "(blocks.0.attn.qkv.weight), Hugging Face, CLIP, torchvision or mmpretrain");
     if (n > 1) return several(found);
     l->naming = found[0].naming;
     memcpy(l->prefix, found[0].prefix, sizeof l->prefix);
@@ -78,7 +78,7 @@ peft_status pf_load_names(pf_loader *l)
 
 int pf_load_find(pf_loader *l, const char *name, bool use, const pf_st_tensor *part[3])
 {
-    pf_found *hit[4] = { NULL };
+    pf_found *hit[4] = { NULL };                        /* 0: the whole tensor; 1, 2, 3: its parts */
     for (size_t i = 0; i < l->count; i++) {
         pf_found *f = &l->found[i];
         if (f->timm.kind == PF_NAME_OURS && !hit[f->timm.part] && !strcmp(f->timm.name, name)) hit[f->timm.part] = f;
@@ -127,17 +127,18 @@ static bool present(const pf_loader *l, const char *name)
     return false;
 }
 
-/* Adds the name that the file would give timm's tensor; if it is stored in parts, the names of the missing ones. */
+/* Adds the name that the file would give timm's tensor. If the naming has no name for the whole tensor (part 0), adds
+ * the names of those of its parts (1, 2, 3) that the file lacks. */
 static void add_missing(const pf_loader *l, const pf_vit_shape *s, names *n, const char *timm)
 {
     const char *prefix = pf_is_classifier(timm) ? "" : l->prefix;
     char theirs[PF_NAME_MAX], whole[2 * PF_NAME_MAX];
-    const bool unsplit = pf_naming_theirs(l->families, l->naming, s, timm, 0, theirs);
+    const bool stored_whole = pf_naming_theirs(l->families, l->naming, s, timm, 0, theirs);
     const int before = n->count;
-    for (int part = !unsplit; part <= (unsplit ? 0 : pf_name_parts(timm)); part++) {
+    for (int part = !stored_whole; part <= (stored_whole ? 0 : pf_name_parts(timm)); part++) {
         if (!pf_naming_theirs(l->families, l->naming, s, timm, part, theirs)) continue;
         snprintf(whole, sizeof whole, "%s%s", prefix, theirs);
-        if (unsplit || !present(l, whole)) add(n, whole);
+        if (stored_whole || !present(l, whole)) add(n, whole);
     }
     if (n->count == before) add(n, timm);
 }

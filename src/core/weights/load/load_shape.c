@@ -35,7 +35,7 @@ static int64_t rows_of_parts(pf_loader *l, const char *name)
     return n;
 }
 
-/* The number of blocks: the first block of which the file has no tensor ends them. */
+/* The number of blocks: the lowest number N for which no tensor of the ViT (PF_NAME_OURS) is named blocks.N.*. */
 static int64_t depth_of(const pf_loader *l)
 {
     char prefix[PF_NAME_MAX];
@@ -58,8 +58,8 @@ static bool some_block(pf_loader *l, const char *name, char whole[PF_NAME_MAX])
     return false;
 }
 
-/* Fills in the shape by the tensors. mlp: if the file has neither fc1 nor fc2, a guess; the message of missing tensors
- * follows later. */
+/* Fills in the shape by the tensors. If the file has neither fc1 nor fc2, mlp becomes a usual value: pf_load_tensors
+ * will report both as missing. */
 static void from_tensors(pf_loader *l)
 {
     pf_vit_shape *s = &l->shape;
@@ -95,14 +95,14 @@ static bool ruled_out(const pf_loader *l, int64_t prefix, int64_t grid)
 }
 
 /* Splits the rows of pos_embed into prefix rows and a square grid. The prefix is none, the class token's row, or a row
- * for the class token and each register. A small grid may have two readings (25 rows: 5 x 5, or 9 and then 4 x 4),
- * between which the configuration files decide. */
+ * for the class token and each register. If two splits are possible (25 rows with 8 registers: a grid of 5 x 5, or 9
+ * prefix rows and a grid of 4 x 4), the configuration files decide. */
 static peft_status positions(pf_loader *l)
 {
     const int64_t total = rows(l, "pos_embed"), prefixes[] = { 0, 1, 1 + l->shape.registers };
-    const bool may_lack = l->family->rows & PF_ROWS_NONE, may_have_all = l->family->rows & PF_ROWS_ALL;
+    const bool allow_none = l->family->rows & PF_ROWS_NONE, allow_all = l->family->rows & PF_ROWS_ALL;
     int64_t grid[3], fits[3], n = 0, possible = 0;
-    for (int i = !may_lack; i < (may_have_all && l->shape.registers ? 3 : 2); i++) {
+    for (int i = !allow_none; i < (allow_all && l->shape.registers ? 3 : 2); i++) {
         const int64_t side = total > prefixes[i] ? (int64_t)llround(sqrt((double)(total - prefixes[i]))) : 0;
         if (side && side * side == total - prefixes[i]) fits[n] = prefixes[i], grid[n++] = side;
     }
@@ -121,11 +121,13 @@ static peft_status positions(pf_loader *l)
     return PEFT_OK;
 }
 
-/* Decides whether the prefix rows are added to class token and registers: see PF_ROWS_ALL in arch.h. */
+/* Decides whether loading adds the prefix rows to the class token and registers, and drops them. It does so in a
+ * network with registers if they have rows, or if the class token alone has one, except in families that keep this
+ * row: timm. */
 static void set_fold_prefix(pf_loader *l)
 {
-    const bool joins = !(l->family->rows & PF_ROWS_ALL);
-    l->fold_prefix = l->shape.registers > 0 && (l->native_prefix > 1 || (l->native_prefix == 1 && joins));
+    const bool keeps_class_row = l->family->rows & PF_ROWS_ALL;
+    l->fold_prefix = l->shape.registers > 0 && l->native_prefix > (keeps_class_row ? 1 : 0);
     l->shape.pos_prefix = l->native_prefix > 0;
 }
 
@@ -172,7 +174,7 @@ peft_status pf_load_shape(pf_loader *l)
 {
     from_tensors(l);
     PF_TRY(pf_load_check_architecture(l));
-    PF_TRY(pf_load_agree(l));
+    PF_TRY(pf_load_agree(l));                           /* the configuration files agree with the tensors */
     PF_TRY(positions(l));
     set_fold_prefix(l);
     return pf_load_facts(l);

@@ -7,7 +7,8 @@
 #include "core/weights/load/load.h"
 #include "core/vit/pos_embed.h"
 
-/* Are the extents equal if those of 1 are left out, or is p a convolution's kernel t as a matrix [out, in * p * p]? */
+/* Whether p has the extents of t, apart from extents of 1, or is a matrix [out, in*h*w] of t, a convolution's kernel
+ * [out, in, h, w]; the caller compares the number of elements. */
 static bool same_extents(const peft_tensor *t, const pf_st_tensor *p)
 {
     int i = 0, k = 0;
@@ -124,6 +125,7 @@ static peft_status fold_prefix(const pf_loader *l, peft_backbone *b)
     return PEFT_OK;
 }
 
+/* Resamples pos_embed to the grid of the option image_size. b->native_pos takes over the file's tensor. */
 static peft_status resample(const pf_loader *l, peft_backbone *b)
 {
     const int64_t grid = pf_vit_grid(&b->shape), old = l->native_grid;
@@ -134,14 +136,14 @@ static peft_status resample(const pf_loader *l, peft_backbone *b)
     t->owned = false;
     t->dim[1] = b->shape.pos_prefix + grid * grid;
     if (!pf_backbone_own(b, i)) return PEFT_E_NOMEM;
-    snprintf(b->resample, sizeof b->resample, "%s", l->rule);
+    snprintf(b->resample, sizeof b->resample, "%s", l->rule);       /* the rule that was applied */
     return pf_pos_embed_resample(b->ctx, l->rule, b->native_pos.data, b->shape.pos_prefix, (int)old, (int)old, t->data,
                                  (int)grid, (int)grid, b->shape.width);
 }
 
 peft_status pf_load_tensors(pf_loader *l, peft_backbone *b)
 {
-    snprintf(b->rule, sizeof b->rule, "%s", l->rule);
+    snprintf(b->rule, sizeof b->rule, "%s", l->rule);               /* for another image size */
     peft_status s = PEFT_OK;
     for (size_t i = 0; i < b->weights && !s; i++) {
         const pf_st_tensor *part[3];

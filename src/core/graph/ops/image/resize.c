@@ -32,8 +32,9 @@ static void resize_line(const pk_real *in, pk_real *out, int64_t from, int64_t t
         out[i * step] = (pk_real)(sum / total);
     }
 }
-/* Resizes one channel of one image: first its rows, then its columns, by way of the scratch memory: `rows` [from, to],
- * then a column before and after. */
+
+/* Resizes one channel of one image: all rows into scratch memory, `rows` [from, to], then each column of `rows` from a
+ * contiguous copy, column[0..from-1], to column[from..from+to-1]. */
 static void resize_plane(void *arg, int64_t plane, int worker)
 {
     const job *j = arg;
