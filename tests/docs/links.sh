@@ -138,7 +138,10 @@ check_names() {
         code "$page" | sed -e 's/^</include\//' -e 's/>$//' |
             grep -oE '^(src|tests|include|examples|docs|scripts|cmake|build/examples)/[A-Za-z0-9_./-]*$' |
             grep -vE '(^|[/_])(N|NAME)([._]|$)' |
-            while read -r path; do [ -e "$path" ] || echo "$page: no file $path"; done
+            while read -r path; do
+                case $path in build/*) found=$build/${path#build/} ;; *) found=$path ;; esac
+                [ -e "$found" ] || echo "$page: no file $path"
+            done
         grep -oE '\bpeft-[a-z_]+' "$page" | sed 's/^peft-//' | sort -u | while read -r program; do
             [ "$program" = io ] || grep -qx "$program" "$work/programs" || echo "$page: no program peft-$program"
         done
