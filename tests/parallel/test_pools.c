@@ -191,7 +191,7 @@ static int thread_count(void)
 START_TEST(threads_live_as_long_as_their_users)
 {
     tiny t = tiny_make(&(tiny_spec){ .method = "ept", .threads = THREADS });
-    peft_session_free(tiny_session(t.model, "batch=1"));           /* a sanitizer starts a thread of its own now */
+    peft_session_free(tiny_session(t.model, "batch=1"));           /* a sanitizer starts its own thread here */
     const int before = thread_count();
     const size_t memory = peft_context_memory_used(t.ctx);
     peft_session *unshared = tiny_session(t.model, "batch=1");
