@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-# Any CBLAS, which comes in as PEFT_BLAS says: dlopen (opened when a product asks for it) or link.
-# PEFT_CBLAS_INCLUDE (the folder of cblas.h), PEFT_BLAS_LIBRARY (its file) and PEFT_BLAS_NAME (for -l).
-# On Debian libblas.so.3 is an alternative that OpenBLAS, BLIS or the reference library provides, with the C interface
-# inside; elsewhere the C interface may be a library of its own name.
+# Finds a BLAS with the C interface (CBLAS). PEFT_BLAS=dlopen opens it at run time when it is first used, PEFT_BLAS=link
+# links it. Sets PEFT_CBLAS_INCLUDE (folder of cblas.h), PEFT_BLAS_LIBRARY (path) and PEFT_BLAS_NAME (name for -l).
+# On Debian libblas.so.3 is an alternative for OpenBLAS, BLIS or the reference library and has the C interface;
+# elsewhere the C interface may be in another library.
 include(CheckFunctionExists)
 find_path(PEFT_CBLAS_INCLUDE cblas.h REQUIRED PATH_SUFFIXES openblas-pthread openblas-openmp openblas-serial openblas
           blis-openmp blis-pthread blis-serial blis cblas)
-# A BLAS in CMAKE_PREFIX_PATH comes before the system's, whatever their names.
+# A BLAS in CMAKE_PREFIX_PATH has precedence over the system's under any name.
 set(peft_blas_names blas cblas openblas flexiblas blis)
 foreach(name blis flexiblas openblas cblas blas)
   find_library(PEFT_BLAS_${name} ${name} NO_SYSTEM_ENVIRONMENT_PATH NO_CMAKE_SYSTEM_PATH)
@@ -35,7 +35,7 @@ get_filename_component(peft_blas_name ${PEFT_BLAS_LIBRARY} NAME)
 string(REGEX REPLACE "^lib(.*)\\.(so|a|dylib).*$" "\\1" peft_blas_name ${peft_blas_name})
 set(PEFT_BLAS_NAME ${peft_blas_name} CACHE STRING "its name for -l, as installed files give it")
 
-set(PEFT_BLAS dlopen CACHE STRING "how the BLAS comes in: dlopen or link")
+set(PEFT_BLAS dlopen CACHE STRING "how the BLAS is used: dlopen or link")
 set_property(CACHE PEFT_BLAS PROPERTY STRINGS dlopen link)
 get_filename_component(PEFT_BLAS_DIR ${PEFT_BLAS_LIBRARY} DIRECTORY)
 if(PEFT_BLAS_DIR IN_LIST CMAKE_C_IMPLICIT_LINK_DIRECTORIES)
@@ -50,9 +50,10 @@ if(PEFT_BLAS STREQUAL link)
 elseif(NOT PEFT_BLAS STREQUAL dlopen)
   message(FATAL_ERROR "PEFT_BLAS is '${PEFT_BLAS}'; expected dlopen or link")
 elseif(PEFT_BLAS_LIBRARY MATCHES "\\.a$")
-  message(FATAL_ERROR "${PEFT_BLAS_LIBRARY} is static and cannot be opened when it is needed; set PEFT_BLAS=link")
+  message(FATAL_ERROR "${PEFT_BLAS_LIBRARY} is static and cannot be opened at run time; set PEFT_BLAS=link")
 else()
-  # A BLAS in the system's folders is opened by its soname, one elsewhere by its path; then the other way round.
+  # A BLAS in the system's folders is opened by its soname, or else by its path; one in another folder by its path, or
+  # else by its soname.
   find_program(PEFT_READELF NAMES readelf llvm-readelf eu-readelf)
   mark_as_advanced(PEFT_READELF)
   get_filename_component(peft_blas_file ${PEFT_BLAS_LIBRARY} REALPATH)

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-# Headers, libraries, the CMake package (peft::peft, peft::peft_static, peft::io, peft::io_static) and pkg-config files.
+# Installs headers, libraries, the CMake package (peft::peft, peft::peft_static, peft::io, peft::io_static), pkg-config
+# files, documentation and example sources.
 include(CMakePackageConfigHelpers)
 set(peft_cmake_dir ${CMAKE_INSTALL_LIBDIR}/cmake/peft)
 
-# One set of targets a component: a program that uses the shared library needs none of what the static one needs.
+# A file of targets for each component, as the static libraries need other packages than the shared ones.
 function(peft_install target component)
   set_target_properties(${target} PROPERTIES EXPORT_NAME ${component})
   install(TARGETS ${target} EXPORT peft_${component}
@@ -12,7 +13,7 @@ function(peft_install target component)
   install(EXPORT peft_${component} NAMESPACE peft:: FILE peft_${component}.cmake DESTINATION ${peft_cmake_dir})
 endfunction()
 
-# The prefix as seen from the pkg-config file, so that an installed tree may be moved.
+# The prefix relative to the pkg-config file, so that an installed tree can be moved.
 if(IS_ABSOLUTE ${CMAKE_INSTALL_LIBDIR} OR IS_ABSOLUTE ${CMAKE_INSTALL_INCLUDEDIR})
   set(PEFT_PC_PREFIX ${CMAKE_INSTALL_PREFIX})
   set(PEFT_PC_LIBDIR ${CMAKE_INSTALL_FULL_LIBDIR})
@@ -24,9 +25,9 @@ else()
   set(PEFT_PC_LIBDIR "\${prefix}/${CMAKE_INSTALL_LIBDIR}")
   set(PEFT_PC_INCLUDEDIR "\${prefix}/${CMAKE_INSTALL_INCLUDEDIR}")
 endif()
-# The same files for a build that is not installed, NAME-uninstalled.pc in the build folder; pkg-config prefers them.
-# What a static library needs is given by name, not as Requires.private: pkg-config would add all that a wholly static
-# program needs (libzip's ssl, bz2, ...), which is seldom installed for development.
+# Makes NAME.pc, and NAME-uninstalled.pc in the build folder for programs that use the build without installing it
+# (pkg-config prefers it). ARGN: libraries that the static library needs. They are not given as Requires.private, for
+# which pkg-config would add all that a fully static program needs (libzip's ssl, bz2, ...).
 function(peft_pc name target)
   set(flags ${ARGN})
   foreach(folder ${CMAKE_C_IMPLICIT_LINK_DIRECTORIES})

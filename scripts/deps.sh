@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Installs through apt what building needs and what is missing: deps.sh build|test
-# build: the library, libpeft-io, the examples. test: that, and what tests/run.sh uses.
-# Does nothing where everything is here; else works as root or through sudo.
+# Installs missing packages by apt, as root or by sudo: deps.sh build|test
+#   build: for the libraries and the examples
+#   test: also for the tests
 set -eu
 packages="gcc libc6-dev cmake ninja-build pkg-config libopenblas-dev libjansson-dev librandom123-dev \
 libspng-dev libjpeg62-turbo-dev libzip-dev zlib1g-dev"
@@ -13,12 +13,12 @@ case ${1-} in
 esac
 
 if ! command -v dpkg-query > /dev/null || ! command -v apt-get > /dev/null; then
-    echo "deps.sh: not a Debian system; these must be here, under whatever names they have: $packages" >&2
+    echo "deps.sh: not a Debian system; install the equivalents of these packages: $packages" >&2
     exit 0
 fi
 missing=
 for package in $packages; do
-    # Any CBLAS will do, and pkgconf has replaced pkg-config.
+    # Any CBLAS is enough, and pkgconf can replace pkg-config.
     case $package in
         libopenblas-dev) for any in libopenblas-pthread-dev libopenblas-openmp-dev libopenblas-serial-dev \
             libblis-pthread-dev libblis-openmp-dev libblis-serial-dev; do

@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Builds and runs a program against both libraries as installed: C and C++, with CMake and with pkg-config, shared and
-# static, hidden and with --as-needed. consumer.sh TREE WORK [CC CXX]     TREE: what tree.sh made
+# Builds and runs a program with the installed libraries: as C and C++, with CMake and pkg-config, shared and static,
+# with -fvisibility=hidden and --as-needed.
+#   consumer.sh TREE WORK [CC CXX]     TREE: made by tree.sh
 set -eu
 tree=$(cd "$1" && pwd) work=$2 cc=${3:-cc} cxx=${4:-c++}
 here=$(cd "$(dirname "$0")" && pwd)/consumer
@@ -12,11 +13,11 @@ lib=$tree/shared/$(dirname "$pc")
 version=$(PKG_CONFIG_PATH=$tree/shared/$pc pkg-config --modversion peft-io)
 major=${version%%.*}
 
-# $1 the program, $2 shared or static
+# $1: the program, $2: shared or static
 run_it() {
     if [ "$2" = shared ]; then
         ldd "$1" | grep -q "libpeft\.so\.$major => not found" ||
-            { echo "$1 does not ask for libpeft.so.$major"; exit 1; }
+            { echo "$1 does not need libpeft.so.$major"; exit 1; }
         LD_LIBRARY_PATH=$lib "$1"
     else
         ldd "$1" | grep libpeft && { echo "$1 is not static"; exit 1; }
@@ -24,7 +25,7 @@ run_it() {
     fi
 }
 
-# $1 the folder of the build, $2 shared or static, $3 the version asked for
+# $1: build folder, $2: shared or static, $3: version for find_package
 configure() {
     rm -rf "$1"
     cmake -G Ninja -S "$here" -B "$1" -DCMAKE_C_COMPILER="$cc" -DCMAKE_CXX_COMPILER="$cxx" -DWANTED="$3" \
@@ -50,17 +51,17 @@ for kind in shared static; do
     done
 done
 
-# find_package refuses other versions than those with the same interface, and says which one it found.
+# find_package refuses versions with another interface, and names the version that it found.
 next=$((major + 1))
 for wanted in "$next.0" "$major.99" "$([ "$major" -gt 0 ] && echo $((major - 1)).0 || echo 9.9)"; do
     if configure "$work/refused" shared "$wanted"; then
-        echo "consumer.sh: find_package($wanted) took $version"
+        echo "consumer.sh: find_package($wanted) accepted $version"
         exit 1
     fi
     grep -q "version: $version" "$work/log" || { cat "$work/log"; exit 1; }
 done
 
-# A program that calls libpeft-io alone does not load libpeft itself: libpeft-io finds libpeft beside itself.
+# A program that calls only libpeft-io is not linked with libpeft: libpeft-io finds libpeft in its own folder.
 cat > "$work/io.c" <<'CODE'
 #include <peft/io.h>
 int main(void) { return peft_io_probe(); }

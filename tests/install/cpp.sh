@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Builds the programs of cpp/ with peft.hpp and io.hpp as installed, by g++ and, where there is one, clang++, as C++17
-# and C++20 with strict warnings, and runs them. cpp.sh TREE WORK CXX     TREE: what tree.sh made
+# Builds the program of cpp/ with the installed peft.hpp and io.hpp, by CXX and, if installed, clang++, as C++17 and
+# C++20 with strict warnings, and runs it.
+#   cpp.sh TREE WORK CXX     TREE: made by tree.sh
 set -eu
 tree=$(cd "$1" && pwd)/shared work=$2
 here=$(cd "$(dirname "$0")" && pwd)/cpp

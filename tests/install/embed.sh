@@ -1,7 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Builds examples/embed against the installed libraries, runs the programs on phantoms, and checks what they print.
-# embed.sh TREE WORK CC CXX     TREE: what tree.sh made
+# Builds the programs of examples/embed with the installed libraries, runs them on phantoms, and checks their output.
+#   embed.sh TREE WORK CC CXX     TREE: made by tree.sh
 set -eu
 tree=$(cd "$1" && pwd)/shared work=$2 cc=${3:-cc} cxx=${4:-c++}
 root=$(cd "$(dirname "$0")/../.." && pwd)
@@ -31,13 +31,13 @@ awk '/^epoch/ { loss[++n] = $4 } END { exit !(n == 5 && loss[5] < loss[1]) }' ou
     fail "classify"
 awk '{ sum = $3 + $5 + $7; n += NF == 7 && $2 == "benign-like" && sum > 0.999 && sum < 1.001 } END { exit n != 2 }' out ||
     fail "classify: expected three classes whose probabilities add up to 1"
-if ./classify_build/classify "$vit" none.safetensors x.png > out 2>&1; then fail "classify took a missing model"; fi
-grep -q none.safetensors out || fail "classify: the message names no file"
+if ./classify_build/classify "$vit" none.safetensors x.png > out 2>&1; then fail "classify accepted a missing model"; fi
+grep -q none.safetensors out || fail "classify: the message does not name the file"
 ./own_loss "$vit" data > out && grep -Eq '^loss -?[0-9]+\.[0-9]+$' out || fail "own_loss"
 ./own_schedule "$vit" > out || fail "own_schedule"
 awk '/^step/ { n++; rate = $4 + 0; up = rate < 0.01; loss[n] = $6 } END { exit !(n == 4 && up && loss[4] < loss[1]) }' out ||
     fail "own_schedule: expected 4 restarts from low rates and a falling loss"
 ./features "$vit" data features.npy > out || fail "features"
 width=$(sed -n 's/.*of \([0-9]*\)$/\1/p' out)
-[ "$(wc -c < features.npy)" -eq $((128 + 36 * width * 4)) ] || fail "features.npy has another size"
-head -c 6 features.npy | grep -q NUMPY || fail "features.npy is no NumPy file"
+[ "$(wc -c < features.npy)" -eq $((128 + 36 * width * 4)) ] || fail "features.npy has a wrong size"
+head -c 6 features.npy | grep -q NUMPY || fail "features.npy is not a NumPy file"

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-# How other projects link libpeft (label install): every section of docs/linking.md, and what the page states. One
-# installed tree serves all of them. The sections that compile libpeft once more are slow.
+# Tests of linking with libpeft (label install): every section of docs/linking.md, and the other scripts of this folder.
+# All use one installed tree. Sections that compile libpeft again are labelled slow.
 set(install ${CMAKE_CURRENT_SOURCE_DIR}/install)
 set(work ${CMAKE_CURRENT_BINARY_DIR}/install)
 set(recompiled subdirectory fetchcontent meson_wrap)

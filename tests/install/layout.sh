@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Where files are installed: DESTDIR goes in front of the prefix, and a program links what lies there; pkg-config files
-# find their prefix from lib, from lib/<triplet>, and name it where the folder of the libraries is absolute.
-# layout.sh BUILD WORK [CC]
+# Folders of the installation: DESTDIR is put before the prefix, and a program links and runs with the files there;
+# pkg-config files give the prefix relative to lib and lib/<triplet>, and as it is if the library folder is absolute.
+#   layout.sh BUILD WORK [CC]
 set -eu
 root=$(cd "$(dirname "$0")/../.." && pwd)
 build=$1 work=$2 cc=${3:-cc}
@@ -21,9 +21,9 @@ pc=$(dirname "$(find "$work/dest" -name peft.pc)")
 # shellcheck disable=SC2046  # flags are meant to be split
 PKG_CONFIG_PATH=$pc "$cc" "$work/app.c" -o "$work/app" $(PKG_CONFIG_PATH=$pc pkg-config --cflags --libs peft)
 LD_LIBRARY_PATH=$(dirname "$pc") "$work/app"
-if grep -rl "$work\|$build" "$pc" "$pc/../cmake"; then echo "layout.sh: these name the folder of the build"; exit 1; fi
+if grep -rl "$work\|$build" "$pc" "$pc/../cmake"; then echo "layout.sh: these files name the build folder"; exit 1; fi
 
-# $1 CMAKE_INSTALL_LIBDIR, $2 the prefix as peft.pc has it, $3 its libdir
+# With CMAKE_INSTALL_LIBDIR=$1, peft.pc must have the prefix $2 and the libdir $3.
 libdir() {
     rm -rf "$work/build"
     cmake -G Ninja -S "$root" -B "$work/build" -DCMAKE_C_COMPILER="$cc" -DPEFT_TESTS=OFF -DPEFT_EXAMPLES=OFF \

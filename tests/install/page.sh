@@ -1,12 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Runs the commands of one section of docs/linking.md as they stand there. A section begins with "<!-- test: NAME -->"
-# ("NAME static": only the static libraries are installed). A block behind "<!-- file: PATH -->" is that file, every
-# other block of sh is run; the files of "<!-- test: all -->" belong to every section. Replaced are the places that
-# the page states: /opt/peft, /opt/peft/lib, /src/libpeft, /src/libpeft/build, and the compiler.
-#   page.sh NAME BUILD TREE WORK [CC CXX]   TREE: what tree.sh made; WORK: a folder, which is emptied
-#   page.sh --list                          the names of the sections
-#   page.sh --self-test WORK                a command that fails, and a section without its output, must be refused
+# Runs the commands of one section of docs/linking.md. A section begins with "<!-- test: NAME -->" ("NAME static": only
+# the static libraries are installed). A block after "<!-- file: PATH -->" is written to that file, other blocks of sh
+# are run; files of "<!-- test: all -->" belong to every section. The page's paths /opt/peft, /opt/peft/lib,
+# /src/libpeft and /src/libpeft/build, and its compiler, are replaced by those of the test.
+#   page.sh NAME BUILD TREE WORK [CC CXX]   TREE: made by tree.sh; WORK: a folder, which is emptied
+#   page.sh --list                          prints the names of the sections
+#   page.sh --self-test WORK                a failing command, and a section without output, must be refused
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
@@ -14,7 +14,7 @@ page=${PEFT_PAGE-$root/docs/linking.md}
 
 names() { sed -n 's/^<!-- test: \([a-z_]*\).*-->$/\1/p' "$page" | grep -vx all; }
 
-# $1 the section; writes its files and commands.sh into the current folder.
+# Writes the files of the section $1, and its commands as commands.sh, to the current folder.
 extract() {
     awk -v want="$1" '
         /^<!-- test: / { section = $3; file = ""; next }

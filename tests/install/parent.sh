@@ -1,12 +1,12 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# libpeft as a part of another project (add_subdirectory) leaves that project as it is: its options, variables and
-# cache; no tests, no programs, nothing installed; and a parent's -ffast-math reaches no source of libpeft.
+# libpeft added to another project by add_subdirectory does not change the options, variables and cache of that project,
+# adds no tests and programs, and installs nothing. The project's -ffast-math has no effect on libpeft.
 #   parent.sh WORK [CC]
-#   parent.sh --self-test WORK [CC]     a copy of libpeft that forces a build type and adds a target must be refused
+#   parent.sh --self-test WORK [CC]     a copy of libpeft that sets a build type and adds a target must be refused
 set -eu
 root=$(cd "$(dirname "$0")/../.." && pwd)
-configure() { # $1 the checkout, $2 the folder
+configure() { # $1: source tree of libpeft, $2: build folder
     rm -rf "$2"
     cmake -G Ninja -S "$root/tests/install/parent" -B "$2" -DLIBPEFT="$1" -DCMAKE_C_COMPILER="$cc" \
         -DCMAKE_C_FLAGS=-ffast-math > "$2.log" 2>&1
@@ -24,7 +24,7 @@ if [ "$1" = --self-test ]; then
     } >> "$work/copy/CMakeLists.txt"
     if configure "$work/copy" "$work/build"; then echo "parent.sh: not refused"; exit 1; fi
     for line in "CMAKE_BUILD_TYPE is 'Debug', was ''" "new entry OTHER" "target is called check"; do
-        grep -q "$line" "$work/build.log" || { echo "parent.sh: not found out: $line"; cat "$work/build.log"; exit 1; }
+        grep -q "$line" "$work/build.log" || { echo "parent.sh: not reported: $line"; cat "$work/build.log"; exit 1; }
     done
     exit 0
 fi
@@ -37,7 +37,7 @@ if grep -qE "^cmake_install|libpeft" "$work/build/libpeft/cmake_install.cmake" &
     echo "parent.sh: the parent would install libpeft"
     exit 1
 fi
-# -fno-fast-math stands behind the parent's flags in every compilation of libpeft.
+# Every compilation of libpeft has -fno-fast-math after the parent's flags.
 ninja -C "$work/build" -t compdb > "$work/compdb"
 grep '"command":.* -c ' "$work/compdb" > "$work/commands"
 [ -s "$work/commands" ]

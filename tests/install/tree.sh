@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Installs a build for the tests of this folder: TREE/shared has everything, TREE/static only the static libraries.
-# Both were moved after the installation. tree.sh BUILD TREE
+# Installs a build for the tests of this folder: TREE/shared has all files, TREE/static has no shared libraries. Both
+# are moved or copied after the installation, which must not matter.
+#   tree.sh BUILD TREE
 set -eu
 build=$1 tree=$2
 rm -rf "$tree"

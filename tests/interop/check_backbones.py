@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Small ViTs of timm, transformers, open_clip and torchvision with random configurations and random parameters, saved
-by their library, with the configuration file or without it. libpeft must compute the library's features and logits, or
-refuse the file with a message, or, where no configuration states a fact, log what it assumed."""
+"""Small ViTs of timm, transformers, open_clip and torchvision with random configurations and parameters, saved by their
+library with or without the configuration file. libpeft must compute the library's features and logits, or refuse the
+file with a message, or, without a configuration file, log the values that it assumed."""
 import json
 import os
 import sys
@@ -20,7 +20,7 @@ warnings.filterwarnings("ignore")
 
 
 def randomise(model, rng):
-    """Draws every parameter at random: an initial 0 or 1 would hide that libpeft ignores it."""
+    """Sets every parameter to random values: with an initial 0 or 1 an error of libpeft could stay hidden."""
     g = torch.Generator().manual_seed(int(rng.integers(2 ** 31)))
     with torch.no_grad():
         for name, p in model.named_parameters():
@@ -38,7 +38,7 @@ class Case:
         self.configured, self.options = configured, options
 
 
-def pictures(rng, side):
+def random_images(rng, side):
     return rng.normal(size=(2, 3, side, side)).astype(np.float32)
 
 
@@ -67,7 +67,7 @@ def timm_case(rng, folder):
     if rng.random() < 0.2:
         new = side + patch * int(rng.choice([-1, 1, 2]))
     save_for_hf(model, folder, model_args=args, safe_serialization=True)
-    images = pictures(rng, new)
+    images = random_images(rng, new)
     resized = model
     if new != side:
         resized = timm.create_model(name, pretrained=False, **dict(args, img_size=new)).eval()
@@ -123,7 +123,7 @@ def hf_case(rng, folder):
     with_config = rng.random() < 0.7
     new = side + patch if rng.random() < 0.2 and kind in ("ViTModel", "Dinov2Model", "ViTForImageClassification",
                                                          "Dinov2WithRegistersModel", "ViTMSNModel") else side
-    images = pictures(rng, new)
+    images = random_images(rng, new)
     x, more = torch.tensor(images), {"interpolate_pos_encoding": True} if new != side and "Dinov2" not in kind else {}
     with torch.no_grad():
         logits = None
@@ -170,7 +170,7 @@ def open_clip_case(rng, folder):
         preprocess = dict(mean=[0.48, 0.45, 0.40], std=[0.26, 0.26, 0.27], interpolation="bicubic", resize_mode="shortest")
         with open(os.path.join(folder, "open_clip_config.json"), "w") as f:
             json.dump({"model_cfg": config, "preprocess_cfg": preprocess}, f)
-    images = pictures(rng, side)
+    images = random_images(rng, side)
     with torch.no_grad():
         model.visual.proj = None
         feature = model.visual(torch.tensor(images))
@@ -192,14 +192,14 @@ def torchvision_case(rng, folder):
         resized = VisionTransformer(**dict(args, image_size=new)).eval()
         resized.load_state_dict(interpolate_embeddings(new, patch, model.state_dict()))
         model = resized
-    images = pictures(rng, new)
+    images = random_images(rng, new)
     options = {"image_size": new} if new != side else {}
-    told = rng.random() < 0.5
-    if told:
+    heads_given = rng.random() < 0.5
+    if heads_given:
         options["heads"] = heads
     with torch.no_grad():
         logits = model(torch.tensor(images))
-    return Case("torchvision", path, (None, logits), images, f"{args} side={new} heads given={told}", False, **options)
+    return Case("torchvision", path, (None, logits), images, f"{args} side={new} heads given={heads_given}", False, **options)
 
 
 def relative(got, want):
@@ -216,9 +216,9 @@ def compare(case, tally):
         logits = session.predict(case.images)
         feature = session.tap("feature").reshape(len(case.images), -1)
     except peft.PeftError as e:
-        named = len(str(e)) > 20 and e.status in ("PEFT_E_UNSUPPORTED", "PEFT_E_FORMAT", "PEFT_E_OPTION")
+        explained = len(str(e)) > 20 and e.status in ("PEFT_E_UNSUPPORTED", "PEFT_E_FORMAT", "PEFT_E_OPTION")
         tally.count(f"{case.kind} refused")
-        tally.check(named, f"{case.kind} {case.text}: {e.status}: {e}")
+        tally.check(explained, f"{case.kind} {case.text}: {e.status}: {e}")
         return
     errors = []
     for got, want in zip((feature, logits if classes > 0 else None), case.want):
@@ -228,16 +228,16 @@ def compare(case, tally):
     if case.want[1] is not None and classes <= 0:
         errors.append(float("inf"))                           # libpeft did not load the classifier
     worst = max(errors)
-    said = [m for level, m in context.log if level <= 1]
+    warned = [m for level, m in context.log if level <= 1]
     if worst <= LIMIT:
         tally.count(f"{case.kind} equal")
         tally.check(True, "")
     else:
-        tally.count(f"{case.kind} assumed" if said else f"{case.kind} wrong")
-        how = f"with its configuration (log: {said})" if case.configured else "without a warning"
-        tally.check(said and not case.configured, f"{case.kind} {case.text}: {worst:.1e} off {how}")
-        if said and os.environ.get("PEFT_INTEROP_VERBOSE"):
-            print("assumed", case.kind, case.text, f"{worst:.1e}", said)
+        tally.count(f"{case.kind} assumed" if warned else f"{case.kind} wrong")
+        circumstances = f"with its configuration (log: {warned})" if case.configured else "without a warning"
+        tally.check(warned and not case.configured, f"{case.kind} {case.text}: relative error {worst:.1e} {circumstances}")
+        if warned and os.environ.get("PEFT_INTEROP_VERBOSE"):
+            print("assumed", case.kind, case.text, f"{worst:.1e}", warned)
 
 
 def main():
@@ -253,9 +253,9 @@ def main():
             try:
                 case = makers[seed % len(makers)](rng, folder)
             except (ValueError, AssertionError, NotImplementedError, TypeError) as e:
-                tally.count("not a model of its library")
+                tally.count("refused by its own library")
                 if os.environ.get("PEFT_INTEROP_VERBOSE"):
-                    print("no model:", seed, type(e).__name__, str(e)[:200])
+                    print("refused by its own library:", seed, type(e).__name__, str(e)[:200])
                 continue
             compare(case, tally)
     return tally.close()

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Metrics of 500 random cases against scikit-learn: few classes to many, classes that are absent or never predicted,
-ties in the scores, entries that were not judged."""
+"""Metrics of 500 random cases against scikit-learn: 1 to 8 classes, classes that do not occur or are never predicted,
+ties in the scores, entries without a label."""
 import sys
 import warnings
 
@@ -46,15 +46,15 @@ def rankings(tally, rng, context):
     if rng.random() < 0.5:
         scores = np.round(scores, 1)
     y = (rng.random((n, classes)) < rng.random(classes)).astype(np.float32)
-    judged = np.ones((n, classes), bool)
+    labelled = np.ones((n, classes), bool)
     if rng.random() < 0.3:
-        judged = rng.random((n, classes)) < 0.7
-    targets = np.where(judged, y, -1).astype(np.float32)
+        labelled = rng.random((n, classes)) < 0.7
+    targets = np.where(labelled, y, -1).astype(np.float32)
     arrays = (scores, np.float64), (targets, np.float32)
     got = {m: np.atleast_1d(peft.metric("ranking", *arrays, name=m, extents=[n, classes], count=classes, context=context))
            for m in ("auroc", "average_precision")}
     for c in range(classes):
-        t, s = y[judged[:, c], c], scores[judged[:, c], c]
+        t, s = y[labelled[:, c], c], scores[labelled[:, c], c]
         roc = sk.roc_auc_score(t, s) if len(set(t)) == 2 else np.nan
         ap = sk.average_precision_score(t, s) if t.sum() else np.nan
         for name, value in (("auroc", roc), ("average_precision", ap)):

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Compares resizing and JPEG decoding with Pillow, and preprocessing with timm, transformers and open_clip: each
-library saves a small ViT with a configuration of random settings. The note "preprocess" that libpeft makes of it must give the
-same numbers for random pictures as the library's own preprocessing, or libpeft must refuse or warn with the setting."""
+library saves a small ViT with random preprocessing settings. The transform in libpeft's note "preprocess" must give the
+values of the library's own preprocessing for random images, or libpeft must refuse the file or warn of the setting."""
 import io as bytes_io
 import json
 import os
@@ -22,7 +22,7 @@ FILTERS = {"nearest": Image.NEAREST, "box": Image.BOX, "bilinear": Image.BILINEA
 
 
 def picture(rng, mode="RGB"):
-    """Coarse shapes with noise on them, for which filters and roundings give different results."""
+    """An image of coarse shapes and noise, for which different filters and roundings give different results."""
     w, h = int(rng.integers(17, 120)), int(rng.integers(17, 120))
     channels = {"L": 1, "RGB": 3, "RGBA": 4}[mode]
     coarse = Image.fromarray(rng.integers(0, 256, (5, 7, 3), np.uint8)).resize((w, h), Image.BICUBIC)
@@ -32,7 +32,7 @@ def picture(rng, mode="RGB"):
 
 
 def pillow(tally, rng):
-    """Resizing and decoding, to the bit."""
+    """Resized images and decoded JPEGs must be equal to the bit."""
     im = picture(rng, str(rng.choice(["L", "RGB"])))
     size = (int(rng.integers(1, 150)), int(rng.integers(1, 150)))
     for name, number in FILTERS.items():
@@ -112,9 +112,9 @@ def open_clip_case(rng, folder):
     return f"open_clip {pre} {size}", "open_clip_model.safetensors", lambda im: transform(im).numpy()
 
 
-def describe(tally, rng, maker):
+def check_preprocessing(tally, rng, maker):
     with tempfile.TemporaryDirectory() as folder:
-        text, name, theirs = maker(rng, folder)
+        text, name, library_transform = maker(rng, folder)
         kind = text.split()[0]
         context = peft.Context()
         try:
@@ -124,22 +124,22 @@ def describe(tally, rng, maker):
             tally.check(len(str(e)) > 20, f"{text}: {e}")
             return
         note = backbone.note("preprocess")
-        said = [m for level, m in context.log if level <= 1 and "assumed" not in m]
+        warned = [m for level, m in context.log if level <= 1 and "assumed" not in m]
         if note is None:
             tally.count(kind + " without a note")
-            tally.check(bool(said), f"{text}: no note, and no warning with the reason")
+            tally.check(bool(warned), f"{text}: no note, and no warning with the reason")
             return
         transform, worst = peft.Transform(note), 0
         for _ in range(4):
             im = picture(rng)
-            got, want = transform.apply(peft.Image(array=np.asarray(im))), theirs(im)
+            got, want = transform.apply(peft.Image(array=np.asarray(im))), library_transform(im)
             if got.shape != want.shape:
                 worst = np.inf
                 break
             deviation = np.array(json.loads("[" + note.split("std=")[1].split(",")[0].replace(":", ",") + "]"))
             worst = max(worst, (np.abs(got - want) * deviation.reshape(-1, 1, 1) * 255).max())
-        tally.count(f"{kind} equal" if worst < 0.01 else f"{kind} warned" if said else f"{kind} different")
-        tally.check(worst < 0.01 or said, f"{text}: {worst:.3g} levels off with '{note}'")
+        tally.count(f"{kind} equal" if worst < 0.01 else f"{kind} warned" if warned else f"{kind} different")
+        tally.check(worst < 0.01 or warned, f"{text}: differs by {worst:.3g} of 255 levels with '{note}'")
 
 
 def main():
@@ -152,7 +152,7 @@ def main():
         rng = np.random.default_rng(case)
         pillow(tally, rng)
         for maker in (timm_case, hf_case, open_clip_case):
-            describe(tally, rng, maker)
+            check_preprocessing(tally, rng, maker)
     return tally.close()
 
 

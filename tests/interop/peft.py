@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The functions of libpeft and libpeft-io that the comparisons call, through ctypes. PEFT_LIBRARIES names the build
-folder. Arrays go in and out as numpy arrays; a status that is not PEFT_OK raises PeftError with the library's message."""
+"""Bindings by ctypes of the functions of libpeft and libpeft-io that the comparisons call. PEFT_LIBRARIES: the build
+folder. Arrays are numpy arrays; a status other than PEFT_OK raises PeftError with the library's message."""
 import ctypes as C
 import os
 
@@ -97,7 +97,7 @@ class Tensor(Handle):
 
 
 def view(tensor):
-    """A borrowed f32 tensor as an array over its memory."""
+    """An array that shares the memory of an f32 tensor."""
     n = lib.peft_tensor_ndim(C.c_void_p(tensor))
     shape = [lib.peft_tensor_dim(C.c_void_p(tensor), i) for i in range(n)]
     data = lib.peft_tensor_data(C.c_void_p(tensor))
@@ -141,7 +141,7 @@ class Model(Handle):
                 lib.peft_adapter_free(a)
 
     def parameters(self):
-        """Name to array, over the model's own memory."""
+        """Maps names to arrays that share the model's memory."""
         out = {}
         for i in range(lib.peft_model_param_count(self)):
             p = C.c_void_p(lib.peft_model_param(self, C.c_size_t(i)))
@@ -186,11 +186,11 @@ class Trainer(Handle):
         return lib.peft_trainer_get(self, what.encode())
 
 
-def _pictures():
-    """The context of all pictures and transforms."""
-    if not hasattr(_pictures, "context"):
-        _pictures.context = Context()
-    return _pictures.context
+def _image_context():
+    """The context of all images and transforms."""
+    if not hasattr(_image_context, "context"):
+        _image_context.context = Context()
+    return _image_context.context
 
 
 class Image(Handle):
@@ -200,10 +200,10 @@ class Image(Handle):
         if pointer is not None:
             super().__init__(pointer)
         elif path is not None:
-            super().__init__(_new(io.peft_image_load, _pictures(), os.fsencode(path), None))
+            super().__init__(_new(io.peft_image_load, _image_context(), os.fsencode(path), None))
         else:
             channels = 1 if array.ndim == 2 else array.shape[2]
-            super().__init__(_new(io.peft_image_from_buffer, _pictures(),
+            super().__init__(_new(io.peft_image_from_buffer, _image_context(),
                                   np.ascontiguousarray(array).ctypes.data_as(C.c_void_p), C.c_int64(array.shape[1]),
                                   C.c_int64(array.shape[0]), channels, 8 * array.dtype.itemsize, C.c_int64(0)))
 
@@ -223,7 +223,7 @@ class Transform(Handle):
     free = io.peft_transform_free
 
     def __init__(self, text):
-        super().__init__(_new(io.peft_transform_parse, _pictures(), text.encode()))
+        super().__init__(_new(io.peft_transform_parse, _image_context(), text.encode()))
 
     def text(self):
         return io.peft_transform_text(self).decode()
@@ -241,7 +241,7 @@ def _array(a, kind):
 
 
 def metric(function, *arrays, name, extents, count=1, context=None, threshold=None):
-    """peft_metrics_<function>(arrays.., extents.., [threshold], name) as count doubles."""
+    """Calls peft_metrics_<function>(arrays.., extents.., [threshold], name); returns count doubles, or one number."""
     kept = [_array(a, k) for a, k in arrays]
     args = [p for _, p in kept] + [C.c_int64(e) for e in extents]
     out = np.empty(count)

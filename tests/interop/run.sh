@@ -1,10 +1,11 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Compares libpeft with the libraries whose files and figures it promises to reproduce: run.sh BUILD [CHECK...]
-# BUILD: a build folder with libpeft.so and src/io/libpeft-io.so. CHECK: metrics, training, backbones, pixels; all.
+# Compares libpeft with the Python libraries whose files it reads and whose results it reproduces.
+#   run.sh BUILD [CHECK..]    BUILD: a build folder with both shared libraries
+#                             CHECK: metrics, training, backbones or pixels; default: all
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
-build=$(cd "${1:?usage: run.sh BUILD [CHECK...]}" && pwd)
+build=$(cd "${1:?usage: run.sh BUILD [CHECK..]}" && pwd)
 shift
 venv=$("$here/setup.sh")
 [ $# -gt 0 ] || set -- metrics training backbones pixels

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# Makes the virtual environment that tests/interop needs and prints its path: setup.sh
-# PEFT_INTEROP_VENV: where; by default libpeft/interop under the user's cache folder. Nothing is done when it is there
-# and was made from the same requirements.txt. Needs a Python of version 3.11 and a package index.
+# Makes the Python environment of tests/interop, unless it exists and was made from the same requirements.txt, and
+# prints its path. PEFT_INTEROP_VENV: the path; default: libpeft/interop in the user's cache folder. Needs Python 3.11 or newer
+# and a package index.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 venv=${PEFT_INTEROP_VENV:-${XDG_CACHE_HOME:-${HOME:-/tmp}/.cache}/libpeft/interop}

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A plain Vision Transformer in torch as a function of a dictionary of tensors with timm's names, in any precision.
-Adapters are further tensors in the dictionary, under the names that libpeft gives its parameters."""
+"""A Vision Transformer in torch as a function of a dictionary of tensors with timm's names, in any precision.
+Parameters of adapters are in the dictionary too, under libpeft's names."""
 import torch
 import torch.nn.functional as F
 
@@ -31,8 +31,8 @@ def attention(p, name, x, heads, scale):
 
 
 def forward(p, images, *, patch, depth, heads, eps, mean_pool=False, scale=1.0):
-    """images [n,3,S,S] to logits [n,classes]. VPT: prompts stand behind the class token; deep ones replace those of the
-    block before."""
+    """Logits [n,classes] of images [n,3,S,S]. VPT: prompt tokens follow the class token; deep prompts replace those of
+    the previous block."""
     x = F.conv2d(images, p["patch_embed.proj.weight"], p["patch_embed.proj.bias"], stride=patch).flatten(2).transpose(1, 2)
     n = len(images)
     x = torch.cat([p["cls_token"].reshape(1, 1, -1).expand(n, -1, -1), x], 1) + p["pos_embed"].reshape(1, -1, x.shape[2])

@@ -1,18 +1,19 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# compare: faults in its list, the same figures for any number of jobs, as finetune, and after being stopped; runs that
-# fail or are killed; several labels an image. report: what compare --records kept, as a page. compare.sh FOLDER
+# compare: errors in the list of runs, equal results for any number of jobs, after --resume and as from finetune, runs
+# that fail or are killed, several labels per image. report: the HTML page made from the records of compare --records.
+#   compare.sh FOLDER      FOLDER: of the programs
 set -eu
 bin=$1
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 cd "$work"
 
-# The list $1 must be refused with a message that holds $2.
+# compare must refuse the list $1 with a message that contains $2.
 must_refuse() {
     printf '%b' "$1" > bad.txt
     if "$bin/compare" --backbone "$vit" --data "$data" --methods bad.txt --csv bad.csv > bad.log 2>&1; then
-        echo "compare.sh: taken: $1"
+        echo "compare.sh: accepted: $1"
         exit 1
     fi
     grep -qF -- "$2" bad.log || { echo "compare.sh: no '$2' in:"; cat bad.log; exit 1; }
@@ -41,7 +42,7 @@ EPT, 5: --method ept --options length=5 --lr 0.1
 
         --trainer cache_features=10000000
 END
-# $start: exec where the process is to be that of $!.
+# $start: exec, so that the process has the id $!, or nothing
 start=
 study() {
     name=$1
@@ -50,7 +51,7 @@ study() {
         --test-per-class "${each-2}" --samplings 2 --runs "${runs-2}" --epochs 2 --batch 2 --image-size 64 \
         --csv "$name.csv" --summary "$name-summary.csv" --svg "$name.svg" "$@"
 }
-# The columns that do not tell of time and memory; commas in quotes are of no matter before "settings".
+# The columns except those of time and memory; no value before the column "settings" has a comma in quotes but "EPT, 5".
 figures() {
     sed 's/"EPT, 5"/EPT/' "$1.csv" | cut -d, -f1-15,17 | sort
 }
@@ -69,7 +70,7 @@ grep -q '>EPT, 5</text>' a.svg
 study b --jobs 3 > b.log
 same a b
 
-# Nothing is written over; nothing is left to do; other settings are other runs.
+# An existing file is refused; --resume repeats no finished run; runs with other settings are added.
 if study a > again.log 2>&1; then exit 1; fi
 grep -q 'a.csv: exists already; give --resume' again.log
 study a --resume > again.log
@@ -78,7 +79,7 @@ if grep -q 'draw 1, run 1' again.log; then exit 1; fi
 study b --resume --weight-decay 0.5 > again.log
 [ "$(wc -l < b.csv)" -eq 25 ]
 
-# Records change no figure. A run is done when both its row and its records are there.
+# --records changes no result. A run is finished if its row and its records exist.
 records() {
     study r --records rec --title 'A <b> & "c"' --note 'Trial only' --judge-every 1 "$@"
 }
@@ -101,7 +102,8 @@ cmp "rec/$entry-2-1.test.csv" "before/$entry-2-1.test.csv"
 cmp "rec/$entry-2-1.curve.csv" "before/$entry-2-1.curve.csv"
 awk -F, 'NR > 1 && (NF != 3 || $3 == "") { exit 1 } END { if (NR != 3) exit 1 }' "rec/$entry-2-1.curve.csv"
 
-# The page: whole, of its own, safe from what labels hold, the same twice; all six test images of the best method.
+# The page of report: complete HTML without external references, with escaped labels, the same twice, and with all six
+# test images of the best method.
 "$bin/report" --out page.html rec > report.log
 cp page.html page-before.html
 "$bin/report" --out page.html --force rec > report.log
@@ -120,7 +122,7 @@ if grep -qiE '<script|<link|https?:|@import|url\(' page.html; then exit 1; fi
 grep -qF '<h2>A &lt;b&gt; &amp; &quot;c&quot;</h2>' page.html
 grep -q 'class="note".*>Trial only<' page.html
 [ "$(grep -o 'src="data:image/png;base64,' page.html | wc -l)" -eq 6 ]
-# Means and intervals of four runs (t = 3.1824), and linear's first confusion: the first class, taken for itself.
+# Means and 95 % intervals of four runs (t = 3.1824); the first entry of the confusion matrix of "linear".
 plain() { sed 's/<[^>]*>/ /g'; }
 grep -m 1 '<th scope="row">linear<' page.html | plain | awk '{ print $1, $3, $6, $8 }' > shown
 awk -F, '$1 == "linear" { n++; v[n] = 100 * $9; sum += 100 * $9 }
@@ -135,7 +137,7 @@ awk -F, '$1 == "linear" { n++; v[n] = 100 * $9; sum += 100 * $9 }
 diff wanted shown
 cat "rec/$entry"-*.test.csv | awk -F, '$3 == 0 && $4 >= $5 && $4 >= $6 { n++ } END { print n + 0 }' > wanted
 sed -n '/<figure class="matrix/,$p' page.html | grep -m 1 '<tbody>' | plain | awk '{ print $2 }' | diff wanted -
-# Data that are gone are done without; data that have changed, and records that are broken, are refused.
+# Missing data give a page without images; changed data and damaged records are refused.
 sed "s|^data,.*|data,gone|" before/study.csv > rec/study.csv
 "$bin/report" --out gone.html rec > report.log 2>&1
 grep -q 'gone cannot be read' report.log
@@ -156,7 +158,7 @@ must_not_report 'test.csv: is not a record file'
 rm rec/study.csv
 must_not_report 'rec/study.csv: no such file'
 
-# Stopped in the middle, with a row cut off by a full disk, and resumed.
+# A study that is stopped, whose last row is incomplete as after a full disk, is resumed with equal results.
 start='exec' study c --jobs 2 > c.log 2>&1 &
 child=$!
 while kill -0 $child 2> /dev/null && ! grep -q 'draw 1' c.log; do sleep 0.01; done
@@ -168,7 +170,7 @@ printf 'linear,linear,2,' >> c.csv
 study c --jobs 2 --resume > c.log
 same a c
 
-# Draw 2 with its first seed is what finetune does with seed 2.
+# Draw 2, run 1 equals finetune with seed 2.
 "$bin/finetune" --backbone "$vit" --data "$data" --shots 2 --test-per-class 2 --epochs 2 --batch 2 --image-size 64 \
     --method ept --options length=5 --lr 0.1 --seed 2 --threads 2 --out ept.safetensors > finetune.log
 row=$(figures a | grep '^EPT,ept,2,1,')
@@ -178,7 +180,7 @@ awk -v row="$row" '{ v[$1] = $2 }
         if (sprintf("%.4f", c[9]) != v["balanced_accuracy"] || sprintf("%.4f", c[11]) != v["auroc_macro"]) exit 1
     }' finetune.log || { echo "compare.sh: finetune differs from '$row'"; cat finetune.log; exit 1; }
 
-# One run that fails and one that is killed: said, and the others are done.
+# A run that fails is reported, and the other runs finish; then a run that is killed.
 cat > list.txt << 'END'
 linear: --method linear
 hot: --method full --lr 1e6 --schedule constant --optimizer sgd

@@ -1,6 +1,7 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# The example programs run: --help, wrong flags, and a training stopped, resumed and repeated. examples.sh FOLDER
+# The example programs: --help, wrong flags, training that is stopped, resumed and repeated, prediction, merging.
+#   examples.sh FOLDER      FOLDER: of the programs
 set -eu
 bin=$1
 work=$(mktemp -d)
@@ -9,7 +10,7 @@ for program in finetune predict inspect custom_method merge compare report; do
     "$bin/$program" --help | grep -q "^usage: $program"
     "$bin/$program" --help | grep -q '^example:'
     if "$bin/$program" 2> /dev/null || "$bin/$program" --no-such-flag 2> /dev/null; then
-        echo "$program: wrong flags were taken"
+        echo "$program: wrong flags were accepted"
         exit 1
     fi
 done
@@ -24,7 +25,8 @@ done < "$work/methods"
 
 "$bin/custom_method" --out "$work/own.safetensors" | grep -q 'the same predictions'
 
-# What runs: the table of a plan, and its lines with times while it runs. A program's results stay the same.
+# inspect --operations prints the operations of a plan; PEFT_VERBOSE=1 logs each operation with its time. Both change no
+# output of a program.
 small=$(dirname "$0")/../../examples/data/vit_cifar10.safetensors
 "$bin/inspect" --operations 2 "$small" > "$work/table"
 awk '$1 == "session:" && $3 == "operations," { said = $2 } $1 == "session" { rows++ }
@@ -43,7 +45,7 @@ awk '!/^libpeft: (session|train|evaluate) .* \| [0-9.]+ us / { exit 1 } END { ex
 if PEFT_VERBOSE=yes "$bin/custom_method" --out "$work/own.safetensors" 2> "$work/error"; then exit 1; fi
 grep -q "PEFT_VERBOSE: given 'yes', expected 0 or 1" "$work/error"
 
-# The rest needs pretrained weights and pictures.
+# The rest needs pretrained weights and images.
 vit=${PEFT_SHARED-}/data/vit/deit_tiny_patch16_224.safetensors
 [ -f "$vit" ] || { echo "SKIP: PEFT_SHARED has no data"; exit 0; }
 "$bin/inspect" "$vit" | grep -q ': backbone'
@@ -56,7 +58,7 @@ train() {
 predict() {
     "$bin/predict" --backbone "$vit" --model "$1" "$image" "$data/benign/benign_1.png"
 }
-# Three times: with two threads, with one, and stopped after about an epoch and resumed. The same model each time.
+# Two threads, one thread, and a run that is stopped after about an epoch and resumed give the same model.
 train --threads 2 --out "$work/a.safetensors" > "$work/a.log"
 grep -q '^auroc_macro' "$work/a.log"
 train --threads 1 --out "$work/b.safetensors" > "$work/b.log"
@@ -77,17 +79,17 @@ cmp "$work/a.txt" "$work/c.txt"
     grep -q '^image,predicted,benign,malignant,normal'
 "$bin/inspect" "$work/a.safetensors" | grep -q ': model'
 
-# The table of a model wants the backbone that it was trained on.
+# inspect --operations of a trained model needs its backbone.
 "$bin/inspect" --operations 1 --backbone "$vit" "$work/a.safetensors" | grep -q '^  session .* blocks.0.attn.qkv'
 if "$bin/inspect" --operations 1 "$work/a.safetensors" > "$work/no.log" 2>&1; then exit 1; fi
 grep -q 'give --backbone' "$work/no.log"
 
-# A method with a network of its own: the head and the number of classes follow from it, here and in predict.
+# FPT has its own network, which determines the head and the number of classes, also in predict.
 options=side_image=32 train --method fpt --out "$work/fpt.safetensors" > "$work/fpt.log"
 predict "$work/fpt.safetensors" > "$work/fpt.txt"
 [ "$(grep -c 'benign=.* malignant=.* normal=' "$work/fpt.txt")" -eq 2 ]
 
-# Merged under other names: the drift is rounding, the folder says what the classes are, and what cannot be says so.
+# merge: the drift is rounding only, the saved folder names the classes, and a method that cannot be merged is refused.
 options=r=2 train --method lora --out "$work/lora.safetensors" > "$work/lora.log"
 merge() {
     "$bin/merge" --backbone "$vit" "$@"
@@ -104,6 +106,6 @@ grep -q '"1": "malignant"' "$work/hf/config.json"
 if merge --model "$work/a.safetensors" --out "$work/no.safetensors" 2> "$work/no.log"; then exit 1; fi
 grep -q "'ept' cannot be merged" "$work/no.log"
 
-# The backbone alone in half precision.
+# merge without a model converts the backbone to f16.
 merge --dtype f16 --out "$work/half.safetensors" > "$work/merge.txt"
 "$bin/inspect" "$work/half.safetensors" | grep -q ' blocks.0.attn.qkv.weight  *F16'

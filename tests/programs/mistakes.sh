@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# What goes wrong for people who use the programs for the first time: each mistake is refused with a message that names
-# it and its cure, before any work, and none loses a model, overwrites a file or ends in a wrong figure.
-# mistakes.sh FOLDER
+# Mistakes of first-time users of the programs: each is refused before any work, with a message that names it and the
+# cure; none loses a model, overwrites a file or gives a wrong result.
+#   mistakes.sh FOLDER      FOLDER: of the programs
 set -eu
 bin=$(cd "$1" && pwd)
 root=$(cd "$(dirname "$0")/../.." && pwd)
@@ -12,22 +12,23 @@ trap 'rm -rf "$work"' EXIT
 cd "$work"
 count=0
 
-wrong() {
+fail() {
     echo "mistakes.sh: $mistake: $1"
     cat log
     exit 1
 }
-# The command behind $1 must fail with a message that holds each of the words in $1, parted by "|".
+# The command after $1 must fail with a message that contains each part of $1 (separated by "|").
 refused() {
     words=$1
     shift
-    if "$@" > log 2>&1; then wrong 'was taken'; fi
+    if "$@" > log 2>&1; then fail 'was accepted'; fi
     says "$words"
 }
+# The output must contain each part of $1.
 says() {
     echo "$1" | tr '|' '\n' > words
     while read -r word; do
-        grep -qF -- "$word" log || wrong "no '$word' in the message"
+        grep -qF -- "$word" log || fail "no '$word' in the message"
     done < words
 }
 a_mistake() {
@@ -38,8 +39,7 @@ finetune() {
     "$bin/finetune" --backbone "$vit" --method linear --epochs 2 --threads 1 "$@"
 }
 no_temporary() {
-    [ -z "$(find . -name '*trial*' -o -name '*tmp*' -o -name '*.part')" ] || wrong 'temporary files were left'
-
+    [ -z "$(find . -name '*trial*' -o -name '*tmp*' -o -name '*.part')" ] || fail 'temporary files were left'
 }
 
 "$bin/phantom" --out scans --images 6 --side 32 > log
@@ -54,7 +54,7 @@ cp good.safetensors kept.safetensors
 # --- paths -----------------------------------------------------------------------------------------------------------
 a_mistake 'the folder of --out is missing'
 refused "the folder 'nosuch' does not exist|mkdir -p 'nosuch'" finetune --data scans --out nosuch/m.safetensors
-if grep -q '^epoch' log; then wrong 'found after training only'; fi
+if grep -q '^epoch' log; then fail 'found only after training'; fi
 
 a_mistake 'the folder of --state is missing'
 refused "--state nosuch/s|does not exist" finetune --data scans --out m.safetensors --state nosuch/s
@@ -78,7 +78,7 @@ refused 'is a backbone; give it as --backbone' "$bin/predict" --backbone "$vit" 
 refused "of kind 'model'; give it as --model" "$bin/predict" --backbone good.safetensors --model good.safetensors "$picture"
 
 a_mistake 'the training state given as model'
-finetune --data scans --test new --out state-of.safetensors --state state > log 2>&1 || wrong 'failed'
+finetune --data scans --test new --out state-of.safetensors --state state > log 2>&1 || fail 'failed'
 refused "training state|--out" "$bin/predict" --backbone "$vit" --model state "$picture"
 
 # --- nothing is written over -----------------------------------------------------------------------------------------
@@ -111,7 +111,7 @@ echo old > page.html
 refused 'exists already' "$bin/report" --out page.html scans
 [ "$(cat page.html)" = old ]
 
-# --- words of the command line ---------------------------------------------------------------------------------------
+# --- options of the command line -------------------------------------------------------------------------------------
 a_mistake 'a rate given twice'
 refused 'lr is given twice|give it once' finetune --data scans --out m.safetensors --lr 0.1 --trainer lr=0.2
 refused 'given twice' finetune --data scans --out m.safetensors --lr 0.1 --lr 0.2
@@ -129,14 +129,14 @@ refused 'means' finetune --data scans --preprocess means=0.5 --out m.safetensors
 
 a_mistake 'a head that classifies patches, which no data set of the programs has labels for'
 refused '--head: head=patch_linear|8 x 8|leave it out' finetune --data scans --head head=patch_linear --out m.safetensors
-if grep -q 'decoded' log || [ -e m.safetensors.state ]; then wrong 'found after work only'; fi
+if grep -q 'decoded' log || [ -e m.safetensors.state ]; then fail 'found only after decoding images'; fi
 finetune --data scans --test new --head head=linear,head_init=normal:0.1 --out one.safetensors > log 2>&1 ||
-    wrong 'failed'
+    fail 'failed'
 LC_ALL=C sed 's/head=\\"linear\\",head_init=\\"normal:0.1\\"/head=\\"patch_linear\\",head_init=\\"zero\\"/' \
     one.safetensors > patches.safetensors
 refused 'patches.safetensors|class for each patch|8 x 8' \
     "$bin/predict" --csv --backbone "$vit" --model patches.safetensors "$picture"
-if grep -q '^image' log; then wrong 'printed a heading first'; fi
+if grep -q '^image' log; then fail 'printed a header line first'; fi
 
 a_mistake 'a file where a flag is expected'
 refused "'scans' is not an option" finetune scans --data new --out m.safetensors
@@ -144,7 +144,7 @@ refused "'scans' is not an option" finetune scans --data new --out m.safetensors
 a_mistake 'a number that is none'
 refused "seed: given 'ten', expected a whole number" finetune --data scans --seed ten --out m.safetensors
 
-a_mistake 'two sizes of image'
+a_mistake 'two different image sizes'
 refused '--image-size 32 and --preprocess size=64 differ' \
     finetune --data scans --image-size 32 --preprocess size=64 --out m.safetensors
 
@@ -155,7 +155,7 @@ head -c 300 new/benign-like/0001.png > broken/benign-like/0001.png
 echo 'no picture' > broken/normal-like/0002.png
 refused 'broken/benign-like/0001.png|broken/normal-like/0002.png|2 of 27 pictures cannot be read' \
     finetune --data scans --test broken --out m.safetensors
-if grep -q '^epoch' log; then wrong 'found after training only'; fi
+if grep -q '^epoch' log; then fail 'found only after training'; fi
 
 a_mistake 'a picture of signed samples among others, without a range'
 cp -r scans signed
@@ -165,20 +165,20 @@ cp -r scans signed
     head -c 32 /dev/zero
 } > signed/normal-like/0009.npy
 refused 'signed/normal-like/0009.npy|range=lo:hi|1 of ' finetune --data signed --test new --out m.safetensors
-if grep -q '^epoch' log || [ -e m.safetensors.state ]; then wrong 'found after training only'; fi
-finetune --data signed --test new --preprocess range=p0:p100 --out windowed.safetensors > log 2>&1 || wrong 'failed'
+if grep -q '^epoch' log || [ -e m.safetensors.state ]; then fail 'found only after training'; fi
+finetune --data signed --test new --preprocess range=p0:p100 --out windowed.safetensors > log 2>&1 || fail 'failed'
 
 a_mistake 'a picture that breaks while the model is trained'
-if finetune --data scans --test broken --unchecked --out saved.safetensors > log 2>&1; then wrong 'was taken'; fi
+if finetune --data scans --test broken --unchecked --out saved.safetensors > log 2>&1; then fail 'was accepted'; fi
 says 'broken/benign-like/0001.png'
 "$bin/predict" --backbone "$vit" --model saved.safetensors "$picture" > log 2>&1 ||
-    wrong 'the model is lost'
+    fail 'the model is lost'
 
 a_mistake 'a broken picture among those to be predicted'
 if "$bin/predict" --csv --backbone "$vit" --model good.safetensors "$picture" nosuch.png \
-    broken/normal-like/0002.png new/normal-like/0001.png > table 2> log; then wrong 'status 0'; fi
+    broken/normal-like/0002.png new/normal-like/0001.png > table 2> log; then fail 'status 0'; fi
 says 'nosuch.png|0002.png|2 of 4 pictures'
-[ "$(wc -l < table)" -eq 3 ] || wrong 'the others were not predicted'
+[ "$(wc -l < table)" -eq 3 ] || fail 'the others were not predicted'
 
 a_mistake 'other class names in the test set'
 cp -r new renamed
@@ -188,7 +188,7 @@ refused 'Benign|benign-like' finetune --data scans --test renamed --out m.safete
 a_mistake 'a test set with fewer classes, or in another order'
 mkdir fewer
 cp -r new/normal-like new/malignant-like fewer
-finetune --data scans --test fewer --force --out m.safetensors > log 2>&1 || wrong 'refused'
+finetune --data scans --test fewer --force --out m.safetensors > log 2>&1 || fail 'refused'
 says 'benign-like 0, malignant-like 3, normal-like 3'
 for name in normal-like malignant-like benign-like; do
     for i in 0 1 2; do
@@ -214,13 +214,13 @@ a_mistake 'validation images and no test images'
 mkdir -p split
 cp -r scans split/train
 cp -r new split/val
-finetune --data split --out m2.safetensors > log 2>&1 || wrong 'refused'
+finetune --data split --out m2.safetensors > log 2>&1 || fail 'refused'
 says "test: 9 images|the split 'val', as there is no 'test'|test_images            9"
 
 a_mistake 'splits by other names'
 mv split/train split/Training
 mv split/val split/Testing
-finetune --data split --out m3.safetensors > log 2>&1 || wrong 'refused'
+finetune --data split --out m3.safetensors > log 2>&1 || fail 'refused'
 says "test: 9 images|the split 'test'"
 
 a_mistake 'tested on the training images'
@@ -230,8 +230,9 @@ for same in scans fresh; do
 done
 cp -r new partly
 cp scans/normal-like/0003.png partly/normal-like/9.png
-finetune --data scans --test partly --out m4.safetensors > log 2>&1 || wrong 'refused'
-says 'partly/normal-like/9.png is also a training image|1 of 10 test images are also training images|trained_on             1 of the test'
+finetune --data scans --test partly --out m4.safetensors > log 2>&1 || fail 'refused'
+says 'partly/normal-like/9.png is also a training image|1 of 10 test images are also training images'
+says 'trained_on             1 of the test'
 
 a_mistake 'a picture under two labels'
 printf '%s 0\n%s 1\n' scans/normal-like/0000.png scans/normal-like/0000.png scans/normal-like/0001.png \
@@ -240,15 +241,15 @@ refused "scans/normal-like/0000.png' has another label than in line 1" \
     finetune --data twice.txt --test new --out m5.safetensors
 cp -r scans double
 cp scans/normal-like/0000.png double/benign-like/8.png
-finetune --data double --test new --out m5.safetensors > log 2>&1 || wrong 'refused'
+finetune --data double --test new --out m5.safetensors > log 2>&1 || fail 'refused'
 says 'double/benign-like/8.png|are the same picture under two labels'
 
 # --- disk and permission ---------------------------------------------------------------------------------------------
-a_mistake 'no room for the model'
+a_mistake 'no space for the model'
 mkdir full
 refused '--out full/m.safetensors: could not be written, so the work was not begun' \
     sh -c "ulimit -f 100; exec '$bin/finetune' --backbone '$vit' --method lora --data scans --out full/m.safetensors"
-[ -z "$(ls full)" ] || wrong 'a part of a file was left'
+[ -z "$(ls full)" ] || fail 'a part of a file was left'
 
 a_mistake 'no permission in the folder of --out'
 mkdir closed
@@ -268,15 +269,15 @@ fi
 a_mistake 'standard output on a full disk'
 if [ -w /dev/full ]; then
     if "$bin/predict" --backbone "$vit" --model good.safetensors new/*/*.png 2> log > /dev/full; then
-        wrong 'status 0'
+        fail 'status 0'
     fi
     says 'not complete'
-    if "$bin/inspect" --methods 2> log > /dev/full; then wrong 'status 0'; fi
+    if "$bin/inspect" --methods 2> log > /dev/full; then fail 'status 0'; fi
     says 'not complete'
 fi
 
 # --- stopped ---------------------------------------------------------------------------------------------------------
-# $1: the signal, sent when a line of the log matches $2; the command is behind. Its status is not 0.
+# Runs the command after $2 and sends it the signal $1 when a line of the log matches $2; it must exit with an error.
 stopped() {
     signal=$1 when=$2
     shift 2
@@ -285,7 +286,7 @@ stopped() {
     child=$!
     while kill -0 $child 2> /dev/null && ! grep -q "$when" log; do sleep 0.01; done
     kill "-$signal" $child 2> /dev/null || true
-    if wait $child; then wrong 'status 0'; fi
+    if wait $child; then fail 'status 0'; fi
 }
 long() {
     exec "$bin/finetune" --backbone "$vit" --data scans --test new --method lora --threads 1 \
@@ -297,65 +298,65 @@ for signal in INT TERM HUP; do
     rm -f part.safetensors
     stopped $signal '^epoch' long --out part.safetensors
     says 'the same command with --resume continues from part.safetensors.state'
-    [ ! -e part.safetensors ] || wrong 'half a model was written'
-    (long --out part.safetensors --resume) > log 2>&1 || wrong 'did not go on'
-    cmp part.safetensors whole.safetensors || wrong 'another model than without the stop'
-    [ ! -e part.safetensors.state ] || wrong 'the state was left'
+    [ ! -e part.safetensors ] || fail 'half a model was written'
+    (long --out part.safetensors --resume) > log 2>&1 || fail 'did not go on'
+    cmp part.safetensors whole.safetensors || fail 'another model than without the stop'
+    [ ! -e part.safetensors.state ] || fail 'the state was left'
 done
 
 a_mistake 'the training was too short'
 (epochs=2 long --out short.safetensors --state short.state) > log 2>&1
 cp short.state other.state
-(epochs=4 long --out longer.safetensors --state short.state --resume) > log 2>&1 || wrong 'cannot be extended'
+(epochs=4 long --out longer.safetensors --state short.state --resume) > log 2>&1 || fail 'cannot be extended'
 says 'epoch 3/4|epoch 4/4'
 
 a_mistake 'resumed with other data'
-if (epochs=4 long --seed 2 --out other.safetensors --state other.state --resume) > log 2>&1; then wrong 'was taken'; fi
+if (epochs=4 long --seed 2 --out other.safetensors --state other.state --resume) > log 2>&1; then fail 'was taken'; fi
 says "note 'seed'|--resume: |train from the beginning without --resume"
-if (epochs=4 long --shots 5 --out other.safetensors --state other.state --resume) > log 2>&1; then wrong 'was taken'; fi
+if (epochs=4 long --shots 5 --out other.safetensors --state other.state --resume) > log 2>&1; then fail 'was taken'; fi
 says "note 'data'"
 if (epochs=4 long --preprocess flip=0 --out other.safetensors --state other.state --resume) > log 2>&1; then
-    wrong 'was taken'
+    fail 'was accepted'
 fi
 says "note 'preprocess'"
 
 a_mistake 'SIGINT while predicting'
 rm table
-# shellcheck disable=SC2046  # a word a picture
+# shellcheck disable=SC2046  # a word for each picture
 "$bin/predict" --csv --backbone "$vit" --model good.safetensors $(yes new/normal-like/0000.png | head -3000) > table \
     2> log &
 child=$!
 while kill -0 $child 2> /dev/null && [ ! -s table ]; do sleep 0.01; done
 kill -INT $child
-if wait $child; then wrong 'status 0'; fi
+if wait $child; then fail 'status 0'; fi
 says 'stopped after|of 3000 pictures'
-awk -F, 'NF != 5 { exit 1 }' table || wrong 'a line is not whole'
-[ "$(tail -c 1 table | od -An -tu1 | tr -d ' ')" = 10 ] || wrong 'half a line'
+awk -F, 'NF != 5 { exit 1 }' table || fail 'a line is not whole'
+[ "$(tail -c 1 table | od -An -tu1 | tr -d ' ')" = 10 ] || fail 'half a line'
 
-# --- wrong figures ---------------------------------------------------------------------------------------------------
+# --- wrong results ---------------------------------------------------------------------------------------------------
 a_mistake 'a picture of another size'
 "$bin/phantom" --out larger --images 1 --side 90 > log
-"$bin/predict" --backbone "$vit" --model good.safetensors larger/normal-like/0000.png > log 2>&1 || wrong 'refused'
+"$bin/predict" --backbone "$vit" --model good.safetensors larger/normal-like/0000.png > log 2>&1 || fail 'refused'
 
 a_mistake 'another backbone than that of training'
 "$bin/pretrain" --data scans --model image_size=32,patch=8,width=32,depth=1,heads=2,mlp=64 --epochs 1 --batch 4 \
     --warmup 0 --checkpoint pre.state --out other-vit.safetensors --preprocess mean=0.5,std=0.5 > log 2>&1 ||
-    wrong 'failed'
+    fail 'failed'
 refused 'trained on backbone|load the weights' \
     "$bin/predict" --backbone other-vit.safetensors --model good.safetensors "$picture"
 
-a_mistake 'several labels an image, and one winner printed'
+a_mistake 'a single prediction for images of several labels'
 for c in normal-like benign-like; do
     for i in 0 1 2 3 4 5; do echo "scans/$c/000$i.png 1,$((i % 2)),0"; done
 done > labels.txt
-finetune --data labels.txt --out several.safetensors > log 2>&1 || wrong 'failed'
+finetune --data labels.txt --out several.safetensors > log 2>&1 || fail 'failed'
 "$bin/predict" --csv --backbone "$vit" --model several.safetensors "$picture" > log
 says 'image,0,1,2'
-[ "$(tail -1 log | tr ',' '\n' | wc -l)" -eq 4 ] || wrong 'a label was chosen'
+[ "$(tail -1 log | tr ',' '\n' | wc -l)" -eq 4 ] || fail 'one label was chosen'
 
 a_mistake 'weights of classes as the header writes them'
 finetune --data scans --test new --trainer class_weights=1,2.5,1,clip_norm=1 --force --out m.safetensors > log 2>&1 ||
-    wrong 'refused'
+    fail 'refused'
 
 a_mistake 'class names in another order than the file has them'
 name_by() {
@@ -364,7 +365,7 @@ name_by() {
 refused "'normal-like' is name 1 here, and class 3 of the file" name_by normal-like,malignant-like,benign-like
 refused "'a' is given twice" name_by a,b,a
 refused 'name 2 is empty' name_by a,,b
-name_by gutartig,malignant-like,normal > log 2>&1 || wrong 'a translation is refused'
+name_by gutartig,malignant-like,normal > log 2>&1 || fail 'a translation is refused'
 says 'gutartig='
 
 a_mistake 'two runs at once that write one file'
@@ -374,13 +375,13 @@ rm -f m.safetensors*
 first=$!
 until grep -q '^epoch 1/' log; do sleep 0.01; done
 cp kept.safetensors m.safetensors
-if wait $first; then wrong 'says nothing'; fi
+if wait $first; then fail 'says nothing'; fi
 says 'another process created this file|because --out m.safetensors could not be written'
-cmp kept.safetensors m.safetensors || wrong "the other run's model is lost"
-"$bin/inspect" m.safetensors.[0-9]* > log || wrong 'its own model is lost'
+cmp kept.safetensors m.safetensors || fail "the other run's model is lost"
+"$bin/inspect" m.safetensors.[0-9]* > log || fail 'its own model is lost'
 rm -f m.safetensors*
 
-a_mistake 'a size of no pixels'
+a_mistake 'an image size of 0'
 refused '--preprocess size=0' finetune --data scans --preprocess size=0 --out m.safetensors
 
 # --- the command line, and files in the wrong place ------------------------------------------------------------------
@@ -397,7 +398,7 @@ a_mistake 'the help of an installed program names programs that do not exist the
 ln -s "$bin/finetune" peft-finetune
 ./peft-finetune --help > log
 says 'usage: peft-finetune|  peft-finetune --backbone|  peft-predict --backbone'
-if [ "$(wc -L < log)" -gt 120 ]; then wrong 'lines of more than 120 columns'; fi
+if [ "$(wc -L < log)" -gt 120 ]; then fail 'a line is longer than 120 columns'; fi
 
 a_mistake 'no epochs'
 refused '--epochs 0|give a whole number from 1' "$bin/finetune" --backbone "$vit" --data scans --epochs 0 \
@@ -421,4 +422,4 @@ a_mistake 'a folder as a picture'
 refused 'new: is a folder|new/*' "$bin/predict" --backbone "$vit" --model good.safetensors new
 
 no_temporary
-[ $count -ge 30 ] || wrong "only $count mistakes"
+[ $count -ge 30 ] || fail "only $count mistakes"

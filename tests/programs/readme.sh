@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# The pages are installed, and EPT's file on a DeiT-Ti is as long as README says: its program trains one epoch on
-# synthetic images. That README's blocks run at all is tests/docs/blocks.sh's.   readme.sh BUILD [CC]
+# The documentation is installed, and EPT's file for a DeiT-Ti has the size that README.md states: its program trains
+# one epoch on synthetic images. (tests/docs/blocks.sh runs all code blocks of README.md.)
+#   readme.sh BUILD [CC]
 set -eu
 build=$(cd "$1" && pwd) cc=${2:-cc}
 root=$(cd "$(dirname "$0")/../.." && pwd)

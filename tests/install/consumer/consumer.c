@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0
- * consumer.c -- a program outside the project, in what C and C++ share; it uses both libraries as installed. */
+ * consumer.c -- a program outside the project that uses both installed libraries; it is valid C99 and C++11. */
 #include <peft/io.h>
 #include <peft/peft.h>
 #include <peft/sys/method.h>
@@ -12,33 +12,33 @@ static int failed(const char *what)
     return 1;
 }
 
-/* A method of the program's own: a factor on the pooled feature. */
-typedef struct { peft_param *factor; } own_state;
+/* A method of the program: it multiplies the pooled feature by trained factors. */
+typedef struct { peft_param *factor; } factor_state;
 
-static peft_status own_init(peft_adapter *a, const peft_vit *v)
+static peft_status factor_init(peft_adapter *a, const peft_vit *v)
 {
-    own_state *m = (own_state *)peft_sys_state(a);
+    factor_state *m = (factor_state *)peft_sys_state(a);
     m->factor = peft_sys_declare(a, PEFT_DIMS(1, v->width), "one", "%s", "factor");
     return peft_sys_init_status(a);
 }
 
-static void own_emit(const void *state, peft_build *b, peft_site *s)
+static void factor_emit(const void *state, peft_build *b, peft_site *s)
 {
-    s->out = peft_sys_affine(b, s->out, peft_sys_param(b, ((const own_state *)state)->factor), PEFT_NONE);
+    s->out = peft_sys_affine(b, s->out, peft_sys_param(b, ((const factor_state *)state)->factor), PEFT_NONE);
 }
 
-static int add_own(peft_context *ctx, peft_backbone *vit, peft_model *m)
+static int add_method(peft_context *ctx, peft_backbone *vit, peft_model *m)
 {
-    peft_method own;
+    peft_method method;
     peft_adapter *a;
-    memset(&own, 0, sizeof own);
-    own.name = "own";
-    own.sites = PEFT_AT(PEFT_POOL);
-    own.state_size = sizeof(own_state);
-    own.init = own_init;
-    own.emit = own_emit;
-    if (peft_sys_register_method(ctx, &own, PEFT_METHOD_ABI + 1) != PEFT_E_UNSUPPORTED) return 1;
-    if (peft_sys_register_method(ctx, &own, PEFT_METHOD_ABI)) return 1;
+    memset(&method, 0, sizeof method);
+    method.name = "own";
+    method.sites = PEFT_AT(PEFT_POOL);
+    method.state_size = sizeof(factor_state);
+    method.init = factor_init;
+    method.emit = factor_emit;
+    if (peft_sys_register_method(ctx, &method, PEFT_METHOD_ABI + 1) != PEFT_E_UNSUPPORTED) return 1;
+    if (peft_sys_register_method(ctx, &method, PEFT_METHOD_ABI)) return 1;
     if (peft_adapter_create(vit, "own", NULL, &a) || peft_model_attach(m, a)) return 1;
     peft_adapter_free(a);
     return 0;
@@ -60,7 +60,7 @@ int main(void)
     if (peft_options_parse(o, "image_size=32,patch=8,width=32,depth=1,heads=2,mlp=64,classes=4,seed=1") ||
         peft_backbone_create(ctx, o, &vit)) return failed("backbone");
     if (peft_adapter_create(vit, "ept", NULL, &ept) || peft_model_create(vit, NULL, &m) || peft_model_attach(m, ept) ||
-        add_own(ctx, vit, m) || peft_session_create(m, NULL, &s)) return failed("model");
+        add_method(ctx, vit, m) || peft_session_create(m, NULL, &s)) return failed("model");
     if (peft_tensor_wrap(ctx, PEFT_F32, 4, image_dims, pixels, &images) ||
         peft_tensor_wrap(ctx, PEFT_F32, 2, logit_dims, logits, &out) ||
         peft_session_predict(s, images, out)) return failed("predict");

@@ -1,3 +1,3 @@
 /* SPDX-License-Identifier: Apache-2.0
- * consumer.cpp -- the same program as C++. */
+ * consumer.cpp -- consumer.c compiled as C++. */
 #include "consumer.c"

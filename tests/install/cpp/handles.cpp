@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// handles.cpp -- every class of peft.hpp and io.hpp is used against the installed libraries; the program says what
-// failed and exits with 1.
+// handles.cpp -- uses every class of peft.hpp and io.hpp with the installed libraries; prints failed expectations and
+// then exits with 1.
 #include <peft/io.hpp>
 #include <peft/peft.hpp>
 #include <array>
@@ -13,7 +13,7 @@ static int failures;
 #define EXPECT(condition) \
     ((condition) ? (void)0 : (void)(failures++, std::fprintf(stderr, "line %d: expected %s\n", __LINE__, #condition)))
 
-// The status that call fails with; PEFT_OK where it does not.
+// The status of the exception that call throws; PEFT_OK: it throws none.
 template <typename F> static peft_status status_of(F &&call)
 {
     try {
@@ -29,7 +29,7 @@ static_assert(std::is_nothrow_move_constructible_v<peft::model>);
 static_assert(!std::is_copy_constructible_v<peft::model>);
 static_assert(sizeof(peft::trainer) == sizeof(void *));
 
-int sizes_of_spans(peft::span<const float>);                // in spans.cpp, which includes the headers once more
+int sizes_of_spans(peft::span<const float>);                // in spans.cpp, which includes the headers too
 
 static void spans_and_tensors(peft::context &ctx)
 {
@@ -108,7 +108,7 @@ static void training(peft::context &ctx)
     EXPECT(!std::memcmp(again.values<float>().data(), logits.values<float>().data(), 8 * sizeof(float)));
 }
 
-// Cross entropy by hand, through forward and backward_logits, is the step that the library makes.
+// forward and backward_logits with a cross entropy computed here give the step of the library's cross entropy.
 static void own_loss(peft::context &ctx)
 {
     data d(ctx);

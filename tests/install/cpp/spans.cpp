@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// spans.cpp -- a second source of the same program: the headers define nothing twice.
+// spans.cpp -- a second source file of handles.cpp's program: the headers give no duplicate definitions.
 #include <peft/io.hpp>
 #include <peft/peft.hpp>
 
