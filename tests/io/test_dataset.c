@@ -5,12 +5,13 @@
 #include <peft/io.h>
 #include <stdbool.h>
 
+/* Sample i has the label, and a name that ends with name_end. */
 static void check_sample(const peft_dataset *d, int64_t i, const char *name_end, int64_t label)
 {
     const char *name = peft_dataset_name(d, i);
     ck_assert_ptr_nonnull(name);
     ck_assert_msg(strlen(name) >= strlen(name_end) && !strcmp(name + strlen(name) - strlen(name_end), name_end),
-                  "sample %d is %s, not %s", (int)i, name, name_end);
+                  "sample %d is %s, expected %s", (int)i, name, name_end);
     ck_assert_int_eq(peft_dataset_label(d, i), label);
 }
 

@@ -7,7 +7,7 @@
 #include <jpeglib.h>
 #include <peft/io.h>
 
-/* Calls unless an earlier call failed. */
+/* Makes the call unless an earlier one failed. */
 #define TRY(call) do { if (!s) s = (call); } while (0)
 
 /* --- memory: every allocation refused in turn --------------------------------------------------------------------- */
@@ -125,6 +125,7 @@ static void write_alpha(const char *path)
 }
 
 #define DICT(type, shape) "{'descr': '" type "', 'fortran_order': False, 'shape': " shape ", }"
+/* An .npy file of two slices of 5 x 6 pixels. */
 static void write_stack(const char *path)
 {
     static const uint8_t samples[2 * 5 * 6];
@@ -199,8 +200,7 @@ START_TEST(data_sets_survive_failing_allocations)
 }
 END_TEST
 
-/* --- memory: count of bytes, lifetime of the context
- * ------------------------------------------------------------------ */
+/* --- memory: count of bytes, lifetime of the context -------------------------------------------------------------- */
 START_TEST(image_memory_counts_for_the_context)
 {
     peft_image *im, *flipped;

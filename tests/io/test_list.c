@@ -31,7 +31,7 @@ static void reads_as(const char *text, const char *want)
                 sprintf(got + strlen(got), "%s%g", c ? ":" : "", t[c]);
         }
     }
-    ck_assert_msg(!strcmp(got, want), "'%s' was read as %s, not %s", text, got, want);
+    ck_assert_msg(!strcmp(got, want), "list '%s' was read as %s, expected %s", text, got, want);
     peft_dataset_free(d);
 }
 

@@ -248,8 +248,8 @@ START_TEST(float_labels_receive_one_hot_or_multilabel_targets)
 }
 END_TEST
 
-/* For any number of threads the error names the first unreadable file; when the file is mended, the batch is read. */
-START_TEST(an_unreadable_file_is_named_and_can_be_mended)
+/* For any number of threads the error names the first unreadable file; when the file is replaced, the batch is read. */
+START_TEST(an_unreadable_file_is_named_and_can_be_replaced)
 {
     for (int threads = 0; threads < 4; threads++) {
         char options[40];
@@ -309,4 +309,4 @@ END_TEST
 IO_SUITE_MAIN("loader", threads_and_cache_change_no_bit, an_epoch_has_every_sample_once_in_a_new_order,
               ids_are_given_only_without_augmentation, evaluation_batches_equal_the_transform_of_each_image,
               any_batch_can_be_read_in_any_order, float_labels_receive_one_hot_or_multilabel_targets,
-              an_unreadable_file_is_named_and_can_be_mended, wrong_options_and_tensors_are_refused)
+              an_unreadable_file_is_named_and_can_be_replaced, wrong_options_and_tensors_are_refused)

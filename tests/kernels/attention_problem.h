@@ -14,7 +14,7 @@ enum { DQ = 1, DK = 2, DV = 4, DXK = 8, DXV = 16, DSINK = 32, DBOOST = 64, ALL =
 typedef struct shape {
     int64_t samples, heads, n, queries, keys, extra;
     int sink, boost, own_extra;             /* 0 or 1; own_extra: extra keys differ by sample */
-    float size;                             /* about the largest |logit| */
+    float size;                         /* about the largest |logit|; boost: with a factor for each head (head_scale) */
 } shape;
 
 typedef struct problem {

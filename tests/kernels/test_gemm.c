@@ -7,7 +7,8 @@
 #include "kernels/pk.h"
 #include "suite.h"
 
-/* Parts of the epilogue, as bits. GAP: unused elements at the end of each row. */
+/* Parts of the epilogue, as bits (pk_gemm in pk.h); IN_PLACE: C is the residual. GAP: unused elements after each
+ * row. */
 enum { SCALE = 1, ACCUMULATE = 2, BIAS = 4, PRE = 8, GATE = 16, GAMMA = 32, RESIDUAL = 64, IN_PLACE = 128,
        SLOPES = 256, EPILOGUES = 512, GAP = 3 };
 

@@ -151,7 +151,7 @@ static void run(const pk_table *t, pk_pool *pool, pk_gemm_kind kind, const pk_ge
     if (g->b_type == PK_REAL || pk_gemm_chosen(t, kind) == PK_GEMM_OWN) ck_assert_uint_eq(more, 0);
     bytes += more;
     void *work = aligned_alloc(PK_ALIGN, bytes + PK_ALIGN);
-    memset(work, 0xff, bytes + PK_ALIGN);                                       /* NaN, and a mark behind the end */
+    memset(work, 0xff, bytes + PK_ALIGN);                                  /* NaN; the bytes behind the end must stay */
     pk_gemm_run(t, pool, kind, g, work);
     for (size_t i = bytes; i < bytes + PK_ALIGN; i++) ck_assert_uint_eq(((unsigned char *)work)[i], 0xff);
     free(work);

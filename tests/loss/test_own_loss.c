@@ -129,8 +129,7 @@ START_TEST(all_ways_train_to_the_same_bits)
 }
 END_TEST
 
-/* --- a cross entropy of the program, with labels of type i32
- * ------------------------------------------------------- */
+/* --- a cross entropy of the program, with labels of type i32 ------------------------------------------------------ */
 static int cross_entropy(const peft_tensor *logits, const peft_tensor *labels, peft_tensor *gradient, double *loss,
                          void *user)
 {
@@ -176,7 +175,7 @@ END_TEST
 /* --- errors ------------------------------------------------------------------------------------------------------- */
 START_TEST(a_failing_loss_function_changes_nothing)
 {
-    /* rewinds: to the update's first batch */
+    /* rewinds: the count of samples goes back to the first batch of the update */
     static const struct { int mode; peft_status status; const char *text; bool rewinds; } bad[] = {
         { STOP, PEFT_E_CANCELLED, "cancelled by the loss function at step 1, which returned 7", true },
         { SET_ERROR, PEFT_E_IO, "loss function at step 1: the teacher is gone", true },
@@ -258,8 +257,7 @@ START_TEST(wrong_gradients_are_refused)
 }
 END_TEST
 
-/* --- labels, sessions, saved states
- * ---------------------------------------------------------------------------------- */
+/* --- labels, sessions, saved states ------------------------------------------------------------------------------- */
 static int sum_of_logits(const peft_tensor *logits, const peft_tensor *labels, peft_tensor *gradient, double *loss,
                          void *user)
 {

@@ -10,8 +10,8 @@ enum { MEASURABLE = 0 };                         /* the sanitizers' memory grows
 #else
 enum { MEASURABLE = 1 };
 #endif
-static const struct { const char *name; peft_dtype type; uint16_t one; } halves[] = {
-    { "f16", PEFT_F16, 0x2000 }, { "bf16", PEFT_BF16, 0x3C00 } };            /* one: the bits of about 0.0078 */
+static const struct { const char *name; peft_dtype type; uint16_t first_bits; } halves[] = {
+    { "f16", PEFT_F16, 0x2000 }, { "bf16", PEFT_BF16, 0x3C00 } };            /* first_bits: of about 0.0078 */
 
 /* Bytes of resident memory, from smaps_rollup, as the counters in /proc/self/status are not exact; -1: not
  * available. */
@@ -34,7 +34,8 @@ static size_t write_file(peft_context *ctx, const pf_vit_shape *s, int h, tiny_n
     pf_tensor_spec t;
     struct stat info;
     const tiny_save as = { .naming = naming };
-    for (int i = 0; i < MAX_ELEMENTS; i++) data[i] = (uint16_t)(halves[h].one + i % 200 + (i % 7 < 3 ? 0x8000 : 0));
+    for (int i = 0; i < MAX_ELEMENTS; i++) data[i] = (uint16_t)(halves[h].first_bits + i % 200 +
+                                                                (i % 7 < 3 ? 0x8000 : 0));
     OK(pf_st_out_create(ctx, &out));
     for (size_t i = 0; pf_vit_tensor(s, i, &t); i++) {
         char name[160];

@@ -39,7 +39,7 @@ static int add_in_order(float *gradients, int64_t count, int64_t *passes, void *
     return 0;
 }
 
-/* --- training by two ranks-------------------------------------------------------------------------------------- */
+/* --- training by two ranks ------------------------------------------------------------------------------------- */
 typedef struct setup { const char *method, *adapter, *model, *trainer; } setup;
 typedef struct rank_trainer { tiny t; peft_trainer *trainer; member member; } rank_trainer;
 

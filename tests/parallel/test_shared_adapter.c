@@ -7,8 +7,7 @@
 
 enum { STEPS = 25, MAX_RESULTS = 4000, CLASSES = 4 };
 
-/* --- work during training: each function returns a hash of its result
- * ------------------------------------------------ */
+/* --- work during training: each function returns a hash of its result --------------------------------------------- */
 typedef struct worker worker;
 struct worker {
     const char *name;
@@ -132,8 +131,7 @@ static void *repeat(void *user)
     return NULL;
 }
 
-/* --- two models
- * ------------------------------------------------------------------------------------------------------ */
+/* --- two models --------------------------------------------------------------------------------------------------- */
 static void check_hashes(const worker *w, const uint64_t state_hashes[STEPS + 1])
 {
     for (int k = 0; k < w->count; k++) {
@@ -195,8 +193,7 @@ START_TEST(one_model_is_trained_while_the_other_is_used)
 }
 END_TEST
 
-/* --- attach and detach during a save
- * ---------------------------------------------------------------------------------- */
+/* --- attach and detach during a save ------------------------------------------------------------------------------ */
 static void *attach_and_detach(void *user)
 {
     worker *w = user;

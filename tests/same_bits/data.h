@@ -11,11 +11,11 @@
 enum { BATCH = 3, STEPS = 3, SAMPLES = 8 };
 #define COUNT(array) (sizeof (array) / sizeof *(array))
 
-static const char *now;                         /* the name of the running case: for messages and file names */
+static const char *case_name;                         /* the name of the running case: for messages and file names */
 
 static void stop(const char *what, const char *why)
 {
-    fprintf(stderr, "same_bits: %s: %s: %s\n", now, what, why);
+    fprintf(stderr, "same_bits: %s: %s: %s\n", case_name, what, why);
     exit(1);
 }
 #define OK(call) do { if ((call) != PEFT_OK) stop(#call, peft_last_error()); } while (0)
@@ -27,7 +27,7 @@ static const char *path(const char *what)
     static char text[4][256];
     static unsigned turn;
     char *p = text[++turn % 4];
-    snprintf(p, sizeof text[0], "%s.%s", now, what);
+    snprintf(p, sizeof text[0], "%s.%s", case_name, what);
     return p;
 }
 

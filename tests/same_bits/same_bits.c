@@ -205,7 +205,7 @@ static void save(const case_objects *t)
 
 static void run(peft_context *ctx, const bits_case *c)
 {
-    now = c->name;
+    case_name = c->name;
     case_objects t = { .c = c, .ctx = ctx };
     t.b = backbone(ctx, c);
     make_model(&t);
@@ -229,9 +229,9 @@ static void run_method(peft_context *ctx, const char *method)
             if (!strcmp(name, small[k][0]))
                 snprintf(text + strlen(text), sizeof text - strlen(text), "%s%s=%s", *text ? "," : "", name,
                          small[k][1]);
-    char case_name[64];
-    snprintf(case_name, sizeof case_name, "method-%s", method);
-    run(ctx, &(bits_case){ .name = case_name, .method = { method }, .adapter = { text } });
+    char title[64];
+    snprintf(title, sizeof title, "method-%s", method);
+    run(ctx, &(bits_case){ .name = title, .method = { method }, .adapter = { text } });
 }
 
 static peft_context *context(const char *isa, int threads)
@@ -257,7 +257,7 @@ static int print_isas(void)
 
 int main(int argc, char **argv)
 {
-    now = "start";
+    case_name = "start";
     if (argc == 2 && !strcmp(argv[1], "isas")) return print_isas();
     if (argc != 4 || chdir(argv[1])) return fprintf(stderr, "usage: same_bits FOLDER ISA THREADS, or isas\n"), 2;
     peft_context *ctx = context(argv[2], atoi(argv[3]));

@@ -103,7 +103,7 @@ static void pictures(void)
         { "grey8", 31, 37, 1, 8 }, { "colour8", 50, 23, 3, 8 }, { "grey16", 37, 33, 1, 16 },
         { "colour16", 29, 41, 3, 16 } };
     for (size_t i = 0; i < COUNT(kind); i++) {
-        now = kind[i].name;
+        case_name = kind[i].name;
         peft_image *made = picture(10 * i, kind[i].width, kind[i].height, kind[i].channels, kind[i].depth), *read;
         OK(peft_image_save_png(made, path("png")));
         peft_image_free(made);
@@ -169,7 +169,7 @@ static void data_sets(int threads)
 {
     peft_dataset *d, *few, *rest, *part, *other;
     char options[128], hex[65];
-    now = "set";
+    case_name = "set";
     make_folder();
     OK(peft_dataset_open_folder(ctx, "set", NULL, &d));
     OK(peft_dataset_digest(d, hex));
@@ -199,7 +199,7 @@ static void data_sets(int threads)
 
 int main(int argc, char **argv)
 {
-    now = "start";
+    case_name = "start";
     if (argc != 3 || chdir(argv[1])) return fprintf(stderr, "usage: same_pictures FOLDER THREADS\n"), 2;
     OK(peft_context_create(NULL, NULL, NULL, &ctx));
     OK(peft_context_set_log(ctx, NULL, NULL, 0));

@@ -64,7 +64,7 @@ static peft_status predict(objects *x, peft_context *ctx, const workload *l)
     return peft_session_probabilities(x->s, l->batch.images, 0, x->logits);
 }
 
-static peft_status files(objects *x, peft_context *ctx, const workload *l)
+static peft_status save_and_load_files(objects *x, peft_context *ctx, const workload *l)
 {
     (void)l;
     PF_TRY(peft_trainer_save(x->t, tiny_path("trainer")));
@@ -82,7 +82,7 @@ static peft_status run_workload(peft_context *ctx, void *arg)
     peft_status s = make_model_with_adapter(&x, ctx, arg);
     if (!s) s = train(&x, ctx, arg);
     if (!s) s = predict(&x, ctx, arg);
-    if (!s) s = files(&x, ctx, arg);
+    if (!s) s = save_and_load_files(&x, ctx, arg);
     free_objects(&x);
     return s;
 }

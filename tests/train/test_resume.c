@@ -149,7 +149,7 @@ START_TEST(a_stopped_fit_resumes_to_the_same_bits)
 }
 END_TEST
 
-/* --- states that do not fit------------------------------------------------------------------- */
+/* --- states that do not fit ------------------------------------------------------------------ */
 static void check_refused(const run *r, const char *more, peft_status status, const char *text)
 {
     tiny_bits before = { 0 }, after = { 0 };

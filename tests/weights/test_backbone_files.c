@@ -210,7 +210,7 @@ static void check_file(peft_context *ctx, const char *name, const char *kind, co
         ck_assert_int_eq(peft_file_tensor_dim(f, i, -1), -1);
         found |= !strcmp(peft_file_tensor_name(f, i), tensor);
     }
-    ck_assert_msg(found, "%s: no %s", name, tensor);
+    ck_assert_msg(found, "%s: no tensor %s", name, tensor);
     size_t entries = peft_file_meta_count(f), tensors = peft_file_tensor_count(f);
     for (size_t i = 0; i < entries; i++)
         ck_assert_str_eq(peft_file_meta(f, peft_file_meta_key(f, i)), peft_file_meta_value(f, i));

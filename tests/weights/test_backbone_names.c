@@ -7,13 +7,13 @@
 typedef struct { const char *prefix, *replacement; } renaming;
 
 /* Copies all tensors of `in`, renamed by the first renaming that fits. */
-static void copy(peft_context *ctx, pf_st_out *out, const pf_st *in, const renaming *swaps)
+static void copy(peft_context *ctx, pf_st_out *out, const pf_st *in, const renaming *renamings)
 {
     for (size_t i = 0; i < pf_st_count(in); i++) {
         const pf_st_tensor *t = pf_st_at(in, i);
         char name[200];
         snprintf(name, sizeof name, "%s", t->name);
-        for (const renaming *s = swaps; s && s->prefix; s++)
+        for (const renaming *s = renamings; s && s->prefix; s++)
             if (!strncmp(t->name, s->prefix, strlen(s->prefix))) {
                 snprintf(name, sizeof name, "%s%s", s->replacement, t->name + strlen(s->prefix));
                 break;

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_backbone_preprocess.c -- the note "preprocess" of a backbone: the transform that configuration files of timm and
- * Hugging Face describe, at any input size. A transform that no text can express gives a warning and no note. */
+ * test_backbone_preprocess.c -- the note "preprocess" of a backbone: the transform that files of timm and Hugging Face
+ * describe, at any input size. A transform that no text can express gives a warning and no note. */
 #include <peft/io.h>
 #include "config_fixture.h"
 
 #define SMALL    "image_size=8,patch=4,width=16,depth=2,heads=2,mlp=24,classes=2"
+/* Parts of the expected texts: values of mean and std; crop and alpha as in timm and in Hugging Face's processors. */
 #define HALF     ",mean=0.5:0.5:0.5,std=0.5:0.5:0.5"
 #define IMAGENET ",mean=0.485:0.456:0.406,std=0.229:0.224:0.225"
 #define OPENAI   ",mean=0.48145466:0.4578275:0.40821073,std=0.26862954:0.26130258:0.27577711"
@@ -58,8 +59,7 @@ static const row rows[] = {
       "\"width\": 224}, \"image_mean\": 0.5, \"image_std\": 0.25"), "image_size=224",
       "size=224,resize=256" HF_WHITE "bicubic,mean=0.5:0.5:0.5,std=0.25:0.25:0.25", NULL },
     { "preprocessor_config.json", PROC("Bit", ", \"size\": {\"shortest_edge\": 256}, \"crop_size\": 224"),
-      "image_size=516",
-      "size=516,resize=590" HF_WHITE "bicubic" OPENAI, NULL },                     /* 256 / 224 * 516 = 589.7 */
+      "image_size=516", "size=516,resize=590" HF_WHITE "bicubic" OPENAI, NULL },   /* 256 / 224 * 516 = 589.7 */
     { "preprocessor_config.json", PROC("DeiT", "") , "image_size=112",
       "size=112,resize=128x128" HF_DROP "bicubic" HALF, NULL },
     { "preprocessor_config.json", PROC("DeiT", ", \"do_center_crop\": false, \"size\": [8, 8]") , "",
@@ -90,7 +90,7 @@ START_TEST(configuration_files_give_a_transform)
         fixture_write(rows[i].file, rows[i].json);
         peft_backbone *x = fixture_load(&b, rows[i].options);
         fixture_check_note(x, "preprocess", rows[i].text, rows[i].json);
-        if (rows[i].warning) fixture_check_note(x, "crop_pct", NULL, rows[i].json);         /* nor single notes of it */
+        if (rows[i].warning) fixture_check_note(x, "crop_pct", NULL, rows[i].json);         /* nor a note "crop_pct" */
         ck_assert_msg(!rows[i].warning || strstr(b.log.text, rows[i].warning), "%s: %s", rows[i].json, b.log.text);
         ck_assert_msg(!strstr(b.log.text, "preprocess") == !rows[i].warning, "%s: %s", rows[i].json, b.log.text);
         peft_backbone_free(x);
@@ -137,7 +137,7 @@ START_TEST(model_type_chooses_the_image_processor)
 }
 END_TEST
 
-/* The first of these alone counts: header, timm's config.json, processor_config.json, preprocessor_config.json. */
+/* Only the first of these is read: header, timm's config.json, processor_config.json, preprocessor_config.json. */
 START_TEST(the_first_description_counts)
 {
     const char *timm = "size=8,resize=shorter,crop_pct=0.875" TIMM_IS "bicubic" IMAGENET;

@@ -7,6 +7,7 @@
 #include "failing_alloc.h"
 #include "tiny_files.h"
 
+/* name: of the option dtype; torch: in config.json; code: in the header of the file. */
 static const struct { const char *name, *torch, *code; peft_dtype type; int exponent, fraction; } halves[] = {
     { "f16", "float16", "F16", PEFT_F16, 5, 10 }, { "bf16", "bfloat16", "BF16", PEFT_BF16, 8, 7 } };
 enum { HALVES = sizeof halves / sizeof *halves };
@@ -48,7 +49,8 @@ static size_t hard_values(int h, float *x)
                 if (side) v = nextafterf(v, side * INFINITY);
                 x[n++] = copysignf(v, (float)sign * copysignf(1, v));
             }
-    x[n++] = nextafterf((float)(largest + ldexp(1, -min_exponent - bits)), 0);            /* the last that is not Inf */
+    /* the largest value that does not round to infinity */
+    x[n++] = nextafterf((float)(largest + ldexp(1, -min_exponent - bits)), 0);
     x[n] = -x[n - 1];
     return n + 1;
 }

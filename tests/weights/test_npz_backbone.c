@@ -5,7 +5,8 @@
 #include <peft/peft.h>
 #include "io_files.h"
 
-enum { D = 4, H = 2, F = 6, P = 2, L = 2, N = 5, C = 3, MAX_ARRAYS = 64 };   /* an image of 4 x 4: 4 patches */
+/* Width, heads, MLP, patch, depth, tokens, classes: the image has 4 x 4 pixels. */
+enum { D = 4, H = 2, F = 6, P = 2, L = 2, N = 5, C = 3, MAX_ARRAYS = 64 };
 
 /* The arrays of an .npz: entries, names, shapes; value i of array k is 1000 k + i. prefix: before every name. */
 typedef struct { entry entries[MAX_ARRAYS]; char name[MAX_ARRAYS][120],

@@ -15,7 +15,7 @@ static const int sizes[][4] = { { 14, 14, 8, 8 }, { 4, 4, 7, 3 }, { 3, 5, 12, 17
 static peft_context *ctx;
 static pk_real from[MAX_VALUES], to[MAX_VALUES], again[MAX_VALUES];
 
-/* g: rows and columns of the old and of the new grid. */
+/* grid: rows and columns of the old grid, then of the new one. */
 static void resample(const char *rule, const int *grid, const pk_real *a, pk_real *b)
 {
     if (!ctx) ck_assert_int_eq(peft_context_create(NULL, NULL, NULL, &ctx), PEFT_OK);
