@@ -105,10 +105,10 @@ START_TEST(the_digest_depends_on_names_labels_and_their_order)
     ok(peft_dataset_subset(d, (const int64_t[]){ 0, 1, 3, 2 }, 4, &x));
     check_digests(d, x, false);
     ok(peft_dataset_open_list(io_ctx, in_folder("l/list.txt"), in_folder("elsewhere"), 0, &x));
-    peft_dataset *many = list_of("p 1,0\nq 0,1\nr 1,0\ns 0,1\n");
-    check_digests(many, x, true);                                   /* the same list with another base folder */
-    check_digests(many, list_of("p 1,0\nq 0,1\nr 1,0\ns 1,1\n"), false);
-    peft_dataset_free(many);
+    peft_dataset *multilabel = list_of("p 1,0\nq 0,1\nr 1,0\ns 0,1\n");
+    check_digests(multilabel, x, true);                                   /* the same list with another base folder */
+    check_digests(multilabel, list_of("p 1,0\nq 0,1\nr 1,0\ns 1,1\n"), false);
+    peft_dataset_free(multilabel);
     peft_dataset_free(d);
     fails(PEFT_E_INVALID, "data set", peft_dataset_digest(NULL, (char[65]){ 0 }));
 }

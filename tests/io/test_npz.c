@@ -169,13 +169,13 @@ START_TEST(decompression_bombs_are_refused)
     fails(PEFT_E_FORMAT, "val_images", peft_dataset_open_npz(io_ctx, in_folder("z.npz"), "val", &d));
     setrlimit(RLIMIT_AS, &unlimited);
     free(zip);
-    entry many[65];
+    entry entries[65];
     char name[65][16];
     for (int i = 0; i < 65; i++) {
         snprintf(name[i], sizeof name[i], "%d", i);
-        many[i] = (entry){ name[i], big, 1 };
+        entries[i] = (entry){ name[i], big, 1 };
     }
-    zip_make(in_folder("y.npz"), many, 65);
+    zip_make(in_folder("y.npz"), entries, 65);
     fails(PEFT_E_UNSUPPORTED, "65 entries", peft_dataset_open_npz(io_ctx, in_folder("y.npz"), "val", &d));
     free(big);
 }

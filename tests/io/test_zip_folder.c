@@ -223,7 +223,7 @@ START_TEST(truncated_and_corrupt_zips_are_refused)
         peft_dataset_free(d);
     }
     ck_assert_int_gt(refused, (int)(bytes / 4));
-    for (unsigned char *at = zip; (at = memmem(at, bytes - (size_t)(at - zip), "a/2.png", 7)); at += 7) at[2] = '1';
+    for (unsigned char *p = zip; (p = memmem(p, bytes - (size_t)(p - zip), "a/2.png", 7)); p += 7) p[2] = '1';
     write_bytes(path, zip, bytes);
     fails(PEFT_E_FORMAT, "two entries of this name", peft_dataset_open_zip(io_ctx, path, NULL, &d));
     free(png);

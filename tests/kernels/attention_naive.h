@@ -28,14 +28,14 @@ static void naive_forward(naive *a)
 {
     const int64_t width = a->columns + 1;
     for (int64_t i = 0; i < a->queries; i++) {
-        double *p = a->p + i * width, top = -INFINITY, sum = 0;
+        double *p = a->p + i * width, largest = -INFINITY, sum = 0;
         for (int64_t k = 0; k < a->columns; k++)
             p[k] = naive_dot(a->q + i * a->n, a->k + k * a->n, a->n) * a->scale * a->boost;
         p[a->columns] = a->sink ? a->sink[i] : -INFINITY;
-        for (int64_t k = 0; k < width; k++) top = fmax(top, p[k]);
-        for (int64_t k = 0; k < width; k++) sum += p[k] = p[k] == top ? 1 : exp(p[k] - top);
+        for (int64_t k = 0; k < width; k++) largest = fmax(largest, p[k]);
+        for (int64_t k = 0; k < width; k++) sum += p[k] = p[k] == largest ? 1 : exp(p[k] - largest);
         for (int64_t k = 0; k < width; k++) p[k] /= sum;
-        a->lse[i] = top + log(sum);
+        a->lse[i] = largest + log(sum);
         for (int64_t c = 0; c < a->n; c++) {
             double o = 0;
             for (int64_t k = 0; k < a->columns; k++) o += p[k] * a->v[k * a->n + c];

@@ -140,8 +140,8 @@ static void check_written_columns(const char *isa, const problem *p, const guard
     int64_t wrong = 0;
     for (int64_t i = 0; i < m->count; i++) {
         const int64_t c = i % wide, sample = i / wide / rows;
-        const int own = sample == b && c >= h * p->s.n && c < (h + 1) * p->s.n;
-        wrong += (m->data[i] == 12345.0f) == own;
+        const int own_column = sample == b && c >= h * p->s.n && c < (h + 1) * p->s.n;
+        wrong += (m->data[i] == 12345.0f) == own_column;
     }
     ck_assert_msg(wrong == 0, "%s: %d elements are not written or written by mistake", isa, (int)wrong);
 }

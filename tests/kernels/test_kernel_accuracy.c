@@ -131,10 +131,10 @@ START_TEST(layernorm_of_ill_conditioned_rows)
         for (int j = 0; j < COLS; j++) mu += (long double)x[j] / COLS;
         for (int j = 0; j < COLS; j++) var += (x[j] - mu) * (x[j] - mu) / COLS;
         const double r = 1 / sqrt((double)var + eps);
-        double want[COLS], top = 1;
-        for (int j = 0; j < COLS; j++) top = fmax(top, fabs(want[j] = (double)(x[j] - mu) * r));
+        double want[COLS], largest = 1;
+        for (int j = 0; j < COLS; j++) largest = fmax(largest, fabs(want[j] = (double)(x[j] - mu) * r));
         for (int j = 0; j < COLS; j++)
-            if (!(fabs(y[j] - want[j]) <= 5e-7 * top))
+            if (!(fabs(y[j] - want[j]) <= 5e-7 * largest))
                 ck_abort_msg("%s row kind %d eps %g: y[%d] is %.9g, expected %.9g", t->name, kind, eps, j, y[j],
                              want[j]);
         ck_assert_double_le(fabs(mean - (double)mu), 1e-7 * fabs((double)mu) + 1e-6 / r);

@@ -129,15 +129,15 @@ START_TEST(two_threads_call_one_pool)
 END_TEST
 
 /* Calls of several threads run one after the other: never more tasks at once than the pool has threads. */
-typedef struct { pk_pool *pool; atomic_int running, most, done; } concurrency;
+typedef struct { pk_pool *pool; atomic_int running, max_running, done; } concurrency;
 
 static void count_running(void *arg, int64_t task, int worker)
 {
     concurrency *t = arg;
     (void)task, (void)worker;
     const int now = atomic_fetch_add(&t->running, 1) + 1;
-    for (int most = atomic_load(&t->most); now > most;)
-        if (atomic_compare_exchange_weak(&t->most, &most, now)) break;
+    for (int max_running = atomic_load(&t->max_running); now > max_running;)
+        if (atomic_compare_exchange_weak(&t->max_running, &max_running, now)) break;
     usleep(100);
     atomic_fetch_sub(&t->running, 1);
     atomic_fetch_add(&t->done, 1);
@@ -157,7 +157,7 @@ START_TEST(calls_run_one_after_the_other)
     for (int i = 0; i < 4; i++) ck_assert_int_eq(pthread_create(&other[i], NULL, call_repeatedly, &t), 0);
     for (int i = 0; i < 4; i++) pthread_join(other[i], NULL);
     ck_assert_int_eq(atomic_load(&t.done), 4 * 100 * 7);
-    ck_assert_int_eq(atomic_load(&t.most), 2);
+    ck_assert_int_eq(atomic_load(&t.max_running), 2);
     stop(t.pool);
 }
 END_TEST

@@ -77,9 +77,9 @@ static void check_same(const pk_real *x, const pk_real *y, int64_t n, bool bits,
                        const char *rank_trainer,
                  const char *name)
 {
-    const double top = bits ? 0 : fmax(largest(x, n), 1e-3);
+    const double scale = bits ? 0 : fmax(largest(x, n), 1e-3);
     for (int64_t i = 0; i < n; i++)
-        if (bits ? memcmp(&x[i], &y[i], sizeof *x) : !(fabs((double)x[i] - (double)y[i]) <= 1e-3 * top))
+        if (bits ? memcmp(&x[i], &y[i], sizeof *x) : !(fabs((double)x[i] - (double)y[i]) <= 1e-3 * scale))
             ck_abort_msg("%s: %s%s [%lld]: %.9g, with two ranks %.9g", what, rank_trainer, name, (long long)i,
                          (double)x[i],
                          (double)y[i]);

@@ -192,16 +192,17 @@ grep -q '^hot, draw 2, run 1: .*PEFT_E_NONFINITE' d.err
 echo 'linear: --method linear --epochs 300' > list.txt
 start='exec' runs=1 study e --jobs 1 > e.log 2> e.err &
 child=$!
-while [ ! -s e.csv ]; do sleep 0.01; done                      # behind the check of the list, which has a process too
+# Wait for a row: before the first run, the list is checked in a process too.
+while [ ! -s e.csv ]; do sleep 0.01; done
 victim=
 while [ -z "$victim" ]; do victim=$(cat "/proc/$child/task/$child/children"); done
-# shellcheck disable=SC2086  # a blank follows the number
+# shellcheck disable=SC2086  # the value ends with a blank
 kill -KILL $victim
 if wait $child; then exit 1; fi
 grep -q '^linear, draw 1, run 1: killed by signal 9' e.err || { cat e.err; exit 1; }
 [ "$(wc -l < e.csv)" -eq 2 ]
 
-# Several labels an image.
+# Several labels per image.
 for k in 1 2 3 4 5 6; do
     printf '%s 1,0,%d\n%s 0,1,%d\n' "normal/normal_$k.png" $((k % 2)) "benign/benign_$k.png" $((k % 3 == 0))
 done > labels.txt

@@ -175,8 +175,8 @@ static int progress(peft_trainer *t, void *user)
 
 /* peft_trainer_fit returns the error that a callback set, or PEFT_E_CANCELLED, and no earlier error of the thread. */
 typedef enum { OWN_ERROR, LIBRARY_ERROR, NO_ERROR, EMPTY_EPOCH } failure;
-/* in_progress: the callback that fails */
-typedef struct failing { failure how; bool in_progress; peft_context *ctx; } failing;
+/* by_progress: the progress callback fails, not the batch callback */
+typedef struct failing { failure how; bool by_progress; peft_context *ctx; } failing;
 
 static int fail_now(const failing *b)
 {
@@ -194,14 +194,14 @@ static int64_t failing_next(int64_t epoch, int64_t i, peft_tensor *images, peft_
     memset(peft_tensor_data(images), 0, pf_tensor_bytes(images));
     memset(peft_tensor_data(labels), 0, pf_tensor_bytes(labels));
     if (b->how == EMPTY_EPOCH) return 0;
-    return b->in_progress ? 3 : i ? fail_now(b) : 3;
+    return b->by_progress ? 3 : i ? fail_now(b) : 3;
 }
 
 static int failing_progress(peft_trainer *t, void *user)
 {
     const failing *b = user;
     (void)t;
-    return b->in_progress ? fail_now(b) : 0;
+    return b->by_progress ? fail_now(b) : 0;
 }
 
 START_TEST(fit_returns_the_error_of_a_callback)
@@ -213,14 +213,14 @@ START_TEST(fit_returns_the_error_of_a_callback)
           { "cancelled by the batch callback, which returned -1", "cancelled by the progress" } } };
     tiny t = tiny_make(&(tiny_spec){ .method = "linear" });
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
-        for (int in_progress = 0; in_progress < 2; in_progress++) {
+        for (int by_progress = 0; by_progress < 2; by_progress++) {
             peft_trainer *x = tiny_trainer(t.model, "batch=%d", 3);
-            failing b = { rows[i].how, in_progress, t.ctx };
+            failing b = { rows[i].how, by_progress, t.ctx };
             peft_set_error(PEFT_E_IO, "something long past");
             peft_status s = peft_trainer_fit(x, 1, failing_next, failing_progress, &b);
             ck_assert_msg(s == rows[i].status || (rows[i].how == LIBRARY_ERROR && s == PEFT_E_SHAPE), "%s: %s",
                           peft_status_name(s), peft_last_error());
-            ck_assert_msg(strstr(peft_last_error(), rows[i].text[in_progress]) &&
+            ck_assert_msg(strstr(peft_last_error(), rows[i].text[by_progress]) &&
                           !strstr(peft_last_error(), "long past"),
                           "%s", peft_last_error());
             ck_assert(peft_trainer_get(x, "step") == 1);
@@ -230,7 +230,7 @@ START_TEST(fit_returns_the_error_of_a_callback)
     failing b = { EMPTY_EPOCH, false, t.ctx };
     FAILS(PEFT_E_STATE, "epoch 0 has no samples", peft_trainer_fit(x, 1000, failing_next, NULL, &b));
     ck_assert(peft_trainer_get(x, "epoch") == 0);
-    b.how = NO_ERROR, b.in_progress = true;
+    b.how = NO_ERROR, b.by_progress = true;
     FAILS(PEFT_E_CANCELLED, "progress", peft_trainer_fit(x, 1, failing_next, failing_progress, &b));
     peft_trainer_free(x);
     tiny_free(&t);

@@ -45,10 +45,10 @@ static void fenced_model_free(tiny *t, failing_alloc *f)
 /* The peak of memory since the last call, minus the memory in use then (*base, which is updated). */
 static size_t peak_since(peft_context *ctx, size_t *base)
 {
-    size_t most = peft_context_memory_peak(ctx) - *base;
+    size_t peak = peft_context_memory_peak(ctx) - *base;
     *base = peft_context_memory_used(ctx);
     atomic_store(&ctx->peak, *base);
-    return most;
+    return peak;
 }
 
 static void check_planned(const char *method, const char *options)

@@ -8,7 +8,7 @@
 
 enum { NO_PATCH_BIAS = 1, NO_CLASS_ROW = 2, FLAT_TOKENS = 4 };          /* flags: how such a file differs from timm's */
 /* The names of a timm tensor without .weight or .bias; three: q, k and v apart; a name that ends in _: "x_weight". */
-typedef struct { const char *timm, *theirs[3]; } stem;
+typedef struct { const char *timm, *names[3]; } stem;
 /* block: of layer %d; create: options of a backbone with this naming; load: options to load it; extra: tensors beside
  * it. */
 typedef struct { const char *name, *prefix, *block, *head, *create, *load; const stem *stems; const char *const *extra;
@@ -146,10 +146,10 @@ static inline int rename_tensor(const format *f, const char *timm, char out[3][1
     while (s && s->timm && (strcmp(s->timm, base) || (!block_length && !strcmp(base, "norm1")))) s++;
     int parts = 0;
     do {
-        const char *theirs = classifier ? f->head : s && s->timm ? s->theirs[parts] : base;
-        snprintf(out[parts++], sizeof out[0], "%s%s%s%s%s", classifier ? "" : f->prefix, front, theirs,
-                 !word || theirs[strlen(theirs) - 1] == '_' ? "" : ".", word ? word : "");
-    } while (s && s->timm && parts < 3 && s->theirs[parts]);
+        const char *name = classifier ? f->head : s && s->timm ? s->names[parts] : base;
+        snprintf(out[parts++], sizeof out[0], "%s%s%s%s%s", classifier ? "" : f->prefix, front, name,
+                 !word || name[strlen(name) - 1] == '_' ? "" : ".", word ? word : "");
+    } while (s && s->timm && parts < 3 && s->names[parts]);
     return parts;
 }
 

@@ -30,9 +30,9 @@ static double *read_array(zip_t *z, const char *name, int64_t count)
 
 static double largest_difference(const float *got, const double *want, int64_t n)
 {
-    double most = 0;
-    for (int64_t i = 0; i < n; i++) most = fmax(most, fabs(got[i] - want[i]));
-    return most;
+    double largest = 0;
+    for (int64_t i = 0; i < n; i++) largest = fmax(largest, fabs(got[i] - want[i]));
+    return largest;
 }
 
 static peft_options *options(peft_context *ctx, const char *text)
