@@ -225,32 +225,32 @@ START_TEST(a_family_added_to_the_table_loads)
     fixture b;
     peft_backbone *loaded, *none = NULL;
     fixture_start(&b, VIT ",eps=1e-3,act=quickgelu");
-    write_format(b.made, &f, 0, NULL, b.weights);
+    write_format(b.created, &f, 0, NULL, b.weights);
     FAILS(PEFT_E_FORMAT, "no ViT found", peft_backbone_load(b.ctx, b.weights, NULL, &none));
     loaded = load_own(&b, families, "heads=2");
-    ck_assert_str_eq(peft_backbone_fingerprint(loaded), peft_backbone_fingerprint(b.made));
+    ck_assert_str_eq(peft_backbone_fingerprint(loaded), peft_backbone_fingerprint(b.created));
     ck_assert_int_eq(peft_backbone_get(loaded, "classes"), 5);
-    fixture_note_is(loaded, "mean", "0.25:0.5:0.75", "own");
+    fixture_check_note(loaded, "mean", "0.25:0.5:0.75", "own");
     ck_assert_ptr_nonnull(strstr(peft_backbone_note(loaded, "assumed"), "eps=0.001: usual for own files"));
     ck_assert_str_eq(loaded->rule, "bilinear");
     check_save_and_load(loaded, &pf_naming_timm, "own");
     peft_backbone_free(loaded);
 
-    fixture_file("config.json", "{\"model_type\": \"own_base\"}");
+    fixture_write("config.json", "{\"model_type\": \"own_base\"}");
     loaded = load_own(&b, families, "");
     ck_assert_int_eq(peft_backbone_get(loaded, "heads"), 4);
     ck_assert(loaded->shape.eps == 1e-4 && !strcmp(loaded->rule, "hf"));
     peft_backbone_free(loaded);
 
     f.extra = LIST("scaffold.weight", "flag");                            /* now the marked family */
-    write_format(b.made, &f, 0, NULL, b.weights);
+    write_format(b.created, &f, 0, NULL, b.weights);
     loaded = load_own(&b, families, "heads=2,config=none");
     ck_assert(loaded->shape.eps == 1e-2 && loaded->shape.act == PK_GELU);
     peft_backbone_free(loaded);
 
-    write_format(b.made, &formats[0], 0, NULL, b.weights);                          /* built-in families still load */
+    write_format(b.created, &formats[0], 0, NULL, b.weights);                          /* built-in families still load */
     loaded = load_own(&b, families, "heads=2,config=none,eps=1e-3,act=quickgelu");
-    ck_assert_str_eq(peft_backbone_fingerprint(loaded), peft_backbone_fingerprint(b.made));
+    ck_assert_str_eq(peft_backbone_fingerprint(loaded), peft_backbone_fingerprint(b.created));
     peft_backbone_free(loaded);
     fixture_end(&b);
 }
