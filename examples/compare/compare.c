@@ -97,6 +97,7 @@ static double seconds_left(const progress *p)
     return known ? sum / (double)(p->jobs < p->left ? p->jobs : p->left) : NAN;
 }
 
+/* The next functions are hooks of run_jobs (compare_jobs.h); user is the progress. Here: redraws the progress bar. */
 static void on_tick(void *user)
 {
     const progress *p = user;

@@ -49,9 +49,9 @@ void start_csv(const char *path, bool replace)
 {
     int fd = open(path, O_WRONLY | O_CREAT | (replace ? O_TRUNC : O_EXCL), 0666);
     FILE *f = fd < 0 ? NULL : fdopen(fd, "w");
-    if (!f) fail("%s: %s%s", path, strerror(errno), errno == EEXIST ? "; give --resume to continue with it" : "");
+    if (!f) fail("--csv %s: %s%s", path, strerror(errno), errno == EEXIST ? "; give --resume to continue with it" : "");
     put_csv_heading(f);
-    if (fclose(f)) fail("%s: %s", path, strerror(errno));
+    if (fclose(f)) fail("--csv %s: %s", path, strerror(errno));
 }
 
 void put_csv_row(FILE *f, const study *s, int64_t i)
@@ -79,7 +79,8 @@ void append_csv(const char *path, const study *s, int64_t i)
     put_csv_row(f, s, i);
     if (fclose(f)) fail("out of memory");
     int fd = open(path, O_WRONLY | O_APPEND);
-    if (fd < 0 || write(fd, text, size) != (ssize_t)size || close(fd)) fail("%s: %s", path, strerror(errno));
+    if (fd < 0 || write(fd, text, size) != (ssize_t)size || close(fd))
+        fail("--csv %s: %s", path, strerror(errno));
     free(text);
 }
 
@@ -102,7 +103,7 @@ static void store_csv_row(study *s, char **field)
 void read_csv(const char *path, study *s)
 {
     FILE *f = fopen(path, "r+");
-    if (!f) fail("%s: %s", path, strerror(errno));
+    if (!f) fail("--csv %s: %s", path, strerror(errno));
     char *line = NULL, *field[csv_columns];
     size_t capacity = 0;
     long complete = 0;                                        /* bytes of complete lines */
@@ -115,8 +116,8 @@ void read_csv(const char *path, study *s)
                       (long long)number);
         if (number > 1) store_csv_row(s, field);
     }
-    if (ferror(f) || (n > 0 && ftruncate(fileno(f), complete))) fail("%s: %s", path, strerror(errno));
-    if (!complete) fail("%s: is empty, expected a CSV file of compare; remove it, or give --force", path);
+    if (ferror(f) || (n > 0 && ftruncate(fileno(f), complete))) fail("--csv %s: %s", path, strerror(errno));
+    if (!complete) fail("--csv %s: is empty, expected a CSV file of compare; remove it, or give --force", path);
     free(line);
     fclose(f);
 }

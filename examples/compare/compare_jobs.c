@@ -27,7 +27,7 @@ static void start_job(job *j, int64_t i, const sigset_t *mask, const job_hooks *
     fflush(NULL);
     pid_t parent = getpid();
     j->pid = fork();
-    if (j->pid < 0) fail("fork: %s", strerror(errno));
+    if (j->pid < 0) fail("%s: no process could be started (fork: %s); give a smaller --jobs", j->name, strerror(errno));
     if (j->pid) {
         if (h->begin) h->begin(i, user);
         return;

@@ -83,11 +83,11 @@ static char *next_text(FILE *f, int *line, int *last)
 void read_list(study *s, const flag *defaults)
 {
     FILE *f = fopen(s->list, "r");
-    if (!f) fail("%s: %s", s->list, strerror(errno));
+    if (!f) fail("--methods %s: %s; give the path of a list file", s->list, strerror(errno));
     int line = 0, last = 0;
     for (char *text; (text = next_text(f, &line, &last)); free(text)) read_entry(s, trim(text), line, defaults);
-    if (ferror(f)) fail("%s: %s", s->list, strerror(errno));
-    if (!s->entries) fail("%s: has no entry; expected lines `label: --method NAME ...`", s->list);
+    if (ferror(f)) fail("--methods %s: %s", s->list, strerror(errno));
+    if (!s->entries) fail("--methods %s: has no entry; expected lines `label: --method NAME ...`", s->list);
     fclose(f);
 }
 

@@ -100,7 +100,8 @@ void write_study(study *s)
     peft_dataset *test;
     draw_run_data(s, 0, &t, &test);
     build_training(&t, s->entry[0].recipe);
-    if (mkdir(s->records, 0777) && errno != EEXIST) fail("%s: %s", s->records, strerror(errno));
+    if (mkdir(s->records, 0777) && errno != EEXIST)
+        fail("--records %s: the folder cannot be made: %s", s->records, strerror(errno));
     atomic_file record;
     open_record(&record, s, "study.csv");
     put_text(record.file, "libpeft", peft_version_string());

@@ -71,7 +71,7 @@ void print_table(const study *s)
 void write_summary(const char *path, const study *s)
 {
     FILE *f = fopen(path, "w");
-    if (!f) fail("%s: %s", path, strerror(errno));
+    if (!f) fail("--summary %s: %s", path, strerror(errno));
     fputs("label,method,runs", f);
     for (int c = 0; c < result_columns; c++) fprintf(f, ",%s_mean,%s_sd", result_name[c], result_name[c]);
     fputs(",settings\n", f);
@@ -91,7 +91,7 @@ void write_summary(const char *path, const study *s)
         put_csv_field(f, s->entry[e].settings);
         fputc('\n', f);
     }
-    if (fclose(f)) fail("%s: %s", path, strerror(errno));
+    if (fclose(f)) fail("--summary %s: %s", path, strerror(errno));
 }
 
 void write_figure(const char *path, const study *s)
@@ -122,7 +122,7 @@ void write_figure(const char *path, const study *s)
              (long long)s->samplings, s->samplings > 1 ? "s" : "", (long long)s->runs, s->runs > 1 ? "s" : "");
     const char *slash = strrchr(s->data, '/');
     if (!write_chart(path, slash && slash[1] ? slash + 1 : s->data, note, labels, s->entries, runs, panel, panels))
-        fail("%s: %s", path, strerror(errno));
+        fail("--svg %s: %s", path, strerror(errno));
     for (int p = 0; p < panels; p++) free((double *)(uintptr_t)panel[p].points);
     free(labels);
 }

@@ -8,17 +8,17 @@ enum { BATCH = 50 };
 
 evaluator open_evaluator(peft_context *ctx, peft_model *m, peft_dataset *d, peft_transform *t)
 {
-    evaluator b;
+    evaluator e;
     int64_t size = peft_transform_size(t), n = BATCH;
     peft_options *o = options_from(ctx, NULL);
     must(peft_options_set_int(o, "batch", n));
-    must(peft_session_create(m, o, &b.session));
+    must(peft_session_create(m, o, &e.session));
     peft_options_free(o);
-    must(peft_loader_create(d, t, "batch=50", &b.loader));
-    must(peft_tensor_create(ctx, PEFT_F32, 4, (int64_t[]){ n, 3, size, size }, &b.images));
-    must(peft_tensor_create(ctx, PEFT_F32, 2, (int64_t[]){ n, peft_model_classes(m) }, &b.logits));
-    must(peft_tensor_create(ctx, PEFT_I64, 1, &n, &b.labels));
-    return b;
+    must(peft_loader_create(d, t, "batch=50", &e.loader));
+    must(peft_tensor_create(ctx, PEFT_F32, 4, (int64_t[]){ n, 3, size, size }, &e.images));
+    must(peft_tensor_create(ctx, PEFT_F32, 2, (int64_t[]){ n, peft_model_classes(m) }, &e.logits));
+    must(peft_tensor_create(ctx, PEFT_I64, 1, &n, &e.labels));
+    return e;
 }
 
 /* Counts the rows of logits [n, classes] whose largest value is at the label. */
@@ -33,23 +33,23 @@ static int64_t count_right(const float *logits, const int64_t *labels, int64_t n
     return right;
 }
 
-double test_accuracy(evaluator *b)
+double test_accuracy(evaluator *e)
 {
     int64_t right = 0, total = 0, n;
-    for (int64_t i = 0; i < peft_loader_batches(b->loader); i++, total += n) {
-        must(peft_loader_read(b->loader, 0, i, b->images, b->labels, NULL, &n));    /* n < BATCH in the last one */
-        must(peft_session_predict(b->session, b->images, b->logits));
-        right += count_right(peft_tensor_cdata(b->logits), peft_tensor_cdata(b->labels), n,
-                             peft_tensor_dim(b->logits, 1));
+    for (int64_t i = 0; i < peft_loader_batches(e->loader); i++, total += n) {
+        must(peft_loader_read(e->loader, 0, i, e->images, e->labels, NULL, &n));    /* n < BATCH in the last one */
+        must(peft_session_predict(e->session, e->images, e->logits));
+        right += count_right(peft_tensor_cdata(e->logits), peft_tensor_cdata(e->labels), n,
+                             peft_tensor_dim(e->logits, 1));
     }
     return (double)right / (double)total;
 }
 
-void close_evaluator(evaluator *b)
+void close_evaluator(evaluator *e)
 {
-    peft_session_free(b->session);
-    peft_loader_free(b->loader);
-    peft_tensor_free(b->images);
-    peft_tensor_free(b->labels);
-    peft_tensor_free(b->logits);
+    peft_session_free(e->session);
+    peft_loader_free(e->loader);
+    peft_tensor_free(e->images);
+    peft_tensor_free(e->labels);
+    peft_tensor_free(e->logits);
 }

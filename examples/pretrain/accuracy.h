@@ -11,6 +11,6 @@ typedef struct evaluator {
     peft_tensor *images, *labels, *logits;
 } evaluator;
 evaluator open_evaluator(peft_context *ctx, peft_model *m, peft_dataset *d, peft_transform *t);
-double     test_accuracy(evaluator *b);                      /* of the model's current weights */
-void       close_evaluator(evaluator *b);
+double     test_accuracy(evaluator *e);                      /* of the model's current weights */
+void       close_evaluator(evaluator *e);
 #endif

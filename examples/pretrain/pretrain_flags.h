@@ -20,7 +20,7 @@
     X(seed, "N", "1", "seed of the initial weights, the order of images and the augmentation") \
     X(epochs, "N", "40", "number of passes through the training images") \
     X(batch, "N", "64", "images in one training step") \
-    X(accumulate, "N", "1", "steps whose gradients are summed for one update of the weights") \
+    X(accumulate, "N", "1", "steps whose mean gradient makes one update of the weights") \
     X(lr, "RATE", "5e-4", "largest learning rate of the schedule") \
     X(weight_decay, "RATE", "0.05", "weight decay of matrices (biases, norms, embeddings and tokens: none)") \
     X(label_smoothing, "FRACTION", "0.1", "label smoothing: this fraction of each target is spread over all classes") \

@@ -104,6 +104,7 @@ static void put_line(FILE *f, const plot *p, const study *s, const method *m, in
     fprintf(f, "\" fill=\"none\" stroke-linejoin=\"round\" stroke-linecap=\"round\" %s/>\n", style);
 }
 
+/* Draws the method's runs and mean in style k. */
 static void put_method(FILE *f, const plot *p, const study *s, const method *m, int64_t k)
 {
     char style[128];

@@ -66,6 +66,7 @@ static const char *title_of(const study *s)
     return slash && slash[1] ? slash + 1 : data ? data : s->folder;
 }
 
+/* s: the studies [studies], for the table of contents. */
 void put_head(FILE *f, const char *title, const study *s, int64_t studies)
 {
     fputs("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"

@@ -86,25 +86,24 @@ static void check_classes(const peft_dataset *train, const char *path)
     free(count);
 }
 
-/* Renumbers the classes of *held as in train, by their names. */
-static void match_classes(peft_dataset **held, const peft_dataset *train, const char *path)
+/* Gives the classes of *test the numbers that classes of the same names have in train. */
+static void match_classes(peft_dataset **test, const peft_dataset *train, const char *path)
 {
     peft_dataset *matched;
-    const peft_status s = peft_dataset_match_classes(*held, train, &matched);
+    const peft_status s = peft_dataset_match_classes(*test, train, &matched);
     if (s) fail("test images in %s: %s (%s); give the classes the same names as in the training images", path,
-                peft_last_error(),
-                peft_status_name(s));
-    peft_dataset_free(*held);
-    *held = matched;
+                peft_last_error(), peft_status_name(s));
+    peft_dataset_free(*test);
+    *test = matched;
 }
 
-const char *draw_sets(peft_context *ctx, const char *data, const char *test, int64_t shots, int64_t tests,
+const char *draw_sets(peft_context *ctx, const char *data_path, const char *test_path, int64_t shots, int64_t tests,
                       uint64_t seed, peft_dataset **train_set, peft_dataset **test_set)
 {
     const char *source;
-    peft_dataset *train = open_train(ctx, data);
-    peft_dataset *held = test ? open_test(ctx, test, &source) : open_held_out(ctx, data, &source);
-    peft_dataset **rest = held ? NULL : &held, *all = train;  /* without held-out images, training leaves some */
+    peft_dataset *train = open_train(ctx, data_path);
+    peft_dataset *test = test_path ? open_test(ctx, test_path, &source) : open_held_out(ctx, data_path, &source);
+    peft_dataset **rest = test ? NULL : &test, *all = train;  /* rest: gets the images not drawn for training */
     if (shots) {
         draw_few_shot(&train, "shots", shots, seed, rest);
         if (rest) source = "those that were not drawn for training";
@@ -113,11 +112,11 @@ const char *draw_sets(peft_context *ctx, const char *data, const char *test, int
         peft_dataset_free(all);
         source = "a fifth of every class, taken from the training images";
     }
-    if (tests) draw_few_shot(&held, "test-per-class", tests, seed, NULL);
-    check_classes(train, data);
-    if (!rest) match_classes(&held, train, test ? test : data);
+    if (tests) draw_few_shot(&test, "test-per-class", tests, seed, NULL);
+    check_classes(train, data_path);
+    if (!rest) match_classes(&test, train, test_path ? test_path : data_path);
     *train_set = train;
-    *test_set = held;
+    *test_set = test;
     return source;
 }
 

@@ -6,7 +6,8 @@
 #include <stdint.h>
 #include <stdio.h>
 
-/* An axis maps values low..high to positions from..to of the drawing, linearly or by the logarithm. */
+/* An axis maps values low..high to positions from..to of the drawing, linearly or by the logarithm. tick: the distance
+ * of two ticks (linear axes). */
 typedef struct axis { double low, high, tick, from, to; bool log; } axis;
 typedef struct tick { double value; char text[16]; } tick;
 enum { most_ticks = 24 };

@@ -70,14 +70,15 @@ void test_output(const char *flag, const char *path, save_function save, const v
 char *save_or_fallback(const char *flag, const char *path, bool replace, save_function save, const void *object)
 {
     char *fallback;
-    const bool taken = !replace && !access(path, F_OK);
+    const bool created_meanwhile = !replace && !access(path, F_OK);
     const char *folder = getenv("TMPDIR");
-    if (!taken && !save(object, path)) return check_alloc(strdup(path));
-    if (taken) warn("--%s %s: another process created this file during training; it is not overwritten", flag, path);
+    if (!created_meanwhile && !save(object, path)) return check_alloc(strdup(path));
+    if (created_meanwhile)
+        warn("--%s %s: another process created this file during training; it is not overwritten", flag, path);
     else warn("--%s %s: %s", flag, path, peft_last_error());
-    const int n = taken ? asprintf(&fallback, "%s.%ld", path, (long)getpid())
-                        : asprintf(&fallback, "%s/%s-%ld.%s", folder && *folder ? folder : "/tmp", program_name,
-                                   (long)getpid(), flag);
+    const int n = created_meanwhile ? asprintf(&fallback, "%s.%ld", path, (long)getpid())
+                                    : asprintf(&fallback, "%s/%s-%ld.%s", folder && *folder ? folder : "/tmp",
+                                               program_name, (long)getpid(), flag);
     if (n < 0) fail("out of memory");
     must(save(object, fallback));
     return fallback;

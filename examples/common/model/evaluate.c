@@ -62,48 +62,48 @@ typedef struct outcomes {
 
 static outcomes find_outcomes(const double *scores, const peft_dataset *d)
 {
-    outcomes t = { peft_dataset_count(d), peft_dataset_classes(d), NULL, NULL, NULL, NULL };
-    t.targets = check_alloc(malloc((size_t)(t.n * t.classes) * sizeof *t.targets));
-    t.labels = check_alloc(malloc((size_t)t.n * 2 * sizeof *t.labels));
-    t.predicted = t.labels + t.n;
-    t.confusion = check_alloc(calloc((size_t)(t.classes * t.classes), sizeof *t.confusion));
-    for (int64_t i = 0; i < t.n; i++) {
-        must(peft_dataset_targets(d, i, t.targets + i * t.classes));
-        t.labels[i] = peft_dataset_label(d, i);
+    outcomes o = { peft_dataset_count(d), peft_dataset_classes(d), NULL, NULL, NULL, NULL };
+    o.targets = check_alloc(malloc((size_t)(o.n * o.classes) * sizeof *o.targets));
+    o.labels = check_alloc(malloc((size_t)o.n * 2 * sizeof *o.labels));
+    o.predicted = o.labels + o.n;
+    o.confusion = check_alloc(calloc((size_t)(o.classes * o.classes), sizeof *o.confusion));
+    for (int64_t i = 0; i < o.n; i++) {
+        must(peft_dataset_targets(d, i, o.targets + i * o.classes));
+        o.labels[i] = peft_dataset_label(d, i);
     }
-    if (peft_dataset_multilabel(d)) return t;
-    must(peft_metrics_decide(scores, t.n, t.classes, t.predicted));
-    must(peft_metrics_confusion(t.labels, t.predicted, t.n, t.classes, t.confusion));
-    return t;
+    if (peft_dataset_multilabel(d)) return o;
+    must(peft_metrics_decide(scores, o.n, o.classes, o.predicted));
+    must(peft_metrics_confusion(o.labels, o.predicted, o.n, o.classes, o.confusion));
+    return o;
 }
 
-static void free_outcomes(outcomes *t)
+static void free_outcomes(outcomes *o)
 {
-    free(t->targets);
-    free(t->labels);
-    free(t->confusion);
+    free(o->targets);
+    free(o->labels);
+    free(o->confusion);
 }
 
-static void fill_metrics(peft_context *ctx, const double *scores, const peft_dataset *d, const outcomes *t, metrics *m)
+static void fill_metrics(peft_context *ctx, const double *scores, const peft_dataset *d, const outcomes *o, metrics *m)
 {
-    const int64_t n = t->n, classes = t->classes;
+    const int64_t n = o->n, classes = o->classes;
     *m = (metrics){ n, NAN, NAN, NAN, NAN, NAN };
     if (peft_dataset_multilabel(d)) {
-        must(peft_metrics_multilabel(scores, t->targets, n, classes, 0.5, "f1_macro", &m->f1_macro, 1));
-        must(peft_metrics_ranking(ctx, scores, t->targets, n, classes, "map", &m->map, 1));
+        must(peft_metrics_multilabel(scores, o->targets, n, classes, 0.5, "f1_macro", &m->f1_macro, 1));
+        must(peft_metrics_ranking(ctx, scores, o->targets, n, classes, "map", &m->map, 1));
     } else {
-        must(peft_metrics_decision(t->confusion, classes, "accuracy", &m->accuracy, 1));
-        must(peft_metrics_decision(t->confusion, classes, "balanced_accuracy", &m->balanced_accuracy, 1));
-        must(peft_metrics_decision(t->confusion, classes, "f1_macro", &m->f1_macro, 1));
+        must(peft_metrics_decision(o->confusion, classes, "accuracy", &m->accuracy, 1));
+        must(peft_metrics_decision(o->confusion, classes, "balanced_accuracy", &m->balanced_accuracy, 1));
+        must(peft_metrics_decision(o->confusion, classes, "f1_macro", &m->f1_macro, 1));
     }
-    must(peft_metrics_ranking(ctx, scores, t->targets, n, classes, "auroc_macro", &m->auroc_macro, 1));
+    must(peft_metrics_ranking(ctx, scores, o->targets, n, classes, "auroc_macro", &m->auroc_macro, 1));
 }
 
 void compute_metrics(peft_context *ctx, const double *scores, const peft_dataset *d, metrics *m)
 {
-    outcomes t = find_outcomes(scores, d);
-    fill_metrics(ctx, scores, d, &t, m);
-    free_outcomes(&t);
+    outcomes o = find_outcomes(scores, d);
+    fill_metrics(ctx, scores, d, &o, m);
+    free_outcomes(&o);
 }
 
 /* Prints k/n and its 95 % confidence interval after Wilson, "0.9091 [0.7219, 0.9747]", or "-" for n = 0. */
@@ -120,23 +120,23 @@ static void print_proportion(int64_t k, int64_t n, int width)
     printf("%-*s", width, text);
 }
 
-static void print_confusion(const outcomes *t, const peft_dataset *d)
+static void print_confusion(const outcomes *o, const peft_dataset *d)
 {
     printf("confusion matrix: rows are true classes, columns predicted classes in the same order\n");
-    for (int64_t r = 0; r < t->classes; r++) {
+    for (int64_t r = 0; r < o->classes; r++) {
         printf("  %-20s", peft_dataset_class_name(d, r));
-        for (int64_t c = 0; c < t->classes; c++) printf(" %6lld", (long long)t->confusion[r * t->classes + c]);
+        for (int64_t c = 0; c < o->classes; c++) printf(" %6lld", (long long)o->confusion[r * o->classes + c]);
         putchar('\n');
     }
 }
 
 /* Prints sensitivity and specificity of class c against all other classes; samples of target -1 do not count. */
-static void print_class(const outcomes *t, const double *scores, const peft_dataset *d, int64_t c)
+static void print_class(const outcomes *o, const double *scores, const peft_dataset *d, int64_t c)
 {
     int64_t samples[2] = { 0, 0 }, right[2] = { 0, 0 };       /* index 1: samples of class c, 0: all others */
-    for (int64_t i = 0; i < t->n; i++) {
-        const float target = t->targets[i * t->classes + c];
-        const bool positive = peft_dataset_multilabel(d) ? scores[i * t->classes + c] >= 0.5 : t->predicted[i] == c;
+    for (int64_t i = 0; i < o->n; i++) {
+        const float target = o->targets[i * o->classes + c];
+        const bool positive = peft_dataset_multilabel(d) ? scores[i * o->classes + c] >= 0.5 : o->predicted[i] == c;
         if (target < 0) continue;
         samples[target > 0.5f]++;
         right[target > 0.5f] += positive == (target > 0.5f);
@@ -151,21 +151,21 @@ static void print_class(const outcomes *t, const double *scores, const peft_data
 void print_metrics(peft_context *ctx, const double *scores, const peft_dataset *d)
 {
     metrics m;
-    outcomes t = find_outcomes(scores, d);
-    fill_metrics(ctx, scores, d, &t, &m);
-    if (!peft_dataset_multilabel(d)) print_confusion(&t, d);
+    outcomes o = find_outcomes(scores, d);
+    fill_metrics(ctx, scores, d, &o, &m);
+    if (!peft_dataset_multilabel(d)) print_confusion(&o, d);
     printf("%-22s %6s  %-25s  %s\n", "class", "images", "sensitivity [95 %]", "specificity [95 %]");
-    for (int64_t c = 0; c < t.classes; c++) print_class(&t, scores, d, c);
+    for (int64_t c = 0; c < o.classes; c++) print_class(&o, scores, d, c);
     printf("%-22s %lld\n", "test_images", (long long)m.images);
     if (peft_dataset_multilabel(d)) {
         printf("%-22s %.4f\n%-22s %.4f\n", "f1_macro", m.f1_macro, "map", m.map);
     } else {
         int64_t right = 0;
-        for (int64_t i = 0; i < t.n; i++) right += t.predicted[i] == t.labels[i];
+        for (int64_t i = 0; i < o.n; i++) right += o.predicted[i] == o.labels[i];
         printf("%-22s %.4f\n%-22s ", "accuracy", m.accuracy, "accuracy_interval");
-        print_proportion(right, t.n, 0);
+        print_proportion(right, o.n, 0);
         printf("\n%-22s %.4f\n%-22s %.4f\n", "balanced_accuracy", m.balanced_accuracy, "f1_macro", m.f1_macro);
     }
     printf("%-22s %.4f\n", "auroc_macro", m.auroc_macro);
-    free_outcomes(&t);
+    free_outcomes(&o);
 }

@@ -20,7 +20,7 @@ static void close_output(void)
     _exit(1);
 }
 
-typedef char flag_name[32];
+typedef char flag_name[32];                                   /* "weight-decay" */
 
 /* Prints text from `column` on; wraps lines at column WIDTH and indents the next ones by INDENT. */
 static void print_wrapped(const char *text, int column)
@@ -79,6 +79,7 @@ static void print_version(void)
     exit(0);
 }
 
+/* level: where the flag was given, as in flag.given. */
 static void set_flag(flag *f, const char *name, const char *value, int level)
 {
     if (f->given == level) fail("--%s is given twice; give it once", name);
