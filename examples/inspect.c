@@ -29,9 +29,8 @@ enum { FLAGS(FLAG_ID) flags };
 static flag given[] = { FLAGS(FLAG_ROW) };
 static const program about = {
     "[options] [FILE...]",
-    "Prints the metadata and tensors of files: backbone, model, adapter, training state, or any other safetensors\n"
-    "file; for a backbone also the facts that were read from configuration files or had to be assumed. Or lists the\n"
-    "methods, options and metrics of the library.",
+    "Prints metadata and tensors of backbones, models, adapters, training states and other safetensors files, and the\n"
+    "facts that had to be assumed of a backbone; or lists the methods, options and metrics of the library.",
     "  inspect deit_tiny_patch16_224.safetensors scans.safetensors\n"
     "  inspect --operations 1 deit_tiny_patch16_224.safetensors\n"
     "  inspect --methods" };
