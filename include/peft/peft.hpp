@@ -80,6 +80,7 @@ private:
 template <typename T> struct dtype;
 template <> struct dtype<float> { static constexpr peft_dtype value = PEFT_F32; };
 template <> struct dtype<double> { static constexpr peft_dtype value = PEFT_F64; };
+template <> struct dtype<std::int16_t> { static constexpr peft_dtype value = PEFT_I16; };
 template <> struct dtype<std::int32_t> { static constexpr peft_dtype value = PEFT_I32; };
 template <> struct dtype<std::int64_t> { static constexpr peft_dtype value = PEFT_I64; };
 template <> struct dtype<std::uint8_t> { static constexpr peft_dtype value = PEFT_U8; };

@@ -44,6 +44,9 @@ static void spans_and_tensors(peft::context &ctx)
     EXPECT(status_of([&] { t.values<std::int64_t>(); }) == PEFT_E_DTYPE);
     EXPECT(status_of([&] { peft::tensor(ctx, peft::span<float>(v), { 2, 2 }); }) == PEFT_E_SHAPE);
     EXPECT(status_of([&] { peft::tensor(ctx, PEFT_F32, { -1 }); }) == PEFT_E_SHAPE);
+    std::vector<std::int16_t> hounsfield = { -1000, 400 };
+    peft::tensor ct(ctx, peft::span<std::int16_t>(hounsfield), { 1, 1, 2, 1 });
+    EXPECT(ct.view().dtype() == PEFT_I16 && ct.values<std::int16_t>()[0] == -1000);
     peft::tensor moved = std::move(t);
     EXPECT(moved.c_ptr() && !t.c_ptr());
 }
