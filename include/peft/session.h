@@ -22,8 +22,8 @@
  * no lock. PEFT_E_STATE: a second trainer of a parameter, also through another model that has the adapter; attach and
  * detach while a trainer or session of the model exists.
  *
- * No lock is held while a batch or progress callback, a reducer or a loss function runs: these may predict and save. A
- * log function and an allocator may be called under a lock, and must not call the library.
+ * No lock is held while a batch or progress callback, a reducer or a loss function runs: these may predict and save
+ * models. A log function and an allocator may be called under a lock, and must not call the library.
  *
  * The locks cannot protect what is read or written through a pointer that the library handed out: peft_param_value,
  * peft_param_grad, peft_model_find_buffer, peft_adapter_find_buffer, peft_model_note. The application must ensure that

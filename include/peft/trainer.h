@@ -10,8 +10,8 @@ PEFT_BEGIN_DECLS
 typedef struct peft_trainer peft_trainer;
 /* Called after each optimiser step of fit; non-zero stops fit. The trainer can then be saved, or fit called again. fit
  * returns the status and message of the last libpeft function that failed in the callback, or what the callback gave to
- * peft_set_error, else PEFT_E_CANCELLED. The callback may call any function of t but peft_trainer_fit and
- * peft_trainer_free: peft_trainer_set_lr, for a schedule of the program's own, peft_trainer_freeze,
+ * peft_set_error, else PEFT_E_CANCELLED. The callback may call any function of t but peft_trainer_fit (PEFT_E_STATE)
+ * and peft_trainer_free: peft_trainer_set_lr, for a schedule of the program's own, peft_trainer_freeze,
  * peft_trainer_evaluate, peft_trainer_save. */
 typedef int (*peft_progress_fn)(peft_trainer *t, void *user);
 /* Writes batch number `batch` of an epoch (both counted from 0) to images [batch,3,S,S] and labels, and returns its
@@ -186,7 +186,8 @@ PEFT_API void    peft_trainer_describe(const peft_trainer *t, peft_text_fn fn, v
  * differ: "threads", "executor", "memory_limit", "samples", the cache options, and options that the schedule, optimiser
  * and loss do not read. A larger "steps" extends a run: with schedule constant or step the result is the same as if it
  * had begun with it; a cosine goes on with the rate that the longer schedule has at this step. restore sets the seed of
- * the saved run. PEFT_E_NONFINITE: the state holds NaN or Inf; save then does not change path. */
+ * the saved run. PEFT_E_NONFINITE: the state holds NaN or Inf; save then does not change path. PEFT_E_STATE: called in a
+ * loss function or reducer, before the batch is done. */
 PEFT_API PEFT_NODISCARD peft_status peft_trainer_save(const peft_trainer *t, const char *path);
 PEFT_API PEFT_NODISCARD peft_status peft_trainer_restore(peft_trainer *t, const char *path);
 /* Texts that are stored in the state, such as peft_dataset_digest of the training data under "data". A text is copied

@@ -58,6 +58,12 @@ peft_status peft_trainer_fit(peft_trainer *t, int64_t epochs, peft_batch_fn next
     PF_TRY(pf_trainer_ready(t));
     if (!next) return pf_fail(PEFT_E_INVALID, "next is NULL: expected a function");
     if (epochs < 0) return pf_fail(PEFT_E_INVALID, "epochs: given %lld, expected 0 or more", (long long)epochs);
-    while (t->epoch < epochs) PF_TRY(one_epoch(t, next, progress, user));
-    return PEFT_OK;
+    if (t->fitting)
+        return pf_fail(PEFT_E_STATE, "peft_trainer_fit: called in a callback of peft_trainer_fit of the same trainer; "
+                       "call it again after it has returned");
+    peft_status s = PEFT_OK;
+    t->fitting = true;
+    while (!s && t->epoch < epochs) s = one_epoch(t, next, progress, user);
+    t->fitting = false;
+    return s;
 }

@@ -69,6 +69,7 @@ struct peft_trainer {
     pf_data_position pending_start;      /* before the first of these batches */
     pf_reduce reduce;
     const char *callback;                /* the one that runs now, "loss function" or "reducer"; NULL: none */
+    bool fitting;                        /* peft_trainer_fit runs */
     int64_t forward_samples;             /* samples of a forward pass whose backward pass is to come; 0: none */
     double loss_sum;                     /* of the pending passes */
     double last_loss, last_norm, last_lr, seconds;               /* the last step's, for figures.c */

@@ -80,7 +80,8 @@ peft_status peft_trainer_save(const peft_trainer *t, const char *path)
 {
     PK_FLOAT_SCOPE;
     pf_st_out *o;
-    if (!t || !path) return pf_fail(PEFT_E_INVALID, "%s is NULL: expected a pointer", t ? "path" : "trainer");
+    PF_TRY(pf_trainer_ready(t));
+    if (!path) return pf_fail(PEFT_E_INVALID, "path is NULL: expected a string");
     PF_TRY(pf_st_out_create(t->ctx, &o));
     peft_status s = write_state(t, o);
     if (!s) s = pf_st_out_write(o, path);
