@@ -1,7 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Compares the interface with the baseline in this folder. Additions pass; other changes fail: a symbol that is gone or
-# has another version node, another signature, struct or enumerator value, another text of a macro, a missing header.
+# has another version node, another signature, struct or enumerator value, another text of a macro, a missing header,
+# or one that no longer declares what it declared when it is included alone.
 # A program compiled with the baseline's headers must run with the libraries of the build.
 # The systems interface (peft/sys) may change if PEFT_METHOD_ABI changes too.
 #   check.sh [--strict] ROOT BUILD [CC]     BUILD: "-": check headers and version maps only
@@ -26,17 +27,45 @@ if [ "${old_version%%.*}" -gt 0 ] && [ "${old_version%%.*}" = "${new_version%%.*
 # Prints the lines of the sorted file $1 that $2 does not have, with the prefix "$3"; fails if there are any.
 none_missing() {
     comm -23 "$1" "$2" > "$work/gone"
-    sed "s/^/$3 /" "$work/gone"
+    sed "s|^|$3 |" "$work/gone"
     [ ! -s "$work/gone" ]
 }
 # Compares types and functions of $1 (core, io or sys).
 types() {
     abidiff --no-default-suppression --no-added-syms --no-show-locs "$baseline/$1.abi" "$work/now/$1.abi"
 }
+# What a program sees that includes header $2 of tree $1 alone; as names: "f NAME", "t NAME", "m NAME" for functions,
+# typedefs and macros.
+text() { echo "#include <$2>" | "$cc" -std=gnu11 -E -dD -P -I"$1/include" -x c -; }
+names() {
+    "$here/declarations.sh" "$1/include" "$cc" "$2" | cut -d ' ' -f 1,2 | grep -v '^d' || true
+    echo "#include <$2>" | "$cc" -std=gnu11 -E -dM -I"$1/include" -x c - |
+        sed -n 's/^#define \(PEFT_[A-Z0-9_]*\).*/m \1/p' | grep -v '_H$' || true
+}
 headers() { # $1: pattern of header paths
+    gone=0
     (cd "$work/old/include" && find peft -name '*.h*' | grep "$1" | sort) > "$work/old_headers"
     (cd "$root/include" && find peft -name '*.h*' | sort) > "$work/now_headers"
-    none_missing "$work/old_headers" "$work/now_headers" "header is gone:"
+    none_missing "$work/old_headers" "$work/now_headers" "header is gone:" || gone=1
+    for header in $(comm -12 "$work/old_headers" "$work/now_headers" | grep '\.h$'); do
+        text "$work/old" "$header" > "$work/old_text"
+        text "$root" "$header" | cmp -s - "$work/old_text" && continue
+        names "$work/old" "$header" | sort > "$work/old_names"
+        names "$root" "$header" | sort > "$work/now_names"
+        none_missing "$work/old_names" "$work/now_names" "$header no longer gives:" || gone=1
+    done
+    return $gone
+}
+# The baseline's declarations of functions and callbacks behind today's headers: a compiler refuses those that differ,
+# also by a const, which abidiff does not count. $1 a pattern of the headers that declare them.
+redeclared() {
+    (cd "$root/include" && find peft -name '*.h' | sort | sed 's/.*/#include <&>/') > "$work/both.c"
+    # shellcheck disable=SC2046  # the list is meant to be split
+    "$here/declarations.sh" "$work/old/include" "$cc" $(cd "$work/old/include" && find peft -name '*.h' | grep "$1") |
+        sed -n 's/^[fd] [^ ]* \(.*\)/\1;/p' >> "$work/both.c"
+    "$cc" -std=gnu2x -w -fsyntax-only -I"$root/include" "$work/both.c" 2> "$work/errors" && return 0
+    sed -n 's/.*error: /declared in another way: /p' "$work/errors"
+    return 1
 }
 
 bad=0
@@ -47,12 +76,14 @@ for part in core io; do
 done
 none_missing "$baseline/stable.macros" "$work/now/stable.macros" "macro is gone or changed:" || bad=1
 headers '^peft/[a-z_]*\.h' || bad=1
+redeclared '^peft/[a-z_]*\.h$' || bad=1
 
 sys=0
 none_missing "$baseline/sys.symbols" "$work/now/sys.symbols" "symbol is gone or has another version node:" || sys=1
 types sys || sys=1
 none_missing "$baseline/sys.macros" "$work/now/sys.macros" "macro is gone or changed:" || sys=1
 headers '^peft/sys/' || sys=1
+[ $bad -eq 1 ] || redeclared . || sys=1
 if [ $sys -eq 1 ] && cmp -s "$baseline/method_abi" "$work/now/method_abi"; then
     echo "check.sh: the systems interface changed and PEFT_METHOD_ABI did not: raise PEFT_METHOD_VERSION"
     bad=1

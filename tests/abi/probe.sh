@@ -17,63 +17,31 @@ export LC_ALL=C
 root=$(cd "$1" && pwd) out=$2 cc=${3:-cc}
 mkdir -p "$out"
 out=$(cd "$out" && pwd)
+here=$(cd "$(dirname "$0")" && pwd)
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-includes() { (cd "$root/include" && find peft -name '*.h' | sort) | grep "$1" | sed 's/.*/#include <&>/'; }
+headers() { (cd "$root/include" && find peft -name '*.h' | sort) | grep "$1"; }
+includes() { headers "$1" | sed 's/.*/#include <&>/'; }
 { includes '^peft/[a-z_]*\.h$' || true; } > "$work/stable.c"
 { cat "$work/stable.c"; includes '^peft/sys/'; } > "$work/all.c"
-expand() { "$cc" -std=gnu11 -E -P "$@"; }
 
 # The symbols of a version map as "NAME NODE".
 symbols() {
-    awk '/^[A-Z0-9_]+ \{/ { node = $1 } /^    peft_[a-z0-9_]+;/ { sub(/;/, "", $1); print $1, node }' "$1" | sort
+    awk '/^[A-Za-z0-9_.]+ \{/ { node = $1 }
+        /^    peft_[a-z0-9_]+;/ { sub(/;/, "", $1); print $1, node }' "$1" | sort
 }
 symbols "$root/src/peft.map" > "$work/peft"
 grep -v '^peft_sys_' "$work/peft" > "$out/core.symbols"
 grep '^peft_sys_' "$work/peft" > "$out/sys.symbols" || true
 symbols "$root/src/io/peft_io.map" > "$out/io.symbols"
 
-# Reads preprocessed headers; prints "f NAME DECLARATION" for each exported function and "t NAME" for each typedef.
-parse() {
-    awk 'BEGIN { RS = "\001" } {
-        gsub(/[ \t\n]+/, " ")
-        mark = "__attribute__((visibility(\"default\")))"
-        rest = $0
-        while ((start = index(rest, mark)) > 0) {
-            rest = substr(rest, start + length(mark))
-            if (!match(rest, /peft_[a-z0-9_]+ ?\(/)) continue
-            name = substr(rest, RSTART, RLENGTH)
-            sub(/ ?\($/, "", name)
-            depth = 1
-            for (i = RSTART + RLENGTH; depth > 0 && i <= length(rest); i++) {
-                c = substr(rest, i, 1)
-                depth += (c == "(") - (c == ")")
-            }
-            print "f", name, substr(rest, 1, i - 1)
-        }
-        rest = $0
-        while (match(rest, /typedef /)) {
-            rest = substr(rest, RSTART + RLENGTH)
-            depth = 0
-            for (i = 1; i <= length(rest); i++) {
-                c = substr(rest, i, 1)
-                depth += (c == "{") - (c == "}")
-                if (c == ";" && depth == 0) break
-            }
-            text = substr(rest, 1, i - 1)
-            sub(/\{.*\}/, "", text)
-            if (match(text, /\( ?\* ?peft_[a-z0-9_]+/)) text = substr(text, RSTART, RLENGTH)
-            else sub(/ ?[\[(].*/, "", text)
-            if (!match(text, /peft_[a-z0-9_]+ ?$/)) continue
-            name = substr(text, RSTART, RLENGTH)
-            sub(/ $/, "", name)
-            print "t", name
-        }
-    }'
+# shellcheck disable=SC2046  # the lists are meant to be split
+{
+    "$here/declarations.sh" "$root/include" "$cc" $(headers .) > "$work/parsed"
+    "$here/declarations.sh" "$root/include" "$cc" $(headers '^peft/[a-z_]*\.h$') | sed -n 's/^t //p' |
+        grep -v '^peft_sys_' > "$work/types"
 }
-expand -I"$root/include" "$work/all.c" | parse | sort -u > "$work/parsed"
-expand -I"$root/include" "$work/stable.c" | parse | sort -u | sed -n 's/^t //p' | grep -v '^peft_sys_' > "$work/types"
 sed -n 's/^t //p' "$work/parsed" | grep -vxFf "$work/types" > "$work/sys_types" || true
 
 # $1: core, io or sys; $2: file with the #include lines; $3: list of types
@@ -113,4 +81,7 @@ macros "$work/all.c" | grep -vxFf "$out/stable.macros" > "$out/sys.macros" || tr
 } > "$work/value.c"
 "$cc" -std=gnu11 -I"$root/include" "$work/value.c" -o "$work/value"
 echo "$("$work/value")" > "$out/method_abi"
-sed -n 's/^project(peft VERSION \([0-9.]*\).*/\1/p' "$root/CMakeLists.txt" > "$out/version"
+for part in MAJOR MINOR PATCH; do
+    sed -n "s/^#define PEFT_VERSION_$part \([0-9]*\)$/\1/p" "$root/include/peft/status.h"
+done | paste -sd . > "$out/version"
+grep -qxE '[0-9]+\.[0-9]+\.[0-9]+' "$out/version" || { echo "probe.sh: no version in peft/status.h" >&2; exit 1; }

@@ -12,7 +12,7 @@ trap 'rm -rf "$work"' EXIT
 
 # The first copy, with two headers of this test, becomes the baseline of the others.
 mkdir -p "$work/base/tests" "$work/base/src/io"
-cp -r "$root/include" "$root/CMakeLists.txt" "$work/base"
+cp -r "$root/include" "$work/base"
 cp "$root/src/peft.map" "$work/base/src"
 cp "$root/src/io/peft_io.map" "$work/base/src/io"
 cp -r "$here" "$work/base/tests/abi"
@@ -27,6 +27,8 @@ typedef struct peft_probe { int64_t rows; float scale; } peft_probe;
 typedef struct peft_unnamed { int32_t a, b; } peft_unnamed;
 PEFT_API int peft_probe_one(const peft_probe *p, peft_probe_kind kind);
 PEFT_API int peft_probe_two(int64_t n);
+typedef int (*peft_probe_fn)(const peft_probe *p, double *sum);
+#include <peft/metrics.h>
 #endif
 CODE
 sed -i 's/^PEFT_1 {$/&\nglobal:\n    peft_probe_one;\n    peft_probe_two;/' "$work/base/src/peft.map"
@@ -72,6 +74,10 @@ try fail "symbol is gone.*peft_probe_two" $h '/peft_probe_two/d' $map '/peft_pro
 try fail "peft_probe_two" $h 's/peft_probe_two(int64_t n)/peft_probe_two(int32_t n)/'
 try fail "peft_probe_two" $h 's/peft_probe_two(int64_t n)/peft_probe_two(int64_t n, int m)/'
 try fail "peft_probe_two" $h 's/int peft_probe_two/int64_t peft_probe_two/'
+try fail "conflicting types for .*peft_probe_one" $h 's/peft_probe_one(const peft_probe/peft_probe_one(peft_probe/'
+try fail "conflicting types for .*peft_probe_fn" $h 's/(\*peft_probe_fn)(const /(*peft_probe_fn)(/'
+try fail "peft_probe_fn" $h 's/double \*sum/float *sum/'
+try fail "probe.h no longer gives: f peft_metric" $h '/include <peft.metrics.h>/d'
 try fail "data member insertion" $h 's/float scale;/& int more;/'
 try fail "peft_probe" $h 's/float scale;/int scale;/'
 try fail "peft_unnamed" $h 's/int32_t a, b;/int32_t a, b, c;/'
@@ -80,6 +86,8 @@ try fail "PEFT_PROBE_B" $h 's/PEFT_PROBE_B = 1/PEFT_PROBE_B = 2/'
 try fail "PEFT_PROBE_B" $h 's/, PEFT_PROBE_B = 1//'
 try fail "macro.*PEFT_PROBE_MAX" $h 's/PEFT_PROBE_MAX 8/PEFT_PROBE_MAX 9/'
 try fail "macro.*PEFT_PROBE_MAX" $h '/PEFT_PROBE_MAX/d'
+try fail "another version node" $map \
+    '/^    peft_probe_two;/d; s/^PEFT_SYS_[0-9]* {/PEFT_1.1 {\nglobal:\n    peft_probe_two;\n} PEFT_1;\n&/'
 try fail "another version node" $map 's/^PEFT_1 {/PEFT_2 {/; s/} PEFT_1;/} PEFT_2;/'
 s=include/peft/sys/probe.h
 try fail "PEFT_METHOD_ABI did not" $s 's/int64_t rows;/& int64_t columns;/'
@@ -96,7 +104,12 @@ check_versions() { # $1: pass or fail, $2: version of the baseline, $3: of the p
     rm -rf "$work/copy"
     cp -r "$work/base" "$work/copy"
     sed -i '/PEFT_PROBE_MAX/d' "$work/copy/$h"
-    sed -i "s/^project(peft VERSION [0-9.]*/project(peft VERSION $3/" "$work/copy/CMakeLists.txt"
+    part=1
+    for name in MAJOR MINOR PATCH; do
+        number=$(echo "$3" | cut -d . -f $part)
+        sed -i "s/^\(#define PEFT_VERSION_$name\) .*/\1 $number/" "$work/copy/include/peft/status.h"
+        part=$((part + 1))
+    done
     got=pass
     "$work/base/tests/abi/check.sh" "$work/copy" - "$cc" > "$work/log" 2>&1 || got=fail
     [ $got = "$1" ] || { cat "$work/log"; echo "self_test.sh: $2 to $3: $got, expected $1"; exit 1; }
