@@ -47,8 +47,8 @@ PEFT_API peft_status peft_set_error(peft_status s, const char *message);
 
 /* The version of these headers: numbers for #if, and text. PEFT_VERSION_NUMBER is major*10000 + minor*100 + patch:
  * #if PEFT_VERSION_NUMBER >= 10200 is true from version 1.2.0 on. CMakeLists.txt reads the three numbers here. */
-#define PEFT_VERSION_MAJOR 0
-#define PEFT_VERSION_MINOR 1
+#define PEFT_VERSION_MAJOR 1
+#define PEFT_VERSION_MINOR 0
 #define PEFT_VERSION_PATCH 0
 #define PEFT_VERSION_NUMBER (PEFT_VERSION_MAJOR * 10000 + PEFT_VERSION_MINOR * 100 + PEFT_VERSION_PATCH)
 #define PEFT_VERSION_STRING \

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * program.c -- a program of the day the baseline was made. It is compiled against the baseline's headers and runs with
- * the libraries of today: a model is made, predicts, is saved and loaded, and a transform is read. */
+ * program.c -- a program that check.sh compiles with the baseline's headers and runs with the libraries of the build:
+ * it makes a model with an adapter, predicts twice, and reads the error of a wrong option. */
 #include <peft/io.h>
 #include <peft/peft.h>
 #include <stdio.h>
