@@ -14,7 +14,7 @@ static char *file_text(const char *name)
     char path[512];
     snprintf(path, sizeof path, "%s/%s", PEFT_SOURCE_DIR, name);
     FILE *f = fopen(path, "rb");
-    ck_assert_msg(f != NULL, "%s", path);
+    ck_assert_msg(f != NULL, "cannot open %s", path);
     char *text = calloc(1, 1 << 18);
     ck_assert_ptr_nonnull(text);
     ck_assert_uint_lt(fread(text, 1, 1 << 18, f), (1 << 18) - 1);
@@ -65,17 +65,18 @@ END_TEST
 
 /* --- examples in headers ------------------------------------------------------------------------ */
 /* The options are valid by this table. */
-static bool takes(const peft_options *o, const pf_opt *table)
+static bool accepted_by(const peft_options *o, const pf_opt *table)
 {
     return table && !pf_options_check(o, table, NULL, "it");
 }
 
 /* Some method accepts these options and creates an adapter with them. */
-static bool a_method_takes(const tiny *t, const peft_options *o)
+static bool accepted_by_a_method(const tiny *t, const peft_options *o)
 {
     for (size_t i = 0; i < peft_method_count(); i++) {
         peft_adapter *a = NULL;
-        if (!takes(o, pf_methods[i]->opts) || peft_adapter_create(t->backbone, pf_methods[i]->name, o, &a)) continue;
+        if (!accepted_by(o, pf_methods[i]->opts) ||
+            peft_adapter_create(t->backbone, pf_methods[i]->name, o, &a)) continue;
         peft_adapter_free(a);
         return true;
     }
@@ -92,7 +93,7 @@ static bool is_list(const char *text)
 }
 
 /* The first name in text is an option of this table of libpeft-io. */
-static bool names_row(const char *text, const peft_option *row(size_t i))
+static bool is_option_of(const char *text, const peft_option *row(size_t i))
 {
     const size_t n = strcspn(text, "=");
     for (size_t i = 0; row(i); i++)
@@ -117,10 +118,11 @@ static int check_quotes(const tiny *t, const char *file, const char *comment)
         peft_options *o;
         OK(peft_options_create(t->ctx, &o));
         ck_assert_msg(!peft_options_parse(o, text), "%s: \"%s\": %s", file, text, peft_last_error());
-        ck_assert_msg(a_method_takes(t, o) || takes(o, pf_model_options) || takes(o, pf_trainer_options)
-                      || takes(o, pf_backbone_load_options) || takes(o, pf_backbone_create_options)
-                      || names_row(text, peft_image_option) || names_row(text, peft_transform_option)
-                      || names_row(text, peft_loader_option),
+        ck_assert_msg(accepted_by_a_method(t, o) || accepted_by(o, pf_model_options)
+                      || accepted_by(o, pf_trainer_options)
+                      || accepted_by(o, pf_backbone_load_options) || accepted_by(o, pf_backbone_create_options)
+                      || is_option_of(text, peft_image_option) || is_option_of(text, peft_transform_option)
+                      || is_option_of(text, peft_loader_option),
                       "%s: \"%s\" fits no method, model, trainer, backbone, picture, transform or loader", file, text);
         peft_options_free(o);
         checked++;

@@ -39,7 +39,7 @@ static const char *value_of(const peft_adapter *a, const char *name)
 static void check_constant(peft_adapter *a, const char *name, float v)
 {
     const peft_param *p = pf_params_find(&a->params, name);
-    ck_assert_msg(p != NULL, "no %s", name);
+    ck_assert_msg(p != NULL, "no parameter %s", name);
     const float *x = p->value.data;
     for (int64_t i = 0; i < peft_tensor_count(&p->value); i++) ck_assert(x[i] == v);
 }

@@ -50,7 +50,7 @@ static peft_model *model(peft_backbone *b, const char *method, const char *opts,
     ck_assert_int_eq(peft_model_create(b, o, &m), PEFT_OK);
     ck_assert_msg(!peft_adapter_create(b, method, mo, &a), "%s", peft_last_error());
     ck_assert_int_eq(peft_model_attach(m, a), PEFT_OK);
-    for (size_t i = 0; i < peft_model_param_count(m); i++) {          /* away from values that change nothing */
+    for (size_t i = 0; i < peft_model_param_count(m); i++) {          /* initial zeros would hide errors */
         peft_tensor *t = peft_param_value(peft_model_param(m, i));
         pf_rng r = { seed, (uint32_t)i, 7 };
         for (int64_t k = 0; k < peft_tensor_count(t); k++)
@@ -152,7 +152,7 @@ START_TEST(merged_and_unmerged_models_predict_the_same)
         peft_backbone_free(merged);
         peft_backbone_free(loaded);
     }
-    ck_assert_int_eq(in_hf, 12);
+    ck_assert_int_eq(in_hf, 12);                                      /* the others have no form in Hugging Face */
     unlink(path);
     peft_tensor_free(images);
     peft_context_free(ctx);
@@ -165,7 +165,7 @@ START_TEST(drift_is_the_difference_of_two_sessions)
     peft_backbone *b = backbone(""), *other = backbone(",classes=3"), *wide, *merged;
     peft_model *m = model(b, "lora", "targets=[attn.q,mlp.fc1]", "auto", 3), *plain;
     float want[8], got[8];
-    double absolute = -1, relative = -1, a = 0, top = 0, noise;
+    double absolute = -1, relative = -1, difference = 0, largest = 0, of_random_images;
     peft_options *o = options("image_size=8,patch=4,width=48,depth=3,heads=3,classes=4");
     ck_assert_int_eq(peft_backbone_create(ctx, o, &wide), PEFT_OK);
     ck_assert_int_eq(peft_model_merge(m, &merged), PEFT_OK);
@@ -173,15 +173,15 @@ START_TEST(drift_is_the_difference_of_two_sessions)
     predict(m, want);
     predict(plain, got);
     for (int i = 0; i < 8; i++) {
-        a = fmax(a, fabs((double)want[i] - (double)got[i]));
-        top = fmax(top, fabs((double)want[i]));
+        difference = fmax(difference, fabs((double)want[i] - (double)got[i]));
+        largest = fmax(largest, fabs((double)want[i]));
     }
     ck_assert_msg(!peft_model_merge_drift(m, merged, images, &absolute, &relative), "%s", peft_last_error());
-    ck_assert_msg(absolute == a && relative == a / top, "drift %g, relative %g, expected %g and %g", absolute,
-                  relative, a, a / top);
+    ck_assert_msg(absolute == difference && relative == difference / largest,
+                  "drift %g, relative %g, expected %g and %g", absolute, relative, difference, difference / largest);
     ck_assert_double_lt(relative, 3e-6);
-    ck_assert_msg(!peft_model_merge_drift(m, merged, NULL, NULL, &noise), "%s", peft_last_error());
-    ck_assert(noise > 0 && noise < 3e-6);
+    ck_assert_msg(!peft_model_merge_drift(m, merged, NULL, NULL, &of_random_images), "%s", peft_last_error());
+    ck_assert(of_random_images > 0 && of_random_images < 3e-6);
     ((float *)(uintptr_t)peft_tensor_cdata(peft_backbone_tensor(merged, 5)))[0] += 1;       /* a wrong weight */
     ck_assert_msg(!peft_model_merge_drift(m, merged, NULL, &absolute, &relative), "%s", peft_last_error());
     ck_assert_double_gt(relative, 1e-4);
@@ -204,7 +204,7 @@ START_TEST(drift_is_the_difference_of_two_sessions)
 END_TEST
 
 /* The file's element type rounds the weights; lo..hi bounds the relative drift. */
-START_TEST(drift_of_a_saved_and_loaded_backbone)
+START_TEST(drift_of_a_rounded_file_is_the_difference_of_two_sessions)
 {
     static const struct { const char *type, *naming; double lo, hi; } rows[] = {
         { "f32", "timm", 0, 3e-6 }, { "f16", "timm", 1e-5, 1e-2 }, { "bf16", "timm", 1e-4, 5e-2 },
@@ -218,7 +218,7 @@ START_TEST(drift_of_a_saved_and_loaded_backbone)
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         char text[64];
         float want[8], got[8];
-        double absolute, relative, a = 0, top = 0;
+        double absolute, relative, difference = 0, largest = 0;
         snprintf(text, sizeof text, "dtype=%s,naming=%s", rows[i].type, rows[i].naming);
         peft_options *o = options(text);
         ck_assert_msg(!peft_backbone_save_as(merged, path, o), "%s", peft_last_error());
@@ -230,12 +230,12 @@ START_TEST(drift_of_a_saved_and_loaded_backbone)
         predict(m, want);
         predict(plain, got);
         for (int k = 0; k < 8; k++) {
-            a = fmax(a, fabs((double)want[k] - (double)got[k]));
-            top = fmax(top, fabs((double)want[k]));
+            difference = fmax(difference, fabs((double)want[k] - (double)got[k]));
+            largest = fmax(largest, fabs((double)want[k]));
         }
         ck_assert_msg(!peft_model_merge_drift(m, loaded, images, &absolute, &relative), "%s", peft_last_error());
-        ck_assert_msg(absolute == a && relative == a / top, "%s: relative drift %g, expected %g", text,
-                      relative, a / top);
+        ck_assert_msg(absolute == difference && relative == difference / largest,
+                      "%s: relative drift %g, expected %g", text, relative, difference / largest);
         ck_assert_msg(relative >= rows[i].lo && relative <= rows[i].hi, "%s: relative drift %g", text, relative);
         peft_model_free(plain);
         peft_backbone_free(loaded);
@@ -272,4 +272,5 @@ START_TEST(methods_that_cannot_be_merged_are_refused_with_the_reason)
 END_TEST
 
 SUITE_MAIN("merge", merged_and_unmerged_models_predict_the_same, drift_is_the_difference_of_two_sessions,
-           drift_of_a_saved_and_loaded_backbone, methods_that_cannot_be_merged_are_refused_with_the_reason)
+           drift_of_a_rounded_file_is_the_difference_of_two_sessions,
+           methods_that_cannot_be_merged_are_refused_with_the_reason)

@@ -68,7 +68,8 @@ START_TEST(every_option_has_a_value)
         const peft_option *row;
         for (size_t i = 0; (row = tiny_method_option(tiny_method_name(k), i)); i++) {
             const char *value = peft_adapter_option_value(t.adapter, row->name);
-            ck_assert_msg(value != NULL, "%s, %s", tiny_method_name(k), row->name);
+            ck_assert_msg(value != NULL, "%s: option %s has no value", tiny_method_name(k),
+                          row->name);
             if (!pf_options_has(t.adapter->options, row->name)) ck_assert_str_eq(value, row->fallback);
         }
         const int64_t head = t.adapter->method->network ? 0 : 3 * 48 + 3;

@@ -5,7 +5,7 @@
 #include "tiny_files.h"
 
 /* Writes a copy of a file in which the last element of a tensor is `value`, in the tensor's own type. */
-static void poison(const char *from, const char *to, const char *tensor, double value)
+static void copy_with_value(const char *from, const char *to, const char *tensor, double value)
 {
     static _Alignas(8) char data[1 << 20];
     peft_context *ctx = tiny_context(NULL, 1);
@@ -16,7 +16,7 @@ static void poison(const char *from, const char *to, const char *tensor, double 
     fclose(f);
     OK(pf_st_open_memory(ctx, data, n, &st));
     const pf_st_tensor *t = pf_st_find(st, tensor);
-    ck_assert_msg(t != NULL, "%s: no %s", from, tensor);
+    ck_assert_msg(t != NULL, "%s has no tensor '%s'", from, tensor);
     const pk_real x = (pk_real)value;
     const size_t one = t->bytes / (size_t)pf_dims_count(t->ndim, t->dim);
     ck_assert(pf_from_real((char *)(uintptr_t)t->data + t->bytes - one, t->type, &x, 1));
@@ -38,10 +38,10 @@ START_TEST(adapter_and_model_files_with_nan_are_refused)
     OK(peft_adapter_save(t.adapter, tiny_path("adapter")));
     OK(peft_model_save(t.model, tiny_path("model")));
     for (int k = 0; k < 3; k++) {
-        poison(tiny_path("adapter"), tiny_path("bad"), "prompt", bad[k]);
+        copy_with_value(tiny_path("adapter"), tiny_path("bad"), "prompt", bad[k]);
         FAILS(PEFT_E_NONFINITE, "'prompt' holds NaN or Inf", peft_adapter_load(t.backbone, tiny_path("bad"), &a));
         for (int i = 0; i < 4; i++) {
-            poison(tiny_path("model"), tiny_path("bad"), tensors[i], bad[k]);
+            copy_with_value(tiny_path("model"), tiny_path("bad"), tensors[i], bad[k]);
             FAILS(PEFT_E_NONFINITE, tensors[i], peft_model_load(t.backbone, tiny_path("bad"), &m));
         }
     }
@@ -62,7 +62,7 @@ START_TEST(training_states_with_nan_are_refused)
     tiny_step(r, 3, 3);
     tiny_bits_training(&before, r);
     for (int i = 0; i < 3; i++) {
-        poison(tiny_path("state"), tiny_path("bad"), tensors[i], NAN);
+        copy_with_value(tiny_path("state"), tiny_path("bad"), tensors[i], NAN);
         FAILS(PEFT_E_NONFINITE, tensors[i], peft_trainer_restore(r, tiny_path("bad")));
     }
     tiny_bits_training(&after, r);
@@ -106,7 +106,7 @@ START_TEST(backbone_files_with_nan_are_refused)
         tiny_save_backbone(b, &(tiny_save){ .type = types[k] }, tiny_path("backbone"));
         for (int i = 0; i < 4; i++) {
             peft_options *resized = tiny_options(ctx, "image_size=24");
-            poison(tiny_path("backbone"), tiny_path("bad"), tensors[i], bad[(i + k) % 3]);
+            copy_with_value(tiny_path("backbone"), tiny_path("bad"), tensors[i], bad[(i + k) % 3]);
             FAILS(PEFT_E_NONFINITE, tensors[i], peft_backbone_load(ctx, tiny_path("bad"), NULL, &loaded));
             FAILS(PEFT_E_NONFINITE, tensors[i], peft_backbone_load(ctx, tiny_path("bad"), resized, &loaded));
             peft_options_free(resized);

@@ -112,7 +112,7 @@ static void check_every_pair(const char *more, const char *title)
 
 START_TEST(pairs_on_a_vit) { check_every_pair(NULL, "ViT"); }
 END_TEST
-START_TEST(pairs_on_a_vit_with_layer_scale_and_registers) 
+START_TEST(pairs_on_a_vit_with_layer_scale_and_registers)
 {
     check_every_pair("layer_scale=true,registers=2,pool=mean", "ViT with LayerScale, registers, mean pooling");
 }

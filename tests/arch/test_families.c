@@ -44,14 +44,15 @@ static void check_row(const pf_family *f)
     char name[PF_NAME_MAX];
     ck_assert_msg(f->name && *f->name && f->naming[0], "a family without a name or naming");
     ck_assert_msg(!pf_pos_embed_rule(f->rule), "%s: unknown resampling rule '%s'", f->name, f->rule);
-    ck_assert_msg(f->eps > 0 && pf_act_name(f->act), "%s: eps or activation", f->name);
+    ck_assert_msg(f->eps > 0 && pf_act_name(f->act), "%s: eps is not positive or the activation is unknown", f->name);
     ck_assert_msg(!f->skipped == !f->loaded, "%s: only one of skipped and loaded", f->name);
     for (int i = 0; i < 2 && f->naming[i]; i++) {
         pf_naming_patch(f->naming[i], name);
         ck_assert_msg(strstr(name, "weight") != NULL, "%s: no name for the patch embedding", f->name);
         ck_assert_msg(pf_naming_attention(f->naming[i], 0, name) && strchr(name, '#') && strstr(name, "weight"),
                       "%s: '%s' is no name of an attention weight", f->name, name);
-        if (f->saved) ck_assert_msg(f->naming[i]->written && f->naming[i]->dtype, "%s is saved", f->name);
+        if (f->saved) ck_assert_msg(f->naming[i]->written && f->naming[i]->dtype,
+                                  "%s is saved in a naming that cannot be written", f->name);
     }
     for (const pf_arch_row *r = f->model_types; r && r->glob; r++)
         if (r->rule) ck_assert_msg(!pf_pos_embed_rule(r->rule), "%s: unknown resampling rule of %s", f->name, r->glob);

@@ -14,6 +14,7 @@ static peft_context *new_context(void)
     return ctx;
 }
 
+/* The call returned this status and its message contains word. */
 static void expect_error(peft_status got, peft_status want, const char *word)
 {
     ck_assert_msg(got == want, "%s, expected %s: %s", peft_status_name(got), peft_status_name(want), peft_last_error());
@@ -91,7 +92,7 @@ START_TEST(version_macros_and_functions_agree)
 }
 END_TEST
 
-/* An allocator whose blocks lie 16 bytes behind the alignment that was asked for. */
+/* An allocator that returns addresses 16 bytes after an aligned one. */
 static void *misaligned_alloc(size_t size, size_t align, void *user)
 {
     (void)user;

@@ -17,6 +17,7 @@ static char folder[] = "/tmp/peft-content-XXXXXX", path[100];
 
 static void must(peft_status s) { ck_assert_msg(s == PEFT_OK, "%s", peft_last_error()); }
 
+/* The call returned this status and its message contains word. */
 static void expect_error(peft_status got, peft_status want, const char *word)
 {
     ck_assert_msg(got == want, "%s, expected %s: %s", peft_status_name(got), peft_status_name(want), peft_last_error());
@@ -60,8 +61,9 @@ static peft_model *small_model(peft_backbone **vit)
     return m;
 }
 
-static const struct { size_t at; const char *bytes; size_t length; const char *name, *cure; } kinds[] = {
-#define KIND(at, bytes, name, cure) { at, bytes, sizeof bytes - 1, name, cure }
+/* Bytes at an offset by which a kind of file is recognised, and what the error message says of it. */
+static const struct { size_t offset; const char *bytes; size_t length; const char *name, *cure; } kinds[] = {
+#define KIND(offset, bytes, name, cure) { offset, bytes, sizeof bytes - 1, name, cure }
     KIND(0, "version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "a git-lfs pointer", "git lfs pull"),
     KIND(0, "PK\3\4\24\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0\20\0\0\0archive/data.pkl", "a PyTorch checkpoint",
          "convert it to safetensors"),
@@ -93,12 +95,12 @@ START_TEST(files_of_other_kinds_are_named_in_the_error)
     setup();
     for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
         static char bytes[1000];
-        size_t n = kinds[i].at + kinds[i].length;
+        size_t n = kinds[i].offset + kinds[i].length;
         peft_file *f = NULL;
         peft_backbone *b = NULL;
         char expected[200];
         memset(bytes, 0, sizeof bytes);
-        memcpy(bytes + kinds[i].at, kinds[i].bytes, kinds[i].length);
+        memcpy(bytes + kinds[i].offset, kinds[i].bytes, kinds[i].length);
         must(peft_write_file(path, bytes, n));
         snprintf(expected, sizeof expected, "%s: is %s", path, kinds[i].name);
         expect_error(peft_file_open(ctx, path, &f), PEFT_E_FORMAT, expected);

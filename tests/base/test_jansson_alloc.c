@@ -10,7 +10,7 @@
 enum { MARK = 0x5ca1ab1e, FRONT = 16 };
 static long calls, fail_at = -1, blocks;
 
-static void *take(size_t n)
+static void *marked_alloc(size_t n)
 {
     if (calls++ == fail_at) return NULL;
     char *p = malloc(n + FRONT);
@@ -19,7 +19,7 @@ static void *take(size_t n)
     return p + FRONT;
 }
 
-static void give(void *block)
+static void marked_free(void *block)
 {
     char *p = block;
     if (!p) return;
@@ -61,7 +61,7 @@ START_TEST(an_allocator_given_to_jansson_is_respected)
     snprintf(p.hf, sizeof p.hf, "%s/hf", p.folder);
     snprintf(p.peft, sizeof p.peft, "%s/peft", p.folder);
     snprintf(p.model, sizeof p.model, "%s/model", p.folder);
-    json_set_alloc_funcs(take, give);
+    json_set_alloc_funcs(marked_alloc, marked_free);
     p.t = tiny_make(&(tiny_spec){ .method = "lora", .backbone = "image_size=16,patch=8,width=64,depth=1,heads=2,mlp=64,"
                                                                 "eps=1e-12,seed=1" });
     OK(peft_context_set_log(p.t.ctx, NULL, NULL, 0));
@@ -98,7 +98,8 @@ START_TEST(utf8_is_valid_where_jansson_accepts_it)
         { "\xf5\x80\x80\x80", false }, { "\xff", false }, { "a\xe2\x82", false } };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
         json_t *theirs = json_string(cases[i].text);
-        ck_assert_msg(pf_is_utf8(cases[i].text) == cases[i].right, "case %zu", i);
+        ck_assert_msg(pf_is_utf8(cases[i].text) == cases[i].right, "case %zu is taken for %s UTF-8", i,
+                      cases[i].right ? "invalid" : "valid");
         ck_assert_int_eq(theirs != NULL, cases[i].right);
         json_decref(theirs);
     }

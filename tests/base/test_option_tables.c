@@ -5,10 +5,10 @@
 #include "tiny.h"
 
 static tiny fixture;
-static const char *method;                              /* whose options method_row and adapter use */
+static const char *method;                              /* the method of method_row and create_adapter */
 
 /* --- the functions that take options ------------------------------------------------------------------------------ */
-static peft_status load(const peft_options *o)
+static peft_status load_backbone(const peft_options *o)
 {
     peft_backbone *b = NULL;
     const peft_status s = peft_backbone_load(fixture.ctx, tiny_path("backbone.safetensors"), o, &b);
@@ -16,7 +16,7 @@ static peft_status load(const peft_options *o)
     return s;
 }
 
-static peft_status create(const peft_options *o)
+static peft_status create_backbone(const peft_options *o)
 {
     peft_backbone *b = NULL;
     const peft_status s = peft_backbone_create(fixture.ctx, o, &b);
@@ -24,14 +24,14 @@ static peft_status create(const peft_options *o)
     return s;
 }
 
-static peft_status save(const peft_options *o)
+static peft_status save_backbone(const peft_options *o)
 {
     return peft_backbone_save_as(fixture.backbone, tiny_path("saved.safetensors"), o);
 }
 
 static peft_status save_hf(const peft_options *o) { return peft_adapter_save_hf(fixture.adapter, tiny_path("hf"), o); }
 
-static peft_status model(const peft_options *o)
+static peft_status create_model(const peft_options *o)
 {
     peft_model *m = NULL;
     const peft_status s = peft_model_create(fixture.backbone, o, &m);
@@ -39,7 +39,7 @@ static peft_status model(const peft_options *o)
     return s;
 }
 
-static peft_status session(const peft_options *o)
+static peft_status create_session(const peft_options *o)
 {
     peft_session *x = NULL;
     const peft_status s = peft_session_create(fixture.model, o, &x);
@@ -47,7 +47,7 @@ static peft_status session(const peft_options *o)
     return s;
 }
 
-static peft_status trainer(const peft_options *o)
+static peft_status create_trainer(const peft_options *o)
 {
     peft_trainer *x = NULL;
     const peft_status s = peft_trainer_create(fixture.model, o, &x);
@@ -64,7 +64,7 @@ static const peft_option *method_row(size_t i)
     return pf_option_at(m->opts, i);
 }
 
-static peft_status adapter(const peft_options *o)
+static peft_status create_adapter(const peft_options *o)
 {
     peft_adapter *a = NULL;
     const peft_status s = peft_adapter_create(fixture.backbone, method, o, &a);
@@ -81,10 +81,11 @@ typedef struct table {
     peft_status (*take)(const peft_options *);
 } table;
 static const table tables[] = {
-    { "loading", peft_backbone_option, load }, { "random backbones", peft_backbone_create_option, create },
-    { "saving", peft_backbone_save_option, save }, { "saving for PEFT", peft_save_hf_option, save_hf },
-    { "models", peft_model_option, model }, { "sessions", peft_session_option, session },
-    { "trainers", peft_trainer_option, trainer } };
+    { "loading", peft_backbone_option, load_backbone },
+    { "random backbones", peft_backbone_create_option, create_backbone },
+    { "saving", peft_backbone_save_option, save_backbone }, { "saving for PEFT", peft_save_hf_option, save_hf },
+    { "models", peft_model_option, create_model }, { "sessions", peft_session_option, create_session },
+    { "trainers", peft_trainer_option, create_trainer } };
 enum { TABLES = sizeof tables / sizeof *tables };
 
 /* A row has a name that no other row has, a type, a default, a help text, and bounds in order. */
@@ -95,10 +96,11 @@ static void check_row(const table *t, const peft_option *o)
     double low = 1, high = -1;
     size_t k = 0;
     while (k < 4 && strcmp(types[k], type)) k++;
-    ck_assert_msg(k < 4, "%s, %s: type '%s'", t->what, name, type);
+    ck_assert_msg(k < 4, "%s, %s: unknown type '%s'", t->what, name, type);
     ck_assert_msg(*name && peft_option_fallback(o), "%s: a row without name or default", t->what);
-    ck_assert_msg(strlen(help) > 8 && !strchr(help, '\n'), "%s, %s: help '%s'", t->what, name, help);
-    if (peft_option_bounds(o, &low, &high)) ck_assert_msg(low < high && k < 2, "%s, %s: bounds", t->what, name);
+    ck_assert_msg(strlen(help) > 8 && !strchr(help, '\n'), "%s, %s: bad help text '%s'", t->what, name, help);
+    if (peft_option_bounds(o, &low, &high))
+        ck_assert_msg(low < high && k < 2, "%s, %s: wrong bounds", t->what, name);
     else ck_assert(low == 1 && high == -1);
     for (size_t i = 0; t->row(i) != o; i++)
         ck_assert_msg(strcmp(peft_option_name(t->row(i)), name), "%s: %s is in the table twice", t->what, name);
@@ -130,7 +132,8 @@ static void check_refusals(const table *t, const char *base, const peft_option *
     }
 }
 
-static void check(const table *t, const char *base)
+/* Checks all rows of a table; base: options that the function needs besides. */
+static void check_table(const table *t, const char *base)
 {
     const peft_option *o;
     size_t n = 0;
@@ -156,7 +159,8 @@ START_TEST(tables_are_complete_and_their_defaults_accepted)
 {
     make_fixture(TINY_BACKBONE);
     for (int i = 0; i < TABLES; i++)
-        check(&tables[i], tables[i].take == create ? TINY_BACKBONE : tables[i].take == model ? "classes=3" : "");
+        check_table(&tables[i], tables[i].take == create_backbone ? TINY_BACKBONE
+                                : tables[i].take == create_model ? "classes=3" : "");
     tiny_free(&fixture);
     tiny_clean();
 }
@@ -167,7 +171,7 @@ START_TEST(tables_of_methods_are_complete_and_their_defaults_accepted)
     make_fixture(TINY_WIDE);
     for (size_t i = 0; i < tiny_method_count(); i++) {
         method = tiny_method_name(i);
-        check(&(table){ method, method_row, adapter }, "");
+        check_table(&(table){ method, method_row, create_adapter }, "");
     }
     tiny_free(&fixture);
     tiny_clean();

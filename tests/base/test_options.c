@@ -22,6 +22,7 @@ static void close_options(void)
     peft_options_free(NULL);
 }
 
+/* The call returned this status and its message contains word. */
 static void expect_error(peft_status got, peft_status want, const char *word)
 {
     ck_assert_msg(got == want, "%s, expected %s: %s", peft_status_name(got), peft_status_name(want), peft_last_error());

@@ -140,14 +140,15 @@ static void check_numbers(void)
         pf_print_float(text, sizeof text, printed[i].v);
         ck_assert_str_eq(text, printed[i].text);
     }
-    pf_rng r = { 7, 1, 2 };
+    pf_rng r = { 7, 1, 2 };                              /* random doubles are printed and read back exactly */
     for (uint64_t i = 0; i < 20000; i++) {
         uint64_t bits = (uint64_t)pf_rng_u32(&r, 2 * i) << 32 | pf_rng_u32(&r, 2 * i + 1);
         double v, back;
         memcpy(&v, &bits, sizeof v);
         if (i % 2) v = (double)(bits % 100000) / 1000;
         pf_print_float(text, sizeof text, v);
-        ck_assert_msg(pf_parse_float(text, &back) && (back == v || (isnan(v) && isnan(back))), "%s for %a", text, v);
+        ck_assert_msg(pf_parse_float(text, &back) && (back == v || (isnan(v) && isnan(back))), "%a is printed as %s", v,
+                      text);
     }
 }
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_words.c -- functions by which a method reads untrained tensors: peft_sys_constant, peft_sys_weight (a tensor of
- * the backbone by name) and peft_sys_declare_buffer. */
+ * test_method_tensors.c -- functions by which a method reads untrained tensors: peft_sys_constant, peft_sys_weight (a
+ * tensor of the backbone by name) and peft_sys_declare_buffer. */
 #include "tiny_bits.h"
 
 enum { BATCH = 3, CLASSES = 3 };
@@ -319,7 +319,7 @@ START_TEST(more_blocks_than_depth_max_are_refused)
 }
 END_TEST
 
-SUITE_MAIN("words", a_weight_by_name_is_the_weight_of_the_site, a_constant_is_filled_once,
+SUITE_MAIN("method_tensors", a_weight_by_name_is_the_weight_of_the_site, a_constant_is_filled_once,
            a_constant_counts_in_the_reported_memory, a_buffer_takes_part_in_the_prediction,
            a_buffer_is_saved_and_loaded, features_behind_a_buffer_are_not_cached,
            more_blocks_than_depth_max_are_refused)
