@@ -29,14 +29,14 @@ static void take_steps(peft_trainer *x, bool single)
     }
 }
 
-/* Trains and records the state; *apart: the trainer ran the frozen prefix separately. */
-static tiny_bits record(const tiny_spec *spec, const char *options, bool *apart)
+/* Trains and records the state; *separate: the trainer runs the frozen prefix as its own graph. */
+static tiny_bits record(const tiny_spec *spec, const char *options, bool *separate)
 {
     tiny_bits bits = { 0 };
     tiny t = tiny_make(spec);
     peft_trainer *x = tiny_trainer(t.model, "batch=3,lr=1e-2,clip_norm=1%s", options);
     take_steps(x, !peft_model_buffer_count(t.model));
-    *apart = x->front.crossings > 0;
+    *separate = x->front.crossings > 0;
     tiny_bits_training(&bits, x);
     tiny_bits_add(&bits, "loss", "", &x->last_loss, sizeof x->last_loss);
     peft_trainer_free(x);
@@ -49,24 +49,24 @@ START_TEST(training_with_a_cache_is_bit_equal_for_every_method)
     static const char *const caches[] = { ",cache_features=4000000", ",cache_features=4000000,executor=naive",
         ",cache_features=20000,threads=3", ",cache_features=1" };
     static const char *const models[] = { "classes=3", "classes=3,head=bn_linear,pool=mean" };
-    int fronts = 0;
+    int separate_runs = 0;
     for (size_t i = 0; i < tiny_method_count(); i++)
         for (int h = 0; h < 2; h++) {
             tiny_spec spec = { .method = tiny_method_name(i), .model = models[h] };
-            bool apart;
-            tiny_bits without = record(&spec, "", &apart);
-            ck_assert(!apart);
+            bool separate;
+            tiny_bits without = record(&spec, "", &separate);
+            ck_assert(!separate);
             for (int k = 0; k < 4; k++) {
-                tiny_bits with = record(&spec, caches[k], &apart);
+                tiny_bits with = record(&spec, caches[k], &separate);
                 tiny_same(&without, &with, spec.method);
-                fronts += apart;
-                ck_assert_msg(apart || (strcmp(spec.method, "linear") && strcmp(spec.method, "fpt")
+                separate_runs += separate;
+                ck_assert_msg(separate || (strcmp(spec.method, "linear") && strcmp(spec.method, "fpt")
                               && strcmp(spec.method, "partial")), "%s: no frozen prefix",
                               spec.method);
             }
             tiny_bits_free(&without);
         }
-    ck_assert_int_gt(fronts, 40);
+    ck_assert_int_gt(separate_runs, 40);
 }
 END_TEST
 
@@ -77,9 +77,10 @@ START_TEST(training_with_a_cache_is_bit_equal_for_other_backbones)
     static const char *const methods[] = { "linear", "partial", "fpt", "lora", "vpt" };
     for (size_t k = 0; k < sizeof kinds / sizeof *kinds; k++)
         for (size_t i = 0; i < sizeof methods / sizeof *methods; i++) {
-            bool apart;
+            bool separate;
             tiny_spec spec = { .method = methods[i], .more = kinds[k] };
-            tiny_bits without = record(&spec, "", &apart), with = record(&spec, ",cache_features=4000000", &apart);
+            tiny_bits without = record(&spec, "", &separate);
+            tiny_bits with = record(&spec, ",cache_features=4000000", &separate);
             tiny_same(&without, &with, kinds[k]);
             tiny_bits_free(&without);
         }
@@ -205,6 +206,7 @@ START_TEST(training_with_given_side_images_is_bit_equal_with_a_cache)
 END_TEST
 
 /* --- memory ----------------------------------------------------------------------------------- */
+/* One figure of peft_trainer_get. */
 static double figure(const char *method, const char *options, const char *what)
 {
     tiny t = tiny_make(&(tiny_spec){ .method = method, .backbone = TINY_WIDE });
@@ -219,10 +221,10 @@ START_TEST(with_a_cache_the_arena_holds_the_prefix_of_one_sample)
 {
     static const char *const methods[] = { "linear", "fpt" };
     for (int i = 0; i < 2; i++) {
-        double whole = figure(methods[i], "", "arena_bytes");
-        double apart = figure(methods[i], ",cache_features=1", "arena_bytes");
-        ck_assert_msg(apart < 0.5 * whole, "%s: %.0f bytes with a cache, %.0f without", methods[i],
-                      apart, whole);
+        double without = figure(methods[i], "", "arena_bytes");
+        double with_cache = figure(methods[i], ",cache_features=1", "arena_bytes");
+        ck_assert_msg(with_cache < 0.5 * without, "%s: %.0f bytes with a cache, %.0f without", methods[i],
+                      with_cache, without);
         ck_assert(figure(methods[i], ",cache_features=1", "flops") < 0.2 * figure(methods[i], "", "flops"));
     }
 }

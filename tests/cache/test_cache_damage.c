@@ -25,7 +25,8 @@ START_TEST(a_file_cut_anywhere_is_completed_again)
         same(&plain, trained(&probe, cache_at(path, NULL), &hits), "cut short");
         ck_assert(hits >= SAMPLES + (n < HEADER ? 0 : (double)((n - HEADER) / stride)));
         contents made = read_file(path);
-        ck_assert_msg(made.size == whole.size && !memcmp(made.data, whole.data, whole.size), "cut at %zu", n);
+        ck_assert_msg(made.size == whole.size && !memcmp(made.data, whole.data, whole.size),
+                      "the file cut at byte %zu differs", n);
         free(made.data);
     }
     free(whole.data);

@@ -57,6 +57,7 @@ START_TEST(a_training_from_a_file_needs_no_images)
 }
 END_TEST
 
+/* The logits of the first training step. */
 static void first_logits(const char *options, float logits[12])
 {
     tiny t = tiny_make(&probe);
@@ -127,10 +128,10 @@ START_TEST(files_of_other_kernels_are_refused)
     const tiny_spec best = { .method = "linear" }, plain = { .method = "linear", .isa = "ref" };
     const char *path = tiny_path("kernels");
     tiny t = tiny_make(&best);
-    const bool differ = strcmp(peft_context_isa(t.ctx), "ref");
+    const bool has_other = strcmp(peft_context_isa(t.ctx), "ref");
     tiny_free(&t);
     tiny_bits made = trained(&best, cache_at(path, NULL), NULL);
-    if (differ) refused(&plain, cache_at(path, NULL), PEFT_E_MISMATCH,
+    if (has_other) refused(&plain, cache_at(path, NULL), PEFT_E_MISMATCH,
                         "'ref, own', which rounds otherwise; remove the file");
     t = tiny_make(&best);
     OK(peft_context_set_gemm(t.ctx, "cblas"));

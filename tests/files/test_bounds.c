@@ -35,23 +35,23 @@ static long peak_of(opener fn, const char *path, const char *what)
     return used.ru_maxrss;
 }
 
-static bool nothing(const char *path) { return path != NULL; }
+static bool open_nothing(const char *path) { return path != NULL; }
 
 /* Asserts the bounds for a file; multiple: bytes of memory for each byte of the file. */
 static void check_bounds(const char *what, const char *path, opener fn, long multiple)
 {
     struct stat info;
     ck_assert_int_eq(stat(path, &info), 0);
-    const long baseline = peak_of(nothing, path, what);
+    const long baseline = peak_of(open_nothing, path, what);
     const double start = seconds_now();
     const long peak = peak_of(fn, path, what) - baseline;
     const double seconds = seconds_now() - start;
     printf("%-44s %8lld bytes: %6ld KiB, %.3f s\n", what, (long long)info.st_size, peak, seconds);
 #ifndef __SANITIZE_ADDRESS__
-    ck_assert_msg(peak <= ALLOWANCE_KIB + multiple * (long)(info.st_size / 1024 + 1), "%s: %ld KiB for %lld bytes",
-                  what, peak, (long long)info.st_size);
+    ck_assert_msg(peak <= ALLOWANCE_KIB + multiple * (long)(info.st_size / 1024 + 1),
+                  "%s: %ld KiB of memory for a file of %lld bytes", what, peak, (long long)info.st_size);
 #endif
-    ck_assert_msg(seconds < SECONDS, "%s: %g s", what, seconds);
+    ck_assert_msg(seconds < SECONDS, "%s: took %g s", what, seconds);
 }
 
 /* --- files of libpeft ------------------------------------------------------------------------------------------- */
@@ -101,7 +101,7 @@ START_TEST(a_header_of_many_notes)
 END_TEST
 
 /* --- files of libpeft-io ---------------------------------------------------------------------------------------- */
-static bool picture_is_refused(const char *path)
+static bool image_is_refused(const char *path)
 {
     peft_image *im;
     return peft_image_load(io_ctx, path, NULL, &im) != PEFT_OK;
@@ -133,13 +133,13 @@ START_TEST(a_jpeg_that_announces_a_huge_image)
     ck_assert_ptr_nonnull(frame = memmem(data, size, "\xff\xc2", 2));                     /* the frame header */
     memcpy(frame + 5, "\x3e\x80\x3e\x80", 4);
     write_bytes(in_folder("large.jpg"), data, size);
-    check_bounds("JPEG that announces 16,000 x 16,000", in_folder("large.jpg"), picture_is_refused, 16);
+    check_bounds("JPEG that announces 16,000 x 16,000", in_folder("large.jpg"), image_is_refused, 16);
     free(data);
 }
 END_TEST
 
 /* Resizing 1 x 16384 to a shorter side of 256 would give 4,194,304 rows; the crop reads 224 of them. */
-static bool strip_is_prepared(const char *path)
+static bool long_image_is_transformed(const char *path)
 {
     static float out[3 * 224 * 224];
     peft_image *im;
@@ -155,7 +155,7 @@ START_TEST(an_image_of_one_pixel_width)
     OK(peft_image_from_buffer(io_ctx, pixels, 1, 16384, 1, 8, 0, &im));
     OK(peft_image_save_png(im, in_folder("strip.png")));
     peft_image_free(im);
-    check_bounds("PNG of 1 x 16384, shorter side to 256", in_folder("strip.png"), strip_is_prepared, 16);
+    check_bounds("PNG of 1 x 16384, shorter side to 256", in_folder("strip.png"), long_image_is_transformed, 16);
 }
 END_TEST
 

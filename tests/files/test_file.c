@@ -24,7 +24,7 @@ static void setup(void)
 }
 
 /* Removes all files in the folder but path; returns their number. */
-static int leftovers(void)
+static int remove_other_files(void)
 {
     int n = 0;
     DIR *d = opendir(folder);
@@ -42,13 +42,14 @@ static int leftovers(void)
 static void teardown(void)
 {
     pf_file_fault = NULL;
-    leftovers();
+    remove_other_files();
     unlink(path);
     rmdir(path);
     ck_assert_int_eq(rmdir(folder), 0);
     peft_context_free(ctx);
 }
 
+/* The call returned this status and its message contains word. */
 static void expect_error(peft_status got, peft_status want, const char *word)
 {
     ck_assert_msg(got == want, "%s, expected %s: %s", peft_status_name(got), peft_status_name(want), peft_last_error());
@@ -93,7 +94,7 @@ START_TEST(only_regular_files_are_mapped)
     expect_content("hello", 5);
     ck_assert_ptr_null(m);
     pf_map_close(NULL);
-    ck_assert_int_eq(leftovers(), 0);
+    ck_assert_int_eq(remove_other_files(), 0);
     teardown();
 }
 END_TEST
@@ -129,7 +130,7 @@ START_TEST(a_file_is_replaced_with_its_permissions)
     pf_writer_abandon(w);
     pf_writer_abandon(NULL);
     expect_content("three", 5);
-    ck_assert_int_eq(leftovers(), 0);
+    ck_assert_int_eq(remove_other_files(), 0);
     unlink(path);
     ck_assert_int_eq(mkdir(path, 0700), 0);
     expect_error(save("x", 1), PEFT_E_IO, "not a regular file");
@@ -182,7 +183,7 @@ START_TEST(a_failing_system_call_leaves_the_old_file)
             calls = 0, fail_errno = errors[e];
             peft_status s = save(new, sizeof new);
             pf_file_fault = NULL;
-            ck_assert_int_eq(leftovers(), 0);
+            ck_assert_int_eq(remove_other_files(), 0);
             if (calls <= fail_call) break;
             sites++;
             if (fail_errno == EINTR) {
@@ -221,7 +222,7 @@ START_TEST(a_full_disk_leaves_the_old_file)
     expect_error(pf_writer_write(w, new, 1), PEFT_E_IO, "cannot be written");
     ck_assert_int_eq(pf_writer_commit(w), PEFT_E_IO);
     expect_content(old, sizeof old);
-    ck_assert_int_eq(leftovers(), 0);
+    ck_assert_int_eq(remove_other_files(), 0);
     teardown();
 }
 END_TEST
@@ -245,7 +246,7 @@ START_TEST(failed_allocations_leave_no_temporary_file)
 {
     setup();
     ck_assert_int_eq(failing_alloc_loop(use_file, NULL), 5);
-    ck_assert_int_eq(leftovers(), 0);
+    ck_assert_int_eq(remove_other_files(), 0);
     teardown();
 }
 END_TEST

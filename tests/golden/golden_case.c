@@ -49,6 +49,7 @@ static peft_status open_backbone(golden_case *c, const char *key)
     const char *slash = strrchr(c->path, '/');
     peft_options *o;
     json_t *config = json_loads(meta(c, "backbone_config"), 0, NULL);
+    /* A side network's case has large images (images_fine) for the backbone and small ones (images) for itself. */
     const pf_st_tensor *images = pf_st_find(c->file, "input.images"), *fine = pf_st_find(c->file, "input.images_fine");
     if (!config || !images) return peft_set_error(PEFT_E_FORMAT, "backbone_config or input.images is missing");
     snprintf(path, sizeof path, "%.*s/%s", slash ? (int)(slash - c->path) : 1, slash ? c->path : ".", meta(c, key));

@@ -119,6 +119,7 @@ static peft_tensor view_of(peft_context *ctx, const pf_st_tensor *t, void *memor
     return v;
 }
 
+/* Compares logits, taps and resampled position embeddings. */
 static peft_status inference(check *k)
 {
     const pf_st_tensor *in = pf_st_find(k->c.file, "input.images");
@@ -156,6 +157,7 @@ static peft_status inference(check *k)
     return PEFT_OK;
 }
 
+/* Compares logits, loss, gradients, and after all steps parameters, buffers, logits and loss. */
 static peft_status training(check *k)
 {
     golden_case *c = &k->c;

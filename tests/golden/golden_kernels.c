@@ -74,6 +74,7 @@ static pk_real *transpose(golden *g, const pk_real *x, sizes s, bool to_kernel)
     return y;
 }
 
+/* An input of the case, else of all cases, in the layout of the kernels. */
 static pk_operand operand(golden *g, const char *mode, const char *name, sizes s)
 {
     const bool of_mode = golden_find(g, "input.%s.%s", mode, name) != NULL;

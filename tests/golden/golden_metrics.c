@@ -26,7 +26,7 @@ static const struct row { const char *expected; char family; const char *name; c
     { "auroc_per_class", 'r', "auroc", 'a' },
     { "auroc_ovr_per_class", 'r', "auroc", 'a' },
     { "auroc_ovr_macro", 'r', "auroc_macro", '1' },
-    { "auroc_ovr_macro_raw_logits", 'l', "auroc_macro", '1' },               
+    { "auroc_ovr_macro_raw_logits", 'l', "auroc_macro", '1' },
     { "auroc_macro_defined", 'r', "auroc_macro", '1' },
     { "auroc_defined_classes", 'r', "auroc_defined", '1' },
     { "auroc_micro", 'r', "auroc_micro", '1' },
@@ -50,6 +50,7 @@ typedef struct data {
     int64_t *counts;
 } data;
 
+/* Fills d from the inputs of a case. */
 static bool prepare(golden *g, const char *name, data *d)
 {
     const pf_st_tensor *x = golden_find(g, "input.%s.logits", name), *l = golden_find(g, "input.%s.labels", name);

@@ -14,6 +14,7 @@ static peft_tensor *prompt_of(const tiny *t, const char *name)
     return peft_param_value(p);
 }
 
+/* Sets all elements to v. */
 static void set_all(peft_tensor *t, double v)
 {
     pk_real *x = peft_tensor_data(t);
@@ -41,7 +42,7 @@ START_TEST(a_sink_equals_dropped_softmax_columns)
                   *p = l.leaf[3]->value.data, *got = pf_exec_data(&l.e, y);
     for (int row = 0; row < B * T; row++)
         for (int h = 0; h < H; h++) {
-            const int first = row / T * T;                   /* of this sample */
+            const int first = row / T * T;                   /* the first row of this sample */
             double e[T], plain = 0, prompt = 0;
             for (int j = 0; j < LENGTH; j++) prompt += exp((double)p[row % T * LENGTH + j]);
             for (int j = 0; j < T; j++) {
@@ -103,8 +104,8 @@ START_TEST(attention_mass_is_the_column_mean_of_the_softmax)
                 for (int j = 0; j < T; j++) want[j] += e[j] / sum / rows;
             }
             for (int j = 0; j < T; j++)
-                ck_assert_msg(fabs((double)got[i * T + j] - want[j]) <= 1e-12, "form %d, head %d, key %d: %g not %g",
-                              form, i, j, (double)got[i * T + j], want[j]);
+                ck_assert_msg(fabs((double)got[i * T + j] - want[j]) <= 1e-12,
+                              "form %d, head %d, key %d: %g, expected %g", form, i, j, (double)got[i * T + j], want[j]);
         }
         lab_close(&l);
     }
@@ -179,7 +180,7 @@ START_TEST(prompt_rows_that_pooling_ignores_have_no_gradient)
 }
 END_TEST
 
-/* A model whose prompt has one entry z = lse(row) in place of each row of t's prompt. */
+/* A model whose prompt has one entry z = logsumexp(row) in place of each row of t's prompt. */
 static tiny one_entry(const tiny *t)
 {
     tiny one = make(NULL, "ept", "length=1", NULL, 3);
@@ -199,7 +200,7 @@ static void add_all(peft_tensor *t, double v)
     for (int64_t i = 0; i < peft_tensor_count(t); i++) x[i] += (pk_real)v;
 }
 
-/* lse(row + c) = lse(row) + c. */
+/* logsumexp(row + c) = logsumexp(row) + c. */
 START_TEST(adding_to_all_ept_entries_adds_to_their_sum)
 {
     tiny t = make(NULL, "ept", "length=5", NULL, 3);
@@ -215,7 +216,7 @@ START_TEST(adding_to_all_ept_entries_adds_to_their_sum)
 }
 END_TEST
 
-/* The loss depends on a row through z = lse(row) alone: its gradient is softmax(row) times the gradient of z. */
+/* The loss depends on a row through z = logsumexp(row) alone: its gradient is softmax(row) times the gradient of z. */
 START_TEST(the_gradient_of_an_ept_row_is_softmax_times_that_of_its_sum)
 {
     tiny t = make(NULL, "ept", "length=5", NULL, 3);

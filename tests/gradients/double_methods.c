@@ -69,11 +69,11 @@ static double check_tensor(slope *s, peft_param *p, const pk_real *g, double uni
 {
     int64_t n = peft_tensor_count(&p->value), large = -1;
     double worst = 0;
-    forward_whole(&s->t->net.exec, s->forward);           /* the tensor checked before has been restored */
+    forward_whole(&s->t->net.exec, s->forward);    /* values of the last perturbed tensor are outdated */
     s->from = first_reader(&s->t->net.exec, p);
     for (int k = 0; k < elements && k < n; k++) {
         large = k < elements / 3 || n <= elements ? next_largest(g, n, large) : -1;
-        int64_t index = large >= 0 ? large : 
+        int64_t index = large >= 0 ? large :
                         (int64_t)(fabs(tiny_random(tiny_stream(p->name), (uint64_t)k)) * (double)n);
         double error = slope_error(loss_of, s, (pk_real *)p->value.data + index, g[index], unit);
         if (!(error <= worst)) worst = error;

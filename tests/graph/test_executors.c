@@ -27,6 +27,7 @@ static void record_steps(const tiny *t, const char *options, const char *executo
     peft_trainer_free(r);
 }
 
+/* Records logits and taps of batches of 1 to 3 images. */
 static void record_session(const tiny *t, const char *executor, tiny_bits *bits)
 {
     static const char *const taps[] = { "embed", "block.0", "feature" };
@@ -49,7 +50,7 @@ static void record_session(const tiny *t, const char *executor, tiny_bits *bits)
 
 /* Attaches a second adapter. false: the two cannot be combined (they train one tensor, one changes the number of tokens
  * that the other needs, or one has a side network). */
-static bool fits_together(const tiny *t, peft_adapter *more)
+static bool attach_second(const tiny *t, peft_adapter *more)
 {
     peft_trainer *r;
     if (peft_model_attach(t->model, more) == PEFT_E_STATE) return false;
@@ -61,6 +62,7 @@ static bool fits_together(const tiny *t, peft_adapter *more)
     return true;
 }
 
+/* Trains and predicts with both executors; `options` are those of the trainer. */
 static void compare(const tiny_spec *spec, const char *second, const char *options)
 {
     char who[256];
@@ -69,7 +71,7 @@ static void compare(const tiny_spec *spec, const char *second, const char *optio
         const char *executor = i ? "planned" : "naive";
         tiny t = tiny_make(spec);
         peft_adapter *more = second ? tiny_adapter(t.backbone, second, NULL) : NULL;
-        if (!more || fits_together(&t, more)) {
+        if (!more || attach_second(&t, more)) {
             if (peft_model_param_count(t.model)) record_steps(&t, options, executor, strstr(options, "bce"), &bits[i]);
             record_session(&t, executor, &bits[i]);
         }

@@ -45,6 +45,7 @@ static tiny make(void)
     return t;
 }
 
+/* Random tokens of up to `size` for n samples. */
 static peft_tensor *tokens(const tiny *t, int n, uint64_t seed, double size)
 {
     peft_tensor *x = tiny_tensor(t->ctx, PEFT_F32, 3, n, TOKENS, WIDTH);
@@ -133,7 +134,8 @@ START_TEST(wrong_inputs_are_refused)
     peft_session *s = tiny_session(t.model, "batch=%d", BATCH);
     peft_tensor *wide = tiny_tensor(t.ctx, PEFT_F32, 3, 1, TOKENS, WIDTH + 1), *four = tokens(&t, 4, 1, 1);
     peft_tensor *integers = tiny_tensor(t.ctx, PEFT_I64, 3, 1, TOKENS, WIDTH);
-    FAILS(PEFT_E_NOTFOUND, "input 'images': the model has no such input, expected early, late", peft_session_input(s, "images", four));
+    FAILS(PEFT_E_NOTFOUND, "input 'images': the model has no such input, expected early, late",
+          peft_session_input(s, "images", four));
     FAILS(PEFT_E_SHAPE, "late: given [1, 17, 25], expected [1..3, 17, 24]", peft_session_input(s, "late", wide));
     FAILS(PEFT_E_SHAPE, "late: given [4, 17, 24], expected [1..3, 17, 24]", peft_session_input(s, "late", four));
     FAILS(PEFT_E_DTYPE, "late", peft_session_input(s, "late", integers));

@@ -18,7 +18,7 @@ static tiny make(const char *method)
 
 /* Computes logits = W f + b from the patch features f (tap "feature"), the loss (bce of the targets or ce of the
  * labels) and the gradients of W [CLASSES, D] and b [CLASSES] in double; returns the loss. */
-static double by_hand(tiny *t, const tiny_batch *b, bool bce, double *dw, double *db)
+static double compute_by_formula(tiny *t, const tiny_batch *b, bool bce, double *dw, double *db)
 {
     const int64_t out[] = { N, GRID, GRID, CLASSES };
     peft_tensor *logits;
@@ -74,7 +74,7 @@ START_TEST(loss_and_gradients_match_the_formulas)
         double dw[CLASSES * D], db[CLASSES];
         tiny t = make(NULL);
         tiny_batch b = tiny_batch_make(t.model, N, 0);
-        const double loss = by_hand(&t, &b, bce, dw, db);
+        const double loss = compute_by_formula(&t, &b, bce, dw, db);
         peft_trainer *x = tiny_trainer(t.model, "batch=%d,loss=%s", N + (k & 2), bce ? "bce" : "ce");
         OK(peft_trainer_backward(x, b.images, bce ? b.targets : b.labels, NULL));
         ck_assert_double_eq_tol(peft_trainer_get(x, "loss"), loss, tolerance);

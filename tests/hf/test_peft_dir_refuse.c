@@ -29,7 +29,8 @@ START_TEST(patterns_match_or_are_refused)
     bool matches;
     for (size_t i = 0; i < sizeof row / sizeof *row; i++) {
         OK(pf_peft_match(row[i].pattern, row[i].text, row[i].tail, &matches));
-        ck_assert_msg(matches == row[i].matches, "pattern %s on %s", row[i].pattern, row[i].text);
+        ck_assert_msg(matches == row[i].matches, "pattern %s %s %s", row[i].pattern,
+                      matches ? "matches" : "does not match", row[i].text);
     }
     static const char *const bad[][2] = {
         { "a\\w", "'\\w'" }, { "^a", "'^'" }, { "a$", "'$'" }, { "a{2}", "'{'" }, { "(?=a)", "'(?='" },

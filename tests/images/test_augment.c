@@ -26,9 +26,10 @@ static void draw(const char *text, const peft_image *im, uint64_t seed, int64_t 
     peft_transform_free(t);
 }
 
-/* A value of the transformed image, rounded; of the source image. */
+/* A rounded value of the transformed image v. */
 static int output_at(const float *v, int c, int64_t x, int64_t y) { return (int)lrintf(v[c * PLANE + y * SIZE + x]); }
 
+/* A sample of the source image. */
 static int sample_of(const peft_image *im, int c, int64_t x, int64_t y)
 {
     return ((const uint8_t *)peft_image_pixels(im))[(y * SIZE + x) * 3 + c];
@@ -64,6 +65,7 @@ START_TEST(the_draw_depends_on_seed_epoch_and_sample)
 }
 END_TEST
 
+/* The index that pad_mode=reflect reads for an index outside the image. */
 static int mirror(int64_t i) { return (int)(i < 0 ? -i : i >= SIZE ? 2 * (SIZE - 1) - i : i); }
 
 /* v is the image shifted by (dx, dy), with zeros or reflected values where the source lies outside. */
