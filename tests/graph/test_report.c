@@ -1,57 +1,59 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_report.c -- the table of a graph's operations: what describe prints is what log level 3 writes while they run,
- * its sums are the trainer's figures, each line says what, on which tensors, by which kernel and why. */
+ * test_report.c -- the table of a graph's operations: peft_session_describe and peft_trainer_describe print the lines
+ * that log level 3 writes while the operations run; its sums are the trainer's figures; each line has the operation,
+ * its tensors, its kernel and why this kernel. */
 #include "core/graph/report/report.h"
 #include "tiny_bits.h"
 
-/* Lines in the order that they came. */
-typedef struct lines { char (*text)[PF_ROW_MAX + 64]; int count, room; } lines;
+/* Collected lines, in order. */
+typedef struct lines { char (*text)[PF_ROW_MAX + 64]; int count, capacity; } lines;
 
-static void keep(const char *line, void *user)
+static void collect(const char *line, void *user)
 {
     lines *l = user;
-    if (l->count == l->room) {
-        l->room = l->room ? 2 * l->room : 64;
-        l->text = realloc(l->text, (size_t)l->room * sizeof *l->text);
+    if (l->count == l->capacity) {
+        l->capacity = l->capacity ? 2 * l->capacity : 64;
+        l->text = realloc(l->text, (size_t)l->capacity * sizeof *l->text);
         ck_assert_ptr_nonnull(l->text);
     }
     ck_assert_int_lt((int)strlen(line), (int)sizeof *l->text);
     strcpy(l->text[l->count++], line);
 }
 
-static void keep_log(int level, const char *message, void *user)
+static void collect_log(int level, const char *message, void *user)
 {
     ck_assert_int_le(level, 3);
-    if (level == 3) keep(message, user);
+    if (level == 3) collect(message, user);
 }
 
-static void forget(lines *l)
+static void free_lines(lines *l)
 {
     free(l->text);
     *l = (lines){ 0 };
 }
 
+/* The line is about an operation of this graph. */
 static bool is_row(const char *line, const char *graph)
 {
     const size_t n = strlen(graph);
     return !strncmp(line, graph, n) && line[n] == ' ';
 }
 
-/* The words of a row; why begins at the tenth and may hold blanks. */
+/* The columns of a row, separated by blanks; the last, why, may contain blanks. */
 typedef struct row { char graph[16], op[16], part[8], operation[64], tensors[160], shapes[160], kernel[64];
                      long long flops, bytes; char why[256]; } row;
 
 static row parse(const char *line)
 {
     row r;
-    int at = 0;
+    int end = 0;
     ck_assert_msg(sscanf(line, "%15s %15s %7s %63s %159s %159s %63s %lld %lld %n", r.graph, r.op, r.part, r.operation,
-                         r.tensors, r.shapes, r.kernel, &r.flops, &r.bytes, &at) == 9 && at, "not a row: %s", line);
-    snprintf(r.why, sizeof r.why, "%s", line + at);
+                         r.tensors, r.shapes, r.kernel, &r.flops, &r.bytes, &end) == 9 && end, "not a row: %s", line);
+    snprintf(r.why, sizeof r.why, "%s", line + end);
     return r;
 }
 
-/* Row i of l that is about this operation (its whole name) and has text among its tensors. */
+/* The first row of this operation (its whole name) with this text among its tensors. */
 static row find(const lines *l, const char *operation, const char *tensors)
 {
     for (int i = 2; i < l->count - 1; i++) {
@@ -61,8 +63,9 @@ static row find(const lines *l, const char *operation, const char *tensors)
     ck_abort_msg("no operation %s on %s", operation, tensors);
 }
 
-/* l [from..] are the rows of table between its header and its total, each with the time behind it. */
-static void check_traced(const lines *table, const lines *l, const char *graph)
+/* The rows of a graph in the log are those of the table (without its two header lines and its total), each followed by
+ * the measured time. */
+static void check_logged(const lines *table, const lines *l, const char *graph)
 {
     int rows = 0;
     for (int i = 0; i < l->count; i++) {
@@ -82,21 +85,22 @@ static void check_traced(const lines *table, const lines *l, const char *graph)
     ck_assert_int_eq(rows, table->count - 3);
 }
 
-/* --- what is logged is what is described --------------------------------------------------------- */
+/* --- the log has the rows of the table ----------------------------------------------------------- */
+/* Predicts and trains with this log level; collects the tables of session and trainer, the log and the results. */
 static void record(const tiny *t, int level, lines *table, lines *logged, tiny_bits *bits)
 {
-    OK(peft_context_set_log(t->ctx, keep_log, logged, level));
+    OK(peft_context_set_log(t->ctx, collect_log, logged, level));
     peft_session *s = tiny_session(t->model, "batch=2");
     tiny_batch b = tiny_batch_make(t->model, 2, 50);
     peft_tensor *logits = tiny_tensor(t->ctx, PEFT_F32, 2, 2, (int)t->model->classes);
     OK(peft_session_predict(s, b.images, logits));
     tiny_bits_tensor(bits, "logits", "", logits);
-    peft_session_describe(s, keep, &table[0]);
+    peft_session_describe(s, collect, &table[0]);
     peft_session_free(s);
     peft_trainer *r = tiny_trainer(t->model, "batch=2");
     OK(peft_trainer_step(r, b.images, b.labels, NULL));
     tiny_bits_training(bits, r);
-    peft_trainer_describe(r, keep, &table[1]);
+    peft_trainer_describe(r, collect, &table[1]);
     peft_trainer_free(r);
     peft_tensor_free(logits);
     tiny_batch_free(&b);
@@ -118,23 +122,24 @@ START_TEST(every_method_is_logged_as_described)
         tiny_free(&t);
         tiny_same(&bits[0], &bits[1], method);
         tiny_bits_free(&bits[0]);
-        check_traced(&table[0], &logged, "session");
-        check_traced(&table[1], &logged, "train");
+        check_logged(&table[0], &logged, "session");
+        check_logged(&table[1], &logged, "train");
         for (int k = 0; k < 2; k++) {
             ck_assert_int_eq(quiet[k].count, table[k].count);
             for (int n = 0; n < table[k].count; n++) ck_assert_str_eq(quiet[k].text[n], table[k].text[n]);
-            forget(&table[k]);
-            forget(&quiet[k]);
+            free_lines(&table[k]);
+            free_lines(&quiet[k]);
         }
-        forget(&logged);
+        free_lines(&logged);
     }
 }
 END_TEST
 
 /* --- sums ---------------------------------------------------------------------------------------- */
+/* Rows are numbered; the last line has their number and the sums of FLOPs and bytes. */
 static void check_sums(const lines *l, double flops, uint32_t operations)
 {
-    long long sum = 0, bytes = 0, said[3];
+    long long sum = 0, bytes = 0, total_of[3];
     for (int i = 2; i < l->count - 1; i++) {
         const row r = parse(l->text[i]);
         char number[16];
@@ -148,43 +153,45 @@ static void check_sums(const lines *l, double flops, uint32_t operations)
     ck_assert(flops > 0 && (double)sum == flops);
     const char *total = strchr(l->text[l->count - 1], ':');
     ck_assert_ptr_nonnull(total);
-    ck_assert_int_eq(sscanf(total, ": %lld operations, %lld FLOPs, %lld bytes", &said[0], &said[1], &said[2]), 3);
-    ck_assert_int_eq(said[0], operations);
-    ck_assert_int_eq(said[0], l->count - 3);
-    ck_assert_int_eq(said[1], sum);
-    ck_assert_int_eq(said[2], bytes);
+    ck_assert_int_eq(sscanf(total, ": %lld operations, %lld FLOPs, %lld bytes", &total_of[0],
+                            &total_of[1], &total_of[2]), 3);
+    ck_assert_int_eq(total_of[0], operations);
+    ck_assert_int_eq(total_of[0], l->count - 3);
+    ck_assert_int_eq(total_of[1], sum);
+    ck_assert_int_eq(total_of[2], bytes);
 }
 
-START_TEST(sums_are_the_trainer_s_figures)
+START_TEST(sums_are_the_figures_of_the_trainer)
 {
     for (size_t i = 0; i < tiny_method_count(); i++) {
         lines l = { 0 };
         tiny t = tiny_make(&(tiny_spec){ .method = tiny_method_name(i) });
         peft_trainer *r = tiny_trainer(t.model, "batch=3");
-        peft_trainer_describe(r, keep, &l);
+        peft_trainer_describe(r, collect, &l);
         check_sums(&l, peft_trainer_get(r, "flops"), r->net.exec.g.nodes);
         peft_trainer_free(r);
         tiny_free(&t);
-        forget(&l);
+        free_lines(&l);
     }
 }
 END_TEST
 
-/* With a feature cache there are two tables, and each frozen part that runs is logged. */
-START_TEST(a_frozen_part_has_a_table)
+/* With a feature cache there are two tables, of the frozen part and of the rest; each run of the frozen part is
+ * logged. */
+START_TEST(the_frozen_part_has_its_own_table)
 {
     lines l = { 0 }, logged = { 0 };
-    int at = 0, frozen = 0;
+    int first = 0, frozen = 0;
     tiny t = tiny_make(&(tiny_spec){ .method = "partial" });
-    OK(peft_context_set_log(t.ctx, keep_log, &logged, 3));
+    OK(peft_context_set_log(t.ctx, collect_log, &logged, 3));
     peft_trainer *r = tiny_trainer(t.model, "batch=2,cache_features=1000000");
-    peft_trainer_describe(r, keep, &l);
-    while (at < l.count && strncmp(l.text[at], "train: ", 7)) at++;
-    ck_assert_int_eq(at, (int)r->front.exec.g.nodes + 3);
-    ck_assert_int_eq(l.count - at, (int)r->net.exec.g.nodes + 3);
+    peft_trainer_describe(r, collect, &l);
+    while (first < l.count && strncmp(l.text[first], "train: ", 7)) first++;
+    ck_assert_int_eq(first, (int)r->front.exec.g.nodes + 3);
+    ck_assert_int_eq(l.count - first, (int)r->net.exec.g.nodes + 3);
     ck_assert(!strncmp(l.text[0], "frozen: 1 sample,", 17));
-    lines behind = { l.text + at, l.count - at, 0 };
-    check_sums(&behind, peft_trainer_get(r, "flops"), r->net.exec.g.nodes);
+    lines rest = { l.text + first, l.count - first, 0 };
+    check_sums(&rest, peft_trainer_get(r, "flops"), r->net.exec.g.nodes);
     tiny_step(r, 2, 0);
     tiny_step(r, 2, 0);
     for (int i = 0; i < logged.count; i++) frozen += is_row(logged.text[i], "frozen");
@@ -192,17 +199,17 @@ START_TEST(a_frozen_part_has_a_table)
     OK(peft_context_set_log(t.ctx, NULL, NULL, 0));
     peft_trainer_free(r);
     tiny_free(&t);
-    forget(&l);
-    forget(&logged);
+    free_lines(&l);
+    free_lines(&logged);
 }
 END_TEST
 
-/* A short batch has lines of its own extents; an evaluation has its own graph. */
-START_TEST(lines_are_of_what_runs)
+/* The log of a smaller batch has its shapes, that of an evaluation its own graph. */
+START_TEST(the_log_has_the_shapes_and_the_graph_that_run)
 {
     lines logged = { 0 };
     tiny t = tiny_make(&(tiny_spec){ .method = "ept" });
-    OK(peft_context_set_log(t.ctx, keep_log, &logged, 3));
+    OK(peft_context_set_log(t.ctx, collect_log, &logged, 3));
     peft_trainer *r = tiny_trainer(t.model, "batch=4");
     tiny_step(r, 3, 0);
     int patches = 0;
@@ -227,21 +234,21 @@ START_TEST(lines_are_of_what_runs)
     tiny_batch_free(&b);
     peft_trainer_free(r);
     tiny_free(&t);
-    forget(&logged);
+    free_lines(&logged);
 }
 END_TEST
 
-/* --- columns ------------------------------------------------------------------------------------- */
+/* --- columns of the table ------------------------------------------------------------------------ */
 static lines session_table(const tiny *t)
 {
     lines l = { 0 };
     peft_session *s = tiny_session(t->model, "batch=2");
-    peft_session_describe(s, keep, &l);
+    peft_session_describe(s, collect, &l);
     peft_session_free(s);
     return l;
 }
 
-START_TEST(operations_and_tensors)
+START_TEST(rows_name_operations_tensors_shapes_and_costs)
 {
     tiny t = tiny_make(&(tiny_spec){ .method = "linear" });
     lines l = session_table(&t);
@@ -255,9 +262,9 @@ START_TEST(operations_and_tensors)
     find(&l, "layernorm", "blocks.1.norm1.weight,bias");
     r = find(&l, "attention", "(blocks.1.attn.qkv.weight,bias)");
     ck_assert_int_eq(r.flops, 2 * 2 * 34 * 48 * 17);
-    forget(&l);
+    free_lines(&l);
     peft_trainer *trainer = tiny_trainer(t.model, "batch=2");
-    peft_trainer_describe(trainer, keep, &l);
+    peft_trainer_describe(trainer, collect, &l);
     ck_assert_str_eq(find(&l, "store", "head.weight").part, "b");
     ck_assert_str_eq(find(&l, "linear_dw", "head.weight").part, "b");
     find(&l, "sum_to", "head.bias");
@@ -265,15 +272,15 @@ START_TEST(operations_and_tensors)
     find(&l, "loss", "labels");
     peft_trainer_free(trainer);
     tiny_free(&t);
-    forget(&l);
+    free_lines(&l);
 }
 END_TEST
 
-START_TEST(kernels_and_why)
+START_TEST(rows_name_kernels_and_why_they_were_chosen)
 {
     const char *const *isas = pk_isas();
     for (const char *const *isa = isas; *isa; isa++)
-        for (int how = 0; how < 3; how++) {              /* by the call, by the environment, by itself */
+        for (int how = 0; how < 3; how++) {              /* chosen by the call, the environment, the library */
             static const char *const by[] = { "peft_context_set_isa", "PEFT_ISA", NULL };
             char kernel[64], gemm[64], chosen[64];
             peft_context *ctx;
@@ -299,7 +306,7 @@ START_TEST(kernels_and_why)
             if (isa != isas) ck_assert_ptr_nonnull(strstr(r.why, chosen));
             ck_assert_int_eq(strstr(r.why, "own: peft_context_set_gemm") != NULL, !strcmp(*isa, "ref"));
             ck_assert_str_eq(find(&l, "patches", "images").kernel, "copy");
-            forget(&l);
+            free_lines(&l);
             peft_model_free(m);
             peft_backbone_free(b);
             peft_context_free(ctx);
@@ -307,7 +314,7 @@ START_TEST(kernels_and_why)
 }
 END_TEST
 
-START_TEST(why_a_product_is_slow)
+START_TEST(limits_of_the_speed_of_a_product_are_named)
 {
     const pk_table *t = pk_find("ref");
     char text[120];
@@ -329,8 +336,8 @@ START_TEST(why_a_product_is_slow)
 }
 END_TEST
 
-/* An operation that refuses its inputs names the tensors among them. */
-START_TEST(messages_name_the_tensors)
+/* The error of an operation that refuses its inputs names their tensors. */
+START_TEST(errors_of_operations_name_their_tensors)
 {
     tiny t = tiny_make(&(tiny_spec){ .method = "linear" });
     pf_graph g;
@@ -346,8 +353,8 @@ START_TEST(messages_name_the_tensors)
 }
 END_TEST
 
-/* Where a BLAS can be opened. */
-START_TEST(products_of_the_blas)
+/* Skipped where no BLAS can be opened. */
+START_TEST(rows_name_the_blas_and_why_it_was_chosen)
 {
     if (pk_blas_load()) return;
     for (int env = 0; env < 2; env++) {
@@ -362,7 +369,7 @@ START_TEST(products_of_the_blas)
         const row r = find(&l, "linear+bias", "attn.qkv.weight");
         ck_assert_str_eq(r.kernel, "gemm:cblas");
         ck_assert_str_eq(r.why, env ? "cblas: PEFT_GEMM" : "cblas: peft_context_set_gemm");
-        forget(&l);
+        free_lines(&l);
         peft_model_free(m);
         peft_backbone_free(b);
         peft_context_free(ctx);
@@ -370,6 +377,8 @@ START_TEST(products_of_the_blas)
 }
 END_TEST
 
-SUITE_MAIN("report", every_method_is_logged_as_described, sums_are_the_trainer_s_figures, a_frozen_part_has_a_table,
-           lines_are_of_what_runs, operations_and_tensors, kernels_and_why, why_a_product_is_slow,
-           messages_name_the_tensors, products_of_the_blas)
+SUITE_MAIN("report", every_method_is_logged_as_described, sums_are_the_figures_of_the_trainer,
+           the_frozen_part_has_its_own_table, the_log_has_the_shapes_and_the_graph_that_run,
+           rows_name_operations_tensors_shapes_and_costs, rows_name_kernels_and_why_they_were_chosen,
+           limits_of_the_speed_of_a_product_are_named, errors_of_operations_name_their_tensors,
+           rows_name_the_blas_and_why_it_was_chosen)
