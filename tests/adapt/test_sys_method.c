@@ -86,16 +86,16 @@ START_TEST(another_abi_version_or_layout_is_refused)
 {
     const peft_method *unreadable = (const peft_method *)16;
     const uint64_t hash = PEFT_METHOD_ABI & (((uint64_t)1 << 56) - 1);
-    char text[96], ours[96];
+    char text[96], of_library[96];
     peft_context *ctx = plain_context();
-    snprintf(ours, sizeof ours, "this library has version %u, layout %#llx", PEFT_METHOD_VERSION,
+    snprintf(of_library, sizeof of_library, "this library has version %u, layout %#llx", PEFT_METHOD_VERSION,
              (unsigned long long)hash);
     for (int bit = 0; bit < 64; bit++) {
         const uint64_t abi = PEFT_METHOD_ABI ^ (uint64_t)1 << bit;
         snprintf(text, sizeof text, "compiled for version %u, layout %#llx", (unsigned)(abi >> 56),
                  (unsigned long long)(abi & (((uint64_t)1 << 56) - 1)));
         FAILS(PEFT_E_UNSUPPORTED, text, peft_sys_register_method(ctx, unreadable, abi));
-        FAILS(PEFT_E_UNSUPPORTED, ours, peft_sys_register_method(ctx, unreadable, abi));
+        FAILS(PEFT_E_UNSUPPORTED, of_library, peft_sys_register_method(ctx, unreadable, abi));
     }
     FAILS(PEFT_E_UNSUPPORTED, "version 0", peft_sys_register_method(ctx, unreadable, 0));
     peft_context_free(ctx);

@@ -94,11 +94,11 @@ START_TEST(names_translate_back_to_the_same_tensor)
         int named = 0, tensors = 0;
         for (size_t i = 0; pf_vit_tensor(&s, i, &t); i++, tensors++)
             for (int part = 0; part <= 3; part++) {
-                char theirs[PF_NAME_MAX];
-                if (!pf_naming_theirs(pf_all_families, naming[k / 2], &s, t.name, part, theirs)) continue;
-                const pf_timm_name back = pf_naming_translate(pf_all_families, naming[k / 2], "", theirs);
+                char in_file[PF_NAME_MAX];
+                if (!pf_naming_theirs(pf_all_families, naming[k / 2], &s, t.name, part, in_file)) continue;
+                const pf_timm_name back = pf_naming_translate(pf_all_families, naming[k / 2], "", in_file);
                 ck_assert_msg(back.kind == PF_NAME_OURS && !strcmp(back.name, t.name) && back.part == part,
-                              "%s: %s is read as %s", naming[k / 2]->name, theirs, back.name);
+                              "%s: %s is read as %s", naming[k / 2]->name, in_file, back.name);
                 named += part <= 1;
             }
         if (naming[k / 2]->written) ck_assert_msg(named >= tensors, "%s names %d of %d tensors", naming[k / 2]->name,
@@ -249,7 +249,7 @@ START_TEST(a_family_added_to_the_table_loads)
     ck_assert(loaded->shape.eps == 1e-2 && loaded->shape.act == PK_GELU);
     peft_backbone_free(loaded);
 
-    write_format(b.created, &formats[0], 0, NULL, b.weights);                          /* built-in families still load */
+    write_format(b.created, &formats[0], 0, NULL, b.weights);                        /* built-in families still load */
     loaded = load_own(&b, families, "heads=2,config=none,eps=1e-3,act=quickgelu");
     ck_assert_str_eq(peft_backbone_fingerprint(loaded), peft_backbone_fingerprint(b.created));
     peft_backbone_free(loaded);

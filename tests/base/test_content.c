@@ -61,7 +61,7 @@ static peft_model *small_model(peft_backbone **vit)
     return m;
 }
 
-/* Bytes at an offset by which a kind of file is recognised, and what the error message says of it. */
+/* Bytes at an offset by which a kind of file is recognised, and the name and the cure in the error message. */
 static const struct { size_t offset; const char *bytes; size_t length; const char *name, *cure; } kinds[] = {
 #define KIND(offset, bytes, name, cure) { offset, bytes, sizeof bytes - 1, name, cure }
     KIND(0, "version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "a git-lfs pointer", "git lfs pull"),
@@ -121,14 +121,14 @@ END_TEST
 /* libpeft names images too, and libpeft-io files of weights: both use one table. */
 START_TEST(images_and_weights_are_recognised_by_one_function)
 {
-    static const struct { const char *bytes; size_t length; const char *says; } rows[] = {
-#define ROW(bytes, says) { bytes, sizeof bytes - 1, says }
+    static const struct { const char *bytes; size_t length; const char *expected; } rows[] = {
+#define ROW(bytes, expected) { bytes, sizeof bytes - 1, expected }
         ROW("BM6\0\0\0", "a BMP picture"), ROW("GGUF\3\0\0\0", "a GGUF file"), ROW("P2\n1 1\n", "P5 or P6"),
         ROW("\xff\x0a\0\0", "djxl"), ROW("\0\0\0 ftypheic", "a HEIF picture"), ROW("<svg>", "an SVG drawing") };
 #undef ROW
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         const char *kind = peft_sys_content_kind(rows[i].bytes, rows[i].length);
-        ck_assert_msg(kind && strstr(kind, rows[i].says), "'%s' is recognised as %s", rows[i].says,
+        ck_assert_msg(kind && strstr(kind, rows[i].expected), "'%s' is recognised as %s", rows[i].expected,
                       kind ? kind : "nothing");
     }
 }

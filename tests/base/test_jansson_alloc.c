@@ -97,11 +97,11 @@ START_TEST(utf8_is_valid_where_jansson_accepts_it)
         { "\xf0\x80\x80\xaf", false }, { "\xf4\x8f\xbf\xbf", true }, { "\xf4\x90\x80\x80", false },
         { "\xf5\x80\x80\x80", false }, { "\xff", false }, { "a\xe2\x82", false } };
     for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-        json_t *theirs = json_string(cases[i].text);
+        json_t *by_jansson = json_string(cases[i].text);
         ck_assert_msg(pf_is_utf8(cases[i].text) == cases[i].right, "case %zu is taken for %s UTF-8", i,
                       cases[i].right ? "invalid" : "valid");
-        ck_assert_int_eq(theirs != NULL, cases[i].right);
-        json_decref(theirs);
+        ck_assert_int_eq(by_jansson != NULL, cases[i].right);
+        json_decref(by_jansson);
     }
 }
 END_TEST

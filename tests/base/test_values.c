@@ -195,7 +195,7 @@ START_TEST(random_numbers_have_their_distributions)
     enum { N = 100000 };
     pf_rng r = { 1, 2, 3 }, s = { 1, 2, 4 };
     double sum = 0, squares = 0, fourth = 0, cross = 0;
-    int64_t count[7] = { 0 }, items[100], seen[100] = { 0 };
+    int64_t count[7] = { 0 }, items[100], occurrences[100] = { 0 };
     for (uint64_t i = 0; i < N; i++) {
         double z = pf_rng_normal(&r, i), u = pf_rng_uniform(&s, i);
         sum += z, squares += z * z, fourth += z * z * z * z, cross += z * pf_rng_normal(&s, i);
@@ -208,8 +208,8 @@ START_TEST(random_numbers_have_their_distributions)
     for (int i = 0; i < 100; i++) items[i] = i;
     pf_rng_shuffle(&r, items, 100);
     int moved = 0;
-    for (int i = 0; i < 100; i++) seen[items[i]]++, moved += items[i] != i;
-    for (int i = 0; i < 100; i++) ck_assert_int_eq(seen[i], 1);
+    for (int i = 0; i < 100; i++) occurrences[items[i]]++, moved += items[i] != i;
+    for (int i = 0; i < 100; i++) ck_assert_int_eq(occurrences[i], 1);
     ck_assert_int_gt(moved, 90);
     pf_rng_shuffle(&r, items, 0);
     ck_assert_int_eq(pf_rng_below(&r, 0, 1) + pf_rng_below(&r, 0, 0), 0);

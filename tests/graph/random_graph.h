@@ -147,9 +147,9 @@ static pf_val random_block(builder *d) { return block(d, any_value(d)); }
 static pf_val random_prompted_block(builder *d)
 {
     pf_val x = any_value(d);
-    int64_t n = 1 + pick(d, 3), at = pick(d, rows_of(d, x) + 1);
-    x = peft_sys_insert_rows(d->g, x, at, LEAF(d->l, n, WIDTH));
-    return peft_sys_drop_rows(d->g, pick(d, 4) ? block(d, x) : norm(d, x), pick(d, 4) ? at : pick(d, at + 1), n);
+    int64_t n = 1 + pick(d, 3), first = pick(d, rows_of(d, x) + 1);
+    x = peft_sys_insert_rows(d->g, x, first, LEAF(d->l, n, WIDTH));
+    return peft_sys_drop_rows(d->g, pick(d, 4) ? block(d, x) : norm(d, x), pick(d, 4) ? first : pick(d, first + 1), n);
 }
 
 /* A low-rank update as in LoRA or DoRA; the product with a may occur twice, which the share pass merges. */

@@ -4,7 +4,8 @@
 #include "peft_dirs.h"
 
 /* --- namings -------------------------------------------------------------------------------------------- */
-typedef struct { const char *theirs, *ours, *a, *b; } pair;   /* names of an adapted layer; shapes of lora_A, lora_B */
+/* The names of an adapted layer, and the shapes of its lora_A and lora_B. */
+typedef struct { const char *in_file, *in_library, *a, *b; } pair;
 /* front: what stands in front of the layer's name in the file. */
 static const struct naming { const char *name, *backbone, *front, *config; pair pair[8]; } namings[] = {
     { "hf", "", "vit.encoder.layer.%d.", CONFIG("[\"query\", \"key\", \"value\", \"dense\"]"),
@@ -48,10 +49,10 @@ static void add_pairs(peft_dir *d, const struct naming *r)
 {
     char front[64];
     for (int l = 0; l < 3; l++)
-        for (const pair *p = r->pair; p->theirs; p++) {
+        for (const pair *p = r->pair; p->in_file; p++) {
             snprintf(front, sizeof front, r->front, l);
-            peft_dir_tensor(d, p->a, FRONT "%s%s.lora_A.weight", front, p->theirs);
-            peft_dir_tensor(d, p->b, FRONT "%s%s.lora_B.weight", front, p->theirs);
+            peft_dir_tensor(d, p->a, FRONT "%s%s.lora_A.weight", front, p->in_file);
+            peft_dir_tensor(d, p->b, FRONT "%s%s.lora_B.weight", front, p->in_file);
         }
 }
 
@@ -80,9 +81,9 @@ START_TEST(directories_of_every_naming_load)
     ck_assert_str_eq(peft_adapter_method(a), "lora");
     size_t checked = 0;
     for (int l = 0; l < 3; l++)
-        for (const pair *p = r->pair; p->theirs; p++) {
-            peft_dir_same(d, checked++, param(a, "blocks.%d.%s.lora_A.weight", l, p->ours), r->name);
-            peft_dir_same(d, checked++, param(a, "blocks.%d.%s.lora_B.weight", l, p->ours), r->name);
+        for (const pair *p = r->pair; p->in_file; p++) {
+            peft_dir_same(d, checked++, param(a, "blocks.%d.%s.lora_A.weight", l, p->in_library), r->name);
+            peft_dir_same(d, checked++, param(a, "blocks.%d.%s.lora_B.weight", l, p->in_library), r->name);
         }
     ck_assert_uint_eq(checked, peft_adapter_param_count(a));
     ck_assert_int_eq(peft_sys_opt_int(a, "r"), 4);

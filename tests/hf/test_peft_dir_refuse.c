@@ -49,7 +49,7 @@ END_TEST
 /* --- loading ----------------------------------------------------------------------------------------------------- */
 #define U PEFT_E_UNSUPPORTED
 #define F PEFT_E_FORMAT
-static const struct { peft_status status; const char *says, *config; } bad_configs[] = {
+static const struct { peft_status status; const char *message, *config; } bad_configs[] = {
     { F, "JSON", "{\"peft_type\": \"LORA\"" }, { F, "JSON", "" }, { F, "object", "[1]" }, { F, "JSON", QV "x" },
     { F, "duplicate", CONFIG("[\"query\"]", ", \"r\": 5") },
     { F, "nested", "[[[[[[[[[[[[[[[[[[[[[[[[1]]]]]]]]]]]]]]]]]]]]]]]]" },
@@ -123,7 +123,7 @@ START_TEST(bad_configurations_are_refused)
     for (size_t i = 0; i < sizeof bad_configs / sizeof *bad_configs; i++) {
         peft_dir_text(d, PF_PEFT_CONFIG, bad_configs[i].config);
         peft_status s = peft_model_load_hf(b, d->path, &m);
-        ck_assert_msg(s == bad_configs[i].status && strstr(peft_last_error(), bad_configs[i].says), "%s\n%s: %s",
+        ck_assert_msg(s == bad_configs[i].status && strstr(peft_last_error(), bad_configs[i].message), "%s\n%s: %s",
             bad_configs[i].config,
                       peft_status_name(s), s ? peft_last_error() : "accepted");
         ck_assert_msg(strstr(peft_last_error(), d->path) != NULL, "the message does not name the folder: %s",
@@ -150,7 +150,7 @@ START_TEST(bad_configurations_are_refused)
 END_TEST
 
 /* Changes of a valid file: without the tensors whose name contains `drop`, with one more tensor `name`. */
-static const struct { peft_status status; const char *says, *drop, *name, *dims; float value; } bad_tensors[] = {
+static const struct { peft_status status; const char *message, *drop, *name, *dims; float value; } bad_tensors[] = {
     { F, "layers.1.attention.q_proj.lora_B.weight' is missing", "layers.1.attention.q_proj.lora_B.weight", NULL,
       NULL, 0 },
     { F, "layers.3.attention.q_proj.lora_A.weight' is unexpected", "",
@@ -192,8 +192,8 @@ START_TEST(bad_tensors_are_refused)
         }
         peft_dir_write(d, CONFIG("[\"q_proj\"]"));
         peft_status s = peft_adapter_load_hf(b, d->path, &a);
-        ck_assert_msg(s == bad_tensors[i].status && strstr(peft_last_error(), bad_tensors[i].says), "%s: %s: %s",
-            bad_tensors[i].says,
+        ck_assert_msg(s == bad_tensors[i].status && strstr(peft_last_error(), bad_tensors[i].message), "%s: %s: %s",
+            bad_tensors[i].message,
                       peft_status_name(s), s ? peft_last_error() : "accepted");
         ck_assert_ptr_null(a);
         peft_dir_free(d);
@@ -230,7 +230,7 @@ START_TEST(incomplete_folders_and_null_arguments_are_refused)
 END_TEST
 
 /* --- saving ------------------------------------------------------------------------------------------------------ */
-static const struct { peft_status status; const char *says, *method, *options, *save, *model; } bad_saves[] = {
+static const struct { peft_status status; const char *message, *method, *options, *save, *model; } bad_saves[] = {
     { U, "'ept'", "ept", "", "", "" }, { U, "'bitfit'", "bitfit", "", "", "" },
     { U, "blocks.0.attn.qkv.lora_A.weight", "lora", "targets=attn.qkv", "", "" },
     { U, "timm", "lora", "targets=attn.q", "naming=timm", "" },
@@ -256,7 +256,7 @@ START_TEST(adapters_that_peft_cannot_express_are_refused)
         OK(peft_adapter_create(b, bad_saves[i].method, o, &a));
         FAILS(U, "0 adapters", peft_model_save_hf(m, tiny_path("no"), NULL));
         OK(peft_model_attach(m, a));
-        FAILS(bad_saves[i].status, bad_saves[i].says, peft_model_save_hf(m, tiny_path("no"), save));
+        FAILS(bad_saves[i].status, bad_saves[i].message, peft_model_save_hf(m, tiny_path("no"), save));
         ck_assert(access(tiny_path("no"), F_OK) != 0);
         peft_adapter_free(a);
         peft_model_free(m);

@@ -60,7 +60,7 @@ typedef enum { TIMM, HF, HF5 } tiny_naming;
 typedef struct tiny_save { tiny_naming naming; const char *prefix; peft_dtype type; bool no_facts; } tiny_save;
 /* timm's names and Hugging Face's (before and since transformers 5), written independently of the library's own tables.
  * Where a row has three names, timm's tensor is those three stacked. */
-typedef struct tiny_name { const char *timm, *theirs[3]; } tiny_name;
+typedef struct tiny_name { const char *timm, *hugging_face[3]; } tiny_name;
 static const tiny_name tiny_hf[] = {
     { "cls_token", { "embeddings.cls_token" } }, { "reg_token", { "embeddings.register_tokens" } },
     { "pos_embed", { "embeddings.position_embeddings" } }, { "patch_embed.proj.",
@@ -92,7 +92,7 @@ static inline bool tiny_rename(const tiny_save *s, const char *name, int p, char
         for (const tiny_name *r = tables[t]; r->timm; r++) {
             size_t n = strlen(r->timm);
             if (strncmp(name + skip, r->timm, n)) continue;
-            return p < 3 && r->theirs[p] && snprintf(out, size, "%s%s%s%s", prefix, front, r->theirs[p],
+            return p < 3 && r->hugging_face[p] && snprintf(out, size, "%s%s%s%s", prefix, front, r->hugging_face[p],
                                                       name + skip + n) > 0;
         }
     ck_abort_msg("no name for %s", name);
@@ -111,7 +111,7 @@ static inline void tiny_save_facts(const peft_backbone *b, pf_st_out *out)
     OK(pf_st_out_meta(out, "pool", b->shape.mean_pool ? "mean" : "cls"));
 }
 
-/* Writes b to a file as s says, values rounded to s->type (0: f32). */
+/* Writes b to a file with the settings s, values rounded to s->type (0: f32). */
 static inline void tiny_save_backbone(const peft_backbone *b, const tiny_save *s, const char *path)
 {
     pf_st_out *out;
