@@ -42,7 +42,7 @@ static const char *zip_kind(const uint8_t *d, size_t size)
     size_t n = size >= 30 ? (size_t)d[26] | (size_t)d[27] << 8 : 0;
     if (size < 30 + n) return ZIP;
     const char *name = (const char *)d + 30;
-    if ((n > 9 && !memcmp(name + n - 9, "/data.pkl", 9)) || (n > 11 && !memcmp(name + n - 11, "/.data/seri", 11)))
+    if (n > 9 && !memcmp(name + n - 9, "/data.pkl", 9))
         return "a PyTorch checkpoint " PYTORCH;
     if (n > 4 && !memcmp(name + n - 4, ".npy", 4)) return "a numpy archive (.npz)";
     return ZIP;
