@@ -9,7 +9,7 @@ set -eu
 root=$(cd "$(dirname "$0")/.." && pwd)
 data=${PEFT_DATA:-$root/../shared/data}
 "$root/scripts/deps.sh" build
-echo "Building in $root/build"
+echo "Building in $root/build (about a minute on two idle cores)"
 cmake -G Ninja -S "$root" -B "$root/build" -DCMAKE_BUILD_TYPE=Release -DPEFT_TESTS=OFF > /dev/null
 cmake --build "$root/build" --target phantom compare report > /dev/null
 bin=$root/build/examples
