@@ -3,8 +3,9 @@
  * also attends to learned prompt tokens, and the result is added to the block's attention output through a learned
  * gate. The gate starts at zero, so an untrained adapter changes no bit of the predictions.
  *
- * y = attention(x) + g * softmax(n(x) P^T / sqrt(d_head)) P x [b,t,d] the residual stream, n its normalisation, P [n,d]
- * and g [d] of this block */
+ *     y = attention(x) + g * softmax(norm(x) P^T / sqrt(d_head)) P        (softmax and products for each head)
+ * x [b,t,d]: the residual stream; norm: LayerNorm without weights; P [n,d]: the prompt tokens of the block; g [d]: its
+ * gate. */
 #ifndef GATED_PROMPT_H
 #define GATED_PROMPT_H
 #include <peft/sys/method.h>
@@ -40,6 +41,7 @@ static peft_status gated_prompt_init(peft_adapter *a, const peft_vit *v)
 static void gated_prompt_emit(const void *state, peft_build *b, peft_site *s)
 {
     const gated_prompt_state *m = state;
+    /* the site is the output of a branch; role SA: the self-attention branch */
     if (s->role != PEFT_SA || !(m->layers >> s->layer & 1)) return;
     peft_val prompt = peft_sys_repeat_batch(b, peft_sys_param(b, m->prompt[s->layer]));
     peft_site prompt_attention = { .q = peft_sys_layernorm(b, s->in, PEFT_NONE, PEFT_NONE, 1e-6),

@@ -25,7 +25,7 @@
     X(backbone, "FILE", NULL, "with --operations: the backbone that the model or adapter was trained on") \
     BACKBONE_OPTIONS(X) \
     X(full, NULL, NULL, "print metadata values in full length, not only their first 200 characters")
-enum { FLAGS(FLAG_ID) flags };
+enum { FLAGS(FLAG_ID) flags };                               /* flags: the number of flags (flags.h) */
 static flag given[] = { FLAGS(FLAG_ROW) };
 static const program about = {
     "[options] [FILE...]",
@@ -210,7 +210,7 @@ static void inspect(peft_context *ctx, const char *path)
 {
     peft_file *f;
     char *file = weights_file(path);
-    if (!file) {
+    if (!file) {                                             /* not safetensors: a .npz file */
         printf("%s: Google's .npz\n", path);
         print_backbone(ctx, path);
         print_operations(ctx, path, "backbone");

@@ -28,7 +28,7 @@
     X(out, "PATH", NULL, "required: the .safetensors file to write; with --naming hf or hf5 also a folder, which " \
       "gets model.safetensors and config.json") \
     X(force, NULL, NULL, "overwrite --out if it exists")
-enum { FLAGS(FLAG_ID) flags };
+enum { FLAGS(FLAG_ID) flags };                               /* flags: the number of flags (flags.h) */
 static flag given[] = { FLAGS(FLAG_ROW) };
 static const program about = {
     "--backbone PATH [--model PATH] --out PATH [options]",

@@ -25,7 +25,7 @@
     X(class_names, "LIST", NULL, "names of the classes, name,name,... in the order of training") \
     X(csv, NULL, NULL, "print a CSV table with a heading line") \
     X(threads, "N", "0", "number of threads (0: one for each core)")
-enum { FLAGS(FLAG_ID) flags };
+enum { FLAGS(FLAG_ID) flags };                               /* flags: the number of flags (flags.h) */
 static flag given[] = { FLAGS(FLAG_ROW) };
 static const program about = {
     "--backbone PATH [--model PATH] [options] IMAGE...",
@@ -90,7 +90,7 @@ static bool predict_file(loaded_model *s, peft_session *session, const char *pat
     peft_status status = peft_image_load(s->ctx, path, NULL, &im);
     const char *link = s->multilabel ? "sigmoid" : "softmax";
     if (!status) status = try_predict_image(s->ctx, session, s->transform, im, link, s->classes, p);
-    if (status)
+    if (status)                                             /* a failed peft_image_load names the path itself */
         fprintf(stderr, "%s: %s%s%s (%s)\n", program_name, im ? path : "", im ? ": " : "", peft_last_error(),
                 peft_status_name(status));
     peft_image_free(im);

@@ -19,7 +19,7 @@
     X(side, "N", "96", "width and height in pixels, 16 to 1024") \
     X(seed, "N", "1", "seed of the random numbers; equal seeds give equal pictures") \
     X(difficulty, "X", "1", "how much the classes overlap, 0 (hardly) to 4; docs/phantoms.md describes 1")
-enum { FLAGS(FLAG_ID) flags };
+enum { FLAGS(FLAG_ID) flags };                               /* flags: the number of flags (flags.h) */
 static flag given[] = { FLAGS(FLAG_ROW) };
 static const program about = {
     "--out DIR [options]",

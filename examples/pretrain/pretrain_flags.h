@@ -40,5 +40,5 @@
     X(out, "FILE", "backbone.safetensors", "file for the trained network with its classifier") \
     X(force, NULL, NULL, "overwrite --out if it exists") \
     X(evaluate, "FILE", NULL, "do not train: print the test accuracy of this network")
-enum { FLAGS(FLAG_ID) flags };
+enum { FLAGS(FLAG_ID) flags };                               /* flags: the number of flags (flags.h) */
 #endif

@@ -12,7 +12,7 @@
     X(out, "FILE", "report.html", "file for the page") \
     X(title, "TEXT", "Methods compared", "title of the page") \
     X(force, NULL, NULL, "overwrite --out if it exists")
-enum { FLAGS(FLAG_ID) flags };
+enum { FLAGS(FLAG_ID) flags };                               /* flags: the number of flags (flags.h) */
 static flag given[] = { FLAGS(FLAG_ROW) };
 static const program about = {
     "[options] DIR...",

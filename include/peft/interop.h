@@ -15,10 +15,12 @@ PEFT_BEGIN_DECLS
  * NaN or Inf. */
 PEFT_API PEFT_NODISCARD peft_status peft_adapter_load_hf(peft_backbone *b, const char *dir, peft_adapter **out);
 
-/* Options, o may be NULL: "naming" (hf5, the default, for the names of transformers 5, which is what today's peft and
- * transformers load; hf for those before, which they refuse or, of LN tuning, ignore; timm) and "prefix", which the
- * names of the backbone's modules begin with ("vit."; with layer scale "dinov2.", and "dinov2_with_registers." with
- * registers too; "" for timm). The directory is made if it is missing. A crash leaves the old adapter, the new one, or
+/* Options (o may be NULL):
+ * "naming": hf5 (default), the module names of transformers 5, which current versions of peft and transformers load;
+ * hf, those of earlier versions (current versions refuse such files, or ignore the weights of LN tuning in them); timm.
+ * "prefix": the beginning of the names of the backbone's modules. Default: "vit."; for a backbone with LayerScale
+ * "dinov2.", with LayerScale and registers "dinov2_with_registers."; for naming timm "".
+ * The directory is made if it is missing. A crash leaves the old adapter, the new one, or
  * tensors without their configuration; never a mixture. PEFT_E_UNSUPPORTED: PEFT does not have the method, or this
  * naming has no name for a target (attn.q in timm, attn.qkv in the others). PEFT_E_NONFINITE: a tensor holds NaN or
  * Inf. */
@@ -27,8 +29,8 @@ PEFT_API const peft_option *peft_save_hf_option(size_t i);                     /
 
 /* The same with the classifier, which PEFT stores as one of "modules_to_save". Loading makes a model with that one
  * adapter and a linear head, or the backbone's own head when the directory has none, or head=none when the backbone has
- * none either. Saving takes a model with exactly one adapter and a linear head, the backbone's or none, pooled as the
- * backbone is; notes are not saved. */
+ * none either. Saving takes a model with exactly one adapter, with a linear head, the backbone's own head or none, and
+ * with the pooling of the backbone; notes are not saved. */
 PEFT_API PEFT_NODISCARD peft_status peft_model_load_hf(peft_backbone *b, const char *dir, peft_model **out);
 PEFT_API PEFT_NODISCARD peft_status peft_model_save_hf(const peft_model *m, const char *dir, const peft_options *o);
 

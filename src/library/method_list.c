@@ -30,6 +30,7 @@ const char *peft_method_paper(const char *method)
     return m ? text_or_empty(m->paper) : NULL;
 }
 
+/* A method with a network of its own needs the head side_encoder. */
 const char *peft_method_head(const char *method)
 {
     const peft_method *m = named(method);

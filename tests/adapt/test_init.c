@@ -20,7 +20,8 @@ START_TEST(truncated_normal_values_have_the_standard_deviation_of_the_formula)
 {
     /* The variance of a standard normal truncated at -2 and 2 is 1 - 2 * 2 phi(2) / (2 Phi(2) - 1). */
     const double truncated = sqrt(1 - 2 * 2 * 0.05399096651318806 / 0.9544997361036416);
-    static const struct { const char *init; double size, lo, hi; } rows[] = {      /* lo..hi: the largest magnitude */
+    /* std: the parameter of the rule; lo, hi: bounds of the largest magnitude. Only std=1 is truncated. */
+    static const struct { const char *init; double std, lo, hi; } rows[] = {
         { "trunc_normal:0.01", 0.01, 0.042, 0.06 }, { "trunc_normal:0.02", 0.02, 0.084, 0.12 },
         { "trunc_normal:1", 1, 1.99, 2 }, { "trunc_normal:0", 0, 0, 0 } };
     peft_context *ctx = tiny_context(NULL, 1);
@@ -33,7 +34,7 @@ START_TEST(truncated_normal_values_have_the_standard_deviation_of_the_formula)
         OK(pf_param_make(ctx, &list, name, "weight", 1, (const int64_t[]){ 200000 }, &p));
         OK(pf_param_draw(ctx, p, rows[i].init));
         const double got = deviation(p->value.data, 200000, &largest);
-        const double want = rows[i].size == 1 ? truncated : rows[i].size;
+        const double want = rows[i].std == 1 ? truncated : rows[i].std;
         ck_assert_msg(fabs(got - want) <= 0.01 * want, "%s: deviation %g, expected %g", rows[i].init, got, want);
         ck_assert_msg(largest >= rows[i].lo && largest <= rows[i].hi, "%s: largest magnitude %g", rows[i].init,
                       largest);

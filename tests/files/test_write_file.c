@@ -109,7 +109,7 @@ START_TEST(a_refused_chmod_never_widens_permissions)
     chmod(path, 0666);
     must_write(path, "three");
     ck_assert_int_eq(chmods, 1);
-    ck_assert_uint_eq(mode_of(path), S_IFREG | 0644);            /* keeps the mode of the new file */
+    ck_assert_uint_eq(mode_of(path), S_IFREG | 0644);            /* without chmod: 0666 less the umask 022 */
     chmod(path, 0600);
     must_write(path, "four");
     ck_assert_uint_eq(mode_of(path), S_IFREG | 0600);
@@ -243,7 +243,7 @@ START_TEST(long_paths_are_shortened_in_messages)
                  "/last: cannot create a temporary file beside it: No such");
     ck_assert_int_eq(strncmp(peft_last_error(), longer, 300), 0);
     ck_assert_ptr_nonnull(strstr(peft_last_error(), "..."));
-    pf_within(PEFT_E_IO, "%s", longer);              /* the path is not prepended twice */
+    pf_within(PEFT_E_IO, "%s", longer);              /* it prepends a path once */
     ck_assert_ptr_eq(strstr(peft_last_error() + 1, "..."), strstr(peft_last_error(), "..."));
     expect_error(peft_write_file("no/file", "x", 1), PEFT_E_IO, "no/file: cannot create");
     char before[200];

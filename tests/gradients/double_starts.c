@@ -132,6 +132,7 @@ static peft_tensor *with_offsets(const char *method, const char *options, const 
     for (int64_t l = 0; tensor && l < t.backbone->shape.depth; l++) {
         char name[64];
         snprintf(name, sizeof name, "blocks.%d.%s", (int)l, tensor);
+        /* "odd" and "even" are seeds: all methods get the same values */
         tiny_shake_tensor(peft_param_value(peft_model_find_param(t.model, name)), l % 2 ? "odd" : "even", 0.5);
     }
     peft_tensor *logits = logits_of(&t);

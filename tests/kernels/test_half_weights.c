@@ -6,6 +6,7 @@
 #include "kernels/pk.h"
 #include "suite.h"
 
+/* Loops over the kernel tables, and over f16 and bf16. The inner `for` runs once: it only declares t, or type. */
 #define EACH_TABLE(t) for (const char *const *name = pk_isas(); *name; name++) \
     for (const pk_table *t = pk_find(*name); t; t = NULL)
 static const pk_dtype halves[] = { PK_F16, PK_BF16 };
@@ -157,8 +158,8 @@ static void run(const pk_table *t, pk_pool *pool, pk_gemm_kind kind, const pk_ge
     free(work);
 }
 
-/* The product with half B has the bits of the product with its float copy. in_place: C is the residual too, so that
- * CBLAS products are made in strips. */
+/* The product with half B has the bits of the product with its float copy. in_place: C is the residual too; CBLAS then
+ * computes the product in strips of rows in work memory, because the epilogue still reads C. */
 static void check_product(const pk_table *t, pk_pool *pool, pk_gemm_kind kind, pk_dtype type, const int64_t size[3],
                      int transposed, int in_place)
 {

@@ -183,7 +183,7 @@ static inline uint64_t tiny_stream(const char *name)
     return h;
 }
 
-/* Adds pseudorandom numbers of up to `size` to a tensor. */
+/* Adds pseudorandom numbers of up to `size` to a tensor; `name` is their seed. */
 static inline void tiny_shake_tensor(peft_tensor *t, const char *name, double size)
 {
     pk_real *x = peft_tensor_data(t);

@@ -20,7 +20,7 @@ static void check_set_lr_equals_option(const char *schedule)
         peft_trainer_free(x);
         tiny_free(&t);
     }
-    tiny_same(&bits[0], &bits[1], schedule);
+    tiny_same(&bits[0], &bits[1], schedule);                              /* frees bits[1] */
     tiny_bits_free(&bits[0]);
 }
 
@@ -229,6 +229,7 @@ START_TEST(a_run_resumed_at_any_step_ends_with_the_same_bits)
 }
 END_TEST
 
+/* libpeft.frozen.NAME is "FROZEN SKIPPED": 0 or 1, and the number of updates that left NAME out (at most 6 here). */
 START_TEST(damaged_entries_of_a_state_are_refused)
 {
     static const struct { const char *key, *value, *text; } bad[] = {

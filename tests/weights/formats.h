@@ -6,7 +6,9 @@
 #include <math.h>
 #include "tiny.h"
 
-enum { NO_PATCH_BIAS = 1, NO_CLASS_ROW = 2, FLAT_TOKENS = 4 };          /* flags: how such a file differs from timm's */
+/* flags: how such a file differs from timm's. FLAT_TOKENS: the class token and the position embedding lack the leading
+ * extents of 1. */
+enum { NO_PATCH_BIAS = 1, NO_CLASS_ROW = 2, FLAT_TOKENS = 4 };
 /* The names of a timm tensor without .weight or .bias; three: q, k and v apart; a name that ends in _: "x_weight". */
 typedef struct { const char *timm, *names[3]; } stem;
 /* block: of layer %d; create: options of a backbone with this naming; load: options to load it; extra: tensors beside

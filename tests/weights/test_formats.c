@@ -23,7 +23,7 @@ START_TEST(every_naming_gives_the_same_backbone)
         const int parts = rename_tensor(f, "blocks.1.attn.qkv.weight", names);
         snprintf(text, sizeof text, "%d tensors missing (%s%s%s%s%s) and 0 unexpected", parts, names[0],
                  parts > 1 ? ", " : "", parts > 1 ? names[1] : "", parts > 1 ? ", " : "", parts > 1 ? names[2] : "");
-        /* names in chunks cannot be told from missing ones */
+        /* the message writes names without the number of the chunk, so that only its beginning is known */
         if (strstr(f->block, "0.%d")) strcpy(text, "1 tensors missing (");
         FAILS(PEFT_E_FORMAT, text, try_load(ctx, tiny_path("other.safetensors"), f->load, &got));
         peft_backbone_free(b);
@@ -33,8 +33,8 @@ START_TEST(every_naming_gives_the_same_backbone)
 }
 END_TEST
 
-/* With registers, Facebook's and Hugging Face's files hold a position of the class token, timm's hold the sum of
- * both. */
+/* With registers, Facebook's and Hugging Face's files hold the class token and its position embedding apart; timm's
+ * hold the sum of the two as cls_token. */
 START_TEST(class_token_positions_of_registers_are_added)
 {
     static const stem names[] = { { "reg_token", { "register_tokens" } }, { NULL, { NULL } } };
@@ -74,21 +74,21 @@ START_TEST(other_networks_are_refused)
                 { "blocks.7.norm2.weight", PEFT_E_FORMAT, "1 unexpected" },
                 { "encoder.blocks.0.norm1.weight", PEFT_E_FORMAT, "1 unexpected" } };
     peft_context *ctx = tiny_context(NULL, 1);
-    peft_backbone *b = random_backbone(ctx, NO_HEAD ",classes=5"), *is;
+    peft_backbone *b = random_backbone(ctx, NO_HEAD ",classes=5"), *loaded;
     const char *path = tiny_path("bad.safetensors");
     for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
         format f = formats[0];
         f.extra = LIST(bad[i].extra);
         write_format(b, &f, 0, NULL, path);
-        FAILS(bad[i].status, bad[i].text, try_load(ctx, path, "", &is));
+        FAILS(bad[i].status, bad[i].text, try_load(ctx, path, "", &loaded));
     }
     write_format(b, &formats[0], 0, "cls_token", path);
-    FAILS(PEFT_E_FORMAT, "cls_token", try_load(ctx, path, "", &is));
+    FAILS(PEFT_E_FORMAT, "cls_token", try_load(ctx, path, "", &loaded));
     format nothing = { "", "x.", "layer.%d.", "x", "", "", NULL, NULL, 0 };
     write_format(b, &nothing, 0, NULL, path);
-    FAILS(PEFT_E_FORMAT, "no ViT found", try_load(ctx, path, "", &is));
+    FAILS(PEFT_E_FORMAT, "no ViT found", try_load(ctx, path, "", &loaded));
     write_format(b, &formats[0], 0, NULL, path);
-    FAILS(PEFT_E_OPTION, "names are timm", try_load(ctx, path, "naming=hf", &is));
+    FAILS(PEFT_E_OPTION, "names are timm", try_load(ctx, path, "naming=hf", &loaded));
     peft_backbone_free(b);
     tiny_clean();
     peft_context_free(ctx);

@@ -13,7 +13,7 @@ axis round_axis(double low, double high)
 
 static const double log_steps[] = { 1, 2, 5, 10 };
 
-/* Rounds value up, or down, to 1, 2 or 5 times a power of ten. */
+/* Rounds value up, or down, to 1, 2 or 5 times a power of ten: tries the steps from 1 upwards, or from 10 downwards. */
 static double round_log(double value, bool up)
 {
     double power = pow(10, floor(log10(value) + 1e-12));

@@ -79,7 +79,7 @@ static void print_version(void)
     exit(0);
 }
 
-/* level: where the flag was given, as in flag.given. */
+/* level: 1 for the command line, 2 for a line of a list file (flag.given). */
 static void set_flag(flag *f, const char *name, const char *value, int level)
 {
     if (f->given == level) fail("--%s is given twice; give it once", name);
@@ -96,6 +96,7 @@ static void name_program(const char *path)
     if (!strncmp(name, "peft-", 5) && !strcmp(name + 5, program_name)) program_name = name;
 }
 
+/* p NULL: argv is a line of compare's list file. */
 int read_flags(flag *flags, int count, const program *p, int argc, char **argv)
 {
     flag_name *names = check_alloc(calloc((size_t)count, sizeof *names));

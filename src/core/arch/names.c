@@ -6,37 +6,37 @@
 #include "core/arch/names.h"
 #include "core/options/glob.h"
 
-/* The parts of a name that match # (layer) and @ (word, of length bytes) of its pattern. */
+/* What # (layer) and @ (word, "weight" or "bias", of length bytes) of a pattern match in a name. */
 typedef struct { int64_t layer; const char *word; size_t length; } captures;
 
-/* Matches pattern with the beginning of name and writes the number at # (the last one) and the word at @ to *h. Returns
- * the rest of name; NULL: no match. */
-static const char *match(const char *pattern, const char *name, captures *h)
+/* Matches pattern with the beginning of name and writes the number at # and the word at @ to *caps; of several # the
+ * last one counts: "blocks.#.#." (chunk, layer). Returns the rest of name; NULL: no match. */
+static const char *match(const char *pattern, const char *name, captures *caps)
 {
     for (; *pattern; pattern++) {
         if (*pattern == '#') {
             if (*name < '0' || *name > '9' || (*name == '0' && name[1] >= '0' && name[1] <= '9')) return NULL;
-            for (h->layer = 0; *name >= '0' && *name <= '9' && h->layer < 1000; name++)
-                h->layer = 10 * h->layer + *name - '0';
+            for (caps->layer = 0; *name >= '0' && *name <= '9' && caps->layer < 1000; name++)
+                caps->layer = 10 * caps->layer + *name - '0';
         } else if (*pattern == '@') {
-            h->word = name;
-            h->length = !strncmp(name, "weight", 6) ? 6 : !strncmp(name, "bias", 4) ? 4 : 0;
-            if (!h->length) return NULL;
-            name += h->length;
+            caps->word = name;
+            caps->length = !strncmp(name, "weight", 6) ? 6 : !strncmp(name, "bias", 4) ? 4 : 0;
+            if (!caps->length) return NULL;
+            name += caps->length;
         } else if (*pattern != *name++) return NULL;
     }
     return name;
 }
 
 /* Writes front and pattern joined, with # and @ replaced by the captures. */
-static void compose(char out[PF_NAME_MAX], const char *front, const char *pattern, const captures *h)
+static void compose(char out[PF_NAME_MAX], const char *front, const char *pattern, const captures *caps)
 {
     char both[2 * PF_NAME_MAX];
     size_t n = 0;
     snprintf(both, sizeof both, "%s%s", front, pattern);
     for (const char *p = both; *p && n < PF_NAME_MAX; p++) {
-        if (*p == '#') n += (size_t)snprintf(out + n, PF_NAME_MAX - n, "%lld", (long long)h->layer);
-        else if (*p == '@') n += (size_t)snprintf(out + n, PF_NAME_MAX - n, "%.*s", (int)h->length, h->word);
+        if (*p == '#') n += (size_t)snprintf(out + n, PF_NAME_MAX - n, "%lld", (long long)caps->layer);
+        else if (*p == '@') n += (size_t)snprintf(out + n, PF_NAME_MAX - n, "%.*s", (int)caps->length, caps->word);
         else out[n++] = *p;
     }
     out[n < PF_NAME_MAX ? n : PF_NAME_MAX - 1] = 0;
@@ -57,15 +57,15 @@ static const pf_name_row *name_rows(pf_families families, const pf_naming *n, bo
 }
 
 /* Finds the row that matches the whole name and writes timm's name to *out; false: there is none. */
-static bool look_up(pf_families families, const pf_naming *n, bool blocks, const char *name, captures h,
-                    pf_timm_name *out)
+static bool find_row(pf_families families, const pf_naming *n, bool blocks, const char *name, captures caps,
+                     pf_timm_name *out)
 {
     const pf_name_row *rows;
     for (size_t k = 0; (rows = name_rows(families, n, blocks, k)); k++)
         for (const pf_name_row *r = rows; r->theirs; r++) {
-            const char *rest = match(r->theirs, name, &h);
+            const char *rest = match(r->theirs, name, &caps);
             if (!rest || *rest) continue;
-            compose(out->name, blocks ? TIMM_FRONT : "", r->timm, &h);
+            compose(out->name, blocks ? TIMM_FRONT : "", r->timm, &caps);
             out->part = r->part;
             out->kind = PF_NAME_OURS;
             return true;
@@ -73,15 +73,16 @@ static bool look_up(pf_families families, const pf_naming *n, bool blocks, const
     return false;
 }
 
-/* Translates a name without prefix, in a block or outside the blocks. */
-static bool look_up_both(pf_families families, const pf_naming *n, const char *name, pf_timm_name *out)
+/* Translates a name without prefix, of a tensor in a block (behind one of the two fronts, such as "blocks.#.") or
+ * outside the blocks. */
+static bool look_up(pf_families families, const pf_naming *n, const char *name, pf_timm_name *out)
 {
-    captures h = { 0, "", 0 };
+    captures caps = { 0, "", 0 };
     for (int i = 0; i < 2 && n->front[i].pattern; i++) {
-        const char *rest = match(n->front[i].pattern, name, &h);
-        if (rest && look_up(families, n, true, rest, h, out)) return true;
+        const char *rest = match(n->front[i].pattern, name, &caps);
+        if (rest && find_row(families, n, true, rest, caps, out)) return true;
     }
-    return look_up(families, n, false, name, h, out);
+    return find_row(families, n, false, name, caps, out);
 }
 
 /* Is name a classifier's in any family, alone, after the prefix or after its beginning? With the prefix "model.vit."
@@ -89,13 +90,13 @@ static bool look_up_both(pf_families families, const pf_naming *n, const char *n
  * "head.bias". */
 static bool classifier(pf_families families, const char *prefix, const char *name, pf_timm_name *out)
 {
-    captures h = { 0, "", 0 };
+    captures caps = { 0, "", 0 };
     for (size_t cut = 0;; cut++) {
         for (pf_families f = families; *f && (!cut || prefix[cut - 1] == '.'); f++)
             for (const char *const *c = (*f)->classifiers; c && *c; c++) {
-                const char *rest = match(*c, name + cut, &h);
+                const char *rest = match(*c, name + cut, &caps);
                 if (!rest || *rest) continue;
-                compose(out->name, "", "head.@", &h);
+                compose(out->name, "", "head.@", &caps);
                 out->kind = PF_NAME_OURS;
                 return true;
             }
@@ -106,16 +107,16 @@ static bool classifier(pf_families families, const char *prefix, const char *nam
 bool pf_naming_theirs(pf_families families, const pf_naming *n, const pf_vit_shape *s, const char *timm, int part,
                       char out[PF_NAME_MAX])
 {
-    captures h = { 0, "", 0 };
-    const char *inner = match(TIMM_FRONT, timm, &h), *name = inner ? inner : timm;
+    captures caps = { 0, "", 0 };
+    const char *in_block = match(TIMM_FRONT, timm, &caps), *name = in_block ? in_block : timm;
     const pf_name_row *rows;
     int front = 0;
-    while (front < 1 && !pf_shape_fits(s, n->front[front].needs)) front++;
-    for (size_t k = 0; (rows = name_rows(families, n, inner != NULL, k)); k++)
+    if (!pf_shape_fits(s, n->front[0].needs)) front = 1;
+    for (size_t k = 0; (rows = name_rows(families, n, in_block != NULL, k)); k++)
         for (const pf_name_row *r = rows; r->theirs; r++) {
-            const char *rest = r->part == part && pf_shape_fits(s, r->needs) ? match(r->timm, name, &h) : NULL;
+            const char *rest = r->part == part && pf_shape_fits(s, r->needs) ? match(r->timm, name, &caps) : NULL;
             if (!rest || *rest) continue;
-            compose(out, inner ? n->front[front].pattern : "", r->theirs, &h);
+            compose(out, in_block ? n->front[front].pattern : "", r->theirs, &caps);
             return true;
         }
     return false;
@@ -129,18 +130,19 @@ static bool in_ignored(pf_families families, const char *name)
     return false;
 }
 
-static bool in_block(const pf_naming *n, const char *name)
+static bool is_in_block(const pf_naming *n, const char *name)
 {
-    captures h;
-    for (int i = 0; i < 2 && n->front[i].pattern; i++) if (match(n->front[i].pattern, name, &h)) return true;
+    captures caps;
+    for (int i = 0; i < 2 && n->front[i].pattern; i++) if (match(n->front[i].pattern, name, &caps)) return true;
     return false;
 }
 
-/* Do features not depend on this tensor? has_prefix: name is what follows the ViT's prefix, and the globs are matched
- * with all of it; else they are also matched with what follows each dot. Tensors of blocks are never ignored. */
+/* Do features not depend on this tensor? has_prefix: name is the part behind the ViT's prefix, and a glob must match
+ * all of it; tensors of blocks are not ignored. Without has_prefix the name is that of the file, and a glob may also
+ * match the part behind any of its dots. */
 static bool is_ignored(pf_families families, const pf_naming *n, bool has_prefix, const char *name)
 {
-    if (has_prefix && in_block(n, name)) return false;
+    if (has_prefix && is_in_block(n, name)) return false;
     if (in_ignored(families, name)) return true;
     for (; !has_prefix && *name; name++) if (*name == '.' && in_ignored(families, name + 1)) return true;
     return false;
@@ -149,18 +151,18 @@ static bool is_ignored(pf_families families, const pf_naming *n, bool has_prefix
 pf_timm_name pf_naming_translate(pf_families families, const pf_naming *n, const char *prefix, const char *name)
 {
     pf_timm_name out = { .kind = PF_NAME_UNKNOWN };
-    const size_t front = strlen(prefix), inner = n->inner ? strlen(n->inner) : 0;
-    const bool has_prefix = !strncmp(name, prefix, front);
-    const char *rest = has_prefix ? name + front : name;
-    if (has_prefix && look_up_both(families, n, rest, &out)) return out;
-    if (has_prefix && inner && !strncmp(rest, n->inner, inner)
-        && look_up(families, n, false, rest + inner, (captures){ 0, "", 0 }, &out)) return out;
+    const size_t prefix_length = strlen(prefix), inner_length = n->inner ? strlen(n->inner) : 0;
+    const bool has_prefix = !strncmp(name, prefix, prefix_length);
+    const char *rest = has_prefix ? name + prefix_length : name;
+    if (has_prefix && look_up(families, n, rest, &out)) return out;
+    if (has_prefix && inner_length && !strncmp(rest, n->inner, inner_length)
+        && find_row(families, n, false, rest + inner_length, (captures){ 0, "", 0 }, &out)) return out;
     if (classifier(families, prefix, name, &out)) return out;
     if (is_ignored(families, n, has_prefix, rest)) out.kind = PF_NAME_IGNORED;
     return out;
 }
 
-/* Writes front and the name that rows give timm's weight (the first part if there are several). # stays a #. */
+/* Writes front and the name that rows give timm's weight; where q, k and v are separate tensors, that of q. # stays. */
 static void weight_of(const pf_name_row *rows, const char *front, const char *timm, char out[PF_NAME_MAX])
 {
     while (rows->theirs && strcmp(rows->timm, timm)) rows++;
@@ -182,7 +184,7 @@ int pf_name_parts(const char *timm) { return strstr(timm, ".attn.qkv.") ? 3 : 2;
 
 bool pf_name_is(const char *pattern, const char *name)
 {
-    captures h;
-    const char *rest = match(pattern, name, &h);
+    captures caps;
+    const char *rest = match(pattern, name, &caps);
     return rest && !*rest;
 }

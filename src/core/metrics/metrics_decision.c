@@ -72,7 +72,7 @@ peft_status peft_metrics_confusion(const int64_t *labels, const int64_t *predict
     const char *who = "peft_metrics_confusion";
     if (!counts) return pf_metric_null(who, "counts");
     PF_TRY(pf_metric_extents(who, n, classes));
-    PF_TRY(pf_metric_extents(who, classes, classes));
+    PF_TRY(pf_metric_extents(who, classes, classes));                        /* of counts [classes,classes] */
     PF_TRY(pf_metric_labels(who, "labels", labels, n, classes));
     PF_TRY(pf_metric_labels(who, "predicted", predicted, n, classes));
     for (int64_t i = 0; i < classes * classes; i++) counts[i] = 0;
@@ -169,7 +169,7 @@ peft_status peft_metrics_decision(const int64_t *counts, int64_t classes, const 
     return PEFT_OK;
 }
 
-/* Of one class: p and y point to its first element. Targets below 0 are not counted. */
+/* The tally of one class: p and y point to the first sample's element of the class. Targets below 0 are not counted. */
 static tally tally_of_targets(const double *p, const float *y, int64_t n, int64_t classes, double threshold)
 {
     tally t = { 0, 0, 0, 0 };

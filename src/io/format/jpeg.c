@@ -57,18 +57,23 @@ static void fail_with(decoder *d, peft_status s, const char *message)
     longjmp(d->failed, 1);
 }
 
-/* For libjpeg's warning that it skipped bytes before a marker. Before the first scan that changes no pixel. After a
- * scan only zeros change none, which some programs pad files with; other bytes, and zeros before a restart marker, are
- * picture data that were not decoded. 0xff may precede any marker. */
+/* For libjpeg's warning that it skipped bytes before a marker. Bytes skipped before the first scan change no pixel and
+ * are accepted. After a scan, zeros are accepted, because some programs pad files with them, and so is 0xff, which may
+ * precede any marker. Other bytes are picture data that were not decoded: an error. In front of a restart marker even
+ * zeros are an error. */
 static void check_skipped(decoder *d)
 {
     size_t skipped = (size_t)d->errors.msg_parm.i[0];
     int marker = d->errors.msg_parm.i[1];
-    const uint8_t *end = d->no_end_marker ? d->end : d->source.next_input_byte;
-    bool zeros = marker < JPEG_RST0 || marker > JPEG_RST0 + 7;
+    /* The byte behind the skipped ones. Without an end marker libjpeg reads the marker of on_end_of_data. */
+    const uint8_t *skipped_end = d->no_end_marker ? d->end : d->source.next_input_byte;
+    bool accepted = marker < JPEG_RST0 || marker > JPEG_RST0 + 7;
     if (d->j.input_scan_number == 0) return;
-    for (size_t i = 1; i <= skipped && zeros; i++) zeros = end[-(ptrdiff_t)i] == 0 || end[-(ptrdiff_t)i] == 0xff;
-    if (!zeros) on_error((j_common_ptr)&d->j);
+    for (size_t i = 1; i <= skipped && accepted; i++) {
+        const uint8_t byte = skipped_end[-(ptrdiff_t)i];
+        accepted = byte == 0 || byte == 0xff;
+    }
+    if (!accepted) on_error((j_common_ptr)&d->j);
     d->zeros_after_scan = true;
 }
 
@@ -217,7 +222,7 @@ static void decode(decoder *d, const io_encoded *f, size_t size)
     d->im = NULL;
 }
 
-/* The size of the data without zeros at its end, and without zeros before an end marker there. */
+/* The size of the data without the zeros at its end. If an end marker (EOI) follows the zeros, it is left out too. */
 static size_t size_without_zeros(const uint8_t *data, size_t size)
 {
     size_t end = size;
@@ -225,7 +230,7 @@ static size_t size_without_zeros(const uint8_t *data, size_t size)
     size_t last = end;
     while (last && !data[last - 1]) last--;
     if (last == end) return size;
-    return last && data[last - 1] == 0xff ? last + 1 : last;  /* 0xff 0 is coded data, not padding */
+    return last && data[last - 1] == 0xff ? last + 1 : last;  /* a zero behind 0xff is coded data, and stays */
 }
 
 /* A file without an end marker, or with zeros before it, may have been cut and then padded with zeros. libjpeg can

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * gemm.c -- entries of the kernel table for ../gemm/gemm.c: the micro-kernel, the epilogue of a tile (the steps are
- * listed at pk_gemm in ../pk.h), and the loop that measures the peak of FMAs. */
+ * listed at pk_gemm in ../pk.h), and the loop that measures the peak of FMAs. pv is a vector of PW floats (simd.h). */
 #include "gemm_micro.h"
 
 void PK_NAME(micro)(int64_t k, const float *a, const float *b, float *c, int64_t c_row, int m, int n,
@@ -14,17 +14,18 @@ void PK_NAME(micro)(int64_t k, const float *a, const float *b, float *c, int64_t
     micro_tile(k, a, b, c, c_row, m, n, initial, prefetch);
 }
 
-/* Stores n lanes of `pre`, which is only read in the backward pass, past the caches: so a line that is written whole is
- * not fetched first. These stores need no fence, as the atomic operation that ends a round of the pool orders them. */
+/* Stores n lanes of `pre` (values for the backward pass) with non-temporal stores: `pre` is not read soon, and a cache
+ * line that is written whole is then not fetched first. No fence is needed: the atomic operation that ends a round of
+ * the pool orders these stores. */
 static inline void store_uncached(float *p, pv x, int n)
 {
     if (n >= PW && (uintptr_t)p % sizeof(pv) == 0) pv_stream(p, x);
     else store_lanes(p, x, n);
 }
 
-/* The addend where the epilogue has none: -0, which changes no sum. So every product is part of an FMA, with one
- * rounding wherever the element is. The empty asm hides the value from the compiler: else it would drop the addition
- * and contract other pairs to FMAs, in some loops and not in others. */
+/* The addend where the epilogue has none: -0, because x + -0 is x. Every product is then computed by an FMA, so that an
+ * element is rounded in the same way wherever it lies. The empty asm hides the value from the compiler, which would
+ * otherwise drop the addition and contract other operations to FMAs in some loops only. */
 static inline pv no_addend(void)
 {
     pv x = pv_set(-0.0f);
@@ -32,8 +33,8 @@ static inline pv no_addend(void)
     return x;
 }
 
-/* The steps before the activation: to = scale*tile + C + bias, and pre. (i, j) is the tile's place in C, m x n its part
- * inside C. */
+/* The steps before the activation: to = scale*tile + C + bias, and pre = to; with `slopes`, act_and_gate stores pre.
+ * (i, j) is the tile's place in C, m x n its part inside C. */
 static void before_act(const pk_gemm *g, float *tile, int64_t i, int64_t j, int m, int n, float *to, int64_t to_row)
 {
     for (int v = 0; v < n; v += PW) {
@@ -50,7 +51,8 @@ static void before_act(const pk_gemm *g, float *tile, int64_t i, int64_t j, int 
     }
 }
 
-/* The steps behind the activation: C = tile*gate*gamma + residual; here gate only if it holds derivatives (slopes). */
+/* The steps behind the activation: C = tile*gate*gamma + residual. With `slopes` gate holds the derivatives themselves
+ * and is applied here; without, act_and_gate has computed and applied them. */
 static void after_act(const pk_gemm *g, const float *tile, int64_t i, int64_t j, int m, int n)
 {
     const float *const gate = g->slopes ? g->gate : NULL;
@@ -66,8 +68,8 @@ static void after_act(const pk_gemm *g, const float *tile, int64_t i, int64_t j,
     }
 }
 
-/* The activation, and a gate whose derivative is still to compute, by the kernels of the table: one call for a tile of
- * full width, else one for each row. */
+/* Applies the activation, and without `slopes` multiplies by the derivative at gate, with the kernels of the table: one
+ * call for a tile of full width, else one for each row. */
 static void act_and_gate(const pk_table *t, const pk_gemm *g, float *tile, int64_t i, int64_t j, int m, int n)
 {
     const int calls = n == PK_NR ? 1 : m, count = n == PK_NR ? m * PK_NR : n;
@@ -112,7 +114,7 @@ double PK_NAME(fmas)(int64_t rounds)
 #define PK_ROW(i) micro_fma(&acc[i][0], x, y); micro_fma(&acc[i][1], x, y);
         PK_EACH_ROW(PK_ROW)
 #undef PK_ROW
-        PK_ORDER;
+        PK_ORDER;                                                  /* a compiler barrier (gemm_micro.h) */
     }
     pv sum = pv_zero();
 #define PK_ROW(i) sum = pv_add(sum, pv_add(acc[i][0], acc[i][1]));

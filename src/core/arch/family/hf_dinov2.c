@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * hf_dinov2.c -- Hugging Face's DINOv2, without and with registers; its networks have LayerScale. */
+ * hf_dinov2.c -- Hugging Face's DINOv2, without and with registers; its networks have LayerScale. arch.h explains the
+ * rows. */
 #include "core/arch/arch.h"
 
 static const pf_name_row top[] = { { "embeddings.register_tokens", "reg_token", 0, 0 }, { 0 } };
@@ -9,10 +10,12 @@ static const pf_name_row block[] = {
     { "mlp.weights_in.@", "mlp.fc1.@", 0, PF_GATED }, { "mlp.weights_out.@", "mlp.fc2.@", 0, PF_GATED },
     { "layer_scale1.lambda1", "ls1.gamma", 0, 0 }, { "layer_scale2.lambda1", "ls2.gamma", 0, 0 }, { 0 } };
 
+/* rule: how the library of the checkpoint resamples a position embedding (vit/pos_embed.h). */
 static const pf_arch_row model_types[] = {
     { .glob = "dinov2", .rule = "mmcls", .processor = "Bit" },
     { .glob = "dinov2_with_registers", .rule = "timm", .processor = "Bit" }, { 0 } };
 
+/* What these model classes cannot represent, in the words of the error message. */
 static const pf_lack lacks[] = {
     PF_HF_LACKS, { PF_HAS_NO_CLASS_ROW, "a class token without a position" },
     { PF_HAS_CLASSIFIER, "LayerScale beside a classifier of one token (classifier=false leaves it out)" },
@@ -31,6 +34,7 @@ const pf_family pf_family_hf_dinov2 = {
     .top = top, .block = block, .eps = 1e-6, .act = PK_GELU, .rule = "mmcls", .pixels = &pf_imagenet,
     .model_types = model_types, .saved = &plain };
 
+/* Without top and block: its files have the same naming, so that the names of the family above are read in them too. */
 const pf_family pf_family_hf_dinov2_registers = {
     .name = "Hugging Face DINOv2 with registers", .naming = { &pf_naming_hf, &pf_naming_hf5 },
     .has = { "*register_tokens" }, .eps = 1e-6, .act = PK_GELU, .rule = "timm", .pixels = &pf_imagenet,

@@ -23,7 +23,7 @@ static size_t prefix_length(const char *name)
     return dot ? (size_t)(dot - name) + 1 : 0;
 }
 
-/* Appends a name, without its prefix if that is also the prefix of first. */
+/* Appends a name, without its prefix if `first` (NULL: no name) has the same prefix: "a.b.weight,bias". */
 static void add_name(const char *name, const char *first, char *text, size_t capacity)
 {
     const size_t used = strlen(text), prefix = first ? prefix_length(first) : 0;
@@ -40,11 +40,12 @@ static const char *gradient_of(const pf_graph *g, const pf_node *n)
     return NULL;
 }
 
-/* Writes `first` (NULL: nothing) and the names of the tensors that n reads; false: there is no name. */
-static bool names(const pf_graph *g, const pf_node *n, const char *first, char *text, size_t capacity)
+/* Writes the name `gradient` (NULL: none), then the names of the tensors that n reads; false: there is no name. */
+static bool names(const pf_graph *g, const pf_node *n, const char *gradient, char *text, size_t capacity)
 {
+    const char *first = gradient;
     *text = 0;
-    if (first) add_name(first, NULL, text, capacity);
+    if (gradient) add_name(gradient, NULL, text, capacity);
     for (int k = 0; k < PF_MAX_IN; k++) {
         const char *name = pf_is(n->in[k]) ? name_of(g, n->in[k]) : NULL;
         if (!name) continue;
@@ -70,6 +71,7 @@ static const pf_node *maker(const pf_graph *g, uint32_t i, pf_val v)
     return NULL;
 }
 
+/* If node i reads no tensor with a name, follows first inputs back to a node that does. */
 void pf_row_tensors(const pf_graph *g, uint32_t i, char *text, size_t capacity)
 {
     const pf_node *n = &g->node[i];

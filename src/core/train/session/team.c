@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * team.c -- starts and stops teams of threads, whose pools the teams of a context may share, and makes the compile
- * settings for graphs that run on a team. */
+ * team.c -- starts and stops teams, and makes the compile settings for graphs that run on a team. A team is the threads
+ * of one session or trainer. The teams of a context may share one thread pool. */
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
@@ -28,8 +28,8 @@ static peft_status make_pool(peft_context *ctx, int wanted, pf_shared_pool **out
     return PEFT_OK;
 }
 
-/* The context's shared pool; a new one if it has none, another number of threads, or one whose threads a fork has
- * ended. */
+/* The context's shared pool. Makes a new one if the context has none, if its pool has another number of threads, or if
+ * its threads do not run in this process (after fork). */
 static peft_status share_pool(peft_context *ctx, int wanted, pf_shared_pool **out)
 {
     peft_status s = PEFT_OK;
@@ -79,15 +79,15 @@ void pf_team_stop(pf_team *t)
     t->pool = NULL;
 }
 
-pf_compile_spec pf_team_spec(const pf_team *t, pf_compile_spec wanted)
+pf_compile_spec pf_team_spec(const pf_team *t, pf_compile_spec spec)
 {
-    wanted.kernels = t->kernels;
-    wanted.gemm = t->gemm;
-    wanted.isa_by = t->isa_by;
-    wanted.gemm_by = t->gemm_by;
-    wanted.pool = t->pool;
-    wanted.threads = t->threads;
-    return wanted;
+    spec.kernels = t->kernels;
+    spec.gemm = t->gemm;
+    spec.isa_by = t->isa_by;
+    spec.gemm_by = t->gemm_by;
+    spec.pool = t->pool;
+    spec.threads = t->threads;
+    return spec;
 }
 
 void pf_team_text(const pf_team *t, char *text, size_t size)

@@ -20,8 +20,8 @@ typedef struct pf_team {
 } pf_team;
 peft_status pf_team_start(pf_team *t, peft_context *ctx, int64_t threads);          /* 0: the context's number */
 void        pf_team_stop(pf_team *t);
-/* A copy of wanted with the team's kernels, matrix product, pool and threads. */
-pf_compile_spec pf_team_spec(const pf_team *t, pf_compile_spec wanted);
+/* A copy of spec with the team's kernels, matrix product, pool and threads. */
+pf_compile_spec pf_team_spec(const pf_team *t, pf_compile_spec spec);
 /* Kernels and matrix product, on which the rounding of results depends: "avx2, own". */
 void        pf_team_text(const pf_team *t, char *text, size_t size);
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * pending.c -- counts the backward passes since the last update. When they are discarded, it restores the position in
- * the data and the buffers (running statistics) from before the first of them. */
+ * pending.c -- counts the batches since the last update (batches), and those that had a backward pass (pending).
+ * Restores the state from before the first of them: pf_pending_drop the buffers (running statistics), pf_pending_rewind
+ * also the position in the data. */
 #include <string.h>
 #include <time.h>
 #include "core/train/trainer.h"
@@ -25,6 +26,7 @@ void pf_pending_buffers(peft_trainer *t, bool restore)
     if (restore) pf_model_unlock(t->model);
 }
 
+/* With a reducer all batches count, so that every rank calls it after the same number of batches. */
 int64_t pf_pending_count(const peft_trainer *t) { return t->reduce.fn ? t->batches : t->pending; }
 
 void pf_pending_add(peft_trainer *t, int64_t samples, bool backward)

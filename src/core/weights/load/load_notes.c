@@ -17,7 +17,7 @@ static int64_t lines(const char *text)
 peft_status pf_backbone_describe(peft_backbone *b, const char *preprocess, const char *class_names)
 {
     if (preprocess && *preprocess) {
-        PF_TRY(pf_prep_scale(preprocess, b->shape.image, b->preprocess));
+        PF_TRY(pf_prep_scale(preprocess, b->shape.image, b->preprocess));    /* adapts sizes to the input's side */
         for (int i = 0; i < 2; i++) {                                    /* mean, std */
             char text[PF_NOTE_MAX] = "";
             if (pf_prep_value(b->preprocess, pf_note_name[i], text, sizeof text)) memcpy(b->note[i], text, sizeof text);
@@ -68,9 +68,10 @@ static notes without_header(const pf_loader *l, int64_t native)
 }
 
 /* Sets the note "preprocess" by the first of these that exists: "preprocess" of the header; the preprocessing of the
- * configuration files, with mean and std of the notes; the header's separate values (files of an earlier version,
- * converted .npz files; header: it has mean and std). An empty "preprocess" in the header means that only mean and std
- * are known: they make no note. */
+ * configuration files, with its mean and std replaced by those of the notes; the notes, if the header has mean and std
+ * (header; files of an earlier version, converted .npz files). An empty "preprocess" in the header means that only mean
+ * and std are known: then the third is not used. inexpressible: a setting of the configuration files that text cannot
+ * express. */
 static peft_status set_preprocess(const pf_loader *l, peft_backbone *b, bool header)
 {
     const char *whole = pf_st_meta(b->file, "preprocess");

@@ -7,8 +7,9 @@
 
 enum { BINS = 1 << 16 };
 
-/* The key of sample i: a larger sample has a larger key. The bits of positive floats have the order of the floats,
- * those of negative ones the reverse; so the sign bit of the former is set, and all bits of the latter are inverted. */
+/* The key of sample i: a larger sample has a larger key. The key of an integer is sample - INT16_MIN. The bits of
+ * positive floats have the order of the floats, those of negative ones the reverse: in keys of positive floats the sign
+ * bit is set, and in keys of negative ones all bits are inverted. */
 static uint32_t key_of(const peft_image *im, int64_t i)
 {
     uint32_t bits;
