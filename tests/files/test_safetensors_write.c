@@ -212,7 +212,7 @@ static peft_status write_and_read(peft_context *ctx, void *arg)
 START_TEST(failed_allocations_leak_nothing)
 {
     make_path();
-    ck_assert_int_gt(failing_alloc_loop(write_and_read, NULL), 40);
+    ck_assert_int_gt(failing_alloc_loop(write_and_read, NULL), 40);         /* the number of allocations */
     unlink(path);
 }
 END_TEST

@@ -17,7 +17,7 @@ enum { IDENTITIES = sizeof identities / sizeof *identities };
 static double effect(const char *backbone, const char *method, const char *options)
 {
     tiny t = make(backbone, method, options, NULL, 0), plain = make(backbone, NULL, NULL, NULL, 0);
-    double d = difference(logits_of(&t), logits_of(&plain));
+    double d = difference(logits_of(&t), logits_of(&plain));             /* frees both */
     tiny_free(&t);
     tiny_free(&plain);
     return d;

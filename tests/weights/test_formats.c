@@ -38,6 +38,7 @@ END_TEST
 START_TEST(class_token_positions_of_registers_are_added)
 {
     static const stem names[] = { { "reg_token", { "register_tokens" } }, { NULL, { NULL } } };
+    /* columns: see format in formats.h */
     const format file[] = {
         { "DINOv2", "", "blocks.%d.", "head", "", "", names, LIST("mask_token"), 0 },
         { "HF DINOv2", "", "encoder.layer.%d.", "classifier", "", "", hf_dino, NULL, 0 } };

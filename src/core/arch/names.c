@@ -180,6 +180,7 @@ bool pf_naming_attention(const pf_naming *n, int front, char out[PF_NAME_MAX])
 
 void pf_naming_patch(const pf_naming *n, char out[PF_NAME_MAX]) { weight_of(n->top, "", "patch_embed.proj.@", out); }
 
+/* 3 for q, k and v; 2 for gate and value of a gated MLP. */
 int pf_name_parts(const char *timm) { return strstr(timm, ".attn.qkv.") ? 3 : 2; }
 
 bool pf_name_is(const char *pattern, const char *name)

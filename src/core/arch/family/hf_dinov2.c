@@ -23,6 +23,7 @@ static const pf_lack lacks[] = {
 static const pf_field fields[] = {
     { "layerscale_value", "1.0" }, { "drop_path_rate", "0.0" }, { "apply_layernorm", "true" },
     { "reshape_hidden_states", "true" }, { 0 } };
+/* by_ratio: config.json gives the width of the MLP as mlp_ratio. */
 static const pf_hf_model plain = { .type = "dinov2", .model = "Dinov2Model", .needs = PF_SCALED | PF_NO_REGISTERS,
                                    .lacks = lacks, .fields = fields, .by_ratio = true };
 static const pf_hf_model with_registers = { .type = "dinov2_with_registers", .model = "Dinov2WithRegistersModel",

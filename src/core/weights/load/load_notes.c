@@ -62,6 +62,7 @@ static notes without_header(const pf_loader *l, int64_t native)
     if (!p->stated) return n;
     set_mean_std(&n, p->mean, p->std);
     if (p->size > 0) snprintf(n.text[2], PF_NOTE_MAX, "%lld", (long long)p->size);
+    /* only the fits up to LONGEST_MEAN have a crop_pct (prep.h) */
     if (p->fit <= PF_FIT_LONGEST_MEAN && !*p->inexpressible) pf_print_float(n.text[3], PF_NOTE_MAX, p->crop_pct);
     snprintf(n.text[4], PF_NOTE_MAX, "%s", p->interpolation ? p->interpolation : "");
     return n;
