@@ -3,9 +3,10 @@
  * learned prompt tokens (parameter), a mask on them that the application may write (buffer), positions added to their
  * keys (constant), and the block's frozen projection, applied to the attention over the prompts (weight).
  *
- *   y = attention(x) + softmax(n(x) (M P + E)^T / sqrt(d_head)) (M P) W^T
- *   x [b,t,d] the residual stream, n its normalisation; P [n,d] trained and M [n,d] a buffer of this block, E [n,d] a
- *   constant, W [d,d] the block's attn.proj */
+ *   y = attention(x) + softmax(norm(x) (M * P + E)^T / sqrt(d_head)) (M * P) W^T
+ *   x [b,t,d] the residual stream, norm a LayerNorm without weights, * elementwise; P [n,d] trained and M [n,d] a
+ *   buffer of this block, for n prompt tokens; E [n,d] a constant, W [d,d] the block's attn.proj. Each head attends for
+ *   itself, to its d_head columns. */
 #ifndef MASKED_PROMPT_H
 #define MASKED_PROMPT_H
 #include <peft/sys/method.h>
@@ -43,6 +44,7 @@ static void masked_prompt_positions(void *user, peft_real *data, int64_t count)
     for (int64_t k = 0; k < count; k++) data[k] = k % width == k / width % width ? (peft_real)1 : (peft_real)0;
 }
 
+/* Adds the attention over the prompts to the output of the self-attention branch. */
 static void masked_prompt_emit(const void *state, peft_build *b, peft_site *s)
 {
     const masked_prompt_state *m = state;
@@ -51,6 +53,7 @@ static void masked_prompt_emit(const void *state, peft_build *b, peft_site *s)
     peft_val prompt = peft_sys_mul(b, peft_sys_param(b, m->prompt[s->layer]), peft_sys_param(b, m->mask[s->layer]));
     peft_val positions = peft_sys_constant(b, PEFT_DIMS(m->tokens, width), masked_prompt_positions, &width,
                                            "positions");
+    /* peft_sys_attention reads q, k and v of a site */
     peft_site prompt_attention = { .q = peft_sys_layernorm(b, s->in, PEFT_NONE, PEFT_NONE, 1e-6),
                                    .k = peft_sys_repeat_batch(b, peft_sys_add(b, prompt, positions)),
                                    .v = peft_sys_repeat_batch(b, prompt) };

@@ -52,6 +52,7 @@ static void save(const loaded_model *s, const peft_backbone *b, const char *path
     must(peft_options_set_string(o, "classifier", with_classifier));
     must(peft_options_set_string(o, "dtype", given[dtype].value));
     if (s->class_names) must(peft_options_set_string(o, "class_names", s->class_names));
+    /* link: sigmoid or softmax, by which logits become probabilities */
     if (s->link) must(peft_options_set_string(o, "link", s->link));
     must(peft_backbone_save_as(b, path, o));
     peft_options_free(o);

@@ -12,7 +12,8 @@ void progress_begin(progress *p)
     p->start = p->epoch_start = seconds_now();
 }
 
-/* Writes the estimated time left to text, "2 h 05 min" or "4 min 30 s", from the mean time of steps so far. */
+/* Writes the estimated time left to text, "2 h 05 min" or "4 min 30 s", from the mean time of an update since the
+ * program started; "step" counts those of an earlier, resumed run too. */
 static const char *time_left(const progress *p, const peft_trainer *t, char *text, size_t size)
 {
     double left = (double)(p->epochs * p->epoch_steps) - peft_trainer_get(t, "step");

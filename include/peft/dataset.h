@@ -24,10 +24,10 @@ peft_dataset_open_folder(peft_context *ctx, const char *path, const char *split,
  * too. Bytes before the archive are skipped, and backslashes in names are taken as slashes. If one top folder lies
  * around all images, it is left out of the names, which are path/<split>/<class>/<file>.
  * PEFT_E_FORMAT: not a zip, or one that was cut short; a name that leads out of the archive (.., a leading /); two
- * entries with the same name; images both in the top folder and in its folders, so that it may be a class; a class name
- * in an unknown encoding. PEFT_E_UNSUPPORTED: images that are encrypted, or compressed by a method that this build does
- * not read (the message names it; stored and deflated entries are always read); more than 2^22 entries; an image that
- * unpacks to more than 1 GiB or to more than 1032 times its packed size. */
+ * entries with the same name; images both in the top folder itself and in folders below it, so that it could be a
+ * class; a class name in an unknown encoding. PEFT_E_UNSUPPORTED: images that are encrypted, or compressed by a method
+ * that this build does not read (the message names it; stored and deflated entries are always read); more than 2^22
+ * entries; an image that unpacks to more than 1 GiB or to more than 1032 times its packed size. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_dataset_open_zip(peft_context *ctx, const char *path, const char *split, peft_dataset **out);
 /* Opens a MedMNIST file: an .npz with the arrays <split>_images, u8, u16, i16 or f32 [n,h,w], [n,h,w,1] or [n,h,w,3],
@@ -75,19 +75,19 @@ PEFT_API const char *peft_dataset_skipped(const peft_dataset *d);
  * data set lie in is not hashed, so that a data set that is moved keeps its digest. The images are not read. */
 PEFT_API PEFT_NODISCARD peft_status peft_dataset_digest(const peft_dataset *d, char hex[65]);
 
-/* Makes a data set of all samples of d whose classes have, by name, the numbers that they have in like: if like has
- * {benign, malignant}, malignant is class 1 in out, whatever its number in d. With single labels d may lack classes
- * that like has. PEFT_E_MISMATCH, with the names of both: samples of d have a class that like lacks; the class names of
- * multi-label sets differ; one is multi-label and the other not. */
+/* Makes a data set of all samples of d, with the classes of like: each class gets the number that the class of the same
+ * name has in like. If like has {benign, malignant}, malignant is class 1 in out, whatever its number in d. With single
+ * labels d may lack classes that like has. PEFT_E_MISMATCH, with the names of both: samples of d have a class that like
+ * lacks; the class names of multi-label sets differ; one is multi-label and the other not. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_dataset_match_classes(peft_dataset *d, const peft_dataset *like, peft_dataset **out);
 
 /* Finds the samples of a whose image is also in b, under any name: the same file, a link to it, or a file with the same
  * bytes. *count: how many there are. The first `room` of them are written: in_a[k] is a sample of a, in_b[k] a sample
- * of b with the same image; of several the first with another class or other targets, else the first. With a == b it
- * finds images that occur twice, such as a file under two labels. room 0: in_a and in_b may be NULL. Files are compared
- * by their bytes only if they have the same size. Files that do not exist are left out. PEFT_E_IO: a file cannot be
- * read. */
+ * of b with the same image. If several samples of b have it, in_b[k] is the first whose class or targets differ from
+ * those of in_a[k], or the first of all if none differs. With a == b it finds images that occur twice, such as a file
+ * under two labels. room 0: in_a and in_b may be NULL. Files are compared by their bytes only if they have the same
+ * size. Files that do not exist are left out. PEFT_E_IO: a file cannot be read. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_dataset_overlap(const peft_dataset *a, const peft_dataset *b, int64_t room, int64_t *in_a, int64_t *in_b,
                      int64_t *count);
@@ -101,21 +101,22 @@ peft_dataset_with_image_options(peft_dataset *d, const char *options, peft_datas
 /* A part of a data set is a data set itself. Its ids (peft_dataset_id) are those of the opened data set, so that an id
  * means the same sample in every part. Which samples a part has depends on the argument seed and not on the seed of the
  * context: another initialisation or order of training then does not change which samples are held out. Give
- * peft_context_seed(ctx) if both shall change together. This one takes the samples indices[count]. */
+ * peft_context_seed(ctx) if both shall change together. */
+/* Makes the part of the samples indices[0] .. indices[count - 1] of d, in this order. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_dataset_subset(peft_dataset *d, const int64_t *indices, int64_t count, peft_dataset **out);
 /* Few-shot: draws `ways` classes by seed (0: all), which get the numbers 0..ways-1 in their order in d, and `shots`
- * samples of each without replacement. rest (may be NULL): the other samples of these classes. shots=120 gives 120 test
- * images of each class. PEFT_E_INVALID: a class, which the message names, has fewer samples. PEFT_E_UNSUPPORTED: the
- * data set is multi-label, or no sample remains for rest. */
+ * samples of each without replacement. rest (may be NULL): the other samples of these classes. The function also draws
+ * a balanced test set: with ways=0, shots=120 out has 120 images of each class. PEFT_E_INVALID: a class, which the
+ * message names, has fewer samples. PEFT_E_UNSUPPORTED: the data set is multi-label, or no sample remains for rest. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_dataset_few_shot(peft_dataset *d, int64_t ways, int64_t shots, uint64_t seed, peft_dataset **out,
                       peft_dataset **rest);
 /* Stratified split: out has `fraction` of every class, to the nearest whole sample, drawn by seed; rest (may be NULL)
- * has the others. A class of two samples or more has at least one in each part that is large enough for one of every
- * such class. Multi-label: out has `fraction` of all samples, chosen so that both parts have nearly the same share of
- * positives of each label (iterative stratification, Sechidis et al. 2011). PEFT_E_UNSUPPORTED: a part would be
- * empty. */
+ * has the others. Each part has at least one sample of every class that has two or more, unless the part has fewer
+ * samples than there are such classes. Multi-label: out has `fraction` of all samples, chosen so that both parts have
+ * nearly the same share of positives of each label (iterative stratification, Sechidis et al. 2011).
+ * PEFT_E_UNSUPPORTED: a part would be empty. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_dataset_split(peft_dataset *d, double fraction, uint64_t seed, peft_dataset **out, peft_dataset **rest);
 

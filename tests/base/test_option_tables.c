@@ -64,6 +64,7 @@ static const peft_option *method_row(size_t i)
     return pf_option_at(m->opts, i);
 }
 
+/* Creates an adapter, whose options must have the names of the method's rows, in the same order. */
 static peft_status create_adapter(const peft_options *o)
 {
     peft_adapter *a = NULL;
@@ -93,7 +94,7 @@ static void check_row(const table *t, const peft_option *o)
 {
     static const char *const types[] = { "integer", "float", "boolean", "text" };
     const char *name = peft_option_name(o), *help = peft_option_help(o), *type = peft_option_type(o);
-    double low = 1, high = -1;
+    double low = 1, high = -1;                       /* stay so if the option has no bounds */
     size_t k = 0;
     while (k < 4 && strcmp(types[k], type)) k++;
     ck_assert_msg(k < 4, "%s, %s: unknown type '%s'", t->what, name, type);

@@ -13,7 +13,7 @@ START_TEST(products_of_the_linked_blas_are_right)
     static double a[M * K], b[K * N], c[2][M * N];
     const pk_table *t = pk_find("auto");
     ck_assert_ptr_nonnull(strstr(peft_build_info(), "BLAS: linked"));
-    ck_assert_ptr_null(pk_blas_load());
+    ck_assert_ptr_null(pk_blas_load());                       /* NULL: there is a BLAS */
     ck_assert_int_eq(pk_gemm_chosen(t, PK_GEMM_CBLAS), PK_GEMM_CBLAS);
     for (int i = 0; i < M * K; i++) a[i] = sin(i);
     for (int i = 0; i < K * N; i++) b[i] = cos(i);

@@ -356,7 +356,7 @@ END_TEST
 /* Skipped where no BLAS can be opened. */
 START_TEST(rows_name_the_blas_and_why_it_was_chosen)
 {
-    if (pk_blas_load()) return;
+    if (pk_blas_load()) return;                                 /* there is no BLAS */
     for (int env = 0; env < 2; env++) {
         peft_context *ctx;
         if (env) setenv("PEFT_GEMM", "cblas", 1);

@@ -102,7 +102,7 @@ START_TEST(the_kernel_table_decides_between_own_and_cblas)
     ck_assert_int_eq(pk_gemm_chosen(ref, PK_GEMM_AUTO), PK_GEMM_CBLAS);
     if (best->vector > 1) ck_assert_int_eq(pk_gemm_chosen(best, PK_GEMM_AUTO), PK_GEMM_OWN);
     ck_assert_int_eq(pk_gemm_chosen(best, PK_GEMM_CBLAS), PK_GEMM_CBLAS);
-    ck_assert_ptr_null(pk_blas_load());
+    ck_assert_ptr_null(pk_blas_load());                      /* NULL: there is a BLAS */
 }
 END_TEST
 

@@ -7,8 +7,8 @@
 #include "kernels/pk.h"
 #include "suite.h"
 
-/* Parts of the epilogue, as bits (pk_gemm in pk.h); IN_PLACE: C is the residual. GAP: unused elements after each
- * row. */
+/* Parts of the epilogue, as bits (pk_gemm in pk.h); IN_PLACE: C is the residual; SLOPES: pre receives derivatives of
+ * act, and gate holds such derivatives. EPILOGUES: number of combinations. GAP: unused elements after each row. */
 enum { SCALE = 1, ACCUMULATE = 2, BIAS = 4, PRE = 8, GATE = 16, GAMMA = 32, RESIDUAL = 64, IN_PLACE = 128,
        SLOPES = 256, EPILOGUES = 512, GAP = 3 };
 
@@ -106,13 +106,13 @@ static void check(const problem *p, const char *variant)
                           "%s: an element in a gap was written", variant);
             continue;
         }
-        double sum = 0, size = 1;
+        double sum = 0, magnitude = 1;
         for (int64_t q = 0; q < p->k; q++) {
             double x = (double)g->a[i * g->a_row + q * g->a_col] * b[q * g->b_row + j * g->b_col];
             sum += x;
-            size += fabs(x);
+            magnitude += fabs(x);
         }
-        const double old = p->before.data[e], tolerance = 2e-6 * size;
+        const double old = p->before.data[e], tolerance = 2e-6 * magnitude;
         sum *= g->scale;
         if (g->accumulate) sum += old;
         if (g->bias) sum += g->bias[j];
@@ -158,6 +158,7 @@ static void stop(pk_pool *p)
 #define EACH_TABLE(t) for (const char *const *name = pk_isas(); *name; name++) \
     for (const pk_table *t = pk_find(*name); t; t = NULL)
 
+/* Every n for m = mr and m = 3, else every 5th to 7th, which saves time. */
 START_TEST(sizes_around_the_micro_kernel)
 {
     EACH_TABLE(t) {
@@ -269,7 +270,7 @@ static void check_same(const pk_table *t, const problem *p, const float *whole, 
 START_TEST(threads_and_parts_change_no_bit)
 {
     const int64_t sizes[][3] = { { 61, 150, 800 }, { 830, 70, 20 }, { 3, 520, 60 }, { 300, 5, 400 },
-                                 /* several blocks; thread groups of one and of four */
+                                 /* several blocks; the pools' threads form groups of one to four (gemm.c) */
                                  { 1500, 170, 600 }, { 900, 100, 500 } };
     const int threads[] = { 2, 3, 8 };
     pk_pool *pools[3];

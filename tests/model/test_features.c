@@ -25,7 +25,8 @@ static void check_same(const peft_tensor *a, const peft_tensor *b, int n, const 
                   "%s: features differ", name);
 }
 
-/* Features equal the tap's rows for any number of images, and do not depend on the head. */
+/* Features equal the tap's rows for any number of images, do not depend on the head, and are the same from a session
+ * with the tap. Methods with a network of their own have no pooled feature. */
 START_TEST(features_equal_the_tap)
 {
     static const char *const models[] = { "head=none", "classes=3", "classes=0", "classes=4,head=mlp,head_layers=1" };

@@ -101,15 +101,16 @@ static void write_backbone(const peft_backbone *b, const char *path)
 
 static void check_workload(workload w)
 {
-    tiny t = tiny_make(&(tiny_spec){ .backbone = SMALL, .method = "linear" });
-    tiny u = tiny_make(&(tiny_spec){ .backbone = SMALL, .more = "image_size=16", .method = "linear" });
-    write_backbone(t.backbone, tiny_path("backbone.safetensors"));
-    w.batch = tiny_batch_make(u.model, 2, 0);
+    /* saved has images of 8 x 8 pixels; the workload loads its file for 16 x 16, the size of resized. */
+    tiny saved = tiny_make(&(tiny_spec){ .backbone = SMALL, .method = "linear" });
+    tiny resized = tiny_make(&(tiny_spec){ .backbone = SMALL, .more = "image_size=16", .method = "linear" });
+    write_backbone(saved.backbone, tiny_path("backbone.safetensors"));
+    w.batch = tiny_batch_make(resized.model, 2, 0);
     long allocations = failing_alloc_loop(run_workload, &w);
     ck_assert_int_gt(allocations, 100);
     tiny_batch_free(&w.batch);
-    tiny_free(&t);
-    tiny_free(&u);
+    tiny_free(&saved);
+    tiny_free(&resized);
     tiny_clean();
 }
 
@@ -301,7 +302,7 @@ static void check_operation(fixture *w, size_t i)
     for (long n = 0; ; n++) {
         tiny_bits after = { 0 };
         size_t used_before = peft_context_memory_used(w->ctx);
-        w->hooks.calls = 0, w->hooks.fail_at = n, w->hooks.and_after = n % 2;
+        w->hooks.calls = 0, w->hooks.fail_at = n, w->hooks.and_after = n % 2;       /* odd n: later ones too */
         peft_status s = operations[i].run(w);
         bool refused = w->hooks.calls > n;
         w->hooks.fail_at = -1;

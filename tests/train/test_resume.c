@@ -82,13 +82,13 @@ typedef struct batch_source { const peft_model *m; int64_t stop_step, stop_batch
 
 static int64_t next_batch(int64_t epoch, int64_t i, peft_tensor *images, peft_tensor *labels, int64_t *ids, void *user)
 {
-    batch_source *f = user;
+    batch_source *source = user;
     (void)epoch;
     int64_t n = i == 3 ? 2 : i < 4 ? N : 0;
-    if (f->stop_batch >= 0 && f->batches == f->stop_batch) return -1;
+    if (source->stop_batch >= 0 && source->batches == source->stop_batch) return -1;
     if (!n) return 0;
-    f->batches++;
-    tiny_batch b = tiny_batch_make(f->m, (int)n, (int)i * N);
+    source->batches++;
+    tiny_batch b = tiny_batch_make(source->m, (int)n, (int)i * N);
     memcpy(peft_tensor_data(images), peft_tensor_cdata(b.images), pf_tensor_bytes(b.images));
     const peft_tensor *y = peft_tensor_dtype(labels) == PEFT_I64 ? b.labels : b.targets;
     memcpy(peft_tensor_data(labels), peft_tensor_cdata(y), pf_tensor_bytes(y));
@@ -99,10 +99,10 @@ static int64_t next_batch(int64_t epoch, int64_t i, peft_tensor *images, peft_te
 
 static int progress(peft_trainer *t, void *user)
 {
-    batch_source *f = user;
-    f->updates++;
+    batch_source *source = user;
+    source->updates++;
     ck_assert(peft_trainer_get(t, "step") > 0);
-    return f->stop_step >= 0 && peft_trainer_get(t, "step") >= (double)f->stop_step;
+    return source->stop_step >= 0 && peft_trainer_get(t, "step") >= (double)source->stop_step;
 }
 
 /* Two epochs, stopped at a step or batch, saved and resumed. */
@@ -112,15 +112,15 @@ static void check_fit(const run *r, const tiny_bits *uninterrupted, int64_t stop
     tiny_bits resumed = { 0 };
     tiny t = tiny_for(r, 0);
     peft_trainer *x = trainer_for(r, &t, "");
-    batch_source f = { t.model, stop_step, stop_batch, 0, 0 };
-    FAILS(PEFT_E_CANCELLED, stop_batch < 0 ? "step" : "batch", peft_trainer_fit(x, 2, next_batch, progress, &f));
+    batch_source source = { t.model, stop_step, stop_batch, 0, 0 };
+    FAILS(PEFT_E_CANCELLED, stop_batch < 0 ? "step" : "batch", peft_trainer_fit(x, 2, next_batch, progress, &source));
     OK(peft_trainer_save(x, tiny_path("state")));
     free_trainer(&t, x);
     t = tiny_for(r, 5);
     x = trainer_for(r, &t, "");
     OK(peft_trainer_restore(x, tiny_path("state")));
-    f = (batch_source){ t.model, -1, -1, 0, 0 };
-    OK(peft_trainer_fit(x, 2, next_batch, progress, &f));
+    source = (batch_source){ t.model, -1, -1, 0, 0 };
+    OK(peft_trainer_fit(x, 2, next_batch, progress, &source));
     tiny_bits_training(&resumed, x);
     free_trainer(&t, x);
     snprintf(name, sizeof name, "%s%s, stopped at step %d, batch %d", r->net.method, r->options, (int)stop_step,
@@ -134,14 +134,14 @@ START_TEST(a_stopped_fit_resumes_to_the_same_bits)
         tiny_bits uninterrupted = { 0 };
         tiny t = tiny_for(&runs[i], 0);
         peft_trainer *x = trainer_for(&runs[i], &t, "");
-        batch_source f = { t.model, -1, -1, 0, 0 };
-        OK(peft_trainer_fit(x, 2, next_batch, progress, &f));
-        ck_assert_int_eq(f.batches, 8);
-        ck_assert_int_eq(f.updates, strstr(runs[i].options, "accumulate=3") ? 4 : 8);
+        batch_source source = { t.model, -1, -1, 0, 0 };
+        OK(peft_trainer_fit(x, 2, next_batch, progress, &source));
+        ck_assert_int_eq(source.batches, 8);
+        ck_assert_int_eq(source.updates, strstr(runs[i].options, "accumulate=3") ? 4 : 8);
         ck_assert(peft_trainer_get(x, "epoch") == 2);
         tiny_bits_training(&uninterrupted, x);
         free_trainer(&t, x);
-        for (int64_t k = 1; k <= f.updates; k++) check_fit(&runs[i], &uninterrupted, k, -1);
+        for (int64_t k = 1; k <= source.updates; k++) check_fit(&runs[i], &uninterrupted, k, -1);
         for (int64_t k = 0; k < 8; k++) check_fit(&runs[i], &uninterrupted, -1, k);
         tiny_bits_free(&uninterrupted);
     }
@@ -334,7 +334,7 @@ START_TEST(long_settings_are_saved)
     int n = sprintf(weights, "batch=%d,class_weights=[", N);
     for (int i = 0; i < CLASSES; i++) n += sprintf(weights + n, "%s0.%05d", i ? "," : "", i + 1);
     sprintf(weights + n, "]");
-    sprintf(layers, "layers=\"0%1500s\"", ",1");
+    sprintf(layers, "layers=\"0%1500s\"", ",1");             /* "0,1" with 1498 blanks before the comma */
     peft_context *ctx = tiny_context(NULL, 1);
     peft_backbone *b = tiny_backbone(ctx, "image_size=16,patch=8,width=12,depth=34,heads=2", NULL);
     peft_adapter *a = tiny_adapter(b, "ept", layers);

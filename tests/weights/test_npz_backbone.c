@@ -15,9 +15,9 @@ typedef struct { entry entries[MAX_ARRAYS]; char name[MAX_ARRAYS][120],
 static void add(npz *z, const char *type, const char *name, const char *shape)
 {
     static float v[4096];
-    int64_t count = 1, one;
+    int64_t count = 1, extent;
     char dictionary[160];
-    for (const char *s = shape; sscanf(s, "%ld", &one) == 1; s = strchr(s, ',') + 1) count *= one;
+    for (const char *s = shape; sscanf(s, "%ld", &extent) == 1; s = strchr(s, ',') + 1) count *= extent;
     for (int64_t i = 0; i < count; i++) v[i] = (float)(1000 * z->n + i);
     unsigned char *data = malloc(4096 + sizeof *v * (size_t)count);
     snprintf(dictionary, sizeof dictionary, "{'descr': '%s', 'fortran_order': False, 'shape': (%s), }", type, shape);
@@ -85,16 +85,16 @@ static void write_npz(npz *z, const char *path)
 /* Value i of the array `name` in block l; l < 0: outside the blocks. */
 static float value(const npz *z, int l, const char *name, int64_t i)
 {
-    char path[120], stack[120];
+    char path[120], stacked[120];
     snprintf(path, sizeof path, "encoderblock_%d/%s.npy", l, name);
-    snprintf(stack, sizeof stack, "encoderblock/%s.npy", name);
+    snprintf(stacked, sizeof stacked, "encoderblock/%s.npy", name);
+    const char *outside = stacked + strlen("encoderblock/");   /* "name.npy" */
     for (int k = 0; k < z->n; k++) {
-        int64_t count = 1, one;
-        for (const char *s = z->dims[k]; sscanf(s, "%ld", &one) == 1; s = strchr(s, ',') + 1) count *= one;
+        int64_t count = 1, extent;
+        for (const char *s = z->dims[k]; sscanf(s, "%ld", &extent) == 1; s = strchr(s, ',') + 1) count *= extent;
         if (strstr(z->name[k], path)) return (float)(1000 * k + i);
-        if (strstr(z->name[k], stack)) return (float)(1000 * k + l * count / L + i);
-        if (l < 0 && !strcmp(z->name[k] + strlen(z->prefix), stack + strlen("encoderblock/")))
-            return (float)(1000 * k + i);
+        if (strstr(z->name[k], stacked)) return (float)(1000 * k + l * count / L + i);
+        if (l < 0 && !strcmp(z->name[k] + strlen(z->prefix), outside)) return (float)(1000 * k + i);
     }
     ck_abort_msg("no array %s", name);
 }

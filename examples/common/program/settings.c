@@ -58,6 +58,7 @@ void set_setting(settings *s, const char *name, const char *value)
     s->item[i].value = copy;
 }
 
+/* Appends a piece without "=" to the value before it: 2.5 in "class_weights=1,2.5". */
 static void append_value(setting *to, const char *piece)
 {
     char *longer;

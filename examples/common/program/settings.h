@@ -19,5 +19,5 @@ void        set_setting(settings *s, const char *name, const char *value);      
 char       *print_settings(const settings *s);                /* as text; to be freed */
 
 peft_options *options_from(peft_context *ctx, const char *text);         /* parsed by the library; text may be NULL */
-peft_options *options_of(peft_context *ctx, const settings *s);
+peft_options *options_of(peft_context *ctx, const settings *s);          /* the settings, one by one */
 #endif

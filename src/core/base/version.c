@@ -11,6 +11,7 @@
 #define COMPILER "unknown compiler"
 #endif
 
+/* PK_BLAS_FIRST: file name of the BLAS that is tried first at run time (kernels/gemm/blas.c). */
 #ifdef PK_BLAS_LINKED
 #define PK_BLAS_TEXT "linked"
 #else

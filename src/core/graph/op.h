@@ -13,7 +13,8 @@ static inline bool pf_out(pf_graph *g, pf_node *n, int i, pf_shape s)
 }
 static inline bool pf_out_like(pf_graph *g, pf_node *n, int i, pf_val v) { return pf_out(g, n, i, pf_v(g, v)->shape); }
 
-/* Records PEFT_E_SHAPE for the operation with its named tensors and its inputs' shapes; returns false. */
+/* Records PEFT_E_SHAPE; the message has the operation, the names of the tensors it reads, the shapes of its inputs, and
+ * expected. Returns false. */
 bool pf_bad_shape(pf_graph *g, const pf_node *n, const char *expected);
 
 /* Appends a backward node with these inputs (PF_NONE allowed); returns out[0]. */

@@ -45,6 +45,7 @@ const char *pf_options_string(const peft_options *o, const pf_opt *table, const 
     return text ? text : row && row->fallback ? row->fallback : "";
 }
 
+/* Reads booleans too: 1 for true, 0 for false. */
 int64_t pf_options_int(const peft_options *o, const pf_opt *table, const char *name)
 {
     const char *text = pf_options_string(o, table, name);

@@ -153,7 +153,7 @@ void pf_writer_abandon(pf_writer *w)
 
 peft_status peft_write_file(const char *path, const void *data, size_t size)
 {
-    peft_context bare;
+    peft_context bare;                                /* on the stack, for memory alone: the caller gives no context */
     pf_writer *w;
     if (!path || (!data && size))
         return pf_fail(PEFT_E_INVALID, "peft_write_file: %s is NULL", path ? "data" : "path");

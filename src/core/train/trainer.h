@@ -92,9 +92,9 @@ bool        pf_option_is_read(const peft_options *o, const char *name);
 /* loss_options.c: sets t->loss, with its lists, as t->options say. */
 peft_status pf_loss_options(peft_trainer *t);
 void        pf_loss_free(peft_trainer *t);
-/* update/slab.c: memory for gradients and moments of the model's parameters. decay_matrices: tensors of fewer than two
- * extents have no weight decay. */
-peft_status pf_slab_create(peft_trainer *t, bool decay_matrices);
+/* update/slab.c: memory for gradients and moments of the model's parameters. matrices_only: weight decay applies
+ * to tensors of two or more extents only. */
+peft_status pf_slab_create(peft_trainer *t, bool matrices_only);
 void        pf_slab_release(peft_trainer *t);                                    /* so that others can train them */
 int         pf_optimizer_moments(const pf_optimizer *o);                         /* of each parameter: AdamW 2, SGD 1 */
 /* --- update/pending.c: the batches since the last update --- */

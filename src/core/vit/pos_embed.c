@@ -6,8 +6,8 @@
 #include <string.h>
 #include "core/options/options.h"
 
-/* corners: the corners of both grids coincide; a: parameter of the cubic kernel (Keys); offset: added to the new extent
- * in the step. */
+/* corners: the corners of both grids coincide; a: parameter of the cubic kernel (Keys); offset: new positions lie
+ * old / (new + offset) old positions apart. */
 typedef struct rule { const char *name; bool cubic, antialias, corners; double a, offset; } rule;
 
 static const rule rules[] = {
@@ -67,8 +67,8 @@ static void axis(const rule *r, double *w, int from, int to)
 /* wr [rows1, rows0], wc [cols1, cols0]: the weights. */
 typedef struct grid { const double *wr, *wc; int rows0, cols0, rows1, cols1; int64_t width; } grid;
 
-/* Writes one new row of patches: line [cols0, width] is the weighted sum of the old rows, and sum [width], for each new
- * column, that of the columns of line. */
+/* Writes one new row of patches. line [cols0, width]: memory for the weighted sum of the old rows. sum [width]: memory
+ * for one new patch, the weighted sum of the columns of line. */
 static void resample_row(const grid *g, const pk_real *from, pk_real *to, int row, double *line, double *sum)
 {
     const int64_t n = g->cols0 * g->width;

@@ -35,7 +35,7 @@ static bool present(const pf_vit_shape *s, when w)
     case NORM_PRE:    return s->norm_pre;
     case QKV_BIAS:    return s->qkv_bias;
     case LAYER_SCALE: return s->layer_scale;
-    case CLS_POOL:    return !s->mean_pool && !s->bare;
+    case CLS_POOL:    return !s->mean_pool && !s->bare;             /* bare: no final norm */
     case MEAN_POOL:   return s->mean_pool && !s->bare;
     case HEAD:        return s->classes > 0;
     default:          return true;

@@ -49,9 +49,10 @@ typedef enum io_rounding { IO_TO_BYTE, IO_TO_INT, IO_TO_FLOAT } io_rounding;
 
 /* One pass. A horizontal pass changes the width: of `length` rows from row `start` on it makes [length, w->size,
  * channels]. A vertical pass changes the height: of `length` columns from column `start` on it makes [w->size, length,
- * channels]. origin: the position in the image of the first input sample along the resampled axis; it is subtracted
- * from w->first. It is 0 for an image, and may be larger for the result of the first pass, which holds only the rows or
- * columns that the second pass reads. rounding: IO_TO_BYTE for the 8-bit passes, another for the wide ones. */
+ * channels]. origin: how many rows or columns of the image are missing before the first one of `from`, along the
+ * resampled axis; w->first counts in the whole image. 0 for an image. The first pass makes only the rows or columns
+ * that the second pass reads, so that its result may begin later. rounding: IO_TO_BYTE for the 8-bit passes, another
+ * for the wide ones, which serve all other sample types. */
 typedef peft_status (*io_pass)(const io_raster *from, int64_t start, int64_t length, const io_weights *w,
                                int64_t origin, io_rounding rounding, void *to);
 peft_status io_horizontal8(const io_raster *from, int64_t start, int64_t length, const io_weights *w, int64_t origin,
@@ -63,8 +64,8 @@ peft_status io_horizontal_wide(const io_raster *from, int64_t start, int64_t len
 peft_status io_vertical_wide(const io_raster *from, int64_t start, int64_t length, const io_weights *w, int64_t origin,
                              io_rounding rounding, void *to);
 
-/* Resizes with at least one pass. *out [part.height, part.width, channels]: bytes (IO_TO_BYTE) or doubles, in memory of
- * the image's context, which the caller frees. */
+/* Resizes, also where the size stays the same: then a vertical pass runs. *out [part.height, part.width,
+ * channels]: bytes (IO_TO_BYTE) or doubles, in memory of the image's context, which the caller frees. */
 peft_status io_resample(const peft_image *im, const io_scaling *s, io_rounding rounding, void **out);
 /* Resizes to an image of the same sample type. Where the size stays the same, pixels are copied without a pass. */
 peft_status io_resize(const peft_image *im, const io_scaling *s, peft_image **out);

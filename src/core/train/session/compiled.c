@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * compiled.c -- compiles a model to a graph: builds the forward pass with taps and loss, runs the passes, cuts off a
- * part, and plans memory. */
+ * compiled.c -- compiles a model to a graph: builds the forward pass and the loss, keeps the taps (intermediate values
+ * that the caller names, such as "block.3"), runs the passes, reduces the graph to the frozen prefix or to what follows
+ * it if one of these parts is wanted, and plans memory. */
 #include "core/train/session/compiled.h"
 #include <string.h>
 #include "core/options/options.h"
@@ -47,7 +48,8 @@ static peft_status find_inputs(pf_compiled *c, const pf_loss *loss)
 {
     const pf_graph *g = &c->exec.g;
     c->labels = -1;
-    for (int i = 0; i < g->inputs; i++) if (g->input[i].flags & PF_IN_GIVEN) c->given[c->givens++] = i;
+    for (int i = 0; i < g->inputs; i++)                       /* inputs that methods declared */
+        if (g->input[i].flags & PF_IN_GIVEN) c->given[c->givens++] = i;
     PF_TRY(pf_exec_find_input(&c->exec, "images", &c->images));
     if (!loss) return PEFT_OK;
     while (g->node[c->loss_node].op != &pf_op_loss) c->loss_node++;

@@ -3,6 +3,7 @@
  * a function that must not be called in one. */
 #include "core/train/trainer.h"
 
+/* If a libpeft call failed in the callback, its status and message tell the cause; else the callback cancelled. */
 peft_status pf_callback_failed(const peft_trainer *t, const char *callback, int returned)
 {
     const long long step = t->step;

@@ -9,9 +9,10 @@
 
 int pf_optimizer_moments(const pf_optimizer *o) { return o->adamw ? 2 : 1; }
 
-/* Gives every parameter its gradient and moments. PEFT_E_STATE: another trainer, of this model or of one that shares an
- * adapter with it, already trains one of them. elements: number in all parameters. */
-static peft_status assign(peft_trainer *t, int64_t elements, bool decay_matrices)
+/* Gives every parameter its gradient and moments. elements: number of elements of all parameters together.
+ * PEFT_E_STATE: another trainer already trains one of the parameters. It may belong to another model, because models
+ * can share an adapter. */
+static peft_status assign(peft_trainer *t, int64_t elements, bool matrices_only)
 {
     pk_real *gradient = t->slab;
     for (size_t i = 0; i < t->slots; i++) {
@@ -19,9 +20,9 @@ static peft_status assign(peft_trainer *t, int64_t elements, bool decay_matrices
         s->p = peft_model_param(t->model, i);
         s->count = peft_tensor_count(&s->p->value);
         s->lr_scale = 1;
-        s->weight_decay = decay_matrices && s->p->value.ndim < 2 ? 0 : t->opt.weight_decay;
+        s->weight_decay = matrices_only && s->p->value.ndim < 2 ? 0 : t->opt.weight_decay;
         if (s->p->grad.data) {
-            t->slots = i;
+            t->slots = i;                             /* pf_slab_release leaves the other trainer's gradients alone */
             return pf_fail(PEFT_E_STATE, "parameter '%s': another trainer holds it; free that trainer first",
                            s->p->name);
         }
@@ -33,7 +34,7 @@ static peft_status assign(peft_trainer *t, int64_t elements, bool decay_matrices
     return PEFT_OK;
 }
 
-peft_status pf_slab_create(peft_trainer *t, bool decay_matrices)
+peft_status pf_slab_create(peft_trainer *t, bool matrices_only)
 {
     int64_t elements = peft_model_trainable_count(t->model), buffers = 0;
     int moments = pf_optimizer_moments(&t->opt);
@@ -49,7 +50,7 @@ peft_status pf_slab_create(peft_trainer *t, bool decay_matrices)
     if (!t->slot || !t->slab) return pf_nomem("gradients and moments", t->slab_bytes);
     t->saved_buffers = t->slab + (1 + moments) * elements;
     pf_model_lock_write(t->model);
-    const peft_status status = assign(t, elements, decay_matrices);
+    const peft_status status = assign(t, elements, matrices_only);
     pf_model_unlock(t->model);
     return status;
 }
