@@ -11,7 +11,7 @@ set -eu
 export LC_ALL=C
 strict=
 if [ "$1" = --strict ]; then strict=1; shift; fi
-root=$(cd "$1" && pwd) build=$2 cc=${3:-cc}
+root=$(cd "$1" && pwd) build=$2 cc=${3:-cc} cxx=${CXX:-c++}
 here=$(cd "$(dirname "$0")" && pwd)
 baseline=$here/baseline
 command -v abidiff > /dev/null || { echo "check.sh: abidiff is missing (Debian: abigail-tools)"; exit 77; }
@@ -77,6 +77,12 @@ done
 none_missing "$baseline/stable.macros" "$work/now/stable.macros" "macro is gone or changed:" || bad=1
 headers '^peft/[a-z_]*\.h' || bad=1
 redeclared '^peft/[a-z_]*\.h$' || bad=1
+
+# The C++ headers still have all that the baseline's program uses of them, which is every class.
+if command -v "$cxx" > /dev/null; then
+    "$cxx" -std=c++17 -w -fsyntax-only -I"$root/include" "$baseline/classes.cpp" 2> "$work/errors" ||
+        { sed -n 's/.*error: /C++ headers: /p' "$work/errors"; bad=1; }
+fi
 
 sys=0
 none_missing "$baseline/sys.symbols" "$work/now/sys.symbols" "symbol is gone or has another version node:" || sys=1

@@ -16,7 +16,8 @@ cp -r "$root/include" "$work/base"
 cp "$root/src/peft.map" "$work/base/src"
 cp "$root/src/io/peft_io.map" "$work/base/src/io"
 cp -r "$here" "$work/base/tests/abi"
-mkdir -p "$work/base/tests/scripts"
+mkdir -p "$work/base/tests/scripts" "$work/base/tests/install"
+cp -r "$root/tests/install/cpp" "$work/base/tests/install"
 cat > "$work/base/include/peft/probe.h" <<'CODE'
 #ifndef PEFT_PROBE_H
 #define PEFT_PROBE_H
@@ -90,6 +91,7 @@ try fail "another version node" $map \
     '/^    peft_probe_two;/d; s/^PEFT_SYS_[0-9]* {/PEFT_1.1 {\nglobal:\n    peft_probe_two;\n} PEFT_1;\n&/'
 try fail "another version node" $map 's/^PEFT_1 {/PEFT_2 {/; s/} PEFT_1;/} PEFT_2;/'
 s=include/peft/sys/probe.h
+try fail "C++ headers: .*no member named .set_lr" include/peft/peft.hpp "/void set_lr/d"
 try fail "PEFT_METHOD_ABI did not" $s 's/int64_t rows;/& int64_t columns;/'
 try pass "PEFT_METHOD_ABI with it" $s 's/int64_t rows;/& int64_t columns;/' include/peft/sys/method.h \
     's/^\(#define PEFT_METHOD_VERSION\) .*/\1 99u/'

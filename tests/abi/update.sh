@@ -16,4 +16,5 @@ rm -rf "$baseline"
 tar -C "$root" --sort=name --mtime=@0 --owner=0 --group=0 --numeric-owner --mode=a+rX,u+w,go-w -cf - include/peft \
     | gzip -9n > "$baseline/headers.tar.gz"
 cp "$here/program.c" "$baseline/program.c"
+cat "$root"/tests/install/cpp/*.cpp > "$baseline/classes.cpp"
 echo "update.sh: the baseline is $(cat "$baseline/version"): $(cat "$baseline"/*.symbols | wc -l) functions"

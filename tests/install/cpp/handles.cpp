@@ -7,6 +7,7 @@
 #include <cmath>
 #include <cstdio>
 #include <cstring>
+#include <filesystem>
 #include <type_traits>
 
 static int failures;
@@ -154,6 +155,65 @@ static void pictures(peft::context &ctx)
     EXPECT(status_of([&] { peft::dataset(ctx, "no such folder"); }) == PEFT_E_IO);
 }
 
+// Pictures of two classes in a folder, read by a loader, prepared and predicted as the model's notes say.
+static void data_sets(peft::context &ctx)
+{
+    std::vector<std::uint8_t> grey(16 * 16);
+    for (const char *name : { "a/1", "a/2", "b/1", "b/2" }) {
+        for (std::size_t i = 0; i < grey.size(); i++) grey[i] = static_cast<std::uint8_t>(i * (name[0] == 'a' ? 1 : 7));
+        std::filesystem::create_directories(std::string("pictures/") + name[0]);
+        peft::image(ctx, grey.data(), 16, 16, 1).save_png(std::string("pictures/") + name + ".png");
+    }
+    peft::dataset all(ctx, "pictures");
+    auto [part, rest] = all.split(0.5, 1);
+    EXPECT(all.size() == 4 && part.size() == 2 && rest.size() == 2 && all.classes() == 2 && all.label(3) == 1);
+    EXPECT(!std::strcmp(all.class_name(1), "b") && all.load(0).width() == 16);
+    peft::backbone vit = peft::backbone::random(ctx, shape);
+    peft::transform prepare(ctx, nullptr, "size=16");
+    peft::loader batches(all, prepare, "batch=4");
+    EXPECT(batches.batches() == 1 && prepare.size() == 16);
+    peft::model m(vit, "classes=2");
+    m.set_note("preprocess", prepare.text());
+    peft::trainer t(m, "batch=4,lr=0.01");
+    t.fit(2, batches);
+    peft::session s(m);
+    peft::predictor p(s), q(s, prepare);
+    peft::tensor pixels(ctx, PEFT_U8, { 1, 16, 16, 3 }), logits(ctx, PEFT_F32, { 1, 2 }), shares(ctx, PEFT_F32, { 1, 2 });
+    p.pixels(pixels, logits);
+    q.probabilities(pixels, shares);
+    p.probabilities(all.load(0), shares);
+    EXPECT(shares.values<float>()[0] > 0 && s.memory() > 0);
+}
+
+// Saving and restoring a run, merging, and the calls that the other functions do not make.
+static void the_rest(peft::context &ctx)
+{
+    data d(ctx);
+    ctx.isa("auto");
+    peft::backbone vit = peft::backbone::random(ctx, shape);
+    EXPECT(!vit.note("preprocess"));
+    peft::adapter lora(vit, "lora");
+    lora.save("lora.safetensors");
+    EXPECT(!std::strcmp(peft::adapter::load(vit, "lora.safetensors").method(), "lora"));
+    peft::model m(vit, "classes=2");
+    m.attach(lora).detach(lora).attach(lora);
+    {
+        peft::trainer t(m, "batch=4,lr=0.01");
+        t.group("head.*", 0.5, 0);
+        t.backward(d.images, d.labels);
+        t.update();
+        peft::tensor logits(ctx, PEFT_F32, { 4, 2 });
+        t.evaluate(d.images, logits);
+        t.save("run.safetensors");
+        t.restore("run.safetensors");
+    }
+    m.merge().save("merged.safetensors");
+    EXPECT(peft::backbone(ctx, "merged.safetensors", peft::options(ctx).set("image_size", 16))["classes"] == 2);
+    EXPECT(m.c_ptr() && peft_model_classes(m.c_ptr()) == 2);
+    peft_model_free(m.release());
+    EXPECT(!m.c_ptr());
+}
+
 int main()
 {
     {
@@ -163,6 +223,8 @@ int main()
         training(ctx);
         own_loss(ctx);
         pictures(ctx);
+        data_sets(ctx);
+        the_rest(ctx);
     }
     return failures != 0;
 }

@@ -1,0 +1,237 @@
+// SPDX-License-Identifier: Apache-2.0
+// handles.cpp -- uses every class of peft.hpp and io.hpp with the installed libraries; prints failed expectations and
+// then exits with 1.
+#include <peft/io.hpp>
+#include <peft/peft.hpp>
+#include <array>
+#include <cmath>
+#include <cstdio>
+#include <cstring>
+#include <filesystem>
+#include <type_traits>
+
+static int failures;
+#define EXPECT(condition) \
+    ((condition) ? (void)0 : (void)(failures++, std::fprintf(stderr, "line %d: expected %s\n", __LINE__, #condition)))
+
+// The status of the exception that call throws; PEFT_OK: it throws none.
+template <typename F> static peft_status status_of(F &&call)
+{
+    try {
+        call();
+    } catch (const peft::error &e) {
+        EXPECT(*e.what() != 0);
+        return e.status();
+    }
+    return PEFT_OK;
+}
+
+static_assert(std::is_nothrow_move_constructible_v<peft::model>);
+static_assert(!std::is_copy_constructible_v<peft::model>);
+static_assert(sizeof(peft::trainer) == sizeof(void *));
+
+int sizes_of_spans(peft::span<const float>);                // in spans.cpp, which includes the headers too
+
+static void spans_and_tensors(peft::context &ctx)
+{
+    std::vector<float> v = { 1, 2, 3, 4, 5, 6 };
+    const std::array<float, 2> a = { 1, 2 };
+    float plain[3] = { 7, 8, 9 };
+    EXPECT(sizes_of_spans(v) == 6 && sizes_of_spans(a) == 2 && sizes_of_spans(plain) == 3);
+    peft::tensor t(ctx, peft::span<float>(v), { 2, 3 });
+    EXPECT((t.shape() == std::vector<std::int64_t>{ 2, 3 }));
+    t.values<float>()[4] = 50;
+    EXPECT(v[4] == 50 && peft::tensor_view(t).values<float>()[4] == 50);
+    EXPECT(status_of([&] { t.values<std::int64_t>(); }) == PEFT_E_DTYPE);
+    EXPECT(status_of([&] { peft::tensor(ctx, peft::span<float>(v), { 2, 2 }); }) == PEFT_E_SHAPE);
+    EXPECT(status_of([&] { peft::tensor(ctx, PEFT_F32, { -1 }); }) == PEFT_E_SHAPE);
+    std::vector<std::int16_t> hounsfield = { -1000, 400 };
+    peft::tensor ct(ctx, peft::span<std::int16_t>(hounsfield), { 1, 1, 2, 1 });
+    EXPECT(ct.view().dtype() == PEFT_I16 && ct.values<std::int16_t>()[0] == -1000);
+    peft::tensor moved = std::move(t);
+    EXPECT(moved.c_ptr() && !t.c_ptr());
+}
+
+struct data {
+    peft::tensor images, labels;
+    explicit data(peft::context &ctx) : images(ctx, PEFT_F32, { 4, 3, 16, 16 }), labels(ctx, PEFT_I64, { 4 })
+    {
+        auto x = images.values<float>();
+        for (std::size_t i = 0; i < x.size(); i++) x[i] = static_cast<float>(i % 17) / 17 - 0.5f;
+        for (std::int64_t i = 0; i < 4; i++) labels.values<std::int64_t>()[static_cast<std::size_t>(i)] = i % 2;
+    }
+    std::int64_t operator()(std::int64_t, std::int64_t batch, peft_tensor *to, peft_tensor *to_labels, std::int64_t *)
+    {
+        if (batch) return 0;
+        std::memcpy(peft_tensor_data(to), images.values<float>().data(), images.values<float>().size() * sizeof(float));
+        std::memcpy(peft_tensor_data(to_labels), labels.values<std::int64_t>().data(), 4 * sizeof(std::int64_t));
+        return 4;
+    }
+};
+
+static const char shape[] = "image_size=16,patch=8,width=32,depth=2,heads=2,mlp=64,seed=3";
+
+static void training(peft::context &ctx)
+{
+    peft::backbone vit = peft::backbone::random(ctx, shape);
+    EXPECT(vit["width"] == 32 && vit["no such fact"] == -1);
+    EXPECT(status_of([&] { peft::backbone(ctx, "no such file"); }) == PEFT_E_IO);
+    EXPECT(status_of([&] { peft::adapter(vit, "lora", "r=none"); }) == PEFT_E_OPTION);
+    peft::model m(vit, "classes=2");
+    m.attach(peft::adapter(vit, "lora", "r=2"));                 // the model keeps the adapter
+    EXPECT(m.classes() == 2 && m.trainable_count() > 0 && m.param("head.weight") && !m.param("no such name"));
+    data d(ctx);
+    peft::trainer t(m, "batch=4,lr=0.01");
+    int steps = 0;
+    t.fit(3, d, [&](peft_trainer *) { steps++; });
+    EXPECT(steps == 3 && t.get("loss") > 0);
+    EXPECT(status_of([&] { t.fit(5, d, [](peft_trainer *) { return true; }); }) == PEFT_E_CANCELLED);
+    try {
+        t.fit(9, d, [](peft_trainer *) { throw 42; });
+        EXPECT(steps < 0);                                       // not reached
+    } catch (int thrown) {
+        EXPECT(thrown == 42);
+    }
+    t.set_lr(0.001);
+    t.freeze("head.*");
+    t.step(d.images, d.labels);
+    peft::session s(m, "batch=4,taps=feature");
+    peft::tensor logits(ctx, PEFT_F32, { 4, 2 }), p(ctx, PEFT_F32, { 4, 2 }), features(ctx, PEFT_F32, { 4, 32 });
+    s.predict(d.images, logits);
+    s.probabilities(d.images, p);
+    EXPECT(p.values<float>()[0] + p.values<float>()[1] > 0.999f);
+    s.features(d.images, features);
+    EXPECT(s.tap("feature").values<float>()[5] == features.values<float>()[5]);
+    EXPECT(status_of([&] { s.tap("no such tap"); }) != PEFT_OK);
+    m.set_note("key", "value");
+    m.save("handles.safetensors");
+    peft::model loaded = peft::model::load(vit, "handles.safetensors");
+    EXPECT(!std::strcmp(loaded.note("key"), "value") && !loaded.note("none"));
+    peft::tensor again(ctx, PEFT_F32, { 4, 2 });
+    peft::session(loaded, "batch=4").predict(d.images, again);
+    EXPECT(!std::memcmp(again.values<float>().data(), logits.values<float>().data(), 8 * sizeof(float)));
+}
+
+// forward and backward_logits with a cross entropy computed here give the step of the library's cross entropy.
+static void own_loss(peft::context &ctx)
+{
+    data d(ctx);
+    float value[2][4];
+    for (int own = 0; own < 2; own++) {
+        peft::backbone vit = peft::backbone::random(ctx, shape);
+        peft::model m(vit, "classes=2");
+        peft::trainer t(m, "batch=4,lr=0.1,optimizer=sgd");
+        if (own) {
+            auto z = t.forward(d.images).values<float>();
+            peft::tensor g(ctx, PEFT_F32, { 4, 2 });
+            for (std::size_t i = 0; i < 4; i++) {
+                const float p1 = 1 / (1 + std::exp(z[2 * i] - z[2 * i + 1])), y = static_cast<float>(i % 2);
+                g.values<float>()[2 * i + 1] = (p1 - y) / 4;
+                g.values<float>()[2 * i] = (y - p1) / 4;
+            }
+            t.backward_logits(g, 0.7);
+            t.update();
+            EXPECT(t.get("loss") == 0.7);
+        } else {
+            t.step(d.images, d.labels);
+        }
+        std::memcpy(value[own], peft_tensor_cdata(m.param("head.weight")), sizeof value[own]);
+    }
+    for (int i = 0; i < 4; i++) EXPECT(std::fabs(value[0][i] - value[1][i]) < 1e-6f);
+}
+
+static void pictures(peft::context &ctx)
+{
+    std::vector<std::uint8_t> grey(20 * 10, 100);
+    peft::image im(ctx, grey.data(), 20, 10, 1);
+    EXPECT(im.width() == 20 && im.height() == 10 && im.channels() == 1 && im.depth() == 8);
+    EXPECT(im.resize(5, 5).width() == 5);
+    EXPECT(status_of([&] { im.resize(0, 5); }) == PEFT_E_INVALID);
+    peft::transform t(ctx, "size=8");
+    std::vector<float> input(3 * 8 * 8), small(8);
+    t.apply(im, input);
+    EXPECT(std::fabs(input[0] - (100.0f / 255 - 0.5f) / 0.5f) < 1e-5f);
+    EXPECT(status_of([&] { t.apply(im, small); }) == PEFT_E_SHAPE);
+    EXPECT(status_of([&] { peft::dataset(ctx, "no such folder"); }) == PEFT_E_IO);
+}
+
+// Pictures of two classes in a folder, read by a loader, prepared and predicted as the model's notes say.
+static void data_sets(peft::context &ctx)
+{
+    std::vector<std::uint8_t> grey(16 * 16);
+    for (const char *name : { "a/1", "a/2", "b/1", "b/2" }) {
+        for (std::size_t i = 0; i < grey.size(); i++) grey[i] = static_cast<std::uint8_t>(i * (name[0] == 'a' ? 1 : 7));
+        std::filesystem::create_directories(std::string("pictures/") + name[0]);
+        peft::image(ctx, grey.data(), 16, 16, 1).save_png(std::string("pictures/") + name + ".png");
+    }
+    peft::dataset all(ctx, "pictures");
+    auto [part, rest] = all.split(0.5, 1);
+    EXPECT(all.size() == 4 && part.size() == 2 && rest.size() == 2 && all.classes() == 2 && all.label(3) == 1);
+    EXPECT(!std::strcmp(all.class_name(1), "b") && all.load(0).width() == 16);
+    peft::backbone vit = peft::backbone::random(ctx, shape);
+    peft::transform prepare(ctx, nullptr, "size=16");
+    peft::loader batches(all, prepare, "batch=4");
+    EXPECT(batches.batches() == 1 && prepare.size() == 16);
+    peft::model m(vit, "classes=2");
+    m.set_note("preprocess", prepare.text());
+    peft::trainer t(m, "batch=4,lr=0.01");
+    t.fit(2, batches);
+    peft::session s(m);
+    peft::predictor p(s), q(s, prepare);
+    peft::tensor pixels(ctx, PEFT_U8, { 1, 16, 16, 3 }), logits(ctx, PEFT_F32, { 1, 2 }), shares(ctx, PEFT_F32, { 1, 2 });
+    p.pixels(pixels, logits);
+    q.probabilities(pixels, shares);
+    p.probabilities(all.load(0), shares);
+    EXPECT(shares.values<float>()[0] > 0 && s.memory() > 0);
+}
+
+// Saving and restoring a run, merging, and the calls that the other functions do not make.
+static void the_rest(peft::context &ctx)
+{
+    data d(ctx);
+    ctx.isa("auto");
+    peft::backbone vit = peft::backbone::random(ctx, shape);
+    EXPECT(!vit.note("preprocess"));
+    peft::adapter lora(vit, "lora");
+    lora.save("lora.safetensors");
+    EXPECT(!std::strcmp(peft::adapter::load(vit, "lora.safetensors").method(), "lora"));
+    peft::model m(vit, "classes=2");
+    m.attach(lora).detach(lora).attach(lora);
+    {
+        peft::trainer t(m, "batch=4,lr=0.01");
+        t.group("head.*", 0.5, 0);
+        t.backward(d.images, d.labels);
+        t.update();
+        peft::tensor logits(ctx, PEFT_F32, { 4, 2 });
+        t.evaluate(d.images, logits);
+        t.save("run.safetensors");
+        t.restore("run.safetensors");
+    }
+    m.merge().save("merged.safetensors");
+    EXPECT(peft::backbone(ctx, "merged.safetensors", peft::options(ctx).set("image_size", 16))["classes"] == 2);
+    EXPECT(m.c_ptr() && peft_model_classes(m.c_ptr()) == 2);
+    peft_model_free(m.release());
+    EXPECT(!m.c_ptr());
+}
+
+int main()
+{
+    {
+        peft::context ctx;
+        ctx.threads(1).seed(5);
+        spans_and_tensors(ctx);
+        training(ctx);
+        own_loss(ctx);
+        pictures(ctx);
+        data_sets(ctx);
+        the_rest(ctx);
+    }
+    return failures != 0;
+}
+// SPDX-License-Identifier: Apache-2.0
+// spans.cpp -- a second source file of handles.cpp's program: the headers give no duplicate definitions.
+#include <peft/io.hpp>
+#include <peft/peft.hpp>
+
+int sizes_of_spans(peft::span<const float> s);
+int sizes_of_spans(peft::span<const float> s) { return static_cast<int>(s.size()); }
