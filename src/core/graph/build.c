@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * build.c -- the functions of peft/sys/method.h that build the forward graph. Each appends one node, or none. */
 #include <string.h>
+#include "core/graph/op.h"
 #include "core/graph/param.h"
 
 /* Appends a node of op with n inputs, of which the first `needed` must not be PEFT_NONE. */
@@ -15,9 +16,9 @@ static pf_val emit(pf_graph *g, const pf_op *op, const pf_attr *attr, int needed
     return pf_emit(g, op, attr, n, in);
 }
 /* EMIT: all inputs are needed; EMIT_SOME: the first `needed` of them, the others may be PEFT_NONE. */
-#define COUNT(...) (int)(sizeof((pf_val[]){__VA_ARGS__}) / sizeof(pf_val))
-#define EMIT_SOME(g, op, attr, needed, ...) emit(g, op, attr, needed, COUNT(__VA_ARGS__), (pf_val[]){__VA_ARGS__})
-#define EMIT(g, op, attr, ...) EMIT_SOME(g, op, attr, COUNT(__VA_ARGS__), __VA_ARGS__)
+#define VALUE_COUNT(...) (int)(sizeof((pf_val[]){__VA_ARGS__}) / sizeof(pf_val))
+#define EMIT_SOME(g, op, attr, needed, ...) emit(g, op, attr, needed, VALUE_COUNT(__VA_ARGS__), (pf_val[]){__VA_ARGS__})
+#define EMIT(g, op, attr, ...) EMIT_SOME(g, op, attr, VALUE_COUNT(__VA_ARGS__), __VA_ARGS__)
 
 /* Is x a value of this graph? If not, records the error. For functions that read x's shape before a node checks x. */
 static bool known(pf_graph *g, pf_val x, const char *function)
@@ -133,12 +134,12 @@ pf_val peft_sys_insert_rows(peft_build *g, pf_val x, int64_t at, pf_val rows)
 
 pf_val peft_sys_take_rows(peft_build *g, pf_val x, int64_t at, int64_t n)
 {
-    return EMIT(g, &pf_op_take, (&(pf_attr){ .i = { at, n, 0 } }), x);
+    return EMIT(g, &pf_op_take, (&(pf_attr){ .i = { at, n, PF_TAKE_ROWS } }), x);
 }
 
 pf_val peft_sys_drop_rows(peft_build *g, pf_val x, int64_t at, int64_t n)
 {
-    return EMIT(g, &pf_op_take, (&(pf_attr){ .i = { at, n, 1 } }), x);
+    return EMIT(g, &pf_op_take, (&(pf_attr){ .i = { at, n, PF_DROP_ROWS } }), x);
 }
 
 pf_val peft_sys_replace_rows(peft_build *g, pf_val x, int64_t at, pf_val rows)

@@ -4,6 +4,7 @@
 #include "core/graph/passes/passes.h"
 #include "core/options/options.h"
 
+/* Words of passes.def for pf_pass.required and pf_pass.exact: false, true. */
 enum { PF_OPTIONAL, PF_REQUIRED };
 enum { PF_ROUNDED, PF_EXACT };
 const pf_pass pf_passes[] = {

@@ -43,11 +43,11 @@ static peft_status find(pf_constants *c, peft_context *ctx, const char *name, co
     if (*place && !pf_shape_equal(&(*place)->shape, shape))
         return pf_fail(PEFT_E_SHAPE, "peft_sys_constant '%s': made before with other extents", name);
     if (!*place) {
-        const size_t front = (sizeof(pf_constant) + PK_ALIGN - 1) / PK_ALIGN * PK_ALIGN;
-        const size_t bytes = front + (size_t)count * sizeof(pk_real);
+        const size_t header = (sizeof(pf_constant) + PK_ALIGN - 1) / PK_ALIGN * PK_ALIGN;
+        const size_t bytes = header + (size_t)count * sizeof(pk_real);
         pf_constant *k = pf_alloc_zero(ctx, bytes);
         if (!k) return pf_nomem(name, bytes);
-        k->data = (pk_real *)(void *)((char *)k + front);
+        k->data = (pk_real *)(void *)((char *)k + header);
         k->shape = *shape;
         snprintf(k->name, sizeof k->name, "%s", name);
         fill(user, k->data, count);

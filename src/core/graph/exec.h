@@ -8,10 +8,10 @@
 /* What an operation reads while it runs (pf_op.run). */
 struct pf_run {
     const pf_graph *g;
-    const pk_table *k;
+    const pk_table *k;                   /* kernels of the chosen instruction set */
     pk_pool *pool;                       /* NULL: the caller's thread alone */
     int threads;
-    pk_gemm_kind gemm;
+    pk_gemm_kind gemm;                   /* which implementation of the matrix product */
     void *work;                          /* scratch memory, of the size that the most demanding node needs */
     pk_real **ptr;                       /* [values]: the first element of each value; ptr[0], of PF_NONE, is NULL */
     bool accumulate;                     /* store nodes add to gradients of earlier runs */
@@ -22,19 +22,20 @@ struct pf_run {
 typedef struct pf_mat { pk_real *p; int64_t rows, cols, ld; } pf_mat;
 pf_mat pf_matrix(const pf_run *r, pf_val v);                           /* PF_NONE: p is NULL */
 /* A dense value as a matrix [first extent, product of the others] of its own element type. Operations that accept
- * weights of other types than PK_REAL (pf_op.typed) must use it, as r->ptr of such a weight is NULL. */
+ * weights of other types than PK_REAL (pf_op.any_type) must use it, as r->ptr of such a weight is NULL. */
 pk_weight pf_weight_of(const pf_run *r, pf_val v);
 /* Calls fn for chunks of `grain` items until n items are done, by all threads. The chunks do not depend on the number
  * of threads. */
 typedef void (*pf_range_fn)(void *arg, int64_t begin, int64_t end, int worker);
 void   pf_parallel(const pf_run *r, int64_t n, int64_t grain, pf_range_fn fn, void *arg);
-#define PF_GRAIN 16384                                                 /* elements in a chunk that pays for a task */
+#define PF_GRAIN 16384                                                 /* elements of a chunk: enough work for a task */
+#define PF_COLUMN_GRAIN 128                                            /* columns of a chunk, where rows are summed */
 
 typedef struct pf_plan {
     size_t *offset;                      /* [values]: in the arena, in bytes; SIZE_MAX: the value is not in the arena */
     uint32_t *last;                      /* [values]: the last node that uses the value's memory */
-    size_t arena, work;                  /* bytes */
-    size_t given;                        /* bytes at the arena's start for values that the caller fills */
+    size_t arena, work;                  /* bytes of the arena; of the scratch memory */
+    size_t from_caller;                  /* bytes at the arena's start for values that the caller fills */
 } pf_plan;
 peft_status pf_plan_make(pf_plan *p, const pf_graph *g, const pf_run *r, unsigned flags);
 size_t      pf_plan_work(const pf_graph *g, const pf_run *r);          /* the largest scratch of a node (pf_op.work) */

@@ -3,7 +3,8 @@
  * which they run). build.c builds the forward graph, the passes (passes/) rewrite it and append the backward nodes,
  * plan.c gives the values memory, exec.c runs the nodes. A value is a dense row-major array of pk_real. As a matrix it
  * has as many columns as the last extent, and as many rows as the product of the others: tokens [batch, tokens, width]
- * are batch * tokens rows of width columns. */
+ * are batch * tokens rows of width columns. The frozen prefix: the first nodes, which depend on no
+ * trained value; the feature cache keeps their results by sample id (prefix/). */
 #ifndef PF_GRAPH_H
 #define PF_GRAPH_H
 #include <peft/sys/method.h>
@@ -34,11 +35,13 @@ typedef struct pf_value {
     int64_t offset;
     pf_val view_of;              /* the value is columns col .. col + cols - 1 of a wider TEMP and shares its memory */
     int64_t col;
-    bool buffer;                 /* CONST that a run may change (peft_param.buffer): its results are not cached */
+    bool buffer;                 /* CONST that a run may change (peft_param.buffer): what is computed from it is not
+                                  * cached */
     bool needs_grad;             /* depends on a trained value */
     bool crosses;                /* read by a node after the frozen prefix (set by the split pass) */
-    bool given;                  /* computed by no node: the caller fills it before a run (set by pf_graph_cut) */
-    bool keep;                   /* read after the run (logits, loss, taps): its memory is not reused */
+    bool from_caller;            /* computed by no node: the caller fills it before a run (set by pf_graph_cut) */
+    bool keep;                   /* read after the run (logits, loss, values that a session's option "taps" names): its
+                                  * memory is not reused */
 } pf_value;
 
 /* Attributes of an operation; the comment at each operation's infer says what they mean. */
@@ -71,13 +74,12 @@ struct peft_build {
     pf_compile_spec spec;        /* settings that the graph is compiled with */
     int64_t batch;               /* samples of the next run: spec.batch or fewer; 1 in a frozen prefix (prefix/) */
     pf_val loss;                 /* set by pf_compile; PF_NONE: no gradients */
-    int64_t dropouts;            /* dropout nodes so far; the number of a node selects its stream of random numbers */
+    int64_t dropouts;            /* dropout nodes so far; dropout node i draws from stream i of the random numbers */
     pf_input input[PF_INPUTS_MAX]; int inputs;
-    /* While a method's emit runs, for peft_sys_constant: the constants of its adapter; for peft_sys_weight: finds a
-     * tensor of the model by name. */
-    pf_constants *constants;
-    pf_val (*weight)(const void *model, struct peft_build *g, const char *name);           /* PF_NONE: no such tensor */
-    const void *model;
+    pf_constants *constants;     /* of the adapter whose method's emit runs now, for peft_sys_constant; else NULL */
+    /* For peft_sys_weight: returns the value of the model's tensor of this name; PF_NONE: no such tensor. */
+    pf_val (*weight)(const void *model, struct peft_build *g, const char *name);
+    const void *model;           /* first argument of weight */
     uint32_t prefix;             /* nodes 0 .. prefix-1, the frozen prefix, depend on no trained value (split pass) */
 };
 typedef struct peft_build pf_graph;
@@ -96,7 +98,7 @@ struct pf_op {
     const char *name;
     unsigned flags;
     unsigned inplace;                                               /* bit i: out[0] may overwrite in[i] (in-place) */
-    unsigned typed;                                                 /* bit i: in[i] may have any type (pf_weight_of);
+    unsigned any_type;                                              /* bit i: in[i] may have any type (pf_weight_of);
                                                                      * else the widen pass converts it to PK_REAL */
     const char *kernel;                                             /* for reports, what does most of the work: a kernel
                                                                      * of kernels.def, "copy"; NULL: C in ops/ */
@@ -165,12 +167,12 @@ typedef enum pf_part { PF_WHOLE, PF_FRONT, PF_BACK } pf_part;
 /* A value that the front computes and the back reads; count: its elements for one sample. */
 typedef struct pf_crossing { pf_val value; int64_t count; } pf_crossing;
 /* Call after pf_compile. Reduces g to one part: PF_FRONT for one sample, with the crossing values kept; PF_BACK for the
- * batch, with the crossing values filled by the caller (pf_value.given). *list, which the caller frees, names these
- * values, in the same order for both parts. *count is 0 and g unchanged if no value crosses, or if one has no part of
- * its own for each sample. key: equal for equal prefixes within a process, whatever the batch. */
+ * batch, with the crossing values filled by the caller (pf_value.from_caller). *list, which the caller frees, names
+ * these values, in the same order for both parts. If no value crosses, or if the prefix cannot be computed sample by
+ * sample, *count is 0 and g unchanged. key: equal for equal prefixes within a process, whatever the batch. */
 peft_status pf_graph_cut(pf_graph *g, pf_part part, pf_crossing **list, uint32_t *count, char key[65]);
 /* SHA-256 of the operations, attributes, shapes and wiring of nodes 0 .. prefix - 1 and of the constants that they
- * read: of checksums of their elements (content) or of their addresses. sampled[values]: values that have a part for
- * each sample, whose first extent is left out; NULL: none. */
+ * read: checksums of their elements (content true) or their addresses (false). sampled[v]: value v has a part for each
+ * sample, so that its first extent, the batch, is left out; sampled NULL: no value has. */
 peft_status pf_prefix_key(const pf_graph *g, const uint8_t *sampled, bool content, char key[65]);
 #endif

@@ -6,13 +6,13 @@
 
 bool pf_bad_shape(pf_graph *g, const pf_node *n, const char *expected)
 {
-    char text[256] = "", one[80], names[160];
+    char text[256] = "", extents[80], names[160];
     for (int i = 0; i < PF_MAX_IN; i++) {
         if (!pf_is(n->in[i])) continue;
         const pf_shape *s = &pf_v(g, n->in[i])->shape;
-        pf_dims_text(one, sizeof one, s->ndim, s->dim);
+        pf_dims_text(extents, sizeof extents, s->ndim, s->dim);
         if (*text) strncat(text, " and ", sizeof text - strlen(text) - 1);
-        strncat(text, one, sizeof text - strlen(text) - 1);
+        strncat(text, extents, sizeof text - strlen(text) - 1);
     }
     const bool named = *pf_node_tensors(g, n, names, sizeof names);
     pf_graph_fail(g, pf_fail(PEFT_E_SHAPE, "%s%s%s%s: given %s, expected %s", n->op->name, named ? " (" : "", names,

@@ -26,4 +26,9 @@ static inline bool pf_dense(pf_mat m) { return m.ld == m.cols; }       /* no gap
 
 /* bytes rounded up to a multiple of PK_ALIGN: workers' scratch blocks lie side by side and begin aligned. */
 static inline size_t pf_rounded(size_t bytes) { return (bytes + PK_ALIGN - 1) / PK_ALIGN * PK_ALIGN; }
+
+/* The most pieces of a concat_cols node. */
+enum { PF_CONCAT_MAX = 4 };
+/* Attribute i[2] of take: whether the rows i[0] .. i[0] + i[1] - 1 are the result, or are dropped. */
+enum { PF_TAKE_ROWS = 0, PF_DROP_ROWS = 1 };
 #endif

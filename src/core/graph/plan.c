@@ -2,27 +2,32 @@
  * plan.c -- the memory plan: gives every computed value an offset in one arena. Liveness is exact, from the node that
  * writes a value first to the last one that reads it. An operation that allows it works in-place. Then values are
  * placed by size, the largest first, each at the lowest offset that is free during its whole life. Values that the
- * caller fills (pf_value.given) are live from the start and placed first, without gaps, so that the rest of the arena
- * is free until the run. */
+ * caller fills (pf_value.from_caller) are live from the start and placed first, without gaps, so that the rest of the
+ * arena is free until the run. */
 #include <stdlib.h>
 #include <string.h>
 #include "core/graph/exec.h"
 
 /* The memory of value id, live from node first to node last. */
-typedef struct { uint32_t id, first, last; bool given; size_t bytes, offset; } block;
-/* By value: first and last node of its life; store: the value whose memory it uses (in-place); viewed: it has views. */
-typedef struct { const pf_graph *g; uint32_t *first, *last; pf_val *store; uint8_t *viewed; } pass;
+typedef struct { uint32_t id, first, last; bool from_caller; size_t bytes, offset; } block;
+/* What is known of each value; all arrays have an entry a value. */
+typedef struct {
+    const pf_graph *g;
+    uint32_t *first, *last;              /* first and last node of its life */
+    pf_val *memory_of;                   /* the value in whose memory it lies (in-place); itself: it has its own */
+    uint8_t *viewed;                     /* 1: other values are column views of it */
+} liveness;
 
 /* The value in whose memory v lies: v, the value that it is a view of, or the one that it overwrites. */
-static pf_val storage(const pass *p, pf_val v) { return p->store[pf_root(p->g, v).id]; }
+static pf_val storage(const liveness *p, pf_val v) { return p->memory_of[pf_root(p->g, v).id]; }
 
-static void find_lifetimes(pass *p)
+static void find_lifetimes(liveness *p)
 {
     const pf_graph *g = p->g;
     for (uint32_t v = 0; v < g->values; v++) {
-        p->first[v] = g->value[v].given ? 0 : UINT32_MAX;
+        p->first[v] = g->value[v].from_caller ? 0 : UINT32_MAX;
         p->last[v] = 0;
-        p->store[v] = (pf_val){ v };
+        p->memory_of[v] = (pf_val){ v };
         if (pf_is(g->value[v].view_of)) p->viewed[pf_root(g, (pf_val){ v }).id] = 1;
     }
     for (uint32_t i = 0; i < g->nodes; i++) {
@@ -39,7 +44,7 @@ static void find_lifetimes(pass *p)
 
 /* May node i write out[0] over its input k? The operation must allow it, and no other input, later node or view may
  * read that memory. */
-static bool can_overwrite(const pass *p, uint32_t i, int k)
+static bool can_overwrite(const liveness *p, uint32_t i, int k)
 {
     const pf_graph *g = p->g;
     const pf_node *n = &g->node[i];
@@ -51,13 +56,13 @@ static bool can_overwrite(const pass *p, uint32_t i, int k)
     return pf_shape_count(&pf_v(g, v)->shape) == pf_shape_count(&pf_v(g, out)->shape);
 }
 
-static void reuse_in_place(pass *p)
+static void reuse_in_place(liveness *p)
 {
     for (uint32_t i = 0; i < p->g->nodes; i++)
         for (int k = 0; k < PF_MAX_IN; k++) {
             if (!can_overwrite(p, i, k)) continue;
             pf_val out = p->g->node[i].out[0], s = storage(p, p->g->node[i].in[k]);
-            p->store[out.id] = s;
+            p->memory_of[out.id] = s;
             p->last[s.id] = p->last[out.id];
             break;
         }
@@ -66,13 +71,13 @@ static void reuse_in_place(pass *p)
 static int by_size(const void *a, const void *b)
 {
     const block *x = a, *y = b;
-    if (x->given != y->given) return x->given ? -1 : 1;
+    if (x->from_caller != y->from_caller) return x->from_caller ? -1 : 1;
     if (x->bytes != y->bytes) return x->bytes < y->bytes ? 1 : -1;
     return x->id < y->id ? -1 : x->id > y->id;
 }
 
 /* Inserts b into placed[0 .. n-1], which is sorted by offset, at the lowest offset where it overlaps no block that is
- * live at the same time; share false: no block at all. */
+ * live at the same time. share false: it overlaps no block, live or not. */
 static void place(block *placed, uint32_t n, block b, bool share)
 {
     size_t offset = 0;
@@ -83,24 +88,24 @@ static void place(block *placed, uint32_t n, block b, bool share)
         if (o->offset + o->bytes > offset) offset = o->offset + o->bytes;
     }
     b.offset = offset;
-    uint32_t place_index = n;
-    while (place_index > 0 && placed[place_index - 1].offset > offset) place_index--;
-    memmove(placed + place_index + 1, placed + place_index, (n - place_index) * sizeof *placed);
-    placed[place_index] = b;
+    uint32_t at = n;
+    while (at > 0 && placed[at - 1].offset > offset) at--;
+    memmove(placed + at + 1, placed + at, (n - at) * sizeof *placed);
+    placed[at] = b;
 }
 
-/* Places all values; blocks has room for two entries a value. */
-static void arrange(pf_plan *plan, const pass *p, block *blocks, unsigned flags)
+/* Places all values. blocks has room for two entries a value: first the blocks by size, then the placed ones. */
+static void arrange(pf_plan *plan, const liveness *p, block *blocks, unsigned flags)
 {
     const pf_graph *g = p->g;
     uint32_t n = 0;
     for (uint32_t v = 1; v < g->values; v++) {
-        if (g->value[v].kind != PF_TEMP || p->first[v] == UINT32_MAX || p->store[v].id != v) continue;
+        if (g->value[v].kind != PF_TEMP || p->first[v] == UINT32_MAX || p->memory_of[v].id != v) continue;
         if (pf_is(g->value[v].view_of)) continue;
         size_t bytes = (size_t)pf_shape_count(&g->value[v].shape) * sizeof(pk_real);
         bytes = (bytes + PK_ALIGN - 1) / PK_ALIGN * PK_ALIGN;
-        if (g->value[v].given) plan->given += bytes;
-        blocks[n++] = (block){ v, p->first[v], p->last[v], g->value[v].given, bytes, 0 };
+        if (g->value[v].from_caller) plan->from_caller += bytes;
+        blocks[n++] = (block){ v, p->first[v], p->last[v], g->value[v].from_caller, bytes, 0 };
     }
     qsort(blocks, n, sizeof *blocks, by_size);
     block *placed = blocks + n;
@@ -110,7 +115,7 @@ static void arrange(pf_plan *plan, const pass *p, block *blocks, unsigned flags)
         if (placed[i].offset + placed[i].bytes > plan->arena) plan->arena = placed[i].offset + placed[i].bytes;
     }
     for (uint32_t v = 1; v < g->values; v++) {
-        if (p->first[v] != UINT32_MAX && p->store[v].id != v) plan->offset[v] = plan->offset[p->store[v].id];
+        if (p->first[v] != UINT32_MAX && p->memory_of[v].id != v) plan->offset[v] = plan->offset[p->memory_of[v].id];
         plan->last[v] = p->last[v];
     }
 }
@@ -129,10 +134,10 @@ peft_status pf_plan_make(pf_plan *plan, const pf_graph *g, const pf_run *r, unsi
     }
     plan->last = (uint32_t *)(plan->offset + g->values);
     for (uint32_t v = 0; v < g->values; v++) plan->offset[v] = SIZE_MAX;
-    pass p = { .g = g, .first = (uint32_t *)(memory + 2 * g->values) };
+    liveness p = { .g = g, .first = (uint32_t *)(memory + 2 * g->values) };
     p.last = p.first + g->values;
-    p.store = (pf_val *)(p.last + g->values);
-    p.viewed = (uint8_t *)(p.store + g->values);
+    p.memory_of = (pf_val *)(p.last + g->values);
+    p.viewed = (uint8_t *)(p.memory_of + g->values);
     find_lifetimes(&p);
     if (!(flags & PF_PLAN_NAIVE)) reuse_in_place(&p);
     arrange(plan, &p, memory, flags);

@@ -31,8 +31,8 @@ static bool compare_shapes(comparison *c, pf_shape *a, const pf_shape *b)
 static bool compare_values(comparison *c, pf_value *a, const pf_value *b)
 {
     return a->kind == b->kind && a->slot == b->slot && a->type == b->type && a->data == b->data && a->param == b->param
-        && a->offset == b->offset && pf_eq(a->view_of, b->view_of) && a->col == b->col && a->given == b->given
-        && a->keep == b->keep && compare_shapes(c, &a->shape, &b->shape);
+        && a->offset == b->offset && pf_eq(a->view_of, b->view_of) && a->col == b->col
+        && a->from_caller == b->from_caller && a->keep == b->keep && compare_shapes(c, &a->shape, &b->shape);
 }
 
 static bool compare_nodes(comparison *c, pf_node *a, const pf_node *b)

@@ -65,7 +65,7 @@ static size_t maximum(size_t a, size_t b) { return a > b ? a : b; }
 static peft_status share_arena(peft_trainer *t)
 {
     const bool has_front = t->front.crossings > 0;
-    const size_t crossing_bytes = t->net.exec.plan.given, net = aligned(pf_exec_bytes(&t->net.exec)),
+    const size_t crossing_bytes = t->net.exec.plan.from_caller, net = aligned(pf_exec_bytes(&t->net.exec)),
         front = has_front ? aligned(crossing_bytes + pf_exec_bytes(&t->front.exec)) : 0,
         eval = aligned(pf_exec_bytes(&t->eval.exec)),
         images = (size_t)(t->batch * pf_trainer_image_elements(t)) * sizeof(pk_real);

@@ -6,7 +6,7 @@
 
 enum { Q, K, V, XK, XV, SINK, HSCALE };                 /* inputs of attention; the gradient's start with these */
 enum { OUT = 7, LSE = 8, DOUT = 9 };                    /* further inputs of attention_grad */
-enum { DQ, DK, DV, DXK, DXV, DSINK, DHSCALE };          /* outputs of attention_grad */
+enum { DQ, DK, DV, DXK, DXV, DSINK, DHSCALE };          /* outputs of attention_grad: of the input with that number */
 
 /* The extent of the token axis, the last but one. */
 static int64_t tokens(const pf_graph *g, pf_val v)
@@ -76,7 +76,8 @@ static pk_attention fill_attention(const pf_run *r, const pf_node *n, pf_val out
         .sink = r->ptr[n->in[SINK].id], .head_scale = r->ptr[n->in[HSCALE].id], .lse = r->ptr[lse.id] };
     pk_output o = out_tensor(r, out);
     a.out = o.data; a.out_sample_stride = o.sample_stride; a.out_row_stride = o.row_stride;
-    a.prefetch_heads = r->threads;          /* the threads take heads in order: this one's next is probably that one */
+    a.prefetch_heads = r->threads;          /* T threads take heads in order: who computes head h probably goes on
+                                             * with head h + T, whose operands the kernel prefetches */
     return a;
 }
 
@@ -111,7 +112,7 @@ static void attention_run(const pf_run *r, const pf_node *n)
     pk_pool_run(r->pool, j.a.fwd.samples * j.a.fwd.heads, forward, &j);
 }
 
-/* Operations of `count` products of [queries, head_dim] with [head_dim, keys] for each head. */
+/* Floating-point operations of `count` products of [queries, head_dim] with [head_dim, keys] for each head. */
 static int64_t count_flops(const pf_graph *g, const pf_node *n, int64_t count)
 {
     int64_t keys = tokens(g, n->in[K]) + (pf_is(n->in[XK]) ? tokens(g, n->in[XK]) : 0);
@@ -122,7 +123,7 @@ static int64_t attention_flops(const pf_graph *g, const pf_node *n) { return cou
 static void attention_grad_emit(pf_grads *gr, const pf_node *n)
 {
     pf_node b = { .op = &pf_op_attention_grad, .attr = n->attr, .backward = true };
-    for (int i = 0; i < 7; i++) {
+    for (int i = Q; i <= HSCALE; i++) {
         b.in[i] = n->in[i];
         b.attr.i[1] |= (int64_t)pf_grad_wanted(gr, n->in[i]) << i;
     }

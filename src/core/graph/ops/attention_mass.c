@@ -5,6 +5,7 @@
 #include "core/graph/op.h"
 
 enum { HEAD_DIM_MAX = 1024 };                            /* columns of a head */
+enum { Q, K, V, OUT, LSE, HSCALE };                      /* inputs */
 
 /* in: q [b,t,d], k, v [b,n,d], out, lse of their attention, head_scale? [heads]; attr i[0]: heads, i[1]: 1: of the
  * queries only row 0, the class token, counts; out: [b,heads,n] */
@@ -19,32 +20,33 @@ static bool mass_infer(pf_graph *g, pf_node *n)
 static pk_attention one_head(const pf_run *r, const pf_node *n, int64_t sample, int64_t head)
 {
     const pf_shape *q = &pf_v(r->g, n->in[0])->shape, *k = &pf_v(r->g, n->in[1])->shape;
-    const int64_t heads = n->attr.i[0], d = q->dim[2] / heads, rows[4] = { q->dim[1], k->dim[1], k->dim[1], q->dim[1] };
-    pk_real *lse = r->ptr[n->in[4].id], *scale = r->ptr[n->in[5].id];
-    pk_operand in[4];
-    for (int i = 0; i < 4; i++) {
+    const int64_t heads = n->attr.i[0], d = q->dim[2] / heads;
+    const int64_t rows[LSE] = { q->dim[1], k->dim[1], k->dim[1], q->dim[1] };
+    pk_real *lse = r->ptr[n->in[LSE].id], *scale = r->ptr[n->in[HSCALE].id];
+    pk_operand in[LSE];                                  /* q, k, v, out */
+    for (int i = Q; i < LSE; i++) {
         pf_mat m = pf_matrix(r, n->in[i]);
         in[i] = (pk_operand){ m.p ? m.p + sample * rows[i] * m.ld + head * d : NULL, 0, m.ld };
     }
     return (pk_attention){ .samples = 1, .heads = 1, .head_dim = d, .queries = n->attr.i[1] ? 1 : q->dim[1],
                            .keys = k->dim[1], .scale = (pk_real)(1.0 / sqrt((double)d)),
-                           .q = in[0], .k = in[1], .v = in[2],
-                           .out = (pk_real *)(uintptr_t)in[3].data, .out_row_stride = in[3].row_stride,
+                           .q = in[Q], .k = in[K], .v = in[V],
+                           .out = (pk_real *)(uintptr_t)in[OUT].data, .out_row_stride = in[OUT].row_stride,
                            .head_scale = scale ? scale + head : NULL,
                            .lse = lse ? lse + (sample * heads + head) * q->dim[1] : NULL };
 }
 
-/* work, rows: scratch bytes of a worker for the gradient kernel and for the rows of dv. */
-typedef struct { const pf_run *r; const pf_node *n; size_t work, rows; } job;
+/* A worker's scratch memory: kernel_bytes for the gradient kernel, then dv_bytes for dv. */
+typedef struct { const pf_run *r; const pf_node *n; size_t kernel_bytes, dv_bytes; } job;
 
 /* Computes the mass by the gradient kernel: with dout = 1/queries everywhere, dv_j = mean_i P_ij in each column. */
 static void mass_head(void *arg, int64_t task, int worker)
 {
     const job *j = arg;
     const int64_t heads = j->n->attr.i[0];
-    char *work = (char *)j->r->work + (size_t)worker * (j->work + j->rows);
+    char *work = (char *)j->r->work + (size_t)worker * (j->kernel_bytes + j->dv_bytes);
     pk_attention_grad g = { .fwd = one_head(j->r, j->n, task / heads, task % heads) };
-    pk_real weight[HEAD_DIM_MAX], *dv = (pk_real *)(work + j->work);
+    pk_real weight[HEAD_DIM_MAX], *dv = (pk_real *)(work + j->kernel_bytes);
     pk_real *mass = j->r->ptr[j->n->out[0].id] + task * g.fwd.keys;
     for (int64_t c = 0; c < g.fwd.head_dim; c++) weight[c] = (pk_real)(1.0 / (double)g.fwd.queries);
     g.dout = (pk_operand){ weight, 0, 0 };
@@ -62,7 +64,7 @@ static job job_of(const pf_run *r, const pf_node *n)
 static size_t mass_work(const pf_run *r, const pf_node *n)
 {
     job j = job_of(r, n);
-    return (j.work + j.rows) * (size_t)r->threads;
+    return (j.kernel_bytes + j.dv_bytes) * (size_t)r->threads;
 }
 static void mass_run(const pf_run *r, const pf_node *n)
 {

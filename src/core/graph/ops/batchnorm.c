@@ -6,7 +6,7 @@
 #include "core/graph/op.h"
 
 /* in: x [..,d], gamma? [d], beta? [d], running_mean [d], running_var [d] (CONST, written in training); attr f[0]: eps,
- * f[1]: momentum; out: y, mean [d], rstd [d] */
+ * f[1]: momentum, i[0] (set here): 1: training; out: y, mean [d], rstd [d] */
 static bool infer(pf_graph *g, pf_node *n)
 {
     if (g->spec.training && pf_rows(g, n->in[0]) < 2)

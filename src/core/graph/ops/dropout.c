@@ -11,7 +11,8 @@ static void rows(void *arg, int64_t begin, int64_t end, int worker)
     const job *j = arg;
     const double p = j->n->attr.f[0];
     const pk_real scale = (pk_real)(1 / (1 - p));
-    const uint32_t limit = (uint32_t)(p * 4294967296.0);
+    const uint32_t limit = (uint32_t)(p * 0x1p32);           /* an element is dropped if its number is below */
+    /* bit 31 keeps these streams apart from those of initial values, whose last number is 0 */
     const pf_rng rng = { j->r->seed, (uint32_t)j->r->step, 0x80000000u | (uint32_t)j->n->attr.i[0] };
     (void)worker;
     for (int64_t i = begin; i < end; i++)

@@ -41,7 +41,7 @@ static size_t work(const pf_run *r, int64_t m, int64_t n, int64_t k, pf_val weig
 }
 
 /* in: x, w, bias?, residual?, gamma?; attr i[0]: pk_act, i[1]: slopes; out: y = act(x w^T + bias) gamma + residual,
- * pre? = x w^T + bias, or with slopes act'(x w^T + bias) */
+ * pre?: with slopes 0 x w^T + bias, with slopes 1 act'(x w^T + bias) */
 static bool linear_infer(pf_graph *g, pf_node *n)
 {
     const pf_shape *w = &pf_v(g, n->in[1])->shape;
@@ -91,13 +91,13 @@ static void linear_grad(pf_grads *gr, const pf_node *n)
     if (pf_grad_wanted(gr, bias)) pf_grad_add_reduced(gr, bias, dy);
 }
 
-const pf_op pf_op_linear = { .name = "linear", .flags = PF_ROWWISE | PF_STRIDED_OUT, .inplace = 1u << 3,
-    .typed = 1u << 1,
+const pf_op pf_op_linear = { .name = "linear", .flags = PF_ROWWISE | PF_STRIDED_OUT,
+    .inplace = 1u << 3, .any_type = 1u << 1,            /* residual; w */
     .infer = linear_infer, .grad = linear_grad, .work = linear_work, .run = run, .product = linear_product,
     .flops = linear_flops };
 
-/* in: dy, w, gate?, add?; attr shape: of x, i[0]: pk_act of the gate, i[1]: slopes: the gate holds act'(x), not x;
- * out: dx = (dy w) act'(gate) + add */
+/* in: dy, w, gate?, add?; attr shape: of x, i[0]: pk_act, i[1]: slopes; out: dx = (dy w) act'(gate) + add, where gate
+ * is the input of an activation; with slopes 1 gate holds act' already, and dx = (dy w) gate + add */
 static bool dx_infer(pf_graph *g, pf_node *n) { return pf_out(g, n, 0, n->attr.shape); }
 
 static void dx_product(const pf_run *r, const pf_node *n, pk_gemm *a)
@@ -121,7 +121,8 @@ static size_t dx_work(const pf_run *r, const pf_node *n)
 
 static int64_t dx_flops(const pf_graph *g, const pf_node *n) { return flops_of(g, n->in[0], n->in[1]); }
 
-const pf_op pf_op_linear_dx = { .name = "linear_dx", .flags = PF_STRIDED_OUT, .inplace = 1u << 3, .typed = 1u << 1,
+const pf_op pf_op_linear_dx = { .name = "linear_dx", .flags = PF_STRIDED_OUT,
+    .inplace = 1u << 3, .any_type = 1u << 1,            /* add; w */
     .infer = dx_infer, .work = dx_work, .run = run, .product = dx_product, .flops = dx_flops };
 
 /* in: dy [..,n], x [..,k]; attr shape: of w; out: dw = dy^T x, summed over all rows in order */

@@ -4,9 +4,9 @@
 #include "core/graph/op.h"
 #include "core/graph/param.h"
 
-/* in: up to four pieces with the same rows, in column order; attr i[k]: first column of piece k, shape: the result's;
- * out: the pieces side by side, zeros between them. A piece that was computed inside the result (place pass) is not
- * copied. */
+/* in: up to PF_CONCAT_MAX pieces with the same rows, in column order; attr i[k]: first column of piece k, shape: the
+ * result's; out: the pieces side by side, zeros between them. A piece that was computed inside the result (place pass)
+ * is not copied. */
 static bool concat_infer(pf_graph *g, pf_node *n) { return pf_out(g, n, 0, n->attr.shape); }
 
 static void zero_columns(pf_mat y, int64_t begin, int64_t end)
@@ -19,7 +19,7 @@ static void concat_run(const pf_run *r, const pf_node *n)
 {
     pf_mat y = pf_matrix(r, n->out[0]);
     int64_t done = 0;
-    for (int k = 0; k < 4 && pf_is(n->in[k]); k++) {
+    for (int k = 0; k < PF_CONCAT_MAX && pf_is(n->in[k]); k++) {
         pf_mat x = pf_matrix(r, n->in[k]);
         pk_real *target = y.p + n->attr.i[k];
         zero_columns(y, done, n->attr.i[k]);

@@ -73,10 +73,11 @@ static void dx_run(const pf_run *r, const pf_node *n)
 }
 
 const pf_op pf_op_layernorm_dx = { .name = "layernorm_dx", .kernel = "layernorm_grad", .flags = PF_STRIDED_OUT,
-    .inplace = 1u << 0 | 1u << 5,
+    .inplace = 1u << 0 | 1u << 5,                       /* dy, add */
     .infer = dx_infer, .run = dx_run };
 
-/* in: dy, x, mean, rstd; attr shape: of gamma; out: the sum over rows of dy * xhat. Threads share the columns. */
+/* in: dy, x, mean, rstd; attr shape: of gamma; out: the sum over rows of dy * xhat, where
+ * xhat = (x - mean) rstd. Threads share the columns. */
 static bool dgamma_infer(pf_graph *g, pf_node *n) { return pf_out(g, n, 0, n->attr.shape); }
 
 static void dgamma(void *arg, int64_t begin, int64_t end, int worker)
@@ -94,7 +95,7 @@ static void dgamma(void *arg, int64_t begin, int64_t end, int worker)
 static void dgamma_run(const pf_run *r, const pf_node *n)
 {
     job j = { r, n };
-    pf_parallel(r, pf_cols(r->g, n->in[0]), 128, dgamma, &j);
+    pf_parallel(r, pf_cols(r->g, n->in[0]), PF_COLUMN_GRAIN, dgamma, &j);
 }
 
 const pf_op pf_op_layernorm_dgamma = { .name = "layernorm_dgamma", .kernel = "col_sums",

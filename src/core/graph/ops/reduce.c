@@ -42,7 +42,7 @@ static void reduce(const pf_run *r, const pf_node *n, pf_val b)
     job j = { .r = r, .a = pf_matrix(r, n->in[0]), .b = pf_matrix(r, b), .out = r->ptr[n->out[0].id] };
     j.out_rows = pf_shape_count(&n->attr.shape) / j.a.cols;
     j.repeat = j.a.rows / j.out_rows;
-    if (j.out_rows == 1) pf_parallel(r, j.a.cols, 128, columns_task, &j);
+    if (j.out_rows == 1) pf_parallel(r, j.a.cols, PF_COLUMN_GRAIN, columns_task, &j);
     else pf_parallel(r, j.out_rows, 1 + PF_GRAIN / (j.repeat * j.a.cols), rows_task, &j);
 }
 

@@ -4,21 +4,20 @@
 #include <math.h>
 #include "core/graph/op.h"
 
-/* row: a row of scratch for each worker. */
 typedef struct {
     pk_weight w;
     const pk_real *a, *b;
-    pk_real *y;
+    pk_real *y;                                         /* the result */
     int64_t cols, rank;
     double s;
     const pk_table *k;
-    pk_real *row;
+    pk_real *scratch;                                   /* a row for each worker */
 } job;
 
 static void rows(void *arg, int64_t begin, int64_t end, int worker)
 {
     const job *j = arg;
-    pk_real *row = j->row + worker * j->cols;
+    pk_real *row = j->scratch + worker * j->cols;
     for (int64_t i = begin; i < end; i++) {
         double sq;
         const pk_real *w = pk_weight_read(j->k, &j->w, i * j->cols, j->cols, row);
@@ -53,5 +52,5 @@ static void run(const pf_run *r, const pf_node *n)
     pf_parallel(r, w->dim[0], 32, rows, &j);
 }
 const pf_op pf_op_row_scale = { .name = "row_scale", .kernel = "axpy", .flags = PF_STOP,
-    .typed = 1u,                                        /* w may have any weight type */
+    .any_type = 1u,                                      /* w may have any weight type */
     .infer = infer, .work = work, .run = run };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * rows.c -- operations on token rows: take (or drop), its gradient put, insert, repeat, mean_rows. Values are
  * [batch, tokens, width]; the token axis is the last but one, and each sample is treated alike. In the comments `at` is
- * the first of n rows. */
+ * the first of n rows. t and m count tokens: of the longer and of the shorter value. */
 #include "core/graph/op.h"
 
 static int64_t token_count(const pf_graph *g, pf_val v)
@@ -24,15 +24,15 @@ static void zero_rows(pf_mat to, int64_t to_row, int64_t rows)
     for (int64_t i = 0; i < rows; i++) memset(to.p + (to_row + i) * to.ld, 0, (size_t)to.cols * sizeof(pk_real));
 }
 
-/* in: x [..,t,d]; attr i[0]: at, i[1]: n, i[2]: 0: takes rows at .. at+n-1, 1: all others; out: [..,n,d] or
- * [..,t-n,d] */
+/* in: x [..,t,d]; attr i[0]: at, i[1]: n, i[2]: PF_TAKE_ROWS: takes rows at .. at+n-1, PF_DROP_ROWS: takes
+ * all others; out: [..,n,d] or [..,t-n,d] */
 static bool take_infer(pf_graph *g, pf_node *n)
 {
     pf_shape s = pf_v(g, n->in[0])->shape;
     int64_t at = n->attr.i[0], rows = n->attr.i[1];
     if (s.ndim < 2 || at < 0 || rows < 0 || rows > s.dim[s.ndim - 2] - at)
         return pf_bad_shape(g, n, "a range of rows that the value has");
-    s.dim[s.ndim - 2] = n->attr.i[2] ? s.dim[s.ndim - 2] - rows : rows;
+    s.dim[s.ndim - 2] = n->attr.i[2] == PF_DROP_ROWS ? s.dim[s.ndim - 2] - rows : rows;
     return pf_out(g, n, 0, s);
 }
 static void take_run(const pf_run *r, const pf_node *n)
@@ -40,7 +40,7 @@ static void take_run(const pf_run *r, const pf_node *n)
     pf_mat x = pf_matrix(r, n->in[0]), y = pf_matrix(r, n->out[0]);
     int64_t t = token_count(r->g, n->in[0]), m = token_count(r->g, n->out[0]), at = n->attr.i[0], rows = n->attr.i[1];
     for (int64_t b = 0; b < x.rows / t; b++) {
-        if (!n->attr.i[2]) copy_rows(y, b * m, x, b * t + at, rows);
+        if (n->attr.i[2] == PF_TAKE_ROWS) copy_rows(y, b * m, x, b * t + at, rows);
         else {
             copy_rows(y, b * m, x, b * t, at);
             copy_rows(y, b * m + at, x, b * t + at + rows, t - at - rows);
@@ -55,8 +55,7 @@ static void take_grad(pf_grads *gr, const pf_node *n)
         pf_grad_add(gr, n->in[0], PF_BACK(gr, &pf_op_put, &a, pf_grad_of(gr, n->out[0])));
 }
 const pf_op pf_op_take = { .name = "take", .kernel = "copy", .flags = PF_STRIDED_OUT,
-    .infer = take_infer, .grad = take_grad,
-                           .run = take_run };
+    .infer = take_infer, .grad = take_grad, .run = take_run };
 
 /* The gradient of take. in: d; attr: as take, shape: of x; out: d in the rows that were taken, zeros in the others */
 static bool put_infer(pf_graph *g, pf_node *n) { return pf_out(g, n, 0, n->attr.shape); }
@@ -65,7 +64,7 @@ static void put_run(const pf_run *r, const pf_node *n)
     pf_mat d = pf_matrix(r, n->in[0]), y = pf_matrix(r, n->out[0]);
     int64_t t = token_count(r->g, n->out[0]), m = token_count(r->g, n->in[0]), at = n->attr.i[0], rows = n->attr.i[1];
     for (int64_t b = 0; b < y.rows / t; b++) {
-        if (!n->attr.i[2]) {
+        if (n->attr.i[2] == PF_TAKE_ROWS) {
             zero_rows(y, b * t, at);
             copy_rows(y, b * t + at, d, b * m, rows);
             zero_rows(y, b * t + at + rows, t - at - rows);
@@ -104,14 +103,13 @@ static void insert_run(const pf_run *r, const pf_node *n)
 static void insert_grad(pf_grads *gr, const pf_node *n)
 {
     pf_val d = pf_grad_of(gr, n->out[0]);
-    pf_attr a = { .i = { n->attr.i[0], token_count(gr->g, n->in[1]), 1 } };
+    pf_attr a = { .i = { n->attr.i[0], token_count(gr->g, n->in[1]), PF_DROP_ROWS } };
     if (pf_grad_wanted(gr, n->in[0])) pf_grad_add(gr, n->in[0], PF_BACK(gr, &pf_op_take, &a, d));
-    a.i[2] = 0;
+    a.i[2] = PF_TAKE_ROWS;
     if (pf_grad_wanted(gr, n->in[1])) pf_grad_add_reduced(gr, n->in[1], PF_BACK(gr, &pf_op_take, &a, d));
 }
 const pf_op pf_op_insert = { .name = "insert", .kernel = "copy", .flags = PF_STRIDED_OUT,
-    .infer = insert_infer, .grad = insert_grad,
-                             .run = insert_run };
+    .infer = insert_infer, .grad = insert_grad, .run = insert_run };
 
 /* in: rows [n,d] or [1,n,d]; attr i[0]: b; out [b,n,d]: a copy for every sample */
 static bool repeat_infer(pf_graph *g, pf_node *n)

@@ -21,5 +21,5 @@ static void run(const pf_run *r, const pf_node *n)
     job j = { r->k, pf_weight_of(r, n->in[0]), r->ptr[n->out[0].id] };
     pf_parallel(r, j.w.rows * j.w.cols, PF_GRAIN, widen_range, &j);
 }
-const pf_op pf_op_widen = { .name = "widen", .kernel = "widen", .flags = PF_STOP, .typed = 1u,
+const pf_op pf_op_widen = { .name = "widen", .kernel = "widen", .flags = PF_STOP, .any_type = 1u, /* in[0] */
     .infer = infer, .run = run };

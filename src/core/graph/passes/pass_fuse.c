@@ -4,8 +4,16 @@
  * gradients into linear_dx; sums of gradients into layernorm_dx. */
 #include "core/graph/passes/passes.h"
 
-/* uses[id]: how many inputs and views read a value; maker[id]: the node that computes it, -1: none. */
-typedef struct { pf_graph *g; uint32_t *uses; int64_t *maker; } fusion;
+/* Where linear, linear_dx and layernorm_dx have the operands of an epilogue: inputs, a further output, attr.i. */
+enum { LINEAR_RESIDUAL = 3, LINEAR_GAMMA = 4, DX_GATE = 2, DX_ADD = 3, NORM_DX_ADD = 5 };
+enum { LINEAR_PRE = 1 };                                 /* the input of the fused activation, or act' of it */
+enum { ACT = 0, SLOPES = 1 };                            /* pk_act; 1: act' is stored in place of the act's input */
+
+typedef struct {
+    pf_graph *g;
+    uint32_t *uses;                                      /* [id]: how many inputs and views read the value */
+    int64_t *maker;                                      /* [id]: the node that computes the value; -1: none */
+} fusion;
 
 /* The node that computes v as its output `out`, if its operation is op; else NULL. */
 static pf_node *made_by(const fusion *p, pf_val v, const pf_op *op, int out)
@@ -33,7 +41,7 @@ static void replace(fusion *p, uint32_t i, pf_node *maker)
 }
 
 /* Is n a linear without residual and activation? */
-static bool plain_linear(const pf_node *n) { return n && !pf_is(n->in[3]) && !n->attr.i[0]; }
+static bool plain_linear(const pf_node *n) { return n && !pf_is(n->in[LINEAR_RESIDUAL]) && !n->attr.i[ACT]; }
 
 /* y = act(linear): the linear stays where it is, as it has no new input. Its outputs become y and, if something else
  * reads it, the input of the activation. */
@@ -41,10 +49,10 @@ static void fuse_act(fusion *p, uint32_t i)
 {
     pf_node *a = &p->g->node[i], *l = made_by(p, a->in[0], &pf_op_linear, 0);
     pf_val pre = a->in[0];
-    if (!plain_linear(l) || pf_is(l->in[4]) || pf_v(p->g, pre)->keep || pf_is(l->out[1])) return;
-    l->attr.i[0] = a->attr.i[0];
+    if (!plain_linear(l) || pf_is(l->in[LINEAR_GAMMA]) || pf_v(p->g, pre)->keep || pf_is(l->out[LINEAR_PRE])) return;
+    l->attr.i[ACT] = a->attr.i[ACT];
     l->out[0] = a->out[0];
-    l->out[1] = p->uses[pre.id] > 1 ? pre : PF_NONE;
+    l->out[LINEAR_PRE] = p->uses[pre.id] > 1 ? pre : PF_NONE;
     p->maker[a->out[0].id] = p->maker[pre.id];
     a->op = NULL;
 }
@@ -53,18 +61,18 @@ static void fuse_act(fusion *p, uint32_t i)
  * epilogue has already computed the exp or erf that act' needs. For ReLU this would save nothing. */
 static void store_derivative(fusion *p, pf_node *dx)
 {
-    pf_node *l = made_by(p, dx->in[2], &pf_op_linear, 1);
-    if (!l || p->uses[dx->in[2].id] != 2 || l->attr.i[0] == PK_RELU) return;
-    l->attr.i[1] = dx->attr.i[1] = 1;
+    pf_node *l = made_by(p, dx->in[DX_GATE], &pf_op_linear, LINEAR_PRE);
+    if (!l || p->uses[dx->in[DX_GATE].id] != 2 || l->attr.i[ACT] == PK_RELU) return;
+    l->attr.i[SLOPES] = dx->attr.i[SLOPES] = 1;
 }
 
 /* dx = dy act'(x), where a linear_dx computes dy. */
 static void fuse_act_grad(fusion *p, uint32_t i)
 {
     pf_node *a = &p->g->node[i], *l = made_by(p, a->in[0], &pf_op_linear_dx, 0);
-    if (!l || !read_once(p, a->in[0]) || pf_is(l->in[2]) || pf_is(l->in[3])) return;
-    l->in[2] = a->in[1];
-    l->attr.i[0] = a->attr.i[0];
+    if (!l || !read_once(p, a->in[0]) || pf_is(l->in[DX_GATE]) || pf_is(l->in[DX_ADD])) return;
+    l->in[DX_GATE] = a->in[1];
+    l->attr.i[ACT] = a->attr.i[ACT];
     store_derivative(p, l);
     replace(p, i, l);
 }
@@ -73,8 +81,9 @@ static void fuse_act_grad(fusion *p, uint32_t i)
 static void fuse_affine(fusion *p, uint32_t i)
 {
     pf_node *a = &p->g->node[i], *l = made_by(p, a->in[0], &pf_op_linear, 0);
-    if (!plain_linear(l) || pf_is(l->in[4]) || !read_once(p, a->in[0]) || pf_is(a->in[2]) || !pf_is(a->in[1])) return;
-    l->in[4] = a->in[1];
+    const bool scales_only = pf_is(a->in[1]) && !pf_is(a->in[2]);        /* gamma, but no beta */
+    if (!plain_linear(l) || pf_is(l->in[LINEAR_GAMMA]) || !read_once(p, a->in[0]) || !scales_only) return;
+    l->in[LINEAR_GAMMA] = a->in[1];
     replace(p, i, l);
 }
 
@@ -83,14 +92,14 @@ static void fuse_affine(fusion *p, uint32_t i)
 static void fuse_add(fusion *p, uint32_t i)
 {
     static const struct { const pf_op *op; int slot; } targets[] = {
-        { &pf_op_linear, 3 }, { &pf_op_linear_dx, 3 }, { &pf_op_layernorm_dx, 5 } };
+        { &pf_op_linear, LINEAR_RESIDUAL }, { &pf_op_linear_dx, DX_ADD }, { &pf_op_layernorm_dx, NORM_DX_ADD } };
     pf_node *a = &p->g->node[i];
     if (!pf_shape_equal(&pf_v(p->g, a->in[0])->shape, &pf_v(p->g, a->in[1])->shape)) return;
     for (int side = 1; side >= 0; side--)
         for (size_t k = 0; k < sizeof targets / sizeof *targets; k++) {
             pf_node *m = made_by(p, a->in[side], targets[k].op, 0);
             if (!m || !read_once(p, a->in[side]) || pf_is(m->in[targets[k].slot])) continue;
-            if (m->op == &pf_op_linear && m->attr.i[0]) continue;
+            if (m->op == &pf_op_linear && m->attr.i[ACT]) continue;
             m->in[targets[k].slot] = a->in[1 - side];
             replace(p, i, m);
             return;

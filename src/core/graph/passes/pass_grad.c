@@ -5,19 +5,18 @@
 #include "core/graph/passes/passes.h"
 #include "core/graph/param.h"
 
-enum { PIECES = 4 };                                     /* the most inputs of a concat_cols node */
-
 /* The index at which columns col .. col + cols - 1 are inserted among the pieces of the concat_cols node n, which are
  * in column order; -1: n is full, or they overlap a piece. */
 static int piece_place(const pf_graph *g, const pf_node *n, int pieces, int64_t col, int64_t cols)
 {
     int place = pieces;
     while (place > 0 && n->attr.i[place - 1] >= col) place--;
-    if (pieces == PIECES || (place > 0 && n->attr.i[place - 1] + pf_cols(g, n->in[place - 1]) > col)) return -1;
+    if (pieces == PF_CONCAT_MAX || (place > 0 && n->attr.i[place - 1] + pf_cols(g, n->in[place - 1]) > col)) return -1;
     return place < pieces && n->attr.i[place] < col + cols ? -1 : place;
 }
 
-/* Concatenates the gradients of wide's column views (and of views of these) and adds the result to wide's gradient. */
+/* Concatenates the gradients of wide's column views (and of views of these) and adds the result to wide's gradient.
+ * values: the number of values before the pass added nodes; gr->of has that many entries. */
 static void gather_views(pf_grads *gr, uint32_t values, pf_val wide)
 {
     const pf_node none = { .op = &pf_op_concat_cols, .attr = { .shape = pf_v(gr->g, wide)->shape }, .backward = true };
@@ -59,9 +58,8 @@ static uint32_t next_slice(const pf_grads *gr, uint32_t values, const pf_param *
     return next;
 }
 
-/* Appends the nodes that store the gradients of p's slices in its buffer. Slices may overlap: in the order of their
- * offsets, the elements of a slice that earlier stores have written are its first ones (attr i[1]), and it adds to
- * these. */
+/* Appends the nodes that store the gradients of p's slices in its buffer, in the order of their offsets. Slices may
+ * overlap: after slice 0 .. 7, slice 4 .. 11 adds to its first 4 elements (attr i[1]) and overwrites the others. */
 static void emit_stores_of(pf_grads *gr, uint32_t values, const pf_param *p)
 {
     int64_t end = 0;

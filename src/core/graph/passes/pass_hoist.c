@@ -6,9 +6,13 @@
 
 /* A value as two: `rest`, and the n rows `rows`, the same for every sample, inserted into it before token `row`. */
 typedef struct { pf_val rest, rows; int64_t row, n; } parts;
-/* By value: split: its parts (rest PF_NONE: not known); replaced_by: the value that its readers read instead; sampled:
- * it depends on the sample. */
-typedef struct { pf_graph *g; parts *split; pf_val *replaced_by; uint8_t *sampled; } hoisting;
+typedef struct {
+    pf_graph *g;
+    parts *split;                                        /* [id]: the value's parts; rest PF_NONE: not split */
+    pf_val *replaced_by;                                 /* [id]: the value that its readers read instead */
+    uint8_t *sampled;                                    /* [id]: 1: the value depends on the sample */
+} hoisting;
+enum { Q, K, V, XK, XV };                                /* inputs of attention; XK, XV: extra keys and values */
 
 /* Are the rows of an insert node the same for every sample? Extents alone do not tell, as a batch may be 1. */
 static bool shared_rows(const hoisting *p, const pf_node *n)
@@ -61,13 +65,13 @@ static void find_split(hoisting *p, const pf_node *n)
     }
 }
 
-/* Replaces the output of a take by its input's part if it drops exactly the inserted rows, by its input if it drops
- * nothing. */
+/* Replaces the output of a take: by the part `rest` of its input if the take drops exactly the inserted rows, by its
+ * input if it drops nothing. */
 static void replace_take(hoisting *p, const pf_node *n)
 {
     parts s = p->split[n->in[0].id];
     if (pf_v(p->g, n->out[0])->keep) return;
-    if (n->attr.i[2] && pf_is(s.rest) && s.row == n->attr.i[0] && s.n == n->attr.i[1])
+    if (n->attr.i[2] == PF_DROP_ROWS && pf_is(s.rest) && s.row == n->attr.i[0] && s.n == n->attr.i[1])
         p->replaced_by[n->out[0].id] = s.rest;
     else if (pf_shape_equal(&pf_v(p->g, n->in[0])->shape, &pf_v(p->g, n->out[0])->shape))
         p->replaced_by[n->out[0].id] = n->in[0];
@@ -77,19 +81,19 @@ static void replace_take(hoisting *p, const pf_node *n)
  * rows and its queries are not split. */
 static void replace_attention(hoisting *p, pf_node *n)
 {
-    parts k = p->split[n->in[1].id], v = p->split[n->in[2].id];
-    if (pf_is(p->split[n->in[0].id].rest) || pf_is(n->in[3]) || !pf_is(k.rest) || !pf_is(v.rest) || k.row != v.row
+    parts k = p->split[n->in[K].id], v = p->split[n->in[V].id];
+    if (pf_is(p->split[n->in[Q].id].rest) || pf_is(n->in[XK]) || !pf_is(k.rest) || !pf_is(v.rest) || k.row != v.row
         || k.n != v.n) return;
-    n->in[1] = k.rest;
-    n->in[2] = v.rest;
-    n->in[3] = k.rows;
-    n->in[4] = v.rows;
+    n->in[K] = k.rest;
+    n->in[V] = v.rest;
+    n->in[XK] = k.rows;
+    n->in[XV] = v.rows;
 }
 
 peft_status pf_pass_hoist(pf_graph *g)
 {
     if (g->status) return g->status;
-    /* find_split appends at most two nodes for each old one; each has few outputs */
+    /* find_split appends at most two nodes for each old one; such a node has at most three outputs (layernorm) */
     uint32_t values = g->values, nodes = g->nodes, capacity = values + 8 * nodes;
     size_t bytes = nodes * sizeof(pf_node) + capacity * (sizeof(parts) + sizeof(pf_val) + 1);
     pf_node *old = pf_alloc_zero(g->ctx, bytes);

@@ -20,6 +20,8 @@ static bool mergeable(const pf_graph *g, const pf_node *a, const pf_node *b)
         && (!pf_is(a->in[2]) || adjacent(pf_v(g, a->in[2]), pf_v(g, b->in[2])));
 }
 
+enum { MERGE_MAX = 4 };                                  /* the most nodes that become one */
+
 /* A constant or parameter slice that begins with `leftmost` and has `rows` rows. */
 static pf_val join(pf_graph *g, pf_val leftmost, int64_t rows)
 {
@@ -30,7 +32,8 @@ static pf_val join(pf_graph *g, pf_val leftmost, int64_t rows)
     return out;
 }
 
-/* Replaces the n nodes `parts` by one, at the place of the first. */
+/* Replaces the n nodes `parts`, in the order of their weights in memory, by one at the place of the first,
+ * `leftmost`. */
 static void merge(pf_graph *g, uint32_t leftmost, const uint32_t *parts, int n)
 {
     int64_t total = 0, col = 0;
@@ -40,11 +43,11 @@ static void merge(pf_graph *g, uint32_t leftmost, const uint32_t *parts, int n)
     if (pf_is(merged.in[2])) merged.in[2] = join(g, merged.in[2], total);
     pf_shape s = pf_v(g, merged.out[0])->shape;
     s.dim[s.ndim - 1] = total;
-    bool needs = false;
-    for (int i = 0; i < n; i++) needs |= pf_v(g, g->node[parts[i]].out[0])->needs_grad;
+    bool needs_grad = false;
+    for (int i = 0; i < n; i++) needs_grad |= pf_v(g, g->node[parts[i]].out[0])->needs_grad;
     merged.out[0] = pf_value_new(g, PF_TEMP, s);
     if (g->status) return;
-    pf_v(g, merged.out[0])->needs_grad = needs;
+    pf_v(g, merged.out[0])->needs_grad = needs_grad;
     for (int i = 0; i < n; i++) {
         pf_value *v = pf_v(g, g->node[parts[i]].out[0]);
         v->view_of = merged.out[0];
@@ -58,10 +61,10 @@ static void merge(pf_graph *g, uint32_t leftmost, const uint32_t *parts, int n)
 peft_status pf_pass_merge(pf_graph *g)
 {
     for (uint32_t i = 0; i < g->nodes && !g->status; i++) {
-        uint32_t parts[4] = { i };
+        uint32_t parts[MERGE_MAX] = { i };
         int n = 1;
         if (g->node[i].op != &pf_op_linear) continue;
-        for (uint32_t j = i + 1; j < g->nodes && n < 4; j++)
+        for (uint32_t j = i + 1; j < g->nodes && n < MERGE_MAX; j++)
             if (g->node[j].op && mergeable(g, &g->node[parts[n - 1]], &g->node[j])
                 && !pf_v(g, g->node[j].out[0])->keep && !pf_v(g, g->node[i].out[0])->keep) parts[n++] = j;
         if (n > 1) merge(g, i, parts, n);

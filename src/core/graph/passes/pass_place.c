@@ -14,7 +14,7 @@ peft_status pf_pass_place(pf_graph *g)
         if (n->op != &pf_op_concat_cols) continue;
         for (uint32_t m = 0; m < i; m++)
             for (int o = 0; o < PF_MAX_OUT; o++)
-                for (int k = 0; k < 4; k++) {
+                for (int k = 0; k < PF_CONCAT_MAX; k++) {
                     pf_val v = g->node[m].out[o];
                     if (!pf_is(v) || !pf_eq(v, n->in[k]) || pf_v(g, v)->keep
                         || pf_is(pf_v(g, v)->view_of) || !(g->node[m].op->flags & PF_STRIDED_OUT)) continue;

@@ -8,9 +8,15 @@
 /* Rows of a value: none, n from row `first` on, all except these, or all. */
 typedef enum { NOTHING, RANGE, EXCEPT, ALL } form;
 typedef struct { form form; int64_t first, n; } rows;
-/* want[v]: rows of value v that are read; have[v]: rows that it still has; full[v]: rows that it had at first.
- * can_shrink[i]: node i can work on fewer rows (decided on the shapes before any node shrinks). */
-typedef struct { pf_graph *g; rows *want; rows *have; int64_t *full; uint8_t *can_shrink; } row_demand;
+typedef struct {
+    pf_graph *g;
+    rows *want;                                              /* [v]: rows of value v that are read */
+    rows *have;                                              /* [v]: rows that it still has */
+    int64_t *full;                                           /* [v]: how many rows it had at first */
+    uint8_t *can_shrink;                                     /* [i]: node i can work on fewer rows (decided on the
+                                                              * shapes before any node shrinks) */
+} row_demand;
+enum { SINK = 5 };                                           /* input of attention: a logit for each query */
 
 static bool is_tokens(const pf_graph *g, pf_val v) { return pf_is(v) && pf_v(g, v)->shape.ndim == 3; }
 static bool same(rows a, rows b) { return a.form == b.form && (a.form == ALL || (a.first == b.first && a.n == b.n)); }
@@ -66,15 +72,15 @@ static void demand_inputs(row_demand *p, const pf_node *n, uint8_t *can_shrink)
         return;
     }
     if (n->op == &pf_op_attention) {
-        /* in[5], the sink, has a logit for each query: fewer queries read a column view of it, which is a range */
-        bool cut_sink = !pf_is(n->in[5]) || want.form == RANGE;
+        /* the sinks of fewer queries are a column view of all sinks, so that the queries must be a range */
+        bool cut_sink = !pf_is(n->in[SINK]) || want.form == RANGE;
         demand(p, n->in[0], cut_sink ? want : all);
         if (!cut_sink) p->want[n->out[0].id] = all;
         for (int i = 1; i < PF_MAX_IN; i++) demand(p, n->in[i], all);
         return;
     }
     if (n->op == &pf_op_take && is_tokens(g, n->in[0])) {
-        rows r = n->attr.i[2] ? (rows){ EXCEPT, n->attr.i[0], n->attr.i[1] }
+        rows r = n->attr.i[2] == PF_DROP_ROWS ? (rows){ EXCEPT, n->attr.i[0], n->attr.i[1] }
                               : range(g, n->in[0], n->attr.i[0], n->attr.i[1]);
         demand(p, n->in[0], r);
         p->want[n->out[0].id] = all;
@@ -99,7 +105,7 @@ static bool shift_rows(row_demand *p, pf_node *n)
 {
     rows have = p->have[n->in[0].id];
     if (have.form == ALL) return false;
-    if (n->op == &pf_op_take) { n->attr.i[0] = 0; n->attr.i[1] = n->attr.i[2] ? 0 : have.n; }
+    if (n->op == &pf_op_take) { n->attr.i[0] = 0; n->attr.i[1] = n->attr.i[2] == PF_DROP_ROWS ? 0 : have.n; }
     if (n->op == &pf_op_mean_rows) n->attr.i[0] = 0;
     return true;
 }
@@ -116,7 +122,7 @@ static void shrink(row_demand *p, pf_node n, bool can_shrink)
             bool query = n.op == &pf_op_attention ? i == 0 : is_tokens(g, n.in[i]) && p->full[n.in[i].id] == t;
             if (query) n.in[i] = cut(p, n.in[i], want);
         }
-        if (n.op == &pf_op_attention && pf_is(n.in[5])) n.in[5] = pf_columns(g, n.in[5], want.first, want.n);
+        if (n.op == &pf_op_attention && pf_is(n.in[SINK])) n.in[SINK] = pf_columns(g, n.in[SINK], want.first, want.n);
         for (int i = 0; i < PF_MAX_OUT; i++) {
             if (!pf_is(n.out[i])) continue;
             pf_shape *s = &pf_v(g, n.out[i])->shape;
@@ -132,7 +138,7 @@ peft_status pf_pass_rows(pf_graph *g)
 {
     if (g->status) return g->status;
     uint32_t values = g->values, nodes = g->nodes;
-    size_t one = sizeof(rows), bytes = values * (2 * one + sizeof(int64_t)) + nodes * (sizeof(pf_node) + 1);
+    size_t bytes = values * (2 * sizeof(rows) + sizeof(int64_t)) + nodes * (sizeof(pf_node) + 1);
     char *memory = pf_alloc_zero(g->ctx, bytes);
     if (!memory) return g->status = pf_nomem("graph pass", bytes);
     pf_node *old = (pf_node *)memory;

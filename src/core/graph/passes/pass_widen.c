@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0
  * pass_widen.c -- inserts a conversion of f16 and bf16 weights to pk_real, once for each weight, for operations that
- * read pk_real only. Linear layers and row_scale read every type (pf_op.typed), so that this concerns methods that use
- * a weight in another way. */
+ * read pk_real only. Linear layers and row_scale read every type (pf_op.any_type), so that this concerns methods that
+ * use a weight in another way. */
 #include "core/graph/passes/passes.h"
 
 /* Must input k of n be converted? */
 static bool needs_widening(const pf_graph *g, const pf_node *n, int k)
 {
-    return pf_v(g, n->in[k])->type != PK_REAL && !(n->op->typed >> k & 1);
+    return pf_v(g, n->in[k])->type != PK_REAL && !(n->op->any_type >> k & 1);
 }
 
 /* Moves the nodes from `first` on to the front, so that they run before their readers; they read constants only. */

@@ -20,7 +20,7 @@ extern const pf_pass pf_passes[];        /* ends with a NULL name */
 #include "core/graph/passes/passes.def"
 #undef PF_PASS
 
-/* Drops nodes without an effect whose outputs no remaining node reads. outputs: also sets outputs (but the first) that
- * no node reads to PF_NONE. */
-peft_status pf_drop_unread(pf_graph *g, bool outputs);
+/* Drops nodes without an effect whose outputs no remaining node reads. trim_outputs: also sets outputs (but the first)
+ * that no node reads to PF_NONE. */
+peft_status pf_drop_unread(pf_graph *g, bool trim_outputs);
 #endif

@@ -23,8 +23,9 @@ static bool mark_sampled(const pf_graph *g, uint8_t *sampled)
     return true;
 }
 
-/* Fills list with the values that cross; returns their number. 0: none crosses, or the prefix cannot be computed by
- * sample, because it computes a value that is read after the run (keep) or one that crosses without being sampled. */
+/* Fills list with the values that cross; returns their number. Returns 0 as well if the prefix cannot be computed
+ * sample by sample: it computes a value that is read after the run (keep), or one that crosses and is the same for
+ * all samples. */
 static uint32_t list_crossings(const pf_graph *g, const uint8_t *sampled, pf_crossing *list)
 {
     uint32_t n = 0;
@@ -63,7 +64,7 @@ static void make_front(pf_graph *g, const uint8_t *sampled)
 /* Reduces g to the nodes after the prefix; the caller fills values that cross. */
 static void make_back(pf_graph *g, const pf_crossing *list, uint32_t count)
 {
-    for (uint32_t i = 0; i < count; i++) pf_v(g, list[i].value)->given = true;
+    for (uint32_t i = 0; i < count; i++) pf_v(g, list[i].value)->from_caller = true;
     g->nodes -= g->prefix;
     memmove(g->node, g->node + g->prefix, g->nodes * sizeof *g->node);
     g->prefix = 0;
@@ -77,9 +78,9 @@ peft_status pf_graph_cut(pf_graph *g, pf_part part, pf_crossing **list, uint32_t
     uint8_t *sampled = (uint8_t *)(crossings + g->prefix * PF_MAX_OUT);
     uint32_t n = mark_sampled(g, sampled) ? list_crossings(g, sampled, crossings) : 0;
     pf_crossing *made = n ? pf_alloc(g->ctx, n * sizeof *made) : NULL;
-    peft_status per_sample = n && !made ? pf_nomem("graph pass", n * sizeof *made) : PEFT_OK;
-    if (!per_sample && n) per_sample = pf_prefix_key(g, sampled, false, key);
-    if (!per_sample && n) {
+    peft_status status = n && !made ? pf_nomem("graph pass", n * sizeof *made) : PEFT_OK;
+    if (!status && n) status = pf_prefix_key(g, sampled, false, key);
+    if (!status && n) {
         memcpy(made, crossings, n * sizeof *made);
         if (part == PF_FRONT) make_front(g, sampled);
         else make_back(g, made, n);
@@ -87,5 +88,5 @@ peft_status pf_graph_cut(pf_graph *g, pf_part part, pf_crossing **list, uint32_t
         *count = n;
     } else pf_free(g->ctx, made);
     pf_free(g->ctx, crossings);
-    return g->status = per_sample;
+    return g->status = status;
 }

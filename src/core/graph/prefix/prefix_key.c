@@ -7,13 +7,13 @@
 #include "core/bits/weight_reader.h"
 #include "core/graph/op.h"
 
-/* number[v]: the number of value v, 0: none yet; numbered: how many values have one. */
 typedef struct {
     pf_sha256 sha;
     const pf_graph *g;
-    const uint8_t *sampled;
-    bool content;
-    uint32_t *number, numbered;
+    const uint8_t *sampled;              /* [v]: value v has a part for each sample (graph.h) */
+    bool content;                        /* constants enter by their elements; else by their addresses */
+    uint32_t *number;                    /* [v]: the number of value v; 0: none yet */
+    uint32_t numbered;                   /* values that have a number */
 } key_state;
 
 static void add_number(key_state *p, int64_t n) { pf_sha256_add(&p->sha, &n, sizeof n); }
@@ -70,7 +70,7 @@ static void add_node(key_state *p, const pf_node *n)
 peft_status pf_prefix_key(const pf_graph *g, const uint8_t *sampled, bool content, char key[65])
 {
     key_state p = { .g = g, .sampled = sampled, .content = content,
-               .number = pf_alloc_zero(g->ctx, g->values * sizeof *p.number) };
+                    .number = pf_alloc_zero(g->ctx, g->values * sizeof *p.number) };
     if (!p.number) return pf_nomem("graph pass", g->values * sizeof *p.number);
     pf_sha256_init(&p.sha);
     add_number(&p, sizeof(pk_real));

@@ -40,8 +40,8 @@ static double now(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-/* FLOP/s that these threads reach with these kernels on FMAs alone: measured once in a process. Nothing is locked while
- * it is measured, as the threads may be the program's. */
+/* FLOP/s that these threads reach with these kernels on FMAs alone: measured once in a process. The lock is not held
+ * while it is measured: the pool may be the application's, and its threads may call this function for another graph. */
 static double peak_of(const pf_run *r)
 {
     static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;

@@ -6,8 +6,10 @@
 #include <string.h>
 #include "core/graph/report/report.h"
 
-#define HEADER "%-8s %4s %s %-28s %-40s %-40s %-22s %14s %12s  %s"
-#define ROW    "%-8s %4u %c %-28s %-40s %-40s %-22s %14lld %12lld  %s"
+#define HEADER_FORMAT "%-8s %4s %s %-28s %-40s %-40s %-22s %14s %12s  %s"
+#define ROW_FORMAT    "%-8s %4u %c %-28s %-40s %-40s %-22s %14lld %12lld  %s"
+
+enum { AVX512_FLOATS = 16 };             /* in a vector register of AVX-512 */
 
 #if defined(__GNUC__)
 __attribute__((format(printf, 3, 4)))
@@ -95,7 +97,7 @@ static void why_isa(const pf_exec *e, char *text, size_t capacity)
     if (strcmp(t->name, pk_isas()[0])) {
         separate(text, capacity);
         add(text, capacity, "%s: %s", t->name, chosen_by ? chosen_by : "chosen");
-    } else if (t->vector < 16) {
+    } else if (t->vector < AVX512_FLOATS) {
         separate(text, capacity);
         add(text, capacity, t->vector == 1 ? "%s: no vector kernels for this CPU" : "%s: this CPU has no AVX-512",
             t->name);
@@ -155,20 +157,21 @@ int64_t pf_row_bytes(const pf_exec *e, uint32_t i)
 
 void pf_row_header(char line[PF_ROW_MAX])
 {
-    snprintf(line, PF_ROW_MAX, HEADER, "graph", "op", "p", "operation", "tensors", "shapes", "kernel", "flops",
+    snprintf(line, PF_ROW_MAX, HEADER_FORMAT, "graph", "op", "p", "operation", "tensors", "shapes", "kernel", "flops",
              "bytes", "why");
 }
 
 void pf_row(const pf_exec *e, uint32_t i, char line[PF_ROW_MAX])
 {
     const pf_node *n = &e->g.node[i];
+    const char part = i < e->g.prefix ? 'f' : n->backward ? 'b' : '-';        /* column p: frozen prefix, backward */
     char tensors[120], operation_text[64] = "", extents[120] = "", kernel_text[40] = "", reason[200] = "";
     pf_row_tensors(&e->g, i, tensors, sizeof tensors);
     operation(e, n, operation_text, sizeof operation_text);
     shapes(&e->g, n, extents, sizeof extents);
     kernel(e, n, kernel_text, sizeof kernel_text);
     why(e, n, reason, sizeof reason);
-    snprintf(line, PF_ROW_MAX, ROW, e->g.spec.name ? e->g.spec.name : "graph", i,
-             i < e->g.prefix ? 'f' : n->backward ? 'b' : '-', operation_text, tensors, extents, kernel_text,
+    snprintf(line, PF_ROW_MAX, ROW_FORMAT, e->g.spec.name ? e->g.spec.name : "graph", i,
+             part, operation_text, tensors, extents, kernel_text,
              (long long)pf_row_flops(e, i), (long long)pf_row_bytes(e, i), reason);
 }

@@ -62,7 +62,7 @@ const char *pf_node_tensors(const pf_graph *g, const pf_node *n, char *text, siz
 }
 
 /* The last node before i that computes v; NULL: none does. */
-static const pf_node *maker(const pf_graph *g, uint32_t i, pf_val v)
+static const pf_node *computed_by(const pf_graph *g, uint32_t i, pf_val v)
 {
     const pf_val root = pf_root(g, v);
     while (i-- > 0)
@@ -75,14 +75,14 @@ static const pf_node *maker(const pf_graph *g, uint32_t i, pf_val v)
 void pf_row_tensors(const pf_graph *g, uint32_t i, char *text, size_t capacity)
 {
     const pf_node *n = &g->node[i];
-    char inner[PF_ROW_MAX];
+    char found[PF_ROW_MAX];
     if (names(g, n, gradient_of(g, n), text, capacity)) return;
     for (int step = 0; n && step < STEPS_MAX; step++) {
         int k = 0;
         while (k < PF_MAX_IN && !pf_is(n->in[k])) k++;
-        n = k < PF_MAX_IN ? maker(g, (uint32_t)(n - g->node), n->in[k]) : NULL;
-        if (!n || !names(g, n, gradient_of(g, n), inner, sizeof inner)) continue;
-        snprintf(text, capacity, "(%s)", inner);
+        n = k < PF_MAX_IN ? computed_by(g, (uint32_t)(n - g->node), n->in[k]) : NULL;
+        if (!n || !names(g, n, gradient_of(g, n), found, sizeof found)) continue;
+        snprintf(text, capacity, "(%s)", found);
         return;
     }
     snprintf(text, capacity, "-");
