@@ -67,10 +67,9 @@ START_TEST(families_are_complete_and_can_be_told_apart)
         for (pf_families b = pf_all_families; b != a; b++) {
             ck_assert_str_ne((*a)->name, (*b)->name);
             const bool same = pf_family_uses(*b, (*a)->naming[0]);
-            ck_assert_msg(!same || (*b)->has[0], "%s matches all files of %s", (*b)->name,
-                          (*a)->name);
-            ck_assert_msg(!same || !(*a)->has[0] || strcmp((*a)->has[0], (*b)->has[0]), "%s matches all files of %s",
-                          (*b)->name, (*a)->name);
+            ck_assert_msg(!same || (*b)->has_tensor[0], "%s matches all files of %s", (*b)->name, (*a)->name);
+            ck_assert_msg(!same || !(*a)->has_tensor[0] || strcmp((*a)->has_tensor[0], (*b)->has_tensor[0]),
+                          "%s matches all files of %s", (*b)->name, (*a)->name);
         }
     }
     const pf_naming *naming[PF_NAMINGS_MAX];
@@ -200,7 +199,7 @@ static const pf_family own = {
     .ignored = (const char *const[]){ "scaffold.*", NULL }, .eps = 1e-3, .act = PK_QUICKGELU, .rule = "bilinear",
     .pixels = &own_pixels, .model_types = own_types };
 static const pf_family own_marked = {
-    .name = "own, marked", .naming = { &own_naming }, .has = { "flag" },
+    .name = "own, marked", .naming = { &own_naming }, .has_tensor = { "flag" },
     .ignored = (const char *const[]){ "flag", NULL }, .eps = 1e-2, .act = PK_GELU, .rule = "bilinear" };
 
 static const stem own_stems[] = {

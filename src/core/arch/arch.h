@@ -24,21 +24,24 @@ typedef struct pf_name_row { const char *theirs, *timm; int part; unsigned needs
  * "blocks.0.attn.qkv.weight" (pf_naming_attention). */
 typedef struct pf_naming {
     const char *name;                    /* value of the option "naming" */
-    struct { const char *pattern; unsigned needs; } front[2];  /* all names in blocks begin with one: "blocks.#." */
+    struct { const char *pattern; unsigned needs; } front[2];  /* names in blocks begin with one of these: "blocks.#.";
+                                                                  needs: as in pf_name_row */
     const char *inner;                   /* a prefix ("vit.") that names outside the blocks may have; NULL: none */
     const pf_name_row *top, *block;      /* names outside the blocks, and names after front; the last row is empty */
-    const char *silu;                    /* glob: a file with a tensor that matches has gated MLPs with SiLU, those of
+    const char *silu_tensor;             /* glob: a file with a tensor that matches has gated MLPs with SiLU, those of
                                             other files may have another activation; NULL: all have SiLU */
     const char *description;             /* a configuration file that is read in place of all others; NULL: none */
     const char *description_prefix;      /* only where the prefix of the ViT's names contains this; NULL: always */
-    const char *dtype;                   /* the key of config.json for the element type; NULL: no config.json */
+    const char *dtype;                   /* the key of config.json for the element type; NULL: the naming has no
+                                            config.json */
     bool written;                        /* a backbone can be saved in this naming */
 } pf_naming;
 
 /* --- facts -------------------------------------------------------------------------------------------------------- */
-/* How many rows a file's position embedding may have before those of the patches. CLASS: one, for the class token. Bit
- * NONE: none is allowed as well. Bit ALL: 1 + registers is allowed as well, and a single row of a network with
- * registers stays a row (timm); without bit ALL loading adds that row to the class token. */
+/* How many rows a file's position embedding may have before those of the patches: always 1, for the class token, and
+ * what these bits add. PF_ROWS_NONE: 0 rows. PF_ROWS_ALL: a row for the class token and each register. A network with
+ * registers, but a row for the class token alone: with PF_ROWS_ALL the row stays (timm), without it loading adds the
+ * row to the class token. */
 enum { PF_ROWS_CLASS = 0, PF_ROWS_NONE = 1, PF_ROWS_ALL = 2 };
 
 /* The feature that the classifier reads if no file states it. CLS: the class token. BY_NORM: the mean of the patches if
@@ -68,13 +71,14 @@ typedef struct pf_arch_row {
 } pf_arch_row;
 
 /* --- config.json -------------------------------------------------------------------------------------------------- */
-/* Properties of a network that a model class of Hugging Face may be unable to represent; what: in words, for the error
- * message. NO_CLASS_ROW: the class token has no row in the position embedding. ODD_MLP: mlp_ratio, a whole number,
- * cannot give the MLP's width. */
+/* Properties of a network that a model class of Hugging Face may be unable to represent. NO_CLASS_ROW: the class token
+ * has no row in the position embedding. ODD_MLP: mlp_ratio, a whole number, cannot give the MLP's width. */
 enum { PF_HAS_FC_NORM = 1, PF_HAS_NORM_PRE = 2, PF_HAS_NO_NORM = 4, PF_HAS_NO_PATCH_BIAS = 8, PF_HAS_REGISTERS = 16,
        PF_HAS_GATED_MLP = 32, PF_HAS_NO_CLASS_ROW = 64, PF_HAS_CLASSIFIER = 128, PF_HAS_ODD_MLP = 256 };
+/* A property that a model class cannot represent; what: its name in the error message. */
 typedef struct pf_lack { unsigned has; const char *what; } pf_lack;
-typedef struct pf_field { const char *key, *json; } pf_field;
+typedef struct pf_field { const char *key, *json; } pf_field;  /* a key of config.json, and its value as JSON */
+/* What no model class of Hugging Face can represent. */
 #define PF_HF_LACKS \
     { PF_HAS_FC_NORM, "the norm after mean pooling (fc_norm)" }, { PF_HAS_NORM_PRE, "a norm before the blocks" }, \
     { PF_HAS_NO_NORM, "a network without a final norm" }, \
@@ -94,7 +98,7 @@ typedef struct pf_hf_model {
 typedef struct pf_family {
     const char *name;
     const pf_naming *naming[2];          /* the namings that its files have; NULL: no more */
-    const char *has[2];                  /* globs: a file of the naming belongs to this family if one of them matches a
+    const char *has_tensor[2];           /* globs: a file of the naming belongs to this family if one of them matches a
                                             tensor's name; none: every file of the naming does */
     /* Names in addition to those of the naming. They are read in all files of the naming, whatever the family. */
     const pf_name_row *top, *block;
@@ -136,7 +140,8 @@ const pf_hf_model *pf_saved_as(pf_families families, const pf_naming *n, const p
  * model_type. */
 typedef struct pf_arch {
     const char *name;                    /* NULL: the file has neither */
-    bool timm, known;                    /* name is timm's architecture; a family's row gives a rule for it */
+    bool timm;                           /* name is timm's architecture */
+    bool known;                          /* a row that matches the name gives a rule of resampling */
     pf_arch_row facts;                   /* all rows whose glob matches the name, merged */
 } pf_arch;
 pf_arch pf_arch_of(pf_families families, const char *architecture, const char *model_type);

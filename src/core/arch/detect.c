@@ -86,10 +86,10 @@ static size_t add(const pf_st *file, pf_detected *found, size_t n, const pf_nami
 typedef struct {
     const pf_naming *naming[PF_NAMINGS_MAX];
     char attention[2 * PF_NAMINGS_MAX][PF_NAME_MAX];
-    size_t count;
-} marks;
+    size_t count;                        /* patterns, two a naming */
+} patterns;
 
-static void make_marks(pf_families families, marks *m)
+static void make_patterns(pf_families families, patterns *m)
 {
     m->count = 2 * pf_namings(families, m->naming);
     for (size_t k = 0; k < m->count; k++)
@@ -100,9 +100,9 @@ static void make_marks(pf_families families, marks *m)
  * then a naming's pattern. Returns their number. */
 static size_t collect(pf_families families, const pf_st *file, pf_detected *found)
 {
-    marks m;
+    patterns m;
     size_t n = 0;
-    make_marks(families, &m);
+    make_patterns(families, &m);
     for (size_t i = 0; i < pf_st_count(file); i++) {
         const char *name = pf_st_at(file, i)->name;
         for (size_t length = 0; name[length]; length++) {
@@ -164,8 +164,8 @@ const pf_family *pf_family_of(pf_families families, const pf_naming *n, const pf
     for (; *families; families++) {
         const pf_family *f = *families;
         if (!pf_family_uses(f, n)) continue;
-        if (!f->has[0] || any_tensor_matches(file, f->has[0]) || (f->has[1] && any_tensor_matches(file, f->has[1])))
-            return f;
+        const char *const *glob = f->has_tensor;
+        if (!glob[0] || any_tensor_matches(file, glob[0]) || (glob[1] && any_tensor_matches(file, glob[1]))) return f;
     }
     return NULL;
 }

@@ -85,9 +85,9 @@ static bool look_up(pf_families families, const pf_naming *n, const char *name, 
     return find_row(families, n, false, name, caps, out);
 }
 
-/* Is name a classifier's in any family, alone, after the prefix or after its beginning? With the prefix "model.vit."
- * these are "head.weight", "model.vit.head.weight" and "model.head.weight". Then *out is "head.weight" or
- * "head.bias". */
+/* Is name that of a classifier in any family? It may stand alone, or after the prefix or its first words: with the
+ * prefix "model.vit." "head.weight", "model.vit.head.weight" and "model.head.weight" are such names. Then *out becomes
+ * "head.weight" or "head.bias". */
 static bool classifier(pf_families families, const char *prefix, const char *name, pf_timm_name *out)
 {
     captures caps = { 0, "", 0 };
@@ -137,7 +137,7 @@ static bool is_in_block(const pf_naming *n, const char *name)
     return false;
 }
 
-/* Do features not depend on this tensor? has_prefix: name is the part behind the ViT's prefix, and a glob must match
+/* Is this a tensor that features do not depend on? has_prefix: name is the part behind the ViT's prefix, and a glob must match
  * all of it; tensors of blocks are not ignored. Without has_prefix the name is that of the file, and a glob may also
  * match the part behind any of its dots. */
 static bool is_ignored(pf_families families, const pf_naming *n, bool has_prefix, const char *name)

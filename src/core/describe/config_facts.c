@@ -10,9 +10,9 @@ static const char *const fact_name[PF_FACTS] = {
     "fc_norm", "model_type", "architecture", "architectures", "act_layer", "norm_layer", "notes",
     "problem_type" };
 
-/* Type of a value. SIDE: a whole number, or a list whose last two are equal, [224, 224]. FIRST: a text, or a list whose
- * first text is taken. ACT, POOL: the name of an activation or pooling, translated to the load option's value.
- * ACT_LAYER: timm's name of an activation, kept as it is, because its meaning depends on the kind of MLP. */
+/* Type of a value in the file. SIDE: a whole number, or a list whose last two are equal, [224, 224]. FIRST: a text, or
+ * a list whose first text is taken. ACT, POOL: the name of an activation or pooling, translated to the load option's
+ * value. ACT_LAYER: timm's name of an activation, kept as it is, because its meaning depends on the kind of MLP. */
 typedef enum { NUMBER, SIDE, FLAG, ACT, ACT_LAYER, POOL, TEXT, FIRST } kind;
 /* The object of the file that holds a key. TOP: the file itself; CLIP: vision_config, the image tower of Hugging Face's
  * CLIP; ARGS: timm's model_args; CFG: timm's pretrained_cfg. A fact is taken from the first row whose key exists. */
@@ -89,7 +89,7 @@ bool pf_is_timm(const json_t *top)
         || (json_object_get(top, "mean") && json_object_get(top, "std"));
 }
 
-/* side, act, pool: write the value v of key as the text of a fact. */
+/* Writes v, the value of key, as the text of a fact; act and pool (below) do the same for their kinds. */
 static peft_status side(const char *key, const json_t *v, char *text)
 {
     int64_t height, width;
@@ -99,8 +99,9 @@ static peft_status side(const char *key, const json_t *v, char *text)
     return PEFT_OK;
 }
 
-/* Translates a word of the file to a value of the load options; false: words does not have it. */
+/* A word of the file, and the value of a load option that means the same. */
 typedef struct { const char *theirs, *ours; } word;
+/* Writes the translation of s; false: words does not have s. */
 static bool translate(const word *words, const char *s, char *text)
 {
     for (; s && words->theirs; words++)
@@ -111,12 +112,13 @@ static bool translate(const word *words, const char *s, char *text)
     return false;
 }
 
-#define ACTS "gelu or quick_gelu (with the option config=none the file is not read, and the option act applies)"
+#define EXPECTED_ACTS \
+    "gelu or quick_gelu (with the option config=none the file is not read, and the option act applies)"
 static peft_status act(const char *key, const json_t *v, char *text)
 {
     static const word acts[] = { { "gelu", "gelu" }, { "gelu_python", "gelu" }, { "quick_gelu", "quickgelu" }, { 0 } };
     if (!json_is_string(v)) return pf_json_bad(key, v, "the name of an activation");
-    return translate(acts, json_string_value(v), text) ? PEFT_OK : pf_json_lacks(key, v, ACTS);
+    return translate(acts, json_string_value(v), text) ? PEFT_OK : pf_json_lacks(key, v, EXPECTED_ACTS);
 }
 
 static peft_status pool(const char *key, const json_t *v, char *text)

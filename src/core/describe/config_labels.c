@@ -17,9 +17,9 @@ static const char *name_of(const json_t *labels, size_t i)
 /* Hugging Face writes LABEL_0, LABEL_1, .. if the classes have no names. */
 static bool is_placeholder(const char *name, size_t i)
 {
-    char usual[32];
-    snprintf(usual, sizeof usual, "LABEL_%zu", i);
-    return !strcmp(name, usual);
+    char placeholder[32];
+    snprintf(placeholder, sizeof placeholder, "LABEL_%zu", i);
+    return !strcmp(name, placeholder);
 }
 
 peft_status pf_labels_read(const json_t *top, pf_config *c)

@@ -15,14 +15,16 @@ bool pf_is_open_clip(const json_t *top)
     return json_is_object(json_object_get(json_object_get(top, "model_cfg"), "vision_cfg"));
 }
 
-static peft_status whole(const json_t *o, const char *key, int64_t fallback, int64_t *out)
+/* Reads a whole number; fallback: its value if the key is absent. */
+static peft_status read_whole(const json_t *o, const char *key, int64_t fallback, int64_t *out)
 {
     const json_t *v = pf_json_get(o, key);
     *out = v ? json_integer_value(v) : fallback;
     return *out >= 1 && *out <= 1 << 24 ? PEFT_OK : pf_json_bad(key, v, "a whole number above 0");
 }
 
-static peft_status square(const json_t *o, const char *key, int64_t fallback, int64_t *out)
+/* Reads the side of a square that the file gives as N or [N, N]. */
+static peft_status read_square(const json_t *o, const char *key, int64_t fallback, int64_t *out)
 {
     const json_t *v = pf_json_get(o, key);
     int64_t height = fallback, width = fallback;
@@ -46,8 +48,8 @@ static peft_status act(const json_t *model, const json_t *vision, pf_config *c)
     const json_t *args = pf_json_get(vision, "act_kwargs");
     const char *approximate = json_string_value(pf_json_get(args, "approximate"));
     PF_TRY(pf_json_flag(model, "quick_gelu", false, &quick));
-    const size_t allowed = approximate && !strcmp(approximate, "none") && !quick;
-    if (args && json_object_size(args) != allowed) return pf_json_lacks("act_kwargs", args, "the exact GELU, {}");
+    const size_t allowed_keys = approximate && !strcmp(approximate, "none") && !quick;          /* 1 or 0 */
+    if (args && json_object_size(args) != allowed_keys) return pf_json_lacks("act_kwargs", args, "the exact GELU, {}");
     pf_config_set(c, "act", quick ? "quickgelu" : "gelu");
     return PEFT_OK;
 }
@@ -81,7 +83,7 @@ static peft_status pool(const json_t *vision, pf_config *c)
 /* open_clip's own ViT. */
 static peft_status open_clip_tower(const json_t *model, const json_t *vision, pf_config *c)
 {
-    int64_t width, head, depth, patch;
+    int64_t width, head_width, depth, patch;
     if (json_is_array(json_object_get(vision, "layers")))
         return pf_json_lacks("layers", json_object_get(vision, "layers"), "a ViT's number of blocks (a list describes "
                              "a ResNet)");
@@ -89,14 +91,14 @@ static peft_status open_clip_tower(const json_t *model, const json_t *vision, pf
         const json_t *v = pf_json_get(vision, unsupported[i]);
         if (v && !json_is_false(v)) return pf_json_lacks(unsupported[i], v, "false");
     }
-    PF_TRY(whole(vision, "width", 768, &width));
-    PF_TRY(whole(vision, "head_width", 64, &head));
-    PF_TRY(whole(vision, "layers", 12, &depth));
-    PF_TRY(square(vision, "patch_size", 16, &patch));
+    PF_TRY(read_whole(vision, "width", 768, &width));
+    PF_TRY(read_whole(vision, "head_width", 64, &head_width));
+    PF_TRY(read_whole(vision, "layers", 12, &depth));
+    PF_TRY(read_square(vision, "patch_size", 16, &patch));
     set_number(c, "width", width);
     set_number(c, "depth", depth);
     set_number(c, "patch", patch);
-    set_number(c, "heads", width / head);
+    set_number(c, "heads", width / head_width);
     PF_TRY(act(model, vision, c));
     PF_TRY(norm(vision, c));
     return pool(vision, c);
@@ -122,7 +124,7 @@ peft_status pf_open_clip_read(const json_t *top, pf_config *c)
 {
     const json_t *model = json_object_get(top, "model_cfg"), *vision = json_object_get(model, "vision_cfg");
     int64_t side;
-    PF_TRY(square(vision, "image_size", 224, &side));
+    PF_TRY(read_square(vision, "image_size", 224, &side));
     set_number(c, "image_size", side);
     PF_TRY(pf_json_get(vision, "timm_model_name") ? timm_tower(vision, c) : open_clip_tower(model, vision, c));
     return pf_prep_open_clip(json_object_get(top, "preprocess_cfg"), side, &c->prep);

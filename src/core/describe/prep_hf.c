@@ -10,9 +10,10 @@
 #include "core/base/error.h"
 #include "core/describe/config.h"
 
-#define HALF     { 0.5, 0.5, 0.5 }, { 0.5, 0.5, 0.5 }
-#define IMAGENET PF_IMAGENET_MEAN, PF_IMAGENET_STD
-#define OPENAI   PF_CLIP_MEAN, PF_CLIP_STD
+/* mean, std */
+#define HALF_STATISTICS     { 0.5, 0.5, 0.5 }, { 0.5, 0.5, 0.5 }
+#define IMAGENET_STATISTICS PF_IMAGENET_MEAN, PF_IMAGENET_STD
+#define CLIP_STATISTICS     PF_CLIP_MEAN, PF_CLIP_STD
 /* Defaults of a processor class; the rows of families (core/arch) say which model_type uses it. size: 224: resize to a
  * square of 224; -224: resize the shorter side to 224. crop, crops: crop_size, do_center_crop; square:
  * default_to_square; rgb: do_convert_rgb. */
@@ -23,15 +24,15 @@ typedef struct {
     bool crops, square, rgb;
 } processor;
 static const processor classes[] = {
-    { "ViT", "bilinear", HALF, 224, 224, false, true, false },
-    { "DeiT", "bicubic", HALF, 256, 224, true, true, false },
-    { "CLIP", "bicubic", OPENAI, -224, 224, true, false, true },
-    { "Bit", "bicubic", OPENAI, -224, 224, true, false, true },
-    { "ChineseCLIP", "bicubic", OPENAI, -224, 224, true, false, true },
-    { "Siglip", "bicubic", HALF, 224, 224, false, false, true },
-    { "Beit", "bicubic", HALF, 224, 224, false, true, false },
-    { "DPT", "bicubic", HALF, 384, 384, false, true, false },
-    { "DINOv3ViT", "bilinear", IMAGENET, 224, 224, false, true, false } };
+    { "ViT", "bilinear", HALF_STATISTICS, 224, 224, false, true, false },
+    { "DeiT", "bicubic", HALF_STATISTICS, 256, 224, true, true, false },
+    { "CLIP", "bicubic", CLIP_STATISTICS, -224, 224, true, false, true },
+    { "Bit", "bicubic", CLIP_STATISTICS, -224, 224, true, false, true },
+    { "ChineseCLIP", "bicubic", CLIP_STATISTICS, -224, 224, true, false, true },
+    { "Siglip", "bicubic", HALF_STATISTICS, 224, 224, false, false, true },
+    { "Beit", "bicubic", HALF_STATISTICS, 224, 224, false, true, false },
+    { "DPT", "bicubic", HALF_STATISTICS, 384, 384, false, true, false },
+    { "DINOv3ViT", "bilinear", IMAGENET_STATISTICS, 224, 224, false, true, false } };
 /* Settings that change the pixels and that the settings of a transform (pf_prep_text) cannot express. */
 static const char *const unsupported[] = {
     "do_pad", "do_flip_channel_order", "do_thumbnail", "do_align_long_axis", "do_grayscale",
@@ -40,7 +41,7 @@ static const char *const unsupported[] = {
 #define COUNT(a) (sizeof(a) / sizeof *(a))
 
 __attribute__((format(printf, 2, 3)))
-/* Records a setting that pf_prep_text cannot write; of several the first is kept. */
+/* Records a setting that pf_prep_text cannot write; if there are several, the first is kept. */
 static void cannot_express(pf_prep *p, const char *format, ...)
 {
     va_list ap;
@@ -68,24 +69,25 @@ static const processor *find(const json_t *o, const char *usual, const char **cl
 /* A size that the file gives as N, [height, width] or an object: either height and width, or the shorter side. What is
  * not given is 0. */
 typedef struct { int64_t height, width, shorter; } sides;
-static peft_status extent_of(const json_t *o, const char *key, bool square, sides *e, pf_prep *p)
+/* Reads such a size. square: N is a square of that side; else it is the shorter side. */
+static peft_status extent_of(const json_t *o, const char *key, bool square, sides *out, pf_prep *p)
 {
     const json_t *v = pf_json_get(o, key);
     static const char expected[] = "a number of pixels, or an object of height and width, or of shortest_edge";
     if (!v) return PEFT_OK;
-    *e = (sides){ 0, 0, 0 };
+    *out = (sides){ 0, 0, 0 };
     if (json_is_object(v)) {
-        e->height = json_integer_value(json_object_get(v, "height"));
-        e->width = json_integer_value(json_object_get(v, "width"));
-        e->shorter = json_integer_value(json_object_get(v, "shortest_edge"));
+        out->height = json_integer_value(json_object_get(v, "height"));
+        out->width = json_integer_value(json_object_get(v, "width"));
+        out->shorter = json_integer_value(json_object_get(v, "shortest_edge"));
         if (pf_json_get(v, "longest_edge") || pf_json_get(v, "max_height") || pf_json_get(v, "max_width")) {
             cannot_express(p, "%s by the longest edge", key);
             return PEFT_OK;
         }
-    } else if (json_is_integer(v) && !square) e->shorter = json_integer_value(v);
-    else if (!pf_json_sides(v, &e->height, &e->width)) return pf_json_bad(key, v, expected);
-    const bool box = e->height > 0 && e->width > 0 && e->height <= 1 << 20 && e->width <= 1 << 20;
-    return box != (e->shorter > 0 && e->shorter <= 1 << 20) ? PEFT_OK : pf_json_bad(key, v, expected);
+    } else if (json_is_integer(v) && !square) out->shorter = json_integer_value(v);
+    else if (!pf_json_sides(v, &out->height, &out->width)) return pf_json_bad(key, v, expected);
+    const bool box = out->height > 0 && out->width > 0 && out->height <= 1 << 20 && out->width <= 1 << 20;
+    return box != (out->shorter > 0 && out->shorter <= 1 << 20) ? PEFT_OK : pf_json_bad(key, v, expected);
 }
 
 static peft_status triple(const json_t *o, const char *key, double out[3])
@@ -136,13 +138,13 @@ static void set_geometry(bool resizes, const sides *size, bool crops, const side
 }
 
 /* Sets the defaults of a class. */
-static void set_defaults(const processor *by, sides *size, sides *crop, pf_prep *p)
+static void set_defaults(const processor *defaults, sides *size, sides *crop, pf_prep *p)
 {
-    *p = (pf_prep){ .stated = true, .floor_offset = true, .interpolation = by->interpolation };
-    memcpy(p->mean, by->mean, sizeof p->mean);
-    memcpy(p->std, by->std, sizeof p->std);
-    *size = (sides){ by->size > 0 ? by->size : 0, by->size > 0 ? by->size : 0, by->size < 0 ? -by->size : 0 };
-    *crop = (sides){ by->crop, by->crop, 0 };
+    *p = (pf_prep){ .stated = true, .floor_offset = true, .interpolation = defaults->interpolation };
+    memcpy(p->mean, defaults->mean, sizeof p->mean);
+    memcpy(p->std, defaults->std, sizeof p->std);
+    *size = (sides){ defaults->size > 0 ? defaults->size : 0, defaults->size > 0 ? defaults->size : 0, defaults->size < 0 ? -defaults->size : 0 };
+    *crop = (sides){ defaults->crop, defaults->crop, 0 };
 }
 
 /* For a file that names an unknown class, which is inexpressible, or none: then it must have all keys whose defaults
@@ -155,34 +157,35 @@ static void check_class(const json_t *o, const char *class, pf_prep *p)
         if (!pf_json_get(o, needed[i])) cannot_express(p, "no image_processor_type and no %s", needed[i]);
 }
 
-static void check_special(const json_t *o, const processor *by, pf_prep *p)
+static void check_special(const json_t *o, const processor *defaults, pf_prep *p)
 {
     for (size_t i = 0; i < COUNT(unsupported); i++) {
         const json_t *v = pf_json_get(o, unsupported[i]);
         if (v && !json_is_false(v)) cannot_express(p, "%s", unsupported[i]);
     }
     if (json_integer_value(pf_json_get(o, "ensure_multiple_of")) > 1) cannot_express(p, "ensure_multiple_of");
-    if (!strcmp(by->class, "DINOv3ViT"))
+    if (!strcmp(defaults->class, "DINOv3ViT"))
         cannot_express(p, "resizing after the division by 255, without rounding to 8 bits");
 }
 
 peft_status pf_prep_hf(const json_t *o, const char *usual, pf_prep *p)
 {
     const char *class;
-    const processor *row = find(o, usual, &class), *by = row ? row : classes;
+    const processor *row = find(o, usual, &class);
+    const processor *defaults = row ? row : classes;                     /* unknown class: those of ViT */
     const json_t *filter = pf_json_get(o, "resample");
     const bool crop_default = row ? row->crops : pf_json_get(o, "crop_size") != NULL;
     sides size, crop;
     bool resizes, crops, square;
-    set_defaults(by, &size, &crop, p);
+    set_defaults(defaults, &size, &crop, p);
     if (!row) check_class(o, class, p);
-    check_special(o, by, p);
+    check_special(o, defaults, p);
     if (filter && !(p->interpolation = pf_prep_filter(filter)))
         return pf_json_bad("resample", filter, "Pillow's number of a filter, 0 to 5");
     PF_TRY(pf_json_flag(o, "do_resize", true, &resizes));
     PF_TRY(pf_json_flag(o, "do_center_crop", crop_default, &crops));
-    PF_TRY(pf_json_flag(o, "do_convert_rgb", by->rgb, &p->white));
-    PF_TRY(pf_json_flag(o, "default_to_square", by->square, &square));
+    PF_TRY(pf_json_flag(o, "do_convert_rgb", defaults->rgb, &p->white));
+    PF_TRY(pf_json_flag(o, "default_to_square", defaults->square, &square));
     PF_TRY(extent_of(o, "size", square, &size, p));
     PF_TRY(extent_of(o, "crop_size", true, &crop, p));
     PF_TRY(read_normalisation(o, p));

@@ -36,14 +36,14 @@ static void add_triple(char *text, const char *name, const double v[3])
 
 void pf_prep_text(const pf_prep *p, char text[PF_PREP_MAX])
 {
-    static const char *const fit[] = { "shorter", "squash", "longest", "longest_mean" };
+    static const char *const fit_name[] = { "shorter", "squash", "longest", "longest_mean" };
     char resize[64], pct[40];
     pf_print_float(pct, sizeof pct, p->crop_pct);
     const long long height = p->height, width = p->width;
     if (p->fit == PF_FIT_SIDE) snprintf(resize, sizeof resize, "%lld", height);
     else if (p->fit == PF_FIT_BOX) snprintf(resize, sizeof resize, "%lldx%lld", height, width);
     else if (p->fit == PF_FIT_NONE) snprintf(resize, sizeof resize, "none");
-    else snprintf(resize, sizeof resize, "%s,crop_pct=%s", fit[p->fit], pct);
+    else snprintf(resize, sizeof resize, "%s,crop_pct=%s", fit_name[p->fit], pct);
     snprintf(text, PF_PREP_MAX, "size=%lld,resize=%s,crop_offset=%s,alpha=%s,interpolation=%s", (long long)p->size,
              resize, p->floor_offset ? "floor" : "round", p->white ? "white" : "drop", p->interpolation);
     add_triple(text, "mean", p->mean);
@@ -67,6 +67,7 @@ bool pf_prep_value(const char *text, const char *name, char *out, size_t capacit
     return fits && *out;
 }
 
+/* pixels * to / from, rounded to nearest. */
 static int64_t in_proportion(int64_t pixels, int64_t from, int64_t to)
 {
     return llround((double)pixels * (double)to / (double)from);
@@ -90,18 +91,18 @@ static bool scaled(const char *resize, int64_t from, int64_t to, char text[64])
 typedef struct { const char *start; size_t length; char text[64]; } edit;
 
 /* Copies text to out with n edits, which are in the order of their start. */
-static peft_status apply_edits(const char *text, const edit *c, int n, char out[PF_PREP_MAX])
+static peft_status apply_edits(const char *text, const edit *edits, int n, char out[PF_PREP_MAX])
 {
     size_t used = 0;
     for (int i = 0; i <= n; i++) {
-        const size_t copied = i < n ? (size_t)(c[i].start - text) : strlen(text);
-        const size_t added = i < n ? strlen(c[i].text) : 0;
+        const size_t copied = i < n ? (size_t)(edits[i].start - text) : strlen(text);
+        const size_t added = i < n ? strlen(edits[i].text) : 0;
         if (used + copied + added >= PF_PREP_MAX)
             return pf_fail(PEFT_E_FORMAT, "preprocess: expected at most %d bytes", PF_PREP_MAX - 1);
         memcpy(out + used, text, copied);
-        if (i < n) memcpy(out + used + copied, c[i].text, added);
+        if (i < n) memcpy(out + used + copied, edits[i].text, added);
         used += copied + added;
-        if (i < n) text = c[i].start + c[i].length;
+        if (i < n) text = edits[i].start + edits[i].length;
     }
     out[used] = 0;
     return PEFT_OK;
@@ -109,32 +110,32 @@ static peft_status apply_edits(const char *text, const edit *c, int n, char out[
 
 /* Makes the edits for an input of another side: of "size", and of "resize" if it is in pixels, in the order of the
  * text. Returns their number; 0: the text has no valid size. */
-static int find_edits(const char *text, int64_t side, edit c[2])
+static int find_edits(const char *text, int64_t side, edit edits[2])
 {
     pf_setting size, resize;
     char value[64];
     int64_t from;
     if (!find_setting(text, "size", &size) || !peft_sys_opt_integer(size.value, size.value_length, &from)) return 0;
     if (from < 1 || from > SIDE_MAX) return 0;
-    c[0] = (edit){ .start = size.value, .length = size.value_length };
-    snprintf(c[0].text, sizeof c[0].text, "%lld", (long long)side);
+    edits[0] = (edit){ .start = size.value, .length = size.value_length };
+    snprintf(edits[0].text, sizeof edits[0].text, "%lld", (long long)side);
     if (!find_setting(text, "resize", &resize) || !pf_setting_value(&resize, value, sizeof value)) return 1;
-    c[1] = (edit){ .start = resize.value, .length = resize.value_length };
-    if (!scaled(value, from, side, c[1].text)) return 1;
-    if (c[1].start < c[0].start) {
-        const edit first = c[1];
-        c[1] = c[0];
-        c[0] = first;
+    edits[1] = (edit){ .start = resize.value, .length = resize.value_length };
+    if (!scaled(value, from, side, edits[1].text)) return 1;
+    if (edits[1].start < edits[0].start) {
+        const edit first = edits[1];
+        edits[1] = edits[0];
+        edits[0] = first;
     }
     return 2;
 }
 
 peft_status pf_prep_scale(const char *text, int64_t side, char out[PF_PREP_MAX])
 {
-    edit c[2];
+    edit edits[2];
     for (const char *s = text; *s; s++)
         if (*s < ' ' || *s > '~') return pf_fail(PEFT_E_FORMAT, "preprocess: expected printable ASCII characters only");
-    const int n = find_edits(text, side, c);
+    const int n = find_edits(text, side, edits);
     if (!n) return pf_fail(PEFT_E_FORMAT, "preprocess: given '%.60s', expected settings with size=N", text);
-    return apply_edits(text, c, n, out);
+    return apply_edits(text, edits, n, out);
 }

@@ -6,6 +6,7 @@
 #include "core/arch/arch.h"
 #include "core/describe/config.h"
 
+/* Reads a number, or a list of three; positive: each must be above 0. */
 static peft_status triple(const json_t *cfg, const char *key, bool positive, double out[3])
 {
     const json_t *v = pf_json_get(cfg, key);
@@ -65,8 +66,9 @@ static peft_status sizes(const json_t *cfg, int64_t side, pf_prep *p)
 
 peft_status pf_prep_timm(const json_t *cfg, int64_t side, pf_prep *p)
 {
+    enum { CENTER, SQUASH, BORDER };
     static const char *const modes[] = { "center", "squash", "border", NULL };
-    int mode = 0;
+    int mode = CENTER;
     *p = (pf_prep){ .stated = true, .interpolation = "bicubic", .mean = PF_IMAGENET_MEAN,
                     .std = PF_IMAGENET_STD };
     PF_TRY(sizes(cfg, side, p));
@@ -74,28 +76,30 @@ peft_status pf_prep_timm(const json_t *cfg, int64_t side, pf_prep *p)
     PF_TRY(triple(cfg, "std", true, p->std));
     PF_TRY(filter(cfg, p));
     PF_TRY(choose(cfg, "crop_mode", modes, &mode));
-    p->fit = mode == 1 ? PF_FIT_SQUASH : mode == 2 ? PF_FIT_LONGEST_MEAN
-                       : PF_FIT_SHORTER;                                /* timm treats an unknown mode as center */
+    p->fit = mode == SQUASH ? PF_FIT_SQUASH : mode == BORDER ? PF_FIT_LONGEST_MEAN
+                            : PF_FIT_SHORTER;                                /* timm treats an unknown mode as center */
     return PEFT_OK;
 }
 
 peft_status pf_prep_open_clip(const json_t *cfg, int64_t size, pf_prep *p)
 {
+    enum { SHORTEST, SQUASH, LONGEST, OTHER_MODE };
+    enum { BICUBIC, BILINEAR, RANDOM, OTHER_FILTER };
     static const char *const modes[] = { "shortest", "squash", "longest", NULL };
     static const char *const filters[] = { "bicubic", "bilinear", "random", NULL };
     const char *inexpressible = "";
-    int mode = 0, by = 0;
+    int mode = SHORTEST, filter_index = BICUBIC;
     *p = (pf_prep){ .stated = true, .size = size, .crop_pct = 1, .mean = PF_CLIP_MEAN, .std = PF_CLIP_STD };
     PF_TRY(triple(cfg, "mean", false, p->mean));
     PF_TRY(triple(cfg, "std", true, p->std));
-    PF_TRY(choose(cfg, "interpolation", filters, &by));
+    PF_TRY(choose(cfg, "interpolation", filters, &filter_index));
     PF_TRY(choose(cfg, "resize_mode", modes, &mode));
-    p->interpolation = by == 1 ? "bilinear" : "bicubic";                /* "random": bicubic for prediction */
-    p->fit = mode == 1 ? PF_FIT_SQUASH : mode == 2 ? PF_FIT_LONGEST : PF_FIT_SHORTER;
-    if (by == 3) inexpressible = "an interpolation other than bicubic and bilinear";
-    if (mode == 3) inexpressible = "a resize_mode other than shortest, squash and longest";
+    p->interpolation = filter_index == BILINEAR ? "bilinear" : "bicubic"; /* "random": bicubic for prediction */
+    p->fit = mode == SQUASH ? PF_FIT_SQUASH : mode == LONGEST ? PF_FIT_LONGEST : PF_FIT_SHORTER;
+    if (filter_index == OTHER_FILTER) inexpressible = "an interpolation other than bicubic and bilinear";
+    if (mode == OTHER_MODE) inexpressible = "a resize_mode other than shortest, squash and longest";
     const json_t *fill = pf_json_get(cfg, "fill_color");
-    if (mode == 2 && fill && json_number_value(fill) != 0) inexpressible = "a fill_color other than 0";
+    if (mode == LONGEST && fill && json_number_value(fill) != 0) inexpressible = "a fill_color other than 0";
     snprintf(p->inexpressible, sizeof p->inexpressible, "%s", inexpressible);
     return PEFT_OK;
 }

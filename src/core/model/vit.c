@@ -155,7 +155,7 @@ static pf_val pool(const vit_pass *p, pf_val x, bool all_patches)
     int64_t prefix = pf_v(p->g, x)->shape.dim[1] - patches;
     if (all_patches) x = peft_sys_take_rows(p->g, x, prefix, patches);
     else x = p->mean_pool ? peft_sys_mean_rows(p->g, x, prefix, patches) : peft_sys_take_rows(p->g, x, 0, 1);
-    if (v->bare) x = apply_site(p, PEFT_NORM, PEFT_FINAL, -1, x, x);
+    if (v->no_final_norm) x = apply_site(p, PEFT_NORM, PEFT_FINAL, -1, x, x);
     else x = norm(p, PEFT_FINAL, -1, x, weight(p, "%s.weight", name), weight(p, "%s.bias", name));
     return apply_site(p, PEFT_POOL, PEFT_FINAL, -1, PF_NONE, x);
 }

@@ -6,9 +6,14 @@
 #include <string.h>
 #include "core/options/options.h"
 
-/* corners: the corners of both grids coincide; a: parameter of the cubic kernel (Keys); offset: new positions lie
- * old / (new + offset) old positions apart. */
-typedef struct rule { const char *name; bool cubic, antialias, corners; double a, offset; } rule;
+typedef struct rule {
+    const char *name;
+    bool cubic;                         /* else linear */
+    bool antialias;                     /* the kernel is widened when the grid shrinks */
+    bool corners;                       /* the corners of both grids coincide */
+    double a;                           /* parameter of the cubic kernel (Keys) */
+    double offset;                      /* step = old / (new + offset) */
+} rule;
 
 static const rule rules[] = {
     { "timm",        true,  true,  false, -0.5,  0.0 },
@@ -17,8 +22,9 @@ static const rule rules[] = {
     { "torchvision", true,  false, true,  -0.75, 0.0 },
     { "bilinear",    false, false, false,  0.0,  0.0 },
 };
-#define RULES (sizeof rules / sizeof *rules)
+#define RULE_COUNT (sizeof rules / sizeof *rules)
 
+/* The weight of an element at distance x from the new position, in steps of the old grid. */
 static double kernel(const rule *r, double x)
 {
     x = fabs(x);
@@ -58,14 +64,20 @@ static void axis_antialias(const rule *r, double *w, int from, int to)
     }
 }
 
+/* Fills w [to, from] by the rule. */
 static void axis(const rule *r, double *w, int from, int to)
 {
     if (r->antialias) axis_antialias(r, w, from, to);
     else axis_clamped(r, w, from, to);
 }
 
-/* wr [rows1, rows0], wc [cols1, cols0]: the weights. */
-typedef struct grid { const double *wr, *wc; int rows0, cols0, rows1, cols1; int64_t width; } grid;
+/* The old grid has rows0 x cols0 patches, the new one rows1 x cols1. */
+typedef struct grid {
+    int rows0, cols0, rows1, cols1;
+    int64_t width;
+    const double *row_weights;          /* [rows1, rows0] */
+    const double *col_weights;          /* [cols1, cols0] */
+} grid;
 
 /* Writes one new row of patches. line [cols0, width]: memory for the weighted sum of the old rows. sum [width]: memory
  * for one new patch, the weighted sum of the columns of line. */
@@ -74,13 +86,13 @@ static void resample_row(const grid *g, const pk_real *from, pk_real *to, int ro
     const int64_t n = g->cols0 * g->width;
     memset(line, 0, (size_t)n * sizeof *line);
     for (int r = 0; r < g->rows0; r++) {
-        const double w = g->wr[(int64_t)row * g->rows0 + r];
+        const double w = g->row_weights[(int64_t)row * g->rows0 + r];
         if (w != 0) for (int64_t i = 0; i < n; i++) line[i] += w * (double)from[r * n + i];
     }
     for (int c1 = 0; c1 < g->cols1; c1++, to += g->width) {
         memset(sum, 0, (size_t)g->width * sizeof *sum);
         for (int c = 0; c < g->cols0; c++) {
-            const double w = g->wc[(int64_t)c1 * g->cols0 + c];
+            const double w = g->col_weights[(int64_t)c1 * g->cols0 + c];
             if (w != 0) for (int64_t i = 0; i < g->width; i++) sum[i] += w * line[c * g->width + i];
         }
         for (int64_t i = 0; i < g->width; i++) to[i] = (pk_real)sum[i];
@@ -90,12 +102,12 @@ static void resample_row(const grid *g, const pk_real *from, pk_real *to, int ro
 static peft_status find_rule(const char *name, const rule **out)
 {
     if (!name) return pf_fail(PEFT_E_INVALID, "position embedding: the rule is NULL");
-    const char *known[RULES];
-    for (size_t i = 0; i < RULES; i++) {
+    const char *known[RULE_COUNT];
+    for (size_t i = 0; i < RULE_COUNT; i++) {
         known[i] = rules[i].name;
         if (!strcmp(name, rules[i].name)) { *out = &rules[i]; return PEFT_OK; }
     }
-    const char *near = pf_nearest(name, known, RULES);
+    const char *near = pf_nearest(name, known, RULE_COUNT);
     return pf_fail(PEFT_E_OPTION, "position embedding rule is '%s', expected timm, hf, mmcls, torchvision or "
                    "bilinear%s%s%s", name, near ? " (did you mean '" : "", near ? near : "", near ? "'?)" : "");
 }
@@ -130,20 +142,20 @@ peft_status pf_pos_embed_resample(peft_context *ctx, const char *rule_name, cons
                        rows0, cols0, rows1, cols1, (long long)width);
     const bool same = rows0 == rows1 && cols0 == cols1;
     const int64_t copied = prefix + (same ? (int64_t)rows0 * cols0 : 0);
-    double *wr = NULL;
-    if (!same && !(wr = pf_alloc_zero(ctx, n * sizeof(double))))
+    double *row_weights = NULL;
+    if (!same && !(row_weights = pf_alloc_zero(ctx, n * sizeof(double))))
         return pf_nomem("resampling the position embedding", n * sizeof(double));
     memcpy(to, from, (size_t)(copied * width) * sizeof *to);
     if (same) return PEFT_OK;
 
-    double *wc = wr + (int64_t)rows0 * rows1, *line = wc + (int64_t)cols0 * cols1;
-    axis(r, wr, rows0, rows1);
-    axis(r, wc, cols0, cols1);
-    g.wr = wr;
-    g.wc = wc;
+    double *col_weights = row_weights + (int64_t)rows0 * rows1, *line = col_weights + (int64_t)cols0 * cols1;
+    axis(r, row_weights, rows0, rows1);
+    axis(r, col_weights, cols0, cols1);
+    g.row_weights = row_weights;
+    g.col_weights = col_weights;
     for (int i = 0; i < rows1; i++)
         resample_row(&g, from + prefix * width, to + (prefix + (int64_t)i * cols1) * width, i, line,
                      line + cols0 * width);
-    pf_free(ctx, wr);
+    pf_free(ctx, row_weights);
     return PEFT_OK;
 }

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * shape.c -- the table of a ViT's tensors. An extent is a letter: D width, T 3*width, F mlp, G rows of fc1 (2*mlp if
- * the MLP is gated), C classes, R registers, N rows of pos_embed, p side of a patch, c the 3 channels; or 1. */
+ * shape.c -- the table of a ViT's tensors. Each extent is a letter or 1; "1ND" is [1, rows of pos_embed, width]:
+ * D width, T 3*width, F mlp, G rows of fc1 (2*mlp if the MLP is gated), C classes, R registers, N rows of pos_embed,
+ * p side of a patch, c the 3 channels. */
 #include "core/vit/shape.h"
 #include <stdio.h>
 #include <string.h>
@@ -35,8 +36,8 @@ static bool present(const pf_vit_shape *s, when w)
     case NORM_PRE:    return s->norm_pre;
     case QKV_BIAS:    return s->qkv_bias;
     case LAYER_SCALE: return s->layer_scale;
-    case CLS_POOL:    return !s->mean_pool && !s->bare;             /* bare: no final norm */
-    case MEAN_POOL:   return s->mean_pool && !s->bare;
+    case CLS_POOL:    return !s->mean_pool && !s->no_final_norm;
+    case MEAN_POOL:   return s->mean_pool && !s->no_final_norm;
     case HEAD:        return s->classes > 0;
     default:          return true;
     }

@@ -151,7 +151,7 @@ static void digest(const peft_backbone *b, bool native, char hex[65])
     pf_sha256_init(&s);
     pf_sha256_add(&s, facts, sizeof facts);
     pf_sha256_add(&s, &b->shape.eps, sizeof b->shape.eps);
-    if (b->shape.bare) pf_sha256_add(&s, "no final norm", sizeof "no final norm");
+    if (b->shape.no_final_norm) pf_sha256_add(&s, "no final norm", sizeof "no final norm");
     for (size_t i = 0; i < b->weights; i++) {
         const peft_tensor *t = &b->weight[i].tensor;
         if (pf_is_classifier(b->weight[i].name)) continue;

@@ -14,8 +14,10 @@
  * core/bits/weight_reader.h. */
 typedef struct pf_weight { char name[PF_NAME_MAX]; peft_tensor tensor; } pf_weight;
 
-/* The notes with short texts; peft_backbone_note reads them by name. */
-enum { PF_NOTES = 6, PF_NOTE_LINK = 5, PF_NOTE_MAX = 104, PF_ASSUMED_MAX = 512 };
+/* The notes with short texts, in the order of pf_note_name; peft_backbone_note reads them by name. LINK: the function
+ * that turns the classifier's logits into probabilities, "softmax" or "sigmoid". */
+enum { PF_NOTE_MEAN, PF_NOTE_STD, PF_NOTE_IMAGE_SIZE, PF_NOTE_CROP_PCT, PF_NOTE_INTERPOLATION, PF_NOTE_LINK, PF_NOTES };
+enum { PF_NOTE_MAX = 104, PF_ASSUMED_MAX = 512 };    /* bytes */
 extern const char *const pf_note_name[PF_NOTES];
 
 struct peft_backbone {
@@ -29,10 +31,11 @@ struct peft_backbone {
     char *class_names;                   /* the note "class_names", one line a class; NULL: unknown */
     char resample[16];                   /* rule by which pos_embed was resampled (pos_embed.h); "": it was not */
     char rule[16];                       /* rule for resampling pos_embed to another image size; "": unknown */
-    pf_weight *weight; size_t weights;
+    pf_weight *weight; size_t weights;   /* the tensors, and their number */
     peft_tensor native_pos;              /* pos_embed before resampling, for the fingerprint; NULL data: none */
     pthread_mutex_t lock;                /* guards the two digests, which are computed when first asked for */
-    char fingerprint[65], effective[65]; /* as hex digits; "": not computed yet */
+    char fingerprint[65];                /* peft_backbone_fingerprint, as hex digits; "": not computed yet */
+    char effective[65];                  /* pf_backbone_effective, likewise */
 };
 
 peft_backbone *pf_backbone_retain(peft_backbone *b);

@@ -80,14 +80,14 @@ static peft_status add_facts(const peft_backbone *b, const pf_form *f, pf_st_out
     PF_TRY(pf_st_out_meta(o, "eps", eps));
     PF_TRY(pf_st_out_meta(o, "act", pf_act_name(s->act)));
     PF_TRY(pf_st_out_meta(o, "pool", s->mean_pool ? "mean" : "cls"));
-    if (s->bare) PF_TRY(pf_st_out_meta(o, "final_norm", "false"));
+    if (s->no_final_norm) PF_TRY(pf_st_out_meta(o, "final_norm", "false"));
     if (*b->rule) PF_TRY(pf_st_out_meta(o, "resample", b->rule));
     PF_TRY(pf_meta_number(o, "heads", s->heads));
     PF_TRY(pf_meta_number(o, "patch", s->patch));
     for (int i = 0; i < PF_NOTES; i++)
         if (*b->note[i] && strcmp(pf_note_name[i], "image_size") && i != PF_NOTE_LINK)
             PF_TRY(pf_st_out_meta(o, pf_note_name[i], b->note[i]));
-    if (*b->preprocess || *b->note[0])                       /* "" is written if mean and std alone are known */
+    if (*b->preprocess || *b->note[PF_NOTE_MEAN])            /* "" is written if mean and std alone are known */
         PF_TRY(pf_st_out_meta(o, "preprocess", b->preprocess));
     if (f->classifier && *f->link) PF_TRY(pf_st_out_meta(o, "link", f->link));
     return f->classifier && *f->class_names ? pf_st_out_meta(o, "class_names", f->class_names) : PEFT_OK;
@@ -168,8 +168,8 @@ static peft_status fill(const peft_backbone *b, const pf_form *f, const peft_ten
 static bool is_file(const char *path)
 {
     static const char end[] = ".safetensors";
-    const size_t n = strlen(path), tail = sizeof end - 1;
-    return n > tail && !strcmp(path + n - tail, end);
+    const size_t n = strlen(path), m = sizeof end - 1;
+    return n > m && !strcmp(path + n - m, end);
 }
 
 /* Writes preprocessor_config.json. If the note "preprocess" has no form in it, a file that exists there is left, with a

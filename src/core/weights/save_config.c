@@ -20,13 +20,14 @@ static int64_t ratio_of(const pf_vit_shape *s)
 
 peft_status pf_save_expressible(const pf_vit_shape *s, const pf_form *f)
 {
-    const struct { bool is; unsigned bit; } has[] = {
-        { s->mean_pool, PF_HAS_FC_NORM }, { s->norm_pre, PF_HAS_NORM_PRE }, { s->bare, PF_HAS_NO_NORM },
+    const struct { bool applies; unsigned bit; } properties[] = {
+        { s->mean_pool, PF_HAS_FC_NORM }, { s->norm_pre, PF_HAS_NORM_PRE }, { s->no_final_norm, PF_HAS_NO_NORM },
         { !s->patch_bias, PF_HAS_NO_PATCH_BIAS }, { s->registers > 0, PF_HAS_REGISTERS },
         { s->swiglu, PF_HAS_GATED_MLP }, { !s->pos_prefix && !s->registers, PF_HAS_NO_CLASS_ROW },
         { f->classifier, PF_HAS_CLASSIFIER }, { !ratio_of(s), PF_HAS_ODD_MLP } };
     unsigned bits = 0;
-    for (size_t i = 0; i < sizeof has / sizeof *has; i++) if (has[i].is) bits |= has[i].bit;
+    for (size_t i = 0; i < sizeof properties / sizeof *properties; i++)
+        if (properties[i].applies) bits |= properties[i].bit;
     for (const pf_lack *l = f->model->lacks; l->what; l++)
         if (l->has & bits)
             return pf_fail(PEFT_E_UNSUPPORTED, "%s: no model of the %s naming has it; expected naming=timm", l->what,
@@ -35,8 +36,9 @@ peft_status pf_save_expressible(const pf_vit_shape *s, const pf_form *f)
 }
 
 /* Fields that are the same for every model, as JSON. */
-static const pf_field common[] = { { "num_channels", "3" }, { "hidden_dropout_prob", "0.0" },
-                                   { "attention_probs_dropout_prob", "0.0" }, { "initializer_range", "0.02" }, { 0 } };
+static const pf_field common_fields[] = {
+    { "num_channels", "3" }, { "hidden_dropout_prob", "0.0" }, { "attention_probs_dropout_prob", "0.0" },
+    { "initializer_range", "0.02" }, { 0 } };
 
 static int add_fields(json_t *o, const pf_field *fields)
 {
@@ -51,7 +53,7 @@ static int add_facts(json_t *o, const pf_vit_shape *s, const pf_hf_model *m)
         { "hidden_size", s->width }, { "num_hidden_layers", s->depth }, { "num_attention_heads", s->heads },
         { "image_size", s->image }, { "patch_size", s->patch },
         { m->by_ratio ? "mlp_ratio" : "intermediate_size", m->by_ratio ? ratio_of(s) : s->mlp } };
-    int failed = add_fields(o, common) | add_fields(o, m->fields);
+    int failed = add_fields(o, common_fields) | add_fields(o, m->fields);
     for (size_t i = 0; i < sizeof facts / sizeof *facts; i++)
         failed |= json_object_set_new(o, facts[i].name, json_integer(facts[i].value));
     if (m->by_ratio) failed |= json_object_set_new(o, "use_swiglu_ffn", json_boolean(s->swiglu));
@@ -82,23 +84,23 @@ static int add_kind(json_t *o, const pf_form *f)
 static peft_status add_labels(json_t *o, const pf_vit_shape *s, const pf_form *f)
 {
     const char *names = f->class_names;
-    json_t *name = json_object(), *number = json_object();
+    json_t *name = json_object(), *number = json_object();                 /* id2label, label2id */
     int failed = json_object_set_new(o, "id2label", name) | json_object_set_new(o, "label2id", number);
     for (int64_t c = 0; c < s->classes && !failed; c++) {
-        char key[24], usual[32];
+        char key[24], placeholder[32];
         const size_t n = strcspn(names, "\n");
         snprintf(key, sizeof key, "%lld", (long long)c);
-        snprintf(usual, sizeof usual, "LABEL_%s", key);
+        snprintf(placeholder, sizeof placeholder, "LABEL_%s", key);
         const bool utf8 = pf_is_utf8(f->class_names);
-        json_t *text = !utf8 ? NULL : *f->class_names ? json_stringn(names, n) : json_string(usual);
+        json_t *text = !utf8 ? NULL : *f->class_names ? json_stringn(names, n) : json_string(placeholder);
         if (utf8 && !text) return pf_nomem("config.json", n);
-        const bool twice = text && json_object_get(number, json_string_value(text));
-        if (!text || (*f->class_names && !n) || (twice && (f->names_given || !*f->class_names))) {
+        const bool repeated = text && json_object_get(number, json_string_value(text));
+        if (!text || (*f->class_names && !n) || (repeated && (f->names_given || !*f->class_names))) {
             json_decref(text);
             return pf_fail(PEFT_E_OPTION, "class_names: expected %lld different names in UTF-8, one a line; name %lld "
                            "is missing, repeated or not UTF-8", (long long)s->classes, (long long)c + 1);
         }
-        if (!twice) failed |= json_object_set_new(number, json_string_value(text), json_integer(c));
+        if (!repeated) failed |= json_object_set_new(number, json_string_value(text), json_integer(c));
         failed |= json_object_set_new(name, key, text);
         names += n + (names[n] == '\n');
     }

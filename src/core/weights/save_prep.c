@@ -12,29 +12,31 @@
 /* Values of the note's settings; "": the note does not have the setting. */
 typedef struct {
     char size[16], resize[24], pct[32], filter[16], mean[100], std[100], grey[8], range[64], offset[8];
-} words;
+} settings;
 
-static void read_words(const char *text, words *w)
+static void read_settings(const char *text, settings *s)
 {
     const struct { const char *name; char *value; size_t capacity; } rows[] = {
-        { "size", w->size, sizeof w->size }, { "resize", w->resize, sizeof w->resize },
-        { "crop_pct", w->pct, sizeof w->pct }, { "interpolation", w->filter, sizeof w->filter },
-        { "mean", w->mean, sizeof w->mean }, { "std", w->std, sizeof w->std }, { "grey", w->grey, sizeof w->grey },
-        { "range", w->range, sizeof w->range }, { "crop_offset", w->offset, sizeof w->offset } };
+        { "size", s->size, sizeof s->size }, { "resize", s->resize, sizeof s->resize },
+        { "crop_pct", s->pct, sizeof s->pct }, { "interpolation", s->filter, sizeof s->filter },
+        { "mean", s->mean, sizeof s->mean }, { "std", s->std, sizeof s->std }, { "grey", s->grey, sizeof s->grey },
+        { "range", s->range, sizeof s->range }, { "crop_offset", s->offset, sizeof s->offset } };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++)
         pf_prep_value(text, rows[i].name, rows[i].value, rows[i].capacity);
 }
 
-/* Writes "a:b:c", or one number that stands for three, as members of a JSON list: "a, b, c". */
+/* Writes "a:b:c", or one number that stands for three, as members of a JSON list: "a, b, c". false: text is neither, or
+ * the numbers must be positive and are not. */
 static bool list_of(const char *text, bool positive, char out[128])
 {
     double v[3];
-    char one[3][40];
+    char number[3][40];
     if (!pf_value_numbers(text, 3, v) || (positive && !(v[0] > 0 && v[1] > 0 && v[2] > 0))) return false;
-    for (int i = 0; i < 3; i++) pf_print_float(one[i], sizeof one[i], v[i]);
-    return snprintf(out, 128, "%s, %s, %s", one[0], one[1], one[2]) < 128;
+    for (int i = 0; i < 3; i++) pf_print_float(number[i], sizeof number[i], v[i]);
+    return snprintf(out, 128, "%s, %s, %s", number[0], number[1], number[2]) < 128;
 }
 
+/* Pillow's number of the filter; -1: it has none. */
 static int filter_number(const char *name)
 {
     for (int i = 0; i < 6; i++) {
@@ -48,19 +50,19 @@ static int filter_number(const char *name)
 
 /* Writes the size to which the processor resizes, before the crop, as JSON. *crops: a crop follows. false: resize has
  * an unknown value. */
-static bool size_of(const words *w, char *out, size_t capacity, bool *crops)
+static bool size_of(const settings *s, char *out, size_t capacity, bool *crops)
 {
     double pct = 1;
     int64_t side, height, width = 0;
     /* Notes without crop_offset are of an earlier version, in which squash was not followed by a crop. */
-    const bool older = !*w->offset, squash = !strcmp(w->resize, "squash");
-    if (!pf_parse_int(w->size, &side) || side < 1) return false;
-    if (*w->pct && (!pf_parse_float(w->pct, &pct) || !(pct > 0))) return false;
+    const bool older = !*s->offset, squash = !strcmp(s->resize, "squash");
+    if (!pf_parse_int(s->size, &side) || side < 1) return false;
+    if (*s->pct && (!pf_parse_float(s->pct, &pct) || !(pct > 0))) return false;
     if (older && squash) pct = 1;
     *crops = !squash || pct != 1;
     height = (int64_t)floor((double)side / pct);
     if (squash) width = height;
-    else if (strcmp(w->resize, "shorter") && !pf_value_sides(w->resize, &height, &width)) return false;
+    else if (strcmp(s->resize, "shorter") && !pf_value_sides(s->resize, &height, &width)) return false;
     if (width) snprintf(out, capacity, "{\"height\": %lld, \"width\": %lld}", (long long)height, (long long)width);
     else snprintf(out, capacity, "{\"shortest_edge\": %lld}", (long long)height);
     return true;
@@ -68,18 +70,18 @@ static bool size_of(const words *w, char *out, size_t capacity, bool *crops)
 
 bool pf_save_processor(const char *preprocess, char out[PF_PREP_MAX])
 {
-    words w = { "", "", "", "", "", "", "", "", "" };
+    settings s = { .size = "" };
     char mean[128], std[128], size[96] = "", crop[96] = "", resize[128] = "";
     bool crops = true;
-    read_words(preprocess, &w);
-    const int filter = filter_number(w.filter);
-    const bool no_resize = !strcmp(w.resize, "none");
-    const bool range = *w.range && strcmp(w.range, "full");
-    if (!*w.size || !*w.resize || filter < 0) return false;
-    if (!list_of(w.mean, false, mean) || !list_of(w.std, true, std)) return false;
-    if (range || !strcmp(w.grey, "true") || (!no_resize && !size_of(&w, size, sizeof size, &crops))) return false;
+    read_settings(preprocess, &s);
+    const int filter = filter_number(s.filter);
+    const bool no_resize = !strcmp(s.resize, "none");
+    const bool range = *s.range && strcmp(s.range, "full");
+    if (!*s.size || !*s.resize || filter < 0) return false;
+    if (!list_of(s.mean, false, mean) || !list_of(s.std, true, std)) return false;
+    if (range || !strcmp(s.grey, "true") || (!no_resize && !size_of(&s, size, sizeof size, &crops))) return false;
     if (!no_resize) snprintf(resize, sizeof resize, ",\n  \"size\": %s", size);
-    if (crops) snprintf(crop, sizeof crop, "  \"crop_size\": {\"height\": %s, \"width\": %s},\n", w.size, w.size);
+    if (crops) snprintf(crop, sizeof crop, "  \"crop_size\": {\"height\": %s, \"width\": %s},\n", s.size, s.size);
     return snprintf(out, PF_PREP_MAX, "{\n%s  \"do_center_crop\": %s,\n  \"do_convert_rgb\": true,\n"
                     "  \"do_normalize\": true,\n  \"do_rescale\": true,\n  \"do_resize\": %s,\n"
                     "  \"image_mean\": [%s],\n"

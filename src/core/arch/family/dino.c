@@ -6,7 +6,7 @@ static const char *const ignored[] = { "head.mlp.*", "head.last_layer.*", "stude
                                        NULL };
 
 const pf_family pf_family_dino = {
-    .name = "DINO", .naming = { &pf_naming_timm }, .has = { "*teacher.*", "*student.*" },
+    .name = "DINO", .naming = { &pf_naming_timm }, .has_tensor = { "*teacher.*", "*student.*" },
     .ignored = ignored, .loaded = "teacher.", .skipped = "student.",
     .eps = 1e-6, .act = PK_GELU, .rule = "hf", .pixels = &pf_imagenet,
     .rows = PF_ROWS_NONE | PF_ROWS_ALL, .pooling = PF_POOL_BY_NORM };

@@ -9,12 +9,12 @@ static const pf_name_row block[] = {
 static const char *const ignored[] = { "mask_token", NULL };
 
 const pf_family pf_family_dinov2 = {
-    .name = "DINOv2", .naming = { &pf_naming_timm }, .has = { "*mask_token" },
+    .name = "DINOv2", .naming = { &pf_naming_timm }, .has_tensor = { "*mask_token" },
     .top = top, .block = block, .ignored = ignored,
     .eps = 1e-6, .act = PK_GELU, .rule = "hf", .pixels = &pf_imagenet,
     .rows = PF_ROWS_NONE | PF_ROWS_ALL, .pooling = PF_POOL_BY_NORM };
 
 const pf_family pf_family_dinov2_registers = {
-    .name = "DINOv2 with registers", .naming = { &pf_naming_timm }, .has = { "*register_tokens" },
+    .name = "DINOv2 with registers", .naming = { &pf_naming_timm }, .has_tensor = { "*register_tokens" },
     .eps = 1e-6, .act = PK_GELU, .rule = "timm", .pixels = &pf_imagenet,
     .rows = PF_ROWS_CLASS, .pooling = PF_POOL_BY_NORM };

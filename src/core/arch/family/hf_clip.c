@@ -19,10 +19,11 @@ static const char *const ignored[] = { "embeddings.position_ids", "text_model.*"
                                        "visual_projection.*", NULL };
 
 /* Defaults of transformers' CLIPVisionConfig, for keys that config.json lacks. */
-#define CLIP .rule = "mmcls", .heads = 12, .eps = 1e-5
+#define CLIP_DEFAULTS .rule = "mmcls", .heads = 12, .eps = 1e-5
 static const pf_arch_row model_types[] = {
-    { .glob = "clip*", CLIP }, { .glob = "metaclip_2*", CLIP }, { .glob = "chinese_clip*", CLIP },
-    { .glob = "altclip*", CLIP }, { .glob = "clip", .processor = "CLIP" },
+    { .glob = "clip*", CLIP_DEFAULTS }, { .glob = "metaclip_2*", CLIP_DEFAULTS },
+    { .glob = "chinese_clip*", CLIP_DEFAULTS }, { .glob = "altclip*", CLIP_DEFAULTS },
+    { .glob = "clip", .processor = "CLIP" },
     { .glob = "clip_vision_model", .processor = "CLIP" }, { .glob = "metaclip_2", .processor = "CLIP" },
     { .glob = "chinese_clip", .processor = "ChineseCLIP" }, { 0 } };
 

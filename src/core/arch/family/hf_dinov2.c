@@ -31,12 +31,12 @@ static const pf_hf_model with_registers = { .type = "dinov2_with_registers", .mo
                                             .by_ratio = true };
 
 const pf_family pf_family_hf_dinov2 = {
-    .name = "Hugging Face DINOv2", .naming = { &pf_naming_hf, &pf_naming_hf5 }, .has = { "*lambda1" },
+    .name = "Hugging Face DINOv2", .naming = { &pf_naming_hf, &pf_naming_hf5 }, .has_tensor = { "*lambda1" },
     .top = top, .block = block, .eps = 1e-6, .act = PK_GELU, .rule = "mmcls", .pixels = &pf_imagenet,
     .model_types = model_types, .saved = &plain };
 
 /* Without top and block: its files have the same naming, so that the names of the family above are read in them too. */
 const pf_family pf_family_hf_dinov2_registers = {
     .name = "Hugging Face DINOv2 with registers", .naming = { &pf_naming_hf, &pf_naming_hf5 },
-    .has = { "*register_tokens" }, .eps = 1e-6, .act = PK_GELU, .rule = "timm", .pixels = &pf_imagenet,
+    .has_tensor = { "*register_tokens" }, .eps = 1e-6, .act = PK_GELU, .rule = "timm", .pixels = &pf_imagenet,
     .saved = &with_registers };

@@ -8,16 +8,17 @@ static const pf_name_row top[] = {
     { "embeddings.patch_embeddings.projection.@", "patch_embed.proj.@", 0, 0 }, { "layernorm.@", "norm.@", 0, 0 },
     { "classifier.@", "head.@", 0, 0 }, { 0 } };
 
-#define NORMS \
+#define NORM_ROWS \
     { "layernorm_before.@", "norm1.@", 0, PF_UNSCALED }, { "layernorm_after.@", "norm2.@", 0, PF_UNSCALED }
 static const pf_name_row block[] = {
-    NORMS, { "attention.attention.query.@", "attn.qkv.@", 1, 0 }, { "attention.attention.key.@", "attn.qkv.@", 2, 0 },
+    NORM_ROWS,
+    { "attention.attention.query.@", "attn.qkv.@", 1, 0 }, { "attention.attention.key.@", "attn.qkv.@", 2, 0 },
     { "attention.attention.value.@", "attn.qkv.@", 3, 0 }, { "attention.output.dense.@", "attn.proj.@", 0, 0 },
     { "intermediate.dense.@", "mlp.fc1.@", 0, PF_UNSCALED | PF_UNGATED },
     { "output.dense.@", "mlp.fc2.@", 0, PF_UNSCALED | PF_UNGATED }, { 0 } };
 /* Some versions store the tensors of a gated MLP under gate_proj, up_proj and down_proj. */
 static const pf_name_row block5[] = {
-    NORMS, { "attention.q_proj.@", "attn.qkv.@", 1, 0 }, { "attention.k_proj.@", "attn.qkv.@", 2, 0 },
+    NORM_ROWS, { "attention.q_proj.@", "attn.qkv.@", 1, 0 }, { "attention.k_proj.@", "attn.qkv.@", 2, 0 },
     { "attention.v_proj.@", "attn.qkv.@", 3, 0 }, { "attention.o_proj.@", "attn.proj.@", 0, 0 },
     { "mlp.fc1.@", "mlp.fc1.@", 0, PF_UNGATED }, { "mlp.fc2.@", "mlp.fc2.@", 0, PF_UNGATED },
     { "mlp.gate_proj.@", "mlp.fc1.@", 1, PF_READ }, { "mlp.up_proj.@", "mlp.fc1.@", 2, PF_READ },
@@ -34,8 +35,8 @@ const pf_naming pf_naming_hf5 = {
 static const char *const classifiers[] = { "classifier.@", NULL };
 static const char *const ignored[] = { "pooler.*", "embeddings.mask_token", NULL };
 
-/* The networks from ijepa on cannot be loaded. A configuration file beside another network's weights may name them;
- * then the row gives the image processor. */
+/* The networks of the rows from ijepa on cannot be loaded. But a configuration file beside another network's weights
+ * may name them; then the row gives the image processor. */
 static const pf_arch_row model_types[] = {
     { .glob = "vit", .rule = "mmcls", .processor = "ViT" }, { .glob = "vit_mae", .rule = "mmcls", .processor = "ViT" },
     { .glob = "vit_msn", .rule = "mmcls", .processor = "ViT" },

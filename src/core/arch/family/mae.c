@@ -6,6 +6,6 @@
 static const char *const ignored[] = { "decoder_*", "decoder.*", NULL };
 
 const pf_family pf_family_mae = {
-    .name = "MAE", .naming = { &pf_naming_timm }, .has = { "*decoder_embed.weight" }, .ignored = ignored,
+    .name = "MAE", .naming = { &pf_naming_timm }, .has_tensor = { "*decoder_embed.weight" }, .ignored = ignored,
     .eps = 1e-6, .act = PK_GELU, .rule = "mmcls", .pixels = &pf_imagenet,
     .rows = PF_ROWS_NONE | PF_ROWS_ALL, .pooling = PF_POOL_BY_NORM };

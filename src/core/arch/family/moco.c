@@ -8,6 +8,6 @@
 static const char *const ignored[] = { "head.?.*", "momentum_encoder.*", "predictor.*", NULL };
 
 const pf_family pf_family_moco = {
-    .name = "MoCo", .naming = { &pf_naming_timm }, .has = { "*base_encoder.*", "*momentum_encoder.*" },
+    .name = "MoCo", .naming = { &pf_naming_timm }, .has_tensor = { "*base_encoder.*", "*momentum_encoder.*" },
     .ignored = ignored, .loaded = "base_encoder.", .skipped = "momentum_encoder.",
     .eps = 1e-6, .act = PK_GELU, .rule = "timm", .rows = PF_ROWS_NONE | PF_ROWS_ALL, .pooling = PF_POOL_BY_NORM };

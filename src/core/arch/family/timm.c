@@ -18,7 +18,7 @@ static const pf_name_row block[] = {
  * timm's may have any activation. open_clip stores timm's networks under the prefix "trunk.". */
 const pf_naming pf_naming_timm = {
     .name = "timm", .front = { { "blocks.#.", 0 }, { "blocks.#.#.", 0 } }, .top = top, .block = block,
-    .silu = "*.mlp.w12.weight", .description = "open_clip_config.json", .description_prefix = "trunk.",
+    .silu_tensor = "*.mlp.w12.weight", .description = "open_clip_config.json", .description_prefix = "trunk.",
     .written = true };
 
 /* Heads are width / 64 and eps is 1e-6 where no row says otherwise. */
@@ -40,6 +40,6 @@ const pf_family pf_family_timm = {
     .architectures = architectures };
 
 const pf_family pf_family_timm_clip = {
-    .name = "timm CLIP", .naming = { &pf_naming_timm }, .has = { "*norm_pre.weight" },
+    .name = "timm CLIP", .naming = { &pf_naming_timm }, .has_tensor = { "*norm_pre.weight" },
     .eps = 1e-5, .act = PK_GELU, .rule = "timm", .pixels = &pf_clip, .rows = PF_ROWS_NONE | PF_ROWS_ALL,
     .pooling = PF_POOL_BY_NORM };

@@ -4,7 +4,7 @@
 #include <string.h>
 #include "core/weights/load/load.h"
 
-static peft_status steps(pf_loader *l, const char *path, peft_backbone **b)
+static peft_status run_steps(pf_loader *l, const char *path, peft_backbone **b)
 {
     PF_TRY(pf_load_names(l));
     PF_TRY(pf_load_tokens(l));
@@ -20,13 +20,13 @@ static peft_status steps(pf_loader *l, const char *path, peft_backbone **b)
     return PEFT_OK;
 }
 
-/* Owns file from now on, also if it fails. */
+/* Takes ownership of file, also on failure. */
 static peft_status load(peft_context *ctx, pf_st *file, const char *path, const peft_options *o, pf_families families,
                         peft_backbone **out)
 {
     pf_loader l = { .ctx = ctx, .o = o, .file = file, .families = families };
     peft_backbone *b = NULL;
-    peft_status s = steps(&l, path, &b);
+    peft_status s = run_steps(&l, path, &b);
     pf_st_close(l.file);
     pf_free(ctx, l.found);
     pf_config_free(&l.config);
@@ -35,15 +35,18 @@ static peft_status load(peft_context *ctx, pf_st *file, const char *path, const 
     return s;
 }
 
-static peft_status check(const void *ctx, const void *source, const char *what, const peft_options *o, const void *out)
+static peft_status check(const void *ctx, const void *source, const char *source_name, const peft_options *o,
+                         const void *out)
 {
     if (!ctx || !source || !out)
-        return pf_fail(PEFT_E_INVALID, "%s is NULL: expected a pointer", !ctx ? "ctx" : !source ? what : "out");
+        return pf_fail(PEFT_E_INVALID, "%s is NULL: expected a pointer", !ctx ? "ctx" : !source ? source_name : "out");
     return pf_options_check(o, pf_backbone_load_options, NULL, "loading a backbone");
 }
 
-#define ONE_FILE "expected all tensors in one file (transformers: save_pretrained(.., max_shard_size=\"100GB\"))"
+#define EXPECTED_ONE_FILE \
+    "expected all tensors in one file (transformers: save_pretrained(.., max_shard_size=\"100GB\"))"
 
+/* Does path end in .index.json, as a list of shards does? */
 static bool is_index(const char *path)
 {
     static const char end[] = ".index.json";
@@ -51,14 +54,18 @@ static bool is_index(const char *path)
     return n > m && !strcmp(path + n - m, end);
 }
 
-/* Is path that of shard *k of *n, as in model-00001-of-00002.safetensors? */
+enum { BEFORE_OF = 6 };                                 /* characters of "-00001" */
+
+/* Does path end like model-00001-of-00002.safetensors? Then sets *k and *n to the two numbers. The "-of-" follows a "-"
+ * and 5 digits. */
 static bool is_shard(const char *path, unsigned *k, unsigned *n)
 {
-    int end = 0;
+    int end = 0;                                        /* bytes from that "-" to the end of ".safetensors" */
     const char *last = strstr(path, "-of-");
     for (const char *next = last; next; next = strstr(next + 1, "-of-")) last = next;
-    return last && last - path > 6 && sscanf(last - 6, "-%5u-of-%5u.safetensors%n", k, n, &end) == 2 && end
-        && !last[end - 6] && *n > 1;
+    return last && last - path > BEFORE_OF
+        && sscanf(last - BEFORE_OF, "-%5u-of-%5u.safetensors%n", k, n, &end) == 2 && end
+        && !last[end - BEFORE_OF] && *n > 1;
 }
 
 peft_status pf_backbone_load(peft_context *ctx, const char *path, const peft_options *o, pf_families families,
@@ -68,11 +75,12 @@ peft_status pf_backbone_load(peft_context *ctx, const char *path, const peft_opt
     pf_st *file;
     PF_TRY(check(ctx, path, "path", o, out));
     if (is_index(path))
-        return pf_fail(PEFT_E_UNSUPPORTED, "%s: lists the shards of a model, which cannot be loaded: " ONE_FILE, path);
+        return pf_fail(PEFT_E_UNSUPPORTED, "%s: lists the shards of a model, which cannot be loaded: "
+                       EXPECTED_ONE_FILE, path);
     PF_TRY(pf_st_open(ctx, path, &file));
     peft_status s = load(ctx, file, path, o, families, out);
     unsigned k, n;
-    if (s && is_shard(path, &k, &n)) s = pf_within(s, "shard %u of %u of a model (" ONE_FILE ")", k, n);
+    if (s && is_shard(path, &k, &n)) s = pf_within(s, "shard %u of %u of a model (" EXPECTED_ONE_FILE ")", k, n);
     return s ? pf_within(s, "%s", path) : PEFT_OK;
 }
 

@@ -17,27 +17,29 @@ typedef struct pf_found { pf_timm_name timm; const pf_st_tensor *tensor; bool us
 
 typedef struct pf_loader {
     peft_context *ctx;
-    const peft_options *o;
+    const peft_options *o;               /* of the load (load_options.c) */
     pf_st *file;
     pf_families families;
     const pf_naming *naming;
     const pf_family *family;
-    char prefix[PF_NAME_MAX];
+    char prefix[PF_NAME_MAX];            /* of the ViT's names in the file, "module.backbone." */
     pf_found *found; size_t count;       /* all of the file's tensors, in its order */
-    pf_config config;
+    pf_config config;                    /* what the configuration files state */
     pf_vit_shape shape;
     int64_t native_grid, native_prefix;  /* the file's pos_embed: side of its grid, rows before those of the patches */
-    bool fold_prefix;                    /* those rows are added to class token and registers, and dropped */
+    bool fold_prefix;                    /* loading adds the native_prefix rows to class token and registers, and drops
+                                            them from pos_embed */
     const char *rule;                    /* for resampling the position embedding */
     char assumed[PF_ASSUMED_MAX];        /* a line for each fact that no file states: "heads=12: width / 64" */
 } pf_loader;
 
 peft_status pf_load_names(pf_loader *l);
-/* Writes to part the file's tensor whose timm name is name, or its parts (q, k, v), and returns their number. 0: the
- * tensor or one of its parts is missing. use: marks them as used. */
+/* Writes to part the file's tensor whose timm name is name, or the tensors that are its parts (q, k, v); returns how
+ * many. 0: the tensor or one of its parts is missing. use: marks them as used. */
 int         pf_load_find(pf_loader *l, const char *name, bool use, const pf_st_tensor *part[3]);
 bool        pf_load_has(const pf_loader *l, const char *glob);               /* matched with the names in the file */
-/* Renames the tensor `from` (a timm name) to `to`: "norm.weight" to "fc_norm.weight" if it is applied to the mean. */
+/* Renames the tensor `from` (a timm name) to `to`, such as "norm.weight" to "fc_norm.weight" where this norm is applied
+ * to the mean of the patches. */
 void        pf_load_rename(pf_loader *l, const char *from, const char *to);
 /* Marks the tensors whose timm names match glob as ignored. */
 void        pf_load_ignore(pf_loader *l, const char *glob);

@@ -11,15 +11,15 @@
 #include "core/base/tensor.h"
 #include "core/weights/load/load.h"
 
-enum { DEPTH_MAX = 32 };
+enum { DEPTH_MAX = 32 };                                /* of nested objects and lists */
 
 /* The object of the file that describes an image processor of Hugging Face; NULL: there is none. */
 static const json_t *processor(const json_t *top)
 {
-    static const char *const mark[] = { "image_processor_type", "feature_extractor_type", "image_mean", "do_normalize",
+    static const char *const keys[] = { "image_processor_type", "feature_extractor_type", "image_mean", "do_normalize",
                                         "do_resize" };
     const json_t *inner = pf_json_get(top, "image_processor");
-    for (size_t i = 0; i < sizeof mark / sizeof *mark; i++) if (json_object_get(top, mark[i])) return top;
+    for (size_t i = 0; i < sizeof keys / sizeof *keys; i++) if (json_object_get(top, keys[i])) return top;
     return json_is_object(inner) ? inner : NULL;
 }
 

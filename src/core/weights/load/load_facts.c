@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * load_facts.c -- the facts that no tensor states. Each comes from the first that states it: the caller's options, the
- * file's header, the configuration files, the family's usual value. The latter are assumptions: they become the note
- * "assumed" and are logged in one warning. */
+ * file's header, the configuration files, the family's usual value. Usual values are assumptions: they become the
+ * note "assumed" and are logged in one warning. */
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
@@ -14,7 +14,7 @@ static const char *stated(const pf_loader *l, const char *name)
     return header ? header : pf_config_get(&l->config, name);
 }
 
-/* Adds a line to the assumptions. */
+/* Adds a line to the assumptions: "heads=12: width / 64". */
 static void assume(pf_loader *l, const char *name, const char *value, const char *why)
 {
     const size_t used = strlen(l->assumed);
@@ -53,7 +53,7 @@ static const char *word(const pf_loader *l, const char *name)
 }
 
 /* Sets *out to a fact that is a whole number; fallback: its value if nothing states it. */
-static peft_status count(const pf_loader *l, const char *name, int64_t fallback, int64_t *out)
+static peft_status whole_number(const pf_loader *l, const char *name, int64_t fallback, int64_t *out)
 {
     double v = 0;
     char text[32];
@@ -75,7 +75,7 @@ static peft_status heads_of(pf_loader *l, const pf_arch *a)
     const int64_t usual = pf_usual_heads(&l->shape, &why);
     const int64_t fallback = by_name && a->facts.heads ? a->facts.heads : usual;
     double v;
-    PF_TRY(count(l, "heads", fallback, &l->shape.heads));
+    PF_TRY(whole_number(l, "heads", fallback, &l->shape.heads));
     if (by_name || number(l, "heads", &v)) return PEFT_OK;
     snprintf(text, sizeof text, "%lld", (long long)usual);
     assume(l, "heads", text, why);
@@ -95,10 +95,10 @@ static void eps_of(pf_loader *l, const pf_arch *a, const char *why)
 
 static peft_status pool_of(pf_loader *l)
 {
-    const bool norm = l->shape.mean_pool;
-    const char *usual = norm ? "mean" : "cls", *pool = word(l, "pool");
+    const bool fc_norm = l->shape.mean_pool;                             /* so far: whether the file has fc_norm */
+    const char *usual = fc_norm ? "mean" : "cls", *pool = word(l, "pool");
     if (!pool && l->family->pooling != PF_POOL_CLS)
-        assume(l, "pool", usual, norm ? "there is fc_norm" : "there is no fc_norm");
+        assume(l, "pool", usual, fc_norm ? "there is fc_norm" : "there is no fc_norm");
     if (!pool) pool = usual;
     if (strcmp(pool, "mean") && strcmp(pool, "cls"))
         return pf_fail(PEFT_E_OPTION, "pool: given '%s', expected cls or mean", pool);
@@ -117,7 +117,7 @@ static void mean_classifier(pf_loader *l)
     const char *header = pf_st_meta(l->file, "final_norm");
     const bool cls = !strcmp(pf_options_string(l->o, pf_backbone_load_options, "pool"), "cls");
     const bool applies = l->family->mean_classifier && l->shape.classes > 0;
-    l->shape.bare = header ? !strcmp(header, "false") : applies && !cls;
+    l->shape.no_final_norm = header ? !strcmp(header, "false") : applies && !cls;
     if (applies && !cls) {
         l->shape.mean_pool = true;
         pf_load_ignore(l, "norm.*");
@@ -129,12 +129,13 @@ static void mean_classifier(pf_loader *l)
 }
 
 /* This library's gated MLP is SiLU(first half) * second half. Warns if the file may be of a library with other gates
- * (pf_naming.silu) and nothing states SiLU. */
+ * (pf_naming.silu_tensor) and nothing states SiLU. */
 static peft_status gate_of(pf_loader *l, const pf_arch *a)
 {
     const char *option = pf_options_string(l->o, pf_backbone_load_options, "act");
     const bool stated = strcmp(option, "auto") || pf_st_meta(l->file, "act") || pf_config_get(&l->config, "act_layer");
-    const bool maybe_other = l->naming->silu && !pf_load_has(l, l->naming->silu), by_name = a->known && a->facts.silu;
+    const char *glob = l->naming->silu_tensor;
+    const bool maybe_other = glob && !pf_load_has(l, glob), by_name = a->known && a->facts.silu;
     l->shape.act = PK_GELU;                                              /* not read where shape.swiglu */
     if (strcmp(option, "auto") && strcmp(option, "silu"))
         return pf_fail(PEFT_E_OPTION, "act: given '%s' for a gated MLP, expected silu", option);
@@ -180,7 +181,7 @@ peft_status pf_load_facts(pf_loader *l)
     mean_classifier(l);
     PF_TRY(pool_of(l));
     if (bias) s->qkv_bias = !strcmp(bias, "true");
-    if (!s->patch) PF_TRY(count(l, "patch", 0, &s->patch));
+    if (!s->patch) PF_TRY(whole_number(l, "patch", 0, &s->patch));
     if (s->patch < 1) return pf_fail(PEFT_E_OPTION, "patch: not in the weights, expected as an option (patch=16)");
     PF_TRY(heads_of(l, &a));
     eps_of(l, &a, why);

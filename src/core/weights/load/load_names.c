@@ -22,7 +22,7 @@ static peft_status check_naming(pf_families families, const char *asked, const c
     return pf_fail(PEFT_E_OPTION, "naming: given '%s', but the file's names are %s", asked, found);
 }
 
-static peft_status several(const pf_detected *found)
+static peft_status several_error(const pf_detected *found)
 {
     return pf_fail(PEFT_E_UNSUPPORTED, "the file holds several ViTs, among them one with prefix '%s' and one with "
                    "prefix '%s': the option prefix=%s chooses one", found[0].prefix, found[1].prefix,
@@ -46,7 +46,7 @@ static peft_status detect(pf_loader *l)
     if (!n)
         return pf_fail(PEFT_E_FORMAT, "no ViT found: expected a block's attention weights, named as in timm "
                        "(blocks.0.attn.qkv.weight), Hugging Face, CLIP, torchvision or mmpretrain");
-    if (n > 1) return several(found);
+    if (n > 1) return several_error(found);
     l->naming = found[0].naming;
     memcpy(l->prefix, found[0].prefix, sizeof l->prefix);
     l->family = pf_family_of(l->families, l->naming, l->file);
@@ -76,18 +76,21 @@ peft_status pf_load_names(pf_loader *l)
     return PEFT_OK;
 }
 
+enum { PARTS_MAX = 3 };                                 /* of a tensor: q, k, v */
+
 int pf_load_find(pf_loader *l, const char *name, bool use, const pf_st_tensor *part[3])
 {
-    pf_found *hit[4] = { NULL };                        /* 0: the whole tensor; 1, 2, 3: its parts */
+    pf_found *by_part[1 + PARTS_MAX] = { NULL };        /* by pf_timm_name.part. 0: the whole tensor; 1, 2, 3: parts */
     for (size_t i = 0; i < l->count; i++) {
         pf_found *f = &l->found[i];
-        if (f->timm.kind == PF_NAME_OURS && !hit[f->timm.part] && !strcmp(f->timm.name, name)) hit[f->timm.part] = f;
+        if (f->timm.kind == PF_NAME_OURS && !by_part[f->timm.part] && !strcmp(f->timm.name, name))
+            by_part[f->timm.part] = f;
     }
-    const int first = hit[0] ? 0 : 1, parts = hit[0] ? 1 : pf_name_parts(name);
-    for (int i = 0; i < parts; i++) if (!hit[first + i]) return 0;
+    const int first = by_part[0] ? 0 : 1, parts = by_part[0] ? 1 : pf_name_parts(name);
+    for (int i = 0; i < parts; i++) if (!by_part[first + i]) return 0;
     for (int i = 0; i < parts; i++) {
-        part[i] = hit[first + i]->tensor;
-        if (use) hit[first + i]->used = true;
+        part[i] = by_part[first + i]->tensor;
+        if (use) by_part[first + i]->used = true;
     }
     return parts;
 }
@@ -113,12 +116,14 @@ void pf_load_ignore(pf_loader *l, const char *glob)
             l->found[i].timm.kind = PF_NAME_IGNORED;
 }
 
+enum { SHOWN_MAX = 8 };
+/* A list of names for an error message: the first SHOWN_MAX, and how many there are. */
 typedef struct { char text[640]; int count; } names;
 
 static void add(names *n, const char *name)
 {
     size_t used = strlen(n->text);
-    if (n->count++ < 8) snprintf(n->text + used, sizeof n->text - used, "%s%s", used ? ", " : "", name);
+    if (n->count++ < SHOWN_MAX) snprintf(n->text + used, sizeof n->text - used, "%s%s", used ? ", " : "", name);
 }
 
 static bool present(const pf_loader *l, const char *name)

@@ -5,7 +5,7 @@
 #include <string.h>
 #include "core/weights/load/load.h"
 
-static int64_t lines(const char *text)
+static int64_t line_count(const char *text)
 {
     int64_t n = 1;
     for (; *text; text++) n += *text == '\n' && text[1];    /* a line break at the end begins no line */
@@ -18,12 +18,12 @@ peft_status pf_backbone_describe(peft_backbone *b, const char *preprocess, const
 {
     if (preprocess && *preprocess) {
         PF_TRY(pf_prep_scale(preprocess, b->shape.image, b->preprocess));    /* adapts sizes to the input's side */
-        for (int i = 0; i < 2; i++) {                                    /* mean, std */
+        for (int i = PF_NOTE_MEAN; i <= PF_NOTE_STD; i++) {
             char text[PF_NOTE_MAX] = "";
             if (pf_prep_value(b->preprocess, pf_note_name[i], text, sizeof text)) memcpy(b->note[i], text, sizeof text);
         }
     }
-    if (!class_names || !*class_names || lines(class_names) != b->shape.classes) return PEFT_OK;
+    if (!class_names || !*class_names || line_count(class_names) != b->shape.classes) return PEFT_OK;
     char *copy = pf_strdup(b->ctx, class_names);
     if (!copy) return pf_nomem("class names", strlen(class_names) + 1);
     pf_free(b->ctx, b->class_names);
@@ -42,13 +42,13 @@ static const char *link_of(const char *problem_type)
 
 static void set_mean_std(notes *n, const double mean[3], const double std[3])
 {
-    pf_prep_print_triple(mean, n->text[0], PF_NOTE_MAX);
-    pf_prep_print_triple(std, n->text[1], PF_NOTE_MAX);
+    pf_prep_print_triple(mean, n->text[PF_NOTE_MEAN], PF_NOTE_MAX);
+    pf_prep_print_triple(std, n->text[PF_NOTE_STD], PF_NOTE_MAX);
 }
 
-/* mean, std, image_size, crop_pct, interpolation and link, in the order of pf_note_name, as the configuration files
- * state them, else the family's usual values. native: the image side that the position embedding was trained for. */
-static notes without_header(const pf_loader *l, int64_t native)
+/* The notes as the configuration files state them, else the family's usual values. native: the image
+ * side that the position embedding was trained for. */
+static notes notes_without_header(const pf_loader *l, int64_t native)
 {
     const pf_config *c = &l->config;
     const pf_prep *p = &c->prep;
@@ -56,45 +56,47 @@ static notes without_header(const pf_loader *l, int64_t native)
     const char *side = pf_config_get(c, "image_size");
     notes n = { { "" } };
     if (usual) set_mean_std(&n, usual->mean, usual->std);
-    snprintf(n.text[2], PF_NOTE_MAX, "%lld", (long long)native);
-    if (side) snprintf(n.text[2], PF_NOTE_MAX, "%s", side);
+    snprintf(n.text[PF_NOTE_IMAGE_SIZE], PF_NOTE_MAX, "%lld", (long long)native);
+    if (side) snprintf(n.text[PF_NOTE_IMAGE_SIZE], PF_NOTE_MAX, "%s", side);
     snprintf(n.text[PF_NOTE_LINK], PF_NOTE_MAX, "%s", link_of(pf_config_get(c, "problem_type")));
     if (!p->stated) return n;
     set_mean_std(&n, p->mean, p->std);
-    if (p->size > 0) snprintf(n.text[2], PF_NOTE_MAX, "%lld", (long long)p->size);
+    if (p->size > 0) snprintf(n.text[PF_NOTE_IMAGE_SIZE], PF_NOTE_MAX, "%lld", (long long)p->size);
     /* only the fits up to LONGEST_MEAN have a crop_pct (prep.h) */
-    if (p->fit <= PF_FIT_LONGEST_MEAN && !*p->inexpressible) pf_print_float(n.text[3], PF_NOTE_MAX, p->crop_pct);
-    snprintf(n.text[4], PF_NOTE_MAX, "%s", p->interpolation ? p->interpolation : "");
+    if (p->fit <= PF_FIT_LONGEST_MEAN && !*p->inexpressible)
+        pf_print_float(n.text[PF_NOTE_CROP_PCT], PF_NOTE_MAX, p->crop_pct);
+    snprintf(n.text[PF_NOTE_INTERPOLATION], PF_NOTE_MAX, "%s", p->interpolation ? p->interpolation : "");
     return n;
 }
 
 /* Sets the note "preprocess" by the first of these that exists: "preprocess" of the header; the preprocessing of the
  * configuration files, with its mean and std replaced by those of the notes; the notes, if the header has mean and std
- * (header; files of an earlier version, converted .npz files). An empty "preprocess" in the header means that only mean
- * and std are known: then the third is not used. inexpressible: a setting of the configuration files that text cannot
- * express. */
-static peft_status set_preprocess(const pf_loader *l, peft_backbone *b, bool header)
+ * (has_mean_std; files of an earlier version, converted .npz files). An empty "preprocess" in the header means that
+ * only mean and std are known: then the third is not used. pf_prep.inexpressible: a setting of the configuration files
+ * that text cannot express. */
+static peft_status set_preprocess(const pf_loader *l, peft_backbone *b, bool has_mean_std)
 {
     const char *whole = pf_st_meta(b->file, "preprocess");
     char text[PF_PREP_MAX], mean_std[2 * PF_NOTE_MAX + 16];
     if (whole && *whole) return pf_backbone_describe(b, whole, NULL);
-    snprintf(mean_std, sizeof mean_std, ",mean=%s,std=%s", b->note[0], b->note[1]);
+    snprintf(mean_std, sizeof mean_std, ",mean=%s,std=%s", b->note[PF_NOTE_MEAN], b->note[PF_NOTE_STD]);
     if (l->config.prep.stated && !*l->config.prep.inexpressible) {
         pf_prep_text(&l->config.prep, text);
         char *mean = strstr(text, ",mean=");
         snprintf(mean, sizeof text - (size_t)(mean - text), "%s", mean_std);
-    } else if (header && !whole && !l->config.prep.stated)
-        snprintf(text, sizeof text, "size=%s%s%s%s%s%s", b->note[2], *b->note[3] ? ",resize=shorter,crop_pct=" : "",
-                 b->note[3], *b->note[4] ? ",interpolation=" : "", b->note[4], mean_std);
-    else return PEFT_OK;
+    } else if (has_mean_std && !whole && !l->config.prep.stated) {
+        const char *pct = b->note[PF_NOTE_CROP_PCT], *filter = b->note[PF_NOTE_INTERPOLATION];
+        snprintf(text, sizeof text, "size=%s%s%s%s%s%s", b->note[PF_NOTE_IMAGE_SIZE],
+                 *pct ? ",resize=shorter,crop_pct=" : "", pct, *filter ? ",interpolation=" : "", filter, mean_std);
+    } else return PEFT_OK;
     return pf_backbone_describe(b, text, NULL);
 }
 
 peft_status pf_load_notes(const pf_loader *l, peft_backbone *b)
 {
-    const notes known = without_header(l, l->native_grid * b->shape.patch);
+    const notes known = notes_without_header(l, l->native_grid * b->shape.patch);
     const char *problem = pf_config_get(&l->config, "problem_type");
-    const bool header = pf_st_meta(b->file, "mean") && pf_st_meta(b->file, "std");
+    const bool has_mean_std = pf_st_meta(b->file, "mean") && pf_st_meta(b->file, "std");
     for (int i = 0; i < PF_NOTES; i++) {
         const char *stated = pf_st_meta(b->file, pf_note_name[i]), *text = stated ? stated : known.text[i];
         if (strlen(text) < PF_NOTE_MAX) memcpy(b->note[i], text, strlen(text) + 1);
@@ -106,7 +108,7 @@ peft_status pf_load_notes(const pf_loader *l, peft_backbone *b)
         pf_log(l->ctx, 1, "backbone: problem_type is regression: the classifier's outputs are values, and not logits "
                "from which class probabilities can be computed");
     memcpy(b->assumed, l->assumed, sizeof b->assumed);
-    PF_TRY(set_preprocess(l, b, header));
+    PF_TRY(set_preprocess(l, b, has_mean_std));
     const char *names = pf_st_meta(b->file, "class_names");
     return pf_backbone_describe(b, NULL, names ? names : l->config.class_names);
 }

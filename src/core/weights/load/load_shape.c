@@ -12,6 +12,7 @@ static const pf_st_tensor *first_part(pf_loader *l, const char *name)
     return pf_load_find(l, name, false, part) ? part[0] : NULL;
 }
 
+/* An extent of the tensor; 0: there is none. */
 static int64_t extent(pf_loader *l, const char *name, int axis)
 {
     const pf_st_tensor *t = first_part(l, name);
@@ -19,7 +20,7 @@ static int64_t extent(pf_loader *l, const char *name, int axis)
 }
 
 /* The number of rows if the tensor is taken as [rows, width]: tensors of tokens may have leading extents of 1. */
-static int64_t rows(pf_loader *l, const char *name)
+static int64_t token_rows(pf_loader *l, const char *name)
 {
     const pf_st_tensor *t = first_part(l, name);
     return t && l->shape.width > 0 ? pf_dims_count(t->ndim, t->dim) / l->shape.width : 0;
@@ -58,9 +59,9 @@ static bool some_block(pf_loader *l, const char *name, char whole[PF_NAME_MAX])
     return false;
 }
 
-/* Fills in the shape by the tensors. If the file has neither fc1 nor fc2, mlp becomes a usual value: pf_load_tensors
- * will report both as missing. */
-static void from_tensors(pf_loader *l)
+/* Fills in the shape by names and extents of the tensors. If the file has neither fc1 nor fc2, mlp becomes a usual
+ * value: pf_load_tensors will report both as missing. */
+static void shape_from_tensors(pf_loader *l)
 {
     pf_vit_shape *s = &l->shape;
     char name[PF_NAME_MAX];
@@ -69,7 +70,7 @@ static void from_tensors(pf_loader *l)
     const int64_t fc2 = some_block(l, "mlp.fc2.weight", name) ? extent(l, name, 1) : 0;
     s->swiglu = fc2 > 0 && fc1 / 2 == fc2 && fc1 % 2 == 0;
     s->mlp = fc2 ? fc2 : fc1 ? fc1 : 4 * s->width;
-    s->registers = rows(l, "reg_token");
+    s->registers = token_rows(l, "reg_token");
     s->classes = extent(l, "head.weight", 0);
     s->layer_scale = some_block(l, "ls1.gamma", name);
     s->qkv_bias = some_block(l, "attn.qkv.bias", name);
@@ -84,46 +85,46 @@ static bool fact_is(const pf_loader *l, const char *fact, const char *value)
     return text && !strcmp(text, value);
 }
 
-/* Do the configuration files contradict a grid of this side after so many prefix rows? */
-static bool ruled_out(const pf_loader *l, int64_t prefix, int64_t grid)
+/* Do the configuration files contradict a position embedding of prefix_rows rows, then grid x grid rows? */
+static bool ruled_out(const pf_loader *l, int64_t prefix_rows, int64_t grid)
 {
     const char *side = pf_config_get(&l->config, "image_size");
     int64_t image;
-    if (fact_is(l, "no_embed_class", "true") && prefix) return true;
-    if (fact_is(l, "no_embed_class", "false") && !prefix) return true;
+    if (fact_is(l, "no_embed_class", "true") && prefix_rows) return true;
+    if (fact_is(l, "no_embed_class", "false") && !prefix_rows) return true;
     return side && l->shape.patch && pf_parse_int(side, &image) && image / l->shape.patch != grid;
 }
 
-/* Splits the rows of pos_embed into prefix rows and a square grid. The prefix is none, the class token's row, or a row
- * for the class token and each register. If two splits are possible (25 rows with 8 registers: a grid of 5 x 5, or 9
- * prefix rows and a grid of 4 x 4), the configuration files decide. */
+/* Splits the rows of pos_embed into prefix rows and a square grid. There are no prefix rows, one for the class token,
+ * or one for the class token and each register. If two splits are possible (25 rows with 8 registers: a grid of 5 x 5,
+ * or 9 prefix rows and a grid of 4 x 4), the configuration files decide. */
 static peft_status positions(pf_loader *l)
 {
-    const int64_t total = rows(l, "pos_embed"), prefixes[] = { 0, 1, 1 + l->shape.registers };
+    const int64_t total = token_rows(l, "pos_embed"), candidate[] = { 0, 1, 1 + l->shape.registers };
     const bool allow_none = l->family->rows & PF_ROWS_NONE, allow_all = l->family->rows & PF_ROWS_ALL;
-    int64_t grid[3], fits[3], n = 0, possible = 0;
+    int64_t grid[3], prefix[3], n = 0, possible = 0;
     for (int i = !allow_none; i < (allow_all && l->shape.registers ? 3 : 2); i++) {
-        const int64_t side = total > prefixes[i] ? (int64_t)llround(sqrt((double)(total - prefixes[i]))) : 0;
-        if (side && side * side == total - prefixes[i]) fits[n] = prefixes[i], grid[n++] = side;
+        const int64_t side = total > candidate[i] ? (int64_t)llround(sqrt((double)(total - candidate[i]))) : 0;
+        if (side && side * side == total - candidate[i]) prefix[n] = candidate[i], grid[n++] = side;
     }
     if (!n)
         return pf_fail(PEFT_E_FORMAT, "pos_embed has %lld rows: expected a square grid, with or without rows for class "
                        "token and registers before it", (long long)total);
-    for (int64_t i = 0; i < n && n > 1; i++)
-        if (!ruled_out(l, fits[i], grid[i])) fits[possible] = fits[i], grid[possible++] = grid[i];
+    for (int64_t i = 0; i < n && n > 1; i++)            /* keeps those that the configuration files allow */
+        if (!ruled_out(l, prefix[i], grid[i])) prefix[possible] = prefix[i], grid[possible++] = grid[i];
     if (n > 1 && possible != 1)
         return pf_fail(PEFT_E_UNSUPPORTED, "pos_embed has %lld rows: a grid of %lld x %lld after %lld rows, or of "
                        "%lld x %lld after %lld; expected a config.json whose image size or no_embed_class decides",
-                       (long long)total, (long long)grid[0], (long long)grid[0], (long long)fits[0], (long long)grid[1],
-                       (long long)grid[1], (long long)fits[1]);
-    l->native_prefix = fits[0];
+                       (long long)total, (long long)grid[0], (long long)grid[0], (long long)prefix[0],
+                       (long long)grid[1], (long long)grid[1], (long long)prefix[1]);
+    l->native_prefix = prefix[0];
     l->native_grid = grid[0];
     return PEFT_OK;
 }
 
-/* Decides whether loading adds the prefix rows to the class token and registers, and drops them. It does so in a
- * network with registers if they have rows, or if the class token alone has one, except in families that keep this
- * row: timm. */
+/* Decides whether loading adds the prefix rows to the class token and registers, and drops them. Without registers it
+ * does not. With registers it does if they have rows; if the class token alone has a row, it does unless the family
+ * keeps this row, as timm does (PF_ROWS_ALL). */
 static void set_fold_prefix(pf_loader *l)
 {
     const bool keeps_class_row = l->family->rows & PF_ROWS_ALL;
@@ -172,7 +173,7 @@ peft_status pf_load_tokens(pf_loader *l)
 
 peft_status pf_load_shape(pf_loader *l)
 {
-    from_tensors(l);
+    shape_from_tensors(l);
     PF_TRY(pf_load_check_architecture(l));
     PF_TRY(pf_load_agree(l));                           /* the configuration files agree with the tensors */
     PF_TRY(positions(l));

@@ -7,8 +7,8 @@
 #include "core/weights/load/load.h"
 #include "core/vit/pos_embed.h"
 
-/* Whether p has the extents of t, apart from extents of 1, or is a matrix [out, in*h*w] of t, a convolution's kernel
- * [out, in, h, w]; the caller compares the number of elements. */
+/* Does the file's tensor p fit t? Extents of 1 do not count: [1, 197, 768] fits [197, 768]. For a kernel
+ * [out, in, h, w] p may be the matrix [out, in * h * w]. The caller compares the number of elements. */
 static bool same_extents(const peft_tensor *t, const pf_st_tensor *p)
 {
     int i = 0, k = 0;
