@@ -143,12 +143,13 @@ static void set_defaults(const processor *defaults, sides *size, sides *crop, pf
     *p = (pf_prep){ .stated = true, .floor_offset = true, .interpolation = defaults->interpolation };
     memcpy(p->mean, defaults->mean, sizeof p->mean);
     memcpy(p->std, defaults->std, sizeof p->std);
-    *size = (sides){ defaults->size > 0 ? defaults->size : 0, defaults->size > 0 ? defaults->size : 0, defaults->size < 0 ? -defaults->size : 0 };
+    const int side = defaults->size;
+    *size = side > 0 ? (sides){ side, side, 0 } : (sides){ 0, 0, -side };
     *crop = (sides){ defaults->crop, defaults->crop, 0 };
 }
 
-/* For a file that names an unknown class, which is inexpressible, or none: then it must have all keys whose defaults
- * differ between classes. */
+/* Checks a file without a known class. If it names an unknown class, its preprocessing is inexpressible. If it names
+ * none, it must have all keys whose defaults differ between classes. */
 static void check_class(const json_t *o, const char *class, pf_prep *p)
 {
     static const char *const needed[] = { "size", "image_mean", "image_std", "resample" };

@@ -3,8 +3,8 @@
  * which they run). build.c builds the forward graph, the passes (passes/) rewrite it and append the backward nodes,
  * plan.c gives the values memory, exec.c runs the nodes. A value is a dense row-major array of pk_real. As a matrix it
  * has as many columns as the last extent, and as many rows as the product of the others: tokens [batch, tokens, width]
- * are batch * tokens rows of width columns. The frozen prefix: the first nodes, which depend on no
- * trained value; the feature cache keeps their results by sample id (prefix/). */
+ * are batch * tokens rows of width columns. The first nodes, which depend on no trained value, are the frozen prefix:
+ * the feature cache keeps their results by sample id (prefix/). */
 #ifndef PF_GRAPH_H
 #define PF_GRAPH_H
 #include <peft/sys/method.h>

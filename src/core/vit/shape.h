@@ -7,11 +7,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define PF_NAME_MAX 64
+#define PF_NAME_MAX 64                  /* bytes of a tensor's name */
 
 typedef struct pf_vit_shape {
     int64_t image, patch;               /* side of an image, of a patch in pixels */
-    int64_t width, depth, heads;        /* of the tokens; blocks; attention heads of a block */
+    int64_t width;                      /* columns of a token */
+    int64_t depth;                      /* number of blocks */
+    int64_t heads;                      /* attention heads of a block */
     int64_t mlp;                        /* input features of fc2 */
     int64_t classes;                    /* rows of the classifier; 0: none */
     int64_t registers;                  /* register tokens, between class token and patches */
@@ -19,7 +21,8 @@ typedef struct pf_vit_shape {
     int act;                            /* pk_act */
     bool mean_pool;                     /* feature: fc_norm of the mean of the patches; else norm of the class token */
     bool no_final_norm;                 /* the feature has neither of these norms */
-    bool layer_scale, qkv_bias;
+    bool layer_scale;                   /* LayerScale after attention and MLP */
+    bool qkv_bias;                      /* the projections to q, k and v have biases */
     bool patch_bias;                    /* the patch embedding has a bias */
     bool norm_pre;                      /* LayerNorm before the blocks */
     bool swiglu;                        /* gated MLP: fc1 has 2*mlp rows, fc2 reads SiLU(first half) * second half */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * ce.c -- softmax cross entropy with one class for each row of logits. With class weights the sum is divided by the sum
- * of the labels' weights, or with by_batch by the number of rows; if the divisor is 0, so are value and gradient. */
+ * of the labels' weights, or by the number of rows if by_batch (option weight_reduction) is set; if the divisor is 0,
+ * so are value and gradient. */
 #include "core/graph/loss/loss_math.h"
 
 static bool counts(const pf_loss *loss, const pf_labels *l)

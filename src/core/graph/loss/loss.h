@@ -22,7 +22,7 @@ typedef struct pf_loss_kind {
     pf_label_kind labels;
     const char *options;           /* names of the options that it reads, separated by blanks (losses.def) */
     int64_t min_classes;           /* with fewer classes the loss is always 0 */
-    bool auto_by_batch;            /* weight_reduction=auto means batch (pf_loss.by_batch), else weights */
+    bool auto_by_batch;            /* with the option weight_reduction=auto pf_loss.by_batch is set */
     /* PEFT_E_INVALID: a label has a value that this loss does not take. pf_labels_fit has checked type and shape. */
     peft_status (*check)(const pf_labels *l);
     /* Does the loss depend on these labels? Not if the class weights of all are 0, or if no target is judged. */

@@ -45,14 +45,14 @@ static void mass_head(void *arg, int64_t task, int worker)
     const job *j = arg;
     const int64_t heads = j->n->attr.i[0];
     char *work = (char *)j->r->work + (size_t)worker * (j->kernel_bytes + j->dv_bytes);
-    pk_attention_grad g = { .fwd = one_head(j->r, j->n, task / heads, task % heads) };
+    pk_attention_grad grad = { .fwd = one_head(j->r, j->n, task / heads, task % heads) };
     pk_real weight[HEAD_DIM_MAX], *dv = (pk_real *)(work + j->kernel_bytes);
-    pk_real *mass = j->r->ptr[j->n->out[0].id] + task * g.fwd.keys;
-    for (int64_t c = 0; c < g.fwd.head_dim; c++) weight[c] = (pk_real)(1.0 / (double)g.fwd.queries);
-    g.dout = (pk_operand){ weight, 0, 0 };
-    g.dv = (pk_output){ dv, 0, g.fwd.head_dim };
-    j->r->k->attention_grad(&g, 0, 0, work);
-    for (int64_t t = 0; t < g.fwd.keys; t++) mass[t] = dv[t * g.fwd.head_dim];
+    pk_real *mass = j->r->ptr[j->n->out[0].id] + task * grad.fwd.keys;
+    for (int64_t c = 0; c < grad.fwd.head_dim; c++) weight[c] = (pk_real)(1.0 / (double)grad.fwd.queries);
+    grad.dout = (pk_operand){ weight, 0, 0 };
+    grad.dv = (pk_output){ dv, 0, grad.fwd.head_dim };
+    j->r->k->attention_grad(&grad, 0, 0, work);
+    for (int64_t t = 0; t < grad.fwd.keys; t++) mass[t] = dv[t * grad.fwd.head_dim];
 }
 
 static job job_of(const pf_run *r, const pf_node *n)

@@ -76,14 +76,14 @@ static void grad_run(const pf_run *r, const pf_node *n)
     for (int64_t c = 0; c < x.cols; c++) {
         double sum = 0, dot = 0, count = (double)x.rows, scale = (gamma ? gamma[c] : 1) * (double)rstd[c];
         for (int64_t i = 0; i < x.rows; i++) {
-            double g = d.p[i * d.ld + c], xhat = (x.p[i * x.ld + c] - (double)mean[c]) * rstd[c];
-            sum += g;
-            dot += g * xhat;
+            double dy = d.p[i * d.ld + c], xhat = (x.p[i * x.ld + c] - (double)mean[c]) * rstd[c];
+            sum += dy;
+            dot += dy * xhat;
         }
         for (int64_t i = 0; i < x.rows; i++) {
-            double g = d.p[i * d.ld + c], xhat = (x.p[i * x.ld + c] - (double)mean[c]) * rstd[c];
-            double t = n->attr.i[1] ? g * xhat : n->attr.i[0] ? scale * (g - sum / count - xhat * dot / count)
-                : scale * g;
+            double dy = d.p[i * d.ld + c], xhat = (x.p[i * x.ld + c] - (double)mean[c]) * rstd[c];
+            double t = n->attr.i[1] ? dy * xhat : n->attr.i[0] ? scale * (dy - sum / count - xhat * dot / count)
+                : scale * dy;
             dx.p[i * dx.ld + c] = (pk_real)t;
         }
     }

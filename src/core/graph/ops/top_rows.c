@@ -24,16 +24,17 @@ static void top_head(void *arg, int64_t task, int worker)
 {
     const job *j = arg;
     const pf_shape *mass = &pf_v(j->r->g, j->n->in[1])->shape;
-    const int64_t heads = mass->dim[1], t = mass->dim[2], b = task / heads, h = task % heads, n = j->n->attr.i[0];
+    const int64_t heads = mass->dim[1], t = mass->dim[2], b = task / heads, h = task % heads;
+    const int64_t selected = j->n->attr.i[0];
     pf_mat x = pf_matrix(j->r, j->n->in[0]), y = pf_matrix(j->r, j->n->out[0]);
     const int64_t d = x.cols / heads;
     pk_real *mass_left = (pk_real *)((char *)j->r->work + (size_t)worker * j->scratch_bytes);
     memcpy(mass_left, j->r->ptr[j->n->in[1].id] + task * t, (size_t)t * sizeof *mass_left);
-    for (int64_t i = 0; i < n; i++) {
+    for (int64_t i = 0; i < selected; i++) {
         int64_t best = 0;                                /* of equal masses the first; selected rows get -Inf */
         for (int64_t c = 1; c < t; c++) if (mass_left[c] > mass_left[best]) best = c;
         mass_left[best] = (pk_real)-INFINITY;
-        memcpy(y.p + (b * n + i) * y.ld + h * d, x.p + (b * t + best) * x.ld + h * d, (size_t)d * sizeof *mass_left);
+        memcpy(y.p + (b * selected + i) * y.ld + h * d, x.p + (b * t + best) * x.ld + h * d, (size_t)d * sizeof *x.p);
     }
 }
 static size_t top_row_bytes(const pf_graph *g, const pf_node *n)

@@ -9,15 +9,15 @@ typedef struct { pk_real *image, *patches; bool to_image; int64_t channels, side
 static void copy_rows(void *arg, int64_t begin, int64_t end, int worker)
 {
     const job *j = arg;
-    int64_t p = j->patch, g = j->grid, plane = j->side * j->side;
+    int64_t p = j->patch, grid = j->grid, plane = j->side * j->side;
     (void)worker;
     for (int64_t i = begin; i < end; i++)
-        for (int64_t x = 0; x < g; x++)
+        for (int64_t x = 0; x < grid; x++)
             for (int64_t c = 0; c < j->channels; c++)
                 for (int64_t y = 0; y < p; y++) {
-                    pk_real *in_patch = j->patches + (((i * g + x) * j->channels + c) * p + y) * p;
-                    pk_real *in_image = j->image + (i / g * j->channels + c) * plane
-                                      + (i % g * p + y) * j->side + x * p;
+                    pk_real *in_patch = j->patches + (((i * grid + x) * j->channels + c) * p + y) * p;
+                    pk_real *in_image = j->image + (i / grid * j->channels + c) * plane
+                                      + (i % grid * p + y) * j->side + x * p;
                     memcpy(j->to_image ? in_image : in_patch, j->to_image ? in_patch : in_image,
                            (size_t)p * sizeof *in_patch);
                 }
