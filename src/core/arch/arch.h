@@ -27,11 +27,12 @@ typedef struct pf_naming {
     struct { const char *pattern; unsigned needs; } front[2];  /* names in blocks begin with one of these: "blocks.#.";
                                                                   needs: as in pf_name_row */
     const char *inner;                   /* a prefix ("vit.") that names outside the blocks may have; NULL: none */
-    const pf_name_row *top, *block;      /* names outside the blocks, and names after front; the last row is empty */
+    const pf_name_row *top;              /* names outside the blocks; the last row is empty */
+    const pf_name_row *block;            /* names in blocks, without front; the last row is empty */
     const char *silu_tensor;             /* glob: a file with a tensor that matches has gated MLPs with SiLU, those of
                                             other files may have another activation; NULL: all have SiLU */
-    const char *description;             /* a configuration file that is read in place of all others; NULL: none */
-    const char *description_prefix;      /* only where the prefix of the ViT's names contains this; NULL: always */
+    const char *config_file;             /* a configuration file that is read in place of all others; NULL: none */
+    const char *config_file_prefix;      /* it is read only if the ViT's prefix contains this; NULL: always */
     const char *dtype;                   /* the key of config.json for the element type; NULL: the naming has no
                                             config.json */
     bool written;                        /* a backbone can be saved in this naming */
@@ -86,7 +87,9 @@ typedef struct pf_field { const char *key, *json; } pf_field;  /* a key of confi
 
 /* A model class of Hugging Face that a backbone can be saved as. */
 typedef struct pf_hf_model {
-    const char *type, *model, *classifier;     /* model_type; the architecture without and with a classifier, or NULL */
+    const char *type;                          /* model_type */
+    const char *model;                         /* "architectures" of a backbone without a classifier */
+    const char *classifier;                    /* "architectures" with a classifier; NULL: it cannot have one */
     unsigned needs;                            /* properties (PF_SCALED ..) of the networks that are saved as it */
     const pf_lack *lacks;                      /* what it cannot represent, main reason first; the last row is empty */
     const pf_field *fields;                    /* of config.json, the same for every network; NULL: none */
@@ -100,24 +103,24 @@ typedef struct pf_family {
     const pf_naming *naming[2];          /* the namings that its files have; NULL: no more */
     const char *has_tensor[2];           /* globs: a file of the naming belongs to this family if one of them matches a
                                             tensor's name; none: every file of the naming does */
-    /* Names in addition to those of the naming. They are read in all files of the naming, whatever the family. */
+    /* Names in addition to pf_naming.top and .block. They are read in all files of the naming, whatever the family. */
     const pf_name_row *top, *block;
     /* The following apply to the files of every family, as files of one library may hold parts of another's. */
     const char *const *classifiers;      /* names of the classifier, alone or after a part of the ViT's prefix */
     const char *const *ignored;          /* globs of tensors outside the blocks that features do not depend on */
-    const char *loaded, *skipped;        /* for files with two networks (teacher and student): prefix of the one that
-                                            is loaded, and of the other one */
+    const char *loaded;                  /* for files with two networks: prefix of the loaded one, "teacher.", */
+    const char *skipped;                 /* and of the other one, "student." */
     /* What is assumed if neither tensors nor configuration files state it. */
     double eps;
     int act;                             /* pk_act */
     const char *rule;                    /* for resampling the position embedding (pos_embed.h) */
     const pf_pixels *pixels;             /* NULL: unknown */
-    int rows;                            /* of the position embedding before the patches' rows: PF_ROWS_* */
+    int rows;                            /* PF_ROWS_*: rows of the position embedding before those of the patches */
     pf_pooling pooling;
     bool mean_classifier;                /* its classifier reads the mean of the patches, without the final norm */
-    /* Names of networks in configuration files, and the model class that backbones are saved as in these namings. */
-    const pf_arch_row *architectures, *model_types;
-    const pf_hf_model *saved;
+    const pf_arch_row *architectures;    /* facts by timm's "architecture" in a configuration file */
+    const pf_arch_row *model_types;      /* facts by Hugging Face's "model_type" */
+    const pf_hf_model *saved;            /* the model class that backbones are saved as in these namings; NULL: none */
 } pf_family;
 
 /* --- the table ---------------------------------------------------------------------------------------------------- */

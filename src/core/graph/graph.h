@@ -76,7 +76,7 @@ struct peft_build {
     pf_val loss;                 /* set by pf_compile; PF_NONE: no gradients */
     int64_t dropouts;            /* dropout nodes so far; dropout node i draws from stream i of the random numbers */
     pf_input input[PF_INPUTS_MAX]; int inputs;
-    pf_constants *constants;     /* of the adapter whose method's emit runs now, for peft_sys_constant; else NULL */
+    pf_constants *constants;     /* for peft_sys_constant: those of the adapter whose method's emit runs */
     /* For peft_sys_weight: returns the value of the model's tensor of this name; PF_NONE: no such tensor. */
     pf_val (*weight)(const void *model, struct peft_build *g, const char *name);
     const void *model;           /* first argument of weight */

@@ -13,7 +13,7 @@ static const pf_name_row block[] = {
     { "ls_1.gamma", "ls1.gamma", 0, 0 }, { "ls_2.gamma", "ls2.gamma", 0, 0 }, { 0 } };
 static const pf_naming naming = {
     .name = "clip", .front = { { "transformer.resblocks.#.", 0 } }, .top = top, .block = block,
-    .description = "open_clip_config.json" };
+    .config_file = "open_clip_config.json" };
 
 /* The text tower, and the projections into the embedding space that images and texts share. */
 static const char *const ignored[] = {

@@ -18,7 +18,7 @@ static const pf_name_row block[] = {
  * timm's may have any activation. open_clip stores timm's networks under the prefix "trunk.". */
 const pf_naming pf_naming_timm = {
     .name = "timm", .front = { { "blocks.#.", 0 }, { "blocks.#.#.", 0 } }, .top = top, .block = block,
-    .silu_tensor = "*.mlp.w12.weight", .description = "open_clip_config.json", .description_prefix = "trunk.",
+    .silu_tensor = "*.mlp.w12.weight", .config_file = "open_clip_config.json", .config_file_prefix = "trunk.",
     .written = true };
 
 /* Heads are width / 64 and eps is 1e-6 where no row says otherwise. */

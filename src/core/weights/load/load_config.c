@@ -79,12 +79,12 @@ static peft_status read_if_there(const pf_loader *l, const char *folder, const c
 }
 
 /* A folder may hold the same model in the formats of several libraries, each with its own configuration file. If the
- * naming of the weights has such a file (pf_naming.description) and it exists, the others are not read. */
+ * naming of the weights has such a file (pf_naming.config_file) and it exists, the others are not read. */
 static peft_status read_folder(const pf_loader *l, const char *folder, pf_config *c)
 {
     static const char *const names[] = { "config.json", "processor_config.json", "preprocessor_config.json" };
     bool exists = false;
-    const char *own = l->naming->description, *prefix = l->naming->description_prefix;
+    const char *own = l->naming->config_file, *prefix = l->naming->config_file_prefix;
     if (own && (!prefix || strstr(l->prefix, prefix))) PF_TRY(read_if_there(l, folder, own, c, &exists));
     if (exists) return PEFT_OK;
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)
