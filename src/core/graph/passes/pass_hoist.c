@@ -28,6 +28,7 @@ static bool is_sampled(const hoisting *p, pf_val v)
     return p->sampled[root.id] || pf_v(p->g, root)->kind == PF_INPUT;
 }
 
+/* Sets sampled for the outputs of n. */
 static void mark_sampled(hoisting *p, const pf_node *n)
 {
     bool s = n->op == &pf_op_repeat;
@@ -38,7 +39,7 @@ static void mark_sampled(hoisting *p, const pf_node *n)
 /* Does the node compute each row of its output from the same row of in[0] and from parameters alone? */
 static bool rowwise_unary(const pf_node *n)
 {
-    if (n->op == &pf_op_linear) return !pf_is(n->in[3]);
+    if (n->op == &pf_op_linear) return !pf_is(n->in[3]);            /* no residual */
     return n->op == &pf_op_layernorm || n->op == &pf_op_affine || n->op == &pf_op_act || n->op == &pf_op_scale;
 }
 

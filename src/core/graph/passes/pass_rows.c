@@ -38,6 +38,7 @@ static void demand(row_demand *p, pf_val v, rows r)
     while (pf_is(v = pf_v(p->g, v)->view_of)) p->want[v.id] = (rows){ ALL, 0, 0 };
 }
 
+/* Rows first .. first + n - 1 of v. */
 static rows range(const pf_graph *g, pf_val v, int64_t first, int64_t n)
 {
     return n == pf_v(g, v)->shape.dim[1] ? (rows){ ALL, 0, 0 } : (rows){ RANGE, first, n };
@@ -52,6 +53,7 @@ static bool rowwise(const pf_graph *g, const pf_node *n)
     return true;
 }
 
+/* Is b tokens as well, with the batch and the number of rows of a? */
 static bool same_tokens(const pf_graph *g, pf_val a, pf_val b)
 {
     return is_tokens(g, b) && pf_v(g, a)->shape.dim[0] == pf_v(g, b)->shape.dim[0]
@@ -73,9 +75,9 @@ static void demand_inputs(row_demand *p, const pf_node *n, uint8_t *can_shrink)
     }
     if (n->op == &pf_op_attention) {
         /* the sinks of fewer queries are a column view of all sinks, so that the queries must be a range */
-        bool cut_sink = !pf_is(n->in[SINK]) || want.form == RANGE;
-        demand(p, n->in[0], cut_sink ? want : all);
-        if (!cut_sink) p->want[n->out[0].id] = all;
+        bool sink_fits = !pf_is(n->in[SINK]) || want.form == RANGE;
+        demand(p, n->in[0], sink_fits ? want : all);
+        if (!sink_fits) p->want[n->out[0].id] = all;
         for (int i = 1; i < PF_MAX_IN; i++) demand(p, n->in[i], all);
         return;
     }
@@ -91,23 +93,22 @@ static void demand_inputs(row_demand *p, const pf_node *n, uint8_t *can_shrink)
     for (int i = 0; i < PF_MAX_OUT; i++) if (pf_is(n->out[i])) p->want[n->out[i].id] = all;
 }
 
-/* v reduced to these of its original rows. */
+/* Returns v reduced to the rows `want`, numbered as in the value before the pass. */
 static pf_val cut(row_demand *p, pf_val v, rows want)
 {
     rows have = p->have[v.id];
-    pf_attr a = { .i = { want.first, want.n, want.form == EXCEPT } };
+    pf_attr a = { .i = { want.first, want.n, want.form == EXCEPT ? PF_DROP_ROWS : PF_TAKE_ROWS } };
     if (want.form == ALL || same(have, want)) return v;      /* else have is ALL, as the demands were joined */
     return pf_emit(p->g, &pf_op_take, &a, 1, (pf_val[]){ v });
 }
 
 /* Adapts a take or mean_rows whose input has shrunk to the rows that it reads. */
-static bool shift_rows(row_demand *p, pf_node *n)
+static void shift_rows(row_demand *p, pf_node *n)
 {
     rows have = p->have[n->in[0].id];
-    if (have.form == ALL) return false;
+    if (have.form == ALL) return;
     if (n->op == &pf_op_take) { n->attr.i[0] = 0; n->attr.i[1] = n->attr.i[2] == PF_DROP_ROWS ? 0 : have.n; }
     if (n->op == &pf_op_mean_rows) n->attr.i[0] = 0;
-    return true;
 }
 
 /* Appends node n, on fewer rows if fewer are read of its output. */
@@ -119,8 +120,10 @@ static void shrink(row_demand *p, pf_node n, bool can_shrink)
     if (shrinks && can_shrink) {
         int64_t t = pf_v(g, n.out[0])->shape.dim[1], remaining = want.form == RANGE ? want.n : t - want.n;
         for (int i = 0; i < PF_MAX_IN; i++) {
-            bool query = n.op == &pf_op_attention ? i == 0 : is_tokens(g, n.in[i]) && p->full[n.in[i].id] == t;
-            if (query) n.in[i] = cut(p, n.in[i], want);
+            /* of attention's inputs the queries shrink, of other nodes' those with as many rows as the output */
+            bool input_shrinks = n.op == &pf_op_attention ? i == 0
+                                                          : is_tokens(g, n.in[i]) && p->full[n.in[i].id] == t;
+            if (input_shrinks) n.in[i] = cut(p, n.in[i], want);
         }
         if (n.op == &pf_op_attention && pf_is(n.in[SINK])) n.in[SINK] = pf_columns(g, n.in[SINK], want.first, want.n);
         for (int i = 0; i < PF_MAX_OUT; i++) {

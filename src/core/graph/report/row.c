@@ -9,7 +9,7 @@
 #define HEADER_FORMAT "%-8s %4s %s %-28s %-40s %-40s %-22s %14s %12s  %s"
 #define ROW_FORMAT    "%-8s %4u %c %-28s %-40s %-40s %-22s %14lld %12lld  %s"
 
-enum { AVX512_FLOATS = 16 };             /* in a vector register of AVX-512 */
+enum { AVX512_FLOATS = 16 };             /* floats in a vector register of AVX-512 */
 
 #if defined(__GNUC__)
 __attribute__((format(printf, 3, 4)))
@@ -70,6 +70,7 @@ static void shapes(const pf_graph *g, const pf_node *n, char *text, size_t capac
     }
 }
 
+/* Writes which kernel computes n: "gemm:avx2:f16", "layernorm:avx2", "copy"; "c": plain C. */
 static void kernel(const pf_exec *e, const pf_node *n, char *text, size_t capacity)
 {
     static const char *const types[PK_DTYPES] = { [PK_F16] = ":f16", [PK_BF16] = ":bf16" };
@@ -121,6 +122,7 @@ static void why_product(const pf_exec *e, const pk_gemm *p, char *text, size_t c
     why_isa(e, text, capacity);
 }
 
+/* Writes why no faster kernel computes n; "-": the fastest one does. */
 static void why(const pf_exec *e, const pf_node *n, char *text, size_t capacity)
 {
     pk_gemm p;

@@ -136,7 +136,7 @@ static peft_status gate_of(pf_loader *l, const pf_arch *a)
     const bool stated = strcmp(option, "auto") || pf_st_meta(l->file, "act") || pf_config_get(&l->config, "act_layer");
     const char *glob = l->naming->silu_tensor;
     const bool maybe_other = glob && !pf_load_has(l, glob), by_name = a->known && a->facts.silu;
-    l->shape.act = PK_GELU;                                              /* not read where shape.swiglu */
+    l->shape.act = PK_GELU;                                              /* a gated MLP does not read it */
     if (strcmp(option, "auto") && strcmp(option, "silu"))
         return pf_fail(PEFT_E_OPTION, "act: given '%s' for a gated MLP, expected silu", option);
     if (!stated && maybe_other && !by_name) assume(l, "act", "silu", "usual for gated MLPs, on the first half");
