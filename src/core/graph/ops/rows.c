@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * rows.c -- operations on token rows: take (or drop), its gradient put, insert, repeat, mean_rows. Values are
  * [batch, tokens, width]; the token axis is the last but one, and each sample is treated alike. In the comments `at` is
- * the first of n rows. t and m count tokens: of the longer and of the shorter value. */
+ * the first of n rows. t counts the tokens of x, m those of the other value. */
 #include "core/graph/op.h"
 
 static int64_t token_count(const pf_graph *g, pf_val v)
