@@ -9,8 +9,8 @@
 /* What # (layer) and @ (word, "weight" or "bias", of length bytes) of a pattern match in a name. */
 typedef struct { int64_t layer; const char *word; size_t length; } captures;
 
-/* Matches pattern with the beginning of name and writes the number at # and the word at @ to *caps; of several # the
- * last one counts: "blocks.#.#." (chunk, layer). Returns the rest of name; NULL: no match. */
+/* Matches pattern with the beginning of name and writes the number at # and the word at @ to *caps; if the pattern has
+ * several #, such as "blocks.#.#." (chunk, layer), the last one counts. Returns the rest of name; NULL: no match. */
 static const char *match(const char *pattern, const char *name, captures *caps)
 {
     for (; *pattern; pattern++) {
@@ -137,9 +137,9 @@ static bool is_in_block(const pf_naming *n, const char *name)
     return false;
 }
 
-/* Is this a tensor that features do not depend on? has_prefix: name is the part behind the ViT's prefix, and a glob must match
- * all of it; tensors of blocks are not ignored. Without has_prefix the name is that of the file, and a glob may also
- * match the part behind any of its dots. */
+/* Is this a tensor that features do not depend on? has_prefix: name is the part behind the ViT's prefix, and a glob must
+ * match all of it; tensors of blocks are not ignored. Without has_prefix the name is that of the file, and a glob may
+ * also match the part behind any of its dots. */
 static bool is_ignored(pf_families families, const pf_naming *n, bool has_prefix, const char *name)
 {
     if (has_prefix && is_in_block(n, name)) return false;

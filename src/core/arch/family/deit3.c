@@ -3,6 +3,7 @@
  * has no row in the position embedding. */
 #include "core/arch/arch.h"
 
+/* Name in the file, timm's name (@: weight or bias), part (1, 2, 3: q, k, v; 0: all), which networks are saved so. */
 static const pf_name_row block[] = {
     { "gamma_1", "ls1.gamma", 0, 0 }, { "gamma_2", "ls2.gamma", 0, 0 }, { 0 } };
 

@@ -3,6 +3,7 @@
  * and those that it uses since. */
 #include "core/arch/arch.h"
 
+/* Name in the file, timm's name (@: weight or bias), part (1, 2, 3: q, k, v; 0: all), which networks are saved so. */
 static const pf_name_row top[] = {
     { "embeddings.cls_token", "cls_token", 0, 0 }, { "embeddings.position_embeddings", "pos_embed", 0, 0 },
     { "embeddings.patch_embeddings.projection.@", "patch_embed.proj.@", 0, 0 }, { "layernorm.@", "norm.@", 0, 0 },

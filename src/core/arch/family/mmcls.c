@@ -2,6 +2,7 @@
  * mmcls.c -- the ViT of mmcls and mmpretrain. */
 #include "core/arch/arch.h"
 
+/* Name in the file, timm's name (@: weight or bias), part (1, 2, 3: q, k, v; 0: all), which networks are saved so. */
 static const pf_name_row top[] = {
     { "cls_token", "cls_token", 0, 0 }, { "pos_embed", "pos_embed", 0, 0 },
     { "patch_embed.projection.@", "patch_embed.proj.@", 0, 0 }, { "ln1.@", "norm.@", 0, 0 }, { 0 } };

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * moco.c -- MoCo v3, whose files hold two encoders; the base encoder is the network that is used afterwards. Before the
- * patches' rows, the position embedding has a row for each prefix token (ROWS_ALL), for the class token, or none
- * (ROWS_NONE). */
+ * patches' rows, the position embedding has a row for the class token and each register (PF_ROWS_ALL), for the class
+ * token alone, or none (PF_ROWS_NONE). */
 #include "core/arch/arch.h"
 
 /* The projection head, the encoder that is not loaded, and the prediction head. */

@@ -3,6 +3,7 @@
  * CLIP image towers; and the facts that follow from the names of timm's architectures. */
 #include "core/arch/arch.h"
 
+/* Name in the file, timm's name (@: weight or bias), part (1, 2, 3: q, k, v; 0: all), which networks are saved so. */
 static const pf_name_row top[] = {
     { "cls_token", "cls_token", 0, 0 }, { "pos_embed", "pos_embed", 0, 0 }, { "reg_token", "reg_token", 0, 0 },
     { "patch_embed.proj.@", "patch_embed.proj.@", 0, 0 }, { "norm_pre.@", "norm_pre.@", 0, 0 },
