@@ -32,7 +32,7 @@ typedef struct pf_naming {
     const char *silu_tensor;             /* glob: a file with a tensor that matches has gated MLPs with SiLU, those of
                                             other files may have another activation; NULL: all have SiLU */
     const char *config_file;             /* a configuration file that is read in place of all others; NULL: none */
-    const char *config_file_prefix;      /* it is read only if the ViT's prefix contains this; NULL: always */
+    const char *config_file_prefix;      /* config_file is read if the ViT's prefix contains this; NULL: always */
     const char *dtype;                   /* the key of config.json for the element type; NULL: the naming has no
                                             config.json */
     bool written;                        /* a backbone can be saved in this naming */
@@ -108,8 +108,8 @@ typedef struct pf_family {
     /* The following apply to the files of every family, as files of one library may hold parts of another's. */
     const char *const *classifiers;      /* names of the classifier, alone or after a part of the ViT's prefix */
     const char *const *ignored;          /* globs of tensors outside the blocks that features do not depend on */
-    const char *loaded;                  /* for files with two networks: prefix of the loaded one, "teacher.", */
-    const char *skipped;                 /* and of the other one, "student." */
+    const char *loaded;                  /* for files with two networks: prefix of the loaded one, "teacher." */
+    const char *skipped;                 /* prefix of the other network, "student." */
     /* What is assumed if neither tensors nor configuration files state it. */
     double eps;
     int act;                             /* pk_act */

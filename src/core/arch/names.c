@@ -138,8 +138,8 @@ static bool is_in_block(const pf_naming *n, const char *name)
 }
 
 /* Is this a tensor that features do not depend on? has_prefix: name is the part behind the ViT's prefix, and a glob
- * must match all of it; tensors of blocks are not ignored. Without has_prefix the name is that of the file, and a glob may
- * also match the part behind any of its dots. */
+ * must match all of it; tensors of blocks are not ignored. Without has_prefix the name is that of the file, and a glob
+ * may also match the part behind any of its dots. */
 static bool is_ignored(pf_families families, const pf_naming *n, bool has_prefix, const char *name)
 {
     if (has_prefix && is_in_block(n, name)) return false;

@@ -20,7 +20,7 @@ typedef struct pf_vit_shape {
     double eps;                         /* of LayerNorm */
     int act;                            /* pk_act */
     bool mean_pool;                     /* feature: fc_norm of the mean of the patches; else norm of the class token */
-    bool no_final_norm;                 /* the feature has neither of these norms */
+    bool no_final_norm;                 /* the feature has neither norm nor fc_norm */
     bool layer_scale;                   /* LayerScale after attention and MLP */
     bool qkv_bias;                      /* the projections to q, k and v have biases */
     bool patch_bias;                    /* the patch embedding has a bias */

@@ -122,7 +122,7 @@ static void why_product(const pf_exec *e, const pk_gemm *p, char *text, size_t c
     why_isa(e, text, capacity);
 }
 
-/* Writes why no faster kernel computes n; "-": the fastest one does. */
+/* Writes what keeps n from the fastest kernel; "-": nothing. */
 static void why(const pf_exec *e, const pf_node *n, char *text, size_t capacity)
 {
     pk_gemm p;

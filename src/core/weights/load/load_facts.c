@@ -95,10 +95,10 @@ static void eps_of(pf_loader *l, const pf_arch *a, const char *why)
 
 static peft_status pool_of(pf_loader *l)
 {
-    const bool fc_norm = l->shape.mean_pool;                             /* so far: whether the file has fc_norm */
-    const char *usual = fc_norm ? "mean" : "cls", *pool = word(l, "pool");
+    const bool mean = l->shape.mean_pool;           /* the file has fc_norm, or a classifier that reads the mean */
+    const char *usual = mean ? "mean" : "cls", *pool = word(l, "pool");
     if (!pool && l->family->pooling != PF_POOL_CLS)
-        assume(l, "pool", usual, fc_norm ? "there is fc_norm" : "there is no fc_norm");
+        assume(l, "pool", usual, mean ? "there is fc_norm" : "there is no fc_norm");
     if (!pool) pool = usual;
     if (strcmp(pool, "mean") && strcmp(pool, "cls"))
         return pf_fail(PEFT_E_OPTION, "pool: given '%s', expected cls or mean", pool);
