@@ -50,7 +50,10 @@ struct peft_adapter {
 const peft_method *pf_method_in(const peft_method *const *table, const char *name);
 /* A built-in method or one registered on ctx; NULL: not found. */
 const peft_method *pf_method_find(const peft_context *ctx, const char *name);
-peft_vit pf_vit_of(const pf_vit_shape *s);                                    /* the same in the struct of methods */
+
+/* --- adapter.c --- */
+/* The shape of a backbone as a peft_vit, the struct that methods get. */
+peft_vit pf_vit_of(const pf_vit_shape *s);
 peft_adapter *pf_adapter_retain(peft_adapter *a);
 /* source NULL: with initial values. Else without them, because the caller reads the parameters from the source. */
 peft_status pf_adapter_make(peft_backbone *b, const char *method, const peft_options *o, pf_source *source,
@@ -58,7 +61,8 @@ peft_status pf_adapter_make(peft_backbone *b, const char *method, const peft_opt
 
 const pf_vit_shape *pf_adapter_network(const peft_adapter *a, const char *scope);      /* NULL: no such scope */
 
-/* opt_lists.c: call at the end of init. An item of a pattern that has set no value becomes the adapter's error. */
+/* --- opt_lists.c --- */
+/* Call it at the end of init. An item of a pattern that has set no value becomes the adapter's error. */
 void pf_patterns_check(peft_adapter *a);
 
 /* --- params.c --- */

@@ -67,11 +67,11 @@ pf_param *peft_sys_declare_buffer(peft_adapter *a, const int64_t *dims, const ch
     return p;
 }
 
-const char *peft_sys_init_rule(peft_adapter *a, const char *kind, double size)
+const char *peft_sys_init_rule(peft_adapter *a, const char *kind, double number)
 {
-    char number[32];
-    pf_print_float(number, sizeof number, size);
-    snprintf(a->rule, sizeof a->rule, "%.16s:%s", kind, number);
+    char text[32];
+    pf_print_float(text, sizeof text, number);
+    snprintf(a->rule, sizeof a->rule, "%.16s:%s", kind, text);
     return a->rule;
 }
 
@@ -88,14 +88,15 @@ void peft_sys_fill_row_norms(peft_adapter *a, pf_param *p, const char *tensor, i
                             (long long)w->dim[0] - 1);
     if (a->status || a->skip_init) return;
     const pk_weight matrix = pf_tensor_weight(w);
-    const pk_table *k = a->backbone->ctx->kernels;
+    const pk_table *kernels = a->backbone->ctx->kernels;
     const size_t bytes = (size_t)matrix.cols * sizeof(pk_real);
     pk_real *buffer = pf_alloc(a->backbone->ctx, bytes);
     if (!buffer) a->status = pf_nomem("row norms", bytes);
     for (int64_t i = 0; i < rows && buffer; i++) {
-        double sq;
-        k->sums(NULL, &sq, pk_weight_read(k, &matrix, (first + i) * matrix.cols, matrix.cols, buffer), matrix.cols);
-        ((pk_real *)p->value.data)[i] = (pk_real)sqrt(sq);
+        const pk_real *row = pk_weight_read(kernels, &matrix, (first + i) * matrix.cols, matrix.cols, buffer);
+        double sum_of_squares;
+        kernels->sums(NULL, &sum_of_squares, row, matrix.cols);
+        ((pk_real *)p->value.data)[i] = (pk_real)sqrt(sum_of_squares);
     }
     pf_free(a->backbone->ctx, buffer);
 }

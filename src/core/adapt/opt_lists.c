@@ -76,19 +76,20 @@ double peft_sys_opt_pattern(peft_adapter *a, const char *name, const char *path,
         const char *equals = memchr(p, '=', n);
         char number[64];
         double v;
-        size_t key = equals ? (size_t)(equals - p) : 0, length = strlen(path);
-        if (!key || n - key - 1 >= sizeof number) {
+        const size_t key_length = equals ? (size_t)(equals - p) : 0, path_length = strlen(path);
+        if (!key_length || n - key_length - 1 >= sizeof number) {
             peft_sys_reject_option(a, name, "name=number, ..");
             return fallback;
         }
-        memcpy(number, equals + 1, n - key - 1);
-        number[n - key - 1] = 0;
+        memcpy(number, equals + 1, n - key_length - 1);
+        number[n - key_length - 1] = 0;
         if (!pf_parse_float(number, &v)) {
             peft_sys_reject_option(a, name, "name=number, ..");
             return fallback;
         }
-        if (key <= length && !strncmp(path + length - key, p, key)
-            && (key == length || path[length - key - 1] == '.')) {
+        if (key_length > path_length) continue;
+        const char *end_of_path = path + path_length - key_length;
+        if (!strncmp(end_of_path, p, key_length) && (end_of_path == path || end_of_path[-1] == '.')) {
             if (matched) matched[item] = 1;
             return v;
         }

@@ -81,30 +81,32 @@ static double truncated_normal(const pf_rng *r, uint64_t i, double limit)
     return 0;
 }
 
-/* A parsed init rule: "trunc_normal:0.02:1" is TRUNCATED of size 0.02 and mean 1. CONSTANT: the size itself. */
-typedef struct { enum { CONSTANT, NORMAL, TRUNCATED, UNIFORM } kind; double size, mean; } rule;
+/* A parsed init rule: an element is scale * u + mean, where u is 1 (CONSTANT), a standard normal number (NORMAL,
+ * TRUNCATED) or uniform in -1..1 (UNIFORM). "trunc_normal:0.02:1" is TRUNCATED with scale 0.02 and mean 1. */
+typedef struct { enum { CONSTANT, NORMAL, TRUNCATED, UNIFORM } kind; double scale, mean; } rule;
 
 static peft_status parse_rule(const char *init, double fan_in, double fan_out, rule *out)
 {
     char text[64];
     snprintf(text, sizeof text, "%s", init);
     char *number = strchr(text, ':'), *second = number ? strchr(number + 1, ':') : NULL;
-    size_t word = number ? (size_t)(number - text) : strlen(init);
+    const size_t name_length = number ? (size_t)(number - text) : strlen(init);
     *out = (rule){ 0 };
     if (second) *second++ = 0;
-    bool given = number && pf_parse_float(number + 1, &out->size) && out->size >= 0
-              && (!second || pf_parse_float(second, &out->mean));
-    /* sized: the rule is followed by its size; else the row has it */
-    const struct { const char *name; int kind; bool sized; double size; } rules[] = {
+    const bool given = number && pf_parse_float(number + 1, &out->scale) && out->scale >= 0
+                    && (!second || pf_parse_float(second, &out->mean));
+    /* in_text: the rule's text gives its scale, as "normal:0.02" does; else it is that of the row */
+    const struct { const char *name; int kind; bool in_text; double scale; } rules[] = {
         { "zero", CONSTANT, false, 0 }, { "one", CONSTANT, false, 1 },
         { "normal", NORMAL, true, 0 }, { "trunc_normal", TRUNCATED, true, 0 }, { "uniform", UNIFORM, true, 0 },
         { "kaiming", UNIFORM, false, 1 / sqrt(fan_in) }, { "kaiming_normal", NORMAL, false, sqrt(2 / fan_in) },
         { "kaiming_out", NORMAL, false, sqrt(2 / fan_out) }, { "xavier", UNIFORM, false,
                                                                sqrt(6 / (fan_in + fan_out)) } };
     for (size_t i = 0; i < sizeof rules / sizeof *rules; i++) {
-        if (strlen(rules[i].name) != word || strncmp(init, rules[i].name, word) || rules[i].sized != given) continue;
+        if (strlen(rules[i].name) != name_length || strncmp(init, rules[i].name, name_length)
+            || rules[i].in_text != given) continue;
         out->kind = rules[i].kind;
-        if (!given) out->size = rules[i].size;
+        if (!given) out->scale = rules[i].scale;
         return PEFT_OK;
     }
     return pf_fail(PEFT_E_OPTION, "init '%s': expected zero, one, normal:STD, trunc_normal:STD, uniform:BOUND, "
@@ -128,10 +130,11 @@ peft_status pf_param_draw(peft_context *ctx, pf_param *p, const char *init)
     pf_rng r = { ctx->seed, pf_rng_stream(p->name), 0 };
     pk_real *x = p->value.data;
     for (int64_t i = 0; i < count; i++) {
-        double v = parsed.kind == CONSTANT ? 1 : parsed.kind == NORMAL ? pf_rng_normal(&r, (uint64_t)i)
-                 : parsed.kind == TRUNCATED ? truncated_normal(&r, (uint64_t)i, 2 / parsed.size)
+        /* TRUNCATED: elements are within 2 of the mean, whatever the scale, as in torch and timm */
+        double u = parsed.kind == CONSTANT ? 1 : parsed.kind == NORMAL ? pf_rng_normal(&r, (uint64_t)i)
+                 : parsed.kind == TRUNCATED ? truncated_normal(&r, (uint64_t)i, 2 / parsed.scale)
                                        : 2 * pf_rng_uniform(&r, (uint64_t)i) - 1;
-        x[i] = (pk_real)(v * parsed.size + parsed.mean);
+        x[i] = (pk_real)(u * parsed.scale + parsed.mean);
     }
     return PEFT_OK;
 }

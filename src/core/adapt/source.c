@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * source.c -- checks, before parameters are allocated, that the file from which they will be read can hold them. Else a
- * damaged file of a few kilobytes could ask, by the options stored in it, for gigabytes. */
+ * source.c -- checks, before parameters are allocated, that the file from which they will be read can hold them.
+ * Otherwise a damaged file of a few kilobytes could ask, by the options stored in it, for gigabytes. */
 #include <string.h>
 #include "core/adapt/adapter.h"
 

@@ -82,7 +82,7 @@ peft_status pf_context_make(peft_alloc_fn alloc, peft_free_fn release, void *use
     if (!alloc != !release)
         return pf_fail(PEFT_E_INVALID, "peft_context_create: %s is NULL and %s is not; give both or neither",
                        alloc ? "release" : "alloc", alloc ? "alloc" : "release");
-    /* First on the stack: so the context's own block is allocated and counted by pf_alloc like every other. */
+    /* The context is first made on the stack, so that pf_alloc can allocate and count its block like any other. */
     peft_context boot;
     pf_context_bare(&boot);
     boot.built_in = built_in;
@@ -131,8 +131,8 @@ peft_status peft_context_share_threads(peft_context *ctx, int share)
 {
     if (!ctx) return pf_fail(PEFT_E_INVALID, "peft_context_share_threads: ctx is NULL");
     if (share != 0 && share != 1)
-        return pf_fail(PEFT_E_INVALID, "peft_context_share_threads: share is %d; expected 0 (a pool for each session and "
-                       "trainer) or 1 (one pool)", share);
+        return pf_fail(PEFT_E_INVALID, "peft_context_share_threads: share is %d; expected 0 (a pool for each session "
+                       "and trainer) or 1 (one pool)", share);
     ctx->share = share;
     return PEFT_OK;
 }
@@ -181,9 +181,10 @@ int pf_context_threads(const peft_context *ctx) { return ctx->threads ? ctx->thr
 
 pk_gemm_kind pf_context_gemm(peft_context *ctx)
 {
-    pk_gemm_kind kind = pk_gemm_chosen(ctx->kernels, ctx->gemm);
-    const char *why = ctx->kernels->vector == 1 && ctx->gemm == PK_GEMM_AUTO && kind == PK_GEMM_OWN ? pk_blas_load()
-                                                                                                    : NULL;
+    const pk_gemm_kind kind = pk_gemm_chosen(ctx->kernels, ctx->gemm);
+    const bool plain_c = ctx->kernels->vector == 1;       /* kernels without vector instructions */
+    /* pk_blas_load returns NULL or the reason why there is no BLAS */
+    const char *why = plain_c && ctx->gemm == PK_GEMM_AUTO && kind == PK_GEMM_OWN ? pk_blas_load() : NULL;
     if (why) pf_log(ctx, 1, "matrices are multiplied by plain C, which is slow: no BLAS can be opened (%s)", why);
     return kind;
 }

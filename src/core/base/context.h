@@ -15,8 +15,8 @@ typedef struct pf_registered { struct pf_registered *next; const struct peft_met
 
 struct peft_context {
     atomic_int refs;
-    peft_alloc_fn alloc; peft_free_fn release; void *user;
-    atomic_size_t used, peak;
+    peft_alloc_fn alloc; peft_free_fn release; void *user;    /* the allocator and the argument that it gets */
+    atomic_size_t used, peak;              /* bytes allocated now, and the largest number so far */
     int threads;                           /* 0: all usable cores, counted when a session or trainer is made */
     uint64_t seed;
     const pk_table *kernels;
@@ -52,6 +52,7 @@ char *pf_strdup(peft_context *ctx, const char *s);
 bool pf_mul_size(size_t a, size_t b, size_t *out);            /* false on overflow */
 bool pf_add_size(size_t a, size_t b, size_t *out);
 
+/* Sends one line to the context's log if it takes this level: 0 error, 1 warning, 2 information, 3 debug. */
 #if defined(__GNUC__)
 __attribute__((format(printf, 3, 4)))
 #endif

@@ -7,10 +7,13 @@
 #include <stdio.h>
 #include <string.h>
 
-#define CAPACITY 1024                                 /* bytes of the message with its final 0 */
-#define LONGEST 8192                                  /* bytes of a text before it is shortened: two long paths */
-#define HEAD 400                                      /* bytes kept of the beginning of a text that is shortened */
-static _Thread_local char message[CAPACITY];
+enum {
+    MESSAGE_BYTES = 1024,                             /* of the message with its final 0 */
+    TEXT_BYTES = 8192,                                /* of a text before it is shortened: two long paths */
+    HEAD_BYTES = 400,                                 /* kept of the beginning of a text that is shortened */
+    MOST_CUT = 4                                      /* bytes of the head given up so as to cut no UTF-8 sequence */
+};
+static _Thread_local char message[MESSAGE_BYTES];
 static _Thread_local peft_status watched;             /* status of the last failure since pf_error_watch */
 
 static bool continues_character(char c) { return ((unsigned char)c & 0xC0) == 0x80; }
@@ -20,10 +23,10 @@ static bool continues_character(char c) { return ((unsigned char)c & 0xC0) == 0x
  * about, the end gives the reason. No UTF-8 sequence is cut. */
 static void set_message(const char *text, size_t n)
 {
-    if (n < CAPACITY) memcpy(message, text, n + 1);
+    if (n < MESSAGE_BYTES) memcpy(message, text, n + 1);
     else {
-        size_t head = HEAD, tail = n - (CAPACITY - HEAD - 4);
-        while (head > HEAD - 4 && continues_character(text[head])) head--;
+        size_t head = HEAD_BYTES, tail = n - (MESSAGE_BYTES - HEAD_BYTES - sizeof "...");
+        while (head > HEAD_BYTES - MOST_CUT && continues_character(text[head])) head--;
         while (tail < n && continues_character(text[tail])) tail++;
         memcpy(message, text, head);
         memcpy(message + head, "...", 3);
@@ -33,13 +36,13 @@ static void set_message(const char *text, size_t n)
         if ((unsigned char)*c < 0x20 || *c == 0x7F) *c = '?';
 }
 
-/* The bytes that vsnprintf stored in a buffer of LONGEST, given its result. */
-static size_t stored_length(int wanted) { return wanted < LONGEST ? (size_t)wanted : LONGEST - 1; }
+/* The bytes that vsnprintf stored in a buffer of TEXT_BYTES, given its result. */
+static size_t stored_length(int wanted) { return wanted < TEXT_BYTES ? (size_t)wanted : TEXT_BYTES - 1; }
 
 /* The text is built in a buffer first, as an argument may be the message itself; the same in pf_within. */
 peft_status pf_fail(peft_status s, const char *format, ...)
 {
-    char text[LONGEST];
+    char text[TEXT_BYTES];
     va_list args;
     va_start(args, format);
     int n = vsnprintf(text, sizeof text, format, args);
@@ -55,23 +58,25 @@ peft_status pf_nomem(const char *what, size_t bytes)
     return pf_fail(PEFT_E_NOMEM, "%s: no memory for %zu bytes", what, bytes);
 }
 
-/* Whether the message begins with the n bytes of `where` already, behind which ':' or '/' stands (a file in that
- * folder); a message that was shortened begins with the beginning of where. */
+/* Whether the message begins with the n bytes of `where` already, and ':' or '/' (a file in that folder) follows. Of a
+ * long `where` a message that was shortened has only the beginning: that is compared. */
 static bool has_prefix(const char *where, size_t n)
 {
-    if (n < CAPACITY && !strncmp(message, where, n) && (message[n] == ':' || message[n] == '/')) return true;
-    return n > HEAD && !strncmp(message, where, HEAD - 4) && strstr(message + HEAD - 4, "...");
+    if (n < MESSAGE_BYTES && !strncmp(message, where, n) && (message[n] == ':' || message[n] == '/')) return true;
+    const size_t head = HEAD_BYTES - MOST_CUT;
+    return n > HEAD_BYTES && !strncmp(message, where, head) && strstr(message + head, "...");
 }
 
 peft_status pf_within(peft_status s, const char *format, ...)
 {
-    char text[LONGEST];
+    char text[TEXT_BYTES];
     va_list args;
     va_start(args, format);
     int n = vsnprintf(text, sizeof text, format, args);
     va_end(args);
     if (n < 0 || has_prefix(text, stored_length(n))) return s;
-    size_t length = stored_length(n) < LONGEST - CAPACITY - 2 ? stored_length(n) : LONGEST - CAPACITY - 2;
+    const size_t most = TEXT_BYTES - MESSAGE_BYTES - 2;       /* leaves space for ": " and the message */
+    const size_t length = stored_length(n) < most ? stored_length(n) : most;
     set_message(text, stored_length((int)length + snprintf(text + length, sizeof text - length, ": %s", message)));
     return s;
 }

@@ -13,7 +13,7 @@ static size_t string_bytes_in_text(const char *text, size_t n)
     for (size_t i = 0; i < n; i++) {
         if (text[i] == '"') in_string = !in_string;
         else if (in_string && text[i] != '\\') bytes++;
-        else if (in_string && text[++i] != 'u') bytes++;
+        else if (in_string && text[++i] != 'u') bytes++;        /* \n, \" and so on: one byte */
         else if (in_string) {
             unsigned code = 0;                        /* \uXXXX; valid, as the text was parsed */
             for (size_t k = i + 1; k < i + 5 && k < n; k++)
@@ -113,8 +113,9 @@ peft_status pf_json_write(peft_context *ctx, const json_t *root, size_t flags, c
 
 bool pf_is_utf8(const char *s)
 {
-    static const uint32_t smallest[] = { 0, 0, 0x80, 0x800, 0x10000 };
+    static const uint32_t smallest[] = { 0, 0, 0x80, 0x800, 0x10000 };      /* code point of a sequence of n bytes */
     for (const unsigned char *c = (const unsigned char *)s; *c;) {
+        /* n: bytes of the sequence that begins with *c; 0: no sequence begins so */
         int n = *c < 0x80 ? 1 : *c < 0xC2 ? 0 : *c < 0xE0 ? 2 : *c < 0xF0 ? 3 : *c < 0xF5 ? 4 : 0;
         uint32_t point = n == 1 ? *c : *c & (0x7Fu >> n);
         if (!n) return false;

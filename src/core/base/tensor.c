@@ -56,7 +56,7 @@ static peft_status check_arguments(const char *who, peft_context *ctx, peft_dtyp
     return PEFT_OK;
 }
 
-/* Without data. */
+/* Makes a tensor whose data the caller sets. */
 static peft_tensor *make_tensor(peft_context *ctx, peft_dtype type, int ndim, const int64_t *dims)
 {
     peft_tensor *t = pf_alloc_zero(ctx, sizeof *t);

@@ -6,6 +6,7 @@
 #include <peft/tensor.h>
 #include "core/base/context.h"
 
+/* The element type of pk_real, in which the library computes: float, or double in the tests of gradients. */
 #ifdef PF_REAL_DOUBLE
 #define PF_REAL PEFT_F64
 #else

@@ -4,11 +4,11 @@
 #include "kernels/pk.h"
 
 #if defined(__clang__)
-#define COMPILER __VERSION__
+#define COMPILER_TEXT __VERSION__
 #elif defined(__GNUC__)
-#define COMPILER "gcc " __VERSION__
+#define COMPILER_TEXT "gcc " __VERSION__
 #else
-#define COMPILER "unknown compiler"
+#define COMPILER_TEXT "unknown compiler"
 #endif
 
 /* PK_BLAS_FIRST: file name of the BLAS that is tried first at run time (kernels/gemm/blas.c). */
@@ -19,21 +19,21 @@
 #endif
 
 #ifdef PK_SIMD
-#define ISAS "avx512 avx2 ref"
+#define KERNELS_TEXT "avx512 avx2 ref"
 #else
-#define ISAS "ref"
+#define KERNELS_TEXT "ref"
 #endif
 
 #ifdef PF_REAL_DOUBLE
-#define REAL "double"
+#define REAL_TEXT "double"
 #else
-#define REAL "float"
+#define REAL_TEXT "float"
 #endif
 
 #if defined(__SANITIZE_ADDRESS__)
-#define CHECKED "; address sanitizer"
+#define SANITIZER_TEXT "; address sanitizer"
 #else
-#define CHECKED ""
+#define SANITIZER_TEXT ""
 #endif
 
 unsigned peft_version_number(void) { return PEFT_VERSION_NUMBER; }
@@ -41,5 +41,6 @@ const char *peft_version_string(void) { return PEFT_VERSION_STRING; }
 
 const char *peft_build_info(void)
 {
-    return "libpeft " PEFT_VERSION_STRING "; " COMPILER "; BLAS: " PK_BLAS_TEXT "; kernels: " ISAS "; reals: " REAL CHECKED;
+    return "libpeft " PEFT_VERSION_STRING "; " COMPILER_TEXT "; BLAS: " PK_BLAS_TEXT "; kernels: " KERNELS_TEXT
+           "; reals: " REAL_TEXT SANITIZER_TEXT;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * sum.h -- a fast 64-bit checksum of memory, for damaged caches and changed weights. It always detects a change of a
- * single word; it does not resist intent. */
+ * single word. It is not cryptographic: other data with the same checksum can be made on purpose. */
 #ifndef PF_SUM_H
 #define PF_SUM_H
 #include <stddef.h>

@@ -12,8 +12,8 @@ enum { PF_READ_PIECE = 4096 };
 typedef struct pf_reader {
     const pk_table *kernels;
     pk_weight w;
-    int64_t first, n;
-    const pk_real *x;
+    int64_t first, n;            /* the piece that was read last: index of its first element, and its length */
+    const pk_real *x;            /* its elements: in the weight's own data, or in buffer */
     pk_real buffer[PF_READ_PIECE];
 } pf_reader;
 

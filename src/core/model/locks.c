@@ -16,7 +16,7 @@ static peft_adapter *next_adapter(const peft_model *m, const peft_adapter *last)
     return found;
 }
 
-static void lock_all(const peft_model *m, void (*lock_one)(pf_rwlock *g))
+static void lock_all(const peft_model *m, void (*lock_one)(pf_rwlock *l))
 {
     lock_one((pf_rwlock *)(uintptr_t)&m->lock);
     for (peft_adapter *a = next_adapter(m, NULL); a; a = next_adapter(m, a)) lock_one(&a->lock);

@@ -26,6 +26,7 @@ pk_real *peft_sys_merge_tensor(peft_merge *m, const char *format, ...)
 bool peft_sys_merge_has(const peft_merge *m, const char *name) { return pf_backbone_find(m->to, name) != NULL; }
 const pk_real *peft_sys_merge_value(const pf_param *p) { return p->value.data; }
 
+/* Adds scale * B A to rows first, first + 1, .. of w; lengths (DoRA's magnitudes): the new L2 norms of these rows. */
 void peft_sys_merge_low_rank(pk_real *w, int64_t first, const pf_param *pa, const pf_param *pb, double scale,
                          const pf_param *lengths)
 {
@@ -33,14 +34,15 @@ void peft_sys_merge_low_rank(pk_real *w, int64_t first, const pf_param *pa, cons
     const int64_t rows = pb->value.dim[0], rank = pa->value.dim[0], cols = pa->value.dim[1];
     for (int64_t i = 0; w && i < rows; i++) {
         pk_real *row = w + (first + i) * cols;
-        double sq = 0;
+        double sum_of_squares = 0;                        /* of the new row */
         for (int64_t j = 0; j < cols; j++) {
             double sum = 0;
-            for (int64_t q = 0; q < rank; q++) sum += (double)b[i * rank + q] * (double)a[q * cols + j];
+            for (int64_t k = 0; k < rank; k++) sum += (double)b[i * rank + k] * (double)a[k * cols + j];
             row[j] = (pk_real)(row[j] + scale * sum);
-            sq += (double)row[j] * (double)row[j];
+            sum_of_squares += (double)row[j] * (double)row[j];
         }
-        for (int64_t j = 0; length && j < cols; j++) row[j] = (pk_real)(row[j] * (length[i] / sqrt(sq)));
+        for (int64_t j = 0; length && j < cols; j++)
+            row[j] = (pk_real)(row[j] * (length[i] / sqrt(sum_of_squares)));
     }
 }
 

@@ -7,7 +7,8 @@
 #include "core/model/heads/head.h"
 #include "core/model/note.h"
 
-/* What a method's network function gets (peft_sys_vit_forward). */
+/* For which model and adapter the network of a method is built (peft_method.network); the method passes it on to
+ * peft_sys_vit_forward. */
 struct peft_net { const peft_model *model; const peft_adapter *adapter; };
 
 struct peft_model {
@@ -17,7 +18,7 @@ struct peft_model {
     peft_options *options;
     peft_adapter **adapter; size_t adapters;
     const pf_head *head;
-    int64_t classes, head_layers;
+    int64_t classes, head_layers;        /* head_layers: hidden layers of head mlp */
     pf_shape output;                     /* of a sample's logits: [classes]; [h, w, classes] if the head has `patches`;
                                           * no extents with head=none, whose classes are 0 */
     bool mean_pool;                      /* the feature is the mean of the patch tokens; false: the class token */
@@ -47,7 +48,8 @@ pf_val pf_const(pf_graph *g, const peft_tensor *t);
 pf_val pf_model_weight(const peft_model *m, pf_graph *g, const char *name);
 
 /* --- vit.c --- */
-/* Is called with intermediate values of the forward pass: "embed", "block.N", "feature". */
+/* A tap function: is called with each intermediate value of the forward pass and its name, "embed", "block.N" or
+ * "feature". */
 typedef void (*pf_tap_fn)(void *user, pf_graph *g, const char *name, pf_val v);
 pf_val pf_model_images(const peft_model *m, pf_graph *g);                              /* the input "images" */
 /* Builds the forward pass from images [b,3,s,s] to logits, with one row for each sample, or for each patch if the head

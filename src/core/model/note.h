@@ -7,7 +7,8 @@
 
 #define PF_OWN_KEY "libpeft."            /* keys of the library's own entries begin with it; those of notes do not */
 typedef struct pf_note { char *key, *value; } pf_note;
-/* bytes: of all keys and values. index: position in item by key, because a file may have a hundred thousand notes. */
+/* bytes: of all keys and values. index: a JSON object from key to position in item, so that a key is found fast in a
+ * file of a hundred thousand notes. */
 typedef struct pf_notes { pf_note *item; size_t count, capacity, bytes; json_t *index; } pf_notes;
 
 /* Replaces an earlier value. PEFT_E_INVALID: the key is empty or begins with PF_OWN_KEY, a text is not UTF-8, or all

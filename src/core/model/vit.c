@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * vit.c -- builds the forward pass of a Vision Transformer as a graph: of the backbone with the model's adapters, and
- * of the networks that methods declare. Adapters change the graph at its sites (peft_where). */
+ * of the networks that methods declare. A site is a place in the pass at which adapters may change the graph, such as
+ * the output of a linear layer (peft_where in peft/sys/method.h). */
 #include <stdarg.h>
 #include <stdio.h>
 #include "core/model/model.h"
@@ -11,9 +12,10 @@ typedef struct {
     pf_graph *g;
     const char *scope;                   /* prefix of its tensors' names */
     const pf_vit_shape *shape;
-    bool mean_pool, patches;             /* the result: the pooled feature, or (patches) all patch tokens */
-    peft_site_fn site_fn; void *site_user;       /* called at each site; NULL: the model's adapters are */
-    pf_tap_fn tap; void *tap_user;
+    bool patches;                        /* the result is all patch tokens; false: the pooled feature */
+    bool mean_pool;                      /* that is the mean of the patch tokens; false: the class token */
+    peft_site_fn site_fn; void *site_user;       /* called at each site in place of the model's adapters; or NULL */
+    pf_tap_fn tap; void *tap_user;       /* gets intermediate values; NULL: nobody asked for them */
 } vit_pass;
 
 #if defined(__GNUC__)
@@ -31,7 +33,7 @@ static pf_val weight(const vit_pass *p, const char *format, ...)
     return pf_model_weight(p->m, p->g, name);
 }
 
-/* Lets the adapters that act at this site add to the graph; they change s->out. */
+/* Lets the adapters that act at this site, or site_fn, add to the graph; they change s->out. */
 static void run_adapters(const vit_pass *p, peft_site *s)
 {
     if (p->site_fn) {
@@ -59,7 +61,8 @@ static void report_tap(const vit_pass *p, const char *name, pf_val v)
 
 static pf_val linear(const vit_pass *p, peft_role role, int64_t layer, pf_val x, pf_val w, pf_val b)
 {
-    if (role >= PEFT_PROJ) x = apply_site(p, PEFT_LINEAR_IN, role, layer, PF_NONE, x);
+    const bool input_is_site = role == PEFT_PROJ || role == PEFT_FC1 || role == PEFT_FC2;
+    if (input_is_site) x = apply_site(p, PEFT_LINEAR_IN, role, layer, PF_NONE, x);
     peft_site s = { .where = PEFT_LINEAR, .role = role, .layer = layer, .in = x, .w = w, .bias = b,
                     .out = peft_sys_linear(p->g, x, w, b) };
     run_adapters(p, &s);
@@ -87,8 +90,8 @@ static pf_val embed(const vit_pass *p, pf_val images)
     return apply_site(p, PEFT_TOKENS, PEFT_PATCH, -1, PF_NONE, x);
 }
 
-/* Self-attention. q, k and v are three linear layers, with the three thirds of attn.qkv, and each is a site. At a site
- * before them, with role PEFT_QKV, an adapter may make a value of 3 d columns, of which each third is added to one. */
+/* Self-attention. q, k and v are three linear layers, with the three thirds of attn.qkv, and each is a site. The site
+ * before them has role PEFT_QKV: there an adapter may make a value of 3 d columns; its thirds are added to q, k, v. */
 static pf_val attention(const vit_pass *p, int64_t l, pf_val x)
 {
     const int64_t d = p->shape->width, heads = p->shape->heads;
@@ -144,12 +147,12 @@ static pf_val block(const vit_pass *p, int64_t l, pf_val x)
     return apply_site(p, PEFT_BLOCK_OUT, PEFT_MLP, l, PF_NONE, x);
 }
 
-/* The input of the head: the pooled token, or all patch tokens, after the final norm. Pooling comes first; for the
- * class token this gives the same as the norm of all tokens, of which row 0 is taken. */
+/* The input of the head: the pooled token, or all patch tokens, after the final norm, which a `bare` network lacks.
+ * Pooling comes first: the norm of the class token alone equals row 0 of the norm of all tokens, and costs less. */
 static pf_val pool(const vit_pass *p, pf_val x, bool all_patches)
 {
     const pf_vit_shape *v = p->shape;
-    const char *name = v->mean_pool ? "fc_norm" : "norm";
+    const char *name = v->mean_pool ? "fc_norm" : "norm";      /* of the final norm, as the backbone was trained */
     int64_t patches = pf_vit_grid(v) * pf_vit_grid(v);
     if (p->g->status) return PF_NONE;
     int64_t prefix = pf_v(p->g, x)->shape.dim[1] - patches;

@@ -7,7 +7,7 @@
 #include "core/options/text.h"
 #include "core/options/value.h"
 
-enum { MOST = 64, LONGEST = 200 };     /* keys of a table; bytes of a name or value */
+enum { MOST_KEYS = 64, LONGEST_TEXT = 200 };     /* rows of a table; bytes of a name or value */
 
 static pf_kind kind_of(const peft_opt_key *k)
 {
@@ -16,9 +16,9 @@ static pf_kind kind_of(const peft_opt_key *k)
 
 static peft_status refuse_name(const peft_opt_key *keys, const char *name, const char *who)
 {
-    const char *known[MOST];
+    const char *known[MOST_KEYS];
     size_t n = 0;
-    for (; keys[n].option.name && n < MOST; n++) known[n] = keys[n].option.name;
+    for (; keys[n].option.name && n < MOST_KEYS; n++) known[n] = keys[n].option.name;
     return pf_name_refuse(who, name, known, n);
 }
 
@@ -26,12 +26,12 @@ static peft_status refuse_name(const peft_opt_key *keys, const char *name, const
 static peft_status store_setting(const peft_opt_key *keys, const pf_setting *given, const char *who, char *values,
                                  uint64_t *seen)
 {
-    char name[LONGEST], text[LONGEST];
+    char name[LONGEST_TEXT], text[LONGEST_TEXT];
     const peft_opt_key *k = keys;
     pf_value v;
     if (given->error) return pf_setting_refuse(PEFT_E_OPTION, who, given);
-    snprintf(name, sizeof name, "%.*s", (int)(given->name_length < LONGEST ? given->name_length : LONGEST),
-             given->name);
+    const size_t shown = given->name_length < LONGEST_TEXT ? given->name_length : LONGEST_TEXT;
+    snprintf(name, sizeof name, "%.*s", (int)shown, given->name);
     while (k->option.name && strcmp(k->option.name, name)) k++;
     if (!k->option.name) return refuse_name(keys, name, who);
     const pf_kind kind = kind_of(k);

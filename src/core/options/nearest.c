@@ -3,13 +3,13 @@
 #include "core/options/options.h"
 #include <string.h>
 
-#define LONGEST 64                                    /* bytes of a name that is compared */
+enum { LONGEST = 64 };                                /* bytes of a name that is compared */
 
 static size_t least(size_t a, size_t b) { return a < b ? a : b; }
 
 /* The edit distance of a and b, both of at most LONGEST characters: the least number of insertions, deletions,
- * substitutions and swaps of neighbours (restricted Damerau-Levenshtein distance). Rows of its table: before, last,
- * now. */
+ * substitutions and swaps of neighbours (restricted Damerau-Levenshtein distance). Element j of row i of its table is
+ * the distance between the first i characters of a and the first j of b. now is row i, last row i - 1, before i - 2. */
 static size_t distance(const char *a, size_t na, const char *b, size_t nb)
 {
     size_t d[3][LONGEST + 1], *before = d[0], *last = d[1], *now = d[2];

@@ -54,7 +54,7 @@ void peft_options_free(peft_options *o)
     peft_context_free(ctx);
 }
 
-/* Makes space for one more given. false: no memory; o is unchanged. */
+/* Makes space for one more setting. false: no memory; o is unchanged. */
 static bool reserve_one(peft_options *o)
 {
     size_t capacity = o->capacity ? 2 * o->capacity : 8, bytes;

@@ -102,7 +102,7 @@ static bool read_side(const pf_kind *k, const char *text, peft_opt_side *out)
     return true;
 }
 
-/* n numbers a:b:c; two must be ascending. */
+/* Reads n numbers separated by colons; the second of two must not be below the first. */
 static bool read_numbers(const pf_kind *k, const char *text, int n, double *out)
 {
     double v[3];
@@ -121,7 +121,7 @@ static bool read_ends(const pf_kind *k, const char *text, double end[2])
 /* full, low:high (values) or pA:pB (percentiles). */
 static bool read_range(const pf_kind *k, const char *text, peft_opt_range *out)
 {
-    static const pf_kind percent = { .type = '2', .hi = 100 };
+    static const pf_kind percent = { .type = '2', .hi = 100 };       /* two numbers, low:high, from 0 to 100 */
     char numbers[80];                                  /* pA:pB without its letters */
     const char *second = *text == 'p' ? strstr(text, ":p") : NULL;
     peft_opt_range v = { .kind = PEFT_RANGE_FULL };
@@ -137,6 +137,9 @@ static bool read_range(const pf_kind *k, const char *text, peft_opt_range *out)
     if (good) *out = v;
     return good;
 }
+
+/* How many numbers a value of type 'f', '2' or '3' has. */
+static int numbers_of(char type) { return type == 'f' ? 1 : type - '0'; }
 
 bool pf_value_read(const pf_kind *k, const char *text, pf_value *v)
 {
@@ -155,7 +158,7 @@ bool pf_value_read(const pf_kind *k, const char *text, pf_value *v)
     case 'x': return read_side(k, text, &v->side);
     case 'r': return read_range(k, text, &v->range);
     case 's': return true;
-    default:  return read_numbers(k, text, k->type == 'f' ? 1 : k->type - '0', v->f);
+    default:  return read_numbers(k, text, numbers_of(k->type), v->f);
     }
 }
 
@@ -168,7 +171,7 @@ size_t pf_value_size(char type)
     case 'x': return sizeof(peft_opt_side);
     case 'r': return sizeof(peft_opt_range);
     case 's': return 0;
-    default:  return sizeof(double) * (size_t)(type == 'f' ? 1 : type - '0');
+    default:  return sizeof(double) * (size_t)numbers_of(type);
     }
 }
 
@@ -204,7 +207,7 @@ void pf_value_print(const pf_kind *k, const pf_value *v, char *text, size_t capa
         if (v->range.kind == PEFT_RANGE_FULL) snprintf(text, capacity, "full");
         else snprintf(text, capacity, v->range.kind == PEFT_RANGE_VALUES ? "%s:%s" : "p%s:p%s", lo, hi);
         return;
-    default: print_numbers(v->f, k->type == 'f' ? 1 : k->type - '0', text, capacity);
+    default: print_numbers(v->f, numbers_of(k->type), text, capacity);
     }
 }
 

@@ -7,6 +7,8 @@
 
 /* What a value must be: its type (peft/sys/option.h), bounds (lo == hi: none) and words "a|b|c" (NULL: none). */
 typedef struct pf_kind { char type; double lo, hi; const char *choices; } pf_kind;
+/* A value. Its type says which member it is: 'i' i, 'b' b, 'c' choice (index of the word), 'x' side, 'r' range; 'f' one
+ * number of f, '2' two (low:high), '3' three (a:b:c). */
 typedef union pf_value {
     int64_t i; double f[3]; bool b; int choice; peft_opt_side side; peft_opt_range range;
 } pf_value;

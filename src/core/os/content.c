@@ -6,6 +6,7 @@
 #include <stdint.h>
 #include <string.h>
 
+/* A file has this kind if the bytes[length] stand at the offset in it. */
 typedef struct signature { size_t offset; const char *bytes; size_t length; const char *kind; } signature;
 #define MARK(offset, bytes, kind) { offset, bytes, sizeof bytes - 1, kind },
 

@@ -7,7 +7,7 @@
 #include "core/store/origin.h"
 #include "core/store/state.h"
 
-/* Options as metadata: read, and write. */
+/* Reads options from the text of metadata entry `key`, as write_options writes them. */
 static peft_status read_options(peft_context *ctx, const pf_st *st, const char *key, peft_options **out)
 {
     const char *text;

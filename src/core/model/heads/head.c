@@ -3,7 +3,7 @@
 #include <stdio.h>
 #include "core/model/model.h"
 
-/* Adds a tensor [rows, cols] (cols 0: [rows]) to m->params or m->buffers. */
+/* Adds a tensor [rows, cols] (cols 0: [rows]) to list, which is m->params or m->buffers. */
 static peft_status add_tensor(peft_model *m, pf_params *list, const char *name, int64_t rows, int64_t cols,
                               const char *init, pf_source *source)
 {
@@ -51,7 +51,8 @@ pf_val pf_head_linear_of(const peft_model *m, pf_graph *g, pf_val x, const char 
 
 pf_val pf_head_batch_norm(const peft_model *m, pf_graph *g, pf_val x, const char *stem, double eps)
 {
-    const pf_attr a = { .f = { eps, 0.1 } };
+    const double momentum = 0.1;                          /* of the running statistics, as by default in torch */
+    const pf_attr a = { .f = { eps, momentum } };
     const pf_val in[] = { x, tensor_value(m, g, stem, "weight"), tensor_value(m, g, stem, "bias"),
                           tensor_value(m, g, stem, "running_mean"), tensor_value(m, g, stem, "running_var") };
     return pf_emit(g, &pf_op_batchnorm, &a, 5, in);

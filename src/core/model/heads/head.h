@@ -14,11 +14,11 @@ typedef struct pf_head {
     bool patches;
     /* Makes parameters (m->params) and buffers (m->buffers); source as for pf_adapter_make. NULL: it has none. */
     peft_status (*declare)(peft_model *m, const char *init, pf_source *source);
-    /* [b, 1, d] -> [b, 1, classes], or [b, h*w, d] -> [b, h*w, classes]; none: x itself. NULL: a method's network makes
-     * the logits. */
+    /* Computes logits [b, 1, classes] of the pooled feature x [b, 1, d], or [b, h*w, classes] of all patch tokens
+     * [b, h*w, d]; head=none returns x. NULL: the network of a method makes the logits (head=side_encoder). */
     pf_val (*emit)(const peft_model *m, pf_graph *g, pf_val x);
-    /* The tensor that becomes the tensor `name` of a merged backbone's classifier. NULL: the head is no linear
-     * classifier of the pooled feature; peft_model_merge and peft_model_save_hf refuse it. */
+    /* Returns the tensor that becomes `name` ("head.weight", "head.bias") in a merged backbone. NULL: the head is no
+     * linear classifier of the pooled feature; peft_model_merge and peft_model_save_hf refuse it. */
     const peft_tensor *(*merge)(const peft_model *m, const char *name);
 } pf_head;
 
