@@ -5,7 +5,7 @@
 #include <peft/sys/method.h>
 #include <string.h>
 
-/* One bottleneck for each block: down [inner,width], activation, up [width,inner]. */
+/* One bottleneck for each block: down [inner,width], activation, up [width,inner]; w: weights, b: biases. */
 typedef struct {
     peft_param *down_w[PEFT_DEPTH_MAX], *down_b[PEFT_DEPTH_MAX], *up_w[PEFT_DEPTH_MAX], *up_b[PEFT_DEPTH_MAX];
     double scale, dropout;

@@ -33,7 +33,7 @@ static void emit(const void *state, peft_build *b, peft_site *s)
     if (s->where == PEFT_BRANCH && offset) s->out = peft_sys_add(b, s->out, peft_sys_param(b, offset));
 }
 
-/* blocks.<layer>.<branch>.bias [width] += offset */
+/* blocks.<layer>.<branch>.bias [width] += offset (NULL: nothing) */
 static void add_offset(peft_merge *mg, const peft_param *offset, const char *branch, int64_t layer, int64_t width)
 {
     peft_real *b = offset ? peft_sys_merge_tensor(mg, "blocks.%d.%s.bias", (int)layer, branch) : NULL;
@@ -43,7 +43,7 @@ static void add_offset(peft_merge *mg, const peft_param *offset, const char *bra
 static void merge(const void *state, peft_merge *mg, const peft_vit *v, bool others)
 {
     const attnscale *m = state;
-    const int64_t c = v->width, head_width = c / v->heads;
+    const int64_t width = v->width, head_width = width / v->heads;
     if (others) peft_sys_merge_refuse(mg, "its factors beside another adapter");
     if (m->after_sa[0] && peft_sys_merge_has(mg, "blocks.0.ls1.gamma"))
         peft_sys_merge_refuse(mg, "offsets behind LayerScale");
@@ -51,13 +51,13 @@ static void merge(const void *state, peft_merge *mg, const peft_vit *v, bool oth
         peft_real *w = m->scale[l] ? peft_sys_merge_tensor(mg, "blocks.%d.attn.qkv.weight", (int)l) : NULL, *b = NULL;
         if (w && peft_sys_merge_has(mg, "blocks.0.attn.qkv.bias"))
             b = peft_sys_merge_tensor(mg, "blocks.%d.attn.qkv.bias", (int)l);
-        for (int64_t i = 0; w && i < c; i++) {          /* a factor on q = W_q x + b_q is a factor on the scores */
-            const peft_real a = peft_sys_merge_value(m->scale[l])[i / head_width];
-            for (int64_t j = 0; j < c; j++) w[i * c + j] *= a;
-            if (b) b[i] *= a;
+        for (int64_t i = 0; w && i < width; i++) {          /* a factor on q = W_q x + b_q is a factor on the scores */
+            const peft_real factor = peft_sys_merge_value(m->scale[l])[i / head_width];
+            for (int64_t j = 0; j < width; j++) w[i * width + j] *= factor;
+            if (b) b[i] *= factor;
         }
-        add_offset(mg, m->after_sa[l], "attn.proj", l, c);
-        add_offset(mg, m->after_mlp[l], "mlp.fc2", l, c);
+        add_offset(mg, m->after_sa[l], "attn.proj", l, width);
+        add_offset(mg, m->after_mlp[l], "mlp.fc2", l, width);
     }
 }
 

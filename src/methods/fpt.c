@@ -11,11 +11,17 @@
 #include <string.h>
 
 typedef struct {
-    uint64_t layers;
+    uint64_t layers;                         /* bit l: layer l of the backbone is chosen */
     int64_t heads, prompts, side_image, tokens_kept;
-    int plus, rank_by_class_token, side_image_given;
+    int plus;                                /* FPT+ */
+    int rank_by_class_token;                 /* "importance": the class token's attention; 0: that of all tokens */
+    int side_image_given;                    /* the application gives the small image; 0: the large one is resized */
     double dropout;
-    peft_param *prompt, *norm_w, *norm_b, *in_w, *in_b, *out_w, *out_b, *head_w, *head_b;
+    peft_param *prompt;
+    peft_param *norm_w, *norm_b;             /* FPT+: LayerNorm of the prompts */
+    peft_param *in_w, *in_b;                 /* not FPT+: projects the prompts to the backbone's width */
+    peft_param *out_w, *out_b;               /* projects the result to the side network's width */
+    peft_param *head_w, *head_b;             /* of the side network */
 } fpt;
 
 static const peft_option opts[] = {
@@ -47,7 +53,7 @@ static int choice(peft_adapter *a, const char *name, const char *no, const char 
     return !strcmp(s, yes);
 }
 
-/* width: the backbone's; side_width: the side network's. */
+/* Declares the tensors that make the fused prompts. width: the backbone's; side_width: the side network's. */
 static void declare_fusion(peft_adapter *a, fpt *m, int64_t width, int64_t side_width)
 {
     const int64_t layers = count_bits(m->layers), prompt_width = m->plus ? width : side_width;
@@ -105,6 +111,7 @@ static void fuse(void *user, peft_build *b, peft_site *s)
     pass *r = user;
     const fpt *m = r->m;
     if (s->where != PEFT_ATTN || !(m->layers >> s->layer & 1)) return;
+    /* mass [b,heads,t]: the attention that each token receives */
     peft_val mass = peft_sys_attention_mass(b, m->heads, s, m->rank_by_class_token);
     peft_val p = peft_sys_select(b, peft_sys_param(b, m->prompt), r->layers_fused);
     peft_val q = m->plus ? peft_sys_layernorm(b, p, peft_sys_param(b, m->norm_w), peft_sys_param(b, m->norm_b), 1e-5)

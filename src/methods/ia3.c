@@ -3,6 +3,7 @@
  * the input of the MLP's second layer, fc2. */
 #include <peft/sys/method.h>
 
+/* The factors of each block. */
 typedef struct { peft_param *k[PEFT_DEPTH_MAX], *v[PEFT_DEPTH_MAX], *fc2[PEFT_DEPTH_MAX]; } ia3;
 
 static peft_status init(peft_adapter *a, const peft_vit *v)
@@ -28,7 +29,7 @@ static void emit(const void *state, peft_build *b, peft_site *s)
 static void merge(const void *state, peft_merge *mg, const peft_vit *v, bool others)
 {
     const ia3 *m = state;
-    const int64_t c = v->width, f = v->mlp;
+    const int64_t width = v->width, mlp = v->mlp;
     if (others) peft_sys_merge_refuse(mg, "its factors beside another adapter");
     for (int64_t l = 0; l < v->depth; l++) {
         /* rows of qkv: width for q, then width for k, then width for v */
@@ -38,11 +39,12 @@ static void merge(const void *state, peft_merge *mg, const peft_vit *v, bool oth
         const peft_real *in = peft_sys_merge_value(m->fc2[l]);
         b = peft_sys_merge_tensor(mg, "blocks.%d.attn.qkv.bias", (int)l);
         if (!w || !b || !fc2) return;
-        for (int64_t i = c; i < 3 * c; i++) {
-            for (int64_t j = 0; j < c; j++) w[i * c + j] *= kv[i / c - 1][i % c];
-            b[i] *= kv[i / c - 1][i % c];
+        for (int64_t i = width; i < 3 * width; i++) {
+            const peft_real factor = kv[i / width - 1][i % width];
+            for (int64_t j = 0; j < width; j++) w[i * width + j] *= factor;
+            b[i] *= factor;
         }
-        for (int64_t i = 0; i < c * f; i++) fc2[i] *= in[i % f];
+        for (int64_t i = 0; i < width * mlp; i++) fc2[i] *= in[i % mlp];
     }
 }
 

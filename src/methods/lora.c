@@ -1,15 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0
- * lora.c -- Low-Rank Adaptation (Hu et al., ICLR 2022): y += s (x A^T) B^T beside chosen linear layers, s = alpha/r, or
- * alpha/sqrt(r) (rsLoRA). On the fused attn.qkv one A serves q, k and v; attn.q, attn.k, attn.v have factors of their
- * own. DoRA (Liu et al., ICML 2024): y = (m/n) (x W^T + s (x A^T) B^T) + b, n the row norms of W + s B A, constant in
- * the backward pass. */
+ * lora.c -- Low-Rank Adaptation (Hu et al., ICLR 2022): y += scale (x A^T) B^T beside chosen linear layers, with
+ * scale = alpha/r, or alpha/sqrt(r) (rsLoRA). On the fused attn.qkv one A serves q, k and v; attn.q, attn.k, attn.v have
+ * factors of their own. DoRA (Liu et al., ICML 2024): y = (m/n) (x W^T + scale (x A^T) B^T) + bias, where m are the
+ * learned magnitudes and n the row norms of W + scale B A, which are constant in the backward pass. */
 #include <peft/sys/method.h>
 #include <math.h>
 #include <stdio.h>
 #include <string.h>
 
-#define TARGETS 8
+#define TARGETS 8                        /* kinds of linear layers that can be adapted */
 #define RANK_MAX 4096
+/* For messages and help: names of the targets, and other names for them. */
 #define NAMES "attn.qkv, attn.q, attn.k, attn.v, attn.proj, mlp.fc1, mlp.fc2, patch_embed.proj"
 #define OTHERS "qkv, q, k, v, proj, fc1, fc2, or Hugging Face's query, key, value, q_proj, k_proj, v_proj, o_proj, .."
 /* aliases: the layer's name within its timm module, and in Hugging Face's models. */
@@ -20,9 +21,11 @@ static const struct { const char *name; peft_role role; const char *aliases[4]; 
     { "mlp.fc1", PEFT_FC1, { "fc1", "intermediate.dense" } }, { "mlp.fc2", PEFT_FC2, { "fc2" } },
     { "patch_embed.proj", PEFT_PATCH, { "projection" } } };
 
-/* The factors of one linear layer: A [r,in], B [out,r], DoRA's magnitudes m [out] or NULL; a NULL: not adapted. */
-typedef struct { peft_param *a, *b, *m; double scale; } pair;
+/* The factors of one linear layer: A [r,in] and B [out,r]; magnitude: DoRA's m [out], or NULL. a NULL: the layer is not
+ * adapted. */
+typedef struct { peft_param *a, *b, *magnitude; double scale; } pair;
 enum { OUTSIDE = PEFT_DEPTH_MAX };       /* index of the layer outside the blocks: patch_embed.proj */
+/* at[l][k]: the pair of target k in block l, or outside the blocks. */
 typedef struct { pair at[OUTSIDE + 1][TARGETS]; double dropout; int64_t width; } lora;
 
 static const peft_option opts[] = {
@@ -53,17 +56,18 @@ static void train_norm(peft_adapter *ad)
     const bool one = !strcmp(init, "one");
     if (!one && strcmp(init, "backbone")) peft_sys_reject_option(ad, "norm_init", "backbone or one");
     for (int i = 0; i < 4 && peft_sys_opt_int(ad, "train_norm"); i++) {
+        const bool is_bias = i >= 2;
         peft_sys_unfreeze(ad, norm[i]);
-        if (one) peft_sys_set_init(ad, peft_sys_find_declared(ad, norm[i]), i < 2 ? "one" : "zero");
+        if (one) peft_sys_set_init(ad, peft_sys_find_declared(ad, norm[i]), is_bias ? "zero" : "one");
     }
 }
 
 /* Declares the pair of target k in this layer. */
 static void declare(peft_adapter *ad, pair *t, const peft_vit *v, int64_t layer, int k)
 {
-    const int64_t c = v->width;
-    const int64_t in[TARGETS]  = { c, c, c, c, c, c, v->mlp, v->patch_values };
-    const int64_t out[TARGETS] = { 3 * c, c, c, c, c, v->fc1, c, c };
+    const int64_t d = v->width;
+    const int64_t in[TARGETS]  = { d, d, d, d, d, d, v->mlp, v->patch_values };       /* in the order of target */
+    const int64_t out[TARGETS] = { 3 * d, d, d, d, d, v->fc1, d, d };
     char path[64], weight[80];
     const char *init = peft_sys_opt_string(ad, "init");
     snprintf(path, sizeof path, "blocks.%d.%s", (int)layer, target[k].name);
@@ -84,8 +88,8 @@ static void declare(peft_adapter *ad, pair *t, const peft_vit *v, int64_t layer,
         const bool q_k_or_v = target[k].role >= PEFT_Q && target[k].role <= PEFT_V;
         if (q_k_or_v) snprintf(weight, sizeof weight, "blocks.%d.attn.qkv.weight", (int)layer);
         else snprintf(weight, sizeof weight, "%s.weight", path);
-        t->m = peft_sys_declare(ad, PEFT_DIMS(out[k]), "one", "%s.lora_magnitude_vector", path);
-        peft_sys_fill_row_norms(ad, t->m, weight, q_k_or_v ? (target[k].role - PEFT_Q) * c : 0);
+        t->magnitude = peft_sys_declare(ad, PEFT_DIMS(out[k]), "one", "%s.lora_magnitude_vector", path);
+        peft_sys_fill_row_norms(ad, t->magnitude, weight, q_k_or_v ? (target[k].role - PEFT_Q) * d : 0);
     }
 }
 
@@ -100,7 +104,9 @@ static int64_t listed(peft_adapter *ad, int k)
 /* DoRA on attn.qkv and on attn.q would give a row of q two magnitudes, which no merged weight can reproduce. */
 static void refuse_two_magnitudes(peft_adapter *ad)
 {
-    if (peft_sys_opt_int(ad, "dora") && listed(ad, 0) && (listed(ad, 1) || listed(ad, 2) || listed(ad, 3)))
+    enum { ATTN_QKV, ATTN_Q, ATTN_K, ATTN_V };                      /* indices in target */
+    const bool one_of_three = listed(ad, ATTN_Q) || listed(ad, ATTN_K) || listed(ad, ATTN_V);
+    if (peft_sys_opt_int(ad, "dora") && listed(ad, ATTN_QKV) && one_of_three)
         peft_sys_reject_option(ad, "targets", "with dora=true either attn.qkv or some of attn.q, attn.k and attn.v");
 }
 
@@ -125,20 +131,21 @@ static peft_status init(peft_adapter *ad, const peft_vit *v)
     return peft_sys_init_status(ad);
 }
 
-/* s (dropout(x) A^T) B^T */
+/* scale (dropout(x) A^T) B^T */
 static peft_val update(const lora *m, peft_build *b, const pair *t, peft_val x)
 {
     x = peft_sys_linear(b, peft_sys_dropout(b, x, m->dropout), peft_sys_param(b, t->a), PEFT_NONE);
     return peft_sys_linear(b, peft_sys_scale(b, x, t->scale), peft_sys_param(b, t->b), PEFT_NONE);
 }
 
-/* DoRA: s->out, which is x W^T + bias + update, becomes c (out - bias) + bias with c = m / n. The site's rows are
- * rows first .. first + rows - 1 of B and m: those of q, k or v where the pair belongs to attn.qkv. */
+/* DoRA: s->out, which is x W^T + bias + update, becomes c (out - bias) + bias with c = m / n. The rows of s->w are rows
+ * first .. first + rows - 1 of B and m: a third of them, for q, k or v, if the pair belongs to attn.qkv. */
 static void renormalise(peft_build *b, peft_site *s, const pair *t, int64_t first, int64_t rows)
 {
     peft_val lora_b = peft_sys_slice(b, peft_sys_param(b, t->b), first, rows);
     peft_val inverse = peft_sys_inverse_row_norms(b, s->w, peft_sys_param(b, t->a), lora_b, t->scale);
-    peft_val c = peft_sys_mul(b, peft_sys_slice(b, peft_sys_param(b, t->m), first, rows), inverse), shift = PEFT_NONE;
+    peft_val m = peft_sys_slice(b, peft_sys_param(b, t->magnitude), first, rows);
+    peft_val c = peft_sys_mul(b, m, inverse), shift = PEFT_NONE;
     if (s->bias.id) shift = peft_sys_add(b, peft_sys_scale(b, peft_sys_mul(b, c, s->bias), -1), s->bias);
     s->out = peft_sys_affine(b, s->out, c, shift);
 }
@@ -153,12 +160,12 @@ static void emit(const void *state, peft_build *b, peft_site *s)
         const bool rows_of_qkv = target[k].role == PEFT_QKV && s->role >= PEFT_Q && s->role <= PEFT_V;
         if (target[k].role == s->role) s->out = peft_sys_add(b, s->out, update(m, b, t, s->in));
         else if (!rows_of_qkv) continue;
-        if (t->m && s->role != PEFT_QKV)
+        if (t->magnitude && s->role != PEFT_QKV)
             renormalise(b, s, t, rows_of_qkv ? (s->role - PEFT_Q) * m->width : 0, peft_sys_extent(b, s->w, 0));
     }
 }
 
-/* W += s B A in the rows that the pair updates; with DoRA each of these rows is then scaled to the length m. */
+/* W += scale B A in the rows that the pair updates; with DoRA each of these rows is then scaled to the length m. */
 static void fold(peft_merge *mg, const peft_vit *v, const pair *t, int64_t layer, int k)
 {
     const peft_role role = target[k].role;
@@ -166,7 +173,7 @@ static void fold(peft_merge *mg, const peft_vit *v, const pair *t, int64_t layer
     peft_real *w = layer == OUTSIDE ? peft_sys_merge_tensor(mg, "%s.weight", target[k].name)
                  : peft_sys_merge_tensor(mg, "blocks.%d.%s.weight", (int)layer,
                                          q_k_or_v ? "attn.qkv" : target[k].name);
-    peft_sys_merge_low_rank(w, q_k_or_v ? (role - PEFT_Q) * v->width : 0, t->a, t->b, t->scale, t->m);
+    peft_sys_merge_low_rank(w, q_k_or_v ? (role - PEFT_Q) * v->width : 0, t->a, t->b, t->scale, t->magnitude);
 }
 
 static void merge(const void *state, peft_merge *mg, const peft_vit *v, bool others)
@@ -174,7 +181,7 @@ static void merge(const void *state, peft_merge *mg, const peft_vit *v, bool oth
     const lora *m = state;
     for (int i = 0; i < (OUTSIDE + 1) * TARGETS; i++) {
         const pair *t = &m->at[i / TARGETS][i % TARGETS];
-        if (t->m && others) peft_sys_merge_refuse(mg, "DoRA's magnitudes beside another adapter");
+        if (t->magnitude && others) peft_sys_merge_refuse(mg, "DoRA's magnitudes beside another adapter");
         else if (t->a) fold(mg, v, t, i / TARGETS, i % TARGETS);
     }
 }

@@ -3,7 +3,7 @@
  * beside those of the tokens. */
 #include <peft/sys/method.h>
 
-typedef struct { peft_param *prefix; } prefix;
+typedef struct { peft_param *prefix; } prefix;       /* [depth, 2 (keys, values), heads, tokens, head_width] */
 static const peft_option opts[] = {
     { "tokens", 'i', "10", 1, 1e4, "key and value pairs a layer" },
     { "init",   's', "normal:0.02", 0, 0, "initial values: normal:STD, uniform:BOUND, zero, xavier, .." }, { 0 } };
@@ -21,6 +21,7 @@ static void emit(const void *state, peft_build *b, peft_site *s)
 {
     const prefix *m = state;
     peft_val keys_values = peft_sys_select(b, peft_sys_param(b, m->prefix), s->layer);      /* [2,heads,n,head_width] */
+    /* keys and values beside those of the tokens */
     s->xk = peft_sys_merge_heads(b, peft_sys_select(b, keys_values, 0));
     s->xv = peft_sys_merge_heads(b, peft_sys_select(b, keys_values, 1));
 }

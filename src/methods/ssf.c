@@ -20,7 +20,7 @@ static void declare(peft_adapter *a, const peft_vit *v)
             const bool outside = k == PATCH || k == FINAL;
             const int64_t block = l < v->depth ? l : OUTSIDE;
             const int64_t n = k == QKV ? 3 * v->width : k == FC1 ? v->fc1 : v->width;
-            if (outside != (block == OUTSIDE)) continue;
+            if (outside != (block == OUTSIDE)) continue;          /* l == depth: PATCH and FINAL only */
             for (int shift = 0; shift < 2; shift++) {
                 const char *kind = shift ? "shift" : "scale", *init = shift ? "normal:0.02" : "normal:0.02:1";
                 peft_param **p = shift ? &m->beta[block][k] : &m->gamma[block][k];
@@ -78,18 +78,18 @@ static void fold(peft_merge *mg, const ssf *m, int64_t block, int k, const char 
 static void merge(const void *state, peft_merge *mg, const peft_vit *v, bool others)
 {
     const ssf *m = state;
-    const int64_t c = v->width, f = v->fc1;
+    const int64_t d = v->width;
     if (others) peft_sys_merge_refuse(mg, "its scales beside another adapter");
-    fold(mg, m, OUTSIDE, PATCH, "patch_embed.proj", c, v->patch_values);
+    fold(mg, m, OUTSIDE, PATCH, "patch_embed.proj", d, v->patch_values);
     for (int64_t l = 0; l < v->depth; l++) {
-        fold(mg, m, l, NORM1, "norm1", c, 1);
-        fold(mg, m, l, QKV, "attn.qkv", 3 * c, c);
-        fold(mg, m, l, PROJ, "attn.proj", c, c);
-        fold(mg, m, l, NORM2, "norm2", c, 1);
-        fold(mg, m, l, FC1, "mlp.fc1", f, c);
-        fold(mg, m, l, FC2, "mlp.fc2", c, v->mlp);
+        fold(mg, m, l, NORM1, "norm1", d, 1);
+        fold(mg, m, l, QKV, "attn.qkv", 3 * d, d);
+        fold(mg, m, l, PROJ, "attn.proj", d, d);
+        fold(mg, m, l, NORM2, "norm2", d, 1);
+        fold(mg, m, l, FC1, "mlp.fc1", v->fc1, d);
+        fold(mg, m, l, FC2, "mlp.fc2", d, v->mlp);
     }
-    fold(mg, m, OUTSIDE, FINAL, peft_sys_merge_has(mg, "fc_norm.weight") ? "fc_norm" : "norm", c, 1);
+    fold(mg, m, OUTSIDE, FINAL, peft_sys_merge_has(mg, "fc_norm.weight") ? "fc_norm" : "norm", d, 1);
 }
 
 const peft_method pf_method_ssf = {

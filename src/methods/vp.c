@@ -9,12 +9,12 @@ static const peft_option opts[] = {
 static peft_status init(peft_adapter *a, const peft_vit *v)
 {
     vp *m = peft_sys_state(a);
-    const int64_t w = peft_sys_opt_int(a, "width"), s = v->image;
-    if (2 * w >= s) peft_sys_reject_option(a, "width", "less than half the image's side");
-    m->up    = peft_sys_declare(a, PEFT_DIMS(1, 3, w, s), "normal:1", "pad_up");
-    m->down  = peft_sys_declare(a, PEFT_DIMS(1, 3, w, s), "normal:1", "pad_down");
-    m->left  = peft_sys_declare(a, PEFT_DIMS(1, 3, s - 2 * w, w), "normal:1", "pad_left");
-    m->right = peft_sys_declare(a, PEFT_DIMS(1, 3, s - 2 * w, w), "normal:1", "pad_right");
+    const int64_t w = peft_sys_opt_int(a, "width"), side = v->image;
+    if (2 * w >= side) peft_sys_reject_option(a, "width", "less than half the image's side");
+    m->up    = peft_sys_declare(a, PEFT_DIMS(1, 3, w, side), "normal:1", "pad_up");
+    m->down  = peft_sys_declare(a, PEFT_DIMS(1, 3, w, side), "normal:1", "pad_down");
+    m->left  = peft_sys_declare(a, PEFT_DIMS(1, 3, side - 2 * w, w), "normal:1", "pad_left");
+    m->right = peft_sys_declare(a, PEFT_DIMS(1, 3, side - 2 * w, w), "normal:1", "pad_right");
     return peft_sys_init_status(a);
 }
 

@@ -22,14 +22,15 @@ static peft_status init(peft_adapter *a, const peft_vit *v)
 {
     vpt *m = peft_sys_state(a);
     const int64_t n = peft_sys_opt_int(a, "tokens"), project = peft_sys_opt_int(a, "project");
-    const int64_t d = project ? project : v->width;
+    const int64_t d = project ? project : v->width;          /* elements of a prompt */
+    /* Xavier's bound, as in the published code: of a patch embedding with d outputs */
     const char *init = peft_sys_init_rule(a, "uniform", sqrt(6.0 / (double)(v->patch_values + d)));
     m->dropout = peft_sys_opt_float(a, "dropout");
     if (!peft_sys_opt_int(a, "deep") && strcmp(peft_sys_opt_string(a, "layers"), "all"))
         peft_sys_reject_option(a, "layers", "deep=true beside it: shallow prompts enter block 0 only");
     if (!peft_sys_opt_int(a, "deep") && peft_sys_opt_int(a, "shared"))
         peft_sys_reject_option(a, "shared", "deep=true beside it: shallow prompts enter block 0 only");
-    m->layers = peft_sys_opt_int(a, "deep") ? peft_sys_opt_layers(a, "layers") | 1 : 1;
+    m->layers = peft_sys_opt_int(a, "deep") ? peft_sys_opt_layers(a, "layers") | 1 : 1;      /* always block 0 */
     m->first = peft_sys_declare(a, PEFT_DIMS(1, n, d), init, "prompt_embeddings");
     if (m->layers != 1 && !peft_sys_opt_int(a, "shared") && v->depth > 1)
         m->deep = peft_sys_declare(a, PEFT_DIMS(v->depth - 1, n, d), init, "deep_prompt_embeddings");

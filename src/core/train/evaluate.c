@@ -27,8 +27,8 @@ peft_status pf_trainer_check_pixels(const peft_trainer *t, const pk_real *images
     return PEFT_OK;
 }
 
-/* Runs t->eval for chunks of its batch size: one call, or one for each sample if there is a front. A batch of fewer
- * samples is filled up with zeros. */
+/* Runs t->eval for chunks of its batch size, which is 1 for a trainer with a feature cache, else the whole batch. Fewer
+ * samples are filled up with zeros. */
 peft_status peft_trainer_evaluate(peft_trainer *t, const peft_tensor *images, peft_tensor *logits)
 {
     PK_FLOAT_SCOPE;

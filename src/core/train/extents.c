@@ -4,7 +4,8 @@
 #include "core/train/extents.h"
 #include <string.h>
 
-enum { EXACT = 1024 };                   /* plan_scratch tries all batch sizes to this one, then one in batch / EXACT */
+/* plan_scratch tries every batch size up to EXACT. Of larger ones it tries one in batch / EXACT: about EXACT sizes. */
+enum { EXACT = 1024 };
 
 /* batch: that of the first graph. item: receives the numbers that depend on it; NULL: they are only counted. */
 typedef struct { int64_t batch; pf_extent *item; size_t count; } comparison;
@@ -41,7 +42,8 @@ static bool compare_nodes(comparison *c, pf_node *a, const pf_node *b)
              && !memcmp(a->attr.f, b->attr.f, sizeof a->attr.f) && compare_shapes(c, &a->attr.shape, &b->attr.shape);
     for (int i = 0; i < PF_MAX_IN && same; i++) same = pf_eq(a->in[i], b->in[i]);
     for (int i = 0; i < PF_MAX_OUT && same; i++) same = pf_eq(a->out[i], b->out[i]);
-    for (int i = 0; i < 4 && same; i++) same = compare_number(c, &a->attr.i[i], b->attr.i[i]);
+    const int numbers = sizeof a->attr.i / sizeof *a->attr.i;
+    for (int i = 0; i < numbers && same; i++) same = compare_number(c, &a->attr.i[i], b->attr.i[i]);
     return same;
 }
 

@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
- * forward.c -- the forward pass of a training step, from a batch of images to logits, with the feature cache. */
+ * forward.c -- the forward pass of a training step, from a batch of images to logits. With the feature cache the model
+ * is two graphs: the front (the frozen prefix) and net (all nodes after it). Crossing values are those that the front
+ * computes and net reads. */
 #include <string.h>
 #include "core/train/trainer.h"
 

@@ -2,10 +2,11 @@
  * nets.c -- the compiled graphs (nets) of a trainer and the arena that they share. No step compiles or allocates: for a
  * batch of fewer samples extents.h resizes the training net.
  *
- * Without a front, the training net and the evaluation net begin at the arena's start, one at a time, and the images of
- * the batch are after them. With a front (cache_features) the training net has only the nodes after the frozen prefix.
- * The crossing values of all samples are at the start of its memory. Before a step the front computes them sample by
- * sample, in the memory after them. The training net then overwrites the front, and the images unless it reads them:
+ * Without a feature cache, the training net and the evaluation net begin at the arena's start, one at a time, and the
+ * images of the batch are after them. With one (cache_features) the frozen prefix is a graph of its own, the front, and
+ * the training net has only the nodes after it. What the front computes and the training net reads are the crossing
+ * values; those of all samples are at the start of the arena. Before a step the front computes them sample by sample,
+ * in the memory after them. The training net then overwrites the front, and the images unless it reads them:
  *
  *     front       crossing values | memory of the front | .. | images
  *     step        crossing values | other values and scratch of the training net
@@ -65,6 +66,7 @@ static size_t maximum(size_t a, size_t b) { return a > b ? a : b; }
 static peft_status share_arena(peft_trainer *t)
 {
     const bool has_front = t->front.crossings > 0;
+    /* plan.from_caller: bytes of the values that the caller fills, which are the crossing values */
     const size_t crossing_bytes = t->net.exec.plan.from_caller, net = aligned(pf_exec_bytes(&t->net.exec)),
         front = has_front ? aligned(crossing_bytes + pf_exec_bytes(&t->front.exec)) : 0,
         eval = aligned(pf_exec_bytes(&t->eval.exec)),
@@ -91,7 +93,7 @@ peft_status pf_trainer_compile(peft_trainer *t)
 
 size_t pf_trainer_bytes(const peft_trainer *t)
 {
-    /* batch: targets and logits; labels and ids */
+    /* buffers of a batch: targets and logits, then labels and ids */
     const int64_t logits = t->batch * pf_shape_count(&t->model->output);
     size_t batch = (size_t)(2 * logits) * sizeof(pk_real)
                  + (size_t)(logits / t->model->classes + t->batch) * sizeof(int64_t);

@@ -4,6 +4,7 @@
 #include <string.h>
 #include "core/train/trainer.h"
 
+/* Schedules by what they do: the rate falls to min_lr; it begins with a warm-up. */
 #define DECAYING "cosine warmup_cosine warmup_cosine_full_period linear warmup_linear"
 #define WARMING "warmup_cosine warmup_cosine_full_period warmup_linear"
 /* `option` is read if the option `reader` has one of `values`: beta1 if optimizer is adamw. quiet: it is no error to

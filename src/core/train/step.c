@@ -24,8 +24,8 @@ static peft_status count_batch(const peft_trainer *t, const peft_tensor *images,
     return PEFT_OK;
 }
 
-/* Counts a batch whose labels all have weight 0 or are not judged. It is not computed, so that neither gradients nor
- * running statistics change. */
+/* Counts a batch without a label that counts: each has class weight 0, or is a target of -1 ("not judged", loss=bce).
+ * It is not computed, so that neither gradients nor running statistics change. */
 static peft_status pass_without_labels(peft_trainer *t, int64_t n)
 {
     if (!t->warned_labels)

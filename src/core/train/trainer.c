@@ -33,9 +33,10 @@ static peft_status read_options(peft_trainer *t)
         return pf_fail(PEFT_E_OPTION, "optimizer: given '%s', expected adamw or sgd", optimizer);
     if (strcmp(decay_on, "all") && strcmp(decay_on, "matrices"))
         return pf_fail(PEFT_E_OPTION, "decay_on: given '%s', expected all or matrices", decay_on);
-    t->opt = (pf_optimizer){ !strcmp(optimizer, "adamw"), integer(t, "nesterov"), number(t, "weight_decay"),
-                             number(t, "beta1"), number(t, "beta2"), number(t, "eps"), number(t, "momentum"),
-                             number(t, "clip_norm") };
+    t->opt = (pf_optimizer){ .adamw = !strcmp(optimizer, "adamw"), .nesterov = integer(t, "nesterov"),
+                             .weight_decay = number(t, "weight_decay"), .beta1 = number(t, "beta1"),
+                             .beta2 = number(t, "beta2"), .eps = number(t, "eps"), .momentum = number(t, "momentum"),
+                             .clip = number(t, "clip_norm") };
     t->schedule = (pf_schedule){ .lr = number(t, "lr"), .min_lr = number(t, "min_lr"),
                                  .start_lr = number(t, "start_lr"), .steps = integer(t, "steps"),
                                  .warmup = integer(t, "warmup"), .decay_every = integer(t, "decay_every"),

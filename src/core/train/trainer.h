@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
- * trainer.h -- the struct of a trainer and the functions that the files of src/core/train call from each other. */
+ * trainer.h -- the struct of a trainer and the functions that the files of src/core/train call from each other.
+ *
+ * With the feature cache the model is compiled to two graphs: the front, which is the frozen prefix (all operations
+ * before the first trained value), and net with the nodes after it. Crossing values are those that the front computes
+ * and net reads; the cache keeps them by sample id. */
 #ifndef PF_TRAINER_H
 #define PF_TRAINER_H
 #include <peft/trainer.h>
@@ -7,7 +11,8 @@
 #include "core/train/extents.h"
 #include "core/train/update/schedule.h"
 
-/* The options of the same names; clip is clip_norm. nesterov and momentum are SGD's. */
+/* The values of the options with these names; clip: option clip_norm. adamw false: SGD, which alone reads nesterov and
+ * momentum. */
 typedef struct pf_optimizer {
     bool adamw, nesterov;
     double weight_decay, beta1, beta2, eps, momentum, clip;
@@ -39,7 +44,7 @@ struct peft_trainer {
     pf_custom_loss custom_loss;
     pf_optimizer opt;
     pf_schedule schedule;
-    int64_t batch, accumulate;
+    int64_t batch, accumulate;           /* options: most samples in a batch; backward passes for each update */
     pf_compile_spec compile;             /* settings of all graphs below, without batch and training */
     bool split_prefix;                   /* cache_features > 0: the frozen prefix is a graph of its own */
 
@@ -56,14 +61,16 @@ struct peft_trainer {
     bool warned_labels;                  /* logged: all labels of a batch have weight 0 or are not judged */
     pf_cache cache;
     pf_given given;                      /* inputs that a method declared */
-    pk_real *images, *targets;           /* the batch: of fit's callback, or converted; images is in the arena */
-    pk_real *logits;                     /* of the last forward pass */
+    /* Buffers for one batch: fit's callback writes to them, and tensors of another element type are converted into
+     * images and targets. images is in the arena. */
+    pk_real *images, *targets;
     int64_t *labels, *ids;
+    pk_real *logits;                     /* of the last forward pass */
     peft_tensor image_view, label_view, logits_view;             /* of images, labels or targets, logits */
 
     uint64_t seed;                       /* the context's when the trainer was made, or that of the restored state */
     int64_t step;                        /* updates */
-    int64_t epoch, batch_in_epoch, samples;
+    int64_t epoch, batch_in_epoch, samples;                      /* samples: since the run began */
     int64_t pending;                     /* backward passes since the last update */
     int64_t batches;                     /* the same, with batches that need no pass (pass_without_labels) */
     pf_data_position pending_start;      /* before the first of these batches */

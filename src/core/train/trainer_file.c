@@ -124,7 +124,7 @@ static peft_status restore(peft_trainer *t, const pf_st *st)
     const char *loss_text;
     double loss_sum;
     int64_t value[COUNTERS], seed, batches, pending = t->pending;
-    tensor_reader check = { st, 0, false }, copy = { st, 0, true };
+    tensor_reader check = { .st = st, .copy = false }, copy = { .st = st, .copy = true };
     PF_TRY(pf_meta_check(st, "trainer", t->model->backbone));
     PF_TRY(pf_settings_check(t, st));
     PF_TRY(pf_meta_check_classifier(st, t->model));
@@ -134,13 +134,14 @@ static peft_status restore(peft_trainer *t, const pf_st *st)
             return pf_fail(PEFT_E_FORMAT, "metadata entry '%s': given %lld, expected 0 to %lld", counter[i].key,
                            (long long)value[i], (long long)MAX_COUNT);
     }
-    PF_TRY(pf_changes_read(t, st, value[0], false));
-    PF_TRY(read_batches(st, value[COUNTERS - 1], &batches));
+    const int64_t saved_step = value[0], saved_pending = value[COUNTERS - 1];
+    PF_TRY(pf_changes_read(t, st, saved_step, false));
+    PF_TRY(read_batches(st, saved_pending, &batches));
     PF_TRY(pf_meta_int(st, "libpeft.seed", &seed));
     PF_TRY(pf_meta_text(st, "libpeft.loss_sum", &loss_text));
     if (!pf_parse_float(loss_text, &loss_sum) || !isfinite(loss_sum))
         return pf_fail(PEFT_E_FORMAT, "metadata entry 'libpeft.loss_sum': given '%.40s', expected a number", loss_text);
-    t->pending = value[COUNTERS - 1];
+    t->pending = saved_pending;
     peft_status s = for_each_tensor(t, read_tensor, &check);
     if (!s && check.found != pf_st_count(st))
         s = pf_fail(PEFT_E_FORMAT, "the file has %zu tensors, expected %zu", pf_st_count(st), check.found);
@@ -158,7 +159,7 @@ static peft_status restore(peft_trainer *t, const pf_st *st)
     t->loss_sum = loss_sum;
     for (size_t i = 0; i < COUNTERS; i++) *(int64_t *)((char *)t + counter[i].offset) = value[i];
     t->batches = batches;
-    PF_TRY(pf_changes_read(t, st, value[0], true));
+    PF_TRY(pf_changes_read(t, st, saved_step, true));
     t->pending_start = (pf_data_position){ t->epoch, t->batch_in_epoch, t->samples };
     return PEFT_OK;
 }

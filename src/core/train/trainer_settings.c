@@ -62,8 +62,8 @@ static peft_status each_setting(const peft_trainer *t, setting_fn fn, void *user
     static const pf_opt cache_type = { .name = "cache_type", .type = 's' };
     const char *owner = "the trainer";
     PF_TRY(each_option(owner, "libpeft.trainer.option.", pf_trainer_options, t->options, t, fn, user));
-    PF_TRY(fn(user, &(setting){ owner, "libpeft.trainer.option.cache_type", cache_type.name,
-                                t->cache.chunk ? "f16" : "f32", &cache_type }));
+    const char *type = t->cache.chunk ? "f16" : "f32";               /* chunk: the buffer for conversion to f16 */
+    PF_TRY(fn(user, &(setting){ owner, "libpeft.trainer.option.cache_type", cache_type.name, type, &cache_type }));
     PF_TRY(each_option("the model", "libpeft.model.option.", pf_model_options, t->model->options, NULL, fn, user));
     return each_adapter(t->model, fn, user);
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * cache.c -- the feature cache: a hash table from sample ids to records, and the copying of values between the crossing
- * values of a graph and a record. forward.c uses it. */
+ * cache.c -- the feature cache: a hash table from sample ids to records, and the copying between the crossing values of
+ * a graph (the features: what the frozen prefix computes and the rest reads) and a record. forward.c uses it. */
 #include "core/bits/sum.h"
 #include "core/bits/finite.h"
 #include "core/train/cache/cache.h"
@@ -107,7 +107,7 @@ bool pf_cache_has(const pf_cache *cache, int64_t id)
 }
 
 /* A sample's values are copied to or from the record `index` in chunks of at most CHUNK elements. A chunk_fn gets the n
- * values x of a chunk and the offset in bytes of the chunk in the record. */
+ * values x of a chunk and the offset in bytes of the chunk in the record. checksum: of the chunks so far. */
 typedef struct { pf_cache *cache; size_t index; uint64_t checksum; } transfer;
 typedef bool (*chunk_fn)(transfer *t, pk_real *x, int64_t n, size_t offset);
 
@@ -128,9 +128,10 @@ static bool each_chunk(transfer *t, const pf_compiled *c, int64_t sample, chunk_
 /* false: a value is not finite, or beyond the range of f16. */
 static bool storable(transfer *t, pk_real *x, int64_t n, size_t offset)
 {
+    const pk_real f16_max = 65504;
     (void)offset;
     if (t->cache->type != PEFT_F16) return pf_finite(x, n);
-    for (int64_t i = 0; i < n; i++) if (!(x[i] >= -65504 && x[i] <= 65504)) return false;
+    for (int64_t i = 0; i < n; i++) if (!(x[i] >= -f16_max && x[i] <= f16_max)) return false;
     return true;
 }
 

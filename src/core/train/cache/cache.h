@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * cache.h -- the feature cache of a trainer: the values that the frozen prefix computes for a sample, by sample id.
- * Probes, partial tuning and side networks then skip the backbone from the second epoch on. A record holds the crossing
- * values of one sample (graph.h, pf_crossing) one after another, in memory (cache_memory.c) or in a file
- * (cache_file.c). */
+ * Probes, partial tuning and side networks then skip the backbone from the second epoch on. A crossing
+ * value is one that the prefix computes and the rest of the graph reads. A record holds those of one sample one after
+ * another, in memory (cache_memory.c) or in a file (cache_file.c). */
 #ifndef PF_CACHE_H
 #define PF_CACHE_H
 #include "core/train/session/compiled.h"
@@ -58,7 +58,8 @@ bool        pf_cache_fetch(pf_cache *cache, const pf_compiled *c, int64_t sample
 void        pf_cache_keep(pf_cache *cache, const pf_compiled *c, int64_t sample, int64_t id);
 
 peft_status pf_records_in_memory(peft_context *ctx, size_t record_bytes, size_t capacity, pf_records **out);
-/* limit: largest size of the file in bytes; key: identifies the frozen prefix (graph.h, pf_prefix_key). */
+/* limit: largest size of the file in bytes; key: digest of the frozen prefix (pf_prefix_key); kernels: as in
+ * pf_cache_spec. The last two must equal those in the file's header. */
 typedef struct pf_record_file {
     const char *path, *key, *kernels;
     peft_dtype type;

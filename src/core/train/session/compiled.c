@@ -6,6 +6,8 @@
 #include <string.h>
 #include "core/options/options.h"
 
+/* Which intermediate values are kept: those that the list names ("embed,block.3"), and the feature too if feature is
+ * true. */
 typedef struct { pf_compiled *c; const char *names; bool feature; } tap_job;
 
 static void keep_tap(void *user, pf_graph *g, const char *name, pf_val v)
@@ -26,6 +28,7 @@ static void keep_tap(void *user, pf_graph *g, const char *name, pf_val v)
     j->c->tap[j->c->taps++] = v;
 }
 
+/* How many words separated by commas the list has. */
 static int count_words(const char *list)
 {
     int n = list && *list ? 1 : 0;
@@ -49,7 +52,7 @@ static peft_status find_inputs(pf_compiled *c, const pf_loss *loss)
     const pf_graph *g = &c->exec.g;
     c->labels = -1;
     for (int i = 0; i < g->inputs; i++)                       /* inputs that methods declared */
-        if (g->input[i].flags & PF_IN_GIVEN) c->given[c->givens++] = i;
+        if (g->input[i].flags & PF_IN_GIVEN) c->given[c->given_count++] = i;
     PF_TRY(pf_exec_find_input(&c->exec, "images", &c->images));
     if (!loss) return PEFT_OK;
     while (g->node[c->loss_node].op != &pf_op_loss) c->loss_node++;

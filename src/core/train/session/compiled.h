@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * compiled.h -- a model compiled to a graph for one batch size (of a session or trainer), the inputs that its methods
- * declare, and checks of the tensors of a call. */
+ * declare, and checks of the tensors of a call. A tap is an intermediate value ("embed", "block.N", "feature") that is
+ * kept, so that the application can read it after a run. */
 #ifndef PF_COMPILED_H
 #define PF_COMPILED_H
 #include "core/graph/loss/loss.h"
@@ -17,8 +18,10 @@ typedef struct pf_compiled {
     uint32_t loss_node;                  /* index of the loss node; unused without a loss */
     pf_val feature;                      /* the pooled feature [batch, 1, width]; PF_NONE: not kept, or there is none */
     int images, labels;                  /* indices of inputs; labels: of "labels" or "targets", -1 without a loss */
-    int given[PF_INPUTS_MAX], givens;    /* indices of the inputs that methods declared */
-    pf_crossing *crossing; uint32_t crossings; char key[65];         /* from pf_graph_cut; crossings 0: whole */
+    int given[PF_INPUTS_MAX], given_count;   /* indices of the inputs that methods declared */
+    /* What the frozen prefix computes and the rest reads, if the graph is one of these two parts; crossings 0: it is
+     * whole. key: digest of the prefix. */
+    pf_crossing *crossing; uint32_t crossings; char key[65];
     pf_val tap[PF_TAPS_MAX]; const char *tap_name[PF_TAPS_MAX]; int taps;      /* names point into spec.taps */
 } pf_compiled;
 
@@ -28,7 +31,7 @@ typedef struct pf_net_spec {
     const pf_loss *loss;                 /* NULL: none */
     const char *taps;                    /* wanted taps: "embed,block.3"; NULL: none. Must outlive the result. */
     bool feature;                        /* keep the pooled feature, if the model has one */
-    pf_part part;
+    pf_part part;                        /* PF_WHOLE, PF_FRONT (the frozen prefix) or PF_BACK (all nodes after it) */
     pf_compile_spec compile;             /* from pf_team_spec */
 } pf_net_spec;
 

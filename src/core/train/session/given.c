@@ -8,7 +8,7 @@
 peft_status pf_given_create(pf_given *s, const pf_compiled *c)
 {
     const pf_graph *g = &c->exec.g;
-    *s = (pf_given){ .batch = c->batch, .count = c->givens };
+    *s = (pf_given){ .batch = c->batch, .count = c->given_count };
     for (int i = 0; i < s->count; i++) {
         pf_given_input *in = &s->item[i];
         const pf_input *declared = &g->input[c->given[i]];

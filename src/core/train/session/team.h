@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * team.h -- the threads of one session or trainer, its own, the context's shared ones or the program's, and the options
- * that say how graphs are compiled for them. */
+ * team.h -- a team is the threads of one session or trainer: threads of its own, the pool that all sessions and
+ * trainers of a context share, or the program's pool. Also the options that say how graphs are compiled for a team. */
 #ifndef PF_TEAM_H
 #define PF_TEAM_H
 #include "core/graph/exec.h"
@@ -16,7 +16,7 @@ typedef struct pf_team {
     int threads;
     const pk_table *kernels;
     pk_gemm_kind gemm;
-    const char *isa_by, *gemm_by;        /* what chose them: see the context */
+    const char *isa_by, *gemm_by;        /* what chose kernels and gemm, "PEFT_ISA"; NULL: the library did */
 } pf_team;
 peft_status pf_team_start(pf_team *t, peft_context *ctx, int64_t threads);          /* 0: the context's number */
 void        pf_team_stop(pf_team *t);

@@ -9,11 +9,11 @@
 #include "core/train/trainer.h"
 
 static const char rate_key[] = "libpeft.lr", loss_key[] = "libpeft.own_loss", frozen_prefix[] = "libpeft.frozen.";
-enum { KEY = 192 };
+enum { KEY_BYTES = 192 };
 
-static const char *frozen_key(const pf_slot *s, char key[KEY])
+static const char *frozen_key(const pf_slot *s, char key[KEY_BYTES])
 {
-    snprintf(key, KEY, "%s%s", frozen_prefix, s->p->name);
+    snprintf(key, KEY_BYTES, "%s%s", frozen_prefix, s->p->name);
     return key;
 }
 
@@ -22,7 +22,7 @@ static double option_rate(const peft_trainer *t) { return pf_options_float(t->op
 
 peft_status pf_changes_write(const peft_trainer *t, pf_st_out *o)
 {
-    char key[KEY], text[64];
+    char key[KEY_BYTES], text[64];
     if (t->custom_loss.fn) PF_TRY(pf_st_out_meta(o, loss_key, "yes"));
     if (t->schedule.lr != option_rate(t)) {
         pf_print_float(text, sizeof text, t->schedule.lr);
@@ -61,7 +61,7 @@ static peft_status check_loss(const peft_trainer *t, const pf_st *st)
 static peft_status read_frozen(const pf_slot *s, const pf_st *st, int64_t step, bool *frozen, int64_t *skipped,
                                size_t *found)
 {
-    char key[KEY];
+    char key[KEY_BYTES];
     const char *text = pf_st_meta(st, frozen_key(s, key));
     *frozen = false;
     *skipped = 0;

@@ -23,9 +23,9 @@ static double grad_norm(peft_trainer *t)
     for (size_t i = 0; i < t->slots; i++)
         for (int64_t start = 0; start < t->slot[i].count && !t->slot[i].frozen; start += CHUNK) {
             int64_t n = t->slot[i].count - start < CHUNK ? t->slot[i].count - start : CHUNK;
-            double sq;
-            t->team.kernels->sums(NULL, &sq, (const pk_real *)t->slot[i].p->grad.data + start, n);
-            total += sq;
+            double sum_of_squares;
+            t->team.kernels->sums(NULL, &sum_of_squares, (const pk_real *)t->slot[i].p->grad.data + start, n);
+            total += sum_of_squares;
         }
     return sqrt(total);
 }
@@ -93,7 +93,7 @@ peft_status peft_trainer_update(peft_trainer *t)
     const char *nonfinite_name = NULL;
     update_job j = { .t = t, .grad_scale = mean, .lr = pf_schedule_lr(&t->schedule, t->step) };
     warn_at_end(t, j.lr);
-    if (t->opt.clip > 0 && norm > 0) j.grad_scale *= fmin(1, t->opt.clip / (norm + 1e-6));
+    if (t->opt.clip > 0 && norm > 0) j.grad_scale *= fmin(1, t->opt.clip / (norm + 1e-6));      /* 1e-6: as torch */
     pf_model_lock_write(t->model);
     for (size_t i = 0; i < t->slots; i++) {
         if (t->slot[i].frozen) {
