@@ -19,8 +19,7 @@ PEFT_API const char *peft_method_head(const char *method);
  * on a context use peft_adapter_option, or the member opts of peft_sys_method's result. */
 PEFT_API const peft_option *peft_method_option(const char *method, size_t i);
 
-/* --- parameters: borrowed, valid as long as the adapter or model that returned them
- * -------------------------------- */
+/* --- parameters: borrowed, valid as long as the adapter or model that returned them ------------------------------- */
 typedef struct peft_param peft_param;
 PEFT_API const char  *peft_param_name(const peft_param *p); /* "prompt", "blocks.3.attn.qkv.bias", "head.weight" */
 /* f32. Writing to it between steps is allowed, while no thread predicts or saves with it (session.h). */
@@ -30,8 +29,7 @@ PEFT_API peft_tensor *peft_param_value(peft_param *p);
 PEFT_API const peft_tensor *peft_param_grad(const peft_param *p);
 PEFT_API const char  *peft_param_group(const peft_param *p);      /* "prompt", "head", "bias", "norm" or "weight" */
 
-/* --- adapter
- * -------------------------------------------------------------------------------------------------------- */
+/* --- adapter ------------------------------------------------------------------------------------------------------ */
 typedef struct peft_adapter peft_adapter;
 /* o may be NULL: the method's defaults. Initial values depend on the context's seed and each tensor's name.
  * PEFT_E_NOTFOUND: unknown method; PEFT_E_OPTION: unknown option or bad value. */
@@ -58,8 +56,7 @@ PEFT_API size_t      peft_adapter_buffer_count(const peft_adapter *a);
 PEFT_API const char *peft_adapter_buffer_name(const peft_adapter *a, size_t i);               /* NULL: no such index */
 PEFT_API peft_tensor *peft_adapter_find_buffer(peft_adapter *a, const char *name);             /* NULL: none so named */
 
-/* --- model
- * ---------------------------------------------------------------------------------------------------------- */
+/* --- model -------------------------------------------------------------------------------------------------------- */
 typedef struct peft_model peft_model;
 /* Options, o may be NULL: "classes" (0: the backbone's own classifier, frozen), "head" (linear, mlp, bn_linear;
  * patch_linear: a class for each patch, with logits [h, w, classes] for each sample; side_encoder: for fpt; none: no
@@ -88,8 +85,8 @@ PEFT_API peft_adapter *peft_model_adapter(peft_model *m, size_t i);
 PEFT_API PEFT_NODISCARD peft_status peft_model_merge(const peft_model *m, peft_backbone **out);
 PEFT_API int64_t     peft_model_classes(const peft_model *m);                 /* 0 with head=none; -1 for NULL */
 /* The function from logits to probabilities: "softmax" (one label for each image) or "sigmoid" (several). It is the
- * note "link", or, with the backbone's own classifier (classes=0), else the backbone's note "link". NULL: there is
- * none. */
+ * model's note "link". If the model has none and uses the backbone's own classifier (classes=0), it is the backbone's
+ * note "link". NULL: there is no such note. */
 PEFT_API const char *peft_model_link(const peft_model *m);
 /* The shape of one sample's logits: writes its extents to dims and returns their number. 1: [classes]; 3: [h, w,
  * classes], with a head that predicts a class for each patch (patch_linear). Logits of n samples are [n, classes] or

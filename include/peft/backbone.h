@@ -66,9 +66,9 @@ PEFT_API peft_context *peft_backbone_context(const peft_backbone *b);
 PEFT_API int64_t peft_backbone_get(const peft_backbone *b, const char *what);
 /* Facts about images and classes from the backbone's files. Borrowed from b; NULL: unknown. "preprocess": the complete
  * preparation of its images, for peft_transform_parse ("size=224,resize=256,..."), as the library that wrote the
- * description does it: of the file's header, else timm's pretrained_cfg, open_clip's preprocess_cfg or the image
- * processor of Hugging Face; they are not mixed. NULL if no file states it, or if no text can express it (do_pad,
- * inputs that are not square, processors that are not known), which is logged as a warning with the key. It is for the
+ * description does it. All of it comes from one source: the file's header, else timm's pretrained_cfg, open_clip's
+ * preprocess_cfg or the image processor of Hugging Face. NULL if no file states it, or if no text can express it
+ * (do_pad, inputs that are not square, unknown processors), which is logged as a warning with the key. It is for the
  * image size of b: if "image_size" set another one than the description's, timm's crop_pct stays, and sides in pixels
  * grow in proportion: 256 before a crop of 224 becomes round(256 / 224 * image_size). "mean", "std" ("0.5:0.5:0.5"),
  * "image_size" (of the description or training), "crop_pct", "interpolation": single facts, known for some families

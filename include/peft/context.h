@@ -76,9 +76,9 @@ PEFT_API PEFT_NODISCARD peft_status peft_context_set_isa(peft_context *ctx, cons
  * PEFT_E_UNSUPPORTED: no BLAS can be loaded. */
 PEFT_API PEFT_NODISCARD peft_status peft_context_set_gemm(peft_context *ctx, const char *kind);
 
-/* Messages of level 0 to max_level go to fn with user; fn NULL: none. With level 3 each operation of a session or trainer
- * is a message: what it computes, by which kernel, in how many microseconds (docs/verbose.md); with a lower level
- * nothing is measured. Results have the same bits. Until this is called, levels 0 and 1 go to standard error, a line
+/* Messages of level 0 to max_level go to fn with user; fn NULL: none. With level 3 each operation of a session or
+ * trainer is a message: what it computes, by which kernel, in how many microseconds (docs/verbose.md); with a lower
+ * level nothing is measured. Results have the same bits. Until this is called, levels 0 and 1 go to standard error, a line
  * each: "libpeft: warning: ...". fn may be called from any thread that calls the library, and must not call it.
  * PEFT_E_INVALID: max_level is not 0 to 3. */
 PEFT_API PEFT_NODISCARD peft_status

@@ -9,6 +9,7 @@
 
 namespace peft {
 
+// o: options of peft_image_load as text, "max_side=40000".
 class image : public detail::handle<peft_image, peft_image_free> {
 public:
     explicit image(peft_image *owned) noexcept { reset(owned); }
@@ -21,7 +22,7 @@ public:
           std::int64_t row_bytes = 0)
     {
         reset(detail::make<peft_image>(peft_image_from_buffer, ctx.c_ptr(), static_cast<const void *>(pixels), width,
-                                       height, channels, 8, row_bytes));
+                                       height, channels, 8 /* bits */, row_bytes));
     }
     std::int64_t width() const noexcept { return peft_image_width(c_ptr()); }
     std::int64_t height() const noexcept { return peft_image_height(c_ptr()); }

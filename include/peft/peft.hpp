@@ -44,6 +44,7 @@ public:
     span() noexcept = default;
     span(T *data, std::size_t size) noexcept : data_(data), size_(size) {}
     template <std::size_t N> span(T (&array)[N]) noexcept : data_(array), size_(N) {}
+    // From a container whose elements are T, or T without const.
     template <typename C, typename = std::enable_if_t<std::is_convertible_v<
                               std::remove_pointer_t<decltype(std::declval<C &>().data())> (*)[], T (*)[]>>>
     span(C &&c) noexcept : data_(c.data()), size_(c.size()) {}

@@ -186,8 +186,8 @@ PEFT_API void    peft_trainer_describe(const peft_trainer *t, peft_text_fn fn, v
  * differ: "threads", "executor", "memory_limit", "samples", the cache options, and options that the schedule, optimiser
  * and loss do not read. A larger "steps" extends a run: with schedule constant or step the result is the same as if it
  * had begun with it; a cosine goes on with the rate that the longer schedule has at this step. restore sets the seed of
- * the saved run. PEFT_E_NONFINITE: the state holds NaN or Inf; save then does not change path. PEFT_E_STATE: called in a
- * loss function or reducer, before the batch is done. */
+ * the saved run. PEFT_E_NONFINITE: the state holds NaN or Inf; save then does not change path. PEFT_E_STATE: called in
+ * a loss function or reducer, before the batch is done. */
 PEFT_API PEFT_NODISCARD peft_status peft_trainer_save(const peft_trainer *t, const char *path);
 PEFT_API PEFT_NODISCARD peft_status peft_trainer_restore(peft_trainer *t, const char *path);
 /* Texts that are stored in the state, such as peft_dataset_digest of the training data under "data". A text is copied

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * lora.c -- Low-Rank Adaptation (Hu et al., ICLR 2022): y += scale (x A^T) B^T beside chosen linear layers, with
- * scale = alpha/r, or alpha/sqrt(r) (rsLoRA). On the fused attn.qkv one A serves q, k and v; attn.q, attn.k, attn.v have
- * factors of their own. DoRA (Liu et al., ICML 2024): y = (m/n) (x W^T + scale (x A^T) B^T) + bias, where m are the
- * learned magnitudes and n the row norms of W + scale B A, which are constant in the backward pass. */
+ * scale = alpha/r, or alpha/sqrt(r) (rsLoRA). On the fused attn.qkv one A serves q, k and v; attn.q, attn.k and attn.v
+ * have factors of their own. DoRA (Liu et al., ICML 2024): y = (m/n) (x W^T + scale (x A^T) B^T) + bias, where m are
+ * the learned magnitudes and n the row norms of W + scale B A, which are constant in the backward pass. */
 #include <peft/sys/method.h>
 #include <math.h>
 #include <stdio.h>
@@ -11,8 +11,9 @@
 #define TARGETS 8                        /* kinds of linear layers that can be adapted */
 #define RANK_MAX 4096
 /* For messages and help: names of the targets, and other names for them. */
-#define NAMES "attn.qkv, attn.q, attn.k, attn.v, attn.proj, mlp.fc1, mlp.fc2, patch_embed.proj"
-#define OTHERS "qkv, q, k, v, proj, fc1, fc2, or Hugging Face's query, key, value, q_proj, k_proj, v_proj, o_proj, .."
+#define TARGET_NAMES "attn.qkv, attn.q, attn.k, attn.v, attn.proj, mlp.fc1, mlp.fc2, patch_embed.proj"
+#define OTHER_NAMES "qkv, q, k, v, proj, fc1, fc2, or Hugging Face's query, key, value, q_proj, k_proj, v_proj, " \
+                    "o_proj, .."
 /* aliases: the layer's name within its timm module, and in Hugging Face's models. */
 static const struct { const char *name; peft_role role; const char *aliases[4]; } target[TARGETS] = {
     { "attn.qkv", PEFT_QKV, { "qkv" } }, { "attn.q", PEFT_Q, { "q", "query", "q_proj" } },
@@ -33,7 +34,7 @@ static const peft_option opts[] = {
     { "alpha",    'f', "8", 0, 1e6, "the update is scaled by alpha / r" },
     { "rslora",   'b', "false", 0, 0, "scale by alpha / sqrt(r)" },
     { "dora",     'b', "false", 0, 0, "a learned magnitude for every output row" },
-    { "targets",  's', "attn.q,attn.v", 0, 0, "any of " NAMES "; also " OTHERS },
+    { "targets",  's', "attn.q,attn.v", 0, 0, "any of " TARGET_NAMES "; also " OTHER_NAMES },
     { "layers",   's', "all", 0, 0, "blocks that are adapted" },
     { "dropout",  'f', "0", 0, 0.99, "on the input of A, in training" },
     { "init",     's', "kaiming", 0, 0, "of A: kaiming, gaussian (std 1/r) or zero; B starts at zero" },
@@ -126,7 +127,7 @@ static peft_status init(peft_adapter *ad, const peft_vit *v)
         else for (int64_t l = 0; l < v->depth; l++) if (layers >> l & 1) declare(ad, &m->at[l][k], v, l, k);
     }
     if (!known || known != peft_sys_opt_items(ad, "targets"))
-        peft_sys_reject_option(ad, "targets", "some of " NAMES ", each once; also " OTHERS);
+        peft_sys_reject_option(ad, "targets", "some of " TARGET_NAMES ", each once; also " OTHER_NAMES);
     train_norm(ad);
     return peft_sys_init_status(ad);
 }
@@ -144,8 +145,8 @@ static void renormalise(peft_build *b, peft_site *s, const pair *t, int64_t firs
 {
     peft_val lora_b = peft_sys_slice(b, peft_sys_param(b, t->b), first, rows);
     peft_val inverse = peft_sys_inverse_row_norms(b, s->w, peft_sys_param(b, t->a), lora_b, t->scale);
-    peft_val m = peft_sys_slice(b, peft_sys_param(b, t->magnitude), first, rows);
-    peft_val c = peft_sys_mul(b, m, inverse), shift = PEFT_NONE;
+    peft_val magnitude = peft_sys_slice(b, peft_sys_param(b, t->magnitude), first, rows);
+    peft_val c = peft_sys_mul(b, magnitude, inverse), shift = PEFT_NONE;
     if (s->bias.id) shift = peft_sys_add(b, peft_sys_scale(b, peft_sys_mul(b, c, s->bias), -1), s->bias);
     s->out = peft_sys_affine(b, s->out, c, shift);
 }

@@ -178,8 +178,9 @@ PEFT_API uint64_t    peft_sys_opt_layers(peft_adapter *a, const char *name);
 /* Lists, "[attn.q,attn.v]" or "q,v": the number of items, and whether item is one of them. */
 PEFT_API int64_t     peft_sys_opt_items (const peft_adapter *a, const char *name);
 PEFT_API bool        peft_sys_opt_lists (const peft_adapter *a, const char *name, const char *item);
-/* Patterns, "attn.qkv=16,blocks.3.mlp.fc1=4": the number of the first item whose key is path or its end after a dot, as
- * attn.qkv is of blocks.3.attn.qkv; else fallback. PEFT_E_OPTION: an item that no call in init has matched. */
+/* Patterns, "attn.qkv=16,blocks.3.mlp.fc1=4": the number of the first item whose key is path, or the end of path behind
+ * a dot (attn.qkv matches blocks.3.attn.qkv); fallback if no item matches. PEFT_E_OPTION: an item that no call in init
+ * has matched. */
 PEFT_API double      peft_sys_opt_pattern(peft_adapter *a, const char *name, const char *path, double fallback);
 /* Presets, named sets of options; a NULL name ends them. The value of text option `option` is the name of one, or
  * "none". Its settings (as for peft_options_parse) are used for options that were not given, in place of the table's
@@ -207,8 +208,9 @@ PEFT_API peft_param *peft_sys_find_declared(peft_adapter *a, const char *name); 
  * application (peft_adapter_find_buffer) writes to it; steps and sessions read its value at each call. */
 PEFT_API PEFT_PRINTF(4, 5) peft_param *
 peft_sys_declare_buffer(peft_adapter *a, const int64_t *dims, const char *init, const char *name, ...);
-/* The text "kind:size" for an init with a computed size; valid until the next call for this adapter. */
-PEFT_API const char *peft_sys_init_rule(peft_adapter *a, const char *kind, double size);
+/* Makes the text of an init rule with a computed number: kind "uniform" and number 0.25 give "uniform:0.25". Valid
+ * until the next call for this adapter. */
+PEFT_API const char *peft_sys_init_rule(peft_adapter *a, const char *kind, double number);
 /* Sets p to the L2 norms of rows first, first + 1, .. of a backbone tensor. PEFT_E_INVALID: it has no such rows. */
 PEFT_API void        peft_sys_fill_row_norms(peft_adapter *a, peft_param *p, const char *tensor, int64_t first);
 /* Makes trainable copies of the backbone's tensors whose names match pattern (* and ?); the model uses them. */
@@ -223,8 +225,9 @@ PEFT_API peft_status peft_sys_init_status(peft_adapter *a); /* the first error, 
 /* The elements of a tensor of the new backbone by its timm name, to be changed in place. NULL, and the merge is
  * refused: there is no such tensor. */
 PEFT_API PEFT_PRINTF(2, 3) peft_real *peft_sys_merge_tensor(peft_merge *m, const char *name, ...);
-/* Has the new backbone this tensor? And the values of a declared parameter. */
+/* Whether the new backbone has this tensor. */
 PEFT_API bool        peft_sys_merge_has(const peft_merge *m, const char *name);
+/* The elements of a declared parameter. */
 PEFT_API const peft_real *peft_sys_merge_value(const peft_param *p);
 /* Adds scale * B A, with A [r,in] and B [rows,r], to rows first .. first + rows - 1 of the matrix w [.., in]. If
  * lengths [rows] is not NULL, each of these rows is then scaled to that L2 norm. Does nothing if w is NULL. */
@@ -263,7 +266,8 @@ PEFT_API peft_val peft_sys_activate(peft_build *b, peft_val x, const char *kind)
 PEFT_API peft_val peft_sys_layernorm(peft_build *b, peft_val x, peft_val gamma, peft_val beta, double eps);
 PEFT_API peft_val peft_sys_logsumexp(peft_build *b, peft_val x);                   /* over the last extent */
 PEFT_API peft_val peft_sys_logaddexp(peft_build *b, peft_val a, peft_val c); /* log(e^a + e^c); PEFT_NONE is -inf */
-/* Rows are tokens, along the second extent of x [b,t,d]: rows first .. first + n - 1, or as many as `rows` has. */
+/* Rows are tokens, along the second extent of x [b,t,d]. insert: the tokens of `rows` become rows first, first + 1, ..
+ * of the result. take, drop, mean: of rows first .. first + n - 1. */
 PEFT_API peft_val peft_sys_insert_rows(peft_build *b, peft_val x, int64_t first, peft_val rows);
 PEFT_API peft_val peft_sys_take_rows(peft_build *b, peft_val x, int64_t first, int64_t n);
 PEFT_API peft_val peft_sys_drop_rows(peft_build *b, peft_val x, int64_t first, int64_t n);
