@@ -78,8 +78,8 @@ PEFT_API PEFT_NODISCARD peft_status peft_context_set_gemm(peft_context *ctx, con
 
 /* Messages of level 0 to max_level go to fn with user; fn NULL: none. With level 3 each operation of a session or
  * trainer is a message: what it computes, by which kernel, in how many microseconds (docs/verbose.md); with a lower
- * level nothing is measured. Results have the same bits. Until this is called, levels 0 and 1 go to standard error, a line
- * each: "libpeft: warning: ...". fn may be called from any thread that calls the library, and must not call it.
+ * level nothing is measured. Results have the same bits. Until this is called, levels 0 and 1 go to standard error, a
+ * line each: "libpeft: warning: ...". fn may be called from any thread that calls the library, and must not call it.
  * PEFT_E_INVALID: max_level is not 0 to 3. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_context_set_log(peft_context *ctx, peft_log_fn fn, void *user, int max_level);
