@@ -4,6 +4,7 @@
  * the MLP. */
 #include <peft/sys/method.h>
 
+/* The tensors of each block: scale [heads]; after_sa, after_mlp [width]: offsets. NULL: not trained. */
 typedef struct { peft_param *scale[PEFT_DEPTH_MAX], *after_sa[PEFT_DEPTH_MAX], *after_mlp[PEFT_DEPTH_MAX]; } attnscale;
 static const peft_option opts[] = {
     { "scale",   'b', "true", 0, 0, "train a factor for the attention scores of each head" },

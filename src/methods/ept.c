@@ -8,6 +8,7 @@
 #include <peft/sys/method.h>
 #include <string.h>
 
+/* layers: bit l is set if block l has prompts; prompt: the logits, [such blocks, tokens, length]. */
 typedef struct { uint64_t layers; peft_param *prompt; } ept;
 
 static const peft_option opts[] = {

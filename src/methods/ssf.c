@@ -11,6 +11,7 @@ typedef struct { peft_param *gamma[OUTSIDE + 1][SCALED_LAYERS], *beta[OUTSIDE + 
 /* Names as in the SSF repository: blocks.3.attn.ssf_scale_1, patch_embed.ssf_shift_1. */
 static void declare(peft_adapter *a, const peft_vit *v)
 {
+    /* a name is module, "ssf_scale_" or "ssf_shift_", number */
     static const struct { const char *module, *number; } name[SCALED_LAYERS] = {
         [PATCH] = { "patch_embed.", "1" }, [NORM1] = { "", "1" }, [QKV] = { "attn.", "1" }, [PROJ] = { "attn.", "2" },
         [NORM2] = { "", "2" }, [FC1] = { "mlp.", "1" }, [FC2] = { "mlp.", "2" }, [FINAL] = { "", "1" } };

@@ -5,9 +5,13 @@
 #include <math.h>
 #include <string.h>
 
-/* layers: bit l is set where block l gets prompts of its own; first: those of block 0 (and of all, with shared); deep:
- * those of blocks 1 ..; w, bias: the shared projection, or NULL. */
-typedef struct { uint64_t layers; double dropout; peft_param *first, *deep, *w, *bias; } vpt;
+typedef struct {
+    uint64_t layers;                     /* bit l: prompts enter at block l */
+    double dropout;
+    peft_param *first;                   /* prompts of block 0; with shared of all blocks */
+    peft_param *deep;                    /* prompts of the blocks 1, 2, ..; NULL: they have none, or shared ones */
+    peft_param *w, *bias;                /* the projection that all prompts pass; NULL: none */
+} vpt;
 
 static const peft_option opts[] = {
     { "tokens",  'i', "10", 1, 1e4, "prompt tokens a layer" },

@@ -9,6 +9,7 @@
 #include "core/graph/param.h"
 #include "core/weights/backbone.h"
 
+/* A list of parameters or buffers, in the order of their declaration. */
 typedef struct pf_params { pf_param **item; size_t count, capacity; } pf_params;
 
 /* --- source.c --- */

@@ -97,7 +97,8 @@ static const char *append_text(char **end, size_t *bytes, const char *text)
     return start;
 }
 
-/* Copies m with all its texts: texts to end, the rest to *copy. end and copy NULL: only adds the size to *bytes. */
+/* Copies m, which has `options` options: its texts to end, the rest to *copy. end and copy NULL: only adds the size of
+ * the texts to *bytes. */
 static void copy_texts(const peft_method *m, size_t options, char *end, size_t *bytes, registered *copy)
 {
     const char *name = append_text(&end, bytes, m->name), *summary = append_text(&end, bytes, m->summary);

@@ -113,7 +113,8 @@ peft_status pf_json_write(peft_context *ctx, const json_t *root, size_t flags, c
 
 bool pf_is_utf8(const char *s)
 {
-    static const uint32_t smallest[] = { 0, 0, 0x80, 0x800, 0x10000 };      /* code point of a sequence of n bytes */
+    /* smallest[n]: the least code point that needs a sequence of n bytes */
+    static const uint32_t smallest[] = { 0, 0, 0x80, 0x800, 0x10000 };
     for (const unsigned char *c = (const unsigned char *)s; *c;) {
         /* n: bytes of the sequence that begins with *c; 0: no sequence begins so */
         int n = *c < 0x80 ? 1 : *c < 0xC2 ? 0 : *c < 0xE0 ? 2 : *c < 0xF0 ? 3 : *c < 0xF5 ? 4 : 0;

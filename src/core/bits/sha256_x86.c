@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * sha256_x86.c -- the compression function of SHA-256 by the SHA instructions of x86, several times as fast as plain C.
  * The instructions hold the eight working variables a to h in two vectors, abef and cdgh, and do two rounds each. w
- * holds the last 16 words of the message schedule, four in each vector. */
+ * holds the last 16 words of the message schedule, four in each vector. Of the shuffles 0xB1 swaps the elements of each
+ * pair, 0x1B reverses all four, and 0x0E moves the upper two down; the blend 0xF0 takes the upper two of its second. */
 #include "core/bits/sha256.h"
 
 #if defined(__x86_64__)

@@ -9,7 +9,8 @@
 /* The checksum of data behind other data whose checksum is h; 0: no other data. */
 uint64_t pf_sum(uint64_t h, const void *data, size_t bytes);
 
-/* pf_sum in pieces: begin, add each piece, end. Every piece but the last must have a multiple of 32 bytes. */
+/* pf_sum in pieces: begin, add each piece, end. Every piece but the last must have a multiple of 32 bytes.
+ * lane: sums of every fourth word; initial: the h of pf_sum; bytes: added so far. */
 typedef struct pf_summing { uint64_t lane[4], initial; size_t bytes; } pf_summing;
 pf_summing pf_sum_begin(uint64_t h);
 void       pf_sum_add(pf_summing *s, const void *data, size_t bytes);

@@ -53,15 +53,15 @@ static peft_status sync_folder(const paths *p, const char *file)
     return s;
 }
 
-/* Removes the old configuration if it differs from the new one (text): it must not describe the new tensors. */
-static peft_status remove_old_config(const paths *p, const char *text)
+/* Removes the old configuration if it differs from the new one (config_text): it must not describe the new tensors. */
+static peft_status remove_old_config(const paths *p, const char *config_text)
 {
     pf_map *map;
     int r;
     SYSTEM_CALL(r, "stat", access(p->config, F_OK));
     if (r && errno == ENOENT) return PEFT_OK;
     PF_TRY(pf_map_read(p->ctx, p->config, SIZE_MAX, &map));
-    bool same = pf_map_size(map) == strlen(text) && !memcmp(pf_map_data(map), text, strlen(text));
+    bool same = pf_map_size(map) == strlen(config_text) && !memcmp(pf_map_data(map), config_text, strlen(config_text));
     pf_map_close(map);
     if (same) return PEFT_OK;
     SYSTEM_CALL(r, "unlink", unlink(p->config));
@@ -69,22 +69,22 @@ static peft_status remove_old_config(const paths *p, const char *text)
 }
 
 /* Renames the new tensors over the old ones. */
-static peft_status replace_tensors(const paths *p, const char *text)
+static peft_status replace_tensors(const paths *p, const char *config_text)
 {
     int r;
-    PF_TRY(remove_old_config(p, text));
+    PF_TRY(remove_old_config(p, config_text));
     SYSTEM_CALL(r, "rename", rename(p->new_tensors, p->tensors));
     if (r) return pf_fail(PEFT_E_IO, "%s: cannot be replaced: %s", p->tensors, strerror(errno));
     return sync_folder(p, p->tensors);
 }
 
-static peft_status write_both(const paths *p, pf_st_out *o, const char *text)
+static peft_status write_both(const paths *p, pf_st_out *o, const char *config_text)
 {
     pf_writer *w = NULL;
     peft_status s = pf_st_out_write(o, p->new_tensors);
     if (!s) s = pf_writer_open(p->ctx, p->config, &w);
-    if (!s) s = pf_writer_write(w, text, strlen(text));
-    if (!s) s = replace_tensors(p, text);
+    if (!s) s = pf_writer_write(w, config_text, strlen(config_text));
+    if (!s) s = replace_tensors(p, config_text);
     if (!s) return pf_writer_commit(w);
     pf_writer_abandon(w);
     unlink(p->new_tensors);
@@ -92,11 +92,11 @@ static peft_status write_both(const paths *p, pf_st_out *o, const char *text)
 }
 
 peft_status pf_folder_write(peft_context *ctx, const char *dir, const char *tensors, pf_st_out *o, const char *config,
-                            const char *text)
+                            const char *config_text)
 {
     paths p = { .ctx = ctx, .dir = dir };
     peft_status s = paths_make(&p, tensors, config);
-    if (!s) s = write_both(&p, o, text);
+    if (!s) s = write_both(&p, o, config_text);
     paths_free(&p);
     return s;
 }

@@ -9,7 +9,8 @@
 
 /* Returns dir/name, which the caller frees with pf_free; NULL: no memory, message set. */
 char *pf_path_join(peft_context *ctx, const char *dir, const char *name);
-/* Writes o as dir/tensors and text as dir/config; creates dir if it is missing. */
+/* Writes the tensors of o to the file dir/tensors, and config_text to the file dir/config. Makes dir if it is
+ * missing. */
 peft_status pf_folder_write(peft_context *ctx, const char *dir, const char *tensors, pf_st_out *o, const char *config,
-                            const char *text);
+                            const char *config_text);
 #endif

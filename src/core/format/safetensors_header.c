@@ -49,6 +49,7 @@ static peft_status scan(const char *json, size_t n, size_t *end)
         if (values > MOST_VALUES)
             return pf_fail(PEFT_E_FORMAT, "header has more than %zu values; expected at most %d tensors", MOST_VALUES,
                            PF_ST_TENSORS);
+        /* the parser would read -0 as the integer 0, a valid size */
         if (c == '-' && w.position < n && json[w.position] == '0')
             return pf_fail(PEFT_E_FORMAT, "header has a negative zero at byte %zu; expected sizes >= 0", position);
         closed = (c == '}' || c == ']') && w.depth <= 0;

@@ -15,6 +15,8 @@ enum {
     PF_ST_DEPTH = 8                    /* nested brackets; the format needs 3 */
 };
 
+/* An element type of the format: its name there ("BF16"), bits of an element, and its peft_dtype (0: this library has
+ * none). */
 typedef struct pf_st_type { const char *name; int bits; peft_dtype type; } pf_st_type;
 const pf_st_type *pf_st_type_named(const char *name);         /* NULL: the format has no such type */
 const pf_st_type *pf_st_type_of(peft_dtype type);             /* NULL: no such peft_dtype */

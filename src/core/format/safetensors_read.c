@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* An entry of the metadata. */
 typedef struct pair { const char *key, *value; } pair;
 struct pf_st {
     peft_context *ctx;

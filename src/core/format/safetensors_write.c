@@ -18,6 +18,7 @@ typedef struct item {
     peft_dtype from;                                  /* type of data, if it must be converted; 0: no conversion */
     size_t bytes;                                     /* in the file */
 } item;
+/* An entry of the metadata. */
 typedef struct pair { char *key, *value; } pair;
 struct pf_st_out {
     peft_context *ctx;

@@ -22,7 +22,7 @@ const pf_opt pf_model_options[] = {
 const peft_option *peft_model_option(size_t i) { return pf_option_at(pf_model_options, i); }
 
 /* PEFT_E_OPTION: an option has a value other than its default, and no effect with this head. */
-static peft_status check_unused_options(const peft_model *m, const peft_options *o)
+static peft_status check_options_are_read(const peft_model *m, const peft_options *o)
 {
     static const char *const names[] = { "head", "head_init", "head_layers", "pool" };
     const bool frozen = m->head == &pf_head_backbone;
@@ -83,7 +83,7 @@ peft_status pf_model_make(peft_backbone *b, const peft_options *o, pf_source *so
     m->backbone = pf_backbone_retain(b);
     if (o) s = pf_options_copy(o, &m->options);
     if (!s) s = read_options(m, o);
-    if (!s && !source) s = check_unused_options(m, o);
+    if (!s && !source) s = check_options_are_read(m, o);
     if (!s) s = create_head(m, source);
     if (s) peft_model_free(m);
     else *out = m;
@@ -119,7 +119,7 @@ void peft_model_free(peft_model *m)
 }
 
 /* PEFT_E_STATE: trainers or sessions of the model exist, so that its adapters must not change. */
-static peft_status check_unused(const peft_model *m, const char *call)
+static peft_status check_not_in_use(const peft_model *m, const char *call)
 {
     if (!atomic_load(&m->users)) return PEFT_OK;
     return pf_fail(PEFT_E_STATE, "%s: %d trainers or sessions of this model exist; free them first", call,
@@ -128,7 +128,7 @@ static peft_status check_unused(const peft_model *m, const char *call)
 
 static peft_status attach(peft_model *m, peft_adapter *a)
 {
-    PF_TRY(check_unused(m, "attach"));
+    PF_TRY(check_not_in_use(m, "attach"));
     if (a->backbone != m->backbone)
         return pf_fail(PEFT_E_MISMATCH, "adapter: given one of another backbone object, expected the model's");
     for (size_t i = 0; i < m->adapters; i++)
@@ -143,7 +143,7 @@ static peft_status attach(peft_model *m, peft_adapter *a)
 
 static peft_status detach(peft_model *m, peft_adapter *a)
 {
-    PF_TRY(check_unused(m, "detach"));
+    PF_TRY(check_not_in_use(m, "detach"));
     for (size_t i = 0; i < m->adapters; i++) {
         if (m->adapter[i] != a) continue;
         memmove(m->adapter + i, m->adapter + i + 1, (--m->adapters - i) * sizeof *m->adapter);

@@ -6,6 +6,7 @@
 #include <string.h>
 #include "core/options/text.h"
 
+/* An option that was set, and its value as text. */
 typedef struct setting { char *name, *text; } setting;
 struct peft_options {
     peft_context *ctx;

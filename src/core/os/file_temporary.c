@@ -20,7 +20,7 @@ static bool names_open_file(const char *name, int fd)
         && named.st_dev == opened.st_dev && named.st_ino == opened.st_ino;
 }
 
-enum { ABSENT, IN_USE, REMOVED };
+enum { ABSENT, IN_USE, REMOVED };                     /* what remove_left_over found or did */
 
 /* Removes the file if it is a regular one that no process has locked. A process that saves locks its temporary file
  * before it writes and holds the lock until after the rename. So, once this function has the lock, the name cannot

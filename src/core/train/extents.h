@@ -8,6 +8,7 @@
 
 /* A number in the graph (extent of a shape, or attribute of a node) that is per_sample * batch. */
 typedef struct pf_extent { int64_t *number, per_sample; } pf_extent;
+/* All such numbers of the graph net. */
 typedef struct pf_extents { pf_extent *item; size_t count; pf_compiled *net; } pf_extents;
 
 /* Fills e for net, which was compiled from spec and is not bound to memory yet, by comparison with a graph compiled for

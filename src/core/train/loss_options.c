@@ -10,7 +10,7 @@ static peft_status read_list(const peft_trainer *t, const char *name, const pk_r
 {
     const char *given = pf_options_string(t->options, pf_trainer_options, name), *p = given;
     const int64_t classes = t->model->classes;
-    int64_t n = 0;
+    int64_t n = 0;                                    /* numbers read so far; -1: the text is no such list */
     if (!*p) return PEFT_OK;
     pk_real *list = pf_alloc_zero(t->ctx, (size_t)classes * sizeof(pk_real));
     if (!list) return pf_nomem(name, (size_t)classes * sizeof(pk_real));

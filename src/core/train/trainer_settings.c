@@ -163,6 +163,7 @@ peft_status pf_settings_write(const peft_trainer *t, pf_st_out *o)
     return PEFT_OK;
 }
 
+/* A trainer, and the file of the state that it is compared with. */
 typedef struct check { const peft_trainer *t; const pf_st *st; } check;
 
 static peft_status check_setting(void *user, const setting *s)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * cache.h -- the feature cache of a trainer: the values that the frozen prefix computes for a sample, by sample id.
- * Probes, partial tuning and side networks then skip the backbone from the second epoch on. A crossing
- * value is one that the prefix computes and the rest of the graph reads. A record holds those of one sample one after
- * another, in memory (cache_memory.c) or in a file (cache_file.c). */
+ * Probes, partial tuning and side networks then skip the backbone from the second epoch on. A crossing value is one
+ * that the prefix computes and the rest of the graph reads. A record holds those of one sample one after another, in
+ * memory (cache_memory.c) or in a file (cache_file.c). */
 #ifndef PF_CACHE_H
 #define PF_CACHE_H
 #include "core/train/session/compiled.h"

@@ -21,8 +21,8 @@ static const char magic[8] = "PEFTFEAT";
 enum { VERSION = 2, RECORD_ALIGN = 64 };              /* the size of a record in the file is a multiple of it */
 typedef struct {
     char magic[8];
-    uint32_t version, type;
-    uint64_t record_bytes;
+    uint32_t version, type;              /* type: the peft_dtype of the values */
+    uint64_t record_bytes;               /* of the values of a record, without its header */
     char kernels[32], key[64];           /* key: hexadecimal digits, without a 0 at the end */
     uint64_t checksum;                   /* of the fields before it */
 } file_header;

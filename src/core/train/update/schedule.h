@@ -5,12 +5,13 @@
 #include <stdint.h>
 #include "core/base/error.h"
 
+/* t: the step, counted from 0; with steps_per_epoch > 0 the first step of its epoch. */
 typedef enum pf_schedule_kind {
     PF_LR_CONSTANT,            /* lr */
     PF_LR_COSINE,              /* half a cosine from lr at step 0 down to min_lr at `steps` */
     PF_LR_WARMUP_COSINE,       /* a line from start_lr to lr over `warmup` steps, then the cosine over the rest */
-    PF_LR_WARMUP_COSINE_FULL,  /* the same line, then the values that PF_LR_COSINE has from t = warmup on */
-    PF_LR_STEP,                /* lr * gamma^(t / decay_every) */
+    PF_LR_WARMUP_COSINE_FULL,  /* the same line, then PF_LR_COSINE as it is from t = warmup on */
+    PF_LR_STEP,                /* lr * gamma^k, k = t / decay_every rounded down */
     PF_LR_LINEAR,              /* a line from lr at step 0 down to min_lr at `steps` */
     PF_LR_WARMUP_LINEAR        /* a line from start_lr to lr over `warmup` steps, then the line down over the rest */
 } pf_schedule_kind;
