@@ -14,21 +14,25 @@ typedef struct peft_backbone peft_backbone;
 #define PEFT_DEPTH_MAX 64
 
 /* Loads a safetensors file (f32, f16 or bf16) that names its tensors as timm, Hugging Face (ViT, DINOv2, CLIP),
- * OpenAI's CLIP, torchvision or mmpretrain do; which one, and the prefix of the names, is detected. Options, all
- * optional: "image_size" (side in pixels; the position embedding is resampled to it), "resample" (timm, hf, mmcls,
- * torchvision, bilinear), "naming" (auto, timm, hf, hf5, hf-clip, clip, torchvision, mmcls), "prefix" (of the names of
- * the wanted ViT, if a file holds several), and facts that do not follow from the tensors: "patch", "heads", "eps",
- * "act" (gelu, quickgelu), "pool" (cls, mean). An option has precedence over the file's header, the header over the
- * configuration files beside it, and those over the defaults of the family of networks. "config": auto (the
- * configuration files beside the weights: open_clip_config.json for weights under open_clip's names; else config.json,
- * processor_config.json and preprocessor_config.json), none, or the path of one such file or of a folder with them. A
- * setting in them that this library does not compute is PEFT_E_UNSUPPORTED with file, key and value. f32 weights, and
- * the matrices of f16 and bf16 files, stay mapped from the file, which must not be changed in place while in use; it
- * may be replaced, as every save of this library does. Matrix products convert f16 and bf16 to f32 as they read them:
- * results equal, bit for bit, those of an f32 file with the same values, without an f32 copy in memory. Adapter, model
- * and state files are read into memory. Missing and unexpected tensors are listed in one PEFT_E_FORMAT message;
- * PEFT_E_UNSUPPORTED: a network of another kind; PEFT_E_NONFINITE: a tensor holds NaN or Inf, which is looked for in
- * all of them at loading. */
+ * OpenAI's CLIP, torchvision or mmpretrain do; which one, and the prefix of the names, is detected.
+ * Options, all optional:
+ *   "image_size"  side in pixels; the position embedding is resampled to it
+ *   "resample"    the rule for that: timm, hf, mmcls, torchvision, bilinear
+ *   "naming"      auto, timm, hf, hf5, hf-clip, clip, torchvision, mmcls
+ *   "prefix"      of the names of the wanted ViT, if a file holds several
+ *   "patch", "heads", "eps", "act" (gelu, quickgelu), "pool" (cls, mean): facts that do not follow from the tensors. An
+ *                 option has precedence over the file's header, the header over the configuration files beside it, and
+ *                 those over the defaults of the family of networks.
+ *   "config"      auto (the configuration files beside the weights: open_clip_config.json for weights under open_clip's
+ *                 names; else config.json, processor_config.json and preprocessor_config.json), none, or the path of
+ *                 one such file or of a folder with them. A setting in them that this library does not compute is
+ *                 PEFT_E_UNSUPPORTED with file, key and value.
+ * f32 weights, and the matrices of f16 and bf16 files, stay mapped from the file, which must not be changed in place
+ * while in use; it may be replaced, as every save of this library does. Matrix products convert f16 and bf16 to f32 as
+ * they read them: results equal, bit for bit, those of an f32 file with the same values, without an f32 copy in memory.
+ * Adapter, model and state files are read into memory.
+ * PEFT_E_FORMAT: one message lists the missing and the unexpected tensors. PEFT_E_UNSUPPORTED: a network of another
+ * kind. PEFT_E_NONFINITE: a tensor holds NaN or Inf; loading looks for it in all tensors. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_backbone_load(peft_context *ctx, const char *path, const peft_options *o, peft_backbone **out);
 PEFT_API const peft_option *peft_backbone_option(size_t i);       /* of loading (options.h); NULL: after the last */
@@ -44,16 +48,20 @@ PEFT_API const peft_option *peft_backbone_create_option(size_t i);
 /* Writes a safetensors file with timm names, atomically; facts that do not follow from the weights (heads, eps, ..) and
  * the notes "preprocess" (empty if only mean and std are known) and "class_names" in its header. */
 PEFT_API PEFT_NODISCARD peft_status peft_backbone_save(const peft_backbone *b, const char *path);
-/* The same under another library's names, or rounded. Options, o may be NULL: "naming" (timm; hf, the names of
- * transformers before version 5; hf5, those since), "classifier" (false leaves it out), "class_names" (one in each
- * line; default: the note), "link" (softmax for one label for each image, sigmoid for several; kept in the header, and
- * as problem_type in config.json), "dtype" (f32; f16 or bf16: every tensor, to nearest even). In hf and hf5 q, k and v
- * are tensors of their own; path is a folder with model.safetensors, config.json and preprocessor_config.json (from the
- * note "preprocess", as far as Hugging Face's processors can follow it; their crops lie at an offset rounded down, and
- * transparency on white), made when missing, or the file alone where it ends in .safetensors. A crash leaves the old
- * folder, the new one, or tensors without config.json; preprocessor_config.json comes last. The network is a ViT, or
- * DINOv2 where there is LayerScale; PEFT_E_UNSUPPORTED names what neither has (fc_norm, a norm before the blocks, ..).
- * PEFT_E_NONFINITE: a tensor holds NaN or Inf, or what rounds to Inf (f16: from 65520 on); nothing is written. */
+/* The same under another library's names, or rounded. Options, o may be NULL:
+ *   "naming"       timm; hf, the names of transformers before version 5; hf5, those since
+ *   "classifier"   false leaves it out
+ *   "class_names"  one in each line; default: the note
+ *   "link"         softmax for one label for each image, sigmoid for several; kept in the header, and in config.json as
+ *                  problem_type
+ *   "dtype"        f32; f16 or bf16: every tensor, rounded to nearest even
+ * In hf and hf5 q, k and v are tensors of their own. path is then a folder, made if it is missing, with
+ * model.safetensors, config.json and preprocessor_config.json; or, if it ends in .safetensors, the file alone.
+ * preprocessor_config.json follows the note "preprocess" as far as Hugging Face's processors can; their crops lie at an
+ * offset rounded down, and transparency on white. A crash leaves the old folder, the new one, or tensors without
+ * config.json; preprocessor_config.json comes last. The network is a ViT, or DINOv2 if there is LayerScale.
+ * PEFT_E_UNSUPPORTED names what neither has (fc_norm, a norm before the blocks, ..). PEFT_E_NONFINITE: a tensor holds
+ * NaN or Inf, or what rounds to Inf (f16: from 65520 on); nothing is written. */
 PEFT_API PEFT_NODISCARD peft_status
 peft_backbone_save_as(const peft_backbone *b, const char *path, const peft_options *o);
 PEFT_API const peft_option *peft_backbone_save_option(size_t i);        /* of peft_backbone_save_as */
@@ -64,18 +72,21 @@ PEFT_API peft_context *peft_backbone_context(const peft_backbone *b);
 /* "width", "depth", "heads", "mlp", "patch", "image_size", "tokens", "prefix" (class and register tokens),
  * "registers", "classes", "parameters"; -1: no such fact. */
 PEFT_API int64_t peft_backbone_get(const peft_backbone *b, const char *what);
-/* Facts about images and classes from the backbone's files. Borrowed from b; NULL: unknown. "preprocess": the complete
- * preparation of its images, for peft_transform_parse ("size=224,resize=256,..."), as the library that wrote the
- * description does it. All of it comes from one source: the file's header, else timm's pretrained_cfg, open_clip's
- * preprocess_cfg or the image processor of Hugging Face. NULL if no file states it, or if no text can express it
- * (do_pad, inputs that are not square, unknown processors), which is logged as a warning with the key. It is for the
- * image size of b: if "image_size" set another one than the description's, timm's crop_pct stays, and sides in pixels
- * grow in proportion: 256 before a crop of 224 becomes round(256 / 224 * image_size). "mean", "std" ("0.5:0.5:0.5"),
- * "image_size" (of the description or training), "crop_pct", "interpolation": single facts, known for some families
- * even without a file. "class_names": of the classifier, one in each line. "link": the function from its logits to
- * probabilities, softmax (one label an image) or sigmoid (several), from the file's header or Hugging Face's
- * problem_type. "assumed": one line for each fact of the network that no tensor, option, header or configuration states
- * ("heads=12: width / 64"). They are also logged when it is loaded, in one warning. */
+/* Facts about images and classes from the backbone's files. Borrowed from b; NULL: unknown.
+ *   "preprocess"     the complete preparation of its images, for peft_transform_parse ("size=224,resize=256,..."), as
+ *                    the library that wrote the description does it. All of it comes from one source: the file's
+ *                    header, else timm's pretrained_cfg, open_clip's preprocess_cfg or the image processor of Hugging
+ *                    Face. NULL if no file states it, or if no text can express it (do_pad, inputs that are not square,
+ *                    unknown processors), which is logged as a warning with the key. It is for the image size of b: if
+ *                    "image_size" set another one than the description's, timm's crop_pct stays, and sides in pixels
+ *                    grow in proportion: 256 before a crop of 224 becomes round(256 / 224 * image_size).
+ *   "mean", "std" ("0.5:0.5:0.5"), "image_size" (of the description or training), "crop_pct", "interpolation": single
+ *                    facts, known for some families even without a file
+ *   "class_names"    of the classifier, one in each line
+ *   "link"           the function from its logits to probabilities, softmax (one label an image) or sigmoid (several),
+ *                    from the file's header or Hugging Face's problem_type
+ *   "assumed"        one line for each fact of the network that no tensor, option, header or configuration states
+ *                    ("heads=12: width / 64"). They are also logged when it is loaded, in one warning. */
 PEFT_API const char *peft_backbone_note(const peft_backbone *b, const char *key);
 PEFT_API size_t  peft_backbone_tensor_count(const peft_backbone *b);
 PEFT_API const char        *peft_backbone_tensor_name(const peft_backbone *b, size_t i);   /* timm's; or NULL */
