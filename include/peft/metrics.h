@@ -7,9 +7,10 @@
 #include <peft/context.h>
 PEFT_BEGIN_DECLS
 
-/* Name i of all metrics, NULL after the last; and for a name a text with the functions below that accept it, its values
- * and its definition, NULL if it is unknown. */
+/* The name of metric i, counted from 0; NULL: after the last. */
 PEFT_API const char *peft_metrics_name(size_t i);
+/* A text about the metric of this name: the functions below that accept it, its values, and its definition. NULL: there
+ * is no such metric. */
 PEFT_API const char *peft_metrics_help(const char *name);
 
 /* --- from logits and labels to the arrays below --- */

@@ -1,4 +1,6 @@
-/* SPDX-License-Identifier: Apache-2.0 */
+/* SPDX-License-Identifier: Apache-2.0
+ * peft.h -- all public headers of libpeft; those of libpeft-io are in io.h. status.h states the rules of the
+ * interface: errors, ownership, threads. */
 #ifndef PEFT_H
 #define PEFT_H
 #include <peft/adapter.h>

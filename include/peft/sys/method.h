@@ -265,7 +265,7 @@ PEFT_API peft_val peft_sys_linear(peft_build *b, peft_val x, peft_val w, peft_va
 PEFT_API peft_val peft_sys_activate(peft_build *b, peft_val x, const char *kind);
 PEFT_API peft_val peft_sys_layernorm(peft_build *b, peft_val x, peft_val gamma, peft_val beta, double eps);
 PEFT_API peft_val peft_sys_logsumexp(peft_build *b, peft_val x);                   /* over the last extent */
-PEFT_API peft_val peft_sys_logaddexp(peft_build *b, peft_val a, peft_val c); /* log(e^a + e^c); PEFT_NONE is -inf */
+PEFT_API peft_val peft_sys_logaddexp(peft_build *b, peft_val x, peft_val y); /* log(e^x + e^y); PEFT_NONE is -inf */
 /* Rows are tokens, along the second extent of x [b,t,d]. insert: the tokens of `rows` become rows first, first + 1, ..
  * of the result. take, drop, mean: of rows first .. first + n - 1. */
 PEFT_API peft_val peft_sys_insert_rows(peft_build *b, peft_val x, int64_t first, peft_val rows);
