@@ -52,7 +52,8 @@ typedef struct run {
     int64_t trained_on;                                       /* number of test images that are also training images */
     bool bar;                                                 /* show a progress bar on the terminal */
     int64_t steps, epoch_steps;                               /* since the program started; those of this epoch */
-    double start, epoch_start, epoch_loss;
+    double start, epoch_start;                                /* times in seconds_now() */
+    double epoch_loss;                                        /* sum over epoch_steps */
 } run;
 
 static int64_t next_batch(int64_t epoch, int64_t batch, peft_tensor *images, peft_tensor *labels, int64_t *ids,

@@ -17,6 +17,7 @@ typedef struct gated_prompt_state {
     peft_param *prompt[PEFT_DEPTH_MAX], *gate[PEFT_DEPTH_MAX];
 } gated_prompt_state;
 
+/* Rows: name, kind ('i' integer, 's' text, 'f' double), default, lowest, highest, help. */
 static const peft_option gated_prompt_options[] = {
     { "tokens",  'i', "8", 1, 1e4, "prompt tokens per layer" },
     { "layers",  's', "all", 0, 0, "blocks that attend to prompts" },

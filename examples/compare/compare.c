@@ -56,7 +56,8 @@ static const program about = {
 typedef struct progress {
     study *s;
     double *began;                                            /* start time of each run; 0: not started */
-    int64_t jobs, left, failed;                               /* runs at a time, not yet ended, failed */
+    int64_t jobs;                                             /* runs at a time */
+    int64_t left, failed;                                     /* runs that have not ended; that failed */
     bool bar;                                                 /* show a progress bar on the terminal */
 } progress;
 
@@ -108,8 +109,9 @@ static void on_tick(void *user)
     if (!p->left) return;
     fprintf(stderr, "[%-30.*s] %lld of %lld runs", (int)(30 * finished / all), "##############################",
             (long long)finished, (long long)all);
-    if (left < 5400) fprintf(stderr, ", %.0f min %02.0f s left", floor(left / 60), floor(fmod(left, 60)));
-    else if (left >= 5400) fprintf(stderr, ", %.1f h left", left / 3600);
+    const double ninety_minutes = 5400;                       /* if left is NaN, neither line is printed */
+    if (left < ninety_minutes) fprintf(stderr, ", %.0f min %02.0f s left", floor(left / 60), floor(fmod(left, 60)));
+    else if (left >= ninety_minutes) fprintf(stderr, ", %.1f h left", left / 3600);
 }
 
 static void on_begin(int64_t i, void *user)
@@ -214,8 +216,8 @@ int main(int argc, char **argv)
         fail("--records %s: holds the records of a study; give --resume to continue it, or another folder", s.records);
     progress p = { .s = &s, .jobs = s.jobs, .bar = isatty(STDERR_FILENO) };
     check_outputs();
-    const job_hooks check_hooks = { work_check, name_check, NULL, done_check, NULL, true },
-                    study_hooks = { work_study, name_check, NULL, done_check, NULL, false },
+    const job_hooks check_hooks = { .work = work_check, .name = name_check, .done = done_check, .echo = true },
+                    study_hooks = { .work = work_study, .name = name_check, .done = done_check },
                     run_hooks = { work_run, name_run, on_begin, on_done, on_tick, false };
     if (run_jobs(&(int64_t){ 0 }, 1, 1, &check_hooks, &p)) fail("stopped before the first run");
     make_settings(&s);

@@ -13,7 +13,7 @@ static void check_draws(const study *s)
     for (int64_t d = 0; d < s->samplings; d++) {
         training_run t;
         peft_dataset *test;
-        draw_run_data(s, d * s->entries, &t, &test);
+        draw_run_data(s, d * s->entries, &t, &test);          /* the first run of draw d */
         check_overlap(t.train, test);
         check_pictures((const peft_dataset *const[]){ t.train, d && !s->test_per_class ? NULL : test }, 2, NULL, 0);
         peft_dataset_free(t.train);

@@ -17,7 +17,8 @@ static const char *const heading[csv_columns] = {
 #define RESULT_NAME(name) #name,
     RESULT_COLUMNS(RESULT_NAME) "data", "settings" };
 
-/* Continues the FNV-1a hash h with the text and its terminating zero byte. */
+/* Continues the FNV-1a hash h with the text and its terminating zero byte. The first h is FNV_OFFSET. */
+#define FNV_OFFSET 0xcbf29ce484222325
 static uint64_t hash(uint64_t h, const char *text)
 {
     do h = (h ^ (unsigned char)*text) * 0x100000001b3; while (*text++);
@@ -36,7 +37,7 @@ void make_settings(study *s)
         for (int k = 0; k < recipe_flags; k++)
             if (e->recipe[k].value) fprintf(f, " %s=%s", e->recipe[k].name, e->recipe[k].value);
         if (fclose(f)) fail("out of memory");
-        snprintf(e->key, sizeof e->key, "%016" PRIx64, hash(hash(0xcbf29ce484222325, e->label), e->settings));
+        snprintf(e->key, sizeof e->key, "%016" PRIx64, hash(hash(FNV_OFFSET, e->label), e->settings));
     }
 }
 

@@ -23,10 +23,12 @@ typedef struct entry {
 typedef struct study {
     const char *list, *backbone, *data, *test;                /* paths; test may be NULL */
     const char *records, *title, *note, *command;             /* records: folder, NULL: no records */
-    int64_t shots, test_per_class, samplings, runs, jobs;
+    int64_t shots, test_per_class;                            /* training and test images per class; 0: all */
+    int64_t samplings, runs;                                  /* random draws of the images; seeds for each draw */
+    int64_t jobs;                                             /* runs at a time */
     bool unchecked;                                           /* do not decode pictures before the runs */
     int64_t judge_every;                                      /* epochs between evaluations; 0: only at the end */
-    uint64_t seed;
+    uint64_t seed;                                            /* of the first draw */
     entry *entry;
     int64_t entries;
     result *result;                                           /* [samplings * runs * entries], in shared memory */

@@ -92,7 +92,7 @@ int main(int argc, char **argv)
     double overlap = number_within(difficulty, 0, 4);
     size_t path_size = strlen(given[out].value) + 64;
     char *path = check_alloc(malloc(path_size));
-    double *work = check_alloc(malloc((size_t)area * 6 * sizeof *work));
+    double *work = check_alloc(malloc((size_t)area * 6 * sizeof *work));     /* 4 for scan_tissue, 2 for the tissue */
     uint8_t *grey = check_alloc(malloc((size_t)area));
     tissue t = { pixels, work + 4 * area, work + 5 * area };
     peft_context *ctx;

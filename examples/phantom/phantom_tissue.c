@@ -45,7 +45,7 @@ typedef struct anatomy {
     double top[LAYERS], slope, trait[TRAITS];
     double loss;                                              /* attenuation at v = 1 left by the gain, dB */
     struct { double u, v, width, loss; } ligament[LIGAMENTS];
-    uint64_t key[LAYERS], outline, inside;                    /* keys of random fields: smooth_noise */
+    uint64_t key[LAYERS], outline_key, inside_key;            /* keys of random fields: smooth_noise */
 } anatomy;
 
 static double clamp(double x, double low, double high) { return x < low ? low : x > high ? high : x; }
@@ -72,8 +72,8 @@ static anatomy draw_anatomy(uint64_t seed, int64_t class, int64_t index, double 
         a.ligament[i].width = next_between(&s, 0.015, 0.05);
         a.ligament[i].loss = clamp(next_between(&s, -40, 20), 0, 20);
     }
-    a.outline = next_word(&texture);
-    a.inside = next_word(&texture);
+    a.outline_key = next_word(&texture);
+    a.inside_key = next_word(&texture);
     return a;
 }
 
@@ -119,8 +119,9 @@ static double layers_level(const anatomy *a, const double edge[LAYERS], double u
  * crosses 0. */
 static double outline(const anatomy *a, double cx, double cy)
 {
-    double lobes = smooth_noise(a->outline, 1.2 * cx, 1.2 * cy), length = smooth_noise(a->outline + 2, 3 * cx, 3 * cy);
-    double spike = gaussian(smooth_noise(a->outline + 1, 2.5 * cx, 2.5 * cy) / 0.12) * (0.5 + length);
+    const uint64_t key = a->outline_key;
+    double lobes = smooth_noise(key, 1.2 * cx, 1.2 * cy), length = smooth_noise(key + 2, 3 * cx, 3 * cy);
+    double spike = gaussian(smooth_noise(key + 1, 2.5 * cx, 2.5 * cy) / 0.12) * (0.5 + length);
     return 1 + a->trait[LOBES] * lobes + a->trait[SPIKES] * (spike - 0.15);
 }
 
@@ -134,7 +135,7 @@ static double add_lesion(const anatomy *a, double u, double v, double *level)
     double distance = sqrt(x * x + y * y) + 1e-9;
     if (distance > 4) return 0;
     double outside = distance - outline(a, x / distance, y / distance), inside = sigmoid(-3 * outside / t[MARGIN]);
-    double lesion_level = t[CONTRAST] + 4 * smooth_noise(a->inside, 10 * u, 10 * v);
+    double lesion_level = t[CONTRAST] + 4 * smooth_noise(a->inside_key, 10 * u, 10 * v);
     *level += (lesion_level - *level) * inside + t[RIM] * gaussian(outside * r / 0.010);
     if (outside > 0) *level += t[HALO] * (1 - inside) * gaussian(outside * r / 0.05);
     return inside;

@@ -13,8 +13,8 @@ enum { max_cases = 6, thumbnail_side = 96 };
 
 static double confidence(const study *s, const run *r, int64_t i) { return r->score[i * s->classes + decide(s, r, i)]; }
 
-/* Picks right or wrong predictions, the most confident ones first, with the true classes in turn. Fills out [max_cases]
- * with sample numbers and returns how many there are. */
+/* Picks right or wrong predictions, with the true classes in turn: the next one is of a class of which fewest were
+ * taken, and of these the most confident. Fills out [max_cases] with sample numbers and returns how many there are. */
 static int64_t pick_cases(const study *s, const run *r, bool right, int64_t *out)
 {
     int64_t n = 0, *taken = check_alloc(calloc((size_t)s->classes, sizeof *taken));

@@ -11,7 +11,8 @@
 
 static const double mib = 1024.0 * 1024.0;
 
-typedef enum form { with_deviation, interval, plain, whole } form;     /* how a column's values are printed */
+/* How a column is printed: mean and standard deviation, 95 % interval of the mean, mean, mean as "1,234,567". */
+typedef enum form { with_deviation, interval, plain, whole } form;
 static const struct { const char *name; int column; form form; double factor; int decimals; } columns[] = {
     { "Balanced accuracy, %", result_balanced_accuracy, with_deviation, 100, 1 },
     { "95 % interval", result_balanced_accuracy, interval, 100, 1 },

@@ -9,15 +9,15 @@
 
 typedef struct run {
     bool done;                                                /* all record files exist; else the results are not set */
-    int64_t draw, number;                                     /* both count from 1 */
-    uint64_t draw_seed;
-    double value[result_columns];
+    int64_t draw, number;                                     /* draw of the images; run of this draw; both from 1 */
+    uint64_t draw_seed;                                       /* of the draw */
+    double value[result_columns];                             /* results, by result_accuracy and so on */
     int64_t epochs, images;
     double *loss, *balanced;                                  /* [epochs]: loss, balanced accuracy; NaN: no value */
     const char **name;                                        /* [images] */
     int64_t *label;                                           /* [images] */
     double *score;                                            /* [images, classes]: probabilities */
-    char *text[3];                                            /* texts of the record files, which name points into */
+    char *text[3];                                            /* of the files run, curve, test; name points into them */
 } run;
 
 typedef struct method {

@@ -18,7 +18,9 @@ typedef struct pk_attention_layout {
     int64_t keys_by_row;            /* the chunk's keys, then its extra keys, in panels of mr rows: [n][mr] each */
     int64_t values_by_row;          /* its values in the same form (gradient) */
     int64_t by_column;              /* its values (gradient: keys) in panels of mr elements of head_dim: [chunk][mr] */
-    int64_t scores, dscores;        /* [chunk + mr][nr]: of one block; gradient: of PK_BUNDLE blocks, and dscores too */
+    int64_t scores;                 /* [chunk + mr][nr]: of one block; for the gradient one such part per block of a
+                                     * bundle */
+    int64_t dscores;                /* the gradient of scores, in the same form (gradient) */
     int64_t block_stride;           /* distance from one block's scores to the next block's in the bundle */
     int64_t query;                  /* [n][nr]: the block's query rows, transposed */
     int64_t result;                 /* [n][nr]: the block's out or dq, transposed; before that its dout (gradient) */
@@ -29,11 +31,13 @@ typedef struct pk_attention_layout {
     int64_t total;
 } pk_attention_layout;
 
-/* Chunks of about equal size, at most 378 columns, a multiple of 42 = lcm(14, 6): of mr for AVX-512 and AVX2. */
+/* Columns of a chunk: one chunk for up to MOST columns, else chunks of about equal size, each but the last a multiple
+ * of STEP = lcm(14, 6), so of mr for AVX-512 and for AVX2. */
 static inline int64_t pk_attention_chunk(int64_t columns)
 {
-    const int64_t chunks = (columns + 377) / 378, even = chunks ? (columns + chunks - 1) / chunks : 0;
-    return chunks > 1 ? (even + 41) / 42 * 42 : columns;
+    enum { STEP = 42, MOST = 9 * STEP };
+    const int64_t chunks = (columns + MOST - 1) / MOST, even = chunks ? (columns + chunks - 1) / chunks : 0;
+    return chunks > 1 ? (even + STEP - 1) / STEP * STEP : columns;
 }
 
 static inline pk_attention_layout pk_attention_lay_out(const pk_attention *a, int gradient, int64_t mr, int64_t nr)
@@ -45,20 +49,20 @@ static inline pk_attention_layout pk_attention_lay_out(const pk_attention *a, in
     const int64_t queries = gradient ? 0 : (a->queries + nr - 1) / nr * nr;
     pk_attention_layout l = { .chunk = chunk, .block_stride = block_stride };
     int64_t offset = 0;
-#define TAKE(part, count) l.part = offset; offset += ((count) + 15) / 16 * 16
-    TAKE(keys_by_row, by_row);
-    TAKE(values_by_row, gradient ? by_row : 0);
-    TAKE(by_column, by_column);
-    TAKE(scores, scores);
-    TAKE(dscores, gradient ? scores : 0);
-    TAKE(query, n * nr);
-    TAKE(result, n * nr);
-    TAKE(query_row, gradient ? rows : 0);
-    TAKE(dout_row, gradient ? rows : 0);
-    TAKE(max, queries);
-    TAKE(sum, queries);
-    TAKE(dots, gradient ? nr : 0);
-#undef TAKE
+#define PLACE_PART(part, count) l.part = offset; offset += ((count) + 15) / 16 * 16
+    PLACE_PART(keys_by_row, by_row);
+    PLACE_PART(values_by_row, gradient ? by_row : 0);
+    PLACE_PART(by_column, by_column);
+    PLACE_PART(scores, scores);
+    PLACE_PART(dscores, gradient ? scores : 0);
+    PLACE_PART(query, n * nr);
+    PLACE_PART(result, n * nr);
+    PLACE_PART(query_row, gradient ? rows : 0);
+    PLACE_PART(dout_row, gradient ? rows : 0);
+    PLACE_PART(max, queries);
+    PLACE_PART(sum, queries);
+    PLACE_PART(dots, gradient ? nr : 0);
+#undef PLACE_PART
     l.total = offset;
     return l;
 }

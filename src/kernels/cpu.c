@@ -54,20 +54,21 @@ static const pk_table table_avx512 = {
 
 static const pk_table *const tables[] = { &table_avx512, &table_avx2, &table_ref };     /* best first */
 static const char *const names[] = { "avx512", "avx2", "ref", NULL };
+enum { AVX512, AVX2, REF };                                             /* indices in both */
 
 /* Index in `tables` of the best one whose instructions the CPU has (CPUID) and whose registers the operating system
  * saves on a thread switch (XCR0). */
 static int probe(void)
 {
     unsigned a, b, c, d;
-    if (!__get_cpuid(1, &a, &b, &c, &d)) return 2;
-    if (!(c & bit_OSXSAVE) || !(c & bit_AVX) || !(c & bit_FMA)) return 2;
+    if (!__get_cpuid(1, &a, &b, &c, &d)) return REF;
+    if (!(c & bit_OSXSAVE) || !(c & bit_AVX) || !(c & bit_FMA)) return REF;
     unsigned low, high;
     __asm__("xgetbv" : "=a"(low), "=d"(high) : "c"(0));
-    if ((low & 0x6) != 0x6) return 2;                                   /* the system saves xmm and ymm */
-    if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || !(b & bit_AVX2)) return 2;
+    if ((low & 0x6) != 0x6) return REF;                                 /* the system saves xmm and ymm */
+    if (!__get_cpuid_count(7, 0, &a, &b, &c, &d) || !(b & bit_AVX2)) return REF;
     const unsigned need = bit_AVX512F | bit_AVX512DQ | bit_AVX512BW | bit_AVX512VL;
-    return (b & need) == need && (low & 0xe6) == 0xe6 ? 0 : 1;          /* opmask and zmm too */
+    return (b & need) == need && (low & 0xe6) == 0xe6 ? AVX512 : AVX2;  /* opmask and zmm too */
 }
 #else
 static const pk_table *const tables[] = { &table_ref };

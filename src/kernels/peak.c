@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
- * peak.c -- how many floating-point operations a second this machine does by FMAs that wait for nothing: what speeds of
- * operations are measured against. */
+ * peak.c -- measures the peak speed of this machine, in floating-point operations a second: that of FMAs in registers,
+ * none of which waits for another's result. The report of operations gives their speed as a share of it. */
 #include <time.h>
 #include "pk.h"
 
-enum { ROUNDS = 10000 };                 /* between two looks at the clock */
+enum { ROUNDS = 10000 };                 /* argument of fmas: each call is followed by one reading of the clock */
 
+/* end: when threads stop, in seconds as of now(); done: operations of all threads. */
 typedef struct { const pk_table *t; double end; atomic_uint_least64_t done; } job;
 
 static double now(void)
@@ -15,7 +16,7 @@ static double now(void)
     return (double)t.tv_sec + 1e-9 * (double)t.tv_nsec;
 }
 
-static void count(void *arg, int64_t task, int worker)
+static void run_fmas(void *arg, int64_t task, int worker)
 {
     job *j = arg;
     double done = 0;
@@ -29,6 +30,6 @@ double pk_pool_peak(const pk_table *t, pk_pool *pool, double seconds)
 {
     const double start = now();
     job j = { .t = t, .end = start + seconds };
-    pk_pool_run(pool, pk_pool_threads(pool), count, &j);
+    pk_pool_run(pool, pk_pool_threads(pool), run_fmas, &j);
     return (double)atomic_load(&j.done) / (now() - start);
 }

@@ -41,8 +41,8 @@ typedef struct pk_attention {
     int64_t prefetch_heads;                  /* prefetch operands of the head this many heads later; 0: none */
 } pk_attention;
 
-/* Gradients of attention. Any of dq, dk, dv, dxk, dxv (data NULL), dsink, dhead_scale (NULL) may be absent; what only
- * that one needs is not computed. Parameters are shared by samples and heads, and the caller adds their gradients, so
+/* Gradients of attention. Any of dq, dk, dv, dxk, dxv (data NULL), dsink, dhead_scale (NULL) may be absent; then
+ * nothing is computed for it. Parameters are shared by samples and heads, and the caller adds their gradients, so
  * that the order of additions is fixed: dxk, dxv [samples, extra, heads*head_dim] and dsink, dhead_scale
  * [samples, heads, queries] hold the part of each sample and head. */
 typedef struct pk_attention_grad {

@@ -18,16 +18,19 @@
 
 #define WATCH_NANOSECONDS 300000
 
-/* state: how many workers are in the round, whether it may be joined, and its number */
+/* The bits of pk_pool.state: number of the round * ROUND_NUMBER, ROUND_OPEN while it may be joined, and in the low 16
+ * bits (ROUND_WORKERS) how many workers are in it. */
 #define ROUND_WORKERS UINT64_C(0xffff)
 #define ROUND_OPEN    UINT64_C(0x10000)
-#define ROUND_ONE     UINT64_C(0x20000)
+#define ROUND_NUMBER  UINT64_C(0x20000)
 
-/* thread, or, in a pool that borrows threads: whether the job of this number has begun in this round. */
 typedef struct worker {
     pk_pool *pool;
-    union { pthread_t thread; atomic_int begun; };
-    int index;
+    union {
+        pthread_t thread;               /* of the pool's own */
+        atomic_int begun;               /* borrowed threads: the job of this index has begun in this round */
+    };
+    int index;                          /* of the scratch that its tasks use; 0 is the caller's */
 } worker;
 
 struct pk_pool {
@@ -36,16 +39,18 @@ struct pk_pool {
     pk_borrow run; void *user;          /* runs the jobs of a round in threads of the program's; NULL: own workers */
     atomic_int finished;                /* jobs of the round that have returned */
     pk_task fn; void *arg; int64_t tasks;                       /* of the round; read only by those who joined it */
-    _Alignas(PK_ALIGN) atomic_int_least64_t next;
-    _Alignas(PK_ALIGN) atomic_uint_least64_t state;
+    _Alignas(PK_ALIGN) atomic_int_least64_t next;               /* the task that is taken next */
+    _Alignas(PK_ALIGN) atomic_uint_least64_t state;             /* ROUND_* */
     _Alignas(PK_ALIGN) atomic_int_least64_t called, served;     /* calls so far, and those of them that are done */
-    pthread_mutex_t lock;               /* for sleeping only */
-    pthread_cond_t wake, done, turn;
-    int sleepers, caller_sleeps, waiting, stop;  /* under lock */
+    pthread_mutex_t lock;               /* of the members from here on to stop */
+    pthread_cond_t wake, done, turn;    /* a round opens; all workers have left it; the next call's turn comes */
+    int sleepers, caller_sleeps, waiting;                       /* threads that sleep on wake, on done, on turn */
+    int stop;                           /* tells the workers to end */
     worker workers[];
 };
 
-/* This thread runs a task of some pool. What a task calls runs alone: a round of its own could wait for this one. */
+/* This thread runs a task of some pool. A call from a task runs on this thread alone, because a round that the call
+ * opened could wait for the task's own round. */
 static _Thread_local int inside;
 
 size_t pk_pool_bytes(int threads)
@@ -76,7 +81,7 @@ static void relax(void)
 
 static int joinable(uint64_t state, uint64_t seen)              /* seen: the round this worker was in last */
 {
-    return (state & ROUND_OPEN) && state / ROUND_ONE != seen;
+    return (state & ROUND_OPEN) && state / ROUND_NUMBER != seen;
 }
 
 static int finished(uint64_t state, uint64_t unused)
@@ -85,13 +90,13 @@ static int finished(uint64_t state, uint64_t unused)
     return !(state & ROUND_WORKERS);
 }
 
-/* Watches the state for a short while; whether it came to what is wanted. */
-static int watch(pk_pool *p, int (*wanted)(uint64_t, uint64_t), uint64_t with)
+/* Watches the state for WATCH_NANOSECONDS; returns 1 as soon as reached(state, seen) holds, else 0. */
+static int watch(pk_pool *p, int (*reached)(uint64_t state, uint64_t seen), uint64_t seen)
 {
     int64_t end = nanoseconds() + WATCH_NANOSECONDS;
     do {
         for (int i = 0; i < 32; i++) {
-            if (wanted(atomic_load_explicit(&p->state, memory_order_acquire), with)) return 1;
+            if (reached(atomic_load_explicit(&p->state, memory_order_acquire), seen)) return 1;
             relax();
         }
     } while (nanoseconds() < end);
@@ -110,13 +115,13 @@ static void take_tasks(pk_pool *p, int index)
     inside = before;
 }
 
-/* Joins a round that is open and not `seen`; its number in *seen. */
+/* Joins the round if it is open and its number is not *seen, which then becomes its number; else returns 0. */
 static int join_round(pk_pool *p, uint64_t *seen)
 {
     uint64_t s = atomic_load_explicit(&p->state, memory_order_acquire);
     while (joinable(s, *seen)) {
         if (atomic_compare_exchange_weak_explicit(&p->state, &s, s + 1, memory_order_acquire, memory_order_acquire)) {
-            *seen = s / ROUND_ONE;
+            *seen = s / ROUND_NUMBER;
             return 1;
         }
     }
@@ -149,7 +154,7 @@ static void *work(void *arg)
     const worker *w = arg;
     pk_pool *p = w->pool;
     uint64_t seen = 0;
-    pk_float_default();                 /* a thread starts in its maker's mode */
+    pk_float_default();                 /* a thread inherits the mode of its creator */
     while (watch(p, joinable, seen) || sleep_for_round(p, seen)) {
         if (join_round(p, &seen)) {
             take_tasks(p, w->index);
@@ -196,7 +201,8 @@ void pk_pool_borrow(pk_pool *p, int threads, pk_borrow run, void *user)
     for (int i = 0; i < p->threads && p->threads > 1; i++) atomic_init(&p->workers[i].begun, 1);
 }
 
-/* The least stack of a worker. musl's default is 128 KiB; AVX-512 kernels compiled without optimization take 1.4 MiB. */
+/* The least stack of a worker. musl's default is 128 KiB; AVX-512 kernels compiled without optimization take 1.4
+ * MiB. */
 #define STACK_BYTES ((size_t)4 << 20)
 
 int pk_pool_start(pk_pool *p, int threads)
@@ -208,7 +214,7 @@ int pk_pool_start(pk_pool *p, int threads)
     pthread_attr_init(&attributes);
     if (!pthread_attr_getstacksize(&attributes, &stack) && stack < STACK_BYTES)
         pthread_attr_setstacksize(&attributes, STACK_BYTES);
-    sigset_t all, before;               /* workers inherit the mask: signals are the application's business */
+    sigset_t all, before;               /* workers inherit the mask, so that the program's threads get the signals */
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     int made = 0;
@@ -240,14 +246,14 @@ static void open_round(pk_pool *p, int64_t tasks, pk_task fn, void *arg)
     p->arg = arg;
     p->tasks = tasks;
     atomic_store_explicit(&p->next, 0, memory_order_relaxed);
-    uint64_t last = atomic_load_explicit(&p->state, memory_order_relaxed) / ROUND_ONE;
+    uint64_t last = atomic_load_explicit(&p->state, memory_order_relaxed) / ROUND_NUMBER;
     pthread_mutex_lock(&p->lock);
-    atomic_store_explicit(&p->state, (last + 1) * ROUND_ONE | ROUND_OPEN, memory_order_release);
+    atomic_store_explicit(&p->state, (last + 1) * ROUND_NUMBER | ROUND_OPEN, memory_order_release);
     if (p->sleepers) pthread_cond_broadcast(&p->wake);
     pthread_mutex_unlock(&p->lock);
 }
 
-/* Lets nobody in any more and waits for those inside. */
+/* Closes the round to further workers and waits until those that joined have left. */
 static void close_round(pk_pool *p)
 {
     uint64_t s = atomic_fetch_and_explicit(&p->state, ~ROUND_OPEN, memory_order_acq_rel);
@@ -324,10 +330,10 @@ void pk_pool_run(pk_pool *p, int64_t tasks, pk_task fn, void *arg)
     give_turn(p);
 }
 
-/* Short as a rule; but the thread waited for may have been put aside, and should then get this one's core. */
-void pk_await(const atomic_int *count, int least)
+/* Most waits are short. If the other thread was preempted, sched_yield lets it have this core. */
+void pk_await(const atomic_int *count, int minimum)
 {
-    for (int i = 1; atomic_load_explicit(count, memory_order_acquire) < least; i++) {
+    for (int i = 1; atomic_load_explicit(count, memory_order_acquire) < minimum; i++) {
         if (i % 1024) relax();
         else sched_yield();
     }

@@ -19,8 +19,9 @@ typedef struct check {
     const peft_transform *transform;
     pthread_mutex_t lock;
     int set;                                                  /* the next picture is sample `index` of sets[set] */
-    int64_t index, decoded, broken;
-    char *error[max_reported];
+    int64_t index;
+    int64_t decoded, broken;                                  /* pictures so far */
+    char *error[max_reported];                                /* messages of the first broken ones */
 } check;
 
 /* Returns the next picture by d and i; false: no picture remains. */
@@ -68,7 +69,7 @@ static void *decode(void *user)
     check *c = user;
     const peft_dataset *d;
     const size_t side = (size_t)peft_transform_size(c->transform);
-    float *prepared = check_alloc(malloc((side * side * 3 + 1) * sizeof *prepared));
+    float *prepared = check_alloc(malloc((side * side * 3 + 1) * sizeof *prepared));    /* side 0: no transform */
     for (int64_t i; next_picture(c, &d, &i); ) {
         char *error = find_fault(c, d, i, prepared);
         pthread_mutex_lock(&c->lock);

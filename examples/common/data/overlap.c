@@ -47,11 +47,11 @@ static void check_labels(const peft_dataset *d)
     int64_t found = 0;
     pairs p = find_pairs(d, d);
     for (int64_t k = 0; k < p.count; k++) {
-        const char *one = peft_dataset_name(d, p.in_a[k]), *other = peft_dataset_name(d, p.in_b[k]);
+        const char *name = peft_dataset_name(d, p.in_a[k]), *other = peft_dataset_name(d, p.in_b[k]);
         if (same_targets(d, p.in_a[k], d, p.in_b[k])) continue;
         if (same_file(d, p.in_a[k], d, p.in_b[k]))
-            fail("%s is listed twice, under two labels; remove one of the two lines", one);
-        if (found++ < max_reported) warn("%s and %s are the same picture under two labels", one, other);
+            fail("%s is listed twice, under two labels; remove one of the two lines", name);
+        if (found++ < max_reported) warn("%s and %s are the same picture under two labels", name, other);
     }
     if (found > max_reported) warn("%lld training pictures have two labels", (long long)found);
     free_pairs(&p);

@@ -58,17 +58,17 @@ static peft_transform *make_transform(peft_context *ctx, const peft_backbone *b,
 {
     peft_transform *t;
     char side[24], *base = backbone_settings(b, origin);
-    settings s = read_settings(changes, true, list_name), off = read_settings(no_augmentation, false, list_name);
+    settings s = read_settings(changes, true, list_name), disabled = read_settings(no_augmentation, false, list_name);
     snprintf(side, sizeof side, "%lld", (long long)peft_backbone_get(b, "image_size"));
     set_setting(&s, "size", side);
     add_missing(&s, "flip", flip);
-    for (int i = 0; i < off.count; i++) add_missing(&s, off.item[i].name, off.item[i].value);
+    for (int i = 0; i < disabled.count; i++) add_missing(&s, disabled.item[i].name, disabled.item[i].value);
     char *text = print_settings(&s);
     must(peft_transform_parse_over(ctx, base, text, &t));
     free(base);
     free(text);
     free_settings(&s);
-    free_settings(&off);
+    free_settings(&disabled);
     return t;
 }
 

@@ -14,10 +14,10 @@
 /* Path of the weights file in a folder, to be freed; NULL: the folder has none of the usual names. */
 static char *weights_in(const char *folder)
 {
-    static const char *const usual[] = { "model.safetensors", "open_clip_model.safetensors" };
+    static const char *const file_names[] = { "model.safetensors", "open_clip_model.safetensors" };
     char *path;
-    for (size_t i = 0; i < sizeof usual / sizeof *usual; i++) {
-        if (asprintf(&path, "%s/%s", folder, usual[i]) < 0) fail("out of memory");
+    for (size_t i = 0; i < sizeof file_names / sizeof *file_names; i++) {
+        if (asprintf(&path, "%s/%s", folder, file_names[i]) < 0) fail("out of memory");
         if (!access(path, F_OK)) return path;
         free(path);
     }

@@ -35,7 +35,8 @@ static void print_wrapped(const char *text, int column)
     putchar('\n');
 }
 
-/* Installed programs are named peft-NAME; then the commands of the example get this prefix too. */
+/* Prints the lines of an example; those that begin with two blanks and a name are commands. If the programs are
+ * installed, they are named peft-NAME, and commands get this prefix. */
 static void print_example(const char *text)
 {
     const bool installed = !strncmp(program_name, "peft-", 5);
@@ -79,14 +80,14 @@ static void print_version(void)
     exit(0);
 }
 
-/* level: 1 for the command line, 2 for a line of a list file (flag.given). */
-static void set_flag(flag *f, const char *name, const char *value, int level)
+/* from: FROM_COMMAND_LINE or FROM_LIST_FILE. */
+static void set_flag(flag *f, const char *name, const char *value, int from)
 {
-    if (f->given == level) fail("--%s is given twice; give it once", name);
+    if (f->given == from) fail("--%s is given twice; give it once", name);
     if (f->argument && !strncmp(value, "--", 2))
         fail("--%s is followed by '%s'; expected a value, --%s %s", name, value, name, f->argument);
     f->value = f->argument ? value : "1";
-    f->given = level;
+    f->given = from;
 }
 
 /* Sets program_name to "peft-merge" when the program was started under its installed name; else leaves "merge". */
@@ -119,7 +120,7 @@ int read_flags(flag *flags, int count, const program *p, int argc, char **argv)
         }
         if (c == 'h') print_help(flags, names, count, p);
         if (c == 'v') print_version();
-        set_flag(&flags[c], names[c], optarg, p ? 1 : 2);
+        set_flag(&flags[c], names[c], optarg, p ? FROM_COMMAND_LINE : FROM_LIST_FILE);
     }
     free(names);
     free(table);

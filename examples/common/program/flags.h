@@ -6,13 +6,13 @@
 #include <stdint.h>
 
 /* name: "weight_decay" for --weight-decay. argument: what --help calls the value; NULL for a switch, whose value is "1"
- * when given. value: first the default (NULL: none), then what was given. given: 0 default, 1 set by the command line,
- * 2 set by a line of a list file. */
+ * when given. value: first the default (NULL: none), then what was given. given: where the value comes from. */
+enum { FROM_DEFAULT, FROM_COMMAND_LINE, FROM_LIST_FILE };
 typedef struct flag { const char *name, *argument, *value, *help; int given; } flag;
 /* A program's table is a macro FLAGS(X) of rows X(name, argument, value, help): enum { FLAGS(FLAG_ID) flags } gives the
  * index of each flag and their number; flag given[] = { FLAGS(FLAG_ROW) } is the array for read_flags. */
 #define FLAG_ID(name, argument, value, help) name,
-#define FLAG_ROW(name, argument, value, help) { #name, argument, value, help, 0 },
+#define FLAG_ROW(name, argument, value, help) { #name, argument, value, help, FROM_DEFAULT },
 
 typedef struct program {
     const char *usage;                                        /* "--data PATH [options]" */

@@ -12,6 +12,7 @@
 const struct pf_peft_kind pf_peft_kinds[PF_PEFT_TYPES] = {
     [PF_PEFT_LORA] = { "LORA", "lora" }, [PF_PEFT_IA3] = { "IA3", "ia3" }, [PF_PEFT_LN] = { "LN_TUNING", "ln_tune" } };
 
+/* Bits of field.types. */
 #define LORA (1u << PF_PEFT_LORA)
 #define IA3  (1u << PF_PEFT_IA3)
 #define LN   (1u << PF_PEFT_LN)
@@ -55,12 +56,12 @@ static bool numbers(const json_t *object)
 
 static bool fits(const struct field *f, const json_t *v)
 {
-    for (const char *h = f->allowed; *h; h++) {
-        if (*h == '*' || (*h == 's' && json_is_string(v)) || (*h == 'i' && json_is_integer(v))) return true;
-        if ((*h == 'n' && json_is_number(v)) || (*h == 'b' && json_is_boolean(v))) return true;
-        if (json_is_array(v) && (*h == 'l' || *h == 'I') && all_are(v, *h == 'l')) return true;
-        if (*h == 'm' && json_is_object(v) && numbers(v)) return true;
-        for (int i = 0; *h == '=' && json_is_string(v) && i < 6 && f->values[i]; i++)
+    for (const char *kind = f->allowed; *kind; kind++) {
+        if (*kind == '*' || (*kind == 's' && json_is_string(v)) || (*kind == 'i' && json_is_integer(v))) return true;
+        if ((*kind == 'n' && json_is_number(v)) || (*kind == 'b' && json_is_boolean(v))) return true;
+        if (json_is_array(v) && (*kind == 'l' || *kind == 'I') && all_are(v, *kind == 'l')) return true;
+        if (*kind == 'm' && json_is_object(v) && numbers(v)) return true;
+        for (int i = 0; *kind == '=' && json_is_string(v) && i < 6 && f->values[i]; i++)
             if (!strcmp(json_string_value(v), f->values[i])) return true;
     }
     return false;

@@ -6,19 +6,25 @@
 #include "core/format/json_value.h"
 #include "core/interop/hf_dir.h"
 
-/* Fields that have the same value for every adapter, and that value as JSON. types: bit 1 LoRA, 2 IA3, 4 LN tuning. */
+/* Bits of PEFT types. */
+#define LORA (1u << PF_PEFT_LORA)
+#define IA3  (1u << PF_PEFT_IA3)
+#define ALL  (LORA | IA3 | 1u << PF_PEFT_LN)
+
+/* Fields that have the same value for every adapter of these types, and that value as JSON. */
 static const struct { unsigned types; const char *name, *value; } plain[] = {
-    { 7, "task_type", "null" }, { 7, "base_model_name_or_path", "null" }, { 7, "revision", "null" },
-    { 7, "peft_version", "null" }, { 7, "auto_mapping", "null" }, { 7, "inference_mode", "true" },
-    { 7, "exclude_modules", "null" }, { 3, "fan_in_fan_out", "false" }, { 2, "init_ia3_weights", "true" },
-    { 1, "bias", "\"none\"" }, { 1, "lora_bias", "false" }, { 1, "layers_to_transform", "null" },
-    { 1, "layers_pattern", "null" }, { 1, "trainable_token_indices", "null" }, { 1, "loftq_config", "{}" },
-    { 1, "eva_config", "null" }, { 1, "corda_config", "null" }, { 1, "lora_ga_config", "null" },
-    { 1, "megatron_config", "null" }, { 1, "megatron_core", "\"megatron.core\"" }, { 1, "layer_replication", "null" },
-    { 1, "target_parameters", "null" }, { 1, "use_qalora", "false" }, { 1, "qalora_group_size", "16" },
-    { 1, "velora_config", "null" }, { 1, "monteclora_config", "null" }, { 1, "alora_invocation_tokens", "null" },
-    { 1, "use_bdlora", "null" }, { 1, "arrow_config", "null" }, { 1, "kasa_config", "null" },
-    { 1, "ensure_weight_tying", "false" } };
+    { ALL, "task_type", "null" }, { ALL, "base_model_name_or_path", "null" }, { ALL, "revision", "null" },
+    { ALL, "peft_version", "null" }, { ALL, "auto_mapping", "null" }, { ALL, "inference_mode", "true" },
+    { ALL, "exclude_modules", "null" }, { LORA | IA3, "fan_in_fan_out", "false" },
+    { IA3, "init_ia3_weights", "true" }, { LORA, "bias", "\"none\"" }, { LORA, "lora_bias", "false" },
+    { LORA, "layers_to_transform", "null" }, { LORA, "layers_pattern", "null" },
+    { LORA, "trainable_token_indices", "null" }, { LORA, "loftq_config", "{}" }, { LORA, "eva_config", "null" },
+    { LORA, "corda_config", "null" }, { LORA, "lora_ga_config", "null" }, { LORA, "megatron_config", "null" },
+    { LORA, "megatron_core", "\"megatron.core\"" }, { LORA, "layer_replication", "null" },
+    { LORA, "target_parameters", "null" }, { LORA, "use_qalora", "false" }, { LORA, "qalora_group_size", "16" },
+    { LORA, "velora_config", "null" }, { LORA, "monteclora_config", "null" },
+    { LORA, "alora_invocation_tokens", "null" }, { LORA, "use_bdlora", "null" }, { LORA, "arrow_config", "null" },
+    { LORA, "kasa_config", "null" }, { LORA, "ensure_weight_tying", "false" } };
 
 /* adapter_config.json names a module by the end of its path, which may match other modules as well. May the name of
  * module `like` match module m? YES: m has the same setting; NO: m has another one; EITHER: m has none. */
@@ -70,14 +76,15 @@ static json_t *names_of(const pf_modules *m, judge ok)
 
 static json_t *number(double v) { return v == (double)(int64_t)v ? json_integer((int64_t)v) : json_real(v); }
 
-/* rank_pattern or alpha_pattern: names of modules whose rank or alpha is not the usual one, and their number. */
-static json_t *pattern_of(const pf_modules *m, bool rank, double usual)
+/* rank_pattern (rank is true) or alpha_pattern: an object of names of modules and their rank or alpha, where it is not
+ * the adapter's: {"layer.3.q_proj": 4}. */
+static json_t *pattern_of(const pf_modules *m, bool rank, double of_adapter)
 {
     json_t *o = json_object();
     for (size_t i = 0; i < m->count && o; i++) {
         const pf_module *t = &m->item[i];
         const double v = rank ? (double)t->rank : t->alpha;
-        if (!t->target || v == usual ||
+        if (!t->target || v == of_adapter ||
             !json_object_set_new(o, shortest(m, t, rank ? same_rank : same_alpha), number(v)))
             continue;
         json_decref(o);

@@ -41,7 +41,8 @@ typedef struct pf_module {
     char path[PF_PATH_MAX], ours[PF_NAME_MAX];
     pf_module_kind kind;
     int64_t layer;                                           /* number of the block; -1: outside the blocks */
-    bool target, saved;                                      /* adapted; trained as a whole (modules_to_save) */
+    bool target;                                             /* the adapter adapts it */
+    bool saved;                                              /* trained as a whole and saved (modules_to_save) */
     int64_t rank; double alpha;                              /* of LoRA, if target */
 } pf_module;
 typedef struct pf_modules { peft_context *ctx; pf_module *item; size_t count; } pf_modules;

@@ -19,7 +19,7 @@ static const row block_rows[] = {
 static const row top_rows[] = {
     { "patch_embed.proj", PF_MODULE_CONV, 0 }, { "norm_pre", PF_MODULE_NORM, 0 }, { "norm", PF_MODULE_FINAL, 0 },
     { "fc_norm", PF_MODULE_FINAL, 0 }, { "head", PF_MODULE_HEAD, 0 } };
-#define COUNT(a) (sizeof(a) / sizeof *(a))
+#define ELEMENTS_OF(a) (sizeof(a) / sizeof *(a))
 
 pf_peft_names pf_peft_names_of(const peft_backbone *b, pf_peft_naming naming)
 {
@@ -40,13 +40,13 @@ static bool gated_module(char path[PF_NAME_MAX])
  * module. The classifier of Hugging Face's models has no prefix. */
 static bool path_of(const pf_peft_names *n, const row *r, int64_t layer, char path[PF_PATH_MAX])
 {
-    static const char word[] = ".weight";
+    static const char suffix[] = ".weight";
     char front[32] = "", timm[PF_NAME_MAX], theirs[PF_NAME_MAX];
     const bool outside = r->kind == PF_MODULE_HEAD && n->naming != PF_PEFT_TIMM;
     if (layer >= 0) snprintf(front, sizeof front, "blocks.%lld.", (long long)layer);
-    snprintf(timm, sizeof timm, "%s%s%s", front, r->part ? "attn.qkv" : r->ours, word);
+    snprintf(timm, sizeof timm, "%s%s%s", front, r->part ? "attn.qkv" : r->ours, suffix);
     if (!pf_naming_theirs(pf_all_families, naming_of[n->naming], n->shape, timm, r->part, theirs)) return false;
-    theirs[strlen(theirs) - (sizeof word - 1)] = 0;
+    theirs[strlen(theirs) - (sizeof suffix - 1)] = 0;
     if (n->naming == PF_PEFT_HF5 && n->shape->swiglu && !gated_module(theirs)) return false;
     snprintf(path, PF_PATH_MAX, "%s%s", outside ? "" : n->prefix, theirs);
     return true;
@@ -59,7 +59,7 @@ static bool module_path(const pf_peft_names *n, const char *ours, char path[PF_P
     int skip = 0;
     if (sscanf(ours, "blocks.%lld.%n", &layer, &skip) != 1 || !skip) layer = -1, skip = 0;
     const row *rows = layer < 0 ? top_rows : block_rows;
-    for (size_t i = 0; i < (layer < 0 ? COUNT(top_rows) : COUNT(block_rows)); i++)
+    for (size_t i = 0; i < (layer < 0 ? ELEMENTS_OF(top_rows) : ELEMENTS_OF(block_rows)); i++)
         if (!strcmp(rows[i].ours, ours + skip)) return path_of(n, &rows[i], layer, path);
     return false;
 }
@@ -77,15 +77,14 @@ static void append(pf_modules *m, const pf_peft_names *n, const row *r, int64_t 
 peft_status pf_modules_make(const peft_backbone *b, const pf_peft_names *n, pf_modules *out)
 {
     const pf_vit_shape *s = &b->shape;
-    size_t capacity = (size_t)s->depth * COUNT(block_rows) + COUNT(top_rows) + 1;
+    size_t capacity = (size_t)s->depth * ELEMENTS_OF(block_rows) + ELEMENTS_OF(top_rows) + 1;
     pf_modules m = { .ctx = b->ctx, .item = pf_alloc(b->ctx, capacity * sizeof *m.item) };
     if (!m.item) return pf_nomem("list of modules", capacity * sizeof *m.item);
     for (int64_t l = 0; l < s->depth; l++)
-        for (size_t i = 0; i < COUNT(block_rows); i++) append(&m, n, &block_rows[i], l);
-    for (size_t i = 0; i < COUNT(top_rows); i++) {
-        const char *other = s->mean_pool ? "norm" : "fc_norm";
-        if (strcmp(top_rows[i].ours, other) && (s->norm_pre || strcmp(top_rows[i].ours, "norm_pre")))
-            append(&m, n, &top_rows[i], -1);
+        for (size_t i = 0; i < ELEMENTS_OF(block_rows); i++) append(&m, n, &block_rows[i], l);
+    for (size_t i = 0; i < ELEMENTS_OF(top_rows); i++) {
+        const char *ours = top_rows[i].ours, *absent = s->mean_pool ? "norm" : "fc_norm";  /* the other final norm */
+        if (strcmp(ours, absent) && (s->norm_pre || strcmp(ours, "norm_pre"))) append(&m, n, &top_rows[i], -1);
     }
     if (n->naming != PF_PEFT_TIMM) {                       /* ViTModel has a pooler, which "dense" matches as well */
         pf_module *to = &m.item[m.count++];
@@ -116,7 +115,7 @@ static const char *ending_of(const char *name, const char *const *list, size_t n
  * compares with the modules in blocks, else with those outside. */
 static bool prefix_of(const pf_modules *m, const char *key, bool blocks, char prefix[PF_NAME_MAX])
 {
-    const char *end = ending_of(key, endings, COUNT(endings));
+    const char *end = ending_of(key, endings, ELEMENTS_OF(endings));
     if (!end || strncmp(key, PF_PEFT_FRONT, strlen(PF_PEFT_FRONT))) return false;
     key += strlen(PF_PEFT_FRONT);
     for (size_t i = 0; i < m->count; i++) {
@@ -172,9 +171,9 @@ bool pf_peft_key(const pf_peft_names *n, bool ln_tune, const char *name, char ke
 {
     static const char *const plain[] = { ".weight", ".bias" };
     char ours[PF_NAME_MAX * 2], path[PF_PATH_MAX];
-    const char *end = ending_of(name, endings, COUNT(endings));
-    bool whole = !end;
-    if (whole) end = ending_of(name, plain, COUNT(plain));
+    const char *end = ending_of(name, endings, ELEMENTS_OF(endings));
+    const bool whole = !end;                               /* a weight or bias that is trained itself */
+    if (whole) end = ending_of(name, plain, ELEMENTS_OF(plain));
     if (!end || (size_t)(end - name) >= PF_NAME_MAX) return false;
     memcpy(ours, name, (size_t)(end - name));
     ours[end - name] = 0;

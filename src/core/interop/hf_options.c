@@ -46,13 +46,13 @@ static peft_status find_layers(const pf_modules *m, uint64_t set[STEMS], uint64_
     *layers = 0;
     for (size_t k = 0; k < BLOCK_STEMS; k++) *layers |= set[k];
     for (size_t i = 0; i < m->count; i++) {
-        const pf_module *t = &m->item[i];
-        if (t->layer < 0 || t->kind != PF_MODULE_LINEAR || t->target) continue;
-        if (!(*layers >> t->layer & 1) || !set[stem_index(t)]) continue;
+        const pf_module *x = &m->item[i];
+        if (x->layer < 0 || x->kind != PF_MODULE_LINEAR || x->target) continue;
+        if (!(*layers >> x->layer & 1) || !set[stem_index(x)]) continue;
         return pf_fail(PEFT_E_UNSUPPORTED,
                        "field 'target_modules': module '%s' is not adapted, but others of its block are, and the "
                        "same module of other blocks: LoRA here adapts the same modules in every adapted block",
-                       t->path);
+                       x->path);
     }
     return PEFT_OK;
 }
@@ -60,9 +60,9 @@ static peft_status find_layers(const pf_modules *m, uint64_t set[STEMS], uint64_
 static double number_of(const pf_module *m, bool rank) { return rank ? (double)m->rank : m->alpha; }
 
 /* Writes rank_pattern or alpha_pattern, "3.attn.q=4,attn.q=16". For each stem: the modules whose number differs from
- * that of the stem's first module, and then the first module's number if it is not the usual one. The first entry that
- * matches a module counts. */
-static void pattern_text(const pf_modules *m, bool rank, double usual, text *t)
+ * that of the stem's first module, and then the first module's number if it is not of_adapter, the option r or alpha.
+ * The first entry that matches a module counts. */
+static void pattern_text(const pf_modules *m, bool rank, double of_adapter, text *t)
 {
     char number[32];
     for (size_t k = 0; k < STEMS; k++) {
@@ -75,16 +75,17 @@ static void pattern_text(const pf_modules *m, bool rank, double usual, text *t)
             pf_print_float(number, sizeof number, number_of(x, rank));
             append(t, "%s%lld.%s=%s", t->used ? "," : "", (long long)x->layer, stems[k], number);
         }
-        if (!first || number_of(first, rank) == usual) continue;
+        if (!first || number_of(first, rank) == of_adapter) continue;
         pf_print_float(number, sizeof number, number_of(first, rank));
         append(t, "%s%s=%s", t->used ? "," : "", stems[k], number);
     }
 }
 
-static peft_status set_pattern(peft_options *o, const char *name, const pf_modules *m, bool rank, double usual)
+static peft_status set_pattern(peft_options *o, const char *name, const pf_modules *m, bool rank,
+                                double of_adapter)
 {
     text t = { .used = 0 };
-    pattern_text(m, rank, usual, &t);
+    pattern_text(m, rank, of_adapter, &t);
     if (t.overflow)
         return pf_fail(PEFT_E_UNSUPPORTED, "field '%s': too many different numbers: as text they exceed %zu bytes",
                        name, sizeof t.buffer - 1);

@@ -12,8 +12,13 @@
 #define STEPS_MAX 200000                     /* bound for nested repetitions, far above what names of modules need */
 
 typedef struct { uint64_t w[4]; } set;   /* of positions 0 to TEXT_MAX, or of characters */
-/* p: cursor into pattern; n: length of text; steps: atoms evaluated so far. */
-typedef struct { const char *pattern, *p, *text; size_t n; int depth; long steps; peft_status status; } matcher;
+typedef struct {
+    const char *pattern, *p;                 /* p: what is not read yet; "" after an error */
+    const char *text; size_t n;              /* n: its length */
+    int depth;                               /* groups that are open */
+    long steps;                              /* atoms (a character, class or group) evaluated so far */
+    peft_status status;
+} matcher;
 
 static bool contains(const set *s, size_t i) { return s->w[i / 64] >> (i % 64) & 1; }
 static void add(set *s, size_t i) { s->w[i / 64] |= (uint64_t)1 << (i % 64); }
@@ -170,9 +175,9 @@ static set alternatives(matcher *m, set in)
 {
     set out = { { 0 } };
     for (;; m->p++) {
-        set one = in;
-        while (*m->p && *m->p != '|' && *m->p != ')') one = repeated(m, one);
-        out = union_of(out, one);
+        set branch = in;
+        while (*m->p && *m->p != '|' && *m->p != ')') branch = repeated(m, branch);
+        out = union_of(out, branch);
         if (*m->p != '|') return out;
     }
 }

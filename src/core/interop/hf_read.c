@@ -13,7 +13,7 @@ typedef struct {
     pf_st *file;
     pf_peft_names names;
     pf_modules modules;
-    pf_source source;                    /* the file, for making adapter and model; without names, which differ */
+    pf_source source;                    /* of file: its size limits the parameters that are made (names differ) */
 } reader;
 
 static void reader_close(reader *r)

@@ -150,24 +150,26 @@ static peft_status mark(const pf_peft_config *c, pf_module *m)
  * adapt exactly the modules that the method adapts. */
 static peft_status all_of_method(const pf_peft_config *c, const pf_modules *m)
 {
-    size_t roles[3] = { 0 };
+    enum { KEYS, VALUES, FC2, ROLES };
+    static const char *const role_names[ROLES] = { "attn.k", "attn.v", "mlp.fc2" };
+    size_t with_role[ROLES] = { 0 };                         /* modules that IA3 adapts, by role */
     for (size_t i = 0; i < m->count; i++) {
         const pf_module *t = &m->item[i];
-        bool wanted = t->kind == PF_MODULE_NORM || t->kind == PF_MODULE_FINAL, forward = false;
+        bool wanted = t->kind == PF_MODULE_NORM || t->kind == PF_MODULE_FINAL;          /* the method adapts it */
+        bool forward = false;                                /* feedforward_modules matches it */
         if (c->type == PF_PEFT_IA3) {
-            static const char *const roles_of[] = { "attn.k", "attn.v", "mlp.fc2" };
-            int role = 2;
-            while (role >= 0 && !pf_peft_ends(t->ours, roles_of[role])) role--;
-            const json_t *ff = pf_json_get(c->root, "feedforward_modules");
+            int role = FC2;
+            while (role >= 0 && !pf_peft_ends(t->ours, role_names[role])) role--;
+            const json_t *names = pf_json_get(c->root, "feedforward_modules");
             wanted = role >= 0;
-            if (wanted) roles[role]++;
-            if (json_is_string(ff)) PF_TRY(matches(ff, t, &forward));
-            else forward = listed(ff, t->path);
-            if (t->target && wanted && forward != (role == 2))
+            if (wanted) with_role[role]++;
+            if (json_is_string(names)) PF_TRY(matches(names, t, &forward));
+            else forward = listed(names, t->path);
+            if (t->target && wanted && forward != (role == FC2))
                 return pf_fail(PEFT_E_UNSUPPORTED,
                                "field 'feedforward_modules': module '%s' must %s: IA3 here scales the outputs of "
                                "keys and values and the input of mlp.fc2",
-                               t->path, role == 2 ? "match" : "not match");
+                               t->path, role == FC2 ? "match" : "not match");
         }
         if (wanted != t->target)
             return pf_fail(PEFT_E_UNSUPPORTED, "field 'target_modules': module '%s' is %s, but %s here adapts %s",
@@ -175,7 +177,7 @@ static peft_status all_of_method(const pf_peft_config *c, const pf_modules *m)
                            c->type == PF_PEFT_IA3 ? "keys, values and mlp.fc2 of all blocks"
                                                   : "every norm of the backbone");
     }
-    if (c->type == PF_PEFT_IA3 && (!roles[0] || !roles[1] || !roles[2]))
+    if (c->type == PF_PEFT_IA3 && (!with_role[KEYS] || !with_role[VALUES] || !with_role[FC2]))
         return pf_fail(PEFT_E_UNSUPPORTED,
                        "IA3 here adapts keys and values, which are no modules of their own in this naming");
     return PEFT_OK;

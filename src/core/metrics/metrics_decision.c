@@ -28,7 +28,7 @@ static double of_tally(pf_metric m, const tally *t)
 /* Sums over the classes from which a metric with one value is computed. */
 typedef struct summary {
     pf_metric metric;
-    bool present;                      /* macro means leave out classes that neither occur nor are predicted */
+    bool only_present;                 /* macro means leave out classes that neither occur nor are predicted */
     double sum, weight;                /* weighted sum of the classes' values, sum of the weights */
     tally all;                         /* sum of the tallies, for micro metrics */
 } summary;
@@ -41,7 +41,7 @@ static void add_class(summary *s, const tally *t, int64_t c, double *out)
     switch (s->metric) {
     case PF_METRIC_precision: case PF_METRIC_recall: case PF_METRIC_specificity: case PF_METRIC_f1: out[c] = v; return;
     case PF_METRIC_precision_macro: case PF_METRIC_recall_macro: case PF_METRIC_f1_macro:
-        w = !s->present || t->tp + t->fp + t->fn > 0;
+        w = !s->only_present || t->tp + t->fp + t->fn > 0;
         break;
     case PF_METRIC_balanced_accuracy: w = t->tp + t->fn > 0; break;
     case PF_METRIC_f1_weighted: w = (double)(t->tp + t->fn); break;
@@ -147,7 +147,7 @@ peft_status peft_metrics_decision(const int64_t *counts, int64_t classes, const 
 {
     PK_FLOAT_SCOPE;
     const char *who = "peft_metrics_decision";
-    summary s = { .present = true };
+    summary s = { .only_present = true };
     int64_t total = 0, right = 0;
     PF_TRY(pf_metric_extents(who, classes, classes));
     PF_TRY(pf_metric_find(who, 'd', name, classes, out, count, &s.metric));   /* 'd': decision, metrics.def */

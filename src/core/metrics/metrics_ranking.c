@@ -62,6 +62,7 @@ static ranks metrics_of_ranks(const item *v, int64_t n)
                     .rank_ap = pos > 0 ? rank_precision / pos : 0 };
 }
 
+/* The one of a class's metrics that m is, or is the mean of. */
 static double pick(pf_metric m, ranks r)
 {
     switch (m) {

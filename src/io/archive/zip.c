@@ -10,6 +10,7 @@ enum { MAX_RATIO = 1032, RATIO_SLACK = 4096, FIRST_ALLOCATION = 1 << 20 };
 
 static const char *method_name(int method, char text[24])
 {
+    /* 93 and 98: libzip, or an older version of it, has no constant for these methods. */
     static const struct { int method; const char *name; } names[] = {
         { ZIP_CM_DEFLATE64, "Deflate64" }, { ZIP_CM_BZIP2, "bzip2" }, { ZIP_CM_LZMA, "LZMA" }, { 93, "Zstandard" },
         { ZIP_CM_XZ, "xz" }, { 98, "PPMd" } };

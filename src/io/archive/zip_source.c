@@ -83,8 +83,9 @@ static uint32_t read_u32(const uint8_t *p)                   /* little-endian */
 }
 
 /* Sets *start to the byte of the file at which the archive begins. The central directory lies directly before the end
- * record, which states the directory's length and its offset from the beginning of the archive; the difference to its
- * true place is *start. 0 without an end record, or for ZIP64: libzip then reads the whole file. false: no memory. */
+ * record, which states the directory's length (byte 12), its offset from the beginning of the archive (byte 16) and the
+ * length of the comment (byte 20). The directory's true place minus that offset is *start. It is 0 without an end
+ * record, or for ZIP64: libzip then reads the whole file. false: no memory. */
 static bool find_start(peft_context *ctx, int fd, int64_t size, int64_t *start)
 {
     const int64_t most = END_RECORD_BYTES + MAX_COMMENT_BYTES, tail = size < most ? size : most;

@@ -19,8 +19,8 @@ static const char *class_list(const io_strings *names, char *text, size_t size)
     return text;
 }
 
-/* The error for sets whose classes do not match. problem: "the other set has no class '", which name and a quote
- * complete, or with name NULL a whole sentence. */
+/* The error for sets whose classes do not match. problem is the whole sentence where name is NULL, else its beginning:
+ * name "cat" makes "the other set has no class '" to "the other set has no class 'cat'". */
 static peft_status mismatch(const peft_dataset *d, const peft_dataset *like, const char *problem, const char *name)
 {
     char of_d[180], of_like[180];
@@ -43,7 +43,7 @@ static int64_t find_near(const io_strings *names, const char *name, int64_t c)
     return c < names->count && !strcmp(names->item[c], name) ? c : find(names, name);
 }
 
-/* Sets map[c] to the number in `like` of class c of d, or to -1 for a class without samples that like has not. */
+/* Sets map[c] to the number in `like` of class c of d, or to -1 for a class without samples that `like` lacks. */
 static peft_status map_classes(const peft_dataset *d, const peft_dataset *like, int64_t *map)
 {
     for (int64_t c = 0; c < d->classes; c++) map[c] = find_near(&like->class_names, d->class_names.item[c], c);

@@ -14,13 +14,14 @@ typedef struct item {
     const peft_dataset *set;
     int64_t i, size;
     uint64_t identity[2];
-    bool in_b;                                                /* a sample of b, else of a */
+    bool of_b;                                                /* a sample of b, else of a */
     char hash[65];
 } item;
 
-/* match [samples of a]: a sample of b with the same picture, or -1. one_set: a and b are the same set, and all items
- * are those of a. */
-typedef struct search { bool one_set; int64_t *match; } search;
+typedef struct search {
+    bool one_set;                                             /* a and b are the same set; all items are those of a */
+    int64_t *match;                                           /* [samples of a]: the sample of b, or -1 for none */
+} search;
 
 static const peft_dataset *opened_set(const item *x) { return x->set->opened ? x->set->opened : x->set; }
 
@@ -60,7 +61,7 @@ static int by_hash(const void *a, const void *b)
 static int by_index(const void *a, const void *b)
 {
     const item *x = a, *y = b;
-    return x->i != y->i ? (x->i < y->i ? -1 : 1) : x->in_b - y->in_b;
+    return x->i != y->i ? (x->i < y->i ? -1 : 1) : x->of_b - y->of_b;
 }
 
 static bool is_same_file(const item *x, const item *y) { return !memcmp(x->identity, y->identity, sizeof x->identity); }
@@ -75,22 +76,23 @@ static bool same_label(const item *x, const item *y)
            !memcmp(a->target + x->i * a->classes, b->target + y->i * b->classes, (size_t)a->classes);
 }
 
-/* x[n] are all the same picture: sets the match of each sample of a. It is the first sample of b with another label,
- * since a contradiction is the worse finding; else the first sample of b, but not the sample itself. */
+/* x[n] are all the same picture: sets the match of each sample of a. A sample of b with another label goes before one
+ * with the same label, since a contradiction is the worse finding. With the labels first = cat, contradiction = dog, a
+ * sample `cat` is matched with contradiction, and a sample `dog` with first. A sample is not matched with itself. */
 static void match_all(const search *q, item *x, int64_t n)
 {
     const item *first = NULL, *second = NULL;                 /* the first samples of b */
     const item *contradiction = NULL;                         /* the first of b with another label than `first` */
     qsort(x, (size_t)n, sizeof *x, by_index);
     for (int64_t k = 0; k < n; k++) {
-        if (!q->one_set && !x[k].in_b) continue;
+        if (!q->one_set && !x[k].of_b) continue;
         if (!first) first = &x[k];
         else if (!second) second = &x[k];
         if (!contradiction && !same_label(first, &x[k])) contradiction = &x[k];
     }
     for (int64_t k = 0; k < n; k++) {
         const item *m = first;
-        if (x[k].in_b) continue;
+        if (x[k].of_b) continue;
         if (contradiction && same_label(first, &x[k])) m = contradiction;
         else if (m == &x[k]) m = second;
         if (m) q->match[x[k].i] = m->i;
@@ -104,8 +106,8 @@ static peft_status match_group(const search *q, item *x, int64_t n, int level)
     bool one_file = true, any_of_a = false, any_of_b = q->one_set;
     for (int64_t k = 0; k < n; k++) {
         one_file &= is_same_file(&x[0], &x[k]);
-        any_of_a |= !x[k].in_b;
-        any_of_b |= x[k].in_b;
+        any_of_a |= !x[k].of_b;
+        any_of_b |= x[k].of_b;
     }
     if (n < 2 || !any_of_a || !any_of_b || x[0].size < 0) return PEFT_OK;
     if (one_file || level == LAST_LEVEL || (level && x[0].size <= HEAD_BYTES)) {
@@ -155,7 +157,7 @@ peft_status peft_dataset_overlap(const peft_dataset *a, const peft_dataset *b, i
     item *x = io_alloc(a->ctx, n, sizeof *x);
     peft_status s = q.match && x ? PEFT_OK : io_nomem("overlap of data sets");
     for (int64_t i = 0; i < n && !s; i++)
-        x[i] = i < a->count ? (item){ .set = a, .i = i } : (item){ .set = b, .i = i - a->count, .in_b = true };
+        x[i] = i < a->count ? (item){ .set = a, .i = i } : (item){ .set = b, .i = i - a->count, .of_b = true };
     for (int64_t i = 0; i < a->count && !s; i++) q.match[i] = -1;
     if (!s) s = match_items(&q, x, n);
     int64_t found = 0;

@@ -12,7 +12,7 @@ typedef struct strata {
     uint8_t *rare;                                            /* [classes]: the rarer target of the class, 0 or 1 */
     uint8_t *mark;                                            /* [count]: part + 1; 0: not assigned */
     int64_t *unassigned;                                      /* [classes]: unassigned samples with the rare target */
-    double *needed;                                           /* [2, classes]: how many of them each part needs yet */
+    double *needed;                                           /* [2 parts, classes]: such samples that a part lacks */
     int64_t capacity[2];                                      /* samples that each part can still take */
     io_rng rng;
 } strata;
@@ -47,8 +47,8 @@ static void count_classes(strata *s, double share)
     }
 }
 
-/* The part for a sample with the rare target of class c (-1: of no class): the one that needs more of these, else the
- * one that can take more samples, else a random one. */
+/* The part, 0 or 1, for a sample with the rare target of class c (-1: of no class): the one that needs more of these,
+ * else the one that can take more samples, else a random one. */
 static int choose_part(strata *s, int64_t c)
 {
     if (!s->capacity[0] || !s->capacity[1]) return !s->capacity[0];

@@ -89,9 +89,14 @@ peft_status peft_dataset_with_image_options(peft_dataset *d, const char *options
     return PEFT_OK;
 }
 
-/* A random choice of samples. mark [count]: 1 for samples of the part, 2 for those of the rest, 0 for neither;
- * class_map: as for io_dataset_part; order [the larger of count and classes]: scratch memory. */
-typedef struct draw { int64_t *class_map, *order; uint8_t *mark; } draw;
+/* Marks of samples: in the part, in the rest, or (few_shot with fewer classes) in neither. */
+enum { IN_NEITHER, IN_PART, IN_REST };
+/* A random choice of samples. */
+typedef struct draw {
+    int64_t *class_map;                                       /* [classes]: a class's number in the part; -1: none */
+    int64_t *order;                                           /* scratch [the larger of count and classes] */
+    uint8_t *mark;                                            /* [count], zeros (IN_NEITHER) at first */
+} draw;
 
 static peft_status draw_begin(const peft_dataset *d, draw *w)
 {
@@ -123,7 +128,7 @@ static void draw_class(draw *w, int64_t c, int64_t available, int64_t n, uint64_
 {
     io_rng g = io_rng_make(IO_RNG_SAMPLES, seed, c, 0);
     io_rng_shuffle(&g, w->order, available);
-    for (int64_t i = 0; i < available; i++) w->mark[w->order[i]] = i < n ? 1 : 2;
+    for (int64_t i = 0; i < available; i++) w->mark[w->order[i]] = i < n ? IN_PART : IN_REST;
 }
 
 /* Makes a part of the samples with this mark, in the order of d (drawing does not reorder them). */
@@ -133,17 +138,17 @@ static peft_status make_marked(peft_dataset *d, draw *w, uint8_t mark, peft_data
     for (int64_t i = 0; i < d->count; i++)
         if (w->mark[i] == mark) w->order[n++] = i;
     if (!n) return io_fail(PEFT_E_UNSUPPORTED, "draw of samples: %s would be empty, as the data set has %lld samples; "
-                       "ask for %s", mark == 1 ? "the part" : "rest", (long long)d->count,
-                       mark == 1 ? "more of them" : "fewer of them, or pass NULL for rest");
+                       "ask for %s", mark == IN_PART ? "the part" : "rest", (long long)d->count,
+                       mark == IN_PART ? "more of them" : "fewer of them, or pass NULL for rest");
     return io_dataset_part(d, w->order, n, w->class_map, NULL, out);
 }
 
 static peft_status make_both(peft_dataset *d, draw *w, peft_dataset **out, peft_dataset **rest)
 {
     peft_dataset *first, *second;
-    peft_status s = make_marked(d, w, 1, &first);
+    peft_status s = make_marked(d, w, IN_PART, &first);
     if (s) return s;
-    if (rest && (s = make_marked(d, w, 2, &second))) {
+    if (rest && (s = make_marked(d, w, IN_REST, &second))) {
         peft_dataset_free(first);
         return s;
     }

@@ -20,18 +20,18 @@ static bool is_channels(int64_t extent) { return extent == 1 || extent == 3; }
 peft_status io_array_of(const io_npy *a, bool always_many, io_array *out)
 {
     const bool channels_last = a->ndim > 2 && is_channels(a->dim[a->ndim - 1]);
-    const bool one = !always_many && (a->ndim == 2 || (a->ndim == 3 && channels_last));
-    const bool many = a->ndim == 3 || (a->ndim == 4 && channels_last);
-    const int64_t *side = one ? a->dim : a->dim + 1;          /* height, width, channels if the array has them */
+    const bool single = !always_many && (a->ndim == 2 || (a->ndim == 3 && channels_last));
+    const bool several = a->ndim == 3 || (a->ndim == 4 && channels_last);
+    const int64_t *side = single ? a->dim : a->dim + 1;          /* height, width, channels if the array has them */
     io_type type;
     char given[120];
-    if (!type_of(a, &type) || !(one || many) || !a->count)
+    if (!type_of(a, &type) || !(single || several) || !a->count)
         return io_fail(PEFT_E_UNSUPPORTED, "%s; expected u8, u16, i16 or f32 of %s[n,h,w], [n,h,w,1] or [n,h,w,3], "
                        "n > 0", io_npy_describe(a, given, sizeof given),
                        always_many ? "" : "[h,w], [h,w,1], [h,w,3], ");
-    *out = (io_array){ .type = type, .count = one ? 1 : a->dim[0], .height = side[0], .width = side[1], .channels = 1,
-                       .data = a->data };
-    if (one ? a->ndim == 3 : a->ndim == 4) out->channels = (int)side[2];
+    *out = (io_array){ .type = type, .count = single ? 1 : a->dim[0], .height = side[0], .width = side[1],
+                       .channels = 1, .data = a->data };
+    if (single ? a->ndim == 3 : a->ndim == 4) out->channels = (int)side[2];
     return PEFT_OK;
 }
 

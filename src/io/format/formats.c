@@ -48,7 +48,7 @@ const char *io_image_endings(char *text, size_t size)
 
 peft_status io_no_format(const uint8_t *data, size_t size)
 {
-    const char *kind = peft_sys_content_kind(data, size);     /* with the cure; NULL: not a kind that is known */
+    const char *kind = peft_sys_content_kind(data, size);     /* "a TIFF file; convert it to PNG"; NULL: unknown */
     char names[200] = "";
     size_t used = 0;
     if (kind) return io_fail(PEFT_E_FORMAT, "image: %s", kind);

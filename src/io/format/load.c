@@ -6,16 +6,18 @@
 typedef struct load_options { io_limits limits; int64_t slice; } load_options;
 enum { NO_SLICE = -1 };                                       /* option slice not given: the file must hold one image */
 
-#define AT(field) offsetof(load_options, field)
+/* Rows of { name, kind, default, lowest, highest, help }, where the value is stored, words. Kind 'i': an integer. */
+#define STORED_IN(field) offsetof(load_options, field)
 static const peft_opt_key keys[] = {
-    { { "max_side", 'i', "65536", 1, 1 << 24, "largest width and height in pixels" }, AT(limits.max_side), NULL },
+    { { "max_side", 'i', "65536", 1, 1 << 24, "largest width and height in pixels" },
+      STORED_IN(limits.max_side), NULL },
     { { "max_bytes", 'i', "1073741824", 1, 1ll << 46, "most bytes of the file, and of the decoded picture" },
-      AT(limits.max_bytes), NULL },
+      STORED_IN(limits.max_bytes), NULL },
     { { "slice", 'i', "", 0, 1 << 24, "index, from 0, of the picture in a file of several; none: the file must hold "
-        "one" }, AT(slice), NULL },
+        "one" }, STORED_IN(slice), NULL },
     { { 0 }, 0, NULL }
 };
-#undef AT
+#undef STORED_IN
 
 const peft_option *peft_image_option(size_t i) { return peft_sys_opt_row(keys, i); }
 

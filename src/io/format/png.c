@@ -48,10 +48,14 @@ static peft_status png_failed(int e)
     return io_fail(PEFT_E_FORMAT, "PNG: %s", spng_strerror(e));
 }
 
-/* How libspng decodes the pixels (format, flags), and what it writes for each pixel: `stored` samples of depth bits,
- * the channels and, where stored is channels + 1, alpha. keyed: the file has no alpha, but a colour (tRNS) whose pixels
- * are transparent; key holds its samples. */
-typedef struct layout { int format, flags, stored, channels, depth; bool keyed; uint16_t key[3]; } layout;
+/* How libspng decodes the pixels, and what it writes. */
+typedef struct layout {
+    int format, flags;                                        /* arguments of spng_decode_image */
+    int stored, channels;                                     /* samples of a pixel: with alpha (if any), and without */
+    int depth;                                                /* bits of a sample: 8 or 16 */
+    bool keyed;                                               /* no alpha, but a colour (tRNS) that is transparent */
+    uint16_t key[3];                                          /* the samples of that colour */
+} layout;
 
 /* Palettes are decoded to RGB, greys below 8 bits to 8 bits, all else as in the file. t: the tRNS chunk, or NULL. */
 static layout layout_of(const struct spng_ihdr *h, const struct spng_trns *t)
@@ -59,16 +63,18 @@ static layout layout_of(const struct spng_ihdr *h, const struct spng_trns *t)
     int depth = h->bit_depth == 16 ? 16 : 8, scale = h->bit_depth < 8 ? 255 / ((1 << h->bit_depth) - 1) : 1;
     switch (h->color_type) {
     case SPNG_COLOR_TYPE_GRAYSCALE:
-        return (layout){ depth == 16 ? SPNG_FMT_PNG : SPNG_FMT_G8, 0, 1, 1, depth, t,
-                         { (uint16_t)(t ? t->gray * scale : 0) } };
+        return (layout){ .format = depth == 16 ? SPNG_FMT_PNG : SPNG_FMT_G8, .stored = 1, .channels = 1,
+                         .depth = depth, .keyed = t, .key = { (uint16_t)(t ? t->gray * scale : 0) } };
     case SPNG_COLOR_TYPE_INDEXED:
-        if (t) return (layout){ SPNG_FMT_RGBA8, SPNG_DECODE_TRNS, 4, 3, 8, false, { 0 } };
-        return (layout){ SPNG_FMT_RGB8, 0, 3, 3, 8, false, { 0 } };
-    case SPNG_COLOR_TYPE_GRAYSCALE_ALPHA: return (layout){ SPNG_FMT_PNG, 0, 2, 1, depth, false, { 0 } };
+        if (!t) return (layout){ .format = SPNG_FMT_RGB8, .stored = 3, .channels = 3, .depth = 8 };
+        return (layout){ .format = SPNG_FMT_RGBA8, .flags = SPNG_DECODE_TRNS, .stored = 4, .channels = 3, .depth = 8 };
+    case SPNG_COLOR_TYPE_GRAYSCALE_ALPHA:
+        return (layout){ .format = SPNG_FMT_PNG, .stored = 2, .channels = 1, .depth = depth };
     case SPNG_COLOR_TYPE_TRUECOLOR:
-        if (!t) return (layout){ SPNG_FMT_PNG, 0, 3, 3, depth, false, { 0 } };
-        return (layout){ SPNG_FMT_PNG, 0, 3, 3, depth, true, { t->red, t->green, t->blue } };
-    default: return (layout){ SPNG_FMT_PNG, 0, 4, 3, depth, false, { 0 } };
+        if (!t) return (layout){ .format = SPNG_FMT_PNG, .stored = 3, .channels = 3, .depth = depth };
+        return (layout){ .format = SPNG_FMT_PNG, .stored = 3, .channels = 3, .depth = depth, .keyed = true,
+                         .key = { t->red, t->green, t->blue } };
+    default: return (layout){ .format = SPNG_FMT_PNG, .stored = 4, .channels = 3, .depth = depth };
     }
 }
 
@@ -176,8 +182,8 @@ static peft_status decode_stream(spng_ctx *ctx, stream *source, const io_encoded
     const int copied = l.stored != l.channels ? l.channels + 1 : 0;           /* samples and alpha beside the buffer */
     peft_status s = io_check_limits(f->limits, h.width, h.height, l.stored + copied, l.depth);
     if (s) return s;
-    /* Deflate packs by a factor of at most 1032: a file too small for its pixels is refused before they are
-     * allocated. */
+    /* Deflate packs by a factor of at most 1032, here with a margin 1040: a file too small for its pixels is refused
+     * before they are allocated. */
     const int stored = h.color_type == SPNG_COLOR_TYPE_INDEXED ? 1 : l.stored;
     if ((double)h.width * h.height * stored * h.bit_depth / 8 > 1040.0 * (double)source->size)
         return io_fail(PEFT_E_FORMAT, "PNG: %zu bytes cannot hold %u x %u pixels", source->size, h.width, h.height);

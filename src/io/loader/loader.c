@@ -3,23 +3,26 @@
 #include "io/loader/loader.h"
 #include "io/transform/steps.h"
 
-#define AT(field) offsetof(io_loader_options, field)
+/* Rows of { name, kind, default, lowest, highest, help }, where the value is stored, words. Kind 'i': an integer, 'b':
+ * a boolean, 'f': a double. */
+#define STORED_IN(field) offsetof(io_loader_options, field)
 static const peft_opt_key keys[] = {
-    { { "batch", 'i', "16", 1, 1 << 16, "samples in a batch" }, AT(batch), NULL },
-    { { "shuffle", 'b', "false", 0, 0, "a new order of the samples in each epoch" }, AT(shuffle), NULL },
+    { { "batch", 'i', "16", 1, 1 << 16, "samples in a batch" }, STORED_IN(batch), NULL },
+    { { "shuffle", 'b', "false", 0, 0, "a new order of the samples in each epoch" }, STORED_IN(shuffle), NULL },
     { { "drop_last", 'b', "false", 0, 0, "an epoch's last batch is left out where it is not full" },
-      AT(drop_last), NULL },
-    { { "train", 'b', "false", 0, 0, "the transform's training augmentations act" }, AT(train), NULL },
+      STORED_IN(drop_last), NULL },
+    { { "train", 'b', "false", 0, 0, "the transform's training augmentations act" }, STORED_IN(train), NULL },
     { { "seed", 'i', "", 0, 0, "seed of order, augmentation and mixup; none: the one that the data set's context has "
-        "now" }, AT(seed), NULL },
+        "now" }, STORED_IN(seed), NULL },
     { { "threads", 'i', "0", 0, 256, "threads that prepare batches ahead; 0: the caller prepares them" },
-      AT(threads), NULL },
-    { { "cache", 'i', "268435456", 0, 1ll << 46, "most bytes of decoded images that are kept" }, AT(cache), NULL },
+      STORED_IN(threads), NULL },
+    { { "cache", 'i', "268435456", 0, 1ll << 46, "most bytes of decoded images that are kept" },
+      STORED_IN(cache), NULL },
     { { "mixup", 'f', "0", 0, 4, "training: a sample and its targets are blended with the next sample's, in a share "
-        "drawn from Beta(mixup, mixup); 0: not" }, AT(mixup), NULL },
+        "drawn from Beta(mixup, mixup); 0: not" }, STORED_IN(mixup), NULL },
     { { 0 }, 0, NULL }
 };
-#undef AT
+#undef STORED_IN
 
 const peft_option *peft_loader_option(size_t i) { return peft_sys_opt_row(keys, i); }
 

@@ -27,10 +27,11 @@ typedef struct io_batch {
     int64_t epoch, number, count;                             /* number: in the epoch; count: samples */
     int64_t *sample;                                          /* [batch]: indices in the data set */
     float *images;                                            /* [batch, 3, size, size] */
-    int64_t next, done;                                       /* samples that threads have begun; that are finished */
-    int64_t failed;                                           /* the first sample, by its place, that failed */
-    peft_status status;                                       /* of that sample; PEFT_OK: none failed */
-    char message[1024];
+    int64_t next;                                             /* the next sample to begin; all before it are begun */
+    int64_t done;                                             /* number of samples that are finished */
+    peft_status status;                                       /* PEFT_OK: no sample has failed */
+    int64_t failed;                                           /* else the first of the failed samples in the batch, */
+    char message[1024];                                       /* to which status and message belong */
 } io_batch;
 
 typedef struct io_loader_options {
@@ -50,7 +51,7 @@ struct peft_loader {
     /* The queue: `queued` consecutive batches in slot[first], slot[first + 1], ..., where slot[0] follows the last
      * slot. Only the caller's thread adds and removes batches, and only under the lock. */
     pthread_mutex_t lock;
-    pthread_cond_t work, finished;                            /* samples wait to be made; a batch may be complete */
+    pthread_cond_t work, finished;                            /* signal: samples to make; a batch may be complete */
     io_batch *slot;
     int64_t slots, first, queued;
     pthread_t *thread;
@@ -59,7 +60,8 @@ struct peft_loader {
     bool stop;                                                /* tells the threads to end */
 };
 
-/* Writes the samples of a batch that the epoch has to samples [batch]; returns how many there are. */
+/* Fills samples [batch] with the indices of the samples of batch `number`, which the epoch must have; returns how many
+ * there are. */
 int64_t     io_batch_samples(peft_loader *l, int64_t epoch, int64_t number, int64_t *samples);
 /* Makes b the batch (epoch, number): sets its samples. Their images are not made yet. */
 void        io_batch_plan(peft_loader *l, int64_t epoch, int64_t number, io_batch *b);

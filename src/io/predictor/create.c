@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * create.c -- makes and frees predictors: finds the transform and the link of the session's model, and checks that they
- * suit the model. */
+ * create.c -- makes and frees predictors: finds the transform and the link of the session's model (how logits become
+ * probabilities: softmax or sigmoid), and checks that they suit the model. */
 #include <peft/sys/session.h>
 #include "io/predictor/predictor.h"
 #include "io/transform/transform.h"

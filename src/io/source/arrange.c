@@ -5,9 +5,11 @@
 #include <stdio.h>
 
 typedef struct sample { int64_t class_number; const io_entry *entry; } sample;
-/* Counts of one class. in_split: pictures in the opened split; in_all: pictures in all splits; folders: folders in the
- * class folder of the opened split; skipped: the endings of what is not a sample there, for io_count_endings. */
-typedef struct tally { int64_t in_split, in_all, folders; io_strings skipped; } tally;
+typedef struct tally {                                        /* counts of one class */
+    int64_t in_split, in_all;                                 /* pictures in the opened split; in all splits */
+    int64_t folders;                                          /* inside the class folder of the opened split */
+    io_strings skipped;                                       /* endings of the files there that are no pictures */
+} tally;
 
 typedef struct arrangement {
     const io_tree *tree;
@@ -176,12 +178,12 @@ static peft_status add_class_entry(arrangement *a, const io_entry *e, const io_e
 }
 
 /* Counts an entry without a class as skipped: a file beside the class folders, or a folder that is neither a class nor
- * a split. last: as in add_class_entry. */
+ * a split. Such a folder counts once: *last is an entry of the folder that was counted last. */
 static peft_status add_skipped(arrangement *a, const io_entry *e, const io_entry **last)
 {
-    const bool in_split = a->class_part && !e->outside_top && io_split_of(e->part[0]);
-    if (in_split && (!in_opened_split(a, e) || (e->count == 1 && e->is_folder))) return PEFT_OK;
-    if (e->count == (in_split ? 2 : 1) && !e->is_folder)
+    const bool in_any_split = a->class_part && !e->outside_top && io_split_of(e->part[0]);
+    if (in_any_split && (!in_opened_split(a, e) || (e->count == 1 && e->is_folder))) return PEFT_OK;
+    if (e->count == (in_any_split ? 2 : 1) && !e->is_folder)
         return io_strings_add(&a->skipped, io_ending(a->d->ctx, e->part[e->count - 1]));
     if (same_folder(e, *last, 1)) return PEFT_OK;
     *last = e;

@@ -3,12 +3,12 @@
 #include "io/source/list.h"
 #include "io/source/source.h"
 
-/* A list that is being read into d. folder: with its slash, what names are relative to. line[i]: the number of the line
- * of sample i, for messages. */
+/* A list that is being read into d. */
 typedef struct reading {
     peft_dataset *d;
-    const char *path, *folder;
-    int64_t *line;
+    const char *path;                                         /* of the list */
+    const char *folder;                                       /* put before relative names; ends in a slash, or is "" */
+    int64_t *line;                                            /* [samples]: the numbers of their lines */
 } reading;
 
 static peft_status bad_line(const reading *r, const list_line *l)
@@ -147,8 +147,8 @@ static peft_status fill(reading *r, const char *text, int64_t classes)
     return s ? s : io_number_classes(d);
 }
 
-/* What is put before the names of the list: folder with a slash ("": the current folder); for NULL the folder of the
- * list. */
+/* The text that is put before the names of the list: folder and a slash, or "" for folder "" (the current folder).
+ * Where folder is NULL, the folder of the list. */
 static char *base_folder(peft_context *ctx, const char *path, const char *folder)
 {
     if (folder) return io_join(ctx, folder, *folder ? "/" : "");

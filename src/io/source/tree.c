@@ -67,11 +67,12 @@ void io_tree_clear(io_tree *t)
 
 static bool is_picture(const io_entry *e) { return !e->is_folder && io_is_image_name(e->part[e->count - 1]); }
 
-/* The first part of the names of pictures. several: it differs, so that there is no top folder. */
+/* The folder directly below the root that holds all pictures, if there is one. */
 typedef struct top_folder {
-    const char *name;
+    const char *name;                                         /* of the folder that holds the first picture */
+    bool several;                                             /* another folder holds pictures too: no top folder */
     const io_entry *direct, *deeper;                          /* a picture directly in it, and one in its folders */
-    bool several, has_splits;                                 /* has_splits: a folder in it has the name of a split */
+    bool has_splits;                                          /* a folder in it has the name of a split */
 } top_folder;
 
 static top_folder find_top(const io_tree *t)

@@ -79,10 +79,10 @@ static peft_status check_normalisation(const io_recipe *r)
     bool large = false;
     for (int c = 0; c < 3; c++) large |= r->mean[c] > 1 || r->std[c] > 2;
     if (!large) return PEFT_OK;
-    char mean[100], std[100], mean_of_1[100], std_of_1[100];
+    char mean[100], std[100], scaled_mean[100], scaled_std[100];
     return io_fail(PEFT_E_OPTION, "transform: mean=%s, std=%s are for samples in 0..255; here samples are 0..1; "
                    "expected mean=%s,std=%s", print_divided(mean, r->mean, 1), print_divided(std, r->std, 1),
-                   print_divided(mean_of_1, r->mean, 255), print_divided(std_of_1, r->std, 255));
+                   print_divided(scaled_mean, r->mean, 255), print_divided(scaled_std, r->std, 255));
 }
 
 /* The side of a resize that was given for old_size, in proportion for another size: 256 for size 224 becomes 439 for

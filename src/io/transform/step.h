@@ -15,7 +15,7 @@ typedef struct io_run {
     bool training;                                            /* augmentations are applied */
     uint64_t seed;
     int64_t epoch, sample;
-    atomic_bool *warned;                                      /* see peft_transform */
+    atomic_bool *warned;                                      /* the transform warned of a dark image (window.c) */
 } io_run;
 
 static inline io_rng io_run_rng(const io_run *run, int purpose)

@@ -2,8 +2,8 @@
  * npz_backbone.c -- peft_npz_to_safetensors: converts a ViT in Google's .npz to a safetensors file with timm's names.
  * In the .npz a dense kernel is [in, out], where attention has heads and their width as two extents ([in, heads, width]
  * or [heads, width, out]), and the patch kernel is [p, p, colours, out]; timm has [out, in] and [out, colours, p, p].
- * big_vision numbers modules in another way, and may hold each array of all blocks as one with the block as first
- * extent. */
+ * Files of big_vision (Google's later code base) have other module names than the older augreg and in21k checkpoints,
+ * and may stack the arrays of all blocks: "MlpBlock_0/Dense_0/kernel" is then [blocks, in, out]. */
 #include <peft/sys/tensors.h>
 #include "io/archive/npy.h"
 #include "io/archive/zip.h"
@@ -15,14 +15,14 @@ enum { MAX_ENTRIES = 4096, MAX_BLOCKS = 64, NAME_SIZE = 64, PATH_SIZE = 200 };
  * kernel, transposed to [out, in]; its first extent is the input (DENSE_IN), or its last one the output (DENSE_OUT),
  * and all others together are the other side. PATCH: [p, p, c, d] to [d, c, p, p]. */
 typedef enum { VECTOR, TOKENS, DENSE_IN, DENSE_OUT, PATCH } form;
-/* The modules of a block, and their names: of augreg and in21k checkpoints, of big_vision's. */
+/* The modules of a block, and their names: first in augreg and in21k checkpoints, then in those of big_vision. */
 typedef enum { NORM1, ATTENTION, NORM2, MLP } module;
 static const char *const modules[2][4] = {
     { "LayerNorm_0", "MultiHeadDotProductAttention_1", "LayerNorm_2", "MlpBlock_3" },
     { "LayerNorm_0", "MultiHeadDotProductAttention_0", "LayerNorm_1", "MlpBlock_0" } };
 
 /* Tensors outside of the blocks: timm's name, path in the .npz. */
-static const struct { const char *timm, *path; form form; bool optional; } top[] = {
+static const struct { const char *timm, *path; form form; bool optional; } top_rows[] = {
     { "cls_token", "cls", TOKENS, false }, { "pos_embed", "Transformer/posembed_input/pos_embedding", TOKENS, true },
     { "pos_embed", "pos_embedding", TOKENS, true },
     { "patch_embed.proj.weight", "embedding/kernel", PATCH, false },
@@ -32,7 +32,7 @@ static const struct { const char *timm, *path; form form; bool optional; } top[]
     { "head.weight", "head/kernel", DENSE_IN, true }, { "head.bias", "head/bias", VECTOR, true } };
 /* Tensors of each block: timm's name after "blocks.N.", and the array, or the three that are concatenated, in the
  * module of the .npz. */
-static const struct { const char *timm; module module; form form; const char *path[3]; } block[] = {
+static const struct { const char *timm; module module; form form; const char *path[3]; } block_rows[] = {
     { "norm1.weight", NORM1, VECTOR, { "scale" } }, { "norm1.bias", NORM1, VECTOR, { "bias" } },
     { "attn.qkv.weight", ATTENTION, DENSE_IN, { "query/kernel", "key/kernel", "value/kernel" } },
     { "attn.qkv.bias", ATTENTION, VECTOR, { "query/bias", "key/bias", "value/bias" } },
@@ -41,7 +41,7 @@ static const struct { const char *timm; module module; form form; const char *pa
     { "norm2.weight", NORM2, VECTOR, { "scale" } }, { "norm2.bias", NORM2, VECTOR, { "bias" } },
     { "mlp.fc1.weight", MLP, DENSE_IN, { "Dense_0/kernel" } }, { "mlp.fc1.bias", MLP, VECTOR, { "Dense_0/bias" } },
     { "mlp.fc2.weight", MLP, DENSE_IN, { "Dense_1/kernel" } }, { "mlp.fc2.bias", MLP, VECTOR, { "Dense_1/bias" } } };
-#define COUNT(a) ((int)(sizeof(a) / sizeof *(a)))
+#define ELEMENTS_OF(a) ((int)(sizeof(a) / sizeof *(a)))
 
 /* An array of the .npz; file: the memory that npy.data points into. */
 typedef struct { uint8_t *file; io_npy npy; } array;
@@ -51,7 +51,7 @@ typedef struct {
     peft_context *ctx;
     zip_t *z;
     const char *prefix;                                       /* of all paths in the .npz */
-    int naming;                                               /* row of modules */
+    int naming;                                               /* 0: augreg and in21k, 1: big_vision (row of modules) */
     bool stacked;                                             /* one array holds all blocks */
     int64_t blocks;
     tensor *tensor; int count;                                /* the tensors so far */
@@ -185,22 +185,22 @@ static peft_status add_tensor(conversion *c, const char *name, form f, const io_
     return s;
 }
 
-/* Converts row r of top. */
+/* Converts row r of top_rows. */
 static peft_status add_top(conversion *c, int r)
 {
     array a = { 0 };
-    if (top[r].optional && locate(c, top[r].path) < 0) return PEFT_OK;
-    peft_status s = read_array(c, top[r].path, &a);
-    if (!s) s = add_tensor(c, top[r].timm, top[r].form, &a.npy, 1);
+    if (top_rows[r].optional && locate(c, top_rows[r].path) < 0) return PEFT_OK;
+    peft_status s = read_array(c, top_rows[r].path, &a);
+    if (!s) s = add_tensor(c, top_rows[r].timm, top_rows[r].form, &a.npy, 1);
     peft_sys_free(c->ctx, a.file);
     return s;
 }
 
-/* Converts row r of block for all blocks. An array that holds all blocks is read once. */
+/* Converts row r of block_rows for all blocks. An array that holds all blocks is read once. */
 static peft_status add_blocks(conversion *c, int r)
 {
     array a[3] = { { 0 } };
-    const int parts = block[r].path[1] ? 3 : 1;
+    const int parts = block_rows[r].path[1] ? 3 : 1;
     peft_status s = PEFT_OK;
     for (int64_t layer = 0; layer < c->blocks && !s; layer++) {
         io_npy part[3];
@@ -209,14 +209,14 @@ static peft_status add_blocks(conversion *c, int r)
             if (!c->stacked || !layer) {
                 peft_sys_free(c->ctx, a[i].file);
                 a[i].file = NULL;
-                block_path(c, layer, block[r].module, block[r].path[i], path);
+                block_path(c, layer, block_rows[r].module, block_rows[r].path[i], path);
                 s = read_array(c, path, &a[i]);
             }
             part[i] = a[i].npy;
             if (!s) s = select_block(c, layer, &part[i]);
         }
-        snprintf(name, sizeof name, "blocks.%d.%s", (int)layer, block[r].timm);
-        if (!s) s = add_tensor(c, name, block[r].form, part, parts);
+        snprintf(name, sizeof name, "blocks.%d.%s", (int)layer, block_rows[r].timm);
+        if (!s) s = add_tensor(c, name, block_rows[r].form, part, parts);
     }
     for (int i = 0; i < parts; i++) peft_sys_free(c->ctx, a[i].file);
     return s;
@@ -250,10 +250,10 @@ static peft_status detect(conversion *c)
     if (zip_get_num_entries(c->z, 0) > MAX_ENTRIES)
         return io_fail(PEFT_E_UNSUPPORTED, "%lld entries, the limit is %d", (long long)zip_get_num_entries(c->z, 0),
                        MAX_ENTRIES);
-    for (int i = 0; i < COUNT(prefixes); i++) {
+    for (int i = 0; i < ELEMENTS_OF(prefixes); i++) {
         c->prefix = prefixes[i];
         if (locate(c, "embedding/kernel") < 0) continue;
-        for (int k = 0; k < 4; k++) {
+        for (int k = 0; k < 4; k++) {                         /* both namings, not stacked and stacked */
             c->naming = k & 1;
             c->stacked = k & 2;
             block_path(c, 0, ATTENTION, "query/kernel", path);
@@ -283,8 +283,8 @@ static peft_status write_file(const conversion *c, const char *path)
 static peft_status convert(conversion *c)
 {
     peft_status s = detect(c);
-    for (int r = 0; r < COUNT(top) && !s; r++) s = add_top(c, r);
-    for (int r = 0; r < COUNT(block) && !s; r++) s = add_blocks(c, r);
+    for (int r = 0; r < ELEMENTS_OF(top_rows) && !s; r++) s = add_top(c, r);
+    for (int r = 0; r < ELEMENTS_OF(block_rows) && !s; r++) s = add_blocks(c, r);
     return s;
 }
 

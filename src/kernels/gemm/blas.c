@@ -8,24 +8,24 @@
 #include <stdio.h>
 
 #ifdef PF_REAL_DOUBLE
-#define SYMBOL cblas_dgemm
+#define GEMM_SYMBOL cblas_dgemm
 #else
-#define SYMBOL cblas_sgemm
+#define GEMM_SYMBOL cblas_sgemm
 #endif
 
 #ifdef PK_BLAS_LINKED
 const char *pk_blas_load(void) { return NULL; }
-pk_blas_gemm *pk_blas_product(void) { return SYMBOL; }
+pk_blas_gemm *pk_blas_product(void) { return GEMM_SYMBOL; }
 #else
-#define TEXT_(x) #x
-#define TEXT(x) TEXT_(x)
+#define QUOTED_(x) #x
+#define QUOTED(macro) QUOTED_(macro)                        /* what the macro stands for, as a string */
 
 static _Atomic(pk_blas_gemm *) product;
 
 static pk_blas_gemm *open_blas(const char *name, char *reason, size_t capacity)
 {
     void *library = dlopen(name, RTLD_NOW | RTLD_LOCAL | RTLD_NODELETE);
-    void *symbol = library ? dlsym(library, TEXT(SYMBOL)) : NULL;
+    void *symbol = library ? dlsym(library, QUOTED(GEMM_SYMBOL)) : NULL;
     const char *error = symbol ? NULL : dlerror();
     if (symbol) return (pk_blas_gemm *)symbol;
     snprintf(reason, capacity, "%s", error ? error : name);

@@ -19,7 +19,7 @@ enum {
     MOST_GROUPS = 4,
     GROUP_ROWS = 350,           /* least rows of a group: each group packs all of B, which costs too much for fewer */
     CHUNKS = 4,                 /* chunks of a block for each thread of the group */
-    PACKING = 10,               /* the time to pack a panel of B, in rows of A multiplied with a panel */
+    PACK_TIME = 10,             /* the time to pack a panel of B: that of multiplying this many rows of A with it */
     LAST_PANELS = 4,            /* panels of B at the end of a stage during which the next stage's A is prefetched */
     ALONE = 1 << 18             /* below this many elements and FMAs a product runs on the calling thread */
 };
@@ -45,13 +45,17 @@ typedef struct plan {
     char *packed_a;             /* one block for each group: [panel][k of the piece][mr] */
     char *partial_sums;         /* for each group, if pieces > 1: tiles [panel of B][panel of A][mr][nr] */
     char *scratch;              /* one thread_scratch for each thread */
-    int64_t packed_bytes, partial_bytes, panel_bytes, scratch_bytes;    /* for one group, group, panel of B, thread */
+    int64_t packed_bytes, partial_bytes;    /* of packed_a and of partial_sums, for one group */
+    int64_t panel_bytes;        /* of a packed panel of B */
+    int64_t scratch_bytes;      /* of scratch, for one thread */
     group group[MOST_GROUPS];
 } plan;
 
-/* The memory of one thread: a packed panel of B, and a tile panel_bytes behind b. panel_id: which panel it is; 0:
- * none. */
-typedef struct thread_scratch { int64_t panel_id; _Alignas(PK_ALIGN) pk_real b[]; } thread_scratch;
+/* The memory of one thread. */
+typedef struct thread_scratch {
+    int64_t panel_id;           /* which panel b holds (pack_b); 0: none */
+    _Alignas(PK_ALIGN) pk_real b[];     /* a packed panel of B, in panel_bytes bytes, and behind it a tile */
+} thread_scratch;
 
 static plan make_plan(const pk_table *t, int64_t m, int64_t n, int64_t k, int threads)
 {
@@ -98,8 +102,8 @@ static void cut_tasks(plan *p, int threads)
     p->chunks = ceil_div(p->block_panels, p->chunk_panels);
     int64_t best = INT64_MAX;
     for (int64_t cut = 0; cut <= at_most(others, group_threads - 1); cut++) {
-        int64_t full = others - cut, work = full * (rows + PACKING) + cut * (rows + PACKING * group_threads);
-        int64_t time = at_least(ceil_div(full, group_threads) * (rows + PACKING), ceil_div(work, group_threads));
+        int64_t full = others - cut, work = full * (rows + PACK_TIME) + cut * (rows + PACK_TIME * group_threads);
+        int64_t time = at_least(ceil_div(full, group_threads) * (rows + PACK_TIME), ceil_div(work, group_threads));
         if (time >= best) continue;
         best = time;
         p->full_tasks = full;
@@ -155,10 +159,11 @@ static tiles tiles_of(const plan *p, const stage *s, int64_t task)
 static pk_prefetch prefetch_next_b(const plan *p, const stage *s, const tiles *part, int64_t task)
 {
     const int64_t after = task + p->group_threads;
-    const stage t = after < p->tasks ? *s : stage_of(p, s->group, s->number + 1);
+    const stage later = after < p->tasks ? *s : stage_of(p, s->group, s->number + 1);
     const int64_t b_panel = after < p->tasks ? tiles_of(p, s, after).b_panel : 0;
-    if (t.number >= p->stages || b_panel == part->b_panel) return (pk_prefetch){ .lines_per_turn = 0 };
-    return prefetch_of(area_of_b(p->g, t.depth, t.k, b_panel * p->t->nr, p->t->nr), part->a_panels * s->turns, 0);
+    if (later.number >= p->stages || b_panel == part->b_panel) return (pk_prefetch){ .lines_per_turn = 0 };
+    return prefetch_of(area_of_b(p->g, later.depth, later.k, b_panel * p->t->nr, p->t->nr), part->a_panels * s->turns,
+                       0);
 }
 
 /* Prefetches this thread's part of the next stage's A, only during the stage's last panels of B: earlier it would be
@@ -169,11 +174,12 @@ static pk_prefetch prefetch_next_a(const plan *p, const stage *s, int64_t task, 
     const int64_t done = (task - p->chunks) / p->group_threads - (panels - last);      /* of the last panels */
     if (s->number + 1 >= p->stages || task < p->chunks || done < 0 || done >= last)
         return (pk_prefetch){ .lines_per_turn = 0 };
-    const stage t = stage_of(p, s->group, s->number + 1);
+    const stage next = stage_of(p, s->group, s->number + 1);
     const int64_t panels_each = ceil_div(p->block_panels, p->group_threads);
     const int64_t first = panels_each * (worker / p->groups % p->group_threads);
-    const int64_t rows = at_most(panels_each, t.block_panels - first) * p->t->mr, turns = p->block_panels * s->turns;
-    return prefetch_of(area_of_a(p->g, (t.first_panel + first) * p->t->mr, rows, t.depth, t.k), last * turns,
+    const int64_t rows = at_most(panels_each, next.block_panels - first) * p->t->mr;
+    const int64_t turns = p->block_panels * s->turns;
+    return prefetch_of(area_of_a(p->g, (next.first_panel + first) * p->t->mr, rows, next.depth, next.k), last * turns,
                        done * turns);
 }
 
@@ -181,8 +187,8 @@ static pk_prefetch prefetch_next_a(const plan *p, const stage *s, int64_t task, 
 static const pk_real *pack_b(const plan *p, const stage *s, int64_t b_panel, thread_scratch *scratch)
 {
     const pk_gemm *g = p->g;
-    const int64_t column = b_panel * p->t->nr, stages = s->group * p->stages + s->number;
-    const int64_t panel_id = 1 + stages * p->n_panels + b_panel;
+    const int64_t column = b_panel * p->t->nr, stage_id = s->group * p->stages + s->number;
+    const int64_t panel_id = 1 + stage_id * p->n_panels + b_panel;
     const char *b = (const char *)g->b + (s->depth * g->b_row + column * g->b_col) * pk_dtype_size(g->b_type);
     if (scratch->panel_id != panel_id)
         p->t->pack_b[g->b_type](scratch->b, b, g->b_row, g->b_col, s->k, at_most(p->t->nr, g->n - column));

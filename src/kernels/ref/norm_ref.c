@@ -30,21 +30,22 @@ void pk_layernorm_ref(pk_real *y, int64_t ldy, pk_real *mean, pk_real *rstd, con
     }
 }
 
-/* With g = dy*gamma and h the normalised x: dx = rstd*(g - mean(g) - h*mean(g*h)) + add */
+/* With g = dy*gamma and h the normalised x: dx = rstd*(g - mean_g - h*mean_gh) + add, with the row's means of g and
+ * g*h. */
 void pk_layernorm_grad_ref(pk_real *dx, int64_t lddx, const pk_real *dy, int64_t lddy, const pk_real *x, int64_t ldx,
                            const pk_real *mean, const pk_real *rstd, const pk_real *gamma, const pk_real *add,
                            int64_t ldadd, int64_t rows, int64_t cols)
 {
     for (int64_t i = 0; i < rows; i++, dx += lddx, dy += lddy, x += ldx) {
-        double r = rstd[i], mg = 0, mgh = 0;
+        double r = rstd[i], mean_g = 0, mean_gh = 0;
         for (int64_t j = 0; j < cols; j++) {
             double g = (double)dy[j] * (gamma ? gamma[j] : 1);
-            mg += g / (double)cols;
-            mgh += g * (x[j] - (double)mean[i]) * r / (double)cols;
+            mean_g += g / (double)cols;
+            mean_gh += g * (x[j] - (double)mean[i]) * r / (double)cols;
         }
         for (int64_t j = 0; j < cols; j++) {
             double g = (double)dy[j] * (gamma ? gamma[j] : 1), h = (x[j] - (double)mean[i]) * r;
-            dx[j] = (pk_real)(r * (g - mg - h * mgh) + (add ? add[i * ldadd + j] : 0));
+            dx[j] = (pk_real)(r * (g - mean_g - h * mean_gh) + (add ? add[i * ldadd + j] : 0));
         }
     }
 }

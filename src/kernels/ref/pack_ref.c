@@ -10,7 +10,7 @@ void pk_pack_a_ref(pk_real *to, const pk_real *a, int64_t row, int64_t col, int6
 
 /* Packs `lanes` rows of A (columns of B) into panels to[panel][k][width]: element p of lane l of panel q is
  * from[(q*width + l)*lane_stride + p*k_stride], or 0 where q*width + l >= lanes. value converts an element. */
-#define PACK(T, value, width) do { \
+#define PACK_PANELS(T, value, width) do { \
         const T *x = from; \
         for (int64_t first = 0; first < lanes; first += width) \
             for (int64_t p = 0; p < k; p++) \
@@ -20,7 +20,7 @@ void pk_pack_a_ref(pk_real *to, const pk_real *a, int64_t row, int64_t col, int6
 
 static void pack_a(pk_real *to, const void *from, int64_t lane_stride, int64_t k_stride, int64_t lanes, int64_t k)
 {
-    PACK(pk_real, , MR);
+    PACK_PANELS(pk_real, , MR);
 }
 
 void pk_pack_a_ref(pk_real *to, const pk_real *a, int64_t row, int64_t col, int64_t m, int64_t k)
@@ -36,7 +36,7 @@ void pk_pack_a_ref(pk_real *to, const pk_real *a, int64_t row, int64_t col, int6
     void pk_pack_b_##type##_ref(pk_real *to, const void *from, int64_t k_stride, int64_t lane_stride, int64_t k, \
                                 int64_t lanes) \
     { \
-        PACK(T, value, NR); \
+        PACK_PANELS(T, value, NR); \
     } \
     void pk_widen_##type##_ref(pk_real *to, const void *from, int64_t n) \
     { \

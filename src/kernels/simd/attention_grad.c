@@ -49,9 +49,9 @@ static void sink_grad(float *dsink, const float *sink, const float *lse, const f
 }
 
 /* For one vector of query rows: s [columns][PK_NR] becomes P, and dp, which holds dout V^T, becomes dS (NULL: not
- * wanted). Returns the sum over columns of dS * s, the gradient of head_scale. P below e^-44 becomes 0: it is nothing
- * beside the row's other probabilities, and its products would be subnormal numbers, which make an FMA a hundred times
- * slower. */
+ * wanted). Returns the sum over columns of dS * s, the gradient of head_scale. P below e^-44 becomes 0: it does
+ * not change a sum with the row's other probabilities, and its products could be subnormal numbers, which make an FMA a
+ * hundred times slower. */
 static pv probabilities(float *s, float *dp, int64_t columns, float head_scale, pv lse, pv d)
 {
     const pv scale = pv_set(head_scale), minus_lse = pv_sub(pv_zero(), lse);
@@ -69,9 +69,10 @@ static pv probabilities(float *s, float *dp, int64_t columns, float head_scale, 
     return dscale;
 }
 
-/* The micro-kernel for an A in the form of scores: c [m,n] = or += p x, summed over k query rows. p [.][PK_NR] is the
- * block's part of A: row i is a column of the scores, its lanes are query rows; the next block's part is block_stride
- * further. x is a panel [k][PK_NR]. Up to PK_MR - 1 rows of p beyond m are read. next: what to prefetch meanwhile. */
+/* The micro-kernel for an A in the form of scores: c [m,n] = p x, or c += p x (accumulate), summed over k query rows.
+ * p [.][PK_NR] is the first block's part of A: row i is a column of the scores, its lanes are query rows; each further
+ * block's part is block_stride elements behind. x is a panel [k][PK_NR]. Up to PK_MR - 1 rows of p beyond m are read.
+ * next: what to prefetch meanwhile. rows, vectors: the constants of micro_rows (gemm_micro.h). */
 PK_INLINE void scores_rows(int k, const float *p, int64_t block_stride, const float *x, float *c, int64_t c_row, int m,
                            int n, int accumulate, pk_prefetch *next, const int rows, const int vectors)
 {
@@ -98,7 +99,8 @@ static void scores_tile(int k, const float *p, int64_t block_stride, const float
 /* Up to PK_BUNDLE consecutive blocks, whose part of dk and dv is added at once: query rows row .. row + rows - 1. */
 typedef struct bundle { int64_t row; int rows; } bundle;
 
-/* to [count][n], rows to_stride apart: = (first bundle) or += p x over the bundle's query rows. p: `count` rows of P or
+/* Sets to [count][n], rows to_stride apart, to p x over the bundle's query rows, or adds that unless the bundle is the
+ * first. p: `count` rows of P or
  * dS of the bundle's first block; x: its rows of dout or q in panels of PK_NR columns. */
 static void add_bundle(float *to, int64_t to_stride, const float *p, int64_t block_stride, const float *x,
                        int64_t count, int64_t n, const bundle *b)
@@ -222,7 +224,8 @@ static void bundle_grads(const head_view *h, const pk_attention_grad *g, const w
     }
 }
 
-/* One block: D and dsink, then P, dS and dq. first: of the chunks. products: whether a gradient but dsink is wanted. */
+/* One block: D and dsink, then P, dS and dq. first: the chunk is the first one, in which dsink is computed. products: a
+ * gradient other than dsink is wanted. */
 static void one_block(const head_view *h, const pk_attention_grad *g, const wanted *w, const block *b, int first,
                       int products)
 {

@@ -13,6 +13,7 @@
 #define PK_MR 6                                         /* registers: 12 accumulators, 2 of B, up to 2 of A: 16 */
 #endif
 #define PK_NR (2 * PW)
+#define PK_LINE (PK_ALIGN / (int)sizeof(float))         /* floats in a cache line */
 #define PK_INLINE static inline __attribute__((always_inline))
 #if defined(__clang__)
 #define PK_UNROLL _Pragma("clang loop unroll(full)")
@@ -83,7 +84,7 @@ PK_INLINE void micro_fma(pv *acc, pv x, pv b)
 #if PW == 16
 /* *acc += *x * b, where the FMA itself broadcasts *x from memory: no separate instruction loads it. A core shared by
  * two hardware threads is limited by the instructions it decodes, which this saves; a core alone by its two loads a
- * cycle, for which three rows of the tile load *x into a register once for both vectors. */
+ * cycle, for which rows 2, 7 and 12 of the tile load *x into a register once for both vectors. */
 #define PK_BROADCAST(i) ((i) % 5 != 2)
 PK_INLINE void micro_fma_broadcast(pv *acc, const float *x, pv b)
 {
@@ -123,7 +124,7 @@ PK_INLINE void micro_step(pv (*acc)[2], const float *a, const int a_row, const f
 PK_INLINE void micro_four(pv (*acc)[2], const float *a, const float *b, const int rows, const int vectors)
 {
     PK_UNROLL
-    for (int i = 0; i < 4 * PK_MR; i += 16) __builtin_prefetch(a + 512 + i, 0, 3);
+    for (int i = 0; i < 4 * PK_MR; i += PK_LINE) __builtin_prefetch(a + 512 + i, 0, 3);
     micro_step(acc, a, 1, b, rows, vectors);
     micro_step(acc, a + PK_MR, 1, b + PK_NR, rows, vectors);
     micro_step(acc, a + 2 * PK_MR, 1, b + 2 * PK_NR, rows, vectors);
@@ -149,23 +150,23 @@ PK_INLINE void prefetch_block_rows(const pk_micro_prefetch *p, int turn)
     for (int i = 0; i < p->blocks; i++) {
         const float *row = p->block[i].data + 2 * turn * p->block[i].row_stride;
         PK_UNROLL
-        for (int j = 0; j < PK_NR; j += 16) {
+        for (int j = 0; j < PK_NR; j += PK_LINE) {
             __builtin_prefetch(row + j, 0, 3);
             __builtin_prefetch(row + p->block[i].row_stride + j, 0, 3);
         }
     }
 }
 
-/* Prefetches the tile behind `initial` and the blocks, spread over the first ten turns: most pieces of K have as
+/* Prefetches the tile behind `initial` and the blocks, spread over the first TURNS turns: most pieces of K have as
  * many. */
 PK_INLINE void prefetch_tiles(const pk_micro_prefetch *p, const float *initial, int turn)
 {
-    const int lines = (PK_MR * PK_NR / 16 + 9) / 10;
-    if (turn >= 10) return;
+    enum { TURNS = 10, LINES = (PK_MR * PK_NR / PK_LINE + TURNS - 1) / TURNS };           /* lines in a turn */
+    if (turn >= TURNS) return;
     if (initial) {
-        const float *next = initial + PK_MR * PK_NR + turn * lines * 16;
+        const float *next = initial + PK_MR * PK_NR + turn * LINES * PK_LINE;
         PK_UNROLL
-        for (int i = 0; i < lines; i++) __builtin_prefetch(next + i * 16, 0, 3);
+        for (int i = 0; i < LINES; i++) __builtin_prefetch(next + i * PK_LINE, 0, 3);
     }
     if (2 * turn < PK_MR) prefetch_block_rows(p, turn);
 }

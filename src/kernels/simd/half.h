@@ -28,7 +28,8 @@ PK_INLINE pv_half half_load_first(const uint16_t *from, int n)
     return half_load(x);
 }
 /* f16 without the instructions of F16C, which not every CPU with AVX2 has. The exponent of a normal number grows by 112
- * (bias 15 to 127), that of infinity and NaN by 224 (31 to 255); a subnormal number is its fraction times 2^-24. */
+ * (bias 15 to 127), that of infinity and NaN by 224 (31 to 255); a subnormal number is its fraction times 2^-24. 0x7BFF
+ * is the largest finite number, 0x400 the smallest normal one. */
 PK_INLINE pv half_widen(const pk_dtype type, pv_half x)
 {
     const pvi bits = _mm256_cvtepu16_epi32(x);

@@ -39,12 +39,13 @@ static inline pv  pv_fnma(pv a, pv b, pv c)            { return _mm512_fnmadd_ps
 static inline pv  pv_max(pv a, pv b)                   { return _mm512_max_ps(a, b); }
 static inline pv  pv_min(pv a, pv b)                   { return _mm512_min_ps(a, b); }
 static inline pv  pv_sqrt(pv a)                        { return _mm512_sqrt_ps(a); }
-static inline pv  pv_round(pv a)                       { return _mm512_roundscale_ps(a, 8); }
+static inline pv  pv_round(pv a)                       { return _mm512_roundscale_ps(a, 8); }     /* 8: to nearest */
 static inline pv  pv_abs(pv a)                         { return _mm512_abs_ps(a); }
 static inline pv  pv_copysign(pv mag, pv s)            /* |mag| with the sign of s */
 {
     const __m512i sign_bit = _mm512_set1_epi32((int)0x80000000u), sign = _mm512_castps_si512(s);
-    return _mm512_castsi512_ps(_mm512_ternarylogic_epi32(sign_bit, sign, _mm512_castps_si512(mag), 0xCA));
+    enum { SELECT = 0xCA };                            /* truth table of a ? b : c, bit by bit */
+    return _mm512_castsi512_ps(_mm512_ternarylogic_epi32(sign_bit, sign, _mm512_castps_si512(mag), SELECT));
 }
 static inline pm  pv_less(pv a, pv b)                  { return _mm512_cmp_ps_mask(a, b, _CMP_LT_OQ); }
 static inline pv  pv_exp2i(pv n)                       /* 2^n for integral n in -126..127 */

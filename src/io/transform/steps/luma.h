@@ -5,7 +5,7 @@
 #include "io/image/image.h"
 
 /* Luma of pixel number `pixel` (y * width + x) of an image of integers. The weights are in units of 2^-16, as in
- * Pillow. / */
+ * Pillow. */
 static inline int64_t io_luma_at(const peft_image *im, int64_t pixel)
 {
     if (im->channels == 1) return io_sample(im, pixel);
