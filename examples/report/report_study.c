@@ -140,9 +140,10 @@ static void store_prediction(const study *s, run *r, int64_t row, char **field, 
 
 static void read_run(const study *s, method *m, run *r)
 {
-    r->done = read_rows(s, m, r, 0, "run", run_fields, store_results) &&
-              read_rows(s, m, r, 1, "curve", 3, store_epoch) &&
-              read_rows(s, m, r, 2, "test", 3 + (int)s->classes, store_prediction) && r->images;
+    enum { run_file, curve_file, test_file };                 /* indices of r->text */
+    r->done = read_rows(s, m, r, run_file, "run", run_fields, store_results) &&
+              read_rows(s, m, r, curve_file, "curve", 3, store_epoch) &&
+              read_rows(s, m, r, test_file, "test", 3 + (int)s->classes, store_prediction) && r->images;
     m->done += r->done;
     if (r->done && r->epochs > m->epochs) m->epochs = r->epochs;
 }

@@ -17,7 +17,7 @@ typedef struct run {
     const char **name;                                        /* [images] */
     int64_t *label;                                           /* [images] */
     double *score;                                            /* [images, classes]: probabilities */
-    char *text[3];                                            /* of the files run, curve, test; name points into them */
+    char *text[3];                                            /* of the record files; name points into them */
 } run;
 
 typedef struct method {

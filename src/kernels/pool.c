@@ -18,11 +18,11 @@
 
 #define WATCH_NANOSECONDS 300000
 
-/* The bits of pk_pool.state: number of the round * ROUND_NUMBER, ROUND_OPEN while it may be joined, and in the low 16
- * bits (ROUND_WORKERS) how many workers are in it. */
+/* pk_pool.state holds three facts of the round: how many workers are in it (bits 0 to 15), whether it may be joined
+ * (bit 16), and its number (the bits above; ROUND_UNIT is the value of the lowest). */
 #define ROUND_WORKERS UINT64_C(0xffff)
 #define ROUND_OPEN    UINT64_C(0x10000)
-#define ROUND_NUMBER  UINT64_C(0x20000)
+#define ROUND_UNIT    UINT64_C(0x20000)
 
 typedef struct worker {
     pk_pool *pool;
@@ -42,7 +42,7 @@ struct pk_pool {
     _Alignas(PK_ALIGN) atomic_int_least64_t next;               /* the task that is taken next */
     _Alignas(PK_ALIGN) atomic_uint_least64_t state;             /* ROUND_* */
     _Alignas(PK_ALIGN) atomic_int_least64_t called, served;     /* calls so far, and those of them that are done */
-    pthread_mutex_t lock;               /* of the members from here on to stop */
+    pthread_mutex_t lock;               /* of sleepers, caller_sleeps, waiting and stop */
     pthread_cond_t wake, done, turn;    /* a round opens; all workers have left it; the next call's turn comes */
     int sleepers, caller_sleeps, waiting;                       /* threads that sleep on wake, on done, on turn */
     int stop;                           /* tells the workers to end */
@@ -81,7 +81,7 @@ static void relax(void)
 
 static int joinable(uint64_t state, uint64_t seen)              /* seen: the round this worker was in last */
 {
-    return (state & ROUND_OPEN) && state / ROUND_NUMBER != seen;
+    return (state & ROUND_OPEN) && state / ROUND_UNIT != seen;
 }
 
 static int finished(uint64_t state, uint64_t unused)
@@ -121,7 +121,7 @@ static int join_round(pk_pool *p, uint64_t *seen)
     uint64_t s = atomic_load_explicit(&p->state, memory_order_acquire);
     while (joinable(s, *seen)) {
         if (atomic_compare_exchange_weak_explicit(&p->state, &s, s + 1, memory_order_acquire, memory_order_acquire)) {
-            *seen = s / ROUND_NUMBER;
+            *seen = s / ROUND_UNIT;
             return 1;
         }
     }
@@ -246,9 +246,9 @@ static void open_round(pk_pool *p, int64_t tasks, pk_task fn, void *arg)
     p->arg = arg;
     p->tasks = tasks;
     atomic_store_explicit(&p->next, 0, memory_order_relaxed);
-    uint64_t last = atomic_load_explicit(&p->state, memory_order_relaxed) / ROUND_NUMBER;
+    uint64_t last = atomic_load_explicit(&p->state, memory_order_relaxed) / ROUND_UNIT;
     pthread_mutex_lock(&p->lock);
-    atomic_store_explicit(&p->state, (last + 1) * ROUND_NUMBER | ROUND_OPEN, memory_order_release);
+    atomic_store_explicit(&p->state, (last + 1) * ROUND_UNIT | ROUND_OPEN, memory_order_release);
     if (p->sleepers) pthread_cond_broadcast(&p->wake);
     pthread_mutex_unlock(&p->lock);
 }
@@ -287,8 +287,8 @@ static void give_turn(pk_pool *p)
     pthread_mutex_unlock(&p->lock);
 }
 
-/* Job i of a round in a borrowed thread. What the program's function does wrong (a number twice, one that there is not,
- * a call after the round) does nothing here. */
+/* Job i of a round in a borrowed thread. A wrong call of the program's function (the same i twice, an i that is no job,
+ * a call after the round) returns at once. */
 static void run_job(void *arg, int i)
 {
     pk_pool *p = arg;
@@ -298,7 +298,7 @@ static void run_job(void *arg, int i)
     atomic_fetch_add_explicit(&p->finished, 1, memory_order_release);
 }
 
-/* Jobs that the program's function left out run here, and those that it did not wait for are waited for. */
+/* Also runs the jobs that the program's function left out, and waits for those whose end it did not wait for. */
 static void run_borrowed(pk_pool *p, int64_t tasks, pk_task fn, void *arg)
 {
     const int jobs = tasks < p->threads ? (int)tasks : p->threads;

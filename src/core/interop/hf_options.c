@@ -81,8 +81,7 @@ static void pattern_text(const pf_modules *m, bool rank, double of_adapter, text
     }
 }
 
-static peft_status set_pattern(peft_options *o, const char *name, const pf_modules *m, bool rank,
-                                double of_adapter)
+static peft_status set_pattern(peft_options *o, const char *name, const pf_modules *m, bool rank, double of_adapter)
 {
     text t = { .used = 0 };
     pattern_text(m, rank, of_adapter, &t);

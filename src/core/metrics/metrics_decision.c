@@ -96,11 +96,11 @@ static tally tally_of_matrix(const int64_t *counts, int64_t classes, int64_t tot
  * sum r_i i^2 + sum c_i i^2 - 2 (sum r_i i)(sum c_i i) / N. NaN when it is 0. */
 static double kappa(const int64_t *counts, int64_t classes, int64_t total, bool quadratic)
 {
-    double observed = 0, agree = 0, squares = 0, r_moment = 0, c_moment = 0;
+    double observed = 0, products = 0, squares = 0, r_moment = 0, c_moment = 0;
     for (int64_t i = 0; i < classes; i++) {
         const tally t = tally_of_matrix(counts, classes, total, i);
         const double r = (double)(t.tp + t.fn), c = (double)(t.tp + t.fp), index = (double)i;
-        agree += r * c;
+        products += r * c;
         squares += (r + c) * index * index;
         r_moment += r * index;
         c_moment += c * index;
@@ -109,7 +109,7 @@ static double kappa(const int64_t *counts, int64_t classes, int64_t total, bool 
             observed += w * (double)counts[i * classes + j];
         }
     }
-    const double n = (double)total, expected = quadratic ? squares - 2 * r_moment * c_moment / n : n - agree / n;
+    const double n = (double)total, expected = quadratic ? squares - 2 * r_moment * c_moment / n : n - products / n;
     return expected > 0 ? 1 - observed / expected : NAN;
 }
 
@@ -117,17 +117,17 @@ static double kappa(const int64_t *counts, int64_t classes, int64_t total, bool 
  * (n^2 - sum r_i^2)) with the margins r (true) and c (predicted); 0 where one of them holds a single class. */
 static double matthews(const int64_t *counts, int64_t classes, int64_t total)
 {
-    double right = 0, both = 0, rows = 0, columns = 0;
+    double right = 0, products = 0, row_squares = 0, column_squares = 0;
     for (int64_t i = 0; i < classes; i++) {
         const tally t = tally_of_matrix(counts, classes, total, i);
         const double r = (double)(t.tp + t.fn), c = (double)(t.tp + t.fp);
         right += (double)t.tp;
-        both += r * c;
-        rows += r * r;
-        columns += c * c;
+        products += r * c;
+        row_squares += r * r;
+        column_squares += c * c;
     }
-    const double n = (double)total, spread = (n * n - columns) * (n * n - rows);
-    return spread > 0 ? (n * right - both) / sqrt(spread) : 0;
+    const double n = (double)total, spread = (n * n - column_squares) * (n * n - row_squares);
+    return spread > 0 ? (n * right - products) / sqrt(spread) : 0;
 }
 
 static peft_status matrix_total(const char *who, const int64_t *counts, int64_t classes, int64_t *total)

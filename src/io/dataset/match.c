@@ -19,8 +19,8 @@ static const char *class_list(const io_strings *names, char *text, size_t size)
     return text;
 }
 
-/* The error for sets whose classes do not match. problem is the whole sentence where name is NULL, else its beginning:
- * name "cat" makes "the other set has no class '" to "the other set has no class 'cat'". */
+/* The error for sets whose classes do not match. problem is the whole sentence where name is NULL, else its beginning,
+ * "the other set has no class '", which name and a quote complete: "the other set has no class 'cat'". */
 static peft_status mismatch(const peft_dataset *d, const peft_dataset *like, const char *problem, const char *name)
 {
     char of_d[180], of_like[180];

@@ -22,7 +22,7 @@ peft_status io_array_of(const io_npy *a, bool always_many, io_array *out)
     const bool channels_last = a->ndim > 2 && is_channels(a->dim[a->ndim - 1]);
     const bool single = !always_many && (a->ndim == 2 || (a->ndim == 3 && channels_last));
     const bool several = a->ndim == 3 || (a->ndim == 4 && channels_last);
-    const int64_t *side = single ? a->dim : a->dim + 1;          /* height, width, channels if the array has them */
+    const int64_t *side = single ? a->dim : a->dim + 1;       /* height, width, channels if the array has them */
     io_type type;
     char given[120];
     if (!type_of(a, &type) || !(single || several) || !a->count)

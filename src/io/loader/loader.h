@@ -29,9 +29,9 @@ typedef struct io_batch {
     float *images;                                            /* [batch, 3, size, size] */
     int64_t next;                                             /* the next sample to begin; all before it are begun */
     int64_t done;                                             /* number of samples that are finished */
-    peft_status status;                                       /* PEFT_OK: no sample has failed */
-    int64_t failed;                                           /* else the first of the failed samples in the batch, */
-    char message[1024];                                       /* to which status and message belong */
+    peft_status status;                                       /* PEFT_OK, or the error of sample `failed` */
+    int64_t failed;                                           /* the first sample of the batch that failed */
+    char message[1024];                                       /* its error message */
 } io_batch;
 
 typedef struct io_loader_options {

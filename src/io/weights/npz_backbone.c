@@ -253,7 +253,7 @@ static peft_status detect(conversion *c)
     for (int i = 0; i < ELEMENTS_OF(prefixes); i++) {
         c->prefix = prefixes[i];
         if (locate(c, "embedding/kernel") < 0) continue;
-        for (int k = 0; k < 4; k++) {                         /* both namings, not stacked and stacked */
+        for (int k = 0; k < 4; k++) {                         /* bit 0: naming; bit 1: stacked */
             c->naming = k & 1;
             c->stacked = k & 2;
             block_path(c, 0, ATTENTION, "query/kernel", path);

@@ -7,10 +7,10 @@
 #include "../names.h"
 #include "attention_block.h"
 
-/* Lane by lane the largest of head_scale*s [columns][PK_NR] and of z. Four chains hide the latency of a maximum. */
-static inline pv largest(const float *s, int64_t columns, pv head_scale, pv z)
+/* Lane by lane the largest of head_scale*s [columns][PK_NR] and of start. Four chains hide the latency of a maximum. */
+static inline pv largest(const float *s, int64_t columns, pv head_scale, pv start)
 {
-    pv max[4] = { z, z, z, z };
+    pv max[4] = { start, start, start, start };
     int64_t k = 0;
     for (; k + 4 <= columns; k += 4)
         for (int j = 0; j < 4; j++) max[j] = pv_max(pv_mul(pv_load(s + (k + j) * PK_NR), head_scale), max[j]);

@@ -99,9 +99,9 @@ static void scores_tile(int k, const float *p, int64_t block_stride, const float
 /* Up to PK_BUNDLE consecutive blocks, whose part of dk and dv is added at once: query rows row .. row + rows - 1. */
 typedef struct bundle { int64_t row; int rows; } bundle;
 
-/* Sets to [count][n], rows to_stride apart, to p x over the bundle's query rows, or adds that unless the bundle is the
- * first. p: `count` rows of P or
- * dS of the bundle's first block; x: its rows of dout or q in panels of PK_NR columns. */
+/* to [count][n], rows to_stride apart, receives p x, summed over the bundle's query rows: as value from the first
+ * bundle, as addend from the others. p: `count` rows of P or dS of the bundle's first block; x: the bundle's rows of
+ * dout or q in panels of PK_NR columns. */
 static void add_bundle(float *to, int64_t to_stride, const float *p, int64_t block_stride, const float *x,
                        int64_t count, int64_t n, const bundle *b)
 {
