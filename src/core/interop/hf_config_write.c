@@ -26,8 +26,10 @@ static const struct { unsigned types; const char *name, *value; } plain[] = {
     { LORA, "alora_invocation_tokens", "null" }, { LORA, "use_bdlora", "null" }, { LORA, "arrow_config", "null" },
     { LORA, "kasa_config", "null" }, { LORA, "ensure_weight_tying", "false" } };
 
-/* adapter_config.json names a module by the end of its path, which may match other modules as well. May the name of
- * module `like` match module m? YES: m has the same setting; NO: m has another one; EITHER: m has none. */
+/* adapter_config.json names a module by the end of its path, which may match other modules as well. A judge says
+ * whether the name of module `like` may match module m. YES: m has the same setting; NO: m has another one; EITHER: m
+ * has none. "q_proj" in rank_pattern must not match a q_proj of another rank, but may match one that is not
+ * adapted. */
 typedef enum { NO, YES, EITHER } verdict;
 typedef verdict (*judge)(const pf_module *m, const pf_module *like);
 

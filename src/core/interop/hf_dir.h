@@ -35,7 +35,7 @@ pf_peft_names pf_peft_names_of(const peft_backbone *b, pf_peft_naming naming);
 /* FINAL: the final norm. OTHER: a module of transformers that this library does not compute (the pooler). */
 typedef enum { PF_MODULE_LINEAR, PF_MODULE_CONV, PF_MODULE_NORM, PF_MODULE_FINAL, PF_MODULE_HEAD,
                PF_MODULE_OTHER } pf_module_kind;
-/* A module of the backbone, by its path in the wrapped model and by this library's name:
+/* A module of the backbone, by its path in the model that PEFT adapts and by this library's name:
  * "vit.layers.0.attention.q_proj" and "blocks.0.attn.q". */
 typedef struct pf_module {
     char path[PF_PATH_MAX], ours[PF_NAME_MAX];

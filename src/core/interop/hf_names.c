@@ -111,7 +111,7 @@ static const char *ending_of(const char *name, const char *const *list, size_t n
     return NULL;
 }
 
-/* Does the tensor `key` belong to a module of m, which has no prefix? Then writes the prefix that key has. blocks:
+/* Does the tensor `key` belong to a module of m? Paths in m have no prefix; writes the one that key has. blocks:
  * compares with the modules in blocks, else with those outside. */
 static bool prefix_of(const pf_modules *m, const char *key, bool blocks, char prefix[PF_NAME_MAX])
 {

@@ -59,8 +59,8 @@ static void fail_with(decoder *d, peft_status s, const char *message)
 
 /* For libjpeg's warning that it skipped bytes before a marker; its parameters are their number and the marker. Bytes
  * skipped before the first scan change no pixel and are accepted. After a scan, zeros are accepted, because some
- * programs pad files with them, and so is 0xff, which may precede any marker. Other bytes are picture data that were not
- * decoded: an error. In front of a restart marker even zeros are an error. */
+ * programs pad files with them, and so is 0xff, which may precede any marker. Other bytes are picture data that were
+ * not decoded: an error. In front of a restart marker even zeros are an error. */
 static void check_skipped(decoder *d)
 {
     size_t skipped = (size_t)d->errors.msg_parm.i[0];

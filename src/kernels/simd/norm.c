@@ -7,7 +7,7 @@
 
 #define INLINE static inline __attribute__((always_inline))
 #define CHAINS 4                                    /* independent sums, to hide the latency of an addition */
-#define BLOCK 8                                     /* vectors of columns whose sums col_sums holds in registers */
+#define COLUMN_VECTORS 8                            /* vectors of columns whose sums col_sums holds in registers */
 
 typedef struct two { pv a, b; } two;                /* two results of a function f_* */
 typedef struct four { pv a, b, c, d; } four;        /* constants of a function f_*, named beside it */
@@ -129,11 +129,12 @@ void PK_NAME(layernorm_grad)(float *dx, int64_t lddx, const float *dy, int64_t l
 /* What col_sums sums over the rows. */
 enum { SUM_A, SUM_AB, SUM_A_NORMALISED };      /* a; a*b; a*(b - mean)*rstd */
 
-/* Adds the sums over the rows of `width` vectors of columns to out. masked: of one vector, in the lanes of m only. */
+/* Adds the sums over the rows of `width` vectors of columns to out. term: SUM_*. masked: width is 1, and only the lanes
+ * of m are read and written. */
 INLINE void col_block(float *out, const float *a, int64_t lda, const float *b, int64_t ldb, const float *mean,
                       const float *rstd, int64_t rows, int term, int width, int masked, pm m)
 {
-    pv s[BLOCK];
+    pv s[COLUMN_VECTORS];
     for (int u = 0; u < width; u++) s[u] = pv_zero();
     for (int64_t i = 0; i < rows; i++, a += lda, b = b ? b + ldb : b)
         for (int u = 0; u < width; u++) {
@@ -151,8 +152,8 @@ INLINE void columns(float *out, const float *a, int64_t lda, const float *b, int
                     const float *rstd, int64_t rows, int64_t cols, int term)
 {
     int64_t j = 0;
-    for (; j + BLOCK * PW <= cols; j += BLOCK * PW)
-        col_block(out + j, a + j, lda, b ? b + j : b, ldb, mean, rstd, rows, term, BLOCK, 0, pm_tail(0));
+    for (; j + COLUMN_VECTORS * PW <= cols; j += COLUMN_VECTORS * PW)
+        col_block(out + j, a + j, lda, b ? b + j : b, ldb, mean, rstd, rows, term, COLUMN_VECTORS, 0, pm_tail(0));
     for (; j < cols; j += PW)
         col_block(out + j, a + j, lda, b ? b + j : b, ldb, mean, rstd, rows, term, 1, 1, lanes_mask(cols - j));
 }
