@@ -42,7 +42,7 @@ struct pk_pool {
     _Alignas(PK_ALIGN) atomic_int_least64_t next;               /* the task that is taken next */
     _Alignas(PK_ALIGN) atomic_uint_least64_t state;             /* ROUND_* */
     _Alignas(PK_ALIGN) atomic_int_least64_t called, served;     /* calls so far, and those of them that are done */
-    pthread_mutex_t lock;               /* of sleepers, caller_sleeps, waiting and stop */
+    pthread_mutex_t lock;               /* protects sleepers, caller_sleeps, waiting and stop */
     pthread_cond_t wake, done, turn;    /* a round opens; all workers have left it; the next call's turn comes */
     int sleepers, caller_sleeps, waiting;                       /* threads that sleep on wake, on done, on turn */
     int stop;                           /* tells the workers to end */

@@ -5,9 +5,10 @@
 #define FLAGS_H
 #include <stdint.h>
 
-/* name: "weight_decay" for --weight-decay. argument: what --help calls the value; NULL for a switch, whose value is "1"
- * when given. value: first the default (NULL: none), then what was given. given: where the value comes from. */
+/* Where the value of a flag comes from. A value from a later one of these replaces one from an earlier. */
 enum { FROM_DEFAULT, FROM_COMMAND_LINE, FROM_LIST_FILE };
+/* name: "weight_decay" for --weight-decay. argument: what --help calls the value; NULL for a switch, whose value is "1"
+ * when given. value: first the default (NULL: none), then what was given. given: FROM_*. */
 typedef struct flag { const char *name, *argument, *value, *help; int given; } flag;
 /* A program's table is a macro FLAGS(X) of rows X(name, argument, value, help): enum { FLAGS(FLAG_ID) flags } gives the
  * index of each flag and their number; flag given[] = { FLAGS(FLAG_ROW) } is the array for read_flags. */
