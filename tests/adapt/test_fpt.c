@@ -15,6 +15,7 @@ static peft_options *options(peft_context *ctx, const char *text)
     return o;
 }
 
+/* FPT, then FPT+: options; trained parameters; bytes that the feature cache keeps of a sample. */
 static const struct { const char *options; int64_t parameters; size_t sample_bytes; } published[] = {
     { "classes=5,side_input=given", 1602341, 15114240 },
     { "classes=5,side_input=given,plus=true,layers=6-11,side_image=128", 900965, 7557120 } };
@@ -30,7 +31,8 @@ START_TEST(parameter_counts_and_cache_sizes_are_the_published_ones)
     ck_assert_int_eq(pf_backbone_alloc(ctx, &vit, &b), PEFT_OK);
     for (size_t i = 0; i < b->weights; i++) ck_assert_ptr_nonnull(pf_backbone_own(b, i));
     for (size_t i = 0; i < sizeof published / sizeof *published; i++) {
-        peft_options *o = options(ctx, published[i].options), *mo = options(ctx, "classes=5,head=side_encoder");
+        peft_options *o = options(ctx, published[i].options);
+        peft_options *model_options = options(ctx, "classes=5,head=side_encoder");
         peft_adapter *a;
         peft_model *m;
         pf_team team = { .ctx = ctx, .threads = 1 };
@@ -38,7 +40,7 @@ START_TEST(parameter_counts_and_cache_sizes_are_the_published_ones)
         pf_cache cache;
         pf_loss loss = { .kind = &pf_loss_ce };
         ck_assert_msg(!pf_adapter_make(b, "fpt", o, &(pf_source){ 0 }, &a), "%s", peft_last_error());
-        ck_assert_int_eq(peft_model_create(b, mo, &m), PEFT_OK);
+        ck_assert_int_eq(peft_model_create(b, model_options, &m), PEFT_OK);
         ck_assert_int_eq(peft_model_attach(m, a), PEFT_OK);
         ck_assert_int_eq(peft_model_trainable_count(m), published[i].parameters);
         pf_net_spec spec = { .model = m, .loss = &loss, .part = PF_FRONT,
@@ -52,13 +54,14 @@ START_TEST(parameter_counts_and_cache_sizes_are_the_published_ones)
         peft_model_free(m);
         peft_adapter_free(a);
         peft_options_free(o);
-        peft_options_free(mo);
+        peft_options_free(model_options);
     }
     peft_backbone_free(b);
     peft_context_free(ctx);
 }
 END_TEST
 
+/* A small backbone, and a batch of four images. */
 typedef struct { peft_context *ctx; peft_backbone *b; peft_tensor *images, *labels; } fixture;
 
 static fixture make_fixture(void)
@@ -77,17 +80,18 @@ static fixture make_fixture(void)
     return x;
 }
 
+/* head, fpt: options of the model and of the method. */
 static peft_model *make_model(const fixture *x, const char *head, const char *fpt)
 {
-    peft_options *o = options(x->ctx, head), *fo = options(x->ctx, fpt);
+    peft_options *o = options(x->ctx, head), *method_options = options(x->ctx, fpt);
     peft_model *m;
     peft_adapter *a;
     ck_assert_msg(!peft_model_create(x->b, o, &m), "%s", peft_last_error());
-    ck_assert_msg(!peft_adapter_create(x->b, "fpt", fo, &a), "%s", peft_last_error());
+    ck_assert_msg(!peft_adapter_create(x->b, "fpt", method_options, &a), "%s", peft_last_error());
     ck_assert_int_eq(peft_model_attach(m, a), PEFT_OK);
     peft_adapter_free(a);
     peft_options_free(o);
-    peft_options_free(fo);
+    peft_options_free(method_options);
     return m;
 }
 

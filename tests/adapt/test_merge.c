@@ -9,6 +9,7 @@
 #include "core/adapt/adapter.h"
 #include "suite.h"
 
+enum { IMAGES = 2, CLASSES = 4, LOGITS = IMAGES * CLASSES };
 static peft_context *ctx;
 static peft_tensor *images;
 
@@ -29,6 +30,7 @@ static void open_context_and_images(void)
         ((float *)peft_tensor_data(images))[i] = (float)pf_rng_normal(&r, (uint64_t)i);
 }
 
+/* more: further options, with a comma in front. */
 static peft_backbone *backbone(const char *more)
 {
     char text[160];
@@ -46,9 +48,9 @@ static peft_model *model(peft_backbone *b, const char *method, const char *opts,
     peft_model *m;
     peft_adapter *a;
     snprintf(text, sizeof text, "classes=4,pool=%s", pool);
-    peft_options *o = options(text), *mo = options(opts);
+    peft_options *o = options(text), *method_options = options(opts);
     ck_assert_int_eq(peft_model_create(b, o, &m), PEFT_OK);
-    ck_assert_msg(!peft_adapter_create(b, method, mo, &a), "%s", peft_last_error());
+    ck_assert_msg(!peft_adapter_create(b, method, method_options, &a), "%s", peft_last_error());
     ck_assert_int_eq(peft_model_attach(m, a), PEFT_OK);
     for (size_t i = 0; i < peft_model_param_count(m); i++) {          /* initial zeros would hide errors */
         peft_tensor *t = peft_param_value(peft_model_param(m, i));
@@ -58,19 +60,19 @@ static peft_model *model(peft_backbone *b, const char *method, const char *opts,
     }
     peft_adapter_free(a);
     peft_options_free(o);
-    peft_options_free(mo);
+    peft_options_free(method_options);
     return m;
 }
 
-static void predict(peft_model *m, float out[8])
+static void predict(peft_model *m, float out[LOGITS])
 {
     peft_session *s;
     peft_tensor *logits;
     peft_options *o = options("batch=2");
     ck_assert_msg(!peft_session_create(m, o, &s), "%s", peft_last_error());
-    ck_assert_int_eq(peft_tensor_create(ctx, PEFT_F32, 2, (int64_t[]){ 2, 4 }, &logits), PEFT_OK);
+    ck_assert_int_eq(peft_tensor_create(ctx, PEFT_F32, 2, (int64_t[]){ IMAGES, CLASSES }, &logits), PEFT_OK);
     ck_assert_int_eq(peft_session_predict(s, images, logits), PEFT_OK);
-    memcpy(out, peft_tensor_data(logits), 8 * sizeof *out);
+    memcpy(out, peft_tensor_data(logits), LOGITS * sizeof *out);
     peft_tensor_free(logits);
     peft_options_free(o);
     peft_session_free(s);
@@ -80,18 +82,18 @@ static void predict(peft_model *m, float out[8])
 static double distance(const float *a, const float *b)
 {
     double d = 0, n = 0;
-    for (int i = 0; i < 8; i++) d += (a[i] - b[i]) * (a[i] - b[i]), n += a[i] * a[i];
+    for (int i = 0; i < LOGITS; i++) d += (a[i] - b[i]) * (a[i] - b[i]), n += a[i] * a[i];
     return sqrt(d / n);
 }
 
 /* Saves with Hugging Face's names, loads, and expects the same logits. false: Hugging Face has no such network. */
-static bool saved_for_hf_predicts_the_same(const peft_backbone *merged, const float want[8])
+static bool saved_for_hf_predicts_the_same(const peft_backbone *merged, const float want[LOGITS])
 {
     char path[] = "/tmp/peft-merge-XXXXXX.safetensors";
     peft_options *o = options("naming=hf");
     peft_backbone *loaded;
     peft_model *plain;
-    float got[8];
+    float got[LOGITS];
     close(mkstemps(path, 12));
     const peft_status s = peft_backbone_save_as(merged, path, o);
     if (!s) {
@@ -129,7 +131,7 @@ START_TEST(merged_and_unmerged_models_predict_the_same)
     for (size_t i = 0; i < sizeof mergeable / sizeof *mergeable; i++) {
         peft_backbone *b = backbone(mergeable[i].backbone), *merged, *loaded;
         peft_model *m = model(b, mergeable[i].method, mergeable[i].options, mergeable[i].pool, 3), *plain;
-        float after[8], want[8], got[8], again[8];
+        float after[LOGITS], want[LOGITS], got[LOGITS], again[LOGITS];
         predict(m, want);
         ck_assert_msg(!peft_model_merge(m, &merged), "%s: %s", mergeable[i].method, peft_last_error());
         predict(m, after);
@@ -164,7 +166,7 @@ START_TEST(drift_is_the_difference_of_two_sessions)
     open_context_and_images();
     peft_backbone *b = backbone(""), *other = backbone(",classes=3"), *wide, *merged;
     peft_model *m = model(b, "lora", "targets=[attn.q,mlp.fc1]", "auto", 3), *plain;
-    float want[8], got[8];
+    float want[LOGITS], got[LOGITS];
     double absolute = -1, relative = -1, difference = 0, largest = 0, of_random_images;
     peft_options *o = options("image_size=8,patch=4,width=48,depth=3,heads=3,classes=4");
     ck_assert_int_eq(peft_backbone_create(ctx, o, &wide), PEFT_OK);
@@ -172,7 +174,7 @@ START_TEST(drift_is_the_difference_of_two_sessions)
     ck_assert_int_eq(peft_model_create(merged, NULL, &plain), PEFT_OK);
     predict(m, want);
     predict(plain, got);
-    for (int i = 0; i < 8; i++) {
+    for (int i = 0; i < LOGITS; i++) {
         difference = fmax(difference, fabs((double)want[i] - (double)got[i]));
         largest = fmax(largest, fabs((double)want[i]));
     }
@@ -217,7 +219,7 @@ START_TEST(drift_of_a_rounded_file_is_the_difference_of_two_sessions)
     ck_assert_int_eq(peft_model_merge(m, &merged), PEFT_OK);
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
         char text[64];
-        float want[8], got[8];
+        float want[LOGITS], got[LOGITS];
         double absolute, relative, difference = 0, largest = 0;
         snprintf(text, sizeof text, "dtype=%s,naming=%s", rows[i].type, rows[i].naming);
         peft_options *o = options(text);
@@ -229,7 +231,7 @@ START_TEST(drift_of_a_rounded_file_is_the_difference_of_two_sessions)
         ck_assert_int_eq(peft_model_create(loaded, NULL, &plain), PEFT_OK);
         predict(m, want);
         predict(plain, got);
-        for (int k = 0; k < 8; k++) {
+        for (int k = 0; k < LOGITS; k++) {
             difference = fmax(difference, fabs((double)want[k] - (double)got[k]));
             largest = fmax(largest, fabs((double)want[k]));
         }

@@ -9,9 +9,10 @@ enum { BATCH = 3, CLASSES = 3 };
 /* --- a method that reads a constant and a weight; each test sets these variables ---------------------------------- */
 static int fills;                                        /* calls of fill_constant */
 static int by_name;                                      /* read the weight by its name, not from the site */
-static int64_t rows = 1, more_per_layer = 0;    /* shape of the constant: [rows + more_per_layer * layer, 24] */
+static int64_t rows = 1, more_per_layer = 0;             /* the constant has rows + more_per_layer * layer rows */
 static const char *weight = "blocks.%d.attn.proj.weight";
 
+/* user: a factor of all values. */
 static void fill_constant(void *user, peft_real *data, int64_t count)
 {
     fills++;
@@ -22,15 +23,15 @@ static peft_status init(peft_adapter *a, const peft_vit *v) { (void)v; return pe
 
 static void emit(const void *state, peft_build *b, peft_site *s)
 {
-    double size = 0.25;
+    double factor = 0.25;
     (void)state;
     if (s->role != PEFT_PROJ) return;
     const int64_t extent = rows + more_per_layer * s->layer;
-    peft_val shift = peft_sys_constant(b, PEFT_DIMS(extent, 24), fill_constant, &size, "shift");
+    peft_val shift = peft_sys_constant(b, PEFT_DIMS(extent, 24), fill_constant, &factor, "shift");
     peft_val w = by_name ? peft_sys_weight(b, weight, (int)s->layer) : s->w;
     s->out = peft_sys_add(b, s->out, peft_sys_linear(b, peft_sys_add(b, s->in, peft_sys_select(b, shift, 0)), w,
                                                      PEFT_NONE));
-    size = 1e9;                                          /* the constant was filled: this must have no effect */
+    factor = 1e9;                                        /* the constant was filled: this must have no effect */
 }
 static const peft_method twice = { .name = "twice", .summary = "adds attn.proj of the shifted input", .paper = "",
                                    .sites = PEFT_AT(PEFT_LINEAR), .init = init, .emit = emit };
@@ -227,7 +228,7 @@ START_TEST(a_buffer_takes_part_in_the_prediction)
 }
 END_TEST
 
-/* In files of adapters, models and training states; and training does not change it. */
+/* Files of adapters, models and training states hold the buffer, and training does not change it. */
 START_TEST(a_buffer_is_saved_and_loaded)
 {
     tiny t = context_and_backbone();
@@ -284,7 +285,7 @@ static void factor_emit(const void *state, peft_build *b, peft_site *s)
 static const peft_method buffer_factor = { .name = "buffer_factor", .summary = "tokens times a buffer", .paper = "",
     .sites = PEFT_AT(PEFT_BLOCK_IN), .state_size = sizeof(factor), .init = factor_init, .emit = factor_emit };
 
-START_TEST(features_behind_a_buffer_are_not_cached)
+START_TEST(features_that_depend_on_a_buffer_are_not_cached)
 {
     double loss[2][2];
     for (int cached = 0; cached < 2; cached++) {
@@ -321,5 +322,5 @@ END_TEST
 
 SUITE_MAIN("method_tensors", a_weight_by_name_is_the_weight_of_the_site, a_constant_is_filled_once,
            a_constant_counts_in_the_reported_memory, a_buffer_takes_part_in_the_prediction,
-           a_buffer_is_saved_and_loaded, features_behind_a_buffer_are_not_cached,
+           a_buffer_is_saved_and_loaded, features_that_depend_on_a_buffer_are_not_cached,
            more_blocks_than_depth_max_are_refused)

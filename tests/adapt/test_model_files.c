@@ -295,7 +295,7 @@ static void check_refusal(peft_backbone *b, const char *kind, const refusal *r)
     peft_model *m = NULL;
     snprintf(path, sizeof path, "%s", tiny_path("edited"));
     tiny_edit(tiny_path(kind), path, &r->change);
-    peft_status s = *kind == 'a' ? peft_adapter_load(b, path, &a) : peft_model_load(b, path, &m);
+    peft_status s = !strcmp(kind, "adapter") ? peft_adapter_load(b, path, &a) : peft_model_load(b, path, &m);
     ck_assert_msg(s == r->status && !a && !m, "%s with %s changed: %s: %s", kind, r->change.what, peft_status_name(s),
         peft_last_error());
     ck_assert_msg(strstr(peft_last_error(), r->text) && strstr(peft_last_error(), path),

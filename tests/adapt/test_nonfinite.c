@@ -18,8 +18,8 @@ static void copy_with_value(const char *from, const char *to, const char *tensor
     const pf_st_tensor *t = pf_st_find(st, tensor);
     ck_assert_msg(t != NULL, "%s has no tensor '%s'", from, tensor);
     const pk_real x = (pk_real)value;
-    const size_t one = t->bytes / (size_t)pf_dims_count(t->ndim, t->dim);
-    ck_assert(pf_from_real((char *)(uintptr_t)t->data + t->bytes - one, t->type, &x, 1));
+    const size_t element = t->bytes / (size_t)pf_dims_count(t->ndim, t->dim);
+    ck_assert(pf_from_real((char *)(uintptr_t)t->data + t->bytes - element, t->type, &x, 1));
     pf_st_close(st);
     peft_context_free(ctx);
     f = fopen(to, "wb");

@@ -10,7 +10,7 @@ static const double largest_drift = 5e-6;
 /* WORKS: trains and loads, one of the two cannot be merged. MERGED: merges too. NO_ATTACH: refused when attached.
  * NO_MERGE: each can be merged alone, the pair is refused. */
 typedef enum { WORKS, MERGED, NO_ATTACH, NO_MERGE } outcome;
-static const char letter[] = { 'o', 'm', '-', 'r' };
+static const char letter[] = { [WORKS] = 'o', [MERGED] = 'm', [NO_ATTACH] = '-', [NO_MERGE] = 'r' };
 
 /* A model with this method alone can be merged. */
 static bool can_be_merged(const char *method)
@@ -52,6 +52,7 @@ static outcome check_merge(const tiny *t, const char *first, const char *second)
     return MERGED;
 }
 
+/* more: further options of the backbone; options: of the first method. */
 static outcome check_pair(const char *first, const char *second, const char *more, const char *options)
 {
     const tiny_spec spec = { .method = first, .more = more, .adapter = options };

@@ -14,6 +14,7 @@ static peft_status init_nothing(peft_adapter *a, const peft_vit *v)
 static void emit_nothing(const void *state, peft_build *b, peft_site *s) { (void)state, (void)b, (void)s; }
 static const peft_method nothing = { .name = "nothing", .init = init_nothing };
 
+/* A context without registered methods. */
 static peft_context *plain_context(void)
 {
     peft_context *ctx;
@@ -85,6 +86,7 @@ END_TEST
 START_TEST(another_abi_version_or_layout_is_refused)
 {
     const peft_method *unreadable = (const peft_method *)16;
+    /* PEFT_METHOD_ABI: the version in the highest 8 bits, a hash of the layout in the others */
     const uint64_t hash = PEFT_METHOD_ABI & (((uint64_t)1 << 56) - 1);
     char text[96], of_library[96];
     peft_context *ctx = plain_context();
@@ -250,21 +252,21 @@ END_TEST
 START_TEST(files_load_only_where_their_method_is_registered)
 {
     tiny t = tiny_make(&(tiny_spec){ .method = "gated_prompt" });
-    peft_context *bare = plain_context();
-    peft_backbone *b = tiny_backbone(bare, NULL, NULL);
+    peft_context *fresh = plain_context();
+    peft_backbone *b = tiny_backbone(fresh, NULL, NULL);
     peft_adapter *a;
     peft_model *m;
     OK(peft_adapter_save(t.adapter, tiny_path("adapter")));
     OK(peft_model_save(t.model, tiny_path("model")));
     FAILS(PEFT_E_NOTFOUND, "peft_sys_register_method", peft_adapter_load(b, tiny_path("adapter"), &a));
     FAILS(PEFT_E_NOTFOUND, "'gated_prompt'", peft_model_load(b, tiny_path("model"), &m));
-    OK(peft_sys_register_method(bare, &gated_prompt, PEFT_METHOD_ABI));
+    OK(peft_sys_register_method(fresh, &gated_prompt, PEFT_METHOD_ABI));
     OK(peft_adapter_load(b, tiny_path("adapter"), &a));
     OK(peft_model_load(b, tiny_path("model"), &m));
     peft_model_free(m);
     peft_adapter_free(a);
     peft_backbone_free(b);
-    peft_context_free(bare);
+    peft_context_free(fresh);
     tiny_free(&t);
     tiny_clean();
 }

@@ -3,7 +3,7 @@
  * status of peft_adapter_create or peft_trainer_create. */
 #include "tiny.h"
 
-static int mistake;                      /* the mistake to make: first those of init, then those of emit */
+static int mistake;                      /* the mistake to make: those of init are 0 to 7, then follow those of emit */
 static peft_param *some;                 /* [2, 48]: 48 is the width of TINY_BACKBONE */
 
 static peft_status wrong_init(peft_adapter *a, const peft_vit *v)
@@ -23,7 +23,7 @@ static peft_status wrong_init(peft_adapter *a, const peft_vit *v)
 }
 enum { INIT_MISTAKES = 8 };
 
-/* One wrong call in emit. */
+/* A wrong call in emit, at the output of block 1. */
 typedef peft_val (*wrong_call)(peft_build *b, const peft_site *s);
 #define CALL(name, value) static peft_val name(peft_build *b, const peft_site *s) { (void)b, (void)s; return value; }
 #define NO_SUCH_VALUE ((peft_val){ 1u << 30 })

@@ -25,7 +25,7 @@ static void set_all(peft_tensor *t, double v)
  * plain attention times sigmoid(lse(scores) - lse(prompt)). */
 START_TEST(a_sink_equals_dropped_softmax_columns)
 {
-    enum { B = 2, T = 6, D = 8, H = 2, DH = D / H };
+    enum { B = 2, T = 6, D = 8, H = 2, DH = D / H };         /* samples, tokens, width, heads, width of a head */
     peft_context *ctx = tiny_context(NULL, 1);
     lab l;
     lab_open(&l, ctx, 5, UINT64_MAX, PLAIN);
@@ -86,12 +86,12 @@ START_TEST(attention_mass_is_the_column_mean_of_the_softmax)
         lab_bind(&l, 0);
         pf_exec_run(&l.e, 0, l.e.g.nodes);
         const pk_real *q = l.leaf[0]->value.data, *k = l.leaf[1]->value.data, *a = l.leaf[3]->value.data,
-                      *z = l.leaf[4]->value.data, *more = l.leaf[5]->value.data, *got = pf_exec_data(&l.e, mass);
+                      *sinks = l.leaf[4]->value.data, *more = l.leaf[5]->value.data, *got = pf_exec_data(&l.e, mass);
         for (int i = 0; i < B * H; i++) {
             const int b = i / H, h = i % H, rows = form & 1 ? 1 : T;
             double want[T] = { 0 };
             for (int row = 0; row < rows; row++) {
-                double e[T], sum = form & 4 ? exp((double)z[row]) : 0;
+                double e[T], sum = form & 4 ? exp((double)sinks[row]) : 0;
                 for (int j = 0; j < T + (form & 4 ? EXTRA : 0); j++) {
                     const pk_real *key = j < T ? k + (b * T + j) * D : more + (j - T) * D;
                     double dot = 0;

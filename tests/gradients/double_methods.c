@@ -7,8 +7,13 @@
 
 enum { BATCH = 3, MANY = 12, FEW = 4 };
 
-/* elements: how many elements of each tensor are checked. */
-typedef struct form { const char *backbone; int classes; const char *model, *trainer; int elements; } form;
+/* A network and a loss. */
+typedef struct form {
+    const char *backbone;                /* options */
+    int classes;
+    const char *model, *trainer;         /* options */
+    int elements;                        /* how many elements of each tensor are checked */
+} form;
 static const form forms[] = {
     { "image_size=16,patch=4,depth=2", 3, "", "loss=ce", MANY },
     { "image_size=16,patch=8,depth=3,layer_scale=true,registers=2,norm_pre=true", 3, "head=bn_linear",
@@ -64,7 +69,8 @@ static int64_t next_largest(const pk_real *g, int64_t n, int64_t before)
     return best;
 }
 
-/* Checks `elements` elements of p: a third of them where the gradient is largest, the others at random. */
+/* Checks `elements` elements of p: a third of them where the gradient is largest, the others at random. Returns the
+ * largest error in units of `unit`. */
 static double check_tensor(slope *s, peft_param *p, const pk_real *g, double unit, int elements)
 {
     int64_t n = peft_tensor_count(&p->value), large = -1;

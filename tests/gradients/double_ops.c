@@ -34,15 +34,15 @@ START_TEST(gradients_of_every_operation_are_derivatives)
     double worst = 0;
     for (int c = 0; c < OP_CASES; c++)
         for (int v = 0; v < op_cases[c].variants; v++)
-            for (lab_form d = PLAIN; d < LAB_FORMS; d++) {
+            for (lab_form form = PLAIN; form < LAB_FORMS; form++) {
                 lab l;
-                open_case(&l, ctx, &op_cases[c], v, d, UINT64_MAX);
+                open_case(&l, ctx, &op_cases[c], v, form, UINT64_MAX);
                 lab_compile(&l, PF_PLAN_NAIVE);
                 lab_run(&l);
                 forward_whole(&l.e, l.forward);
                 double error = worst_error(&l);
                 ck_assert_msg(error <= 1e-6, "%s, variant %d, inputs in form %d: relative error %g",
-                              op_cases[c].name, v, d, error);
+                              op_cases[c].name, v, form, error);
                 worst = fmax(worst, error);
                 lab_close(&l);
             }
@@ -51,7 +51,7 @@ START_TEST(gradients_of_every_operation_are_derivatives)
 }
 END_TEST
 
-/* The gradients in l are `times` those of the same leaves in want. */
+/* The gradients in l are `times` those of the same leaves in `want`. */
 static void compare(const lab *l, const lab *want, double times, const char *what)
 {
     double floor = 1e-4 * lab_largest_gradient(want);
@@ -73,17 +73,19 @@ START_TEST(gradients_do_not_depend_on_which_leaves_are_trained)
     peft_context *ctx = context();
     for (int c = 0; c < OP_CASES; c++)
         for (int v = 0; v < op_cases[c].variants; v++)
-            for (lab_form d = PLAIN; d < LAB_FORMS; d++) {
+            for (lab_form form = PLAIN; form < LAB_FORMS; form++) {
                 char what[96];
-                snprintf(what, sizeof what, "%s, variant %d, inputs in form %d", op_cases[c].name, v, d);
+                snprintf(what, sizeof what, "%s, variant %d, inputs in form %d", op_cases[c].name, v, form);
                 lab all, part;
-                open_case(&all, ctx, &op_cases[c], v, d, UINT64_MAX);
+                open_case(&all, ctx, &op_cases[c], v, form, UINT64_MAX);
                 lab_compile(&all, PF_PLAN_NAIVE);
                 lab_run(&all);
                 int leaves = (int)all.params.count;
+                /* every subset of up to four leaves; of more leaves each one alone */
                 uint64_t end = leaves > 4 ? (uint64_t)leaves + 1 : UINT64_C(1) << leaves;
                 for (uint64_t m = 1; m < end; m++) {
-                    open_case(&part, ctx, &op_cases[c], v, d, leaves > 4 ? UINT64_C(1) << (m - 1) : m);
+                    const uint64_t trained = leaves > 4 ? UINT64_C(1) << (m - 1) : m;
+                    open_case(&part, ctx, &op_cases[c], v, form, trained);
                     lab_compile(&part, 0);
                     for (int run = 0; run < 3; run++) {
                         part.e.run.accumulate = run == 2;

@@ -43,6 +43,7 @@ static void add_piece(results *r, const pk_real *x, int64_t count)
     r->count[r->pieces++] = count;
 }
 
+/* Runs the graph in l and takes the gradients of the n parameters p. */
 static results take_results(lab *l, pf_param *const *p, size_t n)
 {
     results r = { .loss = lab_run(l) };
@@ -75,16 +76,16 @@ static double distance(const results *a, const results *b)
     return worst;
 }
 
+/* Where a graph comes from: a case of op_cases.h if c is set, else a model if model is set, else random numbers. */
 typedef struct source {
     peft_context *ctx;
-    const op_case *c; int variant; lab_form form;            /* a case of op_cases.h; or */
-    int length; uint64_t seed;                               /* a random graph; or */
-    peft_model *model; const void *images; bool inference;   /* a model */
+    const op_case *c; int variant; lab_form form;            /* the case, its variant and the form of its inputs */
+    int length; uint64_t seed;                               /* of a random graph: number of operations, seed */
+    peft_model *model; const void *images; bool inference;   /* a model, and the images to run it on */
 } source;
 
 enum { IMAGES = 5, SIDE = 8 };               /* batch normalisation of only two or three samples amplifies rounding */
 
-/* Builds the graph. */
 static void build_graph(lab *l, const source *s)
 {
     if (s->c) {
@@ -106,6 +107,7 @@ static void build_graph(lab *l, const source *s)
     else lab_loss(l, logits);
 }
 
+/* Writes the trained parameters to `to`; returns their number. */
 static size_t params_of(const source *s, const lab *l, pf_param **to)
 {
     size_t n = s->model ? peft_model_param_count(s->model) : l->params.count;
@@ -270,6 +272,7 @@ START_TEST(a_result_does_not_overwrite_an_input_that_is_still_read)
         lab_bind(&l, naive ? PF_PLAN_NAIVE : 0);
         const pf_node *last = &l.e.g.node[l.e.g.nodes - 1];
         ck_assert_ptr_eq(last->op, &pf_op_linear);
+        /* inputs 0 and 3 of a linear operation: the factor and the addend */
         ck_assert_uint_eq(last->in[0].id, last->in[3].id);
         ck_assert_uint_eq(last->out[0].id, y.id);
         /* Equal results alone would not show it: some GEMMs copy all of x before they write. */

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * double_starts.c -- properties of methods in double precision: which start as the unchanged backbone; LoRA's scale; an
  * adapter of zeros learns only its last bias; gradients do not depend on whether weights on their way are frozen;
- * biases act behind LayerScale; FPT does not depend on the order of tokens. */
+ * biases act after LayerScale; FPT does not depend on the order of tokens. */
 #include "invariants.h"
 
 /* Methods, with options, whose initial values do not change the backbone's output. */
@@ -178,6 +178,7 @@ static void permute_positions(peft_backbone *b)
         memcpy((pk_real *)t->data + (1 + p) * d, original + (1 + permuted(p)) * d, (size_t)d * sizeof *original);
 }
 
+/* What is permuted: nothing, the patches of the image, or these and the position embeddings. */
 typedef enum { ORIGINAL, PATCHES_PERMUTED, ALL_PERMUTED } order;
 static peft_tensor *fpt_logits(const char *options, order moved)
 {
@@ -195,7 +196,7 @@ static peft_tensor *fpt_logits(const char *options, order moved)
     peft_tensor *logits = tiny_tensor(t.ctx, PF_REAL, 2, BATCH, 3), *image = tiny_tensor(t.ctx, PEFT_F32, 4, BATCH, 3,
                                                                                          SIDE, SIDE);
     memcpy(peft_tensor_data(small), peft_tensor_cdata(b.images), pf_tensor_bytes(small));
-    if (moved) permute_patches(peft_tensor_data(image), peft_tensor_cdata(b.images));
+    if (moved != ORIGINAL) permute_patches(peft_tensor_data(image), peft_tensor_cdata(b.images));
     else memcpy(peft_tensor_data(image), peft_tensor_cdata(b.images), pf_tensor_bytes(image));
     peft_session *s = tiny_session(t.model, "batch=%d", BATCH);
     OK(peft_session_input(s, "side_images", small));

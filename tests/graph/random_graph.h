@@ -191,7 +191,7 @@ static pf_val (*const operations[])(builder *) = {
 static inline void random_graph(lab *l, int length)
 {
     builder d = { .l = l, .g = &l->g, .r = { l->seed, 0, 2 } };
-    l->size = 0.5;
+    l->deviation = 0.5;
     d.value[d.n++] = LEAF(l, BATCH, 4, WIDTH);
     for (int i = 0; i < length && l->leaves < LAB_LEAVES - 24; i++) {
         pf_val y = operations[pick(&d, sizeof operations / sizeof *operations)](&d);

@@ -128,7 +128,7 @@ enum { SAMPLES = 60, LABELS = 5 };
 /* A multi-label data set of 60 samples; its 5 labels have 2, 3, 8, 30 and 58 positive samples. */
 static peft_dataset *five_labels(void)
 {
-    static const int period[LABELS] = { 30, 20, 7, 2, 0 };
+    static const int period[LABELS] = { 30, 20, 7, 2, 0 };    /* 1 of so many samples is positive; 0: all but two */
     char text[SAMPLES * 24] = "";
     for (int i = 0; i < SAMPLES; i++) {
         sprintf(text + strlen(text), "s%d.png ", i);

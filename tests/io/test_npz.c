@@ -21,9 +21,10 @@ static const char *npz_of(const char *images, const void *pixels, size_t pixel_s
 {
     static unsigned char image_array[4096], label_array[4096];
     const char *path = in_folder("m.npz");
-    size_t an = npy_file(image_array, images, pixels, pixel_size),
-        bn = npy_file(label_array, labels, label, label_size);
-    zip_make(path, (const entry[]){ { "val_images.npy", image_array, an }, { "val_labels.npy", label_array, bn } }, 2);
+    const entry arrays[] = {
+        { "val_images.npy", image_array, npy_file(image_array, images, pixels, pixel_size) },
+        { "val_labels.npy", label_array, npy_file(label_array, labels, label, label_size) } };
+    zip_make(path, arrays, 2);
     return path;
 }
 
@@ -163,7 +164,8 @@ START_TEST(decompression_bombs_are_refused)
     getrlimit(RLIMIT_AS, &unlimited);
     limited = unlimited;
     limited.rlim_cur = 3ull << 30;
-    directory_entry[27] = directory_entry[23] = 0xe0;                 /* sizes of 3.5 GiB in a file of some 140 bytes */
+    /* highest bytes of the plain and of the compressed size: 3.5 GiB in a file of some 140 bytes */
+    directory_entry[27] = directory_entry[23] = 0xe0;
     write_bytes(in_folder("z.npz"), zip, bytes);
     if (!RUNS_UNDER_ASAN) setrlimit(RLIMIT_AS, &limited);
     fails(PEFT_E_FORMAT, "val_images", peft_dataset_open_npz(io_ctx, in_folder("z.npz"), "val", &d));

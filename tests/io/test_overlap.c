@@ -81,7 +81,7 @@ START_TEST(copies_with_different_labels_are_found)
 }
 END_TEST
 
-/* Files of one size whose first difference is behind 64 KiB. */
+/* Files of one size whose first 64 KiB are equal. */
 START_TEST(large_files_are_compared_to_their_end)
 {
     static unsigned char file[200000];

@@ -23,20 +23,21 @@ static peft_image *image_at(peft_context *ctx, const peft_tensor *t, int64_t i)
     return im;
 }
 
-/* The expected output for one image, by transform and session. probabilities: 0 logits, 1 softmax, 2 sigmoid. */
-static void predict_one(const fixture *b, const peft_transform *t, const peft_image *im, int probabilities, float *out)
+/* The expected output for one image, by transform and session: logits, or probabilities by softmax. */
+static void predict_one(const fixture *b, const peft_transform *t, const peft_image *im, bool probabilities, float *out)
 {
     peft_tensor *input = tensor(b->ctx, PEFT_F32, 4, (const int64_t[]){ 1, 3, SIDE, SIDE });
     peft_tensor *row = logits_of(b->ctx, 1);
     ok(peft_transform_apply(t, im, peft_tensor_data(input)));
-    if (probabilities) ok(peft_session_probabilities(b->session, input, probabilities == 2, row));
+    if (probabilities) ok(peft_session_probabilities(b->session, input, 0, row));
     else ok(peft_session_predict(b->session, input, row));
     memcpy(out, peft_tensor_cdata(row), CLASSES * sizeof *out);
     peft_tensor_free(input);
     peft_tensor_free(row);
 }
 
-/* 7 images with a session of batch 3 (two full batches and one of 1) and of batch 8 (less than a batch). */
+/* 7 images with a session of batch 3 (two full batches and one of 1) and of batch 8 (less than a batch); of each pixel
+ * type, with 1 and 3 channels. `form`: the four functions of a predictor. */
 START_TEST(predictions_equal_transform_and_session)
 {
     static const peft_dtype types[] = { PEFT_U8, PEFT_U16, PEFT_I16, PEFT_F32 };
@@ -58,7 +59,7 @@ START_TEST(predictions_equal_transform_and_session)
             if (form == 2) ok(peft_predictor_pixels_probabilities(p, pixels, got));
             if (form == 3) ok(peft_predictor_images_probabilities(p, images, MAX_IMAGES, got));
             for (int i = 0; i < MAX_IMAGES; i++) {
-                predict_one(&b, peft_predictor_transform(p), images[i], form / 2, want);
+                predict_one(&b, peft_predictor_transform(p), images[i], form >= 2, want);
                 ck_assert_mem_eq((const float *)peft_tensor_cdata(got) + i * CLASSES, want, sizeof want);
             }
         }
@@ -87,7 +88,7 @@ START_TEST(images_of_different_sizes_and_types_in_one_call)
     for (int round = 0; round < 2; round++) {
         ok(peft_predictor_images(p, images, 5, got));
         for (int i = 0; i < 5; i++) {
-            predict_one(&b, peft_predictor_transform(p), images[i], 0, want);
+            predict_one(&b, peft_predictor_transform(p), images[i], false, want);
             ck_assert_mem_eq((const float *)peft_tensor_cdata(got) + i * CLASSES, want, sizeof want);
         }
     }

@@ -49,6 +49,8 @@ static void is_refused(peft_status status, const char *word, const char *names, 
     }
 }
 
+enum { FOLDER = 1, ZIP = 2, BOTH = 3 };
+
 /* want: "a:2 b:1 | 1 .txt": class a with 2 samples, b with 1, then peft_dataset_skipped. kinds: FOLDER, ZIP or BOTH. */
 static void opens_as(const char *want, const char *names, const char *split, int kinds)
 {
@@ -67,7 +69,6 @@ static void opens_as(const char *want, const char *names, const char *split, int
         peft_dataset_free(d);
     }
 }
-enum { FOLDER = 1, ZIP = 2, BOTH = 3 };
 
 START_TEST(a_class_without_pictures_is_refused)
 {

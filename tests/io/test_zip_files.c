@@ -50,7 +50,8 @@ START_TEST(bytes_before_the_archive_are_skipped)
 }
 END_TEST
 
-/* The method's number is set in the central directory and in the local header. */
+/* The number of the compression method is set in the central directory's entry (byte 10) and in the local header (byte
+ * 8). */
 START_TEST(unsupported_compression_methods_are_named)
 {
     static const struct { int method; const char *name; } methods[] = { { 9, "Deflate64" }, { 98, "PPMd" },

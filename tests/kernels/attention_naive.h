@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  * attention_naive.h -- reference attention of one (sample, head) in double precision, by other formulas than the
- * kernels': the sink is an additional column of the softmax, dropped afterwards; the backward uses the softmax's
- * Jacobian. Dense arrays. */
+ * kernels': the sink (a logit of each query that takes probability and has no value) is an additional column of the
+ * softmax, dropped afterwards; the backward uses the softmax's Jacobian. Arrays have no gaps between rows. */
 #ifndef ATTENTION_NAIVE_H
 #define ATTENTION_NAIVE_H
 #include <math.h>
@@ -12,7 +12,7 @@ typedef struct naive {
     int64_t queries, columns, n;                    /* columns: keys and extra keys; n: head size */
     double scale, boost;                            /* logit = q . k * scale * boost */
     double *q, *k, *v, *sink, *dout;                /* inputs and dout; sink NULL: no sink */
-    double *out, *lse;
+    double *out, *lse;                              /* lse [queries]: log of the softmax's denominator */
     double *dq, *dk, *dv, *dsink, *dboost;          /* dboost [queries] */
     double *p;                                      /* probabilities [queries][columns + 1], the sink's last */
 } naive;
@@ -73,13 +73,15 @@ static void naive_backward(naive *a)
     free(dp);
 }
 
+/* Allocates all arrays, filled with 0. */
 static void naive_make(naive *a, int64_t queries, int64_t columns, int64_t n, int sink)
 {
-    const size_t rows = (size_t)(queries * n), cols = (size_t)(columns * n), one = (size_t)queries;
+    const size_t query_count = (size_t)(queries * n), key_count = (size_t)(columns * n), rows = (size_t)queries;
     double **const part[] = { &a->q, &a->dout, &a->out, &a->dq, &a->k, &a->v, &a->dk, &a->dv, &a->lse, &a->dsink,
                               &a->dboost, &a->sink, &a->p };
-    const size_t count[] = { rows, rows, rows, rows, cols, cols, cols, cols, one, one, one, sink ? one : 0,
-                             one * (size_t)(columns + 1) };
+    const size_t count[] = { query_count, query_count, query_count, query_count,
+                             key_count, key_count, key_count, key_count,
+                             rows, rows, rows, sink ? rows : 0, rows * (size_t)(columns + 1) };
     *a = (naive){ .queries = queries, .columns = columns, .n = n, .scale = 1, .boost = 1 };
     for (size_t i = 0; i < sizeof part / sizeof *part; i++)
         *part[i] = count[i] ? calloc(count[i], sizeof(double)) : NULL;

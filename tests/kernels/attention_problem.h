@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  * attention_problem.h -- the arguments of one attention call and its gradient. Every array has exactly the length that
- * its extents need and ends at an inaccessible page. Output rows have spare columns that kernels must not write. */
+ * its extents need and ends at an inaccessible page. Output rows have spare columns that kernels must not write.
+ * Extra keys and values (xk, xv) follow those of the tokens; a sink is a logit of each query without a key; boost is a
+ * factor of all logits of a head (pk_attention.head_scale). */
 #ifndef ATTENTION_PROBLEM_H
 #define ATTENTION_PROBLEM_H
 #include "attention_naive.h"
@@ -12,9 +14,12 @@ enum { SPARE = 3 };                         /* columns of each output row that b
 enum { DQ = 1, DK = 2, DV = 4, DXK = 8, DXV = 16, DSINK = 32, DBOOST = 64, ALL = 127 };
 
 typedef struct shape {
-    int64_t samples, heads, n, queries, keys, extra;
-    int sink, boost, own_extra;             /* 0 or 1; own_extra: extra keys differ by sample */
-    float size;                         /* about the largest |logit|; boost: with a factor for each head (head_scale) */
+    int64_t samples, heads;
+    int64_t n;                              /* head size */
+    int64_t queries, keys, extra;           /* extra: number of extra keys */
+    int sink, boost;                        /* 1: with a sink, with a factor for each head */
+    int own_extra;                          /* 1: each sample has its own extra keys; 0: all share them */
+    float max_logit;                        /* about the largest |logit| */
 } shape;
 
 typedef struct problem {
@@ -25,11 +30,11 @@ typedef struct problem {
     guarded out, lse, dq, dk, dv, dxk, dxv, dsink, dboost;                           /* outputs */
 } problem;
 
-/* Uniform noise in [-size, size]. */
-static guarded guarded_noise_of(int64_t count, float size, uint64_t *state)
+/* Uniform noise in [-amplitude, amplitude]. */
+static guarded guarded_noise_of(int64_t count, float amplitude, uint64_t *state)
 {
     guarded m = guarded_noise(count, state);
-    for (int64_t i = 0; i < count; i++) m.data[i] *= size;
+    for (int64_t i = 0; i < count; i++) m.data[i] *= amplitude;
     return m;
 }
 
@@ -40,31 +45,31 @@ static void guarded_fill(const guarded *m, float x)
 
 static problem problem_make(shape s)
 {
-    const int64_t D = s.heads * s.n, wide = D + SPARE, per_query = s.samples * s.heads * s.queries;
+    const int64_t width = s.heads * s.n, out_row = width + SPARE, per_query = s.samples * s.heads * s.queries;
     const int64_t extra_samples = s.own_extra ? s.samples : 1;
-    const float side = sqrtf(s.size * 3 / sqrtf((float)s.n));       /* makes |logit| > size rare */
+    const float amplitude = sqrtf(s.max_logit * 3 / sqrtf((float)s.n));       /* makes |logit| > max_logit rare */
     uint64_t state = (uint64_t)(s.queries * 131 + s.keys * 7 + s.n);
     problem p = { .s = s,
-        .q = guarded_noise_of(s.samples * s.queries * D, side, &state),
-        .k = guarded_noise_of(s.samples * s.keys * D, side, &state),
-        .v = guarded_noise_of(s.samples * s.keys * D, 1, &state),
-        .xk = guarded_noise_of(extra_samples * s.extra * D, side, &state),
-        .xv = guarded_noise_of(extra_samples * s.extra * D, 1, &state),
-        .sink = guarded_noise_of(s.queries, s.size, &state),
+        .q = guarded_noise_of(s.samples * s.queries * width, amplitude, &state),
+        .k = guarded_noise_of(s.samples * s.keys * width, amplitude, &state),
+        .v = guarded_noise_of(s.samples * s.keys * width, 1, &state),
+        .xk = guarded_noise_of(extra_samples * s.extra * width, amplitude, &state),
+        .xv = guarded_noise_of(extra_samples * s.extra * width, 1, &state),
+        .sink = guarded_noise_of(s.queries, s.max_logit, &state),
         .boost = guarded_noise_of(s.heads, 1.5f, &state),
-        .dout = guarded_noise_of(s.samples * s.queries * D, 1, &state),
-        .out = guarded_make(s.samples * s.queries * wide), .lse = guarded_make(per_query),
-        .dq = guarded_make(s.samples * s.queries * wide), .dk = guarded_make(s.samples * s.keys * wide),
-        .dv = guarded_make(s.samples * s.keys * wide), .dxk = guarded_make(s.samples * s.extra * wide),
-        .dxv = guarded_make(s.samples * s.extra * wide), .dsink = guarded_make(per_query),
-            .dboost = guarded_make(per_query) };
-    const int64_t extra_stride = s.own_extra ? s.extra * D : 0;
+        .dout = guarded_noise_of(s.samples * s.queries * width, 1, &state),
+        .out = guarded_make(s.samples * s.queries * out_row), .lse = guarded_make(per_query),
+        .dq = guarded_make(s.samples * s.queries * out_row), .dk = guarded_make(s.samples * s.keys * out_row),
+        .dv = guarded_make(s.samples * s.keys * out_row), .dxk = guarded_make(s.samples * s.extra * out_row),
+        .dxv = guarded_make(s.samples * s.extra * out_row), .dsink = guarded_make(per_query),
+        .dboost = guarded_make(per_query) };
+    const int64_t extra_stride = s.own_extra ? s.extra * width : 0;
     p.a = (pk_attention){ .samples = s.samples, .heads = s.heads, .head_dim = s.n, .queries = s.queries,
-        .keys = s.keys, .extra = s.extra, .scale = 1 / sqrtf((float)s.n), .q = { p.q.data, s.queries * D, D },
-        .k = { p.k.data, s.keys * D, D }, .v = { p.v.data, s.keys * D, D }, .out = p.out.data,
-        .out_sample_stride = s.queries * wide, .out_row_stride = wide, .lse = p.lse.data };
-    if (s.extra) p.a.xk = (pk_operand){ p.xk.data, extra_stride, D },
-        p.a.xv = (pk_operand){ p.xv.data, extra_stride, D };
+        .keys = s.keys, .extra = s.extra, .scale = 1 / sqrtf((float)s.n), .q = { p.q.data, s.queries * width, width },
+        .k = { p.k.data, s.keys * width, width }, .v = { p.v.data, s.keys * width, width }, .out = p.out.data,
+        .out_sample_stride = s.queries * out_row, .out_row_stride = out_row, .lse = p.lse.data };
+    if (s.extra) p.a.xk = (pk_operand){ p.xk.data, extra_stride, width },
+        p.a.xv = (pk_operand){ p.xv.data, extra_stride, width };
     if (s.sink) p.a.sink = p.sink.data;
     if (s.boost) p.a.head_scale = p.boost.data;
     return p;
@@ -74,13 +79,13 @@ static problem problem_make(shape s)
 static pk_attention_grad problem_grad(const problem *p, int want)
 {
     const shape s = p->s;
-    const int64_t D = s.heads * s.n, wide = D + SPARE;
-    pk_attention_grad g = { .fwd = p->a, .dout = { p->dout.data, s.queries * D, D } };
-    if (want & DQ) g.dq = (pk_output){ p->dq.data, s.queries * wide, wide };
-    if (want & DK) g.dk = (pk_output){ p->dk.data, s.keys * wide, wide };
-    if (want & DV) g.dv = (pk_output){ p->dv.data, s.keys * wide, wide };
-    if ((want & DXK) && s.extra) g.dxk = (pk_output){ p->dxk.data, s.extra * wide, wide };
-    if ((want & DXV) && s.extra) g.dxv = (pk_output){ p->dxv.data, s.extra * wide, wide };
+    const int64_t width = s.heads * s.n, out_row = width + SPARE;
+    pk_attention_grad g = { .fwd = p->a, .dout = { p->dout.data, s.queries * width, width } };
+    if (want & DQ) g.dq = (pk_output){ p->dq.data, s.queries * out_row, out_row };
+    if (want & DK) g.dk = (pk_output){ p->dk.data, s.keys * out_row, out_row };
+    if (want & DV) g.dv = (pk_output){ p->dv.data, s.keys * out_row, out_row };
+    if ((want & DXK) && s.extra) g.dxk = (pk_output){ p->dxk.data, s.extra * out_row, out_row };
+    if ((want & DXV) && s.extra) g.dxv = (pk_output){ p->dxv.data, s.extra * out_row, out_row };
     if ((want & DSINK) && s.sink) g.dsink = p->dsink.data;
     if (want & DBOOST) g.dhead_scale = p->dboost.data;
     return g;

@@ -5,7 +5,7 @@
 #include "attention_problem.h"
 
 static const shape shapes[] = {
-    /* samples heads n queries keys extra  sink boost own_extra size */
+    /* samples heads n queries keys extra  sink boost own_extra max_logit */
     { 1, 1,  1,   1,   1, 0,   0, 0, 0,   1 },
     { 1, 1,  8,   7,   7, 0,   0, 0, 0,   3 },
     { 2, 3,  8,   7,   7, 4,   1, 0, 0,   3 },
@@ -29,8 +29,10 @@ static const shape shapes[] = {
     { 1, 2,  8,  20,  30, 2,   0, 1, 0, 1e4f },
 };
 #define COUNT(a) (sizeof(a) / sizeof *(a))
+#define UNWRITTEN 12345.0f                  /* fills outputs, to see which elements a call wrote */
 
-/* The largest |x - want| of a matrix [rows, n], whose rows are x_row apart in x, divided by max(1, largest |want|). */
+/* The largest |x - want| of a matrix [rows, n], divided by max(1, largest |want|). Rows of x are x_row elements
+ * apart. */
 static double error_of(const float *x, int64_t x_row, const double *want, int64_t rows, int64_t n)
 {
     double worst = 0, scale = 1;
@@ -47,7 +49,7 @@ static double error_of(const float *x, int64_t x_row, const double *want, int64_
 static void check_error(const char *isa, const char *output, const shape *s, double error, double limit)
 {
     ck_assert_msg(error <= limit, "%s %s: error %.3g, limit %.3g (n %d, queries %d, keys %d, extra %d, size %g)", isa,
-                  output, error, limit, (int)s->n, (int)s->queries, (int)s->keys, (int)s->extra, (double)s->size);
+                  output, error, limit, (int)s->n, (int)s->queries, (int)s->keys, (int)s->extra, (double)s->max_logit);
 }
 
 /* All outputs of p for (b, h) against the reference. The limit grows with |logit|, as the rounding error of a
@@ -55,8 +57,8 @@ static void check_error(const char *isa, const char *output, const shape *s, dou
 static void compare(const char *isa, const problem *p, int64_t b, int64_t h)
 {
     const shape *s = &p->s;
-    const int64_t wide = s->heads * s->n + SPARE, first_query = (b * s->heads + h) * s->queries;
-    const double limit = 1.2e-7 * (20 + 4 * (double)s->size);
+    const int64_t out_row = s->heads * s->n + SPARE, first_query = (b * s->heads + h) * s->queries;
+    const double limit = 1.2e-7 * (20 + 4 * (double)s->max_logit);
     naive x = problem_naive(p, b, h);
     const struct { const char *name; const guarded *m; const double *want; int64_t rows; } rows[] = {
         { "out", &p->out, x.out, s->queries }, { "dq", &p->dq, x.dq, s->queries },
@@ -66,12 +68,12 @@ static void compare(const char *isa, const problem *p, int64_t b, int64_t h)
     };
     for (size_t i = 0; i < COUNT(rows); i++)
         check_error(isa, rows[i].name, s,
-               error_of(rows[i].m->data + b * rows[i].rows * wide + h * s->n, wide, rows[i].want, rows[i].rows, s->n),
-               limit);
+                    error_of(rows[i].m->data + b * rows[i].rows * out_row + h * s->n, out_row, rows[i].want,
+                             rows[i].rows, s->n), limit);
     check_error(isa, "lse", s, error_of(p->lse.data + first_query, 1, x.lse, s->queries, 1), 2e-6);
     if (s->sink) check_error(isa, "dsink", s, error_of(p->dsink.data + first_query, 1, x.dsink, s->queries, 1), limit);
     check_error(isa, "dboost", s, error_of(p->dboost.data + first_query, 1, x.dboost, s->queries, 1),
-                limit * fmax(1, s->size / 4));
+                limit * fmax(1, s->max_logit / 4));
     naive_free(&x);
 }
 
@@ -136,12 +138,12 @@ static int64_t count_of(const guarded *m, float x, float tolerance)
 static void check_written_columns(const char *isa, const problem *p, const guarded *m, int64_t rows, int64_t b,
                                   int64_t h)
 {
-    const int64_t wide = p->s.heads * p->s.n + SPARE;
+    const int64_t out_row = p->s.heads * p->s.n + SPARE;
     int64_t wrong = 0;
     for (int64_t i = 0; i < m->count; i++) {
-        const int64_t c = i % wide, sample = i / wide / rows;
+        const int64_t c = i % out_row, sample = i / out_row / rows;
         const int own_column = sample == b && c >= h * p->s.n && c < (h + 1) * p->s.n;
-        wrong += (m->data[i] == 12345.0f) == own_column;
+        wrong += (m->data[i] == UNWRITTEN) == own_column;
     }
     ck_assert_msg(wrong == 0, "%s: %d elements are not written or written by mistake", isa, (int)wrong);
 }
@@ -156,7 +158,7 @@ START_TEST(a_call_writes_the_columns_of_its_head_only)
             const guarded *const m[] = { &p.out, &p.dq, &p.dk, &p.dv, &p.dxk, &p.dxv, &p.lse, &p.dsink, &p.dboost };
             const int64_t rows[] = { s.queries, s.queries, s.keys, s.keys, s.extra, s.extra };
             const int64_t b = s.samples - 1, h = s.heads / 2, first_query = (b * s.heads + h) * s.queries;
-            for (size_t j = 0; j < COUNT(m); j++) guarded_fill(m[j], 12345.0f);
+            for (size_t j = 0; j < COUNT(m); j++) guarded_fill(m[j], UNWRITTEN);
             guarded w = scratch_make(pk_find(*isa), &p.a, 0), w2 = scratch_make(pk_find(*isa), &p.a, 1);
             pk_find(*isa)->attention(&p.a, b, h, w.data);
             pk_find(*isa)->attention_grad(&g, b, h, w2.data);
@@ -164,8 +166,8 @@ START_TEST(a_call_writes_the_columns_of_its_head_only)
             for (size_t j = 6; j < COUNT(m); j++) {
                 const int64_t from = first_query,
                     to = m[j] == &p.dsink && !s.sink ? first_query : first_query + s.queries;
-                ck_assert_int_eq(to - from, m[j]->count - count_of(m[j], 12345.0f, 0));
-                for (int64_t e = from; e < to; e++) ck_assert(m[j]->data[e] != 12345.0f);
+                ck_assert_int_eq(to - from, m[j]->count - count_of(m[j], UNWRITTEN, 0));
+                for (int64_t e = from; e < to; e++) ck_assert(m[j]->data[e] != UNWRITTEN);
             }
             guarded_free(&w);
             guarded_free(&w2);
@@ -187,18 +189,18 @@ START_TEST(omitted_gradients_do_not_change_the_others)
                                          &some.dboost };
             run_forward(pk_find(*isa), &all);
             run_forward(pk_find(*isa), &some);
-            for (size_t j = 0; j < COUNT(all_out); j++) guarded_fill(all_out[j], 7.0f);
+            for (size_t j = 0; j < COUNT(all_out); j++) guarded_fill(all_out[j], UNWRITTEN);
             run_backward(pk_find(*isa), &all, ALL);
             for (int want = 0; want < ALL; want++) {
                 const int rest = ALL & ~want;
                 /* long problems: one gradient, or all but one */
                 if (s[i].keys > 100 && (want & (want - 1)) && (rest & (rest - 1))) continue;
-                for (size_t j = 0; j < COUNT(some_out); j++) guarded_fill(some_out[j], 7.0f);
+                for (size_t j = 0; j < COUNT(some_out); j++) guarded_fill(some_out[j], UNWRITTEN);
                 run_backward(pk_find(*isa), &some, want);
                 for (size_t j = 0; j < COUNT(some_out); j++) {
                     const size_t bytes = (size_t)some_out[j]->count * sizeof(float);
                     if (want >> j & 1) ck_assert_mem_eq(all_out[j]->data, some_out[j]->data, bytes);
-                    else ck_assert_int_eq(count_of(some_out[j], 7.0f, 0), some_out[j]->count);
+                    else ck_assert_int_eq(count_of(some_out[j], UNWRITTEN, 0), some_out[j]->count);
                 }
             }
             problem_free(&all);
@@ -213,24 +215,24 @@ END_TEST
 static void check_subset_of_queries(const pk_table *t, const problem *p, int64_t first, int64_t queries, int64_t b)
 {
     const shape s = p->s;
-    const int64_t D = s.heads * s.n, wide = D + SPARE;
+    const int64_t width = s.heads * s.n, out_row = width + SPARE;
     shape subset = s;
     subset.samples = 1, subset.queries = queries;
     problem x = problem_make(subset);
-    x.a.q.data = p->a.q.data + b * p->a.q.sample_stride + first * D;
+    x.a.q.data = p->a.q.data + b * p->a.q.sample_stride + first * width;
     x.a.k.data = p->a.k.data + b * p->a.k.sample_stride;
     x.a.v.data = p->a.v.data + b * p->a.v.sample_stride;
     x.a.xk.data = p->a.xk.data + b * p->a.xk.sample_stride;
     x.a.xv.data = p->a.xv.data + b * p->a.xv.sample_stride;
     x.a.sink = p->a.sink + first;
     x.a.head_scale = p->a.head_scale;
-    memcpy(x.dout.data, p->dout.data + (b * s.queries + first) * D, (size_t)(queries * D) * sizeof(float));
+    memcpy(x.dout.data, p->dout.data + (b * s.queries + first) * width, (size_t)(queries * width) * sizeof(float));
     run_forward(t, &x);
     run_backward(t, &x, ALL);
     for (int64_t i = 0; i < queries; i++) {
-        const int64_t from = ((b * s.queries) + first + i) * wide;
-        ck_assert_mem_eq(x.out.data + i * wide, p->out.data + from, (size_t)D * sizeof(float));
-        ck_assert_mem_eq(x.dq.data + i * wide, p->dq.data + from, (size_t)D * sizeof(float));
+        const int64_t from = ((b * s.queries) + first + i) * out_row;
+        ck_assert_mem_eq(x.out.data + i * out_row, p->out.data + from, (size_t)width * sizeof(float));
+        ck_assert_mem_eq(x.dq.data + i * out_row, p->dq.data + from, (size_t)width * sizeof(float));
     }
     const guarded *const one[] = { &x.lse, &x.dsink, &x.dboost }, *const all[] = { &p->lse, &p->dsink, &p->dboost };
     for (size_t j = 0; j < COUNT(one); j++)

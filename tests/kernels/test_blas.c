@@ -20,6 +20,7 @@ static bool is_loaded(void)
     return found;
 }
 
+/* Writes the logits of two images, three classes each. */
 static void predict(const char *isa, const char *gemm, float logits[6])
 {
     tiny t = tiny_make(&(tiny_spec){ .isa = isa, .method = "lora" });
@@ -38,7 +39,7 @@ static void predict(const char *isa, const char *gemm, float logits[6])
 START_TEST(blas_is_loaded_when_it_is_chosen)
 {
     float own[6], blas[6], reference[6];
-    if (!strstr(peft_build_info(), "opened on demand")) return;          /* the build links it */
+    if (!strstr(peft_build_info(), "opened on demand")) return;          /* the build links the BLAS */
     ck_assert(!is_loaded());
     predict("auto", "auto", own);
     predict("ref", "own", reference);
@@ -60,7 +61,7 @@ static void keep_message(int level, const char *message, void *user)
     snprintf(last_message, sizeof last_message, "%d %s", level, message);
 }
 
-/* A limit of the address space makes dlopen of every BLAS fail. */
+/* A limit of the address space, 8 MiB more than in use, makes dlopen of every BLAS fail. */
 START_TEST(without_blas_products_are_computed_in_plain_c)
 {
     long pages = 0;

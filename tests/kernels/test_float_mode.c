@@ -10,21 +10,23 @@
 #include <immintrin.h>
 
 enum { IMAGES = 4, SIDE = 16, CLASSES = 3, STEPS = 5 };
-enum { DEFAULT_MODE = 0x1f80, FLUSH = DEFAULT_MODE | 0x8040, UPWARD = DEFAULT_MODE | 0x4000 };
+/* Values of MXCSR, the register of the floating-point mode. FLUSH: subnormal results and operands become 0 (bits FTZ
+ * and DAZ). UPWARD: rounding towards +infinity. */
+enum { DEFAULT_MODE = 0x1f80, FLUSH = DEFAULT_MODE | 0x8040, UPWARD = DEFAULT_MODE | 0x4000, EXCEPTION_FLAGS = 0x3f };
 
 /* Results of initialisation, training, prediction, merging and saving. */
 typedef struct results {
     float state[4096], logits[2][IMAGES * CLASSES], probabilities[IMAGES * CLASSES];
-    double drift;
+    double drift;                                               /* of the merged model's logits */
     char merged[17], resized[17], saved[65];
 } results;
 
 static void must(peft_status s) { ck_assert_msg(s == PEFT_OK, "%s", peft_last_error()); }
 
-/* CALL: the call succeeds and leaves the floating-point mode (MXCSR without its exception flags) as the program set
- * it. */
-static unsigned mode;
-#define CALL(...) do { must(__VA_ARGS__); ck_assert_uint_eq(_mm_getcsr() & ~0x3fu, mode); } while (0)
+static unsigned mode;                       /* as the program set it last */
+static unsigned current_mode(void) { return _mm_getcsr() & ~(unsigned)EXCEPTION_FLAGS; }
+/* The call succeeds and leaves the mode as the program set it. */
+#define CALL(...) do { must(__VA_ARGS__); ck_assert_uint_eq(current_mode(), mode); } while (0)
 
 static void set_mode(unsigned m) { mode = m; _mm_setcsr(m); }
 
@@ -135,13 +137,15 @@ static void compute_results(unsigned before, unsigned after, int threads, result
 
 START_TEST(every_mode_gives_the_same_bits)
 {
+    enum { ALWAYS, AFTER_CREATION, UNTIL_THEN, TIMES };
     static results plain, other;
     compute_results(DEFAULT_MODE, DEFAULT_MODE, 1, &plain);
     for (int threads = 1; threads < 4; threads += 2)
-        for (int when = 0; when < 3; when++)
+        for (int when = ALWAYS; when < TIMES; when++)
             for (int kind = 0; kind < 2; kind++) {
                 unsigned m = kind ? UPWARD : FLUSH;
-                compute_results(when == 1 ? DEFAULT_MODE : m, when == 2 ? DEFAULT_MODE : m, threads, &other);
+                compute_results(when == AFTER_CREATION ? DEFAULT_MODE : m, when == UNTIL_THEN ? DEFAULT_MODE : m,
+                                threads, &other);
                 const char *differs = memcmp(plain.state, other.state, sizeof plain.state) ? "the trained values"
                                     : memcmp(plain.logits, other.logits, sizeof plain.logits) ? "the logits"
                                     : memcmp(plain.probabilities, other.probabilities,
@@ -151,8 +155,8 @@ START_TEST(every_mode_gives_the_same_bits)
                                     : strcmp(plain.saved, other.saved) ? "the saved backbones"
                                     : strcmp(plain.resized, other.resized) ? "the resized backbones" : NULL;
                 ck_assert_msg(!differs, "%s differ: mode 0x%x, set %s, %d threads", differs, m,
-                              when == 0 ? "always" : when == 1 ? "after the trainer was created" : "until then",
-                                  threads);
+                              when == ALWAYS ? "always"
+                              : when == AFTER_CREATION ? "after the trainer was created" : "until then", threads);
             }
 }
 END_TEST
@@ -169,7 +173,7 @@ START_TEST(adamw_keeps_subnormal_moments)
             PK_FLOAT_SCOPE;
             k->adamw(p[i], m[i], v[i], g, 1, 1, 0.1, 0.9, 0.5, 1e-30, 0, 0.1, 0.5, &nonfinite);
         }
-        if (i) ck_assert_uint_eq(_mm_getcsr() & ~0x3fu, FLUSH);
+        if (i) ck_assert_uint_eq(current_mode(), FLUSH);
         _mm_setcsr(DEFAULT_MODE);
     }
     ck_assert_int_eq(nonfinite, 0);
@@ -181,5 +185,5 @@ END_TEST
 
 SUITE_MAIN("float_mode", every_mode_gives_the_same_bits, adamw_keeps_subnormal_moments)
 #else
-int main(void) { return 77; }
+int main(void) { return 77; }               /* ctest's code for a skipped test */
 #endif

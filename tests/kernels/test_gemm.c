@@ -7,10 +7,13 @@
 #include "kernels/pk.h"
 #include "suite.h"
 
-/* Parts of the epilogue, as bits (pk_gemm in pk.h); IN_PLACE: C is the residual; SLOPES: pre receives derivatives of
- * act, and gate holds such derivatives. EPILOGUES: number of combinations. GAP: unused elements after each row. */
+/* Parts of the epilogue, as bits. SCALE: factor of the product. ACCUMULATE: the old C is added. BIAS: one number a
+ * column is added. PRE: the values before the activation are stored (with SLOPES the activation's derivative there).
+ * GATE: factors from a matrix, the derivative of gate_act at its elements (with SLOPES the elements themselves). GAMMA:
+ * factor of each column. RESIDUAL: a matrix is added; IN_PLACE: that matrix is the old C. EPILOGUES: number of combinations. */
 enum { SCALE = 1, ACCUMULATE = 2, BIAS = 4, PRE = 8, GATE = 16, GAMMA = 32, RESIDUAL = 64, IN_PLACE = 128,
-       SLOPES = 256, EPILOGUES = 512, GAP = 3 };
+       SLOPES = 256, EPILOGUES = 512 };
+enum { GAP = 3 };                           /* unused elements after each row of a matrix but the last */
 
 typedef struct problem {
     int64_t m, n, k;
@@ -20,18 +23,18 @@ typedef struct problem {
     pk_gemm g;
 } problem;
 
+/* A matrix of noise whose rows are ld elements apart. */
 static guarded matrix(int64_t rows, int64_t cols, int64_t ld, uint64_t *seed)
 {
     return guarded_noise(rows && cols ? (rows - 1) * ld + cols : 0, seed);
 }
 
-/* Every matrix has GAP unused elements after each row but the last. layout: bit 0 transposes A, bit 1 B. */
+/* layout: bit 0 transposes A, bit 1 B; parts: of the epilogue, as bits. */
 static problem problem_make(int64_t m, int64_t n, int64_t k, int layout, int parts, pk_act act, pk_act gate_act)
 {
     uint64_t seed = (uint64_t)(m * 1000003 + n * 1009 + k + parts);
     problem p = { .m = m, .n = n, .k = k, .a_transposed = layout & 1, .b_transposed = layout >> 1, .parts = parts,
-                  .act = act,
-                  .gate_act = gate_act };
+                  .act = act, .gate_act = gate_act };
     const int64_t lda = (p.a_transposed ? m : k) + GAP, ldb = (p.b_transposed ? k : n) + GAP, ld = n + GAP;
     p.a = p.a_transposed ? matrix(k, m, lda, &seed) : matrix(m, k, lda, &seed);
     p.b = p.b_transposed ? matrix(n, k, ldb, &seed) : matrix(k, n, ldb, &seed);
@@ -61,12 +64,13 @@ static void problem_free(problem *p)
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) guarded_free(all[i]);
 }
 
+/* Computes the product with exactly the work memory that it asks for. */
 static void run(const pk_table *t, pk_pool *pool, pk_gemm_kind kind, const pk_gemm *g)
 {
     size_t bytes = pk_gemm_work(t, g->m, g->n, g->k, pk_pool_threads(pool));
     ck_assert_uint_eq(bytes % PK_ALIGN, 0);
     void *work = aligned_alloc(PK_ALIGN, bytes + PK_ALIGN);
-    memset(work, 0xff, bytes + PK_ALIGN);                                  /* NaN; the bytes behind the end must stay */
+    memset(work, 0xff, bytes + PK_ALIGN);                                  /* NaN; the bytes beyond the end must stay */
     pk_gemm_run(t, pool, kind, g, work);
     for (size_t i = bytes; i < bytes + PK_ALIGN; i++) ck_assert_uint_eq(((unsigned char *)work)[i], 0xff);
     free(work);
@@ -124,14 +128,12 @@ static void check(const problem *p, const char *variant)
         if (p->parts & IN_PLACE) sum += old;
         else if (g->residual) sum += g->residual[e];
         ck_assert_msg(fabs(p->c.data[e] - sum) < tolerance, "%s: [%d,%d] of %dx%dx%d is %g, expected %g", variant,
-                      (int)i,
-                      (int)j, (int)p->m, (int)p->n, (int)p->k, p->c.data[e], sum);
+                      (int)i, (int)j, (int)p->m, (int)p->n, (int)p->k, p->c.data[e], sum);
     }
 }
 
 static void check_product(const pk_table *t, pk_pool *pool, pk_gemm_kind kind, int64_t m, int64_t n, int64_t k,
-                          int layout,
-                int parts, pk_act act, pk_act gate_act)
+                          int layout, int parts, pk_act act, pk_act gate_act)
 {
     char variant[100];
     snprintf(variant, sizeof variant, "%s%s layout %d parts %d act %d gate %d", t->name,
@@ -155,6 +157,7 @@ static void stop(pk_pool *p)
     free(p);
 }
 
+/* Loops over the kernel tables, one for each instruction set of this CPU. */
 #define EACH_TABLE(t) for (const char *const *name = pk_isas(); *name; name++) \
     for (const pk_table *t = pk_find(*name); t; t = NULL)
 
@@ -213,8 +216,7 @@ START_TEST(cblas_products_in_every_layout)
                 const int64_t *s = sizes[i];
                 check_product(t, pool, PK_GEMM_CBLAS, s[0], s[1], s[2], layout, 0, PK_NONE, PK_NONE);
                 check_product(t, pool, PK_GEMM_CBLAS, s[0], s[1], s[2], layout,
-                              SCALE | ACCUMULATE | IN_PLACE | PRE | GATE,
-                    PK_TANH, PK_GELU);
+                              SCALE | ACCUMULATE | IN_PLACE | PRE | GATE, PK_TANH, PK_GELU);
             }
         }
     }
@@ -278,8 +280,7 @@ START_TEST(threads_and_parts_change_no_bit)
     EACH_TABLE(t) {
         for (size_t s = 0; s < sizeof sizes / sizeof *sizes; s++) {
             problem p = problem_make(sizes[s][0], sizes[s][1], sizes[s][2], (int)s,
-                                     BIAS | GATE | GAMMA | RESIDUAL | SCALE,
-                             PK_GELU, PK_SILU);
+                                     BIAS | GATE | GAMMA | RESIDUAL | SCALE, PK_GELU, PK_SILU);
             run(t, NULL, PK_GEMM_OWN, &p.g);
             guarded whole = p.c;
             p.c = guarded_make(whole.count);

@@ -6,7 +6,8 @@
 #include "kernels/pk.h"
 #include "suite.h"
 
-/* Loops over the kernel tables, and over f16 and bf16. The inner `for` runs once: it only declares t, or type. */
+/* Loops over the kernel tables, one for each instruction set of this CPU, and over f16 and bf16.
+ * The inner `for` runs once: it only declares t, or type. */
 #define EACH_TABLE(t) for (const char *const *name = pk_isas(); *name; name++) \
     for (const pk_table *t = pk_find(*name); t; t = NULL)
 static const pk_dtype halves[] = { PK_F16, PK_BF16 };
@@ -48,7 +49,8 @@ static int same_bits(float got, float want)
     uint32_t x, y;
     memcpy(&x, &got, sizeof x);
     memcpy(&y, &want, sizeof y);
-    return x == y || (isnan(want) && x == (y | 0x400000u));
+    const uint32_t quiet = 0x400000u;                                      /* the bit of a NaN that makes it quiet */
+    return x == y || (isnan(want) && x == (y | quiet));
 }
 
 START_TEST(every_bit_pattern_is_converted_exactly)
@@ -97,8 +99,9 @@ static matrix make_matrix(pk_dtype type, int64_t rows, int64_t cols, int64_t ld,
     const int64_t n = rows && cols ? (rows - 1) * ld + cols : 0;
     matrix m = { half_make(n), guarded_make(n) };
     for (int64_t i = 0; i < n; i++) {
-        const int sign = noise(seed) < 0 ? 0x8000 : 0, size = (int)(fabsf(noise(seed)) * 0x3FFF);
-        m.half.data[i] = (uint16_t)(sign | (i % 7 ? size : size & 0x1FF));
+        /* bits without the sign: below those of infinity; of every seventh one with few or no exponent bits */
+        const int sign = noise(seed) < 0 ? 0x8000 : 0, magnitude = (int)(fabsf(noise(seed)) * 0x3FFF);
+        m.half.data[i] = (uint16_t)(sign | (i % 7 ? magnitude : magnitude & 0x1FF));
         m.real.data[i] = value_of(type, m.half.data[i]);
     }
     return m;
@@ -110,6 +113,7 @@ static void free_matrix(matrix *m)
     guarded_free(&m->real);
 }
 
+/* The panels of B [k, n] packed from halves have the bits of those packed from the float copy. */
 static void check_packing(const pk_table *t, pk_dtype type, int transposed, int64_t k, int64_t n, int64_t gap)
 {
     uint64_t seed = (uint64_t)(1000 * k + n);
@@ -152,7 +156,7 @@ static void run(const pk_table *t, pk_pool *pool, pk_gemm_kind kind, const pk_ge
     if (g->b_type == PK_REAL || pk_gemm_chosen(t, kind) == PK_GEMM_OWN) ck_assert_uint_eq(more, 0);
     bytes += more;
     void *work = aligned_alloc(PK_ALIGN, bytes + PK_ALIGN);
-    memset(work, 0xff, bytes + PK_ALIGN);                                  /* NaN; the bytes behind the end must stay */
+    memset(work, 0xff, bytes + PK_ALIGN);                                  /* NaN; the bytes beyond the end must stay */
     pk_gemm_run(t, pool, kind, g, work);
     for (size_t i = bytes; i < bytes + PK_ALIGN; i++) ck_assert_uint_eq(((unsigned char *)work)[i], 0xff);
     free(work);
@@ -193,7 +197,7 @@ START_TEST(products_equal_those_of_a_float_copy)
     pk_pool *pool = start(3);
     EACH_TABLE(t) EACH_HALF(type)
         for (size_t i = 0; i < sizeof sizes / sizeof *sizes; i++)
-            for (int flags = 0; flags < 4; flags++)
+            for (int flags = 0; flags < 4; flags++)                        /* bit 0: transposed; bit 1: in place */
                 for (int kind = PK_GEMM_OWN; kind <= PK_GEMM_CBLAS; kind++) {
                     check_product(t, NULL, (pk_gemm_kind)kind, type, sizes[i], flags & 1, flags >> 1);
                     check_product(t, pool, (pk_gemm_kind)kind, type, sizes[i], flags & 1, flags >> 1);

@@ -6,6 +6,7 @@
 #include "kernels/pk.h"
 #include "suite.h"
 
+/* Loops over the kernel tables, one for each instruction set of this CPU. */
 #define EACH_ISA(t) \
     for (const char *const *isa_ = pk_isas(); *isa_; isa_++) \
         for (const pk_table *t = pk_find(*isa_); t; t = NULL)
@@ -57,6 +58,7 @@ static int64_t arguments(float *x, double lo, double hi)
     return n;
 }
 
+/* Slopes are those of act_grad for an incoming gradient of 1, which `one` holds n times. */
 static void check_activation(const struct limit *l, const pk_table *t, const float *x, const float *one, float *y,
                              int64_t n)
 {
@@ -269,14 +271,13 @@ START_TEST(adamw_moments_of_extreme_gradients)
             if (!(fabs(m[i] - want_m[i]) <= 1e-6 * fabs(want_m[i]) && isfinite(p[i]) &&
                   fabs(v[i] - want_v[i]) <= 1e-6 * want_v[i] + 1e-37))
                 ck_abort_msg("%s b1 %g b2 %g, moments %d: %.9g %.9g, expected %.9g %.9g, p %g", t->name, b1, b2, i,
-                             m[i], v[i],
-                             want_m[i], want_v[i], p[i]);
+                             m[i], v[i], want_m[i], want_v[i], p[i]);
     }
 }
 END_TEST
 
-/* The flag `nonfinite` is set for any element, also in the vector tail; a finite update does not set it. element -1:
- * all are finite. */
+/* The flag `nonfinite` is set for any element, also in the vector tail; a finite update does not set it. element: the
+ * one that is not finite; -1: none. kind: infinite parameter, NaN moment, overflow in AdamW, overflow in SGD. */
 START_TEST(updates_report_nonfinite_values)
 {
     enum { N = 37 };

@@ -11,6 +11,7 @@
 
 enum { SLOTS = 7, CAPACITY = 1 << 16 };             /* buffers of a case; bytes of a buffer */
 
+/* rows of cols elements, ld elements apart. */
 typedef struct shape { int64_t rows, cols, ld; } shape;
 typedef struct kernel_case {
     const char *name;
@@ -18,7 +19,7 @@ typedef struct kernel_case {
                                  * with rows ld apart, 2 [2] */
     const char *special;        /* a letter for each buffer: s, t filled with special values so that all pairs occur,
                                  * . with noise; NULL: the case is not run with special values */
-    int variants;
+    int variants;               /* run is called with variant 0 .. variants - 1 */
     void (*run)(const pk_table *t, pk_real *const *b, shape s, int variant);
     double tolerance;           /* on |difference| / (1 + |expected|) */
 } kernel_case;
@@ -164,8 +165,7 @@ static void compare(const kernel_case *k, const pk_table *t, int variant, shape 
         for (int64_t j = 0, n = elements(k->buffers[i], s); j < n; j++)
             if (!near(b[1][i][j], b[0][i][j], k->tolerance))
                 ck_abort_msg("%s %s variant %d, %d x %d (ld %d): buffer %d[%d] is %.9g, expected %.9g", t->name,
-                             k->name,
-                             variant, (int)s.rows, (int)s.cols, (int)s.ld, i, (int)j, (double)b[1][i][j],
+                             k->name, variant, (int)s.rows, (int)s.cols, (int)s.ld, i, (int)j, (double)b[1][i][j],
                              (double)b[0][i][j]);
 }
 

@@ -32,6 +32,7 @@ static void stop(pk_pool *p)
     free(p);
 }
 
+/* A task: counts that it ran. */
 static void count(void *arg, int64_t task, int worker)
 {
     job *j = arg;
@@ -39,6 +40,7 @@ static void count(void *arg, int64_t task, int worker)
     if (worker < 0 || worker >= j->threads) atomic_fetch_add(&j->wrong, 1);
 }
 
+/* Calls the pool `times` times: each task ran once a call, and no other. */
 static void run_and_check(pk_pool *p, int64_t tasks, int times)
 {
     job j = { .pool = p, .threads = pk_pool_threads(p) };
@@ -163,6 +165,7 @@ START_TEST(calls_run_one_after_the_other)
 END_TEST
 
 /* --- threads of the program ---------------------------------------------------------------------- */
+/* A call job(arg, i), `delay` microseconds after its thread began. */
 typedef struct { int i; void (*job)(void *, int); void *arg; useconds_t delay; } delayed_call;
 
 static void *run_delayed_call(void *arg)

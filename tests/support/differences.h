@@ -6,12 +6,13 @@
 #include <math.h>
 #include "core/graph/exec.h"
 
+/* Computes the loss again for the present values of the parameters. */
 typedef double (*loss_fn)(void *user);
 
 /* Derivative of f with respect to *x, by the five-point formula with step h; *x is restored. */
 static inline double five_point(loss_fn f, void *user, pk_real *x, double h)
 {
-const pk_real original = *x;
+    const pk_real original = *x;
     double v[5] = { 0 };
     for (int k = -2; k <= 2; k++) {
         if (!k) continue;

@@ -7,6 +7,7 @@
 #include <sys/mman.h>
 #include <unistd.h>
 
+/* data: `count` floats at the end of the accessible part of map, which has `bytes` bytes. */
 typedef struct guarded { float *data; void *map; size_t bytes; int64_t count; } guarded;
 
 static inline guarded guarded_make(int64_t count)
@@ -33,6 +34,7 @@ static inline float noise(uint64_t *state)
     return (float)((double)(*state >> 11) / 9007199254740992.0 * 2 - 1);
 }
 
+/* An array of `count` numbers of noise(state). */
 static inline guarded guarded_noise(int64_t count, uint64_t *state)
 {
     guarded g = guarded_make(count);

@@ -9,8 +9,8 @@
 enum { BATCH = 3 };
 #define BACKBONE "image_size=16,patch=4,width=24,mlp=40,depth=3,heads=3,classes=4"
 
-/* A model with none, one or two adapters on BACKBONE (with the further options `more`); `options` are those of
- * `method`. classes 0: the backbone's own head. */
+/* A model of BACKBONE with an adapter of `method` and one of the method `second` (NULL: without). more: further options
+ * of the backbone; options: of `method`; classes 0: the backbone's own head. */
 static inline tiny make(const char *more, const char *method, const char *options, const char *second, int classes)
 {
     tiny t = { .ctx = tiny_context(NULL, 1) };
@@ -32,6 +32,7 @@ static inline tiny make(const char *more, const char *method, const char *option
     return t;
 }
 
+/* The model's logits for one batch; the caller frees them. */
 static inline peft_tensor *logits_of(const tiny *t)
 {
     tiny_batch b = tiny_batch_make(t->model, BATCH, 0);

@@ -33,14 +33,16 @@ static int remove_one(const char *path, const struct stat *st, int kind, struct 
     return remove(path);
 }
 
+/* Runs after each test: removes its folder and asserts that the test freed every object. */
 static void folder_remove(void)
 {
     if (*io_folder) nftw(io_folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
     *io_folder = 0;
-    ck_assert_uint_eq(peft_context_memory_used(io_ctx), io_memory);   /* the test freed every object */
+    ck_assert_uint_eq(peft_context_memory_used(io_ctx), io_memory);
     peft_context_free(io_ctx);
 }
 
+/* Runs before each test. */
 static void folder_make(void)
 {
     strcpy(io_folder, "/tmp/peft-io-XXXXXX");
@@ -72,6 +74,7 @@ static inline void write_bytes(const char *path, const void *data, size_t size)
     fclose(f);
 }
 
+/* The content of a file of at most 1 MiB; the caller frees it. */
 static inline unsigned char *read_bytes(const char *path, size_t *size)
 {
     FILE *f = fopen(path, "rb");
@@ -82,7 +85,7 @@ static inline unsigned char *read_bytes(const char *path, size_t *size)
     return data;
 }
 
-/* An image of pseudorandom samples, other ones for each seed. */
+/* An image of pseudorandom samples of `depth` bits (8 or 16), other ones for each seed. */
 static inline peft_image *picture(int64_t width, int64_t height, int channels, int depth, unsigned seed)
 {
     int64_t n = width * height * channels;
@@ -120,7 +123,9 @@ static inline void same_image(const peft_image *a, const peft_image *b)
     ck_assert_mem_eq(peft_image_pixels(a), peft_image_pixels(b), pixel_bytes(a));
 }
 
-/* Writes the bytes of an .npy file of format version 1.0 to `out`; returns their number. */
+/* Writes the bytes of an .npy file of format version 1.0 to `out`; returns their number. The file begins with 10 bytes
+ * (magic, version, length of the header) and the header: `dictionary`, padded with spaces so that the data begin at a
+ * multiple of 64 bytes. */
 static inline size_t npy_file(unsigned char *out, const char *dictionary, const void *data, size_t bytes)
 {
     size_t n = strlen(dictionary), length = (10 + n + 1 + 63) / 64 * 64 - 10;
@@ -134,6 +139,7 @@ static inline size_t npy_file(unsigned char *out, const char *dictionary, const 
     return 10 + length + bytes;
 }
 
+/* A file in a zip archive. */
 typedef struct entry { const char *name; const void *data; size_t size; } entry;
 
 static inline void zip_make(const char *path, const entry *e, size_t n)

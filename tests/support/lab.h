@@ -11,17 +11,17 @@
 #include "core/graph/loss/loss.h"
 #include "core/adapt/adapter.h"
 
-/* What an operation gets as its input: the leaf itself, a value computed from it, a view of columns of such a value, or
- * a view of columns of a wider leaf. */
+/* What an operation gets as its input. PLAIN: the leaf itself. COMPUTED: the leaf times 0.75. OWN_COLUMNS: a view of
+ * some columns of a leaf that has LAB_MARGIN columns more. COLUMNS: the same view, of such a leaf times 0.75. */
 typedef enum { PLAIN, COMPUTED, COLUMNS, OWN_COLUMNS, LAB_FORMS } lab_form;
-enum { LAB_LEAVES = 128, LAB_CLASSES = 3 };
+enum { LAB_LEAVES = 128, LAB_CLASSES = 3, LAB_ROWS = 64, LAB_MARGIN = 3 };
 
 typedef struct lab {
     peft_context *ctx;
     uint64_t seed;
     uint64_t trained;                    /* bit i: leaf i is a trained parameter, else a constant */
     lab_form form;
-    double size;                         /* standard deviation of the leaves' values */
+    double deviation;                    /* standard deviation of the leaves' values */
     pf_graph g;                          /* the graph; lab_bind moves it into e */
     pf_exec e;
     void *memory;
@@ -31,7 +31,7 @@ typedef struct lab {
     pf_loss loss;
     pf_val loss_val;                     /* the loss as a value of the graph */
     uint32_t forward;                    /* nodes before the first backward one */
-    int64_t labels[64];
+    int64_t labels[LAB_ROWS];            /* one for each row of the logits */
     pk_real *targets;                    /* of losses that take targets */
 } lab;
 
@@ -39,11 +39,11 @@ typedef struct lab {
 
 static inline void lab_open(lab *l, peft_context *ctx, uint64_t seed, uint64_t trained, lab_form form)
 {
-    *l = (lab){ .ctx = ctx, .seed = seed, .trained = trained, .form = form, .size = 1,
+    *l = (lab){ .ctx = ctx, .seed = seed, .trained = trained, .form = form, .deviation = 1,
                 .loss = { .kind = &pf_loss_ce } };
     pf_graph_init(&l->g, ctx, &(pf_compile_spec){ .batch = 2, .training = true, .threads = 1 });
     const pf_rng r = { seed, 0, 1 };
-    for (int i = 0; i < 64; i++) l->labels[i] = pf_rng_below(&r, (uint64_t)i, LAB_CLASSES);
+    for (int i = 0; i < LAB_ROWS; i++) l->labels[i] = pf_rng_below(&r, (uint64_t)i, LAB_CLASSES);
 }
 
 static inline void lab_close(lab *l)
@@ -69,12 +69,13 @@ static inline pf_param *lab_tensor(lab *l, bool trained, const int64_t *dims)
     const pf_rng r = { l->seed, l->leaves, 0 };
     pk_real *x = p->value.data;
     int64_t n = peft_tensor_count(&p->value);
-    for (int64_t i = 0; i < n; i++) x[i] = (pk_real)(l->size * pf_rng_normal(&r, (uint64_t)i));
+    for (int64_t i = 0; i < n; i++) x[i] = (pk_real)(l->deviation * pf_rng_normal(&r, (uint64_t)i));
     if (trained) p->grad.data = pf_alloc_zero(l->ctx, pf_tensor_bytes(&p->value));
     l->leaf[l->leaves++] = trained ? p : NULL;
     return p;
 }
 
+/* The constant of the graph that reads the leaf p. */
 static inline pf_val lab_frozen(lab *l, const pf_param *p)
 {
     pf_shape s = { .ndim = p->value.ndim };
@@ -85,14 +86,14 @@ static inline pf_val lab_frozen(lab *l, const pf_param *p)
 }
 static inline pf_val lab_const(lab *l, const int64_t *dims) { return lab_frozen(l, lab_tensor(l, false, dims)); }
 
-/* A new leaf in this form; trained where the bit of l->trained is set. */
+/* A new leaf, given to an operation in this form; trained where the bit of l->trained is set. */
 static inline pf_val lab_leaf_as(lab *l, lab_form form, const int64_t *dims)
 {
     int64_t full[PF_MAX_RANK + 1] = { 0 }, cols = 0;
     bool trained = l->trained >> l->leaves % 64 & 1, columns = form == COLUMNS || form == OWN_COLUMNS;
     int n = 0;
     for (; dims[n]; n++) cols = full[n] = dims[n];
-    if (columns) full[n - 1] += 3;
+    if (columns) full[n - 1] += LAB_MARGIN;
     pf_param *p = lab_tensor(l, trained, full);
     pf_val v = trained ? peft_sys_param(&l->g, p) : lab_frozen(l, p);
     if (form == COMPUTED || form == COLUMNS) v = peft_sys_scale(&l->g, v, 0.75);
@@ -110,7 +111,7 @@ static inline void lab_loss(lab *l, pf_val logits)
         l->targets = p->value.data;
         for (int64_t i = 0; i < rows * classes; i++) l->targets[i] = 1 / (1 + exp(-l->targets[i]));
     }
-    ck_assert_int_le(rows, 64);
+    ck_assert_int_le(rows, LAB_ROWS);
     l->loss_val = pf_loss_build(&l->g, &l->loss, logits);
     LAB_OK(l, l->g.status);
     pf_v(&l->g, l->loss_val)->keep = true;

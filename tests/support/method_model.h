@@ -18,7 +18,8 @@ static inline peft_options *method_options(peft_context *ctx, const char *method
     return o;
 }
 
-/* `more`: options of the method; `model`: options of the model besides classes. A method with a side network gets the
+/* `backbone`: options of the backbone besides width, mlp and heads; `more`: options of the method; `model`: options of
+ * the model besides classes. A method with a side network gets the
  * head side_encoder. The result has model NULL where the method refuses its options. */
 static inline tiny method_model(peft_context *ctx, const char *backbone, const char *method, const char *more,
                                 int classes, const char *model)

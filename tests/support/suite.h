@@ -7,8 +7,9 @@
 #include <stdio.h>
 #include <string.h>
 
-/* Runs n tests as one suite; returns main's exit status. Programs use it through SUITE_MAIN(name, tests...). */
 typedef const TTest *suite_test;
+
+/* Runs n tests as one suite; returns main's exit status. Programs use it through SUITE_MAIN(name, tests...). */
 static inline int run_suite(const char *name, const suite_test *tests, size_t n)
 {
     Suite *s = suite_create(name);

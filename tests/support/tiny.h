@@ -106,6 +106,7 @@ static inline peft_options *tiny_method_options(peft_context *ctx, const char *m
 
 /* --- a backbone, a method, a model ------------------------------------------------------------ */
 #define TINY_BACKBONE "image_size=16,patch=4,width=48,depth=3,heads=3,classes=5"
+/* A network so wide that the library splits its operations into several tasks of the thread pool. */
 #define TINY_WIDE     "image_size=64,patch=8,width=192,depth=2,heads=3,classes=5"
 
 typedef struct tiny_spec {
@@ -129,6 +130,7 @@ static inline peft_context *tiny_context(const char *isa, int threads)
     return tiny_register(ctx);
 }
 
+/* first: options of the backbone (NULL: TINY_BACKBONE); more: further ones, or NULL. */
 static inline peft_backbone *tiny_backbone(peft_context *ctx, const char *first, const char *more)
 {
     peft_backbone *b;
@@ -163,7 +165,8 @@ static inline const char *tiny_head(const char *method, const char *options)
     return method && tiny_method_named(method)->network ? "classes=3,head=side_encoder" : options;
 }
 
-/* False for a method that replaces the backbone's network by its own (side networks): it has no taps. */
+/* A tap is an intermediate value that a session returns by name (peft_session_tap). A method that replaces the
+ * backbone's network by its own (side network) has no taps. */
 static inline bool tiny_has_taps(const peft_adapter *a) { return !a || !a->method->network; }
 
 /* Pseudorandom number i of a stream, in -1..1. */
@@ -183,12 +186,12 @@ static inline uint64_t tiny_stream(const char *name)
     return h;
 }
 
-/* Adds pseudorandom numbers of up to `size` to a tensor; `name` is their seed. */
-static inline void tiny_shake_tensor(peft_tensor *t, const char *name, double size)
+/* Adds pseudorandom numbers in -amplitude..amplitude to a tensor; other ones for each name. */
+static inline void tiny_shake_tensor(peft_tensor *t, const char *name, double amplitude)
 {
     pk_real *x = peft_tensor_data(t);
-    for (int64_t i = 0; i < peft_tensor_count(t); i++) x[i] += (pk_real)(size * tiny_random(tiny_stream(name),
-        (uint64_t)i));
+    for (int64_t i = 0; i < peft_tensor_count(t); i++)
+        x[i] += (pk_real)(amplitude * tiny_random(tiny_stream(name), (uint64_t)i));
 }
 
 /* Adds pseudorandom numbers to all parameters: an initial zero would hide errors in what it is multiplied with. */
@@ -274,6 +277,7 @@ static inline const peft_tensor *tiny_tap(peft_session *s, const char *name)
 }
 
 /* --- data ------------------------------------------------------------------------------------- */
+/* A new tensor of zeros; its ndim extents follow as int. */
 static inline peft_tensor *tiny_tensor(peft_context *ctx, peft_dtype type, int ndim, ...)
 {
     int64_t dims[PEFT_MAX_DIMS];
@@ -286,8 +290,8 @@ static inline peft_tensor *tiny_tensor(peft_context *ctx, peft_dtype type, int n
     return t;
 }
 
-/* n images with the sample ids first, first + 1, ..., labels for the loss ce and targets for bce, in the shape of the
- * model's output (for a model without a head: one class). */
+/* Up to 16 images with the sample ids first, first + 1, ..., labels for the loss ce and targets for bce, in the shape
+ * of the model's output (for a model without a head: one class). */
 typedef struct tiny_batch { peft_tensor *images, *labels, *targets; int64_t ids[16]; } tiny_batch;
 
 static inline tiny_batch tiny_batch_make(const peft_model *m, int n, int first)

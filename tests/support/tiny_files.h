@@ -6,8 +6,8 @@
 #include "tiny_bits.h"
 
 /* A change of the tensor or metadata entry named `what`. DROP: without the tensor. FLATTEN: with one dimension. CUT:
- * only its first row. RETYPE: its type is called I32. ADD: one tensor more. DROP_META: without the entry. SET_META: the
- * entry gets `value`, or is added. */
+ * only its first row. RETYPE: the header gives its type as I32. ADD: one tensor more. DROP_META: without the entry.
+ * SET_META: the entry gets `value`, or is added. */
 typedef enum { DROP, FLATTEN, CUT, RETYPE, ADD, DROP_META, SET_META } tiny_how;
 typedef struct tiny_change { tiny_how how; const char *what, *value; } tiny_change;
 
@@ -32,10 +32,10 @@ static inline void tiny_edit(const char *from, const char *to, const tiny_change
     OK(pf_st_open(ctx, from, &in));
     OK(pf_st_out_create(ctx, &out));
     tiny_edit_meta(in, out, c);
-    bool found = c->how >= ADD;
+    bool found = c->how == ADD || c->how == DROP_META || c->how == SET_META;   /* these need no tensor `what` */
     for (size_t i = 0; i < pf_st_count(in); i++) {
         const pf_st_tensor *t = pf_st_at(in, i);
-        bool changed = c->how < ADD && !strcmp(t->name, c->what);
+        bool changed = c->how <= RETYPE && !strcmp(t->name, c->what);
         int64_t dims[PEFT_MAX_DIMS];
         memcpy(dims, t->dim, sizeof dims);
         found |= changed;
@@ -58,8 +58,9 @@ typedef enum { TIMM, HF, HF5 } tiny_naming;
 /* How a backbone is written. prefix: in front of every name, with HF and HF5 except the head's. no_facts: without the
  * metadata of tiny_save_facts. */
 typedef struct tiny_save { tiny_naming naming; const char *prefix; peft_dtype type; bool no_facts; } tiny_save;
-/* timm's names and Hugging Face's (before and since transformers 5), written independently of the library's own tables.
- * Where a row has three names, timm's tensor is those three stacked. */
+/* timm's names and Hugging Face's (before and since transformers 5), written independently of the library's own tables:
+ * a test that shared a table with the library would not see a wrong name. Where a row has three names, timm's tensor is
+ * those three stacked. tiny_hf5 holds the rows that differ from tiny_hf. */
 typedef struct tiny_name { const char *timm, *hugging_face[3]; } tiny_name;
 static const tiny_name tiny_hf[] = {
     { "cls_token", { "embeddings.cls_token" } }, { "reg_token", { "embeddings.register_tokens" } },
@@ -79,6 +80,7 @@ static const tiny_name tiny_hf5[] = {
 /* Writes to `out` the name in the file of part p of the tensor that timm calls `name`; false: it has no part p. */
 static inline bool tiny_rename(const tiny_save *s, const char *name, int p, char *out, size_t size)
 {
+    /* the first row that fits counts */
     const tiny_name *tables[] = { s->naming == HF5 ? tiny_hf5 : tiny_hf, tiny_hf };
     char front[64] = "";
     long long layer;

@@ -6,20 +6,20 @@
 
 enum { N = 3 };
 
-/* Which value to overwrite, and with what. */
+/* Which value to overwrite, and with what: NaN at even numbers, infinity at odd ones. */
 typedef enum { IMAGE_NAN, IMAGE_INF, TARGET_NAN, TARGET_INF, PARAM_NAN, PARAM_INF, NOTHING } bad_value;
 
 /* The element to overwrite: in the middle of the images, the targets or a parameter. */
-static float *element_to_overwrite(peft_trainer *t, tiny_batch *b, bad_value p)
+static float *element_to_overwrite(peft_trainer *t, tiny_batch *b, bad_value bad)
 {
     peft_model *m = t->model;
-    peft_tensor *x = p <= IMAGE_INF ? b->images : p <= TARGET_INF ? b->targets
+    peft_tensor *x = bad <= IMAGE_INF ? b->images : bad <= TARGET_INF ? b->targets
                    : peft_param_value(peft_model_param(m, peft_model_param_count(m) / 2));
     return (float *)peft_tensor_data(x) + peft_tensor_count(x) / 2;
 }
 
-/* Records the bits of six steps. p: before steps 0 and 3, a batch with this bad value is refused; NOTHING: none is. */
-static void record(const tiny_spec *spec, const char *options, bad_value p, tiny_bits *bits)
+/* Records the bits of six steps. Before steps 0 and 3 a batch with the value `bad` is refused; NOTHING: no batch is. */
+static void record(const tiny_spec *spec, const char *options, bad_value bad, tiny_bits *bits)
 {
     tiny t = tiny_make(spec);
     bool bce = strstr(options, "bce");
@@ -29,23 +29,24 @@ static void record(const tiny_spec *spec, const char *options, bad_value p, tiny
         tiny_batch b = tiny_batch_make(t.model, N, i % 3 * N);
         /* the feature cache holds this batch from step 0, so its images are not read again */
         bool cached = i && strstr(options, "cache");
-        if (p != NOTHING && i % 3 == 0 && !cached) {
+        if (bad != NOTHING && i % 3 == 0 && !cached) {
             tiny_bits before = { 0 }, after = { 0 };
-            float *element = element_to_overwrite(r, &b, p), saved = *element;
+            float *element = element_to_overwrite(r, &b, bad), saved = *element;
             const peft_tensor *y = bce ? b.targets : b.labels;
             double step = peft_trainer_get(r, "step");
             /* this pass is dropped with the refused one */
             if (per_update > 1) OK(peft_trainer_backward(r, b.images, y, b.ids));
-            *element = p % 2 == 0 ? NAN : INFINITY;
-            /* With accumulation a dropped pass moves buffers back, so states are compared without it only. */
+            *element = bad % 2 == 0 ? NAN : INFINITY;
+            /* The refused step drops the pass before it and takes back what that did to running statistics: with
+             * accumulation the state differs from the one before, so it is not compared. */
             if (per_update == 1) tiny_bits_training(&before, r);
             peft_status status = peft_trainer_step(r, b.images, y, b.ids);
-            const bool label = p == TARGET_NAN || p == TARGET_INF;
+            const bool label = bad == TARGET_NAN || bad == TARGET_INF;
             ck_assert_msg(status == (label ? PEFT_E_INVALID : PEFT_E_NONFINITE) &&
                               strstr(peft_last_error(), label ? "labels["
-                                     : p <= IMAGE_INF ? "sample 1 of the batch (sample id" : "loss"),
+                                     : bad <= IMAGE_INF ? "sample 1 of the batch (sample id" : "loss"),
                 "%s, %s%s, bad value %d: %s: loss %g", spec->method,
-                          spec->model, options, (int)p, peft_status_name(status), peft_trainer_get(r, "loss"));
+                          spec->model, options, (int)bad, peft_status_name(status), peft_trainer_get(r, "loss"));
             if (per_update == 1) tiny_bits_training(&after, r);
             tiny_same(&before, &after, spec->method);
             tiny_bits_free(&before);
@@ -60,13 +61,14 @@ static void record(const tiny_spec *spec, const char *options, bad_value p, tiny
     tiny_free(&t);
 }
 
-static void check(const tiny_spec *spec, const char *options, bad_value p)
+/* Six steps with refused batches between them end with the same bits as without. */
+static void check(const tiny_spec *spec, const char *options, bad_value bad)
 {
     tiny_bits clean = { 0 }, after_refusals = { 0 };
     char name[128];
     record(spec, options, NOTHING, &clean);
-    record(spec, options, p, &after_refusals);
-    snprintf(name, sizeof name, "%s%s, bad value %d", spec->method, options, (int)p);
+    record(spec, options, bad, &after_refusals);
+    snprintf(name, sizeof name, "%s%s, bad value %d", spec->method, options, (int)bad);
     tiny_same(&clean, &after_refusals, name);
     tiny_bits_free(&clean);
 }
@@ -89,9 +91,9 @@ START_TEST(nan_and_infinity_are_refused_wherever_they_are)
     static const char *const heads[] = { "classes=3", "classes=3,head=bn_linear", "classes=3,head=mlp,head_layers=1" };
     for (size_t k = 0; k < sizeof options / sizeof *options; k++)
         for (int h = 0; h < 3; h++)
-            for (bad_value p = 0; p < NOTHING; p++) {
-                if (!strstr(options[k], "bce") && (p == TARGET_NAN || p == TARGET_INF)) continue;
-                check(&(tiny_spec){ .method = h ? "linear" : "ept", .model = heads[h] }, options[k], p);
+            for (bad_value bad = 0; bad < NOTHING; bad++) {
+                if (!strstr(options[k], "bce") && (bad == TARGET_NAN || bad == TARGET_INF)) continue;
+                check(&(tiny_spec){ .method = h ? "linear" : "ept", .model = heads[h] }, options[k], bad);
             }
 }
 END_TEST
@@ -137,8 +139,9 @@ START_TEST(wrong_options_are_refused_by_name)
         char name[64];
         peft_trainer *r = NULL;
         peft_options *o = tiny_options(t.ctx, "%s", bad[i]);
+        /* The message names the first option, except of settings that do not fit together: schedule=cosine lacks the
+         * option steps; warmup=9 exceeds steps=3; min_lr=2 exceeds lr=1. */
         snprintf(name, sizeof name, "%.*s", (int)strcspn(bad[i], "="), bad[i]);
-        /* schedule=cosine needs the option steps, which is missing */
         if (!strcmp(bad[i], "schedule=cosine")) strcpy(name, "steps");
         if (strchr(bad[i], ',') && !strchr(bad[i], '"')) strcpy(name, *bad[i] == 's' ? "warmup" : "min_lr");
         peft_status s = peft_trainer_create(t.model, o, &r);

@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0
  * test_callbacks.c -- what the callbacks of a trainer must not call: peft_trainer_save within a step, whose state would
- * count a batch that is not done, and peft_trainer_fit within a fit, which would go on behind the last epoch. */
+ * count a batch that is not done, and peft_trainer_fit within a fit, which would train beyond the last epoch. */
 #include "tiny.h"
 
 enum { N = 4, BATCHES = 3 };
 
+/* The trainer, and the last refusal of a call within one of its callbacks. */
 static struct { peft_trainer *trainer; peft_status status; bool says_why; int calls; } inside;
 
-static void note(peft_status s, const char *why)
+/* Keeps the status of the refused call and whether its message contains `why`. */
+static void record_refusal(peft_status s, const char *why)
 {
     inside.status = s;
     inside.says_why = strstr(peft_last_error(), why) != NULL;
@@ -15,6 +17,7 @@ static void note(peft_status s, const char *why)
     ck_assert_int_eq(peft_set_error(PEFT_OK, ""), PEFT_OK);
 }
 
+/* The batch callback; user: it calls peft_trainer_fit itself. */
 static int64_t next(int64_t epoch, int64_t batch, peft_tensor *images, peft_tensor *labels, int64_t *ids, void *user)
 {
     (void)epoch;
@@ -24,14 +27,14 @@ static int64_t next(int64_t epoch, int64_t batch, peft_tensor *images, peft_tens
     memcpy(labels->data, b.labels->data, pf_tensor_bytes(b.labels));
     memcpy(ids, b.ids, sizeof *ids * N);
     tiny_batch_free(&b);
-    if (user) note(peft_trainer_fit(inside.trainer, 2, next, NULL, NULL), "callback of peft_trainer_fit");
+    if (user) record_refusal(peft_trainer_fit(inside.trainer, 2, next, NULL, NULL), "callback of peft_trainer_fit");
     return N;
 }
 
 static int fit_again(peft_trainer *t, void *user)
 {
     (void)user;
-    note(peft_trainer_fit(t, 2, next, NULL, NULL), "callback of peft_trainer_fit");
+    record_refusal(peft_trainer_fit(t, 2, next, NULL, NULL), "callback of peft_trainer_fit");
     return 0;
 }
 
@@ -40,14 +43,14 @@ static int save_in_loss(const peft_tensor *logits, const peft_tensor *labels, pe
 {
     (void)logits, (void)labels, (void)gradient, (void)user;
     *loss = 0;
-    note(peft_trainer_save(inside.trainer, tiny_path("state")), "called in the trainer's loss function");
+    record_refusal(peft_trainer_save(inside.trainer, tiny_path("state")), "called in the trainer's loss function");
     return 0;
 }
 
 static int save_in_reducer(float *gradients, int64_t count, int64_t *passes, void *user)
 {
     (void)gradients, (void)count, (void)passes, (void)user;
-    note(peft_trainer_save(inside.trainer, tiny_path("state")), "called in the trainer's reducer");
+    record_refusal(peft_trainer_save(inside.trainer, tiny_path("state")), "called in the trainer's reducer");
     return 0;
 }
 

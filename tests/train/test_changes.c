@@ -229,7 +229,8 @@ START_TEST(a_run_resumed_at_any_step_ends_with_the_same_bits)
 }
 END_TEST
 
-/* libpeft.frozen.NAME is "FROZEN SKIPPED": 0 or 1, and the number of updates that left NAME out (at most 6 here). */
+/* libpeft.frozen.NAME holds two numbers, such as "1 6": 1 if the parameter is frozen, else 0; updates that left it out,
+ * at most the 6 of the run. */
 START_TEST(damaged_entries_of_a_state_are_refused)
 {
     static const struct { const char *key, *value, *text; } bad[] = {
@@ -258,7 +259,7 @@ START_TEST(damaged_entries_of_a_state_are_refused)
 }
 END_TEST
 
-/* --- a schedule of the program ----------------------------------------------------------------------------------- */
+/* --- rates that the progress callback sets ----------------------------------------------------------------------- */
 static int64_t next_batch(int64_t epoch, int64_t batch, peft_tensor *images, peft_tensor *labels, int64_t *ids,
                           void *user)
 {
@@ -271,6 +272,7 @@ static int64_t next_batch(int64_t epoch, int64_t batch, peft_tensor *images, pef
     return N;
 }
 
+/* Halves the rate after every update: 0.08, 0.04, ... */
 static int halve_rate(peft_trainer *t, void *user)
 {
     int64_t step;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
- * test_lives.c -- which objects may be used together, freeing in any order, callbacks of peft_trainer_fit. */
+ * test_lives.c -- which objects may be used together, freeing in any order, errors and order of the callbacks of
+ * peft_trainer_fit. */
 #include "failing_alloc.h"
 #include "tiny.h"
 
@@ -146,9 +147,11 @@ END_TEST
 /* --- fit -------------------------------------------------------------------------------------- */
 typedef struct batch_source {
     const peft_model *m;
-    int64_t sizes[4], batch[16], epoch[16];         /* samples of each batch; batches and epochs asked for */
-    int calls, updates, stop;
-    double lr;
+    int64_t sizes[4];                    /* samples of batch 0, 1, ... of every epoch */
+    int64_t batch[16], epoch[16];        /* arguments of the last 16 calls */
+    int calls, updates;                  /* calls of the batch callback and of progress */
+    int stop;                            /* progress stops the run at this update */
+    double lr;                           /* of the last update */
 } batch_source;
 
 static int64_t next_batch(int64_t epoch, int64_t i, peft_tensor *images, peft_tensor *labels, int64_t *ids, void *user)
@@ -173,7 +176,8 @@ static int progress(peft_trainer *t, void *user)
     return f->updates == f->stop;
 }
 
-/* peft_trainer_fit returns the error that a callback set, or PEFT_E_CANCELLED, and no earlier error of the thread. */
+/* How a callback fails: after setting an error itself; after a call of the library that failed; without an error; by
+ * giving no batch at all. */
 typedef enum { OWN_ERROR, LIBRARY_ERROR, NO_ERROR, EMPTY_EPOCH } failure;
 /* by_progress: the progress callback fails, not the batch callback */
 typedef struct failing { failure how; bool by_progress; peft_context *ctx; } failing;
@@ -204,6 +208,7 @@ static int failing_progress(peft_trainer *t, void *user)
     return b->by_progress ? fail_now(b) : 0;
 }
 
+/* peft_trainer_fit returns the error that a callback set, or PEFT_E_CANCELLED, and no earlier error of the thread. */
 START_TEST(fit_returns_the_error_of_a_callback)
 {
     static const struct { failure how; peft_status status; const char *text[2]; } rows[] = {

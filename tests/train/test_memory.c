@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  * test_memory.c -- memory is planned and allocated when a trainer or session is created: the planned size covers what
- * is held, nothing is written behind a block, and steps and predictions allocate nothing. */
+ * is held, nothing is written beyond the end of a block, and steps and predictions allocate nothing. */
 #include "failing_alloc.h"
 #include "tiny.h"
 
@@ -127,6 +127,7 @@ START_TEST(a_session_stays_within_its_planned_memory)
 }
 END_TEST
 
+/* Gives the first 4, then the first 3 samples of the batch `user`, which has 4. */
 static int64_t next_batch(int64_t epoch, int64_t i, peft_tensor *images, peft_tensor *labels, int64_t *ids, void *user)
 {
     const tiny_batch *b = user;
@@ -153,6 +154,7 @@ static void check_no_allocation(const char *method, const char *model, const cha
     f.and_after = true;
     for (int i = 0; i < 3; i++) {
         OK(peft_trainer_step(r, b.images, b.labels, b.ids));
+        /* a model with running statistics refuses a batch of one sample */
         for (int n = peft_model_buffer_count(t.model) ? 2 : 1; n <= 3; n++) {
             OK(peft_trainer_backward(r, part[n - 1].images, part[n - 1].labels, part[n - 1].ids));
             OK(peft_trainer_update(r));

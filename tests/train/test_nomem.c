@@ -8,7 +8,10 @@
 #define SMALL "image_size=8,patch=4,width=16,depth=2,heads=2,mlp=16,classes=5"
 
 /* --- a program that loads, trains, predicts and saves ----------------------------------------- */
+/* model, trainer, options: option strings of the model, of the trainer and of the method. */
 typedef struct workload { const char *method, *model, *trainer, *options; tiny_batch batch; } workload;
+
+/* What a workload makes; a2 and m2 are the adapter and the model loaded from the files of a and m. */
 typedef struct objects { peft_options *o; peft_backbone *b; peft_adapter *a, *a2; peft_model *m, *m2; peft_trainer *t;
                         peft_session *s; peft_tensor *logits; peft_file *f; } objects;
 
@@ -26,6 +29,7 @@ static void free_objects(objects *x)
     peft_options_free(x->o);
 }
 
+/* Parses `text` into x->o. */
 static peft_status options(objects *x, peft_context *ctx, const char *text)
 {
     peft_options_free(x->o);
@@ -134,13 +138,13 @@ typedef struct fixture {
     failing_alloc hooks;
     peft_context *ctx;
     peft_backbone *backbone;
-    peft_adapter *adapter, *spare;
+    peft_adapter *adapter, *spare;       /* spare: not attached */
     peft_model *model, *idle;            /* idle: has no trainer and no session */
     peft_trainer *trainer;
     peft_session *session;
-    tiny_batch batch, smaller[4];
+    tiny_batch batch, smaller[4];        /* of 6 samples, and of 2 to 5 */
     peft_tensor *logits;
-    peft_options *batch_of_2, *small;
+    peft_options *batch_of_2, *small;    /* batch=2; SMALL */
 } fixture;
 
 static fixture *fixture_make(const char *method)
@@ -212,7 +216,13 @@ static void record(fixture *w, tiny_bits *b)
     while (readdir(d)) entries++;
     closedir(d);
     tiny_bits_add(b, "number of files", "", &entries, sizeof entries);
-    ck_assert_ptr_null(peft_model_note(w->model, "key"));
+}
+
+/* The note "key" of the model w->idle; "": it has none. */
+static const char *note_of(const fixture *w)
+{
+    const char *text = peft_model_note(w->idle, "key");
+    return text ? text : "";
 }
 
 typedef peft_status (*operation)(fixture *w);
@@ -242,9 +252,17 @@ static peft_status attach(fixture *w)
     PF_TRY(peft_model_attach(w->idle, w->spare));
     return peft_model_detach(w->idle, w->spare);
 }
-static peft_status note(fixture *w)
+static peft_status set_note(fixture *w)
 {
-    return peft_model_set_note(w->idle, "key", "value");
+    PF_TRY(peft_model_set_note(w->idle, "key", "value"));
+    ck_assert_str_eq(note_of(w), "value");
+    return PEFT_OK;
+}
+static peft_status replace_note(fixture *w)
+{
+    PF_TRY(peft_model_set_note(w->idle, "key", "another value"));
+    ck_assert_str_eq(note_of(w), "another value");
+    return PEFT_OK;
 }
 static peft_status make_trainer(fixture *w)
 {
@@ -281,23 +299,28 @@ static peft_status load_adapter(fixture *w)
 /* Backward passes of batch sizes that were not used before. */
 static peft_status smaller_steps(fixture *w)
 {
-    for (int i = 0; i < 4; i++) PF_TRY(peft_trainer_backward(w->trainer, w->smaller[i].images, w->smaller[i].labels,
-        NULL));
+    for (int i = 0; i < 4; i++)
+        PF_TRY(peft_trainer_backward(w->trainer, w->smaller[i].images, w->smaller[i].labels, NULL));
     return PEFT_OK;
 }
 
+/* changes: the operation may change what `record` records, also when it fails. */
 static const struct { const char *name; operation run; bool changes; } operations[] = {
     { "backbone", make_backbone, false }, { "adapter", make_adapter, false }, { "model", make_model, false },
-    { "attach", attach, false }, { "note", note, false }, { "note again", note, false },
+    { "attach", attach, false }, { "note", set_note, false }, { "note again", replace_note, false },
     { "trainer", make_trainer, false }, { "session", make_session, false },
     { "save trainer", save_trainer, false }, { "save model", save_model, false }, { "save adapter", save_adapter,
         false },
     { "restore", restore, false }, { "load model", load_model, false }, { "load adapter", load_adapter, false },
     { "smaller steps", smaller_steps, true } };
 
+/* Runs operation i with allocation 0, then 1, 2, ... failing (at odd numbers all later ones too), until it makes fewer
+ * allocations. */
 static void check_operation(fixture *w, size_t i)
 {
     tiny_bits before = { 0 };
+    char note_before[32];
+    snprintf(note_before, sizeof note_before, "%s", note_of(w));
     record(w, &before);
     for (long n = 0; ; n++) {
         tiny_bits after = { 0 };
@@ -308,6 +331,7 @@ static void check_operation(fixture *w, size_t i)
         w->hooks.fail_at = -1;
         ck_assert_msg(s == (refused ? PEFT_E_NOMEM : PEFT_OK), "%s, allocation %ld: %s: %s", operations[i].name, n,
                       peft_status_name(s), peft_last_error());
+        if (refused) ck_assert_str_eq(note_of(w), note_before);
         if (refused && !operations[i].changes) ck_assert_uint_eq(peft_context_memory_used(w->ctx), used_before);
         if (!operations[i].changes) {
             record(w, &after);

@@ -62,8 +62,6 @@ START_TEST(entries_without_a_label_are_left_out)
 }
 END_TEST
 
-/* A batch whose labels all have weight 0 changes nothing: no update, weight decay, momentum or running statistics. One
- * warning is logged. */
 static int warnings;
 static void count_warning(int level, const char *message, void *user)
 {
@@ -71,8 +69,11 @@ static void count_warning(int level, const char *message, void *user)
     if (level == 1 && strstr(message, "no label that counts")) warnings++;
 }
 
+/* A batch whose labels all have weight 0 changes nothing: no update, weight decay, momentum or running statistics. One
+ * warning is logged. */
 START_TEST(a_batch_without_labels_changes_nothing)
 {
+    enum { CE, BCE, SOFT_CE, NO_CLASS_COUNTS };                              /* indices of options */
     static const char *const options[] = {
         "class_weights=\"0,1,1\",weight_decay=0.5", "loss=bce,optimizer=sgd", "loss=soft_ce,class_weights=\"0,1,1\"",
         "loss=bce_sum,class_weights=\"0,0,0\"" };
@@ -83,14 +84,14 @@ START_TEST(a_batch_without_labels_changes_nothing)
         warnings = 0;
         OK(peft_context_set_log(t.ctx, count_warning, NULL, 1));
         peft_trainer *x = tiny_trainer(t.model, "batch=%d,%s", N, options[k]);
-        const bool ce = k == 0, bce = k == 1 || k == 3;
+        const bool ce = k == CE, bce = k == BCE || k == NO_CLASS_COUNTS;
         int64_t *labels = peft_tensor_data(b.labels);
         float *y = peft_tensor_data(b.targets);
         for (int i = 0; i < N * C; i++) y[i] = i % C == 1;
-        if (k != 3) OK(peft_trainer_step(x, b.images, ce ? b.labels : b.targets, NULL));
+        if (k != NO_CLASS_COUNTS) OK(peft_trainer_step(x, b.images, ce ? b.labels : b.targets, NULL));
         for (int i = 0; i < N; i++) labels[i] = 0;
         for (int i = 0; i < N * C; i++) y[i] = bce ? -1 : i % C == 0;
-        if (k == 3) y[0] = 1;
+        if (k == NO_CLASS_COUNTS) y[0] = 1;                                  /* a label, of a class with weight 0 */
         tiny_bits_training(&before, x);
         const double step = peft_trainer_get(x, "step");
         for (int i = 0; i < 2; i++) OK(peft_trainer_step(x, b.images, ce ? b.labels : b.targets, NULL));
@@ -107,15 +108,18 @@ END_TEST
 
 START_TEST(losses_with_weights_follow_their_formulas)
 {
+    enum { BCE, BCE_SUM, SOFT_CE, SOFT_CE_BY_WEIGHTS, LOSSES };
+    static const char *const options[LOSSES] = {
+        [BCE] = "loss=bce,pos_weight=\"4,1,0.5\"",
+        [BCE_SUM] = "loss=bce_sum,pos_weight=\"[4, 1, 0.5]\",class_weights=\"1,2,5\"",
+        [SOFT_CE] = "loss=soft_ce,class_weights=\"1,2,5\"",
+        [SOFT_CE_BY_WEIGHTS] = "loss=soft_ce,class_weights=\"1,2,5\",weight_reduction=weights" };
     const double w[C] = { 1, 2, 5 }, pos[C] = { 4, 1, 0.5 };
-    static const char *const options[] = {
-        "loss=bce,pos_weight=\"4,1,0.5\"", "loss=bce_sum,pos_weight=\"[4, 1, 0.5]\",class_weights=\"1,2,5\"",
-        "loss=soft_ce,class_weights=\"1,2,5\"", "loss=soft_ce,class_weights=\"1,2,5\",weight_reduction=weights" };
-    for (int k = 0; k < 4; k++) {
+    for (int k = 0; k < LOSSES; k++) {
         tiny t = tiny_make(&(tiny_spec){ .method = "linear" });
         tiny_batch b = tiny_batch_make(t.model, N, 0);
         float *y = peft_tensor_data(b.targets);
-        for (int i = 0; i < N * C; i++) y[i] = k < 2 ? (float)(i % 2) : i / C % C == i % C ? 0.5f : 0.25f;
+        for (int i = 0; i < N * C; i++) y[i] = k <= BCE_SUM ? (float)(i % 2) : i / C % C == i % C ? 0.5f : 0.25f;
         peft_trainer *x = tiny_trainer(t.model, "batch=%d,%s", N, options[k]);
         OK(peft_trainer_backward(x, b.images, b.targets, NULL));
         const float *z = peft_tensor_cdata(peft_trainer_logits(x));
@@ -124,13 +128,14 @@ START_TEST(losses_with_weights_follow_their_formulas)
             double lse = 0;
             for (int c = 0; c < C; c++) lse += exp(z[i * C + c]);
             for (int c = 0; c < C; c++) {
-                const double v = z[i * C + c], target = y[i * C + c], weight = k == 0 ? 1 : w[c];
+                const double v = z[i * C + c], target = y[i * C + c], weight = k == BCE ? 1 : w[c];
                 weights += weight * target;
-                sum += weight * (k < 2 ? pos[c] * target * log1p(exp(-v)) + (1 - target) * log1p(exp(v))
+                sum += weight * (k <= BCE_SUM ? pos[c] * target * log1p(exp(-v)) + (1 - target) * log1p(exp(v))
                                        : target * (log(lse) - v));
             }
         }
-        const double divisor = k == 0 ? N * C : k == 3 ? weights : N;  /* soft_ce: by the batch size, as PyTorch does */
+        /* soft_ce divides by the batch size, as PyTorch does */
+        const double divisor = k == BCE ? N * C : k == SOFT_CE_BY_WEIGHTS ? weights : N;
         ck_assert_double_eq_tol(peft_trainer_get(x, "loss"), sum / divisor, 1e-5);
         peft_trainer_free(x);
         tiny_batch_free(&b);

@@ -5,7 +5,8 @@
 
 enum { STEPS = 10, N = 3 };
 
-typedef struct run { tiny_spec net; const char *options; bool group; } run;   /* group: with a group for the head */
+/* net: backbone, method and model; options: of the trainer; group: the head has a rate and a decay of its own. */
+typedef struct run { tiny_spec net; const char *options; bool group; } run;
 static const run runs[] = {
     { { .method = "ept" }, "", false },
     { { .method = "lora", .adapter = "dropout=0.3" }, ",weight_decay=0.1", true },
@@ -77,7 +78,7 @@ START_TEST(a_run_saved_at_any_step_ends_with_the_same_bits)
 END_TEST
 
 /* --- fit -------------------------------------------------------------------------------------- */
-/* stop_step, stop_batch: where callbacks stop the run; -1: nowhere. */
+/* stop_step, stop_batch: where callbacks stop the run; -1: nowhere. updates, batches: how many there were. */
 typedef struct batch_source { const peft_model *m; int64_t stop_step, stop_batch; int updates, batches; } batch_source;
 
 static int64_t next_batch(int64_t epoch, int64_t i, peft_tensor *images, peft_tensor *labels, int64_t *ids, void *user)

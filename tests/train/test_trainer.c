@@ -5,13 +5,15 @@
 #include "trainer_values.h"
 
 /* --- the update formulas, checked on head.bias over three steps ------------------------------- */
-enum { C = 3 };
+enum { C = 3 };                          /* classes */
+
+/* An optimiser: the trainer's options, and the same settings as numbers for the formulas (clip 0: no clipping). */
 typedef struct rule { const char *options; bool adam, nesterov; double momentum, decay, clip; } rule;
 
 static void check_rule(const rule *r)
 {
     const double lr = 0.05, beta1 = 0.8, beta2 = 0.9, eps = 1e-3;
-    double m[C] = { 0 }, v[C] = { 0 };
+    double m[C] = { 0 }, v[C] = { 0 };                                       /* moments */
     tiny t = tiny_make(&(tiny_spec){ .method = "ept" });
     char adam[64] = "";
     if (r->adam) snprintf(adam, sizeof adam, ",beta1=%g,beta2=%g,eps=%g", beta1, beta2, eps);
@@ -206,32 +208,36 @@ static double log_softmax(const float *x, int64_t y)
 
 START_TEST(losses_follow_their_formulas)
 {
+    enum { CE_SMOOTH, CE_WEIGHTED, BCE_WEIGHTED, BCE_SUM, SOFT_CE_SMOOTH, LOSSES };
+    static const char *const options[LOSSES] = {
+        [CE_SMOOTH] = "label_smoothing=0.3", [CE_WEIGHTED] = "class_weights=\"[1, 2, 5]\"",
+        [BCE_WEIGHTED] = "loss=bce,class_weights=\"1,2,5\"", [BCE_SUM] = "loss=bce_sum",
+        [SOFT_CE_SMOOTH] = "loss=soft_ce,label_smoothing=0.3" };
     const double w[C] = { 1, 2, 5 }, smooth = 0.3;
-    for (int k = 0; k < 5; k++) {
-        static const char *const options[] = { "label_smoothing=0.3", "class_weights=\"[1, 2, 5]\"",
-            "loss=bce,class_weights=\"1,2,5\"",
-                                               "loss=bce_sum", "loss=soft_ce,label_smoothing=0.3" };
+    for (int k = 0; k < LOSSES; k++) {
         tiny t = tiny_make(&(tiny_spec){ .method = "linear" });
         tiny_batch b = tiny_batch_make(t.model, 4, 0);
         float *shares = peft_tensor_data(b.targets);
-        for (int i = 0; k == 4 && i < 4; i++)
+        for (int i = 0; k == SOFT_CE_SMOOTH && i < 4; i++)                   /* shares that add up to 1 */
             for (int c = 0; c < C; c++) shares[i * C + c] = (float)((i + 2 * c) % 4) / (float[]){ 2, 5, 4, 7 }[i];
         peft_trainer *x = tiny_trainer(t.model, "batch=4,%s", options[k]);
-        OK(peft_trainer_backward(x, b.images, k < 2 ? b.labels : b.targets, NULL));
+        OK(peft_trainer_backward(x, b.images, k <= CE_WEIGHTED ? b.labels : b.targets, NULL));
         const float *logits = peft_tensor_cdata(peft_trainer_logits(x)), *target = peft_tensor_cdata(b.targets);
         const int64_t *y = peft_tensor_cdata(b.labels);
         double sum = 0, weights = 0;
         for (int i = 0; i < 4; i++) {
             for (int c = 0; c < C; c++) {
                 double z = logits[i * C + c], share = (y[i] == c ? 1 - smooth : 0) + smooth / C;
-                if (k == 4) share = (1 - smooth) * target[i * C + c] + smooth / C;
-                if (k == 0 || k == 4) sum -= share * log_softmax(logits + i * C, c);
-                if (k == 2 || k == 3) sum += (k == 2 ? w[c] : 1) * (log1p(exp(z)) - target[i * C + c] * z);
+                if (k == SOFT_CE_SMOOTH) share = (1 - smooth) * target[i * C + c] + smooth / C;
+                if (k == CE_SMOOTH || k == SOFT_CE_SMOOTH) sum -= share * log_softmax(logits + i * C, c);
+                if (k == BCE_WEIGHTED || k == BCE_SUM)
+                    sum += (k == BCE_WEIGHTED ? w[c] : 1) * (log1p(exp(z)) - target[i * C + c] * z);
             }
-            if (k == 1) sum -= w[y[i]] * log_softmax(logits + i * C, y[i]);
+            if (k == CE_WEIGHTED) sum -= w[y[i]] * log_softmax(logits + i * C, y[i]);
             weights += w[y[i]];
         }
-        near(peft_trainer_get(x, "loss"), sum / (k == 1 ? weights : k == 2 ? 4 * C : 4), 1e-5, options[k]);
+        const double divisor = k == CE_WEIGHTED ? weights : k == BCE_WEIGHTED ? 4 * C : 4;
+        near(peft_trainer_get(x, "loss"), sum / divisor, 1e-5, options[k]);
         peft_trainer_free(x);
         tiny_batch_free(&b);
         tiny_free(&t);
@@ -240,6 +246,7 @@ START_TEST(losses_follow_their_formulas)
 END_TEST
 
 /* --- the feature cache ------------------------------------------------------------------------ */
+/* Records a run of twelve steps with the options `cache`; asserts that the cache was hit min_hits times or more. */
 static void record_cached(const tiny_spec *spec, const char *cache, int64_t min_hits, tiny_bits *bits)
 {
     tiny t = tiny_make(spec);
@@ -259,8 +266,9 @@ static void record_cached(const tiny_spec *spec, const char *cache, int64_t min_
 
 START_TEST(cached_features_change_no_bit)
 {
-    static const char *const caches[] = { ",cache_features=1000000", ",cache_features=1000", ",cache_features=10",
-        ",cache_features=800,threads=2" };
+    enum { TOO_SMALL = 2 };                                                  /* of no use: less than one sample */
+    static const char *const caches[] = { ",cache_features=1000000", ",cache_features=1000",
+        [TOO_SMALL] = ",cache_features=10", ",cache_features=800,threads=2" };
     for (size_t i = 0; i < tiny_method_count(); i++)
         for (int h = 0; h < 2; h++) {
             const char *method = tiny_method_name(i);
@@ -269,8 +277,9 @@ START_TEST(cached_features_change_no_bit)
             record_cached(&spec, "", 0, &without);
             for (int k = 0; k < 4; k++) {
                 tiny_bits with = { 0 };
-                bool prefix = !strcmp(method, "linear") || (!strcmp(method, "partial") && k == 0);
-                record_cached(&spec, caches[k], prefix && k != 2 ? 6 : 0, &with);
+                /* methods whose frozen part at the network's start is worth keeping (of partial: larger samples) */
+                bool hits = !strcmp(method, "linear") || (!strcmp(method, "partial") && k == 0);
+                record_cached(&spec, caches[k], hits && k != TOO_SMALL ? 6 : 0, &with);
                 tiny_same(&without, &with, method);
             }
             tiny_bits_free(&without);

@@ -72,7 +72,7 @@ static void gradients_of(const tiny_spec *spec, const char *options, int batch, 
         /* leaves values in the unused rows, which must not count */
         OK(peft_trainer_step(x, other.images, other.labels, NULL));
         OK(peft_trainer_backward(x, other.images, other.labels, NULL));
-        x->step = x->pending = 0;
+        x->step = x->pending = 0;                         /* as in a new trainer: dropout draws by the step */
     }
     OK(peft_trainer_backward(x, b.images, b.labels, b.ids));
     tiny_bits_grads(bits, t.model);
@@ -84,6 +84,7 @@ static void gradients_of(const tiny_spec *spec, const char *options, int batch, 
     tiny_free(&t);
 }
 
+/* Batches of 1 to 6 samples (batch norm: of 2 or more), each by a trainer made for that size and one made for 7. */
 static void check_sizes(const tiny_spec *spec, const char *options)
 {
     for (int n = strstr(spec->model, "bn_") || strstr(spec->model, "mlp") ? 2 : 1; n <= 6; n++) {

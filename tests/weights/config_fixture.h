@@ -5,10 +5,12 @@
 #define CONFIG_FIXTURE_H
 #include "tiny_files.h"
 
+/* The warnings logged since the last load. */
 typedef struct log_lines { char text[8192]; int warnings; } log_lines;
 /* created: the backbone that was saved; weights: path of its file. */
 typedef struct fixture { peft_context *ctx; peft_backbone *created; log_lines log; char weights[128]; } fixture;
 
+/* A log function that keeps warnings, which have level 1. */
 static inline void fixture_log(int level, const char *message, void *user)
 {
     log_lines *d = user;
@@ -61,6 +63,7 @@ static inline peft_backbone *fixture_load(fixture *b, const char *options)
     return x;
 }
 
+/* value: the expected note, NULL: none; description: names the case in the message. */
 static inline void fixture_check_note(const peft_backbone *b, const char *key, const char *value,
                                       const char *description)
 {

@@ -6,15 +6,23 @@
 #include <math.h>
 #include "tiny.h"
 
-/* flags: how such a file differs from timm's. FLAT_TOKENS: the class token and the position embedding lack the leading
- * extents of 1. */
+/* How a file differs from timm's, as bits. NO_PATCH_BIAS: the patch embedding has no bias. NO_CLASS_ROW: the position
+ * embedding has no row for the class token. FLAT_TOKENS: class token and positions have no leading extents of 1. */
 enum { NO_PATCH_BIAS = 1, NO_CLASS_ROW = 2, FLAT_TOKENS = 4 };
-/* The names of a timm tensor without .weight or .bias; three: q, k and v apart; a name that ends in _: "x_weight". */
+/* The names of a timm tensor, without .weight or .bias: one, or three where q, k and v are separate tensors. To a name
+ * that ends in _ the word is appended without a dot: in_proj_ becomes in_proj_weight. */
 typedef struct { const char *timm, *names[3]; } stem;
-/* block: of layer %d; create: options of a backbone with this naming; load: options to load it; extra: tensors beside
- * it. */
-typedef struct { const char *name, *prefix, *block, *head, *create, *load; const stem *stems; const char *const *extra;
-                 unsigned flags; } format;
+/* A naming convention. */
+typedef struct {
+    const char *name;                    /* in messages */
+    const char *prefix;                  /* in front of all names but the classifier's */
+    const char *block;                   /* prefix of the names of layer %d, after `prefix` */
+    const char *head;                    /* of the classifier's tensors */
+    const char *create, *load;           /* options of a backbone with this naming, and options to load its file */
+    const stem *stems;                   /* names that differ from timm's */
+    const char *const *extra;            /* tensors that the file has beside the backbone */
+    unsigned flags;
+} format;
 
 static const stem facebook[] = { { "mlp.fc1", { "mlp.w12" } }, { "mlp.fc2", { "mlp.w3" } }, { NULL, { NULL } } };
 static const stem deit3[] = { { "ls1.gamma", { "gamma_1" } }, { "ls2.gamma", { "gamma_2" } }, { NULL, { NULL } } };
@@ -134,7 +142,7 @@ static const format formats[] = {
 };
 enum { FORMATS = sizeof formats / sizeof *formats };
 
-/* Writes the names of a timm tensor in a format and returns how many there are. */
+/* Writes the names that a format gives to a timm tensor to `out`; returns their number. */
 static inline int rename_tensor(const format *f, const char *timm, char out[3][160])
 {
     char front[96] = "", base[64];
@@ -155,7 +163,8 @@ static inline int rename_tensor(const format *f, const char *timm, char out[3][1
     return parts;
 }
 
-/* without: a tensor that is left out; NULL: none. */
+/* Writes b to a file of format f. flags: those of f or others; without: timm's name of a tensor that is left out, or
+ * NULL. */
 static inline void write_format(const peft_backbone *b, const format *f, unsigned flags, const char *without,
                                 const char *path)
 {
@@ -210,6 +219,7 @@ static inline peft_backbone *load(peft_context *ctx, const char *path, const cha
     return b;
 }
 
+/* The logits of two images, five classes each. */
 static inline void logits(peft_backbone *b, float out[10])
 {
     peft_model *m = tiny_model(b, b->shape.classes ? "classes=0" : "classes=5");
@@ -236,6 +246,7 @@ static inline void check_same_backbone(peft_backbone *a, peft_backbone *b, const
     peft_backbone_free(b);
 }
 
+/* Options that state eps and activation of b. */
 static inline const char *eps_and_act(const peft_backbone *b)
 {
     static char text[64];

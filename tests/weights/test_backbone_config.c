@@ -7,7 +7,7 @@
 #define SMALL "image_size=8,patch=4,width=16,depth=2,heads=2,mlp=24"
 static char weights[128], config[128], preprocessor[128];
 
-/* key, value: metadata of the header; key NULL: none. */
+/* Writes b without facts. key, value: an entry of the header; key NULL: none. */
 static void write_weights(const peft_backbone *b, const char *key, const char *value)
 {
     pf_st_out *o;
@@ -37,6 +37,7 @@ static peft_status try_load(peft_context *ctx, const char *options, peft_backbon
     return s;
 }
 
+/* Loads the backbone with `text` as config.json. */
 static peft_backbone *load(peft_context *ctx, const char *text, const char *options)
 {
     peft_backbone *b;

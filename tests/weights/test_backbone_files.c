@@ -69,7 +69,7 @@ END_TEST
 START_TEST(f16_bf16_and_f64_files_are_read)
 {
     static const peft_dtype types[] = { PEFT_F16, PEFT_BF16, PEFT_F64 };
-    static const double steps[] = { 1.0 / 2048, 1.0 / 256, 0 };
+    static const double unit[] = { 1.0 / 2048, 1.0 / 256, 0 };                /* largest relative error of rounding */
     for (int naming = TIMM; naming <= HF; naming++)
         for (int i = 0; i < 3; i++) {
             tiny t = tiny_make(&(tiny_spec){ 0 });
@@ -82,7 +82,7 @@ START_TEST(f16_bf16_and_f64_files_are_read)
                 const float *q = peft_tensor_cdata(y);
                 OK(peft_tensor_to_f32(x, p, peft_tensor_count(x)));
                 for (int64_t n = 0; n < peft_tensor_count(x); n++)
-                    ck_assert_msg(fabs(p[n] - q[n]) <= steps[i] * (fabs(q[n]) + 1.0 / 4096),
+                    ck_assert_msg(fabs(p[n] - q[n]) <= unit[i] * (fabs(q[n]) + 1.0 / 4096),
                                   "%s[%d]: %.9g is %.9g in type %d", b->weight[k].name, (int)n, q[n], p[n],
                                   (int)types[i]);
                 free(p);
@@ -125,9 +125,10 @@ START_TEST(class_token_positions_of_registers_are_added)
         peft_tensor *x = &t.backbone->weight[i].tensor;
         if (strcmp(t.backbone->weight[i].name, "pos_embed")) continue;
         float *pos = x->data, *cls = (float *)(uintptr_t)pf_backbone_find(t.backbone, "cls_token")->data;
-        for (int c = 0; c < 48; c++) cls[c] += pos[c];
+        const int64_t width = x->dim[2];
+        for (int64_t c = 0; c < width; c++) cls[c] += pos[c];
         x->dim[1]--;
-        memmove(pos, pos + 48, pf_tensor_bytes(x));
+        memmove(pos, pos + width, pf_tensor_bytes(x));
     }
     tiny_save_backbone(t.backbone, &(tiny_save){ .naming = TIMM }, tiny_path("timm"));
     peft_backbone *hf = tiny_load(t.ctx, tiny_path("hf"), ""), *timm = tiny_load(t.ctx, tiny_path("timm"), "");
@@ -170,8 +171,7 @@ START_TEST(changed_files_are_refused)
         tiny_edit(tiny_path("backbone"), tiny_path("edited"), &table[i].change);
         peft_status s = try_load(t.ctx, tiny_path("edited"), "");
         ck_assert_msg(s == table[i].status && strstr(peft_last_error(), table[i].text), "%s changed: %s: %s",
-            table[i].change.what,
-                      peft_status_name(s), s ? peft_last_error() : "");
+                      table[i].change.what, peft_status_name(s), s ? peft_last_error() : "");
     }
     tiny_free(&t);
     tiny_clean();
@@ -196,6 +196,7 @@ START_TEST(missing_and_unexpected_tensors_are_listed)
 END_TEST
 
 /* --- peft_file ---------------------------------------------------------------------------- */
+/* Opens a file and checks every getter; tensor, meta: a name and a key that the file has. */
 static void check_file(peft_context *ctx, const char *name, const char *kind, const char *tensor, const char *meta)
 {
     peft_file *f;

@@ -6,8 +6,8 @@
 /* A tensor name that starts with `prefix` gets `replacement` instead. */
 typedef struct { const char *prefix, *replacement; } renaming;
 
-/* Copies all tensors of `in`, renamed by the first renaming that fits. */
-static void copy(peft_context *ctx, pf_st_out *out, const pf_st *in, const renaming *renamings)
+/* Copies all tensors of `in`, each renamed by the first renaming that fits; a prefix of NULL ends `renamings`. */
+static void copy(pf_st_out *out, const pf_st *in, const renaming *renamings)
 {
     for (size_t i = 0; i < pf_st_count(in); i++) {
         const pf_st_tensor *t = pf_st_at(in, i);
@@ -20,7 +20,6 @@ static void copy(peft_context *ctx, pf_st_out *out, const pf_st *in, const renam
             }
         OK(pf_st_out_tensor(out, name, t->type, t->ndim, t->dim, t->data));
     }
-    (void)ctx;
 }
 
 /* Writes the tensors of file `from` to file `to` with the renamings a and, unless NULL, again with b; extra: more
@@ -38,8 +37,8 @@ static void compose(peft_context *ctx, const char *from, const char *to, const r
         pf_st_meta_at(in, i, &key, &value);
         OK(pf_st_out_meta(out, key, value));
     }
-    copy(ctx, out, in, a);
-    if (b) copy(ctx, out, in, b);
+    copy(out, in, a);
+    if (b) copy(out, in, b);
     for (; extra && *extra; extra++) OK(pf_st_out_tensor(out, *extra, PEFT_F32, 1, (const int64_t[]){ 8 }, zeros));
     OK(pf_st_out_write(out, to));
     pf_st_out_free(out);
@@ -56,6 +55,7 @@ static peft_status try_load(peft_context *ctx, const char *options)
     return s;
 }
 
+/* Makes a backbone and writes it to the file "backbone"; tests write their changed copy to "made". */
 static tiny start(const char *more, tiny_naming naming)
 {
     tiny t = tiny_make(&(tiny_spec){ .more = more });
@@ -107,8 +107,8 @@ START_TEST(the_option_prefix_chooses_a_network)
     OK(pf_st_open(t.ctx, tiny_path("other"), &b));
     OK(pf_st_out_create(t.ctx, &out));
     OK(pf_st_out_meta(out, "heads", "3"));
-    copy(t.ctx, out, a, (renaming[]){ { "", "teacher." }, { 0 } });
-    copy(t.ctx, out, b, (renaming[]){ { "", "student." }, { 0 } });
+    copy(out, a, (renaming[]){ { "", "teacher." }, { 0 } });
+    copy(out, b, (renaming[]){ { "", "student." }, { 0 } });
     OK(pf_st_out_write(out, tiny_path("made")));
     check_loads_the_same(&t, "", "teacher");
     check_loads_the_same(&t, "prefix=teacher", "teacher by name");
@@ -153,8 +153,7 @@ START_TEST(names_of_newer_transformers_are_read)
 {
     tiny t = start("layer_scale=1,classes=0", HF5);
     compose(t.ctx, tiny_path("backbone"), tiny_path("made"), (renaming[]){ { "layers.", "encoder.layer." }, { 0 } },
-            NULL,
-            NULL);
+            NULL, NULL);
     check_loads_the_same(&t, "", "encoder.layer.N.attention.q_proj");
     tiny_free(&t);
     t = start("", HF);
@@ -169,7 +168,7 @@ END_TEST
 /* A gated MLP with separate tensors for gate and value: the gate is the first half of fc1. */
 START_TEST(separate_gate_and_value_are_joined)
 {
-    static const char *const names[][3] = { { "mlp.fc1_g.", "mlp.fc1_x.", "mlp.fc2." } };
+    static const char *const names[] = { "mlp.fc1_g.", "mlp.fc1_x." };       /* gate and value */
     tiny t = start("swiglu=1,mlp=64", TIMM);
     pf_st *in;
     pf_st_out *out;
@@ -185,7 +184,8 @@ START_TEST(separate_gate_and_value_are_joined)
         for (int half = 0; half < (fc1 ? 2 : 1); half++) {
             char name[128];
             snprintf(name, sizeof name, "%s", x->name);
-            if (fc1) snprintf(name, sizeof name, "%.*s%s%s", (int)(fc1 - x->name), x->name, names[0][half], fc1 + 8);
+            if (fc1) snprintf(name, sizeof name, "%.*s%s%s", (int)(fc1 - x->name), x->name, names[half],
+                              fc1 + strlen("mlp.fc1."));
             OK(pf_st_out_tensor(out, name, x->type, x->ndim, dim, (const char *)x->data + (size_t)half * x->bytes / 2));
         }
     }

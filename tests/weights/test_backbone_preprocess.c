@@ -5,7 +5,8 @@
 #include "config_fixture.h"
 
 #define SMALL    "image_size=8,patch=4,width=16,depth=2,heads=2,mlp=24,classes=2"
-/* Parts of the expected texts: values of mean and std; crop and alpha as in timm and in Hugging Face's processors. */
+/* Parts of the expected texts. HALF, IMAGENET, OPENAI: mean and std. TIMM_IS, HF_DROP, HF_WHITE: how timm and Hugging
+ * Face's processors round the crop's offset, and whether they drop alpha or blend with white. */
 #define HALF     ",mean=0.5:0.5:0.5,std=0.5:0.5:0.5"
 #define IMAGENET ",mean=0.485:0.456:0.406,std=0.229:0.224:0.225"
 #define OPENAI   ",mean=0.48145466:0.4578275:0.40821073,std=0.26862954:0.26130258:0.27577711"
@@ -16,9 +17,13 @@
     "{\"architecture\": \"vit_x\", \"pretrained_cfg\": {\"input_size\": [3, 8, 8]" more "}}"
 #define PROC(class, more) "{\"image_processor_type\": \"" class "ImageProcessor\"" more "}"
 
-/* The backbone has 8 x 8 pixels unless the options give image_size. text: the note; NULL: no note, and the
- * warning contains `warning`. */
-typedef struct { const char *file, *json, *options, *text, *warning; } row;
+/* A configuration file and what it gives. The backbone has 8 x 8 pixels unless the options give image_size. */
+typedef struct {
+    const char *file, *json;             /* name and content */
+    const char *options;                 /* of peft_backbone_load */
+    const char *text;                    /* the note "preprocess"; NULL: no note, but a warning */
+    const char *warning;                 /* part of the warning */
+} row;
 static const row rows[] = {
     /* timm: resolve_data_config and transforms_imagenet_eval */
     { "config.json", TIMM_CFG(), "", "size=8,resize=shorter,crop_pct=0.875" TIMM_IS "bicubic" IMAGENET, NULL },
@@ -119,7 +124,7 @@ START_TEST(model_type_chooses_the_image_processor)
 {
     static const struct { const char *type, *text; } types[] = {
         { "vit", "size=8,resize=squash,crop_pct=1" HF_DROP "bilinear" HALF },
-        { "dinov2", "size=8,resize=8" HF_WHITE "bicubic" OPENAI }, 
+        { "dinov2", "size=8,resize=8" HF_WHITE "bicubic" OPENAI },
         { "deit", "size=8,resize=9x9" HF_DROP "bicubic" HALF },
         { "vision", NULL } };
     fixture b;
@@ -192,7 +197,7 @@ START_TEST(headers_of_earlier_versions_are_read)
     x = tiny_load(b.ctx, tiny_path("b"), "");
     fixture_check_note(x, "preprocess",
                        "size=8,resize=shorter,crop_pct=0.875" TIMM_IS "bicubic,mean=0.1:0.2:0.3,std=1:2:3",
-                "header over timm");
+                       "header over timm");
     peft_backbone_free(x);
     fixture_end(&b);
 }
@@ -220,8 +225,8 @@ START_TEST(values_of_wrong_types_are_refused)
         ck_assert_ptr_nonnull(strstr(peft_last_error(), bad[i].file));
         unlink(tiny_path(bad[i].file));
     }
-    static const char *const headers[] = { "", "resize=8", "size=x", "size=8\nsize=9", "size=99999999999999999999" };
-    for (size_t i = 1; i < sizeof headers / sizeof *headers; i++) {
+    static const char *const headers[] = { "resize=8", "size=x", "size=8\nsize=9", "size=99999999999999999999" };
+    for (size_t i = 0; i < sizeof headers / sizeof *headers; i++) {
         tiny_edit(b.weights, tiny_path("edited.safetensors"), &(tiny_change){ SET_META, "preprocess", headers[i] });
         FAILS(PEFT_E_FORMAT, "preprocess", peft_backbone_load(b.ctx, tiny_path("edited.safetensors"), NULL, &x));
     }

@@ -45,7 +45,11 @@ static json_t *config_of(const char *name)
     return o;
 }
 
-static const struct { const char *backbone, *save; tiny_save like; const char *architecture; } forms[] = {
+static const struct {
+    const char *backbone, *save;         /* options of the backbone and of saving it */
+    tiny_save like;                      /* what tiny_save_backbone writes equally; TIMM: not compared */
+    const char *architecture;            /* in config.json */
+} forms[] = {
     { "classes=5,eps=1e-12", "naming=hf", { .naming = HF, .prefix = "vit." }, "ViTForImageClassification" },
     { "classes=5,act=quickgelu,qkv_bias=false", "naming=hf5", { .naming = HF5, .prefix = "vit." },
       "ViTForImageClassification" },
@@ -65,6 +69,7 @@ START_TEST(every_form_is_saved_and_loaded)
                                                 forms[i].backbone);
         for (size_t k = 0; k < original->weights; k++)
             tiny_shake_tensor(&original->weight[k].tensor, original->weight[k].name, 0.3);
+        /* the notes mean, std and image_size */
         snprintf(original->note[0], PF_NOTE_MAX, "0.1:0.2:0.3");
         snprintf(original->note[1], PF_NOTE_MAX, "0.4:0.5:0.6");
         snprintf(original->note[2], PF_NOTE_MAX, "16");
@@ -137,7 +142,7 @@ START_TEST(config_json_holds_shape_and_class_names)
         { "hidden_size", 48 }, { "num_hidden_layers", 3 }, { "num_attention_heads", 3 }, { "intermediate_size", 192 },
         { "image_size", 16 }, { "patch_size", 4 }, { "num_channels", 3 }, { "layer_norm_eps", 1e-12 } };
     json_t *plain = config_of("usual/config.json"), *named = config_of("named/config.json"),
-           *bare = config_of("bare/config.json");
+           *headless = config_of("bare/config.json");
     for (size_t i = 0; i < sizeof numbers / sizeof *numbers; i++)
         ck_assert_msg(json_number_value(json_object_get(plain, numbers[i].key)) == numbers[i].value, "%s",
                       numbers[i].key);
@@ -147,7 +152,7 @@ START_TEST(config_json_holds_shape_and_class_names)
     ck_assert_str_eq(json_string_value(json_object_get(json_object_get(plain, "id2label"), "1")), "LABEL_1");
     ck_assert_str_eq(json_string_value(json_object_get(json_object_get(named, "id2label"), "1")), "b\xc3\xb6se");
     ck_assert_int_eq(json_integer_value(json_object_get(json_object_get(named, "label2id"), "b\xc3\xb6se")), 1);
-    ck_assert_ptr_null(json_object_get(bare, "id2label"));
+    ck_assert_ptr_null(json_object_get(headless, "id2label"));
     peft_backbone *b = tiny_load(t.ctx, tiny_path("bare/model.safetensors"), "");
     ck_assert_int_eq(peft_backbone_get(b, "classes"), 0);
     peft_backbone_free(b);
@@ -159,7 +164,7 @@ START_TEST(config_json_holds_shape_and_class_names)
     ck_assert(access(tiny_path("no"), F_OK) != 0);
     json_decref(plain);
     json_decref(named);
-    json_decref(bare);
+    json_decref(headless);
     peft_options_free(o);
     tiny_free(&t);
     tiny_clean();

@@ -7,8 +7,11 @@
 #include "failing_alloc.h"
 #include "tiny_files.h"
 
-/* name: of the option dtype; torch: in config.json; code: in the header of the file. */
-static const struct { const char *name, *torch, *code; peft_dtype type; int exponent, fraction; } halves[] = {
+static const struct {
+    const char *name, *torch, *code;     /* in the option dtype, in config.json, in the header of the file */
+    peft_dtype type;
+    int exponent, fraction;              /* bits of each */
+} halves[] = {
     { "f16", "float16", "F16", PEFT_F16, 5, 10 }, { "bf16", "bfloat16", "BF16", PEFT_BF16, 8, 7 } };
 enum { HALVES = sizeof halves / sizeof *halves };
 
@@ -38,9 +41,9 @@ static size_t hard_values(int h, float *x)
     const int bits = halves[h].fraction, min_exponent = 2 - (1 << (halves[h].exponent - 1));
     const double largest = ldexp(2 - ldexp(1, -bits), 1 - min_exponent), smallest = ldexp(1, min_exponent - bits);
     const double centre[] = { 0, smallest, smallest / 2, smallest * 1.5, smallest * 2.5, smallest / 4,
-                              ldexp(1, min_exponent),
-                          ldexp(1, min_exponent) - smallest / 2, 1, 1 + ldexp(1, -bits - 1), 1 + ldexp(3, -bits - 1),
-                          2 - ldexp(1, -bits - 1), largest, largest - ldexp(1, -min_exponent - bits), 0.1, 3e-4 };
+                              ldexp(1, min_exponent), ldexp(1, min_exponent) - smallest / 2, 1,
+                              1 + ldexp(1, -bits - 1), 1 + ldexp(3, -bits - 1), 2 - ldexp(1, -bits - 1), largest,
+                              largest - ldexp(1, -min_exponent - bits), 0.1, 3e-4 };
     size_t n = 0;
     for (size_t i = 0; i < sizeof centre / sizeof *centre; i++)
         for (int side = -1; side <= 1; side++)
@@ -94,6 +97,7 @@ static void check_file(const peft_backbone *b, int h, const char *path)
     peft_backbone_free(loaded);
 }
 
+/* The config.json at the path has the type `torch` under `key`, and only one of the two keys of a type. */
 static void check_config(const char *path, const char *key, const char *torch)
 {
     json_t *o = json_load_file(path, 0, NULL);
@@ -215,6 +219,7 @@ START_TEST(values_that_overflow_are_refused)
 }
 END_TEST
 
+/* For failing_alloc_loop. h: index in halves. */
 static peft_status save_and_load(peft_context *ctx, void *h)
 {
     peft_options *o = NULL;

@@ -5,13 +5,19 @@
 #include <peft/peft.h>
 #include "io_files.h"
 
-/* Width, heads, MLP, patch, depth, tokens, classes: the image has 4 x 4 pixels. */
-enum { D = 4, H = 2, F = 6, P = 2, L = 2, N = 5, C = 3, MAX_ARRAYS = 64 };
+/* D width, F width of the MLP, P side of a patch, L blocks, N tokens, C classes; the image has 4 x 4 pixels, the
+ * attention 2 heads. */
+enum { D = 4, F = 6, P = 2, L = 2, N = 5, C = 3, MAX_ARRAYS = 64 };
 
-/* The arrays of an .npz: entries, names, shapes; value i of array k is 1000 k + i. prefix: before every name. */
-typedef struct { entry entries[MAX_ARRAYS]; char name[MAX_ARRAYS][120],
-                 dims[MAX_ARRAYS][40]; int n; const char *prefix; } npz;
+/* The arrays of an .npz file. */
+typedef struct {
+    entry entries[MAX_ARRAYS];           /* the files in the archive */
+    char name[MAX_ARRAYS][120], dims[MAX_ARRAYS][40];
+    int n;
+    const char *prefix;                  /* in front of every name */
+} npz;
 
+/* Adds an array whose value i is 1000 k + i for the k-th array of the file. shape: such as "4,2,2,". */
 static void add(npz *z, const char *type, const char *name, const char *shape)
 {
     static float v[4096];
@@ -82,7 +88,7 @@ static void write_npz(npz *z, const char *path)
     for (int i = 0; i < z->n; i++) free((void *)(uintptr_t)z->entries[i].data);
 }
 
-/* Value i of the array `name` in block l; l < 0: outside the blocks. */
+/* Value i of the array `name` in block l (of a stacked array: of its part l); l < 0: outside the blocks. */
 static float value(const npz *z, int l, const char *name, int64_t i)
 {
     char path[120], stacked[120];
@@ -113,6 +119,7 @@ static void check_dense(const npz *z, int l, const char *name, const float *w, i
         for (int i = 0; i < in; i++) ck_assert_float_eq(w[o * in + i], value(z, l, name, i * rows + o));
 }
 
+/* w has the values of the array in the same order. */
 static void check_plain(const npz *z, int l, const char *name, const float *w, int n)
 {
     for (int i = 0; i < n; i++) ck_assert_float_eq(w[i], value(z, l, name, i));
@@ -165,8 +172,8 @@ START_TEST(values_of_three_layouts_are_at_their_place)
     peft_backbone *b;
     ok(peft_context_create(NULL, NULL, NULL, &ctx));
     for (int layout = 0; layout < 3; layout++)
-        for (int f = 0; f < 3; f++) {
-            make_arrays(&z, layout, prefixes[f], NULL);
+        for (int i = 0; i < 3; i++) {
+            make_arrays(&z, layout, prefixes[i], NULL);
             write_npz(&z, in_folder("vit.npz"));
             ok(peft_npz_to_safetensors(io_ctx, in_folder("vit.npz"), in_folder("vit.safetensors")));
             ok(peft_backbone_load(ctx, in_folder("vit.safetensors"), NULL, &b));

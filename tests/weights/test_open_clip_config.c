@@ -4,6 +4,7 @@
 #include "config_fixture.h"
 
 #define SMALL  "image_size=8,patch=4,width=128,depth=2,heads=2,mlp=24,norm_pre=true"
+/* Further entries of model_cfg, of vision_cfg and of preprocess_cfg. */
 #define CLIP(model, vision, pictures)                                                                                  \
     "{\"model_cfg\": {\"embed_dim\": 8, \"vision_cfg\": {\"image_size\": 8, \"layers\": 2, "          \
     "\"width\": 128, \"patch_size\": 4" vision "}" model "}, \"preprocess_cfg\": {" pictures "}}"
@@ -54,6 +55,7 @@ static void start(fixture *b)
 
 START_TEST(facts_and_preprocessing_are_read)
 {
+    /* mean: pooling by the mean; text: the note "preprocess" */
     static const struct { const char *json; int act, heads; double eps; bool mean; const char *text; } rows[] = {
         { CLIP("", "", ""), PK_GELU, 2, 1e-5, false, "size=8,resize=shorter,crop_pct=1,crop_offset=round,alpha=drop,"
           "interpolation=bicubic" OPENAI },
