@@ -21,6 +21,7 @@ static double seconds_now(void)
 
 /* Opens a file; true: the result is as expected. */
 typedef bool (*opener)(const char *path);
+
 /* Peak memory of a child process that runs fn(path), in KiB. */
 static long peak_of(opener fn, const char *path, const char *what)
 {
@@ -131,7 +132,7 @@ START_TEST(a_jpeg_that_announces_a_huge_image)
     jpeg_finish_compress(&c);
     jpeg_destroy_compress(&c);
     ck_assert_ptr_nonnull(frame = memmem(data, size, "\xff\xc2", 2));                     /* the frame header */
-    memcpy(frame + 5, "\x3e\x80\x3e\x80", 4);
+    memcpy(frame + 5, "\x3e\x80\x3e\x80", 4);                                             /* height and width */
     write_bytes(in_folder("large.jpg"), data, size);
     check_bounds("JPEG that announces 16,000 x 16,000", in_folder("large.jpg"), image_is_refused, 16);
     free(data);
@@ -174,7 +175,7 @@ START_TEST(an_npz_that_announces_a_huge_array)
     ck_assert_int_eq(zip_close(z), 0);
     size_t bytes;
     unsigned char *data = read_bytes(in_folder("m.npz"), &bytes), *directory = memmem(data, bytes, "PK\1\2", 4);
-    directory[27] = directory[23] = 0xe0;
+    directory[27] = directory[23] = 0xe0;                     /* highest bytes of the plain and the compressed size */
     write_bytes(in_folder("m.npz"), data, bytes);
     check_bounds("npz that announces 3.5 GiB", in_folder("m.npz"), arrays_are_refused, 16);
     free(data);

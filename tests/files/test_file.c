@@ -172,7 +172,7 @@ START_TEST(a_failing_system_call_leaves_the_old_file)
 {
     static const int errors[] = { EIO, ENOSPC, EACCES, EINTR };
     char old[3000], new[5000];
-    int sites = 0;
+    int failures = 0;
     memset(old, 'o', sizeof old), memset(new, 'n', sizeof new);
     setup();
     for (size_t e = 0; e < sizeof errors / sizeof *errors; e++)
@@ -185,7 +185,7 @@ START_TEST(a_failing_system_call_leaves_the_old_file)
             pf_file_fault = NULL;
             ck_assert_int_eq(remove_other_files(), 0);
             if (calls <= fail_call) break;
-            sites++;
+            failures++;
             if (fail_errno == EINTR) {
                 ck_assert_msg(s == PEFT_OK, "interrupted %s: %s", failed_call, peft_last_error());
                 expect_content(new, sizeof new);
@@ -196,8 +196,8 @@ START_TEST(a_failing_system_call_leaves_the_old_file)
             ck_assert_ptr_nonnull(strstr(peft_last_error(), path));
             expect_content(renamed ? new : old, renamed ? sizeof new : sizeof old);
         }
-    ck_assert_int_ge(sites, 4 * 11);
-    for (fail_call = 0, fail_errno = EIO; fail_call < 3; fail_call++) {
+    ck_assert_int_ge(failures, 4 * 11);                      /* 4 errors, at least 11 system calls */
+    for (fail_call = 0, fail_errno = EIO; fail_call < 3; fail_call++) {     /* the three system calls of reading */
         pf_map *m = NULL;
         calls = 0;
         pf_file_fault = fault;

@@ -57,12 +57,14 @@ static void expect_header(const char *header, size_t data, const char *word)
     free(file);
 }
 
-/* JSON of one tensor; a header with tensor a; a header with two u8 tensors of 4 elements. */
+/* E: JSON of one tensor's entry. A: a header with the tensor a. AB: a header with two u8 tensors of 4 elements, a at
+ * the offsets x and b at the offsets y. BIG: the largest int64_t. */
 #define E(dtype, shape, offsets) "{\"dtype\":" dtype ",\"shape\":" shape ",\"data_offsets\":" offsets "}"
 #define A(dtype, shape, offsets) "{\"a\":" E("\"" dtype "\"", shape, offsets) "}"
 #define AB(x, y) "{\"a\":" E("\"U8\"", "[4]", x) ",\"b\":" E("\"U8\"", "[4]", y) "}"
 #define BIG "9223372036854775807"
 
+/* A header, the number of data bytes after it, and a word of the message; NULL: the file is valid. */
 static const struct { const char *header; size_t data; const char *word; } cases[] = {
     /* good files */
     { "{}", 0, NULL }, { "{}      ", 0, NULL }, { "{\"__metadata__\":{}}", 0, NULL },

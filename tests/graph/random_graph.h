@@ -6,9 +6,17 @@
 #include "lab.h"
 
 enum { BATCH = 2, WIDTH = 6, HEADS = 2, MAX_ROWS = 9, MAX_VALUES = 40 };
-typedef struct builder { lab *l; pf_graph *g; pf_rng r; uint64_t draws; pf_val value[MAX_VALUES]; int n; } builder;
+enum { LEAVES_OF_AN_OPERATION = 24 };                   /* no operation below makes more leaves */
+typedef struct builder {
+    lab *l;
+    pf_graph *g;                         /* l's graph */
+    pf_rng r;
+    uint64_t draws;                      /* random numbers drawn */
+    pf_val value[MAX_VALUES];            /* the values made so far, oldest first */
+    int n;                               /* their number */
+} builder;
 
-/* A random number below n. */
+/* A random number from 0 to n - 1. */
 static inline int64_t pick(builder *d, int64_t n) { return pf_rng_below(&d->r, d->draws++, n); }
 static inline bool coin(builder *d) { return pick(d, 2) == 1; }
 static inline int64_t rows_of(const builder *d, pf_val x) { return pf_v(d->g, x)->shape.dim[1]; }
@@ -18,7 +26,7 @@ static inline pf_val any_value(builder *d)
     int64_t back = pick(d, 3) ? pick(d, d->n < 3 ? d->n : 3) : pick(d, d->n);
     return d->value[d->n - 1 - back];
 }
-/* A leaf or nothing. */
+/* A leaf, or PF_NONE: an input that is left out. */
 static inline pf_val maybe(builder *d, const int64_t *dims) { return coin(d) ? lab_leaf(d->l, dims) : PF_NONE; }
 static inline pf_val norm(builder *d, pf_val x)
 {
@@ -187,13 +195,14 @@ static pf_val (*const operations[])(builder *) = {
     random_mul, random_insert, random_rows, random_attention, random_block, random_prompted_block, random_low_rank,
     random_columns, random_select };
 
-/* Builds a graph of `length` operations in an open lab; about one value in twelve is kept, as taps are. */
+/* Builds a graph of `length` operations in an open lab; about one value in twelve is kept readable after the
+ * run, as the taps of a session are. */
 static inline void random_graph(lab *l, int length)
 {
     builder d = { .l = l, .g = &l->g, .r = { l->seed, 0, 2 } };
     l->deviation = 0.5;
     d.value[d.n++] = LEAF(l, BATCH, 4, WIDTH);
-    for (int i = 0; i < length && l->leaves < LAB_LEAVES - 24; i++) {
+    for (int i = 0; i < length && l->leaves < LAB_LEAVES - LEAVES_OF_AN_OPERATION; i++) {
         pf_val y = operations[pick(&d, sizeof operations / sizeof *operations)](&d);
         LAB_OK(l, l->g.status);
         pf_value *v = pf_v(&l->g, y);

@@ -92,6 +92,7 @@ START_TEST(executors_agree_for_every_method_head_and_pooling)
             for (int h = 0; h < HEADS; h++)
                 for (int p = 0; p < POOLS; p++) {
                     char model[96];
+                    /* beside the first instruction set only one head and pooling for each method */
                     if (isa != pk_isas() && (size_t)(h + HEADS * p) != i % (HEADS * POOLS)) continue;
                     snprintf(model, sizeof model, "%s,pool=%s", heads[h], pools[p]);
                     compare(&(tiny_spec){ .isa = *isa, .method = tiny_method_name(i), .model = model }, NULL, "");

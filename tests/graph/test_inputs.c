@@ -7,9 +7,10 @@
 enum { TOKENS = 17, WIDTH = 24, BATCH = 3 };             /* of BACKBONE */
 #define BACKBONE "image_size=16,patch=4,width=24,mlp=40,depth=2,heads=3"
 
-static const char *second = "late";                      /* name and width of the second input */
+/* What the method declares; a test may set wrong values. */
+static const char *second = "late";                      /* name of the second input */
 static int64_t second_width = WIDTH;
-static int further;                                      /* number of further inputs to declare */
+static int further;                                      /* number of further inputs */
 
 static peft_status init(peft_adapter *a, const peft_vit *v) { (void)v; return peft_sys_init_status(a); }
 
@@ -45,12 +46,12 @@ static tiny make(void)
     return t;
 }
 
-/* Random tokens of up to `size` for n samples. */
-static peft_tensor *tokens(const tiny *t, int n, uint64_t seed, double size)
+/* Random tokens in -amplitude..amplitude for n samples. */
+static peft_tensor *tokens(const tiny *t, int n, uint64_t seed, double amplitude)
 {
     peft_tensor *x = tiny_tensor(t->ctx, PEFT_F32, 3, n, TOKENS, WIDTH);
     float *p = peft_tensor_data(x);
-    for (int64_t i = 0; i < peft_tensor_count(x); i++) p[i] = (float)(size * tiny_random(seed, (uint64_t)i));
+    for (int64_t i = 0; i < peft_tensor_count(x); i++) p[i] = (float)(amplitude * tiny_random(seed, (uint64_t)i));
     return x;
 }
 
@@ -74,10 +75,10 @@ START_TEST(inputs_are_passed_by_name)
     peft_session *s = tiny_session(t.model, "batch=%d", BATCH), *plain;
     peft_tensor *zero = tokens(&t, BATCH, 1, 0), *x = tokens(&t, BATCH, 2, 1), *one = tokens(&t, 1, 1, 0);
     float early[9], zeros[9], late_only[9], single[3];
-    peft_model *bare = tiny_model(t.backbone, "classes=3");
-    tiny_shake(bare);
-    plain = tiny_session(bare, "batch=%d", BATCH);
-    tiny_batch b = tiny_batch_make(bare, BATCH, 0);
+    peft_model *without = tiny_model(t.backbone, "classes=3");
+    tiny_shake(without);
+    plain = tiny_session(without, "batch=%d", BATCH);
+    tiny_batch b = tiny_batch_make(without, BATCH, 0);
     peft_tensor *out = tiny_tensor(t.ctx, PEFT_F32, 2, BATCH, 3);
     OK(peft_session_predict(plain, b.images, out));
     predict(&t, s, BATCH, 0, zero, zero, zeros);
@@ -96,7 +97,7 @@ START_TEST(inputs_are_passed_by_name)
     }
     peft_session_free(s);
     peft_session_free(plain);
-    peft_model_free(bare);
+    peft_model_free(without);
     tiny_batch_free(&b);
     peft_tensor *const all[] = { zero, x, one, out };
     for (int i = 0; i < 4; i++) peft_tensor_free(all[i]);

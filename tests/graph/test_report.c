@@ -5,6 +5,9 @@
 #include "core/graph/report/report.h"
 #include "tiny_bits.h"
 
+/* A table has HEADER_LINES lines, a row for each operation, and a line of totals. */
+enum { HEADER_LINES = 2, OTHER_LINES = HEADER_LINES + 1 };
+
 /* Collected lines, in order. */
 typedef struct lines { char (*text)[PF_ROW_MAX + 64]; int count, capacity; } lines;
 
@@ -56,15 +59,14 @@ static row parse(const char *line)
 /* The first row of this operation (its whole name) with this text among its tensors. */
 static row find(const lines *l, const char *operation, const char *tensors)
 {
-    for (int i = 2; i < l->count - 1; i++) {
+    for (int i = HEADER_LINES; i < l->count - 1; i++) {
         row r = parse(l->text[i]);
         if (!strcmp(r.operation, operation) && strstr(r.tensors, tensors)) return r;
     }
     ck_abort_msg("no operation %s on %s", operation, tensors);
 }
 
-/* The rows of a graph in the log are those of the table (without its two header lines and its total), each followed by
- * the measured time. */
+/* The rows of a graph in the log are those of the table, each followed by the measured time. */
 static void check_logged(const lines *table, const lines *l, const char *graph)
 {
     int rows = 0;
@@ -72,8 +74,8 @@ static void check_logged(const lines *table, const lines *l, const char *graph)
         if (!is_row(l->text[i], graph)) continue;
         const char *bar = strstr(l->text[i], " | ");
         ck_assert_ptr_nonnull(bar);
-        ck_assert_int_lt(rows, table->count - 3);
-        const char *expected = table->text[2 + rows++];
+        ck_assert_int_lt(rows, table->count - OTHER_LINES);
+        const char *expected = table->text[HEADER_LINES + rows++];
         ck_assert_msg((size_t)(bar - l->text[i]) == strlen(expected)
                       && !strncmp(expected, l->text[i], strlen(expected)), "%s\n%s", expected, l->text[i]);
         double us, speed, share;
@@ -82,7 +84,7 @@ static void check_logged(const lines *table, const lines *l, const char *graph)
         if (parse(expected).flops) ck_assert_msg(n == 4 && us >= 0 && speed > 0 && share > 0, "%s", l->text[i]);
         else ck_assert_msg(n == 1 && us >= 0 && strstr(bar, "us - -"), "%s", l->text[i]);
     }
-    ck_assert_int_eq(rows, table->count - 3);
+    ck_assert_int_eq(rows, table->count - OTHER_LINES);
 }
 
 /* --- the log has the rows of the table ----------------------------------------------------------- */
@@ -140,10 +142,10 @@ END_TEST
 static void check_sums(const lines *l, double flops, uint32_t operations)
 {
     long long sum = 0, bytes = 0, total_of[3];
-    for (int i = 2; i < l->count - 1; i++) {
+    for (int i = HEADER_LINES; i < l->count - 1; i++) {
         const row r = parse(l->text[i]);
         char number[16];
-        snprintf(number, sizeof number, "%d", i - 2);
+        snprintf(number, sizeof number, "%d", i - HEADER_LINES);
         ck_assert_str_eq(r.op, number);
         sum += r.flops;
         bytes += r.bytes;
@@ -156,7 +158,7 @@ static void check_sums(const lines *l, double flops, uint32_t operations)
     ck_assert_int_eq(sscanf(total, ": %lld operations, %lld FLOPs, %lld bytes", &total_of[0],
                             &total_of[1], &total_of[2]), 3);
     ck_assert_int_eq(total_of[0], operations);
-    ck_assert_int_eq(total_of[0], l->count - 3);
+    ck_assert_int_eq(total_of[0], l->count - OTHER_LINES);
     ck_assert_int_eq(total_of[1], sum);
     ck_assert_int_eq(total_of[2], bytes);
 }
@@ -187,8 +189,8 @@ START_TEST(the_frozen_part_has_its_own_table)
     peft_trainer *r = tiny_trainer(t.model, "batch=2,cache_features=1000000");
     peft_trainer_describe(r, collect, &l);
     while (first < l.count && strncmp(l.text[first], "train: ", 7)) first++;
-    ck_assert_int_eq(first, (int)r->front.exec.g.nodes + 3);
-    ck_assert_int_eq(l.count - first, (int)r->net.exec.g.nodes + 3);
+    ck_assert_int_eq(first, (int)r->front.exec.g.nodes + OTHER_LINES);
+    ck_assert_int_eq(l.count - first, (int)r->net.exec.g.nodes + OTHER_LINES);
     ck_assert(!strncmp(l.text[0], "frozen: 1 sample,", 17));
     lines rest = { l.text + first, l.count - first, 0 };
     check_sums(&rest, peft_trainer_get(r, "flops"), r->net.exec.g.nodes);

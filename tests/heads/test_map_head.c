@@ -66,7 +66,7 @@ static void check_grad(peft_model *m, const char *name, const double *want, int 
                       "gradient of %s, element %d: %.12g, by the formula %.12g", name, i, (double)g[i], want[i]);
 }
 
-/* With batches of the trainer's batch size, and with smaller ones. */
+/* k: bit 0, the loss bce instead of ce; bit 1, batches smaller than the trainer's batch size. */
 START_TEST(loss_and_gradients_match_the_formulas)
 {
     for (int k = 0; k < 4; k++) {

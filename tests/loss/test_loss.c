@@ -6,6 +6,7 @@
 #include <math.h>
 #include "core/graph/loss/loss.h"
 
+/* Rows of logits are LD elements apart: CLASSES of them, and a gap. */
 enum { ROWS = 5, CLASSES = 4, LD = 6, N = ROWS * LD };
 
 /* Float logits have 24 significant bits, so the step of the differences is larger and the tolerance wider. */
@@ -43,6 +44,7 @@ static double binary_cross_entropy(const pk_real *x, int64_t ld, const pk_real *
     return o->kind->evaluate(o, &(pf_loss_rows){ x, ld, rows, classes, NULL, t }, grad);
 }
 
+/* The losses of `logits`, with the labels above. */
 typedef double (*loss_fn)(const pf_loss *options, pk_real *grad);
 static double ce(const pf_loss *o, pk_real *grad) { return cross_entropy(logits, LD, labels, ROWS, CLASSES, o, grad); }
 static double soft(const pf_loss *o, pk_real *grad)
@@ -54,15 +56,16 @@ static double bce(const pf_loss *o, pk_real *grad)
     return binary_cross_entropy(logits, LD, targets, ROWS, CLASSES, o, grad);
 }
 
-/* Compares the gradient with a five-point difference for every logit; the gap behind each row must be unchanged. */
+/* Compares the gradient with a five-point difference for every logit; the gap after each row must be unchanged. */
 static void check_gradient(loss_fn f, const pf_loss *options)
 {
+    enum { UNWRITTEN = 77 };
     pk_real grad[N];
     fill();
-    for (int i = 0; i < N; i++) grad[i] = 77;
+    for (int i = 0; i < N; i++) grad[i] = UNWRITTEN;
     ck_assert(f(options, grad) == f(options, NULL));
     for (int i = 0; i < N; i++) {
-        if (i % LD >= CLASSES) { ck_assert(grad[i] == 77); continue; }
+        if (i % LD >= CLASSES) { ck_assert(grad[i] == UNWRITTEN); continue; }
         const pk_real x = logits[i];
         double v[5];
         for (int k = -2; k <= 2; k++) {

@@ -10,15 +10,14 @@ enum { N = 3, STEPS = 4 };
 typedef struct loss_user {
     peft_trainer *trainer;
     const pf_loss *loss;                 /* the built-in loss to evaluate */
-    enum { FINE, STOP, SET_ERROR, NAN_GRADIENT, NAN_LOSS, EVALUATE } mode;    /* how the function fails */
+    enum { FINE, STOP, SET_ERROR, NAN_GRADIENT, NAN_LOSS, EVALUATE } mode;    /* how the function fails; FINE: not */
     const peft_tensor *labels;           /* labels of the last call */
     int calls;
     peft_session *session;               /* predicts during the call; NULL: none */
 } loss_user;
 
 static void evaluate_built_in(const pf_loss *loss, const peft_tensor *logits, const peft_tensor *labels,
-                              peft_tensor *gradient,
-                     double *value)
+                              peft_tensor *gradient, double *value)
 {
     const int64_t classes = logits->dim[logits->ndim - 1];
     pf_loss_rows rows = { .logits = logits->data, .ld = classes, .rows = peft_tensor_count(logits) / classes,
@@ -105,21 +104,22 @@ static void train(peft_trainer *x, bool by_gradient, tiny_bits *bits)
 /* Trains by the built-in loss, by a loss function and by gradients of the logits, and compares all bits. */
 static void compare(const setup *r, const char *loss)
 {
-    tiny_bits bits[3] = { { 0 } };
+    enum { BUILT_IN, BY_FUNCTION, BY_GRADIENT, WAYS };
+    tiny_bits bits[WAYS] = { { 0 } };
     char name[160];
-    for (int way = 0; way < 3; way++) {
+    for (int way = 0; way < WAYS; way++) {
         peft_trainer *x;
         tiny t = make_trainer(r, loss, &x);
         loss_user o = { .trainer = x, .loss = &x->loss };
-        if (way == 1) OK(peft_trainer_set_loss(x, compute, &o));
-        train(x, way == 2, &bits[way]);
-        ck_assert_int_eq(o.calls, way == 1 ? STEPS : 0);
+        if (way == BY_FUNCTION) OK(peft_trainer_set_loss(x, compute, &o));
+        train(x, way == BY_GRADIENT, &bits[way]);
+        ck_assert_int_eq(o.calls, way == BY_FUNCTION ? STEPS : 0);
         peft_trainer_free(x);
         tiny_free(&t);
     }
     snprintf(name, sizeof name, "%s, %s, loss=%s%s", r->method, r->model, loss, r->options);
-    for (int way = 1; way < 3; way++) tiny_same(&bits[0], &bits[way], name);
-    tiny_bits_free(&bits[0]);
+    for (int way = BY_FUNCTION; way < WAYS; way++) tiny_same(&bits[BUILT_IN], &bits[way], name);
+    tiny_bits_free(&bits[BUILT_IN]);
 }
 
 START_TEST(all_ways_train_to_the_same_bits)

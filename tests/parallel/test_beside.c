@@ -75,8 +75,7 @@ static void check(const tiny_spec *spec)
             while (state < states && memcmp(state_predictions[state], r[i]->predictions[k],
                                             sizeof state_predictions[0])) state++;
             ck_assert_msg(state < states, "%s: prediction %d of %d equals that of no state of the model", spec->method,
-                          k,
-                          r[i]->count);
+                          k, r[i]->count);
         }
         close_reader(r[i]);
     }

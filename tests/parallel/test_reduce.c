@@ -9,6 +9,7 @@
 enum { RANKS = 2, HALF = 2, STEPS = 3 };
 
 /* --- a reducer between threads ---------------------------------------------------------------------------------- */
+/* What the threads of all ranks share during a call of the reducer; member: one thread's view of it. */
 typedef struct exchange {
     pthread_barrier_t meet;
     const float *gradients[RANKS];
@@ -72,17 +73,15 @@ static bool uses_parameters_twice(const peft_trainer *t)
     return false;
 }
 
-/* bits: compares bits, else within 1e-3 of the largest value. */
+/* Compares bits, or (bits false) values within 1e-3 of the largest. prefix, name: of the array, in the message. */
 static void check_same(const pk_real *x, const pk_real *y, int64_t n, bool bits, const char *what,
-                       const char *rank_trainer,
-                 const char *name)
+                       const char *prefix, const char *name)
 {
     const double scale = bits ? 0 : fmax(largest(x, n), 1e-3);
     for (int64_t i = 0; i < n; i++)
         if (bits ? memcmp(&x[i], &y[i], sizeof *x) : !(fabs((double)x[i] - (double)y[i]) <= 1e-3 * scale))
-            ck_abort_msg("%s: %s%s [%lld]: %.9g, with two ranks %.9g", what, rank_trainer, name, (long long)i,
-                         (double)x[i],
-                         (double)y[i]);
+            ck_abort_msg("%s: %s%s [%lld]: %.9g, with two ranks %.9g", what, prefix, name, (long long)i,
+                         (double)x[i], (double)y[i]);
 }
 
 /* Parameters and moments of two trainers. */
@@ -151,9 +150,10 @@ START_TEST(optimisers_losses_and_heads_train_to_the_same_bits)
 END_TEST
 
 /* --- reducers that fail ----------------------------------------------------------------------------------------- */
-/* The user data of the reducer `faulty`. mode AT: the calls whose bits are set in `at` fail like STOP. */
-typedef struct fault { int mode, calls; int64_t count; unsigned at; } fault;
+/* How the reducer `faulty` fails. AT: call k as by STOP if bit k of `at` is set, other calls not. */
 enum { FINE, STOP, SET_ERROR, TOO_FEW, AT };
+/* Its user data; count: length of the gradients at the last call. */
+typedef struct fault { int mode, calls; int64_t count; unsigned at; } fault;
 
 static int faulty(float *gradients, int64_t count, int64_t *passes, void *user)
 {
@@ -167,6 +167,7 @@ static int faulty(float *gradients, int64_t count, int64_t *passes, void *user)
     return mode == STOP || mode == SET_ERROR;
 }
 
+/* A hash (FNV-1a) of all parameters, moments and buffers. */
 static uint64_t state_bits(const peft_trainer *t)
 {
     uint64_t h = 1469598103934665603u;

@@ -17,10 +17,10 @@ struct worker {
     peft_session *session;
     peft_tensor *images, *logits;
     char path[160];
-    uint64_t hashes[MAX_RESULTS];
+    uint64_t hashes[MAX_RESULTS];        /* of the results so far */
     int count;
 };
-static atomic_int training;
+static atomic_int training;              /* 0: the workers stop */
 
 static uint64_t hash(uint64_t h, const void *data, size_t bytes)
 {
@@ -94,11 +94,15 @@ static uint64_t be_refused(worker *w)
     return 0;
 }
 
-static const struct { const char *name; uint64_t (*work)(worker *w); } tasks[] = {
-    { "predict", predict }, { "predict_in_new_session", predict_in_new_session }, { "save_adapter", save_adapter },
-    { "save_model", save_model }, { "save_for_hf", save_for_hf }, { "merge", merge }, { "be_refused", be_refused } };
-enum { TASKS = sizeof tasks / sizeof *tasks };
+enum { PREDICT, PREDICT_IN_NEW_SESSION, SAVE_ADAPTER, SAVE_MODEL, SAVE_FOR_HF, MERGE, BE_REFUSED, TASKS };
+static const struct { const char *name; uint64_t (*work)(worker *w); } tasks[TASKS] = {
+    [PREDICT] = { "predict", predict },
+    [PREDICT_IN_NEW_SESSION] = { "predict_in_new_session", predict_in_new_session },
+    [SAVE_ADAPTER] = { "save_adapter", save_adapter }, [SAVE_MODEL] = { "save_model", save_model },
+    [SAVE_FOR_HF] = { "save_for_hf", save_for_hf }, [MERGE] = { "merge", merge },
+    [BE_REFUSED] = { "be_refused", be_refused } };
 
+/* A worker for task k; suffix: of the name of its file. */
 static worker *open_worker(int k, peft_model *m, peft_adapter *a, tiny_batch *b, const char *suffix)
 {
     worker *w = calloc(1, sizeof *w);
@@ -173,7 +177,8 @@ static void check(const char *head)
     atomic_store(&training, 0);
     for (int k = 0; k < TASKS; k++) pthread_join(thread[k], NULL);
     for (int k = 0; k < TASKS; k++) check_hashes(w[k], state_hashes[k]);
-    ck_assert(state_hashes[0][0] != state_hashes[0][STEPS] && state_hashes[2][0] != state_hashes[2][STEPS]);
+    ck_assert(state_hashes[PREDICT][0] != state_hashes[PREDICT][STEPS]);
+    ck_assert(state_hashes[SAVE_ADAPTER][0] != state_hashes[SAVE_ADAPTER][STEPS]);
     for (int k = 0; k < TASKS; k++) {
         close_worker(recorder[k]);
         close_worker(w[k]);
@@ -211,7 +216,7 @@ START_TEST(a_save_sees_the_adapter_attached_or_detached)
     tiny t = tiny_make(&(tiny_spec){ .method = "lora", .model = "classes=4" });
     tiny_batch image = tiny_batch_make(t.model, 1, 77);
     uint64_t known[2];
-    worker *w = open_worker(3, t.model, t.adapter, &image, "own");
+    worker *w = open_worker(SAVE_MODEL, t.model, t.adapter, &image, "own");
     peft_session_free(w->session);
     w->session = NULL;
     OK(peft_model_set_note(t.model, "turn", "same"));

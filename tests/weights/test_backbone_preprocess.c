@@ -17,13 +17,9 @@
     "{\"architecture\": \"vit_x\", \"pretrained_cfg\": {\"input_size\": [3, 8, 8]" more "}}"
 #define PROC(class, more) "{\"image_processor_type\": \"" class "ImageProcessor\"" more "}"
 
-/* A configuration file and what it gives. The backbone has 8 x 8 pixels unless the options give image_size. */
-typedef struct {
-    const char *file, *json;             /* name and content */
-    const char *options;                 /* of peft_backbone_load */
-    const char *text;                    /* the note "preprocess"; NULL: no note, but a warning */
-    const char *warning;                 /* part of the warning */
-} row;
+/* A configuration file of this content, loaded with these options (without image_size: 8 x 8 pixels), gives the note
+ * `text`; NULL: no note, and a warning that contains `warning`. */
+typedef struct { const char *file, *json, *options, *text, *warning; } row;
 static const row rows[] = {
     /* timm: resolve_data_config and transforms_imagenet_eval */
     { "config.json", TIMM_CFG(), "", "size=8,resize=shorter,crop_pct=0.875" TIMM_IS "bicubic" IMAGENET, NULL },
@@ -182,11 +178,10 @@ END_TEST
 START_TEST(headers_of_earlier_versions_are_read)
 {
     fixture b;
-    peft_backbone *x;
     fixture_start(&b, SMALL);
     tiny_edit(b.weights, tiny_path("a"), &(tiny_change){ SET_META, "mean", "0.1:0.2:0.3" });
     tiny_edit(tiny_path("a"), tiny_path("b"), &(tiny_change){ SET_META, "std", "1:2:3" });
-    x = tiny_load(b.ctx, tiny_path("b"), "image_size=16");
+    peft_backbone *x = tiny_load(b.ctx, tiny_path("b"), "image_size=16");
     fixture_check_note(x, "preprocess", "size=16,mean=0.1:0.2:0.3,std=1:2:3", "mean and std");
     peft_backbone_free(x);
     tiny_edit(tiny_path("b"), tiny_path("c"), &(tiny_change){ SET_META, "crop_pct", "0.9" });
@@ -276,7 +271,7 @@ START_TEST(saving_keeps_preprocessing_and_class_names)
         fixture_check_note(from_folder, "class_names", "one\ntwo", "folder");
         peft_backbone_free(from_folder);
         tiny_edit(tiny_path("folder/model.safetensors"), tiny_path("d"), &(tiny_change){ DROP_META, "preprocess",
-        NULL });
+                  NULL });
         tiny_edit(tiny_path("d"), tiny_path("e"), &(tiny_change){ DROP_META, "mean", NULL });
         tiny_edit(tiny_path("e"), tiny_path("folder/model.safetensors"), &(tiny_change){ DROP_META, "std", NULL });
         from_folder = tiny_load(b.ctx, tiny_path("folder/model.safetensors"), "");
